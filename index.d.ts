@@ -1,0 +1,224 @@
+/**
+ * Types of `pome-globalchannel-plugin`, written by hand and checked by `tsc` against real usage.
+ *
+ * A *global channel* is a named set of members `(name, uid, sid)` kept in a shared store, where
+ * `sid` is the id of the frontend server that holds the user's session. Behaviour that is "as
+ * 0.0.7" is that of `pomelo-globalchannel-plugin` 0.0.7.
+ */
+
+/** Names the same thing as in pomelo: ids may be strings or numbers and are stored as text. */
+export type Id = string | number | bigint | boolean;
+
+/**
+ * A user id. A `Buffer` is stored byte for byte; lone surrogates in a string become U+FFFD.
+ */
+export type Uid = Id | Uint8Array;
+
+/** One error per failure, with a stable `code`; `message` keeps the texts that 0.0.7 used. */
+export interface GlobalChannelError extends Error {
+  code: GlobalChannelErrorCode;
+  /** What lies behind it (the connection's last error, the first failed RPC, …), where known. */
+  cause?: unknown;
+}
+
+export type GlobalChannelErrorCode =
+  /** `invalid state`: called before `start` succeeded or after `stop`. Answered synchronously. */
+  | 'ERR_GLOBAL_CHANNEL_INVALID_STATE'
+  /** A bad argument; the message names it. Nothing was written. Answered synchronously. */
+  | 'ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT'
+  /** Thrown by the constructor; the message names the option, its value and what is accepted. */
+  | 'ERR_GLOBAL_CHANNEL_INVALID_OPTION'
+  /** `maxQueue` calls are waiting for an answer already. Answered synchronously. */
+  | 'ERR_GLOBAL_CHANNEL_QUEUE_FULL'
+  /** The store did not answer within `commandTimeout`; whether the call took effect is unknown. */
+  | 'ERR_GLOBAL_CHANNEL_TIMEOUT'
+  /** There is no connection, and the call may not wait for one. */
+  | 'ERR_GLOBAL_CHANNEL_DISCONNECTED'
+  /** `start` found no store within `startTimeout`, or gave up as `max_attempts` says. */
+  | 'ERR_GLOBAL_CHANNEL_UNREACHABLE'
+  /** `stop` was called and the store did not answer within the drain time of 1 s. */
+  | 'ERR_GLOBAL_CHANNEL_STOPPED'
+  /** The store answered with an error; `message` is the server's own words (`WRONGTYPE …`). */
+  | 'ERR_GLOBAL_CHANNEL_STORE'
+  /** `all frontend server push message fail`: no frontend took the push. */
+  | 'ERR_GLOBAL_CHANNEL_PUSH_FAILED'
+  /** A defect in this package, caught at the boundary; please report it. */
+  | 'ERR_GLOBAL_CHANNEL_INTERNAL';
+
+/** The part of a pomelo or pinus application that the plugin uses. */
+export interface Application {
+  getServersByType(serverType: string): Array<{ id: string }> | undefined;
+  getServers(): { [sid: string]: any };
+  isFrontend(server?: any): boolean;
+  rpcInvoke?(sid: string, msg: any, cb: (...args: any[]) => void): any;
+  set(key: string, value: any, attach?: boolean): any;
+  get(key: string): any;
+}
+
+export type Callback = (err: GlobalChannelError | null) => void;
+export type MembersCallback = (err: GlobalChannelError | null, members: string[]) => void;
+/** `failedUids`: the members who did not get the message, as strings, in no promised order. */
+export type PushCallback = (err: GlobalChannelError | null, failedUids: string[]) => void;
+
+/**
+ * A store of one's own in place of Redis (as in 0.0.7). Values are passed through untouched, in
+ * both directions. `start`, `stop` and `clean` may be left out. Every answer is used once; one
+ * that does not come within `commandTimeout` counts as a failure.
+ */
+export interface ChannelManager {
+  start?(cb: (err?: any) => void): void;
+  stop?(force: boolean | undefined, cb: (err?: any) => void): void;
+  clean?(cb: (err?: any) => void): void;
+  add(name: any, uid: any, sid: any, cb: (err?: any) => void): void;
+  leave(name: any, uid: any, sid: any, cb: (err?: any) => void): void;
+  getMembersBySid(name: any, sid: any, cb: (err: any, members?: any[]) => void): void;
+  destroyChannel(name: any, cb: (err?: any) => void): void;
+}
+
+/**
+ * A manager, a factory `(app, opts) => manager` (a factory that returns nothing means Redis), or
+ * a class or constructor function whose prototype has `add`, which is called with `new`.
+ */
+export type ChannelManagerOption =
+  | ChannelManager
+  | ((app: any, opts: GlobalChannelOptions) => ChannelManager | undefined | void)
+  | (new (app: any, opts: GlobalChannelOptions) => ChannelManager);
+
+/**
+ * What an app passes as `{globalChannel: {…}}`. Times are in milliseconds. `null` means "not
+ * given". Integers may be given as decimal strings, as config files often do.
+ */
+export interface GlobalChannelOptions {
+  /** @default '127.0.0.1' */
+  host?: string | null;
+  /** A port number or, as in 0.0.7, the path of a Unix socket. @default 6379 */
+  port?: number | string | null;
+  /** The path of a Unix socket; excludes `host`, `port` and `url`. */
+  path?: string | null;
+  /**
+   * `redis://[[user][:password]@]host[:port][/db]` or `unix:///path[?db=n]`; excludes `host`,
+   * `port` and `path`. `db`, `username` and `password` given as options win over the URL's.
+   */
+  url?: string | null;
+  /** @default 0 */
+  db?: number | string | null;
+  /** The first part of every key, `PREFIX:name:sid`. @default 'POMELO:CHANNEL' */
+  prefix?: string | null;
+  /** ACL user (Redis 6). */
+  username?: string | null;
+  password?: string | null;
+  /** 0.0.7's name for `password`. */
+  auth_pass?: string | null;
+  /** Time for one attempt to connect, log in and select `db`. @default 5000 */
+  connectTimeout?: number | string | null;
+  /** From the call to its answer, queueing and reconnects included; 0 = no limit. @default 5000 */
+  commandTimeout?: number | string | null;
+  /** How long `start` tries to reach the store; 0 = for ever. @default 30000 */
+  startTimeout?: number | string | null;
+  /** How long a push waits for a frontend's answer to its RPC; 0 = for ever. @default 10000 */
+  pushTimeout?: number | string | null;
+  /** Calls that may be unanswered at a time; the next one is refused at once. @default 100000 */
+  maxQueue?: number | string | null;
+  /** Remove all channels under `prefix` in `db` before `start` calls back. @default false */
+  cleanOnStartUp?: boolean;
+  /** Replaces the Redis store. */
+  channelManager?: ChannelManagerOption | null;
+  /** node_redis: `false` = calls made while disconnected fail at once. @default true */
+  enable_offline_queue?: boolean | null;
+  /** node_redis: give up after so many attempts in a row; 0 = never. @default 0 */
+  max_attempts?: number | string | false | null;
+  /** node_redis: the longest pause between two attempts. @default 2000 */
+  retry_max_delay?: number | string | false | null;
+  /** node_redis: give up when not connected for so long; 0 = never. @default 0 */
+  connect_timeout?: number | string | false | null;
+  [other: string]: any;
+}
+
+/** The methods of {@link GlobalChannel} without the callback: each returns a promise. */
+export interface GlobalChannelPromises {
+  start(): Promise<void>;
+  stop(force?: boolean): Promise<void>;
+  add(name: Id, uid: Uid | Uid[], sid: Id): Promise<void>;
+  leave(name: Id, uid: Uid | Uid[], sid: Id): Promise<void>;
+  getMembersBySid(name: Id, sid: Id): Promise<string[]>;
+  getMembersByChannelName(serverType: string, name: Id): Promise<string[]>;
+  pushMessage(
+    serverType: string,
+    route: string,
+    msg: any,
+    channelName: Id,
+    opts?: object | null,
+  ): Promise<string[]>;
+  destroyChannel(name: Id): Promise<void>;
+  clean(): Promise<void>;
+}
+
+/**
+ * The global channel service, in an app `app.get('globalChannelService')`.
+ *
+ * Every callback is called exactly once. Calls that reach the store are answered asynchronously
+ * and in call order; a call that does not (refused, or no frontend to ask) is answered before
+ * the method returns. A callback that throws becomes an `uncaughtException` and stops no other.
+ * Without a callback a call is fire-and-forget. Callbacks do not carry `AsyncLocalStorage`
+ * context (nor did 0.0.7's); `promises` do.
+ */
+export class GlobalChannel {
+  constructor(app: Application, opts?: GlobalChannelOptions | null);
+
+  /** 0 = not started, 1 = started, 2 = stopped. */
+  readonly state: 0 | 1 | 2;
+  readonly app: any;
+  readonly opts: GlobalChannelOptions;
+  readonly cleanOnStartUp: boolean | undefined;
+  /** The custom manager, or a description of the Redis one. */
+  readonly manager: ChannelManager | { readonly prefix: string; readonly db: number | string };
+
+  /** Connects. A wrong password or db fails at once; a store that is down is waited for. */
+  start(cb?: Callback): void;
+  /** Waits up to 1 s for calls under way, then closes. The service cannot be started again. */
+  stop(force?: boolean, cb?: () => void): void;
+  stop(cb?: () => void): void;
+  /** Adds one user, or an array of users in one command, to the channel. Idempotent. */
+  add(name: Id, uid: Uid | Uid[], sid: Id, cb?: Callback): void;
+  /** Removes one user, or an array of users in one command. Idempotent. */
+  leave(name: Id, uid: Uid | Uid[], sid: Id, cb?: Callback): void;
+  /** The channel's members on one frontend, in the store's order. */
+  getMembersBySid(name: Id, sid: Id, cb?: MembersCallback): void;
+  /** Members on all frontends of `serverType`, frontend by frontend; a uid may be there twice. */
+  getMembersByChannelName(serverType: string, name: Id, cb?: MembersCallback): void;
+  /**
+   * Sends `msg` to every member whose frontend is of `serverType`: one RPC for each frontend
+   * that has members. `opts` reaches push schedulers as `userOptions`, as in pomelo.
+   */
+  pushMessage(
+    serverType: string,
+    route: string,
+    msg: any,
+    channelName: Id,
+    opts?: object | null,
+    cb?: PushCallback,
+  ): void;
+  pushMessage(
+    serverType: string,
+    route: string,
+    msg: any,
+    channelName: Id,
+    cb?: PushCallback,
+  ): void;
+  /** Removes all members of the channel on every frontend that is registered now. */
+  destroyChannel(name: Id, cb?: Callback): void;
+  /** Removes every channel under `prefix` in `db`, and nothing else. */
+  clean(cb?: Callback): void;
+
+  /** The same methods as promises. */
+  readonly promises: GlobalChannelPromises;
+}
+
+/** What pomelo's `app.use` takes: `app.use(globalChannel, {globalChannel: {…}})`. */
+export const components: string;
+
+/** What pinus's `app.use` takes; make a new one for each `app.use`. */
+export function createPinusPlugin(): {
+  name: string;
+  components: Array<new (app: any, opts: any) => any>;
+};
