@@ -1,0 +1,200 @@
+'use strict';
+/**
+ * A real pomelo (or pinus) cluster with its own Redis on free loopback ports: a master, connectors
+ * and chat servers, each its own process. Starts it, waits until every server knows all others,
+ * calls the global channel service inside a server, stops it. Used by the demo and by
+ * __test__/cluster. Process handling is in processes.js, clients in client.js, the app in app/.
+ */
+
+const fs = require('fs');
+const path = require('path');
+const { LOOPBACK, Processes, freePorts, until } = require('./processes');
+
+const ROOT = path.resolve(__dirname, '..');
+const APP = path.join(__dirname, 'app');
+const LOOPBACK_PRELOAD = path.join(APP, 'loopback.js');
+const START_TIMEOUT = 30000;
+
+const NO_REDIS = `redis-server was not found. Install it, for example with
+  Debian, Ubuntu:  sudo apt-get install redis-server
+  Fedora:          sudo dnf install redis
+  macOS:           brew install redis
+or give its path in the environment variable REDIS_SERVER.`;
+
+/** Which plugin the servers use where nothing else is asked for; the project itself by default. */
+const PLUGIN = process.env.GLOBALCHANNEL_PLUGIN || ROOT;
+
+class Cluster {
+  /**
+   * @param {object} options
+   * @param {string} [options.app] folder of the app, with app.js, config/ and app/servers/
+   * @param {number} [options.connectors]
+   * @param {number} [options.chats]
+   * @param {object} [options.plugins] server id → module that this server uses as the plugin
+   * @param {object} [options.globalChannel] more options for the plugin than host, port and db
+   * @param {object} [options.env] more environment for the servers
+   */
+  constructor({
+    app = APP,
+    connectors = 3,
+    chats = 2,
+    plugins = {},
+    globalChannel = {},
+    env = {},
+  } = {}) {
+    this.app = app;
+    this.plugins = plugins;
+    this.globalChannel = globalChannel;
+    this.env = env;
+    this.processes = new Processes();
+    this.servers = new Map();
+    this.counts = { connector: connectors, chat: chats };
+    this.lastCall = 0;
+  }
+
+  async start() {
+    try {
+      await this.#configure();
+      await this.#startRedis();
+      // Servers look for the master once, when they start.
+      await this.startServer('master');
+      const ids = [...this.connectors, ...this.chats].map(({ id }) => id);
+      await Promise.all(ids.map((id) => this.startServer(id)));
+      await this.allKnown();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+    return this;
+  }
+
+  stop() {
+    return this.processes.stopAll();
+  }
+
+  /** Starts one server, and waits for the callback of its `app.start`. */
+  async startServer(id) {
+    const info = this.infos.get(id);
+    const args = ['-r', LOOPBACK_PRELOAD, path.join(this.app, 'app.js'), 'env=production'];
+    if (id === 'master') args.push('startId=master');
+    else for (const [key, value] of Object.entries(info)) args.push(`${key}=${value}`);
+
+    const { host, port } = this.redis;
+    const server = this.processes.start(id, process.execPath, args, {
+      ipc: true,
+      env: {
+        APP_BASE: this.base,
+        GLOBALCHANNEL_PLUGIN: this.plugins[id] || PLUGIN,
+        GLOBALCHANNEL_OPTIONS: JSON.stringify({ host, port, db: 0, ...this.globalChannel }),
+        ...this.env,
+      },
+    });
+    this.servers.set(id, server);
+    server.known = [];
+    server.calls = new Map();
+    server.onMessage = (message) => {
+      if (message.started) server.started = message;
+      if (message.known) server.known = message.known;
+      if (message.answer) server.calls.get(message.id)[message.index].push(message.answer);
+    };
+    await until(() => server.started || server.exit, `${id} to start`, START_TIMEOUT);
+    const { error } = server.started || {};
+    if (server.exit || error) {
+      const reason = error ? error.message : `it ended with ${JSON.stringify(server.exit)}`;
+      throw new Error(`${id} did not start: ${reason}\n${server.log()}`);
+    }
+    return server;
+  }
+
+  /** Until all servers that run know each other and no other (pomelo counts no master). */
+  async allKnown() {
+    const living = [...this.servers].filter(([, server]) => !server.exit);
+    const ids = living.map(([id]) => id).filter((id) => id !== 'master');
+    const all = ids.sort().join();
+    const knowsAll = ([, server]) => [...server.known].sort().join() === all;
+    await until(() => living.every(knowsAll), 'all servers to know each other', START_TIMEOUT);
+  }
+
+  /** Ends one server (with SIGKILL at once if asked to) and returns how it ended. */
+  stopServer(id, signal) {
+    return this.processes.stop(this.servers.get(id), signal);
+  }
+
+  /**
+   * Calls methods of the service in a server, all in one go: `[[method, ...args], …]`. Returns
+   * at once the list of answers of each call, which fills as they come: `[[{error, value}], …]`.
+   */
+  burst(id, calls) {
+    const server = this.servers.get(id);
+    const call = ++this.lastCall;
+    const answers = calls.map(() => []);
+    server.calls.set(call, answers);
+    server.send({ id: call, calls });
+    return answers;
+  }
+
+  /** Calls one method of the service in a server and returns its answer, an error thrown. */
+  async call(id, method, ...args) {
+    const [answers] = this.burst(id, [[method, ...args]]);
+    await until(() => answers.length > 0, `${id} to answer ${method}`);
+    const [{ error, value }] = answers;
+    if (error) throw Object.assign(new Error(error.message), { code: error.code });
+    return value;
+  }
+
+  /** What has gone wrong behind the run's back: servers that ended without being told to. */
+  deaths() {
+    return [...this.servers.values()]
+      .filter(({ exit }) => exit && !exit.expected)
+      .map(({ name, exit, log }) => `${name} ended: ${JSON.stringify(exit)}\n${log()}`);
+  }
+
+  /** A pomelo project folder for this run: the app's handlers, config files with free ports. */
+  async #configure() {
+    this.base = path.join(this.processes.directory, 'base');
+    const config = path.join(this.base, 'config');
+    fs.cpSync(path.join(this.app, 'config'), config, { recursive: true });
+    fs.symlinkSync(path.join(this.app, 'app'), path.join(this.base, 'app'), 'junction');
+
+    const { connector, chat } = this.counts;
+    const ports = await freePorts(2 + 2 * connector + chat);
+    const host = LOOPBACK;
+    const server = (serverType, n) => ({ id: `${serverType}-${n + 1}`, serverType, host });
+    this.connectors = Array.from({ length: connector }, (_, n) => ({
+      ...server('connector', n),
+      port: ports.pop(),
+      clientPort: ports.pop(),
+      frontend: true,
+    }));
+    this.chats = Array.from({ length: chat }, (_, n) => ({
+      ...server('chat', n),
+      port: ports.pop(),
+    }));
+    const master = { id: 'master', host, port: ports.pop() };
+    this.redis = { host, port: ports.pop() };
+    this.infos = new Map(
+      [master, ...this.connectors, ...this.chats].map((info) => [info.id, info]),
+    );
+    const write = (name, content) =>
+      fs.writeFileSync(path.join(config, name), JSON.stringify(content));
+    write('master.json', { production: master });
+    write('servers.json', { production: { connector: this.connectors, chat: this.chats } });
+  }
+
+  async #startRedis() {
+    const command = process.env.REDIS_SERVER || 'redis-server';
+    const { host, port } = this.redis;
+    const args = ['--bind', host, '--port', String(port), '--save', '', '--appendonly', 'no'];
+    const redis = this.processes.start('redis', command, args);
+    const ready = () => redis.exit || /ready to accept connections/i.test(redis.log());
+    await until(ready, 'redis-server to start', START_TIMEOUT);
+    if (redis.exit?.error?.code === 'ENOENT') throw new Error(NO_REDIS);
+    if (redis.exit) throw new Error(`redis-server did not start:\n${redis.log()}`);
+  }
+}
+
+module.exports = {
+  /** Starts a cluster with these options (see the constructor) and waits until it is usable. */
+  startCluster: (options) => new Cluster(options).start(),
+  PLUGIN,
+};

@@ -1,0 +1,132 @@
+'use strict';
+/**
+ * Child processes of one run, with a temporary folder for them: started, listened to, ended by
+ * pid. Nothing outlives the run: not after an error, not after Ctrl-C or SIGTERM, and not when a
+ * child hangs (SIGKILL after 3 s). What the processes are is the business of cluster.js.
+ */
+
+const fs = require('fs');
+const net = require('net');
+const os = require('os');
+const path = require('path');
+const { spawn } = require('child_process');
+const { setTimeout: pause } = require('timers/promises');
+
+const LOOPBACK = '127.0.0.1';
+const GRACE = 3000;
+const LOG_LIMIT = 200000;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+// Below the ports that systems give to outgoing connections, of which a run makes hundreds.
+const FIRST_PORT = 20000;
+const LAST_PORT = 32000;
+
+/** Polls until `condition` is true; an error that says what was awaited if it is not in time. */
+async function until(condition, what, timeout = 15000) {
+  const deadline = Date.now() + timeout;
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error(`after ${timeout} ms still waiting for ${what}`);
+    await pause(10);
+  }
+}
+
+/** `count` different ports on which nobody listens now. */
+async function freePorts(count) {
+  const ports = new Set();
+  while (ports.size < count) {
+    const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT));
+    const free = await new Promise((resolve) => {
+      const server = net.createServer();
+      server.once('error', () => resolve(false));
+      server.listen(port, LOOPBACK, () => server.close(() => resolve(true)));
+    });
+    if (free) ports.add(port);
+  }
+  return [...ports];
+}
+
+class Processes {
+  constructor() {
+    this.directory = fs.mkdtempSync(path.join(os.tmpdir(), 'pome-cluster-'));
+    this.running = new Map();
+    this.stopping = null;
+    this.onExit = () => this.#leaveNothing();
+    this.onSignal = (signal) => {
+      // A terminal and npm both pass Ctrl-C on, so a second one changes nothing.
+      if (this.stopping) return;
+      this.stopAll().finally(() => process.exit(128 + os.constants.signals[signal]));
+    };
+    process.on('exit', this.onExit);
+    for (const signal of SIGNALS) process.on(signal, this.onSignal);
+  }
+
+  /**
+   * Starts a process. The result has its `name`, `pid`, `log()` (what it printed, the end of it),
+   * `exit` (null, then `{code, signal, expected}`), `onMessage` (to be set) and `send`.
+   */
+  start(name, command, args, { env = {}, ipc = false } = {}) {
+    if (this.stopping) throw new Error('stopping');
+    const child = spawn(command, args, {
+      cwd: this.directory,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe', ...(ipc ? ['ipc'] : [])],
+    });
+    let log = '';
+    const entry = {
+      name,
+      child,
+      pid: child.pid,
+      expected: false,
+      exit: null,
+      log: () => log,
+      send: (message) => child.connected && child.send(message, () => {}),
+    };
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8');
+      stream.on('data', (text) => {
+        log = (log + text).slice(-LOG_LIMIT);
+      });
+    }
+    child.on('message', (message) => entry.onMessage?.(message));
+    entry.exited = new Promise((resolve) => {
+      const ended = (exit) => {
+        entry.exit = { ...exit, expected: entry.expected };
+        this.running.delete(child);
+        resolve(entry.exit);
+      };
+      child.once('exit', (code, signal) => ended({ code, signal }));
+      child.once('error', (error) => !child.pid && ended({ code: null, signal: null, error }));
+    });
+    this.running.set(child, entry);
+    return entry;
+  }
+
+  /** Asks a process to end, makes it end when it does not, and returns how it ended. */
+  async stop(entry, signal = 'SIGTERM') {
+    entry.expected = true;
+    entry.child.kill(signal);
+    const timer = setTimeout(() => entry.child.kill('SIGKILL'), GRACE);
+    const exit = await entry.exited;
+    clearTimeout(timer);
+    return exit;
+  }
+
+  /** Ends all that runs and removes the folder; later calls wait for the same end. */
+  stopAll() {
+    this.stopping ??= Promise.all([...this.running.values()].map((entry) => this.stop(entry))).then(
+      () => {
+        fs.rmSync(this.directory, { recursive: true, force: true });
+        process.off('exit', this.onExit);
+        for (const signal of SIGNALS) process.off(signal, this.onSignal);
+      },
+    );
+    return this.stopping;
+  }
+
+  /** The last resort, in the `exit` event, where nothing can be awaited. */
+  #leaveNothing() {
+    for (const { child } of this.running.values()) child.kill('SIGKILL');
+    fs.rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+module.exports = { LOOPBACK, Processes, freePorts, until };
