@@ -1,0 +1,109 @@
+'use strict';
+/**
+ * Builds the addon: `npm run build`, `npm run build:debug` (`--debug`). Further arguments go to
+ * `napi build`, for example `npm run build -- --target aarch64-apple-darwin`.
+ *
+ * Runs in two places, hence no dependency and syntax that Node 16 knows:
+ *  - in a clone, through @napi-rs/cli, which writes binding.js and binding.d.ts as well;
+ *  - in the installed package, where there are no devDependencies but binding.js is there already:
+ *    cargo alone, and the library it built is copied to the name that binding.js looks for. So
+ *    whoever builds from source needs Rust and nothing from the network but crates.
+ */
+const { spawnSync } = require('child_process');
+const fs = require('fs');
+const path = require('path');
+
+const root = path.join(__dirname, '..');
+const { napi } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'));
+
+/** The file name that binding.js looks for on this machine. */
+function addonFile() {
+  return `${napi.binaryName}.${hostPlatform()}.node`;
+}
+
+/** napi's name for the platform this Node was built for, such as `linux-x64-gnu`. */
+function hostPlatform() {
+  const { platform, arch } = process;
+  if (platform === 'win32') return `win32-${arch}-msvc`;
+  if (platform !== 'linux') return `${platform}-${arch}`;
+  return `linux-${arch}-${isMusl() ? 'musl' : 'gnu'}${arch === 'arm' ? 'eabihf' : ''}`;
+}
+
+function isMusl() {
+  if (process.platform !== 'linux') return false;
+  process.report.excludeNetwork = true; // else the report may wait for name servers
+  return !process.report.getReport().header.glibcVersionRuntime;
+}
+
+function fail(message) {
+  console.error(`\n${message}\n`);
+  process.exit(1);
+}
+
+/** Runs a program; returns its stdout if `stdio` asks for it. Ends this process if it fails. */
+function run(program, args, stdio, env) {
+  const done = spawnSync(program, args, {
+    cwd: root,
+    stdio,
+    env: Object.assign({}, process.env, env),
+    encoding: 'utf8',
+    maxBuffer: Infinity,
+  });
+  if (done.error && done.error.code === 'ENOENT') {
+    fail(
+      `${program} not found. The addon is written in Rust: install Rust with rustup ` +
+        '(https://rustup.rs), see that cargo is on PATH, and run this again.',
+    );
+  }
+  if (done.error) fail(`${program}: ${done.error.message}`);
+  if (done.status !== 0) fail(`Building the addon failed: ${program} ended with an error (above).`);
+  return done.stdout;
+}
+
+function buildWithNapi(cli, debug, rest) {
+  // Asked first, since @napi-rs/cli says of a missing cargo only that the build failed.
+  run('cargo', ['--version'], 'ignore');
+  const args = ['build', '--platform', '--js', 'binding.js', '--dts', 'binding.d.ts'];
+  if (!debug) args.push('--release');
+  run(process.execPath, [cli, ...args, ...rest], 'inherit');
+}
+
+function buildWithCargo(debug) {
+  const args = ['build', '--lib', '--locked', '--message-format=json-render-diagnostics'];
+  if (!debug) args.push('--release');
+  // What `napi build` does too: a library that a musl Node can load must link libc dynamically.
+  const rustflags = `${process.env.RUSTFLAGS || ''} -C target-feature=-crt-static`.trim();
+  const messages = run(
+    'cargo',
+    args,
+    ['ignore', 'pipe', 'inherit'],
+    isMusl() ? { RUSTFLAGS: rustflags } : {},
+  );
+  // cargo says where the library is; CARGO_TARGET_DIR and .cargo/config.toml may have moved it.
+  const library = messages
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line))
+    .filter((message) => message.reason === 'compiler-artifact')
+    .filter((message) => message.target.crate_types.includes('cdylib'))
+    .map((message) => message.filenames.find((file) => /\.(so|dylib|dll)$/.test(file)))
+    .pop();
+  if (!library) fail('cargo built no library; is Cargo.toml complete?');
+  // Renamed into place: overwriting a file that a running process has mapped would crash it.
+  const target = path.join(root, addonFile());
+  fs.copyFileSync(library, `${target}.new`);
+  fs.renameSync(`${target}.new`, target);
+  console.log(`Built ${path.basename(target)}.`);
+}
+
+function main(args) {
+  const debug = args.includes('--debug');
+  const rest = args.filter((arg) => arg !== '--debug');
+  const cli = path.join(root, 'node_modules/@napi-rs/cli/dist/cli.js');
+  if (fs.existsSync(cli)) buildWithNapi(cli, debug, rest);
+  else buildWithCargo(debug);
+}
+
+if (require.main === module) main(process.argv.slice(2));
+
+module.exports = { addonFile };

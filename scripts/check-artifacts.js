@@ -1,0 +1,64 @@
+'use strict';
+/**
+ * Before a release is published: each target in package.json has its package below npm/ (or the
+ * folder given), with the right version, and in it an addon that is a library for that system and
+ * processor. `napi artifacts` copies what it finds; a target whose build was lost would otherwise
+ * be published as an empty package, and seen by its users first.
+ */
+const fs = require('node:fs');
+const path = require('node:path');
+const { root } = require('./lib/process');
+
+const { name, version, napi } = JSON.parse(
+  fs.readFileSync(path.join(root, 'package.json'), 'utf8'),
+);
+const npmFolder = path.resolve(process.argv[2] || path.join(root, 'npm'));
+
+/** Target triple → napi's platform name, and what the library's header must say. */
+const platforms = {
+  'x86_64-unknown-linux-gnu': ['linux-x64-gnu', 'ELF x64'],
+  'aarch64-unknown-linux-gnu': ['linux-arm64-gnu', 'ELF arm64'],
+  'x86_64-unknown-linux-musl': ['linux-x64-musl', 'ELF x64'],
+  'aarch64-unknown-linux-musl': ['linux-arm64-musl', 'ELF arm64'],
+  'x86_64-apple-darwin': ['darwin-x64', 'Mach-O x64'],
+  'aarch64-apple-darwin': ['darwin-arm64', 'Mach-O arm64'],
+  'x86_64-pc-windows-msvc': ['win32-x64-msvc', 'PE x64'],
+};
+
+/** What the first bytes of a library say of its format and processor. */
+function kindOf(file) {
+  const bytes = fs.readFileSync(file);
+  if (bytes.length < 64) return `${bytes.length} bytes`;
+  if (bytes.readUInt32BE(0) === 0x7f454c46) {
+    return `ELF ${{ 0x3e: 'x64', 0xb7: 'arm64' }[bytes.readUInt16LE(18)]}`;
+  }
+  if (bytes.readUInt32LE(0) === 0xfeedfacf) {
+    return `Mach-O ${{ 0x01000007: 'x64', 0x0100000c: 'arm64' }[bytes.readUInt32LE(4)]}`;
+  }
+  if (bytes.toString('latin1', 0, 2) === 'MZ') {
+    const header = bytes.readUInt32LE(0x3c);
+    return `PE ${{ 0x8664: 'x64', 0xaa64: 'arm64' }[bytes.readUInt16LE(header + 4)]}`;
+  }
+  return 'unknown format';
+}
+
+/** What is wrong with one target's package, or undefined. */
+function problemWith(target) {
+  if (!platforms[target]) return 'not known to scripts/check-artifacts.js; add it there';
+  const [platform, kind] = platforms[target];
+  const folder = path.join(npmFolder, platform);
+  const manifest = path.join(folder, 'package.json');
+  if (!fs.existsSync(manifest)) return `no ${manifest}`;
+  const platformPackage = JSON.parse(fs.readFileSync(manifest, 'utf8'));
+  if (platformPackage.name !== `${name}-${platform}`) return `named ${platformPackage.name}`;
+  if (platformPackage.version !== version) return `version ${platformPackage.version}`;
+  const addon = path.join(folder, `${napi.binaryName}.${platform}.node`);
+  if (!fs.existsSync(addon)) return `no ${addon}`;
+  return kindOf(addon) === kind ? undefined : `${kindOf(addon)} where ${kind} is expected`;
+}
+
+for (const target of napi.targets) {
+  const problem = problemWith(target);
+  console.log(`${target.padEnd(28)} ${problem ? `MISSING OR WRONG: ${problem}` : 'ok'}`);
+  if (problem) process.exitCode = 1;
+}

@@ -1,0 +1,72 @@
+'use strict';
+/**
+ * The Node test files by suite, and how to run some of them with one Node and count. Which suites
+ * run when is for test.js and nodes.js to say.
+ */
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { root, run } = require('./process');
+
+/**
+ * Test files (`*.test.js`) below __test__: `cluster` starts pomelo or pinus processes, `pack`
+ * installs the tarball, `core` is everything else and runs on every Node we support.
+ */
+function testFiles(suite) {
+  return filesBelow('__test__').filter(
+    (file) => file.endsWith('.test.js') && suiteOf(file) === suite,
+  );
+}
+
+function suiteOf(file) {
+  if (file.startsWith(path.join('__test__', 'cluster'))) return 'cluster';
+  return path.basename(file) === 'pack.test.js' ? 'pack' : 'core';
+}
+
+function filesBelow(folder) {
+  const entries = fs.readdirSync(path.join(root, folder), { withFileTypes: true });
+  return entries
+    .flatMap((entry) => {
+      const file = path.join(folder, entry.name);
+      return entry.isDirectory() ? filesBelow(file) : [file];
+    })
+    .sort();
+}
+
+/**
+ * Runs test files with this Node, results shown as they come, and counts. `timeout` (ms, for one
+ * file) is there for tests that hang: nothing else would end them.
+ */
+function runNodeTests(files, { concurrency, timeout }) {
+  if (files.length === 0) {
+    console.log('No test file here.');
+    return { passed: 0, failed: 1 };
+  }
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pome-test-'));
+  const tap = path.join(folder, 'tap');
+  try {
+    const ok = run(process.execPath, [
+      '--test',
+      `--test-concurrency=${concurrency}`,
+      `--test-timeout=${timeout}`,
+      '--test-reporter=spec',
+      '--test-reporter-destination=stdout',
+      '--test-reporter=tap',
+      `--test-reporter-destination=${tap}`,
+      ...files,
+    ]);
+    return countTap(fs.existsSync(tap) ? fs.readFileSync(tap, 'utf8') : '', ok);
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Reads the totals that end a TAP report; a failure that left none still counts as one. */
+function countTap(report, ok) {
+  const total = (name) =>
+    Number((report.match(new RegExp(`^# ${name} (\\d+)$`, 'm')) || [])[1] || 0);
+  const failed = total('fail') + total('cancelled');
+  return { passed: total('pass'), failed: ok ? failed : Math.max(failed, 1) };
+}
+
+module.exports = { testFiles, runNodeTests };

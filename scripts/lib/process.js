@@ -1,0 +1,76 @@
+'use strict';
+/**
+ * How the scripts start other programs: find, run to the end, run and read along. No npm package,
+ * because setup.js uses this before any is installed. What is run lives in the scripts themselves.
+ */
+const { spawn, spawnSync } = require('node:child_process');
+const fs = require('node:fs');
+const path = require('node:path');
+
+const root = path.resolve(__dirname, '../..');
+
+/** The full path of a program on PATH, or undefined. */
+function which(program) {
+  const endings = process.platform === 'win32' ? ['.exe', '.cmd'] : [''];
+  for (const folder of (process.env.PATH || '').split(path.delimiter)) {
+    for (const ending of endings) {
+      const file = path.join(folder, program + ending);
+      if (folder && fs.existsSync(file)) return file;
+    }
+  }
+  return undefined;
+}
+
+/** Says what is wrong and what to do about it, and ends the process. */
+function fail(message) {
+  console.error(`\n${message}\n`);
+  process.exit(1);
+}
+
+/** Runs a program in the foreground; true if it ended with exit code 0. */
+function run(program, args, options) {
+  const done = spawnSync(program, args, { cwd: root, stdio: 'inherit', ...options });
+  if (done.error) console.error(`${program}: ${done.error.message}`);
+  return done.status === 0;
+}
+
+/**
+ * Runs a program, shows its output as it comes and resolves to `{ok, stdout}`; for callers that
+ * must read the output too.
+ */
+function runAndRead(program, args, options) {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, {
+      cwd: root,
+      stdio: ['inherit', 'pipe', 'inherit'],
+      ...options,
+    });
+    let stdout = '';
+    child.stdout.setEncoding('utf8');
+    child.stdout.on('data', (text) => {
+      stdout += text;
+      process.stdout.write(text);
+    });
+    child.on('error', (err) => {
+      console.error(`${program}: ${err.message}`);
+      resolve({ ok: false, stdout });
+    });
+    child.on('close', (code) => resolve({ ok: code === 0, stdout }));
+  });
+}
+
+/** `[program, args]` that run npm, also where `npm` is a .cmd file that cannot be spawned. */
+function npmCommand(args) {
+  const cli = process.env.npm_execpath;
+  return cli && /npm-cli\.js$/.test(cli) ? [process.execPath, [cli, ...args]] : ['npm', args];
+}
+
+/** `[program, args]` that run the command line tool of an installed npm package. */
+function toolCommand(packageName, tool, args) {
+  const folder = path.join(root, 'node_modules', packageName);
+  const { bin } = JSON.parse(fs.readFileSync(path.join(folder, 'package.json'), 'utf8'));
+  const file = typeof bin === 'string' ? bin : bin[tool];
+  return [process.execPath, [path.join(folder, file), ...args]];
+}
+
+module.exports = { root, which, fail, run, runAndRead, npmCommand, toolCommand };

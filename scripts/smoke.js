@@ -1,0 +1,101 @@
+'use strict';
+/**
+ * The package at work once, in a real pomelo application: start, add, get, push, leave, stop.
+ *
+ *     node scripts/smoke.js [MODULE [REDIS_PORT | custom]]
+ *
+ * MODULE is what to require (default: this clone); without a port it starts a Redis of its own,
+ * and with `custom` it needs none (Windows): a custom manager in memory stands in. Where it runs:
+ * on old and new Nodes (nodes.js), in an app that installed the tarball (pack.test.js), and on
+ * platforms that run nothing else of the suite. No cluster here: the RPC of the push is recorded.
+ * Written for Node 16, and to be copied alone into another folder.
+ */
+const assert = require('assert');
+const fs = require('fs');
+const os = require('os');
+const path = require('path');
+const { promisify } = require('util');
+const pomelo = require('pomelo');
+
+const plugin = require(process.argv[2] || '..');
+
+/** An application that knows two connectors, with the plugin loaded as an app loads it. */
+function createApp(folder, options, rpcs) {
+  fs.mkdirSync(path.join(folder, 'config'));
+  const configs = { master: { id: 'm', host: '127.0.0.1', port: 1 }, servers: {} };
+  for (const [name, config] of Object.entries(configs)) {
+    const file = path.join(folder, 'config', `${name}.json`);
+    fs.writeFileSync(file, JSON.stringify({ development: config, production: config }));
+  }
+  const app = pomelo.createApp({ base: folder });
+  const connector = { serverType: 'connector', frontend: 'true', host: '127.0.0.1' };
+  app.addServers([
+    { ...connector, id: 'connector-1', port: 2 },
+    { ...connector, id: 'connector-2', port: 3 },
+  ]);
+  app.use(plugin, { globalChannel: options });
+  app.rpcInvoke = (sid, msg, cb) => {
+    rpcs.push([sid, msg.args[0], msg.args[1], msg.args[2]]);
+    setImmediate(cb, null, []);
+  };
+  return app;
+}
+
+/** The smallest useful custom manager. */
+function memoryManager() {
+  const sets = new Map();
+  const set = (name, sid) => {
+    const key = `${name}:${sid}`;
+    if (!sets.has(key)) sets.set(key, new Set());
+    return sets.get(key);
+  };
+  const done = (cb, ...args) => setImmediate(cb, null, ...args);
+  return {
+    add: (name, uid, sid, cb) => done(cb, void set(name, sid).add(uid)),
+    leave: (name, uid, sid, cb) => done(cb, void set(name, sid).delete(uid)),
+    getMembersBySid: (name, sid, cb) => done(cb, [...set(name, sid)]),
+    destroyChannel: (name, cb) => done(cb),
+  };
+}
+
+async function exercise(app, rpcs) {
+  const service = app.get('globalChannelService');
+  const call = (method, ...args) => promisify(service[method]).apply(service, args);
+  await call('start');
+  await call('add', 'room', 'ann', 'connector-1');
+  await call('add', 'room', 'bob', 'connector-2');
+  assert.deepStrictEqual(await call('getMembersBySid', 'room', 'connector-1'), ['ann']);
+  const failed = await call('pushMessage', 'connector', 'onChat', { text: 'hi' }, 'room', null);
+  assert.deepStrictEqual(failed, []);
+  assert.deepStrictEqual(rpcs.sort(), [
+    ['connector-1', 'onChat', { text: 'hi' }, ['ann']],
+    ['connector-2', 'onChat', { text: 'hi' }, ['bob']],
+  ]);
+  await call('leave', 'room', 'ann', 'connector-1');
+  assert.deepStrictEqual(await call('getMembersByChannelName', 'connector', 'room'), ['bob']);
+  await call('destroyChannel', 'room');
+  await new Promise((resolve) => {
+    service.stop(true, resolve);
+  });
+}
+
+async function main() {
+  const store = process.argv[3];
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pome-smoke-'));
+  const redis = store ? null : await require('../__test__/support/redis').start();
+  try {
+    const port = redis ? redis.port : Number(store);
+    const options = store === 'custom' ? { channelManager: memoryManager() } : { port };
+    const rpcs = [];
+    await exercise(createApp(folder, options, rpcs), rpcs);
+    console.log(`smoke test passed on Node ${process.version}`);
+  } finally {
+    if (redis) await redis.stop();
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+main().catch((err) => {
+  console.error(err);
+  process.exit(1);
+});
