@@ -62,7 +62,7 @@ function runAndRead(program, args, options) {
 /** `[program, args]` that run npm, also where `npm` is a .cmd file that cannot be spawned. */
 function npmCommand(args) {
   const cli = process.env.npm_execpath;
-  return cli && /npm-cli\.js$/.test(cli) ? [process.execPath, [cli, ...args]] : ['npm', args];
+  return cli && cli.endsWith('npm-cli.js') ? [process.execPath, [cli, ...args]] : ['npm', args];
 }
 
 /** `[program, args]` that run the command line tool of an installed npm package. */
