@@ -1,0 +1,107 @@
+'use strict';
+/**
+ * What the cluster tests share: which plugin stands for "ours", pushes with numbers of their own,
+ * and who got them. The cluster itself is that of the demo (demo/cluster.js).
+ *
+ * IMPL=old puts pomelo-globalchannel-plugin 0.0.7 in the place of ours, to check the tests against
+ * the original; `ours` rows, where it behaves otherwise by decision of the contract, are skipped.
+ */
+
+const assert = require('node:assert');
+const { it } = require('node:test');
+const { until } = require('../../demo/processes');
+
+const OLD = 'pomelo-globalchannel-plugin';
+const IMPL = process.env.IMPL === 'old' ? 'old' : 'ours';
+// Before demo/cluster.js is loaded, which reads it.
+if (IMPL === 'old') process.env.GLOBALCHANNEL_PLUGIN = OLD;
+
+const TIMEOUT = 60000;
+let lastNumber = 0;
+
+function same(title, fn) {
+  it(title, { timeout: TIMEOUT }, fn);
+}
+
+function ours(title, fn) {
+  it(title, { timeout: TIMEOUT, skip: IMPL === 'old' && 'decided differently from 0.0.7' }, fn);
+}
+
+const uids = (clients) => clients.map(({ uid }) => String(uid));
+
+/** On the chat servers of the clients' sessions, as an app does. */
+const join = (clients, channel) =>
+  Promise.all(clients.map((client) => client.request('chat.chatHandler.join', { channel })));
+
+const leave = (clients, channel) =>
+  Promise.all(clients.map((client) => client.request('chat.chatHandler.leave', { channel })));
+
+/** Starts `count` pushes in one go. `numbers` tell them apart, `answers` fill as they come. */
+function startPushes(cluster, from, channel, count = 1) {
+  const numbers = Array.from({ length: count }, () => ++lastNumber);
+  const calls = numbers.map((n) => {
+    const msg = { n, text: `message ${n}`, from };
+    return ['pushMessage', 'connector', 'onChat', msg, channel, {}];
+  });
+  const answers = cluster.burst(from, calls);
+  const answered = () =>
+    until(() => answers.every(({ length }) => length > 0), `${from} to answer ${count} pushes`);
+  return { from, numbers, answers, answered };
+}
+
+/** Pushes and waits for the answers, which must be one each, and tell of no failure. */
+async function push(cluster, from, channel, count) {
+  const pushes = startPushes(cluster, from, channel, count);
+  await pushes.answered();
+  for (const answers of pushes.answers) {
+    assert.deepStrictEqual(answers, [{ error: null, value: [] }]);
+  }
+  return pushes;
+}
+
+/** Every one of the clients got every one of these pushes, once, and those of a server in order. */
+async function assertGot(clients, ...pushes) {
+  await Promise.all(clients.map((client) => client.ping()));
+  assertHas(clients, ...pushes);
+}
+
+/** The same for what has come by now; for clients whose connector does not answer any more. */
+function assertHas(clients, ...pushes) {
+  for (const { numbers } of pushes) {
+    for (const client of clients) {
+      assert.deepStrictEqual(among(client, numbers), numbers, `messages of ${client.uid}`);
+    }
+  }
+}
+
+async function assertGotNothing(clients, ...pushes) {
+  await Promise.all(clients.map((client) => client.ping()));
+  for (const { numbers } of pushes) {
+    for (const client of clients) {
+      assert.deepStrictEqual(among(client, numbers), [], `messages of ${client.uid}`);
+    }
+  }
+}
+
+/** The numbers of those pushes that came to the client, in the order in which they came. */
+function among(client, numbers) {
+  const wanted = new Set(numbers);
+  return client.messages.map(({ n }) => n).filter((n) => wanted.has(n));
+}
+
+module.exports = {
+  IMPL,
+  OLD,
+  among,
+  assertGot,
+  assertGotNothing,
+  assertHas,
+  join,
+  leave,
+  ours,
+  push,
+  same,
+  startPushes,
+  uids,
+  until,
+};
