@@ -1,0 +1,155 @@
+'use strict';
+
+/**
+ * Contract rows A24 and A27–A31: what the service means for the process around it: its end, its
+ * exit code, worker threads, two services side by side.
+ */
+
+const assert = require('node:assert');
+const path = require('path');
+const { Worker } = require('worker_threads');
+const { ok } = require('../support/call');
+const child = require('../support/child');
+const { started } = require('../support/service');
+const { nothingFor } = require('../support/until');
+const { area, same, ours } = require('../support/rows');
+
+const CALL = path.join(__dirname, '../support/call.js');
+const SERVICE = path.join(__dirname, '../support/service.js');
+
+/** A thread that starts a service on `port` and then runs `body`, which may await. */
+function worker(port, body) {
+  const source = `
+    const { parentPort } = require('worker_threads');
+    const { call, ok } = require(${JSON.stringify(CALL)});
+    const { started } = require(${JSON.stringify(SERVICE)});
+    started({ port: ${port} }, {}).then(async (service) => { ${body} });`;
+  const thread = new Worker(source, { eval: true });
+  const message = new Promise((resolve, reject) => {
+    thread.once('message', resolve);
+    thread.once('error', reject);
+  });
+  const exit = new Promise((resolve) => thread.once('exit', resolve));
+  return { thread, message, exit };
+}
+
+area('A process', {}, (ctx) => {
+  same('A24 the process ends by itself after stop', async () => {
+    const { redis } = ctx;
+    const body = async ({ started, ok, call, emit }) => {
+      const service = await started();
+      await ok(service, 'add', 'n', 'u', 's1');
+      await call(service, 'stop', true);
+      emit('stopped');
+    };
+    const { code, signal, messages, output } = await child.run(body, { redis });
+    assert.deepStrictEqual([code, signal, messages], [0, null, ['stopped']], output);
+  });
+
+  ours('A24 a service that was never started, and one whose start failed, end too', async () => {
+    const { redis } = ctx;
+    const body = async ({ create, call, opts, emit }) => {
+      create(opts);
+      const failed = create({ ...opts, db: 99 });
+      emit((await call(failed, 'start')).err.code);
+    };
+    const { code, messages, output } = await child.run(body, { redis });
+    assert.deepStrictEqual([code, messages], [0, ['ERR_GLOBAL_CHANNEL_STORE']], output);
+  });
+
+  same('A27 a started service keeps the process alive', async () => {
+    const { redis } = ctx;
+    const body = async ({ started, emit }) => {
+      process.on('beforeExit', () => emit('nothing left to do'));
+      await started();
+      emit('started');
+    };
+    const result = child.start(body, { redis });
+    await result.message('started');
+    await nothingFor(400);
+    assert.deepStrictEqual([result.code, result.messages], [undefined, ['started']]);
+    result.child.kill('SIGKILL');
+    await result.closed;
+  });
+
+  same('A28 process.exit() with operations in flight: exit code 0, no signal', async () => {
+    const { redis } = ctx;
+    const body = async ({ started }) => {
+      const service = await started();
+      for (let i = 0; i < 2000; i += 1) service.add('n', i, 's1', () => {});
+      for (let i = 0; i < 50; i += 1) service.getMembersBySid('n', 's1', () => {});
+      setImmediate(() => process.exit(0));
+    };
+    for (let round = 0; round < 3; round += 1) {
+      const { code, signal, output } = await child.run(body, { redis });
+      assert.deepStrictEqual([code, signal], [0, null], output);
+    }
+  });
+
+  same('A29 a worker thread loads, works, stops and ends', async () => {
+    const { message, exit } = worker(
+      ctx.redis.port,
+      `await ok(service, 'add', 'n', 'u', 's1');
+       const members = await ok(service, 'getMembersBySid', 'n', 's1');
+       await call(service, 'stop', true);
+       parentPort.postMessage(members);`,
+    );
+    assert.deepStrictEqual([await message, await exit], [['u'], 0]);
+  });
+
+  same('A30 a worker thread is terminated with operations in flight', async () => {
+    const mine = await started(ctx.redis);
+    const { thread, message } = worker(
+      ctx.redis.port,
+      `const flood = () => {
+         for (let i = 0; i < 500; i += 1) service.add('n', i, 's1', () => {});
+         setImmediate(flood);
+       };
+       flood();
+       service.add('n', 'first', 's1', () => parentPort.postMessage('working'));`,
+    );
+    await message;
+    assert.strictEqual(typeof (await thread.terminate()), 'number');
+    await ok(mine, 'add', 'alive', 'u', 's1');
+    assert.deepStrictEqual(await ok(mine, 'getMembersBySid', 'alive', 's1'), ['u']);
+    await ctx.redis.untilClients(1);
+  });
+
+  same('A30 terminated again and again, in a child: no crash', async () => {
+    const { redis } = ctx;
+    const body = async ({ port, started, ok, args, call, emit }) => {
+      const { Worker } = require('worker_threads');
+      const mine = await started();
+      for (let round = 0; round < 5; round += 1) {
+        const thread = new Worker(
+          `require(${JSON.stringify(args.service)}).started({ port: ${port} }, {}).then((service) => {
+            for (let i = 0; i < 500; i += 1) service.add('n', i, 's1', () => {});
+            require('worker_threads').parentPort.postMessage('working');
+          });`,
+          { eval: true },
+        );
+        await new Promise((resolve) => thread.once('message', resolve));
+        await thread.terminate();
+      }
+      await ok(mine, 'add', 'alive', 'u', 's1');
+      await call(mine, 'stop', true);
+      emit('alive');
+    };
+    const { code, signal, messages, output } = await child.run(body, {
+      redis,
+      args: { service: SERVICE },
+    });
+    assert.deepStrictEqual([code, signal, messages], [0, null, ['alive']], output);
+  });
+
+  same('A31 two services in one process, each with its own db and prefix', async () => {
+    const a = await started(ctx.redis);
+    const b = await started(ctx.redis, { db: 1, prefix: 'B' });
+    await Promise.all([ok(a, 'add', 'n', 'ua', 's1'), ok(b, 'add', 'n', 'ub', 's1')]);
+    const members = [];
+    for (const service of [a, b]) members.push(await ok(service, 'getMembersBySid', 'n', 's1'));
+    assert.deepStrictEqual(members, [['ua'], ['ub']]);
+    assert.deepStrictEqual(await ctx.redis.keys(0), ['POMELO:CHANNEL:n:s1']);
+    assert.deepStrictEqual(await ctx.redis.keys(1), ['B:n:s1']);
+  });
+});

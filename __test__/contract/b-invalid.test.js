@@ -1,0 +1,155 @@
+'use strict';
+
+/**
+ * Wrong options throw from the constructor: the message names the option, its value (never a
+ * secret) and what is accepted. Part of area B of the contract; B23 belongs here.
+ */
+
+const assert = require('node:assert');
+const { describe, afterEach } = require('node:test');
+const { create, stopAll } = require('../support/service');
+const { ours } = require('../support/rows');
+
+const CODE = 'ERR_GLOBAL_CHANNEL_INVALID_OPTION';
+
+/** The error of the constructor, or undefined. */
+function refusal(opts) {
+  try {
+    create(opts);
+  } catch (err) {
+    return err;
+  }
+  return undefined;
+}
+
+const MILLISECONDS = [-1, '-1', 1.5, '1.5', NaN, Infinity, 'soon', '10s', true, {}, [], () => 1];
+const TIMES = ['connectTimeout', 'commandTimeout', 'startTimeout', 'pushTimeout'];
+const NOT_TEXT = [5, true, {}, [], () => 1, Symbol('s')];
+
+/** option → [wrong values, what the message must say is accepted] */
+const WRONG = {
+  host: [NOT_TEXT, /string/],
+  port: [[-1, 65536, '65536', 1.5, NaN, true, {}, [], () => 1], /65535/],
+  path: [NOT_TEXT, /string|path/],
+  url: [
+    [...NOT_TEXT, 'http://127.0.0.1', '127.0.0.1:6379', 'redis://', 'redis://h:port', 'nonsense'],
+    /redis:\/\//,
+  ],
+  db: [[-1, '-1', 1.5, NaN, 'first', true, {}, [], () => 1], /integer|number/],
+  prefix: [NOT_TEXT, /string/],
+  username: [NOT_TEXT, /string/],
+  maxQueue: [[-1, 0, 1.5, NaN, Infinity, 'many', true, {}, []], /integer|number/],
+  channelManager: [[5, 'redis', true, Symbol('s'), {}, { add: 1 }, []], /add|manager|function/],
+  enable_offline_queue: [[1, 'no', {}, []], /true|false|boolean/],
+  max_attempts: [[-1, 1.5, 'often', {}, [], () => 1], /integer|number/],
+  retry_max_delay: [[-1, 1.5, 'long', {}, [], () => 1], /integer|number/],
+  connect_timeout: [[-1, 1.5, 'long', {}, [], () => 1], /integer|number/],
+};
+for (const time of TIMES) WRONG[time] = [MILLISECONDS, /millisecond|integer|number/];
+
+/** How a value may be shown, whatever the exact form: '1.5', NaN, {}, Symbol(s) … */
+function shown(value) {
+  if (typeof value === 'string') return value;
+  if (typeof value === 'function') return '';
+  if (typeof value === 'object') return Array.isArray(value) ? '[' : '{';
+  return String(value);
+}
+
+describe('B wrong options', () => {
+  afterEach(stopAll);
+
+  for (const [option, [values, accepted]] of Object.entries(WRONG)) {
+    ours(`B wrong ${option}: the error names it, the value and what is accepted`, () => {
+      for (const value of values) {
+        const err = refusal({ [option]: value });
+        const title = `${option}: ${typeof value} ${String(value)}`;
+        assert.ok(err instanceof Error, `${title} was accepted`);
+        assert.strictEqual(err.code, CODE, title);
+        assert.ok(err.message.includes(option), `${title}: ${err.message}`);
+        assert.ok(err.message.includes(shown(value)), `${title}: ${err.message}`);
+        assert.match(err.message, accepted, title);
+      }
+    });
+  }
+
+  for (const option of ['password', 'auth_pass']) {
+    ours(`B wrong ${option}: named, but never shown`, () => {
+      for (const value of [12345678, { hush: 'hush' }, ['hush'], true, () => 'hush']) {
+        const err = refusal({ [option]: value });
+        assert.strictEqual(err && err.code, CODE, `${typeof value} was accepted`);
+        assert.ok(err.message.includes(option), err.message);
+        assert.match(err.message, /string/);
+        assert.ok(!/hush|12345678/.test(err.message), err.message);
+      }
+    });
+  }
+
+  ours('B a password inside a wrong url is never shown', () => {
+    for (const url of [
+      'http://joe:hush@127.0.0.1:6379',
+      'redis://joe:hush@127.0.0.1:99999',
+      'redis://:hush@127.0.0.1:port',
+      'redis://:hush@127.0.0.1:6379/first',
+      'redis://:hush@',
+      'redis//:hush@127.0.0.1',
+      'joe:hush@127.0.0.1',
+    ]) {
+      const err = refusal({ url });
+      assert.strictEqual(err && err.code, CODE, `${url} was accepted`);
+      assert.ok(err.message.includes('url'), err.message);
+      assert.ok(!`${err.message}\n${err.stack}`.includes('hush'), err.message);
+    }
+  });
+
+  for (const [title, opts] of Object.entries({
+    'path and host': { path: '/tmp/x.sock', host: '127.0.0.1' },
+    'path and port': { path: '/tmp/x.sock', port: 6379 },
+    'path and url': { path: '/tmp/x.sock', url: 'redis://127.0.0.1' },
+    'url and host': { url: 'redis://127.0.0.1', host: '127.0.0.1' },
+    'url and port': { url: 'redis://127.0.0.1', port: 6379 },
+  })) {
+    ours(`B ${title} exclude each other, and the error names both`, () => {
+      const err = refusal(opts);
+      assert.strictEqual(err && err.code, CODE);
+      for (const option of Object.keys(opts)) assert.ok(err.message.includes(option), err.message);
+    });
+  }
+
+  ours('B23 return_buffers: true is refused by name', () => {
+    const err = refusal({ return_buffers: true });
+    assert.strictEqual(err && err.code, CODE);
+    assert.match(err.message, /return_buffers/);
+  });
+
+  for (const opts of [5, 'opts', true]) {
+    ours(`B opts that are no object: ${typeof opts}`, () => {
+      const err = refusal(opts);
+      assert.strictEqual(err && err.code, CODE);
+      assert.match(err.message, /opt/);
+    });
+  }
+
+  ours('B a refused service is not attached to the app', () => {
+    const { createApp } = require('../support/app');
+    const app = createApp();
+    assert.throws(() => create({ port: 'x'.repeat(3), db: -1 }, app), { code: CODE });
+    assert.deepStrictEqual(app.setCalls, []);
+  });
+
+  ours('B right values in every accepted form are accepted', () => {
+    const times = Object.fromEntries(TIMES.map((time) => [time, '0']));
+    for (const opts of [
+      { host: 'example.org', port: '6379', db: '15', prefix: 'ü', username: 'joe', password: 'x' },
+      { ...times, maxQueue: '1', max_attempts: '0', retry_max_delay: '100', connect_timeout: '0' },
+      { max_attempts: false, retry_max_delay: false, connect_timeout: false },
+      { max_attempts: null, retry_max_delay: null, connect_timeout: null },
+      { enable_offline_queue: null, return_buffers: false, cleanOnStartUp: false },
+      { host: undefined, port: undefined, url: undefined, path: undefined, db: undefined },
+      { url: 'redis://joe@example.org' },
+      { url: 'redis://[::1]:6379/0' },
+      { anything: 'else', parser: 'javascript', socket_nodelay: false, no_ready_check: true },
+    ]) {
+      assert.ifError(refusal(opts));
+    }
+  });
+});

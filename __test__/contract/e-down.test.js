@@ -1,0 +1,213 @@
+'use strict';
+
+/**
+ * Contract rows E01, E02, E05–E09, E12, E17, E21: the store is down, hangs or refuses writes. What
+ * happens on the connection when it comes back is in e-reconnect.test.js; what a process prints and
+ * how it ends in e-process.test.js.
+ */
+
+const assert = require('node:assert');
+const { invoke, call, ok, settled, METHODS } = require('../support/call');
+const redisServer = require('../support/redis');
+const { create, started } = require('../support/service');
+const { until } = require('../support/until');
+const { area, same, ours } = require('../support/rows');
+
+const AWAY = ['ERR_GLOBAL_CHANNEL_TIMEOUT', 'ERR_GLOBAL_CHANNEL_DISCONNECTED'];
+const KEY = 'POMELO:CHANNEL:n:s1';
+
+area('E store away', {}, (ctx) => {
+  const opts = (more) => ({ host: '127.0.0.1', port: ctx.redis.port, ...more });
+
+  ours('E01 the store is down at start: UNREACHABLE after startTimeout, with cause', async () => {
+    await ctx.redis.kill();
+    const service = create(opts({ startTimeout: 400 }));
+    const record = await call(service, 'start');
+    const { err, argc, n, ms } = record;
+    assert.deepStrictEqual([err.code, argc, n], ['ERR_GLOBAL_CHANNEL_UNREACHABLE', 1, 1]);
+    assert.ok(err.cause instanceof Error && err.cause.message, String(err.cause));
+    assert.ok(ms >= 380 && ms < 2000, `${ms} ms`);
+    assert.strictEqual(service.state, 0);
+  });
+
+  ours('E01 a store that accepts and never answers: UNREACHABLE after startTimeout', async () => {
+    ctx.redis.pause();
+    try {
+      const service = create(opts({ startTimeout: 500, connectTimeout: 200 }));
+      const { err, ms } = await call(service, 'start');
+      assert.strictEqual(err.code, 'ERR_GLOBAL_CHANNEL_UNREACHABLE');
+      assert.ok(ms >= 450 && ms < 2500, `${ms} ms`);
+    } finally {
+      ctx.redis.resume();
+    }
+  });
+
+  same('E02 the store is down at start and comes up: start succeeds', async () => {
+    await ctx.redis.kill();
+    const service = create(opts());
+    const record = invoke(service, 'start');
+    setTimeout(() => ctx.redis.up(), 500);
+    assert.ok(!(await record.done).err);
+    assert.strictEqual(service.state, 1);
+    await ok(service, 'add', 'n', 'u', 's1');
+    assert.strictEqual(record.n, 1);
+  });
+
+  ours('E02 with startTimeout: 0, too, and cleaning runs then', async () => {
+    await ctx.redis.kill();
+    const service = create(opts({ startTimeout: 0, cleanOnStartUp: true }));
+    const record = invoke(service, 'start');
+    setTimeout(() => ctx.redis.up(), 300);
+    assert.strictEqual((await record.done).err, null);
+  });
+
+  same('E05 an operation made just as the store dies: one callback', async () => {
+    const service = await started(ctx.redis);
+    const record = invoke(service, 'add', 'n', 'u', 's1');
+    await ctx.redis.kill();
+    await ctx.redis.up();
+    await record.done;
+    await until(async () => !(await call(service, 'add', 'n', 'v', 's1')).err, 'add to work');
+    assert.strictEqual(record.n, 1);
+  });
+
+  for (const method of ['add', 'leave', 'getMembersBySid']) {
+    same(`E06 ${method} while the store is down: one callback with an Error`, async () => {
+      const service = await started(ctx.redis, { commandTimeout: 400 });
+      await ctx.redis.kill();
+      const record = await call(service, method, ...METHODS[method]);
+      await ctx.redis.up();
+      await until(async () => !(await call(service, 'add', 'n', 'v', 's1')).err, 'add to work');
+      assert.deepStrictEqual([record.err instanceof Error, record.n], [true, 1]);
+    });
+  }
+
+  ours('E07 … within commandTimeout, with a code and a cause', async () => {
+    const service = await started(ctx.redis, { commandTimeout: 400 });
+    await ctx.redis.kill();
+    const { err, ms } = await call(service, 'add', 'n', 'u', 's1');
+    assert.ok(AWAY.includes(err.code), err.code);
+    assert.ok(err.cause instanceof Error && err.cause.message, String(err.cause));
+    assert.ok(ms < 1500, `${ms} ms`);
+  });
+
+  ours('E07 commandTimeout counts from the call, reconnects included', async () => {
+    const service = await started(ctx.redis, { commandTimeout: 600, retry_max_delay: 50 });
+    ctx.redis.pause();
+    try {
+      const record = invoke(service, 'add', 'n', 'u', 's1');
+      const later = invoke(service, 'getMembersBySid', 'n', 's1');
+      await Promise.all([record.done, later.done]);
+      for (const { err, ms, n } of [record, later]) {
+        assert.deepStrictEqual([err.code, n], ['ERR_GLOBAL_CHANNEL_TIMEOUT', 1]);
+        assert.ok(ms >= 580 && ms < 1500, `${ms} ms`);
+      }
+    } finally {
+      ctx.redis.resume();
+    }
+  });
+
+  ours('E07 commandTimeout: 0 waits as long as it takes', async () => {
+    const service = await started(ctx.redis, { commandTimeout: 0 });
+    ctx.redis.pause();
+    const record = invoke(service, 'add', 'n', 'u', 's1');
+    setTimeout(() => ctx.redis.resume(), 1200);
+    assert.strictEqual((await record.done).err, null);
+  });
+
+  ours('E08 each method while the store is down: a single Error, one callback', async () => {
+    const service = await started(ctx.redis, { commandTimeout: 400 });
+    await ctx.redis.kill();
+    const records = Object.keys(METHODS).map((m) => invoke(service, m, ...METHODS[m]));
+    await Promise.all(records.map((record) => record.done));
+    await ctx.redis.up();
+    await until(async () => !(await call(service, 'add', 'n', 'v', 's1')).err, 'add to work');
+    for (const { err, n } of records) {
+      assert.ok(err instanceof Error && AWAY.includes(err.code), String(err));
+      assert.strictEqual(n, 1);
+    }
+    assert.deepStrictEqual(
+      records.map(({ argc, value }) => [argc, value]),
+      [
+        [1, undefined],
+        [1, undefined],
+        [2, undefined],
+        [2, null],
+        [1, undefined],
+        [1, undefined],
+      ],
+    );
+  });
+
+  same('E09 operations made while down are done if the store is back in time', async () => {
+    const service = await started(ctx.redis);
+    await ctx.redis.kill();
+    const record = invoke(service, 'add', 'n', 'u', 's1');
+    await ctx.redis.up();
+    assert.ok(!(await record.done).err);
+    assert.deepStrictEqual(await ctx.redis.members(KEY), ['u']);
+  });
+
+  ours('E09 … in call order, across the reconnect', async () => {
+    const service = await started(ctx.redis);
+    await ctx.redis.kill();
+    const order = [];
+    const records = [];
+    for (let i = 0; i < 60; i += 1) {
+      const method = Object.keys(METHODS)[i % 6];
+      const record = invoke(service, method, ...METHODS[method]);
+      record.done.then(() => order.push(i));
+      records.push(record);
+    }
+    await ctx.redis.up();
+    await Promise.all(records.map((record) => record.done));
+    assert.deepStrictEqual(
+      order,
+      records.map((_, i) => i),
+    );
+    assert.deepStrictEqual(
+      records.filter(({ err }) => err),
+      [],
+    );
+  });
+
+  same('E12 a store that hangs for 1 s: operations wait and succeed', async () => {
+    const service = await started(ctx.redis);
+    ctx.redis.pause();
+    const record = invoke(service, 'add', 'n', 'u', 's1');
+    setTimeout(() => ctx.redis.resume(), 1000);
+    await record.done;
+    assert.ok(!record.err);
+    assert.ok(record.ms >= 900, `${record.ms} ms`);
+  });
+
+  same('E17 a read-only replica: add is an Error, once', async () => {
+    const nobody = await redisServer.freePort();
+    const replica = await redisServer.start({ args: ['--replicaof', '127.0.0.1', nobody] });
+    try {
+      const service = await started(replica);
+      const record = await call(service, 'add', 'n', 'u', 's1');
+      await settled(service);
+      assert.match(record.err.message, /^READONLY /);
+      assert.deepStrictEqual([record.n, record.argc], [1, 1]);
+      await call(service, 'stop', true);
+    } finally {
+      await replica.stop();
+    }
+  });
+
+  same('E21 every callback is called once over a restart with 500 operations', async () => {
+    const service = await started(ctx.redis, { commandTimeout: 3000 });
+    const records = [];
+    for (let i = 0; i < 500; i += 1) {
+      records.push(invoke(service, i % 3 ? 'add' : 'leave', 'n', `u${i % 50}`, 's1'));
+      if (i === 250) await ctx.redis.restart();
+    }
+    await Promise.all(records.map((record) => record.done));
+    await until(async () => !(await call(service, 'add', 'n', 'v', 's1')).err, 'add to work');
+    assert.deepStrictEqual(
+      records.filter(({ n }) => n !== 1),
+      [],
+    );
+  });
+});

@@ -1,0 +1,73 @@
+'use strict';
+
+/**
+ * Cases that are about a whole process (does it end, with what code, what does it print) run in a
+ * child: `run(fn, {redis})` sends the source of `fn` to a fresh node, which calls it with the
+ * tools below. `fn` must not use anything from around it.
+ */
+
+const { spawn } = require('child_process');
+const { once } = require('events');
+const { until } = require('./until');
+
+const MARK = '@@';
+
+/** Starts the child. `messages` are what it emitted, `output` is all else that it printed. */
+function start(fn, { redis, port = redis && redis.port, args = {}, nodeArgs = [] } = {}) {
+  const source = `require(${JSON.stringify(__filename)}).main(${fn})`;
+  const env = { ...process.env, CHILD: JSON.stringify({ port, args }) };
+  const child = spawn(process.execPath, [...nodeArgs, '-e', source], { env });
+  const result = { child, messages: [], output: '', code: undefined, signal: undefined };
+  let rest = '';
+  child.stdout.on('data', (chunk) => {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop();
+    for (const line of lines) {
+      if (line.startsWith(MARK)) result.messages.push(JSON.parse(line.slice(MARK.length)));
+      else result.output += line + '\n';
+    }
+  });
+  child.stderr.on('data', (chunk) => (result.output += chunk));
+  result.closed = once(child, 'close').then(([code, signal]) => {
+    Object.assign(result, { code, signal });
+    return result;
+  });
+  result.message = (text) =>
+    until(() => {
+      if (result.code !== undefined) throw new Error(`child ended: ${result.output}`);
+      return result.messages.includes(text);
+    }, `child to say ${text}`);
+  return result;
+}
+
+/** To the end of the child, which is killed when it does not come within `deadline`. */
+async function run(fn, options = {}) {
+  const result = start(fn, options);
+  const timer = setTimeout(() => result.child.kill('SIGKILL'), options.deadline || 10000);
+  await result.closed;
+  clearTimeout(timer);
+  return result;
+}
+
+/** In the child. */
+function main(fn) {
+  const { port, args } = JSON.parse(process.env.CHILD);
+  const service = require('./service');
+  const tools = {
+    ...require('./call'),
+    ...require('./app'),
+    ...require('./until'),
+    ...service,
+    args,
+    port,
+    opts: { host: '127.0.0.1', port },
+    emit: (message) => process.stdout.write(MARK + JSON.stringify(message) + '\n'),
+    started: (opts, app) => service.started({ port }, opts, app),
+  };
+  Promise.resolve(fn(tools)).catch((err) => {
+    console.error(err);
+    process.exit(99);
+  });
+}
+
+module.exports = { start, run, main };

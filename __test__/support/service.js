@@ -1,0 +1,46 @@
+'use strict';
+
+/**
+ * The plugin under test, made the way pomelo makes it: the factory in the `components` folder,
+ * called as `(app, opts)`. `IMPL=old` puts pomelo-globalchannel-plugin 0.0.7 in its place, so that
+ * the suite itself can be checked against the original.
+ */
+
+const path = require('path');
+const { createApp } = require('./app');
+const { call } = require('./call');
+
+const IMPL = process.env.IMPL === 'old' ? 'old' : 'ours';
+const ROOTS = {
+  ours: path.resolve(__dirname, '../..'),
+  old: path.dirname(require.resolve('pomelo-globalchannel-plugin/package.json')),
+};
+
+const running = new Set();
+
+const plugin = (impl = IMPL) => require(ROOTS[impl]);
+
+const factory = (impl = IMPL) => require(path.join(plugin(impl).components, 'globalChannel.js'));
+
+/** Not started. `stopAll` stops it whatever becomes of it. */
+function create(opts, app = createApp(), impl = IMPL) {
+  const service = factory(impl)(app, opts);
+  running.add(service);
+  return service;
+}
+
+/** Started on a server of redis.js. */
+async function started(redis, opts, app, impl) {
+  const service = create({ host: '127.0.0.1', port: redis.port, ...opts }, app, impl);
+  const { err } = await call(service, 'start');
+  if (err) throw err;
+  return service;
+}
+
+async function stopAll() {
+  const services = [...running];
+  running.clear();
+  await Promise.all(services.map((service) => call(service, 'stop', true)));
+}
+
+module.exports = { IMPL, ROOTS, plugin, factory, create, started, stopAll };
