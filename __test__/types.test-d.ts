@@ -1,0 +1,295 @@
+/**
+ * Real usage of every public type, for `tsc -p .`; never run. `@ts-expect-error` marks wrong use,
+ * which must not compile. Behaviour is tested in the other files.
+ */
+
+import * as plugin from '../index';
+import { GlobalChannel, components, createPinusPlugin } from '../index';
+import type {
+  Application,
+  Callback,
+  ChannelManager,
+  ChannelManagerOption,
+  GlobalChannelError,
+  GlobalChannelErrorCode,
+  GlobalChannelOptions,
+  GlobalChannelPromises,
+  Id,
+  MembersCallback,
+  PushCallback,
+  Uid,
+} from '../index';
+import { promisify } from 'util';
+
+/** Fails to compile unless A and B are exactly the same type. */
+type Same<A, B> =
+  (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+const same = <A, B>(_: Same<A, B>): void => undefined;
+
+// ---- the plugin object, in pomelo and in pinus
+
+declare const pomeloApp: Application & {
+  use(plugin: { components: string }, opts?: object): void;
+};
+declare const pinusApp: {
+  use(plugin: { name: string; components?: unknown[] }, opts?: object): void;
+};
+
+pomeloApp.use(plugin, { globalChannel: { host: '127.0.0.1', port: 6379 } });
+pinusApp.use(createPinusPlugin(), {
+  globalChannel: { prefix: 'MY' } satisfies GlobalChannelOptions,
+});
+same<typeof components, string>(true);
+same<ReturnType<typeof createPinusPlugin>['name'], string>(true);
+new (createPinusPlugin().components[0]!)(pinusApp, {});
+// @ts-expect-error: pinus iterates components, a string is pomelo's form
+pinusApp.use(plugin);
+// @ts-expect-error: it takes no options; app.use does
+createPinusPlugin({});
+// @ts-expect-error: read-only for importers
+plugin.components = '/elsewhere';
+
+// ---- the application: what pomelo has is enough, a part of it is not
+
+const app: Application = {
+  getServersByType: (type) => (type === 'connector' ? [{ id: 's1' }] : undefined),
+  getServers: () => ({ s1: { id: 's1', frontend: 'true' } }),
+  isFrontend: (server) => server?.frontend === 'true',
+  rpcInvoke: (sid, msg, cb) => cb(null, [sid, msg]),
+  set: () => app,
+  get: () => undefined,
+};
+const { rpcInvoke: _rpcInvoke, ...beforeAfterStart } = app;
+new GlobalChannel(beforeAfterStart);
+// @ts-expect-error: no getServers
+new GlobalChannel({ getServersByType: app.getServersByType });
+
+// ---- options
+
+const everyOption: GlobalChannelOptions = {
+  host: 'localhost',
+  port: 6379,
+  path: '/run/redis.sock',
+  url: 'redis://joe:secret@localhost:6379/2',
+  db: 2,
+  prefix: 'POMELO:CHANNEL',
+  username: 'joe',
+  password: 'secret',
+  auth_pass: 'secret',
+  connectTimeout: 5000,
+  commandTimeout: 5000,
+  startTimeout: 30000,
+  pushTimeout: 10000,
+  maxQueue: 100000,
+  cleanOnStartUp: true,
+  enable_offline_queue: false,
+  max_attempts: 2,
+  retry_max_delay: 100,
+  connect_timeout: 1000,
+};
+const asInConfigFiles: GlobalChannelOptions = {
+  port: '/run/redis.sock',
+  db: '3',
+  commandTimeout: '0',
+  maxQueue: '10',
+  max_attempts: false,
+  retry_max_delay: '100',
+  connect_timeout: false,
+};
+const nothingGiven: GlobalChannelOptions = {
+  host: null,
+  port: null,
+  path: null,
+  url: null,
+  db: null,
+  prefix: null,
+  username: null,
+  password: null,
+  auth_pass: null,
+  connectTimeout: null,
+  pushTimeout: null,
+  channelManager: null,
+  enable_offline_queue: null,
+  max_attempts: null,
+};
+const others: GlobalChannelOptions = { no_ready_check: true, parser: 'javascript' };
+for (const opts of [everyOption, asInConfigFiles, nothingGiven, others, null, undefined]) {
+  new GlobalChannel(app, opts);
+}
+// @ts-expect-error
+new GlobalChannel(app, { host: 5 });
+// @ts-expect-error
+new GlobalChannel(app, { port: true });
+// @ts-expect-error
+new GlobalChannel(app, { password: 12345 });
+// @ts-expect-error
+new GlobalChannel(app, { commandTimeout: true });
+// @ts-expect-error
+new GlobalChannel(app, { cleanOnStartUp: 'yes' });
+// @ts-expect-error
+new GlobalChannel(app, { enable_offline_queue: 0 });
+// @ts-expect-error
+new GlobalChannel(app, { channelManager: 'redis' });
+// @ts-expect-error: no app
+new GlobalChannel();
+
+// ---- the service and its callbacks
+
+const channel = new GlobalChannel(app, everyOption);
+same<typeof channel.state, 0 | 1 | 2>(true);
+same<typeof channel.cleanOnStartUp, boolean | undefined>(true);
+same<typeof channel.opts, GlobalChannelOptions>(true);
+same<typeof channel.promises, GlobalChannelPromises>(true);
+if ('prefix' in channel.manager) {
+  const { prefix, db }: { prefix: string; db: number | string } = channel.manager;
+  console.log(prefix, Number(db));
+} else channel.manager.add('n', 'u', 's', () => undefined);
+// @ts-expect-error
+channel.state = 1;
+// @ts-expect-error
+channel.promises = channel.promises;
+
+const done: Callback = (err) => {
+  if (err) console.error(err.code, err.message, err.cause);
+};
+const members: MembersCallback = (err, uids) => {
+  if (!err) for (const uid of uids) console.log(uid.length);
+};
+const pushed: PushCallback = (_err, failedUids) => failedUids.map((uid) => uid.toUpperCase());
+
+channel.start(done);
+channel.start();
+channel.stop(true, () => undefined);
+channel.stop(() => undefined);
+channel.stop(false);
+channel.stop();
+
+const uids: Uid[] = ['u', 7, 7n, true, Buffer.from('u'), new Uint8Array(1)];
+const ids: Id[] = ['n', 7, 7n, false];
+channel.add('n', uids, 's1', done);
+channel.leave('n', uids, 's1', done);
+for (const uid of uids) channel.add('n', uid, 's1');
+for (const id of ids)
+  channel.leave(id, 'u', id, (err) => same<typeof err, GlobalChannelError | null>(true));
+channel.getMembersBySid('n', 's1', members);
+channel.getMembersBySid('n', 's1');
+channel.getMembersByChannelName('connector', 'n', (_err, list) =>
+  same<typeof list, string[]>(true),
+);
+channel.pushMessage('connector', 'onChat', { t: 1 }, 'n', { filter: 1 }, pushed);
+channel.pushMessage('connector', 'onChat', null, 'n', null, pushed);
+channel.pushMessage('connector', 'onChat', undefined, 'n', pushed);
+channel.pushMessage('connector', 'onChat', 'text', 'n');
+channel.destroyChannel('n', done);
+channel.clean(done);
+// @ts-expect-error: no sid
+channel.add('n', 'u');
+// @ts-expect-error
+channel.add('n', undefined, 's1');
+// @ts-expect-error
+channel.add('n', { id: 1 }, 's1');
+// @ts-expect-error: an array in an array
+channel.leave('n', [['u']], 's1');
+// @ts-expect-error
+channel.add(null, 'u', 's1');
+// @ts-expect-error: a name is no Buffer
+channel.getMembersBySid(Buffer.from('n'), 's1');
+// @ts-expect-error: the server type comes first
+channel.getMembersByChannelName('n', members);
+// @ts-expect-error: opts is an object
+channel.pushMessage('connector', 'onChat', {}, 'n', 'opts', pushed);
+// @ts-expect-error: the list is of strings
+channel.getMembersBySid('n', 's1', (_err, list: number[]) => list);
+
+// ---- promises
+
+async function withPromises({ promises }: GlobalChannel): Promise<void> {
+  same<Awaited<ReturnType<typeof promises.add>>, void>(true);
+  same<Awaited<ReturnType<typeof promises.pushMessage>>, string[]>(true);
+  await promises.start();
+  await promises.add('n', ['u', 7], 's1');
+  await promises.leave('n', 'u', 's1');
+  const list: string[] = await promises.getMembersBySid('n', 's1');
+  const all: string[] = await promises.getMembersByChannelName('connector', 'n');
+  const failed: string[] = await promises.pushMessage('connector', 'onChat', {}, 'n');
+  await promises.pushMessage('connector', 'onChat', {}, 'n', {
+    filter: [...list, ...all, ...failed],
+  });
+  await promises.destroyChannel('n');
+  await promises.clean();
+  await promises.stop(true);
+  await promises.stop();
+  // @ts-expect-error: no callback
+  await promises.add('n', 'u', 's1', done);
+  // @ts-expect-error
+  await promises.add('n');
+}
+void withPromises;
+void (promisify(channel.destroyChannel).call(channel, 'n') satisfies Promise<unknown>);
+
+// ---- errors
+
+const codes: Record<GlobalChannelErrorCode, string> = {
+  ERR_GLOBAL_CHANNEL_INVALID_STATE: '',
+  ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT: '',
+  ERR_GLOBAL_CHANNEL_INVALID_OPTION: '',
+  ERR_GLOBAL_CHANNEL_QUEUE_FULL: '',
+  ERR_GLOBAL_CHANNEL_TIMEOUT: '',
+  ERR_GLOBAL_CHANNEL_DISCONNECTED: '',
+  ERR_GLOBAL_CHANNEL_UNREACHABLE: '',
+  ERR_GLOBAL_CHANNEL_STOPPED: '',
+  ERR_GLOBAL_CHANNEL_STORE: '',
+  ERR_GLOBAL_CHANNEL_PUSH_FAILED: '',
+  ERR_GLOBAL_CHANNEL_INTERNAL: '',
+};
+const isAway = (err: GlobalChannelError): boolean =>
+  err instanceof Error && err.code === 'ERR_GLOBAL_CHANNEL_TIMEOUT';
+// @ts-expect-error: no such code
+const misspelt = (err: GlobalChannelError): boolean => err.code === 'ERR_GLOBAL_CHANNEL_TIMED_OUT';
+void [codes, isAway, misspelt];
+
+// ---- custom managers: an object, a factory, a class; anything that lacks a method is refused
+
+class Memory implements ChannelManager {
+  private readonly sets = new Map<string, Set<unknown>>();
+  constructor(_app: Application, _opts: GlobalChannelOptions) {}
+  add(name: string, uid: string, sid: string, cb: (err?: Error) => void): void {
+    this.sets.set(`${name}:${sid}`, new Set([uid]));
+    cb();
+  }
+  leave(name: string, uid: string, sid: string, cb: (err?: Error) => void): void {
+    this.sets.get(`${name}:${sid}`)?.delete(uid);
+    cb();
+  }
+  getMembersBySid(name: string, sid: string, cb: (err: null, members: unknown[]) => void): void {
+    cb(null, [...(this.sets.get(`${name}:${sid}`) ?? [])]);
+  }
+  destroyChannel(_name: string, cb: (err?: Error) => void): void {
+    cb();
+  }
+}
+class WithLifeCycle extends Memory {
+  start(cb: (err?: Error) => void): void {
+    cb();
+  }
+  stop(_force: boolean | undefined, cb: () => void): void {
+    cb();
+  }
+  clean(cb: () => void): void {
+    cb();
+  }
+}
+const managers: ChannelManagerOption[] = [
+  new Memory(app, {}),
+  new WithLifeCycle(app, {}),
+  Memory,
+  WithLifeCycle,
+  (theApp, opts) => new Memory(theApp, opts),
+  () => undefined,
+];
+for (const channelManager of managers) new GlobalChannel(app, { channelManager });
+const { add, leave, destroyChannel } = Memory.prototype;
+// @ts-expect-error: no getMembersBySid
+new GlobalChannel(app, { channelManager: { add, leave, destroyChannel } });
+// @ts-expect-error: a factory of something else
+new GlobalChannel(app, { channelManager: () => 'redis' });
