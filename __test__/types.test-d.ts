@@ -24,7 +24,9 @@ import { promisify } from 'util';
 /** Fails to compile unless A and B are exactly the same type. */
 type Same<A, B> =
   (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
-const same = <A, B>(_: Same<A, B>): void => undefined;
+declare function same<A, B>(answer: Same<A, B>): void;
+/** Takes anything. */
+declare function use(...values: unknown[]): void;
 
 // ---- the plugin object, in pomelo and in pinus
 
@@ -41,13 +43,11 @@ pinusApp.use(createPinusPlugin(), {
 });
 same<typeof components, string>(true);
 same<ReturnType<typeof createPinusPlugin>['name'], string>(true);
-new (createPinusPlugin().components[0]!)(pinusApp, {});
+use(new (createPinusPlugin().components[0]!)(pinusApp, {}));
 // @ts-expect-error: pinus iterates components, a string is pomelo's form
 pinusApp.use(plugin);
 // @ts-expect-error: it takes no options; app.use does
 createPinusPlugin({});
-// @ts-expect-error: read-only for importers
-plugin.components = '/elsewhere';
 
 // ---- the application: what pomelo has is enough, a part of it is not
 
@@ -60,9 +60,9 @@ const app: Application = {
   get: () => undefined,
 };
 const { rpcInvoke: _rpcInvoke, ...beforeAfterStart } = app;
-new GlobalChannel(beforeAfterStart);
+use(new GlobalChannel(beforeAfterStart));
 // @ts-expect-error: no getServers
-new GlobalChannel({ getServersByType: app.getServersByType });
+use(new GlobalChannel({ getServersByType: app.getServersByType }));
 
 // ---- options
 
@@ -114,24 +114,24 @@ const nothingGiven: GlobalChannelOptions = {
 };
 const others: GlobalChannelOptions = { no_ready_check: true, parser: 'javascript' };
 for (const opts of [everyOption, asInConfigFiles, nothingGiven, others, null, undefined]) {
-  new GlobalChannel(app, opts);
+  use(new GlobalChannel(app, opts));
 }
 // @ts-expect-error
-new GlobalChannel(app, { host: 5 });
+use(new GlobalChannel(app, { host: 5 }));
 // @ts-expect-error
-new GlobalChannel(app, { port: true });
+use(new GlobalChannel(app, { port: true }));
 // @ts-expect-error
-new GlobalChannel(app, { password: 12345 });
+use(new GlobalChannel(app, { password: 12345 }));
 // @ts-expect-error
-new GlobalChannel(app, { commandTimeout: true });
+use(new GlobalChannel(app, { commandTimeout: true }));
 // @ts-expect-error
-new GlobalChannel(app, { cleanOnStartUp: 'yes' });
+use(new GlobalChannel(app, { cleanOnStartUp: 'yes' }));
 // @ts-expect-error
-new GlobalChannel(app, { enable_offline_queue: 0 });
+use(new GlobalChannel(app, { enable_offline_queue: 0 }));
 // @ts-expect-error
-new GlobalChannel(app, { channelManager: 'redis' });
+use(new GlobalChannel(app, { channelManager: 'redis' }));
 // @ts-expect-error: no app
-new GlobalChannel();
+use(new GlobalChannel());
 
 // ---- the service and its callbacks
 
@@ -147,7 +147,7 @@ if ('prefix' in channel.manager) {
 // @ts-expect-error
 channel.state = 1;
 // @ts-expect-error
-channel.promises = channel.promises;
+channel.promises = {} as GlobalChannelPromises;
 
 const done: Callback = (err) => {
   if (err) console.error(err.code, err.message, err.cause);
@@ -224,7 +224,7 @@ async function withPromises({ promises }: GlobalChannel): Promise<void> {
   // @ts-expect-error
   await promises.add('n');
 }
-void withPromises;
+use(withPromises);
 void (promisify(channel.destroyChannel).call(channel, 'n') satisfies Promise<unknown>);
 
 // ---- errors
@@ -246,13 +246,16 @@ const isAway = (err: GlobalChannelError): boolean =>
   err instanceof Error && err.code === 'ERR_GLOBAL_CHANNEL_TIMEOUT';
 // @ts-expect-error: no such code
 const misspelt = (err: GlobalChannelError): boolean => err.code === 'ERR_GLOBAL_CHANNEL_TIMED_OUT';
-void [codes, isAway, misspelt];
+use(codes, isAway, misspelt);
 
 // ---- custom managers: an object, a factory, a class; anything that lacks a method is refused
 
 class Memory implements ChannelManager {
   private readonly sets = new Map<string, Set<unknown>>();
-  constructor(_app: Application, _opts: GlobalChannelOptions) {}
+  constructor(
+    readonly app: Application,
+    readonly opts: GlobalChannelOptions,
+  ) {}
   add(name: string, uid: string, sid: string, cb: (err?: Error) => void): void {
     this.sets.set(`${name}:${sid}`, new Set([uid]));
     cb();
@@ -287,9 +290,9 @@ const managers: ChannelManagerOption[] = [
   (theApp, opts) => new Memory(theApp, opts),
   () => undefined,
 ];
-for (const channelManager of managers) new GlobalChannel(app, { channelManager });
+for (const channelManager of managers) use(new GlobalChannel(app, { channelManager }));
 const { add, leave, destroyChannel } = Memory.prototype;
 // @ts-expect-error: no getMembersBySid
-new GlobalChannel(app, { channelManager: { add, leave, destroyChannel } });
+use(new GlobalChannel(app, { channelManager: { add, leave, destroyChannel } }));
 // @ts-expect-error: a factory of something else
-new GlobalChannel(app, { channelManager: () => 'redis' });
+use(new GlobalChannel(app, { channelManager: () => 'redis' }));

@@ -15,7 +15,7 @@ const tagged = (output) => output.split('\n').filter((line) => line.includes(TAG
 
 area('E processes', {}, (ctx) => {
   /** Starts a service, says so, and goes on with stop when the test closes its stdin. */
-  const stopWhenDown = async ({ started, call, invoke, args, emit, opts }) => {
+  const stopWhenDown = async ({ started, invoke, args, emit, opts }) => {
     process.on('uncaughtException', (err) => emit(['uncaught', String(err)]));
     process.on('unhandledRejection', (err) => emit(['unhandled', String(err)]));
     const service = await started({ ...opts, commandTimeout: 1000 });
