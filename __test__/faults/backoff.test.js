@@ -1,0 +1,162 @@
+'use strict';
+
+/**
+ * How the service tries to get its connection back: soon at first, then less often, never in step
+ * with others; and the node_redis options that limit it or the calls made meanwhile.
+ */
+
+const assert = require('node:assert');
+const { area, fault } = require('./fault');
+const { Flight, recovers, words, CODE } = require('./flight');
+const { listen, proxy } = require('./wire');
+const { create, started } = require('../support/service');
+const { invoke, call } = require('../support/call');
+const { until, pause } = require('../support/until');
+
+const at = ({ port }, opts) => create({ host: '127.0.0.1', port, ...opts });
+
+/** The pauses between the attempts of a start on a port that closes each connection at once. */
+async function pauses(duration, opts) {
+  const wire = await listen((socket) => socket.destroy());
+  try {
+    const service = at(wire, { startTimeout: 0, ...opts });
+    const start = invoke(service, 'start');
+    await pause(duration);
+    await call(service, 'stop', true);
+    await start.done;
+    return wire.times.slice(1).map((time, i) => time - wire.times[i]);
+  } finally {
+    await wire.close();
+  }
+}
+
+const text = (list) => list.map(Math.round).join(', ');
+
+area('attempts to connect', {}, (ctx) => {
+  fault('come soon, grow, are capped and jittered', async () => {
+    // Side by side, to see that two services do not try in step.
+    const [fast, twin, normal] = await Promise.all([
+      pauses(4000, { retry_max_delay: 200 }),
+      pauses(4000, { retry_max_delay: 200 }),
+      pauses(9000),
+    ]);
+    for (const list of [fast, twin, normal]) {
+      assert.ok(list[0] <= 150, `the first retry is soon: ${text(list)}`);
+    }
+    assert.ok(fast.length >= 15, `retry_max_delay 200: ${text(fast)}`);
+    assert.ok(Math.max(...fast) <= 300, `retry_max_delay 200: ${text(fast)}`);
+    const late = fast.slice(5);
+    assert.ok(Math.min(...late) >= 20, `no busy loop: ${text(fast)}`);
+    const spread = (list) => Math.max(...list) - Math.min(...list);
+    assert.ok(spread(late) >= 10, `jitter: ${text(fast)}`);
+    assert.ok(
+      late.some((each, i) => Math.abs(each - (twin.slice(5)[i] || 0)) >= 5),
+      `not in step: ${text(fast)} and ${text(twin)}`,
+    );
+    assert.ok(Math.max(...normal) <= 2300, `capped at 2 s: ${text(normal)}`);
+    assert.ok(Math.max(...normal) >= 500, `grows: ${text(normal)}`);
+    assert.ok(normal.length >= 6 && normal.length <= 25, `${normal.length}: ${text(normal)}`);
+  });
+
+  fault('begin anew with each loss of a connection', async () => {
+    const wire = await proxy(ctx.redis.port);
+    try {
+      const service = await started(wire, { retry_max_delay: 5000, commandTimeout: 0 });
+      // A long outage first, so that the back-off has grown.
+      await ctx.redis.kill();
+      await until(() => wire.times.length >= 5, 'some attempts');
+      await ctx.redis.up();
+      await recovers(service, 10000);
+      const count = wire.times.length;
+      const cut = performance.now();
+      await ctx.redis.killClients();
+      await until(() => wire.times.length > count, 'the next attempt');
+      const wait = wire.times[count] - cut;
+      assert.ok(wait <= 200, `the next attempt came after ${wait} ms`);
+      await recovers(service);
+    } finally {
+      await wire.close();
+    }
+  });
+});
+
+area('max_attempts', {}, (ctx) => {
+  fault('start gives up after so many', async () => {
+    const wire = await listen((socket) => socket.destroy());
+    try {
+      const service = at(wire, { max_attempts: 3 });
+      const { err, ms } = await call(service, 'start');
+      assert.strictEqual(err && err.code, CODE('UNREACHABLE'));
+      assert.ok(ms < 3000, `${ms} ms`);
+      assert.strictEqual(wire.times.length, 3);
+      assert.strictEqual(service.state, 0);
+    } finally {
+      await wire.close();
+    }
+  });
+
+  fault('a started service gives up after so many, then commands fail at once', async () => {
+    const service = await started(ctx.redis, { max_attempts: 3, retry_max_delay: 100 });
+    await ctx.redis.kill();
+    const flight = new Flight(service);
+    await flight.send(500).answered();
+    flight.check('DISCONNECTED');
+    assert.strictEqual(flight.failed().length, 500);
+    assert.ok(Math.max(...flight.times()) < 2000, `took ${Math.max(...flight.times())} ms`);
+    await flight.send(500).answered();
+    flight.check('DISCONNECTED');
+    assert.strictEqual(flight.failed(500).length, 500);
+    assert.ok(Math.max(...flight.times(500)) < 200, `took ${Math.max(...flight.times(500))} ms`);
+    for (const { record } of flight.failed()) assert.match(words(record.err), /refused/i);
+  });
+
+  fault('does not count over a success', async () => {
+    const service = await started(ctx.redis, { max_attempts: 2 });
+    for (let round = 0; round < 5; round += 1) {
+      await ctx.redis.killClients();
+      await recovers(service);
+    }
+  });
+});
+
+area('connect_timeout', {}, (ctx) => {
+  fault('a started service gives up after that time, then commands fail at once', async () => {
+    const service = await started(ctx.redis, { connect_timeout: 600, retry_max_delay: 100 });
+    await ctx.redis.kill();
+    const { err, ms } = await call(service, 'add', 'n', 'u', 's1');
+    assert.strictEqual(err && err.code, CODE('DISCONNECTED'));
+    assert.ok(ms >= 300 && ms < 1500, `${ms} ms`);
+    const next = await call(service, 'add', 'n', 'u', 's1');
+    assert.strictEqual(next.err && next.err.code, CODE('DISCONNECTED'));
+    assert.ok(next.ms < 100, `${next.ms} ms`);
+  });
+});
+
+area('enable_offline_queue: false', {}, (ctx) => {
+  fault('calls made while disconnected fail at once, and work again afterwards', async () => {
+    const service = await started(ctx.redis, { enable_offline_queue: false });
+    await ctx.redis.kill();
+    // The service hears of the end a moment later; until then calls are in flight, not offline.
+    await until(async () => (await call(service, 'add', 'x', 'u', 's1')).err, 'a failure');
+    const flight = new Flight(service);
+    await flight.send(500).answered();
+    flight.check('DISCONNECTED');
+    assert.strictEqual(flight.failed().length, 500);
+    assert.ok(Math.max(...flight.times()) < 200, `took ${Math.max(...flight.times())} ms`);
+    await ctx.redis.up();
+    await recovers(service);
+    const next = new Flight(service, 2);
+    await next.send(500).answered();
+    await next.check().checkStore(ctx.redis);
+  });
+
+  fault('calls in flight when the connection goes are answered once', async () => {
+    const service = await started(ctx.redis, { enable_offline_queue: false });
+    const flight = new Flight(service);
+    flight.send(500);
+    await ctx.redis.killClients();
+    await flight.answered();
+    await flight.check('DISCONNECTED').checkStore(ctx.redis);
+    await recovers(service);
+  });
+});
