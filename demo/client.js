@@ -15,7 +15,7 @@ const logger = { debug: quiet, info: quiet, warn: quiet, error: quiet, trace: qu
 class Client {
   /** Connects, and enters as `uid` with the given chat server. */
   static async connect({ host, clientPort, id }, uid, chat) {
-    const client = new Client(uid, id);
+    const client = new Client(uid, id, chat);
     await client.#within('connect', (done) => {
       client.socket.init({ host, port: clientPort }, done);
     });
@@ -23,9 +23,10 @@ class Client {
     return client;
   }
 
-  constructor(uid, connector) {
+  constructor(uid, connector, chat) {
     this.uid = uid;
     this.connector = connector;
+    this.chat = chat;
     /** `{n, from, at}` of each message, in the order in which they came. */
     this.messages = [];
     this.closed = false;

@@ -1,14 +1,16 @@
 'use strict';
 /**
  * Child processes of one run, with a temporary folder for them: started, listened to, ended by
- * pid. Nothing outlives the run: not after an error, not after Ctrl-C or SIGTERM, and not when a
- * child hangs (SIGKILL after 3 s). What the processes are is the business of cluster.js.
+ * pid. Nothing outlives the run: not after an error, not after Ctrl-C or SIGTERM, not when a child
+ * hangs (SIGKILL after 3 s), not when the run itself is killed (watchdog.js). What the processes
+ * are is the business of cluster.js.
  */
 
 const fs = require('fs');
 const net = require('net');
 const os = require('os');
 const path = require('path');
+const { once } = require('events');
 const { spawn } = require('child_process');
 const { setTimeout: pause } = require('timers/promises');
 
@@ -49,6 +51,10 @@ class Processes {
     this.directory = fs.mkdtempSync(path.join(os.tmpdir(), 'pome-cluster-'));
     this.running = new Map();
     this.stopping = null;
+    const watchdog = [path.join(__dirname, 'watchdog.js'), this.directory];
+    this.watchdog = spawn(process.execPath, watchdog, {
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    });
     this.onExit = () => this.#leaveNothing();
     this.onSignal = (signal) => {
       // A terminal and npm both pass Ctrl-C on, so a second one changes nothing.
@@ -91,12 +97,14 @@ class Processes {
       const ended = (exit) => {
         entry.exit = { ...exit, expected: entry.expected };
         this.running.delete(child);
+        this.#tellWatchdog({ ended: child.pid });
         resolve(entry.exit);
       };
       child.once('exit', (code, signal) => ended({ code, signal }));
       child.once('error', (error) => !child.pid && ended({ code: null, signal: null, error }));
     });
     this.running.set(child, entry);
+    this.#tellWatchdog({ started: child.pid });
     return entry;
   }
 
@@ -112,14 +120,23 @@ class Processes {
 
   /** Ends all that runs and removes the folder; later calls wait for the same end. */
   stopAll() {
-    this.stopping ??= Promise.all([...this.running.values()].map((entry) => this.stop(entry))).then(
-      () => {
-        fs.rmSync(this.directory, { recursive: true, force: true });
-        process.off('exit', this.onExit);
-        for (const signal of SIGNALS) process.off(signal, this.onSignal);
-      },
-    );
+    this.stopping ??= this.#stopAll();
     return this.stopping;
+  }
+
+  async #stopAll() {
+    await Promise.all([...this.running.values()].map((entry) => this.stop(entry)));
+    fs.rmSync(this.directory, { recursive: true, force: true });
+    process.off('exit', this.onExit);
+    for (const signal of SIGNALS) process.off(signal, this.onSignal);
+    if (this.watchdog.connected) {
+      this.watchdog.disconnect();
+      await once(this.watchdog, 'exit');
+    }
+  }
+
+  #tellWatchdog(message) {
+    if (this.watchdog.connected) this.watchdog.send(message, () => {});
   }
 
   /** The last resort, in the `exit` event, where nothing can be awaited. */

@@ -120,7 +120,9 @@ async function main() {
   const cluster = await startCluster();
   let clients = [];
   try {
-    const servers = [...cluster.servers.values()].map((server) => `${server.name} (pid ${server.pid})`);
+    const servers = [...cluster.servers.values()].map(
+      (server) => `${server.name} (pid ${server.pid})`,
+    );
     say(`  ${servers.join(', ')}`);
     clients = await connectClients(cluster, CLIENTS);
     say(`${CLIENTS} WebSocket clients connected`);

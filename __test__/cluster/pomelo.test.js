@@ -13,13 +13,16 @@ const { Client, connectClients } = require('../../demo/client');
 
 const { same, uids, push, startPushes, assertGot, assertGotNothing, join, leave } = support;
 
+// No push may fail for time on a slow machine; only connector-death.test.js is about time.
+const PUSH_TIMEOUT = 60000;
+
 describe('a pomelo cluster of 3 connectors, 2 chat servers and 60 clients', () => {
   let cluster;
   let clients = [];
   const on = (id) => clients.filter(({ connector }) => connector === id);
 
   before(async () => {
-    cluster = await startCluster();
+    cluster = await startCluster({ globalChannel: { pushTimeout: PUSH_TIMEOUT } });
     clients = await connectClients(cluster, 60);
     await join(clients, 'world');
   });

@@ -45,7 +45,11 @@ function startPushes(cluster, from, channel, count = 1) {
   });
   const answers = cluster.burst(from, calls);
   const answered = () =>
-    until(() => answers.every(({ length }) => length > 0), `${from} to answer ${count} pushes`);
+    until(
+      () => answers.every(({ length }) => length > 0),
+      `${from} to answer ${count} pushes`,
+      TIMEOUT / 2,
+    );
   return { from, numbers, answers, answered };
 }
 

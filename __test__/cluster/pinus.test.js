@@ -1,0 +1,67 @@
+'use strict';
+/**
+ * A small real pinus 1.7.4 cluster (master, 2 connectors, 1 chat server) with WebSocket clients,
+ * and what a user hears who gives pinus the plugin in pomelo's form. 0.0.7 does not work in pinus.
+ */
+
+const assert = require('node:assert');
+const path = require('node:path');
+const { before, after, describe } = require('node:test');
+const support = require('./support');
+const { startCluster } = require('../../demo/cluster');
+const { connectClients } = require('../../demo/client');
+
+const { IMPL, ours, uids, push, assertGot, assertGotNothing, join, leave } = support;
+
+const SMALL = { app: path.join(__dirname, 'pinus-app'), connectors: 2, chats: 1 };
+
+describe('a pinus cluster', () => {
+  let cluster;
+  let clients = [];
+
+  before(async () => {
+    if (IMPL === 'old') return;
+    cluster = await startCluster(SMALL);
+    clients = await connectClients(cluster, 6);
+    await join(clients, 'world');
+  });
+
+  after(async () => {
+    clients.forEach((client) => client.close());
+    const deaths = cluster ? cluster.deaths() : [];
+    await cluster?.stop();
+    assert.deepStrictEqual(deaths, [], 'no server died by itself');
+  });
+
+  ours('members of a channel are those whom the handlers added', async () => {
+    const members = await cluster.call('chat-1', 'getMembersByChannelName', 'connector', 'world');
+    assert.deepStrictEqual(members.sort(), uids(clients).sort());
+  });
+
+  ours('pushes reach every client exactly once, in order', async () => {
+    await assertGot(clients, await push(cluster, 'chat-1', 'world', 50));
+  });
+
+  ours('who left gets nothing, nor does anybody after destroyChannel', async () => {
+    const [leaver, ...stayers] = clients;
+    await leave([leaver], 'world');
+    const pushes = await push(cluster, 'chat-1', 'world');
+    await assertGot(stayers, pushes);
+    await assertGotNothing([leaver], pushes);
+    await cluster.call('chat-1', 'destroyChannel', 'world');
+    await assertGotNothing(clients, await push(cluster, 'chat-1', 'world'));
+  });
+
+  ours('servers stop by themselves when told to', async () => {
+    const ids = [...cluster.servers.keys()];
+    const ends = await Promise.all(ids.map((id) => cluster.stopServer(id)));
+    for (const end of ends) assert.deepStrictEqual(end, { code: 0, signal: null, expected: true });
+  });
+});
+
+describe('pinus given the plugin in the form for pomelo', () => {
+  ours('refuses to start, with an error that names createPinusPlugin', async () => {
+    const start = startCluster({ ...SMALL, env: { USE_POMELO_FORM: '1' } });
+    await assert.rejects(start, /^\w*Error\b.*createPinusPlugin/m);
+  });
+});
