@@ -1,0 +1,291 @@
+//! How an instance answers: what comes from the store or from the host is matched with the calls,
+//! and callbacks are called in call order, once each.
+
+use std::{rc::Rc, time::Instant};
+
+use napi::bindgen_prelude::{JsObjectValue as _, JsValue as _, Object};
+
+use super::{
+    args, errors,
+    host::Lists,
+    js::{Args, Callback, Held},
+    outbox::{Message, Payload},
+    service::{Call, Ending, Kind, LATE, Late, Outcome, Service, State},
+};
+use crate::{
+    command::Command,
+    driver::Event,
+    error::{Error, Result},
+};
+
+/// Callbacks called in one go. More are left for the next turn of the event loop, so that a full
+/// queue does not hold up timers and sockets.
+const CALLBACKS: usize = 1024;
+
+impl Service {
+    /// Messages from the runtime are there, or calls can be released.
+    pub fn on_wake(self: &Rc<Self>) -> napi::Result<()> {
+        for message in self.take_messages() {
+            match message {
+                Message::Answer(token, reply) if token >= LATE => {
+                    if let Some(late) = self.late.borrow_mut().remove(&token) {
+                        self.reply_late(late, reply.map(drop))?;
+                    }
+                }
+                Message::Answer(seq, reply) => {
+                    self.calls.borrow_mut().settle(seq, Outcome::Store(reply));
+                }
+                Message::Event(event) => self.on_event(event)?,
+                Message::Nudge => {}
+            }
+        }
+        self.release()?;
+        self.end_if_done()
+    }
+
+    fn on_event(self: &Rc<Self>, event: Event) -> napi::Result<()> {
+        match event {
+            Event::Started => self.store_started(),
+            Event::StartFailed(error) => self.start_failed(&error),
+            Event::Stopped => {
+                self.store_ended();
+                Ok(())
+            }
+            Event::Log(line) => self.host()?.log(&self.env, "error", &line),
+            Event::Died(words) => self.on_died(words),
+            // Turned into Message::Answer by the outbox.
+            Event::Answer(..) => Ok(()),
+        }
+    }
+
+    fn store_started(self: &Rc<Self>) -> napi::Result<()> {
+        if self.state.get() != State::Starting {
+            return Ok(());
+        }
+        if !self.options.clean_on_start_up {
+            return self.started();
+        }
+        if self.is_custom() {
+            return self.execute(self.later(Late::CleanFirst), "clean", Args::new());
+        }
+        let pattern = self.keys.pattern();
+        self.call_late(Late::CleanFirst, Command::Clean { pattern });
+        Ok(())
+    }
+
+    fn started(&self) -> napi::Result<()> {
+        if self.state.get() == State::Starting {
+            self.state.set(State::Started);
+            for starter in self.starters.take() {
+                starter.call(&self.env, Args::new().with_null(&self.env)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The start failed; it can be tried again, unless a stop came in between.
+    pub fn start_failed(&self, error: &Error) -> napi::Result<()> {
+        self.back_to_inited(error != &Error::Stopped);
+        for starter in self.starters.take() {
+            self.refuse(starter, error)?;
+        }
+        Ok(())
+    }
+
+    fn back_to_inited(&self, driver_ended: bool) {
+        if self.state.get() == State::Starting {
+            self.state.set(State::Inited);
+            self.close();
+        } else if driver_ended {
+            self.store_ended();
+        }
+    }
+
+    fn on_died(self: &Rc<Self>, words: String) -> napi::Result<()> {
+        let error = Error::Internal(words.clone());
+        self.host()?.log(&self.env, "error", &error.to_string())?;
+        *self.died.borrow_mut() = Some(words);
+        self.calls
+            .borrow_mut()
+            .settle_all(|| Outcome::Store(Err(error.clone())));
+        self.start_failed(&error)?;
+        self.store_ended();
+        Ok(())
+    }
+
+    /// Calls back what is ready, in call order.
+    fn release(self: &Rc<Self>) -> napi::Result<()> {
+        for _ in 0..CALLBACKS {
+            let Some((_, call, outcome)) = self.calls.borrow_mut().release() else {
+                return Ok(());
+            };
+            self.complete(call, outcome)?;
+        }
+        self.nudge();
+        Ok(())
+    }
+
+    fn complete(&self, call: Call, outcome: Outcome) -> napi::Result<()> {
+        let env = &self.env;
+        match (call.kind, outcome) {
+            (Kind::Push { sids, held }, Outcome::Store(Ok(Payload::Members { json, errors }))) => {
+                let args = Args::new().with(env, self.host()?.read(env, json, Lists::Each)?)?;
+                let args = args.with(env, self.error_array(&errors)?)?;
+                self.deliver(call.callback, sids, &held, args)
+            }
+            (Kind::Push { sids, held }, Outcome::Js(lists)) => {
+                let args = Args::new().spread(&lists.get(env)?)?;
+                self.deliver(call.callback, sids, &held, args)
+            }
+            (_, Outcome::Js(args)) => call
+                .callback
+                .call(env, Args::new().spread(&args.get(env)?)?),
+            (kind, Outcome::Store(Ok(Payload::Members { json, errors }))) => {
+                if let Some(error) = errors.iter().flatten().next() {
+                    return self.fail(&kind, call.callback, error);
+                }
+                let shape = match kind {
+                    Kind::List => Lists::Only,
+                    _ => Lists::Joined,
+                };
+                let members = self.host()?.read(env, json, shape)?;
+                let args = Args::new().with_null(env)?.with(env, members)?;
+                call.callback.call(env, args)
+            }
+            (_, Outcome::Store(Ok(Payload::Done))) => {
+                call.callback.call(env, Args::new().with_null(env)?)
+            }
+            (kind, Outcome::Store(Err(error))) => self.fail(&kind, call.callback, &error),
+        }
+    }
+
+    /// Calls back with an error, in the form that the method has in 0.0.7.
+    pub fn fail(&self, kind: &Kind, callback: Callback, error: &Error) -> napi::Result<()> {
+        if callback.is_none() && matches!(error, Error::InvalidArgument(_)) {
+            return self.host()?.log(&self.env, "warn", &error.to_string());
+        }
+        let env = &self.env;
+        let args = Args::new().with(env, errors::to_js(env, error)?)?;
+        let args = match (kind, error) {
+            (_, Error::InvalidState) | (Kind::Write | Kind::Push { .. }, _) => args,
+            (Kind::List, _) => args.with(env, args::undefined(env)?)?,
+            (Kind::Joined, _) => args.with_null(env)?,
+        };
+        callback.call(env, args)
+    }
+
+    /// Hands a push and its members to the host, which makes the RPCs.
+    #[expect(clippy::cast_precision_loss, reason = "tokens stay below 2^53")]
+    fn deliver(
+        &self,
+        callback: Callback,
+        sids: Vec<String>,
+        held: &Held,
+        members: Args,
+    ) -> napi::Result<()> {
+        let env = &self.env;
+        let token = self.later(Late::Push(callback));
+        let args = Args::new().with(env, token as f64)?.with(env, sids)?;
+        let args = args.append(members).with(env, held.get(env)?)?;
+        self.host()?.deliver(env, args)
+    }
+
+    fn error_array(&self, errors: &[Option<Error>]) -> napi::Result<Object<'_>> {
+        let mut array = self.env.create_array(0)?.coerce_to_object()?;
+        for (index, error) in errors.iter().enumerate() {
+            if let Some(error) = error {
+                let index = u32::try_from(index).unwrap_or(u32::MAX);
+                array.set_element(index, errors::to_js(&self.env, error)?)?;
+            }
+        }
+        Ok(array)
+    }
+
+    /// The store's answer to something late.
+    fn reply_late(self: &Rc<Self>, late: Late, reply: Result<()>) -> napi::Result<()> {
+        match (late, reply) {
+            (Late::CleanFirst, Ok(())) => self.started(),
+            (Late::CleanFirst, Err(error)) => self.start_failed(&error),
+            (Late::Clean(callback), Ok(())) => {
+                callback.call(&self.env, Args::new().with_null(&self.env)?)
+            }
+            (Late::Clean(callback), Err(error)) => self.fail(&Kind::Write, callback, &error),
+            _ => Ok(()),
+        }
+    }
+
+    /// The host's report on something late. One that is not there any more was answered already.
+    pub fn settle_late(self: &Rc<Self>, token: u64, args: &Object) -> napi::Result<()> {
+        let Some(late) = self.late.borrow_mut().remove(&token) else {
+            return Ok(());
+        };
+        let failed = || {
+            args.get_element::<napi::Unknown>(0)
+                .and_then(|error| error.coerce_to_bool())
+        };
+        match late {
+            Late::Push(callback) | Late::Clean(callback) => {
+                callback.call(&self.env, Args::new().spread(args)?)?;
+            }
+            Late::Start if !failed()? => self.store_started()?,
+            Late::CleanFirst if !failed()? => self.started()?,
+            Late::Start | Late::CleanFirst => {
+                self.back_to_inited(false);
+                for starter in self.starters.take() {
+                    starter.call(&self.env, Args::new().spread(args)?)?;
+                }
+            }
+            Late::Stop => {
+                let stopped = || Outcome::Store(Err(Error::Stopped));
+                self.calls.borrow_mut().settle_all(stopped);
+                self.store_ended();
+                self.nudge();
+            }
+            Late::Drained => self.fail_late()?,
+        }
+        self.end_if_done()
+    }
+
+    fn fail_late(&self) -> napi::Result<()> {
+        let late = self.late.take();
+        for late in late.into_values() {
+            if let Late::Push(callback) | Late::Clean(callback) = late {
+                self.fail(&Kind::Write, callback, &Error::Stopped)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The last step of a stop: everybody has an answer.
+    fn end_if_done(self: &Rc<Self>) -> napi::Result<()> {
+        let since = match self.ending.get() {
+            Ending::Pushes(since) => Some(since),
+            Ending::Draining | Ending::Done => None,
+            Ending::No | Ending::Store(_) => return Ok(()),
+        };
+        if !self.calls.borrow().is_empty() {
+            return Ok(());
+        }
+        let unanswered = |late: &Late| matches!(late, Late::Push(_) | Late::Clean(_));
+        if self.late.borrow().values().any(unanswered) {
+            if let Some(since) = since {
+                self.ending.set(Ending::Draining);
+                let left =
+                    (since + self.options.limits.drain).saturating_duration_since(Instant::now());
+                let left = u32::try_from(left.as_millis()).unwrap_or(u32::MAX);
+                let token = self.later(Late::Drained);
+                return self.host()?.wait(&self.env, token, left);
+            }
+            return Ok(());
+        }
+        self.ending.set(Ending::Done);
+        for starter in self.starters.take() {
+            self.refuse(starter, &Error::Stopped)?;
+        }
+        self.end();
+        for stopper in self.stoppers.take() {
+            stopper.call(&self.env, Args::new())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,129 @@
+//! Arguments and options: JavaScript values to what the core understands, or an error that names
+//! the argument.
+
+use napi::{
+    Env, Unknown, ValueType,
+    bindgen_prelude::{Array, BufferSlice, JsObjectValue as _, JsValue as _, Object},
+};
+
+use crate::{
+    command::Member,
+    error::Error,
+    options::{NAMES, Raw},
+};
+
+/// The outer result is JavaScript's (a getter that throws), the inner one ours.
+type Read<T> = napi::Result<Result<T, Error>>;
+
+/// A channel name or server id: text, or what JavaScript writes as text without guessing.
+pub fn text(value: &Unknown, name: &str) -> Read<String> {
+    let kind = value.get_type()?;
+    Ok(match kind {
+        // SAFETY: its type was checked just now.
+        ValueType::String => Ok(unsafe { value.cast() }?),
+        ValueType::Number | ValueType::Boolean | ValueType::BigInt => {
+            Ok(value.coerce_to_string()?.into_utf8()?.into_owned()?)
+        }
+        _ => Err(invalid(name, "a string, number, bigint or boolean", kind)),
+    })
+}
+
+/// One uid or an array of them.
+pub fn members(value: &Unknown) -> Read<Vec<Member>> {
+    if !value.is_array()? {
+        return Ok(member(value, "uid")?.map(|member| vec![member]));
+    }
+    // SAFETY: it is an array, checked just now.
+    let array: Array = unsafe { value.cast() }?;
+    let mut members = Vec::with_capacity(array.len() as usize);
+    for index in 0..array.len() {
+        let Some(element) = array.get::<Unknown>(index)? else {
+            // A hole, or `undefined`.
+            return Ok(Err(invalid(
+                &format!("uid[{index}]"),
+                UID,
+                ValueType::Undefined,
+            )));
+        };
+        match member(&element, "uid")? {
+            Ok(member) => members.push(member),
+            Err(_) => {
+                let kind = element.get_type()?;
+                return Ok(Err(invalid(&format!("uid[{index}]"), UID, kind)));
+            }
+        }
+    }
+    Ok(Ok(members))
+}
+
+const UID: &str = "a string, number, bigint, boolean or Buffer";
+
+fn member(value: &Unknown, name: &str) -> Read<Member> {
+    match value.get_type()? {
+        ValueType::Object if value.is_buffer()? => {
+            // SAFETY: it is a buffer, checked just now; the bytes are copied before JavaScript
+            // runs again.
+            let buffer: BufferSlice = unsafe { value.cast() }?;
+            Ok(Ok(buffer.to_vec()))
+        }
+        ValueType::String | ValueType::Number | ValueType::Boolean | ValueType::BigInt => {
+            Ok(text(value, name)?.map(String::into_bytes))
+        }
+        kind => Ok(Err(invalid(name, UID, kind))),
+    }
+}
+
+fn invalid(name: &str, accepted: &str, kind: ValueType) -> Error {
+    let kind = match kind {
+        ValueType::Undefined => "undefined",
+        ValueType::Null => "null",
+        ValueType::Function => "a function",
+        ValueType::Symbol => "a symbol",
+        _ => "an object",
+    };
+    Error::InvalidArgument(format!("argument {name} is {kind}; accepted is {accepted}"))
+}
+
+/// The options object, or none.
+pub fn options<'env>(value: &Unknown<'env>) -> Read<Option<Object<'env>>> {
+    Ok(match value.get_type()? {
+        ValueType::Undefined | ValueType::Null => Ok(None),
+        // SAFETY: its type was checked just now.
+        ValueType::Object => Ok(Some(unsafe { value.cast() }?)),
+        _ => Err(Error::InvalidOption(
+            "the options must be an object".to_owned(),
+        )),
+    })
+}
+
+/// The values of all known options, and the names of those that nobody knows.
+pub fn raw_options(options: &Object) -> napi::Result<(Vec<(&'static str, Raw)>, Vec<String>)> {
+    let mut known = Vec::new();
+    for name in NAMES {
+        known.push((*name, raw(&options.get_named_property::<Unknown>(name)?)?));
+    }
+    let mut unknown = Object::keys(options)?;
+    unknown.retain(|name| !NAMES.contains(&name.as_str()));
+    Ok((known, unknown))
+}
+
+fn raw(value: &Unknown) -> napi::Result<Raw> {
+    // SAFETY (all casts): the type was checked just now.
+    Ok(match value.get_type()? {
+        ValueType::Undefined | ValueType::Null => Raw::Absent,
+        ValueType::Boolean => Raw::Bool(unsafe { value.cast() }?),
+        ValueType::Number => Raw::Number(unsafe { value.cast() }?),
+        ValueType::String => Raw::Text(unsafe { value.cast() }?),
+        ValueType::Function => Raw::Other("a function"),
+        ValueType::Symbol => Raw::Other("a symbol"),
+        ValueType::BigInt => Raw::Other("a bigint"),
+        _ => Raw::Other("an object"),
+    })
+}
+
+/// `undefined`, as a value.
+pub fn undefined(env: &Env) -> napi::Result<Unknown<'static>> {
+    use napi::bindgen_prelude::{FromNapiValue as _, ToNapiValue as _};
+    // SAFETY: on the JavaScript thread, with its environment.
+    unsafe { Unknown::from_napi_value(env.raw(), <()>::to_napi_value(env.raw(), ())?) }
+}

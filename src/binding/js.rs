@@ -1,0 +1,189 @@
+//! Holding and calling JavaScript functions: the few places that touch raw Node-API.
+
+use std::ptr;
+
+use napi::{
+    Env, Status, Unknown, ValueType,
+    bindgen_prelude::{
+        Function, FunctionRef, JsObjectValue as _, JsValue as _, JsValuesTupleIntoVec, Null,
+        Object, ObjectRef, ToNapiValue,
+    },
+    sys,
+};
+
+/// Arguments of a call, as many as there are.
+pub struct Args(Vec<sys::napi_value>);
+
+impl Args {
+    /// No arguments yet.
+    pub fn new() -> Self {
+        Self(Vec::with_capacity(6))
+    }
+
+    /// Appends a value.
+    pub fn with<T: ToNapiValue>(mut self, env: &Env, value: T) -> napi::Result<Self> {
+        // SAFETY: `env` is the environment of the JavaScript thread we are on; napi-rs converts.
+        self.0.push(unsafe { T::to_napi_value(env.raw(), value) }?);
+        Ok(self)
+    }
+
+    /// Appends `null`.
+    pub fn with_null(self, env: &Env) -> napi::Result<Self> {
+        self.with(env, Null)
+    }
+
+    /// Appends other arguments.
+    pub fn append(mut self, Self(others): Self) -> Self {
+        self.0.extend(others);
+        self
+    }
+
+    /// Appends the elements of a JavaScript array.
+    pub fn spread(mut self, array: &Object) -> napi::Result<Self> {
+        for index in 0..array.get_array_length()? {
+            self.0.push(array.get_element::<Unknown>(index)?.raw());
+        }
+        Ok(self)
+    }
+}
+
+impl JsValuesTupleIntoVec for Args {
+    fn into_vec(self, _env: sys::napi_env) -> napi::Result<Vec<sys::napi_value>> {
+        Ok(self.0)
+    }
+}
+
+/// A JavaScript function, held until this is dropped.
+pub struct Ref(FunctionRef<Args, Unknown<'static>>);
+
+impl Ref {
+    /// Holds `function`.
+    pub fn function(function: &Function<Args>) -> napi::Result<Self> {
+        let function: Function<Args, Unknown<'static>> =
+            // SAFETY: a function handle of this environment; only the type of its result changes.
+            unsafe { function.to_unknown().cast() }?;
+        function.create_ref().map(Self)
+    }
+
+    /// Calls it; what it throws is the error.
+    pub fn call(&self, env: &Env, args: Args) -> napi::Result<Unknown<'static>> {
+        self.0.borrow_back(env)?.call(args)
+    }
+}
+
+/// A user's callback, or none.
+pub struct Callback(Option<Ref>);
+
+impl Callback {
+    /// Holds `value` if it is a function; anything else means "no callback", as in 0.0.7.
+    pub fn new(value: &Unknown) -> napi::Result<Self> {
+        if value.get_type()? != ValueType::Function {
+            return Ok(Self(None));
+        }
+        // SAFETY: its type was checked just now.
+        let function: Function<Args> = unsafe { value.cast() }?;
+        Ref::function(&function).map(Some).map(Self)
+    }
+
+    /// Whether there is none.
+    pub fn is_none(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Calls it. What it throws becomes an `uncaughtException` and does not come back here:
+    /// other callbacks still have to be called.
+    pub fn call(self, env: &Env, args: Args) -> napi::Result<()> {
+        let Some(Ref(function)) = self.0 else {
+            return Ok(());
+        };
+        env.run_in_scope(|| {
+            let function = function.borrow_back(env)?;
+            let Args(args) = args;
+            let mut this = ptr::null_mut();
+            let mut result = ptr::null_mut();
+            // SAFETY: all handles are of this environment and live in the current scope. Not
+            // napi-rs's `call`: it converts what was thrown, and would lose `throw 'text'`.
+            let status = unsafe {
+                sys::napi_get_undefined(env.raw(), &raw mut this);
+                sys::napi_call_function(
+                    env.raw(),
+                    this,
+                    function.raw(),
+                    args.len(),
+                    args.as_ptr(),
+                    &raw mut result,
+                )
+            };
+            match status {
+                sys::Status::napi_ok => Ok(()),
+                sys::Status::napi_pending_exception => {
+                    uncaught(env);
+                    Ok(())
+                }
+                other => Err(napi::Error::from_status(Status::from(other))),
+            }
+        })
+    }
+}
+
+/// Hands the pending exception to Node as an `uncaughtException`.
+fn uncaught(env: &Env) {
+    let mut thrown = ptr::null_mut();
+    // SAFETY: called on the JavaScript thread with an exception pending. Both calls may fail in an
+    // environment that is being torn down, where nobody is left to hear of it.
+    unsafe {
+        if sys::napi_get_and_clear_last_exception(env.raw(), &raw mut thrown)
+            == sys::Status::napi_ok
+        {
+            sys::napi_fatal_exception(env.raw(), thrown);
+        }
+    }
+}
+
+/// A JavaScript array, held until this is dropped. Dropped on its own JavaScript thread only: it
+/// never leaves the service, which does not either.
+pub struct Held {
+    env: Env,
+    array: Option<ObjectRef<false>>,
+}
+
+impl Held {
+    /// Holds `array`.
+    pub fn new(env: &Env, array: &Object) -> napi::Result<Self> {
+        let array = Some(array.create_ref::<false>()?);
+        Ok(Self { env: *env, array })
+    }
+
+    /// The array.
+    pub fn get<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        match &self.array {
+            Some(array) => array.get_value(env),
+            None => Err(napi::Error::from_status(Status::GenericFailure)),
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(array) = self.array.take() {
+            // Fails only in an environment that is gone, and everything it held with it.
+            let _ = array.unref(&self.env);
+        }
+    }
+}
+
+/// A JavaScript value on its way to JavaScript, without the lifetime that closures cannot name.
+pub struct Return(sys::napi_value);
+
+impl Return {
+    /// Takes any value of the current scope.
+    pub fn new<'env>(value: &impl napi::bindgen_prelude::JsValue<'env>) -> Self {
+        Self(value.raw())
+    }
+}
+
+impl ToNapiValue for Return {
+    unsafe fn to_napi_value(_env: sys::napi_env, value: Self) -> napi::Result<sys::napi_value> {
+        Ok(value.0)
+    }
+}

@@ -1,0 +1,36 @@
+//! The only module that knows JavaScript: class `GlobalChannel` and what it needs.
+//!
+//! - [`class`]: the class, its methods and arguments.
+//! - [`service`], [`answers`]: what one instance is: its state, its calls, how they are answered.
+//! - [`host`]: the JavaScript side (`lib/`): what only it can do, because pomelo objects are there.
+//! - [`outbox`]: results from the runtime to the JavaScript thread, one wake for many.
+//! - [`js`], [`args`], [`errors`]: values in and out.
+
+mod answers;
+mod args;
+mod class;
+mod errors;
+mod host;
+mod js;
+mod outbox;
+mod service;
+
+use napi::{Env, bindgen_prelude::Function};
+use napi_derive::napi;
+
+use self::js::{Args, Ref};
+
+/// Replies are allocated on the runtime's thread and freed on the JavaScript one; with the
+/// system's allocator the two would contend for its lock.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// What `index.js` gives each environment once: the function that makes the host of an instance.
+struct Attach(Ref);
+
+/// Tells this environment how to make the JavaScript side of an instance (`lib/host.js`).
+/// `index.js` calls it once; it is not meant for anybody else.
+#[napi(catch_unwind)]
+pub fn install(env: Env, attach: Function<Args>) -> napi::Result<()> {
+    env.set_instance_data(Attach(Ref::function(&attach)?), (), |_| {})
+}

@@ -1,0 +1,351 @@
+//! One instance: its life cycle, and its calls on their way to the store. How calls are answered
+//! is in [`super::answers`]; arguments are read in [`super::class`].
+//!
+//! Everything here runs on one JavaScript thread. No `RefCell` is borrowed while JavaScript runs:
+//! a callback may call any method.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    rc::Rc,
+    time::Instant,
+};
+
+use napi::{
+    Env,
+    bindgen_prelude::{Function, Object},
+};
+
+use super::{
+    errors,
+    host::Host,
+    js::{Args, Callback, Held},
+    outbox::{Message, Outbox, Payload},
+};
+use crate::{
+    command::Command,
+    engine::Engine,
+    error::{Error, Result},
+    keys::KeyLayout,
+    options::Options,
+    redis_manager::RedisManager,
+    sequencer::Sequencer,
+};
+
+/// See the module.
+pub struct Service {
+    pub env: Env,
+    pub keys: KeyLayout,
+    pub options: Options,
+    pub state: Cell<State>,
+    /// Gone when the service has ended: it holds the app, and the app holds us.
+    host: RefCell<Option<Rc<Host>>>,
+    /// Calls to the store that are not answered, in call order.
+    pub calls: RefCell<Sequencer<Call, Outcome>>,
+    /// What is not answered and does not hold up others.
+    pub late: RefCell<HashMap<u64, Late>>,
+    next_late: Cell<u64>,
+    pub starters: RefCell<Vec<Callback>>,
+    pub stoppers: RefCell<Vec<Callback>>,
+    engine: RefCell<Option<Engine>>,
+    outbox: RefCell<Option<Outbox>>,
+    /// Why the driver is gone, if it is before its time.
+    pub died: RefCell<Option<String>>,
+    pub ending: Cell<Ending>,
+}
+
+/// Where an instance is in its life. 0.0.7's `state` is 0, 0, 1, 2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    Inited,
+    Starting,
+    Started,
+    Closed,
+}
+
+/// How far a stop has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    No,
+    /// The store still answers.
+    Store(Instant),
+    /// The store is closed; pushes wait for their frontends, until the drain time is over.
+    Pushes(Instant),
+    /// The same, with the clock running.
+    Draining,
+    Done,
+}
+
+/// A call to the store.
+pub struct Call {
+    pub kind: Kind,
+    pub callback: Callback,
+}
+
+/// What its callback gets.
+pub enum Kind {
+    /// `(err)`
+    Write,
+    /// `(err, members)`
+    List,
+    /// `(err, members)`, of several frontends
+    Joined,
+    /// `(err, failedUids)`, after the RPCs
+    Push {
+        sids: Vec<String>,
+        /// `[route, msg, opts]`
+        held: Held,
+    },
+}
+
+/// How a call to the store ended.
+pub enum Outcome {
+    Store(Result<Payload>),
+    /// A custom manager's: the arguments of the callback; for a push `[lists, errors]`.
+    Js(Held),
+}
+
+/// What is under way and does not hold up others.
+pub enum Late {
+    Start,
+    /// Of `cleanOnStartUp`.
+    CleanFirst,
+    Clean(Callback),
+    Stop,
+    /// A push whose RPCs are made.
+    Push(Callback),
+    /// The end of the drain time.
+    Drained,
+}
+
+/// Tokens from here on are of [`Late`]; those below are of calls.
+pub const LATE: u64 = 1 << 52;
+
+impl Service {
+    /// An instance that is not started.
+    pub fn new(env: Env, options: Options) -> Rc<Self> {
+        Rc::new(Self {
+            env,
+            keys: KeyLayout::new(&options.prefix),
+            options,
+            state: Cell::new(State::Inited),
+            host: RefCell::default(),
+            calls: RefCell::default(),
+            late: RefCell::default(),
+            next_late: Cell::new(LATE),
+            starters: RefCell::default(),
+            stoppers: RefCell::default(),
+            engine: RefCell::default(),
+            outbox: RefCell::default(),
+            died: RefCell::default(),
+            ending: Cell::new(Ending::No),
+        })
+    }
+
+    /// Gives it its JavaScript side.
+    pub fn set_host(&self, host: Host) {
+        *self.host.borrow_mut() = Some(Rc::new(host));
+    }
+
+    /// Its JavaScript side.
+    pub fn host(&self) -> napi::Result<Rc<Host>> {
+        let host = self.host.borrow().clone();
+        host.ok_or_else(|| errors::to_throw(&self.env, &Error::InvalidState))
+    }
+
+    /// Whether a custom manager replaces Redis.
+    pub fn is_custom(&self) -> bool {
+        self.host
+            .borrow()
+            .as_ref()
+            .is_some_and(|host| host.is_custom())
+    }
+
+    /// Connects, or joins the attempt under way.
+    pub fn start(self: &Rc<Self>, callback: Callback) -> napi::Result<()> {
+        match self.state.get() {
+            State::Inited => {
+                self.state.set(State::Starting);
+                self.starters.borrow_mut().push(callback);
+                self.open()
+            }
+            State::Starting => {
+                self.starters.borrow_mut().push(callback);
+                Ok(())
+            }
+            State::Started | State::Closed => self.refuse(callback, &Error::InvalidState),
+        }
+    }
+
+    fn open(self: &Rc<Self>) -> napi::Result<()> {
+        let outbox = self.open_outbox()?;
+        if self.is_custom() {
+            return self.execute(self.later(Late::Start), "start", Args::new());
+        }
+        let limits = self.options.limits.clone();
+        let manager = RedisManager::new(self.options.redis.clone(), limits.command_timeout);
+        match Engine::start(manager, limits, outbox) {
+            Ok(engine) => {
+                *self.engine.borrow_mut() = Some(engine);
+                Ok(())
+            }
+            Err(error) => self.start_failed(&Error::Internal(error.to_string())),
+        }
+    }
+
+    /// The outbox, opened if need be: as long as it is open the process stays.
+    fn open_outbox(self: &Rc<Self>) -> napi::Result<Outbox> {
+        if let Some(outbox) = &*self.outbox.borrow() {
+            return Ok(outbox.clone());
+        }
+        let service = Rc::downgrade(self);
+        let wake: Function<Args, ()> =
+            self.env.create_function_from_closure("wake", move |_| {
+                service
+                    .upgrade()
+                    .map_or(Ok(()), |service| service.on_wake())
+            })?;
+        let outbox = Outbox::new(&wake)?;
+        *self.outbox.borrow_mut() = Some(outbox.clone());
+        Ok(outbox)
+    }
+
+    /// Closes, after what is under way is answered or the drain time is over.
+    pub fn stop(self: &Rc<Self>, force: Args, callback: Callback) -> napi::Result<()> {
+        self.stoppers.borrow_mut().push(callback);
+        let before = self.state.replace(State::Closed);
+        if before == State::Closed {
+            if self.ending.get() == Ending::Done {
+                // Ended already: answer all the same, but not before this method returns.
+                self.open_outbox()?.push([Message::Nudge]);
+            }
+            return Ok(());
+        }
+        self.ending.set(Ending::Store(Instant::now()));
+        let outbox = self.open_outbox()?;
+        if self.is_custom() {
+            return self.execute(self.later(Late::Stop), "stop", force);
+        }
+        match &*self.engine.borrow() {
+            Some(engine) if self.died.borrow().is_none() => engine.stop(),
+            _ => {
+                self.store_ended();
+                outbox.push([Message::Nudge]);
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that no answer will come from the store any more.
+    pub fn store_ended(&self) {
+        if let Ending::Store(since) = self.ending.get() {
+            self.ending.set(Ending::Pushes(since));
+        }
+    }
+
+    /// Whether a call may go to the store now; otherwise why not.
+    pub fn admit(&self) -> Result<()> {
+        if self.state.get() != State::Started {
+            return Err(Error::InvalidState);
+        }
+        if let Some(words) = &*self.died.borrow() {
+            return Err(Error::Internal(words.clone()));
+        }
+        let limit = self.options.max_queue;
+        if self.calls.borrow().len() >= limit {
+            return Err(Error::QueueFull { limit });
+        }
+        Ok(())
+    }
+
+    /// Sends a call to Redis.
+    pub fn call(&self, call: Call, command: Command) {
+        let seq = self.calls.borrow_mut().push(call);
+        if let Some(engine) = &*self.engine.borrow() {
+            engine.call(seq, command);
+        }
+    }
+
+    /// Sends a call that has a place of its own to Redis.
+    pub fn call_late(&self, late: Late, command: Command) {
+        let token = self.later(late);
+        if let Some(engine) = &*self.engine.borrow() {
+            engine.call(token, command);
+        }
+    }
+
+    /// Gives a call to the custom manager.
+    pub fn call_custom(&self, call: Call, op: &str, args: Args) -> napi::Result<()> {
+        let seq = self.calls.borrow_mut().push(call);
+        self.execute(seq, op, args)
+    }
+
+    /// Gives something to the custom manager; it is settled under `token`.
+    #[expect(clippy::cast_precision_loss, reason = "tokens stay below 2^53")]
+    pub fn execute(&self, token: u64, op: &str, args: Args) -> napi::Result<()> {
+        let head = Args::new()
+            .with(&self.env, token as f64)?
+            .with(&self.env, op)?;
+        self.host()?.execute(&self.env, head.append(args))
+    }
+
+    /// Answers a call without the store, in its turn.
+    pub fn answer_in_turn(&self, call: Call, outcome: Outcome) {
+        let mut calls = self.calls.borrow_mut();
+        let seq = calls.push(call);
+        calls.settle(seq, outcome);
+        drop(calls);
+        self.nudge();
+    }
+
+    /// Has the calls looked through soon.
+    pub fn nudge(&self) {
+        if let Some(outbox) = &*self.outbox.borrow() {
+            outbox.push([Message::Nudge]);
+        }
+    }
+
+    /// What has come from the store.
+    pub fn take_messages(&self) -> Vec<Message> {
+        let outbox = self.outbox.borrow();
+        outbox.as_ref().map(Outbox::take).unwrap_or_default()
+    }
+
+    /// A token for something late.
+    pub fn later(&self, late: Late) -> u64 {
+        let token = self.next_late.get();
+        self.next_late.set(token + 1);
+        self.late.borrow_mut().insert(token, late);
+        token
+    }
+
+    /// Calls a callback with nothing but an error, at once.
+    pub fn refuse(&self, callback: Callback, error: &Error) -> napi::Result<()> {
+        let args = Args::new().with(&self.env, errors::to_js(&self.env, error)?)?;
+        callback.call(&self.env, args)
+    }
+
+    /// What the host reports: `token` has ended, with these arguments for its callback.
+    pub fn settle(self: &Rc<Self>, token: u64, args: &Object) -> napi::Result<()> {
+        if token >= LATE {
+            return self.settle_late(token, args);
+        }
+        let held = Held::new(&self.env, args)?;
+        if self.calls.borrow_mut().settle(token, Outcome::Js(held)) {
+            self.nudge();
+        }
+        Ok(())
+    }
+
+    /// Lets go of the connection and of what keeps the process alive.
+    pub fn close(&self) {
+        self.engine.borrow_mut().take();
+        self.outbox.borrow_mut().take();
+    }
+
+    /// Lets go of everything.
+    pub fn end(&self) {
+        self.close();
+        self.host.borrow_mut().take();
+    }
+}

@@ -1,0 +1,192 @@
+//! The calls that have no answer yet: which are sent, which wait, and until when. Every call
+//! leaves by exactly one [`Event::Answer`]. Deadlines rise with the order of the calls, because
+//! all calls have the same limit: what is overdue is always a prefix.
+
+use std::{collections::VecDeque, time::Duration};
+
+use tokio::time::Instant;
+
+use super::Event;
+use crate::{
+    command::{Command, Reply},
+    error::{Cause, Error, Result},
+};
+
+#[derive(Debug)]
+struct Job {
+    seq: u64,
+    command: Command,
+    deadline: Option<Instant>,
+    /// Given to a link at least once.
+    sent: bool,
+    /// Overdue while in flight: the answer is out, the reply still comes.
+    answered: bool,
+}
+
+#[derive(Debug)]
+struct Batch {
+    jobs: Vec<Job>,
+    sent_at: Instant,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Jobs {
+    limit: Option<Duration>,
+    /// In flight, oldest first.
+    batches: VecDeque<Batch>,
+    /// To be sent, oldest first; all later than those in flight.
+    waiting: VecDeque<Job>,
+}
+
+impl Jobs {
+    pub(super) fn new(limit: Option<Duration>) -> Self {
+        Self {
+            limit,
+            batches: VecDeque::new(),
+            waiting: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn push(&mut self, seq: u64, command: Command, now: Instant) {
+        self.waiting.push_back(Job {
+            seq,
+            command,
+            deadline: self.limit.map(|limit| now + limit),
+            sent: false,
+            answered: false,
+        });
+    }
+
+    /// Moves the next calls to flight and gives their commands. A barrier flies alone.
+    pub(super) fn next_batch(&mut self, most: usize, now: Instant) -> Option<Vec<&Command>> {
+        let barrier_in_flight = self.batches.iter().any(Batch::is_barrier);
+        let first = self.waiting.front()?;
+        let alone = first.command.is_barrier();
+        if barrier_in_flight || (alone && !self.batches.is_empty()) {
+            return None;
+        }
+        let count = if alone {
+            1
+        } else {
+            let plain = |job: &&Job| !job.command.is_barrier();
+            self.waiting.iter().take(most).take_while(plain).count()
+        };
+        let mut jobs: Vec<Job> = self.waiting.drain(..count).collect();
+        for job in &mut jobs {
+            job.sent = true;
+            if alone {
+                // It may take long; its steps have their own limit.
+                job.deadline = None;
+            }
+        }
+        self.batches.push_back(Batch { jobs, sent_at: now });
+        let batch = self.batches.back()?;
+        Some(batch.jobs.iter().map(|job| &job.command).collect())
+    }
+
+    /// The replies to the oldest batch in flight.
+    pub(super) fn reply(&mut self, replies: Vec<Result<Reply>>, events: &mut Vec<Event>) {
+        let Some(batch) = self.batches.pop_front() else {
+            return;
+        };
+        let missing = || {
+            Err(Error::Internal(
+                "the manager gave too few replies".to_owned(),
+            ))
+        };
+        let replies = replies.into_iter().chain(std::iter::repeat_with(missing));
+        for (job, reply) in batch.jobs.into_iter().zip(replies) {
+            job.answer(reply, events);
+        }
+    }
+
+    /// What was in flight waits again, in the old order; a barrier does not: half of it is done.
+    pub(super) fn link_lost(&mut self, error: &Error, events: &mut Vec<Event>) {
+        while let Some(batch) = self.batches.pop_back() {
+            for job in batch.jobs.into_iter().rev() {
+                if job.command.is_barrier() {
+                    job.answer(Err(error.clone()), events);
+                } else if !job.answered {
+                    self.waiting.push_front(job);
+                }
+            }
+        }
+    }
+
+    /// Answers the writes that may have taken effect already and may do so later still.
+    pub(super) fn fail_sent_writes(&mut self, error: &Error, events: &mut Vec<Event>) {
+        let (failed, kept) = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .partition::<VecDeque<_>, _>(|job| job.sent && job.command.is_write());
+        self.waiting = kept;
+        for job in failed {
+            job.answer(Err(error.clone()), events);
+        }
+    }
+
+    pub(super) fn fail_all(&mut self, error: &Error, events: &mut Vec<Event>) {
+        let sent = self.batches.drain(..).flat_map(|batch| batch.jobs);
+        for job in sent.chain(self.waiting.drain(..)) {
+            job.answer(Err(error.clone()), events);
+        }
+    }
+
+    /// Answers what is overdue. Says whether the link hangs: the oldest batch has been in flight
+    /// for the whole limit.
+    pub(super) fn expire(&mut self, now: Instant, cause: &Cause, events: &mut Vec<Event>) -> bool {
+        let Some(after) = self.limit else {
+            return false;
+        };
+        let timeout = || Error::Timeout {
+            after,
+            cause: cause.clone(),
+        };
+        for job in self.batches.iter_mut().flat_map(|batch| &mut batch.jobs) {
+            if !job.answered && job.is_overdue(now) {
+                job.answered = true;
+                events.push(Event::Answer(job.seq, Err(timeout())));
+            }
+        }
+        while self.waiting.front().is_some_and(|job| job.is_overdue(now)) {
+            if let Some(job) = self.waiting.pop_front() {
+                job.answer(Err(timeout()), events);
+            }
+        }
+        self.batches
+            .front()
+            .is_some_and(|batch| !batch.is_barrier() && batch.sent_at + after <= now)
+    }
+
+    /// When something will be overdue next.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let in_flight = self.batches.iter().flat_map(|batch| &batch.jobs);
+        in_flight
+            .chain(self.waiting.front())
+            .find_map(|job| job.deadline.filter(|_| !job.answered))
+    }
+
+    /// Whether every call has its answer.
+    pub(super) fn is_empty(&self) -> bool {
+        let answered = |batch: &Batch| batch.jobs.iter().all(|job| job.answered);
+        self.waiting.is_empty() && self.batches.iter().all(answered)
+    }
+}
+
+impl Batch {
+    fn is_barrier(&self) -> bool {
+        matches!(self.jobs.as_slice(), [job] if job.command.is_barrier())
+    }
+}
+
+impl Job {
+    fn answer(self, reply: Result<Reply>, events: &mut Vec<Event>) {
+        if !self.answered {
+            events.push(Event::Answer(self.seq, reply));
+        }
+    }
+
+    fn is_overdue(&self, now: Instant) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= now)
+    }
+}

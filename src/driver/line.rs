@@ -1,0 +1,210 @@
+//! Getting and keeping a link: attempts with exponential, jittered back-off, until there is one
+//! or the limits say to give up.
+
+use std::{sync::Arc, time::Duration};
+
+use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
+use futures_util::{FutureExt as _, future::BoxFuture, stream::FuturesOrdered};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::{
+    command::Reply,
+    error::{Cause, Result},
+    manager::{ConnectError, Connected, Lost, Manager},
+    options::Limits,
+};
+
+pub(super) type Dialed<L> = std::result::Result<Connected<L>, ConnectError>;
+pub(super) type InFlight =
+    FuturesOrdered<BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>>>;
+
+/// The first pause; with jitter it lasts 50 to 100 ms.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+/// Where the link is.
+pub(super) enum Line<L> {
+    /// An attempt is under way, or the pause before it.
+    Dialing {
+        attempt: BoxFuture<'static, Dialed<L>>,
+        outage: Outage,
+        idle: InFlight,
+    },
+    Up {
+        link: L,
+        in_flight: InFlight,
+        /// Why the link before was lost.
+        cause: Cause,
+    },
+    /// For good.
+    GivenUp { cause: Cause, idle: InFlight },
+}
+
+/// A time without a link.
+pub(super) struct Outage {
+    since: Instant,
+    failed: u64,
+    pauses: ExponentialBackoff,
+    cause: Cause,
+}
+
+/// An attempt that failed.
+pub(super) struct Failed {
+    pub(super) cause: Arc<str>,
+    /// The store said no in words.
+    pub(super) refused: bool,
+    /// It was the last one.
+    pub(super) gave_up: bool,
+}
+
+impl<L: Send + 'static> Line<L> {
+    pub(super) fn new<M: Manager<Link = L>>(
+        manager: Arc<M>,
+        limits: &Limits,
+        now: Instant,
+    ) -> Self {
+        Self::dial(
+            manager,
+            limits,
+            Outage::new(limits, now, None),
+            Duration::ZERO,
+        )
+    }
+
+    fn dial<M: Manager<Link = L>>(
+        manager: Arc<M>,
+        limits: &Limits,
+        outage: Outage,
+        pause: Duration,
+    ) -> Self {
+        let limit = limits.connect_timeout;
+        let attempt = async move {
+            if !pause.is_zero() {
+                sleep(pause).await;
+            }
+            let connecting = manager.connect();
+            match limit {
+                None => connecting.await,
+                Some(limit) => timeout(limit, connecting).await.unwrap_or_else(|_| {
+                    let words =
+                        format!("no answer within {} ms (connectTimeout)", limit.as_millis());
+                    Err(ConnectError::Unreachable(words.into()))
+                }),
+            }
+        };
+        Self::Dialing {
+            attempt: attempt.boxed(),
+            outage,
+            idle: InFlight::new(),
+        }
+    }
+
+    /// The attempt under way (or never), and what is in flight (or nothing).
+    pub(super) fn futures(&mut self) -> (BoxFuture<'_, Dialed<L>>, &mut InFlight) {
+        match self {
+            Self::Dialing { attempt, idle, .. } => (attempt.as_mut().boxed(), idle),
+            Self::Up { in_flight, .. } => (std::future::pending().boxed(), in_flight),
+            Self::GivenUp { idle, .. } => (std::future::pending().boxed(), idle),
+        }
+    }
+
+    /// Takes the outcome of an attempt: up, or the next attempt, or given up.
+    pub(super) fn dialed<M: Manager<Link = L>>(
+        &mut self,
+        dialed: Dialed<L>,
+        limits: &Limits,
+        manager: &Arc<M>,
+    ) -> std::result::Result<bool, Failed> {
+        let Self::Dialing { outage, .. } = self else {
+            return Ok(true);
+        };
+        let mut outage = std::mem::replace(outage, Outage::new(limits, Instant::now(), None));
+        match dialed {
+            Ok(Connected { link, fenced }) => {
+                let (in_flight, cause) = (InFlight::new(), outage.cause);
+                *self = Self::Up {
+                    link,
+                    in_flight,
+                    cause,
+                };
+                Ok(fenced)
+            }
+            Err(error) => {
+                let cause = error.words().clone();
+                let refused = matches!(error, ConnectError::Refused(_));
+                outage.cause = Some(cause.clone());
+                outage.failed += 1;
+                let pause = outage.next_pause(limits);
+                let gave_up = pause.is_none();
+                *self = match pause {
+                    Some(pause) => Self::dial(manager.clone(), limits, outage, pause),
+                    None => Self::GivenUp {
+                        cause: outage.cause,
+                        idle: InFlight::new(),
+                    },
+                };
+                Err(Failed {
+                    cause,
+                    refused,
+                    gave_up,
+                })
+            }
+        }
+    }
+
+    /// The link broke: look for another one.
+    pub(super) fn lost<M: Manager<Link = L>>(
+        &mut self,
+        cause: Arc<str>,
+        limits: &Limits,
+        manager: &Arc<M>,
+    ) {
+        let mut outage = Outage::new(limits, Instant::now(), Some(cause));
+        // Not at once: after a restart all clients of a server come at the same time.
+        let pause = outage.pauses.next().unwrap_or(FIRST_PAUSE);
+        *self = Self::dial(manager.clone(), limits, outage, pause);
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        matches!(self, Self::Up { .. })
+    }
+
+    pub(super) fn gave_up(&self) -> bool {
+        matches!(self, Self::GivenUp { .. })
+    }
+
+    /// The last thing that went wrong with the link.
+    pub(super) fn cause(&self) -> Cause {
+        match self {
+            Self::Dialing { outage, .. } => outage.cause.clone(),
+            Self::Up { cause, .. } | Self::GivenUp { cause, .. } => cause.clone(),
+        }
+    }
+}
+
+impl Outage {
+    fn new(limits: &Limits, since: Instant, cause: Cause) -> Self {
+        // The crate adds up to the pause itself as jitter, after the cap: so cap at half.
+        let cap = (limits.retry_cap / 2).max(Duration::from_millis(1));
+        let pauses = ExponentialBuilder::new()
+            .with_jitter()
+            .with_min_delay(FIRST_PAUSE.min(cap))
+            .with_max_delay(cap)
+            .without_max_times()
+            .build();
+        Self {
+            since,
+            failed: 0,
+            pauses,
+            cause,
+        }
+    }
+
+    fn next_pause(&mut self, limits: &Limits) -> Option<Duration> {
+        if limits.max_attempts.is_some_and(|most| self.failed >= most) {
+            return None;
+        }
+        let pause = self.pauses.next()?;
+        let over = |limit| self.since.elapsed() + pause > limit;
+        (!limits.give_up_after.is_some_and(over)).then_some(pause)
+    }
+}

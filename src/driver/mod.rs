@@ -1,0 +1,316 @@
+//! The driver: takes calls from the inbox, gives them to a manager's link in batches, several
+//! batches in flight, and answers each call once: with its reply, or with the reason why there
+//! is none. Here: the loop and what wakes it. What it knows of the calls is in [`jobs`], how it
+//! gets and keeps a link in [`line`].
+//!
+//! Calls keep their order: on the wire, and when they are sent again over a new link.
+
+mod jobs;
+mod line;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use futures_util::StreamExt as _;
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep_until},
+};
+
+use self::{
+    jobs::Jobs,
+    line::{Dialed, Line},
+};
+use crate::{
+    command::{Command, Reply},
+    error::{Cause, Error, Result},
+    manager::{Link as _, Lost, Manager},
+    options::Limits,
+    queue::BatchQueue,
+};
+
+/// What comes in.
+#[derive(Debug)]
+pub enum Input {
+    /// A call; its number comes back with the answer.
+    Call(u64, Command),
+    /// Answer what can be answered within the drain time, then end.
+    Stop,
+}
+
+/// What goes out.
+#[derive(Debug)]
+pub enum Event {
+    /// The first link is there.
+    Started,
+    /// There will be no link; the driver has ended.
+    StartFailed(Error),
+    /// The answer to a call.
+    Answer(u64, Result<Reply>),
+    /// All calls are answered and the link is closed; the driver has ended.
+    Stopped,
+    /// Something an operator should know.
+    Log(String),
+    /// The driver panicked; nothing more will come.
+    Died(String),
+}
+
+/// The way in: calls from another thread.
+#[derive(Debug, Default)]
+pub struct Inbox {
+    queue: BatchQueue<Input>,
+    wake: Notify,
+}
+
+impl Inbox {
+    /// Hands something to the driver.
+    pub fn push(&self, input: Input) {
+        if self.queue.push([input]) {
+            self.wake.notify_one();
+        }
+    }
+}
+
+/// The way out: events to another thread, many at a time.
+pub trait Outlet: Send + 'static {
+    /// Takes events, in order. Called on the driver's thread; must not block.
+    fn deliver(&self, events: Vec<Event>);
+}
+
+/// Batches in flight at a time; below redis-rs's buffer of 50, so that sending never waits.
+const PIPELINES: usize = 32;
+
+/// Calls in a batch. Enough for full speed, few enough that the first answer is not late.
+const BATCH: usize = 1024;
+
+/// See the module.
+pub struct Driver<M: Manager, O: Outlet> {
+    manager: Arc<M>,
+    limits: Limits,
+    inbox: Arc<Inbox>,
+    outlet: O,
+    events: Vec<Event>,
+    jobs: Jobs,
+    line: Line<M::Link>,
+    phase: Phase,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// No link yet; give up at this time.
+    Starting(Option<Instant>),
+    Started,
+    /// Give up on answers at this time.
+    Stopping(Instant),
+    Ended,
+}
+
+enum Wake<L> {
+    Inbox,
+    Replies(std::result::Result<Vec<Result<Reply>>, Lost>),
+    Dialed(Dialed<L>),
+    Timer,
+}
+
+impl<M: Manager, O: Outlet> Driver<M, O> {
+    /// A driver that will look for a link as soon as it runs.
+    pub fn new(manager: Arc<M>, limits: Limits, inbox: Arc<Inbox>, outlet: O) -> Self {
+        let now = Instant::now();
+        Self {
+            line: Line::new(manager.clone(), &limits, now),
+            phase: Phase::Starting(limits.start_timeout.map(|limit| now + limit)),
+            jobs: Jobs::new(limits.command_timeout),
+            events: Vec::new(),
+            manager,
+            limits,
+            inbox,
+            outlet,
+        }
+    }
+
+    /// Runs to the end: a stop, or a start that failed.
+    pub async fn run(mut self) {
+        while self.phase != Phase::Ended {
+            match self.next().await {
+                Wake::Inbox => self.on_inbox(),
+                Wake::Replies(Ok(replies)) => self.jobs.reply(replies, &mut self.events),
+                Wake::Replies(Err(Lost(cause))) => self.on_lost(cause),
+                Wake::Dialed(dialed) => self.on_dialed(dialed),
+                Wake::Timer => self.on_timer(),
+            }
+            self.send();
+            self.end_if_drained();
+            if !self.events.is_empty() {
+                self.outlet.deliver(std::mem::take(&mut self.events));
+            }
+        }
+    }
+
+    async fn next(&mut self) -> Wake<M::Link> {
+        let deadline = match self.phase {
+            Phase::Starting(deadline) => deadline,
+            Phase::Stopping(deadline) => Some(deadline),
+            Phase::Started | Phase::Ended => None,
+        };
+        let deadline = [deadline, self.jobs.deadline()].into_iter().flatten().min();
+        let timer = async {
+            match deadline {
+                Some(deadline) => sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        let (dialing, in_flight) = self.line.futures();
+        tokio::select! {
+            biased;
+            Some(replies) = in_flight.next(), if !in_flight.is_empty() => Wake::Replies(replies),
+            dialed = dialing => Wake::Dialed(dialed),
+            () = self.inbox.wake.notified() => Wake::Inbox,
+            () = timer => Wake::Timer,
+        }
+    }
+
+    fn on_inbox(&mut self) {
+        let now = Instant::now();
+        for input in self.inbox.queue.take() {
+            match input {
+                Input::Call(seq, command) => match self.refusal() {
+                    None => self.jobs.push(seq, command, now),
+                    Some(error) => self.events.push(Event::Answer(seq, Err(error))),
+                },
+                Input::Stop => self.on_stop(now),
+            }
+        }
+    }
+
+    /// Why a call cannot even wait.
+    fn refusal(&self) -> Option<Error> {
+        let waits = self.line.is_up() || (self.limits.offline_queue && !self.line.gave_up());
+        (!waits).then(|| self.disconnected())
+    }
+
+    fn disconnected(&self) -> Error {
+        let cause = self.line.cause();
+        Error::Disconnected { cause }
+    }
+
+    fn on_stop(&mut self, now: Instant) {
+        if matches!(self.phase, Phase::Starting(_)) {
+            self.events.push(Event::StartFailed(Error::Stopped));
+        }
+        self.phase = Phase::Stopping(now + self.limits.drain);
+    }
+
+    fn on_dialed(&mut self, dialed: Dialed<M::Link>) {
+        match self.line.dialed(dialed, &self.limits, &self.manager) {
+            Ok(fenced) => {
+                if let Phase::Starting(_) = self.phase {
+                    self.phase = Phase::Started;
+                    self.events.push(Event::Started);
+                } else {
+                    self.log(format!("connected again to {}", self.manager.describe()));
+                }
+                if !fenced {
+                    let error = self.disconnected();
+                    self.jobs.fail_sent_writes(&error, &mut self.events);
+                }
+            }
+            Err(failed) => {
+                let attempt = format!(
+                    "cannot connect to {}: {}",
+                    self.manager.describe(),
+                    failed.cause
+                );
+                self.log(attempt);
+                if failed.gave_up {
+                    self.log("no further attempt is made to connect".to_owned());
+                }
+                match self.phase {
+                    Phase::Starting(_) if failed.refused => {
+                        self.fail_start(Error::Store(failed.cause))
+                    }
+                    Phase::Starting(_) if failed.gave_up => {
+                        let error = self.unreachable(Some(failed.cause));
+                        self.fail_start(error);
+                    }
+                    _ if failed.gave_up => {
+                        let error = self.disconnected();
+                        self.jobs.fail_all(&error, &mut self.events);
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn on_lost(&mut self, cause: Arc<str>) {
+        self.log(format!(
+            "lost the connection to {}: {cause}",
+            self.manager.describe()
+        ));
+        self.line.lost(cause, &self.limits, &self.manager);
+        let error = self.disconnected();
+        self.jobs.link_lost(&error, &mut self.events);
+        if !self.limits.offline_queue {
+            self.jobs.fail_all(&error, &mut self.events);
+        }
+    }
+
+    fn on_timer(&mut self) {
+        let now = Instant::now();
+        match self.phase {
+            Phase::Starting(Some(deadline)) if deadline <= now => {
+                let error = self.unreachable(self.line.cause());
+                self.fail_start(error);
+            }
+            Phase::Stopping(deadline) if deadline <= now => {
+                self.jobs.fail_all(&Error::Stopped, &mut self.events);
+            }
+            _ => {
+                let cause = self.line.cause();
+                let hangs = self.jobs.expire(now, &cause, &mut self.events);
+                if hangs && self.line.is_up() {
+                    let limit = self.limits.command_timeout.unwrap_or_default();
+                    self.on_lost(format!("no answer for {} ms", limit.as_millis()).into());
+                }
+            }
+        }
+    }
+
+    /// Fills the link, as far as it may be filled.
+    fn send(&mut self) {
+        let Line::Up {
+            link, in_flight, ..
+        } = &mut self.line
+        else {
+            return;
+        };
+        while in_flight.len() < PIPELINES {
+            let Some(batch) = self.jobs.next_batch(BATCH, Instant::now()) else {
+                return;
+            };
+            in_flight.push_back(link.execute(&batch));
+        }
+    }
+
+    fn end_if_drained(&mut self) {
+        if matches!(self.phase, Phase::Stopping(_)) && self.jobs.is_empty() {
+            self.phase = Phase::Ended;
+            self.events.push(Event::Stopped);
+        }
+    }
+
+    fn fail_start(&mut self, error: Error) {
+        self.phase = Phase::Ended;
+        self.events.push(Event::StartFailed(error));
+    }
+
+    fn unreachable(&self, cause: Cause) -> Error {
+        let store = self.manager.describe();
+        Error::Unreachable { store, cause }
+    }
+
+    fn log(&mut self, line: String) {
+        self.events.push(Event::Log(line));
+    }
+}

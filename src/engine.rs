@@ -1,0 +1,68 @@
+//! A running driver, as its owner on another thread sees it: calls go in, and it ends with a stop
+//! or when it is dropped.
+
+use std::{any::Any, io, panic::AssertUnwindSafe, sync::Arc};
+
+use futures_util::FutureExt as _;
+use tokio::task::AbortHandle;
+
+use crate::{
+    command::Command,
+    driver::{Driver, Event, Inbox, Input, Outlet},
+    manager::Manager,
+    options::Limits,
+    runtime::Runtime,
+};
+
+/// See the module.
+#[derive(Debug)]
+pub struct Engine {
+    inbox: Arc<Inbox>,
+    task: AbortHandle,
+    _runtime: Arc<Runtime>,
+}
+
+impl Engine {
+    /// Starts a driver, which reports to `outlet`.
+    pub fn start<M: Manager>(
+        manager: Arc<M>,
+        limits: Limits,
+        outlet: impl Outlet + Clone,
+    ) -> io::Result<Self> {
+        let runtime = Runtime::share()?;
+        let inbox = Arc::new(Inbox::default());
+        let driver = Driver::new(manager, limits, inbox.clone(), outlet.clone());
+        let task = runtime.spawn(async move {
+            if let Err(panic) = AssertUnwindSafe(driver.run()).catch_unwind().await {
+                outlet.deliver(vec![Event::Died(words(panic.as_ref()))]);
+            }
+        });
+        Ok(Self {
+            inbox,
+            task,
+            _runtime: runtime,
+        })
+    }
+
+    /// Hands over a call. Its number comes back with [`Event::Answer`].
+    pub fn call(&self, seq: u64, command: Command) {
+        self.inbox.push(Input::Call(seq, command));
+    }
+
+    /// Asks it to end; the last event is [`Event::Stopped`].
+    pub fn stop(&self) {
+        self.inbox.push(Input::Stop);
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "panic".to_owned())
+}

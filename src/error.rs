@@ -1,0 +1,95 @@
+//! The one error type of the package: what went wrong, its stable code, and what lies behind it.
+//! How it becomes a JavaScript `Error` is `binding::errors`' business.
+
+use std::{sync::Arc, time::Duration};
+
+/// The words of whatever caused an error: a refused connection, a server's answer.
+pub type Cause = Option<Arc<str>>;
+
+/// The result of everything in this crate that can fail.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Every way in which a call can fail. `Display` is the message; texts that 0.0.7 had stay.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Called before `start` succeeded or after `stop` (0.0.7's text).
+    #[error("invalid state")]
+    InvalidState,
+    /// An argument that cannot be used; the text names it.
+    #[error("{0}")]
+    InvalidArgument(String),
+    /// An option that cannot be used; the text names it, its value and what is accepted.
+    #[error("{0}")]
+    InvalidOption(String),
+    /// `maxQueue` calls are unanswered already.
+    #[error("{limit} calls are waiting for the store already (maxQueue)")]
+    QueueFull {
+        /// The value of `maxQueue`.
+        limit: usize,
+    },
+    /// No answer within `commandTimeout`.
+    #[error("no answer from the store within {} ms (commandTimeout)", after.as_millis())]
+    Timeout {
+        /// The value of `commandTimeout`.
+        after: Duration,
+        /// The connection's last failure, if it was down.
+        cause: Cause,
+    },
+    /// There is no connection, and the call may not wait for one.
+    #[error("not connected to the store")]
+    Disconnected {
+        /// Why there is none.
+        cause: Cause,
+    },
+    /// `start` could not reach the store.
+    #[error("cannot reach {store}")]
+    Unreachable {
+        /// Where it was looked for.
+        store: String,
+        /// The last failure.
+        cause: Cause,
+    },
+    /// `stop` came first.
+    #[error("the global channel service was stopped")]
+    Stopped,
+    /// The store answered with an error: its own words.
+    #[error("{0}")]
+    Store(Arc<str>),
+    /// No frontend took the push (0.0.7's text).
+    #[error("all frontend server push message fail{}", .0.as_deref().unwrap_or_default())]
+    PushFailed(Option<String>),
+    /// A defect in this crate.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+impl Error {
+    /// The stable code that JavaScript sees as `error.code`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidState => "ERR_GLOBAL_CHANNEL_INVALID_STATE",
+            Self::InvalidArgument(_) => "ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT",
+            Self::InvalidOption(_) => "ERR_GLOBAL_CHANNEL_INVALID_OPTION",
+            Self::QueueFull { .. } => "ERR_GLOBAL_CHANNEL_QUEUE_FULL",
+            Self::Timeout { .. } => "ERR_GLOBAL_CHANNEL_TIMEOUT",
+            Self::Disconnected { .. } => "ERR_GLOBAL_CHANNEL_DISCONNECTED",
+            Self::Unreachable { .. } => "ERR_GLOBAL_CHANNEL_UNREACHABLE",
+            Self::Stopped => "ERR_GLOBAL_CHANNEL_STOPPED",
+            Self::Store(_) => "ERR_GLOBAL_CHANNEL_STORE",
+            Self::PushFailed(_) => "ERR_GLOBAL_CHANNEL_PUSH_FAILED",
+            Self::Internal(_) => "ERR_GLOBAL_CHANNEL_INTERNAL",
+        }
+    }
+
+    /// What lies behind the error, in words.
+    #[must_use]
+    pub fn cause(&self) -> Option<&str> {
+        match self {
+            Self::Timeout { cause, .. }
+            | Self::Disconnected { cause }
+            | Self::Unreachable { cause, .. } => cause.as_deref(),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The one place that builds keys. The layout, `PREFIX:name:sid`, is that of 0.0.7 and frozen:
+//! old and new processes share one Redis. It is ambiguous where names hold colons (channel `a` on
+//! frontend `b:c` is channel `a:b` on frontend `c`), as it was in 0.0.7.
+
+/// The bytes of one key: the set of the members of one channel on one frontend.
+pub type Key = Vec<u8>;
+
+/// What 0.0.7 uses when no prefix, or an empty one, is given.
+pub const DEFAULT_PREFIX: &str = "POMELO:CHANNEL";
+
+/// Builds keys under one prefix.
+#[derive(Debug, Clone)]
+pub struct KeyLayout {
+    prefix: String,
+}
+
+impl KeyLayout {
+    /// A layout under `prefix`; empty means [`DEFAULT_PREFIX`].
+    #[must_use]
+    pub fn new(prefix: &str) -> Self {
+        let prefix = if prefix.is_empty() {
+            DEFAULT_PREFIX
+        } else {
+            prefix
+        };
+        Self {
+            prefix: prefix.to_owned(),
+        }
+    }
+
+    /// The key of channel `name` on frontend `sid`.
+    #[must_use]
+    pub fn key(&self, name: &str, sid: &str) -> Key {
+        let mut key = Vec::with_capacity(self.prefix.len() + name.len() + sid.len() + 2);
+        key.extend_from_slice(self.prefix.as_bytes());
+        key.push(b':');
+        key.extend_from_slice(name.as_bytes());
+        key.push(b':');
+        key.extend_from_slice(sid.as_bytes());
+        key
+    }
+
+    /// A `SCAN` pattern that matches every key of this layout and none of a longer prefix:
+    /// `prefix:*` with the glob characters of the prefix escaped.
+    #[must_use]
+    pub fn pattern(&self) -> String {
+        let mut pattern = String::with_capacity(self.prefix.len() + 2);
+        for c in self.prefix.chars() {
+            if matches!(c, '*' | '?' | '[' | ']' | '^' | '-' | '\\') {
+                pattern.push('\\');
+            }
+            pattern.push(c);
+        }
+        pattern.push_str(":*");
+        pattern
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_layout_is_that_of_0_0_7() {
+        let keys = KeyLayout::new("");
+        assert_eq!(
+            keys.key("room", "connector-1"),
+            b"POMELO:CHANNEL:room:connector-1"
+        );
+        assert_eq!(KeyLayout::new("MY").key("", ""), b"MY::");
+    }
+
+    #[test]
+    fn glob_characters_of_the_prefix_stand_for_themselves() {
+        assert_eq!(KeyLayout::new("P[1]*").pattern(), r"P\[1\]\*:*");
+    }
+}

@@ -1,0 +1,28 @@
+//! Global channels for pomelo and pinus: named sets of members `(name, uid, sid)` in a shared
+//! store, so that any server process can push to users whose sessions live on many frontends.
+//!
+//! The map, from the store to JavaScript:
+//!
+//! - [`manager`]: what a store has to offer; [`redis_manager`] offers it for Redis.
+//! - [`driver`]: one task for each service: batches, deadlines, order, reconnecting. [`engine`] is
+//!   the handle to it.
+//! - [`command`], [`keys`], [`error`], [`options`]: the vocabulary they share.
+//! - [`queue`], [`runtime`], [`sequencer`]: crossing threads, and coming back in call order.
+//! - `binding`: the only module that knows JavaScript; compiled with the feature of that name.
+//!
+//! The core (everything but `binding`) links no Node-API symbol and is tested by `cargo test
+//! --no-default-features`.
+
+#[cfg(feature = "binding")]
+mod binding;
+pub mod command;
+pub mod driver;
+pub mod engine;
+pub mod error;
+pub mod keys;
+pub mod manager;
+pub mod options;
+pub mod queue;
+pub mod redis_manager;
+pub mod runtime;
+pub mod sequencer;

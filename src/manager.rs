@@ -1,0 +1,75 @@
+//! What the driver needs of a store. A [`Manager`] opens [`Link`]s; a link takes a batch of
+//! commands and gives the same number of replies, in order. Queueing, deadlines, order and
+//! reconnecting are the driver's, once for every manager.
+
+use std::{fmt, sync::Arc};
+
+use futures_util::future::BoxFuture;
+
+use crate::{
+    command::{Command, Reply},
+    error::Result,
+};
+
+/// A store that can be connected to, again and again.
+pub trait Manager: Send + Sync + 'static {
+    /// An open connection to it.
+    type Link: Link;
+
+    /// Opens a link that is ready for commands.
+    fn connect(
+        self: Arc<Self>,
+    ) -> BoxFuture<'static, std::result::Result<Connected<Self::Link>, ConnectError>>;
+
+    /// Where the store is, for logs and errors; without secrets.
+    fn describe(&self) -> String;
+}
+
+/// An open connection. Batches are executed in the order of the calls to [`Link::execute`].
+pub trait Link: Send + 'static {
+    /// Starts executing a batch; the future holds the replies, one for each command.
+    fn execute(
+        &self,
+        batch: &[&Command],
+    ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>>;
+}
+
+/// A fresh link.
+#[derive(Debug)]
+pub struct Connected<L> {
+    /// The link itself.
+    pub link: L,
+    /// Whether nothing sent over the previous link can take effect any more, so that unanswered
+    /// writes may be sent again.
+    pub fenced: bool,
+}
+
+/// Why a link could not be opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConnectError {
+    /// The store answered and said no (wrong password, no such db): its words. Trying again does
+    /// not help.
+    Refused(Arc<str>),
+    /// Nobody answered, or not yet.
+    Unreachable(Arc<str>),
+}
+
+impl ConnectError {
+    /// The words.
+    #[must_use]
+    pub fn words(&self) -> &Arc<str> {
+        match self {
+            Self::Refused(words) | Self::Unreachable(words) => words,
+        }
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.words())
+    }
+}
+
+/// The link broke; it is not known which commands of the batch took effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lost(pub Arc<str>);

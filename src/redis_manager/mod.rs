@@ -1,0 +1,114 @@
+//! The Redis manager: one multiplexed connection of redis-rs per service. Here: where Redis is
+//! and how to log in. Connecting is in [`connect`], commands and replies in [`link`], `clean` in
+//! [`clean`]; queueing, deadlines and reconnecting are the driver's.
+
+mod clean;
+mod connect;
+mod link;
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use redis::{ConnectionAddr, IntoConnectionInfo as _, ServerError};
+
+pub use self::link::RedisLink;
+
+/// Where a Redis listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// Host and port.
+    Tcp(String, u16),
+    /// A Unix socket.
+    Unix(PathBuf),
+}
+
+/// Where Redis is and how to log in. `Debug` is not derived: it would show the password.
+#[derive(Clone)]
+pub struct RedisOptions {
+    /// Where it listens.
+    pub address: Address,
+    /// The database to select.
+    pub db: u64,
+    /// The ACL user, if not the default one.
+    pub username: Option<String>,
+    /// The password, if one is needed.
+    pub password: Option<String>,
+}
+
+impl std::fmt::Debug for RedisOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RedisOptions")
+            .field("address", &self.address)
+            .field("db", &self.db)
+            .finish_non_exhaustive()
+    }
+}
+
+impl RedisOptions {
+    /// Database 0 at `address`, without a password.
+    #[must_use]
+    pub fn new(address: Address) -> Self {
+        Self {
+            address,
+            db: 0,
+            username: None,
+            password: None,
+        }
+    }
+
+    /// Reads `redis://…` and `unix://…` URLs, as redis-rs understands them. The error says what is
+    /// accepted and holds nothing of the URL.
+    pub fn from_url(url: &str) -> std::result::Result<Self, String> {
+        let accepted = "redis://[[user][:password]@]host[:port][/db] or unix:///path[?db=n]";
+        if !(url.starts_with("redis://") || url.starts_with("unix://")) {
+            return Err(accepted.to_owned());
+        }
+        let info = url
+            .into_connection_info()
+            .map_err(|_| accepted.to_owned())?;
+        let settings = info.redis_settings();
+        let address = match info.addr() {
+            ConnectionAddr::Tcp(host, port) => Address::Tcp(host.clone(), *port),
+            ConnectionAddr::Unix(path) => Address::Unix(path.clone()),
+            _ => return Err(accepted.to_owned()),
+        };
+        Ok(Self {
+            address,
+            db: u64::try_from(settings.db()).map_err(|_| accepted.to_owned())?,
+            username: settings.username().map(str::to_owned),
+            password: settings.password().map(str::to_owned),
+        })
+    }
+}
+
+/// Opens connections to one Redis, and remembers the last one so that it can be fenced off.
+#[derive(Debug)]
+pub struct RedisManager {
+    options: RedisOptions,
+    /// How long one step of a `clean` may take; `None` = for ever.
+    step_timeout: Option<Duration>,
+    last: Mutex<Option<connect::Identity>>,
+}
+
+impl RedisManager {
+    /// A manager for `options`. Nothing is connected yet.
+    #[must_use]
+    pub fn new(options: RedisOptions, step_timeout: Option<Duration>) -> Arc<Self> {
+        Arc::new(Self {
+            options,
+            step_timeout,
+            last: Mutex::new(None),
+        })
+    }
+}
+
+/// The server's own words, as they came over the wire.
+fn words(error: &ServerError) -> Arc<str> {
+    match error.details() {
+        Some(details) => format!("{} {details}", error.code()).into(),
+        None => error.code().into(),
+    }
+}

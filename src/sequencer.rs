@@ -1,0 +1,103 @@
+//! Gives results back in the order in which the calls were made, whatever order they come in.
+//! Pure bookkeeping: what a call and an outcome are is the caller's business.
+
+use std::collections::VecDeque;
+
+/// A queue of calls, each with its outcome once there is one.
+#[derive(Debug)]
+pub struct Sequencer<C, O> {
+    /// The number of the call at the front.
+    first: u64,
+    slots: VecDeque<(C, Option<O>)>,
+}
+
+impl<C, O> Default for Sequencer<C, O> {
+    fn default() -> Self {
+        Self {
+            first: 0,
+            slots: VecDeque::new(),
+        }
+    }
+}
+
+impl<C, O> Sequencer<C, O> {
+    /// Appends a call and gives it the next number. Numbers are never used again.
+    pub fn push(&mut self, call: C) -> u64 {
+        self.slots.push_back((call, None));
+        self.first + self.slots.len() as u64 - 1
+    }
+
+    /// Notes the outcome of call `seq`. Says `false`, and changes nothing, when that call has an
+    /// outcome already or has been released: each call is answered once.
+    pub fn settle(&mut self, seq: u64, outcome: O) -> bool {
+        let slot = seq
+            .checked_sub(self.first)
+            .and_then(|index| usize::try_from(index).ok())
+            .and_then(|index| self.slots.get_mut(index));
+        match slot {
+            Some((_, slot @ None)) => {
+                *slot = Some(outcome);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Gives every call without an outcome one.
+    pub fn settle_all(&mut self, mut outcome: impl FnMut() -> O) {
+        for (_, slot) in &mut self.slots {
+            slot.get_or_insert_with(&mut outcome);
+        }
+    }
+
+    /// Takes the call at the front if its outcome is there.
+    pub fn release(&mut self) -> Option<(u64, C, O)> {
+        self.slots.front()?.1.as_ref()?;
+        let (call, outcome) = self.slots.pop_front()?;
+        let seq = self.first;
+        self.first += 1;
+        Some((seq, call, outcome?))
+    }
+
+    /// How many calls are not released yet.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether every call has been released.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Whatever the order of the outcomes, and however often each is reported, calls come
+        /// out once each and in call order.
+        #[test]
+        fn calls_come_out_once_and_in_order(order in prop::collection::vec(0u64..64, 0..400)) {
+            let mut sequencer = Sequencer::default();
+            for call in 0..64u64 {
+                prop_assert_eq!(sequencer.push(call), call);
+            }
+            let mut settled = std::collections::HashSet::new();
+            let mut released = Vec::new();
+            for seq in order {
+                prop_assert_eq!(sequencer.settle(seq, seq), settled.insert(seq));
+                while let Some((number, call, outcome)) = sequencer.release() {
+                    prop_assert_eq!((number, outcome), (call, call));
+                    released.push(call);
+                }
+            }
+            let ready = (0..64).take_while(|seq| settled.contains(seq)).count() as u64;
+            prop_assert_eq!(released, (0..ready).collect::<Vec<_>>());
+        }
+    }
+}
