@@ -348,6 +348,10 @@ fn attach(
                     after: timeout.unwrap_or_default(),
                     cause: None,
                 },
+                "unreachable" => Error::Unreachable {
+                    store: "the channel manager".to_owned(),
+                    cause: None,
+                },
                 _ => Error::PushFailed(call.get::<Option<String>>(2)?),
             };
             let env = *call.env;

@@ -1,0 +1,43 @@
+'use strict';
+
+// The package: what pomelo's app.use takes, class GlobalChannel, and the plugin for pinus.
+
+const path = require('path');
+
+const GlobalChannel = require('./lib/globalChannel');
+const component = require('./lib/components/globalChannel');
+
+/** What pinus's app.use takes. pinus refuses the same object twice, so each call makes one. */
+function createPinusPlugin() {
+  return {
+    name: 'globalChannel',
+    components: [
+      // pinus calls it with `new` and with the options of all plugins.
+      function (app, opts) {
+        return component(app, (opts && opts.globalChannel) || {});
+      },
+    ],
+  };
+}
+
+// `components` stays the only enumerable property, as in 0.0.7.
+const plugin = { components: path.join(__dirname, 'lib', 'components') + path.sep };
+
+Object.defineProperties(plugin, {
+  GlobalChannel: { value: GlobalChannel },
+  createPinusPlugin: { value: createPinusPlugin },
+  // pomelo does not read it, but pinus does, after it took the folder's name for a list of
+  // components and loaded each letter.
+  name: {
+    get() {
+      throw new Error(
+        'this is the plugin for pomelo; in pinus write app.use(createPinusPlugin(), {globalChannel: {…}})',
+      );
+    },
+  },
+});
+
+module.exports = plugin;
+
+// For `import {GlobalChannel} from …`: Node finds the names of a CommonJS module by reading it.
+0 && (module.exports = { components: '', GlobalChannel, createPinusPlugin });

@@ -1,0 +1,129 @@
+'use strict';
+
+// A store of the app's own (`channelManager`), made to look like the Redis one from above: each
+// operation is answered once and in time. Values pass through untouched, in both directions.
+
+/** The manager that the options ask for, or nothing: then Redis is the store. */
+function of(app, opts) {
+  const given = opts.channelManager;
+  if (typeof given !== 'function') {
+    return given;
+  }
+  return isConstructor(given) ? new given(app, opts) : opts.channelManager(app, opts);
+}
+
+function isConstructor(given) {
+  const isClass = /^class\b/.test(Function.prototype.toString.call(given));
+  return isClass || (given.prototype && typeof given.prototype.add === 'function');
+}
+
+/** Makes `execute(token, op, ...args)`. */
+module.exports = function createCustomManager(manager, log, tools) {
+  const { settle, failure, commandTimeout, startTimeout, drain } = tools;
+  let pending = 0;
+  let whenIdle;
+
+  const operations = {
+    add: call('add'),
+    leave: call('leave'),
+    getMembersBySid: call('getMembersBySid'),
+    destroyChannel: call('destroyChannel'),
+    getMembersJoined(token, name, sids) {
+      readAll(name, sids, (lists, errors) => {
+        const error = errors.find(Boolean);
+        settle(
+          token,
+          error ? [error, null] : [null, [].concat(...lists.map((list) => list || []))],
+        );
+      });
+    },
+    getMembersEach(token, name, sids) {
+      readAll(name, sids, (lists, errors) => settle(token, [lists, errors]));
+    },
+    start: optional('start', startTimeout),
+    clean: optional('clean', 0),
+    stop(token, force) {
+      const stop = () => {
+        clearTimeout(timer);
+        whenIdle = undefined;
+        optional('stop', commandTimeout)(token, force);
+      };
+      const timer = pending > 0 ? setTimeout(stop, drain) : undefined;
+      whenIdle = stop;
+      if (pending === 0) {
+        stop();
+      }
+    },
+  };
+
+  return function execute(token, op, ...args) {
+    operations[op](token, ...args);
+  };
+
+  function call(method) {
+    return (token, ...args) => {
+      ask(commandTimeout, method, args, (answer) => settle(token, answer));
+    };
+  }
+
+  /** start, stop and clean may be missing: then there is nothing to do. */
+  function optional(method, limit) {
+    return (token, ...args) => {
+      if (typeof manager[method] === 'function') {
+        ask(limit, method, args, ([err]) => settle(token, [err === undefined ? null : err]));
+      } else {
+        process.nextTick(settle, token, [null]);
+      }
+    };
+  }
+
+  function readAll(name, sids, done) {
+    const lists = [];
+    const errors = [];
+    let left = sids.length;
+    sids.forEach((sid, i) => {
+      ask(commandTimeout, 'getMembersBySid', [name, sid], ([err, list]) => {
+        errors[i] = err;
+        lists[i] = list;
+        left -= 1;
+        if (left === 0) {
+          done(lists, errors);
+        }
+      });
+    });
+  }
+
+  /** Calls a method of the manager; `done` gets the arguments of its answer, once. */
+  function ask(limit, method, args, done) {
+    let answered = false;
+    const answer = (...given) => {
+      if (answered) {
+        return;
+      }
+      answered = true;
+      clearTimeout(timer);
+      pending -= 1;
+      done(given);
+      if (pending === 0 && whenIdle) {
+        whenIdle();
+      }
+    };
+    pending += 1;
+    const kind = method === 'start' ? 'unreachable' : 'timeout';
+    const expire = () => answer(failure(kind, undefined, null));
+    const timer = limit > 0 ? setTimeout(expire, limit) : undefined;
+    try {
+      manager[method](...args, answer);
+    } catch (err) {
+      if (answered) {
+        log(
+          'error',
+          `channelManager.${method} threw after its answer: ${(err && err.stack) || err}`,
+        );
+      }
+      answer(err || new Error(`channelManager.${method} threw`));
+    }
+  }
+};
+
+module.exports.of = of;

@@ -1,0 +1,52 @@
+'use strict';
+
+// Class GlobalChannel as the app sees it: the addon's class, told about its JavaScript side, with
+// what Node-API cannot give a class: the number of declared arguments, and `promises`.
+
+const { GlobalChannel, install } = require('./native');
+
+install(require('./host'));
+
+/** Declared arguments, the callback included; util.promisifyAll and the like look at them. */
+const ARITY = {
+  start: 1,
+  stop: 2,
+  add: 4,
+  leave: 4,
+  getMembersBySid: 3,
+  getMembersByChannelName: 3,
+  pushMessage: 6,
+  destroyChannel: 2,
+  clean: 1,
+};
+
+for (const [method, length] of Object.entries(ARITY)) {
+  Object.defineProperty(GlobalChannel.prototype[method], 'length', { value: length });
+}
+
+const promises = new WeakMap();
+
+Object.defineProperty(GlobalChannel.prototype, 'promises', {
+  configurable: true,
+  get() {
+    if (!promises.has(this)) {
+      promises.set(this, promisify(this));
+    }
+    return promises.get(this);
+  },
+});
+
+function promisify(channel) {
+  const methods = {};
+  for (const [method, length] of Object.entries(ARITY)) {
+    methods[method] = (...args) =>
+      new Promise((resolve, reject) => {
+        // Arguments left out must not let the callback slip into their place.
+        args.length = length - 1;
+        channel[method](...args, (err, result) => (err ? reject(err) : resolve(result)));
+      });
+  }
+  return Object.freeze(methods);
+}
+
+module.exports = GlobalChannel;

@@ -1,0 +1,45 @@
+'use strict';
+
+// The JavaScript side of one service, which the addon calls: everything that touches pomelo
+// objects. Who gets what is decided in Rust; here things are looked up and passed on.
+// `src/binding/host.rs` is the other end and names each function's arguments.
+
+const createCustomManager = require('./customManager');
+const createDelivery = require('./delivery');
+const createLogger = require('./logger');
+
+const DEFAULT_PREFIX = 'POMELO:CHANNEL';
+
+/**
+ * Called by the constructor. It must not hold `channel`: the addon holds what is returned, and the
+ * two would keep each other alive.
+ */
+module.exports = function attach(channel, app, opts, tools) {
+  const log = createLogger(app);
+  const manager = createCustomManager.of(app, opts);
+
+  channel.app = app;
+  channel.opts = opts;
+  channel.cleanOnStartUp = opts.cleanOnStartUp;
+  channel.manager =
+    manager ||
+    Object.freeze({ prefix: opts.prefix || DEFAULT_PREFIX, db: opts.db || '0', redis: null });
+
+  const host = {
+    log,
+    serverIds: (serverType) => (app.getServersByType(serverType) || []).map(({ id }) => String(id)),
+    frontendIds: () => {
+      const servers = app.getServers() || {};
+      return Object.keys(servers).filter((sid) => app.isFrontend(servers[sid]));
+    },
+    deliver: createDelivery(app, log, tools),
+    lists: JSON.parse,
+    list: (json) => JSON.parse(json)[0],
+    joined: (json) => [].concat(...JSON.parse(json)),
+    wait: (token, ms) => setTimeout(tools.settle, ms, token, []),
+  };
+  if (manager) {
+    host.execute = createCustomManager(manager, log, tools);
+  }
+  return host;
+};

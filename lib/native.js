@@ -1,0 +1,24 @@
+'use strict';
+
+// Loads the compiled addon, or says what to do when there is none for this machine. Which file it
+// is, is binding.js's business, which `napi build` generates.
+
+const BUILT_FOR =
+  'linux x64/arm64 (glibc and musl), macOS x64/arm64, Windows x64; elsewhere build it from source';
+
+function load() {
+  try {
+    return require('../binding.js');
+  } catch (cause) {
+    const platform = `${process.platform}-${process.arch}`;
+    const error = new Error(
+      `pome-globalchannel-plugin has no compiled addon for ${platform} (Node ${process.version}). ` +
+        `Released packages carry it for ${BUILT_FOR}: install Rust and run 'npm run build' ` +
+        `in the folder of the package. What went wrong: ${cause.message}`,
+    );
+    error.cause = cause;
+    throw error;
+  }
+}
+
+module.exports = load();
