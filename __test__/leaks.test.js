@@ -1,0 +1,91 @@
+'use strict';
+
+/**
+ * Nothing grows: not the heap, not the process, not its handles, threads or files, over a million
+ * calls and over hundreds of instances. Each limit is proved by a run that leaks on purpose.
+ * LEAK_CALLS=n makes another number of calls. The measured process is leaks/child.js.
+ */
+
+const assert = require('node:assert');
+const path = require('path');
+const { area, same } = require('./support/rows');
+const child = require('./support/child');
+
+const FILE = path.join(__dirname, 'leaks/child.js');
+const MB = 1024 * 1024;
+const CALLS = Number(process.env.LEAK_CALLS) || 1000000;
+const WARM_UP = 200000;
+
+// A leak of 50 bytes per call is 38 MB over the 800,000 measured calls. The heap is exact to far
+// less than that; the resident size also knows what the allocators keep for later.
+const MAX_BYTES_PER_CALL = { heap: 12, rss: 30 };
+const MAX_BYTES_PER_CYCLE = { heap: 10000, rss: 100000 };
+
+/** Linux only, for it reads /proc. */
+const linux = process.platform === 'linux' ? same : () => {};
+
+async function measure(job, redis, args) {
+  const body = `(tools) => require(${JSON.stringify(FILE)}).${job}(tools)`;
+  // The source of the function is all that gets there.
+  const fn = { toString: () => body };
+  const run = await child.run(fn, { redis, args, nodeArgs: ['--expose-gc'], deadline: 60000 });
+  assert.deepStrictEqual([run.code, run.signal], [0, null], run.output);
+  return run.messages[0];
+}
+
+/** The figures that grew by more than they may, as text. */
+function grown({ before, after }, count, limits) {
+  const list = [];
+  for (const [name, limit] of Object.entries(limits)) {
+    const each = (after[name] - before[name]) / count;
+    if (each > limit) list.push(`${name}: ${each.toFixed(1)} bytes each`);
+  }
+  for (const name of ['handles', 'threads', 'files']) {
+    if (after[name] > before[name]) list.push(`${name}: ${before[name]} to ${after[name]}`);
+  }
+  return list;
+}
+
+const names = (list) => list.map((text) => text.split(':')[0]);
+
+area('a million calls', {}, (ctx) => {
+  const calls = (args) => measure('calls', ctx.redis, args);
+
+  linux('leave nothing behind', async () => {
+    const count = CALLS - WARM_UP;
+    const seen = await calls({ warmUp: WARM_UP, count });
+    assert.deepStrictEqual(grown(seen, count, MAX_BYTES_PER_CALL), [], JSON.stringify(seen));
+    assert.ok(seen.after.rss < 400 * MB, `${seen.after.rss} bytes resident`);
+  });
+
+  const few = { warmUp: 100000, count: 200000 };
+
+  linux('the limits notice one kept callback per call', async () => {
+    const seen = await calls({ ...few, leak: 'callback' });
+    assert.ok(names(grown(seen, few.count, MAX_BYTES_PER_CALL)).includes('heap'));
+  });
+
+  linux('the limits notice 64 bytes of native memory per call', async () => {
+    const seen = await calls({ ...few, leak: 'native' });
+    const limit = { rss: MAX_BYTES_PER_CALL.rss };
+    assert.deepStrictEqual(names(grown(seen, few.count, limit)), ['rss'], JSON.stringify(seen));
+  });
+});
+
+area('200 instances, one after the other', {}, (ctx) => {
+  const cycles = (args) => measure('cycles', ctx.redis, args);
+
+  linux('leave nothing behind', async () => {
+    const count = 200;
+    const seen = await cycles({ warmUp: 50, count });
+    assert.deepStrictEqual(grown(seen, count, MAX_BYTES_PER_CYCLE), [], JSON.stringify(seen));
+    await ctx.redis.untilClients(0);
+  });
+
+  linux('the limits notice instances that were never stopped', async () => {
+    const count = 40;
+    const seen = await cycles({ warmUp: 5, count, leak: true });
+    const found = names(grown(seen, count, MAX_BYTES_PER_CYCLE));
+    assert.ok(found.includes('files') || found.includes('handles'), JSON.stringify(seen));
+  });
+});
