@@ -132,16 +132,18 @@ describe('the packed tarball', () => {
   });
 
   it('is built from source by npm run build, with Rust and no dev dependency', (t) => {
-    if (run('cargo', ['--version'], app, process.env).status !== 0) return t.skip('no cargo here');
-    // This clone's target folder, to compile only the crate itself and not all it depends on.
-    const target = path.join(root, 'target');
-    const mine = cargoOutputs(target);
-    const env = plainEnv({ PATH: process.env.PATH, CARGO_TARGET_DIR: target });
+    const rustc = run('rustc', ['-vV'], app, process.env);
+    if (rustc.status !== 0) return t.skip('no Rust here');
+    // Into this clone's target folder, and for a target by name as `napi build` does, so that only
+    // the crate itself is compiled and not all that it depends on.
+    const host = /^host: (.*)$/m.exec(rustc.stdout)[1];
+    const target = { CARGO_TARGET_DIR: path.join(root, 'target'), CARGO_BUILD_TARGET: host };
+    const before = cargoOutputs(host);
     try {
-      succeed('npm', ['run', 'build'], installed, env);
+      succeed('npm', ['run', 'build'], installed, plainEnv({ PATH: process.env.PATH, ...target }));
     } finally {
       // cargo names its files after the folder of the crate; each run would leave a set behind.
-      const left = cargoOutputs(target).filter((file) => !mine.includes(file));
+      const left = cargoOutputs(host).filter((file) => !before.includes(file));
       for (const file of left) fs.rmSync(file, { recursive: true, force: true });
     }
     assert.match(smoke(), /smoke test passed/);
@@ -162,14 +164,15 @@ describe('the packed tarball', () => {
   });
 });
 
-/** What cargo keeps of our own crate in a release build. */
-function cargoOutputs(target) {
-  return ['deps', 'build', '.fingerprint'].flatMap((part) => {
-    const below = path.join(target, 'release', part);
-    if (!fs.existsSync(below)) return [];
-    return fs
-      .readdirSync(below)
-      .filter((file) => /globalchannel/.test(file))
-      .map((file) => path.join(below, file));
-  });
+/** What cargo keeps of our own crate in release builds, the build script included. */
+function cargoOutputs(host) {
+  const folders = ['release', `${host}/release`].flatMap((part) =>
+    ['deps', 'build', '.fingerprint'].map((kind) => path.join(root, 'target', part, kind)),
+  );
+  return folders.filter(fs.existsSync).flatMap((folder) =>
+    fs
+      .readdirSync(folder)
+      .filter((file) => file.includes('globalchannel'))
+      .map((file) => path.join(folder, file)),
+  );
 }
