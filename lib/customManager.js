@@ -4,12 +4,16 @@
 // operation is answered once and in time. Values pass through untouched, in both directions.
 
 /** The manager that the options ask for, or nothing: then Redis is the store. */
-function of(app, opts) {
-  const given = opts.channelManager;
-  if (typeof given !== 'function') {
-    return given;
+function of(app, opts, { failure }) {
+  let manager = opts.channelManager;
+  if (typeof manager === 'function') {
+    manager = isConstructor(manager) ? new manager(app, opts) : opts.channelManager(app, opts);
   }
-  return isConstructor(given) ? new given(app, opts) : opts.channelManager(app, opts);
+  if (manager && typeof manager.add !== 'function') {
+    const words = 'option channelManager is an object {…} without a method add; see ChannelManager';
+    throw failure('option', undefined, words);
+  }
+  return manager;
 }
 
 function isConstructor(given) {

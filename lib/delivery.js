@@ -81,8 +81,14 @@ module.exports = function createDelivery(app, log, { settle, failure, pushTimeou
             namespace: 'sys',
             service: 'channelRemote',
             method: 'pushMessage',
+            // A copy: `uids` are the failed ones if this fails, whatever the receiver does to it.
             // The last argument is what pomelo's own channels send: push schedulers read it.
-            args: [route, msg, uids, { type: 'push', userOptions: opts || {}, isPush: true }],
+            args: [
+              route,
+              msg,
+              uids.slice(),
+              { type: 'push', userOptions: opts || {}, isPush: true },
+            ],
           },
           answer,
         );

@@ -16,14 +16,13 @@ const DEFAULT_PREFIX = 'POMELO:CHANNEL';
  */
 module.exports = function attach(channel, app, opts, tools) {
   const log = createLogger(app);
-  const manager = createCustomManager.of(app, opts);
+  const manager = createCustomManager.of(app, opts, tools);
 
   channel.app = app;
   channel.opts = opts;
   channel.cleanOnStartUp = opts.cleanOnStartUp;
   channel.manager =
-    manager ||
-    Object.freeze({ prefix: opts.prefix || DEFAULT_PREFIX, db: opts.db || '0', redis: null });
+    manager || Object.freeze({ prefix: opts.prefix || DEFAULT_PREFIX, db: opts.db || '0' });
 
   const host = {
     log,

@@ -7,8 +7,8 @@ const TAG = '[globalchannel-plugin]';
 
 module.exports = function createLogger(app) {
   const logger = appLogger(app) || console;
-  return function log(level, line) {
-    logger[level](`${TAG} ${line}`);
+  return function log(level, line, part) {
+    logger[level](`${TAG}${part ? `[${part}]` : ''} ${line}`);
   };
 };
 

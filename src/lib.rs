@@ -13,7 +13,8 @@
 //! The core (everything but `binding`) links no Node-API symbol and is tested by `cargo test
 //! --no-default-features`.
 
-#[cfg(feature = "binding")]
+// Not in unit tests: without a Node process around it there is nothing to link it with.
+#[cfg(all(feature = "binding", not(test)))]
 mod binding;
 pub mod command;
 pub mod driver;

@@ -22,8 +22,8 @@ pub enum Raw {
     Number(f64),
     /// A string.
     Text(String),
-    /// Anything else: what to call it in an error.
-    Other(&'static str),
+    /// Anything else: how to show it in an error.
+    Other(String),
 }
 
 /// Gives the value of an option by its name.
@@ -127,6 +127,17 @@ impl Options {
                 "false: members are strings",
             ));
         }
+        if !matches!(
+            source("channelManager"),
+            Raw::Absent | Raw::Bool(false) | Raw::Other(_)
+        ) {
+            let shown = show(&source("channelManager"));
+            return Err(invalid(
+                "channelManager",
+                &shown,
+                "a manager object, a factory function or a class",
+            ));
+        }
         let default = Limits::default();
         let seconds = |limit: Option<Duration>| limit.unwrap_or_default();
         Ok(Self {
@@ -189,11 +200,6 @@ fn redis_options(read: &Reader) -> Result<RedisOptions> {
     }
     redis.username = read.text("username")?.or(redis.username);
     redis.password = password.or(redis.password);
-    if redis.username.is_some() && redis.password.is_none() {
-        return Err(Error::InvalidOption(
-            "option username needs a password beside it".to_owned(),
-        ));
-    }
     Ok(redis)
 }
 
@@ -219,9 +225,15 @@ fn show(raw: &Raw) -> String {
     match raw {
         Raw::Absent => "absent".to_owned(),
         Raw::Bool(value) => value.to_string(),
+        Raw::Number(value) if value.is_infinite() => if *value > 0.0 {
+            "Infinity"
+        } else {
+            "-Infinity"
+        }
+        .to_owned(),
         Raw::Number(value) => value.to_string(),
         Raw::Text(value) => format!("{value:?}"),
-        Raw::Other(what) => (*what).to_owned(),
+        Raw::Other(what) => what.clone(),
     }
 }
 
@@ -394,8 +406,8 @@ mod tests {
             ),
             (
                 "host",
-                Raw::Other("an object"),
-                "option host is an object; accepted is a string",
+                Raw::Other("{…}".to_owned()),
+                "option host is {…}; accepted is a string",
             ),
         ] {
             assert_eq!(parse(&[(name, value)]).unwrap_err().to_string(), words);
@@ -420,7 +432,7 @@ mod tests {
                 "\\PC{0,20}".prop_map(Raw::Text),
                 "(redis|unix|rediss)://\\PC{0,20}".prop_map(Raw::Text),
                 any::<bool>().prop_map(Raw::Bool),
-                Just(Raw::Other("an object")),
+                Just(Raw::Other("{…}".to_owned())),
             ],
         ) {
             let secret = "s3cret-word";

@@ -51,7 +51,7 @@ impl Service {
                 self.store_ended();
                 Ok(())
             }
-            Event::Log(line) => self.host()?.log(&self.env, "error", &line),
+            Event::Log(line) => self.host()?.log(&self.env, "error", &line, Some("redis")),
             Event::Died(words) => self.on_died(words),
             // Turned into Message::Answer by the outbox.
             Event::Answer(..) => Ok(()),
@@ -103,7 +103,8 @@ impl Service {
 
     fn on_died(self: &Rc<Self>, words: String) -> napi::Result<()> {
         let error = Error::Internal(words.clone());
-        self.host()?.log(&self.env, "error", &error.to_string())?;
+        self.host()?
+            .log(&self.env, "error", &error.to_string(), None)?;
         *self.died.borrow_mut() = Some(words);
         self.calls
             .borrow_mut()
@@ -162,7 +163,9 @@ impl Service {
     /// Calls back with an error, in the form that the method has in 0.0.7.
     pub fn fail(&self, kind: &Kind, callback: Callback, error: &Error) -> napi::Result<()> {
         if callback.is_none() && matches!(error, Error::InvalidArgument(_)) {
-            return self.host()?.log(&self.env, "warn", &error.to_string());
+            return self
+                .host()?
+                .log(&self.env, "warn", &error.to_string(), None);
         }
         let env = &self.env;
         let args = Args::new().with(env, errors::to_js(env, error)?)?;

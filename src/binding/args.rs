@@ -1,6 +1,8 @@
 //! Arguments and options: JavaScript values to what the core understands, or an error that names
 //! the argument.
 
+use std::collections::HashMap;
+
 use napi::{
     Env, Unknown, ValueType,
     bindgen_prelude::{Array, BufferSlice, JsObjectValue as _, JsValue as _, Object},
@@ -45,13 +47,11 @@ pub fn members(value: &Unknown) -> Read<Vec<Member>> {
                 ValueType::Undefined,
             )));
         };
-        match member(&element, "uid")? {
-            Ok(member) => members.push(member),
-            Err(_) => {
-                let kind = element.get_type()?;
-                return Ok(Err(invalid(&format!("uid[{index}]"), UID, kind)));
-            }
-        }
+        let Ok(member) = member(&element, "uid")? else {
+            let kind = element.get_type()?;
+            return Ok(Err(invalid(&format!("uid[{index}]"), UID, kind)));
+        };
+        members.push(member);
     }
     Ok(Ok(members))
 }
@@ -96,28 +96,40 @@ pub fn options<'env>(value: &Unknown<'env>) -> Read<Option<Object<'env>>> {
     })
 }
 
-/// The values of all known options, and the names of those that nobody knows.
-pub fn raw_options(options: &Object) -> napi::Result<(Vec<(&'static str, Raw)>, Vec<String>)> {
-    let mut known = Vec::new();
+/// What an options object holds.
+#[derive(Default)]
+pub struct Given {
+    /// The values of all options that are known.
+    pub known: HashMap<&'static str, Raw>,
+    /// The names of those that nobody knows.
+    pub unknown: Vec<String>,
+}
+
+/// Reads an options object, each option once.
+pub fn given(options: &Object) -> napi::Result<Given> {
+    let mut known = HashMap::new();
     for name in NAMES {
-        known.push((*name, raw(&options.get_named_property::<Unknown>(name)?)?));
+        known.insert(*name, raw(&options.get_named_property::<Unknown>(name)?)?);
     }
     let mut unknown = Object::keys(options)?;
-    unknown.retain(|name| !NAMES.contains(&name.as_str()));
-    Ok((known, unknown))
+    unknown.retain(|name| !known.contains_key(name.as_str()));
+    Ok(Given { known, unknown })
 }
 
 fn raw(value: &Unknown) -> napi::Result<Raw> {
-    // SAFETY (all casts): the type was checked just now.
     Ok(match value.get_type()? {
         ValueType::Undefined | ValueType::Null => Raw::Absent,
+        // SAFETY: its type was checked just now.
         ValueType::Boolean => Raw::Bool(unsafe { value.cast() }?),
+        // SAFETY: the same.
         ValueType::Number => Raw::Number(unsafe { value.cast() }?),
+        // SAFETY: the same.
         ValueType::String => Raw::Text(unsafe { value.cast() }?),
-        ValueType::Function => Raw::Other("a function"),
-        ValueType::Symbol => Raw::Other("a symbol"),
-        ValueType::BigInt => Raw::Other("a bigint"),
-        _ => Raw::Other("an object"),
+        ValueType::Function => Raw::Other("a function".to_owned()),
+        ValueType::Symbol => Raw::Other("a symbol".to_owned()),
+        ValueType::BigInt => Raw::Text(text(value, "")?.unwrap_or_default()),
+        _ if value.is_array()? => Raw::Other("[…]".to_owned()),
+        _ => Raw::Other("{…}".to_owned()),
     })
 }
 

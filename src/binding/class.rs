@@ -34,14 +34,11 @@ impl GlobalChannel {
     #[napi(constructor, catch_unwind)]
     pub fn new(env: Env, this: This, app: Unknown, opts: Unknown) -> napi::Result<Self> {
         let given = args::options(&opts)?.map_err(|error| errors::to_throw(&env, &error))?;
-        let (known, unknown) = match &given {
-            Some(given) => args::raw_options(given)?,
-            None => Default::default(),
+        let args::Given { known, unknown } = match &given {
+            Some(given) => args::given(given)?,
+            None => args::Given::default(),
         };
-        let source = |name: &str| {
-            let value = known.iter().find(|(known, _)| *known == name);
-            value.map_or(Raw::Absent, |(_, raw)| raw.clone())
-        };
+        let source = |name: &str| known.get(name).cloned().unwrap_or(Raw::Absent);
         let options = Options::parse(&source).map_err(|error| errors::to_throw(&env, &error))?;
         let opts = match given {
             Some(given) => given,
@@ -51,7 +48,7 @@ impl GlobalChannel {
         service.set_host(attach(&env, &service, this.object, app, opts)?);
         for name in unknown {
             let line = format!("unknown option {name:?} is ignored");
-            service.host()?.log(&env, "warn", &line)?;
+            service.host()?.log(&env, "warn", &line, None)?;
         }
         Ok(Self { service })
     }
@@ -348,6 +345,7 @@ fn attach(
                     after: timeout.unwrap_or_default(),
                     cause: None,
                 },
+                "option" => Error::InvalidOption(call.get(2)?),
                 "unreachable" => Error::Unreachable {
                     store: "the channel manager".to_owned(),
                     cause: None,

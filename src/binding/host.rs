@@ -28,7 +28,7 @@ pub struct Host {
     joined: Ref,
     /// `(token, ms)`: settles `token` after that time.
     wait: Ref,
-    /// `(level, line)`.
+    /// `(level, line, part)`.
     log: Ref,
 }
 
@@ -100,11 +100,13 @@ impl Host {
             .map(drop)
     }
 
-    /// Writes a line to the log.
-    pub fn log(&self, env: &Env, level: &str, line: &str) -> napi::Result<()> {
-        self.log
-            .call(env, Args::new().with(env, level)?.with(env, line)?)
-            .map(drop)
+    /// Writes a line to the log, of the store if `part` says so.
+    pub fn log(&self, env: &Env, level: &str, line: &str, part: Option<&str>) -> napi::Result<()> {
+        let args = Args::new()
+            .with(env, level)?
+            .with(env, line)?
+            .with(env, part)?;
+        self.log.call(env, args).map(drop)
     }
 }
 

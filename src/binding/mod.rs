@@ -6,6 +6,15 @@
 //! - [`outbox`]: results from the runtime to the JavaScript thread, one wake for many.
 //! - [`js`], [`args`], [`errors`]: values in and out.
 
+#![expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "napi-rs ties the lifetime of values to a borrow of Env"
+)]
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "napi-rs hands arguments over by value"
+)]
+
 mod answers;
 mod args;
 mod class;
@@ -19,11 +28,6 @@ use napi::{Env, bindgen_prelude::Function};
 use napi_derive::napi;
 
 use self::js::{Args, Ref};
-
-/// Replies are allocated on the runtime's thread and freed on the JavaScript one; with the
-/// system's allocator the two would contend for its lock.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// What `index.js` gives each environment once: the function that makes the host of an instance.
 struct Attach(Ref);

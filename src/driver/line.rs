@@ -204,7 +204,13 @@ impl Outage {
             return None;
         }
         let pause = self.pauses.next()?;
-        let over = |limit| self.since.elapsed() + pause > limit;
-        (!limits.give_up_after.is_some_and(over)).then_some(pause)
+        match limits.give_up_after {
+            None => Some(pause),
+            // The last attempt is made when the time is over.
+            Some(limit) => {
+                let left = limit.saturating_sub(self.since.elapsed());
+                (!left.is_zero()).then_some(pause.min(left))
+            }
+        }
     }
 }

@@ -227,7 +227,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
                 }
                 match self.phase {
                     Phase::Starting(_) if failed.refused => {
-                        self.fail_start(Error::Store(failed.cause))
+                        self.fail_start(Error::Store(failed.cause));
                     }
                     Phase::Starting(_) if failed.gave_up => {
                         let error = self.unreachable(Some(failed.cause));

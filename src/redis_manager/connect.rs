@@ -80,13 +80,12 @@ impl RedisManager {
     ) -> Result<Identity, ConnectError> {
         let mut pipeline = Pipeline::new();
         let mut needed = 1;
-        if let Some(password) = &self.options.password {
+        let (username, password) = (&self.options.username, &self.options.password);
+        if username.is_some() || password.is_some() {
             needed += 1;
-            pipeline.cmd("AUTH");
-            if let Some(username) = &self.options.username {
-                pipeline.arg(username);
-            }
-            pipeline.arg(password);
+            pipeline.cmd("AUTH").arg(username);
+            // A user that needs no password takes any.
+            pipeline.arg(password.as_deref().unwrap_or_default());
         }
         pipeline.cmd("SELECT").arg(self.options.db);
         pipeline.cmd("CLIENT").arg("ID");
