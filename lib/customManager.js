@@ -10,7 +10,12 @@ function of(app, opts, { failure }) {
     manager = isConstructor(manager) ? new manager(app, opts) : opts.channelManager(app, opts);
   }
   if (manager && typeof manager.add !== 'function') {
-    const words = 'option channelManager is an object {…} without a method add; see ChannelManager';
+    const shown = Array.isArray(manager)
+      ? '[…]'
+      : typeof manager === 'object'
+        ? '{…}'
+        : String(manager);
+    const words = `option channelManager is ${shown}, without a method add; accepted is a ChannelManager`;
     throw failure('option', undefined, words);
   }
   return manager;

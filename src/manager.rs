@@ -35,10 +35,11 @@ pub trait Link: Send + 'static {
 }
 
 /// A fresh link.
-#[derive(Debug)]
 pub struct Connected<L> {
     /// The link itself.
     pub link: L,
+    /// Completes when the link is gone, also when nothing is in flight.
+    pub closed: BoxFuture<'static, ()>,
     /// Whether nothing sent over the previous link can take effect any more, so that unanswered
     /// writes may be sent again.
     pub fenced: bool,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::{
     error::{Error, Result},
-    redis_manager::{Address, RedisOptions},
+    redis_manager::{Address, RedisOptions, URL_FORMS},
 };
 
 /// The longest time that can be given: what a JavaScript timer takes (about 24.8 days).
@@ -177,16 +177,16 @@ fn redis_options(read: &Reader) -> Result<RedisOptions> {
         }
         (a, b) => a.or(b),
     };
-    let mut redis = match (read.text("url")?, read.text("path")?) {
+    let mut redis = match (read.text_as("url", URL_FORMS)?, read.text("path")?) {
         (Some(url), path) => {
             read.excludes("url", &["host", "port"])?;
             if path.is_some() {
                 read.excludes("url", &["path"])?;
             }
-            RedisOptions::from_url(&url).map_err(|accepted| {
+            RedisOptions::from_url(&url).ok_or_else(|| {
                 // A URL may hold a password: only what precedes the credentials is shown.
                 let shown = url.split_once("://").map_or("…", |(scheme, _)| scheme);
-                invalid("url", &format!("'{shown}://…'"), &accepted)
+                invalid("url", &format!("'{shown}://…'"), URL_FORMS)
             })?
         }
         (None, Some(path)) => {
@@ -241,11 +241,15 @@ struct Reader<'a>(Source<'a>);
 
 impl Reader<'_> {
     fn text(&self, name: &str) -> Result<Option<String>> {
+        self.text_as(name, "a string")
+    }
+
+    fn text_as(&self, name: &str, accepted: &str) -> Result<Option<String>> {
         match (self.0)(name) {
             Raw::Absent => Ok(None),
             // 0.0.7 took an empty string for "not given" everywhere.
             Raw::Text(text) => Ok((!text.is_empty()).then_some(text)),
-            other => Err(invalid(name, &show(&other), "a string")),
+            other => Err(invalid(name, &show(&other), accepted)),
         }
     }
 

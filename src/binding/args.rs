@@ -126,7 +126,10 @@ fn raw(value: &Unknown) -> napi::Result<Raw> {
         // SAFETY: the same.
         ValueType::String => Raw::Text(unsafe { value.cast() }?),
         ValueType::Function => Raw::Other("a function".to_owned()),
-        ValueType::Symbol => Raw::Other("a symbol".to_owned()),
+        ValueType::Symbol => {
+            let text: Option<String> = value.coerce_to_object()?.get("description")?;
+            Raw::Other(format!("Symbol({})", text.unwrap_or_default()))
+        }
         ValueType::BigInt => Raw::Text(text(value, "")?.unwrap_or_default()),
         _ if value.is_array()? => Raw::Other("[…]".to_owned()),
         _ => Raw::Other("{…}".to_owned()),

@@ -4,7 +4,11 @@
 use std::{sync::Arc, time::Duration};
 
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
-use futures_util::{FutureExt as _, future::BoxFuture, stream::FuturesOrdered};
+use futures_util::{
+    FutureExt as _,
+    future::{BoxFuture, OptionFuture},
+    stream::FuturesOrdered,
+};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
@@ -32,11 +36,19 @@ pub(super) enum Line<L> {
     Up {
         link: L,
         in_flight: InFlight,
+        closed: BoxFuture<'static, ()>,
         /// Why the link before was lost.
         cause: Cause,
     },
     /// For good.
     GivenUp { cause: Cause, idle: InFlight },
+}
+
+/// See [`Line::futures`]; what cannot happen now is pending for ever.
+pub(super) struct Futures<'a, L> {
+    pub(super) dialing: OptionFuture<&'a mut BoxFuture<'static, Dialed<L>>>,
+    pub(super) closed: OptionFuture<&'a mut BoxFuture<'static, ()>>,
+    pub(super) in_flight: &'a mut InFlight,
 }
 
 /// A time without a link.
@@ -98,12 +110,19 @@ impl<L: Send + 'static> Line<L> {
         }
     }
 
-    /// The attempt under way (or never), and what is in flight (or nothing).
-    pub(super) fn futures(&mut self) -> (BoxFuture<'_, Dialed<L>>, &mut InFlight) {
-        match self {
-            Self::Dialing { attempt, idle, .. } => (attempt.as_mut().boxed(), idle),
-            Self::Up { in_flight, .. } => (std::future::pending().boxed(), in_flight),
-            Self::GivenUp { idle, .. } => (std::future::pending().boxed(), idle),
+    /// What can happen to it: an attempt ends, the link closes, replies come.
+    pub(super) fn futures(&mut self) -> Futures<'_, L> {
+        let (dialing, closed, in_flight) = match self {
+            Self::Dialing { attempt, idle, .. } => (Some(attempt), None, idle),
+            Self::Up {
+                in_flight, closed, ..
+            } => (None, Some(closed), in_flight),
+            Self::GivenUp { idle, .. } => (None, None, idle),
+        };
+        Futures {
+            dialing: dialing.into(),
+            closed: closed.into(),
+            in_flight,
         }
     }
 
@@ -119,11 +138,16 @@ impl<L: Send + 'static> Line<L> {
         };
         let mut outage = std::mem::replace(outage, Outage::new(limits, Instant::now(), None));
         match dialed {
-            Ok(Connected { link, fenced }) => {
+            Ok(Connected {
+                link,
+                closed,
+                fenced,
+            }) => {
                 let (in_flight, cause) = (InFlight::new(), outage.cause);
                 *self = Self::Up {
                     link,
                     in_flight,
+                    closed,
                     cause,
                 };
                 Ok(fenced)

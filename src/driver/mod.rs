@@ -20,7 +20,7 @@ use tokio::{
 
 use self::{
     jobs::Jobs,
-    line::{Dialed, Line},
+    line::{Dialed, Futures, Line},
 };
 use crate::{
     command::{Command, Reply},
@@ -160,11 +160,17 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
                 None => std::future::pending().await,
             }
         };
-        let (dialing, in_flight) = self.line.futures();
+        let Futures {
+            dialing,
+            closed,
+            in_flight,
+        } = self.line.futures();
         tokio::select! {
+            // Replies first: those that came before the link closed still count.
             biased;
             Some(replies) = in_flight.next(), if !in_flight.is_empty() => Wake::Replies(replies),
-            dialed = dialing => Wake::Dialed(dialed),
+            Some(dialed) = dialing => Wake::Dialed(dialed),
+            Some(()) = closed => Wake::Replies(Err(Lost("closed by the store".into()))),
             () = self.inbox.wake.notified() => Wake::Inbox,
             () = timer => Wake::Timer,
         }

@@ -6,8 +6,12 @@ use std::sync::{Arc, PoisonError};
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 use redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo as _, Pipeline,
-    RedisConnectionInfo, RedisError, Value, aio::MultiplexedConnection, io::tcp::TcpSettings,
+    AsyncConnectionConfig, Pipeline, RedisConnectionInfo, Value, aio::MultiplexedConnection,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    task::JoinHandle,
 };
 
 use super::{Address, RedisLink, RedisManager, words};
@@ -27,13 +31,17 @@ impl Manager for RedisManager {
 
     fn connect(self: Arc<Self>) -> BoxFuture<'static, Result<Connected<RedisLink>, ConnectError>> {
         async move {
-            let mut connection = self.open().await?;
-            let identity = self.set_up(&mut connection).await?;
+            let (mut link, task) = self.open().await?;
+            let identity = self.set_up(&mut link.connection).await?;
             let last = self.last().clone();
-            let fenced = fence(&mut connection, last, &identity).await?;
+            let fenced = fence(&mut link.connection, last, &identity).await?;
             *self.last() = Some(identity);
-            let link = RedisLink::new(connection, self.step_timeout);
-            Ok(Connected { link, fenced })
+            let closed = task.map(drop).boxed();
+            Ok(Connected {
+                link,
+                closed,
+                fenced,
+            })
         }
         .boxed()
     }
@@ -51,26 +59,36 @@ impl RedisManager {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn open(&self) -> Result<MultiplexedConnection, ConnectError> {
-        let address = match &self.options.address {
-            Address::Tcp(host, port) => ConnectionAddr::Tcp(host.clone(), *port),
-            Address::Unix(path) => ConnectionAddr::Unix(path.clone()),
+    /// The socket is opened here and not by redis-rs, so that its end is heard of at once, and not
+    /// only when the next command fails.
+    async fn open(&self) -> Result<(RedisLink, JoinHandle<()>), ConnectError> {
+        let (connection, task) = match &self.options.address {
+            Address::Tcp(host, port) => {
+                let stream = TcpStream::connect((host.as_str(), *port)).await;
+                let stream = stream.map_err(|error| unreachable(&error))?;
+                // Without it a lone command waits for the network.
+                stream
+                    .set_nodelay(true)
+                    .map_err(|error| unreachable(&error))?;
+                attach(stream).await?
+            }
+            #[cfg(unix)]
+            Address::Unix(path) => {
+                let stream = tokio::net::UnixStream::connect(path).await;
+                attach(stream.map_err(|error| unreachable(&error))?).await?
+            }
+            #[cfg(not(unix))]
+            Address::Unix(_) => {
+                let words = "Unix sockets are not to be had on this platform";
+                return Err(ConnectError::Refused(words.into()));
+            }
         };
-        let info = address
-            .into_connection_info()
-            .map_err(|error| unreachable(&error))?
-            .set_redis_settings(RedisConnectionInfo::default().set_skip_set_lib_name())
-            // Off by default in redis-rs; without it a lone command waits for the network.
-            .set_tcp_settings(TcpSettings::default().set_nodelay(true));
-        // Deadlines are the driver's: redis-rs's own would give up on commands that it keeps.
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(None)
-            .set_response_timeout(None);
-        Client::open(info)
-            .map_err(|error| unreachable(&error))?
-            .get_multiplexed_async_connection_with_config(&config)
-            .await
-            .map_err(|error| unreachable(&error))
+        let link = RedisLink {
+            connection,
+            task: task.abort_handle(),
+            step_timeout: self.step_timeout,
+        };
+        Ok((link, task))
     }
 
     /// AUTH and SELECT must succeed; the rest may be forbidden to our user.
@@ -146,6 +164,20 @@ async fn fence(
     Ok(matches!(replies.as_slice(), [Value::Int(_)]))
 }
 
+/// Speaks Redis over a stream.
+async fn attach<S>(stream: S) -> Result<(MultiplexedConnection, JoinHandle<()>), ConnectError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let info = RedisConnectionInfo::default().set_skip_set_lib_name();
+    // Deadlines are the driver's: redis-rs's own would give up on commands that it keeps.
+    let config = AsyncConnectionConfig::new().set_response_timeout(None);
+    let (connection, task) = MultiplexedConnection::new_with_config(&info, stream, config)
+        .await
+        .map_err(|error| unreachable(&error))?;
+    Ok((connection, tokio::spawn(task)))
+}
+
 async fn send(
     connection: &mut MultiplexedConnection,
     pipeline: &Pipeline,
@@ -156,7 +188,7 @@ async fn send(
         .map_err(|error| unreachable(&error))
 }
 
-fn unreachable(error: &RedisError) -> ConnectError {
+fn unreachable(error: &impl ToString) -> ConnectError {
     ConnectError::Unreachable(error.to_string().into())
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 use redis::{Pipeline, RedisError, Value, aio::MultiplexedConnection};
+use tokio::task::AbortHandle;
 
 use super::{clean::clean, words};
 use crate::{
@@ -12,19 +13,17 @@ use crate::{
     manager::{Link, Lost},
 };
 
-/// An open connection. redis-rs's task keeps the socket and ends with this.
+/// An open connection. The socket is kept by a task, which ends with this.
 #[derive(Debug)]
 pub struct RedisLink {
-    connection: MultiplexedConnection,
-    step_timeout: Option<Duration>,
+    pub(super) connection: MultiplexedConnection,
+    pub(super) task: AbortHandle,
+    pub(super) step_timeout: Option<Duration>,
 }
 
-impl RedisLink {
-    pub(super) fn new(connection: MultiplexedConnection, step_timeout: Option<Duration>) -> Self {
-        Self {
-            connection,
-            step_timeout,
-        }
+impl Drop for RedisLink {
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }
 

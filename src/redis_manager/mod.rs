@@ -16,6 +16,9 @@ use redis::{ConnectionAddr, IntoConnectionInfo as _, ServerError};
 
 pub use self::link::RedisLink;
 
+/// The URLs that are understood.
+pub const URL_FORMS: &str = "redis://[[user][:password]@]host[:port][/db] or unix:///path[?db=n]";
+
 /// Where a Redis listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {
@@ -59,25 +62,22 @@ impl RedisOptions {
         }
     }
 
-    /// Reads `redis://…` and `unix://…` URLs, as redis-rs understands them. The error says what is
-    /// accepted and holds nothing of the URL.
-    pub fn from_url(url: &str) -> std::result::Result<Self, String> {
-        let accepted = "redis://[[user][:password]@]host[:port][/db] or unix:///path[?db=n]";
+    /// Reads a URL in one of the [`URL_FORMS`]; nothing if it is in none.
+    #[must_use]
+    pub fn from_url(url: &str) -> Option<Self> {
         if !(url.starts_with("redis://") || url.starts_with("unix://")) {
-            return Err(accepted.to_owned());
+            return None;
         }
-        let info = url
-            .into_connection_info()
-            .map_err(|_| accepted.to_owned())?;
+        let info = url.into_connection_info().ok()?;
         let settings = info.redis_settings();
         let address = match info.addr() {
             ConnectionAddr::Tcp(host, port) => Address::Tcp(host.clone(), *port),
             ConnectionAddr::Unix(path) => Address::Unix(path.clone()),
-            _ => return Err(accepted.to_owned()),
+            _ => return None,
         };
-        Ok(Self {
+        Some(Self {
             address,
-            db: u64::try_from(settings.db()).map_err(|_| accepted.to_owned())?,
+            db: u64::try_from(settings.db()).ok()?,
             username: settings.username().map(str::to_owned),
             password: settings.password().map(str::to_owned),
         })
