@@ -57,6 +57,25 @@ area('A process', {}, (ctx) => {
     assert.deepStrictEqual([code, messages], [0, ['ERR_GLOBAL_CHANNEL_STORE']], output);
   });
 
+  ours('A24 … nor does anything unanswered hold it up: no deadline outlives stop', async () => {
+    const { redis } = ctx;
+    const body = async ({ create, started, createApp, invoke, call, ok, emit }) => {
+      const app = createApp({ rpc: () => {} });
+      const service = await started({}, app);
+      await ok(service, 'add', 'n', 'u', 's1');
+      const push = invoke(service, 'pushMessage', 'connector', 'r', {}, 'n', {});
+      const silent = create({ channelManager: { start: () => {}, add: () => {} } });
+      const start = invoke(silent, 'start');
+      await Promise.all([call(service, 'stop', true), call(silent, 'stop', true)]);
+      emit([push, start].map(({ err, n }) => [err && err.code, n]));
+    };
+    const startedAt = Date.now();
+    const { code, messages, output } = await child.run(body, { redis });
+    const stopped = ['ERR_GLOBAL_CHANNEL_STOPPED', 1];
+    assert.deepStrictEqual([code, messages], [0, [[stopped, stopped]]], output);
+    assert.ok(Date.now() - startedAt < 5000, `${Date.now() - startedAt} ms`);
+  });
+
   same('A27 a started service keeps the process alive', async () => {
     const { redis } = ctx;
     const body = async ({ started, emit }) => {
