@@ -6,7 +6,6 @@
  */
 
 const assert = require('node:assert');
-const { once } = require('events');
 const { Worker } = require('worker_threads');
 const path = require('path');
 const { area, same, ours } = require('./support/rows');
@@ -25,7 +24,8 @@ function launch(job, redis, data = {}) {
   const run = { worker, said: [], error: undefined, code: undefined };
   worker.on('message', (message) => run.said.push(message));
   worker.on('error', (err) => (run.error = err));
-  run.ended = once(worker, 'exit').then(([code]) => (run.code = code));
+  // Not events.once: that fails when the worker does.
+  run.ended = new Promise((resolve) => worker.on('exit', resolve)).then((end) => (run.code = end));
   run.says = (message) =>
     until(() => {
       if (run.error) throw run.error;

@@ -39,11 +39,18 @@ area('the server is killed and keeps its data', { args: AOF, password: PASSWORD 
     const flight = await inFlight(service, ctx.redis);
     for (let again = 0; again < 3; again += 1) {
       await ctx.redis.restart();
+      flight.send(50);
       await ctx.redis.untilClients(1);
     }
     await flight.answered();
     await flight.check().checkStore(ctx.redis);
     await recovers(service);
+  });
+
+  fault('an idle service comes back without being asked', async () => {
+    await started(ctx.redis, { auth_pass: PASSWORD });
+    await ctx.redis.restart();
+    await ctx.redis.untilClients(1);
   });
 
   fault('down for longer than commandTimeout: errors in time, then it recovers', async () => {

@@ -18,6 +18,8 @@ async function listen(accept) {
     wire.times.push(performance.now());
     wire.open.add(socket);
     socket.on('error', () => {}).on('close', () => wire.open.delete(socket));
+    // Or the end would never be heard of where nobody reads.
+    socket.resume();
     accept(socket, wire.times.length);
   });
   server.listen(0, '127.0.0.1');
