@@ -120,7 +120,8 @@ module.exports = function createCustomManager(manager, log, tools) {
     pending += 1;
     const kind = method === 'start' ? 'unreachable' : 'timeout';
     const expire = () => answer(failure(kind, undefined, null));
-    const timer = limit > 0 ? setTimeout(expire, limit) : undefined;
+    // Unreferenced: a service keeps its process alive itself, and must not after its stop.
+    const timer = limit > 0 ? setTimeout(expire, limit).unref() : undefined;
     try {
       manager[method](...args, answer);
     } catch (err) {

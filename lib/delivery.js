@@ -62,7 +62,8 @@ module.exports = function createDelivery(app, log, { settle, failure, pushTimeou
           }
         };
       });
-      const timer = pushTimeout > 0 ? setTimeout(expire, pushTimeout) : undefined;
+      // Unreferenced: a service keeps its process alive itself, and must not after its stop.
+      const timer = pushTimeout > 0 ? setTimeout(expire, pushTimeout).unref() : undefined;
       frontends.forEach(({ sid, uids }, i) => invoke(sid, uids, answers[i]));
 
       function expire() {

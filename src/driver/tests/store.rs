@@ -65,7 +65,7 @@ impl Store {
         Arc::new(store)
     }
 
-    fn apply(&self, command: &Command) -> Result<Reply> {
+    fn apply(&self, command: &Command) -> Reply {
         let sets = &mut self.0.lock().unwrap().sets;
         match command {
             Command::Add { key, members } => {
@@ -82,14 +82,14 @@ impl Store {
             Command::Members { keys } => {
                 let text = |member: &Vec<u8>| String::from_utf8_lossy(member).into_owned();
                 let list = |key| sets.get(key).map(|set| set.iter().map(text).collect());
-                return Ok(Reply::Members(
+                return Reply::Members(
                     keys.iter()
                         .map(|key| Ok(list(key).unwrap_or_default()))
                         .collect(),
-                ));
+                );
             }
         }
-        Ok(Reply::Done)
+        Reply::Done
     }
 }
 
@@ -140,7 +140,7 @@ impl Link for StoreLink {
         };
         let replies: Vec<_> = batch[..executed]
             .iter()
-            .map(|c| self.store.apply(c))
+            .map(|c| Ok(self.store.apply(c)))
             .collect();
         let done = batch[..executed].iter().map(|&c| c.clone()).collect();
         self.store.0.lock().unwrap().batches.push(done);
