@@ -23,24 +23,31 @@ use crate::{
 const CALLBACKS: usize = 1024;
 
 impl Service {
-    /// Messages from the runtime are there, or calls can be released.
+    /// Messages from the runtime are there, or calls can be released. An error in one of them does
+    /// not keep the others from being heard: it becomes an `uncaughtException`.
     pub fn on_wake(self: &Rc<Self>) -> napi::Result<()> {
         for message in self.take_messages() {
-            match message {
-                Message::Answer(token, reply) if token >= LATE => {
-                    if let Some(late) = self.late.borrow_mut().remove(&token) {
-                        self.reply_late(late, reply.map(drop))?;
-                    }
-                }
-                Message::Answer(seq, reply) => {
-                    self.calls.borrow_mut().settle(seq, Outcome::Store(reply));
-                }
-                Message::Event(event) => self.on_event(event)?,
-                Message::Nudge => {}
+            if let Err(error) = self.on_message(message) {
+                self.env.fatal_exception(error);
             }
         }
-        self.release()?;
+        self.release();
         self.end_if_done()
+    }
+
+    fn on_message(self: &Rc<Self>, message: Message) -> napi::Result<()> {
+        match message {
+            Message::Answer(token, reply) if token >= LATE => {
+                let late = self.late.borrow_mut().remove(&token);
+                late.map_or(Ok(()), |late| self.reply_late(late, reply.map(drop)))
+            }
+            Message::Answer(seq, reply) => {
+                self.calls.borrow_mut().settle(seq, Outcome::Store(reply));
+                Ok(())
+            }
+            Message::Event(event) => self.on_event(event),
+            Message::Nudge => Ok(()),
+        }
     }
 
     fn on_event(self: &Rc<Self>, event: Event) -> napi::Result<()> {
@@ -115,22 +122,29 @@ impl Service {
     }
 
     /// Calls back what is ready, in call order.
-    fn release(self: &Rc<Self>) -> napi::Result<()> {
+    fn release(self: &Rc<Self>) {
         for _ in 0..CALLBACKS {
             let Some((_, call, outcome)) = self.calls.borrow_mut().release() else {
-                return Ok(());
+                return;
             };
-            self.complete(call, outcome)?;
+            // A scope for each: the lists of all of them together may be large.
+            let done = self.env.run_in_scope(|| self.complete(call, outcome));
+            if let Err(error) = done {
+                self.env.fatal_exception(error);
+            }
         }
         self.nudge();
-        Ok(())
     }
 
     fn complete(&self, call: Call, outcome: Outcome) -> napi::Result<()> {
         let env = &self.env;
         match (call.kind, outcome) {
             (Kind::Push { sids, held }, Outcome::Store(Ok(Payload::Members { json, errors }))) => {
-                let args = Args::new().with(env, self.host()?.read(env, json, Lists::Each)?)?;
+                let lists = match self.host()?.read(env, json, Lists::Each) {
+                    Ok(lists) => lists,
+                    Err(error) => return self.fail(&Kind::Write, call.callback, &internal(&error)),
+                };
+                let args = Args::new().with(env, lists)?;
                 let args = args.with(env, self.error_array(&errors)?)?;
                 self.deliver(call.callback, sids, &held, args)
             }
@@ -149,7 +163,10 @@ impl Service {
                     Kind::List => Lists::Only,
                     _ => Lists::Joined,
                 };
-                let members = self.host()?.read(env, json, shape)?;
+                let members = match self.host()?.read(env, json, shape) {
+                    Ok(members) => members,
+                    Err(error) => return self.fail(&kind, call.callback, &internal(&error)),
+                };
                 let args = Args::new().with_null(env)?.with(env, members)?;
                 call.callback.call(env, args)
             }
@@ -190,7 +207,14 @@ impl Service {
         let token = self.later(Late::Push(callback));
         let args = Args::new().with(env, token as f64)?.with(env, sids)?;
         let args = args.append(members).with(env, held.get(env)?)?;
-        self.host()?.deliver(env, args)
+        let Err(error) = self.host()?.deliver(env, args) else {
+            return Ok(());
+        };
+        let late = self.late.borrow_mut().remove(&token);
+        match late {
+            Some(Late::Push(callback)) => self.fail(&Kind::Write, callback, &internal(&error)),
+            _ => Err(error),
+        }
     }
 
     fn error_array(&self, errors: &[Option<Error>]) -> napi::Result<Object<'_>> {
@@ -291,4 +315,9 @@ impl Service {
         }
         Ok(())
     }
+}
+
+/// What should not fail did: a list too long for JavaScript, a logger that throws.
+fn internal(error: &napi::Error) -> Error {
+    Error::Internal(error.reason.clone())
 }

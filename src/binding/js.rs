@@ -96,33 +96,31 @@ impl Callback {
         let Some(Ref(function)) = self.0 else {
             return Ok(());
         };
-        env.run_in_scope(|| {
-            let function = function.borrow_back(env)?;
-            let Args(args) = args;
-            let mut this = ptr::null_mut();
-            let mut result = ptr::null_mut();
-            // SAFETY: all handles are of this environment and live in the current scope. Not
-            // napi-rs's `call`: it converts what was thrown, and would lose `throw 'text'`.
-            let status = unsafe {
-                sys::napi_get_undefined(env.raw(), &raw mut this);
-                sys::napi_call_function(
-                    env.raw(),
-                    this,
-                    function.raw(),
-                    args.len(),
-                    args.as_ptr(),
-                    &raw mut result,
-                )
-            };
-            match status {
-                sys::Status::napi_ok => Ok(()),
-                sys::Status::napi_pending_exception => {
-                    uncaught(env);
-                    Ok(())
-                }
-                other => Err(napi::Error::from_status(Status::from(other))),
+        let function = function.borrow_back(env)?;
+        let Args(args) = args;
+        let mut this = ptr::null_mut();
+        let mut result = ptr::null_mut();
+        // SAFETY: all handles are of this environment and live in the current scope. Not napi-rs's
+        // `call`: it converts what was thrown, and would lose `throw 'text'`.
+        let status = unsafe {
+            sys::napi_get_undefined(env.raw(), &raw mut this);
+            sys::napi_call_function(
+                env.raw(),
+                this,
+                function.raw(),
+                args.len(),
+                args.as_ptr(),
+                &raw mut result,
+            )
+        };
+        match status {
+            sys::Status::napi_ok => Ok(()),
+            sys::Status::napi_pending_exception => {
+                uncaught(env);
+                Ok(())
             }
-        })
+            other => Err(napi::Error::from_status(Status::from(other))),
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::HashMap,
+    collections::BTreeMap,
     rc::Rc,
     time::Instant,
 };
@@ -43,7 +43,7 @@ pub struct Service {
     /// Calls to the store that are not answered, in call order.
     pub calls: RefCell<Sequencer<Call, Outcome>>,
     /// What is not answered and does not hold up others.
-    pub late: RefCell<HashMap<u64, Late>>,
+    pub late: RefCell<BTreeMap<u64, Late>>,
     next_late: Cell<u64>,
     pub starters: RefCell<Vec<Callback>>,
     pub stoppers: RefCell<Vec<Callback>>,
@@ -178,6 +178,7 @@ impl Service {
     }
 
     fn open(self: &Rc<Self>) -> napi::Result<()> {
+        self.died.take();
         let outbox = self.open_outbox()?;
         if self.is_custom() {
             return self.execute(self.later(Late::Start), "start", Args::new());
@@ -252,7 +253,7 @@ impl Service {
             return Err(Error::Internal(words.clone()));
         }
         let limit = self.options.max_queue;
-        if self.calls.borrow().len() >= limit {
+        if self.calls.borrow().len() + self.late.borrow().len() >= limit {
             return Err(Error::QueueFull { limit });
         }
         Ok(())
