@@ -46,8 +46,9 @@ function nodeBinary(version) {
 /** Runs the core suite, or only the smoke test, on these versions; true if all are well. */
 function runOnNodes(wanted, what) {
   const failed = wanted.filter((version) => {
-    // Two files at a time, as in test.js; Node 16 knows no such option and chooses for itself.
-    const flags = major(version) < 18 ? ['--test'] : ['--test', '--test-concurrency=2'];
+    // Two files at a time, as in test.js; Node 16 knows no such options and chooses for itself.
+    const options = ['--test-concurrency=2', '--test-reporter=spec'];
+    const flags = major(version) < 18 ? ['--test'] : ['--test', ...options];
     const args = what === 'smoke' ? ['scripts/smoke.js'] : [...flags, ...testFiles('core')];
     return !runOnNode(version, args);
   });
@@ -71,14 +72,21 @@ function runOnNode(version, args) {
   console.log(
     `Node ${actual.padEnd(9)} ${ok ? 'ok    ' : 'FAILED'} ${totals(done.stdout)} ${seconds} s`,
   );
-  if (!ok) console.log(done.stdout, done.stderr);
+  if (!ok) console.log(failures(done.stdout), done.stderr);
   return ok;
 }
 
-/** The totals that `node --test` prints at the end; each version draws them differently. */
+/** What `node --test` prints last of all, if it does: the failed tests. Else all it printed. */
+function failures(output) {
+  const at = output.lastIndexOf('failing tests:');
+  return at < 0 ? output : output.slice(at);
+}
+
+/** The totals that end the report (each version draws them differently; Node 16 counts files). */
 function totals(output) {
-  const total = (name) => (output.match(new RegExp(`^\\W*${name} (\\d+)$`, 'm')) || [])[1];
-  return total('pass') ? `${total('pass')} passed, ${total('fail')} failed,` : '';
+  const total = (name) => [...output.matchAll(new RegExp(`^\\W*${name} (\\d+)$`, 'gm'))].pop();
+  const [passed, failed] = [total('pass'), total('fail')];
+  return passed && failed ? `${passed[1]} passed, ${failed[1]} failed,` : '';
 }
 
 if (require.main === module) {
