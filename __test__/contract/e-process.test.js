@@ -8,6 +8,7 @@
 const assert = require('node:assert');
 const child = require('../support/child');
 const { freePort } = require('../support/redis');
+const { until } = require('../support/until');
 const { area, same, ours } = require('../support/rows');
 
 const TAG = '[globalchannel-plugin][redis]';
@@ -36,6 +37,7 @@ area('E processes', {}, (ctx) => {
     const result = child.start(stopWhenDown, { redis: ctx.redis, args });
     await result.message('started');
     await ctx.redis.kill();
+    await until(() => tagged(result.output).length > 0, 'the child to notice');
     result.child.stdin.end();
     const timer = setTimeout(() => result.child.kill('SIGKILL'), 10000);
     await result.closed;
