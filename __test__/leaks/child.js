@@ -78,10 +78,50 @@ async function calls({ started, call, emit, args: { warmUp, count, leak } }) {
   await call(service, 'stop', true);
 }
 
+async function answer(promise, done) {
+  await promise.catch(() => {});
+  done();
+}
+
+/** Calls that never get to the store, and calls that fail there. */
+async function failures({ started, create, call, opts, emit, args: { warmUp, count } }) {
+  const service = await started();
+  const idle = create(opts);
+  await call(service, 'add', 'right', 'u', 's1');
+  const kinds = [
+    (cb) => idle.add('n', 'u', 's1', cb),
+    (cb) => service.add('n', undefined, 's1', cb),
+    // The test has put a string there: WRONGTYPE.
+    (cb) => service.add('wrong', 'u', 's1', cb),
+    (cb) => answer(service.promises.getMembersBySid('wrong', 's1'), cb),
+    (cb) => answer(service.promises.getMembersBySid('right', 's1'), cb),
+  ];
+  async function fail(total) {
+    for (let done = 0; done < total; done += BATCH) {
+      await new Promise((resolve) => {
+        let open = BATCH;
+        for (let i = 0; i < BATCH; i += 1) {
+          kinds[i % kinds.length](() => {
+            open -= 1;
+            if (!open) resolve();
+          });
+        }
+      });
+    }
+  }
+  await fail(warmUp);
+  const before = await figures();
+  await fail(count);
+  emit({ before, after: await figures() });
+  await call(service, 'stop', true);
+}
+
 /** Instances: created, started, used, stopped. */
-async function cycles({ create, call, ok, opts, emit, args: { warmUp, count, leak } }) {
+async function cycles({ factory, createApp, call, ok, opts, emit, args }) {
+  const { warmUp, count, leak } = args;
   async function cycle(i) {
-    const service = create(opts);
+    // Not `create`: that keeps what it makes.
+    const service = factory()(createApp(), opts);
     const { err } = await call(service, 'start');
     if (err) throw err;
     await Promise.all(SIDS.map((sid) => ok(service, 'add', 'n', `u${i}`, sid)));
@@ -95,4 +135,4 @@ async function cycles({ create, call, ok, opts, emit, args: { warmUp, count, lea
   if (leak) process.exit(0);
 }
 
-module.exports = { calls, cycles };
+module.exports = { calls, failures, cycles };
