@@ -1,19 +1,20 @@
 //! How an instance answers: what comes from the store or from the host is matched with the calls,
 //! and callbacks are called in call order, once each.
 
-use std::{rc::Rc, time::Instant};
+use std::rc::Rc;
 
 use napi::bindgen_prelude::{JsObjectValue as _, JsValue as _, Object};
 
 use super::{
-    args, errors,
+    args,
+    call::{Call, Kind, LATE, Late, Outcome},
+    errors,
     host::Lists,
     js::{Args, Callback, Held},
     outbox::{Message, Payload},
-    service::{Call, Ending, Kind, LATE, Late, Outcome, Service, State},
+    service::Service,
 };
 use crate::{
-    command::Command,
     driver::Event,
     error::{Error, Result},
 };
@@ -63,62 +64,6 @@ impl Service {
             // Turned into Message::Answer by the outbox.
             Event::Answer(..) => Ok(()),
         }
-    }
-
-    fn store_started(self: &Rc<Self>) -> napi::Result<()> {
-        if self.state.get() != State::Starting {
-            return Ok(());
-        }
-        if !self.options.clean_on_start_up {
-            return self.started();
-        }
-        if self.is_custom() {
-            return self.execute(self.later(Late::CleanFirst), "clean", Args::new());
-        }
-        let pattern = self.keys.pattern();
-        self.call_late(Late::CleanFirst, Command::Clean { pattern });
-        Ok(())
-    }
-
-    fn started(&self) -> napi::Result<()> {
-        if self.state.get() == State::Starting {
-            self.state.set(State::Started);
-            for starter in self.starters.take() {
-                starter.call(&self.env, Args::new().with_null(&self.env)?)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The start failed; it can be tried again, unless a stop came in between.
-    pub fn start_failed(&self, error: &Error) -> napi::Result<()> {
-        self.back_to_inited(error != &Error::Stopped);
-        for starter in self.starters.take() {
-            self.refuse(starter, error)?;
-        }
-        Ok(())
-    }
-
-    fn back_to_inited(&self, driver_ended: bool) {
-        if self.state.get() == State::Starting {
-            self.state.set(State::Inited);
-            self.close();
-        } else if driver_ended {
-            self.store_ended();
-        }
-    }
-
-    fn on_died(self: &Rc<Self>, words: String) -> napi::Result<()> {
-        let error = Error::Internal(words.clone());
-        self.host()?
-            .log(&self.env, "error", &error.to_string(), None)?;
-        *self.died.borrow_mut() = Some(words);
-        self.calls
-            .borrow_mut()
-            .settle_all(|| Outcome::Store(Err(error.clone())));
-        self.start_failed(&error)?;
-        self.store_ended();
-        Ok(())
     }
 
     /// Calls back what is ready, in call order.
@@ -271,49 +216,6 @@ impl Service {
             Late::Drained => self.fail_late()?,
         }
         self.end_if_done()
-    }
-
-    fn fail_late(&self) -> napi::Result<()> {
-        let late = self.late.take();
-        for late in late.into_values() {
-            if let Late::Push(callback) | Late::Clean(callback) = late {
-                self.fail(&Kind::Write, callback, &Error::Stopped)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The last step of a stop: everybody has an answer.
-    fn end_if_done(self: &Rc<Self>) -> napi::Result<()> {
-        let since = match self.ending.get() {
-            Ending::Pushes(since) => Some(since),
-            Ending::Draining | Ending::Done => None,
-            Ending::No | Ending::Store(_) => return Ok(()),
-        };
-        if !self.calls.borrow().is_empty() {
-            return Ok(());
-        }
-        let unanswered = |late: &Late| matches!(late, Late::Push(_) | Late::Clean(_));
-        if self.late.borrow().values().any(unanswered) {
-            if let Some(since) = since {
-                self.ending.set(Ending::Draining);
-                let left =
-                    (since + self.options.limits.drain).saturating_duration_since(Instant::now());
-                let left = u32::try_from(left.as_millis()).unwrap_or(u32::MAX);
-                let token = self.later(Late::Drained);
-                return self.host()?.wait(&self.env, token, left);
-            }
-            return Ok(());
-        }
-        self.ending.set(Ending::Done);
-        for starter in self.starters.take() {
-            self.refuse(starter, &Error::Stopped)?;
-        }
-        self.end();
-        for stopper in self.stoppers.take() {
-            stopper.call(&self.env, Args::new())?;
-        }
-        Ok(())
     }
 }
 

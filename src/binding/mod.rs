@@ -1,8 +1,10 @@
 //! The only module that knows JavaScript: class `GlobalChannel` and what it needs.
 //!
 //! - [`class`]: the class, its methods and arguments.
-//! - [`service`], [`answers`]: what one instance is: its state, its calls, how they are answered.
-//! - [`host`]: the JavaScript side (`lib/`): what only it can do, because pomelo objects are there.
+//! - [`service`]: what one instance is; its calls ([`call`]) on their way to the store, its life
+//!   ([`life`]) from start to stop, and how it answers ([`answers`]).
+//! - [`host`], [`attach`]: the JavaScript side (`lib/`): what only it can do, because pomelo
+//!   objects are there.
 //! - [`outbox`]: results from the runtime to the JavaScript thread, one wake for many.
 //! - [`js`], [`args`], [`errors`]: values in and out.
 
@@ -17,20 +19,23 @@
 
 mod answers;
 mod args;
+mod attach;
+mod call;
 mod class;
 mod errors;
 mod host;
 mod js;
+mod life;
 mod outbox;
 mod service;
 
 use napi::{Env, bindgen_prelude::Function};
 use napi_derive::napi;
 
-use self::js::{Args, Ref};
-
-/// What `index.js` gives each environment once: the function that makes the host of an instance.
-struct Attach(Ref);
+use self::{
+    attach::Attach,
+    js::{Args, Ref},
+};
 
 /// Tells this environment how to make the JavaScript side of an instance (`lib/host.js`).
 /// `index.js` calls it once; it is not meant for anybody else.

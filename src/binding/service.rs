@@ -1,5 +1,6 @@
-//! One instance: its life cycle, and its calls on their way to the store. How calls are answered
-//! is in [`super::answers`]; arguments are read in [`super::class`].
+//! One instance and its calls on their way to the store. Its life, from start to stop, is in
+//! [`super::life`]; how calls are answered in [`super::answers`]; arguments are read in
+//! [`super::class`].
 //!
 //! Everything here runs on one JavaScript thread. No `RefCell` is borrowed while JavaScript runs:
 //! a callback may call any method.
@@ -8,19 +9,16 @@ use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
     rc::Rc,
-    time::Instant,
 };
 
-use napi::{
-    Env,
-    bindgen_prelude::{Function, Object},
-};
+use napi::{Env, bindgen_prelude::Object};
 
 use super::{
+    call::{Call, Ending, LATE, Late, Outcome, State},
     errors,
     host::Host,
     js::{Args, Callback, Held},
-    outbox::{Message, Outbox, Payload},
+    outbox::{Message, Outbox},
 };
 use crate::{
     command::Command,
@@ -28,7 +26,6 @@ use crate::{
     error::{Error, Result},
     keys::KeyLayout,
     options::Options,
-    redis_manager::RedisManager,
     sequencer::Sequencer,
 };
 
@@ -39,7 +36,7 @@ pub struct Service {
     pub options: Options,
     pub state: Cell<State>,
     /// Gone when the service has ended: it holds the app, and the app holds us.
-    host: RefCell<Option<Rc<Host>>>,
+    pub host: RefCell<Option<Rc<Host>>>,
     /// Calls to the store that are not answered, in call order.
     pub calls: RefCell<Sequencer<Call, Outcome>>,
     /// What is not answered and does not hold up others.
@@ -47,79 +44,12 @@ pub struct Service {
     next_late: Cell<u64>,
     pub starters: RefCell<Vec<Callback>>,
     pub stoppers: RefCell<Vec<Callback>>,
-    engine: RefCell<Option<Engine>>,
-    outbox: RefCell<Option<Outbox>>,
+    pub engine: RefCell<Option<Engine>>,
+    pub outbox: RefCell<Option<Outbox>>,
     /// Why the driver is gone, if it is before its time.
     pub died: RefCell<Option<String>>,
     pub ending: Cell<Ending>,
 }
-
-/// Where an instance is in its life. 0.0.7's `state` is 0, 0, 1, 2.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    Inited,
-    Starting,
-    Started,
-    Closed,
-}
-
-/// How far a stop has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    No,
-    /// The store still answers.
-    Store(Instant),
-    /// The store is closed; pushes wait for their frontends, until the drain time is over.
-    Pushes(Instant),
-    /// The same, with the clock running.
-    Draining,
-    Done,
-}
-
-/// A call to the store.
-pub struct Call {
-    pub kind: Kind,
-    pub callback: Callback,
-}
-
-/// What its callback gets.
-pub enum Kind {
-    /// `(err)`
-    Write,
-    /// `(err, members)`
-    List,
-    /// `(err, members)`, of several frontends
-    Joined,
-    /// `(err, failedUids)`, after the RPCs
-    Push {
-        sids: Vec<String>,
-        /// `[route, msg, opts]`
-        held: Held,
-    },
-}
-
-/// How a call to the store ended.
-pub enum Outcome {
-    Store(Result<Payload>),
-    /// A custom manager's: the arguments of the callback; for a push `[lists, errors]`.
-    Js(Held),
-}
-
-/// What is under way and does not hold up others.
-pub enum Late {
-    Start,
-    /// Of `cleanOnStartUp`.
-    CleanFirst,
-    Clean(Callback),
-    Stop,
-    /// A push whose RPCs are made.
-    Push(Callback),
-    /// The end of the drain time.
-    Drained,
-}
-
-/// Tokens from here on are of [`Late`]; those below are of calls.
-pub const LATE: u64 = 1 << 52;
 
 impl Service {
     /// An instance that is not started.
@@ -159,89 +89,6 @@ impl Service {
             .borrow()
             .as_ref()
             .is_some_and(|host| host.is_custom())
-    }
-
-    /// Connects, or joins the attempt under way.
-    pub fn start(self: &Rc<Self>, callback: Callback) -> napi::Result<()> {
-        match self.state.get() {
-            State::Inited => {
-                self.state.set(State::Starting);
-                self.starters.borrow_mut().push(callback);
-                self.open()
-            }
-            State::Starting => {
-                self.starters.borrow_mut().push(callback);
-                Ok(())
-            }
-            State::Started | State::Closed => self.refuse(callback, &Error::InvalidState),
-        }
-    }
-
-    fn open(self: &Rc<Self>) -> napi::Result<()> {
-        self.died.take();
-        let outbox = self.open_outbox()?;
-        if self.is_custom() {
-            return self.execute(self.later(Late::Start), "start", Args::new());
-        }
-        let limits = self.options.limits.clone();
-        let manager = RedisManager::new(self.options.redis.clone(), limits.command_timeout);
-        match Engine::start(manager, limits, outbox) {
-            Ok(engine) => {
-                *self.engine.borrow_mut() = Some(engine);
-                Ok(())
-            }
-            Err(error) => self.start_failed(&Error::Internal(error.to_string())),
-        }
-    }
-
-    /// The outbox, opened if need be: as long as it is open the process stays.
-    fn open_outbox(self: &Rc<Self>) -> napi::Result<Outbox> {
-        if let Some(outbox) = &*self.outbox.borrow() {
-            return Ok(outbox.clone());
-        }
-        let service = Rc::downgrade(self);
-        let wake: Function<Args, ()> =
-            self.env.create_function_from_closure("wake", move |_| {
-                service
-                    .upgrade()
-                    .map_or(Ok(()), |service| service.on_wake())
-            })?;
-        let outbox = Outbox::new(&wake)?;
-        *self.outbox.borrow_mut() = Some(outbox.clone());
-        Ok(outbox)
-    }
-
-    /// Closes, after what is under way is answered or the drain time is over.
-    pub fn stop(self: &Rc<Self>, force: Args, callback: Callback) -> napi::Result<()> {
-        self.stoppers.borrow_mut().push(callback);
-        let before = self.state.replace(State::Closed);
-        if before == State::Closed {
-            if self.ending.get() == Ending::Done {
-                // Ended already: answer all the same, but not before this method returns.
-                self.open_outbox()?.push([Message::Nudge]);
-            }
-            return Ok(());
-        }
-        self.ending.set(Ending::Store(Instant::now()));
-        let outbox = self.open_outbox()?;
-        if self.is_custom() {
-            return self.execute(self.later(Late::Stop), "stop", force);
-        }
-        match &*self.engine.borrow() {
-            Some(engine) if self.died.borrow().is_none() => engine.stop(),
-            _ => {
-                self.store_ended();
-                outbox.push([Message::Nudge]);
-            }
-        }
-        Ok(())
-    }
-
-    /// Notes that no answer will come from the store any more.
-    pub fn store_ended(&self) {
-        if let Ending::Store(since) = self.ending.get() {
-            self.ending.set(Ending::Pushes(since));
-        }
     }
 
     /// Whether a call may go to the store now; otherwise why not.
@@ -336,17 +183,5 @@ impl Service {
             self.nudge();
         }
         Ok(())
-    }
-
-    /// Lets go of the connection and of what keeps the process alive.
-    pub fn close(&self) {
-        self.engine.borrow_mut().take();
-        self.outbox.borrow_mut().take();
-    }
-
-    /// Lets go of everything.
-    pub fn end(&self) {
-        self.close();
-        self.host.borrow_mut().take();
     }
 }

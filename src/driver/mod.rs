@@ -1,82 +1,33 @@
 //! The driver: takes calls from the inbox, gives them to a manager's link in batches, several
 //! batches in flight, and answers each call once: with its reply, or with the reason why there
 //! is none. Here: the loop and what wakes it. What it knows of the calls is in [`jobs`], how it
-//! gets and keeps a link in [`line`].
+//! gets and keeps a link in [`line`], what goes in and out in [`port`].
 //!
 //! Calls keep their order: on the wire, and when they are sent again over a new link.
 
 mod jobs;
 mod line;
+mod port;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
-use tokio::{
-    sync::Notify,
-    time::{Instant, sleep_until},
-};
+use tokio::time::{Instant, sleep_until};
+
+pub use self::port::{Event, Inbox, Input, Outlet};
 
 use self::{
     jobs::Jobs,
     line::{Dialed, Futures, Line},
 };
 use crate::{
-    command::{Command, Reply},
+    command::Reply,
     error::{Cause, Error, Result},
     manager::{Link as _, Lost, Manager},
     options::Limits,
-    queue::BatchQueue,
 };
-
-/// What comes in.
-#[derive(Debug)]
-pub enum Input {
-    /// A call; its number comes back with the answer.
-    Call(u64, Command),
-    /// Answer what can be answered within the drain time, then end.
-    Stop,
-}
-
-/// What goes out.
-#[derive(Debug)]
-pub enum Event {
-    /// The first link is there.
-    Started,
-    /// There will be no link; the driver has ended.
-    StartFailed(Error),
-    /// The answer to a call.
-    Answer(u64, Result<Reply>),
-    /// All calls are answered and the link is closed; the driver has ended.
-    Stopped,
-    /// Something an operator should know.
-    Log(String),
-    /// The driver panicked; nothing more will come.
-    Died(String),
-}
-
-/// The way in: calls from another thread.
-#[derive(Debug, Default)]
-pub struct Inbox {
-    queue: BatchQueue<Input>,
-    wake: Notify,
-}
-
-impl Inbox {
-    /// Hands something to the driver.
-    pub fn push(&self, input: Input) {
-        if self.queue.push([input]) {
-            self.wake.notify_one();
-        }
-    }
-}
-
-/// The way out: events to another thread, many at a time.
-pub trait Outlet: Send + 'static {
-    /// Takes events, in order. Called on the driver's thread; must not block.
-    fn deliver(&self, events: Vec<Event>);
-}
 
 /// Batches in flight at a time; below redis-rs's buffer of 50, so that sending never waits.
 const PIPELINES: usize = 32;
@@ -273,7 +224,8 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
                 self.jobs.fail_all(&Error::Stopped, &mut self.events);
             }
             _ => {
-                let cause = self.line.cause();
+                // A link that is up has no cause to give, only an old one.
+                let cause = self.line.cause().filter(|_| !self.line.is_up());
                 let hangs = self.jobs.expire(now, &cause, &mut self.events);
                 if hangs && self.line.is_up() {
                     let limit = self.limits.command_timeout.unwrap_or_default();

@@ -1,0 +1,210 @@
+//! The life of a service: start, stop, and what comes between. The last step of a stop is
+//! taken when everybody has an answer.
+
+use std::{rc::Rc, time::Instant};
+
+use napi::bindgen_prelude::Function;
+
+use super::{
+    call::{Ending, Kind, Late, Outcome, State},
+    js::{Args, Callback},
+    outbox::{Message, Outbox},
+    service::Service,
+};
+use crate::{command::Command, engine::Engine, error::Error, redis_manager::RedisManager};
+
+impl Service {
+    /// Connects, or joins the attempt under way.
+    pub fn start(self: &Rc<Self>, callback: Callback) -> napi::Result<()> {
+        match self.state.get() {
+            State::Inited => {
+                self.state.set(State::Starting);
+                self.starters.borrow_mut().push(callback);
+                self.open()
+            }
+            State::Starting => {
+                self.starters.borrow_mut().push(callback);
+                Ok(())
+            }
+            State::Started | State::Closed => self.refuse(callback, &Error::InvalidState),
+        }
+    }
+
+    fn open(self: &Rc<Self>) -> napi::Result<()> {
+        self.died.take();
+        let outbox = self.open_outbox()?;
+        if self.is_custom() {
+            return self.execute(self.later(Late::Start), "start", Args::new());
+        }
+        let limits = self.options.limits.clone();
+        let manager = RedisManager::new(self.options.redis.clone(), limits.command_timeout);
+        match Engine::start(manager, limits, outbox) {
+            Ok(engine) => {
+                *self.engine.borrow_mut() = Some(engine);
+                Ok(())
+            }
+            Err(error) => self.start_failed(&Error::Internal(error.to_string())),
+        }
+    }
+
+    /// The outbox, opened if need be: as long as it is open the process stays.
+    fn open_outbox(self: &Rc<Self>) -> napi::Result<Outbox> {
+        if let Some(outbox) = &*self.outbox.borrow() {
+            return Ok(outbox.clone());
+        }
+        let service = Rc::downgrade(self);
+        let wake: Function<Args, ()> =
+            self.env.create_function_from_closure("wake", move |_| {
+                service
+                    .upgrade()
+                    .map_or(Ok(()), |service| service.on_wake())
+            })?;
+        let outbox = Outbox::new(&wake)?;
+        *self.outbox.borrow_mut() = Some(outbox.clone());
+        Ok(outbox)
+    }
+
+    /// Closes, after what is under way is answered or the drain time is over.
+    pub fn stop(self: &Rc<Self>, force: Args, callback: Callback) -> napi::Result<()> {
+        self.stoppers.borrow_mut().push(callback);
+        let before = self.state.replace(State::Closed);
+        if before == State::Closed {
+            if self.ending.get() == Ending::Done {
+                // Ended already: answer all the same, but not before this method returns.
+                self.open_outbox()?.push([Message::Nudge]);
+            }
+            return Ok(());
+        }
+        self.ending.set(Ending::Store(Instant::now()));
+        let outbox = self.open_outbox()?;
+        if self.is_custom() {
+            return self.execute(self.later(Late::Stop), "stop", force);
+        }
+        match &*self.engine.borrow() {
+            Some(engine) if self.died.borrow().is_none() => engine.stop(),
+            _ => {
+                self.store_ended();
+                outbox.push([Message::Nudge]);
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that no answer will come from the store any more.
+    pub fn store_ended(&self) {
+        if let Ending::Store(since) = self.ending.get() {
+            self.ending.set(Ending::Pushes(since));
+        }
+    }
+
+    pub fn store_started(self: &Rc<Self>) -> napi::Result<()> {
+        if self.state.get() != State::Starting {
+            return Ok(());
+        }
+        if !self.options.clean_on_start_up {
+            return self.started();
+        }
+        if self.is_custom() {
+            return self.execute(self.later(Late::CleanFirst), "clean", Args::new());
+        }
+        let pattern = self.keys.pattern();
+        self.call_late(Late::CleanFirst, Command::Clean { pattern });
+        Ok(())
+    }
+
+    pub fn started(&self) -> napi::Result<()> {
+        if self.state.get() == State::Starting {
+            self.state.set(State::Started);
+            for starter in self.starters.take() {
+                starter.call(&self.env, Args::new().with_null(&self.env)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The start failed; it can be tried again, unless a stop came in between.
+    pub fn start_failed(&self, error: &Error) -> napi::Result<()> {
+        self.back_to_inited(error != &Error::Stopped);
+        for starter in self.starters.take() {
+            self.refuse(starter, error)?;
+        }
+        Ok(())
+    }
+
+    pub fn back_to_inited(&self, driver_ended: bool) {
+        if self.state.get() == State::Starting {
+            self.state.set(State::Inited);
+            self.close();
+        } else if driver_ended {
+            self.store_ended();
+        }
+    }
+
+    pub fn on_died(self: &Rc<Self>, words: String) -> napi::Result<()> {
+        let error = Error::Internal(words.clone());
+        self.host()?
+            .log(&self.env, "error", &error.to_string(), None)?;
+        *self.died.borrow_mut() = Some(words);
+        self.calls
+            .borrow_mut()
+            .settle_all(|| Outcome::Store(Err(error.clone())));
+        self.start_failed(&error)?;
+        self.store_ended();
+        Ok(())
+    }
+
+    pub fn fail_late(&self) -> napi::Result<()> {
+        let late = self.late.take();
+        for late in late.into_values() {
+            if let Late::Push(callback) | Late::Clean(callback) = late {
+                self.fail(&Kind::Write, callback, &Error::Stopped)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The last step of a stop: everybody has an answer.
+    pub fn end_if_done(self: &Rc<Self>) -> napi::Result<()> {
+        let since = match self.ending.get() {
+            Ending::Pushes(since) => Some(since),
+            Ending::Draining | Ending::Done => None,
+            Ending::No | Ending::Store(_) => return Ok(()),
+        };
+        if !self.calls.borrow().is_empty() {
+            return Ok(());
+        }
+        let unanswered = |late: &Late| matches!(late, Late::Push(_) | Late::Clean(_));
+        if self.late.borrow().values().any(unanswered) {
+            if let Some(since) = since {
+                self.ending.set(Ending::Draining);
+                let left =
+                    (since + self.options.limits.drain).saturating_duration_since(Instant::now());
+                let left = u32::try_from(left.as_millis()).unwrap_or(u32::MAX);
+                let token = self.later(Late::Drained);
+                return self.host()?.wait(&self.env, token, left);
+            }
+            return Ok(());
+        }
+        self.ending.set(Ending::Done);
+        for starter in self.starters.take() {
+            self.refuse(starter, &Error::Stopped)?;
+        }
+        self.end();
+        for stopper in self.stoppers.take() {
+            stopper.call(&self.env, Args::new())?;
+        }
+        Ok(())
+    }
+
+    /// Lets go of the connection and of what keeps the process alive.
+    pub fn close(&self) {
+        self.engine.borrow_mut().take();
+        self.outbox.borrow_mut().take();
+    }
+
+    /// Lets go of everything.
+    pub fn end(&self) {
+        self.close();
+        self.host.borrow_mut().take();
+    }
+}

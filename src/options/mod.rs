@@ -1,0 +1,203 @@
+//! The options of a service: their names, types, limits and defaults, in one table of code.
+//! Where the values come from (a JavaScript object) is the caller's business: see [`Source`].
+
+mod read;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+pub use self::read::{Raw, Source};
+use self::read::{Reader, invalid, show};
+use crate::{
+    error::{Error, Result},
+    redis_manager::{Address, RedisOptions, URL_FORMS},
+};
+
+/// Every option name that is understood. 0.0.7 handed its options to `node_redis`; the names of
+/// `node_redis` that have no meaning here are taken and ignored.
+pub const NAMES: &[&str] = &[
+    "host",
+    "port",
+    "path",
+    "url",
+    "db",
+    "prefix",
+    "username",
+    "password",
+    "auth_pass",
+    "connectTimeout",
+    "commandTimeout",
+    "startTimeout",
+    "pushTimeout",
+    "maxQueue",
+    "cleanOnStartUp",
+    "channelManager",
+    "enable_offline_queue",
+    "max_attempts",
+    "retry_max_delay",
+    "connect_timeout",
+    // Of node_redis 0.10, without effect:
+    "parser",
+    "return_buffers",
+    "detect_buffers",
+    "socket_nodelay",
+    "socket_keepalive",
+    "no_ready_check",
+    "command_queue_high_water",
+    "command_queue_low_water",
+];
+
+/// What a service is built from.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The first part of every key; empty means the default.
+    pub prefix: String,
+    /// Whether `start` removes what is there.
+    pub clean_on_start_up: bool,
+    /// How many calls may be unanswered.
+    pub max_queue: usize,
+    /// How long a frontend may take to answer a push; `None` = for ever.
+    pub push_timeout: Option<Duration>,
+    /// When the driver gives up on what.
+    pub limits: Limits,
+    /// Where Redis is and how to log in.
+    pub redis: RedisOptions,
+}
+
+/// The driver's times and bounds. `None` = no limit.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// One attempt to connect.
+    pub connect_timeout: Option<Duration>,
+    /// From a call to its answer.
+    pub command_timeout: Option<Duration>,
+    /// From `start` to the first connection.
+    pub start_timeout: Option<Duration>,
+    /// How long `stop` waits for answers.
+    pub drain: Duration,
+    /// Whether calls wait while there is no connection.
+    pub offline_queue: bool,
+    /// Attempts to connect in a row before giving up.
+    pub max_attempts: Option<u64>,
+    /// The longest pause between two attempts.
+    pub retry_cap: Duration,
+    /// Time without a connection before giving up.
+    pub give_up_after: Option<Duration>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Some(Duration::from_secs(5)),
+            command_timeout: Some(Duration::from_secs(5)),
+            start_timeout: Some(Duration::from_secs(30)),
+            drain: Duration::from_secs(1),
+            offline_queue: true,
+            max_attempts: None,
+            retry_cap: Duration::from_secs(2),
+            give_up_after: None,
+        }
+    }
+}
+
+impl Options {
+    /// Reads and checks every option.
+    pub fn parse(source: Source) -> Result<Self> {
+        let read = Reader(source);
+        if source("return_buffers") == Raw::Bool(true) {
+            return Err(invalid(
+                "return_buffers",
+                "true",
+                "false: members are strings",
+            ));
+        }
+        if !matches!(
+            source("channelManager"),
+            Raw::Absent | Raw::Bool(false) | Raw::Other(_)
+        ) {
+            let shown = show(&source("channelManager"));
+            return Err(invalid(
+                "channelManager",
+                &shown,
+                "a manager object, a factory function or a class",
+            ));
+        }
+        let default = Limits::default();
+        let seconds = |limit: Option<Duration>| limit.unwrap_or_default();
+        Ok(Self {
+            prefix: read.text("prefix")?.unwrap_or_default(),
+            clean_on_start_up: read.truthy("cleanOnStartUp"),
+            max_queue: usize::try_from(
+                read.integer("maxQueue", 1, u64::from(u32::MAX))?
+                    .unwrap_or(100_000),
+            )
+            .unwrap_or(usize::MAX),
+            push_timeout: read.time("pushTimeout", Duration::from_secs(10))?,
+            limits: Limits {
+                connect_timeout: read.time("connectTimeout", seconds(default.connect_timeout))?,
+                command_timeout: read.time("commandTimeout", seconds(default.command_timeout))?,
+                start_timeout: read.time("startTimeout", seconds(default.start_timeout))?,
+                drain: default.drain,
+                offline_queue: read.flag("enable_offline_queue")?.unwrap_or(true),
+                max_attempts: read.node_redis("max_attempts")?,
+                retry_cap: read
+                    .node_redis("retry_max_delay")?
+                    .map_or(default.retry_cap, Duration::from_millis),
+                give_up_after: read
+                    .node_redis("connect_timeout")?
+                    .map(Duration::from_millis),
+            },
+            redis: redis_options(&read)?,
+        })
+    }
+}
+
+fn redis_options(read: &Reader) -> Result<RedisOptions> {
+    let password = match (read.secret("password")?, read.secret("auth_pass")?) {
+        (Some(a), Some(b)) if a != b => {
+            return Err(Error::InvalidOption(
+                "options password and auth_pass differ: give one of them".to_owned(),
+            ));
+        }
+        (a, b) => a.or(b),
+    };
+    let mut redis = match (read.text_as("url", URL_FORMS)?, read.text("path")?) {
+        (Some(url), path) => {
+            read.excludes("url", &["host", "port"])?;
+            if path.is_some() {
+                read.excludes("url", &["path"])?;
+            }
+            RedisOptions::from_url(&url).ok_or_else(|| {
+                // A URL may hold a password: only what precedes the credentials is shown.
+                let shown = url.split_once("://").map_or("…", |(scheme, _)| scheme);
+                invalid("url", &format!("'{shown}://…'"), URL_FORMS)
+            })?
+        }
+        (None, Some(path)) => {
+            read.excludes("path", &["host", "port"])?;
+            RedisOptions::new(Address::Unix(path.into()))
+        }
+        (None, None) => RedisOptions::new(tcp_address(read)?),
+    };
+    if let Some(db) = read.integer("db", 0, i32::MAX as u64)? {
+        redis.db = db;
+    }
+    redis.username = read.text("username")?.or(redis.username);
+    redis.password = password.or(redis.password);
+    Ok(redis)
+}
+
+fn tcp_address(read: &Reader) -> Result<Address> {
+    let host = read.text("host")?.unwrap_or_else(|| "127.0.0.1".to_owned());
+    match (read.0)("port") {
+        // As in 0.0.7, where net.connect took a path in the place of a port.
+        Raw::Text(path) if path.contains('/') => Ok(Address::Unix(path.into())),
+        _ => {
+            let port = read
+                .integer("port", 1, u64::from(u16::MAX))?
+                .unwrap_or(6379);
+            Ok(Address::Tcp(host, u16::try_from(port).unwrap_or(u16::MAX)))
+        }
+    }
+}
