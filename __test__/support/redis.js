@@ -20,6 +20,10 @@ const { until } = require('./until');
 
 const NAME = 'test-control';
 
+// A test file may crash or be killed, and must not leave its server behind: this waits for the end
+// of its input, which comes with the end of the test's process, however that ends.
+const GUARD = 'read _; kill -9 "$0"; rm -rf "$1"';
+
 /** Below the ephemeral range, so that no outgoing connection takes a port while it is free. */
 async function freePort() {
   for (;;) {
@@ -44,9 +48,6 @@ class RedisServer {
     this.control = null;
     this.controlPorts = new Set();
     this.monitors = [];
-    // A test file that dies must not leave its server behind.
-    this.onExit = () => this.process && this.process.kill('SIGKILL');
-    process.on('exit', this.onExit);
   }
 
   async up() {
@@ -65,6 +66,7 @@ class RedisServer {
     });
     child.stdout.removeAllListeners('data').resume();
     this.process = child;
+    this.guard = spawn('sh', ['-c', GUARD, child.pid, this.dir]);
   }
 
   /** Ends the server as a crash does; `up()` brings it back on the same port. */
@@ -73,6 +75,7 @@ class RedisServer {
     if (!this.process) return;
     const child = this.process;
     this.process = null;
+    this.guard.kill('SIGKILL');
     child.kill('SIGCONT');
     child.kill(signal);
     await once(child, 'exit');
@@ -85,7 +88,6 @@ class RedisServer {
 
   async stop() {
     await this.kill();
-    process.removeListener('exit', this.onExit);
     fs.rmSync(this.dir, { recursive: true, force: true });
   }
 
