@@ -21,12 +21,15 @@ const WARM_UP = 200000;
 const MAX_BYTES_PER_CALL = { heap: 6, rss: 15 };
 // Here the least is an instance; allocators and their arenas settle over the first hundreds.
 const MAX_BYTES_PER_CYCLE = { heap: 3000, rss: 30000 };
+const MAX_BYTES_DROPPED = { heap: 1000, rss: 6000 };
 // Else V8 doubles its young generation some time, which is a step of 16 MB in the resident size.
 const NODE_ARGS = ['--expose-gc', '--max-semi-space-size=4'];
 
 /** Linux only, for it reads /proc. The time is for a slow machine or a debug build. */
-const linux = (title, fn) =>
-  it(title, { timeout: 120000, skip: process.platform !== 'linux' && 'reads /proc' }, fn);
+const linux = (title, fn, options) => {
+  const skip = process.platform !== 'linux' && 'reads /proc';
+  it(title, { timeout: 120000, skip, ...options }, fn);
+};
 
 async function measure(job, redis, args) {
   const body = `(tools) => require(${JSON.stringify(FILE)}).${job}(tools)`;
@@ -99,4 +102,20 @@ area('200 instances, one after the other', {}, (ctx) => {
     const found = names(grown(seen, count, MAX_BYTES_PER_CYCLE));
     assert.ok(found.includes('files') || found.includes('handles'), JSON.stringify(seen));
   });
+});
+
+area('instances that are dropped without a stop', {}, (ctx) => {
+  for (const [what, start] of [
+    ['never started', false],
+    ['their start failed', true],
+  ]) {
+    const dropped = async () => {
+      const count = 1000;
+      const seen = await measure('forgotten', ctx.redis, { warmUp: 300, count, start });
+      assert.deepStrictEqual(grown(seen, count, MAX_BYTES_DROPPED), [], JSON.stringify(seen));
+    };
+    // DROPPED=1 runs them. (`todo` would do, but in Node 16 it fails the file.)
+    const skip = !process.env.DROPPED && 'the addon holds the app, and so the instance, until stop';
+    linux(`leave nothing behind: ${what}`, dropped, { skip });
+  }
 });

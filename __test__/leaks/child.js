@@ -135,4 +135,20 @@ async function cycles({ factory, createApp, call, ok, opts, emit, args }) {
   if (leak) process.exit(0);
 }
 
-module.exports = { calls, failures, cycles };
+/** Instances that nobody holds any more and nobody stopped: never started, or in vain. */
+async function forgotten({ factory, createApp, call, emit, args: { warmUp, count, start } }) {
+  // Nobody listens on port 1.
+  const opts = { host: '127.0.0.1', port: 1, max_attempts: 1 };
+  async function forget(total) {
+    for (let i = 0; i < total; i += 1) {
+      const service = factory()(createApp(), opts);
+      if (start) await call(service, 'start');
+    }
+  }
+  await forget(warmUp);
+  const before = await figures();
+  await forget(count);
+  emit({ before, after: await figures() });
+}
+
+module.exports = { calls, failures, cycles, forgotten };
