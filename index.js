@@ -21,7 +21,8 @@ function createPinusPlugin() {
 }
 
 // `components` stays the only enumerable property, as in 0.0.7.
-const plugin = { components: path.join(__dirname, 'lib', 'components') + path.sep };
+const components = path.join(__dirname, 'lib', 'components') + path.sep;
+const plugin = { components };
 
 Object.defineProperties(plugin, {
   GlobalChannel: { value: GlobalChannel },
@@ -40,4 +41,4 @@ Object.defineProperties(plugin, {
 module.exports = plugin;
 
 // For `import {GlobalChannel} from …`: Node finds the names of a CommonJS module by reading it.
-0 && (module.exports = { components: '', GlobalChannel, createPinusPlugin });
+0 && (module.exports = { components, GlobalChannel, createPinusPlugin });

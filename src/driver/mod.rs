@@ -268,7 +268,10 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         Error::Unreachable { store, cause }
     }
 
+    /// Quiet once a stop was asked for: what happens to the link then is nobody's concern.
     fn log(&mut self, line: String) {
-        self.events.push(Event::Log(line));
+        if !matches!(self.phase, Phase::Stopping(_)) {
+            self.events.push(Event::Log(line));
+        }
     }
 }
