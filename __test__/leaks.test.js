@@ -9,7 +9,7 @@
 const assert = require('node:assert');
 const path = require('path');
 const { it } = require('node:test');
-const { area } = require('./support/rows');
+const { area, IMPL } = require('./support/rows');
 const child = require('./support/child');
 
 const FILE = path.join(__dirname, 'leaks/child.js');
@@ -65,12 +65,14 @@ area('a million calls', {}, (ctx) => {
     assert.ok(seen.after.rss < 400 * MB, `${seen.after.rss} bytes resident`);
   });
 
-  linux('that fail, in each way there is, and promises leave nothing behind either', async () => {
+  const failing = async () => {
     const count = 200000;
     await ctx.redis.run(0, 'set', 'POMELO:CHANNEL:wrong:s1', 'a string');
     const seen = await measure('failures', ctx.redis, { warmUp: 100000, count });
     assert.deepStrictEqual(grown(seen, count, MAX_BYTES_PER_CALL), [], JSON.stringify(seen));
-  });
+  };
+  const skip = IMPL === 'old' && '0.0.7 has no promises';
+  linux('that fail, and promises, leave nothing behind either', failing, skip ? { skip } : {});
 
   const few = { warmUp: 100000, count: 200000 };
 
