@@ -19,7 +19,7 @@ area('E processes', {}, (ctx) => {
   const stopWhenDown = async ({ started, invoke, args, emit, opts }) => {
     process.on('uncaughtException', (err) => emit(['uncaught', String(err)]));
     process.on('unhandledRejection', (err) => emit(['unhandled', String(err)]));
-    const service = await started({ ...opts, commandTimeout: 1000 });
+    const service = await started(opts);
     process.stdin.once('end', async () => {
       if (args.waiting) service.add('n', 'u', 's1', (err) => emit(['add', err && err.code]));
       console.log('STOPPING');
