@@ -123,7 +123,10 @@ export interface GlobalChannelOptions {
   cleanOnStartUp?: boolean;
   /** Replaces the Redis store. */
   channelManager?: ChannelManagerOption | null;
-  /** node_redis: `false` = calls made while disconnected fail at once. @default true */
+  /**
+   * node_redis: `false` = calls made while disconnected do not wait for a connection: they fail
+   * asynchronously, in call order, as soon as they are looked at. @default true
+   */
   enable_offline_queue?: boolean | null;
   /** node_redis: give up after so many attempts in a row; 0 = never. @default 0 */
   max_attempts?: number | string | false | null;

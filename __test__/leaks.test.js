@@ -116,8 +116,6 @@ area('instances that are dropped without a stop', {}, (ctx) => {
       const seen = await measure('forgotten', ctx.redis, { warmUp: 300, count, start });
       assert.deepStrictEqual(grown(seen, count, MAX_BYTES_DROPPED), [], JSON.stringify(seen));
     };
-    // DROPPED=1 runs them. (`todo` would do, but in Node 16 it fails the file.)
-    const skip = !process.env.DROPPED && 'the addon holds the app, and so the instance, until stop';
-    linux(`leave nothing behind: ${what}`, dropped, { skip });
+    linux(`leave nothing behind: ${what}`, dropped);
   }
 });

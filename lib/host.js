@@ -10,10 +10,7 @@ const createLogger = require('./logger');
 
 const DEFAULT_PREFIX = 'POMELO:CHANNEL';
 
-/**
- * Called by the constructor. It must not hold `channel`: the addon holds what is returned, and the
- * two would keep each other alive.
- */
+/** Called by the constructor, with the instance that is being made. */
 module.exports = function attach(channel, app, opts, tools) {
   const log = createLogger(app);
   const manager = createCustomManager.of(app, opts, tools);
@@ -40,5 +37,6 @@ module.exports = function attach(channel, app, opts, tools) {
   if (manager) {
     host.execute = createCustomManager(manager, log, tools);
   }
-  return host;
+  // Where the addon looks for it. (A symbol would be neater; Node-API has none before version 9.)
+  Object.defineProperty(channel, '_host', { value: host });
 };

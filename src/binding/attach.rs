@@ -10,7 +10,6 @@ use napi::{
 
 use super::{
     errors,
-    host::Host,
     js::{Args, Ref, Return},
     service::Service,
 };
@@ -27,7 +26,7 @@ pub fn attach(
     channel: Object,
     app: Unknown,
     opts: Object,
-) -> napi::Result<Host> {
+) -> napi::Result<()> {
     let Some(Attach(attach)) = env.get_instance_data::<Attach>()? else {
         let words = "load pome-globalchannel-plugin, not its binding.js".to_owned();
         return Err(errors::to_throw(env, &Error::Internal(words)));
@@ -76,7 +75,5 @@ pub fn attach(
         .with(env, app)?
         .with(env, opts)?
         .with(env, tools)?;
-    // SAFETY: `attach` returns an object; if it did not, reading its properties would fail.
-    let host: Object = unsafe { attach.call(env, args)?.cast() }?;
-    Host::new(&host)
+    attach.call(env, args).map(drop)
 }

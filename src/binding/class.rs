@@ -14,6 +14,7 @@ use super::{
     attach::attach,
     call::{Call, Kind, Late, Outcome, State},
     errors,
+    host::Host,
     js::{Args, Callback, Held},
     outbox::Payload,
     service::Service,
@@ -47,10 +48,11 @@ impl GlobalChannel {
             None => Object::new(&env)?,
         };
         let service = Service::new(env, options);
-        service.set_host(attach(&env, &service, this.object, app, opts)?);
+        let channel = this.object;
+        attach(&env, &service, channel, app, opts)?;
         for name in unknown {
             let line = format!("unknown option {name:?} is ignored");
-            service.host()?.log(&env, "warn", &line, None)?;
+            Host::of(&channel)?.log(&env, "warn", &line, None)?;
         }
         Ok(Self { service })
     }
@@ -67,20 +69,20 @@ impl GlobalChannel {
 
     /// `start(cb)`
     #[napi(catch_unwind)]
-    pub fn start(&self, cb: Unknown) -> napi::Result<()> {
-        self.service.start(Callback::new(&cb)?)
+    pub fn start(&self, this: This, cb: Unknown) -> napi::Result<()> {
+        self.service.start(&this.object, Callback::new(&cb)?)
     }
 
     /// `stop(force, cb)`
     #[napi(catch_unwind)]
-    pub fn stop(&self, force: Unknown, cb: Unknown) -> napi::Result<()> {
+    pub fn stop(&self, this: This, force: Unknown, cb: Unknown) -> napi::Result<()> {
         let (force, cb) = if force.get_type()? == ValueType::Function {
             (args::undefined(&self.service.env)?, force)
         } else {
             (force, cb)
         };
         let force = Args::new().with(&self.service.env, force)?;
-        self.service.stop(force, Callback::new(&cb)?)
+        self.service.stop(&this.object, force, Callback::new(&cb)?)
     }
 
     /// `add(name, uid, sid, cb)`

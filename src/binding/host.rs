@@ -33,8 +33,12 @@ pub struct Host {
 }
 
 impl Host {
-    /// Takes the functions out of the host object.
-    pub fn new(object: &Object) -> napi::Result<Self> {
+    /// The host of an instance, which `lib/host.js` put there.
+    pub fn of(channel: &Object) -> napi::Result<Self> {
+        Self::new(&channel.get_named_property("_host")?)
+    }
+
+    fn new(object: &Object) -> napi::Result<Self> {
         let function = |name| Ref::function(&object.get_named_property::<Function<Args>>(name)?);
         Ok(Self {
             server_ids: function("serverIds")?,

@@ -3,7 +3,7 @@
 
 use std::{rc::Rc, time::Instant};
 
-use napi::bindgen_prelude::Function;
+use napi::bindgen_prelude::{Function, Object};
 
 use super::{
     call::{Ending, Kind, Late, Outcome, State},
@@ -15,9 +15,10 @@ use crate::{command::Command, engine::Engine, error::Error, redis_manager::Redis
 
 impl Service {
     /// Connects, or joins the attempt under way.
-    pub fn start(self: &Rc<Self>, callback: Callback) -> napi::Result<()> {
+    pub fn start(self: &Rc<Self>, channel: &Object, callback: Callback) -> napi::Result<()> {
         match self.state.get() {
             State::Inited => {
+                self.hold_host(channel)?;
                 self.state.set(State::Starting);
                 self.starters.borrow_mut().push(callback);
                 self.open()
@@ -65,7 +66,12 @@ impl Service {
     }
 
     /// Closes, after what is under way is answered or the drain time is over.
-    pub fn stop(self: &Rc<Self>, force: Args, callback: Callback) -> napi::Result<()> {
+    pub fn stop(
+        self: &Rc<Self>,
+        channel: &Object,
+        force: Args,
+        callback: Callback,
+    ) -> napi::Result<()> {
         self.stoppers.borrow_mut().push(callback);
         let before = self.state.replace(State::Closed);
         if before == State::Closed {
@@ -75,6 +81,7 @@ impl Service {
             }
             return Ok(());
         }
+        self.hold_host(channel)?;
         self.ending.set(Ending::Store(Instant::now()));
         let outbox = self.open_outbox()?;
         if self.is_custom() {
@@ -189,22 +196,17 @@ impl Service {
         for starter in self.starters.take() {
             self.refuse(starter, &Error::Stopped)?;
         }
-        self.end();
+        self.close();
         for stopper in self.stoppers.take() {
             stopper.call(&self.env, Args::new())?;
         }
         Ok(())
     }
 
-    /// Lets go of the connection and of what keeps the process alive.
-    pub fn close(&self) {
+    /// Lets go of the connection, of what keeps the process alive, and of the app.
+    fn close(&self) {
         self.engine.borrow_mut().take();
         self.outbox.borrow_mut().take();
-    }
-
-    /// Lets go of everything.
-    pub fn end(&self) {
-        self.close();
         self.host.borrow_mut().take();
     }
 }

@@ -35,8 +35,9 @@ pub struct Service {
     pub keys: KeyLayout,
     pub options: Options,
     pub state: Cell<State>,
-    /// Gone when the service has ended: it holds the app, and the app holds us.
+    /// There while the service is: see [`Service::hold_host`].
     pub host: RefCell<Option<Rc<Host>>>,
+    custom: Cell<bool>,
     /// Calls to the store that are not answered, in call order.
     pub calls: RefCell<Sequencer<Call, Outcome>>,
     /// What is not answered and does not hold up others.
@@ -60,6 +61,7 @@ impl Service {
             options,
             state: Cell::new(State::Inited),
             host: RefCell::default(),
+            custom: Cell::new(false),
             calls: RefCell::default(),
             late: RefCell::default(),
             next_late: Cell::new(LATE),
@@ -72,9 +74,16 @@ impl Service {
         })
     }
 
-    /// Gives it its JavaScript side.
-    pub fn set_host(&self, host: Host) {
-        *self.host.borrow_mut() = Some(Rc::new(host));
+    /// Takes hold of its JavaScript side, from the instance, until it has ended or the start has
+    /// failed. Not before: the host holds the app, which holds the instance, which holds us; an
+    /// instance that nobody starts could never be collected.
+    pub fn hold_host(&self, channel: &Object) -> napi::Result<()> {
+        if self.host.borrow().is_none() {
+            let host = Host::of(channel)?;
+            self.custom.set(host.is_custom());
+            *self.host.borrow_mut() = Some(Rc::new(host));
+        }
+        Ok(())
     }
 
     /// Its JavaScript side.
@@ -85,10 +94,7 @@ impl Service {
 
     /// Whether a custom manager replaces Redis.
     pub fn is_custom(&self) -> bool {
-        self.host
-            .borrow()
-            .as_ref()
-            .is_some_and(|host| host.is_custom())
+        self.custom.get()
     }
 
     /// Whether a call may go to the store now; otherwise why not.
