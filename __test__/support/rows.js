@@ -32,6 +32,8 @@ function area(title, options, body) {
     });
     beforeEach(async () => {
       if (!ctx.redis.process) await ctx.redis.up();
+      // A row that failed may have left it stopped, and nothing limits the time of a hook.
+      ctx.redis.resume();
       await ctx.redis.flush();
     });
     afterEach(stopAll);
