@@ -106,9 +106,9 @@ export interface GlobalChannelOptions {
   prefix?: string | null;
   /** ACL user (Redis 6). */
   username?: string | null;
-  password?: string | null;
+  password?: string | number | null;
   /** 0.0.7's name for `password`. */
-  auth_pass?: string | null;
+  auth_pass?: string | number | null;
   /** Time for one attempt to connect, log in and select `db`. @default 5000 */
   connectTimeout?: number | string | null;
   /** From the call to its answer, queueing and reconnects included; 0 = no limit. @default 5000 */
@@ -161,7 +161,8 @@ export interface GlobalChannelPromises {
  *
  * Every callback is called exactly once. Calls that reach the store are answered asynchronously
  * and in call order; a call that does not (refused, or no frontend to ask) is answered before
- * the method returns. A callback that throws becomes an `uncaughtException` and stops no other.
+ * the method returns. What a getter of an argument or the app's look-up of servers throws, the
+ * method throws, and the callback is not called. A callback that throws becomes an `uncaughtException` and stops no other.
  * Without a callback a call is fire-and-forget. Callbacks do not carry `AsyncLocalStorage`
  * context (nor did 0.0.7's); `promises` do.
  */
@@ -210,7 +211,10 @@ export class GlobalChannel {
   ): void;
   /** Removes all members of the channel on every frontend that is registered now. */
   destroyChannel(name: Id, cb?: Callback): void;
-  /** Removes every channel under `prefix` in `db`, and nothing else. */
+  /**
+   * Removes every channel under `prefix` in `db`, and nothing else. Calls made after it wait for it;
+   * it has no time limit itself, but each of its steps has `commandTimeout`.
+   */
   clean(cb?: Callback): void;
 
   /** The same methods as promises. */

@@ -120,8 +120,9 @@ for (const opts of [everyOption, asInConfigFiles, nothingGiven, others, null, un
 use(new GlobalChannel(app, { host: 5 }));
 // @ts-expect-error
 use(new GlobalChannel(app, { port: true }));
-// @ts-expect-error
 use(new GlobalChannel(app, { password: 12345 }));
+// @ts-expect-error
+use(new GlobalChannel(app, { password: true }));
 // @ts-expect-error
 use(new GlobalChannel(app, { commandTimeout: true }));
 // @ts-expect-error

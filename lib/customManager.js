@@ -3,6 +3,8 @@
 // A store of the app's own (`channelManager`), made to look like the Redis one from above: each
 // operation is answered once and in time. Values pass through untouched, in both directions.
 
+const { words } = require('./logger');
+
 /** The manager that the options ask for, or nothing: then Redis is the store. */
 function of(app, opts, { failure }) {
   let manager = opts.channelManager;
@@ -50,12 +52,12 @@ module.exports = function createCustomManager(manager, log, tools) {
       readAll(name, sids, (lists, errors) => settle(token, [lists, errors]));
     },
     start: optional('start', startTimeout),
-    clean: optional('clean', 0),
+    clean: optional('clean', startTimeout),
     stop(token, force) {
       const stop = () => {
         clearTimeout(timer);
         whenIdle = undefined;
-        optional('stop', commandTimeout)(token, force);
+        optional('stop', drain)(token, force);
       };
       const timer = pending > 0 ? setTimeout(stop, drain) : undefined;
       whenIdle = stop;
@@ -78,11 +80,8 @@ module.exports = function createCustomManager(manager, log, tools) {
   /** start, stop and clean may be missing: then there is nothing to do. */
   function optional(method, limit) {
     return (token, ...args) => {
-      if (typeof manager[method] === 'function') {
-        ask(limit, method, args, ([err]) => settle(token, [err === undefined ? null : err]));
-      } else {
-        process.nextTick(settle, token, [null]);
-      }
+      const done = ([err]) => settle(token, [err === undefined ? null : err]);
+      ask(limit, method, args, done, (answer) => process.nextTick(answer, null));
     };
   }
 
@@ -102,8 +101,11 @@ module.exports = function createCustomManager(manager, log, tools) {
     });
   }
 
-  /** Calls a method of the manager; `done` gets the arguments of its answer, once. */
-  function ask(limit, method, args, done) {
+  /**
+   * Calls a method of the manager, or `missing` if there is none; `done` gets the arguments of the
+   * answer, once.
+   */
+  function ask(limit, method, args, done, missing) {
     let answered = false;
     const answer = (...given) => {
       if (answered) {
@@ -118,18 +120,19 @@ module.exports = function createCustomManager(manager, log, tools) {
       }
     };
     pending += 1;
-    const kind = method === 'start' ? 'unreachable' : 'timeout';
+    const kind = missing ? 'unreachable' : 'timeout';
     const expire = () => answer(failure(kind, undefined, null));
     // Unreferenced: a service keeps its process alive itself, and must not after its stop.
     const timer = limit > 0 ? setTimeout(expire, limit).unref() : undefined;
     try {
-      manager[method](...args, answer);
+      if (missing && typeof manager[method] !== 'function') {
+        missing(answer);
+      } else {
+        manager[method](...args, answer);
+      }
     } catch (err) {
       if (answered) {
-        log(
-          'error',
-          `channelManager.${method} threw after its answer: ${(err && err.stack) || err}`,
-        );
+        log('error', `channelManager.${method} threw after its answer: ${words(err)}`);
       }
       answer(err || new Error(`channelManager.${method} threw`));
     }

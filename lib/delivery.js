@@ -4,6 +4,8 @@
 // once and in time whatever `app.rpcInvoke` does, and a truthful list of who was not reached.
 // Who the members are is decided before; see src/binding/.
 
+const { words } = require('./logger');
+
 /** Makes `deliver(token, sids, lists, errors, [route, msg, opts])`. */
 module.exports = function createDelivery(app, log, { settle, failure, pushTimeout }) {
   return function deliver(token, sids, lists, errors, [route, msg, opts]) {
@@ -48,8 +50,8 @@ module.exports = function createDelivery(app, log, { settle, failure, pushTimeou
           }
           answered = true;
           if (err) {
-            cause = cause || err;
             log('error', `[pushMessage] fail to dispatch msg to ${sid}: ${words(err)}`);
+            cause = cause || err;
             failed[i] = uids;
           } else {
             reached += 1;
@@ -99,7 +101,3 @@ module.exports = function createDelivery(app, log, { settle, failure, pushTimeou
     }
   };
 };
-
-function words(err) {
-  return (err && err.stack) || (typeof err === 'string' ? err : JSON.stringify(err));
-}

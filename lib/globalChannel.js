@@ -3,9 +3,23 @@
 // Class GlobalChannel as the app sees it: the addon's class, told about its JavaScript side, with
 // what Node-API cannot give a class: the number of declared arguments, and `promises`.
 
+const attach = require('./host');
 const { GlobalChannel, install } = require('./native');
 
-install(require('./host'));
+install(
+  (channel, ...rest) => {
+    // A class of Node-API lets itself be called without `new`, and `this` is the global object then.
+    if (!(channel instanceof GlobalChannel)) {
+      throw new TypeError("Class constructor GlobalChannel cannot be invoked without 'new'");
+    }
+    attach(channel, ...rest);
+  },
+  (thrown) => {
+    setImmediate(() => {
+      throw thrown;
+    });
+  },
+);
 
 /** Declared arguments, the callback included; util.promisifyAll and the like look at them. */
 const ARITY = {

@@ -8,8 +8,6 @@ const createCustomManager = require('./customManager');
 const createDelivery = require('./delivery');
 const createLogger = require('./logger');
 
-const DEFAULT_PREFIX = 'POMELO:CHANNEL';
-
 /** Called by the constructor, with the instance that is being made. */
 module.exports = function attach(channel, app, opts, tools) {
   const log = createLogger(app);
@@ -18,8 +16,7 @@ module.exports = function attach(channel, app, opts, tools) {
   channel.app = app;
   channel.opts = opts;
   channel.cleanOnStartUp = opts.cleanOnStartUp;
-  channel.manager =
-    manager || Object.freeze({ prefix: opts.prefix || DEFAULT_PREFIX, db: opts.db || '0' });
+  channel.manager = manager || Object.freeze({ prefix: tools.prefix, db: tools.db });
 
   const host = {
     log,
@@ -32,7 +29,8 @@ module.exports = function attach(channel, app, opts, tools) {
     lists: JSON.parse,
     list: (json) => JSON.parse(json)[0],
     joined: (json) => [].concat(...JSON.parse(json)),
-    wait: (token, ms) => setTimeout(tools.settle, ms, token, []),
+    wait: (token, ms) =>
+      ms > 0 ? setTimeout(tools.settle, ms, token, []) : setImmediate(tools.settle, token, []),
   };
   if (manager) {
     host.execute = createCustomManager(manager, log, tools);

@@ -28,6 +28,12 @@ impl KeyLayout {
         }
     }
 
+    /// The prefix.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// The key of channel `name` on frontend `sid`.
     #[must_use]
     pub fn key(&self, name: &str, sid: &str) -> Key {

@@ -21,7 +21,7 @@ use crate::{
 
 /// Callbacks called in one go. More are left for the next turn of the event loop, so that a full
 /// queue does not hold up timers and sockets.
-const CALLBACKS: usize = 1024;
+const CALLBACKS: usize = 512;
 
 impl Service {
     /// Messages from the runtime are there, or calls can be released. An error in one of them does
@@ -32,7 +32,9 @@ impl Service {
                 self.env.fatal_exception(error);
             }
         }
-        self.release();
+        if !self.resting.get() {
+            self.release()?;
+        }
         self.end_if_done()
     }
 
@@ -59,18 +61,22 @@ impl Service {
                 self.store_ended();
                 Ok(())
             }
-            Event::Log(line) => self.host()?.log(&self.env, "error", &line, Some("redis")),
+            Event::Log(line) => {
+                self.log("error", &line, Some("redis"));
+                Ok(())
+            }
             Event::Died(words) => self.on_died(words),
             // Turned into Message::Answer by the outbox.
             Event::Answer(..) => Ok(()),
         }
     }
 
-    /// Calls back what is ready, in call order.
-    fn release(self: &Rc<Self>) {
+    /// Calls back what is ready, in call order; what is too much for one turn of the event loop in
+    /// the next one. (Not by the outbox: Node empties its queue within one turn.)
+    fn release(self: &Rc<Self>) -> napi::Result<()> {
         for _ in 0..CALLBACKS {
             let Some((_, call, outcome)) = self.calls.borrow_mut().release() else {
-                return;
+                return Ok(());
             };
             // A scope for each: the lists of all of them together may be large.
             let done = self.env.run_in_scope(|| self.complete(call, outcome));
@@ -78,7 +84,9 @@ impl Service {
                 self.env.fatal_exception(error);
             }
         }
-        self.nudge();
+        self.resting.set(true);
+        let token = self.later(Late::Rested);
+        self.host()?.wait(&self.env, token, 0)
     }
 
     fn complete(&self, call: Call, outcome: Outcome) -> napi::Result<()> {
@@ -125,9 +133,8 @@ impl Service {
     /// Calls back with an error, in the form that the method has in 0.0.7.
     pub fn fail(&self, kind: &Kind, callback: Callback, error: &Error) -> napi::Result<()> {
         if callback.is_none() && matches!(error, Error::InvalidArgument(_)) {
-            return self
-                .host()?
-                .log(&self.env, "warn", &error.to_string(), None);
+            self.log("warn", &error.to_string(), None);
+            return Ok(());
         }
         let env = &self.env;
         let args = Args::new().with(env, errors::to_js(env, error)?)?;
@@ -178,10 +185,6 @@ impl Service {
         match (late, reply) {
             (Late::CleanFirst, Ok(())) => self.started(),
             (Late::CleanFirst, Err(error)) => self.start_failed(&error),
-            (Late::Clean(callback), Ok(())) => {
-                callback.call(&self.env, Args::new().with_null(&self.env)?)
-            }
-            (Late::Clean(callback), Err(error)) => self.fail(&Kind::Write, callback, &error),
             _ => Ok(()),
         }
     }
@@ -196,7 +199,7 @@ impl Service {
                 .and_then(|error| error.coerce_to_bool())
         };
         match late {
-            Late::Push(callback) | Late::Clean(callback) => {
+            Late::Push(callback) => {
                 callback.call(&self.env, Args::new().spread(args)?)?;
             }
             Late::Start if !failed()? => self.store_started()?,
@@ -213,7 +216,11 @@ impl Service {
                 self.store_ended();
                 self.nudge();
             }
-            Late::Drained => self.fail_late()?,
+            Late::Drained => self.fail_pushes()?,
+            Late::Rested => {
+                self.resting.set(false);
+                self.release()?;
+            }
         }
         self.end_if_done()
     }

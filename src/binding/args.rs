@@ -37,7 +37,7 @@ pub fn members(value: &Unknown) -> Read<Vec<Member>> {
     }
     // SAFETY: it is an array, checked just now.
     let array: Array = unsafe { value.cast() }?;
-    let mut members = Vec::with_capacity(array.len() as usize);
+    let mut members = Vec::with_capacity(array.len().min(1024) as usize);
     for index in 0..array.len() {
         let Some(element) = array.get::<Unknown>(index)? else {
             // A hole, or `undefined`.

@@ -15,11 +15,16 @@ use super::{
 };
 use crate::error::Error;
 
-/// What `index.js` gives each environment once: the function that makes the host of an instance.
-pub struct Attach(pub Ref);
+/// What `lib/globalChannel.js` gives each environment once.
+pub struct Installed {
+    /// Makes the host of an instance.
+    pub attach: Ref,
+    /// Throws its argument in a later turn of the event loop.
+    pub rethrow: Ref,
+}
 
 /// Makes the JavaScript side of an instance: calls what `index.js` installed with
-/// `(channel, app, opts, {settle, failure, commandTimeout, startTimeout, pushTimeout})`.
+/// `(channel, app, opts, {settle, failure, prefix, db, commandTimeout, …})`.
 pub fn attach(
     env: &Env,
     service: &Rc<Service>,
@@ -27,7 +32,7 @@ pub fn attach(
     app: Unknown,
     opts: Object,
 ) -> napi::Result<()> {
-    let Some(Attach(attach)) = env.get_instance_data::<Attach>()? else {
+    let Some(Installed { attach, .. }) = env.get_instance_data::<Installed>()? else {
         let words = "load pome-globalchannel-plugin, not its binding.js".to_owned();
         return Err(errors::to_throw(env, &Error::Internal(words)));
     };
@@ -70,6 +75,9 @@ pub fn attach(
         let ms = u32::try_from(limit.unwrap_or_default().as_millis()).unwrap_or(u32::MAX);
         tools.set_named_property(name, ms)?;
     }
+    tools.set_named_property("prefix", service.keys.prefix())?;
+    #[expect(clippy::cast_precision_loss, reason = "at most 2^31")]
+    tools.set_named_property("db", service.options.redis.db as f64)?;
     let args = Args::new()
         .with(env, channel)?
         .with(env, app)?

@@ -64,12 +64,13 @@ pub enum Late {
     Start,
     /// Of `cleanOnStartUp`.
     CleanFirst,
-    Clean(Callback),
     Stop,
     /// A push whose RPCs are made.
     Push(Callback),
     /// The end of the drain time.
     Drained,
+    /// The next turn of the event loop.
+    Rested,
 }
 
 /// Tokens from here on are of [`Late`]; those below are of calls.

@@ -12,7 +12,7 @@ use napi_derive::napi;
 use super::{
     args,
     attach::attach,
-    call::{Call, Kind, Late, Outcome, State},
+    call::{Call, Kind, Outcome, State},
     errors,
     host::Host,
     js::{Args, Callback, Held},
@@ -52,7 +52,7 @@ impl GlobalChannel {
         attach(&env, &service, channel, app, opts)?;
         for name in unknown {
             let line = format!("unknown option {name:?} is ignored");
-            Host::of(&channel)?.log(&env, "warn", &line, None)?;
+            Host::of(&env, &channel)?.log(&env, "warn", &line, None)?;
         }
         Ok(Self { service })
     }
@@ -76,7 +76,8 @@ impl GlobalChannel {
     /// `stop(force, cb)`
     #[napi(catch_unwind)]
     pub fn stop(&self, this: This, force: Unknown, cb: Unknown) -> napi::Result<()> {
-        let (force, cb) = if force.get_type()? == ValueType::Function {
+        let left_out = force.get_type()? == ValueType::Function;
+        let (force, cb) = if left_out && cb.get_type()? != ValueType::Function {
             (args::undefined(&self.service.env)?, force)
         } else {
             (force, cb)
@@ -121,8 +122,7 @@ impl GlobalChannel {
         match (args::text(&name, "name")?, args::text(&sid, "sid")?) {
             (Ok(name), Ok(sid)) => {
                 let keys = vec![self.service.keys.key(&name, &sid)];
-                self.service.call(call, Command::Members { keys });
-                Ok(())
+                self.service.call(call, Command::Members { keys })
             }
             (Err(error), _) | (_, Err(error)) => self.refuse(call, &error),
         }
@@ -208,8 +208,7 @@ impl GlobalChannel {
             .iter()
             .map(|sid| self.service.keys.key(&name, sid))
             .collect();
-        self.service.call(call, Command::Delete { keys });
-        Ok(())
+        self.service.call(call, Command::Delete { keys })
     }
 
     /// `clean(cb)`
@@ -218,15 +217,11 @@ impl GlobalChannel {
         let Some(call) = self.admit(Kind::Write, &cb)? else {
             return Ok(());
         };
-        let late = Late::Clean(call.callback);
         if self.service.is_custom() {
-            return self
-                .service
-                .execute(self.service.later(late), "clean", Args::new());
+            return self.service.call_custom(call, "clean", Args::new());
         }
         let pattern = self.service.keys.pattern();
-        self.service.call_late(late, Command::Clean { pattern });
-        Ok(())
+        self.service.call(call, Command::Clean { pattern })
     }
 }
 
@@ -264,15 +259,12 @@ impl GlobalChannel {
             args::members(&uid)?,
             args::text(&sid, "sid")?,
         ) {
-            (Ok(_), Ok(members), Ok(_)) if members.is_empty() => {
-                self.service
-                    .answer_in_turn(call, Outcome::Store(Ok(Payload::Done)));
-                Ok(())
-            }
+            (Ok(_), Ok(members), Ok(_)) if members.is_empty() => self
+                .service
+                .answer_in_turn(call, Outcome::Store(Ok(Payload::Done))),
             (Ok(name), Ok(members), Ok(sid)) => {
                 let key = self.service.keys.key(&name, &sid);
-                self.service.call(call, command(key, members));
-                Ok(())
+                self.service.call(call, command(key, members))
             }
             (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => self.refuse(call, &error),
         }
@@ -290,8 +282,7 @@ impl GlobalChannel {
                     .iter()
                     .map(|sid| self.service.keys.key(&name, sid))
                     .collect();
-                self.service.call(call, Command::Members { keys });
-                Ok(())
+                self.service.call(call, Command::Members { keys })
             }
             Err(error) => self.refuse(call, &error),
         }

@@ -6,7 +6,7 @@ use napi::{
     bindgen_prelude::{FromNapiValue, Function, JsObjectValue as _, JsValue as _, Object},
 };
 
-use super::js::{Args, Ref};
+use super::js::{Args, Held, Ref};
 
 /// See the module. Each field is a function of the host object.
 pub struct Host {
@@ -30,15 +30,15 @@ pub struct Host {
     wait: Ref,
     /// `(level, line, part)`.
     log: Ref,
+    /// The instance: nobody else may hold one that is started, and it must be answered all the
+    /// same.
+    _channel: Held,
 }
 
 impl Host {
     /// The host of an instance, which `lib/host.js` put there.
-    pub fn of(channel: &Object) -> napi::Result<Self> {
-        Self::new(&channel.get_named_property("_host")?)
-    }
-
-    fn new(object: &Object) -> napi::Result<Self> {
+    pub fn of(env: &Env, channel: &Object) -> napi::Result<Self> {
+        let object: Object = channel.get_named_property("_host")?;
         let function = |name| Ref::function(&object.get_named_property::<Function<Args>>(name)?);
         Ok(Self {
             server_ids: function("serverIds")?,
@@ -53,6 +53,7 @@ impl Host {
             joined: function("joined")?,
             wait: function("wait")?,
             log: function("log")?,
+            _channel: Held::new(env, channel)?,
         })
     }
 

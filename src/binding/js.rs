@@ -2,6 +2,8 @@
 
 use std::ptr;
 
+use super::attach::Installed;
+
 use napi::{
     Env, Status, Unknown, ValueType,
     bindgen_prelude::{
@@ -115,26 +117,24 @@ impl Callback {
         };
         match status {
             sys::Status::napi_ok => Ok(()),
-            sys::Status::napi_pending_exception => {
-                uncaught(env);
-                Ok(())
-            }
+            sys::Status::napi_pending_exception => uncaught(env),
             other => Err(napi::Error::from_status(Status::from(other))),
         }
     }
 }
 
-/// Hands the pending exception to Node as an `uncaughtException`.
-fn uncaught(env: &Env) {
+/// Has the pending exception thrown again in a later turn of the event loop, where it becomes an
+/// `uncaughtException`. Not here: we may be within a method that somebody else has called.
+fn uncaught(env: &Env) -> napi::Result<()> {
     let mut thrown = ptr::null_mut();
-    // SAFETY: called on the JavaScript thread with an exception pending. Both calls may fail in an
-    // environment that is being torn down, where nobody is left to hear of it.
-    unsafe {
-        if sys::napi_get_and_clear_last_exception(env.raw(), &raw mut thrown)
-            == sys::Status::napi_ok
-        {
-            sys::napi_fatal_exception(env.raw(), thrown);
+    // SAFETY: called on the JavaScript thread with an exception pending. Fails in an environment
+    // that is being torn down, where nobody is left to hear of it.
+    let status = unsafe { sys::napi_get_and_clear_last_exception(env.raw(), &raw mut thrown) };
+    match env.get_instance_data::<Installed>()? {
+        Some(Installed { rethrow, .. }) if status == sys::Status::napi_ok => {
+            rethrow.call(env, Args(vec![thrown])).map(drop)
         }
+        _ => Ok(()),
     }
 }
 

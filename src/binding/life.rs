@@ -115,7 +115,8 @@ impl Service {
             return self.execute(self.later(Late::CleanFirst), "clean", Args::new());
         }
         let pattern = self.keys.pattern();
-        self.call_late(Late::CleanFirst, Command::Clean { pattern });
+        let token = self.later(Late::CleanFirst);
+        self.send(token, Command::Clean { pattern });
         Ok(())
     }
 
@@ -149,8 +150,7 @@ impl Service {
 
     pub fn on_died(self: &Rc<Self>, words: String) -> napi::Result<()> {
         let error = Error::Internal(words.clone());
-        self.host()?
-            .log(&self.env, "error", &error.to_string(), None)?;
+        self.log("error", &error.to_string(), None);
         *self.died.borrow_mut() = Some(words);
         self.calls
             .borrow_mut()
@@ -160,10 +160,10 @@ impl Service {
         Ok(())
     }
 
-    pub fn fail_late(&self) -> napi::Result<()> {
+    pub fn fail_pushes(&self) -> napi::Result<()> {
         let late = self.late.take();
         for late in late.into_values() {
-            if let Late::Push(callback) | Late::Clean(callback) = late {
+            if let Late::Push(callback) = late {
                 self.fail(&Kind::Write, callback, &Error::Stopped)?;
             }
         }
@@ -180,7 +180,7 @@ impl Service {
         if !self.calls.borrow().is_empty() {
             return Ok(());
         }
-        let unanswered = |late: &Late| matches!(late, Late::Push(_) | Late::Clean(_));
+        let unanswered = |late: &Late| matches!(late, Late::Push(_));
         if self.late.borrow().values().any(unanswered) {
             if let Some(since) = since {
                 self.ending.set(Ending::Draining);

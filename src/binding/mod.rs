@@ -33,13 +33,18 @@ use napi::{Env, bindgen_prelude::Function};
 use napi_derive::napi;
 
 use self::{
-    attach::Attach,
+    attach::Installed,
     js::{Args, Ref},
 };
 
-/// Tells this environment how to make the JavaScript side of an instance (`lib/host.js`).
-/// `index.js` calls it once; it is not meant for anybody else.
+/// Tells this environment how to make the JavaScript side of an instance, and how to throw in a
+/// later turn of the event loop. `lib/globalChannel.js` calls it once; it is not meant for anybody
+/// else.
 #[napi(catch_unwind)]
-pub fn install(env: Env, attach: Function<Args>) -> napi::Result<()> {
-    env.set_instance_data(Attach(Ref::function(&attach)?), (), |_| {})
+pub fn install(env: Env, attach: Function<Args>, rethrow: Function<Args>) -> napi::Result<()> {
+    let installed = Installed {
+        attach: Ref::function(&attach)?,
+        rethrow: Ref::function(&rethrow)?,
+    };
+    env.set_instance_data(installed, (), |_| {})
 }

@@ -50,6 +50,8 @@ pub struct Service {
     /// Why the driver is gone, if it is before its time.
     pub died: RefCell<Option<String>>,
     pub ending: Cell<Ending>,
+    /// Callbacks wait for the next turn of the event loop.
+    pub resting: Cell<bool>,
 }
 
 impl Service {
@@ -71,6 +73,7 @@ impl Service {
             outbox: RefCell::default(),
             died: RefCell::default(),
             ending: Cell::new(Ending::No),
+            resting: Cell::new(false),
         })
     }
 
@@ -79,7 +82,7 @@ impl Service {
     /// instance that nobody starts could never be collected.
     pub fn hold_host(&self, channel: &Object) -> napi::Result<()> {
         if self.host.borrow().is_none() {
-            let host = Host::of(channel)?;
+            let host = Host::of(&self.env, channel)?;
             self.custom.set(host.is_custom());
             *self.host.borrow_mut() = Some(Rc::new(host));
         }
@@ -90,6 +93,15 @@ impl Service {
     pub fn host(&self) -> napi::Result<Rc<Host>> {
         let host = self.host.borrow().clone();
         host.ok_or_else(|| errors::to_throw(&self.env, &Error::InvalidState))
+    }
+
+    /// Writes to the log, while there is one.
+    pub fn log(&self, level: &str, line: &str, part: Option<&str>) {
+        let host = self.host.borrow().clone();
+        if let Some(host) = host {
+            // The host's log does not throw; and if it did, there is no better place to say so.
+            let _ = host.log(&self.env, level, line, part);
+        }
     }
 
     /// Whether a custom manager replaces Redis.
@@ -113,16 +125,16 @@ impl Service {
     }
 
     /// Sends a call to Redis.
-    pub fn call(&self, call: Call, command: Command) {
-        let seq = self.calls.borrow_mut().push(call);
-        if let Some(engine) = &*self.engine.borrow() {
-            engine.call(seq, command);
+    pub fn call(&self, call: Call, command: Command) -> napi::Result<()> {
+        if let Some(call) = self.still_admitted(call)? {
+            let seq = self.calls.borrow_mut().push(call);
+            self.send(seq, command);
         }
+        Ok(())
     }
 
-    /// Sends a call that has a place of its own to Redis.
-    pub fn call_late(&self, late: Late, command: Command) {
-        let token = self.later(late);
+    /// Sends something to Redis under a token.
+    pub fn send(&self, token: u64, command: Command) {
         if let Some(engine) = &*self.engine.borrow() {
             engine.call(token, command);
         }
@@ -130,8 +142,20 @@ impl Service {
 
     /// Gives a call to the custom manager.
     pub fn call_custom(&self, call: Call, op: &str, args: Args) -> napi::Result<()> {
+        let Some(call) = self.still_admitted(call)? else {
+            return Ok(());
+        };
         let seq = self.calls.borrow_mut().push(call);
         self.execute(seq, op, args)
+    }
+
+    /// Reading the arguments may have run JavaScript (a getter, the app's look-up of servers), and
+    /// that may have called `stop`.
+    fn still_admitted(&self, call: Call) -> napi::Result<Option<Call>> {
+        match self.admit() {
+            Ok(()) => Ok(Some(call)),
+            Err(error) => self.fail(&call.kind, call.callback, &error).map(|()| None),
+        }
     }
 
     /// Gives something to the custom manager; it is settled under `token`.
@@ -144,12 +168,16 @@ impl Service {
     }
 
     /// Answers a call without the store, in its turn.
-    pub fn answer_in_turn(&self, call: Call, outcome: Outcome) {
+    pub fn answer_in_turn(&self, call: Call, outcome: Outcome) -> napi::Result<()> {
+        let Some(call) = self.still_admitted(call)? else {
+            return Ok(());
+        };
         let mut calls = self.calls.borrow_mut();
         let seq = calls.push(call);
         calls.settle(seq, outcome);
         drop(calls);
         self.nudge();
+        Ok(())
     }
 
     /// Has the calls looked through soon.

@@ -153,17 +153,24 @@ impl Jobs {
                 job.answer(Err(timeout()), events);
             }
         }
-        self.batches
+        let hangs_at = self
+            .batches
             .front()
-            .is_some_and(|batch| !batch.is_barrier() && batch.sent_at + after <= now)
+            .and_then(|batch| batch.hangs_at(self.limit));
+        hangs_at.is_some_and(|hangs_at| hangs_at <= now)
     }
 
-    /// When something will be overdue next.
+    /// When something will be overdue, or the link be taken for hung, next.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let in_flight = self.batches.iter().flat_map(|batch| &batch.jobs);
-        in_flight
+        let job = in_flight
             .chain(self.waiting.front())
-            .find_map(|job| job.deadline.filter(|_| !job.answered))
+            .find_map(|job| job.deadline.filter(|_| !job.answered));
+        let hangs = self
+            .batches
+            .front()
+            .and_then(|batch| batch.hangs_at(self.limit));
+        [job, hangs].into_iter().flatten().min()
     }
 
     /// Whether every call has its answer.
@@ -176,6 +183,13 @@ impl Jobs {
 impl Batch {
     fn is_barrier(&self) -> bool {
         matches!(self.jobs.as_slice(), [job] if job.command.is_barrier())
+    }
+
+    /// When a link that has not answered this batch, its oldest, is taken for hung.
+    fn hangs_at(&self, limit: Option<Duration>) -> Option<Instant> {
+        limit
+            .filter(|_| !self.is_barrier())
+            .map(|limit| self.sent_at + limit)
     }
 }
 

@@ -25,6 +25,9 @@ pub(super) type InFlight =
 /// The first pause; with jitter it lasts 50 to 100 ms.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
+/// A link that answered nothing, and lived for less than this, was no end of the outage before it.
+const STABLE: Duration = Duration::from_secs(5);
+
 /// Where the link is.
 pub(super) enum Line<L> {
     /// An attempt is under way, or the pause before it.
@@ -37,8 +40,10 @@ pub(super) enum Line<L> {
         link: L,
         in_flight: InFlight,
         closed: BoxFuture<'static, ()>,
-        /// Why the link before was lost.
-        cause: Cause,
+        since: Instant,
+        answered: bool,
+        /// The one that ended with this link.
+        before: Outage,
     },
     /// For good.
     GivenUp { cause: Cause, idle: InFlight },
@@ -143,12 +148,13 @@ impl<L: Send + 'static> Line<L> {
                 closed,
                 fenced,
             }) => {
-                let (in_flight, cause) = (InFlight::new(), outage.cause);
                 *self = Self::Up {
                     link,
-                    in_flight,
+                    in_flight: InFlight::new(),
                     closed,
-                    cause,
+                    since: Instant::now(),
+                    answered: false,
+                    before: outage,
                 };
                 Ok(fenced)
             }
@@ -183,9 +189,31 @@ impl<L: Send + 'static> Line<L> {
         manager: &Arc<M>,
     ) {
         let mut outage = Outage::new(limits, Instant::now(), Some(cause));
+        let gone = Self::GivenUp {
+            cause: None,
+            idle: InFlight::new(),
+        };
+        if let Self::Up {
+            since,
+            answered: false,
+            before,
+            ..
+        } = std::mem::replace(self, gone)
+            && since.elapsed() < STABLE
+        {
+            // Set-up passes, and then it is closed: the pauses go on growing.
+            outage.pauses = before.pauses;
+        }
         // Not at once: after a restart all clients of a server come at the same time.
         let pause = outage.pauses.next().unwrap_or(FIRST_PAUSE);
         *self = Self::dial(manager.clone(), limits, outage, pause);
+    }
+
+    /// The link has answered a batch: it works.
+    pub(super) fn answered(&mut self) {
+        if let Self::Up { answered, .. } = self {
+            *answered = true;
+        }
     }
 
     pub(super) fn is_up(&self) -> bool {
@@ -199,8 +227,8 @@ impl<L: Send + 'static> Line<L> {
     /// The last thing that went wrong with the link.
     pub(super) fn cause(&self) -> Cause {
         match self {
-            Self::Dialing { outage, .. } => outage.cause.clone(),
-            Self::Up { cause, .. } | Self::GivenUp { cause, .. } => cause.clone(),
+            Self::Dialing { outage, .. } | Self::Up { before: outage, .. } => outage.cause.clone(),
+            Self::GivenUp { cause, .. } => cause.clone(),
         }
     }
 }

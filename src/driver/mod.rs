@@ -85,7 +85,10 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         while self.phase != Phase::Ended {
             match self.next().await {
                 Wake::Inbox => self.on_inbox(),
-                Wake::Replies(Ok(replies)) => self.jobs.reply(replies, &mut self.events),
+                Wake::Replies(Ok(replies)) => {
+                    self.line.answered();
+                    self.jobs.reply(replies, &mut self.events);
+                }
                 Wake::Replies(Err(Lost(cause))) => self.on_lost(cause),
                 Wake::Dialed(dialed) => self.on_dialed(dialed),
                 Wake::Timer => self.on_timer(),

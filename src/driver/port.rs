@@ -26,7 +26,7 @@ pub enum Event {
     StartFailed(Error),
     /// The answer to a call.
     Answer(u64, Result<Reply>),
-    /// All calls are answered and the link is closed; the driver has ended.
+    /// All calls are answered; the driver ends, and closes the link.
     Stopped,
     /// Something an operator should know.
     Log(String),

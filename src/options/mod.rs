@@ -190,6 +190,11 @@ fn redis_options(read: &Reader) -> Result<RedisOptions> {
 
 fn tcp_address(read: &Reader) -> Result<Address> {
     let host = read.text("host")?.unwrap_or_else(|| "127.0.0.1".to_owned());
+    if host.contains(['/', '@']) {
+        // Not shown: a URL in the wrong place may hold a password.
+        let accepted = "a host name or an address (a URL goes into option url)";
+        return Err(invalid("host", "no host name (not shown)", accepted));
+    }
     match (read.0)("port") {
         // As in 0.0.7, where net.connect took a path in the place of a port.
         Raw::Text(path) if path.contains('/') => Ok(Address::Unix(path.into())),
