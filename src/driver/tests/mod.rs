@@ -248,3 +248,35 @@ async fn clean_runs_alone_between_what_was_called_before_and_after_it() {
         .collect::<Vec<_>>();
     assert_eq!(batches, [1, 1, 2]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_link_that_hangs_is_noticed_also_when_its_only_call_had_waited_for_it() {
+    // The call waits through the pause before the second link, which then hangs: when the call's
+    // time is over, that link has not had all of its own.
+    let store = Store::new([
+        Dial::Up(vec![Fate::Breaks(0)], true),
+        Dial::Down,
+        Dial::Down,
+        Dial::Up(vec![Fate::Hangs], true),
+    ]);
+    let mut bench = Bench::start(&store, limits());
+    bench.started().await;
+    bench.call(0, add("k", "a"));
+    let (_, reply) = bench.answer().await;
+    assert_eq!(reply.unwrap_err().code(), "ERR_GLOBAL_CHANNEL_TIMEOUT");
+    tokio::time::sleep(2000 * MS).await;
+    bench.call(1, add("k", "b"));
+    assert_eq!(bench.answer().await, (1, Ok(Reply::Done)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_that_answers_nothing_before_it_breaks_does_not_end_the_outage() {
+    let flapping = vec![Dial::Up(vec![Fate::Breaks(0)], true); 1000];
+    let store = Store::new(flapping);
+    let mut bench = Bench::start(&store, limits());
+    bench.started().await;
+    bench.call(0, read("k"));
+    assert!(bench.answer().await.1.is_err());
+    let dialed = 1000 - store.0.lock().unwrap().dials.len();
+    assert!(dialed < 10, "{dialed} links in a second");
+}
