@@ -11,7 +11,7 @@ const support = require('./support');
 const { startCluster } = require('../../demo/cluster');
 const { connectClients } = require('../../demo/client');
 
-const { IMPL, ours, uids, push, assertGot, assertGotNothing, join, leave } = support;
+const { IMPL, ours, uids, push, assertGot, assertGotNothing, end, join, leave } = support;
 
 const SMALL = { app: path.join(__dirname, 'pinus-app'), connectors: 2, chats: 1 };
 
@@ -26,12 +26,7 @@ describe('a pinus cluster', () => {
     await join(clients, 'world');
   });
 
-  after(async () => {
-    clients.forEach((client) => client.close());
-    const deaths = cluster ? cluster.deaths() : [];
-    await cluster?.stop();
-    assert.deepStrictEqual(deaths, [], 'no server died by itself');
-  });
+  after(() => end(cluster, clients));
 
   ours('members of a channel are those whom the handlers added', async () => {
     const members = await cluster.call('chat-1', 'getMembersByChannelName', 'connector', 'world');

@@ -11,7 +11,7 @@ const support = require('./support');
 const { startCluster } = require('../../demo/cluster');
 const { Client, connectClients } = require('../../demo/client');
 
-const { same, uids, push, startPushes, assertGot, assertGotNothing, join, leave } = support;
+const { same, uids, push, startPushes, assertGot, assertGotNothing, end, join, leave } = support;
 
 // No push may fail for time on a slow machine; only connector-death.test.js is about time.
 const PUSH_TIMEOUT = 60000;
@@ -27,12 +27,7 @@ describe('a pomelo cluster of 3 connectors, 2 chat servers and 60 clients', () =
     await join(clients, 'world');
   });
 
-  after(async () => {
-    clients.forEach((client) => client.close());
-    const deaths = cluster ? cluster.deaths() : [];
-    await cluster?.stop();
-    assert.deepStrictEqual(deaths, [], 'no server died by itself');
-  });
+  after(() => end(cluster, clients));
 
   same('a push reaches every member on every connector exactly once', async () => {
     await assertGot(clients, await push(cluster, 'chat-1', 'world'));

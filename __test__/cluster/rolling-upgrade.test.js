@@ -12,7 +12,7 @@ const support = require('./support');
 const { startCluster } = require('../../demo/cluster');
 const { connectClients } = require('../../demo/client');
 
-const { OLD, same, ours, uids, push, assertGot, assertGotNothing, join, leave } = support;
+const { OLD, same, ours, uids, push, assertGot, assertGotNothing, end, join, leave } = support;
 
 const OLD_SIDE = 'chat-1';
 const NEW_SIDE = 'chat-2';
@@ -35,12 +35,7 @@ describe('a cluster where 0.0.7 and this package share one Redis', () => {
     await join(clients, 'world');
   });
 
-  after(async () => {
-    clients.forEach((client) => client.close());
-    const deaths = cluster ? cluster.deaths() : [];
-    await cluster?.stop();
-    assert.deepStrictEqual(deaths, [], 'no server died by itself');
-  });
+  after(() => end(cluster, clients));
 
   // 0.0.7 stores a uid null as the text "null" (contract C12).
   ours('the two sides really run different plugins', async () => {

@@ -93,6 +93,14 @@ function among(client, numbers) {
   return client.messages.map(({ n }) => n).filter((n) => wanted.has(n));
 }
 
+/** Stops what `before` got so far, and sees that no server had died by itself. */
+async function end(cluster, clients) {
+  clients.forEach((client) => client.close());
+  const deaths = cluster ? cluster.deaths() : [];
+  await cluster?.stop();
+  assert.deepStrictEqual(deaths, [], 'no server died by itself');
+}
+
 module.exports = {
   IMPL,
   OLD,
@@ -100,6 +108,7 @@ module.exports = {
   assertGot,
   assertGotNothing,
   assertHas,
+  end,
   join,
   leave,
   ours,

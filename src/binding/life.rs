@@ -104,6 +104,7 @@ impl Service {
         }
     }
 
+    /// The store is there; with `cleanOnStartUp` it is cleaned first.
     pub fn store_started(self: &Rc<Self>) -> napi::Result<()> {
         if self.state.get() != State::Starting {
             return Ok(());
@@ -120,6 +121,7 @@ impl Service {
         Ok(())
     }
 
+    /// From here on calls are taken.
     pub fn started(&self) -> napi::Result<()> {
         if self.state.get() == State::Starting {
             self.state.set(State::Started);
@@ -139,6 +141,8 @@ impl Service {
         Ok(())
     }
 
+    /// After a failed start. With a stop under way it counts as the end of the store, if the driver
+    /// ended of itself.
     pub fn back_to_inited(&self, driver_ended: bool) {
         if self.state.get() == State::Starting {
             self.state.set(State::Inited);
@@ -148,6 +152,7 @@ impl Service {
         }
     }
 
+    /// The driver panicked: everybody is told, and so is who calls later.
     pub fn on_died(self: &Rc<Self>, words: String) -> napi::Result<()> {
         let error = Error::Internal(words.clone());
         self.log("error", &error.to_string(), None);
@@ -160,6 +165,7 @@ impl Service {
         Ok(())
     }
 
+    /// The drain time is over: pushes whose frontends have not answered.
     pub fn fail_pushes(&self) -> napi::Result<()> {
         let late = self.late.take();
         for late in late.into_values() {
