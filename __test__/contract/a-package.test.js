@@ -82,6 +82,11 @@ describe('A package', () => {
     assert.strictEqual(create({ ...OPTS, cleanOnStartUp: true }).cleanOnStartUp, true);
   });
 
+  ours('A04 manager tells the db and the prefix in use, wherever they were given', () => {
+    const { manager } = create({ url: 'redis://127.0.0.1:1/5' });
+    assert.deepStrictEqual({ ...manager }, { prefix: 'POMELO:CHANNEL', db: 5 });
+  });
+
   ours('A04 they are own properties, opts is what was given, and no redis handle leaks', () => {
     const service = create(OPTS);
     const own = ['app', 'opts', 'cleanOnStartUp', 'manager'];

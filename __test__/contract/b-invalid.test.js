@@ -120,6 +120,13 @@ describe('B wrong options', () => {
     });
   }
 
+  ours('B a url in the place of a host is refused, and its password not shown', () => {
+    const err = refusal({ host: 'redis://:hush@127.0.0.1' });
+    assert.strictEqual(err && err.code, CODE);
+    assert.match(err.message, /host/);
+    assert.ok(!err.message.includes('hush'), err.message);
+  });
+
   ours('B23 return_buffers: true is refused by name', () => {
     const err = refusal({ return_buffers: true });
     assert.strictEqual(err && err.code, CODE);
