@@ -16,6 +16,13 @@ const { area, same, ours } = require('../support/rows');
 const KEY = 'POMELO:CHANNEL:n:s1';
 
 area('E reconnect', {}, (ctx) => {
+  /** Until the service has a connection that is not the one of this id. */
+  const backWithout = (id) =>
+    until(async () => {
+      const [client] = await ctx.redis.clients();
+      return client && client.id !== id;
+    }, 'the service to be back');
+
   const works = (service) =>
     until(async () => !(await call(service, 'add', 'n', 'after', 's1')).err, 'add to work');
 
@@ -67,10 +74,7 @@ area('E reconnect', {}, (ctx) => {
     await started(ctx.redis);
     const [{ id }] = await ctx.redis.clients();
     await ctx.redis.killClients();
-    await until(async () => {
-      const [client] = await ctx.redis.clients();
-      return client && client.id !== id;
-    }, 'the service to be back');
+    await backWithout(id);
   });
 
   ours('E11 CLIENT KILL with operations in the same moment: sent again, all succeed', async () => {
@@ -120,10 +124,7 @@ area('E reconnect', {}, (ctx) => {
       const before = (await monitor.commands()).length;
       const [{ id }] = await ctx.redis.clients();
       await ctx.redis.killClients();
-      await until(async () => {
-        const [client] = await ctx.redis.clients();
-        return client && client.id !== id;
-      }, 'the service to be back');
+      await backWithout(id);
       await ok(service, 'getMembersBySid', 'n', 's1');
       const again = (await monitor.commands()).slice(before).filter(isSetUp);
       assert.deepStrictEqual(again, [...first, ['3', 'SMEMBERS', KEY]]);

@@ -2,8 +2,6 @@
 
 use std::ptr;
 
-use super::attach::Installed;
-
 use napi::{
     Env, Status, Unknown, ValueType,
     bindgen_prelude::{
@@ -12,6 +10,8 @@ use napi::{
     },
     sys,
 };
+
+use super::attach::Installed;
 
 /// Arguments of a call, as many as there are.
 pub struct Args(Vec<sys::napi_value>);

@@ -81,10 +81,13 @@ impl Outbox {
 
 impl Outlet for Outbox {
     fn deliver(&self, events: Vec<Event>) {
-        self.push(events.into_iter().map(|event| match event {
+        let message = |event| match event {
             Event::Answer(seq, reply) => Message::Answer(seq, reply.and_then(payload)),
             event => Message::Event(event),
-        }));
+        };
+        // Made before the queue is locked: the JavaScript thread must not wait for our JSON.
+        let messages: Vec<_> = events.into_iter().map(message).collect();
+        self.push(messages);
     }
 }
 
