@@ -1,7 +1,9 @@
 //! What a manager is asked, and what it answers. Commands are idempotent: sending one again after
 //! a lost connection leaves the store as sending it once.
 
-use crate::{error::Result, keys::Key};
+use std::sync::Arc;
+
+use crate::{error::Result, keys::Key, list::List};
 
 /// One member as stored: a uid's bytes.
 pub type Member = Vec<u8>;
@@ -60,7 +62,6 @@ impl Command {
 pub enum Reply {
     /// A write was done.
     Done,
-    /// One list for each key asked for, or the store's error for that key. Bytes that are not
-    /// UTF-8 read as U+FFFD, as `node_redis` reads them.
-    Members(Vec<Result<Vec<String>>>),
+    /// One list for each key asked for, or the store's error for that key.
+    Members(Vec<Result<Arc<List>>>),
 }

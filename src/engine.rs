@@ -12,6 +12,7 @@ use crate::{
     manager::Manager,
     options::Limits,
     runtime::Runtime,
+    stats::Stats,
 };
 
 /// See the module.
@@ -28,10 +29,11 @@ impl Engine {
         manager: Arc<M>,
         limits: Limits,
         outlet: impl Outlet + Clone,
+        stats: Arc<Stats>,
     ) -> io::Result<Self> {
         let runtime = Runtime::share()?;
         let inbox = Arc::new(Inbox::default());
-        let driver = Driver::new(manager, limits, inbox.clone(), outlet.clone());
+        let driver = Driver::new(manager, limits, inbox.clone(), outlet.clone(), stats);
         let task = runtime.spawn(async move {
             if let Err(panic) = AssertUnwindSafe(driver.run()).catch_unwind().await {
                 outlet.deliver(vec![Event::Died(words(panic.as_ref()))]);

@@ -6,7 +6,7 @@
 //! - [`manager`]: what a store has to offer; [`redis_manager`] offers it for Redis.
 //! - [`driver`]: one task for each service: batches, deadlines, order, reconnecting. [`engine`] is
 //!   the handle to it.
-//! - [`command`], [`keys`], [`error`], [`options`]: the vocabulary they share.
+//! - [`command`], [`keys`], [`list`], [`error`], [`options`], [`stats`]: the vocabulary they share.
 //! - [`queue`], [`runtime`], [`sequencer`]: crossing threads, and coming back in call order.
 //! - `binding`: the only module that knows JavaScript; compiled with the feature of that name.
 //!
@@ -21,9 +21,11 @@ pub mod driver;
 pub mod engine;
 pub mod error;
 pub mod keys;
+pub mod list;
 pub mod manager;
 pub mod options;
 pub mod queue;
 pub mod redis_manager;
 pub mod runtime;
 pub mod sequencer;
+pub mod stats;

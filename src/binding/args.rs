@@ -108,10 +108,27 @@ pub struct Given {
 /// Reads an options object, each option once.
 pub fn given(options: &Object) -> napi::Result<Given> {
     let mut known = HashMap::new();
-    for name in NAMES {
-        known.insert(*name, raw(&options.get_named_property::<Unknown>(name)?)?);
-    }
     let mut unknown = Object::keys(options)?;
+    for name in NAMES.iter().filter(|name| !name.contains('.')) {
+        let value: Unknown = options.get_named_property(name)?;
+        let shape = raw(&value)?;
+        let inner = NAMES
+            .iter()
+            .filter_map(|n| Some((n, n.strip_prefix(name)?.strip_prefix('.')?)));
+        if shape == Raw::Object && inner.clone().next().is_some() {
+            // SAFETY: `raw` found it to be an object.
+            let object: Object = unsafe { value.cast() }?;
+            for (full, key) in inner {
+                known.insert(*full, raw(&object.get_named_property::<Unknown>(key)?)?);
+            }
+            unknown.extend(
+                Object::keys(&object)?
+                    .iter()
+                    .map(|key| format!("{name}.{key}")),
+            );
+        }
+        known.insert(*name, shape);
+    }
     unknown.retain(|name| !known.contains_key(name.as_str()));
     Ok(Given { known, unknown })
 }
@@ -132,7 +149,7 @@ fn raw(value: &Unknown) -> napi::Result<Raw> {
         }
         ValueType::BigInt => Raw::Text(text(value, "")?.unwrap_or_default()),
         _ if value.is_array()? => Raw::Other("[…]".to_owned()),
-        _ => Raw::Other("{…}".to_owned()),
+        _ => Raw::Object,
     })
 }
 

@@ -75,6 +75,7 @@ pub fn attach(
         let ms = u32::try_from(limit.unwrap_or_default().as_millis()).unwrap_or(u32::MAX);
         tools.set_named_property(name, ms)?;
     }
+    tools.set_named_property("rpcNoDelay", service.options.rpc_no_delay)?;
     tools.set_named_property("prefix", service.keys.prefix())?;
     #[expect(clippy::cast_precision_loss, reason = "at most 2^31")]
     tools.set_named_property("db", service.options.redis.db as f64)?;

@@ -39,7 +39,7 @@ impl Service {
         }
         let limits = self.options.limits.clone();
         let manager = RedisManager::new(self.options.redis.clone(), limits.command_timeout);
-        match Engine::start(manager, limits, outbox) {
+        match Engine::start(manager, limits, outbox, self.stats.clone()) {
             Ok(engine) => {
                 *self.engine.borrow_mut() = Some(engine);
                 Ok(())

@@ -95,9 +95,11 @@ fn payload(reply: Reply) -> Result<Payload> {
     match reply {
         Reply::Done => Ok(Payload::Done),
         Reply::Members(lists) => {
-            let readable: Vec<_> = lists.iter().map(|list| list.as_ref().ok()).collect();
-            let json = serde_json::to_string(&readable)
-                .map_err(|error| Error::Internal(error.to_string()))?;
+            let texts: Vec<_> = lists
+                .iter()
+                .map(|list| list.as_ref().map_or("null", |list| list.json()))
+                .collect();
+            let json = format!("[{}]", texts.join(","));
             let errors = lists.into_iter().map(Result::err).collect();
             Ok(Payload::Members { json, errors })
         }

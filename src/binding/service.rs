@@ -9,6 +9,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
     rc::Rc,
+    sync::Arc,
 };
 
 use napi::{Env, bindgen_prelude::Object};
@@ -25,8 +26,10 @@ use crate::{
     engine::Engine,
     error::{Error, Result},
     keys::KeyLayout,
+    list::Released,
     options::Options,
     sequencer::Sequencer,
+    stats::Stats,
 };
 
 /// See the module.
@@ -52,6 +55,10 @@ pub struct Service {
     pub ending: Cell<Ending>,
     /// Callbacks wait for the next turn of the event loop.
     pub resting: Cell<bool>,
+    /// What driver and manager count.
+    pub stats: Arc<Stats>,
+    /// Kept lists that are gone.
+    pub released: Arc<Released>,
 }
 
 impl Service {
@@ -74,6 +81,8 @@ impl Service {
             died: RefCell::default(),
             ending: Cell::new(Ending::No),
             resting: Cell::new(false),
+            stats: Arc::default(),
+            released: Arc::default(),
         })
     }
 

@@ -27,6 +27,7 @@ use crate::{
     error::{Cause, Error, Result},
     manager::{Link as _, Lost, Manager},
     options::Limits,
+    stats::Stats,
 };
 
 /// Batches in flight at a time; below redis-rs's buffer of 50, so that sending never waits.
@@ -45,6 +46,7 @@ pub struct Driver<M: Manager, O: Outlet> {
     jobs: Jobs,
     line: Line<M::Link>,
     phase: Phase,
+    stats: Arc<Stats>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +68,13 @@ enum Wake<L> {
 
 impl<M: Manager, O: Outlet> Driver<M, O> {
     /// A driver that will look for a link as soon as it runs.
-    pub fn new(manager: Arc<M>, limits: Limits, inbox: Arc<Inbox>, outlet: O) -> Self {
+    pub fn new(
+        manager: Arc<M>,
+        limits: Limits,
+        inbox: Arc<Inbox>,
+        outlet: O,
+        stats: Arc<Stats>,
+    ) -> Self {
         let now = Instant::now();
         Self {
             line: Line::new(manager.clone(), &limits, now),
@@ -77,6 +85,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             limits,
             inbox,
             outlet,
+            stats,
         }
     }
 
@@ -94,11 +103,21 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
                 Wake::Timer => self.on_timer(),
             }
             self.send();
+            self.count();
             self.end_if_drained();
             if !self.events.is_empty() {
                 self.outlet.deliver(std::mem::take(&mut self.events));
             }
         }
+    }
+
+    fn count(&self) {
+        let in_flight = match &self.line {
+            Line::Up { in_flight, .. } => in_flight.len(),
+            Line::Dialing { .. } | Line::GivenUp { .. } => 0,
+        };
+        self.stats.in_flight.set(in_flight);
+        self.stats.connected.set(usize::from(self.line.is_up()));
     }
 
     async fn next(&mut self) -> Wake<M::Link> {
@@ -168,6 +187,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
                     self.phase = Phase::Started;
                     self.events.push(Event::Started);
                 } else {
+                    self.stats.reconnects.add(1);
                     self.log(format!("connected again to {}", self.manager.describe()));
                 }
                 if !fenced {
@@ -250,6 +270,8 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             let Some(batch) = self.jobs.next_batch(BATCH, Instant::now()) else {
                 return;
             };
+            self.stats.batches.add(1);
+            self.stats.batched.add(batch.len());
             in_flight.push_back(link.execute(&batch));
         }
     }

@@ -14,7 +14,10 @@ use crate::{
     redis_manager::{Address, RedisOptions, URL_FORMS},
 };
 
-/// Every option name that is understood. 0.0.7 handed its options to `node_redis`; the names of
+/// What the member cache may take by default.
+const CACHE_BYTES: usize = 64 << 20;
+
+/// Every option name that is understood; `a.b` is `b` in the object `a`. 0.0.7 handed its options to `node_redis`; the names of
 /// `node_redis` that have no meaning here are taken and ignored.
 pub const NAMES: &[&str] = &[
     "host",
@@ -33,6 +36,9 @@ pub const NAMES: &[&str] = &[
     "maxQueue",
     "cleanOnStartUp",
     "channelManager",
+    "cache",
+    "cache.maxBytes",
+    "rpcNoDelay",
     "enable_offline_queue",
     "max_attempts",
     "retry_max_delay",
@@ -59,6 +65,10 @@ pub struct Options {
     pub max_queue: usize,
     /// How long a frontend may take to answer a push; `None` = for ever.
     pub push_timeout: Option<Duration>,
+    /// Whether the RPC sockets of pushes are told not to wait for more to send.
+    pub rpc_no_delay: bool,
+    /// How many bytes the member cache may take; `None` = there is none.
+    pub cache: Option<usize>,
     /// When the driver gives up on what.
     pub limits: Limits,
     /// Where Redis is and how to log in.
@@ -114,7 +124,7 @@ impl Options {
         }
         if !matches!(
             source("channelManager"),
-            Raw::Absent | Raw::Bool(false) | Raw::Other(_)
+            Raw::Absent | Raw::Bool(false) | Raw::Object | Raw::Other(_)
         ) {
             let shown = show(&source("channelManager"));
             return Err(invalid(
@@ -134,6 +144,8 @@ impl Options {
             )
             .unwrap_or(usize::MAX),
             push_timeout: read.time("pushTimeout", Duration::from_secs(10))?,
+            rpc_no_delay: read.flag("rpcNoDelay")?.unwrap_or(true),
+            cache: cache(&read)?,
             limits: Limits {
                 connect_timeout: read.time("connectTimeout", seconds(default.connect_timeout))?,
                 command_timeout: read.time("commandTimeout", seconds(default.command_timeout))?,
@@ -150,6 +162,24 @@ impl Options {
             },
             redis: redis_options(&read)?,
         })
+    }
+}
+
+fn cache(read: &Reader) -> Result<Option<usize>> {
+    match (read.0)("cache") {
+        Raw::Bool(false) => Ok(None),
+        Raw::Absent | Raw::Bool(true) => Ok(Some(CACHE_BYTES)),
+        Raw::Object => {
+            let given = read.integer("cache.maxBytes", 1, 1 << 40)?;
+            Ok(Some(given.map_or(CACHE_BYTES, |bytes| {
+                usize::try_from(bytes).unwrap_or(usize::MAX)
+            })))
+        }
+        other => Err(invalid(
+            "cache",
+            &show(&other),
+            "true, false or {maxBytes: <bytes>}",
+        )),
     }
 }
 

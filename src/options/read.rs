@@ -19,6 +19,8 @@ pub enum Raw {
     Number(f64),
     /// A string.
     Text(String),
+    /// A plain object; what is in it has names of its own.
+    Object,
     /// Anything else: how to show it in an error.
     Other(String),
 }
@@ -42,6 +44,7 @@ pub(super) fn show(raw: &Raw) -> String {
         .to_owned(),
         Raw::Number(value) => value.to_string(),
         Raw::Text(value) => format!("{value:?}"),
+        Raw::Object => "{…}".to_owned(),
         Raw::Other(what) => what.clone(),
     }
 }
@@ -89,7 +92,7 @@ impl Reader<'_> {
             Raw::Bool(value) => value,
             Raw::Number(value) => value != 0.0 && !value.is_nan(),
             Raw::Text(value) => !value.is_empty(),
-            Raw::Other(_) => true,
+            Raw::Object | Raw::Other(_) => true,
         }
     }
 

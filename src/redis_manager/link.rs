@@ -1,6 +1,6 @@
 //! Commands to wire commands, wire replies to replies: one pipeline for each batch.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 use redis::{Pipeline, RedisError, Value, aio::MultiplexedConnection};
@@ -10,6 +10,7 @@ use super::{clean::clean, words};
 use crate::{
     command::{Command, Reply},
     error::{Error, Result},
+    list::List,
     manager::{Link, Lost},
 };
 
@@ -97,19 +98,21 @@ fn decode(shape: Shape, values: &mut impl Iterator<Item = Value>) -> Result<Repl
     }
 }
 
-fn list(value: Value) -> Result<Vec<String>> {
+fn list(value: Value) -> Result<Arc<List>> {
     match value {
-        Value::Array(items) | Value::Set(items) => items.into_iter().map(member).collect(),
+        Value::Array(items) | Value::Set(items) => {
+            let members: Vec<Vec<u8>> = items.into_iter().map(member).collect::<Result<_>>()?;
+            List::new(members).map(Arc::new)
+        }
         Value::ServerError(error) => Err(Error::Store(words(&error))),
         _ => Err(Error::Internal("SMEMBERS answered no list".to_owned())),
     }
 }
 
-fn member(value: Value) -> Result<String> {
+fn member(value: Value) -> Result<Vec<u8>> {
     match value {
-        Value::BulkString(bytes) => Ok(String::from_utf8(bytes)
-            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())),
-        Value::SimpleString(text) => Ok(text),
+        Value::BulkString(bytes) => Ok(bytes),
+        Value::SimpleString(text) => Ok(text.into_bytes()),
         _ => Err(Error::Internal("a member is no string".to_owned())),
     }
 }

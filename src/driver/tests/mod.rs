@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use self::store::{Bench, Dial, Fate, Store, add, read, remove};
+use self::store::{Bench, Dial, Fate, Store, add, members, read, remove};
 use super::Event;
 use crate::{
     command::{Command, Reply},
@@ -38,10 +38,7 @@ async fn what_was_in_flight_when_the_link_broke_is_sent_again_in_order() {
     }
     assert_eq!(bench.answer().await, (0, Ok(Reply::Done)));
     assert_eq!(bench.answer().await, (1, Ok(Reply::Done)));
-    assert_eq!(
-        bench.answer().await,
-        (2, Ok(Reply::Members(vec![Ok(vec![])])))
-    );
+    assert_eq!(bench.answer().await, (2, Ok(members(&[]))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -234,10 +231,7 @@ async fn clean_runs_alone_between_what_was_called_before_and_after_it() {
     for seq in 0..3 {
         assert_eq!(bench.answer().await, (seq, Ok(Reply::Done)));
     }
-    assert_eq!(
-        bench.answer().await.1,
-        Ok(Reply::Members(vec![Ok(vec!["b".to_owned()])]))
-    );
+    assert_eq!(bench.answer().await.1, Ok(members(&["b"])));
     let batches = store
         .0
         .lock()

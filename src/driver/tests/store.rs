@@ -15,6 +15,7 @@ use crate::{
     driver::{Driver, Event, Inbox, Input, Outlet},
     error::Result,
     keys::Key,
+    list::List,
     manager::{ConnectError, Connected, Link, Lost, Manager},
     options::Limits,
 };
@@ -80,13 +81,8 @@ impl Store {
             Command::Delete { keys } => sets.retain(|key, _| !keys.contains(key)),
             Command::Clean { .. } => sets.clear(),
             Command::Members { keys } => {
-                let text = |member: &Vec<u8>| String::from_utf8_lossy(member).into_owned();
-                let list = |key| sets.get(key).map(|set| set.iter().map(text).collect());
-                return Reply::Members(
-                    keys.iter()
-                        .map(|key| Ok(list(key).unwrap_or_default()))
-                        .collect(),
-                );
+                let list = |key| List::new(sets.get(key).into_iter().flatten()).map(Arc::new);
+                return Reply::Members(keys.iter().map(list).collect());
             }
         }
         Reply::Done
@@ -183,7 +179,13 @@ impl Bench {
     pub(super) fn start(store: &Arc<Store>, limits: Limits) -> Self {
         let inbox = Arc::new(Inbox::default());
         let (sender, events) = mpsc::unbounded_channel();
-        let driver = Driver::new(store.clone(), limits, inbox.clone(), Channel(sender));
+        let driver = Driver::new(
+            store.clone(),
+            limits,
+            inbox.clone(),
+            Channel(sender),
+            Arc::default(),
+        );
         tokio::spawn(driver.run());
         Self { inbox, events }
     }
@@ -244,4 +246,8 @@ pub(super) fn read(key: &str) -> Command {
     Command::Members {
         keys: vec![key.into()],
     }
+}
+
+pub(super) fn members(members: &[&str]) -> Reply {
+    Reply::Members(vec![List::new(members).map(Arc::new)])
 }

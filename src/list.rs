@@ -1,0 +1,142 @@
+//! A member list as it goes from a store to JavaScript: JSON text, made once, off the JavaScript
+//! thread, and shared by everybody who is answered with it.
+
+use std::sync::{
+    Arc, Mutex, OnceLock, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
+
+use crate::error::{Error, Result};
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+/// The members of one key.
+#[derive(Debug)]
+pub struct List {
+    id: u64,
+    json: String,
+    len: usize,
+    kept: OnceLock<Arc<Released>>,
+}
+
+impl List {
+    /// A list of members. Bytes that are not UTF-8 read as U+FFFD, as `node_redis` reads them.
+    pub fn new<M: AsRef<[u8]>>(members: impl IntoIterator<Item = M>) -> Result<Self> {
+        let mut json = Vec::with_capacity(64);
+        let mut len = 0;
+        json.push(b'[');
+        for member in members {
+            if len > 0 {
+                json.push(b',');
+            }
+            let text = String::from_utf8_lossy(member.as_ref());
+            serde_json::to_writer(&mut json, &text).map_err(internal)?;
+            len += 1;
+        }
+        json.push(b']');
+        Ok(Self {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            json: String::from_utf8(json).map_err(internal)?,
+            len,
+            kept: OnceLock::new(),
+        })
+    }
+
+    /// A number that no other list of this process has or will have.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The members as a JSON array of strings.
+    #[must_use]
+    pub fn json(&self) -> &str {
+        &self.json
+    }
+
+    /// How many members.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Notes that a cache keeps it, so that it is worth keeping what was made of it; `released`
+    /// will hear when it is gone.
+    pub fn keep(&self, released: &Arc<Released>) {
+        self.kept.get_or_init(|| released.clone());
+    }
+
+    /// Whether a cache keeps it, or did.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.kept.get().is_some()
+    }
+}
+
+impl Drop for List {
+    fn drop(&mut self) {
+        if let Some(released) = self.kept.get() {
+            released.lock().push(self.id);
+        }
+    }
+}
+
+/// Two lists are equal if they say the same.
+impl PartialEq for List {
+    fn eq(&self, other: &Self) -> bool {
+        self.json == other.json
+    }
+}
+
+impl Eq for List {}
+
+fn internal(error: impl ToString) -> Error {
+    Error::Internal(error.to_string())
+}
+
+/// The numbers of kept lists that are gone, for whoever made something of them.
+#[derive(Debug, Default)]
+pub struct Released(Mutex<Vec<u64>>);
+
+impl Released {
+    /// Takes all that have come.
+    #[must_use]
+    pub fn take(&self) -> Vec<u64> {
+        std::mem::take(&mut self.lock())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<u64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_become_json_whatever_they_hold() {
+        let list = List::new([&b"a\"\n"[..], "ü".as_bytes(), &[0xff]]).expect("a list");
+        assert_eq!(list.json(), "[\"a\\\"\\n\",\"ü\",\"\u{fffd}\"]");
+        assert_eq!(list.len(), 3);
+        assert_eq!(List::new([[0; 0]; 0]).expect("a list").json(), "[]");
+    }
+
+    #[test]
+    fn only_a_list_that_was_kept_is_reported_when_it_goes() {
+        let released = Arc::new(Released::default());
+        drop(List::new(["a"]));
+        let kept = List::new(["a"]).expect("a list");
+        let id = kept.id();
+        kept.keep(&released);
+        assert!(released.take().is_empty());
+        drop(kept);
+        assert_eq!(released.take(), [id]);
+    }
+}

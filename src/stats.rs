@@ -1,0 +1,84 @@
+//! What the driver and the manager of one service count while they work. Written on the runtime's
+//! thread, read by whoever asks, hence atomic; single figures are exact, together they may be a
+//! moment apart. What is counted on the JavaScript side is in `binding::stats`.
+
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
+
+/// A figure that one thread writes and any may read.
+#[derive(Debug, Default)]
+pub struct Figure(AtomicU64);
+
+impl Figure {
+    /// Counts `more`.
+    pub fn add(&self, more: usize) {
+        self.0.fetch_add(more as u64, Ordering::Relaxed);
+    }
+
+    /// Says what it is now.
+    pub fn set(&self, now: usize) {
+        self.0.store(now as u64, Ordering::Relaxed);
+    }
+
+    /// What it is.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Stats {
+    /// Batches given to a link, since the start.
+    pub batches: Figure,
+    /// The calls in them.
+    pub batched: Figure,
+    /// Batches that are not answered yet.
+    pub in_flight: Figure,
+    /// Links after the first.
+    pub reconnects: Figure,
+    /// 1 while there is a link.
+    pub connected: Figure,
+    /// The member cache.
+    pub cache: CacheStats,
+}
+
+/// What the member cache counts. Reads are of keys, not of calls.
+#[derive(Debug, Default)]
+pub struct CacheStats {
+    /// Reads that were answered from memory.
+    pub hits: Figure,
+    /// Reads that went to the store at once.
+    pub misses: Figure,
+    /// Reads that were to be answered from memory and went to the store after all, because the
+    /// list changed meanwhile.
+    pub rereads: Figure,
+    /// Keys that the server reported as changed; all of them at once counts as one.
+    pub invalidations: Figure,
+    /// Lists in memory.
+    pub entries: Figure,
+    /// What they take, in bytes.
+    pub bytes: Figure,
+    /// Why the cache is off; nothing while it is on.
+    off: Mutex<Option<Arc<str>>>,
+}
+
+impl CacheStats {
+    /// Notes that the cache is on, or why it is off. Says whether that is news.
+    pub fn switch(&self, off: Option<Arc<str>>) -> bool {
+        let mut now = self.off.lock().unwrap_or_else(PoisonError::into_inner);
+        let news = *now != off;
+        *now = off;
+        news
+    }
+
+    /// Why the cache is off, if it is.
+    #[must_use]
+    pub fn off(&self) -> Option<Arc<str>> {
+        let off = self.off.lock().unwrap_or_else(PoisonError::into_inner);
+        off.clone()
+    }
+}
