@@ -27,7 +27,7 @@ pub(super) struct Place {
     pub(super) slot: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Call {
     Write {
         keys: Vec<SharedKey>,
@@ -36,13 +36,13 @@ pub(super) enum Call {
     Reads(Vec<Read>),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Read {
     pub(super) key: SharedKey,
     pub(super) state: State,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum State {
     /// A candidate, in this group of its batch's flight.
     Candidate(usize),
@@ -51,7 +51,7 @@ pub(super) enum State {
     Known(Result<Arc<List>>),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Batch {
     pub(super) no: u64,
     pub(super) calls: Vec<Call>,
@@ -60,7 +60,7 @@ pub(super) struct Batch {
 }
 
 /// Oldest first.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Calls(VecDeque<Batch>);
 
 impl Calls {

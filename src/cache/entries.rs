@@ -11,7 +11,7 @@ use crate::{list::List, stats::Stats};
 /// What an entry takes beside its list and its key: two hash tables, two pointers, an array.
 const OVERHEAD: usize = 320;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Entries {
     bounds: Option<Bounds>,
     ready: LruCache<SharedKey, Ready>,
@@ -22,7 +22,7 @@ pub(super) struct Entries {
     broken: Broken,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Ready {
     version: u64,
     list: Arc<List>,

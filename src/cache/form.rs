@@ -128,19 +128,28 @@ impl Session {
         forming.wire.push(Wire::Members(key.clone()));
         forming.local(key).load = Some(slot);
         let place = Place { flight: no, slot };
-        let groups = self
-            .busy
-            .get_mut(key)
-            .map(|busy| std::mem::take(&mut busy.groups));
-        for (flight, index) in groups.unwrap_or_default() {
-            if flight == no {
-                forming.dissolve(index, place);
+        for index in self.fall_back(key, place) {
+            forming.dissolve(index, place);
+        }
+        slot
+    }
+
+    /// `SMEMBERS key` was placed: all candidates of the key that have no fallback take it. Gives
+    /// the groups of that very batch.
+    pub(super) fn fall_back(&mut self, key: &SharedKey, place: Place) -> Vec<usize> {
+        let mut own = Vec::new();
+        let Some(busy) = self.busy.get_mut(key) else {
+            return own;
+        };
+        for (flight, index) in std::mem::take(&mut busy.groups) {
+            if flight == place.flight {
+                own.push(index);
             } else if let Some(flight) = self.flight(flight) {
                 flight.groups[index].fallback = Some(place);
             }
         }
         self.tidy(key);
-        slot
+        own
     }
 
     fn write(&mut self, forming: &mut Forming, call: usize, keys: &[Key]) {

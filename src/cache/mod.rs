@@ -37,6 +37,8 @@ mod calls;
 mod entries;
 mod form;
 mod settle;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -107,7 +109,7 @@ pub struct Bounds {
 }
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Session {
     /// For batches, tokens and versions; never reset.
     last: u64,
@@ -122,7 +124,7 @@ pub struct Session {
     broken: Broken,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Busy {
     /// Writes of ours that are not answered.
     writes: usize,
@@ -131,7 +133,7 @@ struct Busy {
 }
 
 /// A pipeline that is not answered yet.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Flight {
     no: u64,
     slots: Vec<Slot>,
@@ -142,7 +144,7 @@ struct Flight {
     answers: Option<Vec<Answer>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Slot {
     Write {
         at: At,
@@ -156,7 +158,7 @@ enum Slot {
 }
 
 /// The candidates of one key in one batch.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Group {
     key: SharedKey,
     version: u64,

@@ -1,15 +1,19 @@
 //! What answers mean: fill the memory, serve candidates, read again what failed (rules 3, 5 and 6 of
 //! the protocol), and give out finished calls in call order.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
 use super::{
     Answer, Flight, Group, Sent, Session, SharedKey, Slot, Wire,
-    calls::{At, Call, Place, State},
+    calls::{At, Call, Place, Read, State},
 };
 use crate::{
     command::Reply,
     error::{Error, Result},
+    list::List,
 };
 
 /// What came of some answers.
@@ -19,6 +23,17 @@ pub struct Settled {
     pub finished: Vec<(u64, Vec<Result<Reply>>)>,
     /// To be sent at once, before anything that is formed later.
     pub again: Option<Sent>,
+}
+
+/// What becomes of a read.
+enum Decision {
+    /// What it is.
+    Leave,
+    Serve(Arc<List>),
+    /// It is answered by its fallback.
+    Wait(Place),
+    /// It is read again.
+    Again,
 }
 
 /// The second reading of what failed.
@@ -121,8 +136,7 @@ impl Session {
             }
             failed |= group.list.is_none();
         }
-        // What an earlier flight of this turn reads again may concern candidates that are valid.
-        if failed || !again.loads.is_empty() {
+        if failed {
             self.repair(no, &groups, again);
             return;
         }
@@ -138,67 +152,90 @@ impl Session {
 
     /// Goes through all calls from this batch on, in call order. A candidate that failed is answered
     /// by its fallback or read again. With one key of a call all its keys are read again, unless a
-    /// write of ours that was called later has been sent; and what one call reads again, all later
-    /// ones do: none of them may show an older list.
+    /// write of ours that was called later has been sent; and whatever answers a call late, answers
+    /// all later ones that read the same key: none of them may show an older list.
     fn repair(&mut self, no: u64, groups: &[Group], again: &mut Again) {
         if again.no == 0 {
             again.no = self.number();
         }
+        let in_order = !self.broken.is("no-call-order");
         let last_writes = self.calls.last_writes(no);
+        // Keys that are answered by a fallback from here on, as far as it is theirs.
+        let mut fallen: HashMap<SharedKey, Place> = HashMap::new();
         for batch in self.calls.from(no) {
             let mine = batch.no == no;
+            let flight = self.flights.iter().find(|flight| flight.no == batch.no);
+            let groups = if mine {
+                groups
+            } else {
+                flight.map_or(&[][..], |flight| &flight.groups)
+            };
+            let mut waiting = Vec::new();
             for call in 0..batch.calls.len() {
                 let Some(Call::Reads(reads)) = batch.calls.get(call) else {
                     continue;
                 };
+                let again_due = |key: &SharedKey| in_order && again.slots.contains_key(key);
                 let group = |state: &State| match state {
-                    State::Candidate(index) if mine => groups.get(*index),
+                    State::Candidate(index) => groups.get(*index),
                     _ => None,
                 };
-                let failed = |state: &State| group(state).is_some_and(|group| group.list.is_none());
-                let failing = reads.iter().any(|read| failed(&read.state));
-                let in_order = !self.broken.is("no-call-order");
-                let touched =
-                    in_order && reads.iter().any(|read| again.slots.contains_key(&read.key));
-                let written_later = |key| last_writes.get(key) > Some(&(batch.no, call));
-                let together = (failing || touched)
-                    && reads.len() > 1
+                let failed = |state: &State| mine && group(state).is_some_and(|g| g.list.is_none());
+                let due = |read: &Read| again_due(&read.key) || failed(&read.state);
+                let written_later =
+                    |key: &SharedKey| last_writes.get(key) > Some(&(batch.no, call));
+                let together = reads.len() > 1
+                    && reads.iter().any(due)
                     && !reads.iter().any(|read| written_later(&read.key));
-                for read in 0..reads.len() {
-                    let Some(Call::Reads(reads)) = batch.calls.get(call) else {
-                        break;
-                    };
+                let decisions: Vec<Decision> = reads
+                    .iter()
+                    .map(|read| {
+                        if together || again_due(&read.key) {
+                            return Decision::Again;
+                        }
+                        match group(&read.state) {
+                            None => Decision::Leave,
+                            Some(group) => match (&group.list, group.fallback) {
+                                (_, Some(place))
+                                    if in_order && fallen.get(&read.key) == Some(&place) =>
+                                {
+                                    Decision::Wait(place)
+                                }
+                                _ if !mine => Decision::Leave,
+                                (Some(list), _) => Decision::Serve(list.clone()),
+                                (None, Some(place)) => Decision::Wait(place),
+                                (None, None) => Decision::Again,
+                            },
+                        }
+                    })
+                    .collect();
+                let keys: Vec<SharedKey> = reads.iter().map(|read| read.key.clone()).collect();
+                for (read, (key, decision)) in keys.into_iter().zip(decisions).enumerate() {
                     let at = At {
                         batch: batch.no,
                         call,
                         read,
                     };
-                    let (key, state) = (&reads[read].key, &reads[read].state);
-                    let place = if together || (in_order && again.slots.contains_key(key)) {
-                        again.read(key, at)
-                    } else {
-                        match group(state) {
-                            Some(Group {
-                                list: Some(list), ..
-                            }) => {
-                                self.stats.cache.hits.add(1);
-                                batch.serve(call, read, list.clone());
-                                continue;
-                            }
-                            Some(Group {
-                                fallback: Some(place),
-                                ..
-                            }) => {
-                                wait(&mut self.flights, *place, at);
-                                *place
-                            }
-                            Some(_) => again.read(key, at),
-                            None => continue,
+                    let place = match decision {
+                        Decision::Leave => continue,
+                        Decision::Serve(list) => {
+                            self.stats.cache.hits.add(1);
+                            batch.serve(call, read, list);
+                            continue;
                         }
+                        Decision::Wait(place) => {
+                            fallen.insert(key, place);
+                            waiting.push((place, at));
+                            place
+                        }
+                        Decision::Again => again.read(&key, at),
                     };
                     self.stats.cache.rereads.add(1);
                     batch.redirect(call, read, place);
                 }
+            }
+            for (place, at) in waiting {
+                wait(&mut self.flights, place, at);
             }
         }
     }
@@ -206,9 +243,14 @@ impl Session {
     fn send_again(&mut self, again: Again) -> Sent {
         let mut flight = Flight::new(again.no);
         let mut wire = Vec::with_capacity(again.loads.len());
-        for (key, waiters) in again.loads {
+        for (slot, (key, waiters)) in again.loads.into_iter().enumerate() {
             let token = self.number();
             self.entries.load(&key, token);
+            let place = Place {
+                flight: again.no,
+                slot,
+            };
+            self.fall_back(&key, place);
             wire.push(Wire::Members(key.clone()));
             flight.slots.push(Slot::Load {
                 key,

@@ -2,7 +2,7 @@
 //! connection before. The set-up commands are sent by us and not by redis-rs, so that an error
 //! is in the server's own words.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, atomic::Ordering};
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 use redis::{
@@ -28,6 +28,10 @@ use crate::{
 /// Pipelines that may wait for the socket: more than the driver and what has to be read again can
 /// send, because sending must never wait (its order is part of the cache's protocol).
 const PIPELINES: usize = 128;
+
+/// After so many attempts in a row that ended without an answer to HELLO, one is made without it:
+/// some proxies close the connection on commands that they do not know.
+const LOST_HELLOS: u32 = 2;
 
 /// Whatever kind of socket it is.
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -102,20 +106,32 @@ impl RedisManager {
             let open = self.open_with(ProtocolVersion::RESP2, None).await?;
             return Ok((open, Some("option cache is false".to_owned())));
         };
+        if self.lost_hellos.load(Ordering::Relaxed) >= LOST_HELLOS {
+            let open = self.open_with(ProtocolVersion::RESP2, None).await;
+            if open.is_err() {
+                // So it was not HELLO's fault.
+                self.lost_hellos.store(0, Ordering::Relaxed);
+            }
+            return Ok((open?, Some("the server does not answer HELLO".to_owned())));
+        }
         let stream = self.stream().await?;
         let state = self.state(Some(cache));
-        match self.attach(stream, ProtocolVersion::RESP3, state).await {
-            Ok((link, task)) => self.set_up_cached(link, task, cache).await,
-            // Not the whole story: a wrong password says so in the second attempt, in its own words.
-            Err(error) => {
-                let cache = Some(cache).filter(|_| self.broken.is("cache-on-resp2"));
-                let open = self.open_with(ProtocolVersion::RESP2, cache).await?;
-                Ok((
-                    open,
-                    Some(format!("the server does not speak RESP3: {error}")),
-                ))
+        self.lost_hellos.fetch_add(1, Ordering::Relaxed);
+        let attached = self.attach(stream, ProtocolVersion::RESP3, state).await;
+        let refused = match attached {
+            Ok((link, task)) => {
+                self.lost_hellos.store(0, Ordering::Relaxed);
+                return self.set_up_cached(link, task, cache).await;
             }
-        }
+            Err(error) if error.is_io_error() => return Err(unreachable(&error)),
+            Err(error) => error,
+        };
+        self.lost_hellos.store(0, Ordering::Relaxed);
+        // Not the whole story: a wrong password says so in the second attempt, in its own words.
+        let cache = Some(cache).filter(|_| self.broken.is("cache-on-resp2"));
+        let open = self.open_with(ProtocolVersion::RESP2, cache).await?;
+        let off = format!("the server does not speak RESP3: {refused}");
+        Ok((open, Some(off)))
     }
 
     async fn open_with(
@@ -192,8 +208,7 @@ impl RedisManager {
         }
     }
 
-    /// Speaks Redis over a stream. In RESP3 redis-rs logs in with its HELLO; in RESP2 we do, so that
-    /// an error is in the server's own words.
+    /// Speaks Redis over a stream. In RESP3 redis-rs logs in with its HELLO.
     async fn attach(
         &self,
         stream: Box<dyn Stream>,
@@ -245,7 +260,8 @@ impl RedisManager {
         let mut needed = 1;
         let (username, password) = (&self.options.username, &self.options.password);
         let hello = protocol == ProtocolVersion::RESP3;
-        if !hello && (username.is_some() || password.is_some()) {
+        // Also after redis-rs's HELLO, which takes a password where none is needed, and AUTH does not.
+        if username.is_some() || password.is_some() {
             needed += 1;
             pipeline.cmd("AUTH").arg(username);
             // A user that needs no password takes any.

@@ -9,7 +9,7 @@ mod link;
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicU32},
     time::Duration,
 };
 
@@ -110,6 +110,8 @@ pub struct RedisManager {
     step_timeout: Option<Duration>,
     last: Mutex<Option<connect::Identity>>,
     stats: Arc<Stats>,
+    /// Attempts in a row that ended without an answer to HELLO.
+    lost_hellos: AtomicU32,
     broken: Broken,
 }
 
@@ -128,6 +130,7 @@ impl RedisManager {
             step_timeout,
             last: Mutex::new(None),
             stats,
+            lost_hellos: AtomicU32::new(0),
             broken: Broken::from_env(),
         })
     }
