@@ -25,7 +25,7 @@ async function steps(channel, sid, mean, io) {
   const args = (n) => [channel, memberOf(key, n), sid];
   const own = () => io.read(ownRead(), channel, sid);
   for (let n = 1; io.running(); n += 1) {
-    await pause(2 * mean * Math.random());
+    if (n > 1) await pause(2 * mean * Math.random());
     const add = io.call('add', ...args(n));
     const jobs = [add.done];
     if (chance(0.5)) jobs.push(own());
