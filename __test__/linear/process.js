@@ -26,12 +26,15 @@ let released = 0;
 
 const pick = (list) => list[Math.floor(Math.random() * list.length)];
 
-/** The uids that each push was sent to; its route names the push. */
+/** The pushes under way by their routes, which name them, with the uids that they were sent to. */
 const pushes = new Map();
 const app = createApp({
   rpc(sid, { args: [route, , uids] }, cb) {
     app.rpcCalls.length = 0;
-    if (pushes.has(route)) pushes.get(route).push(...uids);
+    const push = pushes.get(route);
+    // A push is released when its RPCs are made, which is before it is answered.
+    if (push.uids.length === 0) inOrder(push.op, now());
+    push.uids.push(...uids);
     cb(null, []);
   },
 });
@@ -42,27 +45,26 @@ function call(method, ...args) {
   const op = { seq: (calls += 1), start: now() };
   op.done = new Promise((resolve) => {
     service[method](...args, (err, value) => {
-      op.answered = now();
+      const answered = now();
       if (err) {
         op.err = err;
         counts.failed[err.code] = (counts.failed[err.code] || 0) + 1;
       } else {
-        op.end = op.answered;
+        op.end = answered;
         op.value = value;
       }
-      // A push is released when its RPCs are made, which is before it is answered.
-      if (method !== 'pushMessage') inOrder(op);
+      if (method !== 'pushMessage') inOrder(op, answered);
       resolve(op);
     });
   });
   return op;
 }
 
-function inOrder(op) {
+function inOrder(op, at) {
   if (op.seq < released) {
-    log.strange('', { ...op, end: op.answered }, `answered after call ${released}`);
+    log.strange('', { ...op, end: at }, `answered after call ${released}`);
   }
-  released = op.seq;
+  released = Math.max(released, op.seq);
 }
 
 /** Reads one key, or all keys of a channel in one of two ways. */
@@ -76,12 +78,12 @@ async function read(method, channel, sid) {
     op = call(method, 'connector', channel);
   } else {
     const route = `push-${calls}`;
-    const uids = [];
-    pushes.set(route, uids);
-    op = call(method, 'connector', route, {}, channel, {});
+    const push = { uids: [] };
+    pushes.set(route, push);
+    op = push.op = call(method, 'connector', route, {}, channel, {});
     await op.done;
     pushes.delete(route);
-    op.value = uids;
+    op.value = push.uids;
   }
   await op.done;
   if (op.err) return;
