@@ -67,7 +67,10 @@ area('Cache: arrays that are changed', {}, (ctx) => {
         });
       });
       await Promise.all(records);
-      assert.deepStrictEqual(seen, Array(10).fill(UIDS));
+      assert.deepStrictEqual(
+        seen,
+        Array.from({ length: 10 }, () => UIDS),
+      );
       await intact(service);
       // The next round's lists come from the store, and are shared there as well.
       await ok(service, 'add', 'n', 'x', 's1');
@@ -86,7 +89,10 @@ area('Cache: arrays that are changed', {}, (ctx) => {
       };
       for (let i = 0; i < 5; i += 1) service.getMembersBySid('n', 's1', callback);
     });
-    assert.deepStrictEqual(seen, Array(5).fill(UIDS));
+    assert.deepStrictEqual(
+      seen,
+      Array.from({ length: 5 }, () => UIDS),
+    );
   });
 
   ours('lists of getMembersByChannelName', async () => {
@@ -120,12 +126,11 @@ area('Cache: arrays that are changed', {}, (ctx) => {
       for (const { done } of pushes) assert.ifError((await done).err);
       await intact(service);
     }
-    const expected = Array(6)
-      .fill([
-        ['s1', UIDS],
-        ['s2', UIDS],
-      ])
-      .flat();
+    const push = [
+      ['s1', UIDS],
+      ['s2', UIDS],
+    ];
+    const expected = Array.from({ length: 6 }, () => push).flat();
     assert.deepStrictEqual(seen, expected);
   });
 
@@ -160,7 +165,7 @@ area('Cache: arrays that are changed', {}, (ctx) => {
   });
 
   ours('failed uids, changed in one callback: those of the next push', async () => {
-    const app = createApp({ rpc: (sid, msg, cb) => process.nextTick(cb, 'dead') });
+    const app = createApp();
     app.removeServer('s2');
     const service = await cached(app);
     await ok(service, 'add', 'n', 'u', 's3');

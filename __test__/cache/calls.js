@@ -29,9 +29,9 @@ const call = weighted([
   [1, [fc.constant('destroyChannel'), name]],
 ]);
 /** What happens before the next call: nothing, a turn of the event loop, or this one's answer. */
-const then = fc.constantFrom('go on', 'go on', 'go on', 'turn', 'answer');
+const next = fc.constantFrom('go on', 'go on', 'go on', 'turn', 'answer');
 const script = (maxLength) =>
-  fc.array(fc.record({ call, then }), { maxLength, minLength: 1, size: 'max' });
+  fc.array(fc.record({ call, next }), { maxLength, minLength: 1, size: 'max' });
 
 const sorted = (list) => list.slice().sort();
 
@@ -74,7 +74,7 @@ async function play(service, steps, { before = () => {}, after = () => {} } = {}
   rpcCalls.length = 0;
   const outcomes = [];
   const waiting = [];
-  for (const [i, { call: made, then: next }] of steps.entries()) {
+  for (const [i, { call: made, next }] of steps.entries()) {
     const [method, ...args] = made;
     const outcome = { call: made, context: before(made) };
     if (method === 'pushMessage') args.splice(2, 0, { i });
