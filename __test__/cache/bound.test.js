@@ -20,43 +20,47 @@ const FILL = `for i = 0, ARGV[1] - 1 do
   redis.call('SADD', ARGV[2] .. i .. ':s1', 'member-of-channel-' .. i)
 end`;
 
+/** Reads some channels in a row, each of one member. By callbacks: it is done a million times. */
+const readRow = (service, from) =>
+  new Promise((resolve, reject) => {
+    let left = AT_A_TIME;
+    for (let i = from; i < from + AT_A_TIME; i += 1) {
+      service.getMembersBySid(String(i), 's1', (err, list) => {
+        const text = err || list.join();
+        if (text !== `member-of-channel-${i}`) reject(new Error(`${i}: ${text}`));
+        left -= 1;
+        if (left === 0) resolve();
+      });
+    }
+  });
+
 area('Cache: its bound', {}, (ctx) => {
-  ours(
-    'a million distinct channels: never more than maxBytes, and the process stays small',
-    async () => {
-      const maxBytes = MIB;
-      const service = await started(ctx.redis, { cache: { maxBytes } });
-      await ctx.redis.run(0, 'eval', FILL, 0, CHANNELS, 'POMELO:CHANNEL:');
-      let most = 0;
-      let base;
-      for (let from = 0; from < CHANNELS; from += AT_A_TIME) {
-        const reads = Array.from({ length: AT_A_TIME }, (_, i) =>
-          reading(service, String(from + i)),
-        );
-        for (const [i, { done }] of reads.entries()) {
-          const { err, value } = await done;
-          assert.ifError(err);
-          assert.deepStrictEqual(value, [`member-of-channel-${from + i}`]);
-        }
-        const { bytes, entries } = service.stats().cache;
-        assert.ok(bytes <= maxBytes, `${bytes} bytes`);
-        // A list of one, with its key and its place in the map, does not take less.
-        assert.ok(entries * 40 <= maxBytes, `${entries} entries`);
-        most = Math.max(most, bytes);
-        if (from === AT_A_TIME * 20) base = process.memoryUsage().rss;
-      }
-      assert.ok(most > maxBytes / 2, `the bound was never near: ${most} bytes`);
-      const grown = (process.memoryUsage().rss - base) / MIB;
-      assert.ok(grown < 64, `the process grew by ${grown.toFixed(1)} MiB`);
-      // The last ones are there, the first ones are not.
-      assert.deepStrictEqual(await hit(service, String(CHANNELS - 1)), [
-        `member-of-channel-${CHANNELS - 1}`,
-      ]);
-      assert.deepStrictEqual(await noHit(service, '0'), ['member-of-channel-0']);
-      const { maxBytes: shown } = service.stats().cache;
-      assert.strictEqual(shown, maxBytes);
-    },
-  );
+  ours('a million distinct channels: never more than maxBytes, no growth', async () => {
+    const maxBytes = MIB;
+    const service = await started(ctx.redis, { cache: { maxBytes } });
+    await ctx.redis.run(0, 'eval', FILL, 0, CHANNELS, 'POMELO:CHANNEL:');
+    let most = 0;
+    let base;
+    for (let from = 0; from < CHANNELS; from += AT_A_TIME) {
+      await readRow(service, from);
+      const { bytes, entries } = service.stats().cache;
+      assert.ok(bytes <= maxBytes, `${bytes} bytes`);
+      // A list of one, with its key and its place in the map, does not take less.
+      assert.ok(entries * 40 <= maxBytes, `${entries} entries`);
+      most = Math.max(most, bytes);
+      if (from === AT_A_TIME * 20) base = process.memoryUsage().rss;
+    }
+    assert.ok(most > maxBytes / 2, `the bound was never near: ${most} bytes`);
+    const grown = (process.memoryUsage().rss - base) / MIB;
+    assert.ok(grown < 64, `the process grew by ${grown.toFixed(1)} MiB`);
+    // The last ones are there, the first ones are not.
+    assert.deepStrictEqual(await hit(service, String(CHANNELS - 1)), [
+      `member-of-channel-${CHANNELS - 1}`,
+    ]);
+    assert.deepStrictEqual(await noHit(service, '0'), ['member-of-channel-0']);
+    const { maxBytes: shown } = service.stats().cache;
+    assert.strictEqual(shown, maxBytes);
+  });
 
   ours('bytes count the members, and fall when lists go', async () => {
     const service = await started(ctx.redis);
