@@ -10,8 +10,9 @@ const assert = require('node:assert');
 const { before, after, afterEach, beforeEach, describe, it } = require('node:test');
 const redisServer = require('./support/redis');
 const { call, ok, invoke } = require('./support/call');
-const { startFrontends, watchSockets } = require('./support/rpc');
+const { startFrontends } = require('./support/rpc');
 const { started, stopAll, IMPL } = require('./support/service');
+const { watchSockets } = require('./support/sockets');
 
 const skip = IMPL === 'old' && '0.0.7 leaves the sockets as they are';
 
@@ -95,11 +96,11 @@ for (const framework of ['pomelo-rpc', 'pinus-rpc']) {
       const from = await service();
       // Connected, so that no handshake is in the way.
       await ok(...push(from, { n: 0 }));
-      const pieces = { out: 0, back: 0 };
-      rpc.accepted(0)[0].on('data', () => (pieces.out += 1));
-      rpc.socketTo('s1').on('data', () => (pieces.back += 1));
+      const ends = [rpc.socketTo('s1'), ...rpc.accepted(0)];
+      const earlier = ends.map(sockets.writes);
       for (let n = 1; n <= 20; n += 1) await ok(...push(from, { n }));
-      assert.deepStrictEqual(pieces, { out: 20, back: 20 });
+      const pieces = ends.map((socket, i) => sockets.writes(socket) - earlier[i]);
+      assert.deepStrictEqual(pieces, [20, 20]);
     });
 
     it('a frontend sees to the sockets of now and of later', async () => {

@@ -7,7 +7,6 @@
  */
 
 const { EventEmitter } = require('events');
-const { Socket } = require('net');
 // Neither framework lets itself be told where to listen.
 require('../../demo/app/loopback');
 const { createApp } = require('./app');
@@ -80,25 +79,4 @@ async function startFrontends(framework, count = 3) {
   };
 }
 
-/** Counts the calls of `setNoDelay` and of `cork` on each socket of this process, from now on. */
-function watchSockets() {
-  const originals = { setNoDelay: Socket.prototype.setNoDelay, cork: Socket.prototype.cork };
-  const counts = { setNoDelay: new Map(), cork: new Map() };
-  for (const [method, original] of Object.entries(originals)) {
-    Socket.prototype[method] = function (...args) {
-      counts[method].set(this, (counts[method].get(this) || 0) + 1);
-      return original.apply(this, args);
-    };
-  }
-  return {
-    noDelays: (socket) => counts.setNoDelay.get(socket) || 0,
-    corks: (socket) => counts.cork.get(socket) || 0,
-    stop() {
-      Socket.prototype.setNoDelay = originals.setNoDelay;
-      // It was inherited.
-      delete Socket.prototype.cork;
-    },
-  };
-}
-
-module.exports = { startFrontends, watchSockets };
+module.exports = { startFrontends };
