@@ -7,7 +7,7 @@
 const { words } = require('./logger');
 
 /** Makes `deliver(token, sids, lists, errors, [route, msg, opts])`. */
-module.exports = function createDelivery(app, log, { settle, failure, pushTimeout }) {
+module.exports = function createDelivery(app, log, { settle, failure, pushTimeout }, beforeRpc) {
   return function deliver(token, sids, lists, errors, [route, msg, opts]) {
     const readError = errors.find(Boolean);
     const targets = [];
@@ -78,6 +78,7 @@ module.exports = function createDelivery(app, log, { settle, failure, pushTimeou
 
     function invoke(sid, uids, answer) {
       try {
+        beforeRpc(sid);
         app.rpcInvoke(
           sid,
           {

@@ -7,6 +7,7 @@
 const createCustomManager = require('./customManager');
 const createDelivery = require('./delivery');
 const createLogger = require('./logger');
+const createRpcNoDelay = require('./rpcNoDelay');
 
 /** Called by the constructor, with the instance that is being made. */
 module.exports = function attach(channel, app, opts, tools) {
@@ -25,7 +26,12 @@ module.exports = function attach(channel, app, opts, tools) {
       const servers = app.getServers() || {};
       return Object.keys(servers).filter((sid) => app.isFrontend(servers[sid]));
     },
-    deliver: createDelivery(app, log, tools),
+    deliver: createDelivery(
+      app,
+      log,
+      tools,
+      opts.rpcNoDelay === false ? () => {} : createRpcNoDelay(app),
+    ),
     lists: JSON.parse,
     list: (json) => JSON.parse(json)[0],
     joined: (json) => [].concat(...JSON.parse(json)),

@@ -1,0 +1,26 @@
+'use strict';
+
+/**
+ * Preloaded (`node -r`) by broken.test.js: puts the addon of the test build, which has broken
+ * variants to switch on, in the place of the one that the package loads. The package itself has no
+ * switch for that.
+ */
+
+const Module = require('module');
+const path = require('path');
+
+const root = path.resolve(__dirname, '../..');
+/** Built with the cargo feature `broken` by scripts/build.js. */
+const ADDON = path.join(root, 'target/broken/globalchannel-broken.node');
+
+function use() {
+  const filename = path.join(root, 'binding.js');
+  const binding = new Module(filename);
+  binding.exports = require(ADDON);
+  binding.loaded = true;
+  require.cache[filename] = binding;
+}
+
+if (require.main !== module && process.env.GLOBALCHANNEL_TEST_BUILD) use();
+
+module.exports = { ADDON };
