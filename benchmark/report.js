@@ -41,6 +41,22 @@ function figuresTable(run, show) {
   return table(['cell', ...present.map(({ label }) => label)], rows);
 }
 
+/** What our own `stats()` says, where the build has it. */
+function insideText(run) {
+  const figures = summarise(run.records);
+  const rows = cells
+    .filter(({ id }) => figures[id] && figures[id].ours && figures[id].ours.inside.calls)
+    .map(({ id, title }) => {
+      const { hits, rereads, calls } = figures[id].ours.inside;
+      return [title, percent(hits), percent(rereads), plain(calls)];
+    });
+  if (rows.length === 0) return '';
+  const head = ['cell', 'hits, % of key reads', 're-reads, %', 'calls in a batch'];
+  return `\n## Inside this package\n\nFrom \`stats()\`, warm-up included.\n\n${table(head, rows)}\n`;
+}
+
+const percent = (share) => (share === null ? NONE : plain(100 * share));
+
 /** What the reader must know of a figure: some rounds failed, or lists were older than asked for. */
 function remarks({ failed, stale }) {
   return (failed ? ` (${failed} failed)` : '') + (stale ? ' (stale)' : '');
@@ -110,7 +126,7 @@ ${figuresTable(run, ({ mainCpu }) => plain(mainCpu))}
 ## CPU time of the whole process, µs per call
 
 ${figuresTable(run, ({ processCpu }) => plain(processCpu))}
-`;
+${insideText(run)}`;
 }
 
 module.exports = { document, targetsTable, memoryText };

@@ -55,8 +55,22 @@ function of(records, cell, contestant) {
     most: speeds.length ? Math.max(...speeds) : null,
     cpu: median(against((record) => mainCpu(record) || NaN)),
     failed: all.length - good.length,
+    inside: inside(good),
     stale: good.reduce((sum, { stale = 0 }) => sum + stale, 0),
   };
+}
+
+/** From our own `stats()`: shares of the key reads, and calls in a batch. */
+function inside(records) {
+  const shares = records
+    .filter(({ stats }) => stats)
+    .map(({ stats: { calls, batches, hits, misses, rereads } }) => ({
+      hits: hits / (hits + misses + rereads),
+      rereads: rereads / (hits + misses + rereads),
+      calls: calls / batches,
+    }));
+  const of = (name) => median(shares.map((share) => share[name]));
+  return { hits: of('hits'), rereads: of('rereads'), calls: of('calls') };
 }
 
 /** RSS bytes for each cached member, and beside it what the control and our own count say. */
