@@ -5,7 +5,7 @@
  */
 
 const { cells } = require('./cells');
-const { contestants } = require('./contestants');
+const { BASELINE, contestants } = require('./contestants');
 const { NONE, plain, rate, ratio, table } = require('./format');
 const { compare, summarise, summariseMemory } = require('./summary');
 
@@ -18,16 +18,17 @@ function targetsTable(run) {
     bound(target, target.least),
     bound(target, target.aim),
     plain(target.measured) + (target.cells && target.cells.length > 1 ? ` (${target.cell})` : ''),
+    target.low === target.high ? NONE : `${plain(target.low)}–${plain(target.high)}`,
     MARK[target.met],
   ]);
-  return table(['cell', 'at least', 'aim', 'measured', 'met'], rows);
+  return table(['cell', 'at least', 'aim', 'measured', 'all rounds', 'met'], rows);
 }
 
 const bound = ({ measure }, goal) => (measure === 'speed' ? String(goal) : `≤ ${goal}`);
 
-function figuresTable(run, show) {
+function figuresTable(run, show, without) {
   const figures = summarise(run.records);
-  const present = contestants.filter(({ id }) => run.contestants.includes(id));
+  const present = contestants.filter(({ id }) => id !== without && run.contestants.includes(id));
   const rows = cells
     .filter(({ id }) => figures[id])
     .map(({ id, title }) => [
@@ -113,7 +114,7 @@ ${memoryText(run)}
 
 ## Calls per second, as multiples of 0.0.7
 
-${figuresTable(run, ({ speed }) => ratio(speed))}
+${figuresTable(run, ({ speed }) => ratio(speed), BASELINE)}
 
 ## Calls per second
 

@@ -84,7 +84,7 @@ function summariseMemory(records) {
   return { rss: of('ours', 'rss'), control: of('uncached', 'rss'), counted: of('ours', 'counted') };
 }
 
-/** Targets that were measured: `{title, least, aim, measured, cell, met}`. */
+/** Targets that were measured: `{title, least, aim, measured, low, high, cell, met}`. */
 function compare(figures, memoryFigures) {
   return TARGETS.map((target) => {
     const lowIsGood = target.measure !== 'speed';
@@ -93,6 +93,7 @@ function compare(figures, memoryFigures) {
         ? [{ value: memoryFigures.rss }]
         : target.cells.map((cell) => ({
             cell,
+            figure: (figures[cell] || {})[target.contestant],
             value: ((figures[cell] || {})[target.contestant] || {})[target.measure],
           }));
     const [worst] = values
@@ -101,7 +102,8 @@ function compare(figures, memoryFigures) {
     if (!worst) return null;
     const reaches = (goal) => (lowIsGood ? worst.value <= goal : worst.value >= goal);
     const met = reaches(target.aim) ? 'aim' : reaches(target.least) ? 'yes' : 'no';
-    return { ...target, measured: worst.value, cell: worst.cell, met };
+    const { least: low, most: high } = target.measure === 'speed' ? worst.figure : {};
+    return { ...target, measured: worst.value, cell: worst.cell, low, high, met };
   }).filter(Boolean);
 }
 
