@@ -12,6 +12,9 @@ const PACKAGE = /node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+)(?![\s\S]*node_modu
 /** 0.0.7 comes with its Redis client, ours has its own inside. */
 const PLUGIN = new Set(['pomelo-globalchannel-plugin', 'redis', 'hiredis']);
 
+/** What is no part of a push; to start and to end a profile takes a while as well. */
+const LEFT_OUT = new Set(['idle', 'benchmark']);
+
 /** null: nobody's own, ask the caller. */
 function ownerOf({ functionName, url }) {
   if (functionName === '(idle)') return 'idle';
@@ -26,7 +29,7 @@ function ownerOf({ functionName, url }) {
   return PLUGIN.has(name) ? 'plugin' : 'framework';
 }
 
-/** `{plugin, framework, …}`, shares of the time in which the thread was not idle. */
+/** `{plugin, framework, …}`, shares of the time in which the thread worked for the app. */
 function share({ nodes, samples, timeDeltas }) {
   const byId = new Map(nodes.map((node) => [node.id, node]));
   const owners = new Map();
@@ -43,7 +46,7 @@ function share({ nodes, samples, timeDeltas }) {
     const owner = owners.get(id);
     times[owner] = (times[owner] || 0) + timeDeltas[i];
   });
-  const busy = Object.entries(times).filter(([owner]) => owner !== 'idle');
+  const busy = Object.entries(times).filter(([owner]) => !LEFT_OUT.has(owner));
   const total = busy.reduce((sum, [, time]) => sum + time, 0);
   return Object.fromEntries(busy.map(([owner, time]) => [owner, time / total]));
 }

@@ -67,7 +67,8 @@ function plan(size, quick) {
   const rate = Math.min(100, Math.max(1, Math.round(6000 / size)));
   return {
     rate,
-    warmUp: 20,
+    // Until V8 has compiled what a push runs through.
+    warmUp: quick ? 20 : 60,
     single: quick ? 15 : 40,
     paced: quick ? rate * 2 : Math.max(40, rate * 4),
     idle: quick ? 1000 : 2000,
