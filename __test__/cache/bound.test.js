@@ -7,7 +7,7 @@
  */
 
 const assert = require('node:assert');
-const { counted, fill, hit, key, noHit, read, reading, result } = require('./schedule');
+const { counted, fill, hit, key, noHit, read, reading } = require('./schedule');
 const { invoke, ok } = require('../support/call');
 const { area, ours } = require('../support/rows');
 const { started } = require('../support/service');
@@ -76,10 +76,10 @@ area('Cache: its bound', {}, (ctx) => {
     await fill(service);
     assert.ok(bytes() >= 16000 && bytes() <= 100000, `${bytes()} bytes for 1000 members of 16`);
     await ok(service, 'destroyChannel', 'n');
-    await read(service);
+    await fill(service);
     assert.ok(bytes() < 1000, `${bytes()} bytes for one empty list`);
     await ctx.redis.run(0, 'flushall');
-    await read(service, 'other');
+    await fill(service, 'other');
     assert.strictEqual(service.stats().cache.entries, 1);
   });
 
@@ -133,7 +133,7 @@ area('Cache: its bound', {}, (ctx) => {
       assert.ok(service.stats().cache.bytes <= maxBytes);
     }
     await ctx.redis.run(0, 'flushall');
-    assert.deepStrictEqual(await result(reading(service)), []);
+    assert.deepStrictEqual(await fill(service), []);
     const { entries, bytes } = service.stats().cache;
     assert.ok(entries === 1 && bytes < 1000, `${entries} entries, ${bytes} bytes, ${key()}`);
   });

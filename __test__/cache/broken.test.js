@@ -30,7 +30,7 @@ const BROKEN = {
   'no-fallback-next-batch': ['writes', 'own write after a candidate, next batch'],
   'keys-as-text': ['barrier', 'keys as text'],
   'barrier-ignores-count': ['barrier', 'barrier ignores count'],
-  'error-leaves-loading': ['server', 'error leaves loading'],
+  'error-leaves-loading': ['barrier', 'error leaves loading'],
   'cache-on-resp2': ['off', 'RESP2 fallback'],
   'survives-reconnect': ['connection', 'entries survive a reconnect'],
 };
