@@ -110,7 +110,11 @@ impl Session {
             return State::Candidate(index);
         }
         self.stats.cache.misses.add(1);
+        let kept = self.keep_groups_if_broken(key);
         let slot = self.place(forming, key);
+        if !kept.is_empty() {
+            self.busy(key).groups = kept;
+        }
         forming.join(slot, at)
     }
 
@@ -220,6 +224,16 @@ impl Session {
         let idle = |busy: &Busy| busy.writes == 0 && busy.groups.is_empty();
         if self.busy.get(key).is_some_and(idle) {
             self.busy.remove(key);
+        }
+    }
+
+    /// Rule 4 broken: a read that is placed is no fallback.
+    fn keep_groups_if_broken(&mut self, key: &SharedKey) -> Vec<(u64, usize)> {
+        match self.busy.get_mut(key) {
+            Some(busy) if self.broken.is("no-fallback-for-reads") => {
+                std::mem::take(&mut busy.groups)
+            }
+            _ => Vec::new(),
         }
     }
 

@@ -158,7 +158,7 @@ impl Session {
         if again.no == 0 {
             again.no = self.number();
         }
-        let in_order = !self.broken.is("no-call-order");
+        let in_order = !self.broken.is("no-fallback-for-reads");
         let last_writes = self.calls.last_writes(no);
         // Keys that are answered by a fallback from here on, as far as it is theirs.
         let mut fallen: HashMap<SharedKey, Place> = HashMap::new();
