@@ -14,6 +14,7 @@ const ROOT = path.resolve(__dirname, '..');
 const APP = path.join(__dirname, 'app');
 const LOOPBACK_PRELOAD = path.join(APP, 'loopback.js');
 const START_TIMEOUT = 30000;
+const ASK_TIMEOUT = 120000;
 
 const NO_REDIS = `redis-server was not found. Install it, for example with
   Debian, Ubuntu:  sudo apt-get install redis-server
@@ -33,6 +34,7 @@ class Cluster {
    * @param {object} [options.plugins] server id → module that this server uses as the plugin
    * @param {object} [options.globalChannel] more options for the plugin than host, port and db
    * @param {object} [options.env] more environment for the servers
+   * @param {string} [options.extension] a module with functions for `ask`, loaded by each server
    */
   constructor({
     app = APP,
@@ -41,11 +43,12 @@ class Cluster {
     plugins = {},
     globalChannel = {},
     env = {},
+    extension = '',
   } = {}) {
     this.app = app;
     this.plugins = plugins;
     this.globalChannel = globalChannel;
-    this.env = env;
+    this.env = { ...env, ...(extension && { CONTROL_EXTENSION: extension }) };
     this.processes = new Processes();
     this.servers = new Map();
     this.counts = { connector: connectors, chat: chats };
@@ -92,10 +95,12 @@ class Cluster {
     this.servers.set(id, server);
     server.known = [];
     server.calls = new Map();
+    server.asked = new Map();
     server.onMessage = (message) => {
       if (message.started) server.started = message;
       if (message.known) server.known = message.known;
       if (message.answer) server.calls.get(message.id)[message.index].push(message.answer);
+      if (message.asked) server.asked.set(message.id, message.asked);
     };
     await until(() => server.started || server.exit, `${id} to start`, START_TIMEOUT);
     const { error } = server.started || {};
@@ -139,6 +144,20 @@ class Cluster {
     await until(() => answers.length > 0, `${id} to answer ${method}`);
     const [{ error, value }] = answers;
     if (error) throw Object.assign(new Error(error.message), { code: error.code });
+    return value;
+  }
+
+  /** Calls a function of the extension in a server and returns what it returns, an error thrown. */
+  async ask(id, name, ...args) {
+    const server = this.servers.get(id);
+    const call = ++this.lastCall;
+    server.send({ id: call, ask: { name, args } });
+    const answered = () => server.asked.has(call) || server.exit;
+    await until(answered, `${id} to answer ${name}`, ASK_TIMEOUT);
+    if (!server.asked.has(call)) throw new Error(`${id} ended\n${server.log()}`);
+    const { error, value } = server.asked.get(call);
+    server.asked.delete(call);
+    if (error) throw new Error(`${id}: ${name}: ${error.message}`);
     return value;
   }
 
@@ -189,6 +208,7 @@ class Cluster {
     const ready = () => redis.exit || /ready to accept connections/i.test(redis.log());
     await until(ready, 'redis-server to start', START_TIMEOUT);
     if (redis.exit?.error?.code === 'ENOENT') throw new Error(NO_REDIS);
+    this.redis.pid = redis.pid;
     if (redis.exit) throw new Error(`redis-server did not start:\n${redis.log()}`);
   }
 }

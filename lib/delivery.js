@@ -10,9 +10,10 @@ const { words } = require('./logger');
 /**
  * Makes `deliver(push, lists, errors)`, where `push` is `{sids, route, msg, opts, callback}` and
  * there is a list or an error for each of its `sids`; `failAll(failure)` and `counts`.
- * `settled()` is called when a push is answered, `failed(err)` if that was an error.
+ * `settled()` is called when a push is answered, `failed(err)` if that was an error,
+ * `beforeRpc(sid)` before each RPC.
  */
-module.exports = function createDelivery(app, log, tools) {
+module.exports = function createDelivery(app, log, tools, beforeRpc) {
   const { failure, settled, failed, pushTimeout } = tools;
   const counts = { pushes: 0, pushedFrontends: 0, failedUids: 0 };
   /** The pushes whose RPCs are not all answered, oldest first. */
@@ -67,6 +68,7 @@ module.exports = function createDelivery(app, log, tools) {
     const { route, msg, opts } = push;
     const answer = (err, fails) => answered(push, target, err, fails);
     try {
+      beforeRpc(target.sid);
       app.rpcInvoke(
         target.sid,
         {

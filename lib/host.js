@@ -8,6 +8,7 @@ const createAnswers = require('./answers');
 const createCustomManager = require('./customManager');
 const createDelivery = require('./delivery');
 const createLogger = require('./logger');
+const createRpcNoDelay = require('./rpcNoDelay');
 const createServers = require('./servers');
 
 const resolved = Promise.resolve();
@@ -22,7 +23,8 @@ module.exports = function attach(channel, app, opts, tools) {
   channel.cleanOnStartUp = opts.cleanOnStartUp;
   channel.manager = manager || Object.freeze({ prefix: tools.prefix, db: tools.db });
 
-  const { deliver, failAll, counts } = createDelivery(app, log, tools);
+  const beforeRpc = tools.rpcNoDelay ? createRpcNoDelay(app) : () => {};
+  const { deliver, failAll, counts } = createDelivery(app, log, tools, beforeRpc);
   const { own, calls, room, tapeOf, answer } = createAnswers(deliver, tools.failed);
   const host = {
     log,

@@ -8,36 +8,14 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { addonFile } = require('./build');
-const { root, which, fail, run, npmCommand } = require('./lib/process');
+const { ensurePackages } = require('./lib/packages');
+const { root, which, fail, run } = require('./lib/process');
 
 const inRoot = (file) => path.join(root, file);
 
 function requireNode(major) {
   if (parseInt(process.versions.node, 10) >= major) return;
   fail(`Developing this package takes Node ${major} or newer; this is ${process.version}.`);
-}
-
-function ensurePackages() {
-  if (packagesAreCurrent()) return;
-  console.log('Installing npm packages …');
-  // Dev packages by name: NODE_ENV=production would leave them out.
-  const [program, args] = npmCommand(['ci', '--include=dev', '--no-audit', '--no-fund']);
-  if (!run(program, args)) fail('npm ci failed (above).');
-}
-
-/**
- * Compares what npm noted down when it installed with package-lock.json. Versions and not times,
- * which say "outdated" after each switch of branches.
- */
-function packagesAreCurrent() {
-  const installed = inRoot('node_modules/.package-lock.json');
-  if (!fs.existsSync(installed)) return false;
-  const packagesIn = (file) => JSON.parse(fs.readFileSync(file, 'utf8')).packages;
-  const have = packagesIn(installed);
-  return Object.entries(packagesIn(inRoot('package-lock.json'))).every(
-    ([name, { version, optional }]) =>
-      name === '' || optional || (have[name] && have[name].version === version),
-  );
 }
 
 function ensureAddon() {
@@ -94,6 +72,6 @@ function ensureRedis() {
 }
 
 requireNode(20);
-ensurePackages();
+ensurePackages(root);
 ensureAddon();
 ensureRedis();

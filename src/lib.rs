@@ -17,6 +17,7 @@
 // Not in unit tests: without a Node process around it there is nothing to link it with.
 #[cfg(all(feature = "binding", not(test)))]
 mod binding;
+pub mod cache;
 pub mod command;
 pub mod driver;
 pub mod engine;

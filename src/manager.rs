@@ -43,6 +43,8 @@ pub struct Connected<L> {
     /// Whether nothing sent over the previous link can take effect any more, so that unanswered
     /// writes may be sent again.
     pub fenced: bool,
+    /// A line for the log.
+    pub note: Option<String>,
 }
 
 /// Why a link could not be opened.

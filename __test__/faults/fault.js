@@ -7,6 +7,7 @@
  */
 
 const assert = require('node:assert');
+const { logged } = require('../support/log');
 const { area, same, ours } = require('../support/rows');
 
 // IMPL=old FAULTS_ON_OLD=1 shows what each test catches in 0.0.7.
@@ -19,20 +20,6 @@ const MAX_LINES = 100;
 const noise = [];
 for (const event of ['unhandledRejection', 'uncaughtException']) {
   process.on(event, (err) => noise.push(`${event}: ${err && err.stack}`));
-}
-
-/** Collects what goes to the console while `fn` runs. */
-async function logged(fn) {
-  const lines = [];
-  const methods = ['log', 'info', 'warn', 'error', 'debug'];
-  const real = methods.map((method) => console[method]);
-  for (const method of methods) console[method] = (...args) => lines.push(args.join(' '));
-  try {
-    await fn();
-  } finally {
-    methods.forEach((method, i) => (console[method] = real[i]));
-  }
-  return lines;
 }
 
 function fault(title, fn) {

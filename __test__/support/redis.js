@@ -38,9 +38,13 @@ async function freePort() {
 }
 
 class RedisServer {
-  /** `args` go to redis-server as they are; `password` also to the control connection. */
-  constructor(port, { args = [], password } = {}) {
+  /**
+   * `args` go to the server as they are; `password` also to the control connection; `program` is
+   * another server that takes the same options.
+   */
+  constructor(port, { args = [], password, program = 'redis-server' } = {}) {
     this.port = port;
+    this.program = program;
     this.password = password;
     this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'redis-'));
     this.socketPath = path.join(this.dir, 'redis.sock');
@@ -54,11 +58,11 @@ class RedisServer {
     const args = ['--port', this.port, '--bind', '127.0.0.1', '--unixsocket', this.socketPath];
     args.push('--save', '', '--appendonly', 'no', '--dir', this.dir);
     if (this.password) args.push('--requirepass', this.password);
-    const child = spawn('redis-server', [...args, ...this.args].map(String));
+    const child = spawn(this.program, [...args, ...this.args].map(String));
     let output = '';
     await new Promise((resolve, reject) => {
       child.once('error', reject);
-      child.once('exit', () => reject(new Error('redis-server did not start: ' + output)));
+      child.once('exit', () => reject(new Error(`${this.program} did not start: ${output}`)));
       child.stdout.on('data', (chunk) => {
         output += chunk;
         if (output.includes('Ready to accept connections')) resolve();
@@ -227,7 +231,7 @@ function parseArgs(text) {
   );
 }
 
-/** `options`: `{args, password}`. Tries again when another process took the port first. */
+/** `options`: `{args, password, program}`. Tries again when another process took the port first. */
 async function start(options) {
   for (let attempt = 1; ; attempt += 1) {
     const server = new RedisServer(await freePort(), options);

@@ -9,8 +9,9 @@ const path = require('node:path');
 const { root, run } = require('./process');
 
 /**
- * Test files (`*.test.js`) below __test__: `cluster` starts pomelo or pinus processes, `pack`
- * installs the tarball, `core` is everything else and runs on every Node we support.
+ * Test files (`*.test.js`) below __test__: `cluster` starts pomelo or pinus processes, `linear` many
+ * processes on one server, `pack` installs the tarball, `core` is everything else and runs on every
+ * Node we support.
  */
 function testFiles(suite) {
   return filesBelow('__test__').filter(
@@ -19,7 +20,8 @@ function testFiles(suite) {
 }
 
 function suiteOf(file) {
-  if (file.startsWith(path.join('__test__', 'cluster'))) return 'cluster';
+  const folder = file.split(path.sep)[1];
+  if (folder === 'cluster' || folder === 'linear') return folder;
   return path.basename(file) === 'pack.test.js' ? 'pack' : 'core';
 }
 

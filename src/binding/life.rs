@@ -11,7 +11,13 @@ use super::{
     outbox::Outbox,
     service::Service,
 };
-use crate::{command::Command, engine::Engine, error::Error, redis_manager::RedisManager};
+use crate::{
+    cache::Bounds,
+    command::Command,
+    engine::Engine,
+    error::Error,
+    redis_manager::{CacheOptions, RedisManager},
+};
 
 impl Service {
     /// Connects, or joins the attempt under way.
@@ -38,7 +44,19 @@ impl Service {
             return self.execute(self.later(Late::Start), "start", Args::new());
         }
         let limits = self.options.limits.clone();
-        let manager = RedisManager::new(self.options.redis.clone(), limits.command_timeout);
+        let cache = self.options.cache.map(|max_bytes| CacheOptions {
+            bounds: Bounds {
+                max_bytes,
+                released: self.released.clone(),
+            },
+            probe: self.keys.key("", ""),
+        });
+        let manager = RedisManager::new(
+            self.options.redis.clone(),
+            cache,
+            limits.command_timeout,
+            self.stats.clone(),
+        );
         match Engine::start(manager, limits, outbox, self.stats.clone()) {
             Ok(engine) => {
                 *self.engine.borrow_mut() = Some(engine);

@@ -64,6 +64,12 @@ pub(super) struct Outage {
     cause: Cause,
 }
 
+/// An attempt that succeeded.
+pub(super) struct Found {
+    pub(super) fenced: bool,
+    pub(super) note: Option<String>,
+}
+
 /// An attempt that failed.
 pub(super) struct Failed {
     pub(super) cause: Arc<str>,
@@ -137,9 +143,12 @@ impl<L: Send + 'static> Line<L> {
         dialed: Dialed<L>,
         limits: &Limits,
         manager: &Arc<M>,
-    ) -> std::result::Result<bool, Failed> {
+    ) -> std::result::Result<Found, Failed> {
         let Self::Dialing { outage, .. } = self else {
-            return Ok(true);
+            return Ok(Found {
+                fenced: true,
+                note: None,
+            });
         };
         let mut outage = std::mem::replace(outage, Outage::new(limits, Instant::now(), None));
         match dialed {
@@ -147,6 +156,7 @@ impl<L: Send + 'static> Line<L> {
                 link,
                 closed,
                 fenced,
+                note,
             }) => {
                 *self = Self::Up {
                     link,
@@ -156,7 +166,7 @@ impl<L: Send + 'static> Line<L> {
                     answered: false,
                     before: outage,
                 };
-                Ok(fenced)
+                Ok(Found { fenced, note })
             }
             Err(error) => {
                 let cause = error.words().clone();

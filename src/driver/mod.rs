@@ -20,7 +20,7 @@ pub use self::port::{Event, Inbox, Input, Outlet};
 
 use self::{
     jobs::Jobs,
-    line::{Dialed, Futures, Line},
+    line::{Dialed, Found, Futures, Line},
 };
 use crate::{
     command::Reply,
@@ -186,13 +186,16 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
 
     fn on_dialed(&mut self, dialed: Dialed<M::Link>) {
         match self.line.dialed(dialed, &self.limits, &self.manager) {
-            Ok(fenced) => {
+            Ok(Found { fenced, note }) => {
                 if let Phase::Starting(_) = self.phase {
                     self.phase = Phase::Started;
                     self.events.push(Event::Started);
                 } else {
                     self.stats.reconnects.add(1);
                     self.log(format!("connected again to {}", self.manager.describe()));
+                }
+                if let Some(note) = note {
+                    self.log(note);
                 }
                 if !fenced {
                     let error = self.disconnected();

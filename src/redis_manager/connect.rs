@@ -2,11 +2,12 @@
 //! connection before. The set-up commands are sent by us and not by redis-rs, so that an error
 //! is in the server's own words.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, atomic::Ordering};
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 use redis::{
-    AsyncConnectionConfig, Pipeline, RedisConnectionInfo, Value, aio::MultiplexedConnection,
+    AsyncConnectionConfig, Pipeline, ProtocolVersion, PushInfo, RedisConnectionInfo, RedisResult,
+    Value, aio::MultiplexedConnection,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -14,8 +15,27 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{Address, RedisLink, RedisManager, words};
-use crate::manager::{ConnectError, Connected, Manager};
+use super::{
+    Address, CacheOptions, RedisLink, RedisManager, gate,
+    link::{State, lock, on_push},
+    words,
+};
+use crate::{
+    cache::Session,
+    manager::{ConnectError, Connected, Manager},
+};
+
+/// Pipelines that may wait for the socket: more than the driver and what has to be read again can
+/// send, because sending must never wait (its order is part of the cache's protocol).
+const PIPELINES: usize = 128;
+
+/// After so many attempts in a row that ended without an answer to HELLO, one is made without it:
+/// some proxies close the connection on commands that they do not know.
+const LOST_HELLOS: u32 = 2;
+
+/// Whatever kind of socket it is.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 /// Which connection of which server process: enough to end it from another connection.
 #[derive(Debug, Clone)]
@@ -31,16 +51,16 @@ impl Manager for RedisManager {
 
     fn connect(self: Arc<Self>) -> BoxFuture<'static, Result<Connected<RedisLink>, ConnectError>> {
         async move {
-            let (mut link, task) = self.open().await?;
-            let identity = self.set_up(&mut link.connection).await?;
+            let (mut open, off) = self.open().await?;
             let last = self.last().clone();
-            let fenced = fence(&mut link.connection, last, &identity).await?;
-            *self.last() = Some(identity);
-            let closed = task.map(drop).boxed();
+            let fenced = fence(&mut open.link.connection, last, &open.identity).await?;
+            *self.last() = Some(open.identity);
+            let note = self.switch(off);
             Ok(Connected {
-                link,
-                closed,
+                link: open.link,
+                closed: open.task.map(drop).boxed(),
                 fenced,
+                note,
             })
         }
         .boxed()
@@ -54,15 +74,118 @@ impl Manager for RedisManager {
     }
 }
 
+/// A connection that is logged in.
+struct Open {
+    link: RedisLink,
+    task: JoinHandle<()>,
+    identity: Identity,
+}
+
+/// Why the cache is off, if it is.
+type Off = Option<String>;
+
 impl RedisManager {
     fn last(&self) -> std::sync::MutexGuard<'_, Option<Identity>> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Notes whether the cache is on; a line for the log if that is news to the operator.
+    fn switch(&self, off: Off) -> Option<String> {
+        let off: Option<Arc<str>> = off.map(Into::into);
+        let news = self.stats.cache.switch(off.clone());
+        let line = match off {
+            Some(reason) => format!("the member cache is off: {reason}"),
+            None => "the member cache is on".to_owned(),
+        };
+        (news && self.cache.is_some()).then_some(line)
+    }
+
+    /// With a cache in RESP3, which carries invalidations; in RESP2 where the server has none.
+    async fn open(&self) -> Result<(Open, Off), ConnectError> {
+        let Some(cache) = &self.cache else {
+            let open = self.open_with(ProtocolVersion::RESP2, None).await?;
+            return Ok((open, Some("option cache is false".to_owned())));
+        };
+        if self.lost_hellos.load(Ordering::Relaxed) >= LOST_HELLOS {
+            let open = self.open_with(ProtocolVersion::RESP2, None).await;
+            if open.is_err() {
+                // So it was not HELLO's fault.
+                self.lost_hellos.store(0, Ordering::Relaxed);
+            }
+            return Ok((open?, Some("the server does not answer HELLO".to_owned())));
+        }
+        let stream = self.stream().await?;
+        let state = self.state(Some(cache));
+        self.lost_hellos.fetch_add(1, Ordering::Relaxed);
+        let attached = self.attach(stream, ProtocolVersion::RESP3, state).await;
+        let refused = match attached {
+            Ok((link, task)) => {
+                self.lost_hellos.store(0, Ordering::Relaxed);
+                return self.set_up_cached(link, task, cache).await;
+            }
+            Err(error) if error.is_io_error() => return Err(unreachable(&error)),
+            Err(error) => error,
+        };
+        self.lost_hellos.store(0, Ordering::Relaxed);
+        // Not the whole story: a wrong password says so in the second attempt, in its own words.
+        let cache = Some(cache).filter(|_| self.broken.is("cache-on-resp2"));
+        let open = self.open_with(ProtocolVersion::RESP2, cache).await?;
+        let off = format!("the server does not speak RESP3: {refused}");
+        Ok((open, Some(off)))
+    }
+
+    async fn open_with(
+        &self,
+        protocol: ProtocolVersion,
+        cache: Option<&CacheOptions>,
+    ) -> Result<Open, ConnectError> {
+        let stream = self.stream().await?;
+        let state = self.state(cache);
+        let attached = self.attach(stream, protocol, state).await;
+        let (mut link, task) = attached.map_err(|error| unreachable(&error))?;
+        let (identity, _) = self.set_up(&mut link.connection, protocol).await?;
+        Ok(Open {
+            link,
+            task,
+            identity,
+        })
+    }
+
+    async fn set_up_cached(
+        &self,
+        mut link: RedisLink,
+        task: JoinHandle<()>,
+        cache: &CacheOptions,
+    ) -> Result<(Open, Off), ConnectError> {
+        let (identity, objection) = self
+            .set_up(&mut link.connection, ProtocolVersion::RESP3)
+            .await?;
+        let off = match objection {
+            Some(objection) => Some(objection),
+            None => track(&mut link.connection, cache).await?,
+        };
+        if off.is_some() {
+            lock(&link.state).session = Session::new(None, self.stats.clone(), self.broken);
+        }
+        let open = Open {
+            link,
+            task,
+            identity,
+        };
+        Ok((open, off))
+    }
+
+    /// What the cache of a new connection knows: nothing.
+    fn state(&self, cache: Option<&CacheOptions>) -> Arc<Mutex<State>> {
+        let bounds = cache.map(|cache| cache.bounds.clone());
+        let session = Session::new(bounds, self.stats.clone(), self.broken);
+        Arc::new(Mutex::new(State::new(session)))
+    }
+
     /// The socket is opened here and not by redis-rs, so that its end is heard of at once, and not
     /// only when the next command fails.
-    async fn open(&self) -> Result<(RedisLink, JoinHandle<()>), ConnectError> {
-        let (connection, task) = match &self.options.address {
+    async fn stream(&self) -> Result<Box<dyn Stream>, ConnectError> {
+        match &self.options.address {
             Address::Tcp(host, port) => {
                 let stream = TcpStream::connect((host.as_str(), *port)).await;
                 let stream = stream.map_err(|error| unreachable(&error))?;
@@ -70,35 +193,74 @@ impl RedisManager {
                 stream
                     .set_nodelay(true)
                     .map_err(|error| unreachable(&error))?;
-                attach(stream).await?
+                Ok(Box::new(stream))
             }
             #[cfg(unix)]
             Address::Unix(path) => {
                 let stream = tokio::net::UnixStream::connect(path).await;
-                attach(stream.map_err(|error| unreachable(&error))?).await?
+                Ok(Box::new(stream.map_err(|error| unreachable(&error))?))
             }
             #[cfg(not(unix))]
             Address::Unix(_) => {
                 let words = "Unix sockets are not to be had on this platform";
-                return Err(ConnectError::Refused(words.into()));
+                Err(ConnectError::Refused(words.into()))
             }
-        };
+        }
+    }
+
+    /// Speaks Redis over a stream. In RESP3 redis-rs logs in with its HELLO.
+    async fn attach(
+        &self,
+        stream: Box<dyn Stream>,
+        protocol: ProtocolVersion,
+        state: Arc<Mutex<State>>,
+    ) -> RedisResult<(RedisLink, JoinHandle<()>)> {
+        let mut info = RedisConnectionInfo::default()
+            .set_skip_set_lib_name()
+            .set_protocol(protocol);
+        let mut config = AsyncConnectionConfig::new()
+            // Deadlines are the driver's: redis-rs's own would give up on commands that it keeps.
+            .set_response_timeout(None)
+            .set_pipeline_buffer_size(PIPELINES);
+        if protocol == ProtocolVersion::RESP3 {
+            if let Some(username) = &self.options.username {
+                info = info.set_username(username);
+            }
+            if self.options.username.is_some() || self.options.password.is_some() {
+                let password = self.options.password.as_deref();
+                info = info.set_password(password.unwrap_or_default());
+            }
+            let (state, broken) = (state.clone(), self.broken);
+            config = config.set_push_sender(move |push: PushInfo| {
+                assert!(!broken.is("panicking-closure"), "broken on purpose");
+                on_push(&state, &push);
+                Ok::<(), ()>(())
+            });
+        }
+        let (connection, task) =
+            MultiplexedConnection::new_with_config(&info, stream, config).await?;
+        let task = tokio::spawn(task);
         let link = RedisLink {
             connection,
             task: task.abort_handle(),
             step_timeout: self.step_timeout,
+            state,
         };
         Ok((link, task))
     }
 
-    /// AUTH and SELECT must succeed; the rest may be forbidden to our user.
+    /// AUTH and SELECT must succeed; the rest may be forbidden to our user. Gives also why a cache
+    /// cannot be had, in RESP3.
     async fn set_up(
         &self,
         connection: &mut MultiplexedConnection,
-    ) -> Result<Identity, ConnectError> {
+        protocol: ProtocolVersion,
+    ) -> Result<(Identity, Off), ConnectError> {
         let mut pipeline = Pipeline::new();
         let mut needed = 1;
         let (username, password) = (&self.options.username, &self.options.password);
+        let hello = protocol == ProtocolVersion::RESP3;
+        // Also after redis-rs's HELLO, which takes a password where none is needed, and AUTH does not.
         if username.is_some() || password.is_some() {
             needed += 1;
             pipeline.cmd("AUTH").arg(username);
@@ -108,7 +270,11 @@ impl RedisManager {
         pipeline.cmd("SELECT").arg(self.options.db);
         pipeline.cmd("CLIENT").arg("ID");
         pipeline.cmd("INFO");
-        let replies = send(connection, &pipeline).await?;
+        if hello {
+            pipeline.cmd("HELLO");
+        }
+        let mut replies = send(connection, &pipeline).await?;
+        let hello = if hello { replies.pop() } else { None };
 
         for reply in &replies[..needed.min(replies.len())] {
             if let Value::ServerError(error) = reply {
@@ -125,6 +291,7 @@ impl RedisManager {
         {
             return Err(refusal(words(error)));
         }
+        let objection = hello.and_then(|hello| gate::objection(&hello, info));
         let info: String = redis::from_redis_value_ref(info).unwrap_or_default();
         let field = |name| info.lines().find_map(|line| line.strip_prefix(name));
         if field("loading:") == Some("1") {
@@ -132,11 +299,51 @@ impl RedisManager {
                 "LOADING Redis is loading the dataset in memory".into(),
             ));
         }
-        Ok(Identity {
+        let identity = Identity {
             client_id: redis::from_redis_value_ref(client_id).ok(),
             run_id: field("run_id:").map(str::to_owned),
-        })
+        };
+        Ok((identity, objection))
     }
+}
+
+/// Asks the server to report changes, and makes sure that it does and that barriers are permitted.
+async fn track(
+    connection: &mut MultiplexedConnection,
+    cache: &CacheOptions,
+) -> Result<Off, ConnectError> {
+    let mut pipeline = Pipeline::new();
+    pipeline.cmd("CLIENT").arg("TRACKING").arg("ON");
+    pipeline.cmd("CLIENT").arg("TRACKINGINFO");
+    pipeline.cmd("TOUCH").arg(&cache.probe);
+    let replies = send(connection, &pipeline).await?;
+    let off = match replies.as_slice() {
+        [Value::ServerError(error), ..] => format!("CLIENT TRACKING: {}", words(error)),
+        [_, Value::ServerError(error), _] => format!("CLIENT TRACKINGINFO: {}", words(error)),
+        [_, _, Value::ServerError(error)] => format!("TOUCH: {}", words(error)),
+        [_, info, Value::Int(_)] if is_tracking(info) => return Ok(None),
+        _ => "CLIENT TRACKING is not on although it was asked for".to_owned(),
+    };
+    // Or the server would go on remembering what we read.
+    let mut pipeline = Pipeline::new();
+    pipeline.cmd("CLIENT").arg("TRACKING").arg("OFF");
+    send(connection, &pipeline).await?;
+    Ok(Some(off))
+}
+
+/// Whether the flags of `CLIENT TRACKINGINFO` say "on".
+fn is_tracking(info: &Value) -> bool {
+    let Value::Map(fields) = info else {
+        return false;
+    };
+    let text = |value: &Value| redis::from_redis_value_ref::<String>(value).unwrap_or_default();
+    fields.iter().any(|(name, flags)| {
+        let flags = match flags {
+            Value::Array(flags) | Value::Set(flags) => flags.as_slice(),
+            _ => &[],
+        };
+        text(name) == "flags" && flags.iter().any(|flag| text(flag) == "on")
+    })
 }
 
 /// Makes sure that nothing sent over the last connection takes effect any more: a server that
@@ -162,20 +369,6 @@ async fn fence(
     pipeline.cmd("CLIENT").arg("KILL").arg("ID").arg(id);
     let replies = send(connection, &pipeline).await?;
     Ok(matches!(replies.as_slice(), [Value::Int(_)]))
-}
-
-/// Speaks Redis over a stream.
-async fn attach<S>(stream: S) -> Result<(MultiplexedConnection, JoinHandle<()>), ConnectError>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let info = RedisConnectionInfo::default().set_skip_set_lib_name();
-    // Deadlines are the driver's: redis-rs's own would give up on commands that it keeps.
-    let config = AsyncConnectionConfig::new().set_response_timeout(None);
-    let (connection, task) = MultiplexedConnection::new_with_config(&info, stream, config)
-        .await
-        .map_err(|error| unreachable(&error))?;
-    Ok((connection, tokio::spawn(task)))
 }
 
 async fn send(

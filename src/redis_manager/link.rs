@@ -1,18 +1,31 @@
-//! Commands to wire commands, wire replies to replies: one pipeline for each batch.
+//! The loop around the member cache: batches to pipelines, replies and pushes back to it. What is sent
+//! and what it means is decided in [`crate::cache`]; without a cache the same way is gone, and
+//! nothing is kept.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 
 use futures_util::{FutureExt as _, future::BoxFuture};
-use redis::{Pipeline, RedisError, Value, aio::MultiplexedConnection};
-use tokio::task::AbortHandle;
+use redis::{Pipeline, PushInfo, PushKind, RedisError, Value, aio::MultiplexedConnection};
+use tokio::{
+    sync::oneshot,
+    task::{AbortHandle, unconstrained},
+};
 
 use super::{clean::clean, words};
 use crate::{
+    cache::{Answer, Invalidation, Sent, Session, Settled, Wire},
     command::{Command, Reply},
     error::{Error, Result},
     list::List,
     manager::{Link, Lost},
 };
+
+type Replies = Vec<Result<Reply>>;
 
 /// An open connection. The socket is kept by a task, which ends with this.
 #[derive(Debug)]
@@ -20,11 +33,29 @@ pub struct RedisLink {
     pub(super) connection: MultiplexedConnection,
     pub(super) task: AbortHandle,
     pub(super) step_timeout: Option<Duration>,
+    pub(super) state: Arc<Mutex<State>>,
+}
+
+/// The cache, and who waits for its batches. The lock is held for moments only, and by one thread:
+/// the runtime's.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) session: Session,
+    waiting: HashMap<u64, oneshot::Sender<Replies>>,
+}
+
+impl State {
+    pub(super) fn new(session: Session) -> Self {
+        let waiting = HashMap::new();
+        Self { session, waiting }
+    }
 }
 
 impl Drop for RedisLink {
     fn drop(&mut self) {
         self.task.abort();
+        // The socket's task may outlive this by a moment, and the lists must not.
+        lock(&self.state).session.close();
     }
 }
 
@@ -32,77 +63,113 @@ impl Link for RedisLink {
     fn execute(
         &self,
         batch: &[&Command],
-    ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>> {
-        let mut connection = self.connection.clone();
+    ) -> BoxFuture<'static, std::result::Result<Replies, Lost>> {
+        let connection = self.connection.clone();
         if let [Command::Clean { pattern }] = batch {
             return clean(connection, pattern.clone(), self.step_timeout).boxed();
         }
-        let mut pipeline = Pipeline::with_capacity(batch.len());
-        let shapes: Vec<Shape> = batch
-            .iter()
-            .map(|command| append(&mut pipeline, command))
-            .collect();
-        async move {
+        let (sender, replies) = oneshot::channel();
+        let mut state = lock(&self.state);
+        let sent = state.session.form(batch);
+        state.waiting.insert(sent.no, sender);
+        drop(state);
+        let pipeline = encode(&sent.wire, batch);
+        let state = self.state.clone();
+        // Without tokio's budget, which may put off the sending for a turn.
+        let mut future = unconstrained(run(connection, state, sent, pipeline, replies)).boxed();
+        // Sent now, and not when the driver looks for replies next: what is formed later must come
+        // later on the wire, and so must what is read again in between.
+        match future.poll_unpin(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(result) => std::future::ready(result).boxed(),
+            Poll::Pending => future,
+        }
+    }
+}
+
+/// Sends a pipeline, and what has to be read again because of its answers, and waits until the
+/// batch has its replies: they may come with a later batch.
+async fn run(
+    mut connection: MultiplexedConnection,
+    state: Arc<Mutex<State>>,
+    mut sent: Sent,
+    mut pipeline: Pipeline,
+    replies: oneshot::Receiver<Replies>,
+) -> std::result::Result<Replies, Lost> {
+    loop {
+        let values = if pipeline.is_empty() {
+            Vec::new()
+        } else {
             let count = pipeline.len();
-            let values = connection
-                .send_packed_commands(&pipeline, 0, count)
-                .await
-                .map_err(|error| lost(&error))?;
-            let mut values = values.into_iter();
-            Ok(shapes
-                .into_iter()
-                .map(|shape| decode(shape, &mut values))
-                .collect())
-        }
-        .boxed()
-    }
-}
-
-/// How the replies of one command look on the wire.
-#[derive(Debug, Clone, Copy)]
-enum Shape {
-    Write,
-    Lists(usize),
-}
-
-fn append(pipeline: &mut Pipeline, command: &Command) -> Shape {
-    match command {
-        Command::Add { key, members } => pipeline.cmd("SADD").arg(key).arg(members),
-        Command::Remove { key, members } => pipeline.cmd("SREM").arg(key).arg(members),
-        Command::Delete { keys } => pipeline.cmd("UNLINK").arg(keys),
-        Command::Members { keys } => {
-            for key in keys {
-                pipeline.cmd("SMEMBERS").arg(key);
+            let values = connection.send_packed_commands(&pipeline, 0, count).await;
+            values.map_err(|error| {
+                // Nobody shall wait for what will not come.
+                lock(&state).waiting.clear();
+                lost(&error)
+            })?
+        };
+        let answers = sent.wire.iter().zip(values).map(decode).collect();
+        let again = {
+            let mut state = lock(&state);
+            let Settled { finished, again } = state.session.settle(sent.no, answers);
+            for (no, replies) in finished {
+                if let Some(sender) = state.waiting.remove(&no) {
+                    // Gone if the driver gave up on the link.
+                    let _ = sender.send(replies);
+                }
             }
-            return Shape::Lists(keys.len());
-        }
-        // The driver sends it alone, and execute() took it before.
-        Command::Clean { .. } => return Shape::Lists(0),
-    };
-    Shape::Write
+            again
+        };
+        let Some(again) = again else { break };
+        pipeline = encode(&again.wire, &[]);
+        sent = again;
+    }
+    let gone = |_| Lost("the connection is gone".into());
+    replies.await.map_err(gone)
 }
 
-fn decode(shape: Shape, values: &mut impl Iterator<Item = Value>) -> Result<Reply> {
-    let missing = || Error::Internal("a reply is missing".to_owned());
-    match shape {
-        Shape::Write => match values.next() {
-            Some(Value::ServerError(error)) => Err(Error::Store(words(&error))),
-            Some(_) => Ok(Reply::Done),
-            None => Err(missing()),
-        },
-        Shape::Lists(count) => Ok(Reply::Members(
-            (0..count)
-                .map(|_| values.next().ok_or_else(missing).and_then(list))
-                .collect(),
-        )),
+fn encode(wire: &[Wire], batch: &[&Command]) -> Pipeline {
+    let mut pipeline = Pipeline::with_capacity(wire.len());
+    for command in wire {
+        match command {
+            Wire::Members(key) => pipeline.cmd("SMEMBERS").arg(&key[..]),
+            Wire::Touch(keys) => {
+                let pipeline = pipeline.cmd("TOUCH");
+                for key in keys {
+                    pipeline.arg(&key[..]);
+                }
+                pipeline
+            }
+            Wire::Write(index) => match batch[*index] {
+                Command::Add { key, members } => pipeline.cmd("SADD").arg(key).arg(members),
+                Command::Remove { key, members } => pipeline.cmd("SREM").arg(key).arg(members),
+                Command::Delete { keys } => pipeline.cmd("UNLINK").arg(keys),
+                // No writes that the session sends.
+                Command::Members { .. } | Command::Clean { .. } => &mut pipeline,
+            },
+        };
+    }
+    pipeline
+}
+
+fn decode((wire, value): (&Wire, Value)) -> Answer {
+    match wire {
+        Wire::Write(_) => Answer::Wrote(match value {
+            Value::ServerError(error) => Err(Error::Store(words(&error))),
+            _ => Ok(()),
+        }),
+        Wire::Members(_) => Answer::List(list(value).map(Arc::new)),
+        Wire::Touch(_) => Answer::Touched(match value {
+            Value::Int(count) => usize::try_from(count).ok(),
+            _ => None,
+        }),
     }
 }
 
-fn list(value: Value) -> Result<Arc<List>> {
+fn list(value: Value) -> Result<List> {
     match value {
         Value::Array(items) | Value::Set(items) => {
             let members: Vec<Vec<u8>> = items.into_iter().map(member).collect::<Result<_>>()?;
-            List::new(members).map(Arc::new)
+            List::new(members)
         }
         Value::ServerError(error) => Err(Error::Store(words(&error))),
         _ => Err(Error::Internal("SMEMBERS answered no list".to_owned())),
@@ -115,6 +182,32 @@ fn member(value: Value) -> Result<Vec<u8>> {
         Value::SimpleString(text) => Ok(text.into_bytes()),
         _ => Err(Error::Internal("a member is no string".to_owned())),
     }
+}
+
+/// Hands what the server pushes to the cache. redis-rs calls it while it reads, before it gives out
+/// replies that came later. Neither blocks nor panics.
+pub(super) fn on_push(state: &Mutex<State>, push: &PushInfo) {
+    if push.kind != PushKind::Invalidate {
+        return;
+    }
+    let session = &mut lock(state).session;
+    match push.data.as_slice() {
+        [Value::Array(keys)] => {
+            for key in keys {
+                match key {
+                    Value::BulkString(key) => session.invalidate(Invalidation::Key(key)),
+                    // Nobody knows which one is meant.
+                    _ => session.invalidate(Invalidation::All),
+                }
+            }
+        }
+        _ => session.invalidate(Invalidation::All),
+    }
+}
+
+/// A panic under the lock ends the connection's task, and the session with it.
+pub(super) fn lock(state: &Mutex<State>) -> std::sync::MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 pub(super) fn lost(error: &RedisError) -> Lost {

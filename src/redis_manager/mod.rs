@@ -1,18 +1,25 @@
 //! The Redis manager: one multiplexed connection of redis-rs per service. Here: where Redis is
 //! and how to log in. Connecting is in [`connect`], commands and replies in [`link`], `clean` in
-//! [`clean`]; queueing, deadlines and reconnecting are the driver's.
+//! [`clean`], which servers the member cache trusts in [`gate`]; queueing, deadlines and reconnecting are the driver's.
 
 mod clean;
 mod connect;
+mod gate;
 mod link;
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicU32},
     time::Duration,
 };
 
 use redis::{ConnectionAddr, IntoConnectionInfo as _, ServerError};
+
+use crate::{
+    cache::{Bounds, Broken},
+    keys::Key,
+    stats::Stats,
+};
 
 pub use self::link::RedisLink;
 
@@ -84,23 +91,47 @@ impl RedisOptions {
     }
 }
 
+/// What the member cache may take, and where it can be tried out.
+#[derive(Debug, Clone)]
+pub struct CacheOptions {
+    /// How much it may keep.
+    pub bounds: Bounds,
+    /// A key that no channel has and that an ACL for our keys permits.
+    pub probe: Key,
+}
+
 /// Opens connections to one Redis, and remembers the last one so that it can be fenced off.
 #[derive(Debug)]
 pub struct RedisManager {
     options: RedisOptions,
+    /// `None` = lists are read from Redis each time.
+    cache: Option<CacheOptions>,
     /// How long one step of a `clean` may take; `None` = for ever.
     step_timeout: Option<Duration>,
     last: Mutex<Option<connect::Identity>>,
+    stats: Arc<Stats>,
+    /// Attempts in a row that ended without an answer to HELLO.
+    lost_hellos: AtomicU32,
+    broken: Broken,
 }
 
 impl RedisManager {
     /// A manager for `options`. Nothing is connected yet.
     #[must_use]
-    pub fn new(options: RedisOptions, step_timeout: Option<Duration>) -> Arc<Self> {
+    pub fn new(
+        options: RedisOptions,
+        cache: Option<CacheOptions>,
+        step_timeout: Option<Duration>,
+        stats: Arc<Stats>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             options,
+            cache,
             step_timeout,
             last: Mutex::new(None),
+            stats,
+            lost_hellos: AtomicU32::new(0),
+            broken: Broken::from_env(),
         })
     }
 }

@@ -104,6 +104,7 @@ impl Manager for Store {
                 },
                 closed: std::future::pending().boxed(),
                 fenced,
+                note: None,
             }),
             Dial::Down => Err(ConnectError::Unreachable("down".into())),
             Dial::Refused => Err(ConnectError::Refused("WRONGPASS no".into())),

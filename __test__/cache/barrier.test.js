@@ -1,0 +1,97 @@
+'use strict';
+
+/**
+ * What the barrier's own answer and the bytes of a key are worth: a barrier that counts wrong or
+ * fails serves nobody, and a key is its exact bytes. What B's pushes do is reads.test.js.
+ */
+
+const assert = require('node:assert');
+const { describe } = require('node:test');
+const { J, K, counted, fill, hit, key, noHit, onDouble, reading, result } = require('./schedule');
+const { ok } = require('../support/call');
+
+describe('Cache: what a barrier is worth', () => {
+  onDouble('barrier ignores count: a key gone without a push', async ({ double, service }) => {
+    double.other('SADD', K, 'u');
+    await fill(service);
+    double.replaceSilently(K);
+    assert.deepStrictEqual(await noHit(service), []);
+  });
+
+  onDouble('a key gone without a push beside one that is there', async ({ double, service }) => {
+    for (const each of [K, J]) double.other('SADD', each, 'u');
+    await fill(service);
+    await fill(service, 'j');
+    double.replaceSilently(K);
+    const records = [reading(service), reading(service, 'j')];
+    assert.deepStrictEqual(await result(records[0]), []);
+    assert.deepStrictEqual(await result(records[1]), ['u']);
+  });
+
+  onDouble('a key asked for often in one tick counts once', async ({ double, service }) => {
+    double.other('SADD', K, 'u');
+    await fill(service);
+    const counts = await counted(service, async () => {
+      const records = Array.from({ length: 9 }, () => reading(service));
+      for (const record of records) assert.deepStrictEqual(await result(record), ['u']);
+    });
+    assert.deepStrictEqual([counts.hits, counts.rereads], [9, 0]);
+  });
+
+  onDouble('empty and other lists in one tick are all served', async ({ double, service }) => {
+    double.other('SADD', K, 'u');
+    await fill(service);
+    for (const name of ['e1', 'e2']) await fill(service, name);
+    const counts = await counted(service, async () => {
+      const records = ['n', 'e1', 'n', 'e2'].map((name) => reading(service, name));
+      const lists = await Promise.all(records.map(result));
+      assert.deepStrictEqual(lists, [['u'], [], ['u'], []]);
+    });
+    assert.deepStrictEqual([counts.hits, counts.rereads], [4, 0]);
+  });
+
+  for (const words of ['NOPERM no', 'LOADING wait', 'MOVED 1 127.0.0.1:1', 'ERR odd']) {
+    onDouble(`a barrier that fails (${words.split(' ')[0]}) serves nobody`, async (ctx) => {
+      const { double, service } = ctx;
+      double.other('SADD', K, 'old');
+      await fill(service);
+      double.replaceSilently(K, 'new');
+      double.persona.refused = { TOUCH: words };
+      assert.deepStrictEqual(await noHit(service), ['new']);
+      double.persona.refused = {};
+      assert.deepStrictEqual(await fill(service), ['new']);
+    });
+  }
+});
+
+describe('Cache: a key is its bytes', () => {
+  onDouble("keys as text: a lone surrogate is Redis' U+FFFD", async ({ double, service }) => {
+    const stored = key('a\uFFFD');
+    double.other('SADD', stored, 'old');
+    await fill(service, 'a\uD800');
+    double.other('SADD', stored, 'new');
+    assert.deepStrictEqual(await noHit(service, 'a\uD800'), ['new', 'old']);
+    // The same key under its other name.
+    assert.deepStrictEqual(await hit(service, 'a\uFFFD'), ['new', 'old']);
+  });
+
+  onDouble('`a` on `b:c` is `a:b` on `c`', async ({ double, service }) => {
+    await ok(service, 'add', 'a', 'old', 'b:c');
+    await fill(service, 'a:b', 'c');
+    await ok(service, 'leave', 'a', 'old', 'b:c');
+    await ok(service, 'add', 'a', 'new', 'b:c');
+    assert.deepStrictEqual(await noHit(service, 'a:b', 'c'), ['new']);
+    double.other('SADD', key('a:b', 'c'), 'other');
+    assert.deepStrictEqual(await noHit(service, 'a', 'b:c'), ['new', 'other']);
+    assert.deepStrictEqual(await hit(service, 'a:b', 'c'), ['new', 'other']);
+  });
+
+  onDouble('names with a NUL, a line end or glob signs', async ({ double, service }) => {
+    for (const name of ['a\0', 'a\0b', '\r\n', '*', '[a]', '']) {
+      double.other('SADD', key(name), 'old');
+      await fill(service, name);
+      double.other('SADD', key(name), 'new');
+      assert.deepStrictEqual(await noHit(service, name), ['new', 'old'], JSON.stringify(name));
+    }
+  });
+});

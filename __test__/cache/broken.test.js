@@ -1,0 +1,84 @@
+'use strict';
+
+/**
+ * The schedules catch what they are there for: each rule of the cache is broken in turn, by name,
+ * in a test build of the addon, and the schedule of that rule must fail. With no name the same
+ * build passes them all, so it is not the build that fails.
+ */
+
+const assert = require('node:assert');
+const { spawn } = require('child_process');
+const { once } = require('events');
+const fs = require('fs');
+const path = require('path');
+const { describe, it, before } = require('node:test');
+const { ADDON } = require('./use-broken');
+const { IMPL } = require('../support/rows');
+
+const MINUTES = 60 * 1000;
+
+/** name → [file, the schedules that must fail] */
+const BROKEN = {
+  'no-barrier': ['reads', 'no barrier'],
+  'no-token': ['reads', 'no token'],
+  'null-keeps-loads': ['reads', 'null push keeps loads'],
+  'joins-sent-load': ['reads', 'joins a load already sent'],
+  'shares-sent-barrier': ['reads', 'shares a barrier already sent'],
+  'no-fallback-for-reads': ['reads', 'a later read is not older than an earlier one'],
+  'by-reference': ['reads', 'candidate held by reference'],
+  'no-fallback-same-batch': ['writes', 'own write after a candidate, same batch'],
+  'no-fallback-next-batch': ['writes', 'own write after a candidate, next batch'],
+  'keys-as-text': ['barrier', 'keys as text'],
+  'barrier-ignores-count': ['barrier', 'barrier ignores count'],
+  'error-leaves-loading': ['server', 'error leaves loading'],
+  'cache-on-resp2': ['off', 'RESP2 fallback'],
+  'survives-reconnect': ['connection', 'entries survive a reconnect'],
+};
+
+const FILES = [...new Set(Object.values(BROKEN).map(([file]) => file))];
+
+/** Runs one file of schedules on the test build: `{passed, failed}`, titles each. */
+async function run(file, broken) {
+  const flags = Number(process.versions.node.split('.')[0]) < 18 ? [] : ['--test-reporter=tap'];
+  const args = ['-r', path.join(__dirname, 'use-broken.js'), ...flags];
+  const env = { ...process.env, GLOBALCHANNEL_TEST_BUILD: '1', GLOBALCHANNEL_BROKEN: broken };
+  // Set by the runner of this file: the child would report to it instead of to its output.
+  delete env.NODE_TEST_CONTEXT;
+  if (!broken) delete env.GLOBALCHANNEL_BROKEN;
+  const child = spawn(process.execPath, [...args, path.join(__dirname, `${file}.test.js`)], {
+    env,
+  });
+  let output = '';
+  child.stdout.on('data', (chunk) => (output += chunk));
+  child.stderr.on('data', (chunk) => (output += chunk));
+  const timer = setTimeout(() => child.kill('SIGKILL'), 3 * MINUTES);
+  await once(child, 'close');
+  clearTimeout(timer);
+  const titles = (start) =>
+    Array.from(output.matchAll(new RegExp(`^ *${start} \\d+ - (.*)$`, 'gm')), (match) => match[1]);
+  return { passed: titles('ok'), failed: titles('not ok'), output };
+}
+
+describe('Broken caches', { skip: IMPL === 'old' && 'not about 0.0.7' }, () => {
+  before(() => {
+    assert.ok(fs.existsSync(ADDON), 'no test build: node scripts/build.js --broken makes it');
+  });
+
+  for (const file of FILES) {
+    it(`nothing broken: all of ${file}.test.js passes`, { timeout: 4 * MINUTES }, async () => {
+      const { passed, failed, output } = await run(file);
+      assert.deepStrictEqual(failed, [], output);
+      assert.ok(passed.length > 0, output);
+    });
+  }
+
+  for (const [name, [file, schedule]] of Object.entries(BROKEN)) {
+    it(`${name} is caught by: ${schedule}`, { timeout: 4 * MINUTES }, async () => {
+      const { failed, output } = await run(file, name);
+      assert.ok(
+        failed.some((title) => title.startsWith(schedule)),
+        `it passed: ${output}`,
+      );
+    });
+  }
+});

@@ -1,0 +1,140 @@
+'use strict';
+
+/**
+ * The wire double is honest: byte for byte, replies and pushes, it sends what redis-server sends
+ * for the same commands in the same order. Says nothing of the plugin.
+ */
+
+const assert = require('node:assert');
+const net = require('net');
+const { once } = require('events');
+const { describe, it, before, after } = require('node:test');
+const double = require('./double');
+const redisServer = require('../support/redis');
+const { until } = require('../support/until');
+
+/** Our own connection, and B's: `{a, b}` send one command and return what came on A. */
+async function connect(port) {
+  const [a, b] = [net.connect(port, '127.0.0.1'), net.connect(port, '127.0.0.1')];
+  const texts = { a: '', b: '' };
+  a.on('data', (chunk) => (texts.a += chunk.toString('latin1')));
+  b.on('data', (chunk) => (texts.b += chunk.toString('latin1')));
+  await Promise.all([once(a, 'connect'), once(b, 'connect')]);
+  const encode = (parts) =>
+    Buffer.from(
+      `*${parts.length}\r\n${parts.map((part) => `$${part.length}\r\n${part}\r\n`).join('')}`,
+      'latin1',
+    );
+  let marks = 0;
+  // A's own PING comes after everything that A was sent before.
+  const seen = async () => {
+    const mark = `mark-${(marks += 1)}`;
+    a.write(encode(['ECHO', mark]));
+    await until(() => texts.a.includes(mark), `${mark} to come back`);
+    const text = texts.a.slice(0, texts.a.indexOf(`$${mark.length}\r\n${mark}`));
+    texts.a = '';
+    return text;
+  };
+  return {
+    async a(...command) {
+      a.write(encode(command));
+      return seen();
+    },
+    async b(...command) {
+      texts.b = '';
+      b.write(encode(command));
+      await until(() => texts.b.endsWith('\r\n'), 'the answer to B');
+      return seen();
+    },
+    end: () => [a, b].forEach((socket) => socket.destroy()),
+  };
+}
+
+const COMMANDS = [
+  ['a', 'SMEMBERS', 'k'],
+  ['a', 'CLIENT', 'TRACKING', 'ON'],
+  ['b', 'SADD', 'k', 'u'],
+  ['a', 'SMEMBERS', 'k'],
+  ['b', 'SADD', 'k', 'u'],
+  ['b', 'SADD', 'k', 'v'],
+  ['b', 'SADD', 'k', 'w'],
+  ['a', 'TOUCH', 'k', 'k', 'none'],
+  ['b', 'SREM', 'k', 'u', 'v', 'w'],
+  ['a', 'SMEMBERS', 'none'],
+  ['b', 'SADD', 'none', 'u'],
+  ['a', 'EXISTS', 'none'],
+  ['a', 'TYPE', 'none'],
+  ['a', 'SADD', 'none', 'w', 'x'],
+  ['a', 'TOUCH', 'none', 'other'],
+  ['b', 'UNLINK', 'none', 'other'],
+  ['a', 'SADD', 'k', 'u'],
+  ['a', 'SMEMBERS', 'k'],
+  ['a', 'SREM', 'k', 'u'],
+  ['a', 'SADD', 'a\xff\r\n', 'u'],
+  ['a', 'SMEMBERS', 'a\xff\r\n'],
+  ['b', 'DEL', 'a\xff\r\n'],
+  ['a', 'SMEMBERS', 'k'],
+  ['b', 'FLUSHALL'],
+  ['b', 'SADD', 'k', 'u'],
+  ['a', 'SELECT', '1'],
+  ['a', 'SMEMBERS', 'k'],
+  ['b', 'SREM', 'k', 'u'],
+  ['a', 'FLUSHALL'],
+  ['a', 'SELECT', '16'],
+  ['a', 'CLIENT', 'KILL', 'ID', '12345678'],
+];
+
+describe('the wire double', () => {
+  let redis;
+  let server;
+  before(async () => {
+    redis = await redisServer.start();
+    server = await double.start();
+  });
+  after(async () => {
+    await server.close();
+    await redis.stop();
+  });
+
+  for (const proto of ['2', '3']) {
+    it(`sends what redis-server sends, in RESP${proto}`, async () => {
+      await redis.flush();
+      server.other('FLUSHALL');
+      const [real, ours] = [await connect(redis.port), await connect(server.port)];
+      try {
+        for (const end of [real, ours]) await end.a('HELLO', proto);
+        // RESP2 has no pushes: nothing is to be seen but the replies.
+        for (const [who, ...command] of COMMANDS) {
+          const expected = await real[who](...command);
+          assert.strictEqual(await ours[who](...command), expected, command.join(' '));
+        }
+      } finally {
+        real.end();
+        ours.end();
+      }
+    });
+  }
+
+  it('describes itself as redis-server does', async () => {
+    const [real, ours] = [await connect(redis.port), await connect(server.port)];
+    const shape = (text) => text.replace(/:\d+\r/g, ':N\r').replace(/\d+\.\d+\.\d+/, 'VERSION');
+    try {
+      for (const command of [
+        ['HELLO', '3'],
+        ['HELLO'],
+        ['CLIENT', 'ID'],
+        ['CLIENT', 'TRACKINGINFO'],
+        ['CLIENT', 'TRACKING', 'ON'],
+        ['CLIENT', 'TRACKINGINFO'],
+      ]) {
+        const expected = shape(await real.a(...command));
+        assert.strictEqual(shape(await ours.a(...command)), expected, command.join(' '));
+      }
+      assert.match(await ours.a('INFO'), /^=\d+\r\ntxt:/);
+      assert.match(await real.a('INFO'), /^=\d+\r\ntxt:/);
+    } finally {
+      real.end();
+      ours.end();
+    }
+  });
+});

@@ -1,0 +1,259 @@
+'use strict';
+
+/**
+ * What the cache may serve when another client (B) writes: a read that begins after B's write was
+ * acknowledged shows it, and no read is older than one before it, whatever of the server's frames
+ * has arrived. Own writes are writes.test.js, odd keys and servers barrier.test.js.
+ */
+
+const assert = require('node:assert');
+const { describe } = require('node:test');
+const {
+  J,
+  K,
+  counted,
+  either,
+  fill,
+  hit,
+  invalidated,
+  key,
+  noHit,
+  onDouble,
+  read,
+  reading,
+  result,
+} = require('./schedule');
+const { invoke } = require('../support/call');
+const { until } = require('../support/until');
+
+describe('Cache: reads beside the writes of others', () => {
+  onDouble('a list that nobody changes is sent once, and served after one barrier', async (ctx) => {
+    const { double, service } = ctx;
+    double.other('SADD', K, 'u');
+    const counts = await counted(service, async () => {
+      for (let i = 0; i < 4; i += 1) assert.deepStrictEqual(await read(service), ['u']);
+    });
+    assert.deepStrictEqual(counts, { hits: 3, misses: 1, rereads: 0, invalidations: 0 });
+    assert.strictEqual(double.count('SMEMBERS', K), 1);
+    assert.strictEqual(double.count('TOUCH', K), 3);
+  });
+
+  onDouble('no barrier: a push on its way counts', async ({ double, service }) => {
+    double.other('SADD', K, 'old');
+    await fill(service);
+    double.hold();
+    double.other('SADD', K, 'new');
+    const touched = double.next('TOUCH', K);
+    const record = reading(service);
+    await either(touched, record);
+    double.flow();
+    assert.deepStrictEqual(await result(record), ['new', 'old']);
+  });
+
+  onDouble('no token: a list is not kept when a push came with it', async ({ double, service }) => {
+    double.other('SADD', K, 'old');
+    double.hold();
+    const asked = double.next('SMEMBERS', K);
+    const record = reading(service);
+    await asked;
+    double.other('SADD', K, 'new');
+    assert.deepStrictEqual(double.waiting(), ['SMEMBERS', 'invalidate']);
+    double.flow();
+    await record.done;
+    assert.deepStrictEqual(await noHit(service), ['new', 'old']);
+  });
+
+  onDouble('null push keeps loads: it ends them like entries', async ({ double, service }) => {
+    double.other('SADD', K, 'old');
+    double.hold();
+    const asked = double.next('SMEMBERS', K);
+    const record = reading(service);
+    await asked;
+    double.other('FLUSHALL');
+    double.other('SADD', K, 'new');
+    assert.deepStrictEqual(double.waiting(), ['SMEMBERS', 'invalidate']);
+    double.flow();
+    await record.done;
+    assert.deepStrictEqual(await noHit(service), ['new']);
+  });
+
+  onDouble('joins a load already sent: a later read asks again', async ({ double, service }) => {
+    double.other('SADD', K, 'old');
+    double.hold();
+    const asked = double.next('SMEMBERS', K);
+    const first = reading(service);
+    await asked;
+    double.other('SADD', K, 'new');
+    // The read of j goes with the second one of k and shows when that was looked at.
+    const marker = double.next('SMEMBERS', J);
+    const second = reading(service);
+    reading(service, 'j');
+    await marker;
+    double.flow();
+    assert.deepStrictEqual(await result(first), ['old']);
+    assert.deepStrictEqual(await result(second), ['new', 'old']);
+  });
+
+  onDouble('shares a barrier already sent: a later read has its own', async (ctx) => {
+    const { double, service } = ctx;
+    double.other('SADD', K, 'old');
+    await fill(service);
+    double.hold();
+    const touched = double.next('TOUCH', K);
+    const first = reading(service);
+    await touched;
+    double.other('SADD', K, 'new');
+    const marker = double.next('SMEMBERS', J);
+    const second = reading(service);
+    reading(service, 'j');
+    await marker;
+    // Only the first barrier: the push is still on its way.
+    double.release(1);
+    assert.deepStrictEqual(await result(first), ['old']);
+    double.flow();
+    assert.deepStrictEqual(await result(second), ['new', 'old']);
+  });
+
+  onDouble('a later read is not older than an earlier one', async ({ double, service }) => {
+    double.other('SADD', K, 'a');
+    await fill(service);
+    double.hold();
+    double.other('SADD', K, 'b');
+    const touched = double.next('TOUCH', K);
+    const first = reading(service);
+    await either(touched, first);
+    // The push arrives, the barrier does not: the first read is open, and k is not cached.
+    const before = service.stats().cache.invalidations;
+    double.release(1);
+    await invalidated(service, before);
+    const asked = double.next('SMEMBERS', K);
+    const second = reading(service);
+    await asked;
+    double.other('SADD', K, 'c');
+    double.flow();
+    const [one, two] = [await result(first), await result(second)];
+    assert.ok(one.includes('b') && two.includes('b'), `B's write is missing: ${one}; ${two}`);
+    const lost = one.filter((uid) => !two.includes(uid));
+    assert.deepStrictEqual(lost, [], `first ${one}, then ${two}`);
+  });
+
+  onDouble(
+    'candidate held by reference: a list that had to make room is not served',
+    async ({ double, service }) => {
+      const uids = (letter) => Array.from({ length: 20 }, (_, i) => `${i}${letter.repeat(500)}`);
+      double.other('SADD', K, ...uids('k'));
+      double.other('SADD', J, ...uids('j'));
+      await fill(service);
+      assert.strictEqual(service.stats().cache.entries, 1);
+      double.hold();
+      const asked = double.next('SMEMBERS', J);
+      const filling = reading(service, 'j');
+      await asked;
+      double.other('SADD', K, 'new');
+      const touched = double.next('TOUCH', K);
+      const record = reading(service);
+      await either(touched, record);
+      assert.deepStrictEqual(double.waiting().slice(0, 2), ['SMEMBERS', 'invalidate']);
+      double.release(1);
+      await filling.done;
+      assert.strictEqual(service.stats().cache.entries, 1, 'there is room for one list');
+      double.flow();
+      assert.ok((await result(record)).includes('new'));
+    },
+    // A list takes 10 kB: one has room, two have not.
+    { opts: { cache: { maxBytes: 15000 } } },
+  );
+
+  onDouble('several keys in one push: all of them are dropped', async ({ double, service }) => {
+    for (const each of [K, J]) double.other('SADD', each, 'old');
+    await fill(service);
+    await fill(service, 'j');
+    const before = service.stats().cache.invalidations;
+    double.otherTogether([
+      ['SADD', K, 'new'],
+      ['SADD', J, 'new'],
+    ]);
+    await invalidated(service, before);
+    assert.strictEqual(service.stats().cache.entries, 0);
+    assert.deepStrictEqual(await noHit(service), ['new', 'old']);
+    assert.deepStrictEqual(await noHit(service, 'j'), ['new', 'old']);
+  });
+
+  onDouble('a push without keys: everything is dropped', async ({ double, service }) => {
+    for (const each of [K, J]) double.other('SADD', each, 'old');
+    await fill(service);
+    await fill(service, 'j');
+    double.other('FLUSHALL');
+    for (const each of [K, J]) double.other('SADD', each, 'new');
+    assert.deepStrictEqual(await noHit(service), ['new']);
+    assert.strictEqual(service.stats().cache.entries, 1);
+    assert.deepStrictEqual(await noHit(service, 'j'), ['new']);
+  });
+
+  onDouble('one frontend of a channel changed: all are read again, together', async (ctx) => {
+    const { double, service } = ctx;
+    const [one, two] = [key('n', 's1'), key('n', 's2')];
+    double.other('SADD', one, 'u');
+    for (const sid of ['s1', 's2', 's3']) await fill(service, 'n', sid);
+    double.hold();
+    double.other('SADD', one, 'x');
+    const touched = double.next('TOUCH', two);
+    const record = invoke(service, 'getMembersByChannelName', 'connector', 'n');
+    await either(touched, record);
+    // u moves to s2 and is never nowhere. New s1 beside old s2 would have it nowhere.
+    double.other('SADD', two, 'u');
+    double.other('SREM', one, 'u');
+    assert.deepStrictEqual(double.waiting(), ['invalidate', 'TOUCH', 'invalidate']);
+    const asked = double.next('SMEMBERS', one);
+    double.release(2);
+    await asked;
+    double.flow();
+    const members = await result(record);
+    assert.ok(members.includes('u'), `u is on neither: ${members}`);
+    assert.ok(members.includes('x'), `B's write is missing: ${members}`);
+  });
+
+  onDouble('a changed list is read once for all who wait, and cached again', async (ctx) => {
+    const { double, service } = ctx;
+    double.other('SADD', K, 'old');
+    await fill(service);
+    double.hold();
+    double.other('SADD', K, 'new');
+    const touched = double.next('TOUCH', K);
+    const records = [reading(service), reading(service), reading(service)];
+    await either(touched, records[0]);
+    const asked = double.count('SMEMBERS', K);
+    const counts = await counted(service, async () => {
+      double.flow();
+      for (const record of records) assert.deepStrictEqual(await result(record), ['new', 'old']);
+    });
+    assert.deepStrictEqual([counts.hits, counts.rereads], [0, 3]);
+    assert.strictEqual(double.count('SMEMBERS', K), asked + 1);
+    assert.deepStrictEqual(await hit(service), ['new', 'old']);
+  });
+
+  onDouble('reads of one key in one tick share one question', async ({ double, service }) => {
+    double.other('SADD', K, 'u');
+    const records = Array.from({ length: 50 }, () => reading(service));
+    for (const record of records) assert.deepStrictEqual(await result(record), ['u']);
+    assert.strictEqual(double.count('SMEMBERS', K), 1);
+    const again = Array.from({ length: 50 }, () => reading(service));
+    for (const record of again) assert.deepStrictEqual(await result(record), ['u']);
+    assert.strictEqual(double.count('SMEMBERS', K), 1);
+    assert.strictEqual(double.count('TOUCH', K), 1);
+  });
+
+  onDouble('an empty list is cached too, and fails when somebody joins', async (ctx) => {
+    const { double, service } = ctx;
+    assert.deepStrictEqual(await fill(service), []);
+    double.hold();
+    double.other('SADD', K, 'new');
+    const record = reading(service);
+    await either(
+      until(() => double.waiting().includes('TOUCH'), 'the barrier'),
+      record,
+    );
+    double.flow();
+    assert.deepStrictEqual(await result(record), ['new']);
+  });
+});

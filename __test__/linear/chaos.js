@@ -1,0 +1,87 @@
+'use strict';
+
+/**
+ * What others do to the store while the processes run: remove keys, let them expire, cut
+ * connections, forget who has read what. Removals are noted in the history, as wipes.
+ */
+
+const { pause } = require('../support/until');
+const { KEYS, storeKey } = require('./keys');
+const { now } = require('./log');
+
+const pick = (list) => list[Math.floor(Math.random() * list.length)];
+
+const MS = 1e6;
+/** How far the server's clock for expiry, in whole milliseconds, may be from ours. */
+const CLOCK = 10 * MS;
+
+async function timed(work) {
+  const start = now();
+  const value = await work();
+  return { start, end: now(), value };
+}
+
+/**
+ * A wipe takes place between `start` and `end`; what was added before `bornBefore` is gone then, what
+ * was added later may be.
+ */
+function wiped(history, keys, wipe) {
+  for (const key of keys) {
+    history.keys.get(key).wipes.push({ by: 'chaos', bornBefore: wipe.start, ...wipe });
+  }
+}
+
+const KINDS = {
+  async del({ redis, history }) {
+    const keys = [pick(KEYS), pick(KEYS)];
+    const { start, end } = await timed(() => redis.run(0, 'del', ...keys.map(storeKey)));
+    wiped(history, new Set(keys), { start, end, what: 'DEL' });
+  },
+
+  async flush({ redis, history }) {
+    const { start, end } = await timed(() => redis.run(0, 'flushdb'));
+    wiped(history, KEYS, { start, end, what: 'FLUSHDB' });
+  },
+
+  async expire({ redis, history, expiring }) {
+    // A second PEXPIRE would put the first one off.
+    const key = pick(KEYS.filter((key) => !(expiring.get(key) > now())));
+    if (!key) return;
+    const ms = 30 + Math.floor(Math.random() * 100);
+    const set = await timed(() => redis.run(0, 'pexpire', storeKey(key), ms));
+    if (set.value === 0) return;
+    const end = set.end + ms * MS + CLOCK;
+    expiring.set(key, end);
+    // Members added after it may have been added to a key that came anew, and will not expire.
+    wiped(history, [key], {
+      start: set.start + ms * MS - CLOCK,
+      end,
+      bornBefore: set.start,
+      what: `PEXPIRE ${ms}`,
+    });
+  },
+
+  async kill({ redis }) {
+    const victim = pick(await redis.clients());
+    if (victim) await redis.run(0, 'client', 'kill', 'ID', victim.id).catch(() => {});
+  },
+
+  async cut({ wire }) {
+    const link = pick(wire.alive());
+    if (link) pick([link.client, link.server]).destroy();
+  },
+};
+
+/** In turn one of `kinds` each `mean` ms or so, until `running()` is false; `met` counts them. */
+async function chaos(kinds, mean, { running, met, ...world }) {
+  const expiring = new Map();
+  for (const kind of kinds) met[kind] = 0;
+  for (let i = 0; kinds.length > 0 && running(); i += 1) {
+    await pause(2 * mean * Math.random());
+    const kind = kinds[i % kinds.length];
+    await KINDS[kind]({ ...world, expiring });
+    met[kind] += 1;
+  }
+}
+
+module.exports = { chaos };

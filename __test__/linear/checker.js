@@ -1,0 +1,112 @@
+'use strict';
+
+/**
+ * Is a history linearizable? Each read took place at one moment between its call and its answer.
+ * From what it shows, and from what is known of the writes and the other reads, follow bounds of
+ * that moment; where they leave no room, the read is a violation. Each bound is certain: there are
+ * no false alarms, and it takes linear time but for sorting.
+ *
+ * A version is put in once and taken out for ever, by its writer's `leave` or by somebody's wipe:
+ *
+ *     absent | add.start … add.end | present | mayGo (first call that can remove it) … gone | absent
+ *
+ * `shown` is the end of the first read that showed it, `missed` of the first that knew it gone. What
+ * the writes alone say of these is versions.js, the order within one process processes.js, the
+ * report excerpt.js.
+ */
+
+const { timeline } = require('./versions');
+const { inOneProcess } = require('./processes');
+
+/**
+ * `strict`: nothing was sent twice, so that each call took effect once, and no read shows what its
+ * own process called later. Returns `{calls, keyReads, violations}`.
+ */
+function check(history, { strict }) {
+  const violations = history.strange.map(({ key, read, text }) => ({ key, read, why: text }));
+  let keyReads = 0;
+  for (const entry of history.keys.values()) {
+    keyReads += entry.reads.length;
+    violations.push(...checkKey(entry, strict));
+  }
+  return { calls: history.calls, keyReads, violations };
+}
+
+function checkKey(entry, strict) {
+  const versions = timeline(entry, strict);
+  const violations = [];
+  const reads = [];
+  for (const read of entry.reads) {
+    const unknown = read.versions.find((n) => !versions.of(n));
+    if (unknown === undefined) reads.push(read);
+    else
+      violations.push({ key: entry.key, entry, read, why: `version ${unknown} was never added` });
+  }
+  for (const read of reads) {
+    read.present = read.versions.map((n) => versions.of(n));
+    for (const version of read.present) {
+      if (read.end < version.shown) Object.assign(version, { shown: read.end, shownBy: read });
+    }
+  }
+  for (const read of reads) {
+    read.absent = versions.around(read).filter((version) => !read.present.includes(version));
+    for (const version of read.absent) {
+      const wasThere = strict ? Math.min(version.add.end, version.shown) : version.add.end;
+      if (read.start < wasThere || read.end >= version.missed) continue;
+      Object.assign(version, { missed: read.end, missedBy: read });
+    }
+  }
+  const report = (read, why, versions) => {
+    if (read.violates) return;
+    read.violates = true;
+    violations.push({ key: entry.key, entry, read, why, versions });
+  };
+  for (const read of reads) bound(read, report);
+  inOneProcess(entry, reads, strict, report);
+  return violations;
+}
+
+/** Sets `read.from` and `read.to`, between which it took place. */
+function bound(read, report) {
+  let from = { at: read.start };
+  let to = { at: read.end };
+  const notBefore = (at, version, why) => {
+    if (at > from.at) from = { at, version, why };
+  };
+  const notAfter = (at, version, why) => {
+    if (at < to.at) to = { at, version, why };
+  };
+  for (const version of read.present) {
+    notBefore(version.add.start, version, 'is shown before it was added');
+    notAfter(version.gone, version, 'is shown after it was removed');
+    notAfter(version.missed, version, 'is shown again after another read knew it gone');
+  }
+  // Each turn may move `from` past the moment when one more version was there for certain.
+  for (let before; before !== from.at;) {
+    before = from.at;
+    for (const version of read.absent) {
+      const added = Math.min(version.add.end, version.shown);
+      if (from.at >= added) notBefore(version.mayGo, version, notShown(version));
+    }
+  }
+  for (const version of read.absent) {
+    // It had not come yet, for it cannot have gone yet.
+    if (version.mayGo > to.at) {
+      notAfter(Math.min(version.add.end, version.shown), version, notShown(version));
+    }
+  }
+  if (from.at > to.at) {
+    const reasons = [from, to].filter(({ why }) => why);
+    const texts = new Set(reasons.map(({ version, why }) => `version ${version.n} ${why}`));
+    const versions = reasons.map(({ version }) => version);
+    report(read, [...texts].join('; '), versions);
+  }
+  read.from = from.at;
+}
+
+const notShown = ({ add, shown }) =>
+  add.end <= shown
+    ? 'is not shown though acknowledged and not removed'
+    : 'is not shown though another read showed it and nobody removed it';
+
+module.exports = { check };

@@ -1,0 +1,112 @@
+'use strict';
+
+/**
+ * A process writes down what it called, when, and what it got; the test reads all of it as one
+ * history. Times are nanoseconds of the monotonic clock, which is the same for all processes of a
+ * machine. What a history must look like is checker.js.
+ *
+ * One line per operation and key: `kind key seq start end versions`, where `seq` numbers the calls
+ * of the process, and no `end` means that nobody knows whether it took effect.
+ */
+
+const fs = require('fs');
+const { KEYS, ownerOf, parse } = require('./keys');
+
+const now = () => Number(process.hrtime.bigint());
+
+const BUFFERED = 1 << 16;
+
+class Log {
+  constructor(file) {
+    this.file = fs.openSync(file, 'w');
+    this.text = '';
+  }
+
+  line(...words) {
+    this.text += words.join(' ') + '\n';
+    if (this.text.length > BUFFERED) this.flush();
+  }
+
+  flush() {
+    fs.writeSync(this.file, this.text);
+    this.text = '';
+  }
+
+  write(kind, key, { seq, start, end, version }) {
+    this.line(kind, key, seq, start, end, version);
+  }
+
+  /** `members` of all `keys`, as one call returned them. */
+  read(keys, { seq, start, end }, members) {
+    const versions = new Map(keys.map((key) => [key, []]));
+    for (const member of members) {
+      const { key, version } = parse(member);
+      const list = versions.get(key);
+      if (list && version > 0 && !list.includes(version)) list.push(version);
+      else this.line('strange', keys[0], seq, start, end, JSON.stringify(members));
+    }
+    for (const [key, list] of versions) this.line('read', key, seq, start, end, list.join());
+  }
+
+  /** Something that no history of one process may have. */
+  strange(key, { seq, start, end }, text) {
+    this.line('strange', key, seq, start, end, JSON.stringify(text));
+  }
+
+  close() {
+    this.flush();
+    fs.closeSync(this.file);
+  }
+}
+
+/** An empty history: for each key its owner, versions (1, 2, …), wipes and reads. */
+function emptyHistory() {
+  const history = { keys: new Map(), strange: [], calls: 0 };
+  for (const key of KEYS) {
+    history.keys.set(key, { key, owner: ownerOf(key), versions: [], wipes: [], reads: [] });
+  }
+  return history;
+}
+
+function version(entry, text) {
+  const n = Number(text);
+  return (entry.versions[n - 1] ||= { n, add: null, leave: null });
+}
+
+/**
+ * Whatever was there when it began is gone when it ends; if it failed nothing is sure, not even its
+ * place among the writer's calls.
+ */
+function ownWipe(op) {
+  const known = op.end !== Infinity;
+  const what = 'destroyChannel';
+  return { ...op, what, by: known ? op.by : `${op.by}?`, bornBefore: known ? op.start : -Infinity };
+}
+
+/** How a line gets into the history; `op` is `{by, seq, start, end}`, `end` Infinity if unknown. */
+const KINDS = {
+  add: (entry, op, n) => (version(entry, n).add = op),
+  leave: (entry, op, n) => (version(entry, n).leave = op),
+  wipe: (entry, op) => entry.wipes.push(ownWipe(op)),
+  read: (entry, op, list) =>
+    entry.reads.push({ ...op, versions: list ? list.split(',').map(Number) : [] }),
+};
+
+/** Adds the log of one process. */
+function addLog(history, by, file) {
+  let last = 0;
+  for (const line of fs.readFileSync(file, 'utf8').split('\n')) {
+    if (!line) continue;
+    const [kind, key, seq, start, end, ...rest] = line.split(' ');
+    const op = { by, seq: Number(seq), start: Number(start), end: Number(end || Infinity) };
+    if (kind === 'strange') {
+      history.strange.push({ key, read: op, text: rest.join(' ') });
+      continue;
+    }
+    KINDS[kind](history.keys.get(key), op, rest[0]);
+    if (kind === 'read' && op.seq !== last) history.calls += 1;
+    last = op.seq;
+  }
+}
+
+module.exports = { now, Log, emptyHistory, addLog };

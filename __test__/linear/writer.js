@@ -1,0 +1,69 @@
+'use strict';
+
+/**
+ * The only writer of one channel: on each of its keys it puts the next version in and takes the last
+ * one out, sometimes in one tick, with reads of its own among unanswered writes; and now and then it
+ * destroys the channel. Who else removes members is chaos.js.
+ */
+
+const { SIDS, keyOf, memberOf } = require('./keys');
+const { pause } = require('../support/until');
+
+/** Milliseconds between two steps on a key: some keys change all the time, some seldom. */
+const PAUSES = [60, 300, 900];
+const DESTROY = 0.03;
+
+const chance = (p) => Math.random() < p;
+
+/** `io` is `{call, read, log, running}` of process.js. Ends when `running` says so. */
+async function write(channel, io) {
+  await Promise.all(SIDS.map((sid, i) => steps(channel, sid, PAUSES[i % PAUSES.length], io)));
+}
+
+async function steps(channel, sid, mean, io) {
+  const key = keyOf(channel, sid);
+  const args = (n) => [channel, memberOf(key, n), sid];
+  const own = () => io.read(ownRead(), channel, sid);
+  for (let n = 1; io.running(); n += 1) {
+    if (n > 1) await pause(2 * mean * Math.random());
+    const add = io.call('add', ...args(n));
+    const jobs = [add.done];
+    if (chance(0.5)) jobs.push(own());
+    if (chance(0.5)) {
+      await Promise.all(jobs.splice(0));
+      await pause(40 * Math.random());
+    }
+    if (n > 1) {
+      jobs.push(leave(key, args(n - 1), n - 1, io));
+      if (chance(0.5)) jobs.push(own());
+    }
+    if (chance(DESTROY)) jobs.push(destroy(channel, io), own());
+    await Promise.all(jobs);
+    io.log.write('add', key, { ...add, version: n });
+  }
+}
+
+const ownRead = () => ['getMembersBySid', 'getMembersByChannelName'][chance(0.3) ? 1 : 0];
+
+/** Until it is acknowledged, or every read to come would have to expect this member. */
+async function leave(key, args, version, io) {
+  let start;
+  for (;;) {
+    const op = io.call('leave', ...args);
+    start ??= op.start;
+    await op.done;
+    if (!op.err || !io.running()) {
+      io.log.write('leave', key, { ...op, start, version });
+      return;
+    }
+    await pause(20);
+  }
+}
+
+async function destroy(channel, io) {
+  const op = io.call('destroyChannel', channel);
+  await op.done;
+  for (const sid of SIDS) io.log.write('wipe', keyOf(channel, sid), op);
+}
+
+module.exports = { write };

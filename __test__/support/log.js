@@ -1,0 +1,20 @@
+'use strict';
+
+/** What is logged while something runs: the service logs to the console where there is no pomelo. */
+
+const METHODS = ['log', 'info', 'warn', 'error', 'debug'];
+
+/** The lines that went to the console while `fn` ran. They are not shown. */
+async function logged(fn) {
+  const lines = [];
+  const real = METHODS.map((method) => console[method]);
+  for (const method of METHODS) console[method] = (...args) => lines.push(args.join(' '));
+  try {
+    await fn();
+  } finally {
+    METHODS.forEach((method, i) => (console[method] = real[i]));
+  }
+  return lines;
+}
+
+module.exports = { logged };

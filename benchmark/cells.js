@@ -1,0 +1,149 @@
+'use strict';
+/**
+ * What is measured: the cells, and the figures that issue 3 asks for. How a cell is called and
+ * seeded is in workload.js and seed.js.
+ */
+
+/**
+ * Channels of a cell. A prime above 64: 64 calls under way ask for 64 different channels, so that
+ * nobody may answer many of them with one read, and every 10th or 100th call comes to each channel.
+ */
+const CHANNELS = 67;
+
+const COLD = [
+  // `reads` are taken one after the other, each of a channel never read before.
+  { members: 100000, reads: 3 },
+  { members: 300000, reads: 2 },
+];
+
+const LEAVES = [
+  [1, 1024],
+  [64, 6144],
+  [512, 12288],
+];
+
+/** `{id, kind, title, inFlight, frontends, members, …}`; `id` is what `--filter` looks at. */
+const cells = [
+  ...depths('add', { kind: 'add', frontends: 1, members: 0, writes: true }),
+  // Enough members in each channel that each call removes one, for a second at today's speeds.
+  ...LEAVES.flatMap(([inFlight, members]) =>
+    depths('leave', { kind: 'leave', frontends: 1, members, writes: true }, [inFlight]),
+  ),
+  ...[10, 100, 1000].flatMap((members) => reads(members, [1, 64, 512])),
+  // 512 answers of 10,000 members under way would measure nothing but memory.
+  ...reads(10000, [1, 64]),
+  ...COLD.map((cold) => ({
+    ...cold,
+    id: `cold-${cold.members}`,
+    kind: 'cold',
+    title: `first getMembersBySid of ${cold.members.toLocaleString('en')} members`,
+    inFlight: 1,
+    frontends: 1,
+  })),
+  ...depths('getMembersByChannelName-3x1000', { kind: 'byName', frontends: 3, members: 1000 }),
+  ...[100, 1000].flatMap((members) =>
+    depths(`pushMessage-3x${members}`, { kind: 'push', frontends: 3, members }),
+  ),
+  ...[1, 10, 100].flatMap((every) =>
+    depths(`churn-1:${every}`, {
+      kind: 'churn',
+      frontends: 3,
+      members: 1000,
+      every,
+      writes: true,
+    }),
+  ),
+];
+
+function reads(members, inFlights) {
+  return depths(`getMembersBySid-${members}`, { kind: 'bySid', frontends: 1, members }, inFlights);
+}
+
+function depths(name, cell, inFlights = [1, 64, 512]) {
+  return inFlights.map((inFlight) => ({
+    ...cell,
+    id: `${name}/${inFlight}`,
+    title: `${titleOf(name, cell)}, ${inFlight} in flight`,
+    inFlight,
+  }));
+}
+
+function titleOf(name, { frontends, members, every }) {
+  const [method] = name.split('-');
+  if (every) return `churn 1:${every}, push ${frontends}×${members}`;
+  if (frontends > 1) return `${method} ${frontends}×${members}`;
+  return method === name ? method : `${method} ${members}`;
+}
+
+/** Rows of the chart: those that say most, in its order. */
+const CHARTED = [
+  'add/64',
+  'add/512',
+  'leave/512',
+  'getMembersBySid-10/64',
+  'getMembersBySid-100/64',
+  'getMembersBySid-1000/1',
+  'getMembersBySid-1000/64',
+  'getMembersBySid-10000/64',
+  'cold-100000',
+  'cold-300000',
+  'getMembersByChannelName-3x1000/64',
+  'pushMessage-3x100/1',
+  'pushMessage-3x100/64',
+  'pushMessage-3x1000/1',
+  'pushMessage-3x1000/64',
+  'churn-1:1/64',
+  'churn-1:10/64',
+  'churn-1:100/64',
+];
+
+/**
+ * "What it must reach" of issue 3. `measure` is `speed` (ops/s against 0.0.7), `cpu` (main-thread
+ * CPU per call against 0.0.7) or `rss` (bytes per cached member); of several cells the worst counts.
+ */
+const TARGETS = [
+  speed('add, leave, 512 in flight', ['add/512', 'leave/512'], 4, 6),
+  speed('add, leave, 64 in flight', ['add/64', 'leave/64'], 1.8, 2.5),
+  speed('any command, 1 in flight', cells.filter(isLone).map(idOf), 0.85, 1),
+  speed('getMembersBySid 100, cached, 64 in flight', ['getMembersBySid-100/64'], 4, 8),
+  speed('getMembersBySid 1000, cached, 64 in flight', ['getMembersBySid-1000/64'], 20, 50),
+  speed('pushMessage 3×100, cached, 64 in flight', ['pushMessage-3x100/64'], 6, 10),
+  speed('pushMessage 3×1000, cached, 64 in flight', ['pushMessage-3x1000/64'], 50, 100),
+  speed('pushMessage 3×100, cached, 1 in flight', ['pushMessage-3x100/1'], 1.1, 1.4),
+  speed('pushMessage 3×1000, cached, 1 in flight', ['pushMessage-3x1000/1'], 4, 6),
+  speed(
+    'getMembersBySid 1000 and 10000, `cache: false`, 64 in flight',
+    ['getMembersBySid-1000/64', 'getMembersBySid-10000/64'],
+    1,
+    1.5,
+    'uncached',
+  ),
+  speed('one getMembersBySid of 100,000, `cache: false`', ['cold-100000'], 3, 6, 'uncached'),
+  speed('one getMembersBySid of 300,000, `cache: false`', ['cold-300000'], 10, 15, 'uncached'),
+  speed('one getMembersBySid of 100,000, first', ['cold-100000'], 3, 6),
+  speed('one getMembersBySid of 300,000, first read', ['cold-300000'], 10, 15),
+  speed('churn 1:10, push 3×1000, 64 in flight', ['churn-1:10/64'], 4, 8),
+  {
+    measure: 'cpu',
+    title: 'main-thread CPU per add, 512 in flight',
+    cells: ['add/512'],
+    contestant: 'ours',
+    least: 0.2,
+    aim: 0.1,
+  },
+  { measure: 'rss', title: 'RSS per cached member, bytes', least: 100, aim: 60 },
+];
+
+function speed(title, ids, least, aim, contestant = 'ours') {
+  return { measure: 'speed', title, cells: ids, contestant, least, aim };
+}
+
+function isLone({ kind, inFlight }) {
+  return inFlight === 1 && kind !== 'cold';
+}
+
+function idOf({ id }) {
+  return id;
+}
+
+module.exports = { CHANNELS, CHARTED, TARGETS, cells };

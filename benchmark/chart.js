@@ -1,0 +1,177 @@
+'use strict';
+/**
+ * docs/benchmark.svg: for the cells that say most, each contestant's calls per second as a multiple of
+ * 0.0.7's, on a logarithmic axis. Made by echarts, which needs no browser for that.
+ */
+
+const echarts = require('echarts');
+const { CHARTED, cells } = require('./cells');
+const { contestants } = require('./contestants');
+const { ratio } = require('./format');
+const { summarise } = require('./summary');
+
+const WIDTH = 960;
+const ROW = 32;
+const LEFT = 324;
+const RIGHT = 60;
+const TOP = 136;
+const BOTTOM = 48;
+const TICKS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000];
+const FONT = 'system-ui, Roboto, Helvetica, sans-serif';
+
+/** Light and dark; the style sheet in the picture swaps one for the other, as the reader's system says. */
+const INK = {
+  page: ['#ffffff', '#0d1117'],
+  text: ['#1f2329', '#e6edf3'],
+  faint: ['#59636f', '#9198a2'],
+  line: ['#e4e7eb', '#262c34'],
+  one: ['#57606b', '#b1bac5'],
+  ours: ['#c2410d', '#fb923d'],
+  uncached: ['#e8a878', '#9a5a2c'],
+  ioredis: ['#2563ec', '#60a5fb'],
+  autopipe: ['#0891b3', '#22d3ef'],
+  'node-redis': ['#15803e', '#4ade81'],
+  glide: ['#7c3aee', '#a78bfb'],
+  limit: ['#8b95a2', '#6e7782'],
+};
+
+const SHAPE = {
+  ours: ['circle', 15],
+  uncached: ['circle', 11],
+  ioredis: ['rect', 9],
+  autopipe: ['diamond', 12],
+  'node-redis': ['triangle', 11],
+  glide: ['roundRect', 9],
+  limit: ['path://M0,0 L2,0 L2,16 L0,16 Z', [3, 18]],
+};
+
+const ink = (name) => INK[name][0];
+
+function draw(run) {
+  const figures = summarise(run.records);
+  // The first category of an axis is at its bottom.
+  const rows = cells
+    .filter(({ id }) => CHARTED.includes(id) && figures[id])
+    .sort((a, b) => CHARTED.indexOf(b.id) - CHARTED.indexOf(a.id));
+  const shown = contestants
+    .filter(({ id }) => SHAPE[id] && run.contestants.includes(id))
+    .map(({ id, label }) => ({ id, label, points: pointsOf(id, rows, figures) }));
+  const height = TOP + rows.length * ROW + BOTTOM;
+  const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width: WIDTH, height });
+  chart.setOption({
+    animation: false,
+    backgroundColor: ink('page'),
+    textStyle: { fontFamily: FONT, color: ink('text') },
+    title: title(run),
+    legend: legend(shown),
+    grid: { left: LEFT, right: RIGHT, top: TOP, bottom: BOTTOM },
+    xAxis: multiples(shown),
+    yAxis: {
+      type: 'category',
+      data: rows.map((row) => row.title),
+      axisLabel: { fontSize: 12.5, color: ink('text') },
+      axisLine: { show: false },
+      axisTick: { show: false },
+      splitLine: { show: true, lineStyle: { color: ink('line') } },
+    },
+    // Ours last, so that it lies above the others.
+    series: [baseline, ...shown.toReversed().map(series)],
+  });
+  const svg = chart.renderToSVGString();
+  chart.dispose();
+  return withDarkMode(svg);
+}
+
+/** `[multiple, row]` for each row that this contestant has a figure in. */
+const pointsOf = (id, rows, figures) =>
+  rows
+    .map((row, index) => [(figures[row.id][id] || {}).speed, index])
+    .filter(([speed]) => typeof speed === 'number');
+
+function title({ machine, rounds }) {
+  const median = rounds > 1 ? `median of ${rounds} rounds; ` : '';
+  return {
+    text: 'Calls per second, as multiples of pomelo-globalchannel-plugin 0.0.7',
+    subtext: `${machine.machine}, Redis on the same machine; ${median}more is better`,
+    left: 24,
+    top: 14,
+    textStyle: { fontSize: 18, fontWeight: 600, color: ink('text') },
+    subtextStyle: { fontSize: 12, color: ink('faint') },
+  };
+}
+
+/** Columns of our own, a legend each: how wide the reader's font is, nobody knows here. */
+const legend = (shown) =>
+  shown.map(({ label }, index) => ({
+    left: 20 + (index % 4) * 232,
+    top: 66 + Math.floor(index / 4) * 24,
+    itemWidth: 12,
+    itemHeight: 12,
+    textStyle: { fontSize: 12, color: ink('text') },
+    data: [label],
+  }));
+
+/** The axis of multiples, as far as there are points. */
+function multiples(shown) {
+  const values = shown.flatMap(({ points }) => points.map(([speed]) => speed));
+  const from = TICKS.findLastIndex((tick) => tick <= Math.min(0.5, ...values));
+  const to = TICKS.findIndex((tick) => tick >= Math.max(2, ...values));
+  const ticks = TICKS.slice(Math.max(from, 0), to < 0 ? TICKS.length : to + 1);
+  return {
+    type: 'log',
+    min: ticks[0],
+    max: ticks.at(-1),
+    axisLabel: { formatter: ratio, fontSize: 12, color: ink('faint'), customValues: ticks },
+    axisTick: { show: false, customValues: ticks },
+    axisLine: { show: false },
+    splitLine: { lineStyle: { color: ink('line') } },
+  };
+}
+
+/** The line at 0.0.7 itself, below all points. */
+const baseline = {
+  type: 'scatter',
+  data: [],
+  markLine: {
+    silent: true,
+    symbol: 'none',
+    lineStyle: { color: ink('one'), width: 2, type: 'solid' },
+    label: { formatter: '0.0.7', color: ink('one'), fontSize: 12 },
+    data: [{ xAxis: 1 }],
+  },
+  z: 2,
+};
+
+const series = ({ id, label, points }) => ({
+  name: label,
+  type: 'scatter',
+  symbol: SHAPE[id][0],
+  symbolSize: SHAPE[id][1],
+  itemStyle: { color: ink(id), opacity: 1 },
+  emphasis: { disabled: true },
+  cursor: 'default',
+  z: id === 'ours' ? 5 : 3,
+  data: points,
+  label: {
+    show: id === 'ours',
+    position: 'right',
+    distance: 7,
+    formatter: ({ value }) => ratio(value[0]),
+    fontSize: 12,
+    fontWeight: 600,
+    color: ink('ours'),
+    textBorderColor: ink('page'),
+    textBorderWidth: 3,
+  },
+});
+
+/** A style sheet beats the attributes that echarts writes, so no colour of the picture is lost. */
+function withDarkMode(svg) {
+  const rules = Object.values(INK).flatMap(([light, dark]) =>
+    ['fill', 'stroke'].map((name) => `[${name}="${light}"]{${name}:${dark}}`),
+  );
+  const style = `<style>@media (prefers-color-scheme:dark){${rules.join('')}}</style>`;
+  return svg.replace(/<svg[^>]*>/, (tag) => tag + style);
+}
+
+module.exports = { draw };

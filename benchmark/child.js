@@ -1,0 +1,76 @@
+'use strict';
+/**
+ * The process of one contestant, the same for all: started by fork, makes the service, then
+ * measures the cells it is sent, one at a time. Argument: `{port, contestant}` as JSON.
+ */
+
+const { createApp } = require('../__test__/support/app');
+const { started } = require('../__test__/support/service');
+const { createManager } = require('./managers');
+const { closedLoop, oneByOne } = require('./loop');
+const { measureMemory } = require('./memory');
+const { SERVER_TYPE, SIDS } = require('./names');
+const { createWorkload } = require('./workload');
+
+const { port, contestant } = JSON.parse(process.argv[2]);
+
+let onRpc;
+const app = createApp({
+  servers: SIDS.map((id) => ({ id, serverType: SERVER_TYPE, frontend: 'true' })),
+});
+// The stub RPC. Answers come in a later tick, as they do from a network; no sooner or later than
+// that, and nothing is packed or sent, because here the plugin is measured and not pomelo-rpc.
+app.rpcInvoke = (sid, { args }, cb) => {
+  onRpc(sid, args[1], args[2]);
+  process.nextTick(cb, null, []);
+};
+
+async function start() {
+  const opts = { ...contestant.opts };
+  if (contestant.manager) opts.channelManager = createManager(contestant.manager);
+  const service = await started({ port }, opts, app, contestant.impl);
+  // 0.0.7 counts as started once its manager is, and so does ours.
+  process.on('message', async ({ cell, timing }) => {
+    try {
+      const run = cell.kind === 'memory' ? measureMemory : measureCell;
+      process.send({ result: await run(service, cell, timing) });
+    } catch (err) {
+      process.send({ error: err.stack || String(err) });
+    }
+  });
+  process.send({ ready: true });
+}
+
+async function measureCell(service, cell, timing) {
+  const workload = createWorkload(service, cell);
+  onRpc = workload.rpc;
+  global.gc();
+  const before = statsOf(service);
+  const figures = await (cell.kind === 'cold'
+    ? oneByOne(workload, cell)
+    : closedLoop(workload, cell, timing));
+  const notes = workload.finish ? workload.finish() : {};
+  return { ...figures, ...notes, ...differences(before, statsOf(service)) };
+}
+
+/** What our own `stats()` says about a cell: whether the cache was used, how much a batch held. */
+const statsOf = (service) => (typeof service.stats === 'function' ? service.stats() : null);
+
+function differences(before, after) {
+  if (!before) return {};
+  const { hits, misses, rereads } = after.cache;
+  return {
+    cache: {
+      hits: hits - before.cache.hits,
+      misses: misses - before.cache.misses,
+      rereads: rereads - before.cache.rereads,
+      reason: after.cache.reason,
+    },
+    batches: after.batches - before.batches,
+  };
+}
+
+// Whatever becomes of the run: without it, this process has no purpose.
+process.on('disconnect', () => process.exit());
+
+start().catch((err) => process.send({ error: err.stack }));

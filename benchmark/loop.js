@@ -1,0 +1,109 @@
+'use strict';
+/**
+ * The closed loop: keeps a number of calls under way, each answer making the next call, and takes
+ * the figures while it runs. What is called is in workload.js.
+ */
+
+const { setTimeout: pause } = require('node:timers/promises');
+const clocks = require('./clocks');
+
+class Loop {
+  constructor(workload, inFlight) {
+    this.workload = workload;
+    this.underWay = inFlight;
+    this.finished = 0;
+    this.running = true;
+    this.mark = Infinity;
+    // One function for all calls, so that the loop itself makes no garbage.
+    this.answer = (err, result) => this.#answered(err, result);
+  }
+
+  start() {
+    for (let i = this.underWay; i > 0; i -= 1) this.workload.call(this.answer);
+  }
+
+  #answered(err, result) {
+    this.finished += 1;
+    if (err || !this.workload.check(result)) this.#fail(err || new Error('a wrong result'));
+    if (this.finished === this.mark) this.onMark();
+    if (this.running) {
+      this.workload.call(this.answer);
+      return;
+    }
+    this.underWay -= 1;
+    if (this.underWay === 0 && this.onEnd) this.onEnd();
+  }
+
+  #fail(err) {
+    this.running = false;
+    this.failure = this.failure || err;
+    if (this.onFailure) this.onFailure(this.failure);
+  }
+
+  /** Resolves to what `take` returns in the very answer that is the `count`-th. */
+  at(count, take) {
+    return new Promise((resolve, reject) => {
+      if (this.failure) reject(this.failure);
+      this.onFailure = reject;
+      this.onMark = () => resolve(take());
+      this.mark = count;
+    });
+  }
+
+  /** Resolves when all calls are answered. */
+  async end() {
+    this.running = false;
+    await new Promise((resolve) => {
+      this.onEnd = resolve;
+      if (this.underWay === 0) resolve();
+    });
+    if (this.failure) throw this.failure;
+  }
+}
+
+/**
+ * `inFlight` calls under way: at least `warmUp` seconds and `warmUpCalls` calls first, then about
+ * `seconds` that count.
+ *
+ * Answers may come in bursts of all that is under way. So what counts begins and ends with an
+ * answer, a multiple of `inFlight` answers apart: at the same place of a burst.
+ */
+async function closedLoop(workload, { inFlight }, { warmUp, warmUpCalls, seconds }) {
+  const loop = new Loop(workload, inFlight);
+  loop.start();
+  await pause(warmUp * 1000);
+  const begin = Math.max(loop.finished + 1, warmUpCalls);
+  const from = await loop.at(begin, clocks.read);
+  await pause(seconds * 1000);
+  const turns = Math.floor((loop.finished - begin) / inFlight) + 1;
+  const ops = turns * inFlight;
+  const spent = await loop.at(begin + ops, () => clocks.since(from));
+  await loop.end();
+  return { ops, ...spent };
+}
+
+/** One call after the other, `reads` of them, with the garbage of the one before collected. */
+async function oneByOne(workload, { reads }) {
+  const once = () =>
+    new Promise((resolve, reject) => {
+      workload.call((err, result) => {
+        if (err || !workload.check(result)) reject(err || new Error('a wrong result'));
+        else resolve();
+      });
+    });
+  const total = { ops: reads, seconds: 0, mainCpu: 0, processCpu: 0 };
+  // Not counted: it compiles the code that the others run.
+  await once();
+  for (let i = 0; i < reads; i += 1) {
+    global.gc();
+    const from = clocks.read();
+    await once();
+    const spent = clocks.since(from);
+    for (const name of Object.keys(spent)) {
+      total[name] = spent[name] === null ? null : total[name] + spent[name];
+    }
+  }
+  return total;
+}
+
+module.exports = { closedLoop, oneByOne };

@@ -1,0 +1,44 @@
+'use strict';
+/** Where, with what and when a run was made: what stands above its figures. */
+
+const { execFileSync } = require('node:child_process');
+const os = require('node:os');
+const path = require('node:path');
+
+const root = path.resolve(__dirname, '..');
+
+function output(program, args) {
+  try {
+    return execFileSync(program, args, { cwd: root, encoding: 'utf8', stdio: 'pipe' }).trim();
+  } catch {
+    return '';
+  }
+}
+
+const version = (folder) => require(path.join(folder, 'package.json')).version;
+
+const installed = (name, from) => version(path.join(from, 'node_modules', name));
+
+function describe(command) {
+  const [, redis = '?'] = /v=(\S+)/.exec(output('redis-server', ['--version'])) || [];
+  const commit = output('git', ['rev-parse', '--short', 'HEAD']);
+  const changed = output('git', ['status', '--porcelain', 'src', 'lib', 'index.js', 'Cargo.toml']);
+  return {
+    command,
+    date: new Date().toISOString().slice(0, 16).replace('T', ' '),
+    commit: commit && commit + (changed ? ', changed' : ''),
+    machine: `${os.cpus().length} × ${os.cpus()[0].model.trim()}, ${Math.round(os.totalmem() / 2 ** 30)} GiB`,
+    system: `${os.type()} ${os.release()} ${os.arch()}`,
+    versions: {
+      Node: process.versions.node,
+      Redis: redis,
+      'this package': version(root),
+      'pomelo-globalchannel-plugin': installed('pomelo-globalchannel-plugin', root),
+      ioredis: installed('ioredis', __dirname),
+      'node-redis': installed('redis', __dirname),
+      'valkey-glide': installed('@valkey/valkey-glide', __dirname),
+    },
+  };
+}
+
+module.exports = { describe };

@@ -1,0 +1,116 @@
+'use strict';
+/**
+ * docs/benchmark.md, and the same tables for the terminal. The chart is chart.js's; the figures
+ * are summary.js's.
+ */
+
+const { cells } = require('./cells');
+const { contestants } = require('./contestants');
+const { NONE, plain, rate, ratio, table } = require('./format');
+const { compare, summarise, summariseMemory } = require('./summary');
+
+const MARK = { aim: 'yes, aim', yes: 'yes', no: '**no**' };
+
+/** `run` is what run.js keeps in benchmark.json. */
+function targetsTable(run) {
+  const rows = compare(summarise(run.records), summariseMemory(run.records)).map((target) => [
+    target.title,
+    bound(target, target.least),
+    bound(target, target.aim),
+    plain(target.measured) + (target.cells && target.cells.length > 1 ? ` (${target.cell})` : ''),
+    MARK[target.met],
+  ]);
+  return table(['cell', 'at least', 'aim', 'measured', 'met'], rows);
+}
+
+const bound = ({ measure }, goal) => (measure === 'speed' ? String(goal) : `≤ ${goal}`);
+
+function figuresTable(run, show) {
+  const figures = summarise(run.records);
+  const present = contestants.filter(({ id }) => run.contestants.includes(id));
+  const rows = cells
+    .filter(({ id }) => figures[id])
+    .map(({ id, title }) => [
+      title,
+      ...present.map((contestant) => {
+        const figure = figures[id][contestant.id];
+        if (!figure) return NONE;
+        return figure.opsPerSecond === null ? 'failed' : show(figure) + remarks(figure);
+      }),
+    ]);
+  return table(['cell', ...present.map(({ label }) => label)], rows);
+}
+
+/** What the reader must know of a figure: some rounds failed, or lists were older than asked for. */
+function remarks({ failed, stale }) {
+  return (failed ? ` (${failed} failed)` : '') + (stale ? ' (stale)' : '');
+}
+
+function memoryText(run) {
+  const { rss, control, counted } = summariseMemory(run.records);
+  if (rss === null) return '';
+  const own = counted === null ? '' : `; \`stats().cache.bytes\` counts ${plain(counted)}`;
+  return `RSS per cached member, 300 × 1000 members with uids of 16 bytes: ${plain(rss)} bytes
+(without the cache the process grows by ${plain(control)} by the same reads${own}).`;
+}
+
+/** As Markdown that is yet to be laid out. */
+function document(run) {
+  const { machine } = run;
+  const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`);
+  return `# Benchmark
+
+Made by \`${machine.command}\`; do not edit.
+
+- ${machine.date} UTC${machine.commit ? `, commit ${machine.commit}` : ''}
+- ${machine.machine}; ${machine.system}
+- ${versions.join(', ')}
+- ${run.rounds} round${run.rounds === 1 ? '' : 's'}, ${run.timing.seconds} s for each cell
+
+![Calls per second, as multiples of 0.0.7](benchmark.svg)
+
+## How it is measured
+
+Each contestant is a process of its own that runs the same code, with a service of
+pomelo-globalchannel-plugin 0.0.7, of this package, or of 0.0.7 over another client as its
+\`channelManager\`. In each round they start afresh, and every cell is measured with one after the
+other, each time beginning with another one. N in flight is a closed loop: each answer makes the next
+call. All answers are checked. Ratios are taken within a round; the tables show the median of
+all rounds. redis-benchmark is the limit: what the server and a C client do over one connection with as
+many commands in the pipeline.
+
+- Everything runs on one machine, the server too, over loopback.
+- Reads and pushes go round 67 channels; no two of 64 calls under way ask for the same.
+- The RPC of a push is a stub that answers in the next tick: real pushes also cost what pomelo-rpc and
+  the frontends need.
+- Churn is a join or leave before every n-th push, to the channel that is pushed to, by the same service;
+  each push must reach exactly those who were members when it was called.
+- A cold read is the first of its channel; the cache is of no use to it.
+
+## What it must reach
+
+Ratios to 0.0.7; for CPU, the ratio of CPU time per call. Where several cells are meant, the worst counts.
+
+${targetsTable(run)}
+
+${memoryText(run)}
+
+## Calls per second, as multiples of 0.0.7
+
+${figuresTable(run, ({ speed }) => ratio(speed))}
+
+## Calls per second
+
+${figuresTable(run, ({ opsPerSecond }) => rate(opsPerSecond))}
+
+## CPU time of the main thread, µs per call
+
+${figuresTable(run, ({ mainCpu }) => plain(mainCpu))}
+
+## CPU time of the whole process, µs per call
+
+${figuresTable(run, ({ processCpu }) => plain(processCpu))}
+`;
+}
+
+module.exports = { document, targetsTable, memoryText };

@@ -1,0 +1,74 @@
+'use strict';
+/**
+ * The order of a run. In a round each contestant has a process of its own; one cell after the
+ * other is measured with all of them, one at a time, so that what is compared is seconds apart.
+ * Who begins changes with each cell and round.
+ */
+
+const { contestants } = require('./contestants');
+const memory = require('./memory');
+const processes = require('./processes');
+const { seed } = require('./seed');
+
+/**
+ * `onCell(round, cell, records)` is called for each cell; resolves to all records:
+ * `{round, cell, contestant}` with the figures of loop.js or `error`.
+ */
+async function runRounds({ redis, cells, chosen, rounds, timing, onCell }) {
+  const records = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const running = chosen.map((contestant) => ({
+      contestant,
+      process: processes.create(redis.port, contestant),
+    }));
+    try {
+      for (const [index, cell] of cells.entries()) {
+        const taken = await measureCell(redis, cell, rotate(running, round + index), timing);
+        const ofCell = taken.map((record) => ({ round, cell: cell.id, ...record }));
+        records.push(...ofCell);
+        onCell(round, cell, ofCell);
+      }
+    } finally {
+      for (const { process } of running) process.end();
+    }
+  }
+  return records;
+}
+
+async function measureCell(redis, cell, running, timing) {
+  const taken = [];
+  let seeded = false;
+  for (const { contestant, process } of running) {
+    if (!process.takes(cell)) continue;
+    if (!seeded || cell.writes) await seed(redis, cell);
+    seeded = true;
+    taken.push({ contestant: contestant.id, ...(await process.measure(cell, timing)) });
+  }
+  return taken;
+}
+
+const rotate = (list, by) => list.map((_, i) => list[(i + by) % list.length]);
+
+/** The cell of memory.js, with the cache and without; each in a process that has done nothing. */
+async function runMemory({ redis, rounds, onCell }) {
+  const ours = contestants.find(({ id }) => id === 'ours');
+  const records = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const ofCell = [];
+    for (const [id, cache] of [
+      ['ours', { maxBytes: memory.MAX_BYTES }],
+      ['uncached', false],
+    ]) {
+      await seed(redis, memory.cell);
+      const process = processes.create(redis.port, { ...ours, opts: { cache } });
+      const result = await process.measure(memory.cell, {});
+      process.end();
+      ofCell.push({ round, cell: memory.cell.id, contestant: id, ...result });
+    }
+    records.push(...ofCell);
+    onCell(round, memory.cell, ofCell);
+  }
+  return records;
+}
+
+module.exports = { runRounds, runMemory };

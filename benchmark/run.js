@@ -1,0 +1,173 @@
+'use strict';
+/**
+ * `npm run bench`: the command line, and where results go. What is measured is in cells.js, by whom
+ * in contestants.js, in what order in rounds.js.
+ *
+ *   npm run bench                         everything: docs/benchmark.md and docs/benchmark.svg anew
+ *   npm run bench -- --quick              the same in two minutes; figures mean little
+ *   npm run bench -- --filter push        cells whose id matches a regular expression
+ *   npm run bench -- --contestants ours,glide
+ *   npm run bench -- --rounds 9 --seconds 2 --out DIR
+ *   npm run bench -- --from FILE          the report again, from results kept before
+ *   npm run bench -- --cluster …          the real-cluster benchmark instead, with its own options
+ *
+ * Results of all calls are kept in benchmark/results/benchmark.json. Without --out, a run that is
+ * not whole writes its report there too.
+ */
+
+const { spawnSync } = require('node:child_process');
+const fs = require('node:fs');
+const path = require('node:path');
+const { parseArgs } = require('node:util');
+const { ensurePackages } = require('../scripts/lib/packages');
+const { fail } = require('../scripts/lib/process');
+const { CHANNELS, cells } = require('./cells');
+const { BASELINE, contestants } = require('./contestants');
+const { rate, ratio, row } = require('./format');
+const memory = require('./memory');
+
+const root = path.resolve(__dirname, '..');
+const RESULTS = path.join(__dirname, 'results');
+const DOCS = path.join(root, 'docs');
+
+const OPTIONS = {
+  filter: { type: 'string' },
+  contestants: { type: 'string' },
+  rounds: { type: 'string' },
+  seconds: { type: 'string' },
+  quick: { type: 'boolean' },
+  out: { type: 'string' },
+  from: { type: 'string' },
+};
+
+const positive = (text, name) => {
+  const value = Number(text);
+  if (!(value > 0)) fail(`--${name} takes a number above 0, not ${text}`);
+  return value;
+};
+
+function readOptions(args) {
+  let values;
+  try {
+    ({ values } = parseArgs({ args, options: OPTIONS }));
+  } catch (err) {
+    fail(`${err.message}\nOptions: --${Object.keys(OPTIONS).join(', --')}, --cluster`);
+  }
+  const { quick, filter } = values;
+  const names = values.contestants && values.contestants.split(',');
+  const unknown = (names || []).filter((name) => !contestants.some(({ id }) => id === name));
+  if (unknown.length) fail(`Contestants are ${contestants.map(({ id }) => id).join(', ')}`);
+  const matches = ({ id }) => !filter || new RegExp(filter, 'i').test(id);
+  const seconds = positive(values.seconds || (quick ? 0.1 : 0.6), 'seconds');
+  const whole = !quick && !filter && !names;
+  const chosen = contestants.filter(({ id }) => !names || id === BASELINE || names.includes(id));
+  return {
+    cells: cells
+      .filter(matches)
+      .map((cell) => (quick && cell.reads ? { ...cell, reads: 1 } : cell)),
+    chosen,
+    memory: matches(memory.cell) && chosen.some(({ id }) => id === 'ours'),
+    rounds: Math.round(positive(values.rounds || (quick ? 1 : 5), 'rounds')),
+    timing: { seconds, warmUp: seconds / 4, warmUpCalls: (quick ? 1 : 2) * CHANNELS },
+    out: path.resolve(values.out || (whole ? DOCS : RESULTS)),
+    from: values.from,
+    command: ['npm run bench', ...(args.length ? ['--', ...args] : [])].join(' '),
+  };
+}
+
+async function measure(options) {
+  const redisServer = require('../__test__/support/redis');
+  const { describe } = require('./machine');
+  const { runMemory, runRounds } = require('./rounds');
+  const { chosen, rounds, timing } = options;
+  const redis = await redisServer.start();
+  try {
+    console.log(row(['round', 'cell'.padEnd(34), ...chosen.map(columnOf)]));
+    console.log(
+      row([':--:', '-'.repeat(34), ...chosen.map((c) => '-'.repeat(columnOf(c).length))]),
+    );
+    const onCell = (round, cell, records) =>
+      showCell(`${round + 1}/${rounds}`, cell, records, chosen);
+    const records = await runRounds({ redis, ...options, onCell });
+    if (options.memory) records.push(...(await runMemory({ redis, rounds, onCell })));
+    const ids = chosen.map(({ id }) => id);
+    return { machine: describe(options.command), rounds, timing, contestants: ids, records };
+  } finally {
+    await redis.stop();
+  }
+}
+
+const columnOf = ({ id }) => id.padStart(10);
+
+/** One line of the live table: calls per second of 0.0.7, multiples of it for the others. */
+function showCell(round, cell, records, chosen) {
+  const base = records.find(({ contestant }) => contestant === BASELINE);
+  const columns = chosen.map((contestant) => {
+    const record = records.find((other) => other.contestant === contestant.id);
+    const text = record ? shown(record, base) : '';
+    return text.padStart(columnOf(contestant).length);
+  });
+  console.log(row([round.padStart(5), cell.id.padEnd(34), ...columns]));
+  for (const { contestant, error } of records) {
+    if (error) console.error(`${contestant}, ${cell.id}: ${error}`);
+  }
+}
+
+function shown(record, base) {
+  if (record.error) return 'failed';
+  if (record.rss !== undefined) return `${Math.round(record.rss)} B`;
+  const speed = record.ops / record.seconds;
+  if (record === base) return rate(speed);
+  return base && !base.error ? ratio(speed / (base.ops / base.seconds)) : rate(speed);
+}
+
+async function writeReport(run, folder) {
+  const prettier = require('prettier');
+  const { draw } = require('./chart');
+  const { document } = require('./report');
+  fs.mkdirSync(folder, { recursive: true });
+  const file = path.join(folder, 'benchmark.md');
+  const markdown = await prettier.format(document(run), { parser: 'markdown' });
+  fs.writeFileSync(file, markdown);
+  fs.writeFileSync(path.join(folder, 'benchmark.svg'), draw(run));
+  console.log(`\nReport: ${path.relative(process.cwd(), file)}, with its chart benchmark.svg`);
+}
+
+/** Failures and stale lists of a plugin: the peers' are in the report, these end with exit code 1. */
+function defects(run) {
+  return run.records.filter(
+    ({ contestant, error, stale }) =>
+      [BASELINE, 'ours', 'uncached'].includes(contestant) && (error || stale),
+  );
+}
+
+async function main(args) {
+  if (args.includes('--cluster')) {
+    const rest = args.filter((arg) => arg !== '--cluster');
+    const script = path.join(__dirname, 'cluster/run.js');
+    process.exit(spawnSync(process.execPath, [script, ...rest], { stdio: 'inherit' }).status);
+  }
+  const options = readOptions(args);
+  ensurePackages(__dirname);
+  const kept = path.join(RESULTS, 'benchmark.json');
+  const run = options.from
+    ? JSON.parse(fs.readFileSync(options.from, 'utf8'))
+    : await measure(options);
+  if (!options.from) {
+    fs.mkdirSync(RESULTS, { recursive: true });
+    fs.writeFileSync(kept, JSON.stringify(run));
+  }
+  const { memoryText, targetsTable } = require('./report');
+  console.log(`\n${targetsTable(run)}\n\n${memoryText(run)}`);
+  await writeReport(run, options.out);
+  const wrong = defects(run);
+  for (const { round, cell, contestant, error, stale } of wrong) {
+    console.error(`round ${round + 1}, ${cell}, ${contestant}: ${error || `${stale} stale lists`}`);
+  }
+  process.exitCode = wrong.length ? 1 : 0;
+}
+
+main(process.argv.slice(2)).catch((err) => {
+  console.error(err);
+  process.exit(1);
+});

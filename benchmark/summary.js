@@ -1,0 +1,94 @@
+'use strict';
+/**
+ * From records to figures: medians over the rounds, ratios to 0.0.7 in the same round, and what
+ * the issue asks for. How they are shown is for report.js and chart.js.
+ */
+
+const { TARGETS } = require('./cells');
+const { BASELINE } = require('./contestants');
+const memory = require('./memory');
+
+const known = (value) => typeof value === 'number' && Number.isFinite(value);
+
+function median(values) {
+  const sorted = values.filter(known).sort((a, b) => a - b);
+  if (sorted.length === 0) return null;
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+const perSecond = ({ ops, seconds }) => ops / seconds;
+const mainCpu = ({ ops, mainCpu: spent }) => (known(spent) ? spent / ops : null);
+
+/**
+ * `figures[cell][contestant]`: ops/s; CPU µs per op of the main thread and of the process; the
+ * ratios of ops/s (`speed`, with the least and the most of all rounds) and of main-thread CPU.
+ */
+function summarise(records) {
+  const figures = {};
+  for (const { cell, contestant } of records) {
+    if (cell === memory.cell.id) continue;
+    figures[cell] = figures[cell] || {};
+    figures[cell][contestant] = figures[cell][contestant] || of(records, cell, contestant);
+  }
+  return figures;
+}
+
+function of(records, cell, contestant) {
+  const all = records.filter((record) => record.cell === cell && record.contestant === contestant);
+  const good = all.filter(({ error }) => !error);
+  const against = (figure) =>
+    good.map((record) => {
+      const base = records.find(
+        (other) =>
+          other.cell === cell && other.round === record.round && other.contestant === BASELINE,
+      );
+      return base && !base.error ? figure(record) / figure(base) : null;
+    });
+  const speeds = against(perSecond).filter(known);
+  return {
+    opsPerSecond: median(good.map(perSecond)),
+    mainCpu: median(good.map(mainCpu)),
+    processCpu: median(good.map(({ ops, processCpu }) => processCpu / ops)),
+    speed: median(speeds),
+    least: speeds.length ? Math.min(...speeds) : null,
+    most: speeds.length ? Math.max(...speeds) : null,
+    cpu: median(against((record) => mainCpu(record) || NaN)),
+    failed: all.length - good.length,
+    stale: good.reduce((sum, { stale = 0 }) => sum + stale, 0),
+  };
+}
+
+/** RSS bytes for each cached member, and beside it what the control and our own count say. */
+function summariseMemory(records) {
+  const of = (contestant, name) =>
+    median(
+      records
+        .filter((record) => record.cell === memory.cell.id && record.contestant === contestant)
+        .map((record) => record[name]),
+    );
+  return { rss: of('ours', 'rss'), control: of('uncached', 'rss'), counted: of('ours', 'counted') };
+}
+
+/** Targets that were measured: `{title, least, aim, measured, cell, met}`. */
+function compare(figures, memoryFigures) {
+  return TARGETS.map((target) => {
+    const lowIsGood = target.measure !== 'speed';
+    const values =
+      target.measure === 'rss'
+        ? [{ value: memoryFigures.rss }]
+        : target.cells.map((cell) => ({
+            cell,
+            value: ((figures[cell] || {})[target.contestant] || {})[target.measure],
+          }));
+    const [worst] = values
+      .filter(({ value }) => known(value))
+      .sort((a, b) => (lowIsGood ? b.value - a.value : a.value - b.value));
+    if (!worst) return null;
+    const reaches = (goal) => (lowIsGood ? worst.value <= goal : worst.value >= goal);
+    const met = reaches(target.aim) ? 'aim' : reaches(target.least) ? 'yes' : 'no';
+    return { ...target, measured: worst.value, cell: worst.cell, met };
+  }).filter(Boolean);
+}
+
+module.exports = { summarise, summariseMemory, compare };

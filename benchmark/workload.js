@@ -1,0 +1,109 @@
+'use strict';
+/**
+ * One cell as calls: which method is called with what, and how each answer is checked, so that
+ * nobody is fast because something is missing. How many calls are under way and for how long is
+ * for loop.js to say.
+ */
+
+const { SERVER_TYPE, SIDS, channelName, uid, firstUid } = require('./names');
+const { channelsOf } = require('./seed');
+
+const ROUTE = 'onChat';
+// Users that `add` adds: with 67 channels over 4 million different calls, all real insertions.
+const NEW_UIDS = 65536;
+
+/**
+ * `{call(answer), check(result), rpc(sid, msg, uids), finish()}`. `call` makes one call with
+ * `answer(err, result)` as its callback; `check` is false for a wrong result; `rpc` sees what a push
+ * hands to a frontend; `finish` returns what is worth noting, or throws.
+ */
+function createWorkload(service, cell) {
+  const names = Array.from({ length: channelsOf(cell) }, (_, i) => channelName(i));
+  let calls = 0;
+  const next = () => names[calls++ % names.length];
+  const [sid] = SIDS;
+  const noResult = (result) => result === undefined || result === null;
+  const members = (count) => (list) => list.length === count && list[0].length === 16;
+
+  switch (cell.kind) {
+    case 'add':
+    case 'leave': {
+      const count = cell.kind === 'add' ? NEW_UIDS : cell.members;
+      const uids = Array.from({ length: count }, (_, n) => uid(n));
+      return {
+        call(answer) {
+          const name = names[calls % names.length];
+          const user = uids[Math.floor(calls / names.length) % count];
+          calls += 1;
+          service[cell.kind](name, user, sid, answer);
+        },
+        check: noResult,
+      };
+    }
+    case 'bySid':
+    case 'cold':
+      return {
+        call: (answer) => service.getMembersBySid(next(), sid, answer),
+        check: members(cell.members),
+      };
+    case 'byName':
+      return {
+        call: (answer) => service.getMembersByChannelName(SERVER_TYPE, next(), answer),
+        check: members(cell.members * cell.frontends),
+      };
+    case 'push':
+    case 'churn':
+      return createPushes(service, cell, names);
+    default:
+      throw new Error(`no such kind of cell: ${cell.kind}`);
+  }
+}
+
+/**
+ * Pushes, with a join or leave before each `cell.every`-th one, to the channel that is pushed to.
+ * The message says how many users each frontend must be given: the state at the time of the call,
+ * which 0.0.7 shows because calls are executed in their order.
+ */
+function createPushes(service, cell, names) {
+  const extra = uid(firstUid(cell, names.length, 0));
+  const counts = names.map(() => SIDS.map(() => cell.members));
+  let calls = 0;
+  let rpcs = 0;
+  let stale = 0;
+  let failed = 0;
+  const written = (err) => {
+    if (err) failed += 1;
+  };
+
+  function churn(channel, turn) {
+    const which = turn % SIDS.length;
+    const joined = counts[channel][which] > cell.members;
+    counts[channel] = counts[channel].slice();
+    counts[channel][which] += joined ? -1 : 1;
+    if (joined) service.leave(names[channel], extra, SIDS[which], written);
+    else service.add(names[channel], extra, SIDS[which], written);
+  }
+
+  return {
+    call(answer) {
+      const channel = calls % names.length;
+      if (cell.every && calls % cell.every === 0) churn(channel, Math.floor(calls / cell.every));
+      calls += 1;
+      const msg = { text: 'hello', counts: counts[channel] };
+      service.pushMessage(SERVER_TYPE, ROUTE, msg, names[channel], null, answer);
+    },
+    check: (failedUids) => failedUids.length === 0,
+    rpc(sid, msg, uids) {
+      rpcs += 1;
+      if (uids.length !== msg.counts[SIDS.indexOf(sid)]) stale += 1;
+      if (uids.length < cell.members || uids.length > cell.members + 1) failed += 1;
+    },
+    finish() {
+      if (rpcs !== calls * SIDS.length) throw new Error(`${calls} pushes made ${rpcs} RPCs`);
+      if (failed > 0) throw new Error(`${failed} wrong lists or failed writes`);
+      return { stale };
+    },
+  };
+}
+
+module.exports = { createWorkload };

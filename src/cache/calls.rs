@@ -1,0 +1,188 @@
+//! The calls that are not given out yet: what each of their reads waits for, and what is known.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use super::SharedKey;
+use crate::{
+    command::Reply,
+    error::{Error, Result},
+    list::List,
+};
+
+/// One read, or write, of one call of one batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct At {
+    pub(super) batch: u64,
+    pub(super) call: usize,
+    pub(super) read: usize,
+}
+
+/// One command of one pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) flight: u64,
+    pub(super) slot: usize,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Call {
+    Write {
+        keys: Vec<SharedKey>,
+        result: Option<Result<()>>,
+    },
+    Reads(Vec<Read>),
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Read {
+    pub(super) key: SharedKey,
+    pub(super) state: State,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum State {
+    /// A candidate, in this group of its batch's flight.
+    Candidate(usize),
+    /// The answer will be that of this command, and of no other.
+    Waiting(Place),
+    Known(Result<Arc<List>>),
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Batch {
+    pub(super) no: u64,
+    pub(super) calls: Vec<Call>,
+    /// How many reads and writes are not known yet.
+    missing: usize,
+}
+
+/// Oldest first.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Calls(VecDeque<Batch>);
+
+impl Calls {
+    pub(super) fn push(&mut self, no: u64, calls: Vec<Call>) {
+        let missing = |call: &Call| match call {
+            Call::Write { .. } => 1,
+            Call::Reads(reads) => {
+                let known = |read: &&Read| !matches!(read.state, State::Known(_));
+                reads.iter().filter(known).count()
+            }
+        };
+        let missing = calls.iter().map(missing).sum();
+        self.0.push_back(Batch { no, calls, missing });
+    }
+
+    /// A write has its answer.
+    pub(super) fn wrote(&mut self, at: At, answer: Result<()>) {
+        if let Some(batch) = self.batch(at.batch)
+            && let Some(Call::Write { result, .. }) = batch.calls.get_mut(at.call)
+            && result.is_none()
+        {
+            *result = Some(answer);
+            batch.missing -= 1;
+        }
+    }
+
+    /// A command was answered: those that still wait for it know.
+    pub(super) fn answered(&mut self, at: At, place: Place, result: &Result<Arc<List>>) {
+        if let Some(batch) = self.batch(at.batch)
+            && let Some(Call::Reads(reads)) = batch.calls.get_mut(at.call)
+            && let Some(read) = reads.get_mut(at.read)
+            && matches!(read.state, State::Waiting(waits_for) if waits_for == place)
+        {
+            read.state = State::Known(result.clone());
+            batch.missing -= 1;
+        }
+    }
+
+    /// A candidate is served, if it still is one.
+    pub(super) fn serve(&mut self, at: At, list: &Arc<List>) {
+        if let Some(batch) = self.batch(at.batch) {
+            batch.serve(at.call, at.read, list.clone());
+        }
+    }
+
+    /// Where each key was written last, among the calls from batch `no` on.
+    pub(super) fn last_writes(&self, no: u64) -> HashMap<SharedKey, (u64, usize)> {
+        let mut last = HashMap::new();
+        for batch in self.0.iter().filter(|batch| batch.no >= no) {
+            for (index, call) in batch.calls.iter().enumerate() {
+                if let Call::Write { keys, .. } = call {
+                    last.extend(keys.iter().map(|key| (key.clone(), (batch.no, index))));
+                }
+            }
+        }
+        last
+    }
+
+    /// The batches from `no` on.
+    pub(super) fn from(&mut self, no: u64) -> impl Iterator<Item = &mut Batch> {
+        self.0.iter_mut().filter(move |batch| batch.no >= no)
+    }
+
+    /// Takes the oldest batches, as far as all of them is known.
+    pub(super) fn finished(&mut self) -> Vec<(u64, Vec<Result<Reply>>)> {
+        let mut finished = Vec::new();
+        while let Some(batch) = self.0.pop_front_if(|batch| batch.missing == 0) {
+            let replies = batch.calls.into_iter().map(Call::reply).collect();
+            finished.push((batch.no, replies));
+        }
+        finished
+    }
+
+    fn batch(&mut self, no: u64) -> Option<&mut Batch> {
+        let index = self.0.binary_search_by_key(&no, |batch| batch.no).ok()?;
+        self.0.get_mut(index)
+    }
+}
+
+impl Batch {
+    /// A read will be answered by another command than it was to be. A known one becomes unknown
+    /// again: nobody was told yet.
+    pub(super) fn redirect(&mut self, call: usize, read: usize, place: Place) {
+        if let Some(Call::Reads(reads)) = self.calls.get_mut(call)
+            && let Some(read) = reads.get_mut(read)
+        {
+            if let State::Known(_) = read.state {
+                self.missing += 1;
+            }
+            read.state = State::Waiting(place);
+        }
+    }
+
+    /// A candidate is served.
+    pub(super) fn serve(&mut self, call: usize, read: usize, list: Arc<List>) {
+        if let Some(Call::Reads(reads)) = self.calls.get_mut(call)
+            && let Some(read) = reads.get_mut(read)
+            && let State::Candidate(_) = read.state
+        {
+            read.state = State::Known(Ok(list));
+            self.missing -= 1;
+        }
+    }
+}
+
+impl Call {
+    fn reply(self) -> Result<Reply> {
+        match self {
+            Self::Write { result, .. } => result
+                .unwrap_or_else(|| Err(unknown()))
+                .map(|()| Reply::Done),
+            Self::Reads(reads) => {
+                let lists = reads.into_iter().map(|read| match read.state {
+                    State::Known(result) => result,
+                    State::Candidate(_) | State::Waiting(_) => Err(unknown()),
+                });
+                Ok(Reply::Members(lists.collect()))
+            }
+        }
+    }
+}
+
+fn unknown() -> Error {
+    Error::Internal("a call without an answer".to_owned())
+}

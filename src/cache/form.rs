@@ -1,0 +1,319 @@
+//! Forming a batch: calls to commands for the wire, in call order (rule 4 and 5 of the protocol).
+
+use std::collections::HashMap;
+
+use super::{
+    Busy, Flight, Group, Sent, Session, SharedKey, Slot, Wire,
+    calls::{At, Call, Place, Read, State},
+};
+use crate::{command::Command, keys::Key};
+
+/// A batch that is being formed.
+struct Forming {
+    flight: Flight,
+    wire: Vec<Wire>,
+    calls: Vec<Call>,
+    keys: HashMap<SharedKey, Local>,
+}
+
+/// What this batch does with a key, up to now and since its last write of it.
+#[derive(Default, Clone, Copy)]
+struct Local {
+    load: Option<usize>,
+    group: Option<usize>,
+}
+
+impl Session {
+    /// Forms a batch, which is to be sent now. Barriers ([`Command::Clean`]) do not come here.
+    pub fn form(&mut self, commands: &[&Command]) -> Sent {
+        let no = self.number();
+        let mut forming = Forming {
+            flight: Flight::new(no),
+            wire: Vec::with_capacity(commands.len() + 1),
+            calls: Vec::with_capacity(commands.len()),
+            keys: HashMap::new(),
+        };
+        for (call, command) in commands.iter().enumerate() {
+            match command {
+                Command::Add { key, .. } | Command::Remove { key, .. } => {
+                    self.write(&mut forming, call, std::slice::from_ref(key));
+                }
+                Command::Delete { keys } => self.write(&mut forming, call, keys),
+                Command::Members { keys } => self.read_all(&mut forming, call, keys),
+                Command::Clean { .. } => forming.calls.push(Call::Reads(Vec::new())),
+            }
+        }
+        self.place_barrier(&mut forming);
+        self.flights.push_back(forming.flight);
+        self.calls.push(no, forming.calls);
+        Sent {
+            no,
+            wire: forming.wire,
+        }
+    }
+
+    fn read_all(&mut self, forming: &mut Forming, call: usize, keys: &[Key]) {
+        let batch = forming.flight.no;
+        let mut reads = Vec::with_capacity(keys.len());
+        for (read, key) in keys.iter().enumerate() {
+            let at = At { batch, call, read };
+            let key = forming.share(key);
+            let state = self.read(forming, at, &key);
+            reads.push(Read { key, state });
+        }
+        forming.calls.push(Call::Reads(reads));
+    }
+
+    fn read(&mut self, forming: &mut Forming, at: At, key: &SharedKey) -> State {
+        let Local { load, group } = *forming.local(key);
+        if let Some(slot) = load {
+            self.stats.cache.misses.add(1);
+            return forming.join(slot, at);
+        }
+        if let Some(index) = group {
+            forming.flight.groups[index].members.push(at);
+            return State::Candidate(index);
+        }
+        if self.broken.is("joins-sent-load")
+            && let Some(state) = self.join_sent_load(at, key)
+        {
+            return state;
+        }
+        let busy = self.busy.get(key).is_some_and(|busy| busy.writes > 0);
+        if let (false, Some((version, is_empty))) = (busy, self.entries.ready(key)) {
+            if self.broken.is("no-barrier")
+                && let Some(list) = self.entries.get(key, version)
+            {
+                return State::Known(Ok(list));
+            }
+            if self.broken.is("shares-sent-barrier")
+                && let Some(state) = self.share_sent_barrier(at, key, version)
+            {
+                return state;
+            }
+            let index = forming.flight.groups.len();
+            self.busy(key).groups.push((forming.flight.no, index));
+            forming.flight.groups.push(Group {
+                key: key.clone(),
+                version,
+                is_empty,
+                members: vec![at],
+                fallback: None,
+                dissolved: false,
+                list: if self.broken.is("by-reference") {
+                    self.entries.get(key, version)
+                } else {
+                    None
+                },
+            });
+            forming.local(key).group = Some(index);
+            return State::Candidate(index);
+        }
+        self.stats.cache.misses.add(1);
+        let kept = self.keep_groups_if_broken(key);
+        let slot = self.place(forming, key);
+        if !kept.is_empty() {
+            self.busy(key).groups = kept;
+        }
+        forming.join(slot, at)
+    }
+
+    /// Places `SMEMBERS key`, which becomes the fallback of all candidates that have none.
+    fn place(&mut self, forming: &mut Forming, key: &SharedKey) -> usize {
+        let token = self.number();
+        self.entries.load(key, token);
+        let no = forming.flight.no;
+        let slot = forming.flight.slots.len();
+        forming.flight.slots.push(Slot::Load {
+            key: key.clone(),
+            token,
+            waiters: Vec::new(),
+        });
+        forming.wire.push(Wire::Members(key.clone()));
+        forming.local(key).load = Some(slot);
+        let place = Place { flight: no, slot };
+        for index in self.fall_back(key, place) {
+            forming.dissolve(index, place);
+        }
+        slot
+    }
+
+    /// `SMEMBERS key` was placed: all candidates of the key that have no fallback take it. Gives
+    /// the groups of that very batch.
+    pub(super) fn fall_back(&mut self, key: &SharedKey, place: Place) -> Vec<usize> {
+        let mut own = Vec::new();
+        let Some(busy) = self.busy.get_mut(key) else {
+            return own;
+        };
+        for (flight, index) in std::mem::take(&mut busy.groups) {
+            if flight == place.flight {
+                own.push(index);
+            } else if let Some(flight) = self.flight(flight) {
+                flight.groups[index].fallback = Some(place);
+            }
+        }
+        self.tidy(key);
+        own
+    }
+
+    fn write(&mut self, forming: &mut Forming, call: usize, keys: &[Key]) {
+        let keys: Vec<SharedKey> = keys.iter().map(|key| forming.share(key)).collect();
+        for key in &keys {
+            if self.needs_fallback(forming, key) {
+                self.place(forming, key);
+            }
+        }
+        for key in &keys {
+            self.busy(key).writes += 1;
+            *forming.local(key) = Local::default();
+        }
+        let batch = forming.flight.no;
+        forming.wire.push(Wire::Write(call));
+        forming.flight.slots.push(Slot::Write {
+            at: At {
+                batch,
+                call,
+                read: 0,
+            },
+            keys: keys.clone(),
+        });
+        forming.calls.push(Call::Write { keys, result: None });
+    }
+
+    /// Whether candidates would lose what they are to show by a write that is placed now.
+    fn needs_fallback(&self, forming: &Forming, key: &SharedKey) -> bool {
+        let no = forming.flight.no;
+        let groups = self.busy.get(key).map(|busy| busy.groups.as_slice());
+        groups.unwrap_or_default().iter().any(|(flight, _)| {
+            let rule = if *flight == no {
+                "no-fallback-same-batch"
+            } else {
+                "no-fallback-next-batch"
+            };
+            !self.broken.is(rule)
+        })
+    }
+
+    /// One `TOUCH` after all candidates: of the keys with members, or else of an empty one.
+    fn place_barrier(&self, forming: &mut Forming) {
+        let groups = forming.flight.groups.iter();
+        let candidates: Vec<&Group> = groups.filter(|group| !group.dissolved).collect();
+        let Some(first) = candidates.first() else {
+            return;
+        };
+        let full = candidates.iter().filter(|group| !group.is_empty);
+        let mut keys: Vec<SharedKey> = full.map(|group| group.key.clone()).collect();
+        let expected = keys.len();
+        if keys.is_empty() {
+            keys.push(first.key.clone());
+        }
+        forming.flight.barrier = Some(expected);
+        forming.wire.push(Wire::Touch(keys));
+    }
+
+    fn busy(&mut self, key: &SharedKey) -> &mut Busy {
+        self.busy.entry(key.clone()).or_default()
+    }
+
+    pub(super) fn flight(&mut self, no: u64) -> Option<&mut Flight> {
+        self.flights.iter_mut().find(|flight| flight.no == no)
+    }
+
+    /// Forgets a key that is not busy any more.
+    pub(super) fn tidy(&mut self, key: &SharedKey) {
+        let idle = |busy: &Busy| busy.writes == 0 && busy.groups.is_empty();
+        if self.busy.get(key).is_some_and(idle) {
+            self.busy.remove(key);
+        }
+    }
+
+    /// Rule 4 broken: a read that is placed is no fallback.
+    fn keep_groups_if_broken(&mut self, key: &SharedKey) -> Vec<(u64, usize)> {
+        match self.busy.get_mut(key) {
+            Some(busy) if self.broken.is("no-fallback-for-reads") => {
+                std::mem::take(&mut busy.groups)
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Rule 4 broken: the load may have been executed before this call was made.
+    fn join_sent_load(&mut self, at: At, key: &SharedKey) -> Option<State> {
+        let token = self.entries.loading(key)?;
+        self.flights.iter_mut().find_map(|flight| {
+            let no = flight.no;
+            flight
+                .slots
+                .iter_mut()
+                .enumerate()
+                .find_map(|(slot, load)| match load {
+                    Slot::Load {
+                        token: of, waiters, ..
+                    } if *of == token => {
+                        waiters.push(at);
+                        Some(State::Waiting(Place { flight: no, slot }))
+                    }
+                    _ => None,
+                })
+        })
+    }
+
+    /// Rule 4 broken: the barrier may have been executed before this call was made.
+    fn share_sent_barrier(&mut self, at: At, key: &SharedKey, version: u64) -> Option<State> {
+        let groups = self
+            .flights
+            .iter_mut()
+            .flat_map(|flight| &mut flight.groups);
+        let mut same = groups.filter(|group| group.key == *key && group.version == version);
+        same.next()?.members.push(at);
+        Some(State::Candidate(usize::MAX))
+    }
+}
+
+impl Forming {
+    /// The key, shared with the others of this batch.
+    fn share(&mut self, key: &Key) -> SharedKey {
+        if let Some((shared, _)) = self.keys.get_key_value(key.as_slice()) {
+            return shared.clone();
+        }
+        let shared = SharedKey::from(key.as_slice());
+        self.keys.insert(shared.clone(), Local::default());
+        shared
+    }
+
+    fn local(&mut self, key: &SharedKey) -> &mut Local {
+        self.keys.entry(key.clone()).or_default()
+    }
+
+    fn join(&mut self, slot: usize, at: At) -> State {
+        if let Slot::Load { waiters, .. } = &mut self.flight.slots[slot] {
+            waiters.push(at);
+        }
+        let flight = self.flight.no;
+        State::Waiting(Place { flight, slot })
+    }
+
+    /// The candidates of a group become plain reads of a command in the same batch.
+    fn dissolve(&mut self, index: usize, place: Place) {
+        let group = &mut self.flight.groups[index];
+        group.dissolved = true;
+        for at in std::mem::take(&mut group.members) {
+            let state = self.join(place.slot, at);
+            if let Some(Call::Reads(reads)) = self.calls.get_mut(at.call) {
+                reads[at.read].state = state;
+            }
+        }
+    }
+}
+
+impl Flight {
+    pub(super) fn new(no: u64) -> Self {
+        Self {
+            no,
+            slots: Vec::new(),
+            groups: Vec::new(),
+            barrier: None,
+            answers: None,
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The member cache of one connection: answers reads from memory such that nobody can tell it from
+//! reading the store each time. A pure state machine: calls, replies and pushes go in, commands for
+//! the wire and finished calls come out; no socket, no clock. `redis_manager::link` is the loop
+//! around it.
+//!
+//! **Why it works.** With `CLIENT TRACKING` the server remembers what this connection read, and
+//! writes an *invalidation* into our socket while it executes a change of it: before the reply to
+//! anything that it executes for us afterwards. So a list in memory is current at a moment if a
+//! command that was executed at that moment has been answered and no invalidation came before the
+//! answer. That command is the *barrier*, one for a batch however many reads it covers.
+//!
+//! **The life of a read** of key k ([`form`], [`settle`]):
+//!
+//! 1. k is in memory and no write of ours to it is under way: the read is a *candidate*. Otherwise
+//!    `SMEMBERS k` is placed, or the one joined that is placed in this batch already. One that was
+//!    sent is never joined: it may have been executed before this call was made.
+//! 2. At the end of a batch with candidates stands the barrier: `TOUCH` of their keys, which must
+//!    count them all. Unlike `PING` it notices keys that expired without being deleted, and keeps the
+//!    server's own LRU right.
+//! 3. When the barrier is answered, a candidate is served if the very same list is still in memory.
+//!    If not, its *fallback* answers it, or it is read again before anything newer is sent.
+//! 4. A fallback is a `SMEMBERS k` that was placed meanwhile. A write of ours to k places one directly
+//!    before itself: otherwise `pushMessage(ch); leave(ch, u)` could lose u's message, because
+//!    our own write kills the candidate, and the second reading comes after the leave.
+//!
+//! **Order.** Calls take effect in call order, as far as anyone can see: what a call reads again, all
+//! later calls that are not answered yet read again too, and the keys of one call are read again
+//! together, unless a later write of ours to one of them has been sent. Finished calls are given out
+//! in call order.
+//!
+//! **Filling.** A reply fills the memory only if no invalidation of its key came since the command
+//! was formed (its *token* is still noted). One session serves one connection and dies with it, so that
+//! nothing from before a reconnect can ever be served after it.
+
+mod broken;
+mod calls;
+mod entries;
+mod form;
+mod settle;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+pub use self::{broken::Broken, settle::Settled};
+use self::{
+    calls::{At, Calls, Place},
+    entries::Entries,
+};
+use crate::{
+    error::Result,
+    list::{List, Released},
+    stats::Stats,
+};
+
+/// The exact bytes of a key, as they are on the wire: never split and never decoded.
+pub type SharedKey = Arc<[u8]>;
+
+/// A command for the wire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wire {
+    /// The write with this index in the batch.
+    Write(usize),
+    /// `SMEMBERS`.
+    Members(SharedKey),
+    /// `TOUCH`.
+    Touch(Vec<SharedKey>),
+}
+
+/// Commands to be sent as one pipeline, now: the order of the pipelines is part of the protocol.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// Comes back with the answers.
+    pub no: u64,
+    /// In order; may be empty, and is answered by nothing then.
+    pub wire: Vec<Wire>,
+}
+
+/// The answer to one command on the wire.
+#[derive(Debug, Clone)]
+pub enum Answer {
+    /// Of a write.
+    Wrote(Result<()>),
+    /// Of `SMEMBERS`.
+    List(Result<Arc<List>>),
+    /// Of `TOUCH`; nothing if it was no number.
+    Touched(Option<usize>),
+}
+
+/// What the server reports as changed.
+#[derive(Debug, Clone, Copy)]
+pub enum Invalidation<'a> {
+    /// One key; a report may hold several.
+    Key(&'a [u8]),
+    /// Everything.
+    All,
+}
+
+/// How much may be kept, and who hears of lists that are gone.
+#[derive(Debug, Clone)]
+pub struct Bounds {
+    /// Bytes, what JavaScript keeps of the lists included (estimated).
+    pub max_bytes: usize,
+    /// Hears of lists that are gone.
+    pub released: Arc<Released>,
+}
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// For batches, tokens and versions; never reset.
+    last: u64,
+    entries: Entries,
+    /// Calls that are not given out yet.
+    calls: Calls,
+    /// Pipelines that are not answered yet, in the order in which they were sent.
+    flights: VecDeque<Flight>,
+    /// Keys with writes of ours, or candidates, under way.
+    busy: HashMap<SharedKey, Busy>,
+    stats: Arc<Stats>,
+    broken: Broken,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Busy {
+    /// Writes of ours that are not answered.
+    writes: usize,
+    /// Groups of candidates without a fallback: flight and index.
+    groups: Vec<(u64, usize)>,
+}
+
+/// A pipeline that is not answered yet.
+#[derive(Debug, Clone)]
+struct Flight {
+    no: u64,
+    slots: Vec<Slot>,
+    groups: Vec<Group>,
+    /// What `TOUCH`, the last command, must answer.
+    barrier: Option<usize>,
+    /// There before its turn.
+    answers: Option<Vec<Answer>>,
+}
+
+#[derive(Debug, Clone)]
+enum Slot {
+    Write {
+        at: At,
+        keys: Vec<SharedKey>,
+    },
+    Load {
+        key: SharedKey,
+        token: u64,
+        waiters: Vec<At>,
+    },
+}
+
+/// The candidates of one key in one batch.
+#[derive(Debug, Clone)]
+struct Group {
+    key: SharedKey,
+    version: u64,
+    is_empty: bool,
+    members: Vec<At>,
+    fallback: Option<Place>,
+    /// They became plain reads.
+    dissolved: bool,
+    /// Set when the barrier was answered and held.
+    list: Option<Arc<List>>,
+}
+
+impl Session {
+    /// A session on a fresh connection; without `bounds` nothing is kept.
+    #[must_use]
+    pub fn new(bounds: Option<Bounds>, stats: Arc<Stats>, broken: Broken) -> Self {
+        let entries = Entries::new(bounds, stats.clone(), broken);
+        Self {
+            last: 0,
+            entries,
+            calls: Calls::default(),
+            flights: VecDeque::new(),
+            busy: HashMap::new(),
+            stats,
+            broken,
+        }
+    }
+
+    /// Takes what the server reports, in the order of the socket.
+    pub fn invalidate(&mut self, what: Invalidation) {
+        self.stats.cache.invalidations.add(1);
+        match what {
+            Invalidation::Key(key) => self.entries.remove(key),
+            Invalidation::All => self.entries.clear(),
+        }
+    }
+
+    /// The connection is gone, and everything that was in memory with it.
+    pub fn close(&mut self) {
+        self.entries.clear();
+    }
+
+    fn number(&mut self) -> u64 {
+        self.last += 1;
+        self.last
+    }
+}

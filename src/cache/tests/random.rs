@@ -1,0 +1,53 @@
+//! Random programs, longer than the model can exhaust, in random orders of steps.
+
+use proptest::prelude::*;
+
+use super::world::{Move, Step, World, delete, read, write};
+use crate::{cache::Broken, command::Command};
+
+fn call() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        6 => prop::sample::select(vec!["k", "j", "l"]).prop_map(read),
+        4 => prop::sample::select(vec!["kj", "jl", "jkl"]).prop_map(read),
+        3 => prop::sample::select(vec!['k', 'j', 'l']).prop_map(write),
+        1 => prop::sample::select(vec!["k", "kj", "jkl"]).prop_map(delete),
+    ]
+}
+
+fn other() -> impl Strategy<Value = Move> {
+    prop_oneof![
+        6 => prop::sample::select(vec!['k', 'j', 'l']).prop_map(Move::Write),
+        1 => Just(Move::Flush),
+        1 => prop::sample::select(vec!['k', 'j']).prop_map(Move::Expire),
+    ]
+}
+
+/// Takes steps as `choices` say, then what is left.
+fn run(calls: Vec<Command>, moves: Vec<Move>, choices: &[u8], broken: Broken) -> World {
+    let mut world = World::new(calls, moves, broken);
+    for choice in choices {
+        let mut steps = world.steps();
+        // Small batches are the interesting ones.
+        steps.retain(|step| !matches!(step, Step::Form(4..)));
+        let Some(step) = steps.get(usize::from(*choice) % steps.len().max(1)) else {
+            break;
+        };
+        world.step(*step);
+    }
+    world.finish();
+    world
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_every_call_is_answered_with_what_may_be_seen(
+        calls in prop::collection::vec(call(), 1..14),
+        moves in prop::collection::vec(other(), 0..8),
+        choices in prop::collection::vec(any::<u8>(), 0..120),
+    ) {
+        let world = run(calls, moves, &choices, Broken::default());
+        world.verdict().map_err(TestCaseError::fail)?;
+    }
+}

@@ -1,0 +1,393 @@
+//! A session between its driver and a server in memory, one step at a time: which step comes next is
+//! the test's choice. The server does what Redis does with `CLIENT TRACKING`; what a history of calls
+//! may show is judged by [`World::verdict`].
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use crate::{
+    cache::{Answer, Bounds, Broken, Invalidation, Sent, Session, SharedKey, Wire},
+    command::{Command, Reply},
+    error::Error,
+    keys::Key,
+    list::List,
+    stats::Stats,
+};
+
+/// What happens next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// So many of the calls that are left are made, in one batch.
+    Form(usize),
+    /// The server executes the next command of ours.
+    Execute,
+    /// The next frame of the server reaches us. Of a pipeline whose last reply it is, the driver
+    /// hears later.
+    Receive,
+    /// The driver hears of the next pipeline that was answered.
+    Settle,
+    /// Somebody else does something.
+    Other,
+}
+
+/// What somebody else can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Move {
+    /// Change a key.
+    Write(char),
+    /// Flush.
+    Flush,
+    /// A key expires and is not deleted yet: nothing is pushed.
+    Expire(char),
+}
+
+#[derive(Debug, Clone)]
+enum Frame {
+    Push(Option<char>),
+    Answer(u64, Answer),
+    /// The pipeline has all its answers.
+    End(u64),
+}
+
+#[derive(Debug, Clone)]
+struct Made {
+    command: Command,
+    from: u64,
+    /// When it was given out, and with what.
+    until: Option<(u64, Vec<String>)>,
+    /// When a write was executed.
+    executed: u64,
+}
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub(super) struct World {
+    session: Session,
+    pub(super) left: VecDeque<Command>,
+    pub(super) moves: VecDeque<Move>,
+    made: Vec<Made>,
+    /// Which calls a batch holds.
+    batches: HashMap<u64, usize>,
+    /// Sent, not executed: pipeline, its first call, its commands.
+    inbound: VecDeque<(u64, usize, VecDeque<Wire>)>,
+    outbound: VecDeque<Frame>,
+    answers: HashMap<u64, Vec<Answer>>,
+    heard: VecDeque<u64>,
+    /// Per key, its values and from when on they were current.
+    history: HashMap<char, Vec<(u64, String)>>,
+    tracked: Vec<char>,
+    now: u64,
+    pub(super) stats: Arc<Stats>,
+}
+
+pub(super) fn read(keys: &str) -> Command {
+    Command::Members {
+        keys: keys.chars().map(key).collect(),
+    }
+}
+
+pub(super) fn write(name: char) -> Command {
+    Command::Add {
+        key: key(name),
+        members: vec![b"?".to_vec()],
+    }
+}
+
+pub(super) fn delete(names: &str) -> Command {
+    Command::Delete {
+        keys: names.chars().map(key).collect(),
+    }
+}
+
+fn key(name: char) -> Key {
+    name.to_string().into_bytes()
+}
+
+fn name(key: &SharedKey) -> char {
+    char::from(key[0])
+}
+
+impl World {
+    /// Keys j and k hold a member each, l is empty; all three are in memory.
+    pub(super) fn new(calls: Vec<Command>, moves: Vec<Move>, broken: Broken) -> Self {
+        let stats = Arc::new(Stats::default());
+        let bounds = Bounds {
+            max_bytes: 1 << 20,
+            released: Arc::default(),
+        };
+        let mut world = Self {
+            session: Session::new(Some(bounds), stats.clone(), broken),
+            left: VecDeque::from([read("jkl")]),
+            moves: VecDeque::new(),
+            made: Vec::new(),
+            batches: HashMap::new(),
+            inbound: VecDeque::new(),
+            outbound: VecDeque::new(),
+            answers: HashMap::new(),
+            heard: VecDeque::new(),
+            history: HashMap::new(),
+            tracked: Vec::new(),
+            now: 0,
+            stats,
+        };
+        for (name, value) in [('j', "j0"), ('k', "k0"), ('l', "")] {
+            world.history.insert(name, vec![(0, value.to_owned())]);
+        }
+        world.finish();
+        world.made.clear();
+        world.batches.clear();
+        world.left = calls.into();
+        world.moves = moves.into();
+        world
+    }
+
+    /// What can happen now.
+    pub(super) fn steps(&self) -> Vec<Step> {
+        let mut steps: Vec<Step> = (1..=self.left.len()).map(Step::Form).collect();
+        steps.extend((!self.inbound.is_empty()).then_some(Step::Execute));
+        steps.extend((!self.outbound.is_empty()).then_some(Step::Receive));
+        steps.extend((!self.heard.is_empty()).then_some(Step::Settle));
+        steps.extend((!self.moves.is_empty()).then_some(Step::Other));
+        steps
+    }
+
+    /// Lets everything happen that is left, in the simplest order.
+    pub(super) fn finish(&mut self) {
+        while let Some(step) = self.steps().last().copied() {
+            self.step(step);
+        }
+    }
+
+    pub(super) fn step(&mut self, step: Step) {
+        match step {
+            Step::Form(count) => self.form(count),
+            Step::Execute => self.execute(),
+            Step::Receive => self.receive(),
+            Step::Settle => self.settle(),
+            Step::Other => match self.moves.pop_front() {
+                Some(Move::Write(name)) => self.change(name, format!("{name}{}", self.now + 1)),
+                Some(Move::Flush) => self.flush(),
+                Some(Move::Expire(name)) => {
+                    self.now += 1;
+                    self.record(name, String::new());
+                }
+                None => {}
+            },
+        }
+    }
+
+    fn form(&mut self, count: usize) {
+        let commands: Vec<Command> = self.left.drain(..count).collect();
+        let first = self.made.len();
+        let made = |command: &Command| Made {
+            command: command.clone(),
+            from: self.now,
+            until: None,
+            executed: 0,
+        };
+        self.made
+            .extend(commands.iter().map(made).collect::<Vec<_>>());
+        let batch: Vec<&Command> = commands.iter().collect();
+        let sent = self.session.form(&batch);
+        self.batches.insert(sent.no, first);
+        self.send(sent, first);
+    }
+
+    fn send(&mut self, sent: Sent, first: usize) {
+        if sent.wire.is_empty() {
+            // Answered by nothing, at once, as the link does.
+            self.heard.push_back(sent.no);
+        } else {
+            self.inbound.push_back((sent.no, first, sent.wire.into()));
+        }
+    }
+
+    fn execute(&mut self) {
+        let Some((no, first, wire)) = self.inbound.front_mut() else {
+            return;
+        };
+        let (no, first) = (*no, *first);
+        let command = wire.pop_front().expect("no empty pipeline is sent");
+        if wire.is_empty() {
+            self.inbound.pop_front();
+        }
+        let ended = self.inbound.front().is_none_or(|(next, ..)| *next != no);
+        let answer = match command {
+            Wire::Members(key) => {
+                self.track(name(&key));
+                let value = self.value(name(&key)).to_owned();
+                let members = (!value.is_empty()).then_some(value);
+                Answer::List(List::new(members).map(Arc::new))
+            }
+            Wire::Touch(keys) => {
+                keys.iter().for_each(|key| self.track(name(key)));
+                let there = keys.iter().filter(|key| !self.value(name(key)).is_empty());
+                Answer::Touched(Some(there.count()))
+            }
+            Wire::Write(index) => {
+                let call = first + index;
+                // The push follows the reply, as Redis orders it for the client's own writes.
+                self.outbound
+                    .push_back(Frame::Answer(no, Answer::Wrote(Ok(()))));
+                match self.made[call].command.clone() {
+                    Command::Delete { keys } => {
+                        for key in keys {
+                            self.change(char::from(key[0]), String::new());
+                        }
+                    }
+                    Command::Add { key, .. } => {
+                        self.change(char::from(key[0]), format!("own{call}"));
+                    }
+                    _ => {}
+                }
+                self.made[call].executed = self.now;
+                self.outbound.extend(ended.then_some(Frame::End(no)));
+                return;
+            }
+        };
+        self.outbound.push_back(Frame::Answer(no, answer));
+        self.outbound.extend(ended.then_some(Frame::End(no)));
+    }
+
+    fn receive(&mut self) {
+        match self.outbound.pop_front() {
+            Some(Frame::Push(Some(name))) => {
+                self.session.invalidate(Invalidation::Key(&key(name)));
+            }
+            Some(Frame::Push(None)) => self.session.invalidate(Invalidation::All),
+            Some(Frame::Answer(no, answer)) => {
+                self.answers.entry(no).or_default().push(answer);
+                // The end comes with the last answer.
+                if let Some(Frame::End(_)) = self.outbound.front() {
+                    self.receive();
+                }
+            }
+            Some(Frame::End(no)) => self.heard.push_back(no),
+            None => {}
+        }
+    }
+
+    fn settle(&mut self) {
+        let Some(no) = self.heard.pop_front() else {
+            return;
+        };
+        let answers = self.answers.remove(&no).unwrap_or_default();
+        let settled = self.session.settle(no, answers);
+        for (batch, replies) in settled.finished {
+            let first = self.batches[&batch];
+            for (made, reply) in self.made[first..].iter_mut().zip(replies) {
+                assert!(made.until.is_none(), "a call was answered twice");
+                made.until = Some((self.now, shown(reply)));
+            }
+        }
+        if let Some(again) = settled.again {
+            self.send(again, 0);
+        }
+    }
+
+    fn track(&mut self, name: char) {
+        if !self.tracked.contains(&name) {
+            self.tracked.push(name);
+        }
+    }
+
+    fn value(&self, name: char) -> &str {
+        self.history[&name].last().map_or("", |(_, value)| value)
+    }
+
+    fn record(&mut self, name: char, value: String) {
+        let history = self.history.entry(name).or_default();
+        history.push((self.now, value));
+    }
+
+    fn change(&mut self, name: char, value: String) {
+        self.now += 1;
+        self.record(name, value);
+        if self.tracked.contains(&name) {
+            self.tracked.retain(|tracked| *tracked != name);
+            self.outbound.push_back(Frame::Push(Some(name)));
+        }
+    }
+
+    fn flush(&mut self) {
+        self.now += 1;
+        for name in ['j', 'k', 'l'] {
+            self.record(name, String::new());
+        }
+        self.tracked.clear();
+        self.outbound.push_back(Frame::Push(None));
+    }
+
+    /// What is wrong with what the calls were answered, if anything: every call is answered; every
+    /// read shows what its key held at some moment between call and answer; per key, these moments
+    /// do not go back in call order, and own writes are seen by the reads called after them and by
+    /// no others.
+    pub(super) fn verdict(&self) -> Result<(), String> {
+        let mut seen: HashMap<char, u64> = HashMap::new();
+        for (index, made) in self.made.iter().enumerate() {
+            let Some((until, values)) = &made.until else {
+                return Err(format!("call {index} has no answer"));
+            };
+            let keys = match &made.command {
+                Command::Members { keys } => keys,
+                Command::Add { key, .. } => {
+                    seen.insert(char::from(key[0]), made.executed);
+                    continue;
+                }
+                Command::Delete { keys } => {
+                    seen.extend(keys.iter().map(|key| (char::from(key[0]), made.executed)));
+                    continue;
+                }
+                _ => continue,
+            };
+            for (key, value) in keys.iter().zip(values) {
+                let name = char::from(key[0]);
+                let least = made.from.max(seen.get(&name).copied().unwrap_or(0));
+                let most = self.next_own_write(name, index).map_or(*until, |at| at - 1);
+                let history = &self.history[&name];
+                let ends = history.iter().skip(1).map(|(at, _)| at - 1);
+                let moment = history
+                    .iter()
+                    .zip(ends.chain([u64::MAX]))
+                    .filter(|((from, was), to)| was == value && *from <= most && *to >= least)
+                    .map(|((from, _), _)| least.max(*from))
+                    .find(|moment| *moment <= most);
+                let Some(moment) = moment else {
+                    return Err(format!(
+                        "call {index} shows {name} = {value:?}, which was not so from {least} to {most}; {history:?}"
+                    ));
+                };
+                seen.insert(name, moment);
+            }
+        }
+        Ok(())
+    }
+
+    fn next_own_write(&self, name: char, index: usize) -> Option<u64> {
+        let later = self.made[index + 1..].iter();
+        later
+            .filter(|made| match &made.command {
+                Command::Add { key, .. } => char::from(key[0]) == name,
+                Command::Delete { keys } => keys.contains(&key(name)),
+                _ => false,
+            })
+            .map(|made| made.executed)
+            .next()
+    }
+}
+
+fn shown(reply: Result<Reply, Error>) -> Vec<String> {
+    match reply {
+        Ok(Reply::Members(lists)) => lists
+            .into_iter()
+            .map(|list| {
+                let list = list.expect("no error in this world");
+                list.json().trim_matches(['[', ']', '"']).to_owned()
+            })
+            .collect(),
+        Ok(Reply::Done) => Vec::new(),
+        Err(error) => panic!("no error in this world: {error}"),
+    }
+}

@@ -1,0 +1,146 @@
+//! Which servers the member cache trusts: those whose invalidations are known to reach our socket
+//! before the reply to anything that is executed later. Read from HELLO and INFO, since many servers
+//! speak the protocol and call themselves Redis.
+
+use redis::Value;
+
+use super::words;
+
+/// The oldest version whose tracking was verified (6.2.7 mended lost invalidations).
+const OLDEST: [u32; 3] = [6, 2, 7];
+
+/// INFO fields of servers that answer HELLO as Redis does and are something else.
+const OTHERS: [(&str, &str); 4] = [
+    ("dragonfly_version:", "Dragonfly"),
+    ("garnet_version:", "Garnet"),
+    ("rlec_version:", "Redis Enterprise"),
+    ("upstash_version:", "Upstash"),
+];
+
+/// Why the cache cannot be used with this server; nothing if it can.
+pub(super) fn objection(hello: &Value, info: &Value) -> Option<String> {
+    let fields = match hello {
+        Value::Map(fields) => fields,
+        Value::ServerError(error) => return Some(format!("HELLO: {}", words(error))),
+        _ => return Some("HELLO answered no map".to_owned()),
+    };
+    let field = |name: &str| {
+        let named = |(key, _): &&(Value, Value)| text(key).as_deref() == Some(name);
+        let (_, value) = fields.iter().find(named)?;
+        text(value)
+    };
+    let field = |name| field(name).unwrap_or_default();
+    let (server, mode, role) = (field("server"), field("mode"), field("role"));
+    let version = field("version");
+    if field("proto") != "3" {
+        return Some(format!("the protocol is RESP{}, not RESP3", field("proto")));
+    }
+    if !matches!(server.as_str(), "redis" | "valkey") {
+        return Some(format!("the server calls itself {server:?}"));
+    }
+    if mode != "standalone" {
+        return Some(format!("the server's mode is {mode}, not standalone"));
+    }
+    if role != "master" {
+        return Some(format!("the server's role is {role}, not master"));
+    }
+    if numbers(&version) < OLDEST {
+        let [major, minor, patch] = OLDEST;
+        return Some(format!(
+            "version {version} is older than {major}.{minor}.{patch}"
+        ));
+    }
+    objection_of_info(info)
+}
+
+fn objection_of_info(info: &Value) -> Option<String> {
+    if let Value::ServerError(error) = info {
+        let words = words(error);
+        return Some(format!("INFO does not tell what server it is: {words}"));
+    }
+    let info: String = redis::from_redis_value_ref(info).unwrap_or_default();
+    let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name));
+    if let Some((_, name)) = OTHERS.iter().find(|(mark, _)| field(mark).is_some()) {
+        return Some(format!("the server is {name}"));
+    }
+    let executable = field("executable:").unwrap_or_default();
+    let program = executable.rsplit(['/', '\\']).next().unwrap_or_default();
+    if program.contains("redis") || program.contains("valkey") {
+        None
+    } else {
+        Some(format!(
+            "the server runs {program:?}, which is not known to be Redis or Valkey"
+        ))
+    }
+}
+
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::Int(number) => Some(number.to_string()),
+        value => redis::from_redis_value_ref(value).ok(),
+    }
+}
+
+fn numbers(version: &str) -> [u32; 3] {
+    let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
+    std::array::from_fn(|_| parts.next().unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hello(changed: &str, value: &str) -> Value {
+        let fields = [
+            ("server", "redis"),
+            ("version", "7.0.15"),
+            ("proto", "3"),
+            ("mode", "standalone"),
+            ("role", "master"),
+        ];
+        let bulk = |text: &str| Value::BulkString(text.into());
+        let field = |(name, usual)| {
+            let value = if name == changed { value } else { usual };
+            (bulk(name), bulk(value))
+        };
+        Value::Map(fields.into_iter().map(field).collect())
+    }
+
+    fn info(text: &str) -> Value {
+        Value::BulkString(format!("# Server\r\nredis_version:7.0.15\r\n{text}\r\n").into())
+    }
+
+    #[test]
+    fn only_a_known_standalone_master_is_trusted() {
+        let known = info("executable:/usr/bin/redis-server");
+        assert_eq!(objection(&hello("", ""), &known), None);
+        assert_eq!(objection(&hello("server", "valkey"), &known), None);
+        assert_eq!(objection(&hello("version", "6.2.7"), &known), None);
+        assert_eq!(objection(&hello("version", "10.0.0"), &known), None);
+        for (field, value) in [
+            ("server", "dragonfly"),
+            ("version", "6.2.6"),
+            ("version", "6.0.20"),
+            ("proto", "2"),
+            ("mode", "cluster"),
+            ("mode", "sentinel"),
+            ("role", "replica"),
+        ] {
+            let objection = objection(&hello(field, value), &known);
+            assert!(objection.is_some(), "{field} {value}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_only_passes_for_redis_is_not_trusted() {
+        for text in [
+            "dragonfly_version:df-v1.30.0\r\nexecutable:/usr/bin/redis-server",
+            "garnet_version:1.0.0",
+            "executable:/usr/bin/keydb-server",
+            "executable:-",
+            "",
+        ] {
+            assert!(objection(&hello("", ""), &info(text)).is_some(), "{text}");
+        }
+    }
+}
