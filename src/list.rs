@@ -15,6 +15,7 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 pub struct List {
     id: u64,
     json: String,
+    ascii: bool,
     len: usize,
     kept: OnceLock<Arc<Released>>,
 }
@@ -36,6 +37,7 @@ impl List {
         json.push(b']');
         Ok(Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            ascii: json.is_ascii(),
             json: String::from_utf8(json).map_err(|error| internal(&error))?,
             len,
             kept: OnceLock::new(),
@@ -52,6 +54,12 @@ impl List {
     #[must_use]
     pub fn json(&self) -> &str {
         &self.json
+    }
+
+    /// Whether its JSON is nothing but ASCII.
+    #[must_use]
+    pub fn is_ascii(&self) -> bool {
+        self.ascii
     }
 
     /// How many members.
