@@ -2,103 +2,170 @@
 
 // How a push gets to the frontends: one RPC for each frontend that has members, each answered
 // once and in time whatever `app.rpcInvoke` does, and a truthful list of who was not reached.
-// Who the members are is decided before; see src/binding/.
+// Who the members are is decided before; see src/binding/ and answers.js.
 
+const callBack = require('./callBack');
 const { words } = require('./logger');
 
-/** Makes `deliver(token, sids, lists, errors, [route, msg, opts])`. */
-module.exports = function createDelivery(app, log, { settle, failure, pushTimeout }, beforeRpc) {
-  return function deliver(token, sids, lists, errors, [route, msg, opts]) {
-    const readError = errors.find(Boolean);
+/**
+ * Makes `deliver(push, lists, errors)`, where `push` is `{sids, route, msg, opts, callback}` and
+ * there is a list or an error for each of its `sids`; `failAll(failure)` and `counts`.
+ * `settled()` is called when a push is answered, `failed(err)` if that was an error,
+ * `beforeRpc(sid)` before each RPC.
+ */
+module.exports = function createDelivery(app, log, tools, beforeRpc) {
+  const { failure, settled, failed, pushTimeout } = tools;
+  const counts = { pushes: 0, pushedFrontends: 0, failedUids: 0 };
+  /** The pushes whose RPCs are not all answered, oldest first. */
+  const pending = new Set();
+  /** Of the oldest; one for all, because they all have the same time. */
+  let timer;
+
+  return { deliver, failAll, counts };
+
+  function deliver(push, lists, errors) {
+    try {
+      send(push, lists, errors);
+    } catch (err) {
+      // A custom manager's list that is none.
+      settle(push, failure('internal', err, words(err)));
+    }
+  }
+
+  function send(push, lists, errors) {
+    const { sids } = push;
     const targets = [];
-    sids.forEach((sid, i) => {
+    for (let i = 0; i < sids.length; i += 1) {
       if (!errors[i] && lists[i] && lists[i].length > 0) {
-        targets.push({ sid, uids: lists[i] });
+        targets.push({ sid: sids[i], uids: lists[i], answered: false, failed: undefined });
       }
-    });
+    }
+    const readError = errors.find(Boolean);
     if (targets.length === 0) {
       // With a failed read nobody knows whether there was somebody to push to.
-      settle(token, readError ? [readError] : [null, []]);
+      settle(push, readError, []);
       return;
     }
     // Looked up at each push: pomelo puts it there only when the app has started.
     if (typeof app.rpcInvoke !== 'function') {
       const why = ': app.rpcInvoke is not there yet, the app has not finished starting';
-      settle(token, [failure('push', readError, why)]);
+      settle(push, failure('push', readError, why));
       return;
     }
+    push.targets = targets;
+    push.open = targets.length;
+    push.reached = 0;
+    push.cause = undefined;
     // A frontend that has nobody in the channel, or was not asked, counts as 0.0.7 counted it.
-    const mustReachSomebody = Boolean(readError) || targets.length === sids.length;
-    invokeAll(targets, (reached, failedUids, cause) => {
-      if (reached === 0 && mustReachSomebody) {
-        settle(token, [failure('push', cause, null)]);
+    push.mustReachSomebody = Boolean(readError) || targets.length === sids.length;
+    wait(push);
+    for (const target of targets) {
+      invoke(push, target);
+    }
+  }
+
+  function invoke(push, target) {
+    const { route, msg, opts } = push;
+    const answer = (err, fails) => answered(push, target, err, fails);
+    try {
+      beforeRpc(target.sid);
+      app.rpcInvoke(
+        target.sid,
+        {
+          namespace: 'sys',
+          service: 'channelRemote',
+          method: 'pushMessage',
+          // A copy: `uids` are the failed ones if this fails, or a list that is kept for later,
+          // and the receiver may do to its own what it likes.
+          // The last argument is what pomelo's own channels send: push schedulers read it.
+          args: [
+            route,
+            msg,
+            target.uids.slice(),
+            { type: 'push', userOptions: opts || {}, isPush: true },
+          ],
+        },
+        answer,
+      );
+    } catch (err) {
+      answer(err || new Error('app.rpcInvoke threw'));
+    }
+  }
+
+  /** What a frontend answered; the first answer counts. */
+  function answered(push, target, err, fails) {
+    if (target.answered) {
+      return;
+    }
+    target.answered = true;
+    if (err) {
+      log('error', `[pushMessage] fail to dispatch msg to ${target.sid}: ${words(err)}`);
+      push.cause = push.cause || err;
+      target.failed = target.uids;
+    } else {
+      push.reached += 1;
+      target.failed = fails;
+    }
+    push.open -= 1;
+    if (push.open === 0 && pending.delete(push)) {
+      if (push.reached === 0 && push.mustReachSomebody) {
+        settle(push, failure('push', push.cause, null));
       } else {
-        settle(token, [null, failedUids]);
-      }
-    });
-
-    function invokeAll(frontends, done) {
-      const failed = [];
-      let pending = frontends.length;
-      let reached = 0;
-      let cause;
-      const answers = frontends.map(({ sid, uids }, i) => {
-        let answered = false;
-        return (err, fails) => {
-          if (answered) {
-            return;
-          }
-          answered = true;
-          if (err) {
-            log('error', `[pushMessage] fail to dispatch msg to ${sid}: ${words(err)}`);
-            cause = cause || err;
-            failed[i] = uids;
-          } else {
-            reached += 1;
-            failed[i] = fails || [];
-          }
-          pending -= 1;
-          if (pending === 0) {
-            clearTimeout(timer);
-            done(reached, [].concat(...failed), cause);
-          }
-        };
-      });
-      // Unreferenced: a service keeps its process alive itself, and must not after its stop.
-      const timer = pushTimeout > 0 ? setTimeout(expire, pushTimeout).unref() : undefined;
-      frontends.forEach(({ sid, uids }, i) => invoke(sid, uids, answers[i]));
-
-      function expire() {
-        const late = new Error(
-          `no answer from the frontend within ${pushTimeout} ms (pushTimeout)`,
-        );
-        answers.forEach((answer) => answer(late));
+        settle(push, null, [].concat(...push.targets.map((target) => target.failed || [])));
       }
     }
+  }
 
-    function invoke(sid, uids, answer) {
-      try {
-        beforeRpc(sid);
-        app.rpcInvoke(
-          sid,
-          {
-            namespace: 'sys',
-            service: 'channelRemote',
-            method: 'pushMessage',
-            // A copy: `uids` are the failed ones if this fails, whatever the receiver does to it.
-            // The last argument is what pomelo's own channels send: push schedulers read it.
-            args: [
-              route,
-              msg,
-              uids.slice(),
-              { type: 'push', userOptions: opts || {}, isPush: true },
-            ],
-          },
-          answer,
-        );
-      } catch (err) {
-        answer(err || new Error('app.rpcInvoke threw'));
+  function settle(push, err, failedUids) {
+    counts.pushes += 1;
+    counts.pushedFrontends += push.reached || 0;
+    settled();
+    if (err) {
+      failed(err);
+      callBack(push.callback, err);
+    } else {
+      counts.failedUids += failedUids.length;
+      callBack(push.callback, null, failedUids);
+    }
+  }
+
+  function wait(push) {
+    pending.add(push);
+    if (pushTimeout > 0) {
+      push.until = performance.now() + pushTimeout;
+      if (timer === undefined) {
+        setTimer(pushTimeout);
       }
     }
-  };
+  }
+
+  function setTimer(ms) {
+    // Unreferenced: a service keeps its process alive itself, and must not after its stop.
+    timer = setTimeout(expire, ms).unref();
+  }
+
+  /** The time of the oldest is over, or it was answered meanwhile. */
+  function expire() {
+    timer = undefined;
+    const now = performance.now();
+    for (const push of pending) {
+      if (push.until > now) {
+        setTimer(Math.ceil(push.until - now));
+        return;
+      }
+      const late = new Error(`no answer from the frontend within ${pushTimeout} ms (pushTimeout)`);
+      for (const target of push.targets) {
+        answered(push, target, late);
+      }
+    }
+  }
+
+  /** The service has ended: whoever still waits is answered with an error that `make` makes. */
+  function failAll(make) {
+    clearTimeout(timer);
+    for (const push of pending) {
+      pending.delete(push);
+      settle(push, make());
+    }
+  }
 };

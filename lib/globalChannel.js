@@ -3,6 +3,7 @@
 // Class GlobalChannel as the app sees it: the addon's class, told about its JavaScript side, with
 // what Node-API cannot give a class: the number of declared arguments, and `promises`.
 
+const { rethrow } = require('./callBack');
 const attach = require('./host');
 const { GlobalChannel, install } = require('./native');
 
@@ -14,11 +15,7 @@ install(
     }
     attach(channel, ...rest);
   },
-  (thrown) => {
-    setImmediate(() => {
-      throw thrown;
-    });
-  },
+  rethrow,
 );
 
 /** Declared arguments, the callback included; util.promisifyAll and the like look at them. */

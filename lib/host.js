@@ -1,13 +1,17 @@
 'use strict';
 
 // The JavaScript side of one service, which the addon calls: everything that touches pomelo
-// objects. Who gets what is decided in Rust; here things are looked up and passed on.
-// `src/binding/host.rs` is the other end and names each function's arguments.
+// objects, and the app's callbacks. Who gets what is decided in Rust; here things are looked up and
+// passed on. `src/binding/host.rs` is the other end and names each function's arguments.
 
+const createAnswers = require('./answers');
 const createCustomManager = require('./customManager');
 const createDelivery = require('./delivery');
 const createLogger = require('./logger');
 const createRpcNoDelay = require('./rpcNoDelay');
+const createServers = require('./servers');
+
+const resolved = Promise.resolve();
 
 /** Called by the constructor, with the instance that is being made. */
 module.exports = function attach(channel, app, opts, tools) {
@@ -19,27 +23,36 @@ module.exports = function attach(channel, app, opts, tools) {
   channel.cleanOnStartUp = opts.cleanOnStartUp;
   channel.manager = manager || Object.freeze({ prefix: tools.prefix, db: tools.db });
 
+  const beforeRpc = tools.rpcNoDelay ? createRpcNoDelay(app) : () => {};
+  const { deliver, failAll, counts } = createDelivery(app, log, tools, beforeRpc);
+  const { own, calls, room, tapeOf, answer } = createAnswers(deliver, tools.failed);
   const host = {
     log,
-    serverIds: (serverType) => (app.getServersByType(serverType) || []).map(({ id }) => String(id)),
-    frontendIds: () => {
-      const servers = app.getServers() || {};
-      return Object.keys(servers).filter((sid) => app.isFrontend(servers[sid]));
+    ...createServers(app),
+    calls,
+    room,
+    tapeOf,
+    answer,
+    hold: (at, sids, route, msg, opts, callback) => {
+      calls[at] = { sids, route, msg, opts, callback };
     },
-    deliver: createDelivery(
-      app,
-      log,
-      tools,
-      opts.rpcNoDelay === false ? () => {} : createRpcNoDelay(app),
-    ),
-    lists: JSON.parse,
-    list: (json) => JSON.parse(json)[0],
-    joined: (json) => [].concat(...JSON.parse(json)),
+    // In a microtask, so that the calls of one tick go to the store together.
+    soon: () => {
+      resolved.then(tools.flush);
+    },
+    failPushes: () => failAll(() => tools.failure('stopped', undefined, null)),
+    counts,
     wait: (token, ms) =>
       ms > 0 ? setTimeout(tools.settle, ms, token, []) : setImmediate(tools.settle, token, []),
   };
   if (manager) {
-    host.execute = createCustomManager(manager, log, tools);
+    // The addon says whether an answer counts: only the first one does.
+    const settle = (token, args) => {
+      if (tools.settle(token, args)) {
+        own(token, args);
+      }
+    };
+    host.execute = createCustomManager(manager, log, { ...tools, settle });
   }
   // Where the addon looks for it. (A symbol would be neater; Node-API has none before version 9.)
   Object.defineProperty(channel, '_host', { value: host });

@@ -1,7 +1,8 @@
 'use strict';
 /**
  * Builds the addon: `npm run build`, `npm run build:debug` (`--debug`). Further arguments go to
- * `napi build`, for example `npm run build -- --target aarch64-apple-darwin`.
+ * `napi build`, for example `npm run build -- --target aarch64-apple-darwin`. `--broken` builds an
+ * addon for the tests, beside the real one, whose cache can be broken by name (src/cache/broken.rs).
  *
  * Runs in two places, hence no dependency and syntax that Node 16 knows:
  *  - in a clone, through @napi-rs/cli, which writes binding.js and binding.d.ts as well;
@@ -14,7 +15,11 @@ const fs = require('fs');
 const path = require('path');
 
 const root = path.join(__dirname, '..');
+const BROKEN_FOLDER = 'target/broken';
 const { napi } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'));
+
+/** Where the addon of the tests is built. */
+const brokenAddon = () => path.join(root, BROKEN_FOLDER, addonFile());
 
 /** The file name that binding.js looks for on this machine. */
 function addonFile() {
@@ -60,10 +65,13 @@ function run(program, args, stdio, env) {
   return done.stdout;
 }
 
+const PLAIN = ['--js', 'binding.js', '--dts', 'binding.d.ts'];
+const BROKEN = ['--features', 'broken', '--output-dir', BROKEN_FOLDER, '--no-js'];
+
 function buildWithNapi(cli, debug, rest) {
   // Asked first, since @napi-rs/cli says of a missing cargo only that the build failed.
   run('cargo', ['--version'], 'ignore');
-  const args = ['build', '--platform', '--js', 'binding.js', '--dts', 'binding.d.ts'];
+  const args = ['build', '--platform'];
   if (!debug) args.push('--release');
   run(process.execPath, [cli, ...args, ...rest], 'inherit');
 }
@@ -98,12 +106,13 @@ function buildWithCargo(debug) {
 
 function main(args) {
   const debug = args.includes('--debug');
-  const rest = args.filter((arg) => arg !== '--debug');
+  const rest = args.filter((arg) => arg !== '--debug' && arg !== '--broken');
+  const kind = args.includes('--broken') ? BROKEN : PLAIN;
   const cli = path.join(root, 'node_modules/@napi-rs/cli/dist/cli.js');
-  if (fs.existsSync(cli)) buildWithNapi(cli, debug, rest);
+  if (fs.existsSync(cli)) buildWithNapi(cli, debug, [...kind, ...rest]);
   else buildWithCargo(debug);
 }
 
 if (require.main === module) main(process.argv.slice(2));
 
-module.exports = { addonFile };
+module.exports = { addonFile, brokenAddon };

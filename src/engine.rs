@@ -7,7 +7,6 @@ use futures_util::FutureExt as _;
 use tokio::task::AbortHandle;
 
 use crate::{
-    command::Command,
     driver::{Driver, Event, Inbox, Input, Outlet},
     manager::Manager,
     options::Limits,
@@ -36,7 +35,7 @@ impl Engine {
         let driver = Driver::new(manager, limits, inbox.clone(), outlet.clone(), stats);
         let task = runtime.spawn(async move {
             if let Err(panic) = AssertUnwindSafe(driver.run()).catch_unwind().await {
-                outlet.deliver(vec![Event::Died(words(panic.as_ref()))]);
+                outlet.deliver(&mut vec![Event::Died(words(panic.as_ref()))]);
             }
         });
         Ok(Self {
@@ -46,14 +45,10 @@ impl Engine {
         })
     }
 
-    /// Hands over a call. Its number comes back with [`Event::Answer`].
-    pub fn call(&self, seq: u64, command: Command) {
-        self.inbox.push(Input::Call(seq, command));
-    }
-
-    /// Asks it to end; the last event is [`Event::Stopped`].
-    pub fn stop(&self) {
-        self.inbox.push(Input::Stop);
+    /// Hands over all of `input`. The numbers of the calls come back with [`Event::Answer`]; after
+    /// a stop the last event is [`Event::Stopped`].
+    pub fn push(&self, input: &mut Input) {
+        self.inbox.push(input);
     }
 }
 

@@ -64,22 +64,38 @@ pub enum Error {
 }
 
 impl Error {
+    /// All codes.
+    pub const CODES: [&'static str; 11] = [
+        "ERR_GLOBAL_CHANNEL_INVALID_STATE",
+        "ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT",
+        "ERR_GLOBAL_CHANNEL_INVALID_OPTION",
+        "ERR_GLOBAL_CHANNEL_QUEUE_FULL",
+        "ERR_GLOBAL_CHANNEL_TIMEOUT",
+        "ERR_GLOBAL_CHANNEL_DISCONNECTED",
+        "ERR_GLOBAL_CHANNEL_UNREACHABLE",
+        "ERR_GLOBAL_CHANNEL_STOPPED",
+        "ERR_GLOBAL_CHANNEL_STORE",
+        "ERR_GLOBAL_CHANNEL_PUSH_FAILED",
+        "ERR_GLOBAL_CHANNEL_INTERNAL",
+    ];
+
     /// The stable code that JavaScript sees as `error.code`.
     #[must_use]
     pub fn code(&self) -> &'static str {
-        match self {
-            Self::InvalidState => "ERR_GLOBAL_CHANNEL_INVALID_STATE",
-            Self::InvalidArgument(_) => "ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT",
-            Self::InvalidOption(_) => "ERR_GLOBAL_CHANNEL_INVALID_OPTION",
-            Self::QueueFull { .. } => "ERR_GLOBAL_CHANNEL_QUEUE_FULL",
-            Self::Timeout { .. } => "ERR_GLOBAL_CHANNEL_TIMEOUT",
-            Self::Disconnected { .. } => "ERR_GLOBAL_CHANNEL_DISCONNECTED",
-            Self::Unreachable { .. } => "ERR_GLOBAL_CHANNEL_UNREACHABLE",
-            Self::Stopped => "ERR_GLOBAL_CHANNEL_STOPPED",
-            Self::Store(_) => "ERR_GLOBAL_CHANNEL_STORE",
-            Self::PushFailed(_) => "ERR_GLOBAL_CHANNEL_PUSH_FAILED",
-            Self::Internal(_) => "ERR_GLOBAL_CHANNEL_INTERNAL",
-        }
+        let number = match self {
+            Self::InvalidState => 0,
+            Self::InvalidArgument(_) => 1,
+            Self::InvalidOption(_) => 2,
+            Self::QueueFull { .. } => 3,
+            Self::Timeout { .. } => 4,
+            Self::Disconnected { .. } => 5,
+            Self::Unreachable { .. } => 6,
+            Self::Stopped => 7,
+            Self::Store(_) => 8,
+            Self::PushFailed(_) => 9,
+            Self::Internal(_) => 10,
+        };
+        Self::CODES[number]
     }
 
     /// What lies behind the error, in words.

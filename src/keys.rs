@@ -38,12 +38,23 @@ impl KeyLayout {
     #[must_use]
     pub fn key(&self, name: &str, sid: &str) -> Key {
         let mut key = Vec::with_capacity(self.prefix.len() + name.len() + sid.len() + 2);
-        key.extend_from_slice(self.prefix.as_bytes());
-        key.push(b':');
+        self.begin(&mut key);
         key.extend_from_slice(name.as_bytes());
-        key.push(b':');
+        self.separate(&mut key);
         key.extend_from_slice(sid.as_bytes());
         key
+    }
+
+    /// Appends what comes before the name of the channel.
+    pub fn begin(&self, key: &mut Key) {
+        key.extend_from_slice(self.prefix.as_bytes());
+        self.separate(key);
+    }
+
+    /// Appends what comes between the name of the channel and the frontend.
+    #[expect(clippy::unused_self, reason = "the layout's business all the same")]
+    pub fn separate(&self, key: &mut Key) {
+        key.push(b':');
     }
 
     /// A `SCAN` pattern that matches every key of this layout and none of a longer prefix:

@@ -7,7 +7,8 @@
 //! - [`driver`]: one task for each service: batches, deadlines, order, reconnecting. [`engine`] is
 //!   the handle to it.
 //! - [`command`], [`keys`], [`list`], [`error`], [`options`], [`stats`]: the vocabulary they share.
-//! - [`queue`], [`runtime`], [`sequencer`]: crossing threads, and coming back in call order.
+//! - [`packed`], [`queue`], [`runtime`], [`sequencer`]: crossing threads, and coming back in call
+//!   order.
 //! - `binding`: the only module that knows JavaScript; compiled with the feature of that name.
 //!
 //! The core (everything but `binding`) links no Node-API symbol and is tested by `cargo test
@@ -25,6 +26,7 @@ pub mod keys;
 pub mod list;
 pub mod manager;
 pub mod options;
+pub mod packed;
 pub mod queue;
 pub mod redis_manager;
 pub mod runtime;

@@ -15,6 +15,7 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 pub struct List {
     id: u64,
     json: String,
+    ascii: bool,
     len: usize,
     kept: OnceLock<Arc<Released>>,
 }
@@ -30,13 +31,14 @@ impl List {
                 json.push(b',');
             }
             let text = String::from_utf8_lossy(member.as_ref());
-            serde_json::to_writer(&mut json, &text).map_err(internal)?;
+            serde_json::to_writer(&mut json, &text).map_err(|error| internal(&error))?;
             len += 1;
         }
         json.push(b']');
         Ok(Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
-            json: String::from_utf8(json).map_err(internal)?,
+            ascii: json.is_ascii(),
+            json: String::from_utf8(json).map_err(|error| internal(&error))?,
             len,
             kept: OnceLock::new(),
         })
@@ -52,6 +54,12 @@ impl List {
     #[must_use]
     pub fn json(&self) -> &str {
         &self.json
+    }
+
+    /// Whether its JSON is nothing but ASCII.
+    #[must_use]
+    pub fn is_ascii(&self) -> bool {
+        self.ascii
     }
 
     /// How many members.
@@ -96,7 +104,7 @@ impl PartialEq for List {
 
 impl Eq for List {}
 
-fn internal(error: impl ToString) -> Error {
+fn internal(error: &impl ToString) -> Error {
     Error::Internal(error.to_string())
 }
 

@@ -21,10 +21,23 @@ impl<C, O> Default for Sequencer<C, O> {
 }
 
 impl<C, O> Sequencer<C, O> {
+    /// The number of the oldest call that is not released, or that the next one will have.
+    #[must_use]
+    pub fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// The number that the next call will have.
+    #[must_use]
+    pub fn next(&self) -> u64 {
+        self.first + self.slots.len() as u64
+    }
+
     /// Appends a call and gives it the next number. Numbers are never used again.
     pub fn push(&mut self, call: C) -> u64 {
+        let seq = self.next();
         self.slots.push_back((call, None));
-        self.first + self.slots.len() as u64 - 1
+        seq
     }
 
     /// Notes the outcome of call `seq`. Says `false`, and changes nothing, when that call has an

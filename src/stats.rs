@@ -47,7 +47,7 @@ pub struct Stats {
 }
 
 /// What the member cache counts. Reads are of keys, not of calls.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct CacheStats {
     /// Reads that were answered from memory.
     pub hits: Figure,
@@ -64,6 +64,20 @@ pub struct CacheStats {
     pub bytes: Figure,
     /// Why the cache is off; nothing while it is on.
     off: Mutex<Option<Arc<str>>>,
+}
+
+impl Default for CacheStats {
+    fn default() -> Self {
+        Self {
+            hits: Figure::default(),
+            misses: Figure::default(),
+            rereads: Figure::default(),
+            invalidations: Figure::default(),
+            entries: Figure::default(),
+            bytes: Figure::default(),
+            off: Mutex::new(Some("not connected yet".into())),
+        }
+    }
 }
 
 impl CacheStats {

@@ -8,10 +8,11 @@
 
 const Module = require('module');
 const path = require('path');
+const { brokenAddon } = require('../../scripts/build');
 
 const root = path.resolve(__dirname, '../..');
-/** Built with the cargo feature `broken` by scripts/build.js. */
-const ADDON = path.join(root, 'target/broken/globalchannel-broken.node');
+/** Built by `node scripts/build.js --broken`. */
+const ADDON = brokenAddon();
 
 function use() {
   const filename = path.join(root, 'binding.js');

@@ -1,60 +1,66 @@
 //! How an instance answers: what comes from the store or from the host is matched with the calls,
-//! and callbacks are called in call order, once each.
+//! and goes to JavaScript in call order, many answers at a time.
 
-use std::rc::Rc;
+use std::{rc::Rc, sync::Arc};
 
-use napi::bindgen_prelude::{JsObjectValue as _, JsValue as _, Object};
+use napi::{
+    bindgen_prelude::{JsObjectValue as _, JsValue as _, Object},
+    sys,
+};
 
 use super::{
-    args,
-    call::{Call, Kind, LATE, Late, Outcome},
+    call::{Call, Ending, Kind, LATE, Late, Outcome},
     errors,
-    host::Lists,
-    js::{Args, Callback, Held},
-    outbox::{Message, Payload},
+    js::Args,
     service::Service,
+    tape::{Shape, Tape, Word},
 };
 use crate::{
+    command::Reply,
     driver::Event,
     error::{Error, Result},
+    list::List,
 };
 
-/// Callbacks called in one go. More are left for the next turn of the event loop, so that a full
+/// Callbacks called in one turn of the event loop. More are left for the next one, so that a full
 /// queue does not hold up timers and sockets.
 const CALLBACKS: usize = 512;
 
+/// Text for JavaScript to parse at a time, the last list apart: all of it is there twice meanwhile.
+const TEXT: usize = 1 << 20;
+
+/// Events for which memory is kept.
+const EVENTS: usize = 4096;
+
 impl Service {
-    /// Messages from the runtime are there, or calls can be released. An error in one of them does
+    /// Events from the runtime are there, or calls can be released. An error in one of them does
     /// not keep the others from being heard: it becomes an `uncaughtException`.
     pub fn on_wake(self: &Rc<Self>) -> napi::Result<()> {
-        for message in self.take_messages() {
-            if let Err(error) = self.on_message(message) {
+        let mut events = self.events.take();
+        self.take_events(&mut events);
+        for event in events.drain(..) {
+            if let Err(error) = self.on_event(event) {
                 self.env.fatal_exception(error);
             }
         }
+        events.shrink_to(EVENTS);
+        self.events.replace(events);
         if !self.resting.get() {
             self.release()?;
         }
         self.end_if_done()
     }
 
-    fn on_message(self: &Rc<Self>, message: Message) -> napi::Result<()> {
-        match message {
-            Message::Answer(token, reply) if token >= LATE => {
+    fn on_event(self: &Rc<Self>, event: Event) -> napi::Result<()> {
+        match event {
+            Event::Answer(token, reply) if token >= LATE => {
                 let late = self.late.borrow_mut().remove(&token);
                 late.map_or(Ok(()), |late| self.reply_late(late, reply.map(drop)))
             }
-            Message::Answer(seq, reply) => {
+            Event::Answer(seq, reply) => {
                 self.calls.borrow_mut().settle(seq, Outcome::Store(reply));
                 Ok(())
             }
-            Message::Event(event) => self.on_event(event),
-            Message::Nudge => Ok(()),
-        }
-    }
-
-    fn on_event(self: &Rc<Self>, event: Event) -> napi::Result<()> {
-        match event {
             Event::Started => self.store_started(),
             Event::StartFailed(error) => self.start_failed(&error),
             Event::Stopped => {
@@ -66,118 +72,149 @@ impl Service {
                 Ok(())
             }
             Event::Died(words) => self.on_died(words),
-            // Turned into Message::Answer by the outbox.
-            Event::Answer(..) => Ok(()),
         }
     }
 
-    /// Calls back what is ready, in call order; what is too much for one turn of the event loop in
-    /// the next one. (Not by the outbox: Node empties its queue within one turn.)
+    /// Answers what is ready, in call order; what is too much for one turn of the event loop in the
+    /// next one. (Not by the outbox: Node empties its queue within one turn.)
     fn release(self: &Rc<Self>) -> napi::Result<()> {
-        for _ in 0..CALLBACKS {
+        // A callback that runs the event loop gets nothing from it: others come first.
+        if self.releasing.replace(true) {
+            return Ok(());
+        }
+        let mut left = CALLBACKS;
+        self.forget_masters();
+        let mut done = Ok(());
+        while done.is_ok() && left > 0 {
+            // A scope for each tape: the lists on it may be large.
+            let written = self.env.run_in_scope(|| self.answer_some(left));
+            match written {
+                Ok(0) => break,
+                Ok(count) => left -= count.min(left),
+                Err(error) => done = Err(error),
+            }
+        }
+        self.releasing.set(false);
+        self.flush();
+        done?;
+        if left == 0 {
+            self.resting.set(true);
+            let token = self.later(Late::Rested);
+            self.host()?.wait(&self.env, token, 0)?;
+        }
+        Ok(())
+    }
+
+    /// Answers up to `most` calls; says how many.
+    fn answer_some(&self, most: usize) -> napi::Result<usize> {
+        let mut tape = self.tape.take();
+        let mut count = 0;
+        let mut latencies = self.counts.latencies();
+        while count < most && tape.bytes() < TEXT {
             let Some((_, call, outcome)) = self.calls.borrow_mut().release() else {
-                return Ok(());
+                break;
             };
-            // A scope for each: the lists of all of them together may be large.
-            let done = self.env.run_in_scope(|| self.complete(call, outcome));
-            if let Err(error) = done {
-                self.env.fatal_exception(error);
-            }
+            latencies.add(call.at);
+            self.write_answer(&mut tape, call, outcome)?;
+            count += 1;
         }
-        self.resting.set(true);
-        let token = self.later(Late::Rested);
-        self.host()?.wait(&self.env, token, 0)
-    }
-
-    fn complete(&self, call: Call, outcome: Outcome) -> napi::Result<()> {
-        let env = &self.env;
-        match (call.kind, outcome) {
-            (Kind::Push { sids, held }, Outcome::Store(Ok(Payload::Members { json, errors }))) => {
-                let lists = match self.host()?.read(env, json, Lists::Each) {
-                    Ok(lists) => lists,
-                    Err(error) => return self.fail(&Kind::Write, call.callback, &internal(&error)),
-                };
-                let args = Args::new().with(env, lists)?;
-                let args = args.with(env, self.error_array(&errors)?)?;
-                self.deliver(call.callback, sids, &held, args)
-            }
-            (Kind::Push { sids, held }, Outcome::Js(lists)) => {
-                let args = Args::new().spread(&lists.get(env)?)?;
-                self.deliver(call.callback, sids, &held, args)
-            }
-            (_, Outcome::Js(args)) => call
-                .callback
-                .call(env, Args::new().spread(&args.get(env)?)?),
-            (kind, Outcome::Store(Ok(Payload::Members { json, errors }))) => {
-                if let Some(error) = errors.iter().flatten().next() {
-                    return self.fail(&kind, call.callback, error);
-                }
-                let shape = match kind {
-                    Kind::List => Lists::Only,
-                    _ => Lists::Joined,
-                };
-                let members = match self.host()?.read(env, json, shape) {
-                    Ok(members) => members,
-                    Err(error) => return self.fail(&kind, call.callback, &internal(&error)),
-                };
-                let args = Args::new().with_null(env)?.with(env, members)?;
-                call.callback.call(env, args)
-            }
-            (_, Outcome::Store(Ok(Payload::Done))) => {
-                call.callback.call(env, Args::new().with_null(env)?)
-            }
-            (kind, Outcome::Store(Err(error))) => self.fail(&kind, call.callback, &error),
-        }
-    }
-
-    /// Calls back with an error, in the form that the method has in 0.0.7.
-    pub fn fail(&self, kind: &Kind, callback: Callback, error: &Error) -> napi::Result<()> {
-        if callback.is_none() && matches!(error, Error::InvalidArgument(_)) {
-            self.log("warn", &error.to_string(), None);
-            return Ok(());
-        }
-        let env = &self.env;
-        let args = Args::new().with(env, errors::to_js(env, error)?)?;
-        let args = match (kind, error) {
-            (_, Error::InvalidState) | (Kind::Write | Kind::Push { .. }, _) => args,
-            (Kind::List, _) => args.with(env, args::undefined(env)?)?,
-            (Kind::Joined, _) => args.with_null(env)?,
+        drop(latencies);
+        let answered = if tape.words().is_empty() {
+            Ok(())
+        } else {
+            self.host().and_then(|host| host.answer(&self.env, &tape))
         };
-        callback.call(env, args)
+        tape.clear();
+        self.tape.replace(tape);
+        answered.map(|()| count)
     }
 
-    /// Hands a push and its members to the host, which makes the RPCs.
-    #[expect(clippy::cast_precision_loss, reason = "tokens stay below 2^53")]
-    fn deliver(
+    /// Writes the answer to a call on the tape.
+    fn write_answer(
         &self,
-        callback: Callback,
-        sids: Vec<String>,
-        held: &Held,
-        members: Args,
+        tape: &mut Tape,
+        Call { kind, .. }: Call,
+        outcome: Outcome,
     ) -> napi::Result<()> {
-        let env = &self.env;
-        let token = self.later(Late::Push(callback));
-        let args = Args::new().with(env, token as f64)?.with(env, sids)?;
-        let args = args.append(members).with(env, held.get(env)?)?;
-        let Err(error) = self.host()?.deliver(env, args) else {
-            return Ok(());
-        };
-        let late = self.late.borrow_mut().remove(&token);
-        match late {
-            Some(Late::Push(callback)) => self.fail(&Kind::Write, callback, &internal(&error)),
-            _ => Err(error),
+        match outcome {
+            Outcome::Own if kind == Kind::PushMessage => {
+                self.pushes.set(self.pushes.get() + 1);
+                tape.word(Word::OwnPush, 0);
+            }
+            Outcome::Own => tape.word(Word::Own, 0),
+            Outcome::Store(Ok(Reply::Done)) => tape.done(),
+            Outcome::Store(Ok(Reply::Members(lists))) if kind == Kind::PushMessage => {
+                self.pushes.set(self.pushes.get() + 1);
+                self.write_lists(tape, Word::Push, &lists)?;
+            }
+            Outcome::Store(Ok(Reply::Members(lists))) => {
+                if let Some(error) = lists.iter().find_map(|list| list.as_ref().err()) {
+                    return self.write_error(tape, kind.shape(), error);
+                }
+                let word = match kind {
+                    Kind::GetMembersBySid => Word::List,
+                    _ => Word::Joined,
+                };
+                self.write_lists(tape, word, &lists)?;
+            }
+            Outcome::Store(Err(error)) => self.write_error(tape, kind.shape(), &error)?,
         }
+        Ok(())
     }
 
-    fn error_array(&self, errors: &[Option<Error>]) -> napi::Result<Object<'_>> {
-        let mut array = self.env.create_array(0)?.coerce_to_object()?;
-        for (index, error) in errors.iter().enumerate() {
-            if let Some(error) = error {
-                let index = u32::try_from(index).unwrap_or(u32::MAX);
-                array.set_element(index, errors::to_js(&self.env, error)?)?;
+    /// Lists, each as what it can be had from: a master, a text, or the error in its place.
+    fn write_lists(
+        &self,
+        tape: &mut Tape,
+        word: Word,
+        lists: &[Result<Arc<List>>],
+    ) -> napi::Result<()> {
+        let mut items = Vec::with_capacity(lists.len());
+        for list in lists {
+            items.push(match list {
+                Ok(list) => self.item(tape, list)?,
+                Err(error) => Item::Value(errors::to_js(&self.env, error)?.raw()),
+            });
+        }
+        tape.word(word, items.len());
+        for item in items {
+            match item {
+                Item::Master(slot) => tape.master(slot),
+                Item::Value(value) => tape.value(value),
             }
         }
-        Ok(array)
+        Ok(())
+    }
+
+    fn item(&self, tape: &mut Tape, list: &List) -> napi::Result<Item> {
+        if !list.is_kept() {
+            return tape.text(&self.env, list).map(Item::Value);
+        }
+        let mut masters = self.masters.borrow_mut();
+        if let Some(slot) = masters.find(list.id()) {
+            return Ok(Item::Master(slot));
+        }
+        let text = tape.text(&self.env, list)?;
+        let slot = masters.add(list.id());
+        tape.word(Word::Master, slot as usize);
+        tape.value(text);
+        Ok(Item::Master(slot))
+    }
+
+    fn write_error(&self, tape: &mut Tape, shape: Shape, error: &Error) -> napi::Result<()> {
+        let value = self.error(error)?.raw();
+        tape.word(Word::Fail, shape as usize);
+        tape.value(value);
+        Ok(())
+    }
+
+    /// Lists that the cache has let go need no master any more; the next tape says so.
+    fn forget_masters(&self) {
+        let gone = self.released.take();
+        let (mut tape, mut masters) = (self.tape.borrow_mut(), self.masters.borrow_mut());
+        for slot in gone.into_iter().filter_map(|id| masters.remove(id)) {
+            tape.word(Word::Forget, slot as usize);
+        }
     }
 
     /// The store's answer to something late.
@@ -199,12 +236,10 @@ impl Service {
                 .and_then(|error| error.coerce_to_bool())
         };
         match late {
-            Late::Push(callback) => {
-                callback.call(&self.env, Args::new().spread(args)?)?;
-            }
             Late::Start if !failed()? => self.store_started()?,
             Late::CleanFirst if !failed()? => self.started()?,
             Late::Start | Late::CleanFirst => {
+                self.counts.foreign_error(&self.env, &args.get_element(0)?);
                 self.back_to_inited(false);
                 for starter in self.starters.take() {
                     starter.call(&self.env, Args::new().spread(args)?)?;
@@ -216,7 +251,9 @@ impl Service {
                 self.store_ended();
                 self.nudge();
             }
-            Late::Drained => self.fail_pushes()?,
+            // Nobody is left when the service has ended before its time.
+            Late::Drained if self.ending.get() == Ending::Done => {}
+            Late::Drained => self.host()?.fail_pushes(&self.env)?,
             Late::Rested => {
                 self.resting.set(false);
                 self.release()?;
@@ -224,9 +261,19 @@ impl Service {
         }
         self.end_if_done()
     }
+
+    /// The host's report that a push is being answered: its callback is called next.
+    pub fn push_settled(&self) {
+        self.pushes.set(self.pushes.get().saturating_sub(1));
+        if self.ending.get() != Ending::No {
+            self.nudge();
+        }
+    }
 }
 
-/// What should not fail did: a list too long for JavaScript, a logger that throws.
-fn internal(error: &napi::Error) -> Error {
-    Error::Internal(error.reason.clone())
+/// What a list on the tape is had from.
+enum Item {
+    Master(u32),
+    /// A text or an error.
+    Value(sys::napi_value),
 }

@@ -38,13 +38,37 @@ pub fn attach(
     };
     let mut tools = Object::new(env)?;
     let weak = Rc::downgrade(service);
-    let settle: Function<Args, ()> = env.create_function_from_closure("settle", move |call| {
+    let settle: Function<Args, bool> = env.create_function_from_closure("settle", move |call| {
         let (token, args) = (call.get::<i64>(0)?, call.get::<Object>(1)?);
         let token = u64::try_from(token).unwrap_or_default();
         weak.upgrade()
-            .map_or(Ok(()), |service| service.settle(token, &args))
+            .map_or(Ok(false), |service| service.settle(token, &args))
     })?;
     tools.set_named_property("settle", settle)?;
+    let weak = Rc::downgrade(service);
+    let settled: Function<Args, ()> = env.create_function_from_closure("settled", move |_| {
+        if let Some(service) = weak.upgrade() {
+            service.push_settled();
+        }
+        Ok(())
+    })?;
+    tools.set_named_property("settled", settled)?;
+    let weak = Rc::downgrade(service);
+    let failed: Function<Args, ()> = env.create_function_from_closure("failed", move |call| {
+        if let Some(service) = weak.upgrade() {
+            service.counts.foreign_error(call.env, &call.get(0)?);
+        }
+        Ok(())
+    })?;
+    tools.set_named_property("failed", failed)?;
+    let weak = Rc::downgrade(service);
+    let flush: Function<Args, ()> = env.create_function_from_closure("flush", move |_| {
+        if let Some(service) = weak.upgrade() {
+            service.on_soon();
+        }
+        Ok(())
+    })?;
+    tools.set_named_property("flush", flush)?;
     let timeout = service.options.limits.command_timeout;
     let failure: Function<Args, Return> =
         env.create_function_from_closure("failure", move |call| {
@@ -58,6 +82,8 @@ pub fn attach(
                     store: "the channel manager".to_owned(),
                     cause: None,
                 },
+                "internal" => Error::Internal(call.get(2)?),
+                "stopped" => Error::Stopped,
                 _ => Error::PushFailed(call.get::<Option<String>>(2)?),
             };
             let env = *call.env;

@@ -1,12 +1,10 @@
-//! What a service keeps of a call that is not answered, and the states that it can be in.
+//! What a service keeps of a call that is not answered, and the states that it can be in. The
+//! callback itself waits in JavaScript, under the number of the call (`lib/answers.js`).
 
 use std::time::Instant;
 
-use super::{
-    js::{Callback, Held},
-    outbox::Payload,
-};
-use crate::error::Result;
+use super::tape::Shape;
+use crate::{command::Reply, error::Result};
 
 /// Where an instance is in its life. 0.0.7's `state` is 0, 0, 1, 2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,43 +28,74 @@ pub enum Ending {
     Done,
 }
 
-/// A call to the store.
-pub struct Call {
-    pub kind: Kind,
-    pub callback: Callback,
+/// Which method was called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Add,
+    Leave,
+    GetMembersBySid,
+    GetMembersByChannelName,
+    PushMessage,
+    DestroyChannel,
+    Clean,
 }
 
-/// What its callback gets.
-pub enum Kind {
-    /// `(err)`
-    Write,
-    /// `(err, members)`
-    List,
-    /// `(err, members)`, of several frontends
-    Joined,
-    /// `(err, failedUids)`, after the RPCs
-    Push {
-        sids: Vec<String>,
-        /// `[route, msg, opts]`
-        held: Held,
-    },
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Add,
+        Self::Leave,
+        Self::GetMembersBySid,
+        Self::GetMembersByChannelName,
+        Self::PushMessage,
+        Self::DestroyChannel,
+        Self::Clean,
+    ];
+
+    /// The method.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Leave => "leave",
+            Self::GetMembersBySid => "getMembersBySid",
+            Self::GetMembersByChannelName => "getMembersByChannelName",
+            Self::PushMessage => "pushMessage",
+            Self::DestroyChannel => "destroyChannel",
+            Self::Clean => "clean",
+        }
+    }
+
+    /// How its callback is told of an error.
+    pub fn shape(self) -> Shape {
+        match self {
+            Self::GetMembersBySid => Shape::Undefined,
+            Self::GetMembersByChannelName => Shape::Null,
+            _ => Shape::Plain,
+        }
+    }
+}
+
+/// A call to the store.
+#[derive(Debug, Clone, Copy)]
+pub struct Call {
+    pub kind: Kind,
+    /// When it was made; see [`super::stats`].
+    pub at: u64,
 }
 
 /// How a call to the store ended.
 pub enum Outcome {
-    Store(Result<Payload>),
-    /// A custom manager's: the arguments of the callback; for a push `[lists, errors]`.
-    Js(Held),
+    Store(Result<Reply>),
+    /// The answer is a custom manager's, and in JavaScript.
+    Own,
 }
 
-/// What is under way and does not hold up others.
+/// What is under way besides the calls to the store.
 pub enum Late {
     Start,
     /// Of `cleanOnStartUp`.
     CleanFirst,
     Stop,
-    /// A push whose RPCs are made.
-    Push(Callback),
     /// The end of the drain time.
     Drained,
     /// The next turn of the event loop.

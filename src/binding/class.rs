@@ -1,5 +1,5 @@
-//! Class `GlobalChannel`: constructor, methods and their arguments. Everything else is in
-//! [`super::service`].
+//! Class `GlobalChannel` as JavaScript sees it: constructor and methods, with arguments that were
+//! left out put right. What the methods do is in [`super::methods`] and [`super::life`].
 
 use std::rc::Rc;
 
@@ -12,18 +12,13 @@ use napi_derive::napi;
 use super::{
     args,
     attach::attach,
-    call::{Call, Kind, Outcome, State},
+    call::{Kind, State},
     errors,
     host::Host,
-    js::{Args, Callback, Held},
-    outbox::Payload,
+    js::{Args, Callback, Return},
     service::Service,
 };
-use crate::{
-    command::{Command, Member},
-    error::Error,
-    options::{Options, Raw},
-};
+use crate::options::{Options, Raw};
 
 /// The global channel service. What its methods promise is written in `index.d.ts`.
 #[napi]
@@ -89,10 +84,7 @@ impl GlobalChannel {
     /// `add(name, uid, sid, cb)`
     #[napi(catch_unwind)]
     pub fn add(&self, name: Unknown, uid: Unknown, sid: Unknown, cb: Unknown) -> napi::Result<()> {
-        self.write("add", [name, uid, sid], &cb, |key, members| Command::Add {
-            key,
-            members,
-        })
+        self.service.write(Kind::Add, [name, uid, sid], &cb)
     }
 
     /// `leave(name, uid, sid, cb)`
@@ -104,28 +96,13 @@ impl GlobalChannel {
         sid: Unknown,
         cb: Unknown,
     ) -> napi::Result<()> {
-        self.write("leave", [name, uid, sid], &cb, |key, members| {
-            Command::Remove { key, members }
-        })
+        self.service.write(Kind::Leave, [name, uid, sid], &cb)
     }
 
     /// `getMembersBySid(name, sid, cb)`
     #[napi(catch_unwind)]
     pub fn get_members_by_sid(&self, name: Unknown, sid: Unknown, cb: Unknown) -> napi::Result<()> {
-        let Some(call) = self.admit(Kind::List, &cb)? else {
-            return Ok(());
-        };
-        if self.service.is_custom() {
-            let args = self.args([name, sid])?;
-            return self.service.call_custom(call, "getMembersBySid", args);
-        }
-        match (args::text(&name, "name")?, args::text(&sid, "sid")?) {
-            (Ok(name), Ok(sid)) => {
-                let keys = vec![self.service.keys.key(&name, &sid)];
-                self.service.call(call, Command::Members { keys })
-            }
-            (Err(error), _) | (_, Err(error)) => self.refuse(call, &error),
-        }
+        self.service.get_members_by_sid([name, sid], &cb)
     }
 
     /// `getMembersByChannelName(serverType, name, cb)`
@@ -136,14 +113,8 @@ impl GlobalChannel {
         name: Unknown,
         cb: Unknown,
     ) -> napi::Result<()> {
-        let Some(call) = self.admit(Kind::Joined, &cb)? else {
-            return Ok(());
-        };
-        let sids = self.server_ids(&server_type)?;
-        if sids.is_empty() {
-            return self.answer_empty(call);
-        }
-        self.read(call, "getMembersJoined", name, sids)
+        self.service
+            .get_members_by_channel_name(&server_type, name, &cb)
     }
 
     /// `pushMessage(serverType, route, msg, channelName, opts, cb)`
@@ -157,155 +128,33 @@ impl GlobalChannel {
         opts: Unknown,
         cb: Unknown,
     ) -> napi::Result<()> {
-        let env = &self.service.env;
         let left_out = opts.get_type()? == ValueType::Function;
         let (opts, cb) = if left_out && cb.get_type()? != ValueType::Function {
-            (args::undefined(env)?, opts)
+            (args::undefined(&self.service.env)?, opts)
         } else {
             (opts, cb)
         };
-        let Some(call) = self.admit(Kind::Write, &cb)? else {
-            return Ok(());
-        };
-        let sids = self.server_ids(&server_type)?;
-        if sids.is_empty() {
-            return self.answer_empty(call);
-        }
-        let mut held = env.create_array(3)?;
-        held.set(0, route)?;
-        held.set(1, msg)?;
-        held.set(2, opts)?;
-        let held = Held::new(env, &held.coerce_to_object()?)?;
-        let kind = Kind::Push {
-            sids: sids.clone(),
-            held,
-        };
-        let call = Call { kind, ..call };
-        self.read(call, "getMembersEach", channel_name, sids)
+        self.service
+            .push_message(&server_type, channel_name, [route, msg, opts, cb])
     }
 
     /// `destroyChannel(name, cb)`
     #[napi(catch_unwind)]
     pub fn destroy_channel(&self, name: Unknown, cb: Unknown) -> napi::Result<()> {
-        let Some(call) = self.admit(Kind::Write, &cb)? else {
-            return Ok(());
-        };
-        if self.service.is_custom() {
-            return self
-                .service
-                .call_custom(call, "destroyChannel", self.args([name])?);
-        }
-        let name = match args::text(&name, "name")? {
-            Ok(name) => name,
-            Err(error) => return self.refuse(call, &error),
-        };
-        let env = &self.service.env;
-        let sids = self.service.host()?.frontend_ids(env)?;
-        if sids.is_empty() {
-            return call.callback.call(env, Args::new());
-        }
-        let keys = sids
-            .iter()
-            .map(|sid| self.service.keys.key(&name, sid))
-            .collect();
-        self.service.call(call, Command::Delete { keys })
+        self.service.destroy_channel(name, &cb)
     }
 
     /// `clean(cb)`
     #[napi(catch_unwind)]
     pub fn clean(&self, cb: Unknown) -> napi::Result<()> {
-        let Some(call) = self.admit(Kind::Write, &cb)? else {
-            return Ok(());
-        };
-        if self.service.is_custom() {
-            return self.service.call_custom(call, "clean", Args::new());
-        }
-        let pattern = self.service.keys.pattern();
-        self.service.call(call, Command::Clean { pattern })
-    }
-}
-
-impl GlobalChannel {
-    /// The call, if it may go to the store; otherwise its callback was called with the reason.
-    fn admit(&self, kind: Kind, cb: &Unknown) -> napi::Result<Option<Call>> {
-        let callback = Callback::new(cb)?;
-        match self.service.admit() {
-            Ok(()) => Ok(Some(Call { kind, callback })),
-            Err(error) => self.service.fail(&kind, callback, &error).map(|()| None),
-        }
+        self.service.clean(&cb)
     }
 
-    fn refuse(&self, call: Call, error: &Error) -> napi::Result<()> {
-        self.service.fail(&call.kind, call.callback, error)
-    }
-
-    fn write(
-        &self,
-        op: &str,
-        [name, uid, sid]: [Unknown; 3],
-        cb: &Unknown,
-        command: impl FnOnce(Vec<u8>, Vec<Member>) -> Command,
-    ) -> napi::Result<()> {
-        let Some(call) = self.admit(Kind::Write, cb)? else {
-            return Ok(());
-        };
-        if self.service.is_custom() {
-            return self
-                .service
-                .call_custom(call, op, self.args([name, uid, sid])?);
-        }
-        match (
-            args::text(&name, "name")?,
-            args::members(&uid)?,
-            args::text(&sid, "sid")?,
-        ) {
-            (Ok(_), Ok(members), Ok(_)) if members.is_empty() => self
-                .service
-                .answer_in_turn(call, Outcome::Store(Ok(Payload::Done))),
-            (Ok(name), Ok(members), Ok(sid)) => {
-                let key = self.service.keys.key(&name, &sid);
-                self.service.call(call, command(key, members))
-            }
-            (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => self.refuse(call, &error),
-        }
-    }
-
-    /// Reads the members on several frontends.
-    fn read(&self, call: Call, op: &str, name: Unknown, sids: Vec<String>) -> napi::Result<()> {
-        if self.service.is_custom() {
-            let args = self.args([name])?.with(&self.service.env, sids)?;
-            return self.service.call_custom(call, op, args);
-        }
-        match args::text(&name, "name")? {
-            Ok(name) => {
-                let keys = sids
-                    .iter()
-                    .map(|sid| self.service.keys.key(&name, sid))
-                    .collect();
-                self.service.call(call, Command::Members { keys })
-            }
-            Err(error) => self.refuse(call, &error),
-        }
-    }
-
-    fn server_ids(&self, server_type: &Unknown) -> napi::Result<Vec<String>> {
+    /// `stats()`
+    #[napi(catch_unwind)]
+    pub fn stats(&self, this: This) -> napi::Result<Return> {
         self.service
-            .host()?
-            .server_ids(&self.service.env, server_type)
-    }
-
-    /// No frontend to ask: `(null, [])` at once, as in 0.0.7.
-    fn answer_empty(&self, call: Call) -> napi::Result<()> {
-        let env = &self.service.env;
-        let args = Args::new()
-            .with_null(env)?
-            .with(env, env.create_array(0)?)?;
-        call.callback.call(env, args)
-    }
-
-    fn args<const N: usize>(&self, values: [Unknown; N]) -> napi::Result<Args> {
-        values.into_iter().try_fold(Args::new(), |args, value| {
-            args.with(&self.service.env, value)
-        })
+            .stats(&this.object)
+            .map(|stats| Return::new(&stats))
     }
 }

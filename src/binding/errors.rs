@@ -1,7 +1,7 @@
 //! The crate's error as a JavaScript `Error` with `code` and, where known, `cause`.
 
 use napi::{
-    Env, Status, Unknown,
+    Env, Status, Unknown, ValueType,
     bindgen_prelude::{JsObjectValue as _, JsValue as _, Object},
 };
 
@@ -18,14 +18,16 @@ pub fn to_js<'env>(env: &'env Env, error: &Error) -> napi::Result<Object<'env>> 
     Ok(object)
 }
 
-/// Makes the JavaScript error with a cause that is a JavaScript value.
+/// Makes the JavaScript error with a cause that is a JavaScript value, unless that is `undefined`.
 pub fn with_cause<'env>(
     env: &'env Env,
     error: &Error,
     cause: Unknown,
 ) -> napi::Result<Object<'env>> {
     let mut object = to_js(env, error)?;
-    object.set_named_property("cause", cause)?;
+    if cause.get_type()? != ValueType::Undefined {
+        object.set_named_property("cause", cause)?;
+    }
     Ok(object)
 }
 

@@ -73,11 +73,41 @@ impl Ref {
     }
 }
 
-/// A user's callback, or none.
+/// Calls `callback` if it is a function; anything else means that there is none, as in 0.0.7.
+/// What it throws becomes an `uncaughtException` and does not come back here: others still have to
+/// be called.
+pub fn call_back(env: &Env, callback: &Unknown, Args(args): Args) -> napi::Result<()> {
+    if callback.get_type()? != ValueType::Function {
+        return Ok(());
+    }
+    let mut this = ptr::null_mut();
+    let mut result = ptr::null_mut();
+    // SAFETY: all handles are of this environment and live in the current scope. Not napi-rs's
+    // `call`: it converts what was thrown, and would lose `throw 'text'`.
+    let status = unsafe {
+        sys::napi_get_undefined(env.raw(), &raw mut this);
+        sys::napi_call_function(
+            env.raw(),
+            this,
+            callback.raw(),
+            args.len(),
+            args.as_ptr(),
+            &raw mut result,
+        )
+    };
+    match status {
+        sys::Status::napi_ok => Ok(()),
+        sys::Status::napi_pending_exception => uncaught(env),
+        other => Err(napi::Error::from_status(Status::from(other))),
+    }
+}
+
+/// A user's callback that is held until it is called, or none. For the few calls that are not the
+/// store's: those wait in `lib/answers.js`.
 pub struct Callback(Option<Ref>);
 
 impl Callback {
-    /// Holds `value` if it is a function; anything else means "no callback", as in 0.0.7.
+    /// Holds `value` if it is a function.
     pub fn new(value: &Unknown) -> napi::Result<Self> {
         if value.get_type()? != ValueType::Function {
             return Ok(Self(None));
@@ -87,38 +117,11 @@ impl Callback {
         Ref::function(&function).map(Some).map(Self)
     }
 
-    /// Whether there is none.
-    pub fn is_none(&self) -> bool {
-        self.0.is_none()
-    }
-
-    /// Calls it. What it throws becomes an `uncaughtException` and does not come back here:
-    /// other callbacks still have to be called.
+    /// Calls it; see [`call_back`].
     pub fn call(self, env: &Env, args: Args) -> napi::Result<()> {
-        let Some(Ref(function)) = self.0 else {
-            return Ok(());
-        };
-        let function = function.borrow_back(env)?;
-        let Args(args) = args;
-        let mut this = ptr::null_mut();
-        let mut result = ptr::null_mut();
-        // SAFETY: all handles are of this environment and live in the current scope. Not napi-rs's
-        // `call`: it converts what was thrown, and would lose `throw 'text'`.
-        let status = unsafe {
-            sys::napi_get_undefined(env.raw(), &raw mut this);
-            sys::napi_call_function(
-                env.raw(),
-                this,
-                function.raw(),
-                args.len(),
-                args.as_ptr(),
-                &raw mut result,
-            )
-        };
-        match status {
-            sys::Status::napi_ok => Ok(()),
-            sys::Status::napi_pending_exception => uncaught(env),
-            other => Err(napi::Error::from_status(Status::from(other))),
+        match self.0 {
+            Some(Ref(function)) => call_back(env, &function.borrow_back(env)?.to_unknown(), args),
+            None => Ok(()),
         }
     }
 }
@@ -138,24 +141,31 @@ fn uncaught(env: &Env) -> napi::Result<()> {
     }
 }
 
-/// A JavaScript array, held until this is dropped. Dropped on its own JavaScript thread only: it
+/// Clears what something threw that does not matter.
+pub fn forget_exception(env: &Env) {
+    let mut thrown = ptr::null_mut();
+    // SAFETY: on the JavaScript thread. Without an exception it gives `undefined`.
+    unsafe { sys::napi_get_and_clear_last_exception(env.raw(), &raw mut thrown) };
+}
+
+/// A JavaScript object, held until this is dropped. Dropped on its own JavaScript thread only: it
 /// never leaves the service, which does not either.
 pub struct Held {
     env: Env,
-    array: Option<ObjectRef<false>>,
+    object: Option<ObjectRef<false>>,
 }
 
 impl Held {
-    /// Holds `array`.
-    pub fn new(env: &Env, array: &Object) -> napi::Result<Self> {
-        let array = Some(array.create_ref::<false>()?);
-        Ok(Self { env: *env, array })
+    /// Holds `object`.
+    pub fn new(env: &Env, object: &Object) -> napi::Result<Self> {
+        let object = Some(object.create_ref::<false>()?);
+        Ok(Self { env: *env, object })
     }
 
-    /// The array.
+    /// The object.
     pub fn get<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
-        match &self.array {
-            Some(array) => array.get_value(env),
+        match &self.object {
+            Some(object) => object.get_value(env),
             None => Err(napi::Error::from_status(Status::GenericFailure)),
         }
     }
@@ -163,9 +173,9 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if let Some(array) = self.array.take() {
+        if let Some(object) = self.object.take() {
             // Fails only in an environment that is gone, and everything it held with it.
-            let _ = array.unref(&self.env);
+            let _ = object.unref(&self.env);
         }
     }
 }

@@ -6,9 +6,9 @@ use std::{rc::Rc, time::Instant};
 use napi::bindgen_prelude::{Function, Object};
 
 use super::{
-    call::{Ending, Kind, Late, Outcome, State},
+    call::{Ending, Late, Outcome, State},
     js::{Args, Callback},
-    outbox::{Message, Outbox},
+    outbox::Outbox,
     service::Service,
 };
 use crate::{
@@ -33,7 +33,7 @@ impl Service {
                 self.starters.borrow_mut().push(callback);
                 Ok(())
             }
-            State::Started | State::Closed => self.refuse(callback, &Error::InvalidState),
+            State::Started | State::Closed => self.fail(callback, &Error::InvalidState),
         }
     }
 
@@ -95,7 +95,7 @@ impl Service {
         if before == State::Closed {
             if self.ending.get() == Ending::Done {
                 // Ended already: answer all the same, but not before this method returns.
-                self.open_outbox()?.push([Message::Nudge]);
+                self.open_outbox()?.nudge();
             }
             return Ok(());
         }
@@ -105,12 +105,12 @@ impl Service {
         if self.is_custom() {
             return self.execute(self.later(Late::Stop), "stop", force);
         }
-        match &*self.engine.borrow() {
-            Some(engine) if self.died.borrow().is_none() => engine.stop(),
-            _ => {
-                self.store_ended();
-                outbox.push([Message::Nudge]);
-            }
+        if self.engine.borrow().is_some() && self.died.borrow().is_none() {
+            self.input.borrow_mut().stop = true;
+            self.flush();
+        } else {
+            self.store_ended();
+            outbox.nudge();
         }
         Ok(())
     }
@@ -135,7 +135,7 @@ impl Service {
         }
         let pattern = self.keys.pattern();
         let token = self.later(Late::CleanFirst);
-        self.send(token, Command::Clean { pattern });
+        self.send(token, &Command::Clean { pattern });
         Ok(())
     }
 
@@ -154,7 +154,7 @@ impl Service {
     pub fn start_failed(&self, error: &Error) -> napi::Result<()> {
         self.back_to_inited(error != &Error::Stopped);
         for starter in self.starters.take() {
-            self.refuse(starter, error)?;
+            self.fail(starter, error)?;
         }
         Ok(())
     }
@@ -183,17 +183,6 @@ impl Service {
         Ok(())
     }
 
-    /// The drain time is over: pushes whose frontends have not answered.
-    pub fn fail_pushes(&self) -> napi::Result<()> {
-        let late = self.late.take();
-        for late in late.into_values() {
-            if let Late::Push(callback) = late {
-                self.fail(&Kind::Write, callback, &Error::Stopped)?;
-            }
-        }
-        Ok(())
-    }
-
     /// The last step of a stop: everybody has an answer.
     pub fn end_if_done(self: &Rc<Self>) -> napi::Result<()> {
         let since = match self.ending.get() {
@@ -201,11 +190,10 @@ impl Service {
             Ending::Draining | Ending::Done => None,
             Ending::No | Ending::Store(_) => return Ok(()),
         };
-        if !self.calls.borrow().is_empty() {
+        if !self.calls.borrow().is_empty() || self.releasing.get() {
             return Ok(());
         }
-        let unanswered = |late: &Late| matches!(late, Late::Push(_));
-        if self.late.borrow().values().any(unanswered) {
+        if self.pushes.get() > 0 {
             if let Some(since) = since {
                 self.ending.set(Ending::Draining);
                 let left =
@@ -218,7 +206,7 @@ impl Service {
         }
         self.ending.set(Ending::Done);
         for starter in self.starters.take() {
-            self.refuse(starter, &Error::Stopped)?;
+            self.fail(starter, &Error::Stopped)?;
         }
         self.close();
         for stopper in self.stoppers.take() {
@@ -230,6 +218,7 @@ impl Service {
     /// Lets go of the connection, of what keeps the process alive, and of the app.
     fn close(&self) {
         self.engine.borrow_mut().take();
+        self.input.take();
         self.outbox.borrow_mut().take();
         self.host.borrow_mut().take();
     }

@@ -5,8 +5,10 @@
 //!   ([`life`]) from start to stop, and how it answers ([`answers`]).
 //! - [`host`], [`attach`]: the JavaScript side (`lib/`): what only it can do, because pomelo
 //!   objects are there.
-//! - [`outbox`]: results from the runtime to the JavaScript thread, one wake for many.
-//! - [`js`], [`args`], [`errors`]: values in and out.
+//! - [`outbox`]: results from the runtime to the JavaScript thread, one wake for many; [`tape`],
+//!   [`masters`]: how they go on to JavaScript.
+//! - [`js`], [`args`], [`text`], [`errors`]: values in and out.
+//! - [`stats`]: what is counted.
 
 #![expect(
     clippy::trivially_copy_pass_by_ref,
@@ -26,8 +28,14 @@ mod errors;
 mod host;
 mod js;
 mod life;
+mod masters;
+mod methods;
 mod outbox;
+mod packing;
 mod service;
+mod stats;
+mod tape;
+mod text;
 
 use napi::{Env, bindgen_prelude::Function};
 use napi_derive::napi;

@@ -1,6 +1,6 @@
-//! One instance and its calls on their way to the store. Its life, from start to stop, is in
-//! [`super::life`]; how calls are answered in [`super::answers`]; arguments are read in
-//! [`super::class`].
+//! One instance: what it is made of, and what everything that it does needs. Its life, from start to
+//! stop, is in [`super::life`], its methods in [`super::methods`], how calls are answered in
+//! [`super::answers`].
 //!
 //! Everything here runs on one JavaScript thread. No `RefCell` is borrowed while JavaScript runs:
 //! a callback may call any method.
@@ -12,22 +12,28 @@ use std::{
     sync::Arc,
 };
 
-use napi::{Env, bindgen_prelude::Object};
+use napi::{Env, Unknown, ValueType, bindgen_prelude::Object};
 
 use super::{
-    call::{Call, Ending, LATE, Late, Outcome, State},
+    args,
+    call::{Call, Ending, Kind, LATE, Late, Outcome, State},
     errors,
     host::Host,
-    js::{Args, Callback, Held},
-    outbox::{Message, Outbox},
+    js::{Args, Callback, call_back},
+    masters::Masters,
+    outbox::Outbox,
+    stats::Counts,
+    tape::{Shape, Tape},
 };
 use crate::{
     command::Command,
+    driver::{Event, Input},
     engine::Engine,
     error::{Error, Result},
     keys::KeyLayout,
     list::Released,
     options::Options,
+    queue::Batch,
     sequencer::Sequencer,
     stats::Stats,
 };
@@ -43,18 +49,33 @@ pub struct Service {
     custom: Cell<bool>,
     /// Calls to the store that are not answered, in call order.
     pub calls: RefCell<Sequencer<Call, Outcome>>,
-    /// What is not answered and does not hold up others.
+    /// What is under way besides.
     pub late: RefCell<BTreeMap<u64, Late>>,
+    /// How many pushes wait for their frontends.
+    pub pushes: Cell<usize>,
     next_late: Cell<u64>,
     pub starters: RefCell<Vec<Callback>>,
     pub stoppers: RefCell<Vec<Callback>>,
     pub engine: RefCell<Option<Engine>>,
+    /// Calls of this tick, on their way to the engine.
+    pub input: RefCell<Input>,
+    /// They will be handed over at the end of the tick.
+    soon: Cell<bool>,
+    /// When the first of them was made.
+    tick: Cell<u64>,
     pub outbox: RefCell<Option<Outbox>>,
     /// Why the driver is gone, if it is before its time.
     pub died: RefCell<Option<String>>,
     pub ending: Cell<Ending>,
-    /// Callbacks wait for the next turn of the event loop.
+    /// Answers are being given.
+    pub releasing: Cell<bool>,
+    /// Answers wait for the next turn of the event loop.
     pub resting: Cell<bool>,
+    /// Empty but while in use, kept for its memory, as is `tape`.
+    pub events: RefCell<Vec<Event>>,
+    pub tape: RefCell<Tape>,
+    pub masters: RefCell<Masters>,
+    pub counts: Counts,
     /// What driver and manager count.
     pub stats: Arc<Stats>,
     /// Kept lists that are gone.
@@ -73,14 +94,23 @@ impl Service {
             custom: Cell::new(false),
             calls: RefCell::default(),
             late: RefCell::default(),
+            pushes: Cell::default(),
             next_late: Cell::new(LATE),
             starters: RefCell::default(),
             stoppers: RefCell::default(),
             engine: RefCell::default(),
+            input: RefCell::default(),
+            soon: Cell::new(false),
+            tick: Cell::default(),
             outbox: RefCell::default(),
             died: RefCell::default(),
             ending: Cell::new(Ending::No),
+            releasing: Cell::new(false),
             resting: Cell::new(false),
+            events: RefCell::default(),
+            tape: RefCell::default(),
+            masters: RefCell::default(),
+            counts: Counts::new(),
             stats: Arc::default(),
             released: Arc::default(),
         })
@@ -127,44 +157,54 @@ impl Service {
             return Err(Error::Internal(words.clone()));
         }
         let limit = self.options.max_queue;
-        if self.calls.borrow().len() + self.late.borrow().len() >= limit {
+        if self.unanswered() >= limit {
             return Err(Error::QueueFull { limit });
         }
         Ok(())
     }
 
-    /// Sends a call to Redis.
-    pub fn call(&self, call: Call, command: Command) -> napi::Result<()> {
-        if let Some(call) = self.still_admitted(call)? {
-            let seq = self.calls.borrow_mut().push(call);
-            self.send(seq, command);
-        }
-        Ok(())
+    /// How many calls have no answer.
+    pub fn unanswered(&self) -> usize {
+        self.calls.borrow().len() + self.pushes.get()
     }
 
-    /// Sends something to Redis under a token.
-    pub fn send(&self, token: u64, command: Command) {
-        if let Some(engine) = &*self.engine.borrow() {
-            engine.call(token, command);
+    /// When the calls were made that go to the store with the next one.
+    pub fn tick(&self) -> u64 {
+        if self.input.borrow().calls.is_empty() {
+            self.tick.set(self.counts.clock());
         }
+        self.tick.get()
     }
 
-    /// Gives a call to the custom manager.
-    pub fn call_custom(&self, call: Call, op: &str, args: Args) -> napi::Result<()> {
-        let Some(call) = self.still_admitted(call)? else {
+    /// Has the packed calls handed over at the end of the tick, or of the answers that are being
+    /// given.
+    pub fn flush_soon(&self, host: &Host) -> napi::Result<()> {
+        if self.releasing.get() || self.soon.replace(true) {
             return Ok(());
-        };
-        let seq = self.calls.borrow_mut().push(call);
-        self.execute(seq, op, args)
+        }
+        host.soon(&self.env)
     }
 
-    /// Reading the arguments may have run JavaScript (a getter, the app's look-up of servers), and
-    /// that may have called `stop`.
-    fn still_admitted(&self, call: Call) -> napi::Result<Option<Call>> {
-        match self.admit() {
-            Ok(()) => Ok(Some(call)),
-            Err(error) => self.fail(&call.kind, call.callback, &error).map(|()| None),
+    /// The end of the tick.
+    pub fn on_soon(&self) {
+        self.soon.set(false);
+        self.flush();
+    }
+
+    /// Hands over the packed calls.
+    pub fn flush(&self) {
+        let mut input = self.input.borrow_mut();
+        if let Some(engine) = &*self.engine.borrow()
+            && !Batch::is_empty(&*input)
+        {
+            engine.push(&mut input);
         }
+    }
+
+    /// Sends something late to Redis.
+    pub fn send(&self, token: u64, command: &Command) {
+        self.input.borrow_mut().calls.push(token, command);
+        self.flush();
     }
 
     /// Gives something to the custom manager; it is settled under `token`.
@@ -176,30 +216,18 @@ impl Service {
         self.host()?.execute(&self.env, head.append(args))
     }
 
-    /// Answers a call without the store, in its turn.
-    pub fn answer_in_turn(&self, call: Call, outcome: Outcome) -> napi::Result<()> {
-        let Some(call) = self.still_admitted(call)? else {
-            return Ok(());
-        };
-        let mut calls = self.calls.borrow_mut();
-        let seq = calls.push(call);
-        calls.settle(seq, outcome);
-        drop(calls);
-        self.nudge();
-        Ok(())
-    }
-
     /// Has the calls looked through soon.
     pub fn nudge(&self) {
         if let Some(outbox) = &*self.outbox.borrow() {
-            outbox.push([Message::Nudge]);
+            outbox.nudge();
         }
     }
 
     /// What has come from the store.
-    pub fn take_messages(&self) -> Vec<Message> {
-        let outbox = self.outbox.borrow();
-        outbox.as_ref().map(Outbox::take).unwrap_or_default()
+    pub fn take_events(&self, events: &mut Vec<Event>) {
+        if let Some(outbox) = &*self.outbox.borrow() {
+            outbox.take(events);
+        }
     }
 
     /// A token for something late.
@@ -210,21 +238,44 @@ impl Service {
         token
     }
 
-    /// Calls a callback with nothing but an error, at once.
-    pub fn refuse(&self, callback: Callback, error: &Error) -> napi::Result<()> {
-        let args = Args::new().with(&self.env, errors::to_js(&self.env, error)?)?;
+    /// An error for a callback.
+    pub fn error(&self, error: &Error) -> napi::Result<Object<'_>> {
+        self.counts.error(error);
+        errors::to_js(&self.env, error)
+    }
+
+    /// Tells the callback of a call that is not taken, at once.
+    pub fn refuse(&self, kind: Kind, callback: &Unknown, error: &Error) -> napi::Result<()> {
+        let env = &self.env;
+        let args = Args::new().with(env, self.error(error)?)?;
+        let args = match (error, kind.shape()) {
+            (Error::InvalidState, _) | (_, Shape::Plain) => args,
+            (_, Shape::Undefined) => args.with(env, args::undefined(env)?)?,
+            (_, Shape::Null) => args.with_null(env)?,
+        };
+        if matches!(error, Error::InvalidArgument(_)) && callback.get_type()? != ValueType::Function
+        {
+            self.log("warn", &error.to_string(), None);
+        }
+        call_back(env, callback, args)
+    }
+
+    /// Tells a held callback of an error.
+    pub fn fail(&self, callback: Callback, error: &Error) -> napi::Result<()> {
+        let args = Args::new().with(&self.env, self.error(error)?)?;
         callback.call(&self.env, args)
     }
 
-    /// What the host reports: `token` has ended, with these arguments for its callback.
-    pub fn settle(self: &Rc<Self>, token: u64, args: &Object) -> napi::Result<()> {
+    /// What the host reports: `token` has ended, something late with these arguments for its
+    /// callback. Says whether it is a call whose answer counts.
+    pub fn settle(self: &Rc<Self>, token: u64, args: &Object) -> napi::Result<bool> {
         if token >= LATE {
-            return self.settle_late(token, args);
+            return self.settle_late(token, args).map(|()| false);
         }
-        let held = Held::new(&self.env, args)?;
-        if self.calls.borrow_mut().settle(token, Outcome::Js(held)) {
+        let counts = self.calls.borrow_mut().settle(token, Outcome::Own);
+        if counts {
             self.nudge();
         }
-        Ok(())
+        Ok(counts)
     }
 }

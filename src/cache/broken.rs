@@ -17,7 +17,7 @@ impl Broken {
         "shares-sent-barrier",
         "no-fallback-same-batch",
         "no-fallback-next-batch",
-        "no-call-order",
+        "no-fallback-for-reads",
         "by-reference",
         "barrier-ignores-count",
         "cache-on-resp2",

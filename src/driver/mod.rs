@@ -41,6 +41,8 @@ pub struct Driver<M: Manager, O: Outlet> {
     manager: Arc<M>,
     limits: Limits,
     inbox: Arc<Inbox>,
+    /// Empty but while it is looked through.
+    input: Input,
     outlet: O,
     events: Vec<Event>,
     jobs: Jobs,
@@ -84,6 +86,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             manager,
             limits,
             inbox,
+            input: Input::default(),
             outlet,
             stats,
         }
@@ -106,7 +109,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             self.count();
             self.end_if_drained();
             if !self.events.is_empty() {
-                self.outlet.deliver(std::mem::take(&mut self.events));
+                self.outlet.deliver(&mut self.events);
             }
         }
     }
@@ -151,14 +154,15 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
 
     fn on_inbox(&mut self) {
         let now = Instant::now();
-        for input in self.inbox.queue.take() {
-            match input {
-                Input::Call(seq, command) => match self.refusal() {
-                    None => self.jobs.push(seq, command, now),
-                    Some(error) => self.events.push(Event::Answer(seq, Err(error))),
-                },
-                Input::Stop => self.on_stop(now),
-            }
+        let refusal = self.refusal();
+        self.inbox.queue.take(&mut self.input);
+        let (jobs, events) = (&mut self.jobs, &mut self.events);
+        self.input.calls.unpack(|seq, command| match &refusal {
+            None => jobs.push(seq, command, now),
+            Some(error) => events.push(Event::Answer(seq, Err(error.clone()))),
+        });
+        if std::mem::take(&mut self.input.stop) {
+            self.on_stop(now);
         }
     }
 

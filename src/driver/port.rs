@@ -3,18 +3,30 @@
 use tokio::sync::Notify;
 
 use crate::{
-    command::{Command, Reply},
+    command::Reply,
     error::{Error, Result},
-    queue::BatchQueue,
+    packed::Packed,
+    queue::{Batch, BatchQueue},
 };
 
 /// What comes in.
-#[derive(Debug)]
-pub enum Input {
-    /// A call; its number comes back with the answer.
-    Call(u64, Command),
-    /// Answer what can be answered within the drain time, then end.
-    Stop,
+#[derive(Debug, Default)]
+pub struct Input {
+    /// Calls; the number of each comes back with its answer.
+    pub calls: Packed,
+    /// After them: answer what can be answered within the drain time, then end.
+    pub stop: bool,
+}
+
+impl Batch for Input {
+    fn is_empty(&self) -> bool {
+        self.calls.is_empty() && !self.stop
+    }
+
+    fn append(&mut self, later: &mut Self) {
+        Batch::append(&mut self.calls, &mut later.calls);
+        self.stop |= std::mem::take(&mut later.stop);
+    }
 }
 
 /// What goes out.
@@ -42,9 +54,9 @@ pub struct Inbox {
 }
 
 impl Inbox {
-    /// Hands something to the driver.
-    pub fn push(&self, input: Input) {
-        if self.queue.push([input]) {
+    /// Hands all of `input` to the driver.
+    pub fn push(&self, input: &mut Input) {
+        if self.queue.push(input) {
             self.wake.notify_one();
         }
     }
@@ -52,6 +64,6 @@ impl Inbox {
 
 /// The way out: events to another thread, many at a time.
 pub trait Outlet: Send + 'static {
-    /// Takes events, in order. Called on the driver's thread; must not block.
-    fn deliver(&self, events: Vec<Event>);
+    /// Takes all events, in order. Called on the driver's thread; must not block.
+    fn deliver(&self, events: &mut Vec<Event>);
 }

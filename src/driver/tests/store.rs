@@ -163,8 +163,8 @@ impl Link for StoreLink {
 struct Channel(mpsc::UnboundedSender<Event>);
 
 impl Outlet for Channel {
-    fn deliver(&self, events: Vec<Event>) {
-        for event in events {
+    fn deliver(&self, events: &mut Vec<Event>) {
+        for event in events.drain(..) {
             let _ = self.0.send(event);
         }
     }
@@ -192,11 +192,16 @@ impl Bench {
     }
 
     pub(super) fn call(&self, seq: u64, command: Command) {
-        self.inbox.push(Input::Call(seq, command));
+        let mut input = Input::default();
+        input.calls.push(seq, &command);
+        self.inbox.push(&mut input);
     }
 
     pub(super) fn stop(&self) {
-        self.inbox.push(Input::Stop);
+        self.inbox.push(&mut Input {
+            stop: true,
+            ..Input::default()
+        });
     }
 
     /// Everything that comes, log lines too.

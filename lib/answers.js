@@ -1,0 +1,179 @@
+'use strict';
+
+// The calls of one service that wait for an answer, and how they get it. The addon decides which
+// call is answered next and with what; it writes that down for many calls at a time, on a *tape*,
+// and the callbacks are called here. `src/binding/tape.rs` is the other end.
+//
+// Member lists that the addon keeps in its cache are made into arrays once, the *masters*. A master
+// never leaves this module but as a copy, or to `deliver`, which copies it for each receiver.
+
+const callBack = require('./callBack');
+
+// What a word of the tape says in its low four bits; the others hold its number n.
+const DONE = 0; // n calls: (null)
+const LIST = 1; // a list follows: (null, list)
+const JOINED = 2; // n lists follow: (null, all of them as one)
+const PUSH = 3; // n lists follow: deliver
+const FAIL = 4; // an error follows: (err), (err, undefined) or (err, null) as n is 0, 1 or 2
+const OWN = 5; // a custom manager's answer, given by `own`
+const OWN_PUSH = 6; // the same, of a push
+const MASTER = 7; // a text follows: master n
+const FORGET = 8; // master n is not needed any more
+
+/** Calls that may wait before there must be more room; a power of two. */
+const ROOM = 1024;
+
+/** Makes the functions that the addon calls. `failed(err)` counts an error that is not its own. */
+module.exports = function createAnswers(deliver, failed) {
+  /** The calls that wait, each at its number modulo the length: a callback, or a push. */
+  const calls = new Array(ROOM).fill(undefined);
+  /** The number of the next call to be answered. */
+  let next = 0;
+  /** What custom managers answered, by the number of the call. */
+  const owned = new Map();
+  const masters = [];
+  let tape = new Uint32Array(ROOM);
+
+  return { calls, room, own, tapeOf, answer };
+
+  /** Twice the room, for the calls from number `first` on. */
+  function room(first) {
+    const { length } = calls;
+    for (let i = 0; i < length; i += 1) {
+      calls.push(undefined);
+    }
+    for (let seq = first; seq < first + length; seq += 1) {
+      const [from, to] = [seq % length, seq % (2 * length)];
+      if (from !== to) {
+        calls[to] = calls[from];
+        calls[from] = undefined;
+      }
+    }
+  }
+
+  /** The answer of a custom manager: the arguments of the callback; for a push lists and errors. */
+  function own(seq, args) {
+    owned.set(seq, args);
+  }
+
+  /** A tape of at least `length` words. */
+  function tapeOf(length) {
+    if (tape.length < length) {
+      tape = new Uint32Array(2 * length);
+    }
+    return tape;
+  }
+
+  /** Answers as the first `length` words of the tape say; `values` are the texts and errors. */
+  function answer(length, values) {
+    for (let at = 0; at < length;) {
+      const word = tape[at];
+      const n = word >>> 4;
+      at += 1;
+      switch (word & 15) {
+        case DONE:
+          for (let i = 0; i < n; i += 1) {
+            callBack(take(), null);
+          }
+          break;
+        case LIST:
+          callBack(take(), null, copy(tape[at], values));
+          at += 1;
+          break;
+        case JOINED:
+          callBack(take(), null, [].concat(...read(at, n, values)));
+          at += n;
+          break;
+        case PUSH:
+          push(take(), read(at, n, values));
+          at += n;
+          break;
+        case FAIL:
+          fail(take(), values[tape[at] >>> 1], n);
+          at += 1;
+          break;
+        case OWN:
+          answerOwn();
+          break;
+        case OWN_PUSH:
+          answerOwnPush();
+          break;
+        case MASTER:
+          masters[n] = JSON.parse(values[tape[at] >>> 1]);
+          at += 1;
+          break;
+        case FORGET:
+          masters[n] = undefined;
+          break;
+        default:
+          throw new Error(`the tape says ${word}`);
+      }
+    }
+  }
+
+  /** The next call, out of the queue. */
+  function take() {
+    const index = next & (calls.length - 1);
+    const call = calls[index];
+    calls[index] = undefined;
+    next += 1;
+    return call;
+  }
+
+  // What follows a word is the number of a master, or of a text or an error among the values; its
+  // lowest bit tells.
+
+  function list(word, values) {
+    if (word & 1) {
+      return masters[word >>> 1];
+    }
+    const value = values[word >>> 1];
+    return typeof value === 'string' ? JSON.parse(value) : value;
+  }
+
+  function copy(word, values) {
+    const members = list(word, values);
+    return word & 1 ? members.slice() : members;
+  }
+
+  function read(at, n, values) {
+    const lists = [];
+    for (let i = at; i < at + n; i += 1) {
+      lists.push(list(tape[i], values));
+    }
+    return lists;
+  }
+
+  function push(call, lists) {
+    const errors = lists.map((each) => (Array.isArray(each) ? undefined : each));
+    deliver(call, lists, errors);
+  }
+
+  function fail(call, err, shape) {
+    const callback = typeof call === 'object' && call !== null ? call.callback : call;
+    if (shape === 0) {
+      callBack(callback, err);
+    } else {
+      callBack(callback, err, shape === 1 ? undefined : null);
+    }
+  }
+
+  function takeOwned() {
+    const args = owned.get(next);
+    owned.delete(next);
+    return args;
+  }
+
+  function answerOwn() {
+    const args = takeOwned();
+    if (args[0]) {
+      failed(args[0]);
+    }
+    callBack(take(), ...args);
+  }
+
+  function answerOwnPush() {
+    const [lists, errors] = takeOwned();
+    deliver(take(), lists, errors);
+  }
+};

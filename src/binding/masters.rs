@@ -1,0 +1,39 @@
+//! Which member lists are arrays in JavaScript already. A list that the cache keeps is made into an
+//! array once, the master, when it is first answered with; here is under which number it is found.
+
+use std::collections::HashMap;
+
+/// See the module.
+#[derive(Default)]
+pub struct Masters {
+    /// The number of the master, by the id of the list.
+    slots: HashMap<u64, u32>,
+    /// Numbers that can be used again.
+    free: Vec<u32>,
+}
+
+impl Masters {
+    /// The number of the master of a list, if there is one.
+    pub fn find(&self, id: u64) -> Option<u32> {
+        self.slots.get(&id).copied()
+    }
+
+    /// A number for the master of a list that has none.
+    pub fn add(&mut self, id: u64) -> u32 {
+        // Numbers in use and free ones are all that there are.
+        let fresh = self.slots.len() + self.free.len();
+        let slot = self
+            .free
+            .pop()
+            .unwrap_or_else(|| u32::try_from(fresh).unwrap_or(u32::MAX >> 4));
+        self.slots.insert(id, slot);
+        slot
+    }
+
+    /// The list is gone. The number that its master had, if it had one.
+    pub fn remove(&mut self, id: u64) -> Option<u32> {
+        let slot = self.slots.remove(&id)?;
+        self.free.push(slot);
+        Some(slot)
+    }
+}

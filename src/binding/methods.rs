@@ -1,0 +1,196 @@
+//! The methods that go to the store: each checks its arguments and makes a call of them, for Redis
+//! or for the custom manager. How that is done is in [`super::packing`].
+
+use std::rc::Rc;
+
+use napi::Unknown;
+
+use super::{
+    args,
+    call::Kind,
+    host::{Host, Servers},
+    js::{Args, call_back},
+    service::Service,
+};
+use crate::{error::Result, packed::Op};
+
+impl Service {
+    /// `add` and `leave`.
+    pub fn write(
+        &self,
+        kind: Kind,
+        [name, uid, sid]: [Unknown; 3],
+        cb: &Unknown,
+    ) -> napi::Result<()> {
+        let Some(host) = self.admitted(kind, cb)? else {
+            return Ok(());
+        };
+        if host.is_custom() {
+            return self.call_custom(&host, kind, cb, kind.name(), [name, uid, sid]);
+        }
+        let op = match kind {
+            Kind::Add => Op::Add,
+            _ => Op::Remove,
+        };
+        if self.pack_key(&name, &sid)? && self.pack_uid(&uid)? {
+            return self.call(&host, kind, cb, op);
+        }
+        // A Buffer, several uids, or something that is none.
+        let members = match (
+            args::text(&name, "name")?,
+            args::members(&uid)?,
+            args::text(&sid, "sid")?,
+        ) {
+            (Ok(_), Ok(members), Ok(_)) => members,
+            (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => {
+                return self.refuse(kind, cb, &error);
+            }
+        };
+        // Reading an array may have run a getter.
+        if self.admitted(kind, cb)?.is_none() {
+            return Ok(());
+        }
+        if members.is_empty() {
+            return self.answer_in_turn(&host, kind, cb);
+        }
+        self.pack_key(&name, &sid)?;
+        self.pack_items(&members);
+        self.call(&host, kind, cb, op)
+    }
+
+    /// `getMembersBySid`
+    pub fn get_members_by_sid(&self, [name, sid]: [Unknown; 2], cb: &Unknown) -> napi::Result<()> {
+        let kind = Kind::GetMembersBySid;
+        let Some(host) = self.admitted(kind, cb)? else {
+            return Ok(());
+        };
+        if host.is_custom() {
+            return self.call_custom(&host, kind, cb, "getMembersBySid", [name, sid]);
+        }
+        if self.pack_key(&name, &sid)? {
+            return self.call(&host, kind, cb, Op::Members);
+        }
+        let checked = args::text(&name, "name")?.and(args::text(&sid, "sid")?);
+        self.refuse_if(kind, cb, checked)
+    }
+
+    /// `getMembersByChannelName`
+    pub fn get_members_by_channel_name(
+        &self,
+        server_type: &Unknown,
+        name: Unknown,
+        cb: &Unknown,
+    ) -> napi::Result<()> {
+        let kind = Kind::GetMembersByChannelName;
+        let Some((host, servers)) = self.servers(kind, cb, server_type)? else {
+            return Ok(());
+        };
+        if host.is_custom() {
+            let sids = servers.array(&self.env)?;
+            return self.call_custom(&host, kind, cb, "getMembersJoined", [name, sids]);
+        }
+        if self.pack_keys(&name, &servers.ids)? {
+            return self.call(&host, kind, cb, Op::Members);
+        }
+        self.refuse_if(kind, cb, args::text(&name, "name")?)
+    }
+
+    /// `pushMessage`: `values` are route, msg, opts and the callback.
+    pub fn push_message(
+        &self,
+        server_type: &Unknown,
+        name: Unknown,
+        values: [Unknown; 4],
+    ) -> napi::Result<()> {
+        let (kind, cb) = (Kind::PushMessage, &values[3]);
+        let Some((host, servers)) = self.servers(kind, cb, server_type)? else {
+            return Ok(());
+        };
+        let hold = |seq| host.hold_push(&self.env, seq, &servers, values);
+        if host.is_custom() {
+            let seq = self.take_call(&host, kind, hold)?;
+            let args = self.args([name, servers.array(&self.env)?])?;
+            return self.execute(seq, "getMembersEach", args);
+        }
+        if !self.pack_keys(&name, &servers.ids)? {
+            return self.refuse_if(kind, cb, args::text(&name, "name")?);
+        }
+        self.take_packed(&host, kind, Op::Members, hold)
+    }
+
+    /// `destroyChannel`
+    pub fn destroy_channel(&self, name: Unknown, cb: &Unknown) -> napi::Result<()> {
+        let kind = Kind::DestroyChannel;
+        let Some(host) = self.admitted(kind, cb)? else {
+            return Ok(());
+        };
+        if host.is_custom() {
+            return self.call_custom(&host, kind, cb, "destroyChannel", [name]);
+        }
+        if let Err(error) = args::text(&name, "name")? {
+            return self.refuse(kind, cb, &error);
+        }
+        let sids = host.frontend_ids(&self.env)?;
+        if sids.is_empty() {
+            self.counts.command(kind);
+            return call_back(&self.env, cb, Args::new());
+        }
+        if self.admitted(kind, cb)?.is_none() || !self.pack_keys(&name, &sids)? {
+            return Ok(());
+        }
+        self.call(&host, kind, cb, Op::Delete)
+    }
+
+    /// `clean`
+    pub fn clean(&self, cb: &Unknown) -> napi::Result<()> {
+        let kind = Kind::Clean;
+        let Some(host) = self.admitted(kind, cb)? else {
+            return Ok(());
+        };
+        if host.is_custom() {
+            return self.call_custom(&host, kind, cb, "clean", []);
+        }
+        self.pack_items(&[self.keys.pattern().into_bytes()]);
+        self.call(&host, kind, cb, Op::Clean)
+    }
+
+    /// The host, if the call may go to the store; otherwise its callback was called with the
+    /// reason.
+    fn admitted(&self, kind: Kind, cb: &Unknown) -> napi::Result<Option<Rc<Host>>> {
+        match self.admit() {
+            Ok(()) => self.host().map(Some),
+            Err(error) => self.refuse(kind, cb, &error).map(|()| None),
+        }
+    }
+
+    /// The host and the servers to ask; nothing if the callback was called already. No server to
+    /// ask: `(null, [])` at once, as in 0.0.7.
+    fn servers(
+        &self,
+        kind: Kind,
+        cb: &Unknown,
+        server_type: &Unknown,
+    ) -> napi::Result<Option<(Rc<Host>, Rc<Servers>)>> {
+        let Some(host) = self.admitted(kind, cb)? else {
+            return Ok(None);
+        };
+        let env = &self.env;
+        let servers = host.server_ids(env, server_type)?;
+        if servers.ids.is_empty() {
+            self.counts.command(kind);
+            let args = Args::new().with_null(env)?;
+            let args = args.with(env, env.create_array(0)?)?;
+            return call_back(env, cb, args).map(|()| None);
+        }
+        // The app's look-up has run, which may have called `stop`.
+        let host = self.admitted(kind, cb)?;
+        Ok(host.map(|host| (host, servers)))
+    }
+
+    fn refuse_if<T>(&self, kind: Kind, cb: &Unknown, checked: Result<T>) -> napi::Result<()> {
+        match checked {
+            Ok(_) => Ok(()),
+            Err(error) => self.refuse(kind, cb, &error),
+        }
+    }
+}

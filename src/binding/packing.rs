@@ -1,0 +1,168 @@
+//! From arguments to a call: its keys and members are packed, in one buffer with those of the other
+//! calls of the tick, its callback waits at the host, and it has its number in the call order.
+
+use napi::Unknown;
+
+use super::{
+    call::{Call, Kind, Outcome},
+    host::Host,
+    js::Args,
+    service::Service,
+    text,
+};
+use crate::{
+    command::{Member, Reply},
+    packed::{Op, Packed},
+};
+
+/// Calls that go to the store before the tick has ended, so that it need not wait for more.
+const FLUSH: usize = 128;
+
+impl Service {
+    /// Packs the first item of a call, a key. Says whether name and sid are text; if not, nothing
+    /// is packed.
+    pub fn pack_key(&self, name: &Unknown, sid: &Unknown) -> napi::Result<bool> {
+        self.pack(|packed| {
+            let key = packed.bytes();
+            self.keys.begin(key);
+            if !text::append(&self.env, name, key)? {
+                return Ok(false);
+            }
+            self.keys.separate(key);
+            let is_text = text::append(&self.env, sid, key)?;
+            packed.end_item();
+            Ok(is_text)
+        })
+    }
+
+    /// Packs all items of a call, the keys of a channel on several servers. Says whether its name
+    /// is text.
+    pub fn pack_keys(&self, name: &Unknown, sids: &[String]) -> napi::Result<bool> {
+        self.pack(|packed| {
+            let key = packed.bytes();
+            let begin = key.len();
+            self.keys.begin(key);
+            if !text::append(&self.env, name, key)? {
+                return Ok(false);
+            }
+            self.keys.separate(key);
+            let end = key.len();
+            for (index, sid) in sids.iter().enumerate() {
+                let key = packed.bytes();
+                if index > 0 {
+                    key.extend_from_within(begin..end);
+                }
+                key.extend_from_slice(sid.as_bytes());
+                packed.end_item();
+            }
+            Ok(true)
+        })
+    }
+
+    /// Packs the only member of a call, after its key. Says whether it is text; if not, nothing of
+    /// the call is packed any more.
+    pub fn pack_uid(&self, uid: &Unknown) -> napi::Result<bool> {
+        self.pack(|packed| {
+            let is_text = text::append(&self.env, uid, packed.bytes())?;
+            packed.end_item();
+            Ok(is_text)
+        })
+    }
+
+    /// Packs items of a call as they are.
+    pub fn pack_items(&self, items: &[Member]) {
+        let packed = &mut self.input.borrow_mut().calls;
+        for item in items {
+            packed.bytes().extend_from_slice(item);
+            packed.end_item();
+        }
+    }
+
+    fn pack(&self, write: impl FnOnce(&mut Packed) -> napi::Result<bool>) -> napi::Result<bool> {
+        let packed = &mut self.input.borrow_mut().calls;
+        let written = write(packed);
+        if !matches!(written, Ok(true)) {
+            packed.undo();
+        }
+        written
+    }
+
+    /// Sends the call that was packed just now to Redis.
+    pub fn call(&self, host: &Host, kind: Kind, cb: &Unknown, op: Op) -> napi::Result<()> {
+        self.take_packed(host, kind, op, |seq| host.hold(&self.env, seq, cb))
+    }
+
+    /// The same, where more than the callback has to wait for the answer.
+    pub fn take_packed(
+        &self,
+        host: &Host,
+        kind: Kind,
+        op: Op,
+        hold: impl FnOnce(u64) -> napi::Result<()>,
+    ) -> napi::Result<()> {
+        let taken = self.take_call(host, kind, hold);
+        let mut input = self.input.borrow_mut();
+        let packed = &mut input.calls;
+        let Ok(seq) = taken else {
+            packed.undo();
+            return taken.map(drop);
+        };
+        packed.end_call(seq, op);
+        let enough = packed.len() >= FLUSH;
+        drop(input);
+        if enough {
+            self.flush();
+            return Ok(());
+        }
+        self.flush_soon(host)
+    }
+
+    /// Gives a call its number, under which `hold` has its callback wait.
+    pub fn take_call(
+        &self,
+        host: &Host,
+        kind: Kind,
+        hold: impl FnOnce(u64) -> napi::Result<()>,
+    ) -> napi::Result<u64> {
+        let (first, next, count) = {
+            let calls = self.calls.borrow();
+            (calls.first(), calls.next(), calls.len())
+        };
+        if host.is_full(count) {
+            host.make_room(&self.env, first)?;
+        }
+        hold(next)?;
+        let at = self.tick();
+        self.counts.command(kind);
+        Ok(self.calls.borrow_mut().push(Call { kind, at }))
+    }
+
+    /// Gives a call to the custom manager.
+    pub fn call_custom<const N: usize>(
+        &self,
+        host: &Host,
+        kind: Kind,
+        cb: &Unknown,
+        op: &str,
+        args: [Unknown; N],
+    ) -> napi::Result<()> {
+        let seq = self.take_call(host, kind, |seq| host.hold(&self.env, seq, cb))?;
+        self.execute(seq, op, self.args(args)?)
+    }
+
+    /// Answers a call that has nothing to do, in its turn.
+    pub fn answer_in_turn(&self, host: &Host, kind: Kind, cb: &Unknown) -> napi::Result<()> {
+        let seq = self.take_call(host, kind, |seq| host.hold(&self.env, seq, cb))?;
+        let done = Outcome::Store(Ok(Reply::Done));
+        self.calls.borrow_mut().settle(seq, done);
+        self.nudge();
+        Ok(())
+    }
+
+    /// Values as arguments.
+    pub fn args<const N: usize>(&self, values: [Unknown; N]) -> napi::Result<Args> {
+        values
+            .into_iter()
+            .try_fold(Args::new(), |args, value| args.with(&self.env, value))
+    }
+}

@@ -1,0 +1,237 @@
+//! What an instance counts on the JavaScript thread, and `stats()`: these figures, the driver's and
+//! the manager's ([`crate::stats`]) and the host's (`lib/delivery.js`) as one object.
+//!
+//! Times are microseconds since the instance was made. The clock is read once for the calls that go
+//! to the store together, and once for the answers that come together.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    time::Instant,
+};
+
+use hdrhistogram::Histogram;
+use napi::{
+    Env, Unknown,
+    bindgen_prelude::{JsObjectValue as _, JsValue as _, Object},
+};
+
+use super::{
+    call::{Kind, State},
+    js,
+    service::Service,
+};
+use crate::error::Error;
+
+/// Figures at two significant digits.
+const DIGITS: u8 = 2;
+
+/// See the module.
+pub struct Counts {
+    epoch: Instant,
+    commands: [Cell<u64>; Kind::ALL.len()],
+    errors: RefCell<BTreeMap<&'static str, u64>>,
+    latency: RefCell<Histogram<u64>>,
+}
+
+impl Counts {
+    /// Nothing counted yet.
+    pub fn new() -> Self {
+        Self {
+            epoch: Instant::now(),
+            commands: Default::default(),
+            errors: RefCell::default(),
+            latency: RefCell::new(Histogram::new(DIGITS).expect("so many digits are allowed")),
+        }
+    }
+
+    /// The time.
+    pub fn clock(&self) -> u64 {
+        u64::try_from(self.epoch.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// A call was taken.
+    pub fn command(&self, kind: Kind) {
+        let count = &self.commands[kind as usize];
+        count.set(count.get() + 1);
+    }
+
+    /// A callback gets an error.
+    pub fn error(&self, error: &Error) {
+        self.error_code(error.code());
+    }
+
+    /// A callback gets an error that was made in JavaScript. What is not ours is the store's.
+    pub fn foreign_error(&self, env: &Env, error: &Unknown) {
+        let code = code(error).unwrap_or_else(|_| {
+            js::forget_exception(env);
+            String::new()
+        });
+        let known = Error::CODES.iter().find(|&&known| known == code);
+        self.error_code(known.copied().unwrap_or(Error::Store("".into()).code()));
+    }
+
+    fn error_code(&self, code: &'static str) {
+        *self.errors.borrow_mut().entry(code).or_default() += 1;
+    }
+
+    /// Answers are about to be given.
+    pub fn latencies(&self) -> Latencies<'_> {
+        Latencies {
+            counts: self,
+            now: self.clock(),
+            at: 0,
+            calls: 0,
+        }
+    }
+}
+
+/// The times that calls took which are answered together.
+pub struct Latencies<'a> {
+    counts: &'a Counts,
+    now: u64,
+    /// When those that are not recorded yet were made: all at once.
+    at: u64,
+    calls: u64,
+}
+
+impl Latencies<'_> {
+    /// A call is answered that was made at this time.
+    pub fn add(&mut self, at: u64) {
+        if at != self.at {
+            self.record();
+            self.at = at;
+        }
+        self.calls += 1;
+    }
+
+    fn record(&mut self) {
+        let took = self.now.saturating_sub(self.at);
+        // Fails for no value: the histogram grows.
+        let _ = self.counts.latency.borrow_mut().record_n(took, self.calls);
+        self.calls = 0;
+    }
+}
+
+impl Drop for Latencies<'_> {
+    fn drop(&mut self) {
+        self.record();
+    }
+}
+
+/// Fails, perhaps with an exception pending, for what has no code that is text.
+fn code(error: &Unknown) -> napi::Result<String> {
+    let error = error.coerce_to_object()?;
+    error.get_named_property("code")
+}
+
+impl Service {
+    /// All figures, as `index.d.ts` describes them.
+    pub fn stats(&self, channel: &Object) -> napi::Result<Object<'_>> {
+        let env = &self.env;
+        let (store, counts) = (&self.stats, &self.counts);
+        let mut stats = Object::new(env)?;
+        stats.set("connection", self.connection())?;
+        stats.set("commands", self.commands()?)?;
+        stats.set("errors", self.errors()?)?;
+        stats.set("queueLength", figure(self.unanswered() as u64))?;
+        stats.set("inFlight", figure(store.in_flight.get()))?;
+        let (batches, batched) = (store.batches.get(), store.batched.get());
+        stats.set("batches", figure(batches))?;
+        stats.set("meanBatchSize", figure(batched) / figure(batches.max(1)))?;
+        stats.set("reconnects", figure(store.reconnects.get()))?;
+        stats.set("cache", self.cache_stats()?)?;
+        stats.set("latency", counts.latency_stats(env)?)?;
+        let host: Object = channel.get_named_property("_host")?;
+        let pushed: Object = host.get_named_property("counts")?;
+        for name in ["pushes", "pushedFrontends", "failedUids"] {
+            stats.set(name, pushed.get_named_property::<f64>(name)?)?;
+        }
+        Ok(stats)
+    }
+
+    fn connection(&self) -> &'static str {
+        let connected = self.is_custom() || self.stats.connected.get() > 0;
+        match self.state.get() {
+            State::Inited => "idle",
+            State::Started if connected => "connected",
+            State::Starting | State::Started => "connecting",
+            State::Closed => "closed",
+        }
+    }
+
+    fn commands(&self) -> napi::Result<Object<'_>> {
+        let mut commands = Object::new(&self.env)?;
+        for kind in Kind::ALL {
+            let count = self.counts.commands[kind as usize].get();
+            commands.set(kind.name(), figure(count))?;
+        }
+        Ok(commands)
+    }
+
+    fn errors(&self) -> napi::Result<Object<'_>> {
+        let mut errors = Object::new(&self.env)?;
+        for (code, &count) in &*self.counts.errors.borrow() {
+            errors.set(*code, figure(count))?;
+        }
+        Ok(errors)
+    }
+
+    fn cache_stats(&self) -> napi::Result<Object<'_>> {
+        let figures = &self.stats.cache;
+        let off = self.cache_off();
+        let mut cache = Object::new(&self.env)?;
+        cache.set("enabled", off.is_none())?;
+        cache.set("reason", off)?;
+        for (name, value) in [
+            ("hits", &figures.hits),
+            ("misses", &figures.misses),
+            ("rereads", &figures.rereads),
+            ("invalidations", &figures.invalidations),
+            ("entries", &figures.entries),
+            ("bytes", &figures.bytes),
+        ] {
+            cache.set(name, figure(value.get()))?;
+        }
+        let most = self.options.cache.unwrap_or_default();
+        cache.set("maxBytes", figure(most as u64))?;
+        Ok(cache)
+    }
+
+    /// Why nothing is answered from the cache now.
+    fn cache_off(&self) -> Option<String> {
+        let why = if self.is_custom() {
+            "a channelManager replaces the store"
+        } else if self.options.cache.is_none() {
+            "option cache is false"
+        } else {
+            match self.state.get() {
+                State::Inited | State::Starting => "not connected yet",
+                State::Started => return self.stats.cache.off().map(|why| why.to_string()),
+                State::Closed => "stopped",
+            }
+        };
+        Some(why.to_owned())
+    }
+}
+
+impl Counts {
+    fn latency_stats<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        let latency = self.latency.borrow();
+        let ms = |micros: u64| figure(micros) / 1000.0;
+        let mut object = Object::new(env)?;
+        object.set("count", figure(latency.len()))?;
+        object.set("p50", ms(latency.value_at_quantile(0.5)))?;
+        object.set("p99", ms(latency.value_at_quantile(0.99)))?;
+        object.set("max", ms(latency.max()))?;
+        Ok(object)
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "what is counted here stays below 2^53"
+)]
+fn figure(count: u64) -> f64 {
+    count as f64
+}

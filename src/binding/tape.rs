@@ -1,0 +1,168 @@
+//! How answers go to JavaScript: many at a time, as numbers on a tape, with the few values that are
+//! no numbers beside it. `lib/answers.js` is the other end, and calls the callbacks.
+
+use napi::{
+    Env, Status,
+    bindgen_prelude::{JsValue as _, Object, check_status},
+    sys,
+};
+
+use crate::list::List;
+
+/// What a word of the tape says in its low four bits; the others hold its number.
+#[derive(Debug, Clone, Copy)]
+#[repr(u32)]
+pub enum Word {
+    /// So many calls are done.
+    Done = 0,
+    /// A list, which follows.
+    List = 1,
+    /// So many lists, which follow, as one.
+    Joined = 2,
+    /// A push to so many frontends, whose lists follow.
+    Push = 3,
+    /// An error, which follows, in one of the [`Shape`]s.
+    Fail = 4,
+    /// What a custom manager answered.
+    Own = 5,
+    /// The same, to a push.
+    OwnPush = 6,
+    /// The master of that number is made of the text that follows.
+    Master = 7,
+    /// The master of that number is not needed any more.
+    Forget = 8,
+}
+
+/// The arguments with which a callback is told of an error: 0.0.7's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Shape {
+    /// `(err)`
+    Plain = 0,
+    /// `(err, undefined)`
+    Undefined = 1,
+    /// `(err, null)`
+    Null = 2,
+}
+
+/// See the module.
+#[derive(Default)]
+pub struct Tape {
+    words: Vec<u32>,
+    /// Values of the scope in which the tape is written.
+    values: Vec<sys::napi_value>,
+    /// The bytes of the texts among them.
+    bytes: usize,
+    /// Where a run of [`Word::Done`] can go on.
+    run: Option<usize>,
+}
+
+impl Tape {
+    /// Writes a word.
+    pub fn word(&mut self, word: Word, n: usize) {
+        self.run = None;
+        let n = u32::try_from(n).unwrap_or(u32::MAX >> 4);
+        self.words.push(word as u32 | n << 4);
+    }
+
+    /// One more call is done.
+    pub fn done(&mut self) {
+        if let Some(run) = self.run {
+            self.words[run] += 1 << 4;
+        } else {
+            self.word(Word::Done, 1);
+            self.run = Some(self.words.len() - 1);
+        }
+    }
+
+    /// After a word: the number of a master.
+    pub fn master(&mut self, slot: u32) {
+        self.words.push(slot << 1 | 1);
+    }
+
+    /// After a word: a list or an error of the current scope.
+    pub fn value(&mut self, value: sys::napi_value) {
+        let index = u32::try_from(self.values.len()).unwrap_or(u32::MAX >> 1);
+        self.words.push(index << 1);
+        self.values.push(value);
+    }
+
+    /// A list as text, for [`Tape::value`].
+    pub fn text(&mut self, env: &Env, list: &List) -> napi::Result<sys::napi_value> {
+        let json = list.json();
+        self.bytes += json.len();
+        let (text, length) = (json.as_ptr().cast(), json.len().cast_signed());
+        let mut value = std::ptr::null_mut();
+        // SAFETY: `length` bytes are there, in UTF-8, which ASCII is as well as Latin-1. Those need
+        // no decoding.
+        check_status!(unsafe {
+            if list.is_ascii() {
+                sys::napi_create_string_latin1(env.raw(), text, length, &raw mut value)
+            } else {
+                sys::napi_create_string_utf8(env.raw(), text, length, &raw mut value)
+            }
+        })?;
+        Ok(value)
+    }
+
+    /// The words, for `lib/answers.js`.
+    pub fn words(&self) -> &[u32] {
+        &self.words
+    }
+
+    /// The bytes of the texts on it.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The values as a JavaScript array.
+    pub fn values<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        let mut array = std::ptr::null_mut();
+        // SAFETY: all values are of the current scope.
+        check_status!(unsafe {
+            sys::napi_create_array_with_length(env.raw(), self.values.len(), &raw mut array)
+        })?;
+        for (index, &value) in (0..).zip(&self.values) {
+            // SAFETY: the same.
+            check_status!(unsafe { sys::napi_set_element(env.raw(), array, index, value) })?;
+        }
+        Ok(Object::from_raw(env.raw(), array))
+    }
+
+    /// Forgets everything that is on it.
+    pub fn clear(&mut self) {
+        self.words.clear();
+        self.values.clear();
+        self.bytes = 0;
+        self.run = None;
+    }
+
+    /// Copies the words into JavaScript's array for them.
+    pub fn copy_to(&self, env: &Env, array: &Object) -> napi::Result<()> {
+        let (mut kind, mut length, mut data) = (0, 0, std::ptr::null_mut());
+        // SAFETY: on the JavaScript thread, with a value of its environment.
+        check_status!(unsafe {
+            sys::napi_get_typedarray_info(
+                env.raw(),
+                array.raw(),
+                &raw mut kind,
+                &raw mut length,
+                &raw mut data,
+                std::ptr::null_mut(),
+                std::ptr::null_mut(),
+            )
+        })?;
+        if kind != sys::TypedarrayType::uint32_array || length < self.words.len() {
+            return Err(napi::Error::new(
+                Status::GenericFailure,
+                "no room on the tape",
+            ));
+        }
+        // SAFETY: there is room for `length` words, aligned as an Uint32Array is; no JavaScript
+        // runs meanwhile that could take it away.
+        unsafe {
+            std::ptr::copy_nonoverlapping(self.words.as_ptr(), data.cast(), self.words.len())
+        };
+        Ok(())
+    }
+}
