@@ -34,7 +34,7 @@ module.exports = function createAnswers(deliver, failed) {
   const masters = [];
   let tape = new Uint32Array(ROOM);
 
-  return { calls, room, own, tapeOf, answer };
+  return { calls, room, own, tapeOf, answer, forgetAll };
 
   /** Twice the room, for the calls from number `first` on. */
   function room(first) {
@@ -109,6 +109,11 @@ module.exports = function createAnswers(deliver, failed) {
           throw new Error(`the tape says ${word}`);
       }
     }
+  }
+
+  /** No list is answered with again before it is given anew. */
+  function forgetAll() {
+    masters.length = 0;
   }
 
   /** The next call, out of the queue. */
