@@ -26,7 +26,7 @@ const ROOM = 1024;
 /** Makes the functions that the addon calls. `failed(err)` counts an error that is not its own. */
 module.exports = function createAnswers(deliver, failed) {
   /** The calls that wait, each at its number modulo the length: a callback, or a push. */
-  const calls = new Array(ROOM).fill(undefined);
+  const calls = Array.from({ length: ROOM });
   /** The number of the next call to be answered. */
   let next = 0;
   /** What custom managers answered, by the number of the call. */

@@ -104,7 +104,7 @@ impl PartialEq for List {
 
 impl Eq for List {}
 
-fn internal(error: impl ToString) -> Error {
+fn internal(error: impl std::error::Error) -> Error {
     Error::Internal(error.to_string())
 }
 
