@@ -66,14 +66,11 @@ function draw(run) {
     legend: legend(shown),
     grid: { left: LEFT, right: RIGHT, top: TOP, bottom: BOTTOM },
     xAxis: multiples(shown),
-    yAxis: {
-      type: 'category',
-      data: rows.map((row) => row.title),
-      axisLabel: { fontSize: 12.5, color: ink('text') },
-      axisLine: { show: false },
-      axisTick: { show: false },
-      splitLine: { show: true, lineStyle: { color: ink('line') } },
-    },
+    yAxis: [
+      names(rows.map((row) => row.title)),
+      // Ours in figures too, where no point is in the way.
+      { ...names(rows.map(({ id }) => ratio((figures[id].ours || {}).speed))), ...FIGURES },
+    ],
     // Ours last, so that it lies above the others.
     series: [baseline, ...shown.toReversed().map(series)],
   });
@@ -81,6 +78,21 @@ function draw(run) {
   chart.dispose();
   return withDarkMode(svg);
 }
+
+const names = (data) => ({
+  type: 'category',
+  data,
+  axisLabel: { fontSize: 12.5, color: ink('text') },
+  axisLine: { show: false },
+  axisTick: { show: false },
+  splitLine: { show: true, lineStyle: { color: ink('line') } },
+});
+
+const FIGURES = {
+  position: 'right',
+  splitLine: { show: false },
+  axisLabel: { fontSize: 12.5, fontWeight: 600, color: ink('ours') },
+};
 
 /** `[multiple, row]` for each row that this contestant has a figure in. */
 const pointsOf = (id, rows, figures) =>
@@ -152,17 +164,6 @@ const series = ({ id, label, points }) => ({
   cursor: 'default',
   z: id === 'ours' ? 5 : 3,
   data: points,
-  label: {
-    show: id === 'ours',
-    position: 'right',
-    distance: 7,
-    formatter: ({ value }) => ratio(value[0]),
-    fontSize: 12,
-    fontWeight: 600,
-    color: ink('ours'),
-    textBorderColor: ink('page'),
-    textBorderWidth: 3,
-  },
 });
 
 /** A style sheet beats the attributes that echarts writes, so no colour of the picture is lost. */

@@ -29,7 +29,6 @@ async function start() {
   const opts = { ...contestant.opts };
   if (contestant.manager) opts.channelManager = createManager(contestant.manager);
   const service = await started({ port }, opts, app, contestant.impl);
-  // 0.0.7 counts as started once its manager is, and so does ours.
   process.on('message', async ({ cell, timing }) => {
     try {
       const run = cell.kind === 'memory' ? measureMemory : measureCell;
@@ -50,24 +49,21 @@ async function measureCell(service, cell, timing) {
     ? oneByOne(workload, cell)
     : closedLoop(workload, cell, timing));
   const notes = workload.finish ? workload.finish() : {};
-  return { ...figures, ...notes, ...differences(before, statsOf(service)) };
+  return { ...figures, ...notes, ...difference(before, statsOf(service)) };
 }
 
-/** What our own `stats()` says about a cell: whether the cache was used, how much a batch held. */
-const statsOf = (service) => (typeof service.stats === 'function' ? service.stats() : null);
+/** What our own `stats()` counts, warm-up included: whether the cache was used, and batches. */
+function statsOf(service) {
+  if (typeof service.stats !== 'function') return null;
+  const { commands, batches, cache } = service.stats();
+  const calls = Object.values(commands).reduce((sum, count) => sum + count, 0);
+  return { calls, batches, hits: cache.hits, misses: cache.misses, rereads: cache.rereads };
+}
 
-function differences(before, after) {
+function difference(before, after) {
   if (!before) return {};
-  const { hits, misses, rereads } = after.cache;
-  return {
-    cache: {
-      hits: hits - before.cache.hits,
-      misses: misses - before.cache.misses,
-      rereads: rereads - before.cache.rereads,
-      reason: after.cache.reason,
-    },
-    batches: after.batches - before.batches,
-  };
+  const counts = Object.keys(after).map((name) => [name, after[name] - before[name]]);
+  return { stats: Object.fromEntries(counts) };
 }
 
 // Whatever becomes of the run: without it, this process has no purpose.

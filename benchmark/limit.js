@@ -30,16 +30,21 @@ function commandOf(cell) {
 
 async function measureLimit(port, cell, { seconds }) {
   const { range, command } = commandOf(cell);
-  const rate = async (requests) => {
-    const options = ['-h', '127.0.0.1', '-p', port, '-c', 1, '-P', cell.inFlight, '-r', range];
-    const args = [...options, '-n', requests, '--csv', ...command];
-    const { stdout } = await promisify(execFile)('redis-benchmark', args.map(String));
-    return Number(/^"[^"]*","([\d.]+)"/.exec(stdout.trim().split('\n').pop())[1]);
-  };
-  // It takes a number of requests and not a time: a short run tells how many.
-  const first = await rate(Math.max(cell.inFlight * 8, 200));
-  const ops = Math.max(cell.inFlight * 8, Math.round(first * seconds));
-  return { ops, seconds: ops / (await rate(ops)) };
+  const options = ['-h', '127.0.0.1', '-p', port, '-c', 1, '-P', cell.inFlight, '-r', range];
+  // It takes a number of requests and not a time: more and more, until it is at work long enough.
+  for (let requests = cell.inFlight * 8; ;) {
+    const args = [...options, '-n', requests, '--csv', ...command].map(String);
+    const { stdout } = await promisify(execFile)('redis-benchmark', args);
+    const took = requests / rateIn(stdout);
+    if (took >= seconds / 2) return { ops: requests, seconds: took };
+    requests = Math.ceil(requests * Math.min(10, seconds / took));
+  }
+}
+
+/** Requests per second: the second figure of its last line, "inf" if it took no time. */
+function rateIn(csv) {
+  const [, text] = /^"[^"]*","([^"]*)"/.exec(csv.trim().split('\n').pop());
+  return text === 'inf' ? Infinity : Number(text);
 }
 
 module.exports = { commandOf, measureLimit };

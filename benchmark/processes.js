@@ -5,16 +5,22 @@
  */
 
 const { fork } = require('node:child_process');
+const { once } = require('node:events');
 const path = require('node:path');
 const { commandOf, measureLimit } = require('./limit');
 
 // Far above any cell; what hangs so long counts as failed.
 const PATIENCE = 90000;
+const GRACE = 5000;
 
 class ContestantProcess {
-  constructor(port, contestant) {
+  /** `profiles` is a folder for CPU profiles, if they are wanted. */
+  constructor(port, contestant, profiles) {
     this.port = port;
     this.contestant = contestant;
+    this.execArgv = ['--expose-gc'];
+    if (profiles) this.execArgv.push('--cpu-prof', `--cpu-prof-dir=${profiles}`);
+    if (profiles) this.execArgv.push(`--cpu-prof-name=${contestant.id}-${Date.now()}.cpuprofile`);
     this.child = null;
   }
 
@@ -29,7 +35,7 @@ class ContestantProcess {
       return await this.#ask({ cell, timing });
     } catch (err) {
       // A contestant that failed starts afresh with the next cell.
-      this.end();
+      await this.end();
       return { error: err.message };
     }
   }
@@ -38,7 +44,7 @@ class ContestantProcess {
     this.child = fork(
       path.join(__dirname, 'child.js'),
       [JSON.stringify({ port: this.port, contestant: this.contestant })],
-      { execArgv: ['--expose-gc'] },
+      { execArgv: this.execArgv },
     );
     await this.#ask(null);
   }
@@ -61,9 +67,16 @@ class ContestantProcess {
     });
   }
 
-  end() {
-    if (this.child) this.child.kill('SIGKILL');
+  /** Lets it go by itself, as it must to write a profile; one that hangs is killed. */
+  async end() {
+    const { child } = this;
     this.child = null;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const timer = setTimeout(() => child.kill('SIGKILL'), GRACE);
+    const exit = once(child, 'exit');
+    if (child.connected) child.disconnect();
+    await exit;
+    clearTimeout(timer);
   }
 }
 
@@ -80,10 +93,10 @@ class Limit {
     return measureLimit(this.port, cell, timing).catch((err) => ({ error: err.message }));
   }
 
-  end() {}
+  async end() {}
 }
 
-const create = (port, contestant) =>
-  contestant.impl ? new ContestantProcess(port, contestant) : new Limit(port);
+const create = (port, contestant, profiles) =>
+  contestant.impl ? new ContestantProcess(port, contestant, profiles) : new Limit(port);
 
 module.exports = { create };

@@ -5,7 +5,7 @@
  */
 
 const { cells } = require('./cells');
-const { contestants } = require('./contestants');
+const { BASELINE, contestants } = require('./contestants');
 const { NONE, plain, rate, ratio, table } = require('./format');
 const { compare, summarise, summariseMemory } = require('./summary');
 
@@ -18,16 +18,17 @@ function targetsTable(run) {
     bound(target, target.least),
     bound(target, target.aim),
     plain(target.measured) + (target.cells && target.cells.length > 1 ? ` (${target.cell})` : ''),
+    target.low === target.high ? NONE : `${plain(target.low)}–${plain(target.high)}`,
     MARK[target.met],
   ]);
-  return table(['cell', 'at least', 'aim', 'measured', 'met'], rows);
+  return table(['cell', 'at least', 'aim', 'measured', 'all rounds', 'met'], rows);
 }
 
 const bound = ({ measure }, goal) => (measure === 'speed' ? String(goal) : `≤ ${goal}`);
 
-function figuresTable(run, show) {
+function figuresTable(run, show, without) {
   const figures = summarise(run.records);
-  const present = contestants.filter(({ id }) => run.contestants.includes(id));
+  const present = contestants.filter(({ id }) => id !== without && run.contestants.includes(id));
   const rows = cells
     .filter(({ id }) => figures[id])
     .map(({ id, title }) => [
@@ -40,6 +41,22 @@ function figuresTable(run, show) {
     ]);
   return table(['cell', ...present.map(({ label }) => label)], rows);
 }
+
+/** What our own `stats()` says, where the build has it. */
+function insideText(run) {
+  const figures = summarise(run.records);
+  const rows = cells
+    .filter(({ id }) => figures[id] && figures[id].ours && figures[id].ours.inside.calls)
+    .map(({ id, title }) => {
+      const { hits, rereads, calls } = figures[id].ours.inside;
+      return [title, percent(hits), percent(rereads), plain(calls)];
+    });
+  if (rows.length === 0) return '';
+  const head = ['cell', 'hits, % of key reads', 're-reads, %', 'calls in a batch'];
+  return `\n## Inside this package\n\nFrom \`stats()\`, warm-up included.\n\n${table(head, rows)}\n`;
+}
+
+const percent = (share) => (share === null ? NONE : plain(100 * share));
 
 /** What the reader must know of a figure: some rounds failed, or lists were older than asked for. */
 function remarks({ failed, stale }) {
@@ -97,7 +114,7 @@ ${memoryText(run)}
 
 ## Calls per second, as multiples of 0.0.7
 
-${figuresTable(run, ({ speed }) => ratio(speed))}
+${figuresTable(run, ({ speed }) => ratio(speed), BASELINE)}
 
 ## Calls per second
 
@@ -110,7 +127,7 @@ ${figuresTable(run, ({ mainCpu }) => plain(mainCpu))}
 ## CPU time of the whole process, µs per call
 
 ${figuresTable(run, ({ processCpu }) => plain(processCpu))}
-`;
+${insideText(run)}`;
 }
 
 module.exports = { document, targetsTable, memoryText };

@@ -14,12 +14,12 @@ const { seed } = require('./seed');
  * `onCell(round, cell, records)` is called for each cell; resolves to all records:
  * `{round, cell, contestant}` with the figures of loop.js or `error`.
  */
-async function runRounds({ redis, cells, chosen, rounds, timing, onCell }) {
+async function runRounds({ redis, cells, chosen, rounds, timing, profiles, onCell }) {
   const records = [];
   for (let round = 0; round < rounds; round += 1) {
     const running = chosen.map((contestant) => ({
       contestant,
-      process: processes.create(redis.port, contestant),
+      process: processes.create(redis.port, contestant, profiles),
     }));
     try {
       for (const [index, cell] of cells.entries()) {
@@ -29,7 +29,7 @@ async function runRounds({ redis, cells, chosen, rounds, timing, onCell }) {
         onCell(round, cell, ofCell);
       }
     } finally {
-      for (const { process } of running) process.end();
+      await Promise.all(running.map(({ process }) => process.end()));
     }
   }
   return records;
@@ -62,7 +62,7 @@ async function runMemory({ redis, rounds, onCell }) {
       await seed(redis, memory.cell);
       const process = processes.create(redis.port, { ...ours, opts: { cache } });
       const result = await process.measure(memory.cell, {});
-      process.end();
+      await process.end();
       ofCell.push({ round, cell: memory.cell.id, contestant: id, ...result });
     }
     records.push(...ofCell);

@@ -9,6 +9,7 @@
  *   npm run bench -- --contestants ours,glide
  *   npm run bench -- --rounds 9 --seconds 2 --out DIR
  *   npm run bench -- --from FILE          the report again, from results kept before
+ *   npm run bench -- --profile            a CPU profile of each process, in benchmark/results/profiles
  *   npm run bench -- --cluster …          the real-cluster benchmark instead, with its own options
  *
  * Results of all calls are kept in benchmark/results/benchmark.json. Without --out, a run that is
@@ -36,6 +37,7 @@ const OPTIONS = {
   rounds: { type: 'string' },
   seconds: { type: 'string' },
   quick: { type: 'boolean' },
+  profile: { type: 'boolean' },
   out: { type: 'string' },
   from: { type: 'string' },
 };
@@ -58,8 +60,9 @@ function readOptions(args) {
   const unknown = (names || []).filter((name) => !contestants.some(({ id }) => id === name));
   if (unknown.length) fail(`Contestants are ${contestants.map(({ id }) => id).join(', ')}`);
   const matches = ({ id }) => !filter || new RegExp(filter, 'i').test(id);
+  if (!cells.some(matches) && !matches(memory.cell)) fail(`No cell matches ${filter}`);
   const seconds = positive(values.seconds || (quick ? 0.1 : 0.6), 'seconds');
-  const whole = !quick && !filter && !names;
+  const whole = !quick && !filter && !names && !values.profile;
   const chosen = contestants.filter(({ id }) => !names || id === BASELINE || names.includes(id));
   return {
     cells: cells
@@ -69,6 +72,7 @@ function readOptions(args) {
     memory: matches(memory.cell) && chosen.some(({ id }) => id === 'ours'),
     rounds: Math.round(positive(values.rounds || (quick ? 1 : 5), 'rounds')),
     timing: { seconds, warmUp: seconds / 4, warmUpCalls: (quick ? 1 : 2) * CHANNELS },
+    profiles: values.profile && path.join(RESULTS, 'profiles'),
     out: path.resolve(values.out || (whole ? DOCS : RESULTS)),
     from: values.from,
     command: ['npm run bench', ...(args.length ? ['--', ...args] : [])].join(' '),

@@ -55,8 +55,22 @@ function of(records, cell, contestant) {
     most: speeds.length ? Math.max(...speeds) : null,
     cpu: median(against((record) => mainCpu(record) || NaN)),
     failed: all.length - good.length,
+    inside: inside(good),
     stale: good.reduce((sum, { stale = 0 }) => sum + stale, 0),
   };
+}
+
+/** From our own `stats()`: shares of the key reads, and calls in a batch. */
+function inside(records) {
+  const shares = records
+    .filter(({ stats }) => stats)
+    .map(({ stats: { calls, batches, hits, misses, rereads } }) => ({
+      hits: hits / (hits + misses + rereads),
+      rereads: rereads / (hits + misses + rereads),
+      calls: calls / batches,
+    }));
+  const of = (name) => median(shares.map((share) => share[name]));
+  return { hits: of('hits'), rereads: of('rereads'), calls: of('calls') };
 }
 
 /** RSS bytes for each cached member, and beside it what the control and our own count say. */
@@ -70,7 +84,7 @@ function summariseMemory(records) {
   return { rss: of('ours', 'rss'), control: of('uncached', 'rss'), counted: of('ours', 'counted') };
 }
 
-/** Targets that were measured: `{title, least, aim, measured, cell, met}`. */
+/** Targets that were measured: `{title, least, aim, measured, low, high, cell, met}`. */
 function compare(figures, memoryFigures) {
   return TARGETS.map((target) => {
     const lowIsGood = target.measure !== 'speed';
@@ -79,6 +93,7 @@ function compare(figures, memoryFigures) {
         ? [{ value: memoryFigures.rss }]
         : target.cells.map((cell) => ({
             cell,
+            figure: (figures[cell] || {})[target.contestant],
             value: ((figures[cell] || {})[target.contestant] || {})[target.measure],
           }));
     const [worst] = values
@@ -87,7 +102,8 @@ function compare(figures, memoryFigures) {
     if (!worst) return null;
     const reaches = (goal) => (lowIsGood ? worst.value <= goal : worst.value >= goal);
     const met = reaches(target.aim) ? 'aim' : reaches(target.least) ? 'yes' : 'no';
-    return { ...target, measured: worst.value, cell: worst.cell, met };
+    const { least: low, most: high } = target.measure === 'speed' ? worst.figure : {};
+    return { ...target, measured: worst.value, cell: worst.cell, low, high, met };
   }).filter(Boolean);
 }
 

@@ -31,14 +31,14 @@ impl List {
                 json.push(b',');
             }
             let text = String::from_utf8_lossy(member.as_ref());
-            serde_json::to_writer(&mut json, &text).map_err(internal)?;
+            serde_json::to_writer(&mut json, &text).map_err(|error| internal(&error))?;
             len += 1;
         }
         json.push(b']');
         Ok(Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             ascii: json.is_ascii(),
-            json: String::from_utf8(json).map_err(internal)?,
+            json: String::from_utf8(json).map_err(|error| internal(&error))?,
             len,
             kept: OnceLock::new(),
         })
@@ -104,7 +104,7 @@ impl PartialEq for List {
 
 impl Eq for List {}
 
-fn internal(error: impl std::error::Error) -> Error {
+fn internal(error: &impl ToString) -> Error {
     Error::Internal(error.to_string())
 }
 

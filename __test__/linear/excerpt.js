@@ -71,7 +71,13 @@ function summary({ calls, keyReads, violations, processes, met }) {
     hits + misses > 0 ? `${Math.round((100 * hits) / (hits + misses))} % hits` : 'no cache';
   const trouble = Object.entries(met).map(([kind, count]) => `${count} ${kind}`);
   const words = [`${calls} reads (${keyReads} of keys)`, share, `${rereads} re-reads`];
-  words.push(`${reconnects} reconnects`, ...trouble, `${violations.length} violations`);
+  const slowest = Math.max(...processes.map(({ slowest }) => slowest)) / 1e6;
+  words.push(
+    `slowest ${slowest.toFixed()} ms`,
+    `${reconnects} reconnects`,
+    ...trouble,
+    `${violations.length} violations`,
+  );
   return words.join(', ');
 }
 

@@ -72,12 +72,11 @@ class Round {
     const first = this.lastPush + 1;
     this.lastPush += options.count;
     await this.tell('begin');
-    const before = this.readings();
     const traffic = await this.cluster.ask(CHAT, 'rpcTraffic');
     const packets = this.packets();
-    const start = performance.now();
+    const before = this.readings();
     const made = await this.cluster.ask(CHAT, how, { first, ...options });
-    const cost = this.since(before, performance.now() - start);
+    const cost = this.since(before);
     const { out, in: back } = await this.cluster.ask(CHAT, 'rpcTraffic');
     cost.packetsOut = this.packets() - packets;
     cost.bytesOut = out - traffic.out;
@@ -98,6 +97,7 @@ class Round {
     const { servers, connectors, redis } = this.cluster;
     const pid = (id) => servers.get(id).pid;
     return {
+      elapsed: performance.now(),
       chat: cpuTime(pid(CHAT)),
       chatMain: mainThreadTime(pid(CHAT)),
       connectors: connectors.reduce((sum, { id }) => sum + cpuTime(pid(id)), 0),
@@ -106,10 +106,9 @@ class Round {
     };
   }
 
-  since(before, elapsed) {
-    const now = this.readings();
-    const spent = Object.entries(now).map(([key, value]) => [key, value - before[key]]);
-    return { elapsed, ...Object.fromEntries(spent) };
+  since(before) {
+    const now = Object.entries(this.readings());
+    return Object.fromEntries(now.map(([key, value]) => [key, value - before[key]]));
   }
 
   /** TCP segments with data that the chat server has sent to connectors; null without `ss`. */
@@ -134,7 +133,7 @@ class Round {
     // What servers do without a push, heartbeats and timers, is no part of its cost.
     const before = this.readings();
     await pause(idle);
-    const rest = this.since(before, idle);
+    const rest = this.since(before);
     const { cost, lag } = await this.pushes('pushAtRate', {
       channel,
       count: paced,

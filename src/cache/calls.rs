@@ -127,7 +127,9 @@ impl Calls {
     /// Takes the oldest batches, as far as all of them is known.
     pub(super) fn finished(&mut self) -> Vec<(u64, Vec<Result<Reply>>)> {
         let mut finished = Vec::new();
-        while let Some(batch) = self.0.pop_front_if(|batch| batch.missing == 0) {
+        while self.0.front().is_some_and(|batch| batch.missing == 0)
+            && let Some(batch) = self.0.pop_front()
+        {
             let replies = batch.calls.into_iter().map(Call::reply).collect();
             finished.push((batch.no, replies));
         }

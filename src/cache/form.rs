@@ -43,7 +43,7 @@ impl Session {
                 Command::Clean { .. } => forming.calls.push(Call::Reads(Vec::new())),
             }
         }
-        self.place_barrier(&mut forming);
+        forming.place_barrier();
         self.flights.push_back(forming.flight);
         self.calls.push(no, forming.calls);
         Sent {
@@ -194,23 +194,6 @@ impl Session {
         })
     }
 
-    /// One `TOUCH` after all candidates: of the keys with members, or else of an empty one.
-    fn place_barrier(&self, forming: &mut Forming) {
-        let groups = forming.flight.groups.iter();
-        let candidates: Vec<&Group> = groups.filter(|group| !group.dissolved).collect();
-        let Some(first) = candidates.first() else {
-            return;
-        };
-        let full = candidates.iter().filter(|group| !group.is_empty);
-        let mut keys: Vec<SharedKey> = full.map(|group| group.key.clone()).collect();
-        let expected = keys.len();
-        if keys.is_empty() {
-            keys.push(first.key.clone());
-        }
-        forming.flight.barrier = Some(expected);
-        forming.wire.push(Wire::Touch(keys));
-    }
-
     fn busy(&mut self, key: &SharedKey) -> &mut Busy {
         self.busy.entry(key.clone()).or_default()
     }
@@ -291,6 +274,23 @@ impl Forming {
         }
         let flight = self.flight.no;
         State::Waiting(Place { flight, slot })
+    }
+
+    /// One `TOUCH` after all candidates: of the keys with members, or else of an empty one.
+    fn place_barrier(&mut self) {
+        let groups = self.flight.groups.iter();
+        let candidates: Vec<&Group> = groups.filter(|group| !group.dissolved).collect();
+        let Some(first) = candidates.first() else {
+            return;
+        };
+        let full = candidates.iter().filter(|group| !group.is_empty);
+        let mut keys: Vec<SharedKey> = full.map(|group| group.key.clone()).collect();
+        let expected = keys.len();
+        if keys.is_empty() {
+            keys.push(first.key.clone());
+        }
+        self.flight.barrier = Some(expected);
+        self.wire.push(Wire::Touch(keys));
     }
 
     /// The candidates of a group become plain reads of a command in the same batch.

@@ -9,7 +9,7 @@
 //! command that was executed at that moment has been answered and no invalidation came before the
 //! answer. That command is the *barrier*, one for a batch however many reads it covers.
 //!
-//! **The life of a read** of key k ([`form`], [`settle`]):
+//! **The life of a read** of key k ([`form`], [`settle`], [`repair`]):
 //!
 //! 1. k is in memory and no write of ours to it is under way: the read is a *candidate*. Otherwise
 //!    `SMEMBERS k` is placed, or the one joined that is placed in this batch already. One that was
@@ -36,6 +36,7 @@ mod broken;
 mod calls;
 mod entries;
 mod form;
+mod repair;
 mod settle;
 #[cfg(test)]
 mod tests;

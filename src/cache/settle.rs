@@ -1,19 +1,10 @@
-//! What answers mean: fill the memory, serve candidates, read again what failed (rules 3, 5 and 6 of
+//! What answers mean: fill the memory, serve candidates or have them repaired (rules 3, 5 and 6 of
 //! the protocol), and give out finished calls in call order.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-};
-
-use super::{
-    Answer, Flight, Group, Sent, Session, SharedKey, Slot, Wire,
-    calls::{At, Call, Place, Read, State},
-};
+use super::{Answer, Flight, Group, Sent, Session, SharedKey, Slot, calls::Place, repair::Again};
 use crate::{
     command::Reply,
     error::{Error, Result},
-    list::List,
 };
 
 /// What came of some answers.
@@ -25,25 +16,6 @@ pub struct Settled {
     pub again: Option<Sent>,
 }
 
-/// What becomes of a read.
-enum Decision {
-    /// What it is.
-    Leave,
-    Serve(Arc<List>),
-    /// It is answered by its fallback.
-    Wait(Place),
-    /// It is read again.
-    Again,
-}
-
-/// The second reading of what failed.
-#[derive(Default)]
-struct Again {
-    no: u64,
-    loads: Vec<(SharedKey, Vec<At>)>,
-    slots: HashMap<SharedKey, usize>,
-}
-
 impl Session {
     /// Takes the answers to a pipeline, one for each of its commands. Pipelines are looked at in
     /// the order in which they were sent, whatever order their answers are handed in.
@@ -52,11 +24,14 @@ impl Session {
             flight.answers = Some(answers);
         }
         let mut again = Again::default();
-        while let Some(flight) = self.flights.pop_front_if(|flight| flight.answers.is_some()) {
+        let has_answers = |flight: &Flight| flight.answers.is_some();
+        while self.flights.front().is_some_and(has_answers)
+            && let Some(flight) = self.flights.pop_front()
+        {
             self.land(flight, &mut again);
         }
         Settled {
-            again: (!again.loads.is_empty()).then(|| self.send_again(again)),
+            again: self.send_again(again),
             finished: self.calls.finished(),
         }
     }
@@ -148,143 +123,6 @@ impl Session {
                 }
             }
         }
-    }
-
-    /// Goes through all calls from this batch on, in call order. A candidate that failed is answered
-    /// by its fallback or read again. With one key of a call all its keys are read again, unless a
-    /// write of ours that was called later has been sent; and whatever answers a call late, answers
-    /// all later ones that read the same key: none of them may show an older list.
-    fn repair(&mut self, no: u64, groups: &[Group], again: &mut Again) {
-        if again.no == 0 {
-            again.no = self.number();
-        }
-        let in_order = !self.broken.is("no-fallback-for-reads");
-        let last_writes = self.calls.last_writes(no);
-        // Keys that are answered by a fallback from here on, as far as it is theirs.
-        let mut fallen: HashMap<SharedKey, Place> = HashMap::new();
-        for batch in self.calls.from(no) {
-            let mine = batch.no == no;
-            let flight = self.flights.iter().find(|flight| flight.no == batch.no);
-            let groups = if mine {
-                groups
-            } else {
-                flight.map_or(&[][..], |flight| &flight.groups)
-            };
-            let mut waiting = Vec::new();
-            for call in 0..batch.calls.len() {
-                let Some(Call::Reads(reads)) = batch.calls.get(call) else {
-                    continue;
-                };
-                let again_due = |key: &SharedKey| in_order && again.slots.contains_key(key);
-                let group = |state: &State| match state {
-                    State::Candidate(index) => groups.get(*index),
-                    _ => None,
-                };
-                let failed = |state: &State| mine && group(state).is_some_and(|g| g.list.is_none());
-                let due = |read: &Read| again_due(&read.key) || failed(&read.state);
-                let written_later =
-                    |key: &SharedKey| last_writes.get(key) > Some(&(batch.no, call));
-                let together = reads.len() > 1
-                    && reads.iter().any(due)
-                    && !reads.iter().any(|read| written_later(&read.key));
-                let decisions: Vec<Decision> = reads
-                    .iter()
-                    .map(|read| {
-                        if together || again_due(&read.key) {
-                            return Decision::Again;
-                        }
-                        match group(&read.state) {
-                            None => Decision::Leave,
-                            Some(group) => match (&group.list, group.fallback) {
-                                (_, Some(place))
-                                    if in_order && fallen.get(&read.key) == Some(&place) =>
-                                {
-                                    Decision::Wait(place)
-                                }
-                                _ if !mine => Decision::Leave,
-                                (Some(list), _) => Decision::Serve(list.clone()),
-                                (None, Some(place)) => Decision::Wait(place),
-                                (None, None) => Decision::Again,
-                            },
-                        }
-                    })
-                    .collect();
-                let keys: Vec<SharedKey> = reads.iter().map(|read| read.key.clone()).collect();
-                for (read, (key, decision)) in keys.into_iter().zip(decisions).enumerate() {
-                    let at = At {
-                        batch: batch.no,
-                        call,
-                        read,
-                    };
-                    let place = match decision {
-                        Decision::Leave => continue,
-                        Decision::Serve(list) => {
-                            self.stats.cache.hits.add(1);
-                            batch.serve(call, read, list);
-                            continue;
-                        }
-                        Decision::Wait(place) => {
-                            fallen.insert(key, place);
-                            waiting.push((place, at));
-                            place
-                        }
-                        Decision::Again => again.read(&key, at),
-                    };
-                    self.stats.cache.rereads.add(1);
-                    batch.redirect(call, read, place);
-                }
-            }
-            for (place, at) in waiting {
-                wait(&mut self.flights, place, at);
-            }
-        }
-    }
-
-    fn send_again(&mut self, again: Again) -> Sent {
-        let mut flight = Flight::new(again.no);
-        let mut wire = Vec::with_capacity(again.loads.len());
-        for (slot, (key, waiters)) in again.loads.into_iter().enumerate() {
-            let token = self.number();
-            self.entries.load(&key, token);
-            let place = Place {
-                flight: again.no,
-                slot,
-            };
-            self.fall_back(&key, place);
-            wire.push(Wire::Members(key.clone()));
-            flight.slots.push(Slot::Load {
-                key,
-                token,
-                waiters,
-            });
-        }
-        self.flights.push_back(flight);
-        Sent { no: again.no, wire }
-    }
-}
-
-impl Again {
-    fn read(&mut self, key: &SharedKey, at: At) -> Place {
-        let next = self.loads.len();
-        let slot = *self.slots.entry(key.clone()).or_insert(next);
-        if slot == next {
-            self.loads.push((key.clone(), Vec::new()));
-        }
-        self.loads[slot].1.push(at);
-        Place {
-            flight: self.no,
-            slot,
-        }
-    }
-}
-
-/// Waits for a command that was sent already.
-fn wait(flights: &mut VecDeque<Flight>, place: Place, at: At) {
-    let flight = flights.iter_mut().find(|flight| flight.no == place.flight);
-    if let Some(Slot::Load { waiters, .. }) =
-        flight.and_then(|flight| flight.slots.get_mut(place.slot))
-    {
-        waiters.push(at);
     }
 }
 

@@ -93,11 +93,14 @@ impl RedisManager {
     fn switch(&self, off: Off) -> Option<String> {
         let off: Option<Arc<str>> = off.map(Into::into);
         let news = self.stats.cache.switch(off.clone());
-        let line = match off {
-            Some(reason) => format!("the member cache is off: {reason}"),
-            None => "the member cache is on".to_owned(),
-        };
-        (news && self.cache.is_some()).then_some(line)
+        if !news || self.cache.is_none() {
+            return None;
+        }
+        let was_off = self.cache_off.swap(off.is_some(), Ordering::Relaxed);
+        match off {
+            Some(reason) => Some(format!("the member cache is off: {reason}")),
+            None => was_off.then(|| "the member cache is on again".to_owned()),
+        }
     }
 
     /// With a cache in RESP3, which carries invalidations; in RESP2 where the server has none.

@@ -9,7 +9,10 @@ mod link;
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, atomic::AtomicU32},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU32},
+    },
     time::Duration,
 };
 
@@ -110,6 +113,8 @@ pub struct RedisManager {
     step_timeout: Option<Duration>,
     last: Mutex<Option<connect::Identity>>,
     stats: Arc<Stats>,
+    /// Whether the log was told that the cache is off.
+    cache_off: AtomicBool,
     /// Attempts in a row that ended without an answer to HELLO.
     lost_hellos: AtomicU32,
     broken: Broken,
@@ -130,6 +135,7 @@ impl RedisManager {
             step_timeout,
             last: Mutex::new(None),
             stats,
+            cache_off: AtomicBool::new(false),
             lost_hellos: AtomicU32::new(0),
             broken: Broken::from_env(),
         })

@@ -1,8 +1,8 @@
-//! The cache's rules: every interleaving of small cases ([`model`]), random ones of large cases
-//! ([`random`]), the smallest schedules ([`schedules`]); and that each rule, when broken, is
-//! caught.
+//! The cache's rules: every interleaving of small cases ([`model`]), random ones of larger cases
+//! ([`random`]), and that each rule, when it is broken, is caught by them ([`rules`]). The same rules on
+//! the wire, through the public interface: `__test__/cache`.
 
 mod model;
 mod random;
-mod schedules;
+mod rules;
 mod world;

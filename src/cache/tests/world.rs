@@ -79,7 +79,6 @@ pub(super) struct World {
     history: HashMap<char, Vec<(u64, String)>>,
     tracked: Vec<char>,
     now: u64,
-    pub(super) stats: Arc<Stats>,
 }
 
 pub(super) fn read(keys: &str) -> Command {
@@ -110,15 +109,14 @@ fn name(key: &SharedKey) -> char {
 }
 
 impl World {
-    /// Keys j and k hold a member each, l is empty; all three are in memory.
+    /// Keys j, k and m hold a member each, l is empty; all but m are in memory.
     pub(super) fn new(calls: Vec<Command>, moves: Vec<Move>, broken: Broken) -> Self {
-        let stats = Arc::new(Stats::default());
         let bounds = Bounds {
             max_bytes: 1 << 20,
             released: Arc::default(),
         };
         let mut world = Self {
-            session: Session::new(Some(bounds), stats.clone(), broken),
+            session: Session::new(Some(bounds), Arc::new(Stats::default()), broken),
             left: VecDeque::from([read("jkl")]),
             moves: VecDeque::new(),
             made: Vec::new(),
@@ -130,9 +128,8 @@ impl World {
             history: HashMap::new(),
             tracked: Vec::new(),
             now: 0,
-            stats,
         };
-        for (name, value) in [('j', "j0"), ('k', "k0"), ('l', "")] {
+        for (name, value) in [('j', "j0"), ('k', "k0"), ('l', ""), ('m', "m0")] {
             world.history.insert(name, vec![(0, value.to_owned())]);
         }
         world.finish();
@@ -222,7 +219,9 @@ impl World {
                 Answer::List(List::new(members).map(Arc::new))
             }
             Wire::Touch(keys) => {
-                keys.iter().for_each(|key| self.track(name(key)));
+                for key in &keys {
+                    self.track(name(key));
+                }
                 let there = keys.iter().filter(|key| !self.value(name(key)).is_empty());
                 Answer::Touched(Some(there.count()))
             }
@@ -313,7 +312,7 @@ impl World {
 
     fn flush(&mut self) {
         self.now += 1;
-        for name in ['j', 'k', 'l'] {
+        for name in ['j', 'k', 'l', 'm'] {
             self.record(name, String::new());
         }
         self.tracked.clear();

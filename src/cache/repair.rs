@@ -1,0 +1,206 @@
+//! When candidates failed: which other answers they get, and who else must get them too, so that
+//! nobody who called later sees older lists (rules 4 and 6 of the protocol).
+//!
+//! For every key, the commands that answer its reads must follow each other on the wire as the reads
+//! do in call order. A read that fails moves to a later command; so the reads of the same key after it
+//! move too. They can: no call is given out before the ones before it.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use super::{
+    Broken, Flight, Group, Sent, Session, SharedKey, Slot, Wire,
+    calls::{At, Batch, Call, Place, Read, State},
+};
+use crate::list::List;
+
+/// What becomes of a read.
+enum Decision {
+    /// What it is.
+    Leave,
+    /// The candidate is good.
+    Serve(Arc<List>),
+    /// It is answered by its fallback.
+    Wait(Place),
+    /// It is read again.
+    Again,
+}
+
+/// The second reading of what failed: one pipeline for all that fails in one turn.
+#[derive(Default)]
+pub(super) struct Again {
+    no: u64,
+    loads: Vec<(SharedKey, Vec<At>)>,
+    slots: HashMap<SharedKey, usize>,
+}
+
+/// What the decisions on one flight are made from.
+struct Repair<'a> {
+    /// The flight's, judged.
+    groups: &'a [Group],
+    no: u64,
+    last_writes: HashMap<SharedKey, (u64, usize)>,
+    /// Keys whose reads are answered by their fallback from here on, as far as it is this one.
+    fallen: HashMap<SharedKey, Place>,
+    broken: Broken,
+}
+
+impl Session {
+    /// Goes through all calls from this batch on, in call order.
+    pub(super) fn repair(&mut self, no: u64, groups: &[Group], again: &mut Again) {
+        if again.no == 0 {
+            again.no = self.number();
+        }
+        let mut repair = Repair {
+            groups,
+            no,
+            last_writes: self.calls.last_writes(no),
+            fallen: HashMap::new(),
+            broken: self.broken,
+        };
+        for batch in self.calls.from(no) {
+            let flight = self.flights.iter().find(|flight| flight.no == batch.no);
+            let sent = flight.map_or(&[][..], |flight| &flight.groups);
+            let mut waiting = Vec::new();
+            for call in 0..batch.calls.len() {
+                for (read, (key, decision)) in repair.decide(batch, call, sent, again) {
+                    let at = At {
+                        batch: batch.no,
+                        call,
+                        read,
+                    };
+                    let place = match decision {
+                        Decision::Leave => continue,
+                        Decision::Serve(list) => {
+                            self.stats.cache.hits.add(1);
+                            batch.serve(call, read, list);
+                            continue;
+                        }
+                        Decision::Wait(place) => {
+                            repair.fallen.insert(key, place);
+                            waiting.push((place, at));
+                            place
+                        }
+                        Decision::Again => again.read(&key, at),
+                    };
+                    self.stats.cache.rereads.add(1);
+                    batch.redirect(call, read, place);
+                }
+            }
+            for (place, at) in waiting {
+                wait(&mut self.flights, place, at);
+            }
+        }
+    }
+
+    /// What has to be read again, as a pipeline to be sent now.
+    pub(super) fn send_again(&mut self, again: Again) -> Option<Sent> {
+        let mut flight = Flight::new(again.no);
+        let mut wire = Vec::with_capacity(again.loads.len());
+        for (slot, (key, waiters)) in again.loads.into_iter().enumerate() {
+            let token = self.number();
+            self.entries.load(&key, token);
+            let place = Place {
+                flight: again.no,
+                slot,
+            };
+            self.fall_back(&key, place);
+            wire.push(Wire::Members(key.clone()));
+            flight.slots.push(Slot::Load {
+                key,
+                token,
+                waiters,
+            });
+        }
+        if wire.is_empty() {
+            return None;
+        }
+        self.flights.push_back(flight);
+        Some(Sent { no: again.no, wire })
+    }
+}
+
+impl Repair<'_> {
+    /// What becomes of each read of a call.
+    fn decide(
+        &self,
+        batch: &Batch,
+        call: usize,
+        sent: &[Group],
+        again: &Again,
+    ) -> impl Iterator<Item = (usize, (SharedKey, Decision))> + use<> {
+        let Some(Call::Reads(reads)) = batch.calls.get(call) else {
+            return Vec::new().into_iter().enumerate();
+        };
+        let mine = batch.no == self.no;
+        let groups = if mine { self.groups } else { sent };
+        let again_due = |key: &SharedKey| self.in_order() && again.slots.contains_key(key);
+        let failed = |read: &Read| mine && group(read, groups).is_some_and(|g| g.list.is_none());
+        let written_later = |key: &SharedKey| self.last_writes.get(key) > Some(&(batch.no, call));
+        // The keys of one call are read again together, as they were read together; unless that
+        // would show a write that was called later.
+        let together = reads.len() > 1
+            && reads.iter().any(|r| again_due(&r.key) || failed(r))
+            && !reads.iter().any(|r| written_later(&r.key));
+        let decide = |read: &Read| {
+            if together || again_due(&read.key) {
+                return Decision::Again;
+            }
+            let Some(group) = group(read, groups) else {
+                return Decision::Leave;
+            };
+            match (&group.list, group.fallback) {
+                (_, Some(place)) if self.has_fallen(&read.key, place) => Decision::Wait(place),
+                _ if !mine => Decision::Leave,
+                (Some(list), _) => Decision::Serve(list.clone()),
+                (None, Some(place)) => Decision::Wait(place),
+                (None, None) => Decision::Again,
+            }
+        };
+        let decisions: Vec<_> = reads.iter().map(|r| (r.key.clone(), decide(r))).collect();
+        decisions.into_iter().enumerate()
+    }
+
+    fn has_fallen(&self, key: &SharedKey, place: Place) -> bool {
+        self.in_order() && self.fallen.get(key) == Some(&place)
+    }
+
+    fn in_order(&self) -> bool {
+        !self.broken.is("no-fallback-for-reads")
+    }
+}
+
+impl Again {
+    fn read(&mut self, key: &SharedKey, at: At) -> Place {
+        let next = self.loads.len();
+        let slot = *self.slots.entry(key.clone()).or_insert(next);
+        if slot == next {
+            self.loads.push((key.clone(), Vec::new()));
+        }
+        self.loads[slot].1.push(at);
+        Place {
+            flight: self.no,
+            slot,
+        }
+    }
+}
+
+/// The group of a candidate.
+fn group<'a>(read: &Read, groups: &'a [Group]) -> Option<&'a Group> {
+    match read.state {
+        State::Candidate(index) => groups.get(index),
+        _ => None,
+    }
+}
+
+/// Waits for a command that was sent already.
+fn wait(flights: &mut VecDeque<Flight>, place: Place, at: At) {
+    let flight = flights.iter_mut().find(|flight| flight.no == place.flight);
+    if let Some(Slot::Load { waiters, .. }) =
+        flight.and_then(|flight| flight.slots.get_mut(place.slot))
+    {
+        waiters.push(at);
+    }
+}
