@@ -119,6 +119,18 @@ export interface GlobalChannelOptions {
   pushTimeout?: number | string | null;
   /** Calls that may be unanswered at a time; the next one is refused at once. @default 100000 */
   maxQueue?: number | string | null;
+  /**
+   * The member cache: lists are kept in memory, and read again when the store says that they changed.
+   * Nobody can tell by the results. `{maxBytes}`: what it may take. It switches itself off, with one
+   * line in the log, where it cannot be sure; why is in {@link GlobalChannel.stats}.
+   * @default true, with 64 MiB
+   */
+  cache?: boolean | { maxBytes?: number | string | null } | null;
+  /**
+   * Pushes do not wait for TCP: `setNoDelay` on the sockets of the framework's RPCs, where those are
+   * found. @default true
+   */
+  rpcNoDelay?: boolean | null;
   /** Remove all channels under `prefix` in `db` before `start` calls back. @default false */
   cleanOnStartUp?: boolean;
   /** Replaces the Redis store. */
@@ -135,6 +147,69 @@ export interface GlobalChannelOptions {
   /** node_redis: give up when not connected for so long; 0 = never. @default 0 */
   connect_timeout?: number | string | false | null;
   [other: string]: any;
+}
+
+/** What {@link GlobalChannel.stats} gives. Counts are since the instance was made. */
+export interface GlobalChannelStats {
+  /** As `start` and `stop` and the network left it; with a custom manager as `start` and `stop` did. */
+  connection: 'idle' | 'connecting' | 'connected' | 'closed';
+  /** Calls that were taken, by method. Calls that were refused are not: see `errors`. */
+  commands: {
+    add: number;
+    leave: number;
+    getMembersBySid: number;
+    getMembersByChannelName: number;
+    pushMessage: number;
+    destroyChannel: number;
+    clean: number;
+  };
+  /**
+   * Errors given to callbacks, by code; those that never came are left out. A custom manager's own
+   * errors count as `ERR_GLOBAL_CHANNEL_STORE`.
+   */
+  errors: { [code in GlobalChannelErrorCode]?: number };
+  /** Calls without an answer, now: what `maxQueue` limits. */
+  queueLength: number;
+  /** Batches at the store that are not answered, now. */
+  inFlight: number;
+  /** Batches sent to the store. */
+  batches: number;
+  /** Calls in one of them, on average; 0 as long as there is none. */
+  meanBatchSize: number;
+  /** Connections after the first. */
+  reconnects: number;
+  /** The member cache. Hits, misses and rereads count lists: a push to 3 frontends reads 3. */
+  cache: {
+    /** Whether lists are answered from memory now. */
+    enabled: boolean;
+    /** Why not. */
+    reason: string | null;
+    /** Lists answered from memory. */
+    hits: number;
+    /** Lists read from the store because they were not in memory. */
+    misses: number;
+    /** Lists that were in memory, and changed while that was made sure of: read after all. */
+    rereads: number;
+    /** Changes that the store reported. */
+    invalidations: number;
+    /** Lists in memory, now. */
+    entries: number;
+    /** What they take, in bytes, now. */
+    bytes: number;
+    /** What they may take; 0 = there is no cache. */
+    maxBytes: number;
+  };
+  /**
+   * From a call to its callback, in milliseconds; for a push until its RPCs are made. Calls answered
+   * before the method returned are left out. `p50` and `p99` to two digits.
+   */
+  latency: { count: number; p50: number; p99: number; max: number };
+  /** Pushes whose callback was called after their members were read. */
+  pushes: number;
+  /** RPCs of these that succeeded. */
+  pushedFrontends: number;
+  /** Users whom these did not reach. */
+  failedUids: number;
 }
 
 /** The methods of {@link GlobalChannel} without the callback: each returns a promise. */
@@ -216,6 +291,9 @@ export class GlobalChannel {
    * it has no time limit itself, but each of its steps has `commandTimeout`.
    */
   clean(cb?: Callback): void;
+
+  /** What this instance did and does, as a new plain object; cheap, and possible at any time. */
+  stats(): GlobalChannelStats;
 
   /** The same methods as promises. */
   readonly promises: GlobalChannelPromises;

@@ -14,6 +14,7 @@ import type {
   GlobalChannelErrorCode,
   GlobalChannelOptions,
   GlobalChannelPromises,
+  GlobalChannelStats,
   Id,
   MembersCallback,
   PushCallback,
@@ -86,6 +87,8 @@ const everyOption: GlobalChannelOptions = {
   max_attempts: 2,
   retry_max_delay: 100,
   connect_timeout: 1000,
+  cache: { maxBytes: 1 << 20 },
+  rpcNoDelay: false,
 };
 const asInConfigFiles: GlobalChannelOptions = {
   port: '/run/redis.sock',
@@ -95,6 +98,7 @@ const asInConfigFiles: GlobalChannelOptions = {
   max_attempts: false,
   retry_max_delay: '100',
   connect_timeout: false,
+  cache: { maxBytes: '1000000' },
 };
 const nothingGiven: GlobalChannelOptions = {
   host: null,
@@ -111,6 +115,8 @@ const nothingGiven: GlobalChannelOptions = {
   channelManager: null,
   enable_offline_queue: null,
   max_attempts: null,
+  cache: null,
+  rpcNoDelay: null,
 };
 const others: GlobalChannelOptions = { no_ready_check: true, parser: 'javascript' };
 for (const opts of [everyOption, asInConfigFiles, nothingGiven, others, null, undefined]) {
@@ -131,6 +137,11 @@ use(new GlobalChannel(app, { cleanOnStartUp: 'yes' }));
 use(new GlobalChannel(app, { enable_offline_queue: 0 }));
 // @ts-expect-error
 use(new GlobalChannel(app, { channelManager: 'redis' }));
+use(new GlobalChannel(app, { cache: false }));
+// @ts-expect-error
+use(new GlobalChannel(app, { cache: 64 }));
+// @ts-expect-error
+use(new GlobalChannel(app, { rpcNoDelay: 0 }));
 // @ts-expect-error: no app
 use(new GlobalChannel());
 
@@ -201,6 +212,19 @@ channel.getMembersByChannelName('n', members);
 channel.pushMessage('connector', 'onChat', {}, 'n', 'opts', pushed);
 // @ts-expect-error: the list is of strings
 channel.getMembersBySid('n', 's1', (_err, list: number[]) => list);
+
+// ---- stats
+
+const stats: GlobalChannelStats = channel.stats();
+same<typeof stats.connection, 'idle' | 'connecting' | 'connected' | 'closed'>(true);
+same<typeof stats.commands.pushMessage, number>(true);
+same<typeof stats.errors.ERR_GLOBAL_CHANNEL_STORE, number | undefined>(true);
+same<typeof stats.cache.reason, string | null>(true);
+use(stats.latency.p99 * 1000, stats.cache.hits / (stats.cache.hits + stats.cache.misses));
+// @ts-expect-error: no such method
+use(stats.commands.start);
+// @ts-expect-error: no such code
+use(stats.errors.ERR_OTHER);
 
 // ---- promises
 

@@ -26,7 +26,7 @@ const ROOM = 1024;
 /** Makes the functions that the addon calls. `failed(err)` counts an error that is not its own. */
 module.exports = function createAnswers(deliver, failed) {
   /** The calls that wait, each at its number modulo the length: a callback, or a push. */
-  const calls = new Array(ROOM).fill(undefined);
+  const calls = Array.from({ length: ROOM });
   /** The number of the next call to be answered. */
   let next = 0;
   /** What custom managers answered, by the number of the call. */
@@ -34,7 +34,7 @@ module.exports = function createAnswers(deliver, failed) {
   const masters = [];
   let tape = new Uint32Array(ROOM);
 
-  return { calls, room, own, tapeOf, answer };
+  return { calls, room, own, tapeOf, answer, forgetAll };
 
   /** Twice the room, for the calls from number `first` on. */
   function room(first) {
@@ -109,6 +109,11 @@ module.exports = function createAnswers(deliver, failed) {
           throw new Error(`the tape says ${word}`);
       }
     }
+  }
+
+  /** No list is answered with again before it is given anew. */
+  function forgetAll() {
+    masters.length = 0;
   }
 
   /** The next call, out of the queue. */

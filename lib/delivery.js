@@ -9,7 +9,7 @@ const { words } = require('./logger');
 
 /**
  * Makes `deliver(push, lists, errors)`, where `push` is `{sids, route, msg, opts, callback}` and
- * there is a list or an error for each of its `sids`; `failAll(failure)` and `counts`.
+ * there is a list or an error for each of its `sids`; `failAll(make)`, `close()` and `counts`.
  * `settled()` is called when a push is answered, `failed(err)` if that was an error,
  * `beforeRpc(sid)` before each RPC.
  */
@@ -21,7 +21,7 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
   /** Of the oldest; one for all, because they all have the same time. */
   let timer;
 
-  return { deliver, failAll, counts };
+  return { deliver, failAll, close, counts };
 
   function deliver(push, lists, errors) {
     try {
@@ -162,10 +162,15 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
 
   /** The service has ended: whoever still waits is answered with an error that `make` makes. */
   function failAll(make) {
-    clearTimeout(timer);
     for (const push of pending) {
       pending.delete(push);
       settle(push, make());
     }
+  }
+
+  /** Nobody waits any more. */
+  function close() {
+    clearTimeout(timer);
+    timer = undefined;
   }
 };

@@ -7,16 +7,13 @@ const { rethrow } = require('./callBack');
 const attach = require('./host');
 const { GlobalChannel, install } = require('./native');
 
-install(
-  (channel, ...rest) => {
-    // A class of Node-API lets itself be called without `new`, and `this` is the global object then.
-    if (!(channel instanceof GlobalChannel)) {
-      throw new TypeError("Class constructor GlobalChannel cannot be invoked without 'new'");
-    }
-    attach(channel, ...rest);
-  },
-  rethrow,
-);
+install((channel, ...rest) => {
+  // A class of Node-API lets itself be called without `new`, and `this` is the global object then.
+  if (!(channel instanceof GlobalChannel)) {
+    throw new TypeError("Class constructor GlobalChannel cannot be invoked without 'new'");
+  }
+  attach(channel, ...rest);
+}, rethrow);
 
 /** Declared arguments, the callback included; util.promisifyAll and the like look at them. */
 const ARITY = {

@@ -24,23 +24,24 @@ module.exports = function attach(channel, app, opts, tools) {
   channel.manager = manager || Object.freeze({ prefix: tools.prefix, db: tools.db });
 
   const beforeRpc = tools.rpcNoDelay ? createRpcNoDelay(app) : () => {};
-  const { deliver, failAll, counts } = createDelivery(app, log, tools, beforeRpc);
-  const { own, calls, room, tapeOf, answer } = createAnswers(deliver, tools.failed);
+  const { deliver, failAll, close, counts } = createDelivery(app, log, tools, beforeRpc);
+  const { own, forgetAll, ...answers } = createAnswers(deliver, tools.failed);
   const host = {
     log,
     ...createServers(app),
-    calls,
-    room,
-    tapeOf,
-    answer,
+    ...answers,
     hold: (at, sids, route, msg, opts, callback) => {
-      calls[at] = { sids, route, msg, opts, callback };
+      answers.calls[at] = { sids, route, msg, opts, callback };
     },
     // In a microtask, so that the calls of one tick go to the store together.
     soon: () => {
       resolved.then(tools.flush);
     },
     failPushes: () => failAll(() => tools.failure('stopped', undefined, null)),
+    close: () => {
+      close();
+      forgetAll();
+    },
     counts,
     wait: (token, ms) =>
       ms > 0 ? setTimeout(tools.settle, ms, token, []) : setImmediate(tools.settle, token, []),

@@ -52,7 +52,6 @@ impl KeyLayout {
     }
 
     /// Appends what comes between the name of the channel and the frontend.
-    #[expect(clippy::unused_self, reason = "the layout's business all the same")]
     pub fn separate(&self, key: &mut Key) {
         key.push(b':');
     }

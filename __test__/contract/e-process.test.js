@@ -37,7 +37,8 @@ area('E processes', {}, (ctx) => {
     const result = child.start(stopWhenDown, { redis: ctx.redis, args });
     await result.message('started');
     await ctx.redis.kill();
-    await until(() => tagged(result.output).length > 0, 'the child to notice');
+    const lost = (line) => !line.includes('the member cache is');
+    await until(() => tagged(result.output).some(lost), 'the child to notice');
     result.child.stdin.end();
     const timer = setTimeout(() => result.child.kill('SIGKILL'), 10000);
     await result.closed;

@@ -9,7 +9,7 @@ use napi::{
 };
 
 use super::{
-    call::{Call, Ending, Kind, LATE, Late, Outcome},
+    call::{Ending, Kind, LATE, Late, Outcome},
     errors,
     js::Args,
     service::Service,
@@ -115,14 +115,19 @@ impl Service {
                 break;
             };
             latencies.add(call.at);
-            self.write_answer(&mut tape, call, outcome)?;
+            if let Err(failed) = self.write_answer(&mut tape, call.kind, outcome) {
+                // A list too long for JavaScript. Nothing of the answer is on the tape.
+                let error = Error::Internal(failed.reason.clone());
+                self.write_error(&mut tape, call.kind.shape(), &error)?;
+            }
             count += 1;
         }
         drop(latencies);
-        let answered = if tape.words().is_empty() {
-            Ok(())
-        } else {
-            self.host().and_then(|host| host.answer(&self.env, &tape))
+        // Without a host there are no masters to forget any more, and nobody to answer.
+        let host = self.host.borrow().clone();
+        let answered = match host {
+            Some(host) if !tape.words().is_empty() => host.answer(&self.env, &tape),
+            _ => Ok(()),
         };
         tape.clear();
         self.tape.replace(tape);
@@ -130,36 +135,39 @@ impl Service {
     }
 
     /// Writes the answer to a call on the tape.
-    fn write_answer(
-        &self,
-        tape: &mut Tape,
-        Call { kind, .. }: Call,
-        outcome: Outcome,
-    ) -> napi::Result<()> {
+    fn write_answer(&self, tape: &mut Tape, kind: Kind, outcome: Outcome) -> napi::Result<()> {
         match outcome {
+            Outcome::Store(Ok(Reply::Done)) => tape.done(),
+            Outcome::Store(Ok(Reply::Members(lists))) => self.write_members(tape, kind, &lists)?,
+            Outcome::Store(Err(error)) => self.write_error(tape, kind.shape(), &error)?,
             Outcome::Own if kind == Kind::PushMessage => {
-                self.pushes.set(self.pushes.get() + 1);
                 tape.word(Word::OwnPush, 0);
+                self.push_released();
             }
             Outcome::Own => tape.word(Word::Own, 0),
-            Outcome::Store(Ok(Reply::Done)) => tape.done(),
-            Outcome::Store(Ok(Reply::Members(lists))) if kind == Kind::PushMessage => {
-                self.pushes.set(self.pushes.get() + 1);
-                self.write_lists(tape, Word::Push, &lists)?;
-            }
-            Outcome::Store(Ok(Reply::Members(lists))) => {
-                if let Some(error) = lists.iter().find_map(|list| list.as_ref().err()) {
-                    return self.write_error(tape, kind.shape(), error);
-                }
-                let word = match kind {
-                    Kind::GetMembersBySid => Word::List,
-                    _ => Word::Joined,
-                };
-                self.write_lists(tape, word, &lists)?;
-            }
-            Outcome::Store(Err(error)) => self.write_error(tape, kind.shape(), &error)?,
         }
         Ok(())
+    }
+
+    fn write_members(
+        &self,
+        tape: &mut Tape,
+        kind: Kind,
+        lists: &[Result<Arc<List>>],
+    ) -> napi::Result<()> {
+        if kind == Kind::PushMessage {
+            self.write_lists(tape, Word::Push, lists)?;
+            self.push_released();
+            return Ok(());
+        }
+        if let Some(error) = lists.iter().find_map(|list| list.as_ref().err()) {
+            return self.write_error(tape, kind.shape(), error);
+        }
+        let word = match kind {
+            Kind::GetMembersBySid => Word::List,
+            _ => Word::Joined,
+        };
+        self.write_lists(tape, word, lists)
     }
 
     /// Lists, each as what it can be had from: a master, a text, or the error in its place.
@@ -260,6 +268,11 @@ impl Service {
             }
         }
         self.end_if_done()
+    }
+
+    /// A push goes to its frontends.
+    fn push_released(&self) {
+        self.pushes.set(self.pushes.get() + 1);
     }
 
     /// The host's report that a push is being answered: its callback is called next.

@@ -38,6 +38,8 @@ pub struct Host {
     answer: Ref,
     /// `()`: answers all pushes whose RPCs are under way, with [`crate::error::Error::Stopped`].
     fail_pushes: Ref,
+    /// `()`: lets go of what was kept for later answers.
+    close: Ref,
     /// `(token, op, …args)`: does it with the custom manager and settles `token` with the
     /// arguments of the callback. Absent when Redis is the manager.
     execute: Option<Ref>,
@@ -83,6 +85,7 @@ impl Host {
             tape_of: function("tapeOf")?,
             answer: function("answer")?,
             fail_pushes: function("failPushes")?,
+            close: function("close")?,
             execute: object
                 .has_named_property("execute")?
                 .then(|| function("execute"))
@@ -182,6 +185,11 @@ impl Host {
     /// Answers all pushes whose RPCs are under way.
     pub fn fail_pushes(&self, env: &Env) -> napi::Result<()> {
         self.fail_pushes.call(env, Args::new()).map(drop)
+    }
+
+    /// The service has ended, or not begun.
+    pub fn close(&self, env: &Env) -> napi::Result<()> {
+        self.close.call(env, Args::new()).map(drop)
     }
 
     /// Gives something to the custom manager.

@@ -220,6 +220,11 @@ impl Service {
         self.engine.borrow_mut().take();
         self.input.take();
         self.outbox.borrow_mut().take();
-        self.host.borrow_mut().take();
+        self.masters.take();
+        let host = self.host.borrow_mut().take();
+        if let Some(host) = host {
+            // Fails in an environment that is gone only.
+            let _ = host.close(&self.env);
+        }
     }
 }

@@ -136,9 +136,10 @@ impl Service {
         stats.set("errors", self.errors()?)?;
         stats.set("queueLength", figure(self.unanswered() as u64))?;
         stats.set("inFlight", figure(store.in_flight.get()))?;
-        let (batches, batched) = (store.batches.get(), store.batched.get());
+        let batches = store.batches.get();
         stats.set("batches", figure(batches))?;
-        stats.set("meanBatchSize", figure(batched) / figure(batches.max(1)))?;
+        let mean = figure(store.batched.get()) / figure(batches.max(1));
+        stats.set("meanBatchSize", mean)?;
         stats.set("reconnects", figure(store.reconnects.get()))?;
         stats.set("cache", self.cache_stats()?)?;
         stats.set("latency", counts.latency_stats(env)?)?;

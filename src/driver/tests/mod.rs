@@ -34,7 +34,7 @@ async fn what_was_in_flight_when_the_link_broke_is_sent_again_in_order() {
         .into_iter()
         .enumerate()
     {
-        bench.call(seq as u64, command);
+        bench.call(seq as u64, &command);
     }
     assert_eq!(bench.answer().await, (0, Ok(Reply::Done)));
     assert_eq!(bench.answer().await, (1, Ok(Reply::Done)));
@@ -49,8 +49,8 @@ async fn without_a_fence_a_write_that_was_sent_is_reported_and_a_read_is_sent_ag
     ]);
     let mut bench = Bench::start(&store, limits());
     bench.started().await;
-    bench.call(0, add("k", "a"));
-    bench.call(1, read("k"));
+    bench.call(0, &add("k", "a"));
+    bench.call(1, &read("k"));
     let (seq, reply) = bench.answer().await;
     assert_eq!(
         (seq, reply.map_err(|error| error.code())),
@@ -66,12 +66,12 @@ async fn a_call_is_answered_within_its_time_though_the_store_hangs_and_then_reco
     let mut bench = Bench::start(&store, limits());
     bench.started().await;
     let begin = Instant::now();
-    bench.call(0, add("k", "a"));
+    bench.call(0, &add("k", "a"));
     let (_, reply) = bench.answer().await;
     assert_eq!(reply.unwrap_err().code(), "ERR_GLOBAL_CHANNEL_TIMEOUT");
     let took = begin.elapsed();
     assert!(took >= 1000 * MS && took < 1010 * MS, "{took:?}");
-    bench.call(1, add("k", "b"));
+    bench.call(1, &add("k", "b"));
     assert_eq!(bench.answer().await, (1, Ok(Reply::Done)));
 }
 
@@ -87,8 +87,8 @@ async fn calls_made_without_a_link_wait_for_it_or_fail_at_once_as_the_option_say
             },
         );
         bench.started().await;
-        bench.call(0, read("k"));
-        bench.call(1, add("k", "a"));
+        bench.call(0, &read("k"));
+        bench.call(1, &add("k", "a"));
         for seq in 0..2 {
             let (answered, reply) = bench.answer().await;
             assert_eq!(answered, seq);
@@ -149,13 +149,13 @@ async fn giving_up_answers_everybody_and_everybody_who_comes_later() {
         },
     );
     bench.started().await;
-    bench.call(0, add("k", "a"));
+    bench.call(0, &add("k", "a"));
     let code = |reply: crate::error::Result<Reply>| reply.unwrap_err().code();
     assert_eq!(
         code(bench.answer().await.1),
         "ERR_GLOBAL_CHANNEL_DISCONNECTED"
     );
-    bench.call(1, add("k", "a"));
+    bench.call(1, &add("k", "a"));
     assert_eq!(
         code(bench.answer().await.1),
         "ERR_GLOBAL_CHANNEL_DISCONNECTED"
@@ -196,9 +196,9 @@ async fn a_stop_waits_for_answers_but_no_longer_than_the_drain_time() {
         },
     );
     bench.started().await;
-    bench.call(0, add("k", "a"));
+    bench.call(0, &add("k", "a"));
     tokio::time::sleep(10 * MS).await;
-    bench.call(1, add("k", "b"));
+    bench.call(1, &add("k", "b"));
     bench.stop();
     let begin = Instant::now();
     assert_eq!(bench.answer().await, (0, Ok(Reply::Done)));
@@ -226,7 +226,7 @@ async fn clean_runs_alone_between_what_was_called_before_and_after_it() {
         .into_iter()
         .enumerate()
     {
-        bench.call(seq as u64, command);
+        bench.call(seq as u64, &command);
     }
     for seq in 0..3 {
         assert_eq!(bench.answer().await, (seq, Ok(Reply::Done)));
@@ -255,11 +255,11 @@ async fn a_link_that_hangs_is_noticed_also_when_its_only_call_had_waited_for_it(
     ]);
     let mut bench = Bench::start(&store, limits());
     bench.started().await;
-    bench.call(0, add("k", "a"));
+    bench.call(0, &add("k", "a"));
     let (_, reply) = bench.answer().await;
     assert_eq!(reply.unwrap_err().code(), "ERR_GLOBAL_CHANNEL_TIMEOUT");
     tokio::time::sleep(2000 * MS).await;
-    bench.call(1, add("k", "b"));
+    bench.call(1, &add("k", "b"));
     assert_eq!(bench.answer().await, (1, Ok(Reply::Done)));
 }
 
@@ -269,7 +269,7 @@ async fn a_link_that_answers_nothing_before_it_breaks_does_not_end_the_outage() 
     let store = Store::new(flapping);
     let mut bench = Bench::start(&store, limits());
     bench.started().await;
-    bench.call(0, read("k"));
+    bench.call(0, &read("k"));
     assert!(bench.answer().await.1.is_err());
     let dialed = 1000 - store.0.lock().unwrap().dials.len();
     assert!(dialed < 10, "{dialed} links in a second");

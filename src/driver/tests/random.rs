@@ -72,7 +72,7 @@ async fn run(ops: &[Op], dials: Vec<Dial>, drain: bool) -> Vec<(u64, Result<Repl
                 continue;
             }
         };
-        bench.call(seq, command);
+        bench.call(seq, &command);
         seq += 1;
     }
     bench.stop();

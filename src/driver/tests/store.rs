@@ -191,9 +191,9 @@ impl Bench {
         Self { inbox, events }
     }
 
-    pub(super) fn call(&self, seq: u64, command: Command) {
+    pub(super) fn call(&self, seq: u64, command: &Command) {
         let mut input = Input::default();
-        input.calls.push(seq, &command);
+        input.calls.push(seq, command);
         self.inbox.push(&mut input);
     }
 
