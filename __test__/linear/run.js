@@ -63,6 +63,8 @@ class Process {
  * processes' counts and stats as `processes` and how often which chaos came as `met`.
  */
 async function run(redis, { reads, kinds = [], every = 700, stale, nodeArgs, env }) {
+  // Versions begin at 1 in each run.
+  await redis.flush();
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'linear-'));
   const wire = await slowProxy(redis.port);
   const fileOf = (name) => path.join(folder, name);
