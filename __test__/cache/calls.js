@@ -29,9 +29,19 @@ const call = weighted([
   [1, [fc.constant('destroyChannel'), name]],
 ]);
 /** What happens before the next call: nothing, a turn of the event loop, or this one's answer. */
-const next = fc.constantFrom('go on', 'go on', 'go on', 'turn', 'answer');
-const script = (maxLength) =>
+const pace = fc.constantFrom('go on', 'go on', 'go on', 'turn', 'answer');
+/** Calls, each with what comes before the next one: by default its pace, see `keepPace`. */
+const script = (maxLength, next = pace) =>
   fc.array(fc.record({ call, next }), { maxLength, minLength: 1, size: 'max' });
+
+/** The same without destroyChannel, which would remove what others wrote. */
+const quiet = (scripts) =>
+  scripts.map((steps) => steps.filter(({ call }) => call[0] !== 'destroyChannel'));
+
+async function keepPace(next, done) {
+  if (next === 'turn') await new Promise(setImmediate);
+  if (next === 'answer') await done;
+}
 
 const sorted = (list) => list.slice().sort();
 
@@ -67,9 +77,14 @@ class Members {
 
 /**
  * Plays a script: what came of each call, as `{call, err, value}` with `value` in the form of the
- * model. `before(call)` is called before each call and `after(outcome)` at its answer.
+ * model. `before(call)` is called before each call and `after(outcome)` at its answer; `between(next,
+ * done)` goes between two calls.
  */
-async function play(service, steps, { before = () => {}, after = () => {} } = {}) {
+async function play(
+  service,
+  steps,
+  { before = () => {}, after = () => {}, between = keepPace } = {},
+) {
   const { rpcCalls } = service.app;
   rpcCalls.length = 0;
   const outcomes = [];
@@ -91,8 +106,7 @@ async function play(service, steps, { before = () => {}, after = () => {} } = {}
     });
     outcomes.push(outcome);
     waiting.push(done);
-    if (next === 'turn') await new Promise(setImmediate);
-    if (next === 'answer') await done;
+    await between(next, done);
   }
   await Promise.all(waiting);
   // Pushes reach a frontend in call order.
@@ -107,4 +121,4 @@ async function play(service, steps, { before = () => {}, after = () => {} } = {}
   return outcomes;
 }
 
-module.exports = { Members, SIDS, play, script };
+module.exports = { Members, SIDS, play, quiet, script };

@@ -38,7 +38,6 @@ describe('broken caches among processes', () => {
   after(() => redis && redis.stop());
 
   const broken = async (name) => {
-    await redis.flush();
     const env = { GLOBALCHANNEL_TEST_BUILD: '1', ...(name && { GLOBALCHANNEL_BROKEN: name }) };
     return run(redis, { reads: READS, nodeArgs, env });
   };

@@ -6,6 +6,7 @@
  */
 
 const MAX_LINES = 30;
+const LOOKED_AT = 200;
 
 const ms = (time, zero) => (time === Infinity ? 'never' : ((time - zero) / 1e6).toFixed(3));
 
@@ -46,19 +47,22 @@ function excerpt(violation) {
   return [`key ${violation.key}: ${violation.why}`, ...rows].join('\n');
 }
 
-/** The excerpt that is the shortest to read. */
+/** The excerpt that is the shortest to read, of the first ones. */
 function smallest(violations) {
   const size = (violation) => involved(violation).length;
-  return excerpt(violations.reduce((best, each) => (size(each) < size(best) ? each : best)));
+  return excerpt(
+    violations.slice(0, LOOKED_AT).reduce((best, each) => (size(each) < size(best) ? each : best)),
+  );
 }
+
+const COUNTERS = ['hits', 'misses', 'rereads', 'invalidations'];
 
 /** The counters of all caches of a run, added up. */
 function cacheOf(processes) {
-  const sum = { hits: 0, misses: 0, rereads: 0, invalidations: 0, reconnects: 0 };
+  const sum = { reconnects: 0, ...Object.fromEntries(COUNTERS.map((name) => [name, 0])) };
   for (const { stats } of processes) {
     sum.reconnects += stats.reconnects;
-    for (const name of ['hits', 'misses', 'rereads', 'invalidations'])
-      sum[name] += stats.cache[name];
+    for (const name of COUNTERS) sum[name] += stats.cache[name];
   }
   return sum;
 }
@@ -70,12 +74,8 @@ function summary({ calls, keyReads, violations, processes, met }) {
   const trouble = Object.entries(met).map(([kind, count]) => `${count} ${kind}`);
   const words = [`${calls} reads (${keyReads} of keys)`, share, `${rereads} re-reads`];
   const slowest = Math.max(...processes.map(({ slowest }) => slowest)) / 1e6;
-  words.push(
-    `slowest ${slowest.toFixed()} ms`,
-    `${reconnects} reconnects`,
-    ...trouble,
-    `${violations.length} violations`,
-  );
+  words.push(`slowest ${slowest.toFixed()} ms`, `${reconnects} reconnects`, ...trouble);
+  words.push(`${violations.length} violations`);
   return words.join(', ');
 }
 

@@ -51,7 +51,6 @@ for (const [title, options] of Object.entries(SERVERS)) {
 
     for (const { title, kinds = [] } of RUNS) {
       it(title, async (t) => {
-        await redis.flush();
         const reads = Math.ceil(READS / (RUNS.length * Object.keys(SERVERS).length));
         const result = await run(redis, { reads, kinds });
         t.diagnostic(summary(result));

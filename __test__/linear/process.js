@@ -9,12 +9,15 @@
 const { createApp } = require('../support/app');
 const { create } = require('../support/service');
 const { ok } = require('../support/call');
+const { pause } = require('../support/until');
 const { now, Log } = require('./log');
 const { SIDS, NAMES, CHANNELS, keyOf } = require('./keys');
 const { write } = require('./writer');
 const { makeStale } = require('./stale');
 
 const IN_FLIGHT = 64;
+const RESTS = 0.2;
+const REST = 20;
 const REPORT = 20;
 
 const { name, port, file, reads, stale } = JSON.parse(process.argv[2]);
@@ -115,7 +118,11 @@ function wake() {
 }
 
 async function readOn() {
-  while (running()) await read(pick(METHODS), pick(NAMES), pick(SIDS));
+  while (running()) {
+    await read(pick(METHODS), pick(NAMES), pick(SIDS));
+    // Else all calls would soon be answered at once and made again at once, in one batch.
+    if (Math.random() < RESTS) await pause(Math.random() * REST);
+  }
 }
 
 const abandoned = () => process.exit(1);

@@ -62,7 +62,9 @@ class Process {
  * so that another addon can be loaded. Resolves to the answer of the checker, with the
  * processes' counts and stats as `processes` and how often which chaos came as `met`.
  */
-async function run(redis, { reads, kinds = [], every = 500, stale, nodeArgs, env }) {
+async function run(redis, { reads, kinds = [], every = 700, stale, nodeArgs, env }) {
+  // Versions begin at 1 in each run.
+  await redis.flush();
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'linear-'));
   const wire = await slowProxy(redis.port);
   const fileOf = (name) => path.join(folder, name);

@@ -13,7 +13,7 @@ const { pause } = require('../support/until');
  * How many reads of this process pass between two steps on a key: some keys change often, some
  * seldom. Counted in reads, so that the share of hits does not hang on the speed of the machine.
  */
-const PAUSES = [300, 1200, 4800];
+const PAUSES = [500, 2000, 6000];
 const DESTROY = 0.03;
 
 const chance = (p) => Math.random() < p;

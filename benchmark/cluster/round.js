@@ -111,7 +111,7 @@ class Round {
     return Object.fromEntries(now.map(([key, value]) => [key, value - before[key]]));
   }
 
-  /** TCP segments with data that the chat server has sent to connectors; null without `ss`. */
+  /** TCP segments with data that the chat server has sent to connectors; NaN without `ss`. */
   packets() {
     const toConnectors = this.cluster.connectors.map(({ port }) => `dport = :${port}`).join(' or ');
     try {
@@ -119,8 +119,22 @@ class Round {
       const counts = [...shown.matchAll(/data_segs_out:(\d+)/g)];
       return counts.reduce((sum, [, count]) => sum + Number(count), 0);
     } catch {
-      return null;
+      return NaN;
     }
+  }
+
+  /**
+   * What servers spend when nobody pushes, on heartbeats and timers, which is no part of a push: per
+   * ms. The least of so many seconds, since in others V8 cleans up after the pushes before.
+   */
+  async rest(seconds) {
+    const windows = [];
+    for (let i = 0; i < seconds; i += 1) {
+      const before = this.readings();
+      await pause(1000);
+      windows.push(this.since(before));
+    }
+    return (key) => Math.min(...windows.map((window) => window[key] / window.elapsed));
   }
 
   async measure(size, { warmUp, single, paced, rate, idle, profile }) {
@@ -130,10 +144,7 @@ class Round {
 
     const latency = await this.pushes('pushOneByOne', { channel, count: single, gap: 100 });
 
-    // What servers do without a push, heartbeats and timers, is no part of its cost.
-    const before = this.readings();
-    await pause(idle);
-    const rest = this.since(before);
+    const resting = await this.rest(idle);
     const { cost, lag } = await this.pushes('pushAtRate', {
       channel,
       count: paced,
@@ -145,7 +156,7 @@ class Round {
       await this.pushes('pushAtRate', { channel, count: paced, interval: 1000 / rate });
       shares = await this.cluster.ask(CHAT, 'stopProfile');
     }
-    const perPush = (key) => (cost[key] - (rest[key] * cost.elapsed) / rest.elapsed) / paced;
+    const perPush = (key) => (cost[key] - resting(key) * cost.elapsed) / paced;
     return {
       cpu: Object.fromEntries(
         ['chat', 'chatMain', 'connectors', 'redis', 'users'].map((key) => [key, perPush(key)]),

@@ -3,7 +3,7 @@
  * `npm run bench -- --cluster`: what a push costs, and how long it takes, in a real pomelo cluster.
  * The command line and the order of the rounds; one round is round.js.
  *
- *   npm run bench -- --cluster                      docs/benchmark-cluster.md anew, 12 minutes
+ *   npm run bench -- --cluster                      docs/benchmark-cluster.md anew, 20 minutes
  *   npm run bench -- --cluster --quick              one short round; figures mean little
  *   npm run bench -- --cluster --sizes 30,1000 --rounds 3 --contestants old,ours --out DIR
  *   npm run bench -- --cluster --from FILE          the report again, from results kept before
@@ -71,7 +71,7 @@ function plan(size, quick) {
     warmUp: quick ? 20 : 60,
     single: quick ? 15 : 40,
     paced: quick ? rate * 2 : Math.max(40, rate * 4),
-    idle: quick ? 1000 : 2000,
+    idle: quick ? 2 : 4,
   };
 }
 
