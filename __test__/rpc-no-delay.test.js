@@ -16,10 +16,13 @@ const { watchSockets } = require('./support/sockets');
 
 const skip = IMPL === 'old' && '0.0.7 leaves the sockets as they are';
 
-for (const framework of ['pomelo-rpc', 'pinus-rpc']) {
-  // pinus sets it itself, on both sides: there ours is the second call, and changes nothing.
-  const own = framework === 'pinus-rpc' ? 1 : 0;
-
+// How often a framework tells each socket by itself. Where it does, ours is the second call, which
+// changes nothing.
+for (const [framework, own] of [
+  ['pomelo-rpc', 0],
+  ['pinus-rpc', 1],
+  ['pinus-rpc with TCP mailboxes', 0],
+]) {
   describe(`rpcNoDelay over ${framework}`, { skip }, () => {
     let redis;
     let sockets;

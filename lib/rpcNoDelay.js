@@ -11,8 +11,9 @@
 // a socket is the frameworks' own business, though: what is not found as expected is left as it is,
 // and nothing here throws. Which servers are pushed to, and with what, is delivery.js's business.
 
-/** Sockets and connections that have been seen to. Several services may share one app. */
-const done = new WeakSet();
+/** Sockets that were told, connections that are listened to. Several services may share one app. */
+const told = new WeakSet();
+const heard = new WeakSet();
 
 /**
  * Makes `beforeRpc(sid)`, to be called right before an RPC to that server; and sees to the answers,
@@ -77,8 +78,8 @@ function rawSocket(connection) {
 }
 
 function noDelay(socket) {
-  if (socket && !done.has(socket)) {
-    done.add(socket);
+  if (socket && !told.has(socket)) {
+    told.add(socket);
     socket.setNoDelay(true);
   }
 }
@@ -122,13 +123,11 @@ function watchAnswers(app) {
 
   function meet(connection) {
     const socket = rawSocket(connection);
-    if (!socket || done.has(connection)) {
-      return;
-    }
-    done.add(connection);
     noDelay(socket);
     // An MQTT connection emits this for each RPC, which pomelo answers in the same turn.
-    if (connection !== socket && typeof connection.prependListener === 'function') {
+    const isMqtt = socket && socket !== connection;
+    if (isMqtt && typeof connection.prependListener === 'function' && !heard.has(connection)) {
+      heard.add(connection);
       connection.prependListener('publish', () => harmless(() => cork(socket)));
     }
   }

@@ -1,13 +1,26 @@
 'use strict';
 
 /**
- * What the barrier's own answer and the bytes of a key are worth: a barrier that counts wrong or
- * fails serves nobody, and a key is its exact bytes. What B's pushes do is reads.test.js.
+ * What the answer of a barrier or a load and the bytes of a key are worth: a barrier that counts
+ * wrong or fails serves nobody, a load that fails leaves nothing, and a key is its exact bytes.
+ * What B's pushes do is reads.test.js.
  */
 
 const assert = require('node:assert');
 const { describe } = require('node:test');
-const { J, K, counted, fill, hit, key, noHit, onDouble, reading, result } = require('./schedule');
+const {
+  J,
+  K,
+  counted,
+  failing,
+  fill,
+  hit,
+  key,
+  noHit,
+  onDouble,
+  reading,
+  result,
+} = require('./schedule');
 const { ok } = require('../support/call');
 
 describe('Cache: what a barrier is worth', () => {
@@ -62,6 +75,31 @@ describe('Cache: what a barrier is worth', () => {
       assert.deepStrictEqual(await fill(service), ['new']);
     });
   }
+});
+
+describe('Cache: a load that fails', () => {
+  // The store's own errors come with the push of whoever mends the key, which would clear it.
+  onDouble('error leaves loading: the next read but one hits', async ({ double, service }) => {
+    double.other('SADD', K, 'u');
+    double.persona.refused = { SMEMBERS: 'NOPERM no' };
+    assert.match((await failing(service, 'getMembersBySid', 'n', 's1')).message, /^NOPERM/);
+    double.persona.refused = {};
+    assert.deepStrictEqual(await noHit(service), ['u']);
+    assert.deepStrictEqual(await hit(service), ['u']);
+  });
+
+  onDouble('an error for one of several keys is kept for none', async ({ double, service }) => {
+    double.other('SADD', K, 'u');
+    double.persona.refused = { SMEMBERS: 'NOPERM no' };
+    for (let i = 0; i < 2; i += 1) {
+      const error = await failing(service, 'getMembersByChannelName', 'connector', 'n');
+      assert.match(error.message, /^NOPERM/);
+    }
+    double.persona.refused = {};
+    const members = await ok(service, 'getMembersByChannelName', 'connector', 'n');
+    assert.deepStrictEqual(members, ['u']);
+    for (const sid of ['s1', 's2', 's3']) await hit(service, 'n', sid);
+  });
 });
 
 describe('Cache: a key is its bytes', () => {

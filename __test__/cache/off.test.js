@@ -165,7 +165,6 @@ area('Cache off, by the rights of our user', {}, (ctx) => {
     ['-client|tracking', /TRACKING/],
     ['-touch', /TOUCH/],
     ['-info', /INFO/],
-    ['-hello', /HELLO|RESP3/],
     ['-@connection', /NOPERM|HELLO|CLIENT/],
   ]) {
     ours(`ACL ${rights}: off, and the reason says so`, async () => {

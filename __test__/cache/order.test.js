@@ -86,7 +86,7 @@ area('Cache: order under churn', {}, (ctx) => {
   });
 
   ours('the same through a cache that has room for next to nothing', async () => {
-    const service = await started(ctx.redis, { cache: { maxBytes: 400 } });
+    const service = await started(ctx.redis, { cache: { maxBytes: 1000 } });
     await fc.assert(
       fc.asyncProperty(script(60), (steps) => checkModel(service, steps)),
       { numRuns: RUNS / 3 },

@@ -74,6 +74,8 @@ async function hit(service, name = NAME, sid = SID) {
 /** Reads into the cache, and makes sure that it is there. */
 async function fill(service, name = NAME, sid = SID) {
   await read(service, name, sid);
+  // A push on its way, of a write before, may have ended that load; it has arrived now.
+  await read(service, name, sid);
   return hit(service, name, sid);
 }
 

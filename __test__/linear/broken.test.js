@@ -15,18 +15,19 @@ const redisServer = require('../support/redis');
 const { run } = require('./run');
 const { smallest, summary } = require('./excerpt');
 
-const READS = 10000;
+const READS = 6000;
 const nodeArgs = ['-r', path.join(__dirname, '../cache/use-broken.js')];
 
-/** name → the kinds of chaos that it takes */
-const BROKEN = {
-  'no-barrier': [],
-  'joins-sent-load': [],
-  'shares-sent-barrier': [],
-  'no-fallback-same-batch': [],
-  'barrier-ignores-count': ['expire'],
-  'survives-reconnect': ['kill'],
-};
+const BROKEN = [
+  'no-barrier',
+  'no-token',
+  'by-reference',
+  'joins-sent-load',
+  'no-fallback-same-batch',
+  'no-fallback-for-reads',
+];
+/** Most are found in the first, by dozens of reads; but chance has a hand in it. */
+const RUNS = 5;
 
 describe('broken caches among processes', () => {
   let redis;
@@ -36,23 +37,27 @@ describe('broken caches among processes', () => {
   });
   after(() => redis && redis.stop());
 
-  const broken = async (name, kinds) => {
+  const broken = async (name) => {
     await redis.flush();
     const env = { GLOBALCHANNEL_TEST_BUILD: '1', ...(name && { GLOBALCHANNEL_BROKEN: name }) };
-    return run(redis, { reads: READS, kinds, nodeArgs, env });
+    return run(redis, { reads: READS, nodeArgs, env });
   };
 
   it('nothing broken: no violation', async (t) => {
-    const result = await broken('', []);
+    const result = await broken();
     t.diagnostic(summary(result));
     assert.strictEqual(result.violations.length, 0);
   });
 
-  for (const [name, kinds] of Object.entries(BROKEN)) {
+  for (const name of BROKEN) {
     it(`${name} is found out`, async (t) => {
-      const result = await broken(name, kinds);
-      assert.ok(result.violations.length > 0, summary(result));
-      t.diagnostic(`${summary(result)}; the smallest:\n${smallest(result.violations)}`);
+      let result;
+      for (let i = 0; i < RUNS && !(result && result.violations.length > 0); i += 1) {
+        result = await broken(name);
+        t.diagnostic(summary(result));
+      }
+      assert.ok(result.violations.length > 0, 'nobody noticed');
+      t.diagnostic(`the smallest:\n${smallest(result.violations)}`);
     });
   }
 });

@@ -15,6 +15,9 @@ const MS = 1e6;
 /** How far the server's clock for expiry, in whole milliseconds, may be from ours. */
 const CLOCK = 10 * MS;
 
+const FEW_KEYS = 10;
+const MANY_KEYS = 1000000;
+
 async function timed(work) {
   const start = now();
   const value = await work();
@@ -61,6 +64,14 @@ const KINDS = {
     });
   },
 
+  /** The server remembers fewer keys than there are: it must invalidate some of them all the time. */
+  async forget({ redis, passed }) {
+    const remember = (keys) => redis.run(0, 'config', 'set', 'tracking-table-max-keys', keys);
+    await remember(FEW_KEYS);
+    await passed(200);
+    await remember(MANY_KEYS);
+  },
+
   async kill({ redis }) {
     const victim = pick(await redis.clients());
     if (victim) await redis.run(0, 'client', 'kill', 'ID', victim.id).catch(() => {});
@@ -72,14 +83,21 @@ const KINDS = {
   },
 };
 
-/** In turn one of `kinds` each `mean` ms or so, until `running()` is false; `met` counts them. */
-async function chaos(kinds, mean, { running, met, ...world }) {
+/**
+ * In turn one of `kinds` every so many reads, until `running()` is false; `met` counts them. Counted
+ * in reads, so that nothing is cut again before it was connected again.
+ */
+async function chaos(kinds, every, { running, reads, met, ...world }) {
   const expiring = new Map();
   for (const kind of kinds) met[kind] = 0;
+  const passed = async (count) => {
+    const enough = reads() + 2 * count * Math.random();
+    while (running() && reads() < enough) await pause(5);
+  };
   for (let i = 0; kinds.length > 0 && running(); i += 1) {
-    await pause(2 * mean * Math.random());
+    await passed(every);
     const kind = kinds[i % kinds.length];
-    await KINDS[kind]({ ...world, expiring });
+    await KINDS[kind]({ ...world, expiring, passed });
     met[kind] += 1;
   }
 }

@@ -56,7 +56,6 @@ function smallest(violations) {
 function cacheOf(processes) {
   const sum = { hits: 0, misses: 0, rereads: 0, invalidations: 0, reconnects: 0 };
   for (const { stats } of processes) {
-    if (!stats) continue;
     sum.reconnects += stats.reconnects;
     for (const name of ['hits', 'misses', 'rereads', 'invalidations'])
       sum[name] += stats.cache[name];
@@ -66,9 +65,8 @@ function cacheOf(processes) {
 
 /** One line that says what a run was worth. */
 function summary({ calls, keyReads, violations, processes, met }) {
-  const { hits, misses, rereads, reconnects } = cacheOf(processes);
-  const share =
-    hits + misses > 0 ? `${Math.round((100 * hits) / (hits + misses))} % hits` : 'no cache';
+  const { hits, rereads, reconnects } = cacheOf(processes);
+  const share = `${Math.round((100 * hits) / keyReads)} % hits`;
   const trouble = Object.entries(met).map(([kind, count]) => `${count} ${kind}`);
   const words = [`${calls} reads (${keyReads} of keys)`, share, `${rereads} re-reads`];
   const slowest = Math.max(...processes.map(({ slowest }) => slowest)) / 1e6;

@@ -15,12 +15,13 @@ const { write } = require('./writer');
 const { makeStale } = require('./stale');
 
 const IN_FLIGHT = 64;
-const REPORT = 100;
+const REPORT = 20;
 
 const { name, port, file, reads, stale } = JSON.parse(process.argv[2]);
 const log = new Log(file);
 const counts = { reads: 0, failed: {}, slowest: 0 };
 const state = { running: true };
+const waiting = new Set();
 let calls = 0;
 let released = 0;
 
@@ -91,13 +92,30 @@ async function read(method, channel, sid) {
   await op.done;
   if (op.err) return;
   counts.reads += 1;
+  wake();
   log.read(keys, op, op.value);
 }
 
 const METHODS = ['getMembersBySid', 'getMembersBySid', 'getMembersByChannelName', 'pushMessage'];
 
+const running = () => state.running;
+
+/** After so many more reads, or at the end. */
+function passed(reads) {
+  const enough = counts.reads + reads;
+  return new Promise((resolve) => waiting.add({ enough, resolve }));
+}
+
+function wake() {
+  for (const wait of waiting) {
+    if (running() && counts.reads < wait.enough) continue;
+    waiting.delete(wait);
+    wait.resolve();
+  }
+}
+
 async function readOn() {
-  while (state.running) await read(pick(METHODS), pick(NAMES), pick(SIDS));
+  while (running()) await read(pick(METHODS), pick(NAMES), pick(SIDS));
 }
 
 const abandoned = () => process.exit(1);
@@ -110,16 +128,18 @@ async function main() {
   process.send({ ready: true });
   await new Promise((resolve) => process.once('message', resolve));
   const report = setInterval(() => process.send({ reads: counts.reads }), REPORT);
-  process.once('message', () => (state.running = false));
+  process.once('message', () => {
+    state.running = false;
+    wake();
+  });
   const jobs = reads ? Array.from({ length: IN_FLIGHT }, readOn) : [];
   for (const channel of CHANNELS[name] || []) {
-    jobs.push(write(channel, { call, read, log, running: () => state.running }));
+    jobs.push(write(channel, { call, read, log, running, passed }));
   }
   await Promise.all(jobs);
   clearInterval(report);
   log.close();
-  const stats = service.stats && service.stats();
-  process.send({ done: true, ...counts, stats });
+  process.send({ done: true, ...counts, stats: service.stats() });
   await ok(service, 'stop', true);
   process.off('disconnect', abandoned).disconnect();
 }

@@ -57,12 +57,12 @@ class Process {
 }
 
 /**
- * `reads` calls that read, over all processes. `chaos` are kinds of chaos.js, one each `every` ms;
+ * `reads` calls that read, over all processes. `chaos` are kinds of chaos.js, one each `every` reads;
  * `stale` makes one reader answer from copies of that age, `nodeArgs` and `env` are for all processes,
  * so that another addon can be loaded. Resolves to the answer of the checker, with the
  * processes' counts and stats as `processes` and how often which chaos came as `met`.
  */
-async function run(redis, { reads, kinds = [], every = 60, stale, nodeArgs, env }) {
+async function run(redis, { reads, kinds = [], every = 500, stale, nodeArgs, env }) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'linear-'));
   const wire = await slowProxy(redis.port);
   const fileOf = (name) => path.join(folder, name);
@@ -79,11 +79,12 @@ async function run(redis, { reads, kinds = [], every = 60, stale, nodeArgs, env 
     for (const { child } of processes) child.send('go');
     let running = true;
     const met = {};
-    const trouble = chaos(kinds, every, { redis, wire, history, met, running: () => running });
+    const sum = () => processes.reduce((sum, { count }) => sum + count, 0);
+    const world = { redis, wire, history, met, reads: sum, running: () => running };
+    const trouble = chaos(kinds, every, world);
     const enough = () => {
       processes.forEach((each) => each.has(() => true));
-      const sum = processes.reduce((sum, { count }) => sum + count, 0);
-      return sum >= reads && Object.values(met).every((count) => count > 0);
+      return sum() >= reads && Object.values(met).every((count) => count > 0);
     };
     await until(enough, `${reads} reads`, DEADLINE);
     running = false;

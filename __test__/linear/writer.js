@@ -9,13 +9,16 @@
 const { SIDS, keyOf, memberOf } = require('./keys');
 const { pause } = require('../support/until');
 
-/** Milliseconds between two steps on a key: some keys change all the time, some seldom. */
-const PAUSES = [60, 300, 900];
+/**
+ * How many reads of this process pass between two steps on a key: some keys change often, some
+ * seldom. Counted in reads, so that the share of hits does not hang on the speed of the machine.
+ */
+const PAUSES = [300, 1200, 4800];
 const DESTROY = 0.03;
 
 const chance = (p) => Math.random() < p;
 
-/** `io` is `{call, read, log, running}` of process.js. Ends when `running` says so. */
+/** `io` is `{call, read, log, running, passed}` of process.js. Ends when `running` says so. */
 async function write(channel, io) {
   await Promise.all(SIDS.map((sid, i) => steps(channel, sid, PAUSES[i % PAUSES.length], io)));
 }
@@ -25,7 +28,7 @@ async function steps(channel, sid, mean, io) {
   const args = (n) => [channel, memberOf(key, n), sid];
   const own = () => io.read(ownRead(), channel, sid);
   for (let n = 1; io.running(); n += 1) {
-    if (n > 1) await pause(2 * mean * Math.random());
+    if (n > 1) await io.passed(2 * mean * Math.random());
     const add = io.call('add', ...args(n));
     const jobs = [add.done];
     if (chance(0.5)) jobs.push(own());

@@ -18,12 +18,25 @@ const FRAMEWORKS = {
     createGateway: require('pomelo-rpc/lib/rpc-server/gateway').create,
     answer: (args) => args.pop()(null, []),
   }),
-  'pinus-rpc': () => {
-    require('reflect-metadata');
-    const { createClient, createGateway } = require('pinus-rpc');
-    return { createClient, createGateway, answer: () => [] };
+  'pinus-rpc': () => pinus(),
+  'pinus-rpc with TCP mailboxes': () => {
+    const { createTcpMailBox, createTcpAcceptor } = require('pinus-rpc');
+    return pinus({ mailboxFactory: createTcpMailBox }, { acceptorFactory: createTcpAcceptor });
   },
 };
+
+function pinus(clientOptions, gatewayOptions) {
+  require('reflect-metadata');
+  const { createClient, createGateway } = require('pinus-rpc');
+  return {
+    createClient: (options) => createClient({ ...options, ...clientOptions }),
+    createGateway: (options) => createGateway({ ...options, ...gatewayOptions }),
+    answer: () => [],
+  };
+}
+
+/** MQTT mailboxes have it below, TCP mailboxes are given it. */
+const socketOf = (connection) => connection.stream || connection;
 
 /** Frontends `s1`, …, all stopped by `stop()`; `app` is what a service that pushes needs. */
 async function startFrontends(framework, count = 3) {
@@ -65,8 +78,8 @@ async function startFrontends(framework, count = 3) {
     app,
     frontends,
     /** The socket on which pushes go to a frontend now. */
-    socketTo: (sid) => station.mailboxes[sid].socket.stream,
-    accepted: (n) => Object.values(frontends[n].gateway.acceptor.sockets).map((c) => c.stream),
+    socketTo: (sid) => socketOf(station.mailboxes[sid].socket),
+    accepted: (n) => Object.values(frontends[n].gateway.acceptor.sockets).map(socketOf),
     /** Ends the connection; the next push makes another. */
     disconnect(sid) {
       close(sid);

@@ -11,10 +11,10 @@ mod port;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{pin::Pin, sync::Arc};
 
 use futures_util::StreamExt as _;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 pub use self::port::{Event, Inbox, Input, Outlet};
 
@@ -94,8 +94,9 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
 
     /// Runs to the end: a stop, or a start that failed.
     pub async fn run(mut self) {
+        let mut timer = Box::pin(sleep_until(Instant::now()));
         while self.phase != Phase::Ended {
-            match self.next().await {
+            match self.next(&mut timer).await {
                 Wake::Inbox => self.on_inbox(),
                 Wake::Replies(Ok(replies)) => {
                     self.line.answered();
@@ -123,19 +124,20 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         self.stats.connected.set(usize::from(self.line.is_up()));
     }
 
-    async fn next(&mut self) -> Wake<M::Link> {
+    async fn next(&mut self, timer: &mut Pin<Box<Sleep>>) -> Wake<M::Link> {
         let deadline = match self.phase {
             Phase::Starting(deadline) => deadline,
             Phase::Stopping(deadline) => Some(deadline),
             Phase::Started | Phase::Ended => None,
         };
         let deadline = [deadline, self.jobs.deadline()].into_iter().flatten().min();
-        let timer = async {
-            match deadline {
-                Some(deadline) => sleep_until(deadline).await,
-                None => std::future::pending().await,
-            }
-        };
+        if let Some(deadline) = deadline
+            && (timer.is_elapsed() || deadline < timer.deadline())
+        {
+            // Set anew only where it would be late: deadlines mostly rise, and setting it costs more
+            // than a wake for nothing now and then.
+            timer.as_mut().reset(deadline);
+        }
         let Futures {
             dialing,
             closed,
@@ -148,7 +150,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             Some(dialed) = dialing => Wake::Dialed(dialed),
             Some(()) = closed => Wake::Replies(Err(Lost("closed by the store".into()))),
             () = self.inbox.wake.notified() => Wake::Inbox,
-            () = timer => Wake::Timer,
+            () = timer, if deadline.is_some() => Wake::Timer,
         }
     }
 
