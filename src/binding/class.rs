@@ -1,5 +1,5 @@
-//! Class `GlobalChannel` as JavaScript sees it: constructor and methods, with arguments that were
-//! left out put right. What the methods do is in [`super::methods`] and [`super::life`].
+//! Class `GlobalChannel` as JavaScript sees it: constructor, life and `stats`. The methods that go to
+//! the store are defined in [`super::entry`].
 
 use std::rc::Rc;
 
@@ -12,7 +12,7 @@ use napi_derive::napi;
 use super::{
     args,
     attach::attach,
-    call::{Kind, State},
+    call::State,
     errors,
     host::Host,
     js::{Args, Callback, Return},
@@ -81,80 +81,18 @@ impl GlobalChannel {
         self.service.stop(&this.object, force, Callback::new(&cb)?)
     }
 
-    /// `add(name, uid, sid, cb)`
-    #[napi(catch_unwind)]
-    pub fn add(&self, name: Unknown, uid: Unknown, sid: Unknown, cb: Unknown) -> napi::Result<()> {
-        self.service.write(Kind::Add, [name, uid, sid], &cb)
-    }
-
-    /// `leave(name, uid, sid, cb)`
-    #[napi(catch_unwind)]
-    pub fn leave(
-        &self,
-        name: Unknown,
-        uid: Unknown,
-        sid: Unknown,
-        cb: Unknown,
-    ) -> napi::Result<()> {
-        self.service.write(Kind::Leave, [name, uid, sid], &cb)
-    }
-
-    /// `getMembersBySid(name, sid, cb)`
-    #[napi(catch_unwind)]
-    pub fn get_members_by_sid(&self, name: Unknown, sid: Unknown, cb: Unknown) -> napi::Result<()> {
-        self.service.get_members_by_sid([name, sid], &cb)
-    }
-
-    /// `getMembersByChannelName(serverType, name, cb)`
-    #[napi(catch_unwind)]
-    pub fn get_members_by_channel_name(
-        &self,
-        server_type: Unknown,
-        name: Unknown,
-        cb: Unknown,
-    ) -> napi::Result<()> {
-        self.service
-            .get_members_by_channel_name(&server_type, name, &cb)
-    }
-
-    /// `pushMessage(serverType, route, msg, channelName, opts, cb)`
-    #[napi(catch_unwind)]
-    pub fn push_message(
-        &self,
-        server_type: Unknown,
-        route: Unknown,
-        msg: Unknown,
-        channel_name: Unknown,
-        opts: Unknown,
-        cb: Unknown,
-    ) -> napi::Result<()> {
-        let left_out = opts.get_type()? == ValueType::Function;
-        let (opts, cb) = if left_out && cb.get_type()? != ValueType::Function {
-            (args::undefined(&self.service.env)?, opts)
-        } else {
-            (opts, cb)
-        };
-        self.service
-            .push_message(&server_type, channel_name, [route, msg, opts, cb])
-    }
-
-    /// `destroyChannel(name, cb)`
-    #[napi(catch_unwind)]
-    pub fn destroy_channel(&self, name: Unknown, cb: Unknown) -> napi::Result<()> {
-        self.service.destroy_channel(name, &cb)
-    }
-
-    /// `clean(cb)`
-    #[napi(catch_unwind)]
-    pub fn clean(&self, cb: Unknown) -> napi::Result<()> {
-        self.service.clean(&cb)
-    }
-
     /// `stats()`
     #[napi(catch_unwind)]
     pub fn stats(&self, this: This) -> napi::Result<Return> {
         self.service
             .stats(&this.object)
             .map(|stats| Return::new(&stats))
+    }
+}
+
+impl GlobalChannel {
+    /// What does the work.
+    pub fn service(&self) -> &Rc<Service> {
+        &self.service
     }
 }

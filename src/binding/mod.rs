@@ -1,8 +1,8 @@
 //! The only module that knows JavaScript: class `GlobalChannel` and what it needs.
 //!
-//! - [`class`]: the class, its methods and arguments.
-//! - [`service`]: what one instance is; its calls ([`call`]) on their way to the store, its life
-//!   ([`life`]) from start to stop, and how it answers ([`answers`]).
+//! - [`class`], [`entry`]: the class and its methods, as JavaScript sees them.
+//! - [`service`]: what one instance is; its calls ([`methods`], [`packing`], [`call`]) on their way to
+//!   the store, its life ([`life`]) from start to stop, and how it answers ([`answers`]).
 //! - [`host`], [`attach`]: the JavaScript side (`lib/`): what only it can do, because pomelo
 //!   objects are there.
 //! - [`outbox`]: results from the runtime to the JavaScript thread, one wake for many; [`tape`],
@@ -24,6 +24,7 @@ mod args;
 mod attach;
 mod call;
 mod class;
+mod entry;
 mod errors;
 mod host;
 mod js;
