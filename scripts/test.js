@@ -4,6 +4,7 @@
  * runs only the stages named. The last line is `N passed, N failed`: tests are counted one by one,
  * a stage without tests (a linter) as one. What a stage needs is installed by setup.js before.
  */
+const path = require('node:path');
 const { run, runAndRead, toolCommand } = require('./lib/process');
 const { testFiles, runNodeTests } = require('./lib/node-tests');
 const { runOnNodes } = require('./nodes');
@@ -32,6 +33,17 @@ const stages = {
   node: {
     title: 'Node tests: contract, callbacks, parity, life cycle',
     run: () => runNodeTests(testFiles('core'), { concurrency: 2, timeout: minutes(5) }),
+  },
+  broken: {
+    title: 'the tests of the cache notice each of its rules that is broken',
+    run: () =>
+      run(process.execPath, [path.join(__dirname, 'build.js'), '--broken'])
+        ? runNodeTests(testFiles('broken'), { concurrency: 1, timeout: minutes(5) })
+        : count(false),
+  },
+  linear: {
+    title: 'linearizability: processes on Redis and Valkey (a million reads: npm run test:linear)',
+    run: () => runNodeTests(testFiles('linear'), { concurrency: 1, timeout: minutes(5) }),
   },
   nodes: {
     title: 'the oldest and the newest Node (smoke; all of them: npm run test:nodes)',

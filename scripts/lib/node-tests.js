@@ -10,8 +10,8 @@ const { root, run } = require('./process');
 
 /**
  * Test files (`*.test.js`) below __test__: `cluster` starts pomelo or pinus processes, `linear` many
- * processes on one server, `pack` installs the tarball, `core` is everything else and runs on every
- * Node we support.
+ * processes on one server, `pack` installs the tarball, `broken` takes the addon whose cache can be
+ * broken; `core` is everything else and runs on every Node we support.
  */
 function testFiles(suite) {
   return filesBelow('__test__').filter(
@@ -20,9 +20,10 @@ function testFiles(suite) {
 }
 
 function suiteOf(file) {
-  const folder = file.split(path.sep)[1];
-  if (folder === 'cluster' || folder === 'linear') return folder;
-  return path.basename(file) === 'pack.test.js' ? 'pack' : 'core';
+  const [, folder] = file.split(path.sep);
+  const name = path.basename(file, '.test.js');
+  if (name === 'broken' || name === 'pack') return name;
+  return folder === 'cluster' || folder === 'linear' ? folder : 'core';
 }
 
 function filesBelow(folder) {
