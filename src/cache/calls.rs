@@ -1,11 +1,10 @@
 //! The calls that are not given out yet: what each of their reads waits for, and what is known.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-};
+use std::{collections::VecDeque, sync::Arc};
 
-use super::SharedKey;
+use foldhash::{HashMap, HashMapExt as _};
+
+use super::{SharedKey, SharedKeys};
 use crate::{
     command::Reply,
     error::{Error, Result},
@@ -30,7 +29,7 @@ pub(super) struct Place {
 #[derive(Debug, Clone)]
 pub(super) enum Call {
     Write {
-        keys: Vec<SharedKey>,
+        keys: SharedKeys,
         result: Option<Result<()>>,
     },
     Reads(Vec<Read>),

@@ -1,8 +1,9 @@
 //! What is in memory: lists that are ready, least recently used first out, and the tokens of those
 //! that are being loaded. A key is *absent*, *loading* or *ready*; every doubt makes it absent.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
+use foldhash::{HashMap, HashMapExt as _};
 use lru::LruCache;
 
 use super::{Bounds, Broken, SharedKey};

@@ -1,9 +1,9 @@
 //! Forming a batch: calls to commands for the wire, in call order (rule 4 and 5 of the protocol).
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt as _};
 
 use super::{
-    Busy, Flight, Group, Sent, Session, SharedKey, Slot, Wire,
+    Busy, Flight, Group, Sent, Session, SharedKey, SharedKeys, Slot, Wire,
     calls::{At, Call, Place, Read, State},
 };
 use crate::{command::Command, keys::Key};
@@ -157,7 +157,7 @@ impl Session {
     }
 
     fn write(&mut self, forming: &mut Forming, call: usize, keys: &[Key]) {
-        let keys: Vec<SharedKey> = keys.iter().map(|key| forming.share(key)).collect();
+        let keys: SharedKeys = keys.iter().map(|key| forming.share(key)).collect();
         for key in &keys {
             if self.needs_fallback(forming, key) {
                 self.place(forming, key);

@@ -41,10 +41,10 @@ mod settle;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-};
+use std::{collections::VecDeque, sync::Arc};
+
+use foldhash::{HashMap, HashMapExt as _};
+use smallvec::SmallVec;
 
 pub use self::{broken::Broken, settle::Settled};
 use self::{
@@ -59,6 +59,9 @@ use crate::{
 
 /// The exact bytes of a key, as they are on the wire: never split and never decoded.
 pub type SharedKey = Arc<[u8]>;
+
+/// Those of one write: one mostly.
+type SharedKeys = SmallVec<[SharedKey; 1]>;
 
 /// A command for the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,7 +152,7 @@ struct Flight {
 enum Slot {
     Write {
         at: At,
-        keys: Vec<SharedKey>,
+        keys: SharedKeys,
     },
     Load {
         key: SharedKey,

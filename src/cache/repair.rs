@@ -5,10 +5,9 @@
 //! do in call order. A read that fails moves to a later command; so the reads of the same key after it
 //! move too. They can: no call is given out before the ones before it.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-};
+use std::{collections::VecDeque, sync::Arc};
+
+use foldhash::{HashMap, HashMapExt as _};
 
 use super::{
     Broken, Flight, Group, Sent, Session, SharedKey, Slot, Wire,

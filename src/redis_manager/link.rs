@@ -4,13 +4,14 @@
 
 use std::{
     collections::HashMap,
+    iter,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use futures_util::{FutureExt as _, future::BoxFuture};
-use redis::{Pipeline, PushInfo, PushKind, RedisError, Value, aio::MultiplexedConnection};
+use redis::{Cmd, Pipeline, PushInfo, PushKind, RedisError, Value, aio::MultiplexedConnection};
 use tokio::{
     sync::oneshot,
     task::{AbortHandle, unconstrained},
@@ -129,26 +130,37 @@ async fn run(
 
 fn encode(wire: &[Wire], batch: &[&Command]) -> Pipeline {
     let mut pipeline = Pipeline::with_capacity(wire.len());
-    for command in wire {
-        match command {
-            Wire::Members(key) => pipeline.cmd("SMEMBERS").arg(&key[..]),
-            Wire::Touch(keys) => {
-                let pipeline = pipeline.cmd("TOUCH");
-                for key in keys {
-                    pipeline.arg(&key[..]);
-                }
-                pipeline
-            }
+    for wire in wire {
+        match wire {
+            Wire::Members(key) => pipeline.add_command(command("SMEMBERS", [key])),
+            Wire::Touch(keys) => pipeline.add_command(command("TOUCH", keys)),
             Wire::Write(index) => match batch[*index] {
-                Command::Add { key, members } => pipeline.cmd("SADD").arg(key).arg(members),
-                Command::Remove { key, members } => pipeline.cmd("SREM").arg(key).arg(members),
-                Command::Delete { keys } => pipeline.cmd("UNLINK").arg(keys),
+                Command::Add { key, members } => {
+                    pipeline.add_command(command("SADD", iter::once(key).chain(members)))
+                }
+                Command::Remove { key, members } => {
+                    pipeline.add_command(command("SREM", iter::once(key).chain(members)))
+                }
+                Command::Delete { keys } => pipeline.add_command(command("UNLINK", keys)),
                 // No writes that the session sends.
                 Command::Members { .. } | Command::Clean { .. } => &mut pipeline,
             },
         };
     }
     pipeline
+}
+
+/// A command with its arguments, in memory of the right size from the beginning.
+fn command<A: AsRef<[u8]>>(name: &str, args: impl IntoIterator<Item = A, IntoIter: Clone>) -> Cmd {
+    let args = args.into_iter();
+    let sizes = args.clone().map(|arg| arg.as_ref().len());
+    let (count, bytes) = sizes.fold((1, name.len()), |(n, sum), size| (n + 1, sum + size));
+    let mut command = Cmd::with_capacity(count, bytes);
+    command.arg(name);
+    for arg in args {
+        command.arg(arg.as_ref());
+    }
+    command
 }
 
 fn decode((wire, value): (&Wire, Value)) -> Answer {
