@@ -17,7 +17,7 @@ const PROFILES = path.join(root, 'target/instructions');
 
 /**
  * How far a count may be from the recorded one. The tables' seeds are random: the paths of the
- * session differ by up to 0.3 % from run to run, the others by nothing.
+ * session differ by up to 0.3 % from run to run, the others not at all.
  */
 const TOLERANCE = 0.02;
 
