@@ -85,7 +85,7 @@ pub(super) fn adds() {
         async {
             Driver::new(Arc::new(Store), Limits::default(), inbox, out, stats)
                 .run()
-                .await
+                .await;
         }
     });
     runtime.block_on(out.events(1)); // started
