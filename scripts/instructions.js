@@ -104,6 +104,7 @@ function main(args) {
     .split('\n')
     .map((line) => line.split(' '))
     .filter(([name]) => names.length === 0 || names.some((part) => name.includes(part)));
+  if (paths.length === 0) fail(`No path is named like ${names.join(' or ')}.`);
 
   console.log('Instructions per item:\n');
   const perItem = {};
