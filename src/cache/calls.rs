@@ -1,11 +1,8 @@
 //! The calls that are not given out yet: what each of their reads waits for, and what is known.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-};
+use std::{collections::VecDeque, sync::Arc};
 
-use super::SharedKey;
+use super::{HashMap, SharedKey};
 use crate::{
     command::Reply,
     error::{Error, Result},
@@ -30,7 +27,7 @@ pub(super) struct Place {
 #[derive(Debug, Clone)]
 pub(super) enum Call {
     Write {
-        keys: Vec<SharedKey>,
+        keys: Arc<[SharedKey]>,
         result: Option<Result<()>>,
     },
     Reads(Vec<Read>),
@@ -108,7 +105,7 @@ impl Calls {
 
     /// Where each key was written last, among the calls from batch `no` on.
     pub(super) fn last_writes(&self, no: u64) -> HashMap<SharedKey, (u64, usize)> {
-        let mut last = HashMap::new();
+        let mut last = HashMap::default();
         for batch in self.0.iter().filter(|batch| batch.no >= no) {
             for (index, call) in batch.calls.iter().enumerate() {
                 if let Call::Write { keys, .. } = call {

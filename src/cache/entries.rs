@@ -1,11 +1,11 @@
 //! What is in memory: lists that are ready, least recently used first out, and the tokens of those
 //! that are being loaded. A key is *absent*, *loading* or *ready*; every doubt makes it absent.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use lru::LruCache;
 
-use super::{Bounds, Broken, SharedKey};
+use super::{Bounds, Broken, HashMap, SharedKey};
 use crate::{list::List, stats::Stats};
 
 /// What an entry takes beside its list and its key: two hash tables, two pointers, an array.
@@ -34,7 +34,7 @@ impl Entries {
         let new = Self {
             bounds,
             ready: LruCache::unbounded(),
-            loads: HashMap::new(),
+            loads: HashMap::default(),
             bytes: 0,
             stats,
             broken,

@@ -41,10 +41,7 @@ mod settle;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-};
+use std::{collections::VecDeque, sync::Arc};
 
 pub use self::{broken::Broken, settle::Settled};
 use self::{
@@ -59,6 +56,8 @@ use crate::{
 
 /// The exact bytes of a key, as they are on the wire: never split and never decoded.
 pub type SharedKey = Arc<[u8]>;
+
+type HashMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
 
 /// A command for the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,7 +148,7 @@ struct Flight {
 enum Slot {
     Write {
         at: At,
-        keys: Vec<SharedKey>,
+        keys: Arc<[SharedKey]>,
     },
     Load {
         key: SharedKey,
@@ -182,7 +181,7 @@ impl Session {
             entries,
             calls: Calls::default(),
             flights: VecDeque::new(),
-            busy: HashMap::new(),
+            busy: HashMap::default(),
             stats,
             broken,
         }

@@ -5,13 +5,10 @@
 //! do in call order. A read that fails moves to a later command; so the reads of the same key after it
 //! move too. They can: no call is given out before the ones before it.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-};
+use std::{collections::VecDeque, sync::Arc};
 
 use super::{
-    Broken, Flight, Group, Sent, Session, SharedKey, Slot, Wire,
+    Broken, Flight, Group, HashMap, Sent, Session, SharedKey, Slot, Wire,
     calls::{At, Batch, Call, Place, Read, State},
 };
 use crate::list::List;
@@ -57,7 +54,7 @@ impl Session {
             groups,
             no,
             last_writes: self.calls.last_writes(no),
-            fallen: HashMap::new(),
+            fallen: HashMap::default(),
             broken: self.broken,
         };
         for batch in self.calls.from(no) {
