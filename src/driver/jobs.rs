@@ -37,8 +37,6 @@ pub(super) struct Jobs {
     batches: VecDeque<Batch>,
     /// To be sent, oldest first; all later than those in flight.
     waiting: VecDeque<Job>,
-    /// How many calls the last batch held.
-    last_batch: usize,
 }
 
 impl Jobs {
@@ -47,7 +45,6 @@ impl Jobs {
             limit,
             batches: VecDeque::new(),
             waiting: VecDeque::new(),
-            last_batch: 0,
         }
     }
 
@@ -75,7 +72,6 @@ impl Jobs {
             let plain = |job: &&Job| !job.command.is_barrier();
             self.waiting.iter().take(most).take_while(plain).count()
         };
-        self.last_batch = count;
         let mut jobs: Vec<Job> = self.waiting.drain(..count).collect();
         for job in &mut jobs {
             job.sent = true;
@@ -175,11 +171,6 @@ impl Jobs {
             .front()
             .and_then(|batch| batch.hangs_at(self.limit));
         [job, hangs].into_iter().flatten().min()
-    }
-
-    /// Whether calls come one by one: the last batch held one, and there is none beside it.
-    pub(super) fn are_lone(&self) -> bool {
-        self.last_batch == 1 && self.batches.len() <= 1 && self.waiting.is_empty()
     }
 
     /// Whether every call has its answer.

@@ -7,7 +7,6 @@
 
 mod jobs;
 mod line;
-mod linger;
 mod port;
 #[cfg(test)]
 mod tests;
@@ -22,7 +21,6 @@ pub use self::port::{Event, Inbox, Input, Outlet};
 use self::{
     jobs::Jobs,
     line::{Dialed, Found, Futures, Line},
-    linger::{Linger, stay},
 };
 use crate::{
     command::Reply,
@@ -68,8 +66,6 @@ enum Wake<L> {
     Replies(std::result::Result<Vec<Result<Reply>>, Lost>),
     Dialed(Dialed<L>),
     Timer,
-    /// Nothing came while the driver stayed awake.
-    Slept,
 }
 
 impl<M: Manager, O: Outlet> Driver<M, O> {
@@ -99,18 +95,8 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
     /// Runs to the end: a stop, or a start that failed.
     pub async fn run(mut self) {
         let mut timer = Box::pin(sleep_until(Instant::now()));
-        let mut linger = Linger::new();
         while self.phase != Phase::Ended {
-            let mut stays = linger.begin(self.jobs.are_lone());
-            let wake = loop {
-                match self.next(&mut timer, stays.then(|| linger.since())).await {
-                    Wake::Slept => stays = false,
-                    wake => break wake,
-                }
-            };
-            linger.end();
-            match wake {
-                Wake::Slept => {}
+            match self.next(&mut timer).await {
                 Wake::Inbox => self.on_inbox(),
                 Wake::Replies(Ok(replies)) => {
                     self.line.answered();
@@ -138,12 +124,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         self.stats.connected.set(usize::from(self.line.is_up()));
     }
 
-    /// What happens next; with `awake_since`, looked for without sleeping, and for a moment only.
-    async fn next(
-        &mut self,
-        timer: &mut Pin<Box<Sleep>>,
-        awake_since: Option<std::time::Instant>,
-    ) -> Wake<M::Link> {
+    async fn next(&mut self, timer: &mut Pin<Box<Sleep>>) -> Wake<M::Link> {
         let deadline = match self.phase {
             Phase::Starting(deadline) => deadline,
             Phase::Stopping(deadline) => Some(deadline),
@@ -170,7 +151,6 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             Some(()) = closed => Wake::Replies(Err(Lost("closed by the store".into()))),
             () = self.inbox.wake.notified() => Wake::Inbox,
             () = timer, if deadline.is_some() => Wake::Timer,
-            () = stay(awake_since), if awake_since.is_some() => Wake::Slept,
         }
     }
 
