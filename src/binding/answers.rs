@@ -123,6 +123,9 @@ impl Service {
             count += 1;
         }
         drop(latencies);
+        for id in tape.take_passing() {
+            self.forget_master(&mut tape, id);
+        }
         // Without a host there are no masters to forget any more, and nobody to answer.
         let host = self.host.borrow().clone();
         let answered = match host {
@@ -194,8 +197,10 @@ impl Service {
         Ok(())
     }
 
-    fn item(&self, tape: &mut Tape, list: &List) -> napi::Result<Item> {
-        if !list.is_kept() {
+    /// A list that the cache keeps has a master, and for one tape so has a list with which several
+    /// calls are answered.
+    fn item(&self, tape: &mut Tape, list: &Arc<List>) -> napi::Result<Item> {
+        if !list.is_kept() && Arc::strong_count(list) == 1 {
             return tape.text(&self.env, list).map(Item::Value);
         }
         let mut masters = self.masters.borrow_mut();
@@ -206,6 +211,9 @@ impl Service {
         let slot = masters.add(list.id());
         tape.word(Word::Master, slot as usize);
         tape.value(text);
+        if !list.is_kept() {
+            tape.passing(list.id());
+        }
         Ok(Item::Master(slot))
     }
 
@@ -218,9 +226,14 @@ impl Service {
 
     /// Lists that the cache has let go need no master any more; the next tape says so.
     fn forget_masters(&self) {
-        let gone = self.released.take();
-        let (mut tape, mut masters) = (self.tape.borrow_mut(), self.masters.borrow_mut());
-        for slot in gone.into_iter().filter_map(|id| masters.remove(id)) {
+        let mut tape = self.tape.borrow_mut();
+        for id in self.released.take() {
+            self.forget_master(&mut tape, id);
+        }
+    }
+
+    fn forget_master(&self, tape: &mut Tape, id: u64) {
+        if let Some(slot) = self.masters.borrow_mut().remove(id) {
             tape.word(Word::Forget, slot as usize);
         }
     }

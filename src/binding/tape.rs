@@ -55,6 +55,8 @@ pub struct Tape {
     bytes: usize,
     /// Where a run of [`Word::Done`] can go on.
     run: Option<usize>,
+    /// Lists that have a master up to the end of the tape only.
+    passing: Vec<u64>,
 }
 
 impl Tape {
@@ -85,6 +87,16 @@ impl Tape {
         let index = u32::try_from(self.values.len()).unwrap_or(u32::MAX >> 1);
         self.words.push(index << 1);
         self.values.push(value);
+    }
+
+    /// The master of that list is for this tape only.
+    pub fn passing(&mut self, id: u64) {
+        self.passing.push(id);
+    }
+
+    /// The lists whose masters were for this tape only.
+    pub fn take_passing(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.passing)
     }
 
     /// A list as text, for [`Tape::value`].
