@@ -173,7 +173,7 @@ impl Tape {
         // SAFETY: there is room for `length` words, aligned as an Uint32Array is; no JavaScript
         // runs meanwhile that could take it away.
         unsafe {
-            std::ptr::copy_nonoverlapping(self.words.as_ptr(), data.cast(), self.words.len())
+            std::ptr::copy_nonoverlapping(self.words.as_ptr(), data.cast(), self.words.len());
         };
         Ok(())
     }
