@@ -30,8 +30,21 @@ impl List {
             if len > 0 {
                 json.push(b',');
             }
-            let text = String::from_utf8_lossy(member.as_ref());
-            serde_json::to_writer(&mut json, &text).map_err(|error| internal(&error))?;
+            let member = member.as_ref();
+            if member
+                .iter()
+                .fold(true, |plain, byte| plain & is_plain(*byte))
+            {
+                json.push(b'"');
+                json.extend_from_slice(member);
+                json.push(b'"');
+            } else {
+                let written = match std::str::from_utf8(member) {
+                    Ok(text) => serde_json::to_writer(&mut json, text),
+                    Err(_) => serde_json::to_writer(&mut json, &String::from_utf8_lossy(member)),
+                };
+                written.map_err(|error| internal(&error))?;
+            }
             len += 1;
         }
         json.push(b']');
@@ -85,6 +98,15 @@ impl List {
     pub fn is_kept(&self) -> bool {
         self.kept.get().is_some()
     }
+}
+
+/// ASCII that JSON does not escape.
+#[expect(
+    clippy::needless_bitwise_bool,
+    reason = "without branches the loop over a member is vectorised"
+)]
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') & (byte != b'"') & (byte != b'\\')
 }
 
 impl Drop for List {

@@ -11,6 +11,10 @@ const { invoke } = require('../support/call');
 
 const SIDS = ['s1', 's2', 's3'];
 
+/** How many scripts a test plays; CACHE_RUNS=3000 is a long run. */
+const RUNS = Number(process.env.CACHE_RUNS) || 150;
+const TIME = { timeout: 30000 + RUNS * 100 };
+
 const name = fc.constantFrom('a', 'b');
 const sid = fc.constantFrom(...SIDS);
 const uids = fc.uniqueArray(fc.constantFrom('u0', 'u1', 'u2', 'u3'), {
@@ -121,4 +125,4 @@ async function play(
   return outcomes;
 }
 
-module.exports = { Members, SIDS, play, quiet, script };
+module.exports = { Members, RUNS, SIDS, TIME, play, quiet, script };

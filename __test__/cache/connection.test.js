@@ -67,6 +67,39 @@ describe('Cache: the wire breaks', () => {
     assert.deepStrictEqual(await result(record), ['new', 'old']);
   });
 
+  onDouble(
+    'a barrier that is not answered in time serves nobody, then or later',
+    async ({ double, service }) => {
+      double.other('SADD', K, 'old');
+      await fill(service);
+      double.hold();
+      const touched = double.next('TOUCH', K);
+      const record = reading(service);
+      await touched;
+      double.other('SADD', K, 'new');
+      const { err } = await record.done;
+      assert.strictEqual(err.code, 'ERR_GLOBAL_CHANNEL_TIMEOUT');
+      double.flow();
+      assert.deepStrictEqual(await noHit(service), ['new', 'old']);
+      assert.strictEqual(record.n, 1);
+    },
+    { opts: { commandTimeout: 300 } },
+  );
+
+  onDouble('stop while barriers and loads are on their way: each is answered', async (ctx) => {
+    const { double, service } = ctx;
+    await fill(service);
+    double.hold();
+    const touched = double.next('SMEMBERS', J);
+    const records = [reading(service), reading(service, 'j'), reading(service)];
+    await touched;
+    await call(service, 'stop', false);
+    for (const { done } of records) {
+      assert.strictEqual((await done).err.code, 'ERR_GLOBAL_CHANNEL_STOPPED');
+    }
+    assert.deepStrictEqual([service.stats().cache.entries, service.stats().cache.bytes], [0, 0]);
+  });
+
   onDouble('bytes that are no RESP end the connection and all that it gave', async (ctx) => {
     const { double, service } = ctx;
     for (const each of [K, J]) double.other('SADD', each, 'old');

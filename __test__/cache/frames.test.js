@@ -9,11 +9,9 @@
 
 const assert = require('node:assert');
 const fc = require('fast-check');
-const { Members, SIDS, play, quiet, script } = require('./calls');
+const { Members, RUNS, SIDS, TIME, play, quiet, script } = require('./calls');
 const { counted, key, onDouble } = require('./schedule');
 const { pause } = require('../support/until');
-
-const RUNS = Number(process.env.CACHE_RUNS) || 150;
 
 const action = fc.oneof(
   {
@@ -135,6 +133,6 @@ for (const pushesFirst of [false, true]) {
       );
       assert.ok(counts.hits > 0 && counts.rereads > 0, JSON.stringify(counts));
     },
-    { persona: { pushesFirst } },
+    { persona: { pushesFirst }, ...TIME },
   );
 }

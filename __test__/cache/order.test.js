@@ -8,13 +8,11 @@
 
 const assert = require('node:assert');
 const fc = require('fast-check');
-const { Members, SIDS, play, quiet, script } = require('./calls');
+const { Members, RUNS, SIDS, TIME, play, quiet, script } = require('./calls');
 const { counted, fill, key, onDouble } = require('./schedule');
 const { ok } = require('../support/call');
 const { area, ours } = require('../support/rows');
 const { started } = require('../support/service');
-
-const RUNS = Number(process.env.CACHE_RUNS) || 150;
 
 /** Plays the script and compares every answer with the model. */
 async function checkModel(service, steps) {
@@ -74,7 +72,9 @@ class Churn {
 }
 
 area('Cache: order under churn', {}, (ctx) => {
-  ours('every read and push has the members that the calls before it made', async () => {
+  const row = (title, fn) => ours(title, fn, TIME);
+
+  row('every read and push has the members that the calls before it made', async () => {
     const service = await started(ctx.redis);
     const counts = await counted(service, () =>
       fc.assert(
@@ -85,7 +85,7 @@ area('Cache: order under churn', {}, (ctx) => {
     assert.ok(counts.hits > RUNS && counts.rereads > 0, JSON.stringify(counts));
   });
 
-  ours('the same through a cache that has room for next to nothing', async () => {
+  row('the same through a cache that has room for next to nothing', async () => {
     const service = await started(ctx.redis, { cache: { maxBytes: 1000 } });
     await fc.assert(
       fc.asyncProperty(script(60), (steps) => checkModel(service, steps)),
@@ -93,7 +93,7 @@ area('Cache: order under churn', {}, (ctx) => {
     );
   });
 
-  ours('with another client at the same keys: what B acknowledged, and no future', async () => {
+  row('with another client at the same keys: what B acknowledged, and no future', async () => {
     const service = await started(ctx.redis);
     const churns = SIDS.map((sid) => new Churn(ctx.redis, key('a', sid)));
     let looked = 0;
@@ -141,7 +141,7 @@ area('Cache: order under churn', {}, (ctx) => {
     assert.ok(counts.hits > 0 && counts.invalidations > 50, JSON.stringify(counts));
   });
 
-  ours('own members are exact while B writes at the same keys', async () => {
+  row('own members are exact while B writes at the same keys', async () => {
     const service = await started(ctx.redis);
     const churns = SIDS.map((sid) => new Churn(ctx.redis, key('a', sid)));
     const writing = churns.map((churn) => churn.run());
@@ -166,23 +166,27 @@ area('Cache: order under churn', {}, (ctx) => {
   });
 });
 
-onDouble('Cache: the same on the wire double, which sends frame by frame', async (ctx) => {
-  const { double, service } = ctx;
-  await fill(service, 'a');
-  double.hold();
-  // Each frame in a turn of its own: pushes and replies come apart wherever they can.
-  let timer;
-  const pump = () => {
-    double.release(1);
-    timer = setImmediate(pump);
-  };
-  pump();
-  try {
-    await fc.assert(
-      fc.asyncProperty(script(30), (steps) => checkModel(service, steps)),
-      { numRuns: RUNS / 5 },
-    );
-  } finally {
-    clearImmediate(timer);
-  }
-});
+onDouble(
+  'Cache: the same on the wire double, which sends frame by frame',
+  async (ctx) => {
+    const { double, service } = ctx;
+    await fill(service, 'a');
+    double.hold();
+    // Each frame in a turn of its own: pushes and replies come apart wherever they can.
+    let timer;
+    const pump = () => {
+      double.release(1);
+      timer = setImmediate(pump);
+    };
+    pump();
+    try {
+      await fc.assert(
+        fc.asyncProperty(script(30), (steps) => checkModel(service, steps)),
+        { numRuns: RUNS / 5 },
+      );
+    } finally {
+      clearImmediate(timer);
+    }
+  },
+  TIME,
+);

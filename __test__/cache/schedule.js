@@ -22,8 +22,8 @@ const K = key();
 const J = key('j');
 
 /** `fn({double, service})` with a double that says `persona` of itself. */
-function onDouble(title, fn, { persona, opts } = {}) {
-  ours(title, async () => {
+function onDouble(title, fn, { persona, opts, timeout } = {}) {
+  const schedule = async () => {
     const server = await double.start(persona);
     try {
       await fn({ double: server, service: await started(server, opts) });
@@ -32,7 +32,8 @@ function onDouble(title, fn, { persona, opts } = {}) {
       await stopAll();
       await server.close();
     }
-  });
+  };
+  ours(title, schedule, { timeout });
 }
 
 /** The record of a read that is under way; see support/call.js. */

@@ -2,9 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use foldhash::{HashMap, HashMapExt as _};
-
-use super::{SharedKey, SharedKeys};
+use super::{HashMap, SharedKey};
 use crate::{
     command::Reply,
     error::{Error, Result},
@@ -29,7 +27,7 @@ pub(super) struct Place {
 #[derive(Debug, Clone)]
 pub(super) enum Call {
     Write {
-        keys: SharedKeys,
+        keys: Arc<[SharedKey]>,
         result: Option<Result<()>>,
     },
     Reads(Vec<Read>),
@@ -107,7 +105,7 @@ impl Calls {
 
     /// Where each key was written last, among the calls from batch `no` on.
     pub(super) fn last_writes(&self, no: u64) -> HashMap<SharedKey, (u64, usize)> {
-        let mut last = HashMap::new();
+        let mut last = HashMap::default();
         for batch in self.0.iter().filter(|batch| batch.no >= no) {
             for (index, call) in batch.calls.iter().enumerate() {
                 if let Call::Write { keys, .. } = call {

@@ -3,10 +3,9 @@
 
 use std::sync::Arc;
 
-use foldhash::{HashMap, HashMapExt as _};
 use lru::LruCache;
 
-use super::{Bounds, Broken, SharedKey};
+use super::{Bounds, Broken, HashMap, SharedKey};
 use crate::{list::List, stats::Stats};
 
 /// What an entry takes beside its list and its key: two hash tables, two pointers, an array.
@@ -35,7 +34,7 @@ impl Entries {
         let new = Self {
             bounds,
             ready: LruCache::unbounded(),
-            loads: HashMap::new(),
+            loads: HashMap::default(),
             bytes: 0,
             stats,
             broken,

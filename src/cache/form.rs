@@ -1,9 +1,9 @@
 //! Forming a batch: calls to commands for the wire, in call order (rule 4 and 5 of the protocol).
 
-use foldhash::{HashMap, HashMapExt as _};
+use std::sync::Arc;
 
 use super::{
-    Busy, Flight, Group, Sent, Session, SharedKey, SharedKeys, Slot, Wire,
+    Busy, Flight, Group, HashMap, Sent, Session, SharedKey, Slot, Wire,
     calls::{At, Call, Place, Read, State},
 };
 use crate::{command::Command, keys::Key};
@@ -13,7 +13,8 @@ struct Forming {
     flight: Flight,
     wire: Vec<Wire>,
     calls: Vec<Call>,
-    keys: HashMap<SharedKey, Local>,
+    keys: HashMap<SharedKey, usize>,
+    locals: Vec<Local>,
 }
 
 /// What this batch does with a key, up to now and since its last write of it.
@@ -31,7 +32,8 @@ impl Session {
             flight: Flight::new(no),
             wire: Vec::with_capacity(commands.len() + 1),
             calls: Vec::with_capacity(commands.len()),
-            keys: HashMap::new(),
+            keys: HashMap::default(),
+            locals: Vec::new(),
         };
         for (call, command) in commands.iter().enumerate() {
             match command {
@@ -57,15 +59,15 @@ impl Session {
         let mut reads = Vec::with_capacity(keys.len());
         for (read, key) in keys.iter().enumerate() {
             let at = At { batch, call, read };
-            let key = forming.share(key);
-            let state = self.read(forming, at, &key);
+            let (key, local) = forming.share(key);
+            let state = self.read(forming, at, &key, local);
             reads.push(Read { key, state });
         }
         forming.calls.push(Call::Reads(reads));
     }
 
-    fn read(&mut self, forming: &mut Forming, at: At, key: &SharedKey) -> State {
-        let Local { load, group } = *forming.local(key);
+    fn read(&mut self, forming: &mut Forming, at: At, key: &SharedKey, local: usize) -> State {
+        let Local { load, group } = forming.locals[local];
         if let Some(slot) = load {
             self.stats.cache.misses.add(1);
             return forming.join(slot, at);
@@ -106,12 +108,12 @@ impl Session {
                     None
                 },
             });
-            forming.local(key).group = Some(index);
+            forming.locals[local].group = Some(index);
             return State::Candidate(index);
         }
         self.stats.cache.misses.add(1);
         let kept = self.keep_groups_if_broken(key);
-        let slot = self.place(forming, key);
+        let slot = self.place(forming, key, local);
         if !kept.is_empty() {
             self.busy(key).groups = kept;
         }
@@ -119,7 +121,7 @@ impl Session {
     }
 
     /// Places `SMEMBERS key`, which becomes the fallback of all candidates that have none.
-    fn place(&mut self, forming: &mut Forming, key: &SharedKey) -> usize {
+    fn place(&mut self, forming: &mut Forming, key: &SharedKey, local: usize) -> usize {
         let token = self.number();
         self.entries.load(key, token);
         let no = forming.flight.no;
@@ -130,7 +132,7 @@ impl Session {
             waiters: Vec::new(),
         });
         forming.wire.push(Wire::Members(key.clone()));
-        forming.local(key).load = Some(slot);
+        forming.locals[local].load = Some(slot);
         let place = Place { flight: no, slot };
         for index in self.fall_back(key, place) {
             forming.dissolve(index, place);
@@ -157,16 +159,16 @@ impl Session {
     }
 
     fn write(&mut self, forming: &mut Forming, call: usize, keys: &[Key]) {
-        let keys: SharedKeys = keys.iter().map(|key| forming.share(key)).collect();
-        for key in &keys {
-            if self.needs_fallback(forming, key) {
-                self.place(forming, key);
+        let shared = keys.iter().map(|key| {
+            let (key, local) = forming.share(key);
+            if self.needs_fallback(forming, &key) {
+                self.place(forming, &key, local);
             }
-        }
-        for key in &keys {
-            self.busy(key).writes += 1;
-            *forming.local(key) = Local::default();
-        }
+            self.busy(&key).writes += 1;
+            forming.locals[local] = Local::default();
+            key
+        });
+        let keys: Arc<[SharedKey]> = shared.collect();
         let batch = forming.flight.no;
         forming.wire.push(Wire::Write(call));
         forming.flight.slots.push(Slot::Write {
@@ -255,17 +257,15 @@ impl Session {
 
 impl Forming {
     /// The key, shared with the others of this batch.
-    fn share(&mut self, key: &Key) -> SharedKey {
-        if let Some((shared, _)) = self.keys.get_key_value(key.as_slice()) {
-            return shared.clone();
+    fn share(&mut self, key: &Key) -> (SharedKey, usize) {
+        if let Some((shared, index)) = self.keys.get_key_value(key.as_slice()) {
+            return (shared.clone(), *index);
         }
         let shared = SharedKey::from(key.as_slice());
-        self.keys.insert(shared.clone(), Local::default());
-        shared
-    }
-
-    fn local(&mut self, key: &SharedKey) -> &mut Local {
-        self.keys.entry(key.clone()).or_default()
+        let index = self.locals.len();
+        self.locals.push(Local::default());
+        self.keys.insert(shared.clone(), index);
+        (shared, index)
     }
 
     fn join(&mut self, slot: usize, at: At) -> State {

@@ -43,9 +43,6 @@ mod tests;
 
 use std::{collections::VecDeque, sync::Arc};
 
-use foldhash::{HashMap, HashMapExt as _};
-use smallvec::SmallVec;
-
 pub use self::{broken::Broken, settle::Settled};
 use self::{
     calls::{At, Calls, Place},
@@ -60,8 +57,7 @@ use crate::{
 /// The exact bytes of a key, as they are on the wire: never split and never decoded.
 pub type SharedKey = Arc<[u8]>;
 
-/// Those of one write: one mostly.
-type SharedKeys = SmallVec<[SharedKey; 1]>;
+type HashMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
 
 /// A command for the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,7 +148,7 @@ struct Flight {
 enum Slot {
     Write {
         at: At,
-        keys: SharedKeys,
+        keys: Arc<[SharedKey]>,
     },
     Load {
         key: SharedKey,
@@ -185,7 +181,7 @@ impl Session {
             entries,
             calls: Calls::default(),
             flights: VecDeque::new(),
-            busy: HashMap::new(),
+            busy: HashMap::default(),
             stats,
             broken,
         }

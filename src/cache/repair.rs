@@ -7,10 +7,8 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use foldhash::{HashMap, HashMapExt as _};
-
 use super::{
-    Broken, Flight, Group, Sent, Session, SharedKey, Slot, Wire,
+    Broken, Flight, Group, HashMap, Sent, Session, SharedKey, Slot, Wire,
     calls::{At, Batch, Call, Place, Read, State},
 };
 use crate::list::List;
@@ -56,7 +54,7 @@ impl Session {
             groups,
             no,
             last_writes: self.calls.last_writes(no),
-            fallen: HashMap::new(),
+            fallen: HashMap::default(),
             broken: self.broken,
         };
         for batch in self.calls.from(no) {

@@ -42,7 +42,7 @@ impl Session {
             let answer = answers.next();
             match slot {
                 Slot::Write { at, keys } => {
-                    for key in &keys {
+                    for key in keys.iter() {
                         self.written(key);
                     }
                     let result = match answer {
@@ -84,9 +84,13 @@ impl Session {
     }
 
     fn written(&mut self, key: &SharedKey) {
-        if let Some(busy) = self.busy.get_mut(key) {
-            busy.writes = busy.writes.saturating_sub(1);
-            self.tidy(key);
+        if let std::collections::hash_map::Entry::Occupied(mut busy) = self.busy.entry(key.clone())
+        {
+            let now = busy.get_mut();
+            now.writes = now.writes.saturating_sub(1);
+            if now.writes == 0 && now.groups.is_empty() {
+                busy.remove();
+            }
         }
     }
 
