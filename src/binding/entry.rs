@@ -10,7 +10,7 @@ use std::{
 };
 
 use napi::{
-    JsError, Property, PropertyAttributes, Unknown, ValueType,
+    Env, JsError, Property, PropertyAttributes, Unknown, ValueType,
     bindgen_prelude::{
         CallbackInfo, Function, JsObjectValue as _, JsValue as _, Object, panic_to_error,
     },
@@ -97,8 +97,12 @@ fn enter<const N: usize>(
 ) -> sys::napi_value {
     let run = || {
         let mut info = CallbackInfo::<N>::new(env, info, None, false)?;
-        // SAFETY: checked by its tag to be an instance of the class, which lives as long as `this`.
-        let channel: &GlobalChannel = unsafe { &*info.unwrap_raw()? };
+        // SAFETY: what carries the tag of the class is an instance, and lives as long as `this`.
+        let channel = unsafe { info.unwrap_raw::<GlobalChannel>().map(|channel| &*channel) };
+        let Ok(channel) = channel else {
+            // In the words of V8, for a method that was taken off its instance.
+            return Env::from_raw(env).throw_type_error("Illegal invocation", None);
+        };
         // SAFETY: values of the current scope.
         let arg = |index| unsafe { Unknown::from_raw_unchecked(env, info.get_arg(index)) };
         method(channel.service(), array::from_fn(arg))
