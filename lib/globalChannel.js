@@ -1,7 +1,7 @@
 'use strict';
 
 // Class GlobalChannel as the app sees it: the addon's class, told about its JavaScript side, with
-// what Node-API cannot give a class: the number of declared arguments, and `promises`.
+// what Node-API cannot give a class: names and declared arguments of its methods, and `promises`.
 
 const { rethrow } = require('./callBack');
 const attach = require('./host');
@@ -29,7 +29,10 @@ const ARITY = {
 };
 
 for (const [method, length] of Object.entries(ARITY)) {
-  Object.defineProperty(GlobalChannel.prototype[method], 'length', { value: length });
+  Object.defineProperties(GlobalChannel.prototype[method], {
+    name: { value: method },
+    length: { value: length },
+  });
 }
 
 const promises = new WeakMap();
