@@ -144,7 +144,8 @@ area('enable_offline_queue: false', {}, (ctx) => {
     await flight.send(500).answered();
     flight.check('DISCONNECTED');
     assert.strictEqual(flight.failed().length, 500);
-    assert.ok(Math.max(...flight.times()) < 200, `took ${Math.max(...flight.times())} ms`);
+    // Not after commandTimeout (5 s), that is: how fast depends on the machine.
+    assert.ok(Math.max(...flight.times()) < 2000, `took ${Math.max(...flight.times())} ms`);
     await ctx.redis.up();
     await recovers(service);
     const next = new Flight(service, 2);
