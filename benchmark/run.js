@@ -31,6 +31,8 @@ const root = path.resolve(__dirname, '..');
 const RESULTS = path.join(__dirname, 'results');
 const DOCS = path.join(root, 'docs');
 
+const GOALS = { begin: '<!-- npm run bench: goals -->', end: '<!-- end of goals -->' };
+
 const OPTIONS = {
   filter: { type: 'string' },
   contestants: { type: 'string' },
@@ -134,7 +136,21 @@ async function writeReport(run, folder) {
   const markdown = await prettier.format(document(run), { parser: 'markdown' });
   fs.writeFileSync(file, markdown);
   fs.writeFileSync(path.join(folder, 'benchmark.svg'), draw(run));
+  if (folder === DOCS) await renewGoals(run);
   console.log(`\nReport: ${path.relative(process.cwd(), file)}, with its chart benchmark.svg`);
+}
+
+/** The table of goals stands in docs/PERFORMANCE.md too, between two marks. */
+async function renewGoals(run) {
+  const prettier = require('prettier');
+  const { targetsTable } = require('./report');
+  const file = path.join(DOCS, 'PERFORMANCE.md');
+  const [before, rest] = fs.readFileSync(file, 'utf8').split(GOALS.begin);
+  const [, after] = rest.split(GOALS.end);
+  const table = `${GOALS.begin}\n\n${targetsTable(run)}\n\n${GOALS.end}`;
+  const options = await prettier.resolveConfig(file);
+  const text = await prettier.format(before + table + after, { ...options, parser: 'markdown' });
+  fs.writeFileSync(file, text);
 }
 
 /** Failures and stale lists of a plugin: the peers' are in the report, these end with exit code 1. */

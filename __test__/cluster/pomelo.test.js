@@ -98,6 +98,9 @@ describe('a pomelo cluster of 3 connectors, 2 chat servers and 60 clients', () =
   same('servers stop by themselves when told to: no hook of the plugin holds them', async () => {
     const ids = [...cluster.servers.keys()];
     const ends = await Promise.all(ids.map((id) => cluster.stopServer(id)));
-    for (const end of ends) assert.deepStrictEqual(end, { code: 0, signal: null, expected: true });
+    ends.forEach((end, i) => {
+      const log = `${ids[i]} ended so: ${JSON.stringify(end)}\n${cluster.servers.get(ids[i]).log()}`;
+      assert.deepStrictEqual(end, { code: 0, signal: null, expected: true }, log);
+    });
   });
 });

@@ -12,6 +12,10 @@ use crate::{
     error::{Cause, Error, Result},
 };
 
+/// Calls that come within this time share a deadline, and so their fate: those of one tick are handed
+/// over in several goes, and must not end half as overdue and half as sent again.
+const WINDOW: Duration = Duration::from_millis(10);
+
 #[derive(Debug)]
 struct Job {
     seq: u64,
@@ -37,6 +41,8 @@ pub(super) struct Jobs {
     batches: VecDeque<Batch>,
     /// To be sent, oldest first; all later than those in flight.
     waiting: VecDeque<Job>,
+    /// When the first call came of those that share a deadline.
+    window: Instant,
 }
 
 impl Jobs {
@@ -45,14 +51,18 @@ impl Jobs {
             limit,
             batches: VecDeque::new(),
             waiting: VecDeque::new(),
+            window: Instant::now(),
         }
     }
 
     pub(super) fn push(&mut self, seq: u64, command: Command, now: Instant) {
+        if now.duration_since(self.window) >= WINDOW {
+            self.window = now;
+        }
         self.waiting.push_back(Job {
             seq,
             command,
-            deadline: self.limit.map(|limit| now + limit),
+            deadline: self.limit.map(|limit| self.window + limit),
             sent: false,
             answered: false,
         });
