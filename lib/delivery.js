@@ -108,12 +108,30 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
     }
     push.open -= 1;
     if (push.open === 0 && pending.delete(push)) {
-      if (push.reached === 0 && push.mustReachSomebody) {
-        settle(push, failure('push', push.cause, null));
-      } else {
-        settle(push, null, [].concat(...push.targets.map((target) => target.failed || [])));
-      }
+      finish(push);
     }
+  }
+
+  function finish(push) {
+    let uids;
+    try {
+      uids = missed(push);
+    } catch (err) {
+      // What a frontend answered is no list, and does not let itself be looked at.
+      settle(push, failure('internal', err, words(err)));
+      return;
+    }
+    if (push.reached === 0 && push.mustReachSomebody) {
+      counts.failedUids += uids.length;
+      settle(push, failure('push', push.cause, null));
+    } else {
+      settle(push, null, uids);
+    }
+  }
+
+  /** Whom a push did not reach, as far as is known. */
+  function missed({ targets }) {
+    return [].concat(...targets.map((target) => target.failed || []));
   }
 
   function settle(push, err, failedUids) {

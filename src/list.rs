@@ -14,7 +14,7 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 #[derive(Debug)]
 pub struct List {
     id: u64,
-    json: String,
+    json: Box<str>,
     ascii: bool,
     len: usize,
     kept: OnceLock<Arc<Released>>,
@@ -51,7 +51,10 @@ impl List {
         Ok(Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             ascii: json.is_ascii(),
-            json: String::from_utf8(json).map_err(|error| internal(&error))?,
+            // Boxed: a String would keep the room that it grew into.
+            json: String::from_utf8(json)
+                .map_err(|error| internal(&error))?
+                .into_boxed_str(),
             len,
             kept: OnceLock::new(),
         })

@@ -132,6 +132,7 @@ impl Service {
             Some(host) if !tape.words().is_empty() => host.answer(&self.env, &tape),
             _ => Ok(()),
         };
+        self.oldest.set(self.calls.borrow().first());
         tape.clear();
         self.tape.replace(tape);
         answered.map(|()| count)

@@ -1,4 +1,4 @@
-//! Making the JavaScript side of an instance: what `index.js` installed is called with the tools
+//! Making the JavaScript side of an instance: what `lib/globalChannel.js` installed is called with the tools
 //! that the host needs.
 
 use std::rc::Rc;
@@ -23,7 +23,7 @@ pub struct Installed {
     pub rethrow: Ref,
 }
 
-/// Makes the JavaScript side of an instance: calls what `index.js` installed with
+/// Makes the JavaScript side of an instance: calls what `lib/globalChannel.js` installed with
 /// `(channel, app, opts, {settle, failure, prefix, db, commandTimeout, …})`.
 pub fn attach(
     env: &Env,

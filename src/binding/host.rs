@@ -126,8 +126,8 @@ impl Host {
     }
 
     /// Whether `count` calls wait for which there is room, and no more.
-    pub fn is_full(&self, count: usize) -> bool {
-        count as u64 >= self.places.get()
+    pub fn is_full(&self, count: u64) -> bool {
+        count >= self.places.get()
     }
 
     /// Makes more room for calls, of which `first` is the oldest.

@@ -95,6 +95,7 @@ impl Service {
         if before == State::Closed {
             if self.ending.get() == Ending::Done {
                 // Ended already: answer all the same, but not before this method returns.
+                self.hold_host(channel)?;
                 self.open_outbox()?.nudge();
             }
             return Ok(());

@@ -124,11 +124,8 @@ impl Service {
         kind: Kind,
         hold: impl FnOnce(u64) -> napi::Result<()>,
     ) -> napi::Result<u64> {
-        let (first, next, count) = {
-            let calls = self.calls.borrow();
-            (calls.first(), calls.next(), calls.len())
-        };
-        if host.is_full(count) {
+        let (first, next) = (self.oldest.get(), self.calls.borrow().next());
+        if host.is_full(next - first) {
             host.make_room(&self.env, first)?;
         }
         hold(next)?;

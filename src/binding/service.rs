@@ -49,6 +49,9 @@ pub struct Service {
     custom: Cell<bool>,
     /// Calls to the store that are not answered, in call order.
     pub calls: RefCell<Sequencer<Call, Outcome>>,
+    /// The oldest call whose callback may still wait in JavaScript. Those on the tape that is being
+    /// played are released already, and keep their places until they are called.
+    pub oldest: Cell<u64>,
     /// What is under way besides.
     pub late: RefCell<BTreeMap<u64, Late>>,
     /// How many pushes wait for their frontends.
@@ -93,6 +96,7 @@ impl Service {
             host: RefCell::default(),
             custom: Cell::new(false),
             calls: RefCell::default(),
+            oldest: Cell::default(),
             late: RefCell::default(),
             pushes: Cell::default(),
             next_late: Cell::new(LATE),

@@ -106,6 +106,10 @@ impl Latencies<'_> {
     }
 
     fn record(&mut self) {
+        if self.calls == 0 {
+            // Recording a time for no call would still count for the maximum.
+            return;
+        }
         let took = self.now.saturating_sub(self.at);
         // Fails for no value: the histogram grows.
         let _ = self.counts.latency.borrow_mut().record_n(took, self.calls);
@@ -208,6 +212,7 @@ impl Service {
         } else {
             match self.state.get() {
                 State::Inited | State::Starting => "not connected yet",
+                State::Started if self.stats.connected.get() == 0 => "not connected",
                 State::Started => return self.stats.cache.off().map(|why| why.to_string()),
                 State::Closed => "stopped",
             }

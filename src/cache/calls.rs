@@ -96,11 +96,10 @@ impl Calls {
         }
     }
 
-    /// A candidate is served, if it still is one.
-    pub(super) fn serve(&mut self, at: At, list: &Arc<List>) {
-        if let Some(batch) = self.batch(at.batch) {
-            batch.serve(at.call, at.read, list.clone());
-        }
+    /// A candidate is served, if it still is one; says whether it was.
+    pub(super) fn serve(&mut self, at: At, list: &Arc<List>) -> bool {
+        self.batch(at.batch)
+            .is_some_and(|batch| batch.serve(at.call, at.read, list.clone()))
     }
 
     /// Where each key was written last, among the calls from batch `no` on.
@@ -141,27 +140,32 @@ impl Calls {
 
 impl Batch {
     /// A read will be answered by another command than it was to be. A known one becomes unknown
-    /// again: nobody was told yet.
-    pub(super) fn redirect(&mut self, call: usize, read: usize, place: Place) {
-        if let Some(Call::Reads(reads)) = self.calls.get_mut(call)
-            && let Some(read) = reads.get_mut(read)
-        {
-            if let State::Known(_) = read.state {
-                self.missing += 1;
-            }
-            read.state = State::Waiting(place);
+    /// again: nobody was told yet. Says whether it was a candidate.
+    pub(super) fn redirect(&mut self, call: usize, read: usize, place: Place) -> bool {
+        let Some(Call::Reads(reads)) = self.calls.get_mut(call) else {
+            return false;
+        };
+        let Some(read) = reads.get_mut(read) else {
+            return false;
+        };
+        let was = std::mem::replace(&mut read.state, State::Waiting(place));
+        if let State::Known(_) = was {
+            self.missing += 1;
         }
+        matches!(was, State::Candidate(_))
     }
 
-    /// A candidate is served.
-    pub(super) fn serve(&mut self, call: usize, read: usize, list: Arc<List>) {
+    /// A candidate is served, if it still is one; says whether it was.
+    pub(super) fn serve(&mut self, call: usize, read: usize, list: Arc<List>) -> bool {
         if let Some(Call::Reads(reads)) = self.calls.get_mut(call)
             && let Some(read) = reads.get_mut(read)
             && let State::Candidate(_) = read.state
         {
             read.state = State::Known(Ok(list));
             self.missing -= 1;
+            return true;
         }
+        false
     }
 }
 

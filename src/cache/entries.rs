@@ -16,10 +16,18 @@ pub(super) struct Entries {
     bounds: Option<Bounds>,
     ready: LruCache<SharedKey, Ready>,
     /// Outside the LRU: a load under way is not thrown out.
-    loads: HashMap<SharedKey, u64>,
+    loads: HashMap<SharedKey, Loads>,
     bytes: usize,
     stats: Arc<Stats>,
     broken: Broken,
+}
+
+/// The loads of one key under way, by their tokens.
+#[derive(Debug, Clone, Copy)]
+struct Loads {
+    /// No invalidation came since this one was placed.
+    first: u64,
+    last: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -56,16 +64,21 @@ impl Entries {
         (ready.version == version).then(|| ready.list.clone())
     }
 
-    /// A load was placed; an older one of this key fills nothing any more.
+    /// A load was placed. Those of the same key before it may still fill: where batches overlap,
+    /// there is always a later one, and nothing would ever be filled.
     pub(super) fn load(&mut self, key: &SharedKey, token: u64) {
         if self.bounds.is_some() {
-            self.loads.insert(key.clone(), token);
+            let first = Loads {
+                first: token,
+                last: token,
+            };
+            self.loads.entry(key.clone()).or_insert(first).last = token;
         }
     }
 
     /// The token of the load under way.
     pub(super) fn loading(&self, key: &[u8]) -> Option<u64> {
-        self.loads.get(key).copied()
+        self.loads.get(key).map(|loads| loads.last)
     }
 
     /// A load has ended: fills if nothing came between.
@@ -76,8 +89,9 @@ impl Entries {
         version: u64,
         list: Option<&Arc<List>>,
     ) {
-        let current = self.loads.get(key) == Some(&token);
-        if current {
+        let loads = self.loads.get(key);
+        let current = loads.is_some_and(|loads| loads.first <= token);
+        if loads.is_some_and(|loads| loads.last == token) {
             self.loads.remove(key);
         }
         let Some(Bounds {
@@ -90,6 +104,11 @@ impl Entries {
         let (Some(list), true) = (list, current || self.broken.is("no-token")) else {
             return;
         };
+        if self.ready.get(key).is_some_and(|ready| ready.list == *list) {
+            // Nothing has changed, so that candidates of it stay good: a new version would have them
+            // read again, which would fill a new version, and so on.
+            return;
+        }
         // In Rust the text; in JavaScript an array of strings, 24 bytes each and their characters.
         let bytes = 2 * list.json().len() + 24 * list.len() + 3 * key.len() + OVERHEAD;
         let max_bytes = *max_bytes;

@@ -135,7 +135,8 @@ impl Session {
         forming.locals[local].load = Some(slot);
         let place = Place { flight: no, slot };
         for index in self.fall_back(key, place) {
-            forming.dissolve(index, place);
+            let dissolved = forming.dissolve(index, place);
+            self.stats.cache.misses.add(dissolved);
         }
         slot
     }
@@ -293,16 +294,19 @@ impl Forming {
         self.wire.push(Wire::Touch(keys));
     }
 
-    /// The candidates of a group become plain reads of a command in the same batch.
-    fn dissolve(&mut self, index: usize, place: Place) {
+    /// The candidates of a group become plain reads of a command in the same batch: so many.
+    fn dissolve(&mut self, index: usize, place: Place) -> usize {
         let group = &mut self.flight.groups[index];
         group.dissolved = true;
-        for at in std::mem::take(&mut group.members) {
+        let members = std::mem::take(&mut group.members);
+        let count = members.len();
+        for at in members {
             let state = self.join(place.slot, at);
             if let Some(Call::Reads(reads)) = self.calls.get_mut(at.call) {
                 reads[at.read].state = state;
             }
         }
+        count
     }
 }
 

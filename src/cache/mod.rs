@@ -29,7 +29,8 @@
 //! in call order.
 //!
 //! **Filling.** A reply fills the memory only if no invalidation of its key came since the command
-//! was formed (its *token* is still noted). One session serves one connection and dies with it, so that
+//! was formed (its *token* is still good), whatever else is being loaded: batches overlap. A list that
+//! is in memory already and says the same keeps its version, so that candidates of it stay good. One session serves one connection and dies with it, so that
 //! nothing from before a reconnect can ever be served after it.
 
 mod broken;

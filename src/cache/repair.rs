@@ -62,6 +62,9 @@ impl Session {
             let sent = flight.map_or(&[][..], |flight| &flight.groups);
             let mut waiting = Vec::new();
             for call in 0..batch.calls.len() {
+                if !repair.concerns(batch, call, again) {
+                    continue;
+                }
                 for (read, (key, decision)) in repair.decide(batch, call, sent, again) {
                     let at = At {
                         batch: batch.no,
@@ -71,8 +74,8 @@ impl Session {
                     let place = match decision {
                         Decision::Leave => continue,
                         Decision::Serve(list) => {
-                            self.stats.cache.hits.add(1);
-                            batch.serve(call, read, list);
+                            let served = batch.serve(call, read, list);
+                            self.stats.cache.hits.add(usize::from(served));
                             continue;
                         }
                         Decision::Wait(place) => {
@@ -82,8 +85,8 @@ impl Session {
                         }
                         Decision::Again => again.read(&key, at),
                     };
-                    self.stats.cache.rereads.add(1);
-                    batch.redirect(call, read, place);
+                    let failed = batch.redirect(call, read, place);
+                    self.stats.cache.rereads.add(usize::from(failed));
                 }
             }
             for (place, at) in waiting {
@@ -120,6 +123,17 @@ impl Session {
 }
 
 impl Repair<'_> {
+    /// Whether anything can become of a call: in later batches only by what was decided before. Many
+    /// calls are asked, few are meant.
+    fn concerns(&self, batch: &Batch, call: usize, again: &Again) -> bool {
+        let Some(Call::Reads(reads)) = batch.calls.get(call) else {
+            return false;
+        };
+        let mut reads = reads.iter();
+        batch.no == self.no
+            || reads.any(|r| again.slots.contains_key(&r.key) || self.fallen.contains_key(&r.key))
+    }
+
     /// What becomes of each read of a call.
     fn decide(
         &self,

@@ -121,10 +121,11 @@ impl Session {
         }
         for group in &groups {
             if let Some(list) = &group.list {
-                self.stats.cache.hits.add(group.members.len());
+                let mut served = 0;
                 for at in &group.members {
-                    self.calls.serve(*at, list);
+                    served += usize::from(self.calls.serve(*at, list));
                 }
+                self.stats.cache.hits.add(served);
             }
         }
     }

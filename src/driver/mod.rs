@@ -30,7 +30,7 @@ use crate::{
     stats::Stats,
 };
 
-/// Batches in flight at a time; below redis-rs's buffer of 50, so that sending never waits.
+/// Batches in flight at a time; a link must take so many without waiting (`redis_manager::connect`).
 const PIPELINES: usize = 32;
 
 /// Calls in a batch. Enough for full speed, few enough that the first answer is not late.
@@ -107,8 +107,8 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
                 Wake::Timer => self.on_timer(),
             }
             self.send();
-            self.count();
             self.end_if_drained();
+            self.count();
             if !self.events.is_empty() {
                 self.outlet.deliver(&mut self.events);
             }
@@ -117,11 +117,11 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
 
     fn count(&self) {
         let in_flight = match &self.line {
-            Line::Up { in_flight, .. } => in_flight.len(),
-            Line::Dialing { .. } | Line::GivenUp { .. } => 0,
+            Line::Up { in_flight, .. } if self.phase != Phase::Ended => Some(in_flight.len()),
+            _ => None,
         };
-        self.stats.in_flight.set(in_flight);
-        self.stats.connected.set(usize::from(self.line.is_up()));
+        self.stats.in_flight.set(in_flight.unwrap_or(0));
+        self.stats.connected.set(usize::from(in_flight.is_some()));
     }
 
     async fn next(&mut self, timer: &mut Pin<Box<Sleep>>) -> Wake<M::Link> {

@@ -1,6 +1,6 @@
-//! Opening a connection: log in, select the database, find out who answers, and fence off the
-//! connection before. The set-up commands are sent by us and not by redis-rs, so that an error
-//! is in the server's own words.
+//! Opening a connection: log in, select the database, find out who answers, see whether the member
+//! cache can be had, and fence off the connection before. Of the set-up only HELLO is sent by redis-rs; the
+//! rest is ours, so that an error is in the server's own words.
 
 use std::sync::{Arc, Mutex, PoisonError, atomic::Ordering};
 
@@ -110,12 +110,11 @@ impl RedisManager {
             return Ok((open, Some("option cache is false".to_owned())));
         };
         if self.lost_hellos.load(Ordering::Relaxed) >= LOST_HELLOS {
-            let open = self.open_with(ProtocolVersion::RESP2, None).await;
-            if open.is_err() {
-                // So it was not HELLO's fault.
-                self.lost_hellos.store(0, Ordering::Relaxed);
-            }
-            return Ok((open?, Some("the server does not answer HELLO".to_owned())));
+            // For this once: a server that only hung, or was about to start, answers the next one.
+            // Noted before, because this attempt may be given up.
+            self.lost_hellos.store(0, Ordering::Relaxed);
+            let open = self.open_with(ProtocolVersion::RESP2, None).await?;
+            return Ok((open, Some("the server does not answer HELLO".to_owned())));
         }
         let stream = self.stream().await?;
         let state = self.state(Some(cache));
@@ -127,13 +126,19 @@ impl RedisManager {
                 return self.set_up_cached(link, task, cache).await;
             }
             Err(error) if error.is_io_error() => return Err(unreachable(&error)),
+            // Noes that pass by themselves.
+            Err(error) if matches!(error.code(), Some("BUSY" | "LOADING" | "MASTERDOWN")) => {
+                return Err(unreachable(&error));
+            }
             Err(error) => error,
         };
         self.lost_hellos.store(0, Ordering::Relaxed);
         // Not the whole story: a wrong password says so in the second attempt, in its own words.
         let cache = Some(cache).filter(|_| self.broken.is("cache-on-resp2"));
         let open = self.open_with(ProtocolVersion::RESP2, cache).await?;
-        let off = format!("the server does not speak RESP3: {refused}");
+        // Not its words: where a command is unknown they repeat its arguments, and with them the password.
+        let code = refused.code().unwrap_or("no reply to HELLO that is known");
+        let off = format!("the server does not speak RESP3 ({code})");
         Ok((open, Some(off)))
     }
 

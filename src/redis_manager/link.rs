@@ -94,19 +94,22 @@ async fn run(
     state: Arc<Mutex<State>>,
     mut sent: Sent,
     mut pipeline: Pipeline,
-    replies: oneshot::Receiver<Replies>,
+    mut replies: oneshot::Receiver<Replies>,
 ) -> std::result::Result<Replies, Lost> {
     loop {
         let values = if pipeline.is_empty() {
             Vec::new()
         } else {
             let count = pipeline.len();
-            let values = connection.send_packed_commands(&pipeline, 0, count).await;
-            values.map_err(|error| {
-                // Nobody shall wait for what will not come.
-                lock(&state).waiting.clear();
-                lost(&error)
-            })?
+            match connection.send_packed_commands(&pipeline, 0, count).await {
+                Ok(values) => values,
+                Err(error) => {
+                    // Nobody shall wait for what will not come.
+                    lock(&state).waiting.clear();
+                    // There already, if what was read again is other batches'.
+                    return replies.try_recv().map_err(|_| lost(&error));
+                }
+            }
         };
         let answers = sent.wire.iter().zip(values).map(decode).collect();
         let again = {

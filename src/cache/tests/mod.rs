@@ -3,6 +3,7 @@
 //! the wire, through the public interface: `__test__/cache`.
 
 mod model;
+mod overlap;
 mod random;
 mod rules;
 mod world;
