@@ -15,6 +15,22 @@ const { area, ours } = require('./support/rows');
 /** One for each length of UTF-8, and two halves of a pair. */
 const CHARS = ['a', 'ü', '漢', '🎮', '\ud83c', '\udfae'];
 
+/** Some answers at once, some later. */
+class Memory {
+  add(name, uid, sid, cb) {
+    setImmediate(cb, null);
+  }
+  leave(name, uid, sid, cb) {
+    cb(null);
+  }
+  getMembersBySid(name, sid, cb) {
+    cb(null, ['u']);
+  }
+  destroyChannel(name, cb) {
+    cb(null);
+  }
+}
+
 area('boundary', {}, (ctx) => {
   ours('strings of every length and kind arrive whole, alone and after others', async () => {
     const service = await started(ctx.redis);
@@ -63,6 +79,44 @@ area('boundary', {}, (ctx) => {
       assert.strictEqual((await ok(service, 'getMembersBySid', 'n', 's1')).length, made);
     },
   );
+
+  /** Each call makes none, one or many more in its callback; which, a seeded generator says. */
+  async function cascade(service, seed) {
+    const ops = ['add', 'leave', 'getMembersBySid', 'getMembersByChannelName'];
+    const args = { getMembersBySid: ['s1'], getMembersByChannelName: [] };
+    let state = seed;
+    const below = (n) => {
+      state = (state * 1103515245 + 12345) & 0x7fffffff;
+      return (state >> 8) % n;
+    };
+    const answered = [];
+    let made = 0;
+    const make = () => {
+      if (made === 12000) return;
+      const i = made;
+      made += 1;
+      const op = ops[below(4)];
+      const head = op === 'getMembersByChannelName' ? ['connector', 'n'] : ['n'];
+      service[op](...head, ...(args[op] || [i, 's1']), (err, list) => {
+        answered.push(err || Array.isArray(list) !== Boolean(args[op]) ? `${op} ${err}` : i);
+        for (let more = below(10) ? below(2) : below(900); more > 0; more -= 1) make();
+      });
+    };
+    for (let i = 0; i < 600; i += 1) make();
+    for (let i = 0; i < 400 && answered.length < made; i += 1) await settled(service);
+    assert.deepStrictEqual(answered, [...Array(made).keys()], `seed ${seed}`);
+  }
+
+  for (const [title, opts] of [
+    ['Redis', {}],
+    ['a custom manager', { channelManager: Memory }],
+  ]) {
+    ours(`callbacks that make more calls than are answered: none is lost (${title})`, async () => {
+      for (const seed of [1, 2, 3, 4, 5]) {
+        await cascade(await started(ctx.redis, opts), seed);
+      }
+    });
+  }
 
   ours('who gets a list may change it: nobody else sees it', async () => {
     const rpc = (sid, msg, cb) => {

@@ -42,6 +42,15 @@ class Manager {
 }
 
 area('stats', {}, (ctx) => {
+  ours('the longest time is that of a call, not that of the service', async () => {
+    const service = await started(ctx.redis);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const before = performance.now();
+    await ok(service, 'add', 'n', 'u', 's1');
+    const took = performance.now() - before;
+    assert.ok(service.stats().latency.max <= took + 1, `${service.stats().latency.max} > ${took}`);
+  });
+
   ours('before the start: nothing yet', () => {
     const service = create({ port: ctx.redis.port });
     assert.deepStrictEqual(service.stats(), {

@@ -160,6 +160,16 @@ area('Cache off, on RESP2', without('HELLO'), (ctx) => {
   });
 });
 
+area('Cache off, on RESP2 with a password', { ...without('HELLO'), password: 'hush' }, (ctx) => {
+  ours('the reason does not repeat what the server repeats: the password', async () => {
+    const lines = await logged(async () => {
+      const service = await started(ctx.redis, { password: 'hush' });
+      assert.ok(!/hush/.test(service.stats().cache.reason), service.stats().cache.reason);
+    });
+    assert.ok(!/hush/.test(lines.join()), lines.join());
+  });
+});
+
 area('Cache off, by the rights of our user', {}, (ctx) => {
   const opts = { username: 'joe', password: 'secret' };
 
