@@ -212,48 +212,6 @@ impl Session {
             self.busy.remove(key);
         }
     }
-
-    /// Rule 4 broken: a read that is placed is no fallback.
-    fn keep_groups_if_broken(&mut self, key: &SharedKey) -> Vec<(u64, usize)> {
-        match self.busy.get_mut(key) {
-            Some(busy) if self.broken.is("no-fallback-for-reads") => {
-                std::mem::take(&mut busy.groups)
-            }
-            _ => Vec::new(),
-        }
-    }
-
-    /// Rule 4 broken: the load may have been executed before this call was made.
-    fn join_sent_load(&mut self, at: At, key: &SharedKey) -> Option<State> {
-        let token = self.entries.loading(key)?;
-        self.flights.iter_mut().find_map(|flight| {
-            let no = flight.no;
-            flight
-                .slots
-                .iter_mut()
-                .enumerate()
-                .find_map(|(slot, load)| match load {
-                    Slot::Load {
-                        token: of, waiters, ..
-                    } if *of == token => {
-                        waiters.push(at);
-                        Some(State::Waiting(Place { flight: no, slot }))
-                    }
-                    _ => None,
-                })
-        })
-    }
-
-    /// Rule 4 broken: the barrier may have been executed before this call was made.
-    fn share_sent_barrier(&mut self, at: At, key: &SharedKey, version: u64) -> Option<State> {
-        let groups = self
-            .flights
-            .iter_mut()
-            .flat_map(|flight| &mut flight.groups);
-        let mut same = groups.filter(|group| group.key == *key && group.version == version);
-        same.next()?.members.push(at);
-        Some(State::Candidate(usize::MAX))
-    }
 }
 
 impl Forming {

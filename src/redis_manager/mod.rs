@@ -1,11 +1,12 @@
-//! The Redis manager: one multiplexed connection of redis-rs per service. Here: where Redis is
-//! and how to log in. Connecting is in [`connect`], commands and replies in [`link`], `clean` in
-//! [`clean`], which servers the member cache trusts in [`gate`]; queueing, deadlines and reconnecting are the driver's.
+//! The Redis manager: one multiplexed connection of redis-rs per service. Here: where Redis is and how to
+//! log in. Connecting is in [`connect`] and [`set_up`], which servers the member cache trusts in [`gate`],
+//! batches in [`link`], `clean` in [`clean`]; queueing, deadlines and reconnecting are the driver's.
 
 mod clean;
 mod connect;
 mod gate;
 mod link;
+mod set_up;
 
 use std::{
     path::PathBuf,
@@ -111,7 +112,7 @@ pub struct RedisManager {
     cache: Option<CacheOptions>,
     /// How long one step of a `clean` may take; `None` = for ever.
     step_timeout: Option<Duration>,
-    last: Mutex<Option<connect::Identity>>,
+    last: Mutex<Option<set_up::Identity>>,
     stats: Arc<Stats>,
     /// Whether the log was told that the cache is off.
     cache_off: AtomicBool,

@@ -1,9 +1,9 @@
 //! Batches that overlap, as they do over a network: the memory must be filled and stay so.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use crate::{
-    cache::{Answer, Bounds, Broken, Sent, Session, Wire},
+    cache::{Answer, Bounds, Broken, Invalidation, Sent, Session, Wire},
     command::Command,
     list::List,
     stats::Stats,
@@ -18,20 +18,29 @@ fn answers(sent: &Sent) -> Vec<Answer> {
     sent.wire.iter().map(answer).collect()
 }
 
-#[test]
-fn reads_that_always_overlap_fill_the_memory() {
+fn session() -> (Session, Arc<Stats>) {
     let bounds = Bounds {
         max_bytes: 1 << 20,
         released: Arc::default(),
     };
     let stats = Arc::new(Stats::default());
-    let mut session = Session::new(Some(bounds), stats.clone(), Broken::default());
-    let read = Command::Members {
-        keys: vec![b"k".to_vec()],
-    };
-    let mut before = session.form(&[&read]);
+    let session = Session::new(Some(bounds), stats.clone(), Broken::default());
+    (session, stats)
+}
+
+fn read(keys: &str) -> Command {
+    let keys = keys.chars().map(|key| key.to_string().into_bytes());
+    Command::Members {
+        keys: keys.collect(),
+    }
+}
+
+#[test]
+fn reads_that_always_overlap_fill_the_memory() {
+    let (mut session, stats) = session();
+    let mut before = session.form(&[&read("k")]);
     for _ in 0..10 {
-        let next = session.form(&[&read]);
+        let next = session.form(&[&read("k")]);
         let settled = session.settle(before.no, answers(&before));
         assert!(settled.again.is_none());
         before = next;
@@ -39,4 +48,20 @@ fn reads_that_always_overlap_fill_the_memory() {
     assert_eq!(stats.cache.misses.get(), 2);
     assert_eq!(stats.cache.hits.get(), 8);
     assert_eq!(stats.cache.rereads.get(), 0);
+}
+
+#[test]
+fn a_change_does_not_have_other_lists_read_again_for_ever() {
+    let (mut session, stats) = session();
+    let warm = session.form(&[&read("abc")]);
+    session.settle(warm.no, answers(&warm));
+    let mut sent = VecDeque::from([session.form(&[&read("abc")]), session.form(&[&read("a")])]);
+    session.invalidate(Invalidation::Key(b"c"));
+    for _ in 0..100 {
+        sent.push_back(session.form(&[&read("a")]));
+        let oldest = sent.pop_front().expect("there are two at least");
+        let settled = session.settle(oldest.no, answers(&oldest));
+        sent.extend(settled.again);
+    }
+    assert!(stats.cache.rereads.get() < 10, "{:?}", stats.cache);
 }

@@ -1,0 +1,169 @@
+//! What is said on a fresh connection before the first call: log in, select the database, find out who
+//! answers, switch invalidations on, and fence off the connection before.
+
+use std::sync::Arc;
+
+use redis::{Pipeline, ProtocolVersion, Value, aio::MultiplexedConnection};
+
+use super::{CacheOptions, RedisManager, connect::unreachable, gate, words};
+use crate::manager::ConnectError;
+
+/// Which connection of which server process: enough to end it from another connection.
+#[derive(Debug, Clone)]
+pub(super) struct Identity {
+    client_id: Option<i64>,
+    /// Made anew whenever a server process starts. A connection id means nothing without it: after
+    /// a restart the same id is somebody else's connection.
+    run_id: Option<String>,
+}
+
+/// Why the cache is off, if it is.
+pub(super) type Off = Option<String>;
+
+impl RedisManager {
+    /// AUTH and SELECT must succeed; the rest may be forbidden to our user. Gives also why a cache
+    /// cannot be had, in RESP3.
+    pub(super) async fn set_up(
+        &self,
+        connection: &mut MultiplexedConnection,
+        protocol: ProtocolVersion,
+    ) -> Result<(Identity, Off), ConnectError> {
+        let mut pipeline = Pipeline::new();
+        let mut needed = 1;
+        let (username, password) = (&self.options.username, &self.options.password);
+        let hello = protocol == ProtocolVersion::RESP3;
+        // Also after redis-rs's HELLO, which takes a password where none is needed, and AUTH does not.
+        if username.is_some() || password.is_some() {
+            needed += 1;
+            pipeline.cmd("AUTH").arg(username);
+            // A user that needs no password takes any.
+            pipeline.arg(password.as_deref().unwrap_or_default());
+        }
+        pipeline.cmd("SELECT").arg(self.options.db);
+        pipeline.cmd("CLIENT").arg("ID");
+        pipeline.cmd("INFO");
+        if hello {
+            pipeline.cmd("HELLO");
+        }
+        let mut replies = send(connection, &pipeline).await?;
+        let hello = if hello { replies.pop() } else { None };
+
+        for reply in &replies[..needed.min(replies.len())] {
+            if let Value::ServerError(error) = reply {
+                return Err(refusal(words(error)));
+            }
+        }
+        let [.., client_id, info] = replies.as_slice() else {
+            return Err(ConnectError::Unreachable(
+                "the answer is not Redis's".into(),
+            ));
+        };
+        if let Value::ServerError(error) = info
+            && matches!(error.code(), "NOAUTH" | "LOADING")
+        {
+            return Err(refusal(words(error)));
+        }
+        let objection = hello.and_then(|hello| gate::objection(&hello, info));
+        let info: String = redis::from_redis_value_ref(info).unwrap_or_default();
+        let field = |name| info.lines().find_map(|line| line.strip_prefix(name));
+        if field("loading:") == Some("1") {
+            return Err(ConnectError::Unreachable(
+                "LOADING Redis is loading the dataset in memory".into(),
+            ));
+        }
+        let identity = Identity {
+            client_id: redis::from_redis_value_ref(client_id).ok(),
+            run_id: field("run_id:").map(str::to_owned),
+        };
+        Ok((identity, objection))
+    }
+}
+
+/// Asks the server to report changes, and makes sure that it does and that barriers are permitted.
+pub(super) async fn track(
+    connection: &mut MultiplexedConnection,
+    cache: &CacheOptions,
+) -> Result<Off, ConnectError> {
+    let mut pipeline = Pipeline::new();
+    pipeline.cmd("CLIENT").arg("TRACKING").arg("ON");
+    pipeline.cmd("CLIENT").arg("TRACKINGINFO");
+    pipeline.cmd("TOUCH").arg(&cache.probe);
+    let replies = send(connection, &pipeline).await?;
+    let off = match replies.as_slice() {
+        [Value::ServerError(error), ..] => format!("CLIENT TRACKING: {}", words(error)),
+        [_, Value::ServerError(error), _] => format!("CLIENT TRACKINGINFO: {}", words(error)),
+        [_, _, Value::ServerError(error)] => format!("TOUCH: {}", words(error)),
+        [_, info, Value::Int(_)] if is_tracking(info) => return Ok(None),
+        _ => "CLIENT TRACKING is not on although it was asked for".to_owned(),
+    };
+    // Or the server would go on remembering what we read.
+    let mut pipeline = Pipeline::new();
+    pipeline.cmd("CLIENT").arg("TRACKING").arg("OFF");
+    send(connection, &pipeline).await?;
+    Ok(Some(off))
+}
+
+/// Whether the flags of `CLIENT TRACKINGINFO` say "on".
+fn is_tracking(info: &Value) -> bool {
+    let Value::Map(fields) = info else {
+        return false;
+    };
+    let text = |value: &Value| redis::from_redis_value_ref::<String>(value).unwrap_or_default();
+    fields.iter().any(|(name, flags)| {
+        let flags = match flags {
+            Value::Array(flags) | Value::Set(flags) => flags.as_slice(),
+            _ => &[],
+        };
+        text(name) == "flags" && flags.iter().any(|flag| text(flag) == "on")
+    })
+}
+
+/// Makes sure that nothing sent over the last connection takes effect any more: a server that
+/// hung may still hold unread commands of it, and would execute them after ours. Says whether
+/// that is sure.
+pub(super) async fn fence(
+    connection: &mut MultiplexedConnection,
+    last: Option<Identity>,
+    now: &Identity,
+) -> Result<bool, ConnectError> {
+    let Some(last) = last else { return Ok(true) };
+    let (Some(last_run), Some(run)) = (last.run_id, &now.run_id) else {
+        return Ok(false);
+    };
+    if last_run != *run {
+        // Another server process: the old one is gone, and its unread commands with it.
+        return Ok(true);
+    }
+    let Some(id) = last.client_id else {
+        return Ok(false);
+    };
+    let mut pipeline = Pipeline::new();
+    pipeline.cmd("CLIENT").arg("KILL").arg("ID").arg(id);
+    let replies = send(connection, &pipeline).await?;
+    Ok(matches!(replies.as_slice(), [Value::Int(_)]))
+}
+
+async fn send(
+    connection: &mut MultiplexedConnection,
+    pipeline: &Pipeline,
+) -> Result<Vec<Value>, ConnectError> {
+    connection
+        .send_packed_commands(pipeline, 0, pipeline.len())
+        .await
+        .map_err(|error| unreachable(&error))
+}
+
+/// A server that said no; some of its noes pass by themselves.
+fn refusal(words: Arc<str>) -> ConnectError {
+    let passing = [
+        "LOADING ",
+        "MASTERDOWN ",
+        "BUSY ",
+        "ERR max number of clients",
+    ];
+    if passing.iter().any(|start| words.starts_with(start)) {
+        ConnectError::Unreachable(words)
+    } else {
+        ConnectError::Refused(words)
+    }
+}
