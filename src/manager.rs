@@ -27,6 +27,12 @@ pub trait Manager: Send + Sync + 'static {
 
 /// An open connection. Batches are executed in the order of the calls to [`Link::execute`].
 pub trait Link: Send + 'static {
+    /// How many calls the next batch had better hold at most. Large answers are better had a few at a
+    /// time: then the store, this thread and JavaScript work on different ones.
+    fn appetite(&self) -> usize {
+        usize::MAX
+    }
+
     /// Starts executing a batch; the future holds the replies, one for each command.
     fn execute(
         &self,

@@ -276,7 +276,8 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             return;
         };
         while in_flight.len() < PIPELINES {
-            let Some(batch) = self.jobs.next_batch(BATCH, Instant::now()) else {
+            let most = BATCH.min(link.appetite());
+            let Some(batch) = self.jobs.next_batch(most, Instant::now()) else {
                 return;
             };
             self.stats.batches.add(1);

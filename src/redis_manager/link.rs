@@ -43,12 +43,29 @@ pub struct RedisLink {
 pub(super) struct State {
     pub(super) session: Session,
     waiting: HashMap<u64, oneshot::Sender<Replies>>,
+    /// Bytes of lists that a call of late had the server send, on average.
+    load: usize,
 }
+
+/// Bytes of lists that a batch should load at most.
+const LOAD: usize = 128 << 10;
 
 impl State {
     pub(super) fn new(session: Session) -> Self {
-        let waiting = HashMap::new();
-        Self { session, waiting }
+        Self {
+            session,
+            waiting: HashMap::new(),
+            load: 0,
+        }
+    }
+
+    fn loaded(&mut self, answers: &[Answer], calls: usize) {
+        let bytes = answers.iter().map(|answer| match answer {
+            Answer::List(Ok(list)) => list.json().len(),
+            _ => 0,
+        });
+        let load = bytes.sum::<usize>() / calls.max(1);
+        self.load = usize::midpoint(self.load, load);
     }
 }
 
@@ -61,6 +78,10 @@ impl Drop for RedisLink {
 }
 
 impl Link for RedisLink {
+    fn appetite(&self) -> usize {
+        (LOAD / lock(&self.state).load.max(1)).max(1)
+    }
+
     fn execute(
         &self,
         batch: &[&Command],
@@ -77,7 +98,8 @@ impl Link for RedisLink {
         let pipeline = encode(&sent.wire, batch);
         let state = self.state.clone();
         // Without tokio's budget, which may put off the sending for a turn.
-        let mut future = unconstrained(run(connection, state, sent, pipeline, replies)).boxed();
+        let run = run(connection, state, sent, pipeline, batch.len(), replies);
+        let mut future = unconstrained(run).boxed();
         // Sent now, and not when the driver looks for replies next: what is formed later must come
         // later on the wire, and so must what is read again in between.
         match future.poll_unpin(&mut Context::from_waker(Waker::noop())) {
@@ -94,6 +116,7 @@ async fn run(
     state: Arc<Mutex<State>>,
     mut sent: Sent,
     mut pipeline: Pipeline,
+    calls: usize,
     mut replies: oneshot::Receiver<Replies>,
 ) -> std::result::Result<Replies, Lost> {
     loop {
@@ -111,9 +134,10 @@ async fn run(
                 }
             }
         };
-        let answers = sent.wire.iter().zip(values).map(decode).collect();
+        let answers: Vec<Answer> = sent.wire.iter().zip(values).map(decode).collect();
         let again = {
             let mut state = lock(&state);
+            state.loaded(&answers, calls);
             let Settled { finished, again } = state.session.settle(sent.no, answers);
             for (no, replies) in finished {
                 if let Some(sender) = state.waiting.remove(&no) {
