@@ -43,7 +43,7 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
     const readError = errors.find(Boolean);
     if (targets.length === 0) {
       // With a failed read nobody knows whether there was somebody to push to.
-      settle(push, readError, []);
+      settle(push, readError);
       return;
     }
     // Looked up at each push: pomelo puts it there only when the app has started.
@@ -121,12 +121,8 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
       settle(push, failure('internal', err, words(err)));
       return;
     }
-    if (push.reached === 0 && push.mustReachSomebody) {
-      counts.failedUids += uids.length;
-      settle(push, failure('push', push.cause, null));
-    } else {
-      settle(push, null, uids);
-    }
+    const nobody = push.reached === 0 && push.mustReachSomebody;
+    settle(push, nobody ? failure('push', push.cause, null) : null, uids);
   }
 
   /** Whom a push did not reach, as far as is known. */
@@ -134,15 +130,15 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
     return [].concat(...targets.map((target) => target.failed || []));
   }
 
-  function settle(push, err, failedUids) {
+  function settle(push, err, failedUids = []) {
     counts.pushes += 1;
     counts.pushedFrontends += push.reached || 0;
+    counts.failedUids += failedUids.length;
     settled();
     if (err) {
       failed(err);
       callBack(push.callback, err);
     } else {
-      counts.failedUids += failedUids.length;
       callBack(push.callback, null, failedUids);
     }
   }

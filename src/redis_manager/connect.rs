@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, atomic::Ordering};
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 use redis::{
-    AsyncConnectionConfig, ProtocolVersion, PushInfo, RedisConnectionInfo, RedisResult,
+    AsyncConnectionConfig, ProtocolVersion, PushInfo, RedisConnectionInfo, RedisError, RedisResult,
     aio::MultiplexedConnection,
 };
 use tokio::{
@@ -17,7 +17,7 @@ use tokio::{
 use super::{
     Address, CacheOptions, RedisLink, RedisManager,
     link::{State, lock, on_push},
-    set_up::{Identity, Off, fence, track},
+    set_up::{Identity, Off, fence, passes, track},
 };
 use crate::{
     cache::Session,
@@ -93,14 +93,14 @@ impl RedisManager {
     /// With a cache in RESP3, which carries invalidations; in RESP2 where the server has none.
     async fn open(&self) -> Result<(Open, Off), ConnectError> {
         let Some(cache) = &self.cache else {
-            let open = self.open_with(ProtocolVersion::RESP2, None).await?;
+            let open = self.open_plain(None).await?;
             return Ok((open, Some("option cache is false".to_owned())));
         };
         if self.lost_hellos.load(Ordering::Relaxed) >= LOST_HELLOS {
             // For this once: a server that only hung, or was about to start, answers the next one.
             // Noted before, because this attempt may be given up.
             self.lost_hellos.store(0, Ordering::Relaxed);
-            let open = self.open_with(ProtocolVersion::RESP2, None).await?;
+            let open = self.open_plain(None).await?;
             return Ok((open, Some("the server does not answer HELLO".to_owned())));
         }
         let stream = self.stream().await?;
@@ -113,27 +113,22 @@ impl RedisManager {
                 return self.set_up_cached(link, task, cache).await;
             }
             Err(error) if error.is_io_error() => return Err(unreachable(&error)),
-            // Noes that pass by themselves.
-            Err(error) if matches!(error.code(), Some("BUSY" | "LOADING" | "MASTERDOWN")) => {
-                return Err(unreachable(&error));
-            }
+            Err(error) if passes(&said(&error)) => return Err(unreachable(&error)),
             Err(error) => error,
         };
         self.lost_hellos.store(0, Ordering::Relaxed);
         // Not the whole story: a wrong password says so in the second attempt, in its own words.
         let cache = Some(cache).filter(|_| self.broken.is("cache-on-resp2"));
-        let open = self.open_with(ProtocolVersion::RESP2, cache).await?;
+        let open = self.open_plain(cache).await?;
         // Not its words: where a command is unknown they repeat its arguments, and with them the password.
         let code = refused.code().unwrap_or("no reply to HELLO that is known");
         let off = format!("the server does not speak RESP3 ({code})");
         Ok((open, Some(off)))
     }
 
-    async fn open_with(
-        &self,
-        protocol: ProtocolVersion,
-        cache: Option<&CacheOptions>,
-    ) -> Result<Open, ConnectError> {
+    /// In RESP2.
+    async fn open_plain(&self, cache: Option<&CacheOptions>) -> Result<Open, ConnectError> {
+        let protocol = ProtocolVersion::RESP2;
         let stream = self.stream().await?;
         let state = self.state(cache);
         let attached = self.attach(stream, protocol, state).await;
@@ -247,4 +242,10 @@ impl RedisManager {
 
 pub(super) fn unreachable(error: &impl ToString) -> ConnectError {
     ConnectError::Unreachable(error.to_string().into())
+}
+
+/// A server's no in its own words, as far as redis-rs kept them.
+fn said(error: &RedisError) -> String {
+    let code = error.code().unwrap_or_default();
+    format!("{code} {}", error.detail().unwrap_or_default())
 }

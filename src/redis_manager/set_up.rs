@@ -153,17 +153,22 @@ async fn send(
         .map_err(|error| unreachable(&error))
 }
 
-/// A server that said no; some of its noes pass by themselves.
+/// A server that said no.
 fn refusal(words: Arc<str>) -> ConnectError {
+    if passes(&words) {
+        ConnectError::Unreachable(words)
+    } else {
+        ConnectError::Refused(words)
+    }
+}
+
+/// Whether it is a no that passes by itself.
+pub(super) fn passes(words: &str) -> bool {
     let passing = [
         "LOADING ",
         "MASTERDOWN ",
         "BUSY ",
         "ERR max number of clients",
     ];
-    if passing.iter().any(|start| words.starts_with(start)) {
-        ConnectError::Unreachable(words)
-    } else {
-        ConnectError::Refused(words)
-    }
+    passing.iter().any(|start| words.starts_with(start))
 }
