@@ -35,11 +35,11 @@ pub enum Command {
         /// Which; never empty.
         keys: Vec<Key>,
     },
-    /// Remove every set whose key matches a pattern (see [`crate::keys::KeyLayout::pattern`]).
+    /// Remove every set whose key begins so (see [`crate::keys::KeyLayout::stem`]).
     /// A barrier: what was called before it is answered first, what is called after it waits.
     Clean {
-        /// The glob pattern.
-        pattern: String,
+        /// What the keys begin with.
+        stem: Key,
     },
 }
 

@@ -56,20 +56,27 @@ impl KeyLayout {
         key.push(b':');
     }
 
-    /// A `SCAN` pattern that matches every key of this layout and none of a longer prefix:
-    /// `prefix:*` with the glob characters of the prefix escaped.
+    /// What every key of this layout begins with, and none of a longer prefix.
     #[must_use]
-    pub fn pattern(&self) -> String {
-        let mut pattern = String::with_capacity(self.prefix.len() + 2);
-        for c in self.prefix.chars() {
-            if matches!(c, '*' | '?' | '[' | ']' | '^' | '-' | '\\') {
-                pattern.push('\\');
-            }
-            pattern.push(c);
-        }
-        pattern.push_str(":*");
-        pattern
+    pub fn stem(&self) -> Key {
+        let mut stem = Key::new();
+        self.begin(&mut stem);
+        stem
     }
+}
+
+/// A `SCAN` pattern that matches what begins with a stem, and nothing else.
+#[must_use]
+pub fn pattern(stem: &[u8]) -> Vec<u8> {
+    let mut pattern = Vec::with_capacity(stem.len() + 1);
+    for &byte in stem {
+        if matches!(byte, b'*' | b'?' | b'[' | b']' | b'^' | b'-' | b'\\') {
+            pattern.push(b'\\');
+        }
+        pattern.push(byte);
+    }
+    pattern.push(b'*');
+    pattern
 }
 
 #[cfg(test)]
@@ -88,6 +95,6 @@ mod tests {
 
     #[test]
     fn glob_characters_of_the_prefix_stand_for_themselves() {
-        assert_eq!(KeyLayout::new("P[1]*").pattern(), r"P\[1\]\*:*");
+        assert_eq!(pattern(&KeyLayout::new("P[1]*").stem()), br"P\[1\]\*:*");
     }
 }

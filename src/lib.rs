@@ -20,6 +20,7 @@ mod binding;
 pub mod cache;
 pub mod command;
 pub mod driver;
+pub mod embedded;
 pub mod engine;
 pub mod error;
 pub mod keys;

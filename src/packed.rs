@@ -18,7 +18,7 @@ pub enum Op {
     Members,
     /// Keys.
     Delete,
-    /// A pattern.
+    /// A stem.
     Clean,
 }
 
@@ -84,8 +84,8 @@ impl Packed {
                 self.items(keys);
                 Op::Delete
             }
-            Command::Clean { pattern } => {
-                self.items([pattern]);
+            Command::Clean { stem } => {
+                self.items([stem]);
                 Op::Clean
             }
         };
@@ -152,9 +152,7 @@ fn command<'a>(op: Op, items: &mut impl Iterator<Item = &'a [u8]>) -> Command {
         },
         Op::Members => Command::Members { keys: owned(items) },
         Op::Delete => Command::Delete { keys: owned(items) },
-        Op::Clean => Command::Clean {
-            pattern: String::from_utf8_lossy(&first()).into_owned(),
-        },
+        Op::Clean => Command::Clean { stem: first() },
     }
 }
 
@@ -194,7 +192,7 @@ mod tests {
             (item(), items()).prop_map(|(key, members)| Command::Remove { key, members }),
             items().prop_map(|keys| Command::Members { keys }),
             items().prop_map(|keys| Command::Delete { keys }),
-            ".{0,10}".prop_map(|pattern| Command::Clean { pattern }),
+            proptest::collection::vec(any::<u8>(), 0..10).prop_map(|stem| Command::Clean { stem }),
         ]
     }
 

@@ -134,9 +134,9 @@ impl Service {
         if self.is_custom() {
             return self.execute(self.later(Late::CleanFirst), "clean", Args::new());
         }
-        let pattern = self.keys.pattern();
+        let stem = self.keys.stem();
         let token = self.later(Late::CleanFirst);
-        self.send(token, &Command::Clean { pattern });
+        self.send(token, &Command::Clean { stem });
         Ok(())
     }
 

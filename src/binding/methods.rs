@@ -150,7 +150,7 @@ impl Service {
         if host.is_custom() {
             return self.call_custom(&host, kind, cb, "clean", []);
         }
-        self.pack_items(&[self.keys.pattern().into_bytes()]);
+        self.pack_items(&[self.keys.stem()]);
         self.call(&host, kind, cb, Op::Clean)
     }
 

@@ -20,7 +20,7 @@ const STEP: usize = 1000;
 /// connection, where the cursor means nothing.
 pub(super) async fn clean(
     mut connection: MultiplexedConnection,
-    pattern: String,
+    pattern: Vec<u8>,
     step_timeout: Option<Duration>,
 ) -> std::result::Result<Vec<Result<Reply>>, Lost> {
     let mut cursor = "0".to_owned();
@@ -44,7 +44,7 @@ pub(super) async fn clean(
 async fn step(
     connection: &mut MultiplexedConnection,
     cursor: &str,
-    pattern: &str,
+    pattern: &[u8],
 ) -> std::result::Result<Result<String>, Lost> {
     let mut scan = Pipeline::new();
     scan.cmd("SCAN").arg(cursor);

@@ -22,6 +22,7 @@ use crate::{
     cache::{Answer, Invalidation, Sent, Session, Settled, Wire},
     command::{Command, Reply},
     error::{Error, Result},
+    keys::pattern,
     list::List,
     manager::{Link, Lost},
 };
@@ -87,8 +88,8 @@ impl Link for RedisLink {
         batch: &[&Command],
     ) -> BoxFuture<'static, std::result::Result<Replies, Lost>> {
         let connection = self.connection.clone();
-        if let [Command::Clean { pattern }] = batch {
-            return clean(connection, pattern.clone(), self.step_timeout).boxed();
+        if let [Command::Clean { stem }] = batch {
+            return clean(connection, pattern(stem), self.step_timeout).boxed();
         }
         let (sender, replies) = oneshot::channel();
         let mut state = lock(&self.state);

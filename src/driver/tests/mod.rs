@@ -219,9 +219,7 @@ async fn clean_runs_alone_between_what_was_called_before_and_after_it() {
         },
     );
     bench.started().await;
-    let clean = Command::Clean {
-        pattern: String::new(),
-    };
+    let clean = Command::Clean { stem: Vec::new() };
     for (seq, command) in [add("k", "a"), clean, add("k", "b"), read("k")]
         .into_iter()
         .enumerate()
