@@ -10,15 +10,15 @@ const child = require('./support/child');
 const { createApp } = require('./support/app');
 const { invoke, call, ok } = require('./support/call');
 const { plugin, create, started } = require('./support/service');
-const { area, ours } = require('./support/rows');
+const { stores, ours } = require('./support/rows');
 
 const busy = (ms) => {
   for (const end = Date.now() + ms; Date.now() < end;);
 };
 
-area('Attacks: arguments', {}, (ctx) => {
+stores('Attacks: arguments', (ctx) => {
   ours('an array of 2^32 - 1 holes as uids is refused and does not end the process', async () => {
-    const service = await started(ctx.redis);
+    const service = await started(ctx.store);
     const holes = [];
     holes.length = 2 ** 32 - 1;
     const { err } = await call(service, 'add', 'n', holes, 's1');
@@ -29,7 +29,7 @@ area('Attacks: arguments', {}, (ctx) => {
   for (const where of ['the look-up of servers', 'a getter in the uids']) {
     ours(`stop called by ${where}: the call and the stop are both answered`, async () => {
       const app = createApp();
-      const service = await started(ctx.redis, {}, app);
+      const service = await started(ctx.store, {}, app);
       const stop = {};
       const stopHere = () => {
         stop.record = stop.record || invoke(service, 'stop', true);
@@ -48,7 +48,7 @@ area('Attacks: arguments', {}, (ctx) => {
   }
 
   ours('stop(function, callback): the callback is the last argument', async () => {
-    const service = await started(ctx.redis);
+    const service = await started(ctx.store);
     assert.strictEqual((await call(service, 'stop', () => {})).argc, 0);
   });
 
@@ -59,9 +59,9 @@ area('Attacks: arguments', {}, (ctx) => {
   });
 });
 
-area('Attacks: order and turns', {}, (ctx) => {
+stores('Attacks: order and turns', (ctx) => {
   ours('clean answers in its turn', async () => {
-    const service = await started(ctx.redis);
+    const service = await started(ctx.store);
     const order = [];
     const calls = [
       ...Array.from({ length: 1500 }, (_, i) => ['add', 'n', i, 's1']),
@@ -80,7 +80,7 @@ area('Attacks: order and turns', {}, (ctx) => {
   });
 
   ours('many answers at once leave the event loop its turns', async () => {
-    const service = await started(ctx.redis);
+    const service = await started(ctx.store);
     let inThisTurn = 0;
     let most = 0;
     let answered = 0;
@@ -106,10 +106,10 @@ area('Attacks: order and turns', {}, (ctx) => {
   });
 
   ours('a started service that nobody holds works on, and keeps its process', async () => {
-    const body = async ({ port, createApp, emit }) => {
+    const body = async ({ opts, createApp, emit }) => {
       const { GlobalChannel } = require(process.cwd());
       await new Promise((resolve) => {
-        new GlobalChannel(createApp(), { port }).start(resolve);
+        new GlobalChannel(createApp(), opts).start(resolve);
       });
       for (let i = 0; i < 5; i += 1) {
         global.gc();
@@ -118,17 +118,17 @@ area('Attacks: order and turns', {}, (ctx) => {
       process.on('beforeExit', () => emit('nothing left to do'));
       emit('collected');
     };
-    const options = { redis: ctx.redis, nodeArgs: ['--expose-gc'] };
+    const options = { store: ctx.store, nodeArgs: ['--expose-gc'] };
     const result = child.start(body, options);
     await result.message('collected');
-    await ctx.redis.untilClients(1);
+    await ctx.store.untilUsers(1);
     assert.deepStrictEqual(result.messages, ['collected'], result.output);
     result.child.kill('SIGKILL');
     await result.closed;
   });
 });
 
-area('Attacks: what the app gives', {}, (ctx) => {
+stores('Attacks: what the app gives', (ctx) => {
   const circular = { code: 1 };
   circular.self = circular;
   const unprintable = Object.defineProperty({}, 'stack', {
@@ -145,7 +145,7 @@ area('Attacks: what the app gives', {}, (ctx) => {
   ]) {
     ours(`an RPC error that is ${what}: the push is answered`, async () => {
       const app = createApp({ rpc: (sid, msg, cb) => cb(error) });
-      const service = await started(ctx.redis, { pushTimeout: 500 }, app);
+      const service = await started(ctx.store, { pushTimeout: 500 }, app);
       await ok(service, 'add', 'n', 'u', 's1');
       const { args } = await call(service, 'pushMessage', 'connector', 'r', {}, 'n', {});
       assert.deepStrictEqual(args, [null, ['u']]);
@@ -155,7 +155,7 @@ area('Attacks: what the app gives', {}, (ctx) => {
   ours('a logger that throws costs nobody a callback', async () => {
     const original = console.error;
     const app = createApp({ rpc: (sid, msg, cb) => cb(new Error('no')) });
-    const service = await started(ctx.redis, {}, app);
+    const service = await started(ctx.store, {}, app);
     await ok(service, 'add', 'n', 'u', 's1');
     console.error = () => {
       throw new Error('log');

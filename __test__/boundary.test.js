@@ -10,7 +10,7 @@ const fc = require('fast-check');
 const { createApp } = require('./support/app');
 const { call, ok, settled } = require('./support/call');
 const { started } = require('./support/service');
-const { area, ours } = require('./support/rows');
+const { stores, ours } = require('./support/rows');
 
 /** One for each length of UTF-8, and two halves of a pair. */
 const CHARS = ['a', 'ü', '漢', '🎮', '\ud83c', '\udfae'];
@@ -31,9 +31,9 @@ class Memory {
   }
 }
 
-area('boundary', {}, (ctx) => {
+stores('boundary', (ctx) => {
   ours('strings of every length and kind arrive whole, alone and after others', async () => {
-    const service = await started(ctx.redis);
+    const service = await started(ctx.store);
     const char = fc.constantFrom(...CHARS);
     const text = fc.tuple(char, fc.integer({ min: 0, max: 600 }), fc.array(char, { maxLength: 5 }));
     const texts = fc.array(
@@ -56,7 +56,7 @@ area('boundary', {}, (ctx) => {
   ours(
     'thousands of calls at a time, over and over: each callback once, in call order',
     async () => {
-      const service = await started(ctx.redis);
+      const service = await started(ctx.store);
       const answered = [];
       let made = 0;
       const make = (again) => {
@@ -113,7 +113,7 @@ area('boundary', {}, (ctx) => {
   ]) {
     ours(`callbacks that make more calls than are answered: none is lost (${title})`, async () => {
       for (const seed of [1, 2, 3, 4, 5]) {
-        await cascade(await started(ctx.redis, opts), seed);
+        await cascade(await started(ctx.store, opts), seed);
       }
     });
   }
@@ -126,7 +126,7 @@ area('boundary', {}, (ctx) => {
       uids.push('spoilt');
     };
     for (const cache of [true, false]) {
-      const service = await started(ctx.redis, { cache }, createApp({ rpc }));
+      const service = await started(ctx.store, { cache }, createApp({ rpc }));
       for (const sid of ['s1', 's2']) await ok(service, 'add', `n${cache}`, ['a', 'b'], sid);
       for (let round = 0; round < 3; round += 1) {
         const reads = [];
@@ -150,7 +150,7 @@ area('boundary', {}, (ctx) => {
   });
 
   ours('a getter of an argument that calls the service: both calls go their way', async () => {
-    const service = await started(ctx.redis);
+    const service = await started(ctx.store);
     const uids = ['outer'];
     Object.defineProperty(uids, 0, {
       get() {
@@ -164,7 +164,7 @@ area('boundary', {}, (ctx) => {
   });
 
   ours('a call that is refused leaves nothing behind for the next one', async () => {
-    const service = await started(ctx.redis);
+    const service = await started(ctx.store);
     service.add('n', 'before', 's1');
     const refused = [
       call(service, 'add', 'n', {}, 's1'),
@@ -180,6 +180,6 @@ area('boundary', {}, (ctx) => {
     }
     const members = await ok(service, 'getMembersBySid', 'n', 's1');
     assert.deepStrictEqual(members.sort(), ['after', 'before']);
-    assert.deepStrictEqual(await ctx.redis.keys(), ['POMELO:CHANNEL:n:s1']);
+    assert.deepStrictEqual(await ctx.store.keys(), ['POMELO:CHANNEL:n:s1']);
   });
 });

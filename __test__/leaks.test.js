@@ -8,8 +8,7 @@
 
 const assert = require('node:assert');
 const path = require('path');
-const { it } = require('node:test');
-const { area, IMPL } = require('./support/rows');
+const { stores, same, ours } = require('./support/rows');
 const child = require('./support/child');
 
 const FILE = path.join(__dirname, 'leaks/child.js');
@@ -26,16 +25,16 @@ const MAX_BYTES_DROPPED = { heap: 1000, rss: 3000 };
 const NODE_ARGS = ['--expose-gc', '--max-semi-space-size=4'];
 
 /** Linux only, for it reads /proc. The time is for a slow machine or a debug build. */
-const linux = (title, fn, options) => {
-  const skip = process.platform !== 'linux' && 'reads /proc';
-  it(title, { timeout: 120000, skip, ...options }, fn);
+const linux = (row) => (title, fn) => {
+  const skip = process.platform !== 'linux' && { skip: 'reads /proc' };
+  row(title, fn, { timeout: 120000, ...skip });
 };
 
-async function measure(job, redis, args) {
+async function measure(job, store, args) {
   const body = `(tools) => require(${JSON.stringify(FILE)}).${job}(tools)`;
   // The source of the function is all that gets there.
   const fn = { toString: () => body };
-  const run = await child.run(fn, { redis, args, nodeArgs: NODE_ARGS, deadline: 110000 });
+  const run = await child.run(fn, { store, args, nodeArgs: NODE_ARGS, deadline: 110000 });
   assert.deepStrictEqual([run.code, run.signal], [0, null], run.output);
   return run.messages[0];
 }
@@ -55,50 +54,49 @@ function grown({ before, after }, count, limits) {
 
 const names = (list) => list.map((text) => text.split(':')[0]);
 
-area('a million calls', {}, (ctx) => {
-  const calls = (args) => measure('calls', ctx.redis, args);
+stores('a million calls', (ctx) => {
+  const calls = (args) => measure('calls', ctx.store, args);
 
-  linux('leave nothing behind', async () => {
+  linux(same)('leave nothing behind', async () => {
     const count = CALLS - WARM_UP;
     const seen = await calls({ warmUp: WARM_UP, count });
     assert.deepStrictEqual(grown(seen, count, MAX_BYTES_PER_CALL), [], JSON.stringify(seen));
     assert.ok(seen.after.rss < 400 * MB, `${seen.after.rss} bytes resident`);
   });
 
-  const failing = async () => {
+  // 0.0.7 has no promises.
+  linux(ours.redis)('that fail, and promises, leave nothing behind either', async () => {
     const count = 200000;
     await ctx.redis.run(0, 'set', 'POMELO:CHANNEL:wrong:s1', 'a string');
-    const seen = await measure('failures', ctx.redis, { warmUp: 100000, count });
+    const seen = await measure('failures', ctx.store, { warmUp: 100000, count });
     assert.deepStrictEqual(grown(seen, count, MAX_BYTES_PER_CALL), [], JSON.stringify(seen));
-  };
-  const skip = IMPL === 'old' && '0.0.7 has no promises';
-  linux('that fail, and promises, leave nothing behind either', failing, skip ? { skip } : {});
+  });
 
   const few = { warmUp: 100000, count: 200000 };
 
-  linux('the limits notice one kept callback per call', async () => {
+  linux(same.redis)('the limits notice one kept callback per call', async () => {
     const seen = await calls({ ...few, leak: 'callback' });
     assert.ok(names(grown(seen, few.count, MAX_BYTES_PER_CALL)).includes('heap'));
   });
 
-  linux('the limits notice 64 bytes of native memory per call', async () => {
+  linux(same.redis)('the limits notice 64 bytes of native memory per call', async () => {
     const seen = await calls({ ...few, leak: 'native' });
     const limit = { rss: MAX_BYTES_PER_CALL.rss };
     assert.deepStrictEqual(names(grown(seen, few.count, limit)), ['rss'], JSON.stringify(seen));
   });
 });
 
-area('200 instances, one after the other', {}, (ctx) => {
-  const cycles = (args) => measure('cycles', ctx.redis, args);
+stores('200 instances, one after the other', (ctx) => {
+  const cycles = (args) => measure('cycles', ctx.store, args);
 
-  linux('leave nothing behind', async () => {
+  linux(same)('leave nothing behind', async () => {
     const count = 200;
     const seen = await cycles({ warmUp: 50, count });
     assert.deepStrictEqual(grown(seen, count, MAX_BYTES_PER_CYCLE), [], JSON.stringify(seen));
-    await ctx.redis.untilClients(0);
+    await ctx.store.untilUsers(0);
   });
 
-  linux('the limits notice instances that were never stopped', async () => {
+  linux(same.redis)('the limits notice instances that were never stopped', async () => {
     const count = 40;
     const seen = await cycles({ warmUp: 5, count, leak: true });
     const found = names(grown(seen, count, MAX_BYTES_PER_CYCLE));
@@ -106,17 +104,22 @@ area('200 instances, one after the other', {}, (ctx) => {
   });
 });
 
-area('instances that are dropped without a stop', {}, (ctx) => {
-  for (const [what, start] of [
-    ['never started', false],
-    ['their start failed', true],
-  ]) {
-    const dropped = async () => {
-      // Many: the allocator takes memory in steps of megabytes, also when nothing is lost.
-      const count = 5000;
-      const seen = await measure('forgotten', ctx.redis, { warmUp: count, count, start });
-      assert.deepStrictEqual(grown(seen, count, MAX_BYTES_DROPPED), [], JSON.stringify(seen));
-    };
-    linux(`leave nothing behind: ${what}`, dropped);
+stores('instances that are dropped without a stop', (ctx) => {
+  async function dropped(args) {
+    // Many: the allocator takes memory in steps of megabytes, also when nothing is lost.
+    const count = 5000;
+    const seen = await measure('forgotten', ctx.store, { warmUp: count, count, ...args });
+    assert.deepStrictEqual(grown(seen, count, MAX_BYTES_DROPPED), [], JSON.stringify(seen));
   }
+
+  linux(same)('leave nothing behind: never started', () => dropped({ start: false }));
+
+  linux(same)('leave nothing behind: their start failed', () =>
+    dropped({ start: true, unusable: ctx.store.unusable() }),
+  );
+
+  // Nobody listens on port 1.
+  linux(same.redis)('leave nothing behind: there was no store', () =>
+    dropped({ start: true, unusable: { host: '127.0.0.1', port: 1, max_attempts: 1 } }),
+  );
 });

@@ -1,21 +1,21 @@
 'use strict';
 
 /**
- * Random sequences of operations, run on 0.0.7 and on this package against two dbs of one server:
+ * Random sequences of operations, run on 0.0.7 with Redis and on this package with each store:
  * the same answers, the same RPCs, the same keys and members in the end. Cases where this package
  * differs on purpose are in contract/ (marked `ours`) and are kept out of the alphabet here.
+ * IMPL=old compares 0.0.7 with itself.
  */
 
 const assert = require('node:assert');
-const { describe, it, before, after } = require('node:test');
+const { before, after } = require('node:test');
 const fc = require('fast-check');
 const { createApp } = require('./support/app');
-const { invoke } = require('./support/call');
-const redisServer = require('./support/redis');
-const { started, stopAll } = require('./support/service');
+const { invoke, ok } = require('./support/call');
+const { STORES } = require('./support/stores');
+const { stores, same, IMPL } = require('./support/rows');
+const { started } = require('./support/service');
 
-// `PARITY=old` compares 0.0.7 with itself, to check this file before there is anything to compare.
-const OTHER = process.env.PARITY === 'old' ? 'old' : 'ours';
 const RUNS = Number(process.env.PARITY_RUNS) || 300;
 
 // Small alphabets, so that operations meet: `a` + `b:c` and `a:b` + `c` are one key.
@@ -74,10 +74,8 @@ async function run(service, steps) {
   return { answers: records.map(describeAnswer), rpcs };
 }
 
-describe('parity with 0.0.7', () => {
+stores('parity with 0.0.7', (ctx) => {
   let redis;
-  let old;
-  let other;
 
   // Every uid whose text has an even length has "failed", so that answers say something.
   const rpc = (to, { args }, cb) =>
@@ -88,23 +86,21 @@ describe('parity with 0.0.7', () => {
     );
 
   before(async () => {
-    redis = await redisServer.start();
-    const app = () => createApp({ servers: servers(), rpc });
-    old = await started(redis, { db: 1 }, app(), 'old');
-    other = await started(redis, { db: 2 }, app(), OTHER);
+    redis = await STORES.redis.open();
   });
-  after(async () => {
-    await stopAll();
-    await redis.stop();
-  });
+  after(() => redis.close());
 
-  it('random operations have the same answers, RPCs, keys and members', async () => {
+  same('random operations have the same answers, RPCs, keys and members', async () => {
+    const app = () => createApp({ servers: servers(), rpc });
+    const old = await started(redis, {}, app(), 'old');
+    const other = await started(ctx.store, {}, app());
+    const clean = IMPL === 'old' ? () => ctx.store.empty() : () => ok(other, 'clean');
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 40, size: 'max' }), async (steps) => {
-        await redis.flush();
+        await Promise.all([redis.empty(), clean()]);
         const [expected, actual] = await Promise.all([run(old, steps), run(other, steps)]);
         assert.deepStrictEqual(actual, expected);
-        assert.deepStrictEqual(await redis.dump(2), await redis.dump(1));
+        assert.deepStrictEqual(await ctx.store.dump(), await redis.dump());
       }),
       { numRuns: RUNS },
     );

@@ -11,13 +11,13 @@ const { promisify } = require('util');
 const { createApp, answering } = require('./support/app');
 const { METHODS } = require('./support/call');
 const { create, started } = require('./support/service');
-const { area, same, ours } = require('./support/rows');
+const { stores, same, ours } = require('./support/rows');
 
 const INVALID_STATE = 'ERR_GLOBAL_CHANNEL_INVALID_STATE';
 
-area('promises', {}, (ctx) => {
+stores('promises', (ctx) => {
   same('util.promisify works on the methods', async () => {
-    const service = await started(ctx.redis);
+    const service = await started(ctx.store);
     const promised = (method) => promisify(service[method]).bind(service);
     assert.strictEqual(await promised('add')('n', 'u', 's1'), undefined);
     assert.deepStrictEqual(await promised('getMembersBySid')('n', 's1'), ['u']);
@@ -30,7 +30,7 @@ area('promises', {}, (ctx) => {
 
   ours('channel.promises has every method', async () => {
     const app = createApp({ rpc: answering({ s1: ['failed'] }) });
-    const service = create({ port: ctx.redis.port }, app);
+    const service = create(ctx.store.options(), app);
     const { promises } = service;
     assert.strictEqual(await promises.start(), undefined);
     assert.strictEqual(await promises.add('n', ['u', 'v'], 's1'), undefined);
@@ -51,16 +51,20 @@ area('promises', {}, (ctx) => {
   });
 
   ours('a rejection carries the code, for every method', async () => {
-    const { promises } = create({ port: ctx.redis.port });
+    const { promises } = create(ctx.store.options());
     for (const method of [...Object.keys(METHODS), 'clean']) {
       const promise = promises[method](...(METHODS[method] || []));
       await assert.rejects(promise, { code: INVALID_STATE, message: 'invalid state' }, method);
     }
-    const service = await started(ctx.redis);
+    const service = await started(ctx.store);
     await assert.rejects(service.promises.start(), { code: INVALID_STATE });
     await assert.rejects(service.promises.add('n', undefined, 's1'), {
       code: 'ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT',
     });
+  });
+
+  ours.redis('… also when the error is that of the store', async () => {
+    const service = await started(ctx.store);
     await ctx.redis.run(0, 'set', 'POMELO:CHANNEL:n:s1', 'x');
     for (const method of ['add', 'getMembersBySid', 'getMembersByChannelName']) {
       const promise = service.promises[method](...METHODS[method]);
@@ -70,7 +74,7 @@ area('promises', {}, (ctx) => {
 
   ours('promises keep the AsyncLocalStorage context', async () => {
     const storage = new AsyncLocalStorage();
-    const service = await started(ctx.redis);
+    const service = await started(ctx.store);
     const seen = await Promise.all(
       ['a', 'b', 'c'].map((store) =>
         storage.run(store, async () => {

@@ -10,7 +10,7 @@ const { createApp } = require('./support/app');
 const { invoke, call, ok, settled } = require('./support/call');
 const { create, started } = require('./support/service');
 const { until } = require('./support/until');
-const { area, ours } = require('./support/rows');
+const { stores, ours } = require('./support/rows');
 
 const NONE = {
   add: 0,
@@ -41,9 +41,9 @@ class Manager {
   }
 }
 
-area('stats', {}, (ctx) => {
+stores('stats', (ctx) => {
   ours('the longest time is that of a call, not that of the service', async () => {
-    const service = await started(ctx.redis);
+    const service = await started(ctx.store);
     await new Promise((resolve) => setTimeout(resolve, 300));
     const before = performance.now();
     await ok(service, 'add', 'n', 'u', 's1');
@@ -52,7 +52,7 @@ area('stats', {}, (ctx) => {
   });
 
   ours('before the start: nothing yet', () => {
-    const service = create({ port: ctx.redis.port });
+    const service = create(ctx.store.options());
     assert.deepStrictEqual(service.stats(), {
       connection: 'idle',
       commands: NONE,
@@ -81,8 +81,8 @@ area('stats', {}, (ctx) => {
     assert.notStrictEqual(service.stats(), service.stats());
   });
 
-  ours('the connection: idle, connecting, connected, connecting again, closed', async () => {
-    const service = create({ port: ctx.redis.port });
+  ours.redis('the connection: idle, connecting, connected, connecting again, closed', async () => {
+    const service = create(ctx.store.options());
     const start = invoke(service, 'start');
     assert.strictEqual(service.stats().connection, 'connecting');
     await start.done;
@@ -98,7 +98,7 @@ area('stats', {}, (ctx) => {
   });
 
   ours('calls by method, and errors by code', async () => {
-    const service = await started(ctx.redis);
+    const service = await started(ctx.store);
     await ok(service, 'add', 'n', ['a', 'b'], 's1');
     await ok(service, 'add', 'n', [], 's1');
     await ok(service, 'leave', 'n', 'a', 's1');
@@ -110,16 +110,13 @@ area('stats', {}, (ctx) => {
     await ok(service, 'clean');
     await call(service, 'add', undefined, 'a', 's1');
     service.leave('n', {}, 's1');
-    await ctx.redis.run(0, 'set', 'POMELO:CHANNEL:spoilt:s1', 'x');
-    await call(service, 'add', 'spoilt', 'a', 's1');
-    await call(service, 'getMembersBySid', 'spoilt', 's1');
     await call(service, 'stop', true);
     await call(service, 'add', 'n', 'a', 's1');
     const { commands, errors } = service.stats();
     assert.deepStrictEqual(commands, {
-      add: 3,
+      add: 2,
       leave: 1,
-      getMembersBySid: 2,
+      getMembersBySid: 1,
       getMembersByChannelName: 2,
       pushMessage: 1,
       destroyChannel: 1,
@@ -128,12 +125,21 @@ area('stats', {}, (ctx) => {
     assert.deepStrictEqual(errors, {
       ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT: 2,
       ERR_GLOBAL_CHANNEL_INVALID_STATE: 1,
-      ERR_GLOBAL_CHANNEL_STORE: 2,
     });
   });
 
-  ours('what waits, what is sent, and how long answers took', async () => {
-    const service = await started(ctx.redis, { maxQueue: 100 });
+  ours.redis('errors of the store are calls and errors', async () => {
+    const service = await started(ctx.store);
+    await ctx.redis.run(0, 'set', 'POMELO:CHANNEL:spoilt:s1', 'x');
+    await call(service, 'add', 'spoilt', 'a', 's1');
+    await call(service, 'getMembersBySid', 'spoilt', 's1');
+    const { commands, errors } = service.stats();
+    assert.deepStrictEqual(commands, { ...NONE, add: 1, getMembersBySid: 1 });
+    assert.deepStrictEqual(errors, { ERR_GLOBAL_CHANNEL_STORE: 2 });
+  });
+
+  ours.redis('what waits, what is sent, and how long answers took', async () => {
+    const service = await started(ctx.store, { maxQueue: 100 });
     ctx.redis.pause();
     const records = [];
     try {
@@ -160,7 +166,7 @@ area('stats', {}, (ctx) => {
   ours('pushes, frontends and users that were not reached', async () => {
     const answers = { s1: [null, ['b']], s2: [new Error('gone')], s3: [null, []] };
     const app = createApp({ rpc: (sid, msg, cb) => setImmediate(cb, ...answers[sid]) });
-    const service = await started(ctx.redis, {}, app);
+    const service = await started(ctx.store, {}, app);
     await ok(service, 'add', 'n', ['a', 'b'], 's1');
     await ok(service, 'add', 'n', ['c', 'd', 'e'], 's2');
     await ok(service, 'pushMessage', 'connector', 'r', {}, 'n', {});
@@ -174,8 +180,8 @@ area('stats', {}, (ctx) => {
     assert.deepStrictEqual(service.stats().errors, { ERR_GLOBAL_CHANNEL_PUSH_FAILED: 1 });
   });
 
-  ours('the cache: hits and misses count lists, and why it is off is said', async () => {
-    const service = await started(ctx.redis);
+  ours.redis('the cache: hits and misses count lists, and why it is off is said', async () => {
+    const service = await started(ctx.store);
     await ok(service, 'add', 'n', ['a', 'b'], 's1');
     for (let i = 0; i < 3; i += 1) await ok(service, 'pushMessage', 'connector', 'r', {}, 'n', {});
     const { cache } = service.stats();
@@ -185,18 +191,18 @@ area('stats', {}, (ctx) => {
     await call(service, 'stop', true);
     assert.strictEqual(service.stats().cache.reason, 'stopped');
 
-    const without = await started(ctx.redis, { cache: false });
+    const without = await started(ctx.store, { cache: false });
     await ok(without, 'getMembersBySid', 'n', 's1');
     const off = without.stats().cache;
     assert.deepStrictEqual([off.enabled, off.reason], [false, 'option cache is false']);
     assert.deepStrictEqual([off.hits, off.entries, off.maxBytes], [0, 0, 0]);
 
-    const small = await started(ctx.redis, { cache: { maxBytes: 1000 } });
+    const small = await started(ctx.store, { cache: { maxBytes: 1000 } });
     assert.strictEqual(small.stats().cache.maxBytes, 1000);
   });
 
   ours('a custom manager: calls, errors and pushes count all the same', async () => {
-    const service = await started(ctx.redis, { channelManager: Manager });
+    const service = await started(ctx.store, { channelManager: Manager });
     assert.strictEqual(service.stats().connection, 'connected');
     await ok(service, 'add', 'n', 'u', 's1');
     await call(service, 'add', 'no', 'u', 's1');

@@ -7,58 +7,62 @@
 const assert = require('node:assert');
 const { call, ok } = require('../support/call');
 const { started } = require('../support/service');
-const { area, same, ours } = require('../support/rows');
+const { stores, same, ours } = require('../support/rows');
 
-area('A clean', {}, (ctx) => {
-  const put = (db, ...keys) =>
-    Promise.all(keys.map((key) => ctx.redis.run(db, 'sadd', key, 'old member')));
-
+stores('A clean', (ctx) => {
   same('A32 cleanOnStartUp removes the keys under the prefix in its db only', async () => {
-    await put(2, 'POMELO:CHANNEL:a:s1', 'POMELO:CHANNEL:b:s2', 'other');
-    await put(0, 'POMELO:CHANNEL:a:s1');
-    await started(ctx.redis, { db: 2, cleanOnStartUp: true });
-    assert.deepStrictEqual(await ctx.redis.keys(2), ['other']);
-    assert.deepStrictEqual(await ctx.redis.keys(0), ['POMELO:CHANNEL:a:s1']);
+    const two = ctx.store.other(2);
+    await two.seed('POMELO:CHANNEL:a:s1', 'POMELO:CHANNEL:b:s2', 'OTHER:a:s1');
+    await ctx.store.seed('POMELO:CHANNEL:a:s1');
+    await started(two, { cleanOnStartUp: true });
+    assert.deepStrictEqual(await two.keys(), ['OTHER:a:s1']);
+    assert.deepStrictEqual(await ctx.store.keys(), ['POMELO:CHANNEL:a:s1']);
   });
 
   same('A33 start calls back only after the keys are gone', async () => {
     const keys = Array.from({ length: 3000 }, (_, i) => `POMELO:CHANNEL:${i}:s1`);
-    await put(0, ...keys);
-    await started(ctx.redis, { cleanOnStartUp: true });
-    assert.strictEqual(await ctx.redis.run(0, 'dbsize'), 0);
+    await ctx.store.seed(...keys);
+    await started(ctx.store, { cleanOnStartUp: true });
+    assert.deepStrictEqual(await ctx.store.keys(), []);
   });
 
   same('A34 nothing to clean: start succeeds', async () => {
-    const service = await started(ctx.redis, { cleanOnStartUp: true });
+    const service = await started(ctx.store, { cleanOnStartUp: true });
     assert.strictEqual(service.state, 1);
   });
 
   same('A34 without cleanOnStartUp nothing is removed', async () => {
-    await put(0, 'POMELO:CHANNEL:a:s1');
-    await started(ctx.redis, { cleanOnStartUp: false });
-    assert.deepStrictEqual(await ctx.redis.keys(), ['POMELO:CHANNEL:a:s1']);
+    await ctx.store.seed('POMELO:CHANNEL:a:s1');
+    await started(ctx.store, { cleanOnStartUp: false });
+    assert.deepStrictEqual(await ctx.store.keys(), ['POMELO:CHANNEL:a:s1']);
   });
 
-  ours('A35 cleaning scans in steps and never sends KEYS', async () => {
-    await put(0, ...Array.from({ length: 2000 }, (_, i) => `POMELO:CHANNEL:${i}:s1`));
+  ours.redis('A35 cleaning scans in steps and never sends KEYS', async () => {
+    await ctx.store.seed(...Array.from({ length: 2000 }, (_, i) => `POMELO:CHANNEL:${i}:s1`));
     const monitor = await ctx.redis.monitor();
-    await started(ctx.redis, { cleanOnStartUp: true });
+    await started(ctx.store, { cleanOnStartUp: true });
     const names = (await monitor.commands()).map(([, name]) => name);
     assert.ok(!names.includes('KEYS'));
     assert.ok(names.includes('UNLINK'));
     assert.ok(names.filter((name) => name === 'SCAN').length > 1, 'SCAN in steps');
   });
 
-  ours('A36 only sets whose key is prefix:… are removed', async () => {
-    await put(0, 'POMELO:CHANNEL:a:s1', 'POMELO:CHANNELS:a:s1', 'POMELO:CHANNEL', 'BIG:a:s1');
-    await ctx.redis.run(0, 'set', 'POMELO:CHANNEL:string', 'x');
-    await started(ctx.redis, { cleanOnStartUp: true });
-    assert.deepStrictEqual(await ctx.redis.keys(), [
+  ours('A36 only keys prefix:… are removed', async () => {
+    await ctx.store.seed('POMELO:CHANNEL:a:s1', 'POMELO:CHANNELS:a:s1', 'BIG:a:s1', 'POMELO::');
+    await started(ctx.store, { cleanOnStartUp: true });
+    assert.deepStrictEqual(await ctx.store.keys(), [
       'BIG:a:s1',
-      'POMELO:CHANNEL',
-      'POMELO:CHANNEL:string',
+      'POMELO::',
       'POMELO:CHANNELS:a:s1',
     ]);
+  });
+
+  ours.redis('A36 … and only sets', async () => {
+    await ctx.store.seed('POMELO:CHANNEL:a:s1');
+    await ctx.redis.run(0, 'sadd', 'POMELO:CHANNEL', 'no channel');
+    await ctx.redis.run(0, 'set', 'POMELO:CHANNEL:string', 'x');
+    await started(ctx.store, { cleanOnStartUp: true });
+    assert.deepStrictEqual(await ctx.store.keys(), ['POMELO:CHANNEL', 'POMELO:CHANNEL:string']);
   });
 
   for (const [prefix, foreign] of [
@@ -69,32 +73,32 @@ area('A clean', {}, (ctx) => {
     ['P^', 'PP:a:s1'],
   ]) {
     ours(`A37 glob characters in the prefix are escaped: ${prefix}`, async () => {
-      await put(0, `${prefix}:a:s1`, foreign);
-      await started(ctx.redis, { prefix, cleanOnStartUp: true });
-      assert.deepStrictEqual(await ctx.redis.keys(), [foreign]);
+      await ctx.store.seed(`${prefix}:a:s1`, foreign);
+      await started(ctx.store, { prefix, cleanOnStartUp: true });
+      assert.deepStrictEqual(await ctx.store.keys(), [foreign]);
     });
   }
 
   ours('A32 clean() does the same at any time and calls back with null', async () => {
-    const service = await started(ctx.redis, { db: 2 });
+    const service = await started(ctx.store);
     await ok(service, 'add', 'n', 'u', 's1');
     await ok(service, 'add', 'n', 'u', 'gone');
-    await put(2, 'other');
+    await ctx.store.seed('OTHER:a:s1');
     const { args, sync } = await call(service, 'clean');
     assert.deepStrictEqual([args, sync], [[null], false]);
-    assert.deepStrictEqual(await ctx.redis.keys(2), ['other']);
+    assert.deepStrictEqual(await ctx.store.keys(), ['OTHER:a:s1']);
   });
 
   ours('A32 clean() keeps call order: what is added after it stays', async () => {
-    const service = await started(ctx.redis);
+    const service = await started(ctx.store);
     service.add('n', 'before', 's1');
     service.clean();
     await ok(service, 'add', 'n', 'after', 's1');
-    assert.deepStrictEqual(await ctx.redis.members('POMELO:CHANNEL:n:s1'), ['after']);
+    assert.deepStrictEqual(await ctx.store.members('POMELO:CHANNEL:n:s1'), ['after']);
   });
 
   ours('A32 clean() before start and after stop is refused', async () => {
-    const service = await started(ctx.redis);
+    const service = await started(ctx.store);
     await call(service, 'stop', true);
     const { err, sync } = await call(service, 'clean');
     assert.deepStrictEqual([err.code, sync], ['ERR_GLOBAL_CHANNEL_INVALID_STATE', true]);

@@ -9,15 +9,15 @@ const assert = require('node:assert');
 const { createApp } = require('../support/app');
 const { invoke, call, ok, settled, eachMethod, METHODS } = require('../support/call');
 const { create, started } = require('../support/service');
-const { area, same, ours } = require('../support/rows');
+const { stores, same, ours } = require('../support/rows');
 
 const NAMES = Object.keys(METHODS);
 const all = (value) => Object.fromEntries(NAMES.map((method) => [method, value]));
 const refused = ({ err, argc }) => [String(err), argc];
 const INVALID_STATE = ['Error: invalid state', 1];
 
-area('A life cycle', {}, (ctx) => {
-  const opts = (more) => ({ host: '127.0.0.1', port: ctx.redis.port, ...more });
+stores('A life cycle', (ctx) => {
+  const opts = (more) => ctx.store.options(more);
 
   same('A10 before start: every method answers invalid state, one argument', async () => {
     const service = create(opts());
@@ -64,9 +64,9 @@ area('A life cycle', {}, (ctx) => {
     assert.deepStrictEqual(args, [null]);
   });
 
-  ours('A15 start sends nothing but connection set-up', async () => {
+  ours.redis('A15 start sends nothing but connection set-up', async () => {
     const monitor = await ctx.redis.monitor();
-    await started(ctx.redis, { db: 3 });
+    await started(ctx.store, { db: 3 });
     const names = (await monitor.commands()).map(([, name]) => name);
     // INFO, as in 0.0.7: is the server still loading, and is it the one that we knew?
     // TOUCH: may barriers of the member cache be sent?
@@ -79,7 +79,7 @@ area('A life cycle', {}, (ctx) => {
   });
 
   same('A16 start twice: the second is refused with invalid state', async () => {
-    const service = await started(ctx.redis);
+    const service = await started(ctx.store);
     const again = await call(service, 'start');
     assert.deepStrictEqual(refused(again), INVALID_STATE);
     assert.strictEqual(again.sync, true);
@@ -93,17 +93,17 @@ area('A life cycle', {}, (ctx) => {
       records.map(({ args }) => args),
       [[null], [null]],
     );
-    assert.strictEqual((await ctx.redis.clients()).length, 1);
+    assert.strictEqual(await ctx.store.users(), 1);
   });
 
   ours('A17 start twice at once: both get the error', async () => {
-    const service = create(opts({ db: 99 }));
+    const service = create(ctx.store.unusable());
     const records = await Promise.all([call(service, 'start'), call(service, 'start')]);
     const codes = records.map(({ err }) => err.code);
     assert.deepStrictEqual(codes, ['ERR_GLOBAL_CHANNEL_STORE', 'ERR_GLOBAL_CHANNEL_STORE']);
   });
 
-  ours('A17 a start that failed may be tried again', async () => {
+  ours.redis('A17 a start that failed may be tried again', async () => {
     const app = createApp();
     const service = create(opts({ password: 'late', startTimeout: 1000 }), app);
     assert.ok((await call(service, 'start')).err);
@@ -113,38 +113,38 @@ area('A life cycle', {}, (ctx) => {
     assert.strictEqual(err, null);
   });
 
-  same('A19 a started service has one connection', async () => {
-    await started(ctx.redis);
-    assert.strictEqual((await ctx.redis.clients()).length, 1);
+  same('A19 a started service has one connection, or the folder open once', async () => {
+    await started(ctx.store);
+    assert.strictEqual(await ctx.store.users(), 1);
   });
 
-  same('A20 stop closes the connection and calls back once', async () => {
-    const service = await started(ctx.redis);
+  same('A20 stop closes the store and calls back once', async () => {
+    const service = await started(ctx.store);
     await ok(service, 'add', 'n', 'u', 's1');
     const record = await call(service, 'stop', true);
-    await ctx.redis.untilClients(0);
+    await ctx.store.untilUsers(0);
     assert.deepStrictEqual([record.n, !record.err], [1, true]);
   });
 
   same('A21 stop: no arguments, and state is 2 at once', async () => {
-    const service = await started(ctx.redis);
+    const service = await started(ctx.store);
     const record = invoke(service, 'stop', true);
     assert.strictEqual(service.state, 2);
     assert.strictEqual((await record.done).argc, 0);
   });
 
   ours('A21 stop calls back asynchronously', async () => {
-    const service = await started(ctx.redis);
+    const service = await started(ctx.store);
     assert.strictEqual((await call(service, 'stop', true)).sync, false);
   });
 
   ours('A21 stop takes its callback in the place of force', async () => {
-    const service = await started(ctx.redis);
+    const service = await started(ctx.store);
     assert.strictEqual((await call(service, 'stop')).argc, 0);
   });
 
   same('A22 after stop: every method answers invalid state, start too', async () => {
-    const service = await started(ctx.redis);
+    const service = await started(ctx.store);
     await call(service, 'stop', true);
     const answers = await eachMethod(async (m, args) => refused(await call(service, m, ...args)));
     assert.deepStrictEqual(answers, all(INVALID_STATE));
@@ -152,17 +152,17 @@ area('A life cycle', {}, (ctx) => {
   });
 
   same('A23 stop twice, stop without callback, stop before start', async () => {
-    const service = await started(ctx.redis);
+    const service = await started(ctx.store);
     await call(service, 'stop', true);
     assert.ok(!(await call(service, 'stop', true)).err);
-    assert.strictEqual((await started(ctx.redis)).stop(true), undefined);
+    assert.strictEqual((await started(ctx.store)).stop(true), undefined);
     const fresh = create(opts());
     assert.ok(!(await call(fresh, 'stop', false)).err);
     assert.strictEqual(fresh.state, 2);
   });
 
   ours('A23 stop twice at once: both callbacks come', async () => {
-    const service = await started(ctx.redis);
+    const service = await started(ctx.store);
     const records = await Promise.all([call(service, 'stop', true), call(service, 'stop', true)]);
     assert.deepStrictEqual(
       records.map(({ n, argc }) => [n, argc]),
@@ -174,7 +174,7 @@ area('A life cycle', {}, (ctx) => {
   });
 
   ours('A25 stop with calls in flight: each gets its result, then stop calls back', async () => {
-    const service = await started(ctx.redis);
+    const service = await started(ctx.store);
     const order = [];
     const calls = ['u1', 'u2', 'u3'].map((uid) => invoke(service, 'add', 'n', uid, 's1'));
     const push = invoke(service, 'pushMessage', 'connector', 'onChat', {}, 'n', {});
@@ -193,14 +193,14 @@ area('A life cycle', {}, (ctx) => {
   });
 
   ours('A26 stop with calls in flight: they were done', async () => {
-    const service = await started(ctx.redis);
+    const service = await started(ctx.store);
     ['u1', 'u2', 'u3'].forEach((uid) => service.add('n', uid, 's1'));
     await call(service, 'stop', true);
-    assert.deepStrictEqual(await ctx.redis.members('POMELO:CHANNEL:n:s1'), ['u1', 'u2', 'u3']);
+    assert.deepStrictEqual(await ctx.store.members('POMELO:CHANNEL:n:s1'), ['u1', 'u2', 'u3']);
   });
 
-  ours('A25 stop while the store hangs: STOPPED after the drain time of 1 s', async () => {
-    const service = await started(ctx.redis);
+  ours.redis('A25 stop while the store hangs: STOPPED after the drain time of 1 s', async () => {
+    const service = await started(ctx.store);
     ctx.redis.pause();
     try {
       const records = Object.keys(METHODS).map((m) => invoke(service, m, ...METHODS[m]));
@@ -222,15 +222,18 @@ area('A life cycle', {}, (ctx) => {
     await Promise.all([start.done, stop.done]);
     assert.strictEqual(start.err && start.err.code, 'ERR_GLOBAL_CHANNEL_STOPPED');
     assert.strictEqual(service.state, 2);
-    await ctx.redis.untilClients(0);
+    await ctx.store.untilUsers(0);
   });
 
-  ours('A25 stop during a start that waits for the store: STOPPED, without delay', async () => {
-    await ctx.redis.kill();
-    const service = create(opts());
-    const start = invoke(service, 'start');
-    const stop = await call(service, 'stop', true);
-    assert.strictEqual((await start.done).err.code, 'ERR_GLOBAL_CHANNEL_STOPPED');
-    assert.ok(stop.ms < 1500, `${stop.ms} ms`);
-  });
+  ours.redis(
+    'A25 stop during a start that waits for the store: STOPPED, without delay',
+    async () => {
+      await ctx.redis.kill();
+      const service = create(opts());
+      const start = invoke(service, 'start');
+      const stop = await call(service, 'stop', true);
+      assert.strictEqual((await start.done).err.code, 'ERR_GLOBAL_CHANNEL_STOPPED');
+      assert.ok(stop.ms < 1500, `${stop.ms} ms`);
+    },
+  );
 });

@@ -14,7 +14,7 @@ const { area, same, ours } = require('../support/rows');
 const PASSWORD = 'pass word:@/%';
 
 area('B passwords', { password: PASSWORD }, (ctx) => {
-  const opts = (more) => ({ host: '127.0.0.1', port: ctx.redis.port, ...more });
+  const opts = (more) => ctx.store.options(more);
   const addUser = () =>
     ctx.redis.run(0, 'acl', 'setuser', 'joe', 'on', '>secret', '~*', '+@all', '-flushall');
   const url = (auth, rest = '') => `redis://${auth}@127.0.0.1:${ctx.redis.port}${rest}`;
@@ -88,12 +88,12 @@ area('B passwords', { password: PASSWORD }, (ctx) => {
   });
 
   ours('B11 no secret is printed, neither in an error nor in a log line', async () => {
-    const { redis } = ctx;
-    const body = async ({ create, call, opts, port }) => {
+    const { store } = ctx;
+    const body = async ({ create, call, opts }) => {
       const options = [
         { ...opts, auth_pass: 'hush-hush' },
         { ...opts, username: 'default', password: 'hush-hush' },
-        { url: `redis://:hush-hush@127.0.0.1:${port}` },
+        { url: `redis://:hush-hush@127.0.0.1:${opts.port}` },
         { port: 1, password: 'hush-hush', startTimeout: 300 },
         { url: 'redis://:hush-hush@127.0.0.1:1', startTimeout: 300 },
       ];
@@ -102,7 +102,7 @@ area('B passwords', { password: PASSWORD }, (ctx) => {
         console.log(require('util').inspect(err, { depth: 9 }));
       }
     };
-    const { code, output } = await child.run(body, { redis });
+    const { code, output } = await child.run(body, { store });
     assert.strictEqual(code, 0, output);
     assert.strictEqual(output.match(/ERR_GLOBAL_CHANNEL_STORE/g).length, 3, output);
     assert.ok(!output.includes('hush-hush'), output);

@@ -20,7 +20,7 @@ area('B options', {}, (ctx) => {
     await ok(service, 'add', name, 'u', 'c1');
     return ctx.redis.keys(db);
   }
-  const opts = (more) => ({ host: '127.0.0.1', port: ctx.redis.port, ...more });
+  const opts = (more) => ctx.store.options(more);
 
   same('B01 default prefix and key form: a set named PREFIX:name:sid', async () => {
     const service = await started(ctx.redis);

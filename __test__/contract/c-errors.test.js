@@ -9,11 +9,11 @@ const assert = require('node:assert');
 const { call, invoke, ok, settled } = require('../support/call');
 const { createApp, pushed } = require('../support/app');
 const { started } = require('../support/service');
-const { area, same, ours } = require('../support/rows');
+const { stores, same, ours } = require('../support/rows');
 
 const WRONGTYPE = 'WRONGTYPE Operation against a key holding the wrong kind of value';
 
-area('C errors', {}, (ctx) => {
+stores('C errors', (ctx) => {
   /** Makes the channel's key of each sid a string, which SADD, SREM and SMEMBERS refuse. */
   const spoil = (...sids) =>
     Promise.all(sids.map((sid) => ctx.redis.run(0, 'set', `POMELO:CHANNEL:n:${sid}`, 'x')));
@@ -24,9 +24,9 @@ area('C errors', {}, (ctx) => {
     ['getMembersBySid', ['n', 's1'], 2],
   ];
   for (const [method, args, argc] of cases) {
-    same(`C30 C31 ${method}: the error of Redis, ${argc} argument(s)`, async () => {
+    same.redis(`C30 C31 ${method}: the error of Redis, ${argc} argument(s)`, async () => {
       await spoil('s1');
-      const service = await started(ctx.redis);
+      const service = await started(ctx.store);
       const record = await call(service, method, ...args);
       await settled(service);
       assert.ok(record.err instanceof Error);
@@ -34,9 +34,9 @@ area('C errors', {}, (ctx) => {
       assert.deepStrictEqual([record.argc, record.value, record.n], [argc, undefined, 1]);
     });
 
-    ours(`C31 ${method}: the code says that it is the store's own error`, async () => {
+    ours.redis(`C31 ${method}: the code says that it is the store's own error`, async () => {
       await spoil('s1');
-      const service = await started(ctx.redis);
+      const service = await started(ctx.store);
       const { err, sync } = await call(service, method, ...args);
       assert.deepStrictEqual(
         [err.code, err.message, sync],
@@ -45,9 +45,9 @@ area('C errors', {}, (ctx) => {
     });
   }
 
-  same('C31 an error of one call does not touch its neighbours', async () => {
+  same.redis('C31 an error of one call does not touch its neighbours', async () => {
     await spoil('s2');
-    const service = await started(ctx.redis);
+    const service = await started(ctx.store);
     const sids = ['s1', 's2', 's3'];
     const records = await Promise.all(sids.map((sid) => call(service, 'add', 'n', 'u', sid)));
     assert.deepStrictEqual(
@@ -56,37 +56,43 @@ area('C errors', {}, (ctx) => {
     );
   });
 
-  same('C32 getMembersByChannelName: one of three frontends fails', async () => {
+  same.redis('C32 getMembersByChannelName: one of three frontends fails', async () => {
     await spoil('s2');
-    const service = await started(ctx.redis);
+    const service = await started(ctx.store);
     await ok(service, 'add', 'n', 'a', 's1');
     const { err, args } = await call(service, 'getMembersByChannelName', 'connector', 'n');
     assert.match(err.message, /WRONGTYPE/);
     assert.deepStrictEqual(args.slice(1), [null]);
   });
 
-  ours('C33 getMembersByChannelName: all fail: one callback, the words of the server', async () => {
-    await spoil('s1', 's2', 's3');
-    const service = await started(ctx.redis);
-    const record = await call(service, 'getMembersByChannelName', 'connector', 'n');
-    await settled(service);
-    const { err, n, argc, sync } = record;
-    assert.deepStrictEqual([err.message, err.code], [WRONGTYPE, 'ERR_GLOBAL_CHANNEL_STORE']);
-    assert.deepStrictEqual([n, argc, sync], [1, 2, false]);
-  });
+  ours.redis(
+    'C33 getMembersByChannelName: all fail: one callback, the words of the server',
+    async () => {
+      await spoil('s1', 's2', 's3');
+      const service = await started(ctx.store);
+      const record = await call(service, 'getMembersByChannelName', 'connector', 'n');
+      await settled(service);
+      const { err, n, argc, sync } = record;
+      assert.deepStrictEqual([err.message, err.code], [WRONGTYPE, 'ERR_GLOBAL_CHANNEL_STORE']);
+      assert.deepStrictEqual([n, argc, sync], [1, 2, false]);
+    },
+  );
 
-  ours('C33 an error without a callback is nobody’s: no throw, later calls work', async () => {
-    await spoil('s1');
-    const service = await started(ctx.redis);
-    service.add('n', 'u', 's1');
-    service.getMembersBySid('n', 's1');
-    service.getMembersByChannelName('connector', 'n');
-    service.pushMessage('connector', 'onChat', {}, 'n', {});
-    await ok(service, 'add', 'other', 'u', 's1');
-  });
+  ours.redis(
+    'C33 an error without a callback is nobody’s: no throw, later calls work',
+    async () => {
+      await spoil('s1');
+      const service = await started(ctx.store);
+      service.add('n', 'u', 's1');
+      service.getMembersBySid('n', 's1');
+      service.getMembersByChannelName('connector', 'n');
+      service.pushMessage('connector', 'onChat', {}, 'n', {});
+      await ok(service, 'add', 'other', 'u', 's1');
+    },
+  );
 
   ours('C34 a method detached from the service is a TypeError', async () => {
-    const service = await started(ctx.redis);
+    const service = await started(ctx.store);
     for (const method of ['add', 'leave', 'getMembersBySid', 'getMembersByChannelName']) {
       const detached = service[method];
       assert.throws(() => detached('n', 'u', 's1', () => {}), TypeError, method);
@@ -99,7 +105,7 @@ area('C errors', {}, (ctx) => {
 
   ours('C35 an own getMembersBySid put on the service is not used by the others', async () => {
     const app = createApp();
-    const service = await started(ctx.redis, {}, app);
+    const service = await started(ctx.store, {}, app);
     await ok(service, 'add', 'n', 'stored', 's1');
     Object.defineProperty(service, 'getMembersBySid', {
       value: (name, sid, cb) => cb(null, [`patched-${sid}`]),

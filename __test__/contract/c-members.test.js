@@ -10,14 +10,14 @@ const { createApp } = require('../support/app');
 const { invoke, call, ok, settled, eachMethod, METHODS } = require('../support/call');
 const child = require('../support/child');
 const { started } = require('../support/service');
-const { area, same, ours } = require('../support/rows');
+const { stores, same, ours } = require('../support/rows');
 
 const KEY = 'POMELO:CHANNEL:n:s1';
 const all = (value) => Object.fromEntries(Object.keys(METHODS).map((method) => [method, value]));
 
-area('C members', {}, (ctx) => {
-  same('C01 add, get, leave: SADD, SMEMBERS, SREM in the service’s db', async () => {
-    const service = await started(ctx.redis, { db: 3 });
+stores('C members', (ctx) => {
+  same.redis('C01 add, get, leave: SADD, SMEMBERS, SREM in the service’s db', async () => {
+    const service = await started(ctx.store, { db: 3 });
     const monitor = await ctx.redis.monitor();
     await ok(service, 'add', 'n', 'u1', 's1');
     await ok(service, 'getMembersBySid', 'n', 's1');
@@ -30,13 +30,13 @@ area('C members', {}, (ctx) => {
   });
 
   same('C02 destroyChannel removes the channel on every registered frontend', async () => {
-    const service = await started(ctx.redis);
+    const service = await started(ctx.store);
     for (const sid of ['s1', 's2', 's3', 'backend-1', 'unknown']) {
       await ok(service, 'add', 'n', 'u', sid);
     }
     await ok(service, 'add', 'm', 'u', 's1');
     await ok(service, 'destroyChannel', 'n');
-    assert.deepStrictEqual(await ctx.redis.keys(), [
+    assert.deepStrictEqual(await ctx.store.keys(), [
       'POMELO:CHANNEL:m:s1',
       'POMELO:CHANNEL:n:backend-1',
       'POMELO:CHANNEL:n:unknown',
@@ -46,14 +46,14 @@ area('C members', {}, (ctx) => {
   same('C02 frontends of every type are reached', async () => {
     const app = createApp();
     app.addServer({ id: 'gate-1', serverType: 'gate', frontend: 'true' });
-    const service = await started(ctx.redis, {}, app);
+    const service = await started(ctx.store, {}, app);
     await ok(service, 'add', 'n', 'u', 'gate-1');
     await ok(service, 'destroyChannel', 'n');
-    assert.deepStrictEqual(await ctx.redis.keys(), []);
+    assert.deepStrictEqual(await ctx.store.keys(), []);
   });
 
-  ours('C03 destroyChannel sends UNLINK or DEL of the channel’s keys', async () => {
-    const service = await started(ctx.redis);
+  ours.redis('C03 destroyChannel sends UNLINK or DEL of the channel’s keys', async () => {
+    const service = await started(ctx.store);
     const monitor = await ctx.redis.monitor();
     await ok(service, 'destroyChannel', 'n');
     const commands = await monitor.commands();
@@ -67,7 +67,7 @@ area('C members', {}, (ctx) => {
   });
 
   same('C04 callback arguments on success', async () => {
-    const service = await started(ctx.redis);
+    const service = await started(ctx.store);
     const answers = await eachMethod(async (m, args) => (await call(service, m, ...args)).args);
     assert.deepStrictEqual(answers, {
       add: [null],
@@ -80,20 +80,20 @@ area('C members', {}, (ctx) => {
   });
 
   same('C05 the success callback is asynchronous', async () => {
-    const service = await started(ctx.redis);
+    const service = await started(ctx.store);
     const answers = await eachMethod(async (m, args) => (await call(service, m, ...args)).sync);
     assert.deepStrictEqual(answers, all(false));
   });
 
   ours('C06 the methods return undefined', async () => {
-    const service = await started(ctx.redis);
+    const service = await started(ctx.store);
     const answers = await eachMethod((method, args) => invoke(service, method, ...args).returned);
     assert.deepStrictEqual(answers, all(undefined));
     await settled(service);
   });
 
   same('C07 no callback, or one that is no function', async () => {
-    const service = await started(ctx.redis);
+    const service = await started(ctx.store);
     for (const method of Object.keys(METHODS)) {
       for (const callback of [[], [null], ['text'], [5], [{}]]) {
         const args = [...METHODS[method], ...callback];
@@ -105,7 +105,7 @@ area('C members', {}, (ctx) => {
   });
 
   same('C08 the callback is called once', async () => {
-    const service = await started(ctx.redis);
+    const service = await started(ctx.store);
     const records = Object.keys(METHODS).map((m) => invoke(service, m, ...METHODS[m]));
     await Promise.all(records.map((record) => record.done));
     await settled(service);
@@ -116,7 +116,7 @@ area('C members', {}, (ctx) => {
   });
 
   same('C09 a callback throws: the process goes on, later calls work', async () => {
-    const { redis } = ctx;
+    const { store } = ctx;
     const body = async ({ started, ok, call, emit }) => {
       process.on('uncaughtException', () => {});
       const service = await started();
@@ -127,12 +127,12 @@ area('C members', {}, (ctx) => {
       emit(await ok(service, 'getMembersBySid', 'n', 's1'));
       await call(service, 'stop', true);
     };
-    const { code, messages, output } = await child.run(body, { redis });
+    const { code, messages, output } = await child.run(body, { store });
     assert.deepStrictEqual([code, messages], [0, [['u']]], output);
   });
 
   ours('C10 a callback throws: it is an uncaughtException', async () => {
-    const { redis } = ctx;
+    const { store } = ctx;
     const body = async ({ started, ok, call, emit }) => {
       process.on('uncaughtException', (err) => emit(err.message));
       const service = await started();
@@ -142,12 +142,12 @@ area('C members', {}, (ctx) => {
       await ok(service, 'leave', 'n', 'nobody', 's1');
       await call(service, 'stop', true);
     };
-    const { code, messages, output } = await child.run(body, { redis });
+    const { code, messages, output } = await child.run(body, { store });
     assert.deepStrictEqual([code, messages], [0, ['thrown by the app']], output);
   });
 
   same('C20 20000 members, multi-byte', async () => {
-    const service = await started(ctx.redis);
+    const service = await started(ctx.store);
     const uids = Array.from({ length: 20000 }, (_, i) => `用户-🎮-${i}`);
     for (const uid of uids) service.add('n', uid, 's1');
     const members = await ok(service, 'getMembersBySid', 'n', 's1');
@@ -155,15 +155,15 @@ area('C members', {}, (ctx) => {
     assert.deepStrictEqual(members.sort(), uids.sort());
   });
 
-  same('C21 members come in the order of SMEMBERS', async () => {
-    const service = await started(ctx.redis);
+  same.redis('C21 members come in the order of SMEMBERS', async () => {
+    const service = await started(ctx.store);
     for (let i = 0; i < 600; i += 1) service.add('n', `u${i}`, 's1');
     const members = await ok(service, 'getMembersBySid', 'n', 's1');
     assert.deepStrictEqual(members, await ctx.redis.run(0, 'smembers', KEY));
   });
 
   same('C22 read your own writes without waiting', async () => {
-    const service = await started(ctx.redis);
+    const service = await started(ctx.store);
     for (let i = 0; i < 50; i += 1) service.add('n', i, 's1');
     service.leave('n', 7, 's1');
     const members = await ok(service, 'getMembersBySid', 'n', 's1');
@@ -172,7 +172,7 @@ area('C members', {}, (ctx) => {
   });
 
   same('C23 callbacks come in call order', async () => {
-    const service = await started(ctx.redis);
+    const service = await started(ctx.store);
     const order = [];
     const expected = [];
     for (let i = 0; i < 300; i += 1) {
@@ -186,7 +186,7 @@ area('C members', {}, (ctx) => {
   });
 
   same('C24 getMembersByChannelName: frontend by frontend, a uid may be there twice', async () => {
-    const service = await started(ctx.redis);
+    const service = await started(ctx.store);
     await ok(service, 'add', 'n', 'a', 's1');
     await ok(service, 'add', 'n', 'a', 's3');
     await ok(service, 'add', 'n', 'b', 's3');
@@ -199,7 +199,7 @@ area('C members', {}, (ctx) => {
 
   same('C25 C26 no servers, unknown type: empty list, synchronously', async () => {
     const app = createApp();
-    const service = await started(ctx.redis, {}, app);
+    const service = await started(ctx.store, {}, app);
     const unknown = await call(service, 'getMembersByChannelName', 'no such type', 'n');
     for (const id of ['s1', 's2', 's3']) app.removeServer(id);
     const none = await call(service, 'getMembersByChannelName', 'connector', 'n');
@@ -209,19 +209,19 @@ area('C members', {}, (ctx) => {
   });
 
   same('C27 destroyChannel with no frontend: no arguments, synchronously', async () => {
-    const service = await started(ctx.redis, {}, createApp({ servers: [] }));
+    const service = await started(ctx.store, {}, createApp({ servers: [] }));
     const { argc, sync } = await call(service, 'destroyChannel', 'n');
     assert.deepStrictEqual([argc, sync], [0, true]);
   });
 
   same('C28 destroyChannel of an unknown channel', async () => {
-    const service = await started(ctx.redis);
+    const service = await started(ctx.store);
     assert.deepStrictEqual((await call(service, 'destroyChannel', 'unknown')).args, [null]);
   });
 
   same('C25 one frontend of three is registered: only it is asked', async () => {
     const app = createApp();
-    const service = await started(ctx.redis, {}, app);
+    const service = await started(ctx.store, {}, app);
     for (const sid of ['s1', 's2']) await ok(service, 'add', 'n', `u-${sid}`, sid);
     app.removeServer('s1');
     const members = await ok(service, 'getMembersByChannelName', 'connector', 'n');

@@ -9,17 +9,17 @@ const assert = require('node:assert');
 const { createApp, pushed, answering } = require('../support/app');
 const { invoke, call, ok, settled } = require('../support/call');
 const { started } = require('../support/service');
-const { area, same, ours } = require('../support/rows');
+const { stores, same, ours } = require('../support/rows');
 
 const ALL_FAIL = 'all frontend server push message fail';
 const PUSH_FAILED = 'ERR_GLOBAL_CHANNEL_PUSH_FAILED';
 const ALL = ['s1', 's2', 's3'];
 
-area('D push failures', {}, (ctx) => {
+stores('D push failures', (ctx) => {
   /** Members `u-<sid>` on `sids`, RPC answers as scripted, one push; `{record, app, service}`. */
   async function pushing(rpc, sids, opts) {
     const app = createApp({ rpc: typeof rpc === 'function' ? rpc : answering(rpc) });
-    const service = await started(ctx.redis, opts, app);
+    const service = await started(ctx.store, opts, app);
     for (const sid of sids) await ok(service, 'add', 'n', `u-${sid}`, sid);
     const record = invoke(service, 'pushMessage', 'connector', 'onChat', {}, 'n', {});
     return { app, service, record };
@@ -63,7 +63,6 @@ area('D push failures', {}, (ctx) => {
     for (const list of [undefined, null, [], 0, '']) {
       const rpc = (sid, msg, cb) => process.nextTick(cb, null, list);
       assert.deepStrictEqual(await answerOf(rpc, ALL), [null, []]);
-      await ctx.redis.flush();
     }
   });
 
@@ -97,7 +96,7 @@ area('D push failures', {}, (ctx) => {
     assert.deepStrictEqual(await answerOf({ s2: new Error('no') }, ['s2']), [null, ['u-s2']]);
   });
 
-  ours('D12 Redis error on all frontends: the error of the read itself, no RPC', async () => {
+  ours.redis('D12 Redis error on all frontends: the error of the read itself, no RPC', async () => {
     await spoil(...ALL);
     const { record, app } = await pushing({}, []);
     const { err, argc, sync } = await record.done;
@@ -106,13 +105,16 @@ area('D push failures', {}, (ctx) => {
     assert.strictEqual(app.rpcCalls.length, 0);
   });
 
-  ours('D12 Redis error on one frontend, the others empty: the error of the read', async () => {
-    await spoil('s2');
-    const [err] = await answerOf({}, []);
-    assert.match(err.message, /^WRONGTYPE /);
-  });
+  ours.redis(
+    'D12 Redis error on one frontend, the others empty: the error of the read',
+    async () => {
+      await spoil('s2');
+      const [err] = await answerOf({}, []);
+      assert.match(err.message, /^WRONGTYPE /);
+    },
+  );
 
-  same('D13 Redis error on one frontend: the others get it', async () => {
+  same.redis('D13 Redis error on one frontend: the others get it', async () => {
     await spoil('s1');
     const { record, app } = await pushing({}, ['s2', 's3']);
     assert.deepStrictEqual((await record.done).args, [null, []]);
@@ -211,7 +213,7 @@ area('D push failures', {}, (ctx) => {
 
   ours('D19 the callback in the place of opts', async () => {
     const app = createApp();
-    const service = await started(ctx.redis, {}, app);
+    const service = await started(ctx.store, {}, app);
     await ok(service, 'add', 'n', 'u', 's1');
     const record = await call(service, 'pushMessage', 'connector', 'onChat', {}, 'n');
     assert.deepStrictEqual(record.args, [null, []]);
@@ -221,7 +223,7 @@ area('D push failures', {}, (ctx) => {
   for (const rpcInvoke of [undefined, null, 'text']) {
     ours(`D26 rpcInvoke is ${rpcInvoke}: an Error that names it, nobody got it`, async () => {
       const app = createApp();
-      const service = await started(ctx.redis, {}, app);
+      const service = await started(ctx.store, {}, app);
       for (const sid of ALL) await ok(service, 'add', 'n', 'u', sid);
       app.rpcInvoke = rpcInvoke;
       const record = invoke(service, 'pushMessage', 'connector', 'onChat', {}, 'n', {});
@@ -236,14 +238,14 @@ area('D push failures', {}, (ctx) => {
 
   ours('D26 rpcInvoke is not there yet and only one frontend has members', async () => {
     const app = createApp();
-    const service = await started(ctx.redis, {}, app);
+    const service = await started(ctx.store, {}, app);
     await ok(service, 'add', 'n', 'u', 's2');
     app.rpcInvoke = undefined;
     const { err } = await call(service, 'pushMessage', 'connector', 'onChat', {}, 'n', {});
     assert.strictEqual(err && err.code, PUSH_FAILED);
   });
 
-  ours('D13 one read fails and one RPC succeeds: its failed uids', async () => {
+  ours.redis('D13 one read fails and one RPC succeeds: its failed uids', async () => {
     await spoil('s1');
     assert.deepStrictEqual(await answerOf({ s2: ['f'] }, ['s2']), [null, ['f']]);
   });

@@ -10,12 +10,12 @@ const assert = require('node:assert');
 const { createApp, pushed, answering } = require('../support/app');
 const { invoke, call, ok, settled } = require('../support/call');
 const { started } = require('../support/service');
-const { area, same, ours } = require('../support/rows');
+const { stores, same, ours } = require('../support/rows');
 
-area('D push', {}, (ctx) => {
+stores('D push', (ctx) => {
   /** A started service with one member `u-<sid>` on each of the frontends named. */
   async function withMembers(app, ...sids) {
-    const service = await started(ctx.redis, {}, app);
+    const service = await started(ctx.store, {}, app);
     for (const sid of sids) await ok(service, 'add', 'n', `u-${sid}`, sid);
     return service;
   }
@@ -89,7 +89,7 @@ area('D push', {}, (ctx) => {
 
   same('D04 members are strings in an array', async () => {
     const app = createApp();
-    const service = await started(ctx.redis, {}, app);
+    const service = await started(ctx.store, {}, app);
     await ok(service, 'add', 'n', 1, 's1');
     await ok(service, 'add', 'n', 2, 's1');
     await ok(service, 'add', 'n', 3, 's2');
@@ -115,14 +115,14 @@ area('D push', {}, (ctx) => {
   });
 
   same('D05 D06 no frontends: empty list, synchronously', async () => {
-    const service = await started(ctx.redis, {}, createApp({ servers: [] }));
+    const service = await started(ctx.store, {}, createApp({ servers: [] }));
     const { args, sync } = await push(service);
     assert.deepStrictEqual([args, sync], [[null, []], true]);
   });
 
   same('D07 nobody in the channel: empty list, no RPC, asynchronously', async () => {
     const app = createApp();
-    const service = await started(ctx.redis, {}, app);
+    const service = await started(ctx.store, {}, app);
     const { args, sync } = await push(service);
     assert.deepStrictEqual([args, sync, app.rpcCalls.length], [[null, []], false, 0]);
   });
@@ -156,7 +156,7 @@ area('D push', {}, (ctx) => {
 
   same('D21 add, push, leave without waiting: the push sees the member', async () => {
     const app = createApp();
-    const service = await started(ctx.redis, {}, app);
+    const service = await started(ctx.store, {}, app);
     for (let i = 0; i < 50; i += 1) {
       service.add('n', 'u', 's1');
       const record = invoke(service, 'pushMessage', 'connector', 'onChat', {}, 'n', {});
@@ -180,8 +180,8 @@ area('D push', {}, (ctx) => {
     assert.deepStrictEqual(pushed(app), []);
   });
 
-  same('D22 pushMessage reads each frontend’s members once, and nothing else', async () => {
-    const service = await started(ctx.redis);
+  same.redis('D22 pushMessage reads each frontend’s members once, and nothing else', async () => {
+    const service = await started(ctx.store);
     const monitor = await ctx.redis.monitor();
     await push(service);
     assert.deepStrictEqual(await monitor.commands(), [

@@ -17,7 +17,7 @@ const AWAY = ['ERR_GLOBAL_CHANNEL_TIMEOUT', 'ERR_GLOBAL_CHANNEL_DISCONNECTED'];
 const KEY = 'POMELO:CHANNEL:n:s1';
 
 area('E store away', {}, (ctx) => {
-  const opts = (more) => ({ host: '127.0.0.1', port: ctx.redis.port, ...more });
+  const opts = (more) => ctx.store.options(more);
 
   ours('E01 the store is down at start: UNREACHABLE after startTimeout, with cause', async () => {
     await ctx.redis.kill();

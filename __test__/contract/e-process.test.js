@@ -34,7 +34,7 @@ area('E processes', {}, (ctx) => {
   };
 
   async function runStopped(args) {
-    const result = child.start(stopWhenDown, { redis: ctx.redis, args });
+    const result = child.start(stopWhenDown, { store: ctx.store, args });
     await result.message('started');
     await ctx.redis.kill();
     const lost = (line) => !line.includes('the member cache is');
@@ -86,7 +86,7 @@ area('E processes', {}, (ctx) => {
       emit([(await start.done).err.code, start.n]);
       setTimeout(() => {}, 2000);
     };
-    const { code, messages, output } = await child.run(body, { port: await freePort() });
+    const { code, messages, output } = await child.run(body, { store: { port: await freePort() } });
     assert.deepStrictEqual([code, messages], [0, [['ERR_GLOBAL_CHANNEL_STOPPED', 1]]], output);
     assert.deepStrictEqual(tagged(output.split('STOPPED')[1]), []);
   });
@@ -97,7 +97,7 @@ area('E processes', {}, (ctx) => {
       emit((await call(service, 'start')).err.code);
     };
     const port = await freePort();
-    const { code, messages, output } = await child.run(body, { port });
+    const { code, messages, output } = await child.run(body, { store: { port } });
     assert.deepStrictEqual([code, messages], [0, ['ERR_GLOBAL_CHANNEL_UNREACHABLE']], output);
     const lines = tagged(output);
     assert.ok(lines.length >= 3 && lines.length <= 40, output);
@@ -105,9 +105,9 @@ area('E processes', {}, (ctx) => {
   });
 
   ours('E18 the store dies: some tagged lines, not one per command, no secret', async () => {
-    const body = async ({ started, call, emit, port }) => {
+    const body = async ({ started, call, emit, opts }) => {
       const service = await started({
-        url: `redis://127.0.0.1:${port}`,
+        url: `redis://127.0.0.1:${opts.port}`,
         host: null,
         port: null,
         commandTimeout: 1500,
@@ -121,7 +121,7 @@ area('E processes', {}, (ctx) => {
       process.stdin.resume();
       emit('started');
     };
-    const result = child.start(body, { redis: ctx.redis });
+    const result = child.start(body, { store: ctx.store });
     await result.message('started');
     await ctx.redis.kill();
     result.child.stdin.end();

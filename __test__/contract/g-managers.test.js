@@ -6,15 +6,18 @@
  */
 
 const assert = require('node:assert');
+const { describe, afterEach } = require('node:test');
 const { createApp, pushed } = require('../support/app');
 const { invoke, call, ok } = require('../support/call');
-const { create, started } = require('../support/service');
+const { create, started, stopAll } = require('../support/service');
 const { recordingManager, startedWith } = require('../support/manager');
-const { area, same, ours } = require('../support/rows');
+const { stores, same, ours } = require('../support/rows');
 
 const TIMEOUT = 'ERR_GLOBAL_CHANNEL_TIMEOUT';
 
-area('G custom managers', {}, (ctx) => {
+describe('G custom managers', () => {
+  afterEach(stopAll);
+
   same('G01 object manager: calls and arguments', async () => {
     const manager = recordingManager();
     const service = await startedWith(manager);
@@ -140,12 +143,6 @@ area('G custom managers', {}, (ctx) => {
     });
   }
 
-  same('G05 a factory that returns nothing: the Redis manager is used', async () => {
-    const service = await started(ctx.redis, { channelManager: () => {} });
-    await ok(service, 'add', 'n', 'u', 's1');
-    assert.deepStrictEqual(await ctx.redis.keys(), ['POMELO:CHANNEL:n:s1']);
-  });
-
   ours('G03 a factory that throws, throws from the constructor', () => {
     const thrown = new Error('no manager today');
     const channelManager = () => {
@@ -226,12 +223,6 @@ area('G custom managers', {}, (ctx) => {
     assert.strictEqual(manager.log.length, 6);
   });
 
-  same('G16 no Redis connection is made with a custom manager', async () => {
-    const service = await started(ctx.redis, { channelManager: recordingManager() });
-    await ok(service, 'add', 'n', 'u', 's1');
-    assert.strictEqual((await ctx.redis.clients()).length, 0);
-  });
-
   ours('G a manager that throws synchronously answers its call with that error', async () => {
     const thrown = new Error('thrown');
     const manager = recordingManager();
@@ -283,5 +274,19 @@ area('G custom managers', {}, (ctx) => {
     [3, 1, 0, 2].forEach((i) => waiting[i](null));
     await Promise.all(records.map((record) => record.done));
     assert.deepStrictEqual(order, [0, 1, 2, 3]);
+  });
+});
+
+stores('G custom managers and the store', (ctx) => {
+  same('G05 a factory that returns nothing: the store is used', async () => {
+    const service = await started(ctx.store, { channelManager: () => {} });
+    await ok(service, 'add', 'n', 'u', 's1');
+    assert.deepStrictEqual(await ctx.store.keys(), ['POMELO:CHANNEL:n:s1']);
+  });
+
+  same('G16 with a custom manager the store is left alone', async () => {
+    const service = await started(ctx.store, { channelManager: recordingManager() });
+    await ok(service, 'add', 'n', 'u', 's1');
+    assert.strictEqual(await ctx.store.users(), 0);
   });
 });

@@ -119,7 +119,7 @@ area('the process ends by itself', {}, (ctx) => {
   };
 
   async function stopsInChild(fault_) {
-    const run = child.start(stopping, { redis: ctx.redis });
+    const run = child.start(stopping, { store: ctx.store });
     const timer = setTimeout(() => run.child.kill('SIGKILL'), 8000);
     try {
       await run.message('started');
@@ -158,7 +158,7 @@ area('the process ends by itself', {}, (ctx) => {
       await start.done;
       emit({ ms, code: start.err && start.err.code, n: start.n });
     };
-    const run = await child.run(early, { redis: ctx.redis, deadline: 8000 });
+    const run = await child.run(early, { store: ctx.store, deadline: 8000 });
     assert.deepStrictEqual([run.code, run.signal], [0, null], run.output);
     const [{ ms, code, n }] = run.messages;
     assert.ok(ms < LIMIT, `stop took ${ms} ms`);
@@ -171,7 +171,7 @@ area('the process ends by itself', {}, (ctx) => {
       const { err } = await ask(create({ ...opts, startTimeout: 300 }), 'start');
       emit(err && err.code);
     };
-    const run = await child.run(failing, { redis: ctx.redis, deadline: 8000 });
+    const run = await child.run(failing, { store: ctx.store, deadline: 8000 });
     assert.deepStrictEqual([run.code, run.signal], [0, null], run.output);
     assert.deepStrictEqual(run.messages, [CODE('UNREACHABLE')]);
   });

@@ -136,12 +136,11 @@ async function cycles({ factory, createApp, call, ok, opts, emit, args }) {
 }
 
 /** Instances that nobody holds any more and nobody stopped: never started, or in vain. */
-async function forgotten({ factory, createApp, call, emit, args: { warmUp, count, start } }) {
-  // Nobody listens on port 1.
-  const opts = { host: '127.0.0.1', port: 1, max_attempts: 1 };
+async function forgotten({ factory, createApp, call, opts, emit, args }) {
+  const { warmUp, count, start, unusable = opts } = args;
   async function forget(total) {
     for (let i = 0; i < total; i += 1) {
-      const service = factory()(createApp(), opts);
+      const service = factory()(createApp(), unusable);
       if (start) await call(service, 'start');
       // Finalizers of native objects have a turn of their own since Node 22.
       if (i % 50 === 0) await new Promise(setImmediate);

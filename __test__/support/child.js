@@ -2,20 +2,21 @@
 
 /**
  * Cases that are about a whole process (does it end, with what code, what does it print) run in a
- * child: `run(fn, {redis})` sends the source of `fn` to a fresh node, which calls it with the
- * tools below. `fn` must not use anything from around it.
+ * child: `run(fn, {store})` sends the source of `fn` to a fresh node, which calls it with the
+ * tools below, `opts` being where the store is. `fn` must not use anything from around it.
  */
 
 const { spawn } = require('child_process');
 const { once } = require('events');
+const service = require('./service');
 const { until } = require('./until');
 
 const MARK = '@@';
 
 /** Starts the child. `messages` are what it emitted, `output` is all else that it printed. */
-function start(fn, { redis, port = redis && redis.port, args = {}, nodeArgs = [] } = {}) {
+function start(fn, { store, args = {}, nodeArgs = [] }) {
   const source = `require(${JSON.stringify(__filename)}).main(${fn})`;
-  const env = { ...process.env, CHILD: JSON.stringify({ port, args }) };
+  const env = { ...process.env, CHILD: JSON.stringify({ opts: service.optionsOf(store), args }) };
   const child = spawn(process.execPath, [...nodeArgs, '-e', source], { env });
   const result = { child, messages: [], output: '', code: undefined, signal: undefined };
   let rest = '';
@@ -41,7 +42,7 @@ function start(fn, { redis, port = redis && redis.port, args = {}, nodeArgs = []
 }
 
 /** To the end of the child, which is killed when it does not come within `deadline`. */
-async function run(fn, options = {}) {
+async function run(fn, options) {
   const result = start(fn, options);
   const timer = setTimeout(() => result.child.kill('SIGKILL'), options.deadline || 10000);
   await result.closed;
@@ -51,18 +52,16 @@ async function run(fn, options = {}) {
 
 /** In the child. */
 function main(fn) {
-  const { port, args } = JSON.parse(process.env.CHILD);
-  const service = require('./service');
+  const { opts, args } = JSON.parse(process.env.CHILD);
   const tools = {
     ...require('./call'),
     ...require('./app'),
     ...require('./until'),
     ...service,
     args,
-    port,
-    opts: { host: '127.0.0.1', port },
+    opts,
     emit: (message) => process.stdout.write(MARK + JSON.stringify(message) + '\n'),
-    started: (opts, app) => service.started({ port }, opts, app),
+    started: (more, app) => service.started({ options: () => opts }, more, app),
   };
   Promise.resolve(fn(tools)).catch((err) => {
     console.error(err);

@@ -3,44 +3,60 @@
 /**
  * How a row of the contract becomes a test. `same` rows hold for 0.0.7 as well and run with
  * IMPL=old too; `ours` rows are decided differently on purpose (or refine a row beyond what 0.0.7
- * does) and are skipped there. An `area` is a suite with one private redis-server.
+ * does) and are skipped there. An `area` is a suite with one private redis-server; `stores` is one
+ * that runs on each store, in which `same.redis`, `ours.redis` and `ours.embedded` are rows about
+ * that one. STORE=redis or STORE=embedded runs only that side.
  */
 
 const { describe, it, before, beforeEach, after, afterEach } = require('node:test');
-const redisServer = require('./redis');
+const { STORES } = require('./stores');
 const { IMPL, stopAll } = require('./service');
 
 const TIMEOUT = 30000;
+const KINDS = Object.keys(STORES).filter(
+  (kind) => (IMPL !== 'old' || kind === 'redis') && [undefined, kind].includes(process.env.STORE),
+);
 
-function same(title, fn) {
-  it(title, { timeout: TIMEOUT }, fn);
+/** The store of the suite whose rows are being declared. */
+let current;
+
+/** Rows that are skipped for the reason `skip`, if there is one. */
+function rows(skip) {
+  const row = (title, fn, options) => it(title, { timeout: TIMEOUT, skip, ...options }, fn);
+  for (const kind of Object.keys(STORES)) {
+    row[kind] = (...args) => current === kind && row(...args);
+  }
+  return row;
 }
 
-/** `timeout` is for rows that do a lot. */
-function ours(title, fn, { timeout = TIMEOUT } = {}) {
-  it(title, { timeout, skip: IMPL === 'old' && 'decided differently from 0.0.7' }, fn);
-}
+const same = rows(false);
+const ours = rows(IMPL === 'old' && 'decided differently from 0.0.7');
 
-/**
- * `body(ctx)` declares the rows; `ctx.redis` is there when they run, empty before each of them.
- * `options` are those of redis.start. Rows that kill the server may leave it down.
- */
-function area(title, options, body) {
+/** `options` are those of the store. Rows that kill a server may leave it down. */
+function suite(kind, title, options, body) {
   describe(title, () => {
     const ctx = {};
     before(async () => {
-      ctx.redis = await redisServer.start(options);
+      ctx.store = await STORES[kind].open(options);
+      ctx.redis = ctx.store.server;
     });
-    beforeEach(async () => {
-      if (!ctx.redis.process) await ctx.redis.up();
-      // A row that failed may have left it stopped, and nothing limits the time of a hook.
-      ctx.redis.resume();
-      await ctx.redis.flush();
-    });
+    beforeEach(() => ctx.store.empty());
     afterEach(stopAll);
-    after(() => ctx.redis.stop());
+    after(() => ctx.store.close());
+    current = kind;
     body(ctx);
+    current = undefined;
   });
 }
 
-module.exports = { area, same, ours, IMPL };
+/** `body(ctx)` declares the rows; `ctx.redis` is there when they run, empty before each of them. */
+function area(title, options, body) {
+  suite('redis', title, options, body);
+}
+
+/** The same on each store, which is `ctx.store`; `ctx.redis` is for the rows that are about Redis. */
+function stores(title, body) {
+  for (const kind of KINDS) suite(kind, `${title} (${kind})`, {}, body);
+}
+
+module.exports = { area, stores, same, ours, IMPL };

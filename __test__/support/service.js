@@ -29,9 +29,13 @@ function create(opts, app = createApp(), impl = IMPL) {
   return service;
 }
 
-/** Started on a server of redis.js. */
-async function started(redis, opts, app, impl) {
-  const service = create({ host: '127.0.0.1', port: redis.port, ...opts }, app, impl);
+/** Where `target` is: a store of stores.js, or whatever listens on a port of this machine. */
+const optionsOf = (target) =>
+  target.options ? target.options() : { host: '127.0.0.1', port: target.port };
+
+/** Started on `target`. */
+async function started(target, opts, app, impl) {
+  const service = create({ ...optionsOf(target), ...opts }, app, impl);
   const { err } = await call(service, 'start');
   if (err) throw err;
   return service;
@@ -43,4 +47,4 @@ async function stopAll() {
   await Promise.all(services.map((service) => call(service, 'stop', true)));
 }
 
-module.exports = { IMPL, ROOTS, plugin, factory, create, started, stopAll };
+module.exports = { IMPL, ROOTS, plugin, factory, optionsOf, create, started, stopAll };

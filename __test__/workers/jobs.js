@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * What the worker threads of workers.test.js do: `workerData` is `{job, port, …}`. Each job says
+ * What the worker threads of workers.test.js do: `workerData` is `{job, opts, …}`. Each job says
  * by a message when it is where the test wants it, and what it saw.
  */
 
@@ -11,10 +11,10 @@ const { createApp, pushed } = require('../support/app');
 const { call, ok } = require('../support/call');
 const { Flight } = require('../faults/flight');
 
-const { job, port, opts, uid = 'u', code } = workerData;
+const { job, opts, uid = 'u', code } = workerData;
 // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a port, not a window
 const say = (message) => parentPort.postMessage(message);
-const started = (more) => service.started({ port }, { ...opts, ...more }, createApp());
+const started = (options = opts) => service.started({ options: () => options }, {}, createApp());
 
 /** Some of everything; answers what it read and pushed. */
 async function use(channel) {
@@ -54,7 +54,7 @@ const jobs = {
   },
 
   async two() {
-    const channels = [await started({ db: 1 }), await started({ db: 2 })];
+    const channels = await Promise.all(workerData.places.map(started));
     const seen = await Promise.all(channels.map(use));
     await call(channels[0], 'stop', true);
     seen.push(await use(channels[1]));
@@ -76,7 +76,7 @@ const jobs = {
   },
 
   starting() {
-    service.create({ host: '127.0.0.1', port, startTimeout: 0 }).start(() => say('answered'));
+    service.create({ ...opts, startTimeout: 0 }).start(() => say('answered'));
     setTimeout(say, 200, 'starting');
   },
 
