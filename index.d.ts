@@ -53,6 +53,8 @@ export interface Application {
   rpcInvoke?(sid: string, msg: any, cb: (...args: any[]) => void): any;
   set(key: string, value: any, attach?: boolean): any;
   get(key: string): any;
+  /** The folder of the app, where a relative `path` of the embedded store begins. */
+  getBase?(): string;
 }
 
 export type Callback = (err: GlobalChannelError | null) => void;
@@ -61,7 +63,7 @@ export type MembersCallback = (err: GlobalChannelError | null, members: string[]
 export type PushCallback = (err: GlobalChannelError | null, failedUids: string[]) => void;
 
 /**
- * A store of one's own in place of Redis (as in 0.0.7). Values are passed through untouched, in
+ * A store of one's own in place of ours (as in 0.0.7). Values are passed through untouched, in
  * both directions. `start`, `stop` and `clean` may be left out. Every answer is used once; one
  * that does not come within `commandTimeout` counts as a failure.
  */
@@ -76,7 +78,7 @@ export interface ChannelManager {
 }
 
 /**
- * A manager, a factory `(app, opts) => manager` (a factory that returns nothing means Redis), or
+ * A manager, a factory `(app, opts) => manager` (a factory that returns nothing means option `store`), or
  * a class or constructor function whose prototype has `add`, which is called with `new`.
  */
 export type ChannelManagerOption =
@@ -87,14 +89,37 @@ export type ChannelManagerOption =
 /**
  * What an app passes as `{globalChannel: {…}}`. Times are in milliseconds. `null` means "not
  * given". Integers may be given as decimal strings, as config files often do.
+ *
+ * `host`, `port`, `url`, `db`, `username`, `password` and `auth_pass` are for `store: 'redis'`,
+ * `durability` is for `store: 'embedded'`; with the other store they are an error. All other options
+ * mean the same for both.
  */
 export interface GlobalChannelOptions {
+  /**
+   * Where the members are kept: in Redis, or in a folder that all processes of one machine open, without
+   * a server. In an embedded store a key (`prefix`, name and sid, with two colons) may have up to 511
+   * bytes in UTF-8, a uid up to 503; what is longer is refused with
+   * `ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT`. @default 'redis'
+   */
+  store?: 'redis' | 'embedded' | null;
+  /**
+   * With Redis the path of a Unix socket; excludes `host`, `port` and `url`.
+   *
+   * With `store: 'embedded'` the folder of the store, on a local disk; required, and made if it is
+   * missing. A relative path begins at the folder of the app (`app.getBase()`: where app.js is), or at
+   * the current directory if the app has none. It is no URL, and `~` is not expanded.
+   */
+  path?: string | null;
+  /**
+   * What an acknowledged write survives in an embedded store. `'process'`: the death of any process, and
+   * of all of them; after a power cut or a crash of the system the store begins empty. `'os'`: a power cut
+   * too; each commit waits for the disk. @default 'process'
+   */
+  durability?: 'process' | 'os' | null;
   /** @default '127.0.0.1' */
   host?: string | null;
   /** A port number or, as in 0.0.7, the path of a Unix socket. @default 6379 */
   port?: number | string | null;
-  /** The path of a Unix socket; excludes `host`, `port` and `url`. */
-  path?: string | null;
   /**
    * `redis://[[user][:password]@]host[:port][/db]` or `unix:///path[?db=n]`; excludes `host`,
    * `port` and `path`. `db`, `username` and `password` given as options win over the URL's.
@@ -131,9 +156,9 @@ export interface GlobalChannelOptions {
    * found. @default true
    */
   rpcNoDelay?: boolean | null;
-  /** Remove all channels under `prefix` in `db` before `start` calls back. @default false */
+  /** Remove all channels under `prefix` in the store before `start` calls back. @default false */
   cleanOnStartUp?: boolean;
-  /** Replaces the Redis store. */
+  /** Replaces the store that the other options choose; these are checked all the same. */
   channelManager?: ChannelManagerOption | null;
   /**
    * node_redis: `false` = calls made while disconnected do not wait for a connection: they fail
@@ -249,8 +274,11 @@ export class GlobalChannel {
   readonly app: any;
   readonly opts: GlobalChannelOptions;
   readonly cleanOnStartUp: boolean | undefined;
-  /** The custom manager, or a description of the Redis one. */
-  readonly manager: ChannelManager | { readonly prefix: string; readonly db: number | string };
+  /** The custom manager, or a description of our own: of Redis, or of an embedded store with its folder. */
+  readonly manager:
+    | ChannelManager
+    | { readonly prefix: string; readonly db: number | string }
+    | { readonly prefix: string; readonly path: string };
 
   /** Connects. A wrong password or db fails at once; a store that is down is waited for. */
   start(cb?: Callback): void;
@@ -287,7 +315,7 @@ export class GlobalChannel {
   /** Removes all members of the channel on every frontend that is registered now. */
   destroyChannel(name: Id, cb?: Callback): void;
   /**
-   * Removes every channel under `prefix` in `db`, and nothing else. Calls made after it wait for it;
+   * Removes every channel under `prefix` in the store (`db` in Redis), and nothing else. Calls made after it wait for it;
    * it has no time limit itself, but each of its steps has `commandTimeout`.
    */
   clean(cb?: Callback): void;

@@ -100,7 +100,16 @@ const asInConfigFiles: GlobalChannelOptions = {
   connect_timeout: false,
   cache: { maxBytes: '1000000' },
 };
+const embedded: GlobalChannelOptions = { store: 'embedded', path: 'data/channels' };
+const embeddedInFull: GlobalChannelOptions = {
+  ...embedded,
+  durability: 'os',
+  cache: false,
+  maxQueue: 10,
+};
 const nothingGiven: GlobalChannelOptions = {
+  store: null,
+  durability: null,
   host: null,
   port: null,
   path: null,
@@ -119,9 +128,18 @@ const nothingGiven: GlobalChannelOptions = {
   rpcNoDelay: null,
 };
 const others: GlobalChannelOptions = { no_ready_check: true, parser: 'javascript' };
-for (const opts of [everyOption, asInConfigFiles, nothingGiven, others, null, undefined]) {
+const redis: GlobalChannelOptions = { store: 'redis', path: '/run/redis.sock' };
+for (const opts of [everyOption, asInConfigFiles, nothingGiven, others, redis, null, undefined]) {
   use(new GlobalChannel(app, opts));
 }
+use(new GlobalChannel({ ...app, getBase: () => '/srv/game' }, embedded));
+use(new GlobalChannel(app, embeddedInFull));
+// @ts-expect-error
+use(new GlobalChannel(app, { store: 'lmdb', path: 'data' }));
+// @ts-expect-error
+use(new GlobalChannel(app, { store: 'embedded', path: 'data', durability: 'disk' }));
+// @ts-expect-error
+use(new GlobalChannel({ ...app, getBase: '/srv/game' }, embedded));
 // @ts-expect-error
 use(new GlobalChannel(app, { host: 5 }));
 // @ts-expect-error
@@ -152,7 +170,10 @@ same<typeof channel.state, 0 | 1 | 2>(true);
 same<typeof channel.cleanOnStartUp, boolean | undefined>(true);
 same<typeof channel.opts, GlobalChannelOptions>(true);
 same<typeof channel.promises, GlobalChannelPromises>(true);
-if ('prefix' in channel.manager) {
+if ('path' in channel.manager) {
+  const { prefix, path }: { prefix: string; path: string } = channel.manager;
+  use(prefix, path);
+} else if ('db' in channel.manager) {
   const { prefix, db }: { prefix: string; db: number | string } = channel.manager;
   console.log(prefix, Number(db));
 } else channel.manager.add('n', 'u', 's', () => undefined);

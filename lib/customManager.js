@@ -1,11 +1,11 @@
 'use strict';
 
-// A store of the app's own (`channelManager`), made to look like the Redis one from above: each
+// A store of the app's own (`channelManager`), made to look like one of ours from above: each
 // operation is answered once and in time. Values pass through untouched, in both directions.
 
 const { words } = require('./logger');
 
-/** The manager that the options ask for, or nothing: then Redis is the store. */
+/** The manager that the options ask for, or nothing: then the store is ours. */
 function of(app, opts, { failure }) {
   let manager = opts.channelManager;
   if (typeof manager === 'function') {

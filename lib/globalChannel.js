@@ -3,17 +3,32 @@
 // Class GlobalChannel as the app sees it: the addon's class, told about its JavaScript side, with
 // what Node-API cannot give a class: names and declared arguments of its methods, and `promises`.
 
+const path = require('path');
+
 const { rethrow } = require('./callBack');
 const attach = require('./host');
 const { GlobalChannel, install } = require('./native');
 
-install((channel, ...rest) => {
-  // A class of Node-API lets itself be called without `new`, and `this` is the global object then.
-  if (!(channel instanceof GlobalChannel)) {
-    throw new TypeError("Class constructor GlobalChannel cannot be invoked without 'new'");
-  }
-  attach(channel, ...rest);
-}, rethrow);
+/**
+ * Where relative paths begin: at the folder of app.js, so that all processes of an app mean the same,
+ * wherever they were started. Without a framework, at the current directory.
+ */
+function baseOf(app) {
+  const base = app && typeof app.getBase === 'function' ? app.getBase() : undefined;
+  return path.resolve(typeof base === 'string' ? base : '');
+}
+
+install(
+  (channel, ...rest) => {
+    // A class of Node-API lets itself be called without `new`, and `this` is the global object then.
+    if (!(channel instanceof GlobalChannel)) {
+      throw new TypeError("Class constructor GlobalChannel cannot be invoked without 'new'");
+    }
+    attach(channel, ...rest);
+  },
+  rethrow,
+  baseOf,
+);
 
 /** Declared arguments, the callback included; util.promisifyAll and the like look at them. */
 const ARITY = {

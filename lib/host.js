@@ -21,7 +21,7 @@ module.exports = function attach(channel, app, opts, tools) {
   channel.app = app;
   channel.opts = opts;
   channel.cleanOnStartUp = opts.cleanOnStartUp;
-  channel.manager = manager || Object.freeze({ prefix: tools.prefix, db: tools.db });
+  channel.manager = manager || Object.freeze(tools.manager);
 
   const beforeRpc = tools.rpcNoDelay ? createRpcNoDelay(app) : () => {};
   const { deliver, failAll, close, counts } = createDelivery(app, log, tools, beforeRpc);

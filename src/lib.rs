@@ -6,7 +6,7 @@
 //! - [`manager`]: what a store has to offer; [`redis_manager`] offers it for Redis.
 //! - [`driver`]: one task for each service: batches, deadlines, order, reconnecting. [`engine`] is
 //!   the handle to it.
-//! - [`command`], [`keys`], [`list`], [`error`], [`options`], [`stats`]: the vocabulary they share.
+//! - [`command`], [`keys`], [`sizes`], [`list`], [`error`], [`options`], [`stats`]: the vocabulary they share.
 //! - [`packed`], [`queue`], [`runtime`], [`sequencer`]: crossing threads, and coming back in call
 //!   order.
 //! - `binding`: the only module that knows JavaScript; compiled with the feature of that name.
@@ -32,4 +32,5 @@ pub mod queue;
 pub mod redis_manager;
 pub mod runtime;
 pub mod sequencer;
+pub mod sizes;
 pub mod stats;

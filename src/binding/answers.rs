@@ -68,7 +68,7 @@ impl Service {
                 Ok(())
             }
             Event::Log(line) => {
-                self.log("error", &line, Some("redis"));
+                self.log("error", &line, Some(self.options.store.name()));
                 Ok(())
             }
             Event::Died(words) => self.on_died(words),

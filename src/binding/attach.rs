@@ -1,7 +1,7 @@
 //! Making the JavaScript side of an instance: what `lib/globalChannel.js` installed is called with the tools
 //! that the host needs.
 
-use std::rc::Rc;
+use std::{path::PathBuf, rc::Rc};
 
 use napi::{
     Env, Unknown,
@@ -13,7 +13,7 @@ use super::{
     js::{Args, Ref, Return},
     service::Service,
 };
-use crate::error::Error;
+use crate::{embedded::EmbeddedOptions, error::Error, options::Store};
 
 /// What `lib/globalChannel.js` gives each environment once.
 pub struct Installed {
@@ -21,10 +21,35 @@ pub struct Installed {
     pub attach: Ref,
     /// Throws its argument in a later turn of the event loop.
     pub rethrow: Ref,
+    /// `(app) => folder`: where relative paths begin.
+    pub base_of: Ref,
+}
+
+impl Installed {
+    fn of(env: &Env) -> napi::Result<&Self> {
+        let words = || "load pome-globalchannel-plugin, not its binding.js".to_owned();
+        let installed = env.get_instance_data::<Self>()?;
+        installed
+            .map(|installed| &*installed)
+            .ok_or_else(|| errors::to_throw(env, &Error::Internal(words())))
+    }
+}
+
+/// Has a relative folder begin where the app is, whatever becomes of the current directory.
+pub fn anchor(env: &Env, app: Unknown, store: &mut Store) -> napi::Result<()> {
+    if let Store::Embedded(EmbeddedOptions { folder, .. }) = store {
+        let base = Installed::of(env)?
+            .base_of
+            .call(env, Args::new().with(env, app)?)?;
+        // SAFETY: napi-rs checks the type.
+        let base: String = unsafe { base.cast() }?;
+        *folder = PathBuf::from(base).join(&*folder);
+    }
+    Ok(())
 }
 
 /// Makes the JavaScript side of an instance: calls what `lib/globalChannel.js` installed with
-/// `(channel, app, opts, {settle, failure, prefix, db, commandTimeout, …})`.
+/// `(channel, app, opts, {settle, failure, manager, commandTimeout, …})`.
 pub fn attach(
     env: &Env,
     service: &Rc<Service>,
@@ -32,10 +57,7 @@ pub fn attach(
     app: Unknown,
     opts: Object,
 ) -> napi::Result<()> {
-    let Some(Installed { attach, .. }) = env.get_instance_data::<Installed>()? else {
-        let words = "load pome-globalchannel-plugin, not its binding.js".to_owned();
-        return Err(errors::to_throw(env, &Error::Internal(words)));
-    };
+    let Installed { attach, .. } = Installed::of(env)?;
     let mut tools = Object::new(env)?;
     let weak = Rc::downgrade(service);
     let settle: Function<Args, bool> = env.create_function_from_closure("settle", move |call| {
@@ -102,13 +124,25 @@ pub fn attach(
         tools.set_named_property(name, ms)?;
     }
     tools.set_named_property("rpcNoDelay", service.options.rpc_no_delay)?;
-    tools.set_named_property("prefix", service.keys.prefix())?;
-    #[expect(clippy::cast_precision_loss, reason = "at most 2^31")]
-    tools.set_named_property("db", service.options.redis.db as f64)?;
+    tools.set_named_property("manager", described(env, service)?)?;
     let args = Args::new()
         .with(env, channel)?
         .with(env, app)?
         .with(env, opts)?
         .with(env, tools)?;
     attach.call(env, args).map(drop)
+}
+
+/// What field `manager` shows of the store.
+fn described<'env>(env: &'env Env, service: &Service) -> napi::Result<Object<'env>> {
+    let mut manager = Object::new(env)?;
+    manager.set_named_property("prefix", service.keys.prefix())?;
+    match &service.options.store {
+        #[expect(clippy::cast_precision_loss, reason = "at most 2^31")]
+        Store::Redis(redis) => manager.set_named_property("db", redis.db as f64)?,
+        Store::Embedded(embedded) => {
+            manager.set_named_property("path", embedded.folder.to_string_lossy().as_ref())?;
+        }
+    }
+    Ok(manager)
 }

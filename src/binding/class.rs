@@ -11,7 +11,7 @@ use napi_derive::napi;
 
 use super::{
     args,
-    attach::attach,
+    attach::{anchor, attach},
     call::State,
     errors,
     host::Host,
@@ -37,7 +37,9 @@ impl GlobalChannel {
             None => args::Given::default(),
         };
         let source = |name: &str| known.get(name).cloned().unwrap_or(Raw::Absent);
-        let options = Options::parse(&source).map_err(|error| errors::to_throw(&env, &error))?;
+        let mut options =
+            Options::parse(&source).map_err(|error| errors::to_throw(&env, &error))?;
+        anchor(&env, app, &mut options.store)?;
         let opts = match given {
             Some(given) => given,
             None => Object::new(&env)?,

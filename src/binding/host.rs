@@ -41,7 +41,7 @@ pub struct Host {
     /// `()`: lets go of what was kept for later answers.
     close: Ref,
     /// `(token, op, …args)`: does it with the custom manager and settles `token` with the
-    /// arguments of the callback. Absent when Redis is the manager.
+    /// arguments of the callback. Absent when the store is ours.
     execute: Option<Ref>,
     /// `(token, ms)`: settles `token` after that time.
     wait: Ref,

@@ -16,6 +16,7 @@ use crate::{
     command::Command,
     engine::Engine,
     error::Error,
+    options::Store,
     redis_manager::{CacheOptions, RedisManager},
 };
 
@@ -44,20 +45,27 @@ impl Service {
             return self.execute(self.later(Late::Start), "start", Args::new());
         }
         let limits = self.options.limits.clone();
-        let cache = self.options.cache.map(|max_bytes| CacheOptions {
-            bounds: Bounds {
-                max_bytes,
-                released: self.released.clone(),
-            },
-            probe: self.keys.key("", ""),
+        let bounds = self.options.cache.map(|max_bytes| Bounds {
+            max_bytes,
+            released: self.released.clone(),
         });
-        let manager = RedisManager::new(
-            self.options.redis.clone(),
-            cache,
-            limits.command_timeout,
-            self.stats.clone(),
-        );
-        match Engine::start(manager, limits, outbox, self.stats.clone()) {
+        let stats = self.stats.clone();
+        let engine = match &self.options.store {
+            Store::Redis(redis) => {
+                let cache = bounds.map(|bounds| CacheOptions {
+                    bounds,
+                    probe: self.keys.key("", ""),
+                });
+                let step = limits.command_timeout;
+                let manager = RedisManager::new(redis.clone(), cache, step, stats.clone());
+                Engine::start(manager, limits, outbox, stats)
+            }
+            Store::Embedded(_) => {
+                let words = "option store: 'embedded' is not there yet".to_owned();
+                return self.start_failed(&Error::InvalidOption(words));
+            }
+        };
+        match engine {
             Ok(engine) => {
                 *self.engine.borrow_mut() = Some(engine);
                 Ok(())

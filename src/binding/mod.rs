@@ -46,14 +46,20 @@ use self::{
     js::{Args, Ref},
 };
 
-/// Tells this environment how to make the JavaScript side of an instance, and how to throw in a
-/// later turn of the event loop. `lib/globalChannel.js` calls it once; it is not meant for anybody
-/// else.
+/// Tells this environment how to make the JavaScript side of an instance, how to throw in a later turn
+/// of the event loop, and where relative paths begin. `lib/globalChannel.js` calls it once; it is not
+/// meant for anybody else.
 #[napi(catch_unwind)]
-pub fn install(env: Env, attach: Function<Args>, rethrow: Function<Args>) -> napi::Result<()> {
+pub fn install(
+    env: Env,
+    attach: Function<Args>,
+    rethrow: Function<Args>,
+    base_of: Function<Args>,
+) -> napi::Result<()> {
     let installed = Installed {
         attach: Ref::function(&attach)?,
         rethrow: Ref::function(&rethrow)?,
+        base_of: Ref::function(&base_of)?,
     };
     env.set_instance_data(installed, (), |_| {})
 }

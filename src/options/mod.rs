@@ -1,18 +1,20 @@
-//! The options of a service: their names, types, limits and defaults, in one table of code.
+//! The options of a service: their names, types, limits and defaults, in one table of code. Those of one store
+//! only are in [`store`].
 //! Where the values come from (a JavaScript object) is the caller's business: see [`Source`].
 
 mod read;
+mod store;
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
-pub use self::read::{Raw, Source};
 use self::read::{Reader, invalid, show};
-use crate::{
-    error::{Error, Result},
-    redis_manager::{Address, RedisOptions, URL_FORMS},
+pub use self::{
+    read::{Raw, Source},
+    store::Store,
 };
+use crate::{error::Result, keys::KeyLayout};
 
 /// What the member cache may take by default.
 const CACHE_BYTES: usize = 64 << 20;
@@ -20,9 +22,11 @@ const CACHE_BYTES: usize = 64 << 20;
 /// Every option name that is understood; `a.b` is `b` in the object `a`. 0.0.7 handed its options to `node_redis`; the names of
 /// `node_redis` that have no meaning here are taken and ignored.
 pub const NAMES: &[&str] = &[
+    "store",
+    "path",
+    "durability",
     "host",
     "port",
-    "path",
     "url",
     "db",
     "prefix",
@@ -71,8 +75,8 @@ pub struct Options {
     pub cache: Option<usize>,
     /// When the driver gives up on what.
     pub limits: Limits,
-    /// Where Redis is and how to log in.
-    pub redis: RedisOptions,
+    /// Where the members are kept.
+    pub store: Store,
 }
 
 /// The driver's times and bounds. `None` = no limit.
@@ -133,10 +137,11 @@ impl Options {
                 "a manager object, a factory function or a class",
             ));
         }
+        let store = Store::parse(&read)?;
         let default = Limits::default();
         let seconds = |limit: Option<Duration>| limit.unwrap_or_default();
         Ok(Self {
-            prefix: read.text("prefix")?.unwrap_or_default(),
+            prefix: prefix(&read, &store)?,
             clean_on_start_up: read.truthy("cleanOnStartUp"),
             max_queue: usize::try_from(
                 read.integer("maxQueue", 1, u64::from(u32::MAX))?
@@ -160,9 +165,16 @@ impl Options {
                     .node_redis("connect_timeout")?
                     .map(Duration::from_millis),
             },
-            redis: redis_options(&read)?,
+            store,
         })
     }
+}
+
+fn prefix(read: &Reader, store: &Store) -> Result<String> {
+    let prefix = read.text("prefix")?.unwrap_or_default();
+    // The shortest of its keys has an empty name and an empty sid.
+    store.sizes().check_prefix(&KeyLayout::new(&prefix))?;
+    Ok(prefix)
 }
 
 fn cache(read: &Reader) -> Result<Option<usize>> {
@@ -180,59 +192,5 @@ fn cache(read: &Reader) -> Result<Option<usize>> {
             &show(&other),
             "true, false or {maxBytes: <bytes>}",
         )),
-    }
-}
-
-fn redis_options(read: &Reader) -> Result<RedisOptions> {
-    let password = match (read.secret("password")?, read.secret("auth_pass")?) {
-        (Some(a), Some(b)) if a != b => {
-            return Err(Error::InvalidOption(
-                "options password and auth_pass differ: give one of them".to_owned(),
-            ));
-        }
-        (a, b) => a.or(b),
-    };
-    let mut redis = match (read.text_as("url", URL_FORMS)?, read.text("path")?) {
-        (Some(url), path) => {
-            read.excludes("url", &["host", "port"])?;
-            if path.is_some() {
-                read.excludes("url", &["path"])?;
-            }
-            RedisOptions::from_url(&url).ok_or_else(|| {
-                // A URL may hold a password: only what precedes the credentials is shown.
-                let shown = url.split_once("://").map_or("…", |(scheme, _)| scheme);
-                invalid("url", &format!("'{shown}://…'"), URL_FORMS)
-            })?
-        }
-        (None, Some(path)) => {
-            read.excludes("path", &["host", "port"])?;
-            RedisOptions::new(Address::Unix(path.into()))
-        }
-        (None, None) => RedisOptions::new(tcp_address(read)?),
-    };
-    if let Some(db) = read.integer("db", 0, i32::MAX as u64)? {
-        redis.db = db;
-    }
-    redis.username = read.text("username")?.or(redis.username);
-    redis.password = password.or(redis.password);
-    Ok(redis)
-}
-
-fn tcp_address(read: &Reader) -> Result<Address> {
-    let host = read.text("host")?.unwrap_or_else(|| "127.0.0.1".to_owned());
-    if host.contains(['/', '@']) {
-        // Not shown: a URL in the wrong place may hold a password.
-        let accepted = "a host name or an address (a URL goes into option url)";
-        return Err(invalid("host", "no host name (not shown)", accepted));
-    }
-    match (read.0)("port") {
-        // As in 0.0.7, where net.connect took a path in the place of a port.
-        Raw::Text(path) if path.contains('/') => Ok(Address::Unix(path.into())),
-        _ => {
-            let port = read
-                .integer("port", 1, u64::from(u16::MAX))?
-                .unwrap_or(6379);
-            Ok(Address::Tcp(host, u16::try_from(port).unwrap_or(u16::MAX)))
-        }
     }
 }

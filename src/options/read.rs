@@ -66,6 +66,19 @@ impl Reader<'_> {
         }
     }
 
+    /// One of a few words, and what it stands for.
+    pub(super) fn word<T: Copy>(&self, name: &str, words: &[(&str, T)]) -> Result<Option<T>> {
+        let quoted: Vec<_> = words.iter().map(|(word, _)| format!("'{word}'")).collect();
+        let accepted = quoted.join(" or ");
+        let Some(given) = self.text_as(name, &accepted)? else {
+            return Ok(None);
+        };
+        match words.iter().find(|(word, _)| *word == given) {
+            Some((_, meaning)) => Ok(Some(*meaning)),
+            None => Err(invalid(name, &format!("{given:?}"), &accepted)),
+        }
+    }
+
     /// Like text (a password of digits may come as a number from a config file), but its value is
     /// never shown.
     pub(super) fn secret(&self, name: &str) -> Result<Option<String>> {

@@ -1,14 +1,30 @@
 //! What the options promise: defaults, forms, errors without secrets, and no panic.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, path::Path};
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::{
+    embedded::{Durability, MAX_KEY},
+    error::Error,
+    redis_manager::{Address, RedisOptions},
+};
 
 fn parse(given: &[(&str, Raw)]) -> Result<Options> {
     let given: HashMap<_, _> = given.iter().cloned().collect();
     Options::parse(&|name| given.get(name).cloned().unwrap_or(Raw::Absent))
+}
+
+fn redis(options: Options) -> RedisOptions {
+    match options.store {
+        Store::Redis(redis) => redis,
+        Store::Embedded(_) => panic!("not Redis"),
+    }
+}
+
+fn embedded(given: &[(&str, Raw)]) -> Result<Options> {
+    parse(&[given, &[("store", text("embedded"))]].concat())
 }
 
 fn text(value: &str) -> Raw {
@@ -18,12 +34,11 @@ fn text(value: &str) -> Raw {
 #[test]
 fn without_options_it_is_the_local_redis() {
     let options = parse(&[]).expect("no option is needed");
-    assert_eq!(
-        options.redis.address,
-        Address::Tcp("127.0.0.1".into(), 6379)
-    );
-    assert_eq!((options.redis.db, options.max_queue), (0, 100_000));
+    assert_eq!(options.max_queue, 100_000);
     assert_eq!(options.limits.command_timeout, Some(Duration::from_secs(5)));
+    let redis = redis(options);
+    assert_eq!(redis.address, Address::Tcp("127.0.0.1".into(), 6379));
+    assert_eq!(redis.db, 0);
 }
 
 #[test]
@@ -34,11 +49,10 @@ fn numbers_may_come_as_text_and_zero_means_no_limit() {
         ("pushTimeout", Raw::Number(0.0)),
     ]);
     let options = options.expect("all are valid");
-    assert_eq!(
-        options.redis.address,
-        Address::Tcp("127.0.0.1".into(), 7000)
-    );
-    assert_eq!((options.redis.db, options.push_timeout), (3, None));
+    assert_eq!(options.push_timeout, None);
+    let redis = redis(options);
+    assert_eq!(redis.address, Address::Tcp("127.0.0.1".into(), 7000));
+    assert_eq!(redis.db, 3);
 }
 
 #[test]
@@ -48,7 +62,7 @@ fn options_win_over_the_url() {
         ("db", Raw::Number(5.0)),
         ("password", text("q")),
     ];
-    let redis = parse(&given).expect("all are valid").redis;
+    let redis = redis(parse(&given).expect("all are valid"));
     assert_eq!(redis.address, Address::Tcp("h".into(), 7));
     assert_eq!(
         (
@@ -90,6 +104,96 @@ fn an_error_names_option_value_and_what_is_accepted_but_no_secret() {
     );
 }
 
+#[test]
+fn the_embedded_store_is_a_folder() {
+    let options = embedded(&[("path", text("data/channels"))]).expect("a folder is enough");
+    assert_eq!(options.store.name(), "embedded");
+    let Store::Embedded(store) = options.store else {
+        panic!("not embedded")
+    };
+    assert_eq!(store.folder, Path::new("data/channels"));
+    assert_eq!(store.durability, Durability::Process);
+    let given = [("path", text("/data")), ("durability", text("os"))];
+    let Store::Embedded(store) = embedded(&given).expect("all are valid").store else {
+        panic!("not embedded")
+    };
+    assert_eq!(store.durability, Durability::Os);
+}
+
+#[test]
+fn path_without_the_embedded_store_is_still_a_unix_socket() {
+    for store in [Raw::Absent, text(""), text("redis")] {
+        let options = parse(&[("store", store), ("path", text("/run/redis.sock"))]);
+        let redis = redis(options.expect("all are valid"));
+        assert_eq!(redis.address, Address::Unix("/run/redis.sock".into()));
+    }
+}
+
+#[test]
+fn options_of_two_stores_exclude_each_other() {
+    for name in [
+        "host",
+        "port",
+        "url",
+        "db",
+        "username",
+        "password",
+        "auth_pass",
+    ] {
+        let error = embedded(&[("path", text("/data")), (name, text("s3cret"))]).unwrap_err();
+        assert_eq!(
+            error,
+            Error::InvalidOption(format!(
+                "option {name} is for store 'redis', and option store is 'embedded'"
+            ))
+        );
+    }
+    let error = parse(&[("durability", text("os"))]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "option durability is for store 'embedded', and option store is 'redis'"
+    );
+}
+
+#[test]
+fn what_cannot_be_the_embedded_store_is_told_by_name() {
+    const FOLDER: &str = "accepted is the path of a folder, which store 'embedded' needs";
+    for (given, words) in [
+        (vec![], format!("option path is absent; {FOLDER}")),
+        (
+            vec![("path", Raw::Number(5.0))],
+            format!("option path is 5; {FOLDER}"),
+        ),
+        (
+            vec![("path", text("redis://:hush@h"))],
+            format!("option path is a URL (not shown); {FOLDER}"),
+        ),
+        (
+            vec![("path", text("/data")), ("durability", text("disk"))],
+            "option durability is \"disk\"; accepted is 'process' or 'os'".to_owned(),
+        ),
+    ] {
+        assert_eq!(embedded(&given).unwrap_err().to_string(), words);
+    }
+    assert_eq!(
+        parse(&[("store", text("lmdb"))]).unwrap_err().to_string(),
+        "option store is \"lmdb\"; accepted is 'redis' or 'embedded'"
+    );
+}
+
+#[test]
+fn a_prefix_that_leaves_no_room_for_names_is_refused() {
+    let with = |bytes| {
+        let prefix = text(&"x".repeat(bytes));
+        embedded(&[("path", text("/data")), ("prefix", prefix)]).map(drop)
+    };
+    assert_eq!(with(MAX_KEY - 2), Ok(()));
+    let error = with(MAX_KEY - 1).unwrap_err();
+    assert_eq!(error.code(), "ERR_GLOBAL_CHANNEL_INVALID_OPTION");
+    assert!(error.to_string().contains("at most 509"), "{error}");
+    assert!(parse(&[("prefix", text(&"x".repeat(1000)))]).is_ok());
+}
+
 proptest! {
     /// Whatever is given, in whatever place: an Options or an error, never a panic, and
     /// never a password in the words.
@@ -101,13 +205,17 @@ proptest! {
             "\\PC{0,20}".prop_map(Raw::Text),
             "(redis|unix|rediss)://\\PC{0,20}".prop_map(Raw::Text),
             any::<bool>().prop_map(Raw::Bool),
+            "process|os|redis|embedded".prop_map(Raw::Text),
             Just(Raw::Other("{…}".to_owned())),
         ],
+        embedded: bool,
     ) {
         let secret = "s3cret-word";
         let source = |asked: &str| match asked {
             _ if asked == name => value.clone(),
-            "password" => text(secret),
+            "store" if embedded => text("embedded"),
+            "path" if embedded => text("/data"),
+            "password" if !embedded => text(secret),
             _ => Raw::Absent,
         };
         if let Err(error) = Options::parse(&source) {

@@ -1,0 +1,150 @@
+'use strict';
+
+/**
+ * Choosing the embedded store: which options it takes, which it refuses, and what its `path` means. Like
+ * b-options.test.js and b-invalid.test.js, which are about Redis. What the store then does is no
+ * business of this file.
+ */
+
+const assert = require('node:assert');
+const { describe, afterEach } = require('node:test');
+const os = require('os');
+const path = require('path');
+const { createApp } = require('../support/app');
+const { call } = require('../support/call');
+const { create, stopAll } = require('../support/service');
+const { ours } = require('../support/rows');
+
+const CODE = 'ERR_GLOBAL_CHANNEL_INVALID_OPTION';
+
+/** Made, and never started: no folder is touched. */
+const make = (opts, app) => create({ store: 'embedded', path: 'data/channels', ...opts }, app);
+
+const refused = (opts, message) => assert.throws(() => make(opts), { code: CODE, message });
+
+describe('B the embedded store', () => {
+  afterEach(stopAll);
+
+  ours('B a path and store: "embedded" are enough; manager shows prefix and folder', () => {
+    const { manager } = make({ path: '/srv/channels' });
+    assert.deepStrictEqual(
+      { ...manager },
+      { prefix: 'POMELO:CHANNEL', path: path.resolve('/srv/channels') },
+    );
+    assert.ok(Object.isFrozen(manager));
+  });
+
+  ours(
+    'B a relative path begins at the folder of the app, wherever the process was started',
+    () => {
+      const app = Object.assign(createApp(), { getBase: () => path.resolve('/srv/game') });
+      const folder = path.resolve('/srv/game/data/channels');
+      assert.strictEqual(make({}, app).manager.path, folder);
+      assert.strictEqual(make({ path: folder }, app).manager.path, folder);
+    },
+  );
+
+  ours('B without a folder of the app a relative path begins at the current directory', () => {
+    const bases = [createApp(), Object.assign(createApp(), { getBase: () => undefined })];
+    for (const app of bases) {
+      assert.strictEqual(make({}, app).manager.path, path.resolve('data/channels'));
+    }
+  });
+
+  ours('B the current directory counts when the service is made, not when it is used', () => {
+    const before = process.cwd();
+    const service = make({});
+    process.chdir(os.tmpdir());
+    try {
+      assert.strictEqual(service.manager.path, path.join(before, 'data/channels'));
+    } finally {
+      process.chdir(before);
+    }
+  });
+
+  ours('B ~ is not expanded: it is the name of a folder', () => {
+    assert.strictEqual(make({ path: '~/channels' }).manager.path, path.resolve('~/channels'));
+  });
+
+  for (const absent of [undefined, null, '']) {
+    ours(`B path is needed; ${JSON.stringify(absent)} is none`, () => {
+      refused({ path: absent }, /^option path is absent; accepted is the path of a folder/);
+    });
+  }
+
+  ours('B path is the path of a folder, no URL; that may hold a password, and is not shown', () => {
+    for (const url of ['file:///srv/channels', 'redis://:hush@127.0.0.1', 'unix:///x.sock']) {
+      refused(
+        { path: url },
+        /^option path is a URL \(not shown\); accepted is the path of a folder/,
+      );
+    }
+    refused({ path: 'a\0b' }, /^option path is "a\\0b"; accepted is the path of a folder/);
+    refused({ path: 5 }, /^option path is 5; accepted is the path of a folder/);
+  });
+
+  for (const option of ['host', 'port', 'url', 'db', 'username', 'password', 'auth_pass']) {
+    ours(`B ${option} is for Redis: refused, both options named, the value not shown`, () => {
+      const words = `option ${option} is for store 'redis', and option store is 'embedded'`;
+      refused({ [option]: 'hush' }, words);
+      // Whatever the value would mean for Redis.
+      refused({ [option]: 0 }, words);
+    });
+  }
+
+  ours('B durability is for the embedded store', () => {
+    const words = "option durability is for store 'embedded', and option store is 'redis'";
+    for (const store of [undefined, null, 'redis']) {
+      assert.throws(() => create({ store, durability: 'os' }), { code: CODE, message: words });
+    }
+    refused({ durability: 'disk' }, `option durability is "disk"; accepted is 'process' or 'os'`);
+    refused({ durability: true }, `option durability is true; accepted is 'process' or 'os'`);
+  });
+
+  ours('B a store that is not known is refused, with those that are', () => {
+    refused({ store: 'lmdb' }, `option store is "lmdb"; accepted is 'redis' or 'embedded'`);
+    refused({ store: {} }, "option store is {…}; accepted is 'redis' or 'embedded'");
+  });
+
+  ours('B all other options mean the same: nulls, times, bounds, names of node_redis', () => {
+    const nulls = ['host', 'port', 'url', 'db', 'username', 'password', 'auth_pass', 'durability'];
+    for (const opts of [
+      Object.fromEntries(nulls.map((name) => [name, null])),
+      { durability: 'process', connectTimeout: 0, commandTimeout: '10', startTimeout: 1 },
+      { durability: 'os', pushTimeout: 5, maxQueue: '10', cache: { maxBytes: 1 }, prefix: 'ü' },
+      { cleanOnStartUp: true, rpcNoDelay: false, enable_offline_queue: false },
+      { max_attempts: 2, retry_max_delay: 100, connect_timeout: 1000, no_ready_check: true },
+    ]) {
+      make(opts);
+    }
+  });
+
+  ours('B a prefix has to leave room for names in a key of 511 bytes', () => {
+    make({ prefix: 'x'.repeat(509) });
+    refused({ prefix: 'x'.repeat(510) }, /^option prefix has 510 bytes; accepted are at most 509,/);
+    refused({ prefix: 'ä'.repeat(255) }, /^option prefix has 510 bytes; accepted are at most 509,/);
+    create({ prefix: 'x'.repeat(1000) });
+  });
+
+  ours(
+    'B a channelManager replaces the embedded store, with names and uids of any length',
+    async () => {
+      const seen = [];
+      const add = (name, uid, sid, cb) => {
+        seen.push([name, uid, sid]);
+        process.nextTick(cb, null);
+      };
+      const manager = { add };
+      const service = make({ channelManager: () => manager });
+      assert.strictEqual(service.manager, manager);
+      await call(service, 'start');
+      const long = 'x'.repeat(1000);
+      assert.strictEqual((await call(service, 'add', long, long, 's1')).err, null);
+      assert.deepStrictEqual(seen, [[long, long, 's1']]);
+    },
+  );
+
+  ours('B a channelManager that makes nothing leaves the embedded store', () => {
+    assert.ok(make({ channelManager: () => undefined }).manager.path.endsWith('channels'));
+  });
+});

@@ -1,0 +1,159 @@
+//! Which store, and where it is: the options that are one store's own, and which of them exclude each
+//! other. Those that mean the same for every store are in [`super`].
+
+use super::read::{Raw, Reader, invalid};
+use crate::{
+    embedded::{Durability, EmbeddedOptions, MAX_KEY, MAX_MEMBER},
+    error::{Error, Result},
+    redis_manager::{Address, RedisOptions, URL_FORMS},
+    sizes::Sizes,
+};
+
+/// What has no meaning for the embedded store. `path` has another one: the folder.
+const REDIS_ONLY: [&str; 7] = [
+    "host",
+    "port",
+    "url",
+    "db",
+    "username",
+    "password",
+    "auth_pass",
+];
+
+const EMBEDDED_ONLY: [&str; 1] = ["durability"];
+
+/// Where the members are kept, unless a custom manager keeps them.
+#[derive(Debug, Clone)]
+pub enum Store {
+    /// In Redis.
+    Redis(RedisOptions),
+    /// In a folder of this machine.
+    Embedded(EmbeddedOptions),
+}
+
+impl Store {
+    /// Its name, as option `store` has it and as lines of the log are marked.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Redis(_) => "redis",
+            Self::Embedded(_) => "embedded",
+        }
+    }
+
+    /// How long its keys and members may be.
+    #[must_use]
+    pub fn sizes(&self) -> Sizes {
+        match self {
+            Self::Redis(_) => Sizes::UNLIMITED,
+            Self::Embedded(_) => Sizes {
+                key: MAX_KEY,
+                member: MAX_MEMBER,
+            },
+        }
+    }
+
+    pub(super) fn parse(read: &Reader) -> Result<Self> {
+        let embedded = read.word("store", &[("redis", false), ("embedded", true)])?;
+        if embedded == Some(true) {
+            foreign(
+                read,
+                &REDIS_ONLY,
+                "store 'redis', and option store is 'embedded'",
+            )?;
+            embedded_options(read).map(Self::Embedded)
+        } else {
+            foreign(
+                read,
+                &EMBEDDED_ONLY,
+                "store 'embedded', and option store is 'redis'",
+            )?;
+            redis_options(read).map(Self::Redis)
+        }
+    }
+}
+
+/// Refuses what another store than the chosen one has.
+fn foreign(read: &Reader, names: &[&str], why: &str) -> Result<()> {
+    match names.iter().find(|name| (read.0)(name) != Raw::Absent) {
+        Some(name) => Err(Error::InvalidOption(format!("option {name} is for {why}"))),
+        None => Ok(()),
+    }
+}
+
+fn embedded_options(read: &Reader) -> Result<EmbeddedOptions> {
+    let accepted = "the path of a folder, which store 'embedded' needs";
+    let folder = match read.text_as("path", accepted)? {
+        None => return Err(invalid("path", "absent", accepted)),
+        // Not shown: that of another store may hold a password.
+        Some(url) if url.contains("://") => {
+            return Err(invalid("path", "a URL (not shown)", accepted));
+        }
+        Some(path) if path.contains('\0') => {
+            return Err(invalid("path", &format!("{path:?}"), accepted));
+        }
+        Some(path) => path.into(),
+    };
+    let durability = read.word(
+        "durability",
+        &[("process", Durability::Process), ("os", Durability::Os)],
+    )?;
+    Ok(EmbeddedOptions {
+        folder,
+        durability: durability.unwrap_or(Durability::Process),
+    })
+}
+
+fn redis_options(read: &Reader) -> Result<RedisOptions> {
+    let password = match (read.secret("password")?, read.secret("auth_pass")?) {
+        (Some(a), Some(b)) if a != b => {
+            return Err(Error::InvalidOption(
+                "options password and auth_pass differ: give one of them".to_owned(),
+            ));
+        }
+        (a, b) => a.or(b),
+    };
+    let mut redis = match (read.text_as("url", URL_FORMS)?, read.text("path")?) {
+        (Some(url), path) => {
+            read.excludes("url", &["host", "port"])?;
+            if path.is_some() {
+                read.excludes("url", &["path"])?;
+            }
+            RedisOptions::from_url(&url).ok_or_else(|| {
+                // A URL may hold a password: only what precedes the credentials is shown.
+                let shown = url.split_once("://").map_or("…", |(scheme, _)| scheme);
+                invalid("url", &format!("'{shown}://…'"), URL_FORMS)
+            })?
+        }
+        (None, Some(path)) => {
+            read.excludes("path", &["host", "port"])?;
+            RedisOptions::new(Address::Unix(path.into()))
+        }
+        (None, None) => RedisOptions::new(tcp_address(read)?),
+    };
+    if let Some(db) = read.integer("db", 0, i32::MAX as u64)? {
+        redis.db = db;
+    }
+    redis.username = read.text("username")?.or(redis.username);
+    redis.password = password.or(redis.password);
+    Ok(redis)
+}
+
+fn tcp_address(read: &Reader) -> Result<Address> {
+    let host = read.text("host")?.unwrap_or_else(|| "127.0.0.1".to_owned());
+    if host.contains(['/', '@']) {
+        // Not shown: a URL in the wrong place may hold a password.
+        let accepted = "a host name or an address (a URL goes into option url)";
+        return Err(invalid("host", "no host name (not shown)", accepted));
+    }
+    match (read.0)("port") {
+        // As in 0.0.7, where net.connect took a path in the place of a port.
+        Raw::Text(path) if path.contains('/') => Ok(Address::Unix(path.into())),
+        _ => {
+            let port = read
+                .integer("port", 1, u64::from(u16::MAX))?
+                .unwrap_or(6379);
+            Ok(Address::Tcp(host, u16::try_from(port).unwrap_or(u16::MAX)))
+        }
+    }
+}
