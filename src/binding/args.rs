@@ -1,7 +1,10 @@
 //! Arguments and options: JavaScript values to what the core understands, or an error that names
 //! the argument.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    fmt::{Arguments, Display},
+};
 
 use napi::{
     Env, Unknown, ValueType,
@@ -12,6 +15,7 @@ use crate::{
     command::Member,
     error::Error,
     options::{NAMES, Raw},
+    sizes::Sizes,
 };
 
 /// The outer result is JavaScript's (a getter that throws), the inner one ours.
@@ -30,50 +34,50 @@ pub fn text(value: &Unknown, name: &str) -> Read<String> {
     })
 }
 
-/// One uid or an array of them.
-pub fn members(value: &Unknown) -> Read<Vec<Member>> {
+/// One uid or an array of them, none of them longer than a store takes.
+pub fn members(value: &Unknown, sizes: Sizes) -> Read<Vec<Member>> {
     if !value.is_array()? {
-        return Ok(member(value, "uid")?.map(|member| vec![member]));
+        return Ok(member(value, format_args!("uid"), sizes)?.map(|member| vec![member]));
     }
     // SAFETY: it is an array, checked just now.
     let array: Array = unsafe { value.cast() }?;
     let mut members = Vec::with_capacity(array.len().min(1024) as usize);
     for index in 0..array.len() {
+        let name = format_args!("uid[{index}]");
         let Some(element) = array.get::<Unknown>(index)? else {
             // A hole, or `undefined`.
-            return Ok(Err(invalid(
-                &format!("uid[{index}]"),
-                UID,
-                ValueType::Undefined,
-            )));
+            return Ok(Err(invalid(name, UID, ValueType::Undefined)));
         };
-        let Ok(member) = member(&element, "uid")? else {
-            let kind = element.get_type()?;
-            return Ok(Err(invalid(&format!("uid[{index}]"), UID, kind)));
-        };
-        members.push(member);
+        match member(&element, name, sizes)? {
+            Ok(member) => members.push(member),
+            Err(error) => return Ok(Err(error)),
+        }
     }
     Ok(Ok(members))
 }
 
 const UID: &str = "a string, number, bigint, boolean or Buffer";
 
-fn member(value: &Unknown, name: &str) -> Read<Member> {
-    match value.get_type()? {
+fn member(value: &Unknown, name: Arguments, sizes: Sizes) -> Read<Member> {
+    let member = match value.get_type()? {
         ValueType::Object if value.is_buffer()? => {
             // SAFETY: it is a buffer, checked just now; the bytes are copied before JavaScript
             // runs again.
             let buffer: BufferSlice = unsafe { value.cast() }?;
-            Ok(Ok(buffer.to_vec()))
+            buffer.to_vec()
         }
         ValueType::String | ValueType::Number | ValueType::Boolean | ValueType::BigInt => {
-            Ok(text(value, name)?.map(String::into_bytes))
+            match text(value, "uid")? {
+                Ok(text) => text.into_bytes(),
+                Err(error) => return Ok(Err(error)),
+            }
         }
-        kind => Ok(Err(invalid(name, UID, kind))),
-    }
+        kind => return Ok(Err(invalid(name, UID, kind))),
+    };
+    Ok(sizes.check_member(name, &member).map(|()| member))
 }
 
-fn invalid(name: &str, accepted: &str, kind: ValueType) -> Error {
+fn invalid(name: impl Display, accepted: &str, kind: ValueType) -> Error {
     let kind = match kind {
         ValueType::Undefined => "undefined",
         ValueType::Null => "null",

@@ -1,4 +1,4 @@
-//! The methods that go to the store: each checks its arguments and makes a call of them, for Redis
+//! The methods that go to the store: each checks its arguments and makes a call of them, for the store
 //! or for the custom manager. How that is done is in [`super::packing`].
 
 use std::rc::Rc;
@@ -35,13 +35,16 @@ impl Service {
         if self.pack_key(&name, &sid)? && self.pack_uid(&uid)? {
             return self.call(&host, kind, cb, op);
         }
-        // A Buffer, several uids, or something that is none.
+        // A Buffer, several uids, or something that is none or too long.
         let members = match (
             args::text(&name, "name")?,
-            args::members(&uid)?,
+            args::members(&uid, self.sizes)?,
             args::text(&sid, "sid")?,
         ) {
-            (Ok(_), Ok(members), Ok(_)) => members,
+            (Ok(name), Ok(members), Ok(sid)) => match self.check_key(&name, &sid) {
+                Ok(()) => members,
+                Err(error) => return self.refuse(kind, cb, &error),
+            },
             (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => {
                 return self.refuse(kind, cb, &error);
             }
@@ -70,7 +73,10 @@ impl Service {
         if self.pack_key(&name, &sid)? {
             return self.call(&host, kind, cb, Op::Members);
         }
-        let checked = args::text(&name, "name")?.and(args::text(&sid, "sid")?);
+        let checked = match (args::text(&name, "name")?, args::text(&sid, "sid")?) {
+            (Ok(name), Ok(sid)) => self.check_key(&name, &sid),
+            (Err(error), _) | (_, Err(error)) => Err(error),
+        };
         self.refuse_if(kind, cb, checked)
     }
 
@@ -92,7 +98,7 @@ impl Service {
         if self.pack_keys(&name, &servers.ids)? {
             return self.call(&host, kind, cb, Op::Members);
         }
-        self.refuse_if(kind, cb, args::text(&name, "name")?)
+        self.refuse_if(kind, cb, self.check_keys(&name, &servers.ids)?)
     }
 
     /// `pushMessage`: `values` are route, msg, opts and the callback.
@@ -113,7 +119,7 @@ impl Service {
             return self.execute(seq, "getMembersEach", args);
         }
         if !self.pack_keys(&name, &servers.ids)? {
-            return self.refuse_if(kind, cb, args::text(&name, "name")?);
+            return self.refuse_if(kind, cb, self.check_keys(&name, &servers.ids)?);
         }
         self.take_packed(&host, kind, Op::Members, hold)
     }
@@ -135,8 +141,11 @@ impl Service {
             self.counts.command(kind);
             return call_back(&self.env, cb, Args::new());
         }
-        if self.admitted(kind, cb)?.is_none() || !self.pack_keys(&name, &sids)? {
+        if self.admitted(kind, cb)?.is_none() {
             return Ok(());
+        }
+        if !self.pack_keys(&name, &sids)? {
+            return self.refuse_if(kind, cb, self.check_keys(&name, &sids)?);
         }
         self.call(&host, kind, cb, Op::Delete)
     }
@@ -187,9 +196,25 @@ impl Service {
         Ok(host.map(|host| (host, servers)))
     }
 
-    fn refuse_if<T>(&self, kind: Kind, cb: &Unknown, checked: Result<T>) -> napi::Result<()> {
+    fn check_key(&self, name: &str, sid: &str) -> Result<()> {
+        let given = "arguments name and sid";
+        self.sizes.check_key(&self.keys, given, name, sid)
+    }
+
+    /// Where the sids are not the caller's.
+    fn check_keys(&self, name: &Unknown, sids: &[String]) -> napi::Result<Result<()>> {
+        Ok(args::text(name, "name")?.and_then(|name| {
+            let check = |sid| {
+                self.sizes
+                    .check_key(&self.keys, "argument name", &name, sid)
+            };
+            sids.iter().try_for_each(|sid| check(sid))
+        }))
+    }
+
+    fn refuse_if(&self, kind: Kind, cb: &Unknown, checked: Result<()>) -> napi::Result<()> {
         match checked {
-            Ok(_) => Ok(()),
+            Ok(()) => Ok(()),
             Err(error) => self.refuse(kind, cb, &error),
         }
     }

@@ -19,24 +19,26 @@ use crate::{
 const FLUSH: usize = 128;
 
 impl Service {
-    /// Packs the first item of a call, a key. Says whether name and sid are text; if not, nothing
-    /// is packed.
+    /// Packs the first item of a call, a key. Says whether name and sid are text and short enough; if
+    /// not, nothing is packed.
     pub fn pack_key(&self, name: &Unknown, sid: &Unknown) -> napi::Result<bool> {
         self.pack(|packed| {
             let key = packed.bytes();
+            let begin = key.len();
             self.keys.begin(key);
             if !text::append(&self.env, name, key)? {
                 return Ok(false);
             }
             self.keys.separate(key);
             let is_text = text::append(&self.env, sid, key)?;
+            let fits = key.len() - begin <= self.sizes.key;
             packed.end_item();
-            Ok(is_text)
+            Ok(is_text && fits)
         })
     }
 
-    /// Packs all items of a call, the keys of a channel on several servers. Says whether its name
-    /// is text.
+    /// Packs all items of a call, the keys of a channel on several servers. Says whether its name is
+    /// text and all keys are short enough; if not, nothing is packed.
     pub fn pack_keys(&self, name: &Unknown, sids: &[String]) -> napi::Result<bool> {
         self.pack(|packed| {
             let key = packed.bytes();
@@ -52,6 +54,9 @@ impl Service {
                 if index > 0 {
                     key.extend_from_within(begin..end);
                 }
+                if end - begin + sid.len() > self.sizes.key {
+                    return Ok(false);
+                }
                 key.extend_from_slice(sid.as_bytes());
                 packed.end_item();
             }
@@ -59,13 +64,16 @@ impl Service {
         })
     }
 
-    /// Packs the only member of a call, after its key. Says whether it is text; if not, nothing of
-    /// the call is packed any more.
+    /// Packs the only member of a call, after its key. Says whether it is text and short enough; if
+    /// not, nothing of the call is packed any more.
     pub fn pack_uid(&self, uid: &Unknown) -> napi::Result<bool> {
         self.pack(|packed| {
-            let is_text = text::append(&self.env, uid, packed.bytes())?;
+            let member = packed.bytes();
+            let begin = member.len();
+            let is_text = text::append(&self.env, uid, member)?;
+            let fits = member.len() - begin <= self.sizes.member;
             packed.end_item();
-            Ok(is_text)
+            Ok(is_text && fits)
         })
     }
 
@@ -87,7 +95,7 @@ impl Service {
         written
     }
 
-    /// Sends the call that was packed just now to Redis.
+    /// Sends the call that was packed just now to the store.
     pub fn call(&self, host: &Host, kind: Kind, cb: &Unknown, op: Op) -> napi::Result<()> {
         self.take_packed(host, kind, op, |seq| host.hold(&self.env, seq, cb))
     }

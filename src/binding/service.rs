@@ -35,6 +35,7 @@ use crate::{
     options::Options,
     queue::Batch,
     sequencer::Sequencer,
+    sizes::Sizes,
     stats::Stats,
 };
 
@@ -43,6 +44,8 @@ pub struct Service {
     pub env: Env,
     pub keys: KeyLayout,
     pub options: Options,
+    /// How long keys and members may be.
+    pub sizes: Sizes,
     pub state: Cell<State>,
     /// There while the service is: see [`Service::hold_host`].
     pub host: RefCell<Option<Rc<Host>>>,
@@ -91,6 +94,7 @@ impl Service {
         Rc::new(Self {
             env,
             keys: KeyLayout::new(&options.prefix),
+            sizes: options.store.sizes(),
             options,
             state: Cell::new(State::Inited),
             host: RefCell::default(),
@@ -147,7 +151,7 @@ impl Service {
         }
     }
 
-    /// Whether a custom manager replaces Redis.
+    /// Whether a custom manager replaces the store.
     pub fn is_custom(&self) -> bool {
         self.custom.get()
     }
@@ -205,7 +209,7 @@ impl Service {
         }
     }
 
-    /// Sends something late to Redis.
+    /// Sends something late to the store.
     pub fn send(&self, token: u64, command: &Command) {
         self.input.borrow_mut().calls.push(token, command);
         self.flush();
