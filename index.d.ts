@@ -38,7 +38,7 @@ export type GlobalChannelErrorCode =
   | 'ERR_GLOBAL_CHANNEL_UNREACHABLE'
   /** `stop` was called and the store did not answer within the drain time of 1 s. */
   | 'ERR_GLOBAL_CHANNEL_STOPPED'
-  /** The store answered with an error; `message` is the server's own words (`WRONGTYPE …`). */
+  /** The store answered with an error; `message` is its own words (`WRONGTYPE …`). */
   | 'ERR_GLOBAL_CHANNEL_STORE'
   /** `all frontend server push message fail`: no frontend took the push. */
   | 'ERR_GLOBAL_CHANNEL_PUSH_FAILED'

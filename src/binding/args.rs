@@ -43,12 +43,12 @@ pub fn members(value: &Unknown, sizes: Sizes) -> Read<Vec<Member>> {
     let array: Array = unsafe { value.cast() }?;
     let mut members = Vec::with_capacity(array.len().min(1024) as usize);
     for index in 0..array.len() {
-        let name = format_args!("uid[{index}]");
         let Some(element) = array.get::<Unknown>(index)? else {
             // A hole, or `undefined`.
+            let name = format!("uid[{index}]");
             return Ok(Err(invalid(name, UID, ValueType::Undefined)));
         };
-        match member(&element, name, sizes)? {
+        match member(&element, format_args!("uid[{index}]"), sizes)? {
             Ok(member) => members.push(member),
             Err(error) => return Ok(Err(error)),
         }
