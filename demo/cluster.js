@@ -1,26 +1,22 @@
 'use strict';
 /**
- * A real pomelo (or pinus) cluster with its own Redis on free loopback ports: a master, connectors
- * and chat servers, each its own process. Starts it, waits until every server knows all others,
- * calls the global channel service inside a server, stops it. Used by the demo and by
- * __test__/cluster. Process handling is in processes.js, clients in client.js, the app in app/.
+ * A real pomelo (or pinus) cluster on free loopback ports: a master, connectors and chat servers,
+ * each its own process. Starts it, waits until every server knows all others, calls the global
+ * channel service inside a server, stops it. Used by the demo and by __test__/cluster. Process
+ * handling is in processes.js, the channels' store in stores.js, clients in client.js, the app in
+ * app/.
  */
 
 const fs = require('fs');
 const path = require('path');
 const { LOOPBACK, Processes, freePorts, until } = require('./processes');
+const { ownRedis } = require('./stores');
 
 const ROOT = path.resolve(__dirname, '..');
 const APP = path.join(__dirname, 'app');
 const LOOPBACK_PRELOAD = path.join(APP, 'loopback.js');
 const START_TIMEOUT = 30000;
 const ASK_TIMEOUT = 120000;
-
-const NO_REDIS = `redis-server was not found. Install it, for example with
-  Debian, Ubuntu:  sudo apt-get install redis-server
-  Fedora:          sudo dnf install redis
-  macOS:           brew install redis
-or give its path in the environment variable REDIS_SERVER.`;
 
 /** Which plugin the servers use where nothing else is asked for; the project itself by default. */
 const PLUGIN = process.env.GLOBALCHANNEL_PLUGIN || ROOT;
@@ -32,7 +28,8 @@ class Cluster {
    * @param {number} [options.connectors]
    * @param {number} [options.chats]
    * @param {object} [options.plugins] server id → module that this server uses as the plugin
-   * @param {object} [options.globalChannel] more options for the plugin than host, port and db
+   * @param {Function} [options.store] one of stores.js; a Redis of its own by default
+   * @param {object} [options.globalChannel] more options for the plugin than the store's
    * @param {object} [options.env] more environment for the servers
    * @param {string} [options.extension] a module with functions for `ask`, loaded by each server
    */
@@ -41,12 +38,14 @@ class Cluster {
     connectors = 3,
     chats = 2,
     plugins = {},
+    store = ownRedis,
     globalChannel = {},
     env = {},
     extension = '',
   } = {}) {
     this.app = app;
     this.plugins = plugins;
+    this.openStore = store;
     this.globalChannel = globalChannel;
     this.env = { ...env, ...(extension && { CONTROL_EXTENSION: extension }) };
     this.processes = new Processes();
@@ -57,8 +56,10 @@ class Cluster {
 
   async start() {
     try {
-      await this.#configure();
-      await this.#startRedis();
+      const port = await this.#configure();
+      const { processes } = this;
+      this.store = await this.openStore({ processes, port, directory: processes.directory });
+      processes.afterAll = this.store.remove;
       // Servers look for the master once, when they start.
       await this.startServer('master');
       const ids = [...this.connectors, ...this.chats].map(({ id }) => id);
@@ -82,13 +83,12 @@ class Cluster {
     if (id === 'master') args.push('startId=master');
     else for (const [key, value] of Object.entries(info)) args.push(`${key}=${value}`);
 
-    const { host, port } = this.redis;
     const server = this.processes.start(id, process.execPath, args, {
       ipc: true,
       env: {
         APP_BASE: this.base,
         GLOBALCHANNEL_PLUGIN: this.plugins[id] || PLUGIN,
-        GLOBALCHANNEL_OPTIONS: JSON.stringify({ host, port, db: 0, ...this.globalChannel }),
+        GLOBALCHANNEL_OPTIONS: JSON.stringify({ ...this.store.options, ...this.globalChannel }),
         ...this.env,
       },
     });
@@ -168,7 +168,10 @@ class Cluster {
       .map(({ name, exit, log }) => `${name} ended: ${JSON.stringify(exit)}\n${log()}`);
   }
 
-  /** A pomelo project folder for this run: the app's handlers, config files with free ports. */
+  /**
+   * A pomelo project folder for this run: the app's handlers, config files with free ports. Returns
+   * one more free port, for the store.
+   */
   async #configure() {
     this.base = path.join(this.processes.directory, 'base');
     const config = path.join(this.base, 'config');
@@ -190,7 +193,6 @@ class Cluster {
       port: ports.pop(),
     }));
     const master = { id: 'master', host, port: ports.pop() };
-    this.redis = { host, port: ports.pop() };
     this.infos = new Map(
       [master, ...this.connectors, ...this.chats].map((info) => [info.id, info]),
     );
@@ -198,18 +200,7 @@ class Cluster {
       fs.writeFileSync(path.join(config, name), JSON.stringify(content));
     write('master.json', { production: master });
     write('servers.json', { production: { connector: this.connectors, chat: this.chats } });
-  }
-
-  async #startRedis() {
-    const command = process.env.REDIS_SERVER || 'redis-server';
-    const { host, port } = this.redis;
-    const args = ['--bind', host, '--port', String(port), '--save', '', '--appendonly', 'no'];
-    const redis = this.processes.start('redis', command, args);
-    const ready = () => redis.exit || /ready to accept connections/i.test(redis.log());
-    await until(ready, 'redis-server to start', START_TIMEOUT);
-    if (redis.exit?.error?.code === 'ENOENT') throw new Error(NO_REDIS);
-    this.redis.pid = redis.pid;
-    if (redis.exit) throw new Error(`redis-server did not start:\n${redis.log()}`);
+    return ports.pop();
   }
 }
 

@@ -51,6 +51,8 @@ class Processes {
     this.directory = fs.mkdtempSync(path.join(os.tmpdir(), 'pome-cluster-'));
     this.running = new Map();
     this.stopping = null;
+    /** To be set: what else to do when all has ended, before the folder goes; may be asynchronous. */
+    this.afterAll = undefined;
     const watchdog = [path.join(__dirname, 'watchdog.js'), this.directory];
     this.watchdog = spawn(process.execPath, watchdog, {
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
@@ -126,12 +128,16 @@ class Processes {
 
   async #stopAll() {
     await Promise.all([...this.running.values()].map((entry) => this.stop(entry)));
-    fs.rmSync(this.directory, { recursive: true, force: true });
-    process.off('exit', this.onExit);
-    for (const signal of SIGNALS) process.off(signal, this.onSignal);
-    if (this.watchdog.connected) {
-      this.watchdog.disconnect();
-      await once(this.watchdog, 'exit');
+    try {
+      await this.afterAll?.();
+    } finally {
+      fs.rmSync(this.directory, { recursive: true, force: true });
+      process.off('exit', this.onExit);
+      for (const signal of SIGNALS) process.off(signal, this.onSignal);
+      if (this.watchdog.connected) {
+        this.watchdog.disconnect();
+        await once(this.watchdog, 'exit');
+      }
     }
   }
 

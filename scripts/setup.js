@@ -9,6 +9,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { addonFile } = require('./build');
 const { ensurePackages } = require('./lib/packages');
+const { programOf } = require('./lib/programs');
 const { root, which, fail, run } = require('./lib/process');
 
 const inRoot = (file) => path.join(root, file);
@@ -55,15 +56,7 @@ function newest(files) {
 }
 
 function ensureRedis() {
-  if (which('redis-server')) return;
-  const mayInstall = process.getuid && process.getuid() === 0 && which('apt-get');
-  if (mayInstall) {
-    console.log('Installing redis-server …');
-    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-    run('apt-get', ['update'], { env });
-    run('apt-get', ['install', '-y', '--no-install-recommends', 'redis-server'], { env });
-    if (which('redis-server')) return;
-  }
+  if (programOf(['redis-server'], 'redis-server')) return;
   fail(
     'redis-server is missing: the demo and the tests start their own. Install Redis 6 or newer ' +
       '(Debian, Ubuntu: apt-get install redis-server; Fedora: dnf install redis; Alpine: apk add ' +

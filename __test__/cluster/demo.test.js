@@ -5,80 +5,40 @@
  */
 
 const assert = require('node:assert');
-const { execFileSync, spawn } = require('node:child_process');
-const fs = require('node:fs');
-const os = require('node:os');
 const path = require('node:path');
 const { beforeEach, afterEach, describe } = require('node:test');
+const redisServer = require('../support/redis');
 const { same, until } = require('./support');
+const { DemoRun } = require('./demo-run');
 
-const RUN = path.join(__dirname, '../../demo/run.js');
 const GOOD = 'Every client got each message due exactly once, and no other.';
 // master, 3 connectors, 2 chat servers, Redis, the watchdog
 const PROCESSES = 8;
-
-/** Pids of all descendants of a process. */
-function descendants(pid) {
-  const rows = execFileSync('ps', ['-A', '-o', 'ppid=,pid='], { encoding: 'utf8' })
-    .trim()
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/).map(Number));
-  const found = [pid];
-  // The list grows while it is walked.
-  for (const parent of found) {
-    found.push(...rows.filter(([ppid]) => ppid === parent).map(([, child]) => child));
-  }
-  return found.slice(1);
-}
-
-/** Also false for a process that is dead and only waits for its parent to notice. */
-function isAlive(pid) {
-  try {
-    const state = execFileSync('ps', ['-p', String(pid), '-o', 'stat='], { encoding: 'utf8' });
-    return !state.trim().startsWith('Z');
-  } catch {
-    return false;
-  }
-}
+/** Of Redis: set-up, reads and barriers. All else changes something. */
+const NO_CHANGE = [
+  'HELLO',
+  'AUTH',
+  'SELECT',
+  'CLIENT',
+  'INFO',
+  'TOUCH',
+  'SMEMBERS',
+  'SCAN',
+  'TYPE',
+];
 
 describe('the demo', () => {
-  let temp;
   let demo;
+  const run = (env, ...args) => demo.start(args, env);
 
   beforeEach(() => {
-    temp = fs.mkdtempSync(path.join(os.tmpdir(), 'pome-demo-test-'));
+    demo = new DemoRun();
   });
 
-  afterEach(() => {
-    demo.child.kill('SIGTERM');
-    fs.rmSync(temp, { recursive: true, force: true });
-  });
-
-  function run(env = {}) {
-    const child = spawn(process.execPath, [RUN], {
-      env: { ...process.env, TMPDIR: temp, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    demo = { child, output: '', end: null };
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', (text) => (demo.output += text));
-    }
-    child.once('close', (code, signal) => (demo.end = { code, signal }));
-    demo.said = (text) =>
-      until(() => demo.output.includes(text) || demo.end, `the demo to say ${text}`, 30000);
-    demo.ended = () => until(() => demo.end, 'the demo to end', 30000);
-    return demo;
-  }
-
-  /** `ps` does not see the folder; the processes are gone by their pids, the files by name. */
-  async function assertNothingLeft(pids) {
-    await until(() => !pids.some(isAlive), 'the processes of the demo to end', 5000);
-    assert.deepStrictEqual(fs.readdirSync(temp), []);
-  }
+  afterEach(() => demo.close());
 
   same('ends by itself with exit code 0 and shows every connector', async () => {
-    const { ended } = run();
-    await ended();
+    await run().ended();
     assert.deepStrictEqual(demo.end, { code: 0, signal: null }, demo.output);
     assert.ok(demo.output.includes(GOOD), demo.output);
     for (const connector of ['connector-1', 'connector-2', 'connector-3']) {
@@ -86,7 +46,7 @@ describe('the demo', () => {
       const row = new RegExp(`${connector}\\D+20\\D+20\\D+20\\D+\\d`);
       assert.match(demo.output, row);
     }
-    await assertNothingLeft([]);
+    await demo.assertNothingLeft([]);
   });
 
   const faults = {
@@ -100,56 +60,102 @@ describe('the demo', () => {
       assert.strictEqual(demo.end.code, 1, demo.output);
       assert.match(demo.output, problem);
       assert.ok(!demo.output.includes(GOOD));
-      await assertNothingLeft([]);
+      await demo.assertNothingLeft([]);
     });
   }
 
   same('Ctrl-C in the middle leaves no process and no file', async () => {
     await run().said('message 2');
-    const pids = descendants(demo.child.pid);
+    const pids = demo.descendants();
     assert.strictEqual(pids.length, PROCESSES, demo.output);
     demo.child.kill('SIGINT');
     await demo.ended();
     assert.strictEqual(demo.end.code, 130, demo.output);
-    await assertNothingLeft(pids);
+    await demo.assertNothingLeft(pids);
   });
 
   same('SIGTERM while the cluster starts leaves no process and no file', async () => {
     run();
     let pids = [];
-    const some = () => (pids = descendants(demo.child.pid)).length >= 4;
+    const some = () => (pids = demo.descendants()).length >= 4;
     await until(() => some() || demo.end, 'servers to start');
     assert.strictEqual(demo.end, null, demo.output);
     demo.child.kill('SIGTERM');
     await demo.ended();
     assert.strictEqual(demo.end.code, 143, demo.output);
-    await assertNothingLeft(pids);
+    await demo.assertNothingLeft(pids);
   });
 
   same('Ctrl-C ends processes that hang as well', async () => {
     await run().said('message 1');
-    const pids = descendants(demo.child.pid);
+    const pids = demo.descendants();
     assert.strictEqual(pids.length, PROCESSES, demo.output);
     for (const pid of pids.slice(1, 4)) process.kill(pid, 'SIGSTOP');
     demo.child.kill('SIGINT');
     await demo.ended();
     assert.strictEqual(demo.end.code, 130, demo.output);
-    await assertNothingLeft(pids);
+    await demo.assertNothingLeft(pids);
   });
 
   same('a demo that is killed leaves no process and no file', async () => {
     await run().said('message 1');
-    const pids = descendants(demo.child.pid);
+    const pids = demo.descendants();
     assert.strictEqual(pids.length, PROCESSES, demo.output);
     demo.child.kill('SIGKILL');
     await demo.ended();
-    await assertNothingLeft(pids);
+    await demo.assertNothingLeft(pids);
   });
 
+  for (const end of ['by itself', 'by Ctrl-C']) {
+    same(`--redis: only its own prefix is used, and nothing is left, ended ${end}`, async () => {
+      const redis = await redisServer.start();
+      try {
+        const others = 'POMELO:CHANNEL:world:connector-1';
+        await redis.run(3, 'sadd', others, 'user-1', 'somebody');
+        const monitor = await redis.monitor();
+        run({}, '--redis', `redis://127.0.0.1:${redis.port}/3`);
+        await demo.said('message 1');
+        if (end === 'by Ctrl-C') demo.child.kill('SIGINT');
+        await demo.ended();
+        assert.strictEqual(demo.end.code, end === 'by Ctrl-C' ? 130 : 0, demo.output);
+        assert.deepStrictEqual(await redis.run(3, 'keys', '*'), [others]);
+        const members = await redis.run(3, 'smembers', others);
+        assert.deepStrictEqual(members.sort(), ['somebody', 'user-1']);
+        const commands = await monitor.commands();
+        const changes = commands.filter(([, name]) => !NO_CHANGE.includes(name));
+        assert.ok(changes.length >= 60, 'that many joined');
+        for (const [db, name, key, ...rest] of changes) {
+          assert.strictEqual(db, '3');
+          for (const one of name === 'SADD' || name === 'SREM' ? [key] : [key, ...rest]) {
+            assert.match(one, /^pome-cluster-\w+:(world|guild):connector-\d$/, name);
+          }
+        }
+        await demo.assertNothingLeft([]);
+      } finally {
+        await redis.stop();
+      }
+    });
+  }
+
+  const mistakes = {
+    '--redis 127.0.0.1:6379': /--redis: expected redis:/,
+    '--web --port x': /--port: expected 0 to 65535, not x/,
+    '--port 8080': /--port goes with --web/,
+    '--wep': /Unknown option '--wep'/,
+  };
+  for (const [line, problem] of Object.entries(mistakes)) {
+    same(`${line} is a mistake, and it says what is right`, async () => {
+      await run({}, ...line.split(' ')).ended();
+      assert.strictEqual(demo.end.code, 2, demo.output);
+      assert.match(demo.output, problem);
+      assert.match(demo.output, /npm run demo -- \[--redis URL\]/);
+    });
+  }
+
   same('without redis-server it says what to install', async () => {
-    await run({ REDIS_SERVER: path.join(temp, 'no-such-file') }).ended();
+    await run({ REDIS_SERVER: path.join(demo.temp, 'no-such-file') }).ended();
     assert.strictEqual(demo.end.code, 1);
     assert.match(demo.output, /redis-server was not found.*apt-get install redis-server/s);
-    await assertNothingLeft([]);
+    await demo.assertNothingLeft([]);
   });
 });

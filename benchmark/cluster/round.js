@@ -94,14 +94,14 @@ class Round {
   }
 
   readings() {
-    const { servers, connectors, redis } = this.cluster;
+    const { servers, connectors, store } = this.cluster;
     const pid = (id) => servers.get(id).pid;
     return {
       elapsed: performance.now(),
       chat: cpuTime(pid(CHAT)),
       chatMain: mainThreadTime(pid(CHAT)),
       connectors: connectors.reduce((sum, { id }) => sum + cpuTime(pid(id)), 0),
-      redis: cpuTime(redis.pid),
+      redis: cpuTime(store.pid),
       users: this.users.reduce((sum, users) => sum + cpuTime(users.pid), 0),
     };
   }

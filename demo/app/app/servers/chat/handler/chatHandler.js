@@ -1,7 +1,8 @@
 'use strict';
 /**
- * What a client may ask of a chat server: to join and to leave a channel. The member's frontend
- * is the connector that holds the session. Pushes come from the server's own logic (control.js).
+ * What a client may ask of a chat server: to join and to leave a channel, and to say something in
+ * one. The member's frontend is the connector that holds the session. Pushes of the server's own
+ * logic come from control.js.
  */
 
 module.exports = (app) => {
@@ -16,6 +17,14 @@ module.exports = (app) => {
 
     leave({ channel }, session, next) {
       service().leave(channel, session.uid, session.frontendId, answer(next));
+    },
+
+    /** Pushed to all members, the speaker as well; answered with the users whom it did not reach. */
+    say({ channel, n, text }, session, next) {
+      const message = { n, text, from: session.uid };
+      service().pushMessage('connector', 'onChat', message, channel, {}, (error, failed) =>
+        next(null, error ? { code: 500, message: error.message } : { code: 200, failed }),
+      );
     },
   };
 };

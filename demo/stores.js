@@ -1,0 +1,72 @@
+'use strict';
+/**
+ * Where the channels of a cluster are kept. A store is a function that starts or finds it, and
+ * returns `{title, options, pid, remove}`: what to call it, the plugin's options for it, the process
+ * if it has one of its own, and how to take away what the run left in it. Used by cluster.js.
+ */
+
+const path = require('path');
+const { LOOPBACK, until } = require('./processes');
+
+const START_TIMEOUT = 30000;
+
+const NO_REDIS = `redis-server was not found. Install it, for example with
+  Debian, Ubuntu:  sudo apt-get install redis-server
+  Fedora:          sudo dnf install redis
+  macOS:           brew install redis
+or give its path in the environment variable REDIS_SERVER.`;
+
+/** A redis-server of the run's own; it keeps nothing on disk and ends with the run. */
+async function ownRedis({ processes, port }) {
+  const command = process.env.REDIS_SERVER || 'redis-server';
+  const args = ['--bind', LOOPBACK, '--port', String(port), '--save', '', '--appendonly', 'no'];
+  const redis = processes.start('redis', command, args);
+  const ready = () => redis.exit || /ready to accept connections/i.test(redis.log());
+  await until(ready, 'redis-server to start', START_TIMEOUT);
+  if (redis.exit?.error?.code === 'ENOENT') throw new Error(NO_REDIS);
+  if (redis.exit) throw new Error(`redis-server did not start:\n${redis.log()}`);
+  return {
+    title: 'a Redis of its own',
+    options: { host: LOOPBACK, port, db: 0 },
+    pid: redis.pid,
+  };
+}
+
+/**
+ * Somebody's Redis, where the run keeps to a prefix that nobody else has, and removes what is under
+ * it when all servers have stopped.
+ */
+function redisAt(url, plugin) {
+  return async ({ directory }) => {
+    // Of the run's folder, whose name is as good as its own.
+    const options = { url, prefix: path.basename(directory) };
+    const { GlobalChannel } = require(plugin);
+    return {
+      title: `the Redis at ${withoutPassword(url)}, prefix ${options.prefix}`,
+      options,
+      async remove() {
+        const channel = new GlobalChannel(NO_SERVERS, { ...options, startTimeout: 3000 });
+        await channel.promises.start();
+        await channel.promises.clean();
+        await channel.promises.stop(true);
+      },
+    };
+  };
+}
+
+/** What a GlobalChannel takes for an application, if it is not to push. */
+const NO_SERVERS = {
+  getServersByType: () => [],
+  getServers: () => ({}),
+  isFrontend: () => false,
+  rpcInvoke() {},
+};
+
+function withoutPassword(text) {
+  const url = new URL(text);
+  url.username = '';
+  url.password = '';
+  return url.href;
+}
+
+module.exports = { ownRedis, redisAt };

@@ -1,0 +1,120 @@
+'use strict';
+/**
+ * What `npm run demo` shows with 60 real WebSocket clients: push, leave, a second channel and
+ * destroy, all of it checked: no problem only if every client got each message due exactly once
+ * and no other.
+ *
+ * DEMO_FAULT (for the test of this check) breaks something: `drop` takes a member away behind the
+ * demo's back, `twice` pushes a message again, `stray` lets a member in who should be out.
+ */
+
+const { connectClients } = require('./client');
+
+const CLIENTS = 60;
+const LEAVERS = 20;
+const FAULT = process.env.DEMO_FAULT;
+
+const say = (...lines) => console.log(lines.join('\n'));
+const all = (clients, route, channel) =>
+  Promise.all(clients.map((client) => client.request(`chat.chatHandler.${route}`, { channel })));
+
+class Story {
+  constructor(cluster, clients) {
+    this.cluster = cluster;
+    this.clients = clients;
+    this.pushes = [];
+    this.problems = [];
+  }
+
+  /** Pushes a message from a chat server to a channel and shows who got it. */
+  async push(from, channel, due, remark) {
+    const n = this.pushes.length + 1;
+    const push = { n, name: `message ${n}`, due: new Set(due) };
+    this.pushes.push(push);
+    say('', `${from} pushes ${push.name} to "${channel}": ${remark}`);
+
+    const start = performance.now();
+    const message = { n, text: remark, from };
+    for (let times = FAULT === 'twice' && n === 2 ? 2 : 1; times > 0; times--) {
+      const args = ['connector', 'onChat', message, channel, {}];
+      const failed = await this.cluster.call(from, 'pushMessage', ...args);
+      if (failed.length > 0) this.problems.push(`${push.name}: failed uids ${failed.join(', ')}`);
+    }
+    await this.settle();
+    this.show(push, start);
+  }
+
+  /** Waits until all that was sent to the clients is there. */
+  settle() {
+    return Promise.all(this.clients.map((client) => client.ping()));
+  }
+
+  show({ n, due }, start) {
+    const rows = {};
+    for (const { id } of this.cluster.connectors) {
+      const here = this.clients.filter((client) => client.connector === id);
+      const times = here.flatMap(({ messages }) =>
+        messages.filter((message) => message.n === n).map(({ at }) => at - start),
+      );
+      rows[id] = {
+        clients: here.length,
+        members: here.filter((client) => due.has(client)).length,
+        'got it': here.filter(({ messages }) => messages.some((one) => one.n === n)).length,
+        'ms to last': times.length > 0 ? Number(Math.max(...times).toFixed(1)) : '-',
+      };
+    }
+    console.table(rows);
+  }
+
+  /** At the end, so that a late second copy of any message counts as well. */
+  async check() {
+    await this.settle();
+    for (const { n, name, due } of this.pushes) {
+      for (const client of this.clients) {
+        const copies = client.messages.filter((message) => message.n === n).length;
+        const expected = due.has(client) ? 1 : 0;
+        if (copies === expected) continue;
+        this.problems.push(`${client.uid} got ${copies} copies of ${name}, expected ${expected}`);
+      }
+    }
+    this.problems.push(...this.cluster.deaths());
+    return this.problems;
+  }
+
+  async tell() {
+    const { clients } = this;
+    const leavers = clients.slice(0, LEAVERS);
+    const stayers = clients.slice(LEAVERS);
+
+    await all(clients, 'join', 'world');
+    if (FAULT === 'drop') await all(clients.slice(-1), 'leave', 'world');
+    await this.push('chat-1', 'world', clients, 'all clients joined');
+
+    await all(leavers, 'leave', 'world');
+    if (FAULT === 'stray') await all(leavers.slice(0, 1), 'join', 'world');
+    await this.push('chat-2', 'world', stayers, `${LEAVERS} clients left`);
+
+    await all(leavers, 'join', 'guild');
+    await this.push('chat-1', 'guild', leavers, `those ${LEAVERS} joined a second channel`);
+    await this.push('chat-2', 'world', stayers, 'the first channel is as it was');
+
+    await this.cluster.call('chat-1', 'destroyChannel', 'world');
+    await this.push('chat-2', 'world', [], 'the channel was destroyed, nobody gets it');
+    await this.push('chat-1', 'guild', leavers, 'the second channel lives on');
+  }
+}
+
+/** Returns the list of what went wrong. */
+async function tellStory(cluster) {
+  const clients = await connectClients(cluster, CLIENTS);
+  try {
+    say(`${CLIENTS} WebSocket clients connected`);
+    const story = new Story(cluster, clients);
+    await story.tell();
+    return await story.check();
+  } finally {
+    clients.forEach((client) => client.close());
+  }
+}
+
+module.exports = { tellStory };
