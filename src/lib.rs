@@ -15,6 +15,7 @@
 //! --no-default-features`.
 
 // Not in unit tests: without a Node process around it there is nothing to link it with.
+pub mod appetite;
 #[cfg(all(feature = "binding", not(test)))]
 mod binding;
 pub mod cache;
@@ -32,5 +33,6 @@ pub mod queue;
 pub mod redis_manager;
 pub mod runtime;
 pub mod sequencer;
+pub mod shelf;
 pub mod sizes;
 pub mod stats;

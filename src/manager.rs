@@ -4,7 +4,7 @@
 
 use std::{fmt, sync::Arc};
 
-use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, future::BoxFuture};
 
 use crate::{
     command::{Command, Reply},
@@ -33,11 +33,27 @@ pub trait Link: Send + 'static {
         usize::MAX
     }
 
+    /// How many batches may be in flight. A store that answers at once had better have one at a time, and
+    /// let the next one grow meanwhile.
+    fn depth(&self) -> usize {
+        32
+    }
+
     /// Starts executing a batch; the future holds the replies, one for each command.
     fn execute(
         &self,
         batch: &[&Command],
     ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>>;
+
+    /// Ends it in order, after a stop. It is given up where that takes too long; a link that is only
+    /// dropped ends at once.
+    fn close(self) -> BoxFuture<'static, ()>
+    where
+        Self: Sized,
+    {
+        drop(self);
+        std::future::ready(()).boxed()
+    }
 }
 
 /// A fresh link.

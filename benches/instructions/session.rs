@@ -5,9 +5,10 @@
 use std::sync::Arc;
 
 use globalchannel::{
-    cache::{Answer, Bounds, Broken, Invalidation, Sent, Session, Settled, Wire},
+    cache::{Answer, Broken, Invalidation, Sent, Session, Settled, Wire},
     command::{Command, Member},
     list::List,
+    shelf::Bounds,
     stats::Stats,
 };
 

@@ -12,12 +12,13 @@ use super::{
     service::Service,
 };
 use crate::{
-    cache::Bounds,
     command::Command,
+    embedded::EmbeddedManager,
     engine::Engine,
     error::Error,
     options::Store,
     redis_manager::{CacheOptions, RedisManager},
+    shelf::Bounds,
 };
 
 impl Service {
@@ -60,9 +61,9 @@ impl Service {
                 let manager = RedisManager::new(redis.clone(), cache, step, stats.clone());
                 Engine::start(manager, limits, outbox, stats)
             }
-            Store::Embedded(_) => {
-                let words = "option store: 'embedded' is not there yet".to_owned();
-                return self.start_failed(&Error::InvalidOption(words));
+            Store::Embedded(embedded) => {
+                let manager = EmbeddedManager::new(embedded.clone(), bounds, stats.clone());
+                Engine::start(manager, limits, outbox, stats)
             }
         };
         match engine {

@@ -3,9 +3,10 @@
 //! `GLOBALCHANNEL_BROKEN`. In every other build nothing is broken and the questions cost nothing.
 
 use super::{
-    Session, SharedKey, Slot,
+    Session, Slot,
     calls::{At, Place, State},
 };
+use crate::shelf::SharedKey;
 
 /// What is broken: the name of a rule, or nothing.
 #[derive(Debug, Clone, Copy, Default)]

@@ -2,11 +2,12 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use super::{HashMap, SharedKey};
+use super::HashMap;
 use crate::{
     command::Reply,
     error::{Error, Result},
     list::List,
+    shelf::SharedKey,
 };
 
 /// One read, or write, of one call of one batch.

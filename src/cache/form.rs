@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::{
-    Busy, Flight, Group, HashMap, Sent, Session, SharedKey, Slot, Wire,
+    Busy, Flight, Group, HashMap, Sent, Session, Slot, Wire,
     calls::{At, Call, Place, Read, State},
 };
-use crate::{command::Command, keys::Key};
+use crate::{command::Command, keys::Key, shelf::SharedKey};
 
 /// A batch that is being formed.
 struct Forming {

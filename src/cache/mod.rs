@@ -51,12 +51,10 @@ use self::{
 };
 use crate::{
     error::Result,
-    list::{List, Released},
+    list::List,
+    shelf::{Bounds, SharedKey},
     stats::Stats,
 };
-
-/// The exact bytes of a key, as they are on the wire: never split and never decoded.
-pub type SharedKey = Arc<[u8]>;
 
 type HashMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
 
@@ -98,15 +96,6 @@ pub enum Invalidation<'a> {
     Key(&'a [u8]),
     /// Everything.
     All,
-}
-
-/// How much may be kept, and who hears of lists that are gone.
-#[derive(Debug, Clone)]
-pub struct Bounds {
-    /// Bytes, what JavaScript keeps of the lists included (estimated).
-    pub max_bytes: usize,
-    /// Hears of lists that are gone.
-    pub released: Arc<Released>,
 }
 
 /// See the module.

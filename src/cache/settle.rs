@@ -1,10 +1,11 @@
 //! What answers mean: fill the memory, serve candidates or have them repaired (rules 3, 5 and 6 of
 //! the protocol), and give out finished calls in call order.
 
-use super::{Answer, Flight, Group, Sent, Session, SharedKey, Slot, calls::Place, repair::Again};
+use super::{Answer, Flight, Group, Sent, Session, Slot, calls::Place, repair::Again};
 use crate::{
     command::Reply,
     error::{Error, Result},
+    shelf::SharedKey,
 };
 
 /// What came of some answers.

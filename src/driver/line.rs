@@ -219,6 +219,18 @@ impl<L: Send + 'static> Line<L> {
         *self = Self::dial(manager.clone(), limits, outage, pause);
     }
 
+    /// The link, if there is one; nothing is in flight on it any more.
+    pub(super) fn take_link(&mut self) -> Option<L> {
+        let gone = Self::GivenUp {
+            cause: None,
+            idle: InFlight::new(),
+        };
+        match std::mem::replace(self, gone) {
+            Self::Up { link, .. } => Some(link),
+            _ => None,
+        }
+    }
+
     /// The link has answered a batch: it works.
     pub(super) fn answered(&mut self) {
         if let Self::Up { answered, .. } = self {

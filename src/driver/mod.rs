@@ -14,7 +14,7 @@ mod tests;
 use std::{pin::Pin, sync::Arc};
 
 use futures_util::StreamExt as _;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
 pub use self::port::{Event, Inbox, Input, Outlet};
 
@@ -29,9 +29,6 @@ use crate::{
     options::Limits,
     stats::Stats,
 };
-
-/// Batches in flight at a time; a link must take so many without waiting (`redis_manager::connect`).
-const PIPELINES: usize = 32;
 
 /// Calls in a batch. Enough for full speed, few enough that the first answer is not late.
 const BATCH: usize = 1024;
@@ -58,6 +55,8 @@ enum Phase {
     Started,
     /// Give up on answers at this time.
     Stopping(Instant),
+    /// Everybody has an answer; give up on the link at this time.
+    Stopped(Instant),
     Ended,
 }
 
@@ -95,7 +94,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
     /// Runs to the end: a stop, or a start that failed.
     pub async fn run(mut self) {
         let mut timer = Box::pin(sleep_until(Instant::now()));
-        while self.phase != Phase::Ended {
+        while !self.is_over() {
             match self.next(&mut timer).await {
                 Wake::Inbox => self.on_inbox(),
                 Wake::Replies(Ok(replies)) => {
@@ -113,11 +112,22 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
                 self.outlet.deliver(&mut self.events);
             }
         }
+        if let Phase::Stopped(give_up) = self.phase {
+            if let Some(link) = self.line.take_link() {
+                let _ = timeout_at(give_up, link.close()).await;
+            }
+            self.events.push(Event::Stopped);
+            self.outlet.deliver(&mut self.events);
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Stopped(_) | Phase::Ended)
     }
 
     fn count(&self) {
         let in_flight = match &self.line {
-            Line::Up { in_flight, .. } if self.phase != Phase::Ended => Some(in_flight.len()),
+            Line::Up { in_flight, .. } if !self.is_over() => Some(in_flight.len()),
             _ => None,
         };
         self.stats.in_flight.set(in_flight.unwrap_or(0));
@@ -128,7 +138,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         let deadline = match self.phase {
             Phase::Starting(deadline) => deadline,
             Phase::Stopping(deadline) => Some(deadline),
-            Phase::Started | Phase::Ended => None,
+            Phase::Started | Phase::Stopped(_) | Phase::Ended => None,
         };
         let deadline = [deadline, self.jobs.deadline()].into_iter().flatten().min();
         if let Some(deadline) = deadline
@@ -275,7 +285,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         else {
             return;
         };
-        while in_flight.len() < PIPELINES {
+        while in_flight.len() < link.depth() {
             let most = BATCH.min(link.appetite());
             let Some(batch) = self.jobs.next_batch(most, Instant::now()) else {
                 return;
@@ -287,9 +297,10 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
     }
 
     fn end_if_drained(&mut self) {
-        if matches!(self.phase, Phase::Stopping(_)) && self.jobs.is_empty() {
-            self.phase = Phase::Ended;
-            self.events.push(Event::Stopped);
+        if let Phase::Stopping(give_up) = self.phase
+            && self.jobs.is_empty()
+        {
+            self.phase = Phase::Stopped(give_up);
         }
     }
 

@@ -1,13 +1,46 @@
 //! The embedded manager: a store without a server, in a folder that all processes of one machine
-//! open (LMDB, by `heed`). Here: where the folder is and what it promises.
+//! open (LMDB, by `heed`). Here: where the folder is, what it promises, and the manager.
+//!
+//! - [`folder`]: what lies in the folder, and who has it open.
+//! - [`state`]: whether what lies there can be trusted.
+//! - [`registry`]: one open store per process and folder.
+//! - [`store`]: an open store: its transactions, its room, its end.
+//! - [`gate`]: who writes next, of all processes.
+//! - [`rows`]: channels and members as rows; [`writing`]: commands in a write transaction.
+//! - [`reading`]: lists, from memory or from the rows.
+//! - [`link`]: batches to transactions.
+//! - [`words`]: what went wrong, in words.
 
-use std::path::PathBuf;
+mod folder;
+mod gate;
+mod link;
+mod reading;
+mod registry;
+mod rows;
+mod state;
+mod store;
+#[cfg(test)]
+mod tests;
+mod words;
+mod writing;
+
+use std::{path::PathBuf, sync::Arc};
+
+use futures_util::{FutureExt as _, future::BoxFuture};
+use tokio::task::spawn_blocking;
+
+pub use self::link::EmbeddedLink;
+use crate::{
+    manager::{ConnectError, Connected, Manager},
+    shelf::Bounds,
+    stats::Stats,
+};
 
 /// The longest key, in bytes: what LMDB takes.
 pub const MAX_KEY: usize = 511;
 
 /// The longest uid, in bytes: a row begins with the eight bytes of the number of its channel.
-pub const MAX_MEMBER: usize = MAX_KEY - 8;
+pub const MAX_MEMBER: usize = MAX_KEY - size_of::<u64>();
 
 /// What a write survives that was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,4 +59,59 @@ pub struct EmbeddedOptions {
     pub folder: PathBuf,
     /// What a write survives.
     pub durability: Durability,
+}
+
+/// Opens links to the store in one folder.
+#[derive(Debug)]
+pub struct EmbeddedManager {
+    options: EmbeddedOptions,
+    /// `None` = lists are read from the store each time.
+    bounds: Option<Bounds>,
+    stats: Arc<Stats>,
+}
+
+impl EmbeddedManager {
+    /// A manager for `options`. Nothing is opened yet.
+    #[must_use]
+    pub fn new(options: EmbeddedOptions, bounds: Option<Bounds>, stats: Arc<Stats>) -> Arc<Self> {
+        Arc::new(Self {
+            options,
+            bounds,
+            stats,
+        })
+    }
+}
+
+impl Manager for EmbeddedManager {
+    type Link = EmbeddedLink;
+
+    fn connect(
+        self: Arc<Self>,
+    ) -> BoxFuture<'static, Result<Connected<EmbeddedLink>, ConnectError>> {
+        async move {
+            let options = self.options.clone();
+            let opening = spawn_blocking(move || registry::open(&options)).await;
+            let opened =
+                opening.map_err(|error| ConnectError::Unreachable(error.to_string().into()))?;
+            let (store, note) = opened?;
+            let off = match self.bounds {
+                Some(_) => None,
+                None => Some("option cache is false".into()),
+            };
+            self.stats.cache.switch(off);
+            Ok(Connected {
+                closed: store.ended().boxed(),
+                link: EmbeddedLink::new(store, self.bounds.clone(), self.stats.clone()),
+                // What the last link began is done, or will not be begun, before this one writes: both
+                // go through the gate.
+                fenced: true,
+                note,
+            })
+        }
+        .boxed()
+    }
+
+    fn describe(&self) -> String {
+        format!("the store in {}", self.options.folder.display())
+    }
 }

@@ -19,6 +19,7 @@ use tokio::{
 
 use super::{clean::clean, words};
 use crate::{
+    appetite::Appetite,
     cache::{Answer, Invalidation, Sent, Session, Settled, Wire},
     command::{Command, Reply},
     error::{Error, Result},
@@ -44,19 +45,15 @@ pub struct RedisLink {
 pub(super) struct State {
     pub(super) session: Session,
     waiting: HashMap<u64, oneshot::Sender<Replies>>,
-    /// Bytes of lists that a call of late had the server send, on average.
-    load: usize,
+    appetite: Appetite,
 }
-
-/// Bytes of lists that a batch should load at most.
-const LOAD: usize = 128 << 10;
 
 impl State {
     pub(super) fn new(session: Session) -> Self {
         Self {
             session,
             waiting: HashMap::new(),
-            load: 0,
+            appetite: Appetite::default(),
         }
     }
 
@@ -65,8 +62,7 @@ impl State {
             Answer::List(Ok(list)) => list.json().len(),
             _ => 0,
         });
-        let load = bytes.sum::<usize>() / calls.max(1);
-        self.load = usize::midpoint(self.load, load);
+        self.appetite.loaded(bytes.sum(), calls);
     }
 }
 
@@ -80,7 +76,7 @@ impl Drop for RedisLink {
 
 impl Link for RedisLink {
     fn appetite(&self) -> usize {
-        (LOAD / lock(&self.state).load.max(1)).max(1)
+        lock(&self.state).appetite.calls()
     }
 
     fn execute(

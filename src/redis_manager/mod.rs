@@ -19,11 +19,7 @@ use std::{
 
 use redis::{ConnectionAddr, IntoConnectionInfo as _, ServerError};
 
-use crate::{
-    cache::{Bounds, Broken},
-    keys::Key,
-    stats::Stats,
-};
+use crate::{cache::Broken, keys::Key, shelf::Bounds, stats::Stats};
 
 pub use self::link::RedisLink;
 

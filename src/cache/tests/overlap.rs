@@ -3,9 +3,10 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use crate::{
-    cache::{Answer, Bounds, Broken, Invalidation, Sent, Session, Wire},
+    cache::{Answer, Broken, Invalidation, Sent, Session, Wire},
     command::Command,
     list::List,
+    shelf::Bounds,
     stats::Stats,
 };
 

@@ -8,11 +8,12 @@ use std::{
 };
 
 use crate::{
-    cache::{Answer, Bounds, Broken, Invalidation, Sent, Session, SharedKey, Wire},
+    cache::{Answer, Broken, Invalidation, Sent, Session, Wire},
     command::{Command, Reply},
     error::Error,
     keys::Key,
     list::List,
+    shelf::{Bounds, SharedKey},
     stats::Stats,
 };
 

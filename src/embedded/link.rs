@@ -1,0 +1,264 @@
+//! Batches to transactions. A batch that only reads is one read transaction; else it is one write
+//! transaction, in which its reads see what the calls before them did. A batch is executed at once, on the
+//! runtime's thread, if that takes no waiting and not long; else on a thread where blocking is allowed. There
+//! is one batch at a time: what comes meanwhile goes into the next one.
+
+use std::{
+    iter,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use futures_util::{FutureExt as _, future::BoxFuture};
+use tokio::task::spawn_blocking;
+
+use super::{
+    Durability,
+    gate::Pass,
+    reading::{Eyes, Reading},
+    store::Store,
+    words::Failure,
+    writing::Writing,
+};
+use crate::{
+    appetite::Appetite,
+    command::{Command, Reply},
+    error::{Error, Result},
+    manager::{Link, Lost},
+    shelf::{Bounds, Shelf},
+    stats::Stats,
+};
+
+type Replies = std::result::Result<Vec<Result<Reply>>, Lost>;
+
+/// Items of calls that may be written on the runtime's thread: a few milliseconds' worth.
+const LIGHT: usize = 4096;
+
+/// Items of calls in one transaction, so that other processes have their turn.
+const HEAVY: usize = 16 << 10;
+
+/// Members that one step of a `clean` removes.
+const STEP: u64 = 16 << 10;
+
+/// A share in an open store.
+#[derive(Debug)]
+pub struct EmbeddedLink(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Arc<Store>,
+    reading: Mutex<Reading>,
+    appetite: Mutex<Appetite>,
+    /// Nobody waits for its batches any more.
+    gone: AtomicBool,
+}
+
+impl EmbeddedLink {
+    pub(super) fn new(store: Arc<Store>, bounds: Option<Bounds>, stats: Arc<Stats>) -> Self {
+        let shelf = Shelf::new(bounds, stats.clone());
+        Self(Arc::new(Inner {
+            store,
+            reading: Mutex::new(Reading::new(shelf, stats)),
+            appetite: Mutex::default(),
+            gone: AtomicBool::new(false),
+        }))
+    }
+}
+
+impl Drop for EmbeddedLink {
+    fn drop(&mut self) {
+        self.0.gone.store(true, Ordering::Release);
+        // A thread that waits for the gate may outlive this for long, and the lists must not. One that
+        // is at work sees to it itself.
+        if let Ok(mut reading) = self.0.reading.try_lock() {
+            reading.clear();
+        }
+    }
+}
+
+impl Link for EmbeddedLink {
+    fn appetite(&self) -> usize {
+        lock(&self.0.appetite).calls()
+    }
+
+    fn depth(&self) -> usize {
+        1
+    }
+
+    fn execute(&self, batch: &[&Command]) -> BoxFuture<'static, Replies> {
+        let inner = &self.0;
+        if let Err(lost) = inner.store.check() {
+            return std::future::ready(Err(lost)).boxed();
+        }
+        if !batch.iter().any(|command| command.is_write()) {
+            return std::future::ready(inner.read(batch)).boxed();
+        }
+        let light = batch.iter().map(|command| weight(command)).sum::<usize>() <= LIGHT;
+        if light
+            && inner.store.durability() == Durability::Process
+            && let Some(pass) = inner.store.gate().try_pass()
+        {
+            return std::future::ready(inner.write(batch, &pass)).boxed();
+        }
+        let batch: Vec<Command> = batch.iter().map(|&command| command.clone()).collect();
+        inner.clone().write_later(batch).boxed()
+    }
+
+    fn close(self) -> BoxFuture<'static, ()> {
+        let store = self.0.store.clone();
+        drop(self);
+        // Fails with the runtime only.
+        spawn_blocking(|| drop(store)).map(drop).boxed()
+    }
+}
+
+impl Inner {
+    async fn write_later(self: Arc<Self>, batch: Vec<Command>) -> Replies {
+        let turn = self.store.gate().turn().await;
+        let written = spawn_blocking(move || {
+            let pass = turn.pass();
+            let pass = pass.map_err(|error| Lost(error.to_string().into()))?;
+            if self.gone.load(Ordering::Acquire) {
+                return Err(Lost("nobody waits for it".into()));
+            }
+            let replies = match batch.as_slice() {
+                [Command::Clean { stem }] => self.clean(stem, pass),
+                batch => self.write(&batch.iter().collect::<Vec<_>>(), &pass),
+            };
+            if self.gone.load(Ordering::Acquire) {
+                self.reading().clear();
+            }
+            replies
+        });
+        written
+            .await
+            .unwrap_or_else(|error| Err(Lost(error.to_string().into())))
+    }
+
+    /// Executes commands that do not write.
+    fn read(&self, batch: &[&Command]) -> Replies {
+        let reading = &mut *self.reading();
+        let read = self.store.read(|txn| {
+            let rows = self.store.rows();
+            let replies = batch.iter().map(|command| {
+                let Command::Members { keys } = command else {
+                    return Ok(Err(Error::Internal("a write among reads".to_owned())));
+                };
+                let lists = keys
+                    .iter()
+                    .map(|key| reading.list(rows, txn, Eyes::Reader, key));
+                let lists: std::result::Result<_, heed::Error> = lists.collect();
+                Ok(Ok(Reply::Members(lists?)))
+            });
+            replies.collect()
+        });
+        lock(&self.appetite).loaded(reading.take_loaded(), batch.len());
+        match read {
+            Ok(replies) => Ok(replies),
+            Err(Failure::Store(words)) => Err(Lost(words)),
+            Err(failure) => Ok(fail(batch, &failure)),
+        }
+    }
+
+    /// Executes commands of any kind but `clean`.
+    fn write(&self, batch: &[&Command], pass: &Pass) -> Replies {
+        let mut replies = Vec::with_capacity(batch.len());
+        let mut rest = batch;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(transaction(rest));
+            replies.extend(self.transact(now, pass)?);
+            rest = later;
+        }
+        Ok(replies)
+    }
+
+    fn transact(&self, batch: &[&Command], pass: &Pass) -> Replies {
+        let mut reading = self.reading();
+        let written = self.store.write(pass, |txn| {
+            let mut writing = Writing::new(self.store.rows(), txn, &mut reading);
+            let replies = batch.iter().map(|command| writing.execute(command));
+            let replies = replies.collect::<std::result::Result<Vec<_>, _>>()?;
+            writing.commit()?;
+            Ok(replies)
+        });
+        lock(&self.appetite).loaded(reading.take_loaded(), batch.len());
+        drop(reading);
+        match written {
+            Ok(replies) => Ok(replies),
+            Err(Failure::Store(words)) => Err(Lost(words)),
+            Err(failure) => self.fail_writes(batch, &failure),
+        }
+    }
+
+    /// Nothing was written: the reads of the batch are answered all the same.
+    fn fail_writes(&self, batch: &[&Command], failure: &Failure) -> Replies {
+        let reply = |command: &&Command| {
+            if command.is_write() {
+                return Ok(Err(failure.error()));
+            }
+            let mut replies = self.read(&[command])?;
+            let missing = || Err(Error::Internal("a read without a reply".to_owned()));
+            Ok(replies.pop().unwrap_or_else(missing))
+        };
+        batch.iter().map(reply).collect()
+    }
+
+    fn clean(&self, stem: &[u8], mut pass: Pass) -> Replies {
+        loop {
+            let cleaned = self.store.write(&pass, |txn| {
+                let reading = &mut *self.reading();
+                Writing::new(self.store.rows(), txn, reading).clean(stem, STEP)
+            });
+            match cleaned {
+                Ok(true) => return Ok(vec![Ok(Reply::Done)]),
+                Ok(false) if self.gone.load(Ordering::Acquire) => {
+                    return Err(Lost("nobody waits for it".into()));
+                }
+                // Others may write in between.
+                Ok(false) => {
+                    let again = pass.give_way();
+                    again.map_err(|error| Lost(error.to_string().into()))?;
+                }
+                Err(Failure::Store(words)) => return Err(Lost(words)),
+                Err(failure) => return Ok(vec![Err(failure.error())]),
+            }
+        }
+    }
+
+    fn reading(&self) -> MutexGuard<'_, Reading> {
+        lock(&self.reading)
+    }
+}
+
+fn fail(batch: &[&Command], failure: &Failure) -> Vec<Result<Reply>> {
+    iter::repeat_with(|| Err(failure.error()))
+        .take(batch.len())
+        .collect()
+}
+
+/// How many of these commands go into one transaction.
+fn transaction(batch: &[&Command]) -> usize {
+    let mut sum = 0;
+    let fit = batch.iter().take_while(|command| {
+        let fits = sum == 0 || sum + weight(command) <= HEAVY;
+        sum += weight(command);
+        fits
+    });
+    fit.count().max(1)
+}
+
+/// How much there is to do, in members or keys.
+fn weight(command: &Command) -> usize {
+    match command {
+        Command::Add { members, .. } | Command::Remove { members, .. } => members.len(),
+        Command::Members { keys } | Command::Delete { keys } => keys.len(),
+        // Nobody knows.
+        Command::Clean { .. } => usize::MAX,
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

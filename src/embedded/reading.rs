@@ -1,0 +1,119 @@
+//! Member lists, from memory as long as they are what the store says, else from the rows.
+
+use std::sync::Arc;
+
+use heed::RoTxn;
+
+use super::rows::{Channel, Rows};
+use crate::{
+    error::Result as CallResult,
+    keys::Key,
+    list::List,
+    shelf::{SharedKey, Shelf},
+    stats::Stats,
+};
+
+/// When a list was right.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark {
+    /// The version of the channel.
+    version: u64,
+    /// A commit after which it was still that: for readers of that very commit there is nothing to look
+    /// up. Never that of a transaction under way, which may yet change the channel.
+    seen: Option<u64>,
+}
+
+/// What is in memory, and what is counted of it.
+#[derive(Debug)]
+pub(super) struct Reading {
+    shelf: Shelf<Mark>,
+    stats: Arc<Stats>,
+    /// Bytes of lists that were read from the rows.
+    loaded: usize,
+}
+
+/// Whose eyes a transaction has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Eyes {
+    /// It sees what was committed.
+    Reader,
+    /// It will change things itself.
+    Writer,
+}
+
+impl Reading {
+    pub(super) fn new(shelf: Shelf<Mark>, stats: Arc<Stats>) -> Self {
+        Self {
+            shelf,
+            stats,
+            loaded: 0,
+        }
+    }
+
+    /// The lists of these keys as the transaction sees them. For a writer: of channels that it has not
+    /// changed.
+    pub(super) fn list(
+        &mut self,
+        rows: &Rows,
+        txn: &RoTxn,
+        eyes: Eyes,
+        key: &Key,
+    ) -> Result<CallResult<Arc<List>>, heed::Error> {
+        let seen = (eyes == Eyes::Reader).then(|| txn.id() as u64);
+        if seen.is_some()
+            && let Some(kept) = self.shelf.use_of(key)
+            && kept.mark.seen == seen
+        {
+            self.stats.cache.hits.add(1);
+            return Ok(Ok(kept.list.clone()));
+        }
+        let Some(channel) = rows.channel(txn, key)? else {
+            if self.shelf.use_of(key).is_some() {
+                self.stats.cache.invalidations.add(1);
+                self.shelf.remove(key);
+            }
+            self.stats.cache.misses.add(1);
+            return Ok(List::new([[0; 0]; 0]).map(Arc::new));
+        };
+        if let Some(kept) = self.shelf.use_of(key) {
+            if kept.mark.version == channel.version {
+                kept.mark.seen = seen.or(kept.mark.seen);
+                self.stats.cache.hits.add(1);
+                return Ok(Ok(kept.list.clone()));
+            }
+            self.stats.cache.invalidations.add(1);
+        }
+        self.stats.cache.misses.add(1);
+        let list = self.load(rows, txn, channel)?;
+        if let Ok(list) = &list
+            && self.shelf.is_on()
+        {
+            let version = channel.version;
+            let key = SharedKey::from(key.as_slice());
+            self.shelf.keep(&key, Mark { version, seen }, list);
+        }
+        Ok(list)
+    }
+
+    /// The list of a channel, from the rows.
+    pub(super) fn load(
+        &mut self,
+        rows: &Rows,
+        txn: &RoTxn,
+        channel: Channel,
+    ) -> Result<CallResult<Arc<List>>, heed::Error> {
+        let list = rows.list(txn, channel)?.map(Arc::new);
+        self.loaded += list.as_ref().map_or(0, |list| list.json().len());
+        Ok(list)
+    }
+
+    /// Bytes of lists that were read from the rows since it was asked last.
+    pub(super) fn take_loaded(&mut self) -> usize {
+        std::mem::take(&mut self.loaded)
+    }
+
+    /// Nothing is in memory any more.
+    pub(super) fn clear(&mut self) {
+        self.shelf.clear();
+    }
+}

@@ -1,0 +1,81 @@
+//! One open store per process and folder, shared by all instances and worker threads: LMDB's locks are
+//! the process's, and the first of two to close would let go of those of both. Folders are told
+//! apart by what they are, not by how their paths are spelled.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak},
+    thread,
+    time::{Duration, Instant},
+};
+
+use same_file::Handle;
+
+use super::{
+    EmbeddedOptions,
+    folder::Folder,
+    store::Store,
+    words::{cannot, not_now, refused},
+};
+use crate::manager::ConnectError;
+
+/// How long a store that is being opened or closed is waited for.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+const PAUSE: Duration = Duration::from_millis(2);
+
+type Stores = HashMap<Arc<Handle>, Weak<Store>>;
+
+static STORES: LazyLock<Mutex<Stores>> = LazyLock::new(Mutex::default);
+
+/// The only store of this process in its folder, from before it is opened until after it is closed.
+#[derive(Debug)]
+pub(super) struct Place(Arc<Handle>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        stores().remove(&self.0);
+    }
+}
+
+/// The store in a folder, which is opened if this process has it not open. Blocks the thread. With a line
+/// for the log, if there is something to say.
+pub(super) fn open(
+    options: &EmbeddedOptions,
+) -> Result<(Arc<Store>, Option<String>), ConnectError> {
+    let folder = Folder::make(&options.folder)?;
+    let handle = Handle::from_path(folder.path());
+    let handle = Arc::new(handle.map_err(|error| cannot("open", folder.path(), &error))?);
+    let give_up = Instant::now() + PATIENCE;
+    let place = loop {
+        let mut stores = stores();
+        let Some(known) = stores.get(&handle) else {
+            // Kept for this one while it is being opened.
+            stores.insert(handle.clone(), Weak::new());
+            break Place(handle);
+        };
+        if let Some(store) = known.upgrade().filter(|store| store.check().is_ok()) {
+            if store.durability() != options.durability {
+                return Err(refused(format!(
+                    "the store in {} is open in this process with another durability",
+                    folder.path().display()
+                )));
+            }
+            return Ok((store, None));
+        }
+        drop(stores);
+        if Instant::now() > give_up {
+            return Err(not_now("the store is still being opened or closed"));
+        }
+        thread::sleep(PAUSE);
+    };
+    let known = place.0.clone();
+    let (store, note) = Store::open(folder, options.durability, place)?;
+    let store = Arc::new(store);
+    stores().insert(known, Arc::downgrade(&store));
+    Ok((store, note))
+}
+
+fn stores() -> MutexGuard<'static, Stores> {
+    STORES.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,149 @@
+//! Channels and members as rows of LMDB.
+//!
+//! | table      | key                                       | value                                       |
+//! | ---------- | ----------------------------------------- | ------------------------------------------- |
+//! | `channels` | the key of the channel on a frontend      | number, version, count of members (8 bytes each) |
+//! | `members`  | number of the channel (8 bytes, big-endian), uid | nothing                              |
+//!
+//! A channel has a row as long as it has members. The *number* says which members are its own; no two
+//! channels ever have the same one. The *version* is the number of the transaction that changed its
+//! members last: as long as it is the same, so are they.
+
+use heed::{
+    Database, Env, RoTxn, RwTxn, WithoutTls,
+    types::{Bytes, Unit},
+};
+
+use crate::{error::Result as CallResult, list::List};
+
+type Result<T> = std::result::Result<T, heed::Error>;
+
+/// The tables.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rows {
+    channels: Database<'static, Bytes, Bytes>,
+    members: Database<'static, Bytes, Unit>,
+}
+
+/// A row of `channels`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Channel {
+    pub(super) number: u64,
+    pub(super) version: u64,
+    pub(super) count: u64,
+}
+
+const WORD: usize = size_of::<u64>();
+
+impl Rows {
+    /// How many tables there are.
+    pub(super) const TABLES: u32 = 2;
+
+    /// Opens the tables, which are made if they are missing.
+    pub(super) fn open(env: &Env<WithoutTls>) -> Result<Self> {
+        // Without a write transaction, for which another process might have to be waited for.
+        let found = env.open_databases_and_commit(env.read_txn()?, |opener, txn| {
+            let channels = opener.open_database(txn, Some("channels"))?;
+            let members = opener.open_database(txn, Some("members"))?;
+            Ok::<_, heed::Error>(heed::CommitOrAbort::Commit::<_, ()>((channels, members)))
+        })?;
+        if let (Some(channels), Some(members)) = found.unwrap_commit() {
+            return Ok(Self { channels, members });
+        }
+        let made = env.create_databases_and_commit(env.write_txn()?, |opener, txn| {
+            let channels = opener.create_database(txn, Some("channels"))?;
+            let members = opener.create_database(txn, Some("members"))?;
+            Ok::<_, heed::Error>(heed::CommitOrAbort::Commit::<_, ()>((channels, members)))
+        })?;
+        let (channels, members) = made.unwrap_commit();
+        Ok(Self { channels, members })
+    }
+
+    pub(super) fn channel(&self, txn: &RoTxn, key: &[u8]) -> Result<Option<Channel>> {
+        let row = self.channels.get(txn, key)?;
+        row.map(Channel::from_bytes).transpose()
+    }
+
+    pub(super) fn put_channel(&self, txn: &mut RwTxn, key: &[u8], channel: Channel) -> Result<()> {
+        self.channels.put(txn, key, &channel.to_bytes())
+    }
+
+    pub(super) fn delete_channel(&self, txn: &mut RwTxn, key: &[u8]) -> Result<()> {
+        self.channels.delete(txn, key).map(drop)
+    }
+
+    /// Says whether it was none yet.
+    pub(super) fn put_member(&self, txn: &mut RwTxn, number: u64, uid: &[u8]) -> Result<bool> {
+        let there = self.members.get_or_put(txn, &row(number, uid), &())?;
+        Ok(there.is_none())
+    }
+
+    /// Says whether it was one.
+    pub(super) fn delete_member(&self, txn: &mut RwTxn, number: u64, uid: &[u8]) -> Result<bool> {
+        self.members.delete(txn, &row(number, uid))
+    }
+
+    pub(super) fn delete_members(&self, txn: &mut RwTxn, number: u64) -> Result<()> {
+        let (first, last) = (number.to_be_bytes(), number.saturating_add(1).to_be_bytes());
+        let all = (
+            std::ops::Bound::Included(first.as_slice()),
+            std::ops::Bound::Excluded(last.as_slice()),
+        );
+        self.members.delete_range(txn, &all).map(drop)
+    }
+
+    /// The members of a channel.
+    pub(super) fn list(&self, txn: &RoTxn, channel: Channel) -> Result<CallResult<List>> {
+        let number = channel.number.to_be_bytes();
+        let mut uids = Vec::with_capacity(usize::try_from(channel.count).unwrap_or(0));
+        for member in self.members.prefix_iter(txn, &number)? {
+            uids.push(&member?.0[WORD..]);
+        }
+        Ok(List::new(uids))
+    }
+
+    /// The keys that begin so, up to so many, each with its channel, from `after` on.
+    pub(super) fn channels<'txn>(
+        &self,
+        txn: &'txn RoTxn,
+        stem: &[u8],
+        most: usize,
+    ) -> Result<Vec<(&'txn [u8], Channel)>> {
+        let found = self.channels.prefix_iter(txn, stem)?.take(most);
+        found
+            .map(|row| row.and_then(|(key, row)| Ok((key, Channel::from_bytes(row)?))))
+            .collect()
+    }
+}
+
+fn row(number: u64, uid: &[u8]) -> Vec<u8> {
+    let mut row = Vec::with_capacity(WORD + uid.len());
+    row.extend_from_slice(&number.to_be_bytes());
+    row.extend_from_slice(uid);
+    row
+}
+
+impl Channel {
+    fn to_bytes(self) -> [u8; 3 * WORD] {
+        let mut row = [0; 3 * WORD];
+        for (bytes, word) in row
+            .chunks_exact_mut(WORD)
+            .zip([self.number, self.version, self.count])
+        {
+            bytes.copy_from_slice(&word.to_le_bytes());
+        }
+        row
+    }
+
+    fn from_bytes(row: &[u8]) -> Result<Self> {
+        let (words, rest) = row.as_chunks::<WORD>();
+        match (words, rest) {
+            (&[number, version, count], []) => Ok(Self {
+                number: u64::from_le_bytes(number),
+                version: u64::from_le_bytes(version),
+                count: u64::from_le_bytes(count),
+            }),
+            _ => Err(heed::Error::Mdb(heed::MdbError::Corrupted)),
+        }
+    }
+}

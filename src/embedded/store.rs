@@ -1,0 +1,309 @@
+//! An open store: its transactions, its room, its end. What is done in a transaction is in
+//! [`super::reading`] and [`super::writing`].
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    time::{Duration, Instant},
+};
+
+use heed::{Env, EnvFlags, EnvOpenOptions, MdbError, RoTxn, RwTxn, WithoutTls};
+use same_file::Handle;
+use tokio::sync::watch;
+
+use super::{
+    Durability,
+    folder::{Entered, Folder, Presence},
+    gate::{Gate, Pass},
+    registry::Place,
+    rows::Rows,
+    state::{self, note_closed, note_synced},
+    words::{Failure, cannot, not_now, refused},
+};
+use crate::manager::{ConnectError, Lost};
+
+/// Address space of a new store. It doubles whenever it is full.
+const MAP: usize = 16 << 20;
+
+/// Readers at a time, of all processes together: one for each thread that reads.
+const READERS: u32 = 1000;
+
+/// How often it is looked whether the files are still there.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Store {
+    /// There until the store is closed.
+    env: Option<Env<WithoutTls>>,
+    rows: Rows,
+    gate: Gate,
+    durability: Durability,
+    folder: Folder,
+    presence: Option<Presence>,
+    /// Transactions share it; whoever moves the map has it alone.
+    map: RwLock<()>,
+    data: Handle,
+    looked: Mutex<Instant>,
+    /// Why nothing can be done with the store any more.
+    over: watch::Sender<Option<Arc<str>>>,
+    /// The last to go.
+    _place: Place,
+}
+
+impl Store {
+    /// Opens the store in a folder, which this process has not open. With a line for the log, if there is
+    /// something to say.
+    pub(super) fn open(
+        folder: Folder,
+        durability: Durability,
+        place: Place,
+    ) -> Result<(Self, Option<String>), ConnectError> {
+        let entered = folder.enter()?;
+        let presence = Presence::claim(&folder, &entered)?;
+        let opened = open(&folder, durability, &presence, &entered);
+        let Opened {
+            env,
+            rows,
+            data,
+            note,
+        } = match opened {
+            Ok(opened) => opened,
+            Err(error) => {
+                presence.leave(&entered);
+                return Err(error);
+            }
+        };
+        let store = Self {
+            env: Some(env),
+            rows,
+            gate: Gate::new(
+                folder.lockable("next.lock")?,
+                folder.lockable("write.lock")?,
+            ),
+            durability,
+            folder,
+            presence: Some(presence),
+            map: RwLock::default(),
+            data,
+            looked: Mutex::new(Instant::now()),
+            over: watch::Sender::default(),
+            _place: place,
+        };
+        Ok((store, note))
+    }
+
+    pub(super) fn rows(&self) -> &Rows {
+        &self.rows
+    }
+
+    pub(super) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    pub(super) fn durability(&self) -> Durability {
+        self.durability
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Does something in a read transaction, which sees all that was committed before.
+    pub(super) fn read<T>(
+        &self,
+        mut work: impl FnMut(&RoTxn) -> Result<T, heed::Error>,
+    ) -> Result<T, Failure> {
+        let mut cleared = false;
+        self.attempt(|env| match env.read_txn() {
+            Err(heed::Error::Mdb(MdbError::ReadersFull)) if !cleared => {
+                cleared = true;
+                env.clear_stale_readers()?;
+                work(&*env.read_txn()?)
+            }
+            txn => work(&*txn?),
+        })
+    }
+
+    /// Does something in a write transaction, perhaps more than once; `work` commits it.
+    pub(super) fn write<T>(
+        &self,
+        _pass: &Pass,
+        mut work: impl FnMut(RwTxn) -> Result<T, heed::Error>,
+    ) -> Result<T, Failure> {
+        self.attempt(|env| work(env.write_txn()?))
+    }
+
+    /// Does something with the map as large as it has to be.
+    fn attempt<T>(
+        &self,
+        mut work: impl FnMut(&Env<WithoutTls>) -> Result<T, heed::Error>,
+    ) -> Result<T, Failure> {
+        loop {
+            let worked = {
+                let _map = self.map();
+                work(self.env()?)
+            };
+            let failure = match worked {
+                Ok(worked) => return Ok(worked),
+                Err(error) => Failure::of(&error, self.path()),
+            };
+            match failure {
+                Failure::NoRoom => {
+                    let size = self.env()?.info().map_size;
+                    self.resize(size.checked_mul(2).ok_or(Failure::NoRoom)?)?;
+                }
+                // As large as it is for the others.
+                Failure::Outgrown => self.resize(0)?,
+                Failure::Store(words) => return Err(self.end(words)),
+                failure @ Failure::Calls(_) => return Err(failure),
+            }
+        }
+    }
+
+    fn resize(&self, size: usize) -> Result<(), Failure> {
+        let _alone = self.map_alone();
+        let env = self.env()?;
+        // SAFETY: transactions are open under a share of the lock only, and nobody has one now.
+        let resized = unsafe { env.resize(size) };
+        // Without a map no transaction may be begun any more.
+        resized.map_err(|error| self.end(format!("no memory for the store: {error}").into()))
+    }
+
+    /// The environment, as long as it can be used.
+    fn env(&self) -> Result<&Env<WithoutTls>, Failure> {
+        if let Some(words) = &*self.over.borrow() {
+            return Err(Failure::Store(words.clone()));
+        }
+        self.env
+            .as_ref()
+            .ok_or_else(|| Failure::Store("the store is closed".into()))
+    }
+
+    fn map(&self) -> RwLockReadGuard<'_, ()> {
+        self.map.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn map_alone(&self) -> RwLockWriteGuard<'_, ()> {
+        self.map.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the store can still be used, and is still the one in its folder.
+    pub(super) fn check(&self) -> Result<(), Lost> {
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        if looked.elapsed() >= LOOK {
+            *looked = Instant::now();
+            let there = Handle::from_path(self.folder.data());
+            if !there.is_ok_and(|there| there == self.data) {
+                self.end("its files were taken away".into());
+            }
+        }
+        match &*self.over.borrow() {
+            None => Ok(()),
+            Some(words) => Err(Lost(words.clone())),
+        }
+    }
+
+    fn end(&self, words: Arc<str>) -> Failure {
+        self.over.send_replace(Some(words.clone()));
+        Failure::Store(words)
+    }
+
+    /// Completes when the store can be used no more.
+    pub(super) fn ended(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut over = self.over.subscribe();
+        async move {
+            // Fails when the store is closed, and that is no end for those who have closed it.
+            if over.wait_for(Option::is_some).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+}
+
+impl Drop for Store {
+    /// Closes it. The last process of all brings everything to the disk, and says so.
+    fn drop(&mut self) {
+        let (Some(env), Some(presence)) = (self.env.take(), self.presence.take()) else {
+            return;
+        };
+        let over = self.over.borrow().is_some();
+        // Where it is over, the files in the folder may be others' by now.
+        let Some(entered) = (!over).then(|| self.folder.enter().ok()).flatten() else {
+            return;
+        };
+        let last = presence.is_alone(&entered).unwrap_or(false);
+        let synced = last && env.force_sync().is_ok();
+        drop(env);
+        if synced {
+            // If this fails, the next one finds the store as processes leave it that are killed.
+            let _ = note_closed(&self.folder, &entered);
+        }
+        presence.leave(&entered);
+    }
+}
+
+struct Opened {
+    env: Env<WithoutTls>,
+    rows: Rows,
+    data: Handle,
+    note: Option<String>,
+}
+
+fn open(
+    folder: &Folder,
+    durability: Durability,
+    presence: &Presence,
+    entered: &Entered,
+) -> Result<Opened, ConnectError> {
+    let alone = presence.is_alone(entered);
+    let alone = alone.map_err(|error| cannot("look through", folder.path(), &error))?;
+    let prepared = state::prepare(folder, alone, durability, entered)?;
+    let opened = (|| {
+        let mut options = EnvOpenOptions::new().read_txn_without_tls();
+        options.map_size(MAP).max_readers(READERS);
+        options.max_dbs(Rows::TABLES);
+        if durability == Durability::Process {
+            // SAFETY: after a power cut the rows are not used any more: see `state`.
+            unsafe { options.flags(EnvFlags::NO_SYNC) };
+        }
+        // SAFETY: the folder is local, no other file is put in the place of these while processes of this
+        // package are there (`state`, `Presence`), and this process has it open once (`registry`).
+        let env = unsafe { options.open(folder.path()) }?;
+        // Those of processes that were killed: they would keep pages from being used again.
+        env.clear_stale_readers()?;
+        let rows = Rows::open(&env)?;
+        if prepared.unsynced {
+            env.force_sync()?;
+            note_synced(folder)?;
+        }
+        Ok((env, rows))
+    })();
+    let (env, rows) = opened.map_err(|error| not_opened(&error, folder))?;
+    let data = Handle::from_path(folder.data());
+    let data = data.map_err(|error| cannot("open", &folder.data(), &error))?;
+    Ok(Opened {
+        env,
+        rows,
+        data,
+        note: prepared.note,
+    })
+}
+
+fn not_opened(error: &heed::Error, folder: &Folder) -> ConnectError {
+    let place = folder.path().display();
+    match error {
+        heed::Error::Mdb(MdbError::Invalid) => refused(format!(
+            "the store in {place} is damaged: data.mdb is no file of LMDB; take it away to begin with an \
+             empty store"
+        )),
+        heed::Error::Mdb(MdbError::VersionMismatch) => refused(format!(
+            "the store in {place} is open in, or was made by, a build of this package with another LMDB"
+        )),
+        heed::Error::EnvAlreadyOpened => not_now("the store is still being closed"),
+        error => match Failure::of(error, folder.path()) {
+            Failure::Calls(words) | Failure::Store(words) => refused(words),
+            Failure::NoRoom | Failure::Outgrown => not_now(error.to_string()),
+        },
+    }
+}

@@ -1,0 +1,115 @@
+//! Random histories on several links: what each call answers is what one set of sets, changed in the order of
+//! the calls, would answer; lists from memory are the store's.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use proptest::{collection::vec, prelude::*};
+
+use super::world::{execute, manager, run};
+use crate::{
+    command::{Command, Member, Reply},
+    embedded::Durability,
+    keys::Key,
+    list::List,
+    manager::{Link as _, Manager as _},
+};
+
+type Sets = BTreeMap<Key, BTreeSet<Member>>;
+
+fn key() -> impl Strategy<Value = Key> {
+    prop_oneof!["a:[ab]", "b:a", "b:ab?"].prop_map(String::into_bytes)
+}
+
+fn member() -> impl Strategy<Value = Member> {
+    prop_oneof![
+        8 => vec(b'a'..b'd', 0..3),
+        1 => vec(any::<u8>(), 0..5),
+        1 => Just(vec![b'x'; super::super::MAX_MEMBER]),
+    ]
+}
+
+fn command() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        4 => (key(), vec(member(), 1..4)).prop_map(|(key, members)| Command::Add { key, members }),
+        2 => (key(), vec(member(), 1..4)).prop_map(|(key, members)| Command::Remove { key, members }),
+        4 => vec(key(), 1..3).prop_map(|keys| Command::Members { keys }),
+        1 => vec(key(), 1..3).prop_map(|keys| Command::Delete { keys }),
+    ]
+}
+
+/// Batches, each on one of the links; sometimes a clean, which comes alone.
+fn batches() -> impl Strategy<Value = Vec<(usize, Vec<Command>)>> {
+    let clean = prop_oneof!["a:", "b:", "b:a", "c"].prop_map(|stem| {
+        let stem = stem.into_bytes();
+        vec![Command::Clean { stem }]
+    });
+    vec(
+        (
+            0..3_usize,
+            prop_oneof![15 => vec(command(), 1..8), 1 => clean],
+        ),
+        1..30,
+    )
+}
+
+fn apply(sets: &mut Sets, command: &Command) -> Reply {
+    match command {
+        Command::Add { key, members } => {
+            sets.entry(key.clone()).or_default().extend(members.clone());
+        }
+        Command::Remove { key, members } => {
+            let set = sets.entry(key.clone()).or_default();
+            set.retain(|member| !members.contains(member));
+        }
+        Command::Delete { keys } => sets.retain(|key, _| !keys.contains(key)),
+        Command::Clean { stem } => sets.retain(|key, _| !key.starts_with(stem)),
+        Command::Members { keys } => {
+            let list = |key| List::new(sets.get(key).into_iter().flatten()).map(Arc::new);
+            return Reply::Members(keys.iter().map(list).collect());
+        }
+    }
+    Reply::Done
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_call_sees_what_those_before_it_did(batches in batches()) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path();
+        run(async {
+            // With a cache, without one, and with durability that takes another thread for each batch.
+            let mut links = Vec::new();
+            for (folder, durability, cached) in [
+                (path.join("a"), Durability::Process, true),
+                (path.join("a"), Durability::Process, false),
+                (path.join("b"), Durability::Os, true),
+            ] {
+                let connected = manager(&folder, durability, cached).connect().await;
+                links.push(connected.expect("the store opens").link);
+            }
+            let mut stores = [Sets::new(), Sets::new()];
+            for (link, batch) in batches {
+                let sets = &mut stores[link / 2];
+                let expected: Vec<_> = batch.iter().map(|command| Ok(apply(sets, command))).collect();
+                prop_assert_eq!(execute(&links[link], &batch).await, Ok(expected));
+            }
+            for (index, link) in links.iter().enumerate() {
+                for (key, members) in &stores[index / 2] {
+                    let keys = vec![key.clone()];
+                    let list = List::new(members).map(Arc::new);
+                    let expected = Ok(vec![Ok(Reply::Members(vec![list]))]);
+                    prop_assert_eq!(execute(link, &[Command::Members { keys }]).await, expected);
+                }
+            }
+            for link in links {
+                link.close().await;
+            }
+            Ok(())
+        })?;
+    }
+}

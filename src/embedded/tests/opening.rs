@@ -1,0 +1,242 @@
+//! Opening and closing: what stays, what is refused and in which words, and the room that a store takes.
+
+use std::{fs, path::Path};
+
+use serde_json::{Value, json};
+
+use super::world::{add, execute, manager, members, open, refusal, run, try_open, write};
+use crate::{
+    command::{Command, Reply},
+    embedded::{Durability, MAX_KEY},
+    manager::{ConnectError, Link as _, Manager as _},
+};
+
+fn state(folder: &Path) -> Value {
+    let text = fs::read(folder.join("store.json")).expect("it is there");
+    serde_json::from_slice(&text).expect("it is JSON")
+}
+
+#[test]
+fn what_was_written_is_there_after_an_orderly_end_and_after_none() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    run(async {
+        let link = open(path).await;
+        write(&link, add("k", &["a", "b"])).await;
+        link.close().await;
+        assert!(state(path)["closed"].is_object());
+
+        let link = open(path).await;
+        assert!(state(path)["open"].is_object());
+        assert_eq!(members(&link, "k").await, r#"["a","b"]"#);
+        write(&link, add("k", &["c"])).await;
+        drop(link);
+
+        let link = open(path).await;
+        assert_eq!(members(&link, "k").await, r#"["a","b","c"]"#);
+    });
+}
+
+#[test]
+fn two_spellings_of_one_folder_are_one_store() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("store");
+    run(async {
+        let first = open(&path).await;
+        let other = open(&folder.path().join(".").join("store")).await;
+        write(&first, add("k", &["a"])).await;
+        assert_eq!(members(&other, "k").await, r#"["a"]"#);
+        // The end of one is not the other's.
+        first.close().await;
+        write(&other, add("k", &["b"])).await;
+        assert_eq!(members(&other, "k").await, r#"["a","b"]"#);
+        other.close().await;
+        assert!(state(&path)["closed"].is_object());
+    });
+}
+
+#[test]
+fn the_map_grows_by_itself_and_a_large_batch_is_whole() {
+    let folder = tempfile::tempdir().expect("a folder");
+    run(async {
+        let link = open(folder.path()).await;
+        let uid = |n: usize| format!("{n:0>200}").into_bytes();
+        // About 60 MB, and the map begins with 16.
+        for key in 0..10 {
+            let members = (0..20_000).map(uid).collect();
+            let key = format!("k{key}").into();
+            write(&link, Command::Add { key, members }).await;
+        }
+        for key in 0..10 {
+            let json = members(&link, &format!("k{key}")).await;
+            assert_eq!(json.len(), 20_000 * 203 + 1);
+        }
+        let stem = b"k".to_vec();
+        write(&link, Command::Clean { stem }).await;
+        assert_eq!(members(&link, "k9").await, "[]");
+    });
+}
+
+#[test]
+fn a_key_of_the_full_length_is_kept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    run(async {
+        let link = open(folder.path()).await;
+        let longest = "k".repeat(MAX_KEY);
+        write(&link, add(&longest, &["a"])).await;
+        assert_eq!(members(&link, &longest).await, r#"["a"]"#);
+    });
+}
+
+#[test]
+fn damage_is_found_when_the_store_is_opened() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    let data = path.join("data.mdb");
+    run(async {
+        let link = open(path).await;
+        let uids: Vec<_> = (0..5000).map(|n| format!("uid-{n}").into_bytes()).collect();
+        let key = b"k".to_vec();
+        write(&link, Command::Add { key, members: uids }).await;
+        link.close().await;
+
+        let good = fs::read(&data).expect("it is there");
+        let mut flipped = good.clone();
+        flipped[good.len() / 2] ^= 1;
+        for damaged in [flipped, good[..good.len() / 2].to_vec(), Vec::new()] {
+            fs::write(&data, damaged).expect("it can be written");
+            let words = refusal(path).await;
+            assert!(words.contains("is damaged"), "{words}");
+        }
+        fs::write(&data, &good).expect("it can be written");
+        open(path).await.close().await;
+
+        // Not closed in order: LMDB's own look.
+        let open_state = json!({"format": 1, "open": {"boot": boot()}});
+        fs::write(path.join("store.json"), open_state.to_string()).expect("it can be written");
+        for damaged in [vec![7; 8192], Vec::new()] {
+            fs::write(&data, damaged).expect("it can be written");
+            let words = refusal(path).await;
+            assert!(words.contains("is damaged"), "{words}");
+        }
+    });
+}
+
+#[test]
+fn what_is_not_ours_or_of_another_version_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    run(async {
+        fs::write(path.join("data.mdb"), "x").expect("it can be written");
+        assert!(refusal(path).await.contains("not of this package"));
+        fs::write(path.join("store.json"), r#"{"format": 2}"#).expect("it can be written");
+        let words = refusal(path).await;
+        assert!(
+            words.contains("its format is 2, known here is 1"),
+            "{words}"
+        );
+        fs::write(path.join("store.json"), "{").expect("it can be written");
+        assert!(refusal(path).await.contains("store.json is damaged"));
+        let file = path.join("data.mdb");
+        assert!(refusal(&file).await.contains("cannot make the folder"));
+    });
+}
+
+#[test]
+fn after_a_power_cut_the_store_begins_empty_unless_each_commit_was_synced() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    run(async {
+        let link = open(path).await;
+        write(&link, add("k", &["a"])).await;
+        // As it is left by processes that die with the machine.
+        drop(link);
+        let open_state = json!({"format": 1, "open": {"boot": "another"}});
+        fs::write(path.join("store.json"), open_state.to_string()).expect("it can be written");
+        let connected = manager(path, Durability::Process, true).connect().await;
+        let connected = connected.expect("the store opens");
+        let note = connected.note.as_deref().expect("a line for the log");
+        assert!(note.contains("the system went down"), "{note}");
+        assert_eq!(members(&connected.link, "k").await, "[]");
+        assert!(path.join("data.mdb.aside").exists());
+        drop(connected);
+
+        let os = path.join("os");
+        let connected = manager(&os, Durability::Os, true).connect().await;
+        write(&connected.expect("the store opens").link, add("k", &["a"])).await;
+        assert!(state(&os)["closed"].is_object());
+        let connected = manager(&os, Durability::Os, true).connect().await;
+        let link = connected.expect("the store opens").link;
+        assert!(state(&os)["synced"].is_object());
+        drop(link);
+    });
+}
+
+#[test]
+fn one_process_has_one_durability_per_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    run(async {
+        let _link = open(folder.path()).await;
+        let other = manager(folder.path(), Durability::Os, true).connect().await;
+        let Err(ConnectError::Refused(words)) = other.map(drop) else {
+            panic!("it opens");
+        };
+        assert!(words.contains("another durability"), "{words}");
+    });
+}
+
+#[test]
+fn a_link_ends_when_its_files_are_taken_away() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("store");
+    run(async {
+        let connected = manager(&path, Durability::Process, true).connect().await;
+        let connected = connected.expect("the store opens");
+        write(&connected.link, add("k", &["a"])).await;
+        fs::remove_dir_all(&path).expect("it can be removed");
+        tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+        let keys = vec![b"k".to_vec()];
+        let lost = execute(&connected.link, &[Command::Members { keys }]).await;
+        assert!(lost.is_err());
+        connected.closed.await;
+        drop(connected.link);
+
+        let link = open(&path).await;
+        assert_eq!(members(&link, "k").await, "[]");
+        write(&link, add("k", &["b"])).await;
+        assert_eq!(members(&link, "k").await, r#"["b"]"#);
+    });
+}
+
+#[test]
+fn nothing_is_written_for_those_who_are_gone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    run(async {
+        let link = open(folder.path()).await;
+        let other = open(folder.path()).await;
+        // Heavy enough for another thread, which is not there before the link is gone.
+        let uids = (0..5000).map(|n| format!("{n}").into_bytes()).collect();
+        let heavy = Command::Add {
+            key: b"k".to_vec(),
+            members: uids,
+        };
+        let written = link.execute(&[&heavy]);
+        drop(link);
+        assert!(written.await.is_err());
+        assert_eq!(members(&other, "k").await, "[]");
+        let replies = execute(&other, &[heavy]).await;
+        assert_eq!(replies, Ok(vec![Ok(Reply::Done)]));
+        assert!(try_open(folder.path()).await.is_ok());
+    });
+}
+
+#[cfg(target_os = "linux")]
+fn boot() -> String {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    id.unwrap_or_default().trim().to_owned()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn boot() -> String {
+    String::new()
+}

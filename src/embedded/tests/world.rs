@@ -1,0 +1,82 @@
+//! What the tests have in common: links to a folder, and commands on them.
+
+use std::{path::Path, sync::Arc};
+
+use crate::{
+    command::{Command, Reply},
+    embedded::{Durability, EmbeddedLink, EmbeddedManager, EmbeddedOptions},
+    error::Result,
+    keys::Key,
+    manager::{ConnectError, Link as _, Lost, Manager as _},
+    shelf::Bounds,
+};
+
+/// A runtime for one test; what blocks is waited for at its end.
+pub(super) fn run<T>(test: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .expect("a runtime starts");
+    runtime.block_on(test)
+}
+
+pub(super) fn manager(folder: &Path, durability: Durability, cached: bool) -> Arc<EmbeddedManager> {
+    let options = EmbeddedOptions {
+        folder: folder.to_owned(),
+        durability,
+    };
+    let bounds = cached.then(|| Bounds {
+        max_bytes: 1 << 20,
+        released: Arc::default(),
+    });
+    EmbeddedManager::new(options, bounds, Arc::default())
+}
+
+pub(super) async fn try_open(folder: &Path) -> std::result::Result<EmbeddedLink, ConnectError> {
+    let connected = manager(folder, Durability::Process, true).connect().await;
+    connected.map(|connected| connected.link)
+}
+
+pub(super) async fn open(folder: &Path) -> EmbeddedLink {
+    try_open(folder).await.expect("the store opens")
+}
+
+/// What was refused, in words.
+pub(super) async fn refusal(folder: &Path) -> String {
+    match try_open(folder).await {
+        Err(ConnectError::Refused(words)) => words.to_string(),
+        Err(error) => panic!("not refused: {error}"),
+        Ok(_) => panic!("it opens"),
+    }
+}
+
+pub(super) async fn execute(
+    link: &EmbeddedLink,
+    batch: &[Command],
+) -> std::result::Result<Vec<Result<Reply>>, Lost> {
+    link.execute(&batch.iter().collect::<Vec<_>>()).await
+}
+
+pub(super) async fn write(link: &EmbeddedLink, command: Command) {
+    let replies = execute(link, &[command]).await;
+    assert_eq!(replies, Ok(vec![Ok(Reply::Done)]));
+}
+
+pub(super) fn add(key: &str, uids: &[&str]) -> Command {
+    Command::Add {
+        key: key.into(),
+        members: uids.iter().map(|&uid| uid.into()).collect(),
+    }
+}
+
+/// The members of a key as JSON.
+pub(super) async fn members(link: &EmbeddedLink, key: &str) -> String {
+    let keys: Vec<Key> = vec![key.into()];
+    match execute(link, &[Command::Members { keys }]).await.as_deref() {
+        Ok([Ok(Reply::Members(lists))]) => match lists.as_slice() {
+            [Ok(list)] => list.json().to_owned(),
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{other:?}"),
+    }
+}

@@ -1,0 +1,91 @@
+//! What went wrong, in words for operators, and what follows from it.
+
+use std::{io, path::Path, sync::Arc};
+
+use heed::MdbError;
+
+use crate::{error::Error, manager::ConnectError};
+
+/// What follows from an error of a transaction.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// There is more room in the address space than the map has; the transaction may be tried again.
+    NoRoom,
+    /// Another process has made the map larger; the same.
+    Outgrown,
+    /// The calls of the transaction fail with these words.
+    Calls(Arc<str>),
+    /// So does everything that would come after them: the store must be opened anew.
+    Store(Arc<str>),
+}
+
+impl Failure {
+    pub(super) fn of(error: &heed::Error, folder: &Path) -> Self {
+        let place = folder.display();
+        match error {
+            heed::Error::Mdb(MdbError::MapFull) => Self::NoRoom,
+            heed::Error::Mdb(MdbError::MapResized) => Self::Outgrown,
+            heed::Error::Mdb(
+                MdbError::Corrupted
+                | MdbError::PageNotFound
+                | MdbError::Invalid
+                | MdbError::Problem,
+            ) => Self::Calls(format!("the store in {place} is damaged: {error}").into()),
+            heed::Error::Mdb(MdbError::ReadersFull) => {
+                Self::Calls(format!("too many readers of the store in {place}").into())
+            }
+            heed::Error::Mdb(MdbError::Panic | MdbError::BadTxn) => {
+                Self::Store(format!("the store in {place} gave up: {error}").into())
+            }
+            heed::Error::Io(error) if is_full(error, folder) => {
+                Self::Calls(format!("the disk of {place} is full: {error}").into())
+            }
+            error => Self::Calls(format!("the store in {place}: {error}").into()),
+        }
+    }
+
+    /// For a call that can only fail.
+    pub(super) fn error(&self) -> Error {
+        match self {
+            Self::Calls(words) | Self::Store(words) => Error::Store(words.clone()),
+            Self::NoRoom => Error::Store("no address space for the store".into()),
+            Self::Outgrown => Error::Store("the store grows faster than it can be read".into()),
+        }
+    }
+}
+
+/// LMDB says EIO for a write that ended early, which is what a full disk does.
+fn is_full(error: &io::Error, folder: &Path) -> bool {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => true,
+        _ => error.raw_os_error() == Some(EIO) && nothing_left(folder),
+    }
+}
+
+const EIO: i32 = 5;
+
+#[cfg(unix)]
+fn nothing_left(folder: &Path) -> bool {
+    // Less than a large commit takes.
+    rustix::fs::statvfs(folder).is_ok_and(|fs| fs.f_bavail.saturating_mul(fs.f_frsize) < 1 << 20)
+}
+
+#[cfg(not(unix))]
+fn nothing_left(_folder: &Path) -> bool {
+    false
+}
+
+/// The store cannot be opened as it is; trying again does not help.
+pub(super) fn refused(words: impl Into<Arc<str>>) -> ConnectError {
+    ConnectError::Refused(words.into())
+}
+
+/// The same, for what the system said when something was done to a file.
+pub(super) fn cannot(what: &str, path: &Path, error: &io::Error) -> ConnectError {
+    refused(format!("cannot {what} {}: {error}", path.display()))
+}
+
+/// It may be possible a moment later.
+pub(super) fn not_now(words: impl Into<Arc<str>>) -> ConnectError {
+    ConnectError::Unreachable(words.into())
+}

@@ -1,0 +1,197 @@
+//! Commands in one write transaction, in their order: each sees what those before it did.
+
+use std::{collections::HashMap, sync::Arc};
+
+use heed::RwTxn;
+
+use super::{
+    reading::{Eyes, Reading},
+    rows::{Channel, Rows},
+};
+use crate::{
+    command::{Command, Member, Reply},
+    error::Result as CallResult,
+    keys::Key,
+    list::List,
+};
+
+type Result<T> = std::result::Result<T, heed::Error>;
+
+/// The numbers that one transaction can give to new channels.
+const NUMBERS: u64 = 1 << 20;
+
+/// See the module.
+pub(super) struct Writing<'a> {
+    rows: &'a Rows,
+    txn: RwTxn<'a>,
+    reading: &'a mut Reading,
+    /// The channels that were looked up, as they are now.
+    channels: HashMap<&'a [u8], Touched, foldhash::fast::RandomState>,
+    /// The next new channel is the n-th of this transaction.
+    born: u64,
+}
+
+struct Touched {
+    channel: Option<Channel>,
+    changed: bool,
+}
+
+impl<'a> Writing<'a> {
+    pub(super) fn new(rows: &'a Rows, txn: RwTxn<'a>, reading: &'a mut Reading) -> Self {
+        Self {
+            rows,
+            txn,
+            reading,
+            channels: HashMap::default(),
+            born: 0,
+        }
+    }
+
+    /// Executes a command, but for [`Command::Clean`], which is [`Writing::clean`].
+    pub(super) fn execute(&mut self, command: &'a Command) -> Result<CallResult<Reply>> {
+        match command {
+            Command::Add { key, members } => self.add(key, members)?,
+            Command::Remove { key, members } => self.remove(key, members)?,
+            Command::Delete { keys } => {
+                for key in keys {
+                    self.delete(key)?;
+                }
+            }
+            Command::Members { keys } => {
+                let lists: Result<_> = keys.iter().map(|key| self.list(key)).collect();
+                return Ok(Ok(Reply::Members(lists?)));
+            }
+            Command::Clean { .. } => {}
+        }
+        Ok(Ok(Reply::Done))
+    }
+
+    /// Deletes channels whose keys begin so, up to so many members. Says whether that were all.
+    pub(super) fn clean(mut self, stem: &[u8], most: u64) -> Result<bool> {
+        let mut left = most;
+        loop {
+            let found = self.rows.channels(&self.txn, stem, 100)?;
+            if found.is_empty() {
+                self.txn.commit()?;
+                return Ok(true);
+            }
+            let found: Vec<(Key, Channel)> = found
+                .into_iter()
+                .map(|(key, channel)| (key.to_vec(), channel))
+                .collect();
+            for (key, channel) in found {
+                self.rows.delete_members(&mut self.txn, channel.number)?;
+                self.rows.delete_channel(&mut self.txn, &key)?;
+                left = left.saturating_sub(channel.count);
+                if left == 0 {
+                    self.txn.commit()?;
+                    return Ok(false);
+                }
+            }
+        }
+    }
+
+    /// Commits, if anything has changed.
+    pub(super) fn commit(mut self) -> Result<()> {
+        let version = self.txn.id() as u64;
+        let mut changed = false;
+        for (key, touched) in self.channels {
+            if !touched.changed {
+                continue;
+            }
+            changed = true;
+            match touched.channel {
+                Some(channel) => {
+                    let channel = Channel { version, ..channel };
+                    self.rows.put_channel(&mut self.txn, key, channel)?;
+                }
+                None => self.rows.delete_channel(&mut self.txn, key)?,
+            }
+        }
+        if changed {
+            self.txn.commit()
+        } else {
+            self.txn.abort();
+            Ok(())
+        }
+    }
+
+    fn add(&mut self, key: &'a Key, members: &[Member]) -> Result<()> {
+        let number = NUMBERS * self.txn.id() as u64 + self.born;
+        let touched = self.touch(key)?;
+        let is_new = touched.channel.is_none();
+        let mut channel = touched.channel.unwrap_or(Channel {
+            number,
+            version: 0,
+            count: 0,
+        });
+        let mut added = 0;
+        for uid in members {
+            added += u64::from(self.rows.put_member(&mut self.txn, channel.number, uid)?);
+        }
+        channel.count += added;
+        if is_new && channel.count > 0 {
+            self.born += 1;
+        }
+        if added > 0 {
+            self.touched(key, Some(channel));
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, key: &'a Key, members: &[Member]) -> Result<()> {
+        let Some(mut channel) = self.touch(key)?.channel else {
+            return Ok(());
+        };
+        let mut removed = 0;
+        for uid in members {
+            removed += u64::from(
+                self.rows
+                    .delete_member(&mut self.txn, channel.number, uid)?,
+            );
+        }
+        channel.count = channel.count.saturating_sub(removed);
+        if removed > 0 {
+            self.touched(key, Some(channel).filter(|channel| channel.count > 0));
+        }
+        Ok(())
+    }
+
+    fn delete(&mut self, key: &'a Key) -> Result<()> {
+        if let Some(channel) = self.touch(key)?.channel {
+            self.rows.delete_members(&mut self.txn, channel.number)?;
+            self.touched(key, None);
+        }
+        Ok(())
+    }
+
+    fn list(&mut self, key: &'a Key) -> Result<CallResult<Arc<List>>> {
+        match self.channels.get(key.as_slice()) {
+            // Its own changes have no version yet.
+            Some(Touched {
+                channel,
+                changed: true,
+            }) => match *channel {
+                Some(channel) => self.reading.load(self.rows, &self.txn, channel),
+                None => Ok(List::new([[0; 0]; 0]).map(Arc::new)),
+            },
+            _ => self.reading.list(self.rows, &self.txn, Eyes::Writer, key),
+        }
+    }
+
+    fn touch(&mut self, key: &'a Key) -> Result<&mut Touched> {
+        use std::collections::hash_map::Entry;
+        match self.channels.entry(key) {
+            Entry::Occupied(entry) => Ok(entry.into_mut()),
+            Entry::Vacant(entry) => Ok(entry.insert(Touched {
+                channel: self.rows.channel(&self.txn, key)?,
+                changed: false,
+            })),
+        }
+    }
+
+    fn touched(&mut self, key: &'a Key, channel: Option<Channel>) {
+        let changed = true;
+        self.channels.insert(key, Touched { channel, changed });
+    }
+}

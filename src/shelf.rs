@@ -1,0 +1,130 @@
+//! Member lists that are kept in memory, under their keys, least recently used first out, within a
+//! bound. When a list may still be answered with is for those to know who keep it: each list
+//! has a mark of theirs.
+
+use std::sync::Arc;
+
+use lru::LruCache;
+
+use crate::{
+    list::{List, Released},
+    stats::Stats,
+};
+
+/// A key that is kept more than once.
+pub type SharedKey = Arc<[u8]>;
+
+/// What an entry takes beside its list and its key: two hash tables, two pointers, an array.
+const OVERHEAD: usize = 320;
+
+/// How much may be kept, and who hears of lists that are gone.
+#[derive(Debug, Clone)]
+pub struct Bounds {
+    /// Bytes, what JavaScript keeps of the lists included (estimated).
+    pub max_bytes: usize,
+    /// Hears of lists that are gone.
+    pub released: Arc<Released>,
+}
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct Shelf<M> {
+    /// `None` = nothing is kept.
+    bounds: Option<Bounds>,
+    kept: LruCache<SharedKey, Kept<M>>,
+    bytes: usize,
+    stats: Arc<Stats>,
+}
+
+/// A list that is kept.
+#[derive(Debug, Clone)]
+pub struct Kept<M> {
+    /// What its keeper has to know of it.
+    pub mark: M,
+    /// The list.
+    pub list: Arc<List>,
+    bytes: usize,
+}
+
+impl<M> Shelf<M> {
+    /// An empty one.
+    #[must_use]
+    pub fn new(bounds: Option<Bounds>, stats: Arc<Stats>) -> Self {
+        let new = Self {
+            bounds,
+            kept: LruCache::unbounded(),
+            bytes: 0,
+            stats,
+        };
+        new.count();
+        new
+    }
+
+    /// Whether anything is kept at all.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.bounds.is_some()
+    }
+
+    /// What is kept of a key. Counts as a use.
+    pub fn use_of(&mut self, key: &[u8]) -> Option<&mut Kept<M>> {
+        self.bounds.as_ref()?;
+        self.kept.get_mut(key)
+    }
+
+    /// The same, not as a use.
+    #[must_use]
+    pub fn look(&self, key: &[u8]) -> Option<&Kept<M>> {
+        self.kept.peek(key)
+    }
+
+    /// Keeps a list in the place of what was kept of its key, if it is not too large.
+    pub fn keep(&mut self, key: &SharedKey, mark: M, list: &Arc<List>) {
+        let Some(Bounds {
+            max_bytes,
+            released,
+        }) = &self.bounds
+        else {
+            return;
+        };
+        // In Rust the text; in JavaScript an array of strings, 24 bytes each and their characters.
+        let bytes = 2 * list.json().len() + 24 * list.len() + 3 * key.len() + OVERHEAD;
+        let max_bytes = *max_bytes;
+        if bytes > max_bytes {
+            self.remove(key);
+            return;
+        }
+        list.keep(released);
+        let list = list.clone();
+        let before = self.kept.put(key.clone(), Kept { mark, list, bytes });
+        self.bytes += bytes;
+        self.bytes -= before.map_or(0, |before| before.bytes);
+        while self.bytes > max_bytes {
+            let Some((_, oldest)) = self.kept.pop_lru() else {
+                break;
+            };
+            self.bytes -= oldest.bytes;
+        }
+        self.count();
+    }
+
+    /// Nothing is kept of the key any more.
+    pub fn remove(&mut self, key: &[u8]) {
+        if let Some(kept) = self.kept.pop(key) {
+            self.bytes -= kept.bytes;
+            self.count();
+        }
+    }
+
+    /// Nothing is kept any more.
+    pub fn clear(&mut self) {
+        self.kept.clear();
+        self.bytes = 0;
+        self.count();
+    }
+
+    fn count(&self) {
+        self.stats.cache.entries.set(self.kept.len());
+        self.stats.cache.bytes.set(self.bytes);
+    }
+}
