@@ -11,8 +11,14 @@ use std::{
     },
 };
 
-use futures_util::{FutureExt as _, future::BoxFuture};
-use tokio::task::spawn_blocking;
+use futures_util::{
+    FutureExt as _,
+    future::{BoxFuture, OptionFuture},
+};
+use tokio::{
+    runtime::Handle,
+    task::{JoinHandle, spawn_blocking},
+};
 
 use super::{
     Durability,
@@ -26,6 +32,7 @@ use crate::{
     appetite::Appetite,
     command::{Command, Reply},
     error::{Error, Result},
+    keys::Key,
     manager::{Link, Lost},
     shelf::{Bounds, Shelf},
     stats::Stats,
@@ -44,7 +51,10 @@ const STEP: u64 = 16 << 10;
 
 /// A share in an open store.
 #[derive(Debug)]
-pub struct EmbeddedLink(Arc<Inner>);
+pub struct EmbeddedLink {
+    /// There until it ends.
+    inner: Option<Arc<Inner>>,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -58,29 +68,41 @@ struct Inner {
 impl EmbeddedLink {
     pub(super) fn new(store: Arc<Store>, bounds: Option<Bounds>, stats: Arc<Stats>) -> Self {
         let shelf = Shelf::new(bounds, stats.clone());
-        Self(Arc::new(Inner {
+        let inner = Inner {
             store,
             reading: Mutex::new(Reading::new(shelf, stats)),
             appetite: Mutex::default(),
             gone: AtomicBool::new(false),
-        }))
+        };
+        Self {
+            inner: Some(Arc::new(inner)),
+        }
+    }
+
+    /// Lets go of the store, on a thread that may wait for the disk: this may be the last share in it.
+    fn end(&mut self) -> Option<JoinHandle<()>> {
+        let inner = self.inner.take()?;
+        inner.gone.store(true, Ordering::Release);
+        // A thread that waits for the gate may outlive this for long, and the lists must not. One that
+        // is at work sees to it itself.
+        if let Ok(mut reading) = inner.reading.try_lock() {
+            reading.clear();
+        }
+        let runtime = Handle::try_current().ok()?;
+        Some(runtime.spawn_blocking(|| drop(inner)))
     }
 }
 
 impl Drop for EmbeddedLink {
     fn drop(&mut self) {
-        self.0.gone.store(true, Ordering::Release);
-        // A thread that waits for the gate may outlive this for long, and the lists must not. One that
-        // is at work sees to it itself.
-        if let Ok(mut reading) = self.0.reading.try_lock() {
-            reading.clear();
-        }
+        self.end();
     }
 }
 
 impl Link for EmbeddedLink {
     fn appetite(&self) -> usize {
-        lock(&self.0.appetite).calls()
+        let appetite = self.inner.as_ref().map(|inner| lock(&inner.appetite));
+        appetite.map_or(usize::MAX, |appetite| appetite.calls())
     }
 
     fn depth(&self) -> usize {
@@ -88,15 +110,18 @@ impl Link for EmbeddedLink {
     }
 
     fn execute(&self, batch: &[&Command]) -> BoxFuture<'static, Replies> {
-        let inner = &self.0;
-        if let Err(lost) = inner.store.check() {
-            return std::future::ready(Err(lost)).boxed();
-        }
+        let checked = match &self.inner {
+            Some(inner) => inner.store.check().map(|()| inner),
+            None => Err(Lost("the link has ended".into())),
+        };
+        let inner = match checked {
+            Ok(inner) => inner,
+            Err(lost) => return std::future::ready(Err(lost)).boxed(),
+        };
         if !batch.iter().any(|command| command.is_write()) {
             return std::future::ready(inner.read(batch)).boxed();
         }
-        let light = batch.iter().map(|command| weight(command)).sum::<usize>() <= LIGHT;
-        if light
+        if inner.weight(batch) <= LIGHT
             && inner.store.durability() == Durability::Process
             && let Some(pass) = inner.store.gate().try_pass()
         {
@@ -106,11 +131,9 @@ impl Link for EmbeddedLink {
         inner.clone().write_later(batch).boxed()
     }
 
-    fn close(self) -> BoxFuture<'static, ()> {
-        let store = self.0.store.clone();
-        drop(self);
-        // Fails with the runtime only.
-        spawn_blocking(|| drop(store)).map(drop).boxed()
+    fn close(mut self) -> BoxFuture<'static, ()> {
+        let ended: OptionFuture<_> = self.end().into();
+        ended.map(drop).boxed()
     }
 }
 
@@ -227,6 +250,33 @@ impl Inner {
         }
     }
 
+    /// How much there is to do, in members or keys.
+    fn weight(&self, batch: &[&Command]) -> usize {
+        let deleted = batch.iter().filter_map(|command| match command {
+            Command::Delete { keys } => Some(keys),
+            _ => None,
+        });
+        let deleted: Vec<&Key> = deleted.flatten().collect();
+        let given = batch.iter().map(|command| weight(command));
+        given.fold(self.members_of(&deleted), usize::saturating_add)
+    }
+
+    /// How many members these channels have, about.
+    fn members_of(&self, keys: &[&Key]) -> usize {
+        if keys.is_empty() {
+            return 0;
+        }
+        let counted = self.store.read(|txn| {
+            let rows = self.store.rows();
+            let counts = keys.iter().map(|key| rows.channel(txn, key));
+            counts
+                .map(|channel| Ok(channel?.map_or(0, |channel| channel.count)))
+                .sum::<std::result::Result<u64, heed::Error>>()
+        });
+        // Whoever executes the batch meets the error again.
+        counted.map_or(0, |count| usize::try_from(count).unwrap_or(usize::MAX))
+    }
+
     fn reading(&self) -> MutexGuard<'_, Reading> {
         lock(&self.reading)
     }
@@ -249,7 +299,7 @@ fn transaction(batch: &[&Command]) -> usize {
     fit.count().max(1)
 }
 
-/// How much there is to do, in members or keys.
+/// The same of one command, as far as it says.
 fn weight(command: &Command) -> usize {
     match command {
         Command::Add { members, .. } | Command::Remove { members, .. } => members.len(),

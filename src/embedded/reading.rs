@@ -13,6 +13,9 @@ use crate::{
     stats::Stats,
 };
 
+/// The version of a channel without members: no transaction has this number.
+const NO_ROW: u64 = 0;
+
 /// When a list was right.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Mark {
@@ -67,16 +70,10 @@ impl Reading {
             self.stats.cache.hits.add(1);
             return Ok(Ok(kept.list.clone()));
         }
-        let Some(channel) = rows.channel(txn, key)? else {
-            if self.shelf.use_of(key).is_some() {
-                self.stats.cache.invalidations.add(1);
-                self.shelf.remove(key);
-            }
-            self.stats.cache.misses.add(1);
-            return Ok(List::new([[0; 0]; 0]).map(Arc::new));
-        };
+        let channel = rows.channel(txn, key)?;
+        let version = channel.map_or(NO_ROW, |channel| channel.version);
         if let Some(kept) = self.shelf.use_of(key) {
-            if kept.mark.version == channel.version {
+            if kept.mark.version == version {
                 kept.mark.seen = seen.or(kept.mark.seen);
                 self.stats.cache.hits.add(1);
                 return Ok(Ok(kept.list.clone()));
@@ -88,7 +85,6 @@ impl Reading {
         if let Ok(list) = &list
             && self.shelf.is_on()
         {
-            let version = channel.version;
             let key = SharedKey::from(key.as_slice());
             self.shelf.keep(&key, Mark { version, seen }, list);
         }
@@ -100,7 +96,7 @@ impl Reading {
         &mut self,
         rows: &Rows,
         txn: &RoTxn,
-        channel: Channel,
+        channel: Option<Channel>,
     ) -> Result<CallResult<Arc<List>>, heed::Error> {
         let list = rows.list(txn, channel)?.map(Arc::new);
         self.loaded += list.as_ref().map_or(0, |list| list.json().len());

@@ -3,7 +3,7 @@
 //! apart by what they are, not by how their paths are spelled.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak},
     thread,
     time::{Duration, Instant},
@@ -48,13 +48,16 @@ pub(super) fn open(
     let handle = Arc::new(handle.map_err(|error| cannot("open", folder.path(), &error))?);
     let give_up = Instant::now() + PATIENCE;
     let place = loop {
-        let mut stores = stores();
-        let Some(known) = stores.get(&handle) else {
-            // Kept for this one while it is being opened.
-            stores.insert(handle.clone(), Weak::new());
-            break Place(handle);
+        let known = match stores().entry(handle.clone()) {
+            Entry::Vacant(entry) => {
+                // For this one, while it is being opened.
+                entry.insert(Weak::new());
+                break Place(handle);
+            }
+            Entry::Occupied(entry) => entry.get().upgrade(),
         };
-        if let Some(store) = known.upgrade().filter(|store| store.check().is_ok()) {
+        // The lock is free again: this may be the last share in the store, and closing takes it too.
+        if let Some(store) = known.filter(|store| store.check().is_ok()) {
             if store.durability() != options.durability {
                 return Err(refused(format!(
                     "the store in {} is open in this process with another durability",
@@ -63,7 +66,6 @@ pub(super) fn open(
             }
             return Ok((store, None));
         }
-        drop(stores);
         if Instant::now() > give_up {
             return Err(not_now("the store is still being opened or closed"));
         }

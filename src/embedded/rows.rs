@@ -14,6 +14,7 @@ use heed::{
     types::{Bytes, Unit},
 };
 
+use super::{MAX_KEY, MAX_MEMBER};
 use crate::{error::Result as CallResult, list::List};
 
 type Result<T> = std::result::Result<T, heed::Error>;
@@ -74,13 +75,15 @@ impl Rows {
 
     /// Says whether it was none yet.
     pub(super) fn put_member(&self, txn: &mut RwTxn, number: u64, uid: &[u8]) -> Result<bool> {
-        let there = self.members.get_or_put(txn, &row(number, uid), &())?;
+        let (row, length) = row(number, uid)?;
+        let there = self.members.get_or_put(txn, &row[..length], &())?;
         Ok(there.is_none())
     }
 
     /// Says whether it was one.
     pub(super) fn delete_member(&self, txn: &mut RwTxn, number: u64, uid: &[u8]) -> Result<bool> {
-        self.members.delete(txn, &row(number, uid))
+        let (row, length) = row(number, uid)?;
+        self.members.delete(txn, &row[..length])
     }
 
     pub(super) fn delete_members(&self, txn: &mut RwTxn, number: u64) -> Result<()> {
@@ -92,8 +95,11 @@ impl Rows {
         self.members.delete_range(txn, &all).map(drop)
     }
 
-    /// The members of a channel.
-    pub(super) fn list(&self, txn: &RoTxn, channel: Channel) -> Result<CallResult<List>> {
+    /// The members of a channel; of one that has no row: none.
+    pub(super) fn list(&self, txn: &RoTxn, channel: Option<Channel>) -> Result<CallResult<List>> {
+        let Some(channel) = channel else {
+            return Ok(List::new([[0; 0]; 0]));
+        };
         let number = channel.number.to_be_bytes();
         let mut uids = Vec::with_capacity(usize::try_from(channel.count).unwrap_or(0));
         for member in self.members.prefix_iter(txn, &number)? {
@@ -102,7 +108,7 @@ impl Rows {
         Ok(List::new(uids))
     }
 
-    /// The keys that begin so, up to so many, each with its channel, from `after` on.
+    /// The channels whose keys begin so, up to so many.
     pub(super) fn channels<'txn>(
         &self,
         txn: &'txn RoTxn,
@@ -116,11 +122,15 @@ impl Rows {
     }
 }
 
-fn row(number: u64, uid: &[u8]) -> Vec<u8> {
-    let mut row = Vec::with_capacity(WORD + uid.len());
-    row.extend_from_slice(&number.to_be_bytes());
-    row.extend_from_slice(uid);
-    row
+/// The key of a member, and its length.
+fn row(number: u64, uid: &[u8]) -> Result<([u8; MAX_KEY], usize)> {
+    if uid.len() > MAX_MEMBER {
+        return Err(heed::Error::Mdb(heed::MdbError::BadValSize));
+    }
+    let mut row = [0; MAX_KEY];
+    row[..WORD].copy_from_slice(&number.to_be_bytes());
+    row[WORD..WORD + uid.len()].copy_from_slice(uid);
+    Ok((row, WORD + uid.len()))
 }
 
 impl Channel {

@@ -7,6 +7,7 @@
 //! The file is of this package's own, and is read before LMDB touches anything.
 
 use std::{
+    env::consts::{ARCH, OS},
     fs::{self, File},
     io::{self, Read as _, Write as _},
     path::Path,
@@ -62,7 +63,19 @@ pub(super) fn prepare(
     durability: Durability,
     _entered: &Entered,
 ) -> Result<Prepared, ConnectError> {
-    let left = read(folder)?;
+    let found = read(folder)?;
+    let (left, locks) = match found {
+        Some((left, locks)) => (Some(left), locks),
+        None => (None, String::new()),
+    };
+    if !alone && locks != kind_of_locks() {
+        return Err(refused(format!(
+            "the store in {} is open in processes of another kind ({locks}; this is {}), with which this \
+             one cannot share locks",
+            folder.path().display(),
+            kind_of_locks()
+        )));
+    }
     let mut prepared = Prepared::default();
     if alone {
         prepared.note = trust(folder, left.as_ref())?;
@@ -80,7 +93,7 @@ pub(super) fn prepare(
         }
         (Durability::Os, _) => Left::Synced,
     };
-    if left.as_ref() != Some(&now) {
+    if left.as_ref() != Some(&now) || locks != kind_of_locks() {
         write(folder, &now).map_err(|error| cannot("write", &folder.state(), &error))?;
     }
     Ok(prepared)
@@ -138,7 +151,8 @@ fn trust(folder: &Folder, left: Option<&Left>) -> Result<Option<String>, Connect
     }
 }
 
-fn read(folder: &Folder) -> Result<Option<Left>, ConnectError> {
+/// How the store was left, and the kind of the locks.
+fn read(folder: &Folder) -> Result<Option<(Left, String)>, ConnectError> {
     let path = folder.state();
     let text = match fs::read(&path) {
         Ok(text) => text,
@@ -148,7 +162,11 @@ fn read(folder: &Folder) -> Result<Option<Left>, ConnectError> {
     let damaged = || refused(format!("{} is damaged", path.display()));
     let value: Value = serde_json::from_slice(&text).map_err(|_| damaged())?;
     match value["format"].as_u64() {
-        Some(FORMAT) => Left::from_json(&value).map(Some).ok_or_else(damaged),
+        Some(FORMAT) => {
+            let left = Left::from_json(&value).ok_or_else(damaged)?;
+            let locks = value["locks"].as_str().ok_or_else(damaged)?;
+            Ok(Some((left, locks.to_owned())))
+        }
         Some(format) => Err(refused(format!(
             "the store in {} is of another version of this package: its format is {format}, known \
              here is {FORMAT}",
@@ -174,13 +192,15 @@ fn write(folder: &Folder, left: &Left) -> io::Result<()> {
 
 impl Left {
     fn to_json(&self) -> Value {
+        let mut json = json!({"format": FORMAT, "locks": kind_of_locks()});
         match self {
             Self::Closed(Checksum { bytes, xxh3 }) => {
-                json!({"format": FORMAT, "closed": {"bytes": bytes, "xxh3": xxh3}})
+                json["closed"] = json!({"bytes": bytes, "xxh3": xxh3});
             }
-            Self::Open { boot } => json!({"format": FORMAT, "open": {"boot": boot}}),
-            Self::Synced => json!({"format": FORMAT, "synced": {}}),
+            Self::Open { boot } => json["open"] = json!({"boot": boot}),
+            Self::Synced => json["synced"] = json!({}),
         }
+        json
     }
 
     fn from_json(value: &Value) -> Option<Self> {
@@ -214,6 +234,16 @@ impl Checksum {
             bytes += read as u64;
         }
     }
+}
+
+/// What locks between processes look like in memory depends on this.
+fn kind_of_locks() -> String {
+    let library = if cfg!(target_env = "musl") {
+        "musl"
+    } else {
+        "native"
+    };
+    format!("{OS}-{ARCH}-{library}")
 }
 
 /// Which start of the system this is; the same text where that cannot be known.

@@ -65,6 +65,7 @@ impl Store {
         let Opened {
             env,
             rows,
+            gate,
             data,
             note,
         } = match opened {
@@ -77,10 +78,7 @@ impl Store {
         let store = Self {
             env: Some(env),
             rows,
-            gate: Gate::new(
-                folder.lockable("next.lock")?,
-                folder.lockable("write.lock")?,
-            ),
+            gate,
             durability,
             folder,
             presence: Some(presence),
@@ -149,15 +147,25 @@ impl Store {
                 Err(error) => Failure::of(&error, self.path()),
             };
             match failure {
-                Failure::NoRoom => {
-                    let size = self.env()?.info().map_size;
-                    self.resize(size.checked_mul(2).ok_or(Failure::NoRoom)?)?;
-                }
+                Failure::NoRoom => self.grow()?,
                 // As large as it is for the others.
                 Failure::Outgrown => self.resize(0)?,
                 Failure::Store(words) => return Err(self.end(words)),
                 failure @ Failure::Calls(_) => return Err(failure),
             }
+        }
+    }
+
+    fn grow(&self) -> Result<(), Failure> {
+        let (dead, size) = {
+            let _map = self.map();
+            let env = self.env()?;
+            (env.clear_stale_readers(), env.info().map_size)
+        };
+        match dead {
+            // What was kept for them can be used again.
+            Ok(1..) => Ok(()),
+            _ => self.resize(size.checked_mul(2).ok_or(Failure::NoRoom)?),
         }
     }
 
@@ -246,6 +254,7 @@ impl Drop for Store {
 struct Opened {
     env: Env<WithoutTls>,
     rows: Rows,
+    gate: Gate,
     data: Handle,
     note: Option<String>,
 }
@@ -258,6 +267,10 @@ fn open(
 ) -> Result<Opened, ConnectError> {
     let alone = presence.is_alone(entered);
     let alone = alone.map_err(|error| cannot("look through", folder.path(), &error))?;
+    let gate = Gate::new(
+        folder.lockable("next.lock")?,
+        folder.lockable("write.lock")?,
+    );
     let prepared = state::prepare(folder, alone, durability, entered)?;
     let opened = (|| {
         let mut options = EnvOpenOptions::new().read_txn_without_tls();
@@ -285,6 +298,7 @@ fn open(
     Ok(Opened {
         env,
         rows,
+        gate,
         data,
         note: prepared.note,
     })

@@ -171,10 +171,7 @@ impl<'a> Writing<'a> {
             Some(Touched {
                 channel,
                 changed: true,
-            }) => match *channel {
-                Some(channel) => self.reading.load(self.rows, &self.txn, channel),
-                None => Ok(List::new([[0; 0]; 0]).map(Arc::new)),
-            },
+            }) => self.reading.load(self.rows, &self.txn, *channel),
             _ => self.reading.list(self.rows, &self.txn, Eyes::Writer, key),
         }
     }

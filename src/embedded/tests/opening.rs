@@ -16,6 +16,14 @@ fn state(folder: &Path) -> Value {
     serde_json::from_slice(&text).expect("it is JSON")
 }
 
+/// The state that processes leave which were killed.
+fn left_open(folder: &Path, boot: &str) {
+    let mut left = state(folder);
+    left.as_object_mut().expect("an object").remove("closed");
+    left["open"] = json!({"boot": boot});
+    fs::write(folder.join("store.json"), left.to_string()).expect("it can be written");
+}
+
 #[test]
 fn what_was_written_is_there_after_an_orderly_end_and_after_none() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -112,8 +120,7 @@ fn damage_is_found_when_the_store_is_opened() {
         open(path).await.close().await;
 
         // Not closed in order: LMDB's own look.
-        let open_state = json!({"format": 1, "open": {"boot": boot()}});
-        fs::write(path.join("store.json"), open_state.to_string()).expect("it can be written");
+        left_open(path, &boot());
         for damaged in [vec![7; 8192], Vec::new()] {
             fs::write(&data, damaged).expect("it can be written");
             let words = refusal(path).await;
@@ -149,10 +156,9 @@ fn after_a_power_cut_the_store_begins_empty_unless_each_commit_was_synced() {
     run(async {
         let link = open(path).await;
         write(&link, add("k", &["a"])).await;
+        link.close().await;
         // As it is left by processes that die with the machine.
-        drop(link);
-        let open_state = json!({"format": 1, "open": {"boot": "another"}});
-        fs::write(path.join("store.json"), open_state.to_string()).expect("it can be written");
+        left_open(path, "another");
         let connected = manager(path, Durability::Process, true).connect().await;
         let connected = connected.expect("the store opens");
         let note = connected.note.as_deref().expect("a line for the log");
@@ -163,7 +169,9 @@ fn after_a_power_cut_the_store_begins_empty_unless_each_commit_was_synced() {
 
         let os = path.join("os");
         let connected = manager(&os, Durability::Os, true).connect().await;
-        write(&connected.expect("the store opens").link, add("k", &["a"])).await;
+        let link = connected.expect("the store opens").link;
+        write(&link, add("k", &["a"])).await;
+        link.close().await;
         assert!(state(&os)["closed"].is_object());
         let connected = manager(&os, Durability::Os, true).connect().await;
         let link = connected.expect("the store opens").link;
