@@ -7,23 +7,31 @@
  */
 
 const assert = require('node:assert');
-const { describe, afterEach } = require('node:test');
+const { describe, before, after, afterEach } = require('node:test');
+const fs = require('fs');
 const os = require('os');
 const path = require('path');
 const { createApp } = require('../support/app');
 const { call } = require('../support/call');
+const child = require('../support/child');
+const { logged } = require('../support/log');
 const { create, stopAll } = require('../support/service');
 const { ours } = require('../support/rows');
 
 const CODE = 'ERR_GLOBAL_CHANNEL_INVALID_OPTION';
 
-/** Made, and never started: no folder is touched. */
+/** Made, not started: no folder is touched. */
 const make = (opts, app) => create({ store: 'embedded', path: 'data/channels', ...opts }, app);
 
 const refused = (opts, message) => assert.throws(() => make(opts), { code: CODE, message });
 
 describe('B the embedded store', () => {
+  let dir;
+  before(() => {
+    dir = fs.mkdtempSync(path.join(os.tmpdir(), 'embedded-'));
+  });
   afterEach(stopAll);
+  after(() => fs.rmSync(dir, { recursive: true, force: true }));
 
   ours('B a path and store: "embedded" are enough; manager shows prefix and folder', () => {
     const { manager } = make({ path: '/srv/channels' });
@@ -61,6 +69,48 @@ describe('B the embedded store', () => {
       process.chdir(before);
     }
   });
+
+  ours(
+    'B processes started in different folders, with one relative path, have one store',
+    async () => {
+      const addAndRead = async ({ args, create, createApp, ok, opts, emit }) => {
+        process.chdir(args.cwd);
+        const app = Object.assign(createApp(), { getBase: () => args.base });
+        const service = create(opts, app);
+        await ok(service, 'start');
+        await ok(service, 'add', 'n', args.uid, 's1');
+        emit((await ok(service, 'getMembersBySid', 'n', 's1')).sort());
+        await ok(service, 'stop', true);
+      };
+      const store = { options: () => ({ store: 'embedded', path: 'data/channels' }) };
+      const found = [];
+      for (const [cwd, uid] of Object.entries({ [os.tmpdir()]: 'a', [dir]: 'b' })) {
+        const args = { base: path.join(dir, 'app'), cwd, uid };
+        const { messages, output } = await child.run(addAndRead, { store, args });
+        assert.strictEqual(output, '');
+        found.push(...messages);
+      }
+      assert.deepStrictEqual(found, [['a'], ['a', 'b']]);
+    },
+  );
+
+  ours(
+    'B a folder that cannot be: start says so at once, and so does the log, as [embedded]',
+    async () => {
+      const file = path.join(dir, 'a file');
+      fs.writeFileSync(file, '');
+      const service = make({ path: file });
+      const lines = await logged(async () => {
+        const { err, argc } = await call(service, 'start');
+        assert.deepStrictEqual([err.code, argc], ['ERR_GLOBAL_CHANNEL_STORE', 1]);
+        assert.ok(err.message.includes(file), err.message);
+      });
+      assert.strictEqual(lines.length, 1);
+      assert.ok(lines[0].startsWith('[globalchannel-plugin][embedded] '), lines[0]);
+      assert.ok(lines[0].includes(file), lines[0]);
+      assert.strictEqual(service.state, 0);
+    },
+  );
 
   ours('B ~ is not expanded: it is the name of a folder', () => {
     assert.strictEqual(make({ path: '~/channels' }).manager.path, path.resolve('~/channels'));
