@@ -54,6 +54,12 @@ function redisAt(url, plugin) {
   };
 }
 
+/** No server at all: a folder of the run's own. */
+async function embedded({ directory }) {
+  const options = { store: 'embedded', path: path.join(directory, 'channels') };
+  return { title: `the embedded store, folder ${options.path}`, options };
+}
+
 /** What a GlobalChannel takes for an application, if it is not to push. */
 const NO_SERVERS = {
   getServersByType: () => [],
@@ -69,4 +75,4 @@ function withoutPassword(text) {
   return url.href;
 }
 
-module.exports = { ownRedis, redisAt };
+module.exports = { embedded, ownRedis, redisAt };

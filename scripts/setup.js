@@ -1,9 +1,10 @@
 'use strict';
 /**
- * Makes a fresh clone ready: npm packages, the addon, a redis-server. What is there and up to date
- * is left alone, so that `npm test` and `npm run demo` can begin with this every time. Node and
- * Rust are expected; with anything missing that may not be installed from here, it says what to
- * install and ends with exit code 1. No npm package is used, since there may be none yet.
+ * Makes a fresh clone ready: npm packages, the addon, and with the argument `redis-server` one of
+ * those. What is there and up to date is left alone, so that `npm test` and `npm run demo` can begin
+ * with this every time. Node and Rust are expected; with anything missing that may not be installed
+ * from here, it says what to install and ends with exit code 1. No npm package is used, since there
+ * may be none yet.
  */
 const fs = require('node:fs');
 const path = require('node:path');
@@ -58,7 +59,7 @@ function newest(files) {
 function ensureRedis() {
   if (programOf(['redis-server'], 'redis-server')) return;
   fail(
-    'redis-server is missing: the demo and the tests start their own. Install Redis 6 or newer ' +
+    'redis-server is missing: tests and benchmarks start their own. Install Redis 6 or newer ' +
       '(Debian, Ubuntu: apt-get install redis-server; Fedora: dnf install redis; Alpine: apk add ' +
       'redis; macOS: brew install redis), see that redis-server is on PATH, and run this again.',
   );
@@ -67,4 +68,4 @@ function ensureRedis() {
 requireNode(20);
 ensurePackages(root);
 ensureAddon();
-ensureRedis();
+if (process.argv.includes('redis-server')) ensureRedis();

@@ -2,7 +2,8 @@
 /**
  * Serves the demo's page on loopback: its files, pomelo's browser client as npm has it, and what
  * the page may ask (control.js) as JSON. Answers only requests for this host, and actions only from
- * this page: other pages that the browser shows can neither press the buttons nor read along.
+ * this page: other pages that the browser shows can neither press the buttons nor read along. (The
+ * connectors' own sockets are pomelo's, and take any client.)
  */
 
 const fs = require('fs');

@@ -82,7 +82,8 @@ export class View {
     const element = stamp('connector');
     element.dataset.id = id;
     setText(find('id', element), id);
-    find('switch', element).addEventListener('click', () => {
+    find('switch', element).addEventListener('click', ({ currentTarget }) => {
+      if (currentTarget.getAttribute('aria-disabled') === 'true') return;
       this.handlers[element.dataset.state === 'up' ? 'kill' : 'revive'](id);
     });
     this.connectors.set(id, element);

@@ -1,5 +1,5 @@
 // The cluster's state in words: what became of a push, who is a member of a channel. Pure functions
-// that return items `{title, text, mark}` for view.js to show; `mark` is a class name of style.css.
+// that return items `{title, text, mark}` for view.js to show; `mark` is a class name of cluster.css.
 
 /** The members of a channel as the store has them, on any connector; some may be gone. */
 export function channelMembers({ members }, users) {
