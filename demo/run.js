@@ -7,12 +7,12 @@
 
 const { parseArgs } = require('util');
 const { startCluster, PLUGIN } = require('./cluster');
-const { ownRedis, redisAt } = require('./stores');
+const { embedded, redisAt } = require('./stores');
 const { tellStory } = require('./story');
 const { serve } = require('./web/server');
 
 const USAGE = `npm run demo -- [--redis URL] [--web [--port N]]
-  --redis URL  keep the channels in this Redis, under a prefix of their own
+  --redis URL  keep the channels in this Redis, under a prefix of their own, not in a folder
   --web        serve a page to look at, until Ctrl-C
   --port N     where to serve it (default: a free port)`;
 
@@ -72,7 +72,7 @@ async function main({ redis, web, port }) {
   const { name, version } = require(`${PLUGIN}/package.json`);
   say(`Starting a pomelo cluster with ${name} ${version}`);
   const cluster = await startCluster({
-    store: redis ? redisAt(redis, PLUGIN) : ownRedis,
+    store: redis ? redisAt(redis, PLUGIN) : embedded,
     globalChannel: web ? { pushTimeout: WEB_PUSH_TIMEOUT } : {},
   });
   try {

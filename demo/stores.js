@@ -10,21 +10,16 @@ const { LOOPBACK, until } = require('./processes');
 
 const START_TIMEOUT = 30000;
 
-const NO_REDIS = `redis-server was not found. Install it, for example with
-  Debian, Ubuntu:  sudo apt-get install redis-server
-  Fedora:          sudo dnf install redis
-  macOS:           brew install redis
-or give its path in the environment variable REDIS_SERVER.`;
-
 /** A redis-server of the run's own; it keeps nothing on disk and ends with the run. */
 async function ownRedis({ processes, port }) {
-  const command = process.env.REDIS_SERVER || 'redis-server';
   const args = ['--bind', LOOPBACK, '--port', String(port), '--save', '', '--appendonly', 'no'];
-  const redis = processes.start('redis', command, args);
+  const redis = processes.start('redis', 'redis-server', args);
   const ready = () => redis.exit || /ready to accept connections/i.test(redis.log());
   await until(ready, 'redis-server to start', START_TIMEOUT);
-  if (redis.exit?.error?.code === 'ENOENT') throw new Error(NO_REDIS);
-  if (redis.exit) throw new Error(`redis-server did not start:\n${redis.log()}`);
+  if (redis.exit) {
+    const reason = redis.exit.error?.message ?? redis.log();
+    throw new Error(`redis-server did not start: ${reason}`);
+  }
   return {
     title: 'a Redis of its own',
     options: { host: LOOPBACK, port, db: 0 },
@@ -57,7 +52,7 @@ function redisAt(url, plugin) {
 /** No server at all: a folder of the run's own. */
 async function embedded({ directory }) {
   const options = { store: 'embedded', path: path.join(directory, 'channels') };
-  return { title: `the embedded store, folder ${options.path}`, options };
+  return { title: 'the embedded store, a folder without a server', options };
 }
 
 /** What a GlobalChannel takes for an application, if it is not to push. */

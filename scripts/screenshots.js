@@ -8,7 +8,7 @@ const { chromium } = require('playwright-core');
 const { DemoRun } = require('../__test__/cluster/demo-run');
 const { chromiumProgram } = require('./chromium');
 
-const HEIGHT = 750;
+const HEIGHT = 742;
 const PICTURES = {
   'demo.png': { width: 1280, colorScheme: 'light' },
   'demo-dark.png': { width: 1280, colorScheme: 'dark' },
@@ -31,14 +31,25 @@ async function push(page, text) {
 const answered = (page, text) =>
   page.locator('.pushes :is(.good, .bad)', { hasText: text }).waitFor();
 
-/** Something in every part of the page, and one connector dead. */
-async function act(page) {
-  await page.waitForFunction(() => !document.querySelector('.user:not([data-state="online"])'));
-  await page.locator('.user').nth(5).waitFor();
-  // The first ones open the servers' connections, and take longer.
+/** Opens the page, until all users are there. */
+async function open(page, url) {
+  await page.goto(url);
+  await page.locator('.user[data-state="online"]').nth(5).waitFor();
+}
+
+async function talk(page) {
   await say(page, 'user-1', 'Hello from connector-1');
   await say(page, 'user-6', 'And from connector-3');
   await push(page, 'Dinner is served');
+}
+
+/** Something in every part of the page, and one connector dead. */
+async function act(page, url) {
+  // The first messages open the servers' connections, and take longer: those are not shown.
+  await open(page, url);
+  await talk(page);
+  await open(page, url);
+  await talk(page);
   await page.getByRole('button', { name: 'Kill connector-2' }).click();
   await page.locator('[data-id="connector-2"][data-state="down"]').waitFor();
   await push(page, 'Who is left?');
@@ -55,8 +66,7 @@ async function main(folder) {
     await demo.start(['--web']).said('Open http');
     browser = await chromium.launch({ executablePath: chromiumProgram() });
     const page = await browser.newPage();
-    await page.goto(demo.output.match(/http:\S+/)[0]);
-    await act(page);
+    await act(page, demo.output.match(/http:\S+/)[0]);
     for (const [name, { width, colorScheme }] of Object.entries(PICTURES)) {
       await page.setViewportSize({ width, height: HEIGHT });
       await page.emulateMedia({ colorScheme });

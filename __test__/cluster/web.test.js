@@ -11,7 +11,7 @@ const { before, after, describe } = require('node:test');
 const { setTimeout: pause } = require('node:timers/promises');
 const { chromium } = require('playwright-core');
 const { chromiumProgram } = require('../../scripts/chromium');
-const { same } = require('./support');
+const { ours } = require('./support');
 const { DemoRun } = require('./demo-run');
 
 const USERS = [1, 2, 3, 4, 5, 6].map((n) => `user-${n}`);
@@ -109,14 +109,14 @@ describe('the page of the demo', () => {
     }
   }
 
-  same('what is typed in one client arrives in all clients once, with its latency', async () => {
+  ours('what is typed in one client arrives in all clients once, with its latency', async () => {
     const text = newText('Hello, world');
     await say('user-1', text);
     assert.match(await outcome(text), /Arrived at 6 clients in .* ms\. No failed uids\./);
     await assertArrived(text, USERS);
   });
 
-  same('a push to a channel arrives at its members only', async () => {
+  ours('a push to a channel arrives at its members only', async () => {
     await seen(() => members('guild').allTextContents(), GUILD);
     const text = newText('To the guild');
     await push('guild', text);
@@ -124,7 +124,7 @@ describe('the page of the demo', () => {
     await assertArrived(text, GUILD);
   });
 
-  same('a client joins and leaves by its box', async () => {
+  ours('a client joins and leaves by its box', async () => {
     const box = user('user-2').getByLabel('guild');
     await box.check();
     await seen(() => members('guild').allTextContents(), [...GUILD, 'user-2']);
@@ -136,7 +136,7 @@ describe('the page of the demo', () => {
     await seen(() => members('guild').allTextContents(), GUILD);
   });
 
-  same('a client that went away is a failed uid until it is back', async () => {
+  ours('a client that went away is a failed uid until it is back', async () => {
     await user('user-4').getByRole('button', { name: 'Disconnect' }).click();
     const others = USERS.filter((uid) => uid !== 'user-4');
     await online(others);
@@ -155,7 +155,7 @@ describe('the page of the demo', () => {
     await assertArrived(text, USERS);
   });
 
-  same('a killed connector: its clients are gone, the others get what is pushed', async () => {
+  ours('a killed connector: its clients are gone, the others get what is pushed', async () => {
     const pid = Number((await part('pid', connector('connector-2')).textContent()).slice(4));
     await page.getByRole('button', { name: 'Kill connector-2' }).click();
     await connector('connector-2', 'down').waitFor();
@@ -182,7 +182,7 @@ describe('the page of the demo', () => {
     await assertArrived(text, OTHERS);
   });
 
-  same('nothing sticks out of a screen of 400 px', async () => {
+  ours('nothing sticks out of a screen of 400 px', async () => {
     await page.setViewportSize({ width: 400, height: 800 });
     const outside = await page.evaluate(() =>
       [...document.querySelectorAll('body *')]
@@ -193,7 +193,7 @@ describe('the page of the demo', () => {
     assert.deepStrictEqual(outside, []);
   });
 
-  same('other web pages can neither press the buttons nor read along', async () => {
+  ours('other web pages can neither press the buttons nor read along', async () => {
     const own = new URL(page.url());
     const ask = (method, target, headers) =>
       new Promise((resolve, reject) => {
@@ -217,7 +217,7 @@ describe('the page of the demo', () => {
     assert.strictEqual(state.connectors[0].state, 'up');
   });
 
-  same('Ctrl-C ends it, the page says so, no process and no file is left', async () => {
+  ours('Ctrl-C ends it, the page says so, no process and no file is left', async () => {
     const pids = demo.descendants();
     demo.child.kill('SIGINT');
     await demo.ended();
