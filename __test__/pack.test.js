@@ -77,6 +77,7 @@ describe('the packed tarball', () => {
     const needed = ['index.js', 'index.d.ts', 'binding.js', 'binding.d.ts', addonFile()];
     needed.push('lib/components/globalChannel.js', 'src/lib.rs', 'build.rs', 'Cargo.toml');
     needed.push('Cargo.lock', 'scripts/build.js', 'package.json', 'LICENSE', 'README.md');
+    needed.push('bin/pome-globalchannel.js');
     assert.deepStrictEqual(
       needed.filter((file) => !files.includes(file)),
       [],
@@ -92,6 +93,11 @@ describe('the packed tarball', () => {
     const tarball = `../${packed.filename}`;
     succeed('npm', ['install', tarball, '--offline', '--no-audit', '--no-fund'], app);
     assert.match(smoke(), /smoke test passed/);
+  });
+
+  it('brings its command line', () => {
+    const usage = succeed('npx', ['--offline', 'pome-globalchannel', '--help'], app);
+    assert.match(usage, /^Usage:\n  pome-globalchannel copy /);
   });
 
   it('can be imported from an ES module', () => {

@@ -4,6 +4,7 @@
 //! The map, from the store to JavaScript:
 //!
 //! - [`manager`]: what a store has to offer; [`redis_manager`] offers it for Redis.
+//! - [`inventory`]: what a store holds, for moving it to another one.
 //! - [`driver`]: one task for each service: batches, deadlines, order, reconnecting. [`engine`] is
 //!   the handle to it.
 //! - [`command`], [`keys`], [`sizes`], [`list`], [`error`], [`options`], [`stats`]: the vocabulary they share.
@@ -24,9 +25,12 @@ pub mod driver;
 pub mod embedded;
 pub mod engine;
 pub mod error;
+pub mod inventory;
 pub mod keys;
 pub mod list;
 pub mod manager;
+#[cfg(test)]
+mod memory;
 pub mod options;
 pub mod packed;
 pub mod queue;

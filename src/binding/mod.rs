@@ -9,6 +9,7 @@
 //!   [`masters`]: how they go on to JavaScript.
 //! - [`js`], [`args`], [`text`], [`errors`]: values in and out.
 //! - [`stats`]: what is counted.
+//! - [`stores`]: copying a store and looking into one, for the command line.
 
 #![expect(
     clippy::trivially_copy_pass_by_ref,
@@ -35,6 +36,7 @@ mod outbox;
 mod packing;
 mod service;
 mod stats;
+mod stores;
 mod tape;
 mod text;
 

@@ -23,7 +23,6 @@ use crate::{
     cache::{Answer, Invalidation, Sent, Session, Settled, Wire},
     command::{Command, Reply},
     error::{Error, Result},
-    keys::pattern,
     list::List,
     manager::{Link, Lost},
 };
@@ -85,7 +84,7 @@ impl Link for RedisLink {
     ) -> BoxFuture<'static, std::result::Result<Replies, Lost>> {
         let connection = self.connection.clone();
         if let [Command::Clean { stem }] = batch {
-            return clean(connection, pattern(stem), self.step_timeout).boxed();
+            return clean(connection, stem.clone(), self.step_timeout).boxed();
         }
         let (sender, replies) = oneshot::channel();
         let mut state = lock(&self.state);

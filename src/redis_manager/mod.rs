@@ -1,12 +1,13 @@
 //! The Redis manager: one multiplexed connection of redis-rs per service. Here: where Redis is and how to
 //! log in. Connecting is in [`connect`] and [`set_up`], which servers the member cache trusts in [`gate`],
-//! batches in [`link`], `clean` in [`clean`]; queueing, deadlines and reconnecting are the driver's.
+//! batches in [`link`], what is there in [`walk`], `clean` in [`clean`]; queueing, deadlines and reconnecting are the driver's.
 
 mod clean;
 mod connect;
 mod gate;
 mod link;
 mod set_up;
+mod walk;
 
 use std::{
     path::PathBuf,

@@ -1,18 +1,19 @@
 //! The driver over links that break, in simulated time: what it promises, case by case. The
 //! promise that covers all cases at once is in [`random`].
 
+mod bench;
 mod random;
-mod store;
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use self::store::{Bench, Dial, Fate, Store, add, members, read, remove};
+use self::bench::Bench;
 use super::Event;
 use crate::{
     command::{Command, Reply},
     error::Error,
+    memory::{Dial, Fate, Store, add, members, read, remove},
     options::Limits,
 };
 

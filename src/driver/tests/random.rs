@@ -4,11 +4,14 @@ use std::{collections::HashMap, time::Duration};
 
 use proptest::prelude::*;
 
-use super::{
-    MS,
-    store::{Bench, Dial, Fate, Store, add, read, remove},
+use super::{MS, bench::Bench};
+use crate::{
+    command::Reply,
+    driver::Event,
+    error::Result,
+    memory::{Dial, Fate, Store, add, read, remove},
+    options::Limits,
 };
-use crate::{command::Reply, driver::Event, error::Result, options::Limits};
 
 #[derive(Debug, Clone)]
 enum Op {

@@ -1,5 +1,4 @@
-//! A store in memory whose links break as a script says, and a harness that drives a driver over
-//! it in simulated time.
+//! A store in memory for unit tests, whose links break, hang and refuse as a script says.
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
@@ -7,22 +6,24 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{FutureExt as _, future::BoxFuture};
-use tokio::sync::mpsc;
+use futures_util::{
+    FutureExt as _, StreamExt as _,
+    future::BoxFuture,
+    stream::{self, BoxStream},
+};
 
 use crate::{
-    command::{Command, Reply},
-    driver::{Driver, Event, Inbox, Input, Outlet},
+    command::{Command, Member, Reply},
     error::Result,
+    inventory::Inventory,
     keys::Key,
     list::List,
     manager::{ConnectError, Connected, Link, Lost, Manager},
-    options::Limits,
 };
 
 /// What becomes of an attempt to connect.
 #[derive(Debug, Clone)]
-pub(super) enum Dial {
+pub(crate) enum Dial {
     /// A link that treats its batches so, one after the other, and the rest well. `bool`: fenced.
     Up(Vec<Fate>, bool),
     /// Nobody there.
@@ -33,7 +34,7 @@ pub(super) enum Dial {
 
 /// What becomes of a batch.
 #[derive(Debug, Clone)]
-pub(super) enum Fate {
+pub(crate) enum Fate {
     /// Executed, answered after so many milliseconds.
     Good(u64),
     /// So many commands are executed, then the link breaks.
@@ -43,24 +44,24 @@ pub(super) enum Fate {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Script {
-    pub(super) dials: VecDeque<Dial>,
+pub(crate) struct Script {
+    pub(crate) dials: VecDeque<Dial>,
     /// Batches as they were executed.
-    pub(super) batches: Vec<Vec<Command>>,
-    pub(super) sets: HashMap<Key, BTreeSet<Vec<u8>>>,
+    pub(crate) batches: Vec<Vec<Command>>,
+    pub(crate) sets: HashMap<Key, BTreeSet<Member>>,
 }
 
 /// See the module.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Store(pub(super) Arc<Mutex<Script>>);
+pub(crate) struct Store(pub(crate) Arc<Mutex<Script>>);
 
-pub(super) struct StoreLink {
+pub(crate) struct StoreLink {
     store: Store,
     fates: Mutex<VecDeque<Fate>>,
 }
 
 impl Store {
-    pub(super) fn new(dials: impl IntoIterator<Item = Dial>) -> Arc<Self> {
+    pub(crate) fn new(dials: impl IntoIterator<Item = Dial>) -> Arc<Self> {
         let store = Self::default();
         store.0.lock().unwrap().dials = dials.into_iter().collect();
         Arc::new(store)
@@ -159,101 +160,54 @@ impl Link for StoreLink {
     }
 }
 
-#[derive(Clone)]
-struct Channel(mpsc::UnboundedSender<Event>);
+/// Two at a time, and one of them twice, as SCAN and SSCAN may.
+fn pages(mut names: Vec<Vec<u8>>) -> BoxStream<'static, Result<Vec<Vec<u8>>>> {
+    names.sort_unstable();
+    names.extend(names.first().cloned());
+    let pages: Vec<_> = names.chunks(2).map(|page| Ok(page.to_vec())).collect();
+    stream::iter(pages).boxed()
+}
 
-impl Outlet for Channel {
-    fn deliver(&self, events: &mut Vec<Event>) {
-        for event in events.drain(..) {
-            let _ = self.0.send(event);
-        }
+impl Inventory for StoreLink {
+    fn keys(&self, stem: &[u8]) -> BoxStream<'static, Result<Vec<Key>>> {
+        let sets = &self.store.0.lock().unwrap().sets;
+        let keys = sets.keys().filter(|key| key.starts_with(stem));
+        pages(keys.cloned().collect())
+    }
+
+    fn members(&self, key: &[u8]) -> BoxStream<'static, Result<Vec<Member>>> {
+        let sets = &self.store.0.lock().unwrap().sets;
+        pages(sets.get(key).into_iter().flatten().cloned().collect())
+    }
+
+    fn counts(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>> {
+        let sets = &self.store.0.lock().unwrap().sets;
+        let count = |key| sets.get(key).map_or(0, BTreeSet::len) as u64;
+        let counts = keys.iter().map(count).collect();
+        std::future::ready(Ok(counts)).boxed()
     }
 }
 
-/// A driver at work.
-pub(super) struct Bench {
-    inbox: Arc<Inbox>,
-    events: mpsc::UnboundedReceiver<Event>,
-}
-
-impl Bench {
-    pub(super) fn start(store: &Arc<Store>, limits: Limits) -> Self {
-        let inbox = Arc::new(Inbox::default());
-        let (sender, events) = mpsc::unbounded_channel();
-        let driver = Driver::new(
-            store.clone(),
-            limits,
-            inbox.clone(),
-            Channel(sender),
-            Arc::default(),
-        );
-        tokio::spawn(driver.run());
-        Self { inbox, events }
-    }
-
-    pub(super) fn call(&self, seq: u64, command: &Command) {
-        let mut input = Input::default();
-        input.calls.push(seq, command);
-        self.inbox.push(&mut input);
-    }
-
-    pub(super) fn stop(&self) {
-        self.inbox.push(&mut Input {
-            stop: true,
-            ..Input::default()
-        });
-    }
-
-    /// Everything that comes, log lines too.
-    pub(super) fn events(&mut self) -> &mut mpsc::UnboundedReceiver<Event> {
-        &mut self.events
-    }
-
-    /// The next event that is no log line.
-    pub(super) async fn event(&mut self) -> Option<Event> {
-        loop {
-            match self.events.recv().await? {
-                Event::Log(_) => {}
-                event => return Some(event),
-            }
-        }
-    }
-
-    /// The next event, which must be the answer to a call.
-    pub(super) async fn answer(&mut self) -> (u64, Result<Reply>) {
-        match self.event().await {
-            Some(Event::Answer(seq, reply)) => (seq, reply),
-            other => panic!("an answer was due, not {other:?}"),
-        }
-    }
-
-    /// Waits for the first link.
-    pub(super) async fn started(&mut self) {
-        let event = self.event().await;
-        assert!(matches!(event, Some(Event::Started)), "{event:?}");
-    }
-}
-
-pub(super) fn add(key: &str, member: &str) -> Command {
+pub(crate) fn add(key: &str, member: &str) -> Command {
     Command::Add {
         key: key.into(),
         members: vec![member.into()],
     }
 }
 
-pub(super) fn remove(key: &str, member: &str) -> Command {
+pub(crate) fn remove(key: &str, member: &str) -> Command {
     Command::Remove {
         key: key.into(),
         members: vec![member.into()],
     }
 }
 
-pub(super) fn read(key: &str) -> Command {
+pub(crate) fn read(key: &str) -> Command {
     Command::Members {
         keys: vec![key.into()],
     }
 }
 
-pub(super) fn members(members: &[&str]) -> Reply {
+pub(crate) fn members(members: &[&str]) -> Reply {
     Reply::Members(vec![List::new(members).map(Arc::new)])
 }

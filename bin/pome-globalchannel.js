@@ -1,0 +1,141 @@
+#!/usr/bin/env node
+'use strict';
+
+// The command line: `npx pome-globalchannel copy` and `list`. Here: arguments, what is printed where, exit
+// codes. What a copy is lives in src/inventory/. Options are few and plain, so that Node's own parseArgs
+// is enough, and the package stays without dependencies at run time; commander would be larger than
+// this file.
+
+const { once } = require('events');
+const { parseArgs } = require('util');
+
+const USAGE = `Usage:
+  pome-globalchannel copy --from ADDRESS --to ADDRESS [--prefix PREFIX]
+  pome-globalchannel list --from ADDRESS [--prefix PREFIX]
+
+copy   adds all members of one store to another, and compares the counts. It removes nothing, and may be
+       interrupted and run again. Stop the servers first: what changes meanwhile is reported, not followed.
+list   prints a line of JSON for each channel and frontend: {"key":…,"members":[…]}
+
+An ADDRESS is one of
+  redis://[[user][:password]@]host[:port][/db]
+  unix:///path[?db=n]
+  embedded:FOLDER
+
+PREFIX is the option prefix of the service; POMELO:CHANNEL by default.
+
+Exit codes: 0 done, and the counts agree; 1 not; 2 wrong usage.
+`;
+
+const ADDRESSES = { copy: ['from', 'to'], list: ['from'] };
+
+/** Which command with which options; a text when it is none. */
+function parse(args) {
+  const text = { type: 'string' };
+  const options = { from: text, to: text, prefix: text, help: { type: 'boolean', short: 'h' } };
+  const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
+  const [command, ...rest] = positionals;
+  if (values.help) return { command: 'help', values };
+  if (!Object.prototype.hasOwnProperty.call(ADDRESSES, command)) {
+    // Not shown: it may be an address in the wrong place, with a password.
+    throw new TypeError(command ? 'no such command' : 'no command');
+  }
+  if (rest.length > 0) throw new TypeError(`${command} takes no arguments but options`);
+  for (const name of ADDRESSES[command]) {
+    if (!values[name]) throw new TypeError(`${command} needs --${name} ADDRESS`);
+  }
+  if (command === 'list' && values.to) throw new TypeError('list takes no --to');
+  return { command, values };
+}
+
+const plural = (count, word) => `${count} ${word}${count === 1 ? '' : 's'}`;
+const howMany = ({ keys, members }) => `${plural(keys, 'channel')}, ${plural(members, 'member')}`;
+
+/** Tells on stderr how far it is: one line that is rewritten, or now and then a new one. */
+function progressLine() {
+  const { stderr } = process;
+  let told = Date.now();
+  return {
+    show({ keys, members }) {
+      if (!stderr.isTTY && Date.now() - told < 1000) return;
+      told = Date.now();
+      const line = howMany({ keys, members });
+      stderr.write(stderr.isTTY ? `\r\x1b[K${line}` : `${line}\n`);
+    },
+    end() {
+      if (stderr.isTTY) stderr.write('\r\x1b[K');
+    },
+  };
+}
+
+async function copy(values) {
+  const { copyStore } = require('../lib/stores');
+  const begin = Date.now();
+  const line = progressLine();
+  let report;
+  try {
+    report = await copyStore({ ...values, onProgress: line.show });
+  } finally {
+    line.end();
+  }
+  const seconds = ((Date.now() - begin) / 1000).toFixed(1);
+  console.log(`${howMany(report)}, ${seconds} s`);
+  tell('not taken', report.refused, ({ key, why }) => `${JSON.stringify(key)}: ${why}`);
+  tell(
+    'counts differ',
+    report.differing,
+    ({ key, source, target }) =>
+      `${JSON.stringify(key)}: ${source} in the source, ${target} in the target`,
+  );
+  if (report.verified) console.log('verified: the counts of all channels agree');
+  else process.exitCode = 1;
+}
+
+function tell(title, { count, first }, describe) {
+  if (count === 0) return;
+  console.log(`${title}: ${plural(count, 'channel')}`);
+  for (const one of first) console.log(`  ${describe(one)}`);
+  if (count > first.length) console.log(`  … and ${count - first.length} more`);
+}
+
+async function list(values) {
+  const { listStore } = require('../lib/stores');
+  for await (const text of listStore(values)) {
+    if (!process.stdout.write(text)) await once(process.stdout, 'drain');
+  }
+}
+
+async function help() {
+  process.stdout.write(USAGE);
+}
+
+const USAGE_CODES = ['ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT', 'ERR_GLOBAL_CHANNEL_INVALID_OPTION'];
+
+function fail(err) {
+  const usage = USAGE_CODES.includes(err.code);
+  console.error(`pome-globalchannel: ${err.message}${err.cause ? `: ${err.cause.message}` : ''}`);
+  if (err.code === 'ERR_GLOBAL_CHANNEL_DISCONNECTED') {
+    console.error('Run it again: what was copied stays, and adding it again does no harm.');
+  }
+  process.exitCode = usage ? 2 : 1;
+}
+
+async function main(args) {
+  // Who reads us has had enough, as `head` does.
+  process.stdout.on('error', (err) => process.exit(err.code === 'EPIPE' ? 0 : 1));
+  if (!parseArgs) {
+    console.error(`pome-globalchannel needs Node 16.17 or newer; this is ${process.version}`);
+    process.exit(2);
+  }
+  let parsed;
+  try {
+    parsed = parse(args);
+  } catch (err) {
+    console.error(`pome-globalchannel: ${err.message}\n\n${USAGE}`);
+    process.exitCode = 2;
+    return;
+  }
+  await { copy, list, help }[parsed.command](parsed.values).catch(fail);
+}
+
+main(process.argv.slice(2));

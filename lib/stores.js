@@ -1,0 +1,46 @@
+'use strict';
+
+// Moving members between stores and looking into a store: the addon's jobs as promises. The command line
+// is bin/pome-globalchannel.js; the service does not use this.
+
+const { copyStore: startCopy, listStore: startList } = require('./native');
+
+async function* eventsOf(job) {
+  for (;;) {
+    const event = await job.next();
+    if (event === null) return;
+    yield event;
+  }
+}
+
+/**
+ * Copies all channels under `prefix` from one address to another. `onProgress({keys, members})` is called
+ * now and then. Resolves to the report (src/binding/stores.rs).
+ */
+async function copyStore({ from, to, prefix = '', onProgress = () => {} }) {
+  let last;
+  for await (const event of eventsOf(startCopy(from, to, prefix))) {
+    last = JSON.parse(event);
+    if (last.verified === undefined) onProgress(last);
+  }
+  return last;
+}
+
+/** The channels under `prefix` as text, some lines of JSON at a time. */
+async function* listStore({ from, prefix = '' }) {
+  yield* eventsOf(startList(from, prefix));
+}
+
+/** What a store holds, as `{key: members}`, members sorted by their bytes. */
+async function readStore(from, prefix) {
+  const found = {};
+  for await (const text of listStore({ from, prefix })) {
+    for (const line of text.trimEnd().split('\n')) {
+      const { key, members } = JSON.parse(line);
+      found[key] = members;
+    }
+  }
+  return found;
+}
+
+module.exports = { copyStore, listStore, readStore };

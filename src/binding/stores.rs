@@ -1,0 +1,200 @@
+//! Moving members between stores and looking into a store, for `lib/stores.js`. A job runs on the runtime;
+//! JavaScript asks it for its events, one by one, and so decides how fast it goes.
+
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use futures_util::{FutureExt as _, TryStreamExt as _};
+use napi::Env;
+use napi_derive::napi;
+use serde_json::{Value, json};
+use tokio::{
+    sync::{Mutex as AsyncMutex, mpsc},
+    task::AbortHandle,
+};
+
+use super::{errors, js::Return};
+use crate::{
+    engine::words,
+    error::{Error, Result},
+    inventory::{
+        copy::{Progress, Report, copy},
+        lines::lines,
+        place,
+    },
+    keys::KeyLayout,
+    runtime::Runtime,
+};
+
+/// The least time between two events that say how far a copy is.
+const TICK: Duration = Duration::from_millis(100);
+
+/// How much text one event of a list has, or a little more.
+const TEXT: usize = 64 << 10;
+
+/// How many keys a report names; of the others it gives the number.
+const NAMED: usize = 100;
+
+type Events = mpsc::Sender<Result<String>>;
+type Job = Arc<Mutex<Option<Running>>>;
+
+/// A copy or a list at work.
+#[napi]
+pub struct StoreJob(Job);
+
+struct Running {
+    runtime: Arc<Runtime>,
+    task: AbortHandle,
+    events: Arc<AsyncMutex<mpsc::Receiver<Result<String>>>>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+#[napi]
+impl StoreJob {
+    /// A promise of the next event, or of null when there will be none. It holds the process.
+    #[napi(catch_unwind)]
+    pub fn next(&self, env: Env) -> napi::Result<Return> {
+        let (deferred, promise) = env.create_deferred()?;
+        let promise = Return::new(&promise);
+        let job = self.0.clone();
+        let running = lock(&self.0);
+        let Some(Running {
+            runtime, events, ..
+        }) = &*running
+        else {
+            deferred.resolve(answer(job, None));
+            return Ok(promise);
+        };
+        let events = events.clone();
+        runtime.spawn(async move {
+            let event = events.lock().await.recv().await;
+            deferred.resolve(answer(job, event));
+        });
+        Ok(promise)
+    }
+}
+
+/// Settles a promise, on the JavaScript thread. With the last event the job lets go of the runtime: a task
+/// may not do that to the runtime it runs on.
+fn answer(
+    job: Job,
+    event: Option<Result<String>>,
+) -> impl FnOnce(Env) -> napi::Result<Option<String>> {
+    move |env| {
+        if event.is_none() {
+            lock(&job).take();
+        }
+        event
+            .transpose()
+            .map_err(|error| errors::to_throw(&env, &error))
+    }
+}
+
+fn lock(job: &Job) -> MutexGuard<'_, Option<Running>> {
+    job.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl StoreJob {
+    fn start<F>(env: &Env, job: impl FnOnce(Events) -> F) -> napi::Result<Self>
+    where
+        F: Future<Output = Result<()>> + Send + 'static,
+    {
+        let runtime = Runtime::share()
+            .map_err(|error| errors::to_throw(env, &Error::Internal(error.to_string())))?;
+        let (sender, events) = mpsc::channel(1);
+        let job = job(sender.clone());
+        let task = runtime.spawn(async move {
+            let ended = AssertUnwindSafe(job).catch_unwind().await;
+            let ended = ended.unwrap_or_else(|panic| Err(Error::Internal(words(&*panic))));
+            if let Err(error) = ended {
+                // Nobody is left to hear of it if it fails.
+                let _ = sender.send(Err(error)).await;
+            }
+        });
+        let events = Arc::new(AsyncMutex::new(events));
+        Ok(Self(Arc::new(Mutex::new(Some(Running {
+            runtime,
+            task,
+            events,
+        })))))
+    }
+}
+
+/// Copies all channels under `prefix`. Events are JSON: `{keys, members}` now and then, and at the end
+/// `{keys, members, verified, differing: {count, first: [{key, source, target}]}, refused: {count,
+/// first: [{key, why}]}}`.
+#[napi(catch_unwind)]
+pub fn copy_store(env: Env, from: String, to: String, prefix: String) -> napi::Result<StoreJob> {
+    let stores = place::pair(&from, &to).map_err(|error| errors::to_throw(&env, &error))?;
+    let stem = KeyLayout::new(&prefix).stem();
+    StoreJob::start(&env, |events| async move {
+        let (source, target) = (place::open(stores.0).await?, place::open(stores.1).await?);
+        let mut told = Instant::now();
+        let progress = |Progress { keys, members }: Progress| {
+            if told.elapsed() >= TICK {
+                told = Instant::now();
+                // Not waited for: who is slow hears of less.
+                let _ = events.try_send(Ok(json!({"keys": keys, "members": members}).to_string()));
+            }
+        };
+        let report = copy(source, target, &stem, progress).await?;
+        let _ = events.send(Ok(told_of(&report).to_string())).await;
+        Ok(())
+    })
+}
+
+/// Lists all channels under `prefix`. Events are text: lines of JSON, each `{"key":…,"members":[…]}`.
+#[napi(catch_unwind)]
+pub fn list_store(env: Env, from: String, prefix: String) -> napi::Result<StoreJob> {
+    let store = place::parse("from", &from).map_err(|error| errors::to_throw(&env, &error))?;
+    let stem = KeyLayout::new(&prefix).stem();
+    StoreJob::start(&env, |events| async move {
+        let mut lines = lines(place::open(store).await?, &stem);
+        let mut text = String::new();
+        loop {
+            let line = lines.try_next().await?;
+            text.extend(line.as_deref());
+            if text.len() >= TEXT || (line.is_none() && !text.is_empty()) {
+                let _ = events.send(Ok(std::mem::take(&mut text))).await;
+            }
+            if line.is_none() {
+                return Ok(());
+            }
+        }
+    })
+}
+
+fn told_of(report: &Report) -> Value {
+    let text = |key: &Vec<u8>| String::from_utf8_lossy(key).into_owned();
+    let differing = report.differing.iter().take(NAMED);
+    let differing = differing.map(|difference| {
+        json!({
+            "key": text(&difference.key),
+            "source": difference.source,
+            "target": difference.target,
+        })
+    });
+    let refused = report.refused.iter().take(NAMED);
+    let refused = refused.map(|(key, why)| json!({"key": text(key), "why": why}));
+    json!({
+        "keys": report.keys,
+        "members": report.members,
+        "verified": report.is_verified(),
+        "differing": {
+            "count": report.differing.len(),
+            "first": differing.collect::<Value>(),
+        },
+        "refused": {
+            "count": report.refused.len(),
+            "first": refused.collect::<Value>(),
+        },
+    })
+}

@@ -1,0 +1,257 @@
+//! Copying: every member of the source is added to the target, and then the counts are compared. It never
+//! removes anything, and adding twice is adding once: what was interrupted is run again.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    pin::pin,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use futures_util::{
+    FutureExt as _, TryStreamExt as _,
+    future::{self, BoxFuture},
+    stream::FuturesUnordered,
+};
+
+use super::Opened;
+use crate::{
+    command::{Command, Member, Reply},
+    error::{Error, Result},
+    keys::Key,
+};
+
+/// How many sets are read at a time.
+const READERS: usize = 32;
+
+/// How many members, and bytes of them, go into one batch.
+const BATCH: usize = 4096;
+const BATCH_BYTES: usize = 1 << 20;
+
+/// How many batches are on their way at a time.
+const FLIGHTS: usize = 4;
+
+/// How many sets are counted in one step.
+const COUNTED: usize = 1000;
+
+/// How far it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Channels (one for each frontend) that were begun.
+    pub keys: u64,
+    /// Members that the target has acknowledged; one that the source named twice counts twice.
+    pub members: u64,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Sets that the source holds or held.
+    pub keys: u64,
+    /// Members of these in the source, after the copy.
+    pub members: u64,
+    /// What the two stores do not agree upon, in the order of the keys.
+    pub differing: Vec<Difference>,
+    /// What the target did not take, and why.
+    pub refused: BTreeMap<Key, String>,
+}
+
+impl Report {
+    /// Whether the target holds as many members of each set as the source.
+    #[must_use]
+    pub fn is_verified(&self) -> bool {
+        self.differing.is_empty() && self.refused.is_empty()
+    }
+}
+
+/// A set with another number of members in the target: the source changed meanwhile, or the target did,
+/// or held others before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// Which set.
+    pub key: Key,
+    /// Members in the source.
+    pub source: u64,
+    /// Members in the target.
+    pub target: u64,
+}
+
+/// Copies every set whose key begins with `stem`.
+pub async fn copy(
+    source: Opened,
+    target: Opened,
+    stem: &[u8],
+    mut progress: impl FnMut(Progress) + Send,
+) -> Result<Report> {
+    let mut keys = HashSet::new();
+    let begun = AtomicU64::new(0);
+    let mut writer = Writer::new(&target);
+    {
+        let parts = source
+            .keys(stem)
+            .try_filter(|key| {
+                let fresh = keys.insert(key.clone());
+                begun.fetch_add(u64::from(fresh), Ordering::Relaxed);
+                future::ready(fresh)
+            })
+            .map_ok(|key| {
+                let members = source.members(&key);
+                members.map_ok(move |members| (key.clone(), members))
+            })
+            .try_flatten_unordered(READERS);
+        let mut parts = pin!(parts);
+        while let Some((key, members)) = parts.try_next().await? {
+            writer.put(key, members).await?;
+            progress(Progress {
+                keys: begun.load(Ordering::Relaxed),
+                members: writer.acknowledged,
+            });
+        }
+    }
+    let refused = writer.finish().await?;
+
+    // What came meanwhile was not copied, and shall be found to differ.
+    let mut again = source.keys(stem);
+    while let Some(key) = again.try_next().await? {
+        keys.insert(key);
+    }
+    let report = Report {
+        refused,
+        ..Report::default()
+    };
+    compare(&source, &target, keys, report).await
+}
+
+/// A batch on its way, with its replies at the end.
+type Flight = BoxFuture<'static, Result<(Vec<Command>, Vec<Result<Reply>>)>>;
+
+/// Fills batches, and keeps some of them on their way.
+struct Writer<'a> {
+    target: &'a Opened,
+    batch: Vec<Command>,
+    members: usize,
+    bytes: usize,
+    flights: FuturesUnordered<Flight>,
+    acknowledged: u64,
+    refused: BTreeMap<Key, String>,
+}
+
+impl<'a> Writer<'a> {
+    fn new(target: &'a Opened) -> Self {
+        Self {
+            target,
+            batch: Vec::new(),
+            members: 0,
+            bytes: 0,
+            flights: FuturesUnordered::new(),
+            acknowledged: 0,
+            refused: BTreeMap::new(),
+        }
+    }
+
+    /// Takes part of a set; waits while too much is on its way.
+    async fn put(&mut self, key: Key, mut members: Vec<Member>) -> Result<()> {
+        if let Some(why) = too_long("the key", key.len(), self.target.sizes.key) {
+            self.refused.insert(key, why);
+            return Ok(());
+        }
+        let most = self.target.sizes.member;
+        if let Some(long) = members.iter().find(|member| member.len() > most)
+            && let Some(why) = too_long("a uid", long.len(), most)
+        {
+            self.refused.insert(key.clone(), why);
+            members.retain(|member| member.len() <= most);
+        }
+        if members.is_empty() {
+            return Ok(());
+        }
+        self.members += members.len();
+        self.bytes += key.len() + members.iter().map(Vec::len).sum::<usize>();
+        self.batch.push(Command::Add { key, members });
+        if self.members >= BATCH || self.bytes >= BATCH_BYTES {
+            self.send();
+        }
+        while self.flights.len() > FLIGHTS {
+            self.land().await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for everything; gives what the target did not take.
+    async fn finish(mut self) -> Result<BTreeMap<Key, String>> {
+        self.send();
+        while !self.flights.is_empty() {
+            self.land().await?;
+        }
+        Ok(self.refused)
+    }
+
+    fn send(&mut self) {
+        if self.batch.is_empty() {
+            return;
+        }
+        (self.members, self.bytes) = (0, 0);
+        let batch = std::mem::take(&mut self.batch);
+        let replies = self.target.execute(&batch.iter().collect::<Vec<_>>());
+        let flight = async move { Ok((batch, replies.await?)) };
+        self.flights.push(flight.boxed());
+    }
+
+    async fn land(&mut self) -> Result<()> {
+        let Some((batch, replies)) = self.flights.try_next().await? else {
+            return Ok(());
+        };
+        for (command, reply) in batch.into_iter().zip(replies) {
+            let Command::Add { key, members } = command else {
+                continue;
+            };
+            match reply {
+                Ok(_) => self.acknowledged += members.len() as u64,
+                Err(error) if is_of_one_key(&error) => {
+                    self.refused.insert(key, error.to_string());
+                }
+                Err(error) => return Err(self.target.named(error)),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn too_long(what: &str, len: usize, most: usize) -> Option<String> {
+    (len > most).then(|| format!("{what} has {len} bytes, and the target takes {most}"))
+}
+
+/// Whether other keys may fare better: there is something else under this one, or it does not fit.
+fn is_of_one_key(error: &Error) -> bool {
+    match error {
+        Error::Store(words) => words.starts_with("WRONGTYPE "),
+        error => matches!(error, Error::InvalidArgument(_)),
+    }
+}
+
+/// Counts on both sides.
+async fn compare(
+    source: &Opened,
+    target: &Opened,
+    keys: HashSet<Key>,
+    mut report: Report,
+) -> Result<Report> {
+    let mut keys: Vec<Key> = keys.into_iter().collect();
+    keys.sort_unstable();
+    for keys in keys.chunks(COUNTED) {
+        let counts = future::try_join(source.counts(keys), target.counts(keys)).await?;
+        for (key, (source, target)) in keys.iter().zip(counts.0.into_iter().zip(counts.1)) {
+            report.keys += 1;
+            report.members += source;
+            if source != target {
+                let key = key.clone();
+                let difference = Difference {
+                    key,
+                    source,
+                    target,
+                };
+                report.differing.push(difference);
+            }
+        }
+    }
+    Ok(report)
+}

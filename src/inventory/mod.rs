@@ -1,0 +1,129 @@
+//! What a store holds, byte for byte: which channels there are and who is in them, a few at a time, for
+//! moving it to another store or looking into it. Here: what a store must offer for that, and [`Opened`],
+//! a store with a name and with patience. [`place`] finds a store by its address, [`copy`] and [`lines`]
+//! are what is done with it. Offline work: a connection that is lost is not made again.
+
+pub mod copy;
+pub mod lines;
+pub mod place;
+#[cfg(test)]
+mod tests;
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::{
+    FutureExt as _, StreamExt as _, TryFutureExt as _, TryStreamExt as _,
+    future::BoxFuture,
+    stream::{self, BoxStream},
+};
+
+use crate::{
+    command::{Command, Member, Reply},
+    error::{Error, Result},
+    keys::Key,
+    manager::{Link, Lost},
+    sizes::Sizes,
+};
+
+/// How long one step may take.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A link through which one can see what its store holds.
+pub trait Inventory: Link + Sync {
+    /// Every set whose key begins with `stem`, in no order. A key may come twice; what comes or goes
+    /// meanwhile may be among them or not.
+    fn keys(&self, stem: &[u8]) -> BoxStream<'static, Result<Vec<Key>>>;
+
+    /// The members of one set, in parts that fit in memory. A member may come twice. None if there is no
+    /// such set.
+    fn members(&self, key: &[u8]) -> BoxStream<'static, Result<Vec<Member>>>;
+
+    /// How many members each set has; 0 where there is no such set.
+    fn counts(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>>;
+}
+
+/// A link with what its store takes, and with its name, which stands in all errors. Whoever does not answer within
+/// [`PATIENCE`] counts as lost.
+pub struct Opened {
+    link: Box<dyn Inventory>,
+    sizes: Sizes,
+    name: Arc<str>,
+}
+
+impl Opened {
+    /// `name` is [`crate::manager::Manager::describe`]'s.
+    #[must_use]
+    pub fn new(link: impl Inventory, sizes: Sizes, name: &str) -> Self {
+        Self {
+            link: Box::new(link),
+            sizes,
+            name: name.into(),
+        }
+    }
+
+    /// One by one; some may come twice.
+    fn keys(&self, stem: &[u8]) -> BoxStream<'static, Result<Key>> {
+        patient(self.link.keys(stem), self.name.clone())
+            .map_ok(|keys| stream::iter(keys).map(Result::Ok))
+            .try_flatten()
+            .boxed()
+    }
+
+    fn members(&self, key: &[u8]) -> BoxStream<'static, Result<Vec<Member>>> {
+        patient(self.link.members(key), self.name.clone())
+    }
+
+    fn counts(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>> {
+        let (counts, name) = (self.link.counts(keys), self.name.clone());
+        async move { within(counts, &name).await }.boxed()
+    }
+
+    /// The errors in the replies are one command's each, and do not name the store.
+    fn execute(&self, batch: &[&Command]) -> BoxFuture<'static, Result<Vec<Result<Reply>>>> {
+        let (replies, name) = (self.link.execute(batch), self.name.clone());
+        async move { within(replies.map_err(Error::from), &name).await }.boxed()
+    }
+
+    /// An error of this store.
+    fn named(&self, error: Error) -> Error {
+        named(error, &self.name)
+    }
+}
+
+impl From<Lost> for Error {
+    fn from(Lost(words): Lost) -> Self {
+        Self::Disconnected { cause: Some(words) }
+    }
+}
+
+fn patient<T: Send + 'static>(
+    steps: BoxStream<'static, Result<T>>,
+    name: Arc<str>,
+) -> BoxStream<'static, Result<T>> {
+    stream::try_unfold((steps, name), |(mut steps, name)| async {
+        let next = within(steps.try_next(), &name).await?;
+        Ok(next.map(|item| (item, (steps, name))))
+    })
+    .boxed()
+}
+
+async fn within<T>(step: impl Future<Output = Result<T>>, name: &str) -> Result<T> {
+    let done = tokio::time::timeout(PATIENCE, step).await;
+    let done = done.unwrap_or_else(|_| {
+        let words = format!("no answer within {} s", PATIENCE.as_secs());
+        Err(Lost(words.into()).into())
+    });
+    done.map_err(|error| named(error, name))
+}
+
+fn named(error: Error, name: &str) -> Error {
+    match error {
+        Error::Store(words) => Error::Store(format!("{name}: {words}").into()),
+        Error::Disconnected { cause } => {
+            let words = cause.as_deref().unwrap_or_default();
+            let cause = Some(format!("{name}: {words}").into());
+            Error::Disconnected { cause }
+        }
+        error => error,
+    }
+}

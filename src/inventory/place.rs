@@ -1,0 +1,130 @@
+//! Where a store is, as it is written on a command line, and how to get a link to it.
+
+use std::{path::PathBuf, sync::Arc};
+
+use super::{Inventory, Opened, PATIENCE};
+use crate::{
+    embedded::{Durability, EmbeddedOptions},
+    error::{Error, Result},
+    manager::{ConnectError, Manager},
+    options::{Limits, Store},
+    redis_manager::{RedisManager, RedisOptions, URL_FORMS},
+    sizes::Sizes,
+};
+
+/// How the address of an embedded store begins.
+const EMBEDDED: &str = "embedded:";
+
+/// Reads an address; `name` is what it is an argument of.
+pub fn parse(name: &str, address: &str) -> Result<Store> {
+    if let Some(folder) = address.strip_prefix(EMBEDDED)
+        && !folder.is_empty()
+    {
+        return Ok(Store::Embedded(EmbeddedOptions {
+            folder: PathBuf::from(folder),
+            durability: Durability::Os,
+        }));
+    }
+    let redis = RedisOptions::from_url(address).map(Store::Redis);
+    redis.ok_or_else(|| {
+        // It may hold a password: only what precedes the credentials is shown.
+        let scheme = address.split_once("://").map_or("", |(scheme, _)| scheme);
+        Error::InvalidArgument(format!(
+            "{name} is '{scheme}…'; accepted is {URL_FORMS} or {EMBEDDED}FOLDER"
+        ))
+    })
+}
+
+/// Reads the two ends of a copy, which may not be the same.
+pub fn pair(from: &str, to: &str) -> Result<(Store, Store)> {
+    let (from, to) = (parse("from", from)?, parse("to", to)?);
+    if is_same(&from, &to) {
+        let words = "from and to are the same store".to_owned();
+        return Err(Error::InvalidArgument(words));
+    }
+    Ok((from, to))
+}
+
+/// Whether they are the same, as far as one can see without asking them.
+fn is_same(one: &Store, other: &Store) -> bool {
+    match (one, other) {
+        (Store::Redis(a), Store::Redis(b)) => a.address == b.address && a.db == b.db,
+        (Store::Embedded(a), Store::Embedded(b)) => {
+            let real = |folder: &PathBuf| folder.canonicalize();
+            a.folder == b.folder
+                || matches!((real(&a.folder), real(&b.folder)), (Ok(a), Ok(b)) if a == b)
+        }
+        _ => false,
+    }
+}
+
+/// Connects, once.
+pub async fn open(store: Store) -> Result<Opened> {
+    let sizes = store.sizes();
+    match store {
+        Store::Redis(options) => {
+            let manager = RedisManager::new(options, None, Some(PATIENCE), Arc::default());
+            connect(manager, sizes).await
+        }
+        Store::Embedded(_) => {
+            let words = "the embedded store is not there yet".to_owned();
+            Err(Error::InvalidArgument(words))
+        }
+    }
+}
+
+async fn connect<M: Manager<Link: Inventory>>(manager: Arc<M>, sizes: Sizes) -> Result<Opened> {
+    let store = manager.describe();
+    let limit = Limits::default().connect_timeout.unwrap_or(PATIENCE);
+    let Ok(connected) = tokio::time::timeout(limit, manager.connect()).await else {
+        let cause = Some(format!("no answer within {} s", limit.as_secs()).into());
+        return Err(Error::Unreachable { store, cause });
+    };
+    match connected {
+        Ok(connected) => Ok(Opened::new(connected.link, sizes, &store)),
+        Err(ConnectError::Refused(words)) => Err(Error::Store(format!("{store}: {words}").into())),
+        Err(ConnectError::Unreachable(cause)) => Err(Error::Unreachable {
+            store,
+            cause: Some(cause),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_is_none_is_refused_without_showing_a_password() {
+        for address in [
+            "http://:secret@h",
+            ":secret@h",
+            "embedded:",
+            "redis://:secret@h:x",
+        ] {
+            let error = parse("from", address).expect_err("no address");
+            assert_eq!(error.code(), "ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT");
+            assert!(error.to_string().starts_with("from is "), "{error}");
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
+        let place = parse("from", "redis://me:secret@h/1").expect("an address");
+        assert!(!format!("{place:?}").contains("secret"));
+    }
+
+    #[test]
+    fn a_store_is_not_copied_to_itself() {
+        let same = [
+            ("redis://h", "redis://:pw@h:6379/0"),
+            ("unix:///s?db=1", "unix:///s?db=1"),
+            ("embedded:src", "embedded:./src/../src/"),
+            ("embedded:not-there", "embedded:not-there"),
+        ];
+        for (from, to) in same {
+            let error = pair(from, to).map(drop).expect_err("no copy");
+            assert_eq!(error.to_string(), "from and to are the same store");
+        }
+        for (from, to) in [("redis://h/0", "redis://h/1"), ("redis://h", "embedded:h")] {
+            pair(from, to).expect("a pair");
+        }
+    }
+}
