@@ -1,0 +1,222 @@
+'use strict';
+
+/**
+ * How long keys and uids may be. LMDB bounds its keys, so an embedded store takes a key (prefix, name and
+ * sid, with two colons) of up to 511 bytes and a uid of up to 503; Redis has no bound that anybody meets.
+ */
+
+const assert = require('node:assert');
+const { describe, beforeEach, afterEach } = require('node:test');
+const fs = require('fs');
+const os = require('os');
+const path = require('path');
+const { createApp } = require('../support/app');
+const { invoke, call, ok, eachMethod } = require('../support/call');
+const { started, stopAll } = require('../support/service');
+const { area, same, ours } = require('../support/rows');
+
+const CODE = 'ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT';
+const PREFIX = 'POMELO:CHANNEL';
+const MEMBER = 503;
+/** So long may a name be beside a sid of two bytes. */
+const NAME = 511 - `${PREFIX}::s1`.length;
+
+const long = (bytes) => 'x'.repeat(bytes);
+/** As many bytes, in half as many characters. */
+const umlauts = (bytes) => 'ü'.repeat(Math.floor(bytes / 2)) + long(bytes % 2);
+
+/** The arguments of each method, for a channel of this name and a uid. */
+const argumentsOf = (name, uid = 'u') => ({
+  add: [name, uid, 's1'],
+  leave: [name, uid, 's1'],
+  getMembersBySid: [name, 's1'],
+  getMembersByChannelName: ['connector', name],
+  destroyChannel: [name],
+  pushMessage: ['connector', 'onChat', { t: 1 }, name, {}],
+});
+
+describe('C sizes (embedded)', () => {
+  const store = { options: () => ({ store: 'embedded', path: store.folder }) };
+  beforeEach(() => {
+    store.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'embedded-'));
+  });
+  afterEach(async () => {
+    await stopAll();
+    fs.rmSync(store.folder, { recursive: true, force: true });
+  });
+
+  const members = async (service, name = 'n', sid = 's1') =>
+    (await ok(service, 'getMembersBySid', name, sid)).sort();
+
+  /** What `method` answers, which has to be a refusal at once, in the form of this method. */
+  async function refused(service, method, args) {
+    const { err, argc, sync, value } = await call(service, method, ...args);
+    assert.deepStrictEqual([err && err.code, sync], [CODE, true], method);
+    const shape = { getMembersBySid: [2, undefined], getMembersByChannelName: [2, null] };
+    assert.deepStrictEqual([argc, value], shape[method] || [1, undefined], method);
+    return err.message;
+  }
+
+  for (const [title, fill] of Object.entries({ ASCII: long, 'of two bytes each': umlauts })) {
+    ours(`C40 the longest name and the longest uid, characters ${title}`, async () => {
+      const app = createApp();
+      const service = await started(store, {}, app);
+      const [name, uid] = [fill(NAME), fill(MEMBER)];
+      for (const uids of [uid, [uid, 'v'], Buffer.from(uid)])
+        await ok(service, 'add', name, uids, 's1');
+      const both = [uid, 'v'].sort();
+      assert.deepStrictEqual(await members(service, name), both);
+      const joined = await ok(service, 'getMembersByChannelName', 'connector', name);
+      assert.deepStrictEqual(joined.sort(), both);
+      await ok(service, 'pushMessage', 'connector', 'onChat', {}, name, {});
+      assert.deepStrictEqual(app.rpcCalls[0].msg.args[2].sort(), both);
+      await ok(service, 'leave', name, uid, 's1');
+      assert.deepStrictEqual(await members(service, name), ['v']);
+      await ok(service, 'destroyChannel', name);
+      assert.deepStrictEqual(await members(service, name), []);
+    });
+  }
+
+  for (const [title, fill] of Object.entries({ ASCII: long, 'of two bytes each': umlauts })) {
+    ours(`C41 a name one byte longer, characters ${title}: refused at once`, async () => {
+      const app = createApp();
+      const service = await started(store, {}, app);
+      await ok(service, 'add', 'n', 'u', 's1');
+      const before = service.stats().commands;
+      const words = (given) =>
+        `${given}: the key has 512 bytes (prefix 14, name ${NAME + 1}, sid 2, and colons); accepted are at most 511`;
+      const messages = await eachMethod((method) =>
+        refused(service, method, argumentsOf(fill(NAME + 1))[method]),
+      );
+      const both = words('arguments name and sid');
+      const alone = words('argument name');
+      assert.deepStrictEqual(messages, {
+        add: both,
+        leave: both,
+        getMembersBySid: both,
+        getMembersByChannelName: alone,
+        destroyChannel: alone,
+        pushMessage: alone,
+      });
+      assert.deepStrictEqual(service.stats().commands, before);
+      assert.deepStrictEqual(app.rpcCalls, []);
+      assert.deepStrictEqual(await members(service), ['u']);
+    });
+  }
+
+  ours('C41 prefix, name and sid count together', async () => {
+    const service = await started(store, { prefix: long(300) });
+    await ok(service, 'add', long(100), 'u', long(109));
+    for (const [name, sid] of [
+      [long(101), long(109)],
+      [long(100), long(110)],
+      ['', long(210)],
+      [long(210), ''],
+    ]) {
+      const words = `prefix 300, name ${name.length}, sid ${sid.length}, and colons`;
+      assert.ok((await refused(service, 'add', [name, 'u', sid])).includes(words));
+      assert.ok((await refused(service, 'getMembersBySid', [name, sid])).includes(words));
+    }
+    assert.deepStrictEqual(await members(service, long(100), long(109)), ['u']);
+  });
+
+  ours('C41 one frontend whose id is too long: nothing is read, pushed or destroyed', async () => {
+    const app = createApp();
+    app.addServer({ id: long(400), serverType: 'connector', frontend: 'true' });
+    const service = await started(store, {}, app);
+    const name = long(100);
+    await ok(service, 'add', name, 'u', 's1');
+    for (const method of ['getMembersByChannelName', 'pushMessage', 'destroyChannel']) {
+      const message = await refused(service, method, argumentsOf(name)[method]);
+      assert.match(message, /^argument name: .*name 100, sid 400,.* at most 511$/, method);
+    }
+    assert.deepStrictEqual(app.rpcCalls, []);
+    assert.deepStrictEqual(await members(service, name), ['u']);
+    // With room for that id everybody is served.
+    await ok(service, 'add', 'n', 'u', 's1');
+    assert.deepStrictEqual(await ok(service, 'getMembersByChannelName', 'connector', 'n'), ['u']);
+  });
+
+  ours('C42 a uid one byte longer: refused at once, by its place in the array', async () => {
+    const service = await started(store);
+    const uid = long(MEMBER + 1);
+    for (const [given, argument] of [
+      [uid, 'uid'],
+      [umlauts(MEMBER + 1), 'uid'],
+      [Buffer.from(uid), 'uid'],
+      [[uid], 'uid[0]'],
+      [['a', 'b', 7, uid, uid], 'uid[3]'],
+      [['a', Buffer.from(uid)], 'uid[1]'],
+    ]) {
+      for (const method of ['add', 'leave']) {
+        const message = await refused(service, method, ['n', given, 's1']);
+        assert.strictEqual(
+          message,
+          `argument ${argument} has ${MEMBER + 1} bytes; accepted are at most ${MEMBER}`,
+        );
+      }
+    }
+    assert.deepStrictEqual(await members(service), []);
+  });
+
+  ours('C43 refusals between calls of one tick leave these as they are', async () => {
+    const service = await started(store);
+    const answers = [];
+    const note = (record) => record.done.then(({ err }) => answers.push(err ? err.code : null));
+    await Promise.all(
+      [
+        ['add', 'n', 'a', 's1'],
+        ['add', long(NAME + 1), 'b', 's1'],
+        ['add', 'n', long(MEMBER + 1), 's1'],
+        ['add', 'n', ['c', long(MEMBER + 1)], 's1'],
+        ['destroyChannel', long(NAME + 1)],
+        ['add', 'n', ['d', 'e'], 's1'],
+        ['getMembersByChannelName', 'connector', long(NAME + 1)],
+        ['add', 'm', 'f', 's1'],
+      ].map((args) => note(invoke(service, ...args))),
+    );
+    assert.deepStrictEqual(answers.sort(), [...Array(5).fill(CODE), null, null, null]);
+    assert.deepStrictEqual(await members(service), ['a', 'd', 'e']);
+    assert.deepStrictEqual(await members(service, 'm'), ['f']);
+  });
+
+  ours('C43 a getter that makes calls, in an array that is refused', async () => {
+    const service = await started(store);
+    const uids = ['a', 'b', long(MEMBER + 1)];
+    let inner;
+    Object.defineProperty(uids, 1, {
+      get: () => {
+        inner = inner || invoke(service, 'add', 'm', 'inner', 's1');
+        return 'b';
+      },
+    });
+    assert.match(await refused(service, 'add', ['n', uids, 's1']), /^argument uid\[2\] /);
+    assert.ifError((await inner.done).err);
+    await ok(service, 'add', 'n', 'after', 's1');
+    assert.deepStrictEqual(await members(service), ['after']);
+    assert.deepStrictEqual(await members(service, 'm'), ['inner']);
+  });
+
+  ours('C43 a type that is wrong is told before a length', async () => {
+    const service = await started(store);
+    assert.match(await refused(service, 'add', [long(600), 'u', null]), /^argument sid is null/);
+    assert.match(await refused(service, 'add', [undefined, long(600), 's1']), /^argument name is/);
+    assert.match(
+      await refused(service, 'add', [long(600), {}, 's1']),
+      /^argument uid is an object/,
+    );
+    // Also where there is nothing to add.
+    assert.match(await refused(service, 'add', [long(600), [], 's1']), /^arguments name and sid/);
+  });
+});
+
+area('C sizes (redis)', {}, (ctx) => {
+  same('C41 longer names and uids are no matter to Redis', async () => {
+    const service = await started(ctx.redis);
+    const [name, uid] = [long(NAME + 1), long(MEMBER + 1)];
+    await eachMethod((method) => ok(service, method, ...argumentsOf(name, uid)[method]));
+    await ok(service, 'add', name, uid, 's1');
+    assert.deepStrictEqual(await ctx.redis.keys(), [`${PREFIX}:${name}:s1`]);
+    assert.deepStrictEqual(await ok(service, 'getMembersBySid', name, 's1'), [uid]);
+  });
+});
