@@ -9,6 +9,7 @@ const path = require('path');
 const { LOOPBACK, until } = require('./processes');
 
 const START_TIMEOUT = 30000;
+const REDIS_TIMEOUT = 3000;
 
 /** A redis-server of the run's own; it keeps nothing on disk and ends with the run. */
 async function ownRedis({ processes, port }) {
@@ -36,12 +37,13 @@ function redisAt(url, plugin) {
     // Of the run's folder, whose name is as good as its own.
     const options = { url, prefix: path.basename(directory) };
     const { GlobalChannel } = require(plugin);
+    const channel = new GlobalChannel(NO_SERVERS, { ...options, startTimeout: REDIS_TIMEOUT });
+    // Before any server, so that a wrong URL is told soon.
+    await channel.promises.start();
     return {
       title: `the Redis at ${withoutPassword(url)}, prefix ${options.prefix}`,
       options,
       async remove() {
-        const channel = new GlobalChannel(NO_SERVERS, { ...options, startTimeout: 3000 });
-        await channel.promises.start();
         await channel.promises.clean();
         await channel.promises.stop(true);
       },

@@ -138,6 +138,15 @@ describe('the demo', () => {
     });
   }
 
+  ours('--redis: a Redis that is not there is told at once', async () => {
+    const port = await redisServer.freePort();
+    await run({}, '--redis', `redis://127.0.0.1:${port}/3`).ended();
+    assert.strictEqual(demo.end.code, 1, demo.output);
+    assert.match(demo.output, new RegExp(`demo failed: cannot reach Redis at 127.0.0.1:${port}`));
+    assert.ok(!demo.output.includes('master'), 'no server was started');
+    await demo.assertNothingLeft([]);
+  });
+
   const mistakes = {
     '--redis 127.0.0.1:6379': /--redis: expected redis:/,
     '--web --port x': /--port: expected 0 to 65535, not x/,
