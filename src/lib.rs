@@ -19,6 +19,7 @@
 pub mod appetite;
 #[cfg(all(feature = "binding", not(test)))]
 mod binding;
+pub mod broken;
 pub mod cache;
 pub mod command;
 pub mod driver;

@@ -1,11 +1,12 @@
 'use strict';
 
 /**
- * Preloaded (`node -r`) by broken.test.js: puts the addon of the test build, which has broken
+ * Preloaded (`node -r`) by the tests named broken.test.js: puts the addon of the test build, which has broken
  * variants to switch on, in the place of the one that the package loads. The package itself has no
  * switch for that.
  */
 
+const fs = require('fs');
 const Module = require('module');
 const path = require('path');
 const { brokenAddon } = require('../../scripts/build');
@@ -22,6 +23,13 @@ function use() {
   require.cache[filename] = binding;
 }
 
+/** The names of all rules that can be broken, those of the embedded store too. */
+function rules() {
+  const source = fs.readFileSync(path.join(root, 'src/broken.rs'), 'utf8');
+  const [, list] = /const NAMES: .*?= &\[(.*?)\];/s.exec(source);
+  return Array.from(list.matchAll(/"(.*?)"/g), ([, name]) => name);
+}
+
 if (require.main !== module && process.env.GLOBALCHANNEL_TEST_BUILD) use();
 
-module.exports = { ADDON };
+module.exports = { ADDON, rules };

@@ -5,7 +5,8 @@
 use std::sync::Arc;
 
 use globalchannel::{
-    cache::{Answer, Broken, Invalidation, Sent, Session, Settled, Wire},
+    broken::Broken,
+    cache::{Answer, Invalidation, Sent, Session, Settled, Wire},
     command::{Command, Member},
     list::List,
     shelf::Bounds,

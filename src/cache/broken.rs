@@ -1,6 +1,5 @@
-//! The rules of the cache, each of which can be broken on purpose, so that the tests can be seen to
-//! fail: in unit tests, and in an addon built with the feature `broken`, which reads
-//! `GLOBALCHANNEL_BROKEN`. In every other build nothing is broken and the questions cost nothing.
+//! What the cache does in the place of a rule that is broken (see [`crate::broken`]), where that is more than
+//! to leave something out.
 
 use super::{
     Session, Slot,
@@ -8,66 +7,6 @@ use super::{
 };
 use crate::shelf::SharedKey;
 
-/// What is broken: the name of a rule, or nothing.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Broken(#[cfg(any(test, feature = "broken"))] Option<&'static str>);
-
-impl Broken {
-    /// Every name that can be asked for.
-    #[cfg(any(test, feature = "broken"))]
-    pub const NAMES: &[&str] = &[
-        "no-barrier",
-        "no-token",
-        "null-keeps-loads",
-        "joins-sent-load",
-        "shares-sent-barrier",
-        "no-fallback-same-batch",
-        "no-fallback-next-batch",
-        "no-fallback-for-reads",
-        "by-reference",
-        "barrier-ignores-count",
-        "cache-on-resp2",
-        "panicking-closure",
-    ];
-
-    /// The rule of this name is broken.
-    ///
-    /// # Panics
-    /// If there is no such rule.
-    #[cfg(any(test, feature = "broken"))]
-    #[must_use]
-    pub fn rule(name: &str) -> Self {
-        let known = Self::NAMES.iter().find(|known| **known == name);
-        Self(Some(known.expect("a rule that can be broken")))
-    }
-
-    /// What the environment asks for.
-    #[must_use]
-    pub fn from_env() -> Self {
-        #[cfg(feature = "broken")]
-        if let Ok(name) = std::env::var("GLOBALCHANNEL_BROKEN") {
-            return Self::rule(&name);
-        }
-        Self::default()
-    }
-
-    /// Whether the rule of this name is broken.
-    #[must_use]
-    pub fn is(self, name: &str) -> bool {
-        #[cfg(any(test, feature = "broken"))]
-        {
-            debug_assert!(Self::NAMES.contains(&name), "{name}");
-            self.0 == Some(name)
-        }
-        #[cfg(not(any(test, feature = "broken")))]
-        {
-            let _ = name;
-            false
-        }
-    }
-}
-
-/// What is done in the place of a rule that is broken.
 impl Session {
     /// Rule 4 broken: a read that is placed is no fallback.
     pub(super) fn keep_groups_if_broken(&mut self, key: &SharedKey) -> Vec<(u64, usize)> {

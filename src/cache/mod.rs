@@ -44,12 +44,13 @@ mod tests;
 
 use std::{collections::VecDeque, sync::Arc};
 
-pub use self::{broken::Broken, settle::Settled};
+pub use self::settle::Settled;
 use self::{
     calls::{At, Calls, Place},
     entries::Entries,
 };
 use crate::{
+    broken::Broken,
     error::Result,
     list::List,
     shelf::{Bounds, SharedKey},

@@ -30,6 +30,7 @@ use super::{
 };
 use crate::{
     appetite::Appetite,
+    broken::Broken,
     command::{Command, Reply},
     error::{Error, Result},
     keys::Key,
@@ -63,16 +64,23 @@ struct Inner {
     appetite: Mutex<Appetite>,
     /// Nobody waits for its batches any more.
     gone: AtomicBool,
+    broken: Broken,
 }
 
 impl EmbeddedLink {
-    pub(super) fn new(store: Arc<Store>, bounds: Option<Bounds>, stats: Arc<Stats>) -> Self {
+    pub(super) fn new(
+        store: Arc<Store>,
+        bounds: Option<Bounds>,
+        stats: Arc<Stats>,
+        broken: Broken,
+    ) -> Self {
         let shelf = Shelf::new(bounds, stats.clone());
         let inner = Inner {
             store,
-            reading: Mutex::new(Reading::new(shelf, stats)),
+            reading: Mutex::new(Reading::new(shelf, stats, broken)),
             appetite: Mutex::default(),
             gone: AtomicBool::new(false),
+            broken,
         };
         Self {
             inner: Some(Arc::new(inner)),
@@ -143,7 +151,7 @@ impl Inner {
         let written = spawn_blocking(move || {
             let pass = turn.pass();
             let pass = pass.map_err(|error| Lost(error.to_string().into()))?;
-            if self.gone.load(Ordering::Acquire) {
+            if self.gone.load(Ordering::Acquire) && !self.broken.is("embedded-gone-writes") {
                 return Err(Lost("nobody waits for it".into()));
             }
             let replies = match batch.as_slice() {
@@ -200,7 +208,7 @@ impl Inner {
     fn transact(&self, batch: &[&Command], pass: &Pass) -> Replies {
         let mut reading = self.reading();
         let written = self.store.write(pass, |txn| {
-            let mut writing = Writing::new(self.store.rows(), txn, &mut reading);
+            let mut writing = Writing::new(self.store.rows(), txn, &mut reading, self.broken);
             let replies = batch.iter().map(|command| writing.execute(command));
             let replies = replies.collect::<std::result::Result<Vec<_>, _>>()?;
             writing.commit()?;
@@ -232,7 +240,7 @@ impl Inner {
         loop {
             let cleaned = self.store.write(&pass, |txn| {
                 let reading = &mut *self.reading();
-                Writing::new(self.store.rows(), txn, reading).clean(stem, STEP)
+                Writing::new(self.store.rows(), txn, reading, self.broken).clean(stem, STEP)
             });
             match cleaned {
                 Ok(true) => return Ok(vec![Ok(Reply::Done)]),

@@ -31,6 +31,7 @@ use tokio::task::spawn_blocking;
 
 pub use self::link::EmbeddedLink;
 use crate::{
+    broken::Broken,
     manager::{ConnectError, Connected, Manager},
     shelf::Bounds,
     stats::Stats,
@@ -68,6 +69,7 @@ pub struct EmbeddedManager {
     /// `None` = lists are read from the store each time.
     bounds: Option<Bounds>,
     stats: Arc<Stats>,
+    broken: Broken,
 }
 
 impl EmbeddedManager {
@@ -78,6 +80,7 @@ impl EmbeddedManager {
             options,
             bounds,
             stats,
+            broken: Broken::from_env(),
         })
     }
 }
@@ -101,7 +104,12 @@ impl Manager for EmbeddedManager {
             self.stats.cache.switch(off);
             Ok(Connected {
                 closed: store.ended().boxed(),
-                link: EmbeddedLink::new(store, self.bounds.clone(), self.stats.clone()),
+                link: EmbeddedLink::new(
+                    store,
+                    self.bounds.clone(),
+                    self.stats.clone(),
+                    self.broken,
+                ),
                 // What the last link began is done, or will not be begun, before this one writes: both
                 // go through the gate.
                 fenced: true,

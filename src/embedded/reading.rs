@@ -6,6 +6,7 @@ use heed::RoTxn;
 
 use super::rows::{Channel, Rows};
 use crate::{
+    broken::Broken,
     error::Result as CallResult,
     keys::Key,
     list::List,
@@ -33,6 +34,7 @@ pub(super) struct Reading {
     stats: Arc<Stats>,
     /// Bytes of lists that were read from the rows.
     loaded: usize,
+    broken: Broken,
 }
 
 /// Whose eyes a transaction has.
@@ -45,11 +47,12 @@ pub(super) enum Eyes {
 }
 
 impl Reading {
-    pub(super) fn new(shelf: Shelf<Mark>, stats: Arc<Stats>) -> Self {
+    pub(super) fn new(shelf: Shelf<Mark>, stats: Arc<Stats>, broken: Broken) -> Self {
         Self {
             shelf,
             stats,
             loaded: 0,
+            broken,
         }
     }
 
@@ -62,10 +65,13 @@ impl Reading {
         eyes: Eyes,
         key: &Key,
     ) -> Result<CallResult<Arc<List>>, heed::Error> {
-        let seen = (eyes == Eyes::Reader).then(|| txn.id() as u64);
+        let broken = self.broken;
+        let commits = eyes == Eyes::Reader || broken.is("embedded-seen-by-writer");
+        let seen = commits.then(|| txn.id() as u64);
         if seen.is_some()
             && let Some(kept) = self.shelf.use_of(key)
-            && kept.mark.seen == seen
+            && (kept.mark.seen == seen
+                || broken.is("embedded-any-commit") && kept.mark.seen.is_some())
         {
             self.stats.cache.hits.add(1);
             return Ok(Ok(kept.list.clone()));
@@ -73,7 +79,7 @@ impl Reading {
         let channel = rows.channel(txn, key)?;
         let version = channel.map_or(NO_ROW, |channel| channel.version);
         if let Some(kept) = self.shelf.use_of(key) {
-            if kept.mark.version == version {
+            if kept.mark.version == version || broken.is("embedded-no-version") {
                 kept.mark.seen = seen.or(kept.mark.seen);
                 self.stats.cache.hits.add(1);
                 return Ok(Ok(kept.list.clone()));
@@ -82,17 +88,21 @@ impl Reading {
         }
         self.stats.cache.misses.add(1);
         let list = self.load(rows, txn, channel)?;
-        if let Ok(list) = &list
-            && self.shelf.is_on()
-        {
-            let key = SharedKey::from(key.as_slice());
-            self.shelf.keep(&key, Mark { version, seen }, list);
-        }
+        self.keep(key, Mark { version, seen }, &list);
         Ok(list)
     }
 
+    fn keep(&mut self, key: &Key, mark: Mark, list: &CallResult<Arc<List>>) {
+        if let Ok(list) = list
+            && self.shelf.is_on()
+        {
+            let key = SharedKey::from(key.as_slice());
+            self.shelf.keep(&key, mark, list);
+        }
+    }
+
     /// The list of a channel, from the rows.
-    pub(super) fn load(
+    fn load(
         &mut self,
         rows: &Rows,
         txn: &RoTxn,
@@ -100,6 +110,30 @@ impl Reading {
     ) -> Result<CallResult<Arc<List>>, heed::Error> {
         let list = rows.list(txn, channel)?.map(Arc::new);
         self.loaded += list.as_ref().map_or(0, |list| list.json().len());
+        Ok(list)
+    }
+
+    /// Of a channel that the transaction has changed. It is not kept: the transaction may change it once
+    /// more, under the same version, or be given up.
+    pub(super) fn own(
+        &mut self,
+        rows: &Rows,
+        txn: &RoTxn,
+        key: &Key,
+        channel: Option<Channel>,
+    ) -> Result<CallResult<Arc<List>>, heed::Error> {
+        let list = self.load(rows, txn, channel)?;
+        if self.broken.is("embedded-keep-own") {
+            let version = txn.id() as u64;
+            self.keep(
+                key,
+                Mark {
+                    version,
+                    seen: None,
+                },
+                &list,
+            );
+        }
         Ok(list)
     }
 

@@ -238,6 +238,8 @@ impl Drop for Store {
         let over = self.over.borrow().is_some();
         // Where it is over, the files in the folder may be others' by now.
         let Some(entered) = (!over).then(|| self.folder.enter().ok()).flatten() else {
+            // Before `presence`: whoever finds nobody there makes LMDB's locks anew.
+            drop(env);
             return;
         };
         let last = presence.is_alone(&entered).unwrap_or(false);

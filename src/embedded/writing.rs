@@ -9,6 +9,7 @@ use super::{
     rows::{Channel, Rows},
 };
 use crate::{
+    broken::Broken,
     command::{Command, Member, Reply},
     error::Result as CallResult,
     keys::Key,
@@ -29,6 +30,7 @@ pub(super) struct Writing<'a> {
     channels: HashMap<&'a [u8], Touched, foldhash::fast::RandomState>,
     /// The next new channel is the n-th of this transaction.
     born: u64,
+    broken: Broken,
 }
 
 struct Touched {
@@ -37,13 +39,19 @@ struct Touched {
 }
 
 impl<'a> Writing<'a> {
-    pub(super) fn new(rows: &'a Rows, txn: RwTxn<'a>, reading: &'a mut Reading) -> Self {
+    pub(super) fn new(
+        rows: &'a Rows,
+        txn: RwTxn<'a>,
+        reading: &'a mut Reading,
+        broken: Broken,
+    ) -> Self {
         Self {
             rows,
             txn,
             reading,
             channels: HashMap::default(),
             born: 0,
+            broken,
         }
     }
 
@@ -102,6 +110,8 @@ impl<'a> Writing<'a> {
             changed = true;
             match touched.channel {
                 Some(channel) => {
+                    let raised = !self.broken.is("embedded-version-stays");
+                    let version = if raised { version } else { channel.version };
                     let channel = Channel { version, ..channel };
                     self.rows.put_channel(&mut self.txn, key, channel)?;
                 }
@@ -130,7 +140,7 @@ impl<'a> Writing<'a> {
             added += u64::from(self.rows.put_member(&mut self.txn, channel.number, uid)?);
         }
         channel.count += added;
-        if is_new && channel.count > 0 {
+        if is_new && channel.count > 0 && !self.broken.is("embedded-same-number") {
             self.born += 1;
         }
         if added > 0 {
@@ -171,7 +181,9 @@ impl<'a> Writing<'a> {
             Some(Touched {
                 channel,
                 changed: true,
-            }) => self.reading.load(self.rows, &self.txn, *channel),
+            }) if !self.broken.is("embedded-own-as-others") => {
+                self.reading.own(self.rows, &self.txn, key, *channel)
+            }
             _ => self.reading.list(self.rows, &self.txn, Eyes::Writer, key),
         }
     }

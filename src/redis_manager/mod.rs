@@ -20,7 +20,7 @@ use std::{
 
 use redis::{ConnectionAddr, IntoConnectionInfo as _, ServerError};
 
-use crate::{cache::Broken, keys::Key, shelf::Bounds, stats::Stats};
+use crate::{broken::Broken, keys::Key, shelf::Bounds, stats::Stats};
 
 pub use self::link::RedisLink;
 

@@ -3,7 +3,8 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use crate::{
-    cache::{Answer, Broken, Invalidation, Sent, Session, Wire},
+    broken::Broken,
+    cache::{Answer, Invalidation, Sent, Session, Wire},
     command::Command,
     list::List,
     shelf::Bounds,

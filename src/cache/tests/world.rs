@@ -8,7 +8,8 @@ use std::{
 };
 
 use crate::{
-    cache::{Answer, Broken, Invalidation, Sent, Session, Wire},
+    broken::Broken,
+    cache::{Answer, Invalidation, Sent, Session, Wire},
     command::{Command, Reply},
     error::Error,
     keys::Key,

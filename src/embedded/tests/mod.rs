@@ -1,6 +1,8 @@
 //! The embedded store through its manager and links, in folders of their own; processes are for the
 //! tests from Node.
 
+mod growth;
 mod histories;
 mod opening;
+mod rules;
 mod world;

@@ -4,9 +4,9 @@ use std::{fs, path::Path};
 
 use serde_json::{Value, json};
 
-use super::world::{add, execute, manager, members, open, refusal, run, try_open, write};
+use super::world::{add, execute, manager, members, open, refusal, run, write};
 use crate::{
-    command::{Command, Reply},
+    command::Command,
     embedded::{Durability, MAX_KEY},
     manager::{ConnectError, Link as _, Manager as _},
 };
@@ -159,7 +159,7 @@ fn after_a_power_cut_the_store_begins_empty_unless_each_commit_was_synced() {
         link.close().await;
         // As it is left by processes that die with the machine.
         left_open(path, "another");
-        let connected = manager(path, Durability::Process, true).connect().await;
+        let connected = manager(path, Durability::Process).connect().await;
         let connected = connected.expect("the store opens");
         let note = connected.note.as_deref().expect("a line for the log");
         assert!(note.contains("the system went down"), "{note}");
@@ -168,12 +168,12 @@ fn after_a_power_cut_the_store_begins_empty_unless_each_commit_was_synced() {
         drop(connected);
 
         let os = path.join("os");
-        let connected = manager(&os, Durability::Os, true).connect().await;
+        let connected = manager(&os, Durability::Os).connect().await;
         let link = connected.expect("the store opens").link;
         write(&link, add("k", &["a"])).await;
         link.close().await;
         assert!(state(&os)["closed"].is_object());
-        let connected = manager(&os, Durability::Os, true).connect().await;
+        let connected = manager(&os, Durability::Os).connect().await;
         let link = connected.expect("the store opens").link;
         assert!(state(&os)["synced"].is_object());
         drop(link);
@@ -185,7 +185,7 @@ fn one_process_has_one_durability_per_folder() {
     let folder = tempfile::tempdir().expect("a folder");
     run(async {
         let _link = open(folder.path()).await;
-        let other = manager(folder.path(), Durability::Os, true).connect().await;
+        let other = manager(folder.path(), Durability::Os).connect().await;
         let Err(ConnectError::Refused(words)) = other.map(drop) else {
             panic!("it opens");
         };
@@ -198,7 +198,7 @@ fn a_link_ends_when_its_files_are_taken_away() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("store");
     run(async {
-        let connected = manager(&path, Durability::Process, true).connect().await;
+        let connected = manager(&path, Durability::Process).connect().await;
         let connected = connected.expect("the store opens");
         write(&connected.link, add("k", &["a"])).await;
         fs::remove_dir_all(&path).expect("it can be removed");
@@ -213,28 +213,6 @@ fn a_link_ends_when_its_files_are_taken_away() {
         assert_eq!(members(&link, "k").await, "[]");
         write(&link, add("k", &["b"])).await;
         assert_eq!(members(&link, "k").await, r#"["b"]"#);
-    });
-}
-
-#[test]
-fn nothing_is_written_for_those_who_are_gone() {
-    let folder = tempfile::tempdir().expect("a folder");
-    run(async {
-        let link = open(folder.path()).await;
-        let other = open(folder.path()).await;
-        // Heavy enough for another thread, which is not there before the link is gone.
-        let uids = (0..5000).map(|n| format!("{n}").into_bytes()).collect();
-        let heavy = Command::Add {
-            key: b"k".to_vec(),
-            members: uids,
-        };
-        let written = link.execute(&[&heavy]);
-        drop(link);
-        assert!(written.await.is_err());
-        assert_eq!(members(&other, "k").await, "[]");
-        let replies = execute(&other, &[heavy]).await;
-        assert_eq!(replies, Ok(vec![Ok(Reply::Done)]));
-        assert!(try_open(folder.path()).await.is_ok());
     });
 }
 

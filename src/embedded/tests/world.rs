@@ -3,6 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use crate::{
+    broken::Broken,
     command::{Command, Reply},
     embedded::{Durability, EmbeddedLink, EmbeddedManager, EmbeddedOptions},
     error::Result,
@@ -20,20 +21,35 @@ pub(super) fn run<T>(test: impl Future<Output = T>) -> T {
     runtime.block_on(test)
 }
 
-pub(super) fn manager(folder: &Path, durability: Durability, cached: bool) -> Arc<EmbeddedManager> {
+pub(super) fn manager(folder: &Path, durability: Durability) -> Arc<EmbeddedManager> {
+    manager_of(folder, durability, Some(1 << 20), Broken::default())
+}
+
+/// `memory`: how many bytes of lists are kept.
+pub(super) fn manager_of(
+    folder: &Path,
+    durability: Durability,
+    memory: Option<usize>,
+    broken: Broken,
+) -> Arc<EmbeddedManager> {
     let options = EmbeddedOptions {
         folder: folder.to_owned(),
         durability,
     };
-    let bounds = cached.then(|| Bounds {
-        max_bytes: 1 << 20,
+    let bounds = memory.map(|max_bytes| Bounds {
+        max_bytes,
         released: Arc::default(),
     });
-    EmbeddedManager::new(options, bounds, Arc::default())
+    Arc::new(EmbeddedManager {
+        options,
+        bounds,
+        stats: Arc::default(),
+        broken,
+    })
 }
 
 pub(super) async fn try_open(folder: &Path) -> std::result::Result<EmbeddedLink, ConnectError> {
-    let connected = manager(folder, Durability::Process, true).connect().await;
+    let connected = manager(folder, Durability::Process).connect().await;
     connected.map(|connected| connected.link)
 }
 

@@ -1,0 +1,95 @@
+//! Each rule that the embedded store's answers rely on, broken: its smallest history then shows what may not
+//! be seen. Were it not so, the tests would not protect the rule.
+
+use super::{
+    histories::verdict,
+    world::{add, execute, manager_of, members, open, run},
+};
+use crate::{
+    broken::Broken,
+    command::{Command, Reply},
+    embedded::Durability,
+    manager::{Link as _, Manager as _},
+};
+
+/// Of a link that is gone; see [`nothing_is_written_for_those_who_are_gone`].
+const GONE: &str = "embedded-gone-writes";
+
+/// Batches, each on one of the links of [`super::histories`], and what the rule is for.
+fn history(rule: &str) -> (Vec<(usize, Vec<Command>)>, &'static str) {
+    let keys = vec![b"k".to_vec()];
+    let read = || Command::Members { keys: keys.clone() };
+    let (a, b) = (|| add("k", &["a"]), || add("k", &["b"]));
+    match rule {
+        "embedded-no-version" | "embedded-version-stays" | "embedded-any-commit" => (
+            vec![
+                (0, vec![a()]),
+                (0, vec![read()]),
+                (1, vec![b()]),
+                (0, vec![read()]),
+            ],
+            "what others have changed is read again",
+        ),
+        "embedded-seen-by-writer" => (
+            vec![(0, vec![a()]), (0, vec![read(), b()]), (0, vec![read()])],
+            "what a batch read before it wrote is not what it has committed",
+        ),
+        "embedded-keep-own" => (
+            vec![(0, vec![a(), read(), b()]), (0, vec![read()])],
+            "what a batch read of its own may not be its last word",
+        ),
+        "embedded-own-as-others" => (
+            vec![(0, vec![a()]), (0, vec![read()]), (0, vec![b(), read()])],
+            "a batch reads what it wrote",
+        ),
+        "embedded-same-number" => (
+            vec![(0, vec![a(), add("l", &["b"])]), (0, vec![read()])],
+            "channels that are born together have members of their own",
+        ),
+        rule => panic!("{rule}: no history for it"),
+    }
+}
+
+fn rules() -> impl Iterator<Item = &'static str> {
+    let names = Broken::NAMES.iter().copied();
+    names.filter(|name| name.starts_with("embedded-"))
+}
+
+#[test]
+fn every_rule_that_is_broken_is_caught() {
+    for rule in rules().filter(|rule| *rule != GONE) {
+        let verdict = |broken| {
+            let folder = tempfile::tempdir().expect("a folder");
+            run(verdict(folder.path(), history(rule).0, broken))
+        };
+        let (_, what) = history(rule);
+        assert_eq!(verdict(Broken::default()), Ok(()), "{what}");
+        let broken = verdict(Broken::rule(rule));
+        assert!(broken.is_err(), "{rule}: not noticed: {what}");
+    }
+}
+
+#[test]
+fn nothing_is_written_for_those_who_are_gone() {
+    for broken in [Broken::default(), Broken::rule(GONE)] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path();
+        run(async {
+            let connected = manager_of(path, Durability::Process, None, broken).connect();
+            let link = connected.await.expect("the store opens").link;
+            let other = open(path).await;
+            // Heavy enough for another thread, which is not there before the link is gone.
+            let uids = (0..5000).map(|n| format!("{n}").into_bytes()).collect();
+            let heavy = Command::Add {
+                key: b"k".to_vec(),
+                members: uids,
+            };
+            let written = link.execute(&[&heavy]);
+            drop(link);
+            let nothing = written.await.is_err() && members(&other, "k").await == "[]";
+            assert_eq!(nothing, !broken.is(GONE));
+            let replies = execute(&other, &[heavy]).await;
+            assert_eq!(replies, Ok(vec![Ok(Reply::Done)]));
+        });
+    }
+}
