@@ -13,7 +13,7 @@ function load() {
     const platform = `${process.platform}-${process.arch}`;
     const error = new Error(
       `pome-globalchannel-plugin has no compiled addon for ${platform} (Node ${process.version}). ` +
-        `Released packages carry it for ${BUILT_FOR}: install Rust and run 'npm run build' ` +
+        `Released packages carry it for ${BUILT_FOR}: install Rust and a C compiler and run 'npm run build' ` +
         `in the folder of the package. What went wrong: ${cause.message}`,
     );
     error.cause = cause;

@@ -57,7 +57,7 @@ function run(program, args, stdio, env) {
   if (done.error && done.error.code === 'ENOENT') {
     fail(
       `${program} not found. The addon is written in Rust: install Rust with rustup ` +
-        '(https://rustup.rs), see that cargo is on PATH, and run this again.',
+        '(https://rustup.rs) and a C compiler, see that cargo is on PATH, and run this again.',
     );
   }
   if (done.error) fail(`${program}: ${done.error.message}`);
