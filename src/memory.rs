@@ -186,6 +186,10 @@ impl Inventory for StoreLink {
         let counts = keys.iter().map(count).collect();
         std::future::ready(Ok(counts)).boxed()
     }
+
+    fn end(self: Box<Self>) -> BoxFuture<'static, ()> {
+        self.close()
+    }
 }
 
 pub(crate) fn add(key: &str, member: &str) -> Command {

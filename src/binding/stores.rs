@@ -136,7 +136,8 @@ pub fn copy_store(env: Env, from: String, to: String, prefix: String) -> napi::R
     let stores = place::pair(&from, &to).map_err(|error| errors::to_throw(&env, &error))?;
     let stem = KeyLayout::new(&prefix).stem();
     StoreJob::start(&env, |events| async move {
-        let (source, target) = (place::open(stores.0).await?, place::open(stores.1).await?);
+        let source = place::open(stores.0).await?;
+        let target = place::open_or_make(stores.1).await?;
         let mut told = Instant::now();
         let progress = |Progress { keys, members }: Progress| {
             if told.elapsed() >= TICK {
@@ -157,18 +158,21 @@ pub fn list_store(env: Env, from: String, prefix: String) -> napi::Result<StoreJ
     let store = place::parse("from", &from).map_err(|error| errors::to_throw(&env, &error))?;
     let stem = KeyLayout::new(&prefix).stem();
     StoreJob::start(&env, |events| async move {
-        let mut lines = lines(place::open(store).await?, &stem);
+        let source = place::open(store).await?;
+        let mut lines = lines(&source, &stem);
         let mut text = String::new();
-        loop {
-            let line = lines.try_next().await?;
-            text.extend(line.as_deref());
-            if text.len() >= TEXT || (line.is_none() && !text.is_empty()) {
+        while let Some(line) = lines.try_next().await? {
+            text.push_str(&line);
+            if text.len() >= TEXT {
                 let _ = events.send(Ok(std::mem::take(&mut text))).await;
             }
-            if line.is_none() {
-                return Ok(());
-            }
         }
+        if !text.is_empty() {
+            let _ = events.send(Ok(text)).await;
+        }
+        drop(lines);
+        source.close().await;
+        Ok(())
     })
 }
 

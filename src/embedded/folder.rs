@@ -41,6 +41,11 @@ impl Folder {
         Ok(Self(path))
     }
 
+    /// Whether there is a store, without making any of it.
+    pub(super) fn holds_one(path: &Path) -> bool {
+        Self(path.to_owned()).data().is_file()
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.0
     }

@@ -87,6 +87,11 @@ impl EmbeddedLink {
         }
     }
 
+    /// Its store, until it ends.
+    pub(super) fn store(&self) -> Option<&Arc<Store>> {
+        self.inner.as_ref().map(|inner| &inner.store)
+    }
+
     /// Lets go of the store, on a thread that may wait for the disk: this may be the last share in it.
     fn end(&mut self) -> Option<JoinHandle<()>> {
         let inner = self.inner.take()?;
@@ -118,10 +123,9 @@ impl Link for EmbeddedLink {
     }
 
     fn execute(&self, batch: &[&Command]) -> BoxFuture<'static, Replies> {
-        let checked = match &self.inner {
-            Some(inner) => inner.store.check().map(|()| inner),
-            None => Err(Lost("the link has ended".into())),
-        };
+        let ended = || Lost("the link has ended".into());
+        let inner = self.inner.as_ref().ok_or_else(ended);
+        let checked = inner.and_then(|inner| inner.store.check().map(|()| inner));
         let inner = match checked {
             Ok(inner) => inner,
             Err(lost) => return std::future::ready(Err(lost)).boxed(),

@@ -9,6 +9,7 @@
 //! - [`rows`]: channels and members as rows; [`writing`]: commands in a write transaction.
 //! - [`reading`]: lists, from memory or from the rows.
 //! - [`link`]: batches to transactions.
+//! - [`walk`]: what is there, page by page.
 //! - [`words`]: what went wrong, in words.
 
 mod folder;
@@ -21,6 +22,7 @@ mod state;
 mod store;
 #[cfg(test)]
 mod tests;
+mod walk;
 mod words;
 mod writing;
 
@@ -58,8 +60,17 @@ pub enum Durability {
 pub struct EmbeddedOptions {
     /// Made if it is missing. Two spellings of one folder are one store.
     pub folder: PathBuf,
-    /// What a write survives.
-    pub durability: Durability,
+    /// What a write survives; `None`: what it does where this process has the store open already, else
+    /// [`Durability::Os`].
+    pub durability: Option<Durability>,
+}
+
+impl EmbeddedOptions {
+    /// Whether there is a store in the folder.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        folder::Folder::holds_one(&self.folder)
+    }
 }
 
 /// Opens links to the store in one folder.

@@ -12,7 +12,7 @@ use std::{
 use same_file::Handle;
 
 use super::{
-    EmbeddedOptions,
+    Durability, EmbeddedOptions,
     folder::Folder,
     store::Store,
     words::{cannot, not_now, refused},
@@ -58,7 +58,8 @@ pub(super) fn open(
         };
         // The lock is free again: this may be the last share in the store, and closing takes it too.
         if let Some(store) = known.filter(|store| store.check().is_ok()) {
-            if store.durability() != options.durability {
+            let wanted = options.durability.unwrap_or(store.durability());
+            if store.durability() != wanted {
                 return Err(refused(format!(
                     "the store in {} is open in this process with another durability",
                     folder.path().display()
@@ -72,7 +73,8 @@ pub(super) fn open(
         thread::sleep(PAUSE);
     };
     let known = place.0.clone();
-    let (store, note) = Store::open(folder, options.durability, place)?;
+    let durability = options.durability.unwrap_or(Durability::Os);
+    let (store, note) = Store::open(folder, durability, place)?;
     let store = Arc::new(store);
     stores().insert(known, Arc::downgrade(&store));
     Ok((store, note))

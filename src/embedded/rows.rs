@@ -9,13 +9,15 @@
 //! channels ever have the same one. The *version* is the number of the transaction that changed its
 //! members last: as long as it is the same, so are they.
 
+use std::ops::Bound;
+
 use heed::{
     Database, Env, RoTxn, RwTxn, WithoutTls,
     types::{Bytes, Unit},
 };
 
 use super::{MAX_KEY, MAX_MEMBER};
-use crate::{error::Result as CallResult, list::List};
+use crate::{command::Member, error::Result as CallResult, list::List};
 
 type Result<T> = std::result::Result<T, heed::Error>;
 
@@ -89,8 +91,8 @@ impl Rows {
     pub(super) fn delete_members(&self, txn: &mut RwTxn, number: u64) -> Result<()> {
         let (first, last) = (number.to_be_bytes(), number.saturating_add(1).to_be_bytes());
         let all = (
-            std::ops::Bound::Included(first.as_slice()),
-            std::ops::Bound::Excluded(last.as_slice()),
+            Bound::Included(first.as_slice()),
+            Bound::Excluded(last.as_slice()),
         );
         self.members.delete_range(txn, &all).map(drop)
     }
@@ -108,16 +110,43 @@ impl Rows {
         Ok(List::new(uids))
     }
 
-    /// The channels whose keys begin so, up to so many.
+    /// The channels whose keys begin so, in the order of their keys: so many, after that key.
     pub(super) fn channels<'txn>(
         &self,
         txn: &'txn RoTxn,
         stem: &[u8],
+        after: Option<&[u8]>,
         most: usize,
     ) -> Result<Vec<(&'txn [u8], Channel)>> {
-        let found = self.channels.prefix_iter(txn, stem)?.take(most);
+        let begin = after.map_or(Bound::Included(stem), Bound::Excluded);
+        let found = self.channels.range(txn, &(begin, Bound::Unbounded))?;
         found
+            .take_while(|row| !matches!(row, Ok((key, _)) if !key.starts_with(stem)))
+            .take(most)
             .map(|row| row.and_then(|(key, row)| Ok((key, Channel::from_bytes(row)?))))
+            .collect()
+    }
+
+    /// The members of a channel, in the order of their bytes: so many, after that one, if there is one.
+    pub(super) fn members(
+        &self,
+        txn: &RoTxn,
+        channel: Channel,
+        after: Option<&[u8]>,
+        most: usize,
+    ) -> Result<Vec<Member>> {
+        let (first, length) = row(channel.number, after.unwrap_or_default())?;
+        let begin = match after {
+            Some(_) => Bound::Excluded(&first[..length]),
+            None => Bound::Included(&first[..length]),
+        };
+        let end = channel.number.saturating_add(1).to_be_bytes();
+        let found = self
+            .members
+            .range(txn, &(begin, Bound::Excluded(end.as_slice())))?;
+        found
+            .take(most)
+            .map(|row| Ok(row?.0[WORD..].to_vec()))
             .collect()
     }
 }

@@ -78,7 +78,7 @@ impl<'a> Writing<'a> {
     pub(super) fn clean(mut self, stem: &[u8], most: u64) -> Result<bool> {
         let mut left = most;
         loop {
-            let found = self.rows.channels(&self.txn, stem, 100)?;
+            let found = self.rows.channels(&self.txn, stem, None, 100)?;
             if found.is_empty() {
                 self.txn.commit()?;
                 return Ok(true);

@@ -75,16 +75,27 @@ pub struct Difference {
     pub target: u64,
 }
 
-/// Copies every set whose key begins with `stem`.
+/// Copies every set whose key begins with `stem`, and closes both stores.
 pub async fn copy(
     source: Opened,
     target: Opened,
+    stem: &[u8],
+    progress: impl FnMut(Progress) + Send,
+) -> Result<Report> {
+    let copied = copy_open(&source, &target, stem, progress).await;
+    future::join(source.close(), target.close()).await;
+    copied
+}
+
+async fn copy_open(
+    source: &Opened,
+    target: &Opened,
     stem: &[u8],
     mut progress: impl FnMut(Progress) + Send,
 ) -> Result<Report> {
     let mut keys = HashSet::new();
     let begun = AtomicU64::new(0);
-    let mut writer = Writer::new(&target);
+    let mut writer = Writer::new(target);
     {
         let parts = source
             .keys(stem)
@@ -118,7 +129,7 @@ pub async fn copy(
         refused,
         ..Report::default()
     };
-    compare(&source, &target, keys, report).await
+    compare(source, target, keys, report).await
 }
 
 /// A batch on its way, with its replies at the end.

@@ -40,6 +40,9 @@ pub trait Inventory: Link + Sync {
 
     /// How many members each set has; 0 where there is no such set.
     fn counts(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>>;
+
+    /// [`Link::close`], for a link of whatever kind.
+    fn end(self: Box<Self>) -> BoxFuture<'static, ()>;
 }
 
 /// A link with what its store takes, and with its name, which stands in all errors. Whoever does not answer within
@@ -82,6 +85,12 @@ impl Opened {
     fn execute(&self, batch: &[&Command]) -> BoxFuture<'static, Result<Vec<Result<Reply>>>> {
         let (replies, name) = (self.link.execute(batch), self.name.clone());
         async move { within(replies.map_err(Error::from), &name).await }.boxed()
+    }
+
+    /// Closes it in order.
+    pub async fn close(self) {
+        // Nothing is lost where it takes too long.
+        let _ = tokio::time::timeout(PATIENCE, self.link.end()).await;
     }
 
     /// An error of this store.

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use super::{Inventory, Opened, PATIENCE};
 use crate::{
-    embedded::{Durability, EmbeddedOptions},
+    embedded::{EmbeddedManager, EmbeddedOptions},
     error::{Error, Result},
     manager::{ConnectError, Manager},
     options::{Limits, Store},
@@ -22,7 +22,7 @@ pub fn parse(name: &str, address: &str) -> Result<Store> {
     {
         return Ok(Store::Embedded(EmbeddedOptions {
             folder: PathBuf::from(folder),
-            durability: Durability::Os,
+            durability: None,
         }));
     }
     let redis = RedisOptions::from_url(address).map(Store::Redis);
@@ -58,21 +58,36 @@ fn is_same(one: &Store, other: &Store) -> bool {
     }
 }
 
-/// Connects, once.
+/// Opens a store that is there.
 pub async fn open(store: Store) -> Result<Opened> {
+    match &store {
+        Store::Embedded(options) if !options.is_there() => {
+            let manager = EmbeddedManager::new(options.clone(), None, Arc::default());
+            Err(Error::Unreachable {
+                store: manager.describe(),
+                cause: Some("there is none in this folder".into()),
+            })
+        }
+        _ => open_or_make(store).await,
+    }
+}
+
+/// Opens a store. An embedded one that is missing is made.
+pub async fn open_or_make(store: Store) -> Result<Opened> {
     let sizes = store.sizes();
     match store {
         Store::Redis(options) => {
             let manager = RedisManager::new(options, None, Some(PATIENCE), Arc::default());
             connect(manager, sizes).await
         }
-        Store::Embedded(_) => {
-            let words = "the embedded store is not there yet".to_owned();
-            Err(Error::InvalidArgument(words))
+        Store::Embedded(options) => {
+            let manager = EmbeddedManager::new(options, None, Arc::default());
+            connect(manager, sizes).await
         }
     }
 }
 
+/// Connects, once.
 async fn connect<M: Manager<Link: Inventory>>(manager: Arc<M>, sizes: Sizes) -> Result<Opened> {
     let store = manager.describe();
     let limit = Limits::default().connect_timeout.unwrap_or(PATIENCE);

@@ -100,7 +100,7 @@ fn embedded_options(read: &Reader) -> Result<EmbeddedOptions> {
     )?;
     Ok(EmbeddedOptions {
         folder,
-        durability: durability.unwrap_or(Durability::Process),
+        durability: Some(durability.unwrap_or(Durability::Process)),
     })
 }
 

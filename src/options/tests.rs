@@ -112,12 +112,12 @@ fn the_embedded_store_is_a_folder() {
         panic!("not embedded")
     };
     assert_eq!(store.folder, Path::new("data/channels"));
-    assert_eq!(store.durability, Durability::Process);
+    assert_eq!(store.durability, Some(Durability::Process));
     let given = [("path", text("/data")), ("durability", text("os"))];
     let Store::Embedded(store) = embedded(&given).expect("all are valid").store else {
         panic!("not embedded")
     };
-    assert_eq!(store.durability, Durability::Os);
+    assert_eq!(store.durability, Some(Durability::Os));
 }
 
 #[test]

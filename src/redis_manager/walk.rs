@@ -18,7 +18,7 @@ use crate::{
     error::{Error, Result},
     inventory::Inventory,
     keys::{Key, pattern},
-    manager::Lost,
+    manager::{Link as _, Lost},
 };
 
 /// How many keys, or members, the server looks at in one step.
@@ -75,6 +75,10 @@ impl Inventory for RedisLink {
             replies.into_iter().map(count).collect()
         }
         .boxed()
+    }
+
+    fn end(self: Box<Self>) -> BoxFuture<'static, ()> {
+        self.close()
     }
 }
 

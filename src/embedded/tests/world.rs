@@ -34,7 +34,7 @@ pub(super) fn manager_of(
 ) -> Arc<EmbeddedManager> {
     let options = EmbeddedOptions {
         folder: folder.to_owned(),
-        durability,
+        durability: Some(durability),
     };
     let bounds = memory.map(|max_bytes| Bounds {
         max_bytes,

@@ -163,7 +163,7 @@ async fn a_list_has_a_line_for_each_set_with_its_members_in_order() {
         (b"P:e", &[]),
     ]);
     let opened = open(&source, Sizes::UNLIMITED, "the source").await;
-    let mut lines: Vec<_> = lines(opened, STEM).try_collect().await.expect("a list");
+    let mut lines: Vec<_> = lines(&opened, STEM).try_collect().await.expect("a list");
     lines.sort();
     let expected = [
         "{\"key\":\"P:a:c\",\"members\":[\"x\"]}\n",

@@ -1,0 +1,101 @@
+//! Walking through what the store holds, a page at a time, each in a read transaction of its own: one that
+//! stayed open would keep pages from being used again. See [`crate::inventory`].
+
+use std::sync::{Arc, Weak};
+
+use futures_util::{
+    FutureExt as _, StreamExt as _,
+    future::BoxFuture,
+    stream::{self, BoxStream},
+};
+use heed::RoTxn;
+
+use super::{link::EmbeddedLink, rows::Rows, store::Store, words::Failure};
+use crate::{
+    command::Member,
+    error::Result,
+    inventory::Inventory,
+    keys::Key,
+    manager::{Link as _, Lost},
+};
+
+/// How many keys, or members, there are on a page.
+const PAGE: usize = 1000;
+
+/// A store as long as its link is there: whoever walks does not hold it open.
+struct Walked(Weak<Store>);
+
+impl Walked {
+    fn read<T>(
+        &self,
+        mut work: impl FnMut(&RoTxn, &Rows) -> std::result::Result<T, heed::Error>,
+    ) -> Result<T> {
+        let ended = || Lost("the link has ended".into());
+        let store = self.0.upgrade().ok_or_else(ended)?;
+        store.check()?;
+        let read = store.read(|txn| work(txn, store.rows()));
+        read.map_err(|failure| match failure {
+            Failure::Store(words) => Lost(words).into(),
+            failure => failure.error(),
+        })
+    }
+}
+
+impl EmbeddedLink {
+    fn walked(&self) -> Walked {
+        Walked(self.store().map(Arc::downgrade).unwrap_or_default())
+    }
+}
+
+impl Inventory for EmbeddedLink {
+    fn keys(&self, stem: &[u8]) -> BoxStream<'static, Result<Vec<Key>>> {
+        let (walked, stem) = (self.walked(), stem.to_vec());
+        let page = move |after: Option<&Key>| {
+            walked.read(|txn, rows| {
+                let found = rows.channels(txn, &stem, after.map(Vec::as_slice), PAGE)?;
+                Ok(found.into_iter().map(|(key, _)| key.to_vec()).collect())
+            })
+        };
+        pages(page)
+    }
+
+    fn members(&self, key: &[u8]) -> BoxStream<'static, Result<Vec<Member>>> {
+        let (walked, key) = (self.walked(), key.to_vec());
+        let page = move |after: Option<&Member>| {
+            walked.read(|txn, rows| match rows.channel(txn, &key)? {
+                Some(channel) => rows.members(txn, channel, after.map(Vec::as_slice), PAGE),
+                None => Ok(Vec::new()),
+            })
+        };
+        pages(page)
+    }
+
+    fn counts(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>> {
+        let counts = self.walked().read(|txn, rows| {
+            let channels = keys.iter().map(|key| rows.channel(txn, key));
+            channels
+                .map(|channel| Ok(channel?.map_or(0, |channel| channel.count)))
+                .collect()
+        });
+        std::future::ready(counts).boxed()
+    }
+
+    fn end(self: Box<Self>) -> BoxFuture<'static, ()> {
+        self.close()
+    }
+}
+
+/// Page after page; each begins after the last name of the one before.
+fn pages(
+    page: impl Fn(Option<&Vec<u8>>) -> Result<Vec<Vec<u8>>> + Send + 'static,
+) -> BoxStream<'static, Result<Vec<Vec<u8>>>> {
+    let pages = stream::try_unfold(None, move |after: Option<Vec<u8>>| {
+        let names = page(after.as_ref());
+        let next = names.map(|names| {
+            let last = names.last().cloned()?;
+            Some((names, Some(last)))
+        });
+        std::future::ready(next)
+    });
+    pages.boxed()
+}
