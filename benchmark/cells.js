@@ -1,6 +1,6 @@
 'use strict';
 /**
- * What is measured: the cells, and the figures that issue 3 asks for. How a cell is called and
+ * What is measured: the cells, and the figures that must be reached. How a cell is called and
  * seeded is in workload.js and seed.js.
  */
 
@@ -22,9 +22,17 @@ const LEAVES = [
   [512, 12288],
 ];
 
-/** `{id, kind, title, inFlight, frontends, members, …}`; `id` is what `--filter` looks at. */
+/**
+ * `{id, kind, title, inFlight, frontends, members, …}`; `id` is what `--filter` looks at. With
+ * `writers`, so many processes do it at once, each with so many calls in flight.
+ */
 const cells = [
   ...depths('add', { kind: 'add', frontends: 1, members: 0, writes: true }),
+  ...depths(
+    'add-4',
+    { kind: 'add', frontends: 1, members: 0, writes: true, writers: 4 },
+    [64, 512],
+  ),
   // Enough members in each channel that each call removes one, for a second at today's speeds.
   ...LEAVES.flatMap(([inFlight, members]) =>
     depths('leave', { kind: 'leave', frontends: 1, members, writes: true }, [inFlight]),
@@ -63,13 +71,14 @@ function depths(name, cell, inFlights = [1, 64, 512]) {
   return inFlights.map((inFlight) => ({
     ...cell,
     id: `${name}/${inFlight}`,
-    title: `${titleOf(name, cell)}, ${inFlight} in flight`,
+    title: `${titleOf(name, cell)}, ${inFlight} in flight${cell.writers ? ' each' : ''}`,
     inFlight,
   }));
 }
 
-function titleOf(name, { frontends, members, every }) {
+function titleOf(name, { frontends, members, every, writers }) {
   const [method] = name.split('-');
+  if (writers) return `${method} by ${writers} processes`;
   if (every) return `churn 1:${every}, push ${frontends}×${members}`;
   if (frontends > 1) return `${method} ${frontends}×${members}`;
   return method === name ? method : `${method} ${members}`;
@@ -79,6 +88,7 @@ function titleOf(name, { frontends, members, every }) {
 const CHARTED = [
   'add/64',
   'add/512',
+  'add-4/512',
   'leave/512',
   'getMembersBySid-10/64',
   'getMembersBySid-100/64',
@@ -98,8 +108,9 @@ const CHARTED = [
 ];
 
 /**
- * "What it must reach" of issue 3. `measure` is `speed` (ops/s against 0.0.7), `cpu` (main-thread
+ * What it must reach. `measure` is `speed` (ops/s against 0.0.7), `cpu` (main-thread
  * CPU per call against 0.0.7) or `rss` (bytes per cached member); of several cells the worst counts.
+ * `aim` is null where there is none.
  */
 const TARGETS = [
   speed('add, leave, 512 in flight', ['add/512', 'leave/512'], 4, 6),
@@ -123,6 +134,15 @@ const TARGETS = [
   speed('one getMembersBySid of 100,000, first read', ['cold-100000'], 3, 6),
   speed('one getMembersBySid of 300,000, first read', ['cold-300000'], 10, 15),
   speed('churn 1:10, push 3×1000, 64 in flight', ['churn-1:10/64'], 4, 8),
+  speed('embedded: add, 512 in flight', ['add/512'], 3, null, 'embedded'),
+  speed(
+    'embedded: getMembersBySid 1000, unchanged',
+    ['getMembersBySid-1000/1', 'getMembersBySid-1000/64', 'getMembersBySid-1000/512'],
+    20,
+    null,
+    'embedded',
+  ),
+  speed('embedded: any command, 1 in flight', cells.filter(isLone).map(idOf), 2, null, 'embedded'),
   {
     measure: 'cpu',
     title: 'main-thread CPU per add, 512 in flight',

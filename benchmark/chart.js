@@ -27,6 +27,7 @@ const INK = {
   line: ['#e4e7eb', '#262c34'],
   one: ['#57606b', '#b1bac5'],
   ours: ['#c2410d', '#fb923d'],
+  embedded: ['#be185d', '#f472b6'],
   uncached: ['#e8a878', '#9a5a2c'],
   ioredis: ['#2563ec', '#60a5fb'],
   autopipe: ['#0891b3', '#22d3ef'],
@@ -37,6 +38,7 @@ const INK = {
 
 const SHAPE = {
   ours: ['circle', 15],
+  embedded: ['circle', 13],
   uncached: ['circle', 11],
   ioredis: ['rect', 9],
   autopipe: ['diamond', 12],

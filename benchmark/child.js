@@ -1,7 +1,8 @@
 'use strict';
 /**
  * The process of one contestant, the same for all: started by fork, makes the service, then
- * measures the cells it is sent, one at a time. Argument: `{port, contestant}` as JSON.
+ * measures the cells it is sent, one at a time. Argument: `{options, contestant}` as JSON; the options
+ * say where the store is.
  */
 
 const { createApp } = require('../__test__/support/app');
@@ -12,7 +13,7 @@ const { measureMemory } = require('./memory');
 const { SERVER_TYPE, SIDS } = require('./names');
 const { createWorkload } = require('./workload');
 
-const { port, contestant } = JSON.parse(process.argv[2]);
+const { options, contestant } = JSON.parse(process.argv[2]);
 
 let onRpc;
 const app = createApp({
@@ -28,7 +29,7 @@ app.rpcInvoke = (sid, { args }, cb) => {
 async function start() {
   const opts = { ...contestant.opts };
   if (contestant.manager) opts.channelManager = createManager(contestant.manager);
-  const service = await started({ port }, opts, app, contestant.impl);
+  const service = await started({ options: () => options }, opts, app, contestant.impl);
   process.on('message', async ({ cell, timing }) => {
     try {
       const run = cell.kind === 'memory' ? measureMemory : measureCell;

@@ -3,23 +3,61 @@
  * Who is measured. All but the limit are the service of a plugin in a process of its own: 0.0.7's,
  * ours, or 0.0.7's over another client as its `channelManager`. The figures of all are set against
  * the first.
+ *
+ * `store` is one of stores.js; `takes` says which cells, where not all.
  */
+
+const alone = ({ writers }) => !writers;
 
 const contestants = [
   { id: 'old', label: '0.0.7', impl: 'old' },
   { id: 'ours', label: 'this package', impl: 'ours' },
-  { id: 'uncached', label: 'this package, cache: false', impl: 'ours', opts: { cache: false } },
-  { id: 'ioredis', label: '0.0.7 over ioredis', impl: 'old', manager: 'ioredis' },
+  { id: 'embedded', label: 'this package, embedded', impl: 'ours', store: 'embedded' },
+  {
+    id: 'synced',
+    label: "this package, embedded, durability: 'os'",
+    impl: 'ours',
+    store: 'synced',
+    // What waits for the disk at each commit: reads do not.
+    takes: (cell) => alone(cell) && cell.kind === 'add',
+  },
+  {
+    id: 'uncached',
+    label: 'this package, cache: false',
+    impl: 'ours',
+    opts: { cache: false },
+    takes: alone,
+  },
+  {
+    id: 'ioredis',
+    label: '0.0.7 over ioredis',
+    impl: 'old',
+    manager: 'ioredis',
+    takes: alone,
+  },
   {
     id: 'autopipe',
     label: '0.0.7 over ioredis, auto-pipelining',
     impl: 'old',
     manager: 'autopipe',
+    takes: alone,
   },
-  { id: 'node-redis', label: '0.0.7 over node-redis', impl: 'old', manager: 'node-redis' },
-  { id: 'glide', label: '0.0.7 over valkey-glide', impl: 'old', manager: 'glide' },
+  {
+    id: 'node-redis',
+    label: '0.0.7 over node-redis',
+    impl: 'old',
+    manager: 'node-redis',
+    takes: alone,
+  },
+  {
+    id: 'glide',
+    label: '0.0.7 over valkey-glide',
+    impl: 'old',
+    manager: 'glide',
+    takes: alone,
+  },
   // No Node at all: what the server and a C client can do over one connection. See limit.js.
-  { id: 'limit', label: 'redis-benchmark', impl: null },
+  { id: 'limit', label: 'redis-benchmark', impl: null, takes: alone },
 ];
 
 const BASELINE = contestants[0].id;

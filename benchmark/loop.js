@@ -63,12 +63,12 @@ class Loop {
 
 /**
  * `inFlight` calls under way: at least `warmUp` seconds and `warmUpCalls` calls first, then about
- * `seconds` that count.
+ * `seconds` that count, and `coolDown` more that do not.
  *
  * Answers may come in bursts of all that is under way. So what counts begins and ends with an
  * answer, a multiple of `inFlight` answers apart: at the same place of a burst.
  */
-async function closedLoop(workload, { inFlight }, { warmUp, warmUpCalls, seconds }) {
+async function closedLoop(workload, { inFlight }, { warmUp, warmUpCalls, seconds, coolDown = 0 }) {
   const loop = new Loop(workload, inFlight);
   loop.start();
   await pause(warmUp * 1000);
@@ -78,6 +78,7 @@ async function closedLoop(workload, { inFlight }, { warmUp, warmUpCalls, seconds
   const turns = Math.floor((loop.finished - begin) / inFlight) + 1;
   const ops = turns * inFlight;
   const spent = await loop.at(begin + ops, () => clocks.since(from));
+  if (coolDown) await pause(coolDown * 1000);
   await loop.end();
   return { ops, ...spent };
 }

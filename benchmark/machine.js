@@ -15,11 +15,15 @@ function output(program, args) {
   }
 }
 
+/** Its kind, as in "ext4"; nothing where df cannot tell. */
+const fileSystemOf = (folder) => output('df', ['--output=fstype', folder]).split('\n').pop();
+
 const version = (folder) => require(path.join(folder, 'package.json')).version;
 
 const installed = (name, from) => version(path.join(from, 'node_modules', name));
 
-function describe(command) {
+/** `folder` is where the embedded store lies. */
+function describe(command, folder) {
   const [, redis = '?'] = /v=(\S+)/.exec(output('redis-server', ['--version'])) || [];
   const commit = output('git', ['rev-parse', '--short', 'HEAD']);
   const changed = output('git', ['status', '--porcelain', 'src', 'lib', 'index.js', 'Cargo.toml']);
@@ -29,6 +33,7 @@ function describe(command) {
     commit: commit && commit + (changed ? ', changed' : ''),
     machine: `${os.cpus().length} × ${os.cpus()[0].model.trim()}, ${Math.round(os.totalmem() / 2 ** 30)} GiB`,
     system: `${os.type()} ${os.release()} ${os.arch()}`,
+    fileSystem: folder && fileSystemOf(folder),
     versions: {
       Node: process.versions.node,
       Redis: redis,

@@ -7,32 +7,35 @@
 const { fork } = require('node:child_process');
 const { once } = require('node:events');
 const path = require('node:path');
+const { measureCrowd } = require('./crowd');
 const { commandOf, measureLimit } = require('./limit');
 
 // Far above any cell; what hangs so long counts as failed.
 const PATIENCE = 90000;
 const GRACE = 5000;
 
+let profiled = 0;
+
 class ContestantProcess {
-  /** `profiles` is a folder for CPU profiles, if they are wanted. */
-  constructor(port, contestant, profiles) {
-    this.port = port;
+  /** `store` is one of stores.js, `profiles` a folder for CPU profiles, if they are wanted. */
+  constructor(store, contestant, profiles) {
+    this.store = store;
     this.contestant = contestant;
-    this.execArgv = ['--expose-gc'];
-    if (profiles) this.execArgv.push('--cpu-prof', `--cpu-prof-dir=${profiles}`);
-    if (profiles) this.execArgv.push(`--cpu-prof-name=${contestant.id}-${Date.now()}.cpuprofile`);
+    this.profiles = profiles;
     this.child = null;
   }
 
   /** Is there anything to measure? */
-  takes() {
-    return true;
+  takes(cell) {
+    const { takes } = this.contestant;
+    return !takes || takes(cell);
   }
 
   async measure(cell, timing) {
     try {
-      if (!this.child) await this.#start();
-      return await this.#ask({ cell, timing });
+      if (cell.writers) return await measureCrowd(() => this.#another(), cell, timing);
+      if (!this.child) await this.start();
+      return await this.ask({ cell, timing });
     } catch (err) {
       // A contestant that failed starts afresh with the next cell.
       await this.end();
@@ -40,16 +43,22 @@ class ContestantProcess {
     }
   }
 
-  async #start() {
-    this.child = fork(
-      path.join(__dirname, 'child.js'),
-      [JSON.stringify({ port: this.port, contestant: this.contestant })],
-      { execArgv: this.execArgv },
-    );
-    await this.#ask(null);
+  #another() {
+    return new ContestantProcess(this.store, this.contestant, this.profiles);
   }
 
-  #ask(message) {
+  async start() {
+    const { contestant, profiles } = this;
+    const execArgv = ['--expose-gc'];
+    if (profiles) execArgv.push('--cpu-prof', `--cpu-prof-dir=${profiles}`);
+    if (profiles) execArgv.push(`--cpu-prof-name=${contestant.id}-${(profiled += 1)}.cpuprofile`);
+    const argument = JSON.stringify({ options: this.store.options(), contestant });
+    this.child = fork(path.join(__dirname, 'child.js'), [argument], { execArgv });
+    await this.ask(null);
+  }
+
+  /** Sends `message`, if there is one, and resolves to the next result. */
+  ask(message) {
     const { child } = this;
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => settle({ error: 'no answer' }), PATIENCE);
@@ -81,22 +90,30 @@ class ContestantProcess {
 }
 
 class Limit {
-  constructor(port) {
-    this.port = port;
+  constructor(store, { takes }) {
+    this.store = store;
+    this.mayTake = takes;
   }
 
   takes(cell) {
-    return commandOf(cell) !== null;
+    return this.mayTake(cell) && commandOf(cell) !== null;
   }
 
   measure(cell, timing) {
-    return measureLimit(this.port, cell, timing).catch((err) => ({ error: err.message }));
+    return measureLimit(this.store.options().port, cell, timing).catch((err) => ({
+      error: err.message,
+    }));
   }
 
   async end() {}
 }
 
-const create = (port, contestant, profiles) =>
-  contestant.impl ? new ContestantProcess(port, contestant, profiles) : new Limit(port);
+/** A contestant on its store, one of `stores`. */
+function create(stores, contestant, profiles) {
+  const store = stores[contestant.store || 'redis'];
+  return contestant.impl
+    ? new ContestantProcess(store, contestant, profiles)
+    : new Limit(store, contestant);
+}
 
 module.exports = { create };

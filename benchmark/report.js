@@ -24,7 +24,10 @@ function targetsTable(run) {
   return table(['cell', 'at least', 'aim', 'measured', 'all rounds', 'met'], rows);
 }
 
-const bound = ({ measure }, goal) => (measure === 'speed' ? String(goal) : `≤ ${goal}`);
+function bound({ measure }, goal) {
+  if (goal === null) return NONE;
+  return measure === 'speed' ? String(goal) : `≤ ${goal}`;
+}
 
 function figuresTable(run, show, without) {
   const figures = summarise(run.records);
@@ -80,7 +83,7 @@ function document(run) {
 Made by \`${machine.command}\`; do not edit.
 
 - ${machine.date} UTC${machine.commit ? `, commit ${machine.commit}` : ''}
-- ${machine.machine}; ${machine.system}
+- ${machine.machine}; ${machine.system}${machine.fileSystem ? `; embedded store on ${machine.fileSystem}` : ''}
 - ${versions.join(', ')}
 - ${run.rounds} round${run.rounds === 1 ? '' : 's'}, ${run.timing.seconds} s for each cell
 
@@ -97,6 +100,10 @@ all rounds. redis-benchmark is the limit: what the server and a C client do over
 many commands in the pipeline.
 
 - Everything runs on one machine, the server too, over loopback.
+- The embedded store lies in a folder of the disk and is filled by another process. With
+  \`durability: 'os'\` each commit waits for the disk.
+- "By 4 processes": so many processes, made for the cell, add different users at the same time; the rate is that
+  of all of them, CPU per call their mean.
 - Reads and pushes go round 67 channels; no two of 64 calls under way ask for the same, of 512 about
   eight do.
 - The RPC of a push is a stub that answers in the next tick: real pushes also cost what pomelo-rpc and

@@ -14,16 +14,16 @@ const { seed } = require('./seed');
  * `onCell(round, cell, records)` is called for each cell; resolves to all records:
  * `{round, cell, contestant}` with the figures of loop.js or `error`.
  */
-async function runRounds({ redis, cells, chosen, rounds, timing, profiles, onCell }) {
+async function runRounds({ stores, cells, chosen, rounds, timing, profiles, onCell }) {
   const records = [];
   for (let round = 0; round < rounds; round += 1) {
     const running = chosen.map((contestant) => ({
       contestant,
-      process: processes.create(redis.port, contestant, profiles),
+      process: processes.create(stores, contestant, profiles),
     }));
     try {
       for (const [index, cell] of cells.entries()) {
-        const taken = await measureCell(redis, cell, rotate(running, round + index), timing);
+        const taken = await measureCell(cell, rotate(running, round + index), timing);
         const ofCell = taken.map((record) => ({ round, cell: cell.id, ...record }));
         records.push(...ofCell);
         onCell(round, cell, ofCell);
@@ -35,13 +35,14 @@ async function runRounds({ redis, cells, chosen, rounds, timing, profiles, onCel
   return records;
 }
 
-async function measureCell(redis, cell, running, timing) {
+async function measureCell(cell, running, timing) {
   const taken = [];
-  let seeded = false;
+  const seeded = new Set();
   for (const { contestant, process } of running) {
     if (!process.takes(cell)) continue;
-    if (!seeded || cell.writes) await seed(redis, cell);
-    seeded = true;
+    const { store } = process;
+    if (!seeded.has(store) || cell.writes) await seed(store, cell);
+    seeded.add(store);
     taken.push({ contestant: contestant.id, ...(await process.measure(cell, timing)) });
   }
   return taken;
@@ -50,7 +51,7 @@ async function measureCell(redis, cell, running, timing) {
 const rotate = (list, by) => list.map((_, i) => list[(i + by) % list.length]);
 
 /** The cell of memory.js, with the cache and without; each in a process that has done nothing. */
-async function runMemory({ redis, rounds, onCell }) {
+async function runMemory({ stores, rounds, onCell }) {
   const ours = contestants.find(({ id }) => id === 'ours');
   const records = [];
   for (let round = 0; round < rounds; round += 1) {
@@ -59,8 +60,8 @@ async function runMemory({ redis, rounds, onCell }) {
       ['ours', { maxBytes: memory.MAX_BYTES }],
       ['uncached', false],
     ]) {
-      await seed(redis, memory.cell);
-      const process = processes.create(redis.port, { ...ours, opts: { cache } });
+      await seed(stores.redis, memory.cell);
+      const process = processes.create(stores, { ...ours, opts: { cache } });
       const result = await process.measure(memory.cell, {});
       await process.end();
       ofCell.push({ round, cell: memory.cell.id, contestant: id, ...result });

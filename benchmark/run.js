@@ -82,11 +82,11 @@ function readOptions(args) {
 }
 
 async function measure(options) {
-  const redisServer = require('../__test__/support/redis');
   const { describe } = require('./machine');
   const { runMemory, runRounds } = require('./rounds');
+  const { open } = require('./stores');
   const { chosen, rounds, timing } = options;
-  const redis = await redisServer.start();
+  const stores = await open();
   try {
     console.log(row(['round', 'cell'.padEnd(34), ...chosen.map(columnOf)]));
     console.log(
@@ -94,12 +94,13 @@ async function measure(options) {
     );
     const onCell = (round, cell, records) =>
       showCell(`${round + 1}/${rounds}`, cell, records, chosen);
-    const records = await runRounds({ redis, ...options, onCell });
-    if (options.memory) records.push(...(await runMemory({ redis, rounds, onCell })));
+    const records = await runRounds({ stores, ...options, onCell });
+    if (options.memory) records.push(...(await runMemory({ stores, rounds, onCell })));
     const ids = chosen.map(({ id }) => id);
-    return { machine: describe(options.command), rounds, timing, contestants: ids, records };
+    const machine = describe(options.command, stores.embedded.folder);
+    return { machine, rounds, timing, contestants: ids, records };
   } finally {
-    await redis.stop();
+    await stores.close();
   }
 }
 
@@ -157,7 +158,7 @@ async function renewGoals(run) {
 function defects(run) {
   return run.records.filter(
     ({ contestant, error, stale }) =>
-      [BASELINE, 'ours', 'uncached'].includes(contestant) && (error || stale),
+      [BASELINE, 'ours', 'embedded', 'synced', 'uncached'].includes(contestant) && (error || stale),
   );
 }
 

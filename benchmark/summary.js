@@ -1,7 +1,7 @@
 'use strict';
 /**
- * From records to figures: medians over the rounds, ratios to 0.0.7 in the same round, and what
- * the issue asks for. How they are shown is for report.js and chart.js.
+ * From records to figures: medians over the rounds, ratios to 0.0.7 in the same round, and which
+ * goals are reached. How they are shown is for report.js and chart.js.
  */
 
 const { TARGETS } = require('./cells');
@@ -100,7 +100,8 @@ function compare(figures, memoryFigures) {
       .filter(({ value }) => known(value))
       .sort((a, b) => (lowIsGood ? b.value - a.value : a.value - b.value));
     if (!worst) return null;
-    const reaches = (goal) => (lowIsGood ? worst.value <= goal : worst.value >= goal);
+    const reaches = (goal) =>
+      goal !== null && (lowIsGood ? worst.value <= goal : worst.value >= goal);
     const met = reaches(target.aim) ? 'aim' : reaches(target.least) ? 'yes' : 'no';
     const { least: low, most: high } = target.measure === 'speed' ? worst.figure : {};
     return { ...target, measured: worst.value, cell: worst.cell, low, high, met };

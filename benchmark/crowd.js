@@ -1,0 +1,36 @@
+'use strict';
+/**
+ * Several processes of one contestant at the same cell at once, each with its own calls under way and
+ * its own users. One process is processes.js's.
+ */
+
+/** Measures `cell` with `cell.writers` processes that `create` makes; resolves to their sum. */
+async function measureCrowd(create, cell, timing) {
+  const members = Array.from({ length: cell.writers }, create);
+  try {
+    await Promise.all(members.map((member) => member.start()));
+    // Who is done first keeps up its load until the others are done too.
+    const longer = { ...timing, coolDown: timing.seconds };
+    const figures = await Promise.all(
+      members.map((member, writer) => member.ask({ cell: { ...cell, writer }, timing: longer })),
+    );
+    return together(figures);
+  } finally {
+    await Promise.all(members.map((member) => member.end()));
+  }
+}
+
+/** Rates are summed, since each process has taken its own time. */
+function together(figures) {
+  const sum = (of) => figures.reduce((total, figure) => total + of(figure), 0);
+  const ops = sum((figure) => figure.ops);
+  const known = figures.every(({ mainCpu }) => mainCpu !== null);
+  return {
+    ops,
+    seconds: ops / sum((figure) => figure.ops / figure.seconds),
+    mainCpu: known ? sum(({ mainCpu }) => mainCpu) : null,
+    processCpu: sum(({ processCpu }) => processCpu),
+  };
+}
+
+module.exports = { measureCrowd };

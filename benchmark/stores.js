@@ -1,0 +1,88 @@
+'use strict';
+/**
+ * The stores of a run: a redis-server, and folders for the embedded store. How contestants find
+ * them, how they are emptied and filled. With what they are filled is seed.js's.
+ */
+
+const path = require('node:path');
+const { ok } = require('../__test__/support/call');
+const redisServer = require('../__test__/support/redis');
+const { started, stopAll } = require('../__test__/support/service');
+const { key, uid } = require('./names');
+
+const PART = 1000;
+
+// The server makes them itself: a million members sent from here would take longer than the
+// measurement.
+const FILL = `
+  local first, count = tonumber(ARGV[1]), tonumber(ARGV[2])
+  for from = first, first + count - 1, ${PART} do
+    local uids = {}
+    for n = from, math.min(from + ${PART}, first + count) - 1 do
+      uids[#uids + 1] = string.format('uid:%012d', n)
+    end
+    redis.call('SADD', KEYS[1], unpack(uids))
+  end`;
+
+class Redis {
+  constructor(server) {
+    this.server = server;
+  }
+
+  options() {
+    return { host: '127.0.0.1', port: this.server.port };
+  }
+
+  empty() {
+    return this.server.flush();
+  }
+
+  /** Adds the `count` users from number `first` on. */
+  fill(channel, sid, first, count) {
+    return this.server.run(0, 'eval', FILL, 1, key(channel, sid), first, count);
+  }
+}
+
+/** Filled by a service in this process, which does nothing while others are measured. */
+class Embedded {
+  constructor(folder, durability) {
+    this.folder = folder;
+    this.durability = durability;
+    this.service = null;
+  }
+
+  options() {
+    return { store: 'embedded', path: this.folder, durability: this.durability };
+  }
+
+  async empty() {
+    this.service ??= await started(this, { cache: false }, undefined, 'ours');
+    await ok(this.service, 'clean');
+  }
+
+  async fill(channel, sid, first, count) {
+    for (let from = first; from < first + count; from += PART) {
+      const length = Math.min(PART, first + count - from);
+      const uids = Array.from({ length }, (_, i) => uid(from + i));
+      await ok(this.service, 'add', channel, uids, sid);
+    }
+  }
+}
+
+/** `{redis, embedded, synced, close()}`; contestants name theirs. */
+async function open() {
+  const server = await redisServer.start();
+  // In the folder of the server, which is removed however this process ends.
+  const folder = (name) => path.join(server.dir, name);
+  return {
+    redis: new Redis(server),
+    embedded: new Embedded(folder('embedded'), 'process'),
+    synced: new Embedded(folder('synced'), 'os'),
+    async close() {
+      await stopAll();
+      await server.stop();
+    },
+  };
+}
+
+module.exports = { open };
