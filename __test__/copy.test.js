@@ -11,7 +11,7 @@ const { describe, it, before, beforeEach, after } = require('node:test');
 const { proxy } = require('./faults/wire');
 const cli = require('./support/cli');
 const redisServer = require('./support/redis');
-const { until } = require('./support/until');
+const { pause, until } = require('./support/until');
 
 const PREFIX = 'POMELO:CHANNEL';
 const TIMEOUT = 60000;
@@ -129,6 +129,22 @@ describe('copy between two dbs of Redis', { timeout: TIMEOUT }, () => {
     const { code, stdout } = await copy(address(0), address(1));
     assert.match(stdout, /^1 channel, 50000 members,[^]*verified/);
     assert.strictEqual(code, 0);
+  });
+
+  it('tells on stderr how far it is, every second', async () => {
+    await add(0, `${PREFIX}:large:c`, users(50000));
+    const wire = await gate(200 << 10);
+    try {
+      const copying = cli.start(['copy', '--from', address(0), '--to', address(1, wire.port)]);
+      await wire.untilShut();
+      await pause(1100);
+      wire.release();
+      const { code, stderr } = await copying.ended;
+      assert.match(stderr, /^(1 channel, \d+ members\n)+$/);
+      assert.strictEqual(code, 0);
+    } finally {
+      await wire.close();
+    }
   });
 
   it('reports what changed in the source meanwhile', async () => {
