@@ -60,6 +60,14 @@ describe('list', { timeout: TIMEOUT }, () => {
     assert.deepStrictEqual(await readStore(address), await redis.dump(3));
   });
 
+  it('readStore with null for a prefix gives the channels of every prefix', async () => {
+    await redis.run(3, 'sadd', 'OTHER:n:c', 'u');
+    const found = await readStore(address, null);
+    assert.deepStrictEqual(found, await redis.dump(3));
+    assert.deepStrictEqual(found['OTHER:n:c'], ['u']);
+    await redis.run(3, 'del', 'OTHER:n:c');
+  });
+
   it('readStore rejects when the store is not there', async () => {
     const port = await redisServer.freePort();
     await assert.rejects(readStore(`redis://127.0.0.1:${port}`), {

@@ -26,12 +26,12 @@ async function copyStore({ from, to, prefix = '', onProgress = () => {} }) {
   return last;
 }
 
-/** The channels under `prefix` as text, some lines of JSON at a time. */
+/** The channels under `prefix` (null: under whatever prefix) as text, some lines of JSON at a time. */
 async function* listStore({ from, prefix = '' }) {
   yield* eventsOf(startList(from, prefix));
 }
 
-/** What a store holds, as `{key: members}`, members sorted by their bytes. */
+/** What a store holds under `prefix` (null: all of it), as `{key: members}`, members sorted by their bytes. */
 async function readStore(from, prefix) {
   const found = {};
   for await (const text of listStore({ from, prefix })) {

@@ -152,11 +152,11 @@ pub fn copy_store(env: Env, from: String, to: String, prefix: String) -> napi::R
     })
 }
 
-/// Lists all channels under `prefix`. Events are text: lines of JSON, each `{"key":…,"members":[…]}`.
+/// Lists all channels under `prefix`, or of every prefix. Events are text: lines of JSON, each `{"key":…,"members":[…]}`.
 #[napi(catch_unwind)]
-pub fn list_store(env: Env, from: String, prefix: String) -> napi::Result<StoreJob> {
+pub fn list_store(env: Env, from: String, prefix: Option<String>) -> napi::Result<StoreJob> {
     let store = place::parse("from", &from).map_err(|error| errors::to_throw(&env, &error))?;
-    let stem = KeyLayout::new(&prefix).stem();
+    let stem = prefix.map_or_else(Vec::new, |prefix| KeyLayout::new(&prefix).stem());
     StoreJob::start(&env, |events| async move {
         let source = place::open(store).await?;
         let mut lines = lines(&source, &stem);

@@ -118,7 +118,12 @@ impl Rows {
         after: Option<&[u8]>,
         most: usize,
     ) -> Result<Vec<(&'txn [u8], Channel)>> {
-        let begin = after.map_or(Bound::Included(stem), Bound::Excluded);
+        let begin = match after {
+            Some(after) => Bound::Excluded(after),
+            // LMDB takes no empty key.
+            None if stem.is_empty() => Bound::Unbounded,
+            None => Bound::Included(stem),
+        };
         let found = self.channels.range(txn, &(begin, Bound::Unbounded))?;
         found
             .take_while(|row| !matches!(row, Ok((key, _)) if !key.starts_with(stem)))
