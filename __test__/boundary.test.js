@@ -35,7 +35,9 @@ stores('boundary', (ctx) => {
   ours('strings of every length and kind arrive whole, alone and after others', async () => {
     const service = await started(ctx.store);
     const char = fc.constantFrom(...CHARS);
-    const text = fc.tuple(char, fc.integer({ min: 0, max: 600 }), fc.array(char, { maxLength: 5 }));
+    // A character has up to four bytes, and five more follow.
+    const max = Math.min(600, (ctx.store.room >> 2) - 5);
+    const text = fc.tuple(char, fc.integer({ min: 0, max }), fc.array(char, { maxLength: 5 }));
     const texts = fc.array(
       text.map(([c, n, rest]) => c.repeat(n) + rest.join('')),
       { minLength: 1, maxLength: 20 },
@@ -97,7 +99,8 @@ stores('boundary', (ctx) => {
       made += 1;
       const op = ops[below(4)];
       const head = op === 'getMembersByChannelName' ? ['connector', 'n'] : ['n'];
-      service[op](...head, ...(args[op] || [i, 's1']), (err, list) => {
+      // Lists that stay short, for this is about the calls.
+      service[op](...head, ...(args[op] || [i % 100, 's1']), (err, list) => {
         answered.push(err || Array.isArray(list) !== Boolean(args[op]) ? `${op} ${err}` : i);
         for (let more = below(10) ? below(2) : below(900); more > 0; more -= 1) make();
       });
@@ -108,12 +111,12 @@ stores('boundary', (ctx) => {
   }
 
   for (const [title, opts] of [
-    ['Redis', {}],
+    ['the store', {}],
     ['a custom manager', { channelManager: Memory }],
   ]) {
     ours(`callbacks that make more calls than are answered: none is lost (${title})`, async () => {
       for (const seed of [1, 2, 3, 4, 5]) {
-        await cascade(await started(ctx.store, opts), seed);
+        await cascade(await started(ctx.store, { commandTimeout: 0, ...opts }), seed);
       }
     });
   }

@@ -79,6 +79,31 @@ stores('A process', (ctx) => {
     assert.ok(Date.now() - startedAt < 5000, `${Date.now() - startedAt} ms`);
   });
 
+  ours('A24 … nor does a store that hangs', async () => {
+    const body = async ({ started, invoke, call, emit }) => {
+      const service = await started();
+      process.stdin.once('end', async () => {
+        const record = invoke(service, 'add', 'n', 'u', 's1');
+        await call(service, 'stop', true);
+        emit(record.err.code);
+      });
+      process.stdin.resume();
+      emit('started');
+    };
+    const result = child.start(body, { store: ctx.store });
+    await result.message('started');
+    await ctx.store.hang();
+    try {
+      result.child.stdin.end();
+      await result.closed;
+    } finally {
+      await ctx.store.resume();
+    }
+    const { code, signal, messages, output } = result;
+    assert.deepStrictEqual([code, signal], [0, null], output);
+    assert.deepStrictEqual(messages, ['started', 'ERR_GLOBAL_CHANNEL_STOPPED']);
+  });
+
   same('A27 a started service keeps the process alive', async () => {
     const { store } = ctx;
     const body = async ({ started, emit }) => {

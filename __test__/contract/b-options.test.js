@@ -10,14 +10,18 @@ const assert = require('node:assert');
 const { createApp } = require('../support/app');
 const { call, ok } = require('../support/call');
 const { create, started, factory } = require('../support/service');
-const { area, same, ours } = require('../support/rows');
+const { area, stores, same, ours } = require('../support/rows');
+
+/** Starts with exactly these options and adds one member. */
+async function addWith(opts, name = 'chan') {
+  const service = create(opts);
+  await ok(service, 'start');
+  await ok(service, 'add', name, 'u', 'c1');
+}
 
 area('B options', {}, (ctx) => {
-  /** Starts with exactly these options, adds one member and returns the keys of `db`. */
-  async function keysWith(opts, name = 'chan', db = 0) {
-    const service = create(opts);
-    await ok(service, 'start');
-    await ok(service, 'add', name, 'u', 'c1');
+  async function keysWith(opts, name, db) {
+    await addWith(opts, name);
     return ctx.redis.keys(db);
   }
   const opts = (more) => ctx.store.options(more);
@@ -28,14 +32,6 @@ area('B options', {}, (ctx) => {
     const key = 'POMELO:CHANNEL:chan:connector-server-1';
     assert.deepStrictEqual(await ctx.redis.keys(), [key]);
     assert.strictEqual(await ctx.redis.run(0, 'type', key), 'set');
-  });
-
-  same('B02 own prefix', async () => {
-    assert.deepStrictEqual(await keysWith(opts({ prefix: 'MY' })), ['MY:chan:c1']);
-  });
-
-  same('B03 an empty prefix means the default', async () => {
-    assert.deepStrictEqual(await keysWith(opts({ prefix: '' })), ['POMELO:CHANNEL:chan:c1']);
   });
 
   for (const [title, db, expected] of [
@@ -151,9 +147,34 @@ area('B options', {}, (ctx) => {
     const app = createApp();
     assert.strictEqual(factory()(app), app.get('globalChannelService'));
   });
+});
+
+stores('B options of every store', (ctx) => {
+  const opts = (more) => ctx.store.options(more);
+  async function keysWith(more) {
+    await addWith(opts(more));
+    return ctx.store.keys();
+  }
+
+  same('B01 default prefix and key form: PREFIX:name:sid', async () => {
+    assert.deepStrictEqual(await keysWith(), ['POMELO:CHANNEL:chan:c1']);
+  });
+
+  same('B02 own prefix', async () => {
+    assert.deepStrictEqual(await keysWith({ prefix: 'MY' }), ['MY:chan:c1']);
+  });
+
+  same('B03 an empty prefix means the default', async () => {
+    assert.deepStrictEqual(await keysWith({ prefix: '' }), ['POMELO:CHANNEL:chan:c1']);
+  });
 
   ours('B15 the opts object is not changed', async () => {
-    const given = opts({ db: '3', prefix: 'P', socket_nodelay: true, other: { nested: [1] } });
+    const given = opts({
+      prefix: 'P',
+      maxQueue: '9',
+      socket_nodelay: true,
+      other: { nested: [1] },
+    });
     const before = JSON.stringify(given);
     Object.freeze(given);
     await ok(create(given), 'start');
@@ -163,10 +184,9 @@ area('B options', {}, (ctx) => {
   ours('B15 options are read when the service is made: later changes have no effect', async () => {
     const given = opts({ prefix: 'P' });
     const service = create(given);
-    given.port = 1;
-    given.prefix = 'Q';
+    Object.assign(given, { prefix: 'Q' }, ctx.store.unusable());
     await ok(service, 'start');
     await ok(service, 'add', 'chan', 'u', 'c1');
-    assert.deepStrictEqual(await ctx.redis.keys(), ['P:chan:c1']);
+    assert.deepStrictEqual(await ctx.store.keys(), ['P:chan:c1']);
   });
 });

@@ -11,7 +11,7 @@ const { invoke, call, ok, settled, METHODS } = require('../support/call');
 const redisServer = require('../support/redis');
 const { create, started } = require('../support/service');
 const { until } = require('../support/until');
-const { area, same, ours } = require('../support/rows');
+const { area, stores, same, ours } = require('../support/rows');
 
 const AWAY = ['ERR_GLOBAL_CHANNEL_TIMEOUT', 'ERR_GLOBAL_CHANNEL_DISCONNECTED'];
 const KEY = 'POMELO:CHANNEL:n:s1';
@@ -91,30 +91,6 @@ area('E store away', {}, (ctx) => {
     assert.ok(ms < 1500, `${ms} ms`);
   });
 
-  ours('E07 commandTimeout counts from the call, reconnects included', async () => {
-    const service = await started(ctx.redis, { commandTimeout: 600, retry_max_delay: 50 });
-    ctx.redis.pause();
-    try {
-      const record = invoke(service, 'add', 'n', 'u', 's1');
-      const later = invoke(service, 'getMembersBySid', 'n', 's1');
-      await Promise.all([record.done, later.done]);
-      for (const { err, ms, n } of [record, later]) {
-        assert.deepStrictEqual([err.code, n], ['ERR_GLOBAL_CHANNEL_TIMEOUT', 1]);
-        assert.ok(ms >= 580 && ms < 1500, `${ms} ms`);
-      }
-    } finally {
-      ctx.redis.resume();
-    }
-  });
-
-  ours('E07 commandTimeout: 0 waits as long as it takes', async () => {
-    const service = await started(ctx.redis, { commandTimeout: 0 });
-    ctx.redis.pause();
-    const record = invoke(service, 'add', 'n', 'u', 's1');
-    setTimeout(() => ctx.redis.resume(), 1200);
-    assert.strictEqual((await record.done).err, null);
-  });
-
   ours('E08 each method while the store is down: a single Error, one callback', async () => {
     const service = await started(ctx.redis, { commandTimeout: 400 });
     await ctx.redis.kill();
@@ -171,16 +147,6 @@ area('E store away', {}, (ctx) => {
     );
   });
 
-  same('E12 a store that hangs for 1 s: operations wait and succeed', async () => {
-    const service = await started(ctx.redis);
-    ctx.redis.pause();
-    const record = invoke(service, 'add', 'n', 'u', 's1');
-    setTimeout(() => ctx.redis.resume(), 1000);
-    await record.done;
-    assert.ok(!record.err);
-    assert.ok(record.ms >= 900, `${record.ms} ms`);
-  });
-
   same('E17 a read-only replica: add is an Error, once', async () => {
     const nobody = await redisServer.freePort();
     const replica = await redisServer.start({ args: ['--replicaof', '127.0.0.1', nobody] });
@@ -209,5 +175,41 @@ area('E store away', {}, (ctx) => {
       records.filter(({ n }) => n !== 1),
       [],
     );
+  });
+});
+
+stores('E store hangs', (ctx) => {
+  ours('E07 commandTimeout counts from the call, reconnects included', async () => {
+    const service = await started(ctx.store, { commandTimeout: 600, retry_max_delay: 50 });
+    await ctx.store.hang();
+    try {
+      const record = invoke(service, 'add', 'n', 'u', 's1');
+      const later = invoke(service, 'getMembersBySid', 'n', 's1');
+      await Promise.all([record.done, later.done]);
+      for (const { err, ms, n } of [record, later]) {
+        assert.deepStrictEqual([err.code, n], ['ERR_GLOBAL_CHANNEL_TIMEOUT', 1]);
+        assert.ok(ms >= 580 && ms < 1500, `${ms} ms`);
+      }
+    } finally {
+      await ctx.store.resume();
+    }
+  });
+
+  ours('E07 commandTimeout: 0 waits as long as it takes', async () => {
+    const service = await started(ctx.store, { commandTimeout: 0 });
+    await ctx.store.hang();
+    const record = invoke(service, 'add', 'n', 'u', 's1');
+    setTimeout(() => ctx.store.resume(), 1200);
+    assert.strictEqual((await record.done).err, null);
+  });
+
+  same('E12 a store that hangs for 1 s: operations wait and succeed', async () => {
+    const service = await started(ctx.store);
+    await ctx.store.hang();
+    const record = invoke(service, 'add', 'n', 'u', 's1');
+    setTimeout(() => ctx.store.resume(), 1000);
+    await record.done;
+    assert.ok(!record.err);
+    assert.ok(record.ms >= 900, `${record.ms} ms`);
   });
 });

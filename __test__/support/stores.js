@@ -8,19 +8,17 @@
  * (a server that dies or hangs, its commands), which is redis.js.
  */
 
+const { spawn } = require('child_process');
+const { once } = require('events');
+const fs = require('fs');
+const os = require('os');
+const path = require('path');
 const redisServer = require('./redis');
 const { call, ok } = require('./call');
 const { started } = require('./service');
 const { until } = require('./until');
 
 class Store {
-  /** All of it, as `{key: sorted members}`. */
-  async dump() {
-    const keys = await this.keys();
-    const lists = await Promise.all(keys.map((key) => this.members(key)));
-    return Object.fromEntries(keys.map((key, i) => [key, lists[i]]));
-  }
-
   /** One member under each of these keys, which are whole (`PREFIX:name:sid`) and of any prefix. */
   async seed(...keys) {
     const byPrefix = new Map();
@@ -53,12 +51,26 @@ class RedisStore extends Store {
     this.number = number;
   }
 
+  /** How many bytes a name or a uid may well have. */
+  get room() {
+    return 1 << 20;
+  }
+
   /** Empty, and ready for the next row. */
   async empty() {
     if (!this.server.process) await this.server.up();
     // A row that failed may have left it stopped, and nothing limits the time of a hook.
     this.server.resume();
     await this.server.flush();
+  }
+
+  /** From now on nothing is written, nor an error answered, until `resume`. */
+  async hang() {
+    this.server.pause();
+  }
+
+  async resume() {
+    this.server.resume();
   }
 
   close() {
@@ -80,6 +92,11 @@ class RedisStore extends Store {
     return this.options({ db: 99 });
   }
 
+  /** All of it, as `{key: sorted members}`. */
+  dump() {
+    return this.server.dump(this.number);
+  }
+
   /** All keys, sorted. */
   keys() {
     return this.server.keys(this.number);
@@ -96,6 +113,110 @@ class RedisStore extends Store {
   }
 }
 
-const STORES = { redis: RedisStore };
+/** A folder of our own. What is in it is read the way `npx pome-globalchannel list` does. */
+class EmbeddedStore extends Store {
+  static open() {
+    return new EmbeddedStore(fs.mkdtempSync(path.join(os.tmpdir(), 'embedded-')));
+  }
 
-module.exports = { STORES, RedisStore };
+  constructor(root, number = 0) {
+    super();
+    this.root = root;
+    this.number = number;
+    this.rows = 0;
+    // A test file that crashes must not leave it behind.
+    process.once('exit', () => this.close());
+  }
+
+  get room() {
+    return 480;
+  }
+
+  /** Another folder, so that it does not matter what has become of the last one. */
+  async empty() {
+    await this.resume();
+    this.rows += 1;
+  }
+
+  /** As when another process stops in the middle of writing. */
+  async hang() {
+    const gate = path.join(this.options().path, 'write.lock');
+    // Ends with its input, and so with this process, however that ends.
+    this.holder = spawn('flock', [gate, 'sh', '-c', 'echo; read _']);
+    await once(this.holder.stdout, 'data');
+  }
+
+  async resume() {
+    if (!this.holder) return;
+    const ended = once(this.holder, 'close');
+    this.holder.stdin.end();
+    this.holder = null;
+    await ended;
+  }
+
+  close() {
+    fs.rmSync(this.root, { recursive: true, force: true });
+  }
+
+  other(number) {
+    const store = Object.create(this);
+    store.number = number;
+    return store;
+  }
+
+  options(more) {
+    const folder = path.join(this.root, String(this.rows), String(this.number));
+    return { store: 'embedded', path: folder, ...more };
+  }
+
+  unusable() {
+    const file = path.join(this.root, 'a file');
+    fs.writeFileSync(file, '');
+    return this.options({ path: file });
+  }
+
+  async dump() {
+    // Only here, for 0.0.7 does without the addon.
+    const { readStore } = require('../../lib/stores');
+    const found = await readStore(`embedded:${this.options().path}`, null);
+    return Object.fromEntries(Object.entries(found).map(([key, uids]) => [key, uids.sort()]));
+  }
+
+  async keys() {
+    return Object.keys(await this.dump()).sort();
+  }
+
+  async members(key) {
+    return (await this.dump())[key] || [];
+  }
+
+  /** How many processes have it open now, and its others with it. */
+  users() {
+    const root = fs.realpathSync(this.root) + path.sep;
+    const open = new Set();
+    for (const pid of fs.readdirSync('/proc').filter(Number)) {
+      for (const file of openFiles(pid)) {
+        if (file.startsWith(root) && file.endsWith('data.mdb')) open.add(`${pid} ${file}`);
+      }
+    }
+    return open.size;
+  }
+}
+
+/** Processes end and close files meanwhile, and not all are ours. */
+const attempt = (read, otherwise) => {
+  try {
+    return read();
+  } catch {
+    return otherwise;
+  }
+};
+
+const openFiles = (pid) =>
+  attempt(() => fs.readdirSync(`/proc/${pid}/fd`), []).map((fd) =>
+    attempt(() => fs.readlinkSync(`/proc/${pid}/fd/${fd}`), ''),
+  );
+
+const STORES = { redis: RedisStore, embedded: EmbeddedStore };
+
+module.exports = { STORES };
