@@ -42,7 +42,8 @@ const stages = {
         : count(false),
   },
   linear: {
-    title: 'linearizability: processes on Redis and Valkey (a million reads: npm run test:linear)',
+    title:
+      'linearizability: processes on Redis, on Valkey and in folders (a million reads: npm run test:linear)',
     run: () => runNodeTests(testFiles('linear'), { concurrency: 1, timeout: minutes(5) }),
   },
   nodes: {

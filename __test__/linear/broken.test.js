@@ -2,23 +2,26 @@
 
 /**
  * The suite finds out real broken caches, not only made-up ones: the test build of the addon with a
- * rule broken, among the same processes, on the same wire. Which rule is caught by which smallest
- * schedule is __test__/cache/broken.test.js; here are those that other processes can notice.
+ * rule broken, among the same processes, on the same wire, or in the same folder. Which rule is caught by
+ * which smallest schedule is __test__/cache/broken.test.js, and src/embedded/tests/rules.rs for the
+ * embedded store; here are those that other processes can notice.
  */
 
 const assert = require('node:assert');
 const fs = require('fs');
 const path = require('path');
 const { describe, it, before, after } = require('node:test');
-const { ADDON } = require('../cache/use-broken');
+const { ADDON, rules } = require('../cache/use-broken');
 const redisServer = require('../support/redis');
+const { onRedis, inFolder } = require('./places');
 const { run } = require('./run');
 const { smallest, summary } = require('./excerpt');
 
-const READS = 6000;
+/** In a folder only what meets in one transaction shows some of them. */
+const READS = { redis: 6000, folder: 15000 };
 const nodeArgs = ['-r', path.join(__dirname, '../cache/use-broken.js')];
 
-const BROKEN = [
+const ON_REDIS = [
   'no-barrier',
   'no-token',
   'by-reference',
@@ -26,20 +29,16 @@ const BROKEN = [
   'no-fallback-same-batch',
   'no-fallback-for-reads',
 ];
+/** It takes a link that is lost in the middle of a write. */
+const NOT_HERE = 'embedded-gone-writes';
+const IN_FOLDER = rules().filter((name) => name.startsWith('embedded-') && name !== NOT_HERE);
 /** Most are found in the first, by dozens of reads; but chance has a hand in it. */
 const RUNS = 5;
 
-describe('broken caches among processes', () => {
-  let redis;
-  before(async () => {
-    assert.ok(fs.existsSync(ADDON), 'no test build: node scripts/build.js --broken makes it');
-    redis = await redisServer.start();
-  });
-  after(() => redis && redis.stop());
-
+function suite(place, reads, names) {
   const broken = async (name) => {
     const env = { GLOBALCHANNEL_TEST_BUILD: '1', ...(name && { GLOBALCHANNEL_BROKEN: name }) };
-    return run(redis, { reads: READS, nodeArgs, env });
+    return run(place(), { reads, nodeArgs, env });
   };
 
   it('nothing broken: no violation', async (t) => {
@@ -48,7 +47,7 @@ describe('broken caches among processes', () => {
     assert.strictEqual(result.violations.length, 0);
   });
 
-  for (const name of BROKEN) {
+  for (const name of names) {
     it(`${name} is found out`, async (t) => {
       let result;
       for (let i = 0; i < RUNS && !(result && result.violations.length > 0); i += 1) {
@@ -59,4 +58,22 @@ describe('broken caches among processes', () => {
       t.diagnostic(`the smallest:\n${smallest(result.violations)}`);
     });
   }
+}
+
+before(() => {
+  assert.ok(fs.existsSync(ADDON), 'no test build: node scripts/build.js --broken makes it');
+});
+
+describe('broken caches among processes on Redis', () => {
+  let redis;
+  before(async () => {
+    redis = await redisServer.start();
+  });
+  after(() => redis && redis.stop());
+
+  suite(() => onRedis(redis), READS.redis, ON_REDIS);
+});
+
+describe('a broken embedded store among processes', () => {
+  suite(() => inFolder('process'), READS.folder, IN_FOLDER);
 });

@@ -2,11 +2,13 @@
 
 /**
  * What others do to the store while the processes run: remove keys, let them expire, cut
- * connections, forget who has read what. Removals are noted in the history, as wipes.
+ * connections, forget who has read what, make the store grow; and what is done to the processes: they are
+ * stopped, or killed and started again. Removals are noted in the history, as wipes.
  */
 
+const { ok } = require('../support/call');
 const { pause } = require('../support/until');
-const { KEYS, storeKey } = require('./keys');
+const { KEYS, NAMES, SIDS, keyOf, storeKey } = require('./keys');
 const { now } = require('./log');
 
 const pick = (list) => list[Math.floor(Math.random() * list.length)];
@@ -17,6 +19,10 @@ const CLOCK = 10 * MS;
 
 const FEW_KEYS = 10;
 const MANY_KEYS = 1000000;
+
+/** ms */
+const FROZEN = 200;
+const BUSY = 40;
 
 async function timed(work) {
   const start = now();
@@ -81,7 +87,48 @@ const KINDS = {
     const link = pick(wire.alive());
     if (link) pick([link.client, link.server]).destroy();
   },
+
+  async clean({ service, history }) {
+    const { start, end } = await timed(() => ok(service, 'clean'));
+    wiped(history, KEYS, { start, end, what: 'clean' });
+  },
+
+  async destroy({ service, history }) {
+    const name = pick(NAMES);
+    const { start, end } = await timed(() => ok(service, 'destroyChannel', name));
+    const keys = SIDS.map((sid) => keyOf(name, sid));
+    wiped(history, keys, { start, end, what: 'destroyChannel' });
+  },
+
+  async grow({ processes }) {
+    pick(processes).child.send('grow');
+  },
+
+  /** While it writes, or not. */
+  async freeze({ processes }) {
+    const victim = pick(processes);
+    await busy(victim);
+    victim.child.kill('SIGSTOP');
+    await pause(FROZEN * Math.random());
+    victim.child.kill('SIGCONT');
+  },
+
+  async die({ processes }) {
+    const victim = pick(processes);
+    await busy(victim);
+    if (Math.random() < 0.3) {
+      victim.child.kill('SIGSTOP');
+      await pause(FROZEN * Math.random());
+    }
+    await victim.renew();
+  },
 };
+
+/** At work on a large write, most likely. */
+async function busy({ child }) {
+  child.send('grow');
+  await pause(BUSY * Math.random());
+}
 
 /**
  * In turn one of `kinds` every so many reads, until `running()` is false; `met` counts them. Counted

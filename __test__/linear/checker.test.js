@@ -13,6 +13,7 @@ const redisServer = require('../support/redis');
 const { check } = require('./checker');
 const { smallest } = require('./excerpt');
 const { emptyHistory } = require('./log');
+const { onRedis } = require('./places');
 const { run } = require('./run');
 const { simulate, KEY, OWNER } = require('./simulation');
 
@@ -167,7 +168,7 @@ describe('a reader that answers from a copy', () => {
   it('is found out among real processes', async (t) => {
     const redis = await redisServer.start();
     try {
-      const { violations } = await run(redis, { reads: 3000, stale: 100 });
+      const { violations } = await run(onRedis(redis), { reads: 3000, stale: 100 });
       // Not for the order of the answers, which such a reader gets wrong too.
       const stale = violations.filter(({ entry }) => entry);
       assert.ok(stale.length > 0);

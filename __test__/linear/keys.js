@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * What is read and written: a few channels on three frontends, one Redis key each, and members that
+ * What is read and written: a few channels on three frontends, one key of the store each, and members that
  * tell their key and their version. Each channel has one writer, which puts version n+1 in and then
  * takes version n out; so whoever reads a key knows how old the answer is. Nothing runs here.
  */

@@ -1,16 +1,17 @@
 'use strict';
 
 /**
- * The member cache is linearizable: four processes read and write through a slow wire, while others
- * remove keys and cut connections, and nobody can tell that reads are answered from memory. Runs on
- * Redis, and on Valkey with and without I/O threads. LINEAR_READS=n makes another number of reads,
- * over all runs; what a run is, is in run.js.
+ * Reads are linearizable though they are answered from memory: a few processes read and write, while others
+ * remove keys, cut connections, kill processes, and nobody can tell. Runs on Redis, on Valkey with and without
+ * I/O threads, each behind a slow wire, and in the folder of the embedded store. LINEAR_READS=n makes
+ * another number of reads, on all servers together and in all folders; what a run is, is in run.js.
  */
 
 const assert = require('node:assert');
 const { describe, it, before, after } = require('node:test');
 const redisServer = require('../support/redis');
 const { valkeyServer } = require('../../scripts/valkey');
+const { onRedis, inFolder } = require('./places');
 const { run } = require('./run');
 const { smallest, summary, cacheOf } = require('./excerpt');
 
@@ -36,8 +37,30 @@ const RUNS = [
   { title: 'all of it at the same time', kinds: [...REMOVALS, ...CUTS, 'forget'] },
 ];
 
+const FOLDER_REMOVALS = ['clean', 'destroy'];
+const BLOWS = ['freeze', 'die'];
+const FOLDER_RUNS = [
+  { title: 'writers and readers alone' },
+  { title: 'channels removed by others', kinds: FOLDER_REMOVALS },
+  { title: 'a store that grows', kinds: ['grow'] },
+  { title: 'processes stopped, and killed and started again', kinds: BLOWS },
+  { title: 'all of it at the same time', kinds: [...FOLDER_REMOVALS, 'grow', ...BLOWS] },
+];
+
 /** What a call may fail with where connections break. */
 const BROKEN = ['ERR_GLOBAL_CHANNEL_DISCONNECTED', 'ERR_GLOBAL_CHANNEL_TIMEOUT'];
+
+function noneWrong(result, t, allowed) {
+  t.diagnostic(summary(result));
+  const { violations } = result;
+  assert.strictEqual(violations.length, 0, violations.length > 0 && smallest(violations));
+  const failed = result.processes.flatMap(({ failed }) => Object.keys(failed));
+  assert.deepStrictEqual(
+    failed.filter((code) => !allowed.includes(code)),
+    [],
+    'calls failed',
+  );
+}
 
 for (const [title, options] of Object.entries(SERVERS)) {
   describe(title, () => {
@@ -52,21 +75,12 @@ for (const [title, options] of Object.entries(SERVERS)) {
     for (const { title, kinds = [] } of RUNS) {
       it(title, async (t) => {
         const reads = Math.ceil(READS / (RUNS.length * Object.keys(SERVERS).length));
-        const result = await run(redis, { reads, kinds });
-        t.diagnostic(summary(result));
+        const result = await run(onRedis(redis), { reads, kinds });
         results.push(result);
-        const { violations } = result;
-        assert.strictEqual(violations.length, 0, violations.length > 0 && smallest(violations));
-        const failed = result.processes.flatMap(({ failed }) => Object.keys(failed));
+        noneWrong(result, t, kinds.includes('kill') ? BROKEN : []);
         assert.ok(
           result.processes.every(({ stats }) => stats.cache.hits > 0),
           'a cache was off',
-        );
-        const allowed = kinds.includes('kill') ? BROKEN : [];
-        assert.deepStrictEqual(
-          failed.filter((code) => !allowed.includes(code)),
-          [],
-          'calls failed',
         );
       });
     }
@@ -78,5 +92,23 @@ for (const [title, options] of Object.entries(SERVERS)) {
       assert.ok(cache.hits > keyReads / 2, 'at least half of the reads are hits');
       assert.ok(cache.rereads > keyReads / 50, 'reads overlap with writes');
     });
+  });
+}
+
+for (const durability of ['process', 'os']) {
+  describe(`the embedded store, durability ${durability}`, () => {
+    for (const { title, kinds = [] } of FOLDER_RUNS) {
+      it(title, async (t) => {
+        const reads = Math.ceil(READS / 10);
+        // Each kind as often as there are reads for it.
+        const times = Math.ceil(READS / 30000);
+        const result = await run(inFolder(durability), { reads, kinds, every: 100, times });
+        noneWrong(result, t, []);
+        // Who was killed cannot say how much it had in memory.
+        if (kinds.includes('die')) return;
+        const { hits } = cacheOf(result.processes);
+        assert.ok(hits > result.keyReads / 2, 'at least half of the reads are hits');
+      });
+    }
   });
 }

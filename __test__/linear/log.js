@@ -6,7 +6,9 @@
  * machine. What a history must look like is checker.js.
  *
  * One line per operation and key: `kind key seq start end versions`, where `seq` numbers the calls
- * of the process, and no `end` means that nobody knows whether it took effect.
+ * of the process, and no `end` means that nobody knows whether it took effect. A write has two lines, one
+ * before it is called and one when it is answered: the second counts. A process that was killed leaves
+ * the first, and perhaps half a line at the end.
  */
 
 const fs = require('fs');
@@ -18,7 +20,7 @@ const BUFFERED = 1 << 16;
 
 class Log {
   constructor(file) {
-    this.file = fs.openSync(file, 'w');
+    this.file = fs.openSync(file, 'a');
     this.text = '';
   }
 
@@ -30,6 +32,12 @@ class Log {
   flush() {
     fs.writeSync(this.file, this.text);
     this.text = '';
+  }
+
+  /** Before the call: it is in the file when this returns. */
+  begin(kind, key, { seq, start, version }) {
+    this.write(kind, key, { seq, start, version });
+    this.flush();
   }
 
   write(kind, key, { seq, start, end, version }) {
@@ -57,6 +65,23 @@ class Log {
     this.flush();
     fs.closeSync(this.file);
   }
+}
+
+/**
+ * What the log of a process that was killed says, `{calls, last}`: how many calls there were, and the last
+ * version that it may have added to each key. Half a line is taken off.
+ */
+function leftBehind(file) {
+  const text = fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : '';
+  const whole = text.slice(0, text.lastIndexOf('\n') + 1);
+  if (whole.length < text.length) fs.truncateSync(file, whole.length);
+  const left = { calls: 0, last: new Map() };
+  for (const line of whole.split('\n')) {
+    const [kind, key, seq, , , version] = line.split(' ');
+    left.calls = Math.max(left.calls, Number(seq || 0));
+    if (kind === 'add') left.last.set(key, Math.max(left.last.get(key) || 0, Number(version)));
+  }
+  return left;
 }
 
 /** An empty history: for each key its owner, versions (1, 2, …), wipes and reads. */
@@ -92,9 +117,10 @@ const KINDS = {
     entry.reads.push({ ...op, versions: list ? list.split(',').map(Number) : [] }),
 };
 
-/** Adds the log of one process. */
+/** Adds the log of one GlobalChannel. */
 function addLog(history, by, file) {
   let last = 0;
+  const writes = new Map();
   for (const line of fs.readFileSync(file, 'utf8').split('\n')) {
     if (!line) continue;
     const [kind, key, seq, start, end, ...rest] = line.split(' ');
@@ -103,10 +129,15 @@ function addLog(history, by, file) {
       history.strange.push({ key, read: op, text: rest.join(' ') });
       continue;
     }
-    KINDS[kind](history.keys.get(key), op, rest[0]);
-    if (kind === 'read' && op.seq !== last) history.calls += 1;
-    last = op.seq;
+    if (kind === 'read') {
+      KINDS.read(history.keys.get(key), op, rest[0]);
+      if (op.seq !== last) history.calls += 1;
+      last = op.seq;
+    } else {
+      writes.set(`${kind} ${key} ${seq}`, () => KINDS[kind](history.keys.get(key), op, rest[0]));
+    }
   }
+  for (const write of writes.values()) write();
 }
 
-module.exports = { now, Log, emptyHistory, addLog };
+module.exports = { now, Log, leftBehind, emptyHistory, addLog };

@@ -1,128 +1,76 @@
 'use strict';
 
 /**
- * One process of the suite: a GlobalChannel of its own on the slow wire, which reads, or writes its
- * channels, or both, until it is told to stop; what it did is in its log. The parent is run.js, what
- * a writer does writer.js.
+ * One process of the suite, or one worker thread of it: its GlobalChannels (instance.js), and its worker
+ * threads with theirs. It says what it is doing to run.js, a thread to its process, which says it for it.
  */
 
-const { createApp } = require('../support/app');
-const { create } = require('../support/service');
-const { ok } = require('../support/call');
-const { pause } = require('../support/until');
-const { now, Log } = require('./log');
-const { SIDS, NAMES, CHANNELS, keyOf } = require('./keys');
-const { write } = require('./writer');
-const { makeStale } = require('./stale');
+const { EventEmitter, once } = require('events');
+const { Worker, isMainThread, parentPort, workerData } = require('worker_threads');
+const { instance } = require('./instance');
 
-const IN_FLIGHT = 64;
-const RESTS = 0.2;
-const REST = 20;
 const REPORT = 20;
 
-const { name, port, file, reads, stale } = JSON.parse(process.argv[2]);
-const log = new Log(file);
-const counts = { reads: 0, failed: {}, slowest: 0 };
-const state = { running: true };
-const waiting = new Set();
-let calls = 0;
-let released = 0;
-
-const pick = (list) => list[Math.floor(Math.random() * list.length)];
-
-/** The pushes under way by their routes, which name them, with the uids that they were sent to. */
-const pushes = new Map();
-const app = createApp({
-  rpc(sid, { args: [route, , uids] }, cb) {
-    app.rpcCalls.length = 0;
-    const push = pushes.get(route);
-    // A push is released when its RPCs are made, which is before it is answered.
-    if (push.uids.length === 0) inOrder(push.op, now());
-    push.uids.push(...uids);
-    cb(null, []);
-  },
-});
-// Nothing is to fail for want of time, and no time to be spent without a connection.
-const opts = { host: '127.0.0.1', port, commandTimeout: 20000, retry_max_delay: 100 };
-const service = create(opts, app);
-
-/** Calls a method and notes when; `op` is known before the answer, and `end` set if it succeeds. */
-function call(method, ...args) {
-  const op = { seq: (calls += 1), start: now() };
-  op.done = new Promise((resolve) => {
-    service[method](...args, (err, value) => {
-      const answered = now();
-      counts.slowest = Math.max(counts.slowest, answered - op.start);
-      if (err) {
-        op.err = err;
-        counts.failed[err.code] = (counts.failed[err.code] || 0) + 1;
-      } else {
-        op.end = answered;
-        op.value = value;
-      }
-      if (method !== 'pushMessage') inOrder(op, answered);
-      resolve(op);
+/** From the outside like an instance. */
+class Thread {
+  constructor(jobs) {
+    this.reads = 0;
+    this.worker = new Worker(__filename, { workerData: { jobs, threads: [] } });
+    // Fails with the worker's own words.
+    this.worker.on('error', failed);
+    this.worker.on('message', (message) => {
+      this.reads = message.reads ?? this.reads;
+      if (message.ready) this.isReady();
+      if (message.results) this.isDone(message.results);
     });
-  });
-  return op;
-}
-
-function inOrder(op, at) {
-  if (op.seq < released) {
-    log.strange('', { ...op, end: at }, `answered after call ${released}`);
   }
-  released = Math.max(released, op.seq);
-}
 
-/** Reads one key, or all keys of a channel in one of two ways. */
-async function read(method, channel, sid) {
-  const one = method === 'getMembersBySid';
-  const keys = one ? [keyOf(channel, sid)] : SIDS.map((id) => keyOf(channel, id));
-  let op;
-  if (one) {
-    op = call(method, channel, sid);
-  } else if (method === 'getMembersByChannelName') {
-    op = call(method, 'connector', channel);
-  } else {
-    const route = `push-${calls}`;
-    const push = { uids: [] };
-    pushes.set(route, push);
-    op = push.op = call(method, 'connector', route, {}, channel, {});
-    await op.done;
-    pushes.delete(route);
-    op.value = push.uids;
+  start() {
+    return new Promise((resolve) => (this.isReady = resolve));
   }
-  await op.done;
-  if (op.err) return;
-  counts.reads += 1;
-  wake();
-  log.read(keys, op, op.value);
-}
 
-const METHODS = ['getMembersBySid', 'getMembersBySid', 'getMembersByChannelName', 'pushMessage'];
+  begin() {
+    this.worker.postMessage('begin');
+  }
 
-const running = () => state.running;
+  grow() {
+    this.worker.postMessage('grow');
+  }
 
-/** After so many more reads, or at the end. */
-function passed(reads) {
-  const enough = counts.reads + reads;
-  return new Promise((resolve) => waiting.add({ enough, resolve }));
-}
+  save() {}
 
-function wake() {
-  for (const wait of waiting) {
-    if (running() && counts.reads < wait.enough) continue;
-    waiting.delete(wait);
-    wait.resolve();
+  finish() {
+    this.worker.postMessage('finish');
+    return new Promise((resolve) => (this.isDone = resolve));
   }
 }
 
-async function readOn() {
-  while (running()) {
-    await read(pick(METHODS), pick(NAMES), pick(SIDS));
-    // Else all calls would soon be answered at once and made again at once, in one batch.
-    if (Math.random() < RESTS) await pause(Math.random() * REST);
-  }
+/** Does as `port` says (`begin`, any number of `grow`, `finish`), and says how far it is: `{ready}`, `{reads}`, `{results}`. */
+async function serve({ jobs, threads }, port, say) {
+  const words = new EventEmitter();
+  port.on('message', (word) => words.emit(word));
+  // They may come in one go.
+  const [begun, finished] = [once(words, 'begin'), once(words, 'finish')];
+  const parts = [...jobs.map(instance), ...threads.map((each) => new Thread(each))];
+  await Promise.all(parts.map((part) => part.start()));
+  say({ ready: true });
+  await begun;
+  for (const part of parts) part.begin();
+  words.on('grow', () => parts[Math.floor(Math.random() * parts.length)].grow());
+  const sum = () => parts.reduce((reads, part) => reads + part.reads, 0);
+  const report = setInterval(() => {
+    for (const part of parts) part.save();
+    say({ reads: sum() });
+  }, REPORT);
+  await finished;
+  clearInterval(report);
+  const results = await Promise.all(parts.map((part) => part.finish()));
+  say({ reads: sum(), results: results.flat() });
+}
+
+function failed(err) {
+  console.error(err);
+  process.exit(1);
 }
 
 const abandoned = () => process.exit(1);
@@ -130,28 +78,13 @@ const abandoned = () => process.exit(1);
 async function main() {
   // The parent is gone.
   process.on('disconnect', abandoned);
-  await ok(service, 'start');
-  if (stale) makeStale(service, stale);
-  process.send({ ready: true });
-  await new Promise((resolve) => process.once('message', resolve));
-  const report = setInterval(() => process.send({ reads: counts.reads }), REPORT);
-  process.once('message', () => {
-    state.running = false;
-    wake();
-  });
-  const jobs = reads ? Array.from({ length: IN_FLIGHT }, readOn) : [];
-  for (const channel of CHANNELS[name] || []) {
-    jobs.push(write(channel, { call, read, log, running, passed }));
-  }
-  await Promise.all(jobs);
-  clearInterval(report);
-  log.close();
-  process.send({ done: true, ...counts, stats: service.stats() });
-  await ok(service, 'stop', true);
+  await serve(JSON.parse(process.argv[2]), process, (message) => process.send(message));
   process.off('disconnect', abandoned).disconnect();
 }
 
-main().catch((err) => {
-  console.error(err);
-  process.exit(1);
-});
+async function thread() {
+  await serve(workerData, parentPort, (message) => parentPort.postMessage(message));
+  parentPort.close();
+}
+
+(isMainThread ? main() : thread()).catch(failed);

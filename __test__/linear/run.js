@@ -1,9 +1,9 @@
 'use strict';
 
 /**
- * One run: four processes against one server through the slow proxy, with chaos, until they have
- * read enough; its history is checked. What the processes do is process.js, what is done to them
- * chaos.js. Which runs there are is for the test files to say.
+ * One run: a few processes on one store, with chaos, until they have read enough; its history is
+ * checked. Where they are is places.js, what they do process.js, what is done to them chaos.js. Which
+ * runs there are is for the test files to say.
  */
 
 const { fork } = require('child_process');
@@ -12,95 +12,117 @@ const fs = require('fs');
 const os = require('os');
 const path = require('path');
 const { until } = require('../support/until');
-const { slowProxy } = require('./delays');
 const { chaos } = require('./chaos');
 const { emptyHistory, addLog } = require('./log');
 const { check } = require('./checker');
 
-/** Both writers read as well, so that own and foreign writes meet in one cache. */
-const PROCESSES = [
-  { name: 'writer-a', reads: true },
-  { name: 'writer-b', reads: true },
-  { name: 'reader-a', reads: true },
-  { name: 'reader-b', reads: true },
-];
 const STALE = 'reader-b';
 const DEADLINE = 300000;
 
 class Process {
-  constructor(options, { nodeArgs = [], env = {} }) {
-    Object.assign(this, options, { count: 0, ready: false, result: null });
-    this.child = fork(path.join(__dirname, 'process.js'), [JSON.stringify(options)], {
-      execArgv: nodeArgs,
-      env: { ...process.env, ...env },
+  /** `what` is for process.js. */
+  constructor(what, { nodeArgs = [], env = {} }) {
+    Object.assign(this, { what, nodeArgs, env, results: null, readBefore: 0 });
+    this.launch();
+  }
+
+  launch() {
+    Object.assign(this, { ready: false, count: 0, end: null, output: '' });
+    const child = fork(path.join(__dirname, 'process.js'), [JSON.stringify(this.what)], {
+      execArgv: this.nodeArgs,
+      env: { ...process.env, ...this.env },
       silent: true,
     });
-    this.output = '';
-    for (const stream of [this.child.stdout, this.child.stderr]) {
+    this.child = child;
+    for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (chunk) => (this.output += chunk));
     }
-    this.child.on('message', ({ ready, done, reads, ...result }) => {
+    child.on('message', ({ ready, reads, results }) => {
+      if (child !== this.child) return;
       if (ready) this.ready = true;
       if (reads !== undefined) this.count = reads;
-      if (done) this.result = { reads, ...result };
+      if (results) this.results = results;
     });
-    this.closed = once(this.child, 'exit').then(([code, signal]) => (this.end = { code, signal }));
+    this.closed = once(child, 'exit').then(([code, signal]) => {
+      if (child === this.child) this.end = { code, signal };
+    });
+  }
+
+  get reads() {
+    return this.readBefore + this.count;
   }
 
   /** True once `condition` is; a process that ended before fails the run. */
   has(condition) {
-    if (this.end && !this.result) {
-      throw new Error(`${this.name} ended: ${JSON.stringify(this.end)} ${this.output}`);
+    if (this.end && !this.results && !this.renewing) {
+      const names = this.what.jobs.map(({ name }) => name);
+      throw new Error(`${names} ended: ${JSON.stringify(this.end)} ${this.output}`);
     }
     return Boolean(condition(this));
+  }
+
+  /** Killed, and started again. */
+  async renew() {
+    this.renewing = true;
+    this.child.kill('SIGKILL');
+    await this.closed;
+    this.readBefore += this.count;
+    this.launch();
+    this.renewing = false;
+    await until(() => this.has(({ ready }) => ready), 'a process to start again', DEADLINE);
+    this.child.send('begin');
   }
 }
 
 /**
- * `reads` calls that read, over all processes. `chaos` are kinds of chaos.js, one each `every` reads;
- * `stale` makes one reader answer from copies of that age, `nodeArgs` and `env` are for all processes,
- * so that another addon can be loaded. Resolves to the answer of the checker, with the
- * processes' counts and stats as `processes` and how often which chaos came as `met`.
+ * `open` opens a place (places.js); `reads` calls that read, over all processes. `chaos` are kinds of
+ * chaos.js, one each `every` reads, each kind at least so many `times`; `stale` makes one reader answer from copies of that age, `nodeArgs` and
+ * `env` are for all processes, so that another addon can be loaded. Resolves to the answer of the checker,
+ * with the counts and stats of the GlobalChannels as `processes` and how often which chaos came as `met`.
  */
-async function run(redis, { reads, kinds = [], every = 700, stale, nodeArgs, env }) {
-  // Versions begin at 1 in each run.
-  await redis.flush();
+async function run(open, { reads, kinds = [], every = 700, times = 1, stale, nodeArgs, env }) {
+  const place = await open();
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'linear-'));
-  const wire = await slowProxy(redis.port);
   const fileOf = (name) => path.join(folder, name);
-  const processes = PROCESSES.map(({ name, ...options }) => {
-    const job = { ...options, name, port: wire.port, file: fileOf(name) };
-    if (name === STALE) job.stale = stale;
-    return new Process(job, { nodeArgs, env });
+  const names = [];
+  const job = (options) => {
+    const { name } = options;
+    names.push(name);
+    return { ...options, file: fileOf(name), ...(name === STALE && { stale }) };
+  };
+  const processes = place.processes.map(({ jobs, threads }) => {
+    const what = { jobs: jobs.map(job), threads: threads.map((each) => each.map(job)) };
+    return new Process(what, { nodeArgs, env });
   });
   const all = (condition, what) =>
     until(() => processes.every((each) => each.has(condition)), what, DEADLINE);
   const history = emptyHistory();
   try {
     await all(({ ready }) => ready, 'the processes to start');
-    for (const { child } of processes) child.send('go');
+    for (const { child } of processes) child.send('begin');
     let running = true;
     const met = {};
-    const sum = () => processes.reduce((sum, { count }) => sum + count, 0);
-    const world = { redis, wire, history, met, reads: sum, running: () => running };
+    const sum = () => processes.reduce((sum, process) => sum + process.reads, 0);
+    const world = { ...place.world, processes, history, met, reads: sum, running: () => running };
     const trouble = chaos(kinds, every, world);
     const enough = () => {
       processes.forEach((each) => each.has(() => true));
-      return sum() >= reads && Object.values(met).every((count) => count > 0);
+      return sum() >= reads && Object.values(met).every((count) => count >= times);
     };
     await until(enough, `${reads} reads`, DEADLINE);
     running = false;
     await trouble;
-    for (const { child } of processes) child.send('stop');
-    await all(({ result }) => result, 'the processes to finish');
+    for (const { child } of processes) child.send('finish');
+    await all(({ results }) => results, 'the processes to finish');
     await Promise.all(processes.map(({ closed }) => closed));
-    for (const { name } of processes) addLog(history, name, fileOf(name));
+    for (const name of names) addLog(history, name, fileOf(name));
     // A call that is sent again may read what was called after it.
     const strict = !kinds.includes('kill') && !kinds.includes('cut');
-    return { ...check(history, { strict }), met, processes: processes.map(({ result }) => result) };
+    const results = processes.flatMap((each) => each.results);
+    return { ...check(history, { strict }), met, processes: results };
   } finally {
     for (const { child } of processes) child.kill('SIGKILL');
-    await wire.close();
+    await place.close();
     fs.rmSync(folder, { recursive: true, force: true });
   }
 }

@@ -18,7 +18,10 @@ const DESTROY = 0.03;
 
 const chance = (p) => Math.random() < p;
 
-/** `io` is `{call, read, log, running, passed}` of process.js. Ends when `running` says so. */
+/**
+ * `io` is `{call, read, log, running, passed, last}` of instance.js. Ends when `running` says so. Each write is
+ * in the log before it is called: whoever is killed cannot say afterwards what may have taken effect.
+ */
 async function write(channel, io) {
   await Promise.all(SIDS.map((sid, i) => steps(channel, sid, PAUSES[i % PAUSES.length], io)));
 }
@@ -27,16 +30,18 @@ async function steps(channel, sid, mean, io) {
   const key = keyOf(channel, sid);
   const args = (n) => [channel, memberOf(key, n), sid];
   const own = () => io.read(ownRead(), channel, sid);
-  for (let n = 1; io.running(); n += 1) {
+  const first = (io.last.get(key) || 0) + 1;
+  for (let n = first; io.running(); n += 1) {
     if (n > 1) await io.passed(2 * mean * Math.random());
-    const add = io.call('add', ...args(n));
+    const add = io.call('add', args(n), begun(io, 'add', key, { version: n }));
     const jobs = [add.done];
     if (chance(0.5)) jobs.push(own());
     if (chance(0.5)) {
       await Promise.all(jobs.splice(0));
       await pause(40 * Math.random());
     }
-    if (n > 1) {
+    // What a life before this one has put in stays until somebody destroys the channel.
+    if (n > first) {
       jobs.push(leave(key, args(n - 1), n - 1, io));
       if (chance(0.5)) jobs.push(own());
     }
@@ -46,13 +51,20 @@ async function steps(channel, sid, mean, io) {
   }
 }
 
+/** To be called before the call is made. */
+const begun = (io, kind, key, more) => (op) => io.log.begin(kind, key, { ...op, ...more });
+
 const ownRead = () => ['getMembersBySid', 'getMembersByChannelName'][chance(0.3) ? 1 : 0];
 
 /** Until it is acknowledged, or every read to come would have to expect this member. */
 async function leave(key, args, version, io) {
   let start;
   for (;;) {
-    const op = io.call('leave', ...args);
+    const op = io.call(
+      'leave',
+      args,
+      begun(io, 'leave', key, { version, ...(start && { start }) }),
+    );
     start ??= op.start;
     await op.done;
     if (!op.err || !io.running()) {
@@ -64,9 +76,12 @@ async function leave(key, args, version, io) {
 }
 
 async function destroy(channel, io) {
-  const op = io.call('destroyChannel', channel);
+  const keys = SIDS.map((sid) => keyOf(channel, sid));
+  const op = io.call('destroyChannel', [channel], (op) => {
+    for (const key of keys) io.log.begin('wipe', key, op);
+  });
   await op.done;
-  for (const sid of SIDS) io.log.write('wipe', keyOf(channel, sid), op);
+  for (const key of keys) io.log.write('wipe', key, op);
 }
 
 module.exports = { write };

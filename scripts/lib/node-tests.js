@@ -10,7 +10,7 @@ const { root, run } = require('./process');
 
 /**
  * Test files (`*.test.js`) below __test__: `cluster` starts pomelo or pinus processes, `linear` many
- * processes on one server, `pack` installs the tarball, `broken` takes the addon whose cache can be
+ * processes on one store, `pack` installs the tarball, `broken` takes the addon whose cache can be
  * broken; `core` is everything else and runs on every Node we support.
  */
 function testFiles(suite) {
