@@ -65,3 +65,17 @@ pub fn install(
     };
     env.set_instance_data(installed, (), |_| {})
 }
+
+/// For tests: goes through all rows of the embedded store in a folder, and says how many channels, members
+/// and readers there are.
+///
+/// # Errors
+/// Says what does not belong together.
+#[cfg(feature = "broken")]
+#[napi]
+pub fn audit(folder: String) -> napi::Result<Vec<i64>> {
+    let found = crate::embedded::audit(std::path::Path::new(&folder));
+    let totals = found.map_err(napi::Error::from_reason)?;
+    let counts = [totals.channels, totals.members, totals.readers];
+    Ok(counts.iter().map(|&count| count.cast_signed()).collect())
+}

@@ -11,7 +11,10 @@
 //! - [`link`]: batches to transactions.
 //! - [`walk`]: what is there, page by page.
 //! - [`words`]: what went wrong, in words.
+//! - `audit`: what tests ask about the rows.
 
+#[cfg(any(test, feature = "broken"))]
+mod audit;
 mod folder;
 mod gate;
 mod link;
@@ -31,6 +34,8 @@ use std::{path::PathBuf, sync::Arc};
 use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::task::spawn_blocking;
 
+#[cfg(any(test, feature = "broken"))]
+pub use self::audit::{Totals, audit};
 pub use self::link::EmbeddedLink;
 use crate::{
     broken::Broken,

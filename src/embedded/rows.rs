@@ -110,6 +110,30 @@ impl Rows {
         Ok(List::new(uids))
     }
 
+    /// All channels, each with its key.
+    #[cfg(any(test, feature = "broken"))]
+    pub(super) fn every_channel(&self, txn: &RoTxn) -> Result<Vec<(String, Channel)>> {
+        let all = self.channels.iter(txn)?.map(|row| {
+            let (key, row) = row?;
+            let key = String::from_utf8_lossy(key).into_owned();
+            Ok((key, Channel::from_bytes(row)?))
+        });
+        all.collect()
+    }
+
+    /// The number of the channel of each member.
+    #[cfg(any(test, feature = "broken"))]
+    pub(super) fn numbers<'txn>(
+        &self,
+        txn: &'txn RoTxn,
+    ) -> Result<impl Iterator<Item = Result<u64>> + use<'txn>> {
+        Ok(self.members.iter(txn)?.map(|row| {
+            let number = row?.0.first_chunk::<WORD>().copied();
+            let number = number.ok_or(heed::Error::Mdb(heed::MdbError::Corrupted))?;
+            Ok(u64::from_be_bytes(number))
+        }))
+    }
+
     /// The channels whose keys begin so, in the order of their keys: so many, after that key.
     pub(super) fn channels<'txn>(
         &self,

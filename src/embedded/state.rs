@@ -1,6 +1,6 @@
 //! Whether what lies in the folder can be trusted. The file `store.json` says how the store was left:
-//! closed in order, with a checksum; or open, since which start of the system. With durability `process`
-//! nothing waits for the disk, so after a power cut or a crash of the system the rows may be a mixture of
+//! closed in order, with a checksum; open, since which start of the system; or half made, which is as good as
+//! nothing. With durability `process` nothing waits for the disk, so after a power cut or a crash of the system the rows may be a mixture of
 //! old and new pages, which LMDB would not notice. They are put aside then, and the store begins empty:
 //! its members were sessions of processes that died with the machine.
 //!
@@ -27,6 +27,15 @@ use crate::manager::ConnectError;
 /// cannot work with raises it.
 const FORMAT: u64 = 1;
 
+/// The format of this build: in the addon of the tests, that of a later version if the environment says so.
+fn format() -> u64 {
+    #[cfg(feature = "broken")]
+    if std::env::var_os("GLOBALCHANNEL_LATER_FORMAT").is_some() {
+        return FORMAT + 1;
+    }
+    FORMAT
+}
+
 /// Room for LMDB's table of readers: it holds 64 bytes for each of about 2000.
 const LOCKS: usize = 128 << 10;
 
@@ -39,6 +48,8 @@ enum Left {
     Open { boot: String },
     /// The same, but each commit has waited for the disk.
     Synced,
+    /// While it was made: what there may be of it holds nothing.
+    Unmade,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +65,8 @@ pub(super) struct Prepared {
     pub(super) note: Option<String>,
     /// What is there must be brought to the disk, and then [`note_synced`].
     pub(super) unsynced: bool,
+    /// How it is left from then on, for [`note_made`], if it is being made.
+    made: Option<Left>,
 }
 
 /// Looks at what is there, before it is opened, and notes that it is open from now on.
@@ -93,10 +106,25 @@ pub(super) fn prepare(
         }
         (Durability::Os, _) => Left::Synced,
     };
+    let now = if alone && !folder.data().exists() {
+        prepared.made = Some(now);
+        Left::Unmade
+    } else {
+        now
+    };
     if left.as_ref() != Some(&now) || locks != kind_of_locks() {
         write(folder, &now).map_err(|error| cannot("write", &folder.state(), &error))?;
     }
     Ok(prepared)
+}
+
+/// Its tables are there: from now on it holds what is written, and an end of this process is no half-made
+/// store any more.
+pub(super) fn note_made(folder: &Folder, prepared: &Prepared) -> io::Result<()> {
+    match &prepared.made {
+        Some(left) => write(folder, left),
+        None => Ok(()),
+    }
 }
 
 /// Everything is on the disk, and each commit will be.
@@ -145,6 +173,12 @@ fn trust(folder: &Folder, left: Option<&Left>) -> Result<Option<String>, Connect
                 aside.display()
             )))
         }
+        // The disk was full, or the process was killed.
+        Some(Left::Unmade) => {
+            let removed = fs::remove_file(&data);
+            removed.map_err(|error| cannot("remove", &data, &error))?;
+            Ok(None)
+        }
         // LMDB would take it for a new one.
         Some(_) if found.len() == 0 => Err(damaged("is empty")),
         Some(_) => Ok(None),
@@ -162,15 +196,16 @@ fn read(folder: &Folder) -> Result<Option<(Left, String)>, ConnectError> {
     let damaged = || refused(format!("{} is damaged", path.display()));
     let value: Value = serde_json::from_slice(&text).map_err(|_| damaged())?;
     match value["format"].as_u64() {
-        Some(FORMAT) => {
+        Some(found) if found == format() => {
             let left = Left::from_json(&value).ok_or_else(damaged)?;
             let locks = value["locks"].as_str().ok_or_else(damaged)?;
             Ok(Some((left, locks.to_owned())))
         }
-        Some(format) => Err(refused(format!(
-            "the store in {} is of another version of this package: its format is {format}, known \
-             here is {FORMAT}",
-            folder.path().display()
+        Some(found) => Err(refused(format!(
+            "the store in {} is of another version of this package: its format is {found}, known \
+             here is {}",
+            folder.path().display(),
+            format()
         ))),
         None => Err(damaged()),
     }
@@ -192,13 +227,14 @@ fn write(folder: &Folder, left: &Left) -> io::Result<()> {
 
 impl Left {
     fn to_json(&self) -> Value {
-        let mut json = json!({"format": FORMAT, "locks": kind_of_locks()});
+        let mut json = json!({"format": format(), "locks": kind_of_locks()});
         match self {
             Self::Closed(Checksum { bytes, xxh3 }) => {
                 json["closed"] = json!({"bytes": bytes, "xxh3": xxh3});
             }
             Self::Open { boot } => json["open"] = json!({"boot": boot}),
             Self::Synced => json["synced"] = json!({}),
+            Self::Unmade => json["unmade"] = json!({}),
         }
         json
     }
@@ -213,6 +249,9 @@ impl Left {
         if let Some(open) = value.get("open") {
             let boot = open["boot"].as_str()?.to_owned();
             return Some(Self::Open { boot });
+        }
+        if value.get("unmade").is_some() {
+            return Some(Self::Unmade);
         }
         value.get("synced").map(|_| Self::Synced)
     }

@@ -17,7 +17,7 @@ use super::{
     gate::{Gate, Pass},
     registry::Place,
     rows::Rows,
-    state::{self, note_closed, note_synced},
+    state::{self, note_closed, note_made, note_synced},
     words::{Failure, cannot, not_now, refused},
 };
 use crate::manager::{ConnectError, Lost};
@@ -101,6 +101,13 @@ impl Store {
 
     pub(super) fn durability(&self) -> Durability {
         self.durability
+    }
+
+    /// How many readers there have been at a time since somebody has it open, of all processes.
+    #[cfg(any(test, feature = "broken"))]
+    pub(super) fn readers(&self) -> u32 {
+        let info = self.env.as_ref().map(heed::Env::info);
+        info.map_or(0, |info| info.number_of_readers)
     }
 
     fn path(&self) -> &Path {
@@ -292,6 +299,7 @@ fn open(
             env.force_sync()?;
             note_synced(folder)?;
         }
+        note_made(folder, &prepared)?;
         Ok((env, rows))
     })();
     let (env, rows) = opened.map_err(|error| not_opened(&error, folder))?;

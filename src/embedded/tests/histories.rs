@@ -13,7 +13,7 @@ use super::world::{execute, manager_of, run};
 use crate::{
     broken::Broken,
     command::{Command, Member, Reply},
-    embedded::Durability,
+    embedded::{Durability, audit},
     keys::Key,
     list::List,
     manager::{Link as _, Manager as _},
@@ -120,6 +120,13 @@ pub(super) async fn verdict(
     }
     for link in links {
         link.close().await;
+    }
+    for (name, sets) in stores {
+        let members: usize = sets.values().map(BTreeSet::len).sum();
+        let found = audit(&folder.join(name))?.members;
+        if found != members as u64 {
+            return Err(format!("{found} members in {name} and not {members}"));
+        }
     }
     Ok(())
 }

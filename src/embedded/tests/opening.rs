@@ -130,6 +130,29 @@ fn damage_is_found_when_the_store_is_opened() {
 }
 
 #[test]
+fn a_store_that_was_left_half_made_is_made_anew() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    run(async {
+        open(path).await.close().await;
+        let mut left = state(path);
+        left.as_object_mut().expect("an object").remove("closed");
+        left["unmade"] = json!({});
+        for half in [Vec::new(), vec![0; 4096]] {
+            fs::write(path.join("store.json"), left.to_string()).expect("it can be written");
+            fs::write(path.join("data.mdb"), half).expect("it can be written");
+            let link = open(path).await;
+            assert!(state(path)["open"].is_object());
+            write(&link, add("k", &["a"])).await;
+            link.close().await;
+        }
+        // Once it was made, it is damage.
+        fs::write(path.join("data.mdb"), "").expect("it can be written");
+        assert!(refusal(path).await.contains("is damaged"));
+    });
+}
+
+#[test]
 fn what_is_not_ours_or_of_another_version_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path();

@@ -1,0 +1,66 @@
+//! What only tests ask, in an addon built with the feature `broken` (and in the tests of the core): whether
+//! the rows belong together.
+
+use std::{collections::HashMap, path::Path};
+
+use heed::RoTxn;
+
+use super::{EmbeddedOptions, registry, rows::Rows};
+
+/// What is in a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Totals {
+    /// Channels that have members.
+    pub channels: u64,
+    /// Members of all of them.
+    pub members: u64,
+    /// Places in the table of readers that are, or were, in use.
+    pub readers: u64,
+}
+
+/// Goes through all rows of the store in a folder, which may be open. Blocks the thread.
+///
+/// # Errors
+/// Words: it cannot be opened, or which rows do not belong together.
+pub fn audit(folder: &Path) -> Result<Totals, String> {
+    let options = EmbeddedOptions {
+        folder: folder.to_owned(),
+        durability: None,
+    };
+    let (store, _) = registry::open(&options).map_err(|error| error.to_string())?;
+    let found = store.read(|txn| go_through(store.rows(), txn));
+    let mut totals = found.map_err(|failure| failure.error().to_string())??;
+    totals.readers = store.readers().into();
+    Ok(totals)
+}
+
+fn go_through(rows: &Rows, txn: &RoTxn) -> Result<Result<Totals, String>, heed::Error> {
+    let mut left = HashMap::new();
+    let mut totals = Totals {
+        channels: 0,
+        members: 0,
+        readers: 0,
+    };
+    for (key, channel) in rows.every_channel(txn)? {
+        if channel.count == 0 {
+            return Ok(Err(format!("{key} is there without members")));
+        }
+        if left.insert(channel.number, channel.count).is_some() {
+            return Ok(Err(format!("{key} has the number of another channel")));
+        }
+        totals.channels += 1;
+        totals.members += channel.count;
+    }
+    for number in rows.numbers(txn)? {
+        let number = number?;
+        match left.get_mut(&number) {
+            Some(count) if *count > 0 => *count -= 1,
+            Some(_) => return Ok(Err(format!("{number} has more members than it counts"))),
+            None => return Ok(Err(format!("a member of {number}, which is no channel"))),
+        }
+    }
+    if let Some((number, count)) = left.iter().find(|(_, count)| **count > 0) {
+        return Ok(Err(format!("{number} lacks {count} of its members")));
+    }
+    Ok(Ok(totals))
+}
