@@ -36,10 +36,11 @@ const stages = {
   },
   broken: {
     title: 'the tests of the cache notice each of its rules that is broken',
-    run: () =>
-      run(process.execPath, [path.join(__dirname, 'build.js'), '--broken'])
-        ? runNodeTests(testFiles('broken'), { concurrency: 1, timeout: minutes(5) })
-        : count(false),
+    run: () => onTestBuild('broken'),
+  },
+  embedded: {
+    title: 'the embedded store under kills, full disks, damage (1,000 kills: npm run test:kills)',
+    run: () => onTestBuild('embedded'),
   },
   linear: {
     title:
@@ -62,6 +63,13 @@ const stages = {
 };
 
 const count = (ok) => ({ passed: ok ? 1 : 0, failed: ok ? 0 : 1 });
+
+/** A suite that takes the addon of the tests, which is built first. */
+function onTestBuild(suite) {
+  return run(process.execPath, [path.join(__dirname, 'build.js'), '--broken'])
+    ? runNodeTests(testFiles(suite), { concurrency: 1, timeout: minutes(5) })
+    : count(false);
+}
 
 function check(program, args) {
   return count(run(program, args));

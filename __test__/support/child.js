@@ -14,9 +14,10 @@ const { until } = require('./until');
 const MARK = '@@';
 
 /** Starts the child. `messages` are what it emitted, `output` is all else that it printed. */
-function start(fn, { store, args = {}, nodeArgs = [] }) {
+function start(fn, { store, args = {}, nodeArgs = [], env: more = {} }) {
   const source = `require(${JSON.stringify(__filename)}).main(${fn})`;
-  const env = { ...process.env, CHILD: JSON.stringify({ opts: service.optionsOf(store), args }) };
+  const opts = service.optionsOf(store);
+  const env = { ...process.env, ...more, CHILD: JSON.stringify({ opts, args }) };
   const child = spawn(process.execPath, [...nodeArgs, '-e', source], { env });
   const result = { child, messages: [], output: '', code: undefined, signal: undefined };
   let rest = '';

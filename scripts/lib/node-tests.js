@@ -10,8 +10,9 @@ const { root, run } = require('./process');
 
 /**
  * Test files (`*.test.js`) below __test__: `cluster` starts pomelo or pinus processes, `linear` many
- * processes on one store, `pack` installs the tarball, `broken` takes the addon whose cache can be
- * broken; `core` is everything else and runs on every Node we support.
+ * processes on one store, `embedded` does harm to processes that share a folder and to the folder, `pack`
+ * installs the tarball, `broken` takes the addon whose rules can be broken; `core` is everything else and
+ * runs on every Node we support.
  */
 function testFiles(suite) {
   return filesBelow('__test__').filter(
@@ -23,7 +24,7 @@ function suiteOf(file) {
   const [, folder] = file.split(path.sep);
   const name = path.basename(file, '.test.js');
   if (name === 'broken' || name === 'pack') return name;
-  return folder === 'cluster' || folder === 'linear' ? folder : 'core';
+  return ['cluster', 'linear', 'embedded'].includes(folder) ? folder : 'core';
 }
 
 function filesBelow(folder) {

@@ -1,0 +1,137 @@
+'use strict';
+
+/**
+ * A process that stops (SIGSTOP) while it has the gate, and threads that are terminated: the others'
+ * writes are overdue in time, all else goes on, and no write comes after those that were made later.
+ */
+
+const assert = require('node:assert');
+const { describe } = require('node:test');
+const path = require('path');
+const { Worker } = require('worker_threads');
+const { place, fault, clearing } = require('./place');
+const { call, ok } = require('../support/call');
+const { started, create } = require('../support/service');
+const { until, pause } = require('../support/until');
+
+const JOBS = path.join(__dirname, '../workers/jobs.js');
+const TIMEOUT = 'ERR_GLOBAL_CHANNEL_TIMEOUT';
+
+/** Has the gate nearly all the time: fills and cleans in large steps. */
+const holder = async ({ started: start, ok: must, emit }) => {
+  const service = await start({ prefix: 'HOLDER', commandTimeout: 60000 });
+  const uids = Array.from({ length: 16000 }, (_, i) => `${i}`.padStart(400, '0'));
+  emit('there');
+  for (;;) {
+    await Promise.all(['a', 'b', 'c', 'd'].map((name) => must(service, 'add', name, uids, 's1')));
+    await must(service, 'clean');
+  }
+};
+
+/** Stopped while it has the gate: a write of somebody else does not come through. */
+async function stopAtWork(store, service) {
+  const run = store.start(holder);
+  await run.message('there');
+  await until(
+    async () => {
+      run.child.kill('SIGSTOP');
+      const { err } = await call(service, 'add', 'probe', 'p', 's1');
+      if (err) return true;
+      run.child.kill('SIGCONT');
+      await pause(Math.random() * 50);
+      return false;
+    },
+    'a stop with the gate',
+    30000,
+  );
+  return run;
+}
+
+describe('a process that stops', () => {
+  clearing();
+
+  fault('with the gate: writes are overdue in time, reads go on, the order holds', async () => {
+    const store = place();
+    const limit = 300;
+    const service = await started(store, { commandTimeout: limit });
+    const reader = await started(store);
+    await ok(service, 'add', 'n', ['a', 'b'], 's1');
+    const run = await stopAtWork(store, service);
+
+    let [blocked, last] = [0, Date.now()];
+    const beat = setInterval(() => {
+      blocked = Math.max(blocked, Date.now() - last);
+      last = Date.now();
+    }, 10);
+    // Each overdue: first all leave, then all come; no leave may come later than that.
+    for (let i = 0; i < 3; i += 1) {
+      const overdue = await call(service, 'leave', 'n', ['a', 'b'], 's1');
+      assert.strictEqual(overdue.err.code, TIMEOUT);
+      assert.ok(overdue.ms >= limit - 20 && overdue.ms < limit + 500, `${overdue.ms} ms`);
+      const read = await call(reader, 'getMembersBySid', 'n', 's1');
+      assert.deepStrictEqual([read.err, read.value.sort()], [null, ['a', 'b']]);
+      assert.ok(read.ms < 200, `${read.ms} ms for a read`);
+    }
+    const stopping = await started(store, { commandTimeout: 60000 });
+    const waiting = call(stopping, 'add', 'n', 'never', 's1');
+    const stop = await call(stopping, 'stop', true);
+    assert.ok(stop.ms < 1500, `${stop.ms} ms for a stop`);
+    assert.ok((await waiting).err);
+    clearInterval(beat);
+    assert.ok(blocked < 300, `the event loop stood still for ${blocked} ms`);
+
+    // These wait for the gate when it is free again, behind all that was given up.
+    const patient = await started(store, { commandTimeout: 20000 });
+    const adds = ['a', 'b', 'c'].map((uid) => call(patient, 'add', 'n', uid, 's1'));
+    run.child.kill('SIGCONT');
+    for (const { err } of await Promise.all(adds)) assert.strictEqual(err, null);
+    run.child.kill('SIGKILL');
+    await run.closed;
+    await until(async () => !(await call(service, 'add', 'n', 'd', 's1')).err, 'writes again');
+    const uids = await ok(reader, 'getMembersBySid', 'n', 's1');
+    assert.deepStrictEqual(uids.sort(), ['a', 'b', 'c', 'd']);
+    await store.audit();
+  });
+
+  fault('while others read and write: stopped at 40 moments, reads go on', async () => {
+    const store = place();
+    const busy = async ({ started: start, emit }) => {
+      const service = await start();
+      const again = () => service.getMembersBySid('n', 's1', again);
+      for (let i = 0; i < 4; i += 1) again();
+      setTimeout(emit, 20, 'there');
+    };
+    const reader = await started(store, { commandTimeout: 1000, cache: false });
+    await ok(reader, 'add', 'n', 'u', 's1');
+    const run = store.start(busy, { more: { cache: false } });
+    await run.message('there');
+    for (let i = 0; i < 40; i += 1) {
+      run.child.kill('SIGSTOP');
+      // While the loop of this process is free, a call is answered or overdue.
+      const reads = await Promise.race([call(reader, 'getMembersBySid', 'n', 's1'), pause(3000)]);
+      run.child.kill('SIGCONT');
+      assert.ok(reads, `read ${i} was neither answered nor overdue`);
+      assert.strictEqual(reads.err, null);
+      await pause(Math.random() * 5);
+    }
+  });
+
+  fault('threads that are terminated in the middle leave nothing held', async () => {
+    const store = place();
+    const service = await started(store);
+    for (let i = 0; i < 10; i += 1) {
+      const worker = new Worker(JOBS, { workerData: { job: 'flood', opts: store.options() } });
+      await new Promise((resolve) => worker.once('message', resolve));
+      await pause(Math.random() * 10);
+      await worker.terminate();
+      const { err, ms } = await call(service, 'add', 'mine', `u${i}`, 's1');
+      assert.strictEqual(err, null);
+      assert.ok(ms < 2000, `${ms} ms`);
+    }
+    assert.strictEqual((await ok(service, 'getMembersBySid', 'mine', 's1')).length, 10);
+    const other = create(store.options());
+    await ok(other, 'start');
+    await ok(other, 'add', 'n', 'again', 's1');
+    await store.audit();
+  });
+});
