@@ -28,14 +28,16 @@ const holder = async ({ started: start, ok: must, emit }) => {
   }
 };
 
-/** Stopped while it has the gate: a write of somebody else does not come through. */
+/** Stopped while it has the gate: a write of somebody else, the `probe`, does not come through. */
 async function stopAtWork(store, service) {
   const run = store.start(holder);
   await run.message('there');
+  let probes = 0;
   await until(
     async () => {
+      probes += 1;
       run.child.kill('SIGSTOP');
-      const { err } = await call(service, 'add', 'probe', 'p', 's1');
+      const { err } = await call(service, 'add', 'probe', `p${probes}`, 's1');
       if (err) return true;
       run.child.kill('SIGCONT');
       await pause(Math.random() * 50);
@@ -44,7 +46,7 @@ async function stopAtWork(store, service) {
     'a stop with the gate',
     30000,
   );
-  return run;
+  return { run, probe: `p${probes}` };
 }
 
 describe('a process that stops', () => {
@@ -55,21 +57,21 @@ describe('a process that stops', () => {
     const limit = 300;
     const service = await started(store, { commandTimeout: limit });
     const reader = await started(store);
-    await ok(service, 'add', 'n', ['a', 'b'], 's1');
-    const run = await stopAtWork(store, service);
+    await ok(service, 'add', 'n', ['a', 'b', 'x'], 's1');
+    const { run, probe } = await stopAtWork(store, service);
 
     let [blocked, last] = [0, Date.now()];
     const beat = setInterval(() => {
       blocked = Math.max(blocked, Date.now() - last);
       last = Date.now();
     }, 10);
-    // Each overdue: first all leave, then all come; no leave may come later than that.
+    // Given up, each of them: none may be done later on, when nobody waits for it.
     for (let i = 0; i < 3; i += 1) {
-      const overdue = await call(service, 'leave', 'n', ['a', 'b'], 's1');
+      const overdue = await call(service, 'leave', 'n', ['a', 'b', 'x'], 's1');
       assert.strictEqual(overdue.err.code, TIMEOUT);
       assert.ok(overdue.ms >= limit - 20 && overdue.ms < limit + 500, `${overdue.ms} ms`);
       const read = await call(reader, 'getMembersBySid', 'n', 's1');
-      assert.deepStrictEqual([read.err, read.value.sort()], [null, ['a', 'b']]);
+      assert.deepStrictEqual([read.err, read.value.sort()], [null, ['a', 'b', 'x']]);
       assert.ok(read.ms < 200, `${read.ms} ms for a read`);
     }
     const stopping = await started(store, { commandTimeout: 60000 });
@@ -89,7 +91,12 @@ describe('a process that stops', () => {
     await run.closed;
     await until(async () => !(await call(service, 'add', 'n', 'd', 's1')).err, 'writes again');
     const uids = await ok(reader, 'getMembersBySid', 'n', 's1');
-    assert.deepStrictEqual(uids.sort(), ['a', 'b', 'c', 'd']);
+    assert.deepStrictEqual(uids.sort(), ['a', 'b', 'c', 'd', 'x']);
+    const probes = await ok(reader, 'getMembersBySid', 'probe', 's1');
+    assert.ok(
+      !probes.includes(probe),
+      'a write that waited for the gate was done when it was given up',
+    );
     await store.audit();
   });
 
