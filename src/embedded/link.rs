@@ -25,6 +25,7 @@ use super::{
     gate::Pass,
     reading::{Eyes, Reading},
     store::Store,
+    weight::{self, LIGHT},
     words::Failure,
     writing::Writing,
 };
@@ -33,19 +34,12 @@ use crate::{
     broken::Broken,
     command::{Command, Reply},
     error::{Error, Result},
-    keys::Key,
     manager::{Link, Lost},
     shelf::{Bounds, Shelf},
     stats::Stats,
 };
 
 type Replies = std::result::Result<Vec<Result<Reply>>, Lost>;
-
-/// Items of calls that may be written on the runtime's thread: a few milliseconds' worth.
-const LIGHT: usize = 4096;
-
-/// Items of calls in one transaction, so that other processes have their turn.
-const HEAVY: usize = 16 << 10;
 
 /// Members that one step of a `clean` removes.
 const STEP: u64 = 16 << 10;
@@ -133,11 +127,11 @@ impl Link for EmbeddedLink {
         if !batch.iter().any(|command| command.is_write()) {
             return std::future::ready(inner.read(batch)).boxed();
         }
-        if inner.weight(batch) <= LIGHT
+        if weight::of_batch(batch, &inner.store) <= LIGHT
             && inner.store.durability() == Durability::Process
             && let Some(pass) = inner.store.gate().try_pass()
         {
-            return std::future::ready(inner.write(batch, &pass)).boxed();
+            return std::future::ready(inner.write(batch, pass)).boxed();
         }
         let batch: Vec<Command> = batch.iter().map(|&command| command.clone()).collect();
         inner.clone().write_later(batch).boxed()
@@ -160,7 +154,7 @@ impl Inner {
             }
             let replies = match batch.as_slice() {
                 [Command::Clean { stem }] => self.clean(stem, pass),
-                batch => self.write(&batch.iter().collect::<Vec<_>>(), &pass),
+                batch => self.write(&batch.iter().collect::<Vec<_>>(), pass),
             };
             if self.gone.load(Ordering::Acquire) {
                 self.reading().clear();
@@ -198,15 +192,28 @@ impl Inner {
     }
 
     /// Executes commands of any kind but `clean`.
-    fn write(&self, batch: &[&Command], pass: &Pass) -> Replies {
+    fn write(&self, batch: &[&Command], mut pass: Pass) -> Replies {
         let mut replies = Vec::with_capacity(batch.len());
-        let mut rest = batch;
-        while !rest.is_empty() {
-            let (now, later) = rest.split_at(transaction(rest));
-            replies.extend(self.transact(now, pass)?);
-            rest = later;
+        let (mut now, mut later) = batch.split_at(weight::transaction(batch));
+        loop {
+            replies.extend(self.transact(now, &pass)?);
+            if later.is_empty() {
+                return Ok(replies);
+            }
+            // Only a heavy batch has more than one transaction, and that is not on the runtime's thread.
+            self.give_way(&mut pass)?;
+            (now, later) = later.split_at(weight::transaction(later));
         }
-        Ok(replies)
+    }
+
+    /// Lets other processes write in between; blocks the thread.
+    fn give_way(&self, pass: &mut Pass) -> std::result::Result<(), Lost> {
+        let again = pass.give_way();
+        again.map_err(|error| Lost(error.to_string().into()))?;
+        if self.gone.load(Ordering::Acquire) {
+            return Err(Lost("nobody waits for it".into()));
+        }
+        Ok(())
     }
 
     fn transact(&self, batch: &[&Command], pass: &Pass) -> Replies {
@@ -242,51 +249,18 @@ impl Inner {
 
     fn clean(&self, stem: &[u8], mut pass: Pass) -> Replies {
         loop {
+            let mut reading = self.reading();
             let cleaned = self.store.write(&pass, |txn| {
-                let reading = &mut *self.reading();
-                Writing::new(self.store.rows(), txn, reading, self.broken).clean(stem, STEP)
+                Writing::new(self.store.rows(), txn, &mut reading, self.broken).clean(stem, STEP)
             });
+            drop(reading);
             match cleaned {
                 Ok(true) => return Ok(vec![Ok(Reply::Done)]),
-                Ok(false) if self.gone.load(Ordering::Acquire) => {
-                    return Err(Lost("nobody waits for it".into()));
-                }
-                // Others may write in between.
-                Ok(false) => {
-                    let again = pass.give_way();
-                    again.map_err(|error| Lost(error.to_string().into()))?;
-                }
+                Ok(false) => self.give_way(&mut pass)?,
                 Err(Failure::Store(words)) => return Err(Lost(words)),
                 Err(failure) => return Ok(vec![Err(failure.error())]),
             }
         }
-    }
-
-    /// How much there is to do, in members or keys.
-    fn weight(&self, batch: &[&Command]) -> usize {
-        let deleted = batch.iter().filter_map(|command| match command {
-            Command::Delete { keys } => Some(keys),
-            _ => None,
-        });
-        let deleted: Vec<&Key> = deleted.flatten().collect();
-        let given = batch.iter().map(|command| weight(command));
-        given.fold(self.members_of(&deleted), usize::saturating_add)
-    }
-
-    /// How many members these channels have, about.
-    fn members_of(&self, keys: &[&Key]) -> usize {
-        if keys.is_empty() {
-            return 0;
-        }
-        let counted = self.store.read(|txn| {
-            let rows = self.store.rows();
-            let counts = keys.iter().map(|key| rows.channel(txn, key));
-            counts
-                .map(|channel| Ok(channel?.map_or(0, |channel| channel.count)))
-                .sum::<std::result::Result<u64, heed::Error>>()
-        });
-        // Whoever executes the batch meets the error again.
-        counted.map_or(0, |count| usize::try_from(count).unwrap_or(usize::MAX))
     }
 
     fn reading(&self) -> MutexGuard<'_, Reading> {
@@ -298,27 +272,6 @@ fn fail(batch: &[&Command], failure: &Failure) -> Vec<Result<Reply>> {
     iter::repeat_with(|| Err(failure.error()))
         .take(batch.len())
         .collect()
-}
-
-/// How many of these commands go into one transaction.
-fn transaction(batch: &[&Command]) -> usize {
-    let mut sum = 0;
-    let fit = batch.iter().take_while(|command| {
-        let fits = sum == 0 || sum + weight(command) <= HEAVY;
-        sum += weight(command);
-        fits
-    });
-    fit.count().max(1)
-}
-
-/// The same of one command, as far as it says.
-fn weight(command: &Command) -> usize {
-    match command {
-        Command::Add { members, .. } | Command::Remove { members, .. } => members.len(),
-        Command::Members { keys } | Command::Delete { keys } => keys.len(),
-        // Nobody knows.
-        Command::Clean { .. } => usize::MAX,
-    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

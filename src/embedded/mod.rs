@@ -8,7 +8,7 @@
 //! - [`gate`]: who writes next, of all processes.
 //! - [`rows`]: channels and members as rows; [`writing`]: commands in a write transaction.
 //! - [`reading`]: lists, from memory or from the rows.
-//! - [`link`]: batches to transactions.
+//! - [`link`]: batches to transactions; [`weight`]: how much there is to do in them.
 //! - [`walk`]: what is there, page by page.
 //! - [`words`]: what went wrong, in words.
 //! - `audit`: what tests ask about the rows.
@@ -26,6 +26,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod walk;
+mod weight;
 mod words;
 mod writing;
 
