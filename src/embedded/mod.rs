@@ -2,7 +2,7 @@
 //! open (LMDB, by `heed`). Here: where the folder is, what it promises, and the manager.
 //!
 //! - [`folder`]: what lies in the folder, and who has it open.
-//! - [`state`]: whether what lies there can be trusted.
+//! - [`state`]: whether what lies there can be trusted; [`left`]: the file that says how it was left.
 //! - [`registry`]: one open store per process and folder.
 //! - [`store`]: an open store: its transactions, its room, its end.
 //! - [`gate`]: who writes next, of all processes.
@@ -17,6 +17,7 @@
 mod audit;
 mod folder;
 mod gate;
+mod left;
 mod link;
 mod reading;
 mod registry;

@@ -1,62 +1,23 @@
 //! Whether what lies in the folder can be trusted. The file `store.json` says how the store was left:
 //! closed in order, with a checksum; open, since which start of the system; or half made, which is as good as
-//! nothing. With durability `process` nothing waits for the disk, so after a power cut or a crash of the system the rows may be a mixture of
-//! old and new pages, which LMDB would not notice. They are put aside then, and the store begins empty:
-//! its members were sessions of processes that died with the machine.
+//! nothing. With durability `process` nothing waits for the disk, so after a power cut or a crash of the system
+//! the rows may be a mixture of old and new pages, which LMDB would not notice. They are put aside then, and
+//! the store begins empty: its members were sessions of processes that died with the machine.
 //!
-//! The file is of this package's own, and is read before LMDB touches anything.
+//! What is in that file, and how it is read and written, is in [`super::left`].
 
-use std::{
-    env::consts::{ARCH, OS},
-    fs::{self, File},
-    io::{self, Read as _, Write as _},
-    path::Path,
-};
-
-use serde_json::{Value, json};
-use xxhash_rust::xxh3::Xxh3Default;
+use std::{fs, io};
 
 use super::{
     Durability,
     folder::{Entered, Folder},
+    left::{Checksum, Left, kind_of_locks, read, write},
     words::{cannot, refused},
 };
 use crate::manager::ConnectError;
 
-/// The layout of the rows, of the files and of their locks. A change that older versions of this package
-/// cannot work with raises it.
-const FORMAT: u64 = 1;
-
-/// The format of this build: in the addon of the tests, that of a later version if the environment says so.
-fn format() -> u64 {
-    #[cfg(feature = "broken")]
-    if std::env::var_os("GLOBALCHANNEL_LATER_FORMAT").is_some() {
-        return FORMAT + 1;
-    }
-    FORMAT
-}
-
 /// Room for LMDB's table of readers: it holds 64 bytes for each of about 2000.
 const LOCKS: usize = 128 << 10;
-
-/// How the store was left.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Left {
-    /// By everybody, in order.
-    Closed(Checksum),
-    /// Open, or by processes that died, since this start of the system.
-    Open { boot: String },
-    /// The same, but each commit has waited for the disk.
-    Synced,
-    /// While it was made: what there may be of it holds nothing.
-    Unmade,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Checksum {
-    bytes: u64,
-    xxh3: String,
-}
 
 /// What is to be done, or said, once the store is open.
 #[derive(Debug, Default)]
@@ -90,12 +51,14 @@ pub(super) fn prepare(
         )));
     }
     let mut prepared = Prepared::default();
-    if alone {
+    if !alone {
+        prepared.note = weakened(folder, left.as_ref(), durability);
+    }
+    // Others may be there whose file was taken away: they go on with it, and with its locks, until they
+    // notice.
+    if alone || left == Some(Left::Unmade) || !folder.data().exists() {
         prepared.note = trust(folder, left.as_ref())?;
-        // Made anew, with its room taken: where the disk is full this fails, but a write to memory that the
-        // disk has no room for would kill the process.
-        let made = fs::write(folder.locks(), vec![0; LOCKS]);
-        made.map_err(|error| cannot("write", &folder.locks(), &error))?;
+        make_locks(folder).map_err(|error| cannot("write", &folder.locks(), &error))?;
     }
     let boot = boot();
     let now = match (durability, &left) {
@@ -106,16 +69,39 @@ pub(super) fn prepare(
         }
         (Durability::Os, _) => Left::Synced,
     };
-    let now = if alone && !folder.data().exists() {
+    let now = if folder.data().exists() {
+        now
+    } else {
         prepared.made = Some(now);
         Left::Unmade
-    } else {
-        now
     };
     if left.as_ref() != Some(&now) || locks != kind_of_locks() {
         write(folder, &now).map_err(|error| cannot("write", &folder.state(), &error))?;
     }
     Ok(prepared)
+}
+
+/// A store that is open with both durabilities survives what the weaker one does.
+fn weakened(folder: &Folder, left: Option<&Left>, durability: Durability) -> Option<String> {
+    let (others, whom) = match (left?, durability) {
+        (Left::Open { .. }, Durability::Os) => ("process", "this one"),
+        (Left::Synced, Durability::Process) => ("os", "them"),
+        _ => return None,
+    };
+    Some(format!(
+        "other processes have the store in {} open with durability '{others}': until all have closed it, a power \
+         cut empties it for {whom} too",
+        folder.path().display()
+    ))
+}
+
+/// With its room taken: where the disk is full this fails, but a write to memory that the disk has no room
+/// for would kill the process. Another file than before, lest somebody has that in memory.
+fn make_locks(folder: &Folder) -> io::Result<()> {
+    match fs::remove_file(folder.locks()) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => fs::write(folder.locks(), vec![0; LOCKS]),
+    }
 }
 
 /// Its tables are there: from now on it holds what is written, and an end of this process is no half-made
@@ -183,106 +169,6 @@ fn trust(folder: &Folder, left: Option<&Left>) -> Result<Option<String>, Connect
         Some(_) if found.len() == 0 => Err(damaged("is empty")),
         Some(_) => Ok(None),
     }
-}
-
-/// How the store was left, and the kind of the locks.
-fn read(folder: &Folder) -> Result<Option<(Left, String)>, ConnectError> {
-    let path = folder.state();
-    let text = match fs::read(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(cannot("read", &path, &error)),
-    };
-    let damaged = || refused(format!("{} is damaged", path.display()));
-    let value: Value = serde_json::from_slice(&text).map_err(|_| damaged())?;
-    match value["format"].as_u64() {
-        Some(found) if found == format() => {
-            let left = Left::from_json(&value).ok_or_else(damaged)?;
-            let locks = value["locks"].as_str().ok_or_else(damaged)?;
-            Ok(Some((left, locks.to_owned())))
-        }
-        Some(found) => Err(refused(format!(
-            "the store in {} is of another version of this package: its format is {found}, known \
-             here is {}",
-            folder.path().display(),
-            format()
-        ))),
-        None => Err(damaged()),
-    }
-}
-
-/// In one step, and on the disk before it returns: what is done next relies on it.
-fn write(folder: &Folder, left: &Left) -> io::Result<()> {
-    let path = folder.state();
-    let fresh = path.with_extension("json.new");
-    let mut file = File::create(&fresh)?;
-    file.write_all(left.to_json().to_string().as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&fresh, &path)?;
-    if cfg!(unix) {
-        File::open(folder.path())?.sync_all()?;
-    }
-    Ok(())
-}
-
-impl Left {
-    fn to_json(&self) -> Value {
-        let mut json = json!({"format": format(), "locks": kind_of_locks()});
-        match self {
-            Self::Closed(Checksum { bytes, xxh3 }) => {
-                json["closed"] = json!({"bytes": bytes, "xxh3": xxh3});
-            }
-            Self::Open { boot } => json["open"] = json!({"boot": boot}),
-            Self::Synced => json["synced"] = json!({}),
-            Self::Unmade => json["unmade"] = json!({}),
-        }
-        json
-    }
-
-    fn from_json(value: &Value) -> Option<Self> {
-        if let Some(closed) = value.get("closed") {
-            return Some(Self::Closed(Checksum {
-                bytes: closed["bytes"].as_u64()?,
-                xxh3: closed["xxh3"].as_str()?.to_owned(),
-            }));
-        }
-        if let Some(open) = value.get("open") {
-            let boot = open["boot"].as_str()?.to_owned();
-            return Some(Self::Open { boot });
-        }
-        if value.get("unmade").is_some() {
-            return Some(Self::Unmade);
-        }
-        value.get("synced").map(|_| Self::Synced)
-    }
-}
-
-impl Checksum {
-    fn of(path: &Path) -> io::Result<Self> {
-        let mut file = File::open(path)?;
-        let mut hash = Xxh3Default::new();
-        let mut buffer = vec![0; 1 << 20];
-        let mut bytes = 0;
-        loop {
-            let read = file.read(&mut buffer)?;
-            if read == 0 {
-                let xxh3 = format!("{:016x}", hash.digest());
-                return Ok(Self { bytes, xxh3 });
-            }
-            hash.update(&buffer[..read]);
-            bytes += read as u64;
-        }
-    }
-}
-
-/// What locks between processes look like in memory depends on this.
-fn kind_of_locks() -> String {
-    let library = if cfg!(target_env = "musl") {
-        "musl"
-    } else {
-        "native"
-    };
-    format!("{OS}-{ARCH}-{library}")
 }
 
 /// Which start of the system this is; the same text where that cannot be known.

@@ -208,8 +208,7 @@ impl Store {
         let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
         if looked.elapsed() >= LOOK {
             *looked = Instant::now();
-            let there = Handle::from_path(self.folder.data());
-            if !there.is_ok_and(|there| there == self.data) {
+            if self.is_taken_away() {
                 self.end("its files were taken away".into());
             }
         }
@@ -217,6 +216,11 @@ impl Store {
             None => Ok(()),
             Some(words) => Err(Lost(words.clone())),
         }
+    }
+
+    fn is_taken_away(&self) -> bool {
+        let there = Handle::from_path(self.folder.data());
+        !there.is_ok_and(|there| there == self.data)
     }
 
     fn end(&self, words: Arc<str>) -> Failure {
@@ -242,7 +246,7 @@ impl Drop for Store {
         let (Some(env), Some(presence)) = (self.env.take(), self.presence.take()) else {
             return;
         };
-        let over = self.over.borrow().is_some();
+        let over = self.over.borrow().is_some() || self.is_taken_away();
         // Where it is over, the files in the folder may be others' by now.
         let Some(entered) = (!over).then(|| self.folder.enter().ok()).flatten() else {
             // Before `presence`: whoever finds nobody there makes LMDB's locks anew.

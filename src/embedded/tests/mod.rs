@@ -5,4 +5,5 @@ mod growth;
 mod histories;
 mod opening;
 mod rules;
+mod trust;
 mod world;

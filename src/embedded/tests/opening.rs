@@ -1,28 +1,16 @@
 //! Opening and closing: what stays, what is refused and in which words, and the room that a store takes.
 
-use std::{fs, path::Path};
+use std::fs;
 
-use serde_json::{Value, json};
-
-use super::world::{add, execute, manager, members, open, refusal, run, write};
+use super::{
+    trust::state,
+    world::{add, execute, manager, members, open, refusal, run, write},
+};
 use crate::{
     command::Command,
     embedded::{Durability, MAX_KEY},
     manager::{ConnectError, Link as _, Manager as _},
 };
-
-fn state(folder: &Path) -> Value {
-    let text = fs::read(folder.join("store.json")).expect("it is there");
-    serde_json::from_slice(&text).expect("it is JSON")
-}
-
-/// The state that processes leave which were killed.
-fn left_open(folder: &Path, boot: &str) {
-    let mut left = state(folder);
-    left.as_object_mut().expect("an object").remove("closed");
-    left["open"] = json!({"boot": boot});
-    fs::write(folder.join("store.json"), left.to_string()).expect("it can be written");
-}
 
 #[test]
 fn what_was_written_is_there_after_an_orderly_end_and_after_none() {
@@ -97,62 +85,6 @@ fn a_key_of_the_full_length_is_kept() {
 }
 
 #[test]
-fn damage_is_found_when_the_store_is_opened() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path();
-    let data = path.join("data.mdb");
-    run(async {
-        let link = open(path).await;
-        let uids: Vec<_> = (0..5000).map(|n| format!("uid-{n}").into_bytes()).collect();
-        let key = b"k".to_vec();
-        write(&link, Command::Add { key, members: uids }).await;
-        link.close().await;
-
-        let good = fs::read(&data).expect("it is there");
-        let mut flipped = good.clone();
-        flipped[good.len() / 2] ^= 1;
-        for damaged in [flipped, good[..good.len() / 2].to_vec(), Vec::new()] {
-            fs::write(&data, damaged).expect("it can be written");
-            let words = refusal(path).await;
-            assert!(words.contains("is damaged"), "{words}");
-        }
-        fs::write(&data, &good).expect("it can be written");
-        open(path).await.close().await;
-
-        // Not closed in order: LMDB's own look.
-        left_open(path, &boot());
-        for damaged in [vec![7; 8192], Vec::new()] {
-            fs::write(&data, damaged).expect("it can be written");
-            let words = refusal(path).await;
-            assert!(words.contains("is damaged"), "{words}");
-        }
-    });
-}
-
-#[test]
-fn a_store_that_was_left_half_made_is_made_anew() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path();
-    run(async {
-        open(path).await.close().await;
-        let mut left = state(path);
-        left.as_object_mut().expect("an object").remove("closed");
-        left["unmade"] = json!({});
-        for half in [Vec::new(), vec![0; 4096]] {
-            fs::write(path.join("store.json"), left.to_string()).expect("it can be written");
-            fs::write(path.join("data.mdb"), half).expect("it can be written");
-            let link = open(path).await;
-            assert!(state(path)["open"].is_object());
-            write(&link, add("k", &["a"])).await;
-            link.close().await;
-        }
-        // Once it was made, it is damage.
-        fs::write(path.join("data.mdb"), "").expect("it can be written");
-        assert!(refusal(path).await.contains("is damaged"));
-    });
-}
-
-#[test]
 fn what_is_not_ours_or_of_another_version_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path();
@@ -169,37 +101,6 @@ fn what_is_not_ours_or_of_another_version_is_refused() {
         assert!(refusal(path).await.contains("store.json is damaged"));
         let file = path.join("data.mdb");
         assert!(refusal(&file).await.contains("cannot make the folder"));
-    });
-}
-
-#[test]
-fn after_a_power_cut_the_store_begins_empty_unless_each_commit_was_synced() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path();
-    run(async {
-        let link = open(path).await;
-        write(&link, add("k", &["a"])).await;
-        link.close().await;
-        // As it is left by processes that die with the machine.
-        left_open(path, "another");
-        let connected = manager(path, Durability::Process).connect().await;
-        let connected = connected.expect("the store opens");
-        let note = connected.note.as_deref().expect("a line for the log");
-        assert!(note.contains("the system went down"), "{note}");
-        assert_eq!(members(&connected.link, "k").await, "[]");
-        assert!(path.join("data.mdb.aside").exists());
-        drop(connected);
-
-        let os = path.join("os");
-        let connected = manager(&os, Durability::Os).connect().await;
-        let link = connected.expect("the store opens").link;
-        write(&link, add("k", &["a"])).await;
-        link.close().await;
-        assert!(state(&os)["closed"].is_object());
-        let connected = manager(&os, Durability::Os).connect().await;
-        let link = connected.expect("the store opens").link;
-        assert!(state(&os)["synced"].is_object());
-        drop(link);
     });
 }
 
@@ -237,15 +138,4 @@ fn a_link_ends_when_its_files_are_taken_away() {
         write(&link, add("k", &["b"])).await;
         assert_eq!(members(&link, "k").await, r#"["b"]"#);
     });
-}
-
-#[cfg(target_os = "linux")]
-fn boot() -> String {
-    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id");
-    id.unwrap_or_default().trim().to_owned()
-}
-
-#[cfg(not(target_os = "linux"))]
-fn boot() -> String {
-    String::new()
 }

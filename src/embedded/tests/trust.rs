@@ -1,0 +1,202 @@
+//! What is made of a store that was not closed in order, or by others: what can be trusted, and who is told.
+
+use std::{fs, path::Path};
+
+use serde_json::{Value, json};
+
+use super::world::{add, manager, members, open, refusal, run, write};
+use crate::{
+    command::Command,
+    embedded::Durability,
+    manager::{Link as _, Manager as _},
+};
+
+/// What `store.json` says.
+pub(super) fn state(folder: &Path) -> Value {
+    let text = fs::read(folder.join("store.json")).expect("it is there");
+    serde_json::from_slice(&text).expect("it is JSON")
+}
+
+/// The state that processes leave which were killed.
+fn left_open(folder: &Path, boot: &str) {
+    left_as(folder, "open", json!({"boot": boot}));
+}
+
+/// Any other state than that of a store that was closed.
+fn left_as(folder: &Path, how: &str, details: Value) {
+    let mut left = state(folder);
+    let fields = left.as_object_mut().expect("an object");
+    fields.retain(|field, _| field == "format" || field == "locks");
+    left[how] = details;
+    fs::write(folder.join("store.json"), left.to_string()).expect("it can be written");
+}
+
+/// Another process that has the store open, as others see it, until this is dropped.
+fn other_process(folder: &Path) -> fs::File {
+    let file = fs::File::create(folder.join("processes").join("1")).expect("a file");
+    file.lock().expect("nobody else has it");
+    file
+}
+
+#[test]
+fn damage_is_found_when_the_store_is_opened() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    let data = path.join("data.mdb");
+    run(async {
+        let link = open(path).await;
+        let uids: Vec<_> = (0..5000).map(|n| format!("uid-{n}").into_bytes()).collect();
+        let key = b"k".to_vec();
+        write(&link, Command::Add { key, members: uids }).await;
+        link.close().await;
+
+        let good = fs::read(&data).expect("it is there");
+        let mut flipped = good.clone();
+        flipped[good.len() / 2] ^= 1;
+        for damaged in [flipped, good[..good.len() / 2].to_vec(), Vec::new()] {
+            fs::write(&data, damaged).expect("it can be written");
+            let words = refusal(path).await;
+            assert!(words.contains("is damaged"), "{words}");
+        }
+        fs::write(&data, &good).expect("it can be written");
+        open(path).await.close().await;
+
+        // Not closed in order: LMDB's own look.
+        left_open(path, &boot());
+        for damaged in [vec![7; 8192], Vec::new()] {
+            fs::write(&data, damaged).expect("it can be written");
+            let words = refusal(path).await;
+            assert!(words.contains("is damaged"), "{words}");
+        }
+    });
+}
+
+#[test]
+fn a_store_that_was_left_half_made_is_made_anew() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    run(async {
+        open(path).await.close().await;
+        for half in [Vec::new(), vec![0; 4096]] {
+            left_as(path, "unmade", json!({}));
+            fs::write(path.join("data.mdb"), half).expect("it can be written");
+            let link = open(path).await;
+            assert!(state(path)["open"].is_object());
+            write(&link, add("k", &["a"])).await;
+            link.close().await;
+        }
+        // Once it was made, it is damage.
+        fs::write(path.join("data.mdb"), "").expect("it can be written");
+        assert!(refusal(path).await.contains("is damaged"));
+    });
+}
+
+#[test]
+fn after_a_power_cut_the_store_begins_empty_unless_each_commit_was_synced() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    run(async {
+        let link = open(path).await;
+        write(&link, add("k", &["a"])).await;
+        link.close().await;
+        // As it is left by processes that die with the machine.
+        left_open(path, "another");
+        let connected = manager(path, Durability::Process).connect().await;
+        let connected = connected.expect("the store opens");
+        let note = connected.note.as_deref().expect("a line for the log");
+        assert!(note.contains("the system went down"), "{note}");
+        assert_eq!(members(&connected.link, "k").await, "[]");
+        assert!(path.join("data.mdb.aside").exists());
+        drop(connected);
+
+        let os = path.join("os");
+        let connected = manager(&os, Durability::Os).connect().await;
+        let link = connected.expect("the store opens").link;
+        write(&link, add("k", &["a"])).await;
+        link.close().await;
+        assert!(state(&os)["closed"].is_object());
+        let connected = manager(&os, Durability::Os).connect().await;
+        let link = connected.expect("the store opens").link;
+        assert!(state(&os)["synced"].is_object());
+        drop(link);
+    });
+}
+
+/// Processes whose data.mdb was taken away go on with it until they notice. Whoever opens the store meanwhile
+/// makes another one, and must not share locks with them: these say where in the file the last commit is.
+#[test]
+fn a_store_that_was_taken_away_shares_no_locks_with_the_next_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    run(async {
+        open(path).await.close().await;
+        let _other = other_process(path);
+        let locks = same_file::Handle::from_path(path.join("lock.mdb")).expect("they are there");
+
+        // The other one still has what is there.
+        drop(open(path).await);
+        let same = same_file::Handle::from_path(path.join("lock.mdb")).expect("they are there");
+        assert_eq!(same, locks);
+
+        fs::remove_file(path.join("data.mdb")).expect("it is there");
+        let link = open(path).await;
+        write(&link, add("k", &["a"])).await;
+        assert_eq!(members(&link, "k").await, r#"["a"]"#);
+        let fresh = same_file::Handle::from_path(path.join("lock.mdb")).expect("they are there");
+        assert_ne!(fresh, locks);
+    });
+}
+
+/// What `os` promises is gone while a process with the other durability is there: nobody is to find that out
+/// after a power cut.
+#[test]
+fn processes_of_different_durability_are_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    let note = async |durability| {
+        let connected = manager(path, durability).connect().await;
+        let connected = connected.expect("the store opens");
+        connected.link.close().await;
+        connected.note
+    };
+    run(async {
+        assert_eq!(note(Durability::Os).await, None);
+        let _other = other_process(path);
+        left_open(path, &boot());
+        let words = note(Durability::Os).await.expect("a line for the log");
+        assert!(words.contains("durability 'process'"), "{words}");
+        assert!(words.ends_with("for this one too"), "{words}");
+        assert_eq!(note(Durability::Process).await, None);
+        left_as(path, "synced", json!({}));
+        let words = note(Durability::Process).await.expect("a line for the log");
+        assert!(words.contains("durability 'os'"), "{words}");
+        assert!(words.ends_with("for them too"), "{words}");
+    });
+}
+
+/// Nor does it say, when it closes, that the next one was closed in order.
+#[test]
+fn a_store_that_was_taken_away_does_not_speak_for_the_next_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    run(async {
+        let link = open(path).await;
+        let next = fs::read(path.join("data.mdb")).expect("it is there");
+        fs::remove_file(path.join("data.mdb")).expect("it is there");
+        // Of a process that was killed since.
+        fs::write(path.join("data.mdb"), next).expect("it can be written");
+        link.close().await;
+        assert!(state(path)["open"].is_object());
+    });
+}
+
+#[cfg(target_os = "linux")]
+fn boot() -> String {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    id.unwrap_or_default().trim().to_owned()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn boot() -> String {
+    String::new()
+}
