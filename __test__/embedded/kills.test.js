@@ -83,13 +83,13 @@ describe('kill -9', () => {
       const { code, messages, output } = await survivor.closed;
       assert.strictEqual(code, 0, output);
       const [, seen] = messages;
-      assert.ok(seen.slowest < LIMIT && seen.blocked < 1000, JSON.stringify(seen));
 
       const lists = await read(store);
       const expected = writers.flatMap(known);
       const wrong = expected.filter(([uid, there, n]) => lists[n].has(uid) !== there);
       assert.deepStrictEqual(wrong.slice(0, 5), [], `${wrong.length} of ${expected.length}`);
       assert.ok(expected.length > KILLS, `${expected.length} acknowledged writes`);
+      assert.ok(seen.slowest < LIMIT && seen.blocked < LIMIT, JSON.stringify(seen));
       assert.ok(readers < 50, `${readers} readers`);
       assert.deepStrictEqual(store.processes(), []);
       const { size } = fs.statSync(store.file('data.mdb'));
