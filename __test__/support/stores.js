@@ -142,7 +142,7 @@ class EmbeddedStore extends Store {
   async hang() {
     const gate = path.join(this.options().path, 'write.lock');
     // Ends with its input, and so with this process, however that ends.
-    this.holder = spawn('flock', [gate, 'sh', '-c', 'echo; read _']);
+    this.holder = spawn(...holding(gate));
     await once(this.holder.stdout, 'data');
   }
 
@@ -190,32 +190,38 @@ class EmbeddedStore extends Store {
     return (await this.dump())[key] || [];
   }
 
-  /** How many processes have it open now, and its others with it. */
+  /** How many processes have it open now, and its others with it: each keeps a file of its number. */
   users() {
-    const root = fs.realpathSync(this.root) + path.sep;
-    const open = new Set();
-    for (const pid of fs.readdirSync('/proc').filter(Number)) {
-      for (const file of openFiles(pid)) {
-        if (file.startsWith(root) && file.endsWith('data.mdb')) open.add(`${pid} ${file}`);
-      }
-    }
-    return open.size;
+    const numbers = (folder) =>
+      attempt(() => fs.readdirSync(path.join(folder, 'processes')).map(Number), []);
+    const open = foldersIn(this.root).flatMap(foldersIn).flatMap(numbers);
+    // Who was killed has left its file.
+    return open.filter((pid) => attempt(() => process.kill(pid, 0), false)).length;
   }
 }
 
-/** Processes end and close files meanwhile, and not all are ours. */
-const attempt = (read, otherwise) => {
+/** A program that locks a file, says so, and holds it until its input ends; macOS has no flock. */
+const holding = (file) =>
+  process.platform === 'darwin'
+    ? ['perl', ['-MFcntl=:flock', '-e', PERL, file]]
+    : ['flock', [file, 'sh', '-c', 'echo; read _']];
+
+const PERL = 'open F, "+<", shift or die; flock F, LOCK_EX or die; $| = 1; print "\\n"; <STDIN>';
+
+const foldersIn = (folder) =>
+  fs
+    .readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => path.join(folder, name));
+
+/** Stores and processes come and go meanwhile. */
+const attempt = (act, otherwise) => {
   try {
-    return read();
+    return act();
   } catch {
     return otherwise;
   }
 };
-
-const openFiles = (pid) =>
-  attempt(() => fs.readdirSync(`/proc/${pid}/fd`), []).map((fd) =>
-    attempt(() => fs.readlinkSync(`/proc/${pid}/fd/${fd}`), ''),
-  );
 
 const STORES = { redis: RedisStore, embedded: EmbeddedStore };
 
