@@ -103,6 +103,14 @@ describe('copy between two dbs of Redis', { timeout: TIMEOUT }, () => {
     assert.deepStrictEqual(await redis.members(`${PREFIX}:more:c`, 1), ['older', 'u']);
   });
 
+  it('ends with 1 where they differ also when nobody reads what it says', async () => {
+    await add(0, `${PREFIX}:more:c`, ['u']);
+    await add(1, `${PREFIX}:more:c`, ['older']);
+    const { child, ended } = cli.start(['copy', '--from', address(0), '--to', address(1)]);
+    child.stdout.destroy();
+    assert.strictEqual((await ended).code, 1);
+  });
+
   it('says which channel the target does not take, and copies the others', async () => {
     await add(0, `${PREFIX}:text:c`, ['u']);
     await add(0, `${PREFIX}:room:c`, ['u']);

@@ -20,7 +20,7 @@ list   prints a line of JSON for each channel and frontend: {"key":…,"members"
 An ADDRESS is one of
   redis://[[user][:password]@]host[:port][/db]
   unix:///path[?db=n]
-  embedded:FOLDER
+  embedded:FOLDER   a relative one begins at the current directory, not at the folder of the app
 
 PREFIX is the option prefix of the service; POMELO:CHANNEL by default.
 
@@ -121,11 +121,11 @@ function fail(err) {
 }
 
 async function main(args) {
-  // Who reads us has had enough, as `head` does.
-  process.stdout.on('error', (err) => process.exit(err.code === 'EPIPE' ? 0 : 1));
+  // Who reads us has had enough, as `head` does: that changes nothing in how it went.
+  process.stdout.on('error', (err) => process.exit(err.code === 'EPIPE' ? process.exitCode : 1));
   if (!parseArgs) {
     console.error(`pome-globalchannel needs Node 16.17 or newer; this is ${process.version}`);
-    process.exit(2);
+    process.exit(1);
   }
   let parsed;
   try {
