@@ -46,7 +46,8 @@ function readOptions(args) {
   }
   if (values.port !== undefined && !values.web) throw new Error('--port goes with --web');
   if (values.redis !== undefined && !/^redis:\/\/./.test(values.redis)) {
-    throw new Error(`--redis: expected redis://host:port/db, not ${values.redis}`);
+    // Not shown: it may hold a password.
+    throw new Error('--redis: expected redis://host:port/db');
   }
   return { ...values, port };
 }

@@ -149,6 +149,7 @@ describe('the demo', () => {
 
   const mistakes = {
     '--redis 127.0.0.1:6379': /--redis: expected redis:/,
+    '--redis rediss://:s3cret@h': /--redis: expected redis:/,
     '--web --port x': /--port: expected 0 to 65535, not x/,
     '--port 8080': /--port goes with --web/,
     '--wep': /Unknown option '--wep'/,
@@ -159,6 +160,7 @@ describe('the demo', () => {
       assert.strictEqual(demo.end.code, 2, demo.output);
       assert.match(demo.output, problem);
       assert.match(demo.output, /npm run demo -- \[--redis URL\]/);
+      assert.ok(!demo.output.includes('s3cret'), 'no password is shown');
     });
   }
 });
