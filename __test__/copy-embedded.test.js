@@ -10,11 +10,11 @@ const fs = require('fs');
 const os = require('os');
 const path = require('path');
 const { describe, it, before, beforeEach, after, afterEach } = require('node:test');
-const { readStore } = require('../lib/stores');
 const { ok } = require('./support/call');
 const cli = require('./support/cli');
 const redisServer = require('./support/redis');
 const { create, stopAll } = require('./support/service');
+const { readStore } = require('./support/stores');
 const { until } = require('./support/until');
 
 const PREFIX = 'POMELO:CHANNEL';

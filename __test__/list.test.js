@@ -1,12 +1,12 @@
 'use strict';
 
-/** `npx pome-globalchannel list`, and `readStore`, with which tests look into a store. */
+/** `npx pome-globalchannel list`, and what it is made of, `listStore`, as tests look into a store with it. */
 
 const assert = require('node:assert');
 const { describe, it, before, beforeEach, after } = require('node:test');
-const { readStore } = require('../lib/stores');
 const cli = require('./support/cli');
 const redisServer = require('./support/redis');
+const { readStore } = require('./support/stores');
 
 const TIMEOUT = 30000;
 

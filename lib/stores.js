@@ -31,16 +31,4 @@ async function* listStore({ from, prefix = '' }) {
   yield* eventsOf(startList(from, prefix));
 }
 
-/** What a store holds under `prefix` (null: all of it), as `{key: members}`, members sorted by their bytes. */
-async function readStore(from, prefix) {
-  const found = {};
-  for await (const text of listStore({ from, prefix })) {
-    for (const line of text.trimEnd().split('\n')) {
-      const { key, members } = JSON.parse(line);
-      found[key] = members;
-    }
-  }
-  return found;
-}
-
-module.exports = { copyStore, listStore, readStore };
+module.exports = { copyStore, listStore };

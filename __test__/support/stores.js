@@ -176,8 +176,6 @@ class EmbeddedStore extends Store {
   }
 
   async dump() {
-    // Only here, for 0.0.7 does without the addon.
-    const { readStore } = require('../../lib/stores');
     const found = await readStore(`embedded:${this.options().path}`, null);
     return Object.fromEntries(Object.entries(found).map(([key, uids]) => [key, uids.sort()]));
   }
@@ -223,6 +221,20 @@ const attempt = (act, otherwise) => {
   }
 };
 
+/** What is at an address under `prefix` (null: all of it), as `{key: members}`, members sorted by their bytes. */
+async function readStore(from, prefix) {
+  // Only here, for 0.0.7 does without the addon.
+  const { listStore } = require('../../lib/stores');
+  const found = {};
+  for await (const text of listStore({ from, prefix })) {
+    for (const line of text.trimEnd().split('\n')) {
+      const { key, members } = JSON.parse(line);
+      found[key] = members;
+    }
+  }
+  return found;
+}
+
 const STORES = { redis: RedisStore, embedded: EmbeddedStore };
 
-module.exports = { STORES };
+module.exports = { STORES, readStore };
