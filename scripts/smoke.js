@@ -2,10 +2,10 @@
 /**
  * The package at work once, in a real pomelo application: start, add, get, push, leave, stop.
  *
- *     node scripts/smoke.js [MODULE [REDIS_PORT | custom]]
+ *     node scripts/smoke.js [MODULE [REDIS_PORT | embedded]]
  *
  * MODULE is what to require (default: this clone); without a port it starts a Redis of its own,
- * and with `custom` it needs none (Windows): a custom manager in memory stands in. Where it runs:
+ * and with `embedded` it needs none (Windows): the channels are in the app's folder. Where it runs:
  * on old and new Nodes (nodes.js), in an app that installed the tarball (pack.test.js), and on
  * platforms that run nothing else of the suite. No cluster here: the RPC of the push is recorded.
  * Written for Node 16, and to be copied alone into another folder.
@@ -41,23 +41,6 @@ function createApp(folder, options, rpcs) {
   return app;
 }
 
-/** The smallest useful custom manager. */
-function memoryManager() {
-  const sets = new Map();
-  const set = (name, sid) => {
-    const key = `${name}:${sid}`;
-    if (!sets.has(key)) sets.set(key, new Set());
-    return sets.get(key);
-  };
-  const done = (cb, ...args) => setImmediate(cb, null, ...args);
-  return {
-    add: (name, uid, sid, cb) => done(cb, void set(name, sid).add(uid)),
-    leave: (name, uid, sid, cb) => done(cb, void set(name, sid).delete(uid)),
-    getMembersBySid: (name, sid, cb) => done(cb, [...set(name, sid)]),
-    destroyChannel: (name, cb) => done(cb),
-  };
-}
-
 async function exercise(app, rpcs) {
   const service = app.get('globalChannelService');
   const call = (method, ...args) => promisify(service[method]).apply(service, args);
@@ -85,7 +68,7 @@ async function main() {
   const redis = store ? null : await require('../__test__/support/redis').start();
   try {
     const port = redis ? redis.port : Number(store);
-    const options = store === 'custom' ? { channelManager: memoryManager() } : { port };
+    const options = store === 'embedded' ? { store, path: 'channels' } : { port };
     const rpcs = [];
     await exercise(createApp(folder, options, rpcs), rpcs);
     console.log(`smoke test passed on Node ${process.version}`);
