@@ -112,8 +112,9 @@ export interface GlobalChannelOptions {
   path?: string | null;
   /**
    * What an acknowledged write survives in an embedded store. `'process'`: the death of any process, and
-   * of all of them; after a power cut or a crash of the system the store begins empty. `'os'`: a power cut
-   * too; each commit waits for the disk. @default 'process'
+   * of all of them; after a power cut, a crash of the system, or a reboot without a `stop` the store begins
+   * empty (on Windows, where it cannot know, it may be damaged). `'os'`: these too; each commit waits for
+   * the disk. @default 'process'
    */
   durability?: 'process' | 'os' | null;
   /** @default '127.0.0.1' */
