@@ -107,6 +107,7 @@ describe('an embedded store', { timeout: TIMEOUT }, () => {
     await redis.run(0, 'sadd', `${PREFIX}:room:c`, 'u', 'y'.repeat(503), 'z'.repeat(504));
     const { code, stdout } = await copy(`${url}/0`, embedded);
     assert.strictEqual(code, 1);
+    assert.match(stdout, /\nnot taken in full: 2 channels\n/);
     assert.ok(
       stdout.includes(`"${long}": the key has 517 bytes, and the target takes 511`),
       stdout,

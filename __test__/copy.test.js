@@ -117,7 +117,10 @@ describe('copy between two dbs of Redis', { timeout: TIMEOUT }, () => {
     await redis.run(1, 'set', `${PREFIX}:text:c`, 'no set');
     const { code, stdout } = await copy(address(0), address(1));
     assert.strictEqual(code, 1);
-    assert.ok(stdout.includes(`not taken: 1 channel\n  "${PREFIX}:text:c": WRONGTYPE`), stdout);
+    assert.ok(
+      stdout.includes(`not taken in full: 1 channel\n  "${PREFIX}:text:c": WRONGTYPE`),
+      stdout,
+    );
     assert.deepStrictEqual(await redis.members(`${PREFIX}:room:c`, 1), ['u']);
   });
 

@@ -80,7 +80,7 @@ async function copy(values) {
   }
   const seconds = ((Date.now() - begin) / 1000).toFixed(1);
   console.log(`${howMany(report)}, ${seconds} s`);
-  tell('not taken', report.refused, ({ key, why }) => `${JSON.stringify(key)}: ${why}`);
+  tell('not taken in full', report.refused, ({ key, why }) => `${JSON.stringify(key)}: ${why}`);
   tell(
     'counts differ',
     report.differing,

@@ -6,14 +6,10 @@
  */
 
 const assert = require('node:assert');
-const { describe, beforeEach, afterEach } = require('node:test');
-const fs = require('fs');
-const os = require('os');
-const path = require('path');
 const { createApp } = require('../support/app');
 const { invoke, call, ok, eachMethod } = require('../support/call');
-const { started, stopAll } = require('../support/service');
-const { area, same, ours } = require('../support/rows');
+const { started } = require('../support/service');
+const { stores, same, ours } = require('../support/rows');
 
 const CODE = 'ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT';
 const PREFIX = 'POMELO:CHANNEL';
@@ -35,16 +31,7 @@ const argumentsOf = (name, uid = 'u') => ({
   pushMessage: ['connector', 'onChat', { t: 1 }, name, {}],
 });
 
-describe('C sizes (embedded)', () => {
-  const store = { options: () => ({ store: 'embedded', path: store.folder }) };
-  beforeEach(() => {
-    store.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'embedded-'));
-  });
-  afterEach(async () => {
-    await stopAll();
-    fs.rmSync(store.folder, { recursive: true, force: true });
-  });
-
+stores('C sizes', (ctx) => {
   const members = async (service, name = 'n', sid = 's1') =>
     (await ok(service, 'getMembersBySid', name, sid)).sort();
 
@@ -58,9 +45,9 @@ describe('C sizes (embedded)', () => {
   }
 
   for (const [title, fill] of Object.entries({ ASCII: long, 'of two bytes each': umlauts })) {
-    ours(`C40 the longest name and the longest uid, characters ${title}`, async () => {
+    ours.embedded(`C40 the longest name and the longest uid, characters ${title}`, async () => {
       const app = createApp();
-      const service = await started(store, {}, app);
+      const service = await started(ctx.store, {}, app);
       const [name, uid] = [fill(NAME), fill(MEMBER)];
       for (const uids of [uid, [uid, 'v'], Buffer.from(uid)])
         await ok(service, 'add', name, uids, 's1');
@@ -78,9 +65,9 @@ describe('C sizes (embedded)', () => {
   }
 
   for (const [title, fill] of Object.entries({ ASCII: long, 'of two bytes each': umlauts })) {
-    ours(`C41 a name one byte longer, characters ${title}: refused at once`, async () => {
+    ours.embedded(`C41 a name one byte longer, characters ${title}: refused at once`, async () => {
       const app = createApp();
-      const service = await started(store, {}, app);
+      const service = await started(ctx.store, {}, app);
       await ok(service, 'add', 'n', 'u', 's1');
       const before = service.stats().commands;
       const words = (given) =>
@@ -104,8 +91,8 @@ describe('C sizes (embedded)', () => {
     });
   }
 
-  ours('C41 prefix, name and sid count together', async () => {
-    const service = await started(store, { prefix: long(300) });
+  ours.embedded('C41 prefix, name and sid count together', async () => {
+    const service = await started(ctx.store, { prefix: long(300) });
     await ok(service, 'add', long(100), 'u', long(109));
     for (const [name, sid] of [
       [long(101), long(109)],
@@ -120,47 +107,53 @@ describe('C sizes (embedded)', () => {
     assert.deepStrictEqual(await members(service, long(100), long(109)), ['u']);
   });
 
-  ours('C41 one frontend whose id is too long: nothing is read, pushed or destroyed', async () => {
-    const app = createApp();
-    app.addServer({ id: long(400), serverType: 'connector', frontend: 'true' });
-    const service = await started(store, {}, app);
-    const name = long(100);
-    await ok(service, 'add', name, 'u', 's1');
-    for (const method of ['getMembersByChannelName', 'pushMessage', 'destroyChannel']) {
-      const message = await refused(service, method, argumentsOf(name)[method]);
-      assert.match(message, /^argument name: .*name 100, sid 400,.* at most 511$/, method);
-    }
-    assert.deepStrictEqual(app.rpcCalls, []);
-    assert.deepStrictEqual(await members(service, name), ['u']);
-    // With room for that id everybody is served.
-    await ok(service, 'add', 'n', 'u', 's1');
-    assert.deepStrictEqual(await ok(service, 'getMembersByChannelName', 'connector', 'n'), ['u']);
-  });
-
-  ours('C42 a uid one byte longer: refused at once, by its place in the array', async () => {
-    const service = await started(store);
-    const uid = long(MEMBER + 1);
-    for (const [given, argument] of [
-      [uid, 'uid'],
-      [umlauts(MEMBER + 1), 'uid'],
-      [Buffer.from(uid), 'uid'],
-      [[uid], 'uid[0]'],
-      [['a', 'b', 7, uid, uid], 'uid[3]'],
-      [['a', Buffer.from(uid)], 'uid[1]'],
-    ]) {
-      for (const method of ['add', 'leave']) {
-        const message = await refused(service, method, ['n', given, 's1']);
-        assert.strictEqual(
-          message,
-          `argument ${argument} has ${MEMBER + 1} bytes; accepted are at most ${MEMBER}`,
-        );
+  ours.embedded(
+    'C41 one frontend whose id is too long: nothing is read, pushed or destroyed',
+    async () => {
+      const app = createApp();
+      app.addServer({ id: long(400), serverType: 'connector', frontend: 'true' });
+      const service = await started(ctx.store, {}, app);
+      const name = long(100);
+      await ok(service, 'add', name, 'u', 's1');
+      for (const method of ['getMembersByChannelName', 'pushMessage', 'destroyChannel']) {
+        const message = await refused(service, method, argumentsOf(name)[method]);
+        assert.match(message, /^argument name: .*name 100, sid 400,.* at most 511$/, method);
       }
-    }
-    assert.deepStrictEqual(await members(service), []);
-  });
+      assert.deepStrictEqual(app.rpcCalls, []);
+      assert.deepStrictEqual(await members(service, name), ['u']);
+      // With room for that id everybody is served.
+      await ok(service, 'add', 'n', 'u', 's1');
+      assert.deepStrictEqual(await ok(service, 'getMembersByChannelName', 'connector', 'n'), ['u']);
+    },
+  );
 
-  ours('C43 refusals between calls of one tick leave these as they are', async () => {
-    const service = await started(store);
+  ours.embedded(
+    'C42 a uid one byte longer: refused at once, by its place in the array',
+    async () => {
+      const service = await started(ctx.store);
+      const uid = long(MEMBER + 1);
+      for (const [given, argument] of [
+        [uid, 'uid'],
+        [umlauts(MEMBER + 1), 'uid'],
+        [Buffer.from(uid), 'uid'],
+        [[uid], 'uid[0]'],
+        [['a', 'b', 7, uid, uid], 'uid[3]'],
+        [['a', Buffer.from(uid)], 'uid[1]'],
+      ]) {
+        for (const method of ['add', 'leave']) {
+          const message = await refused(service, method, ['n', given, 's1']);
+          assert.strictEqual(
+            message,
+            `argument ${argument} has ${MEMBER + 1} bytes; accepted are at most ${MEMBER}`,
+          );
+        }
+      }
+      assert.deepStrictEqual(await members(service), []);
+    },
+  );
+
+  ours.embedded('C43 refusals between calls of one tick leave these as they are', async () => {
+    const service = await started(ctx.store);
     const answers = [];
     const note = (record) => record.done.then(({ err }) => answers.push(err ? err.code : null));
     await Promise.all(
@@ -180,8 +173,8 @@ describe('C sizes (embedded)', () => {
     assert.deepStrictEqual(await members(service, 'm'), ['f']);
   });
 
-  ours('C43 a getter that makes calls, in an array that is refused', async () => {
-    const service = await started(store);
+  ours.embedded('C43 a getter that makes calls, in an array that is refused', async () => {
+    const service = await started(ctx.store);
     const uids = ['a', 'b', long(MEMBER + 1)];
     let inner;
     Object.defineProperty(uids, 1, {
@@ -197,8 +190,8 @@ describe('C sizes (embedded)', () => {
     assert.deepStrictEqual(await members(service, 'm'), ['inner']);
   });
 
-  ours('C43 a type that is wrong is told before a length', async () => {
-    const service = await started(store);
+  ours.embedded('C43 a type that is wrong is told before a length', async () => {
+    const service = await started(ctx.store);
     assert.match(await refused(service, 'add', [long(600), 'u', null]), /^argument sid is null/);
     assert.match(await refused(service, 'add', [undefined, long(600), 's1']), /^argument name is/);
     assert.match(
@@ -208,15 +201,13 @@ describe('C sizes (embedded)', () => {
     // Also where there is nothing to add.
     assert.match(await refused(service, 'add', [long(600), [], 's1']), /^arguments name and sid/);
   });
-});
 
-area('C sizes (redis)', {}, (ctx) => {
-  same('C41 longer names and uids are no matter to Redis', async () => {
-    const service = await started(ctx.redis);
+  same.redis('C41 longer names and uids are no matter to Redis', async () => {
+    const service = await started(ctx.store);
     const [name, uid] = [long(NAME + 1), long(MEMBER + 1)];
     await eachMethod((method) => ok(service, method, ...argumentsOf(name, uid)[method]));
     await ok(service, 'add', name, uid, 's1');
-    assert.deepStrictEqual(await ctx.redis.keys(), [`${PREFIX}:${name}:s1`]);
+    assert.deepStrictEqual(await ctx.store.keys(), [`${PREFIX}:${name}:s1`]);
     assert.deepStrictEqual(await ok(service, 'getMembersBySid', name, 's1'), [uid]);
   });
 });
