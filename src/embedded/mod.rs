@@ -8,13 +8,16 @@
 //! - [`gate`]: who writes next, of all processes.
 //! - [`rows`]: channels and members as rows; [`writing`]: commands in a write transaction.
 //! - [`reading`]: lists, from memory or from the rows.
-//! - [`link`]: batches to transactions; [`weight`]: how much there is to do in them.
+//! - [`executor`]: batches to transactions; [`effort`]: how much of them is done at a time.
+//! - [`link`]: on which thread.
 //! - [`walk`]: what is there, page by page.
 //! - [`words`]: what went wrong, in words.
 //! - `audit`: what tests ask about the rows.
 
 #[cfg(any(test, feature = "broken"))]
 mod audit;
+mod effort;
+mod executor;
 mod folder;
 mod gate;
 mod left;
@@ -27,7 +30,6 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod walk;
-mod weight;
 mod words;
 mod writing;
 

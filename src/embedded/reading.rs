@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use heed::RoTxn;
 
-use super::rows::{Channel, Rows};
+use super::{
+    effort::Effort,
+    rows::{Channel, Rows},
+};
 use crate::{
     broken::Broken,
     error::Result as CallResult,
@@ -34,6 +37,8 @@ pub(super) struct Reading {
     stats: Arc<Stats>,
     /// Bytes of lists that were read from the rows.
     loaded: usize,
+    /// Of the transaction.
+    pub(super) effort: Effort,
     broken: Broken,
 }
 
@@ -52,6 +57,7 @@ impl Reading {
             shelf,
             stats,
             loaded: 0,
+            effort: Effort::LIGHT,
             broken,
         }
     }
@@ -108,6 +114,8 @@ impl Reading {
         txn: &RoTxn,
         channel: Option<Channel>,
     ) -> Result<CallResult<Arc<List>>, heed::Error> {
+        self.effort
+            .read(channel.map_or(0, |channel| channel.count))?;
         let list = rows.list(txn, channel)?.map(Arc::new);
         self.loaded += list.as_ref().map_or(0, |list| list.json().len());
         Ok(list)

@@ -158,7 +158,7 @@ impl Store {
                 // As large as it is for the others.
                 Failure::Outgrown => self.resize(0)?,
                 Failure::Store(words) => return Err(self.end(words)),
-                failure @ Failure::Calls(_) => return Err(failure),
+                failure @ (Failure::Heavy | Failure::Calls(_)) => return Err(failure),
             }
         }
     }
@@ -331,7 +331,7 @@ fn not_opened(error: &heed::Error, folder: &Folder) -> ConnectError {
         heed::Error::EnvAlreadyOpened => not_now("the store is still being closed"),
         error => match Failure::of(error, folder.path()) {
             Failure::Calls(words) | Failure::Store(words) => refused(words),
-            Failure::NoRoom | Failure::Outgrown => not_now(error.to_string()),
+            Failure::NoRoom | Failure::Outgrown | Failure::Heavy => not_now(error.to_string()),
         },
     }
 }

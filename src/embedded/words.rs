@@ -13,6 +13,8 @@ pub(super) enum Failure {
     NoRoom,
     /// Another process has made the map larger; the same.
     Outgrown,
+    /// It is too much for the thread; see [`super::effort`].
+    Heavy,
     /// The calls of the transaction fail with these words.
     Calls(Arc<str>),
     /// So does everything that would come after them: the store must be opened anew.
@@ -37,6 +39,7 @@ impl Failure {
             heed::Error::Mdb(MdbError::Panic | MdbError::BadTxn) => {
                 Self::Store(format!("the store in {place} gave up: {error}").into())
             }
+            heed::Error::Io(error) if error.kind() == io::ErrorKind::WouldBlock => Self::Heavy,
             heed::Error::Io(error) if is_full(error, folder) => {
                 Self::Calls(format!("the disk of {place} is full: {error}").into())
             }
@@ -48,6 +51,7 @@ impl Failure {
     pub(super) fn error(&self) -> Error {
         match self {
             Self::Calls(words) | Self::Store(words) => Error::Store(words.clone()),
+            Self::Heavy => Error::Internal("too heavy for the thread".to_owned()),
             Self::NoRoom => Error::Store("no address space for the store".into()),
             Self::Outgrown => Error::Store("the store grows faster than it can be read".into()),
         }

@@ -58,8 +58,14 @@ impl<'a> Writing<'a> {
     /// Executes a command, but for [`Command::Clean`], which is [`Writing::clean`].
     pub(super) fn execute(&mut self, command: &'a Command) -> Result<CallResult<Reply>> {
         match command {
-            Command::Add { key, members } => self.add(key, members)?,
-            Command::Remove { key, members } => self.remove(key, members)?,
+            Command::Add { key, members } => {
+                self.reading.effort.write(members.len() as u64)?;
+                self.add(key, members)?;
+            }
+            Command::Remove { key, members } => {
+                self.reading.effort.write(members.len() as u64)?;
+                self.remove(key, members)?;
+            }
             Command::Delete { keys } => {
                 for key in keys {
                     self.delete(key)?;
@@ -97,6 +103,11 @@ impl<'a> Writing<'a> {
                 }
             }
         }
+    }
+
+    /// Whether so much was done that the next command had better go into another transaction.
+    pub(super) fn is_enough(&self) -> bool {
+        self.reading.effort.is_enough()
     }
 
     /// Commits, if anything has changed.
@@ -169,6 +180,7 @@ impl<'a> Writing<'a> {
 
     fn delete(&mut self, key: &'a Key) -> Result<()> {
         if let Some(channel) = self.touch(key)?.channel {
+            self.reading.effort.write(channel.count)?;
             self.rows.delete_members(&mut self.txn, channel.number)?;
             self.touched(key, None);
         }

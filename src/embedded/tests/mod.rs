@@ -2,6 +2,7 @@
 //! tests from Node.
 
 mod growth;
+mod heavy;
 mod histories;
 mod opening;
 mod rules;

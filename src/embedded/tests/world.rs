@@ -22,7 +22,7 @@ pub(super) fn run<T>(test: impl Future<Output = T>) -> T {
 }
 
 pub(super) fn manager(folder: &Path, durability: Durability) -> Arc<EmbeddedManager> {
-    manager_of(folder, durability, Some(1 << 20), Broken::default())
+    manager_of(folder, durability, Some(4 << 20), Broken::default())
 }
 
 /// `memory`: how many bytes of lists are kept.

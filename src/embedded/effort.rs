@@ -1,0 +1,54 @@
+//! How much a transaction has done, and how much it may do: on the runtime's thread little, because others
+//! wait for it; elsewhere so much that other processes have their turn.
+
+use std::io;
+
+/// What may be done on the runtime's thread: a few milliseconds' worth.
+const LIGHT: u64 = 4096;
+
+/// What is done in one transaction, as long as it is more than one command.
+const HEAVY: u64 = 16 << 10;
+
+/// Reading a member is so many times cheaper than writing one.
+const READS: u64 = 8;
+
+/// In members that are written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Effort {
+    done: u64,
+    most: u64,
+}
+
+impl Effort {
+    /// On a thread that others wait for.
+    pub(super) const LIGHT: Self = Self {
+        done: 0,
+        most: LIGHT,
+    };
+
+    /// On a thread of its own.
+    pub(super) const ANY: Self = Self {
+        done: 0,
+        most: u64::MAX,
+    };
+
+    /// So many members are about to be written or removed. Fails if that is too much for the thread, in
+    /// the words of the system for it.
+    pub(super) fn write(&mut self, members: u64) -> Result<(), heed::Error> {
+        self.done = self.done.saturating_add(members);
+        if self.done > self.most {
+            return Err(io::Error::from(io::ErrorKind::WouldBlock).into());
+        }
+        Ok(())
+    }
+
+    /// So many members are about to be read.
+    pub(super) fn read(&mut self, members: u64) -> Result<(), heed::Error> {
+        self.write(members / READS)
+    }
+
+    /// Whether that is enough for one transaction.
+    pub(super) fn is_enough(&self) -> bool {
+        self.done > HEAVY
+    }
+}

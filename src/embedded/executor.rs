@@ -1,0 +1,257 @@
+//! Executes batches on an open store, in transactions. A batch that only reads is one read transaction; else
+//! it is one write transaction, in which its reads see what the calls before them did; a heavy one is several.
+//! On which thread that is done is in [`super::link`].
+
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
+
+use super::{
+    effort::Effort,
+    gate::Pass,
+    reading::{Eyes, Reading},
+    store::Store,
+    words::Failure,
+    writing::Writing,
+};
+use crate::{
+    appetite::Appetite,
+    broken::Broken,
+    command::{Command, Reply},
+    error::{Error, Result},
+    manager::Lost,
+    shelf::{Bounds, Shelf},
+    stats::Stats,
+};
+
+pub(super) type Replies = std::result::Result<Vec<Result<Reply>>, Lost>;
+
+/// Members that one step of a `clean` removes.
+const STEP: u64 = 16 << 10;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Executor {
+    pub(super) store: Arc<Store>,
+    reading: Mutex<Reading>,
+    appetite: Mutex<Appetite>,
+    /// Nobody waits for its batches any more.
+    gone: AtomicBool,
+    broken: Broken,
+}
+
+/// What became of the first calls of a batch, in one transaction.
+enum Step {
+    Done(Vec<Result<Reply>>),
+    /// So many calls were tried, and nothing was written.
+    Failed(usize, Failure),
+}
+
+impl Executor {
+    pub(super) fn new(
+        store: Arc<Store>,
+        bounds: Option<Bounds>,
+        stats: Arc<Stats>,
+        broken: Broken,
+    ) -> Self {
+        let shelf = Shelf::new(bounds, stats.clone());
+        Self {
+            store,
+            reading: Mutex::new(Reading::new(shelf, stats, broken)),
+            appetite: Mutex::default(),
+            gone: AtomicBool::new(false),
+            broken,
+        }
+    }
+
+    /// How many calls the next batch had better hold at most.
+    pub(super) fn appetite(&self) -> usize {
+        lock(&self.appetite).calls()
+    }
+
+    /// Nobody waits any more.
+    pub(super) fn give_up(&self) {
+        self.gone.store(true, Ordering::Release);
+        // A thread that waits for the gate may outlive this for long, and the lists must not. One that
+        // is at work sees to it itself.
+        if let Ok(mut reading) = self.reading.try_lock() {
+            reading.clear();
+        }
+    }
+
+    /// Executes commands of any kind but `clean`, if that does not take long: otherwise nothing was done.
+    pub(super) fn try_now(&self, batch: &[&Command], pass: Option<Pass>) -> Option<Replies> {
+        self.execute(batch, pass, Effort::LIGHT)
+    }
+
+    /// Executes commands of any kind, for as long as it takes; blocks the thread. What writes needs a pass.
+    pub(super) fn run(&self, batch: &[Command], pass: Option<Pass>) -> Replies {
+        if self.is_given_up() && !self.broken.is("embedded-gone-writes") {
+            return Err(Lost("nobody waits for it".into()));
+        }
+        let replies = match (batch, pass) {
+            ([Command::Clean { stem }], Some(pass)) => self.clean(stem, pass),
+            (batch, pass) => {
+                let batch: Vec<&Command> = batch.iter().collect();
+                let replies = self.execute(&batch, pass, Effort::ANY);
+                replies.unwrap_or_else(|| Err(Lost("a batch is too heavy".into())))
+            }
+        };
+        if self.is_given_up() {
+            self.reading().clear();
+        }
+        replies
+    }
+
+    /// Nothing if it is more than may be done.
+    fn execute(
+        &self,
+        batch: &[&Command],
+        mut pass: Option<Pass>,
+        effort: Effort,
+    ) -> Option<Replies> {
+        let mut replies = Vec::with_capacity(batch.len());
+        loop {
+            let rest = &batch[replies.len()..];
+            let step = match &pass {
+                None => self.read(rest, effort),
+                Some(pass) => self.write(rest, pass, effort),
+            };
+            match step {
+                Step::Done(done) => replies.extend(done),
+                Step::Failed(_, Failure::Heavy) => return None,
+                Step::Failed(_, Failure::Store(words)) => return Some(Err(Lost(words))),
+                Step::Failed(tried, failure) => {
+                    for command in rest.iter().take(tried) {
+                        replies.push(self.fail(command, &failure, effort)?);
+                    }
+                }
+            }
+            if replies.len() >= batch.len() {
+                return Some(Ok(replies));
+            }
+            if let Err(lost) = self.give_way(pass.as_mut()) {
+                return Some(Err(lost));
+            }
+        }
+    }
+
+    /// Executes the first of these, which do not write.
+    fn read(&self, batch: &[&Command], effort: Effort) -> Step {
+        let mut reading = self.reading();
+        let mut tried = 0;
+        let read = self.store.read(|txn| {
+            reading.effort = effort;
+            let rows = self.store.rows();
+            let mut replies = Vec::with_capacity(batch.len());
+            for command in batch {
+                tried = replies.len() + 1;
+                let Command::Members { keys } = command else {
+                    replies.push(Err(Error::Internal("a write among reads".to_owned())));
+                    continue;
+                };
+                let lists = keys
+                    .iter()
+                    .map(|key| reading.list(rows, txn, Eyes::Reader, key));
+                let lists = lists.collect::<std::result::Result<_, heed::Error>>();
+                replies.push(Ok(Reply::Members(lists?)));
+                if reading.effort.is_enough() {
+                    break;
+                }
+            }
+            Ok(replies)
+        });
+        self.step(&mut reading, tried, read)
+    }
+
+    /// Executes the first of these.
+    fn write(&self, batch: &[&Command], pass: &Pass, effort: Effort) -> Step {
+        let mut reading = self.reading();
+        let mut tried = 0;
+        let written = self.store.write(pass, |txn| {
+            reading.effort = effort;
+            let mut writing = Writing::new(self.store.rows(), txn, &mut reading, self.broken);
+            let mut replies = Vec::with_capacity(batch.len());
+            for command in batch {
+                tried = replies.len() + 1;
+                replies.push(writing.execute(command)?);
+                if writing.is_enough() {
+                    break;
+                }
+            }
+            writing.commit()?;
+            Ok(replies)
+        });
+        self.step(&mut reading, tried, written)
+    }
+
+    fn step(
+        &self,
+        reading: &mut Reading,
+        tried: usize,
+        done: std::result::Result<Vec<Result<Reply>>, Failure>,
+    ) -> Step {
+        lock(&self.appetite).loaded(reading.take_loaded(), tried);
+        match done {
+            Ok(replies) => Step::Done(replies),
+            // Not even begun: then there is no better for the rest.
+            Err(failure) if tried == 0 => Step::Failed(usize::MAX, failure),
+            Err(failure) => Step::Failed(tried, failure),
+        }
+    }
+
+    /// The reply to a call of a transaction that failed: a read is done by itself. Nothing if it is more than
+    /// may be done.
+    fn fail(&self, command: &Command, failure: &Failure, effort: Effort) -> Option<Result<Reply>> {
+        if command.is_write() {
+            return Some(Err(failure.error()));
+        }
+        match self.read(&[command], effort) {
+            Step::Done(mut replies) => replies.pop(),
+            Step::Failed(_, Failure::Heavy) => None,
+            Step::Failed(_, failure) => Some(Err(failure.error())),
+        }
+    }
+
+    fn clean(&self, stem: &[u8], mut pass: Pass) -> Replies {
+        loop {
+            let mut reading = self.reading();
+            let cleaned = self.store.write(&pass, |txn| {
+                reading.effort = Effort::ANY;
+                Writing::new(self.store.rows(), txn, &mut reading, self.broken).clean(stem, STEP)
+            });
+            drop(reading);
+            match cleaned {
+                Ok(true) => return Ok(vec![Ok(Reply::Done)]),
+                Ok(false) => self.give_way(Some(&mut pass))?,
+                Err(Failure::Store(words)) => return Err(Lost(words)),
+                Err(failure) => return Ok(vec![Err(failure.error())]),
+            }
+        }
+    }
+
+    /// Lets other processes write in between; blocks the thread.
+    fn give_way(&self, pass: Option<&mut Pass>) -> std::result::Result<(), Lost> {
+        if let Some(pass) = pass {
+            let again = pass.give_way();
+            again.map_err(|error| Lost(error.to_string().into()))?;
+        }
+        if self.is_given_up() {
+            return Err(Lost("nobody waits for it".into()));
+        }
+        Ok(())
+    }
+
+    fn is_given_up(&self) -> bool {
+        self.gone.load(Ordering::Acquire)
+    }
+
+    fn reading(&self) -> MutexGuard<'_, Reading> {
+        lock(&self.reading)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
