@@ -1,7 +1,7 @@
 'use strict';
 /**
- * A Chromium for the test of the demo's page: the system's, or Google's build of it, or installed by
- * `apt-get`. `node scripts/chromium.js` sees that there is one and prints its path.
+ * A Chromium for the test of the demo's page and for pictures of it: the system's, or Google's build of
+ * it, or installed by `apt-get`.
  */
 const { programOf } = require('./lib/programs');
 
@@ -17,7 +17,5 @@ function chromiumProgram() {
       `environment variable CHROMIUM.`,
   );
 }
-
-if (require.main === module) console.log(chromiumProgram());
 
 module.exports = { chromiumProgram };
