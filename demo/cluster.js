@@ -113,11 +113,14 @@ class Cluster {
 
   /** Until all servers that run know each other and no other (pomelo counts no master). */
   async allKnown() {
-    const living = [...this.servers].filter(([, server]) => !server.exit);
-    const ids = living.map(([id]) => id).filter((id) => id !== 'master');
-    const all = ids.sort().join();
-    const knowsAll = ([, server]) => [...server.known].sort().join() === all;
-    await until(() => living.every(knowsAll), 'all servers to know each other', START_TIMEOUT);
+    // Looked at anew each time: others may come and go meanwhile.
+    const agreed = () => {
+      const living = [...this.servers].filter(([, server]) => !server.exit);
+      const ids = living.map(([id]) => id).filter((id) => id !== 'master');
+      const all = ids.sort().join();
+      return living.every(([, server]) => [...server.known].sort().join() === all);
+    };
+    await until(agreed, 'all servers to know each other', START_TIMEOUT);
   }
 
   /** Ends one server (with SIGKILL at once if asked to) and returns how it ended. */

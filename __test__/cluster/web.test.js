@@ -182,6 +182,23 @@ describe('the page of the demo', () => {
     await assertArrived(text, OTHERS);
   });
 
+  ours('two connectors killed at once are both noticed, and both come back', async () => {
+    const ids = ['connector-1', 'connector-2'];
+    const press = (verb) =>
+      page.evaluate(
+        (labels) => {
+          for (const label of labels) document.querySelector(`[aria-label="${label}"]`).click();
+        },
+        ids.map((id) => `${verb} ${id}`),
+      );
+    await press('Kill');
+    for (const id of ids) await connector(id, 'down').waitFor({ timeout: 15000 });
+    await press('Bring back');
+    for (const id of ids) await connector(id, 'up').waitFor();
+    await online(USERS);
+    assert.ok(await part('problem').isHidden(), await part('problem').textContent());
+  });
+
   ours('nothing sticks out of a screen of 400 px', async () => {
     await page.setViewportSize({ width: 400, height: 800 });
     const outside = await page.evaluate(() =>
