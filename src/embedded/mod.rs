@@ -4,6 +4,7 @@
 //! - [`folder`]: what lies in the folder, and who has it open.
 //! - [`state`]: whether what lies there can be trusted; [`left`]: the file that says how it was left.
 //! - [`registry`]: one open store per process and folder.
+//! - [`opening`]: LMDB's environment in the folder.
 //! - [`store`]: an open store: its transactions, its room, its end.
 //! - [`gate`]: who writes next, of all processes.
 //! - [`rows`]: channels and members as rows; [`writing`]: commands in a write transaction.
@@ -22,6 +23,7 @@ mod folder;
 mod gate;
 mod left;
 mod link;
+mod opening;
 mod reading;
 mod registry;
 mod rows;
