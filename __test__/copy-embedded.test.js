@@ -135,6 +135,25 @@ describe('an embedded store', { timeout: TIMEOUT }, () => {
     assert.match(stdout, /^1 channel, 100000 members,/);
   });
 
+  it('that was open when the system went down is no source: left as it is, with an error', async () => {
+    const options = { store: 'embedded', path: path.join(folder, 'channels') };
+    const service = create(options);
+    await ok(service, 'start');
+    await ok(service, 'add', 'room', 'u', 'c');
+    // As a power cut leaves it: open, since another start of the system.
+    const state = path.join(options.path, 'store.json');
+    const open = JSON.parse(fs.readFileSync(state));
+    await ok(service, 'stop', true);
+    fs.writeFileSync(state, JSON.stringify({ ...open, open: { boot: 'another' } }));
+    const files = fs.readdirSync(options.path);
+    for (const args of [['copy', '--to', `${url}/0`], ['list']]) {
+      const { code, stdout, stderr } = await cli.run([...args, '--from', embedded]);
+      assert.deepStrictEqual([code, stdout], [1, '']);
+      assert.match(stderr, /cannot reach the store in .*: the system went down while it was open/);
+    }
+    assert.deepStrictEqual(fs.readdirSync(options.path), files);
+  });
+
   it('that is not there is not made by who reads it', async () => {
     const { code, stderr } = await copy(embedded, `${url}/0`);
     assert.strictEqual(code, 1);

@@ -41,9 +41,9 @@ impl Folder {
         Ok(Self(path))
     }
 
-    /// Whether there is a store, without making any of it.
-    pub(super) fn holds_one(path: &Path) -> bool {
-        Self(path.to_owned()).data().is_file()
+    /// To look at what is there, without making any of it.
+    pub(super) fn as_given(path: &Path) -> Self {
+        Self(path.to_owned())
     }
 
     pub(super) fn path(&self) -> &Path {

@@ -77,10 +77,18 @@ pub struct EmbeddedOptions {
 }
 
 impl EmbeddedOptions {
-    /// Whether there is a store in the folder.
+    /// Why there is nothing to be read in the folder, before anything is opened or put aside; `None` if
+    /// there may be.
     #[must_use]
-    pub fn is_there(&self) -> bool {
-        folder::Folder::holds_one(&self.folder)
+    pub fn lacks(&self) -> Option<&'static str> {
+        let folder = folder::Folder::as_given(&self.folder);
+        if !folder.data().is_file() {
+            return Some("there is none in this folder");
+        }
+        state::is_torn(&folder).then_some(
+            "the system went down while it was open with durability 'process', so that nobody knows what \
+             it holds",
+        )
     }
 }
 

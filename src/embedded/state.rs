@@ -123,6 +123,16 @@ pub(super) fn note_closed(folder: &Folder, _entered: &Entered) -> io::Result<()>
     write(folder, &Left::Closed(Checksum::of(&folder.data())?))
 }
 
+/// Whether whoever opens it will put the rows aside.
+pub(super) fn is_torn(folder: &Folder) -> bool {
+    matches!(read(folder), Ok(Some((left, _))) if is_of_another_start(&left))
+}
+
+/// Whether the system has gone down since, and nothing had waited for the disk.
+fn is_of_another_start(left: &Left) -> bool {
+    matches!(left, Left::Open { boot: since } if *since != boot())
+}
+
 /// Fails where the rows are damaged; puts them aside where nobody can know.
 fn trust(folder: &Folder, left: Option<&Left>) -> Result<Option<String>, ConnectError> {
     let data = folder.data();
@@ -148,7 +158,7 @@ fn trust(folder: &Folder, left: Option<&Left>) -> Result<Option<String>, Connect
                 Err(damaged("is not as it was when the store was closed"))
             }
         }
-        Some(Left::Open { boot: since }) if *since != boot() => {
+        Some(left) if is_of_another_start(left) => {
             let aside = data.with_extension("mdb.aside");
             let moved = fs::rename(&data, &aside);
             moved.map_err(|error| cannot("put aside", &data, &error))?;

@@ -58,18 +58,18 @@ fn is_same(one: &Store, other: &Store) -> bool {
     }
 }
 
-/// Opens a store that is there.
+/// Opens a store that is there. What a server would put aside to begin empty is left as it is, and an error.
 pub async fn open(store: Store) -> Result<Opened> {
-    match &store {
-        Store::Embedded(options) if !options.is_there() => {
-            let manager = EmbeddedManager::new(options.clone(), None, Arc::default());
-            Err(Error::Unreachable {
-                store: manager.describe(),
-                cause: Some("there is none in this folder".into()),
-            })
-        }
-        _ => open_or_make(store).await,
+    if let Store::Embedded(options) = &store
+        && let Some(why) = options.lacks()
+    {
+        let manager = EmbeddedManager::new(options.clone(), None, Arc::default());
+        return Err(Error::Unreachable {
+            store: manager.describe(),
+            cause: Some(why.into()),
+        });
     }
+    open_or_make(store).await
 }
 
 /// Opens a store. An embedded one that is missing is made.
