@@ -27,7 +27,7 @@ pub(super) struct Folder(PathBuf);
 impl Folder {
     /// Makes the folder if it is missing. Its path is without symbolic links.
     pub(super) fn make(path: &Path) -> Result<Self, ConnectError> {
-        fs::create_dir_all(path).map_err(|error| cannot("make the folder", path, &error))?;
+        make_private(path).map_err(|error| cannot("make the folder", path, &error))?;
         let path = path
             .canonicalize()
             .map_err(|error| cannot("find", path, &error))?;
@@ -70,6 +70,9 @@ impl Folder {
         let path = self.0.join(name);
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true);
+        // Whoever can open a file can lock it, and hold up everybody.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(&path);
         file.map_err(|error| cannot("open", &path, &error))
     }
@@ -150,6 +153,20 @@ impl Presence {
     pub(super) fn leave(self, _entered: &Entered) {
         // Whoever comes next clears it away if this fails.
         let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Makes a folder that only its owner can look into; folders around it that are missing are made as usual.
+fn make_private(path: &Path) -> io::Result<()> {
+    if let Some(around) = path.parent() {
+        fs::create_dir_all(around)?;
+    }
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.create(path) {
+        Err(_) if path.is_dir() => Ok(()),
+        made => made,
     }
 }
 

@@ -139,3 +139,25 @@ fn a_link_ends_when_its_files_are_taken_away() {
         assert_eq!(members(&link, "k").await, r#"["b"]"#);
     });
 }
+
+#[cfg(unix)]
+#[test]
+fn nobody_else_can_look_into_the_folder_or_lock_what_is_in_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("new").join("store");
+    run(async {
+        let _link = open(&path).await;
+        let mode = |path: &Path| {
+            fs::metadata(path)
+                .expect("it is there")
+                .permissions()
+                .mode()
+                & 0o777
+        };
+        assert_eq!(mode(&path), 0o700);
+        for file in ["data.mdb", "opening.lock", "next.lock", "write.lock"] {
+            assert_eq!(mode(&path.join(file)), 0o600, "{file}");
+        }
+    });
+}
