@@ -148,7 +148,7 @@ fn nobody_else_can_look_into_the_folder_or_lock_what_is_in_it() {
     let path = folder.path().join("new").join("store");
     run(async {
         let _link = open(&path).await;
-        let mode = |path: &Path| {
+        let mode = |path: &std::path::Path| {
             fs::metadata(path)
                 .expect("it is there")
                 .permissions()
