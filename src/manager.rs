@@ -2,7 +2,7 @@
 //! commands and gives the same number of replies, in order. Queueing, deadlines, order and
 //! reconnecting are the driver's, once for every manager.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 
@@ -37,6 +37,12 @@ pub trait Link: Send + 'static {
     /// let the next one grow meanwhile.
     fn depth(&self) -> usize {
         32
+    }
+
+    /// How long it is worth to look for the next call before sleeping, after this link has answered. For a
+    /// store that answers at once, waking a thread is most of what a call costs.
+    fn linger(&self) -> Duration {
+        Duration::ZERO
     }
 
     /// Starts executing a batch; the future holds the replies, one for each command.

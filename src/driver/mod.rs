@@ -7,6 +7,7 @@
 
 mod jobs;
 mod line;
+mod linger;
 mod port;
 #[cfg(test)]
 mod tests;
@@ -14,13 +15,17 @@ mod tests;
 use std::{pin::Pin, sync::Arc};
 
 use futures_util::StreamExt as _;
-use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
+use tokio::{
+    task::yield_now,
+    time::{Instant, Sleep, sleep_until, timeout_at},
+};
 
 pub use self::port::{Event, Inbox, Input, Outlet};
 
 use self::{
     jobs::Jobs,
     line::{Dialed, Found, Futures, Line},
+    linger::Linger,
 };
 use crate::{
     command::Reply,
@@ -46,6 +51,7 @@ pub struct Driver<M: Manager, O: Outlet> {
     line: Line<M::Link>,
     phase: Phase,
     stats: Arc<Stats>,
+    linger: Linger,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +71,8 @@ enum Wake<L> {
     Replies(std::result::Result<Vec<Result<Reply>>, Lost>),
     Dialed(Dialed<L>),
     Timer,
+    /// Nothing yet, but something may come at once.
+    Lingers,
 }
 
 impl<M: Manager, O: Outlet> Driver<M, O> {
@@ -88,6 +96,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             input: Input::default(),
             outlet,
             stats,
+            linger: Linger::default(),
         }
     }
 
@@ -96,10 +105,14 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         let mut timer = Box::pin(sleep_until(Instant::now()));
         while !self.is_over() {
             match self.next(&mut timer).await {
+                Wake::Lingers => continue,
                 Wake::Inbox => self.on_inbox(),
                 Wake::Replies(Ok(replies)) => {
                     self.line.answered();
                     self.jobs.reply(replies, &mut self.events);
+                    if let Line::Up { link, .. } = &self.line {
+                        self.linger.answered(link.linger(), Instant::now());
+                    }
                 }
                 Wake::Replies(Err(Lost(cause))) => self.on_lost(cause),
                 Wake::Dialed(dialed) => self.on_dialed(dialed),
@@ -148,6 +161,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             // than a wake for nothing now and then.
             timer.as_mut().reset(deadline);
         }
+        let lingers = self.linger.looks(Instant::now());
         let Futures {
             dialing,
             closed,
@@ -161,11 +175,14 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             Some(()) = closed => Wake::Replies(Err(Lost("closed by the store".into()))),
             () = self.inbox.wake.notified() => Wake::Inbox,
             () = timer, if deadline.is_some() => Wake::Timer,
+            // The other tasks of the runtime have their turn.
+            () = yield_now(), if lingers => Wake::Lingers,
         }
     }
 
     fn on_inbox(&mut self) {
         let now = Instant::now();
+        self.linger.found();
         let refusal = self.refusal();
         self.inbox.queue.take(&mut self.input);
         let (jobs, events) = (&mut self.jobs, &mut self.events);

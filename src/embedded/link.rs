@@ -1,7 +1,7 @@
 //! Which thread executes a batch: the runtime's, at once, if that takes no waiting and not long; else one where
 //! blocking is allowed. There is one batch at a time: what comes meanwhile goes into the next one.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::{
     FutureExt as _,
@@ -25,6 +25,9 @@ use crate::{
     shelf::Bounds,
     stats::Stats,
 };
+
+/// About what it takes to wake a thread on an idle core.
+const LINGER: Duration = Duration::from_micros(50);
 
 /// A share in an open store.
 #[derive(Debug)]
@@ -74,6 +77,10 @@ impl Link for EmbeddedLink {
 
     fn depth(&self) -> usize {
         1
+    }
+
+    fn linger(&self) -> Duration {
+        LINGER
     }
 
     fn execute(&self, batch: &[&Command]) -> BoxFuture<'static, Replies> {
