@@ -18,6 +18,9 @@ use crate::{
     sizes::Sizes,
 };
 
+/// More than any list in the options has.
+const LONGEST_LIST: u32 = 1024;
+
 /// The outer result is JavaScript's (a getter that throws), the inner one ours.
 type Read<T> = napi::Result<Result<T, Error>>;
 
@@ -60,12 +63,7 @@ const UID: &str = "a string, number, bigint, boolean or Buffer";
 
 fn member(value: &Unknown, name: Arguments, sizes: Sizes) -> Read<Member> {
     let member = match value.get_type()? {
-        ValueType::Object if value.is_buffer()? => {
-            // SAFETY: it is a buffer, checked just now; the bytes are copied before JavaScript
-            // runs again.
-            let buffer: BufferSlice = unsafe { value.cast() }?;
-            buffer.to_vec()
-        }
+        ValueType::Object if value.is_buffer()? => bytes(value)?,
         ValueType::String | ValueType::Number | ValueType::Boolean | ValueType::BigInt => {
             match text(value, "uid")? {
                 Ok(text) => text.into_bytes(),
@@ -152,9 +150,54 @@ fn raw(value: &Unknown) -> napi::Result<Raw> {
             Raw::Other(format!("Symbol({})", text.unwrap_or_default()))
         }
         ValueType::BigInt => Raw::Text(text(value, "")?.unwrap_or_default()),
-        _ if value.is_array()? => Raw::Other("[…]".to_owned()),
+        _ if value.is_array()? => list(value)?,
+        _ if value.is_buffer()? => Raw::Bytes(bytes(value)?),
         _ => Raw::Object,
     })
+}
+
+/// An array in the options, one level deep.
+fn list(value: &Unknown) -> napi::Result<Raw> {
+    // SAFETY: the caller checked that it is an array.
+    let array: Array = unsafe { value.cast() }?;
+    if array.len() > LONGEST_LIST {
+        return Ok(Raw::Other(format!("an array of {}", array.len())));
+    }
+    let mut items = Vec::new();
+    for index in 0..array.len() {
+        let Some(item) = array.get::<Unknown>(index)? else {
+            items.push(Raw::Absent);
+            continue;
+        };
+        items.push(match item.get_type()? {
+            ValueType::Object if item.is_array()? => Raw::Other("[…]".to_owned()),
+            ValueType::Object if !item.is_buffer()? => record(&item)?,
+            _ => raw(&item)?,
+        });
+    }
+    Ok(Raw::List(items))
+}
+
+fn record(value: &Unknown) -> napi::Result<Raw> {
+    // SAFETY: the caller checked its type.
+    let object: Object = unsafe { value.cast() }?;
+    let mut fields = Vec::new();
+    for name in Object::keys(&object)? {
+        let field: Unknown = object.get_named_property(&name)?;
+        let field = match field.get_type()? {
+            // Nobody looks deeper; it may hold itself.
+            ValueType::Object if !field.is_buffer()? => Raw::Other("{…}".to_owned()),
+            _ => raw(&field)?,
+        };
+        fields.push((name, field));
+    }
+    Ok(Raw::Record(fields))
+}
+
+fn bytes(value: &Unknown) -> napi::Result<Vec<u8>> {
+    // SAFETY: the caller checked that it is a buffer; the bytes are copied before JavaScript runs again.
+    let buffer: BufferSlice = unsafe { value.cast() }?;
+    Ok(buffer.to_vec())
 }
 
 /// `undefined`, as a value.

@@ -48,7 +48,7 @@ pub fn pair(from: &str, to: &str) -> Result<(Store, Store)> {
 /// Whether they are the same, as far as one can see without asking them.
 fn is_same(one: &Store, other: &Store) -> bool {
     match (one, other) {
-        (Store::Redis(a), Store::Redis(b)) => a.address == b.address && a.db == b.db,
+        (Store::Redis(a), Store::Redis(b)) => a.endpoint == b.endpoint && a.db == b.db,
         (Store::Embedded(a), Store::Embedded(b)) => {
             let real = |folder: &PathBuf| folder.canonicalize();
             a.folder == b.folder

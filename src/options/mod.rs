@@ -128,7 +128,7 @@ impl Options {
         }
         if !matches!(
             source("channelManager"),
-            Raw::Absent | Raw::Bool(false) | Raw::Object | Raw::Other(_)
+            Raw::Absent | Raw::Bool(false) | Raw::Object | Raw::List(_) | Raw::Other(_)
         ) {
             let shown = show(&source("channelManager"));
             return Err(invalid(

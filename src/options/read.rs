@@ -21,6 +21,12 @@ pub enum Raw {
     Text(String),
     /// A plain object; what is in it has names of its own.
     Object,
+    /// A `Buffer` or another array of bytes.
+    Bytes(Vec<u8>),
+    /// An array; objects in it are [`Raw::Record`]s.
+    List(Vec<Raw>),
+    /// A plain object within an array.
+    Record(Vec<(String, Raw)>),
     /// Anything else: how to show it in an error.
     Other(String),
 }
@@ -44,7 +50,9 @@ pub(super) fn show(raw: &Raw) -> String {
         .to_owned(),
         Raw::Number(value) => value.to_string(),
         Raw::Text(value) => format!("{value:?}"),
-        Raw::Object => "{…}".to_owned(),
+        Raw::Object | Raw::Record(_) => "{…}".to_owned(),
+        Raw::Bytes(_) => "a Buffer".to_owned(),
+        Raw::List(_) => "[…]".to_owned(),
         Raw::Other(what) => what.clone(),
     }
 }
@@ -105,7 +113,7 @@ impl Reader<'_> {
             Raw::Bool(value) => value,
             Raw::Number(value) => value != 0.0 && !value.is_nan(),
             Raw::Text(value) => !value.is_empty(),
-            Raw::Object | Raw::Other(_) => true,
+            Raw::Object | Raw::Bytes(_) | Raw::List(_) | Raw::Record(_) | Raw::Other(_) => true,
         }
     }
 

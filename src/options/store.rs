@@ -5,7 +5,7 @@ use super::read::{Raw, Reader, invalid};
 use crate::{
     embedded::{Durability, EmbeddedOptions, MAX_KEY, MAX_MEMBER},
     error::{Error, Result},
-    redis_manager::{Address, RedisOptions, URL_FORMS},
+    redis_manager::{Address, Endpoint, RedisOptions, URL_FORMS},
     sizes::Sizes,
 };
 
@@ -127,9 +127,9 @@ fn redis_options(read: &Reader) -> Result<RedisOptions> {
         }
         (None, Some(path)) => {
             read.excludes("path", &["host", "port"])?;
-            RedisOptions::new(Address::Unix(path.into()))
+            RedisOptions::new(Endpoint::Server(Address::Unix(path.into())))
         }
-        (None, None) => RedisOptions::new(tcp_address(read)?),
+        (None, None) => RedisOptions::new(Endpoint::Server(tcp_address(read)?)),
     };
     if let Some(db) = read.integer("db", 0, i32::MAX as u64)? {
         redis.db = db;

@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     embedded::{Durability, MAX_KEY},
     error::Error,
-    redis_manager::{Address, RedisOptions},
+    redis_manager::{Address, Endpoint, RedisOptions},
 };
 
 fn parse(given: &[(&str, Raw)]) -> Result<Options> {
@@ -37,7 +37,10 @@ fn without_options_it_is_the_local_redis() {
     assert_eq!(options.max_queue, 100_000);
     assert_eq!(options.limits.command_timeout, Some(Duration::from_secs(5)));
     let redis = redis(options);
-    assert_eq!(redis.address, Address::Tcp("127.0.0.1".into(), 6379));
+    assert_eq!(
+        redis.endpoint,
+        Endpoint::Server(Address::Tcp("127.0.0.1".into(), 6379))
+    );
     assert_eq!(redis.db, 0);
 }
 
@@ -51,7 +54,10 @@ fn numbers_may_come_as_text_and_zero_means_no_limit() {
     let options = options.expect("all are valid");
     assert_eq!(options.push_timeout, None);
     let redis = redis(options);
-    assert_eq!(redis.address, Address::Tcp("127.0.0.1".into(), 7000));
+    assert_eq!(
+        redis.endpoint,
+        Endpoint::Server(Address::Tcp("127.0.0.1".into(), 7000))
+    );
     assert_eq!(redis.db, 3);
 }
 
@@ -63,7 +69,10 @@ fn options_win_over_the_url() {
         ("password", text("q")),
     ];
     let redis = redis(parse(&given).expect("all are valid"));
-    assert_eq!(redis.address, Address::Tcp("h".into(), 7));
+    assert_eq!(
+        redis.endpoint,
+        Endpoint::Server(Address::Tcp("h".into(), 7))
+    );
     assert_eq!(
         (
             redis.db,
@@ -125,7 +134,10 @@ fn path_without_the_embedded_store_is_still_a_unix_socket() {
     for store in [Raw::Absent, text(""), text("redis")] {
         let options = parse(&[("store", store), ("path", text("/run/redis.sock"))]);
         let redis = redis(options.expect("all are valid"));
-        assert_eq!(redis.address, Address::Unix("/run/redis.sock".into()));
+        assert_eq!(
+            redis.endpoint,
+            Endpoint::Server(Address::Unix("/run/redis.sock".into()))
+        );
     }
 }
 

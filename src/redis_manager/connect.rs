@@ -8,16 +8,13 @@ use redis::{
     AsyncConnectionConfig, ProtocolVersion, PushInfo, RedisConnectionInfo, RedisError, RedisResult,
     aio::MultiplexedConnection,
 };
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-    task::JoinHandle,
-};
+use tokio::task::JoinHandle;
 
 use super::{
-    Address, CacheOptions, RedisLink, RedisManager,
+    Address, CacheOptions, Endpoint, RedisLink, RedisManager,
     link::{State, lock, on_push},
     set_up::{Identity, Off, fence, passes, track},
+    stream::{self, Stream},
 };
 use crate::{
     cache::Session,
@@ -31,10 +28,6 @@ const PIPELINES: usize = 128;
 /// After so many attempts in a row that ended without an answer to HELLO, one is made without it:
 /// some proxies close the connection on commands that they do not know.
 const LOST_HELLOS: u32 = 2;
-
-/// Whatever kind of socket it is.
-trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 impl Manager for RedisManager {
     type Link = RedisLink;
@@ -57,10 +50,7 @@ impl Manager for RedisManager {
     }
 
     fn describe(&self) -> String {
-        match &self.options.address {
-            Address::Tcp(host, port) => format!("Redis at {host}:{port}"),
-            Address::Unix(path) => format!("Redis at {}", path.display()),
-        }
+        format!("Redis at {}", self.options.endpoint)
     }
 }
 
@@ -92,18 +82,19 @@ impl RedisManager {
 
     /// With a cache in RESP3, which carries invalidations; in RESP2 where the server has none.
     async fn open(&self) -> Result<(Open, Off), ConnectError> {
+        let Endpoint::Server(address) = &self.options.endpoint;
         let Some(cache) = &self.cache else {
-            let open = self.open_plain(None).await?;
+            let open = self.open_plain(address, None).await?;
             return Ok((open, Some("option cache is false".to_owned())));
         };
         if self.lost_hellos.load(Ordering::Relaxed) >= LOST_HELLOS {
             // For this once: a server that only hung, or was about to start, answers the next one.
             // Noted before, because this attempt may be given up.
             self.lost_hellos.store(0, Ordering::Relaxed);
-            let open = self.open_plain(None).await?;
+            let open = self.open_plain(address, None).await?;
             return Ok((open, Some("the server does not answer HELLO".to_owned())));
         }
-        let stream = self.stream().await?;
+        let stream = stream::open(address).await?;
         let state = self.state(Some(cache));
         self.lost_hellos.fetch_add(1, Ordering::Relaxed);
         let attached = self.attach(stream, ProtocolVersion::RESP3, state).await;
@@ -119,7 +110,7 @@ impl RedisManager {
         self.lost_hellos.store(0, Ordering::Relaxed);
         // Not the whole story: a wrong password says so in the second attempt, in its own words.
         let cache = Some(cache).filter(|_| self.broken.is("cache-on-resp2"));
-        let open = self.open_plain(cache).await?;
+        let open = self.open_plain(address, cache).await?;
         // Not its words: where a command is unknown they repeat its arguments, and with them the password.
         let code = refused.code().unwrap_or("no reply to HELLO that is known");
         let off = format!("the server does not speak RESP3 ({code})");
@@ -127,9 +118,13 @@ impl RedisManager {
     }
 
     /// In RESP2.
-    async fn open_plain(&self, cache: Option<&CacheOptions>) -> Result<Open, ConnectError> {
+    async fn open_plain(
+        &self,
+        address: &Address,
+        cache: Option<&CacheOptions>,
+    ) -> Result<Open, ConnectError> {
         let protocol = ProtocolVersion::RESP2;
-        let stream = self.stream().await?;
+        let stream = stream::open(address).await?;
         let state = self.state(cache);
         let attached = self.attach(stream, protocol, state).await;
         let (mut link, task) = attached.map_err(|error| unreachable(&error))?;
@@ -170,32 +165,6 @@ impl RedisManager {
         let bounds = cache.map(|cache| cache.bounds.clone());
         let session = Session::new(bounds, self.stats.clone(), self.broken);
         Arc::new(Mutex::new(State::new(session)))
-    }
-
-    /// The socket is opened here and not by redis-rs, so that its end is heard of at once, and not
-    /// only when the next command fails.
-    async fn stream(&self) -> Result<Box<dyn Stream>, ConnectError> {
-        match &self.options.address {
-            Address::Tcp(host, port) => {
-                let stream = TcpStream::connect((host.as_str(), *port)).await;
-                let stream = stream.map_err(|error| unreachable(&error))?;
-                // Without it a lone command waits for the network.
-                stream
-                    .set_nodelay(true)
-                    .map_err(|error| unreachable(&error))?;
-                Ok(Box::new(stream))
-            }
-            #[cfg(unix)]
-            Address::Unix(path) => {
-                let stream = tokio::net::UnixStream::connect(path).await;
-                Ok(Box::new(stream.map_err(|error| unreachable(&error))?))
-            }
-            #[cfg(not(unix))]
-            Address::Unix(_) => {
-                let words = "Unix sockets are not to be had on this platform";
-                Err(ConnectError::Refused(words.into()))
-            }
-        }
     }
 
     /// Speaks Redis over a stream. In RESP3 redis-rs logs in with its HELLO.

@@ -1,5 +1,5 @@
 //! The Redis manager: one multiplexed connection of redis-rs per service. Here: where Redis is and how to
-//! log in. Connecting is in [`connect`] and [`set_up`], which servers the member cache trusts in [`gate`],
+//! log in. Connecting is in [`stream`], [`connect`] and [`set_up`], which servers the member cache trusts in [`gate`],
 //! batches in [`link`], what is there in [`walk`], `clean` in [`clean`]; queueing, deadlines and reconnecting are the driver's.
 
 mod clean;
@@ -7,9 +7,11 @@ mod connect;
 mod gate;
 mod link;
 mod set_up;
+mod stream;
 mod walk;
 
 use std::{
+    fmt,
     path::PathBuf,
     sync::{
         Arc, Mutex,
@@ -36,11 +38,36 @@ pub enum Address {
     Unix(PathBuf),
 }
 
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(host, port) if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Self::Tcp(host, port) => write!(f, "{host}:{port}"),
+            Self::Unix(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// How the server to talk to is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Endpoint {
+    /// It is always this one.
+    Server(Address),
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Server(address) => address.fmt(f),
+        }
+    }
+}
+
 /// Where Redis is and how to log in. `Debug` is not derived: it would show the password.
 #[derive(Clone)]
 pub struct RedisOptions {
-    /// Where it listens.
-    pub address: Address,
+    /// Where it is.
+    pub endpoint: Endpoint,
     /// The database to select.
     pub db: u64,
     /// The ACL user, if not the default one.
@@ -49,21 +76,21 @@ pub struct RedisOptions {
     pub password: Option<String>,
 }
 
-impl std::fmt::Debug for RedisOptions {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for RedisOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisOptions")
-            .field("address", &self.address)
+            .field("endpoint", &self.endpoint)
             .field("db", &self.db)
             .finish_non_exhaustive()
     }
 }
 
 impl RedisOptions {
-    /// Database 0 at `address`, without a password.
+    /// Database 0 at `endpoint`, without a password.
     #[must_use]
-    pub fn new(address: Address) -> Self {
+    pub fn new(endpoint: Endpoint) -> Self {
         Self {
-            address,
+            endpoint,
             db: 0,
             username: None,
             password: None,
@@ -84,7 +111,7 @@ impl RedisOptions {
             _ => return None,
         };
         Some(Self {
-            address,
+            endpoint: Endpoint::Server(address),
             db: u64::try_from(settings.db()).ok()?,
             username: settings.username().map(str::to_owned),
             password: settings.password().map(str::to_owned),
