@@ -78,8 +78,11 @@ for (const [title, options] of Object.entries(SERVERS)) {
         const result = await run(onRedis(redis), { reads, kinds });
         results.push(result);
         noneWrong(result, t, kinds.includes('kill') ? BROKEN : []);
-        assert.ok(
-          result.processes.every(({ stats }) => stats.cache.hits > 0),
+        // Not the hits of each: on a busy machine one process may hardly have begun when the others are done.
+        const off = result.processes.filter(({ stats }) => !stats.cache.enabled);
+        assert.deepStrictEqual(
+          off.map(({ name, stats }) => `${name}: ${stats.cache.reason}`),
+          [],
           'a cache was off',
         );
       });
