@@ -90,8 +90,8 @@ export type ChannelManagerOption =
  * What an app passes as `{globalChannel: {…}}`. Times are in milliseconds. `null` means "not
  * given". Integers may be given as decimal strings, as config files often do.
  *
- * `host`, `port`, `url`, `db`, `username`, `password` and `auth_pass` are for `store: 'redis'`,
- * `durability` is for `store: 'embedded'`; with the other store they are an error. All other options
+ * `host`, `port`, `url`, `sentinels` and what belongs to it, `db`, `username`, `password` and `auth_pass` are
+ * for `store: 'redis'`, `durability` is for `store: 'embedded'`; with the other store they are an error. All other options
  * mean the same for both.
  */
 export interface GlobalChannelOptions {
@@ -126,6 +126,18 @@ export interface GlobalChannelOptions {
    * `port` and `path`. `db`, `username` and `password` given as options win over the URL's.
    */
   url?: string | null;
+  /**
+   * Redis Sentinel: where the sentinels are, all of them; the primary is found, and found again after a
+   * failover, by asking them. Excludes `host`, `port`, `url` and `path`. `username`, `password` and `db` are
+   * those of the server. A port that is left out is 26379.
+   */
+  sentinels?: Array<{ host: string; port?: number | string | null } | string> | null;
+  /** What the sentinels call the primary; required with `sentinels`. */
+  name?: string | null;
+  /** ACL user at the sentinels. */
+  sentinelUsername?: string | null;
+  /** The password of the sentinels, if they need one. */
+  sentinelPassword?: string | number | null;
   /** @default 0 */
   db?: number | string | null;
   /** The first part of every key, `PREFIX:name:sid`. @default 'POMELO:CHANNEL' */

@@ -21,6 +21,11 @@ pub trait Manager: Send + Sync + 'static {
         self: Arc<Self>,
     ) -> BoxFuture<'static, std::result::Result<Connected<Self::Link>, ConnectError>>;
 
+    /// Completes when there is reason to try at once, and not after the pause between two attempts.
+    fn stirs(&self) -> BoxFuture<'static, ()> {
+        std::future::pending().boxed()
+    }
+
     /// Where the store is, for logs and errors; without secrets.
     fn describe(&self) -> String;
 }

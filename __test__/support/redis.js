@@ -49,23 +49,29 @@ class RedisServer {
     this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'redis-'));
     this.socketPath = path.join(this.dir, 'redis.sock');
     this.args = args;
+    this.ready = 'Ready to accept connections';
     this.control = null;
     this.controlPorts = new Set();
     this.monitors = [];
   }
 
-  async up() {
+  /** The server's arguments. */
+  line() {
     const args = ['--port', this.port, '--bind', '127.0.0.1', '--unixsocket', this.socketPath];
     args.push('--save', '', '--appendonly', 'no', '--dir', this.dir);
     if (this.password) args.push('--requirepass', this.password);
-    const child = spawn(this.program, [...args, ...this.args].map(String));
+    return [...args, ...this.args].map(String);
+  }
+
+  async up() {
+    const child = spawn(this.program, this.line());
     let output = '';
     await new Promise((resolve, reject) => {
       child.once('error', reject);
       child.once('exit', () => reject(new Error(`${this.program} did not start: ${output}`)));
       child.stdout.on('data', (chunk) => {
         output += chunk;
-        if (output.includes('Ready to accept connections')) resolve();
+        if (output.includes(this.ready)) resolve();
       });
     });
     child.stdout.removeAllListeners('data').resume();
@@ -232,9 +238,9 @@ function parseArgs(text) {
 }
 
 /** `options`: `{args, password, program}`. Tries again when another process took the port first. */
-async function start(options) {
+async function start(options, Server = RedisServer) {
   for (let attempt = 1; ; attempt += 1) {
-    const server = new RedisServer(await freePort(), options);
+    const server = new Server(await freePort(), options);
     try {
       await server.up();
       return server;
@@ -245,4 +251,4 @@ async function start(options) {
   }
 }
 
-module.exports = { start, freePort };
+module.exports = { RedisServer, start, freePort };

@@ -9,7 +9,7 @@ use futures_util::{
     future::{BoxFuture, OptionFuture},
     stream::FuturesOrdered,
 };
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
 use crate::{
     command::Reply,
@@ -102,7 +102,7 @@ impl<L: Send + 'static> Line<L> {
         let limit = limits.connect_timeout;
         let attempt = async move {
             if !pause.is_zero() {
-                sleep(pause).await;
+                let _ = timeout(pause, manager.stirs()).await;
             }
             let connecting = manager.connect();
             match limit {

@@ -2,6 +2,7 @@
 //! only are in [`store`].
 //! Where the values come from (a JavaScript object) is the caller's business: see [`Source`].
 
+mod addresses;
 mod read;
 mod store;
 #[cfg(test)]
@@ -28,6 +29,10 @@ pub const NAMES: &[&str] = &[
     "host",
     "port",
     "url",
+    "sentinels",
+    "name",
+    "sentinelUsername",
+    "sentinelPassword",
     "db",
     "prefix",
     "username",

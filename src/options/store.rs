@@ -5,15 +5,19 @@ use super::read::{Raw, Reader, invalid};
 use crate::{
     embedded::{Durability, EmbeddedOptions, MAX_KEY, MAX_MEMBER},
     error::{Error, Result},
-    redis_manager::{Address, Endpoint, RedisOptions, URL_FORMS},
+    redis_manager::{Address, Endpoint, RedisOptions, Sentinels, URL_FORMS},
     sizes::Sizes,
 };
 
 /// What has no meaning for the embedded store. `path` has another one: the folder.
-const REDIS_ONLY: [&str; 7] = [
+const REDIS_ONLY: [&str; 11] = [
     "host",
     "port",
     "url",
+    "sentinels",
+    "name",
+    "sentinelUsername",
+    "sentinelPassword",
     "db",
     "username",
     "password",
@@ -21,6 +25,9 @@ const REDIS_ONLY: [&str; 7] = [
 ];
 
 const EMBEDDED_ONLY: [&str; 1] = ["durability"];
+
+/// What has no meaning without `sentinels`.
+const SENTINEL_ONLY: [&str; 3] = ["name", "sentinelUsername", "sentinelPassword"];
 
 /// Where the members are kept, unless a custom manager keeps them.
 #[derive(Debug, Clone)]
@@ -113,7 +120,21 @@ fn redis_options(read: &Reader) -> Result<RedisOptions> {
         }
         (a, b) => a.or(b),
     };
-    let mut redis = match (read.text_as("url", URL_FORMS)?, read.text("path")?) {
+    let mut redis = match sentinels(read)? {
+        Some(sentinels) => RedisOptions::new(Endpoint::Sentinel(sentinels)),
+        None => server(read)?,
+    };
+    if let Some(db) = read.integer("db", 0, i32::MAX as u64)? {
+        redis.db = db;
+    }
+    redis.username = read.text("username")?.or(redis.username);
+    redis.password = password.or(redis.password);
+    Ok(redis)
+}
+
+/// The one server that is given, or the local one.
+fn server(read: &Reader) -> Result<RedisOptions> {
+    match (read.text_as("url", URL_FORMS)?, read.text("path")?) {
         (Some(url), path) => {
             read.excludes("url", &["host", "port"])?;
             if path.is_some() {
@@ -123,20 +144,36 @@ fn redis_options(read: &Reader) -> Result<RedisOptions> {
                 // A URL may hold a password: only what precedes the credentials is shown.
                 let shown = url.split_once("://").map_or("…", |(scheme, _)| scheme);
                 invalid("url", &format!("'{shown}://…'"), URL_FORMS)
-            })?
+            })
         }
         (None, Some(path)) => {
             read.excludes("path", &["host", "port"])?;
-            RedisOptions::new(Endpoint::Server(Address::Unix(path.into())))
+            Ok(RedisOptions::new(Endpoint::Server(Address::Unix(
+                path.into(),
+            ))))
         }
-        (None, None) => RedisOptions::new(Endpoint::Server(tcp_address(read)?)),
-    };
-    if let Some(db) = read.integer("db", 0, i32::MAX as u64)? {
-        redis.db = db;
+        (None, None) => Ok(RedisOptions::new(Endpoint::Server(tcp_address(read)?))),
     }
-    redis.username = read.text("username")?.or(redis.username);
-    redis.password = password.or(redis.password);
-    Ok(redis)
+}
+
+/// Who knows where the server is, if that is not given itself.
+fn sentinels(read: &Reader) -> Result<Option<Sentinels>> {
+    let Some(addresses) = read.addresses("sentinels", 26379)? else {
+        foreign(read, &SENTINEL_ONLY, "use with option sentinels")?;
+        return Ok(None);
+    };
+    read.excludes("sentinels", &["host", "port", "url", "path"])?;
+    let accepted =
+        "what the sentinels call the primary (mymaster, say), which option sentinels needs";
+    let Some(name) = read.text_as("name", accepted)? else {
+        return Err(invalid("name", "absent", accepted));
+    };
+    Ok(Some(Sentinels {
+        addresses,
+        name,
+        username: read.text("sentinelUsername")?,
+        password: read.secret("sentinelPassword")?,
+    }))
 }
 
 fn tcp_address(read: &Reader) -> Result<Address> {

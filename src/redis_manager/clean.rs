@@ -6,14 +6,23 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use redis::{Pipeline, Value, aio::MultiplexedConnection};
 
-use super::walk::{Halt, refused, send, sets};
-use crate::{command::Reply, error::Result, keys::Key, manager::Lost};
+use super::{
+    link::demoted,
+    walk::{Halt, refused, send, sets},
+};
+use crate::{
+    command::Reply,
+    error::{Error, Result},
+    keys::Key,
+    manager::Lost,
+};
 
-/// Runs to the end, or to the first error of the server.
+/// Runs to the end, or to the first error of the server. One that is `elected` is lost when it is demoted.
 pub(super) async fn clean(
     connection: MultiplexedConnection,
     stem: Key,
     step_timeout: Option<Duration>,
+    elected: bool,
 ) -> std::result::Result<Vec<Result<Reply>>, Lost> {
     let mut sets = sets(connection.clone(), &stem);
     loop {
@@ -32,6 +41,9 @@ pub(super) async fn clean(
         match done {
             Ok(Some(())) => {}
             Ok(None) => return Ok(vec![Ok(Reply::Done)]),
+            Err(Halt::Refused(Error::Store(words))) if elected && demoted(&words) => {
+                return Err(Lost(words));
+            }
             Err(Halt::Refused(error)) => return Ok(vec![Err(error)]),
             Err(Halt::Lost(lost)) => return Err(lost),
         }

@@ -3,7 +3,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError, atomic::Ordering};
 
-use futures_util::{FutureExt as _, future::BoxFuture};
+use futures_util::{
+    FutureExt as _,
+    future::{BoxFuture, select},
+};
 use redis::{
     AsyncConnectionConfig, ProtocolVersion, PushInfo, RedisConnectionInfo, RedisError, RedisResult,
     aio::MultiplexedConnection,
@@ -11,10 +14,11 @@ use redis::{
 use tokio::task::JoinHandle;
 
 use super::{
-    Address, CacheOptions, Endpoint, RedisLink, RedisManager,
+    Address, CacheOptions, Place, RedisLink, RedisManager,
     link::{State, lock, on_push},
     set_up::{Identity, Off, fence, passes, track},
     stream::{self, Stream},
+    watch::Watch,
 };
 use crate::{
     cache::Session,
@@ -34,19 +38,19 @@ impl Manager for RedisManager {
 
     fn connect(self: Arc<Self>) -> BoxFuture<'static, Result<Connected<RedisLink>, ConnectError>> {
         async move {
-            let (mut open, off) = self.open().await?;
-            let last = self.last().clone();
-            let fenced = fence(&mut open.link.connection, last, &open.identity).await?;
-            *self.last() = Some(open.identity);
-            let note = self.switch(off);
-            Ok(Connected {
-                link: open.link,
-                closed: open.task.map(drop).boxed(),
-                fenced,
-                note,
-            })
+            match &self.place {
+                Place::Server(address) => self.connect_to(address).await,
+                Place::Elected(watch) => self.connect_to_primary(watch).await,
+            }
         }
         .boxed()
+    }
+
+    fn stirs(&self) -> BoxFuture<'static, ()> {
+        match &self.place {
+            Place::Server(_) => std::future::pending().boxed(),
+            Place::Elected(watch) => watch.next().boxed(),
+        }
     }
 
     fn describe(&self) -> String {
@@ -66,6 +70,44 @@ impl RedisManager {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    async fn connect_to(&self, address: &Address) -> Result<Connected<RedisLink>, ConnectError> {
+        let (mut open, off) = self.open(address).await?;
+        let last = self.last().clone();
+        let fenced = fence(&mut open.link.connection, last, &open.identity).await?;
+        *self.last() = Some(open.identity);
+        Ok(Connected {
+            link: open.link,
+            closed: open.task.map(drop).boxed(),
+            fenced,
+            note: self.switch(off),
+        })
+    }
+
+    async fn connect_to_primary(
+        &self,
+        watch: &Watch,
+    ) -> Result<Connected<RedisLink>, ConnectError> {
+        let found = watch.find().await?;
+        let address = &found.primary.address;
+        let mut connected = self
+            .connect_to(address)
+            .await
+            .map_err(|error| match error {
+                // No operator named it.
+                ConnectError::Unreachable(words) => {
+                    ConnectError::Unreachable(format!("primary {address}: {words}").into())
+                }
+                refused @ ConnectError::Refused(_) => refused,
+            })?;
+        let notes = [watch.moved_to(address), connected.note.take()];
+        let notes: Vec<String> = notes.into_iter().flatten().collect();
+        connected.note = (!notes.is_empty()).then(|| notes.join("; "));
+        connected.closed = select(connected.closed, found.replaced().boxed())
+            .map(drop)
+            .boxed();
+        Ok(connected)
+    }
+
     /// Notes whether the cache is on; a line for the log if that is news to the operator.
     fn switch(&self, off: Off) -> Option<String> {
         let off: Option<Arc<str>> = off.map(Into::into);
@@ -81,8 +123,7 @@ impl RedisManager {
     }
 
     /// With a cache in RESP3, which carries invalidations; in RESP2 where the server has none.
-    async fn open(&self) -> Result<(Open, Off), ConnectError> {
-        let Endpoint::Server(address) = &self.options.endpoint;
+    async fn open(&self, address: &Address) -> Result<(Open, Off), ConnectError> {
         let Some(cache) = &self.cache else {
             let open = self.open_plain(address, None).await?;
             return Ok((open, Some("option cache is false".to_owned())));
@@ -203,6 +244,7 @@ impl RedisManager {
             connection,
             task: task.abort_handle(),
             step_timeout: self.step_timeout,
+            elected: self.is_elected(),
             state,
         };
         Ok((link, task))

@@ -24,12 +24,7 @@ pub(super) fn objection(hello: &Value, info: &Value) -> Option<String> {
         Value::ServerError(error) => return Some(format!("HELLO: {}", words(error))),
         _ => return Some("HELLO answered no map".to_owned()),
     };
-    let field = |name: &str| {
-        let named = |(key, _): &&(Value, Value)| text(key).as_deref() == Some(name);
-        let (_, value) = fields.iter().find(named)?;
-        text(value)
-    };
-    let field = |name| field(name).unwrap_or_default();
+    let field = |name| field(fields, name).unwrap_or_default();
     let (server, mode, role) = (field("server"), field("mode"), field("role"));
     let version = field("version");
     if field("proto") != "3" {
@@ -51,6 +46,20 @@ pub(super) fn objection(hello: &Value, info: &Value) -> Option<String> {
         ));
     }
     objection_of_info(info)
+}
+
+/// What HELLO says that the server is.
+pub(super) fn role(hello: &Value) -> Option<String> {
+    match hello {
+        Value::Map(fields) => field(fields, "role"),
+        _ => None,
+    }
+}
+
+fn field(fields: &[(Value, Value)], name: &str) -> Option<String> {
+    let named = |(key, _): &&(Value, Value)| text(key).as_deref() == Some(name);
+    let (_, value) = fields.iter().find(named)?;
+    text(value)
 }
 
 fn objection_of_info(info: &Value) -> Option<String> {

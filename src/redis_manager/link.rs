@@ -35,6 +35,8 @@ pub struct RedisLink {
     pub(super) connection: MultiplexedConnection,
     pub(super) task: AbortHandle,
     pub(super) step_timeout: Option<Duration>,
+    /// Another server may take this one's place: see [`demoted`].
+    pub(super) elected: bool,
     pub(super) state: Arc<Mutex<State>>,
 }
 
@@ -84,7 +86,7 @@ impl Link for RedisLink {
     ) -> BoxFuture<'static, std::result::Result<Replies, Lost>> {
         let connection = self.connection.clone();
         if let [Command::Clean { stem }] = batch {
-            return clean(connection, stem.clone(), self.step_timeout).boxed();
+            return clean(connection, stem.clone(), self.step_timeout, self.elected).boxed();
         }
         let (sender, replies) = oneshot::channel();
         let mut state = lock(&self.state);
@@ -94,7 +96,15 @@ impl Link for RedisLink {
         let pipeline = encode(&sent.wire, batch);
         let state = self.state.clone();
         // Without tokio's budget, which may put off the sending for a turn.
-        let run = run(connection, state, sent, pipeline, batch.len(), replies);
+        let run = run(
+            connection,
+            state,
+            sent,
+            pipeline,
+            batch.len(),
+            replies,
+            self.elected,
+        );
         let mut future = unconstrained(run).boxed();
         // Sent now, and not when the driver looks for replies next: what is formed later must come
         // later on the wire, and so must what is read again in between.
@@ -114,19 +124,28 @@ async fn run(
     mut pipeline: Pipeline,
     calls: usize,
     mut replies: oneshot::Receiver<Replies>,
+    elected: bool,
 ) -> std::result::Result<Replies, Lost> {
     loop {
         let values = if pipeline.is_empty() {
             Vec::new()
         } else {
             let count = pipeline.len();
-            match connection.send_packed_commands(&pipeline, 0, count).await {
+            let sent = connection.send_packed_commands(&pipeline, 0, count).await;
+            let values = sent.map_err(|error| lost(&error));
+            match values.and_then(|values| {
+                if elected {
+                    not_demoted(values)
+                } else {
+                    Ok(values)
+                }
+            }) {
                 Ok(values) => values,
-                Err(error) => {
+                Err(lost) => {
                     // Nobody shall wait for what will not come.
                     lock(&state).waiting.clear();
                     // There already, if what was read again is other batches'.
-                    return replies.try_recv().map_err(|_| lost(&error));
+                    return replies.try_recv().map_err(|_| lost);
                 }
             }
         };
@@ -243,6 +262,21 @@ pub(super) fn on_push(state: &Mutex<State>, push: &PushInfo) {
 /// A panic under the lock ends the connection's task, and the session with it.
 pub(super) fn lock(state: &Mutex<State>) -> std::sync::MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The batch, unless the server is none to write to any more: then it is the next primary's. On a server that
+/// the operator named, these words are the caller's.
+fn not_demoted(values: Vec<Value>) -> std::result::Result<Vec<Value>, Lost> {
+    let no = values.iter().find_map(|value| match value {
+        Value::ServerError(error) => Some(words(error)).filter(|words| demoted(words)),
+        _ => None,
+    });
+    no.map_or(Ok(values), |words| Err(Lost(words)))
+}
+
+/// Whether a server says so that it is no primary any more.
+pub(super) fn demoted(words: &str) -> bool {
+    words.starts_with("READONLY ") || words.starts_with("MASTERDOWN ")
 }
 
 pub(super) fn lost(error: &RedisError) -> Lost {

@@ -1,14 +1,16 @@
 //! The Redis manager: one multiplexed connection of redis-rs per service. Here: where Redis is and how to
-//! log in. Connecting is in [`stream`], [`connect`] and [`set_up`], which servers the member cache trusts in [`gate`],
-//! batches in [`link`], what is there in [`walk`], `clean` in [`clean`]; queueing, deadlines and reconnecting are the driver's.
+//! log in. Connecting is in [`stream`], [`connect`] and [`set_up`], finding a primary in [`sentinel`] and [`watch`],
+//! which servers the member cache trusts in [`gate`], batches in [`link`], what is there in [`walk`], `clean` in [`clean`]; queueing, deadlines and reconnecting are the driver's.
 
 mod clean;
 mod connect;
 mod gate;
 mod link;
+mod sentinel;
 mod set_up;
 mod stream;
 mod walk;
+mod watch;
 
 use std::{
     fmt,
@@ -24,7 +26,9 @@ use redis::{ConnectionAddr, IntoConnectionInfo as _, ServerError};
 
 use crate::{broken::Broken, keys::Key, shelf::Bounds, stats::Stats};
 
-pub use self::link::RedisLink;
+pub use self::{link::RedisLink, sentinel::Sentinels};
+
+use self::watch::Watch;
 
 /// The URLs that are understood.
 pub const URL_FORMS: &str = "redis://[[user][:password]@]host[:port][/db] or unix:///path[?db=n]";
@@ -53,12 +57,15 @@ impl fmt::Display for Address {
 pub enum Endpoint {
     /// It is always this one.
     Server(Address),
+    /// The sentinels know.
+    Sentinel(Sentinels),
 }
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Server(address) => address.fmt(f),
+            Self::Sentinel(sentinels) => sentinels.fmt(f),
         }
     }
 }
@@ -128,6 +135,15 @@ pub struct CacheOptions {
     pub probe: Key,
 }
 
+/// Where connections go.
+#[derive(Debug)]
+enum Place {
+    /// Always here.
+    Server(Address),
+    /// To the primary of the moment.
+    Elected(Watch),
+}
+
 /// Opens connections to one Redis, and remembers the last one so that it can be fenced off.
 #[derive(Debug)]
 pub struct RedisManager {
@@ -137,6 +153,7 @@ pub struct RedisManager {
     /// How long one step of a `clean` may take; `None` = for ever.
     step_timeout: Option<Duration>,
     last: Mutex<Option<set_up::Identity>>,
+    place: Place,
     stats: Arc<Stats>,
     /// Whether the log was told that the cache is off.
     cache_off: AtomicBool,
@@ -154,16 +171,26 @@ impl RedisManager {
         step_timeout: Option<Duration>,
         stats: Arc<Stats>,
     ) -> Arc<Self> {
+        let place = match &options.endpoint {
+            Endpoint::Server(address) => Place::Server(address.clone()),
+            Endpoint::Sentinel(sentinels) => Place::Elected(Watch::new(sentinels.clone())),
+        };
         Arc::new(Self {
             options,
             cache,
             step_timeout,
             last: Mutex::new(None),
+            place,
             stats,
             cache_off: AtomicBool::new(false),
             lost_hellos: AtomicU32::new(0),
             broken: Broken::from_env(),
         })
+    }
+
+    /// Whether another server may take this one's place.
+    fn is_elected(&self) -> bool {
+        matches!(self.place, Place::Elected(_))
     }
 }
 

@@ -63,6 +63,7 @@ impl RedisManager {
         {
             return Err(refusal(words(error)));
         }
+        let role = hello.as_ref().and_then(gate::role);
         let objection = hello.and_then(|hello| gate::objection(&hello, info));
         let info: String = redis::from_redis_value_ref(info).unwrap_or_default();
         let field = |name| info.lines().find_map(|line| line.strip_prefix(name));
@@ -71,11 +72,30 @@ impl RedisManager {
                 "LOADING Redis is loading the dataset in memory".into(),
             ));
         }
+        if self.is_elected() {
+            is_primary(field("role:").or(role.as_deref()))?;
+        }
         let identity = Identity {
             client_id: redis::from_redis_value_ref(client_id).ok(),
             run_id: field("run_id:").map(str::to_owned),
         };
         Ok((identity, objection))
+    }
+}
+
+/// Sentinels name a server before it knows that it is the primary, and after it has ceased to be.
+fn is_primary(role: Option<&str>) -> Result<(), ConnectError> {
+    match role {
+        Some("master") => Ok(()),
+        Some(role) => {
+            let words = format!("its role is {role}, not master");
+            Err(ConnectError::Unreachable(words.into()))
+        }
+        None => {
+            let words =
+                "the server found by Sentinel does not tell its role: neither INFO nor HELLO does";
+            Err(ConnectError::Refused(words.into()))
+        }
     }
 }
 
@@ -131,7 +151,11 @@ pub(super) async fn fence(
         return Ok(false);
     };
     if last_run != *run {
-        // Another server process: the old one is gone, and its unread commands with it.
+        // Another server process: the old one is gone, and its unread commands with it. Or, found by Sentinel,
+        // it was replaced, and may still be alive and execute them. Nobody will see that: it is made a replica
+        // of the new primary and takes all of its data, because it has written what that one has not
+        // (its replication offset is beyond the one at which they parted). If it is ever promoted again, it is
+        // with that data; and Sentinel ends its clients when it demotes it, in the same transaction.
         return Ok(true);
     }
     let Some(id) = last.client_id else {
@@ -154,7 +178,7 @@ async fn send(
 }
 
 /// A server that said no.
-fn refusal(words: Arc<str>) -> ConnectError {
+pub(super) fn refusal(words: Arc<str>) -> ConnectError {
     if passes(&words) {
         ConnectError::Unreachable(words)
     } else {

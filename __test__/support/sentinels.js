@@ -1,0 +1,181 @@
+'use strict';
+
+/**
+ * A primary, two replicas and three sentinels on loopback: start, fail over, put in order again.
+ * A single server is redis.js.
+ */
+
+const fs = require('fs');
+const path = require('path');
+const redisServer = require('./redis');
+const { until } = require('./until');
+
+const NAME = 'the one';
+// Long enough that a busy machine looks like a dead server to nobody.
+const DOWN_AFTER = 2000;
+// Elections take seconds, and the machine may be slow.
+const DEADLINE = 60000;
+
+class Sentinel extends redisServer.RedisServer {
+  /** `monitor`: the port of the primary; `server`: how to log in there. */
+  constructor(port, { monitor, server = {}, password }) {
+    super(port, { password });
+    this.ready = '+monitor';
+    const lines = [
+      `port ${port}`,
+      'bind 127.0.0.1',
+      `dir ${this.dir}`,
+      password && `requirepass ${password}`,
+      `sentinel monitor "${NAME}" 127.0.0.1 ${monitor} 2`,
+      `sentinel down-after-milliseconds "${NAME}" ${DOWN_AFTER}`,
+      `sentinel failover-timeout "${NAME}" 6000`,
+      `sentinel parallel-syncs "${NAME}" 2`,
+      server.password && `sentinel auth-pass "${NAME}" ${server.password}`,
+    ];
+    this.file = path.join(this.dir, 'sentinel.conf');
+    fs.writeFileSync(this.file, lines.filter(Boolean).join('\n'));
+  }
+
+  line() {
+    return [this.file, '--sentinel'];
+  }
+
+  ask(command, ...args) {
+    return this.run(0, 'sentinel', command, NAME, ...args);
+  }
+
+  /** What it says of the primary, as `{field: value}`. */
+  async view() {
+    const flat = await this.ask('master');
+    const pairs = flat.flatMap((value, i) => (i % 2 ? [] : [[value, flat[i + 1]]]));
+    return Object.fromEntries(pairs);
+  }
+}
+
+class Group {
+  /** `password` is the servers', `sentinelPassword` the sentinels'. */
+  static async start({ password, sentinelPassword } = {}) {
+    const group = new Group();
+    group.servers = [];
+    group.sentinels = [];
+    try {
+      const auth = password ? ['--masterauth', password] : [];
+      const args = ['--repl-diskless-sync-delay', 0, '--repl-ping-replica-period', 1, ...auth];
+      for (let i = 0; i < 3; i += 1) {
+        const of = i ? ['--replicaof', '127.0.0.1', group.servers[0].port] : [];
+        group.servers.push(await redisServer.start({ password, args: [...args, ...of] }));
+      }
+      // What they see first they know at once, and look for more every 10 s.
+      await group.untilReplicated(group.servers[0]);
+      const options = { monitor: group.servers[0].port, server: { password } };
+      for (let i = 0; i < 3; i += 1) {
+        const made = { ...options, password: sentinelPassword };
+        group.sentinels.push(await redisServer.start(made, Sentinel));
+      }
+      await group.untilReady();
+      return group;
+    } catch (err) {
+      await group.stop();
+      throw err;
+    }
+  }
+
+  async stop() {
+    await Promise.all([...this.sentinels, ...this.servers].map((server) => server.stop()));
+  }
+
+  /** As a test's target: see service.js. */
+  options(more) {
+    const sentinels = this.sentinels.map(({ port }) => ({ host: '127.0.0.1', port }));
+    return { sentinels, name: NAME, ...more };
+  }
+
+  /** A sentinel that lives. */
+  get sentinel() {
+    return this.sentinels.find(({ process: alive }) => alive);
+  }
+
+  /** The primary, as a sentinel sees it. */
+  async primary() {
+    const [, port] = await this.sentinel.ask('get-master-addr-by-name');
+    return this.servers.find((server) => server.port === Number(port));
+  }
+
+  /** The next one, once all sentinels agree on it and its first write would succeed. */
+  async nextPrimary(before) {
+    const moved = async () => {
+      const primary = await this.primary();
+      return primary !== before && (await isPrimary(primary)) && primary;
+    };
+    return until(moved, 'a new primary', DEADLINE);
+  }
+
+  async untilReplicated(primary) {
+    const synced = async () => {
+      const info = await primary.run(0, 'info', 'replication');
+      return (info.match(/state=online/g) || []).length === 2;
+    };
+    await until(synced, 'two replicas', DEADLINE);
+  }
+
+  async untilReady() {
+    const ready = async () => {
+      const views = await Promise.all(this.sentinels.map((sentinel) => sentinel.view()));
+      return views.every(
+        (view) =>
+          view.flags === 'master' &&
+          view['num-slaves'] === '2' &&
+          view['num-other-sentinels'] === '2' &&
+          view.port === views[0].port,
+      );
+    };
+    await until(ready, 'sentinels that know each other and the servers', DEADLINE);
+  }
+
+  /** All that was acknowledged is at the replicas too. */
+  async replicated() {
+    const primary = await this.primary();
+    // WAIT is about the writes of its own connection, and replication keeps their order.
+    await primary.run(0, 'set', 'replicated', '1');
+    const count = await primary.run(0, 'wait', 2, DEADLINE);
+    if (count !== 2) throw new Error(`${count} replicas have got it`);
+    return primary;
+  }
+
+  /** Everybody is up and in its place, empty; what Sentinel does in its own time is done now. */
+  async heal() {
+    for (const server of [...this.servers, ...this.sentinels]) {
+      if (server.process) server.resume();
+      else await server.up();
+    }
+    const settled = async () => {
+      const seen = await Promise.all(this.sentinels.map((each) => each.view()));
+      const one = seen.every(({ port, flags }) => port === seen[0].port && flags === 'master');
+      return one && isPrimary(await this.primary());
+    };
+    await until(settled, 'an end of the last failover', DEADLINE);
+    const primary = await this.primary();
+    for (const server of this.servers) {
+      await server.run(0, 'client', 'unpause');
+      if (server !== primary) await demote(server, primary);
+    }
+    await primary.flush();
+    await this.untilReplicated(primary);
+    for (const sentinel of this.sentinels) await sentinel.run(0, 'sentinel', 'reset', NAME);
+    await this.untilReady();
+    return primary;
+  }
+}
+
+async function isPrimary(server) {
+  const [role] = await server.run(0, 'role');
+  return role === 'master';
+}
+
+/** As Sentinel does. */
+async function demote(server, primary) {
+  await server.run(0, 'replicaof', '127.0.0.1', primary.port);
+  await server.killClients();
+}
+
+module.exports = { Group, NAME, isPrimary, demote };
