@@ -1,7 +1,10 @@
 //! Which store, and where it is: the options that are one store's own, and which of them exclude each
 //! other. Those that mean the same for every store are in [`super`].
 
-use super::read::{Raw, Reader, invalid};
+use super::{
+    read::{Raw, Reader, invalid},
+    tls::tls,
+};
 use crate::{
     embedded::{Durability, EmbeddedOptions, MAX_KEY, MAX_MEMBER},
     error::{Error, Result},
@@ -10,7 +13,7 @@ use crate::{
 };
 
 /// What has no meaning for the embedded store. `path` has another one: the folder.
-const REDIS_ONLY: [&str; 7] = [
+const REDIS_ONLY: [&str; 8] = [
     "host",
     "port",
     "url",
@@ -18,6 +21,7 @@ const REDIS_ONLY: [&str; 7] = [
     "username",
     "password",
     "auth_pass",
+    "tls",
 ];
 
 const EMBEDDED_ONLY: [&str; 1] = ["durability"];
@@ -50,6 +54,17 @@ impl Store {
                 key: MAX_KEY,
                 member: MAX_MEMBER,
             },
+        }
+    }
+
+    /// What the operator ought to know of it at each start, though it was asked for.
+    #[must_use]
+    pub fn warning(&self) -> Option<&'static str> {
+        match self {
+            Self::Redis(RedisOptions { tls: Some(tls), .. }) if tls.trusts_anyone() => {
+                Some("tls.rejectUnauthorized is false: whoever answers is taken for the server")
+            }
+            _ => None,
         }
     }
 
@@ -136,6 +151,7 @@ fn redis_options(read: &Reader) -> Result<RedisOptions> {
     }
     redis.username = read.text("username")?.or(redis.username);
     redis.password = password.or(redis.password);
+    tls(read, &mut redis)?;
     Ok(redis)
 }
 
