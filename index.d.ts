@@ -90,7 +90,7 @@ export type ChannelManagerOption =
  * What an app passes as `{globalChannel: {…}}`. Times are in milliseconds. `null` means "not
  * given". Integers may be given as decimal strings, as config files often do.
  *
- * `host`, `port`, `url`, `sentinels` and what belongs to it, `db`, `username`, `password` and `auth_pass` are
+ * `host`, `port`, `url`, `sentinels` and what belongs to it, `db`, `username`, `password`, `auth_pass` and `tls` are
  * for `store: 'redis'`, `durability` is for `store: 'embedded'`; with the other store they are an error. All other options
  * mean the same for both.
  */
@@ -122,8 +122,9 @@ export interface GlobalChannelOptions {
   /** A port number or, as in 0.0.7, the path of a Unix socket. @default 6379 */
   port?: number | string | null;
   /**
-   * `redis://[[user][:password]@]host[:port][/db]` or `unix:///path[?db=n]`; excludes `host`,
-   * `port` and `path`. `db`, `username` and `password` given as options win over the URL's.
+   * `redis://[[user][:password]@]host[:port][/db]`, `rediss://…` for the same with TLS, or
+   * `unix:///path[?db=n]`; excludes `host`, `port` and `path`. `db`, `username` and `password` given as
+   * options win over the URL's.
    */
   url?: string | null;
   /**
@@ -147,6 +148,11 @@ export interface GlobalChannelOptions {
   password?: string | number | null;
   /** 0.0.7's name for `password`. */
   auth_pass?: string | number | null;
+  /**
+   * TLS on every connection; `true` and `{}` trust the CAs that the system trusts. Not with a Unix
+   * socket. @default false, with a URL `rediss://` true
+   */
+  tls?: boolean | TlsOptions | null;
   /** Time for one attempt to connect, log in and select `db`. @default 5000 */
   connectTimeout?: number | string | null;
   /** From the call to its answer, queueing and reconnects included; 0 = no limit. @default 5000 */
@@ -185,6 +191,20 @@ export interface GlobalChannelOptions {
   /** node_redis: give up when not connected for so long; 0 = never. @default 0 */
   connect_timeout?: number | string | false | null;
   [other: string]: any;
+}
+
+/** Names and forms are those of Node's `tls.connect`; what is not here is ignored, with a warning. */
+export interface TlsOptions {
+  /** The CAs to trust instead of the system's, in PEM: one text, which may hold several, or an array. */
+  ca?: string | Uint8Array | Array<string | Uint8Array> | null;
+  /** For a server that wants to know who we are: our certificate in PEM, and those between it and the CA. */
+  cert?: string | Uint8Array | null;
+  /** The key of `cert` in PEM, without a passphrase. */
+  key?: string | Uint8Array | null;
+  /** The name, or address, that the server's certificate has to be for. @default the host */
+  servername?: string | null;
+  /** `false`: whoever answers is taken for the server; a line in the log says so. @default true */
+  rejectUnauthorized?: boolean | null;
 }
 
 /** What {@link GlobalChannel.stats} gives. Counts are since the instance was made. */

@@ -18,7 +18,7 @@ copy   adds all members of one store to another, and compares the counts. It rem
 list   prints a line of JSON for each channel and frontend: {"key":…,"members":[…]}
 
 An ADDRESS is one of
-  redis://[[user][:password]@]host[:port][/db]
+  redis://[[user][:password]@]host[:port][/db]; rediss:// for TLS, with the CAs of the system
   unix:///path[?db=n]
   embedded:FOLDER   a relative one begins at the current directory, not at the folder of the app
 

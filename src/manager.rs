@@ -28,6 +28,11 @@ pub trait Manager: Send + Sync + 'static {
 
     /// Where the store is, for logs and errors; without secrets.
     fn describe(&self) -> String;
+
+    /// What may be the reason if an attempt to connect takes too long: the end of a sentence.
+    fn doubt(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// An open connection. Batches are executed in the order of the calls to [`Link::execute`].

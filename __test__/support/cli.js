@@ -11,8 +11,8 @@ const { root } = require('../../scripts/lib/process');
 const BIN = path.join(root, 'bin/pome-globalchannel.js');
 
 /** Starts it; `ended` is a promise of `{code, signal, stdout, stderr}`. */
-function start(args, { cwd } = {}) {
-  const child = spawn(process.execPath, [BIN, ...args], { cwd });
+function start(args, { cwd, env } = {}) {
+  const child = spawn(process.execPath, [BIN, ...args], { cwd, env: { ...process.env, ...env } });
   const printed = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr']) {
     child[name].setEncoding('utf8').on('data', (text) => (printed[name] += text));

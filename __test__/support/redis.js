@@ -16,8 +16,14 @@ const os = require('os');
 const path = require('path');
 // The old client comes with 0.0.7. It sends any command with any bytes, which is all we ask.
 const oldRedis = require('redis');
+const { valkeyServer } = require('../../scripts/valkey');
+const { LEAST } = require('./rights');
 const { until } = require('./until');
 
+/** The server under the suite is Redis, or with SERVER=valkey that. */
+const defaultProgram = () => (process.env.SERVER === 'valkey' ? valkeyServer() : 'redis-server');
+
+const USER = { username: 'least', password: 'least-secret' };
 const NAME = 'test-control';
 
 // A test file may crash or be killed, and must not leave its server behind: this waits for the end
@@ -40,12 +46,14 @@ async function freePort() {
 class RedisServer {
   /**
    * `args` go to the server as they are; `password` also to the control connection; `program` is
-   * another server that takes the same options.
+   * another server that takes the same options. RIGHTS=least: the plugin is a user without others,
+   * unless the suite is about a password; the control connection may do everything.
    */
-  constructor(port, { args = [], password, program = 'redis-server' } = {}) {
+  constructor(port, { args = [], password, program = defaultProgram() } = {}) {
     this.port = port;
     this.program = program;
     this.password = password;
+    this.user = process.env.RIGHTS === 'least' && !password ? USER : undefined;
     this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'redis-'));
     this.socketPath = path.join(this.dir, 'redis.sock');
     this.args = args;
@@ -60,6 +68,10 @@ class RedisServer {
     const args = ['--port', this.port, '--bind', '127.0.0.1', '--unixsocket', this.socketPath];
     args.push('--save', '', '--appendonly', 'no', '--dir', this.dir);
     if (this.password) args.push('--requirepass', this.password);
+    if (this.user) {
+      const { username, password } = this.user;
+      args.push('--user', [username, 'on', `>${password}`, 'allkeys', ...LEAST].join(' '));
+    }
     return [...args, ...this.args].map(String);
   }
 

@@ -31,7 +31,7 @@ function create(opts, app = createApp(), impl = IMPL) {
 
 /** Where `target` is: a store of stores.js, or whatever listens on a port of this machine. */
 const optionsOf = (target) =>
-  target.options ? target.options() : { host: '127.0.0.1', port: target.port };
+  target.options ? target.options() : { host: '127.0.0.1', port: target.port, ...target.user };
 
 /** Started on `target`. */
 async function started(target, opts, app, impl) {

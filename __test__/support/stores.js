@@ -84,7 +84,7 @@ class RedisStore extends Store {
 
   options(more) {
     const db = this.number ? { db: this.number } : {};
-    return { host: '127.0.0.1', port: this.server.port, ...db, ...more };
+    return { host: '127.0.0.1', port: this.server.port, ...this.server.user, ...db, ...more };
   }
 
   /** Options with which `start` fails at once. */

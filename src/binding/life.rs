@@ -51,6 +51,9 @@ impl Service {
             released: self.released.clone(),
         });
         let stats = self.stats.clone();
+        if let Some(warning) = self.options.store.warning() {
+            self.log("warn", warning, Some(self.options.store.name()));
+        }
         let engine = match &self.options.store {
             Store::Redis(redis) => {
                 let cache = bounds.map(|bounds| CacheOptions {

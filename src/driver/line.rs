@@ -104,12 +104,16 @@ impl<L: Send + 'static> Line<L> {
             if !pause.is_zero() {
                 let _ = timeout(pause, manager.stirs()).await;
             }
-            let connecting = manager.connect();
+            let connecting = manager.clone().connect();
             match limit {
                 None => connecting.await,
                 Some(limit) => timeout(limit, connecting).await.unwrap_or_else(|_| {
-                    let words =
+                    let mut words =
                         format!("no answer within {} ms (connectTimeout)", limit.as_millis());
+                    if let Some(doubt) = manager.doubt() {
+                        words.push(' ');
+                        words.push_str(doubt);
+                    }
                     Err(ConnectError::Unreachable(words.into()))
                 }),
             }

@@ -91,8 +91,9 @@ pub async fn open_or_make(store: Store) -> Result<Opened> {
 async fn connect<M: Manager<Link: Inventory>>(manager: Arc<M>, sizes: Sizes) -> Result<Opened> {
     let store = manager.describe();
     let limit = Limits::default().connect_timeout.unwrap_or(PATIENCE);
-    let Ok(connected) = tokio::time::timeout(limit, manager.connect()).await else {
-        let cause = Some(format!("no answer within {} s", limit.as_secs()).into());
+    let Ok(connected) = tokio::time::timeout(limit, manager.clone().connect()).await else {
+        let doubt = manager.doubt().unwrap_or_default();
+        let cause = Some(format!("no answer within {} s {doubt}", limit.as_secs()).into());
         return Err(Error::Unreachable { store, cause });
     };
     match connected {

@@ -7,6 +7,7 @@ mod read;
 mod store;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::time::Duration;
 
@@ -38,6 +39,12 @@ pub const NAMES: &[&str] = &[
     "username",
     "password",
     "auth_pass",
+    "tls",
+    "tls.ca",
+    "tls.cert",
+    "tls.key",
+    "tls.servername",
+    "tls.rejectUnauthorized",
     "connectTimeout",
     "commandTimeout",
     "startTimeout",

@@ -1,7 +1,10 @@
 //! Which store, and where it is: the options that are one store's own, and which of them exclude each
 //! other. Those that mean the same for every store are in [`super`].
 
-use super::read::{Raw, Reader, invalid};
+use super::{
+    read::{Raw, Reader, invalid},
+    tls::tls,
+};
 use crate::{
     embedded::{Durability, EmbeddedOptions, MAX_KEY, MAX_MEMBER},
     error::{Error, Result},
@@ -10,7 +13,7 @@ use crate::{
 };
 
 /// What has no meaning for the embedded store. `path` has another one: the folder.
-const REDIS_ONLY: [&str; 11] = [
+const REDIS_ONLY: [&str; 12] = [
     "host",
     "port",
     "url",
@@ -22,6 +25,7 @@ const REDIS_ONLY: [&str; 11] = [
     "username",
     "password",
     "auth_pass",
+    "tls",
 ];
 
 const EMBEDDED_ONLY: [&str; 1] = ["durability"];
@@ -57,6 +61,17 @@ impl Store {
                 key: MAX_KEY,
                 member: MAX_MEMBER,
             },
+        }
+    }
+
+    /// What the operator ought to know of it at each start, though it was asked for.
+    #[must_use]
+    pub fn warning(&self) -> Option<&'static str> {
+        match self {
+            Self::Redis(RedisOptions { tls: Some(tls), .. }) if tls.trusts_anyone() => {
+                Some("tls.rejectUnauthorized is false: whoever answers is taken for the server")
+            }
+            _ => None,
         }
     }
 
@@ -129,6 +144,7 @@ fn redis_options(read: &Reader) -> Result<RedisOptions> {
     }
     redis.username = read.text("username")?.or(redis.username);
     redis.password = password.or(redis.password);
+    tls(read, &mut redis)?;
     Ok(redis)
 }
 
@@ -173,6 +189,7 @@ fn sentinels(read: &Reader) -> Result<Option<Sentinels>> {
         name,
         username: read.text("sentinelUsername")?,
         password: read.secret("sentinelPassword")?,
+        tls: None,
     }))
 }
 

@@ -18,6 +18,7 @@ use super::{
     link::{State, lock, on_push},
     set_up::{Identity, Off, fence, passes, track},
     stream::{self, Stream},
+    tls,
     watch::Watch,
 };
 use crate::{
@@ -55,6 +56,10 @@ impl Manager for RedisManager {
 
     fn describe(&self) -> String {
         format!("Redis at {}", self.options.endpoint)
+    }
+
+    fn doubt(&self) -> Option<&'static str> {
+        self.options.tls.as_ref()?.doubt()
     }
 }
 
@@ -135,7 +140,7 @@ impl RedisManager {
             let open = self.open_plain(address, None).await?;
             return Ok((open, Some("the server does not answer HELLO".to_owned())));
         }
-        let stream = stream::open(address).await?;
+        let stream = stream::open(address, self.options.tls.as_ref()).await?;
         let state = self.state(Some(cache));
         self.lost_hellos.fetch_add(1, Ordering::Relaxed);
         let attached = self.attach(stream, ProtocolVersion::RESP3, state).await;
@@ -144,7 +149,7 @@ impl RedisManager {
                 self.lost_hellos.store(0, Ordering::Relaxed);
                 return self.set_up_cached(link, task, cache).await;
             }
-            Err(error) if error.is_io_error() => return Err(unreachable(&error)),
+            Err(error) if error.is_io_error() => return Err(self.unanswered(&error)),
             Err(error) if passes(&said(&error)) => return Err(unreachable(&error)),
             Err(error) => error,
         };
@@ -165,10 +170,10 @@ impl RedisManager {
         cache: Option<&CacheOptions>,
     ) -> Result<Open, ConnectError> {
         let protocol = ProtocolVersion::RESP2;
-        let stream = stream::open(address).await?;
+        let stream = stream::open(address, self.options.tls.as_ref()).await?;
         let state = self.state(cache);
         let attached = self.attach(stream, protocol, state).await;
-        let (mut link, task) = attached.map_err(|error| unreachable(&error))?;
+        let (mut link, task) = attached.map_err(|error| self.unanswered(&error))?;
         let (identity, _) = self.set_up(&mut link.connection, protocol).await?;
         Ok(Open {
             link,
@@ -199,6 +204,18 @@ impl RedisManager {
             identity,
         };
         Ok((open, off))
+    }
+
+    /// A connection that broke before anything was answered on it.
+    pub(super) fn unanswered(&self, error: &RedisError) -> ConnectError {
+        let on_unix = matches!(self.place, Place::Server(Address::Unix(_)));
+        if self.options.tls.is_none() && !on_unix && error.is_io_error() {
+            unreachable(&format_args!(
+                "{error}, before any answer; a server that wants TLS does that (option tls)"
+            ))
+        } else {
+            broken(error)
+        }
     }
 
     /// What the cache of a new connection knows: nothing.
@@ -249,6 +266,11 @@ impl RedisManager {
         };
         Ok((link, task))
     }
+}
+
+/// A connection that broke before all that has to be said on it was.
+pub(super) fn broken(error: &RedisError) -> ConnectError {
+    tls::refusal(error).unwrap_or_else(|| unreachable(error))
 }
 
 pub(super) fn unreachable(error: &impl ToString) -> ConnectError {

@@ -1,5 +1,5 @@
 //! The Redis manager: one multiplexed connection of redis-rs per service. Here: where Redis is and how to
-//! log in. Connecting is in [`stream`], [`connect`] and [`set_up`], finding a primary in [`sentinel`] and [`watch`],
+//! log in. Connecting is in [`stream`], [`tls`], [`connect`] and [`set_up`], finding a primary in [`sentinel`] and [`watch`],
 //! which servers the member cache trusts in [`gate`], batches in [`link`], what is there in [`walk`], `clean` in [`clean`]; queueing, deadlines and reconnecting are the driver's.
 
 mod clean;
@@ -9,6 +9,7 @@ mod link;
 mod sentinel;
 mod set_up;
 mod stream;
+mod tls;
 mod walk;
 mod watch;
 
@@ -26,12 +27,17 @@ use redis::{ConnectionAddr, IntoConnectionInfo as _, ServerError};
 
 use crate::{broken::Broken, keys::Key, shelf::Bounds, stats::Stats};
 
-pub use self::{link::RedisLink, sentinel::Sentinels};
+pub use self::{
+    link::RedisLink,
+    sentinel::Sentinels,
+    tls::{Identity, KeyFault, Name, Roots, Tls, Trust, authorities, identity},
+};
 
 use self::watch::Watch;
 
 /// The URLs that are understood.
-pub const URL_FORMS: &str = "redis://[[user][:password]@]host[:port][/db] or unix:///path[?db=n]";
+pub const URL_FORMS: &str =
+    "redis[s]://[[user][:password]@]host[:port][/db] or unix:///path[?db=n]";
 
 /// Where a Redis listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +87,8 @@ pub struct RedisOptions {
     pub username: Option<String>,
     /// The password, if one is needed.
     pub password: Option<String>,
+    /// How connections are secured, if they are.
+    pub tls: Option<Tls>,
 }
 
 impl fmt::Debug for RedisOptions {
@@ -88,6 +96,7 @@ impl fmt::Debug for RedisOptions {
         f.debug_struct("RedisOptions")
             .field("endpoint", &self.endpoint)
             .field("db", &self.db)
+            .field("tls", &self.tls)
             .finish_non_exhaustive()
     }
 }
@@ -101,12 +110,18 @@ impl RedisOptions {
             db: 0,
             username: None,
             password: None,
+            tls: None,
         }
     }
 
     /// Reads a URL in one of the [`URL_FORMS`]; nothing if it is in none.
     #[must_use]
     pub fn from_url(url: &str) -> Option<Self> {
+        let plain = url.strip_prefix("rediss://");
+        let plain = plain.map(|rest| format!("redis://{rest}"));
+        let tls = plain.as_ref().map(|_| Tls::default());
+        // TLS is ours, and redis-rs without it takes no such URL.
+        let url = plain.as_deref().unwrap_or(url);
         if !(url.starts_with("redis://") || url.starts_with("unix://")) {
             return None;
         }
@@ -122,6 +137,7 @@ impl RedisOptions {
             db: u64::try_from(settings.db()).ok()?,
             username: settings.username().map(str::to_owned),
             password: settings.password().map(str::to_owned),
+            tls,
         })
     }
 }
@@ -173,7 +189,10 @@ impl RedisManager {
     ) -> Arc<Self> {
         let place = match &options.endpoint {
             Endpoint::Server(address) => Place::Server(address.clone()),
-            Endpoint::Sentinel(sentinels) => Place::Elected(Watch::new(sentinels.clone())),
+            Endpoint::Sentinel(sentinels) => Place::Elected(Watch::new(Sentinels {
+                tls: options.tls.clone(),
+                ..sentinels.clone()
+            })),
         };
         Arc::new(Self {
             options,

@@ -11,7 +11,7 @@ use redis::{
 use tokio::time::{sleep, timeout};
 
 use super::{
-    Address,
+    Address, Tls,
     connect::unreachable,
     set_up::refusal,
     stream::{self, Stream},
@@ -36,6 +36,8 @@ pub struct Sentinels {
     pub username: Option<String>,
     /// The password of the sentinels, if they need one.
     pub password: Option<String>,
+    /// How connections to them are secured: like those to the server.
+    pub tls: Option<Tls>,
 }
 
 impl fmt::Debug for Sentinels {
@@ -168,7 +170,7 @@ impl Sentinels {
 
     /// A socket to one of them: the same for questions and for listening.
     pub(super) async fn reach(&self, address: &Address) -> Result<Box<dyn Stream>, ConnectError> {
-        stream::open(address).await
+        stream::open(address, self.tls.as_ref()).await
     }
 
     fn unknown(&self) -> String {

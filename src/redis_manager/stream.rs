@@ -5,7 +5,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{Address, connect::unreachable};
+use super::{Address, Tls, connect::unreachable};
 use crate::manager::ConnectError;
 
 /// Whatever kind of socket it is.
@@ -14,7 +14,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 /// The socket is opened here and not by redis-rs, so that its end is heard of at once, and not only
 /// when the next command fails.
-pub(super) async fn open(address: &Address) -> Result<Box<dyn Stream>, ConnectError> {
+pub(super) async fn open(
+    address: &Address,
+    tls: Option<&Tls>,
+) -> Result<Box<dyn Stream>, ConnectError> {
     match address {
         Address::Tcp(host, port) => {
             let stream = TcpStream::connect((host.as_str(), *port)).await;
@@ -23,7 +26,10 @@ pub(super) async fn open(address: &Address) -> Result<Box<dyn Stream>, ConnectEr
             stream
                 .set_nodelay(true)
                 .map_err(|error| unreachable(&error))?;
-            Ok(Box::new(stream))
+            match tls {
+                Some(tls) => Ok(Box::new(tls.secure(host, stream).await?)),
+                None => Ok(Box::new(stream)),
+            }
         }
         #[cfg(unix)]
         Address::Unix(path) => {

@@ -1,0 +1,87 @@
+'use strict';
+
+/**
+ * A redis-server that speaks TLS on a port of its own, and beside it none on the other one, over which the
+ * tests look at it. Certificates are certificates.js's; the server takes another one at any time.
+ */
+
+const fs = require('fs');
+const os = require('os');
+const path = require('path');
+const { certificates } = require('./certificates');
+const redisServer = require('./redis');
+
+const HOSTS = ['DNS:localhost', 'IP:127.0.0.1', 'IP:::1'];
+
+class TlsServer {
+  static async open() {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'tls-'));
+    // A test file that crashes must not leave it behind.
+    process.once('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
+    const { authority } = certificates(folder);
+    const server = new TlsServer();
+    server.authority = authority;
+    server.ca = authority('ca');
+    server.leaf = server.ca.sign('server', { hosts: HOSTS });
+    for (let attempt = 1; !server.redis; attempt += 1) {
+      server.port = await redisServer.freePort();
+      const args = ['--tls-port', server.port, '--bind', '127.0.0.1', '-::1'];
+      args.push('--tls-cert-file', server.leaf.files.cert, '--tls-key-file', server.leaf.files.key);
+      args.push('--tls-ca-cert-file', server.ca.file, '--tls-auth-clients', 'no');
+      server.redis = await redisServer.start({ args }).catch((err) => {
+        if (attempt === 3) throw err;
+      });
+    }
+    return server;
+  }
+
+  set(...settings) {
+    return this.redis.run(0, 'config', 'set', ...settings);
+  }
+
+  /** From now on it shows this certificate. */
+  show({ files }) {
+    return this.set('tls-cert-file', files.cert, 'tls-key-file', files.key);
+  }
+
+  /** As at the beginning, and empty. */
+  async reset() {
+    await this.show(this.leaf);
+    await this.set('tls-auth-clients', 'no', 'tls-protocols', '');
+    await this.redis.flush();
+  }
+
+  options(more) {
+    return { host: '127.0.0.1', port: this.port, tls: { ca: this.ca.cert }, ...more };
+  }
+
+  url(scheme = 'rediss', host = 'localhost') {
+    return `${scheme}://${host}:${this.port}`;
+  }
+
+  /** Whether all its clients came over TLS, and there are some. */
+  async isSecure() {
+    const clients = await this.redis.clients();
+    return clients.length > 0 && clients.every(({ laddr }) => laddr.endsWith(`:${this.port}`));
+  }
+
+  async close() {
+    await this.redis.stop();
+  }
+}
+
+/** `body(ctx)` declares rows about `ctx.tls`, which is as at the beginning before each of them. */
+function tlsArea(title, body) {
+  const { describe, before, beforeEach, after, afterEach } = require('node:test');
+  const { stopAll } = require('./service');
+  describe(title, () => {
+    const ctx = {};
+    before(async () => (ctx.tls = await TlsServer.open()));
+    beforeEach(() => ctx.tls.reset());
+    afterEach(stopAll);
+    after(() => ctx.tls.close());
+    body(ctx);
+  });
+}
+
+module.exports = { tlsArea };

@@ -1,0 +1,168 @@
+//! TLS on a socket, by rustls. Here: what a connection is secured with, and the handshake. Whom it trusts is in
+//! [`trust`], certificates and keys as text in [`pem`], what went wrong in [`words`]; what the options are
+//! called is in [`crate::options`].
+
+mod pem;
+mod trust;
+mod words;
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::OnceCell,
+};
+use tokio_rustls::{
+    TlsConnector,
+    client::TlsStream,
+    rustls::{
+        ClientConfig,
+        client::Resumption,
+        crypto::{CryptoProvider, ring},
+        pki_types::ServerName,
+        sign::SingleCertAndKey,
+    },
+};
+
+pub(super) use self::words::refusal;
+pub use self::{
+    pem::{Identity, KeyFault, authorities, identity},
+    trust::Trust,
+};
+pub use tokio_rustls::rustls::RootCertStore as Roots;
+
+use crate::manager::ConnectError;
+
+/// How connections are secured; cheap to clone, and the same for all connections of a service.
+#[derive(Clone)]
+pub struct Tls(Arc<Inner>);
+
+struct Inner {
+    trust: Trust,
+    identity: Option<Identity>,
+    /// Whose certificate the server has to show, if not that of the host.
+    name: Option<ServerName<'static>>,
+    /// Made when it is needed first: the system's certificates are files, or worse.
+    config: OnceCell<Arc<ClientConfig>>,
+    /// The last handshake that was begun has not come to an end.
+    unanswered: AtomicBool,
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls")
+            .field("trust", &self.0.trust)
+            .field("name", &self.0.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The same settings; whether others say the same is not looked at.
+impl PartialEq for Tls {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Tls {}
+
+impl Default for Tls {
+    /// With what the system trusts.
+    fn default() -> Self {
+        Self::new(Trust::System, None, None)
+    }
+}
+
+impl Tls {
+    /// `identity` is for servers that ask who we are; `name` is whose certificate the server has to show, if it is
+    /// not that of the host.
+    #[must_use]
+    pub fn new(trust: Trust, identity: Option<Identity>, name: Option<Name>) -> Self {
+        Self(Arc::new(Inner {
+            trust,
+            identity,
+            name: name.map(|name| name.0),
+            config: OnceCell::new(),
+            unanswered: AtomicBool::new(false),
+        }))
+    }
+
+    /// Whether nobody looks at the server's certificate.
+    #[must_use]
+    pub fn trusts_anyone(&self) -> bool {
+        matches!(self.0.trust, Trust::Anyone)
+    }
+
+    /// Why an attempt to connect may have taken too long, if it was a handshake that did not end. Redis on
+    /// a port without TLS says nothing to the first message of it.
+    pub(super) fn doubt(&self) -> Option<&'static str> {
+        let unanswered = self.0.unanswered.load(Ordering::Relaxed);
+        unanswered.then_some("in the TLS handshake; a server that speaks no TLS does that")
+    }
+
+    /// The handshake, with the server on the other end of `stream`.
+    pub(super) async fn secure<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        host: &str,
+        stream: S,
+    ) -> Result<TlsStream<S>, ConnectError> {
+        let name = match &self.0.name {
+            Some(name) => name.clone(),
+            None => Name::new(host).map(|name| name.0).ok_or_else(|| {
+                let words = format!("TLS: no certificate is for {host:?}; option tls.servername");
+                ConnectError::Refused(words.into())
+            })?,
+        };
+        let config = self.0.config.get_or_try_init(|| self.config()).await?;
+        self.0.unanswered.store(true, Ordering::Relaxed);
+        let secured = TlsConnector::from(config.clone())
+            .connect(name, stream)
+            .await;
+        self.0.unanswered.store(false, Ordering::Relaxed);
+        secured.map_err(|error| words::of_handshake(&error))
+    }
+
+    async fn config(&self) -> Result<Arc<ClientConfig>, ConnectError> {
+        let provider = provider();
+        let verifier = self.0.trust.verifier(&provider).await?;
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| words::of(&error))?
+            // Named so by rustls because `Trust::Anyone` can be asked for.
+            .dangerous()
+            .with_custom_certificate_verifier(verifier);
+        let mut config = match &self.0.identity {
+            None => config.with_no_client_auth(),
+            Some(identity) => {
+                let resolver = SingleCertAndKey::from(identity.0.clone());
+                config.with_client_cert_resolver(Arc::new(resolver))
+            }
+        };
+        // There are few handshakes, and each is to look at the certificates anew.
+        config.resumption = Resumption::disabled();
+        Ok(Arc::new(config))
+    }
+}
+
+/// A host name or an address, as certificates are for them.
+#[derive(Debug, Clone)]
+pub struct Name(ServerName<'static>);
+
+impl Name {
+    /// Nothing if it can be neither.
+    #[must_use]
+    pub fn new(name: &str) -> Option<Self> {
+        ServerName::try_from(name.to_owned()).ok().map(Self)
+    }
+}
+
+/// The cryptography, whatever else in the process has chosen for itself.
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}

@@ -1,0 +1,112 @@
+//! What went wrong with TLS, in words that say what an operator can do; and whether trying again is of any use. A
+//! certificate does not get better by it: that is refused at once, as a wrong password is. (After `start` the
+//! driver tries again all the same, so that a certificate that is mended is found.)
+
+use std::{error::Error as StdError, io, sync::Arc};
+
+use redis::RedisError;
+use tokio_rustls::rustls::{AlertDescription as Alert, CertificateError, Error, InvalidMessage};
+
+use crate::manager::ConnectError;
+
+/// A handshake that failed.
+pub(super) fn of_handshake(error: &io::Error) -> ConnectError {
+    match inner(error) {
+        Some(error) => of(error),
+        // The server closed it: too many clients, or about to stop.
+        None => ConnectError::Unreachable(format!("in the TLS handshake: {error}").into()),
+    }
+}
+
+/// What ended a connection after its handshake, if it was TLS. In TLS 1.3 a server says only then that it wanted
+/// a certificate of ours, or another one.
+pub(in super::super) fn refusal(error: &RedisError) -> Option<ConnectError> {
+    type Shared = Arc<dyn StdError + Send + Sync>;
+    let source = error.source()?;
+    let error = match source.downcast_ref::<Shared>() {
+        Some(shared) => shared.downcast_ref::<io::Error>(),
+        None => source.downcast_ref(),
+    };
+    inner(error?).map(of)
+}
+
+fn inner(error: &io::Error) -> Option<&Error> {
+    error.get_ref()?.downcast_ref()
+}
+
+pub(super) fn of(error: &Error) -> ConnectError {
+    let words = match error {
+        Error::InvalidCertificate(error) => of_certificate(error),
+        Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
+            "the server does not speak TLS".to_owned()
+        }
+        Error::AlertReceived(alert) => match of_alert(*alert) {
+            Some(words) => words.to_owned(),
+            None => return ConnectError::Unreachable(format!("TLS: {error}").into()),
+        },
+        Error::PeerIncompatible(_) | Error::NoCertificatesPresented => error.to_string(),
+        _ => return ConnectError::Unreachable(format!("TLS: {error}").into()),
+    };
+    ConnectError::Refused(format!("TLS: {words}").into())
+}
+
+fn of_certificate(error: &CertificateError) -> String {
+    use CertificateError as E;
+    match error {
+        E::UnknownIssuer | E::BadSignature => {
+            "the server's certificate is of no CA that is trusted (option tls.ca)".to_owned()
+        }
+        E::Expired | E::ExpiredContext { .. } => "the server's certificate has expired".to_owned(),
+        E::NotValidYet | E::NotValidYetContext { .. } => {
+            "the server's certificate is not valid yet".to_owned()
+        }
+        E::NotValidForNameContext {
+            expected,
+            presented,
+        } => {
+            let expected = expected.to_str();
+            // Chosen by whoever made the certificate, and so quoted.
+            let names: Vec<_> = presented.iter().map(|name| format!("{name:?}")).collect();
+            let names = if names.is_empty() {
+                "no host at all (it has no subjectAltName)".to_owned()
+            } else {
+                names.join(", ")
+            };
+            format!(
+                "the server's certificate is not for {expected} but for {names} (option tls.servername)"
+            )
+        }
+        E::InvalidPurpose | E::InvalidPurposeContext { .. } => {
+            "the server's certificate is not for servers".to_owned()
+        }
+        E::Revoked => "the server's certificate was revoked".to_owned(),
+        error => format!("the server's certificate cannot be accepted: {error}"),
+    }
+}
+
+/// What the server thinks of us; nothing where that may pass.
+fn of_alert(alert: Alert) -> Option<&'static str> {
+    Some(match alert {
+        Alert::CertificateRequired => {
+            "the server wants a certificate of ours (options tls.cert and tls.key)"
+        }
+        // Of OpenSSL in TLS 1.2 this is also the word for "no certificate".
+        Alert::HandshakeFailure => {
+            "the server and we have no way in common, or it wants a certificate of ours (options tls.cert and tls.key)"
+        }
+        Alert::UnknownCA | Alert::DecryptError => {
+            "the server does not trust the CA of our certificate (option tls.cert)"
+        }
+        Alert::CertificateExpired => "the server says that our certificate has expired",
+        Alert::CertificateRevoked => "the server says that our certificate was revoked",
+        Alert::BadCertificate
+        | Alert::UnsupportedCertificate
+        | Alert::CertificateUnknown
+        | Alert::AccessDenied => "the server does not accept our certificate (option tls.cert)",
+        Alert::ProtocolVersion => "the server speaks a version of TLS that we do not",
+        Alert::UnrecognisedName => {
+            "the server does not know the name that it was asked for (option tls.servername)"
+        }
+        _ => return None,
+    })
+}
