@@ -34,9 +34,8 @@ async function writer({ started, args, emit }) {
     const uid = `${args.name}-${i - back}`;
     service[method](`c${i % 2}`, uid, 's1', (err) => {
       if (err) throw err;
-      // Each one: whatever is heard of was acknowledged.
-      emit(i);
-      next();
+      // Each one: whatever is heard of was acknowledged. And at most a window of them is not heard of.
+      emit(i, next);
     });
   };
   for (let n = 0; n < args.window; n += 1) next();
