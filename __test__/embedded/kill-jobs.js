@@ -9,20 +9,33 @@
 /** How many calls of a writer wait at a time. */
 const WINDOW = 32;
 
-/** Call `i` of writer `name` is an add of uid `name-i`; but every fourth takes away that of call i - 2. */
+/** How long, in fours of calls, half of the members stay: so that lists do not grow with the number of kills. */
+const STAY = 100;
+
+/** What a writer does, in turn, and how many calls back the uid was made. */
+const CALLS = [
+  ['add', 0],
+  ['add', 0],
+  ['leave', 2 + 4 * STAY],
+  ['leave', 2],
+];
+
+/** Which call takes away what call `i` adds; nothing if it adds nothing. */
+const leaveOf = (i) => [i + CALLS[2][1], i + CALLS[3][1]][i % 4];
+
+/** Call `i` of writer `name` is an add of uid `name-i`, or takes away that of a call before. */
 async function writer({ started, args, emit }) {
   const service = await started();
   let called = 0;
   const next = () => {
     const i = called;
     called += 1;
-    const gone = i % 4 === 3;
-    const uid = `${args.name}-${gone ? i - 2 : i}`;
-    service[gone ? 'leave' : 'add'](`c${i % 2}`, uid, 's1', (err) => {
+    const [method, back] = args.calls[i % 4];
+    const uid = `${args.name}-${i - back}`;
+    service[method](`c${i % 2}`, uid, 's1', (err) => {
       if (err) throw err;
-      // Each one: whatever is heard of was acknowledged.
-      emit(i);
-      next();
+      // Each one: whatever is heard of was acknowledged. And at most a window of them is not heard of.
+      emit(i, next);
     });
   };
   for (let n = 0; n < args.window; n += 1) next();
@@ -88,4 +101,4 @@ async function survivor({ started, ok, call, emit }) {
   emit(seen);
 }
 
-module.exports = { WINDOW, writer, reader, opener, cleaner, survivor };
+module.exports = { WINDOW, CALLS, leaveOf, writer, reader, opener, cleaner, survivor };

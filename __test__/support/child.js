@@ -61,7 +61,8 @@ function main(fn) {
     ...service,
     args,
     opts,
-    emit: (message) => process.stdout.write(MARK + JSON.stringify(message) + '\n'),
+    /** `done` is called when it is out of this process, and survives its end. */
+    emit: (message, done) => process.stdout.write(MARK + JSON.stringify(message) + '\n', done),
     started: (more, app) => service.started({ options: () => opts }, more, app),
   };
   Promise.resolve(fn(tools)).catch((err) => {
