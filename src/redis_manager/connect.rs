@@ -15,7 +15,6 @@ use super::{
     link::{State, lock, on_push},
     set_up::{Identity, Off, fence, passes, track},
     stream::{self, Stream},
-    tls,
 };
 use crate::{
     cache::Session,
@@ -167,14 +166,15 @@ impl RedisManager {
 
     /// A connection that broke before anything was answered on it.
     pub(super) fn unanswered(&self, error: &RedisError) -> ConnectError {
+        if let Some(tls) = &self.options.tls {
+            return tls.refusal().unwrap_or_else(|| unreachable(error));
+        }
         let Endpoint::Server(address) = &self.options.endpoint;
         match address {
-            Address::Tcp(..) if self.options.tls.is_none() && error.is_io_error() => {
-                unreachable(&format_args!(
-                    "{error}, before any answer; a server that wants TLS does that (option tls)"
-                ))
-            }
-            _ => broken(error),
+            Address::Tcp(..) if error.is_io_error() => unreachable(&format_args!(
+                "{error}, before any answer; a server that wants TLS does that (option tls)"
+            )),
+            _ => unreachable(error),
         }
     }
 
@@ -225,11 +225,6 @@ impl RedisManager {
         };
         Ok((link, task))
     }
-}
-
-/// A connection that broke before all that has to be said on it was.
-pub(super) fn broken(error: &RedisError) -> ConnectError {
-    tls::refusal(error).unwrap_or_else(|| unreachable(error))
 }
 
 pub(super) fn unreachable(error: &impl ToString) -> ConnectError {
