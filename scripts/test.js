@@ -6,7 +6,7 @@
  */
 const path = require('node:path');
 const { run, runAndRead, toolCommand } = require('./lib/process');
-const { testFiles, runNodeTests } = require('./lib/node-tests');
+const { testFiles, essentialFiles, runNodeTests } = require('./lib/node-tests');
 const { runOnNodes } = require('./nodes');
 
 const minutes = (n) => n * 60 * 1000;
@@ -33,6 +33,14 @@ const stages = {
   node: {
     title: 'Node tests: contract, callbacks, parity, life cycle',
     run: () => runNodeTests(testFiles('core'), { concurrency: 2, timeout: minutes(5) }),
+  },
+  rights: {
+    title: 'part of these as a user of Redis with the least rights (WHOLE=1: all of them)',
+    run: () => nodeTestsOn({ RIGHTS: 'least' }),
+  },
+  valkey: {
+    title: 'part of these on Valkey 9 (WHOLE=1: all of them)',
+    run: () => nodeTestsOn({ SERVER: 'valkey' }),
   },
   broken: {
     title: 'the tests of the cache notice each of its rules that is broken',
@@ -69,6 +77,13 @@ function onTestBuild(suite) {
   return run(process.execPath, [path.join(__dirname, 'build.js'), '--broken'])
     ? runNodeTests(testFiles(suite), { concurrency: 1, timeout: minutes(5) })
     : count(false);
+}
+
+/** The core suite on another server than usual, or the part of it that is essential. */
+function nodeTestsOn(server) {
+  const files = process.env.WHOLE ? testFiles('core') : essentialFiles();
+  const env = { STORE: 'redis', PARITY_RUNS: '60', CACHE_RUNS: '60', ...server };
+  return runNodeTests(files, { concurrency: 2, timeout: minutes(5), env });
 }
 
 function check(program, args) {

@@ -35,15 +35,17 @@ async function works(opts) {
 /** `start` fails at once, in words that match. The log has them too. */
 async function refused(opts, words) {
   const service = create(opts);
+  let message;
   const lines = await logged(async () => {
     const { err, argc, n } = await call(service, 'start');
     assert.ok(err, 'start must fail');
-    assert.match(err.message, words);
+    message = err.message;
+    assert.match(message, words);
     assert.deepStrictEqual([err.code, argc, n, service.state], [STORE, 1, 1, 0]);
   });
   // One attempt only.
   assert.strictEqual(lines.length, 1, lines.join('\n'));
-  assert.match(lines[0], words);
+  assert.ok(lines[0].includes(message), lines[0]);
 }
 
 /** `start` tries until `startTimeout`, and its cause has words that match. */

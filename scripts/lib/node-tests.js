@@ -20,6 +20,13 @@ function testFiles(suite) {
   );
 }
 
+/** Those of the core suite that say most in little time, for servers and users that are not the usual ones. */
+function essentialFiles() {
+  const names =
+    /contract.(a-clean|a-lifecycle|b-options|c-|d-)|cache.(commands|reads|writes)\.|parity/;
+  return testFiles('core').filter((file) => names.test(file));
+}
+
 function suiteOf(file) {
   const [, folder] = file.split(path.sep);
   const name = path.basename(file, '.test.js');
@@ -39,9 +46,9 @@ function filesBelow(folder) {
 
 /**
  * Runs test files with this Node, results shown as they come, and counts. `timeout` (ms, for one
- * file) is there for tests that hang: nothing else would end them.
+ * file) is there for tests that hang: nothing else would end them. `env` is set for them.
  */
-function runNodeTests(files, { concurrency, timeout }) {
+function runNodeTests(files, { concurrency, timeout, env = {} }) {
   if (files.length === 0) {
     console.log('No test file here.');
     return { passed: 0, failed: 1 };
@@ -49,7 +56,7 @@ function runNodeTests(files, { concurrency, timeout }) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pome-test-'));
   const tap = path.join(folder, 'tap');
   try {
-    const ok = run(process.execPath, [
+    const args = [
       '--test',
       `--test-concurrency=${concurrency}`,
       `--test-timeout=${timeout}`,
@@ -58,7 +65,8 @@ function runNodeTests(files, { concurrency, timeout }) {
       '--test-reporter=tap',
       `--test-reporter-destination=${tap}`,
       ...files,
-    ]);
+    ];
+    const ok = run(process.execPath, args, { env: { ...process.env, ...env } });
     return countTap(fs.existsSync(tap) ? fs.readFileSync(tap, 'utf8') : '', ok);
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });
@@ -73,4 +81,4 @@ function countTap(report, ok) {
   return { passed: total('pass'), failed: ok ? failed : Math.max(failed, 1) };
 }
 
-module.exports = { testFiles, runNodeTests };
+module.exports = { testFiles, essentialFiles, runNodeTests };

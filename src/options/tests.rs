@@ -84,6 +84,23 @@ fn options_win_over_the_url() {
 }
 
 #[test]
+fn tls_is_on_with_its_option_or_the_scheme_of_the_url() {
+    let is_on = |given: &[(&str, Raw)]| redis(parse(given).expect("all are valid")).tls.is_some();
+    let (plain, secured) = (text("redis://h"), text("rediss://me:pw@h:7/1"));
+    assert!(!is_on(&[]));
+    assert!(!is_on(&[("url", plain.clone()), ("tls", Raw::Bool(false))]));
+    assert!(is_on(&[("tls", Raw::Bool(true))]));
+    assert!(is_on(&[("url", plain), ("tls", Raw::Object)]));
+    assert!(is_on(&[("url", secured.clone())]));
+    assert!(is_on(&[("url", secured.clone()), ("tls", Raw::Bool(true))]));
+    let redis = redis(parse(&[("url", secured)]).expect("a url"));
+    assert_eq!(
+        (redis.endpoint, redis.db, redis.password.as_deref()),
+        (Endpoint::Server(Address::Tcp("h".into(), 7)), 1, Some("pw"))
+    );
+}
+
+#[test]
 fn an_error_names_option_value_and_what_is_accepted_but_no_secret() {
     for (name, value, words) in [
         (
@@ -104,7 +121,7 @@ fn an_error_names_option_value_and_what_is_accepted_but_no_secret() {
     ] {
         assert_eq!(parse(&[(name, value)]).unwrap_err().to_string(), words);
     }
-    let error = parse(&[("url", text("rediss://:hunter2@h"))])
+    let error = parse(&[("url", text("redis+tls://:hunter2@h"))])
         .unwrap_err()
         .to_string();
     assert!(
@@ -151,6 +168,7 @@ fn options_of_two_stores_exclude_each_other() {
         "username",
         "password",
         "auth_pass",
+        "tls",
     ] {
         let error = embedded(&[("path", text("/data")), (name, text("s3cret"))]).unwrap_err();
         assert_eq!(
@@ -219,6 +237,9 @@ proptest! {
             any::<bool>().prop_map(Raw::Bool),
             "process|os|redis|embedded".prop_map(Raw::Text),
             Just(Raw::Other("{…}".to_owned())),
+            Just(Raw::Object),
+            prop::collection::vec(any::<u8>(), 0..20).prop_map(Raw::Bytes),
+            Just(Raw::List(vec![Raw::Text("s3cret-word".to_owned())])),
         ],
         embedded: bool,
     ) {
@@ -228,6 +249,7 @@ proptest! {
             "store" if embedded => text("embedded"),
             "path" if embedded => text("/data"),
             "password" if !embedded => text(secret),
+            "tls" if name.starts_with("tls.") => Raw::Object,
             _ => Raw::Absent,
         };
         if let Err(error) = Options::parse(&source) {

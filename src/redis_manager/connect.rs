@@ -18,7 +18,6 @@ use super::{
     link::{State, lock, on_push},
     set_up::{Identity, Off, fence, passes, track},
     stream::{self, Stream},
-    tls,
     watch::Watch,
 };
 use crate::{
@@ -208,13 +207,16 @@ impl RedisManager {
 
     /// A connection that broke before anything was answered on it.
     pub(super) fn unanswered(&self, error: &RedisError) -> ConnectError {
+        if let Some(tls) = &self.options.tls {
+            return tls.refusal().unwrap_or_else(|| unreachable(error));
+        }
         let on_unix = matches!(self.place, Place::Server(Address::Unix(_)));
-        if self.options.tls.is_none() && !on_unix && error.is_io_error() {
+        if !on_unix && error.is_io_error() {
             unreachable(&format_args!(
                 "{error}, before any answer; a server that wants TLS does that (option tls)"
             ))
         } else {
-            broken(error)
+            unreachable(error)
         }
     }
 
@@ -266,11 +268,6 @@ impl RedisManager {
         };
         Ok((link, task))
     }
-}
-
-/// A connection that broke before all that has to be said on it was.
-pub(super) fn broken(error: &RedisError) -> ConnectError {
-    tls::refusal(error).unwrap_or_else(|| unreachable(error))
 }
 
 pub(super) fn unreachable(error: &impl ToString) -> ConnectError {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use redis::{Pipeline, ProtocolVersion, Value, aio::MultiplexedConnection};
 
-use super::{CacheOptions, RedisManager, connect::broken, gate, words};
+use super::{CacheOptions, RedisManager, connect::unreachable, gate, words};
 use crate::manager::ConnectError;
 
 /// Which connection of which server process: enough to end it from another connection.
@@ -49,7 +49,7 @@ impl RedisManager {
         let sent = connection.send_packed_commands(&pipeline, 0, count).await;
         let mut replies = sent.map_err(|error| match protocol {
             ProtocolVersion::RESP2 => self.unanswered(&error),
-            _ => broken(&error),
+            _ => unreachable(&error),
         })?;
         let hello = if hello { replies.pop() } else { None };
 
@@ -179,7 +179,7 @@ async fn send(
     connection
         .send_packed_commands(pipeline, 0, pipeline.len())
         .await
-        .map_err(|error| broken(&error))
+        .map_err(|error| unreachable(&error))
 }
 
 /// A server that said no.

@@ -1,15 +1,16 @@
 //! TLS on a socket, by rustls. Here: what a connection is secured with, and the handshake. Whom it trusts is in
-//! [`trust`], certificates and keys as text in [`pem`], what went wrong in [`words`]; what the options are
+//! [`trust`], certificates and keys as text in [`pem`], what went wrong in [`words`] and [`watched`]; what the options are
 //! called is in [`crate::options`].
 
 mod pem;
 mod trust;
+mod watched;
 mod words;
 
 use std::{
     fmt,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -20,7 +21,6 @@ use tokio::{
 };
 use tokio_rustls::{
     TlsConnector,
-    client::TlsStream,
     rustls::{
         ClientConfig,
         client::Resumption,
@@ -30,13 +30,13 @@ use tokio_rustls::{
     },
 };
 
-pub(super) use self::words::refusal;
 pub use self::{
     pem::{Identity, KeyFault, authorities, identity},
     trust::Trust,
 };
 pub use tokio_rustls::rustls::RootCertStore as Roots;
 
+use self::watched::Watched;
 use crate::manager::ConnectError;
 
 /// How connections are secured; cheap to clone, and the same for all connections of a service.
@@ -52,6 +52,14 @@ struct Inner {
     config: OnceCell<Arc<ClientConfig>>,
     /// The last handshake that was begun has not come to an end.
     unanswered: AtomicBool,
+    /// What the server had against us after the handshake, in the last connection.
+    refusal: Mutex<Option<ConnectError>>,
+}
+
+impl Inner {
+    fn refusal(&self) -> MutexGuard<'_, Option<ConnectError>> {
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl fmt::Debug for Tls {
@@ -90,6 +98,7 @@ impl Tls {
             name: name.map(|name| name.0),
             config: OnceCell::new(),
             unanswered: AtomicBool::new(false),
+            refusal: Mutex::new(None),
         }))
     }
 
@@ -106,12 +115,17 @@ impl Tls {
         unanswered.then_some("in the TLS handshake; a server that speaks no TLS does that")
     }
 
+    /// Why the last connection broke before anything was answered on it, if TLS knows.
+    pub(super) fn refusal(&self) -> Option<ConnectError> {
+        self.0.refusal().clone()
+    }
+
     /// The handshake, with the server on the other end of `stream`.
-    pub(super) async fn secure<S: AsyncRead + AsyncWrite + Unpin>(
+    pub(super) async fn secure<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         &self,
         host: &str,
         stream: S,
-    ) -> Result<TlsStream<S>, ConnectError> {
+    ) -> Result<impl AsyncRead + AsyncWrite + Unpin + Send + use<S>, ConnectError> {
         let name = match &self.0.name {
             Some(name) => name.clone(),
             None => Name::new(host).map(|name| name.0).ok_or_else(|| {
@@ -120,12 +134,19 @@ impl Tls {
             })?,
         };
         let config = self.0.config.get_or_try_init(|| self.config()).await?;
+        *self.0.refusal() = None;
         self.0.unanswered.store(true, Ordering::Relaxed);
         let secured = TlsConnector::from(config.clone())
             .connect(name, stream)
             .await;
         self.0.unanswered.store(false, Ordering::Relaxed);
-        secured.map_err(|error| words::of_handshake(&error))
+        match secured {
+            Ok(stream) => Ok(Watched {
+                stream,
+                inner: self.0.clone(),
+            }),
+            Err(error) => Err(words::of_handshake(&error)),
+        }
     }
 
     async fn config(&self) -> Result<Arc<ClientConfig>, ConnectError> {

@@ -2,36 +2,22 @@
 //! certificate does not get better by it: that is refused at once, as a wrong password is. (After `start` the
 //! driver tries again all the same, so that a certificate that is mended is found.)
 
-use std::{error::Error as StdError, io, sync::Arc};
+use std::io;
 
-use redis::RedisError;
 use tokio_rustls::rustls::{AlertDescription as Alert, CertificateError, Error, InvalidMessage};
 
 use crate::manager::ConnectError;
 
 /// A handshake that failed.
 pub(super) fn of_handshake(error: &io::Error) -> ConnectError {
-    match inner(error) {
-        Some(error) => of(error),
-        // The server closed it: too many clients, or about to stop.
-        None => ConnectError::Unreachable(format!("in the TLS handshake: {error}").into()),
-    }
+    // Without an error of TLS the server closed it: too many clients, or about to stop.
+    let closed = || ConnectError::Unreachable(format!("in the TLS handshake: {error}").into());
+    of_io(error).unwrap_or_else(closed)
 }
 
-/// What ended a connection after its handshake, if it was TLS. In TLS 1.3 a server says only then that it wanted
-/// a certificate of ours, or another one.
-pub(in super::super) fn refusal(error: &RedisError) -> Option<ConnectError> {
-    type Shared = Arc<dyn StdError + Send + Sync>;
-    let source = error.source()?;
-    let error = match source.downcast_ref::<Shared>() {
-        Some(shared) => shared.downcast_ref::<io::Error>(),
-        None => source.downcast_ref(),
-    };
-    inner(error?).map(of)
-}
-
-fn inner(error: &io::Error) -> Option<&Error> {
-    error.get_ref()?.downcast_ref()
+/// What broke a stream, if it was TLS.
+pub(super) fn of_io(error: &io::Error) -> Option<ConnectError> {
+    error.get_ref()?.downcast_ref().map(of)
 }
 
 pub(super) fn of(error: &Error) -> ConnectError {
