@@ -20,6 +20,12 @@ function testFiles(suite) {
   );
 }
 
+/** All test files of one folder, whatever their suite; none if there is no such folder. */
+function testFilesIn(folder) {
+  if (!fs.existsSync(path.join(root, folder))) return [];
+  return filesBelow(folder).filter((file) => file.endsWith('.test.js'));
+}
+
 function suiteOf(file) {
   const [, folder] = file.split(path.sep);
   const name = path.basename(file, '.test.js');
@@ -73,4 +79,4 @@ function countTap(report, ok) {
   return { passed: total('pass'), failed: ok ? failed : Math.max(failed, 1) };
 }
 
-module.exports = { testFiles, runNodeTests };
+module.exports = { testFiles, testFilesIn, runNodeTests };
