@@ -61,6 +61,13 @@ pub trait Link: Send + 'static {
         batch: &[&Command],
     ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>>;
 
+    /// Asks the store for a sign of life, after a time in which nothing was heard of it. It is there as soon as
+    /// anything has arrived since, so that a slow link is not taken for a dead one. `None` = this link needs no
+    /// asking: its end cannot go unnoticed.
+    fn sign_of_life(&self) -> Option<BoxFuture<'static, std::result::Result<(), Lost>>> {
+        None
+    }
+
     /// Ends it in order, after a stop. It is given up where that takes too long; a link that is only
     /// dropped ends at once.
     fn close(self) -> BoxFuture<'static, ()>

@@ -26,6 +26,8 @@ use crate::{
 pub(crate) enum Dial {
     /// A link that treats its batches so, one after the other, and the rest well. `bool`: fenced.
     Up(Vec<Fate>, bool),
+    /// The same, fenced; it is asked for signs of life, gives so many, and then none.
+    Silent(Vec<Fate>, usize),
     /// Nobody there.
     Down,
     /// The store says no.
@@ -48,6 +50,8 @@ pub(crate) struct Script {
     pub(crate) dials: VecDeque<Dial>,
     /// Batches as they were executed.
     pub(crate) batches: Vec<Vec<Command>>,
+    /// How often a sign of life was asked for.
+    pub(crate) asked: usize,
     pub(crate) sets: HashMap<Key, BTreeSet<Member>>,
 }
 
@@ -58,6 +62,8 @@ pub(crate) struct Store(pub(crate) Arc<Mutex<Script>>);
 pub(crate) struct StoreLink {
     store: Store,
     fates: Mutex<VecDeque<Fate>>,
+    /// The signs of life that are left; `None` = it has none to give.
+    signs: Mutex<Option<usize>>,
 }
 
 impl Store {
@@ -97,16 +103,21 @@ impl Manager for Store {
         self: Arc<Self>,
     ) -> BoxFuture<'static, std::result::Result<Connected<StoreLink>, ConnectError>> {
         let dial = self.0.lock().unwrap().dials.pop_front();
-        let outcome = match dial.unwrap_or(Dial::Up(Vec::new(), true)) {
-            Dial::Up(fates, fenced) => Ok(Connected {
+        let up = |fates: Vec<Fate>, fenced, signs| {
+            Ok(Connected {
                 link: StoreLink {
                     store: (*self).clone(),
                     fates: Mutex::new(fates.into()),
+                    signs: Mutex::new(signs),
                 },
                 closed: std::future::pending().boxed(),
                 fenced,
                 note: None,
-            }),
+            })
+        };
+        let outcome = match dial.unwrap_or(Dial::Up(Vec::new(), true)) {
+            Dial::Up(fates, fenced) => up(fates, fenced, None),
+            Dial::Silent(fates, signs) => up(fates, true, Some(signs)),
             Dial::Down => Err(ConnectError::Unreachable("down".into())),
             Dial::Refused => Err(ConnectError::Refused("WRONGPASS no".into())),
         };
@@ -119,6 +130,17 @@ impl Manager for Store {
 }
 
 impl Link for StoreLink {
+    fn sign_of_life(&self) -> Option<BoxFuture<'static, std::result::Result<(), Lost>>> {
+        let mut signs = self.signs.lock().unwrap();
+        let left = signs.as_mut()?;
+        self.store.0.lock().unwrap().asked += 1;
+        if *left == 0 {
+            return Some(std::future::pending().boxed());
+        }
+        *left -= 1;
+        Some(std::future::ready(Ok(())).boxed())
+    }
+
     fn execute(
         &self,
         batch: &[&Command],

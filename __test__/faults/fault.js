@@ -2,7 +2,7 @@
 
 /**
  * A fault test: a row of our own (0.0.7 fails most of them) that also fails when anything happens
- * at the level of the process, or when the log is flooded or tells a secret. The suites name the
+ * at the level of the process, when the log is flooded or tells a secret, or when memory grows. The suites name the
  * faults; commands and their answers are flight.js.
  */
 
@@ -16,22 +16,28 @@ const row = process.env.FAULTS_ON_OLD ? same : ours;
 const PASSWORD = 'open-sesame';
 // A line per attempt to connect is right; a line per command (500 in most tests) is not.
 const MAX_LINES = 100;
+// In MiB. Hundreds of commands, and what the garbage collector leaves lying about.
+const MAX_GROWTH = 256;
 
 const noise = [];
 for (const event of ['unhandledRejection', 'uncaughtException']) {
   process.on(event, (err) => noise.push(`${event}: ${err && err.stack}`));
 }
 
-function fault(title, fn) {
-  row(title, async () => {
+function fault(title, fn, options) {
+  const body = async () => {
     noise.length = 0;
+    const before = process.memoryUsage().rss;
     const lines = await logged(fn);
     await new Promise(setImmediate);
+    const grown = (process.memoryUsage().rss - before) / 2 ** 20;
+    assert.ok(grown < MAX_GROWTH, `the process has grown by ${grown.toFixed(0)} MiB`);
     assert.deepStrictEqual(noise, [], 'the process heard of it');
     assert.ok(lines.length <= MAX_LINES, `${lines.length} log lines, such as: ${lines[0]}`);
     const secret = lines.filter((line) => line.includes(PASSWORD));
     assert.deepStrictEqual(secret, [], 'the password was logged');
-  });
+  };
+  row(title, body, options);
 }
 
 module.exports = { area, fault, PASSWORD };

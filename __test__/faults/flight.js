@@ -235,13 +235,19 @@ function checkError(what, err, allowed) {
   assert.ok(allowed.includes(err.code), text);
 }
 
-/** The service works again without being touched: an add and a read succeed before long. */
+/**
+ * The service works again without being touched: an add and a read succeed before long. Says after
+ * how many milliseconds.
+ */
 async function recovers(service, deadline = 6000) {
+  const since = performance.now();
   const again = async () => !(await call(service, 'add', 'after', 'me', 's1')).err;
   await until(again, 'an add that succeeds after the fault', deadline);
+  const took = Math.round(performance.now() - since);
   const { err, value } = await call(service, 'getMembersBySid', 'after', 's1');
   assert.ifError(err);
   assert.deepStrictEqual(value, ['me']);
+  return took;
 }
 
 /**

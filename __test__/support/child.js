@@ -13,12 +13,16 @@ const { until } = require('./until');
 
 const MARK = '@@';
 
-/** Starts the child. `messages` are what it emitted, `output` is all else that it printed. */
-function start(fn, { store, args = {}, nodeArgs = [], env: more = {} }) {
+/**
+ * Starts the child, by the command `within` if there is one. `messages` are what it emitted, `output` is all
+ * else that it printed.
+ */
+function start(fn, { store, args = {}, nodeArgs = [], env: more = {}, within = [] }) {
   const source = `require(${JSON.stringify(__filename)}).main(${fn})`;
   const opts = service.optionsOf(store);
   const env = { ...process.env, ...more, CHILD: JSON.stringify({ opts, args }) };
-  const child = spawn(process.execPath, [...nodeArgs, '-e', source], { env });
+  const [program, ...programArgs] = [...within, process.execPath, ...nodeArgs, '-e', source];
+  const child = spawn(program, programArgs, { env });
   const result = { child, messages: [], output: '', code: undefined, signal: undefined };
   let rest = '';
   child.stdout.on('data', (chunk) => {

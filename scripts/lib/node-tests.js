@@ -27,6 +27,12 @@ function essentialFiles() {
   return testFiles('core').filter((file) => names.test(file));
 }
 
+/** All test files of one folder, whatever their suite; none if there is no such folder. */
+function testFilesIn(folder) {
+  if (!fs.existsSync(path.join(root, folder))) return [];
+  return filesBelow(folder).filter((file) => file.endsWith('.test.js'));
+}
+
 function suiteOf(file) {
   const [, folder] = file.split(path.sep);
   const name = path.basename(file, '.test.js');
@@ -81,4 +87,4 @@ function countTap(report, ok) {
   return { passed: total('pass'), failed: ok ? failed : Math.max(failed, 1) };
 }
 
-module.exports = { testFiles, essentialFiles, runNodeTests };
+module.exports = { testFiles, testFilesIn, essentialFiles, runNodeTests };

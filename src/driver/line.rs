@@ -11,10 +11,11 @@ use futures_util::{
 };
 use tokio::time::{Instant, timeout};
 
+use super::pulse::{Pulse, Sign};
 use crate::{
     command::Reply,
     error::{Cause, Result},
-    manager::{ConnectError, Connected, Lost, Manager},
+    manager::{ConnectError, Connected, Link, Lost, Manager},
     options::Limits,
 };
 
@@ -40,6 +41,7 @@ pub(super) enum Line<L> {
         link: L,
         in_flight: InFlight,
         closed: BoxFuture<'static, ()>,
+        pulse: Pulse,
         since: Instant,
         answered: bool,
         /// The one that ended with this link.
@@ -53,6 +55,7 @@ pub(super) enum Line<L> {
 pub(super) struct Futures<'a, L> {
     pub(super) dialing: OptionFuture<&'a mut BoxFuture<'static, Dialed<L>>>,
     pub(super) closed: OptionFuture<&'a mut BoxFuture<'static, ()>>,
+    pub(super) sign: OptionFuture<&'a mut Sign>,
     pub(super) in_flight: &'a mut InFlight,
 }
 
@@ -79,7 +82,7 @@ pub(super) struct Failed {
     pub(super) gave_up: bool,
 }
 
-impl<L: Send + 'static> Line<L> {
+impl<L: Link> Line<L> {
     pub(super) fn new<M: Manager<Link = L>>(
         manager: Arc<M>,
         limits: &Limits,
@@ -125,18 +128,22 @@ impl<L: Send + 'static> Line<L> {
         }
     }
 
-    /// What can happen to it: an attempt ends, the link closes, replies come.
+    /// What can happen to it: an attempt ends, the link closes, a sign of life or replies come.
     pub(super) fn futures(&mut self) -> Futures<'_, L> {
-        let (dialing, closed, in_flight) = match self {
-            Self::Dialing { attempt, idle, .. } => (Some(attempt), None, idle),
+        let (dialing, closed, sign, in_flight) = match self {
+            Self::Dialing { attempt, idle, .. } => (Some(attempt), None, None.into(), idle),
             Self::Up {
-                in_flight, closed, ..
-            } => (None, Some(closed), in_flight),
-            Self::GivenUp { idle, .. } => (None, None, idle),
+                in_flight,
+                closed,
+                pulse,
+                ..
+            } => (None, Some(closed), pulse.sign(), in_flight),
+            Self::GivenUp { idle, .. } => (None, None, None.into(), idle),
         };
         Futures {
             dialing: dialing.into(),
             closed: closed.into(),
+            sign,
             in_flight,
         }
     }
@@ -162,11 +169,13 @@ impl<L: Send + 'static> Line<L> {
                 fenced,
                 note,
             }) => {
+                let now = Instant::now();
                 *self = Self::Up {
                     link,
                     in_flight: InFlight::new(),
                     closed,
-                    since: Instant::now(),
+                    pulse: Pulse::new(now),
+                    since: now,
                     answered: false,
                     before: outage,
                 };
@@ -236,9 +245,36 @@ impl<L: Send + 'static> Line<L> {
     }
 
     /// The link has answered a batch: it works.
-    pub(super) fn answered(&mut self) {
-        if let Self::Up { answered, .. } = self {
+    pub(super) fn answered(&mut self, now: Instant) {
+        if let Self::Up {
+            answered, pulse, ..
+        } = self
+        {
             *answered = true;
+            pulse.heard(now);
+        }
+    }
+
+    /// The link has given a sign of life.
+    pub(super) fn heard(&mut self, now: Instant) {
+        if let Self::Up { pulse, .. } = self {
+            pulse.heard(now);
+        }
+    }
+
+    /// When [`Self::is_dead`] may say something new.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match self {
+            Self::Up { pulse, .. } => pulse.deadline(),
+            _ => None,
+        }
+    }
+
+    /// Asks a silent link for a sign of life; says whether it was asked before and gave none.
+    pub(super) fn is_dead(&mut self, now: Instant) -> bool {
+        match self {
+            Self::Up { link, pulse, .. } => pulse.is_dead(link, now),
+            _ => false,
         }
     }
 

@@ -1,7 +1,8 @@
 //! The driver: takes calls from the inbox, gives them to a manager's link in batches, several
 //! batches in flight, and answers each call once: with its reply, or with the reason why there
 //! is none. Here: the loop and what wakes it. What it knows of the calls is in [`jobs`], how it
-//! gets and keeps a link in [`line`], what goes in and out in [`port`].
+//! gets and keeps a link in [`line`], whether that link lives
+//! in [`pulse`], what goes in and out in [`port`].
 //!
 //! Calls keep their order: on the wire, and when they are sent again over a new link.
 
@@ -9,6 +10,7 @@ mod jobs;
 mod line;
 mod linger;
 mod port;
+mod pulse;
 #[cfg(test)]
 mod tests;
 
@@ -70,6 +72,8 @@ enum Wake<L> {
     Inbox,
     Replies(std::result::Result<Vec<Result<Reply>>, Lost>),
     Dialed(Dialed<L>),
+    /// A silent link lives.
+    Sign,
     Timer,
     /// Nothing yet, but something may come at once.
     Lingers,
@@ -108,14 +112,16 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
                 Wake::Lingers => continue,
                 Wake::Inbox => self.on_inbox(),
                 Wake::Replies(Ok(replies)) => {
-                    self.line.answered();
+                    let now = Instant::now();
+                    self.line.answered(now);
                     self.jobs.reply(replies, &mut self.events);
                     if let Line::Up { link, .. } = &self.line {
-                        self.linger.answered(link.linger(), Instant::now());
+                        self.linger.answered(link.linger(), now);
                     }
                 }
                 Wake::Replies(Err(Lost(cause))) => self.on_lost(cause),
                 Wake::Dialed(dialed) => self.on_dialed(dialed),
+                Wake::Sign => self.line.heard(Instant::now()),
                 Wake::Timer => self.on_timer(),
             }
             self.send();
@@ -153,7 +159,8 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             Phase::Stopping(deadline) => Some(deadline),
             Phase::Started | Phase::Stopped(_) | Phase::Ended => None,
         };
-        let deadline = [deadline, self.jobs.deadline()].into_iter().flatten().min();
+        let deadlines = [deadline, self.jobs.deadline(), self.line.deadline()];
+        let deadline = deadlines.into_iter().flatten().min();
         if let Some(deadline) = deadline
             && (timer.is_elapsed() || deadline < timer.deadline())
         {
@@ -165,6 +172,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         let Futures {
             dialing,
             closed,
+            sign,
             in_flight,
         } = self.line.futures();
         tokio::select! {
@@ -173,6 +181,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             Some(replies) = in_flight.next(), if !in_flight.is_empty() => Wake::Replies(replies),
             Some(dialed) = dialing => Wake::Dialed(dialed),
             Some(()) = closed => Wake::Replies(Err(Lost("closed by the store".into()))),
+            Some(sign) = sign => sign.map_or_else(|lost| Wake::Replies(Err(lost)), |()| Wake::Sign),
             () = self.inbox.wake.notified() => Wake::Inbox,
             () = timer, if deadline.is_some() => Wake::Timer,
             // The other tasks of the runtime have their turn.
@@ -289,6 +298,9 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
                 if hangs && self.line.is_up() {
                     let limit = self.limits.command_timeout.unwrap_or_default();
                     self.on_lost(format!("no answer for {} ms", limit.as_millis()).into());
+                } else if self.line.is_dead(now) {
+                    let limit = pulse::LIMIT.as_millis();
+                    self.on_lost(format!("no sign of life within {limit} ms").into());
                 }
             }
         }

@@ -11,10 +11,11 @@ use redis::{
     AsyncConnectionConfig, ProtocolVersion, PushInfo, RedisConnectionInfo, RedisError, RedisResult,
     aio::MultiplexedConnection,
 };
-use tokio::task::JoinHandle;
+use tokio::{sync::Notify, task::JoinHandle};
 
 use super::{
     Address, CacheOptions, Place, RedisLink, RedisManager,
+    heard::Heard,
     link::{State, lock, on_push},
     set_up::{Identity, Off, fence, passes, track},
     stream::{self, Stream},
@@ -256,6 +257,11 @@ impl RedisManager {
                 Ok::<(), ()>(())
             });
         }
+        let heard = Arc::new(Notify::new());
+        let stream = Heard {
+            stream,
+            heard: heard.clone(),
+        };
         let (connection, task) =
             MultiplexedConnection::new_with_config(&info, stream, config).await?;
         let task = tokio::spawn(task);
@@ -265,6 +271,8 @@ impl RedisManager {
             step_timeout: self.step_timeout,
             elected: self.is_elected(),
             state,
+            db: self.options.db,
+            heard,
         };
         Ok((link, task))
     }

@@ -13,7 +13,7 @@ use std::{
 use futures_util::{FutureExt as _, future::BoxFuture};
 use redis::{Cmd, Pipeline, PushInfo, PushKind, RedisError, Value, aio::MultiplexedConnection};
 use tokio::{
-    sync::oneshot,
+    sync::{Notify, oneshot},
     task::{AbortHandle, unconstrained},
 };
 
@@ -38,6 +38,9 @@ pub struct RedisLink {
     /// Another server may take this one's place: see [`demoted`].
     pub(super) elected: bool,
     pub(super) state: Arc<Mutex<State>>,
+    pub(super) db: u64,
+    /// Wakes when something arrives.
+    pub(super) heard: Arc<Notify>,
 }
 
 /// The cache, and who waits for its batches. The lock is held for moments only, and by one thread:
@@ -78,6 +81,25 @@ impl Drop for RedisLink {
 impl Link for RedisLink {
     fn appetite(&self) -> usize {
         lock(&self.state).appetite.calls()
+    }
+
+    fn sign_of_life(&self) -> Option<BoxFuture<'static, std::result::Result<(), Lost>>> {
+        let mut connection = self.connection.clone();
+        let heard = self.heard.clone();
+        // What was asked for at set-up, and granted: a user may be denied PING.
+        let select = command("SELECT", [self.db.to_string()]);
+        let sign = async move {
+            let answer = connection.send_packed_command(&select);
+            tokio::select! {
+                () = heard.notified() => Ok(()),
+                answer = answer => match answer {
+                    // A no is a sign as well.
+                    Err(error) if error.is_io_error() => Err(lost(&error)),
+                    _ => Ok(()),
+                },
+            }
+        };
+        Some(sign.boxed())
     }
 
     fn execute(

@@ -1,10 +1,12 @@
 //! The Redis manager: one multiplexed connection of redis-rs per service. Here: where Redis is and how to
 //! log in. Connecting is in [`stream`], [`tls`], [`connect`] and [`set_up`], finding a primary in [`sentinel`] and [`watch`],
-//! which servers the member cache trusts in [`gate`], batches in [`link`], what is there in [`walk`], `clean` in [`clean`]; queueing, deadlines and reconnecting are the driver's.
+//! which servers the member cache trusts in [`gate`], batches in [`link`], hearing that the server lives in [`heard`], what is
+//! there in [`walk`], `clean` in [`clean`]; queueing, deadlines and reconnecting are the driver's.
 
 mod clean;
 mod connect;
 mod gate;
+mod heard;
 mod link;
 mod sentinel;
 mod set_up;

@@ -2,6 +2,7 @@
 //! promise that covers all cases at once is in [`random`].
 
 mod bench;
+mod pulse;
 mod random;
 
 use std::time::Duration;

@@ -1,0 +1,122 @@
+'use strict';
+
+/**
+ * Where the server is: a name that gets another address, a port that somebody else has taken. On Linux
+ * as root a process gets an /etc/hosts of its own, in a mount namespace; nothing of the machine
+ * is changed.
+ */
+
+const assert = require('node:assert');
+const { spawnSync } = require('child_process');
+const fs = require('fs');
+const path = require('path');
+const { area, fault } = require('./fault');
+const { Flight, recovers, words } = require('./flight');
+const { proxy } = require('./wire');
+const child = require('../support/child');
+const { started } = require('../support/service');
+const { report } = require('../support/report');
+const { until } = require('../support/until');
+
+const NAME = 'redis.pome.test';
+
+/** A command that gives what comes after it another /etc/hosts; why it cannot, if it cannot. */
+const withHosts = (file) => [
+  ...['unshare', '--mount', '--propagation', 'private', 'sh', '-c'],
+  ...['mount --bind "$0" /etc/hosts && exec "$@"', file],
+];
+
+function lacksMounts() {
+  const tried = spawnSync('unshare', [...withHosts('/etc/hosts').slice(1), 'true']);
+  return tried.status === 0 ? false : 'there are no mount namespaces for us here';
+}
+
+area('a host name', {}, (ctx) => {
+  const service = async ({ started: start, opts, args, ok, emit, call }) => {
+    const channel = await start({ host: args.name, port: opts.port, commandTimeout: 0 });
+    await ok(channel, 'add', 'n', 'before', 's1');
+    emit('started');
+    await new Promise((resolve) => process.stdin.once('data', resolve));
+    const since = Date.now();
+    await ok(channel, 'add', 'n', 'after', 's1');
+    emit({ ms: Date.now() - since });
+    await call(channel, 'stop', true);
+    process.stdin.destroy();
+  };
+
+  fault(
+    'that gets another address is looked up again: the service follows',
+    async () => {
+      const hosts = path.join(ctx.redis.dir, 'hosts');
+      fs.writeFileSync(hosts, `127.0.0.1 ${NAME}\n`);
+      // The same server behind both addresses: what was acknowledged must be there afterwards.
+      const options = { host: '127.0.0.2' };
+      const [one] = [await proxy(ctx.redis.port)];
+      const two = await proxy(ctx.redis.port, { ...options, port: one.port });
+      const run = child.start(service, {
+        store: one,
+        args: { name: NAME },
+        within: withHosts(hosts),
+      });
+      try {
+        await run.message('started');
+        assert.strictEqual(two.times.length, 0);
+        // In place: what is mounted is this very file.
+        fs.writeFileSync(hosts, `127.0.0.2 ${NAME}\n`);
+        await one.close();
+        run.child.stdin.write('go\n');
+        await run.closed;
+        assert.deepStrictEqual([run.code, run.signal], [0, null], run.output);
+        assert.ok(two.times.length > 0, 'it came to the new address');
+        assert.deepStrictEqual(await ctx.redis.members('POMELO:CHANNEL:n:s1'), ['after', 'before']);
+        const [, { ms }] = run.messages;
+        const sees = 'calls wait: the name is looked up at each attempt to connect';
+        report({ fault: 'a host name gets another address', sees, recovered: ms });
+      } finally {
+        run.child.kill('SIGKILL');
+        await Promise.all([one.close(), two.close()]);
+      }
+    },
+    { skip: lacksMounts() },
+  );
+});
+
+area('the port is taken over by something else', {}, (ctx) => {
+  const answers = {
+    HTTP: 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n',
+    'random bytes': Buffer.from(Array.from({ length: 4096 }, (_, i) => (i * 7919) % 256)),
+    nothing: null,
+  };
+  for (const [what, answer] of Object.entries(answers)) {
+    fault(`that answers ${what}: calls time out, then the service recovers`, async () => {
+      const wire = await proxy(ctx.redis.port);
+      try {
+        const opts = { commandTimeout: 1000, connectTimeout: 400, retry_max_delay: 200 };
+        const service = await started(wire, opts);
+        const flight = new Flight(service);
+        await flight.send(300).answered();
+        wire.toServer = (chunk, { client }) => {
+          if (answer) client.write(answer);
+          return undefined;
+        };
+        for (const { client } of wire.links) client.destroy();
+        const before = wire.times.length;
+        await flight.send(300).answered();
+        flight.check('TIMEOUT');
+        assert.strictEqual(flight.failed(300).length, 300);
+        assert.ok(flight.failed().some(({ record }) => words(record.err).length > 20));
+        await until(() => wire.times.length > before + 1, 'attempts');
+        assert.ok(wire.times.length - before < 40, `${wire.times.length - before} attempts`);
+        wire.toServer = null;
+        const recovered = await recovers(service);
+        await flight.send(300).answered();
+        assert.strictEqual(flight.failed(600).length, 0);
+        await flight.check('TIMEOUT').checkStore(ctx.redis);
+        const sees = 'calls wait; TIMEOUT after commandTimeout, with what was heard as cause';
+        report({ fault: `the port answers ${what}`, sees, recovered });
+      } finally {
+        await wire.close();
+      }
+    });
+  }
+});

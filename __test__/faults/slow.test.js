@@ -1,0 +1,48 @@
+'use strict';
+
+/**
+ * A network that is slow: everything is answered with success, only later. One that is dead is
+ * half-open.test.js, a server that stops is hang.test.js.
+ */
+
+const assert = require('node:assert');
+const { area, fault } = require('./fault');
+const { Flight, recovers } = require('./flight');
+const { proxy, throttle, delay } = require('./wire');
+const { started } = require('../support/service');
+const { report } = require('../support/report');
+
+area('a slow network', {}, (ctx) => {
+  /** Three times 300 commands over a network that `spoil` makes slow; the slowest answer, in ms. */
+  async function slowest(spoil, opts) {
+    const wire = await proxy(ctx.redis.port);
+    try {
+      const service = await started(wire, opts);
+      const connections = wire.times.length;
+      spoil(wire);
+      const flight = new Flight(service);
+      for (let round = 0; round < 3; round += 1) await flight.send(300).answered();
+      await flight.check().checkStore(ctx.redis);
+      assert.strictEqual(wire.times.length, connections, 'the connection was kept');
+      wire.toClient = wire.toServer = null;
+      return { ms: Math.max(...flight.times()), recovered: await recovers(service) };
+    } finally {
+      await wire.close();
+    }
+  }
+
+  fault('latency of 200 ms ± 100: all commands succeed', async () => {
+    // 100 ± 50 each way.
+    const spoil = (wire) => delay(wire, () => 50 + 100 * Math.random());
+    const { ms, recovered } = await slowest(spoil);
+    assert.ok(ms >= 100, `the slowest took ${ms} ms`);
+    const sees = `all is done, later: 900 mixed calls, the slowest of 300 at a time ${ms} ms`;
+    report({ fault: 'latency of 200 ms ± 100', sees, recovered });
+  });
+
+  fault('bandwidth of 100 KB/s: all commands succeed', async () => {
+    const { ms, recovered } = await slowest((wire) => throttle(wire, 100000), { cache: false });
+    const sees = `all is done, later: 900 mixed calls, the slowest of 300 at a time ${ms} ms`;
+    report({ fault: 'bandwidth of 100 KB/s', sees, recovered });
+  });
+});

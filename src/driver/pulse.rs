@@ -1,0 +1,85 @@
+//! Whether a link that is silent still lives. A connection whose other end has vanished, or whose packets are
+//! dropped, looks like one on which nothing happens to be said: so a silent link is asked for a sign of life, also
+//! while calls wait for it, whatever their time limit. What is asked is the link's business.
+
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, OptionFuture};
+use tokio::time::Instant;
+
+use crate::manager::{Link, Lost};
+
+/// A link of which nothing was heard for so long is asked.
+const SILENT: Duration = Duration::from_secs(3);
+
+/// A link that was asked has so long. More than a server is busy with one command on a bad day, and both together
+/// less than ten seconds.
+pub(super) const LIMIT: Duration = Duration::from_secs(5);
+
+/// A timer that is later than this says that this process, or its machine, stood still: what has come
+/// meanwhile has yet to be read.
+const STOOD_STILL: Duration = Duration::from_secs(1);
+
+/// An answer to the question.
+pub(super) type Sign = BoxFuture<'static, std::result::Result<(), Lost>>;
+
+/// See the module.
+pub(super) struct Pulse {
+    state: State,
+}
+
+enum State {
+    /// Nothing was asked; something was heard at this time.
+    Heard(Instant),
+    /// It was asked, and has until then.
+    Asked(Instant, Sign),
+    /// It is of a kind that gives none and needs none.
+    Needless,
+}
+
+impl Pulse {
+    pub(super) fn new(now: Instant) -> Self {
+        let state = State::Heard(now);
+        Self { state }
+    }
+
+    /// The link has said something.
+    pub(super) fn heard(&mut self, now: Instant) {
+        if !matches!(self.state, State::Needless) {
+            self.state = State::Heard(now);
+        }
+    }
+
+    /// When [`Self::is_dead`] may say something new.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match &self.state {
+            State::Heard(heard) => Some(*heard + SILENT),
+            State::Asked(until, _) => Some(*until),
+            State::Needless => None,
+        }
+    }
+
+    /// The sign of life that was asked for.
+    pub(super) fn sign(&mut self) -> OptionFuture<&mut Sign> {
+        match &mut self.state {
+            State::Asked(_, sign) => Some(sign),
+            State::Heard(_) | State::Needless => None,
+        }
+        .into()
+    }
+
+    /// Asks, if that is due; says whether the link was asked before and gave no sign in its time.
+    pub(super) fn is_dead(&mut self, link: &impl Link, now: Instant) -> bool {
+        match &mut self.state {
+            State::Heard(heard) if *heard + SILENT <= now => {
+                self.state = link
+                    .sign_of_life()
+                    .map_or(State::Needless, |sign| State::Asked(now + LIMIT, sign));
+            }
+            State::Asked(until, _) if *until + STOOD_STILL <= now => *until = now + LIMIT,
+            State::Asked(until, _) => return *until <= now,
+            State::Heard(_) | State::Needless => {}
+        }
+        false
+    }
+}
