@@ -1,7 +1,7 @@
 //! Which store, and where it is: the options that are one store's own, and which of them exclude each
 //! other. Those that mean the same for every store are in [`super`].
 
-use super::read::{Raw, Reader, invalid};
+use super::read::{Raw, Reader, invalid, show};
 use crate::{
     embedded::{Durability, EmbeddedOptions, MAX_KEY, MAX_MEMBER},
     error::{Error, Result},
@@ -85,12 +85,8 @@ fn embedded_options(read: &Reader) -> Result<EmbeddedOptions> {
     let accepted = "the path of a folder, which store 'embedded' needs";
     let folder = match read.text_as("path", accepted)? {
         None => return Err(invalid("path", "absent", accepted)),
-        // Not shown: that of another store may hold a password.
-        Some(url) if url.contains("://") => {
-            return Err(invalid("path", "a URL (not shown)", accepted));
-        }
-        Some(path) if path.contains('\0') => {
-            return Err(invalid("path", &format!("{path:?}"), accepted));
+        Some(path) if path.contains("://") || path.contains('\0') => {
+            return Err(invalid("path", &show(&Raw::Text(path)), accepted));
         }
         Some(path) => path.into(),
     };
@@ -113,7 +109,7 @@ fn redis_options(read: &Reader) -> Result<RedisOptions> {
         }
         (a, b) => a.or(b),
     };
-    let mut redis = match (read.text_as("url", URL_FORMS)?, read.text("path")?) {
+    let mut redis = match (read.text_as("url", URL_FORMS)?, read.socket("path")?) {
         (Some(url), path) => {
             read.excludes("url", &["host", "port"])?;
             if path.is_some() {
@@ -127,7 +123,7 @@ fn redis_options(read: &Reader) -> Result<RedisOptions> {
         }
         (None, Some(path)) => {
             read.excludes("path", &["host", "port"])?;
-            RedisOptions::new(Endpoint::Server(Address::Unix(path.into())))
+            RedisOptions::new(Endpoint::Server(Address::Unix(path)))
         }
         (None, None) => RedisOptions::new(Endpoint::Server(tcp_address(read)?)),
     };
@@ -148,7 +144,9 @@ fn tcp_address(read: &Reader) -> Result<Address> {
     }
     match (read.0)("port") {
         // As in 0.0.7, where net.connect took a path in the place of a port.
-        Raw::Text(path) if path.contains('/') => Ok(Address::Unix(path.into())),
+        Raw::Text(path) if path.contains('/') => {
+            Ok(Address::Unix(read.socket("port")?.unwrap_or_default()))
+        }
         _ => {
             let port = read
                 .integer("port", 1, u64::from(u16::MAX))?

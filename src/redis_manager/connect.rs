@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::{
     Address, CacheOptions, Endpoint, RedisLink, RedisManager,
+    discreet::discreet,
     link::{State, lock, on_push},
     set_up::{Identity, Off, fence, passes, track},
     stream::{self, Stream},
@@ -34,17 +35,8 @@ impl Manager for RedisManager {
 
     fn connect(self: Arc<Self>) -> BoxFuture<'static, Result<Connected<RedisLink>, ConnectError>> {
         async move {
-            let (mut open, off) = self.open().await?;
-            let last = self.last().clone();
-            let fenced = fence(&mut open.link.connection, last, &open.identity).await?;
-            *self.last() = Some(open.identity);
-            let note = self.switch(off);
-            Ok(Connected {
-                link: open.link,
-                closed: open.task.map(drop).boxed(),
-                fenced,
-                note,
-            })
+            let connected = self.log_in().await;
+            connected.map_err(|error| error.map(|words| self.discreet(words)))
         }
         .boxed()
     }
@@ -62,13 +54,31 @@ struct Open {
 }
 
 impl RedisManager {
+    async fn log_in(&self) -> Result<Connected<RedisLink>, ConnectError> {
+        let (mut open, off) = self.open().await?;
+        let last = self.last().clone();
+        let fenced = fence(&mut open.link.connection, last, &open.identity).await?;
+        *self.last() = Some(open.identity);
+        let note = self.switch(off);
+        Ok(Connected {
+            link: open.link,
+            closed: open.task.map(drop).boxed(),
+            fenced,
+            note,
+        })
+    }
+
+    fn discreet(&self, words: Arc<str>) -> Arc<str> {
+        discreet(words, self.options.secrets())
+    }
+
     fn last(&self) -> std::sync::MutexGuard<'_, Option<Identity>> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes whether the cache is on; a line for the log if that is news to the operator.
     fn switch(&self, off: Off) -> Option<String> {
-        let off: Option<Arc<str>> = off.map(Into::into);
+        let off = off.map(|reason| self.discreet(reason.into()));
         let news = self.stats.cache.switch(off.clone());
         if !news || self.cache.is_none() {
             return None;

@@ -1,9 +1,10 @@
 //! The Redis manager: one multiplexed connection of redis-rs per service. Here: where Redis is and how to
 //! log in. Connecting is in [`stream`], [`connect`] and [`set_up`], which servers the member cache trusts in [`gate`],
-//! batches in [`link`], what is there in [`walk`], `clean` in [`clean`]; queueing, deadlines and reconnecting are the driver's.
+//! batches in [`link`], what a server says that must not be repeated in [`discreet`], what is there in [`walk`], `clean` in [`clean`]; queueing, deadlines and reconnecting are the driver's.
 
 mod clean;
 mod connect;
+mod discreet;
 mod gate;
 mod link;
 mod set_up;
@@ -95,6 +96,11 @@ impl RedisOptions {
             username: None,
             password: None,
         }
+    }
+
+    /// What must not be seen in an error or in the log, also not in the words of a server that repeats it.
+    fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.password.as_deref().into_iter()
     }
 
     /// Reads a URL in one of the [`URL_FORMS`]; nothing if it is in none.
