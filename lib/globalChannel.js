@@ -5,6 +5,7 @@
 
 const path = require('path');
 
+const giveAppearance = require('./appearance');
 const { rethrow } = require('./callBack');
 const attach = require('./host');
 const { GlobalChannel, install } = require('./native');
@@ -49,6 +50,8 @@ for (const [method, length] of Object.entries(ARITY)) {
     length: { value: length },
   });
 }
+
+giveAppearance(GlobalChannel);
 
 const promises = new WeakMap();
 

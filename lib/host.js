@@ -19,7 +19,15 @@ module.exports = function attach(channel, app, opts, tools) {
   const manager = createCustomManager.of(app, opts, tools);
 
   channel.app = app;
-  channel.opts = opts;
+  // Holds the password. Not enumerable, and not a value: whatever copies or prints objects goes by these. (What an
+  // instance shows of it is in appearance.js.)
+  Object.defineProperty(channel, 'opts', {
+    get: () => opts,
+    set: (value) => {
+      opts = value;
+    },
+    configurable: true,
+  });
   channel.cleanOnStartUp = opts.cleanOnStartUp;
   channel.manager = manager || Object.freeze(tools.manager);
 

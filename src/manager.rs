@@ -110,6 +110,15 @@ impl ConnectError {
             Self::Refused(words) | Self::Unreachable(words) => words,
         }
     }
+
+    /// The same with other words.
+    #[must_use]
+    pub fn map(self, change: impl FnOnce(Arc<str>) -> Arc<str>) -> Self {
+        match self {
+            Self::Refused(words) => Self::Refused(change(words)),
+            Self::Unreachable(words) => Self::Unreachable(change(words)),
+        }
+    }
 }
 
 impl fmt::Display for ConnectError {

@@ -11,11 +11,13 @@ use napi::{
 use super::{
     call::{Ending, Kind, LATE, Late, Outcome},
     errors,
+    guard::caught,
     js::Args,
     service::Service,
     tape::{Shape, Tape, Word},
 };
 use crate::{
+    broken::may_panic,
     command::Reply,
     driver::Event,
     error::{Error, Result},
@@ -52,6 +54,7 @@ impl Service {
     }
 
     fn on_event(self: &Rc<Self>, event: Event) -> napi::Result<()> {
+        may_panic("wake");
         match event {
             Event::Answer(token, reply) if token >= LATE => {
                 let late = self.late.borrow_mut().remove(&token);
@@ -108,24 +111,8 @@ impl Service {
     /// Answers up to `most` calls; says how many.
     fn answer_some(&self, most: usize) -> napi::Result<usize> {
         let mut tape = self.tape.take();
-        let mut count = 0;
-        let mut latencies = self.counts.latencies();
-        while count < most && tape.bytes() < TEXT {
-            let Some((_, call, outcome)) = self.calls.borrow_mut().release() else {
-                break;
-            };
-            latencies.add(call.at);
-            if let Err(failed) = self.write_answer(&mut tape, call.kind, outcome) {
-                // A list too long for JavaScript. Nothing of the answer is on the tape.
-                let error = Error::Internal(failed.reason.clone());
-                self.write_error(&mut tape, call.kind.shape(), &error)?;
-            }
-            count += 1;
-        }
-        drop(latencies);
-        for id in tape.take_passing() {
-            self.forget_master(&mut tape, id);
-        }
+        let count = caught(|| self.write_some(&mut tape, most))
+            .unwrap_or_else(|words| self.write_lost(&mut tape, words))?;
         // Without a host there are no masters to forget any more, and nobody to answer.
         let host = self.host.borrow().clone();
         let answered = match host {
@@ -136,6 +123,44 @@ impl Service {
         tape.clear();
         self.tape.replace(tape);
         answered.map(|()| count)
+    }
+
+    /// Writes the answers to up to `most` calls on the tape; says to how many.
+    fn write_some(&self, tape: &mut Tape, most: usize) -> napi::Result<usize> {
+        let mut count = 0;
+        let mut latencies = self.counts.latencies();
+        while count < most && tape.bytes() < TEXT {
+            let Some((_, call, outcome)) = self.calls.borrow_mut().release() else {
+                break;
+            };
+            may_panic("tape");
+            latencies.add(call.at);
+            if let Err(failed) = self.write_answer(tape, call.kind, outcome) {
+                // A list too long for JavaScript. Nothing of the answer is on the tape.
+                let error = Error::Internal(failed.reason.clone());
+                self.write_error(tape, call.kind.shape(), &error)?;
+            }
+            count += 1;
+        }
+        drop(latencies);
+        for id in tape.take_passing() {
+            self.forget_master(tape, id);
+        }
+        Ok(count)
+    }
+
+    /// Writing the tape panicked. The calls that were released for it must be answered all the same: else JavaScript
+    /// would give the next answers to the wrong ones.
+    fn write_lost(&self, tape: &mut Tape, words: String) -> napi::Result<usize> {
+        *tape = Tape::default();
+        self.masters.take();
+        let error = Error::Internal(words.clone());
+        self.on_died(words)?;
+        let lost = self.calls.borrow().first() - self.oldest.get();
+        for _ in 0..lost {
+            self.write_error(tape, Shape::Plain, &error)?;
+        }
+        Ok(usize::try_from(lost).unwrap_or(usize::MAX))
     }
 
     /// Writes the answer to a call on the tape.

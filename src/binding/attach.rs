@@ -1,15 +1,16 @@
 //! Making the JavaScript side of an instance: what `lib/globalChannel.js` installed is called with the tools
 //! that the host needs.
 
-use std::{path::PathBuf, rc::Rc};
+use std::{path::PathBuf, rc::Rc, time::Duration};
 
 use napi::{
     Env, Unknown,
-    bindgen_prelude::{Function, JsObjectValue as _, Object},
+    bindgen_prelude::{Function, FunctionCallContext, JsObjectValue as _, Object},
 };
 
 use super::{
     errors,
+    guard::{closure, thrown},
     js::{Args, Ref, Return},
     service::Service,
 };
@@ -59,58 +60,30 @@ pub fn attach(
 ) -> napi::Result<()> {
     let Installed { attach, .. } = Installed::of(env)?;
     let mut tools = Object::new(env)?;
-    let weak = Rc::downgrade(service);
-    let settle: Function<Args, bool> = env.create_function_from_closure("settle", move |call| {
+    let settle = closure(env, "settle", service, |service, call| {
         let (token, args) = (call.get::<i64>(0)?, call.get::<Object>(1)?);
-        let token = u64::try_from(token).unwrap_or_default();
-        weak.upgrade()
-            .map_or(Ok(false), |service| service.settle(token, &args))
+        service.settle(u64::try_from(token).unwrap_or_default(), &args)
     })?;
     tools.set_named_property("settle", settle)?;
-    let weak = Rc::downgrade(service);
-    let settled: Function<Args, ()> = env.create_function_from_closure("settled", move |_| {
-        if let Some(service) = weak.upgrade() {
-            service.push_settled();
-        }
+    let settled = closure(env, "settled", service, |service, _| {
+        service.push_settled();
         Ok(())
     })?;
     tools.set_named_property("settled", settled)?;
-    let weak = Rc::downgrade(service);
-    let failed: Function<Args, ()> = env.create_function_from_closure("failed", move |call| {
-        if let Some(service) = weak.upgrade() {
-            service.counts.foreign_error(call.env, &call.get(0)?);
-        }
+    let failed = closure(env, "failed", service, |service, call| {
+        service.counts.foreign_error(call.env, &call.get(0)?);
         Ok(())
     })?;
     tools.set_named_property("failed", failed)?;
-    let weak = Rc::downgrade(service);
-    let flush: Function<Args, ()> = env.create_function_from_closure("flush", move |_| {
-        if let Some(service) = weak.upgrade() {
-            service.on_soon();
-        }
+    let flush = closure(env, "flush", service, |service, _| {
+        service.on_soon();
         Ok(())
     })?;
     tools.set_named_property("flush", flush)?;
     let timeout = service.options.limits.command_timeout;
-    let failure: Function<Args, Return> =
-        env.create_function_from_closure("failure", move |call| {
-            let error = match call.get::<String>(0)?.as_str() {
-                "timeout" => Error::Timeout {
-                    after: timeout.unwrap_or_default(),
-                    cause: None,
-                },
-                "option" => Error::InvalidOption(call.get(2)?),
-                "unreachable" => Error::Unreachable {
-                    store: "the channel manager".to_owned(),
-                    cause: None,
-                },
-                "internal" => Error::Internal(call.get(2)?),
-                "stopped" => Error::Stopped,
-                _ => Error::PushFailed(call.get::<Option<String>>(2)?),
-            };
-            let env = *call.env;
-            let object = errors::with_cause(&env, &error, call.get::<Unknown>(1)?)?;
-            Ok(Return::new(&object))
+    let failure: Function<Args, Return> = env
+        .create_function_from_closure("failure", move |call| {
+            thrown(call.env, || failure(&call, timeout))
         })?;
     tools.set_named_property("failure", failure)?;
     let limits = &service.options.limits;
@@ -131,6 +104,27 @@ pub fn attach(
         .with(env, opts)?
         .with(env, tools)?;
     attach.call(env, args).map(drop)
+}
+
+/// An error for what went wrong on the JavaScript side: `(kind, cause, words)`.
+fn failure(call: &FunctionCallContext, timeout: Option<Duration>) -> napi::Result<Return> {
+    let error = match call.get::<String>(0)?.as_str() {
+        "timeout" => Error::Timeout {
+            after: timeout.unwrap_or_default(),
+            cause: None,
+        },
+        "option" => Error::InvalidOption(call.get(2)?),
+        "unreachable" => Error::Unreachable {
+            store: "the channel manager".to_owned(),
+            cause: None,
+        },
+        "internal" => Error::Internal(call.get(2)?),
+        "stopped" => Error::Stopped,
+        _ => Error::PushFailed(call.get::<Option<String>>(2)?),
+    };
+    let env = *call.env;
+    let object = errors::with_cause(&env, &error, call.get::<Unknown>(1)?)?;
+    Ok(Return::new(&object))
 }
 
 /// What field `manager` shows of the store.

@@ -3,22 +3,16 @@
 //! at each call, to guard against values that are borrowed mutably; ours never are. What the methods
 //! do is in [`super::methods`].
 
-use std::{
-    array,
-    panic::{AssertUnwindSafe, catch_unwind},
-    ptr,
-};
+use std::{array, ptr};
 
 use napi::{
     Env, JsError, Property, PropertyAttributes, Unknown, ValueType,
-    bindgen_prelude::{
-        CallbackInfo, Function, JsObjectValue as _, JsValue as _, Object, panic_to_error,
-    },
+    bindgen_prelude::{CallbackInfo, Function, JsObjectValue as _, JsValue as _, Object},
     sys,
 };
 use napi_derive::napi;
 
-use super::{args, call::Kind, class::GlobalChannel, js::Args, service::Service};
+use super::{args, call::Kind, class::GlobalChannel, guard, js::Args, service::Service};
 
 type Method = extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value;
 
@@ -95,7 +89,7 @@ fn enter<const N: usize>(
     info: sys::napi_callback_info,
     method: impl FnOnce(&Service, [Unknown; N]) -> napi::Result<()>,
 ) -> sys::napi_value {
-    let run = || {
+    let done = guard::thrown(&Env::from_raw(env), || {
         let mut info = CallbackInfo::<N>::new(env, info, None, false)?;
         // SAFETY: what carries the tag of the class is an instance, and lives as long as `this`.
         let channel = unsafe { info.unwrap_raw::<GlobalChannel>().map(|channel| &*channel) };
@@ -105,10 +99,10 @@ fn enter<const N: usize>(
         };
         // SAFETY: values of the current scope.
         let arg = |index| unsafe { Unknown::from_raw_unchecked(env, info.get_arg(index)) };
-        method(channel.service(), array::from_fn(arg))
-    };
-    let done = catch_unwind(AssertUnwindSafe(run)).map_err(panic_to_error);
-    if let Err(error) = done.and_then(|done| done) {
+        let service = channel.service();
+        guard::method(service, || method(service, array::from_fn(arg)))
+    });
+    if let Err(error) = done {
         // SAFETY: on the JavaScript thread, with its environment.
         unsafe { JsError::from(error).throw_into(env) };
     }

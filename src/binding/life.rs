@@ -3,10 +3,11 @@
 
 use std::{rc::Rc, time::Instant};
 
-use napi::bindgen_prelude::{Function, Object};
+use napi::bindgen_prelude::Object;
 
 use super::{
     call::{Ending, Late, Outcome, State},
+    guard::closure,
     js::{Args, Callback},
     outbox::Outbox,
     service::Service,
@@ -83,13 +84,7 @@ impl Service {
         if let Some(outbox) = &*self.outbox.borrow() {
             return Ok(outbox.clone());
         }
-        let service = Rc::downgrade(self);
-        let wake: Function<Args, ()> =
-            self.env.create_function_from_closure("wake", move |_| {
-                service
-                    .upgrade()
-                    .map_or(Ok(()), |service| service.on_wake())
-            })?;
+        let wake = closure(&self.env, "wake", self, |service, _| service.on_wake())?;
         let outbox = Outbox::new(&wake)?;
         *self.outbox.borrow_mut() = Some(outbox.clone());
         Ok(outbox)
@@ -183,8 +178,8 @@ impl Service {
         }
     }
 
-    /// The driver panicked: everybody is told, and so is who calls later.
-    pub fn on_died(self: &Rc<Self>, words: String) -> napi::Result<()> {
+    /// The driver panicked, or something on this side (see [`super::guard`]): everybody is told, and so is who calls later.
+    pub fn on_died(&self, words: String) -> napi::Result<()> {
         let error = Error::Internal(words.clone());
         self.log("error", &error.to_string(), None);
         *self.died.borrow_mut() = Some(words);

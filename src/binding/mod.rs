@@ -8,6 +8,7 @@
 //! - [`outbox`]: results from the runtime to the JavaScript thread, one wake for many; [`tape`],
 //!   [`masters`]: how they go on to JavaScript.
 //! - [`js`], [`args`], [`text`], [`errors`]: values in and out.
+//! - [`guard`]: where panics end.
 //! - [`stats`]: what is counted.
 //! - [`stores`]: copying a store and looking into one, for the command line.
 
@@ -27,6 +28,7 @@ mod call;
 mod class;
 mod entry;
 mod errors;
+mod guard;
 mod host;
 mod js;
 mod life;

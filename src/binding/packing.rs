@@ -11,6 +11,7 @@ use super::{
     text,
 };
 use crate::{
+    broken::may_panic,
     command::{Member, Reply},
     packed::{Op, Packed},
 };
@@ -30,6 +31,7 @@ impl Service {
                 return Ok(false);
             }
             self.keys.separate(key);
+            may_panic("packing");
             let is_text = text::append(&self.env, sid, key)?;
             let fits = key.len() - begin <= self.sizes.key;
             packed.end_item();
@@ -109,6 +111,7 @@ impl Service {
         hold: impl FnOnce(u64) -> napi::Result<()>,
     ) -> napi::Result<()> {
         let taken = self.take_call(host, kind, hold);
+        may_panic("taken");
         let mut input = self.input.borrow_mut();
         let packed = &mut input.calls;
         let Ok(seq) = taken else {

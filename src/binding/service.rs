@@ -26,6 +26,7 @@ use super::{
     tape::{Shape, Tape},
 };
 use crate::{
+    broken::may_panic,
     command::Command,
     driver::{Event, Input},
     engine::Engine,
@@ -196,6 +197,7 @@ impl Service {
     /// The end of the tick.
     pub fn on_soon(&self) {
         self.soon.set(false);
+        may_panic("flush");
         self.flush();
     }
 

@@ -30,6 +30,7 @@ use self::{
     linger::Linger,
 };
 use crate::{
+    broken::may_panic,
     command::Reply,
     error::{Cause, Error, Result},
     manager::{Link as _, Lost, Manager},
@@ -191,6 +192,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
 
     fn on_inbox(&mut self) {
         let now = Instant::now();
+        may_panic("driver");
         self.linger.found();
         let refusal = self.refusal();
         self.inbox.queue.take(&mut self.input);

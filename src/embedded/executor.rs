@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     appetite::Appetite,
-    broken::Broken,
+    broken::{Broken, may_panic},
     command::{Command, Reply},
     error::{Error, Result},
     manager::Lost,
@@ -111,6 +111,7 @@ impl Executor {
         mut pass: Option<Pass>,
         effort: Effort,
     ) -> Option<Replies> {
+        may_panic("embedded");
         let mut replies = Vec::with_capacity(batch.len());
         loop {
             let rest = &batch[replies.len()..];

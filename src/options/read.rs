@@ -1,12 +1,15 @@
 //! Reading one option: its type and its limits, and an error that names the option, its value and
 //! what is accepted. Which options there are is in [`super`].
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use crate::error::{Error, Result};
 
 /// The longest time that can be given: what a JavaScript timer takes (about 24.8 days).
 const LONGEST: u64 = (1 << 31) - 1;
+
+/// How many characters of a text an error shows.
+const LONGEST_SHOWN: usize = 100;
 
 /// A value as it was given.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +52,12 @@ pub(super) fn show(raw: &Raw) -> String {
         }
         .to_owned(),
         Raw::Number(value) => value.to_string(),
+        // Not shown: in the wrong place it may hold a password.
+        Raw::Text(value) if value.contains("://") => "a URL (not shown)".to_owned(),
+        Raw::Text(value) if value.chars().nth(LONGEST_SHOWN).is_some() => {
+            let begin: String = value.chars().take(LONGEST_SHOWN).collect();
+            format!("{begin:?}… ({} bytes)", value.len())
+        }
         Raw::Text(value) => format!("{value:?}"),
         Raw::Object | Raw::Record(_) => "{…}".to_owned(),
         Raw::Bytes(_) => "a Buffer".to_owned(),
@@ -74,6 +83,19 @@ impl Reader<'_> {
         }
     }
 
+    /// The path of a Unix socket. A URL in its place would be a file name in every error and in the log, with its
+    /// password.
+    pub(super) fn socket(&self, name: &str) -> Result<Option<PathBuf>> {
+        let given = self.text(name)?;
+        let accepted = "the path of a Unix socket (a URL goes into option url)";
+        match given {
+            Some(path) if path.contains("://") || path.contains('\0') => {
+                Err(invalid(name, &show(&Raw::Text(path)), accepted))
+            }
+            given => Ok(given.map(Into::into)),
+        }
+    }
+
     /// One of a few words, and what it stands for.
     pub(super) fn word<T: Copy>(&self, name: &str, words: &[(&str, T)]) -> Result<Option<T>> {
         let quoted: Vec<_> = words.iter().map(|(word, _)| format!("'{word}'")).collect();
@@ -83,7 +105,7 @@ impl Reader<'_> {
         };
         match words.iter().find(|(word, _)| *word == given) {
             Some((_, meaning)) => Ok(Some(*meaning)),
-            None => Err(invalid(name, &format!("{given:?}"), &accepted)),
+            None => Err(invalid(name, &show(&Raw::Text(given)), &accepted)),
         }
     }
 

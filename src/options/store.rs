@@ -2,7 +2,7 @@
 //! other. Those that mean the same for every store are in [`super`].
 
 use super::{
-    read::{Raw, Reader, invalid},
+    read::{Raw, Reader, invalid, show},
     tls::tls,
 };
 use crate::{
@@ -107,12 +107,8 @@ fn embedded_options(read: &Reader) -> Result<EmbeddedOptions> {
     let accepted = "the path of a folder, which store 'embedded' needs";
     let folder = match read.text_as("path", accepted)? {
         None => return Err(invalid("path", "absent", accepted)),
-        // Not shown: that of another store may hold a password.
-        Some(url) if url.contains("://") => {
-            return Err(invalid("path", "a URL (not shown)", accepted));
-        }
-        Some(path) if path.contains('\0') => {
-            return Err(invalid("path", &format!("{path:?}"), accepted));
+        Some(path) if path.contains("://") || path.contains('\0') => {
+            return Err(invalid("path", &show(&Raw::Text(path)), accepted));
         }
         Some(path) => path.into(),
     };
@@ -150,7 +146,7 @@ fn redis_options(read: &Reader) -> Result<RedisOptions> {
 
 /// The one server that is given, or the local one.
 fn server(read: &Reader) -> Result<RedisOptions> {
-    match (read.text_as("url", URL_FORMS)?, read.text("path")?) {
+    match (read.text_as("url", URL_FORMS)?, read.socket("path")?) {
         (Some(url), path) => {
             read.excludes("url", &["host", "port"])?;
             if path.is_some() {
@@ -164,9 +160,7 @@ fn server(read: &Reader) -> Result<RedisOptions> {
         }
         (None, Some(path)) => {
             read.excludes("path", &["host", "port"])?;
-            Ok(RedisOptions::new(Endpoint::Server(Address::Unix(
-                path.into(),
-            ))))
+            Ok(RedisOptions::new(Endpoint::Server(Address::Unix(path))))
         }
         (None, None) => Ok(RedisOptions::new(Endpoint::Server(tcp_address(read)?))),
     }
@@ -202,7 +196,9 @@ fn tcp_address(read: &Reader) -> Result<Address> {
     }
     match (read.0)("port") {
         // As in 0.0.7, where net.connect took a path in the place of a port.
-        Raw::Text(path) if path.contains('/') => Ok(Address::Unix(path.into())),
+        Raw::Text(path) if path.contains('/') => {
+            Ok(Address::Unix(read.socket("port")?.unwrap_or_default()))
+        }
         _ => {
             let port = read
                 .integer("port", 1, u64::from(u16::MAX))?

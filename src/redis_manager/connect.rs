@@ -15,6 +15,7 @@ use tokio::{sync::Notify, task::JoinHandle};
 
 use super::{
     Address, CacheOptions, Place, RedisLink, RedisManager,
+    discreet::discreet,
     heard::Heard,
     link::{State, lock, on_push},
     set_up::{Identity, Off, fence, passes, track},
@@ -39,10 +40,11 @@ impl Manager for RedisManager {
 
     fn connect(self: Arc<Self>) -> BoxFuture<'static, Result<Connected<RedisLink>, ConnectError>> {
         async move {
-            match &self.place {
+            let connected = match &self.place {
                 Place::Server(address) => self.connect_to(address).await,
                 Place::Elected(watch) => self.connect_to_primary(watch).await,
-            }
+            };
+            connected.map_err(|error| error.map(|words| self.discreet(words)))
         }
         .boxed()
     }
@@ -71,6 +73,10 @@ struct Open {
 }
 
 impl RedisManager {
+    fn discreet(&self, words: Arc<str>) -> Arc<str> {
+        discreet(words, self.options.secrets())
+    }
+
     fn last(&self) -> std::sync::MutexGuard<'_, Option<Identity>> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -115,7 +121,7 @@ impl RedisManager {
 
     /// Notes whether the cache is on; a line for the log if that is news to the operator.
     fn switch(&self, off: Off) -> Option<String> {
-        let off: Option<Arc<str>> = off.map(Into::into);
+        let off = off.map(|reason| self.discreet(reason.into()));
         let news = self.stats.cache.switch(off.clone());
         if !news || self.cache.is_none() {
             return None;

@@ -1,10 +1,12 @@
 //! The Redis manager: one multiplexed connection of redis-rs per service. Here: where Redis is and how to
 //! log in. Connecting is in [`stream`], [`tls`], [`connect`] and [`set_up`], finding a primary in [`sentinel`] and [`watch`],
-//! which servers the member cache trusts in [`gate`], batches in [`link`], hearing that the server lives in [`heard`], what is
-//! there in [`walk`], `clean` in [`clean`]; queueing, deadlines and reconnecting are the driver's.
+//! which servers the member cache trusts in [`gate`], batches in [`link`], hearing that the server lives in [`heard`], what it
+//! says that must not be repeated in [`discreet`], what is there in [`walk`], `clean` in [`clean`]; queueing, deadlines and
+//! reconnecting are the driver's.
 
 mod clean;
 mod connect;
+mod discreet;
 mod gate;
 mod heard;
 mod link;
@@ -114,6 +116,15 @@ impl RedisOptions {
             password: None,
             tls: None,
         }
+    }
+
+    /// What must not be seen in an error or in the log, also not in the words of a server that repeats it.
+    fn secrets(&self) -> impl Iterator<Item = &str> {
+        let sentinels = match &self.endpoint {
+            Endpoint::Sentinel(sentinels) => sentinels.password.as_deref(),
+            Endpoint::Server(_) => None,
+        };
+        self.password.as_deref().into_iter().chain(sentinels)
     }
 
     /// Reads a URL in one of the [`URL_FORMS`]; nothing if it is in none.
