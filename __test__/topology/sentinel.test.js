@@ -1,25 +1,23 @@
 'use strict';
 
 /**
- * Redis Sentinel: the primary is found, and after a failover the next one, with calls under way. A
- * single server and its faults are in ../faults.
+ * Redis Sentinel: how the primary is found, and what sentinels may do while it lives. When it is replaced
+ * is in failover.test.js.
  */
 
 const assert = require('node:assert');
 const { describe, before, beforeEach, after, afterEach } = require('node:test');
 const redisServer = require('../support/redis');
-const { Group, Sentinel } = require('../support/sentinels');
+const { Group } = require('../support/sentinels');
 const { fault, PASSWORD } = require('../faults/fault');
-const { Flight, recovers, hold, held, words, CODE } = require('../faults/flight');
+const { Flight, recovers, words, CODE } = require('../faults/flight');
 const { create, started, stopAll } = require('../support/service');
 const { call, ok } = require('../support/call');
 const { logged } = require('../support/log');
-const { until, pause } = require('../support/until');
+const { until } = require('../support/until');
 
 /** What a call may take at most; elections on a slow machine take long. */
 const commandTimeout = 15000;
-/** What it may take once there is a new primary, on a machine of any speed. */
-const SOON = 5000;
 const SENTINEL_PASSWORD = `${PASSWORD}-2`;
 /** All that the plugin needs to be allowed. */
 const RIGHTS = [
@@ -179,94 +177,6 @@ describe('Redis Sentinel', () => {
       });
       await flight.check().checkStore(primary);
       await recovers(service);
-    });
-  });
-
-  describe('a failover', () => {
-    beforeEach(() => group.heal());
-
-    /** Some writes that are acknowledged and replicated. */
-    const underWay = async () => {
-      const service = await started(group, { commandTimeout });
-      const flight = new Flight(service);
-      await flight.send(300).answered();
-      await group.untilHeard(1);
-      return { service, flight, primary: await group.replicated() };
-    };
-
-    /** Calls that are certainly not answered by the primary. */
-    const heldUp = async () => {
-      const run = await underWay();
-      await hold(run.primary);
-      run.flight.send(500);
-      await held(run.primary);
-      return run;
-    };
-
-    /** Calls go on until there is a new primary; then all are answered, soon, with success. */
-    const goesOn = async ({ service, flight, primary }) => {
-      let next;
-      const elected = group.nextPrimary(primary).then((server) => (next = server));
-      const waits = elected.then(
-        () => false,
-        () => false,
-      );
-      while (await Promise.race([waits, pause(20).then(() => true)])) flight.send(20);
-      await elected;
-      const at = Date.now();
-      await flight.answered();
-      assert.ok(Date.now() - at < SOON, `the last answer came ${Date.now() - at} ms later`);
-      await flight.send(100).answered();
-      await flight.check().checkStore(next);
-      await recovers(service);
-      return next;
-    };
-
-    fault(
-      'asked for by an operator: what the old primary holds up is done by the new',
-      async () => {
-        const run = await heldUp();
-        await group.sentinel.ask('failover');
-        const next = await goesOn(run);
-        // No list of the old connection is served, and those of the new one are watched.
-        const { service } = run;
-        for (const uid of ['a', 'b', 'c']) {
-          await next.run(0, 'sadd', 'POMELO:CHANNEL:seen:s1', uid);
-          const members = await ok(service, 'getMembersBySid', 'seen', 's1');
-          assert.ok(members.includes(uid), `${uid} is not in ${members}`);
-        }
-        assert.strictEqual(service.stats().cache.enabled, true);
-        // A sentinel that has slept for years, and is asked first.
-        const stale = await redisServer.start(
-          { monitor: run.primary.port, server: run.primary, password: SENTINEL_PASSWORD },
-          Sentinel,
-        );
-        try {
-          const sentinels = [`127.0.0.1:${stale.port}`, ...group.options().sentinels];
-          await run.primary.run(0, 'client', 'unpause');
-          const other = await started(group, { sentinels });
-          await ok(other, 'add', 'stale', 'me', 's1');
-          assert.deepStrictEqual(await next.members('POMELO:CHANNEL:stale:s1'), ['me']);
-        } finally {
-          await stale.stop();
-        }
-      },
-    );
-
-    fault('because the primary was killed', async () => {
-      const run = await heldUp();
-      await run.primary.kill();
-      await goesOn(run);
-    });
-
-    fault('because the primary hung: it comes back, and nothing is undone', async () => {
-      const run = await underWay();
-      run.primary.pause();
-      run.flight.send(500);
-      const next = await goesOn(run);
-      run.primary.resume();
-      await run.flight.send(500).answered();
-      await run.flight.check().checkStore(next);
     });
   });
 });

@@ -95,12 +95,10 @@ impl Watch {
         loop {
             let news = self.news.subscribe();
             let primary = self.sentinels.primary().await?;
-            if !primary.leaves {
-                *lock(&self.waits) = None;
-                return Ok(Found { primary, news });
-            }
+            // Kept beyond this attempt, which may have less time.
             let since = *lock(&self.waits).get_or_insert_with(Instant::now);
-            if since.elapsed() > PATIENCE {
+            if !primary.leaves || since.elapsed() > PATIENCE {
+                *lock(&self.waits) = None;
                 return Ok(Found { primary, news });
             }
             sleep(STEP).await;
