@@ -12,6 +12,8 @@ use futures_util::{
     stream::{self, BoxStream},
 };
 
+use tokio::sync::Notify;
+
 use crate::{
     command::{Command, Member, Reply},
     error::Result,
@@ -53,6 +55,8 @@ pub(crate) struct Script {
     /// How often a sign of life was asked for.
     pub(crate) asked: usize,
     pub(crate) sets: HashMap<Key, BTreeSet<Member>>,
+    /// Tells the driver to try at once.
+    pub(crate) stir: Arc<Notify>,
 }
 
 /// See the module.
@@ -122,6 +126,11 @@ impl Manager for Store {
             Dial::Refused => Err(ConnectError::Refused("WRONGPASS no".into())),
         };
         std::future::ready(outcome).boxed()
+    }
+
+    fn stirs(&self) -> BoxFuture<'static, ()> {
+        let stir = self.0.lock().unwrap().stir.clone();
+        async move { stir.notified().await }.boxed()
     }
 
     fn describe(&self) -> String {

@@ -10,7 +10,7 @@ const path = require('path');
 const redisServer = require('./redis');
 const { until } = require('./until');
 
-const NAME = 'the one';
+const NAME = 'the-one';
 // Long enough that a busy machine looks like a dead server to nobody.
 const DOWN_AFTER = 2000;
 // Elections take seconds, and the machine may be slow.
@@ -26,11 +26,11 @@ class Sentinel extends redisServer.RedisServer {
       'bind 127.0.0.1',
       `dir ${this.dir}`,
       password && `requirepass ${password}`,
-      `sentinel monitor "${NAME}" 127.0.0.1 ${monitor} 2`,
-      `sentinel down-after-milliseconds "${NAME}" ${DOWN_AFTER}`,
-      `sentinel failover-timeout "${NAME}" 6000`,
-      `sentinel parallel-syncs "${NAME}" 2`,
-      server.password && `sentinel auth-pass "${NAME}" ${server.password}`,
+      `sentinel monitor ${NAME} 127.0.0.1 ${monitor} 2`,
+      `sentinel down-after-milliseconds ${NAME} ${DOWN_AFTER}`,
+      `sentinel failover-timeout ${NAME} 6000`,
+      `sentinel parallel-syncs ${NAME} 2`,
+      server.password && `sentinel auth-pass ${NAME} ${server.password}`,
     ];
     this.file = path.join(this.dir, 'sentinel.conf');
     fs.writeFileSync(this.file, lines.filter(Boolean).join('\n'));
@@ -55,7 +55,7 @@ class Sentinel extends redisServer.RedisServer {
 class Group {
   /** `password` is the servers', `sentinelPassword` the sentinels'. */
   static async start({ password, sentinelPassword } = {}) {
-    const group = new Group();
+    const group = Object.assign(new Group(), { password, sentinelPassword });
     group.servers = [];
     group.sentinels = [];
     try {
@@ -87,7 +87,21 @@ class Group {
   /** As a test's target: see service.js. */
   options(more) {
     const sentinels = this.sentinels.map(({ port }) => ({ host: '127.0.0.1', port }));
-    return { sentinels, name: NAME, ...more };
+    const { password, sentinelPassword } = this;
+    return { sentinels, name: NAME, password, sentinelPassword, ...more };
+  }
+
+  /** Each sentinel is listened to by so many services. */
+  async untilHeard(count) {
+    const heard = async (sentinel) => {
+      const clients = await sentinel.clients();
+      return clients.filter(({ sub }) => sub === '3').length === count;
+    };
+    await until(
+      async () => (await Promise.all(this.sentinels.map(heard))).every(Boolean),
+      `${count} listeners at each sentinel`,
+      DEADLINE,
+    );
   }
 
   /** A sentinel that lives. */
@@ -178,4 +192,4 @@ async function demote(server, primary) {
   await server.killClients();
 }
 
-module.exports = { Group, NAME, isPrimary, demote };
+module.exports = { Group, Sentinel, NAME, isPrimary, demote };

@@ -1,96 +1,182 @@
 'use strict';
 
 /**
- * Redis Sentinel: the primary is found, and after a failover the next one, with calls under way. A
- * single server and its faults are in ../faults.
+ * Redis Sentinel: how the primary is found, and what sentinels may do while it lives. When it is replaced
+ * is in failover.test.js.
  */
 
 const assert = require('node:assert');
 const { describe, before, beforeEach, after, afterEach } = require('node:test');
-const { Group, NAME } = require('../support/sentinels');
-const { fault } = require('../faults/fault');
-const { Flight, recovers, hold, held } = require('../faults/flight');
-const { started, stopAll } = require('../support/service');
-const { pause } = require('../support/until');
+const redisServer = require('../support/redis');
+const { Group } = require('../support/sentinels');
+const { fault, PASSWORD } = require('../faults/fault');
+const { Flight, recovers, words, CODE } = require('../faults/flight');
+const { create, started, stopAll } = require('../support/service');
+const { call, ok } = require('../support/call');
+const { logged } = require('../support/log');
+const { until } = require('../support/until');
 
 /** What a call may take at most; elections on a slow machine take long. */
 const commandTimeout = 15000;
-/** What it may take once there is a new primary, on a machine of any speed. */
-const SOON = 5000;
-
-/** Some writes that are acknowledged and replicated. */
-async function underWay(group, options) {
-  const service = await started(group, { commandTimeout, ...options });
-  const flight = new Flight(service);
-  await flight.send(300).answered();
-  const primary = await group.replicated();
-  return { service, flight, primary };
-}
-
-/** Calls go on until there is a new primary; then all are answered, soon, with success. */
-async function goesOn({ service, flight, primary }, group) {
-  const next = group.nextPrimary(primary);
-  let elected = false;
-  next.then(
-    () => (elected = true),
-    () => (elected = true),
-  );
-  while (!elected) {
-    flight.send(20);
-    await pause(20);
-  }
-  const server = await next;
-  const at = Date.now();
-  await flight.answered();
-  assert.ok(Date.now() - at < SOON, `the last answer came ${Date.now() - at} ms later`);
-  await flight.send(100).answered();
-  flight.check();
-  await flight.checkStore(server);
-  await recovers(service);
-  return server;
-}
+const SENTINEL_PASSWORD = `${PASSWORD}-2`;
+/** All that the plugin needs to be allowed. */
+const RIGHTS = [
+  '+sadd +srem +smembers +unlink +touch +scan +type +select +info +hello',
+  '+client|id +client|kill +client|tracking +client|trackinginfo',
+];
+/** What it needs at a sentinel; SENTINEL MASTER is left out. */
+const SENTINEL_RIGHTS = '&* +sentinel|get-master-addr-by-name +subscribe +ping';
 
 describe('Redis Sentinel', () => {
   let group;
   before(async () => {
-    group = await Group.start();
+    group = await Group.start({ password: PASSWORD, sentinelPassword: SENTINEL_PASSWORD });
   });
   after(() => group && group.stop());
   afterEach(stopAll);
 
-  describe('a failover', () => {
-    beforeEach(() => group.heal());
+  /** The error of a start. */
+  const refusal = async (options) => {
+    const { err } = await call(create(group.options(options)), 'start');
+    assert.ok(err, 'it started');
+    assert.ok(!words(err).includes(PASSWORD), 'a password was told');
+    return err;
+  };
+  /** Addresses of which nobody answers the first. */
+  const firstDead = async () => [
+    `127.0.0.1:${await redisServer.freePort()}`,
+    ...group.options().sentinels,
+  ];
+  const paused = async (servers, fn) => {
+    servers.forEach((server) => server.pause());
+    try {
+      return await fn();
+    } finally {
+      servers.forEach((server) => server.resume());
+    }
+  };
+
+  describe('start', () => {
+    fault('finds the primary, with the member cache, whatever sentinels are dead', async () => {
+      const primary = await group.primary();
+      const sentinels = await firstDead();
+      for (const options of [{}, { sentinels }, { cache: false, db: 3 }]) {
+        await primary.flush();
+        const service = await started(group, options);
+        await ok(service, 'add', 'found', 'me', 's1');
+        const members = await primary.members('POMELO:CHANNEL:found:s1', options.db);
+        assert.deepStrictEqual(members, ['me']);
+        assert.strictEqual(service.stats().cache.enabled, options.cache !== false);
+      }
+    });
+
+    fault('does not wait long for sentinels that hang', async () => {
+      await paused(group.sentinels.slice(0, 2), async () => {
+        const { ms } = await call(create(group.options()), 'start');
+        assert.ok(ms < 4000, `it took ${ms} ms`);
+      });
+    });
+
+    fault('with a user of few rights, at the servers and at the sentinels', async () => {
+      const primary = await group.primary();
+      const user = ['acl', 'setuser', 'game', 'on', `>${PASSWORD}-3`];
+      await primary.run(0, ...user, '~POMELO:CHANNEL:*', ...RIGHTS.join(' ').split(' '));
+      for (const sentinel of group.sentinels) {
+        await sentinel.run(0, ...user, ...SENTINEL_RIGHTS.split(' '));
+      }
+      const service = await started(group, {
+        username: 'game',
+        password: `${PASSWORD}-3`,
+        sentinelUsername: 'game',
+        sentinelPassword: `${PASSWORD}-3`,
+      });
+      await ok(service, 'add', 'few', 'me', 's1');
+      assert.deepStrictEqual(await ok(service, 'getMembersBySid', 'few', 's1'), ['me']);
+      assert.strictEqual(service.stats().cache.reason, null);
+      await ok(service, 'clean');
+      await group.untilHeard(1);
+    });
+
+    fault('says at once what no waiting will mend', async () => {
+      for (const [options, reason] of [
+        [{ name: 'another' }, /no sentinel knows a primary named "another"/],
+        [{ sentinelPassword: 'no' }, /sentinel 127.0.0.1:\d+, .*: WRONGPASS/],
+        [{ sentinelPassword: null }, /sentinel 127.0.0.1:\d+, .*: NOAUTH/],
+        [{ password: 'no' }, /WRONGPASS/],
+        [{ username: 'nobody' }, /WRONGPASS/],
+        [{ db: 99 }, /ERR DB index is out of range/],
+      ]) {
+        const err = await refusal(options);
+        assert.strictEqual(err.code, CODE('STORE'), words(err));
+        assert.match(err.message, reason);
+      }
+    });
+
+    fault('gives up after startTimeout where no sentinel answers, and says why', async () => {
+      const port = await redisServer.freePort();
+      const err = await refusal({ sentinels: [`127.0.0.1:${port}`], startTimeout: 300 });
+      assert.strictEqual(err.code, CODE('UNREACHABLE'));
+      assert.ok(words(err).includes(`sentinel 127.0.0.1:${port}: `), words(err));
+      assert.match(words(err), /refused/);
+    });
+
+    fault('is given up by a stop, quietly', async () => {
+      const lines = await paused(group.sentinels, () =>
+        logged(async () => {
+          const service = create(group.options());
+          const starting = call(service, 'start');
+          const { ms } = await call(service, 'stop', true);
+          assert.ok(ms < 1000, `stop took ${ms} ms`);
+          assert.strictEqual((await starting).err.code, CODE('STOPPED'));
+        }),
+      );
+      assert.deepStrictEqual(lines, []);
+    });
+  });
+
+  describe('while the primary lives', () => {
+    beforeEach(async () => (await group.primary()).flush());
 
     fault(
-      'that an operator asks for: what is held up at the old primary is done by the new one',
+      'sentinels that die are missed by nobody, and listened to when they are back',
       async () => {
-        const run = await underWay(group);
-        await hold(run.primary);
-        run.flight.send(500);
-        await held(run.primary);
-        await group.sentinel.ask('failover');
-        await goesOn(run, group);
+        const service = await started(group);
+        const flight = new Flight(service);
+        await group.untilHeard(1);
+        for (const dying of [group.sentinels.slice(0, 1), group.sentinels]) {
+          await Promise.all(dying.map((sentinel) => sentinel.kill()));
+          await flight.send(300).answered();
+          await Promise.all(dying.map((sentinel) => sentinel.up()));
+          await group.untilHeard(1);
+        }
+        await flight.send(300).answered();
+        await flight.check().checkStore(await group.primary());
+        assert.strictEqual(service.stats().reconnects, 0);
       },
     );
 
-    fault('because the primary was killed', async () => {
-      const run = await underWay(group);
-      await hold(run.primary);
-      run.flight.send(500);
-      await held(run.primary);
-      await run.primary.kill();
-      await goesOn(run, group);
-    });
-
-    fault('because the primary hung: it comes back, and nothing of it', async () => {
-      const run = await underWay(group);
-      run.primary.pause();
-      run.flight.send(500);
-      await goesOn(run, group);
-      run.primary.resume();
-      await run.flight.send(500).answered();
-      run.flight.check();
-      await run.flight.checkStore(await group.primary());
+    fault('a primary that is none for a while: no caller hears of READONLY', async () => {
+      const primary = await group.primary();
+      const service = await started(group, { commandTimeout });
+      const flight = new Flight(service);
+      await flight.send(100).answered();
+      await logged(async (lines) => {
+        const said = (what) => until(() => lines.some((line) => what.test(line)), String(what));
+        // Unlike Sentinel it ends no client: the link is up, and what it says is READONLY.
+        await primary.run(0, 'replicaof', '127.0.0.1', await redisServer.freePort());
+        try {
+          flight.send(200);
+          await said(/lost the connection .*: READONLY/);
+          flight.send(200);
+          await said(/cannot connect .*: primary 127.0.0.1:\d+: its role is slave, not master/);
+          assert.strictEqual(flight.answers.length, 100);
+        } finally {
+          await primary.run(0, 'replicaof', 'no', 'one');
+        }
+        await flight.answered();
+      });
+      await flight.check().checkStore(primary);
+      await recovers(service);
     });
   });
 });

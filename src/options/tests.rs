@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     embedded::{Durability, MAX_KEY},
     error::Error,
-    redis_manager::{Address, Endpoint, RedisOptions},
+    redis_manager::{Address, Endpoint, RedisOptions, Sentinels},
 };
 
 fn parse(given: &[(&str, Raw)]) -> Result<Options> {
@@ -130,6 +130,139 @@ fn an_error_names_option_value_and_what_is_accepted_but_no_secret() {
     );
 }
 
+fn list(items: &[Raw]) -> Raw {
+    Raw::List(items.to_vec())
+}
+
+fn record(fields: &[(&str, Raw)]) -> Raw {
+    let named = |(name, value): &(&str, Raw)| ((*name).to_owned(), value.clone());
+    Raw::Record(fields.iter().map(named).collect())
+}
+
+#[test]
+fn sentinels_are_records_or_text_with_a_port_or_without() {
+    let sentinels = list(&[
+        record(&[("host", text("a")), ("port", Raw::Number(7.0))]),
+        record(&[("host", text("::1")), ("port", text("8"))]),
+        record(&[("host", text("b")), ("port", Raw::Absent)]),
+        text("c:9"),
+        text("d"),
+        text("[::2]:10"),
+        text("[::3]"),
+        text("::4"),
+    ]);
+    let given = [
+        ("sentinels", sentinels),
+        ("name", text("mymaster")),
+        ("sentinelUsername", text("u")),
+        ("sentinelPassword", Raw::Number(1.0)),
+        ("password", text("of the server")),
+        ("db", Raw::Number(3.0)),
+    ];
+    let redis = redis(parse(&given).expect("all are valid"));
+    let at = |(host, port): (&str, u16)| Address::Tcp(host.to_owned(), port);
+    let addresses = [
+        ("a", 7),
+        ("::1", 8),
+        ("b", 26379),
+        ("c", 9),
+        ("d", 26379),
+        ("::2", 10),
+        ("::3", 26379),
+        ("::4", 26379),
+    ];
+    let expected = Sentinels {
+        addresses: addresses.into_iter().map(at).collect(),
+        name: "mymaster".to_owned(),
+        username: Some("u".to_owned()),
+        password: Some("1".to_owned()),
+    };
+    let shown = format!("{redis:?}");
+    assert!(
+        !shown.contains("password") && !shown.contains("of the server"),
+        "{shown}"
+    );
+    assert_eq!(redis.endpoint, Endpoint::Sentinel(expected));
+    assert_eq!(
+        (redis.db, redis.password.as_deref()),
+        (3, Some("of the server"))
+    );
+}
+
+#[test]
+fn a_wrong_sentinel_is_told_by_its_place_and_without_a_secret() {
+    const LIST: &str = "accepted is an array of {host, port} or 'host:port', at least one";
+    const HOST: &str = "accepted is a host name or an address (no URL)";
+    const PORT: &str = "accepted is a whole number from 1 to 65535";
+    let good = text("a:1");
+    for (sentinels, words) in [
+        (list(&[]), format!("sentinels is []; {LIST}")),
+        (Raw::Object, format!("sentinels is {{…}}; {LIST}")),
+        (Raw::Number(5.0), format!("sentinels is 5; {LIST}")),
+        (
+            text("redis://:hush@h"),
+            format!("sentinels is a string (not shown); {LIST}"),
+        ),
+        (
+            list(&[good.clone(), Raw::Number(5.0)]),
+            "sentinels[1] is 5; accepted is {host, port} or 'host:port'".to_owned(),
+        ),
+        (
+            list(&[good.clone(), text("a:70000")]),
+            format!("sentinels[1].port is \"70000\"; {PORT}"),
+        ),
+        (
+            list(&[record(&[("host", text("a")), ("port", Raw::Bool(true))])]),
+            format!("sentinels[0].port is true; {PORT}"),
+        ),
+        (
+            list(&[record(&[("port", Raw::Number(1.0))])]),
+            format!("sentinels[0].host is absent; {HOST}"),
+        ),
+        (
+            list(&[text("")]),
+            format!("sentinels[0].host is \"\"; {HOST}"),
+        ),
+        (
+            list(&[text("redis://:hush@h:1")]),
+            format!("sentinels[0] is no host name (not shown); {HOST}"),
+        ),
+        (
+            list(&[text("joe:hush@h")]),
+            format!("sentinels[0] is no host name (not shown); {HOST}"),
+        ),
+        (
+            list(&[record(&[("host", text("joe:hush@h"))])]),
+            format!("sentinels[0].host is no host name (not shown); {HOST}"),
+        ),
+    ] {
+        let error = parse(&[("sentinels", sentinels), ("name", text("x"))]).unwrap_err();
+        assert_eq!(error.to_string(), format!("option {words}"));
+    }
+}
+
+#[test]
+fn sentinels_need_a_name_and_exclude_a_server() {
+    let sentinels = ("sentinels", list(&[text("a:1")]));
+    let error = parse(std::slice::from_ref(&sentinels))
+        .unwrap_err()
+        .to_string();
+    assert!(error.starts_with("option name is absent; "), "{error}");
+    for other in ["host", "port", "url", "path"] {
+        let given = [sentinels.clone(), ("name", text("x")), (other, text("7"))];
+        let error = parse(&given).unwrap_err().to_string();
+        let words = format!("options sentinels and {other} exclude each other: give one of them");
+        assert_eq!(error, words);
+    }
+    for lone in ["name", "sentinelUsername", "sentinelPassword"] {
+        let error = parse(&[(lone, text("s3cret"))]).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            format!("option {lone} is for use with option sentinels")
+        );
+    }
+}
+
 #[test]
 fn the_embedded_store_is_a_folder() {
     let options = embedded(&[("path", text("data/channels"))]).expect("a folder is enough");
@@ -164,6 +297,10 @@ fn options_of_two_stores_exclude_each_other() {
         "host",
         "port",
         "url",
+        "sentinels",
+        "name",
+        "sentinelUsername",
+        "sentinelPassword",
         "db",
         "username",
         "password",
@@ -240,6 +377,10 @@ proptest! {
             Just(Raw::Object),
             prop::collection::vec(any::<u8>(), 0..20).prop_map(Raw::Bytes),
             Just(Raw::List(vec![Raw::Text("s3cret-word".to_owned())])),
+            prop::collection::vec("\\PC{0,20}".prop_map(Raw::Text), 0..3).prop_map(Raw::List),
+            ("host|port", "\\PC{0,9}").prop_map(|(name, value)| {
+                Raw::List(vec![Raw::Record(vec![(name, Raw::Text(value))])])
+            }),
         ],
         embedded: bool,
     ) {

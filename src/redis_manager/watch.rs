@@ -95,12 +95,10 @@ impl Watch {
         loop {
             let news = self.news.subscribe();
             let primary = self.sentinels.primary().await?;
-            if !primary.leaves {
-                *lock(&self.waits) = None;
-                return Ok(Found { primary, news });
-            }
+            // Kept beyond this attempt, which may have less time.
             let since = *lock(&self.waits).get_or_insert_with(Instant::now);
-            if since.elapsed() > PATIENCE {
+            if !primary.leaves || since.elapsed() > PATIENCE {
+                *lock(&self.waits) = None;
                 return Ok(Found { primary, news });
             }
             sleep(STEP).await;
@@ -226,17 +224,15 @@ fn read(message: &Msg, name: &str) -> Option<News> {
 }
 
 fn parse(channel: &str, text: &str, name: &str) -> Option<News> {
-    // A name may hold spaces.
-    if channel == SWITCHED {
-        let mut words = text.strip_prefix(name)?.strip_prefix(' ')?.split(' ');
-        let (_, _) = (words.next()?, words.next()?);
-        address(words.next()?, words.next()?).map(News::Is)
-    } else if PROMOTES.contains(&channel) {
-        let (_, of) = text.split_once(" @ ")?;
-        let mut words = of.strip_prefix(name)?.strip_prefix(' ')?.split(' ');
-        address(words.next()?, words.next()?).map(News::Leaves)
-    } else {
-        None
+    let words: Vec<_> = text.split(' ').collect();
+    match words.as_slice() {
+        [of, _, _, host, port] if channel == SWITCHED && *of == name => {
+            address(host, port).map(News::Is)
+        }
+        [.., "@", of, host, port] if PROMOTES.contains(&channel) && *of == name => {
+            address(host, port).map(News::Leaves)
+        }
+        _ => None,
     }
 }
 
@@ -254,14 +250,14 @@ mod tests {
 
     #[test]
     fn what_sentinels_publish_is_read_for_this_name_only() {
-        let switched = "my one 10.0.0.1 1 10.0.0.1 2";
-        assert_eq!(parse(SWITCHED, switched, "my one"), Some(News::Is(at(2))));
-        let promotes = "slave 10.0.0.1:2 10.0.0.1 2 @ my one 10.0.0.1 1";
+        let switched = "mine 10.0.0.1 1 10.0.0.1 2";
+        assert_eq!(parse(SWITCHED, switched, "mine"), Some(News::Is(at(2))));
+        let promotes = "slave 10.0.0.1:2 10.0.0.1 2 @ mine 10.0.0.1 1";
         for channel in PROMOTES {
-            let read = parse(channel, promotes, "my one");
+            let read = parse(channel, promotes, "mine");
             assert_eq!(read, Some(News::Leaves(at(1))), "{channel}");
         }
-        for name in ["my", "one", "my one ", "other"] {
+        for name in ["min", "mine ", "other"] {
             assert_eq!(parse(SWITCHED, switched, name), None, "{name}");
             assert_eq!(parse(PROMOTES[0], promotes, name), None, "{name}");
         }

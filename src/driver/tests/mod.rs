@@ -137,6 +137,20 @@ async fn pauses_between_attempts_begin_short_grow_and_are_capped() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_store_that_stirs_ends_the_pause() {
+    let store = Store::new(vec![Dial::Down; 10]);
+    let mut bench = Bench::start(&store, limits());
+    for _ in 0..10 {
+        let event = bench.events().recv().await;
+        assert!(matches!(event, Some(Event::Log(_))), "{event:?}");
+    }
+    let begin = Instant::now();
+    store.0.lock().unwrap().stir.notify_one();
+    bench.started().await;
+    assert_eq!(begin.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
 async fn giving_up_answers_everybody_and_everybody_who_comes_later() {
     let store = Store::new([
         Dial::Up(vec![Fate::Breaks(0)], true),
