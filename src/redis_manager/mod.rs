@@ -32,7 +32,7 @@ pub use self::{
 
 /// The URLs that are understood.
 pub const URL_FORMS: &str =
-    "redis[s]://[[user][:password]@]host[:port][/db] or unix:///path[?db=n]";
+    "redis://[[user][:password]@]host[:port][/db], rediss://… for TLS, or unix:///path[?db=n]";
 
 /// Where a Redis listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
