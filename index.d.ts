@@ -38,7 +38,10 @@ export type GlobalChannelErrorCode =
   | 'ERR_GLOBAL_CHANNEL_UNREACHABLE'
   /** `stop` was called and the store did not answer within the drain time of 1 s. */
   | 'ERR_GLOBAL_CHANNEL_STOPPED'
-  /** The store answered with an error; `message` is its own words (`WRONGTYPE …`). */
+  /**
+   * The store answered with an error; `message` is its own words (`WRONGTYPE …`). From `start` also: TLS
+   * cannot be had as the options ask for it (`TLS: …` says why).
+   */
   | 'ERR_GLOBAL_CHANNEL_STORE'
   /** `all frontend server push message fail`: no frontend took the push. */
   | 'ERR_GLOBAL_CHANNEL_PUSH_FAILED'

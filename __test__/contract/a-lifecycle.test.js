@@ -105,7 +105,7 @@ stores('A life cycle', (ctx) => {
 
   ours.redis('A17 a start that failed may be tried again', async () => {
     const app = createApp();
-    const service = create(opts({ password: 'late', startTimeout: 1000 }), app);
+    const service = create(opts({ username: null, password: 'late', startTimeout: 1000 }), app);
     assert.ok((await call(service, 'start')).err);
     await ctx.redis.run(0, 'config', 'set', 'requirepass', 'late');
     const { err } = await call(service, 'start');

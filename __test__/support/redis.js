@@ -43,6 +43,12 @@ async function freePort() {
   }
 }
 
+/** Whether this machine has an IPv6 loopback; some containers have not. */
+const hasIPv6 = () =>
+  Object.values(os.networkInterfaces()).some((list) =>
+    list.some(({ address }) => address === '::1'),
+  );
+
 class RedisServer {
   /**
    * `args` go to the server as they are; `password` also to the control connection; `program` is
@@ -70,7 +76,7 @@ class RedisServer {
     if (this.password) args.push('--requirepass', this.password);
     if (this.user) {
       const { username, password } = this.user;
-      args.push('--user', [username, 'on', `>${password}`, 'allkeys', ...LEAST].join(' '));
+      args.push('--user', username, 'on', `>${password}`, 'allkeys', ...LEAST);
     }
     return [...args, ...this.args].map(String);
   }
@@ -263,4 +269,4 @@ async function start(options, Server = RedisServer) {
   }
 }
 
-module.exports = { RedisServer, start, freePort };
+module.exports = { RedisServer, start, freePort, hasIPv6 };

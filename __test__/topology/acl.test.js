@@ -166,7 +166,7 @@ area('ACL', {}, (ctx) => {
     assert.deepStrictEqual(await ctx.redis.keys(5), ['POMELO:CHANNEL:n:s1']);
   });
 
-  ours('the command line: list takes SSCAN more, the target of a copy SCARD', async () => {
+  ours('the command line: list takes SSCAN more, copy SCARD too', async () => {
     await ctx.redis.run(0, 'sadd', 'POMELO:CHANNEL:n:s1', 'u');
     const url = `redis://gc:secret@127.0.0.1:${ctx.redis.port}`;
     await grant(...PLAIN);
@@ -174,8 +174,10 @@ area('ACL', {}, (ctx) => {
     assert.match(refused.stderr, /NOPERM.*sscan/);
     await grant(...PLAIN, '+sscan');
     assert.strictEqual((await cli.run(['list', '--from', url])).code, 0);
+    const copy = ['copy', '--from', url, '--to', `${url}/1`];
+    assert.match((await cli.run(copy)).stderr, /NOPERM.*scard/);
     await grant(...PLAIN, '+sscan', '+scard');
-    const copied = await cli.run(['copy', '--from', url, '--to', `${url}/1`]);
+    const copied = await cli.run(copy);
     assert.strictEqual(copied.code, 0, copied.stderr);
   });
 });

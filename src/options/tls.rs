@@ -6,8 +6,9 @@ use std::sync::Arc;
 use super::read::{Raw, Reader, invalid};
 use crate::{
     error::{Error, Result},
-    redis_manager::{Address, Endpoint, RedisOptions},
-    redis_manager::{KeyFault, Name, Roots, Tls, Trust, authorities, identity},
+    redis_manager::{
+        Address, Endpoint, KeyFault, Name, RedisOptions, Roots, Tls, Trust, authorities, identity,
+    },
 };
 
 const FORMS: &str = "true, false or {ca, cert, key, servername, rejectUnauthorized}";
@@ -17,20 +18,19 @@ const KEY: &str = "the private key of tls.cert in PEM, as text or a Buffer, with
 /// Adds to `redis` what option `tls` says; its URL may have said something before.
 pub(super) fn tls(read: &Reader, redis: &mut RedisOptions) -> Result<()> {
     match (read.0)("tls") {
-        Raw::Absent => return Ok(()),
         Raw::Bool(false) if redis.tls.is_some() => {
             return Err(Error::InvalidOption(
                 "options url (rediss://…) and tls (false) exclude each other: give one of them"
                     .to_owned(),
             ));
         }
-        Raw::Bool(false) => return Ok(()),
+        Raw::Absent | Raw::Bool(false) => return Ok(()),
         Raw::Bool(true) | Raw::Object => {}
         // Not shown: it may be a key in the wrong place.
         _ => return Err(invalid("tls", "of another type (not shown)", FORMS)),
     }
     if let Endpoint::Server(Address::Unix(_)) = redis.endpoint {
-        let is_given = |name: &&str| (read.0)(name) != Raw::Absent;
+        let is_given = |name: &&str| matches!((read.0)(name), Raw::Text(text) if !text.is_empty());
         let name = ["url", "path"].into_iter().find(is_given);
         return Err(Error::InvalidOption(format!(
             "options tls and {} exclude each other: there is no TLS on a Unix socket",

@@ -155,7 +155,14 @@ impl RedisManager {
                 self.lost_hellos.store(0, Ordering::Relaxed);
                 return self.set_up_cached(link, task, cache).await;
             }
-            Err(error) if error.is_io_error() => return Err(self.unanswered(&error)),
+            Err(error) if error.is_io_error() => {
+                let error = self.unanswered(&error);
+                if let ConnectError::Refused(_) = error {
+                    // That was not about HELLO.
+                    self.lost_hellos.store(0, Ordering::Relaxed);
+                }
+                return Err(error);
+            }
             Err(error) if passes(&said(&error)) => return Err(unreachable(&error)),
             Err(error) => error,
         };

@@ -41,7 +41,7 @@ use self::watch::Watch;
 
 /// The URLs that are understood.
 pub const URL_FORMS: &str =
-    "redis[s]://[[user][:password]@]host[:port][/db] or unix:///path[?db=n]";
+    "redis://[[user][:password]@]host[:port][/db], rediss://… for TLS, or unix:///path[?db=n]";
 
 /// Where a Redis listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
