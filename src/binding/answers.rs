@@ -26,7 +26,8 @@ use crate::{
 /// queue does not hold up timers and sockets.
 const CALLBACKS: usize = 512;
 
-/// Text for JavaScript to parse at a time, the last list apart: all of it is there twice meanwhile.
+/// Text for JavaScript to parse at a time, the last list apart: all of it is there twice meanwhile. Also what it
+/// parses and copies in one turn of the event loop (see [`Tape::load`]), some milliseconds' work.
 const TEXT: usize = 1 << 20;
 
 /// Events for which memory is kept.
@@ -82,12 +83,12 @@ impl Service {
         if self.releasing.replace(true) {
             return Ok(());
         }
-        let mut left = CALLBACKS;
+        let (mut left, mut load) = (CALLBACKS, 0);
         self.forget_masters();
         let mut done = Ok(());
-        while done.is_ok() && left > 0 {
+        while done.is_ok() && left > 0 && load < TEXT {
             // A scope for each tape: the lists on it may be large.
-            let written = self.env.run_in_scope(|| self.answer_some(left));
+            let written = self.env.run_in_scope(|| self.answer_some(left, &mut load));
             match written {
                 Ok(0) => break,
                 Ok(count) => left -= count.min(left),
@@ -97,7 +98,7 @@ impl Service {
         self.releasing.set(false);
         self.flush();
         done?;
-        if left == 0 {
+        if left == 0 || load >= TEXT {
             self.resting.set(true);
             let token = self.later(Late::Rested);
             self.host()?.wait(&self.env, token, 0)?;
@@ -105,12 +106,12 @@ impl Service {
         Ok(())
     }
 
-    /// Answers up to `most` calls; says how many.
-    fn answer_some(&self, most: usize) -> napi::Result<usize> {
+    /// Answers up to `most` calls; says how many, and adds up what JavaScript has to do for that.
+    fn answer_some(&self, most: usize, load: &mut usize) -> napi::Result<usize> {
         let mut tape = self.tape.take();
         let mut count = 0;
         let mut latencies = self.counts.latencies();
-        while count < most && tape.bytes() < TEXT {
+        while count < most && *load + tape.load() < TEXT {
             let Some((_, call, outcome)) = self.calls.borrow_mut().release() else {
                 break;
             };
@@ -123,6 +124,7 @@ impl Service {
             count += 1;
         }
         drop(latencies);
+        *load += tape.load();
         for id in tape.take_passing() {
             self.forget_master(&mut tape, id);
         }
@@ -191,7 +193,7 @@ impl Service {
         tape.word(word, items.len());
         for item in items {
             match item {
-                Item::Master(slot) => tape.master(slot),
+                Item::Master(slot, members) => tape.master(slot, members),
                 Item::Value(value) => tape.value(value),
             }
         }
@@ -206,7 +208,7 @@ impl Service {
         }
         let mut masters = self.masters.borrow_mut();
         if let Some(slot) = masters.find(list.id()) {
-            return Ok(Item::Master(slot));
+            return Ok(Item::Master(slot, list.len()));
         }
         let text = tape.text(&self.env, list)?;
         let slot = masters.add(list.id());
@@ -215,7 +217,7 @@ impl Service {
         if !list.is_kept() {
             tape.passing(list.id());
         }
-        Ok(Item::Master(slot))
+        Ok(Item::Master(slot, list.len()))
     }
 
     fn write_error(&self, tape: &mut Tape, shape: Shape, error: &Error) -> napi::Result<()> {
@@ -300,7 +302,8 @@ impl Service {
 
 /// What a list on the tape is had from.
 enum Item {
-    Master(u32),
+    /// Its number, and how many members there are.
+    Master(u32, usize),
     /// A text or an error.
     Value(sys::napi_value),
 }
