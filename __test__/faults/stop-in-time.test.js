@@ -92,12 +92,12 @@ area('stop, whatever holds it up', {}, (ctx) => {
     fault(`${what}: all is answered and stop is done before pomelo's 3 s`, async () => {
       const endings = [];
       try {
-        const [{ ms, codes }, expected] = await run((fn) => endings.push(fn));
+        const [{ ms, codes }, expected] = await run((fn) => endings.unshift(fn));
         assert.deepStrictEqual(codes, expected);
         const sees = expected === STOPPED ? 'ERR_GLOBAL_CHANNEL_STOPPED' : 'all calls are done';
         report({ topic: 'Stop', fault: what, sees, recovered: `stop took ${ms} ms` });
       } finally {
-        for (const end of endings.reverse()) await end();
+        for (const end of endings) await end();
       }
     });
   }
