@@ -18,7 +18,7 @@ const MILLION = 1000000;
 // In MiB: the calls that wait (100,000 by default), and what the refused ones leave to be collected.
 const MEMORY = 400;
 /** As src/binding/answers.rs has it: bytes to parse or members to copy in one turn. */
-const LOAD = 1 << 20;
+const LOAD = 1 << 18;
 
 const resident = () => process.memoryUsage().rss / 2 ** 20;
 
@@ -69,6 +69,7 @@ area('back-pressure', {}, (ctx) => {
     report({ topic: 'Back-pressure', fault: what, sees, recovered: await recovers(service) });
   };
   fault('the same with room for them: all are done', wide, {
+    growth: MEMORY,
     skip: LONG ? false : 'npm run test:faults',
     timeout: 120000,
   });
@@ -122,6 +123,10 @@ area('the event loop', {}, (ctx) => {
       await ok(service, 'add', 'large', large.slice(from, from + 100000), 's1');
     }
 
+    for (let i = 0; i < 200; i += 1) {
+      await ok(service, 'add', `list-${i}`, large.slice(0, 1000), 's1');
+    }
+
     /** The longest time that the loop stood still after the tick in which `fn` makes its calls. */
     const still = async (fn) => {
       const answered = fn();
@@ -146,11 +151,13 @@ area('the event loop', {}, (ctx) => {
       });
     const adds = () => all(100000, (i, cb) => service.add('many', i % 1000, 's1', cb));
     const read = () => all(1, (_, cb) => service.getMembersBySid('large', 's1', cb));
+    const lists = () => all(200, (i, cb) => service.getMembersBySid(`list-${i}`, 's1', cb));
     const reads = () => all(300, (_, cb) => service.getMembersBySid('large', 's1', cb));
     const push = () =>
       all(1, (_, cb) => service.pushMessage('connector', 'r', {}, 'large', {}, cb));
     const figures = {
       'the answers to 100,000 adds of one tick': await still(adds),
+      '200 lists of 1,000 members, read in one tick for the first time': await still(lists),
       'a list of 300,000 members, read for the first time': await still(read),
       'the same list from memory, 300 times in one tick': await still(reads),
       'a push to 300,000 members (RPCs apart)': await still(push),

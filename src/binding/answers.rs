@@ -26,9 +26,9 @@ use crate::{
 /// queue does not hold up timers and sockets.
 const CALLBACKS: usize = 512;
 
-/// Text for JavaScript to parse at a time, the last list apart: all of it is there twice meanwhile. Also what it
-/// parses and copies in one turn of the event loop (see [`Tape::load`]), some milliseconds' work.
-const TEXT: usize = 1 << 20;
+/// What JavaScript parses and copies in one turn of the event loop (see [`Tape::load`]), the last list apart:
+/// a few milliseconds' work. Text that it parses is there twice meanwhile.
+const LOAD: usize = 1 << 18;
 
 /// Events for which memory is kept.
 const EVENTS: usize = 4096;
@@ -86,7 +86,7 @@ impl Service {
         let (mut left, mut load) = (CALLBACKS, 0);
         self.forget_masters();
         let mut done = Ok(());
-        while done.is_ok() && left > 0 && load < TEXT {
+        while done.is_ok() && left > 0 && load < LOAD {
             // A scope for each tape: the lists on it may be large.
             let written = self.env.run_in_scope(|| self.answer_some(left, &mut load));
             match written {
@@ -98,7 +98,7 @@ impl Service {
         self.releasing.set(false);
         self.flush();
         done?;
-        if left == 0 || load >= TEXT {
+        if left == 0 || load >= LOAD {
             self.resting.set(true);
             let token = self.later(Late::Rested);
             self.host()?.wait(&self.env, token, 0)?;
@@ -111,7 +111,7 @@ impl Service {
         let mut tape = self.tape.take();
         let mut count = 0;
         let mut latencies = self.counts.latencies();
-        while count < most && *load + tape.load() < TEXT {
+        while count < most && *load + tape.load() < LOAD {
             let Some((_, call, outcome)) = self.calls.borrow_mut().release() else {
                 break;
             };
