@@ -21,10 +21,10 @@ const { until } = require('../support/until');
 const NAME = 'redis.pome.test';
 
 /** A command that gives what comes after it another /etc/hosts; why it cannot, if it cannot. */
-const withHosts = (file) => [
-  ...['unshare', '--mount', '--propagation', 'private', 'sh', '-c'],
-  ...['mount --bind "$0" /etc/hosts && exec "$@"', file],
-];
+const withHosts = (file) => {
+  const script = 'mount --bind "$0" /etc/hosts && exec "$@"';
+  return ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', script, file];
+};
 
 function lacksMounts() {
   const tried = spawnSync('unshare', [...withHosts('/etc/hosts').slice(1), 'true']);
@@ -50,9 +50,8 @@ area('a host name', {}, (ctx) => {
       const hosts = path.join(ctx.redis.dir, 'hosts');
       fs.writeFileSync(hosts, `127.0.0.1 ${NAME}\n`);
       // The same server behind both addresses: what was acknowledged must be there afterwards.
-      const options = { host: '127.0.0.2' };
-      const [one] = [await proxy(ctx.redis.port)];
-      const two = await proxy(ctx.redis.port, { ...options, port: one.port });
+      const one = await proxy(ctx.redis.port);
+      const two = await proxy(ctx.redis.port, { host: '127.0.0.2', port: one.port });
       const run = child.start(service, {
         store: one,
         args: { name: NAME },

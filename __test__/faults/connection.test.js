@@ -10,6 +10,7 @@ const { area, fault, PASSWORD } = require('./fault');
 const { Flight, recovers, hold, held, words } = require('./flight');
 const { proxy } = require('./wire');
 const { started } = require('../support/service');
+const { report } = require('../support/report');
 
 area('the own connection is killed', {}, (ctx) => {
   fault('with 500 commands in flight: all are sent again and succeed', async () => {
@@ -73,10 +74,12 @@ area('the password changes', { password: PASSWORD }, (ctx) => {
     } finally {
       await config('set', 'requirepass', PASSWORD);
     }
-    await recovers(service);
+    const recovered = await recovers(service);
     await flight.send(500).answered();
     assert.deepStrictEqual(flight.failed(800), []);
     await flight.check('TIMEOUT', 'DISCONNECTED').checkStore(ctx.redis);
+    const sees = 'nothing while connected; after a reconnect TIMEOUT, with WRONGPASS as cause';
+    report({ fault: 'password rotated, connections killed, rotated back', sees, recovered });
   });
 });
 
@@ -90,7 +93,7 @@ area('replies', {}, (ctx) => {
       await flight.send(300).answered();
       spoil(wire);
       await fn(flight.send(500), wire);
-      await recovers(service);
+      return await recovers(service);
     } finally {
       await wire.close();
     }
@@ -110,11 +113,13 @@ area('replies', {}, (ctx) => {
         return undefined;
       };
     };
-    await through(cut, async (flight, wire) => {
+    const recovered = await through(cut, async (flight, wire) => {
       await flight.answered();
       await flight.check().checkStore(ctx.redis);
       assert.ok(wire.links.length > 3, `${wire.links.length} connections`);
     });
+    const sees = 'nothing: calls are sent again and done';
+    report({ fault: 'connection reset in mid-reply, five times in a row', sees, recovered });
   });
 
   fault('that are no replies: the connection is given up, the commands sent again', async () => {
@@ -124,11 +129,13 @@ area('replies', {}, (ctx) => {
         return Buffer.concat([Buffer.from('?what\x00\xff\r\n', 'latin1'), chunk]);
       };
     };
-    await through(garble, async (flight, wire) => {
+    const recovered = await through(garble, async (flight, wire) => {
       await flight.answered();
       await flight.check().checkStore(ctx.redis);
       assert.ok(wire.links.length > 1, 'there was a second connection');
     });
+    const sees = 'nothing: the connection is given up, calls are sent again and done';
+    report({ fault: 'bytes in mid-stream that are no reply', sees, recovered });
   });
 
   fault('dripping in, byte by byte: all commands succeed', async () => {

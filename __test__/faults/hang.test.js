@@ -11,6 +11,7 @@ const { Flight, recovers, CODE } = require('./flight');
 const { proxy } = require('./wire');
 const { started } = require('../support/service');
 const { invoke, ok } = require('../support/call');
+const { report, LONG } = require('../support/report');
 const { until, pause } = require('../support/until');
 
 const TIMEOUT = CODE('TIMEOUT');
@@ -49,7 +50,8 @@ area('the server hangs', {}, (ctx) => {
     await flight.answered();
     assert.ok(Math.min(...flight.times(300)) >= 900, 'the server did hang');
     await flight.check().checkStore(ctx.redis);
-    await recovers(service);
+    const recovered = await recovers(service);
+    report({ fault: 'SIGSTOP for 1 s', sees: 'calls wait and are done', recovered });
   });
 
   fault('for longer than commandTimeout: 500 time out in time, then it recovers', async () => {
@@ -67,6 +69,38 @@ area('the server hangs', {}, (ctx) => {
     assert.deepStrictEqual(flight.failed(from), []);
     await flight.check('TIMEOUT').checkStore(ctx.redis);
   });
+
+  for (const seconds of [10, 60]) {
+    const long = async () => {
+      const service = await started(ctx.redis);
+      const idle = await started(ctx.redis);
+      const flight = new Flight(service);
+      await flight.send(300).answered();
+      await stopped(async () => {
+        const end = Date.now() + 1000 * seconds;
+        while (Date.now() < end) {
+          flight.send(100);
+          await pause(500);
+        }
+      });
+      // The back-off has grown to 2 s, and an attempt that hung has 5 s.
+      const recovered = await recovers(service, 20000);
+      await recovers(idle, 20000);
+      await flight.answered();
+      const from = flight.entries.length;
+      await flight.send(300).answered();
+      assert.deepStrictEqual(flight.failed(from), []);
+      await flight.check('TIMEOUT').checkStore(ctx.redis);
+      assert.ok(Math.max(...flight.times()) < 7000, `${Math.max(...flight.times())} ms`);
+      const sees = `calls wait; TIMEOUT after commandTimeout (${flight.failed().length} of ${from})`;
+      report({ fault: `SIGSTOP for ${seconds} s`, sees, recovered });
+    };
+    const skip = LONG ? false : 'npm run test:faults';
+    fault(`for ${seconds} s: calls time out in time, then it recovers`, long, {
+      timeout: 200000,
+      skip,
+    });
+  }
 
   fault('for longer than commandTimeout, again and again: what is acknowledged holds', async () => {
     const service = await started(ctx.redis, { commandTimeout: 150 });

@@ -36,10 +36,8 @@ function lacks() {
   const name = `pome-try-${process.pid}`;
   const made = spawnSync('ip', ['netns', 'add', name]);
   if (made.status !== 0) return 'ip netns add is not permitted, or there is no iproute2';
-  const cable = spawnSync('ip', [
-    ...['link', 'add', `pt${process.pid}`, 'type', 'veth'],
-    ...['peer', 'name', 'inside', 'netns', name],
-  ]);
+  const link = `link add pt${process.pid} type veth peer name inside netns ${name}`;
+  const cable = spawnSync('ip', link.split(' '));
   spawnSync('ip', ['netns', 'del', name]);
   return cable.status === 0 ? false : 'there is no veth';
 }

@@ -51,8 +51,9 @@ area('the server answers with errors', {}, (ctx) => {
     assert.deepStrictEqual(flight.failed(from), []);
     await flight.check('STORE', 'PUSH_FAILED').checkStore(ctx.redis);
     assert.strictEqual(service.stats().reconnects, 0, 'the connection was kept');
-    const whose = reads ? 'writes fail' : 'calls fail';
-    report({ fault: what, sees: `${whose} at once with STORE: the server's words`, recovered });
+    const whose = !reads ? 'calls' : reads.length ? 'writes' : 'adds';
+    const sees = `${whose} fail at once with STORE and the server's words; the connection is kept`;
+    report({ fault: what, sees, recovered });
   }
 
   fault('OOM (maxmemory, noeviction): adds fail, all else goes on', async () => {

@@ -28,8 +28,9 @@ use crate::{
 /// queue does not hold up timers and sockets.
 const CALLBACKS: usize = 512;
 
-/// Text for JavaScript to parse at a time, the last list apart: all of it is there twice meanwhile.
-const TEXT: usize = 1 << 20;
+/// What JavaScript parses and copies in one turn of the event loop (see [`Tape::load`]), the last list apart:
+/// a few milliseconds' work. Text that it parses is there twice meanwhile.
+const LOAD: usize = 1 << 18;
 
 /// Events for which memory is kept.
 const EVENTS: usize = 4096;
@@ -85,12 +86,12 @@ impl Service {
         if self.releasing.replace(true) {
             return Ok(());
         }
-        let mut left = CALLBACKS;
+        let (mut left, mut load) = (CALLBACKS, 0);
         self.forget_masters();
         let mut done = Ok(());
-        while done.is_ok() && left > 0 {
+        while done.is_ok() && left > 0 && load < LOAD {
             // A scope for each tape: the lists on it may be large.
-            let written = self.env.run_in_scope(|| self.answer_some(left));
+            let written = self.env.run_in_scope(|| self.answer_some(left, &mut load));
             match written {
                 Ok(0) => break,
                 Ok(count) => left -= count.min(left),
@@ -100,7 +101,7 @@ impl Service {
         self.releasing.set(false);
         self.flush();
         done?;
-        if left == 0 {
+        if left == 0 || load >= LOAD {
             self.resting.set(true);
             let token = self.later(Late::Rested);
             self.host()?.wait(&self.env, token, 0)?;
@@ -108,11 +109,13 @@ impl Service {
         Ok(())
     }
 
-    /// Answers up to `most` calls; says how many.
-    fn answer_some(&self, most: usize) -> napi::Result<usize> {
+    /// Answers up to `most` calls; says how many, and adds up what JavaScript has to do for that.
+    fn answer_some(&self, most: usize, load: &mut usize) -> napi::Result<usize> {
         let mut tape = self.tape.take();
-        let count = caught(|| self.write_some(&mut tape, most))
+        let room = LOAD - *load;
+        let count = caught(|| self.write_some(&mut tape, most, room))
             .unwrap_or_else(|words| self.write_lost(&mut tape, words))?;
+        *load += tape.load();
         // Without a host there are no masters to forget any more, and nobody to answer.
         let host = self.host.borrow().clone();
         let answered = match host {
@@ -125,11 +128,11 @@ impl Service {
         answered.map(|()| count)
     }
 
-    /// Writes the answers to up to `most` calls on the tape; says to how many.
-    fn write_some(&self, tape: &mut Tape, most: usize) -> napi::Result<usize> {
+    /// Writes the answers to up to `most` calls on the tape, until they are a load of `room`; says to how many.
+    fn write_some(&self, tape: &mut Tape, most: usize, room: usize) -> napi::Result<usize> {
         let mut count = 0;
         let mut latencies = self.counts.latencies();
-        while count < most && tape.bytes() < TEXT {
+        while count < most && tape.load() < room {
             let Some((_, call, outcome)) = self.calls.borrow_mut().release() else {
                 break;
             };
@@ -216,7 +219,7 @@ impl Service {
         tape.word(word, items.len());
         for item in items {
             match item {
-                Item::Master(slot) => tape.master(slot),
+                Item::Master(slot, members) => tape.master(slot, members),
                 Item::Value(value) => tape.value(value),
             }
         }
@@ -231,7 +234,7 @@ impl Service {
         }
         let mut masters = self.masters.borrow_mut();
         if let Some(slot) = masters.find(list.id()) {
-            return Ok(Item::Master(slot));
+            return Ok(Item::Master(slot, list.len()));
         }
         let text = tape.text(&self.env, list)?;
         let slot = masters.add(list.id());
@@ -240,7 +243,7 @@ impl Service {
         if !list.is_kept() {
             tape.passing(list.id());
         }
-        Ok(Item::Master(slot))
+        Ok(Item::Master(slot, list.len()))
     }
 
     fn write_error(&self, tape: &mut Tape, shape: Shape, error: &Error) -> napi::Result<()> {
@@ -325,7 +328,8 @@ impl Service {
 
 /// What a list on the tape is had from.
 enum Item {
-    Master(u32),
+    /// Its number, and how many members there are.
+    Master(u32, usize),
     /// A text or an error.
     Value(sys::napi_value),
 }

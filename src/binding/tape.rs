@@ -53,6 +53,8 @@ pub struct Tape {
     values: Vec<sys::napi_value>,
     /// The bytes of the texts among them.
     bytes: usize,
+    /// The members of the lists that are copied from masters.
+    copied: usize,
     /// Where a run of [`Word::Done`] can go on.
     run: Option<usize>,
     /// Lists that have a master up to the end of the tape only.
@@ -77,9 +79,10 @@ impl Tape {
         }
     }
 
-    /// After a word: the number of a master.
-    pub fn master(&mut self, slot: u32) {
+    /// After a word: the number of a master, of which JavaScript makes a copy of so many members.
+    pub fn master(&mut self, slot: u32, members: usize) {
         self.words.push(slot << 1 | 1);
+        self.copied += members;
     }
 
     /// After a word: a list or an error of the current scope.
@@ -122,9 +125,9 @@ impl Tape {
         &self.words
     }
 
-    /// The bytes of the texts on it.
-    pub fn bytes(&self) -> usize {
-        self.bytes
+    /// How much there is for JavaScript to do, in bytes to parse: a member takes about as long to copy.
+    pub fn load(&self) -> usize {
+        self.bytes + self.copied
     }
 
     /// The values as a JavaScript array.
@@ -146,6 +149,7 @@ impl Tape {
         self.words.clear();
         self.values.clear();
         self.bytes = 0;
+        self.copied = 0;
         self.run = None;
     }
 
