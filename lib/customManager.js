@@ -42,10 +42,7 @@ module.exports = function createCustomManager(manager, log, tools) {
     getMembersJoined(token, name, sids) {
       readAll(name, sids, (lists, errors) => {
         const error = errors.find(Boolean);
-        settle(
-          token,
-          error ? [error, null] : [null, [].concat(...lists.map((list) => list || []))],
-        );
+        settle(token, error ? [error, null] : joined(lists));
       });
     },
     getMembersEach(token, name, sids) {
@@ -83,6 +80,15 @@ module.exports = function createCustomManager(manager, log, tools) {
       const done = ([err]) => settle(token, [err === undefined ? null : err]);
       ask(limit, method, args, done, (answer) => process.nextTick(answer, null));
     };
+  }
+
+  /** The answer for all frontends together. A list may be none, and not let itself be looked at. */
+  function joined(lists) {
+    try {
+      return [null, [].concat(...lists.map((list) => list || []))];
+    } catch (err) {
+      return [failure('internal', err, words(err)), null];
+    }
   }
 
   function readAll(name, sids, done) {

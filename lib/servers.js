@@ -16,11 +16,15 @@ module.exports = function createServers(app) {
   /** The ids of all servers of a type, now. */
   function serverIds(serverType) {
     const servers = app.getServersByType(serverType) || [];
+    if (!Array.isArray(servers)) {
+      throw new TypeError('app.getServersByType gave no array');
+    }
     const before = known.get(serverType);
     if (before && isSame(before.given, servers)) {
       return before.ids;
     }
-    const given = servers.map(({ id }) => id);
+    // Not `map`, which leaves out what is missing.
+    const given = Array.from(servers, ({ id }) => id);
     const ids = given.map(String);
     if (known.size >= TYPES) {
       known.clear();

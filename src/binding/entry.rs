@@ -1,18 +1,28 @@
-//! Where calls enter: the methods of class `GlobalChannel` that go to the store, put on its prototype
-//! by hand. What napi-rs generates around a method takes a lock of the whole process and allocates,
-//! at each call, to guard against values that are borrowed mutably; ours never are. What the methods
-//! do is in [`super::methods`].
+//! Where calls enter: the methods of class `GlobalChannel`, put on its prototype by hand. What napi-rs
+//! generates around a method takes a lock of the whole process and allocates, at each call, to guard
+//! against values that are borrowed mutably; ours never are. And its error for what is no instance is
+//! no `TypeError`. What the methods do is in [`super::methods`] and [`super::life`].
 
-use std::{array, ptr};
+use std::{array, ptr, rc::Rc};
 
 use napi::{
     Env, JsError, Property, PropertyAttributes, Unknown, ValueType,
-    bindgen_prelude::{CallbackInfo, Function, JsObjectValue as _, JsValue as _, Object},
+    bindgen_prelude::{
+        CallbackInfo, Function, JsObjectValue as _, JsValue as _, Object, ToNapiValue as _,
+    },
     sys,
 };
 use napi_derive::napi;
 
-use super::{args, call::Kind, class::GlobalChannel, guard, js::Args, service::Service};
+use super::{
+    args,
+    call::{Kind, State},
+    class::GlobalChannel,
+    guard,
+    js::{Args, Callback},
+    service::Service,
+};
+use crate::broken::may_panic;
 
 type Method = extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value;
 
@@ -37,14 +47,29 @@ pub fn define_methods(exports: Object) -> napi::Result<()> {
         method("pushMessage", push_message)?,
         method("destroyChannel", destroy_channel)?,
         method("clean", clean)?,
+        method("start", start)?,
+        method("stop", stop)?,
+        method("stats", stats)?,
+        Property::new()
+            .with_utf8_name("state")?
+            .with_getter(state)
+            .with_property_attributes(
+                PropertyAttributes::Enumerable | PropertyAttributes::Configurable,
+            ),
     ])
 }
 
 /// Defines a method of JavaScript: its arguments, and what it does on a service.
 macro_rules! method {
     ($name:ident($service:ident, $($arg:ident),*) $body:block) => {
+        method!($name($service of _channel, $($arg),*) $body);
+    };
+    ($name:ident($service:ident of $this:ident, $($arg:ident),*) $body:block) => {
         extern "C" fn $name(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-            enter(env, info, |$service, [$($arg),*]| $body)
+            enter(env, info, |$service, $this, [$($arg),*]| {
+                let done: napi::Result<()> = $body;
+                done.map(|()| ptr::null_mut())
+            })
         }
     };
 }
@@ -83,11 +108,46 @@ method!(clean(service, cb) {
     service.clean(&cb)
 });
 
+method!(start(service of channel, cb) {
+    service.start(&channel, Callback::new(&cb)?)
+});
+
+method!(stop(service of channel, force, cb) {
+    let left_out = force.get_type()? == ValueType::Function;
+    let (force, cb) = if left_out && cb.get_type()? != ValueType::Function {
+        (args::undefined(&service.env)?, force)
+    } else {
+        (force, cb)
+    };
+    let force = Args::new().with(&service.env, force)?;
+    service.stop(&channel, force, Callback::new(&cb)?)
+});
+
+extern "C" fn stats(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    enter(env, info, |service, channel, []| {
+        may_panic("stats");
+        service.stats(&channel).map(|stats| stats.raw())
+    })
+}
+
+/// 0 = not started, 1 = started, 2 = stopped.
+extern "C" fn state(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    enter(env, info, |service, _, []| {
+        let state: u32 = match service.state.get() {
+            State::Inited | State::Starting => 0,
+            State::Started => 1,
+            State::Closed => 2,
+        };
+        // SAFETY: on the JavaScript thread, with its environment.
+        unsafe { u32::to_napi_value(env, state) }
+    })
+}
+
 /// Runs a method; an error, or a panic, is thrown.
 fn enter<const N: usize>(
     env: sys::napi_env,
     info: sys::napi_callback_info,
-    method: impl FnOnce(&Service, [Unknown; N]) -> napi::Result<()>,
+    method: impl FnOnce(&Rc<Service>, Object, [Unknown; N]) -> napi::Result<sys::napi_value>,
 ) -> sys::napi_value {
     let done = guard::thrown(&Env::from_raw(env), || {
         let mut info = CallbackInfo::<N>::new(env, info, None, false)?;
@@ -95,16 +155,19 @@ fn enter<const N: usize>(
         let channel = unsafe { info.unwrap_raw::<GlobalChannel>().map(|channel| &*channel) };
         let Ok(channel) = channel else {
             // In the words of V8, for a method that was taken off its instance.
-            return Env::from_raw(env).throw_type_error("Illegal invocation", None);
+            Env::from_raw(env).throw_type_error("Illegal invocation", None)?;
+            return Ok(ptr::null_mut());
         };
         // SAFETY: values of the current scope.
         let arg = |index| unsafe { Unknown::from_raw_unchecked(env, info.get_arg(index)) };
-        let service = channel.service();
-        guard::method(service, || method(service, array::from_fn(arg)))
+        let (service, this) = (channel.service(), Object::from_raw(env, info.this()));
+        guard::method(service, ptr::null_mut(), || {
+            method(service, this, array::from_fn(arg))
+        })
     });
-    if let Err(error) = done {
+    done.unwrap_or_else(|error| {
         // SAFETY: on the JavaScript thread, with its environment.
         unsafe { JsError::from(error).throw_into(env) };
-    }
-    ptr::null_mut()
+        ptr::null_mut()
+    })
 }

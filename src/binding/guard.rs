@@ -26,8 +26,12 @@ pub fn thrown<T>(env: &Env, run: impl FnOnce() -> napi::Result<T>) -> napi::Resu
 }
 
 /// Runs a method of `service`. A panic before its call was taken is thrown; after that its callback is told, as all
-/// others are.
-pub fn method(service: &Service, run: impl FnOnce() -> napi::Result<()>) -> napi::Result<()> {
+/// others are, and it returns `nothing`.
+pub fn method<T>(
+    service: &Service,
+    nothing: T,
+    run: impl FnOnce() -> napi::Result<T>,
+) -> napi::Result<T> {
     let before = service.calls.borrow().next();
     caught(run).unwrap_or_else(|words| {
         // Else what it had packed would be the beginning of the next call.
@@ -37,7 +41,7 @@ pub fn method(service: &Service, run: impl FnOnce() -> napi::Result<()>) -> napi
             return Err(errors::to_throw(&service.env, &error));
         }
         service.broke(words);
-        Ok(())
+        Ok(nothing)
     })
 }
 

@@ -248,7 +248,7 @@ fn list(value: Value) -> Result<List> {
             List::new(members)
         }
         Value::ServerError(error) => Err(Error::Store(words(&error))),
-        _ => Err(Error::Internal("SMEMBERS answered no list".to_owned())),
+        _ => Err(Error::Store("the answer to SMEMBERS is no list".into())),
     }
 }
 
@@ -256,7 +256,9 @@ fn member(value: Value) -> Result<Vec<u8>> {
     match value {
         Value::BulkString(bytes) => Ok(bytes),
         Value::SimpleString(text) => Ok(text.into_bytes()),
-        _ => Err(Error::Internal("a member is no string".to_owned())),
+        _ => Err(Error::Store(
+            "the answer to SMEMBERS has a member that is no string".into(),
+        )),
     }
 }
 

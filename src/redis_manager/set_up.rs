@@ -54,14 +54,14 @@ impl RedisManager {
         let hello = if hello { replies.pop() } else { None };
 
         for reply in &replies[..needed.min(replies.len())] {
-            if let Value::ServerError(error) = reply {
-                return Err(refusal(words(error)));
+            match reply {
+                Value::Okay => {}
+                Value::ServerError(error) => return Err(refusal(words(error))),
+                _ => return Err(no_redis()),
             }
         }
         let [.., client_id, info] = replies.as_slice() else {
-            return Err(ConnectError::Unreachable(
-                "the answer is not Redis's".into(),
-            ));
+            return Err(no_redis());
         };
         if let Value::ServerError(error) = info
             && matches!(error.code(), "NOAUTH" | "LOADING")
@@ -180,6 +180,10 @@ async fn send(
         .send_packed_commands(pipeline, 0, pipeline.len())
         .await
         .map_err(|error| unreachable(&error))
+}
+
+fn no_redis() -> ConnectError {
+    ConnectError::Unreachable("the answer is not Redis's".into())
 }
 
 /// A server that said no.

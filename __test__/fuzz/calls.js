@@ -1,0 +1,159 @@
+'use strict';
+
+/**
+ * Calls with hostile values, and what must hold for each: it returns nothing or throws what may be thrown; its callback
+ * is called once, or never if it threw. Afterwards the service works. Runs in a process of its own (jobs.js), for what
+ * is looked for may end it.
+ */
+
+const fs = require('fs');
+const { Thrown } = require('./values');
+
+/** The methods with arguments that are right; the callback is the last. */
+const USUAL = {
+  add: ['n', 'u', 's1'],
+  leave: ['n', 'u', 's1'],
+  getMembersBySid: ['n', 's1'],
+  getMembersByChannelName: ['connector', 'n'],
+  destroyChannel: ['n'],
+  pushMessage: ['connector', 'onChat', { t: 1 }, 'n', {}],
+  clean: [],
+};
+
+/** Arguments that are refused by name if they are no text. */
+const NAMED = {
+  add: ['name', 'uid', 'sid'],
+  leave: ['name', 'uid', 'sid'],
+  getMembersBySid: ['name', 'sid'],
+  getMembersByChannelName: [null, 'name'],
+  destroyChannel: ['name'],
+  pushMessage: [null, null, null, 'name'],
+  clean: [],
+};
+
+/** What a method of ours may throw, or a callback's error may be. */
+function isFair(err) {
+  // What a value threw, or V8 itself: no such method, too long a text, too deep a stack.
+  if (err instanceof Thrown || err instanceof TypeError || err instanceof RangeError) return true;
+  return err instanceof Error && /^ERR_GLOBAL_CHANNEL_(?!INTERNAL)/.test(err.code);
+}
+
+function shown(value) {
+  try {
+    return value instanceof Error ? `${value.stack} (code ${value.code})` : String(value);
+  } catch {
+    return typeof value;
+  }
+}
+
+class Watch {
+  /** `file` tells which call it was if the process ends. */
+  constructor(file) {
+    this.file = file;
+    this.wrong = [];
+    this.open = new Set();
+    this.count = 0;
+    for (const event of ['uncaughtException', 'unhandledRejection']) {
+      process.on(event, (err) => isFair(err) || this.fail(event, shown(err)));
+    }
+  }
+
+  fail(what, words) {
+    if (this.wrong.length < 20) this.wrong.push(`${what}: ${words}`);
+  }
+
+  note(what) {
+    this.count += 1;
+    if (this.file) fs.writeFileSync(this.file, what);
+  }
+
+  /** Anything that may throw, and has no callback. */
+  run(what, fn) {
+    this.note(what);
+    try {
+      return fn();
+    } catch (err) {
+      if (!isFair(err)) this.fail(what, `threw ${shown(err)}`);
+      return undefined;
+    }
+  }
+
+  /** A callback that has to be called once, unless `fn(callback)` throws. */
+  async answered(what, fn, check = () => {}) {
+    this.note(what);
+    let calls = 0;
+    let threw = false;
+    this.open.add(what);
+    const done = new Promise((resolve) => {
+      const callback = (...args) => {
+        calls += 1;
+        if (calls > 1 || threw) this.fail(what, `its callback was called ${calls} times`);
+        const [err] = args;
+        if (err && !isFair(err)) this.fail(what, `its error is ${shown(err)}`);
+        check(err);
+        resolve(err);
+      };
+      try {
+        const returned = fn(callback);
+        if (returned !== undefined) this.fail(what, `returned ${shown(returned)}`);
+      } catch (err) {
+        threw = true;
+        if (!isFair(err)) this.fail(what, `threw ${shown(err)}`);
+        resolve(err);
+      }
+    });
+    const err = await done;
+    this.open.delete(what);
+    return err;
+  }
+
+  /** A promise that has to be settled. */
+  async settled(what, fn) {
+    this.note(what);
+    this.open.add(what);
+    try {
+      await fn();
+    } catch (err) {
+      if (!isFair(err)) this.fail(what, `rejected with ${shown(err)}`);
+    }
+    this.open.delete(what);
+  }
+
+  /** What has gone wrong, also with those that are still open. */
+  report() {
+    for (const what of this.open) this.fail(what, 'was never answered');
+    return { wrong: this.wrong, count: this.count };
+  }
+}
+
+/** Whether a value is text, as an id must be. */
+const isText = (value) => ['string', 'number', 'boolean', 'bigint'].includes(typeof value);
+
+/** One call of the table: `value` at `index`, the other arguments right. */
+function place(method, index, value) {
+  const args = [...USUAL[method]];
+  args[index] = value;
+  return args;
+}
+
+/** Of an argument that is no text: the error must name it, if it is ours. */
+function namesArgument(watch, what, method, index, value) {
+  const name = NAMED[method][index];
+  return (err) => {
+    if (!err || err.code !== 'ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT') {
+      if (name && name !== 'uid' && !isText(value)) watch.fail(what, 'was taken');
+      return;
+    }
+    if (!name || !new RegExp(`\\b${name}\\b`).test(err.message)) watch.fail(what, err.message);
+  };
+}
+
+/** The service does what it is there for. */
+async function works(watch, what, service, { call, ok }) {
+  const { err } = await call(service, 'add', 'works', 'member', 's1');
+  if (err) return watch.fail(what, `add afterwards: ${shown(err)}`);
+  const members = await ok(service, 'getMembersBySid', 'works', 's1');
+  if (!members.includes('member')) watch.fail(what, 'the member is not there');
+}
+
+module.exports = { USUAL, Watch, place, namesArgument, works, isFair };
