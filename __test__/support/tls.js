@@ -28,7 +28,8 @@ class TlsServer {
       const args = ['--tls-port', server.port, '--bind', '127.0.0.1', '-::1'];
       args.push('--tls-cert-file', server.leaf.files.cert, '--tls-key-file', server.leaf.files.key);
       args.push('--tls-ca-cert-file', server.ca.file, '--tls-auth-clients', 'no');
-      server.redis = await redisServer.start({ args }).catch((err) => {
+      // The valkey-server that SERVER=valkey takes has no TLS.
+      server.redis = await redisServer.start({ args, program: 'redis-server' }).catch((err) => {
         if (attempt === 3) throw err;
       });
     }

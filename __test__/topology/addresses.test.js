@@ -54,7 +54,7 @@ area('addresses', { args: BIND }, (ctx) => {
             assert.strictEqual((await ok(service, 'getMembersBySid', 'n', 's1')).length, round);
             const [client, ...others] = await ctx.redis.clients();
             assert.deepStrictEqual([client.user, client.db, others.length], ['joe', '4', 0]);
-            assert.match(client.addr, place.startsWith('IPv6') ? /^\[::1\]:/ : /redis\.sock:0$/);
+            assert.match(client.addr, place.startsWith('IPv6') ? /^\[::1\]:/ : /redis\.sock:0/);
             assert.strictEqual(service.stats().cache.enabled, true);
             await ctx.redis.killClients();
             await until(() => service.stats().reconnects === round, 'the reconnect');

@@ -243,11 +243,11 @@ tlsArea('TLS: it does not, and says why', (ctx) => {
   });
 
   ours('the certificate is for another host', async () => {
-    const hosts = ['DNS:a.example', 'DNS:b.example'];
+    const hosts = ['DNS:a.example', 'IP:192.0.2.1'];
     await ctx.tls.show(ctx.tls.ca.sign('other-host', { hosts }));
     await refused(
       opts(),
-      /^TLS: .*not for 127\.0\.0\.1 but for .*a\.example.*b\.example.*servername/,
+      /^TLS: .*not for 127\.0\.0\.1 but for a\.example, 192\.0\.2\.1 .*servername/,
     );
     await refused({ url: ctx.tls.url(), tls: { ca: ctx.tls.ca.cert } }, /not for localhost but/);
   });
@@ -255,6 +255,11 @@ tlsArea('TLS: it does not, and says why', (ctx) => {
   ours('the certificate is for no host', async () => {
     await ctx.tls.show(ctx.tls.ca.sign('nobody'));
     await refused(opts(), /^TLS: .*not for 127\.0\.0\.1 but for no host.*subjectAltName/);
+  });
+
+  ours('the certificate is that of the CA itself', async () => {
+    await ctx.tls.show(ctx.tls.ca);
+    await refused(opts(), /^TLS: the server's certificate is one of a CA/);
   });
 
   ours('the certificate is for clients', async () => {

@@ -51,8 +51,7 @@ fn of_certificate(error: &CertificateError) -> String {
             presented,
         } => {
             let expected = expected.to_str();
-            // Chosen by whoever made the certificate, and so quoted.
-            let names: Vec<_> = presented.iter().map(|name| format!("{name:?}")).collect();
+            let names: Vec<_> = presented.iter().map(|name| host(name)).collect();
             let names = if names.is_empty() {
                 "no host at all (it has no subjectAltName)".to_owned()
             } else {
@@ -65,9 +64,21 @@ fn of_certificate(error: &CertificateError) -> String {
         E::InvalidPurpose | E::InvalidPurposeContext { .. } => {
             "the server's certificate is not for servers".to_owned()
         }
+        // rustls has no name of its own for it.
+        E::Other(error) if format!("{error:?}").contains("CaUsedAsEndEntity") => {
+            "the server's certificate is one of a CA, and no server's: have that CA sign another"
+                .to_owned()
+        }
         E::Revoked => "the server's certificate was revoked".to_owned(),
         error => format!("the server's certificate cannot be accepted: {error}"),
     }
+}
+
+/// A name in a certificate, which rustls gives as `DnsName("…")`, escaped: whoever made the certificate chose it.
+fn host(presented: &str) -> &str {
+    let within = |start, end| presented.strip_prefix(start)?.strip_suffix(end);
+    let host = within("DnsName(\"", "\")").or_else(|| within("IpAddress(", ")"));
+    host.unwrap_or(presented)
 }
 
 /// What the server thinks of us; nothing where that may pass.
