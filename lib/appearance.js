@@ -91,7 +91,7 @@ function looked(look) {
 /** Ours has no more than prefix and db; one of the app's own may hold anything. */
 function managerOf(manager) {
   return manager && Object.isFrozen(manager) && typeof manager.add !== 'function'
-    ? { ...manager }
+    ? optionsOf(manager, DEPTH)
     : '[custom]';
 }
 

@@ -1,0 +1,200 @@
+'use strict';
+
+/**
+ * A password is seen by nobody but the server: not in the log, in errors, in stats(), nor in what an instance shows of
+ * itself, whatever the server says and in whatever option it was given. For code it stays where it was.
+ */
+
+const assert = require('node:assert');
+const fs = require('fs');
+const path = require('path');
+const { inspect } = require('util');
+const { listen } = require('../faults/wire');
+const { call } = require('../support/call');
+const { run } = require('../support/cli');
+const child = require('../support/child');
+const { createApp } = require('../support/app');
+const { logged } = require('../support/log');
+const redis = require('../support/redis');
+const { area, ours } = require('../support/rows');
+const { create } = require('../support/service');
+
+const SECRET = 'hunter2-s3cret';
+/** Also what is left when somebody cuts it off. */
+const PART = SECRET.slice(0, 7);
+
+/** All that can be seen of a service and its errors. */
+function visible(service, ...errors) {
+  const looks = [
+    inspect(service),
+    inspect(service, { showHidden: true, depth: 9 }),
+    inspect(service, { showHidden: true, customInspect: false, depth: 4 }),
+    inspect({ deep: { deeper: [service] } }, { depth: 9 }),
+    JSON.stringify(service),
+    JSON.stringify({ ...service, app: null }),
+    inspect(service.manager, { showHidden: true }),
+    inspect(service.stats(), { depth: 9 }),
+  ];
+  for (const err of errors) {
+    looks.push(inspect(err, { showHidden: true, depth: 9 }), String(err), String(err.stack));
+  }
+  return looks.join('\n');
+}
+
+/** Starts with these options; gives the error, and all that can be seen. */
+async function attempt(opts) {
+  let text = '';
+  let failed;
+  const lines = await logged(async () => {
+    const service = create({ startTimeout: 1000, connectTimeout: 500, ...opts });
+    const { err } = await call(service, 'start');
+    failed = err;
+    if (!err) await call(service, 'add', 'n', 'u', 's1');
+    text = visible(service, ...(err ? [err] : []));
+    await call(service, 'stop', true);
+  });
+  return { err: failed, text: [...lines, text].join('\n') };
+}
+
+const forms = (port) => ({
+  password: { host: '127.0.0.1', port, password: SECRET },
+  auth_pass: { host: '127.0.0.1', port, auth_pass: SECRET },
+  url: { url: `redis://:${SECRET}@127.0.0.1:${port}` },
+  'a user': { host: '127.0.0.1', port, username: 'default', password: SECRET },
+});
+
+area('Secrets', { password: SECRET }, (ctx) => {
+  ours('are for code where they were: opts is the very object', () => {
+    const opts = { password: SECRET };
+    const service = create(opts);
+    assert.strictEqual(service.opts, opts);
+    assert.strictEqual(service.opts.password, SECRET);
+    service.opts = { more: 1 };
+    assert.deepStrictEqual(service.opts, { more: 1 });
+  });
+
+  ours('an instance shows what is known to be harmless, and hides the rest', () => {
+    const service = create({
+      host: 'h',
+      db: 3,
+      password: SECRET,
+      tls: { key: SECRET, ca: Buffer.from(SECRET) },
+      sentinels: [{ host: 'h', port: 1, password: SECRET }],
+      sentinelPassword: SECRET,
+      pasword: SECRET,
+      [`cache`]: { maxBytes: 5 },
+    });
+    const text = visible(service);
+    assert.ok(!text.includes(PART), text);
+    assert.match(inspect(service), /^GlobalChannel {[^]*host: 'h'[^]*password: '\[hidden\]'/);
+    const { opts, state } = JSON.parse(JSON.stringify(service));
+    assert.deepStrictEqual([state, opts.host, opts.db, opts.cache], [0, 'h', 3, { maxBytes: 5 }]);
+  });
+
+  ours('a right password, a wrong one, a db that is not there, nobody at the port', async () => {
+    for (const [form, opts] of Object.entries(forms(ctx.redis.port))) {
+      const right = await attempt(opts);
+      assert.ifError(right.err);
+      assert.ok(!right.text.includes(PART), `${form}: ${right.text}`);
+      const outOfRange = await attempt({ ...opts, db: 99 });
+      assert.match(outOfRange.err.message, /out of range/);
+      assert.ok(!outOfRange.text.includes(PART), `${form}: ${outOfRange.text}`);
+    }
+    const wrong = await attempt({ ...ctx.store.options(), password: `${SECRET}-wrong` });
+    assert.match(wrong.err.message, /WRONGPASS/);
+    assert.ok(!wrong.text.includes(PART), wrong.text);
+    const nobody = await attempt({ host: '127.0.0.1', port: 1, password: SECRET });
+    assert.ok(nobody.err && !nobody.text.includes(PART), nobody.text);
+  });
+
+  ours('a server without AUTH repeats its arguments: they are cut off', async () => {
+    const server = await redis.start({ args: ['--rename-command', 'AUTH', ''] });
+    try {
+      // As long as the server repeats, and longer: then it cuts the password itself.
+      for (const password of [SECRET, SECRET.repeat(20)]) {
+        for (const opts of [
+          { password },
+          { password, username: 'u' },
+          { password, cache: false },
+        ]) {
+          const { err, text } = await attempt({ host: '127.0.0.1', port: server.port, ...opts });
+          assert.ok(err, 'it has no AUTH');
+          assert.ok(!text.includes(PART), text);
+        }
+      }
+      const address = `redis://:${SECRET}@127.0.0.1:${server.port}`;
+      const { stdout, stderr, code } = await run(['list', '--from', address]);
+      assert.notStrictEqual(code, 0);
+      assert.match(stderr, /unknown command/);
+      assert.ok(!`${stdout}${stderr}`.includes(PART), stderr);
+    } finally {
+      await server.stop();
+    }
+  });
+
+  ours('a server that repeats everything that it is told', async () => {
+    for (const start of ['-ERR you said ', '-', '-LOADING ', '-NOAUTH ']) {
+      const wire = await listen((socket) =>
+        socket.on('data', (chunk) => {
+          const commands = chunk.toString('latin1').split('*').slice(1);
+          for (const each of commands) socket.write(`${start}${each.replace(/\r\n/g, ' ')}\r\n`);
+        }),
+      );
+      for (const [form, opts] of Object.entries(forms(wire.port))) {
+        const { err, text } = await attempt({ ...opts, startTimeout: 300 });
+        assert.ok(err, form);
+        assert.ok(!text.includes(PART), `${form}: ${text}`);
+      }
+      await wire.close();
+    }
+  });
+
+  ours('a URL with a password in the place of any other option', async () => {
+    const source = fs.readFileSync(path.join(__dirname, '../../src/options/mod.rs'), 'utf8');
+    const [, list] = /const NAMES: .*?= &\[(.*?)\];/s.exec(source);
+    const names = Array.from(list.matchAll(/"(.*?)"/g), ([, name]) => name);
+    assert.ok(names.length > 30);
+    // A prefix is what every key begins with, whatever it is, and of cleanOnStartUp the value is a field as in 0.0.7.
+    for (const name of names.filter((each) => !/^(prefix|cleanOnStartUp)$|\./.test(each))) {
+      for (const wrong of [`redis://:${SECRET}@h:1`, `rediss://:${SECRET}@h/x`]) {
+        for (const store of [{}, { store: 'embedded', path: 'p' }]) {
+          let text = '';
+          const lines = await logged(async () => {
+            try {
+              text = visible(create({ ...store, [name]: wrong }));
+            } catch (err) {
+              text = inspect(err, { showHidden: true });
+            }
+          });
+          assert.ok(!`${lines}${text}`.includes(PART), `${name}: ${lines}\n${text}`);
+        }
+      }
+    }
+  });
+
+  ours('an exception that nobody catches', async () => {
+    const body = async ({ started, opts, args, create }) => {
+      const service = await started({ password: args.secret });
+      void create({ ...opts, password: args.secret });
+      const error = new Error('nobody catches this');
+      error.service = service;
+      error.services = [service];
+      service.add('n', 'u', 's1', () => {
+        throw error;
+      });
+    };
+    const args = { secret: SECRET };
+    const { code, output } = await child.run(body, { store: ctx.store, args });
+    assert.ok(code > 0);
+    assert.match(output, /nobody catches this/);
+    assert.match(output, /GlobalChannel/);
+    assert.ok(!output.includes(PART), output);
+  });
+
+  ours('an app that is printed as a whole', async () => {
+    const app = createApp();
+    create({ password: SECRET }, app);
+    const text = inspect(app, { depth: 20 });
+    assert.ok(text.includes('globalChannelService') && !text.includes(PART), text);
+  });
+});
