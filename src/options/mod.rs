@@ -2,6 +2,7 @@
 //! only are in [`store`].
 //! Where the values come from (a JavaScript object) is the caller's business: see [`Source`].
 
+mod addresses;
 mod read;
 mod store;
 #[cfg(test)]
@@ -28,6 +29,8 @@ pub const NAMES: &[&str] = &[
     "host",
     "port",
     "url",
+    "cluster",
+    "hashTag",
     "db",
     "prefix",
     "username",
@@ -63,6 +66,8 @@ pub const NAMES: &[&str] = &[
 pub struct Options {
     /// The first part of every key; empty means the default.
     pub prefix: String,
+    /// Whether the name of a channel is the hash tag of its keys.
+    pub hash_tag: bool,
     /// Whether `start` removes what is there.
     pub clean_on_start_up: bool,
     /// How many calls may be unanswered.
@@ -116,6 +121,12 @@ impl Default for Limits {
 }
 
 impl Options {
+    /// How keys are built.
+    #[must_use]
+    pub fn keys(&self) -> KeyLayout {
+        KeyLayout::new(&self.prefix).with_hash_tag(self.hash_tag)
+    }
+
     /// Reads and checks every option.
     pub fn parse(source: Source) -> Result<Self> {
         let read = Reader(source);
@@ -142,6 +153,7 @@ impl Options {
         let seconds = |limit: Option<Duration>| limit.unwrap_or_default();
         Ok(Self {
             prefix: prefix(&read, &store)?,
+            hash_tag: read.flag("hashTag")?.unwrap_or(false),
             clean_on_start_up: read.truthy("cleanOnStartUp"),
             max_queue: usize::try_from(
                 read.integer("maxQueue", 1, u64::from(u32::MAX))?

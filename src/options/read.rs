@@ -118,27 +118,7 @@ impl Reader<'_> {
     }
 
     pub(super) fn integer(&self, name: &str, least: u64, most: u64) -> Result<Option<u64>> {
-        let raw = (self.0)(name);
-        let value = match &raw {
-            Raw::Absent => return Ok(None),
-            Raw::Text(text) if text.is_empty() => return Ok(None),
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "guarded: a whole number between 0 and 2^53"
-            )]
-            Raw::Number(n) if n.fract() == 0.0 && (0.0..9e15).contains(n) => Some(*n as u64),
-            Raw::Text(text) => text.parse().ok(),
-            _ => None,
-        };
-        match value {
-            Some(value) if (least..=most).contains(&value) => Ok(Some(value)),
-            _ => Err(invalid(
-                name,
-                &show(&raw),
-                &format!("a whole number from {least} to {most}"),
-            )),
-        }
+        integer(name, &(self.0)(name), least, most)
     }
 
     /// Milliseconds; 0 = no limit.
@@ -164,5 +144,28 @@ impl Reader<'_> {
             ))),
             None => Ok(()),
         }
+    }
+}
+
+pub(super) fn integer(name: &str, raw: &Raw, least: u64, most: u64) -> Result<Option<u64>> {
+    let value = match raw {
+        Raw::Absent => return Ok(None),
+        Raw::Text(text) if text.is_empty() => return Ok(None),
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "guarded: a whole number between 0 and 2^53"
+        )]
+        Raw::Number(n) if n.fract() == 0.0 && (0.0..9e15).contains(n) => Some(*n as u64),
+        Raw::Text(text) => text.parse().ok(),
+        _ => None,
+    };
+    match value {
+        Some(value) if (least..=most).contains(&value) => Ok(Some(value)),
+        _ => Err(invalid(
+            name,
+            &show(raw),
+            &format!("a whole number from {least} to {most}"),
+        )),
     }
 }

@@ -5,15 +5,18 @@ use super::read::{Raw, Reader, invalid};
 use crate::{
     embedded::{Durability, EmbeddedOptions, MAX_KEY, MAX_MEMBER},
     error::{Error, Result},
+    redis_cluster::ClusterOptions,
     redis_manager::{Address, Endpoint, RedisOptions, URL_FORMS},
     sizes::Sizes,
 };
 
 /// What has no meaning for the embedded store. `path` has another one: the folder.
-const REDIS_ONLY: [&str; 7] = [
+const REDIS_ONLY: [&str; 9] = [
     "host",
     "port",
     "url",
+    "cluster",
+    "hashTag",
     "db",
     "username",
     "password",
@@ -27,6 +30,8 @@ const EMBEDDED_ONLY: [&str; 1] = ["durability"];
 pub enum Store {
     /// In Redis.
     Redis(RedisOptions),
+    /// In a Redis Cluster.
+    Cluster(ClusterOptions),
     /// In a folder of this machine.
     Embedded(EmbeddedOptions),
 }
@@ -36,7 +41,7 @@ impl Store {
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Redis(_) => "redis",
+            Self::Redis(_) | Self::Cluster(_) => "redis",
             Self::Embedded(_) => "embedded",
         }
     }
@@ -45,7 +50,7 @@ impl Store {
     #[must_use]
     pub fn sizes(&self) -> Sizes {
         match self {
-            Self::Redis(_) => Sizes::UNLIMITED,
+            Self::Redis(_) | Self::Cluster(_) => Sizes::UNLIMITED,
             Self::Embedded(_) => Sizes {
                 key: MAX_KEY,
                 member: MAX_MEMBER,
@@ -68,7 +73,10 @@ impl Store {
                 &EMBEDDED_ONLY,
                 "store 'embedded', and option store is 'redis'",
             )?;
-            redis_options(read).map(Self::Redis)
+            match cluster_options(read)? {
+                Some(cluster) => Ok(Self::Cluster(cluster)),
+                None => redis_options(read).map(Self::Redis),
+            }
         }
     }
 }
@@ -105,14 +113,6 @@ fn embedded_options(read: &Reader) -> Result<EmbeddedOptions> {
 }
 
 fn redis_options(read: &Reader) -> Result<RedisOptions> {
-    let password = match (read.secret("password")?, read.secret("auth_pass")?) {
-        (Some(a), Some(b)) if a != b => {
-            return Err(Error::InvalidOption(
-                "options password and auth_pass differ: give one of them".to_owned(),
-            ));
-        }
-        (a, b) => a.or(b),
-    };
     let mut redis = match (read.text_as("url", URL_FORMS)?, read.text("path")?) {
         (Some(url), path) => {
             read.excludes("url", &["host", "port"])?;
@@ -135,8 +135,40 @@ fn redis_options(read: &Reader) -> Result<RedisOptions> {
         redis.db = db;
     }
     redis.username = read.text("username")?.or(redis.username);
-    redis.password = password.or(redis.password);
+    redis.password = password(read)?.or(redis.password);
     Ok(redis)
+}
+
+fn password(read: &Reader) -> Result<Option<String>> {
+    match (read.secret("password")?, read.secret("auth_pass")?) {
+        (Some(a), Some(b)) if a != b => Err(Error::InvalidOption(
+            "options password and auth_pass differ: give one of them".to_owned(),
+        )),
+        (a, b) => Ok(a.or(b)),
+    }
+}
+
+/// Nothing if option `cluster` is not given.
+fn cluster_options(read: &Reader) -> Result<Option<ClusterOptions>> {
+    let Some(seeds) = read.addresses("cluster", 6379)? else {
+        return Ok(None);
+    };
+    // Any node will do here: each connection has an endpoint of its own.
+    let Some(seed) = seeds.first().cloned() else {
+        return Ok(None);
+    };
+    read.excludes("cluster", &["host", "port", "url", "path", "sentinels"])?;
+    if let Some(db) = read
+        .integer("db", 0, i32::MAX as u64)?
+        .filter(|&db| db != 0)
+    {
+        let accepted = "0, because a Redis Cluster has no other database";
+        return Err(invalid("db", &db.to_string(), accepted));
+    }
+    let mut node = RedisOptions::new(Endpoint::Server(seed));
+    node.username = read.text("username")?;
+    node.password = password(read)?;
+    Ok(Some(ClusterOptions { seeds, node }))
 }
 
 fn tcp_address(read: &Reader) -> Result<Address> {

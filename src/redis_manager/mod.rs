@@ -26,11 +26,18 @@ use crate::{broken::Broken, keys::Key, shelf::Bounds, stats::Stats};
 
 pub use self::link::RedisLink;
 
+// For redis_cluster, which speaks to many servers at once.
+pub(crate) use self::{
+    link::{command, list},
+    set_up::passes,
+    walk::{Halt, found},
+};
+
 /// The URLs that are understood.
 pub const URL_FORMS: &str = "redis://[[user][:password]@]host[:port][/db] or unix:///path[?db=n]";
 
 /// Where a Redis listens.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Address {
     /// Host and port.
     Tcp(String, u16),
@@ -168,7 +175,7 @@ impl RedisManager {
 }
 
 /// The server's own words, as they came over the wire.
-fn words(error: &ServerError) -> Arc<str> {
+pub(crate) fn words(error: &ServerError) -> Arc<str> {
     match error.details() {
         Some(details) => format!("{} {details}", error.code()).into(),
         None => error.code().into(),

@@ -1,0 +1,77 @@
+//! Options that are lists of servers: `{host, port}` or `'host:port'` each. Errors name the element. Which
+//! options those are is in [`super::store`].
+
+use super::read::{Raw, Reader, integer, invalid, show};
+use crate::{error::Result, redis_manager::Address};
+
+const ACCEPTED: &str = "{host, port} or 'host:port'";
+
+const HOST: &str = "a host name or an address (no URL)";
+
+impl Reader<'_> {
+    /// Where some servers listen: at least one of them; nothing if the option is not given.
+    pub(super) fn addresses(&self, name: &str, default_port: u16) -> Result<Option<Vec<Address>>> {
+        let accepted = format!("an array of {ACCEPTED}, at least one");
+        let given = match (self.0)(name) {
+            Raw::Absent => return Ok(None),
+            Raw::List(given) if given.is_empty() => return Err(invalid(name, "[]", &accepted)),
+            Raw::List(given) => given,
+            // Not shown: a URL may hold a password.
+            Raw::Text(_) => return Err(invalid(name, "a string (not shown)", &accepted)),
+            other => return Err(invalid(name, &show(&other), &accepted)),
+        };
+        let named = |(index, raw)| address(&format!("{name}[{index}]"), raw, default_port);
+        given
+            .iter()
+            .enumerate()
+            .map(named)
+            .collect::<Result<_>>()
+            .map(Some)
+    }
+}
+
+fn address(name: &str, raw: &Raw, default_port: u16) -> Result<Address> {
+    // A URL in the wrong place may hold a password.
+    let no_url = |name: &str, text: &str| {
+        let shown = "no host name (not shown)";
+        let is_url = text.contains(['/', '@']);
+        is_url
+            .then(|| invalid(name, shown, HOST))
+            .map_or(Ok(()), Err)
+    };
+    let (host, port) = match raw {
+        Raw::Record(fields) => {
+            let field = |name: &str| {
+                let found = fields.iter().find(|(field, _)| field == name);
+                found.map_or(Raw::Absent, |(_, value)| value.clone())
+            };
+            (field("host"), field("port"))
+        }
+        Raw::Text(text) => {
+            no_url(name, text)?;
+            let (host, port) = split(text);
+            (Raw::Text(host.to_owned()), Raw::Text(port.to_owned()))
+        }
+        other => return Err(invalid(name, &show(other), ACCEPTED)),
+    };
+    let host_name = format!("{name}.host");
+    let host = match host {
+        Raw::Text(host) if !host.is_empty() => host,
+        other => return Err(invalid(&host_name, &show(&other), HOST)),
+    };
+    no_url(&host_name, &host)?;
+    let port = integer(&format!("{name}.port"), &port, 1, u64::from(u16::MAX))?;
+    let port = port.and_then(|port| u16::try_from(port).ok());
+    Ok(Address::Tcp(host, port.unwrap_or(default_port)))
+}
+
+/// Host and port; an IPv6 address with a port is in brackets.
+fn split(text: &str) -> (&str, &str) {
+    if let Some((host, rest)) = text.strip_prefix('[').and_then(|text| text.split_once(']')) {
+        return (host, rest.strip_prefix(':').unwrap_or(rest));
+    }
+    match text.split_once(':') {
+        Some((host, port)) if !port.contains(':') => (host, port),
+        _ => (text, ""),
+    }
+}
