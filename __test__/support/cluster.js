@@ -183,10 +183,13 @@ class RedisCluster {
     const server = await node();
     this.servers.push(server);
     await this.cli('add-node', `${HOST}:${server.port}`, `${HOST}:${this.servers[0].port}`);
-    await until(
-      async () => (await this.nodes()).some((each) => each.server === server),
-      'a new node',
-    );
+    // Until then the others have it under another id.
+    const known = ({ server: each, flags }) => each === server && !flags.includes('handshake');
+    const everywhere = async () => {
+      const views = await Promise.all(this.alive.map((each) => this.nodes(each)));
+      return views.every((nodes) => nodes.some(known));
+    };
+    await until(everywhere, 'a new node that all know', PATIENCE);
     return server;
   }
 

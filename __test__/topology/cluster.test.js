@@ -101,7 +101,11 @@ describe('a Redis Cluster', { timeout: TIMEOUT }, () => {
     const answers = await Promise.all(calls);
     for (let i = 0; i < 300; i += 1) {
       model[i % 7][i % 3 === 2 ? 'delete' : 'add'](`u${i % 5}`);
-      assert.deepStrictEqual(answers[2 * i + 1].value.sort(), [...model[i % 7]].sort(), `read ${i}`);
+      assert.deepStrictEqual(
+        answers[2 * i + 1].value.sort(),
+        [...model[i % 7]].sort(),
+        `read ${i}`,
+      );
     }
   });
 
@@ -151,7 +155,10 @@ describe('a Redis Cluster', { timeout: TIMEOUT }, () => {
       assert.match(reason, /Redis Cluster/);
       assert.match(other.stats().cache.reason, /option cache is false/);
     });
-    assert.strictEqual(lines.filter((line) => /the member cache is off: .*Cluster/.test(line)).length, 1);
+    assert.strictEqual(
+      lines.filter((line) => /the member cache is off: .*Cluster/.test(line)).length,
+      1,
+    );
   });
 
   it('clean removes the channels of its prefix on all nodes, and nothing else', async () => {
@@ -209,12 +216,24 @@ describe('a Redis Cluster', { timeout: TIMEOUT }, () => {
     const rights = ['+sadd', '+srem', '+smembers', '+unlink', '+scan', '+type', '+select', '+info'];
     const clusterRights = ['+asking', '+cluster|slots', '+cluster|nodes'];
     const more = ['+client|id', '+client|kill', ...clusterRights];
-    await cluster.all('acl', 'setuser', 'gc', 'on', '>right', '~POMELO:CHANNEL:*', ...rights, ...more);
+    await cluster.all(
+      'acl',
+      'setuser',
+      'gc',
+      'on',
+      '>right',
+      '~POMELO:CHANNEL:*',
+      ...rights,
+      ...more,
+    );
     const user = { username: 'gc', password: 'right' };
     const service = await connected(user);
     const flight = new Flight(service);
     const [from, to] = await cluster.primaries();
-    await during(flight, cluster.reshard(from, to, 20).then(() => ok(service, 'clean')));
+    await during(
+      flight,
+      cluster.reshard(from, to, 20).then(() => ok(service, 'clean')),
+    );
     await flight.answered();
     flight.check();
     const wrong = await call(create(cluster.options({ ...user, password: 'wrong' })), 'start');

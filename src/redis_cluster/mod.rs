@@ -1,7 +1,7 @@
 //! The manager of a Redis Cluster: one [`RedisManager`] for each node, so that logging in and fencing are
 //! written once, and a link that splits batches by the node that has the key. Here: where the cluster is.
 //! Which node has what is in [`slots`], finding that out and connecting in [`look_up`]; a link is in [`link`], what
-//! a batch becomes in [`plan`], sending it, and again where a node points elsewhere ([`verdict`]), in [`send`];
+//! a batch becomes in [`plan`], what goes where and what has to go again in [`round`] and [`verdict`], sending it in [`send`];
 //! that a silent node was replaced is found by [`witness`]; `clean` is in [`clean`].
 //!
 //! Not redis-rs's cluster client: order, deadlines, sending again and fencing are ours.
@@ -21,6 +21,7 @@ mod clean;
 mod link;
 mod look_up;
 mod plan;
+mod round;
 mod send;
 mod slots;
 mod verdict;
