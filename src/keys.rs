@@ -1,6 +1,9 @@
 //! The one place that builds keys. The layout, `PREFIX:name:sid`, is that of 0.0.7 and frozen:
 //! old and new processes share one Redis. It is ambiguous where names hold colons (channel `a` on
 //! frontend `b:c` is channel `a:b` on frontend `c`), as it was in 0.0.7.
+//!
+//! Option `hashTag` makes it `PREFIX:{name}:sid`, which no process without that option finds: what a Redis
+//! Cluster reads in braces decides alone where a key lives.
 
 /// The bytes of one key: the set of the members of one channel on one frontend.
 pub type Key = Vec<u8>;
@@ -12,6 +15,7 @@ pub const DEFAULT_PREFIX: &str = "POMELO:CHANNEL";
 #[derive(Debug, Clone)]
 pub struct KeyLayout {
     prefix: String,
+    hash_tag: bool,
 }
 
 impl KeyLayout {
@@ -25,7 +29,15 @@ impl KeyLayout {
         };
         Self {
             prefix: prefix.to_owned(),
+            hash_tag: false,
         }
+    }
+
+    /// The same with the names of the channels as hash tags, or without.
+    #[must_use]
+    pub fn with_hash_tag(mut self, hash_tag: bool) -> Self {
+        self.hash_tag = hash_tag;
+        self
     }
 
     /// The prefix.
@@ -37,7 +49,7 @@ impl KeyLayout {
     /// The key of channel `name` on frontend `sid`.
     #[must_use]
     pub fn key(&self, name: &str, sid: &str) -> Key {
-        let mut key = Vec::with_capacity(self.prefix.len() + name.len() + sid.len() + 2);
+        let mut key = Vec::with_capacity(self.prefix.len() + name.len() + sid.len() + 4);
         self.begin(&mut key);
         key.extend_from_slice(name.as_bytes());
         self.separate(&mut key);
@@ -47,21 +59,31 @@ impl KeyLayout {
 
     /// Appends what comes before the name of the channel.
     pub fn begin(&self, key: &mut Key) {
-        key.extend_from_slice(self.prefix.as_bytes());
-        self.separate(key);
+        self.lead(key);
+        if self.hash_tag {
+            key.push(b'{');
+        }
     }
 
     /// Appends what comes between the name of the channel and the frontend.
     pub fn separate(&self, key: &mut Key) {
+        if self.hash_tag {
+            key.push(b'}');
+        }
         key.push(b':');
     }
 
-    /// What every key of this layout begins with, and none of a longer prefix.
+    /// What every key under the prefix begins with, with hash tags or without, and none of a longer prefix.
     #[must_use]
     pub fn stem(&self) -> Key {
         let mut stem = Key::new();
-        self.begin(&mut stem);
+        self.lead(&mut stem);
         stem
+    }
+
+    fn lead(&self, key: &mut Key) {
+        key.extend_from_slice(self.prefix.as_bytes());
+        key.push(b':');
     }
 }
 
@@ -91,6 +113,13 @@ mod tests {
             b"POMELO:CHANNEL:room:connector-1"
         );
         assert_eq!(KeyLayout::new("MY").key("", ""), b"MY::");
+    }
+
+    #[test]
+    fn a_hash_tag_is_the_name_of_the_channel_and_the_stem_stays() {
+        let keys = KeyLayout::new("P").with_hash_tag(true);
+        assert_eq!(keys.key("room", "s:1"), b"P:{room}:s:1");
+        assert_eq!(keys.stem(), b"P:");
     }
 
     #[test]

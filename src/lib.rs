@@ -3,7 +3,8 @@
 //!
 //! The map, from the store to JavaScript:
 //!
-//! - [`manager`]: what a store has to offer; [`redis_manager`] offers it for Redis.
+//! - [`manager`]: what a store has to offer; [`redis_manager`] offers it for Redis,
+//!   [`redis_cluster`] for a Redis Cluster.
 //! - [`inventory`]: what a store holds, for moving it to another one.
 //! - [`driver`]: one task for each service: batches, deadlines, order, reconnecting. [`engine`] is
 //!   the handle to it.
@@ -35,6 +36,7 @@ mod memory;
 pub mod options;
 pub mod packed;
 pub mod queue;
+pub mod redis_cluster;
 pub mod redis_manager;
 pub mod runtime;
 pub mod sequencer;

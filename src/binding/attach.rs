@@ -134,6 +134,8 @@ fn described<'env>(env: &'env Env, service: &Service) -> napi::Result<Object<'en
     match &service.options.store {
         #[expect(clippy::cast_precision_loss, reason = "at most 2^31")]
         Store::Redis(redis) => manager.set_named_property("db", redis.db as f64)?,
+        // The only one that there is.
+        Store::Cluster(_) => manager.set_named_property("db", 0.0)?,
         Store::Embedded(embedded) => {
             manager.set_named_property("path", embedded.folder.to_string_lossy().as_ref())?;
         }

@@ -18,6 +18,7 @@ use crate::{
     engine::Engine,
     error::Error,
     options::Store,
+    redis_cluster::ClusterManager,
     redis_manager::{CacheOptions, RedisManager},
     shelf::Bounds,
 };
@@ -63,6 +64,12 @@ impl Service {
                 });
                 let step = limits.command_timeout;
                 let manager = RedisManager::new(redis.clone(), cache, step, stats.clone());
+                Engine::start(manager, limits, outbox, stats)
+            }
+            Store::Cluster(cluster) => {
+                let step = limits.command_timeout;
+                let cache = bounds.is_some();
+                let manager = ClusterManager::new(cluster.clone(), cache, step, stats.clone());
                 Engine::start(manager, limits, outbox, stats)
             }
             Store::Embedded(embedded) => {

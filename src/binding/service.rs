@@ -94,7 +94,7 @@ impl Service {
     pub fn new(env: Env, options: Options) -> Rc<Self> {
         Rc::new(Self {
             env,
-            keys: KeyLayout::new(&options.prefix),
+            keys: options.keys(),
             sizes: options.store.sizes(),
             options,
             state: Cell::new(State::Inited),

@@ -80,6 +80,10 @@ pub async fn open_or_make(store: Store) -> Result<Opened> {
             let manager = RedisManager::new(options, None, Some(PATIENCE), Arc::default());
             connect(manager, sizes).await
         }
+        // No address is read as one.
+        Store::Cluster(_) => Err(Error::InvalidArgument(
+            "a Redis Cluster cannot be copied or listed".to_owned(),
+        )),
         Store::Embedded(options) => {
             let manager = EmbeddedManager::new(options, None, Arc::default());
             connect(manager, sizes).await

@@ -34,6 +34,8 @@ pub const NAMES: &[&str] = &[
     "name",
     "sentinelUsername",
     "sentinelPassword",
+    "cluster",
+    "hashTag",
     "db",
     "prefix",
     "username",
@@ -75,6 +77,8 @@ pub const NAMES: &[&str] = &[
 pub struct Options {
     /// The first part of every key; empty means the default.
     pub prefix: String,
+    /// Whether the name of a channel is the hash tag of its keys.
+    pub hash_tag: bool,
     /// Whether `start` removes what is there.
     pub clean_on_start_up: bool,
     /// How many calls may be unanswered.
@@ -128,6 +132,12 @@ impl Default for Limits {
 }
 
 impl Options {
+    /// How keys are built.
+    #[must_use]
+    pub fn keys(&self) -> KeyLayout {
+        KeyLayout::new(&self.prefix).with_hash_tag(self.hash_tag)
+    }
+
     /// Reads and checks every option.
     pub fn parse(source: Source) -> Result<Self> {
         let read = Reader(source);
@@ -154,6 +164,7 @@ impl Options {
         let seconds = |limit: Option<Duration>| limit.unwrap_or_default();
         Ok(Self {
             prefix: prefix(&read, &store)?,
+            hash_tag: read.flag("hashTag")?.unwrap_or(false),
             clean_on_start_up: read.truthy("cleanOnStartUp"),
             max_queue: usize::try_from(
                 read.integer("maxQueue", 1, u64::from(u32::MAX))?

@@ -8,12 +8,13 @@ use super::{
 use crate::{
     embedded::{Durability, EmbeddedOptions, MAX_KEY, MAX_MEMBER},
     error::{Error, Result},
+    redis_cluster::ClusterOptions,
     redis_manager::{Address, Endpoint, RedisOptions, Sentinels, URL_FORMS},
     sizes::Sizes,
 };
 
 /// What has no meaning for the embedded store. `path` has another one: the folder.
-const REDIS_ONLY: [&str; 12] = [
+const REDIS_ONLY: [&str; 14] = [
     "host",
     "port",
     "url",
@@ -21,6 +22,8 @@ const REDIS_ONLY: [&str; 12] = [
     "name",
     "sentinelUsername",
     "sentinelPassword",
+    "cluster",
+    "hashTag",
     "db",
     "username",
     "password",
@@ -38,6 +41,8 @@ const SENTINEL_ONLY: [&str; 3] = ["name", "sentinelUsername", "sentinelPassword"
 pub enum Store {
     /// In Redis.
     Redis(RedisOptions),
+    /// In a Redis Cluster.
+    Cluster(ClusterOptions),
     /// In a folder of this machine.
     Embedded(EmbeddedOptions),
 }
@@ -47,7 +52,7 @@ impl Store {
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Redis(_) => "redis",
+            Self::Redis(_) | Self::Cluster(_) => "redis",
             Self::Embedded(_) => "embedded",
         }
     }
@@ -56,7 +61,7 @@ impl Store {
     #[must_use]
     pub fn sizes(&self) -> Sizes {
         match self {
-            Self::Redis(_) => Sizes::UNLIMITED,
+            Self::Redis(_) | Self::Cluster(_) => Sizes::UNLIMITED,
             Self::Embedded(_) => Sizes {
                 key: MAX_KEY,
                 member: MAX_MEMBER,
@@ -90,7 +95,10 @@ impl Store {
                 &EMBEDDED_ONLY,
                 "store 'embedded', and option store is 'redis'",
             )?;
-            redis_options(read).map(Self::Redis)
+            match cluster_options(read)? {
+                Some(cluster) => Ok(Self::Cluster(cluster)),
+                None => redis_options(read).map(Self::Redis),
+            }
         }
     }
 }
@@ -123,14 +131,6 @@ fn embedded_options(read: &Reader) -> Result<EmbeddedOptions> {
 }
 
 fn redis_options(read: &Reader) -> Result<RedisOptions> {
-    let password = match (read.secret("password")?, read.secret("auth_pass")?) {
-        (Some(a), Some(b)) if a != b => {
-            return Err(Error::InvalidOption(
-                "options password and auth_pass differ: give one of them".to_owned(),
-            ));
-        }
-        (a, b) => a.or(b),
-    };
     let mut redis = match sentinels(read)? {
         Some(sentinels) => RedisOptions::new(Endpoint::Sentinel(sentinels)),
         None => server(read)?,
@@ -138,10 +138,15 @@ fn redis_options(read: &Reader) -> Result<RedisOptions> {
     if let Some(db) = read.integer("db", 0, i32::MAX as u64)? {
         redis.db = db;
     }
-    redis.username = read.text("username")?.or(redis.username);
-    redis.password = password.or(redis.password);
-    tls(read, &mut redis)?;
+    log_in(read, &mut redis)?;
     Ok(redis)
+}
+
+/// How to log in, and what connections are secured with: the same for every way to find a server.
+fn log_in(read: &Reader, redis: &mut RedisOptions) -> Result<()> {
+    redis.username = read.text("username")?.or(redis.username.take());
+    redis.password = password(read)?.or(redis.password.take());
+    tls(read, redis)
 }
 
 /// The one server that is given, or the local one.
@@ -185,6 +190,37 @@ fn sentinels(read: &Reader) -> Result<Option<Sentinels>> {
         password: read.secret("sentinelPassword")?,
         tls: None,
     }))
+}
+
+fn password(read: &Reader) -> Result<Option<String>> {
+    match (read.secret("password")?, read.secret("auth_pass")?) {
+        (Some(a), Some(b)) if a != b => Err(Error::InvalidOption(
+            "options password and auth_pass differ: give one of them".to_owned(),
+        )),
+        (a, b) => Ok(a.or(b)),
+    }
+}
+
+/// Nothing if option `cluster` is not given.
+fn cluster_options(read: &Reader) -> Result<Option<ClusterOptions>> {
+    let Some(seeds) = read.addresses("cluster", 6379)? else {
+        return Ok(None);
+    };
+    // Any node will do here: each connection has an endpoint of its own.
+    let Some(seed) = seeds.first().cloned() else {
+        return Ok(None);
+    };
+    read.excludes("cluster", &["host", "port", "url", "path", "sentinels"])?;
+    if let Some(db) = read
+        .integer("db", 0, i32::MAX as u64)?
+        .filter(|&db| db != 0)
+    {
+        let accepted = "0, because a Redis Cluster has no other database";
+        return Err(invalid("db", &db.to_string(), accepted));
+    }
+    let mut node = RedisOptions::new(Endpoint::Server(seed));
+    log_in(read, &mut node)?;
+    Ok(Some(ClusterOptions { seeds, node }))
 }
 
 fn tcp_address(read: &Reader) -> Result<Address> {

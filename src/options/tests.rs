@@ -8,6 +8,7 @@ use super::*;
 use crate::{
     embedded::{Durability, MAX_KEY},
     error::Error,
+    redis_cluster::ClusterOptions,
     redis_manager::{Address, Endpoint, RedisOptions, Sentinels},
 };
 
@@ -19,7 +20,7 @@ fn parse(given: &[(&str, Raw)]) -> Result<Options> {
 fn redis(options: Options) -> RedisOptions {
     match options.store {
         Store::Redis(redis) => redis,
-        Store::Embedded(_) => panic!("not Redis"),
+        Store::Cluster(_) | Store::Embedded(_) => panic!("not Redis"),
     }
 }
 
@@ -176,6 +177,7 @@ fn sentinels_are_records_or_text_with_a_port_or_without() {
         name: "mymaster".to_owned(),
         username: Some("u".to_owned()),
         password: Some("1".to_owned()),
+        tls: None,
     };
     let shown = format!("{redis:?}");
     assert!(
@@ -398,4 +400,72 @@ proptest! {
             prop_assert!(!error.to_string().contains(secret));
         }
     }
+}
+
+fn cluster(given: &[(&str, Raw)]) -> Result<ClusterOptions> {
+    let nodes = Raw::List(vec![
+        record(&[("host", text("a"))]),
+        record(&[("host", text("::1")), ("port", Raw::Number(7000.0))]),
+        text("b:7001"),
+    ]);
+    match parse(&[given, &[("cluster", nodes)]].concat())?.store {
+        Store::Cluster(cluster) => Ok(cluster),
+        _ => panic!("not a cluster"),
+    }
+}
+
+#[test]
+fn a_cluster_is_a_list_of_its_nodes() {
+    let options = cluster(&[("username", text("u")), ("auth_pass", text("p"))]);
+    let options = options.expect("all are valid");
+    assert_eq!(options.to_string(), "a:6379, [::1]:7000, b:7001");
+    let node = &options.node;
+    let login = (node.username.as_deref(), node.password.as_deref());
+    assert_eq!(login, (Some("u"), Some("p")));
+    assert!(!format!("{options:?}").contains("\"p\""));
+    // As config files have it.
+    cluster(&[("db", Raw::Number(0.0))]).expect("the only database");
+}
+
+#[test]
+fn what_a_cluster_has_not_is_refused() {
+    let error = |given| cluster(&[given]).unwrap_err().to_string();
+    assert_eq!(
+        error(("db", Raw::Number(3.0))),
+        "option db is 3; accepted is 0, because a Redis Cluster has no other database"
+    );
+    for (name, value) in [
+        ("host", text("h")),
+        ("port", Raw::Number(7000.0)),
+        ("url", text("redis://h")),
+        ("path", text("/s")),
+    ] {
+        let words = format!("options cluster and {name} exclude each other: give one of them");
+        assert_eq!(error((name, value)), words);
+    }
+    let given = [("cluster", Raw::List(vec![text("h:1"), text("h:x")]))];
+    let error = parse(&given).unwrap_err().to_string();
+    assert!(error.starts_with("option cluster[1].port is "), "{error}");
+    let given = [("cluster", Raw::List(Vec::new()))];
+    let error = parse(&given).unwrap_err().to_string();
+    assert!(error.starts_with("option cluster is []"), "{error}");
+    for name in ["cluster", "hashTag"] {
+        let error = embedded(&[("path", text("f")), (name, Raw::Bool(true))]);
+        let error = error.map(drop).unwrap_err().to_string();
+        assert!(
+            error.starts_with(&format!("option {name} is for store 'redis'")),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_hash_tag_is_the_name_of_the_channel() {
+    let key = |given: &[(&str, Raw)]| {
+        let options = parse(given).expect("all are valid");
+        String::from_utf8(options.keys().key("room", "s1"))
+    };
+    let tagged = [("hashTag", Raw::Bool(true)), ("prefix", text("P"))];
+    assert_eq!(key(&tagged), Ok("P:{room}:s1".to_owned()));
+    assert_eq!(key(&[]), Ok("POMELO:CHANNEL:room:s1".to_owned()));
 }

@@ -70,6 +70,13 @@ impl State {
     }
 }
 
+impl RedisLink {
+    /// What to send commands over that are not calls: nothing of the cache is seen there.
+    pub(crate) fn connection(&self) -> MultiplexedConnection {
+        self.connection.clone()
+    }
+}
+
 impl Drop for RedisLink {
     fn drop(&mut self) {
         self.task.abort();
@@ -215,7 +222,10 @@ fn encode(wire: &[Wire], batch: &[&Command]) -> Pipeline {
 }
 
 /// A command with its arguments, in memory of the right size from the beginning.
-fn command<A: AsRef<[u8]>>(name: &str, args: impl IntoIterator<Item = A, IntoIter: Clone>) -> Cmd {
+pub(crate) fn command<A: AsRef<[u8]>>(
+    name: &str,
+    args: impl IntoIterator<Item = A, IntoIter: Clone>,
+) -> Cmd {
     let args = args.into_iter();
     let sizes = args.clone().map(|arg| arg.as_ref().len());
     let (count, bytes) = sizes.fold((1, name.len()), |(n, sum), size| (n + 1, sum + size));
@@ -241,7 +251,8 @@ fn decode((wire, value): (&Wire, Value)) -> Answer {
     }
 }
 
-fn list(value: Value) -> Result<List> {
+/// What SMEMBERS answers.
+pub(crate) fn list(value: Value) -> Result<List> {
     match value {
         Value::Array(items) | Value::Set(items) => {
             let members: Vec<Vec<u8>> = items.into_iter().map(member).collect::<Result<_>>()?;

@@ -39,12 +39,19 @@ pub use self::{
 
 use self::watch::Watch;
 
+// For redis_cluster, which speaks to many servers at once.
+pub(crate) use self::{
+    link::{command, list},
+    set_up::passes,
+    walk::{Halt, found},
+};
+
 /// The URLs that are understood.
 pub const URL_FORMS: &str =
     "redis://[[user][:password]@]host[:port][/db], rediss://… for TLS, or unix:///path[?db=n]";
 
 /// Where a Redis listens.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Address {
     /// Host and port.
     Tcp(String, u16),
@@ -227,7 +234,7 @@ impl RedisManager {
 }
 
 /// The server's own words, as they came over the wire.
-fn words(error: &ServerError) -> Arc<str> {
+pub(crate) fn words(error: &ServerError) -> Arc<str> {
     match error.details() {
         Some(details) => format!("{} {details}", error.code()).into(),
         None => error.code().into(),

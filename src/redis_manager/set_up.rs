@@ -196,7 +196,7 @@ pub(super) fn refusal(words: Arc<str>) -> ConnectError {
 }
 
 /// Whether it is a no that passes by itself.
-pub(super) fn passes(words: &str) -> bool {
+pub(crate) fn passes(words: &str) -> bool {
     let passing = [
         "LOADING ",
         "MASTERDOWN ",

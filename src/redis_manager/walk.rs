@@ -26,7 +26,7 @@ const STEP: usize = 1000;
 
 /// Why a walk ended before its end. A cursor means nothing on another connection: it cannot be resumed.
 #[derive(Debug)]
-pub(super) enum Halt {
+pub(crate) enum Halt {
     /// The connection broke.
     Lost(Lost),
     /// The server said no.
@@ -42,7 +42,7 @@ impl From<Halt> for Error {
     }
 }
 
-type Walk<T> = std::result::Result<T, Halt>;
+pub(crate) type Walk<T> = std::result::Result<T, Halt>;
 
 impl Inventory for RedisLink {
     fn keys(&self, stem: &[u8]) -> BoxStream<'static, Result<Vec<Key>>> {
@@ -102,6 +102,16 @@ pub(super) fn sets(
     connection: MultiplexedConnection,
     stem: &[u8],
 ) -> BoxStream<'static, Walk<Vec<Key>>> {
+    found(connection.clone(), stem)
+        .and_then(move |keys| only_sets(connection.clone(), keys))
+        .boxed()
+}
+
+/// The keys of whatever kind that begin with `stem`; one may come twice.
+pub(crate) fn found(
+    connection: MultiplexedConnection,
+    stem: &[u8],
+) -> BoxStream<'static, Walk<Vec<Key>>> {
     let pattern = pattern(stem);
     let scan = move |cursor: &[u8]| {
         let mut scan = cmd("SCAN");
@@ -109,9 +119,7 @@ pub(super) fn sets(
         scan.arg("COUNT").arg(STEP);
         scan
     };
-    steps(connection.clone(), scan)
-        .and_then(move |keys| only_sets(connection.clone(), keys))
-        .boxed()
+    steps(connection, scan).boxed()
 }
 
 /// All steps of a SCAN or SSCAN.

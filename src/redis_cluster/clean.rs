@@ -1,0 +1,138 @@
+//! `clean` in a cluster: every node that has slots is walked through, and what is found is removed by its key,
+//! wherever that is by then. A key that moves during the walk from a node that is still to be looked at to one that has
+//! been is missed; so as long as slots are moving there is another walk, within a bound.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::{StreamExt as _, future::try_join_all};
+use redis::{Pipeline, Value};
+use tokio::time::timeout;
+
+use super::{link::Shared, plan::Plan, send::send};
+use crate::{
+    command::Reply,
+    error::{Error, Result},
+    keys::Key,
+    manager::Lost,
+    redis_manager::{Address, Halt, found, words},
+};
+
+/// Slots that go on moving do not keep it up for ever.
+const WALKS: usize = 10;
+
+type Work<T> = std::result::Result<T, Halt>;
+
+/// Runs to the end, or to the first error of a node.
+pub(super) async fn clean(
+    shared: Arc<Shared>,
+    stem: Key,
+) -> std::result::Result<Vec<Result<Reply>>, Lost> {
+    match walk_all(&shared, &stem).await {
+        Ok(()) => Ok(vec![Ok(Reply::Done)]),
+        Err(Halt::Refused(error)) => Ok(vec![Err(error)]),
+        Err(Halt::Lost(lost)) => Err(lost),
+    }
+}
+
+async fn walk_all(shared: &Arc<Shared>, stem: &[u8]) -> Work<()> {
+    for _ in 0..WALKS {
+        step(shared, async {
+            shared.look_again().await;
+            Ok(())
+        })
+        .await?;
+        let before = shared.map();
+        let nodes = before.owners();
+        try_join_all(nodes.iter().map(|node| walk(shared, node, stem))).await?;
+        let moving = try_join_all(nodes.iter().map(|node| is_moving(shared, node))).await?;
+        shared.look_again().await;
+        if shared.map() == before && !moving.contains(&true) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn walk(shared: &Arc<Shared>, node: &Address, stem: &[u8]) -> Work<()> {
+    let connection = shared.connection(node).await.map_err(Halt::Lost)?;
+    let mut found = found(connection, stem);
+    loop {
+        let work = async {
+            let Some(keys) = found.next().await else {
+                return Ok(false);
+            };
+            unlink(shared, keys?).await.map(|()| true)
+        };
+        if !step(shared, work).await? {
+            return Ok(());
+        }
+    }
+}
+
+/// Removes those that are sets.
+async fn unlink(shared: &Arc<Shared>, keys: Vec<Key>) -> Work<()> {
+    let kinds = send(shared, Plan::each("TYPE", &keys)).await;
+    let kinds = kinds.map_err(Halt::Lost)?;
+    let mut sets = Vec::new();
+    for (key, kind) in keys.into_iter().zip(kinds) {
+        match kind.map_err(Halt::Refused)? {
+            Value::SimpleString(kind) if kind == "set" => sets.push(key),
+            Value::ServerError(error) => return Err(Halt::Refused(Error::Store(words(&error)))),
+            _ => {}
+        }
+    }
+    let removed = send(shared, Plan::each("UNLINK", &sets)).await;
+    for answer in removed.map_err(Halt::Lost)? {
+        if let Value::ServerError(error) = answer.map_err(Halt::Refused)? {
+            return Err(Halt::Refused(Error::Store(words(&error))));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a node says that a slot is on its way to it or from it. Who may not ask takes it that none is.
+async fn is_moving(shared: &Arc<Shared>, node: &Address) -> Work<bool> {
+    let mut connection = shared.connection(node).await.map_err(Halt::Lost)?;
+    step(shared, async {
+        let mut pipeline = Pipeline::new();
+        pipeline.cmd("CLUSTER").arg("NODES");
+        let replies = connection.send_packed_commands(&pipeline, 0, 1).await;
+        let lost = |error: redis::RedisError| Halt::Lost(Lost(error.to_string().into()));
+        let text = match replies.map_err(lost)?.first() {
+            Some(Value::ServerError(_)) | None => String::new(),
+            Some(text) => redis::from_redis_value_ref(text).unwrap_or_default(),
+        };
+        Ok(says_moving(&text))
+    })
+    .await
+}
+
+/// Such slots stand in brackets, in the line of the node itself.
+fn says_moving(nodes: &str) -> bool {
+    nodes
+        .lines()
+        .filter(|line| line.contains("myself"))
+        .any(|line| line.contains(" ["))
+}
+
+async fn step<T>(shared: &Shared, work: impl Future<Output = Work<T>>) -> Work<T> {
+    let Some(limit): Option<Duration> = shared.step_timeout() else {
+        return work.await;
+    };
+    let late = |_| Halt::Lost(Lost("no answer to a step of clean".into()));
+    timeout(limit, work).await.map_err(late)?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_on_their_way_are_read_from_the_line_of_the_node_itself() {
+        let other = "07c3 127.0.0.1:1@11 master - 0 1 2 connected 0-99 [5->-aa]\n";
+        let calm = "67ed 127.0.0.1:2@12 myself,master - 0 0 1 connected 100-16383\n";
+        let moving = "67ed 127.0.0.1:2@12 myself,master - 0 0 1 connected 100-16383 [7-<-07c3]\n";
+        assert!(!says_moving(&format!("{other}{calm}")));
+        assert!(says_moving(&format!("{other}{moving}")));
+    }
+}

@@ -1,0 +1,247 @@
+//! A link to a whole cluster: the connections to its nodes, and what it knows of their slots.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use futures_util::{FutureExt as _, future::BoxFuture};
+use redis::aio::MultiplexedConnection;
+use tokio::{sync::mpsc, time::timeout};
+
+use super::{
+    ClusterManager,
+    clean::clean,
+    plan::{Plan, replies},
+    send::send,
+    slots::SlotMap,
+    witness::{self, Witness},
+};
+use crate::{
+    appetite::Appetite,
+    command::{Command, Reply},
+    error::Result,
+    manager::{Connected, Link, Lost, Manager as _},
+    redis_manager::{Address, RedisLink},
+};
+
+/// How long it may take to connect to a node that was not there at the beginning.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// See the module. A heartbeat of the nodes belongs here as well, when there is one: each node's link has its own.
+#[derive(Debug)]
+pub struct ClusterLink(Arc<Shared>);
+
+/// What the link has in common with the batch that is under way.
+#[derive(Debug)]
+pub(super) struct Shared {
+    manager: Arc<ClusterManager>,
+    state: Mutex<State>,
+    /// Hears of each connection that ends.
+    ended: mpsc::UnboundedSender<Address>,
+}
+
+#[derive(Debug)]
+struct State {
+    map: SlotMap,
+    nodes: HashMap<Address, RedisLink>,
+    /// Who said that the map is not true any more, and so knows better.
+    stale: Option<Address>,
+    /// Counts the questions to others, so that each is another node's.
+    turn: usize,
+    appetite: Appetite,
+}
+
+impl ClusterLink {
+    /// A link over these connections, and what completes when it is of no use any more.
+    pub(super) fn new(
+        manager: Arc<ClusterManager>,
+        map: SlotMap,
+        open: HashMap<Address, Connected<RedisLink>>,
+    ) -> (Self, BoxFuture<'static, ()>) {
+        let (ended, mut ends) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared {
+            manager,
+            state: Mutex::new(State {
+                map,
+                nodes: HashMap::new(),
+                stale: None,
+                turn: 0,
+                appetite: Appetite::default(),
+            }),
+            ended,
+        });
+        for (address, connected) in open {
+            shared.add(address, connected);
+        }
+        let watched = Arc::downgrade(&shared);
+        let closed = async move {
+            while let Some(address) = ends.recv().await {
+                let Some(shared) = watched.upgrade() else {
+                    return;
+                };
+                shared.state().nodes.remove(&address);
+                // Who has no slots may go; and it may have lost them since we looked.
+                if shared.has_slots(&address) {
+                    shared.look_again().await;
+                }
+                if shared.has_slots(&address) {
+                    return;
+                }
+            }
+        };
+        (Self(shared), closed.boxed())
+    }
+}
+
+impl Drop for ClusterLink {
+    fn drop(&mut self) {
+        // Who still holds the rest shall hold no connection.
+        self.0.state().nodes.clear();
+    }
+}
+
+impl Link for ClusterLink {
+    fn appetite(&self) -> usize {
+        self.0.state().appetite.calls()
+    }
+
+    /// The next batch gathers meanwhile. With more than one, a command that has to be sent again would come
+    /// after later ones of its key.
+    fn depth(&self) -> usize {
+        1
+    }
+
+    fn execute(
+        &self,
+        batch: &[&Command],
+    ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>> {
+        let shared = self.0.clone();
+        if let [Command::Clean { stem }] = batch {
+            return clean(shared, stem.clone()).boxed();
+        }
+        let (steps, parts) = Plan::of(batch);
+        async move {
+            shared.catch_up().await;
+            let answers = send(&shared, steps).await?;
+            let (replies, bytes) = replies(&parts, answers);
+            shared.state().appetite.loaded(bytes, parts.len());
+            Ok(replies)
+        }
+        .boxed()
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn step_timeout(&self) -> Option<Duration> {
+        self.manager.step_timeout
+    }
+
+    fn add(&self, address: Address, connected: Connected<RedisLink>) {
+        let ended = self.ended.clone();
+        let closed = connected.closed;
+        let of = address.clone();
+        // Ends with the connection, which ends with the link at the latest.
+        tokio::spawn(async move {
+            closed.await;
+            // Nobody listens any more where the link is gone.
+            let _ = ended.send(of);
+        });
+        self.state().nodes.insert(address, connected.link);
+    }
+
+    pub(super) fn map(&self) -> SlotMap {
+        self.state().map.clone()
+    }
+
+    fn has_slots(&self, address: &Address) -> bool {
+        self.state().map.has_slots(address)
+    }
+
+    pub(super) fn owner(&self, slot: u16) -> Option<Address> {
+        self.state().map.owner(slot).cloned()
+    }
+
+    /// A node was said to have this slot now.
+    pub(super) fn moved(&self, slot: u16, to: &Address) {
+        let mut state = self.state();
+        state.map.give(slot, to);
+        state.stale = Some(to.clone());
+    }
+
+    /// A connection to a node; one that is not known yet is connected to.
+    pub(super) async fn connection(
+        &self,
+        address: &Address,
+    ) -> std::result::Result<MultiplexedConnection, Lost> {
+        if let Some(link) = self.state().nodes.get(address) {
+            return Ok(link.connection());
+        }
+        let lost = |words: &str| Lost(format!("node {address}: {words}").into());
+        let connecting = self.manager.node(address).connect();
+        let connected = timeout(PATIENCE, connecting).await;
+        let connected = connected
+            .map_err(|_| lost("no answer to the attempt to connect"))?
+            .map_err(|error| lost(error.words()))?;
+        if !connected.fenced {
+            // As the driver learns when it connects to all of them.
+            return Err(lost(
+                "what an earlier connection has sent to it may still be done",
+            ));
+        }
+        let connection = connected.link.connection();
+        self.add(address.clone(), connected);
+        Ok(connection)
+    }
+
+    /// Another node than these, each time another one.
+    pub(super) fn witness(&self, not: &[Address]) -> Option<Witness> {
+        let mut state = self.state();
+        state.turn += 1;
+        let others: Vec<_> = state
+            .nodes
+            .keys()
+            .filter(|node| !not.contains(node))
+            .collect();
+        let address = (*others.get(state.turn % others.len().max(1))?).clone();
+        let connection = state.nodes.get(&address)?.connection();
+        Some((address, connection))
+    }
+
+    /// Learns the whole map where one slot was found to have moved: others may have as well.
+    async fn catch_up(&self) {
+        let witness = {
+            let mut state = self.state();
+            let newest = state.stale.take();
+            newest.and_then(|address| {
+                let connection = state.nodes.get(&address)?.connection();
+                Some((address, connection))
+            })
+        };
+        if let Some(witness) = witness {
+            self.learn(witness).await;
+        }
+    }
+
+    /// Learns the map from whoever comes next.
+    pub(super) async fn look_again(&self) {
+        if let Some(witness) = self.witness(&[]) {
+            self.learn(witness).await;
+        }
+    }
+
+    async fn learn(&self, witness: Witness) {
+        let Some(map) = witness::map(witness).await else {
+            return;
+        };
+        // While a cluster heals, a node may know of no owner; then who had a slot can say more.
+        if map.ranges(None).is_empty() {
+            self.state().map = map;
+        }
+    }
+}

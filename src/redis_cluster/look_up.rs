@@ -1,0 +1,208 @@
+//! Opening a link: ask any node which nodes there are and what they have, then connect to all that have slots.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
+    time::Duration,
+};
+
+use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+use redis::Value;
+use tokio::time::sleep;
+
+use super::{
+    CACHE_OFF, ClusterManager,
+    link::ClusterLink,
+    slots::SlotMap,
+    witness::{Witness, replaced, slots},
+};
+use crate::{
+    manager::{ConnectError, Connected, Manager},
+    redis_manager::{Address, RedisLink, passes, words},
+};
+
+/// How long one node may take to tell before the next one is asked too.
+const STAGGER: Duration = Duration::from_millis(250);
+
+type Dialed<T> = std::result::Result<T, ConnectError>;
+
+/// What a look at the cluster found.
+struct Found {
+    map: SlotMap,
+    /// Who was asked, and a connection to it, which is as good as any other.
+    asked: Address,
+    connected: Connected<RedisLink>,
+}
+
+impl Manager for ClusterManager {
+    type Link = ClusterLink;
+
+    fn connect(self: Arc<Self>) -> BoxFuture<'static, Dialed<Connected<ClusterLink>>> {
+        async move {
+            let found = self.look().await?;
+            let map = found.map.clone();
+            let open = self.connect_to_owners(found).await?;
+            self.remember(&map);
+            let fenced = open.values().all(|connected| connected.fenced);
+            self.stats.cache.switch(Some(CACHE_OFF.into()));
+            let untold = self.untold.swap(false, Ordering::Relaxed);
+            let note = untold.then(|| format!("the member cache is off: {CACHE_OFF}"));
+            let (link, closed) = ClusterLink::new(self, map, open);
+            Ok(Connected {
+                link,
+                closed,
+                fenced,
+                note,
+            })
+        }
+        .boxed()
+    }
+
+    fn describe(&self) -> String {
+        format!("Redis Cluster at {}", self.options)
+    }
+}
+
+impl ClusterManager {
+    /// Asks the nodes one after the other, and does not wait long for who is silent. Begins with another one each
+    /// time: one that is cut off from the others tells what was true once.
+    async fn look(self: &Arc<Self>) -> Dialed<Found> {
+        let mut candidates = self.candidates().into_iter();
+        let mut asking = FuturesUnordered::new();
+        let mut failure: Option<ConnectError> = None;
+        loop {
+            if asking.is_empty() {
+                match candidates.next() {
+                    Some(address) => asking.push(self.ask(address)),
+                    None => break,
+                }
+            }
+            let more = candidates.len() > 0;
+            tokio::select! {
+                Some(asked) = asking.next() => match asked {
+                    Ok(found) => return Ok(found),
+                    Err(error) => {
+                        // A no in words is worth more than a silence: the others may say the same.
+                        if !matches!(failure, Some(ConnectError::Refused(_))) {
+                            failure = Some(error);
+                        }
+                    }
+                },
+                () = sleep(STAGGER), if more => {
+                    asking.extend(candidates.next().map(|address| self.ask(address)));
+                }
+            }
+        }
+        let nobody = || ConnectError::Unreachable("there is no node to ask".into());
+        Err(failure.unwrap_or_else(nobody))
+    }
+
+    /// Whom to ask, in what order.
+    fn candidates(&self) -> Vec<Address> {
+        let mut all = self.nodes().known.clone();
+        for seed in &self.options.seeds {
+            if !all.contains(seed) {
+                all.push(seed.clone());
+            }
+        }
+        let turn = self.looks.fetch_add(1, Ordering::Relaxed) % all.len().max(1);
+        all.rotate_left(turn);
+        all
+    }
+
+    async fn ask(self: &Arc<Self>, asked: Address) -> Dialed<Found> {
+        let named = |error| named(&asked, None, error);
+        let connected = self.node(&asked).connect().await.map_err(named)?;
+        let unreachable = |words: String| named(ConnectError::Unreachable(words.into()));
+        let witness = (asked.clone(), connected.link.connection());
+        let answer = slots(witness).await.map_err(unreachable)?;
+        if let Value::ServerError(error) = &answer {
+            let words = words(error);
+            return Err(named(if passes(&words) {
+                ConnectError::Unreachable(words)
+            } else {
+                ConnectError::Refused(words)
+            }));
+        }
+        let odd = || unreachable("CLUSTER SLOTS answered in an unknown form".to_owned());
+        let map = SlotMap::read(&answer, &asked).ok_or_else(odd)?;
+        let missing = map.ranges(None);
+        if !missing.is_empty() {
+            let words = format!("it knows of no node that has slots {missing}");
+            return Err(unreachable(words));
+        }
+        Ok(Found {
+            map,
+            asked,
+            connected,
+        })
+    }
+
+    /// Connects to all nodes that have slots; all must be there, or some calls could not be answered.
+    async fn connect_to_owners(
+        self: &Arc<Self>,
+        found: Found,
+    ) -> Dialed<HashMap<Address, Connected<RedisLink>>> {
+        let Found {
+            map,
+            asked,
+            connected,
+        } = found;
+        let witness: Witness = (asked.clone(), connected.link.connection());
+        let owners = map.owners();
+        let mut open = HashMap::new();
+        // Kept open meanwhile, though it may have no slots.
+        let asked_link = connected;
+        let missing: Mutex<Vec<Address>> =
+            Mutex::new(owners.into_iter().filter(|node| *node != asked).collect());
+        let still_missing = || missing.lock().unwrap_or_else(PoisonError::into_inner);
+        let connect = |address: Address| async move {
+            let connected = self.node(&address).connect().await;
+            (address, connected)
+        };
+        let mut connecting: FuturesUnordered<_> =
+            still_missing().iter().cloned().map(connect).collect();
+        let gone = replaced(|| still_missing().clone(), |_| Some(witness.clone()));
+        tokio::pin!(gone);
+        loop {
+            let (address, connected) = tokio::select! {
+                connected = connecting.next() => match connected {
+                    Some(connected) => connected,
+                    None => break,
+                },
+                gone = &mut gone => {
+                    let words = format!("node {gone} does not answer, and has no slots any more");
+                    return Err(ConnectError::Unreachable(words.into()));
+                }
+            };
+            let connected = connected.map_err(|error| named(&address, Some(&map), error))?;
+            still_missing().retain(|node| *node != address);
+            open.insert(address, connected);
+        }
+        if map.has_slots(&asked) {
+            open.insert(asked, asked_link);
+        }
+        Ok(open)
+    }
+
+    /// Notes which nodes there are, and forgets others.
+    fn remember(&self, map: &SlotMap) {
+        let mut nodes = self.nodes();
+        nodes.known = map.known().to_vec();
+        let seeds = &self.options.seeds;
+        nodes
+            .managers
+            .retain(|address, _| map.known().contains(address) || seeds.contains(address));
+    }
+}
+
+/// An error with the node that it is about, and what makes it necessary.
+fn named(address: &Address, map: Option<&SlotMap>, error: ConnectError) -> ConnectError {
+    let has = map.map(|map| format!(" (slots {})", map.ranges(Some(address))));
+    let with =
+        |words: Arc<str>| format!("node {address}{}: {words}", has.unwrap_or_default()).into();
+    match error {
+        ConnectError::Refused(words) => ConnectError::Refused(with(words)),
+        ConnectError::Unreachable(words) => ConnectError::Unreachable(with(words)),
+    }
+}

@@ -1,0 +1,142 @@
+//! Sending commands to the nodes that have their keys, round after round, until all are answered.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
+use futures_util::future::try_join_all;
+use redis::Value;
+use tokio::time::sleep;
+
+use super::{
+    link::Shared,
+    plan::{Answer, Step},
+    round::{Group, Open, Outcome, To, group, judge},
+    witness::replaced,
+};
+use crate::{error::Error, manager::Lost, redis_manager::Address};
+
+/// Redirections in a row that are followed at once; in a healthy cluster there are two at most.
+const AT_ONCE: usize = 6;
+
+/// The others, each after a pause: the nodes need time to agree.
+const PAUSES: usize = 10;
+
+/// The answers to all steps, in their order.
+pub(super) async fn send(shared: &Shared, mut steps: Vec<Step>) -> Result<Vec<Answer>, Lost> {
+    let mut answers: Vec<Option<Answer>> = steps.iter().map(|_| None).collect();
+    let mut sent: Vec<Open> = (0..steps.len()).map(|step| (step, To::Owner)).collect();
+    let mut patience = Patience::new();
+    while !sent.is_empty() {
+        let groups = group(&mut steps, &sent, |slot| shared.owner(slot));
+        let groups = groups.map_err(|slot| Lost(format!("no node has slot {slot}").into()))?;
+        let values = exchange(shared, &groups).await?;
+        let Outcome {
+            open,
+            moved,
+            later,
+            pointed,
+        } = judge(&steps, &sent, &groups, values, &mut answers);
+        sent = open;
+        if sent.is_empty() {
+            break;
+        }
+        for (slot, to) in moved {
+            shared.moved(slot, &to);
+        }
+        for group in &groups {
+            group.put_back(&mut steps, &sent);
+        }
+        match (patience.after(later.is_some()), later) {
+            (Next::AtOnce, _) => {}
+            (Next::After(pause), _) => {
+                sleep(pause).await;
+                shared.look_again().await;
+            }
+            // The driver looks for the cluster anew, and sends all of it again.
+            (Next::No, Some(words)) => return Err(Lost(words)),
+            (Next::No, None) => {
+                for (step, _) in sent.drain(..) {
+                    answers[step] = Some(Err(lost_its_way(pointed.as_ref())));
+                }
+            }
+        }
+    }
+    let unanswered = || Err(Error::Internal("a command was not sent".to_owned()));
+    let answers = answers.into_iter();
+    Ok(answers
+        .map(|answer| answer.unwrap_or_else(unanswered))
+        .collect())
+}
+
+/// Sends a pipeline to each node, at the same time, and gives the answers to each.
+async fn exchange(shared: &Shared, groups: &[Group]) -> Result<Vec<Vec<Value>>, Lost> {
+    let answered: Vec<_> = groups.iter().map(|_| AtomicBool::new(false)).collect();
+    let sending = groups.iter().zip(&answered).map(|(group, answered)| async {
+        let mut connection = shared.connection(&group.address).await?;
+        let (pipeline, count) = (&group.pipeline, group.pipeline.len());
+        let values = connection.send_packed_commands(pipeline, 0, count).await;
+        answered.store(true, Ordering::Relaxed);
+        values.map_err(|error| Lost(format!("node {}: {error}", group.address).into()))
+    });
+    // Who is about to have its first slot is not missed by the others.
+    let silent = || {
+        let silent = |(group, answered): &(&Group, &AtomicBool)| {
+            group.owner && !answered.load(Ordering::Relaxed)
+        };
+        let silent = groups.iter().zip(&answered).filter(silent);
+        silent.map(|(group, _)| group.address.clone()).collect()
+    };
+    tokio::select! {
+        biased;
+        values = try_join_all(sending) => values,
+        gone = replaced(silent, |silent| shared.witness(silent)) => {
+            Err(Lost(format!("node {gone} does not answer, and has no slots any more").into()))
+        }
+    }
+}
+
+fn lost_its_way(pointed: Option<&Address>) -> Error {
+    let last = pointed.map(|to| format!(", last to {to}"));
+    let count = AT_ONCE + PAUSES;
+    let last = last.unwrap_or_default();
+    Error::Store(
+        format!("the nodes of the cluster pointed to one another {count} times{last}").into(),
+    )
+}
+
+/// How often it is tried, and how fast.
+struct Patience {
+    at_once: usize,
+    pauses: ExponentialBackoff,
+}
+
+enum Next {
+    AtOnce,
+    After(Duration),
+    No,
+}
+
+impl Patience {
+    fn new() -> Self {
+        let pauses = ExponentialBuilder::new()
+            .with_jitter()
+            .with_min_delay(Duration::from_millis(20))
+            .with_max_delay(Duration::from_millis(250))
+            .with_max_times(PAUSES);
+        Self {
+            at_once: AT_ONCE,
+            pauses: pauses.build(),
+        }
+    }
+
+    fn after(&mut self, wait: bool) -> Next {
+        if !wait && self.at_once > 0 {
+            self.at_once -= 1;
+            return Next::AtOnce;
+        }
+        self.pauses.next().map_or(Next::No, Next::After)
+    }
+}

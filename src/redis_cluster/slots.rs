@@ -1,0 +1,255 @@
+//! Which node has which slot, as read from `CLUSTER SLOTS`, and which slot a key is in. Pure.
+
+use std::fmt::Write as _;
+
+use crc::{CRC_16_XMODEM, Crc, Table};
+use redis::Value;
+
+use crate::redis_manager::Address;
+
+/// How many there are.
+pub(super) const SLOTS: u16 = 16384;
+
+static CRC: Crc<u16, Table<16>> = Crc::<u16, Table<16>>::new(&CRC_16_XMODEM);
+
+/// No node.
+const NOBODY: u16 = u16::MAX;
+
+/// The slot of a key. What is in the first braces decides alone, unless that is nothing.
+pub(super) fn slot(key: &[u8]) -> u16 {
+    let tag = || {
+        let open = key.iter().position(|&byte| byte == b'{')? + 1;
+        let length = key[open..].iter().position(|&byte| byte == b'}')?;
+        (length > 0).then(|| &key[open..open + length])
+    };
+    CRC.checksum(tag().unwrap_or(key)) % SLOTS
+}
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub(super) struct SlotMap {
+    /// For each slot an index of `primaries`.
+    owners: Vec<u16>,
+    primaries: Vec<Address>,
+    /// Primaries and replicas.
+    known: Vec<Address>,
+}
+
+impl SlotMap {
+    fn empty() -> Self {
+        Self {
+            owners: vec![NOBODY; usize::from(SLOTS)],
+            primaries: Vec::new(),
+            known: Vec::new(),
+        }
+    }
+
+    /// Reads the answer of node `asked`; nothing if it has another form.
+    pub(super) fn read(answer: &Value, asked: &Address) -> Option<Self> {
+        let Value::Array(ranges) = answer else {
+            return None;
+        };
+        let mut map = Self::empty();
+        for range in ranges {
+            let Value::Array(range) = range else {
+                return None;
+            };
+            let [Value::Int(first), Value::Int(last), nodes @ ..] = range.as_slice() else {
+                return None;
+            };
+            let (first, last) = (u16::try_from(*first).ok()?, u16::try_from(*last).ok()?);
+            if last >= SLOTS {
+                return None;
+            }
+            let addresses: Vec<_> = nodes.iter().map(|node| address(node, asked)).collect();
+            if let Some(Some(primary)) = addresses.first() {
+                for slot in first..=last {
+                    map.give(slot, primary);
+                }
+            }
+            for address in addresses.into_iter().flatten() {
+                if !map.known.contains(&address) {
+                    map.known.push(address);
+                }
+            }
+        }
+        Some(map)
+    }
+
+    /// Who has a slot, if somebody has it.
+    pub(super) fn owner(&self, slot: u16) -> Option<&Address> {
+        let index = self.owners.get(usize::from(slot))?;
+        self.primaries.get(usize::from(*index))
+    }
+
+    /// Notes that a slot has moved.
+    pub(super) fn give(&mut self, slot: u16, to: &Address) {
+        let found = self.primaries.iter().position(|address| address == to);
+        let index = found.unwrap_or_else(|| {
+            self.primaries.push(to.clone());
+            self.primaries.len() - 1
+        });
+        if let Some(owner) = self.owners.get_mut(usize::from(slot)) {
+            *owner = u16::try_from(index).unwrap_or(NOBODY);
+        }
+    }
+
+    /// All nodes that have slots.
+    pub(super) fn owners(&self) -> Vec<Address> {
+        let has_slots = |address: &&Address| self.has_slots(address);
+        self.primaries.iter().filter(has_slots).cloned().collect()
+    }
+
+    /// Whether a node has any.
+    pub(super) fn has_slots(&self, address: &Address) -> bool {
+        (0..SLOTS).any(|slot| self.owner(slot) == Some(address))
+    }
+
+    /// All nodes that were named, replicas too.
+    pub(super) fn known(&self) -> &[Address] {
+        &self.known
+    }
+
+    /// The slots of a node, or those that nobody has, in words: `0-5460, 7000`.
+    pub(super) fn ranges(&self, of: Option<&Address>) -> String {
+        let mut words = String::new();
+        let mut slot = 0;
+        while slot < SLOTS {
+            let first = slot;
+            while slot < SLOTS && self.owner(slot) == of {
+                slot += 1;
+            }
+            if slot > first {
+                let comma = if words.is_empty() { "" } else { ", " };
+                // Writing to a String does not fail.
+                let _ = match slot - first {
+                    1 => write!(words, "{comma}{first}"),
+                    _ => write!(words, "{comma}{first}-{}", slot - 1),
+                };
+            } else {
+                slot += 1;
+            }
+        }
+        words
+    }
+}
+
+/// Two maps are equal if they say the same of every slot.
+impl PartialEq for SlotMap {
+    fn eq(&self, other: &Self) -> bool {
+        (0..SLOTS).all(|slot| self.owner(slot) == other.owner(slot))
+    }
+}
+
+/// A node; nothing if its address is not known to who was asked. One that has no host of its own to tell is at
+/// that of who was asked.
+fn address(node: &Value, asked: &Address) -> Option<Address> {
+    let Value::Array(node) = node else {
+        return None;
+    };
+    let [host, Value::Int(port), ..] = node.as_slice() else {
+        return None;
+    };
+    let host: Option<String> = redis::from_redis_value_ref(host).ok()?;
+    at(&host.unwrap_or_default(), u16::try_from(*port).ok()?, asked)
+}
+
+/// An address as a node tells it.
+pub(super) fn at(host: &str, port: u16, asked: &Address) -> Option<Address> {
+    match (host, asked) {
+        ("?", _) | ("", Address::Unix(_)) => None,
+        ("", Address::Tcp(host, _)) => Some(Address::Tcp(host.clone(), port)),
+        (host, _) => Some(Address::Tcp(host.to_owned(), port)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(host: &str, port: i64) -> Value {
+        let id = Value::BulkString(b"id".to_vec());
+        Value::Array(vec![
+            Value::BulkString(host.into()),
+            Value::Int(port),
+            id,
+            Value::Array(Vec::new()),
+        ])
+    }
+
+    fn range(first: i64, last: i64, nodes: &[Value]) -> Value {
+        Value::Array([&[Value::Int(first), Value::Int(last)], nodes].concat())
+    }
+
+    fn tcp(host: &str, port: u16) -> Address {
+        Address::Tcp(host.to_owned(), port)
+    }
+
+    /// The figures are a server's (`CLUSTER KEYSLOT`).
+    #[test]
+    fn a_key_is_in_the_slot_that_redis_says() {
+        for (key, expected) in [
+            ("", 0),
+            ("123456789", 12739),
+            ("foo", 12182),
+            ("{foo}.bar", 12182),
+            ("POMELO:CHANNEL:{foo}:connector-1", 12182),
+            ("x{}foo", slot(b"x{}foo")),
+            ("{foo", slot(b"{foo")),
+        ] {
+            assert_eq!(slot(key.as_bytes()), expected, "{key}");
+        }
+        // The whole key counts: neither empty braces nor an open one are a tag.
+        assert_ne!(slot(b"{}foo"), slot(b"{}bar"));
+        assert_ne!(slot(b"{foo"), slot(b"{foo}"));
+        assert_eq!(slot(b"{a}{b}"), slot(b"a"));
+    }
+
+    #[test]
+    fn the_answer_of_a_node_becomes_a_map() {
+        let answer = Value::Array(vec![
+            range(0, 99, &[node("a", 1), node("b", 2)]),
+            range(200, 200, &[node("", 3)]),
+            range(300, 301, &[node("?", 4), node("a", 1)]),
+            range(400, 16383, &[node("a", 1)]),
+        ]);
+        let map = SlotMap::read(&answer, &tcp("me", 9)).expect("a map");
+        assert_eq!(map.owner(99), Some(&tcp("a", 1)));
+        assert_eq!(map.owner(100), None);
+        assert_eq!(map.owner(200), Some(&tcp("me", 3)));
+        assert_eq!(map.owner(300), None);
+        assert_eq!(map.owners(), [tcp("a", 1), tcp("me", 3)]);
+        assert_eq!(map.known(), [tcp("a", 1), tcp("b", 2), tcp("me", 3)]);
+        assert_eq!(map.ranges(Some(&tcp("a", 1))), "0-99, 400-16383");
+        assert_eq!(map.ranges(None), "100-199, 201-399");
+    }
+
+    #[test]
+    fn what_is_no_such_answer_is_none() {
+        let odd = [
+            Value::Okay,
+            Value::Array(vec![Value::Int(1)]),
+            Value::Array(vec![range(0, 16384, &[node("a", 1)])]),
+            Value::Array(vec![range(-1, 5, &[node("a", 1)])]),
+        ];
+        for answer in odd {
+            assert!(
+                SlotMap::read(&answer, &tcp("me", 9)).is_none(),
+                "{answer:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_slot_that_moved_is_somebody_elses() {
+        let answer = Value::Array(vec![range(0, 16383, &[node("a", 1)])]);
+        let before = SlotMap::read(&answer, &tcp("me", 9)).expect("a map");
+        let mut map = before.clone();
+        assert!(map == before);
+        map.give(7, &tcp("b", 2));
+        assert!(map != before);
+        assert_eq!(map.owner(7), Some(&tcp("b", 2)));
+        map.give(7, &tcp("a", 1));
+        assert!(map == before && !map.has_slots(&tcp("b", 2)));
+    }
+}

@@ -1,0 +1,116 @@
+//! What a node's answer to a command means: an answer, or a word that it is to be sent again, and where. Pure.
+
+use std::sync::Arc;
+
+use redis::{ServerErrorKind, Value};
+
+use super::slots::at;
+use crate::redis_manager::{Address, words};
+
+/// See the module.
+#[derive(Debug, PartialEq)]
+pub(super) enum Verdict {
+    /// What the caller gets, be it an error.
+    Answer(Value),
+    /// The slot is another node's now.
+    Moved(Address),
+    /// The slot is on its way there, and this key has left already, or is new.
+    Ask(Address),
+    /// Not now: who has the slot is about to be settled. The node's words.
+    Later(Arc<str>),
+}
+
+impl Verdict {
+    /// Judges the answer of node `asked`.
+    pub(super) fn of(value: Value, asked: &Address) -> Self {
+        let Value::ServerError(error) = &value else {
+            return Self::Answer(value);
+        };
+        let Some(kind) = error.kind() else {
+            return Self::Answer(value);
+        };
+        match kind {
+            ServerErrorKind::Moved | ServerErrorKind::Ask => {
+                match pointed_to(error.details(), asked) {
+                    // Nobody knows where that is, not even the node itself.
+                    None => Self::Later(words(error)),
+                    Some(to) if kind == ServerErrorKind::Ask => Self::Ask(to),
+                    Some(to) => Self::Moved(to),
+                }
+            }
+            ServerErrorKind::TryAgain
+            | ServerErrorKind::ClusterDown
+            | ServerErrorKind::MasterDown
+            | ServerErrorKind::BusyLoading
+            | ServerErrorKind::ReadOnly => Self::Later(words(error)),
+            _ => Self::Answer(value),
+        }
+    }
+}
+
+/// `3999 host:port`; an IPv6 address may come without brackets.
+fn pointed_to(details: Option<&str>, asked: &Address) -> Option<Address> {
+    let (_, place) = details?.split_once(' ')?;
+    let (host, port) = place.rsplit_once(':')?;
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    at(bare.unwrap_or(host), port.parse().ok()?, asked)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As it comes over the wire.
+    fn judge(error: &str) -> Verdict {
+        let value = redis::parse_redis_value(format!("-{error}\r\n").as_bytes()).expect("RESP");
+        Verdict::of(value, &Address::Tcp("me".to_owned(), 1))
+    }
+
+    fn tcp(host: &str, port: u16) -> Address {
+        Address::Tcp(host.to_owned(), port)
+    }
+
+    #[test]
+    fn redirections_are_read_whatever_form_the_address_has() {
+        assert_eq!(
+            judge("MOVED 3999 10.0.0.1:6381"),
+            Verdict::Moved(tcp("10.0.0.1", 6381))
+        );
+        assert_eq!(
+            judge("ASK 1 node.example:7"),
+            Verdict::Ask(tcp("node.example", 7))
+        );
+        // The host is that of who was asked.
+        assert_eq!(judge("MOVED 1 :7"), Verdict::Moved(tcp("me", 7)));
+        assert_eq!(judge("MOVED 1 ::1:7"), Verdict::Moved(tcp("::1", 7)));
+        assert_eq!(judge("MOVED 1 [::1]:7"), Verdict::Moved(tcp("::1", 7)));
+    }
+
+    #[test]
+    fn what_passes_does_not_reach_the_caller_and_the_rest_does() {
+        for words in [
+            "TRYAGAIN Multiple keys request during rehashing of slot",
+            "CLUSTERDOWN The cluster is down",
+            "LOADING Redis is loading the dataset in memory",
+            "MASTERDOWN Link with MASTER is down",
+            "READONLY You can't write against a read only replica.",
+            "MOVED 1 ?:7",
+            "MOVED nonsense",
+        ] {
+            assert_eq!(judge(words), Verdict::Later(words.into()));
+        }
+        for words in [
+            "WRONGTYPE Operation against a key holding the wrong kind of value",
+            "OOM command not allowed",
+            "NOPERM no",
+            "ERR no",
+        ] {
+            assert!(
+                matches!(judge(words), Verdict::Answer(Value::ServerError(_))),
+                "{words}"
+            );
+        }
+    }
+}

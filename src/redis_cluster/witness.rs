@@ -1,0 +1,56 @@
+//! Who is silent may have been replaced meanwhile: then waiting is of no use, and the cluster knows. Asked
+//! only while somebody is silent.
+
+use std::time::Duration;
+
+use redis::{Pipeline, Value, aio::MultiplexedConnection};
+use tokio::time::{sleep, timeout};
+
+use super::slots::SlotMap;
+use crate::redis_manager::Address;
+
+/// How long a node may be silent before another one is asked about it, and how long that one may take.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A node that answers, and a connection to it.
+pub(super) type Witness = (Address, MultiplexedConnection);
+
+/// What a node says of the cluster; the connection's end, or an answer of another form, in words.
+pub(super) async fn slots(witness: Witness) -> Result<Value, String> {
+    let (_, mut connection) = witness;
+    let mut pipeline = Pipeline::new();
+    pipeline.cmd("CLUSTER").arg("SLOTS");
+    let replies = connection.send_packed_commands(&pipeline, 0, 1).await;
+    let mut replies = replies.map_err(|error| error.to_string())?;
+    replies
+        .pop()
+        .ok_or_else(|| "no answer to CLUSTER SLOTS".to_owned())
+}
+
+/// The map of a node, if it gives one before long.
+pub(super) async fn map(witness: Witness) -> Option<SlotMap> {
+    let asked = witness.0.clone();
+    let answer = timeout(PATIENCE, slots(witness)).await.ok()?.ok()?;
+    SlotMap::read(&answer, &asked)
+}
+
+/// Completes when one of those who are `silent` has no slots any more; gives its address. `witness` names somebody else
+/// to ask, another one each time.
+pub(super) async fn replaced(
+    silent: impl Fn() -> Vec<Address>,
+    witness: impl Fn(&[Address]) -> Option<Witness>,
+) -> Address {
+    loop {
+        sleep(PATIENCE).await;
+        let silent = silent();
+        let Some(witness) = witness(&silent) else {
+            continue;
+        };
+        let Some(map) = map(witness).await else {
+            continue;
+        };
+        if let Some(gone) = silent.into_iter().find(|address| !map.has_slots(address)) {
+            return gone;
+        }
+    }
+}
