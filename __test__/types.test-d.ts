@@ -77,6 +77,13 @@ const everyOption: GlobalChannelOptions = {
   username: 'joe',
   password: 'secret',
   auth_pass: 'secret',
+  tls: {
+    ca: ['PEM', Buffer.from('PEM')],
+    cert: 'PEM',
+    key: Buffer.from('PEM'),
+    servername: 'redis.example',
+    rejectUnauthorized: false,
+  },
   connectTimeout: 5000,
   commandTimeout: 5000,
   startTimeout: 30000,
@@ -119,6 +126,7 @@ const nothingGiven: GlobalChannelOptions = {
   username: null,
   password: null,
   auth_pass: null,
+  tls: { ca: null, cert: null, key: null, servername: null, rejectUnauthorized: null },
   connectTimeout: null,
   pushTimeout: null,
   channelManager: null,
@@ -129,7 +137,17 @@ const nothingGiven: GlobalChannelOptions = {
 };
 const others: GlobalChannelOptions = { no_ready_check: true, parser: 'javascript' };
 const redis: GlobalChannelOptions = { store: 'redis', path: '/run/redis.sock' };
-for (const opts of [everyOption, asInConfigFiles, nothingGiven, others, redis, null, undefined]) {
+const secured: GlobalChannelOptions = { url: 'rediss://h', tls: true };
+for (const opts of [
+  everyOption,
+  asInConfigFiles,
+  nothingGiven,
+  others,
+  redis,
+  secured,
+  null,
+  undefined,
+]) {
   use(new GlobalChannel(app, opts));
 }
 use(new GlobalChannel({ ...app, getBase: () => '/srv/game' }, embedded));

@@ -1,7 +1,7 @@
 'use strict';
 /**
- * Makes a fresh clone ready: npm packages, the addon, and with the argument `redis-server` one of
- * those. What is there and up to date is left alone, so that `npm test` and `npm run demo` can begin
+ * Makes a fresh clone ready: npm packages, the addon, and with the arguments `redis-server` and `openssl`
+ * these programs. What is there and up to date is left alone, so that `npm test` and `npm run demo` can begin
  * with this every time. Node and Rust are expected; with anything missing that may not be installed
  * from here, it says what to install and ends with exit code 1. No npm package is used, since there
  * may be none yet.
@@ -65,7 +65,17 @@ function ensureRedis() {
   );
 }
 
+function ensureOpenssl() {
+  if (programOf(['openssl'], 'openssl')) return;
+  fail(
+    'openssl is missing: the tests of TLS make their certificates with it. Install the command line ' +
+      'tool of OpenSSL 1.1.1 or newer (packages are called openssl), see that it is on PATH, and run ' +
+      'this again.',
+  );
+}
+
 requireNode(20);
 ensurePackages(root);
 ensureAddon();
 if (process.argv.includes('redis-server')) ensureRedis();
+if (process.argv.includes('openssl')) ensureOpenssl();

@@ -1,15 +1,23 @@
 'use strict';
 
 /**
- * A redis-server that speaks TLS on a port of its own, and beside it none on the other one, over which the
- * tests look at it. Certificates are certificates.js's; the server takes another one at any time.
+ * A redis-server that speaks TLS on a port of its own, and none on the other one, over which the tests look at
+ * it; and how a start over TLS ends. Certificates are certificates.js's; the server takes another one at any time.
  */
 
+const assert = require('node:assert');
+const { describe, before, beforeEach, after, afterEach } = require('node:test');
 const fs = require('fs');
 const os = require('os');
 const path = require('path');
+const { call, ok } = require('./call');
 const { certificates } = require('./certificates');
+const { logged } = require('./log');
 const redisServer = require('./redis');
+const { create, stopAll } = require('./service');
+
+const STORE = 'ERR_GLOBAL_CHANNEL_STORE';
+const UNREACHABLE = 'ERR_GLOBAL_CHANNEL_UNREACHABLE';
 
 const HOSTS = ['DNS:localhost', 'IP:127.0.0.1', 'IP:::1'];
 
@@ -73,8 +81,6 @@ class TlsServer {
 
 /** `body(ctx)` declares rows about `ctx.tls`, which is as at the beginning before each of them. */
 function tlsArea(title, body) {
-  const { describe, before, beforeEach, after, afterEach } = require('node:test');
-  const { stopAll } = require('./service');
   describe(title, () => {
     const ctx = {};
     before(async () => (ctx.tls = await TlsServer.open()));
@@ -85,4 +91,39 @@ function tlsArea(title, body) {
   });
 }
 
-module.exports = { tlsArea };
+/** Starts with exactly these options, and is of use. */
+async function works(opts) {
+  const service = create(opts);
+  await ok(service, 'start');
+  await ok(service, 'add', 'n', 'u', 's1');
+  assert.deepStrictEqual(await ok(service, 'getMembersBySid', 'n', 's1'), ['u']);
+  return service;
+}
+
+/** `start` fails at once, in words that match. The log has them too. */
+async function refused(opts, words) {
+  const service = create(opts);
+  let message;
+  const lines = await logged(async () => {
+    const { err, argc, n } = await call(service, 'start');
+    assert.ok(err, 'start must fail');
+    message = err.message;
+    assert.match(message, words);
+    assert.deepStrictEqual([err.code, argc, n, service.state], [STORE, 1, 1, 0]);
+  });
+  // One attempt only.
+  assert.strictEqual(lines.length, 1, lines.join('\n'));
+  assert.ok(lines[0].includes(message), lines[0]);
+}
+
+/** `start` tries until `startTimeout`, and its cause has words that match. */
+async function unreachable(opts, words) {
+  const service = create({ startTimeout: 2000, ...opts });
+  await logged(async () => {
+    const { err } = await call(service, 'start');
+    assert.strictEqual(err && err.code, UNREACHABLE);
+    assert.match(err.cause.message, words);
+  });
+}
+
+module.exports = { tlsArea, works, refused, unreachable };
