@@ -126,10 +126,30 @@ const nothingGiven: GlobalChannelOptions = {
   max_attempts: null,
   cache: null,
   rpcNoDelay: null,
+  sentinels: null,
+  name: null,
+  sentinelUsername: null,
+  sentinelPassword: null,
+};
+const sentinels: GlobalChannelOptions = {
+  sentinels: [{ host: 'a', port: 26379 }, { host: 'b' }, { host: 'c', port: '26380' }, 'd:26379'],
+  name: 'mymaster',
+  sentinelUsername: 'look',
+  sentinelPassword: 5,
+  password: 'of the servers',
 };
 const others: GlobalChannelOptions = { no_ready_check: true, parser: 'javascript' };
 const redis: GlobalChannelOptions = { store: 'redis', path: '/run/redis.sock' };
-for (const opts of [everyOption, asInConfigFiles, nothingGiven, others, redis, null, undefined]) {
+for (const opts of [
+  everyOption,
+  asInConfigFiles,
+  nothingGiven,
+  others,
+  redis,
+  sentinels,
+  null,
+  undefined,
+]) {
   use(new GlobalChannel(app, opts));
 }
 use(new GlobalChannel({ ...app, getBase: () => '/srv/game' }, embedded));
@@ -145,6 +165,10 @@ use(new GlobalChannel(app, { host: 5 }));
 // @ts-expect-error
 use(new GlobalChannel(app, { port: true }));
 use(new GlobalChannel(app, { password: 12345 }));
+// @ts-expect-error
+use(new GlobalChannel(app, { sentinels: 'a:26379', name: 'mymaster' }));
+// @ts-expect-error
+use(new GlobalChannel(app, { sentinels: [{ port: 26379 }], name: 'mymaster' }));
 // @ts-expect-error
 use(new GlobalChannel(app, { password: true }));
 // @ts-expect-error
