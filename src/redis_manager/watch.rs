@@ -46,7 +46,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// How often is asked meanwhile.
 const STEP: Duration = Duration::from_millis(100);
 
-/// News that may be lost on a link that is busy; it then takes the worst for granted.
+/// How many news are kept for a link that has not read them. One that has missed some takes the worst for granted.
 const UNREAD: usize = 64;
 
 /// What a sentinel tells.
