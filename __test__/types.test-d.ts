@@ -134,6 +134,17 @@ const nothingGiven: GlobalChannelOptions = {
   max_attempts: null,
   cache: null,
   rpcNoDelay: null,
+  sentinels: null,
+  name: null,
+  sentinelUsername: null,
+  sentinelPassword: null,
+};
+const sentinels: GlobalChannelOptions = {
+  sentinels: [{ host: 'a', port: 26379 }, { host: 'b' }, { host: 'c', port: '26380' }, 'd:26379'],
+  name: 'mymaster',
+  sentinelUsername: 'look',
+  sentinelPassword: 5,
+  password: 'of the servers',
 };
 const others: GlobalChannelOptions = { no_ready_check: true, parser: 'javascript' };
 const redis: GlobalChannelOptions = { store: 'redis', path: '/run/redis.sock' };
@@ -145,6 +156,7 @@ for (const opts of [
   others,
   redis,
   secured,
+  sentinels,
   null,
   undefined,
 ]) {
@@ -163,6 +175,10 @@ use(new GlobalChannel(app, { host: 5 }));
 // @ts-expect-error
 use(new GlobalChannel(app, { port: true }));
 use(new GlobalChannel(app, { password: 12345 }));
+// @ts-expect-error
+use(new GlobalChannel(app, { sentinels: 'a:26379', name: 'mymaster' }));
+// @ts-expect-error
+use(new GlobalChannel(app, { sentinels: [{ port: 26379 }], name: 'mymaster' }));
 // @ts-expect-error
 use(new GlobalChannel(app, { password: true }));
 // @ts-expect-error

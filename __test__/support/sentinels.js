@@ -115,13 +115,22 @@ class Group {
     return this.servers.find((server) => server.port === Number(port));
   }
 
-  /** The next one, once all sentinels agree on it and its first write would succeed. */
-  async nextPrimary(before) {
+  /** One that is not `before`, once it takes writes. */
+  nextPrimary(before) {
     const moved = async () => {
       const primary = await this.primary();
       return primary !== before && (await isPrimary(primary)) && primary;
     };
     return until(moved, 'a new primary', DEADLINE);
+  }
+
+  /** No sentinel has more to tell. */
+  async untilAgreed(primary) {
+    const agreed = async () => {
+      const seen = await Promise.all(this.sentinels.map((each) => each.view()));
+      return seen.every(({ port, flags }) => Number(port) === primary.port && flags === 'master');
+    };
+    await until(agreed, 'sentinels of one mind', DEADLINE);
   }
 
   async untilReplicated(primary) {
@@ -162,13 +171,8 @@ class Group {
       if (server.process) server.resume();
       else await server.up();
     }
-    const settled = async () => {
-      const seen = await Promise.all(this.sentinels.map((each) => each.view()));
-      const one = seen.every(({ port, flags }) => port === seen[0].port && flags === 'master');
-      return one && isPrimary(await this.primary());
-    };
-    await until(settled, 'an end of the last failover', DEADLINE);
-    const primary = await this.primary();
+    const primary = await this.nextPrimary();
+    await this.untilAgreed(primary);
     for (const server of this.servers) {
       await server.run(0, 'client', 'unpause');
       if (server !== primary) await demote(server, primary);

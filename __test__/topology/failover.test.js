@@ -120,6 +120,7 @@ describe('Redis Sentinel: a failover', () => {
     try {
       await group.sentinel.ask('failover');
       const next = await group.nextPrimary(before);
+      await group.untilAgreed(next);
       await deaf.finds(next);
       // This one knows the old primary only, which takes writes still.
       stale = await redisServer.start({ monitor: before.port }, Sentinel);

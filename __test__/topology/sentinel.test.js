@@ -112,6 +112,29 @@ describe('Redis Sentinel', () => {
       }
     });
 
+    fault('is not reached with options that are wrong, which are named', () => {
+      const { sentinels } = group.options();
+      for (const [options, reason] of [
+        [{ sentinels: [...sentinels, { host: 'h', port: 0 }] }, /option sentinels\[3\].port is 0;/],
+        [{ sentinels: [{ host: () => 'h' }] }, /option sentinels\[0\].host is a function;/],
+        [{ sentinels: [null] }, /option sentinels\[0\] is absent;/],
+        [{ sentinels: {} }, /option sentinels is \{…\};.* array of \{host, port\}/],
+        [{ sentinels: [`h:${PASSWORD}@h`] }, /option sentinels\[0\] is no host name \(not shown\)/],
+        [{ name: undefined }, /option name is absent;/],
+        [{ sentinelPassword: [PASSWORD] }, /option sentinelPassword is .*not shown/],
+        [{ port: 6379 }, /options sentinels and port exclude each other/],
+        [{ sentinels: undefined }, /option name is for use with option sentinels/],
+        [{ store: 'embedded' }, /option sentinels is for store 'redis'/],
+      ]) {
+        assert.throws(
+          () => create(group.options(options)),
+          ({ code, message }) =>
+            code === CODE('INVALID_OPTION') && reason.test(message) && !message.includes(PASSWORD),
+          String(reason),
+        );
+      }
+    });
+
     fault('gives up after startTimeout where no sentinel answers, and says why', async () => {
       const port = await redisServer.freePort();
       const err = await refusal({ sentinels: [`127.0.0.1:${port}`], startTimeout: 300 });

@@ -63,8 +63,20 @@ pub(super) struct Primary {
     pub(super) leaves: bool,
 }
 
+impl Primary {
+    /// Of what two sentinels say. Who has heard of the latest failover is right.
+    fn or_later(mut self, other: Self) -> Self {
+        if other.epoch > self.epoch {
+            return other;
+        }
+        // Only the one that leads a failover knows of it.
+        self.leaves |= other.leaves && other.address == self.address;
+        self
+    }
+}
+
 impl Sentinels {
-    /// Asks all at once. Who has heard of the latest failover is right.
+    /// Asks all at once, since the first that answers may be one that has missed something.
     pub(super) async fn primary(&self) -> Result<Primary, ConnectError> {
         let ask = |address| async move { (address, self.ask(address).await) };
         let mut answers: FuturesUnordered<_> = self.addresses.iter().map(ask).collect();
@@ -81,16 +93,15 @@ impl Sentinels {
             };
             match answer {
                 Err(no) => noes.push((address, no)),
-                Ok(primary) => match &mut found {
-                    None => {
+                Ok(primary) => {
+                    if found.is_none() {
                         grace = Box::pin(sleep(GRACE));
-                        found = Some(primary);
                     }
-                    Some(best) if primary.epoch > best.epoch => *best = primary,
-                    // Only the one that leads a failover knows of it.
-                    Some(best) if primary.address == best.address => best.leaves |= primary.leaves,
-                    Some(_) => {}
-                },
+                    found = Some(match found {
+                        None => primary,
+                        Some(before) => before.or_later(primary),
+                    });
+                }
             }
         }
         found.ok_or_else(|| self.nowhere(&noes))
@@ -203,5 +214,62 @@ impl Sentinels {
         } else {
             ConnectError::Unreachable(words)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn primary(port: u16, epoch: u64, leaves: bool) -> Primary {
+        let address = Address::Tcp("h".into(), port);
+        Primary {
+            address,
+            epoch,
+            leaves,
+        }
+    }
+
+    #[test]
+    fn who_has_heard_of_the_latest_failover_is_right() {
+        let (old, new) = (primary(1, 3, true), primary(2, 4, false));
+        assert_eq!(old.clone().or_later(new.clone()), new);
+        assert_eq!(new.clone().or_later(old), new);
+    }
+
+    #[test]
+    fn one_that_leads_a_failover_is_enough_to_know_of_it() {
+        let (leader, other) = (primary(1, 3, true), primary(1, 3, false));
+        assert_eq!(leader.clone().or_later(other.clone()), leader);
+        assert_eq!(other.or_later(leader.clone()), leader);
+        let forbidden = primary(2, 0, false);
+        assert_eq!(forbidden.clone().or_later(primary(1, 0, true)), forbidden);
+    }
+
+    #[test]
+    fn why_nobody_told_an_address_is_said_once_for_all_who_said_it() {
+        let sentinels = Sentinels {
+            addresses: (1..=3).map(|port| Address::Tcp("h".into(), port)).collect(),
+            name: "x\ny".to_owned(),
+            username: None,
+            password: Some("hush".to_owned()),
+            tls: None,
+        };
+        let [one, two, three] = sentinels.addresses.as_slice() else {
+            panic!("three")
+        };
+        let unknown = || ConnectError::Refused(sentinels.unknown().into());
+        let gone = || ConnectError::Unreachable("refused".into());
+        let noes = [(one, unknown()), (two, unknown()), (three, unknown())];
+        let words = "no sentinel knows a primary named \"x\\ny\"";
+        assert_eq!(
+            sentinels.nowhere(&noes),
+            ConnectError::Refused(words.into())
+        );
+        let noes = [(one, gone()), (two, unknown()), (three, gone())];
+        let words = "sentinel h:1, h:3: refused; sentinel h:2: it knows no primary named \"x\\ny\"";
+        let expected = ConnectError::Unreachable(words.into());
+        assert_eq!(sentinels.nowhere(&noes), expected);
+        assert!(!format!("{sentinels:?} {sentinels}").contains("hush"));
     }
 }

@@ -46,7 +46,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// How often is asked meanwhile.
 const STEP: Duration = Duration::from_millis(100);
 
-/// News that may be lost on a link that is busy; it then takes the worst for granted.
+/// How many news are kept for a link that has not read them. One that has missed some takes the worst for granted.
 const UNREAD: usize = 64;
 
 /// What a sentinel tells.
@@ -242,6 +242,8 @@ fn address(host: &str, port: &str) -> Option<Address> {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
 
     fn at(port: u16) -> Address {
@@ -263,6 +265,43 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn a_link_ends_by_news_of_its_own_end_only() {
+        let says = |port, epoch| {
+            let address = at(port);
+            News::Says(Primary {
+                address,
+                epoch,
+                leaves: true,
+            })
+        };
+        for (news, ends) in [
+            (News::Leaves(at(1)), true),
+            (News::Leaves(at(2)), false),
+            (News::Is(at(1)), false),
+            (News::Is(at(2)), true),
+            (says(2, 8), true),
+            // Who has missed what we know.
+            (says(2, 7), false),
+            (says(2, 0), false),
+            (says(1, 9), false),
+        ] {
+            let (sender, receiver) = channel(UNREAD);
+            let found = Found {
+                primary: Primary {
+                    address: at(1),
+                    epoch: 7,
+                    leaves: false,
+                },
+                news: receiver,
+            };
+            sender.send(news.clone()).expect("somebody listens");
+            drop(sender);
+            let ended = found.replaced().now_or_never().is_some();
+            assert_eq!(ended, ends, "{news:?}");
+        }
+    }
+
     #[test]
     fn what_cannot_be_read_is_no_news() {
         for text in [
@@ -271,7 +310,7 @@ mod tests {
             "x ",
             "x 1 2 3",
             "x 10.0.0.1 1 10.0.0.1 port",
-            "@ x 1 2",
+            "@ x 1",
         ] {
             for channel in [SWITCHED, PROMOTES[0], "+sdown"] {
                 assert_eq!(parse(channel, text, "x"), None, "{channel} {text}");
