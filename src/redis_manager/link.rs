@@ -186,7 +186,7 @@ fn command<A: AsRef<[u8]>>(name: &str, args: impl IntoIterator<Item = A, IntoIte
     command
 }
 
-fn decode((wire, value): (&Wire, Value)) -> Answer {
+pub(super) fn decode((wire, value): (&Wire, Value)) -> Answer {
     match wire {
         Wire::Write(_) => Answer::Wrote(match value {
             Value::ServerError(error) => Err(Error::Store(words(&error))),

@@ -9,6 +9,8 @@ mod gate;
 mod link;
 mod set_up;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 use std::{
