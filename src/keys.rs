@@ -103,6 +103,8 @@ pub fn pattern(stem: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, prelude::*};
+
     use super::*;
 
     #[test]
@@ -113,6 +115,41 @@ mod tests {
             b"POMELO:CHANNEL:room:connector-1"
         );
         assert_eq!(KeyLayout::new("MY").key("", ""), b"MY::");
+    }
+
+    proptest! {
+        /// Whatever is in a name or an id: the key is under its prefix, and says both.
+        #[test]
+        fn a_key_stays_under_its_prefix(prefix: String, name: String, sid: String) {
+            let keys = KeyLayout::new(&prefix);
+            let key = keys.key(&name, &sid);
+            let stem = keys.stem();
+            prop_assert!(key.starts_with(&stem));
+            prop_assert_eq!(key[stem.len()..].to_vec(), format!("{name}:{sid}").into_bytes());
+        }
+
+        /// Without colons in them, names and ids can be told apart by their key.
+        #[test]
+        fn no_two_places_have_one_key(places in vec(("[^:]{0,5}", "[^:]{0,5}"), 2)) {
+            let keys = KeyLayout::new("");
+            let of = |(name, sid): &(String, String)| keys.key(name, sid);
+            prop_assert_eq!(of(&places[0]) == of(&places[1]), places[0] == places[1]);
+        }
+
+        /// A pattern is its stem, to the letter, and a star.
+        #[test]
+        fn a_pattern_matches_its_stem_only(stem in vec(any::<u8>(), 0..20)) {
+            let pattern = pattern(&stem);
+            let mut plain = Vec::new();
+            let mut bytes = pattern[..pattern.len() - 1].iter();
+            while let Some(&byte) = bytes.next() {
+                let escaped = byte == b'\\';
+                plain.push(if escaped { *bytes.next().expect("escaped") } else { byte });
+                prop_assert!(escaped || !b"*?[".contains(&byte));
+            }
+            prop_assert_eq!(plain, stem);
+            prop_assert!(pattern.ends_with(b"*"));
+        }
     }
 
     #[test]

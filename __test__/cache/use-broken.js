@@ -12,8 +12,8 @@ const path = require('path');
 const { brokenAddon } = require('../../scripts/build');
 
 const root = path.resolve(__dirname, '../..');
-/** Built by `node scripts/build.js --broken`. */
-const ADDON = brokenAddon();
+/** Built by `node scripts/build.js --broken`, or the one that scripts/memory.js has built. */
+const ADDON = process.env.GLOBALCHANNEL_TEST_ADDON || brokenAddon();
 
 function use() {
   const filename = path.join(root, 'binding.js');

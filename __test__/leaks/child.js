@@ -83,6 +83,13 @@ async function answer(promise, done) {
   done();
 }
 
+/** An array that throws when it is read. */
+const throwing = Object.defineProperty(['a', 'b'], 1, {
+  get: () => {
+    throw new TypeError('a getter');
+  },
+});
+
 /** Calls that never get to the store, and calls that fail there. */
 async function failures({ started, create, call, opts, emit, args: { warmUp, count } }) {
   const service = await started();
@@ -91,6 +98,13 @@ async function failures({ started, create, call, opts, emit, args: { warmUp, cou
   const kinds = [
     (cb) => idle.add('n', 'u', 's1', cb),
     (cb) => service.add('n', undefined, 's1', cb),
+    (cb) => {
+      try {
+        service.add('n', throwing, 's1', () => {});
+      } catch {
+        setImmediate(cb);
+      }
+    },
     // The test has put a string there: WRONGTYPE.
     (cb) => service.add('wrong', 'u', 's1', cb),
     (cb) => answer(service.promises.getMembersBySid('wrong', 's1'), cb),

@@ -81,3 +81,15 @@ pub fn audit(folder: String) -> napi::Result<Vec<i64>> {
     let counts = [totals.channels, totals.members, totals.readers];
     Ok(counts.iter().map(|&count| count.cast_signed()).collect())
 }
+
+/// For `npm run test:memory`: reads memory that was freed, to see that the checker is at work.
+#[cfg(feature = "broken")]
+#[napi]
+pub fn use_after_free() -> u8 {
+    let freed = Box::into_raw(Box::new(1));
+    // SAFETY: there is none, on purpose. Nothing but that script calls it, in a process that the checker ends here.
+    unsafe {
+        drop(Box::from_raw(freed));
+        freed.read_volatile()
+    }
+}

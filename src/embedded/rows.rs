@@ -36,6 +36,9 @@ pub(super) struct Channel {
     pub(super) count: u64,
 }
 
+/// So many members room is made for before they are seen.
+const MOST_ROOM: u64 = 1 << 16;
+
 const WORD: usize = size_of::<u64>();
 
 impl Rows {
@@ -103,7 +106,9 @@ impl Rows {
             return Ok(List::new([[0; 0]; 0]));
         };
         let number = channel.number.to_be_bytes();
-        let mut uids = Vec::with_capacity(usize::try_from(channel.count).unwrap_or(0));
+        // Not whatever a damaged row says.
+        let room = channel.count.min(MOST_ROOM);
+        let mut uids = Vec::with_capacity(usize::try_from(room).unwrap_or(0));
         for member in self.members.prefix_iter(txn, &number)? {
             uids.push(&member?.0[WORD..]);
         }
@@ -212,6 +217,63 @@ impl Channel {
                 count: u64::from_le_bytes(count),
             }),
             _ => Err(heed::Error::Mdb(heed::MdbError::Corrupted)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    proptest! {
+        /// What is in a damaged file: a channel or an error.
+        #[test]
+        fn any_bytes_are_a_channel_or_damage(bytes in vec(any::<u8>(), 0..64)) {
+            match Channel::from_bytes(&bytes) {
+                Ok(channel) => prop_assert_eq!(channel.to_bytes().to_vec(), bytes),
+                Err(_) => prop_assert_ne!(bytes.len(), 3 * WORD),
+            }
+        }
+
+        /// Members of one channel are never those of another one, and none is cut.
+        #[test]
+        fn a_row_is_its_number_and_its_member(
+            number: u64, other: u64, uid in vec(any::<u8>(), 0..MAX_KEY), more in vec(any::<u8>(), 0..20),
+        ) {
+            match row(number, &uid) {
+                Ok((bytes, length)) => {
+                    prop_assert_eq!(bytes[..WORD].to_vec(), number.to_be_bytes().to_vec());
+                    prop_assert_eq!(bytes[WORD..length].to_vec(), uid);
+                    if number != other {
+                        let (others, length) = row(other, &more).expect("it is short");
+                        prop_assert!(!others[..length].starts_with(&number.to_be_bytes()));
+                    }
+                }
+                Err(_) => prop_assert!(uid.len() > MAX_MEMBER),
+            }
+        }
+    }
+
+    #[test]
+    fn a_damaged_count_takes_no_memory() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut options = heed::EnvOpenOptions::new().read_txn_without_tls();
+        options.max_dbs(Rows::TABLES);
+        // SAFETY: a folder of this test's own, opened once.
+        let env = unsafe { options.open(folder.path()) }.expect("it opens");
+        let rows = Rows::open(&env).expect("tables");
+        let txn = env.read_txn().expect("a transaction");
+        for count in [0, 1 << 30, 1 << 40, u64::MAX] {
+            let (number, version) = (1, 1);
+            let channel = Some(Channel {
+                number,
+                version,
+                count,
+            });
+            let list = rows.list(&txn, channel).expect("it is read");
+            assert_eq!(list.expect("a list").json(), "[]");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, path::Path};
 
-use proptest::prelude::*;
+use proptest::{collection::vec, prelude::*};
 
 use super::*;
 use crate::{
@@ -363,41 +363,60 @@ fn a_prefix_that_leaves_no_room_for_names_is_refused() {
     assert!(parse(&[("prefix", text(&"x".repeat(1000)))]).is_ok());
 }
 
+/// A value of any kind, with a secret in each text.
+fn anything() -> impl Strategy<Value = Raw> {
+    let leaf = prop_oneof![
+        Just(Raw::Absent),
+        any::<bool>().prop_map(Raw::Bool),
+        any::<f64>().prop_map(Raw::Number),
+        (-2i32..70000).prop_map(|number| Raw::Number(number.into())),
+        any::<String>().prop_map(Raw::Text),
+        "-?[0-9]{1,20}".prop_map(Raw::Text),
+        "(redis|unix|rediss|http|)(://)?\\PC{0,20}".prop_map(Raw::Text),
+        "(redis|unix|rediss)://[a-z]{0,3}:s3cret-word@[a-z:/0-9]{0,10}".prop_map(Raw::Text),
+        "process|os|redis|embedded".prop_map(Raw::Text),
+        Just(Raw::Object),
+        vec(any::<u8>(), 0..10).prop_map(Raw::Bytes),
+        Just(Raw::Other("{…}".to_owned())),
+    ];
+    leaf.prop_recursive(3, 20, 5, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..5).prop_map(Raw::List),
+            vec((any::<String>(), inner), 0..5).prop_map(Raw::Record),
+        ]
+    })
+}
+
 proptest! {
-    /// Whatever is given, in whatever place: an Options or an error, never a panic, and
+    /// Whatever is given, in whatever places at once: an Options or an error that names an option, never a panic, and
     /// never a password in the words.
     #[test]
     fn parsing_never_panics(
-        name in prop::sample::select(NAMES),
-        value in prop_oneof![
-            any::<f64>().prop_map(Raw::Number),
-            "\\PC{0,20}".prop_map(Raw::Text),
-            "(redis|unix|rediss)://\\PC{0,20}".prop_map(Raw::Text),
-            any::<bool>().prop_map(Raw::Bool),
-            "process|os|redis|embedded".prop_map(Raw::Text),
-            Just(Raw::Other("{…}".to_owned())),
-            Just(Raw::Object),
-            prop::collection::vec(any::<u8>(), 0..20).prop_map(Raw::Bytes),
-            Just(Raw::List(vec![Raw::Text("s3cret-word".to_owned())])),
-            prop::collection::vec("\\PC{0,20}".prop_map(Raw::Text), 0..3).prop_map(Raw::List),
-            ("host|port", "\\PC{0,9}").prop_map(|(name, value)| {
-                Raw::List(vec![Raw::Record(vec![(name, Raw::Text(value))])])
-            }),
-        ],
+        given in prop::collection::hash_map(prop::sample::select(NAMES), anything(), 1..4),
         embedded: bool,
     ) {
         let secret = "s3cret-word";
         let source = |asked: &str| match asked {
-            _ if asked == name => value.clone(),
+            _ if given.contains_key(asked) => given[asked].clone(),
             "store" if embedded => text("embedded"),
             "path" if embedded => text("/data"),
             "password" if !embedded => text(secret),
-            "tls" if name.starts_with("tls.") => Raw::Object,
+            "tls" if given.keys().any(|name| name.starts_with("tls.")) => Raw::Object,
             _ => Raw::Absent,
         };
-        if let Err(error) = Options::parse(&source) {
-            prop_assert_eq!(error.code(), "ERR_GLOBAL_CHANNEL_INVALID_OPTION");
-            prop_assert!(!error.to_string().contains(secret));
+        match Options::parse(&source) {
+            Err(error) => {
+                let words = error.to_string();
+                prop_assert_eq!(error.code(), "ERR_GLOBAL_CHANNEL_INVALID_OPTION");
+                prop_assert!(NAMES.iter().any(|name| words.contains(name)), "{}", words);
+                prop_assert!(!words.contains(secret), "{}", words);
+            }
+            Ok(options) => {
+                let shown = format!("{:?}", options.store);
+                // Names are none, wherever they came from.
+                let is_name = given.contains_key("username") || given.contains_key("name");
+                prop_assert!(is_name || !shown.contains(secret), "{}", shown);
+            }
         }
     }
 }

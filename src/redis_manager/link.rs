@@ -237,7 +237,7 @@ pub(crate) fn command<A: AsRef<[u8]>>(
     command
 }
 
-fn decode((wire, value): (&Wire, Value)) -> Answer {
+pub(super) fn decode((wire, value): (&Wire, Value)) -> Answer {
     match wire {
         Wire::Write(_) => Answer::Wrote(match value {
             Value::ServerError(error) => Err(Error::Store(words(&error))),

@@ -13,6 +13,8 @@ mod link;
 mod sentinel;
 mod set_up;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod walk;
 mod watch;

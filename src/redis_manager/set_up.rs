@@ -129,7 +129,7 @@ pub(super) async fn track(
 }
 
 /// Whether the flags of `CLIENT TRACKINGINFO` say "on".
-fn is_tracking(info: &Value) -> bool {
+pub(super) fn is_tracking(info: &Value) -> bool {
     let Value::Map(fields) = info else {
         return false;
     };

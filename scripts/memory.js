@@ -1,0 +1,111 @@
+'use strict';
+/**
+ * `npm run test:memory`: memory errors and leaks, with AddressSanitizer. Two parts, each by name:
+ *
+ *  - `core`: the Rust tests of the core, LeakSanitizer included. The model of the cache, pure and safe code that takes
+ *    minutes so, is left out.
+ *  - `addon`: the addon, built so that it is checked, in Node under the tests that call it in every way: all the
+ *    `unsafe` there is, but for opening LMDB. Leaks are not looked for in this one (Node leaves plenty at its end);
+ *    `__test__/leaks.test.js` is about those, in `npm test`, and here again with two million calls.
+ *
+ * Linux on x64 or arm64 with gcc. The compiler is the stable one: RUSTC_BOOTSTRAP lets it take the flag.
+ */
+const { spawnSync } = require('node:child_process');
+const fs = require('node:fs');
+const path = require('node:path');
+const { root, run, fail } = require('./lib/process');
+
+const FOLDER = path.join(root, 'target/asan');
+const TARGET = { x64: 'x86_64-unknown-linux-gnu', arm64: 'aarch64-unknown-linux-gnu' }[
+  process.arch
+];
+const LIBRARY = path.join(FOLDER, TARGET || '', 'debug/libglobalchannel.so');
+/** Node goes by the name. */
+const ADDON = path.join(FOLDER, 'checked.node');
+
+/** The calls in every way; those that measure memory or time are not for a checked addon. */
+const TESTS = [
+  'attacks',
+  'boundary',
+  'callbacks',
+  'promises',
+  'stats',
+  'workers',
+  'contract/a-lifecycle',
+  'contract/c-members',
+  'contract/c-values',
+  'contract/d-push',
+  'contract/g-managers',
+  'cache/arrays',
+  'fuzz/fuzz',
+];
+
+const parts = { core, addon, calls };
+
+function cargo(...args) {
+  const env = { ...process.env, RUSTC_BOOTSTRAP: '1', RUSTFLAGS: '-Zsanitizer=address' };
+  return run('cargo', [...args, '--locked', '--target', TARGET, '--target-dir', FOLDER], { env });
+}
+
+function core() {
+  return cargo('test', '--no-default-features', '--lib', '--', '--skip', 'cache::tests');
+}
+
+function addon() {
+  if (!cargo('build', '--lib', '--features', 'broken')) return false;
+  fs.copyFileSync(LIBRARY, ADDON);
+  const runtime = libasan();
+  // It is loaded first, or not at all.
+  const env = {
+    ...process.env,
+    LD_PRELOAD: runtime,
+    // Node handles some signals itself; its own leaks are not ours.
+    ASAN_OPTIONS: 'detect_leaks=0:handle_segv=0:abort_on_error=1:detect_stack_use_after_return=0',
+    GLOBALCHANNEL_TEST_BUILD: '1',
+    GLOBALCHANNEL_TEST_ADDON: ADDON,
+    NODE_OPTIONS: `--require ${path.join(root, '__test__/cache/use-broken.js')}`,
+  };
+  const files = TESTS.map((name) => `__test__/${name}.test.js`);
+  const args = ['--test', '--test-concurrency=1', '--test-timeout=600000', ...files];
+  return isChecked(env) && run(process.execPath, args, { env });
+}
+
+/** The runtime of gcc, which is a library that can be loaded; rustc brings it only to be linked into programs. */
+function libasan() {
+  const asked = spawnSync('gcc', ['-print-file-name=libasan.so'], { encoding: 'utf8' });
+  const file = String(asked.stdout).trim();
+  if (!path.isAbsolute(file))
+    fail('This takes gcc and its libasan (Debian, Ubuntu: apt-get install gcc).');
+  return fs.realpathSync(file);
+}
+
+/** A checker that is not at work finds nothing: one that is ends a process that reads what was freed. */
+function isChecked(env) {
+  const script = `require(${JSON.stringify(ADDON)}).useAfterFree()`;
+  const done = spawnSync(process.execPath, ['-e', script], { cwd: root, env, encoding: 'utf8' });
+  const works = /AddressSanitizer: heap-use-after-free/.test(done.stderr);
+  if (!works) console.error(`AddressSanitizer does not notice an error:\n${done.stderr}`);
+  return works;
+}
+
+function calls() {
+  const env = { ...process.env, LEAK_CALLS: '2000000' };
+  return run(process.execPath, ['--test', '__test__/leaks.test.js'], { env });
+}
+
+function main(names) {
+  const unknown = names.filter((name) => !Object.hasOwn(parts, name));
+  if (unknown.length > 0)
+    fail(`No part ${unknown.join(', ')}. Parts: ${Object.keys(parts).join(', ')}`);
+  if (process.platform !== 'linux' || !TARGET)
+    fail('AddressSanitizer is used on Linux, x64 or arm64.');
+  for (const name of names.length > 0 ? names : Object.keys(parts)) {
+    console.log(`\n=== ${name} ${'='.repeat(20)}\n`);
+    if (!parts[name]()) {
+      console.error(`\nmemory: ${name} failed`);
+      process.exit(1);
+    }
+  }
+}
+
+main(process.argv.slice(2));

@@ -1,0 +1,161 @@
+//! What a server can say, whatever it is: none of it is a panic, and what it says of changes is believed.
+
+use std::sync::{Arc, Mutex};
+
+use proptest::{collection::vec, prelude::*};
+use redis::{PushInfo, PushKind, Value, parse_redis_value};
+
+use super::{
+    gate,
+    link::{State, decode, on_push},
+    set_up,
+};
+use crate::{
+    broken::Broken,
+    cache::{Answer, Session, Wire},
+    command::Command,
+    list::List,
+    shelf::{Bounds, SharedKey},
+    stats::Stats,
+};
+
+/// A reply of any shape; errors are had by parsing them, as from the wire.
+fn value() -> impl Strategy<Value = Value> {
+    let error = "[A-Z]{0,8}( \\PC{0,20})?";
+    let leaf = prop_oneof![
+        Just(Value::Nil),
+        Just(Value::Okay),
+        any::<i64>().prop_map(Value::Int),
+        any::<f64>().prop_map(Value::Double),
+        any::<bool>().prop_map(Value::Boolean),
+        vec(any::<u8>(), 0..20).prop_map(Value::BulkString),
+        any::<String>().prop_map(Value::SimpleString),
+        "(server|version|proto|mode|role|flags|on|invalidate|run_id:1|standalone|master|redis|[0-9.]{0,9})"
+            .prop_map(|text| Value::BulkString(text.into_bytes())),
+        vec(any::<u8>(), 0..10).prop_map(Value::BigNumber),
+        error.prop_filter_map("an error", |text| parse_redis_value(format!("-{text}\r\n").as_bytes()).ok()),
+    ];
+    leaf.prop_recursive(4, 40, 6, |inner| {
+        let items = vec(inner.clone(), 0..6);
+        let pairs = vec((inner.clone(), inner.clone()), 0..6);
+        prop_oneof![
+            items.clone().prop_map(Value::Array),
+            items.clone().prop_map(Value::Set),
+            pairs.clone().prop_map(Value::Map),
+            (inner, pairs).prop_map(|(data, attributes)| Value::Attribute {
+                data: Box::new(data),
+                attributes,
+            }),
+            items.prop_map(|data| Value::Push {
+                kind: PushKind::Invalidate,
+                data,
+            }),
+        ]
+    })
+}
+
+fn key() -> SharedKey {
+    b"P:n:s".as_slice().into()
+}
+
+fn session() -> Session {
+    let bounds = Bounds {
+        max_bytes: 1 << 20,
+        released: Arc::default(),
+    };
+    Session::new(Some(bounds), Arc::new(Stats::default()), Broken::default())
+}
+
+/// A read of [`key`], answered with a member if it is sent; whether it was.
+fn read(state: &Mutex<State>) -> bool {
+    let session = &mut super::link::lock(state).session;
+    let command = Command::Members {
+        keys: vec![key().to_vec()],
+    };
+    let sent = session.form(&[&command]);
+    let is_read = sent
+        .wire
+        .iter()
+        .any(|wire| matches!(wire, Wire::Members(_)));
+    let list = || List::new([b"u"]).map(Arc::new);
+    let answers = sent.wire.iter().map(|wire| match wire {
+        Wire::Touch(keys) => Answer::Touched(Some(keys.len())),
+        _ => Answer::List(list()),
+    });
+    session.settle(sent.no, answers.collect());
+    is_read
+}
+
+proptest! {
+    #[test]
+    fn any_reply_is_an_answer_of_its_kind(value in value()) {
+        let write = decode((&Wire::Write(0), value.clone()));
+        let is_error = matches!(value, Value::ServerError(_));
+        prop_assert!(matches!(write, Answer::Wrote(result) if result.is_err() == is_error));
+        let touched = decode((&Wire::Touch(vec![key()]), value.clone()));
+        prop_assert!(matches!(touched, Answer::Touched(_)));
+        let strings = |items: &[Value]| {
+            items.iter().all(|item| matches!(item, Value::BulkString(_) | Value::SimpleString(_)))
+        };
+        let is_list = matches!(&value, Value::Array(items) | Value::Set(items) if strings(items));
+        let list = decode((&Wire::Members(key()), value));
+        let Answer::List(list) = list else {
+            return Err(TestCaseError::fail("no list"));
+        };
+        prop_assert_eq!(list.is_ok(), is_list);
+        // It is the server's fault, and not a defect of ours.
+        if let Err(error) = list {
+            prop_assert_eq!(error.code(), "ERR_GLOBAL_CHANNEL_STORE");
+        }
+    }
+
+    #[test]
+    fn no_server_is_trusted_by_chance(hello in value(), info in value()) {
+        prop_assert!(gate::objection(&hello, &info).is_some());
+        let _ = set_up::is_tracking(&hello);
+    }
+
+    /// A list is served no more after a push that names its key, or that may.
+    #[test]
+    fn a_push_is_believed(kind in any::<bool>(), data in vec(value(), 0..3), named: bool) {
+        let state = Mutex::new(State::new(session()));
+        prop_assert!(read(&state), "nothing is known yet");
+        prop_assert!(!read(&state), "it is kept");
+        let mut data = data;
+        if named {
+            data = vec![Value::Array(vec![Value::BulkString(key().to_vec())])];
+        }
+        let names = |value: &Value| !matches!(value, Value::BulkString(bytes) if *bytes != *key());
+        let concerns = match data.as_slice() {
+            [Value::Array(keys)] => keys.iter().any(names),
+            _ => true,
+        };
+        let kind = if kind { PushKind::Invalidate } else { PushKind::Other("other".into()) };
+        let counts = concerns && kind == PushKind::Invalidate;
+        on_push(&state, &PushInfo { kind, data });
+        prop_assert_eq!(read(&state), counts);
+    }
+
+    /// redis-rs's decoder, which stands first: our version of it.
+    #[test]
+    fn any_bytes_are_a_reply_or_an_error(
+        bytes in prop_oneof![
+            vec(any::<u8>(), 0..60),
+            "([-+:$*%~>|_,#!=(][-0-9a-z]{0,20}\r\n){1,6}".prop_map(String::into_bytes),
+        ],
+    ) {
+        let _ = parse_redis_value(&bytes);
+    }
+}
+
+#[test]
+fn a_claimed_length_takes_no_memory_and_no_stack() {
+    for kind in "*%~>|$=!".chars() {
+        for length in ["1000000000", "9223372036854775807", "-1"] {
+            let frame = format!("{kind}{length}\r\n");
+            let _ = parse_redis_value(frame.as_bytes());
+            let _ = parse_redis_value(frame.repeat(1000).as_bytes());
+        }
+        let _ = parse_redis_value(format!("{kind}1\r\n").repeat(100_000).as_bytes());
+    }
+}
