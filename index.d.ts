@@ -90,7 +90,7 @@ export type ChannelManagerOption =
  * What an app passes as `{globalChannel: {…}}`. Times are in milliseconds. `null` means "not
  * given". Integers may be given as decimal strings, as config files often do.
  *
- * `host`, `port`, `url`, `db`, `username`, `password` and `auth_pass` are for `store: 'redis'`,
+ * `host`, `port`, `url`, `cluster`, `hashTag`, `db`, `username`, `password` and `auth_pass` are for `store: 'redis'`,
  * `durability` is for `store: 'embedded'`; with the other store they are an error. All other options
  * mean the same for both.
  */
@@ -126,6 +126,18 @@ export interface GlobalChannelOptions {
    * `port` and `path`. `db`, `username` and `password` given as options win over the URL's.
    */
   url?: string | null;
+  /**
+   * Some nodes of a Redis Cluster, which know the others; excludes `host`, `port`, `url` and `path`, and there
+   * is no `db` but 0. Keys are those of one Redis, so that they spread over the nodes. The member cache is
+   * off.
+   */
+  cluster?: ReadonlyArray<string | { host: string; port?: number | string | null }> | null;
+  /**
+   * Keys are `PREFIX:{name}:sid` instead of `PREFIX:name:sid`: in a Redis Cluster all keys of a channel are then
+   * in one slot. No process without this option, and no 0.0.7, finds them; so all processes must have it,
+   * or none. @default false
+   */
+  hashTag?: boolean | null;
   /** @default 0 */
   db?: number | string | null;
   /** The first part of every key, `PREFIX:name:sid`. @default 'POMELO:CHANNEL' */

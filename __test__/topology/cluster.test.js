@@ -34,10 +34,10 @@ const KEYS = ['c0', 'c1', 'c2', 'c3', 'c4'].flatMap((name) =>
 
 /** Random commands, a few at a time, until `work` is done. */
 async function during(flight, work) {
-  let done = false;
-  const working = Promise.resolve(work).finally(() => (done = true));
+  const state = { working: true };
+  const working = Promise.resolve(work).finally(() => (state.working = false));
   working.catch(() => {});
-  while (!done) {
+  while (state.working) {
     flight.send(20);
     await pause(10);
   }
@@ -201,6 +201,30 @@ describe('a Redis Cluster', { timeout: TIMEOUT }, () => {
     const [one, two] = seeds.map(({ port }) => `127.0.0.1:${port}`);
     assert.strictEqual(err.message, `cannot reach Redis Cluster at ${one}, ${two}`);
     assert.match(err.cause.message || err.cause, /node 127\.0\.0\.1:\d+: .*refused/);
+  });
+
+  it('what cannot be used is refused by the constructor, by its name', () => {
+    const code = 'ERR_GLOBAL_CHANNEL_INVALID_OPTION';
+    const refused = (opts, message) => assert.throws(() => create(opts), { code, message });
+    refused(
+      { cluster: [{ host: 'h' }, { host: 'h', port: 'x' }] },
+      /^option cluster\[1\]\.port is "x"/,
+    );
+    refused({ cluster: [{ port: 7000, host: 5 }] }, /^option cluster\[0\]\.host is 5/);
+    refused({ cluster: [], prefix: 'P' }, /^option cluster is \[\]/);
+    refused({ cluster: ['h:7000'], port: 7000 }, /^options cluster and port exclude each other/);
+    refused(
+      { cluster: ['h:7000'], db: 2 },
+      /^option db is 2; accepted is 0, because a Redis Cluster/,
+    );
+    refused(
+      { cluster: ['h:7000'], hashTag: 'yes' },
+      /^option hashTag is "yes"; accepted is true or false/,
+    );
+    refused(
+      { store: 'embedded', path: 'f', cluster: ['h'] },
+      /^option cluster is for store 'redis'/,
+    );
   });
 
   it('a Redis that is no cluster says so at start', async () => {
