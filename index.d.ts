@@ -93,8 +93,8 @@ export type ChannelManagerOption =
  * What an app passes as `{globalChannel: {…}}`. Times are in milliseconds. `null` means "not
  * given". Integers may be given as decimal strings, as config files often do.
  *
- * `host`, `port`, `url`, `sentinels` and what belongs to it, `db`, `username`, `password`, `auth_pass` and `tls` are
- * for `store: 'redis'`, `durability` is for `store: 'embedded'`; with the other store they are an error. All other options
+ * `host`, `port`, `url`, `sentinels` and what belongs to it, `cluster`, `hashTag`, `db`, `username`, `password`, `auth_pass`
+ * and `tls` are for `store: 'redis'`, `durability` is for `store: 'embedded'`; with the other store they are an error. All other options
  * mean the same for both.
  */
 export interface GlobalChannelOptions {
@@ -132,7 +132,7 @@ export interface GlobalChannelOptions {
   url?: string | null;
   /**
    * Redis Sentinel: where the sentinels are, all of them; the primary is found, and found again after a
-   * failover, by asking them. Excludes `host`, `port`, `url` and `path`. `username`, `password` and `db` are
+   * failover, by asking them. Excludes `host`, `port`, `url`, `path` and `cluster`. `username`, `password` and `db` are
    * those of the server. A port that is left out is 26379.
    */
   sentinels?: Array<{ host: string; port?: number | string | null } | string> | null;
@@ -142,6 +142,18 @@ export interface GlobalChannelOptions {
   sentinelUsername?: string | null;
   /** The password of the sentinels, if they need one. */
   sentinelPassword?: string | number | null;
+  /**
+   * Some nodes of a Redis Cluster, which know the others; excludes `host`, `port`, `url`, `path` and `sentinels`, and there
+   * is no `db` but 0. Keys are those of one Redis, so that they spread over the nodes. The member cache is
+   * off.
+   */
+  cluster?: ReadonlyArray<string | { host: string; port?: number | string | null }> | null;
+  /**
+   * Keys are `PREFIX:{name}:sid` instead of `PREFIX:name:sid`: in a Redis Cluster all keys of a channel are then
+   * in one slot. No process without this option, and no 0.0.7, finds them; so all processes must have it,
+   * or none. @default false
+   */
+  hashTag?: boolean | null;
   /** @default 0 */
   db?: number | string | null;
   /** The first part of every key, `PREFIX:name:sid`. @default 'POMELO:CHANNEL' */

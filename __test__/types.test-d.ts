@@ -114,6 +114,11 @@ const embeddedInFull: GlobalChannelOptions = {
   cache: false,
   maxQueue: 10,
 };
+const cluster: GlobalChannelOptions = {
+  cluster: [{ host: 'node-1', port: 7000 }, { host: 'node-2', port: '7000' }, { host: 'node-3' }],
+  hashTag: true,
+};
+const clusterAsText: GlobalChannelOptions = { cluster: ['node-1:7000', '[::1]:7001'] };
 const nothingGiven: GlobalChannelOptions = {
   store: null,
   durability: null,
@@ -121,6 +126,8 @@ const nothingGiven: GlobalChannelOptions = {
   port: null,
   path: null,
   url: null,
+  cluster: null,
+  hashTag: null,
   db: null,
   prefix: null,
   username: null,
@@ -162,6 +169,11 @@ for (const opts of [
 ]) {
   use(new GlobalChannel(app, opts));
 }
+for (const opts of [cluster, clusterAsText]) use(new GlobalChannel(app, opts));
+// @ts-expect-error: a list, of one node too
+use(new GlobalChannel(app, { cluster: 'node-1:7000' }));
+// @ts-expect-error: a node is somewhere
+use(new GlobalChannel(app, { cluster: [{ port: 7000 }] }));
 use(new GlobalChannel({ ...app, getBase: () => '/srv/game' }, embedded));
 use(new GlobalChannel(app, embeddedInFull));
 // @ts-expect-error

@@ -116,10 +116,10 @@ class RedisCluster {
   }
 
   /**
-   * Moves the slot of a key as redis-cli does, but slowly: `dwell` is called in each of its states, with
-   * the keys that are left.
+   * Moves the slot of a key as redis-cli does, but slowly: `dwell` is called in each of its states, and between
+   * the keys that are left, `step` of which go at a time.
    */
-  async moveSlotOf(key, to, dwell) {
+  async moveSlotOf(key, to, dwell, step = 1) {
     const owner = await this.owner(key);
     const slot = await owner.run(0, 'cluster', 'keyslot', key);
     const nodes = await this.nodes();
@@ -129,7 +129,7 @@ class RedisCluster {
     await owner.run(0, 'cluster', 'setslot', slot, 'migrating', target.id);
     await dwell();
     for (;;) {
-      const keys = await owner.run(0, 'cluster', 'getkeysinslot', slot, 1);
+      const keys = await owner.run(0, 'cluster', 'getkeysinslot', slot, step);
       if (keys.length === 0) break;
       await owner.run(0, 'migrate', HOST, to.port, '', 0, PATIENCE, 'keys', ...keys);
       await dwell();
@@ -140,6 +140,18 @@ class RedisCluster {
     const others = (await this.primaries()).filter(({ server }) => ![owner, to].includes(server));
     for (const { server } of others) {
       await server.run(0, 'cluster', 'setslot', slot, 'node', target.id);
+    }
+  }
+
+  /** While `work` is done a node says that the cluster is down: it lacks a slot, one without keys. */
+  async down(server, work) {
+    const { slots } = (await this.primaries()).find((each) => each.server === server);
+    const slot = Number(slots[0].split('-')[0]);
+    await server.run(0, 'cluster', 'delslots', slot);
+    try {
+      await work();
+    } finally {
+      await server.run(0, 'cluster', 'addslots', slot);
     }
   }
 
