@@ -1,0 +1,192 @@
+'use strict';
+
+/**
+ * A real Redis Cluster at work while slots move, nodes come and go, primaries die or hang. Whatever happens: every
+ * callback once, in call order, no error, and what was acknowledged and had been replicated is there in the
+ * end. (Replication is asynchronous: what a primary acknowledged in its last moments may be lost with it, so
+ * that is not looked at after a crash.) CLUSTER_ROUNDS=n does the faults n times.
+ */
+
+const assert = require('node:assert');
+const { it } = require('node:test');
+const { Flight } = require('../faults/flight');
+const { ok } = require('../support/call');
+const { pause, until } = require('../support/until');
+const { KEYS, PATIENT, during, onCluster } = require('./on-cluster');
+
+const ROUNDS = Number(process.env.CLUSTER_ROUNDS) || 1;
+
+onCluster('a Redis Cluster while it changes', 120000 * ROUNDS, (ctx) => {
+  it('random commands leave what a model says', async () => {
+    const service = await ctx.connected(PATIENT);
+    const flight = new Flight(service, Date.now() % 100000);
+    for (let i = 0; i < 20; i += 1) {
+      flight.send(100);
+      await pause(5);
+    }
+    await flight.answered();
+    await flight.check().checkStore(ctx.cluster);
+  });
+
+  it('a channel whose slot is on its way can be used in every state of that', async () => {
+    const service = await ctx.connected(PATIENT);
+    const nodes = (await ctx.cluster.primaries()).map(({ server }) => server);
+    let count = 0;
+    const use = async () => {
+      const uid = `u${(count += 1)}`;
+      await ok(service, 'add', 'c0', uid, 's1');
+      assert.deepStrictEqual(await ok(service, 'getMembersBySid', 'c0', 's1'), [uid]);
+      await ok(service, count % 2 ? 'leave' : 'add', 'c0', uid, 's1');
+      await ok(service, 'destroyChannel', 'c0');
+    };
+    for (const to of nodes) {
+      await ctx.cluster.moveSlotOf(KEYS[0], to, use);
+      await ok(service, 'add', 'c0', ['a', 'b'], 's1');
+      await ctx.cluster.moveSlotOf(KEYS[0], nodes[0], () => pause(1));
+      assert.strictEqual((await ok(service, 'getMembersBySid', 'c0', 's1')).length, 2);
+      await ok(service, 'destroyChannel', 'c0');
+    }
+    assert.ok(count >= 4, 'it was used while slots moved');
+  });
+
+  for (let round = 1; round <= ROUNDS; round += 1) {
+    it(`slots move key by key while their channels are in use (${round})`, async () => {
+      const service = await ctx.connected(PATIENT);
+      const flight = new Flight(service, Date.now() % 100000);
+      const before = await ctx.cluster.errors();
+      const nodes = (await ctx.cluster.primaries()).map(({ server }) => server);
+      const move = async () => {
+        for (const to of nodes.slice(0, 2)) {
+          for (const key of KEYS) await ctx.cluster.moveSlotOf(key, to, () => pause(15));
+        }
+      };
+      await during(flight, move());
+      await flight.answered();
+      await flight.check().checkStore(ctx.cluster);
+      const after = await ctx.cluster.errors();
+      assert.ok(after.MOVED > (before.MOVED || 0), 'some commands came after a slot had moved');
+      assert.ok(after.ASK > (before.ASK || 0), 'some came while it was moving');
+      assert.strictEqual(service.stats().reconnects, 0);
+      assert.deepStrictEqual(service.stats().errors, {});
+    });
+
+    it(`redis-cli moves slots to a new node and back under load, and the node leaves (${round})`, async () => {
+      const service = await ctx.connected(PATIENT);
+      const flight = new Flight(service, Date.now() % 100000);
+      await during(
+        flight,
+        (async () => {
+          const added = await ctx.cluster.add();
+          const [from] = await ctx.cluster.primaries();
+          const to = (await ctx.cluster.nodes()).find(({ server }) => server === added);
+          await ctx.cluster.reshard(from, to, 200);
+          for (const key of KEYS) await ctx.cluster.moveSlotOf(key, added, () => pause(1));
+          await ctx.cluster.settled(4);
+          const [has] = (await ctx.cluster.primaries()).filter(({ server }) => server === added);
+          await ctx.cluster.reshard(has, from, 200 + KEYS.length);
+          await ctx.cluster.settled(3);
+          await ctx.cluster.remove(added);
+        })(),
+      );
+      await flight.answered();
+      await flight.check().checkStore(ctx.cluster);
+      assert.strictEqual(service.stats().reconnects, 0);
+      assert.deepStrictEqual(service.stats().errors, {});
+    });
+
+    it(`clean removes all, though keys move meanwhile (${round})`, async () => {
+      const service = await ctx.connected({ ...PATIENT, hashTag: true });
+      const sids = Array.from({ length: 5000 }, (_, i) => `s${i}`);
+      await Promise.all(sids.map((sid) => ok(service, 'add', 'room', 'u', sid)));
+      const key = 'POMELO:CHANNEL:{room}:s0';
+      const owner = await ctx.cluster.owner(key);
+      const to = (await ctx.cluster.primaries()).find(({ server }) => server !== owner).server;
+      let left;
+      const moving = ctx.cluster.moveSlotOf(key, to, () => pause(1), 20);
+      await until(async () => (left = (await owner.keys()).length) < 4900, 'keys that moved');
+      await ok(service, 'clean');
+      assert.ok(left > 1000, 'most had not moved');
+      await moving;
+      assert.deepStrictEqual(await ctx.cluster.keys(), []);
+      await ctx.cluster.moveSlotOf(key, owner, () => pause(1));
+    });
+
+    it(`a primary hands over to its replica under load, and nothing is lost (${round})`, async () => {
+      const service = await ctx.connected(PATIENT);
+      const flight = new Flight(service, Date.now() % 100000);
+      await during(
+        flight,
+        (async () => {
+          await pause(100);
+          const primary = await ctx.cluster.owner(KEYS[0]);
+          const replica = await ctx.cluster.replicaOf(primary);
+          await replica.run(0, 'cluster', 'failover');
+          await until(
+            async () => (await ctx.cluster.owner(KEYS[0])) === replica,
+            'the new primary',
+          );
+          await ctx.cluster.settled();
+        })(),
+      );
+      await flight.answered();
+      await flight.check().checkStore(ctx.cluster);
+      assert.deepStrictEqual(service.stats().errors, {});
+    });
+
+    const faults = {
+      dies: [(server) => server.kill(), (server) => server.up()],
+      hangs: [(server) => ctx.cluster.pause(server), (server) => ctx.cluster.resume(server)],
+    };
+    for (const [what, [fault, end]] of Object.entries(faults)) {
+      it(`a primary ${what} under load, and its replica takes over (${round})`, async () => {
+        const service = await ctx.connected(PATIENT);
+        const kept = new Flight(service, Date.now() % 100000);
+        await kept.send(500).answered();
+        await ctx.cluster.replicated();
+        const victim = await ctx.cluster.owner(KEYS[0]);
+        const other = await ctx.connected({ ...PATIENT, prefix: 'LOAD' });
+        const load = new Flight(other, Date.now() % 100000);
+        await during(
+          load,
+          (async () => {
+            await pause(200);
+            await fault(victim);
+            await until(
+              async () => (await ctx.cluster.owner(KEYS[0])) !== victim,
+              'the new primary',
+              60000,
+            );
+          })(),
+        );
+        // Not when the old one comes back, or the time is over.
+        await load.answered();
+        load.check();
+        await kept.checkStore(ctx.cluster);
+        await kept.send(200).answered();
+        await kept.check().checkStore(ctx.cluster);
+
+        await end(victim);
+        await ctx.cluster.settled();
+        await kept.send(200).answered();
+        await kept.check().checkStore(ctx.cluster);
+        for (const each of [service, other]) assert.deepStrictEqual(each.stats().errors, {});
+      });
+    }
+  }
+
+  // The last one: a replica does not forget that its primary once lacked a slot.
+  it('what a node refuses while the cluster is down waits', async () => {
+    const service = await ctx.connected(PATIENT);
+    const flight = new Flight(service, Date.now() % 100000);
+    const before = (await ctx.cluster.errors()).CLUSTERDOWN || 0;
+    const server = await ctx.cluster.owner(KEYS[0]);
+    await during(
+      flight,
+      ctx.cluster.down(server, () => pause(700)),
+    );
+    await flight.answered();
+    await flight.check().checkStore(ctx.cluster);
+    assert.ok((await ctx.cluster.errors()).CLUSTERDOWN > before, 'it was down');
+    assert.deepStrictEqual(service.stats().errors, {});
+  });
+});
