@@ -10,7 +10,7 @@ mod jobs;
 mod line;
 mod linger;
 mod port;
-mod pulse;
+pub(crate) mod pulse;
 #[cfg(test)]
 mod tests;
 

@@ -10,11 +10,11 @@ use tokio::time::Instant;
 use crate::manager::{Link, Lost};
 
 /// A link of which nothing was heard for so long is asked.
-const SILENT: Duration = Duration::from_secs(3);
+pub(crate) const SILENT: Duration = Duration::from_secs(3);
 
 /// A link that was asked has so long. More than a server is busy with one command on a bad day, and both together
 /// less than ten seconds.
-pub(super) const LIMIT: Duration = Duration::from_secs(5);
+pub(crate) const LIMIT: Duration = Duration::from_secs(5);
 
 /// A timer that is later than this says that this process, or its machine, stood still: what has come
 /// meanwhile has yet to be read.

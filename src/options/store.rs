@@ -211,6 +211,7 @@ fn cluster_options(read: &Reader) -> Result<Option<ClusterOptions>> {
         return Ok(None);
     };
     read.excludes("cluster", &["host", "port", "url", "path", "sentinels"])?;
+    foreign(read, &SENTINEL_ONLY, "use with option sentinels")?;
     if let Some(db) = read
         .integer("db", 0, i32::MAX as u64)?
         .filter(|&db| db != 0)

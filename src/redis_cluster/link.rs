@@ -2,13 +2,19 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
-use futures_util::{FutureExt as _, future::BoxFuture};
+use futures_util::{
+    FutureExt as _,
+    future::{BoxFuture, select},
+};
 use redis::aio::MultiplexedConnection;
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{
+    sync::mpsc,
+    time::{sleep, timeout},
+};
 
 use super::{
     ClusterManager,
@@ -21,6 +27,7 @@ use super::{
 use crate::{
     appetite::Appetite,
     command::{Command, Reply},
+    driver::pulse,
     error::Result,
     manager::{Connected, Link, Lost, Manager as _},
     redis_manager::{Address, RedisLink},
@@ -29,7 +36,8 @@ use crate::{
 /// How long it may take to connect to a node that was not there at the beginning.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// See the module. A heartbeat of the nodes belongs here as well, when there is one: each node's link has its own.
+/// See the module. The driver need not ask it for signs of life: each node's connection is asked by itself, because
+/// one may be silent while the others talk.
 #[derive(Debug)]
 pub struct ClusterLink(Arc<Shared>);
 
@@ -142,13 +150,14 @@ impl Shared {
         self.manager.step_timeout
     }
 
-    fn add(&self, address: Address, connected: Connected<RedisLink>) {
+    fn add(self: &Arc<Self>, address: Address, connected: Connected<RedisLink>) {
         let ended = self.ended.clone();
-        let closed = connected.closed;
         let of = address.clone();
+        let silent = silent(Arc::downgrade(self), address.clone());
+        let over = select(connected.closed, silent.boxed());
         // Ends with the connection, which ends with the link at the latest.
         tokio::spawn(async move {
-            closed.await;
+            over.await;
             // Nobody listens any more where the link is gone.
             let _ = ended.send(of);
         });
@@ -176,7 +185,7 @@ impl Shared {
 
     /// A connection to a node; one that is not known yet is connected to.
     pub(super) async fn connection(
-        &self,
+        self: &Arc<Self>,
         address: &Address,
     ) -> std::result::Result<MultiplexedConnection, Lost> {
         if let Some(link) = self.state().nodes.get(address) {
@@ -242,6 +251,24 @@ impl Shared {
         // While a cluster heals, a node may know of no owner; then who had a slot can say more.
         if map.ranges(None).is_empty() {
             self.state().map = map;
+        }
+    }
+}
+
+/// Completes when a node does not live any more, though its connection has not ended.
+async fn silent(shared: Weak<Shared>, address: Address) {
+    loop {
+        sleep(pulse::SILENT).await;
+        let sign = shared.upgrade().and_then(|shared| {
+            let state = shared.state();
+            state.nodes.get(&address)?.sign_of_life()
+        });
+        let Some(sign) = sign else {
+            // The connection is gone already.
+            return;
+        };
+        if !matches!(timeout(pulse::LIMIT, sign).await, Ok(Ok(()))) {
+            return;
         }
     }
 }

@@ -61,6 +61,10 @@ impl Manager for ClusterManager {
     fn describe(&self) -> String {
         format!("Redis Cluster at {}", self.options)
     }
+
+    fn doubt(&self) -> Option<&'static str> {
+        self.options.node.doubt()
+    }
 }
 
 impl ClusterManager {

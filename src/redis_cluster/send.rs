@@ -1,7 +1,10 @@
 //! Sending commands to the nodes that have their keys, round after round, until all are answered.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -25,7 +28,7 @@ const AT_ONCE: usize = 6;
 const PAUSES: usize = 10;
 
 /// The answers to all steps, in their order.
-pub(super) async fn send(shared: &Shared, mut steps: Vec<Step>) -> Result<Vec<Answer>, Lost> {
+pub(super) async fn send(shared: &Arc<Shared>, mut steps: Vec<Step>) -> Result<Vec<Answer>, Lost> {
     let mut answers: Vec<Option<Answer>> = steps.iter().map(|_| None).collect();
     let mut sent: Vec<Open> = (0..steps.len()).map(|step| (step, To::Owner)).collect();
     let mut patience = Patience::new();
@@ -72,7 +75,7 @@ pub(super) async fn send(shared: &Shared, mut steps: Vec<Step>) -> Result<Vec<An
 }
 
 /// Sends a pipeline to each node, at the same time, and gives the answers to each.
-async fn exchange(shared: &Shared, groups: &[Group]) -> Result<Vec<Vec<Value>>, Lost> {
+async fn exchange(shared: &Arc<Shared>, groups: &[Group]) -> Result<Vec<Vec<Value>>, Lost> {
     let answered: Vec<_> = groups.iter().map(|_| AtomicBool::new(false)).collect();
     let sending = groups.iter().zip(&answered).map(|(group, answered)| async {
         let mut connection = shared.connection(&group.address).await?;

@@ -61,7 +61,7 @@ impl Manager for RedisManager {
     }
 
     fn doubt(&self) -> Option<&'static str> {
-        self.options.tls.as_ref()?.doubt()
+        self.options.doubt()
     }
 }
 

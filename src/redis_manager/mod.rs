@@ -127,6 +127,11 @@ impl RedisOptions {
         }
     }
 
+    /// What may be the reason if an attempt to connect takes too long.
+    pub(crate) fn doubt(&self) -> Option<&'static str> {
+        self.tls.as_ref()?.doubt()
+    }
+
     /// What must not be seen in an error or in the log, also not in the words of a server that repeats it.
     fn secrets(&self) -> impl Iterator<Item = &str> {
         let sentinels = match &self.endpoint {
