@@ -22,8 +22,9 @@ for (const event of ['unhandledRejection', 'uncaughtException']) {
   process.on(event, (err) => noise.push(`${event}: ${err && err.stack}`));
 }
 
-function fault(title, fn) {
-  row(title, async () => {
+/** `options` are those of the test. */
+function fault(title, fn, options) {
+  const test = async () => {
     noise.length = 0;
     const lines = await logged(fn);
     await new Promise(setImmediate);
@@ -31,7 +32,8 @@ function fault(title, fn) {
     assert.ok(lines.length <= MAX_LINES, `${lines.length} log lines, such as: ${lines[0]}`);
     const secret = lines.filter((line) => line.includes(PASSWORD));
     assert.deepStrictEqual(secret, [], 'the password was logged');
-  });
+  };
+  row(title, test, options);
 }
 
 module.exports = { area, fault, PASSWORD };
