@@ -16,6 +16,10 @@ const DOWN_AFTER = 2000;
 // Elections take seconds, and the machine may be slow.
 const DEADLINE = 60000;
 
+/** What sentinels answer is names and values in a row. */
+const fields = (flat) =>
+  Object.fromEntries(flat.flatMap((value, i) => (i % 2 ? [] : [[value, flat[i + 1]]])));
+
 class Sentinel extends redisServer.RedisServer {
   /** `monitor`: the port of the primary; `server`: how to log in there. */
   constructor(port, { monitor, server = {}, password }) {
@@ -46,9 +50,16 @@ class Sentinel extends redisServer.RedisServer {
 
   /** What it says of the primary, as `{field: value}`. */
   async view() {
-    const flat = await this.ask('master');
-    const pairs = flat.flatMap((value, i) => (i % 2 ? [] : [[value, flat[i + 1]]]));
-    return Object.fromEntries(pairs);
+    return fields(await this.ask('master'));
+  }
+
+  /** It sees both replicas well: one of them could be promoted. */
+  async seesReplicas() {
+    const seen = (await this.ask('slaves')).map(fields);
+    const well = seen.filter(
+      (replica) => replica.flags === 'slave' && replica['master-link-status'] === 'ok',
+    );
+    return well.length === 2;
   }
 }
 
@@ -115,6 +126,19 @@ class Group {
     return this.servers.find((server) => server.port === Number(port));
   }
 
+  /** As an operator asks for it. */
+  async failOver() {
+    const taken = () =>
+      this.sentinel.ask('failover').then(
+        () => true,
+        (err) => {
+          // A replica has not answered its last ping yet.
+          if (!/NOGOODSLAVE/.test(err.message)) throw err;
+        },
+      );
+    await until(taken, 'a failover that begins', DEADLINE);
+  }
+
   /** One that is not `before`, once it takes writes. */
   nextPrimary(before) {
     const moved = async () => {
@@ -144,10 +168,11 @@ class Group {
   async untilReady() {
     const ready = async () => {
       const views = await Promise.all(this.sentinels.map((sentinel) => sentinel.view()));
+      const see = await Promise.all(this.sentinels.map((sentinel) => sentinel.seesReplicas()));
       return views.every(
-        (view) =>
+        (view, i) =>
           view.flags === 'master' &&
-          view['num-slaves'] === '2' &&
+          see[i] &&
           view['num-other-sentinels'] === '2' &&
           view.port === views[0].port,
       );

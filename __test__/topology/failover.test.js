@@ -10,7 +10,7 @@ const { describe, before, beforeEach, after, afterEach } = require('node:test');
 const redisServer = require('../support/redis');
 const { Group, Sentinel } = require('../support/sentinels');
 const { proxy } = require('../faults/wire');
-const { fault } = require('../faults/fault');
+const { fault: row } = require('../faults/fault');
 const { Flight, recovers, hold, held } = require('../faults/flight');
 const { started, stopAll } = require('../support/service');
 const { ok } = require('../support/call');
@@ -20,6 +20,9 @@ const { until, pause } = require('../support/until');
 const commandTimeout = 15000;
 /** What it may take once there is a new primary, on a machine of any speed. */
 const SOON = 5000;
+
+/** A test that may wait for elections. */
+const fault = (title, fn) => row(title, fn, { timeout: 120000 });
 
 describe('Redis Sentinel: a failover', () => {
   let group;
@@ -85,7 +88,7 @@ describe('Redis Sentinel: a failover', () => {
 
   fault('by an operator: what the old primary holds up is done by the new one', async () => {
     const run = await heldUp();
-    await group.sentinel.ask('failover');
+    await group.failOver();
     const next = await goesOn(run);
     // No list of the old connection is served, and those of the new one are watched.
     const { service } = run;
@@ -118,7 +121,7 @@ describe('Redis Sentinel: a failover', () => {
     const deaf = await deafened();
     let stale;
     try {
-      await group.sentinel.ask('failover');
+      await group.failOver();
       const next = await group.nextPrimary(before);
       await group.untilAgreed(next);
       await deaf.finds(next);
@@ -144,7 +147,7 @@ describe('Redis Sentinel: a failover', () => {
   for (let round = 1; round <= Number(process.env.FAILOVERS || 0); round += 1) {
     fault(`by an operator, in full flight: nothing is lost (${round})`, async () => {
       const run = await underWay();
-      await group.sentinel.ask('failover');
+      await group.failOver();
       await goesOn(run);
     });
   }

@@ -33,6 +33,7 @@ describe('Redis Sentinel', () => {
     group = await Group.start({ password: PASSWORD, sentinelPassword: SENTINEL_PASSWORD });
   });
   after(() => group && group.stop());
+  beforeEach(async () => (await group.primary()).flush());
   afterEach(stopAll);
 
   /** The error of a start. */
@@ -56,150 +57,141 @@ describe('Redis Sentinel', () => {
     }
   };
 
-  describe('start', () => {
-    fault('finds the primary, with the member cache, whatever sentinels are dead', async () => {
-      const primary = await group.primary();
-      const sentinels = await firstDead();
-      for (const options of [{}, { sentinels }, { cache: false, db: 3 }]) {
-        await primary.flush();
-        const service = await started(group, options);
-        await ok(service, 'add', 'found', 'me', 's1');
-        const members = await primary.members('POMELO:CHANNEL:found:s1', options.db);
-        assert.deepStrictEqual(members, ['me']);
-        assert.strictEqual(service.stats().cache.enabled, options.cache !== false);
-      }
-    });
+  fault('start finds the primary, with the member cache, whatever sentinels are dead', async () => {
+    const primary = await group.primary();
+    const sentinels = await firstDead();
+    for (const options of [{}, { sentinels }, { cache: false, db: 3 }]) {
+      await primary.flush();
+      const service = await started(group, options);
+      await ok(service, 'add', 'found', 'me', 's1');
+      const members = await primary.members('POMELO:CHANNEL:found:s1', options.db);
+      assert.deepStrictEqual(members, ['me']);
+      assert.strictEqual(service.stats().cache.enabled, options.cache !== false);
+    }
+  });
 
-    fault('does not wait long for sentinels that hang', async () => {
-      await paused(group.sentinels.slice(0, 2), async () => {
-        const { ms } = await call(create(group.options()), 'start');
-        assert.ok(ms < 4000, `it took ${ms} ms`);
-      });
-    });
-
-    fault('with a user of few rights, at the servers and at the sentinels', async () => {
-      const primary = await group.primary();
-      const user = ['acl', 'setuser', 'game', 'on', `>${PASSWORD}-3`];
-      await primary.run(0, ...user, '~POMELO:CHANNEL:*', ...RIGHTS.join(' ').split(' '));
-      for (const sentinel of group.sentinels) {
-        await sentinel.run(0, ...user, ...SENTINEL_RIGHTS.split(' '));
-      }
-      const service = await started(group, {
-        username: 'game',
-        password: `${PASSWORD}-3`,
-        sentinelUsername: 'game',
-        sentinelPassword: `${PASSWORD}-3`,
-      });
-      await ok(service, 'add', 'few', 'me', 's1');
-      assert.deepStrictEqual(await ok(service, 'getMembersBySid', 'few', 's1'), ['me']);
-      assert.strictEqual(service.stats().cache.reason, null);
-      await ok(service, 'clean');
-      await group.untilHeard(1);
-    });
-
-    fault('says at once what no waiting will mend', async () => {
-      for (const [options, reason] of [
-        [{ name: 'another' }, /no sentinel knows a primary named "another"/],
-        [{ sentinelPassword: 'no' }, /sentinel 127.0.0.1:\d+, .*: WRONGPASS/],
-        [{ sentinelPassword: null }, /sentinel 127.0.0.1:\d+, .*: NOAUTH/],
-        [{ password: 'no' }, /WRONGPASS/],
-        [{ username: 'nobody' }, /WRONGPASS/],
-        [{ db: 99 }, /ERR DB index is out of range/],
-      ]) {
-        const err = await refusal(options);
-        assert.strictEqual(err.code, CODE('STORE'), words(err));
-        assert.match(err.message, reason);
-      }
-    });
-
-    fault('is not reached with options that are wrong, which are named', () => {
-      const { sentinels } = group.options();
-      for (const [options, reason] of [
-        [{ sentinels: [...sentinels, { host: 'h', port: 0 }] }, /option sentinels\[3\].port is 0;/],
-        [{ sentinels: [{ host: () => 'h' }] }, /option sentinels\[0\].host is a function;/],
-        [{ sentinels: [null] }, /option sentinels\[0\] is absent;/],
-        [{ sentinels: {} }, /option sentinels is \{…\};.* array of \{host, port\}/],
-        [{ sentinels: [`h:${PASSWORD}@h`] }, /option sentinels\[0\] is no host name \(not shown\)/],
-        [{ name: undefined }, /option name is absent;/],
-        [{ sentinelPassword: [PASSWORD] }, /option sentinelPassword is .*not shown/],
-        [{ port: 6379 }, /options sentinels and port exclude each other/],
-        [{ sentinels: undefined }, /option name is for use with option sentinels/],
-        [{ store: 'embedded' }, /option sentinels is for store 'redis'/],
-      ]) {
-        assert.throws(
-          () => create(group.options(options)),
-          ({ code, message }) =>
-            code === CODE('INVALID_OPTION') && reason.test(message) && !message.includes(PASSWORD),
-          String(reason),
-        );
-      }
-    });
-
-    fault('gives up after startTimeout where no sentinel answers, and says why', async () => {
-      const port = await redisServer.freePort();
-      const err = await refusal({ sentinels: [`127.0.0.1:${port}`], startTimeout: 300 });
-      assert.strictEqual(err.code, CODE('UNREACHABLE'));
-      assert.ok(words(err).includes(`sentinel 127.0.0.1:${port}: `), words(err));
-      assert.match(words(err), /refused/);
-    });
-
-    fault('is given up by a stop, quietly', async () => {
-      const lines = await paused(group.sentinels, () =>
-        logged(async () => {
-          const service = create(group.options());
-          const starting = call(service, 'start');
-          const { ms } = await call(service, 'stop', true);
-          assert.ok(ms < 1000, `stop took ${ms} ms`);
-          assert.strictEqual((await starting).err.code, CODE('STOPPED'));
-        }),
-      );
-      assert.deepStrictEqual(lines, []);
+  fault('start does not wait long for sentinels that hang', async () => {
+    await paused(group.sentinels.slice(0, 2), async () => {
+      const { ms } = await call(create(group.options()), 'start');
+      assert.ok(ms < 4000, `it took ${ms} ms`);
     });
   });
 
-  describe('while the primary lives', () => {
-    beforeEach(async () => (await group.primary()).flush());
-
-    fault(
-      'sentinels that die are missed by nobody, and listened to when they are back',
-      async () => {
-        const service = await started(group);
-        const flight = new Flight(service);
-        await group.untilHeard(1);
-        for (const dying of [group.sentinels.slice(0, 1), group.sentinels]) {
-          await Promise.all(dying.map((sentinel) => sentinel.kill()));
-          await flight.send(300).answered();
-          await Promise.all(dying.map((sentinel) => sentinel.up()));
-          await group.untilHeard(1);
-        }
-        await flight.send(300).answered();
-        await flight.check().checkStore(await group.primary());
-        assert.strictEqual(service.stats().reconnects, 0);
-      },
-    );
-
-    fault('a primary that is none for a while: no caller hears of READONLY', async () => {
-      const primary = await group.primary();
-      const service = await started(group, { commandTimeout });
-      const flight = new Flight(service);
-      await flight.send(100).answered();
-      await logged(async (lines) => {
-        const said = (what) => until(() => lines.some((line) => what.test(line)), String(what));
-        // Unlike Sentinel it ends no client: the link is up, and what it says is READONLY.
-        await primary.run(0, 'replicaof', '127.0.0.1', await redisServer.freePort());
-        try {
-          flight.send(200);
-          await said(/lost the connection .*: READONLY/);
-          flight.send(200);
-          await said(/cannot connect .*: primary 127.0.0.1:\d+: its role is slave, not master/);
-          assert.strictEqual(flight.answers.length, 100);
-        } finally {
-          await primary.run(0, 'replicaof', 'no', 'one');
-        }
-        await flight.answered();
-      });
-      await flight.check().checkStore(primary);
-      await recovers(service);
+  fault('start with a user of few rights, at the servers and at the sentinels', async () => {
+    const primary = await group.primary();
+    const user = ['acl', 'setuser', 'game', 'on', `>${PASSWORD}-3`];
+    await primary.run(0, ...user, '~POMELO:CHANNEL:*', ...RIGHTS.join(' ').split(' '));
+    for (const sentinel of group.sentinels) {
+      await sentinel.run(0, ...user, ...SENTINEL_RIGHTS.split(' '));
+    }
+    const service = await started(group, {
+      username: 'game',
+      password: `${PASSWORD}-3`,
+      sentinelUsername: 'game',
+      sentinelPassword: `${PASSWORD}-3`,
     });
+    await ok(service, 'add', 'few', 'me', 's1');
+    assert.deepStrictEqual(await ok(service, 'getMembersBySid', 'few', 's1'), ['me']);
+    assert.strictEqual(service.stats().cache.reason, null);
+    await ok(service, 'clean');
+    await group.untilHeard(1);
+  });
+
+  fault('start says at once what no waiting will mend', async () => {
+    for (const [options, reason] of [
+      [{ name: 'another' }, /no sentinel knows a primary named "another"/],
+      [{ sentinelPassword: 'no' }, /sentinel 127.0.0.1:\d+, .*: WRONGPASS/],
+      [{ sentinelPassword: null }, /sentinel 127.0.0.1:\d+, .*: NOAUTH/],
+      [{ password: 'no' }, /WRONGPASS/],
+      [{ username: 'nobody' }, /WRONGPASS/],
+      [{ db: 99 }, /ERR DB index is out of range/],
+    ]) {
+      const err = await refusal(options);
+      assert.strictEqual(err.code, CODE('STORE'), words(err));
+      assert.match(err.message, reason);
+    }
+  });
+
+  fault('start is not reached with options that are wrong, which are named', () => {
+    const { sentinels } = group.options();
+    for (const [options, reason] of [
+      [{ sentinels: [...sentinels, { host: 'h', port: 0 }] }, /option sentinels\[3\].port is 0;/],
+      [{ sentinels: [{ host: () => 'h' }] }, /option sentinels\[0\].host is a function;/],
+      [{ sentinels: [null] }, /option sentinels\[0\] is absent;/],
+      [{ sentinels: {} }, /option sentinels is \{…\};.* array of \{host, port\}/],
+      [{ sentinels: [`h:${PASSWORD}@h`] }, /option sentinels\[0\] is no host name \(not shown\)/],
+      [{ name: undefined }, /option name is absent;/],
+      [{ sentinelPassword: [PASSWORD] }, /option sentinelPassword is .*not shown/],
+      [{ port: 6379 }, /options sentinels and port exclude each other/],
+      [{ sentinels: undefined }, /option name is for use with option sentinels/],
+      [{ store: 'embedded' }, /option sentinels is for store 'redis'/],
+    ]) {
+      assert.throws(
+        () => create(group.options(options)),
+        ({ code, message }) =>
+          code === CODE('INVALID_OPTION') && reason.test(message) && !message.includes(PASSWORD),
+        String(reason),
+      );
+    }
+  });
+
+  fault('start gives up after startTimeout where no sentinel answers, and says why', async () => {
+    const port = await redisServer.freePort();
+    const err = await refusal({ sentinels: [`127.0.0.1:${port}`], startTimeout: 300 });
+    assert.strictEqual(err.code, CODE('UNREACHABLE'));
+    assert.ok(words(err).includes(`sentinel 127.0.0.1:${port}: `), words(err));
+    assert.match(words(err), /refused/);
+  });
+
+  fault('start is given up by a stop, quietly', async () => {
+    const lines = await paused(group.sentinels, () =>
+      logged(async () => {
+        const service = create(group.options());
+        const starting = call(service, 'start');
+        const { ms } = await call(service, 'stop', true);
+        assert.ok(ms < 1000, `stop took ${ms} ms`);
+        assert.strictEqual((await starting).err.code, CODE('STOPPED'));
+      }),
+    );
+    assert.deepStrictEqual(lines, []);
+  });
+
+  fault('sentinels that die are missed by nobody, and listened to when they are back', async () => {
+    const service = await started(group);
+    const flight = new Flight(service);
+    await group.untilHeard(1);
+    for (const dying of [group.sentinels.slice(0, 1), group.sentinels]) {
+      await Promise.all(dying.map((sentinel) => sentinel.kill()));
+      await flight.send(300).answered();
+      await Promise.all(dying.map((sentinel) => sentinel.up()));
+      await group.untilHeard(1);
+    }
+    await flight.send(300).answered();
+    await flight.check().checkStore(await group.primary());
+    assert.strictEqual(service.stats().reconnects, 0);
+  });
+
+  fault('a primary that is none for a while: no caller hears of READONLY', async () => {
+    const primary = await group.primary();
+    const service = await started(group, { commandTimeout });
+    const flight = new Flight(service);
+    await flight.send(100).answered();
+    await logged(async (lines) => {
+      const said = (what) => until(() => lines.some((line) => what.test(line)), String(what));
+      // Unlike Sentinel it ends no client: the link is up, and what it says is READONLY.
+      await primary.run(0, 'replicaof', '127.0.0.1', await redisServer.freePort());
+      try {
+        flight.send(200);
+        await said(/lost the connection .*: READONLY/);
+        flight.send(200);
+        await said(/cannot connect .*: primary 127.0.0.1:\d+: its role is slave, not master/);
+        assert.strictEqual(flight.answers.length, 100);
+      } finally {
+        await primary.run(0, 'replicaof', 'no', 'one');
+      }
+      await flight.answered();
+    });
+    await flight.check().checkStore(primary);
+    await recovers(service);
   });
 });

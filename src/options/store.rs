@@ -33,8 +33,8 @@ const REDIS_ONLY: [&str; 14] = [
 
 const EMBEDDED_ONLY: [&str; 1] = ["durability"];
 
-/// What has no meaning without `sentinels`.
-const SENTINEL_ONLY: [&str; 3] = ["name", "sentinelUsername", "sentinelPassword"];
+/// What has no meaning without `sentinels`. `name` alone may be in an old configuration for another purpose.
+const SENTINEL_ONLY: [&str; 2] = ["sentinelUsername", "sentinelPassword"];
 
 /// Where the members are kept, unless a custom manager keeps them.
 #[derive(Debug, Clone)]
