@@ -4,6 +4,7 @@
 
 mod addresses;
 mod read;
+mod redis;
 mod store;
 #[cfg(test)]
 mod tests;
