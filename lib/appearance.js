@@ -33,6 +33,7 @@ const SHOWN = new Set([
   // Lists of {host, port}.
   'sentinels',
   'cluster',
+  'hashTag',
 ]);
 
 /** How deep options are looked into. */

@@ -10,7 +10,7 @@ const { root, run } = require('./process');
 
 /**
  * Test files (`*.test.js`) below __test__: `cluster` starts pomelo or pinus processes, `linear` many
- * processes on one store, `embedded` does harm to processes that share a folder and to the folder, `pack`
+ * processes on one store, `topology` servers that stand in for one another, `embedded` does harm to processes that share a folder and to the folder, `pack`
  * installs the tarball, `broken` takes the addon whose rules can be broken; `core` is everything else and
  * runs on every Node we support.
  */
@@ -37,7 +37,7 @@ function suiteOf(file) {
   const [, folder] = file.split(path.sep);
   const name = path.basename(file, '.test.js');
   if (name === 'broken' || name === 'pack') return name;
-  return ['cluster', 'linear', 'embedded'].includes(folder) ? folder : 'core';
+  return ['cluster', 'linear', 'embedded', 'topology'].includes(folder) ? folder : 'core';
 }
 
 function filesBelow(folder) {
