@@ -46,7 +46,10 @@ async function proxy(port, options) {
       from.on('error', () => {});
       from.on('data', (chunk) => {
         const passed = wire[filter] ? wire[filter](chunk, link) : chunk;
-        if (passed && !to.destroyed) to.write(passed);
+        if (!passed || to.destroyed) return;
+        // What is held back must not be overtaken.
+        if (isHolding(to)) later(to, passed, 0);
+        else to.write(passed);
       });
       from.on('close', () => link.held || to.destroy());
     };
@@ -55,6 +58,8 @@ async function proxy(port, options) {
   }, options);
   const close = wire.close;
   wire.links = links;
+  /** Whether something is held back yet, by `throttle` or `delay`. */
+  wire.holds = () => links.some(({ client, server }) => isHolding(client) || isHolding(server));
   wire.close = () => {
     for (const { server } of links) server.destroy();
     return close();
@@ -90,6 +95,8 @@ function delay(wire, draw) {
   wire.toClient = (chunk, { client }) => hold(client, chunk);
   wire.toServer = (chunk, { server }) => hold(server, chunk);
 }
+
+const isHolding = (socket) => !socket.destroyed && (socket.laterQueue || []).length > 0;
 
 /** Written when it is due. Timers of one time keep their order, and those of another come later. */
 function later(socket, chunk, due) {
