@@ -245,28 +245,34 @@ stores('whole processes', (ctx) => {
     assert.doesNotMatch(run.output, /panicked/);
   });
 
-  same('the package required twice in one process: both work', async () => {
-    const job = async ({ plugin, create, call: ask, ok: must, opts, emit }) => {
-      const seen = [];
-      const first = plugin();
-      for (let i = 0; i < 2; i += 1) {
-        const service = create({ ...opts, prefix: `P${i}` });
-        seen.push(service);
-        const { err } = await ask(service, 'start');
-        if (err) throw err;
-        for (const file of Object.keys(require.cache)) {
-          if (!file.includes('__test__')) delete require.cache[file];
+  // Where a test build is put in the place of the addon, the second one is the real one.
+  const twice = { skip: process.env.GLOBALCHANNEL_TEST_BUILD && 'there would be two addons' };
+  same(
+    'the package required twice in one process: both work',
+    async () => {
+      const job = async ({ plugin, create, call: ask, ok: must, opts, emit }) => {
+        const seen = [];
+        const first = plugin();
+        for (let i = 0; i < 2; i += 1) {
+          const service = create({ ...opts, prefix: `P${i}` });
+          seen.push(service);
+          const { err } = await ask(service, 'start');
+          if (err) throw err;
+          for (const file of Object.keys(require.cache)) {
+            if (!file.includes('__test__')) delete require.cache[file];
+          }
+          if (i === 0) emit(plugin() !== first);
         }
-        if (i === 0) emit(plugin() !== first);
-      }
-      for (const service of seen) await must(service, 'add', 'n', 'u', 's1');
-      for (const service of seen) emit(await must(service, 'getMembersBySid', 'n', 's1'));
-      for (const service of seen) await ask(service, 'stop', true);
-    };
-    const run = await child.run(job, { store: ctx.store });
-    quiet(run, 0);
-    assert.deepStrictEqual(run.messages, [true, ['u'], ['u']]);
-  });
+        for (const service of seen) await must(service, 'add', 'n', 'u', 's1');
+        for (const service of seen) emit(await must(service, 'getMembersBySid', 'n', 's1'));
+        for (const service of seen) await ask(service, 'stop', true);
+      };
+      const run = await child.run(job, { store: ctx.store });
+      quiet(run, 0);
+      assert.deepStrictEqual(run.messages, [true, ['u'], ['u']]);
+    },
+    twice,
+  );
 
   same('ended by SIGTERM with commands in flight: no crash, nothing stays open', async () => {
     const job = async ({ started: start, emit }) => {

@@ -140,12 +140,15 @@ area('Secrets', { password: SECRET }, (ctx) => {
           for (const each of commands) socket.write(`${start}${each.replace(/\r\n/g, ' ')}\r\n`);
         }),
       );
-      for (const [form, opts] of Object.entries(forms(wire.port))) {
-        const { err, text } = await attempt({ ...opts, startTimeout: 300 });
-        assert.ok(err, form);
-        assert.ok(!text.includes(PART), `${form}: ${text}`);
+      try {
+        for (const [form, opts] of Object.entries(forms(wire.port))) {
+          const { err, text } = await attempt({ ...opts, startTimeout: 300 });
+          assert.ok(err, form);
+          assert.ok(!text.includes(PART), `${form}: ${text}`);
+        }
+      } finally {
+        await wire.close();
       }
-      await wire.close();
     }
   });
 

@@ -231,9 +231,10 @@ mod tests {
         /// What is in a damaged file: a channel or an error.
         #[test]
         fn any_bytes_are_a_channel_or_damage(bytes in vec(any::<u8>(), 0..64)) {
-            match Channel::from_bytes(&bytes) {
-                Ok(channel) => prop_assert_eq!(channel.to_bytes().to_vec(), bytes),
-                Err(_) => prop_assert_ne!(bytes.len(), 3 * WORD),
+            if let Ok(channel) = Channel::from_bytes(&bytes) {
+                prop_assert_eq!(channel.to_bytes().to_vec(), bytes);
+            } else {
+                prop_assert_ne!(bytes.len(), 3 * WORD);
             }
         }
 
