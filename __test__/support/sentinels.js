@@ -21,8 +21,8 @@ const fields = (flat) =>
   Object.fromEntries(flat.flatMap((value, i) => (i % 2 ? [] : [[value, flat[i + 1]]])));
 
 class Sentinel extends redisServer.RedisServer {
-  /** `monitor`: the port of the primary; `server`: how to log in there. */
-  constructor(port, { monitor, server = {}, password }) {
+  /** `monitor`: the port of the primary; `server`: how to log in there; so many have to agree. */
+  constructor(port, { monitor, server = {}, password, quorum = 2 }) {
     super(port, { password });
     this.ready = '+monitor';
     const lines = [
@@ -30,7 +30,7 @@ class Sentinel extends redisServer.RedisServer {
       'bind 127.0.0.1',
       `dir ${this.dir}`,
       password && `requirepass ${password}`,
-      `sentinel monitor ${NAME} 127.0.0.1 ${monitor} 2`,
+      `sentinel monitor ${NAME} 127.0.0.1 ${monitor} ${quorum}`,
       `sentinel down-after-milliseconds ${NAME} ${DOWN_AFTER}`,
       `sentinel failover-timeout ${NAME} 6000`,
       `sentinel parallel-syncs ${NAME} 2`,

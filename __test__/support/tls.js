@@ -14,6 +14,7 @@ const { call, ok } = require('./call');
 const { certificates } = require('./certificates');
 const { logged } = require('./log');
 const redisServer = require('./redis');
+const { report } = require('./report');
 const { create, stopAll } = require('./service');
 
 const STORE = 'ERR_GLOBAL_CHANNEL_STORE';
@@ -21,8 +22,12 @@ const UNREACHABLE = 'ERR_GLOBAL_CHANNEL_UNREACHABLE';
 
 const HOSTS = ['DNS:localhost', 'IP:127.0.0.1', 'IP:::1'];
 
+/** The title of the test that runs: what its row in the table of faults is about. */
+let current;
+
 class TlsServer {
-  static async open() {
+  /** `more` arguments of the server. */
+  static async open(more = []) {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'tls-'));
     // A test file that crashes must not leave it behind.
     process.once('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
@@ -33,7 +38,7 @@ class TlsServer {
     server.leaf = server.ca.sign('server', { hosts: HOSTS });
     for (let attempt = 1; !server.redis; attempt += 1) {
       server.port = await redisServer.freePort();
-      const args = ['--tls-port', server.port, '--bind', '127.0.0.1', '-::1'];
+      const args = ['--tls-port', server.port, '--bind', '127.0.0.1', '-::1', ...more];
       args.push('--tls-cert-file', server.leaf.files.cert, '--tls-key-file', server.leaf.files.key);
       args.push('--tls-ca-cert-file', server.ca.file, '--tls-auth-clients', 'no');
       // The valkey-server that SERVER=valkey takes has no TLS.
@@ -84,7 +89,10 @@ function tlsArea(title, body) {
   describe(title, () => {
     const ctx = {};
     before(async () => (ctx.tls = await TlsServer.open()));
-    beforeEach(() => ctx.tls.reset());
+    beforeEach((t) => {
+      current = t.name;
+      return ctx.tls.reset();
+    });
     afterEach(stopAll);
     after(() => ctx.tls.close());
     body(ctx);
@@ -114,6 +122,7 @@ async function refused(opts, words) {
   // One attempt only.
   assert.strictEqual(lines.length, 1, lines.join('\n'));
   assert.ok(lines[0].includes(message), lines[0]);
+  report({ topic: 'TLS', fault: current, sees: `start fails at once: ${message}`, recovered: '' });
 }
 
 /** `start` tries until `startTimeout`, and its cause has words that match. */
@@ -123,7 +132,9 @@ async function unreachable(opts, words) {
     const { err } = await call(service, 'start');
     assert.strictEqual(err && err.code, UNREACHABLE);
     assert.match(err.cause.message, words);
+    const sees = `start fails after startTimeout: ${err.cause.message}`;
+    report({ topic: 'TLS', fault: current, sees, recovered: '' });
   });
 }
 
-module.exports = { tlsArea, works, refused, unreachable };
+module.exports = { TlsServer, tlsArea, works, refused, unreachable };

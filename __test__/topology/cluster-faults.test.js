@@ -11,8 +11,16 @@ const assert = require('node:assert');
 const { it } = require('node:test');
 const { Flight } = require('../faults/flight');
 const { ok } = require('../support/call');
+const { report } = require('../support/report');
 const { pause, until } = require('../support/until');
 const { KEYS, PATIENT, during, onCluster } = require('./on-cluster');
+
+/** The row of a fault under which all calls of a flight succeeded. */
+function waited(fault, flight) {
+  const slowest = Math.max(...flight.times());
+  const sees = `calls are done, in their order; the slowest took ${slowest} ms`;
+  report({ topic: 'Redis Cluster', fault, sees, recovered: 'meanwhile' });
+}
 
 const ROUNDS = Number(process.env.CLUSTER_ROUNDS) || 1;
 
@@ -68,6 +76,7 @@ onCluster('a Redis Cluster while it changes', 120000 * ROUNDS, (ctx) => {
       assert.ok(after.ASK > (before.ASK || 0), 'some came while it was moving');
       assert.strictEqual(service.stats().reconnects, 0);
       assert.deepStrictEqual(service.stats().errors, {});
+      waited('slots move key by key', flight);
     });
 
     it(`redis-cli moves slots to a new node and back under load, and the node leaves (${round})`, async () => {
@@ -92,6 +101,7 @@ onCluster('a Redis Cluster while it changes', 120000 * ROUNDS, (ctx) => {
       await flight.check().checkStore(ctx.cluster);
       assert.strictEqual(service.stats().reconnects, 0);
       assert.deepStrictEqual(service.stats().errors, {});
+      waited('redis-cli --cluster reshard to a new node and back; the node leaves', flight);
     });
 
     it(`clean removes all, though keys move meanwhile (${round})`, async () => {
@@ -131,6 +141,7 @@ onCluster('a Redis Cluster while it changes', 120000 * ROUNDS, (ctx) => {
       await flight.answered();
       await flight.check().checkStore(ctx.cluster);
       assert.deepStrictEqual(service.stats().errors, {});
+      waited('CLUSTER FAILOVER', flight);
     });
 
     const faults = {
@@ -170,6 +181,7 @@ onCluster('a Redis Cluster while it changes', 120000 * ROUNDS, (ctx) => {
         await kept.send(200).answered();
         await kept.check().checkStore(ctx.cluster);
         for (const each of [service, other]) assert.deepStrictEqual(each.stats().errors, {});
+        waited(`a primary ${what}, its replica takes over`, load);
       });
     }
   }
@@ -188,5 +200,6 @@ onCluster('a Redis Cluster while it changes', 120000 * ROUNDS, (ctx) => {
     await flight.check().checkStore(ctx.cluster);
     assert.ok((await ctx.cluster.errors()).CLUSTERDOWN > before, 'it was down');
     assert.deepStrictEqual(service.stats().errors, {});
+    waited('the cluster is down for 0.7 s (CLUSTERDOWN)', flight);
   });
 });

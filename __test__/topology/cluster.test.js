@@ -15,7 +15,9 @@ const { call, ok } = require('../support/call');
 const { logged } = require('../support/log');
 const redisServer = require('../support/redis');
 const { create, started } = require('../support/service');
-const { pause } = require('../support/until');
+const { report } = require('../support/report');
+const { pause, until } = require('../support/until');
+const { proxy } = require('../faults/wire');
 const { KEYS, during, onCluster } = require('./on-cluster');
 
 onCluster('a Redis Cluster', 120000, (ctx) => {
@@ -155,6 +157,42 @@ onCluster('a Redis Cluster', 120000, (ctx) => {
       assert.deepStrictEqual(await ok(other, 'getMembersBySid', 'room', 's1'), ['u']);
     } finally {
       silent.close();
+    }
+  });
+
+  it('a node that is silent is noticed, though the others talk and nobody calls it', async () => {
+    const [{ server: silent }, { server: other }] = await ctx.cluster.primaries();
+    const wire = await proxy(silent.port);
+    const announced = (port) => async () => {
+      const slots = await other.run(0, 'cluster', 'slots');
+      return slots.some(([, , [, primary]]) => primary === port);
+    };
+    try {
+      await silent.run(0, 'config', 'set', 'cluster-announce-port', wire.port);
+      await until(announced(wire.port), 'the others to hear of its port');
+      const service = await started({ options: () => ctx.cluster.options({}, [other]) });
+      const before = wire.times.length;
+      assert.ok(before > 0, 'it is connected to');
+      const since = performance.now();
+      for (const { client, server } of wire.links) {
+        client.pause();
+        server.pause();
+      }
+      const mine = [];
+      for (const key of KEYS) {
+        if ((await ctx.cluster.owner(key)) === other) mine.push(key.split(':').slice(2));
+      }
+      assert.ok(mine.length > 0);
+      const talking = setInterval(() => service.getMembersBySid(...mine[0], () => {}), 200);
+      await until(() => wire.times.length > before, 'another connection', 20000);
+      clearInterval(talking);
+      const ms = Math.round(wire.times[before] - since);
+      const fault = 'half-open connection to one node, the others are in use';
+      report({ topic: 'Redis Cluster', fault, sees: 'nothing', recovered: `found after ${ms} ms` });
+    } finally {
+      await silent.run(0, 'config', 'set', 'cluster-announce-port', 0);
+      await until(announced(silent.port), 'the others to hear of its port');
+      await wire.close();
     }
   });
 

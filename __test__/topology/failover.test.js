@@ -8,6 +8,7 @@
 const assert = require('node:assert');
 const { describe, before, beforeEach, after, afterEach } = require('node:test');
 const redisServer = require('../support/redis');
+const { report } = require('../support/report');
 const { Group, Sentinel } = require('../support/sentinels');
 const { proxy } = require('../faults/wire');
 const { fault: row } = require('../faults/fault');
@@ -51,8 +52,8 @@ describe('Redis Sentinel: a failover', () => {
     return run;
   }
 
-  /** Calls go on until there is a new primary; then all are answered, soon, with success. */
-  async function goesOn({ service, flight, primary }) {
+  /** Calls go on until there is a new primary; then all are answered, soon, with success. `what` is the fault. */
+  async function goesOn({ service, flight, primary }, what) {
     const elected = group.nextPrimary(primary);
     const over = elected.then(
       () => true,
@@ -62,10 +63,13 @@ describe('Redis Sentinel: a failover', () => {
     const next = await elected;
     const at = Date.now();
     await flight.answered();
-    assert.ok(Date.now() - at < SOON, `the last answer came ${Date.now() - at} ms later`);
+    const ms = Date.now() - at;
+    assert.ok(ms < SOON, `the last answer came ${ms} ms later`);
+    const sees = `calls wait, and are done in their order; the slowest took ${Math.max(...flight.times())} ms`;
     await flight.send(100).answered();
     await flight.check().checkStore(next);
     await recovers(service);
+    report({ topic: 'Sentinel', fault: what, sees, recovered: `${ms} ms after the election` });
     return next;
   }
 
@@ -89,7 +93,7 @@ describe('Redis Sentinel: a failover', () => {
   fault('by an operator: what the old primary holds up is done by the new one', async () => {
     const run = await heldUp();
     await group.failOver();
-    const next = await goesOn(run);
+    const next = await goesOn(run, 'SENTINEL FAILOVER under load');
     // No list of the old connection is served, and those of the new one are watched.
     const { service } = run;
     for (const uid of ['a', 'b', 'c']) {
@@ -103,14 +107,14 @@ describe('Redis Sentinel: a failover', () => {
   fault('because the primary was killed', async () => {
     const run = await heldUp();
     await run.primary.kill();
-    await goesOn(run);
+    await goesOn(run, 'kill -9 of the primary under load');
   });
 
   fault('because the primary hung: it comes back, and nothing is undone', async () => {
     const run = await underWay();
     run.primary.pause();
     run.flight.send(500);
-    const next = await goesOn(run);
+    const next = await goesOn(run, 'SIGSTOP of the primary under load; it comes back later');
     run.primary.resume();
     await run.flight.send(500).answered();
     await run.flight.check().checkStore(next);
@@ -148,7 +152,7 @@ describe('Redis Sentinel: a failover', () => {
     fault(`by an operator, in full flight: nothing is lost (${round})`, async () => {
       const run = await underWay();
       await group.failOver();
-      await goesOn(run);
+      await goesOn(run, `SENTINEL FAILOVER in full flight (${round})`);
     });
   }
 });

@@ -8,6 +8,7 @@
 const assert = require('node:assert');
 const { describe, before, beforeEach, after, afterEach } = require('node:test');
 const redisServer = require('../support/redis');
+const { report } = require('../support/report');
 const { Group } = require('../support/sentinels');
 const { fault, PASSWORD } = require('../faults/fault');
 const { Flight, recovers, words, CODE } = require('../faults/flight');
@@ -169,6 +170,12 @@ describe('Redis Sentinel', () => {
     await flight.send(300).answered();
     await flight.check().checkStore(await group.primary());
     assert.strictEqual(service.stats().reconnects, 0);
+    report({
+      topic: 'Sentinel',
+      fault: 'all sentinels die, the primary lives',
+      sees: 'nothing',
+      recovered: 0,
+    });
   });
 
   fault('a primary that is none for a while: no caller hears of READONLY', async () => {
@@ -192,6 +199,8 @@ describe('Redis Sentinel', () => {
       await flight.answered();
     });
     await flight.check().checkStore(primary);
-    await recovers(service);
+    const recovered = await recovers(service);
+    const fault = 'READONLY: the primary is none for a while';
+    report({ topic: 'Sentinel', fault, sees: 'calls wait, and are done', recovered });
   });
 });

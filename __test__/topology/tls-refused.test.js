@@ -8,6 +8,7 @@
 const assert = require('node:assert');
 const { ok } = require('../support/call');
 const { logged } = require('../support/log');
+const { report } = require('../support/report');
 const { ours } = require('../support/rows');
 const { started } = require('../support/service');
 const { tlsArea, works, refused, unreachable } = require('../support/tls');
@@ -140,5 +141,12 @@ tlsArea('TLS: it does not, and says why', (ctx) => {
       assert.deepStrictEqual(await ok(service, 'getMembersBySid', 'n', 's1'), ['u']);
     });
     assert.ok(lines.length > 0, 'the log says that the connection was lost');
+    const fault = 'after start, a certificate that turns bad, and is mended';
+    report({
+      topic: 'TLS',
+      fault,
+      sees: 'calls wait, and are done',
+      recovered: 'the next attempt',
+    });
   });
 });
