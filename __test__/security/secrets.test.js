@@ -7,6 +7,7 @@
 
 const assert = require('node:assert');
 const fs = require('fs');
+const os = require('os');
 const path = require('path');
 const { inspect } = require('util');
 const { listen } = require('../faults/wire');
@@ -15,6 +16,7 @@ const { run } = require('../support/cli');
 const child = require('../support/child');
 const { createApp } = require('../support/app');
 const { logged } = require('../support/log');
+const { certificates } = require('../support/certificates');
 const redis = require('../support/redis');
 const { area, ours } = require('../support/rows');
 const { create } = require('../support/service');
@@ -74,21 +76,26 @@ area('Secrets', { password: SECRET }, (ctx) => {
   });
 
   ours('an instance shows what is known to be harmless, and hides the rest', () => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'secrets-'));
+    const { cert, key } = certificates(folder).authority('ca');
+    fs.rmSync(folder, { recursive: true, force: true });
     const service = create({
-      host: 'h',
+      sentinels: [{ host: 'h', port: 1, password: SECRET }],
+      name: 'the-one',
       db: 3,
       password: SECRET,
-      tls: { key: SECRET, ca: Buffer.from(SECRET) },
-      sentinels: [{ host: 'h', port: 1, password: SECRET }],
+      tls: { key, cert, ca: Buffer.from(cert) },
       sentinelPassword: SECRET,
       pasword: SECRET,
       [`cache`]: { maxBytes: 5 },
     });
     const text = visible(service);
     assert.ok(!text.includes(PART), text);
+    assert.ok(!text.includes(key.split('\n')[1]), text);
     assert.match(inspect(service), /^GlobalChannel {[^]*host: 'h'[^]*password: '\[hidden\]'/);
     const { opts, state } = JSON.parse(JSON.stringify(service));
-    assert.deepStrictEqual([state, opts.host, opts.db, opts.cache], [0, 'h', 3, { maxBytes: 5 }]);
+    assert.deepStrictEqual([state, opts.db, opts.cache], [0, 3, { maxBytes: 5 }]);
+    assert.deepStrictEqual(opts.sentinels, [{ host: 'h', port: 1, password: '[hidden]' }]);
   });
 
   ours('a right password, a wrong one, a db that is not there, nobody at the port', async () => {

@@ -124,7 +124,10 @@ describe('Redis Sentinel', () => {
       [{ name: undefined }, /option name is absent;/],
       [{ sentinelPassword: [PASSWORD] }, /option sentinelPassword is .*not shown/],
       [{ port: 6379 }, /options sentinels and port exclude each other/],
-      [{ sentinels: undefined }, /option name is for use with option sentinels/],
+      [
+        { sentinels: undefined, sentinelPassword: PASSWORD },
+        /option sentinelPassword is for use with option sentinels/,
+      ],
       [{ store: 'embedded' }, /option sentinels is for store 'redis'/],
     ]) {
       assert.throws(
