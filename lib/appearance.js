@@ -32,6 +32,7 @@ const SHOWN = new Set([
   'connect_timeout',
   // Lists of {host, port}.
   'sentinels',
+  'name',
   'cluster',
   'hashTag',
 ]);

@@ -92,7 +92,7 @@ area('Secrets', { password: SECRET }, (ctx) => {
     const text = visible(service);
     assert.ok(!text.includes(PART), text);
     assert.ok(!text.includes(key.split('\n')[1]), text);
-    assert.match(inspect(service), /^GlobalChannel {[^]*host: 'h'[^]*password: '\[hidden\]'/);
+    assert.match(inspect(service), /^GlobalChannel {[^]*db: 3[^]*password: '\[hidden\]'/);
     const { opts, state } = JSON.parse(JSON.stringify(service));
     assert.deepStrictEqual([state, opts.db, opts.cache], [0, 3, { maxBytes: 5 }]);
     assert.deepStrictEqual(opts.sentinels, [{ host: 'h', port: 1, password: '[hidden]' }]);
