@@ -19,6 +19,7 @@ const OWN = 5; // a custom manager's answer, given by `own`
 const OWN_PUSH = 6; // the same, of a push
 const MASTER = 7; // a text follows: master n
 const FORGET = 8; // master n is not needed any more
+const PIECE = 9; // a text follows: master n grows by its members
 
 /** Calls that may wait before there must be more room; a power of two. */
 const ROOM = 1024;
@@ -105,9 +106,22 @@ module.exports = function createAnswers(deliver, failed) {
         case FORGET:
           masters[n] = undefined;
           break;
+        case PIECE:
+          grow(n, JSON.parse(`[${values[tape[at] >>> 1]}]`));
+          at += 1;
+          break;
         default:
           throw new Error(`the tape says ${word}`);
       }
+    }
+  }
+
+  /** A long list comes in pieces, over several turns. */
+  function grow(n, members) {
+    if (masters[n] === undefined) {
+      masters[n] = members;
+    } else {
+      for (const member of members) masters[n].push(member);
     }
   }
 

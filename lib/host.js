@@ -10,6 +10,7 @@ const createDelivery = require('./delivery');
 const createLogger = require('./logger');
 const createRpcNoDelay = require('./rpcNoDelay');
 const createServers = require('./servers');
+const uids = require('./uids');
 
 const resolved = Promise.resolve();
 
@@ -36,6 +37,7 @@ module.exports = function attach(channel, app, opts, tools) {
   const { own, forgetAll, ...answers } = createAnswers(deliver, tools.failed);
   const host = {
     log,
+    uids,
     ...createServers(app),
     ...answers,
     hold: (at, sids, route, msg, opts, callback) => {

@@ -10,11 +10,16 @@ use crate::error::{Error, Result};
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
+/// How many bytes of JSON JavaScript is given at a time: it parses them in a few milliseconds.
+const PIECE: usize = 1 << 18;
+
 /// The members of one key.
 #[derive(Debug)]
 pub struct List {
     id: u64,
     json: Box<str>,
+    /// The commas at which a long list is cut into pieces.
+    cuts: Box<[usize]>,
     ascii: bool,
     len: usize,
     kept: OnceLock<Arc<Released>>,
@@ -24,10 +29,14 @@ impl List {
     /// A list of members. Bytes that are not UTF-8 read as U+FFFD, as `node_redis` reads them.
     pub fn new<M: AsRef<[u8]>>(members: impl IntoIterator<Item = M>) -> Result<Self> {
         let mut json = Vec::with_capacity(64);
-        let mut len = 0;
+        let (mut len, mut cuts, mut piece) = (0, Vec::new(), 0);
         json.push(b'[');
         for member in members {
             if len > 0 {
+                if json.len() - piece >= PIECE {
+                    piece = json.len();
+                    cuts.push(piece);
+                }
                 json.push(b',');
             }
             let member = member.as_ref();
@@ -55,6 +64,7 @@ impl List {
             json: String::from_utf8(json)
                 .map_err(|error| internal(&error))?
                 .into_boxed_str(),
+            cuts: cuts.into_boxed_slice(),
             len,
             kept: OnceLock::new(),
         })
@@ -70,6 +80,21 @@ impl List {
     #[must_use]
     pub fn json(&self) -> &str {
         &self.json
+    }
+
+    /// In how many pieces it is for JavaScript, so that none takes long.
+    #[must_use]
+    pub fn pieces(&self) -> usize {
+        self.cuts.len() + 1
+    }
+
+    /// What is between the brackets of one piece: members, with commas between them.
+    #[must_use]
+    pub fn piece(&self, index: usize) -> &str {
+        let before = index.checked_sub(1).and_then(|index| self.cuts.get(index));
+        let start = 1 + before.copied().unwrap_or(0);
+        let end = self.cuts.get(index).copied();
+        &self.json[start..end.unwrap_or(self.json.len() - 1)]
     }
 
     /// Whether its JSON is nothing but ASCII.
@@ -159,6 +184,28 @@ mod tests {
         assert_eq!(list.json(), "[\"a\\\"\\n\",\"ü\",\"\u{fffd}\"]");
         assert_eq!(list.len(), 3);
         assert_eq!(List::new([[0; 0]; 0]).expect("a list").json(), "[]");
+    }
+
+    #[test]
+    fn the_pieces_of_a_long_list_are_all_of_it() {
+        for (count, size) in [
+            (0, 0),
+            (1, 3 * PIECE),
+            (3, PIECE),
+            (300_000, 5),
+            (10, PIECE / 4),
+        ] {
+            let member = |n| format!("{}{n}\"", ".".repeat(size));
+            let members: Vec<String> = (0..count).map(member).collect();
+            let list = List::new(&members).expect("a list");
+            let pieces: Vec<&str> = (0..list.pieces()).map(|index| list.piece(index)).collect();
+            assert_eq!(format!("[{}]", pieces.join(",")), list.json());
+            let longest = pieces.iter().map(|piece| piece.len()).max();
+            assert!(
+                longest.is_some_and(|most| most <= PIECE + size + 16),
+                "{longest:?}"
+            );
+        }
     }
 
     #[test]

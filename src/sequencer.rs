@@ -63,6 +63,12 @@ impl<C, O> Sequencer<C, O> {
         }
     }
 
+    /// The outcome that would be released next, if it is there.
+    #[must_use]
+    pub fn ready(&self) -> Option<&O> {
+        self.slots.front()?.1.as_ref()
+    }
+
     /// Takes the call at the front if its outcome is there.
     pub fn release(&mut self) -> Option<(u64, C, O)> {
         self.slots.front()?.1.as_ref()?;

@@ -1,8 +1,7 @@
 'use strict';
 
 /**
- * Random commands, random faults, for long: 12 s in `npm test`, a minute in `npm run test:faults`, or
- * as many seconds as SOAK says (600 each night). It goes in rounds, each checked against the model of
+ * Random commands, random faults, for long: a minute, or as many seconds as SOAK says (600 each night). It goes in rounds, each checked against the model of
  * flight.js, so that no record grows with the time. FAULT_SEED=n repeats a run as far as timing lets it.
  */
 
@@ -13,10 +12,10 @@ const { Flight, recovers } = require('./flight');
 const { delay, proxy } = require('./wire');
 const { started } = require('../support/service');
 const { logged } = require('../support/log');
-const { report, LONG } = require('../support/report');
+const { report } = require('../support/report');
 const { until, pause } = require('../support/until');
 
-const SECONDS = Number(process.env.SOAK) || (LONG ? 60 : 12);
+const SECONDS = Number(process.env.SOAK) || 60;
 const ROUND = 3000;
 // In MiB, from the end of the first round on.
 const GROWTH = 128;

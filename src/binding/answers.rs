@@ -133,12 +133,17 @@ impl Service {
         let mut count = 0;
         let mut latencies = self.counts.latencies();
         while count < most && tape.load() < room {
+            let grown = self.write_pieces(tape, room);
+            if let Ok(false) = grown {
+                break;
+            }
             let Some((_, call, outcome)) = self.calls.borrow_mut().release() else {
                 break;
             };
             may_panic("tape");
             latencies.add(call.at);
-            if let Err(failed) = self.write_answer(tape, call.kind, outcome) {
+            let written = grown.and_then(|_| self.write_answer(tape, call.kind, outcome));
+            if let Err(failed) = written {
                 // A list too long for JavaScript. Nothing of the answer is on the tape.
                 let error = Error::Internal(failed.reason.clone());
                 self.write_error(tape, call.kind.shape(), &error)?;
@@ -150,6 +155,34 @@ impl Service {
             self.forget_master(tape, id);
         }
         Ok(count)
+    }
+
+    /// Writes what JavaScript lacks of the long lists of the next answer, as much as there is room for; says whether it
+    /// has all of them.
+    fn write_pieces(&self, tape: &mut Tape, room: usize) -> napi::Result<bool> {
+        let calls = self.calls.borrow();
+        let Some(Outcome::Store(Ok(Reply::Members(lists)))) = calls.ready() else {
+            return Ok(true);
+        };
+        let mut masters = self.masters.borrow_mut();
+        for list in lists.iter().flatten().filter(|list| list.pieces() > 1) {
+            while let Some((slot, piece)) = masters.lacks(list.id()) {
+                if tape.load() >= room {
+                    return Ok(false);
+                }
+                let text = tape.text(&self.env, list.piece(piece), list.is_ascii())?;
+                tape.word(Word::Piece, slot as usize);
+                tape.value(text);
+                masters.grown(list.id(), list.pieces());
+            }
+        }
+        // Not sooner: what is for one tape only must be all on it.
+        for list in lists.iter().flatten() {
+            if list.pieces() > 1 && !list.is_kept() {
+                tape.passing(list.id());
+            }
+        }
+        Ok(true)
     }
 
     /// Writing the tape panicked. The calls that were released for it must be answered all the same: else JavaScript
@@ -227,16 +260,18 @@ impl Service {
     }
 
     /// A list that the cache keeps has a master, and for one tape so has a list with which several
-    /// calls are answered.
+    /// calls are answered, or that came in pieces.
     fn item(&self, tape: &mut Tape, list: &Arc<List>) -> napi::Result<Item> {
-        if !list.is_kept() && Arc::strong_count(list) == 1 {
-            return tape.text(&self.env, list).map(Item::Value);
+        let is_whole = list.pieces() == 1;
+        if is_whole && !list.is_kept() && Arc::strong_count(list) == 1 {
+            let text = tape.text(&self.env, list.json(), list.is_ascii())?;
+            return Ok(Item::Value(text));
         }
         let mut masters = self.masters.borrow_mut();
         if let Some(slot) = masters.find(list.id()) {
             return Ok(Item::Master(slot, list.len()));
         }
-        let text = tape.text(&self.env, list)?;
+        let text = tape.text(&self.env, list.json(), list.is_ascii())?;
         let slot = masters.add(list.id());
         tape.word(Word::Master, slot as usize);
         tape.value(text);

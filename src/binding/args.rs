@@ -37,8 +37,63 @@ pub fn text(value: &Unknown, name: &str) -> Read<String> {
     })
 }
 
-/// One uid or an array of them, none of them longer than a store takes.
-pub fn members(value: &Unknown, sizes: Sizes) -> Read<Vec<Member>> {
+/// The uids of one call.
+pub enum Members {
+    /// Read here.
+    Each(Vec<Member>),
+    /// Read by JavaScript: one after the other, divided by NUL.
+    Joined(String),
+}
+
+impl Members {
+    /// One after the other.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let (each, joined) = match self {
+            Self::Each(members) => (Some(members.iter().map(Vec::as_slice)), None),
+            Self::Joined(text) => (None, Some(text.split('\0').map(str::as_bytes))),
+        };
+        each.into_iter()
+            .flatten()
+            .chain(joined.into_iter().flatten())
+    }
+}
+
+/// An array of more elements is better read by JavaScript (`lib/uids.js`).
+const LONG: u32 = 256;
+
+/// Whether it is an array, and a long one.
+fn is_long(value: &Unknown) -> napi::Result<bool> {
+    if !value.is_array()? {
+        return Ok(false);
+    }
+    // SAFETY: it is an array, checked just now.
+    let array: Array = unsafe { value.cast() }?;
+    Ok(array.len() >= LONG)
+}
+
+/// One uid or an array of them, none of them longer than a store takes. `read` is [`super::host::Host::uids`].
+pub fn members<'env>(
+    value: Unknown<'env>,
+    sizes: Sizes,
+    read: impl FnOnce(Unknown<'env>) -> napi::Result<Unknown<'env>>,
+) -> Read<Members> {
+    let each = |value| Ok(each(value, sizes)?.map(Members::Each));
+    if !is_long(&value)? {
+        return each(&value);
+    }
+    let value = read(value)?;
+    if value.get_type()? != ValueType::String {
+        return each(&value);
+    }
+    // SAFETY: its type was checked just now.
+    let joined: String = unsafe { value.cast() }?;
+    let joined = Members::Joined(joined);
+    let check = |(index, uid)| sizes.check_member(format_args!("uid[{index}]"), uid);
+    let checked = joined.iter().enumerate().try_for_each(check);
+    Ok(checked.map(|()| joined))
+}
+
+fn each(value: &Unknown, sizes: Sizes) -> Read<Vec<Member>> {
     if !value.is_array()? {
         return Ok(member(value, format_args!("uid"), sizes)?.map(|member| vec![member]));
     }

@@ -30,6 +30,8 @@ pub struct Host {
     room: Ref,
     /// `(at, sids, route, msg, opts, callback)`: puts a push at that place in `calls`.
     hold: Ref,
+    /// `(array) => text | array`: a long array of uids, read.
+    uids: Ref,
     /// `()`: has the packed calls handed over at the end of the tick.
     soon: Ref,
     /// `(length) => tape`, with room for so many words.
@@ -81,6 +83,7 @@ impl Host {
             calls: Held::new(env, &calls)?,
             room: function("room")?,
             hold: function("hold")?,
+            uids: function("uids")?,
             soon: function("soon")?,
             tape_of: function("tapeOf")?,
             answer: function("answer")?,
@@ -123,6 +126,11 @@ impl Host {
     /// The ids of all frontends, now.
     pub fn frontend_ids(&self, env: &Env) -> napi::Result<Vec<String>> {
         get(self.frontend_ids.call(env, Args::new())?)
+    }
+
+    /// Reads a long array of uids, for [`super::args::members`].
+    pub fn uids(&self, env: &Env, array: Unknown) -> napi::Result<Unknown<'static>> {
+        self.uids.call(env, Args::new().with(env, array)?)
     }
 
     /// Whether `count` calls wait for which there is room, and no more.

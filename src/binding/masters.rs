@@ -1,5 +1,6 @@
 //! Which member lists are arrays in JavaScript already. A list that the cache keeps is made into an
-//! array once, the master, when it is first answered with; here is under which number it is found.
+//! array once, the master, when it is first answered with; here is under which number it is found. The
+//! master of a long list grows piece by piece, over several turns of the event loop.
 
 use std::collections::HashMap;
 
@@ -8,6 +9,8 @@ use std::collections::HashMap;
 pub struct Masters {
     /// The number of the master, by the id of the list.
     slots: HashMap<u64, u32>,
+    /// Masters of long lists that are not all there yet: the piece that comes next.
+    growing: HashMap<u64, usize>,
     /// Numbers that can be used again.
     free: Vec<u32>,
 }
@@ -15,7 +18,25 @@ pub struct Masters {
 impl Masters {
     /// The number of the master of a list, if there is one.
     pub fn find(&self, id: u64) -> Option<u32> {
-        self.slots.get(&id).copied()
+        let slot = self.slots.get(&id).copied();
+        slot.filter(|_| !self.growing.contains_key(&id))
+    }
+
+    /// The number of the master of a list, and the piece that it lacks next; nothing if it has all.
+    pub fn lacks(&mut self, id: u64) -> Option<(u32, usize)> {
+        if let Some(slot) = self.slots.get(&id) {
+            return self.growing.get(&id).map(|piece| (*slot, *piece));
+        }
+        self.growing.insert(id, 0);
+        Some((self.add(id), 0))
+    }
+
+    /// The piece that a master of so many lacked is there.
+    pub fn grown(&mut self, id: u64, pieces: usize) {
+        match self.growing.get_mut(&id) {
+            Some(piece) if *piece + 1 < pieces => *piece += 1,
+            _ => drop(self.growing.remove(&id)),
+        }
     }
 
     /// A number for the master of a list that has none.
@@ -33,6 +54,7 @@ impl Masters {
     /// The list is gone. The number that its master had, if it had one.
     pub fn remove(&mut self, id: u64) -> Option<u32> {
         let slot = self.slots.remove(&id)?;
+        self.growing.remove(&id);
         self.free.push(slot);
         Some(slot)
     }

@@ -38,7 +38,7 @@ impl Service {
         // A Buffer, several uids, or something that is none or too long.
         let members = match (
             args::text(&name, "name")?,
-            args::members(&uid, self.sizes)?,
+            args::members(uid, self.sizes, |uid| host.uids(&self.env, uid))?,
             args::text(&sid, "sid")?,
         ) {
             (Ok(name), Ok(members), Ok(sid)) => match self.check_key(&name, &sid) {
@@ -53,11 +53,11 @@ impl Service {
         if self.admitted(kind, cb)?.is_none() {
             return Ok(());
         }
-        if members.is_empty() {
+        if members.iter().next().is_none() {
             return self.answer_in_turn(&host, kind, cb);
         }
         self.pack_key(&name, &sid)?;
-        self.pack_items(&members);
+        self.pack_items(members.iter());
         self.call(&host, kind, cb, op)
     }
 
@@ -159,7 +159,7 @@ impl Service {
         if host.is_custom() {
             return self.call_custom(&host, kind, cb, "clean", []);
         }
-        self.pack_items(&[self.keys.stem()]);
+        self.pack_items([self.keys.stem().as_slice()]);
         self.call(&host, kind, cb, Op::Clean)
     }
 

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     broken::may_panic,
-    command::{Member, Reply},
+    command::Reply,
     packed::{Op, Packed},
 };
 
@@ -80,7 +80,7 @@ impl Service {
     }
 
     /// Packs items of a call as they are.
-    pub fn pack_items(&self, items: &[Member]) {
+    pub fn pack_items<'a>(&self, items: impl IntoIterator<Item = &'a [u8]>) {
         let packed = &mut self.input.borrow_mut().calls;
         for item in items {
             packed.bytes().extend_from_slice(item);

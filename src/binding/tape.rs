@@ -7,8 +7,6 @@ use napi::{
     sys,
 };
 
-use crate::list::List;
-
 /// What a word of the tape says in its low four bits; the others hold its number.
 #[derive(Debug, Clone, Copy)]
 #[repr(u32)]
@@ -31,6 +29,8 @@ pub enum Word {
     Master = 7,
     /// The master of that number is not needed any more.
     Forget = 8,
+    /// The master of that number grows by the piece that follows.
+    Piece = 9,
 }
 
 /// The arguments with which a callback is told of an error: 0.0.7's.
@@ -102,16 +102,15 @@ impl Tape {
         std::mem::take(&mut self.passing)
     }
 
-    /// A list as text, for [`Tape::value`].
-    pub fn text(&mut self, env: &Env, list: &List) -> napi::Result<sys::napi_value> {
-        let json = list.json();
+    /// A list, or a piece of it, as text, for [`Tape::value`].
+    pub fn text(&mut self, env: &Env, json: &str, is_ascii: bool) -> napi::Result<sys::napi_value> {
         self.bytes += json.len();
         let (text, length) = (json.as_ptr().cast(), json.len().cast_signed());
         let mut value = std::ptr::null_mut();
         // SAFETY: `length` bytes are there, in UTF-8, which ASCII is as well as Latin-1. Those need
         // no decoding.
         check_status!(unsafe {
-            if list.is_ascii() {
+            if is_ascii {
                 sys::napi_create_string_latin1(env.raw(), text, length, &raw mut value)
             } else {
                 sys::napi_create_string_utf8(env.raw(), text, length, &raw mut value)
