@@ -6,7 +6,7 @@
 //! - [`host`], [`attach`]: the JavaScript side (`lib/`): what only it can do, because pomelo
 //!   objects are there.
 //! - [`outbox`]: results from the runtime to the JavaScript thread, one wake for many; [`tape`],
-//!   [`masters`]: how they go on to JavaScript.
+//!   [`writing`], [`masters`]: how they go on to JavaScript.
 //! - [`js`], [`args`], [`text`], [`errors`]: values in and out.
 //! - [`guard`]: where panics end.
 //! - [`stats`]: what is counted.
@@ -41,6 +41,7 @@ mod stats;
 mod stores;
 mod tape;
 mod text;
+mod writing;
 
 use napi::{Env, bindgen_prelude::Function};
 use napi_derive::napi;

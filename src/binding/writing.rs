@@ -1,0 +1,208 @@
+//! Answers to calls, written on the [`Tape`]: what JavaScript has a list from, and the pieces of long ones. When
+//! they are given out, and how many at a time, is in [`super::answers`].
+
+use std::sync::Arc;
+
+use napi::{bindgen_prelude::JsValue as _, sys};
+
+use super::{
+    call::{Kind, Outcome},
+    errors,
+    service::Service,
+    tape::{Shape, Tape, Word},
+};
+use crate::{
+    broken::may_panic,
+    command::Reply,
+    error::{Error, Result},
+    list::List,
+};
+
+impl Service {
+    /// Writes the answers to up to `most` calls on the tape, until they are a load of `room`; says to how many.
+    pub fn write_some(&self, tape: &mut Tape, most: usize, room: usize) -> napi::Result<usize> {
+        let mut count = 0;
+        let mut latencies = self.counts.latencies();
+        while count < most && tape.load() < room {
+            let grown = self.write_pieces(tape, room);
+            if let Ok(false) = grown {
+                break;
+            }
+            let Some((_, call, outcome)) = self.calls.borrow_mut().release() else {
+                break;
+            };
+            may_panic("tape");
+            latencies.add(call.at);
+            let written = grown.and_then(|_| self.write_answer(tape, call.kind, outcome));
+            if let Err(failed) = written {
+                // A list too long for JavaScript. Nothing of the answer is on the tape.
+                let error = Error::Internal(failed.reason.clone());
+                self.write_error(tape, call.kind.shape(), &error)?;
+            }
+            count += 1;
+        }
+        drop(latencies);
+        for id in tape.take_passing() {
+            self.forget_master(tape, id);
+        }
+        Ok(count)
+    }
+
+    /// Writes what JavaScript lacks of the long lists of the next answer, as much as there is room for; says whether it
+    /// has all of them.
+    fn write_pieces(&self, tape: &mut Tape, room: usize) -> napi::Result<bool> {
+        let calls = self.calls.borrow();
+        let Some(Outcome::Store(Ok(Reply::Members(lists)))) = calls.ready() else {
+            return Ok(true);
+        };
+        let mut masters = self.masters.borrow_mut();
+        for list in lists.iter().flatten().filter(|list| list.pieces() > 1) {
+            while let Some((slot, piece)) = masters.lacks(list.id()) {
+                if tape.load() >= room {
+                    return Ok(false);
+                }
+                let text = tape.text(&self.env, list.piece(piece), list.is_ascii())?;
+                tape.word(Word::Piece, slot as usize);
+                tape.value(text);
+                masters.grown(list.id(), list.pieces());
+            }
+        }
+        // Not sooner: what is for one tape only must be all on it.
+        for list in lists.iter().flatten() {
+            if list.pieces() > 1 && !list.is_kept() {
+                tape.passing(list.id());
+            }
+        }
+        Ok(true)
+    }
+
+    /// Writing the tape panicked. The calls that were released for it must be answered all the same: else JavaScript
+    /// would give the next answers to the wrong ones.
+    pub fn write_lost(&self, tape: &mut Tape, words: String) -> napi::Result<usize> {
+        *tape = Tape::default();
+        self.masters.take();
+        let error = Error::Internal(words.clone());
+        self.on_died(words)?;
+        let lost = self.calls.borrow().first() - self.oldest.get();
+        for _ in 0..lost {
+            self.write_error(tape, Shape::Plain, &error)?;
+        }
+        Ok(usize::try_from(lost).unwrap_or(usize::MAX))
+    }
+
+    /// Writes the answer to a call on the tape.
+    fn write_answer(&self, tape: &mut Tape, kind: Kind, outcome: Outcome) -> napi::Result<()> {
+        match outcome {
+            Outcome::Store(Ok(Reply::Done)) => tape.done(),
+            Outcome::Store(Ok(Reply::Members(lists))) => self.write_members(tape, kind, &lists)?,
+            Outcome::Store(Err(error)) => self.write_error(tape, kind.shape(), &error)?,
+            Outcome::Own if kind == Kind::PushMessage => {
+                tape.word(Word::OwnPush, 0);
+                self.push_released();
+            }
+            Outcome::Own => tape.word(Word::Own, 0),
+        }
+        Ok(())
+    }
+
+    fn write_members(
+        &self,
+        tape: &mut Tape,
+        kind: Kind,
+        lists: &[Result<Arc<List>>],
+    ) -> napi::Result<()> {
+        if kind == Kind::PushMessage {
+            self.write_lists(tape, Word::Push, lists)?;
+            self.push_released();
+            return Ok(());
+        }
+        if let Some(error) = lists.iter().find_map(|list| list.as_ref().err()) {
+            return self.write_error(tape, kind.shape(), error);
+        }
+        let word = match kind {
+            Kind::GetMembersBySid => Word::List,
+            _ => Word::Joined,
+        };
+        self.write_lists(tape, word, lists)
+    }
+
+    /// Lists, each as what it can be had from: a master, a text, or the error in its place.
+    fn write_lists(
+        &self,
+        tape: &mut Tape,
+        word: Word,
+        lists: &[Result<Arc<List>>],
+    ) -> napi::Result<()> {
+        let mut items = Vec::with_capacity(lists.len());
+        for list in lists {
+            items.push(match list {
+                Ok(list) => self.item(tape, list)?,
+                Err(error) => Item::Value(errors::to_js(&self.env, error)?.raw()),
+            });
+        }
+        tape.word(word, items.len());
+        for item in items {
+            match item {
+                Item::Master(slot, members) => tape.master(slot, members),
+                Item::Value(value) => tape.value(value),
+            }
+        }
+        Ok(())
+    }
+
+    /// A list that the cache keeps has a master, and for one tape so has a list with which several
+    /// calls are answered, or that came in pieces.
+    fn item(&self, tape: &mut Tape, list: &Arc<List>) -> napi::Result<Item> {
+        let is_whole = list.pieces() == 1;
+        if is_whole && !list.is_kept() && Arc::strong_count(list) == 1 {
+            let text = tape.text(&self.env, list.json(), list.is_ascii())?;
+            return Ok(Item::Value(text));
+        }
+        let mut masters = self.masters.borrow_mut();
+        if let Some(slot) = masters.find(list.id()) {
+            return Ok(Item::Master(slot, list.len()));
+        }
+        let text = tape.text(&self.env, list.json(), list.is_ascii())?;
+        let slot = masters.add(list.id());
+        tape.word(Word::Master, slot as usize);
+        tape.value(text);
+        if !list.is_kept() {
+            tape.passing(list.id());
+        }
+        Ok(Item::Master(slot, list.len()))
+    }
+
+    fn write_error(&self, tape: &mut Tape, shape: Shape, error: &Error) -> napi::Result<()> {
+        let value = self.error(error)?.raw();
+        tape.word(Word::Fail, shape as usize);
+        tape.value(value);
+        Ok(())
+    }
+
+    /// Lists that the cache has let go need no master any more; the next tape says so.
+    pub fn forget_masters(&self) {
+        let mut tape = self.tape.borrow_mut();
+        for id in self.released.take() {
+            self.forget_master(&mut tape, id);
+        }
+    }
+
+    fn forget_master(&self, tape: &mut Tape, id: u64) {
+        if let Some(slot) = self.masters.borrow_mut().remove(id) {
+            tape.word(Word::Forget, slot as usize);
+        }
+    }
+
+    /// A push goes to its frontends.
+    fn push_released(&self) {
+        self.pushes.set(self.pushes.get() + 1);
+    }
+}
+
+/// What a list on the tape is had from.
+enum Item {
+    /// Its number, and how many members there are.
+    Master(u32, usize),
+    /// A text or an error.
+    Value(sys::napi_value),
+}
