@@ -164,12 +164,12 @@ onCluster('a Redis Cluster', 120000, (ctx) => {
     const [{ server: silent }, { server: other }] = await ctx.cluster.primaries();
     const wire = await proxy(silent.port);
     const announced = (port) => async () => {
-      const slots = await other.run(0, 'cluster', 'slots');
-      return slots.some(([, , [, primary]]) => primary === port);
+      const views = await ctx.cluster.all('cluster', 'slots');
+      return views.every((slots) => slots.some(([, , [, primary]]) => primary === port));
     };
     try {
       await silent.run(0, 'config', 'set', 'cluster-announce-port', wire.port);
-      await until(announced(wire.port), 'the others to hear of its port');
+      await until(announced(wire.port), 'all to hear of its port');
       const service = await started({ options: () => ctx.cluster.options({}, [other]) });
       const before = wire.times.length;
       assert.ok(before > 0, 'it is connected to');
@@ -191,7 +191,7 @@ onCluster('a Redis Cluster', 120000, (ctx) => {
       report({ topic: 'Redis Cluster', fault, sees: 'nothing', recovered: `found after ${ms} ms` });
     } finally {
       await silent.run(0, 'config', 'set', 'cluster-announce-port', 0);
-      await until(announced(silent.port), 'the others to hear of its port');
+      await until(announced(silent.port), 'all to hear of its port');
       await wire.close();
     }
   });
