@@ -39,10 +39,10 @@ const stages = {
     title: 'Node tests: contract, callbacks, parity, life cycle',
     run: () => runNodeTests(testFiles('core'), { concurrency: 2, timeout: minutes(5) }),
   },
-  // One at a time: servers that elect another one by time limits of their own.
+  // Mostly they wait, for servers that elect another one.
   topology: {
     title: 'TLS, rights, Sentinel and Redis Cluster, with real servers',
-    run: () => runNodeTests(testFiles('topology'), { concurrency: 1, timeout: minutes(5) }),
+    run: () => runNodeTests(testFiles('topology'), { concurrency: 2, timeout: minutes(5) }),
   },
   rights: {
     title: 'part of these as a user of Redis with the least rights (WHOLE=1: all of them)',
