@@ -42,9 +42,11 @@ const TESTS = [
 
 const parts = { core, addon, calls };
 
-function cargo(...args) {
+function cargo(command, ...args) {
   const env = { ...process.env, RUSTC_BOOTSTRAP: '1', RUSTFLAGS: '-Zsanitizer=address' };
-  return run('cargo', [...args, '--locked', '--target', TARGET, '--target-dir', FOLDER], { env });
+  const build = ['--locked', '--target', TARGET, '--target-dir', FOLDER];
+  // Not at the end, where the arguments of the tests are.
+  return run('cargo', [command, ...build, ...args], { env });
 }
 
 function core() {
