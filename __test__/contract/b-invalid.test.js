@@ -7,20 +7,10 @@
 
 const assert = require('node:assert');
 const { describe, afterEach } = require('node:test');
-const { create, stopAll } = require('../support/service');
+const { create, stopAll, refusal } = require('../support/service');
 const { ours } = require('../support/rows');
 
 const CODE = 'ERR_GLOBAL_CHANNEL_INVALID_OPTION';
-
-/** The error of the constructor, or undefined. */
-function refusal(opts) {
-  try {
-    create(opts);
-  } catch (err) {
-    return err;
-  }
-  return undefined;
-}
 
 const MILLISECONDS = [-1, '-1', 1.5, '1.5', NaN, Infinity, 'soon', '10s', true, {}, [], () => 1];
 const TIMES = ['connectTimeout', 'commandTimeout', 'startTimeout', 'pushTimeout'];

@@ -7,18 +7,11 @@
  */
 
 const fs = require('fs');
+const { METHODS } = require('../support/call');
 const { Thrown } = require('./values');
 
 /** The methods with arguments that are right; the callback is the last. */
-const USUAL = {
-  add: ['n', 'u', 's1'],
-  leave: ['n', 'u', 's1'],
-  getMembersBySid: ['n', 's1'],
-  getMembersByChannelName: ['connector', 'n'],
-  destroyChannel: ['n'],
-  pushMessage: ['connector', 'onChat', { t: 1 }, 'n', {}],
-  clean: [],
-};
+const USUAL = { ...METHODS, clean: [] };
 
 /** Arguments that are refused by name if they are no text. */
 const NAMED = {

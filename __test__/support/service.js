@@ -47,4 +47,14 @@ async function stopAll() {
   await Promise.all(services.map((service) => call(service, 'stop', true)));
 }
 
-module.exports = { IMPL, ROOTS, plugin, factory, optionsOf, create, started, stopAll };
+/** The error of the constructor, or undefined. */
+function refusal(opts) {
+  try {
+    create(opts);
+  } catch (err) {
+    return err;
+  }
+  return undefined;
+}
+
+module.exports = { refusal, IMPL, ROOTS, plugin, factory, optionsOf, create, started, stopAll };

@@ -14,18 +14,9 @@ const util = require('util');
 const { certificates } = require('../support/certificates');
 const { logged } = require('../support/log');
 const { ours } = require('../support/rows');
-const { create, stopAll } = require('../support/service');
+const { create, stopAll, refusal } = require('../support/service');
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'tls-'));
-
-function refusal(opts) {
-  try {
-    create(opts);
-  } catch (err) {
-    return err;
-  }
-  return undefined;
-}
 
 describe('TLS options', () => {
   let ca, one, other, encrypted;
