@@ -29,8 +29,8 @@ const fill = async ({ started: start, ok: must, call: ask, args, emit }) => {
 };
 
 /** In a process of its own, which may be killed by what it reads. */
-const look = async ({ create: make, call: ask, opts, args, emit }) => {
-  if (args.uid) process.setuid(args.uid);
+const look = async ({ create: make, call: ask, become, opts, args, emit }) => {
+  if (args.uid) become(args.uid);
   const service = make(opts);
   const start = await ask(service, 'start');
   emit(start.err ? `${start.err.code} ${start.err.message}` : null);

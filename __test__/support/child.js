@@ -55,6 +55,17 @@ async function run(fn, options) {
   return result;
 }
 
+/**
+ * Makes the child another user for good. The plugin is loaded before: that user may have no right to enter the
+ * checkout (`/root`, a folder of `mktemp -d`).
+ */
+function become(uid) {
+  service.factory();
+  process.setgroups([]);
+  process.setgid(uid);
+  process.setuid(uid);
+}
+
 /** In the child. */
 function main(fn) {
   const { opts, args } = JSON.parse(process.env.CHILD);
@@ -65,6 +76,7 @@ function main(fn) {
     ...service,
     args,
     opts,
+    become,
     /** `done` is called when it is out of this process, and survives its end. */
     emit: (message, done) => process.stdout.write(MARK + JSON.stringify(message) + '\n', done),
     started: (more, app) => service.started({ options: () => opts }, more, app),
