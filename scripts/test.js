@@ -11,7 +11,7 @@ const path = require('node:path');
 const { root } = require('./lib/process');
 const { stages, groups, jobs } = require('./stages');
 
-const LOGS = path.join(root, 'target/test-logs');
+const LOGS = process.env.TEST_LOGS || path.join(root, 'target/test-logs');
 /** What is shown of a stage that failed; the whole is in its log. */
 const MOST = { failures: 20, lines: 60, tail: 30 };
 
