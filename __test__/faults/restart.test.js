@@ -95,6 +95,8 @@ area('the server is killed and comes back empty', {}, (ctx) => {
 
 // About a second to load: the values are larger than the step after which the server listens.
 const SLOW = ['--key-load-delay', '3000', '--loading-process-events-interval-bytes', '1024'];
+// About four seconds.
+const SLOWER = SLOW.map((arg) => (arg === '3000' ? '12000' : arg));
 
 area('the server comes back and is loading', { args: SLOW }, (ctx) => {
   const loading = () =>
@@ -143,10 +145,12 @@ area('the server comes back and is loading', { args: SLOW }, (ctx) => {
   fault('start gives up after startTimeout and says why', async () => {
     await fill();
     await ctx.redis.kill();
+    ctx.redis.args = SLOWER;
     const up = ctx.redis.up();
+    ctx.redis.args = SLOW;
     await until(loading, 'the server to say LOADING');
     // Loading takes longer, and an attempt less, also where the machine is busy.
-    const service = create({ host: '127.0.0.1', port: ctx.redis.port, startTimeout: 500 });
+    const service = create({ host: '127.0.0.1', port: ctx.redis.port, startTimeout: 2000 });
     try {
       const { err } = await call(service, 'start');
       assert.strictEqual(err && err.code, CODE('UNREACHABLE'));
