@@ -126,14 +126,15 @@ export interface GlobalChannelOptions {
   port?: number | string | null;
   /**
    * `redis://[[user][:password]@]host[:port][/db]`, `rediss://…` for the same with TLS, or
-   * `unix:///path[?db=n]`; excludes `host`, `port` and `path`. `db`, `username` and `password` given as
-   * options win over the URL's.
+   * `unix:///path`; excludes `host`, `port` and `path`. Each may have parameters, percent-encoded: `db`, `username`
+   * (or `user`), `password` (or `pass`), and `tls` (or `ssl`) with `true` or `false`. Any other parameter, a `#fragment`,
+   * or two values for one thing are an error. `db`, `username` and `password` given as options win over the URL's.
    */
   url?: string | null;
   /**
    * Redis Sentinel: where the sentinels are, all of them; the primary is found, and found again after a
    * failover, by asking them. Excludes `host`, `port`, `url`, `path` and `cluster`. `username`, `password` and `db` are
-   * those of the server. A port that is left out is 26379.
+   * those of the server. A port that is left out is 26379. Fields other than `host` and `port` are an error.
    */
   sentinels?: Array<{ host: string; port?: number | string | null } | string> | null;
   /** What the sentinels call the primary; required with `sentinels`. */

@@ -97,8 +97,18 @@ area('B options', {}, (ctx) => {
     assert.deepStrictEqual(await keysWith(viaUnix, 'unix', 6), ['POMELO:CHANNEL:unix:c1']);
   });
 
+  ours('B06 the db among the parameters of a url: nobody else is cleaned', async () => {
+    await ctx.redis.run(0, 'sadd', 'POMELO:CHANNEL:a:s1', 'u');
+    const url = `redis://127.0.0.1:${ctx.redis.port}?db=3`;
+    const service = create({ url, cleanOnStartUp: true });
+    await ok(service, 'start');
+    await ok(service, 'add', 'chan', 'u', 'c1');
+    assert.deepStrictEqual(await ctx.redis.keys(3), ['POMELO:CHANNEL:chan:c1']);
+    assert.deepStrictEqual(await ctx.redis.keys(0), ['POMELO:CHANNEL:a:s1']);
+  });
+
   ours('B06 db given as an option wins over that of the url', async () => {
-    const both = { url: `redis://127.0.0.1:${ctx.redis.port}/4`, db: 7 };
+    const both = { url: `redis://127.0.0.1:${ctx.redis.port}/4?db=4`, db: 7 };
     assert.deepStrictEqual(await keysWith(both, 'chan', 7), ['POMELO:CHANNEL:chan:c1']);
     assert.deepStrictEqual(await ctx.redis.keys(4), []);
   });

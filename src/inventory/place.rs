@@ -8,7 +8,7 @@ use crate::{
     error::{Error, Result},
     manager::{ConnectError, Manager},
     options::{Limits, Store},
-    redis_manager::{RedisManager, RedisOptions, URL_FORMS},
+    redis_manager::{RedisManager, RedisOptions, UrlFault},
     sizes::Sizes,
 };
 
@@ -25,14 +25,17 @@ pub fn parse(name: &str, address: &str) -> Result<Store> {
             durability: None,
         }));
     }
-    let redis = RedisOptions::from_url(address).map(Store::Redis);
-    redis.ok_or_else(|| {
-        // It may hold a password: only what precedes the credentials is shown.
-        let scheme = address.split_once("://").map_or("", |(scheme, _)| scheme);
-        Error::InvalidArgument(format!(
-            "{name} is '{scheme}…'; accepted is {URL_FORMS} or {EMBEDDED}FOLDER"
-        ))
-    })
+    RedisOptions::from_url(address)
+        .map(Store::Redis)
+        .map_err(|fault| {
+            let mut words = format!("{name} {fault}");
+            if let UrlFault::Form(_) = fault {
+                words += ", or ";
+                words += EMBEDDED;
+                words += "FOLDER";
+            }
+            Error::InvalidArgument(words)
+        })
 }
 
 /// Reads the two ends of a copy, which may not be the same.
