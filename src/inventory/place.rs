@@ -61,8 +61,8 @@ fn is_same(one: &Store, other: &Store) -> bool {
     }
 }
 
-/// Opens a store that is there. What a server would put aside to begin empty is left as it is, and an error.
-pub async fn open(store: Store) -> Result<Opened> {
+/// Opens a store that is there, for the keys that begin with `stem`. What a server would put aside to begin empty is left as it is, and an error.
+pub async fn open(store: Store, stem: &[u8]) -> Result<Opened> {
     if let Store::Embedded(options) = &store
         && let Some(why) = options.lacks()
     {
@@ -72,14 +72,15 @@ pub async fn open(store: Store) -> Result<Opened> {
             cause: Some(why.into()),
         });
     }
-    open_or_make(store).await
+    open_or_make(store, stem).await
 }
 
 /// Opens a store. An embedded one that is missing is made.
-pub async fn open_or_make(store: Store) -> Result<Opened> {
+pub async fn open_or_make(store: Store, stem: &[u8]) -> Result<Opened> {
     let sizes = store.sizes();
     match store {
-        Store::Redis(options) => {
+        Store::Redis(mut options) => {
+            options.stem = Some(stem.to_owned());
             let manager = RedisManager::new(options, None, Some(PATIENCE), Arc::default());
             connect(manager, sizes).await
         }

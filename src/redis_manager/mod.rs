@@ -1,7 +1,8 @@
 //! The Redis manager: one multiplexed connection of redis-rs per service. Here: where Redis is and how to
 //! log in; as a URL in [`url`]. Connecting is in [`stream`], [`tls`], [`connect`] and [`set_up`], finding a primary in [`sentinel`] and [`watch`],
 //! which servers the member cache trusts in [`gate`], batches in [`link`], hearing that the server lives in [`heard`], what it
-//! says that must not be repeated in [`discreet`], what is there in [`walk`], `clean` in [`clean`]; queueing, deadlines and
+//! says that must not be repeated in [`discreet`], what is there in [`walk`], `clean` in [`clean`],
+//! whether one server has all keys in [`whole`]; queueing, deadlines and
 //! reconnecting are the driver's.
 
 mod clean;
@@ -19,6 +20,7 @@ mod tls;
 mod url;
 mod walk;
 mod watch;
+mod whole;
 
 use std::{
     fmt,
@@ -100,6 +102,8 @@ pub struct RedisOptions {
     pub password: Option<String>,
     /// How connections are secured, if they are.
     pub tls: Option<Tls>,
+    /// What our keys begin with, all of which the server has to have; `None` = it is one node of many.
+    pub stem: Option<Key>,
 }
 
 impl fmt::Debug for RedisOptions {
@@ -122,6 +126,7 @@ impl RedisOptions {
             username: None,
             password: None,
             tls: None,
+            stem: Some(Key::new()),
         }
     }
 

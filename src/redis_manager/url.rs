@@ -102,11 +102,11 @@ impl RedisOptions {
             _ => {}
         }
         Ok(Self {
-            endpoint: Endpoint::Server(address),
             db: one_of("db", has_path.then_some(in_path), given.db()?)?.unwrap_or(0),
             username: one_of("username", user, given.text("username")?)?,
             password: one_of("password", password, given.text("password")?)?,
             tls: (secured || tls == Some(true)).then(Tls::default),
+            ..Self::new(Endpoint::Server(address))
         })
     }
 }
