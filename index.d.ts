@@ -152,7 +152,8 @@ export interface GlobalChannelOptions {
   /**
    * Keys are `PREFIX:{name}:sid` instead of `PREFIX:name:sid`: in a Redis Cluster all keys of a channel are then
    * in one slot. No process without this option, and no 0.0.7, finds them; so all processes must have it,
-   * or none. @default false
+   * or none. A channel's name that is empty or begins with `}` is no hash tag for Redis, and is refused with
+   * `ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT`. @default false
    */
   hashTag?: boolean | null;
   /** @default 0 */

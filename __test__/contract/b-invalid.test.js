@@ -152,6 +152,13 @@ describe('B wrong options', () => {
     assert.ok(!err.message.includes('hush'), err.message);
   });
 
+  ours('B a prefix with an empty hash tag in it is refused with hashTag', () => {
+    const err = refusal({ hashTag: true, prefix: 'P{}' });
+    assert.strictEqual(err && err.code, CODE);
+    assert.match(err.message, /^option prefix has {} in it; .*hashTag/);
+    assert.ifError(refusal({ prefix: 'P{}' }));
+  });
+
   ours('B23 return_buffers: true is refused by name', () => {
     const err = refusal({ return_buffers: true });
     assert.strictEqual(err && err.code, CODE);
