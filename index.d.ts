@@ -102,7 +102,8 @@ export interface GlobalChannelOptions {
    * Where the members are kept: in Redis, or in a folder that all processes of one machine open, without
    * a server. In an embedded store a key (`prefix`, name and sid, with two colons) may have up to 511
    * bytes in UTF-8, a uid up to 503; what is longer is refused with
-   * `ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT`. @default 'redis'
+   * `ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT`. In Redis either may have up to 512 MB, and the uids of one call 1 GiB in all.
+   * @default 'redis'
    */
   store?: 'redis' | 'embedded' | null;
   /**

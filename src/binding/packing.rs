@@ -31,7 +31,7 @@ impl Service {
             }
             self.keys.separate(key);
             may_panic("packing");
-            let is_text = text::append(&self.env, sid, key)?;
+            let is_text = text::append(&self.env, sid, key, self.sizes.key)?;
             let fits = key.len() - begin <= self.sizes.key;
             packed.end_item();
             Ok(is_text && fits)
@@ -68,7 +68,7 @@ impl Service {
     fn pack_name(&self, name: &Unknown, key: &mut Vec<u8>) -> napi::Result<bool> {
         self.keys.begin(key);
         let begin = key.len();
-        Ok(text::append(&self.env, name, key)? && self.keys.takes(&key[begin..]))
+        Ok(text::append(&self.env, name, key, self.sizes.key)? && self.keys.takes(&key[begin..]))
     }
 
     /// Packs the only member of a call, after its key. Says whether it is text and short enough; if
@@ -77,7 +77,7 @@ impl Service {
         self.pack(|packed| {
             let member = packed.bytes();
             let begin = member.len();
-            let is_text = text::append(&self.env, uid, member)?;
+            let is_text = text::append(&self.env, uid, member, self.sizes.member)?;
             let fits = member.len() - begin <= self.sizes.member;
             packed.end_item();
             Ok(is_text && fits)
