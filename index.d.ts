@@ -102,7 +102,8 @@ export interface GlobalChannelOptions {
    * Where the members are kept: in Redis, or in a folder that all processes of one machine open, without
    * a server. In an embedded store a key (`prefix`, name and sid, with two colons) may have up to 511
    * bytes in UTF-8, a uid up to 503; what is longer is refused with
-   * `ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT`. @default 'redis'
+   * `ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT`. In Redis either may have up to 512 MB, and the uids of one call 1 GiB in all.
+   * @default 'redis'
    */
   store?: 'redis' | 'embedded' | null;
   /**
@@ -126,14 +127,15 @@ export interface GlobalChannelOptions {
   port?: number | string | null;
   /**
    * `redis://[[user][:password]@]host[:port][/db]`, `rediss://…` for the same with TLS, or
-   * `unix:///path[?db=n]`; excludes `host`, `port` and `path`. `db`, `username` and `password` given as
-   * options win over the URL's.
+   * `unix:///path`; excludes `host`, `port` and `path`. Each may have parameters, percent-encoded: `db`, `username`
+   * (or `user`), `password` (or `pass`), and `tls` (or `ssl`) with `true` or `false`. Any other parameter, a `#fragment`,
+   * or two values for one thing are an error. `db`, `username` and `password` given as options win over the URL's.
    */
   url?: string | null;
   /**
    * Redis Sentinel: where the sentinels are, all of them; the primary is found, and found again after a
    * failover, by asking them. Excludes `host`, `port`, `url`, `path` and `cluster`. `username`, `password` and `db` are
-   * those of the server. A port that is left out is 26379.
+   * those of the server. A port that is left out is 26379. Fields other than `host` and `port` are an error.
    */
   sentinels?: Array<{ host: string; port?: number | string | null } | string> | null;
   /** What the sentinels call the primary; required with `sentinels`. */
@@ -151,7 +153,8 @@ export interface GlobalChannelOptions {
   /**
    * Keys are `PREFIX:{name}:sid` instead of `PREFIX:name:sid`: in a Redis Cluster all keys of a channel are then
    * in one slot. No process without this option, and no 0.0.7, finds them; so all processes must have it,
-   * or none. @default false
+   * or none. A channel's name that is empty or begins with `}` is no hash tag for Redis, and is refused with
+   * `ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT`. @default false
    */
   hashTag?: boolean | null;
   /** @default 0 */

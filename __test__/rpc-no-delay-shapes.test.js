@@ -7,10 +7,13 @@
  */
 
 const assert = require('node:assert');
+const { EventEmitter } = require('node:events');
 const { createApp, pushed } = require('./support/app');
 const { call, ok, settled } = require('./support/call');
-const { started } = require('./support/service');
+const { optionsOf, plugin, started } = require('./support/service');
 const { area, ours } = require('./support/rows');
+
+const { GlobalChannel } = plugin();
 
 const fails = () => {
   throw new Error('a shape that throws');
@@ -120,6 +123,39 @@ area('rpcNoDelay on unknown ground', {}, (ctx) => {
       await assertPushes(Object.assign(createApp(), { event }));
     });
   }
+
+  ours(
+    'however many services an app has, it is listened to once, and its acceptor too',
+    async () => {
+      const warnings = [];
+      const warned = (warning) => warnings.push(String(warning));
+      process.on('warning', warned);
+      const acceptors = new EventEmitter();
+      const app = Object.assign(createApp(), {
+        event: new EventEmitter(),
+        components: acceptor({ sockets: {}, server: acceptors }),
+        isFrontend: () => true,
+      });
+      const services = Array.from(
+        { length: 12 },
+        () => new GlobalChannel(app, optionsOf(ctx.redis)),
+      );
+      assert.strictEqual(app.event.listenerCount('start_server'), 1);
+      assert.deepStrictEqual(app.event.eventNames(), ['start_server']);
+      for (const service of services) {
+        await ok(service, 'start');
+      }
+      app.event.emit('start_server', 's1');
+      assert.deepStrictEqual(acceptors.eventNames(), ['connection']);
+      assert.strictEqual(acceptors.listenerCount('connection'), 1);
+      await Promise.all(services.map((service) => call(service, 'stop', true)));
+      assert.deepStrictEqual([new GlobalChannel(app, {}).state, app.event.eventNames()], [0, []]);
+      // A warning has a turn of its own.
+      await new Promise(setImmediate);
+      process.off('warning', warned);
+      assert.deepStrictEqual(warnings, []);
+    },
+  );
 
   ours('what is held back is let go in the same turn, once for each turn', async () => {
     const calls = [];

@@ -19,7 +19,7 @@ list   prints a line of JSON for each channel and frontend: {"key":…,"members"
 
 An ADDRESS is one of
   redis://[[user][:password]@]host[:port][/db]; rediss:// for TLS, with the CAs of the system
-  unix:///path[?db=n]
+  unix:///path      both may have parameters: ?db=n&username=…&password=…&tls=true
   embedded:FOLDER   a relative one begins at the current directory, not at the folder of the app
 
 PREFIX is the option prefix of the service; POMELO:CHANNEL by default.
@@ -31,9 +31,15 @@ const ADDRESSES = { copy: ['from', 'to'], list: ['from'] };
 
 /** Which command with which options; a text when it is none. */
 function parse(args) {
-  const text = { type: 'string' };
+  const text = { type: 'string', multiple: true };
   const options = { from: text, to: text, prefix: text, help: { type: 'boolean', short: 'h' } };
-  const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
+  const { values: given, positionals } = parseArgs({ args, options, allowPositionals: true });
+  const values = { help: given.help };
+  for (const name of ['from', 'to', 'prefix']) {
+    const [value, ...others] = given[name] || [];
+    if (others.length > 0) throw new TypeError(`give --${name} once`);
+    values[name] = value;
+  }
   const [command, ...rest] = positionals;
   if (values.help) return { command: 'help', values };
   if (!Object.prototype.hasOwnProperty.call(ADDRESSES, command)) {

@@ -11,9 +11,10 @@
 // a socket is the frameworks' own business, though: what is not found as expected is left as it is,
 // and nothing here throws. Which servers are pushed to, and with what, is delivery.js's business.
 
-/** Sockets that were told, connections that are listened to. Several services may share one app. */
+/** Sockets that were told; connections and apps that are listened to. Several services may share one app. */
 const told = new WeakSet();
 const heard = new WeakSet();
+const apps = new WeakSet();
 
 /**
  * Makes `beforeRpc(sid)`, to be called right before an RPC to that server; and sees to the answers,
@@ -23,12 +24,7 @@ module.exports = function createRpcNoDelay(app) {
   const pushing = createCork();
   const unknown = new Set();
 
-  harmless(() => {
-    if (typeof app.event?.once === 'function') {
-      // Once all components have started: the one that listens is no sooner there.
-      app.event.once('start_server', () => harmless(() => watchAnswers(app)));
-    }
-  });
+  harmless(() => awaitStart(app));
 
   return function beforeRpc(sid) {
     harmless(() => {
@@ -105,6 +101,17 @@ function createCork() {
     for (const socket of sockets) {
       harmless(() => socket.uncork());
     }
+  }
+}
+
+/**
+ * Has the answers watched once all components have started: the one that accepts connections is no sooner there. Once for
+ * an app, and holding nothing but the app: a service that is dropped leaves nothing of it behind.
+ */
+function awaitStart(app) {
+  if (!apps.has(app) && typeof app.event?.once === 'function') {
+    app.event.once('start_server', () => harmless(() => watchAnswers(app)));
+    apps.add(app);
   }
 }
 

@@ -3,7 +3,10 @@
 //! frontend `b:c` is channel `a:b` on frontend `c`), as it was in 0.0.7.
 //!
 //! Option `hashTag` makes it `PREFIX:{name}:sid`, which no process without that option finds: what a Redis
-//! Cluster reads in braces decides alone where a key lives.
+//! Cluster reads in braces decides alone where a key lives. It reads from the first `{` to the first `}` after it, and
+//! nothing if there is nothing between them; names and prefixes with which that would be so are refused.
+
+use crate::error::{Error, Result};
 
 /// The bytes of one key: the set of the members of one channel on one frontend.
 pub type Key = Vec<u8>;
@@ -16,6 +19,9 @@ pub const DEFAULT_PREFIX: &str = "POMELO:CHANNEL";
 pub struct KeyLayout {
     prefix: String,
     hash_tag: bool,
+    /// The name alone is the tag. A `{` in the prefix comes before it, and then there is something in the tag whatever
+    /// the name is.
+    name_is_tag: bool,
 }
 
 impl KeyLayout {
@@ -30,6 +36,7 @@ impl KeyLayout {
         Self {
             prefix: prefix.to_owned(),
             hash_tag: false,
+            name_is_tag: false,
         }
     }
 
@@ -37,7 +44,41 @@ impl KeyLayout {
     #[must_use]
     pub fn with_hash_tag(mut self, hash_tag: bool) -> Self {
         self.hash_tag = hash_tag;
+        self.name_is_tag = hash_tag && !self.prefix.contains('{');
         self
+    }
+
+    /// Whether all keys of that channel are in one slot, if they have to be.
+    #[must_use]
+    pub fn takes(&self, name: &[u8]) -> bool {
+        !self.name_is_tag || !matches!(name, [] | [b'}', ..])
+    }
+
+    /// An error for a name that is not taken.
+    pub fn check_name(&self, name: &str) -> Result<()> {
+        if self.takes(name.as_bytes()) {
+            return Ok(());
+        }
+        let fault = if name.is_empty() {
+            "is empty"
+        } else {
+            "begins with }"
+        };
+        Err(Error::InvalidArgument(format!(
+            "argument name {fault}, which is no hash tag for Redis; with option hashTag it must be one"
+        )))
+    }
+
+    /// An error for a prefix in which Redis finds the hash tag, and nothing in it.
+    pub fn check_prefix(&self) -> Result<()> {
+        let tag = self.prefix.split_once('{').map(|(_, tag)| tag);
+        if !self.hash_tag || !tag.is_some_and(|tag| tag.starts_with('}')) {
+            return Ok(());
+        }
+        Err(Error::InvalidOption(
+            "option prefix has {} in it; accepted with option hashTag is one in which Redis finds no empty hash tag"
+                .to_owned(),
+        ))
     }
 
     /// The prefix.
@@ -157,6 +198,37 @@ mod tests {
         let keys = KeyLayout::new("P").with_hash_tag(true);
         assert_eq!(keys.key("room", "s:1"), b"P:{room}:s:1");
         assert_eq!(keys.stem(), b"P:");
+    }
+
+    proptest! {
+        /// Whatever is in prefix, name and ids: a channel that is taken is in one slot.
+        #[test]
+        fn a_channel_with_a_hash_tag_is_in_one_slot(
+            prefix in "[{}:a]{0,4}",
+            name in "[{}:a]{0,3}",
+            sids in vec("[{}:a-z0-9]{0,4}", 2..6),
+        ) {
+            let keys = KeyLayout::new(&prefix).with_hash_tag(true);
+            prop_assume!(keys.check_prefix().is_ok() && keys.check_name(&name).is_ok());
+            let slot = |sid: &String| crate::redis_cluster::slot(&keys.key(&name, sid));
+            prop_assert!(sids.iter().all(|sid| slot(sid) == slot(&sids[0])));
+        }
+    }
+
+    #[test]
+    fn what_is_no_hash_tag_is_refused_and_only_that() {
+        let keys = |prefix, tagged| KeyLayout::new(prefix).with_hash_tag(tagged);
+        for name in ["", "}", "}x", "}{x}"] {
+            assert!(keys("P", true).check_name(name).is_err(), "{name}");
+            assert_eq!(keys("P", false).check_name(name), Ok(()), "{name}");
+            assert_eq!(keys("P{x}", true).check_name(name), Ok(()), "{name}");
+        }
+        for name in ["x", "x}", "{", "{}", "{x}"] {
+            assert_eq!(keys("P", true).check_name(name), Ok(()), "{name}");
+        }
+        assert!(keys("P{}{x}", true).check_prefix().is_err());
+        assert_eq!(keys("P{}{x}", false).check_prefix(), Ok(()));
+        assert_eq!(keys("}P{x}{}", true).check_prefix(), Ok(()));
     }
 
     #[test]

@@ -13,6 +13,10 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 /// How many bytes of JSON JavaScript is given at a time: it parses them in a few milliseconds.
 const PIECE: usize = 1 << 18;
 
+/// The longest text of which V8 makes a string, on 64-bit systems: 2^29 - 24 bytes, also where these are fewer
+/// characters. Without the brackets that JavaScript puts around a piece.
+const LONGEST_PIECE: usize = (1 << 29) - 26;
+
 /// The members of one key.
 #[derive(Debug)]
 pub struct List {
@@ -26,8 +30,17 @@ pub struct List {
 }
 
 impl List {
-    /// A list of members. Bytes that are not UTF-8 read as U+FFFD, as `node_redis` reads them.
+    /// A list of members. Bytes that are not UTF-8 read as U+FFFD, as `node_redis` reads them. An error if one of them is
+    /// longer than a string in JavaScript can be.
     pub fn new<M: AsRef<[u8]>>(members: impl IntoIterator<Item = M>) -> Result<Self> {
+        Self::within(LONGEST_PIECE, members)
+    }
+
+    /// The same with another limit for a piece.
+    fn within<M: AsRef<[u8]>>(
+        longest: usize,
+        members: impl IntoIterator<Item = M>,
+    ) -> Result<Self> {
         let mut json = Vec::with_capacity(64);
         let (mut len, mut cuts, mut piece) = (0, Vec::new(), 0);
         json.push(b'[');
@@ -40,6 +53,10 @@ impl List {
                 json.push(b',');
             }
             let member = member.as_ref();
+            // Not after gigabytes of it were written.
+            if member.len() > longest / 6 && escaped(member) > longest {
+                return Err(no_string(member));
+            }
             if member
                 .iter()
                 .fold(true, |plain, byte| plain & is_plain(*byte))
@@ -55,6 +72,9 @@ impl List {
                 written.map_err(|error| internal(&error))?;
             }
             len += 1;
+            if json.len() - piece > longest {
+                return Err(no_string(member));
+            }
         }
         json.push(b']');
         Ok(Self {
@@ -126,6 +146,21 @@ impl List {
     pub fn is_kept(&self) -> bool {
         self.kept.get().is_some()
     }
+}
+
+/// How many bytes a member has in JSON, if it is UTF-8.
+fn escaped(member: &[u8]) -> usize {
+    let bytes = |&byte: &u8| match byte {
+        b'"' | b'\\' | 0x08..=0x0a | 0x0c | 0x0d => 2,
+        0..=0x1f => 6,
+        _ => 1,
+    };
+    member.iter().map(bytes).sum()
+}
+
+fn no_string(member: &[u8]) -> Error {
+    let words = "which in JSON is longer than a string in JavaScript can be";
+    Error::Store(format!("the list has a member of {} bytes, {words}", member.len()).into())
 }
 
 /// ASCII that JSON does not escape.
@@ -206,6 +241,23 @@ mod tests {
                 "{longest:?}"
             );
         }
+    }
+
+    /// JavaScript has each piece as one string.
+    #[test]
+    fn a_member_that_no_string_can_hold_is_an_error_that_says_so() {
+        let within = |longest, member: &str| List::within(longest, ["a", member]);
+        // With its quotes, the bracket, and what came before it in the piece.
+        for (longest, member) in [(13, "123456"), (13, "üüü"), (13, "🎮.."), (13, "\n\n\n")] {
+            assert!(within(longest, member).is_ok(), "{member}");
+            let longer = format!("{member}.");
+            let error = within(longest, &longer).unwrap_err();
+            assert_eq!(error.code(), "ERR_GLOBAL_CHANNEL_STORE");
+            let words = format!("the list has a member of {} bytes, which", longer.len());
+            assert!(error.to_string().starts_with(&words), "{error}");
+        }
+        assert!(within(13, "\u{1}").is_ok(), "six characters in JSON");
+        assert!(within(12, "\u{1}").is_err());
     }
 
     #[test]

@@ -8,6 +8,13 @@ use crate::{
     keys::KeyLayout,
 };
 
+/// The longest string that a Redis takes unless it is configured otherwise (`proto-max-bulk-len`). A longer one ends the
+/// connection, for all calls on it.
+pub const LONGEST: usize = 512 << 20;
+
+/// How long the members of one call may be together: they are copied, and copied again with those of other calls.
+pub const MOST_MEMBERS: usize = 1 << 30;
+
 /// The longest key and the longest member that a store takes, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sizes {
@@ -18,10 +25,10 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    /// Of a store that takes everything.
-    pub const UNLIMITED: Self = Self {
-        key: usize::MAX,
-        member: usize::MAX,
+    /// Redis's.
+    pub const REDIS: Self = Self {
+        key: LONGEST,
+        member: LONGEST,
     };
 
     /// Whether there is a key that is short enough; option `prefix` decides that.
@@ -59,11 +66,15 @@ impl Sizes {
         if length <= self.member {
             return Ok(());
         }
-        Err(Error::InvalidArgument(format!(
-            "argument {argument} has {length} bytes; accepted are at most {}",
-            self.member
-        )))
+        Err(too_long(argument, length, self.member))
     }
+}
+
+/// The error for an argument of more than `most` bytes.
+pub fn too_long(argument: impl Display, length: usize, most: usize) -> Error {
+    Error::InvalidArgument(format!(
+        "argument {argument} has {length} bytes; accepted are at most {most}"
+    ))
 }
 
 #[cfg(test)]
@@ -104,12 +115,18 @@ mod tests {
     }
 
     #[test]
-    fn without_limits_everything_passes() {
+    fn redis_takes_what_is_not_longer_than_its_strings() {
         let (keys, long) = (KeyLayout::new(""), "x".repeat(1 << 20));
-        assert_eq!(Sizes::UNLIMITED.check_key(&keys, "", &long, &long), Ok(()));
+        assert_eq!(Sizes::REDIS.check_key(&keys, "", &long, &long), Ok(()));
+        // Zeroed by the system, and never touched.
+        let longer = vec![0; LONGEST + 1];
+        assert_eq!(Sizes::REDIS.check_member("uid", &longer[1..]), Ok(()));
         assert_eq!(
-            Sizes::UNLIMITED.check_member("uid", long.as_bytes()),
-            Ok(())
+            Sizes::REDIS
+                .check_member("uid", &longer)
+                .unwrap_err()
+                .to_string(),
+            "argument uid has 536870913 bytes; accepted are at most 536870912"
         );
     }
 }

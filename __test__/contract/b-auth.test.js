@@ -45,6 +45,12 @@ area('B passwords', { password: PASSWORD }, (ctx) => {
     works({ url: url(`:${encodeURIComponent(PASSWORD)}`) }),
   );
 
+  ours('B10 username and password among the parameters of a url', async () => {
+    await works({ url: `unix://${ctx.redis.socketPath}?pass=${encodeURIComponent(PASSWORD)}` });
+    await addUser();
+    await works({ url: `${url('joe', '?db=2')}&password=secret` });
+  });
+
   ours('B10 password as an option wins over that of the url', () =>
     works({ url: url(':wrong'), password: PASSWORD }),
   );

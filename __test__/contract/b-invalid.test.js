@@ -79,8 +79,43 @@ describe('B wrong options', () => {
     }
   });
 
+  ours('B a part of a url that has no meaning is refused, and named', () => {
+    for (const [url, named] of Object.entries({
+      'redis://h?timeout=5': /unknown parameter timeout;/,
+      'redis://h?family=6&db=3': /unknown parameter family;/,
+      'redis://h/3?db=4': /db twice/,
+      'redis://h?db=3&db=4': /db twice/,
+      'redis://h?db=first': /parameter db /,
+      'rediss://h?tls=false': /tls=false/,
+      'redis://h/3#x': /fragment/,
+      'unix://joe@localhost/tmp/x.sock': /a user/,
+      'unix:///tmp/x.sock?tls=true': /tls=true/,
+    })) {
+      const err = refusal({ url });
+      assert.strictEqual(err && err.code, CODE, `${url} was accepted`);
+      assert.match(err.message, /^option url /);
+      assert.match(err.message, named);
+    }
+  });
+
+  ours('B a field of a server in a list that has no meaning is refused, and named', () => {
+    for (const opts of [
+      { sentinels: [{ host: 'h', family: 6 }], name: 'x' },
+      { cluster: ['h', { host: 'h', family: 6 }] },
+    ]) {
+      const err = refusal(opts);
+      assert.strictEqual(err && err.code, CODE);
+      assert.match(err.message, /^option (sentinels\[0\]|cluster\[1\]) .*"family"/);
+    }
+  });
+
   ours('B a password inside a wrong url is never shown', () => {
     for (const url of [
+      'redis://127.0.0.1:6379?pwd=hush',
+      'redis://127.0.0.1:6379?hush',
+      'redis://:a@127.0.0.1:6379?password=hush',
+      'redis://joe:12?hush=@127.0.0.1:6379',
+      'redis://joe:12#hush@127.0.0.1:6379',
       'http://joe:hush@127.0.0.1:6379',
       'redis://joe:hush@127.0.0.1:99999',
       'redis://:hush@127.0.0.1:port',
@@ -117,6 +152,13 @@ describe('B wrong options', () => {
     assert.ok(!err.message.includes('hush'), err.message);
   });
 
+  ours('B a prefix with an empty hash tag in it is refused with hashTag', () => {
+    const err = refusal({ hashTag: true, prefix: 'P{}' });
+    assert.strictEqual(err && err.code, CODE);
+    assert.match(err.message, /^option prefix has {} in it; .*hashTag/);
+    assert.ifError(refusal({ prefix: 'P{}' }));
+  });
+
   ours('B23 return_buffers: true is refused by name', () => {
     const err = refusal({ return_buffers: true });
     assert.strictEqual(err && err.code, CODE);
@@ -150,6 +192,8 @@ describe('B wrong options', () => {
       // A password of digits comes as a number from a config file.
       { url: 'redis://joe@example.org', auth_pass: 12345 },
       { url: 'redis://[::1]:6379/0' },
+      { url: 'redis://h?db=3&username=joe&password=%40&tls=true' },
+      { url: 'unix:///tmp/x.sock?db=3&user=joe&pass=x' },
       { anything: 'else', parser: 'javascript', socket_nodelay: false, no_ready_check: true },
     ]) {
       assert.ifError(refusal(opts));

@@ -97,11 +97,51 @@ area('B options', {}, (ctx) => {
     assert.deepStrictEqual(await keysWith(viaUnix, 'unix', 6), ['POMELO:CHANNEL:unix:c1']);
   });
 
+  ours('B06 the db among the parameters of a url: nobody else is cleaned', async () => {
+    await ctx.redis.run(0, 'sadd', 'POMELO:CHANNEL:a:s1', 'u');
+    const url = `redis://127.0.0.1:${ctx.redis.port}?db=3`;
+    const service = create({ url, cleanOnStartUp: true });
+    await ok(service, 'start');
+    await ok(service, 'add', 'chan', 'u', 'c1');
+    assert.deepStrictEqual(await ctx.redis.keys(3), ['POMELO:CHANNEL:chan:c1']);
+    assert.deepStrictEqual(await ctx.redis.keys(0), ['POMELO:CHANNEL:a:s1']);
+  });
+
   ours('B06 db given as an option wins over that of the url', async () => {
-    const both = { url: `redis://127.0.0.1:${ctx.redis.port}/4`, db: 7 };
+    const both = { url: `redis://127.0.0.1:${ctx.redis.port}/4?db=4`, db: 7 };
     assert.deepStrictEqual(await keysWith(both, 'chan', 7), ['POMELO:CHANNEL:chan:c1']);
     assert.deepStrictEqual(await ctx.redis.keys(4), []);
   });
+
+  ours(
+    'hashTag: a name that is no hash tag is refused by name, the others are stored',
+    async () => {
+      const service = await started(ctx.redis, { hashTag: true, prefix: 'P' });
+      for (const name of ['', '}', '}x']) {
+        for (const [method, args] of [
+          ['add', [name, 'u', 's1']],
+          ['add', [name, ['u', 'v'], 's1']],
+          ['leave', [name, 'u', 's1']],
+          ['getMembersBySid', [name, 's1']],
+          ['getMembersByChannelName', ['connector', name]],
+          ['pushMessage', ['connector', 'onChat', {}, name, {}]],
+          ['destroyChannel', [name]],
+        ]) {
+          const { err, n } = await call(service, method, ...args);
+          assert.strictEqual(err && err.code, 'ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT', method);
+          assert.match(err.message, /^argument name (is empty|begins with }), .*hashTag/);
+          assert.strictEqual(n, 1);
+        }
+      }
+      for (const name of [0, '{', 'x}']) await ok(service, 'add', name, 'u', '');
+      await ok(service, 'add', 'x', 'u', '}');
+      assert.deepStrictEqual(await ctx.redis.keys(), ['P:{0}:', 'P:{x}:}', 'P:{x}}:', 'P:{{}:']);
+      // The hash tag of this prefix is its own.
+      const tagged = await started(ctx.redis, { hashTag: true, prefix: '{P}' });
+      await ok(tagged, 'add', '', 'u', 's1');
+      assert.deepStrictEqual(await ctx.redis.members('{P}:{}:s1'), ['u']);
+    },
+  );
 
   same('B07 db out of range: start fails, state stays 0', async () => {
     const service = create(opts({ db: 99 }));

@@ -2,10 +2,12 @@
 
 /**
  * How long keys and uids may be. LMDB bounds its keys, so an embedded store takes a key (prefix, name and
- * sid, with two colons) of up to 511 bytes and a uid of up to 503; Redis has no bound that anybody meets.
+ * sid, with two colons) of up to 511 bytes and a uid of up to 503; Redis takes strings of up to 512 MB.
  */
 
 const assert = require('node:assert');
+const fs = require('node:fs');
+const os = require('node:os');
 const { createApp } = require('../support/app');
 const { invoke, call, ok, eachMethod } = require('../support/call');
 const { started } = require('../support/service');
@@ -30,6 +32,12 @@ const argumentsOf = (name, uid = 'u') => ({
   destroyChannel: [name],
   pushMessage: ['connector', 'onChat', { t: 1 }, name, {}],
 });
+
+/** How much memory is available, in bytes. */
+function memory() {
+  if (process.platform !== 'linux') return os.freemem();
+  return Number(/^MemAvailable: +(\d+) kB/m.exec(fs.readFileSync('/proc/meminfo'))[1]) * 1024;
+}
 
 stores('C sizes', (ctx) => {
   const members = async (service, name = 'n', sid = 's1') =>
@@ -201,6 +209,70 @@ stores('C sizes', (ctx) => {
     // Also where there is nothing to add.
     assert.match(await refused(service, 'add', [long(600), [], 's1']), /^arguments name and sid/);
   });
+
+  // The text takes half of its bytes in V8, flat and as it was made.
+  const skip = memory() < 2 ** 31 ? { skip: 'less than 2 GiB of memory are available' } : {};
+  ours(
+    'C44 what is longer than any string of Redis is refused at once, and nothing beside it suffers',
+    async () => {
+      const app = createApp();
+      const service = await started(ctx.store, {}, app);
+      const limits = ctx.redis ? { uid: 2 ** 29, name: 2 ** 29 } : { uid: MEMBER, name: 2 ** 29 };
+      const text = 'ü'.repeat(2 ** 28 + 1);
+      const bytes = Buffer.alloc(2 ** 29 + 2);
+      const words = (argument, most) =>
+        `argument ${argument} has ${2 ** 29 + 2} bytes; accepted are at most ${most}`;
+      const before = invoke(service, 'add', 'n', 'before', 's1');
+      for (const [given, argument] of [
+        [text, 'uid'],
+        [bytes, 'uid'],
+        [[text], 'uid[0]'],
+        [['a', bytes, 'b'], 'uid[1]'],
+        [[...Array(300).fill('a'), text], 'uid[300]'],
+      ]) {
+        for (const method of ['add', 'leave']) {
+          const message = await refused(service, method, ['n', given, 's1']);
+          assert.strictEqual(message, words(argument, limits.uid));
+        }
+      }
+      for (const [method, args] of Object.entries(argumentsOf(text))) {
+        assert.strictEqual(await refused(service, method, args), words('name', limits.name));
+      }
+      const message = await refused(service, 'getMembersBySid', ['n', text]);
+      assert.strictEqual(message, words('sid', limits.name));
+      await ok(service, 'add', 'n', ['after', 'it'], 's1');
+      assert.ifError((await before.done).err);
+      assert.deepStrictEqual(await members(service), ['after', 'before', 'it']);
+      assert.deepStrictEqual(app.rpcCalls, []);
+    },
+    skip,
+  );
+
+  ours.redis(
+    'C44 a uid that no string of JSON can hold is an error of the read, and nothing beside it suffers',
+    async () => {
+      const service = await started(ctx.store, { commandTimeout: 60000 });
+      // Each of these bytes is six in JSON.
+      await ok(service, 'add', 'n', Buffer.alloc(90e6, 1), 's1');
+      const { err } = await call(service, 'getMembersBySid', 'n', 's1');
+      assert.strictEqual(err && err.code, 'ERR_GLOBAL_CHANNEL_STORE');
+      assert.match(err.message, /^the list has a member of 90000000 bytes, .*JavaScript/);
+      await ok(service, 'add', 'm', 'u', 's1');
+      assert.deepStrictEqual(await members(service, 'm'), ['u']);
+    },
+    skip,
+  );
+
+  ours.redis(
+    'C44 uids of more than 1 GiB in all are refused',
+    async () => {
+      const service = await started(ctx.store);
+      const uids = Array(1025).fill(Buffer.alloc(2 ** 20));
+      const message = await refused(service, 'add', ['n', uids, 's1']);
+      assert.match(message, /^argument uid has more than 1073741824 bytes in all; /);
+    },
+    skip,
+  );
 
   same.redis('C41 longer names and uids are no matter to Redis', async () => {
     const service = await started(ctx.store);

@@ -5,6 +5,7 @@
  * reports figures. What the figures mean is decided over there.
  */
 
+const { EventEmitter } = require('events');
 const fs = require('fs');
 
 const SIDS = ['s1', 's2', 's3'];
@@ -150,11 +151,16 @@ async function cycles({ factory, createApp, call, ok, opts, emit, args }) {
 }
 
 /** Instances that nobody holds any more and nobody stopped: never started, or in vain. */
-async function forgotten({ factory, createApp, call, opts, emit, args }) {
-  const { warmUp, count, start, unusable = opts } = args;
+async function forgotten({ factory, plugin, createApp, call, opts, emit, args }) {
+  const { warmUp, count, start, shared, unusable = opts } = args;
+  const oneApp = Object.assign(createApp(), { event: new EventEmitter() });
+  // The factory makes one for each app.
+  const create = shared
+    ? () => new (plugin().GlobalChannel)(oneApp, unusable)
+    : () => factory()(createApp(), unusable);
   async function forget(total) {
     for (let i = 0; i < total; i += 1) {
-      const service = factory()(createApp(), unusable);
+      const service = create();
       if (start) await call(service, 'start');
       // Finalizers of native objects have a turn of their own since Node 22.
       if (i % 50 === 0) await new Promise(setImmediate);

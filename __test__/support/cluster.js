@@ -269,4 +269,17 @@ async function start() {
   }
 }
 
-module.exports = { start };
+/** One primary that has all slots. */
+async function alone() {
+  const cluster = new RedisCluster([await node()]);
+  try {
+    await cluster.servers[0].run(0, 'cluster', 'addslotsrange', 0, 16383);
+    await cluster.settled(1);
+    return cluster;
+  } catch (err) {
+    await cluster.close();
+    throw err;
+  }
+}
+
+module.exports = { start, alone };

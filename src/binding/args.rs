@@ -15,8 +15,10 @@ use crate::{
     command::Member,
     error::Error,
     options::{NAMES, Raw},
-    sizes::Sizes,
+    sizes::{LONGEST, MOST_MEMBERS, Sizes, too_long},
 };
+
+use super::text;
 
 /// More than any list in the options has.
 const LONGEST_LIST: u32 = 1024;
@@ -28,8 +30,11 @@ type Read<T> = napi::Result<Result<T, Error>>;
 pub fn text(value: &Unknown, name: &str) -> Read<String> {
     let kind = value.get_type()?;
     Ok(match kind {
-        // SAFETY: its type was checked just now.
-        ValueType::String => Ok(unsafe { value.cast() }?),
+        ValueType::String => match text::read(value, LONGEST)? {
+            Ok(bytes) => Ok(String::from_utf8(bytes)
+                .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())),
+            Err(length) => Err(too_long(name, length, LONGEST)),
+        },
         ValueType::Number | ValueType::Boolean | ValueType::BigInt => {
             Ok(value.coerce_to_string()?.into_utf8()?.into_owned()?)
         }
@@ -100,6 +105,7 @@ fn each(value: &Unknown, sizes: Sizes) -> Read<Vec<Member>> {
     // SAFETY: it is an array, checked just now.
     let array: Array = unsafe { value.cast() }?;
     let mut members = Vec::with_capacity(array.len().min(1024) as usize);
+    let mut sum = 0;
     for index in 0..array.len() {
         let Some(element) = array.get::<Unknown>(index)? else {
             // A hole, or `undefined`.
@@ -107,24 +113,42 @@ fn each(value: &Unknown, sizes: Sizes) -> Read<Vec<Member>> {
             return Ok(Err(invalid(name, UID, ValueType::Undefined)));
         };
         match member(&element, format_args!("uid[{index}]"), sizes)? {
-            Ok(member) => members.push(member),
+            Ok(member) => {
+                sum += member.len();
+                if let Err(error) = check_sum(sum) {
+                    return Ok(Err(error));
+                }
+                members.push(member);
+            }
             Err(error) => return Ok(Err(error)),
         }
     }
     Ok(Ok(members))
 }
 
+fn check_sum(sum: usize) -> Result<(), Error> {
+    if sum <= MOST_MEMBERS {
+        return Ok(());
+    }
+    Err(Error::InvalidArgument(format!(
+        "argument uid has more than {MOST_MEMBERS} bytes in all; give its elements in several calls"
+    )))
+}
+
 const UID: &str = "a string, number, bigint, boolean or Buffer";
 
 fn member(value: &Unknown, name: Arguments, sizes: Sizes) -> Read<Member> {
     let member = match value.get_type()? {
-        ValueType::Object if value.is_buffer()? => bytes(value)?,
-        ValueType::String | ValueType::Number | ValueType::Boolean | ValueType::BigInt => {
-            match text(value, "uid")? {
-                Ok(text) => text.into_bytes(),
-                Err(error) => return Ok(Err(error)),
-            }
+        ValueType::Object if value.is_buffer()? => return buffer(value, name, sizes),
+        ValueType::String => {
+            let most = sizes.member;
+            let read = text::read(value, most)?;
+            return Ok(read.map_err(|length| too_long(name, length, most)));
         }
+        ValueType::Number | ValueType::Boolean | ValueType::BigInt => match text(value, "uid")? {
+            Ok(text) => text.into_bytes(),
+            Err(error) => return Ok(Err(error)),
+        },
         kind => return Ok(Err(invalid(name, UID, kind))),
     };
     Ok(sizes.check_member(name, &member).map(|()| member))
@@ -247,6 +271,14 @@ fn record(value: &Unknown) -> napi::Result<Raw> {
         fields.push((name, field));
     }
     Ok(Raw::Record(fields))
+}
+
+/// A uid in bytes, which are copied only if they are not too many.
+fn buffer(value: &Unknown, name: Arguments, sizes: Sizes) -> Read<Member> {
+    // SAFETY: the caller checked that it is a buffer; the bytes are copied before JavaScript runs again.
+    let buffer: BufferSlice = unsafe { value.cast() }?;
+    let checked = sizes.check_member(name, &buffer);
+    Ok(checked.map(|()| buffer.to_vec()))
 }
 
 fn bytes(value: &Unknown) -> napi::Result<Vec<u8>> {

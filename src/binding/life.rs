@@ -63,7 +63,9 @@ impl Service {
                     probe: self.keys.key("", ""),
                 });
                 let step = limits.command_timeout;
-                let manager = RedisManager::new(redis.clone(), cache, step, stats.clone());
+                let mut redis = redis.clone();
+                redis.stem = Some(self.keys.stem());
+                let manager = RedisManager::new(redis, cache, step, stats.clone());
                 Engine::start(manager, limits, outbox, stats)
             }
             Store::Cluster(cluster) => {

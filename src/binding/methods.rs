@@ -197,6 +197,7 @@ impl Service {
     }
 
     fn check_key(&self, name: &str, sid: &str) -> Result<()> {
+        self.keys.check_name(name)?;
         let given = "arguments name and sid";
         self.sizes.check_key(&self.keys, given, name, sid)
     }
@@ -204,6 +205,7 @@ impl Service {
     /// Where the sids are not the caller's.
     fn check_keys(&self, name: &Unknown, sids: &[String]) -> napi::Result<Result<()>> {
         Ok(args::text(name, "name")?.and_then(|name| {
+            self.keys.check_name(&name)?;
             let check = |sid| {
                 self.sizes
                     .check_key(&self.keys, "argument name", &name, sid)

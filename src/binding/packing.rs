@@ -20,19 +20,18 @@ use crate::{
 const FLUSH: usize = 128;
 
 impl Service {
-    /// Packs the first item of a call, a key. Says whether name and sid are text and short enough; if
+    /// Packs the first item of a call, a key. Says whether name and sid are text, short enough and taken; if
     /// not, nothing is packed.
     pub fn pack_key(&self, name: &Unknown, sid: &Unknown) -> napi::Result<bool> {
         self.pack(|packed| {
             let key = packed.bytes();
             let begin = key.len();
-            self.keys.begin(key);
-            if !text::append(&self.env, name, key)? {
+            if !self.pack_name(name, key)? {
                 return Ok(false);
             }
             self.keys.separate(key);
             may_panic("packing");
-            let is_text = text::append(&self.env, sid, key)?;
+            let is_text = text::append(&self.env, sid, key, self.sizes.key)?;
             let fits = key.len() - begin <= self.sizes.key;
             packed.end_item();
             Ok(is_text && fits)
@@ -40,13 +39,12 @@ impl Service {
     }
 
     /// Packs all items of a call, the keys of a channel on several servers. Says whether its name is
-    /// text and all keys are short enough; if not, nothing is packed.
+    /// text that is taken, and all keys are short enough; if not, nothing is packed.
     pub fn pack_keys(&self, name: &Unknown, sids: &[String]) -> napi::Result<bool> {
         self.pack(|packed| {
             let key = packed.bytes();
             let begin = key.len();
-            self.keys.begin(key);
-            if !text::append(&self.env, name, key)? {
+            if !self.pack_name(name, key)? {
                 return Ok(false);
             }
             self.keys.separate(key);
@@ -66,13 +64,20 @@ impl Service {
         })
     }
 
+    /// Begins a key.
+    fn pack_name(&self, name: &Unknown, key: &mut Vec<u8>) -> napi::Result<bool> {
+        self.keys.begin(key);
+        let begin = key.len();
+        Ok(text::append(&self.env, name, key, self.sizes.key)? && self.keys.takes(&key[begin..]))
+    }
+
     /// Packs the only member of a call, after its key. Says whether it is text and short enough; if
     /// not, nothing of the call is packed any more.
     pub fn pack_uid(&self, uid: &Unknown) -> napi::Result<bool> {
         self.pack(|packed| {
             let member = packed.bytes();
             let begin = member.len();
-            let is_text = text::append(&self.env, uid, member)?;
+            let is_text = text::append(&self.env, uid, member, self.sizes.member)?;
             let fits = member.len() - begin <= self.sizes.member;
             packed.end_item();
             Ok(is_text && fits)

@@ -136,8 +136,8 @@ pub fn copy_store(env: Env, from: String, to: String, prefix: String) -> napi::R
     let stores = place::pair(&from, &to).map_err(|error| errors::to_throw(&env, &error))?;
     let stem = KeyLayout::new(&prefix).stem();
     StoreJob::start(&env, |events| async move {
-        let source = place::open(stores.0).await?;
-        let target = place::open_or_make(stores.1).await?;
+        let source = place::open(stores.0, &stem).await?;
+        let target = place::open_or_make(stores.1, &stem).await?;
         let mut told = Instant::now();
         let progress = |Progress { keys, members }: Progress| {
             if told.elapsed() >= TICK {
@@ -158,7 +158,7 @@ pub fn list_store(env: Env, from: String, prefix: Option<String>) -> napi::Resul
     let store = place::parse("from", &from).map_err(|error| errors::to_throw(&env, &error))?;
     let stem = prefix.map_or_else(Vec::new, |prefix| KeyLayout::new(&prefix).stem());
     StoreJob::start(&env, |events| async move {
-        let source = place::open(store).await?;
+        let source = place::open(store, &stem).await?;
         let mut lines = lines(&source, &stem);
         let mut text = String::new();
         while let Some(line) = lines.try_next().await? {

@@ -14,11 +14,15 @@ const ROOM: usize = 256;
 /// The longest UTF-8 sequence: what may be left free where a string was cut off.
 const LONGEST: usize = 4;
 
+/// The most room that is offered for a string: Node-API counts it in an `int`, and beyond 2 GiB has none.
+const MOST_ROOM: usize = 1 << 30;
+
 /// Appends an id as text, lone surrogates as U+FFFD. Says `false`, and leaves some text or none,
-/// if it is nothing that is text without guessing. Runs no JavaScript.
-pub fn append(env: &Env, value: &Unknown, out: &mut Vec<u8>) -> napi::Result<bool> {
-    if append_string(env, value.raw(), out)? {
-        return Ok(true);
+/// if it is nothing that is text without guessing, or has more than `most` bytes, which are not read then. Runs no
+/// JavaScript.
+pub fn append(env: &Env, value: &Unknown, out: &mut Vec<u8>, most: usize) -> napi::Result<bool> {
+    if let Some(fits) = append_string(env, value.raw(), out, most)? {
+        return Ok(fits);
     }
     if !matches!(
         value.get_type()?,
@@ -26,33 +30,70 @@ pub fn append(env: &Env, value: &Unknown, out: &mut Vec<u8>) -> napi::Result<boo
     ) {
         return Ok(false);
     }
-    append_string(env, value.coerce_to_string()?.raw(), out)
+    let text = append_string(env, value.coerce_to_string()?.raw(), out, most)?;
+    Ok(text == Some(true))
 }
 
-fn append_string(env: &Env, value: sys::napi_value, out: &mut Vec<u8>) -> napi::Result<bool> {
+/// How many bytes of UTF-8 a string has.
+pub fn length(env: sys::napi_env, string: sys::napi_value) -> napi::Result<usize> {
+    let mut length = 0;
+    // SAFETY: without a buffer it says how long the string is.
+    check_status!(unsafe {
+        sys::napi_get_value_string_utf8(env, string, ptr::null_mut(), 0, &raw mut length)
+    })?;
+    Ok(length)
+}
+
+/// Reads a string, unless it has more than `most` bytes; then says how many.
+pub fn read(string: &Unknown, most: usize) -> napi::Result<Result<Vec<u8>, usize>> {
+    let (env, value) = (string.value().env, string.raw());
+    let length = length(env, value)?;
+    if length > most.min(MOST_ROOM - 1) {
+        return Ok(Err(length));
+    }
+    let (mut bytes, mut written) = (Vec::<u8>::with_capacity(length + 1), 0);
+    // SAFETY: Node-API writes up to `length` bytes and a NUL, for which there is room, and says how many.
+    check_status!(unsafe {
+        let buffer = bytes.as_mut_ptr().cast();
+        sys::napi_get_value_string_utf8(env, value, buffer, length + 1, &raw mut written)
+    })?;
+    // SAFETY: that many bytes were written just now, and there is room for no more.
+    unsafe { bytes.set_len(written.min(length)) };
+    Ok(Ok(bytes))
+}
+
+/// Whether it fits; `None` = it is no string.
+fn append_string(
+    env: &Env,
+    value: sys::napi_value,
+    out: &mut Vec<u8>,
+    most: usize,
+) -> napi::Result<Option<bool>> {
+    let most = most.min(MOST_ROOM - LONGEST - 2);
     let mut room = ROOM;
     loop {
         out.reserve(room);
         let (free, mut length) = (out.spare_capacity_mut(), 0);
+        let offered = free.len().min(MOST_ROOM);
+        let free = &mut free[..offered];
         // SAFETY: Node-API writes `length` bytes and a NUL, no more than there are free.
         let status = unsafe {
             let buffer = free.as_mut_ptr().cast();
             sys::napi_get_value_string_utf8(env.raw(), value, buffer, free.len(), &raw mut length)
         };
         if status == sys::Status::napi_string_expected {
-            return Ok(false);
+            return Ok(None);
         }
         check_status!(status)?;
         if length + LONGEST < free.len() {
             // SAFETY: that many bytes were written just now.
             unsafe { out.set_len(out.len() + length) };
-            return Ok(true);
+            return Ok(Some(length <= most));
         }
-        // SAFETY: without a buffer it says how long the string is.
-        check_status!(unsafe {
-            let none = ptr::null_mut();
-            sys::napi_get_value_string_utf8(env.raw(), value, none, 0, &raw mut length)
-        })?;
+        length = self::length(env.raw(), value)?;
+        if length > most {
+            return Ok(Some(false));
+        }
         room = length + LONGEST + 1;
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     error::{Error, Result},
     manager::{ConnectError, Manager},
     options::{Limits, Store},
-    redis_manager::{RedisManager, RedisOptions, URL_FORMS},
+    redis_manager::{RedisManager, RedisOptions, UrlFault},
     sizes::Sizes,
 };
 
@@ -25,14 +25,17 @@ pub fn parse(name: &str, address: &str) -> Result<Store> {
             durability: None,
         }));
     }
-    let redis = RedisOptions::from_url(address).map(Store::Redis);
-    redis.ok_or_else(|| {
-        // It may hold a password: only what precedes the credentials is shown.
-        let scheme = address.split_once("://").map_or("", |(scheme, _)| scheme);
-        Error::InvalidArgument(format!(
-            "{name} is '{scheme}…'; accepted is {URL_FORMS} or {EMBEDDED}FOLDER"
-        ))
-    })
+    RedisOptions::from_url(address)
+        .map(Store::Redis)
+        .map_err(|fault| {
+            let mut words = format!("{name} {fault}");
+            if let UrlFault::Form(_) = fault {
+                words += ", or ";
+                words += EMBEDDED;
+                words += "FOLDER";
+            }
+            Error::InvalidArgument(words)
+        })
 }
 
 /// Reads the two ends of a copy, which may not be the same.
@@ -58,8 +61,8 @@ fn is_same(one: &Store, other: &Store) -> bool {
     }
 }
 
-/// Opens a store that is there. What a server would put aside to begin empty is left as it is, and an error.
-pub async fn open(store: Store) -> Result<Opened> {
+/// Opens a store that is there, for the keys that begin with `stem`. What a server would put aside to begin empty is left as it is, and an error.
+pub async fn open(store: Store, stem: &[u8]) -> Result<Opened> {
     if let Store::Embedded(options) = &store
         && let Some(why) = options.lacks()
     {
@@ -69,14 +72,15 @@ pub async fn open(store: Store) -> Result<Opened> {
             cause: Some(why.into()),
         });
     }
-    open_or_make(store).await
+    open_or_make(store, stem).await
 }
 
 /// Opens a store. An embedded one that is missing is made.
-pub async fn open_or_make(store: Store) -> Result<Opened> {
+pub async fn open_or_make(store: Store, stem: &[u8]) -> Result<Opened> {
     let sizes = store.sizes();
     match store {
-        Store::Redis(options) => {
+        Store::Redis(mut options) => {
+            options.stem = Some(stem.to_owned());
             let manager = RedisManager::new(options, None, Some(PATIENCE), Arc::default());
             connect(manager, sizes).await
         }

@@ -2,7 +2,10 @@
 //! options those are is in [`super::store`].
 
 use super::read::{Raw, Reader, integer, invalid, show};
-use crate::{error::Result, redis_manager::Address};
+use crate::{
+    error::{Error, Result},
+    redis_manager::Address,
+};
 
 const ACCEPTED: &str = "{host, port} or 'host:port'";
 
@@ -34,13 +37,21 @@ fn address(name: &str, raw: &Raw, default_port: u16) -> Result<Address> {
     // A URL in the wrong place may hold a password.
     let no_url = |name: &str, text: &str| {
         let shown = "no host name (not shown)";
-        let is_url = text.contains(['/', '@']);
-        is_url
+        is_url(text)
             .then(|| invalid(name, shown, HOST))
             .map_or(Ok(()), Err)
     };
     let (host, port) = match raw {
         Raw::Record(fields) => {
+            let is_foreign = |(field, value): &&(String, Raw)| {
+                *value != Raw::Absent && !matches!(field.as_str(), "host" | "port")
+            };
+            if let Some((field, _)) = fields.iter().find(is_foreign) {
+                // What a password or TLS for one server only would be, say: it would not be used.
+                return Err(Error::InvalidOption(format!(
+                    "option {name} has an unknown field {field:?}; accepted is {ACCEPTED}"
+                )));
+            }
             let field = |name: &str| {
                 let found = fields.iter().find(|(field, _)| field == name);
                 found.map_or(Raw::Absent, |(_, value)| value.clone())
@@ -63,6 +74,11 @@ fn address(name: &str, raw: &Raw, default_port: u16) -> Result<Address> {
     let port = integer(&format!("{name}.port"), &port, 1, u64::from(u16::MAX))?;
     let port = port.and_then(|port| u16::try_from(port).ok());
     Ok(Address::Tcp(host, port.unwrap_or(default_port)))
+}
+
+/// Whether it is no host, but something that may hold a password.
+pub(super) fn is_url(host: &str) -> bool {
+    host.contains(['/', '@', '?', '#'])
 }
 
 /// Host and port; an IPv6 address with a port is in brackets.

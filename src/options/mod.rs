@@ -161,11 +161,12 @@ impl Options {
             ));
         }
         let store = Store::parse(&read)?;
+        let hash_tag = read.flag("hashTag")?.unwrap_or(false);
         let default = Limits::default();
         let seconds = |limit: Option<Duration>| limit.unwrap_or_default();
         Ok(Self {
-            prefix: prefix(&read, &store)?,
-            hash_tag: read.flag("hashTag")?.unwrap_or(false),
+            prefix: prefix(&read, &store, hash_tag)?,
+            hash_tag,
             clean_on_start_up: read.truthy("cleanOnStartUp"),
             max_queue: usize::try_from(
                 read.integer("maxQueue", 1, u64::from(u32::MAX))?
@@ -194,10 +195,12 @@ impl Options {
     }
 }
 
-fn prefix(read: &Reader, store: &Store) -> Result<String> {
+fn prefix(read: &Reader, store: &Store, hash_tag: bool) -> Result<String> {
     let prefix = read.text("prefix")?.unwrap_or_default();
+    let keys = KeyLayout::new(&prefix).with_hash_tag(hash_tag);
+    keys.check_prefix()?;
     // The shortest of its keys has an empty name and an empty sid.
-    store.sizes().check_prefix(&KeyLayout::new(&prefix))?;
+    store.sizes().check_prefix(&keys)?;
     Ok(prefix)
 }
 

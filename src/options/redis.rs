@@ -2,6 +2,7 @@
 //! in [`super::store`], TLS in [`super::tls`].
 
 use super::{
+    addresses::is_url,
     read::{Raw, Reader, invalid},
     store::foreign,
     tls::tls,
@@ -43,11 +44,8 @@ fn server(read: &Reader) -> Result<RedisOptions> {
             if path.is_some() {
                 read.excludes("url", &["path"])?;
             }
-            RedisOptions::from_url(&url).ok_or_else(|| {
-                // A URL may hold a password: only what precedes the credentials is shown.
-                let shown = url.split_once("://").map_or("…", |(scheme, _)| scheme);
-                invalid("url", &format!("'{shown}://…'"), URL_FORMS)
-            })
+            RedisOptions::from_url(&url)
+                .map_err(|fault| Error::InvalidOption(format!("option url {fault}")))
         }
         (None, Some(path)) => {
             read.excludes("path", &["host", "port"])?;
@@ -112,7 +110,7 @@ pub(super) fn cluster_options(read: &Reader) -> Result<Option<ClusterOptions>> {
 
 fn tcp_address(read: &Reader) -> Result<Address> {
     let host = read.text("host")?.unwrap_or_else(|| "127.0.0.1".to_owned());
-    if host.contains(['/', '@']) {
+    if is_url(&host) {
         // Not shown: a URL in the wrong place may hold a password.
         let accepted = "a host name or an address (a URL goes into option url)";
         return Err(invalid("host", "no host name (not shown)", accepted));

@@ -58,7 +58,7 @@ impl Store {
     #[must_use]
     pub fn sizes(&self) -> Sizes {
         match self {
-            Self::Redis(_) | Self::Cluster(_) => Sizes::UNLIMITED,
+            Self::Redis(_) | Self::Cluster(_) => Sizes::REDIS,
             Self::Embedded(_) => Sizes {
                 key: MAX_KEY,
                 member: MAX_MEMBER,

@@ -44,6 +44,8 @@ use crate::{
 
 pub use self::link::ClusterLink;
 
+pub(crate) use self::slots::slot;
+
 /// Why lists are not kept.
 const CACHE_OFF: &str =
     "in a Redis Cluster slots move, and lists are read from the nodes each time";
@@ -102,6 +104,8 @@ impl ClusterManager {
         let node = || {
             let mut options = self.options.node.clone();
             options.endpoint = Endpoint::Server(address.clone());
+            // The others have the other keys.
+            options.stem = None;
             // What it counts and says of a cache is not true for the cluster.
             RedisManager::new(options, None, self.step_timeout, Arc::default())
         };

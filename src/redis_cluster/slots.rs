@@ -16,7 +16,7 @@ static CRC: Crc<u16, Table<16>> = Crc::<u16, Table<16>>::new(&CRC_16_XMODEM);
 const NOBODY: u16 = u16::MAX;
 
 /// The slot of a key. What is in the first braces decides alone, unless that is nothing.
-pub(super) fn slot(key: &[u8]) -> u16 {
+pub(crate) fn slot(key: &[u8]) -> u16 {
     let tag = || {
         let open = key.iter().position(|&byte| byte == b'{')? + 1;
         let length = key[open..].iter().position(|&byte| byte == b'}')?;

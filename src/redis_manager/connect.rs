@@ -188,6 +188,7 @@ impl RedisManager {
         let attached = self.attach(stream, protocol, state).await;
         let (mut link, task) = attached.map_err(|error| self.unanswered(&error))?;
         let (identity, _) = self.set_up(&mut link.connection, protocol).await?;
+        link.in_cluster = identity.in_cluster;
         Ok(Open {
             link,
             task,
@@ -204,6 +205,7 @@ impl RedisManager {
         let (identity, objection) = self
             .set_up(&mut link.connection, ProtocolVersion::RESP3)
             .await?;
+        link.in_cluster = identity.in_cluster;
         let off = match objection {
             Some(objection) => Some(objection),
             None => track(&mut link.connection, cache).await?,
@@ -286,6 +288,7 @@ impl RedisManager {
             state,
             db: self.options.db,
             heard,
+            in_cluster: false,
         };
         Ok((link, task))
     }

@@ -56,6 +56,14 @@ pub(super) fn role(hello: &Value) -> Option<String> {
     }
 }
 
+/// What HELLO says of other servers beside it: `standalone`, `cluster`, `sentinel`.
+pub(super) fn mode(hello: &Value) -> Option<String> {
+    match hello {
+        Value::Map(fields) => field(fields, "mode"),
+        _ => None,
+    }
+}
+
 fn field(fields: &[(Value, Value)], name: &str) -> Option<String> {
     let named = |(key, _): &&(Value, Value)| text(key).as_deref() == Some(name);
     let (_, value) = fields.iter().find(named)?;

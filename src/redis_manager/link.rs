@@ -17,7 +17,7 @@ use tokio::{
     task::{AbortHandle, unconstrained},
 };
 
-use super::{clean::clean, words};
+use super::{clean::clean, whole, words};
 use crate::{
     appetite::Appetite,
     cache::{Answer, Invalidation, Sent, Session, Settled, Wire},
@@ -41,6 +41,8 @@ pub struct RedisLink {
     pub(super) db: u64,
     /// Wakes when something arrives.
     pub(super) heard: Arc<Notify>,
+    /// It is a node of a Redis Cluster that had all keys: see [`whole`].
+    pub(super) in_cluster: bool,
 }
 
 /// The cache, and who waits for its batches. The lock is held for moments only, and by one thread:
@@ -115,7 +117,10 @@ impl Link for RedisLink {
     ) -> BoxFuture<'static, std::result::Result<Replies, Lost>> {
         let connection = self.connection.clone();
         if let [Command::Clean { stem }] = batch {
-            return clean(connection, stem.clone(), self.step_timeout, self.elected).boxed();
+            let (stem, limit) = (stem.clone(), self.step_timeout);
+            let asked = self.in_cluster.then(|| stem.clone());
+            let clean = clean(connection.clone(), stem, limit, self.elected);
+            return whole::after_clean(clean, connection, asked, limit).boxed();
         }
         let (sender, replies) = oneshot::channel();
         let mut state = lock(&self.state);
@@ -240,7 +245,7 @@ pub(crate) fn command<A: AsRef<[u8]>>(
 pub(super) fn decode((wire, value): (&Wire, Value)) -> Answer {
     match wire {
         Wire::Write(_) => Answer::Wrote(match value {
-            Value::ServerError(error) => Err(Error::Store(words(&error))),
+            Value::ServerError(error) => Err(whole::told(&error)),
             _ => Ok(()),
         }),
         Wire::Members(_) => Answer::List(list(value).map(Arc::new)),
@@ -258,7 +263,7 @@ pub(crate) fn list(value: Value) -> Result<List> {
             let members: Vec<Vec<u8>> = items.into_iter().map(member).collect::<Result<_>>()?;
             List::new(members)
         }
-        Value::ServerError(error) => Err(Error::Store(words(&error))),
+        Value::ServerError(error) => Err(whole::told(&error)),
         _ => Err(Error::Store("the answer to SMEMBERS is no list".into())),
     }
 }

@@ -1,7 +1,8 @@
 //! The Redis manager: one multiplexed connection of redis-rs per service. Here: where Redis is and how to
-//! log in. Connecting is in [`stream`], [`tls`], [`connect`] and [`set_up`], finding a primary in [`sentinel`] and [`watch`],
+//! log in; as a URL in [`url`]. Connecting is in [`stream`], [`tls`], [`connect`] and [`set_up`], finding a primary in [`sentinel`] and [`watch`],
 //! which servers the member cache trusts in [`gate`], batches in [`link`], hearing that the server lives in [`heard`], what it
-//! says that must not be repeated in [`discreet`], what is there in [`walk`], `clean` in [`clean`]; queueing, deadlines and
+//! says that must not be repeated in [`discreet`], what is there in [`walk`], `clean` in [`clean`],
+//! whether one server has all keys in [`whole`]; queueing, deadlines and
 //! reconnecting are the driver's.
 
 mod clean;
@@ -16,8 +17,10 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod url;
 mod walk;
 mod watch;
+mod whole;
 
 use std::{
     fmt,
@@ -29,7 +32,7 @@ use std::{
     time::Duration,
 };
 
-use redis::{ConnectionAddr, IntoConnectionInfo as _, ServerError};
+use redis::ServerError;
 
 use crate::{broken::Broken, keys::Key, shelf::Bounds, stats::Stats};
 
@@ -37,6 +40,7 @@ pub use self::{
     link::RedisLink,
     sentinel::Sentinels,
     tls::{Identity, KeyFault, Name, Roots, Tls, Trust, authorities, identity},
+    url::{URL_FORMS, UrlFault},
 };
 
 use self::watch::Watch;
@@ -47,10 +51,6 @@ pub(crate) use self::{
     set_up::passes,
     walk::{Halt, found},
 };
-
-/// The URLs that are understood.
-pub const URL_FORMS: &str =
-    "redis://[[user][:password]@]host[:port][/db], rediss://… for TLS, or unix:///path[?db=n]";
 
 /// Where a Redis listens.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -102,6 +102,8 @@ pub struct RedisOptions {
     pub password: Option<String>,
     /// How connections are secured, if they are.
     pub tls: Option<Tls>,
+    /// What our keys begin with, all of which the server has to have; `None` = it is one node of many.
+    pub stem: Option<Key>,
 }
 
 impl fmt::Debug for RedisOptions {
@@ -124,6 +126,7 @@ impl RedisOptions {
             username: None,
             password: None,
             tls: None,
+            stem: Some(Key::new()),
         }
     }
 
@@ -139,33 +142,6 @@ impl RedisOptions {
             Endpoint::Server(_) => None,
         };
         self.password.as_deref().into_iter().chain(sentinels)
-    }
-
-    /// Reads a URL in one of the [`URL_FORMS`]; nothing if it is in none.
-    #[must_use]
-    pub fn from_url(url: &str) -> Option<Self> {
-        let plain = url.strip_prefix("rediss://");
-        let plain = plain.map(|rest| format!("redis://{rest}"));
-        let tls = plain.as_ref().map(|_| Tls::default());
-        // TLS is ours, and redis-rs without it takes no such URL.
-        let url = plain.as_deref().unwrap_or(url);
-        if !(url.starts_with("redis://") || url.starts_with("unix://")) {
-            return None;
-        }
-        let info = url.into_connection_info().ok()?;
-        let settings = info.redis_settings();
-        let address = match info.addr() {
-            ConnectionAddr::Tcp(host, port) => Address::Tcp(host.clone(), *port),
-            ConnectionAddr::Unix(path) => Address::Unix(path.clone()),
-            _ => return None,
-        };
-        Some(Self {
-            endpoint: Endpoint::Server(address),
-            db: u64::try_from(settings.db()).ok()?,
-            username: settings.username().map(str::to_owned),
-            password: settings.password().map(str::to_owned),
-            tls,
-        })
     }
 }
 

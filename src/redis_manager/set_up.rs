@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use redis::{Pipeline, ProtocolVersion, Value, aio::MultiplexedConnection};
 
-use super::{CacheOptions, RedisManager, connect::unreachable, gate, words};
+use super::{CacheOptions, RedisManager, connect::unreachable, gate, whole, words};
 use crate::manager::ConnectError;
 
 /// Which connection of which server process: enough to end it from another connection.
@@ -15,6 +15,8 @@ pub(super) struct Identity {
     /// Made anew whenever a server process starts. A connection id means nothing without it: after
     /// a restart the same id is somebody else's connection.
     run_id: Option<String>,
+    /// Whether it is, or may be, a node of a Redis Cluster, and has to have all keys.
+    pub(super) in_cluster: bool,
 }
 
 /// Why the cache is off, if it is.
@@ -69,6 +71,7 @@ impl RedisManager {
             return Err(refusal(words(error)));
         }
         let role = hello.as_ref().and_then(gate::role);
+        let mode = hello.as_ref().and_then(gate::mode);
         let objection = hello.and_then(|hello| gate::objection(&hello, info));
         let info: String = redis::from_redis_value_ref(info).unwrap_or_default();
         let field = |name| info.lines().find_map(|line| line.strip_prefix(name));
@@ -80,7 +83,14 @@ impl RedisManager {
         if self.is_elected() {
             is_primary(field("role:").or(role.as_deref()))?;
         }
+        let mode = field("redis_mode:").or(mode.as_deref());
+        // Where neither tells, as with a user who may not call INFO, it is asked all the same.
+        let in_cluster = mode.is_none_or(|mode| mode == "cluster");
+        if in_cluster && let Some(stem) = &self.options.stem {
+            whole::check(connection.clone(), stem).await?;
+        }
         let identity = Identity {
+            in_cluster: in_cluster && self.options.stem.is_some(),
             client_id: redis::from_redis_value_ref(client_id).ok(),
             run_id: field("run_id:").map(str::to_owned),
         };
@@ -201,6 +211,7 @@ pub(crate) fn passes(words: &str) -> bool {
         "LOADING ",
         "MASTERDOWN ",
         "BUSY ",
+        "CLUSTERDOWN ",
         "ERR max number of clients",
     ];
     passing.iter().any(|start| words.starts_with(start))

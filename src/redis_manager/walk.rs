@@ -11,6 +11,7 @@ use redis::{Cmd, Pipeline, Value, aio::MultiplexedConnection, cmd};
 
 use super::{
     link::{RedisLink, lost},
+    whole::told,
     words,
 };
 use crate::{
@@ -181,7 +182,7 @@ pub(super) async fn send(
 }
 
 pub(super) fn refused(error: &redis::ServerError) -> Halt {
-    Halt::Refused(Error::Store(words(error)))
+    Halt::Refused(told(error))
 }
 
 fn odd(command: &str) -> Error {

@@ -49,7 +49,7 @@ async fn open(store: &Arc<Store>, sizes: Sizes, name: &str) -> Opened {
 }
 
 async fn run(source: &Arc<Store>, target: &Arc<Store>) -> Result<Report> {
-    run_with(source, target, Sizes::UNLIMITED, |_| {}).await
+    run_with(source, target, Sizes::REDIS, |_| {}).await
 }
 
 async fn run_with(
@@ -58,7 +58,7 @@ async fn run_with(
     sizes: Sizes,
     progress: impl FnMut(Progress) + Send,
 ) -> Result<Report> {
-    let source = open(source, Sizes::UNLIMITED, "the source").await;
+    let source = open(source, Sizes::REDIS, "the source").await;
     let target = open(target, sizes, "the target").await;
     copy(source, target, STEM, progress).await
 }
@@ -109,7 +109,7 @@ async fn what_changes_in_the_source_meanwhile_is_reported_key_by_key() {
         put(&changed, b"P:new:c", [b"late".to_vec()]);
         changed.0.lock().unwrap().sets.remove(&b"P:b:c"[..]);
     };
-    let report = run_with(&source, &target, Sizes::UNLIMITED, progress)
+    let report = run_with(&source, &target, Sizes::REDIS, progress)
         .await
         .expect("a copy");
     let differing: Vec<_> = report.differing.iter().map(|d| &d.key[..]).collect();
@@ -162,7 +162,7 @@ async fn a_list_has_a_line_for_each_set_with_its_members_in_order() {
         (b"P:a:c", &["x"]),
         (b"P:e", &[]),
     ]);
-    let opened = open(&source, Sizes::UNLIMITED, "the source").await;
+    let opened = open(&source, Sizes::REDIS, "the source").await;
     let mut lines: Vec<_> = lines(&opened, STEM).try_collect().await.expect("a list");
     lines.sort();
     let expected = [

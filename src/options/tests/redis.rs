@@ -59,7 +59,11 @@ fn sentinels_are_records_or_text_with_a_port_or_without() {
     let sentinels = list(&[
         record(&[("host", text("a")), ("port", Raw::Number(7.0))]),
         record(&[("host", text("::1")), ("port", text("8"))]),
-        record(&[("host", text("b")), ("port", Raw::Absent)]),
+        record(&[
+            ("host", text("b")),
+            ("port", Raw::Absent),
+            ("family", Raw::Absent),
+        ]),
         text("c:9"),
         text("d"),
         text("[::2]:10"),
@@ -146,6 +150,15 @@ fn a_wrong_sentinel_is_told_by_its_place_and_without_a_secret() {
         (
             list(&[text("joe:hush@h")]),
             format!("sentinels[0] is no host name (not shown); {HOST}"),
+        ),
+        (
+            list(&[text("h:1?password=hush")]),
+            format!("sentinels[0] is no host name (not shown); {HOST}"),
+        ),
+        (
+            list(&[record(&[("host", text("h")), ("password", text("hush"))])]),
+            "sentinels[0] has an unknown field \"password\"; accepted is {host, port} or 'host:port'"
+                .to_owned(),
         ),
         (
             list(&[record(&[("host", text("joe:hush@h"))])]),
