@@ -94,7 +94,7 @@ export type ChannelManagerOption =
  * given". Integers may be given as decimal strings, as config files often do.
  *
  * `host`, `port`, `url`, `sentinels` and what belongs to it, `cluster`, `hashTag`, `db`, `username`, `password`, `auth_pass`
- * and `tls` are for `store: 'redis'`, `durability` is for `store: 'embedded'`; with the other store they are an error. All other options
+ * and `tls` are for `store: 'redis'`, `durability` and `localFileSystem` are for `store: 'embedded'`; with the other store they are an error. All other options
  * mean the same for both.
  */
 export interface GlobalChannelOptions {
@@ -109,8 +109,8 @@ export interface GlobalChannelOptions {
   /**
    * With Redis the path of a Unix socket; excludes `host`, `port` and `url`.
    *
-   * With `store: 'embedded'` the folder of the store, on a local disk; required, and made if it is
-   * missing. A relative path begins at the folder of the app (`app.getBase()`: where app.js is), or at
+   * With `store: 'embedded'` the folder of the store, on a local disk; required, and made, for its owner only,
+   * if it is missing. A relative path begins at the folder of the app (`app.getBase()`: where app.js is), or at
    * the current directory if the app has none. It is no URL, and `~` is not expanded.
    */
   path?: string | null;
@@ -121,6 +121,13 @@ export interface GlobalChannelOptions {
    * the disk. @default 'process'
    */
   durability?: 'process' | 'os' | null;
+  /**
+   * An embedded store is refused on a file system that is not known to be local, such as FUSE. `true` says that
+   * it is: that all processes use one mount on one machine, and so see each other's locks and memory, as with the
+   * folders that Docker Desktop shares. Where that is not true, processes that find each other out are
+   * refused with `ERR_GLOBAL_CHANNEL_STORE`. @default false
+   */
+  localFileSystem?: boolean | null;
   /** @default '127.0.0.1' */
   host?: string | null;
   /** A port number or, as in 0.0.7, the path of a Unix socket. @default 6379 */

@@ -111,6 +111,7 @@ const embedded: GlobalChannelOptions = { store: 'embedded', path: 'data/channels
 const embeddedInFull: GlobalChannelOptions = {
   ...embedded,
   durability: 'os',
+  localFileSystem: true,
   cache: false,
   maxQueue: 10,
 };
@@ -122,6 +123,7 @@ const clusterAsText: GlobalChannelOptions = { cluster: ['node-1:7000', '[::1]:70
 const nothingGiven: GlobalChannelOptions = {
   store: null,
   durability: null,
+  localFileSystem: null,
   host: null,
   port: null,
   path: null,
@@ -180,6 +182,8 @@ use(new GlobalChannel(app, embeddedInFull));
 use(new GlobalChannel(app, { store: 'lmdb', path: 'data' }));
 // @ts-expect-error
 use(new GlobalChannel(app, { store: 'embedded', path: 'data', durability: 'disk' }));
+// @ts-expect-error
+use(new GlobalChannel(app, { store: 'embedded', path: 'data', localFileSystem: 'yes' }));
 // @ts-expect-error
 use(new GlobalChannel({ ...app, getBase: '/srv/game' }, embedded));
 // @ts-expect-error

@@ -20,7 +20,8 @@ list   prints a line of JSON for each channel and frontend: {"key":…,"members"
 An ADDRESS is one of
   redis://[[user][:password]@]host[:port][/db]; rediss:// for TLS, with the CAs of the system
   unix:///path      both may have parameters: ?db=n&username=…&password=…&tls=true
-  embedded:FOLDER   a relative one begins at the current directory, not at the folder of the app
+  embedded:FOLDER   a relative one begins at the current directory, not at the folder of the app;
+                    FOLDER?localFileSystem=true as that option of the services
 
 PREFIX is the option prefix of the service; POMELO:CHANNEL by default.
 

@@ -12,6 +12,7 @@ const HIDDEN = '[hidden]';
 const SHOWN = new Set([
   'store',
   'durability',
+  'localFileSystem',
   'host',
   'port',
   'path',

@@ -5,6 +5,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt as _, future::BoxFuture};
+use tokio::time::{Instant, timeout_at};
 
 use crate::{
     command::{Command, Reply},
@@ -68,6 +69,11 @@ pub trait Link: Send + 'static {
         None
     }
 
+    /// Why [`Connected::closed`] has completed, if the link knows.
+    fn cause_of_end(&self) -> Option<Arc<str>> {
+        None
+    }
+
     /// Ends it in order, after a stop. It is given up where that takes too long; a link that is only
     /// dropped ends at once.
     fn close(self) -> BoxFuture<'static, ()>
@@ -76,6 +82,21 @@ pub trait Link: Send + 'static {
     {
         drop(self);
         std::future::ready(()).boxed()
+    }
+
+    /// [`Self::close`] as a stop does it, which gives up at this time. A link that has reason to takes longer, but
+    /// not so long that a framework ends the process meanwhile. Says what was not done, as a line for
+    /// the log.
+    fn close_by(self, give_up: Instant) -> BoxFuture<'static, Option<String>>
+    where
+        Self: Sized,
+    {
+        let closed = self.close();
+        async move {
+            let _ = timeout_at(give_up, closed).await;
+            None
+        }
+        .boxed()
     }
 }
 

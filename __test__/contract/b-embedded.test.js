@@ -151,6 +151,21 @@ describe('B the embedded store', () => {
     refused({ durability: true }, `option durability is true; accepted is 'process' or 'os'`);
   });
 
+  ours('B localFileSystem is for the embedded store', () => {
+    make({ localFileSystem: true });
+    const words = "option localFileSystem is for store 'embedded', and option store is 'redis'";
+    for (const store of [undefined, null, 'redis']) {
+      assert.throws(() => create({ store, localFileSystem: true }), { code: CODE, message: words });
+    }
+    for (const [value, shown] of [
+      ['true', '"true"'],
+      [1, '1'],
+    ]) {
+      const message = `option localFileSystem is ${shown}; accepted is true or false`;
+      refused({ localFileSystem: value }, message);
+    }
+  });
+
   ours('B a store that is not known is refused, with those that are', () => {
     refused({ store: 'lmdb' }, `option store is "lmdb"; accepted is 'redis' or 'embedded'`);
     refused({ store: {} }, "option store is {…}; accepted is 'redis' or 'embedded'");
@@ -159,7 +174,8 @@ describe('B the embedded store', () => {
   ours('B all other options mean the same: nulls, times, bounds, names of node_redis', () => {
     const nulls = ['host', 'port', 'url', 'db', 'username', 'password', 'auth_pass', 'durability'];
     for (const opts of [
-      Object.fromEntries(nulls.map((name) => [name, null])),
+      Object.fromEntries([...nulls, 'localFileSystem'].map((name) => [name, null])),
+      { localFileSystem: false },
       { durability: 'process', connectTimeout: 0, commandTimeout: '10', startTimeout: 1 },
       { durability: 'os', pushTimeout: 5, maxQueue: '10', cache: { maxBytes: 1 }, prefix: 'ü' },
       { cleanOnStartUp: true, rpcNoDelay: false, enable_offline_queue: false },

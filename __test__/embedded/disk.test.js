@@ -205,4 +205,37 @@ describe('the disk', () => {
       { skip: compiler },
     );
   }
+
+  for (const seconds of [1, 30]) {
+    fault(
+      `a sync takes ${seconds} s: stop is done in time, says what is not, and a reboot loses nothing`,
+      async () => {
+        const env = workshop();
+        const store = place();
+        const slow = path.join(path.dirname(env.FAULTY_LOG), 'slow');
+        const job = async ({ started, ok, call, args, emit }) => {
+          const fs = require('fs');
+          const service = await started();
+          await ok(service, 'add', 'n', ['u', 'v'], 's1');
+          fs.writeFileSync(args.slow, '');
+          emit((await call(service, 'stop', true)).ms, () => process.exit(0));
+        };
+        env.FAULTY_SLOW = slow;
+        env.FAULTY_SYNC = `${seconds}`;
+        const { messages, output } = await store.run(job, { slow }, { env });
+        assert.ok(messages[0] < 2900, `stop took ${messages[0]} ms`);
+        const { closed, open } = store.state();
+        assert.strictEqual(/did not wait .* for the disk/.test(output), !closed, output);
+        assert.ok(seconds < 3 || open, 'all of it is on the disk');
+        // As after a reboot.
+        if (open) store.rewrite((state) => (state.open.boot = 'another'));
+        const read = async ({ started, ok, emit }) =>
+          emit(await ok(await started(), 'getMembersBySid', 'n', 's1'));
+        const after = store.start(read);
+        await until(() => after.messages.length || after.code !== undefined, 'a read');
+        assert.deepStrictEqual(after.messages, [['u', 'v']], after.output);
+      },
+      { skip: compiler },
+    );
+  }
 });

@@ -1,7 +1,8 @@
 /*
  * Preloaded into a process (LD_PRELOAD), for what no file system does when a test wants it: LMDB's meta page
  * cannot be written while the file $FAULTY_META is there. And a log of what goes to the disk, in $FAULTY_LOG:
- * "sync", and "meta" or "meta-synced" for each commit.
+ * "sync", and "meta" or "meta-synced" for each commit. And a disk that is slow: a sync takes $FAULTY_SYNC seconds
+ * while the file $FAULTY_SLOW is there.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -62,9 +63,13 @@ WRITES(pwrite64, off64_t)
   int name(int fd) {                                  \
     static int (*real)(int);                          \
     if (!real) real = dlsym(RTLD_NEXT, #name);        \
+    const char *slow = getenv("FAULTY_SLOW");         \
+    if (slow && access(slow, F_OK) == 0)              \
+      sleep(atoi(getenv("FAULTY_SYNC")));             \
     int done = real(fd);                              \
     note("sync\n");                                   \
     return done;                                      \
   }
 
 SYNCS(fdatasync)
+SYNCS(fsync)

@@ -19,7 +19,7 @@ use std::{pin::Pin, sync::Arc};
 use futures_util::StreamExt as _;
 use tokio::{
     task::yield_now,
-    time::{Instant, Sleep, sleep_until, timeout_at},
+    time::{Instant, Sleep, sleep_until},
 };
 
 pub use self::port::{Event, Inbox, Input, Outlet};
@@ -73,6 +73,8 @@ enum Wake<L> {
     Inbox,
     Replies(std::result::Result<Vec<Result<Reply>>, Lost>),
     Dialed(Dialed<L>),
+    /// The link is gone.
+    Closed,
     /// A silent link lives.
     Sign,
     Timer,
@@ -121,6 +123,13 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
                     }
                 }
                 Wake::Replies(Err(Lost(cause))) => self.on_lost(cause),
+                Wake::Closed => {
+                    let cause = match &self.line {
+                        Line::Up { link, .. } => link.cause_of_end(),
+                        _ => None,
+                    };
+                    self.on_lost(cause.unwrap_or_else(|| "closed by the store".into()));
+                }
                 Wake::Dialed(dialed) => self.on_dialed(dialed),
                 Wake::Sign => self.line.heard(Instant::now()),
                 Wake::Timer => self.on_timer(),
@@ -134,7 +143,8 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         }
         if let Phase::Stopped(give_up) = self.phase {
             if let Some(link) = self.line.take_link() {
-                let _ = timeout_at(give_up, link.close()).await;
+                let undone = link.close_by(give_up).await;
+                self.events.extend(undone.map(Event::Log));
             }
             self.events.push(Event::Stopped);
             self.outlet.deliver(&mut self.events);
@@ -181,7 +191,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             biased;
             Some(replies) = in_flight.next(), if !in_flight.is_empty() => Wake::Replies(replies),
             Some(dialed) = dialing => Wake::Dialed(dialed),
-            Some(()) = closed => Wake::Replies(Err(Lost("closed by the store".into()))),
+            Some(()) = closed => Wake::Closed,
             Some(sign) = sign => sign.map_or_else(|lost| Wake::Replies(Err(lost)), |()| Wake::Sign),
             () = self.inbox.wake.notified() => Wake::Inbox,
             () = timer, if deadline.is_some() => Wake::Timer,

@@ -26,6 +26,7 @@ pub fn audit(folder: &Path) -> Result<Totals, String> {
     let options = EmbeddedOptions {
         folder: folder.to_owned(),
         durability: None,
+        local_file_system: false,
     };
     let (store, _) = registry::open(&options).map_err(|error| error.to_string())?;
     let found = store.read(|txn| go_through(store.rows(), txn));

@@ -7,6 +7,8 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+use tokio::sync::oneshot;
+
 use super::{
     effort::Effort,
     gate::Pass,
@@ -38,7 +40,11 @@ pub(super) struct Executor {
     appetite: Mutex<Appetite>,
     /// Nobody waits for its batches any more.
     gone: AtomicBool,
+    /// Whether a batch is under way that has its turn, or was when nobody waited any more.
+    working: Arc<AtomicBool>,
     broken: Broken,
+    /// The last to go: by then its share in the store is gone, and if it was the last one, the store is closed.
+    _ended: oneshot::Sender<()>,
 }
 
 /// What became of the first calls of a batch, in one transaction.
@@ -54,6 +60,7 @@ impl Executor {
         bounds: Option<Bounds>,
         stats: Arc<Stats>,
         broken: Broken,
+        ended: oneshot::Sender<()>,
     ) -> Self {
         let shelf = Shelf::new(bounds, stats.clone());
         Self {
@@ -61,13 +68,20 @@ impl Executor {
             reading: Mutex::new(Reading::new(shelf, stats, broken)),
             appetite: Mutex::default(),
             gone: AtomicBool::new(false),
+            working: Arc::default(),
             broken,
+            _ended: ended,
         }
     }
 
     /// How many calls the next batch had better hold at most.
     pub(super) fn appetite(&self) -> usize {
         lock(&self.appetite).calls()
+    }
+
+    /// Says whether a batch is under way that is not only waiting for its turn.
+    pub(super) fn working(&self) -> Arc<AtomicBool> {
+        self.working.clone()
     }
 
     /// Nobody waits any more.
@@ -90,6 +104,7 @@ impl Executor {
         if self.is_given_up() && !self.broken.is("embedded-gone-writes") {
             return Err(Lost("nobody waits for it".into()));
         }
+        self.working.store(true, Ordering::Release);
         let replies = match (batch, pass) {
             ([Command::Clean { stem }], Some(pass)) => self.clean(stem, pass),
             (batch, pass) => {
@@ -99,7 +114,10 @@ impl Executor {
             }
         };
         if self.is_given_up() {
+            // Still at work: this may be the last share in the store, which is closed next.
             self.reading().clear();
+        } else {
+            self.working.store(false, Ordering::Release);
         }
         replies
     }

@@ -1,11 +1,12 @@
 //! The file `store.json`, which says how the store was left. It is of this package's own, and is read before
-//! LMDB touches anything. What follows from it is in [`super::state`].
+//! LMDB touches anything. And `closing.json`, which says what the rows were when they had yet to be brought to the
+//! disk. What follows from it is in [`super::state`].
 
 use std::{
     env::consts::{ARCH, OS},
     fs::{self, File},
     io::{self, Read as _, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use serde_json::{Value, json};
@@ -13,6 +14,7 @@ use xxhash_rust::xxh3::Xxh3Default;
 
 use super::{
     folder::Folder,
+    private,
     words::{cannot, refused},
 };
 use crate::manager::ConnectError;
@@ -77,25 +79,56 @@ pub(super) fn read(folder: &Folder) -> Result<Option<(Left, String)>, ConnectErr
 
 /// In one step, and on the disk before it returns: what is done next relies on it.
 pub(super) fn write(folder: &Folder, left: &Left) -> io::Result<()> {
-    let path = folder.state();
-    let fresh = path.with_extension("json.new");
-    let mut file = File::create(&fresh)?;
+    draft(folder, left)?;
+    publish(folder)
+}
+
+/// The first half of [`write`]: brings to the disk what is to be the file, beside the one that is there.
+pub(super) fn draft(folder: &Folder, left: &Left) -> io::Result<()> {
+    let mut file = private::create(&fresh(folder))?;
     file.write_all(left.to_json().to_string().as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&fresh, &path)?;
+    file.sync_all()
+}
+
+/// The second half.
+pub(super) fn publish(folder: &Folder) -> io::Result<()> {
+    fs::rename(fresh(folder), folder.state())?;
     if cfg!(unix) {
         File::open(folder.path())?.sync_all()?;
     }
     Ok(())
 }
 
+fn fresh(folder: &Folder) -> PathBuf {
+    folder.state().with_extension("json.new")
+}
+
+/// What the rows are when the last process closes the store, before they are on the disk. A system that is shut
+/// down in order brings them there, also when the process does not live to see it. Nothing waits for the disk
+/// here: after a power cut the note may be missing, or be half a note, or not be true of the rows, and is then no
+/// note.
+pub(super) fn note_closing(folder: &Folder, checksum: &Checksum) -> io::Result<()> {
+    let note = json!({"format": format(), "closing": checksum.to_json()});
+    let mut file = private::create(&folder.closing())?;
+    file.write_all(note.to_string().as_bytes())
+}
+
+/// Whether the rows are those that the last process had when it closed the store.
+pub(super) fn is_as_closed(folder: &Folder) -> bool {
+    let expected = fs::read(folder.closing()).ok().and_then(|text| {
+        let value: Value = serde_json::from_slice(&text).ok()?;
+        let is_known = value["format"].as_u64() == Some(format());
+        is_known.then(|| Checksum::from_json(&value["closing"]))?
+    });
+    expected
+        .is_some_and(|expected| Checksum::of(&folder.data()).is_ok_and(|found| found == expected))
+}
+
 impl Left {
     fn to_json(&self) -> Value {
         let mut json = json!({"format": format(), "locks": kind_of_locks()});
         match self {
-            Self::Closed(Checksum { bytes, xxh3 }) => {
-                json["closed"] = json!({"bytes": bytes, "xxh3": xxh3});
-            }
+            Self::Closed(checksum) => json["closed"] = checksum.to_json(),
             Self::Open { boot } => json["open"] = json!({"boot": boot}),
             Self::Synced => json["synced"] = json!({}),
             Self::Unmade => json["unmade"] = json!({}),
@@ -105,10 +138,7 @@ impl Left {
 
     fn from_json(value: &Value) -> Option<Self> {
         if let Some(closed) = value.get("closed") {
-            return Some(Self::Closed(Checksum {
-                bytes: closed["bytes"].as_u64()?,
-                xxh3: closed["xxh3"].as_str()?.to_owned(),
-            }));
+            return Checksum::from_json(closed).map(Self::Closed);
         }
         if let Some(open) = value.get("open") {
             let boot = open["boot"].as_str()?.to_owned();
@@ -122,6 +152,17 @@ impl Left {
 }
 
 impl Checksum {
+    fn to_json(&self) -> Value {
+        json!({"bytes": self.bytes, "xxh3": self.xxh3})
+    }
+
+    fn from_json(value: &Value) -> Option<Self> {
+        Some(Self {
+            bytes: value["bytes"].as_u64()?,
+            xxh3: value["xxh3"].as_str()?.to_owned(),
+        })
+    }
+
     pub(super) fn of(path: &Path) -> io::Result<Self> {
         let mut file = File::open(path)?;
         let mut hash = Xxh3Default::new();

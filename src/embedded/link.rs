@@ -1,15 +1,20 @@
 //! Which thread executes a batch: the runtime's, at once, if that takes no waiting and not long; else one where
 //! blocking is allowed. There is one batch at a time: what comes meanwhile goes into the next one.
 
-use std::{sync::Arc, time::Duration};
-
-use futures_util::{
-    FutureExt as _,
-    future::{BoxFuture, OptionFuture},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
+
+use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::{
     runtime::Handle,
-    task::{JoinHandle, spawn_blocking},
+    sync::oneshot,
+    task::spawn_blocking,
+    time::{Instant, timeout_at},
 };
 
 use super::{
@@ -29,11 +34,19 @@ use crate::{
 /// About what it takes to wake a thread on an idle core.
 const LINGER: Duration = Duration::from_micros(50);
 
+/// How much longer than the drain time a stop waits for the disk. With that time it is less than the 3 s after
+/// which pomelo ends the process.
+const SYNC: Duration = Duration::from_millis(1500);
+
 /// A share in an open store.
 #[derive(Debug)]
 pub struct EmbeddedLink {
     /// There until it ends.
     executor: Option<Arc<Executor>>,
+    /// Fails when nothing of the executor is left, on no thread.
+    ended: oneshot::Receiver<()>,
+    working: Arc<AtomicBool>,
+    syncing: Arc<AtomicBool>,
 }
 
 impl EmbeddedLink {
@@ -43,9 +56,14 @@ impl EmbeddedLink {
         stats: Arc<Stats>,
         broken: Broken,
     ) -> Self {
-        let executor = Executor::new(store, bounds, stats, broken);
+        let syncing = store.syncing();
+        let (sender, ended) = oneshot::channel();
+        let executor = Executor::new(store, bounds, stats, broken, sender);
         Self {
+            working: executor.working(),
             executor: Some(Arc::new(executor)),
+            ended,
+            syncing,
         }
     }
 
@@ -54,12 +72,20 @@ impl EmbeddedLink {
         self.executor.as_ref().map(|executor| &executor.store)
     }
 
+    /// Whether what there is to wait for is this process's own work, or the disk, and no other process.
+    fn is_busy(&self) -> bool {
+        self.working.load(Ordering::Acquire) || self.syncing.load(Ordering::Acquire)
+    }
+
     /// Lets go of the store, on a thread that may wait for the disk: this may be the last share in it.
-    fn end(&mut self) -> Option<JoinHandle<()>> {
-        let executor = self.executor.take()?;
+    fn end(&mut self) {
+        let Some(executor) = self.executor.take() else {
+            return;
+        };
         executor.give_up();
-        let runtime = Handle::try_current().ok()?;
-        Some(runtime.spawn_blocking(|| drop(executor)))
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn_blocking(|| drop(executor));
+        }
     }
 }
 
@@ -98,9 +124,32 @@ impl Link for EmbeddedLink {
         later(executor.clone(), batch).boxed()
     }
 
+    fn cause_of_end(&self) -> Option<Arc<str>> {
+        self.store()?.over()
+    }
+
     fn close(mut self) -> BoxFuture<'static, ()> {
-        let ended: OptionFuture<_> = self.end().into();
-        ended.map(drop).boxed()
+        self.end();
+        async move {
+            let _ = (&mut self.ended).await;
+        }
+        .boxed()
+    }
+
+    fn close_by(mut self, give_up: Instant) -> BoxFuture<'static, Option<String>> {
+        self.end();
+        async move {
+            if timeout_at(give_up, &mut self.ended).await.is_ok() || !self.is_busy() {
+                return None;
+            }
+            let synced = timeout_at(give_up + SYNC, &mut self.ended).await;
+            synced.is_err().then(|| {
+                "stop did not wait any longer for the disk: the store is closed, but not all of it is on the disk \
+                 yet. A power cut in the next moments may empty it, an orderly reboot does not"
+                    .to_owned()
+            })
+        }
+        .boxed()
     }
 }
 

@@ -1,7 +1,10 @@
 //! The embedded manager: a store without a server, in a folder that all processes of one machine
 //! open (LMDB, by `heed`). Here: where the folder is, what it promises, and the manager.
 //!
-//! - [`folder`]: what lies in the folder, and who has it open.
+//! - [`folder`]: what lies in the folder; [`locality`]: whether it is on a local disk; [`private`]: for its
+//!   owner only.
+//! - [`presence`]: who has it open; [`beats`]: where others' locks may not be seen.
+//! - [`held`]: the files that are open; [`upkeep`]: whether they are still those in the folder.
 //! - [`state`]: whether what lies there can be trusted; [`left`]: the file that says how it was left.
 //! - [`registry`]: one open store per process and folder.
 //! - [`opening`]: LMDB's environment in the folder.
@@ -17,13 +20,18 @@
 
 #[cfg(any(test, feature = "broken"))]
 mod audit;
+mod beats;
 mod effort;
 mod executor;
 mod folder;
 mod gate;
+mod held;
 mod left;
 mod link;
+mod locality;
 mod opening;
+mod presence;
+mod private;
 mod reading;
 mod registry;
 mod rows;
@@ -31,6 +39,7 @@ mod state;
 mod store;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 mod walk;
 mod words;
 mod writing;
@@ -74,6 +83,8 @@ pub struct EmbeddedOptions {
     /// What a write survives; `None`: what it does where this process has the store open already, else
     /// [`Durability::Os`].
     pub durability: Option<Durability>,
+    /// Whether the folder is on a local file system, though it is not known to be one.
+    pub local_file_system: bool,
 }
 
 impl EmbeddedOptions {

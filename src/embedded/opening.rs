@@ -1,14 +1,20 @@
 //! Opening LMDB's environment in a folder whose state was looked at, and what it says if that fails.
 
+use std::{fs::File, io, path::Path};
+
 use heed::{Env, EnvFlags, EnvOpenOptions, MdbError, WithoutTls};
-use same_file::Handle;
 
 use super::{
     Durability,
-    folder::{Entered, Folder, Presence},
+    beats::Beats,
+    folder::{Entered, Folder},
     gate::Gate,
+    held::{Held, hold, is_free},
+    presence::Presence,
+    private,
     rows::Rows,
-    state::{self, note_made, note_synced},
+    state::{self, Prepared, note_made, note_synced},
+    upkeep::Files,
     words::{Failure, cannot, not_now, refused},
 };
 use crate::manager::ConnectError;
@@ -24,7 +30,7 @@ pub(super) struct Opened {
     pub(super) env: Env<WithoutTls>,
     pub(super) rows: Rows,
     pub(super) gate: Gate,
-    pub(super) data: Handle,
+    pub(super) files: Files,
     pub(super) note: Option<String>,
 }
 
@@ -35,13 +41,97 @@ pub(super) fn open(
     presence: &Presence,
     entered: &Entered,
 ) -> Result<Opened, ConnectError> {
-    let alone = presence.is_alone(entered);
-    let alone = alone.map_err(|error| cannot("look through", folder.path(), &error))?;
-    let gate = Gate::new(
-        folder.lockable("next.lock")?,
-        folder.lockable("write.lock")?,
-    );
+    let unreadable = |error: io::Error| cannot("look through", folder.path(), &error);
+    let beats = folder.is_vouched().then(|| Beats::begin(folder));
+    let beats = beats.transpose()?;
+    let alone = is_alone(folder, presence, entered).map_err(unreadable)?;
+    if !alone {
+        require_all(folder)?;
+    }
     let prepared = state::prepare(folder, alone, durability, entered)?;
+    let paths = folder.gate();
+    let [next, write] = [lockable(&paths[0], alone)?, lockable(&paths[1], alone)?];
+    // From before LMDB opens it until after it was closed: see `Held`.
+    let locks = Held::new(folder.locks(), lockable(&folder.locks(), false)?);
+    let data = hold(folder.data()).map_err(|error| cannot("open", &folder.data(), &error))?;
+    let (env, rows) = environment(folder, durability, &prepared)?;
+    let others = (|| {
+        let [next, write] = [(0, &next), (1, &write)];
+        let share = |(n, file): (usize, &File)| Held::share(paths[n].clone(), file);
+        io::Result::Ok(vec![locks, share(next)?, share(write)?, presence.held()?])
+    })();
+    let files = Files {
+        data,
+        others: others.map_err(unreadable)?,
+        beats,
+    };
+    let gate = Gate::new(next, write);
+    if let Some(path) = files.missing() {
+        // LMDB may have made one for itself, which nobody else has.
+        let made = path == folder.locks();
+        let words = format!(
+            "{} was taken away while the store was opened",
+            path.display()
+        );
+        drop(env);
+        if made {
+            let _ = private::remove(&folder.locks());
+        }
+        return Err(not_now(words));
+    }
+    let notes = [prepared.note, private::warning(folder.path())];
+    let notes: Vec<String> = notes.into_iter().flatten().collect();
+    Ok(Opened {
+        env,
+        rows,
+        gate,
+        files,
+        note: (!notes.is_empty()).then(|| notes.join("; ")),
+    })
+}
+
+/// Whether no other process has the store open. Its presence may have been taken away, its lock on the rows not.
+fn is_alone(folder: &Folder, presence: &Presence, entered: &Entered) -> io::Result<bool> {
+    let seen_alone = presence.is_alone(entered)?;
+    Ok(is_free(&folder.data())?.unwrap_or(seen_alone))
+}
+
+/// Opens a file that is there to be locked, or makes it if nobody else can have it.
+fn lockable(path: &Path, may_make: bool) -> Result<File, ConnectError> {
+    let file = if may_make {
+        private::open(path)
+    } else {
+        private::open_existing(path)
+    };
+    file.map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => taken_away(path),
+        _ => cannot("open", path, &error),
+    })
+}
+
+fn taken_away(path: &Path) -> ConnectError {
+    not_now(format!(
+        "{} was taken away, and a process that has the store open has not noticed yet",
+        path.display()
+    ))
+}
+
+/// While others have the store open, what lies in the folder is theirs. If something of it was taken away they
+/// notice, and open it anew; one that made it now would not share it with them.
+fn require_all(folder: &Folder) -> Result<(), ConnectError> {
+    let [next, write] = folder.gate();
+    let mut needed = [folder.locks(), next, write, folder.state()].into_iter();
+    match needed.find(|path| !path.exists()) {
+        Some(path) => Err(taken_away(&path)),
+        None => Ok(()),
+    }
+}
+
+fn environment(
+    folder: &Folder,
+    durability: Durability,
+    prepared: &Prepared,
+) -> Result<(Env<WithoutTls>, Rows), ConnectError> {
     let opened = (|| {
         let mut options = EnvOpenOptions::new().read_txn_without_tls();
         options.map_size(MAP).max_readers(READERS);
@@ -51,7 +141,7 @@ pub(super) fn open(
             unsafe { options.flags(EnvFlags::NO_SYNC) };
         }
         // SAFETY: the folder is local, no other file is put in the place of these while processes of this
-        // package are there (`state`, `Presence`), and this process has it open once (`registry`).
+        // package are there (`is_alone`), and this process has it open once (`registry`).
         let env = unsafe { options.open(folder.path()) }?;
         // Those of processes that were killed: they would keep pages from being used again.
         env.clear_stale_readers()?;
@@ -60,19 +150,10 @@ pub(super) fn open(
             env.force_sync()?;
             note_synced(folder)?;
         }
-        note_made(folder, &prepared)?;
+        note_made(folder, prepared)?;
         Ok((env, rows))
     })();
-    let (env, rows) = opened.map_err(|error| not_opened(&error, folder))?;
-    let data = Handle::from_path(folder.data());
-    let data = data.map_err(|error| cannot("open", &folder.data(), &error))?;
-    Ok(Opened {
-        env,
-        rows,
-        gate,
-        data,
-        note: prepared.note,
-    })
+    opened.map_err(|error| not_opened(&error, folder))
 }
 
 fn not_opened(error: &heed::Error, folder: &Folder) -> ConnectError {

@@ -43,7 +43,7 @@ impl Drop for Place {
 pub(super) fn open(
     options: &EmbeddedOptions,
 ) -> Result<(Arc<Store>, Option<String>), ConnectError> {
-    let folder = Folder::make(&options.folder)?;
+    let folder = Folder::make(&options.folder, options.local_file_system)?;
     let handle = Handle::from_path(folder.path());
     let handle = Arc::new(handle.map_err(|error| cannot("open", folder.path(), &error))?);
     let give_up = Instant::now() + PATIENCE;

@@ -6,12 +6,17 @@
 //!
 //! What is in that file, and how it is read and written, is in [`super::left`].
 
-use std::{fs, io};
+use std::{
+    fs,
+    io::{self, Write as _},
+    thread,
+};
 
 use super::{
     Durability,
     folder::{Entered, Folder},
-    left::{Checksum, Left, kind_of_locks, read, write},
+    left::{self, Checksum, Left, is_as_closed, kind_of_locks, read, write},
+    private,
     words::{cannot, refused},
 };
 use crate::manager::ConnectError;
@@ -54,9 +59,7 @@ pub(super) fn prepare(
     if !alone {
         prepared.note = weakened(folder, left.as_ref(), durability);
     }
-    // Others may be there whose file was taken away: they go on with it, and with its locks, until they
-    // notice.
-    if alone || left == Some(Left::Unmade) || !folder.data().exists() {
+    if alone {
         prepared.note = trust(folder, left.as_ref())?;
         make_locks(folder).map_err(|error| cannot("write", &folder.locks(), &error))?;
     }
@@ -75,6 +78,8 @@ pub(super) fn prepare(
         prepared.made = Some(now);
         Left::Unmade
     };
+    let closing = private::remove(&folder.closing());
+    closing.map_err(|error| cannot("remove", &folder.closing(), &error))?;
     if left.as_ref() != Some(&now) || locks != kind_of_locks() {
         write(folder, &now).map_err(|error| cannot("write", &folder.state(), &error))?;
     }
@@ -98,10 +103,7 @@ fn weakened(folder: &Folder, left: Option<&Left>, durability: Durability) -> Opt
 /// With its room taken: where the disk is full this fails, but a write to memory that the disk has no room
 /// for would kill the process. Another file than before, lest somebody has that in memory.
 fn make_locks(folder: &Folder) -> io::Result<()> {
-    match fs::remove_file(folder.locks()) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => fs::write(folder.locks(), vec![0; LOCKS]),
-    }
+    private::create(&folder.locks())?.write_all(&vec![0; LOCKS])
 }
 
 /// Its tables are there: from now on it holds what is written, and an end of this process is no half-made
@@ -118,14 +120,50 @@ pub(super) fn note_synced(folder: &Folder) -> io::Result<()> {
     write(folder, &Left::Synced)
 }
 
-/// The last process has closed the store in order, and everything is on the disk.
-pub(super) fn note_closed(folder: &Folder, _entered: &Entered) -> io::Result<()> {
-    write(folder, &Left::Closed(Checksum::of(&folder.data())?))
+/// Brings everything to the disk by `sync`, and says that the last process has closed the store in order: first by
+/// a note that does not wait for the disk, since the system may be shut down before the disk is done. The two
+/// that wait for it do so at once.
+pub(super) fn close(
+    folder: &Folder,
+    sync: impl FnOnce() -> bool + Send,
+    _entered: &Entered,
+) -> io::Result<()> {
+    let checksum = Checksum::of(&folder.data())?;
+    // Such as on a full disk; what waits for the disk says the same later.
+    let _ = left::note_closing(folder, &checksum);
+    let closed = Left::Closed(checksum);
+    let (drafted, synced) = thread::scope(|scope| {
+        let draft = thread::Builder::new().spawn_scoped(scope, || left::draft(folder, &closed));
+        let synced = sync();
+        let drafted = match draft {
+            Ok(draft) => draft
+                .join()
+                .unwrap_or_else(|_| left::draft(folder, &closed)),
+            Err(_) => left::draft(folder, &closed),
+        };
+        (drafted, synced)
+    });
+    drafted?;
+    if !synced {
+        return private::remove(&folder.closing());
+    }
+    left::publish(folder)?;
+    private::remove(&folder.closing())
+}
+
+/// Writes the file again, of which something else has taken away the one that was there when the store was open.
+pub(super) fn restore(folder: &Folder, durability: Durability) -> io::Result<()> {
+    let left = match durability {
+        Durability::Process => Left::Open { boot: boot() },
+        Durability::Os => Left::Synced,
+    };
+    write(folder, &left)
 }
 
 /// Whether whoever opens it will put the rows aside.
 pub(super) fn is_torn(folder: &Folder) -> bool {
     matches!(read(folder), Ok(Some((left, _))) if is_of_another_start(&left))
+        && !is_as_closed(folder)
 }
 
 /// Whether the system has gone down since, and nothing had waited for the disk.
@@ -158,6 +196,8 @@ fn trust(folder: &Folder, left: Option<&Left>) -> Result<Option<String>, Connect
                 Err(damaged("is not as it was when the store was closed"))
             }
         }
+        // The last process had closed it in order, and did not wait for the disk.
+        Some(left) if is_of_another_start(left) && is_as_closed(folder) => Ok(None),
         Some(left) if is_of_another_start(left) => {
             let aside = data.with_extension("mdb.aside");
             let moved = fs::rename(&data, &aside);

@@ -3,28 +3,27 @@
 
 use std::{
     path::Path,
-    sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
-    time::{Duration, Instant},
+    sync::{
+        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use heed::{Env, MdbError, RoTxn, RwTxn, WithoutTls};
-use same_file::Handle;
-use tokio::sync::watch;
 
 use super::{
     Durability,
-    folder::{Folder, Presence},
+    folder::{Entered, Folder},
     gate::{Gate, Pass},
     opening::{Opened, open},
+    presence::Presence,
     registry::Place,
     rows::Rows,
-    state::note_closed,
+    state::close,
+    upkeep::Upkeep,
     words::Failure,
 };
 use crate::manager::{ConnectError, Lost};
-
-/// How often it is looked whether the files are still there.
-const LOOK: Duration = Duration::from_secs(1);
 
 /// See the module.
 #[derive(Debug)]
@@ -38,10 +37,9 @@ pub(super) struct Store {
     presence: Option<Presence>,
     /// Transactions share it; whoever moves the map has it alone.
     map: RwLock<()>,
-    data: Handle,
-    looked: Mutex<Instant>,
-    /// Why nothing can be done with the store any more.
-    over: watch::Sender<Option<Arc<str>>>,
+    upkeep: Arc<Upkeep>,
+    /// Whether it is being brought to the disk, because it is closed.
+    syncing: Arc<AtomicBool>,
     /// The last to go.
     _place: Place,
 }
@@ -61,7 +59,7 @@ impl Store {
             env,
             rows,
             gate,
-            data,
+            files,
             note,
         } = match opened {
             Ok(opened) => opened,
@@ -70,6 +68,8 @@ impl Store {
                 return Err(error);
             }
         };
+        let upkeep = Upkeep::new(folder.clone(), durability, files);
+        upkeep.begin();
         let store = Self {
             env: Some(env),
             rows,
@@ -78,9 +78,8 @@ impl Store {
             folder,
             presence: Some(presence),
             map: RwLock::default(),
-            data,
-            looked: Mutex::new(Instant::now()),
-            over: watch::Sender::default(),
+            upkeep,
+            syncing: Arc::default(),
             _place: place,
         };
         Ok((store, note))
@@ -182,8 +181,8 @@ impl Store {
 
     /// The environment, as long as it can be used.
     fn env(&self) -> Result<&Env<WithoutTls>, Failure> {
-        if let Some(words) = &*self.over.borrow() {
-            return Err(Failure::Store(words.clone()));
+        if let Some(words) = self.upkeep.over() {
+            return Err(Failure::Store(words));
         }
         self.env
             .as_ref()
@@ -200,61 +199,57 @@ impl Store {
 
     /// Whether the store can still be used, and is still the one in its folder.
     pub(super) fn check(&self) -> Result<(), Lost> {
-        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        if looked.elapsed() >= LOOK {
-            *looked = Instant::now();
-            if self.is_taken_away() {
-                self.end("its files were taken away".into());
-            }
-        }
-        match &*self.over.borrow() {
-            None => Ok(()),
-            Some(words) => Err(Lost(words.clone())),
-        }
-    }
-
-    fn is_taken_away(&self) -> bool {
-        let there = Handle::from_path(self.folder.data());
-        !there.is_ok_and(|there| there == self.data)
+        self.upkeep.check()
     }
 
     fn end(&self, words: Arc<str>) -> Failure {
-        self.over.send_replace(Some(words.clone()));
+        self.upkeep.end(words.clone());
         Failure::Store(words)
+    }
+
+    /// Why nothing can be done with the store any more.
+    pub(super) fn over(&self) -> Option<Arc<str>> {
+        self.upkeep.over()
     }
 
     /// Completes when the store can be used no more.
     pub(super) fn ended(&self) -> impl Future<Output = ()> + Send + 'static {
-        let mut over = self.over.subscribe();
-        async move {
-            // Fails when the store is closed, and that is no end for those who have closed it.
-            if over.wait_for(Option::is_some).await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        }
+        self.upkeep.ended()
+    }
+
+    /// Says whether it is being brought to the disk, because it is closed.
+    pub(super) fn syncing(&self) -> Arc<AtomicBool> {
+        self.syncing.clone()
+    }
+
+    /// The last process of all brings everything to the disk, and says so.
+    fn close_in_order(&self, env: &Env<WithoutTls>, entered: &Entered) {
+        self.syncing.store(true, Ordering::Release);
+        // If this fails, the next one finds the store as processes leave it that are killed.
+        let _ = close(&self.folder, || env.force_sync().is_ok(), entered);
     }
 }
 
 impl Drop for Store {
-    /// Closes it. The last process of all brings everything to the disk, and says so.
     fn drop(&mut self) {
         let (Some(env), Some(presence)) = (self.env.take(), self.presence.take()) else {
             return;
         };
-        let over = self.over.borrow().is_some() || self.is_taken_away();
+        let there = self.upkeep.has_data();
+        let over = self.upkeep.over().is_some() || !there;
         // Where it is over, the files in the folder may be others' by now.
         let Some(entered) = (!over).then(|| self.folder.enter().ok()).flatten() else {
             // Before `presence`: whoever finds nobody there makes LMDB's locks anew.
             drop(env);
+            self.upkeep.close();
             return;
         };
-        let last = presence.is_alone(&entered).unwrap_or(false);
-        let synced = last && env.force_sync().is_ok();
-        drop(env);
-        if synced {
-            // If this fails, the next one finds the store as processes leave it that are killed.
-            let _ = note_closed(&self.folder, &entered);
+        let seen_alone = presence.is_alone(&entered).unwrap_or(false);
+        if self.upkeep.is_last().unwrap_or(seen_alone) {
+            self.close_in_order(&env, &entered);
         }
+        drop(env);
+        self.upkeep.close();
         presence.leave(&entered);
     }
 }

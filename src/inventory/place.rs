@@ -15,15 +15,22 @@ use crate::{
 /// How the address of an embedded store begins.
 const EMBEDDED: &str = "embedded:";
 
+/// How it ends where the file system is not known to be local, and is: option `localFileSystem` of the services.
+const LOCAL: &str = "?localFileSystem=true";
+
 /// Reads an address; `name` is what it is an argument of.
 pub fn parse(name: &str, address: &str) -> Result<Store> {
-    if let Some(folder) = address.strip_prefix(EMBEDDED)
-        && !folder.is_empty()
-    {
-        return Ok(Store::Embedded(EmbeddedOptions {
-            folder: PathBuf::from(folder),
-            durability: None,
-        }));
+    if let Some(place) = address.strip_prefix(EMBEDDED) {
+        let folder = place.strip_suffix(LOCAL);
+        let local_file_system = folder.is_some();
+        let folder = folder.unwrap_or(place);
+        if !folder.is_empty() {
+            return Ok(Store::Embedded(EmbeddedOptions {
+                folder: PathBuf::from(folder),
+                durability: None,
+                local_file_system,
+            }));
+        }
     }
     RedisOptions::from_url(address)
         .map(Store::Redis)
@@ -124,6 +131,7 @@ mod tests {
             "http://:secret@h",
             ":secret@h",
             "embedded:",
+            "embedded:?localFileSystem=true",
             "redis://:secret@h:x",
         ] {
             let error = parse("from", address).expect_err("no address");
@@ -136,12 +144,28 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_can_be_said_to_be_on_a_local_file_system() {
+        for (address, folder, local) in [
+            ("embedded:a", "a", false),
+            ("embedded:a?localFileSystem=true", "a", true),
+            ("embedded:a?b", "a?b", false),
+        ] {
+            let Ok(Store::Embedded(options)) = parse("from", address) else {
+                panic!("{address} is none");
+            };
+            assert_eq!(options.folder, PathBuf::from(folder));
+            assert_eq!(options.local_file_system, local);
+        }
+    }
+
+    #[test]
     fn a_store_is_not_copied_to_itself() {
         let same = [
             ("redis://h", "redis://:pw@h:6379/0"),
             ("unix:///s?db=1", "unix:///s?db=1"),
             ("embedded:src", "embedded:./src/../src/"),
             ("embedded:not-there", "embedded:not-there"),
+            ("embedded:a", "embedded:a?localFileSystem=true"),
         ];
         for (from, to) in same {
             let error = pair(from, to).map(drop).expect_err("no copy");

@@ -28,6 +28,7 @@ pub const NAMES: &[&str] = &[
     "store",
     "path",
     "durability",
+    "localFileSystem",
     "host",
     "port",
     "url",

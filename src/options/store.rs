@@ -31,7 +31,7 @@ const REDIS_ONLY: [&str; 14] = [
     "tls",
 ];
 
-const EMBEDDED_ONLY: [&str; 1] = ["durability"];
+const EMBEDDED_ONLY: [&str; 2] = ["durability", "localFileSystem"];
 
 /// Where the members are kept, unless a custom manager keeps them.
 #[derive(Debug, Clone)]
@@ -124,5 +124,6 @@ fn embedded_options(read: &Reader) -> Result<EmbeddedOptions> {
     Ok(EmbeddedOptions {
         folder,
         durability: Some(durability.unwrap_or(Durability::Process)),
+        local_file_system: read.flag("localFileSystem")?.unwrap_or(false),
     })
 }

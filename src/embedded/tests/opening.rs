@@ -155,8 +155,15 @@ fn nobody_else_can_look_into_the_folder_or_lock_what_is_in_it() {
                 .mode()
                 & 0o777
         };
-        assert_eq!(mode(&path), 0o700);
-        for file in ["data.mdb", "opening.lock", "next.lock", "write.lock"] {
+        for folder in ["..", "", "processes"] {
+            assert_eq!(mode(&path.join(folder)), 0o700, "{folder}");
+        }
+        let presence = format!("processes/{}", std::process::id());
+        let locks = ["lock.mdb", "opening.lock", "next.lock", "write.lock"];
+        for file in locks
+            .into_iter()
+            .chain(["data.mdb", "store.json", &presence])
+        {
             assert_eq!(mode(&path.join(file)), 0o600, "{file}");
         }
     });

@@ -8,7 +8,7 @@ use super::world::{add, manager, members, open, refusal, run, write};
 use crate::{
     command::Command,
     embedded::Durability,
-    manager::{Link as _, Manager as _},
+    manager::{ConnectError, Link as _, Manager as _},
 };
 
 /// What `store.json` says.
@@ -32,10 +32,12 @@ fn left_as(folder: &Path, how: &str, details: Value) {
 }
 
 /// Another process that has the store open, as others see it, until this is dropped.
-fn other_process(folder: &Path) -> fs::File {
-    let file = fs::File::create(folder.join("processes").join("1")).expect("a file");
-    file.lock().expect("nobody else has it");
-    file
+fn other_process(folder: &Path) -> [fs::File; 2] {
+    let presence = fs::File::create(folder.join("processes").join("1")).expect("a file");
+    presence.lock().expect("nobody else has it");
+    let data = fs::File::open(folder.join("data.mdb")).expect("it is there");
+    data.lock_shared().expect("nobody has it alone");
+    [presence, data]
 }
 
 #[test]
@@ -119,6 +121,73 @@ fn after_a_power_cut_the_store_begins_empty_unless_each_commit_was_synced() {
         let link = connected.expect("the store opens").link;
         assert!(state(&os)["synced"].is_object());
         drop(link);
+    });
+}
+
+/// The process ended before the disk was done, and then the system was shut down.
+#[test]
+fn rows_that_are_as_the_last_process_closed_them_are_trusted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    run(async {
+        let link = open(path).await;
+        write(&link, add("k", &["a"])).await;
+        link.close().await;
+        let note = json!({"format": 1, "closing": state(path)["closed"]});
+        let closing = path.join("closing.json");
+        assert!(!closing.exists());
+        for half in ["", &note.to_string()[..20]] {
+            fs::write(&closing, half).expect("it can be written");
+            left_open(path, "another");
+            let lacks = manager(path, Durability::Process).options.lacks();
+            assert!(lacks.is_some_and(|words| words.contains("went down")));
+        }
+        fs::write(&closing, note.to_string()).expect("it can be written");
+        assert_eq!(manager(path, Durability::Process).options.lacks(), None);
+        let link = open(path).await;
+        assert_eq!(members(&link, "k").await, r#"["a"]"#);
+        // From now on it says nothing.
+        assert!(!closing.exists());
+        write(&link, add("k", &["b"])).await;
+        link.close().await;
+
+        fs::write(&closing, note.to_string()).expect("it can be written");
+        left_open(path, "another");
+        let link = open(path).await;
+        assert_eq!(members(&link, "k").await, "[]");
+    });
+}
+
+/// Whatever else of it was taken away.
+#[cfg(unix)]
+#[test]
+fn a_process_that_has_the_rows_open_is_seen() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    run(async {
+        open(path).await.close().await;
+        let [_, data] = other_process(path);
+        left_open(path, &boot());
+        let locks = same_file::Handle::from_path(path.join("lock.mdb")).expect("they are there");
+        fs::remove_file(path.join("processes").join("1")).expect("it is there");
+        open(path).await.close().await;
+        let same = same_file::Handle::from_path(path.join("lock.mdb")).expect("they are there");
+        assert_eq!(same, locks);
+
+        // It has to notice first.
+        for name in ["lock.mdb", "next.lock", "write.lock", "store.json"] {
+            let kept = fs::read(path.join(name)).expect("it is there");
+            fs::remove_file(path.join(name)).expect("it is there");
+            let failed = super::world::try_open(path).await.map(drop);
+            let Err(ConnectError::Unreachable(words)) = failed else {
+                panic!("{failed:?}");
+            };
+            assert!(words.contains(name), "{words}");
+            fs::write(path.join(name), kept).expect("it can be written");
+        }
+        drop(data);
+        fs::remove_file(path.join("lock.mdb")).expect("it is there");
+        open(path).await.close().await;
     });
 }
 

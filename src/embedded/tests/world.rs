@@ -35,6 +35,7 @@ pub(super) fn manager_of(
     let options = EmbeddedOptions {
         folder: folder.to_owned(),
         durability: Some(durability),
+        local_file_system: false,
     };
     let bounds = memory.map(|max_bytes| Bounds {
         max_bytes,

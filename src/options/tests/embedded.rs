@@ -22,6 +22,15 @@ fn the_embedded_store_is_a_folder() {
         panic!("not embedded")
     };
     assert_eq!(store.durability, Some(Durability::Os));
+    assert!(!store.local_file_system);
+    let given = [
+        ("path", text("/data")),
+        ("localFileSystem", Raw::Bool(true)),
+    ];
+    let Store::Embedded(store) = embedded(&given).expect("all are valid").store else {
+        panic!("not embedded")
+    };
+    assert!(store.local_file_system);
 }
 
 #[test]

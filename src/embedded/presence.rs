@@ -1,0 +1,101 @@
+//! Which processes have the store open: one locked file for each. The kernel lets go of a lock when its process
+//! dies, however it dies, so that what is locked is alive. LMDB's own locks do not tell two copies of this
+//! package in one process apart, nor processes of two containers that have the same number: both would
+//! destroy the store, and are refused here.
+
+use std::{
+    ffi::OsStr,
+    fs::{self, File, TryLockError},
+    io,
+    path::PathBuf,
+    process, thread,
+    time::{Duration, Instant},
+};
+
+use super::{
+    folder::{Entered, Folder},
+    held::Held,
+    private,
+    words::{cannot, refused},
+};
+use crate::manager::ConnectError;
+
+/// Longer than somebody who looks whether the file is locked has it.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// This process, among those that have the store open.
+#[derive(Debug)]
+pub(super) struct Presence {
+    path: PathBuf,
+    /// Locked.
+    file: File,
+}
+
+impl Presence {
+    /// Says that this process has the store open.
+    pub(super) fn claim(folder: &Folder, _entered: &Entered) -> Result<Self, ConnectError> {
+        let processes = folder.processes();
+        private::make_folder(&processes).map_err(|error| cannot("make", &processes, &error))?;
+        let path = processes.join(process::id().to_string());
+        let file = private::open(&path).map_err(|error| cannot("open", &path, &error))?;
+        let give_up = Instant::now() + PATIENCE;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Self { path, file }),
+                Err(TryLockError::WouldBlock) if Instant::now() < give_up => thread::sleep(PAUSE),
+                Err(TryLockError::WouldBlock) => {
+                    return Err(refused(format!(
+                        "the store in {} is open in another copy of this package in this process, or in a \
+                         container where a process has the same number, {}; let them share one copy, or \
+                         their process namespace",
+                        folder.path().display(),
+                        process::id()
+                    )));
+                }
+                Err(TryLockError::Error(error)) => return Err(cannot("lock", &path, &error)),
+            }
+        }
+    }
+
+    /// To be looked after with the other files.
+    pub(super) fn held(&self) -> io::Result<Held> {
+        Held::share(self.path.clone(), &self.file)
+    }
+
+    /// Whether no other process has said so. Clears away what dead ones have left.
+    pub(super) fn is_alone(&self, _entered: &Entered) -> io::Result<bool> {
+        let mut alone = true;
+        let folder = self.path.parent().unwrap_or(&self.path);
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.file_name() == self.path.file_name() || !is_number(path.file_name()) {
+                continue;
+            }
+            let file = match File::options().write(true).open(&path) {
+                Ok(file) => file,
+                // Something else has cleared it away.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            match file.try_lock() {
+                Ok(()) => private::remove(&path)?,
+                Err(TryLockError::WouldBlock) => alone = false,
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+        }
+        Ok(alone)
+    }
+
+    /// This process has the store open no more.
+    pub(super) fn leave(self, _entered: &Entered) {
+        // Whoever comes next clears it away if this fails.
+        let _ = private::remove(&self.path);
+    }
+}
+
+fn is_number(name: Option<&OsStr>) -> bool {
+    name.and_then(OsStr::to_str)
+        .is_some_and(|name| name.parse::<u32>().is_ok())
+}

@@ -1,0 +1,186 @@
+//! Looking after an open store: whether its files are still those in the folder, that they do not look old, and
+//! heartbeats where they are needed. Once a second, by a task of its own and by calls, whichever is first: a
+//! process without calls notices too, because those that open the store wait for it.
+
+use std::{
+    fs::File,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::{Duration, Instant},
+};
+
+use tokio::{runtime::Handle, sync::watch, task::spawn_blocking, time::sleep};
+
+use super::{
+    Durability,
+    beats::Beats,
+    folder::Folder,
+    held::{Held, freshen, is_last},
+    state::restore,
+};
+use crate::manager::Lost;
+
+/// How often it is looked.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Upkeep {
+    folder: Folder,
+    durability: Durability,
+    files: Mutex<Option<Files>>,
+    looked: Mutex<Instant>,
+    /// Why nothing can be done with the store any more.
+    over: watch::Sender<Option<Arc<str>>>,
+}
+
+/// The files that are open, as long as the store is.
+#[derive(Debug)]
+pub(super) struct Files {
+    pub(super) data: Held,
+    /// The locks and the presence.
+    pub(super) others: Vec<Held>,
+    /// Where locks may not be shared.
+    pub(super) beats: Option<Beats>,
+}
+
+impl Upkeep {
+    pub(super) fn new(folder: Folder, durability: Durability, files: Files) -> Arc<Self> {
+        Arc::new(Self {
+            folder,
+            durability,
+            files: Mutex::new(Some(files)),
+            looked: Mutex::new(Instant::now()),
+            over: watch::Sender::default(),
+        })
+    }
+
+    /// Goes on until the store is closed. Without a runtime only calls look.
+    pub(super) fn begin(self: &Arc<Self>) {
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(go_on(Arc::downgrade(self)));
+        }
+    }
+
+    /// Whether the store can still be used, and is still the one in its folder.
+    pub(super) fn check(&self) -> Result<(), Lost> {
+        let due = lock(&self.looked).elapsed() >= LOOK;
+        if due {
+            self.look();
+        }
+        match &*self.over.borrow() {
+            None => Ok(()),
+            Some(words) => Err(Lost(words.clone())),
+        }
+    }
+
+    /// Looks now. Nothing if there is no need to look again: the store is closed, or over.
+    fn look(&self) -> Option<()> {
+        *lock(&self.looked) = Instant::now();
+        if self.over().is_some() {
+            return None;
+        }
+        let mut files = lock(&self.files);
+        let files = files.as_mut()?;
+        if files.data.is_there() {
+            self.keep_state();
+        }
+        if let Some(path) = files.missing() {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            self.end(format!("its files were taken away ({name})").into());
+            return Some(());
+        }
+        // An error is such as a full disk: the next look may do better.
+        if let Some(Ok(Some(words))) = files.beats.as_mut().map(Beats::look) {
+            self.end(words.into());
+        }
+        Some(())
+    }
+
+    /// Sees to `store.json` as long as this process has the rows: without it the next one takes them for somebody
+    /// else's.
+    fn keep_state(&self) {
+        let path = self.folder.state();
+        let _ = match File::options().write(true).open(&path) {
+            Ok(file) => freshen(&file),
+            Err(_) if !path.exists() => restore(&self.folder, self.durability),
+            Err(error) => Err(error),
+        };
+    }
+
+    /// From now on nothing can be done with the store.
+    pub(super) fn end(&self, words: Arc<str>) {
+        self.over.send_if_modified(|over| {
+            let first = over.is_none();
+            if first {
+                *over = Some(words);
+            }
+            first
+        });
+    }
+
+    /// Why nothing can be done with the store any more.
+    pub(super) fn over(&self) -> Option<Arc<str>> {
+        self.over.borrow().clone()
+    }
+
+    /// Completes when the store can be used no more.
+    pub(super) fn ended(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut over = self.over.subscribe();
+        async move {
+            // Fails when the store is closed, and that is no end for those who have closed it.
+            if over.wait_for(Option::is_some).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Whether the rows are still those in the folder, before this process lets go of them.
+    pub(super) fn has_data(&self) -> bool {
+        let files = lock(&self.files);
+        let there = files.as_ref().is_some_and(|files| files.data.is_there());
+        if there {
+            self.keep_state();
+        }
+        there
+    }
+
+    /// Whether no other process holds the rows, where the system can tell. Ends this one's own hold.
+    pub(super) fn is_last(&self) -> Option<bool> {
+        is_last(&lock(&self.files).as_ref()?.data)
+    }
+
+    /// Lets go of the files, of which lock.mdb must be open for as long as LMDB's environment is.
+    pub(super) fn close(&self) {
+        lock(&self.files).take();
+    }
+}
+
+impl Files {
+    /// The first that is not in the folder any more. Those that are do not look old from now on.
+    pub(super) fn missing(&self) -> Option<&Path> {
+        let mut all = std::iter::once(&self.data).chain(&self.others);
+        all.find(|held| {
+            held.freshen();
+            !held.is_there()
+        })
+        .map(Held::path)
+    }
+}
+
+async fn go_on(upkeep: Weak<Upkeep>) {
+    loop {
+        sleep(LOOK).await;
+        let Some(upkeep) = upkeep.upgrade() else {
+            return;
+        };
+        // The disk may be slow.
+        if !matches!(spawn_blocking(move || upkeep.look()).await, Ok(Some(()))) {
+            return;
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
