@@ -84,10 +84,7 @@ impl Entries {
     /// Whether the next load is to be tracked: its list is there, as far as we know, and was read before.
     pub(super) fn is_worth_tracking(&self, key: &[u8]) -> bool {
         let mark = self.known.look(key).map(|known| known.mark);
-        matches!(
-            mark,
-            Some(Mark::Seen | Mark::Tracked { going: false, .. })
-        )
+        matches!(mark, Some(Mark::Seen | Mark::Tracked { going: false, .. }))
     }
 
     /// The key may be gone soon, or be gone already: by a write of ours, or because a barrier counted too few. So

@@ -49,12 +49,12 @@ mod tests;
 
 use std::{collections::VecDeque, sync::Arc};
 
-pub use self::{debts::Unpaid, settle::Settled};
 use self::{
     calls::{At, Calls, Place},
     debts::Debts,
     entries::{Entries, Ready},
 };
+pub use self::{debts::Unpaid, settle::Settled};
 use crate::{
     broken::Broken,
     error::Result,

@@ -113,7 +113,9 @@ impl Session {
             return;
         }
         let groups = &flight.groups;
-        let asked = groups.iter().filter(|group| !group.dissolved && group.ready == Ready::Empty);
+        let asked = groups
+            .iter()
+            .filter(|group| !group.dissolved && group.ready == Ready::Empty);
         let held = Held {
             full: full.unwrap_or(true),
             // Without a question of its own only where a rule is broken.

@@ -137,13 +137,18 @@ pub(super) async fn track(
         "TOUCH",
         "EVAL",
     ];
-    let refused = replies.iter().zip(names).find_map(|(reply, name)| match reply {
-        Value::ServerError(error) if is_no(error) => Some(format!("{name}: {}", words(error))),
-        _ => None,
-    });
+    let refused = replies
+        .iter()
+        .zip(names)
+        .find_map(|(reply, name)| match reply {
+            Value::ServerError(error) if is_no(error) => Some(format!("{name}: {}", words(error))),
+            _ => None,
+        });
     let off = match (refused, replies.as_slice()) {
         (Some(refused), _) => refused,
-        (None, [_, info, Value::Okay, _, Value::Int(_), _]) if is_tracking(info) => return Ok(None),
+        (None, [_, info, Value::Okay, _, Value::Int(_), _]) if is_tracking(info) => {
+            return Ok(None);
+        }
         _ => "CLIENT TRACKING is not on although it was asked for".to_owned(),
     };
     // Or the server would go on remembering what we read.

@@ -136,7 +136,13 @@ impl World {
             dead: Vec::new(),
             now: 0,
         };
-        for (name, value) in [('j', "j0"), ('k', "k0"), ('l', ""), ('m', "m0"), ('n', "n0")] {
+        for (name, value) in [
+            ('j', "j0"),
+            ('k', "k0"),
+            ('l', ""),
+            ('m', "m0"),
+            ('n', "n0"),
+        ] {
             world.history.insert(name, vec![(0, value.to_owned())]);
         }
         for keys in ["jklm", "jkl"] {
@@ -230,7 +236,8 @@ impl World {
             }
             Wire::Forget(keys) => {
                 // As for our own writes, the push follows the reply.
-                self.outbound.push_back(Frame::Answer(no, Answer::Forgot(true)));
+                self.outbound
+                    .push_back(Frame::Answer(no, Answer::Forgot(true)));
                 for key in keys {
                     if self.value(name(&key)).is_empty() {
                         self.forget(name(&key));
