@@ -150,7 +150,7 @@ describe('Cache: what the server remembers', () => {
       const before = double.count('EVAL');
       for (let i = 0; i < 100; i += 1) await read(service);
       const tries = double.count('EVAL') - before;
-      assert.ok(tries > 0 && tries < 20, `${tries} attempts in 100 batches`);
+      assert.ok(tries < 20, `${tries} attempts in 100 batches`);
       double.persona.refused = {};
       await until(async () => {
         await read(service);

@@ -8,7 +8,7 @@
 //!
 //! **Paying** is a script that adds a member to each key and removes it, if the key does not exist: atomic, so that
 //! nobody sees it, and a change, so that the server forgets the key (and reports it to us). A script and no `MULTI`:
-//! older servers send the report within the reply of `EXEC`, where no client expects it.
+//! Redis 6.2 sends the report within the reply of `EXEC`, where no client expects it.
 //!
 //! **The bound**: debts and tracked reads that are not answered are never more than [`MOST`]; beyond it lists are read
 //! untracked. A server that is out of memory refuses the script, which is then tried again after ever more batches.
