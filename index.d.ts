@@ -275,9 +275,9 @@ export interface GlobalChannelStats {
     rereads: number;
     /** Changes that the store reported. */
     invalidations: number;
-    /** Lists in memory, now. */
+    /** Lists of which something is kept, now: that they are empty, that they were read once, or their members. */
     entries: number;
-    /** What they take, in bytes, now. */
+    /** What they take, in bytes, now; as measured, with the arrays that JavaScript keeps of them. */
     bytes: number;
     /** What they may take; 0 = there is no cache. */
     maxBytes: number;

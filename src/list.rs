@@ -90,6 +90,19 @@ impl List {
         })
     }
 
+    /// A list without members.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            ascii: true,
+            json: "[]".into(),
+            cuts: Box::default(),
+            len: 0,
+            kept: OnceLock::new(),
+        }
+    }
+
     /// A number that no other list of this process has or will have.
     #[must_use]
     pub fn id(&self) -> u64 {

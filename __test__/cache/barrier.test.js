@@ -79,14 +79,17 @@ describe('Cache: what a barrier is worth', () => {
 
 describe('Cache: a load that fails', () => {
   // The store's own errors come with the push of whoever mends the key, which would clear it.
-  onDouble('error leaves loading: the next read but one hits', async ({ double, service }) => {
-    double.other('SADD', K, 'u');
-    double.persona.refused = { SMEMBERS: 'NOPERM no' };
-    assert.match((await failing(service, 'getMembersBySid', 'n', 's1')).message, /^NOPERM/);
-    double.persona.refused = {};
-    assert.deepStrictEqual(await noHit(service), ['u']);
-    assert.deepStrictEqual(await hit(service), ['u']);
-  });
+  onDouble(
+    'error leaves loading: the next reads fill, and then one hits',
+    async ({ double, service }) => {
+      double.other('SADD', K, 'u');
+      double.persona.refused = { SMEMBERS: 'NOPERM no' };
+      assert.match((await failing(service, 'getMembersBySid', 'n', 's1')).message, /^NOPERM/);
+      double.persona.refused = {};
+      for (let i = 0; i < 2; i += 1) assert.deepStrictEqual(await noHit(service), ['u']);
+      assert.deepStrictEqual(await hit(service), ['u']);
+    },
+  );
 
   onDouble('an error for one of several keys is kept for none', async ({ double, service }) => {
     double.other('SADD', K, 'u');
@@ -96,8 +99,10 @@ describe('Cache: a load that fails', () => {
       assert.match(error.message, /^NOPERM/);
     }
     double.persona.refused = {};
-    const members = await ok(service, 'getMembersByChannelName', 'connector', 'n');
-    assert.deepStrictEqual(members, ['u']);
+    for (let i = 0; i < 2; i += 1) {
+      const members = await ok(service, 'getMembersByChannelName', 'connector', 'n');
+      assert.deepStrictEqual(members, ['u']);
+    }
     for (const sid of ['s1', 's2', 's3']) await hit(service, 'n', sid);
   });
 });

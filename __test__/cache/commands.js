@@ -85,16 +85,30 @@ const client = {
   SETINFO: () => OK,
   SETNAME: () => OK,
   // A RESP2 connection answers OK as well, and never gets a push: that is Redis, too.
-  TRACKING: (double, connection, [mode]) => {
+  TRACKING: (double, connection, [mode, option = '']) => {
     connection.tracking = mode.toUpperCase() === 'ON';
+    connection.optin = connection.tracking && option.toUpperCase() === 'OPTIN';
     return OK;
   },
-  TRACKINGINFO: (double, { tracking }) =>
-    new Map([
-      ['flags', new Set([tracking && double.persona.trackingWorks ? 'on' : 'off'])],
+  TRACKINGINFO: (double, { tracking, optin, caching }) => {
+    const flags = [tracking && double.persona.trackingWorks ? 'on' : 'off'];
+    if (optin) flags.push('optin');
+    if (caching) flags.push('caching-yes');
+    return new Map([
+      ['flags', new Set(flags)],
       ['redirect', tracking ? 0 : -1],
       ['prefixes', []],
-    ]),
+    ]);
+  },
+  CACHING: (double, connection) => {
+    if (!connection.optin) {
+      return failure(
+        'ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled',
+      );
+    }
+    connection.caching = true;
+    return OK;
+  },
   KILL: (double, connection, [, id]) => double.kill(Number(id)),
 };
 
@@ -106,6 +120,12 @@ module.exports = {
   },
   DEL: remove,
   ECHO: (double, connection, [text]) => text,
+  // The one script there is: it changes the keys that do not exist, and leaves them so.
+  EVAL: (double, connection, [, , ...keys]) => {
+    const gone = keys.filter((key) => setOf(double, connection, key).size === 0);
+    for (const key of gone) double.changed(connection, key);
+    return null;
+  },
   EXISTS: countThere,
   FLUSHALL: (double, connection) => {
     double.sets.clear();

@@ -33,7 +33,7 @@ describe('Cache: the wire breaks', () => {
     double.other('SADD', K, 'new');
     double.cut();
     double.flow();
-    assert.deepStrictEqual(await noHit(service), ['new', 'old']);
+    for (let i = 0; i < 2; i += 1) assert.deepStrictEqual(await noHit(service), ['new', 'old']);
     assert.deepStrictEqual(await hit(service), ['new', 'old']);
   });
 
@@ -139,7 +139,7 @@ describe('Cache: the wire breaks', () => {
       await fill(service);
       double.replaceSilently(K, 'new');
       double.sendRaw(push);
-      assert.deepStrictEqual(await noHit(service), ['new']);
+      for (let i = 0; i < 2; i += 1) assert.deepStrictEqual(await noHit(service), ['new']);
       assert.deepStrictEqual(await hit(service), ['new']);
     });
   }

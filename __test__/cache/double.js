@@ -5,8 +5,8 @@
  * says when what it sends goes out: frame by frame, or several frames in one TCP chunk. It can also
  * call itself something else, refuse commands, and lose a key without telling.
  *
- * It tracks as Redis 7 does without NOLOOP: it remembers what a connection read, sends one push at
- * the first change by anybody, then forgets. What a client's own command changed is pushed after
+ * It tracks as Redis 7 does without NOLOOP: it remembers what a connection read (with OPTIN only what it read directly
+ * after CLIENT CACHING YES), sends one push at the first change by anybody, then forgets. What a client's own command changed is pushed after
  * the reply (before it if `pushesFirst`, as in Redis 6).
  *
  * Lives here: connections, tracking, holding. Commands are commands.js, bytes are resp.js, and
@@ -56,7 +56,16 @@ class Double {
   }
 
   accept(socket, id) {
-    const connection = { id, socket, db: 0, proto: 2, tracking: false, pending: [] };
+    const connection = {
+      id,
+      socket,
+      db: 0,
+      proto: 2,
+      tracking: false,
+      optin: false,
+      caching: false,
+      pending: [],
+    };
     this.connections.set(id, connection);
     socket.setNoDelay(true);
     const parser = new Parser({ return_buffers: true });
@@ -72,7 +81,6 @@ class Double {
 
   forget(connection) {
     this.connections.delete(connection.id);
-    for (const readers of this.readers.values()) readers.delete(connection);
     this.held = this.held.filter((frame) => frame.connection !== connection);
   }
 
@@ -80,6 +88,8 @@ class Double {
     const name = given.toUpperCase();
     this.received.push([connection.id, name, ...args]);
     const reply = this.execute(connection, name, args);
+    // It is about the next command that is not CLIENT.
+    if (name !== 'CLIENT') connection.caching = false;
     const { pushesFirst } = this.persona;
     const own = connection.pending.splice(0);
     if (pushesFirst) own.forEach((push) => this.send(connection, 'invalidate', push));
@@ -117,6 +127,7 @@ class Double {
 
   remember(connection, key) {
     if (!connection || !connection.tracking || connection.proto !== 3) return;
+    if (connection.optin && !connection.caching) return;
     if (!this.readers.has(key)) this.readers.set(key, new Set());
     this.readers.get(key).add(connection);
   }
@@ -126,6 +137,7 @@ class Double {
     const readers = this.readers.get(key) || [];
     this.readers.delete(key);
     for (const connection of readers) {
+      if (!this.connections.has(connection.id)) continue;
       if (connection === author) connection.pending.push(encodePush(['invalidate', [key]]));
       else if (!this.gathered) this.push(connection, [key]);
       else this.gathered.set(connection, [...(this.gathered.get(connection) || []), key]);
@@ -179,6 +191,11 @@ class Double {
   /** Bytes that are none of its own making, to all connections. */
   sendRaw(text) {
     for (const connection of this.connections.values()) this.send(connection, 'raw', text);
+  }
+
+  /** The keys in the server's tracking table. */
+  remembered() {
+    return [...this.readers.keys()];
   }
 
   /** How often a command came, with this first argument if one is given. */

@@ -6,7 +6,9 @@
  */
 
 const assert = require('node:assert');
+const fs = require('fs');
 const net = require('net');
+const path = require('path');
 const { once } = require('events');
 const { describe, it, before, after } = require('node:test');
 const double = require('./double');
@@ -40,6 +42,11 @@ async function connect(port) {
       a.write(encode(command));
       return seen();
     },
+    /** Directly after CLIENT CACHING YES. */
+    async pair(...command) {
+      a.write(Buffer.concat([encode(['CLIENT', 'CACHING', 'YES']), encode(command)]));
+      return seen();
+    },
     async b(...command) {
       texts.b = '';
       b.write(encode(command));
@@ -49,6 +56,11 @@ async function connect(port) {
     end: () => [a, b].forEach((socket) => socket.destroy()),
   };
 }
+
+/** As in src/redis_manager/link.rs. */
+const FORGET = /const FORGET: &str = "(.*?)";/s
+  .exec(fs.readFileSync(path.join(__dirname, '../../src/redis_manager/link.rs'), 'utf8'))[1]
+  .replace(/\\\n\s*/g, '');
 
 const COMMANDS = [
   ['a', 'SMEMBERS', 'k'],
@@ -80,6 +92,28 @@ const COMMANDS = [
   ['a', 'SMEMBERS', 'k'],
   ['b', 'SREM', 'k', 'u'],
   ['a', 'FLUSHALL'],
+  ['a', 'SELECT', '0'],
+  ['a', 'CLIENT', 'TRACKING', 'OFF'],
+  ['a', 'CLIENT', 'CACHING', 'YES'],
+  ['a', 'CLIENT', 'TRACKING', 'ON', 'OPTIN'],
+  ['b', 'SADD', 'k', 'u'],
+  ['a', 'SMEMBERS', 'k'],
+  ['b', 'SADD', 'k', 'v'],
+  ['a', 'CLIENT', 'CACHING', 'YES'],
+  // The ECHO after each command has taken the word.
+  ['a', 'SMEMBERS', 'k'],
+  ['b', 'SREM', 'k', 'v'],
+  ['pair', 'SMEMBERS', 'k'],
+  ['a', 'TOUCH', 'none'],
+  ['b', 'SADD', 'k', 'v'],
+  ['pair', 'SMEMBERS', 'none'],
+  ['b', 'UNLINK', 'none'],
+  ['a', 'EVAL', FORGET, '1', 'none'],
+  ['a', 'EVAL', FORGET, '1', 'none'],
+  ['pair', 'SMEMBERS', 'k'],
+  ['a', 'EVAL', FORGET, '1', 'k'],
+  ['a', 'SADD', 'k', 'own'],
+  ['a', 'EVAL', FORGET, '0'],
   ['a', 'SELECT', '16'],
   ['a', 'CLIENT', 'KILL', 'ID', '12345678'],
 ];
@@ -126,6 +160,9 @@ describe('the wire double', () => {
         ['CLIENT', 'ID'],
         ['CLIENT', 'TRACKINGINFO'],
         ['CLIENT', 'TRACKING', 'ON'],
+        ['CLIENT', 'TRACKINGINFO'],
+        ['CLIENT', 'TRACKING', 'OFF'],
+        ['CLIENT', 'TRACKING', 'ON', 'OPTIN'],
         ['CLIENT', 'TRACKINGINFO'],
       ]) {
         const expected = shape(await real.a(...command));

@@ -51,6 +51,8 @@ const SERVERS = {
   'CLIENT TRACKING refused': [{ refused: { 'CLIENT TRACKING': 'ERR no' } }, /TRACKING/],
   'CLIENT TRACKINGINFO refused': [{ refused: { 'CLIENT TRACKINGINFO': 'ERR no' } }, /TRACKING/],
   'tracking said to be off': [{ trackingWorks: false }, /TRACKING|tracking/],
+  'CLIENT CACHING refused': [{ refused: { 'CLIENT CACHING': 'NOPERM no' } }, /CACHING/],
+  'EVAL refused': [{ refused: { EVAL: 'NOPERM no' } }, /EVAL/],
   'TOUCH refused': [{ refused: { TOUCH: 'NOPERM no' } }, /TOUCH/],
   'INFO refused': [{ refused: { INFO: 'NOPERM no' } }, /INFO/],
   'a Dragonfly by its HELLO': [{ server: 'dragonfly' }, /dragonfly/i],
@@ -176,7 +178,9 @@ area('Cache off, by the rights of our user', {}, (ctx) => {
   for (const [rights, reason] of [
     ['-client', /CLIENT|NOPERM/],
     ['-client|tracking', /TRACKING/],
+    ['-client|caching', /CACHING/],
     ['-touch', /TOUCH/],
+    ['-eval', /EVAL/],
     ['-info', /INFO/],
     ['-@connection', /NOPERM|HELLO|CLIENT/],
   ]) {

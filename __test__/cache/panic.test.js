@@ -17,8 +17,9 @@ describe('Cache: a panicking closure', { skip }, () => {
   onDouble('nothing from before is served, and what was in flight is done', async (ctx) => {
     const { double, service } = ctx;
     double.other('SADD', K, 'old');
-    await fill(service);
     for (let round = 1; round <= 3; round += 1) {
+      // So that a push comes.
+      await fill(service);
       double.hold();
       const name = `j${round}`;
       const asked = double.next('SMEMBERS', key(name));

@@ -27,16 +27,19 @@ const { invoke } = require('../support/call');
 const { until } = require('../support/until');
 
 describe('Cache: reads beside the writes of others', () => {
-  onDouble('a list that nobody changes is sent once, and served after one barrier', async (ctx) => {
-    const { double, service } = ctx;
-    double.other('SADD', K, 'u');
-    const counts = await counted(service, async () => {
-      for (let i = 0; i < 4; i += 1) assert.deepStrictEqual(await read(service), ['u']);
-    });
-    assert.deepStrictEqual(counts, { hits: 3, misses: 1, rereads: 0, invalidations: 0 });
-    assert.strictEqual(double.count('SMEMBERS', K), 1);
-    assert.strictEqual(double.count('TOUCH', K), 3);
-  });
+  onDouble(
+    'a list that nobody changes is sent twice, and then served after one barrier',
+    async (ctx) => {
+      const { double, service } = ctx;
+      double.other('SADD', K, 'u');
+      const counts = await counted(service, async () => {
+        for (let i = 0; i < 5; i += 1) assert.deepStrictEqual(await read(service), ['u']);
+      });
+      assert.deepStrictEqual(counts, { hits: 3, misses: 2, rereads: 0, invalidations: 0 });
+      assert.strictEqual(double.count('SMEMBERS', K), 2);
+      assert.strictEqual(double.count('TOUCH', K), 3);
+    },
+  );
 
   onDouble('no barrier: a push on its way counts', async ({ double, service }) => {
     double.other('SADD', K, 'old');
@@ -52,12 +55,13 @@ describe('Cache: reads beside the writes of others', () => {
 
   onDouble('no token: a list is not kept when a push came with it', async ({ double, service }) => {
     double.other('SADD', K, 'old');
+    await read(service);
     double.hold();
     const asked = double.next('SMEMBERS', K);
     const record = reading(service);
     await asked;
     double.other('SADD', K, 'new');
-    assert.deepStrictEqual(double.waiting(), ['SMEMBERS', 'invalidate']);
+    assert.deepStrictEqual(double.waiting(), ['CLIENT', 'SMEMBERS', 'invalidate']);
     double.flow();
     await record.done;
     assert.deepStrictEqual(await noHit(service), ['new', 'old']);
@@ -65,13 +69,14 @@ describe('Cache: reads beside the writes of others', () => {
 
   onDouble('null push keeps loads: it ends them like entries', async ({ double, service }) => {
     double.other('SADD', K, 'old');
+    await read(service);
     double.hold();
     const asked = double.next('SMEMBERS', K);
     const record = reading(service);
     await asked;
     double.other('FLUSHALL');
     double.other('SADD', K, 'new');
-    assert.deepStrictEqual(double.waiting(), ['SMEMBERS', 'invalidate']);
+    assert.deepStrictEqual(double.waiting(), ['CLIENT', 'SMEMBERS', 'invalidate']);
     double.flow();
     await record.done;
     assert.deepStrictEqual(await noHit(service), ['new']);
@@ -143,8 +148,8 @@ describe('Cache: reads beside the writes of others', () => {
       const uids = (letter) => Array.from({ length: 20 }, (_, i) => `${i}${letter.repeat(500)}`);
       double.other('SADD', K, ...uids('k'));
       double.other('SADD', J, ...uids('j'));
+      await read(service, 'j');
       await fill(service);
-      assert.strictEqual(service.stats().cache.entries, 1);
       double.hold();
       const asked = double.next('SMEMBERS', J);
       const filling = reading(service, 'j');
@@ -153,8 +158,9 @@ describe('Cache: reads beside the writes of others', () => {
       const touched = double.next('TOUCH', K);
       const record = reading(service);
       await either(touched, record);
-      assert.deepStrictEqual(double.waiting().slice(0, 2), ['SMEMBERS', 'invalidate']);
-      double.release(1);
+      const first = ['CLIENT', 'SMEMBERS', 'invalidate'];
+      assert.deepStrictEqual(double.waiting().slice(0, 3), first);
+      double.release(2);
       await filling.done;
       assert.strictEqual(service.stats().cache.entries, 1, 'there is room for one list');
       double.flow();
@@ -174,7 +180,6 @@ describe('Cache: reads beside the writes of others', () => {
       ['SADD', J, 'new'],
     ]);
     await invalidated(service, before);
-    assert.strictEqual(service.stats().cache.entries, 0);
     assert.deepStrictEqual(await noHit(service), ['new', 'old']);
     assert.deepStrictEqual(await noHit(service, 'j'), ['new', 'old']);
   });
@@ -205,7 +210,8 @@ describe('Cache: reads beside the writes of others', () => {
     double.other('SREM', one, 'u');
     assert.deepStrictEqual(double.waiting().slice(0, 2), ['invalidate', 'TOUCH']);
     const asked = double.next('SMEMBERS', one);
-    double.release(2);
+    // The push, and the barrier's two answers: of the full lists and of the empty ones.
+    double.release(3);
     await asked;
     double.flow();
     const members = await result(record);
@@ -227,7 +233,8 @@ describe('Cache: reads beside the writes of others', () => {
     double.other('SADD', one, 'y');
     // s2 has changed, and the channel is read again with s1, which the barrier found unchanged.
     const asked = double.next('SMEMBERS', one);
-    double.release(2);
+    // The push, and the barrier's two answers: of the full lists and of the empty ones.
+    double.release(3);
     await either(asked, channel);
     double.flow();
     const [first, second] = [await result(channel), await result(record)];
@@ -256,13 +263,16 @@ describe('Cache: reads beside the writes of others', () => {
 
   onDouble('reads of one key in one tick share one question', async ({ double, service }) => {
     double.other('SADD', K, 'u');
-    const records = Array.from({ length: 50 }, () => reading(service));
-    for (const record of records) assert.deepStrictEqual(await result(record), ['u']);
-    assert.strictEqual(double.count('SMEMBERS', K), 1);
-    const again = Array.from({ length: 50 }, () => reading(service));
-    for (const record of again) assert.deepStrictEqual(await result(record), ['u']);
-    assert.strictEqual(double.count('SMEMBERS', K), 1);
-    assert.strictEqual(double.count('TOUCH', K), 1);
+    for (const [members, touches] of [
+      [1, 0],
+      [2, 0],
+      [2, 1],
+    ]) {
+      const records = Array.from({ length: 50 }, () => reading(service));
+      for (const record of records) assert.deepStrictEqual(await result(record), ['u']);
+      assert.strictEqual(double.count('SMEMBERS', K), members);
+      assert.strictEqual(double.count('TOUCH', K), touches);
+    }
   });
 
   onDouble('an empty list is cached too, and fails when somebody joins', async (ctx) => {

@@ -72,10 +72,11 @@ async function hit(service, name = NAME, sid = SID) {
   return members;
 }
 
-/** Reads into the cache, and makes sure that it is there. */
+/** Reads into the cache, and makes sure that it is there: a list with members is kept from its second read on. */
 async function fill(service, name = NAME, sid = SID) {
   await read(service, name, sid);
-  // A push on its way, of a write before, may have ended that load; it has arrived now.
+  await read(service, name, sid);
+  // A push on its way, of a write before, may have ended the first load; it has arrived now.
   await read(service, name, sid);
   return hit(service, name, sid);
 }

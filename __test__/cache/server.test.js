@@ -88,7 +88,7 @@ area('Cache: a server that refuses', {}, (ctx) => {
 });
 
 area('Cache: odd things in the store', {}, (ctx) => {
-  ours('a WRONGTYPE that is mended: the second read hits', async () => {
+  ours('a WRONGTYPE that is mended: the third read hits', async () => {
     const service = await started(ctx.redis);
     await ctx.redis.run(0, 'set', K, 'no set');
     assert.match((await failing(service, 'getMembersBySid', 'n', 's1')).message, /^WRONGTYPE/);
@@ -96,7 +96,7 @@ area('Cache: odd things in the store', {}, (ctx) => {
     await ctx.redis.run(0, 'sadd', K, 'u');
     // Their pushes must not end the load.
     await settled(service);
-    assert.deepStrictEqual(await noHit(service), ['u']);
+    for (let i = 0; i < 2; i += 1) assert.deepStrictEqual(await noHit(service), ['u']);
     assert.deepStrictEqual(await hit(service), ['u']);
   });
 
@@ -147,7 +147,9 @@ area('Cache: odd things in the store', {}, (ctx) => {
       const service = await started(ctx.redis);
       const names = Array.from({ length: 100 }, (_, i) => `c${i}`);
       for (let round = 0; round < 3; round += 1) {
-        await Promise.all(names.map((name) => result(reading(service, name))));
+        for (let i = 0; i < 2; i += 1) {
+          await Promise.all(names.map((name) => result(reading(service, name))));
+        }
         await Promise.all(names.map((name) => ctx.redis.run(0, 'sadd', key(name), `u${round}`)));
         const lists = await Promise.all(names.map((name) => result(reading(service, name))));
         for (const list of lists) assert.strictEqual(list.length, round + 1);
@@ -163,7 +165,9 @@ area("Cache: the server's LRU", {}, (ctx) => {
     const service = await started(ctx.redis);
     const hot = Array.from({ length: 50 }, (_, i) => `hot${i}`);
     await Promise.all(hot.map((name) => ok(service, 'add', name, 'u', 's1')));
-    await Promise.all(hot.map((name) => result(reading(service, name))));
+    for (let i = 0; i < 2; i += 1) {
+      await Promise.all(hot.map((name) => result(reading(service, name))));
+    }
     const stat = async (field) =>
       Number(new RegExp(`${field}:(\\d+)`).exec(await ctx.redis.run(0, 'info'))[1]);
     const settings = {

@@ -20,7 +20,7 @@ const PLAIN = [
 ];
 
 /** What the cache needs beside it. */
-const CACHE = ['+client|tracking', '+client|trackinginfo', '+touch'];
+const CACHE = ['+client|tracking', '+client|trackinginfo', '+client|caching', '+touch', '+eval'];
 
 /** What the suite's user gets beside its keys. */
 const LEAST = ['resetchannels', '-@all', ...PLAIN, ...CACHE];

@@ -132,7 +132,9 @@ area('ACL', {}, (ctx) => {
   for (const [right, reason] of [
     ['+client|tracking', /CLIENT TRACKING: NOPERM/],
     ['+client|trackinginfo', /CLIENT TRACKINGINFO: NOPERM/],
+    ['+client|caching', /CLIENT CACHING: NOPERM/],
     ['+touch', /TOUCH: NOPERM/],
+    ['+eval', /EVAL: NOPERM/],
     ['+info', /INFO .*NOPERM/],
   ]) {
     ours(`without ${right}: the cache is off, all else works`, async () => {

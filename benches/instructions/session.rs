@@ -28,7 +28,9 @@ fn answer(sent: &Sent, members: &[Member]) -> Vec<Answer> {
     let answer = |wire: &Wire| match wire {
         Wire::Write(_) => Answer::Wrote(Ok(())),
         Wire::Members(_) => Answer::List(List::new(members).map(Arc::new)),
+        Wire::Tracked(_) => Answer::Tracked(true, List::new(members).map(Arc::new)),
         Wire::Touch(keys) => Answer::Touched(Some(keys.len())),
+        Wire::Forget(_) => Answer::Forgot(true),
     };
     sent.wire.iter().map(answer).collect()
 }
@@ -39,11 +41,13 @@ fn settle(session: &mut Session, sent: Sent, answers: Vec<Answer>) -> Settled {
     settled
 }
 
-/// Reads what is not in memory, uncounted.
+/// Reads what is not in memory, uncounted: twice, the second time to be kept.
 fn fill(session: &mut Session, commands: &[&Command], members: &[Member]) {
-    let sent = session.form(commands);
-    let answers = answer(&sent, members);
-    settle(session, sent, answers);
+    for _ in 0..2 {
+        let sent = session.form(commands);
+        let answers = answer(&sent, members);
+        settle(session, sent, answers);
+    }
 }
 
 /// The same batch again and again. The answers are made uncounted.

@@ -2,7 +2,7 @@
 //! to leave something out.
 
 use super::{
-    Session, Slot,
+    Ready, Session, Slot,
     calls::{At, Place, State},
 };
 use crate::shelf::SharedKey;
@@ -44,13 +44,13 @@ impl Session {
         &mut self,
         at: At,
         key: &SharedKey,
-        version: u64,
+        ready: Ready,
     ) -> Option<State> {
         let groups = self
             .flights
             .iter_mut()
             .flat_map(|flight| &mut flight.groups);
-        let mut same = groups.filter(|group| group.key == *key && group.version == version);
+        let mut same = groups.filter(|group| group.key == *key && group.ready == ready);
         same.next()?.members.push(at);
         Some(State::Candidate(usize::MAX))
     }

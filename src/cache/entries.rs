@@ -1,5 +1,7 @@
-//! What is in memory: lists that are ready, least recently used first out, and the tokens of those
-//! that are being loaded. A key is *absent*, *loading* or *ready*; every doubt makes it absent.
+//! What is known of each key, least recently used first out, and the tokens of the loads under way. Only a list that
+//! the server was asked to report changes of is ever served as it is; that a list was empty needs no report, since
+//! the barrier itself says that the key is still not there; and of all others it is noted at most that they had
+//! members. Every doubt makes a key unknown.
 
 use std::sync::Arc;
 
@@ -12,11 +14,33 @@ use crate::{
 
 #[derive(Debug, Clone)]
 pub(super) struct Entries {
-    /// Those that are ready, with their versions.
-    ready: Shelf<u64>,
+    known: Shelf<Mark>,
     /// Beside them: a load under way is not thrown out.
     loads: HashMap<SharedKey, Loads>,
     broken: Broken,
+}
+
+/// What is known of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    /// It had members when it was read last: worth being tracked.
+    Seen,
+    /// It did not exist when it was read last.
+    Empty,
+    /// Its list, which the server reports changes of.
+    Tracked {
+        version: u64,
+        /// It may be about to go.
+        going: bool,
+    },
+}
+
+/// A list that may be served if the barrier agrees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ready {
+    Empty,
+    /// If it is still this version then.
+    Version(u64),
 }
 
 /// The loads of one key under way, by their tokens.
@@ -30,28 +54,74 @@ struct Loads {
 impl Entries {
     pub(super) fn new(bounds: Option<Bounds>, stats: Arc<Stats>, broken: Broken) -> Self {
         Self {
-            ready: Shelf::new(bounds, stats),
+            known: Shelf::new(bounds, stats),
             loads: HashMap::default(),
             broken,
         }
     }
 
-    /// The version of a list that is ready, and whether it is empty. Counts as a use.
-    pub(super) fn ready(&mut self, key: &[u8]) -> Option<(u64, bool)> {
-        let ready = self.ready.use_of(key)?;
-        Some((ready.mark, ready.list.is_empty()))
+    /// Whether a read may be a candidate. Counts as a use.
+    pub(super) fn ready(&mut self, key: &[u8]) -> Option<Ready> {
+        match self.known.use_of(key)?.mark {
+            Mark::Seen => None,
+            Mark::Empty => Some(Ready::Empty),
+            Mark::Tracked { version, .. } => Some(Ready::Version(version)),
+        }
     }
 
     /// The list, if it is that very version.
-    pub(super) fn get(&self, key: &[u8], version: u64) -> Option<Arc<List>> {
-        let ready = self.ready.look(key)?;
-        (ready.mark == version).then(|| ready.list.clone())
+    pub(super) fn get(&self, key: &[u8], ready: Ready) -> Option<Arc<List>> {
+        match ready {
+            Ready::Empty => Some(self.known.nothing().clone()),
+            Ready::Version(version) => {
+                let known = self.known.look(key)?;
+                let same = matches!(known.mark, Mark::Tracked { version: v, .. } if v == version);
+                same.then(|| known.list.clone())
+            }
+        }
+    }
+
+    /// Whether the next load is to be tracked: its list is there, as far as we know, and was read before.
+    pub(super) fn is_worth_tracking(&self, key: &[u8]) -> bool {
+        let mark = self.known.look(key).map(|known| known.mark);
+        matches!(mark, Some(Mark::Seen | Mark::Tracked { going: false, .. }))
+    }
+
+    /// The key may be gone soon, or be gone already: by a write of ours, or because a barrier counted too few. So
+    /// the next load of it is not tracked.
+    pub(super) fn may_go(&mut self, key: &[u8]) {
+        match self.known.look_at(key).map(|known| &mut known.mark) {
+            Some(Mark::Tracked { going, .. }) => *going = true,
+            Some(_) => self.known.remove(key),
+            None => {}
+        }
+    }
+
+    /// A list that was empty has members now.
+    pub(super) fn is_there(&mut self, key: &SharedKey) {
+        if let Some(Mark::Empty) = self.known.look(key).map(|known| known.mark) {
+            self.known.forget_list(key, Mark::Seen);
+        }
+    }
+
+    /// As many members as this will be removed: that may be all.
+    pub(super) fn may_go_by(&mut self, key: &[u8], members: usize) {
+        let known = self.known.look(key);
+        if known.is_some_and(|known| known.list.len() <= members && known.mark != Mark::Seen) {
+            self.may_go(key);
+        }
+    }
+
+    /// We remove the key: loads before leave no trace of it.
+    pub(super) fn will_go(&mut self, key: &[u8]) {
+        self.may_go(key);
+        self.loads.remove(key);
     }
 
     /// A load was placed. Those of the same key before it may still fill: where batches overlap,
     /// there is always a later one, and nothing would ever be filled.
     pub(super) fn load(&mut self, key: &SharedKey, token: u64) {
-        if self.ready.is_on() {
+        if self.known.is_on() {
             let first = Loads {
                 first: token,
                 last: token,
@@ -65,12 +135,12 @@ impl Entries {
         self.loads.get(key).map(|loads| loads.last)
     }
 
-    /// A load has ended: fills if nothing came between.
+    /// A load has ended: fills if nothing came between. `version` if the server reports the next change.
     pub(super) fn loaded(
         &mut self,
         key: &SharedKey,
         token: u64,
-        version: u64,
+        version: Option<u64>,
         list: Option<&Arc<List>>,
     ) {
         let loads = self.loads.get(key);
@@ -81,29 +151,41 @@ impl Entries {
         let (Some(list), true) = (list, current || self.broken.is("no-token")) else {
             return;
         };
-        if self
-            .ready
-            .look(key)
-            .is_some_and(|ready| ready.list == *list)
+        if let Some(known) = self.known.look_at(key)
+            && let Mark::Tracked { going, .. } = &mut known.mark
+            && known.list == *list
         {
             // Nothing has changed, so that candidates of it stay good: a new version would have them
             // read again, which would fill a new version, and so on.
+            *going = false;
             return;
         }
-        self.ready.keep(key, version, list);
+        match version {
+            _ if list.is_empty() => self.known.note(key, Mark::Empty),
+            Some(version) => {
+                let going = false;
+                self.known.keep(key, Mark::Tracked { version, going }, list);
+            }
+            None => self.known.note(key, Mark::Seen),
+        }
     }
 
-    /// The key becomes absent.
-    pub(super) fn remove(&mut self, key: &[u8]) {
+    /// The server reports a change, and reports no further ones until the key is read tracked again.
+    pub(super) fn changed(&mut self, key: &[u8]) {
         self.loads.remove(key);
-        self.ready.remove(key);
+        match self.known.look(key).map(|known| known.mark) {
+            Some(Mark::Tracked { going: false, .. }) => self.known.forget_list(key, Mark::Seen),
+            Some(Mark::Tracked { going: true, .. }) => self.known.remove(key),
+            // What is noted of an empty list is asked at each read; and this may be what we undid (`debts.rs`).
+            Some(Mark::Empty | Mark::Seen) | None => {}
+        }
     }
 
-    /// Every key becomes absent.
+    /// Every key becomes unknown.
     pub(super) fn clear(&mut self) {
         if !self.broken.is("null-keeps-loads") {
             self.loads.clear();
         }
-        self.ready.clear();
+        self.known.clear();
     }
 }

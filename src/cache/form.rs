@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Busy, Flight, Group, HashMap, Sent, Session, Slot, Wire,
+    Barrier, Broken, Busy, Flight, Group, HashMap, Ready, Sent, Session, Slot, Wire,
     calls::{At, Call, Place, Read, State},
 };
 use crate::{command::Command, keys::Key, shelf::SharedKey};
@@ -37,15 +37,24 @@ impl Session {
         };
         for (call, command) in commands.iter().enumerate() {
             match command {
-                Command::Add { key, .. } | Command::Remove { key, .. } => {
+                Command::Add { key, .. } => {
                     self.write(&mut forming, call, std::slice::from_ref(key));
                 }
-                Command::Delete { keys } => self.write(&mut forming, call, keys),
+                Command::Remove { key, members } => {
+                    self.write(&mut forming, call, std::slice::from_ref(key));
+                    self.entries.may_go_by(key, members.len());
+                }
+                Command::Delete { keys } => {
+                    self.write(&mut forming, call, keys);
+                    for key in keys {
+                        self.entries.will_go(key);
+                    }
+                }
                 Command::Members { keys } => self.read_all(&mut forming, call, keys),
                 Command::Clean { .. } => forming.calls.push(Call::Reads(Vec::new())),
             }
         }
-        forming.place_barrier();
+        forming.place_barrier(self.broken);
         self.flights.push_back(forming.flight);
         self.calls.push(no, forming.calls);
         Sent {
@@ -82,14 +91,14 @@ impl Session {
             return state;
         }
         let busy = self.busy.get(key).is_some_and(|busy| busy.writes > 0);
-        if let (false, Some((version, is_empty))) = (busy, self.entries.ready(key)) {
+        if let (false, Some(ready)) = (busy, self.entries.ready(key)) {
             if self.broken.is("no-barrier")
-                && let Some(list) = self.entries.get(key, version)
+                && let Some(list) = self.entries.get(key, ready)
             {
                 return State::Known(Ok(list));
             }
             if self.broken.is("shares-sent-barrier")
-                && let Some(state) = self.share_sent_barrier(at, key, version)
+                && let Some(state) = self.share_sent_barrier(at, key, ready)
             {
                 return state;
             }
@@ -97,13 +106,12 @@ impl Session {
             self.busy(key).groups.push((forming.flight.no, index));
             forming.flight.groups.push(Group {
                 key: key.clone(),
-                version,
-                is_empty,
+                ready,
                 members: vec![at],
                 fallback: None,
                 dissolved: false,
                 list: if self.broken.is("by-reference") {
-                    self.entries.get(key, version)
+                    self.entries.get(key, ready)
                 } else {
                     None
                 },
@@ -122,16 +130,11 @@ impl Session {
 
     /// Places `SMEMBERS key`, which becomes the fallback of all candidates that have none.
     fn place(&mut self, forming: &mut Forming, key: &SharedKey, local: usize) -> usize {
-        let token = self.number();
-        self.entries.load(key, token);
         let no = forming.flight.no;
         let slot = forming.flight.slots.len();
-        forming.flight.slots.push(Slot::Load {
-            key: key.clone(),
-            token,
-            waiters: Vec::new(),
-        });
-        forming.wire.push(Wire::Members(key.clone()));
+        let (wire, load) = self.load(key, Vec::new());
+        forming.flight.slots.push(load);
+        forming.wire.push(wire);
         forming.locals[local].load = Some(slot);
         let place = Place { flight: no, slot };
         for index in self.fall_back(key, place) {
@@ -139,6 +142,25 @@ impl Session {
             self.stats.cache.misses.add(dissolved);
         }
         slot
+    }
+
+    /// A load of a key, tracked if that is worth it and leaves no dead keys at the server.
+    pub(super) fn load(&mut self, key: &SharedKey, waiters: Vec<At>) -> (Wire, Slot) {
+        let token = self.number();
+        self.entries.load(key, token);
+        let tracked = self.entries.is_worth_tracking(key) && self.debts.may_read();
+        let wire = if tracked {
+            Wire::Tracked(key.clone())
+        } else {
+            Wire::Members(key.clone())
+        };
+        let load = Slot::Load {
+            key: key.clone(),
+            token,
+            tracked,
+            waiters,
+        };
+        (wire, load)
     }
 
     /// `SMEMBERS key` was placed: all candidates of the key that have no fallback take it. Gives
@@ -235,21 +257,29 @@ impl Forming {
         State::Waiting(Place { flight, slot })
     }
 
-    /// One `TOUCH` after all candidates: of the keys with members, or else of an empty one.
-    fn place_barrier(&mut self) {
-        let groups = self.flight.groups.iter();
-        let candidates: Vec<&Group> = groups.filter(|group| !group.dissolved).collect();
-        let Some(first) = candidates.first() else {
-            return;
-        };
-        let full = candidates.iter().filter(|group| !group.is_empty);
-        let mut keys: Vec<SharedKey> = full.map(|group| group.key.clone()).collect();
-        let expected = keys.len();
-        if keys.is_empty() {
-            keys.push(first.key.clone());
+    /// After all candidates: a `TOUCH` of the keys with members, which must count them all, and then one of the keys
+    /// without, which must count none. One for both would not do: a key that expired and a new one would cancel
+    /// out. In this order, because a list with members is also good at the second one, if no report came.
+    fn place_barrier(&mut self, broken: Broken) {
+        let (mut full, mut empty, mut there) = (Vec::new(), Vec::new(), 0);
+        for group in self.flight.groups.iter().filter(|group| !group.dissolved) {
+            let is_empty = group.ready == Ready::Empty;
+            there += usize::from(!is_empty);
+            if is_empty && !broken.is("barrier-one-sum") {
+                empty.push(group.key.clone());
+            } else {
+                full.push(group.key.clone());
+            }
         }
-        self.flight.barrier = Some(expected);
-        self.wire.push(Wire::Touch(keys));
+        if broken.is("barrier-ignores-empty") {
+            empty.clear();
+        }
+        self.flight.barrier = Barrier {
+            full: (!full.is_empty()).then_some(there),
+            empty: !empty.is_empty(),
+        };
+        let touched = [full, empty].into_iter().filter(|keys| !keys.is_empty());
+        self.wire.extend(touched.map(Wire::Touch));
     }
 
     /// The candidates of a group become plain reads of a command in the same batch: so many.
@@ -274,7 +304,7 @@ impl Flight {
             no,
             slots: Vec::new(),
             groups: Vec::new(),
-            barrier: None,
+            barrier: Barrier::default(),
             answers: None,
         }
     }

@@ -3,8 +3,8 @@
 //! the wire and finished calls come out; no socket, no clock. `redis_manager::link` is the loop
 //! around it.
 //!
-//! **Why it works.** With `CLIENT TRACKING` the server remembers what this connection read, and
-//! writes an *invalidation* into our socket while it executes a change of it: before the reply to
+//! **Why it works.** With `CLIENT TRACKING` the server remembers what this connection read after a `CLIENT CACHING YES`,
+//! and writes an *invalidation* into our socket while it executes a change of it: before the reply to
 //! anything that it executes for us afterwards. So a list in memory is current at a moment if a
 //! command that was executed at that moment has been answered and no invalidation came before the
 //! answer. That command is the *barrier*, one for a batch however many reads it covers.
@@ -14,8 +14,8 @@
 //! 1. k is in memory and no write of ours to it is under way: the read is a *candidate*. Otherwise
 //!    `SMEMBERS k` is placed, or the one joined that is placed in this batch already. One that was
 //!    sent is never joined: it may have been executed before this call was made.
-//! 2. At the end of a batch with candidates stands the barrier: `TOUCH` of their keys, which must
-//!    count them all. Unlike `PING` it notices keys that expired without being deleted, and keeps the
+//! 2. At the end of a batch with candidates stands the barrier: `TOUCH` of the keys whose lists have members, which
+//!    must count them all, and `TOUCH` of those whose lists are empty, which must count none. Unlike `PING` it notices keys that expired without being deleted, and keeps the
 //!    server's own LRU right.
 //! 3. When the barrier is answered, a candidate is served if the very same list is still in memory.
 //!    If not, its *fallback* answers it, or it is read again before anything newer is sent.
@@ -28,13 +28,18 @@
 //! together, unless a later write of ours to one of them has been sent. Finished calls are given out
 //! in call order.
 //!
+//! **What the server remembers** is bounded by the channels that exist ([`entries`], [`debts`]). An empty list is not
+//! tracked: the barrier itself proves that its key still does not exist. A list with members is tracked from its second
+//! read on. A tracked read of a key that is gone by then is undone.
+//!
 //! **Filling.** A reply fills the memory only if no invalidation of its key came since the command
-//! was formed (its *token* is still good), whatever else is being loaded: batches overlap. A list that
+//! was formed (its *token* is still good) and if it was tracked, whatever else is being loaded: batches overlap. A list that
 //! is in memory already and says the same keeps its version, so that candidates of it stay good. One session serves one connection and dies with it, so that
 //! nothing from before a reconnect can ever be served after it.
 
 mod broken;
 mod calls;
+mod debts;
 mod entries;
 mod form;
 mod repair;
@@ -44,11 +49,12 @@ mod tests;
 
 use std::{collections::VecDeque, sync::Arc};
 
-pub use self::settle::Settled;
 use self::{
     calls::{At, Calls, Place},
-    entries::Entries,
+    debts::Debts,
+    entries::{Entries, Ready},
 };
+pub use self::{debts::Unpaid, settle::Settled};
 use crate::{
     broken::Broken,
     error::Result,
@@ -58,16 +64,22 @@ use crate::{
 };
 
 type HashMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
+type HashSet<K> = std::collections::HashSet<K, foldhash::fast::RandomState>;
 
 /// A command for the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wire {
     /// The write with this index in the batch.
     Write(usize),
-    /// `SMEMBERS`.
+    /// `SMEMBERS`; the server does not remember that we read it.
     Members(SharedKey),
+    /// `CLIENT CACHING YES` and directly after it `SMEMBERS`: the server remembers the key and reports its next
+    /// change.
+    Tracked(SharedKey),
     /// `TOUCH`.
     Touch(Vec<SharedKey>),
+    /// The script that has the server forget keys that do not exist (`debts.rs`).
+    Forget(Vec<SharedKey>),
 }
 
 /// Commands to be sent as one pipeline, now: the order of the pipelines is part of the protocol.
@@ -86,8 +98,12 @@ pub enum Answer {
     Wrote(Result<()>),
     /// Of `SMEMBERS`.
     List(Result<Arc<List>>),
+    /// Of `CLIENT CACHING YES`, whether it was granted, and of the `SMEMBERS` after it.
+    Tracked(bool, Result<Arc<List>>),
     /// Of `TOUCH`; nothing if it was no number.
     Touched(Option<usize>),
+    /// Of the script: whether it ran.
+    Forgot(bool),
 }
 
 /// What the server reports as changed.
@@ -105,6 +121,7 @@ pub struct Session {
     /// For batches, tokens and versions; never reset.
     last: u64,
     entries: Entries,
+    debts: Debts,
     /// Calls that are not given out yet.
     calls: Calls,
     /// Pipelines that are not answered yet, in the order in which they were sent.
@@ -129,10 +146,19 @@ struct Flight {
     no: u64,
     slots: Vec<Slot>,
     groups: Vec<Group>,
-    /// What `TOUCH`, the last command, must answer.
-    barrier: Option<usize>,
+    /// What the commands at the end must answer: the barrier.
+    barrier: Barrier,
     /// There before its turn.
     answers: Option<Vec<Answer>>,
+}
+
+/// What each `TOUCH` of a batch must answer, in their order on the wire; nothing where none is needed.
+#[derive(Debug, Clone, Copy, Default)]
+struct Barrier {
+    /// Of the keys whose lists have members: so many.
+    full: Option<usize>,
+    /// Of those whose lists are empty: none of them exists.
+    empty: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -144,16 +170,19 @@ enum Slot {
     Load {
         key: SharedKey,
         token: u64,
+        /// Whether the server was asked to report changes.
+        tracked: bool,
         waiters: Vec<At>,
     },
+    /// Keys that the server is to forget.
+    Forget(Vec<SharedKey>),
 }
 
 /// The candidates of one key in one batch.
 #[derive(Debug, Clone)]
 struct Group {
     key: SharedKey,
-    version: u64,
-    is_empty: bool,
+    ready: Ready,
     members: Vec<At>,
     fallback: Option<Place>,
     /// They became plain reads.
@@ -170,6 +199,7 @@ impl Session {
         Self {
             last: 0,
             entries,
+            debts: Debts::default(),
             calls: Calls::default(),
             flights: VecDeque::new(),
             busy: HashMap::default(),
@@ -182,14 +212,34 @@ impl Session {
     pub fn invalidate(&mut self, what: Invalidation) {
         self.stats.cache.invalidations.add(1);
         match what {
-            Invalidation::Key(key) => self.entries.remove(key),
-            Invalidation::All => self.entries.clear(),
+            Invalidation::Key(key) => {
+                self.entries.changed(key);
+                self.debts.forgotten(key);
+            }
+            Invalidation::All => {
+                self.entries.clear();
+                self.debts.all_forgotten();
+            }
         }
+    }
+
+    /// Takes over what the connection before left behind at the server, and leaves its own there when it ends.
+    pub fn inherit(&mut self, unpaid: &Unpaid) {
+        self.debts.inherit(unpaid);
     }
 
     /// The connection is gone, and everything that was in memory with it.
     pub fn close(&mut self) {
         self.entries.clear();
+        let slots = self.flights.drain(..).flat_map(|flight| flight.slots);
+        self.debts.leave(slots.flat_map(|slot| match slot {
+            // Whether these were executed is not known.
+            Slot::Load {
+                key, tracked: true, ..
+            } => vec![key],
+            Slot::Forget(keys) => keys,
+            _ => Vec::new(),
+        }));
     }
 
     fn number(&mut self) -> u64 {

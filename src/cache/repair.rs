@@ -95,30 +95,34 @@ impl Session {
         }
     }
 
-    /// What has to be read again, as a pipeline to be sent now.
+    /// What has to be read again, and what has to be forgotten, as a pipeline to be sent now.
     pub(super) fn send_again(&mut self, again: Again) -> Option<Sent> {
-        let mut flight = Flight::new(again.no);
-        let mut wire = Vec::with_capacity(again.loads.len());
-        for (slot, (key, waiters)) in again.loads.into_iter().enumerate() {
-            let token = self.number();
-            self.entries.load(&key, token);
-            let place = Place {
-                flight: again.no,
-                slot,
-            };
-            self.fall_back(&key, place);
-            wire.push(Wire::Members(key.clone()));
-            flight.slots.push(Slot::Load {
-                key,
-                token,
-                waiters,
-            });
-        }
-        if wire.is_empty() {
+        let due = if self.broken.is("keeps-debts") {
+            None
+        } else {
+            self.debts.due()
+        };
+        if again.loads.is_empty() && due.is_none() {
             return None;
         }
+        let no = match again.no {
+            0 => self.number(),
+            no => no,
+        };
+        let mut flight = Flight::new(no);
+        let mut wire = Vec::with_capacity(again.loads.len());
+        for (slot, (key, waiters)) in again.loads.into_iter().enumerate() {
+            let (command, load) = self.load(&key, waiters);
+            self.fall_back(&key, Place { flight: no, slot });
+            wire.push(command);
+            flight.slots.push(load);
+        }
+        if let Some(keys) = due {
+            wire.push(Wire::Forget(keys.clone()));
+            flight.slots.push(Slot::Forget(keys));
+        }
         self.flights.push_back(flight);
-        Some(Sent { no: again.no, wire })
+        Some(Sent { no, wire })
     }
 }
 

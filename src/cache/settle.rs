@@ -1,7 +1,9 @@
 //! What answers mean: fill the memory, serve candidates or have them repaired (rules 3, 5 and 6 of
 //! the protocol), and give out finished calls in call order.
 
-use super::{Answer, Flight, Group, Sent, Session, Slot, calls::Place, repair::Again};
+use super::{
+    Answer, Barrier, Flight, Group, Ready, Sent, Session, Slot, calls::Place, repair::Again,
+};
 use crate::{
     command::Reply,
     error::{Error, Result},
@@ -15,6 +17,15 @@ pub struct Settled {
     pub finished: Vec<(u64, Vec<Result<Reply>>)>,
     /// To be sent at once, before anything that is formed later.
     pub again: Option<Sent>,
+}
+
+/// Whether the barrier was answered as it must be, for the keys with members and for those without.
+#[derive(Clone, Copy)]
+struct Held {
+    full: bool,
+    empty: bool,
+    /// Each of those without has members now.
+    all_new: bool,
 }
 
 impl Session {
@@ -55,14 +66,25 @@ impl Session {
                 Slot::Load {
                     key,
                     token,
+                    tracked,
                     waiters,
                 } => {
-                    let result = match answer {
-                        Some(Answer::List(result)) => result,
-                        _ => Err(missing()),
+                    let (reported, result) = match answer {
+                        Some(Answer::List(result)) => (false, result),
+                        Some(Answer::Tracked(granted, result)) => {
+                            (granted || self.broken.is("caching-unanswered"), result)
+                        }
+                        _ => (false, Err(missing())),
                     };
-                    let version = self.number();
                     let list = result.as_ref().ok();
+                    if tracked {
+                        self.debts.read();
+                        if reported && list.is_some_and(|list| list.is_empty()) {
+                            self.debts.owe(&key);
+                        }
+                    }
+                    let reported = reported || self.broken.is("fills-untracked");
+                    let version = reported.then(|| self.number());
                     self.entries.loaded(&key, token, version, list);
                     let place = Place {
                         flight: flight.no,
@@ -72,16 +94,35 @@ impl Session {
                         self.calls.answered(at, place, &result);
                     }
                 }
+                Slot::Forget(keys) => {
+                    let done = matches!(answer, Some(Answer::Forgot(true)));
+                    self.debts.paid(keys, done);
+                }
             }
         }
-        if let Some(expected) = flight.barrier {
-            let touched = match answers.next() {
-                Some(Answer::Touched(touched)) => touched,
-                _ => None,
-            };
-            let holds = touched == Some(expected) || self.broken.is("barrier-ignores-count");
-            self.judge(flight.no, flight.groups, holds, again);
+        let mut touched = || match answers.next() {
+            Some(Answer::Touched(touched)) => touched,
+            _ => None,
+        };
+        let any = self.broken.is("barrier-ignores-count");
+        let Barrier { full, empty } = flight.barrier;
+        let full = full.map(|expected| any || touched() == Some(expected));
+        let new = if empty { touched() } else { None };
+        let empty = empty.then(|| any || new == Some(0));
+        if full.is_none() && empty.is_none() {
+            return;
         }
+        let groups = &flight.groups;
+        let asked = groups
+            .iter()
+            .filter(|group| !group.dissolved && group.ready == Ready::Empty);
+        let held = Held {
+            full: full.unwrap_or(true),
+            // Without a question of its own only where a rule is broken.
+            empty: empty.or(full).unwrap_or(true),
+            all_new: empty == Some(false) && new == Some(asked.count()),
+        };
+        self.judge(flight.no, flight.groups, held, again);
     }
 
     fn written(&mut self, key: &SharedKey) {
@@ -96,7 +137,7 @@ impl Session {
     }
 
     /// Serves the candidates of a flight whose barrier was answered, or finds them other answers.
-    fn judge(&mut self, no: u64, mut groups: Vec<Group>, holds: bool, again: &mut Again) {
+    fn judge(&mut self, no: u64, mut groups: Vec<Group>, held: Held, again: &mut Again) {
         let mut failed = false;
         for (index, group) in groups.iter_mut().enumerate() {
             if group.dissolved {
@@ -106,13 +147,22 @@ impl Session {
                 busy.groups.retain(|of| *of != (no, index));
                 self.tidy(&group.key);
             }
-            let list = self.entries.get(&group.key, group.version);
+            let holds = match group.ready {
+                Ready::Empty => held.empty,
+                Ready::Version(_) => held.full,
+            };
+            let list = self.entries.get(&group.key, group.ready);
             let gone_by_eviction = list.is_none() && self.broken.is("by-reference");
             if !gone_by_eviction {
                 group.list = list;
             }
             if !holds {
                 group.list = None;
+                if group.ready == Ready::Empty && held.all_new {
+                    self.entries.is_there(&group.key);
+                } else {
+                    self.entries.may_go(&group.key);
+                }
             }
             failed |= group.list.is_none();
         }

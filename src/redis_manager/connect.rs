@@ -210,8 +210,13 @@ impl RedisManager {
             Some(objection) => Some(objection),
             None => track(&mut link.connection, cache).await?,
         };
-        if off.is_some() {
-            lock(&link.state).session = Session::new(None, self.stats.clone(), self.broken);
+        {
+            let session = &mut lock(&link.state).session;
+            if off.is_some() {
+                *session = Session::new(None, self.stats.clone(), self.broken);
+            } else {
+                session.inherit(&self.unpaid);
+            }
         }
         let open = Open {
             link,

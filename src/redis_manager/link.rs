@@ -20,6 +20,7 @@ use tokio::{
 use super::{clean::clean, whole, words};
 use crate::{
     appetite::Appetite,
+    broken::Broken,
     cache::{Answer, Invalidation, Sent, Session, Settled, Wire},
     command::{Command, Reply},
     error::{Error, Result},
@@ -65,7 +66,7 @@ impl State {
 
     fn loaded(&mut self, answers: &[Answer], calls: usize) {
         let bytes = answers.iter().map(|answer| match answer {
-            Answer::List(Ok(list)) => list.json().len(),
+            Answer::List(Ok(list)) | Answer::Tracked(_, Ok(list)) => list.json().len(),
             _ => 0,
         });
         self.appetite.loaded(bytes.sum(), calls);
@@ -183,7 +184,9 @@ async fn run(
                 }
             }
         };
-        let answers: Vec<Answer> = sent.wire.iter().zip(values).map(decode).collect();
+        let mut values = values.into_iter();
+        let decode = |wire| decode(wire, &mut values);
+        let answers: Vec<Answer> = sent.wire.iter().map(decode).collect();
         let again = {
             let mut state = lock(&state);
             state.loaded(&answers, calls);
@@ -205,11 +208,21 @@ async fn run(
 }
 
 fn encode(wire: &[Wire], batch: &[&Command]) -> Pipeline {
-    let mut pipeline = Pipeline::with_capacity(wire.len());
+    let mut pipeline = Pipeline::with_capacity(2 * wire.len());
+    let caching = if Broken::from_env().is("caching-not-sent") {
+        // Answers the same.
+        ["TRACKING", "ON", "OPTIN"].as_slice()
+    } else {
+        CACHING.as_slice()
+    };
     for wire in wire {
         match wire {
             Wire::Members(key) => pipeline.add_command(command("SMEMBERS", [key])),
+            Wire::Tracked(key) => pipeline
+                .add_command(command("CLIENT", caching))
+                .add_command(command("SMEMBERS", [key])),
             Wire::Touch(keys) => pipeline.add_command(command("TOUCH", keys)),
+            Wire::Forget(keys) => pipeline.add_command(forget(keys)),
             Wire::Write(index) => match batch[*index] {
                 Command::Add { key, members } => {
                     pipeline.add_command(command("SADD", iter::once(key).chain(members)))
@@ -224,6 +237,23 @@ fn encode(wire: &[Wire], batch: &[&Command]) -> Pipeline {
         };
     }
     pipeline
+}
+
+/// Before a read whose key the server is to remember; it is about the next command only.
+pub(super) const CACHING: [&str; 2] = ["CACHING", "YES"];
+
+/// Changes keys that do not exist, so that the server forgets that they were read, and leaves them as they were. The
+/// member is never seen: a script is one step.
+const FORGET: &str = "for _, key in ipairs(KEYS) do \
+    if redis.call('TOUCH', key) == 0 then redis.call('SADD', key, '') redis.call('SREM', key, '') end \
+    end";
+
+/// The script for these keys.
+pub(super) fn forget<K: AsRef<[u8]>>(keys: &[K]) -> Cmd {
+    let count = keys.len().to_string();
+    let args = [FORGET.as_bytes(), count.as_bytes()];
+    let keys = keys.iter().map(AsRef::as_ref);
+    command("EVAL", args.into_iter().chain(keys))
 }
 
 /// A command with its arguments, in memory of the right size from the beginning.
@@ -242,17 +272,24 @@ pub(crate) fn command<A: AsRef<[u8]>>(
     command
 }
 
-pub(super) fn decode((wire, value): (&Wire, Value)) -> Answer {
+/// The answer to a command, from the next of these values, or from the next two.
+pub(super) fn decode(wire: &Wire, values: &mut impl Iterator<Item = Value>) -> Answer {
+    let mut value = || values.next().unwrap_or(Value::Nil);
     match wire {
-        Wire::Write(_) => Answer::Wrote(match value {
+        Wire::Write(_) => Answer::Wrote(match value() {
             Value::ServerError(error) => Err(whole::told(&error)),
             _ => Ok(()),
         }),
-        Wire::Members(_) => Answer::List(list(value).map(Arc::new)),
-        Wire::Touch(_) => Answer::Touched(match value {
+        Wire::Members(_) => Answer::List(list(value()).map(Arc::new)),
+        Wire::Tracked(_) => {
+            let granted = value() == Value::Okay;
+            Answer::Tracked(granted, list(value()).map(Arc::new))
+        }
+        Wire::Touch(_) => Answer::Touched(match value() {
             Value::Int(count) => usize::try_from(count).ok(),
             _ => None,
         }),
+        Wire::Forget(_) => Answer::Forgot(!matches!(value(), Value::ServerError(_))),
     }
 }
 

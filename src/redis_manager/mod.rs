@@ -34,7 +34,7 @@ use std::{
 
 use redis::ServerError;
 
-use crate::{broken::Broken, keys::Key, shelf::Bounds, stats::Stats};
+use crate::{broken::Broken, cache::Unpaid, keys::Key, shelf::Bounds, stats::Stats};
 
 pub use self::{
     link::RedisLink,
@@ -172,6 +172,8 @@ pub struct RedisManager {
     /// How long one step of a `clean` may take; `None` = for ever.
     step_timeout: Option<Duration>,
     last: Mutex<Option<set_up::Identity>>,
+    /// What the last connection's reads left behind at the server.
+    unpaid: Unpaid,
     place: Place,
     stats: Arc<Stats>,
     /// Whether the log was told that the cache is off.
@@ -202,6 +204,7 @@ impl RedisManager {
             cache,
             step_timeout,
             last: Mutex::new(None),
+            unpaid: Unpaid::default(),
             place,
             stats,
             cache_off: AtomicBool::new(false),

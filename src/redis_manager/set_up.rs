@@ -3,9 +3,15 @@
 
 use std::sync::Arc;
 
-use redis::{Pipeline, ProtocolVersion, Value, aio::MultiplexedConnection};
+use redis::{Pipeline, ProtocolVersion, ServerError, Value, aio::MultiplexedConnection};
 
-use super::{CacheOptions, RedisManager, connect::unreachable, gate, whole, words};
+use super::{
+    CacheOptions, RedisManager,
+    connect::unreachable,
+    gate,
+    link::{CACHING, forget},
+    whole, words,
+};
 use crate::manager::ConnectError;
 
 /// Which connection of which server process: enough to end it from another connection.
@@ -114,21 +120,45 @@ fn is_primary(role: Option<&str>) -> Result<(), ConnectError> {
     }
 }
 
-/// Asks the server to report changes, and makes sure that it does and that barriers are permitted.
+/// Asks the server to report changes of what it is told to remember, and makes sure that it does and that all else
+/// that the cache needs is permitted.
 pub(super) async fn track(
     connection: &mut MultiplexedConnection,
     cache: &CacheOptions,
 ) -> Result<Off, ConnectError> {
     let mut pipeline = Pipeline::new();
-    pipeline.cmd("CLIENT").arg("TRACKING").arg("ON");
+    pipeline
+        .cmd("CLIENT")
+        .arg("TRACKING")
+        .arg("ON")
+        .arg("OPTIN");
     pipeline.cmd("CLIENT").arg("TRACKINGINFO");
+    pipeline.cmd("CLIENT").arg(&CACHING);
+    // Nothing is to be remembered of the set-up: this is no read, and takes the word before it.
+    pipeline.cmd("SREM").arg(&cache.probe).arg("");
     pipeline.cmd("TOUCH").arg(&cache.probe);
+    pipeline.add_command(forget::<&[u8]>(&[]));
     let replies = send(connection, &pipeline).await?;
-    let off = match replies.as_slice() {
-        [Value::ServerError(error), ..] => format!("CLIENT TRACKING: {}", words(error)),
-        [_, Value::ServerError(error), _] => format!("CLIENT TRACKINGINFO: {}", words(error)),
-        [_, _, Value::ServerError(error)] => format!("TOUCH: {}", words(error)),
-        [_, info, Value::Int(_)] if is_tracking(info) => return Ok(None),
+    let names = [
+        "CLIENT TRACKING",
+        "CLIENT TRACKINGINFO",
+        "CLIENT CACHING",
+        "SREM",
+        "TOUCH",
+        "EVAL",
+    ];
+    let refused = replies
+        .iter()
+        .zip(names)
+        .find_map(|(reply, name)| match reply {
+            Value::ServerError(error) if is_no(error) => Some(format!("{name}: {}", words(error))),
+            _ => None,
+        });
+    let off = match (refused, replies.as_slice()) {
+        (Some(refused), _) => refused,
+        (None, [_, info, Value::Okay, _, Value::Int(_), _]) if is_tracking(info) => {
+            return Ok(None);
+        }
         _ => "CLIENT TRACKING is not on although it was asked for".to_owned(),
     };
     // Or the server would go on remembering what we read.
@@ -138,7 +168,12 @@ pub(super) async fn track(
     Ok(Some(off))
 }
 
-/// Whether the flags of `CLIENT TRACKINGINFO` say "on".
+/// Not a no that is about the moment: writes may be refused now and taken later.
+fn is_no(error: &ServerError) -> bool {
+    !matches!(error.code(), "OOM" | "MISCONF" | "NOREPLICAS" | "BUSY")
+}
+
+/// Whether the flags of `CLIENT TRACKINGINFO` say that it is on, and only for what we ask for.
 pub(super) fn is_tracking(info: &Value) -> bool {
     let Value::Map(fields) = info else {
         return false;
@@ -149,7 +184,8 @@ pub(super) fn is_tracking(info: &Value) -> bool {
             Value::Array(flags) | Value::Set(flags) => flags.as_slice(),
             _ => &[],
         };
-        text(name) == "flags" && flags.iter().any(|flag| text(flag) == "on")
+        let has = |wanted: &str| flags.iter().any(|flag| text(flag) == wanted);
+        text(name) == "flags" && has("on") && has("optin")
     })
 }
 

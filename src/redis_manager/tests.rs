@@ -76,10 +76,11 @@ fn read(state: &Mutex<State>) -> bool {
     let is_read = sent
         .wire
         .iter()
-        .any(|wire| matches!(wire, Wire::Members(_)));
+        .any(|wire| matches!(wire, Wire::Members(_) | Wire::Tracked(_)));
     let list = || List::new([b"u"]).map(Arc::new);
     let answers = sent.wire.iter().map(|wire| match wire {
         Wire::Touch(keys) => Answer::Touched(Some(keys.len())),
+        Wire::Tracked(_) => Answer::Tracked(true, list()),
         _ => Answer::List(list()),
     });
     session.settle(sent.no, answers.collect());
@@ -89,16 +90,20 @@ fn read(state: &Mutex<State>) -> bool {
 proptest! {
     #[test]
     fn any_reply_is_an_answer_of_its_kind(value in value()) {
-        let write = decode((&Wire::Write(0), value.clone()));
+        let decode = |wire: &Wire, value: &Value| decode(wire, &mut std::iter::once(value.clone()));
+        let write = decode(&Wire::Write(0), &value);
         let is_error = matches!(value, Value::ServerError(_));
         prop_assert!(matches!(write, Answer::Wrote(result) if result.is_err() == is_error));
-        let touched = decode((&Wire::Touch(vec![key()]), value.clone()));
+        let touched = decode(&Wire::Touch(vec![key()]), &value);
         prop_assert!(matches!(touched, Answer::Touched(_)));
         let strings = |items: &[Value]| {
             items.iter().all(|item| matches!(item, Value::BulkString(_) | Value::SimpleString(_)))
         };
         let is_list = matches!(&value, Value::Array(items) | Value::Set(items) if strings(items));
-        let list = decode((&Wire::Members(key()), value));
+        let list = decode(&Wire::Members(key()), &value);
+        let tracked = decode(&Wire::Tracked(key()), &value);
+        // Only the first of its two answers.
+        prop_assert!(matches!(tracked, Answer::Tracked(granted, Err(_)) if granted == (value == Value::Okay)));
         let Answer::List(list) = list else {
             return Err(TestCaseError::fail("no list"));
         };
@@ -120,6 +125,7 @@ proptest! {
     fn a_push_is_believed(kind in any::<bool>(), data in vec(value(), 0..3), named: bool) {
         let state = Mutex::new(State::new(session()));
         prop_assert!(read(&state), "nothing is known yet");
+        prop_assert!(read(&state), "nor was a report asked for");
         prop_assert!(!read(&state), "it is kept");
         let mut data = data;
         if named {

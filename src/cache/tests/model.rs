@@ -19,7 +19,7 @@ fn explore(world: &World, visited: &mut u64) -> Result<(), String> {
     Ok(())
 }
 
-/// What we call. Keys j, k and l are in memory, l is empty; m is not in memory.
+/// What we call. Keys j, k and l are in memory, l is empty; m is not in memory, but was read before.
 fn programs() -> Vec<Vec<Command>> {
     let calls = || {
         [
@@ -32,6 +32,7 @@ fn programs() -> Vec<Vec<Command>> {
         ]
     };
     let mut programs: Vec<Vec<Command>> = calls().map(|call| vec![call]).into();
+    programs.push(vec![read("kl")]);
     for first in calls() {
         programs.extend(calls().map(|second| vec![first.clone(), second]));
     }
@@ -39,7 +40,7 @@ fn programs() -> Vec<Vec<Command>> {
 }
 
 fn moves() -> Vec<Vec<Move>> {
-    use Move::{Expire, Flush, Write};
+    use Move::{Expire, Flush, Remove, Write};
     vec![
         vec![Write('k')],
         vec![Write('j')],
@@ -50,6 +51,9 @@ fn moves() -> Vec<Vec<Move>> {
         vec![Write('k'), Write('k')],
         vec![Write('k'), Write('j')],
         vec![Flush, Write('m')],
+        vec![Expire('k'), Write('l')],
+        vec![Remove('m')],
+        vec![Remove('k'), Write('k')],
     ]
 }
 

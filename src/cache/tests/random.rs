@@ -7,7 +7,7 @@ use crate::{broken::Broken, command::Command};
 
 fn call() -> impl Strategy<Value = Command> {
     prop_oneof![
-        6 => prop::sample::select(vec!["k", "j", "l"]).prop_map(read),
+        6 => prop::sample::select(vec!["k", "j", "l", "n"]).prop_map(read),
         4 => prop::sample::select(vec!["kj", "jl", "jkl"]).prop_map(read),
         3 => prop::sample::select(vec!['k', 'j', 'l']).prop_map(write),
         1 => prop::sample::select(vec!["k", "kj", "jkl"]).prop_map(delete),
@@ -17,6 +17,7 @@ fn call() -> impl Strategy<Value = Command> {
 fn other() -> impl Strategy<Value = Move> {
     prop_oneof![
         6 => prop::sample::select(vec!['k', 'j', 'l']).prop_map(Move::Write),
+        2 => prop::sample::select(vec!['k', 'j', 'l', 'n']).prop_map(Move::Remove),
         1 => Just(Move::Flush),
         1 => prop::sample::select(vec!['k', 'j']).prop_map(Move::Expire),
     ]

@@ -1,5 +1,5 @@
 //! A session between its driver and a server in memory, one step at a time: which step comes next is
-//! the test's choice. The server does what Redis does with `CLIENT TRACKING`; what a history of calls
+//! the test's choice. The server does what Redis does with `CLIENT TRACKING ON OPTIN`; what a history of calls
 //! may show is judged by [`World::verdict`].
 
 use std::{
@@ -39,6 +39,8 @@ pub(super) enum Step {
 pub(super) enum Move {
     /// Change a key.
     Write(char),
+    /// Remove a key.
+    Remove(char),
     /// Flush.
     Flush,
     /// A key expires and is not deleted yet: nothing is pushed.
@@ -80,6 +82,8 @@ pub(super) struct World {
     /// Per key, its values and from when on they were current.
     history: HashMap<char, Vec<(u64, String)>>,
     tracked: Vec<char>,
+    /// Tracked, and did not exist when they were read: nothing but a change has the server forget them.
+    dead: Vec<char>,
     now: u64,
 }
 
@@ -111,7 +115,7 @@ fn name(key: &SharedKey) -> char {
 }
 
 impl World {
-    /// Keys j, k and m hold a member each, l is empty; all but m are in memory.
+    /// Keys j, k, m and n hold a member each, l is empty. j, k and l are in memory, m was read once, n never.
     pub(super) fn new(calls: Vec<Command>, moves: Vec<Move>, broken: Broken) -> Self {
         let bounds = Bounds {
             max_bytes: 1 << 20,
@@ -119,7 +123,7 @@ impl World {
         };
         let mut world = Self {
             session: Session::new(Some(bounds), Arc::new(Stats::default()), broken),
-            left: VecDeque::from([read("jkl")]),
+            left: VecDeque::new(),
             moves: VecDeque::new(),
             made: Vec::new(),
             batches: HashMap::new(),
@@ -129,12 +133,22 @@ impl World {
             heard: VecDeque::new(),
             history: HashMap::new(),
             tracked: Vec::new(),
+            dead: Vec::new(),
             now: 0,
         };
-        for (name, value) in [('j', "j0"), ('k', "k0"), ('l', ""), ('m', "m0")] {
+        for (name, value) in [
+            ('j', "j0"),
+            ('k', "k0"),
+            ('l', ""),
+            ('m', "m0"),
+            ('n', "n0"),
+        ] {
             world.history.insert(name, vec![(0, value.to_owned())]);
         }
-        world.finish();
+        for keys in ["jklm", "jkl"] {
+            world.left.push_back(read(keys));
+            world.finish();
+        }
         world.made.clear();
         world.batches.clear();
         world.left = calls.into();
@@ -167,6 +181,7 @@ impl World {
             Step::Settle => self.settle(),
             Step::Other => match self.moves.pop_front() {
                 Some(Move::Write(name)) => self.change(name, format!("{name}{}", self.now + 1)),
+                Some(Move::Remove(name)) => self.change(name, String::new()),
                 Some(Move::Flush) => self.flush(),
                 Some(Move::Expire(name)) => {
                     self.now += 1;
@@ -214,16 +229,24 @@ impl World {
         }
         let ended = self.inbound.front().is_none_or(|(next, ..)| *next != no);
         let answer = match command {
-            Wire::Members(key) => {
+            Wire::Members(key) => Answer::List(self.members(name(&key))),
+            Wire::Tracked(key) => {
                 self.track(name(&key));
-                let value = self.value(name(&key)).to_owned();
-                let members = (!value.is_empty()).then_some(value);
-                Answer::List(List::new(members).map(Arc::new))
+                Answer::Tracked(true, self.members(name(&key)))
+            }
+            Wire::Forget(keys) => {
+                // As for our own writes, the push follows the reply.
+                self.outbound
+                    .push_back(Frame::Answer(no, Answer::Forgot(true)));
+                for key in keys {
+                    if self.value(name(&key)).is_empty() {
+                        self.forget(name(&key));
+                    }
+                }
+                self.outbound.extend(ended.then_some(Frame::End(no)));
+                return;
             }
             Wire::Touch(keys) => {
-                for key in &keys {
-                    self.track(name(key));
-                }
                 let there = keys.iter().filter(|key| !self.value(name(key)).is_empty());
                 Answer::Touched(Some(there.count()))
             }
@@ -291,7 +314,24 @@ impl World {
     fn track(&mut self, name: char) {
         if !self.tracked.contains(&name) {
             self.tracked.push(name);
+            if self.value(name).is_empty() {
+                self.dead.push(name);
+            }
         }
+    }
+
+    /// A change as far as those who track the key are concerned.
+    fn forget(&mut self, name: char) {
+        self.dead.retain(|dead| *dead != name);
+        if self.tracked.contains(&name) {
+            self.tracked.retain(|tracked| *tracked != name);
+            self.outbound.push_back(Frame::Push(Some(name)));
+        }
+    }
+
+    fn members(&self, name: char) -> Result<Arc<List>, Error> {
+        let value = self.value(name).to_owned();
+        List::new((!value.is_empty()).then_some(value)).map(Arc::new)
     }
 
     fn value(&self, name: char) -> &str {
@@ -305,27 +345,31 @@ impl World {
 
     fn change(&mut self, name: char, value: String) {
         self.now += 1;
-        self.record(name, value);
-        if self.tracked.contains(&name) {
-            self.tracked.retain(|tracked| *tracked != name);
-            self.outbound.push_back(Frame::Push(Some(name)));
+        // Removing what does not exist is no change.
+        if !(value.is_empty() && self.value(name).is_empty()) {
+            self.forget(name);
         }
+        self.record(name, value);
     }
 
     fn flush(&mut self) {
         self.now += 1;
-        for name in ['j', 'k', 'l', 'm'] {
+        for name in ['j', 'k', 'l', 'm', 'n'] {
             self.record(name, String::new());
         }
         self.tracked.clear();
+        self.dead.clear();
         self.outbound.push_back(Frame::Push(None));
     }
 
     /// What is wrong with what the calls were answered, if anything: every call is answered; every
     /// read shows what its key held at some moment between call and answer; per key, these moments
     /// do not go back in call order, and own writes are seen by the reads called after them and by
-    /// no others.
+    /// no others. And the server remembers no key that did not exist when we read it.
     pub(super) fn verdict(&self) -> Result<(), String> {
+        if !self.dead.is_empty() {
+            return Err(format!("the server remembers {:?}", self.dead));
+        }
         let mut seen: HashMap<char, u64> = HashMap::new();
         for (index, made) in self.made.iter().enumerate() {
             let Some((until, values)) = &made.until else {
