@@ -12,9 +12,11 @@ const fs = require('fs');
 const path = require('path');
 const { area, fault } = require('./fault');
 const { Flight, recovers, words } = require('./flight');
+const { silent } = require('./silent');
 const { proxy } = require('./wire');
 const child = require('../support/child');
 const { started } = require('../support/service');
+const { freePort } = require('../support/redis');
 const { report } = require('../support/report');
 const { until } = require('../support/until');
 
@@ -77,6 +79,42 @@ area('a host name', {}, (ctx) => {
       }
     },
     { skip: lacksMounts() },
+  );
+
+  fault(
+    'whose first address is silent: the next one is connected to',
+    async () => {
+      const hosts = path.join(ctx.redis.dir, 'hosts');
+      const port = await freePort();
+      // The system prefers this one.
+      const dead = await silent('127.0.0.1', port);
+      const wire = await proxy(ctx.redis.port, { host: '127.0.0.2', port });
+      fs.writeFileSync(hosts, `127.0.0.1 ${NAME}\n127.0.0.2 ${NAME}\n`);
+      const connecting = async ({ started: start, args, ok, emit, call }) => {
+        const since = Date.now();
+        const channel = await start({ host: args.name, port: args.port });
+        emit({ ms: Date.now() - since });
+        await ok(channel, 'add', 'n', 'me', 's1');
+        await call(channel, 'stop', true);
+      };
+      try {
+        const run = await child.run(connecting, {
+          store: wire,
+          args: { name: NAME, port },
+          within: withHosts(hosts),
+          deadline: 30000,
+        });
+        assert.deepStrictEqual([run.code, run.signal], [0, null], run.output);
+        assert.deepStrictEqual(await ctx.redis.members('POMELO:CHANNEL:n:s1'), ['me']);
+        const [{ ms }] = run.messages;
+        assert.ok(ms < 4000, `it took ${ms} ms`);
+        const sees = `the next address is tried after 250 ms; start took ${ms} ms`;
+        report({ fault: 'a host name whose first address is silent', sees, recovered: '' });
+      } finally {
+        await Promise.all([dead.close(), wire.close()]);
+      }
+    },
+    { skip: process.platform !== 'linux' ? 'needs Linux' : lacksMounts() },
   );
 });
 

@@ -1,5 +1,5 @@
 //! The Redis manager: one multiplexed connection of redis-rs per service. Here: where Redis is and how to
-//! log in. Connecting is in [`stream`], [`tls`], [`connect`] and [`set_up`], finding a primary in [`sentinel`] and [`watch`],
+//! log in. Connecting is in [`stream`], [`happy`], [`tls`], [`connect`] and [`set_up`], finding a primary in [`sentinel`] and [`watch`],
 //! which servers the member cache trusts in [`gate`], batches in [`link`], hearing that the server lives in [`heard`], what it
 //! says that must not be repeated in [`discreet`], what is there in [`walk`], `clean` in [`clean`]; queueing, deadlines and
 //! reconnecting are the driver's.
@@ -8,6 +8,7 @@ mod clean;
 mod connect;
 mod discreet;
 mod gate;
+mod happy;
 mod heard;
 mod link;
 mod sentinel;
