@@ -131,8 +131,8 @@ export interface GlobalChannelOptions {
    */
   url?: string | null;
   /**
-   * Redis Sentinel: where the sentinels are, all of them; the primary is found, and found again after a
-   * failover, by asking them. Excludes `host`, `port`, `url`, `path` and `cluster`. `username`, `password` and `db` are
+   * Redis Sentinel: where the sentinels are, or some of them, or a name that stands for them (all of its addresses are
+   * used); the others are found by asking. The primary is found, and found again after a failover. Excludes `host`, `port`, `url`, `path` and `cluster`. `username`, `password` and `db` are
    * those of the server. A port that is left out is 26379.
    */
   sentinels?: Array<{ host: string; port?: number | string | null } | string> | null;

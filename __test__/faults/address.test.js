@@ -2,16 +2,15 @@
 
 /**
  * Where the server is: a name that gets another address, a port that somebody else has taken. On Linux
- * as root a process gets an /etc/hosts of its own, in a mount namespace; nothing of the machine
- * is changed.
+ * as root a process gets an /etc/hosts of its own.
  */
 
 const assert = require('node:assert');
-const { spawnSync } = require('child_process');
 const fs = require('fs');
 const path = require('path');
 const { area, fault } = require('./fault');
 const { Flight, recovers, words } = require('./flight');
+const { withHosts, lacksMounts } = require('./hosts');
 const { silent } = require('./silent');
 const { proxy } = require('./wire');
 const child = require('../support/child');
@@ -21,17 +20,6 @@ const { report } = require('../support/report');
 const { until } = require('../support/until');
 
 const NAME = 'redis.pome.test';
-
-/** A command that gives what comes after it another /etc/hosts; why it cannot, if it cannot. */
-const withHosts = (file) => {
-  const script = 'mount --bind "$0" /etc/hosts && exec "$@"';
-  return ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', script, file];
-};
-
-function lacksMounts() {
-  const tried = spawnSync('unshare', [...withHosts('/etc/hosts').slice(1), 'true']);
-  return tried.status === 0 ? false : 'there are no mount namespaces for us here';
-}
 
 area('a host name', {}, (ctx) => {
   const service = async ({ started: start, opts, args, ok, emit, call }) => {
@@ -114,7 +102,7 @@ area('a host name', {}, (ctx) => {
         await Promise.all([dead.close(), wire.close()]);
       }
     },
-    { skip: process.platform !== 'linux' ? 'needs Linux' : lacksMounts() },
+    { skip: lacksMounts() },
   );
 });
 

@@ -7,10 +7,13 @@
 mod clean;
 mod connect;
 mod discreet;
+mod election;
 mod gate;
 mod happy;
 mod heard;
 mod link;
+mod listener;
+mod roster;
 mod sentinel;
 mod set_up;
 mod stream;

@@ -40,8 +40,18 @@ pub(super) async fn open(
     }
 }
 
+/// The same to one address out of several of a host; `host` is the name that a certificate has to be for.
+pub(super) async fn open_at(
+    at: SocketAddr,
+    host: &str,
+    tls: Option<&Tls>,
+) -> Result<Box<dyn Stream>, ConnectError> {
+    let stream = TcpStream::connect(at).await;
+    layered(stream.map_err(|error| unreachable(&error))?, host, tls).await
+}
+
 /// All addresses of a host, in the order of the system's preference.
-async fn resolve(address: &Address) -> Result<Vec<SocketAddr>, ConnectError> {
+pub(super) async fn resolve(address: &Address) -> Result<Vec<SocketAddr>, ConnectError> {
     let Address::Tcp(host, port) = address else {
         return Ok(Vec::new());
     };
