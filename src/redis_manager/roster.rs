@@ -1,6 +1,7 @@
 //! Which sentinels there are, and how far each has been asked: those that are listed, at every address of a name,
 //! and those that they know. Bookkeeping only; who talks to them is in [`super::watch`].
 
+mod notes;
 #[cfg(test)]
 mod tests;
 
@@ -11,7 +12,7 @@ use tokio::time::Instant;
 use super::{
     Address,
     listener::{LIMIT, Spot},
-    sentinel::{MASTER, Told},
+    sentinel::Told,
 };
 use crate::manager::ConnectError;
 
@@ -281,66 +282,5 @@ impl Roster {
             noes.extend(own.into_iter().map(|no| (address.clone(), no)));
         }
         noes
-    }
-
-    /// Lines for the log: what lessens the protection, where that is news.
-    pub(super) fn notes(&mut self) -> Vec<String> {
-        let mut notes = Vec::new();
-        let heard = self.heard();
-        let counts = self.members.iter().filter_map(|member| member.count);
-        let all = counts.max().map_or(0, |others| others + 1);
-        if heard < all {
-            let why = self.members.iter().filter(|member| !member.up);
-            let why = why.filter_map(|member| {
-                let no = member.no.as_ref()?;
-                Some(format!("; {}: {no}", member.spot.at))
-            });
-            notes.push(format!(
-                "only {heard} of {all} sentinels are heard: writes that are acknowledged during a failover that \
-                 another one leads may be lost{}",
-                why.collect::<String>()
-            ));
-        }
-        for member in &self.members {
-            for (command, words) in &member.denied {
-                let less = if *command == MASTER {
-                    "the latest failover cannot be told from an older one"
-                } else {
-                    "only the sentinels that are listed are listened to"
-                };
-                notes.push(format!("{command}: {words}: {less}"));
-            }
-            if let Some(words) = &member.deaf {
-                notes.push(format!(
-                    "sentinel {} lets us not listen: {words}",
-                    member.spot.at
-                ));
-            }
-        }
-        notes.sort_unstable();
-        notes.dedup();
-        let news = notes.iter().filter(|note| !self.noted.contains(note));
-        let news = news.cloned().collect();
-        self.noted = notes;
-        news
-    }
-
-    /// How many different ones there is a connection to that tells of failovers.
-    fn heard(&self) -> usize {
-        let heard = self
-            .members
-            .iter()
-            .filter(|each| each.up && each.deaf.is_none());
-        let mut ids: Vec<String> = heard
-            .map(|member| {
-                member
-                    .id
-                    .clone()
-                    .unwrap_or_else(|| member.spot.at.to_string())
-            })
-            .collect();
-        ids.sort_unstable();
-        ids.dedup();
-        ids.len()
     }
 }
