@@ -140,9 +140,10 @@ export interface GlobalChannelOptions {
    */
   url?: string | null;
   /**
-   * Redis Sentinel: where the sentinels are, all of them; the primary is found, and found again after a
-   * failover, by asking them. Excludes `host`, `port`, `url`, `path` and `cluster`. `username`, `password` and `db` are
-   * those of the server. A port that is left out is 26379. Fields other than `host` and `port` are an error.
+   * Redis Sentinel: where the sentinels are, or some of them, or a name that stands for them (all of its addresses are
+   * used); the others are found by asking. The primary is found, and found again after a failover. Excludes `host`,
+   * `port`, `url`, `path` and `cluster`. `username`, `password` and `db` are those of the server. A port that is left
+   * out is 26379. Fields other than `host` and `port` are an error.
    */
   sentinels?: Array<{ host: string; port?: number | string | null } | string> | null;
   /** What the sentinels call the primary; required with `sentinels`. */

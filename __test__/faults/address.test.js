@@ -2,34 +2,24 @@
 
 /**
  * Where the server is: a name that gets another address, a port that somebody else has taken. On Linux
- * as root a process gets an /etc/hosts of its own, in a mount namespace; nothing of the machine
- * is changed.
+ * as root a process gets an /etc/hosts of its own.
  */
 
 const assert = require('node:assert');
-const { spawnSync } = require('child_process');
 const fs = require('fs');
 const path = require('path');
 const { area, fault } = require('./fault');
 const { Flight, recovers, words } = require('./flight');
+const { withHosts, lacksMounts } = require('./hosts');
+const { silent } = require('./silent');
 const { proxy } = require('./wire');
 const child = require('../support/child');
 const { started } = require('../support/service');
+const { freePort } = require('../support/redis');
 const { report } = require('../support/report');
 const { until } = require('../support/until');
 
 const NAME = 'redis.pome.test';
-
-/** A command that gives what comes after it another /etc/hosts; why it cannot, if it cannot. */
-const withHosts = (file) => {
-  const script = 'mount --bind "$0" /etc/hosts && exec "$@"';
-  return ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', script, file];
-};
-
-function lacksMounts() {
-  const tried = spawnSync('unshare', [...withHosts('/etc/hosts').slice(1), 'true']);
-  return tried.status === 0 ? false : 'there are no mount namespaces for us here';
-}
 
 area('a host name', {}, (ctx) => {
   const service = async ({ started: start, opts, args, ok, emit, call }) => {
@@ -74,6 +64,42 @@ area('a host name', {}, (ctx) => {
       } finally {
         run.child.kill('SIGKILL');
         await Promise.all([one.close(), two.close()]);
+      }
+    },
+    { skip: lacksMounts() },
+  );
+
+  fault(
+    'whose first address is silent: the next one is connected to',
+    async () => {
+      const hosts = path.join(ctx.redis.dir, 'hosts');
+      const port = await freePort();
+      // The system prefers this one.
+      const dead = await silent('127.0.0.1', port);
+      const wire = await proxy(ctx.redis.port, { host: '127.0.0.2', port });
+      fs.writeFileSync(hosts, `127.0.0.1 ${NAME}\n127.0.0.2 ${NAME}\n`);
+      const connecting = async ({ started: start, args, ok, emit, call }) => {
+        const since = Date.now();
+        const channel = await start({ host: args.name, port: args.port });
+        emit({ ms: Date.now() - since });
+        await ok(channel, 'add', 'n', 'me', 's1');
+        await call(channel, 'stop', true);
+      };
+      try {
+        const run = await child.run(connecting, {
+          store: wire,
+          args: { name: NAME, port },
+          within: withHosts(hosts),
+          deadline: 30000,
+        });
+        assert.deepStrictEqual([run.code, run.signal], [0, null], run.output);
+        assert.deepStrictEqual(await ctx.redis.members('POMELO:CHANNEL:n:s1'), ['me']);
+        const [{ ms }] = run.messages;
+        assert.ok(ms < 4000, `it took ${ms} ms`);
+        const sees = `the next address is tried after 250 ms; start took ${ms} ms`;
+        report({ fault: 'a host name whose first address is silent', sees, recovered: '' });
+      } finally {
+        await Promise.all([dead.close(), wire.close()]);
       }
     },
     { skip: lacksMounts() },

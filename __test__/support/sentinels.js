@@ -15,6 +15,8 @@ const NAME = 'the-one';
 const DOWN_AFTER = 2000;
 // Elections take seconds, and the machine may be slow.
 const DEADLINE = 60000;
+/** How many channels a service listens to, as CLIENT LIST has it. */
+const HEARS = '5';
 
 /** What sentinels answer is names and values in a row. */
 const fields = (flat) =>
@@ -106,7 +108,7 @@ class Group {
   async untilHeard(count) {
     const heard = async (sentinel) => {
       const clients = await sentinel.clients();
-      return clients.filter(({ sub }) => sub === '3').length === count;
+      return clients.filter(({ sub }) => sub === HEARS).length === count;
     };
     await until(
       async () => (await Promise.all(this.sentinels.map(heard))).every(Boolean),
@@ -126,10 +128,21 @@ class Group {
     return this.servers.find((server) => server.port === Number(port));
   }
 
-  /** As an operator asks for it. */
-  async failOver() {
+  /** Options of a user at the sentinels that may not ask for the others: only those listed are heard. */
+  async userOfTheListed() {
+    const may = ['&*', '+subscribe', '+ping', '+hello', '+client|kill'];
+    for (const asks of ['get-master-addr-by-name', 'master', 'myid']) may.push(`+sentinel|${asks}`);
+    for (const sentinel of this.sentinels) {
+      await sentinel.run(0, 'acl', 'setuser', 'listed', 'reset', 'on', '>listed', ...may);
+    }
+    return { sentinelUsername: 'listed', sentinelPassword: 'listed' };
+  }
+
+  /** As an operator asks for it, at one of them: by its number. */
+  async failOver(leader) {
+    const sentinel = leader === undefined ? this.sentinel : this.sentinels[leader];
     const taken = () =>
-      this.sentinel.ask('failover').then(
+      sentinel.ask('failover').then(
         () => true,
         (err) => {
           // A replica has not answered its last ping yet.
@@ -221,4 +234,4 @@ async function demote(server, primary) {
   await server.killClients();
 }
 
-module.exports = { Group, Sentinel, NAME, isPrimary, demote };
+module.exports = { Group, Sentinel, NAME, HEARS, isPrimary, demote };

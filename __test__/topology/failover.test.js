@@ -76,7 +76,9 @@ describe('Redis Sentinel: a failover', () => {
   /** A service that is not told of a failover, and what it does once it can hear again. */
   async function deafened() {
     const wire = await proxy(group.sentinel.port);
-    const service = await started(group, { sentinels: [`127.0.0.1:${wire.port}`] });
+    const user = await group.userOfTheListed();
+    const sentinels = [`127.0.0.1:${wire.port}`];
+    const service = await started(group, { sentinels, ...user });
     wire.toServer = () => undefined;
     for (const socket of wire.open) socket.destroy();
     const finds = async (primary) => {

@@ -6,11 +6,16 @@
  */
 
 const assert = require('node:assert');
+const fs = require('node:fs');
+const path = require('node:path');
 const { describe, before, beforeEach, after, afterEach } = require('node:test');
 const redisServer = require('../support/redis');
 const { report } = require('../support/report');
-const { Group } = require('../support/sentinels');
+const { Group, Sentinel, HEARS } = require('../support/sentinels');
+const child = require('../support/child');
 const { fault, PASSWORD } = require('../faults/fault');
+const { withHosts, lacksMounts } = require('../faults/hosts');
+const { proxy } = require('../faults/wire');
 const { Flight, recovers, words, CODE } = require('../faults/flight');
 const { create, started, stopAll } = require('../support/service');
 const { call, ok } = require('../support/call');
@@ -96,6 +101,65 @@ describe('Redis Sentinel', () => {
     assert.strictEqual(service.stats().cache.reason, null);
     await ok(service, 'clean');
     await group.untilHeard(1);
+  });
+
+  fault(
+    'all addresses of one name are asked and listened to',
+    async () => {
+      const name = 'sentinels.pome.test';
+      const hosts = path.join(group.sentinel.dir, 'hosts');
+      const port = await redisServer.freePort();
+      const at = (i) => `127.0.0.${i + 2}`;
+      const wires = await Promise.all(
+        group.sentinels.map((sentinel, i) => proxy(sentinel.port, { host: at(i), port })),
+      );
+      fs.writeFileSync(hosts, wires.map((_, i) => `${at(i)} ${name}\n`).join(''));
+      // It may not ask for the others: what it hears it hears by the name.
+      const user = await group.userOfTheListed();
+      const listens = async ({ started: start, args, call, emit }) => {
+        const channel = await start(args);
+        emit('started');
+        await new Promise((resolve) => process.stdin.once('data', resolve));
+        await call(channel, 'stop', true);
+        process.stdin.destroy();
+      };
+      const args = { sentinels: [`${name}:${port}`], ...user };
+      const run = child.start(listens, { store: group, args, within: withHosts(hosts) });
+      try {
+        await run.message('started');
+        await group.untilHeard(1);
+        run.child.stdin.write('go\n');
+        await run.closed;
+        assert.deepStrictEqual([run.code, run.signal], [0, null], run.output);
+        assert.ok(!run.output.includes('are heard'), run.output);
+      } finally {
+        run.child.kill('SIGKILL');
+        await Promise.all(wires.map((wire) => wire.close()));
+      }
+    },
+    { skip: lacksMounts() },
+  );
+
+  fault('the others are found by one, also where it is given twice', async () => {
+    const { port } = group.sentinels[1];
+    const sentinels = [`127.0.0.1:${port}`, `localhost:${port}`];
+    const service = await started(group, { sentinels });
+    await group.untilHeard(1);
+    // One that is new is found too, and listened to at one address only.
+    const monitor = (await group.primary()).port;
+    const server = { password: PASSWORD };
+    const password = SENTINEL_PASSWORD;
+    const more = await redisServer.start({ monitor, server, password }, Sentinel);
+    try {
+      const heard = async () => (await more.clients()).filter(({ sub }) => sub === HEARS).length;
+      await until(async () => (await heard()) === 1, 'a listener at the new sentinel', 30000);
+      await group.untilHeard(1);
+      assert.strictEqual(service.stats().reconnects, 0);
+    } finally {
+      await more.stop();
+      for (const sentinel of group.sentinels) await sentinel.ask('reset');
+      await group.untilReady();
+    }
   });
 
   fault('start says at once what no waiting will mend', async () => {

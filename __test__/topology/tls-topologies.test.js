@@ -10,7 +10,7 @@ const fs = require('node:fs');
 const { after, before, describe, afterEach, it } = require('node:test');
 const redisServer = require('../support/redis');
 const { ok } = require('../support/call');
-const { Sentinel } = require('../support/sentinels');
+const { Sentinel, HEARS } = require('../support/sentinels');
 const { create, stopAll } = require('../support/service');
 const { TlsServer, works } = require('../support/tls');
 const { until } = require('../support/until');
@@ -56,7 +56,7 @@ describe('TLS to servers that are found', { timeout: 60000 }, () => {
       const service = await works({ sentinels, name: NAME, tls: { ca: tls.ca.cert } });
       assert.ok(service.stats().cache.enabled, service.stats().cache.reason);
       assert.ok(await tls.isSecure(), 'all connections to the server');
-      const ours = (await sentinel.clients()).filter(({ sub }) => sub === '3');
+      const ours = (await sentinel.clients()).filter(({ sub }) => sub === HEARS);
       assert.strictEqual(ours.length, 1);
       assert.ok(ours[0].laddr.endsWith(`:${tlsPort}`), 'the one that listens');
     });

@@ -98,22 +98,27 @@ impl RedisManager {
         &self,
         watch: &Watch,
     ) -> Result<Connected<RedisLink>, ConnectError> {
-        let found = watch.find().await?;
-        let address = &found.primary.address;
-        let mut connected = self
-            .connect_to(address)
-            .await
-            .map_err(|error| match error {
+        let address = watch.find().await?;
+        let connecting = self.connect_to(&address);
+        let mut connected = tokio::select! {
+            // First, so that no link is given out against what is known.
+            biased;
+            () = watch.left(&address) => {
+                let words = format!("primary {address}: a failover has begun, or is over");
+                return Err(ConnectError::Unreachable(words.into()));
+            }
+            connected = connecting => connected.map_err(|error| match error {
                 // No operator named it.
                 ConnectError::Unreachable(words) => {
                     ConnectError::Unreachable(format!("primary {address}: {words}").into())
                 }
                 refused @ ConnectError::Refused(_) => refused,
-            })?;
-        let notes = [watch.moved_to(address), connected.note.take()];
-        let notes: Vec<String> = notes.into_iter().flatten().collect();
+            })?,
+        };
+        let mut notes = watch.connected(&address);
+        notes.extend(connected.note.take());
         connected.note = (!notes.is_empty()).then(|| notes.join("; "));
-        connected.closed = select(connected.closed, found.replaced().boxed())
+        connected.closed = select(connected.closed, watch.left(&address).boxed())
             .map(drop)
             .boxed();
         Ok(connected)

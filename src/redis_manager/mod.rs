@@ -1,16 +1,23 @@
 //! The Redis manager: one multiplexed connection of redis-rs per service. Here: where Redis is and how to
-//! log in; as a URL in [`url`]. Connecting is in [`stream`], [`tls`], [`connect`] and [`set_up`], finding a primary in [`sentinel`] and [`watch`],
+//! log in; as a URL in [`url`]. Connecting is in [`stream`], [`happy`], [`tls`], [`connect`] and [`set_up`]; finding a primary by
+//! Sentinel in [`watch`] and [`election`], talking to the sentinels in [`attend`], [`roster`], [`listener`], [`published`] and [`sentinel`];
 //! which servers the member cache trusts in [`gate`], batches in [`link`], hearing that the server lives in [`heard`], what it
 //! says that must not be repeated in [`discreet`], what is there in [`walk`], `clean` in [`clean`],
 //! whether one server has all keys in [`whole`]; queueing, deadlines and
 //! reconnecting are the driver's.
 
+mod attend;
 mod clean;
 mod connect;
 mod discreet;
+mod election;
 mod gate;
+mod happy;
 mod heard;
 mod link;
+mod listener;
+mod published;
+mod roster;
 mod sentinel;
 mod set_up;
 mod stream;

@@ -1,29 +1,12 @@
-//! Asking the sentinels which server is the primary. When it becomes another one is heard of in
-//! [`super::watch`]; whether the server found is a primary indeed is asked in [`super::set_up`].
+//! The sentinels of a primary as an operator gives them, and what one of them says when it is asked. Connections
+//! to them are in [`super::listener`]; what all of them say together means is in [`super::election`].
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt, sync::Arc};
 
-use futures_util::{StreamExt as _, stream::FuturesUnordered};
-use redis::{
-    AsyncConnectionConfig, Pipeline, ProtocolVersion, RedisConnectionInfo, Value,
-    aio::MultiplexedConnection, from_redis_value_ref,
-};
-use tokio::time::{sleep, timeout};
+use redis::{Pipeline, Value, from_redis_value_ref};
 
-use super::{
-    Address, Tls,
-    connect::unreachable,
-    set_up::refusal,
-    stream::{self, Stream},
-    words,
-};
+use super::{Address, Tls, election::Answer, set_up::refusal, words};
 use crate::manager::ConnectError;
-
-/// How long one sentinel may take, from connecting to its answer.
-pub(super) const LIMIT: Duration = Duration::from_secs(1);
-
-/// How long the others may take once one has told an address: it may be the one that has not heard yet.
-const GRACE: Duration = Duration::from_millis(100);
 
 /// A primary by its name, and who knows where it is. `Debug` is not derived: it would show the password.
 #[derive(Clone, PartialEq, Eq)]
@@ -53,109 +36,47 @@ impl fmt::Display for Sentinels {
     }
 }
 
-/// What a sentinel says of the primary.
+/// One that another one knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Primary {
+pub(super) struct Other {
+    pub(super) id: String,
     pub(super) address: Address,
-    /// Grows with each failover; 0 = the sentinel does not tell.
-    pub(super) epoch: u64,
-    /// It is about to promote another one.
-    pub(super) leaves: bool,
 }
 
-impl Primary {
-    /// Of what two sentinels say. Who has heard of the latest failover is right.
-    fn or_later(mut self, other: Self) -> Self {
-        if other.epoch > self.epoch {
-            return other;
-        }
-        // Only the one that leads a failover knows of it.
-        self.leaves |= other.leaves && other.address == self.address;
-        self
-    }
+/// What one says when it is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Told {
+    pub(super) answer: Answer,
+    /// Itself, by the id that the others know it by (since Redis 6.2).
+    pub(super) id: Option<String>,
+    /// How many others it counts (`num-other-sentinels`).
+    pub(super) count: Option<usize>,
+    pub(super) others: Vec<Other>,
+    /// Commands that our user may not call, with the server's words.
+    pub(super) denied: Vec<(&'static str, Arc<str>)>,
 }
+
+/// What may be forbidden to our user: without it less is known.
+pub(super) const MASTER: &str = "SENTINEL MASTER";
+pub(super) const SENTINELS: &str = "SENTINEL SENTINELS";
 
 impl Sentinels {
-    /// Asks all at once, since the first that answers may be one that has missed something.
-    pub(super) async fn primary(&self) -> Result<Primary, ConnectError> {
-        let ask = |address| async move { (address, self.ask(address).await) };
-        let mut answers: FuturesUnordered<_> = self.addresses.iter().map(ask).collect();
-        let mut found: Option<Primary> = None;
-        let mut noes = Vec::new();
-        let mut grace = Box::pin(sleep(LIMIT));
-        loop {
-            let (address, answer) = tokio::select! {
-                answer = answers.next() => match answer {
-                    Some(answer) => answer,
-                    None => break,
-                },
-                () = &mut grace, if found.is_some() => break,
-            };
-            match answer {
-                Err(no) => noes.push((address, no)),
-                Ok(primary) => {
-                    if found.is_none() {
-                        grace = Box::pin(sleep(GRACE));
-                    }
-                    found = Some(match found {
-                        None => primary,
-                        Some(before) => before.or_later(primary),
-                    });
-                }
-            }
-        }
-        found.ok_or_else(|| self.nowhere(&noes))
-    }
-
-    /// Asks one.
-    pub(super) async fn ask(&self, address: &Address) -> Result<Primary, ConnectError> {
-        let late = |_| {
-            let words = format!("no answer within {} ms", LIMIT.as_millis());
-            Err(ConnectError::Unreachable(words.into()))
-        };
-        timeout(LIMIT, self.talk(address))
-            .await
-            .unwrap_or_else(late)
-    }
-
-    async fn talk(&self, address: &Address) -> Result<Primary, ConnectError> {
-        let info = RedisConnectionInfo::default()
-            .set_skip_set_lib_name()
-            .set_protocol(ProtocolVersion::RESP2);
-        let config = AsyncConnectionConfig::new().set_response_timeout(None);
-        let stream = self.reach(address).await?;
-        let (mut connection, task) = MultiplexedConnection::new_with_config(&info, stream, config)
-            .await
-            .map_err(|error| unreachable(&error))?;
+    /// The questions. The details come first: if a promotion comes in between, the address that is told is newer
+    /// than the epoch, and the next question mends that; an old address with a new epoch would be believed.
+    pub(super) fn questions(&self) -> Pipeline {
         let mut pipeline = Pipeline::new();
-        let logs_in = self.username.is_some() || self.password.is_some();
-        if logs_in {
-            pipeline.cmd("AUTH").arg(&self.username);
-            pipeline.arg(self.password.as_deref().unwrap_or_default());
-        }
         let name = self.name.as_str();
+        for question in ["MASTER", "GET-MASTER-ADDR-BY-NAME", "SENTINELS"] {
+            pipeline.cmd("SENTINEL").arg(question).arg(name);
+        }
+        pipeline.cmd("SENTINEL").arg("MYID");
         pipeline
-            .cmd("SENTINEL")
-            .arg("GET-MASTER-ADDR-BY-NAME")
-            .arg(name);
-        // May be forbidden to our user.
-        pipeline.cmd("SENTINEL").arg("MASTER").arg(name);
-        let replies = tokio::select! {
-            replies = connection.send_packed_commands(&pipeline, 0, pipeline.len()) => replies,
-            () = task => return Err(ConnectError::Unreachable("it closed the connection".into())),
-        };
-        let replies = replies.map_err(|error| unreachable(&error))?;
-        let replies = match replies.as_slice() {
-            [Value::ServerError(error), ..] if logs_in => return Err(refusal(words(error))),
-            [_, rest @ ..] if logs_in => rest,
-            replies => replies,
-        };
-        self.read(replies)
     }
 
-    fn read(&self, replies: &[Value]) -> Result<Primary, ConnectError> {
+    /// The replies to them.
+    pub(super) fn read(&self, replies: &[Value]) -> Result<Told, ConnectError> {
         let strange = || ConnectError::Unreachable("the answer is not a sentinel's".into());
-        let [place, details] = replies else {
+        let [details, place, others, id] = replies else {
             return Err(strange());
         };
         let place: (String, u16) = match place {
@@ -163,25 +84,29 @@ impl Sentinels {
             Value::ServerError(error) => return Err(refusal(words(error))),
             place => from_redis_value_ref(place).map_err(|_| strange())?,
         };
-        // Pairs in a row; empty if it was an error.
-        let details: Vec<String> = from_redis_value_ref(details).unwrap_or_default();
-        let detail = |name| {
-            let pair = details.chunks_exact(2).find(|pair| pair[0] == name);
-            pair.map_or("", |pair| pair[1].as_str())
-        };
-        let promotes = detail("flags").split(',').any(|flag| flag == "failover_in_progress")
+        let mut denied = Vec::new();
+        for (command, reply) in [(MASTER, details), (SENTINELS, others)] {
+            if let Value::ServerError(error) = reply {
+                denied.push((command, words(error)));
+            }
+        }
+        let details: HashMap<String, String> = from_redis_value_ref(details).unwrap_or_default();
+        let detail = |name| details.get(name).map_or("", String::as_str);
+        let fails_over = detail("flags").split(',').any(|flag| flag == "failover_in_progress")
             // Else it is told already which one was promoted.
             && (detail("ip"), detail("port")) == (place.0.as_str(), place.1.to_string().as_str());
-        Ok(Primary {
-            address: Address::Tcp(place.0, place.1),
-            epoch: detail("config-epoch").parse().unwrap_or(0),
-            leaves: promotes,
+        let others: Vec<HashMap<String, String>> = from_redis_value_ref(others).unwrap_or_default();
+        Ok(Told {
+            answer: Answer {
+                address: Address::Tcp(place.0, place.1),
+                epoch: detail("config-epoch").parse().ok(),
+                fails_over,
+            },
+            id: from_redis_value_ref(id).ok(),
+            count: detail("num-other-sentinels").parse().ok(),
+            others: others.iter().filter_map(other).collect(),
+            denied,
         })
-    }
-
-    /// A socket to one of them: the same for questions and for listening.
-    pub(super) async fn reach(&self, address: &Address) -> Result<Box<dyn Stream>, ConnectError> {
-        stream::open(address, self.tls.as_ref()).await
     }
 
     fn unknown(&self) -> String {
@@ -189,7 +114,7 @@ impl Sentinels {
     }
 
     /// Why none told an address. Trying again does not help if all of them said no.
-    fn nowhere(&self, noes: &[(&Address, ConnectError)]) -> ConnectError {
+    pub(super) fn nowhere(&self, noes: &[(Address, ConnectError)]) -> ConnectError {
         let unknown = self.unknown();
         if noes.iter().all(|(_, no)| **no.words() == *unknown) {
             let words = format!("no sentinel knows a primary named {:?}", self.name);
@@ -217,50 +142,110 @@ impl Sentinels {
     }
 }
 
+fn other(fields: &HashMap<String, String>) -> Option<Other> {
+    let field = |name| fields.get(name).filter(|value| !value.is_empty());
+    Some(Other {
+        id: field("runid")?.clone(),
+        address: Address::Tcp(field("ip")?.clone(), field("port")?.parse().ok()?),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn primary(port: u16, epoch: u64, leaves: bool) -> Primary {
-        let address = Address::Tcp("h".into(), port);
-        Primary {
-            address,
-            epoch,
-            leaves,
-        }
+    fn bulk(text: &str) -> Value {
+        Value::BulkString(text.into())
     }
 
-    #[test]
-    fn who_has_heard_of_the_latest_failover_is_right() {
-        let (old, new) = (primary(1, 3, true), primary(2, 4, false));
-        assert_eq!(old.clone().or_later(new.clone()), new);
-        assert_eq!(new.clone().or_later(old), new);
+    fn pairs(fields: &[(&str, &str)]) -> Value {
+        let pairs = fields.iter().map(|(name, value)| (bulk(name), bulk(value)));
+        Value::Map(pairs.collect())
     }
 
-    #[test]
-    fn one_that_leads_a_failover_is_enough_to_know_of_it() {
-        let (leader, other) = (primary(1, 3, true), primary(1, 3, false));
-        assert_eq!(leader.clone().or_later(other.clone()), leader);
-        assert_eq!(other.or_later(leader.clone()), leader);
-        let forbidden = primary(2, 0, false);
-        assert_eq!(forbidden.clone().or_later(primary(1, 0, true)), forbidden);
-    }
-
-    #[test]
-    fn why_nobody_told_an_address_is_said_once_for_all_who_said_it() {
-        let sentinels = Sentinels {
+    fn sentinels() -> Sentinels {
+        Sentinels {
             addresses: (1..=3).map(|port| Address::Tcp("h".into(), port)).collect(),
             name: "x\ny".to_owned(),
             username: None,
             password: Some("hush".to_owned()),
             tls: None,
+        }
+    }
+
+    #[test]
+    fn what_a_sentinel_answers_is_read() {
+        let place = Value::Array(vec![bulk("10.0.0.1"), bulk("1")]);
+        let details = |port, flags| {
+            pairs(&[
+                ("ip", "10.0.0.1"),
+                ("port", port),
+                ("flags", flags),
+                ("config-epoch", "7"),
+                ("num-other-sentinels", "2"),
+            ])
         };
-        let [one, two, three] = sentinels.addresses.as_slice() else {
-            panic!("three")
-        };
+        let known = pairs(&[("ip", "10.0.0.9"), ("port", "26379"), ("runid", "abc")]);
+        let unknown = pairs(&[("ip", "10.0.0.8"), ("port", "26379"), ("runid", "")]);
+        let others = Value::Array(vec![known, unknown]);
+        for (port, flags, fails_over) in [
+            ("1", "master", false),
+            ("1", "master,o_down,failover_in_progress", true),
+            // The replica has been promoted, and its address is told instead.
+            ("2", "master,failover_in_progress", false),
+        ] {
+            let replies = [
+                details(port, flags),
+                place.clone(),
+                others.clone(),
+                bulk("me"),
+            ];
+            let told = sentinels().read(&replies).expect("an answer");
+            let address = Address::Tcp("10.0.0.1".into(), 1);
+            let epoch = Some(7);
+            let answer = Answer {
+                address,
+                epoch,
+                fails_over,
+            };
+            assert_eq!(told.answer, answer, "{port} {flags}");
+            let other = Other {
+                id: "abc".into(),
+                address: Address::Tcp("10.0.0.9".into(), 26379),
+            };
+            assert_eq!((told.others, told.count), (vec![other], Some(2)));
+            assert_eq!((told.id.as_deref(), told.denied), (Some("me"), vec![]));
+        }
+    }
+
+    #[test]
+    fn what_a_user_may_not_ask_is_told_and_the_rest_is_read() {
+        let no = redis::parse_redis_value(b"-NOPERM no\r\n").expect("an error");
+        let place = Value::Array(vec![bulk("10.0.0.1"), bulk("1")]);
+        let replies = [no.clone(), place, no.clone(), no.clone()];
+        let told = sentinels().read(&replies).expect("an answer");
+        assert_eq!((told.answer.epoch, told.answer.fails_over), (None, false));
+        let denied: Vec<_> = told.denied.iter().map(|(what, _)| *what).collect();
+        assert_eq!(denied, [MASTER, SENTINELS]);
+        assert!(
+            sentinels()
+                .read(&[no.clone(), no.clone(), no.clone(), no])
+                .is_err()
+        );
+        assert!(sentinels().read(&[]).is_err());
+    }
+
+    #[test]
+    fn why_nobody_told_an_address_is_said_once_for_all_who_said_it() {
+        let sentinels = sentinels();
+        let [one, two, three] = [0, 1, 2].map(|i| sentinels.addresses[i].clone());
         let unknown = || ConnectError::Refused(sentinels.unknown().into());
         let gone = || ConnectError::Unreachable("refused".into());
-        let noes = [(one, unknown()), (two, unknown()), (three, unknown())];
+        let noes = [
+            (one.clone(), unknown()),
+            (two.clone(), unknown()),
+            (three.clone(), unknown()),
+        ];
         let words = "no sentinel knows a primary named \"x\\ny\"";
         assert_eq!(
             sentinels.nowhere(&noes),

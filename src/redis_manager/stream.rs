@@ -1,11 +1,14 @@
-//! Opening a socket to a server. What is spoken on it is in [`super::connect`].
+//! Opening a socket to a server. What is spoken on it is in [`super::connect`], which of several addresses of
+//! a name is taken in [`super::happy`].
+
+use std::net::SocketAddr;
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
+    net::{TcpStream, lookup_host},
 };
 
-use super::{Address, Tls, connect::unreachable};
+use super::{Address, Tls, connect::unreachable, happy};
 use crate::manager::ConnectError;
 
 /// Whatever kind of socket it is.
@@ -19,17 +22,10 @@ pub(super) async fn open(
     tls: Option<&Tls>,
 ) -> Result<Box<dyn Stream>, ConnectError> {
     match address {
-        Address::Tcp(host, port) => {
-            let stream = TcpStream::connect((host.as_str(), *port)).await;
-            let stream = stream.map_err(|error| unreachable(&error))?;
-            // Without it a lone command waits for the network.
-            stream
-                .set_nodelay(true)
-                .map_err(|error| unreachable(&error))?;
-            match tls {
-                Some(tls) => Ok(Box::new(tls.secure(host, stream).await?)),
-                None => Ok(Box::new(stream)),
-            }
+        Address::Tcp(host, _) => {
+            let all = resolve(address).await?;
+            let stream = happy::connect(all, TcpStream::connect).await;
+            layered(stream.map_err(|error| unreachable(&error))?, host, tls).await
         }
         #[cfg(unix)]
         Address::Unix(path) => {
@@ -41,5 +37,39 @@ pub(super) async fn open(
             let words = "Unix sockets are not to be had on this platform";
             Err(ConnectError::Refused(words.into()))
         }
+    }
+}
+
+/// The same to one address out of several of a host; `host` is the name that a certificate has to be for.
+pub(super) async fn open_at(
+    at: SocketAddr,
+    host: &str,
+    tls: Option<&Tls>,
+) -> Result<Box<dyn Stream>, ConnectError> {
+    let stream = TcpStream::connect(at).await;
+    layered(stream.map_err(|error| unreachable(&error))?, host, tls).await
+}
+
+/// All addresses of a host, in the order of the system's preference.
+pub(super) async fn resolve(address: &Address) -> Result<Vec<SocketAddr>, ConnectError> {
+    let Address::Tcp(host, port) = address else {
+        return Ok(Vec::new());
+    };
+    let all = lookup_host((host.as_str(), *port)).await;
+    Ok(all.map_err(|error| unreachable(&error))?.collect())
+}
+
+async fn layered(
+    stream: TcpStream,
+    host: &str,
+    tls: Option<&Tls>,
+) -> Result<Box<dyn Stream>, ConnectError> {
+    // Without it a lone command waits for the network.
+    stream
+        .set_nodelay(true)
+        .map_err(|error| unreachable(&error))?;
+    match tls {
+        Some(tls) => Ok(Box::new(tls.secure(host, stream).await?)),
+        None => Ok(Box::new(stream)),
     }
 }

@@ -1,0 +1,212 @@
+//! The tasks that talk to the sentinels: one for each listed name, and one for each sentinel, which keeps a connection
+//! to it, asks it whenever a look-up does, and passes on what it says. What comes of that is in [`super::watch`].
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
+use tokio::{
+    sync::mpsc,
+    task::JoinSet,
+    time::{Instant, sleep, sleep_until, timeout},
+};
+
+use super::{
+    Address,
+    election::Voice,
+    listener::{LIMIT, Listener, Spot},
+    sentinel::Other,
+    stream,
+    watch::{STEP, Shared, lock},
+};
+use crate::manager::ConnectError;
+
+/// A sentinel that has not been asked for so long is asked again: whether it is there, whom it knows.
+const IDLE: Duration = Duration::from_secs(5);
+
+/// The longest pause before a sentinel that is gone is looked for again, if nothing is asked of it.
+const RARELY: Duration = Duration::from_secs(5);
+
+/// Once in so much time a connection that was lost is made again without a pause.
+const CALM: Duration = Duration::from_secs(1);
+
+/// How often a name is looked up again, since what is behind it comes and goes.
+const LOOK_UP: Duration = Duration::from_secs(10);
+
+/// Keeps a task for each listed name, and one for each sentinel that is found. Dropping it ends them.
+pub(super) async fn keep(shared: Arc<Shared>) {
+    let (found, mut finds) = mpsc::unbounded_channel();
+    let mut tasks = JoinSet::new();
+    for address in shared.sentinels.addresses.clone() {
+        tasks.spawn(look_up(shared.clone(), address, found.clone()));
+    }
+    loop {
+        tokio::select! {
+            Some(spot) = finds.recv() => {
+                tasks.spawn(attend(shared.clone(), spot, found.clone()));
+            }
+            _ = tasks.join_next(), if !tasks.is_empty() => {}
+        }
+    }
+}
+
+/// Follows what is behind a listed name.
+async fn look_up(shared: Arc<Shared>, address: Address, found: mpsc::UnboundedSender<Spot>) {
+    let mut round = shared.round.subscribe();
+    loop {
+        let all = stream::resolve(&address).await;
+        let new = lock(&shared.roster).resolved(&address, all, Instant::now());
+        for spot in new {
+            let _ = found.send(spot);
+        }
+        shared.settled.send_replace(());
+        let next = Instant::now() + LOOK_UP;
+        sleep(STEP).await;
+        loop {
+            tokio::select! {
+                () = sleep_until(next) => break,
+                // Sooner where all are asked, and there is nobody to ask.
+                _ = round.changed() => if lock(&shared.roster).lacks(&address) { break },
+            }
+        }
+    }
+}
+
+/// Talks to one sentinel until it is none of them any more.
+async fn attend(shared: Arc<Shared>, spot: Spot, found: mpsc::UnboundedSender<Spot>) {
+    let mut round = shared.round.subscribe();
+    let mut pauses = pauses();
+    let mut plain = false;
+    let mut hurried: Option<Instant> = None;
+    loop {
+        round.mark_unchanged();
+        let asked = Instant::now();
+        // Two voices, in case that it speaks over two sockets.
+        let voice = shared.voices.fetch_add(2, Ordering::Relaxed);
+        let hear = {
+            let shared = shared.clone();
+            Arc::new(move |news, same: bool| shared.hear(voice + u64::from(!same), news))
+        };
+        let opening = Listener::open(&shared.sentinels, &spot, hear, plain);
+        match timeout(LIMIT, opening).await {
+            Ok(Ok(listener)) => {
+                let attended = talk(&shared, &spot, listener, voice, &found).await;
+                let now = Instant::now();
+                lock(&shared.election).gone(voice, now);
+                lock(&shared.roster).lost(spot.at, now);
+                match attended {
+                    Ended::Needless => {
+                        lock(&shared.roster).forget(spot.at);
+                        shared.settled.send_replace(());
+                        return;
+                    }
+                    Ended::Answered => pauses = self::pauses(),
+                    Ended::Never => {}
+                }
+                // What it tells meanwhile is not heard: so at once, unless that was just done.
+                if hurried.is_none_or(|hurried| now.duration_since(hurried) > CALM) {
+                    hurried = Some(now);
+                    shared.settled.send_replace(());
+                    continue;
+                }
+            }
+            Ok(Err(no)) => {
+                // Something in between may end a connection on HELLO.
+                plain = !plain && matches!(no, ConnectError::Unreachable(_));
+                lock(&shared.roster).settled(spot.at, asked, Some(no));
+            }
+            Err(_) => lock(&shared.roster).silent(spot.at, asked),
+        }
+        shared.settled.send_replace(());
+        if !lock(&shared.roster).keeps(spot.at, Instant::now()) {
+            return;
+        }
+        tokio::select! {
+            () = sleep(pauses.next().unwrap_or(RARELY)) => {}
+            _ = round.changed() => {}
+        }
+    }
+}
+
+/// How it went with a connection to a sentinel.
+enum Ended {
+    /// It was not needed.
+    Needless,
+    Answered,
+    Never,
+}
+
+/// Asks a sentinel whenever all are asked, and listens to it, until the connection is gone.
+async fn talk(
+    shared: &Shared,
+    spot: &Spot,
+    mut listener: Listener,
+    voice: Voice,
+    found: &mpsc::UnboundedSender<Spot>,
+) -> Ended {
+    let mut round = shared.round.subscribe();
+    let mut ended = Ended::Never;
+    loop {
+        round.mark_unchanged();
+        let at = Instant::now();
+        match timeout(LIMIT, listener.ask(&shared.sentinels)).await {
+            Ok(Ok((told, asked))) => {
+                let deaf = listener.deaf.clone();
+                if !lock(&shared.roster).told(spot.at, &told, deaf) {
+                    return Ended::Needless;
+                }
+                ended = Ended::Answered;
+                let answer = told.answer;
+                let now = Instant::now();
+                if lock(&shared.election).answers(voice, answer, asked, now) {
+                    shared.moved.send_replace(());
+                }
+                for other in told.others {
+                    discover(shared, other, found).await;
+                }
+                lock(&shared.roster).settled(spot.at, at, None);
+            }
+            Ok(Err(no)) => {
+                lock(&shared.roster).settled(spot.at, at, Some(no));
+                return ended;
+            }
+            Err(_) => {
+                lock(&shared.roster).silent(spot.at, at);
+                return ended;
+            }
+        }
+        shared.settled.send_replace(());
+        tokio::select! {
+            _ = round.changed() => {}
+            () = sleep(IDLE) => {}
+            () = listener.ended() => return ended,
+        }
+    }
+}
+
+/// A sentinel that another one knows: before the other's answer counts, so that a look-up waits for this one too.
+async fn discover(shared: &Shared, other: Other, found: &mpsc::UnboundedSender<Spot>) {
+    let Ok(all) = stream::resolve(&other.address).await else {
+        return;
+    };
+    // An announced name has one address.
+    if let Some(at) = all.into_iter().next() {
+        let named = other.address;
+        let new = lock(&shared.roster).discovered(Spot { at, named }, &other.id, Instant::now());
+        if let Some(spot) = new {
+            let _ = found.send(spot);
+        }
+    }
+}
+
+fn pauses() -> ExponentialBackoff {
+    // The crate adds up to the pause itself as jitter, after the cap: so cap at half.
+    ExponentialBuilder::new()
+        .with_jitter()
+        .with_max_delay(RARELY / 2)
+        .with_min_delay(Duration::from_millis(100))
+        .without_max_times()
+        .build()
+}

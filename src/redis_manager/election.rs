@@ -1,0 +1,250 @@
+//! What is known of the primary by all that sentinels have said, by whatever way: one state, and every
+//! connection is made and kept by it only. Pure: no socket, and no clock of its own. Who talks to the sentinels
+//! is in [`super::listener`], who waits for the outcome in [`super::watch`].
+//!
+//! The rules:
+//!
+//! - The primary is the one that was named with the highest epoch. An answer of an older epoch changes
+//!   nothing, however late it comes.
+//! - A failover from it that any sentinel has told of, by a message or by an answer, bars it: from the moment
+//!   at which the replica is promoted, which may come at once, what it acknowledges is thrown away. The bar
+//!   outlives the link that it has ended, and the connection to the sentinel.
+//! - The bar ends when a newer epoch names another primary; when the sentinel that told of the failover says,
+//!   asked later over the same connection, that there is none and names the same primary; and after
+//!   [`PATIENCE`], since a failover may be aborted, or its leader die.
+//! - Epochs may begin anew (another deployment). So a primary that no sentinel names any more is given up for
+//!   what they do name, if that lasts for [`PATIENCE`] while a connection is looked for.
+
+#[cfg(test)]
+mod tests;
+
+use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
+
+use tokio::time::Instant;
+
+use super::Address;
+
+/// For how long a failover bars a primary that it has not replaced; counted from the last message about it.
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How many bars are kept at most; each voice has two at most while it lives, and those of the dead are old.
+const BARS: usize = 256;
+
+/// One connection to one sentinel: what comes over it keeps its order.
+pub(super) type Voice = u64;
+
+/// What a sentinel answers when it is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub(super) address: Address,
+    /// Grows with each failover; `None` = the sentinel may not tell us.
+    pub(super) epoch: Option<u64>,
+    /// It is about to promote another one.
+    pub(super) fails_over: bool,
+}
+
+/// What a sentinel publishes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum News {
+    /// A failover from this primary is under way.
+    FailsOver(Address),
+    /// A failover is over.
+    Switched { from: Address, to: Address },
+}
+
+/// Whether a connection may be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// No sentinel has named a primary.
+    Unknown,
+    /// To this one.
+    Connect(Address),
+    /// A failover is under way: not before this time, if there is no news.
+    Wait(Instant),
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Election {
+    primary: Option<Named>,
+    bars: Vec<Bar>,
+    /// What each sentinel that is heard said last.
+    views: BTreeMap<Voice, Named>,
+    /// Since when those that are heard name other ones only.
+    doubt: Option<Instant>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Named {
+    address: Address,
+    epoch: Option<u64>,
+}
+
+/// A failover from `address`, as `voice` told.
+#[derive(Debug)]
+struct Bar {
+    voice: Voice,
+    address: Address,
+    /// When it was told of last.
+    at: Instant,
+}
+
+impl Election {
+    /// An answer to a question that was put at the time `asked`. Says whether anything has changed.
+    pub(super) fn answers(
+        &mut self,
+        voice: Voice,
+        answer: Answer,
+        asked: Instant,
+        now: Instant,
+    ) -> bool {
+        let Answer {
+            address,
+            epoch,
+            fails_over,
+        } = answer;
+        let own = |bar: &Bar| bar.voice == voice && bar.address == address;
+        let before = self.bars.len();
+        if !fails_over {
+            self.bars.retain(|bar| !(own(bar) && bar.at < asked));
+        } else if !self.bars.iter().any(own) {
+            // One that it has told of already is not prolonged by asking.
+            self.bar(voice, &address, now);
+        }
+        let changed = self.bars.len() != before;
+        self.views.insert(voice, Named { address, epoch });
+        self.weigh(now) || changed
+    }
+
+    /// What came by itself. Says whether anything has changed.
+    pub(super) fn publishes(&mut self, voice: Voice, news: News, now: Instant) -> bool {
+        match news {
+            News::FailsOver(address) => self.bar(voice, &address, now),
+            News::Switched { from, to } => {
+                // It has come to know it now, so what it said before against `to` is over.
+                self.bars
+                    .retain(|bar| !(bar.voice == voice && bar.address == to));
+                self.bar(voice, &from, now);
+                // Which epoch this was is not told, but asked for next; where that is forbidden it is all there is.
+                if let Some(view) = self.views.get_mut(&voice)
+                    && view.epoch.is_none()
+                {
+                    view.address = to;
+                }
+                self.weigh(now);
+            }
+        }
+        true
+    }
+
+    /// A connection to a sentinel has ended. What it said of failovers stays.
+    pub(super) fn gone(&mut self, voice: Voice, now: Instant) {
+        self.views.remove(&voice);
+        self.weigh(now);
+    }
+
+    /// Whether a connection may be made by one who has been looking for it since `since`.
+    pub(super) fn verdict(&mut self, since: Instant, now: Instant) -> Verdict {
+        let candidate = self.candidate(now);
+        let outlasted = |doubt: Instant| doubt.max(since) + PATIENCE <= now;
+        if self.doubt.is_some_and(outlasted) || self.outvoted(candidate.as_ref()) {
+            self.primary = candidate;
+            self.doubt = None;
+        }
+        match &self.primary {
+            None => Verdict::Unknown,
+            Some(Named { address, .. }) => match self.barred(address, now) {
+                Some(until) => Verdict::Wait(until),
+                None => Verdict::Connect(address.clone()),
+            },
+        }
+    }
+
+    /// Whether a connection to `address` must not be kept.
+    pub(super) fn forbids(&self, address: &Address, now: Instant) -> bool {
+        let other = |primary: &Named| primary.address != *address;
+        self.primary.as_ref().is_some_and(other) || self.barred(address, now).is_some()
+    }
+
+    fn barred(&self, address: &Address, now: Instant) -> Option<Instant> {
+        let about = self.bars.iter().filter(|bar| bar.address == *address);
+        let until = about.map(|bar| bar.at + PATIENCE).max()?;
+        (now < until).then_some(until)
+    }
+
+    fn bar(&mut self, voice: Voice, address: &Address, now: Instant) {
+        self.bars
+            .retain(|bar| !(bar.voice == voice && bar.address == *address));
+        let (heard, bars) = (&self.views, &mut self.bars);
+        // One that has run out still says that its sentinel, if it lives, has told of this failover.
+        bars.retain(|bar| now < bar.at + PATIENCE || heard.contains_key(&bar.voice));
+        if bars.len() >= BARS {
+            bars.remove(0);
+        }
+        bars.push(Bar {
+            voice,
+            address: address.clone(),
+            at: now,
+        });
+    }
+
+    /// After a view has changed. Says whether the primary is another one.
+    fn weigh(&mut self, now: Instant) -> bool {
+        let Some(candidate) = self.candidate(now) else {
+            self.doubt = None;
+            return false;
+        };
+        let replaces = match &self.primary {
+            None => true,
+            // Without epochs a failover from it is all that tells an old answer from a new one.
+            Some(primary) if primary.epoch.is_none() && candidate.epoch.is_none() => {
+                self.barred(&primary.address, now).is_some()
+            }
+            Some(primary) => candidate.epoch > primary.epoch,
+        };
+        if replaces {
+            let moved = self.primary.as_ref() != Some(&candidate);
+            self.primary = Some(candidate);
+            self.doubt = None;
+            return moved;
+        }
+        let named = |view: &Named| {
+            let primary = self.primary.as_ref();
+            primary.is_some_and(|primary| primary.address == view.address)
+        };
+        if self.views.values().any(named) {
+            self.doubt = None;
+        } else {
+            self.doubt.get_or_insert(now);
+        }
+        false
+    }
+
+    /// Where no sentinel tells its epoch, a new connection is made to what most of them name.
+    fn outvoted(&self, candidate: Option<&Named>) -> bool {
+        let (Some(primary), Some(candidate)) = (&self.primary, candidate) else {
+            return false;
+        };
+        primary.epoch.is_none()
+            && candidate.epoch.is_none()
+            && self.count(candidate) > self.count(primary)
+    }
+
+    /// What those that are heard name: the highest epoch, then one that no failover bars, then the most of them.
+    fn candidate(&self, now: Instant) -> Option<Named> {
+        let rank = |view: &&Named| {
+            let free = self.barred(&view.address, now).is_none();
+            (view.epoch, free, self.count(view))
+        };
+        // The first of equals.
+        self.views
+            .values()
+            .min_by_key(|view| Reverse(rank(view)))
+            .cloned()
+    }
+
+    fn count(&self, named: &Named) -> usize {
+        let same = |view: &&Named| *view == named;
+        self.views.values().filter(same).count()
+    }
+}

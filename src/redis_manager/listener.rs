@@ -1,0 +1,219 @@
+//! A connection to one sentinel, which is asked and listened to over it: in RESP3 on one socket, where questions
+//! and messages keep their order; with a sentinel that does not speak it (before Redis 6) on two. Which sentinels
+//! there are is in [`super::roster`].
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use futures_util::StreamExt as _;
+use redis::{
+    AsyncConnectionConfig, Pipeline, ProtocolVersion, PushInfo, RedisConnectionInfo, RedisError,
+    Value,
+    aio::{MultiplexedConnection, PubSub},
+};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, timeout},
+};
+
+use super::{
+    Address,
+    connect::unreachable,
+    election::News,
+    published::{channels, parse, pushed},
+    sentinel::{Sentinels, Told},
+    set_up::refusal,
+    stream::{self, Stream},
+    words,
+};
+use crate::manager::ConnectError;
+
+/// How long a sentinel may take to connect, and to answer.
+pub(super) const LIMIT: Duration = Duration::from_secs(1);
+
+/// After so much silence on a socket that is only listened to, a sentinel is asked whether it is still there.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// What to do with a message, and whether it came over the socket of the answers.
+pub(super) type Hear = Arc<dyn Fn(News, bool) + Send + Sync>;
+
+/// See the module. Dropping it ends its sockets.
+pub(super) struct Listener {
+    connection: MultiplexedConnection,
+    /// In RESP2 the password is sent before the first question.
+    logs_in: bool,
+    /// The sockets; one that ends is the end of this.
+    sockets: JoinSet<()>,
+    /// Why nothing can be heard, in the sentinel's words.
+    pub(super) deaf: Option<Arc<str>>,
+}
+
+/// Where a sentinel is: an address of a host, whose name a certificate has to be for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Spot {
+    pub(super) at: SocketAddr,
+    pub(super) named: Address,
+}
+
+impl Listener {
+    /// Connects, and listens before anything is asked, so that nothing falls in between.
+    pub(super) async fn open(
+        sentinels: &Sentinels,
+        spot: &Spot,
+        hear: Hear,
+        plain: bool,
+    ) -> Result<Self, ConnectError> {
+        if !plain {
+            match Self::open_resp3(sentinels, spot, hear.clone()).await? {
+                Ok(listener) => return Ok(listener),
+                Err(error) if error.is_io_error() => return Err(unreachable(&error)),
+                // It does not speak RESP3; or a wrong password, which RESP2 tells in the sentinel's own words.
+                Err(_) => {}
+            }
+        }
+        Self::open_resp2(sentinels, spot, hear).await
+    }
+
+    async fn open_resp3(
+        sentinels: &Sentinels,
+        spot: &Spot,
+        hear: Hear,
+    ) -> Result<Result<Self, RedisError>, ConnectError> {
+        let stream = reach(sentinels, spot).await?;
+        let info = credentials(sentinels).set_protocol(ProtocolVersion::RESP3);
+        let name = sentinels.name.clone();
+        let config = AsyncConnectionConfig::new()
+            .set_response_timeout(None)
+            .set_push_sender(move |push: PushInfo| {
+                if let Some(news) = pushed(&push, &name) {
+                    hear(news, true);
+                }
+                Ok::<(), ()>(())
+            });
+        let (mut connection, task) =
+            match MultiplexedConnection::new_with_config(&info, stream, config).await {
+                Ok(open) => open,
+                Err(error) => return Ok(Err(error)),
+            };
+        let mut sockets = JoinSet::new();
+        sockets.spawn(task);
+        let subscribed = connection.subscribe(&channels()).await;
+        let deaf = match subscribed {
+            Err(error) if error.is_io_error() => return Ok(Err(error)),
+            subscribed => subscribed.err().map(|error| error.to_string().into()),
+        };
+        Ok(Ok(Self {
+            connection,
+            logs_in: false,
+            sockets,
+            deaf,
+        }))
+    }
+
+    async fn open_resp2(
+        sentinels: &Sentinels,
+        spot: &Spot,
+        hear: Hear,
+    ) -> Result<Self, ConnectError> {
+        let stream = reach(sentinels, spot).await?;
+        let info = RedisConnectionInfo::default()
+            .set_skip_set_lib_name()
+            .set_protocol(ProtocolVersion::RESP2);
+        let config = AsyncConnectionConfig::new().set_response_timeout(None);
+        let (connection, task) = MultiplexedConnection::new_with_config(&info, stream, config)
+            .await
+            .map_err(|error| unreachable(&error))?;
+        let mut sockets = JoinSet::new();
+        sockets.spawn(task);
+        let stream = reach(sentinels, spot).await?;
+        let info = credentials(sentinels);
+        let subscribed = async {
+            let mut messages = PubSub::new(&info, stream).await?;
+            messages.subscribe(&channels()).await?;
+            Ok::<_, RedisError>(messages)
+        };
+        let deaf = match subscribed.await {
+            Ok(messages) => {
+                sockets.spawn(follow(messages, sentinels.name.clone(), hear));
+                None
+            }
+            Err(error) if error.is_io_error() => return Err(unreachable(&error)),
+            // A wrong password is told by the first question, in the sentinel's own words.
+            Err(error) => Some(error.to_string().into()),
+        };
+        Ok(Self {
+            connection,
+            logs_in: sentinels.username.is_some() || sentinels.password.is_some(),
+            sockets,
+            deaf,
+        })
+    }
+
+    /// Asks, and says when it did.
+    pub(super) async fn ask(
+        &mut self,
+        sentinels: &Sentinels,
+    ) -> Result<(Told, Instant), ConnectError> {
+        if std::mem::take(&mut self.logs_in) {
+            let mut auth = Pipeline::new();
+            auth.cmd("AUTH").arg(&sentinels.username);
+            auth.arg(sentinels.password.as_deref().unwrap_or_default());
+            if let Some(Value::ServerError(error)) = self.send(&auth).await?.first() {
+                return Err(refusal(words(error)));
+            }
+        }
+        let asked = Instant::now();
+        let replies = self.send(&sentinels.questions()).await?;
+        Ok((sentinels.read(&replies)?, asked))
+    }
+
+    async fn send(&mut self, pipeline: &Pipeline) -> Result<Vec<Value>, ConnectError> {
+        let count = pipeline.len();
+        let sent = self.connection.send_packed_commands(pipeline, 0, count);
+        sent.await.map_err(|error| unreachable(&error))
+    }
+
+    /// Completes when a socket has ended.
+    pub(super) async fn ended(&mut self) {
+        self.sockets.join_next().await;
+    }
+}
+
+async fn reach(sentinels: &Sentinels, spot: &Spot) -> Result<Box<dyn Stream>, ConnectError> {
+    let host = match &spot.named {
+        Address::Tcp(host, _) => host.clone(),
+        Address::Unix(_) => spot.at.ip().to_string(),
+    };
+    stream::open_at(spot.at, &host, sentinels.tls.as_ref()).await
+}
+
+fn credentials(sentinels: &Sentinels) -> RedisConnectionInfo {
+    let mut info = RedisConnectionInfo::default().set_skip_set_lib_name();
+    if let Some(username) = &sentinels.username {
+        info = info.set_username(username);
+    }
+    if sentinels.username.is_some() || sentinels.password.is_some() {
+        info = info.set_password(sentinels.password.as_deref().unwrap_or_default());
+    }
+    info
+}
+
+/// Passes on what is published on a socket that is only listened to, until it is gone.
+async fn follow(messages: PubSub, name: String, hear: Hear) {
+    let (mut sink, mut messages) = messages.split();
+    loop {
+        match timeout(SILENCE, messages.next()).await {
+            Ok(Some(message)) => {
+                let text: Option<String> = message.get_payload().ok();
+                let channel = message.get_channel_name();
+                if let Some(news) = text.and_then(|text| parse(channel, &text, &name)) {
+                    hear(news, false);
+                }
+            }
+            Ok(None) => return,
+            Err(_) => match timeout(LIMIT, sink.ping::<Value>()).await {
+                Ok(Ok(_)) => {}
+                _ => return,
+            },
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! Which sentinels there are, and how far each has been asked: those that are listed, at every address of a name,
+//! and those that they know. Bookkeeping only; who talks to them is in [`super::watch`].
+
+mod notes;
+#[cfg(test)]
+mod tests;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{
+    Address,
+    listener::{LIMIT, Spot},
+    sentinel::Told,
+};
+use crate::manager::ConnectError;
+
+/// How long a look-up waits for a sentinel that was silent when it was asked before.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// How long for one that is not listed and has never answered: it may be announced at an address that is not
+/// reached from here.
+const FIRST: Duration = Duration::from_millis(400);
+
+/// One that is not listed, or is not at that name any more, is dropped after so much time without a connection.
+const FORGET: Duration = Duration::from_secs(60);
+
+/// How many are listened to at most.
+const MOST: usize = 32;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Roster {
+    listed: Vec<Listed>,
+    members: Vec<Member>,
+    /// What the log was told last of those that are not heard, and of what is denied.
+    noted: Vec<String>,
+}
+
+/// What the operator gave: a name, or an address.
+#[derive(Debug)]
+struct Listed {
+    address: Address,
+    /// It was looked up, with or without success.
+    settled: bool,
+    no: Option<ConnectError>,
+}
+
+#[derive(Debug)]
+struct Member {
+    spot: Spot,
+    /// It is at an address of those listed.
+    listed: bool,
+    /// Who it should be, by the one that named it.
+    expected: Option<String>,
+    up: bool,
+    /// When the last question was put that was answered, or failed.
+    settled: Option<Instant>,
+    answered: Option<Instant>,
+    /// That one was not answered in time.
+    slow: bool,
+    /// Since when there is no connection.
+    down: Instant,
+    no: Option<ConnectError>,
+    id: Option<String>,
+    count: Option<usize>,
+    denied: Vec<(&'static str, Arc<str>)>,
+    deaf: Option<Arc<str>>,
+}
+
+impl Roster {
+    pub(super) fn new(addresses: &[Address]) -> Self {
+        let listed = |address: &Address| Listed {
+            address: address.clone(),
+            settled: false,
+            no: None,
+        };
+        Self {
+            listed: addresses.iter().map(listed).collect(),
+            members: Vec::new(),
+            noted: Vec::new(),
+        }
+    }
+
+    /// A name was looked up. Gives those that are new.
+    pub(super) fn resolved(
+        &mut self,
+        address: &Address,
+        found: Result<Vec<SocketAddr>, ConnectError>,
+        now: Instant,
+    ) -> Vec<Spot> {
+        let found = found.and_then(|found| {
+            let none = || ConnectError::Unreachable("the name has no address".into());
+            if found.is_empty() {
+                Err(none())
+            } else {
+                Ok(found)
+            }
+        });
+        if let Some(listed) = self.listed.iter_mut().find(|each| each.address == *address) {
+            listed.settled = true;
+            listed.no = found.as_ref().err().cloned();
+        }
+        // What cannot be looked up now is where it was.
+        let Ok(found) = found else { return Vec::new() };
+        for member in &mut self.members {
+            if member.spot.named == *address {
+                member.listed = found.contains(&member.spot.at);
+            }
+        }
+        let mut new = Vec::new();
+        for at in found {
+            let named = address.clone();
+            if let Some(member) = self.at(at) {
+                member.listed = true;
+            } else if let Some(spot) = self.add(Spot { at, named }, None, true, now) {
+                new.push(spot);
+            }
+        }
+        new
+    }
+
+    /// Another sentinel has named it. Gives it if it is new.
+    pub(super) fn discovered(&mut self, spot: Spot, id: &str, now: Instant) -> Option<Spot> {
+        let heard = |member: &Member| member.up && member.id.as_deref() == Some(id);
+        if self.members.iter().any(heard) || self.at(spot.at).is_some() {
+            return None;
+        }
+        self.add(spot, Some(id.to_owned()), false, now)
+    }
+
+    fn add(
+        &mut self,
+        spot: Spot,
+        expected: Option<String>,
+        listed: bool,
+        now: Instant,
+    ) -> Option<Spot> {
+        if self.members.len() >= MOST {
+            // What is listed takes the place of one that is not.
+            let spare = |member: &Member| !member.listed && !member.up;
+            let spare = self.members.iter().position(spare).filter(|_| listed)?;
+            self.members.remove(spare);
+        }
+        self.members.push(Member {
+            spot: spot.clone(),
+            listed,
+            expected,
+            up: false,
+            settled: None,
+            answered: None,
+            slow: false,
+            down: now,
+            no: None,
+            id: None,
+            count: None,
+            denied: Vec::new(),
+            deaf: None,
+        });
+        Some(spot)
+    }
+
+    fn at(&mut self, at: SocketAddr) -> Option<&mut Member> {
+        self.members.iter_mut().find(|member| member.spot.at == at)
+    }
+
+    /// It has answered. Says whether it is to be listened to: not if it is heard at another address already, nor
+    /// if it is not the one that was looked for.
+    pub(super) fn told(&mut self, at: SocketAddr, told: &Told, deaf: Option<Arc<str>>) -> bool {
+        let Some(index) = self.members.iter().position(|each| each.spot.at == at) else {
+            return false;
+        };
+        let same = |(other, each): (usize, &Member)| {
+            other != index && each.up && each.id.is_some() && each.id == told.id
+        };
+        let twice = self.members.iter().enumerate().any(same);
+        let member = &mut self.members[index];
+        let known = [&member.expected, &told.id].map(Option::as_deref);
+        let stranger = matches!(known, [Some(expected), Some(id)] if expected != id);
+        if !member.listed && (twice || stranger) {
+            return false;
+        }
+        member.up = true;
+        member.no = None;
+        member.id.clone_from(&told.id);
+        member.count = told.count;
+        member.denied.clone_from(&told.denied);
+        member.deaf = deaf;
+        true
+    }
+
+    /// A question that was put at `asked` has come to its end.
+    pub(super) fn settled(&mut self, at: SocketAddr, asked: Instant, no: Option<ConnectError>) {
+        if let Some(member) = self.at(at) {
+            member.settled = Some(asked);
+            member.slow = false;
+            if no.is_none() {
+                member.answered = Some(asked);
+            }
+            member.no = no;
+        }
+    }
+
+    /// It was silent.
+    pub(super) fn silent(&mut self, at: SocketAddr, asked: Instant) {
+        let words = format!("no answer within {} ms", LIMIT.as_millis());
+        self.settled(at, asked, Some(ConnectError::Unreachable(words.into())));
+        if let Some(member) = self.at(at) {
+            member.slow = true;
+        }
+    }
+
+    pub(super) fn lost(&mut self, at: SocketAddr, now: Instant) {
+        if let Some(member) = self.at(at) {
+            member.up = false;
+            member.down = now;
+        }
+    }
+
+    /// Whether one without a connection is to be tried again; if not, it is none of them any more.
+    pub(super) fn keeps(&mut self, at: SocketAddr, now: Instant) -> bool {
+        let keeps = self
+            .at(at)
+            .is_some_and(|member| member.listed || now < member.down + FORGET);
+        if !keeps {
+            self.forget(at);
+        }
+        keeps
+    }
+
+    pub(super) fn forget(&mut self, at: SocketAddr) {
+        self.members.retain(|member| member.spot.at != at);
+    }
+
+    /// Whether a listed name has nobody to talk to.
+    pub(super) fn lacks(&self, address: &Address) -> bool {
+        let up = |member: &Member| member.up && member.spot.named == *address;
+        !self.members.iter().any(up)
+    }
+
+    /// Until when a look-up that has asked all at `round` waits for their answers; nothing if all have come to an
+    /// end that is worth to be waited for. Silence is waited for once, and after that only if nobody else answers.
+    pub(super) fn waits(&self, round: Instant) -> Option<Instant> {
+        let answered = self.answered_since(round);
+        let names = self.listed.iter().filter(|each| !each.settled);
+        let names = names.map(|_| round + LIMIT);
+        let open = |member: &&Member| member.settled.is_none_or(|settled| settled < round);
+        let members = self.members.iter().filter(open);
+        let members = members.map(|member| {
+            let limit = match member {
+                member if !answered && member.listed => LIMIT,
+                member if member.slow => GRACE,
+                member if member.listed || member.answered.is_some() => LIMIT,
+                _ => FIRST,
+            };
+            round + limit
+        });
+        names.chain(members).max()
+    }
+
+    pub(super) fn answered_since(&self, round: Instant) -> bool {
+        let since = |member: &Member| member.answered.is_some_and(|answered| answered >= round);
+        self.members.iter().any(since)
+    }
+
+    /// Why those that are listed told nothing.
+    pub(super) fn noes(&self) -> Vec<(Address, ConnectError)> {
+        let silent = || {
+            let words = format!("no answer within {} ms", LIMIT.as_millis());
+            ConnectError::Unreachable(words.into())
+        };
+        let mut noes = Vec::new();
+        for Listed { address, no, .. } in &self.listed {
+            let own = |member: &&Member| member.spot.named == *address;
+            let members = self.members.iter().filter(own);
+            let mut own: Vec<_> = members.filter_map(|member| member.no.clone()).collect();
+            own.extend(no.clone());
+            if own.is_empty() {
+                own.push(silent());
+            }
+            noes.extend(own.into_iter().map(|no| (address.clone(), no)));
+        }
+        noes
+    }
+}

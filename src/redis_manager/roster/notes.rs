@@ -1,0 +1,67 @@
+//! What the log is told of the sentinels: where they are fewer than they should be, or may tell less.
+
+use super::Roster;
+use crate::redis_manager::sentinel::MASTER;
+
+impl Roster {
+    /// Lines for the log: what lessens the protection, where that is news.
+    pub(in crate::redis_manager) fn notes(&mut self) -> Vec<String> {
+        let mut notes = Vec::new();
+        let heard = self.heard();
+        let counts = self.members.iter().filter_map(|member| member.count);
+        let all = counts.max().map_or(0, |others| others + 1);
+        if heard < all {
+            let why = self.members.iter().filter(|member| !member.up);
+            let why = why.filter_map(|member| {
+                let no = member.no.as_ref()?;
+                Some(format!("; {}: {no}", member.spot.at))
+            });
+            notes.push(format!(
+                "only {heard} of {all} sentinels are heard: writes that are acknowledged during a failover that \
+                 another one leads may be lost{}",
+                why.collect::<String>()
+            ));
+        }
+        for member in &self.members {
+            for (command, words) in &member.denied {
+                let less = if *command == MASTER {
+                    "the latest failover cannot be told from an older one"
+                } else {
+                    "only the sentinels that are listed are listened to"
+                };
+                notes.push(format!("{command}: {words}: {less}"));
+            }
+            if let Some(words) = &member.deaf {
+                notes.push(format!(
+                    "sentinel {} lets us not listen: {words}",
+                    member.spot.at
+                ));
+            }
+        }
+        notes.sort_unstable();
+        notes.dedup();
+        let news = notes.iter().filter(|note| !self.noted.contains(note));
+        let news = news.cloned().collect();
+        self.noted = notes;
+        news
+    }
+
+    /// How many different ones there is a connection to that tells of failovers.
+    fn heard(&self) -> usize {
+        let heard = self
+            .members
+            .iter()
+            .filter(|each| each.up && each.deaf.is_none());
+        let mut ids: Vec<String> = heard
+            .map(|member| {
+                member
+                    .id
+                    .clone()
+                    .unwrap_or_else(|| member.spot.at.to_string())
+            })
+            .collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids.len()
+    }
+}
