@@ -20,7 +20,7 @@ pub(super) fn tls(read: &Reader, redis: &mut RedisOptions) -> Result<()> {
     match (read.0)("tls") {
         Raw::Bool(false) if redis.tls.is_some() => {
             return Err(Error::InvalidOption(
-                "options url (with TLS) and tls (false) exclude each other: give one of them"
+                "options url (rediss:// or tls=true) and tls (false) exclude each other: give one of them"
                     .to_owned(),
             ));
         }
