@@ -26,6 +26,12 @@ pub trait Manager: Send + Sync + 'static {
         std::future::pending().boxed()
     }
 
+    /// Whether [`Self::connect`] finds the primary itself, and gives nothing else. Then calls wait for it; otherwise,
+    /// what a server answers that is none is a call's answer in the end.
+    fn elects(&self) -> bool {
+        false
+    }
+
     /// Where the store is, for logs and errors; without secrets.
     fn describe(&self) -> String;
 
@@ -60,6 +66,11 @@ pub trait Link: Send + 'static {
         &self,
         batch: &[&Command],
     ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>>;
+
+    /// Why the server on the other end is not the primary any more, if one of its last answers has said so.
+    fn demoted(&self) -> Option<Arc<str>> {
+        None
+    }
 
     /// Asks the store for a sign of life, after a time in which nothing was heard of it. It is there as soon as
     /// anything has arrived since, so that a slow link is not taken for a dead one. `None` = this link needs no

@@ -1,6 +1,7 @@
 //! The calls that have no answer yet: which are sent, which wait, and until when. Every call
 //! leaves by exactly one [`Event::Answer`]. Deadlines rise with the order of the calls, because
-//! all calls have the same limit: what is overdue is always a prefix.
+//! all calls have the same limit: what is overdue is always a prefix. Calls that wait for a barrier in
+//! flight have none; their time begins when it ends.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -25,6 +26,9 @@ struct Job {
     sent: bool,
     /// Overdue while in flight: the answer is out, the reply still comes.
     answered: bool,
+    /// Was in flight on a link whose server said that it is no primary any more. All such calls come before
+    /// those that were not.
+    demoted: bool,
 }
 
 #[derive(Debug)]
@@ -65,15 +69,15 @@ impl Jobs {
             deadline: self.limit.map(|limit| self.window + limit),
             sent: false,
             answered: false,
+            demoted: false,
         });
     }
 
     /// Moves the next calls to flight and gives their commands. A barrier flies alone.
     pub(super) fn next_batch(&mut self, most: usize, now: Instant) -> Option<Vec<&Command>> {
-        let barrier_in_flight = self.batches.iter().any(Batch::is_barrier);
         let first = self.waiting.front()?;
         let alone = first.command.is_barrier();
-        if barrier_in_flight || (alone && !self.batches.is_empty()) {
+        if self.barrier_in_flight() || (alone && !self.batches.is_empty()) {
             return None;
         }
         let count = if alone {
@@ -111,20 +115,79 @@ impl Jobs {
                 "the manager gave too few replies".to_owned(),
             ))
         };
+        if batch.is_barrier() {
+            self.begin_anew(Instant::now());
+        }
         let replies = replies.into_iter().chain(std::iter::repeat_with(missing));
         for (job, reply) in batch.jobs.into_iter().zip(replies) {
             job.answer(reply, events);
         }
     }
 
+    /// The oldest batch was answered by a server that is no primary any more: its calls wait again, and so does
+    /// what else is in flight. Those to which that has happened before get these replies, if they are `last`.
+    pub(super) fn demoted(
+        &mut self,
+        replies: Vec<Result<Reply>>,
+        last: bool,
+        now: Instant,
+        events: &mut Vec<Event>,
+    ) {
+        let Some(mut batch) = self.batches.pop_front() else {
+            return;
+        };
+        let is_last = |job: &Job| last && job.demoted;
+        let told = batch.jobs.iter().take_while(|job| is_last(job)).count();
+        let kept = batch.jobs.split_off(told);
+        for (job, reply) in batch.jobs.into_iter().zip(replies) {
+            job.answer(reply, events);
+        }
+        while let Some(batch) = self.batches.pop_back() {
+            for mut job in batch.jobs.into_iter().rev() {
+                job.demoted = true;
+                self.wait_again(job);
+            }
+        }
+        for mut job in kept.into_iter().rev() {
+            job.demoted = true;
+            // It was answered, so nothing of it can take effect later.
+            job.sent = false;
+            self.wait_again(job);
+        }
+        if self
+            .waiting
+            .front()
+            .is_some_and(|job| job.command.is_barrier())
+        {
+            self.begin_anew(now);
+        }
+    }
+
+    fn wait_again(&mut self, job: Job) {
+        if !job.answered {
+            self.waiting.push_front(job);
+        }
+    }
+
+    /// The time of all that wait begins now.
+    fn begin_anew(&mut self, now: Instant) {
+        self.window = now;
+        for job in &mut self.waiting {
+            job.deadline = self.limit.map(|limit| now + limit);
+        }
+    }
+
     /// What was in flight waits again, in the old order; a barrier does not: half of it is done.
     pub(super) fn link_lost(&mut self, error: &Error, events: &mut Vec<Event>) {
+        if self.barrier_in_flight() {
+            self.begin_anew(Instant::now());
+        }
         while let Some(batch) = self.batches.pop_back() {
             for job in batch.jobs.into_iter().rev() {
                 if job.command.is_barrier() {
                     job.answer(Err(error.clone()), events);
-                } else if !job.answered {
-                    self.waiting.push_front(job);
+                } else {
+                    self.wait_again(job);
                 }
             }
         }
@@ -164,7 +227,8 @@ impl Jobs {
                 events.push(Event::Answer(job.seq, Err(timeout())));
             }
         }
-        while self.waiting.front().is_some_and(|job| job.is_overdue(now)) {
+        let held = self.barrier_in_flight();
+        while !held && self.waiting.front().is_some_and(|job| job.is_overdue(now)) {
             if let Some(job) = self.waiting.pop_front() {
                 job.answer(Err(timeout()), events);
             }
@@ -179,14 +243,19 @@ impl Jobs {
     /// When something will be overdue, or the link be taken for hung, next.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let in_flight = self.batches.iter().flat_map(|batch| &batch.jobs);
+        let waiting = self.waiting.front().filter(|_| !self.barrier_in_flight());
         let job = in_flight
-            .chain(self.waiting.front())
+            .chain(waiting)
             .find_map(|job| job.deadline.filter(|_| !job.answered));
         let hangs = self
             .batches
             .front()
             .and_then(|batch| batch.hangs_at(self.limit));
         [job, hangs].into_iter().flatten().min()
+    }
+
+    fn barrier_in_flight(&self) -> bool {
+        self.batches.front().is_some_and(Batch::is_barrier)
     }
 
     /// Whether every call has its answer.

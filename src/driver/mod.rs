@@ -112,14 +112,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             match self.next(&mut timer).await {
                 Wake::Lingers => continue,
                 Wake::Inbox => self.on_inbox(),
-                Wake::Replies(Ok(replies)) => {
-                    let now = Instant::now();
-                    self.line.answered(now);
-                    self.jobs.reply(replies, &mut self.events);
-                    if let Line::Up { link, .. } = &self.line {
-                        self.linger.answered(link.linger(), now);
-                    }
-                }
+                Wake::Replies(Ok(replies)) => self.on_replies(replies),
                 Wake::Replies(Err(Lost(cause))) => self.on_lost(cause),
                 Wake::Dialed(dialed) => self.on_dialed(dialed),
                 Wake::Sign => self.line.heard(Instant::now()),
@@ -270,11 +263,43 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         }
     }
 
+    fn on_replies(&mut self, replies: Vec<Result<Reply>>) {
+        let now = Instant::now();
+        self.line.answered(now);
+        let Line::Up { link, .. } = &self.line else {
+            return;
+        };
+        let demoted = link.demoted();
+        let demoted = demoted.filter(|_| self.manager.elects() || self.line.leaves(now));
+        if let Some(words) = demoted {
+            return self.on_demoted(words, replies, now);
+        }
+        self.linger.answered(link.linger(), now);
+        self.jobs.reply(replies, &mut self.events);
+    }
+
+    /// The server is no primary any more, and says so instead of closing the link. Behind the same address
+    /// there may be the new one.
+    fn on_demoted(&mut self, words: Arc<str>, replies: Vec<Result<Reply>>, now: Instant) {
+        self.log_lost(&words);
+        self.line.leave(words, &self.limits, &self.manager);
+        if self.limits.offline_queue {
+            let last = !self.manager.elects();
+            self.jobs.demoted(replies, last, now, &mut self.events);
+        } else {
+            self.jobs.reply(replies, &mut self.events);
+            let error = self.disconnected();
+            self.jobs.fail_all(&error, &mut self.events);
+        }
+    }
+
+    fn log_lost(&mut self, cause: &str) {
+        let store = self.manager.describe();
+        self.log(format!("lost the connection to {store}: {cause}"));
+    }
+
     fn on_lost(&mut self, cause: Arc<str>) {
-        self.log(format!(
-            "lost the connection to {}: {cause}",
-            self.manager.describe()
-        ));
+        self.log_lost(&cause);
         self.line.lost(cause, &self.limits, &self.manager);
         let error = self.disconnected();
         self.jobs.link_lost(&error, &mut self.events);

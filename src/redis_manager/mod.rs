@@ -1,6 +1,6 @@
 //! The Redis manager: one multiplexed connection of redis-rs per service. Here: where Redis is and how to
 //! log in. Connecting is in [`stream`], [`tls`], [`connect`] and [`set_up`], finding a primary in [`sentinel`] and [`watch`],
-//! which servers the member cache trusts in [`gate`], batches in [`link`], hearing that the server lives in [`heard`], what it
+//! which servers the member cache trusts in [`gate`], whether one is still the primary in [`role`], batches in [`link`], hearing that the server lives in [`heard`], what it
 //! says that must not be repeated in [`discreet`], what is there in [`walk`], `clean` in [`clean`]; queueing, deadlines and
 //! reconnecting are the driver's.
 
@@ -10,6 +10,7 @@ mod discreet;
 mod gate;
 mod heard;
 mod link;
+mod role;
 mod sentinel;
 mod set_up;
 mod stream;
@@ -44,6 +45,7 @@ use self::watch::Watch;
 // For redis_cluster, which speaks to many servers at once.
 pub(crate) use self::{
     link::{command, list},
+    role::is_demoted,
     set_up::passes,
     walk::{Halt, found},
 };
@@ -198,6 +200,8 @@ pub struct RedisManager {
     last: Mutex<Option<set_up::Identity>>,
     place: Place,
     stats: Arc<Stats>,
+    /// Whether a server that was found here was a primary.
+    had_primary: AtomicBool,
     /// Whether the log was told that the cache is off.
     cache_off: AtomicBool,
     /// Attempts in a row that ended without an answer to HELLO.
@@ -228,6 +232,7 @@ impl RedisManager {
             last: Mutex::new(None),
             place,
             stats,
+            had_primary: AtomicBool::new(false),
             cache_off: AtomicBool::new(false),
             lost_hellos: AtomicU32::new(0),
             broken: Broken::from_env(),

@@ -5,7 +5,13 @@ use std::sync::Arc;
 
 use redis::{Pipeline, ProtocolVersion, Value, aio::MultiplexedConnection};
 
-use super::{CacheOptions, RedisManager, connect::unreachable, gate, words};
+use super::{
+    CacheOptions, RedisManager,
+    connect::unreachable,
+    gate,
+    role::{Question, role_of_info},
+    words,
+};
 use crate::manager::ConnectError;
 
 /// Which connection of which server process: enough to end it from another connection.
@@ -15,6 +21,9 @@ pub(super) struct Identity {
     /// Made anew whenever a server process starts. A connection id means nothing without it: after
     /// a restart the same id is somebody else's connection.
     run_id: Option<String>,
+    /// Whether it says that it is a primary, and what to ask to hear that.
+    pub(super) is_primary: bool,
+    pub(super) question: Option<Question>,
 }
 
 /// Why the cache is off, if it is.
@@ -77,10 +86,17 @@ impl RedisManager {
                 "LOADING Redis is loading the dataset in memory".into(),
             ));
         }
+        let question = match &role {
+            Some(_) => Some(Question::Hello),
+            None => role_of_info(&info).map(|_| Question::Info),
+        };
+        let role = role_of_info(&info).or(role);
         if self.is_elected() {
-            is_primary(field("role:").or(role.as_deref()))?;
+            is_primary(role.as_deref())?;
         }
         let identity = Identity {
+            is_primary: role.as_deref() == Some("master"),
+            question,
             client_id: redis::from_redis_value_ref(client_id).ok(),
             run_id: field("run_id:").map(str::to_owned),
         };
