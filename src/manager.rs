@@ -9,6 +9,8 @@ use futures_util::{FutureExt as _, future::BoxFuture};
 use crate::{
     command::{Command, Reply},
     error::Result,
+    keys::Key,
+    steps::Steps,
 };
 
 /// A store that can be connected to, again and again.
@@ -61,10 +63,18 @@ pub trait Link: Send + 'static {
         Duration::ZERO
     }
 
-    /// Starts executing a batch; the future holds the replies, one for each command.
+    /// Starts executing a batch without a barrier; the future holds the replies, one for each command.
     fn execute(
         &self,
         batch: &[&Command],
+    ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>>;
+
+    /// Starts executing [`Command::Clean`]; the future holds the one reply. Each step is told to `steps`, so that
+    /// the driver can limit its time: this has no limit of its own.
+    fn clean(
+        &self,
+        stem: &Key,
+        steps: Steps,
     ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>>;
 
     /// Why the server on the other end is not the primary any more, if one of its last answers has said so.

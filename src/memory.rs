@@ -21,6 +21,7 @@ use crate::{
     keys::Key,
     list::List,
     manager::{ConnectError, Connected, Link, Lost, Manager},
+    steps::Steps,
 };
 
 /// What becomes of an attempt to connect.
@@ -47,6 +48,10 @@ pub(crate) enum Fate {
     Hangs,
     /// Answered as by a replica: reads are, writes are refused.
     Refuses,
+    /// A barrier that is executed in so many steps, each of which takes so many milliseconds.
+    Steps(usize, u64),
+    /// The same, and then a step that never ends.
+    StepsThenHangs(usize, u64),
 }
 
 #[derive(Debug, Default)]
@@ -167,6 +172,27 @@ impl Link for StoreLink {
         Some(std::future::ready(Ok(())).boxed())
     }
 
+    fn clean(
+        &self,
+        stem: &Key,
+        steps: Steps,
+    ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>> {
+        let (count, ms) = match self.fates.lock().unwrap().front() {
+            Some(Fate::Steps(count, ms) | Fate::StepsThenHangs(count, ms)) => (*count, *ms),
+            _ => (0, 0),
+        };
+        let stem = stem.clone();
+        let done = self.execute(&[&Command::Clean { stem }]);
+        async move {
+            for _ in 0..count {
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+                steps.next();
+            }
+            done.await
+        }
+        .boxed()
+    }
+
     fn execute(
         &self,
         batch: &[&Command],
@@ -174,15 +200,15 @@ impl Link for StoreLink {
         let mut fates = self.fates.lock().unwrap();
         let fate = fates.front().cloned().unwrap_or(Fate::Good(1));
         // After a break or a hang nothing of this link gets through any more.
-        if matches!(fate, Fate::Good(_) | Fate::Refuses) {
+        if matches!(fate, Fate::Good(_) | Fate::Refuses | Fate::Steps(..)) {
             fates.pop_front();
         } else {
             fates.truncate(1);
         }
         let executed = match fate {
-            Fate::Good(_) | Fate::Refuses => batch.len(),
+            Fate::Good(_) | Fate::Refuses | Fate::Steps(..) => batch.len(),
             Fate::Breaks(count) => count.min(batch.len()),
-            Fate::Hangs => 0,
+            Fate::Hangs | Fate::StepsThenHangs(..) => 0,
         };
         let refuses = matches!(fate, Fate::Refuses);
         let takes = |command: &&&Command| !refuses || !command.is_write();
@@ -206,9 +232,9 @@ impl Link for StoreLink {
                     tokio::time::sleep(Duration::from_millis(ms)).await;
                     Ok(replies)
                 }
-                Fate::Refuses => Ok(replies),
+                Fate::Refuses | Fate::Steps(..) => Ok(replies),
                 Fate::Breaks(_) => Err(Lost("broken".into())),
-                Fate::Hangs => std::future::pending().await,
+                Fate::Hangs | Fate::StepsThenHangs(..) => std::future::pending().await,
             }
         }
         .boxed()

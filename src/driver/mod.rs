@@ -25,7 +25,7 @@ use tokio::{
 pub use self::port::{Event, Inbox, Input, Outlet};
 
 use self::{
-    jobs::Jobs,
+    jobs::{Jobs, Next},
     line::{Dialed, Found, Futures, Line},
     linger::Linger,
 };
@@ -93,7 +93,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         Self {
             line: Line::new(manager.clone(), &limits, now),
             phase: Phase::Starting(limits.start_timeout.map(|limit| now + limit)),
-            jobs: Jobs::new(limits.command_timeout),
+            jobs: Jobs::new(&limits),
             events: Vec::new(),
             manager,
             limits,
@@ -190,8 +190,12 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         let refusal = self.refusal();
         self.inbox.queue.take(&mut self.input);
         let (jobs, events) = (&mut self.jobs, &mut self.events);
+        let starting = std::mem::take(&mut self.input.starting);
         self.input.calls.unpack(|seq, command| match &refusal {
-            None => jobs.push(seq, command, now),
+            None => {
+                let starting = starting && command.is_barrier();
+                jobs.push(seq, command, starting, now);
+            }
             Some(error) => events.push(Event::Answer(seq, Err(error.clone()))),
         });
         if std::mem::take(&mut self.input.stop) {
@@ -322,8 +326,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
                 // A link that is up has no cause to give, only an old one.
                 let cause = self.line.cause().filter(|_| !self.line.is_up());
                 let hangs = self.jobs.expire(now, &cause, &mut self.events);
-                if hangs && self.line.is_up() {
-                    let limit = self.limits.command_timeout.unwrap_or_default();
+                if let Some(limit) = hangs.filter(|_| self.line.is_up()) {
                     self.on_lost(format!("no answer for {} ms", limit.as_millis()).into());
                 } else if self.line.is_dead(now) {
                     let limit = pulse::LIMIT.as_millis();
@@ -343,12 +346,16 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         };
         while in_flight.len() < link.depth() {
             let most = BATCH.min(link.appetite());
-            let Some(batch) = self.jobs.next_batch(most, Instant::now()) else {
+            let Some(next) = self.jobs.next_batch(most, Instant::now()) else {
                 return;
             };
+            let (calls, answers) = match next {
+                Next::Calls(batch) => (batch.len(), link.execute(&batch)),
+                Next::Clean(stem, steps) => (1, link.clean(stem, steps)),
+            };
             self.stats.batches.add(1);
-            self.stats.batched.add(batch.len());
-            in_flight.push_back(link.execute(&batch));
+            self.stats.batched.add(calls);
+            in_flight.push_back(answers);
         }
     }
 

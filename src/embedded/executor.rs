@@ -23,6 +23,7 @@ use crate::{
     manager::Lost,
     shelf::{Bounds, Shelf},
     stats::Stats,
+    steps::Steps,
 };
 
 pub(super) type Replies = std::result::Result<Vec<Result<Reply>>, Lost>;
@@ -90,18 +91,36 @@ impl Executor {
         if self.is_given_up() && !self.broken.is("embedded-gone-writes") {
             return Err(Lost("nobody waits for it".into()));
         }
-        let replies = match (batch, pass) {
-            ([Command::Clean { stem }], Some(pass)) => self.clean(stem, pass),
-            (batch, pass) => {
-                let batch: Vec<&Command> = batch.iter().collect();
-                let replies = self.execute(&batch, pass, Effort::ANY);
-                replies.unwrap_or_else(|| Err(Lost("a batch is too heavy".into())))
-            }
-        };
+        let batch: Vec<&Command> = batch.iter().collect();
+        let replies = self.execute(&batch, pass, Effort::ANY);
+        let replies = replies.unwrap_or_else(|| Err(Lost("a batch is too heavy".into())));
         if self.is_given_up() {
             self.reading().clear();
         }
         replies
+    }
+
+    /// Executes `clean`; blocks the thread.
+    pub(super) fn clean(&self, stem: &[u8], mut pass: Pass, steps: &Steps) -> Replies {
+        // Whoever writes may have stopped for long, and nobody waits any more.
+        if self.is_given_up() {
+            return Err(Lost("nobody waits for it".into()));
+        }
+        loop {
+            steps.next();
+            let mut reading = self.reading();
+            let cleaned = self.store.write(&pass, |txn| {
+                reading.effort = Effort::ANY;
+                Writing::new(self.store.rows(), txn, &mut reading, self.broken).clean(stem, STEP)
+            });
+            drop(reading);
+            match cleaned {
+                Ok(true) => return Ok(vec![Ok(Reply::Done)]),
+                Ok(false) => self.give_way(Some(&mut pass))?,
+                Err(Failure::Store(words)) => return Err(Lost(words)),
+                Err(failure) => return Ok(vec![Err(failure.error())]),
+            }
+        }
     }
 
     /// Nothing if it is more than may be done.
@@ -212,23 +231,6 @@ impl Executor {
             Step::Done(mut replies) => replies.pop(),
             Step::Failed(_, Failure::Heavy) => None,
             Step::Failed(_, failure) => Some(Err(failure.error())),
-        }
-    }
-
-    fn clean(&self, stem: &[u8], mut pass: Pass) -> Replies {
-        loop {
-            let mut reading = self.reading();
-            let cleaned = self.store.write(&pass, |txn| {
-                reading.effort = Effort::ANY;
-                Writing::new(self.store.rows(), txn, &mut reading, self.broken).clean(stem, STEP)
-            });
-            drop(reading);
-            match cleaned {
-                Ok(true) => return Ok(vec![Ok(Reply::Done)]),
-                Ok(false) => self.give_way(Some(&mut pass))?,
-                Err(Failure::Store(words)) => return Err(Lost(words)),
-                Err(failure) => return Ok(vec![Err(failure.error())]),
-            }
         }
     }
 

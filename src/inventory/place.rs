@@ -77,7 +77,7 @@ pub async fn open_or_make(store: Store) -> Result<Opened> {
     let sizes = store.sizes();
     match store {
         Store::Redis(options) => {
-            let manager = RedisManager::new(options, None, Some(PATIENCE), Arc::default());
+            let manager = RedisManager::new(options, None, Arc::default());
             connect(manager, sizes).await
         }
         // No address is read as one.

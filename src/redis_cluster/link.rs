@@ -29,8 +29,10 @@ use crate::{
     command::{Command, Reply},
     driver::pulse,
     error::Result,
+    keys::Key,
     manager::{Connected, Link, Lost, Manager as _},
     redis_manager::{Address, RedisLink},
+    steps::Steps,
 };
 
 /// How long it may take to connect to a node that was not there at the beginning.
@@ -121,14 +123,19 @@ impl Link for ClusterLink {
         1
     }
 
+    fn clean(
+        &self,
+        stem: &Key,
+        steps: Steps,
+    ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>> {
+        clean(self.0.clone(), stem.clone(), steps).boxed()
+    }
+
     fn execute(
         &self,
         batch: &[&Command],
     ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>> {
         let shared = self.0.clone();
-        if let [Command::Clean { stem }] = batch {
-            return clean(shared, stem.clone()).boxed();
-        }
         let (steps, parts) = Plan::of(batch);
         async move {
             shared.catch_up().await;
@@ -144,10 +151,6 @@ impl Link for ClusterLink {
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn step_timeout(&self) -> Option<Duration> {
-        self.manager.step_timeout
     }
 
     fn add(self: &Arc<Self>, address: Address, connected: Connected<RedisLink>) {

@@ -1,10 +1,7 @@
 //! `clean`: removes every set under a prefix, in the small steps of [`super::walk`]; UNLINK instead of
 //! DEL. A replica may have nothing to remove, so the role is asked at the end.
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex};
 
 use futures_util::StreamExt as _;
 use redis::{Pipeline, Value, aio::MultiplexedConnection};
@@ -18,6 +15,7 @@ use crate::{
     error::{Error, Result},
     keys::Key,
     manager::Lost,
+    steps::Steps,
 };
 
 /// Runs to the end, or to the first error of the server.
@@ -25,28 +23,21 @@ pub(super) async fn clean(
     connection: MultiplexedConnection,
     state: Arc<Mutex<State>>,
     stem: Key,
-    step_timeout: Option<Duration>,
+    steps: Steps,
 ) -> std::result::Result<Vec<Result<Reply>>, Lost> {
     let mut sets = sets(connection.clone(), &stem);
-    loop {
-        let work = async {
-            match sets.next().await {
-                Some(sets) => unlink(connection.clone(), &state, sets?).await.map(Some),
-                None => is_primary(connection.clone(), &state).await.map(|()| None),
-            }
-        };
-        let done = match step_timeout {
-            Some(limit) => tokio::time::timeout(limit, work)
-                .await
-                .map_err(|_| Lost("no answer to a step of clean".into()))?,
-            None => work.await,
-        };
-        match done {
-            Ok(Some(())) => {}
-            Ok(None) => return Ok(vec![Ok(Reply::Done)]),
-            Err(Halt::Refused(error)) => return Ok(vec![Err(error)]),
-            Err(Halt::Lost(lost)) => return Err(lost),
+    let work = async {
+        while let Some(sets) = sets.next().await {
+            steps.next();
+            unlink(connection.clone(), &state, sets?).await?;
+            steps.next();
         }
+        is_primary(connection, &state).await
+    };
+    match work.await {
+        Ok(()) => Ok(vec![Ok(Reply::Done)]),
+        Err(Halt::Refused(error)) => Ok(vec![Err(error)]),
+        Err(Halt::Lost(lost)) => Err(lost),
     }
 }
 

@@ -291,7 +291,6 @@ impl RedisManager {
         let link = RedisLink {
             connection,
             task: task.abort_handle(),
-            step_timeout: self.step_timeout,
             state,
             db: self.options.db,
             heard,

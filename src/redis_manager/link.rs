@@ -7,7 +7,6 @@ use std::{
     iter,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, Waker},
-    time::Duration,
 };
 
 use futures_util::{FutureExt as _, future::BoxFuture};
@@ -28,8 +27,10 @@ use crate::{
     cache::{Answer, Invalidation, Sent, Session, Settled, Wire},
     command::{Command, Reply},
     error::{Error, Result},
+    keys::Key,
     list::List,
     manager::{Link, Lost},
+    steps::Steps,
 };
 
 type Replies = Vec<Result<Reply>>;
@@ -39,7 +40,6 @@ type Replies = Vec<Result<Reply>>;
 pub struct RedisLink {
     pub(super) connection: MultiplexedConnection,
     pub(super) task: AbortHandle,
-    pub(super) step_timeout: Option<Duration>,
     pub(super) state: Arc<Mutex<State>>,
     pub(super) db: u64,
     /// Wakes when something arrives.
@@ -126,15 +126,20 @@ impl Link for RedisLink {
         Some(sign.boxed())
     }
 
+    fn clean(
+        &self,
+        stem: &Key,
+        steps: Steps,
+    ) -> BoxFuture<'static, std::result::Result<Replies, Lost>> {
+        let (connection, state) = (self.connection.clone(), self.state.clone());
+        clean(connection, state, stem.clone(), steps).boxed()
+    }
+
     fn execute(
         &self,
         batch: &[&Command],
     ) -> BoxFuture<'static, std::result::Result<Replies, Lost>> {
         let connection = self.connection.clone();
-        if let [Command::Clean { stem }] = batch {
-            let state = self.state.clone();
-            return clean(connection, state, stem.clone(), self.step_timeout).boxed();
-        }
         let (sender, replies) = oneshot::channel();
         let mut state = lock(&self.state);
         if state.role.demoted().is_some() {

@@ -27,7 +27,6 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU32},
     },
-    time::Duration,
 };
 
 use redis::{ConnectionAddr, IntoConnectionInfo as _, ServerError};
@@ -195,8 +194,6 @@ pub struct RedisManager {
     options: RedisOptions,
     /// `None` = lists are read from Redis each time.
     cache: Option<CacheOptions>,
-    /// How long one step of a `clean` may take; `None` = for ever.
-    step_timeout: Option<Duration>,
     last: Mutex<Option<set_up::Identity>>,
     place: Place,
     stats: Arc<Stats>,
@@ -212,12 +209,7 @@ pub struct RedisManager {
 impl RedisManager {
     /// A manager for `options`. Nothing is connected yet.
     #[must_use]
-    pub fn new(
-        options: RedisOptions,
-        cache: Option<CacheOptions>,
-        step_timeout: Option<Duration>,
-        stats: Arc<Stats>,
-    ) -> Arc<Self> {
+    pub fn new(options: RedisOptions, cache: Option<CacheOptions>, stats: Arc<Stats>) -> Arc<Self> {
         let place = match &options.endpoint {
             Endpoint::Server(address) => Place::Server(address.clone()),
             Endpoint::Sentinel(sentinels) => Place::Elected(Watch::new(Sentinels {
@@ -228,7 +220,6 @@ impl RedisManager {
         Arc::new(Self {
             options,
             cache,
-            step_timeout,
             last: Mutex::new(None),
             place,
             stats,
