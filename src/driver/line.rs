@@ -314,7 +314,7 @@ impl<L: Link> Line<L> {
     /// Asks a silent link for a sign of life; says whether it was asked before and gave none.
     pub(super) fn is_dead(&mut self, now: Instant) -> bool {
         match self {
-            Self::Up { link, pulse, .. } => pulse.is_dead(link, now),
+            Self::Up { link, pulse, .. } => pulse.is_dead(|| link.sign_of_life(), now),
             _ => false,
         }
     }
