@@ -375,7 +375,7 @@ export class GlobalChannel {
   destroyChannel(name: Id, cb?: Callback): void;
   /**
    * Removes every channel under `prefix` in the store (`db` in Redis), and nothing else. Calls made after it wait for it;
-   * it has no time limit itself, but each of its steps has `commandTimeout`.
+   * it has no time limit itself, but each of its steps has `commandTimeout`, and theirs begins when it ends.
    */
   clean(cb?: Callback): void;
 

@@ -27,11 +27,13 @@ pub enum Error {
         /// The value of `maxQueue`.
         limit: usize,
     },
-    /// No answer within `commandTimeout`.
-    #[error("no answer from the store within {} ms (commandTimeout)", after.as_millis())]
+    /// No answer within `commandTimeout`, or in a step of `start` within `startTimeout`.
+    #[error("no answer from the store within {} ms ({option})", after.as_millis())]
     Timeout {
-        /// The value of `commandTimeout`.
+        /// The time limit.
         after: Duration,
+        /// The name of the option that says so.
+        option: &'static str,
         /// The connection's last failure, if it was down.
         cause: Cause,
     },

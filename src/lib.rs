@@ -8,7 +8,8 @@
 //! - [`inventory`]: what a store holds, for moving it to another one.
 //! - [`driver`]: one task for each service: batches, deadlines, order, reconnecting. [`engine`] is
 //!   the handle to it.
-//! - [`command`], [`keys`], [`sizes`], [`list`], [`error`], [`options`], [`stats`]: the vocabulary they share.
+//! - [`command`], [`keys`], [`sizes`], [`list`], [`error`], [`options`], [`stats`], [`steps`]: the vocabulary they
+//!   share.
 //! - [`packed`], [`queue`], [`runtime`], [`sequencer`]: crossing threads, and coming back in call
 //!   order.
 //! - `binding`: the only module that knows JavaScript; compiled with the feature of that name.
@@ -43,3 +44,4 @@ pub mod sequencer;
 pub mod shelf;
 pub mod sizes;
 pub mod stats;
+pub mod steps;

@@ -10,6 +10,8 @@ use tokio::time::{Instant, timeout_at};
 use crate::{
     command::{Command, Reply},
     error::Result,
+    keys::Key,
+    steps::Steps,
 };
 
 /// A store that can be connected to, again and again.
@@ -25,6 +27,12 @@ pub trait Manager: Send + Sync + 'static {
     /// Completes when there is reason to try at once, and not after the pause between two attempts.
     fn stirs(&self) -> BoxFuture<'static, ()> {
         std::future::pending().boxed()
+    }
+
+    /// Whether [`Self::connect`] finds the primary itself, and gives nothing else. Then calls wait for it; otherwise,
+    /// what a server answers that is none is a call's answer in the end.
+    fn elects(&self) -> bool {
+        false
     }
 
     /// Where the store is, for logs and errors; without secrets.
@@ -56,11 +64,24 @@ pub trait Link: Send + 'static {
         Duration::ZERO
     }
 
-    /// Starts executing a batch; the future holds the replies, one for each command.
+    /// Starts executing a batch without a barrier; the future holds the replies, one for each command.
     fn execute(
         &self,
         batch: &[&Command],
     ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>>;
+
+    /// Starts executing [`Command::Clean`]; the future holds the one reply. Each step is told to `steps`, so that
+    /// the driver can limit its time: this has no limit of its own.
+    fn clean(
+        &self,
+        stem: &Key,
+        steps: Steps,
+    ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>>;
+
+    /// Why the server on the other end is not the primary any more, if one of its last answers has said so.
+    fn demoted(&self) -> Option<Arc<str>> {
+        None
+    }
 
     /// Asks the store for a sign of life, after a time in which nothing was heard of it. It is there as soon as
     /// anything has arrived since, so that a slow link is not taken for a dead one. `None` = this link needs no

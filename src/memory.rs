@@ -16,11 +16,12 @@ use tokio::sync::Notify;
 
 use crate::{
     command::{Command, Member, Reply},
-    error::Result,
+    error::{Error, Result},
     inventory::Inventory,
     keys::Key,
     list::List,
     manager::{ConnectError, Connected, Link, Lost, Manager},
+    steps::Steps,
 };
 
 /// What becomes of an attempt to connect.
@@ -45,6 +46,12 @@ pub(crate) enum Fate {
     Breaks(usize),
     /// Never executed, never answered.
     Hangs,
+    /// Answered as by a replica: reads are, writes are refused.
+    Refuses,
+    /// A barrier that is executed in so many steps, each of which takes so many milliseconds.
+    Steps(usize, u64),
+    /// The same, and then a step that never ends.
+    StepsThenHangs(usize, u64),
 }
 
 #[derive(Debug, Default)]
@@ -57,6 +64,8 @@ pub(crate) struct Script {
     pub(crate) sets: HashMap<Key, BTreeSet<Member>>,
     /// Tells the driver to try at once.
     pub(crate) stir: Arc<Notify>,
+    /// See [`Manager::elects`].
+    pub(crate) elects: bool,
 }
 
 /// See the module.
@@ -68,7 +77,11 @@ pub(crate) struct StoreLink {
     fates: Mutex<VecDeque<Fate>>,
     /// The signs of life that are left; `None` = it has none to give.
     signs: Mutex<Option<usize>>,
+    demoted: Mutex<Option<Arc<str>>>,
 }
+
+/// What a replica says to a write.
+pub(crate) const READONLY: &str = "READONLY no";
 
 impl Store {
     pub(crate) fn new(dials: impl IntoIterator<Item = Dial>) -> Arc<Self> {
@@ -113,6 +126,7 @@ impl Manager for Store {
                     store: (*self).clone(),
                     fates: Mutex::new(fates.into()),
                     signs: Mutex::new(signs),
+                    demoted: Mutex::default(),
                 },
                 closed: std::future::pending().boxed(),
                 fenced,
@@ -133,12 +147,20 @@ impl Manager for Store {
         async move { stir.notified().await }.boxed()
     }
 
+    fn elects(&self) -> bool {
+        self.0.lock().unwrap().elects
+    }
+
     fn describe(&self) -> String {
         "the test store".to_owned()
     }
 }
 
 impl Link for StoreLink {
+    fn demoted(&self) -> Option<Arc<str>> {
+        self.demoted.lock().unwrap().clone()
+    }
+
     fn sign_of_life(&self) -> Option<BoxFuture<'static, std::result::Result<(), Lost>>> {
         let mut signs = self.signs.lock().unwrap();
         let left = signs.as_mut()?;
@@ -150,6 +172,27 @@ impl Link for StoreLink {
         Some(std::future::ready(Ok(())).boxed())
     }
 
+    fn clean(
+        &self,
+        stem: &Key,
+        steps: Steps,
+    ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>> {
+        let (count, ms) = match self.fates.lock().unwrap().front() {
+            Some(Fate::Steps(count, ms) | Fate::StepsThenHangs(count, ms)) => (*count, *ms),
+            _ => (0, 0),
+        };
+        let stem = stem.clone();
+        let done = self.execute(&[&Command::Clean { stem }]);
+        async move {
+            for _ in 0..count {
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+                steps.next();
+            }
+            done.await
+        }
+        .boxed()
+    }
+
     fn execute(
         &self,
         batch: &[&Command],
@@ -157,21 +200,27 @@ impl Link for StoreLink {
         let mut fates = self.fates.lock().unwrap();
         let fate = fates.front().cloned().unwrap_or(Fate::Good(1));
         // After a break or a hang nothing of this link gets through any more.
-        if matches!(fate, Fate::Good(_)) {
+        if matches!(fate, Fate::Good(_) | Fate::Refuses | Fate::Steps(..)) {
             fates.pop_front();
         } else {
             fates.truncate(1);
         }
         let executed = match fate {
-            Fate::Good(_) => batch.len(),
+            Fate::Good(_) | Fate::Refuses | Fate::Steps(..) => batch.len(),
             Fate::Breaks(count) => count.min(batch.len()),
-            Fate::Hangs => 0,
+            Fate::Hangs | Fate::StepsThenHangs(..) => 0,
         };
-        let replies: Vec<_> = batch[..executed]
-            .iter()
-            .map(|c| Ok(self.store.apply(c)))
-            .collect();
-        let done = batch[..executed].iter().map(|&c| c.clone()).collect();
+        let refuses = matches!(fate, Fate::Refuses);
+        let takes = |command: &&&Command| !refuses || !command.is_write();
+        let reply = |command| {
+            let no = || Error::Store(READONLY.into());
+            let command = Some(command).filter(takes).ok_or_else(no)?;
+            Ok(self.store.apply(command))
+        };
+        let replies: Vec<_> = batch[..executed].iter().map(reply).collect();
+        let done = batch[..executed].iter().filter(takes);
+        let done = done.map(|&command| command.clone()).collect();
+        *self.demoted.lock().unwrap() = refuses.then(|| READONLY.into());
         self.store.0.lock().unwrap().batches.push(done);
         if let Fate::Breaks(_) = fate {
             // The rest of the commands on this link is lost with it.
@@ -183,8 +232,9 @@ impl Link for StoreLink {
                     tokio::time::sleep(Duration::from_millis(ms)).await;
                     Ok(replies)
                 }
+                Fate::Refuses | Fate::Steps(..) => Ok(replies),
                 Fate::Breaks(_) => Err(Lost("broken".into())),
-                Fate::Hangs => std::future::pending().await,
+                Fate::Hangs | Fate::StepsThenHangs(..) => std::future::pending().await,
             }
         }
         .boxed()

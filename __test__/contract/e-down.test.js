@@ -203,6 +203,56 @@ stores('E store hangs', (ctx) => {
     assert.strictEqual((await record.done).err, null);
   });
 
+  ours('clean has commandTimeout in each step, and holds up no later call for longer', async () => {
+    const service = await started(ctx.store, { commandTimeout: 600, retry_max_delay: 50 });
+    await ok(service, 'add', 'n', 'u', 's1');
+    await ctx.store.hang();
+    try {
+      const record = invoke(service, 'clean');
+      const later = invoke(service, 'add', 'n', 'v', 's1');
+      await Promise.all([record.done, later.done]);
+      for (const [{ err, ms, n }, least] of [
+        [record, 580],
+        [later, 1180],
+      ]) {
+        assert.deepStrictEqual([err.code, n], ['ERR_GLOBAL_CHANNEL_TIMEOUT', 1]);
+        assert.ok(ms >= least && ms < least + 1500, `${ms} ms`);
+      }
+      const { ms } = await call(service, 'stop', true);
+      assert.ok(ms < 1500, `${ms} ms for a stop`);
+    } finally {
+      await ctx.store.resume();
+    }
+    // Neither is done later, when nobody waits for it.
+    const other = await started(ctx.store);
+    await ok(other, 'add', 'n', 'w', 's1');
+    assert.ok((await ok(other, 'getMembersBySid', 'n', 's1')).includes('w'));
+  });
+
+  for (const commandTimeout of [5000, 0]) {
+    ours(
+      `start with cleanOnStartUp has startTimeout (commandTimeout: ${commandTimeout})`,
+      async () => {
+        const opts = { cleanOnStartUp: true, commandTimeout, startTimeout: 600 };
+        const service = create(ctx.store.options(opts));
+        // The folder is there.
+        await call(await started(ctx.store), 'stop', true);
+        await ctx.store.hang();
+        try {
+          const { err, ms, n } = await call(service, 'start');
+          assert.match(err.code, /_(TIMEOUT|UNREACHABLE)$/);
+          assert.strictEqual(n, 1);
+          assert.ok(ms >= 580 && ms < 2100, `${ms} ms`);
+          assert.strictEqual(service.state, 0);
+        } finally {
+          await ctx.store.resume();
+        }
+        await ok(service, 'start');
+        await ok(service, 'add', 'n', 'u', 's1');
+      },
+    );
+  }
+
   same('E12 a store that hangs for 1 s: operations wait and succeed', async () => {
     const service = await started(ctx.store);
     await ctx.store.hang();

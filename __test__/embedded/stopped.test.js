@@ -74,6 +74,10 @@ describe('a process that stops', () => {
       assert.deepStrictEqual([read.err, read.value.sort()], [null, ['a', 'b', 'x']]);
       assert.ok(read.ms < 200, `${read.ms} ms for a read`);
     }
+    // It holds up nothing either; there is something left to read, so it was not done.
+    const cleaned = await call(service, 'clean');
+    assert.strictEqual(cleaned.err.code, TIMEOUT);
+    assert.ok(cleaned.ms >= limit - 20 && cleaned.ms < limit + 500, `${cleaned.ms} ms`);
     const stopping = await started(store, { commandTimeout: 60000 });
     const waiting = call(stopping, 'add', 'n', 'never', 's1');
     const stop = await call(stopping, 'stop', true);

@@ -34,12 +34,13 @@ async function listen(accept, { host = '127.0.0.1', port = 0 } = {}) {
 
 /**
  * A proxy in front of `port`. `wire.toServer` and `wire.toClient`, which may be set at any time,
- * are `(chunk, link) => chunk to pass on, or nothing`; `link` is `{client, server, number}`.
+ * are `(chunk, link) => chunk to pass on, or nothing`; `link` is `{client, server, number}`. With
+ * another `wire.target` new connections go to that port, and those that there are stay where they are.
  */
 async function proxy(port, options) {
   const links = [];
   const wire = await listen((client, number) => {
-    const server = net.connect(port, '127.0.0.1');
+    const server = net.connect(wire.target, '127.0.0.1');
     const link = { client, server, number };
     links.push(link);
     const pass = (from, to, filter) => {
@@ -58,6 +59,7 @@ async function proxy(port, options) {
   }, options);
   const close = wire.close;
   wire.links = links;
+  wire.target = port;
   /** Whether something is held back yet, by `throttle` or `delay`. */
   wire.holds = () => links.some(({ client, server }) => isHolding(client) || isHolding(server));
   wire.close = () => {

@@ -7,9 +7,11 @@ use globalchannel::{
     command::{Command, Reply},
     driver::{Driver, Event, Inbox, Input, Outlet},
     error::Result,
+    keys::Key,
     manager::{ConnectError, Connected, Link, Lost, Manager},
     options::Limits,
     stats::Stats,
+    steps::Steps,
 };
 use tokio::{runtime::Builder, sync::Notify};
 
@@ -44,6 +46,14 @@ impl Link for Store {
     ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>> {
         let replies = batch.iter().map(|_| Ok(Reply::Done)).collect();
         std::future::ready(Ok(replies)).boxed()
+    }
+
+    fn clean(
+        &self,
+        _: &Key,
+        _: Steps,
+    ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>> {
+        self.execute(&[])
     }
 }
 

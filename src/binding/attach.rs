@@ -110,6 +110,7 @@ pub fn attach(
 fn failure(call: &FunctionCallContext, timeout: Option<Duration>) -> napi::Result<Return> {
     let error = match call.get::<String>(0)?.as_str() {
         "timeout" => Error::Timeout {
+            option: "commandTimeout",
             after: timeout.unwrap_or_default(),
             cause: None,
         },

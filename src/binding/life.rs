@@ -62,16 +62,14 @@ impl Service {
                     bounds,
                     probe: self.keys.key("", ""),
                 });
-                let step = limits.command_timeout;
                 let mut redis = redis.clone();
                 redis.stem = Some(self.keys.stem());
-                let manager = RedisManager::new(redis, cache, step, stats.clone());
+                let manager = RedisManager::new(redis, cache, stats.clone());
                 Engine::start(manager, limits, outbox, stats)
             }
             Store::Cluster(cluster) => {
-                let step = limits.command_timeout;
                 let cache = bounds.is_some();
-                let manager = ClusterManager::new(cluster.clone(), cache, step, stats.clone());
+                let manager = ClusterManager::new(cluster.clone(), cache, stats.clone());
                 Engine::start(manager, limits, outbox, stats)
             }
             Store::Embedded(embedded) => {
@@ -152,6 +150,7 @@ impl Service {
         }
         let stem = self.keys.stem();
         let token = self.later(Late::CleanFirst);
+        self.input.borrow_mut().starting = true;
         self.send(token, &Command::Clean { stem });
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! The calls that have no answer yet: which are sent, which wait, and until when. Every call
 //! leaves by exactly one [`Event::Answer`]. Deadlines rise with the order of the calls, because
-//! all calls have the same limit: what is overdue is always a prefix.
+//! all calls have the same limit: what is overdue is always a prefix. Calls that wait for a barrier in
+//! flight have none; their time begins when it ends.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -10,6 +11,9 @@ use super::Event;
 use crate::{
     command::{Command, Reply},
     error::{Cause, Error, Result},
+    keys::Key,
+    options::Limits,
+    steps::Steps,
 };
 
 /// Calls that come within this time share a deadline, and so their fate: those of one tick are handed
@@ -25,18 +29,32 @@ struct Job {
     sent: bool,
     /// Overdue while in flight: the answer is out, the reply still comes.
     answered: bool,
+    limit: Option<Duration>,
+    /// Was in flight on a link whose server said that it is no primary any more. All such calls come before
+    /// those that were not.
+    demoted: bool,
 }
 
 #[derive(Debug)]
 struct Batch {
     jobs: Vec<Job>,
     sent_at: Instant,
+    /// How far it is, if it is a barrier.
+    steps: Option<Steps>,
+}
+
+/// What goes to a link.
+pub(super) enum Next<'a> {
+    Calls(Vec<&'a Command>),
+    Clean(&'a Key, Steps),
 }
 
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Jobs {
     limit: Option<Duration>,
+    /// For what is a part of `start`.
+    start_limit: Option<Duration>,
     /// In flight, oldest first.
     batches: VecDeque<Batch>,
     /// To be sent, oldest first; all later than those in flight.
@@ -46,34 +64,42 @@ pub(super) struct Jobs {
 }
 
 impl Jobs {
-    pub(super) fn new(limit: Option<Duration>) -> Self {
+    pub(super) fn new(limits: &Limits) -> Self {
+        let (limit, start) = (limits.command_timeout, limits.start_timeout);
         Self {
             limit,
+            start_limit: [limit, start].into_iter().flatten().min(),
             batches: VecDeque::new(),
             waiting: VecDeque::new(),
             window: Instant::now(),
         }
     }
 
-    pub(super) fn push(&mut self, seq: u64, command: Command, now: Instant) {
+    pub(super) fn push(&mut self, seq: u64, command: Command, starting: bool, now: Instant) {
         if now.duration_since(self.window) >= WINDOW {
             self.window = now;
         }
+        let limit = if starting {
+            self.start_limit
+        } else {
+            self.limit
+        };
         self.waiting.push_back(Job {
             seq,
             command,
-            deadline: self.limit.map(|limit| self.window + limit),
+            deadline: limit.map(|limit| self.window + limit),
             sent: false,
             answered: false,
+            limit,
+            demoted: false,
         });
     }
 
     /// Moves the next calls to flight and gives their commands. A barrier flies alone.
-    pub(super) fn next_batch(&mut self, most: usize, now: Instant) -> Option<Vec<&Command>> {
-        let barrier_in_flight = self.batches.iter().any(Batch::is_barrier);
+    pub(super) fn next_batch(&mut self, most: usize, now: Instant) -> Option<Next<'_>> {
         let first = self.waiting.front()?;
         let alone = first.command.is_barrier();
-        if barrier_in_flight || (alone && !self.batches.is_empty()) {
+        if self.barrier_in_flight() || (alone && !self.batches.is_empty()) {
             return None;
         }
         let count = if alone {
@@ -86,7 +112,7 @@ impl Jobs {
         for job in &mut jobs {
             job.sent = true;
             if alone {
-                // It may take long; its steps have their own limit.
+                // It may take long; each of its steps has the limit.
                 job.deadline = None;
             }
         }
@@ -96,9 +122,20 @@ impl Jobs {
         } else {
             now
         };
-        self.batches.push_back(Batch { jobs, sent_at });
+        self.batches.push_back(Batch {
+            jobs,
+            sent_at,
+            steps: alone.then(Steps::default),
+        });
         let batch = self.batches.back()?;
-        Some(batch.jobs.iter().map(|job| &job.command).collect())
+        if let (Some(steps), [Job { command, .. }]) = (&batch.steps, batch.jobs.as_slice())
+            && let Command::Clean { stem } = command
+        {
+            return Some(Next::Clean(stem, steps.clone()));
+        }
+        Some(Next::Calls(
+            batch.jobs.iter().map(|job| &job.command).collect(),
+        ))
     }
 
     /// The replies to the oldest batch in flight.
@@ -111,20 +148,76 @@ impl Jobs {
                 "the manager gave too few replies".to_owned(),
             ))
         };
+        if batch.is_barrier() {
+            self.begin_anew(Instant::now());
+        }
         let replies = replies.into_iter().chain(std::iter::repeat_with(missing));
         for (job, reply) in batch.jobs.into_iter().zip(replies) {
             job.answer(reply, events);
         }
     }
 
+    /// The oldest batch was answered by a server that is no primary any more: its calls wait again, and so does
+    /// what else is in flight. Those to which that has happened before get these replies, if they are `last`.
+    pub(super) fn demoted(
+        &mut self,
+        replies: Vec<Result<Reply>>,
+        last: bool,
+        now: Instant,
+        events: &mut Vec<Event>,
+    ) {
+        let Some(mut batch) = self.batches.pop_front() else {
+            return;
+        };
+        let barrier = batch.is_barrier();
+        let is_last = |job: &Job| last && job.demoted;
+        let told = batch.jobs.iter().take_while(|job| is_last(job)).count();
+        let kept = batch.jobs.split_off(told);
+        for (job, reply) in batch.jobs.into_iter().zip(replies) {
+            job.answer(reply, events);
+        }
+        while let Some(batch) = self.batches.pop_back() {
+            for mut job in batch.jobs.into_iter().rev() {
+                job.demoted = true;
+                self.wait_again(job);
+            }
+        }
+        for mut job in kept.into_iter().rev() {
+            job.demoted = true;
+            // It was answered, so nothing of it can take effect later.
+            job.sent = false;
+            self.wait_again(job);
+        }
+        if barrier {
+            self.begin_anew(now);
+        }
+    }
+
+    fn wait_again(&mut self, job: Job) {
+        if !job.answered {
+            self.waiting.push_front(job);
+        }
+    }
+
+    /// The time of all that wait begins now.
+    fn begin_anew(&mut self, now: Instant) {
+        self.window = now;
+        for job in &mut self.waiting {
+            job.deadline = job.limit.map(|limit| now + limit);
+        }
+    }
+
     /// What was in flight waits again, in the old order; a barrier does not: half of it is done.
     pub(super) fn link_lost(&mut self, error: &Error, events: &mut Vec<Event>) {
+        if self.barrier_in_flight() {
+            self.begin_anew(Instant::now());
+        }
         while let Some(batch) = self.batches.pop_back() {
             for job in batch.jobs.into_iter().rev() {
                 if job.command.is_barrier() {
                     job.answer(Err(error.clone()), events);
-                } else if !job.answered {
-                    self.waiting.push_front(job);
+                } else {
+                    self.wait_again(job);
                 }
             }
         }
@@ -148,45 +241,72 @@ impl Jobs {
         }
     }
 
-    /// Answers what is overdue. Says whether the link hangs: the oldest batch has been in flight
-    /// for the whole limit.
-    pub(super) fn expire(&mut self, now: Instant, cause: &Cause, events: &mut Vec<Event>) -> bool {
-        let Some(after) = self.limit else {
-            return false;
+    /// Answers what is overdue. Says whether the link hangs: the oldest batch, or a step of a barrier, has been in
+    /// flight for the whole limit, which is given.
+    pub(super) fn expire(
+        &mut self,
+        now: Instant,
+        cause: &Cause,
+        events: &mut Vec<Event>,
+    ) -> Option<Duration> {
+        let plain = self.limit;
+        let timeout = |after| {
+            let of_call = plain == Some(after);
+            Err(Error::Timeout {
+                after,
+                option: if of_call {
+                    "commandTimeout"
+                } else {
+                    "startTimeout"
+                },
+                cause: cause.clone(),
+            })
         };
-        let timeout = || Error::Timeout {
-            after,
-            cause: cause.clone(),
-        };
-        for job in self.batches.iter_mut().flat_map(|batch| &mut batch.jobs) {
-            if !job.answered && job.is_overdue(now) {
+        let hangs = self.hangs().filter(|(at, _)| *at <= now);
+        let hangs = hangs.map(|(_, limit)| limit);
+        let held = self.barrier_in_flight();
+        if let (Some(limit), Some(batch), true) = (hangs, self.batches.front_mut(), held) {
+            for job in batch.jobs.iter_mut().filter(|job| !job.answered) {
                 job.answered = true;
-                events.push(Event::Answer(job.seq, Err(timeout())));
+                events.push(Event::Answer(job.seq, timeout(limit)));
             }
         }
-        while self.waiting.front().is_some_and(|job| job.is_overdue(now)) {
+        for job in self.batches.iter_mut().flat_map(|batch| &mut batch.jobs) {
+            if let (Some(limit), false, true) = (job.limit, job.answered, job.is_overdue(now)) {
+                job.answered = true;
+                events.push(Event::Answer(job.seq, timeout(limit)));
+            }
+        }
+        while !held && self.waiting.front().is_some_and(|job| job.is_overdue(now)) {
             if let Some(job) = self.waiting.pop_front() {
-                job.answer(Err(timeout()), events);
+                let limit = job.limit.unwrap_or_default();
+                job.answer(timeout(limit), events);
             }
         }
-        let hangs_at = self
-            .batches
-            .front()
-            .and_then(|batch| batch.hangs_at(self.limit));
-        hangs_at.is_some_and(|hangs_at| hangs_at <= now)
+        hangs
+    }
+
+    /// When the link is taken for hung if it answers nothing until then, and after how long.
+    fn hangs(&self) -> Option<(Instant, Duration)> {
+        let batch = self.batches.front()?;
+        let limit = batch.jobs.first()?.limit?;
+        let since = batch.steps.as_ref().map_or(batch.sent_at, Steps::since);
+        Some((since + limit, limit))
     }
 
     /// When something will be overdue, or the link be taken for hung, next.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let in_flight = self.batches.iter().flat_map(|batch| &batch.jobs);
+        let waiting = self.waiting.front().filter(|_| !self.barrier_in_flight());
         let job = in_flight
-            .chain(self.waiting.front())
+            .chain(waiting)
             .find_map(|job| job.deadline.filter(|_| !job.answered));
-        let hangs = self
-            .batches
-            .front()
-            .and_then(|batch| batch.hangs_at(self.limit));
+        let hangs = self.hangs().map(|(at, _)| at);
         [job, hangs].into_iter().flatten().min()
+    }
+
+    fn barrier_in_flight(&self) -> bool {
+        self.batches.front().is_some_and(Batch::is_barrier)
     }
 
     /// Whether every call has its answer.
@@ -198,14 +318,7 @@ impl Jobs {
 
 impl Batch {
     fn is_barrier(&self) -> bool {
-        matches!(self.jobs.as_slice(), [job] if job.command.is_barrier())
-    }
-
-    /// When a link that has not answered this batch, its oldest, is taken for hung.
-    fn hangs_at(&self, limit: Option<Duration>) -> Option<Instant> {
-        limit
-            .filter(|_| !self.is_barrier())
-            .map(|limit| self.sent_at + limit)
+        self.steps.is_some()
     }
 }
 

@@ -44,6 +44,8 @@ pub(super) enum Line<L> {
         pulse: Pulse,
         since: Instant,
         answered: bool,
+        /// Until then it is kept though its server says that it is no primary.
+        kept_until: Instant,
         /// The one that ended with this link.
         before: Outage,
     },
@@ -65,6 +67,8 @@ pub(super) struct Outage {
     failed: u64,
     pauses: ExponentialBackoff,
     cause: Cause,
+    /// The last link was left because its server said that it is no primary.
+    demoted: bool,
 }
 
 /// An attempt that succeeded.
@@ -170,6 +174,12 @@ impl<L: Link> Line<L> {
                 note,
             }) => {
                 let now = Instant::now();
+                // Another one that is no primary is kept for a pause, and so are those after it, each for longer.
+                let pause = if outage.demoted {
+                    outage.pauses.next()
+                } else {
+                    None
+                };
                 *self = Self::Up {
                     link,
                     in_flight: InFlight::new(),
@@ -177,6 +187,7 @@ impl<L: Link> Line<L> {
                     pulse: Pulse::new(now),
                     since: now,
                     answered: false,
+                    kept_until: now + pause.unwrap_or_default(),
                     before: outage,
                 };
                 Ok(Found { fenced, note })
@@ -232,6 +243,36 @@ impl<L: Link> Line<L> {
         *self = Self::dial(manager.clone(), limits, outage, pause);
     }
 
+    /// Whether a link whose server says that it is no primary is to be left now.
+    pub(super) fn leaves(&self, now: Instant) -> bool {
+        matches!(self, Self::Up { kept_until, .. } if *kept_until <= now)
+    }
+
+    /// Its server is no primary any more: look for another link.
+    pub(super) fn leave<M: Manager<Link = L>>(
+        &mut self,
+        words: Arc<str>,
+        limits: &Limits,
+        manager: &Arc<M>,
+    ) {
+        let now = Instant::now();
+        let mut outage = Outage::new(limits, now, Some(words));
+        let pause = outage.pauses.next().unwrap_or(FIRST_PAUSE);
+        if let Self::Up {
+            kept_until, before, ..
+        } = self
+            && before.demoted
+            && now.duration_since(*kept_until) < STABLE
+        {
+            // So was the one before.
+            std::mem::swap(&mut outage.pauses, &mut before.pauses);
+        } else {
+            outage.pauses = Outage::new(limits, now, None).pauses;
+        }
+        outage.demoted = true;
+        *self = Self::dial(manager.clone(), limits, outage, pause);
+    }
+
     /// The link, if there is one; nothing is in flight on it any more.
     pub(super) fn take_link(&mut self) -> Option<L> {
         let gone = Self::GivenUp {
@@ -273,7 +314,7 @@ impl<L: Link> Line<L> {
     /// Asks a silent link for a sign of life; says whether it was asked before and gave none.
     pub(super) fn is_dead(&mut self, now: Instant) -> bool {
         match self {
-            Self::Up { link, pulse, .. } => pulse.is_dead(link, now),
+            Self::Up { link, pulse, .. } => pulse.is_dead(|| link.sign_of_life(), now),
             _ => false,
         }
     }
@@ -310,6 +351,7 @@ impl Outage {
             failed: 0,
             pauses,
             cause,
+            demoted: false,
         }
     }
 

@@ -25,7 +25,7 @@ use tokio::{
 pub use self::port::{Event, Inbox, Input, Outlet};
 
 use self::{
-    jobs::Jobs,
+    jobs::{Jobs, Next},
     line::{Dialed, Found, Futures, Line},
     linger::Linger,
 };
@@ -95,7 +95,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         Self {
             line: Line::new(manager.clone(), &limits, now),
             phase: Phase::Starting(limits.start_timeout.map(|limit| now + limit)),
-            jobs: Jobs::new(limits.command_timeout),
+            jobs: Jobs::new(&limits),
             events: Vec::new(),
             manager,
             limits,
@@ -114,14 +114,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             match self.next(&mut timer).await {
                 Wake::Lingers => continue,
                 Wake::Inbox => self.on_inbox(),
-                Wake::Replies(Ok(replies)) => {
-                    let now = Instant::now();
-                    self.line.answered(now);
-                    self.jobs.reply(replies, &mut self.events);
-                    if let Line::Up { link, .. } = &self.line {
-                        self.linger.answered(link.linger(), now);
-                    }
-                }
+                Wake::Replies(Ok(replies)) => self.on_replies(replies),
                 Wake::Replies(Err(Lost(cause))) => self.on_lost(cause),
                 Wake::Closed => {
                     let cause = match &self.line {
@@ -207,8 +200,12 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         let refusal = self.refusal();
         self.inbox.queue.take(&mut self.input);
         let (jobs, events) = (&mut self.jobs, &mut self.events);
+        let starting = std::mem::take(&mut self.input.starting);
         self.input.calls.unpack(|seq, command| match &refusal {
-            None => jobs.push(seq, command, now),
+            None => {
+                let starting = starting && command.is_barrier();
+                jobs.push(seq, command, starting, now);
+            }
             Some(error) => events.push(Event::Answer(seq, Err(error.clone()))),
         });
         if std::mem::take(&mut self.input.stop) {
@@ -280,11 +277,43 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         }
     }
 
+    fn on_replies(&mut self, replies: Vec<Result<Reply>>) {
+        let now = Instant::now();
+        self.line.answered(now);
+        let Line::Up { link, .. } = &self.line else {
+            return;
+        };
+        let demoted = link.demoted();
+        let demoted = demoted.filter(|_| self.manager.elects() || self.line.leaves(now));
+        if let Some(words) = demoted {
+            return self.on_demoted(words, replies, now);
+        }
+        self.linger.answered(link.linger(), now);
+        self.jobs.reply(replies, &mut self.events);
+    }
+
+    /// The server is no primary any more, and says so instead of closing the link. Behind the same address
+    /// there may be the new one.
+    fn on_demoted(&mut self, words: Arc<str>, replies: Vec<Result<Reply>>, now: Instant) {
+        self.log_lost(&words);
+        self.line.leave(words, &self.limits, &self.manager);
+        if self.limits.offline_queue {
+            let last = !self.manager.elects();
+            self.jobs.demoted(replies, last, now, &mut self.events);
+        } else {
+            self.jobs.reply(replies, &mut self.events);
+            let error = self.disconnected();
+            self.jobs.fail_all(&error, &mut self.events);
+        }
+    }
+
+    fn log_lost(&mut self, cause: &str) {
+        let store = self.manager.describe();
+        self.log(format!("lost the connection to {store}: {cause}"));
+    }
+
     fn on_lost(&mut self, cause: Arc<str>) {
-        self.log(format!(
-            "lost the connection to {}: {cause}",
-            self.manager.describe()
-        ));
+        self.log_lost(&cause);
         self.line.lost(cause, &self.limits, &self.manager);
         let error = self.disconnected();
         self.jobs.link_lost(&error, &mut self.events);
@@ -307,8 +336,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
                 // A link that is up has no cause to give, only an old one.
                 let cause = self.line.cause().filter(|_| !self.line.is_up());
                 let hangs = self.jobs.expire(now, &cause, &mut self.events);
-                if hangs && self.line.is_up() {
-                    let limit = self.limits.command_timeout.unwrap_or_default();
+                if let Some(limit) = hangs.filter(|_| self.line.is_up()) {
                     self.on_lost(format!("no answer for {} ms", limit.as_millis()).into());
                 } else if self.line.is_dead(now) {
                     let limit = pulse::LIMIT.as_millis();
@@ -328,12 +356,16 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         };
         while in_flight.len() < link.depth() {
             let most = BATCH.min(link.appetite());
-            let Some(batch) = self.jobs.next_batch(most, Instant::now()) else {
+            let Some(next) = self.jobs.next_batch(most, Instant::now()) else {
                 return;
             };
+            let (calls, answers) = match next {
+                Next::Calls(batch) => (batch.len(), link.execute(&batch)),
+                Next::Clean(stem, steps) => (1, link.clean(stem, steps)),
+            };
             self.stats.batches.add(1);
-            self.stats.batched.add(batch.len());
-            in_flight.push_back(link.execute(&batch));
+            self.stats.batched.add(calls);
+            in_flight.push_back(answers);
         }
     }
 

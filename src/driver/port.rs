@@ -14,6 +14,8 @@ use crate::{
 pub struct Input {
     /// Calls; the number of each comes back with its answer.
     pub calls: Packed,
+    /// A barrier among them is a part of `start`: whoever starts has made no other calls.
+    pub starting: bool,
     /// After them: answer what can be answered within the drain time, then end.
     pub stop: bool,
 }
@@ -25,6 +27,7 @@ impl Batch for Input {
 
     fn append(&mut self, later: &mut Self) {
         Batch::append(&mut self.calls, &mut later.calls);
+        self.starting |= std::mem::take(&mut later.starting);
         self.stop |= std::mem::take(&mut later.stop);
     }
 }

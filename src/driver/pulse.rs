@@ -5,23 +5,23 @@
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, OptionFuture};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
-use crate::manager::{Link, Lost};
+use crate::manager::Lost;
 
 /// A link of which nothing was heard for so long is asked.
-pub(crate) const SILENT: Duration = Duration::from_secs(3);
+pub(super) const SILENT: Duration = Duration::from_secs(3);
 
 /// A link that was asked has so long. More than a server is busy with one command on a bad day, and both together
 /// less than ten seconds.
-pub(crate) const LIMIT: Duration = Duration::from_secs(5);
+pub(super) const LIMIT: Duration = Duration::from_secs(5);
 
 /// A timer that is later than this says that this process, or its machine, stood still: what has come
 /// meanwhile has yet to be read.
 const STOOD_STILL: Duration = Duration::from_secs(1);
 
 /// An answer to the question.
-pub(super) type Sign = BoxFuture<'static, std::result::Result<(), Lost>>;
+pub(crate) type Sign = BoxFuture<'static, std::result::Result<(), Lost>>;
 
 /// See the module.
 pub(super) struct Pulse {
@@ -69,17 +69,35 @@ impl Pulse {
     }
 
     /// Asks, if that is due; says whether the link was asked before and gave no sign in its time.
-    pub(super) fn is_dead(&mut self, link: &impl Link, now: Instant) -> bool {
+    pub(super) fn is_dead(&mut self, ask: impl FnOnce() -> Option<Sign>, now: Instant) -> bool {
         match &mut self.state {
             State::Heard(heard) if *heard + SILENT <= now => {
-                self.state = link
-                    .sign_of_life()
-                    .map_or(State::Needless, |sign| State::Asked(now + LIMIT, sign));
+                self.state = ask().map_or(State::Needless, |sign| State::Asked(now + LIMIT, sign));
             }
             State::Asked(until, _) if *until + STOOD_STILL <= now => *until = now + LIMIT,
             State::Asked(until, _) => return *until <= now,
             State::Heard(_) | State::Needless => {}
         }
         false
+    }
+}
+
+/// The same for one of several connections of a link, which `ask` asks for a sign of life: completes when none comes
+/// in its time, or there is nothing to ask any more.
+pub(crate) async fn dies(ask: impl Fn() -> Option<Sign>) {
+    let mut pulse = Pulse::new(Instant::now());
+    while let Some(deadline) = pulse.deadline() {
+        tokio::select! {
+            biased;
+            Some(sign) = pulse.sign() => match sign {
+                Ok(()) => pulse.heard(Instant::now()),
+                Err(Lost(_)) => return,
+            },
+            () = sleep_until(deadline) => {
+                if pulse.is_dead(&ask, Instant::now()) {
+                    return;
+                }
+            }
+        }
     }
 }

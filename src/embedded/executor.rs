@@ -25,6 +25,7 @@ use crate::{
     manager::Lost,
     shelf::{Bounds, Shelf},
     stats::Stats,
+    steps::Steps,
 };
 
 pub(super) type Replies = std::result::Result<Vec<Result<Reply>>, Lost>;
@@ -104,15 +105,16 @@ impl Executor {
         if self.is_given_up() && !self.broken.is("embedded-gone-writes") {
             return Err(Lost("nobody waits for it".into()));
         }
+        self.at_work(|| {
+            let batch: Vec<&Command> = batch.iter().collect();
+            let replies = self.execute(&batch, pass, Effort::ANY);
+            replies.unwrap_or_else(|| Err(Lost("a batch is too heavy".into())))
+        })
+    }
+
+    fn at_work(&self, work: impl FnOnce() -> Replies) -> Replies {
         self.working.store(true, Ordering::Release);
-        let replies = match (batch, pass) {
-            ([Command::Clean { stem }], Some(pass)) => self.clean(stem, pass),
-            (batch, pass) => {
-                let batch: Vec<&Command> = batch.iter().collect();
-                let replies = self.execute(&batch, pass, Effort::ANY);
-                replies.unwrap_or_else(|| Err(Lost("a batch is too heavy".into())))
-            }
-        };
+        let replies = work();
         if self.is_given_up() {
             // Still at work: this may be the last share in the store, which is closed next.
             self.reading().clear();
@@ -120,6 +122,32 @@ impl Executor {
             self.working.store(false, Ordering::Release);
         }
         replies
+    }
+
+    /// Executes `clean`; blocks the thread.
+    pub(super) fn clean(&self, stem: &[u8], mut pass: Pass, steps: &Steps) -> Replies {
+        // Whoever writes may have stopped for long, and nobody waits any more.
+        if self.is_given_up() {
+            return Err(Lost("nobody waits for it".into()));
+        }
+        self.at_work(|| {
+            loop {
+                steps.next();
+                let mut reading = self.reading();
+                let cleaned = self.store.write(&pass, |txn| {
+                    reading.effort = Effort::ANY;
+                    Writing::new(self.store.rows(), txn, &mut reading, self.broken)
+                        .clean(stem, STEP)
+                });
+                drop(reading);
+                match cleaned {
+                    Ok(true) => return Ok(vec![Ok(Reply::Done)]),
+                    Ok(false) => self.give_way(Some(&mut pass))?,
+                    Err(Failure::Store(words)) => return Err(Lost(words)),
+                    Err(failure) => return Ok(vec![Err(failure.error())]),
+                }
+            }
+        })
     }
 
     /// Nothing if it is more than may be done.
@@ -230,23 +258,6 @@ impl Executor {
             Step::Done(mut replies) => replies.pop(),
             Step::Failed(_, Failure::Heavy) => None,
             Step::Failed(_, failure) => Some(Err(failure.error())),
-        }
-    }
-
-    fn clean(&self, stem: &[u8], mut pass: Pass) -> Replies {
-        loop {
-            let mut reading = self.reading();
-            let cleaned = self.store.write(&pass, |txn| {
-                reading.effort = Effort::ANY;
-                Writing::new(self.store.rows(), txn, &mut reading, self.broken).clean(stem, STEP)
-            });
-            drop(reading);
-            match cleaned {
-                Ok(true) => return Ok(vec![Ok(Reply::Done)]),
-                Ok(false) => self.give_way(Some(&mut pass))?,
-                Err(Failure::Store(words)) => return Err(Lost(words)),
-                Err(failure) => return Ok(vec![Err(failure.error())]),
-            }
         }
     }
 

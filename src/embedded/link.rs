@@ -20,15 +20,17 @@ use tokio::{
 use super::{
     Durability,
     executor::{Executor, Replies},
-    gate::Turn,
+    gate::{Pass, Turn},
     store::Store,
 };
 use crate::{
     broken::Broken,
     command::Command,
+    keys::Key,
     manager::{Link, Lost},
     shelf::Bounds,
     stats::Stats,
+    steps::Steps,
 };
 
 /// About what it takes to wake a thread on an idle core.
@@ -77,6 +79,13 @@ impl EmbeddedLink {
         self.working.load(Ordering::Acquire) || self.syncing.load(Ordering::Acquire)
     }
 
+    /// What executes batches, if the store is still what it was.
+    fn checked(&self) -> Result<&Arc<Executor>, Lost> {
+        let ended = || Lost("the link has ended".into());
+        let executor = self.executor.as_ref().ok_or_else(ended)?;
+        executor.store.check().map(|()| executor)
+    }
+
     /// Lets go of the store, on a thread that may wait for the disk: this may be the last share in it.
     fn end(&mut self) {
         let Some(executor) = self.executor.take() else {
@@ -110,10 +119,7 @@ impl Link for EmbeddedLink {
     }
 
     fn execute(&self, batch: &[&Command]) -> BoxFuture<'static, Replies> {
-        let ended = || Lost("the link has ended".into());
-        let executor = self.executor.as_ref().ok_or_else(ended);
-        let checked = executor.and_then(|executor| executor.store.check().map(|()| executor));
-        let executor = match checked {
+        let executor = match self.checked() {
             Ok(executor) => executor,
             Err(lost) => return std::future::ready(Err(lost)).boxed(),
         };
@@ -126,6 +132,20 @@ impl Link for EmbeddedLink {
 
     fn cause_of_end(&self) -> Option<Arc<str>> {
         self.store()?.over()
+    }
+
+    fn clean(&self, stem: &Key, steps: Steps) -> BoxFuture<'static, Replies> {
+        let executor = match self.checked() {
+            Ok(executor) => executor.clone(),
+            Err(lost) => return std::future::ready(Err(lost)).boxed(),
+        };
+        let stem = stem.clone();
+        async move {
+            let turn = executor.store.gate().turn().await;
+            let done = blocking(move || executor.clean(&stem, pass(turn)?, &steps));
+            done.await
+        }
+        .boxed()
     }
 
     fn close(mut self) -> BoxFuture<'static, ()> {
@@ -155,9 +175,6 @@ impl Link for EmbeddedLink {
 
 /// Nothing if it takes waiting, or long.
 fn now(executor: &Executor, batch: &[&Command]) -> Option<Replies> {
-    if batch.iter().any(|command| command.is_barrier()) {
-        return None;
-    }
     if !is_write(batch.iter().copied()) {
         return executor.try_now(batch, None);
     }
@@ -174,12 +191,17 @@ async fn later(executor: Arc<Executor>, batch: Vec<Command>) -> Replies {
     } else {
         None
     };
-    let done = spawn_blocking(move || {
-        let pass = turn.map(Turn::pass).transpose();
-        let pass = pass.map_err(|error| Lost(error.to_string().into()))?;
-        executor.run(&batch, pass)
-    });
-    let done = done.await;
+    blocking(move || executor.run(&batch, turn.map(pass).transpose()?)).await
+}
+
+/// Waits for the other processes; blocks the thread.
+fn pass(turn: Turn) -> Result<Pass, Lost> {
+    let pass = turn.pass();
+    pass.map_err(|error| Lost(error.to_string().into()))
+}
+
+async fn blocking(work: impl FnOnce() -> Replies + Send + 'static) -> Replies {
+    let done = spawn_blocking(work).await;
     done.unwrap_or_else(|error| Err(Lost(error.to_string().into())))
 }
 

@@ -88,7 +88,7 @@ pub async fn open_or_make(store: Store, stem: &[u8]) -> Result<Opened> {
     match store {
         Store::Redis(mut options) => {
             options.stem = Some(stem.to_owned());
-            let manager = RedisManager::new(options, None, Some(PATIENCE), Arc::default());
+            let manager = RedisManager::new(options, None, Arc::default());
             connect(manager, sizes).await
         }
         // No address is read as one.

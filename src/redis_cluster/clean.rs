@@ -2,11 +2,10 @@
 //! wherever that is by then. A key that moves during the walk from a node that is still to be looked at to one that has
 //! been is missed; so as long as slots are moving there is another walk, within a bound.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use futures_util::{StreamExt as _, future::try_join_all};
 use redis::{Pipeline, Value};
-use tokio::time::timeout;
 
 use super::{link::Shared, plan::Plan, send::send};
 use crate::{
@@ -15,6 +14,7 @@ use crate::{
     keys::Key,
     manager::Lost,
     redis_manager::{Address, Halt, found, words},
+    steps::Steps,
 };
 
 /// Slots that go on moving do not keep it up for ever.
@@ -26,25 +26,24 @@ type Work<T> = std::result::Result<T, Halt>;
 pub(super) async fn clean(
     shared: Arc<Shared>,
     stem: Key,
+    steps: Steps,
 ) -> std::result::Result<Vec<Result<Reply>>, Lost> {
-    match walk_all(&shared, &stem).await {
+    match walk_all(&shared, &stem, &steps).await {
         Ok(()) => Ok(vec![Ok(Reply::Done)]),
         Err(Halt::Refused(error)) => Ok(vec![Err(error)]),
         Err(Halt::Lost(lost)) => Err(lost),
     }
 }
 
-async fn walk_all(shared: &Arc<Shared>, stem: &[u8]) -> Work<()> {
+async fn walk_all(shared: &Arc<Shared>, stem: &[u8], steps: &Steps) -> Work<()> {
     for _ in 0..WALKS {
-        step(shared, async {
-            shared.look_again().await;
-            Ok(())
-        })
-        .await?;
+        steps.next();
+        shared.look_again().await;
         let before = shared.map();
         let nodes = before.owners();
-        try_join_all(nodes.iter().map(|node| walk(shared, node, stem))).await?;
-        let moving = try_join_all(nodes.iter().map(|node| is_moving(shared, node))).await?;
+        try_join_all(nodes.iter().map(|node| walk(shared, node, stem, steps))).await?;
+        let moving = nodes.iter().map(|node| is_moving(shared, node, steps));
+        let moving = try_join_all(moving).await?;
         shared.look_again().await;
         if shared.map() == before && !moving.contains(&true) {
             break;
@@ -53,20 +52,16 @@ async fn walk_all(shared: &Arc<Shared>, stem: &[u8]) -> Work<()> {
     Ok(())
 }
 
-async fn walk(shared: &Arc<Shared>, node: &Address, stem: &[u8]) -> Work<()> {
+async fn walk(shared: &Arc<Shared>, node: &Address, stem: &[u8], steps: &Steps) -> Work<()> {
+    let part = steps.part();
     let connection = shared.connection(node).await.map_err(Halt::Lost)?;
     let mut found = found(connection, stem);
-    loop {
-        let work = async {
-            let Some(keys) = found.next().await else {
-                return Ok(false);
-            };
-            unlink(shared, keys?).await.map(|()| true)
-        };
-        if !step(shared, work).await? {
-            return Ok(());
-        }
+    while let Some(keys) = found.next().await {
+        part.next();
+        unlink(shared, keys?).await?;
+        part.next();
     }
+    Ok(())
 }
 
 /// Removes those that are sets.
@@ -91,20 +86,18 @@ async fn unlink(shared: &Arc<Shared>, keys: Vec<Key>) -> Work<()> {
 }
 
 /// Whether a node says that a slot is on its way to it or from it. Who may not ask takes it that none is.
-async fn is_moving(shared: &Arc<Shared>, node: &Address) -> Work<bool> {
+async fn is_moving(shared: &Arc<Shared>, node: &Address, steps: &Steps) -> Work<bool> {
+    let _part = steps.part();
     let mut connection = shared.connection(node).await.map_err(Halt::Lost)?;
-    step(shared, async {
-        let mut pipeline = Pipeline::new();
-        pipeline.cmd("CLUSTER").arg("NODES");
-        let replies = connection.send_packed_commands(&pipeline, 0, 1).await;
-        let lost = |error: redis::RedisError| Halt::Lost(Lost(error.to_string().into()));
-        let text = match replies.map_err(lost)?.first() {
-            Some(Value::ServerError(_)) | None => String::new(),
-            Some(text) => redis::from_redis_value_ref(text).unwrap_or_default(),
-        };
-        Ok(says_moving(&text))
-    })
-    .await
+    let mut pipeline = Pipeline::new();
+    pipeline.cmd("CLUSTER").arg("NODES");
+    let replies = connection.send_packed_commands(&pipeline, 0, 1).await;
+    let lost = |error: redis::RedisError| Halt::Lost(Lost(error.to_string().into()));
+    let text = match replies.map_err(lost)?.first() {
+        Some(Value::ServerError(_)) | None => String::new(),
+        Some(text) => redis::from_redis_value_ref(text).unwrap_or_default(),
+    };
+    Ok(says_moving(&text))
 }
 
 /// Such slots stand in brackets, in the line of the node itself.
@@ -113,14 +106,6 @@ fn says_moving(nodes: &str) -> bool {
         .lines()
         .filter(|line| line.contains("myself"))
         .any(|line| line.contains(" ["))
-}
-
-async fn step<T>(shared: &Shared, work: impl Future<Output = Work<T>>) -> Work<T> {
-    let Some(limit): Option<Duration> = shared.step_timeout() else {
-        return work.await;
-    };
-    let late = |_| Halt::Lost(Lost("no answer to a step of clean".into()));
-    timeout(limit, work).await.map_err(late)?
 }
 
 #[cfg(test)]

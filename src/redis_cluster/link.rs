@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -11,10 +11,7 @@ use futures_util::{
     future::{BoxFuture, select},
 };
 use redis::aio::MultiplexedConnection;
-use tokio::{
-    sync::mpsc,
-    time::{sleep, timeout},
-};
+use tokio::{sync::mpsc, time::timeout};
 
 use super::{
     ClusterManager,
@@ -29,8 +26,10 @@ use crate::{
     command::{Command, Reply},
     driver::pulse,
     error::Result,
+    keys::Key,
     manager::{Connected, Link, Lost, Manager as _},
     redis_manager::{Address, RedisLink},
+    steps::Steps,
 };
 
 /// How long it may take to connect to a node that was not there at the beginning.
@@ -121,14 +120,19 @@ impl Link for ClusterLink {
         1
     }
 
+    fn clean(
+        &self,
+        stem: &Key,
+        steps: Steps,
+    ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>> {
+        clean(self.0.clone(), stem.clone(), steps).boxed()
+    }
+
     fn execute(
         &self,
         batch: &[&Command],
     ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>> {
         let shared = self.0.clone();
-        if let [Command::Clean { stem }] = batch {
-            return clean(shared, stem.clone()).boxed();
-        }
         let (steps, parts) = Plan::of(batch);
         async move {
             shared.catch_up().await;
@@ -146,15 +150,13 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn step_timeout(&self) -> Option<Duration> {
-        self.manager.step_timeout
-    }
-
     fn add(self: &Arc<Self>, address: Address, connected: Connected<RedisLink>) {
         let ended = self.ended.clone();
         let of = address.clone();
-        let silent = silent(Arc::downgrade(self), address.clone());
-        let over = select(connected.closed, silent.boxed());
+        // `None` when the connection is gone already.
+        let (shared, node) = (Arc::downgrade(self), address.clone());
+        let ask = move || shared.upgrade()?.state().nodes.get(&node)?.sign_of_life();
+        let over = select(connected.closed, pulse::dies(ask).boxed());
         // Ends with the connection, which ends with the link at the latest.
         tokio::spawn(async move {
             over.await;
@@ -251,24 +253,6 @@ impl Shared {
         // While a cluster heals, a node may know of no owner; then who had a slot can say more.
         if map.ranges(None).is_empty() {
             self.state().map = map;
-        }
-    }
-}
-
-/// Completes when a node does not live any more, though its connection has not ended.
-async fn silent(shared: Weak<Shared>, address: Address) {
-    loop {
-        sleep(pulse::SILENT).await;
-        let sign = shared.upgrade().and_then(|shared| {
-            let state = shared.state();
-            state.nodes.get(&address)?.sign_of_life()
-        });
-        let Some(sign) = sign else {
-            // The connection is gone already.
-            return;
-        };
-        if !matches!(timeout(pulse::LIMIT, sign).await, Ok(Ok(()))) {
-            return;
         }
     }
 }

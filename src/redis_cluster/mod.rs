@@ -34,7 +34,6 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize},
     },
-    time::Duration,
 };
 
 use crate::{
@@ -63,8 +62,6 @@ pub struct ClusterOptions {
 #[derive(Debug)]
 pub struct ClusterManager {
     options: ClusterOptions,
-    /// How long one step of a `clean` may take; `None` = for ever.
-    step_timeout: Option<Duration>,
     nodes: Mutex<Nodes>,
     /// Looks at the cluster so far: the next one begins with another node.
     looks: AtomicUsize,
@@ -83,15 +80,9 @@ struct Nodes {
 impl ClusterManager {
     /// A manager for `options`; `cache` says whether one is wanted. Nothing is connected yet.
     #[must_use]
-    pub fn new(
-        options: ClusterOptions,
-        cache: bool,
-        step_timeout: Option<Duration>,
-        stats: Arc<Stats>,
-    ) -> Arc<Self> {
+    pub fn new(options: ClusterOptions, cache: bool, stats: Arc<Stats>) -> Arc<Self> {
         Arc::new(Self {
             options,
-            step_timeout,
             nodes: Mutex::default(),
             looks: AtomicUsize::new(0),
             stats,
@@ -107,7 +98,7 @@ impl ClusterManager {
             // The others have the other keys.
             options.stem = None;
             // What it counts and says of a cache is not true for the cluster.
-            RedisManager::new(options, None, self.step_timeout, Arc::default())
+            RedisManager::new(options, None, Arc::default())
         };
         let mut nodes = self.nodes();
         nodes

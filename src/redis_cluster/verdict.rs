@@ -5,7 +5,7 @@ use std::sync::Arc;
 use redis::{ServerErrorKind, Value};
 
 use super::slots::at;
-use crate::redis_manager::{Address, words};
+use crate::redis_manager::{Address, is_demoted, words};
 
 /// See the module.
 #[derive(Debug, PartialEq)]
@@ -40,9 +40,8 @@ impl Verdict {
             }
             ServerErrorKind::TryAgain
             | ServerErrorKind::ClusterDown
-            | ServerErrorKind::MasterDown
-            | ServerErrorKind::BusyLoading
-            | ServerErrorKind::ReadOnly => Self::Later(words(error)),
+            | ServerErrorKind::BusyLoading => Self::Later(words(error)),
+            _ if is_demoted(error) => Self::Later(words(error)),
             _ => Self::Answer(value),
         }
     }

@@ -1,13 +1,13 @@
 //! `clean`: removes every set under a prefix, in the small steps of [`super::walk`]; UNLINK instead of
-//! DEL.
+//! DEL. A replica may have nothing to remove, so the role is asked at the end.
 
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
 use futures_util::StreamExt as _;
 use redis::{Pipeline, Value, aio::MultiplexedConnection};
 
 use super::{
-    link::demoted,
+    link::{State, lock},
     walk::{Halt, refused, send, sets},
 };
 use crate::{
@@ -15,43 +15,35 @@ use crate::{
     error::{Error, Result},
     keys::Key,
     manager::Lost,
+    steps::Steps,
 };
 
-/// Runs to the end, or to the first error of the server. One that is `elected` is lost when it is demoted.
+/// Runs to the end, or to the first error of the server.
 pub(super) async fn clean(
     connection: MultiplexedConnection,
+    state: Arc<Mutex<State>>,
     stem: Key,
-    step_timeout: Option<Duration>,
-    elected: bool,
+    steps: Steps,
 ) -> std::result::Result<Vec<Result<Reply>>, Lost> {
     let mut sets = sets(connection.clone(), &stem);
-    loop {
-        let work = async {
-            match sets.next().await {
-                Some(sets) => unlink(connection.clone(), sets?).await.map(Some),
-                None => Ok(None),
-            }
-        };
-        let done = match step_timeout {
-            Some(limit) => tokio::time::timeout(limit, work)
-                .await
-                .map_err(|_| Lost("no answer to a step of clean".into()))?,
-            None => work.await,
-        };
-        match done {
-            Ok(Some(())) => {}
-            Ok(None) => return Ok(vec![Ok(Reply::Done)]),
-            Err(Halt::Refused(Error::Store(words))) if elected && demoted(&words) => {
-                return Err(Lost(words));
-            }
-            Err(Halt::Refused(error)) => return Ok(vec![Err(error)]),
-            Err(Halt::Lost(lost)) => return Err(lost),
+    let work = async {
+        while let Some(sets) = sets.next().await {
+            steps.next();
+            unlink(connection.clone(), &state, sets?).await?;
+            steps.next();
         }
+        is_primary(connection, &state).await
+    };
+    match work.await {
+        Ok(()) => Ok(vec![Ok(Reply::Done)]),
+        Err(Halt::Refused(error)) => Ok(vec![Err(error)]),
+        Err(Halt::Lost(lost)) => Err(lost),
     }
 }
 
 async fn unlink(
     connection: MultiplexedConnection,
+    state: &Mutex<State>,
     sets: Vec<Key>,
 ) -> std::result::Result<(), Halt> {
     if sets.is_empty() {
@@ -59,8 +51,29 @@ async fn unlink(
     }
     let mut unlink = Pipeline::new();
     unlink.cmd("UNLINK").arg(sets);
-    match send(connection, &unlink).await?.pop() {
+    let mut values = send(connection, &unlink).await?;
+    lock(state).hear(&values, None);
+    match values.pop() {
         Some(Value::ServerError(error)) => Err(refused(&error)),
         _ => Ok(()),
+    }
+}
+
+/// Whether what was removed was the primary's.
+async fn is_primary(
+    connection: MultiplexedConnection,
+    state: &Mutex<State>,
+) -> std::result::Result<(), Halt> {
+    let Some(question) = lock(state).role.question() else {
+        return Ok(());
+    };
+    let mut pipeline = Pipeline::new();
+    pipeline.add_command(question.command());
+    let answer = send(connection, &pipeline).await?.pop();
+    let mut state = lock(state);
+    state.hear(&[], answer.map(|answer| (question, answer)));
+    match state.role.demoted() {
+        Some(words) => Err(Halt::Refused(Error::Store(words))),
+        None => Ok(()),
     }
 }

@@ -18,6 +18,7 @@ use super::{
     discreet::discreet,
     heard::Heard,
     link::{State, lock, on_push},
+    role::Role,
     set_up::{Identity, Off, fence, passes, track},
     stream::{self, Stream},
     watch::Watch,
@@ -56,6 +57,10 @@ impl Manager for RedisManager {
         }
     }
 
+    fn elects(&self) -> bool {
+        self.is_elected()
+    }
+
     fn describe(&self) -> String {
         format!("Redis at {}", self.options.endpoint)
     }
@@ -83,6 +88,11 @@ impl RedisManager {
 
     async fn connect_to(&self, address: &Address) -> Result<Connected<RedisLink>, ConnectError> {
         let (mut open, off) = self.open(address).await?;
+        // An operator may have meant a replica; one where a primary was is a demoted server.
+        let primary = open.identity.is_primary;
+        if self.had_primary.fetch_or(primary, Ordering::Relaxed) || primary {
+            lock(&open.link.state).role = Role::new(open.identity.question);
+        }
         let last = self.last().clone();
         let fenced = fence(&mut open.link.connection, last, &open.identity).await?;
         *self.last() = Some(open.identity);
@@ -293,8 +303,6 @@ impl RedisManager {
         let link = RedisLink {
             connection,
             task: task.abort_handle(),
-            step_timeout: self.step_timeout,
-            elected: self.is_elected(),
             state,
             db: self.options.db,
             heard,

@@ -7,7 +7,6 @@ use std::{
     iter,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, Waker},
-    time::Duration,
 };
 
 use futures_util::{FutureExt as _, future::BoxFuture};
@@ -15,17 +14,24 @@ use redis::{Cmd, Pipeline, PushInfo, PushKind, RedisError, Value, aio::Multiplex
 use tokio::{
     sync::{Notify, oneshot},
     task::{AbortHandle, unconstrained},
+    time::Instant,
 };
 
-use super::{clean::clean, whole, words};
+use super::{
+    clean::clean,
+    role::{Question, Role},
+    whole,
+};
 use crate::{
     appetite::Appetite,
     broken::Broken,
     cache::{Answer, Invalidation, Sent, Session, Settled, Wire},
     command::{Command, Reply},
     error::{Error, Result},
+    keys::Key,
     list::List,
     manager::{Link, Lost},
+    steps::Steps,
 };
 
 type Replies = Vec<Result<Reply>>;
@@ -35,9 +41,6 @@ type Replies = Vec<Result<Reply>>;
 pub struct RedisLink {
     pub(super) connection: MultiplexedConnection,
     pub(super) task: AbortHandle,
-    pub(super) step_timeout: Option<Duration>,
-    /// Another server may take this one's place: see [`demoted`].
-    pub(super) elected: bool,
     pub(super) state: Arc<Mutex<State>>,
     pub(super) db: u64,
     /// Wakes when something arrives.
@@ -46,11 +49,12 @@ pub struct RedisLink {
     pub(super) in_cluster: bool,
 }
 
-/// The cache, and who waits for its batches. The lock is held for moments only, and by one thread:
+/// The cache, who waits for its batches, and what the server is. The lock is held for moments only, and by one thread:
 /// the runtime's.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) session: Session,
+    pub(super) role: Role,
     waiting: HashMap<u64, oneshot::Sender<Replies>>,
     appetite: Appetite,
 }
@@ -59,8 +63,17 @@ impl State {
     pub(super) fn new(session: Session) -> Self {
         Self {
             session,
+            role: Role::new(None),
             waiting: HashMap::new(),
             appetite: Appetite::default(),
+        }
+    }
+
+    /// Takes what the server has said of itself. Of a server that is no primary nothing is served from memory.
+    pub(super) fn hear(&mut self, values: &[Value], answer: Option<(Question, Value)>) {
+        self.role.hear(values, answer);
+        if self.role.demoted().is_some() {
+            self.session.close();
         }
     }
 
@@ -93,6 +106,10 @@ impl Link for RedisLink {
         lock(&self.state).appetite.calls()
     }
 
+    fn demoted(&self) -> Option<Arc<str>> {
+        lock(&self.state).role.demoted()
+    }
+
     fn sign_of_life(&self) -> Option<BoxFuture<'static, std::result::Result<(), Lost>>> {
         let mut connection = self.connection.clone();
         let heard = self.heard.clone();
@@ -112,33 +129,46 @@ impl Link for RedisLink {
         Some(sign.boxed())
     }
 
+    fn clean(
+        &self,
+        stem: &Key,
+        steps: Steps,
+    ) -> BoxFuture<'static, std::result::Result<Replies, Lost>> {
+        let (connection, state) = (self.connection.clone(), self.state.clone());
+        let asked = self.in_cluster.then(|| stem.clone());
+        let clean = clean(connection.clone(), state, stem.clone(), steps.clone());
+        whole::after_clean(clean, connection, asked, steps).boxed()
+    }
+
     fn execute(
         &self,
         batch: &[&Command],
     ) -> BoxFuture<'static, std::result::Result<Replies, Lost>> {
         let connection = self.connection.clone();
-        if let [Command::Clean { stem }] = batch {
-            let (stem, limit) = (stem.clone(), self.step_timeout);
-            let asked = self.in_cluster.then(|| stem.clone());
-            let clean = clean(connection.clone(), stem, limit, self.elected);
-            return whole::after_clean(clean, connection, asked, limit).boxed();
-        }
         let (sender, replies) = oneshot::channel();
         let mut state = lock(&self.state);
+        if state.role.demoted().is_some() {
+            // What was read since is a replica's.
+            state.session.close();
+        }
         let sent = state.session.form(batch);
         state.waiting.insert(sent.no, sender);
+        let reads = sent.wire.iter().any(|wire| !matches!(wire, Wire::Write(_)));
+        let question = reads.then(|| state.role.ask(Instant::now())).flatten();
         drop(state);
-        let pipeline = encode(&sent.wire, batch);
+        let mut pipeline = encode(&sent.wire, batch);
+        if let Some(question) = question {
+            pipeline.add_command(question.command());
+        }
         let state = self.state.clone();
         // Without tokio's budget, which may put off the sending for a turn.
         let run = run(
             connection,
             state,
             sent,
-            pipeline,
+            (pipeline, question),
             batch.len(),
             replies,
-            self.elected,
         );
         let mut future = unconstrained(run).boxed();
         // Sent now, and not when the driver looks for replies next: what is formed later must come
@@ -150,40 +180,37 @@ impl Link for RedisLink {
     }
 }
 
-/// Sends a pipeline, and what has to be read again because of its answers, and waits until the
-/// batch has its replies: they may come with a later batch.
+/// Sends a pipeline, at whose end there may be a question, and what has to be read again because of its answers,
+/// and waits until the batch has its replies: they may come with a later batch.
 async fn run(
     mut connection: MultiplexedConnection,
     state: Arc<Mutex<State>>,
     mut sent: Sent,
-    mut pipeline: Pipeline,
+    (mut pipeline, mut question): (Pipeline, Option<Question>),
     calls: usize,
     mut replies: oneshot::Receiver<Replies>,
-    elected: bool,
 ) -> std::result::Result<Replies, Lost> {
     loop {
-        let values = if pipeline.is_empty() {
+        let mut values = if pipeline.is_empty() {
             Vec::new()
         } else {
             let count = pipeline.len();
             let sent = connection.send_packed_commands(&pipeline, 0, count).await;
-            let values = sent.map_err(|error| lost(&error));
-            match values.and_then(|values| {
-                if elected {
-                    not_demoted(values)
-                } else {
-                    Ok(values)
-                }
-            }) {
+            match sent {
                 Ok(values) => values,
-                Err(lost) => {
+                Err(error) => {
                     // Nobody shall wait for what will not come.
                     lock(&state).waiting.clear();
                     // There already, if what was read again is other batches'.
-                    return replies.try_recv().map_err(|_| lost);
+                    return replies.try_recv().map_err(|_| lost(&error));
                 }
             }
         };
+        // Asked last.
+        let answer = question
+            .take()
+            .and_then(|question| Some((question, values.pop()?)));
+        lock(&state).hear(&values, answer);
         let mut values = values.into_iter();
         let decode = |wire| decode(wire, &mut values);
         let answers: Vec<Answer> = sent.wire.iter().map(decode).collect();
@@ -339,21 +366,6 @@ pub(super) fn on_push(state: &Mutex<State>, push: &PushInfo) {
 /// A panic under the lock ends the connection's task, and the session with it.
 pub(super) fn lock(state: &Mutex<State>) -> std::sync::MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The batch, unless the server is none to write to any more: then it is the next primary's. On a server that
-/// the operator named, these words are the caller's.
-fn not_demoted(values: Vec<Value>) -> std::result::Result<Vec<Value>, Lost> {
-    let no = values.iter().find_map(|value| match value {
-        Value::ServerError(error) => Some(words(error)).filter(|words| demoted(words)),
-        _ => None,
-    });
-    no.map_or(Ok(values), |words| Err(Lost(words)))
-}
-
-/// Whether a server says so that it is no primary any more.
-pub(super) fn demoted(words: &str) -> bool {
-    words.starts_with("READONLY ") || words.starts_with("MASTERDOWN ")
 }
 
 pub(super) fn lost(error: &RedisError) -> Lost {

@@ -1,7 +1,7 @@
 //! The Redis manager: one multiplexed connection of redis-rs per service. Here: where Redis is and how to
 //! log in; as a URL in [`url`]. Connecting is in [`stream`], [`happy`], [`tls`], [`connect`] and [`set_up`]; finding a primary by
 //! Sentinel in [`watch`] and [`election`], talking to the sentinels in [`attend`], [`roster`], [`listener`], [`published`] and [`sentinel`];
-//! which servers the member cache trusts in [`gate`], batches in [`link`], hearing that the server lives in [`heard`], what it
+//! which servers the member cache trusts in [`gate`], whether one is still the primary in [`role`], batches in [`link`], hearing that the server lives in [`heard`], what it
 //! says that must not be repeated in [`discreet`], what is there in [`walk`], `clean` in [`clean`],
 //! whether one server has all keys in [`whole`]; queueing, deadlines and
 //! reconnecting are the driver's.
@@ -17,6 +17,7 @@ mod heard;
 mod link;
 mod listener;
 mod published;
+mod role;
 mod roster;
 mod sentinel;
 mod set_up;
@@ -36,7 +37,6 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU32},
     },
-    time::Duration,
 };
 
 use redis::ServerError;
@@ -55,6 +55,7 @@ use self::watch::Watch;
 // For redis_cluster, which speaks to many servers at once.
 pub(crate) use self::{
     link::{command, list},
+    role::is_demoted,
     set_up::passes,
     walk::{Halt, found},
 };
@@ -176,13 +177,13 @@ pub struct RedisManager {
     options: RedisOptions,
     /// `None` = lists are read from Redis each time.
     cache: Option<CacheOptions>,
-    /// How long one step of a `clean` may take; `None` = for ever.
-    step_timeout: Option<Duration>,
     last: Mutex<Option<set_up::Identity>>,
     /// What the last connection's reads left behind at the server.
     unpaid: Unpaid,
     place: Place,
     stats: Arc<Stats>,
+    /// Whether a server that was found here was a primary.
+    had_primary: AtomicBool,
     /// Whether the log was told that the cache is off.
     cache_off: AtomicBool,
     /// Attempts in a row that ended without an answer to HELLO.
@@ -193,12 +194,7 @@ pub struct RedisManager {
 impl RedisManager {
     /// A manager for `options`. Nothing is connected yet.
     #[must_use]
-    pub fn new(
-        options: RedisOptions,
-        cache: Option<CacheOptions>,
-        step_timeout: Option<Duration>,
-        stats: Arc<Stats>,
-    ) -> Arc<Self> {
+    pub fn new(options: RedisOptions, cache: Option<CacheOptions>, stats: Arc<Stats>) -> Arc<Self> {
         let place = match &options.endpoint {
             Endpoint::Server(address) => Place::Server(address.clone()),
             Endpoint::Sentinel(sentinels) => Place::Elected(Watch::new(Sentinels {
@@ -209,11 +205,11 @@ impl RedisManager {
         Arc::new(Self {
             options,
             cache,
-            step_timeout,
             last: Mutex::new(None),
             unpaid: Unpaid::default(),
             place,
             stats,
+            had_primary: AtomicBool::new(false),
             cache_off: AtomicBool::new(false),
             lost_hellos: AtomicU32::new(0),
             broken: Broken::from_env(),

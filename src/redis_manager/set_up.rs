@@ -10,6 +10,7 @@ use super::{
     connect::unreachable,
     gate,
     link::{CACHING, forget},
+    role::{Question, role_of_info},
     whole, words,
 };
 use crate::manager::ConnectError;
@@ -23,6 +24,9 @@ pub(super) struct Identity {
     run_id: Option<String>,
     /// Whether it is, or may be, a node of a Redis Cluster, and has to have all keys.
     pub(super) in_cluster: bool,
+    /// Whether it says that it is a primary, and what to ask to hear that.
+    pub(super) is_primary: bool,
+    pub(super) question: Option<Question>,
 }
 
 /// Why the cache is off, if it is.
@@ -86,8 +90,13 @@ impl RedisManager {
                 "LOADING Redis is loading the dataset in memory".into(),
             ));
         }
+        let question = match &role {
+            Some(_) => Some(Question::Hello),
+            None => role_of_info(&info).map(|_| Question::Info),
+        };
+        let role = role_of_info(&info).or(role);
         if self.is_elected() {
-            is_primary(field("role:").or(role.as_deref()))?;
+            is_primary(role.as_deref())?;
         }
         let mode = field("redis_mode:").or(mode.as_deref());
         // Where neither tells, as with a user who may not call INFO, it is asked all the same.
@@ -97,6 +106,8 @@ impl RedisManager {
         }
         let identity = Identity {
             in_cluster: in_cluster && self.options.stem.is_some(),
+            is_primary: role.as_deref() == Some("master"),
+            question,
             client_id: redis::from_redis_value_ref(client_id).ok(),
             run_id: field("run_id:").map(str::to_owned),
         };

@@ -3,7 +3,7 @@
 //! cluster of one node has them all, a proxy in front of a cluster answers for all nodes, and a hash tag in the prefix
 //! keeps all keys on one node.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use redis::{Pipeline, ServerError, ServerErrorKind, Value, aio::MultiplexedConnection};
 
@@ -18,6 +18,7 @@ use crate::{
     keys::Key,
     manager::{ConnectError, Lost},
     redis_cluster::slot,
+    steps::Steps,
 };
 
 /// How many slots are taken for neighbours: one key is asked for in each group of them. Slots move in ranges.
@@ -95,20 +96,14 @@ pub(super) async fn after_clean(
     clean: impl Future<Output = std::result::Result<Vec<Result<Reply>>, Lost>>,
     connection: MultiplexedConnection,
     stem: Option<Key>,
-    step_timeout: Option<Duration>,
+    steps: Steps,
 ) -> std::result::Result<Vec<Result<Reply>>, Lost> {
     let cleaned = clean.await?;
     let Some(stem) = stem.filter(|_| cleaned.iter().all(Result::is_ok)) else {
         return Ok(cleaned);
     };
-    let asking = ask(connection, &stem);
-    let asked = match step_timeout {
-        Some(limit) => tokio::time::timeout(limit, asking)
-            .await
-            .map_err(|_| Lost("no answer to a step of clean".into()))?,
-        None => asking.await,
-    };
-    match asked {
+    steps.next();
+    match ask(connection, &stem).await {
         Ok(()) => Ok(cleaned),
         Err(Halt::Refused(error)) => Ok(vec![Err(error)]),
         Err(Halt::Lost(lost)) => Err(lost),

@@ -50,6 +50,16 @@ impl Bench {
         self.inbox.push(&mut input);
     }
 
+    /// A call that is a part of `start`.
+    pub(super) fn starting(&self, seq: u64, command: &Command) {
+        let mut input = Input {
+            starting: true,
+            ..Input::default()
+        };
+        input.calls.push(seq, command);
+        self.inbox.push(&mut input);
+    }
+
     pub(super) fn stop(&self) {
         self.inbox.push(&mut Input {
             stop: true,

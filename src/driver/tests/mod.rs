@@ -1,7 +1,9 @@
 //! The driver over links that break, in simulated time: what it promises, case by case. The
 //! promise that covers all cases at once is in [`random`].
 
+mod barrier;
 mod bench;
+mod demoted;
 mod pulse;
 mod random;
 

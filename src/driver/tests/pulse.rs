@@ -1,13 +1,20 @@
 //! A link that is silent is asked for a sign of life, and given up without one.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use tokio::time::{Instant, sleep};
+use futures_util::FutureExt as _;
+use tokio::{
+    sync::Notify,
+    time::{Instant, advance, sleep},
+};
 
 use super::{MS, bench::Bench, limits};
 use crate::{
     command::Reply,
-    driver::Event,
+    driver::{
+        Event,
+        pulse::{LIMIT, SILENT, dies},
+    },
     memory::{Dial, Fate, Store, add, read},
     options::Limits,
 };
@@ -107,4 +114,29 @@ async fn a_store_that_hangs_for_less_than_the_limit_keeps_its_link() {
     bench.call(0, &add("k", "a"));
     assert_eq!(bench.answer().await, (0, Ok(Reply::Done)));
     assert!(bench.events().try_recv().is_err(), "the link was not lost");
+}
+
+/// Of a connection of a cluster as of a link.
+#[tokio::test(start_paused = true)]
+async fn when_this_process_stood_still_the_time_to_answer_begins_anew() {
+    let answer = Arc::new(Notify::new());
+    let asked = answer.clone();
+    let dying = tokio::spawn(dies(move || {
+        let asked = asked.clone();
+        let sign = async move {
+            asked.notified().await;
+            Ok(())
+        };
+        Some(sign.boxed())
+    }));
+    sleep(SILENT + MS).await;
+    // The answer has come meanwhile, but was not read yet when the timer is looked at.
+    advance(Duration::from_secs(60)).await;
+    sleep(MS).await;
+    assert!(!dying.is_finished());
+    answer.notify_one();
+    sleep(SILENT + MS).await;
+    // It was asked again, and does not answer.
+    sleep(LIMIT).await;
+    assert!(dying.is_finished());
 }

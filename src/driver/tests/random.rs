@@ -35,6 +35,7 @@ fn fate() -> impl Strategy<Value = Fate> {
         4 => (0..300u64).prop_map(Fate::Good),
         1 => (0..4usize).prop_map(Fate::Breaks),
         1 => Just(Fate::Hangs),
+        1 => Just(Fate::Refuses),
     ]
 }
 

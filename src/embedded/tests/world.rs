@@ -10,6 +10,7 @@ use crate::{
     keys::Key,
     manager::{ConnectError, Link as _, Lost, Manager as _},
     shelf::Bounds,
+    steps::Steps,
 };
 
 /// A runtime for one test; what blocks is waited for at its end.
@@ -71,6 +72,9 @@ pub(super) async fn execute(
     link: &EmbeddedLink,
     batch: &[Command],
 ) -> std::result::Result<Vec<Result<Reply>>, Lost> {
+    if let [Command::Clean { stem }] = batch {
+        return link.clean(stem, Steps::default()).await;
+    }
     link.execute(&batch.iter().collect::<Vec<_>>()).await
 }
 

@@ -1,0 +1,175 @@
+//! Whether the server on the other end is still the primary. A failover behind one address (a load balancer, a
+//! cloud's endpoint) leaves the connections of the demoted server open: it refuses writes, which says so, but
+//! goes on answering reads and barriers. So a connection on which reads are sent is asked for its role now and
+//! then, in the same pipeline.
+
+use std::{sync::Arc, time::Duration};
+
+use redis::{Cmd, ServerError, ServerErrorKind, Value};
+use tokio::time::Instant;
+
+use super::{gate, link::command, words};
+
+/// For so long after the question the role is taken for the same.
+pub(super) const FRESH: Duration = Duration::from_millis(500);
+
+/// What the server is asked: a command that it has answered at set-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Question {
+    /// `HELLO` without arguments, which every user may call. Only over RESP3: some proxies close the
+    /// connection on it.
+    Hello,
+    /// `INFO replication`.
+    Info,
+}
+
+impl Question {
+    pub(super) fn command(self) -> Cmd {
+        match self {
+            Self::Hello => command("HELLO", [""; 0]),
+            Self::Info => command("INFO", ["replication"]),
+        }
+    }
+
+    /// The role in an answer. An error tells none.
+    fn role(self, answer: &Value) -> Option<String> {
+        match self {
+            Self::Hello => gate::role(answer),
+            Self::Info => role_of_info(&redis::from_redis_value_ref::<String>(answer).ok()?),
+        }
+    }
+}
+
+/// What INFO says of the role.
+pub(super) fn role_of_info(info: &str) -> Option<String> {
+    let role = info.lines().find_map(|line| line.strip_prefix("role:"))?;
+    Some(role.trim().to_owned())
+}
+
+/// Whether a server that answers so is no primary any more.
+pub(crate) fn is_demoted(error: &ServerError) -> bool {
+    let kind = error.kind();
+    matches!(
+        kind,
+        Some(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown)
+    )
+}
+
+/// What is known of the role of the server of one connection.
+#[derive(Debug)]
+pub(super) struct Role {
+    question: Option<Question>,
+    asked: Instant,
+    /// Why it is no primary: its words.
+    demoted: Option<Arc<str>>,
+}
+
+impl Role {
+    /// Of a server that was a primary at set-up, just now, if there is a `question`; else its role does not
+    /// matter.
+    pub(super) fn new(question: Option<Question>) -> Self {
+        Self {
+            question,
+            asked: Instant::now(),
+            demoted: None,
+        }
+    }
+
+    /// What to ask now, with other commands.
+    pub(super) fn ask(&mut self, now: Instant) -> Option<Question> {
+        let due = self.demoted.is_some() || now.duration_since(self.asked) >= FRESH;
+        let question = self.question.filter(|_| due)?;
+        self.asked = now;
+        Some(question)
+    }
+
+    /// What to ask whenever it was asked last.
+    pub(super) fn question(&self) -> Option<Question> {
+        self.question
+    }
+
+    /// Takes the answers to commands, and that to the question if it was asked with them.
+    pub(super) fn hear(&mut self, values: &[Value], answer: Option<(Question, Value)>) {
+        let refused = values.iter().find_map(|value| match value {
+            Value::ServerError(error) if is_demoted(error) => Some(words(error)),
+            _ => None,
+        });
+        let role = answer.and_then(|(question, answer)| question.role(&answer));
+        if refused.is_some() {
+            self.demoted = refused;
+        } else if let Some(role) = role {
+            let words = || format!("the server's role is {role}, not master").into();
+            self.demoted = (role != "master").then(words);
+        } else if self.question.is_none() {
+            self.demoted = None;
+        }
+    }
+
+    /// Why the server is no primary, as far as it has said so.
+    pub(super) fn demoted(&self) -> Option<Arc<str>> {
+        self.demoted.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(words: &str) -> Value {
+        redis::parse_redis_value(format!("-{words}\r\n").as_bytes()).expect("RESP")
+    }
+
+    fn hello(role: &str) -> (Question, Value) {
+        let bulk = |text: &str| Value::BulkString(text.into());
+        let map = Value::Map(vec![(bulk("role"), bulk(role))]);
+        (Question::Hello, map)
+    }
+
+    fn info(role: &str) -> (Question, Value) {
+        let text = format!("# Replication\r\nrole:{role}\r\nconnected_slaves:0\r\n");
+        (Question::Info, Value::BulkString(text.into()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_asked_once_in_a_while_and_at_once_while_it_is_no_primary() {
+        let mut role = Role::new(Some(Question::Hello));
+        assert_eq!(role.ask(Instant::now()), None, "it was asked at set-up");
+        tokio::time::advance(FRESH).await;
+        assert_eq!(role.ask(Instant::now()), Some(Question::Hello));
+        assert_eq!(role.ask(Instant::now()), None);
+        role.hear(&[], Some(hello("slave")));
+        assert_eq!(role.ask(Instant::now()), Some(Question::Hello));
+        assert_eq!(Role::new(None).ask(Instant::now() + FRESH), None);
+    }
+
+    #[tokio::test]
+    async fn refusals_and_roles_say_whether_it_is_demoted() {
+        for said in [hello, info] {
+            let mut role = Role::new(Some(said("master").0));
+            role.hear(&[Value::Int(1), error("OOM no")], Some(said("master")));
+            assert_eq!(role.demoted(), None);
+            role.hear(&[], Some(said("slave")));
+            let words = "the server's role is slave, not master";
+            assert_eq!(role.demoted().as_deref(), Some(words));
+            // A pipeline that did not ask says nothing, and an error tells no role.
+            role.hear(&[Value::Int(1)], None);
+            role.hear(&[], Some((said("").0, error("NOPERM no"))));
+            assert!(role.demoted().is_some());
+            role.hear(&[], Some(said("master")));
+            assert_eq!(role.demoted(), None);
+            for words in ["READONLY You can't", "MASTERDOWN Link is down"] {
+                role.hear(&[Value::Int(1), error(words)], Some(said("master")));
+                assert_eq!(role.demoted().as_deref(), Some(words));
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn without_a_question_only_the_last_answers_count() {
+        let mut role = Role::new(None);
+        role.hear(&[error("READONLY no")], None);
+        assert!(role.demoted().is_some());
+        role.hear(&[Value::Int(1)], None);
+        assert_eq!(role.demoted(), None);
+    }
+}

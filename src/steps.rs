@@ -1,0 +1,118 @@
+//! How far a barrier is. As a whole it may take as long as it takes, but each of its steps has a time limit, which
+//! the driver keeps: a link only says when a step has ended.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::time::Instant;
+
+/// See the module. Clones are of the same barrier.
+#[derive(Debug, Clone)]
+pub struct Steps(Arc<Mutex<Marks>>);
+
+#[derive(Debug)]
+struct Marks {
+    /// When the last step ended.
+    last: Instant,
+    /// The same for each part of those that go side by side.
+    parts: BTreeMap<u64, Instant>,
+    next: u64,
+}
+
+/// A part of a barrier, with steps of its own, until it is dropped.
+#[derive(Debug)]
+pub struct Part {
+    steps: Steps,
+    number: u64,
+}
+
+impl Default for Steps {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Marks {
+            last: Instant::now(),
+            parts: BTreeMap::new(),
+            next: 0,
+        })))
+    }
+}
+
+impl Steps {
+    /// A step has ended, and the next one begins.
+    pub fn next(&self) {
+        self.marks().last = Instant::now();
+    }
+
+    /// A part begins that goes on beside others. As long as there are any, only they count.
+    #[must_use]
+    pub fn part(&self) -> Part {
+        let mut marks = self.marks();
+        let number = marks.next;
+        marks.next += 1;
+        marks.parts.insert(number, Instant::now());
+        Part {
+            steps: self.clone(),
+            number,
+        }
+    }
+
+    /// Since when the step is under way that began first.
+    #[must_use]
+    pub fn since(&self) -> Instant {
+        let marks = self.marks();
+        marks.parts.values().min().copied().unwrap_or(marks.last)
+    }
+
+    fn marks(&self) -> MutexGuard<'_, Marks> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Part {
+    /// As [`Steps::next`].
+    pub fn next(&self) {
+        let mut marks = self.steps.marks();
+        marks.parts.insert(self.number, Instant::now());
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        let mut marks = self.steps.marks();
+        marks.parts.remove(&self.number);
+        marks.last = Instant::now();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_oldest_step_under_way_counts() {
+        let begin = Instant::now();
+        let after = |seconds| begin + Duration::from_secs(seconds);
+        let pass = || tokio::time::advance(Duration::from_secs(1));
+        let steps = Steps::default();
+        assert_eq!(steps.since(), begin);
+        pass().await;
+        steps.next();
+        assert_eq!(steps.since(), after(1));
+        let parts = [steps.part(), steps.part()];
+        pass().await;
+        parts[0].next();
+        assert_eq!(
+            steps.since(),
+            after(1),
+            "the other one is still at its first"
+        );
+        pass().await;
+        parts[1].next();
+        assert_eq!(steps.since(), after(2));
+        drop(parts);
+        assert_eq!(steps.since(), after(3));
+    }
+}
