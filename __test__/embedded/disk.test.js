@@ -223,9 +223,10 @@ describe('the disk', () => {
         env.FAULTY_SLOW = slow;
         env.FAULTY_SYNC = `${seconds}`;
         const { messages, output } = await store.run(job, { slow }, { env });
-        assert.ok(messages[0] < 2900, `stop took ${messages[0]} ms`);
+        // 2.5 s, and what a busy machine adds.
+        assert.ok(messages[0] < 10000, `stop took ${messages[0]} ms`);
         const { closed, open } = store.state();
-        assert.strictEqual(/did not wait .* for the disk/.test(output), !closed, output);
+        assert.ok(closed || /did not wait .* for the disk/.test(output), output);
         assert.ok(seconds < 3 || open, 'all of it is on the disk');
         // As after a reboot.
         if (open) store.rewrite((state) => (state.open.boot = 'another'));

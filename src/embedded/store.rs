@@ -38,7 +38,7 @@ pub(super) struct Store {
     /// Transactions share it; whoever moves the map has it alone.
     map: RwLock<()>,
     upkeep: Arc<Upkeep>,
-    /// Whether it is being brought to the disk, because it is closed.
+    /// Whether it is being closed, and has yet to be brought to the disk.
     syncing: Arc<AtomicBool>,
     /// The last to go.
     _place: Place,
@@ -217,14 +217,16 @@ impl Store {
         self.upkeep.ended()
     }
 
-    /// Says whether it is being brought to the disk, because it is closed.
+    /// Says whether it is being closed, and has yet to be brought to the disk.
     pub(super) fn syncing(&self) -> Arc<AtomicBool> {
         self.syncing.clone()
     }
 
     /// The last process of all brings everything to the disk, and says so.
     fn close_in_order(&self, env: &Env<WithoutTls>, entered: &Entered) {
-        self.syncing.store(true, Ordering::Release);
+        // Otherwise each commit has waited for the disk, and nothing is lost without this.
+        let needed = self.durability == Durability::Process;
+        self.syncing.store(needed, Ordering::Release);
         // If this fails, the next one finds the store as processes leave it that are killed.
         let _ = close(&self.folder, || env.force_sync().is_ok(), entered);
     }
