@@ -186,7 +186,9 @@ stores('stats', (ctx) => {
     for (let i = 0; i < 3; i += 1) await ok(service, 'pushMessage', 'connector', 'r', {}, 'n', {});
     const { cache } = service.stats();
     assert.deepStrictEqual([cache.enabled, cache.reason], [true, null]);
-    assert.deepStrictEqual([cache.hits, cache.misses, cache.entries], [6, 3, 3]);
+    // Redis is asked to report changes of a list when it is read for the second time.
+    const misses = ctx.redis ? 6 : 3;
+    assert.deepStrictEqual([cache.hits, cache.misses, cache.entries], [9 - misses, misses, 3]);
     assert.ok(cache.bytes > 0 && cache.bytes < 10000, `${cache.bytes}`);
     await call(service, 'stop', true);
     assert.strictEqual(service.stats().cache.reason, 'stopped');

@@ -99,9 +99,12 @@ const COMMANDS = [
   ['b', 'SADD', 'k', 'u'],
   ['a', 'SMEMBERS', 'k'],
   ['b', 'SADD', 'k', 'v'],
+  // Two members would come in any order.
+  ['b', 'SREM', 'k', 'v'],
   ['a', 'CLIENT', 'CACHING', 'YES'],
   // The ECHO after each command has taken the word.
   ['a', 'SMEMBERS', 'k'],
+  ['b', 'SADD', 'k', 'v'],
   ['b', 'SREM', 'k', 'v'],
   ['pair', 'SMEMBERS', 'k'],
   ['a', 'TOUCH', 'none'],
@@ -110,6 +113,7 @@ const COMMANDS = [
   ['b', 'UNLINK', 'none'],
   ['a', 'EVAL', FORGET, '1', 'none'],
   ['a', 'EVAL', FORGET, '1', 'none'],
+  ['b', 'SREM', 'k', 'v'],
   ['pair', 'SMEMBERS', 'k'],
   ['a', 'EVAL', FORGET, '1', 'k'],
   ['a', 'SADD', 'k', 'own'],
