@@ -191,7 +191,7 @@ export interface GlobalChannelOptions {
   maxQueue?: number | string | null;
   /**
    * The member cache: lists are kept in memory, and read again when the store says that they changed.
-   * Nobody can tell by the results. `{maxBytes}`: what it may take. It switches itself off, with one
+   * The results are the same as without it. `{maxBytes}`: what it may take. It switches itself off, with one
    * line in the log, where it cannot be sure; why is in {@link GlobalChannel.stats}.
    * @default true, with 64 MiB
    */
@@ -229,7 +229,7 @@ export interface TlsOptions {
   key?: string | Uint8Array | null;
   /** The name, or address, that the server's certificate has to be for. @default the host */
   servername?: string | null;
-  /** `false`: whoever answers is taken for the server; a line in the log says so. @default true */
+  /** `false`: any server is accepted, whatever its certificate; a line in the log says so. @default true */
   rejectUnauthorized?: boolean | null;
 }
 

@@ -15,6 +15,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { after, before, describe, it } = require('node:test');
 const { addonFile } = require('../scripts/build');
+const { links } = require('./support/markdown');
 const redisServer = require('./support/redis');
 
 const root = path.join(__dirname, '..');
@@ -82,9 +83,24 @@ describe('the packed tarball', () => {
       needed.filter((file) => !files.includes(file)),
       [],
     );
-    const allowed = /^((lib|src)\/|docs\/ARCHITECTURE\.md$|CHANGELOG\.md$)/;
+    const allowed = /^((docs|lib|src)\/|(CHANGELOG|CONTRIBUTING|SECURITY)\.md$)/;
     const surplus = files.filter((file) => !needed.includes(file) && !allowed.test(file));
     assert.deepStrictEqual(surplus, []);
+  });
+
+  it('holds all that its documentation links to', () => {
+    const files = packed.files.map((file) => file.path);
+    const missing = files
+      .filter((file) => file.endsWith('.md'))
+      .flatMap((from) =>
+        links(fs.readFileSync(path.join(root, from), 'utf8'))
+          .map((link) => link.split('#')[0])
+          .filter((target) => target !== '')
+          .map((target) => path.posix.join(path.posix.dirname(from), target))
+          .filter((file) => !files.includes(file))
+          .map((file) => `${from}: ${file}`),
+      );
+    assert.deepStrictEqual(missing, []);
   });
 
   it('installs into an empty app and works there, with no compiler and no network', () => {

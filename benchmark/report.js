@@ -110,7 +110,7 @@ many commands in the pipeline.
   the frontends need.
 - Churn is a join or leave before every n-th push, to the channel that is pushed to, by the same service;
   each push must reach exactly those who were members when it was called.
-- A cold read is the first of its channel; the cache is of no use to it.
+- A cold read is the first of its channel; the cache does not help it.
 
 ## What it must reach
 

@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * What the plugin's user in Redis has to be allowed, as README.md says it. That each of these is needed, and for
+ * What the plugin's user in Redis has to be allowed, as docs/REDIS.md says it. That each of these is needed, and for
  * what, is topology/acl.test.js's to show.
  */
 

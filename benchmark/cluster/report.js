@@ -79,7 +79,7 @@ it runs on one machine over loopback, so that clients and servers take each othe
 
 - Times are taken with one push in flight, 100 ms after the callback of the one before; CPU time at a
   modest rate (${run.sizes.map((size) => `${run.plans[size].rate}/s to ${size}`).join(', ')}), from the scheduler's
-  nanoseconds of each process, less what it spends when nobody pushes.
+  nanoseconds of each process, less what it spends while there are no pushes.
 - Nobody joins or leaves meanwhile: every push of ours can be answered from its cache.
 - Figures are per push, medians of the rounds; ratios are taken within a round.
 - RPC bytes are those of the chat server's sockets to the connectors; segments are \`ss\`'s count.

@@ -38,7 +38,7 @@ fn unknown(path: &Path) -> Result<Option<String>, ConnectError> {
 }
 
 /// What `statfs` says of those whose locks and memory are the kernel's own: `linux/magic.h` and the file systems'
-/// own sources. The README lists them.
+/// own sources. docs/STORES.md lists them.
 #[cfg(target_os = "linux")]
 const LOCAL: [u32; 16] = [
     0xef53,      // ext2, ext3, ext4
