@@ -64,6 +64,8 @@ pub(crate) struct Script {
     pub(crate) sets: HashMap<Key, BTreeSet<Member>>,
     /// Tells the driver to try at once.
     pub(crate) stir: Arc<Notify>,
+    /// A call with this member breaks the link, before it is executed, each time.
+    pub(crate) poison: Option<Member>,
     /// See [`Manager::elects`].
     pub(crate) elects: bool,
 }
@@ -198,7 +200,15 @@ impl Link for StoreLink {
         batch: &[&Command],
     ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>> {
         let mut fates = self.fates.lock().unwrap();
-        let fate = fates.front().cloned().unwrap_or(Fate::Good(1));
+        let mut fate = fates.front().cloned().unwrap_or(Fate::Good(1));
+        let poison = self.store.0.lock().unwrap().poison.clone();
+        let is_poison = |command: &&Command| match command {
+            Command::Add { members, .. } => poison.as_ref().is_some_and(|p| members.contains(p)),
+            _ => false,
+        };
+        if let (Fate::Good(_), Some(at)) = (&fate, batch.iter().position(is_poison)) {
+            fate = Fate::Breaks(at);
+        }
         // After a break or a hang nothing of this link gets through any more.
         if matches!(fate, Fate::Good(_) | Fate::Refuses | Fate::Steps(..)) {
             fates.pop_front();

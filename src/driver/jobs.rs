@@ -7,7 +7,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-use super::Event;
+use super::{Event, again::Losses};
 use crate::{
     command::{Command, Reply},
     error::{Cause, Error, Result},
@@ -21,23 +21,24 @@ use crate::{
 const WINDOW: Duration = Duration::from_millis(10);
 
 #[derive(Debug)]
-struct Job {
+pub(super) struct Job {
     seq: u64,
-    command: Command,
+    pub(super) command: Command,
     deadline: Option<Instant>,
     /// Given to a link at least once.
-    sent: bool,
+    pub(super) sent: bool,
     /// Overdue while in flight: the answer is out, the reply still comes.
     answered: bool,
     limit: Option<Duration>,
     /// Was in flight on a link whose server said that it is no primary any more. All such calls come before
     /// those that were not.
-    demoted: bool,
+    pub(super) demoted: bool,
+    pub(super) losses: Losses,
 }
 
 #[derive(Debug)]
-struct Batch {
-    jobs: Vec<Job>,
+pub(super) struct Batch {
+    pub(super) jobs: Vec<Job>,
     sent_at: Instant,
     /// How far it is, if it is a barrier.
     steps: Option<Steps>,
@@ -56,9 +57,9 @@ pub(super) struct Jobs {
     /// For what is a part of `start`.
     start_limit: Option<Duration>,
     /// In flight, oldest first.
-    batches: VecDeque<Batch>,
+    pub(super) batches: VecDeque<Batch>,
     /// To be sent, oldest first; all later than those in flight.
-    waiting: VecDeque<Job>,
+    pub(super) waiting: VecDeque<Job>,
     /// When the first call came of those that share a deadline.
     window: Instant,
 }
@@ -92,6 +93,7 @@ impl Jobs {
             answered: false,
             limit,
             demoted: false,
+            losses: Losses::default(),
         });
     }
 
@@ -99,9 +101,14 @@ impl Jobs {
     pub(super) fn next_batch(&mut self, most: usize, now: Instant) -> Option<Next<'_>> {
         let first = self.waiting.front()?;
         let alone = first.command.is_barrier();
-        if self.barrier_in_flight() || (alone && !self.batches.is_empty()) {
+        let careful = self.careful();
+        let suspects = |batch: &Batch| batch.jobs.iter().any(|job| job.losses.is_suspect());
+        let holds =
+            |batch: &Batch| batch.is_barrier() || alone || careful.is_some() || suspects(batch);
+        if self.batches.front().is_some_and(holds) {
             return None;
         }
+        let most = careful.unwrap_or(most);
         let count = if alone {
             1
         } else {
@@ -157,69 +164,17 @@ impl Jobs {
         }
     }
 
-    /// The oldest batch was answered by a server that is no primary any more: its calls wait again, and so does
-    /// what else is in flight. Those to which that has happened before get these replies, if they are `last`.
-    pub(super) fn demoted(
-        &mut self,
-        replies: Vec<Result<Reply>>,
-        last: bool,
-        now: Instant,
-        events: &mut Vec<Event>,
-    ) {
-        let Some(mut batch) = self.batches.pop_front() else {
-            return;
-        };
-        let barrier = batch.is_barrier();
-        let is_last = |job: &Job| last && job.demoted;
-        let told = batch.jobs.iter().take_while(|job| is_last(job)).count();
-        let kept = batch.jobs.split_off(told);
-        for (job, reply) in batch.jobs.into_iter().zip(replies) {
-            job.answer(reply, events);
-        }
-        while let Some(batch) = self.batches.pop_back() {
-            for mut job in batch.jobs.into_iter().rev() {
-                job.demoted = true;
-                self.wait_again(job);
-            }
-        }
-        for mut job in kept.into_iter().rev() {
-            job.demoted = true;
-            // It was answered, so nothing of it can take effect later.
-            job.sent = false;
-            self.wait_again(job);
-        }
-        if barrier {
-            self.begin_anew(now);
-        }
-    }
-
-    fn wait_again(&mut self, job: Job) {
+    pub(super) fn wait_again(&mut self, job: Job) {
         if !job.answered {
             self.waiting.push_front(job);
         }
     }
 
     /// The time of all that wait begins now.
-    fn begin_anew(&mut self, now: Instant) {
+    pub(super) fn begin_anew(&mut self, now: Instant) {
         self.window = now;
         for job in &mut self.waiting {
             job.deadline = job.limit.map(|limit| now + limit);
-        }
-    }
-
-    /// What was in flight waits again, in the old order; a barrier does not: half of it is done.
-    pub(super) fn link_lost(&mut self, error: &Error, events: &mut Vec<Event>) {
-        if self.barrier_in_flight() {
-            self.begin_anew(Instant::now());
-        }
-        while let Some(batch) = self.batches.pop_back() {
-            for job in batch.jobs.into_iter().rev() {
-                if job.command.is_barrier() {
-                    job.answer(Err(error.clone()), events);
-                } else {
-                    self.wait_again(job);
-                }
-            }
         }
     }
 
@@ -305,7 +260,7 @@ impl Jobs {
         [job, hangs].into_iter().flatten().min()
     }
 
-    fn barrier_in_flight(&self) -> bool {
+    pub(super) fn barrier_in_flight(&self) -> bool {
         self.batches.front().is_some_and(Batch::is_barrier)
     }
 
@@ -317,13 +272,13 @@ impl Jobs {
 }
 
 impl Batch {
-    fn is_barrier(&self) -> bool {
+    pub(super) fn is_barrier(&self) -> bool {
         self.steps.is_some()
     }
 }
 
 impl Job {
-    fn answer(self, reply: Result<Reply>, events: &mut Vec<Event>) {
+    pub(super) fn answer(self, reply: Result<Reply>, events: &mut Vec<Event>) {
         if !self.answered {
             events.push(Event::Answer(self.seq, reply));
         }

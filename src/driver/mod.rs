@@ -1,11 +1,12 @@
 //! The driver: takes calls from the inbox, gives them to a manager's link in batches, several
 //! batches in flight, and answers each call once: with its reply, or with the reason why there
-//! is none. Here: the loop and what wakes it. What it knows of the calls is in [`jobs`], how it
+//! is none. Here: the loop and what wakes it. What it knows of the calls is in [`jobs`], which are sent again in [`again`], how it
 //! gets and keeps a link in [`line`], whether that link lives
 //! in [`pulse`], what goes in and out in [`port`].
 //!
 //! Calls keep their order: on the wire, and when they are sent again over a new link.
 
+mod again;
 mod jobs;
 mod line;
 mod linger;
@@ -115,13 +116,13 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
                 Wake::Lingers => continue,
                 Wake::Inbox => self.on_inbox(),
                 Wake::Replies(Ok(replies)) => self.on_replies(replies),
-                Wake::Replies(Err(Lost(cause))) => self.on_lost(cause),
+                Wake::Replies(Err(Lost(cause))) => self.on_lost(cause, true),
                 Wake::Closed => {
                     let cause = match &self.line {
                         Line::Up { link, .. } => link.cause_of_end(),
                         _ => None,
                     };
-                    self.on_lost(cause.unwrap_or_else(|| "closed by the store".into()));
+                    self.on_lost(cause.unwrap_or_else(|| "closed by the store".into()), true);
                 }
                 Wake::Dialed(dialed) => self.on_dialed(dialed),
                 Wake::Sign => self.line.heard(Instant::now()),
@@ -312,11 +313,12 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         self.log(format!("lost the connection to {store}: {cause}"));
     }
 
-    fn on_lost(&mut self, cause: Arc<str>) {
+    /// The link `broke`, or was given up.
+    fn on_lost(&mut self, cause: Arc<str>, broke: bool) {
         self.log_lost(&cause);
         self.line.lost(cause, &self.limits, &self.manager);
         let error = self.disconnected();
-        self.jobs.link_lost(&error, &mut self.events);
+        self.jobs.link_lost(&error, broke, &mut self.events);
         if !self.limits.offline_queue {
             self.jobs.fail_all(&error, &mut self.events);
         }
@@ -337,10 +339,13 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
                 let cause = self.line.cause().filter(|_| !self.line.is_up());
                 let hangs = self.jobs.expire(now, &cause, &mut self.events);
                 if let Some(limit) = hangs.filter(|_| self.line.is_up()) {
-                    self.on_lost(format!("no answer for {} ms", limit.as_millis()).into());
+                    self.on_lost(
+                        format!("no answer for {} ms", limit.as_millis()).into(),
+                        false,
+                    );
                 } else if self.line.is_dead(now) {
                     let limit = pulse::LIMIT.as_millis();
-                    self.on_lost(format!("no sign of life within {limit} ms").into());
+                    self.on_lost(format!("no sign of life within {limit} ms").into(), false);
                 }
             }
         }

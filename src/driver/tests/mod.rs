@@ -4,6 +4,7 @@
 mod barrier;
 mod bench;
 mod demoted;
+mod poison;
 mod pulse;
 mod random;
 

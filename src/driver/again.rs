@@ -1,0 +1,133 @@
+//! Which calls are sent again, and how: after a link was lost, and after its server was found to be no primary any more.
+//!
+//! A call can itself be the reason why a link is lost: a uid that is longer than the server takes, a list that is longer
+//! than it sends. So calls that were in flight when a link broke twice are sent carefully: one batch at a time,
+//! soon one call at a time. A call with which links break when it is alone is not sent again.
+
+use tokio::time::Instant;
+
+use super::{
+    Event,
+    jobs::{Job, Jobs},
+};
+use crate::{
+    command::Reply,
+    error::{Error, Result},
+};
+
+/// Calls that were lost so often are sent carefully.
+const CAREFUL: u32 = 2;
+
+/// Where many are, so many at a time first.
+const GROUP: usize = 32;
+
+/// A call is given up that was lost so often, and so often of these alone. A server that only restarts meets no
+/// call so often.
+const GIVE_UP: u32 = 4;
+const ALONE: u32 = 2;
+
+/// How often a call was in flight when a link broke.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Losses {
+    all: u32,
+    /// With no other call in flight.
+    alone: u32,
+}
+
+impl Losses {
+    pub(super) fn is_suspect(self) -> bool {
+        self.all >= CAREFUL
+    }
+
+    fn is_enough(self) -> bool {
+        self.all >= GIVE_UP && self.alone >= ALONE
+    }
+}
+
+impl Jobs {
+    /// How many of the first calls that wait may be sent at once, if they are to be sent carefully.
+    pub(super) fn careful(&self) -> Option<usize> {
+        let first = self.waiting.front()?;
+        if !first.losses.is_suspect() {
+            return None;
+        }
+        let suspects = self.waiting.iter().take(GROUP + 1);
+        let suspects = suspects.take_while(|job| job.losses.is_suspect());
+        let many = suspects.count() > GROUP && first.losses.all == CAREFUL;
+        Some(if many { GROUP } else { 1 })
+    }
+
+    /// What was in flight waits again, in the old order. Not a barrier: half of it is done; and not a call with which the
+    /// link `broke` too often.
+    pub(super) fn link_lost(&mut self, error: &Error, broke: bool, events: &mut Vec<Event>) {
+        if self.barrier_in_flight() {
+            self.begin_anew(Instant::now());
+        }
+        let alone = self
+            .batches
+            .iter()
+            .map(|batch| batch.jobs.len())
+            .sum::<usize>()
+            == 1;
+        while let Some(batch) = self.batches.pop_back() {
+            for mut job in batch.jobs.into_iter().rev() {
+                job.losses.all += u32::from(broke);
+                job.losses.alone += u32::from(broke && alone);
+                if job.command.is_barrier() {
+                    job.answer(Err(error.clone()), events);
+                } else if job.losses.is_enough() {
+                    let error = given_up(job.losses, error);
+                    job.answer(Err(error), events);
+                } else {
+                    self.wait_again(job);
+                }
+            }
+        }
+    }
+
+    /// The oldest batch was answered by a server that is no primary any more: its calls wait again, and so does
+    /// what else is in flight. Those to which that has happened before get these replies, if they are `last`.
+    pub(super) fn demoted(
+        &mut self,
+        replies: Vec<Result<Reply>>,
+        last: bool,
+        now: Instant,
+        events: &mut Vec<Event>,
+    ) {
+        let Some(mut batch) = self.batches.pop_front() else {
+            return;
+        };
+        let barrier = batch.is_barrier();
+        let is_last = |job: &Job| last && job.demoted;
+        let told = batch.jobs.iter().take_while(|job| is_last(job)).count();
+        let kept = batch.jobs.split_off(told);
+        for (job, reply) in batch.jobs.into_iter().zip(replies) {
+            job.answer(reply, events);
+        }
+        while let Some(batch) = self.batches.pop_back() {
+            for mut job in batch.jobs.into_iter().rev() {
+                job.demoted = true;
+                self.wait_again(job);
+            }
+        }
+        for mut job in kept.into_iter().rev() {
+            job.demoted = true;
+            // It was answered, so nothing of it can take effect later.
+            job.sent = false;
+            self.wait_again(job);
+        }
+        if barrier {
+            self.begin_anew(now);
+        }
+    }
+}
+
+fn given_up(losses: Losses, error: &Error) -> Error {
+    let Losses { all, alone } = losses;
+    let last = error.cause().unwrap_or_default();
+    let words = format!(
+        "the connection was lost {all} times with this call under way, {alone} of them with no other: {last}"
+    );
+    let cause = Some(words.into());
+    Error::Disconnected { cause }
+}
