@@ -228,7 +228,13 @@ impl Session {
         self.debts.inherit(unpaid);
     }
 
-    /// The connection is gone, and everything that was in memory with it.
+    /// Drops every list in memory, and loads under way fill nothing: what the server has said is not to be trusted any
+    /// more. Calls are still answered.
+    pub fn distrust(&mut self) {
+        self.entries.clear();
+    }
+
+    /// The connection is gone, and everything that was in memory with it. No call is answered any more.
     pub fn close(&mut self) {
         self.entries.clear();
         let slots = self.flights.drain(..).flat_map(|flight| flight.slots);

@@ -73,7 +73,7 @@ impl State {
     pub(super) fn hear(&mut self, values: &[Value], answer: Option<(Question, Value)>) {
         self.role.hear(values, answer);
         if self.role.demoted().is_some() {
-            self.session.close();
+            self.session.distrust();
         }
     }
 
@@ -149,7 +149,7 @@ impl Link for RedisLink {
         let mut state = lock(&self.state);
         if state.role.demoted().is_some() {
             // What was read since is a replica's.
-            state.session.close();
+            state.session.distrust();
         }
         let sent = state.session.form(batch);
         state.waiting.insert(sent.no, sender);

@@ -145,18 +145,16 @@ pub(super) async fn track(
         .arg("OPTIN");
     pipeline.cmd("CLIENT").arg("TRACKINGINFO");
     pipeline.cmd("CLIENT").arg(&CACHING);
-    // Nothing is to be remembered of the set-up: this is no read, and takes the word before it.
-    pipeline.cmd("SREM").arg(&cache.probe).arg("");
-    pipeline.cmd("TOUCH").arg(&cache.probe);
+    // Consumes the caching flag before a key is touched, so that nothing is remembered of the set-up.
     pipeline.add_command(forget::<&[u8]>(&[]));
+    pipeline.cmd("TOUCH").arg(&cache.probe);
     let replies = send(connection, &pipeline).await?;
     let names = [
         "CLIENT TRACKING",
         "CLIENT TRACKINGINFO",
         "CLIENT CACHING",
-        "SREM",
-        "TOUCH",
         "EVAL",
+        "TOUCH",
     ];
     let refused = replies
         .iter()
@@ -167,7 +165,7 @@ pub(super) async fn track(
         });
     let off = match (refused, replies.as_slice()) {
         (Some(refused), _) => refused,
-        (None, [_, info, Value::Okay, _, Value::Int(_), _]) if is_tracking(info) => {
+        (None, [_, info, Value::Okay, _, Value::Int(_)]) if is_tracking(info) => {
             return Ok(None);
         }
         _ => "CLIENT TRACKING is not on although it was asked for".to_owned(),
