@@ -20,16 +20,14 @@ const { Flight, recovers, words, CODE } = require('../faults/flight');
 const { create, started, stopAll } = require('../support/service');
 const { call, ok } = require('../support/call');
 const { logged } = require('../support/log');
+const { PLAIN, CACHE } = require('../support/rights');
 const { until } = require('../support/until');
 
 /** What a call may take at most; elections on a slow machine take long. */
 const commandTimeout = 15000;
 const SENTINEL_PASSWORD = `${PASSWORD}-2`;
 /** All that the plugin needs to be allowed. */
-const RIGHTS = [
-  '+sadd +srem +smembers +unlink +touch +scan +type +select +info +hello',
-  '+client|id +client|kill +client|tracking +client|trackinginfo',
-];
+const RIGHTS = [...PLAIN, ...CACHE];
 /** What it needs at a sentinel; SENTINEL MASTER is left out. */
 const SENTINEL_RIGHTS = '&* +sentinel|get-master-addr-by-name +subscribe +ping';
 
@@ -86,7 +84,7 @@ describe('Redis Sentinel', () => {
   fault('start with a user of few rights, at the servers and at the sentinels', async () => {
     const primary = await group.primary();
     const user = ['acl', 'setuser', 'game', 'on', `>${PASSWORD}-3`];
-    await primary.run(0, ...user, '~POMELO:CHANNEL:*', ...RIGHTS.join(' ').split(' '));
+    await primary.run(0, ...user, '~POMELO:CHANNEL:*', ...RIGHTS);
     for (const sentinel of group.sentinels) {
       await sentinel.run(0, ...user, ...SENTINEL_RIGHTS.split(' '));
     }

@@ -7,8 +7,8 @@
 use tokio::time::Instant;
 
 use super::{
-    Event,
-    jobs::{Job, Jobs},
+    BATCH, Event,
+    jobs::{Batch, Job, Jobs},
 };
 use crate::{
     command::Reply,
@@ -18,8 +18,9 @@ use crate::{
 /// Calls that were lost so often are sent carefully.
 const CAREFUL: u32 = 2;
 
-/// Where many are, so many at a time first.
-const GROUP: usize = 32;
+/// Where many are, so many at a time first, and twice as many after each time that the link has lived: a link that broke
+/// for other reasons is soon as fast as before.
+pub(super) const GROUP: usize = 32;
 
 /// A call is given up that was lost so often, and so often of these alone. A server that only restarts meets no
 /// call so often.
@@ -51,10 +52,26 @@ impl Jobs {
         if !first.losses.is_suspect() {
             return None;
         }
-        let suspects = self.waiting.iter().take(GROUP + 1);
-        let suspects = suspects.take_while(|job| job.losses.is_suspect());
-        let many = suspects.count() > GROUP && first.losses.all == CAREFUL;
-        Some(if many { GROUP } else { 1 })
+        let most = match first.losses.all - CAREFUL {
+            0 => self.group,
+            1 => GROUP,
+            _ => 1,
+        };
+        let suspects = self.waiting.iter().take(most);
+        let suspects = suspects.take_while(|job| job.losses.all == first.losses.all);
+        let count = suspects.count();
+        Some(if count < GROUP { 1 } else { count })
+    }
+
+    /// A batch was answered.
+    pub(super) fn lived(&mut self, batch: &Batch) {
+        if batch
+            .jobs
+            .first()
+            .is_some_and(|job| job.losses.is_suspect())
+        {
+            self.group = (2 * self.group).min(BATCH);
+        }
     }
 
     /// What was in flight waits again, in the old order. Not a barrier: half of it is done; and not a call with which the
@@ -63,6 +80,7 @@ impl Jobs {
         if self.barrier_in_flight() {
             self.begin_anew(Instant::now());
         }
+        self.group = GROUP;
         let alone = self
             .batches
             .iter()

@@ -7,7 +7,10 @@ use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{Event, again::Losses};
+use super::{
+    Event,
+    again::{GROUP, Losses},
+};
 use crate::{
     command::{Command, Reply},
     error::{Cause, Error, Result},
@@ -62,6 +65,8 @@ pub(super) struct Jobs {
     pub(super) waiting: VecDeque<Job>,
     /// When the first call came of those that share a deadline.
     window: Instant,
+    /// How many calls are sent at a time while they are sent carefully.
+    pub(super) group: usize,
 }
 
 impl Jobs {
@@ -73,6 +78,7 @@ impl Jobs {
             batches: VecDeque::new(),
             waiting: VecDeque::new(),
             window: Instant::now(),
+            group: GROUP,
         }
     }
 
@@ -158,6 +164,7 @@ impl Jobs {
         if batch.is_barrier() {
             self.begin_anew(Instant::now());
         }
+        self.lived(&batch);
         let replies = replies.into_iter().chain(std::iter::repeat_with(missing));
         for (job, reply) in batch.jobs.into_iter().zip(replies) {
             job.answer(reply, events);

@@ -91,7 +91,8 @@ impl RedisManager {
         // An operator may have meant a replica; one where a primary was is a demoted server.
         let primary = open.identity.is_primary;
         if self.had_primary.fetch_or(primary, Ordering::Relaxed) || primary {
-            lock(&open.link.state).role = Role::new(open.identity.question);
+            let rises = !primary && self.cache.is_some();
+            lock(&open.link.state).role = Role::new(open.identity.question).rises(rises);
         }
         let last = self.last().clone();
         let fenced = fence(&mut open.link.connection, last, &open.identity).await?;

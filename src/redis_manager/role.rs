@@ -62,6 +62,8 @@ pub(super) struct Role {
     asked: Instant,
     /// Why it is no primary: its words.
     demoted: Option<Arc<str>>,
+    /// It was no primary at set-up, for which the cache is off: once it is one, the link is left for another to it.
+    rises: bool,
 }
 
 impl Role {
@@ -72,7 +74,13 @@ impl Role {
             question,
             asked: Instant::now(),
             demoted: None,
+            rises: false,
         }
+    }
+
+    /// Of a server that is no primary yet, where a cache is wanted.
+    pub(super) fn rises(self, rises: bool) -> Self {
+        Self { rises, ..self }
     }
 
     /// What to ask now, with other commands.
@@ -97,6 +105,8 @@ impl Role {
         let role = answer.and_then(|(question, answer)| question.role(&answer));
         if refused.is_some() {
             self.demoted = refused;
+        } else if self.rises && role.as_deref() == Some("master") {
+            self.demoted = Some("the server has become the primary".into());
         } else if let Some(role) = role {
             let words = || format!("the server's role is {role}, not master").into();
             self.demoted = (role != "master").then(words);
@@ -162,6 +172,19 @@ mod tests {
                 assert_eq!(role.demoted().as_deref(), Some(words));
             }
         }
+    }
+
+    #[tokio::test]
+    async fn where_a_cache_is_wanted_a_replica_that_becomes_the_primary_is_connected_to_anew() {
+        let mut role = Role::new(Some(Question::Hello)).rises(true);
+        role.hear(&[Value::Int(1)], None);
+        assert_eq!(role.demoted(), None);
+        role.hear(&[], Some(hello("slave")));
+        let words = "the server's role is slave, not master";
+        assert_eq!(role.demoted().as_deref(), Some(words));
+        role.hear(&[], Some(hello("master")));
+        let words = "the server has become the primary";
+        assert_eq!(role.demoted().as_deref(), Some(words));
     }
 
     #[tokio::test]

@@ -90,13 +90,18 @@ impl RedisManager {
                 "LOADING Redis is loading the dataset in memory".into(),
             ));
         }
+        let by_info = role_of_info(&info);
         let question = match &role {
             Some(_) => Some(Question::Hello),
-            None => role_of_info(&info).map(|_| Question::Info),
+            None => by_info.as_ref().map(|_| Question::Info),
         };
-        let role = role_of_info(&info).or(role);
+        // As the question tells it, so that a later answer can be compared.
+        let is_master = role
+            .as_ref()
+            .or(by_info.as_ref())
+            .is_some_and(|role| role == "master");
         if self.is_elected() {
-            is_primary(role.as_deref())?;
+            is_primary(by_info.or(role).as_deref())?;
         }
         let mode = field("redis_mode:").or(mode.as_deref());
         // Where neither tells, as with a user who may not call INFO, it is asked all the same.
@@ -106,7 +111,7 @@ impl RedisManager {
         }
         let identity = Identity {
             in_cluster: in_cluster && self.options.stem.is_some(),
-            is_primary: role.as_deref() == Some("master"),
+            is_primary: is_master,
             question,
             client_id: redis::from_redis_value_ref(client_id).ok(),
             run_id: field("run_id:").map(str::to_owned),
