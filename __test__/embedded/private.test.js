@@ -11,10 +11,10 @@ const { place, fault, clearing } = require('./place');
 const skip = process.platform === 'win32' && 'modes are of Unix';
 
 /** Opens the store under a umask, and ends as it is told. */
-const open = async ({ started, ok, call, args, emit }) => {
+const open = async ({ started, become, ok, call, args, emit }) => {
   process.umask(args.umask);
   // Root may open what its mode forbids.
-  if (process.getuid() === 0) process.setuid(args.uid);
+  if (process.getuid() === 0) become(args.uid);
   const service = await started();
   await ok(service, 'add', 'n', 'u', 's1');
   emit('there');

@@ -104,8 +104,11 @@ tlsArea('TLS: it works', (ctx) => {
       await ok(other, 'add', 'n', `u${round}`, 's1');
       assert.strictEqual((await read()).length, round);
       const before = hits();
-      assert.strictEqual((await read()).length, round);
-      assert.strictEqual(hits(), before + 1);
+      // Kept from the second read on.
+      for (const seen of [0, 1]) {
+        assert.strictEqual((await read()).length, round);
+        assert.strictEqual(hits(), before + seen);
+      }
       assert.strictEqual(service.stats().cache.enabled, true);
       await ctx.tls.redis.killClients();
       await until(() => service.stats().reconnects === round, 'the reconnect');

@@ -57,10 +57,10 @@ impl Jobs {
             1 => GROUP,
             _ => 1,
         };
-        let suspects = self.waiting.iter().take(most);
+        let suspects = self.waiting.iter().take(most.max(GROUP) + 1);
         let suspects = suspects.take_while(|job| job.losses.all == first.losses.all);
         let count = suspects.count();
-        Some(if count < GROUP { 1 } else { count })
+        Some(if count > GROUP { count.min(most) } else { 1 })
     }
 
     /// A batch was answered.

@@ -84,7 +84,8 @@ pub(super) fn is_free(data: &Path) -> io::Result<Option<bool>> {
         // On Windows a locked file cannot be written through another handle, as LMDB does.
         return Ok(None);
     }
-    let file = match File::open(data) {
+    // To write: an exclusive lock needs that where the system has it from a server (NFS).
+    let file = match File::options().read(true).write(true).open(data) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some(true)),
         Err(error) => return Err(error),

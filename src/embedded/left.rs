@@ -77,6 +77,11 @@ pub(super) fn read(folder: &Folder) -> Result<Option<(Left, String)>, ConnectErr
     }
 }
 
+/// Whether it says that each commit has waited for the disk.
+pub(super) fn is_synced(folder: &Folder) -> bool {
+    matches!(read(folder), Ok(Some((Left::Synced, _))))
+}
+
 /// In one step, and on the disk before it returns: what is done next relies on it.
 pub(super) fn write(folder: &Folder, left: &Left) -> io::Result<()> {
     draft(folder, left)?;

@@ -90,10 +90,14 @@ pub(super) fn open(
     })
 }
 
-/// Whether no other process has the store open. Its presence may have been taken away, its lock on the rows not.
+/// Whether no other process has the store open. The presence of one may have been taken away; one of an older version
+/// has no lock on the rows. Where the rows were taken away, those that are there share nothing with the next ones.
 fn is_alone(folder: &Folder, presence: &Presence, entered: &Entered) -> io::Result<bool> {
     let seen_alone = presence.is_alone(entered)?;
-    Ok(is_free(&folder.data())?.unwrap_or(seen_alone))
+    if !folder.data().exists() {
+        return Ok(true);
+    }
+    Ok(seen_alone && is_free(&folder.data())?.unwrap_or(true))
 }
 
 /// Opens a file that is there to be locked, or makes it if nobody else can have it.

@@ -31,6 +31,8 @@ pub(super) struct Presence {
     path: PathBuf,
     /// Locked.
     file: File,
+    /// Where it was there before, it may be another one's whose lock is not seen here.
+    made: bool,
 }
 
 impl Presence {
@@ -39,11 +41,12 @@ impl Presence {
         let processes = folder.processes();
         private::make_folder(&processes).map_err(|error| cannot("make", &processes, &error))?;
         let path = processes.join(process::id().to_string());
+        let made = !path.exists();
         let file = private::open(&path).map_err(|error| cannot("open", &path, &error))?;
         let give_up = Instant::now() + PATIENCE;
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(Self { path, file }),
+                Ok(()) => return Ok(Self { path, file, made }),
                 Err(TryLockError::WouldBlock) if Instant::now() < give_up => thread::sleep(PAUSE),
                 Err(TryLockError::WouldBlock) => {
                     return Err(refused(format!(
@@ -86,6 +89,13 @@ impl Presence {
             }
         }
         Ok(alone)
+    }
+
+    /// This process has not opened the store after all.
+    pub(super) fn withdraw(self, entered: &Entered) {
+        if self.made {
+            self.leave(entered);
+        }
     }
 
     /// This process has the store open no more.

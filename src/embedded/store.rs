@@ -64,7 +64,7 @@ impl Store {
         } = match opened {
             Ok(opened) => opened,
             Err(error) => {
-                presence.leave(&entered);
+                presence.withdraw(&entered);
                 return Err(error);
             }
         };
@@ -247,7 +247,7 @@ impl Drop for Store {
             return;
         };
         let seen_alone = presence.is_alone(&entered).unwrap_or(false);
-        if self.upkeep.is_last().unwrap_or(seen_alone) {
+        if seen_alone && self.upkeep.is_last().unwrap_or(true) {
             self.close_in_order(&env, &entered);
         }
         drop(env);

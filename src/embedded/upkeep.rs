@@ -16,6 +16,7 @@ use super::{
     beats::Beats,
     folder::Folder,
     held::{Held, freshen, is_last},
+    left::is_synced,
     state::restore,
 };
 use crate::manager::Lost;
@@ -102,6 +103,10 @@ impl Upkeep {
     fn keep_state(&self) {
         let path = self.folder.state();
         let _ = match File::options().write(true).open(&path) {
+            // One with durability `os` has restored it, and does not know that this one does not wait for the disk.
+            Ok(_) if self.durability == Durability::Process && is_synced(&self.folder) => {
+                restore(&self.folder, self.durability)
+            }
             Ok(file) => freshen(&file),
             Err(_) if !path.exists() => restore(&self.folder, self.durability),
             Err(error) => Err(error),

@@ -2,6 +2,8 @@
 //! to it, asks it whenever a look-up does, and passes on what it says. What comes of that is in [`super::watch`].
 
 use std::{
+    collections::HashSet,
+    net::{IpAddr, SocketAddr},
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -102,8 +104,11 @@ async fn attend(shared: Arc<Shared>, spot: Spot, found: mpsc::UnboundedSender<Sp
                         shared.settled.send_replace(());
                         return;
                     }
-                    Ended::Answered => pauses = self::pauses(),
-                    Ended::Never => {}
+                    // One that answers and ends the connection each time is gone as well.
+                    Ended::Answered if now.duration_since(asked) > RARELY => {
+                        pauses = self::pauses();
+                    }
+                    Ended::Answered | Ended::Never => {}
                 }
                 // What it tells meanwhile is not heard: so at once, unless that was just done.
                 if hurried.is_none_or(|hurried| now.duration_since(hurried) > CALM) {
@@ -140,7 +145,7 @@ enum Ended {
 
 /// Asks a sentinel whenever all are asked, and listens to it, until the connection is gone.
 async fn talk(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     spot: &Spot,
     mut listener: Listener,
     voice: Voice,
@@ -148,6 +153,7 @@ async fn talk(
 ) -> Ended {
     let mut round = shared.round.subscribe();
     let mut ended = Ended::Never;
+    let mut names = Names::default();
     loop {
         round.mark_unchanged();
         let at = Instant::now();
@@ -164,7 +170,7 @@ async fn talk(
                     shared.moved.send_replace(());
                 }
                 for other in told.others {
-                    discover(shared, other, found).await;
+                    names.discover(shared, other, found);
                 }
                 lock(&shared.roster).settled(spot.at, at, None);
             }
@@ -178,26 +184,76 @@ async fn talk(
             }
         }
         shared.settled.send_replace(());
-        tokio::select! {
-            _ = round.changed() => {}
-            () = sleep(IDLE) => {}
-            () = listener.ended() => return ended,
+        let idle = at + IDLE;
+        loop {
+            tokio::select! {
+                _ = round.changed() => break,
+                () = sleep_until(idle) => break,
+                () = listener.ended() => return ended,
+                () = names.looked_up() => {}
+            }
         }
     }
 }
 
-/// A sentinel that another one knows: before the other's answer counts, so that a look-up waits for this one too.
-async fn discover(shared: &Shared, other: Other, found: &mpsc::UnboundedSender<Spot>) {
-    let Ok(all) = stream::resolve(&other.address).await else {
-        return;
-    };
-    // An announced name has one address.
-    if let Some(at) = all.into_iter().next() {
-        let named = other.address;
-        let new = lock(&shared.roster).discovered(Spot { at, named }, &other.id, Instant::now());
-        if let Some(spot) = new {
-            let _ = found.send(spot);
+/// Resolves the names of sentinels that another one knows. Beside the questions: a name server may be slow, and the
+/// sentinel that told the name has answered.
+#[derive(Default)]
+struct Names {
+    tasks: JoinSet<Address>,
+    /// Each name is looked up once at a time: a look-up that is given up keeps its thread.
+    under_way: HashSet<Address>,
+}
+
+impl Names {
+    /// Takes a sentinel that another one knows. One at an IP address is there before the other's answer counts, so that
+    /// a look-up waits for it too.
+    fn discover(
+        &mut self,
+        shared: &Arc<Shared>,
+        other: Other,
+        found: &mpsc::UnboundedSender<Spot>,
+    ) {
+        if let Some(at) = ip_address(&other.address) {
+            join(shared, at, other, found);
+        } else if self.under_way.insert(other.address.clone()) {
+            let (shared, found) = (shared.clone(), found.clone());
+            self.tasks.spawn(async move {
+                let name = other.address.clone();
+                // An announced name has one address.
+                let all = stream::resolve(&name).await.unwrap_or_default();
+                if let Some(at) = all.into_iter().next() {
+                    join(&shared, at, other, &found);
+                }
+                name
+            });
         }
+    }
+
+    /// Completes at the end of a look-up.
+    async fn looked_up(&mut self) {
+        match self.tasks.join_next().await {
+            Some(Ok(name)) => {
+                self.under_way.remove(&name);
+            }
+            Some(Err(_)) => {}
+            None => std::future::pending().await,
+        }
+    }
+}
+
+fn join(shared: &Shared, at: SocketAddr, other: Other, found: &mpsc::UnboundedSender<Spot>) {
+    let named = other.address;
+    let new = lock(&shared.roster).discovered(Spot { at, named }, &other.id, Instant::now());
+    if let Some(spot) = new {
+        let _ = found.send(spot);
+    }
+}
+
+fn ip_address(address: &Address) -> Option<SocketAddr> {
+    match address {
+        Address::Tcp(host, port) => Some(SocketAddr::new(host.parse::<IpAddr>().ok()?, *port)),
+        Address::Unix(_) => None,
     }
 }
 

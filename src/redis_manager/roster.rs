@@ -44,6 +44,8 @@ struct Listed {
     address: Address,
     /// It was looked up, with or without success.
     settled: bool,
+    /// What was behind it last: perhaps what is behind another name too.
+    at: Vec<SocketAddr>,
     no: Option<ConnectError>,
 }
 
@@ -74,6 +76,7 @@ impl Roster {
         let listed = |address: &Address| Listed {
             address: address.clone(),
             settled: false,
+            at: Vec::new(),
             no: None,
         };
         Self {
@@ -101,6 +104,9 @@ impl Roster {
         if let Some(listed) = self.listed.iter_mut().find(|each| each.address == *address) {
             listed.settled = true;
             listed.no = found.as_ref().err().cloned();
+            if let Ok(found) = &found {
+                listed.at.clone_from(found);
+            }
         }
         // What cannot be looked up now is where it was.
         let Ok(found) = found else { return Vec::new() };
@@ -235,8 +241,13 @@ impl Roster {
 
     /// Whether a listed name has nobody to talk to.
     pub(super) fn lacks(&self, address: &Address) -> bool {
-        let up = |member: &Member| member.up && member.spot.named == *address;
-        !self.members.iter().any(up)
+        let mut listed = self.listed.iter().filter(|each| each.address == *address);
+        let up = |at: &SocketAddr| {
+            self.members
+                .iter()
+                .any(|each| each.up && each.spot.at == *at)
+        };
+        !listed.any(|each| each.at.iter().any(up))
     }
 
     /// Until when a look-up that has asked all at `round` waits for their answers; nothing if all have come to an
@@ -271,11 +282,19 @@ impl Roster {
             ConnectError::Unreachable(words.into())
         };
         let mut noes = Vec::new();
-        for Listed { address, no, .. } in &self.listed {
-            let own = |member: &&Member| member.spot.named == *address;
+        for Listed {
+            address, at, no, ..
+        } in &self.listed
+        {
+            let own = |member: &&Member| at.contains(&member.spot.at);
             let members = self.members.iter().filter(own);
             let mut own: Vec<_> = members.filter_map(|member| member.no.clone()).collect();
             own.extend(no.clone());
+            // Nobody may listen at some addresses of a name (`localhost` in IPv6): one that talks decides.
+            let refused = |no: &ConnectError| matches!(no, ConnectError::Refused(_));
+            if own.iter().any(refused) {
+                own.retain(refused);
+            }
             if own.is_empty() {
                 own.push(silent());
             }

@@ -191,6 +191,50 @@ fn a_process_that_has_the_rows_open_is_seen() {
     });
 }
 
+/// One of an older version has no lock on the rows, only its presence.
+#[test]
+fn a_process_of_an_older_version_is_seen() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    run(async {
+        open(path).await.close().await;
+        let [presence, data] = other_process(path);
+        drop(data);
+        left_open(path, &boot());
+        let locks = same_file::Handle::from_path(path.join("lock.mdb")).expect("they are there");
+        open(path).await.close().await;
+        let same = same_file::Handle::from_path(path.join("lock.mdb")).expect("they are there");
+        assert_eq!(same, locks);
+        let left = state(path);
+        assert!(
+            left.get("closed").is_none(),
+            "it is not closed by the other one's leave: {left}"
+        );
+        drop(presence);
+    });
+}
+
+/// A second process that is refused may have the number of the first one, in another container.
+#[test]
+fn a_process_that_is_refused_leaves_the_presence_of_another_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    run(async {
+        open(path).await.close().await;
+        let own = path.join("processes").join(std::process::id().to_string());
+        for was_there in [true, false] {
+            if was_there {
+                // Its lock is not seen here.
+                fs::File::create(&own).expect("a file");
+            }
+            fs::write(path.join("store.json"), "{}").expect("it can be written");
+            refusal(path).await;
+            assert_eq!(own.exists(), was_there);
+            let _ = fs::remove_file(&own);
+        }
+    });
+}
+
 /// Processes whose data.mdb was taken away go on with it until they notice. Whoever opens the store meanwhile
 /// makes another one, and must not share locks with them: these say where in the file the last commit is.
 #[test]
