@@ -2,7 +2,7 @@
 /**
  * Builds the addon: `npm run build`, `npm run build:debug` (`--debug`). Further arguments go to
  * `napi build`, for example `npm run build -- --target aarch64-apple-darwin`. `--broken` builds an
- * addon for the tests, beside the real one, whose rules can be broken by name (src/broken.rs).
+ * addon for the tests, beside the real one, whose rules can be broken by name (src/failpoints.rs).
  *
  * Runs in two places, hence no dependency and syntax that Node 16 knows:
  *  - in a clone, through @napi-rs/cli, which writes binding.js and binding.d.ts as well;

@@ -8,7 +8,7 @@
 //! - [`inventory`]: what a store holds, for moving it to another one.
 //! - [`driver`]: one task for each service: batches, deadlines, order, reconnecting. [`engine`] is
 //!   the handle to it.
-//! - [`command`], [`keys`], [`sizes`], [`list`], [`error`], [`options`], [`stats`], [`steps`]: the vocabulary they
+//! - [`command`], [`keys`], [`size_limits`], [`list`], [`error`], [`options`], [`stats`], [`steps`]: the vocabulary they
 //!   share.
 //! - [`packed`], [`queue`], [`runtime`], [`sequencer`]: crossing threads, and coming back in call
 //!   order.
@@ -18,30 +18,30 @@
 //! --no-default-features`.
 
 // Not in unit tests: without a Node process around it there is nothing to link it with.
-pub mod appetite;
+pub mod batch_size;
 #[cfg(all(feature = "binding", not(test)))]
 mod binding;
-pub mod broken;
 pub mod cache;
 pub mod command;
 pub mod driver;
 pub mod embedded;
 pub mod engine;
 pub mod error;
+pub mod failpoints;
 pub mod inventory;
 pub mod keys;
 pub mod list;
+pub mod list_lru;
 pub mod manager;
-#[cfg(test)]
-mod memory;
 pub mod options;
 pub mod packed;
 pub mod queue;
 pub mod redis_cluster;
 pub mod redis_manager;
 pub mod runtime;
+#[cfg(test)]
+mod scripted_store;
 pub mod sequencer;
-pub mod shelf;
-pub mod sizes;
+pub mod size_limits;
 pub mod stats;
 pub mod steps;

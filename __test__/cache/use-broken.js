@@ -25,7 +25,7 @@ function use() {
 
 /** The names of all rules that can be broken, those of the embedded store too. */
 function rules() {
-  const source = fs.readFileSync(path.join(root, 'src/broken.rs'), 'utf8');
+  const source = fs.readFileSync(path.join(root, 'src/failpoints.rs'), 'utf8');
   const [, list] = /const NAMES: .*?= &\[(.*?)\];/s.exec(source);
   return Array.from(list.matchAll(/"(.*?)"/g), ([, name]) => name);
 }

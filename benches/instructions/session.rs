@@ -5,11 +5,11 @@
 use std::sync::Arc;
 
 use globalchannel::{
-    broken::Broken,
     cache::{Answer, Invalidation, Sent, Session, Settled, Wire},
     command::{Command, Member},
+    failpoints::Broken,
     list::List,
-    shelf::Bounds,
+    list_lru::Bounds,
     stats::Stats,
 };
 

@@ -1,6 +1,6 @@
 //! How an instance answers: what comes from the store or from the host is matched with the calls,
 //! and goes to JavaScript in call order, many answers at a time. How they are written down is in
-//! [`super::writing`].
+//! [`super::answer_encoder`].
 
 use std::rc::Rc;
 
@@ -8,14 +8,14 @@ use napi::bindgen_prelude::{JsObjectValue as _, JsValue as _, Object};
 
 use super::{
     call::{Ending, LATE, Late, Outcome},
-    guard::caught,
     js::Args,
+    panic::caught,
     service::Service,
 };
 use crate::{
-    broken::may_panic,
     driver::Event,
     error::{Error, Result},
+    failpoints::may_panic,
 };
 
 /// Callbacks called in one turn of the event loop. More are left for the next one, so that a full

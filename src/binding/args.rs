@@ -15,7 +15,7 @@ use crate::{
     command::Member,
     error::Error,
     options::{NAMES, Raw},
-    sizes::{LONGEST, MOST_MEMBERS, Sizes, too_long},
+    size_limits::{LONGEST, MOST_MEMBERS, Sizes, too_long},
 };
 
 use super::text;

@@ -10,8 +10,8 @@ use napi::{
 
 use super::{
     errors,
-    guard::{closure, thrown},
     js::{Args, Ref, Return},
+    panic::{closure, thrown},
     service::Service,
 };
 use crate::{embedded::EmbeddedOptions, error::Error, options::Store};

@@ -1,5 +1,5 @@
 //! Class `GlobalChannel` as JavaScript sees it, and how an instance is made. Its methods are defined in
-//! [`super::entry`].
+//! [`super::prototype`].
 
 use std::rc::Rc;
 
@@ -12,12 +12,13 @@ use napi_derive::napi;
 use super::{
     args,
     attach::{anchor, attach},
-    errors, guard,
+    errors,
     host::Host,
+    panic,
     service::Service,
 };
 use crate::{
-    broken::may_panic,
+    failpoints::may_panic,
     options::{Options, Raw},
 };
 
@@ -32,7 +33,7 @@ impl GlobalChannel {
     /// Checks the options and makes an instance that is not started.
     #[napi(constructor, catch_unwind)]
     pub fn new(env: Env, this: This, app: Unknown, opts: Unknown) -> napi::Result<Self> {
-        guard::thrown(&env, || Self::make(env, this.object, app, opts))
+        panic::thrown(&env, || Self::make(env, this.object, app, opts))
     }
 }
 

@@ -1,14 +1,14 @@
 //! The only module that knows JavaScript: class `GlobalChannel` and what it needs.
 //!
-//! - [`class`], [`entry`]: the class and its methods, as JavaScript sees them.
-//! - [`service`]: what one instance is; its calls ([`methods`], [`packing`], [`call`]) on their way to
-//!   the store, its life ([`life`]) from start to stop, and how it answers ([`answers`]).
+//! - [`class`], [`prototype`]: the class and its methods, as JavaScript sees them.
+//! - [`service`]: what one instance is; its calls ([`calls`], [`packing`], [`call`]) on their way to
+//!   the store, its life ([`lifecycle`]) from start to stop, and how it answers ([`answers`]).
 //! - [`host`], [`attach`]: the JavaScript side (`lib/`): what only it can do, because pomelo
 //!   objects are there.
 //! - [`outbox`]: results from the runtime to the JavaScript thread, one wake for many; [`tape`],
-//!   [`writing`], [`masters`]: how they go on to JavaScript.
+//!   [`answer_encoder`], [`shared_arrays`]: how they go on to JavaScript.
 //! - [`js`], [`args`], [`text`], [`errors`]: values in and out.
-//! - [`guard`]: where panics end.
+//! - [`panic`]: where panics end.
 //! - [`stats`]: what is counted.
 //! - [`stores`]: copying a store and looking into one, for the command line.
 
@@ -21,27 +21,27 @@
     reason = "napi-rs hands arguments over by value"
 )]
 
+mod answer_encoder;
 mod answers;
 mod args;
 mod attach;
 mod call;
+mod calls;
 mod class;
-mod entry;
 mod errors;
-mod guard;
 mod host;
 mod js;
-mod life;
-mod masters;
-mod methods;
+mod lifecycle;
 mod outbox;
 mod packing;
+mod panic;
+mod prototype;
 mod service;
+mod shared_arrays;
 mod stats;
 mod stores;
 mod tape;
 mod text;
-mod writing;
 
 use napi::{Env, bindgen_prelude::Function};
 use napi_derive::napi;

@@ -11,8 +11,8 @@ use super::{
     text,
 };
 use crate::{
-    broken::may_panic,
     command::Reply,
+    failpoints::may_panic,
     packed::{Op, Packed},
 };
 

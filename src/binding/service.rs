@@ -1,5 +1,5 @@
 //! One instance: what it is made of, and what everything that it does needs. Its life, from start to
-//! stop, is in [`super::life`], its methods in [`super::methods`], how calls are answered in
+//! stop, is in [`super::lifecycle`], its methods in [`super::calls`], how calls are answered in
 //! [`super::answers`].
 //!
 //! Everything here runs on one JavaScript thread. No `RefCell` is borrowed while JavaScript runs:
@@ -20,23 +20,23 @@ use super::{
     errors,
     host::Host,
     js::{Args, Callback, call_back},
-    masters::Masters,
     outbox::Outbox,
+    shared_arrays::Masters,
     stats::Counts,
     tape::{Shape, Tape},
 };
 use crate::{
-    broken::may_panic,
     command::Command,
     driver::{Event, Input},
     engine::Engine,
     error::{Error, Result},
+    failpoints::may_panic,
     keys::KeyLayout,
     list::Released,
     options::Options,
     queue::Batch,
     sequencer::Sequencer,
-    sizes::Sizes,
+    size_limits::Sizes,
     stats::Stats,
 };
 

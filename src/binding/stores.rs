@@ -21,9 +21,9 @@ use crate::{
     engine::words,
     error::{Error, Result},
     inventory::{
+        address,
         copy::{Progress, Report, copy},
-        lines::lines,
-        place,
+        ndjson::lines,
     },
     keys::KeyLayout,
     runtime::Runtime,
@@ -133,11 +133,11 @@ impl StoreJob {
 /// first: [{key, why}]}}`.
 #[napi(catch_unwind)]
 pub fn copy_store(env: Env, from: String, to: String, prefix: String) -> napi::Result<StoreJob> {
-    let stores = place::pair(&from, &to).map_err(|error| errors::to_throw(&env, &error))?;
+    let stores = address::pair(&from, &to).map_err(|error| errors::to_throw(&env, &error))?;
     let stem = KeyLayout::new(&prefix).stem();
     StoreJob::start(&env, |events| async move {
-        let source = place::open(stores.0, &stem).await?;
-        let target = place::open_or_make(stores.1, &stem).await?;
+        let source = address::open(stores.0, &stem).await?;
+        let target = address::open_or_make(stores.1, &stem).await?;
         let mut told = Instant::now();
         let progress = |Progress { keys, members }: Progress| {
             if told.elapsed() >= TICK {
@@ -155,10 +155,10 @@ pub fn copy_store(env: Env, from: String, to: String, prefix: String) -> napi::R
 /// Lists all channels under `prefix`, or of every prefix. Events are text: lines of JSON, each `{"key":…,"members":[…]}`.
 #[napi(catch_unwind)]
 pub fn list_store(env: Env, from: String, prefix: Option<String>) -> napi::Result<StoreJob> {
-    let store = place::parse("from", &from).map_err(|error| errors::to_throw(&env, &error))?;
+    let store = address::parse("from", &from).map_err(|error| errors::to_throw(&env, &error))?;
     let stem = prefix.map_or_else(Vec::new, |prefix| KeyLayout::new(&prefix).stem());
     StoreJob::start(&env, |events| async move {
-        let source = place::open(store, &stem).await?;
+        let source = address::open(store, &stem).await?;
         let mut lines = lines(&source, &stem);
         let mut text = String::new();
         while let Some(line) = lines.try_next().await? {

@@ -1,11 +1,11 @@
-//! What the cache does in the place of a rule that is broken (see [`crate::broken`]), where that is more than
+//! What the cache does in the place of a rule that is broken (see [`crate::failpoints`]), where that is more than
 //! to leave something out.
 
 use super::{
     Ready, Session, Slot,
     calls::{At, Place, State},
 };
-use crate::shelf::SharedKey;
+use crate::list_lru::SharedKey;
 
 impl Session {
     /// Rule 4 broken: a read that is placed is no fallback.

@@ -7,7 +7,7 @@ use crate::{
     command::Reply,
     error::{Error, Result},
     list::List,
-    shelf::SharedKey,
+    list_lru::SharedKey,
 };
 
 /// One read, or write, of one call of one batch.

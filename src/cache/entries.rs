@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{Broken, HashMap};
 use crate::{
     list::List,
-    shelf::{Bounds, SharedKey, Shelf},
+    list_lru::{Bounds, SharedKey, Shelf},
     stats::Stats,
 };
 

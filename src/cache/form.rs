@@ -6,7 +6,7 @@ use super::{
     Barrier, Broken, Busy, Flight, Group, HashMap, Ready, Sent, Session, Slot, Wire,
     calls::{At, Call, Place, Read, State},
 };
-use crate::{command::Command, keys::Key, shelf::SharedKey};
+use crate::{command::Command, keys::Key, list_lru::SharedKey};
 
 /// A batch that is being formed.
 struct Forming {

@@ -56,10 +56,10 @@ use self::{
 };
 pub use self::{debts::Unpaid, settle::Settled};
 use crate::{
-    broken::Broken,
     error::Result,
+    failpoints::Broken,
     list::List,
-    shelf::{Bounds, SharedKey},
+    list_lru::{Bounds, SharedKey},
     stats::Stats,
 };
 

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     command::Reply,
     error::{Error, Result},
-    shelf::SharedKey,
+    list_lru::SharedKey,
 };
 
 /// What came of some answers.

@@ -1,17 +1,17 @@
 //! The driver: takes calls from the inbox, gives them to a manager's link in batches, several
 //! batches in flight, and answers each call once: with its reply, or with the reason why there
-//! is none. Here: the loop and what wakes it. What it knows of the calls is in [`jobs`], which are sent again in [`again`], how it
-//! gets and keeps a link in [`line`], whether that link lives
-//! in [`pulse`], what goes in and out in [`port`].
+//! is none. Here: the loop and what wakes it. What it knows of the calls is in [`pending`], which are sent again in [`resend`], how it
+//! gets and keeps a link in [`reconnect`], whether that link lives
+//! in [`heartbeat`], what goes in and out in [`mailbox`].
 //!
 //! Calls keep their order: on the wire, and when they are sent again over a new link.
 
-mod again;
-mod jobs;
-mod line;
-mod linger;
-mod port;
-pub(crate) mod pulse;
+mod busy_poll;
+pub(crate) mod heartbeat;
+mod mailbox;
+mod pending;
+mod reconnect;
+mod resend;
 #[cfg(test)]
 mod tests;
 
@@ -23,17 +23,17 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
-pub use self::port::{Event, Inbox, Input, Outlet};
+pub use self::mailbox::{Event, Inbox, Input, Outlet};
 
 use self::{
-    jobs::{Jobs, Next},
-    line::{Dialed, Found, Futures, Line},
-    linger::Linger,
+    busy_poll::Linger,
+    pending::{Jobs, Next},
+    reconnect::{Dialed, Found, Futures, Line},
 };
 use crate::{
-    broken::may_panic,
     command::Reply,
     error::{Cause, Error, Result},
+    failpoints::may_panic,
     manager::{Link as _, Lost, Manager},
     options::Limits,
     stats::Stats,
@@ -344,7 +344,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
                         false,
                     );
                 } else if self.line.is_dead(now) {
-                    let limit = pulse::LIMIT.as_millis();
+                    let limit = heartbeat::LIMIT.as_millis();
                     self.on_lost(format!("no sign of life within {limit} ms").into(), false);
                 }
             }

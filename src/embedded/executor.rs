@@ -10,20 +10,20 @@ use std::sync::{
 use tokio::sync::oneshot;
 
 use super::{
-    effort::Effort,
-    gate::Pass,
-    reading::{Eyes, Reading},
+    budget::Effort,
+    messages::Failure,
+    read_txn::{Eyes, Reading},
     store::Store,
-    words::Failure,
-    writing::Writing,
+    write_lock::Pass,
+    write_txn::Writing,
 };
 use crate::{
-    appetite::Appetite,
-    broken::{Broken, may_panic},
+    batch_size::Appetite,
     command::{Command, Reply},
     error::{Error, Result},
+    failpoints::{Broken, may_panic},
+    list_lru::{Bounds, Shelf},
     manager::Lost,
-    shelf::{Bounds, Shelf},
     stats::Stats,
     steps::Steps,
 };

@@ -1,5 +1,5 @@
 //! What lies in the folder, and who opens or closes the store in it. Which processes have it open is in
-//! [`super::presence`], whether the files that are open are still those in the folder in [`super::held`].
+//! [`super::presence`], whether the files that are open are still those in the folder in [`super::held_files`].
 
 use std::{
     fs::{File, TryLockError},
@@ -9,10 +9,10 @@ use std::{
 };
 
 use super::{
-    held::leads_to,
+    file_modes,
+    held_files::leads_to,
     locality::require_local,
-    private,
-    words::{cannot, not_now},
+    messages::{cannot, not_now},
 };
 use crate::manager::ConnectError;
 
@@ -32,7 +32,7 @@ pub(super) struct Folder {
 impl Folder {
     /// Makes the folder if it is missing. Its path is without symbolic links.
     pub(super) fn make(path: &Path, vouched: bool) -> Result<Self, ConnectError> {
-        private::make_folder(path).map_err(|error| cannot("make the folder", path, &error))?;
+        file_modes::make_folder(path).map_err(|error| cannot("make the folder", path, &error))?;
         let path = path
             .canonicalize()
             .map_err(|error| cannot("find", path, &error))?;
@@ -71,17 +71,17 @@ impl Folder {
         self.path.join("lock.mdb")
     }
 
-    /// Who writes next: see [`super::gate`].
+    /// Who writes next: see [`super::write_lock`].
     pub(super) fn gate(&self) -> [PathBuf; 2] {
         [self.path.join("next.lock"), self.path.join("write.lock")]
     }
 
-    /// See [`super::state`].
+    /// See [`super::recovery`].
     pub(super) fn state(&self) -> PathBuf {
         self.path.join("store.json")
     }
 
-    /// See [`super::left::note_closing`].
+    /// See [`super::shutdown_marker::note_closing`].
     pub(super) fn closing(&self) -> PathBuf {
         self.path.join("closing.json")
     }
@@ -95,7 +95,7 @@ impl Folder {
     pub(super) fn enter(&self) -> Result<Entered, ConnectError> {
         let path = self.path.join("opening.lock");
         let give_up = Instant::now() + PATIENCE;
-        let open = || private::open(&path).map_err(|error| cannot("open", &path, &error));
+        let open = || file_modes::open(&path).map_err(|error| cannot("open", &path, &error));
         let mut file = open()?;
         loop {
             match file.try_lock() {

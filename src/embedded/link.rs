@@ -20,15 +20,15 @@ use tokio::{
 use super::{
     Durability,
     executor::{Executor, Replies},
-    gate::{Pass, Turn},
     store::Store,
+    write_lock::{Pass, Turn},
 };
 use crate::{
-    broken::Broken,
     command::Command,
+    failpoints::Broken,
     keys::Key,
+    list_lru::Bounds,
     manager::{Link, Lost},
-    shelf::Bounds,
     stats::Stats,
     steps::Steps,
 };

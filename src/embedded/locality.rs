@@ -6,8 +6,8 @@
 use std::path::Path;
 
 #[cfg(unix)]
-use super::words::cannot;
-use super::words::refused;
+use super::messages::cannot;
+use super::messages::refused;
 use crate::manager::ConnectError;
 
 /// Fails for a folder on a file system that is not known to be local.

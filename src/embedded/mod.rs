@@ -1,48 +1,48 @@
 //! The embedded manager: a store without a server, in a folder that all processes of one machine
 //! open (LMDB, by `heed`). Here: where the folder is, what it promises, and the manager.
 //!
-//! - [`folder`]: what lies in the folder; [`locality`]: whether it is on a local disk; [`private`]: for its
+//! - [`folder`]: what lies in the folder; [`locality`]: whether it is on a local disk; [`file_modes`]: for its
 //!   owner only.
-//! - [`presence`]: who has it open; [`beats`]: where others' locks may not be seen.
-//! - [`held`]: the files that are open; [`upkeep`]: whether they are still those in the folder.
-//! - [`state`]: whether what lies there can be trusted; [`left`]: the file that says how it was left.
+//! - [`presence`]: who has it open; [`liveness`]: where others' locks may not be seen.
+//! - [`held_files`]: the files that are open; [`upkeep`]: whether they are still those in the folder.
+//! - [`recovery`]: whether what lies there can be trusted; [`shutdown_marker`]: the file that says how it was left.
 //! - [`registry`]: one open store per process and folder.
 //! - [`opening`]: LMDB's environment in the folder.
 //! - [`store`]: an open store: its transactions, its room, its end.
-//! - [`gate`]: who writes next, of all processes.
-//! - [`rows`]: channels and members as rows; [`writing`]: commands in a write transaction.
-//! - [`reading`]: lists, from memory or from the rows.
-//! - [`executor`]: batches to transactions; [`effort`]: how much of them is done at a time.
+//! - [`write_lock`]: who writes next, of all processes.
+//! - [`rows`]: channels and members as rows; [`write_txn`]: commands in a write transaction.
+//! - [`read_txn`]: lists, from memory or from the rows.
+//! - [`executor`]: batches to transactions; [`budget`]: how much of them is done at a time.
 //! - [`link`]: on which thread.
-//! - [`walk`]: what is there, page by page.
-//! - [`words`]: what went wrong, in words.
+//! - [`scan`]: what is there, page by page.
+//! - [`messages`]: what went wrong, in words.
 //! - `audit`: what tests ask about the rows.
 
 #[cfg(any(test, feature = "broken"))]
 mod audit;
-mod beats;
-mod effort;
+mod budget;
 mod executor;
+mod file_modes;
 mod folder;
-mod gate;
-mod held;
-mod left;
+mod held_files;
 mod link;
+mod liveness;
 mod locality;
+mod messages;
 mod opening;
 mod presence;
-mod private;
-mod reading;
+mod read_txn;
+mod recovery;
 mod registry;
 mod rows;
-mod state;
+mod scan;
+mod shutdown_marker;
 mod store;
 #[cfg(test)]
 mod tests;
 mod upkeep;
-mod walk;
-mod words;
-mod writing;
+mod write_lock;
+mod write_txn;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -53,9 +53,9 @@ use tokio::task::spawn_blocking;
 pub use self::audit::{Totals, audit};
 pub use self::link::EmbeddedLink;
 use crate::{
-    broken::Broken,
+    failpoints::Broken,
+    list_lru::Bounds,
     manager::{ConnectError, Connected, Manager},
-    shelf::Bounds,
     stats::Stats,
 };
 
@@ -96,7 +96,7 @@ impl EmbeddedOptions {
         if !folder.data().is_file() {
             return Some("there is none in this folder");
         }
-        state::is_torn(&folder).then_some(
+        recovery::is_torn(&folder).then_some(
             "the system went down while it was open with durability 'process', so that nobody knows what \
              it holds",
         )

@@ -5,17 +5,16 @@ use std::{fs::File, io, path::Path};
 use heed::{Env, EnvFlags, EnvOpenOptions, MdbError, WithoutTls};
 
 use super::{
-    Durability,
-    beats::Beats,
+    Durability, file_modes,
     folder::{Entered, Folder},
-    gate::Gate,
-    held::{Held, hold, is_free},
+    held_files::{Held, hold, is_free},
+    liveness::Beats,
+    messages::{Failure, cannot, not_now, refused},
     presence::Presence,
-    private,
+    recovery::{self, Prepared, note_made, note_synced},
     rows::Rows,
-    state::{self, Prepared, note_made, note_synced},
     upkeep::Files,
-    words::{Failure, cannot, not_now, refused},
+    write_lock::Gate,
 };
 use crate::manager::ConnectError;
 
@@ -48,7 +47,7 @@ pub(super) fn open(
     if !alone {
         require_all(folder)?;
     }
-    let prepared = state::prepare(folder, alone, durability, entered)?;
+    let prepared = recovery::prepare(folder, alone, durability, entered)?;
     let paths = folder.gate();
     let [next, write] = [lockable(&paths[0], alone)?, lockable(&paths[1], alone)?];
     // From before LMDB opens it until after it was closed: see `Held`.
@@ -75,11 +74,11 @@ pub(super) fn open(
         );
         drop(env);
         if made {
-            let _ = private::remove(&folder.locks());
+            let _ = file_modes::remove(&folder.locks());
         }
         return Err(not_now(words));
     }
-    let notes = [prepared.note, private::warning(folder.path())];
+    let notes = [prepared.note, file_modes::warning(folder.path())];
     let notes: Vec<String> = notes.into_iter().flatten().collect();
     Ok(Opened {
         env,
@@ -103,9 +102,9 @@ fn is_alone(folder: &Folder, presence: &Presence, entered: &Entered) -> io::Resu
 /// Opens a file that is there to be locked, or makes it if nobody else can have it.
 fn lockable(path: &Path, may_make: bool) -> Result<File, ConnectError> {
     let file = if may_make {
-        private::open(path)
+        file_modes::open(path)
     } else {
-        private::open_existing(path)
+        file_modes::open_existing(path)
     };
     file.map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => taken_away(path),

@@ -13,10 +13,10 @@ use std::{
 };
 
 use super::{
+    file_modes,
     folder::{Entered, Folder},
-    held::Held,
-    private,
-    words::{cannot, refused},
+    held_files::Held,
+    messages::{cannot, refused},
 };
 use crate::manager::ConnectError;
 
@@ -39,10 +39,10 @@ impl Presence {
     /// Says that this process has the store open.
     pub(super) fn claim(folder: &Folder, _entered: &Entered) -> Result<Self, ConnectError> {
         let processes = folder.processes();
-        private::make_folder(&processes).map_err(|error| cannot("make", &processes, &error))?;
+        file_modes::make_folder(&processes).map_err(|error| cannot("make", &processes, &error))?;
         let path = processes.join(process::id().to_string());
         let made = !path.exists();
-        let file = private::open(&path).map_err(|error| cannot("open", &path, &error))?;
+        let file = file_modes::open(&path).map_err(|error| cannot("open", &path, &error))?;
         let give_up = Instant::now() + PATIENCE;
         loop {
             match file.try_lock() {
@@ -83,7 +83,7 @@ impl Presence {
                 Err(error) => return Err(error),
             };
             match file.try_lock() {
-                Ok(()) => private::remove(&path)?,
+                Ok(()) => file_modes::remove(&path)?,
                 Err(TryLockError::WouldBlock) => alone = false,
                 Err(TryLockError::Error(error)) => return Err(error),
             }
@@ -101,7 +101,7 @@ impl Presence {
     /// This process has the store open no more.
     pub(super) fn leave(self, _entered: &Entered) {
         // Whoever comes next clears it away if this fails.
-        let _ = private::remove(&self.path);
+        let _ = file_modes::remove(&self.path);
     }
 }
 

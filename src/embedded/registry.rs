@@ -14,8 +14,8 @@ use same_file::Handle;
 use super::{
     Durability, EmbeddedOptions,
     folder::Folder,
+    messages::{cannot, not_now, refused},
     store::Store,
-    words::{cannot, not_now, refused},
 };
 use crate::manager::ConnectError;
 

@@ -1,5 +1,5 @@
 //! An open store: its transactions, its room, its end. How it is opened is in [`super::opening`], what is done in
-//! a transaction in [`super::reading`] and [`super::writing`].
+//! a transaction in [`super::read_txn`] and [`super::write_txn`].
 
 use std::{
     path::Path,
@@ -14,14 +14,14 @@ use heed::{Env, MdbError, RoTxn, RwTxn, WithoutTls};
 use super::{
     Durability,
     folder::{Entered, Folder},
-    gate::{Gate, Pass},
+    messages::Failure,
     opening::{Opened, open},
     presence::Presence,
+    recovery::close,
     registry::Place,
     rows::Rows,
-    state::close,
     upkeep::Upkeep,
-    words::Failure,
+    write_lock::{Gate, Pass},
 };
 use crate::manager::{ConnectError, Lost};
 

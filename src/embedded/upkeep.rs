@@ -13,11 +13,11 @@ use tokio::{runtime::Handle, sync::watch, task::spawn_blocking, time::sleep};
 
 use super::{
     Durability,
-    beats::Beats,
     folder::Folder,
-    held::{Held, freshen, is_last},
-    left::is_synced,
-    state::restore,
+    held_files::{Held, freshen, is_last},
+    liveness::Beats,
+    recovery::restore,
+    shutdown_marker::is_synced,
 };
 use crate::manager::Lost;
 

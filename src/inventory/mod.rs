@@ -1,11 +1,11 @@
 //! What a store holds, byte for byte: which channels there are and who is in them, a few at a time, for
 //! moving it to another store or looking into it. Here: what a store must offer for that, and [`Opened`],
-//! a store with a name and with patience. [`place`] finds a store by its address, [`copy`] and [`lines`]
+//! a store with a name and with patience. [`address`] finds a store by its address, [`copy`] and [`ndjson`]
 //! are what is done with it. Offline work: a connection that is lost is not made again.
 
+pub mod address;
 pub mod copy;
-pub mod lines;
-pub mod place;
+pub mod ndjson;
 #[cfg(test)]
 mod tests;
 
@@ -22,7 +22,7 @@ use crate::{
     error::{Error, Result},
     keys::Key,
     manager::{Link, Lost},
-    sizes::Sizes,
+    size_limits::Sizes,
 };
 
 /// How long one step may take.

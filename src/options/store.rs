@@ -10,7 +10,7 @@ use crate::{
     error::{Error, Result},
     redis_cluster::ClusterOptions,
     redis_manager::RedisOptions,
-    sizes::Sizes,
+    size_limits::Sizes,
 };
 
 /// What has no meaning for the embedded store. `path` has another one: the folder.

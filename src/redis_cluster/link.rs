@@ -16,15 +16,15 @@ use tokio::{sync::mpsc, time::timeout};
 use super::{
     ClusterManager,
     clean::clean,
-    plan::{Plan, replies},
+    replacement_check::{self, Witness},
+    routing::{Plan, replies},
     send::send,
     slots::SlotMap,
-    witness::{self, Witness},
 };
 use crate::{
-    appetite::Appetite,
+    batch_size::Appetite,
     command::{Command, Reply},
-    driver::pulse,
+    driver::heartbeat,
     error::Result,
     keys::Key,
     manager::{Connected, Link, Lost, Manager as _},
@@ -156,7 +156,7 @@ impl Shared {
         // `None` when the connection is gone already.
         let (shared, node) = (Arc::downgrade(self), address.clone());
         let ask = move || shared.upgrade()?.state().nodes.get(&node)?.sign_of_life();
-        let over = select(connected.closed, pulse::dies(ask).boxed());
+        let over = select(connected.closed, heartbeat::dies(ask).boxed());
         // Ends with the connection, which ends with the link at the latest.
         tokio::spawn(async move {
             over.await;
@@ -247,7 +247,7 @@ impl Shared {
     }
 
     async fn learn(&self, witness: Witness) {
-        let Some(map) = witness::map(witness).await else {
+        let Some(map) = replacement_check::map(witness).await else {
             return;
         };
         // While a cluster heals, a node may know of no owner; then who had a slot can say more.

@@ -1,8 +1,8 @@
 //! The manager of a Redis Cluster: one [`RedisManager`] for each node, so that logging in and fencing are
 //! written once, and a link that splits batches by the node that has the key. Here: where the cluster is.
-//! Which node has what is in [`slots`], finding that out and connecting in [`look_up`]; a link is in [`link`], what
-//! a batch becomes in [`plan`], what goes where and what has to go again in [`round`] and [`verdict`], sending it in [`send`];
-//! that a silent node was replaced is found by [`witness`]; `clean` is in [`clean`].
+//! Which node has what is in [`slots`], finding that out and connecting in [`discovery`]; a link is in [`link`], what
+//! a batch becomes in [`routing`], what goes where and what has to go again in [`dispatch`] and [`redirect`], sending it in [`send`];
+//! that a silent node was replaced is found by [`replacement_check`]; `clean` is in [`clean`].
 //!
 //! Not redis-rs's cluster client: order, deadlines, sending again and fencing are ours.
 //!
@@ -18,14 +18,14 @@
 //! **No member cache.** Its barrier would have to be asked of each node, and of each key after every move of a slot.
 
 mod clean;
+mod discovery;
+mod dispatch;
 mod link;
-mod look_up;
-mod plan;
-mod round;
+mod redirect;
+mod replacement_check;
+mod routing;
 mod send;
 mod slots;
-mod verdict;
-mod witness;
 
 use std::{
     collections::HashMap,

@@ -14,10 +14,10 @@ use redis::Value;
 use tokio::time::sleep;
 
 use super::{
+    dispatch::{Group, Open, Outcome, To, group, judge},
     link::Shared,
-    plan::{Answer, Step},
-    round::{Group, Open, Outcome, To, group, judge},
-    witness::replaced,
+    replacement_check::replaced,
+    routing::{Answer, Step},
 };
 use crate::{error::Error, manager::Lost, redis_manager::Address};
 

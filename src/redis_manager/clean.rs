@@ -1,4 +1,4 @@
-//! `clean`: removes every set under a prefix, in the small steps of [`super::walk`]; UNLINK instead of
+//! `clean`: removes every set under a prefix, in the small steps of [`super::scan`]; UNLINK instead of
 //! DEL. A replica may have nothing to remove, so the role is asked at the end.
 
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,7 @@ use redis::{Pipeline, Value, aio::MultiplexedConnection};
 
 use super::{
     link::{State, lock},
-    walk::{Halt, refused, send, sets},
+    scan::{Halt, refused, send, sets},
 };
 use crate::{
     command::Reply,

@@ -1,5 +1,5 @@
 //! Opening a connection, in RESP3 if there is to be a cache and the server speaks it. What is said on it
-//! before the first call is in [`super::set_up`].
+//! before the first call is in [`super::handshake`].
 
 use std::sync::{Arc, Mutex, PoisonError, atomic::Ordering};
 
@@ -15,13 +15,13 @@ use tokio::{sync::Notify, task::JoinHandle};
 
 use super::{
     Address, CacheOptions, Place, RedisLink, RedisManager,
-    discreet::discreet,
-    heard::Heard,
+    failover::Watch,
+    handshake::{Identity, Off, fence, passes, track},
     link::{State, lock, on_push},
+    read_activity::Heard,
+    redact::discreet,
     role::Role,
-    set_up::{Identity, Off, fence, passes, track},
     stream::{self, Stream},
-    watch::Watch,
 };
 use crate::{
     cache::Session,

@@ -1,6 +1,6 @@
 //! What is known of the primary by all that sentinels have said, by whatever way: one state, and every
 //! connection is made and kept by it only. Pure: no socket, and no clock of its own. Who talks to the sentinels
-//! is in [`super::listener`], who waits for the outcome in [`super::watch`].
+//! is in [`super::sentinel_link`], who waits for the outcome in [`super::failover`].
 //!
 //! The rules:
 //!

@@ -20,14 +20,14 @@ use tokio::{
 use super::{
     clean::clean,
     role::{Question, Role},
-    whole,
+    slot_coverage,
 };
 use crate::{
-    appetite::Appetite,
-    broken::Broken,
+    batch_size::Appetite,
     cache::{Answer, Invalidation, Sent, Session, Settled, Wire},
     command::{Command, Reply},
     error::{Error, Result},
+    failpoints::Broken,
     keys::Key,
     list::List,
     manager::{Link, Lost},
@@ -45,7 +45,7 @@ pub struct RedisLink {
     pub(super) db: u64,
     /// Wakes when something arrives.
     pub(super) heard: Arc<Notify>,
-    /// It is a node of a Redis Cluster that had all keys: see [`whole`].
+    /// It is a node of a Redis Cluster that had all keys: see [`slot_coverage`].
     pub(super) in_cluster: bool,
 }
 
@@ -137,7 +137,7 @@ impl Link for RedisLink {
         let (connection, state) = (self.connection.clone(), self.state.clone());
         let asked = self.in_cluster.then(|| stem.clone());
         let clean = clean(connection.clone(), state, stem.clone(), steps.clone());
-        whole::after_clean(clean, connection, asked, steps).boxed()
+        slot_coverage::after_clean(clean, connection, asked, steps).boxed()
     }
 
     fn execute(
@@ -304,7 +304,7 @@ pub(super) fn decode(wire: &Wire, values: &mut impl Iterator<Item = Value>) -> A
     let mut value = || values.next().unwrap_or(Value::Nil);
     match wire {
         Wire::Write(_) => Answer::Wrote(match value() {
-            Value::ServerError(error) => Err(whole::told(&error)),
+            Value::ServerError(error) => Err(slot_coverage::told(&error)),
             _ => Ok(()),
         }),
         Wire::Members(_) => Answer::List(list(value()).map(Arc::new)),
@@ -327,7 +327,7 @@ pub(crate) fn list(value: Value) -> Result<List> {
             let members: Vec<Vec<u8>> = items.into_iter().map(member).collect::<Result<_>>()?;
             List::new(members)
         }
-        Value::ServerError(error) => Err(whole::told(&error)),
+        Value::ServerError(error) => Err(slot_coverage::told(&error)),
         _ => Err(Error::Store("the answer to SMEMBERS is no list".into())),
     }
 }

@@ -1,34 +1,34 @@
 //! The Redis manager: one multiplexed connection of redis-rs per service. Here: where Redis is and how to
-//! log in; as a URL in [`url`]. Connecting is in [`stream`], [`happy`], [`tls`], [`connect`] and [`set_up`]; finding a primary by
-//! Sentinel in [`watch`] and [`election`], talking to the sentinels in [`attend`], [`roster`], [`listener`], [`published`] and [`sentinel`];
-//! which servers the member cache trusts in [`gate`], whether one is still the primary in [`role`], batches in [`link`], hearing that the server lives in [`heard`], what it
-//! says that must not be repeated in [`discreet`], what is there in [`walk`], `clean` in [`clean`],
-//! whether one server has all keys in [`whole`]; queueing, deadlines and
+//! log in; as a URL in [`url`]. Connecting is in [`stream`], [`happy_eyeballs`], [`tls`], [`connect`] and [`handshake`]; finding a primary by
+//! Sentinel in [`failover`] and [`election`], talking to the sentinels in [`sentinel_tasks`], [`sentinel_set`], [`sentinel_link`], [`sentinel_events`] and [`sentinel`];
+//! which servers the member cache trusts in [`tracking_support`], whether one is still the primary in [`role`], batches in [`link`], hearing that the server lives in [`read_activity`], what it
+//! says that must not be repeated in [`redact`], what is there in [`scan`], `clean` in [`clean`],
+//! whether one server has all keys in [`slot_coverage`]; queueing, deadlines and
 //! reconnecting are the driver's.
 
-mod attend;
 mod clean;
 mod connect;
-mod discreet;
 mod election;
-mod gate;
-mod happy;
-mod heard;
+mod failover;
+mod handshake;
+mod happy_eyeballs;
 mod link;
-mod listener;
-mod published;
+mod read_activity;
+mod redact;
 mod role;
-mod roster;
+mod scan;
 mod sentinel;
-mod set_up;
+mod sentinel_events;
+mod sentinel_link;
+mod sentinel_set;
+mod sentinel_tasks;
+mod slot_coverage;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod tracking_support;
 mod url;
-mod walk;
-mod watch;
-mod whole;
 
 use std::{
     fmt,
@@ -41,7 +41,7 @@ use std::{
 
 use redis::ServerError;
 
-use crate::{broken::Broken, cache::Unpaid, keys::Key, shelf::Bounds, stats::Stats};
+use crate::{cache::Unpaid, failpoints::Broken, keys::Key, list_lru::Bounds, stats::Stats};
 
 pub use self::{
     link::RedisLink,
@@ -50,14 +50,14 @@ pub use self::{
     url::{URL_FORMS, UrlFault},
 };
 
-use self::watch::Watch;
+use self::failover::Watch;
 
 // For redis_cluster, which speaks to many servers at once.
 pub(crate) use self::{
+    handshake::passes,
     link::{command, list},
     role::is_demoted,
-    set_up::passes,
-    walk::{Halt, found},
+    scan::{Halt, found},
 };
 
 /// Where a Redis listens.
@@ -177,7 +177,7 @@ pub struct RedisManager {
     options: RedisOptions,
     /// `None` = lists are read from Redis each time.
     cache: Option<CacheOptions>,
-    last: Mutex<Option<set_up::Identity>>,
+    last: Mutex<Option<handshake::Identity>>,
     /// What the last connection's reads left behind at the server.
     unpaid: Unpaid,
     place: Place,

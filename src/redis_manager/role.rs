@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use redis::{Cmd, ServerError, ServerErrorKind, Value};
 use tokio::time::Instant;
 
-use super::{gate, link::command, words};
+use super::{link::command, tracking_support, words};
 
 /// For so long after the question the role is taken for the same.
 pub(super) const FRESH: Duration = Duration::from_millis(500);
@@ -34,7 +34,7 @@ impl Question {
     /// The role in an answer. An error tells none.
     fn role(self, answer: &Value) -> Option<String> {
         match self {
-            Self::Hello => gate::role(answer),
+            Self::Hello => tracking_support::role(answer),
             Self::Info => role_of_info(&redis::from_redis_value_ref::<String>(answer).ok()?),
         }
     }

@@ -1,5 +1,5 @@
 //! Opening a socket to a server. What is spoken on it is in [`super::connect`], which of several addresses of
-//! a name is taken in [`super::happy`].
+//! a name is taken in [`super::happy_eyeballs`].
 
 use std::net::SocketAddr;
 
@@ -8,7 +8,7 @@ use tokio::{
     net::{TcpStream, lookup_host},
 };
 
-use super::{Address, Tls, connect::unreachable, happy};
+use super::{Address, Tls, connect::unreachable, happy_eyeballs};
 use crate::manager::ConnectError;
 
 /// Whatever kind of socket it is.
@@ -24,7 +24,7 @@ pub(super) async fn open(
     match address {
         Address::Tcp(host, _) => {
             let all = resolve(address).await?;
-            let stream = happy::connect(all, TcpStream::connect).await;
+            let stream = happy_eyeballs::connect(all, TcpStream::connect).await;
             layered(stream.map_err(|error| unreachable(&error))?, host, tls).await
         }
         #[cfg(unix)]

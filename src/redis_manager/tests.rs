@@ -6,16 +6,16 @@ use proptest::{collection::vec, prelude::*};
 use redis::{PushInfo, PushKind, Value, parse_redis_value};
 
 use super::{
-    gate,
+    handshake,
     link::{State, decode, on_push},
-    set_up,
+    tracking_support,
 };
 use crate::{
-    broken::Broken,
     cache::{Answer, Session, Wire},
     command::Command,
+    failpoints::Broken,
     list::List,
-    shelf::{Bounds, SharedKey},
+    list_lru::{Bounds, SharedKey},
     stats::Stats,
 };
 
@@ -116,8 +116,8 @@ proptest! {
 
     #[test]
     fn no_server_is_trusted_by_chance(hello in value(), info in value()) {
-        prop_assert!(gate::objection(&hello, &info).is_some());
-        let _ = set_up::is_tracking(&hello);
+        prop_assert!(tracking_support::objection(&hello, &info).is_some());
+        let _ = handshake::is_tracking(&hello);
     }
 
     /// A list is served no more after a push that names its key, or that may.

@@ -2,7 +2,7 @@
 //! order in which they, the server and the socket can take their steps.
 
 use super::world::{Move, World, delete, read, write};
-use crate::{broken::Broken, command::Command};
+use crate::{command::Command, failpoints::Broken};
 
 /// Goes through every order of the steps; the first history that may not be.
 fn explore(world: &World, visited: &mut u64) -> Result<(), String> {

@@ -3,11 +3,11 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use crate::{
-    broken::Broken,
     cache::{Answer, Invalidation, Sent, Session, Wire},
     command::Command,
+    failpoints::Broken,
     list::List,
-    shelf::Bounds,
+    list_lru::Bounds,
     stats::Stats,
 };
 

@@ -3,7 +3,7 @@
 use proptest::{prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
 
 use super::world::{Move, Step, World, delete, read, write};
-use crate::{broken::Broken, command::Command};
+use crate::{command::Command, failpoints::Broken};
 
 fn call() -> impl Strategy<Value = Command> {
     prop_oneof![

@@ -2,7 +2,7 @@
 //! not be seen. Were it not so, the tests would not protect the rule.
 
 use super::{model, random};
-use crate::broken::Broken;
+use crate::failpoints::Broken;
 
 /// Rules that no history here can show: nothing is thrown out of this memory, and there is no
 /// connection. They are broken in `__test__/cache`.

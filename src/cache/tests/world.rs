@@ -8,13 +8,13 @@ use std::{
 };
 
 use crate::{
-    broken::Broken,
     cache::{Answer, Invalidation, Sent, Session, Wire},
     command::{Command, Reply},
     error::Error,
+    failpoints::Broken,
     keys::Key,
     list::List,
-    shelf::{Bounds, SharedKey},
+    list_lru::{Bounds, SharedKey},
     stats::Stats,
 };
 

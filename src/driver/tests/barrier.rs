@@ -8,8 +8,8 @@ use tokio::time::{Instant, sleep};
 use super::{MS, bench::Bench, limits};
 use crate::{
     command::{Command, Reply},
-    memory::{Dial, Fate, Store, add, members, read},
     options::Limits,
+    scripted_store::{Dial, Fate, Store, add, members, read},
 };
 
 fn clean() -> Command {

@@ -8,8 +8,8 @@ use crate::{
     command::{Command, Reply},
     driver::{Driver, Event, Inbox, Input, Outlet},
     error::Result,
-    memory::Store,
     options::Limits,
+    scripted_store::Store,
 };
 
 #[derive(Clone)]

@@ -9,8 +9,8 @@ use super::{MS, bench::Bench, limits};
 use crate::{
     command::{Command, Reply},
     error::Error,
-    memory::{Dial, Fate, READONLY, Store, add, members, read, remove},
     options::Limits,
+    scripted_store::{Dial, Fate, READONLY, Store, add, members, read, remove},
 };
 
 fn replica() -> Dial {

@@ -4,8 +4,8 @@
 mod barrier;
 mod bench;
 mod demoted;
+mod heartbeat;
 mod poison;
-mod pulse;
 mod random;
 
 use std::time::Duration;
@@ -17,8 +17,8 @@ use super::Event;
 use crate::{
     command::{Command, Reply},
     error::Error,
-    memory::{Dial, Fate, Store, add, members, read, remove},
     options::Limits,
+    scripted_store::{Dial, Fate, Store, add, members, read, remove},
 };
 
 const MS: Duration = Duration::from_millis(1);

@@ -9,8 +9,8 @@ use super::{MS, bench::Bench, limits};
 use crate::{
     command::{Command, Reply},
     error::Result,
-    memory::{Dial, Fate, Store, add, members, read},
     options::Limits,
+    scripted_store::{Dial, Fate, Store, add, members, read},
 };
 
 const DISCONNECTED: &str = "ERR_GLOBAL_CHANNEL_DISCONNECTED";

@@ -9,8 +9,8 @@ use crate::{
     command::Reply,
     driver::Event,
     error::Result,
-    memory::{Dial, Fate, Store, add, read, remove},
     options::Limits,
+    scripted_store::{Dial, Fate, Store, add, read, remove},
 };
 
 #[derive(Debug, Clone)]

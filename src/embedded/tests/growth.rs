@@ -8,8 +8,8 @@ use super::{
     world::{add, run},
 };
 use crate::{
-    broken::Broken,
     command::{Command, Member},
+    failpoints::Broken,
 };
 
 /// More than twice the room that a store begins with, in parts that are smaller than what a batch adds

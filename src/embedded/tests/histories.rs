@@ -11,9 +11,9 @@ use proptest::{collection::vec, prelude::*};
 
 use super::world::{execute, manager_of, run};
 use crate::{
-    broken::Broken,
     command::{Command, Member, Reply},
     embedded::{Durability, audit},
+    failpoints::Broken,
     keys::Key,
     list::List,
     manager::{Link as _, Manager as _},

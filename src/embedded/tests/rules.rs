@@ -6,9 +6,9 @@ use super::{
     world::{add, execute, manager_of, members, open, run},
 };
 use crate::{
-    broken::Broken,
     command::{Command, Reply},
     embedded::Durability,
+    failpoints::Broken,
     manager::{Link as _, Manager as _},
 };
 

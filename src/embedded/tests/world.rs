@@ -3,13 +3,13 @@
 use std::{path::Path, sync::Arc};
 
 use crate::{
-    broken::Broken,
     command::{Command, Reply},
     embedded::{Durability, EmbeddedLink, EmbeddedManager, EmbeddedOptions},
     error::Result,
+    failpoints::Broken,
     keys::Key,
+    list_lru::Bounds,
     manager::{ConnectError, Link as _, Lost, Manager as _},
-    shelf::Bounds,
     steps::Steps,
 };
 

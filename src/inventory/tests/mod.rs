@@ -10,14 +10,14 @@ use futures_util::TryStreamExt as _;
 use super::{
     Opened,
     copy::{Difference, Progress, Report, copy},
-    lines::lines,
+    ndjson::lines,
 };
 use crate::{
     command::Member,
     error::Result,
     manager::Manager as _,
-    memory::{Dial, Fate, Store},
-    sizes::Sizes,
+    scripted_store::{Dial, Fate, Store},
+    size_limits::Sizes,
 };
 
 const STEM: &[u8] = b"P:";

@@ -8,7 +8,7 @@ use super::{STEM, put, run};
 use crate::{
     command::Member,
     keys::Key,
-    memory::{Dial, Fate, Store},
+    scripted_store::{Dial, Fate, Store},
 };
 
 fn sets() -> impl Strategy<Value = Vec<(Key, BTreeSet<Member>)>> {

@@ -1,11 +1,11 @@
 //! TLS on a socket, by rustls. Here: what a connection is secured with, and the handshake. Whom it trusts is in
-//! [`trust`], certificates and keys as text in [`pem`], what went wrong in [`words`] and [`watched`]; what the options are
+//! [`trust`], certificates and keys as text in [`pem`], what went wrong in [`messages`] and [`alert_stream`]; what the options are
 //! called is in [`crate::options`].
 
+mod alert_stream;
+mod messages;
 mod pem;
 mod trust;
-mod watched;
-mod words;
 
 use std::{
     fmt,
@@ -36,7 +36,7 @@ pub use self::{
 };
 pub use tokio_rustls::rustls::RootCertStore as Roots;
 
-use self::watched::Watched;
+use self::alert_stream::Watched;
 use crate::manager::ConnectError;
 
 /// How connections are secured; cheap to clone, and the same for all connections of a service.
@@ -145,7 +145,7 @@ impl Tls {
                 stream,
                 inner: self.0.clone(),
             }),
-            Err(error) => Err(words::of_handshake(&error)),
+            Err(error) => Err(messages::of_handshake(&error)),
         }
     }
 
@@ -154,7 +154,7 @@ impl Tls {
         let verifier = self.0.trust.verifier(&provider).await?;
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(|error| words::of(&error))?
+            .map_err(|error| messages::of(&error))?
             // Named so by rustls because `Trust::Anyone` can be asked for.
             .dangerous()
             .with_custom_certificate_verifier(verifier);

@@ -6,8 +6,8 @@ use std::{collections::HashMap, sync::Arc};
 use redis::{Arg, Cmd, Pipeline, Value};
 
 use super::{
-    plan::{Answer, Step},
-    verdict::Verdict,
+    redirect::Verdict,
+    routing::{Answer, Step},
 };
 use crate::{error::Error, redis_manager::Address};
 
@@ -169,7 +169,7 @@ pub(super) fn judge(
 
 #[cfg(test)]
 mod tests {
-    use super::{super::plan::Plan, *};
+    use super::{super::routing::Plan, *};
     use crate::command::Command;
 
     fn tcp(port: u16) -> Address {

@@ -1,7 +1,7 @@
 //! Where calls enter: the methods of class `GlobalChannel`, put on its prototype by hand. What napi-rs
 //! generates around a method takes a lock of the whole process and allocates, at each call, to guard
 //! against values that are borrowed mutably; ours never are. And its error for what is no instance is
-//! no `TypeError`. What the methods do is in [`super::methods`] and [`super::life`].
+//! no `TypeError`. What the methods do is in [`super::calls`] and [`super::lifecycle`].
 
 use std::{array, ptr, rc::Rc};
 
@@ -18,11 +18,11 @@ use super::{
     args,
     call::{Kind, State},
     class::GlobalChannel,
-    guard,
     js::{Args, Callback},
+    panic,
     service::Service,
 };
-use crate::broken::may_panic;
+use crate::failpoints::may_panic;
 
 type Method = extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value;
 
@@ -149,7 +149,7 @@ fn enter<const N: usize>(
     info: sys::napi_callback_info,
     method: impl FnOnce(&Rc<Service>, Object, [Unknown; N]) -> napi::Result<sys::napi_value>,
 ) -> sys::napi_value {
-    let done = guard::thrown(&Env::from_raw(env), || {
+    let done = panic::thrown(&Env::from_raw(env), || {
         let mut info = CallbackInfo::<N>::new(env, info, None, false)?;
         // SAFETY: what carries the tag of the class is an instance, and lives as long as `this`.
         let channel = unsafe { info.unwrap_raw::<GlobalChannel>().map(|channel| &*channel) };
@@ -161,7 +161,7 @@ fn enter<const N: usize>(
         // SAFETY: values of the current scope.
         let arg = |index| unsafe { Unknown::from_raw_unchecked(env, info.get_arg(index)) };
         let (service, this) = (channel.service(), Object::from_raw(env, info.this()));
-        guard::method(service, ptr::null_mut(), || {
+        panic::method(service, ptr::null_mut(), || {
             method(service, this, array::from_fn(arg))
         })
     });

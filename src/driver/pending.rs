@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::{
     Event,
-    again::{GROUP, Losses},
+    resend::{GROUP, Losses},
 };
 use crate::{
     command::{Command, Reply},

@@ -1,6 +1,6 @@
 //! A connection to one sentinel, which is asked and listened to over it: in RESP3 on one socket, where questions
 //! and messages keep their order; with a sentinel that does not speak it (before Redis 6) on two. Which sentinels
-//! there are is in [`super::roster`].
+//! there are is in [`super::sentinel_set`].
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -19,9 +19,9 @@ use super::{
     Address,
     connect::unreachable,
     election::News,
-    published::{channels, parse, pushed},
+    handshake::refusal,
     sentinel::{Sentinels, Told},
-    set_up::refusal,
+    sentinel_events::{channels, parse, pushed},
     stream::{self, Stream},
     words,
 };

@@ -13,8 +13,8 @@ use tokio::time::sleep;
 use super::{
     CACHE_OFF, ClusterManager,
     link::ClusterLink,
+    replacement_check::{Witness, replaced, slots},
     slots::SlotMap,
-    witness::{Witness, replaced, slots},
 };
 use crate::{
     manager::{ConnectError, Connected, Manager},

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use heed::RoTxn;
 
 use super::{
-    effort::Effort,
+    budget::Effort,
     rows::{Channel, Rows},
 };
 use crate::{
-    broken::Broken,
     error::Result as CallResult,
+    failpoints::Broken,
     keys::Key,
     list::List,
-    shelf::{SharedKey, Shelf},
+    list_lru::{SharedKey, Shelf},
     stats::Stats,
 };
 

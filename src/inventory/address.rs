@@ -9,7 +9,7 @@ use crate::{
     manager::{ConnectError, Manager},
     options::{Limits, Store},
     redis_manager::{RedisManager, RedisOptions, UrlFault},
-    sizes::Sizes,
+    size_limits::Sizes,
 };
 
 /// How the address of an embedded store begins.

@@ -1,5 +1,5 @@
 //! Which sentinels there are, and how far each has been asked: those that are listed, at every address of a name,
-//! and those that they know. Bookkeeping only; who talks to them is in [`super::watch`].
+//! and those that they know. Bookkeeping only; who talks to them is in [`super::failover`].
 
 mod notes;
 #[cfg(test)]
@@ -11,8 +11,8 @@ use tokio::time::Instant;
 
 use super::{
     Address,
-    listener::{LIMIT, Spot},
     sentinel::Told,
+    sentinel_link::{LIMIT, Spot},
 };
 use crate::manager::ConnectError;
 

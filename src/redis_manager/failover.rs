@@ -3,7 +3,7 @@
 //!
 //! All of them are listened to, because only the one that leads a failover tells of it before the new primary takes
 //! writes. From then on the old one acknowledges what is thrown away: Sentinel demotes it seconds later, if it is
-//! alive. The tasks that do so are in [`super::attend`].
+//! alive. The tasks that do so are in [`super::sentinel_tasks`].
 
 use std::{
     sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
@@ -18,10 +18,10 @@ use tokio::{
 
 use super::{
     Address,
-    attend::keep,
     election::{Election, News, Verdict, Voice},
-    roster::Roster,
     sentinel::Sentinels,
+    sentinel_set::Roster,
+    sentinel_tasks::keep,
 };
 use crate::manager::ConnectError;
 

@@ -1,5 +1,5 @@
 //! The tasks that talk to the sentinels: one for each listed name, and one for each sentinel, which keeps a connection
-//! to it, asks it whenever a look-up does, and passes on what it says. What comes of that is in [`super::watch`].
+//! to it, asks it whenever a look-up does, and passes on what it says. What comes of that is in [`super::failover`].
 
 use std::{
     collections::HashSet,
@@ -18,10 +18,10 @@ use tokio::{
 use super::{
     Address,
     election::Voice,
-    listener::{LIMIT, Listener, Spot},
+    failover::{STEP, Shared, lock},
     sentinel::Other,
+    sentinel_link::{LIMIT, Listener, Spot},
     stream,
-    watch::{STEP, Shared, lock},
 };
 use crate::manager::ConnectError;
 

@@ -7,9 +7,9 @@ use napi::bindgen_prelude::Object;
 
 use super::{
     call::{Ending, Late, Outcome, State},
-    guard::closure,
     js::{Args, Callback},
     outbox::Outbox,
+    panic::closure,
     service::Service,
 };
 use crate::{
@@ -17,10 +17,10 @@ use crate::{
     embedded::EmbeddedManager,
     engine::Engine,
     error::Error,
+    list_lru::Bounds,
     options::Store,
     redis_cluster::ClusterManager,
     redis_manager::{CacheOptions, RedisManager},
-    shelf::Bounds,
 };
 
 impl Service {
@@ -186,7 +186,7 @@ impl Service {
         }
     }
 
-    /// The driver panicked, or something on this side (see [`super::guard`]): everybody is told, and so is who calls later.
+    /// The driver panicked, or something on this side (see [`super::panic`]): everybody is told, and so is who calls later.
     pub fn on_died(&self, words: String) -> napi::Result<()> {
         let error = Error::Internal(words.clone());
         self.log("error", &error.to_string(), None);

@@ -1,6 +1,6 @@
 //! The file `store.json`, which says how the store was left. It is of this package's own, and is read before
 //! LMDB touches anything. And `closing.json`, which says what the rows were when they had yet to be brought to the
-//! disk. What follows from it is in [`super::state`].
+//! disk. What follows from it is in [`super::recovery`].
 
 use std::{
     env::consts::{ARCH, OS},
@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 use xxhash_rust::xxh3::Xxh3Default;
 
 use super::{
+    file_modes,
     folder::Folder,
-    private,
-    words::{cannot, refused},
+    messages::{cannot, refused},
 };
 use crate::manager::ConnectError;
 
@@ -90,7 +90,7 @@ pub(super) fn write(folder: &Folder, left: &Left) -> io::Result<()> {
 
 /// The first half of [`write`]: brings to the disk what is to be the file, beside the one that is there.
 pub(super) fn draft(folder: &Folder, left: &Left) -> io::Result<()> {
-    let mut file = private::create(&fresh(folder))?;
+    let mut file = file_modes::create(&fresh(folder))?;
     file.write_all(left.to_json().to_string().as_bytes())?;
     file.sync_all()
 }
@@ -114,7 +114,7 @@ fn fresh(folder: &Folder) -> PathBuf {
 /// note.
 pub(super) fn note_closing(folder: &Folder, checksum: &Checksum) -> io::Result<()> {
     let note = json!({"format": format(), "closing": checksum.to_json()});
-    let mut file = private::create(&folder.closing())?;
+    let mut file = file_modes::create(&folder.closing())?;
     file.write_all(note.to_string().as_bytes())
 }
 

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::{
     BATCH, Event,
-    jobs::{Batch, Job, Jobs},
+    pending::{Batch, Job, Jobs},
 };
 use crate::{
     command::Reply,

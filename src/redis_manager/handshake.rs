@@ -8,10 +8,9 @@ use redis::{Pipeline, ProtocolVersion, ServerError, Value, aio::MultiplexedConne
 use super::{
     CacheOptions, RedisManager,
     connect::unreachable,
-    gate,
     link::{CACHING, forget},
     role::{Question, role_of_info},
-    whole, words,
+    slot_coverage, tracking_support, words,
 };
 use crate::manager::ConnectError;
 
@@ -80,9 +79,9 @@ impl RedisManager {
         {
             return Err(refusal(words(error)));
         }
-        let role = hello.as_ref().and_then(gate::role);
-        let mode = hello.as_ref().and_then(gate::mode);
-        let objection = hello.and_then(|hello| gate::objection(&hello, info));
+        let role = hello.as_ref().and_then(tracking_support::role);
+        let mode = hello.as_ref().and_then(tracking_support::mode);
+        let objection = hello.and_then(|hello| tracking_support::objection(&hello, info));
         let info: String = redis::from_redis_value_ref(info).unwrap_or_default();
         let field = |name| info.lines().find_map(|line| line.strip_prefix(name));
         if field("loading:") == Some("1") {
@@ -107,7 +106,7 @@ impl RedisManager {
         // Where neither tells, as with a user who may not call INFO, it is asked all the same.
         let in_cluster = mode.is_none_or(|mode| mode == "cluster");
         if in_cluster && let Some(stem) = &self.options.stem {
-            whole::check(connection.clone(), stem).await?;
+            slot_coverage::check(connection.clone(), stem).await?;
         }
         let identity = Identity {
             in_cluster: in_cluster && self.options.stem.is_some(),

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use redis::{Pipeline, ServerError, ServerErrorKind, Value, aio::MultiplexedConnection};
 
 use super::{
-    set_up::refusal,
-    walk::{Halt, Walk, send},
+    handshake::refusal,
+    scan::{Halt, Walk, send},
     words,
 };
 use crate::{

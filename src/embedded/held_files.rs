@@ -10,7 +10,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::private;
+use super::file_modes;
 
 /// The times of the files are kept younger than this.
 const FRESH: Duration = Duration::from_secs(600);
@@ -100,7 +100,7 @@ pub(super) fn is_free(data: &Path) -> io::Result<Option<bool>> {
 /// Opens data.mdb, or makes it if it is missing, and says that this process has it open. LMDB takes an empty file for a
 /// new one; made by LMDB, it would have what the umask leaves of its mode.
 pub(super) fn hold(data: PathBuf) -> io::Result<Held> {
-    let file = private::open(&data)?;
+    let file = file_modes::open(&data)?;
     if cfg!(unix) {
         file.lock_shared()?;
     }

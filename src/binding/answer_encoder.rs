@@ -12,9 +12,9 @@ use super::{
     tape::{Shape, Tape, Word},
 };
 use crate::{
-    broken::may_panic,
     command::Reply,
     error::{Error, Result},
+    failpoints::may_panic,
     list::List,
 };
 

@@ -11,7 +11,7 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
-use super::{Inner, words};
+use super::{Inner, messages};
 use crate::manager::ConnectError;
 
 pub(super) struct Watched<S> {
@@ -22,7 +22,7 @@ pub(super) struct Watched<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Watched<S> {
     fn note<T>(&self, polled: &Poll<io::Result<T>>) {
         if let Poll::Ready(Err(error)) = polled
-            && let Some(refusal @ ConnectError::Refused(_)) = words::of_io(error)
+            && let Some(refusal @ ConnectError::Refused(_)) = messages::of_io(error)
         {
             *self.inner.refusal() = Some(refusal);
         }

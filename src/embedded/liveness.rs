@@ -18,9 +18,9 @@ use std::{
 };
 
 use super::{
+    file_modes,
     folder::Folder,
-    private,
-    words::{cannot, refused},
+    messages::{cannot, refused},
 };
 use crate::manager::ConnectError;
 
@@ -70,7 +70,7 @@ impl Beats {
             thread::sleep(PAUSE);
         }
         for (dead, _) in beats.free.drain() {
-            private::remove(&dead).map_err(failed)?;
+            file_modes::remove(&dead).map_err(failed)?;
         }
         beats.owner = true;
         beats.beat().map_err(failed)?;
@@ -88,7 +88,7 @@ impl Beats {
         let role = if self.owner { 'o' } else { 'w' };
         // Opened and closed each time: some file systems show others only then what was written. Always of
         // one length, as others may have the old one in mind.
-        let mut file = private::open(&self.own)?;
+        let mut file = file_modes::open(&self.own)?;
         file.write_all(format!("{:016x} {role}\n", self.count).as_bytes())
     }
 
@@ -144,7 +144,7 @@ impl Beats {
 
 impl Drop for Beats {
     fn drop(&mut self) {
-        let _ = private::remove(&self.own);
+        let _ = file_modes::remove(&self.own);
     }
 }
 
@@ -162,7 +162,7 @@ mod tests {
     /// One that has the store open on another mount: its beats are seen, and its lock is not.
     fn other(folder: &Folder, nonce: &str) -> Beats {
         let processes = folder.processes();
-        private::make_folder(&processes).expect("a folder");
+        file_modes::make_folder(&processes).expect("a folder");
         fs::write(processes.join("1"), "").expect("a file");
         Beats {
             own: processes.join(format!("1.{nonce}{SUFFIX}")),
@@ -191,7 +191,7 @@ mod tests {
         let folder = Folder::as_given(temporary.path());
         let mut other = other(&folder, "a");
         let mut beats = {
-            private::make_folder(&folder.processes()).expect("a folder");
+            file_modes::make_folder(&folder.processes()).expect("a folder");
             Beats::begin(&folder).expect("it opens")
         };
         for lives in [false, true] {

@@ -13,7 +13,7 @@ pub(super) enum Failure {
     NoRoom,
     /// Another process has made the map larger; the same.
     Outgrown,
-    /// It is too much for the thread; see [`super::effort`].
+    /// It is too much for the thread; see [`super::budget`].
     Heavy,
     /// The calls of the transaction fail with these words.
     Calls(Arc<str>),

@@ -5,13 +5,13 @@ use std::{collections::HashMap, sync::Arc};
 use heed::RwTxn;
 
 use super::{
-    reading::{Eyes, Reading},
+    read_txn::{Eyes, Reading},
     rows::{Channel, Rows},
 };
 use crate::{
-    broken::Broken,
     command::{Command, Member, Reply},
     error::Result as CallResult,
+    failpoints::Broken,
     keys::Key,
     list::List,
 };

@@ -11,7 +11,7 @@ use futures_util::{
 };
 use tokio::time::{Instant, timeout};
 
-use super::pulse::{Pulse, Sign};
+use super::heartbeat::{Pulse, Sign};
 use crate::{
     command::Reply,
     error::{Cause, Result},

@@ -4,7 +4,7 @@
 //! the rows may be a mixture of old and new pages, which LMDB would not notice. They are put aside then, and
 //! the store begins empty: its members were sessions of processes that died with the machine.
 //!
-//! What is in that file, and how it is read and written, is in [`super::left`].
+//! What is in that file, and how it is read and written, is in [`super::shutdown_marker`].
 
 use std::{
     fs,
@@ -13,11 +13,10 @@ use std::{
 };
 
 use super::{
-    Durability,
+    Durability, file_modes,
     folder::{Entered, Folder},
-    left::{self, Checksum, Left, is_as_closed, kind_of_locks, read, write},
-    private,
-    words::{cannot, refused},
+    messages::{cannot, refused},
+    shutdown_marker::{self, Checksum, Left, is_as_closed, kind_of_locks, read, write},
 };
 use crate::manager::ConnectError;
 
@@ -78,7 +77,7 @@ pub(super) fn prepare(
         prepared.made = Some(now);
         Left::Unmade
     };
-    let closing = private::remove(&folder.closing());
+    let closing = file_modes::remove(&folder.closing());
     closing.map_err(|error| cannot("remove", &folder.closing(), &error))?;
     if left.as_ref() != Some(&now) || locks != kind_of_locks() {
         write(folder, &now).map_err(|error| cannot("write", &folder.state(), &error))?;
@@ -103,7 +102,7 @@ fn weakened(folder: &Folder, left: Option<&Left>, durability: Durability) -> Opt
 /// With its room taken: where the disk is full this fails, but a write to memory that the disk has no room
 /// for would kill the process. Another file than before, lest somebody has that in memory.
 fn make_locks(folder: &Folder) -> io::Result<()> {
-    private::create(&folder.locks())?.write_all(&vec![0; LOCKS])
+    file_modes::create(&folder.locks())?.write_all(&vec![0; LOCKS])
 }
 
 /// Its tables are there: from now on it holds what is written, and an end of this process is no half-made
@@ -130,25 +129,26 @@ pub(super) fn close(
 ) -> io::Result<()> {
     let checksum = Checksum::of(&folder.data())?;
     // Such as on a full disk; what waits for the disk says the same later.
-    let _ = left::note_closing(folder, &checksum);
+    let _ = shutdown_marker::note_closing(folder, &checksum);
     let closed = Left::Closed(checksum);
     let (drafted, synced) = thread::scope(|scope| {
-        let draft = thread::Builder::new().spawn_scoped(scope, || left::draft(folder, &closed));
+        let draft =
+            thread::Builder::new().spawn_scoped(scope, || shutdown_marker::draft(folder, &closed));
         let synced = sync();
         let drafted = match draft {
             Ok(draft) => draft
                 .join()
-                .unwrap_or_else(|_| left::draft(folder, &closed)),
-            Err(_) => left::draft(folder, &closed),
+                .unwrap_or_else(|_| shutdown_marker::draft(folder, &closed)),
+            Err(_) => shutdown_marker::draft(folder, &closed),
         };
         (drafted, synced)
     });
     drafted?;
     if !synced {
-        return private::remove(&folder.closing());
+        return file_modes::remove(&folder.closing());
     }
-    left::publish(folder)?;
-    private::remove(&folder.closing())
+    shutdown_marker::publish(folder)?;
+    file_modes::remove(&folder.closing())
 }
 
 /// Writes the file again, of which something else has taken away the one that was there when the store was open.

@@ -11,7 +11,7 @@ use redis::{Cmd, Pipeline, Value, aio::MultiplexedConnection, cmd};
 
 use super::{
     link::{RedisLink, lost},
-    whole::told,
+    slot_coverage::told,
     words,
 };
 use crate::{

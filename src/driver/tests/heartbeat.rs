@@ -13,10 +13,10 @@ use crate::{
     command::Reply,
     driver::{
         Event,
-        pulse::{LIMIT, SILENT, dies},
+        heartbeat::{LIMIT, SILENT, dies},
     },
-    memory::{Dial, Fate, Store, add, read},
     options::Limits,
+    scripted_store::{Dial, Fate, Store, add, read},
 };
 
 /// What a link has that gives no sign of life: the promise is ten seconds.

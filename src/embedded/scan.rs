@@ -10,7 +10,7 @@ use futures_util::{
 };
 use heed::RoTxn;
 
-use super::{link::EmbeddedLink, rows::Rows, store::Store, words::Failure};
+use super::{link::EmbeddedLink, messages::Failure, rows::Rows, store::Store};
 use crate::{
     command::Member,
     error::Result,
