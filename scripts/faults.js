@@ -40,7 +40,7 @@ function measure(files) {
     tests.on('end', () => {
       const lines = fs.readFileSync(report, 'utf8').split('\n').filter(Boolean);
       fs.rmSync(folder, { recursive: true, force: true });
-      const rows = lines.map((line) => ({ ...JSON.parse(line), verdict: 'holds' }));
+      const rows = lines.map((line) => ({ verdict: 'holds', ...JSON.parse(line) }));
       const ok = !others.some(({ verdict }) => verdict.startsWith('FAILED'));
       resolve({ ok: ok && rows.length > 0, rows: [...rows, ...others] });
     });
