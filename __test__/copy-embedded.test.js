@@ -16,6 +16,7 @@ const redisServer = require('./support/redis');
 const { create, stopAll } = require('./support/service');
 const { readStore } = require('./support/stores');
 const { until } = require('./support/until');
+const { removeFolder } = require('./support/remove');
 
 const PREFIX = 'POMELO:CHANNEL';
 const TIMEOUT = 60000;
@@ -38,7 +39,7 @@ describe('an embedded store', { timeout: TIMEOUT }, () => {
   });
   afterEach(async () => {
     await stopAll();
-    fs.rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
   });
   after(() => redis.stop());
 

@@ -17,6 +17,7 @@ const child = require('../support/child');
 const { logged } = require('../support/log');
 const { create, stopAll } = require('../support/service');
 const { ours } = require('../support/rows');
+const { removeFolder } = require('../support/remove');
 
 const CODE = 'ERR_GLOBAL_CHANNEL_INVALID_OPTION';
 
@@ -31,7 +32,7 @@ describe('B the embedded store', () => {
     dir = fs.mkdtempSync(path.join(os.tmpdir(), 'embedded-'));
   });
   afterEach(stopAll);
-  after(() => fs.rmSync(dir, { recursive: true, force: true }));
+  after(() => removeFolder(dir));
 
   ours('B a path and store: "embedded" are enough; manager shows prefix and folder', () => {
     const { manager } = make({ path: '/srv/channels' });

@@ -16,6 +16,7 @@ const child = require('../support/child');
 const { stopAll } = require('../support/service');
 const { IMPL } = require('../support/rows');
 const { ADDON } = require('../cache/use-broken');
+const { removeFolder } = require('../support/remove');
 
 const USE_OTHER = path.join(__dirname, '../cache/use-broken.js');
 const TIMEOUT = 60000;
@@ -112,7 +113,7 @@ const later = (clear) => toClear.push(clear);
 /** A place that is cleared away after the test. */
 function place(parent = os.tmpdir()) {
   const base = fs.mkdtempSync(path.join(parent, 'embedded-'));
-  later(() => fs.rmSync(base, { recursive: true, force: true }));
+  later(() => removeFolder(base));
   return new Place(path.join(base, 'store'));
 }
 

@@ -12,6 +12,7 @@ const os = require('os');
 const path = require('path');
 const child = require('../support/child');
 const { stores, ours } = require('../support/rows');
+const { removeFolder } = require('../support/remove');
 
 const FILE = path.join(__dirname, 'jobs.js');
 const ROOT = path.resolve(__dirname, '../..');
@@ -40,7 +41,7 @@ async function fuzz(job, store) {
     assert.deepStrictEqual(run.messages[0].wrong, [], last());
     return run.messages[0].count;
   } finally {
-    fs.rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
   }
 }
 

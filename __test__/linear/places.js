@@ -12,6 +12,7 @@ const path = require('path');
 const { started } = require('../support/service');
 const { call } = require('../support/call');
 const { slowProxy } = require('./delays');
+const { removeFolder } = require('../support/remove');
 
 /** Both writers read as well, so that own and foreign writes meet in one cache. */
 const JOBS = ['writer-a', 'writer-b', 'reader-a', 'reader-b'].map((name) => ({ name }));
@@ -61,7 +62,7 @@ const inFolder = (durability) => async () => {
     world: { service },
     async close() {
       await call(service, 'stop', true);
-      fs.rmSync(folder, { recursive: true, force: true });
+      removeFolder(folder);
     },
   };
 };

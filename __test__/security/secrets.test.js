@@ -20,6 +20,7 @@ const { certificates } = require('../support/certificates');
 const redis = require('../support/redis');
 const { area, ours } = require('../support/rows');
 const { create } = require('../support/service');
+const { removeFolder } = require('../support/remove');
 
 const SECRET = 'hunter2-s3cret';
 /** Also what is left when somebody cuts it off. */
@@ -78,7 +79,7 @@ area('Secrets', { password: SECRET }, (ctx) => {
   ours('an instance shows what is known to be harmless, and hides the rest', () => {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'secrets-'));
     const { cert, key } = certificates(folder).authority('ca');
-    fs.rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
     const sentinel = { host: 'h', port: 1 };
     const service = create({
       sentinels: [sentinel],

@@ -17,6 +17,7 @@ const redisServer = require('./redis');
 const { call, ok } = require('./call');
 const { started } = require('./service');
 const { until } = require('./until');
+const { removeFolder } = require('./remove');
 
 class Store {
   /** One member under each of these keys, which are whole (`PREFIX:name:sid`) and of any prefix. */
@@ -155,7 +156,7 @@ class EmbeddedStore extends Store {
   }
 
   close() {
-    fs.rmSync(this.root, { recursive: true, force: true });
+    removeFolder(this.root);
   }
 
   other(number) {

@@ -1,0 +1,27 @@
+'use strict';
+
+/**
+ * Removes a folder in which an embedded store may still be closing: a link that was given up while it waited for
+ * another process closes later, on a thread of its own, and writes `store.json` then. `fs.rmSync` lists a folder once,
+ * also where it tries again.
+ */
+
+const fs = require('fs');
+
+const ATTEMPTS = 100;
+const PAUSE = 20;
+
+function removeFolder(folder) {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      fs.rmSync(folder, { recursive: true, force: true });
+      return;
+    } catch (err) {
+      if (err.code !== 'ENOTEMPTY' || attempt === ATTEMPTS) throw err;
+      // Blocks: what is waited for is not JavaScript's.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE);
+    }
+  }
+}
+
+module.exports = { removeFolder };
