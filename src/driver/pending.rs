@@ -108,9 +108,8 @@ impl Jobs {
         let first = self.waiting.front()?;
         let alone = first.command.is_barrier();
         let careful = self.careful();
-        let suspects = |batch: &Batch| batch.jobs.iter().any(|job| job.losses.is_suspect());
         let holds =
-            |batch: &Batch| batch.is_barrier() || alone || careful.is_some() || suspects(batch);
+            |batch: &Batch| batch.is_barrier() || alone || careful.is_some() || batch.is_careful();
         if self.batches.front().is_some_and(holds) {
             return None;
         }

@@ -45,6 +45,13 @@ impl Losses {
     }
 }
 
+impl Batch {
+    /// Whether its calls are sent carefully. The first one tells: calls were lost the more often the older they are.
+    pub(super) fn is_careful(&self) -> bool {
+        self.jobs.first().is_some_and(|job| job.losses.is_suspect())
+    }
+}
+
 impl Jobs {
     /// How many of the first calls that wait may be sent at once, if they are to be sent carefully.
     pub(super) fn careful(&self) -> Option<usize> {
@@ -65,11 +72,7 @@ impl Jobs {
 
     /// A batch was answered.
     pub(super) fn lived(&mut self, batch: &Batch) {
-        if batch
-            .jobs
-            .first()
-            .is_some_and(|job| job.losses.is_suspect())
-        {
+        if batch.is_careful() {
             self.group = (2 * self.group).min(BATCH);
         }
     }
