@@ -135,7 +135,9 @@ impl Service {
         let env = &self.env;
         let (store, counts) = (&self.stats, &self.counts);
         let mut stats = Object::new(env)?;
-        stats.set("connection", self.connection())?;
+        // Read once: the runtime's thread may change it in between, and both figures are about it.
+        let connected = self.is_custom() || store.connected.get() > 0;
+        stats.set("connection", self.connection(connected))?;
         stats.set("commands", self.commands()?)?;
         stats.set("errors", self.errors()?)?;
         stats.set("queueLength", figure(self.unanswered() as u64))?;
@@ -145,7 +147,7 @@ impl Service {
         let mean = figure(store.batched.get()) / figure(batches.max(1));
         stats.set("meanBatchSize", mean)?;
         stats.set("reconnects", figure(store.reconnects.get()))?;
-        stats.set("cache", self.cache_stats()?)?;
+        stats.set("cache", self.cache_stats(connected)?)?;
         stats.set("latency", counts.latency_stats(env)?)?;
         let host: Object = channel.get_named_property("_host")?;
         let pushed: Object = host.get_named_property("counts")?;
@@ -155,8 +157,7 @@ impl Service {
         Ok(stats)
     }
 
-    fn connection(&self) -> &'static str {
-        let connected = self.is_custom() || self.stats.connected.get() > 0;
+    fn connection(&self, connected: bool) -> &'static str {
         match self.state.get() {
             State::Inited => "idle",
             State::Started if connected => "connected",
@@ -182,9 +183,9 @@ impl Service {
         Ok(errors)
     }
 
-    fn cache_stats(&self) -> napi::Result<Object<'_>> {
+    fn cache_stats(&self, connected: bool) -> napi::Result<Object<'_>> {
         let figures = &self.stats.cache;
-        let off = self.cache_off();
+        let off = self.cache_off(connected);
         let mut cache = Object::new(&self.env)?;
         cache.set("enabled", off.is_none())?;
         cache.set("reason", off)?;
@@ -204,7 +205,7 @@ impl Service {
     }
 
     /// Why nothing is answered from the cache now.
-    fn cache_off(&self) -> Option<String> {
+    fn cache_off(&self, connected: bool) -> Option<String> {
         let why = if self.is_custom() {
             "a channelManager replaces the store"
         } else if self.options.cache.is_none() {
@@ -212,7 +213,7 @@ impl Service {
         } else {
             match self.state.get() {
                 State::Inited | State::Starting => "not connected yet",
-                State::Started if self.stats.connected.get() == 0 => "not connected",
+                State::Started if !connected => "not connected",
                 State::Started => return self.stats.cache.off().map(|why| why.to_string()),
                 State::Closed => "stopped",
             }
