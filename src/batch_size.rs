@@ -5,12 +5,12 @@ const LOAD: usize = 128 << 10;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub struct Appetite {
+pub struct BatchSize {
     /// Bytes of lists that a call of late had the store load, on average.
     load: usize,
 }
 
-impl Appetite {
+impl BatchSize {
     /// So many bytes were loaded for so many calls.
     pub fn loaded(&mut self, bytes: usize, calls: usize) {
         self.load = usize::midpoint(self.load, bytes / calls.max(1));

@@ -32,7 +32,7 @@ pub struct Bounds {
 
 /// See the module.
 #[derive(Debug, Clone)]
-pub struct Shelf<M> {
+pub struct ListLru<M> {
     /// `None` = nothing is kept.
     bounds: Option<Bounds>,
     kept: LruCache<SharedKey, Kept<M>>,
@@ -52,7 +52,7 @@ pub struct Kept<M> {
     bytes: usize,
 }
 
-impl<M> Shelf<M> {
+impl<M> ListLru<M> {
     /// An empty one.
     #[must_use]
     pub fn new(bounds: Option<Bounds>, stats: Arc<Stats>) -> Self {
@@ -198,7 +198,7 @@ mod tests {
             max_bytes: usize::MAX,
             released: Arc::default(),
         };
-        let mut shelf = Shelf::new(Some(bounds), Arc::default());
+        let mut shelf = ListLru::new(Some(bounds), Arc::default());
         let before = resident();
         for number in 0..COUNT {
             let key = SharedKey::from(format!("POMELO:CHANNEL:{number:012}:server-1").as_bytes());

@@ -1,4 +1,4 @@
-//! What the driver needs of a store. A [`Manager`] opens [`Link`]s; a link takes a batch of
+//! What the driver needs of a store. A [`Manager`] opens [`Connection`]s; a link takes a batch of
 //! commands and gives the same number of replies, in order. Queueing, deadlines, order and
 //! reconnecting are the driver's, once for every manager.
 
@@ -17,15 +17,15 @@ use crate::{
 /// A store that can be connected to, again and again.
 pub trait Manager: Send + Sync + 'static {
     /// An open connection to it.
-    type Link: Link;
+    type Connection: Connection;
 
     /// Opens a link that is ready for commands.
     fn connect(
         self: Arc<Self>,
-    ) -> BoxFuture<'static, std::result::Result<Connected<Self::Link>, ConnectError>>;
+    ) -> BoxFuture<'static, std::result::Result<Connected<Self::Connection>, ConnectError>>;
 
     /// Completes when there is reason to try at once, and not after the pause between two attempts.
-    fn stirs(&self) -> BoxFuture<'static, ()> {
+    fn retry_hint(&self) -> BoxFuture<'static, ()> {
         std::future::pending().boxed()
     }
 
@@ -39,16 +39,16 @@ pub trait Manager: Send + Sync + 'static {
     fn describe(&self) -> String;
 
     /// What may be the reason if an attempt to connect takes too long: the end of a sentence.
-    fn doubt(&self) -> Option<&'static str> {
+    fn timeout_hint(&self) -> Option<&'static str> {
         None
     }
 }
 
-/// An open connection. Batches are executed in the order of the calls to [`Link::execute`].
-pub trait Link: Send + 'static {
+/// An open connection. Batches are executed in the order of the calls to [`Connection::execute`].
+pub trait Connection: Send + 'static {
     /// How many calls the next batch had better hold at most. Large answers are better had a few at a
     /// time: then the store, this thread and JavaScript work on different ones.
-    fn appetite(&self) -> usize {
+    fn batch_size(&self) -> usize {
         usize::MAX
     }
 
@@ -60,7 +60,7 @@ pub trait Link: Send + 'static {
 
     /// How long it is worth to look for the next call before sleeping, after this link has answered. For a
     /// store that answers at once, waking a thread is most of what a call costs.
-    fn linger(&self) -> Duration {
+    fn busy_poll(&self) -> Duration {
         Duration::ZERO
     }
 

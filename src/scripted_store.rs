@@ -20,7 +20,7 @@ use crate::{
     inventory::Inventory,
     keys::Key,
     list::List,
-    manager::{ConnectError, Connected, Link, Lost, Manager},
+    manager::{ConnectError, Connected, Connection, Lost, Manager},
     steps::Steps,
 };
 
@@ -74,7 +74,7 @@ pub(crate) struct Script {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Store(pub(crate) Arc<Mutex<Script>>);
 
-pub(crate) struct StoreLink {
+pub(crate) struct StoreConnection {
     store: Store,
     fates: Mutex<VecDeque<Fate>>,
     /// The signs of life that are left; `None` = it has none to give.
@@ -116,15 +116,15 @@ impl Store {
 }
 
 impl Manager for Store {
-    type Link = StoreLink;
+    type Connection = StoreConnection;
 
     fn connect(
         self: Arc<Self>,
-    ) -> BoxFuture<'static, std::result::Result<Connected<StoreLink>, ConnectError>> {
+    ) -> BoxFuture<'static, std::result::Result<Connected<StoreConnection>, ConnectError>> {
         let dial = self.0.lock().unwrap().dials.pop_front();
         let up = |fates: Vec<Fate>, fenced, signs| {
             Ok(Connected {
-                link: StoreLink {
+                link: StoreConnection {
                     store: (*self).clone(),
                     fates: Mutex::new(fates.into()),
                     signs: Mutex::new(signs),
@@ -144,7 +144,7 @@ impl Manager for Store {
         std::future::ready(outcome).boxed()
     }
 
-    fn stirs(&self) -> BoxFuture<'static, ()> {
+    fn retry_hint(&self) -> BoxFuture<'static, ()> {
         let stir = self.0.lock().unwrap().stir.clone();
         async move { stir.notified().await }.boxed()
     }
@@ -158,7 +158,7 @@ impl Manager for Store {
     }
 }
 
-impl Link for StoreLink {
+impl Connection for StoreConnection {
     fn demoted(&self) -> Option<Arc<str>> {
         self.demoted.lock().unwrap().clone()
     }
@@ -259,7 +259,7 @@ fn pages(mut names: Vec<Vec<u8>>) -> BoxStream<'static, Result<Vec<Vec<u8>>>> {
     stream::iter(pages).boxed()
 }
 
-impl Inventory for StoreLink {
+impl Inventory for StoreConnection {
     fn keys(&self, stem: &[u8]) -> BoxStream<'static, Result<Vec<Key>>> {
         let sets = &self.store.0.lock().unwrap().sets;
         let keys = sets.keys().filter(|key| key.starts_with(stem));

@@ -8,7 +8,7 @@ use globalchannel::{
     driver::{Driver, Event, Inbox, Input, Outlet},
     error::Result,
     keys::Key,
-    manager::{ConnectError, Connected, Link, Lost, Manager},
+    manager::{ConnectError, Connected, Connection, Lost, Manager},
     options::Limits,
     stats::Stats,
     steps::Steps,
@@ -20,7 +20,7 @@ use super::{ROUNDS, add_commands, measured};
 struct Store;
 
 impl Manager for Store {
-    type Link = Self;
+    type Connection = Self;
 
     fn connect(
         self: Arc<Self>,
@@ -39,7 +39,7 @@ impl Manager for Store {
     }
 }
 
-impl Link for Store {
+impl Connection for Store {
     fn execute(
         &self,
         batch: &[&Command],

@@ -21,7 +21,7 @@ use super::{
     host::Host,
     js::{Args, Callback, call_back},
     outbox::Outbox,
-    shared_arrays::Masters,
+    shared_arrays::SharedArrays,
     stats::Counts,
     tape::{Shape, Tape},
 };
@@ -81,7 +81,7 @@ pub struct Service {
     /// Empty but while in use, kept for its memory, as is `tape`.
     pub events: RefCell<Vec<Event>>,
     pub tape: RefCell<Tape>,
-    pub masters: RefCell<Masters>,
+    pub masters: RefCell<SharedArrays>,
     pub counts: Counts,
     /// What driver and manager count.
     pub stats: Arc<Stats>,

@@ -6,16 +6,16 @@ use std::collections::HashMap;
 
 /// See the module.
 #[derive(Default)]
-pub struct Masters {
+pub struct SharedArrays {
     /// The number of the master, by the id of the list.
     slots: HashMap<u64, u32>,
-    /// Masters of long lists that are not all there yet: the piece that comes next.
+    /// Shared arrays of long lists that are not all there yet: the piece that comes next.
     growing: HashMap<u64, usize>,
     /// Numbers that can be used again.
     free: Vec<u32>,
 }
 
-impl Masters {
+impl SharedArrays {
     /// The number of the master of a list, if there is one.
     pub fn find(&self, id: u64) -> Option<u32> {
         let slot = self.slots.get(&id).copied();

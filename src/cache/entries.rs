@@ -8,13 +8,13 @@ use std::sync::Arc;
 use super::{Broken, HashMap};
 use crate::{
     list::List,
-    list_lru::{Bounds, SharedKey, Shelf},
+    list_lru::{Bounds, ListLru, SharedKey},
     stats::Stats,
 };
 
 #[derive(Debug, Clone)]
 pub(super) struct Entries {
-    known: Shelf<Mark>,
+    known: ListLru<Mark>,
     /// Beside them: a load under way is not thrown out.
     loads: HashMap<SharedKey, Loads>,
     broken: Broken,
@@ -54,7 +54,7 @@ struct Loads {
 impl Entries {
     pub(super) fn new(bounds: Option<Bounds>, stats: Arc<Stats>, broken: Broken) -> Self {
         Self {
-            known: Shelf::new(bounds, stats),
+            known: ListLru::new(bounds, stats),
             loads: HashMap::default(),
             broken,
         }

@@ -17,7 +17,7 @@ const SKIPPED: u32 = 15;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Linger {
+pub(super) struct BusyPoll {
     /// It will look for so long.
     soon: Duration,
     /// When it looked last, and until when it does.
@@ -27,7 +27,7 @@ pub(super) struct Linger {
     skips: u32,
 }
 
-impl Linger {
+impl BusyPoll {
     /// Calls were answered, by a link that takes so long a look for worth it.
     pub(super) fn answered(&mut self, time: Duration, now: Instant) {
         if time.is_zero() || self.not_before.is_some_and(|rests| now < rests) {
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn it_looks_for_its_time_and_less_often_when_that_was_of_no_use() {
-        let (mut linger, mut now) = (Linger::default(), Instant::now());
+        let (mut linger, mut now) = (BusyPoll::default(), Instant::now());
         assert!(!linger.looks(now));
         linger.answered(TIME, now);
         for _ in 0..4 {
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn it_rests_when_another_thread_had_the_core() {
-        let (mut linger, mut now) = (Linger::default(), Instant::now());
+        let (mut linger, mut now) = (BusyPoll::default(), Instant::now());
         linger.answered(TIME, now);
         now += 2 * PUT_OFF;
         assert!(linger.looks(now), "the answers were handed over");
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_store_that_is_far_away_is_not_waited_for_awake() {
-        let (mut linger, now) = (Linger::default(), Instant::now());
+        let (mut linger, now) = (BusyPoll::default(), Instant::now());
         linger.answered(Duration::ZERO, now);
         assert!(!linger.looks(now));
     }

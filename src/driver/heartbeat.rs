@@ -24,36 +24,36 @@ const STOOD_STILL: Duration = Duration::from_secs(1);
 pub(crate) type Sign = BoxFuture<'static, std::result::Result<(), Lost>>;
 
 /// See the module.
-pub(super) struct Pulse {
+pub(super) struct Heartbeat {
     state: State,
 }
 
 enum State {
     /// Nothing was asked; something was heard at this time.
-    Heard(Instant),
+    ReadActivity(Instant),
     /// It was asked, and has until then.
     Asked(Instant, Sign),
     /// It is of a kind that gives none and needs none.
     Needless,
 }
 
-impl Pulse {
+impl Heartbeat {
     pub(super) fn new(now: Instant) -> Self {
-        let state = State::Heard(now);
+        let state = State::ReadActivity(now);
         Self { state }
     }
 
     /// The link has said something.
     pub(super) fn heard(&mut self, now: Instant) {
         if !matches!(self.state, State::Needless) {
-            self.state = State::Heard(now);
+            self.state = State::ReadActivity(now);
         }
     }
 
     /// When [`Self::is_dead`] may say something new.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match &self.state {
-            State::Heard(heard) => Some(*heard + SILENT),
+            State::ReadActivity(heard) => Some(*heard + SILENT),
             State::Asked(until, _) => Some(*until),
             State::Needless => None,
         }
@@ -63,7 +63,7 @@ impl Pulse {
     pub(super) fn sign(&mut self) -> OptionFuture<&mut Sign> {
         match &mut self.state {
             State::Asked(_, sign) => Some(sign),
-            State::Heard(_) | State::Needless => None,
+            State::ReadActivity(_) | State::Needless => None,
         }
         .into()
     }
@@ -71,12 +71,12 @@ impl Pulse {
     /// Asks, if that is due; says whether the link was asked before and gave no sign in its time.
     pub(super) fn is_dead(&mut self, ask: impl FnOnce() -> Option<Sign>, now: Instant) -> bool {
         match &mut self.state {
-            State::Heard(heard) if *heard + SILENT <= now => {
+            State::ReadActivity(heard) if *heard + SILENT <= now => {
                 self.state = ask().map_or(State::Needless, |sign| State::Asked(now + LIMIT, sign));
             }
             State::Asked(until, _) if *until + STOOD_STILL <= now => *until = now + LIMIT,
             State::Asked(until, _) => return *until <= now,
-            State::Heard(_) | State::Needless => {}
+            State::ReadActivity(_) | State::Needless => {}
         }
         false
     }
@@ -85,7 +85,7 @@ impl Pulse {
 /// The same for one of several connections of a link, which `ask` asks for a sign of life: completes when none comes
 /// in its time, or there is nothing to ask any more.
 pub(crate) async fn dies(ask: impl Fn() -> Option<Sign>) {
-    let mut pulse = Pulse::new(Instant::now());
+    let mut pulse = Heartbeat::new(Instant::now());
     while let Some(deadline) = pulse.deadline() {
         tokio::select! {
             biased;

@@ -26,15 +26,15 @@ use tokio::{
 pub use self::mailbox::{Event, Inbox, Input, Outlet};
 
 use self::{
-    busy_poll::Linger,
-    pending::{Jobs, Next},
-    reconnect::{Dialed, Found, Futures, Line},
+    busy_poll::BusyPoll,
+    pending::{Next, PendingCalls},
+    reconnect::{ConnectionState, Dialed, Found, Futures},
 };
 use crate::{
     command::Reply,
     error::{Cause, Error, Result},
     failpoints::may_panic,
-    manager::{Link as _, Lost, Manager},
+    manager::{Connection as _, Lost, Manager},
     options::Limits,
     stats::Stats,
 };
@@ -51,11 +51,11 @@ pub struct Driver<M: Manager, O: Outlet> {
     input: Input,
     outlet: O,
     events: Vec<Event>,
-    jobs: Jobs,
-    line: Line<M::Link>,
+    jobs: PendingCalls,
+    line: ConnectionState<M::Connection>,
     phase: Phase,
     stats: Arc<Stats>,
-    linger: Linger,
+    linger: BusyPoll,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,9 +94,9 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
     ) -> Self {
         let now = Instant::now();
         Self {
-            line: Line::new(manager.clone(), &limits, now),
+            line: ConnectionState::new(manager.clone(), &limits, now),
             phase: Phase::Starting(limits.start_timeout.map(|limit| now + limit)),
-            jobs: Jobs::new(&limits),
+            jobs: PendingCalls::new(&limits),
             events: Vec::new(),
             manager,
             limits,
@@ -104,7 +104,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             input: Input::default(),
             outlet,
             stats,
-            linger: Linger::default(),
+            linger: BusyPoll::default(),
         }
     }
 
@@ -119,7 +119,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
                 Wake::Replies(Err(Lost(cause))) => self.on_lost(cause, true),
                 Wake::Closed => {
                     let cause = match &self.line {
-                        Line::Up { link, .. } => link.cause_of_end(),
+                        ConnectionState::Up { link, .. } => link.cause_of_end(),
                         _ => None,
                     };
                     self.on_lost(cause.unwrap_or_else(|| "closed by the store".into()), true);
@@ -151,14 +151,14 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
 
     fn count(&self) {
         let in_flight = match &self.line {
-            Line::Up { in_flight, .. } if !self.is_over() => Some(in_flight.len()),
+            ConnectionState::Up { in_flight, .. } if !self.is_over() => Some(in_flight.len()),
             _ => None,
         };
         self.stats.in_flight.set(in_flight.unwrap_or(0));
         self.stats.connected.set(usize::from(in_flight.is_some()));
     }
 
-    async fn next(&mut self, timer: &mut Pin<Box<Sleep>>) -> Wake<M::Link> {
+    async fn next(&mut self, timer: &mut Pin<Box<Sleep>>) -> Wake<M::Connection> {
         let deadline = match self.phase {
             Phase::Starting(deadline) => deadline,
             Phase::Stopping(deadline) => Some(deadline),
@@ -232,7 +232,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         self.phase = Phase::Stopping(now + self.limits.drain);
     }
 
-    fn on_dialed(&mut self, dialed: Dialed<M::Link>) {
+    fn on_dialed(&mut self, dialed: Dialed<M::Connection>) {
         match self.line.dialed(dialed, &self.limits, &self.manager) {
             Ok(Found { fenced, note }) => {
                 if let Phase::Starting(_) = self.phase {
@@ -281,7 +281,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
     fn on_replies(&mut self, replies: Vec<Result<Reply>>) {
         let now = Instant::now();
         self.line.answered(now);
-        let Line::Up { link, .. } = &self.line else {
+        let ConnectionState::Up { link, .. } = &self.line else {
             return;
         };
         let demoted = link.demoted();
@@ -289,7 +289,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         if let Some(words) = demoted {
             return self.on_demoted(words, replies, now);
         }
-        self.linger.answered(link.linger(), now);
+        self.linger.answered(link.busy_poll(), now);
         self.jobs.reply(replies, &mut self.events);
     }
 
@@ -353,14 +353,14 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
 
     /// Fills the link, as far as it may be filled.
     fn send(&mut self) {
-        let Line::Up {
+        let ConnectionState::Up {
             link, in_flight, ..
         } = &mut self.line
         else {
             return;
         };
         while in_flight.len() < link.depth() {
-            let most = BATCH.min(link.appetite());
+            let most = BATCH.min(link.batch_size());
             let Some(next) = self.jobs.next_batch(most, Instant::now()) else {
                 return;
             };

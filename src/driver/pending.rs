@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::{
     Event,
-    resend::{GROUP, Losses},
+    resend::{GROUP, Resends},
 };
 use crate::{
     command::{Command, Reply},
@@ -24,7 +24,7 @@ use crate::{
 const WINDOW: Duration = Duration::from_millis(10);
 
 #[derive(Debug)]
-pub(super) struct Job {
+pub(super) struct PendingCall {
     seq: u64,
     pub(super) command: Command,
     deadline: Option<Instant>,
@@ -36,12 +36,12 @@ pub(super) struct Job {
     /// Was in flight on a link whose server said that it is no primary any more. All such calls come before
     /// those that were not.
     pub(super) demoted: bool,
-    pub(super) losses: Losses,
+    pub(super) losses: Resends,
 }
 
 #[derive(Debug)]
 pub(super) struct Batch {
-    pub(super) jobs: Vec<Job>,
+    pub(super) jobs: Vec<PendingCall>,
     sent_at: Instant,
     /// How far it is, if it is a barrier.
     steps: Option<Steps>,
@@ -55,21 +55,21 @@ pub(super) enum Next<'a> {
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Jobs {
+pub(super) struct PendingCalls {
     limit: Option<Duration>,
     /// For what is a part of `start`.
     start_limit: Option<Duration>,
     /// In flight, oldest first.
     pub(super) batches: VecDeque<Batch>,
     /// To be sent, oldest first; all later than those in flight.
-    pub(super) waiting: VecDeque<Job>,
+    pub(super) waiting: VecDeque<PendingCall>,
     /// When the first call came of those that share a deadline.
     window: Instant,
     /// How many calls are sent at a time while they are sent carefully.
     pub(super) group: usize,
 }
 
-impl Jobs {
+impl PendingCalls {
     pub(super) fn new(limits: &Limits) -> Self {
         let (limit, start) = (limits.command_timeout, limits.start_timeout);
         Self {
@@ -91,7 +91,7 @@ impl Jobs {
         } else {
             self.limit
         };
-        self.waiting.push_back(Job {
+        self.waiting.push_back(PendingCall {
             seq,
             command,
             deadline: limit.map(|limit| self.window + limit),
@@ -99,7 +99,7 @@ impl Jobs {
             answered: false,
             limit,
             demoted: false,
-            losses: Losses::default(),
+            losses: Resends::default(),
         });
     }
 
@@ -117,10 +117,10 @@ impl Jobs {
         let count = if alone {
             1
         } else {
-            let plain = |job: &&Job| !job.command.is_barrier();
+            let plain = |job: &&PendingCall| !job.command.is_barrier();
             self.waiting.iter().take(most).take_while(plain).count()
         };
-        let mut jobs: Vec<Job> = self.waiting.drain(..count).collect();
+        let mut jobs: Vec<PendingCall> = self.waiting.drain(..count).collect();
         for job in &mut jobs {
             job.sent = true;
             if alone {
@@ -140,7 +140,7 @@ impl Jobs {
             steps: alone.then(Steps::default),
         });
         let batch = self.batches.back()?;
-        if let (Some(steps), [Job { command, .. }]) = (&batch.steps, batch.jobs.as_slice())
+        if let (Some(steps), [PendingCall { command, .. }]) = (&batch.steps, batch.jobs.as_slice())
             && let Command::Clean { stem } = command
         {
             return Some(Next::Clean(stem, steps.clone()));
@@ -170,7 +170,7 @@ impl Jobs {
         }
     }
 
-    pub(super) fn wait_again(&mut self, job: Job) {
+    pub(super) fn wait_again(&mut self, job: PendingCall) {
         if !job.answered {
             self.waiting.push_front(job);
         }
@@ -283,7 +283,7 @@ impl Batch {
     }
 }
 
-impl Job {
+impl PendingCall {
     pub(super) fn answer(self, reply: Result<Reply>, events: &mut Vec<Event>) {
         if !self.answered {
             events.push(Event::Answer(self.seq, reply));

@@ -11,11 +11,11 @@ use futures_util::{
 };
 use tokio::time::{Instant, timeout};
 
-use super::heartbeat::{Pulse, Sign};
+use super::heartbeat::{Heartbeat, Sign};
 use crate::{
     command::Reply,
     error::{Cause, Result},
-    manager::{ConnectError, Connected, Link, Lost, Manager},
+    manager::{ConnectError, Connected, Connection, Lost, Manager},
     options::Limits,
 };
 
@@ -30,7 +30,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const STABLE: Duration = Duration::from_secs(5);
 
 /// Where the link is.
-pub(super) enum Line<L> {
+pub(super) enum ConnectionState<L> {
     /// An attempt is under way, or the pause before it.
     Dialing {
         attempt: BoxFuture<'static, Dialed<L>>,
@@ -41,7 +41,7 @@ pub(super) enum Line<L> {
         link: L,
         in_flight: InFlight,
         closed: BoxFuture<'static, ()>,
-        pulse: Pulse,
+        pulse: Heartbeat,
         since: Instant,
         answered: bool,
         /// Until then it is kept though its server says that it is no primary.
@@ -53,7 +53,7 @@ pub(super) enum Line<L> {
     GivenUp { cause: Cause, idle: InFlight },
 }
 
-/// See [`Line::futures`]; what cannot happen now is pending for ever.
+/// See [`ConnectionState::futures`]; what cannot happen now is pending for ever.
 pub(super) struct Futures<'a, L> {
     pub(super) dialing: OptionFuture<&'a mut BoxFuture<'static, Dialed<L>>>,
     pub(super) closed: OptionFuture<&'a mut BoxFuture<'static, ()>>,
@@ -86,8 +86,8 @@ pub(super) struct Failed {
     pub(super) gave_up: bool,
 }
 
-impl<L: Link> Line<L> {
-    pub(super) fn new<M: Manager<Link = L>>(
+impl<L: Connection> ConnectionState<L> {
+    pub(super) fn new<M: Manager<Connection = L>>(
         manager: Arc<M>,
         limits: &Limits,
         now: Instant,
@@ -100,7 +100,7 @@ impl<L: Link> Line<L> {
         )
     }
 
-    fn dial<M: Manager<Link = L>>(
+    fn dial<M: Manager<Connection = L>>(
         manager: Arc<M>,
         limits: &Limits,
         outage: Outage,
@@ -109,7 +109,7 @@ impl<L: Link> Line<L> {
         let limit = limits.connect_timeout;
         let attempt = async move {
             if !pause.is_zero() {
-                let _ = timeout(pause, manager.stirs()).await;
+                let _ = timeout(pause, manager.retry_hint()).await;
             }
             let connecting = manager.clone().connect();
             match limit {
@@ -117,7 +117,7 @@ impl<L: Link> Line<L> {
                 Some(limit) => timeout(limit, connecting).await.unwrap_or_else(|_| {
                     let mut words =
                         format!("no answer within {} ms (connectTimeout)", limit.as_millis());
-                    if let Some(doubt) = manager.doubt() {
+                    if let Some(doubt) = manager.timeout_hint() {
                         words.push(' ');
                         words.push_str(doubt);
                     }
@@ -153,7 +153,7 @@ impl<L: Link> Line<L> {
     }
 
     /// Takes the outcome of an attempt: up, or the next attempt, or given up.
-    pub(super) fn dialed<M: Manager<Link = L>>(
+    pub(super) fn dialed<M: Manager<Connection = L>>(
         &mut self,
         dialed: Dialed<L>,
         limits: &Limits,
@@ -184,7 +184,7 @@ impl<L: Link> Line<L> {
                     link,
                     in_flight: InFlight::new(),
                     closed,
-                    pulse: Pulse::new(now),
+                    pulse: Heartbeat::new(now),
                     since: now,
                     answered: false,
                     kept_until: now + pause.unwrap_or_default(),
@@ -216,7 +216,7 @@ impl<L: Link> Line<L> {
     }
 
     /// The link broke: look for another one.
-    pub(super) fn lost<M: Manager<Link = L>>(
+    pub(super) fn lost<M: Manager<Connection = L>>(
         &mut self,
         cause: Arc<str>,
         limits: &Limits,
@@ -249,7 +249,7 @@ impl<L: Link> Line<L> {
     }
 
     /// Its server is no primary any more: look for another link.
-    pub(super) fn leave<M: Manager<Link = L>>(
+    pub(super) fn leave<M: Manager<Connection = L>>(
         &mut self,
         words: Arc<str>,
         limits: &Limits,

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::{
     BATCH, Event,
-    pending::{Batch, Job, Jobs},
+    pending::{Batch, PendingCall, PendingCalls},
 };
 use crate::{
     command::Reply,
@@ -29,13 +29,13 @@ const ALONE: u32 = 2;
 
 /// How often a call was in flight when a link broke.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Losses {
+pub(super) struct Resends {
     all: u32,
     /// With no other call in flight.
     alone: u32,
 }
 
-impl Losses {
+impl Resends {
     pub(super) fn is_suspect(self) -> bool {
         self.all >= CAREFUL
     }
@@ -52,7 +52,7 @@ impl Batch {
     }
 }
 
-impl Jobs {
+impl PendingCalls {
     /// How many of the first calls that wait may be sent at once, if they are to be sent carefully.
     pub(super) fn careful(&self) -> Option<usize> {
         let first = self.waiting.front()?;
@@ -119,7 +119,7 @@ impl Jobs {
             return;
         };
         let barrier = batch.is_barrier();
-        let is_last = |job: &Job| last && job.demoted;
+        let is_last = |job: &PendingCall| last && job.demoted;
         let told = batch.jobs.iter().take_while(|job| is_last(job)).count();
         let kept = batch.jobs.split_off(told);
         for (job, reply) in batch.jobs.into_iter().zip(replies) {
@@ -143,8 +143,8 @@ impl Jobs {
     }
 }
 
-fn given_up(losses: Losses, error: &Error) -> Error {
-    let Losses { all, alone } = losses;
+fn given_up(losses: Resends, error: &Error) -> Error {
+    let Resends { all, alone } = losses;
     let last = error.cause().unwrap_or_default();
     let words = format!(
         "the connection was lost {all} times with this call under way, {alone} of them with no other: {last}"

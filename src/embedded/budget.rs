@@ -14,12 +14,12 @@ const READS: u64 = 8;
 
 /// In members that are written.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Effort {
+pub(super) struct Budget {
     done: u64,
     most: u64,
 }
 
-impl Effort {
+impl Budget {
     /// On a thread that others wait for.
     pub(super) const LIGHT: Self = Self {
         done: 0,

@@ -10,19 +10,19 @@ use std::sync::{
 use tokio::sync::oneshot;
 
 use super::{
-    budget::Effort,
+    budget::Budget,
     messages::Failure,
-    read_txn::{Eyes, Reading},
+    read_txn::{Eyes, ReadTxn},
     store::Store,
     write_lock::Pass,
-    write_txn::Writing,
+    write_txn::WriteTxn,
 };
 use crate::{
-    batch_size::Appetite,
+    batch_size::BatchSize,
     command::{Command, Reply},
     error::{Error, Result},
     failpoints::{Broken, may_panic},
-    list_lru::{Bounds, Shelf},
+    list_lru::{Bounds, ListLru},
     manager::Lost,
     stats::Stats,
     steps::Steps,
@@ -37,8 +37,8 @@ const STEP: u64 = 16 << 10;
 #[derive(Debug)]
 pub(super) struct Executor {
     pub(super) store: Arc<Store>,
-    reading: Mutex<Reading>,
-    appetite: Mutex<Appetite>,
+    reading: Mutex<ReadTxn>,
+    batch_size: Mutex<BatchSize>,
     /// Nobody waits for its batches any more.
     gone: AtomicBool,
     /// Whether a batch is under way that has its turn, or was when nobody waited any more.
@@ -63,11 +63,11 @@ impl Executor {
         broken: Broken,
         ended: oneshot::Sender<()>,
     ) -> Self {
-        let shelf = Shelf::new(bounds, stats.clone());
+        let shelf = ListLru::new(bounds, stats.clone());
         Self {
             store,
-            reading: Mutex::new(Reading::new(shelf, stats, broken)),
-            appetite: Mutex::default(),
+            reading: Mutex::new(ReadTxn::new(shelf, stats, broken)),
+            batch_size: Mutex::default(),
             gone: AtomicBool::new(false),
             working: Arc::default(),
             broken,
@@ -76,8 +76,8 @@ impl Executor {
     }
 
     /// How many calls the next batch had better hold at most.
-    pub(super) fn appetite(&self) -> usize {
-        lock(&self.appetite).calls()
+    pub(super) fn batch_size(&self) -> usize {
+        lock(&self.batch_size).calls()
     }
 
     /// Says whether a batch is under way that is not only waiting for its turn.
@@ -97,7 +97,7 @@ impl Executor {
 
     /// Executes commands of any kind but `clean`, if that does not take long: otherwise nothing was done.
     pub(super) fn try_now(&self, batch: &[&Command], pass: Option<Pass>) -> Option<Replies> {
-        self.execute(batch, pass, Effort::LIGHT)
+        self.execute(batch, pass, Budget::LIGHT)
     }
 
     /// Executes commands of any kind, for as long as it takes; blocks the thread. What writes needs a pass.
@@ -107,7 +107,7 @@ impl Executor {
         }
         self.at_work(|| {
             let batch: Vec<&Command> = batch.iter().collect();
-            let replies = self.execute(&batch, pass, Effort::ANY);
+            let replies = self.execute(&batch, pass, Budget::ANY);
             replies.unwrap_or_else(|| Err(Lost("a batch is too heavy".into())))
         })
     }
@@ -135,8 +135,8 @@ impl Executor {
                 steps.next();
                 let mut reading = self.reading();
                 let cleaned = self.store.write(&pass, |txn| {
-                    reading.effort = Effort::ANY;
-                    Writing::new(self.store.rows(), txn, &mut reading, self.broken)
+                    reading.effort = Budget::ANY;
+                    WriteTxn::new(self.store.rows(), txn, &mut reading, self.broken)
                         .clean(stem, STEP)
                 });
                 drop(reading);
@@ -155,7 +155,7 @@ impl Executor {
         &self,
         batch: &[&Command],
         mut pass: Option<Pass>,
-        effort: Effort,
+        effort: Budget,
     ) -> Option<Replies> {
         may_panic("embedded");
         let mut replies = Vec::with_capacity(batch.len());
@@ -185,7 +185,7 @@ impl Executor {
     }
 
     /// Executes the first of these, which do not write.
-    fn read(&self, batch: &[&Command], effort: Effort) -> Step {
+    fn read(&self, batch: &[&Command], effort: Budget) -> Step {
         let mut reading = self.reading();
         let mut tried = 0;
         let read = self.store.read(|txn| {
@@ -213,12 +213,12 @@ impl Executor {
     }
 
     /// Executes the first of these.
-    fn write(&self, batch: &[&Command], pass: &Pass, effort: Effort) -> Step {
+    fn write(&self, batch: &[&Command], pass: &Pass, effort: Budget) -> Step {
         let mut reading = self.reading();
         let mut tried = 0;
         let written = self.store.write(pass, |txn| {
             reading.effort = effort;
-            let mut writing = Writing::new(self.store.rows(), txn, &mut reading, self.broken);
+            let mut writing = WriteTxn::new(self.store.rows(), txn, &mut reading, self.broken);
             let mut replies = Vec::with_capacity(batch.len());
             for command in batch {
                 tried = replies.len() + 1;
@@ -235,11 +235,11 @@ impl Executor {
 
     fn step(
         &self,
-        reading: &mut Reading,
+        reading: &mut ReadTxn,
         tried: usize,
         done: std::result::Result<Vec<Result<Reply>>, Failure>,
     ) -> Step {
-        lock(&self.appetite).loaded(reading.take_loaded(), tried);
+        lock(&self.batch_size).loaded(reading.take_loaded(), tried);
         match done {
             Ok(replies) => Step::Done(replies),
             // Not even begun: then there is no better for the rest.
@@ -250,7 +250,7 @@ impl Executor {
 
     /// The reply to a call of a transaction that failed: a read is done by itself. Nothing if it is more than
     /// may be done.
-    fn fail(&self, command: &Command, failure: &Failure, effort: Effort) -> Option<Result<Reply>> {
+    fn fail(&self, command: &Command, failure: &Failure, effort: Budget) -> Option<Result<Reply>> {
         if command.is_write() {
             return Some(Err(failure.error()));
         }
@@ -277,7 +277,7 @@ impl Executor {
         self.gone.load(Ordering::Acquire)
     }
 
-    fn reading(&self) -> MutexGuard<'_, Reading> {
+    fn reading(&self) -> MutexGuard<'_, ReadTxn> {
         lock(&self.reading)
     }
 }

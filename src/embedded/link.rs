@@ -28,7 +28,7 @@ use crate::{
     failpoints::Broken,
     keys::Key,
     list_lru::Bounds,
-    manager::{Link, Lost},
+    manager::{Connection, Lost},
     stats::Stats,
     steps::Steps,
 };
@@ -42,7 +42,7 @@ const SYNC: Duration = Duration::from_millis(1500);
 
 /// A share in an open store.
 #[derive(Debug)]
-pub struct EmbeddedLink {
+pub struct EmbeddedConnection {
     /// There until it ends.
     executor: Option<Arc<Executor>>,
     /// Fails when nothing of the executor is left, on no thread.
@@ -51,7 +51,7 @@ pub struct EmbeddedLink {
     syncing: Arc<AtomicBool>,
 }
 
-impl EmbeddedLink {
+impl EmbeddedConnection {
     pub(super) fn new(
         store: Arc<Store>,
         bounds: Option<Bounds>,
@@ -98,23 +98,23 @@ impl EmbeddedLink {
     }
 }
 
-impl Drop for EmbeddedLink {
+impl Drop for EmbeddedConnection {
     fn drop(&mut self) {
         self.end();
     }
 }
 
-impl Link for EmbeddedLink {
-    fn appetite(&self) -> usize {
+impl Connection for EmbeddedConnection {
+    fn batch_size(&self) -> usize {
         let executor = self.executor.as_ref();
-        executor.map_or(usize::MAX, |executor| executor.appetite())
+        executor.map_or(usize::MAX, |executor| executor.batch_size())
     }
 
     fn depth(&self) -> usize {
         1
     }
 
-    fn linger(&self) -> Duration {
+    fn busy_poll(&self) -> Duration {
         LINGER
     }
 

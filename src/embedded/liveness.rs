@@ -33,7 +33,7 @@ const SUFFIX: &str = ".beat";
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Beats {
+pub(super) struct Liveness {
     processes: PathBuf,
     /// `<number of the process>.<nonce>.beat`.
     own: PathBuf,
@@ -45,7 +45,7 @@ pub(super) struct Beats {
     free: HashMap<PathBuf, Vec<u8>>,
 }
 
-impl Beats {
+impl Liveness {
     /// For a process that has claimed its presence. Watches others that may be alive; blocks the thread.
     pub(super) fn begin(folder: &Folder) -> Result<Self, ConnectError> {
         let processes = folder.processes();
@@ -142,7 +142,7 @@ impl Beats {
     }
 }
 
-impl Drop for Beats {
+impl Drop for Liveness {
     fn drop(&mut self) {
         let _ = file_modes::remove(&self.own);
     }
@@ -160,11 +160,11 @@ mod tests {
     use super::*;
 
     /// One that has the store open on another mount: its beats are seen, and its lock is not.
-    fn other(folder: &Folder, nonce: &str) -> Beats {
+    fn other(folder: &Folder, nonce: &str) -> Liveness {
         let processes = folder.processes();
         file_modes::make_folder(&processes).expect("a folder");
         fs::write(processes.join("1"), "").expect("a file");
-        Beats {
+        Liveness {
             own: processes.join(format!("1.{nonce}{SUFFIX}")),
             processes,
             nonce: nonce.to_owned(),
@@ -180,7 +180,7 @@ mod tests {
         let folder = Folder::as_given(temporary.path());
         let mut dead = other(&folder, "a");
         dead.beat().expect("it beats");
-        let mut beats = Beats::begin(&folder).expect("it opens");
+        let mut beats = Liveness::begin(&folder).expect("it opens");
         assert!(!dead.own.exists());
         assert_eq!(beats.look().expect("it can look"), None);
     }
@@ -192,7 +192,7 @@ mod tests {
         let mut other = other(&folder, "a");
         let mut beats = {
             file_modes::make_folder(&folder.processes()).expect("a folder");
-            Beats::begin(&folder).expect("it opens")
+            Liveness::begin(&folder).expect("it opens")
         };
         for lives in [false, true] {
             other.beat().expect("it beats");

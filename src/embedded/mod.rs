@@ -51,7 +51,7 @@ use tokio::task::spawn_blocking;
 
 #[cfg(any(test, feature = "broken"))]
 pub use self::audit::{Totals, audit};
-pub use self::link::EmbeddedLink;
+pub use self::link::EmbeddedConnection;
 use crate::{
     failpoints::Broken,
     list_lru::Bounds,
@@ -127,11 +127,11 @@ impl EmbeddedManager {
 }
 
 impl Manager for EmbeddedManager {
-    type Link = EmbeddedLink;
+    type Connection = EmbeddedConnection;
 
     fn connect(
         self: Arc<Self>,
-    ) -> BoxFuture<'static, Result<Connected<EmbeddedLink>, ConnectError>> {
+    ) -> BoxFuture<'static, Result<Connected<EmbeddedConnection>, ConnectError>> {
         async move {
             let options = self.options.clone();
             let opening = spawn_blocking(move || registry::open(&options)).await;
@@ -145,7 +145,7 @@ impl Manager for EmbeddedManager {
             self.stats.cache.switch(off);
             Ok(Connected {
                 closed: store.ended().boxed(),
-                link: EmbeddedLink::new(
+                link: EmbeddedConnection::new(
                     store,
                     self.bounds.clone(),
                     self.stats.clone(),

@@ -7,14 +7,14 @@ use heed::{Env, EnvFlags, EnvOpenOptions, MdbError, WithoutTls};
 use super::{
     Durability, file_modes,
     folder::{Entered, Folder},
-    held_files::{Held, hold, is_free},
-    liveness::Beats,
+    held_files::{HeldFiles, hold, is_free},
+    liveness::Liveness,
     messages::{Failure, cannot, not_now, refused},
     presence::Presence,
     recovery::{self, Prepared, note_made, note_synced},
     rows::Rows,
     upkeep::Files,
-    write_lock::Gate,
+    write_lock::WriteLock,
 };
 use crate::manager::ConnectError;
 
@@ -28,7 +28,7 @@ const READERS: u32 = 1000;
 pub(super) struct Opened {
     pub(super) env: Env<WithoutTls>,
     pub(super) rows: Rows,
-    pub(super) gate: Gate,
+    pub(super) gate: WriteLock,
     pub(super) files: Files,
     pub(super) note: Option<String>,
 }
@@ -41,7 +41,7 @@ pub(super) fn open(
     entered: &Entered,
 ) -> Result<Opened, ConnectError> {
     let unreadable = |error: io::Error| cannot("look through", folder.path(), &error);
-    let beats = folder.is_vouched().then(|| Beats::begin(folder));
+    let beats = folder.is_vouched().then(|| Liveness::begin(folder));
     let beats = beats.transpose()?;
     let alone = is_alone(folder, presence, entered).map_err(unreadable)?;
     if !alone {
@@ -50,13 +50,13 @@ pub(super) fn open(
     let prepared = recovery::prepare(folder, alone, durability, entered)?;
     let paths = folder.gate();
     let [next, write] = [lockable(&paths[0], alone)?, lockable(&paths[1], alone)?];
-    // From before LMDB opens it until after it was closed: see `Held`.
-    let locks = Held::new(folder.locks(), lockable(&folder.locks(), false)?);
+    // From before LMDB opens it until after it was closed: see `HeldFiles`.
+    let locks = HeldFiles::new(folder.locks(), lockable(&folder.locks(), false)?);
     let data = hold(folder.data()).map_err(|error| cannot("open", &folder.data(), &error))?;
     let (env, rows) = environment(folder, durability, &prepared)?;
     let others = (|| {
         let [next, write] = [(0, &next), (1, &write)];
-        let share = |(n, file): (usize, &File)| Held::share(paths[n].clone(), file);
+        let share = |(n, file): (usize, &File)| HeldFiles::share(paths[n].clone(), file);
         io::Result::Ok(vec![locks, share(next)?, share(write)?, presence.held()?])
     })();
     let files = Files {
@@ -64,7 +64,7 @@ pub(super) fn open(
         others: others.map_err(unreadable)?,
         beats,
     };
-    let gate = Gate::new(next, write);
+    let gate = WriteLock::new(next, write);
     if let Some(path) = files.missing() {
         // LMDB may have made one for itself, which nobody else has.
         let made = path == folder.locks();

@@ -15,7 +15,7 @@ use std::{
 use super::{
     file_modes,
     folder::{Entered, Folder},
-    held_files::Held,
+    held_files::HeldFiles,
     messages::{cannot, refused},
 };
 use crate::manager::ConnectError;
@@ -63,8 +63,8 @@ impl Presence {
     }
 
     /// To be looked after with the other files.
-    pub(super) fn held(&self) -> io::Result<Held> {
-        Held::share(self.path.clone(), &self.file)
+    pub(super) fn held(&self) -> io::Result<HeldFiles> {
+        HeldFiles::share(self.path.clone(), &self.file)
     }
 
     /// Whether no other process has said so. Clears away what dead ones have left.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use heed::RoTxn;
 
 use super::{
-    budget::Effort,
+    budget::Budget,
     rows::{Channel, Rows},
 };
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     failpoints::Broken,
     keys::Key,
     list::List,
-    list_lru::{SharedKey, Shelf},
+    list_lru::{ListLru, SharedKey},
     stats::Stats,
 };
 
@@ -32,13 +32,13 @@ pub(super) struct Mark {
 
 /// What is in memory, and what is counted of it.
 #[derive(Debug)]
-pub(super) struct Reading {
-    shelf: Shelf<Mark>,
+pub(super) struct ReadTxn {
+    shelf: ListLru<Mark>,
     stats: Arc<Stats>,
     /// Bytes of lists that were read from the rows.
     loaded: usize,
     /// Of the transaction.
-    pub(super) effort: Effort,
+    pub(super) effort: Budget,
     broken: Broken,
 }
 
@@ -51,13 +51,13 @@ pub(super) enum Eyes {
     Writer,
 }
 
-impl Reading {
-    pub(super) fn new(shelf: Shelf<Mark>, stats: Arc<Stats>, broken: Broken) -> Self {
+impl ReadTxn {
+    pub(super) fn new(shelf: ListLru<Mark>, stats: Arc<Stats>, broken: Broken) -> Self {
         Self {
             shelf,
             stats,
             loaded: 0,
-            effort: Effort::LIGHT,
+            effort: Budget::LIGHT,
             broken,
         }
     }

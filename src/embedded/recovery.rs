@@ -16,7 +16,7 @@ use super::{
     Durability, file_modes,
     folder::{Entered, Folder},
     messages::{cannot, refused},
-    shutdown_marker::{self, Checksum, Left, is_as_closed, kind_of_locks, read, write},
+    shutdown_marker::{self, Checksum, ShutdownMarker, is_as_closed, kind_of_locks, read, write},
 };
 use crate::manager::ConnectError;
 
@@ -31,7 +31,7 @@ pub(super) struct Prepared {
     /// What is there must be brought to the disk, and then [`note_synced`].
     pub(super) unsynced: bool,
     /// How it is left from then on, for [`note_made`], if it is being made.
-    made: Option<Left>,
+    made: Option<ShutdownMarker>,
 }
 
 /// Looks at what is there, before it is opened, and notes that it is open from now on.
@@ -64,18 +64,20 @@ pub(super) fn prepare(
     }
     let boot = boot();
     let now = match (durability, &left) {
-        (Durability::Process, _) => Left::Open { boot },
-        (Durability::Os, Some(Left::Open { boot: since })) if !alone || *since == boot => {
+        (Durability::Process, _) => ShutdownMarker::Open { boot },
+        (Durability::Os, Some(ShutdownMarker::Open { boot: since }))
+            if !alone || *since == boot =>
+        {
             prepared.unsynced = alone;
-            Left::Open { boot }
+            ShutdownMarker::Open { boot }
         }
-        (Durability::Os, _) => Left::Synced,
+        (Durability::Os, _) => ShutdownMarker::Synced,
     };
     let now = if folder.data().exists() {
         now
     } else {
         prepared.made = Some(now);
-        Left::Unmade
+        ShutdownMarker::Unmade
     };
     let closing = file_modes::remove(&folder.closing());
     closing.map_err(|error| cannot("remove", &folder.closing(), &error))?;
@@ -86,10 +88,14 @@ pub(super) fn prepare(
 }
 
 /// A store that is open with both durabilities survives what the weaker one does.
-fn weakened(folder: &Folder, left: Option<&Left>, durability: Durability) -> Option<String> {
+fn weakened(
+    folder: &Folder,
+    left: Option<&ShutdownMarker>,
+    durability: Durability,
+) -> Option<String> {
     let (others, whom) = match (left?, durability) {
-        (Left::Open { .. }, Durability::Os) => ("process", "this one"),
-        (Left::Synced, Durability::Process) => ("os", "them"),
+        (ShutdownMarker::Open { .. }, Durability::Os) => ("process", "this one"),
+        (ShutdownMarker::Synced, Durability::Process) => ("os", "them"),
         _ => return None,
     };
     Some(format!(
@@ -116,7 +122,7 @@ pub(super) fn note_made(folder: &Folder, prepared: &Prepared) -> io::Result<()> 
 
 /// Everything is on the disk, and each commit will be.
 pub(super) fn note_synced(folder: &Folder) -> io::Result<()> {
-    write(folder, &Left::Synced)
+    write(folder, &ShutdownMarker::Synced)
 }
 
 /// Brings everything to the disk by `sync`, and says that the last process has closed the store in order: first by
@@ -130,7 +136,7 @@ pub(super) fn close(
     let checksum = Checksum::of(&folder.data())?;
     // Such as on a full disk; what waits for the disk says the same later.
     let _ = shutdown_marker::note_closing(folder, &checksum);
-    let closed = Left::Closed(checksum);
+    let closed = ShutdownMarker::Closed(checksum);
     let (drafted, synced) = thread::scope(|scope| {
         let draft =
             thread::Builder::new().spawn_scoped(scope, || shutdown_marker::draft(folder, &closed));
@@ -154,8 +160,8 @@ pub(super) fn close(
 /// Writes the file again, of which something else has taken away the one that was there when the store was open.
 pub(super) fn restore(folder: &Folder, durability: Durability) -> io::Result<()> {
     let left = match durability {
-        Durability::Process => Left::Open { boot: boot() },
-        Durability::Os => Left::Synced,
+        Durability::Process => ShutdownMarker::Open { boot: boot() },
+        Durability::Os => ShutdownMarker::Synced,
     };
     write(folder, &left)
 }
@@ -167,12 +173,12 @@ pub(super) fn is_torn(folder: &Folder) -> bool {
 }
 
 /// Whether the system has gone down since, and nothing had waited for the disk.
-fn is_of_another_start(left: &Left) -> bool {
-    matches!(left, Left::Open { boot: since } if *since != boot())
+fn is_of_another_start(left: &ShutdownMarker) -> bool {
+    matches!(left, ShutdownMarker::Open { boot: since } if *since != boot())
 }
 
 /// Fails where the rows are damaged; puts them aside where nobody can know.
-fn trust(folder: &Folder, left: Option<&Left>) -> Result<Option<String>, ConnectError> {
+fn trust(folder: &Folder, left: Option<&ShutdownMarker>) -> Result<Option<String>, ConnectError> {
     let data = folder.data();
     let Ok(found) = fs::metadata(&data) else {
         return Ok(None);
@@ -188,7 +194,7 @@ fn trust(folder: &Folder, left: Option<&Left>) -> Result<Option<String>, Connect
             "{} holds a data.mdb that is not of this package",
             folder.path().display()
         ))),
-        Some(Left::Closed(expected)) => {
+        Some(ShutdownMarker::Closed(expected)) => {
             let found = Checksum::of(&data).map_err(|error| cannot("read", &data, &error))?;
             if found == *expected {
                 Ok(None)
@@ -210,7 +216,7 @@ fn trust(folder: &Folder, left: Option<&Left>) -> Result<Option<String>, Connect
             )))
         }
         // The disk was full, or the process was killed.
-        Some(Left::Unmade) => {
+        Some(ShutdownMarker::Unmade) => {
             let removed = fs::remove_file(&data);
             removed.map_err(|error| cannot("remove", &data, &error))?;
             Ok(None)

@@ -10,13 +10,13 @@ use futures_util::{
 };
 use heed::RoTxn;
 
-use super::{link::EmbeddedLink, messages::Failure, rows::Rows, store::Store};
+use super::{link::EmbeddedConnection, messages::Failure, rows::Rows, store::Store};
 use crate::{
     command::Member,
     error::Result,
     inventory::Inventory,
     keys::Key,
-    manager::{Link as _, Lost},
+    manager::{Connection as _, Lost},
 };
 
 /// How many keys, or members, there are on a page.
@@ -41,13 +41,13 @@ impl Walked {
     }
 }
 
-impl EmbeddedLink {
+impl EmbeddedConnection {
     fn walked(&self) -> Walked {
         Walked(self.store().map(Arc::downgrade).unwrap_or_default())
     }
 }
 
-impl Inventory for EmbeddedLink {
+impl Inventory for EmbeddedConnection {
     fn keys(&self, stem: &[u8]) -> BoxStream<'static, Result<Vec<Key>>> {
         let (walked, stem) = (self.walked(), stem.to_vec());
         let page = move |after: Option<&Key>| {

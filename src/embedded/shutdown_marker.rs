@@ -34,7 +34,7 @@ fn format() -> u64 {
 
 /// How the store was left.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Left {
+pub(super) enum ShutdownMarker {
     /// By everybody, in order.
     Closed(Checksum),
     /// Open, or by processes that died, since this start of the system.
@@ -52,7 +52,7 @@ pub(super) struct Checksum {
 }
 
 /// How the store was left, and the kind of the locks.
-pub(super) fn read(folder: &Folder) -> Result<Option<(Left, String)>, ConnectError> {
+pub(super) fn read(folder: &Folder) -> Result<Option<(ShutdownMarker, String)>, ConnectError> {
     let path = folder.state();
     let text = match fs::read(&path) {
         Ok(text) => text,
@@ -63,7 +63,7 @@ pub(super) fn read(folder: &Folder) -> Result<Option<(Left, String)>, ConnectErr
     let value: Value = serde_json::from_slice(&text).map_err(|_| damaged())?;
     match value["format"].as_u64() {
         Some(found) if found == format() => {
-            let left = Left::from_json(&value).ok_or_else(damaged)?;
+            let left = ShutdownMarker::from_json(&value).ok_or_else(damaged)?;
             let locks = value["locks"].as_str().ok_or_else(damaged)?;
             Ok(Some((left, locks.to_owned())))
         }
@@ -79,17 +79,17 @@ pub(super) fn read(folder: &Folder) -> Result<Option<(Left, String)>, ConnectErr
 
 /// Whether it says that each commit has waited for the disk.
 pub(super) fn is_synced(folder: &Folder) -> bool {
-    matches!(read(folder), Ok(Some((Left::Synced, _))))
+    matches!(read(folder), Ok(Some((ShutdownMarker::Synced, _))))
 }
 
 /// In one step, and on the disk before it returns: what is done next relies on it.
-pub(super) fn write(folder: &Folder, left: &Left) -> io::Result<()> {
+pub(super) fn write(folder: &Folder, left: &ShutdownMarker) -> io::Result<()> {
     draft(folder, left)?;
     publish(folder)
 }
 
 /// The first half of [`write`]: brings to the disk what is to be the file, beside the one that is there.
-pub(super) fn draft(folder: &Folder, left: &Left) -> io::Result<()> {
+pub(super) fn draft(folder: &Folder, left: &ShutdownMarker) -> io::Result<()> {
     let mut file = file_modes::create(&fresh(folder))?;
     file.write_all(left.to_json().to_string().as_bytes())?;
     file.sync_all()
@@ -129,7 +129,7 @@ pub(super) fn is_as_closed(folder: &Folder) -> bool {
         .is_some_and(|expected| Checksum::of(&folder.data()).is_ok_and(|found| found == expected))
 }
 
-impl Left {
+impl ShutdownMarker {
     fn to_json(&self) -> Value {
         let mut json = json!({"format": format(), "locks": kind_of_locks()});
         match self {

@@ -21,7 +21,7 @@ use super::{
     registry::Place,
     rows::Rows,
     upkeep::Upkeep,
-    write_lock::{Gate, Pass},
+    write_lock::{Pass, WriteLock},
 };
 use crate::manager::{ConnectError, Lost};
 
@@ -31,7 +31,7 @@ pub(super) struct Store {
     /// There until the store is closed.
     env: Option<Env<WithoutTls>>,
     rows: Rows,
-    gate: Gate,
+    gate: WriteLock,
     durability: Durability,
     folder: Folder,
     presence: Option<Presence>,
@@ -89,7 +89,7 @@ impl Store {
         &self.rows
     }
 
-    pub(super) fn gate(&self) -> &Gate {
+    pub(super) fn gate(&self) -> &WriteLock {
         &self.gate
     }
 

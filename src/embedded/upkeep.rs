@@ -14,8 +14,8 @@ use tokio::{runtime::Handle, sync::watch, task::spawn_blocking, time::sleep};
 use super::{
     Durability,
     folder::Folder,
-    held_files::{Held, freshen, is_last},
-    liveness::Beats,
+    held_files::{HeldFiles, freshen, is_last},
+    liveness::Liveness,
     recovery::restore,
     shutdown_marker::is_synced,
 };
@@ -38,11 +38,11 @@ pub(super) struct Upkeep {
 /// The files that are open, as long as the store is.
 #[derive(Debug)]
 pub(super) struct Files {
-    pub(super) data: Held,
+    pub(super) data: HeldFiles,
     /// The locks and the presence.
-    pub(super) others: Vec<Held>,
+    pub(super) others: Vec<HeldFiles>,
     /// Where locks may not be shared.
-    pub(super) beats: Option<Beats>,
+    pub(super) beats: Option<Liveness>,
 }
 
 impl Upkeep {
@@ -92,7 +92,7 @@ impl Upkeep {
             return Some(());
         }
         // An error is such as a full disk: the next look may do better.
-        if let Some(Ok(Some(words))) = files.beats.as_mut().map(Beats::look) {
+        if let Some(Ok(Some(words))) = files.beats.as_mut().map(Liveness::look) {
             self.end(words.into());
         }
         Some(())
@@ -169,7 +169,7 @@ impl Files {
             held.freshen();
             !held.is_there()
         })
-        .map(Held::path)
+        .map(HeldFiles::path)
     }
 }
 

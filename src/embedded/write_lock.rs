@@ -21,7 +21,7 @@ struct Files {
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Gate(Arc<Mutex<Files>>);
+pub(super) struct WriteLock(Arc<Mutex<Files>>);
 
 /// Nobody else writes while this is there.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl Files {
     }
 }
 
-impl Gate {
+impl WriteLock {
     pub(super) fn new(next: File, write: File) -> Self {
         Self(Arc::new(Mutex::new(Files { next, write })))
     }

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use heed::RwTxn;
 
 use super::{
-    read_txn::{Eyes, Reading},
+    read_txn::{Eyes, ReadTxn},
     rows::{Channel, Rows},
 };
 use crate::{
@@ -22,10 +22,10 @@ type Result<T> = std::result::Result<T, heed::Error>;
 const NUMBERS: u64 = 1 << 20;
 
 /// See the module.
-pub(super) struct Writing<'a> {
+pub(super) struct WriteTxn<'a> {
     rows: &'a Rows,
     txn: RwTxn<'a>,
-    reading: &'a mut Reading,
+    reading: &'a mut ReadTxn,
     /// The channels that were looked up, as they are now.
     channels: HashMap<&'a [u8], Touched, foldhash::fast::RandomState>,
     /// The next new channel is the n-th of this transaction.
@@ -38,11 +38,11 @@ struct Touched {
     changed: bool,
 }
 
-impl<'a> Writing<'a> {
+impl<'a> WriteTxn<'a> {
     pub(super) fn new(
         rows: &'a Rows,
         txn: RwTxn<'a>,
-        reading: &'a mut Reading,
+        reading: &'a mut ReadTxn,
         broken: Broken,
     ) -> Self {
         Self {
@@ -55,7 +55,7 @@ impl<'a> Writing<'a> {
         }
     }
 
-    /// Executes a command, but for [`Command::Clean`], which is [`Writing::clean`].
+    /// Executes a command, but for [`Command::Clean`], which is [`WriteTxn::clean`].
     pub(super) fn execute(&mut self, command: &'a Command) -> Result<CallResult<Reply>> {
         match command {
             Command::Add { key, members } => {

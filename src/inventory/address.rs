@@ -103,11 +103,14 @@ pub async fn open_or_make(store: Store, stem: &[u8]) -> Result<Opened> {
 }
 
 /// Connects, once.
-async fn connect<M: Manager<Link: Inventory>>(manager: Arc<M>, sizes: Sizes) -> Result<Opened> {
+async fn connect<M: Manager<Connection: Inventory>>(
+    manager: Arc<M>,
+    sizes: Sizes,
+) -> Result<Opened> {
     let store = manager.describe();
     let limit = Limits::default().connect_timeout.unwrap_or(PATIENCE);
     let Ok(connected) = tokio::time::timeout(limit, manager.clone().connect()).await else {
-        let doubt = manager.doubt().unwrap_or_default();
+        let doubt = manager.timeout_hint().unwrap_or_default();
         let cause = Some(format!("no answer within {} s {doubt}", limit.as_secs()).into());
         return Err(Error::Unreachable { store, cause });
     };

@@ -21,7 +21,7 @@ use crate::{
     command::{Command, Member, Reply},
     error::{Error, Result},
     keys::Key,
-    manager::{Link, Lost},
+    manager::{Connection, Lost},
     size_limits::Sizes,
 };
 
@@ -29,7 +29,7 @@ use crate::{
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A link through which one can see what its store holds.
-pub trait Inventory: Link + Sync {
+pub trait Inventory: Connection + Sync {
     /// Every set whose key begins with `stem`, in no order. A key may come twice; what comes or goes
     /// meanwhile may be among them or not.
     fn keys(&self, stem: &[u8]) -> BoxStream<'static, Result<Vec<Key>>>;
@@ -41,7 +41,7 @@ pub trait Inventory: Link + Sync {
     /// How many members each set has; 0 where there is no such set.
     fn counts(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>>;
 
-    /// [`Link::close`], for a link of whatever kind.
+    /// [`Connection::close`], for a link of whatever kind.
     fn end(self: Box<Self>) -> BoxFuture<'static, ()>;
 }
 

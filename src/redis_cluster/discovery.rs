@@ -12,13 +12,13 @@ use tokio::time::sleep;
 
 use super::{
     CACHE_OFF, ClusterManager,
-    link::ClusterLink,
-    replacement_check::{Witness, replaced, slots},
+    link::ClusterConnection,
+    replacement_check::{ReplacementCheck, replaced, slots},
     slots::SlotMap,
 };
 use crate::{
     manager::{ConnectError, Connected, Manager},
-    redis_manager::{Address, RedisLink, passes, words},
+    redis_manager::{Address, RedisConnection, passes, words},
 };
 
 /// How long one node may take to tell before the next one is asked too.
@@ -31,13 +31,13 @@ struct Found {
     map: SlotMap,
     /// Who was asked, and a connection to it, which is as good as any other.
     asked: Address,
-    connected: Connected<RedisLink>,
+    connected: Connected<RedisConnection>,
 }
 
 impl Manager for ClusterManager {
-    type Link = ClusterLink;
+    type Connection = ClusterConnection;
 
-    fn connect(self: Arc<Self>) -> BoxFuture<'static, Dialed<Connected<ClusterLink>>> {
+    fn connect(self: Arc<Self>) -> BoxFuture<'static, Dialed<Connected<ClusterConnection>>> {
         async move {
             let found = self.look().await?;
             let map = found.map.clone();
@@ -47,7 +47,7 @@ impl Manager for ClusterManager {
             self.stats.cache.switch(Some(CACHE_OFF.into()));
             let untold = self.untold.swap(false, Ordering::Relaxed);
             let note = untold.then(|| format!("the member cache is off: {CACHE_OFF}"));
-            let (link, closed) = ClusterLink::new(self, map, open);
+            let (link, closed) = ClusterConnection::new(self, map, open);
             Ok(Connected {
                 link,
                 closed,
@@ -62,8 +62,8 @@ impl Manager for ClusterManager {
         format!("Redis Cluster at {}", self.options)
     }
 
-    fn doubt(&self) -> Option<&'static str> {
-        self.options.node.doubt()
+    fn timeout_hint(&self) -> Option<&'static str> {
+        self.options.node.timeout_hint()
     }
 }
 
@@ -146,13 +146,13 @@ impl ClusterManager {
     async fn connect_to_owners(
         self: &Arc<Self>,
         found: Found,
-    ) -> Dialed<HashMap<Address, Connected<RedisLink>>> {
+    ) -> Dialed<HashMap<Address, Connected<RedisConnection>>> {
         let Found {
             map,
             asked,
             connected,
         } = found;
-        let witness: Witness = (asked.clone(), connected.link.connection());
+        let witness: ReplacementCheck = (asked.clone(), connected.link.connection());
         let owners = map.owners();
         let mut open = HashMap::new();
         // Kept open meanwhile, though it may have no slots.

@@ -6,7 +6,7 @@ use std::{collections::HashMap, sync::Arc};
 use redis::{Arg, Cmd, Pipeline, Value};
 
 use super::{
-    redirect::Verdict,
+    redirect::Redirect,
     routing::{Answer, Step},
 };
 use crate::{error::Error, redis_manager::Address};
@@ -142,21 +142,21 @@ pub(super) fn judge(
             answers[*step] = Some(Err(missing));
             continue;
         };
-        let to = match Verdict::of(value, asked) {
-            Verdict::Answer(value) => {
+        let to = match Redirect::of(value, asked) {
+            Redirect::Answer(value) => {
                 answers[*step] = Some(Ok(value));
                 continue;
             }
-            Verdict::Moved(to) => {
+            Redirect::Moved(to) => {
                 outcome.pointed = Some(to.clone());
                 outcome.moved.push((slot, to));
                 To::Owner
             }
-            Verdict::Ask(to) => {
+            Redirect::Ask(to) => {
                 outcome.pointed = Some(to.clone());
                 To::Next(to)
             }
-            Verdict::Later(words) => {
+            Redirect::Later(words) => {
                 outcome.later = Some(words);
                 To::Owner
             }

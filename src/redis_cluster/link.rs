@@ -16,19 +16,19 @@ use tokio::{sync::mpsc, time::timeout};
 use super::{
     ClusterManager,
     clean::clean,
-    replacement_check::{self, Witness},
+    replacement_check::{self, ReplacementCheck},
     routing::{Plan, replies},
     send::send,
     slots::SlotMap,
 };
 use crate::{
-    batch_size::Appetite,
+    batch_size::BatchSize,
     command::{Command, Reply},
     driver::heartbeat,
     error::Result,
     keys::Key,
-    manager::{Connected, Link, Lost, Manager as _},
-    redis_manager::{Address, RedisLink},
+    manager::{Connected, Connection, Lost, Manager as _},
+    redis_manager::{Address, RedisConnection},
     steps::Steps,
 };
 
@@ -38,7 +38,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// See the module. The driver need not ask it for signs of life: each node's connection is asked by itself, because
 /// one may be silent while the others talk.
 #[derive(Debug)]
-pub struct ClusterLink(Arc<Shared>);
+pub struct ClusterConnection(Arc<Shared>);
 
 /// What the link has in common with the batch that is under way.
 #[derive(Debug)]
@@ -52,20 +52,20 @@ pub(super) struct Shared {
 #[derive(Debug)]
 struct State {
     map: SlotMap,
-    nodes: HashMap<Address, RedisLink>,
+    nodes: HashMap<Address, RedisConnection>,
     /// Who said that the map is not true any more, and so knows better.
     stale: Option<Address>,
     /// Counts the questions to others, so that each is another node's.
     turn: usize,
-    appetite: Appetite,
+    batch_size: BatchSize,
 }
 
-impl ClusterLink {
+impl ClusterConnection {
     /// A link over these connections, and what completes when it is of no use any more.
     pub(super) fn new(
         manager: Arc<ClusterManager>,
         map: SlotMap,
-        open: HashMap<Address, Connected<RedisLink>>,
+        open: HashMap<Address, Connected<RedisConnection>>,
     ) -> (Self, BoxFuture<'static, ()>) {
         let (ended, mut ends) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
@@ -75,7 +75,7 @@ impl ClusterLink {
                 nodes: HashMap::new(),
                 stale: None,
                 turn: 0,
-                appetite: Appetite::default(),
+                batch_size: BatchSize::default(),
             }),
             ended,
         });
@@ -102,16 +102,16 @@ impl ClusterLink {
     }
 }
 
-impl Drop for ClusterLink {
+impl Drop for ClusterConnection {
     fn drop(&mut self) {
         // Who still holds the rest shall hold no connection.
         self.0.state().nodes.clear();
     }
 }
 
-impl Link for ClusterLink {
-    fn appetite(&self) -> usize {
-        self.0.state().appetite.calls()
+impl Connection for ClusterConnection {
+    fn batch_size(&self) -> usize {
+        self.0.state().batch_size.calls()
     }
 
     /// The next batch gathers meanwhile. With more than one, a command that has to be sent again would come
@@ -138,7 +138,7 @@ impl Link for ClusterLink {
             shared.catch_up().await;
             let answers = send(&shared, steps).await?;
             let (replies, bytes) = replies(&parts, answers);
-            shared.state().appetite.loaded(bytes, parts.len());
+            shared.state().batch_size.loaded(bytes, parts.len());
             Ok(replies)
         }
         .boxed()
@@ -150,7 +150,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn add(self: &Arc<Self>, address: Address, connected: Connected<RedisLink>) {
+    fn add(self: &Arc<Self>, address: Address, connected: Connected<RedisConnection>) {
         let ended = self.ended.clone();
         let of = address.clone();
         // `None` when the connection is gone already.
@@ -211,7 +211,7 @@ impl Shared {
     }
 
     /// Another node than these, each time another one.
-    pub(super) fn witness(&self, not: &[Address]) -> Option<Witness> {
+    pub(super) fn witness(&self, not: &[Address]) -> Option<ReplacementCheck> {
         let mut state = self.state();
         state.turn += 1;
         let others: Vec<_> = state
@@ -246,7 +246,7 @@ impl Shared {
         }
     }
 
-    async fn learn(&self, witness: Witness) {
+    async fn learn(&self, witness: ReplacementCheck) {
         let Some(map) = replacement_check::map(witness).await else {
             return;
         };

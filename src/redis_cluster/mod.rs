@@ -41,7 +41,7 @@ use crate::{
     stats::Stats,
 };
 
-pub use self::link::ClusterLink;
+pub use self::link::ClusterConnection;
 
 pub(crate) use self::slots::slot;
 

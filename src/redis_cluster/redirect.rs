@@ -9,7 +9,7 @@ use crate::redis_manager::{Address, is_demoted, words};
 
 /// See the module.
 #[derive(Debug, PartialEq)]
-pub(super) enum Verdict {
+pub(super) enum Redirect {
     /// What the caller gets, be it an error.
     Answer(Value),
     /// The slot is another node's now.
@@ -20,7 +20,7 @@ pub(super) enum Verdict {
     Later(Arc<str>),
 }
 
-impl Verdict {
+impl Redirect {
     /// Judges the answer of node `asked`.
     pub(super) fn of(value: Value, asked: &Address) -> Self {
         let Value::ServerError(error) = &value else {
@@ -62,9 +62,9 @@ mod tests {
     use super::*;
 
     /// As it comes over the wire.
-    fn judge(error: &str) -> Verdict {
+    fn judge(error: &str) -> Redirect {
         let value = redis::parse_redis_value(format!("-{error}\r\n").as_bytes()).expect("RESP");
-        Verdict::of(value, &Address::Tcp("me".to_owned(), 1))
+        Redirect::of(value, &Address::Tcp("me".to_owned(), 1))
     }
 
     fn tcp(host: &str, port: u16) -> Address {
@@ -75,16 +75,16 @@ mod tests {
     fn redirections_are_read_whatever_form_the_address_has() {
         assert_eq!(
             judge("MOVED 3999 10.0.0.1:6381"),
-            Verdict::Moved(tcp("10.0.0.1", 6381))
+            Redirect::Moved(tcp("10.0.0.1", 6381))
         );
         assert_eq!(
             judge("ASK 1 node.example:7"),
-            Verdict::Ask(tcp("node.example", 7))
+            Redirect::Ask(tcp("node.example", 7))
         );
         // The host is that of who was asked.
-        assert_eq!(judge("MOVED 1 :7"), Verdict::Moved(tcp("me", 7)));
-        assert_eq!(judge("MOVED 1 ::1:7"), Verdict::Moved(tcp("::1", 7)));
-        assert_eq!(judge("MOVED 1 [::1]:7"), Verdict::Moved(tcp("::1", 7)));
+        assert_eq!(judge("MOVED 1 :7"), Redirect::Moved(tcp("me", 7)));
+        assert_eq!(judge("MOVED 1 ::1:7"), Redirect::Moved(tcp("::1", 7)));
+        assert_eq!(judge("MOVED 1 [::1]:7"), Redirect::Moved(tcp("::1", 7)));
     }
 
     #[test]
@@ -93,12 +93,12 @@ mod tests {
             "TRYAGAIN Multiple keys request during rehashing of slot",
             "CLUSTERDOWN The cluster is down",
             "LOADING Redis is loading the dataset in memory",
-            "MASTERDOWN Link with MASTER is down",
+            "MASTERDOWN Connection with MASTER is down",
             "READONLY You can't write against a read only replica.",
             "MOVED 1 ?:7",
             "MOVED nonsense",
         ] {
-            assert_eq!(judge(words), Verdict::Later(words.into()));
+            assert_eq!(judge(words), Redirect::Later(words.into()));
         }
         for words in [
             "WRONGTYPE Operation against a key holding the wrong kind of value",
@@ -107,7 +107,7 @@ mod tests {
             "ERR no",
         ] {
             assert!(
-                matches!(judge(words), Verdict::Answer(Value::ServerError(_))),
+                matches!(judge(words), Redirect::Answer(Value::ServerError(_))),
                 "{words}"
             );
         }

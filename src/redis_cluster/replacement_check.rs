@@ -13,10 +13,10 @@ use crate::redis_manager::Address;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A node that answers, and a connection to it.
-pub(super) type Witness = (Address, MultiplexedConnection);
+pub(super) type ReplacementCheck = (Address, MultiplexedConnection);
 
 /// What a node says of the cluster; the connection's end, or an answer of another form, in words.
-pub(super) async fn slots(witness: Witness) -> Result<Value, String> {
+pub(super) async fn slots(witness: ReplacementCheck) -> Result<Value, String> {
     let (_, mut connection) = witness;
     let mut pipeline = Pipeline::new();
     pipeline.cmd("CLUSTER").arg("SLOTS");
@@ -28,7 +28,7 @@ pub(super) async fn slots(witness: Witness) -> Result<Value, String> {
 }
 
 /// The map of a node, if it gives one before long.
-pub(super) async fn map(witness: Witness) -> Option<SlotMap> {
+pub(super) async fn map(witness: ReplacementCheck) -> Option<SlotMap> {
     let asked = witness.0.clone();
     let answer = timeout(PATIENCE, slots(witness)).await.ok()?.ok()?;
     SlotMap::read(&answer, &asked)
@@ -38,7 +38,7 @@ pub(super) async fn map(witness: Witness) -> Option<SlotMap> {
 /// to ask, another one each time.
 pub(super) async fn replaced(
     silent: impl Fn() -> Vec<Address>,
-    witness: impl Fn(&[Address]) -> Option<Witness>,
+    witness: impl Fn(&[Address]) -> Option<ReplacementCheck>,
 ) -> Address {
     loop {
         sleep(PATIENCE).await;

@@ -14,11 +14,11 @@ use redis::{
 use tokio::{sync::Notify, task::JoinHandle};
 
 use super::{
-    Address, CacheOptions, Place, RedisLink, RedisManager,
-    failover::Watch,
+    Address, CacheOptions, Place, RedisConnection, RedisManager,
+    failover::FailoverWatch,
     handshake::{Identity, Off, fence, passes, track},
     link::{State, lock, on_push},
-    read_activity::Heard,
+    read_activity::ReadActivity,
     redact::discreet,
     role::Role,
     stream::{self, Stream},
@@ -37,9 +37,11 @@ const PIPELINES: usize = 128;
 const LOST_HELLOS: u32 = 2;
 
 impl Manager for RedisManager {
-    type Link = RedisLink;
+    type Connection = RedisConnection;
 
-    fn connect(self: Arc<Self>) -> BoxFuture<'static, Result<Connected<RedisLink>, ConnectError>> {
+    fn connect(
+        self: Arc<Self>,
+    ) -> BoxFuture<'static, Result<Connected<RedisConnection>, ConnectError>> {
         async move {
             let connected = match &self.place {
                 Place::Server(address) => self.connect_to(address).await,
@@ -50,7 +52,7 @@ impl Manager for RedisManager {
         .boxed()
     }
 
-    fn stirs(&self) -> BoxFuture<'static, ()> {
+    fn retry_hint(&self) -> BoxFuture<'static, ()> {
         match &self.place {
             Place::Server(_) => std::future::pending().boxed(),
             Place::Elected(watch) => watch.next().boxed(),
@@ -65,14 +67,14 @@ impl Manager for RedisManager {
         format!("Redis at {}", self.options.endpoint)
     }
 
-    fn doubt(&self) -> Option<&'static str> {
-        self.options.doubt()
+    fn timeout_hint(&self) -> Option<&'static str> {
+        self.options.timeout_hint()
     }
 }
 
 /// A connection that is logged in.
 struct Open {
-    link: RedisLink,
+    link: RedisConnection,
     task: JoinHandle<()>,
     identity: Identity,
 }
@@ -86,7 +88,10 @@ impl RedisManager {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn connect_to(&self, address: &Address) -> Result<Connected<RedisLink>, ConnectError> {
+    async fn connect_to(
+        &self,
+        address: &Address,
+    ) -> Result<Connected<RedisConnection>, ConnectError> {
         let (mut open, off) = self.open(address).await?;
         // An operator may have meant a replica; one where a primary was is a demoted server.
         let primary = open.identity.is_primary;
@@ -107,8 +112,8 @@ impl RedisManager {
 
     async fn connect_to_primary(
         &self,
-        watch: &Watch,
-    ) -> Result<Connected<RedisLink>, ConnectError> {
+        watch: &FailoverWatch,
+    ) -> Result<Connected<RedisConnection>, ConnectError> {
         let address = watch.find().await?;
         let connecting = self.connect_to(&address);
         let mut connected = tokio::select! {
@@ -214,7 +219,7 @@ impl RedisManager {
 
     async fn set_up_cached(
         &self,
-        mut link: RedisLink,
+        mut link: RedisConnection,
         task: JoinHandle<()>,
         cache: &CacheOptions,
     ) -> Result<(Open, Off), ConnectError> {
@@ -270,7 +275,7 @@ impl RedisManager {
         stream: Box<dyn Stream>,
         protocol: ProtocolVersion,
         state: Arc<Mutex<State>>,
-    ) -> RedisResult<(RedisLink, JoinHandle<()>)> {
+    ) -> RedisResult<(RedisConnection, JoinHandle<()>)> {
         let mut info = RedisConnectionInfo::default()
             .set_skip_set_lib_name()
             .set_protocol(protocol);
@@ -294,14 +299,14 @@ impl RedisManager {
             });
         }
         let heard = Arc::new(Notify::new());
-        let stream = Heard {
+        let stream = ReadActivity {
             stream,
             heard: heard.clone(),
         };
         let (connection, task) =
             MultiplexedConnection::new_with_config(&info, stream, config).await?;
         let task = tokio::spawn(task);
-        let link = RedisLink {
+        let link = RedisConnection {
             connection,
             task: task.abort_handle(),
             state,

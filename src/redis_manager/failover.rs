@@ -20,7 +20,7 @@ use super::{
     Address,
     election::{Election, News, Verdict, Voice},
     sentinel::Sentinels,
-    sentinel_set::Roster,
+    sentinel_set::SentinelSet,
     sentinel_tasks::keep,
 };
 use crate::manager::ConnectError;
@@ -30,7 +30,7 @@ pub(super) const STEP: Duration = Duration::from_millis(100);
 
 /// See the module. They are asked and listened to from the first question on, until this is dropped.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(super) struct FailoverWatch {
     shared: Arc<Shared>,
     /// The task that keeps the others.
     keeper: Mutex<JoinSet<()>>,
@@ -45,7 +45,7 @@ pub(super) struct Watch {
 pub(super) struct Shared {
     pub(super) sentinels: Sentinels,
     pub(super) election: Mutex<Election>,
-    pub(super) roster: Mutex<Roster>,
+    pub(super) roster: Mutex<SentinelSet>,
     /// The election has changed.
     pub(super) moved: watch::Sender<()>,
     /// A question has come to its end.
@@ -55,10 +55,10 @@ pub(super) struct Shared {
     pub(super) voices: AtomicU64,
 }
 
-impl Watch {
+impl FailoverWatch {
     pub(super) fn new(sentinels: Sentinels) -> Self {
         let shared = Shared {
-            roster: Mutex::new(Roster::new(&sentinels.addresses)),
+            roster: Mutex::new(SentinelSet::new(&sentinels.addresses)),
             sentinels,
             election: Mutex::default(),
             moved: watch::channel(()).0,

@@ -23,14 +23,14 @@ use super::{
     slot_coverage,
 };
 use crate::{
-    batch_size::Appetite,
+    batch_size::BatchSize,
     cache::{Answer, Invalidation, Sent, Session, Settled, Wire},
     command::{Command, Reply},
     error::{Error, Result},
     failpoints::Broken,
     keys::Key,
     list::List,
-    manager::{Link, Lost},
+    manager::{Connection, Lost},
     steps::Steps,
 };
 
@@ -38,7 +38,7 @@ type Replies = Vec<Result<Reply>>;
 
 /// An open connection. The socket is kept by a task, which ends with this.
 #[derive(Debug)]
-pub struct RedisLink {
+pub struct RedisConnection {
     pub(super) connection: MultiplexedConnection,
     pub(super) task: AbortHandle,
     pub(super) state: Arc<Mutex<State>>,
@@ -56,7 +56,7 @@ pub(super) struct State {
     pub(super) session: Session,
     pub(super) role: Role,
     waiting: HashMap<u64, oneshot::Sender<Replies>>,
-    appetite: Appetite,
+    batch_size: BatchSize,
 }
 
 impl State {
@@ -65,7 +65,7 @@ impl State {
             session,
             role: Role::new(None),
             waiting: HashMap::new(),
-            appetite: Appetite::default(),
+            batch_size: BatchSize::default(),
         }
     }
 
@@ -82,18 +82,18 @@ impl State {
             Answer::List(Ok(list)) | Answer::Tracked(_, Ok(list)) => list.json().len(),
             _ => 0,
         });
-        self.appetite.loaded(bytes.sum(), calls);
+        self.batch_size.loaded(bytes.sum(), calls);
     }
 }
 
-impl RedisLink {
+impl RedisConnection {
     /// What to send commands over that are not calls: nothing of the cache is seen there.
     pub(crate) fn connection(&self) -> MultiplexedConnection {
         self.connection.clone()
     }
 }
 
-impl Drop for RedisLink {
+impl Drop for RedisConnection {
     fn drop(&mut self) {
         self.task.abort();
         // The socket's task may outlive this by a moment, and the lists must not.
@@ -101,9 +101,9 @@ impl Drop for RedisLink {
     }
 }
 
-impl Link for RedisLink {
-    fn appetite(&self) -> usize {
-        lock(&self.state).appetite.calls()
+impl Connection for RedisConnection {
+    fn batch_size(&self) -> usize {
+        lock(&self.state).batch_size.calls()
     }
 
     fn demoted(&self) -> Option<Arc<str>> {

@@ -44,13 +44,13 @@ use redis::ServerError;
 use crate::{cache::Unpaid, failpoints::Broken, keys::Key, list_lru::Bounds, stats::Stats};
 
 pub use self::{
-    link::RedisLink,
+    link::RedisConnection,
     sentinel::Sentinels,
     tls::{Identity, KeyFault, Name, Roots, Tls, Trust, authorities, identity},
     url::{URL_FORMS, UrlFault},
 };
 
-use self::failover::Watch;
+use self::failover::FailoverWatch;
 
 // For redis_cluster, which speaks to many servers at once.
 pub(crate) use self::{
@@ -139,8 +139,8 @@ impl RedisOptions {
     }
 
     /// What may be the reason if an attempt to connect takes too long.
-    pub(crate) fn doubt(&self) -> Option<&'static str> {
-        self.tls.as_ref()?.doubt()
+    pub(crate) fn timeout_hint(&self) -> Option<&'static str> {
+        self.tls.as_ref()?.timeout_hint()
     }
 
     /// What must not be seen in an error or in the log, also not in the words of a server that repeats it.
@@ -168,7 +168,7 @@ enum Place {
     /// Always here.
     Server(Address),
     /// To the primary of the moment.
-    Elected(Watch),
+    Elected(FailoverWatch),
 }
 
 /// Opens connections to one Redis, and remembers the last one so that it can be fenced off.
@@ -197,7 +197,7 @@ impl RedisManager {
     pub fn new(options: RedisOptions, cache: Option<CacheOptions>, stats: Arc<Stats>) -> Arc<Self> {
         let place = match &options.endpoint {
             Endpoint::Server(address) => Place::Server(address.clone()),
-            Endpoint::Sentinel(sentinels) => Place::Elected(Watch::new(Sentinels {
+            Endpoint::Sentinel(sentinels) => Place::Elected(FailoverWatch::new(Sentinels {
                 tls: options.tls.clone(),
                 ..sentinels.clone()
             })),

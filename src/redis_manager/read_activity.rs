@@ -16,12 +16,12 @@ use tokio::{
 use super::stream::Stream;
 
 /// See the module. `heard` wakes those who wait when something arrives.
-pub(super) struct Heard {
+pub(super) struct ReadActivity {
     pub(super) stream: Box<dyn Stream>,
     pub(super) heard: Arc<Notify>,
 }
 
-impl AsyncRead for Heard {
+impl AsyncRead for ReadActivity {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -37,7 +37,7 @@ impl AsyncRead for Heard {
     }
 }
 
-impl AsyncWrite for Heard {
+impl AsyncWrite for ReadActivity {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

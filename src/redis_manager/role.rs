@@ -167,7 +167,7 @@ mod tests {
             assert!(role.demoted().is_some());
             role.hear(&[], Some(said("master")));
             assert_eq!(role.demoted(), None);
-            for words in ["READONLY You can't", "MASTERDOWN Link is down"] {
+            for words in ["READONLY You can't", "MASTERDOWN Connection is down"] {
                 role.hear(&[Value::Int(1), error(words)], Some(said("master")));
                 assert_eq!(role.demoted().as_deref(), Some(words));
             }

@@ -10,7 +10,7 @@ use futures_util::{
 use redis::{Cmd, Pipeline, Value, aio::MultiplexedConnection, cmd};
 
 use super::{
-    link::{RedisLink, lost},
+    link::{RedisConnection, lost},
     slot_coverage::told,
     words,
 };
@@ -19,7 +19,7 @@ use crate::{
     error::{Error, Result},
     inventory::Inventory,
     keys::{Key, pattern},
-    manager::{Link as _, Lost},
+    manager::{Connection as _, Lost},
 };
 
 /// How many keys, or members, the server looks at in one step.
@@ -45,7 +45,7 @@ impl From<Halt> for Error {
 
 pub(crate) type Walk<T> = std::result::Result<T, Halt>;
 
-impl Inventory for RedisLink {
+impl Inventory for RedisConnection {
     fn keys(&self, stem: &[u8]) -> BoxStream<'static, Result<Vec<Key>>> {
         let sets = sets(self.connection.clone(), stem);
         sets.map_err(Error::from).boxed()

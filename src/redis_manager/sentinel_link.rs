@@ -37,7 +37,7 @@ const SILENCE: Duration = Duration::from_secs(5);
 pub(super) type Hear = Arc<dyn Fn(News, bool) + Send + Sync>;
 
 /// See the module. Dropping it ends its sockets.
-pub(super) struct Listener {
+pub(super) struct SentinelListener {
     connection: MultiplexedConnection,
     /// In RESP2 the password is sent before the first question.
     logs_in: bool,
@@ -54,7 +54,7 @@ pub(super) struct Spot {
     pub(super) named: Address,
 }
 
-impl Listener {
+impl SentinelListener {
     /// Connects, and listens before anything is asked, so that nothing falls in between.
     pub(super) async fn open(
         sentinels: &Sentinels,

@@ -31,7 +31,7 @@ const MOST: usize = 32;
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Roster {
+pub(super) struct SentinelSet {
     listed: Vec<Listed>,
     members: Vec<Member>,
     /// What the log was told last of those that are not heard, and of what is denied.
@@ -71,7 +71,7 @@ struct Member {
     deaf: Option<Arc<str>>,
 }
 
-impl Roster {
+impl SentinelSet {
     pub(super) fn new(addresses: &[Address]) -> Self {
         let listed = |address: &Address| Listed {
             address: address.clone(),

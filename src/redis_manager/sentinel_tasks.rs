@@ -20,7 +20,7 @@ use super::{
     election::Voice,
     failover::{STEP, Shared, lock},
     sentinel::Other,
-    sentinel_link::{LIMIT, Listener, Spot},
+    sentinel_link::{LIMIT, SentinelListener, Spot},
     stream,
 };
 use crate::manager::ConnectError;
@@ -91,7 +91,7 @@ async fn attend(shared: Arc<Shared>, spot: Spot, found: mpsc::UnboundedSender<Sp
             let shared = shared.clone();
             Arc::new(move |news, same: bool| shared.hear(voice + u64::from(!same), news))
         };
-        let opening = Listener::open(&shared.sentinels, &spot, hear, plain);
+        let opening = SentinelListener::open(&shared.sentinels, &spot, hear, plain);
         match timeout(LIMIT, opening).await {
             Ok(Ok(listener)) => {
                 let attended = talk(&shared, &spot, listener, voice, &found).await;
@@ -147,7 +147,7 @@ enum Ended {
 async fn talk(
     shared: &Arc<Shared>,
     spot: &Spot,
-    mut listener: Listener,
+    mut listener: SentinelListener,
     voice: Voice,
     found: &mpsc::UnboundedSender<Spot>,
 ) -> Ended {

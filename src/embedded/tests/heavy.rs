@@ -8,9 +8,9 @@ use futures_util::FutureExt as _;
 use super::world::{add, members, open, run, write};
 use crate::{
     command::{Command, Reply},
-    embedded::EmbeddedLink,
+    embedded::EmbeddedConnection,
     error::Result,
-    manager::{Link as _, Lost},
+    manager::{Connection as _, Lost},
 };
 
 /// Members of a channel that is not read in passing.
@@ -30,7 +30,7 @@ fn many(key: &str) -> Command {
 
 /// Whether the link has the batch executed at once, on the thread that asks; and the replies.
 async fn execute(
-    link: &EmbeddedLink,
+    link: &EmbeddedConnection,
     batch: &[&Command],
 ) -> (bool, std::result::Result<Vec<Result<Reply>>, Lost>) {
     let mut executed = link.execute(batch);

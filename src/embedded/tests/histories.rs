@@ -16,7 +16,7 @@ use crate::{
     failpoints::Broken,
     keys::Key,
     list::List,
-    manager::{Link as _, Manager as _},
+    manager::{Connection as _, Manager as _},
 };
 
 type Sets = BTreeMap<Key, BTreeSet<Member>>;

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     command::Command,
     embedded::{Durability, MAX_KEY},
-    manager::{ConnectError, Link as _, Manager as _},
+    manager::{ConnectError, Connection as _, Manager as _},
 };
 
 #[test]

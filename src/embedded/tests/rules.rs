@@ -9,7 +9,7 @@ use crate::{
     command::{Command, Reply},
     embedded::Durability,
     failpoints::Broken,
-    manager::{Link as _, Manager as _},
+    manager::{Connection as _, Manager as _},
 };
 
 /// Of a link that is gone; see [`nothing_is_written_for_those_who_are_gone`].

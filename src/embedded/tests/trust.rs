@@ -8,7 +8,7 @@ use super::world::{add, manager, members, open, refusal, run, write};
 use crate::{
     command::Command,
     embedded::Durability,
-    manager::{ConnectError, Link as _, Manager as _},
+    manager::{ConnectError, Connection as _, Manager as _},
 };
 
 /// What `store.json` says.

@@ -4,12 +4,12 @@ use std::{path::Path, sync::Arc};
 
 use crate::{
     command::{Command, Reply},
-    embedded::{Durability, EmbeddedLink, EmbeddedManager, EmbeddedOptions},
+    embedded::{Durability, EmbeddedConnection, EmbeddedManager, EmbeddedOptions},
     error::Result,
     failpoints::Broken,
     keys::Key,
     list_lru::Bounds,
-    manager::{ConnectError, Link as _, Lost, Manager as _},
+    manager::{ConnectError, Connection as _, Lost, Manager as _},
     steps::Steps,
 };
 
@@ -50,12 +50,14 @@ pub(super) fn manager_of(
     })
 }
 
-pub(super) async fn try_open(folder: &Path) -> std::result::Result<EmbeddedLink, ConnectError> {
+pub(super) async fn try_open(
+    folder: &Path,
+) -> std::result::Result<EmbeddedConnection, ConnectError> {
     let connected = manager(folder, Durability::Process).connect().await;
     connected.map(|connected| connected.link)
 }
 
-pub(super) async fn open(folder: &Path) -> EmbeddedLink {
+pub(super) async fn open(folder: &Path) -> EmbeddedConnection {
     try_open(folder).await.expect("the store opens")
 }
 
@@ -69,7 +71,7 @@ pub(super) async fn refusal(folder: &Path) -> String {
 }
 
 pub(super) async fn execute(
-    link: &EmbeddedLink,
+    link: &EmbeddedConnection,
     batch: &[Command],
 ) -> std::result::Result<Vec<Result<Reply>>, Lost> {
     if let [Command::Clean { stem }] = batch {
@@ -78,7 +80,7 @@ pub(super) async fn execute(
     link.execute(&batch.iter().collect::<Vec<_>>()).await
 }
 
-pub(super) async fn write(link: &EmbeddedLink, command: Command) {
+pub(super) async fn write(link: &EmbeddedConnection, command: Command) {
     let replies = execute(link, &[command]).await;
     assert_eq!(replies, Ok(vec![Ok(Reply::Done)]));
 }
@@ -91,7 +93,7 @@ pub(super) fn add(key: &str, uids: &[&str]) -> Command {
 }
 
 /// The members of a key as JSON.
-pub(super) async fn members(link: &EmbeddedLink, key: &str) -> String {
+pub(super) async fn members(link: &EmbeddedConnection, key: &str) -> String {
     let keys: Vec<Key> = vec![key.into()];
     match execute(link, &[Command::Members { keys }]).await.as_deref() {
         Ok([Ok(Reply::Members(lists))]) => match lists.as_slice() {

@@ -1,9 +1,9 @@
 //! What the log is told of the sentinels: where they are fewer than they should be, or may tell less.
 
-use super::Roster;
+use super::SentinelSet;
 use crate::redis_manager::sentinel::MASTER;
 
-impl Roster {
+impl SentinelSet {
     /// Lines for the log: what lessens the protection, where that is news.
     pub(in crate::redis_manager) fn notes(&mut self) -> Vec<String> {
         let mut notes = Vec::new();

@@ -37,9 +37,9 @@ fn no() -> ConnectError {
 }
 
 /// One name at these addresses, and the time.
-fn listed(addresses: &[u8]) -> (Roster, Instant) {
+fn listed(addresses: &[u8]) -> (SentinelSet, Instant) {
     let now = Instant::now();
-    let mut roster = Roster::new(&[named("s")]);
+    let mut roster = SentinelSet::new(&[named("s")]);
     let found = addresses.iter().map(|last| at(*last)).collect();
     let new = roster.resolved(&named("s"), Ok(found), now);
     assert_eq!(new.len(), addresses.len());
@@ -49,7 +49,7 @@ fn listed(addresses: &[u8]) -> (Roster, Instant) {
 #[test]
 fn a_name_is_waited_for_and_then_what_is_behind_it() {
     let now = Instant::now();
-    let mut roster = Roster::new(&[named("s")]);
+    let mut roster = SentinelSet::new(&[named("s")]);
     assert_eq!(roster.waits(now), Some(now + LIMIT));
     roster.resolved(&named("s"), Err(no()), now);
     assert_eq!(roster.waits(now), None);

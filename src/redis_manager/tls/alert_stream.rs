@@ -14,12 +14,12 @@ use tokio_rustls::client::TlsStream;
 use super::{Inner, messages};
 use crate::manager::ConnectError;
 
-pub(super) struct Watched<S> {
+pub(super) struct AlertStream<S> {
     pub(super) stream: TlsStream<S>,
     pub(super) inner: Arc<Inner>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Watched<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AlertStream<S> {
     fn note<T>(&self, polled: &Poll<io::Result<T>>) {
         if let Poll::Ready(Err(error)) = polled
             && let Some(refusal @ ConnectError::Refused(_)) = messages::of_io(error)
@@ -29,7 +29,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Watched<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Watched<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for AlertStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -41,7 +41,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Watched<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for AlertStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -36,7 +36,7 @@ pub use self::{
 };
 pub use tokio_rustls::rustls::RootCertStore as Roots;
 
-use self::alert_stream::Watched;
+use self::alert_stream::AlertStream;
 use crate::manager::ConnectError;
 
 /// How connections are secured; cheap to clone, and the same for all connections of a service.
@@ -110,7 +110,7 @@ impl Tls {
 
     /// Why an attempt to connect may have taken too long, if it was a handshake that did not end. Redis on
     /// a port without TLS says nothing to the first message of it.
-    pub(super) fn doubt(&self) -> Option<&'static str> {
+    pub(super) fn timeout_hint(&self) -> Option<&'static str> {
         let unanswered = self.0.unanswered.load(Ordering::Relaxed);
         unanswered.then_some("in the TLS handshake; a server that speaks no TLS does that")
     }
@@ -141,7 +141,7 @@ impl Tls {
             .await;
         self.0.unanswered.store(false, Ordering::Relaxed);
         match secured {
-            Ok(stream) => Ok(Watched {
+            Ok(stream) => Ok(AlertStream {
                 stream,
                 inner: self.0.clone(),
             }),
