@@ -6,8 +6,7 @@
 //! - [`manager`]: what a store has to offer; [`redis_manager`] offers it for Redis,
 //!   [`redis_cluster`] for a Redis Cluster.
 //! - [`inventory`]: what a store holds, for moving it to another one.
-//! - [`driver`]: one task for each service: batches, deadlines, order, reconnecting. [`engine`] is
-//!   the handle to it.
+//! - [`driver`]: one task for each service: batches, deadlines, order, reconnecting.
 //! - [`command`], [`keys`], [`size_limits`], [`list`], [`error`], [`options`], [`stats`], [`steps`]: the vocabulary they
 //!   share.
 //! - [`packed`], [`queue`], [`runtime`], [`sequencer`]: crossing threads, and coming back in call
@@ -25,7 +24,6 @@ pub mod cache;
 pub mod command;
 pub mod driver;
 pub mod embedded;
-pub mod engine;
 pub mod error;
 pub mod failpoints;
 pub mod inventory;

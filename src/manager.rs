@@ -1,4 +1,4 @@
-//! What the driver needs of a store. A [`Manager`] opens [`Connection`]s; a link takes a batch of
+//! What the driver needs of a store. A [`Manager`] opens [`Connection`]s; a connection takes a batch of
 //! commands and gives the same number of replies, in order. Queueing, deadlines, order and
 //! reconnecting are the driver's, once for every manager.
 
@@ -19,7 +19,7 @@ pub trait Manager: Send + Sync + 'static {
     /// An open connection to it.
     type Connection: Connection;
 
-    /// Opens a link that is ready for commands.
+    /// Opens a connection that is ready for commands.
     fn connect(
         self: Arc<Self>,
     ) -> BoxFuture<'static, std::result::Result<Connected<Self::Connection>, ConnectError>>;
@@ -58,7 +58,7 @@ pub trait Connection: Send + 'static {
         32
     }
 
-    /// How long it is worth to look for the next call before sleeping, after this link has answered. For a
+    /// How long it is worth to look for the next call before sleeping, after this connection has answered. For a
     /// store that answers at once, waking a thread is most of what a call costs.
     fn busy_poll(&self) -> Duration {
         Duration::ZERO
@@ -84,18 +84,18 @@ pub trait Connection: Send + 'static {
     }
 
     /// Asks the store for a sign of life, after a time in which nothing was heard of it. It is there as soon as
-    /// anything has arrived since, so that a slow link is not taken for a dead one. `None` = this link needs no
+    /// anything has arrived since, so that a slow connection is not taken for a dead one. `None` = this connection needs no
     /// asking: its end cannot go unnoticed.
     fn sign_of_life(&self) -> Option<BoxFuture<'static, std::result::Result<(), Lost>>> {
         None
     }
 
-    /// Why [`Connected::closed`] has completed, if the link knows.
+    /// Why [`Connected::closed`] has completed, if the connection knows.
     fn cause_of_end(&self) -> Option<Arc<str>> {
         None
     }
 
-    /// Ends it in order, after a stop. It is given up where that takes too long; a link that is only
+    /// Ends it in order, after a stop. It is given up where that takes too long; a connection that is only
     /// dropped ends at once.
     fn close(self) -> BoxFuture<'static, ()>
     where
@@ -105,7 +105,7 @@ pub trait Connection: Send + 'static {
         std::future::ready(()).boxed()
     }
 
-    /// [`Self::close`] as a stop does it, which gives up at this time. A link that has reason to takes longer, but
+    /// [`Self::close`] as a stop does it, which gives up at this time. A connection that has reason to takes longer, but
     /// not so long that a framework ends the process meanwhile. Says what was not done, as a line for
     /// the log.
     fn close_by(self, give_up: Instant) -> BoxFuture<'static, Option<String>>
@@ -121,20 +121,20 @@ pub trait Connection: Send + 'static {
     }
 }
 
-/// A fresh link.
+/// A fresh connection.
 pub struct Connected<L> {
-    /// The link itself.
-    pub link: L,
-    /// Completes when the link is gone, also when nothing is in flight.
+    /// The connection itself.
+    pub connection: L,
+    /// Completes when the connection is gone, also when nothing is in flight.
     pub closed: BoxFuture<'static, ()>,
-    /// Whether nothing sent over the previous link can take effect any more, so that unanswered
+    /// Whether nothing sent over the previous connection can take effect any more, so that unanswered
     /// writes may be sent again.
     pub fenced: bool,
     /// A line for the log.
     pub note: Option<String>,
 }
 
-/// Why a link could not be opened.
+/// Why a connection could not be opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConnectError {
     /// The store answered and said no (wrong password, no such db): its words. Trying again does
@@ -169,6 +169,6 @@ impl fmt::Display for ConnectError {
     }
 }
 
-/// The link broke; it is not known which commands of the batch took effect.
+/// The connection broke; it is not known which commands of the batch took effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lost(pub Arc<str>);

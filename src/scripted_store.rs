@@ -1,4 +1,4 @@
-//! A store in memory for unit tests, whose links break, hang and refuse as a script says.
+//! A store in memory for unit tests, whose connections break, hang and refuse as a script says.
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
@@ -27,7 +27,7 @@ use crate::{
 /// What becomes of an attempt to connect.
 #[derive(Debug, Clone)]
 pub(crate) enum Dial {
-    /// A link that treats its batches so, one after the other, and the rest well. `bool`: fenced.
+    /// A connection that treats its batches so, one after the other, and the rest well. `bool`: fenced.
     Up(Vec<Fate>, bool),
     /// The same, fenced; it is asked for signs of life, gives so many, and then none.
     Silent(Vec<Fate>, usize),
@@ -42,7 +42,7 @@ pub(crate) enum Dial {
 pub(crate) enum Fate {
     /// Executed, answered after so many milliseconds.
     Good(u64),
-    /// So many commands are executed, then the link breaks.
+    /// So many commands are executed, then the connection breaks.
     Breaks(usize),
     /// Never executed, never answered.
     Hangs,
@@ -64,7 +64,7 @@ pub(crate) struct Script {
     pub(crate) sets: HashMap<Key, BTreeSet<Member>>,
     /// Tells the driver to try at once.
     pub(crate) stir: Arc<Notify>,
-    /// A call with this member breaks the link, before it is executed, each time.
+    /// A call with this member breaks the connection, before it is executed, each time.
     pub(crate) poison: Option<Member>,
     /// See [`Manager::elects`].
     pub(crate) elects: bool,
@@ -124,7 +124,7 @@ impl Manager for Store {
         let dial = self.0.lock().unwrap().dials.pop_front();
         let up = |fates: Vec<Fate>, fenced, signs| {
             Ok(Connected {
-                link: StoreConnection {
+                connection: StoreConnection {
                     store: (*self).clone(),
                     fates: Mutex::new(fates.into()),
                     signs: Mutex::new(signs),
@@ -209,7 +209,7 @@ impl Connection for StoreConnection {
         if let (Fate::Good(_), Some(at)) = (&fate, batch.iter().position(is_poison)) {
             fate = Fate::Breaks(at);
         }
-        // After a break or a hang nothing of this link gets through any more.
+        // After a break or a hang nothing of this connection gets through any more.
         if matches!(fate, Fate::Good(_) | Fate::Refuses | Fate::Steps(..)) {
             fates.pop_front();
         } else {
@@ -233,7 +233,7 @@ impl Connection for StoreConnection {
         *self.demoted.lock().unwrap() = refuses.then(|| READONLY.into());
         self.store.0.lock().unwrap().batches.push(done);
         if let Fate::Breaks(_) = fate {
-            // The rest of the commands on this link is lost with it.
+            // The rest of the commands on this connection is lost with it.
             *fates = [Fate::Breaks(0)].into();
         }
         async move {

@@ -32,15 +32,15 @@ impl Figure {
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Stats {
-    /// Batches given to a link, since the start.
+    /// Batches given to a connection, since the start.
     pub batches: Figure,
     /// The calls in them.
     pub batched: Figure,
     /// Batches that are not answered yet.
     pub in_flight: Figure,
-    /// Links after the first.
+    /// Connections after the first.
     pub reconnects: Figure,
-    /// 1 while there is a link.
+    /// 1 while there is a connection.
     pub connected: Figure,
     /// The member cache.
     pub cache: CacheStats,

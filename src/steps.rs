@@ -1,5 +1,5 @@
 //! How far a barrier is. As a whole it may take as long as it takes, but each of its steps has a time limit, which
-//! the driver keeps: a link only says when a step has ended.
+//! the driver keeps: a connection only says when a step has ended.
 
 use std::{
     collections::BTreeMap,

@@ -26,7 +26,7 @@ impl Manager for Store {
         self: Arc<Self>,
     ) -> BoxFuture<'static, std::result::Result<Connected<Self>, ConnectError>> {
         let connected = Connected {
-            link: Store,
+            connection: Store,
             closed: std::future::pending().boxed(),
             fenced: true,
             note: None,

@@ -1,5 +1,5 @@
 //! The member cache: batches formed and settled, with the answers that a store would give. Counted is
-//! what the link does with each batch, the wire's commands dropped included; who is given the
+//! what the connection does with each batch, the wire's commands dropped included; who is given the
 //! replies drops them.
 
 use std::sync::Arc;

@@ -14,8 +14,8 @@ use super::{
 };
 use crate::{
     command::Command,
+    driver::DriverHandle,
     embedded::EmbeddedManager,
-    engine::Engine,
     error::Error,
     list_lru::Bounds,
     options::Store,
@@ -56,7 +56,7 @@ impl Service {
         if let Some(warning) = self.options.store.warning() {
             self.log("warn", warning, Some(self.options.store.name()));
         }
-        let engine = match &self.options.store {
+        let driver = match &self.options.store {
             Store::Redis(redis) => {
                 let cache = bounds.map(|bounds| CacheOptions {
                     bounds,
@@ -65,21 +65,21 @@ impl Service {
                 let mut redis = redis.clone();
                 redis.stem = Some(self.keys.stem());
                 let manager = RedisManager::new(redis, cache, stats.clone());
-                Engine::start(manager, limits, outbox, stats)
+                DriverHandle::start(manager, limits, outbox, stats)
             }
             Store::Cluster(cluster) => {
                 let cache = bounds.is_some();
                 let manager = ClusterManager::new(cluster.clone(), cache, stats.clone());
-                Engine::start(manager, limits, outbox, stats)
+                DriverHandle::start(manager, limits, outbox, stats)
             }
             Store::Embedded(embedded) => {
                 let manager = EmbeddedManager::new(embedded.clone(), bounds, stats.clone());
-                Engine::start(manager, limits, outbox, stats)
+                DriverHandle::start(manager, limits, outbox, stats)
             }
         };
-        match engine {
-            Ok(engine) => {
-                *self.engine.borrow_mut() = Some(engine);
+        match driver {
+            Ok(driver) => {
+                *self.driver.borrow_mut() = Some(driver);
                 Ok(())
             }
             Err(error) => self.start_failed(&Error::Internal(error.to_string())),
@@ -120,7 +120,7 @@ impl Service {
         if self.is_custom() {
             return self.execute(self.later(Late::Stop), "stop", force);
         }
-        if self.engine.borrow().is_some() && self.died.borrow().is_none() {
+        if self.driver.borrow().is_some() && self.died.borrow().is_none() {
             self.input.borrow_mut().stop = true;
             self.flush();
         } else {
@@ -233,7 +233,7 @@ impl Service {
 
     /// Lets go of the connection, of what keeps the process alive, and of the app.
     fn close(&self) {
-        self.engine.borrow_mut().take();
+        self.driver.borrow_mut().take();
         self.input.take();
         self.outbox.borrow_mut().take();
         self.masters.take();

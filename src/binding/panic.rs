@@ -13,11 +13,11 @@ use napi::{
 };
 
 use super::{errors, js::Args, service::Service};
-use crate::{engine::words, error::Error};
+use crate::{driver::panic_text, error::Error};
 
 /// Runs it; a panic is an error, in its words.
 pub fn caught<T>(run: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| words(&*panic))
+    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| panic_text(&*panic))
 }
 
 /// Runs it; a panic is thrown as [`Error::Internal`].

@@ -27,8 +27,8 @@ use super::{
 };
 use crate::{
     command::Command,
+    driver::DriverHandle,
     driver::{Event, Input},
-    engine::Engine,
     error::{Error, Result},
     failpoints::may_panic,
     keys::KeyLayout,
@@ -63,8 +63,8 @@ pub struct Service {
     next_late: Cell<u64>,
     pub starters: RefCell<Vec<Callback>>,
     pub stoppers: RefCell<Vec<Callback>>,
-    pub engine: RefCell<Option<Engine>>,
-    /// Calls of this tick, on their way to the engine.
+    pub driver: RefCell<Option<DriverHandle>>,
+    /// Calls of this tick, on their way to the driver.
     pub input: RefCell<Input>,
     /// They will be handed over at the end of the tick.
     soon: Cell<bool>,
@@ -107,7 +107,7 @@ impl Service {
             next_late: Cell::new(LATE),
             starters: RefCell::default(),
             stoppers: RefCell::default(),
-            engine: RefCell::default(),
+            driver: RefCell::default(),
             input: RefCell::default(),
             soon: Cell::new(false),
             tick: Cell::default(),
@@ -204,10 +204,10 @@ impl Service {
     /// Hands over the packed calls.
     pub fn flush(&self) {
         let mut input = self.input.borrow_mut();
-        if let Some(engine) = &*self.engine.borrow()
+        if let Some(driver) = &*self.driver.borrow()
             && !Batch::is_empty(&*input)
         {
-            engine.push(&mut input);
+            driver.push(&mut input);
         }
     }
 

@@ -18,7 +18,7 @@ use tokio::{
 
 use super::{errors, js::Return};
 use crate::{
-    engine::words,
+    driver::panic_text,
     error::{Error, Result},
     inventory::{
         address,
@@ -113,7 +113,7 @@ impl StoreJob {
         let job = job(sender.clone());
         let task = runtime.spawn(async move {
             let ended = AssertUnwindSafe(job).catch_unwind().await;
-            let ended = ended.unwrap_or_else(|panic| Err(Error::Internal(words(&*panic))));
+            let ended = ended.unwrap_or_else(|panic| Err(Error::Internal(panic_text(&*panic))));
             if let Err(error) = ended {
                 // Nobody is left to hear of it if it fails.
                 let _ = sender.send(Err(error)).await;

@@ -1,6 +1,6 @@
 //! The member cache of one connection: answers reads from memory such that nobody can tell it from
 //! reading the store each time. A pure state machine: calls, replies and pushes go in, commands for
-//! the wire and finished calls come out; no socket, no clock. `redis_manager::link` is the loop
+//! the wire and finished calls come out; no socket, no clock. `redis_manager::connection` is the loop
 //! around it.
 //!
 //! **Why it works.** With `CLIENT TRACKING` the server remembers what this connection read after a `CLIENT CACHING YES`,

@@ -28,7 +28,7 @@ pub(super) struct BusyPoll {
 }
 
 impl BusyPoll {
-    /// Calls were answered, by a link that takes so long a look for worth it.
+    /// Calls were answered, by a connection that takes so long a look for worth it.
     pub(super) fn answered(&mut self, time: Duration, now: Instant) {
         if time.is_zero() || self.not_before.is_some_and(|rests| now < rests) {
             return;

@@ -1,6 +1,6 @@
-//! Whether a link that is silent still lives. A connection whose other end has vanished, or whose packets are
-//! dropped, looks like one on which nothing happens to be said: so a silent link is asked for a sign of life, also
-//! while calls wait for it, whatever their time limit. What is asked is the link's business.
+//! Whether a connection that is silent still lives. A connection whose other end has vanished, or whose packets are
+//! dropped, looks like one on which nothing happens to be said: so a silent connection is asked for a sign of life, also
+//! while calls wait for it, whatever their time limit. What is asked is the connection's business.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::manager::Lost;
 
-/// A link of which nothing was heard for so long is asked.
+/// A connection of which nothing was heard for so long is asked.
 pub(super) const SILENT: Duration = Duration::from_secs(3);
 
-/// A link that was asked has so long. More than a server is busy with one command on a bad day, and both together
+/// A connection that was asked has so long. More than a server is busy with one command on a bad day, and both together
 /// less than ten seconds.
 pub(super) const LIMIT: Duration = Duration::from_secs(5);
 
@@ -43,7 +43,7 @@ impl Heartbeat {
         Self { state }
     }
 
-    /// The link has said something.
+    /// The connection has said something.
     pub(super) fn heard(&mut self, now: Instant) {
         if !matches!(self.state, State::Needless) {
             self.state = State::ReadActivity(now);
@@ -68,7 +68,7 @@ impl Heartbeat {
         .into()
     }
 
-    /// Asks, if that is due; says whether the link was asked before and gave no sign in its time.
+    /// Asks, if that is due; says whether the connection was asked before and gave no sign in its time.
     pub(super) fn is_dead(&mut self, ask: impl FnOnce() -> Option<Sign>, now: Instant) -> bool {
         match &mut self.state {
             State::ReadActivity(heard) if *heard + SILENT <= now => {
@@ -82,7 +82,7 @@ impl Heartbeat {
     }
 }
 
-/// The same for one of several connections of a link, which `ask` asks for a sign of life: completes when none comes
+/// The same for one of several connections of a connection, which `ask` asks for a sign of life: completes when none comes
 /// in its time, or there is nothing to ask any more.
 pub(crate) async fn dies(ask: impl Fn() -> Option<Sign>) {
     let mut pulse = Heartbeat::new(Instant::now());

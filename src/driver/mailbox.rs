@@ -35,13 +35,13 @@ impl Batch for Input {
 /// What goes out.
 #[derive(Debug)]
 pub enum Event {
-    /// The first link is there.
+    /// The first connection is there.
     Started,
-    /// There will be no link; the driver has ended.
+    /// There will be no connection; the driver has ended.
     StartFailed(Error),
     /// The answer to a call.
     Answer(u64, Result<Reply>),
-    /// All calls are answered; the driver ends, and closes the link.
+    /// All calls are answered; the driver ends, and closes the connection.
     Stopped,
     /// Something an operator should know.
     Log(String),

@@ -1,12 +1,13 @@
-//! The driver: takes calls from the inbox, gives them to a manager's link in batches, several
+//! The driver: takes calls from the inbox, gives them to a manager's connection in batches, several
 //! batches in flight, and answers each call once: with its reply, or with the reason why there
 //! is none. Here: the loop and what wakes it. What it knows of the calls is in [`pending`], which are sent again in [`resend`], how it
-//! gets and keeps a link in [`reconnect`], whether that link lives
+//! gets and keeps a connection in [`reconnect`], whether that connection lives
 //! in [`heartbeat`], what goes in and out in [`mailbox`].
 //!
-//! Calls keep their order: on the wire, and when they are sent again over a new link.
+//! Calls keep their order: on the wire, and when they are sent again over a new connection.
 
 mod busy_poll;
+mod handle;
 pub(crate) mod heartbeat;
 mod mailbox;
 mod pending;
@@ -23,7 +24,10 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
-pub use self::mailbox::{Event, Inbox, Input, Outlet};
+pub use self::{
+    handle::{DriverHandle, panic_text},
+    mailbox::{Event, Inbox, Input, Outlet},
+};
 
 use self::{
     busy_poll::BusyPoll,
@@ -60,12 +64,12 @@ pub struct Driver<M: Manager, O: Outlet> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// No link yet; give up at this time.
+    /// No connection yet; give up at this time.
     Starting(Option<Instant>),
     Started,
     /// Give up on answers at this time.
     Stopping(Instant),
-    /// Everybody has an answer; give up on the link at this time.
+    /// Everybody has an answer; give up on the connection at this time.
     Stopped(Instant),
     Ended,
 }
@@ -74,9 +78,9 @@ enum Wake<L> {
     Inbox,
     Replies(std::result::Result<Vec<Result<Reply>>, Lost>),
     Dialed(Dialed<L>),
-    /// The link is gone.
+    /// The connection is gone.
     Closed,
-    /// A silent link lives.
+    /// A silent connection lives.
     Sign,
     Timer,
     /// Nothing yet, but something may come at once.
@@ -84,7 +88,7 @@ enum Wake<L> {
 }
 
 impl<M: Manager, O: Outlet> Driver<M, O> {
-    /// A driver that will look for a link as soon as it runs.
+    /// A driver that will look for a connection as soon as it runs.
     pub fn new(
         manager: Arc<M>,
         limits: Limits,
@@ -119,7 +123,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
                 Wake::Replies(Err(Lost(cause))) => self.on_lost(cause, true),
                 Wake::Closed => {
                     let cause = match &self.line {
-                        ConnectionState::Up { link, .. } => link.cause_of_end(),
+                        ConnectionState::Up { connection, .. } => connection.cause_of_end(),
                         _ => None,
                     };
                     self.on_lost(cause.unwrap_or_else(|| "closed by the store".into()), true);
@@ -136,8 +140,8 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             }
         }
         if let Phase::Stopped(give_up) = self.phase {
-            if let Some(link) = self.line.take_link() {
-                let undone = link.close_by(give_up).await;
+            if let Some(connection) = self.line.take_connection() {
+                let undone = connection.close_by(give_up).await;
                 self.events.extend(undone.map(Event::Log));
             }
             self.events.push(Event::Stopped);
@@ -181,7 +185,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             in_flight,
         } = self.line.futures();
         tokio::select! {
-            // Replies first: those that came before the link closed still count.
+            // Replies first: those that came before the connection closed still count.
             biased;
             Some(replies) = in_flight.next(), if !in_flight.is_empty() => Wake::Replies(replies),
             Some(dialed) = dialing => Wake::Dialed(dialed),
@@ -281,19 +285,19 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
     fn on_replies(&mut self, replies: Vec<Result<Reply>>) {
         let now = Instant::now();
         self.line.answered(now);
-        let ConnectionState::Up { link, .. } = &self.line else {
+        let ConnectionState::Up { connection, .. } = &self.line else {
             return;
         };
-        let demoted = link.demoted();
+        let demoted = connection.demoted();
         let demoted = demoted.filter(|_| self.manager.elects() || self.line.leaves(now));
         if let Some(words) = demoted {
             return self.on_demoted(words, replies, now);
         }
-        self.linger.answered(link.busy_poll(), now);
+        self.linger.answered(connection.busy_poll(), now);
         self.jobs.reply(replies, &mut self.events);
     }
 
-    /// The server is no primary any more, and says so instead of closing the link. Behind the same address
+    /// The server is no primary any more, and says so instead of closing the connection. Behind the same address
     /// there may be the new one.
     fn on_demoted(&mut self, words: Arc<str>, replies: Vec<Result<Reply>>, now: Instant) {
         self.log_lost(&words);
@@ -313,12 +317,12 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         self.log(format!("lost the connection to {store}: {cause}"));
     }
 
-    /// The link `broke`, or was given up.
+    /// The connection `broke`, or was given up.
     fn on_lost(&mut self, cause: Arc<str>, broke: bool) {
         self.log_lost(&cause);
         self.line.lost(cause, &self.limits, &self.manager);
         let error = self.disconnected();
-        self.jobs.link_lost(&error, broke, &mut self.events);
+        self.jobs.connection_lost(&error, broke, &mut self.events);
         if !self.limits.offline_queue {
             self.jobs.fail_all(&error, &mut self.events);
         }
@@ -335,7 +339,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
                 self.jobs.fail_all(&Error::Stopped, &mut self.events);
             }
             _ => {
-                // A link that is up has no cause to give, only an old one.
+                // A connection that is up has no cause to give, only an old one.
                 let cause = self.line.cause().filter(|_| !self.line.is_up());
                 let hangs = self.jobs.expire(now, &cause, &mut self.events);
                 if let Some(limit) = hangs.filter(|_| self.line.is_up()) {
@@ -351,22 +355,24 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         }
     }
 
-    /// Fills the link, as far as it may be filled.
+    /// Fills the connection, as far as it may be filled.
     fn send(&mut self) {
         let ConnectionState::Up {
-            link, in_flight, ..
+            connection,
+            in_flight,
+            ..
         } = &mut self.line
         else {
             return;
         };
-        while in_flight.len() < link.depth() {
-            let most = BATCH.min(link.batch_size());
+        while in_flight.len() < connection.depth() {
+            let most = BATCH.min(connection.batch_size());
             let Some(next) = self.jobs.next_batch(most, Instant::now()) else {
                 return;
             };
             let (calls, answers) = match next {
-                Next::Calls(batch) => (batch.len(), link.execute(&batch)),
-                Next::Clean(stem, steps) => (1, link.clean(stem, steps)),
+                Next::Calls(batch) => (batch.len(), connection.execute(&batch)),
+                Next::Clean(stem, steps) => (1, connection.clean(stem, steps)),
             };
             self.stats.batches.add(1);
             self.stats.batched.add(calls);
@@ -392,7 +398,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         Error::Unreachable { store, cause }
     }
 
-    /// Quiet once a stop was asked for: what happens to the link then is nobody's concern.
+    /// Quiet once a stop was asked for: what happens to the connection then is nobody's concern.
     fn log(&mut self, line: String) {
         if !matches!(self.phase, Phase::Stopping(_)) {
             self.events.push(Event::Log(line));

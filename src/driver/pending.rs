@@ -28,12 +28,12 @@ pub(super) struct PendingCall {
     seq: u64,
     pub(super) command: Command,
     deadline: Option<Instant>,
-    /// Given to a link at least once.
+    /// Given to a connection at least once.
     pub(super) sent: bool,
     /// Overdue while in flight: the answer is out, the reply still comes.
     answered: bool,
     limit: Option<Duration>,
-    /// Was in flight on a link whose server said that it is no primary any more. All such calls come before
+    /// Was in flight on a connection whose server said that it is no primary any more. All such calls come before
     /// those that were not.
     pub(super) demoted: bool,
     pub(super) losses: Resends,
@@ -47,7 +47,7 @@ pub(super) struct Batch {
     steps: Option<Steps>,
 }
 
-/// What goes to a link.
+/// What goes to a connection.
 pub(super) enum Next<'a> {
     Calls(Vec<&'a Command>),
     Clean(&'a Key, Steps),
@@ -128,7 +128,7 @@ impl PendingCalls {
                 job.deadline = None;
             }
         }
-        // A link is taken for hung when the calls of its oldest batch are overdue, not a moment later.
+        // A connection is taken for hung when the calls of its oldest batch are overdue, not a moment later.
         let sent_at = if now.duration_since(self.window) < WINDOW {
             self.window
         } else {
@@ -202,7 +202,7 @@ impl PendingCalls {
         }
     }
 
-    /// Answers what is overdue. Says whether the link hangs: the oldest batch, or a step of a barrier, has been in
+    /// Answers what is overdue. Says whether the connection hangs: the oldest batch, or a step of a barrier, has been in
     /// flight for the whole limit, which is given.
     pub(super) fn expire(
         &mut self,
@@ -247,7 +247,7 @@ impl PendingCalls {
         hangs
     }
 
-    /// When the link is taken for hung if it answers nothing until then, and after how long.
+    /// When the connection is taken for hung if it answers nothing until then, and after how long.
     fn hangs(&self) -> Option<(Instant, Duration)> {
         let batch = self.batches.front()?;
         let limit = batch.jobs.first()?.limit?;
@@ -255,7 +255,7 @@ impl PendingCalls {
         Some((since + limit, limit))
     }
 
-    /// When something will be overdue, or the link be taken for hung, next.
+    /// When something will be overdue, or the connection be taken for hung, next.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let in_flight = self.batches.iter().flat_map(|batch| &batch.jobs);
         let waiting = self.waiting.front().filter(|_| !self.barrier_in_flight());

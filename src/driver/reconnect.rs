@@ -1,4 +1,4 @@
-//! Getting and keeping a link: attempts with exponential, jittered back-off, until there is one
+//! Getting and keeping a connection: attempts with exponential, jittered back-off, until there is one
 //! or the limits say to give up.
 
 use std::{sync::Arc, time::Duration};
@@ -26,10 +26,10 @@ pub(super) type InFlight =
 /// The first pause; with jitter it lasts 50 to 100 ms.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
-/// A link that answered nothing, and lived for less than this, was no end of the outage before it.
+/// A connection that answered nothing, and lived for less than this, was no end of the outage before it.
 const STABLE: Duration = Duration::from_secs(5);
 
-/// Where the link is.
+/// Where the connection is.
 pub(super) enum ConnectionState<L> {
     /// An attempt is under way, or the pause before it.
     Dialing {
@@ -38,7 +38,7 @@ pub(super) enum ConnectionState<L> {
         idle: InFlight,
     },
     Up {
-        link: L,
+        connection: L,
         in_flight: InFlight,
         closed: BoxFuture<'static, ()>,
         pulse: Heartbeat,
@@ -46,7 +46,7 @@ pub(super) enum ConnectionState<L> {
         answered: bool,
         /// Until then it is kept though its server says that it is no primary.
         kept_until: Instant,
-        /// The one that ended with this link.
+        /// The one that ended with this connection.
         before: Outage,
     },
     /// For good.
@@ -61,13 +61,13 @@ pub(super) struct Futures<'a, L> {
     pub(super) in_flight: &'a mut InFlight,
 }
 
-/// A time without a link.
+/// A time without a connection.
 pub(super) struct Outage {
     since: Instant,
     failed: u64,
     pauses: ExponentialBackoff,
     cause: Cause,
-    /// The last link was left because its server said that it is no primary.
+    /// The last connection was left because its server said that it is no primary.
     demoted: bool,
 }
 
@@ -132,7 +132,7 @@ impl<L: Connection> ConnectionState<L> {
         }
     }
 
-    /// What can happen to it: an attempt ends, the link closes, a sign of life or replies come.
+    /// What can happen to it: an attempt ends, the connection closes, a sign of life or replies come.
     pub(super) fn futures(&mut self) -> Futures<'_, L> {
         let (dialing, closed, sign, in_flight) = match self {
             Self::Dialing { attempt, idle, .. } => (Some(attempt), None, None.into(), idle),
@@ -168,7 +168,7 @@ impl<L: Connection> ConnectionState<L> {
         let mut outage = std::mem::replace(outage, Outage::new(limits, Instant::now(), None));
         match dialed {
             Ok(Connected {
-                link,
+                connection,
                 closed,
                 fenced,
                 note,
@@ -181,7 +181,7 @@ impl<L: Connection> ConnectionState<L> {
                     None
                 };
                 *self = Self::Up {
-                    link,
+                    connection,
                     in_flight: InFlight::new(),
                     closed,
                     pulse: Heartbeat::new(now),
@@ -215,7 +215,7 @@ impl<L: Connection> ConnectionState<L> {
         }
     }
 
-    /// The link broke: look for another one.
+    /// The connection broke: look for another one.
     pub(super) fn lost<M: Manager<Connection = L>>(
         &mut self,
         cause: Arc<str>,
@@ -243,12 +243,12 @@ impl<L: Connection> ConnectionState<L> {
         *self = Self::dial(manager.clone(), limits, outage, pause);
     }
 
-    /// Whether a link whose server says that it is no primary is to be left now.
+    /// Whether a connection whose server says that it is no primary is to be left now.
     pub(super) fn leaves(&self, now: Instant) -> bool {
         matches!(self, Self::Up { kept_until, .. } if *kept_until <= now)
     }
 
-    /// Its server is no primary any more: look for another link.
+    /// Its server is no primary any more: look for another connection.
     pub(super) fn leave<M: Manager<Connection = L>>(
         &mut self,
         words: Arc<str>,
@@ -273,19 +273,19 @@ impl<L: Connection> ConnectionState<L> {
         *self = Self::dial(manager.clone(), limits, outage, pause);
     }
 
-    /// The link, if there is one; nothing is in flight on it any more.
-    pub(super) fn take_link(&mut self) -> Option<L> {
+    /// The connection, if there is one; nothing is in flight on it any more.
+    pub(super) fn take_connection(&mut self) -> Option<L> {
         let gone = Self::GivenUp {
             cause: None,
             idle: InFlight::new(),
         };
         match std::mem::replace(self, gone) {
-            Self::Up { link, .. } => Some(link),
+            Self::Up { connection, .. } => Some(connection),
             _ => None,
         }
     }
 
-    /// The link has answered a batch: it works.
+    /// The connection has answered a batch: it works.
     pub(super) fn answered(&mut self, now: Instant) {
         if let Self::Up {
             answered, pulse, ..
@@ -296,7 +296,7 @@ impl<L: Connection> ConnectionState<L> {
         }
     }
 
-    /// The link has given a sign of life.
+    /// The connection has given a sign of life.
     pub(super) fn heard(&mut self, now: Instant) {
         if let Self::Up { pulse, .. } = self {
             pulse.heard(now);
@@ -311,10 +311,12 @@ impl<L: Connection> ConnectionState<L> {
         }
     }
 
-    /// Asks a silent link for a sign of life; says whether it was asked before and gave none.
+    /// Asks a silent connection for a sign of life; says whether it was asked before and gave none.
     pub(super) fn is_dead(&mut self, now: Instant) -> bool {
         match self {
-            Self::Up { link, pulse, .. } => pulse.is_dead(|| link.sign_of_life(), now),
+            Self::Up {
+                connection, pulse, ..
+            } => pulse.is_dead(|| connection.sign_of_life(), now),
             _ => false,
         }
     }
@@ -327,7 +329,7 @@ impl<L: Connection> ConnectionState<L> {
         matches!(self, Self::GivenUp { .. })
     }
 
-    /// The last thing that went wrong with the link.
+    /// The last thing that went wrong with the connection.
     pub(super) fn cause(&self) -> Cause {
         match self {
             Self::Dialing { outage, .. } | Self::Up { before: outage, .. } => outage.cause.clone(),

@@ -1,8 +1,8 @@
-//! Which calls are sent again, and how: after a link was lost, and after its server was found to be no primary any more.
+//! Which calls are sent again, and how: after a connection was lost, and after its server was found to be no primary any more.
 //!
-//! A call can itself be the reason why a link is lost: a uid that is longer than the server takes, a list that is longer
-//! than it sends. So calls that were in flight when a link broke twice are sent carefully: one batch at a time,
-//! soon one call at a time. A call with which links break when it is alone is not sent again.
+//! A call can itself be the reason why a connection is lost: a uid that is longer than the server takes, a list that is longer
+//! than it sends. So calls that were in flight when a connection broke twice are sent carefully: one batch at a time,
+//! soon one call at a time. A call with which connections break when it is alone is not sent again.
 
 use tokio::time::Instant;
 
@@ -18,7 +18,7 @@ use crate::{
 /// Calls that were lost so often are sent carefully.
 const CAREFUL: u32 = 2;
 
-/// Where many are, so many at a time first, and twice as many after each time that the link has lived: a link that broke
+/// Where many are, so many at a time first, and twice as many after each time that the connection has lived: a connection that broke
 /// for other reasons is soon as fast as before.
 pub(super) const GROUP: usize = 32;
 
@@ -27,7 +27,7 @@ pub(super) const GROUP: usize = 32;
 const GIVE_UP: u32 = 4;
 const ALONE: u32 = 2;
 
-/// How often a call was in flight when a link broke.
+/// How often a call was in flight when a connection broke.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Resends {
     all: u32,
@@ -78,8 +78,8 @@ impl PendingCalls {
     }
 
     /// What was in flight waits again, in the old order. Not a barrier: half of it is done; and not a call with which the
-    /// link `broke` too often.
-    pub(super) fn link_lost(&mut self, error: &Error, broke: bool, events: &mut Vec<Event>) {
+    /// connection `broke` too often.
+    pub(super) fn connection_lost(&mut self, error: &Error, broke: bool, events: &mut Vec<Event>) {
         if self.barrier_in_flight() {
             self.begin_anew(Instant::now());
         }

@@ -1,6 +1,6 @@
 //! Executes batches on an open store, in transactions. A batch that only reads is one read transaction; else
 //! it is one write transaction, in which its reads see what the calls before them did; a heavy one is several.
-//! On which thread that is done is in [`super::link`].
+//! On which thread that is done is in [`super::connection`].
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,

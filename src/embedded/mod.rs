@@ -13,7 +13,7 @@
 //! - [`rows`]: channels and members as rows; [`write_txn`]: commands in a write transaction.
 //! - [`read_txn`]: lists, from memory or from the rows.
 //! - [`executor`]: batches to transactions; [`budget`]: how much of them is done at a time.
-//! - [`link`]: on which thread.
+//! - [`connection`]: on which thread.
 //! - [`scan`]: what is there, page by page.
 //! - [`messages`]: what went wrong, in words.
 //! - `audit`: what tests ask about the rows.
@@ -21,11 +21,11 @@
 #[cfg(any(test, feature = "broken"))]
 mod audit;
 mod budget;
+mod connection;
 mod executor;
 mod file_modes;
 mod folder;
 mod held_files;
-mod link;
 mod liveness;
 mod locality;
 mod messages;
@@ -51,7 +51,7 @@ use tokio::task::spawn_blocking;
 
 #[cfg(any(test, feature = "broken"))]
 pub use self::audit::{Totals, audit};
-pub use self::link::EmbeddedConnection;
+pub use self::connection::EmbeddedConnection;
 use crate::{
     failpoints::Broken,
     list_lru::Bounds,
@@ -103,7 +103,7 @@ impl EmbeddedOptions {
     }
 }
 
-/// Opens links to the store in one folder.
+/// Opens connections to the store in one folder.
 #[derive(Debug)]
 pub struct EmbeddedManager {
     options: EmbeddedOptions,
@@ -145,13 +145,13 @@ impl Manager for EmbeddedManager {
             self.stats.cache.switch(off);
             Ok(Connected {
                 closed: store.ended().boxed(),
-                link: EmbeddedConnection::new(
+                connection: EmbeddedConnection::new(
                     store,
                     self.bounds.clone(),
                     self.stats.clone(),
                     self.broken,
                 ),
-                // What the last link began is done, or will not be begun, before this one writes: both
+                // What the last connection began is done, or will not be begun, before this one writes: both
                 // go through the gate.
                 fenced: true,
                 note,

@@ -10,7 +10,7 @@ use futures_util::{
 };
 use heed::RoTxn;
 
-use super::{link::EmbeddedConnection, messages::Failure, rows::Rows, store::Store};
+use super::{connection::EmbeddedConnection, messages::Failure, rows::Rows, store::Store};
 use crate::{
     command::Member,
     error::Result,
@@ -22,7 +22,7 @@ use crate::{
 /// How many keys, or members, there are on a page.
 const PAGE: usize = 1000;
 
-/// A store as long as its link is there: whoever walks does not hold it open.
+/// A store as long as its connection is there: whoever walks does not hold it open.
 struct Walked(Weak<Store>);
 
 impl Walked {
@@ -30,7 +30,7 @@ impl Walked {
         &self,
         mut work: impl FnMut(&RoTxn, &Rows) -> std::result::Result<T, heed::Error>,
     ) -> Result<T> {
-        let ended = || Lost("the link has ended".into());
+        let ended = || Lost("the connection has ended".into());
         let store = self.0.upgrade().ok_or_else(ended)?;
         store.check()?;
         let read = store.read(|txn| work(txn, store.rows()));

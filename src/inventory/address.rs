@@ -1,4 +1,4 @@
-//! Where a store is, as it is written on a command line, and how to get a link to it.
+//! Where a store is, as it is written on a command line, and how to get a connection to it.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -115,7 +115,7 @@ async fn connect<M: Manager<Connection: Inventory>>(
         return Err(Error::Unreachable { store, cause });
     };
     match connected {
-        Ok(connected) => Ok(Opened::new(connected.link, sizes, &store)),
+        Ok(connected) => Ok(Opened::new(connected.connection, sizes, &store)),
         Err(ConnectError::Refused(words)) => Err(Error::Store(format!("{store}: {words}").into())),
         Err(ConnectError::Unreachable(cause)) => Err(Error::Unreachable {
             store,

@@ -28,7 +28,7 @@ use crate::{
 /// How long one step may take.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A link through which one can see what its store holds.
+/// A connection through which one can see what its store holds.
 pub trait Inventory: Connection + Sync {
     /// Every set whose key begins with `stem`, in no order. A key may come twice; what comes or goes
     /// meanwhile may be among them or not.
@@ -41,14 +41,14 @@ pub trait Inventory: Connection + Sync {
     /// How many members each set has; 0 where there is no such set.
     fn counts(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>>;
 
-    /// [`Connection::close`], for a link of whatever kind.
+    /// [`Connection::close`], for a connection of whatever kind.
     fn end(self: Box<Self>) -> BoxFuture<'static, ()>;
 }
 
-/// A link with what its store takes, and with its name, which stands in all errors. Whoever does not answer within
+/// A connection with what its store takes, and with its name, which stands in all errors. Whoever does not answer within
 /// [`PATIENCE`] counts as lost.
 pub struct Opened {
-    link: Box<dyn Inventory>,
+    connection: Box<dyn Inventory>,
     sizes: Sizes,
     name: Arc<str>,
 }
@@ -56,9 +56,9 @@ pub struct Opened {
 impl Opened {
     /// `name` is [`crate::manager::Manager::describe`]'s.
     #[must_use]
-    pub fn new(link: impl Inventory, sizes: Sizes, name: &str) -> Self {
+    pub fn new(connection: impl Inventory, sizes: Sizes, name: &str) -> Self {
         Self {
-            link: Box::new(link),
+            connection: Box::new(connection),
             sizes,
             name: name.into(),
         }
@@ -66,31 +66,31 @@ impl Opened {
 
     /// One by one; some may come twice.
     fn keys(&self, stem: &[u8]) -> BoxStream<'static, Result<Key>> {
-        patient(self.link.keys(stem), self.name.clone())
+        patient(self.connection.keys(stem), self.name.clone())
             .map_ok(|keys| stream::iter(keys).map(Result::Ok))
             .try_flatten()
             .boxed()
     }
 
     fn members(&self, key: &[u8]) -> BoxStream<'static, Result<Vec<Member>>> {
-        patient(self.link.members(key), self.name.clone())
+        patient(self.connection.members(key), self.name.clone())
     }
 
     fn counts(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>> {
-        let (counts, name) = (self.link.counts(keys), self.name.clone());
+        let (counts, name) = (self.connection.counts(keys), self.name.clone());
         async move { within(counts, &name).await }.boxed()
     }
 
     /// The errors in the replies are one command's each, and do not name the store.
     fn execute(&self, batch: &[&Command]) -> BoxFuture<'static, Result<Vec<Result<Reply>>>> {
-        let (replies, name) = (self.link.execute(batch), self.name.clone());
+        let (replies, name) = (self.connection.execute(batch), self.name.clone());
         async move { within(replies.map_err(Error::from), &name).await }.boxed()
     }
 
     /// Closes it in order.
     pub async fn close(self) {
         // Nothing is lost where it takes too long.
-        let _ = tokio::time::timeout(PATIENCE, self.link.end()).await;
+        let _ = tokio::time::timeout(PATIENCE, self.connection.end()).await;
     }
 
     /// An error of this store.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures_util::{StreamExt as _, future::try_join_all};
 use redis::{Pipeline, Value};
 
-use super::{link::Shared, routing::Plan, send::send};
+use super::{connection::Shared, routing::Plan, send::send};
 use crate::{
     command::Reply,
     error::{Error, Result},

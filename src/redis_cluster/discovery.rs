@@ -1,4 +1,4 @@
-//! Opening a link: ask any node which nodes there are and what they have, then connect to all that have slots.
+//! Opening a connection: ask any node which nodes there are and what they have, then connect to all that have slots.
 
 use std::{
     collections::HashMap,
@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use super::{
     CACHE_OFF, ClusterManager,
-    link::ClusterConnection,
+    connection::ClusterConnection,
     replacement_check::{ReplacementCheck, replaced, slots},
     slots::SlotMap,
 };
@@ -47,9 +47,9 @@ impl Manager for ClusterManager {
             self.stats.cache.switch(Some(CACHE_OFF.into()));
             let untold = self.untold.swap(false, Ordering::Relaxed);
             let note = untold.then(|| format!("the member cache is off: {CACHE_OFF}"));
-            let (link, closed) = ClusterConnection::new(self, map, open);
+            let (connection, closed) = ClusterConnection::new(self, map, open);
             Ok(Connected {
-                link,
+                connection,
                 closed,
                 fenced,
                 note,
@@ -118,7 +118,7 @@ impl ClusterManager {
         let named = |error| named(&asked, None, error);
         let connected = self.node(&asked).connect().await.map_err(named)?;
         let unreachable = |words: String| named(ConnectError::Unreachable(words.into()));
-        let witness = (asked.clone(), connected.link.connection());
+        let witness = (asked.clone(), connected.connection.connection());
         let answer = slots(witness).await.map_err(unreachable)?;
         if let Value::ServerError(error) = &answer {
             let words = words(error);
@@ -152,7 +152,7 @@ impl ClusterManager {
             asked,
             connected,
         } = found;
-        let witness: ReplacementCheck = (asked.clone(), connected.link.connection());
+        let witness: ReplacementCheck = (asked.clone(), connected.connection.connection());
         let owners = map.owners();
         let mut open = HashMap::new();
         // Kept open meanwhile, though it may have no slots.

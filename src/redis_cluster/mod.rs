@@ -1,26 +1,26 @@
 //! The manager of a Redis Cluster: one [`RedisManager`] for each node, so that logging in and fencing are
-//! written once, and a link that splits batches by the node that has the key. Here: where the cluster is.
-//! Which node has what is in [`slots`], finding that out and connecting in [`discovery`]; a link is in [`link`], what
+//! written once, and a connection that splits batches by the node that has the key. Here: where the cluster is.
+//! Which node has what is in [`slots`], finding that out and connecting in [`discovery`]; a connection is in [`connection`], what
 //! a batch becomes in [`routing`], what goes where and what has to go again in [`dispatch`] and [`redirect`], sending it in [`send`];
 //! that a silent node was replaced is found by [`replacement_check`]; `clean` is in [`clean`].
 //!
 //! Not redis-rs's cluster client: order, deadlines, sending again and fencing are ours.
 //!
-//! **Order.** A link has one batch in flight, and all commands are of one key. When a command has to be sent again,
+//! **Order.** A connection has one batch in flight, and all commands are of one key. When a command has to be sent again,
 //! so are all later ones of its key, in their order, though some may have been executed: commands are
 //! idempotent. So what is done to a key is done in call order, whatever moves meanwhile. Between keys
 //! on different nodes there is no order, as in any cluster; results are given in call order all the same.
 //!
-//! **Fencing.** What a lost link has sent may be unread at a node that hung. Every node that has slots is connected
+//! **Fencing.** What a lost connection has sent may be unread at a node that hung. Every node that has slots is connected
 //! to anew, and ends our old connection first. A node that has none any more was replaced: where it still
 //! believes otherwise, what it executes is thrown away when it hears of its successor and copies its data.
 //!
 //! **No member cache.** Its barrier would have to be asked of each node, and of each key after every move of a slot.
 
 mod clean;
+mod connection;
 mod discovery;
 mod dispatch;
-mod link;
 mod redirect;
 mod replacement_check;
 mod routing;
@@ -41,7 +41,7 @@ use crate::{
     stats::Stats,
 };
 
-pub use self::link::ClusterConnection;
+pub use self::connection::ClusterConnection;
 
 pub(crate) use self::slots::slot;
 
@@ -58,7 +58,7 @@ pub struct ClusterOptions {
     pub node: RedisOptions,
 }
 
-/// Opens links to one cluster, and remembers its nodes.
+/// Opens connections to one cluster, and remembers its nodes.
 #[derive(Debug)]
 pub struct ClusterManager {
     options: ClusterOptions,

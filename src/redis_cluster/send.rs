@@ -14,8 +14,8 @@ use redis::Value;
 use tokio::time::sleep;
 
 use super::{
+    connection::Shared,
     dispatch::{Group, Open, Outcome, To, group, judge},
-    link::Shared,
     replacement_check::replaced,
     routing::{Answer, Step},
 };

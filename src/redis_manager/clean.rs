@@ -7,7 +7,7 @@ use futures_util::StreamExt as _;
 use redis::{Pipeline, Value, aio::MultiplexedConnection};
 
 use super::{
-    link::{State, lock},
+    connection::{State, lock},
     scan::{Halt, refused, send, sets},
 };
 use crate::{

@@ -15,9 +15,9 @@ use tokio::{sync::Notify, task::JoinHandle};
 
 use super::{
     Address, CacheOptions, Place, RedisConnection, RedisManager,
+    connection::{State, lock, on_push},
     failover::FailoverWatch,
     handshake::{Identity, Off, fence, passes, track},
-    link::{State, lock, on_push},
     read_activity::ReadActivity,
     redact::discreet,
     role::Role,
@@ -74,7 +74,7 @@ impl Manager for RedisManager {
 
 /// A connection that is logged in.
 struct Open {
-    link: RedisConnection,
+    connection: RedisConnection,
     task: JoinHandle<()>,
     identity: Identity,
 }
@@ -97,13 +97,13 @@ impl RedisManager {
         let primary = open.identity.is_primary;
         if self.had_primary.fetch_or(primary, Ordering::Relaxed) || primary {
             let rises = !primary && self.cache.is_some();
-            lock(&open.link.state).role = Role::new(open.identity.question).rises(rises);
+            lock(&open.connection.state).role = Role::new(open.identity.question).rises(rises);
         }
         let last = self.last().clone();
-        let fenced = fence(&mut open.link.connection, last, &open.identity).await?;
+        let fenced = fence(&mut open.connection.connection, last, &open.identity).await?;
         *self.last() = Some(open.identity);
         Ok(Connected {
-            link: open.link,
+            connection: open.connection,
             closed: open.task.map(drop).boxed(),
             fenced,
             note: self.switch(off),
@@ -117,7 +117,7 @@ impl RedisManager {
         let address = watch.find().await?;
         let connecting = self.connect_to(&address);
         let mut connected = tokio::select! {
-            // First, so that no link is given out against what is known.
+            // First, so that no connection is given out against what is known.
             biased;
             () = watch.left(&address) => {
                 let words = format!("primary {address}: a failover has begun, or is over");
@@ -172,9 +172,9 @@ impl RedisManager {
         self.lost_hellos.fetch_add(1, Ordering::Relaxed);
         let attached = self.attach(stream, ProtocolVersion::RESP3, state).await;
         let refused = match attached {
-            Ok((link, task)) => {
+            Ok((connection, task)) => {
                 self.lost_hellos.store(0, Ordering::Relaxed);
-                return self.set_up_cached(link, task, cache).await;
+                return self.set_up_cached(connection, task, cache).await;
             }
             Err(error) if error.is_io_error() => {
                 let error = self.unanswered(&error);
@@ -207,11 +207,11 @@ impl RedisManager {
         let stream = stream::open(address, self.options.tls.as_ref()).await?;
         let state = self.state(cache);
         let attached = self.attach(stream, protocol, state).await;
-        let (mut link, task) = attached.map_err(|error| self.unanswered(&error))?;
-        let (identity, _) = self.set_up(&mut link.connection, protocol).await?;
-        link.in_cluster = identity.in_cluster;
+        let (mut connection, task) = attached.map_err(|error| self.unanswered(&error))?;
+        let (identity, _) = self.set_up(&mut connection.connection, protocol).await?;
+        connection.in_cluster = identity.in_cluster;
         Ok(Open {
-            link,
+            connection,
             task,
             identity,
         })
@@ -219,20 +219,20 @@ impl RedisManager {
 
     async fn set_up_cached(
         &self,
-        mut link: RedisConnection,
+        mut connection: RedisConnection,
         task: JoinHandle<()>,
         cache: &CacheOptions,
     ) -> Result<(Open, Off), ConnectError> {
         let (identity, objection) = self
-            .set_up(&mut link.connection, ProtocolVersion::RESP3)
+            .set_up(&mut connection.connection, ProtocolVersion::RESP3)
             .await?;
-        link.in_cluster = identity.in_cluster;
+        connection.in_cluster = identity.in_cluster;
         let off = match objection {
             Some(objection) => Some(objection),
-            None => track(&mut link.connection, cache).await?,
+            None => track(&mut connection.connection, cache).await?,
         };
         {
-            let session = &mut lock(&link.state).session;
+            let session = &mut lock(&connection.state).session;
             if off.is_some() {
                 *session = Session::new(None, self.stats.clone(), self.broken);
             } else {
@@ -240,7 +240,7 @@ impl RedisManager {
             }
         }
         let open = Open {
-            link,
+            connection,
             task,
             identity,
         };
@@ -306,7 +306,7 @@ impl RedisManager {
         let (connection, task) =
             MultiplexedConnection::new_with_config(&info, stream, config).await?;
         let task = tokio::spawn(task);
-        let link = RedisConnection {
+        let connection = RedisConnection {
             connection,
             task: task.abort_handle(),
             state,
@@ -314,7 +314,7 @@ impl RedisManager {
             heard,
             in_cluster: false,
         };
-        Ok((link, task))
+        Ok((connection, task))
     }
 }
 

@@ -8,7 +8,7 @@
 //!   nothing, however late it comes.
 //! - A failover from it that any sentinel has told of, by a message or by an answer, bars it: from the moment
 //!   at which the replica is promoted, which may come at once, what it acknowledges is thrown away. The bar
-//!   outlives the link that it has ended, and the connection to the sentinel.
+//!   outlives the connection that it has ended, and the connection to the sentinel.
 //! - The bar ends when a newer epoch names another primary; when the sentinel that told of the failover says,
 //!   asked later over the same connection, that there is none and names the same primary; and after
 //!   [`PATIENCE`], since a failover may be aborted, or its leader die.

@@ -8,7 +8,7 @@ use redis::{Pipeline, ProtocolVersion, ServerError, Value, aio::MultiplexedConne
 use super::{
     CacheOptions, RedisManager,
     connect::unreachable,
-    link::{CACHING, forget},
+    connection::{CACHING, forget},
     role::{Question, role_of_info},
     slot_coverage, tracking_support, words,
 };

@@ -1,18 +1,18 @@
 //! The Redis manager: one multiplexed connection of redis-rs per service. Here: where Redis is and how to
 //! log in; as a URL in [`url`]. Connecting is in [`stream`], [`happy_eyeballs`], [`tls`], [`connect`] and [`handshake`]; finding a primary by
 //! Sentinel in [`failover`] and [`election`], talking to the sentinels in [`sentinel_tasks`], [`sentinel_set`], [`sentinel_link`], [`sentinel_events`] and [`sentinel`];
-//! which servers the member cache trusts in [`tracking_support`], whether one is still the primary in [`role`], batches in [`link`], hearing that the server lives in [`read_activity`], what it
+//! which servers the member cache trusts in [`tracking_support`], whether one is still the primary in [`role`], batches in [`connection`], hearing that the server lives in [`read_activity`], what it
 //! says that must not be repeated in [`redact`], what is there in [`scan`], `clean` in [`clean`],
 //! whether one server has all keys in [`slot_coverage`]; queueing, deadlines and
 //! reconnecting are the driver's.
 
 mod clean;
 mod connect;
+mod connection;
 mod election;
 mod failover;
 mod handshake;
 mod happy_eyeballs;
-mod link;
 mod read_activity;
 mod redact;
 mod role;
@@ -44,7 +44,7 @@ use redis::ServerError;
 use crate::{cache::Unpaid, failpoints::Broken, keys::Key, list_lru::Bounds, stats::Stats};
 
 pub use self::{
-    link::RedisConnection,
+    connection::RedisConnection,
     sentinel::Sentinels,
     tls::{Identity, KeyFault, Name, Roots, Tls, Trust, authorities, identity},
     url::{URL_FORMS, UrlFault},
@@ -54,8 +54,8 @@ use self::failover::FailoverWatch;
 
 // For redis_cluster, which speaks to many servers at once.
 pub(crate) use self::{
+    connection::{command, list},
     handshake::passes,
-    link::{command, list},
     role::is_demoted,
     scan::{Halt, found},
 };

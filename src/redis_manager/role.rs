@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use redis::{Cmd, ServerError, ServerErrorKind, Value};
 use tokio::time::Instant;
 
-use super::{link::command, tracking_support, words};
+use super::{connection::command, tracking_support, words};
 
 /// For so long after the question the role is taken for the same.
 pub(super) const FRESH: Duration = Duration::from_millis(500);
@@ -62,7 +62,7 @@ pub(super) struct Role {
     asked: Instant,
     /// Why it is no primary: its words.
     demoted: Option<Arc<str>>,
-    /// It was no primary at set-up, for which the cache is off: once it is one, the link is left for another to it.
+    /// It was no primary at set-up, for which the cache is off: once it is one, the connection is left for another to it.
     rises: bool,
 }
 

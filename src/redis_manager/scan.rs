@@ -10,7 +10,7 @@ use futures_util::{
 use redis::{Cmd, Pipeline, Value, aio::MultiplexedConnection, cmd};
 
 use super::{
-    link::{RedisConnection, lost},
+    connection::{RedisConnection, lost},
     slot_coverage::told,
     words,
 };

@@ -6,9 +6,8 @@ use proptest::{collection::vec, prelude::*};
 use redis::{PushInfo, PushKind, Value, parse_redis_value};
 
 use super::{
-    handshake,
-    link::{State, decode, on_push},
-    tracking_support,
+    connection::{State, decode, on_push},
+    handshake, tracking_support,
 };
 use crate::{
     cache::{Answer, Session, Wire},
@@ -68,7 +67,7 @@ fn session() -> Session {
 
 /// A read of [`key`], answered with a member if it is sent; whether it was.
 fn read(state: &Mutex<State>) -> bool {
-    let session = &mut super::link::lock(state).session;
+    let session = &mut super::connection::lock(state).session;
     let command = Command::Members {
         keys: vec![key().to_vec()],
     };

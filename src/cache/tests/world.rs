@@ -211,7 +211,7 @@ impl World {
 
     fn send(&mut self, sent: Sent, first: usize) {
         if sent.wire.is_empty() {
-            // Answered by nothing, at once, as the link does.
+            // Answered by nothing, at once, as the connection does.
             self.heard.push_back(sent.no);
         } else {
             self.inbound.push_back((sent.no, first, sent.wire.into()));

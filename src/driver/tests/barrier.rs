@@ -35,7 +35,7 @@ async fn the_time_of_calls_made_after_it_begins_when_it_ends() {
 
 #[tokio::test(start_paused = true)]
 async fn their_time_is_bounded_whatever_becomes_of_it() {
-    // The link breaks during the clean; the next one hangs.
+    // The connection breaks during the clean; the next one hangs.
     let store = Store::new([
         Dial::Up(vec![Fate::Steps(10, 500), Fate::Breaks(0)], true),
         Dial::Up(vec![Fate::Hangs], true),
@@ -58,7 +58,7 @@ async fn their_time_is_bounded_whatever_becomes_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_there_is_no_link_it_and_what_waits_for_it_have_their_time_from_the_call() {
+async fn while_there_is_no_connection_it_and_what_waits_for_it_have_their_time_from_the_call() {
     let store = Store::new([Dial::Up(vec![Fate::Breaks(0)], true)]);
     store.0.lock().unwrap().dials.extend(vec![Dial::Down; 100]);
     let mut bench = Bench::start(&store, limits());
@@ -90,7 +90,7 @@ async fn hung(fates: Vec<Fate>, limits: Limits, starting: bool) -> (&'static str
     let (seq, reply) = bench.answer().await;
     assert_eq!(seq, 0);
     let took = begin.elapsed();
-    // Over another link.
+    // Over another connection.
     assert_eq!(bench.answer().await, (1, Ok(Reply::Done)));
     (reply.unwrap_err().code(), took)
 }

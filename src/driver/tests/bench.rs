@@ -90,7 +90,7 @@ impl Bench {
         }
     }
 
-    /// Waits for the first link.
+    /// Waits for the first connection.
     pub(super) async fn started(&mut self) {
         let event = self.event().await;
         assert!(matches!(event, Some(Event::Started)), "{event:?}");

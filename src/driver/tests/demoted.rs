@@ -1,4 +1,4 @@
-//! A server that says that it is no primary any more, and keeps its links: behind the same address there may
+//! A server that says that it is no primary any more, and keeps its connections: behind the same address there may
 //! be the new one.
 
 use std::time::Duration;
@@ -21,7 +21,7 @@ fn refused() -> crate::error::Result<Reply> {
     Err(Error::Store(READONLY.into()))
 }
 
-fn links(store: &Store, dials: usize) -> usize {
+fn connections(store: &Store, dials: usize) -> usize {
     dials - store.0.lock().unwrap().dials.len()
 }
 
@@ -47,12 +47,12 @@ async fn its_calls_are_sent_again_to_the_next_one_in_order() {
         assert_eq!(bench.answer().await, (3, Ok(Reply::Done)));
         assert_eq!(bench.answer().await, (4, Ok(members(&["a"]))));
         assert!(begin.elapsed() < 110 * MS, "{:?}", begin.elapsed());
-        assert_eq!(links(&store, 2), 2);
+        assert_eq!(connections(&store, 2), 2);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_there_is_no_other_one_the_errors_come_in_time_and_links_are_few() {
+async fn where_there_is_no_other_one_the_errors_come_in_time_and_connections_are_few() {
     for command_timeout in [Some(5000 * MS), None] {
         let store = Store::new(vec![replica(); 1000]);
         let limits = Limits {
@@ -73,10 +73,16 @@ async fn where_there_is_no_other_one_the_errors_come_in_time_and_links_are_few()
             sleep(10 * MS).await;
         }
         assert!(slowest < 110 * MS, "{slowest:?}");
-        let (seconds, links) = (begin.elapsed().as_secs(), links(&store, 1000) as u64);
+        let (seconds, connections) = (begin.elapsed().as_secs(), connections(&store, 1000) as u64);
         // At most 2 s between two attempts, and no storm.
-        assert!(links > seconds / 2, "{links} links in {seconds} s");
-        assert!(links < seconds + 5, "{links} links in {seconds} s");
+        assert!(
+            connections > seconds / 2,
+            "{connections} connections in {seconds} s"
+        );
+        assert!(
+            connections < seconds + 5,
+            "{connections} connections in {seconds} s"
+        );
     }
 }
 
@@ -94,7 +100,7 @@ async fn one_that_is_promoted_again_is_a_primary_like_another() {
     assert_eq!(bench.answer().await, (1, refused()), "asked a moment ago");
     bench.call(2, &add("k", "a"));
     assert_eq!(bench.answer().await, (2, Ok(Reply::Done)));
-    assert_eq!(links(&store, 2), 2, "the link was kept");
+    assert_eq!(connections(&store, 2), 2, "the connection was kept");
 }
 
 #[tokio::test(start_paused = true)]
@@ -124,7 +130,7 @@ async fn where_the_manager_finds_the_primary_itself_calls_wait_for_it() {
     bench.started().await;
     bench.call(0, &add("k", "a"));
     assert_eq!(bench.answer().await, (0, Ok(Reply::Done)));
-    assert_eq!(links(&store, 5), 5);
+    assert_eq!(connections(&store, 5), 5);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-//! A link that is silent is asked for a sign of life, and given up without one.
+//! A connection that is silent is asked for a sign of life, and given up without one.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,7 +19,7 @@ use crate::{
     scripted_store::{Dial, Fate, Store, add, read},
 };
 
-/// What a link has that gives no sign of life: the promise is ten seconds.
+/// What a connection has that gives no sign of life: the promise is ten seconds.
 const FOUND: Duration = Duration::from_secs(9);
 
 fn for_ever() -> Limits {
@@ -41,7 +41,7 @@ async fn log(bench: &mut Bench) -> (String, Instant) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dead_link_is_found_though_nothing_is_in_flight() {
+async fn a_dead_connection_is_found_though_nothing_is_in_flight() {
     let store = Store::new([Dial::Silent(vec![], 0)]);
     let mut bench = Bench::start(&store, limits());
     bench.started().await;
@@ -55,7 +55,7 @@ async fn a_dead_link_is_found_though_nothing_is_in_flight() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dead_link_is_found_though_calls_may_wait_for_ever_and_they_are_sent_again() {
+async fn a_dead_connection_is_found_though_calls_may_wait_for_ever_and_they_are_sent_again() {
     let store = Store::new([Dial::Silent(vec![Fate::Hangs], 0)]);
     let mut bench = Bench::start(&store, for_ever());
     bench.started().await;
@@ -80,7 +80,7 @@ async fn calls_that_come_now_and_then_do_not_hide_that_nothing_is_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_link_that_lives_is_kept_and_asked_once_in_a_few_idle_seconds() {
+async fn a_connection_that_lives_is_kept_and_asked_once_in_a_few_idle_seconds() {
     let store = Store::new([Dial::Silent(vec![], usize::MAX)]);
     let mut bench = Bench::start(&store, limits());
     bench.started().await;
@@ -94,7 +94,7 @@ async fn a_link_that_lives_is_kept_and_asked_once_in_a_few_idle_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_link_that_answers_calls_is_not_asked() {
+async fn a_connection_that_answers_calls_is_not_asked() {
     let store = Store::new([Dial::Silent(vec![], 0)]);
     let mut bench = Bench::start(&store, limits());
     bench.started().await;
@@ -107,16 +107,19 @@ async fn a_link_that_answers_calls_is_not_asked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_hangs_for_less_than_the_limit_keeps_its_link() {
+async fn a_store_that_hangs_for_less_than_the_limit_keeps_its_connection() {
     let store = Store::new([Dial::Silent(vec![Fate::Good(4500)], 0)]);
     let mut bench = Bench::start(&store, for_ever());
     bench.started().await;
     bench.call(0, &add("k", "a"));
     assert_eq!(bench.answer().await, (0, Ok(Reply::Done)));
-    assert!(bench.events().try_recv().is_err(), "the link was not lost");
+    assert!(
+        bench.events().try_recv().is_err(),
+        "the connection was not lost"
+    );
 }
 
-/// Of a connection of a cluster as of a link.
+/// Of a connection of a cluster as of a connection.
 #[tokio::test(start_paused = true)]
 async fn when_this_process_stood_still_the_time_to_answer_begins_anew() {
     let answer = Arc::new(Notify::new());

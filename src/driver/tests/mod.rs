@@ -1,4 +1,4 @@
-//! The driver over links that break, in simulated time: what it promises, case by case. The
+//! The driver over connections that break, in simulated time: what it promises, case by case. The
 //! promise that covers all cases at once is in [`random`].
 
 mod barrier;
@@ -31,7 +31,7 @@ fn limits() -> Limits {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_in_flight_when_the_link_broke_is_sent_again_in_order() {
+async fn what_was_in_flight_when_the_connection_broke_is_sent_again_in_order() {
     let store = Store::new([Dial::Up(vec![Fate::Breaks(1)], true)]);
     let mut bench = Bench::start(&store, limits());
     bench.started().await;
@@ -81,7 +81,7 @@ async fn a_call_is_answered_within_its_time_though_the_store_hangs_and_then_reco
 }
 
 #[tokio::test(start_paused = true)]
-async fn calls_made_without_a_link_wait_for_it_or_fail_at_once_as_the_option_says() {
+async fn calls_made_without_a_connection_wait_for_it_or_fail_at_once_as_the_option_says() {
     for offline_queue in [true, false] {
         let store = Store::new([Dial::Up(vec![Fate::Breaks(0)], true), Dial::Down]);
         let mut bench = Bench::start(
@@ -261,9 +261,9 @@ async fn clean_runs_alone_between_what_was_called_before_and_after_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_link_that_hangs_is_noticed_also_when_its_only_call_had_waited_for_it() {
-    // The call waits through the pause before the second link, which then hangs: when the call's
-    // time is over, that link has not had all of its own.
+async fn a_connection_that_hangs_is_noticed_also_when_its_only_call_had_waited_for_it() {
+    // The call waits through the pause before the second connection, which then hangs: when the call's
+    // time is over, that connection has not had all of its own.
     let store = Store::new([
         Dial::Up(vec![Fate::Breaks(0)], true),
         Dial::Down,
@@ -281,7 +281,7 @@ async fn a_link_that_hangs_is_noticed_also_when_its_only_call_had_waited_for_it(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_link_that_answers_nothing_before_it_breaks_does_not_end_the_outage() {
+async fn a_connection_that_answers_nothing_before_it_breaks_does_not_end_the_outage() {
     let flapping = vec![Dial::Up(vec![Fate::Breaks(0)], true); 1000];
     let store = Store::new(flapping);
     let mut bench = Bench::start(&store, limits());
@@ -289,5 +289,5 @@ async fn a_link_that_answers_nothing_before_it_breaks_does_not_end_the_outage() 
     bench.call(0, &read("k"));
     assert!(bench.answer().await.1.is_err());
     let dialed = 1000 - store.0.lock().unwrap().dials.len();
-    assert!(dialed < 10, "{dialed} links in a second");
+    assert!(dialed < 10, "{dialed} connections in a second");
 }

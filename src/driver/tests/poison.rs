@@ -1,4 +1,4 @@
-//! A call that makes the store close the link, each time: the others do not suffer with it.
+//! A call that makes the store close the connection, each time: the others do not suffer with it.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -36,8 +36,8 @@ async fn call_all(commands: &[Command], limits: Limits) -> (Vec<Result<Reply>>, 
         assert_eq!(answered, seq as u64, "in call order, each once");
         answers.push(reply);
     }
-    let links = 1000 - store.0.lock().unwrap().dials.len();
-    (answers, begin.elapsed(), links)
+    let connections = 1000 - store.0.lock().unwrap().dials.len();
+    (answers, begin.elapsed(), connections)
 }
 
 #[tokio::test(start_paused = true)]
@@ -51,7 +51,7 @@ async fn it_is_found_and_all_others_are_done() {
             };
             let mut commands: Vec<_> = (0..count).map(|i| add("k", &i.to_string())).collect();
             commands[at] = add("k", "poison");
-            let (answers, took, links) = call_all(&commands, limits).await;
+            let (answers, took, connections) = call_all(&commands, limits).await;
             for (i, answer) in answers.into_iter().enumerate() {
                 if i == at {
                     let error = answer.unwrap_err();
@@ -66,13 +66,16 @@ async fn it_is_found_and_all_others_are_done() {
                 }
             }
             assert!(took < 4000 * MS, "{took:?} for {at} of {count}");
-            assert!(links <= 7, "{links} links for {at} of {count}");
+            assert!(
+                connections <= 7,
+                "{connections} connections for {at} of {count}"
+            );
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_breaks_the_link_a_few_times_has_no_such_call() {
+async fn a_store_that_breaks_the_connection_a_few_times_has_no_such_call() {
     for count in [1, 2, 100] {
         let store = Store::new(vec![Dial::Up(vec![Fate::Breaks(0)], true); 3]);
         let mut bench = Bench::start(&store, limits());

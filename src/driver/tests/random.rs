@@ -1,4 +1,4 @@
-//! Random calls over links that break, hang and refuse at random: what holds in every case.
+//! Random calls over connections that break, hang and refuse at random: what holds in every case.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -52,7 +52,7 @@ fn dial() -> impl Strategy<Value = Dial> {
 async fn run(ops: &[Op], dials: Vec<Dial>, drain: bool) -> Vec<(u64, Result<Reply>)> {
     let up = std::iter::once(Dial::Up(vec![], true));
     let store = Store::new(up.chain(dials));
-    // The first link is spent at once, so that the random ones are for the calls.
+    // The first connection is spent at once, so that the random ones are for the calls.
     store.0.lock().unwrap().dials[0] = Dial::Up(vec![Fate::Good(1), Fate::Breaks(0)], true);
     let limits = Limits {
         command_timeout: Some(1000 * MS),
@@ -93,7 +93,7 @@ async fn run(ops: &[Op], dials: Vec<Dial>, drain: bool) -> Vec<(u64, Result<Repl
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
-    /// Each call has exactly one answer, whatever the links do and whenever the stop comes; and a
+    /// Each call has exactly one answer, whatever the connections do and whenever the stop comes; and a
     /// read that was answered shows every member whose last call before it was acknowledged. (Where
     /// a later call has the opposite effect, a read that was sent again may show that already.)
     #[test]

@@ -54,8 +54,8 @@ fn a_batch_that_outgrows_the_map_takes_effect_once_and_as_a_whole() {
         commands.extend([Command::Delete { keys }, add("l", &[&uid])]);
         batches.push((0, commands));
         // Of those who have a memory of their own, or none.
-        for link in [1, 3, 0] {
-            batches.push((link, vec![read(&["k", "l"])]));
+        for connection in [1, 3, 0] {
+            batches.push((connection, vec![read(&["k", "l"])]));
         }
     }
     let outcome = run(verdict(folder.path(), batches, Broken::default()));

@@ -28,12 +28,12 @@ fn many(key: &str) -> Command {
     }
 }
 
-/// Whether the link has the batch executed at once, on the thread that asks; and the replies.
+/// Whether the connection has the batch executed at once, on the thread that asks; and the replies.
 async fn execute(
-    link: &EmbeddedConnection,
+    connection: &EmbeddedConnection,
     batch: &[&Command],
 ) -> (bool, std::result::Result<Vec<Result<Reply>>, Lost>) {
-    let mut executed = link.execute(batch);
+    let mut executed = connection.execute(batch);
     match executed.poll_unpin(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(replies) => (true, replies),
         Poll::Pending => (false, executed.await),
@@ -45,7 +45,7 @@ fn counts(replies: std::result::Result<Vec<Result<Reply>>, Lost>) -> Vec<usize> 
         Ok(Reply::Members(lists)) => lists.iter().flatten().map(|list| list.len()).sum(),
         reply => panic!("{reply:?}"),
     };
-    let replies = replies.expect("the link is there").into_iter();
+    let replies = replies.expect("the connection is there").into_iter();
     replies
         .filter(|reply| *reply != Ok(Reply::Done))
         .map(count)
@@ -56,24 +56,24 @@ fn counts(replies: std::result::Result<Vec<Result<Reply>>, Lost>) -> Vec<usize> 
 fn what_is_light_is_done_at_once_and_what_is_heavy_elsewhere() {
     let folder = tempfile::tempdir().expect("a folder");
     run(async {
-        let link = open(folder.path()).await;
+        let connection = open(folder.path()).await;
         let (small, large) = (add("k", &["a"]), many("n"));
-        assert!(execute(&link, &[&small, &read("k")]).await.0);
-        assert!(!execute(&link, &[&large]).await.0);
+        assert!(execute(&connection, &[&small, &read("k")]).await.0);
+        assert!(!execute(&connection, &[&large]).await.0);
 
         // Its list is too long to be read in passing, until it is in memory.
-        let (at_once, replies) = execute(&link, &[&read("n"), &read("k")]).await;
+        let (at_once, replies) = execute(&connection, &[&read("n"), &read("k")]).await;
         assert!(!at_once);
         assert_eq!(counts(replies), [MANY, 1]);
-        let (at_once, replies) = execute(&link, &[&read("n")]).await;
+        let (at_once, replies) = execute(&connection, &[&read("n")]).await;
         assert!(at_once, "it is not kept");
         assert_eq!(counts(replies), [MANY]);
 
         let more = add("n", &["x"]);
-        assert!(!execute(&link, &[&more, &read("n")]).await.0);
+        assert!(!execute(&connection, &[&more, &read("n")]).await.0);
         let keys = vec![b"n".to_vec()];
-        assert!(!execute(&link, &[&Command::Delete { keys }]).await.0);
-        assert_eq!(members(&link, "n").await, "[]");
+        assert!(!execute(&connection, &[&Command::Delete { keys }]).await.0);
+        assert_eq!(members(&connection, "n").await, "[]");
     });
 }
 
@@ -81,12 +81,12 @@ fn what_is_light_is_done_at_once_and_what_is_heavy_elsewhere() {
 fn a_heavy_batch_is_answered_call_by_call_in_its_order() {
     let folder = tempfile::tempdir().expect("a folder");
     run(async {
-        let link = open(folder.path()).await;
-        write(&link, many("n")).await;
+        let connection = open(folder.path()).await;
+        write(&connection, many("n")).await;
         let calls: Vec<_> = (0..20)
             .flat_map(|n| [add("n", &[&format!("x{n}")]), read("n")])
             .collect();
-        let (_, replies) = execute(&link, &calls.iter().collect::<Vec<_>>()).await;
+        let (_, replies) = execute(&connection, &calls.iter().collect::<Vec<_>>()).await;
         let expected: Vec<_> = (1..=20).map(|n| MANY + n).collect();
         assert_eq!(counts(replies), expected);
     });

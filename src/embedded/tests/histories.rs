@@ -1,4 +1,4 @@
-//! Random histories on several links: what each call answers is what one set of sets, changed in the order of
+//! Random histories on several connections: what each call answers is what one set of sets, changed in the order of
 //! the calls, would answer; lists from memory are the store's.
 
 use std::{
@@ -42,7 +42,7 @@ fn command() -> impl Strategy<Value = Command> {
     ]
 }
 
-/// Batches, each on one of the links; sometimes a clean, which comes alone.
+/// Batches, each on one of the connections; sometimes a clean, which comes alone.
 fn batches() -> impl Strategy<Value = Vec<(usize, Vec<Command>)>> {
     let clean = prop_oneof!["a:", "b:", "b:a", "c"].prop_map(|stem| {
         let stem = stem.into_bytes();
@@ -76,7 +76,7 @@ fn apply(sets: &mut Sets, command: &Command) -> Reply {
     Reply::Done
 }
 
-/// The links: with a cache, without one, with durability that takes another thread for each batch, and
+/// The connections: with a cache, without one, with durability that takes another thread for each batch, and
 /// with a cache that has room for a list or two.
 const LINKS: [(&str, Durability, Option<usize>); 4] = [
     ("a", Durability::Process, Some(1 << 20)),
@@ -85,41 +85,41 @@ const LINKS: [(&str, Durability, Option<usize>); 4] = [
     ("a", Durability::Process, Some(800)),
 ];
 
-/// Executes batches, each on one of the links; says which call was the first to be answered wrongly.
+/// Executes batches, each on one of the connections; says which call was the first to be answered wrongly.
 pub(super) async fn verdict(
     folder: &Path,
     batches: Vec<(usize, Vec<Command>)>,
     broken: Broken,
 ) -> Result<(), String> {
-    let mut links = Vec::new();
+    let mut connections = Vec::new();
     for (name, durability, memory) in LINKS {
         let manager = manager_of(&folder.join(name), durability, memory, broken);
-        links.push(manager.connect().await.expect("the store opens").link);
+        connections.push(manager.connect().await.expect("the store opens").connection);
     }
     let mut stores: BTreeMap<&str, Sets> = BTreeMap::new();
-    for (link, batch) in batches {
-        let sets = stores.entry(LINKS[link].0).or_default();
+    for (connection, batch) in batches {
+        let sets = stores.entry(LINKS[connection].0).or_default();
         let expected: Vec<_> = batch
             .iter()
             .map(|command| Ok(apply(sets, command)))
             .collect();
-        let replies = execute(&links[link], &batch).await;
+        let replies = execute(&connections[connection], &batch).await;
         if replies != Ok(expected) {
-            return Err(format!("link {link}: {batch:?}: {replies:?}"));
+            return Err(format!("connection {connection}: {batch:?}: {replies:?}"));
         }
     }
-    for (link, (name, ..)) in links.iter().zip(LINKS) {
+    for (connection, (name, ..)) in connections.iter().zip(LINKS) {
         for (key, members) in stores.entry(name).or_default() {
             let keys = vec![key.clone()];
             let list = List::new(members.iter()).map(Arc::new);
-            let replies = execute(link, &[Command::Members { keys }]).await;
+            let replies = execute(connection, &[Command::Members { keys }]).await;
             if replies != Ok(vec![Ok(Reply::Members(vec![list]))]) {
                 return Err(format!("in {name} at the end: {key:?}: {replies:?}"));
             }
         }
     }
-    for link in links {
-        link.close().await;
+    for connection in connections {
+        connection.close().await;
     }
     for (name, sets) in stores {
         let members: usize = sets.values().map(BTreeSet::len).sum();

@@ -1,4 +1,4 @@
-//! The embedded store through its manager and links, in folders of their own; processes are for the
+//! The embedded store through its manager and connections, in folders of their own; processes are for the
 //! tests from Node.
 
 mod growth;

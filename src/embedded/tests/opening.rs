@@ -17,19 +17,19 @@ fn what_was_written_is_there_after_an_orderly_end_and_after_none() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path();
     run(async {
-        let link = open(path).await;
-        write(&link, add("k", &["a", "b"])).await;
-        link.close().await;
+        let connection = open(path).await;
+        write(&connection, add("k", &["a", "b"])).await;
+        connection.close().await;
         assert!(state(path)["closed"].is_object());
 
-        let link = open(path).await;
+        let connection = open(path).await;
         assert!(state(path)["open"].is_object());
-        assert_eq!(members(&link, "k").await, r#"["a","b"]"#);
-        write(&link, add("k", &["c"])).await;
-        drop(link);
+        assert_eq!(members(&connection, "k").await, r#"["a","b"]"#);
+        write(&connection, add("k", &["c"])).await;
+        drop(connection);
 
-        let link = open(path).await;
-        assert_eq!(members(&link, "k").await, r#"["a","b","c"]"#);
+        let connection = open(path).await;
+        assert_eq!(members(&connection, "k").await, r#"["a","b","c"]"#);
     });
 }
 
@@ -55,21 +55,21 @@ fn two_spellings_of_one_folder_are_one_store() {
 fn the_map_grows_by_itself_and_a_large_batch_is_whole() {
     let folder = tempfile::tempdir().expect("a folder");
     run(async {
-        let link = open(folder.path()).await;
+        let connection = open(folder.path()).await;
         let uid = |n: usize| format!("{n:0>200}").into_bytes();
         // About 60 MB, and the map begins with 16.
         for key in 0..10 {
             let members = (0..20_000).map(uid).collect();
             let key = format!("k{key}").into();
-            write(&link, Command::Add { key, members }).await;
+            write(&connection, Command::Add { key, members }).await;
         }
         for key in 0..10 {
-            let json = members(&link, &format!("k{key}")).await;
+            let json = members(&connection, &format!("k{key}")).await;
             assert_eq!(json.len(), 20_000 * 203 + 1);
         }
         let stem = b"k".to_vec();
-        write(&link, Command::Clean { stem }).await;
-        assert_eq!(members(&link, "k9").await, "[]");
+        write(&connection, Command::Clean { stem }).await;
+        assert_eq!(members(&connection, "k9").await, "[]");
     });
 }
 
@@ -77,10 +77,10 @@ fn the_map_grows_by_itself_and_a_large_batch_is_whole() {
 fn a_key_of_the_full_length_is_kept() {
     let folder = tempfile::tempdir().expect("a folder");
     run(async {
-        let link = open(folder.path()).await;
+        let connection = open(folder.path()).await;
         let longest = "k".repeat(MAX_KEY);
-        write(&link, add(&longest, &["a"])).await;
-        assert_eq!(members(&link, &longest).await, r#"["a"]"#);
+        write(&connection, add(&longest, &["a"])).await;
+        assert_eq!(members(&connection, &longest).await, r#"["a"]"#);
     });
 }
 
@@ -124,19 +124,19 @@ fn a_link_ends_when_its_files_are_taken_away() {
     run(async {
         let connected = manager(&path, Durability::Process).connect().await;
         let connected = connected.expect("the store opens");
-        write(&connected.link, add("k", &["a"])).await;
+        write(&connected.connection, add("k", &["a"])).await;
         fs::remove_dir_all(&path).expect("it can be removed");
         tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
         let keys = vec![b"k".to_vec()];
-        let lost = execute(&connected.link, &[Command::Members { keys }]).await;
+        let lost = execute(&connected.connection, &[Command::Members { keys }]).await;
         assert!(lost.is_err());
         connected.closed.await;
-        drop(connected.link);
+        drop(connected.connection);
 
-        let link = open(&path).await;
-        assert_eq!(members(&link, "k").await, "[]");
-        write(&link, add("k", &["b"])).await;
-        assert_eq!(members(&link, "k").await, r#"["b"]"#);
+        let connection = open(&path).await;
+        assert_eq!(members(&connection, "k").await, "[]");
+        write(&connection, add("k", &["b"])).await;
+        assert_eq!(members(&connection, "k").await, r#"["b"]"#);
     });
 }
 

@@ -12,10 +12,10 @@ use crate::{
     manager::{Connection as _, Manager as _},
 };
 
-/// Of a link that is gone; see [`nothing_is_written_for_those_who_are_gone`].
+/// Of a connection that is gone; see [`nothing_is_written_for_those_who_are_gone`].
 const GONE: &str = "embedded-gone-writes";
 
-/// Batches, each on one of the links of [`super::histories`], and what the rule is for.
+/// Batches, each on one of the connections of [`super::histories`], and what the rule is for.
 fn history(rule: &str) -> (Vec<(usize, Vec<Command>)>, &'static str) {
     let keys = vec![b"k".to_vec()];
     let read = || Command::Members { keys: keys.clone() };
@@ -76,16 +76,16 @@ fn nothing_is_written_for_those_who_are_gone() {
         let path = folder.path();
         run(async {
             let connected = manager_of(path, Durability::Process, None, broken).connect();
-            let link = connected.await.expect("the store opens").link;
+            let connection = connected.await.expect("the store opens").connection;
             let other = open(path).await;
-            // Heavy enough for another thread, which is not there before the link is gone.
+            // Heavy enough for another thread, which is not there before the connection is gone.
             let uids = (0..5000).map(|n| format!("{n}").into_bytes()).collect();
             let heavy = Command::Add {
                 key: b"k".to_vec(),
                 members: uids,
             };
-            let written = link.execute(&[&heavy]);
-            drop(link);
+            let written = connection.execute(&[&heavy]);
+            drop(connection);
             let nothing = written.await.is_err() && members(&other, "k").await == "[]";
             assert_eq!(nothing, !broken.is(GONE));
             let replies = execute(&other, &[heavy]).await;

@@ -46,11 +46,11 @@ fn damage_is_found_when_the_store_is_opened() {
     let path = folder.path();
     let data = path.join("data.mdb");
     run(async {
-        let link = open(path).await;
+        let connection = open(path).await;
         let uids: Vec<_> = (0..5000).map(|n| format!("uid-{n}").into_bytes()).collect();
         let key = b"k".to_vec();
-        write(&link, Command::Add { key, members: uids }).await;
-        link.close().await;
+        write(&connection, Command::Add { key, members: uids }).await;
+        connection.close().await;
 
         let good = fs::read(&data).expect("it is there");
         let mut flipped = good.clone();
@@ -82,10 +82,10 @@ fn a_store_that_was_left_half_made_is_made_anew() {
         for half in [Vec::new(), vec![0; 4096]] {
             left_as(path, "unmade", json!({}));
             fs::write(path.join("data.mdb"), half).expect("it can be written");
-            let link = open(path).await;
+            let connection = open(path).await;
             assert!(state(path)["open"].is_object());
-            write(&link, add("k", &["a"])).await;
-            link.close().await;
+            write(&connection, add("k", &["a"])).await;
+            connection.close().await;
         }
         // Once it was made, it is damage.
         fs::write(path.join("data.mdb"), "").expect("it can be written");
@@ -98,29 +98,29 @@ fn after_a_power_cut_the_store_begins_empty_unless_each_commit_was_synced() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path();
     run(async {
-        let link = open(path).await;
-        write(&link, add("k", &["a"])).await;
-        link.close().await;
+        let connection = open(path).await;
+        write(&connection, add("k", &["a"])).await;
+        connection.close().await;
         // As it is left by processes that die with the machine.
         left_open(path, "another");
         let connected = manager(path, Durability::Process).connect().await;
         let connected = connected.expect("the store opens");
         let note = connected.note.as_deref().expect("a line for the log");
         assert!(note.contains("the system went down"), "{note}");
-        assert_eq!(members(&connected.link, "k").await, "[]");
+        assert_eq!(members(&connected.connection, "k").await, "[]");
         assert!(path.join("data.mdb.aside").exists());
         drop(connected);
 
         let os = path.join("os");
         let connected = manager(&os, Durability::Os).connect().await;
-        let link = connected.expect("the store opens").link;
-        write(&link, add("k", &["a"])).await;
-        link.close().await;
+        let connection = connected.expect("the store opens").connection;
+        write(&connection, add("k", &["a"])).await;
+        connection.close().await;
         assert!(state(&os)["closed"].is_object());
         let connected = manager(&os, Durability::Os).connect().await;
-        let link = connected.expect("the store opens").link;
+        let connection = connected.expect("the store opens").connection;
         assert!(state(&os)["synced"].is_object());
-        drop(link);
+        drop(connection);
     });
 }
 
@@ -130,9 +130,9 @@ fn rows_that_are_as_the_last_process_closed_them_are_trusted() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path();
     run(async {
-        let link = open(path).await;
-        write(&link, add("k", &["a"])).await;
-        link.close().await;
+        let connection = open(path).await;
+        write(&connection, add("k", &["a"])).await;
+        connection.close().await;
         let note = json!({"format": 1, "closing": state(path)["closed"]});
         let closing = path.join("closing.json");
         assert!(!closing.exists());
@@ -144,17 +144,17 @@ fn rows_that_are_as_the_last_process_closed_them_are_trusted() {
         }
         fs::write(&closing, note.to_string()).expect("it can be written");
         assert_eq!(manager(path, Durability::Process).options.lacks(), None);
-        let link = open(path).await;
-        assert_eq!(members(&link, "k").await, r#"["a"]"#);
+        let connection = open(path).await;
+        assert_eq!(members(&connection, "k").await, r#"["a"]"#);
         // From now on it says nothing.
         assert!(!closing.exists());
-        write(&link, add("k", &["b"])).await;
-        link.close().await;
+        write(&connection, add("k", &["b"])).await;
+        connection.close().await;
 
         fs::write(&closing, note.to_string()).expect("it can be written");
         left_open(path, "another");
-        let link = open(path).await;
-        assert_eq!(members(&link, "k").await, "[]");
+        let connection = open(path).await;
+        assert_eq!(members(&connection, "k").await, "[]");
     });
 }
 
@@ -252,9 +252,9 @@ fn a_store_that_was_taken_away_shares_no_locks_with_the_next_one() {
         assert_eq!(same, locks);
 
         fs::remove_file(path.join("data.mdb")).expect("it is there");
-        let link = open(path).await;
-        write(&link, add("k", &["a"])).await;
-        assert_eq!(members(&link, "k").await, r#"["a"]"#);
+        let connection = open(path).await;
+        write(&connection, add("k", &["a"])).await;
+        assert_eq!(members(&connection, "k").await, r#"["a"]"#);
         let fresh = same_file::Handle::from_path(path.join("lock.mdb")).expect("they are there");
         assert_ne!(fresh, locks);
     });
@@ -269,7 +269,7 @@ fn processes_of_different_durability_are_told() {
     let note = async |durability| {
         let connected = manager(path, durability).connect().await;
         let connected = connected.expect("the store opens");
-        connected.link.close().await;
+        connected.connection.close().await;
         connected.note
     };
     run(async {
@@ -293,12 +293,12 @@ fn a_store_that_was_taken_away_does_not_speak_for_the_next_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path();
     run(async {
-        let link = open(path).await;
+        let connection = open(path).await;
         let next = fs::read(path.join("data.mdb")).expect("it is there");
         fs::remove_file(path.join("data.mdb")).expect("it is there");
         // Of a process that was killed since.
         fs::write(path.join("data.mdb"), next).expect("it can be written");
-        link.close().await;
+        connection.close().await;
         assert!(state(path)["open"].is_object());
     });
 }

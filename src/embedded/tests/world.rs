@@ -1,4 +1,4 @@
-//! What the tests have in common: links to a folder, and commands on them.
+//! What the tests have in common: connections to a folder, and commands on them.
 
 use std::{path::Path, sync::Arc};
 
@@ -54,7 +54,7 @@ pub(super) async fn try_open(
     folder: &Path,
 ) -> std::result::Result<EmbeddedConnection, ConnectError> {
     let connected = manager(folder, Durability::Process).connect().await;
-    connected.map(|connected| connected.link)
+    connected.map(|connected| connected.connection)
 }
 
 pub(super) async fn open(folder: &Path) -> EmbeddedConnection {
@@ -71,17 +71,17 @@ pub(super) async fn refusal(folder: &Path) -> String {
 }
 
 pub(super) async fn execute(
-    link: &EmbeddedConnection,
+    connection: &EmbeddedConnection,
     batch: &[Command],
 ) -> std::result::Result<Vec<Result<Reply>>, Lost> {
     if let [Command::Clean { stem }] = batch {
-        return link.clean(stem, Steps::default()).await;
+        return connection.clean(stem, Steps::default()).await;
     }
-    link.execute(&batch.iter().collect::<Vec<_>>()).await
+    connection.execute(&batch.iter().collect::<Vec<_>>()).await
 }
 
-pub(super) async fn write(link: &EmbeddedConnection, command: Command) {
-    let replies = execute(link, &[command]).await;
+pub(super) async fn write(connection: &EmbeddedConnection, command: Command) {
+    let replies = execute(connection, &[command]).await;
     assert_eq!(replies, Ok(vec![Ok(Reply::Done)]));
 }
 
@@ -93,9 +93,12 @@ pub(super) fn add(key: &str, uids: &[&str]) -> Command {
 }
 
 /// The members of a key as JSON.
-pub(super) async fn members(link: &EmbeddedConnection, key: &str) -> String {
+pub(super) async fn members(connection: &EmbeddedConnection, key: &str) -> String {
     let keys: Vec<Key> = vec![key.into()];
-    match execute(link, &[Command::Members { keys }]).await.as_deref() {
+    match execute(connection, &[Command::Members { keys }])
+        .await
+        .as_deref()
+    {
         Ok([Ok(Reply::Members(lists))]) => match lists.as_slice() {
             [Ok(list)] => list.json().to_owned(),
             other => panic!("{other:?}"),

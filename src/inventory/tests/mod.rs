@@ -44,8 +44,8 @@ fn held(store: &Store, key: &[u8]) -> Vec<Member> {
 }
 
 async fn open(store: &Arc<Store>, sizes: Sizes, name: &str) -> Opened {
-    let connected = store.clone().connect().await.expect("a link");
-    Opened::new(connected.link, sizes, name)
+    let connected = store.clone().connect().await.expect("a connection");
+    Opened::new(connected.connection, sizes, name)
 }
 
 async fn run(source: &Arc<Store>, target: &Arc<Store>) -> Result<Report> {

@@ -177,7 +177,7 @@ fn without_epochs_messages_and_the_most_answers_count() {
     case.answers(2, names(1));
     case.answers(3, names(1));
     assert_eq!(case.port(), Some(1));
-    // Those that name it die; a link to it stays.
+    // Those that name it die; a connection to it stays.
     let mut dying = Case::new();
     dying.answers(1, names(3));
     dying.answers(2, names(1));
@@ -197,7 +197,7 @@ fn without_epochs_messages_and_the_most_answers_count() {
 }
 
 #[test]
-fn an_old_epoch_alone_moves_no_link_but_one_that_is_looked_for_after_patience() {
+fn an_old_epoch_alone_moves_no_connection_but_one_that_is_looked_for_after_patience() {
     let mut case = Case::new();
     case.answers(1, says(1, 57));
     case.answers(2, says(2, 1));

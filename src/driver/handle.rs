@@ -6,23 +6,18 @@ use std::{any::Any, io, panic::AssertUnwindSafe, sync::Arc};
 use futures_util::FutureExt as _;
 use tokio::task::AbortHandle;
 
-use crate::{
-    driver::{Driver, Event, Inbox, Input, Outlet},
-    manager::Manager,
-    options::Limits,
-    runtime::Runtime,
-    stats::Stats,
-};
+use super::{Driver, Event, Inbox, Input, Outlet};
+use crate::{manager::Manager, options::Limits, runtime::Runtime, stats::Stats};
 
 /// See the module.
 #[derive(Debug)]
-pub struct Engine {
+pub struct DriverHandle {
     inbox: Arc<Inbox>,
     task: AbortHandle,
     _runtime: Arc<Runtime>,
 }
 
-impl Engine {
+impl DriverHandle {
     /// Starts a driver, which reports to `outlet`.
     pub fn start<M: Manager>(
         manager: Arc<M>,
@@ -35,7 +30,7 @@ impl Engine {
         let driver = Driver::new(manager, limits, inbox.clone(), outlet.clone(), stats);
         let task = runtime.spawn(async move {
             if let Err(panic) = AssertUnwindSafe(driver.run()).catch_unwind().await {
-                outlet.deliver(&mut vec![Event::Died(words(panic.as_ref()))]);
+                outlet.deliver(&mut vec![Event::Died(panic_text(panic.as_ref()))]);
             }
         });
         Ok(Self {
@@ -52,7 +47,7 @@ impl Engine {
     }
 }
 
-impl Drop for Engine {
+impl Drop for DriverHandle {
     fn drop(&mut self) {
         self.task.abort();
     }
@@ -60,7 +55,7 @@ impl Drop for Engine {
 
 /// What a panic said.
 #[must_use]
-pub fn words(panic: &(dyn Any + Send)) -> String {
+pub fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
     text.or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "panic".to_owned())

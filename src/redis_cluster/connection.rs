@@ -1,4 +1,4 @@
-//! A link to a whole cluster: the connections to its nodes, and what it knows of their slots.
+//! A connection to a whole cluster: the connections to its nodes, and what it knows of their slots.
 
 use std::{
     collections::HashMap,
@@ -40,7 +40,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct ClusterConnection(Arc<Shared>);
 
-/// What the link has in common with the batch that is under way.
+/// What the connection has in common with the batch that is under way.
 #[derive(Debug)]
 pub(super) struct Shared {
     manager: Arc<ClusterManager>,
@@ -61,7 +61,7 @@ struct State {
 }
 
 impl ClusterConnection {
-    /// A link over these connections, and what completes when it is of no use any more.
+    /// A connection over these connections, and what completes when it is of no use any more.
     pub(super) fn new(
         manager: Arc<ClusterManager>,
         map: SlotMap,
@@ -157,13 +157,13 @@ impl Shared {
         let (shared, node) = (Arc::downgrade(self), address.clone());
         let ask = move || shared.upgrade()?.state().nodes.get(&node)?.sign_of_life();
         let over = select(connected.closed, heartbeat::dies(ask).boxed());
-        // Ends with the connection, which ends with the link at the latest.
+        // Ends with the connection, which ends with the connection at the latest.
         tokio::spawn(async move {
             over.await;
-            // Nobody listens any more where the link is gone.
+            // Nobody listens any more where the connection is gone.
             let _ = ended.send(of);
         });
-        self.state().nodes.insert(address, connected.link);
+        self.state().nodes.insert(address, connected.connection);
     }
 
     pub(super) fn map(&self) -> SlotMap {
@@ -190,8 +190,8 @@ impl Shared {
         self: &Arc<Self>,
         address: &Address,
     ) -> std::result::Result<MultiplexedConnection, Lost> {
-        if let Some(link) = self.state().nodes.get(address) {
-            return Ok(link.connection());
+        if let Some(connection) = self.state().nodes.get(address) {
+            return Ok(connection.connection());
         }
         let lost = |words: &str| Lost(format!("node {address}: {words}").into());
         let connecting = self.manager.node(address).connect();
@@ -205,7 +205,7 @@ impl Shared {
                 "what an earlier connection has sent to it may still be done",
             ));
         }
-        let connection = connected.link.connection();
+        let connection = connected.connection.connection();
         self.add(address.clone(), connected);
         Ok(connection)
     }

@@ -220,7 +220,7 @@ async fn run(
             let Settled { finished, again } = state.session.settle(sent.no, answers);
             for (no, replies) in finished {
                 if let Some(sender) = state.waiting.remove(&no) {
-                    // Gone if the driver gave up on the link.
+                    // Gone if the driver gave up on the connection.
                     let _ = sender.send(replies);
                 }
             }

@@ -81,7 +81,7 @@ impl EmbeddedConnection {
 
     /// What executes batches, if the store is still what it was.
     fn checked(&self) -> Result<&Arc<Executor>, Lost> {
-        let ended = || Lost("the link has ended".into());
+        let ended = || Lost("the connection has ended".into());
         let executor = self.executor.as_ref().ok_or_else(ended)?;
         executor.store.check().map(|()| executor)
     }
