@@ -12,9 +12,9 @@ use napi::{
     bindgen_prelude::{FromNapiValue, Function, JsObjectValue as _, JsValue as _, Object},
 };
 
-use super::{
-    js::{Args, Held, Ref},
-    tape::Tape,
+use crate::binding::{
+    answers::tape::Tape,
+    values::js::{Args, Held, Ref},
 };
 
 /// See the module. Each `Ref` is a function of the host object.
@@ -128,7 +128,7 @@ impl Host {
         get(self.frontend_ids.call(env, Args::new())?)
     }
 
-    /// Reads a long array of uids, for [`super::args::members`].
+    /// Reads a long array of uids, for [`crate::binding::values::args::members`].
     pub fn uids(&self, env: &Env, array: Unknown) -> napi::Result<Unknown<'static>> {
         self.uids.call(env, Args::new().with(env, array)?)
     }
@@ -174,7 +174,7 @@ impl Host {
         (seq % self.places.get()) as u32
     }
 
-    /// Has [`super::service::Service::flush`] called at the end of the tick.
+    /// Has [`crate::binding::service::Service::flush`] called at the end of the tick.
     pub fn soon(&self, env: &Env) -> napi::Result<()> {
         self.soon.call(env, Args::new()).map(drop)
     }

@@ -1,16 +1,12 @@
 //! The only module that knows JavaScript: class `GlobalChannel` and what it needs.
 //!
-//! - [`class`], [`prototype`]: the class and its methods, as JavaScript sees them.
-//! - [`service`]: what one instance is; its calls ([`calls`], [`packing`], [`call`]) on their way to
-//!   the store, its life ([`lifecycle`]) from start to stop, and how it answers ([`answers`]).
-//! - [`host`], [`attach`]: the JavaScript side (`lib/`): what only it can do, because pomelo
-//!   objects are there.
-//! - [`outbox`]: results from the runtime to the JavaScript thread, one wake for many; [`tape`],
-//!   [`answer_encoder`], [`shared_arrays`]: how they go on to JavaScript.
-//! - [`js`], [`args`], [`text`], [`errors`]: values in and out.
-//! - [`panic`]: where panics end.
-//! - [`stats`]: what is counted.
-//! - [`stores`]: copying a store and looking into one, for the command line.
+//! - [`class`]: the class and its methods, as JavaScript sees them; its statistics; the functions of the command
+//!   line that copy a store and look into one.
+//! - [`service`]: what one instance is, its calls on their way to the store, its life from start to stop, and where
+//!   panics end.
+//! - [`answers`]: results from the runtime to the JavaScript thread, one wake for many, and how they go on to JavaScript.
+//! - [`host`]: the JavaScript side (`lib/`): what only it can do, because pomelo objects are there.
+//! - [`values`]: values in and out.
 
 #![expect(
     clippy::trivially_copy_pass_by_ref,
@@ -21,34 +17,18 @@
     reason = "napi-rs hands arguments over by value"
 )]
 
-mod answer_encoder;
 mod answers;
-mod args;
-mod attach;
-mod call;
-mod calls;
 mod class;
-mod errors;
 mod host;
-mod js;
-mod lifecycle;
-mod outbox;
-mod packing;
-mod panic;
-mod prototype;
 mod service;
-mod shared_arrays;
-mod stats;
-mod stores;
-mod tape;
-mod text;
+mod values;
 
 use napi::{Env, bindgen_prelude::Function};
 use napi_derive::napi;
 
 use self::{
-    attach::Installed,
-    js::{Args, Ref},
+    class::attach::Installed,
+    values::js::{Args, Ref},
 };
 
 /// Tells this environment how to make the JavaScript side of an instance, how to throw in a later turn

@@ -8,8 +8,8 @@ use napi::{
     threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode},
 };
 
-use super::js::Args;
 use crate::{
+    binding::values::js::Args,
     driver::{Event, Outlet},
     queue::BatchQueue,
 };

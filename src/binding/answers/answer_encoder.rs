@@ -1,17 +1,19 @@
 //! Answers to calls, written on the [`Tape`]: what JavaScript has a list from, and the pieces of long ones. When
-//! they are given out, and how many at a time, is in [`super::answers`].
+//! they are given out, and how many at a time, is in [`super`].
 
 use std::sync::Arc;
 
 use napi::{bindgen_prelude::JsValue as _, sys};
 
-use super::{
-    call::{Kind, Outcome},
-    errors,
-    service::Service,
-    tape::{Shape, Tape, Word},
-};
 use crate::{
+    binding::{
+        answers::tape::{Shape, Tape, Word},
+        service::{
+            Service,
+            call::{Kind, Outcome},
+        },
+        values::errors,
+    },
     command::Reply,
     error::{Error, Result},
     failpoints::may_panic,

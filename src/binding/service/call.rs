@@ -3,8 +3,7 @@
 
 use std::time::Instant;
 
-use super::tape::Shape;
-use crate::{command::Reply, error::Result};
+use crate::{binding::answers::tape::Shape, command::Reply, error::Result};
 
 /// Where an instance is in its life. 0.0.7's `state` is 0, 0, 1, 2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +78,7 @@ impl Kind {
 #[derive(Debug, Clone, Copy)]
 pub struct Call {
     pub kind: Kind,
-    /// When it was made; see [`super::stats`].
+    /// When it was made; see [`crate::binding::class::stats`].
     pub at: u64,
 }
 

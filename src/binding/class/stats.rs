@@ -16,12 +16,16 @@ use napi::{
     bindgen_prelude::{JsObjectValue as _, JsValue as _, Object},
 };
 
-use super::{
-    call::{Kind, State},
-    js,
-    service::Service,
+use crate::{
+    binding::{
+        service::{
+            Service,
+            call::{Kind, State},
+        },
+        values::js,
+    },
+    error::Error,
 };
-use crate::error::Error;
 
 /// Figures at two significant digits.
 const DIGITS: u8 = 2;

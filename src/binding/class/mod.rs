@@ -1,5 +1,10 @@
 //! Class `GlobalChannel` as JavaScript sees it, and how an instance is made. Its methods are defined in
-//! [`super::prototype`].
+//! [`prototype`].
+
+pub(in crate::binding) mod attach;
+pub(in crate::binding) mod prototype;
+pub(in crate::binding) mod stats;
+pub(in crate::binding) mod stores;
 
 use std::rc::Rc;
 
@@ -9,15 +14,13 @@ use napi::{
 };
 use napi_derive::napi;
 
-use super::{
-    args,
-    attach::{anchor, attach},
-    errors,
-    host::Host,
-    panic,
-    service::Service,
-};
 use crate::{
+    binding::{
+        class::attach::{anchor, attach},
+        host::Host,
+        service::{Service, panic},
+        values::{args, errors},
+    },
     failpoints::may_panic,
     options::{Options, Raw},
 };

@@ -5,14 +5,18 @@ use std::rc::Rc;
 
 use napi::Unknown;
 
-use super::{
-    args,
-    call::Kind,
-    host::{Host, Servers},
-    js::{Args, call_back},
-    service::Service,
+use crate::{
+    binding::{
+        host::{Host, Servers},
+        service::{Service, call::Kind},
+        values::{
+            args,
+            js::{Args, call_back},
+        },
+    },
+    error::Result,
+    packed::Op,
 };
-use crate::{error::Result, packed::Op};
 
 impl Service {
     /// `add` and `leave`.

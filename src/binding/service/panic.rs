@@ -12,8 +12,14 @@ use napi::{
     bindgen_prelude::{Function, FunctionCallContext, ToNapiValue},
 };
 
-use super::{errors, js::Args, service::Service};
-use crate::{driver::panic_text, error::Error};
+use crate::{
+    binding::{
+        service::Service,
+        values::{errors, js::Args},
+    },
+    driver::panic_text,
+    error::Error,
+};
 
 /// Runs it; a panic is an error, in its words.
 pub fn caught<T>(run: impl FnOnce() -> T) -> Result<T, String> {

@@ -1,18 +1,25 @@
 //! How an instance answers: what comes from the store or from the host is matched with the calls,
 //! and goes to JavaScript in call order, many answers at a time. How they are written down is in
-//! [`super::answer_encoder`].
+//! [`answer_encoder`].
+
+pub(in crate::binding) mod answer_encoder;
+pub(in crate::binding) mod outbox;
+pub(in crate::binding) mod shared_arrays;
+pub(in crate::binding) mod tape;
 
 use std::rc::Rc;
 
 use napi::bindgen_prelude::{JsObjectValue as _, JsValue as _, Object};
 
-use super::{
-    call::{Ending, LATE, Late, Outcome},
-    js::Args,
-    panic::caught,
-    service::Service,
-};
 use crate::{
+    binding::{
+        service::{
+            Service,
+            call::{Ending, LATE, Late, Outcome},
+            panic::caught,
+        },
+        values::js::Args,
+    },
     driver::Event,
     error::{Error, Result},
     failpoints::may_panic,

@@ -3,14 +3,15 @@
 
 use napi::Unknown;
 
-use super::{
-    call::{Call, Kind, Outcome},
-    host::Host,
-    js::Args,
-    service::Service,
-    text,
-};
 use crate::{
+    binding::{
+        host::Host,
+        service::{
+            Service,
+            call::{Call, Kind, Outcome},
+        },
+        values::{js::Args, text},
+    },
     command::Reply,
     failpoints::may_panic,
     packed::{Op, Packed},

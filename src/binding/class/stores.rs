@@ -16,8 +16,8 @@ use tokio::{
     task::AbortHandle,
 };
 
-use super::{errors, js::Return};
 use crate::{
+    binding::values::{errors, js::Return},
     driver::panic_text,
     error::{Error, Result},
     inventory::{

@@ -8,13 +8,21 @@ use napi::{
     bindgen_prelude::{Function, FunctionCallContext, JsObjectValue as _, Object},
 };
 
-use super::{
-    errors,
-    js::{Args, Ref, Return},
-    panic::{closure, thrown},
-    service::Service,
+use crate::{
+    binding::{
+        service::{
+            Service,
+            panic::{closure, thrown},
+        },
+        values::{
+            errors,
+            js::{Args, Ref, Return},
+        },
+    },
+    embedded::EmbeddedOptions,
+    error::Error,
+    options::Store,
 };
-use crate::{embedded::EmbeddedOptions, error::Error, options::Store};
 
 /// What `lib/globalChannel.js` gives each environment once.
 pub struct Installed {

@@ -5,14 +5,16 @@ use std::{rc::Rc, time::Instant};
 
 use napi::bindgen_prelude::Object;
 
-use super::{
-    call::{Ending, Late, Outcome, State},
-    js::{Args, Callback},
-    outbox::Outbox,
-    panic::closure,
-    service::Service,
-};
 use crate::{
+    binding::{
+        answers::outbox::Outbox,
+        service::{
+            Service,
+            call::{Ending, Late, Outcome, State},
+            panic::closure,
+        },
+        values::js::{Args, Callback},
+    },
     command::Command,
     driver::DriverHandle,
     embedded::EmbeddedManager,
@@ -186,7 +188,7 @@ impl Service {
         }
     }
 
-    /// The driver panicked, or something on this side (see [`super::panic`]): everybody is told, and so is who calls later.
+    /// The driver panicked, or something on this side (see [`crate::binding::service::panic`]): everybody is told, and so is who calls later.
     pub fn on_died(&self, words: String) -> napi::Result<()> {
         let error = Error::Internal(words.clone());
         self.log("error", &error.to_string(), None);

@@ -1,7 +1,7 @@
 //! Where calls enter: the methods of class `GlobalChannel`, put on its prototype by hand. What napi-rs
 //! generates around a method takes a lock of the whole process and allocates, at each call, to guard
 //! against values that are borrowed mutably; ours never are. And its error for what is no instance is
-//! no `TypeError`. What the methods do is in [`super::calls`] and [`super::lifecycle`].
+//! no `TypeError`. What the methods do is in [`crate::binding::service::calls`] and [`crate::binding::service::lifecycle`].
 
 use std::{array, ptr, rc::Rc};
 
@@ -14,15 +14,21 @@ use napi::{
 };
 use napi_derive::napi;
 
-use super::{
-    args,
-    call::{Kind, State},
-    class::GlobalChannel,
-    js::{Args, Callback},
-    panic,
-    service::Service,
+use crate::{
+    binding::{
+        class::GlobalChannel,
+        service::{
+            Service,
+            call::{Kind, State},
+            panic,
+        },
+        values::{
+            args,
+            js::{Args, Callback},
+        },
+    },
+    failpoints::may_panic,
 };
-use crate::failpoints::may_panic;
 
 type Method = extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value;
 

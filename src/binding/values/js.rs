@@ -11,7 +11,7 @@ use napi::{
     sys,
 };
 
-use super::attach::Installed;
+use crate::binding::class::attach::Installed;
 
 /// Arguments of a call, as many as there are.
 pub struct Args(Vec<sys::napi_value>);

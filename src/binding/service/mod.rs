@@ -1,9 +1,15 @@
 //! One instance: what it is made of, and what everything that it does needs. Its life, from start to
-//! stop, is in [`super::lifecycle`], its methods in [`super::calls`], how calls are answered in
-//! [`super::answers`].
+//! stop, is in [`lifecycle`], its methods in [`calls`], how calls are answered in
+//! [`crate::binding::answers`].
 //!
 //! Everything here runs on one JavaScript thread. No `RefCell` is borrowed while JavaScript runs:
 //! a callback may call any method.
+
+pub(in crate::binding) mod call;
+pub(in crate::binding) mod calls;
+pub(in crate::binding) mod lifecycle;
+pub(in crate::binding) mod packing;
+pub(in crate::binding) mod panic;
 
 use std::{
     cell::{Cell, RefCell},
@@ -14,21 +20,23 @@ use std::{
 
 use napi::{Env, Unknown, ValueType, bindgen_prelude::Object};
 
-use super::{
-    args,
-    call::{Call, Ending, Kind, LATE, Late, Outcome, State},
-    errors,
-    host::Host,
-    js::{Args, Callback, call_back},
-    outbox::Outbox,
-    shared_arrays::SharedArrays,
-    stats::Counts,
-    tape::{Shape, Tape},
-};
 use crate::{
+    binding::{
+        answers::{
+            outbox::Outbox,
+            shared_arrays::SharedArrays,
+            tape::{Shape, Tape},
+        },
+        class::stats::Counts,
+        host::Host,
+        service::call::{Call, Ending, Kind, LATE, Late, Outcome, State},
+        values::{
+            args, errors,
+            js::{Args, Callback, call_back},
+        },
+    },
     command::Command,
-    driver::DriverHandle,
-    driver::{Event, Input},
+    driver::{DriverHandle, Event, Input},
     error::{Error, Result},
     failpoints::may_panic,
     keys::KeyLayout,

@@ -12,13 +12,12 @@ use napi::{
 };
 
 use crate::{
+    binding::values::text,
     command::Member,
     error::Error,
     options::{NAMES, Raw},
     size_limits::{LONGEST, MOST_MEMBERS, Sizes, too_long},
 };
-
-use super::text;
 
 /// More than any list in the options has.
 const LONGEST_LIST: u32 = 1024;
@@ -76,7 +75,7 @@ fn is_long(value: &Unknown) -> napi::Result<bool> {
     Ok(array.len() >= LONG)
 }
 
-/// One uid or an array of them, none of them longer than a store takes. `read` is [`super::host::Host::uids`].
+/// One uid or an array of them, none of them longer than a store takes. `read` is [`crate::binding::host::Host::uids`].
 pub fn members<'env>(
     value: Unknown<'env>,
     sizes: Sizes,

@@ -1,0 +1,6 @@
+//! JavaScript values in and out: arguments and options, text, errors, references.
+
+pub(in crate::binding) mod args;
+pub(in crate::binding) mod errors;
+pub(in crate::binding) mod js;
+pub(in crate::binding) mod text;
