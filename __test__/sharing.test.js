@@ -3,7 +3,7 @@
 /**
  * One store, used by several at a time: services of one process, threads, processes, prefixes. What
  * one of them was told that it is done, all others see at their next read. (How that holds under
- * load is in linear/; what the threads do at their end is in workers.test.js.)
+ * load is in linearizability/; what the threads do at their end is in workers.test.js.)
  */
 
 const assert = require('node:assert');

@@ -2,7 +2,7 @@
 /**
  * A real pomelo (or pinus) cluster on free loopback ports: a master, connectors and chat servers,
  * each its own process. Starts it, waits until every server knows all others, calls the global
- * channel service inside a server, stops it. Used by the demo and by __test__/cluster. Process
+ * channel service inside a server, stops it. Used by the demo and by __test__/pomelo-cluster. Process
  * handling is in processes.js, the channels' store in stores.js, clients in client.js, the app in
  * app/.
  */

@@ -2,7 +2,7 @@
 
 // The calls of one service that wait for an answer, and how they get it. The addon decides which
 // call is answered next and with what; it writes that down for many calls at a time, on a *tape*,
-// and the callbacks are called here. `src/binding/tape.rs` is the other end.
+// and the callbacks are called here. `src/binding/answers/tape.rs` is the other end.
 //
 // Member lists that the addon keeps in its cache are made into arrays once, the *masters*. A master
 // never leaves this module but as a copy, or to `deliver`, which copies it for each receiver.

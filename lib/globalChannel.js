@@ -5,7 +5,7 @@
 
 const path = require('path');
 
-const giveAppearance = require('./appearance');
+const defineInspect = require('./inspect');
 const { rethrow } = require('./callBack');
 const attach = require('./host');
 const { GlobalChannel, install } = require('./native');
@@ -51,7 +51,7 @@ for (const [method, length] of Object.entries(ARITY)) {
   });
 }
 
-giveAppearance(GlobalChannel);
+defineInspect(GlobalChannel);
 
 const promises = new WeakMap();
 

@@ -21,7 +21,7 @@ module.exports = function attach(channel, app, opts, tools) {
 
   channel.app = app;
   // Holds the password. Not enumerable, and not a value: whatever copies or prints objects goes by these. (What an
-  // instance shows of it is in appearance.js.)
+  // instance shows of it is in inspect.js.)
   Object.defineProperty(channel, 'opts', {
     get: () => opts,
     set: (value) => {

@@ -15,7 +15,7 @@ async function* eventsOf(job) {
 
 /**
  * Copies all channels under `prefix` from one address to another. `onProgress({keys, members})` is called
- * now and then. Resolves to the report (src/binding/stores.rs).
+ * now and then. Resolves to the report (src/binding/class/stores.rs).
  */
 async function copyStore({ from, to, prefix = '', onProgress = () => {} }) {
   let last;

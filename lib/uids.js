@@ -1,7 +1,7 @@
 'use strict';
 
 // A long array of uids on its way to the addon. Read here, because each value that the addon reads takes a Node-API call
-// or three: a hundred thousand of them would hold up the event loop. `src/binding/args.rs` is the other end.
+// or three: a hundred thousand of them would hold up the event loop. `src/binding/values/args.rs` is the other end.
 
 const DIVIDER = '\0';
 

@@ -5,7 +5,7 @@
  */
 const path = require('node:path');
 const { chromium } = require('playwright-core');
-const { DemoRun } = require('../__test__/cluster/demo-run');
+const { DemoRun } = require('../__test__/pomelo-cluster/demo-run');
 const { chromiumProgram } = require('./chromium');
 
 const HEIGHT = 742;

@@ -70,10 +70,10 @@ const stages = {
     title: 'the embedded store under kills, full disks, damage (1,000 kills: npm run test:kills)',
     run: () => onTestBuild('embedded'),
   },
-  linear: {
+  linearizability: {
     title:
       'linearizability: processes on Redis, on Valkey and in folders (a million reads: npm run test:linear)',
-    run: () => runNodeTests(testFiles('linear'), { concurrency: 1, timeout: minutes(5) }),
+    run: () => runNodeTests(testFiles('linearizability'), { concurrency: 1, timeout: minutes(5) }),
   },
   nodes: {
     title: 'the oldest and the newest Node (smoke; all of them: npm run test:nodes)',
@@ -84,9 +84,9 @@ const stages = {
     run: () => runNodeTests(testFiles('pack'), { concurrency: 1, timeout: minutes(10) }),
   },
   // One at a time: each starts six or more processes, and times what they do.
-  cluster: {
+  'pomelo-cluster': {
     title: 'real pomelo and pinus clusters',
-    run: () => runNodeTests(testFiles('cluster'), { concurrency: 1, timeout: minutes(10) }),
+    run: () => runNodeTests(testFiles('pomelo-cluster'), { concurrency: 1, timeout: minutes(10) }),
   },
 };
 

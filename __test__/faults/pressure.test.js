@@ -17,7 +17,7 @@ const { report, LONG } = require('../support/report');
 const MILLION = 1000000;
 // In MiB: the calls that wait (100,000 by default), and what the refused ones leave to be collected.
 const MEMORY = 400;
-/** As src/binding/answers.rs has it: bytes to parse or members to copy in one turn. */
+/** As src/binding/answers/mod.rs has it: bytes to parse or members to copy in one turn. */
 const LOAD = 1 << 18;
 
 const resident = () => process.memoryUsage().rss / 2 ** 20;

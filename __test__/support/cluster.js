@@ -3,7 +3,6 @@
 /**
  * A private Redis Cluster on loopback for one test file: three primaries and three replicas, each a server of
  * redis.js, which is where killing and stopping one lives. Here: making the cluster, who is who in it, moving slots.
- * (The folder __test__/cluster has nothing to do with it: those are clusters of pomelo.)
  */
 
 const { execFile } = require('child_process');
