@@ -1,11 +1,9 @@
 'use strict';
 
 /**
- * The tarball that `npm pack` writes, as an app meets it: installed into an empty folder with no
- * compiler at hand, loaded, used in a pomelo application, built from source, and missing an addon.
- *
- * Lives here: what holds only for the packed files. Does not live here: what the package does in
- * detail (the other suites), and what the app does with it (scripts/smoke.js, copied into it).
+ * The tarball of `npm pack`: installed into an empty folder without a compiler, loaded, used in a pomelo application, built
+ * from source, and without an addon. Here is what holds only for the packed files; the functions of the package are tested in
+ * the other suites, and the app that uses it is scripts/smoke.js.
  */
 
 const assert = require('node:assert');
@@ -111,7 +109,7 @@ describe('the packed tarball', () => {
     assert.match(smoke(), /smoke test passed/);
   });
 
-  it('brings its command line', () => {
+  it('contains the command line', () => {
     const usage = succeed('npx', ['--offline', 'pome-globalchannel', '--help'], app);
     assert.match(usage, /^Usage:\n  pome-globalchannel copy /);
   });

@@ -1,9 +1,8 @@
 'use strict';
 
 /**
- * Where the cache must be off: servers that cannot, may not or should not be trusted to tell of
- * changes. Everywhere: the same answers as with `cache: false`, never a hit, the reason in
- * `stats()`, one log line. What a server must be for the cache to be on is here too.
+ * The cache is off with servers whose invalidations cannot be relied on: results are those of `cache: false`, there are no
+ * hits, `stats()` has the reason, and one line is logged. The requirements for it to be on are tested here too.
  */
 
 const assert = require('node:assert');
@@ -108,7 +107,7 @@ describe('Cache off, by what the server says', () => {
     );
   }
 
-  ours('one log line, however often the connection is made', async () => {
+  ours('one log line, however often the service reconnects', async () => {
     const server = await double.start({ version: '6.0.16' });
     try {
       const lines = await logged(async () => {
@@ -156,7 +155,7 @@ describe('Cache off, by what the server says', () => {
 const without = (command) => ({ args: ['--rename-command', command, ''] });
 
 area('Cache off, on RESP2', without('HELLO'), (ctx) => {
-  ours('RESP2 fallback: TRACKING answers OK there, and never tells anything', async () => {
+  ours('RESP2 fallback: TRACKING answers OK there, and no push ever comes', async () => {
     const write = (uid) => ctx.redis.run(1, 'sadd', 'POMELO:CHANNEL:w:s1', uid);
     await isOff(ctx.redis, /HELLO|RESP3/, write);
   });

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * The closure that takes the server's pushes panics: that ends the connection, and nothing else.
- * Needs the test build of the addon, where it can be made to (broken.test.js runs this file so).
+ * A panic in the closure that receives the server's pushes ends the connection and nothing else. Needs the test build of the
+ * addon; broken.test.js runs this file with it.
  */
 
 const assert = require('node:assert');

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Contract rows B10–B13: passwords and users, right, wrong, missing and unwanted. Reconnecting
- * with a password is in e-reconnect.test.js.
+ * Contract rows B10–B13: passwords and users that are right, wrong, missing or not needed. Reconnecting with a password is in
+ * e-reconnect.test.js.
  */
 
 const assert = require('node:assert');

@@ -120,7 +120,7 @@ stores('D push', (ctx) => {
     assert.deepStrictEqual([args, sync], [[null, []], true]);
   });
 
-  same('D07 nobody in the channel: empty list, no RPC, asynchronously', async () => {
+  same('D07 no members: empty list, no RPC, asynchronously', async () => {
     const app = createApp();
     const service = await started(ctx.store, {}, app);
     const { args, sync } = await push(service);

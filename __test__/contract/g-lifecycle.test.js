@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Contract rows G06–G11: start, stop and clean of a service with a custom manager, whose own
- * start, stop and clean may be there or not, fail, throw or never answer.
+ * Contract rows G06–G11: start, stop and clean of a service with a custom manager, whose own start, stop and clean may be
+ * missing, fail, throw or never answer.
  */
 
 const assert = require('node:assert');

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * A disk that is full, or fails: the caller hears of it, reads go on, nothing is damaged, and when there
- * is room again it goes on without a restart. The file systems are small ones in memory.
+ * A disk that is full, or fails: callers get errors, reads go on, nothing is damaged, and when there is room again writes
+ * succeed without a restart. The file systems are small ones in memory.
  */
 
 const assert = require('node:assert');

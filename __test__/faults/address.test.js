@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Where the server is: a name that gets another address, a port that somebody else has taken. On Linux
- * as root a process gets an /etc/hosts of its own.
+ * The address of the server: a name that gets another address, a port that another program has taken. On Linux as root a
+ * process gets an /etc/hosts of its own.
  */
 
 const assert = require('node:assert');

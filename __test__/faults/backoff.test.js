@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * How the service tries to get its connection back: soon at first, then less often, never in step
- * with others; and the node_redis options that limit it or the calls made meanwhile.
+ * Reconnecting with backoff: soon at first, then less often, with jitter; and the node_redis options that limit it or the
+ * calls made meanwhile.
  */
 
 const assert = require('node:assert');

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * A call that makes the server close the connection, each time it is sent: it fails with a cause that says
- * so, and those around it are done.
+ * A call that makes the server close the connection each time it is sent fails with a cause that says so; the calls around it
+ * are executed.
  */
 
 const assert = require('node:assert');

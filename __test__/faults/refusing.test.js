@@ -1,10 +1,10 @@
 'use strict';
 
 /**
- * The server answers, but with an error that passes: no memory, read-only, busy with a script, unable
- * to save, full of clients. Each call gets the server's words, reads go on where the server lets them,
- * the connection is kept (unless the words mean that the primary is elsewhere: see demoted.test.js), and with the
- * cause the errors end. Servers that do not answer are hang.test.js.
+ * The server answers with an error that is temporary: no memory, read-only, busy with a script, unable to save, too many
+ * clients. Each call gets the server's error, reads go on where the server allows them, the connection is kept (unless the
+ * error means that the primary is elsewhere: see demoted.test.js), and the errors end with their cause. Servers that do not
+ * answer are in hang.test.js.
  */
 
 const assert = require('node:assert');

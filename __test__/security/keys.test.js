@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Keys stay under their prefix, whatever names and ids hold, and `clean` takes what is under its prefix and nothing
- * else. That `a` on `b:c` is `a:b` on `c` is the layout of 0.0.7, and kept.
+ * Keys stay under their prefix, whatever names and ids contain, and `clean` removes what is under its prefix and nothing else.
+ * That `a` on `b:c` is `a:b` on `c` is the key layout of 0.0.7, and kept.
  */
 
 const assert = require('node:assert');

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * TLS to Redis that cannot be had as it was asked for: `start` fails, at once or after `startTimeout`, in words that
- * say what is wrong. All on a real redis-server, which shows one certificate after the other.
+ * TLS connections that are impossible with the given options: `start` fails, at once or after `startTimeout`, with a message that
+ * says what is wrong. All on a real redis-server, which uses one certificate after the other.
  */
 
 const assert = require('node:assert');
@@ -111,7 +111,7 @@ tlsArea('TLS: it does not, and says why', (ctx) => {
     );
   }
 
-  ours('rejectUnauthorized false: all of these are taken, and one line says so', async () => {
+  ours('rejectUnauthorized false: all of these are accepted, and one line is logged', async () => {
     const leaves = [
       ctx.tls.leaf,
       ctx.tls.authority('wrong').sign('wrong-leaf', { hosts: ['DNS:x'], days: -1 }),
@@ -128,7 +128,7 @@ tlsArea('TLS: it does not, and says why', (ctx) => {
     }
   });
 
-  ours('after start, a certificate that turns bad: tried again until it is mended', async () => {
+  ours('after start, a certificate becomes invalid: retried until it is valid', async () => {
     const lines = await logged(async () => {
       const service = await started(ctx.tls, { retry_max_delay: 100, commandTimeout: 0 });
       await ctx.tls.show(ctx.tls.ca.sign('expired', { hosts: ['IP:127.0.0.1'], days: -1 }));
