@@ -137,7 +137,7 @@ area('the port is taken over by something else', {}, (ctx) => {
         await flight.send(300).answered();
         assert.strictEqual(flight.failed(600).length, 0);
         await flight.check('TIMEOUT').checkStore(ctx.redis);
-        const sees = 'calls wait; TIMEOUT after commandTimeout, with what was heard as cause';
+        const sees = 'calls wait; TIMEOUT after commandTimeout, with the reason as cause';
         report({ fault: `the port answers ${what}`, sees, recovered });
       } finally {
         await wire.close();

@@ -64,7 +64,7 @@ area('the clock jumps', {}, (ctx) => {
     assert.deepStrictEqual([seen.stats.reconnects, seen.stats.errors], [0, {}]);
     assert.ok(seen.stats.latency.max < 8000);
     const what = 'the wall clock jumps: a day forward, three back, two forward';
-    report({ fault: what, sees: 'nothing: only monotonic clocks are asked', recovered: 0 });
+    report({ fault: what, sees: 'nothing: only monotonic clocks are used', recovered: 0 });
   };
   const skip = LIBRARY ? false : 'there is no libfaketime';
   fault('a day forward, three back, two forward: nothing happens', jumps, { skip });

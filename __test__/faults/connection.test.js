@@ -135,7 +135,7 @@ area('replies', {}, (ctx) => {
       assert.ok(wire.links.length > 1, 'there was a second connection');
     });
     const sees = 'nothing: the connection is given up, calls are sent again and done';
-    report({ fault: 'bytes in mid-stream that are no reply', sees, recovered });
+    report({ fault: 'bytes in mid-stream that are not a reply', sees, recovered });
   });
 
   fault('dripping in, byte by byte: all commands succeed', async () => {

@@ -150,7 +150,7 @@ area('a failover behind one address', {}, (ctx) => {
       wire.target = next.port;
       const recovered = await recovers(service);
       assert.ok(recovered < 3000, `${recovered} ms`);
-      const sees = "writes fail with STORE and the server's words, with few reconnects";
+      const sees = "writes fail with STORE and the server's error, with few reconnects";
       report({ fault: 'the same, and the balancer notices after 3 s', sees, recovered });
     });
   });

@@ -164,7 +164,7 @@ area('the event loop', {}, (ctx) => {
     };
     for (const [what, ms] of Object.entries(figures)) {
       assert.ok(ms < GENEROUS, `${what}: the event loop stood still for ${ms} ms`);
-      const sees = `the event loop stands still for at most ${ms.toFixed(1)} ms`;
+      const sees = `the event loop is blocked for at most ${ms.toFixed(1)} ms`;
       report({ topic: 'Event loop', fault: what, sees, recovered: '' });
     }
   };

@@ -88,7 +88,7 @@ area('the server is killed and comes back empty', {}, (ctx) => {
     const next = new Flight(service, 2);
     await next.send(500).answered();
     await next.check().checkStore(ctx.redis);
-    const sees = 'calls wait and are done; what Redis has lost is lost, and nobody is told';
+    const sees = 'calls wait and are done; what Redis has lost is lost, without an error';
     report({ fault: 'kill -9, restart with an empty store', sees, recovered });
   });
 });

@@ -262,7 +262,7 @@ describe('Redis Sentinel', () => {
     });
     await flight.check().checkStore(primary);
     const recovered = await recovers(service);
-    const fault = 'READONLY: the primary is none for a while';
+    const fault = 'READONLY: the primary is read-only for a while';
     report({ topic: 'Sentinel', fault, sees: 'calls wait, and are done', recovered });
   });
 });
