@@ -1,7 +1,7 @@
 'use strict';
 /**
- * `npm run demo`, after set-up: what it shows, that its check can fail, and that it leaves neither
- * a process nor a file behind, however it ends. Runs the real demo in a process of its own.
+ * `npm run demo`, after set-up: what it prints, that its check can fail, and that it leaves neither a process nor a file behind,
+ * however it ends. Runs the real demo in a process of its own.
  */
 
 const assert = require('node:assert');

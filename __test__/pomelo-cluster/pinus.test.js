@@ -1,7 +1,7 @@
 'use strict';
 /**
- * A small real pinus 1.7.4 cluster (master, 2 connectors, 1 chat server) with WebSocket clients,
- * and what a user hears who gives pinus the plugin in pomelo's form. 0.0.7 does not work in pinus.
+ * A small real pinus 1.7.4 cluster (master, 2 connectors, 1 chat server) with WebSocket clients, and the error for pinus apps
+ * that use the plugin in pomelo's form. 0.0.7 does not work in pinus.
  */
 
 const assert = require('node:assert');

@@ -1,8 +1,7 @@
 'use strict';
 /**
- * Option `rpcNoDelay` in real pomelo and pinus processes: the sockets of the chat server that pushes
- * and of the connector that answers. What goes over them is in ../rpc-no-delay.test.js; how much time
- * it saves is what benchmark/cluster measures.
+ * Option `rpcNoDelay` in real pomelo and pinus processes: the sockets of the pushing chat server and of the answering connector.
+ * The data on them is tested in ../rpc-no-delay.test.js; benchmark/cluster measures the time that it saves.
  */
 
 const assert = require('node:assert');

@@ -1,8 +1,7 @@
 'use strict';
 /**
- * `npm run demo -- --web` as one meets it: its page in a headless Chromium. What is typed and pressed
- * there goes to real servers, and what is asserted is what the page shows. The tests share one demo,
- * and each leaves it as it was.
+ * `npm run demo -- --web` in a headless Chromium: input goes to real servers, and assertions are about what the page shows. The
+ * tests share one demo, and each restores its state.
  */
 
 const assert = require('node:assert');
