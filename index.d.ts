@@ -56,7 +56,10 @@ export type GlobalChannelErrorCode =
    * sent again, or it was lost with this call repeatedly. Whether the call took effect is unknown.
    */
   | 'ERR_GLOBAL_CHANNEL_DISCONNECTED'
-  /** From `start`: no store was found within `startTimeout`, or before `max_attempts` or `connect_timeout` was reached. */
+  /**
+   * From `start`: no store was found within `startTimeout`, or before `max_attempts` or `connect_timeout` was reached.
+   * Also a custom manager's `start` or `clean` without an answer within `startTimeout`.
+   */
   | 'ERR_GLOBAL_CHANNEL_UNREACHABLE'
   /** `stop` was called, and the store did not answer within the drain time of 1 s. */
   | 'ERR_GLOBAL_CHANNEL_STOPPED'
@@ -110,7 +113,7 @@ export interface Application {
 
 /** The callback of `add`, `leave`, `destroyChannel`, `clean` and `start`; `err` is `null` on success. */
 export type Callback = (err: GlobalChannelError | null) => void;
-/** `members` is a new array, free to be changed; without an error it is always an array. */
+/** `members` is a new array, free to be changed. With an error it is `undefined` or `null`. */
 export type MembersCallback = (err: GlobalChannelError | null, members: string[]) => void;
 /** `failedUids`: the members who did not get the message, as strings, in no particular order. */
 export type PushCallback = (err: GlobalChannelError | null, failedUids: string[]) => void;
@@ -120,8 +123,8 @@ export type PushCallback = (err: GlobalChannelError | null, failedUids: string[]
  * passed through unchanged. `start`, `stop` and `clean` are optional.
  *
  * The first answer to a call counts, later ones are ignored. A call without an answer within `commandTimeout` fails with
- * `ERR_GLOBAL_CHANNEL_TIMEOUT`; `start` and `clean` have `startTimeout`, `stop` has 1 s. A custom manager's own errors reach
- * the callback unchanged, without one of our codes.
+ * `ERR_GLOBAL_CHANNEL_TIMEOUT`; `start` and `clean` have `startTimeout` and fail with `ERR_GLOBAL_CHANNEL_UNREACHABLE`, `stop`
+ * has 1 s. A custom manager's own errors reach the callback unchanged; they need no `code`.
  *
  * @example
  * ```ts
@@ -631,7 +634,9 @@ export class GlobalChannel {
    * failed or was not answered within `pushTimeout`. If the members of some frontends cannot be read, the others still get
    * the message.
    *
-   * Errors: `ERR_GLOBAL_CHANNEL_PUSH_FAILED` if the RPC to every frontend failed.
+   * Errors: `ERR_GLOBAL_CHANNEL_PUSH_FAILED` if no frontend took the message although each has members (or could not be
+   * read), or if the app has no RPC yet. If only some frontends have members and their RPCs fail, there is no error, and the
+   * members are in `failedUids`. If no member could be read, the error is that of the read.
    * @example
    * ```ts
    * channel.pushMessage('connector', 'onChat', { text: 'hello' }, 'room-1', (err, failedUids) => {
