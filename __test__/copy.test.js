@@ -198,7 +198,7 @@ describe('copy refuses', { timeout: TIMEOUT }, () => {
     assert.ok(!(stdout + stderr).includes('s3cret'), stderr);
   });
 
-  it('a wrong password, without showing it, and takes the right one', async () => {
+  it('a wrong password, without showing it, and accepts the right one', async () => {
     const locked = await redisServer.start({ password: 'right' });
     try {
       const url = (password, db) => `redis://:${password}@127.0.0.1:${locked.port}/${db}`;
@@ -222,7 +222,7 @@ describe('copy refuses', { timeout: TIMEOUT }, () => {
       '--to',
       'redis://:s3cret@h:6379/0',
     ],
-    'an address that is none': ['copy', '--from', 'http://:s3cret@h', '--to', 'redis://h'],
+    'an invalid address': ['copy', '--from', 'http://:s3cret@h', '--to', 'redis://h'],
     'an address with a parameter that has no meaning': [
       'copy',
       '--from',

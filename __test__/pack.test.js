@@ -71,7 +71,7 @@ describe('the packed tarball', () => {
     fs.rmSync(folder, { recursive: true, force: true });
   });
 
-  it('holds what is needed to load, to build and to understand it, and nothing else', () => {
+  it('contains what is needed to load, build and understand it, nothing else', () => {
     const files = packed.files.map((file) => file.path);
     const needed = ['index.js', 'index.d.ts', 'binding.js', 'binding.d.ts', addonFile()];
     needed.push('lib/components/globalChannel.js', 'src/lib.rs', 'build.rs', 'Cargo.toml');
@@ -86,7 +86,7 @@ describe('the packed tarball', () => {
     assert.deepStrictEqual(surplus, []);
   });
 
-  it('holds all that its documentation links to', () => {
+  it('contains all files that its documentation links to', () => {
     const files = packed.files.map((file) => file.path);
     const missing = files
       .filter((file) => file.endsWith('.md'))

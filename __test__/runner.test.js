@@ -57,7 +57,7 @@ describe('npm test', { skip }, () => {
     assert.match(stdout, /\n1 passed, 1 failed\n$/);
   });
 
-  it('counts tests, and keeps of a failed one its name, its error and what was printed', () => {
+  it('counts tests, and reports name, error and output of a failed one', () => {
     const [fixture, result] = ['fixture.js', 'result'].map((name) => path.join(folder, name));
     fs.writeFileSync(fixture, FIXTURE);
     const { stderr } = node(['-e', COUNT, fixture, result]);

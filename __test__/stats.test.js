@@ -203,7 +203,7 @@ stores('stats', (ctx) => {
     assert.strictEqual(small.stats().cache.maxBytes, 1000);
   });
 
-  ours('a custom manager: calls, errors and pushes count all the same', async () => {
+  ours('a custom manager: calls, errors and pushes are counted too', async () => {
     const service = await started(ctx.store, { channelManager: Manager });
     assert.strictEqual(service.stats().connection, 'connected');
     await ok(service, 'add', 'n', 'u', 's1');

@@ -30,7 +30,7 @@ describe('Cache: the barrier', () => {
     assert.deepStrictEqual(await noHit(service), []);
   });
 
-  onDouble('a key gone without a push beside one that is there', async ({ double, service }) => {
+  onDouble('a key removed without a push beside one that exists', async ({ double, service }) => {
     for (const each of [K, J]) double.other('SADD', each, 'u');
     await fill(service);
     await fill(service, 'j');

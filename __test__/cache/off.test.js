@@ -49,7 +49,7 @@ const SERVERS = {
   'HELLO refused': [{ refused: { HELLO: "ERR unknown command 'HELLO'" } }, /HELLO|RESP3/],
   'CLIENT TRACKING refused': [{ refused: { 'CLIENT TRACKING': 'ERR no' } }, /TRACKING/],
   'CLIENT TRACKINGINFO refused': [{ refused: { 'CLIENT TRACKINGINFO': 'ERR no' } }, /TRACKING/],
-  'tracking said to be off': [{ trackingWorks: false }, /TRACKING|tracking/],
+  'tracking reported as off': [{ trackingWorks: false }, /TRACKING|tracking/],
   'CLIENT CACHING refused': [{ refused: { 'CLIENT CACHING': 'NOPERM no' } }, /CACHING/],
   'EVAL refused': [{ refused: { EVAL: 'NOPERM no' } }, /EVAL/],
   'TOUCH refused': [{ refused: { TOUCH: 'NOPERM no' } }, /TOUCH/],
@@ -65,7 +65,7 @@ const SERVERS = {
   'version 6.0.16': [{ version: '6.0.16' }, /6\.0\.16/],
   'version 6.2.6': [{ version: '6.2.6' }, /6\.2\.6/],
   'version 5.0.14': [{ version: '5.0.14' }, /5\.0\.14/],
-  'a version that is none': [{ version: 'unstable' }, /version|unstable/],
+  'an invalid version': [{ version: 'unstable' }, /version|unstable/],
   'a replica': [{ role: 'replica' }, /replica/],
   'a slave, as older ones say': [{ role: 'slave' }, /slave|replica/],
   'Cluster mode': [{ mode: 'cluster' }, /cluster/],
@@ -126,7 +126,7 @@ describe('Cache off, by what the server says', () => {
     }
   });
 
-  onDouble('another server after a reconnect: judged anew, off and on', async (ctx) => {
+  onDouble('another server after a reconnect: checked again, off and on', async (ctx) => {
     const { double: server, service } = ctx;
     const again = async (changes) => {
       const { reconnects } = service.stats();

@@ -242,7 +242,7 @@ describe('Cache: reads beside the writes of others', () => {
     assert.ok(!first.includes('y') || second.includes('y'), `first ${first}, then ${second}`);
   });
 
-  onDouble('a changed list is read once for all who wait, and cached again', async (ctx) => {
+  onDouble('a changed list is read once for all waiting calls, and cached again', async (ctx) => {
     const { double, service } = ctx;
     double.other('SADD', K, 'old');
     await fill(service);

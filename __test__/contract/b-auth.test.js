@@ -67,7 +67,7 @@ area('B passwords', { password: PASSWORD }, (ctx) => {
     await works({ url: url('joe:secret', '/2') });
   });
 
-  ours('B11 auth_pass wrong: start fails at once with the words of the server', () =>
+  ours('B11 auth_pass wrong: start fails at once with the error of the server', () =>
     refusedWith(opts({ auth_pass: 'wrong' }), /^WRONGPASS /),
   );
 

@@ -71,7 +71,7 @@ describe('B wrong options', () => {
     });
   }
 
-  ours('B a url of another kind: the error names url and what is accepted', () => {
+  ours('B a url of another scheme: the error names url and what is accepted', () => {
     for (const url of ['http://127.0.0.1', '127.0.0.1:6379', 'redis://', 'redis://h:port', 'x']) {
       const err = refusal({ url });
       assert.strictEqual(err && err.code, CODE, `${url} was accepted`);

@@ -151,7 +151,7 @@ area('B options', {}, (ctx) => {
     assert.strictEqual(service.state, 0);
   });
 
-  ours('B07 … at once, one argument, with the words of the server and its code', async () => {
+  ours('B07 … at once, one argument, with the error of the server and its code', async () => {
     const { err, argc, ms } = await call(create(opts({ db: 99 })), 'start');
     assert.deepStrictEqual(
       [err.message, err.code, argc],

@@ -66,7 +66,7 @@ stores('C errors', (ctx) => {
   });
 
   ours.redis(
-    'C33 getMembersByChannelName: all fail: one callback, the words of the server',
+    'C33 getMembersByChannelName: all fail: one callback, the error of the server',
     async () => {
       await spoil('s1', 's2', 's3');
       const service = await started(ctx.store);

@@ -134,7 +134,7 @@ describe('G custom managers, life cycle', () => {
       },
     ],
   ]) {
-    ours(`G08 manager.stop ${title}: stop calls back once all the same`, async () => {
+    ours(`G08 manager.stop ${title}: stop calls back once`, async () => {
       const service = await startedWith({ ...recordingManager(), stop }, { commandTimeout: 300 });
       const record = await call(service, 'stop', true);
       await new Promise(setImmediate);

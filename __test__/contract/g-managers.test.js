@@ -184,7 +184,7 @@ describe('G custom managers', () => {
     assert.ok((await call(service, 'getMembersByChannelName', 'connector', 'n')).err === error);
   });
 
-  ours('G13 an error that is no Error, and one on pushMessage', async () => {
+  ours('G13 an error that is not an Error, and one on pushMessage', async () => {
     const manager = recordingManager();
     manager.add = (name, uid, sid, cb) => cb('text');
     manager.getMembersBySid = (name, sid, cb) => cb('text');
@@ -208,7 +208,7 @@ describe('G custom managers', () => {
     assert.deepStrictEqual([record.args, record.n], [[null, 'extra', 2], 1]);
   });
 
-  ours('G15 the user gave no callback: the manager gets a function all the same', async () => {
+  ours('G15 without a callback of the user the manager gets a function too', async () => {
     const manager = recordingManager();
     const service = await startedWith(manager);
     service.add('n', 'u', 's1');

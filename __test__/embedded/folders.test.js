@@ -113,7 +113,7 @@ describe('folders', () => {
   );
 
   fault(
-    'removed while it is open: the log says so, and an empty store takes its place',
+    'removed while it is open: this is logged, and a new and empty store replaces it',
     async () => {
       const store = place();
       let members;

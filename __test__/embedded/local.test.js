@@ -74,7 +74,7 @@ describe('a file system that is not known to be local', () => {
   );
 
   fault(
-    'where the option says that it is local, processes share it, and a dead one is replaced',
+    'with the option processes share it, and a dead process is replaced',
     async () => {
       const [store] = mounted(1);
       const service = await started(store, LOCAL);

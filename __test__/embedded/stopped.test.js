@@ -104,7 +104,7 @@ describe('a process that stops', () => {
     await store.audit();
   });
 
-  fault('while others read and write: stopped at 40 moments, reads go on', async () => {
+  fault('stopped at 40 moments while others read and write: reads go on', async () => {
     const store = place();
     const busy = async ({ started: start, emit }) => {
       const service = await start();

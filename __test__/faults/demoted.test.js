@@ -133,7 +133,7 @@ area('a failover behind one address', {}, (ctx) => {
     });
   }
 
-  fault('a balancer that is late: errors until then, and not for longer', async () => {
+  fault('a late balancer: errors until it switches, and not for longer', async () => {
     await behind(async (wire, next) => {
       const service = await started(wire);
       await ok(service, 'add', 'n', 'old', 's1');

@@ -102,7 +102,7 @@ area('the server hangs', {}, (ctx) => {
     });
   }
 
-  fault('for longer than commandTimeout, again and again: what is acknowledged holds', async () => {
+  fault('for longer than commandTimeout, repeatedly: acknowledged writes are kept', async () => {
     const service = await started(ctx.redis, { commandTimeout: 150 });
     const flight = new Flight(service);
     for (let round = 0; round < 8; round += 1) {
@@ -169,7 +169,7 @@ area('a connection between', {}, (ctx) => {
     }
   });
 
-  fault('holds a write back: it cannot undo what was acknowledged after it', async () => {
+  fault('holds a write back: it cannot undo later acknowledged writes', async () => {
     const wire = await proxy(ctx.redis.port);
     try {
       const service = await started(wire);

@@ -152,7 +152,7 @@ area(`${MATCHES} matches, each with a channel of its own`, {}, (ctx) => {
 area(`${MATCHES} matches on a Redis with little memory left`, {}, (ctx) => {
   for (const policy of ['noeviction', 'allkeys-lru']) {
     fault(
-      `${policy}: writes go on, and the game keeps its ${KEYS} keys`,
+      `${policy}: writes succeed, and the ${KEYS} other keys stay`,
       async () => {
         const server = new Server(ctx.redis);
         const { a, b } = await players(ctx.redis);

@@ -92,7 +92,7 @@ describe('removals by others', () => {
   const expiry = [add(1, 0, 10), wipe(100, 120, { bornBefore: 20 })];
   const born = [add(1, 0, 10), add(2, 25, 30), wipe(100, 120, { bornBefore: 20 })];
   pair(
-    'by expiry hit what was there when it was set',
+    'by expiry remove what was there when it was set',
     'removed',
     [...expiry, read(130, 140, [1])],
     [...born, read(130, 140, [2])],

@@ -50,7 +50,7 @@ for (const [title, { options, times }] of Object.entries({
       }
     }
 
-    ours(`the RPC sockets are told ${times} times not to wait`, async () => {
+    ours(`setNoDelay is called ${times} times on the RPC sockets`, async () => {
       await push();
       await push();
       await assertTimes();

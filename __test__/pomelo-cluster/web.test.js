@@ -154,7 +154,7 @@ describe('the page of the demo', () => {
     await assertArrived(text, USERS);
   });
 
-  ours('a killed connector: its clients are gone, the others get what is pushed', async () => {
+  ours('a killed connector: its clients are gone, the others get the pushes', async () => {
     const pid = Number((await part('pid', connector('connector-2')).textContent()).slice(4));
     await page.getByRole('button', { name: 'Kill connector-2' }).click();
     await connector('connector-2', 'down').waitFor();

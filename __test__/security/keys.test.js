@@ -49,7 +49,7 @@ const text = fc.oneof(
 const stored = (given) => Buffer.from(given).toString();
 
 stores('Keys', (ctx) => {
-  ours('stay under their prefix, and clean takes those and no others', async () => {
+  ours('stay under their prefix, and clean removes those and no others', async () => {
     const prefixes = fc.oneof(text, fc.constant('P')).map((given) => `P${given}`);
     const places = fc.array(fc.tuple(text, text), { minLength: 1, maxLength: 10 });
     await fc.assert(
