@@ -37,7 +37,7 @@ const SHAPES = {
   'mailboxes in a Map': { ['__proxy__']: { client: { ['_station']: { mailboxes: new Map() } } } },
   'no mailbox for this server': mailbox(undefined),
   'a mailbox without a socket': mailbox({}),
-  'a mailbox without a socket': mailbox({ socket: null }),
+  'a mailbox whose socket is null': mailbox({ socket: null }),
   'a mailbox whose getter throws': mailbox(throwing('socket')),
   'a socket whose getter throws': mailbox({ socket: throwing('stream') }),
   'a proxy whose getter throws': throwing('__proxy__'),
