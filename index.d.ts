@@ -1,88 +1,182 @@
 /**
- * Types of `pome-globalchannel-plugin`, written by hand and checked by `tsc` against real usage.
+ * Types of `pome-globalchannel-plugin`, written by hand. `tsc` checks them against real usage and compiles each
+ * `@example`.
  *
- * A *global channel* is a named set of members `(name, uid, sid)` kept in a shared store, where
- * `sid` is the id of the frontend server that holds the user's session. Behaviour that is "as
- * 0.0.7" is that of `pomelo-globalchannel-plugin` 0.0.7.
+ * A *global channel* is a named set of members `(name, uid, sid)` in a shared store, where `sid` is the id of the
+ * frontend server (connector) that holds the user's session. "0.0.7" is `pomelo-globalchannel-plugin` 0.0.7, whose
+ * behaviour this package keeps unless docs/MIGRATION.md says otherwise.
  */
 
-/** Names the same thing as in pomelo: ids may be strings or numbers and are stored as text. */
+/** A channel name or server id. As in pomelo, numbers, booleans and bigints are stored as their text. */
 export type Id = string | number | bigint | boolean;
 
 /**
- * A user id. A `Buffer` is stored byte for byte; lone surrogates in a string become U+FFFD.
+ * A user id. A `Buffer` or `Uint8Array` is stored byte for byte, a string as UTF-8 (lone surrogates become U+FFFD).
+ * Whatever is stored, lists of members contain strings.
  */
 export type Uid = Id | Uint8Array;
 
-/** One error per failure, with a stable `code`; `message` keeps the texts that 0.0.7 used. */
+/**
+ * The error of every callback and of every rejected promise; the constructor throws it too. `message` keeps the
+ * texts of 0.0.7.
+ *
+ * @example
+ * ```ts
+ * channel.add('room-1', 'alice', 'connector-1', (err) => {
+ *   if (err && err.code === 'ERR_GLOBAL_CHANNEL_TIMEOUT') {
+ *     console.error('Redis did not answer in time', err.cause);
+ *   }
+ * });
+ * ```
+ */
 export interface GlobalChannelError extends Error {
+  /** Stable, for programs; see {@link GlobalChannelErrorCode}. */
   code: GlobalChannelErrorCode;
-  /** What lies behind it (the connection's last error, the first failed RPC, …), where known. */
+  /** The reason, where known: the last error of the connection, the first failed RPC, … */
   cause?: unknown;
 }
 
+/**
+ * The value of {@link GlobalChannelError.code}. The first four are given or thrown before the method
+ * returns, the others come asynchronously.
+ */
 export type GlobalChannelErrorCode =
-  /** `invalid state`: called before `start` succeeded or after `stop`. Answered synchronously. */
+  /** `invalid state`: called before `start` succeeded or after `stop`. */
   | 'ERR_GLOBAL_CHANNEL_INVALID_STATE'
-  /** A bad argument; the message names it. Nothing was written. Answered synchronously. */
+  /** An argument has a wrong type or is too long; the message names it. Nothing was written. */
   | 'ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT'
-  /** Thrown by the constructor; the message names the option, its value and what is accepted. */
+  /** Thrown by the constructor. The message names the option, its value and what is accepted. */
   | 'ERR_GLOBAL_CHANNEL_INVALID_OPTION'
-  /** `maxQueue` calls are waiting for an answer already. Answered synchronously. */
+  /** `maxQueue` calls are unanswered already. Nothing was written. */
   | 'ERR_GLOBAL_CHANNEL_QUEUE_FULL'
   /** The store did not answer within `commandTimeout`; whether the call took effect is unknown. */
   | 'ERR_GLOBAL_CHANNEL_TIMEOUT'
-  /** There is no connection, and the call may not wait for one. */
+  /**
+   * There is no connection and the call may not wait for one, or the connection was lost and the call may not be
+   * sent again, or it was lost with this call repeatedly. Whether the call took effect is unknown.
+   */
   | 'ERR_GLOBAL_CHANNEL_DISCONNECTED'
-  /** `start` found no store within `startTimeout`, or gave up as `max_attempts` says. */
+  /**
+   * From `start`: no store was found within `startTimeout`, or before `max_attempts` or `connect_timeout` was reached.
+   * Also a custom manager's `start` or `clean` without an answer within `startTimeout`.
+   */
   | 'ERR_GLOBAL_CHANNEL_UNREACHABLE'
-  /** `stop` was called and the store did not answer within the drain time of 1 s. */
+  /** `stop` was called, and the store did not answer within the drain time of 1 s. */
   | 'ERR_GLOBAL_CHANNEL_STOPPED'
   /**
-   * The store answered with an error; `message` is its own words (`WRONGTYPE …`). From `start` also: TLS
-   * cannot be had as the options ask for it (`TLS: …` says why).
+   * The store answered with an error; `message` is its text (`WRONGTYPE …`), without secrets. From `start` also: a
+   * TLS connection with these options is impossible (`TLS: …` says why).
    */
   | 'ERR_GLOBAL_CHANNEL_STORE'
-  /** `all frontend server push message fail`: no frontend took the push. */
+  /** From `pushMessage`: `all frontend server push message fail`, no frontend took the push. */
   | 'ERR_GLOBAL_CHANNEL_PUSH_FAILED'
-  /** A defect in this package, caught at the boundary; please report it. */
+  /** A defect in this package; please report it. */
   | 'ERR_GLOBAL_CHANNEL_INTERNAL';
 
-/** The part of a pomelo or pinus application that the plugin uses. */
+/**
+ * The part of a pomelo or pinus application that the plugin uses. Without a framework, an object with these methods
+ * is enough.
+ *
+ * @example
+ * ```ts
+ * import { GlobalChannel } from 'pome-globalchannel-plugin';
+ * import type { Application } from 'pome-globalchannel-plugin';
+ *
+ * const app: Application = {
+ *   getServersByType: (type) => (type === 'connector' ? [{ id: 'connector-1' }] : []),
+ *   getServers: () => ({ 'connector-1': { id: 'connector-1', frontend: true } }),
+ *   isFrontend: (server) => Boolean(server?.frontend),
+ *   rpcInvoke: (sid, msg, cb) => cb(null, []), // send msg to the server `sid`
+ *   set: () => undefined,
+ *   get: () => undefined,
+ * };
+ * const channel = new GlobalChannel(app, { db: 3 });
+ * channel.start((err) => console.log(err ?? 'started'));
+ * ```
+ */
 export interface Application {
+  /** All servers of a type, now. `undefined` counts as none. */
   getServersByType(serverType: string): Array<{ id: string }> | undefined;
+  /** All servers by id, now; used by `destroyChannel`. */
   getServers(): { [sid: string]: any };
+  /** Whether a server (without an argument: this process) is a frontend. */
   isFrontend(server?: any): boolean;
+  /** Calls a remote method on server `sid`. Looked up at each push, since pomelo defines it only when the app has started. */
   rpcInvoke?(sid: string, msg: any, cb: (...args: any[]) => void): any;
+  /** Used by `app.use` only. */
   set(key: string, value: any, attach?: boolean): any;
+  /** Used by `app.use` only. */
   get(key: string): any;
-  /** The folder of the app, where a relative `path` of the embedded store begins. */
+  /** The folder of app.js, to which a relative `path` of the embedded store is relative. */
   getBase?(): string;
 }
 
+/** The callback of `add`, `leave`, `destroyChannel`, `clean` and `start`; `err` is `null` on success. */
 export type Callback = (err: GlobalChannelError | null) => void;
+/** `members` is a new array, free to be changed. With an error it is `undefined` or `null`. */
 export type MembersCallback = (err: GlobalChannelError | null, members: string[]) => void;
-/** `failedUids`: the members who did not get the message, as strings, in no promised order. */
+/** `failedUids`: the members who did not get the message, as strings, in no particular order. */
 export type PushCallback = (err: GlobalChannelError | null, failedUids: string[]) => void;
 
 /**
- * A store of one's own in place of ours (as in 0.0.7). Values are passed through untouched, in
- * both directions. `start`, `stop` and `clean` may be left out. Every answer is used once; one
- * that does not come within `commandTimeout` counts as a failure.
+ * A custom store in place of the built-in ones (as in 0.0.7), for option `channelManager`. Arguments and answers are
+ * passed through unchanged. `start`, `stop` and `clean` are optional.
+ *
+ * The first answer to a call counts, later ones are ignored. A call without an answer within `commandTimeout` fails with
+ * `ERR_GLOBAL_CHANNEL_TIMEOUT`; `start` and `clean` have `startTimeout` and fail with `ERR_GLOBAL_CHANNEL_UNREACHABLE`, `stop`
+ * has 1 s. A custom manager's own errors reach the callback unchanged; they need no `code`.
+ *
+ * @example
+ * ```ts
+ * import type { ChannelManager } from 'pome-globalchannel-plugin';
+ *
+ * class MemoryManager implements ChannelManager {
+ *   private readonly sets = new Map<string, Set<unknown>>();
+ *   private members(name: string, sid: string) {
+ *     const key = JSON.stringify([name, sid]);
+ *     if (!this.sets.has(key)) this.sets.set(key, new Set());
+ *     return this.sets.get(key)!;
+ *   }
+ *   add(name: string, uid: unknown, sid: string, cb: (err: Error | null) => void) {
+ *     this.members(name, sid).add(uid);
+ *     cb(null);
+ *   }
+ *   leave(name: string, uid: unknown, sid: string, cb: (err: Error | null) => void) {
+ *     this.members(name, sid).delete(uid);
+ *     cb(null);
+ *   }
+ *   getMembersBySid(name: string, sid: string, cb: (err: Error | null, members?: unknown[]) => void) {
+ *     cb(null, [...this.members(name, sid)]);
+ *   }
+ *   destroyChannel(name: string, cb: (err: Error | null) => void) {
+ *     for (const key of this.sets.keys()) if (JSON.parse(key)[0] === name) this.sets.delete(key);
+ *     cb(null);
+ *   }
+ * }
+ *
+ * app.use(globalChannel, { globalChannel: { channelManager: MemoryManager } });
+ * ```
  */
 export interface ChannelManager {
+  /** Called by `start` of the service. Without it, the service starts at once. */
   start?(cb: (err?: any) => void): void;
+  /** Called by `stop`, after the calls under way were answered or 1 s has passed. */
   stop?(force: boolean | undefined, cb: (err?: any) => void): void;
+  /** Removes all channels. Called by `clean`, and by `start` with `cleanOnStartUp`. */
   clean?(cb: (err?: any) => void): void;
+  /** Adds a member. `uid` is what the caller gave, an array too. */
   add(name: any, uid: any, sid: any, cb: (err?: any) => void): void;
+  /** Removes a member. `uid` is what the caller gave, an array too. */
   leave(name: any, uid: any, sid: any, cb: (err?: any) => void): void;
+  /** Lists the members on one frontend. Pushes and `getMembersByChannelName` call it once per frontend. */
   getMembersBySid(name: any, sid: any, cb: (err: any, members?: any[]) => void): void;
+  /** Removes the channel on all frontends. */
   destroyChannel(name: any, cb: (err?: any) => void): void;
 }
 
 /**
- * A manager, a factory `(app, opts) => manager` (a factory that returns nothing means option `store`), or
- * a class or constructor function whose prototype has `add`, which is called with `new`.
+ * A manager, a factory `(app, opts) => manager` (one that returns nothing selects the store of option `store`), or a
+ * class or constructor function whose prototype has `add`, which is called with `new`.
  */
 export type ChannelManagerOption =
   | ChannelManager
@@ -90,154 +184,228 @@ export type ChannelManagerOption =
   | (new (app: any, opts: GlobalChannelOptions) => ChannelManager);
 
 /**
- * What an app passes as `{globalChannel: {…}}`. Times are in milliseconds. `null` means "not
- * given". Integers may be given as decimal strings, as config files often do.
+ * What an app passes as `{globalChannel: {…}}`. All options are optional; `null` means "not given". Times are in
+ * milliseconds. Integers may be given as decimal strings, as config files often do. A wrong type or value makes the
+ * constructor throw `ERR_GLOBAL_CHANNEL_INVALID_OPTION`; an unknown option is logged and ignored.
  *
- * `host`, `port`, `url`, `sentinels` and what belongs to it, `cluster`, `hashTag`, `db`, `username`, `password`, `auth_pass`
- * and `tls` are for `store: 'redis'`, `durability` and `localFileSystem` are for `store: 'embedded'`; with the other store they are an error. All other options
- * mean the same for both.
+ * `host`, `port`, `url`, `sentinels`, `name`, `sentinelUsername`, `sentinelPassword`, `cluster`, `hashTag`, `db`,
+ * `username`, `password`, `auth_pass` and `tls` are for `store: 'redis'`, `durability` and `localFileSystem` for
+ * `store: 'embedded'`; with the other store they are an error. All other options mean the same for both.
+ *
+ * @example
+ * One Redis:
+ * ```ts
+ * app.use(globalChannel, { globalChannel: { host: '10.0.0.5', port: 6379, db: 3, password: 'secret' } });
+ * ```
  */
 export interface GlobalChannelOptions {
   /**
-   * Where the members are kept: in Redis, or in a folder that all processes of one machine open, without
-   * a server. In an embedded store a key (`prefix`, name and sid, with two colons) may have up to 511
-   * bytes in UTF-8, a uid up to 503; what is longer is refused with
-   * `ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT`. In Redis either may have up to 512 MB, and the uids of one call 1 GiB in all.
+   * Where the members are kept: in Redis, or in a folder that all processes of one machine open, without a server.
+   *
+   * Limits: in an embedded store a key (`prefix`, name and sid, with two colons) has at most 511 bytes of UTF-8, a uid
+   * 503. In Redis either has at most 512 MB, and the uids of one call 1 GiB in all. What is longer is refused with
+   * `ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT`.
    * @default 'redis'
+   * @example
+   * ```ts
+   * app.use(globalChannel, { globalChannel: { store: 'embedded', path: 'channels', durability: 'os' } });
+   * ```
    */
   store?: 'redis' | 'embedded' | null;
   /**
-   * With Redis the path of a Unix socket; excludes `host`, `port` and `url`.
+   * With Redis: the path of a Unix socket; excludes `host`, `port` and `url`.
    *
-   * With `store: 'embedded'` the folder of the store, on a local disk; required, and made, for its owner only,
-   * if it is missing. A relative path begins at the folder of the app (`app.getBase()`: where app.js is), or at
-   * the current directory if the app has none. It is no URL, and `~` is not expanded.
+   * With `store: 'embedded'`: the folder of the store, on a local disk. Required; if it is missing, it is created, for its
+   * owner only. A relative path is relative to the folder of app.js (`app.getBase()`), or to the current directory if the
+   * app has none. URLs are not accepted, and `~` is not expanded.
    */
   path?: string | null;
   /**
-   * What an acknowledged write survives in an embedded store. `'process'`: the death of any process, and
-   * of all of them; after a power cut, a crash of the system, or a reboot without a `stop` the store begins
-   * empty (on Windows, where it cannot know, it may be damaged). `'os'`: these too; each commit waits for
-   * the disk. @default 'process'
+   * What an acknowledged write survives in an embedded store.
+   *
+   * - `'process'`: the death of any or all processes. After a power cut, a crash of the system, or a reboot without a
+   *   `stop`, the store begins empty (on Windows, where this cannot be detected, it may be damaged).
+   * - `'os'`: these too; each commit waits for the disk.
+   * @default 'process'
    */
   durability?: 'process' | 'os' | null;
   /**
-   * An embedded store is refused on a file system that is not known to be local, such as FUSE. `true` says that
-   * it is: that all processes use one mount on one machine, and so see each other's locks and memory, as with the
-   * folders that Docker Desktop shares. Where that is not true, processes that find each other out are
-   * refused with `ERR_GLOBAL_CHANNEL_STORE`. @default false
+   * `true` accepts a folder of the embedded store on a file system that is not known to be local, such as FUSE. It
+   * asserts that all processes use one mount on one machine, and so see each other's locks and memory, as with the
+   * folders that Docker Desktop shares. Where that is not true, processes that detect each other are refused with
+   * `ERR_GLOBAL_CHANNEL_STORE`. @default false
    */
   localFileSystem?: boolean | null;
-  /** @default '127.0.0.1' */
+  /** The host name or address of Redis. @default '127.0.0.1' */
   host?: string | null;
-  /** A port number or, as in 0.0.7, the path of a Unix socket. @default 6379 */
+  /** The port number of Redis or, as in 0.0.7, the path of a Unix socket. @default 6379 */
   port?: number | string | null;
   /**
-   * `redis://[[user][:password]@]host[:port][/db]`, `rediss://…` for the same with TLS, or
-   * `unix:///path`; excludes `host`, `port` and `path`. Each may have parameters, percent-encoded: `db`, `username`
-   * (or `user`), `password` (or `pass`), and `tls` (or `ssl`) with `true` or `false`. Any other parameter, a `#fragment`,
-   * or two values for one thing are an error. `db`, `username` and `password` given as options win over the URL's.
+   * `redis://[[user][:password]@]host[:port][/db]`, `rediss://…` for the same with TLS, or `unix:///path`; excludes
+   * `host`, `port` and `path`. Accepted parameters, percent-encoded: `db`, `username` (or `user`), `password` (or
+   * `pass`), and `tls` (or `ssl`) with `true` or `false`. Any other parameter, a `#fragment`, or two values for the same
+   * thing are an error. Options `db`, `username` and `password` override the URL's.
+   * @example
+   * ```ts
+   * app.use(globalChannel, { globalChannel: { url: 'redis://:secret@10.0.0.5:6379/3' } });
+   * ```
    */
   url?: string | null;
   /**
-   * Redis Sentinel: where the sentinels are, or some of them, or a name that stands for them (all of its addresses are
-   * used); the others are found by asking. The primary is found, and found again after a failover. Excludes `host`,
-   * `port`, `url`, `path` and `cluster`. `username`, `password` and `db` are those of the server. A port that is left
-   * out is 26379. Fields other than `host` and `port` are an error.
+   * Redis Sentinel: some or all of the sentinels, or a name that stands for them (all of its addresses are used). The
+   * others are discovered by asking. The service connects to the primary, and to the new one after a failover. Excludes
+   * `host`, `port`, `url`, `path` and `cluster`. `username`, `password` and `db` are those of the server. A port that is
+   * left out is 26379. Fields other than `host` and `port` are an error.
+   * @example
+   * ```ts
+   * app.use(globalChannel, {
+   *   globalChannel: {
+   *     sentinels: [{ host: '10.0.0.1' }, { host: '10.0.0.2', port: 26379 }, '10.0.0.3:26379'],
+   *     name: 'mymaster',
+   *     password: 'of the servers',
+   *     sentinelPassword: 'of the sentinels',
+   *   },
+   * });
+   * ```
    */
   sentinels?: Array<{ host: string; port?: number | string | null } | string> | null;
-  /** What the sentinels call the primary; required with `sentinels`. */
+  /** The name of the primary at the sentinels; required with `sentinels`. */
   name?: string | null;
   /** ACL user at the sentinels. */
   sentinelUsername?: string | null;
   /** The password of the sentinels, if they need one. */
   sentinelPassword?: string | number | null;
   /**
-   * Some nodes of a Redis Cluster, which know the others; excludes `host`, `port`, `url`, `path` and `sentinels`, and there
-   * is no `db` but 0. Keys are those of one Redis, so that they spread over the nodes. The member cache is
-   * off.
+   * Redis Cluster: some nodes, which tell the others. Excludes `host`, `port`, `url`, `path` and `sentinels`; `db` can
+   * only be 0. Keys are the same as with one Redis, so that they spread over the nodes. The member cache is off.
+   * @example
+   * ```ts
+   * app.use(globalChannel, {
+   *   globalChannel: { cluster: [{ host: 'redis-1', port: 6379 }, 'redis-2:6379'], hashTag: true },
+   * });
+   * ```
    */
   cluster?: ReadonlyArray<string | { host: string; port?: number | string | null }> | null;
   /**
-   * Keys are `PREFIX:{name}:sid` instead of `PREFIX:name:sid`: in a Redis Cluster all keys of a channel are then
-   * in one slot. No process without this option, and no 0.0.7, finds them; so all processes must have it,
-   * or none. A channel's name that is empty or begins with `}` is no hash tag for Redis, and is refused with
+   * `true`: keys are `PREFIX:{name}:sid` instead of `PREFIX:name:sid`, so that all keys of a channel are in one slot of a
+   * Redis Cluster. Processes without this option, and 0.0.7, do not find such keys: all processes must have it, or none.
+   * A channel name that is empty or begins with `}` is no hash tag for Redis, and is refused with
    * `ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT`. @default false
    */
   hashTag?: boolean | null;
-  /** @default 0 */
+  /** The number of the database in Redis. @default 0 */
   db?: number | string | null;
   /** The first part of every key, `PREFIX:name:sid`. @default 'POMELO:CHANNEL' */
   prefix?: string | null;
-  /** ACL user (Redis 6). */
+  /** The ACL user (Redis 6 or later). @default Redis's user `default` */
   username?: string | null;
+  /** The password of `username`. */
   password?: string | number | null;
   /** 0.0.7's name for `password`. */
   auth_pass?: string | number | null;
   /**
-   * TLS on every connection; `true` and `{}` trust the CAs that the system trusts. Not with a Unix
-   * socket. @default false, with a URL `rediss://` true
+   * TLS on every connection, those to sentinels and cluster nodes included. `true` and `{}` trust the CAs that the system
+   * trusts. Not with a Unix socket. @default false; true with a `rediss://` URL
+   * @example
+   * ```ts
+   * import fs from 'node:fs';
+   *
+   * app.use(globalChannel, {
+   *   globalChannel: {
+   *     host: 'redis.example',
+   *     port: 6380,
+   *     tls: {
+   *       ca: fs.readFileSync('ca.pem'),
+   *       cert: fs.readFileSync('client.pem'), // only if the server asks for a client certificate
+   *       key: fs.readFileSync('client-key.pem'),
+   *     },
+   *   },
+   * });
+   * ```
    */
   tls?: boolean | TlsOptions | null;
   /** Time for one attempt to connect, log in and select `db`. @default 5000 */
   connectTimeout?: number | string | null;
-  /** From the call to its answer, queueing and reconnects included; 0 = no limit. @default 5000 */
+  /** Time from a call to its answer, queueing and reconnects included; 0 = no limit. @default 5000 */
   commandTimeout?: number | string | null;
   /** How long `start` tries to reach the store; 0 = for ever. @default 30000 */
   startTimeout?: number | string | null;
   /** How long a push waits for a frontend's answer to its RPC; 0 = for ever. @default 10000 */
   pushTimeout?: number | string | null;
-  /** Calls that may be unanswered at a time; the next one is refused at once. @default 100000 */
+  /** The maximum number of unanswered calls; further ones fail with `ERR_GLOBAL_CHANNEL_QUEUE_FULL`. @default 100000 */
   maxQueue?: number | string | null;
   /**
-   * The member cache: lists are kept in memory, and read again when the store says that they changed.
-   * The results are the same as without it. `{maxBytes}`: what it may take. It switches itself off, with one
-   * line in the log, where it cannot be sure; why is in {@link GlobalChannel.stats}.
+   * The member cache: lists are kept in memory, and read again when the store reports a change. Results are the same
+   * as without it. `{maxBytes}` bounds its memory. It switches itself off, with one line in the log, where it cannot be
+   * exact; {@link GlobalChannel.stats} has the reason. `false` reads the store each time.
    * @default true, with 64 MiB
    */
   cache?: boolean | { maxBytes?: number | string | null } | null;
   /**
-   * Pushes do not wait for TCP: `setNoDelay` on the sockets of the framework's RPCs, where those are
+   * Pushes do not wait for delayed TCP acknowledgements: `setNoDelay` on the sockets of the framework's RPCs, where those are
    * found. @default true
    */
   rpcNoDelay?: boolean | null;
   /** Remove all channels under `prefix` in the store before `start` calls back. @default false */
   cleanOnStartUp?: boolean;
-  /** Replaces the store that the other options choose; these are checked all the same. */
+  /**
+   * A custom store in place of the one that the other options select; these are checked all the same.
+   * @example
+   * ```ts
+   * import type { ChannelManager } from 'pome-globalchannel-plugin';
+   *
+   * declare class MyManager implements ChannelManager {
+   *   constructor(app: unknown, opts: object);
+   *   add(name: string, uid: unknown, sid: string, cb: (err?: Error) => void): void;
+   *   leave(name: string, uid: unknown, sid: string, cb: (err?: Error) => void): void;
+   *   getMembersBySid(name: string, sid: string, cb: (err: Error | null, members?: unknown[]) => void): void;
+   *   destroyChannel(name: string, cb: (err?: Error) => void): void;
+   * }
+   *
+   * app.use(globalChannel, { globalChannel: { channelManager: MyManager } }); // a class
+   * app.use(globalChannel, {
+   *   globalChannel: { channelManager: (theApp, opts) => new MyManager(theApp, opts) }, // a factory
+   * });
+   * ```
+   */
   channelManager?: ChannelManagerOption | null;
   /**
-   * node_redis: `false` = calls made while disconnected do not wait for a connection: they fail
-   * asynchronously, in call order, as soon as they are looked at. @default true
+   * As in node_redis. `false`: calls made while disconnected do not wait for a connection but fail with
+   * `ERR_GLOBAL_CHANNEL_DISCONNECTED`, asynchronously and in call order. @default true
    */
   enable_offline_queue?: boolean | null;
-  /** node_redis: give up after so many attempts in a row; 0 = never. @default 0 */
+  /** As in node_redis: give up after this number of failed attempts in a row; 0 = never. @default 0 */
   max_attempts?: number | string | false | null;
-  /** node_redis: the longest pause between two attempts. @default 2000 */
+  /** As in node_redis: the longest pause between two attempts. @default 2000 */
   retry_max_delay?: number | string | false | null;
-  /** node_redis: give up when not connected for so long; 0 = never. @default 0 */
+  /** As in node_redis: give up after this time without a connection; 0 = never. @default 0 */
   connect_timeout?: number | string | false | null;
+  /**
+   * The other options of node_redis 0.10 are accepted and have no effect; `return_buffers: true` is refused. Anything else
+   * is logged and ignored.
+   */
   [other: string]: any;
 }
 
-/** Names and forms are those of Node's `tls.connect`; what is not here is ignored, with a warning. */
+/** Option `tls`. Names and forms are those of Node's `tls.connect`; other fields are ignored, with a warning. */
 export interface TlsOptions {
   /** The CAs to trust instead of the system's, in PEM: one text, which may hold several, or an array. */
   ca?: string | Uint8Array | Array<string | Uint8Array> | null;
-  /** For a server that wants to know who we are: our certificate in PEM, and those between it and the CA. */
+  /** The client certificate in PEM, with intermediate certificates, for servers that ask for one. */
   cert?: string | Uint8Array | null;
   /** The key of `cert` in PEM, without a passphrase. */
   key?: string | Uint8Array | null;
-  /** The name, or address, that the server's certificate has to be for. @default the host */
+  /** The name or address for which the server's certificate must be valid. @default the host */
   servername?: string | null;
-  /** `false`: any server is accepted, whatever its certificate; a line in the log says so. @default true */
+  /** `false` disables TLS certificate verification: any server is accepted. Logged at each start. @default true */
   rejectUnauthorized?: boolean | null;
 }
 
 /** What {@link GlobalChannel.stats} gives. Counts are since the instance was made. */
 export interface GlobalChannelStats {
-  /** As `start` and `stop` and the network left it; with a custom manager as `start` and `stop` did. */
+  /** The state of the connection to the store. With a custom manager only `start` and `stop` change it. */
   connection: 'idle' | 'connecting' | 'connected' | 'closed';
-  /** Calls that were taken, by method. Calls that were refused are not: see `errors`. */
+  /** Accepted calls, by method. Refused calls are in `errors`. */
   commands: {
     add: number;
     leave: number;
@@ -248,62 +416,85 @@ export interface GlobalChannelStats {
     clean: number;
   };
   /**
-   * Errors given to callbacks, by code; those that never came are left out. A custom manager's own
-   * errors count as `ERR_GLOBAL_CHANNEL_STORE`.
+   * Errors given to callbacks, by code; codes that did not occur are missing. A custom manager's own errors count as
+   * `ERR_GLOBAL_CHANNEL_STORE`.
    */
   errors: { [code in GlobalChannelErrorCode]?: number };
-  /** Calls without an answer, now: what `maxQueue` limits. */
+  /** Calls that are unanswered now; `maxQueue` is their limit. */
   queueLength: number;
-  /** Batches at the store that are not answered, now. */
+  /** Batches sent to the store that are unanswered now. */
   inFlight: number;
   /** Batches sent to the store. */
   batches: number;
-  /** Calls in one of them, on average; 0 as long as there is none. */
+  /** The mean number of calls in a batch; 0 before the first. */
   meanBatchSize: number;
   /** Connections after the first. */
   reconnects: number;
-  /** The member cache. Hits, misses and rereads count lists: a push to 3 frontends reads 3. */
+  /** The member cache. Hits, misses and rereads count lists: a push to 3 frontends reads 3 lists. */
   cache: {
     /** Whether lists are answered from memory now. */
     enabled: boolean;
-    /** Why not. */
+    /** The reason if it is not enabled. */
     reason: string | null;
     /** Lists answered from memory. */
     hits: number;
     /** Lists read from the store because they were not in memory. */
     misses: number;
-    /** Lists that were in memory, and changed while that was made sure of: read after all. */
+    /** Lists in memory that turned out to have changed when they were checked, and were read from the store. */
     rereads: number;
-    /** Changes that the store reported. */
+    /** Changes reported by the store. */
     invalidations: number;
-    /** Lists of which something is kept, now: that they are empty, that they were read once, or their members. */
+    /** Lists about which something is in memory now: that they are empty, that they were read once, or their members. */
     entries: number;
-    /** What they take, in bytes, now; as measured, with the arrays that JavaScript keeps of them. */
+    /** Bytes that they take now, as measured, including the arrays in JavaScript. */
     bytes: number;
-    /** What they may take; 0 = there is no cache. */
+    /** Option `cache.maxBytes`; 0 = there is no cache. */
     maxBytes: number;
   };
   /**
-   * From a call to its callback, in milliseconds; for a push until its RPCs are made. Calls answered
-   * before the method returned are left out. `p50` and `p99` to two digits.
+   * Time from a call to its callback, in milliseconds; for a push until its RPCs are made. Calls answered before the
+   * method returned are not counted. `p50` and `p99` have two significant digits.
    */
   latency: { count: number; p50: number; p99: number; max: number };
-  /** Pushes whose callback was called after their members were read. */
+  /** Pushes that were answered after their members were read. */
   pushes: number;
-  /** RPCs of these that succeeded. */
+  /** Successful RPCs of these pushes. */
   pushedFrontends: number;
-  /** Users whom these did not reach. */
+  /** Members that these pushes did not reach. */
   failedUids: number;
 }
 
-/** The methods of {@link GlobalChannel} without the callback: each returns a promise. */
+/**
+ * The methods of {@link GlobalChannel} without the callback: each returns a promise, which is rejected with the error
+ * that the callback would get. Arguments, results and order are the same.
+ *
+ * @example
+ * ```ts
+ * const { promises } = channel;
+ * await promises.add('room-1', ['alice', 'bob'], 'connector-1');
+ * const uids: string[] = await promises.getMembersBySid('room-1', 'connector-1');
+ * const failedUids = await promises.pushMessage('connector', 'onChat', { text: 'hello' }, 'room-1');
+ * try {
+ *   await promises.leave('room-1', uids, 'connector-1');
+ * } catch (err) {
+ *   console.error((err as GlobalChannelError).code, failedUids);
+ * }
+ * ```
+ */
 export interface GlobalChannelPromises {
+  /** See {@link GlobalChannel.start}. */
   start(): Promise<void>;
+  /** See {@link GlobalChannel.stop}; never rejected. */
   stop(force?: boolean): Promise<void>;
+  /** See {@link GlobalChannel.add}. */
   add(name: Id, uid: Uid | Uid[], sid: Id): Promise<void>;
+  /** See {@link GlobalChannel.leave}. */
   leave(name: Id, uid: Uid | Uid[], sid: Id): Promise<void>;
+  /** See {@link GlobalChannel.getMembersBySid}; resolves to the uids. */
   getMembersBySid(name: Id, sid: Id): Promise<string[]>;
+  /** See {@link GlobalChannel.getMembersByChannelName}; resolves to the uids. */
   getMembersByChannelName(serverType: string, name: Id): Promise<string[]>;
+  /** See {@link GlobalChannel.pushMessage}; resolves to `failedUids`. */
   pushMessage(
     serverType: string,
     route: string,
@@ -311,51 +502,156 @@ export interface GlobalChannelPromises {
     channelName: Id,
     opts?: object | null,
   ): Promise<string[]>;
+  /** See {@link GlobalChannel.destroyChannel}. */
   destroyChannel(name: Id): Promise<void>;
+  /** See {@link GlobalChannel.clean}. */
   clean(): Promise<void>;
 }
 
 /**
- * The global channel service, in an app `app.get('globalChannelService')`.
+ * The global channel service; in an app, `app.get('globalChannelService')`.
  *
- * Every callback is called exactly once. Calls that reach the store are answered asynchronously
- * and in call order; a call that does not (refused, or no frontend to ask) is answered before
- * the method returns. What a getter of an argument or the app's look-up of servers throws, the
- * method throws, and the callback is not called. A callback that throws becomes an `uncaughtException` and stops no other.
- * Without a callback a call is fire-and-forget. Callbacks do not carry `AsyncLocalStorage`
- * context (nor did 0.0.7's); `promises` do.
+ * **Callbacks** are optional, and each is called exactly once. Calls that reach the store are answered asynchronously
+ * and in call order (pushes also wait for their RPCs). A call that does not reach it (refused, or no frontend to ask) is
+ * answered before the method returns. A callback that throws causes an `uncaughtException` and does not affect the
+ * others. Callbacks do not carry `AsyncLocalStorage` context (nor did those of 0.0.7); {@link promises} do.
+ *
+ * **Order.** Calls of one instance take effect in call order: `add`, then `pushMessage`, then `leave`, without waiting,
+ * pushes to the user.
+ *
+ * **Errors.** Every method that takes a channel name can give `ERR_GLOBAL_CHANNEL_INVALID_STATE`, `_INVALID_ARGUMENT` and
+ * `_QUEUE_FULL` before it returns, and `_TIMEOUT`, `_DISCONNECTED`, `_STOPPED`, `_STORE` and `_INTERNAL` later; so can
+ * `clean`. After a failed write with `_TIMEOUT` or `_DISCONNECTED` it is unknown whether it took effect, but it does not
+ * take effect later. Writes are idempotent, so it is safe to repeat them. Other codes are listed at the methods. What a
+ * getter of an argument or the app's server look-up throws, the method throws; the callback is not called then.
  */
 export class GlobalChannel {
+  /**
+   * Checks the options and creates a service that is not started. `app.use` does this in pomelo and pinus.
+   *
+   * @throws `ERR_GLOBAL_CHANNEL_INVALID_OPTION` if an option has a wrong type or value, or excludes another one.
+   * @throws What a class or factory given as `channelManager` throws.
+   * @example
+   * ```ts
+   * import { GlobalChannel } from 'pome-globalchannel-plugin';
+   *
+   * const service = new GlobalChannel(app, { url: 'redis://127.0.0.1:6379/3' });
+   * service.start((err) => {
+   *   if (err) throw err;
+   * });
+   * ```
+   */
   constructor(app: Application, opts?: GlobalChannelOptions | null);
 
-  /** 0 = not started, 1 = started, 2 = stopped. */
+  /** 0 = not started, 1 = started, 2 = stopped. As in 0.0.7. */
   readonly state: 0 | 1 | 2;
+  /** The application that was given to the constructor. */
   readonly app: any;
+  /** The options that were given to the constructor: the same object, password included. Not enumerable. */
   readonly opts: GlobalChannelOptions;
+  /** Option `cleanOnStartUp` as it was given. */
   readonly cleanOnStartUp: boolean | undefined;
-  /** The custom manager, or a description of our own: of Redis, or of an embedded store with its folder. */
+  /** The custom manager, or a description of the built-in store: of Redis, or of an embedded store with its folder. */
   readonly manager:
     | ChannelManager
     | { readonly prefix: string; readonly db: number | string }
     | { readonly prefix: string; readonly path: string };
 
-  /** Connects. A wrong password or db fails at once; a store that is down is waited for. */
+  /**
+   * Connects to the store; pomelo and pinus call it. A wrong password or db fails at once, a store that is down is
+   * retried until `startTimeout`. Calls to `start` while it is under way get the same result.
+   *
+   * Errors: `ERR_GLOBAL_CHANNEL_UNREACHABLE`; `_STORE` if the store refused the login or the options; `_TIMEOUT` if a step
+   * of the clean took too long (option `cleanOnStartUp`); `_STOPPED`; `_INVALID_STATE` if it was started or stopped before.
+   * @example
+   * ```ts
+   * channel.start((err) => {
+   *   if (err) console.error(err.code, err.message, err.cause);
+   * });
+   * ```
+   */
   start(cb?: Callback): void;
-  /** Waits up to 1 s for calls under way, then closes. The service cannot be started again. */
+  /**
+   * Waits up to 1 s for calls under way, then closes; pomelo and pinus call it. Calls that are unanswered then get
+   * `ERR_GLOBAL_CHANNEL_STOPPED`. A stopped service cannot be started again. The callback has no arguments. `force` is only
+   * passed on to a custom manager.
+   * @example
+   * ```ts
+   * channel.stop(false, () => process.exit());
+   * ```
+   */
   stop(force?: boolean, cb?: () => void): void;
   stop(cb?: () => void): void;
-  /** Adds one user, or an array of users in one command, to the channel. Idempotent. */
+  /**
+   * Adds a user, or an array of users in one command, to the channel. `sid` is the frontend that holds the user's
+   * session. Idempotent; an empty array succeeds and does nothing.
+   * @example
+   * ```ts
+   * channel.add('room-1', session.uid, session.frontendId, (err) => {
+   *   if (err) console.error(err.code);
+   * });
+   * channel.add('room-1', ['alice', 'bob'], 'connector-1');
+   * ```
+   */
   add(name: Id, uid: Uid | Uid[], sid: Id, cb?: Callback): void;
-  /** Removes one user, or an array of users in one command. Idempotent. */
+  /**
+   * Removes a user, or an array of users in one command, from the channel. Idempotent.
+   * @example
+   * ```ts
+   * channel.leave('room-1', session.uid, session.frontendId, (err) => {
+   *   if (err) console.error(err.code);
+   * });
+   * ```
+   */
   leave(name: Id, uid: Uid | Uid[], sid: Id, cb?: Callback): void;
-  /** The channel's members on one frontend, in the store's order. */
+  /**
+   * Lists the channel's members on one frontend, in the store's order (Redis: that of `SMEMBERS`). A channel that does
+   * not exist is empty.
+   * @example
+   * ```ts
+   * channel.getMembersBySid('room-1', 'connector-1', (err, uids) => {
+   *   if (!err) console.log(uids); // ['alice', 'bob']
+   * });
+   * ```
+   */
   getMembersBySid(name: Id, sid: Id, cb?: MembersCallback): void;
-  /** Members on all frontends of `serverType`, frontend by frontend; a uid may be there twice. */
+  /**
+   * Lists the channel's members on all frontends of type `serverType`, frontend by frontend. A uid on two of them is listed
+   * twice. Without a frontend of that type the list is empty. If the list of one frontend cannot be read, the call fails.
+   * @example
+   * ```ts
+   * channel.getMembersByChannelName('connector', 'room-1', (err, uids) => {
+   *   if (!err) console.log(new Set(uids).size, 'users');
+   * });
+   * ```
+   */
   getMembersByChannelName(serverType: string, name: Id, cb?: MembersCallback): void;
   /**
-   * Sends `msg` to every member whose frontend is of `serverType`: one RPC for each frontend
-   * that has members. `opts` reaches push schedulers as `userOptions`, as in pomelo.
+   * Sends `msg` to all members on frontends of type `serverType`, with one RPC to each frontend that has members. `opts`
+   * reaches push schedulers as `userOptions`, as in pomelo.
+   *
+   * `failedUids` are the members whom the message did not reach: they have no session, or the RPC to their frontend
+   * failed or was not answered within `pushTimeout`. If the members of some frontends cannot be read, the others still get
+   * the message.
+   *
+   * Errors: `ERR_GLOBAL_CHANNEL_PUSH_FAILED` if no frontend took the message although each has members (or could not be
+   * read), or if the app has no RPC yet. If only some frontends have members and their RPCs fail, there is no error, and the
+   * members are in `failedUids`. If no member could be read, the error is that of the read.
+   * @example
+   * ```ts
+   * channel.pushMessage('connector', 'onChat', { text: 'hello' }, 'room-1', (err, failedUids) => {
+   *   if (err) console.error(err.code, err.cause);
+   *   else if (failedUids.length > 0) console.warn('not reached:', failedUids);
+   * });
+   * ```
    */
+  pushMessage(
+    serverType: string,
+    route: string,
+    msg: any,
+    channelName: Id,
+    cb?: PushCallback,
+  ): void;
   pushMessage(
     serverType: string,
     route: string,
@@ -364,32 +660,66 @@ export class GlobalChannel {
     opts?: object | null,
     cb?: PushCallback,
   ): void;
-  pushMessage(
-    serverType: string,
-    route: string,
-    msg: any,
-    channelName: Id,
-    cb?: PushCallback,
-  ): void;
-  /** Removes all members of the channel on every frontend that is registered now. */
+  /**
+   * Removes all members of the channel on every frontend that is registered now. Idempotent.
+   * @example
+   * ```ts
+   * channel.destroyChannel('room-1', (err) => {
+   *   if (err) console.error(err.code);
+   * });
+   * ```
+   */
   destroyChannel(name: Id, cb?: Callback): void;
   /**
-   * Removes every channel under `prefix` in the store (`db` in Redis), and nothing else. Calls made after it wait for it;
-   * it has no time limit itself, but each of its steps has `commandTimeout`, and theirs begins when it ends.
+   * Removes all channels under `prefix` in the store (in Redis: in `db`), and nothing else. Calls made after it wait for
+   * it. As a whole it has no time limit, but each of its steps has `commandTimeout`; the time of waiting calls begins when
+   * it ends.
+   * @example
+   * ```ts
+   * channel.clean((err) => {
+   *   if (err) console.error(err.code);
+   * });
+   * ```
    */
   clean(cb?: Callback): void;
 
-  /** What this instance did and does, as a new plain object; cheap, and possible at any time. */
+  /**
+   * Returns the counters of this instance as a new plain object. Cheap, and allowed in every state.
+   * @example
+   * ```ts
+   * const { connection, queueLength, latency, cache } = channel.stats();
+   * console.log(connection, queueLength, `p99 ${latency.p99} ms`);
+   * console.log(`cache ${cache.enabled ? cache.hits / (cache.hits + cache.misses) : cache.reason}`);
+   * ```
+   */
   stats(): GlobalChannelStats;
 
-  /** The same methods as promises. */
+  /** The same methods as promises; see {@link GlobalChannelPromises}. They keep `AsyncLocalStorage` context. */
   readonly promises: GlobalChannelPromises;
 }
 
-/** What pomelo's `app.use` takes: `app.use(globalChannel, {globalChannel: {…}})`. */
+/**
+ * With `components` the module itself is what pomelo's `app.use` takes. pinus takes {@link createPinusPlugin} instead.
+ *
+ * @example
+ * ```ts
+ * import globalChannel = require('pome-globalchannel-plugin');
+ *
+ * app.use(globalChannel, { globalChannel: { host: '127.0.0.1', port: 6379, db: 3 } });
+ * ```
+ */
 export const components: string;
 
-/** What pinus's `app.use` takes; make a new one for each `app.use`. */
+/**
+ * Makes what pinus's `app.use` takes; make a new one for each `app.use`.
+ *
+ * @example
+ * ```ts
+ * import { createPinusPlugin } from 'pome-globalchannel-plugin';
+ *
+ * pinusApp.use(createPinusPlugin(), { globalChannel: { host: '127.0.0.1', port: 6379, db: 3 } });
+ * ```
+ */
 export function createPinusPlugin(): {
   name: string;
   components: Array<new (app: any, opts: any) => any>;

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * What a hostile or careless caller can do, case by case: each was once a lost callback, a hang or
- * a crash. What the store or the network can do is in faults/; wrong options are in contract/.
+ * Hostile or careless callers, case by case: each case was once a lost callback, a hang or a crash. Faults of the
+ * store and the network are tested in faults/, wrong options in contract/.
  */
 
 const assert = require('node:assert');
@@ -60,7 +60,7 @@ stores('Attacks: arguments', (ctx) => {
 });
 
 stores('Attacks: order and turns', (ctx) => {
-  ours('clean answers in its turn', async () => {
+  ours('clean answers in call order', async () => {
     const service = await started(ctx.store);
     const order = [];
     const calls = [
@@ -79,7 +79,7 @@ stores('Attacks: order and turns', (ctx) => {
     assert.deepStrictEqual(order.pop().slice(1), [null, []]);
   });
 
-  ours('many answers at once leave the event loop its turns', async () => {
+  ours('many answers at once do not block the event loop', async () => {
     const service = await started(ctx.store);
     let inThisTurn = 0;
     let most = 0;
@@ -105,7 +105,7 @@ stores('Attacks: order and turns', (ctx) => {
     assert.ok(most <= 2048, `${most} callbacks in one turn`);
   });
 
-  ours('a started service that nobody holds works on, and keeps its process', async () => {
+  ours('a started service without references keeps its process alive', async () => {
     const body = async ({ opts, createApp, emit }) => {
       const { GlobalChannel } = require(process.cwd());
       await new Promise((resolve) => {
@@ -152,7 +152,7 @@ stores('Attacks: what the app gives', (ctx) => {
     });
   }
 
-  ours('a logger that throws costs nobody a callback', async () => {
+  ours('a logger that throws does not lose a callback', async () => {
     const original = console.error;
     const app = createApp({ rpc: (sid, msg, cb) => cb(new Error('no')) });
     const service = await started(ctx.store, {}, app);
@@ -168,7 +168,7 @@ stores('Attacks: what the app gives', (ctx) => {
     }
   });
 
-  ours('a manager whose start, stop or clean never answers, or cannot be read', async () => {
+  ours('a manager whose start, stop or clean never answers, or throws when read', async () => {
     const silent = { add() {}, start: (cb) => cb(), clean() {}, stop() {} };
     const opts = { startTimeout: 200, commandTimeout: 0 };
     const service = create({ ...opts, channelManager: silent, cleanOnStartUp: true });

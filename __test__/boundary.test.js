@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * The boundary between JavaScript and Rust: many calls at a time, strings of every length, and
- * arrays that nobody shares. What goes in must come out, in order, however it was packed.
+ * The boundary between JavaScript and Rust: many calls at a time, strings of every length, arrays that are not
+ * shared. Values arrive unchanged and in order, however they were packed.
  */
 
 const assert = require('node:assert');
@@ -121,7 +121,7 @@ stores('boundary', (ctx) => {
     });
   }
 
-  ours('who gets a list may change it: nobody else sees it', async () => {
+  ours('a list given to a callback may be changed: no other callback sees it', async () => {
     const rpc = (sid, msg, cb) => {
       const uids = msg.args[2];
       setImmediate(cb, null, [...uids]);
@@ -152,7 +152,7 @@ stores('boundary', (ctx) => {
     }
   });
 
-  ours('a getter of an argument that calls the service: both calls go their way', async () => {
+  ours('a getter of an argument that calls the service: both calls are executed', async () => {
     const service = await started(ctx.store);
     const uids = ['outer'];
     Object.defineProperty(uids, 0, {
@@ -166,7 +166,7 @@ stores('boundary', (ctx) => {
     assert.deepStrictEqual(members.sort(), ['inner', 'outer']);
   });
 
-  ours('a call that is refused leaves nothing behind for the next one', async () => {
+  ours('a refused call does not affect the next one', async () => {
     const service = await started(ctx.store);
     service.add('n', 'before', 's1');
     const refused = [

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * What holds for every callback, whatever the method: its turn, once, and no harm to the others when
- * one throws; the bounded queue. What the single methods answer is in contract/, promises in promises.test.js.
+ * What holds for the callbacks of every method: called in order, once, and one that throws does not affect the others; the
+ * bounded queue. Results of single methods are tested in contract/, promises in promises.test.js.
  */
 
 const assert = require('node:assert');
@@ -41,7 +41,7 @@ stores('callbacks that throw', (ctx) => {
     },
   );
 
-  ours('of every method, start and stop: the service goes on, the exception arrives', async () => {
+  ours('of every method, start and stop: the service works on, exceptions arrive', async () => {
     const body = async ({ create, settled, call, emit, opts, METHODS, until }) => {
       const uncaught = [];
       process.on('uncaughtException', (err) => uncaught.push(err.message));
@@ -66,7 +66,7 @@ stores('callbacks that throw', (ctx) => {
     assert.deepStrictEqual([code, messages], [0, [expected, INVALID_STATE]], output);
   });
 
-  ours('what is thrown arrives as it is, also when it is no Error', async () => {
+  ours('the thrown value arrives unchanged, also when it is not an Error', async () => {
     const body = async ({ started, settled, call, emit }) => {
       const uncaught = [];
       process.on('uncaughtException', (thrown) => uncaught.push(thrown));
@@ -84,7 +84,7 @@ stores('callbacks that throw', (ctx) => {
     assert.deepStrictEqual([code, messages], [0, [['text', null, 5, { a: 1 }]]], output);
   });
 
-  ours('without a handler the process dies with its words and a code that is not 0', async () => {
+  ours('without a handler the process ends with the error and a non-zero code', async () => {
     const body = async ({ started }) => {
       const service = await started();
       for (let i = 0; i < 20; i += 1) {
@@ -120,7 +120,7 @@ stores('callbacks that throw', (ctx) => {
   });
 });
 
-stores('callbacks in their turn', (ctx) => {
+stores('callbacks in order', (ctx) => {
   ours(
     'maxQueue: calls beyond it are refused synchronously, the others answered once',
     async () => {
@@ -143,7 +143,7 @@ stores('callbacks in their turn', (ctx) => {
     },
   );
 
-  ours('maxQueue: every method is refused in its form, and accepted again afterwards', async () => {
+  ours('maxQueue: every method is refused in its form, then accepted again', async () => {
     const service = await started(ctx.store, { maxQueue: 1 });
     const first = invoke(service, 'add', 'n', 'u', 's1');
     const records = await Promise.all(
@@ -210,7 +210,7 @@ stores('callbacks in their turn', (ctx) => {
     );
   });
 
-  ours('a call made in a callback comes after all that was called before', async () => {
+  ours('a call made in a callback is answered after all earlier calls', async () => {
     const service = await started(ctx.store);
     const order = [];
     for (let i = 0; i < 20; i += 1) {

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * `npx pome-globalchannel` with embedded stores: to and from Redis, and between two of them. What
- * a copy does with any store is in copy.test.js.
+ * `npx pome-globalchannel` with embedded stores: to and from Redis, and between two of them. What a copy does with any store
+ * is tested in copy.test.js.
  */
 
 const assert = require('node:assert');
@@ -52,7 +52,7 @@ describe('an embedded store', { timeout: TIMEOUT }, () => {
     return stdout;
   }
 
-  it('takes 300,000 members from Redis, and Redis takes them back', async () => {
+  it('copies 300,000 members from Redis, and back', async () => {
     const uids = users(200000);
     for (let i = 0; i < uids.length; i += 1000) {
       redis.run(0, 'sadd', `${PREFIX}:large:c`, ...uids.slice(i, i + 1000));
@@ -67,7 +67,7 @@ describe('an embedded store', { timeout: TIMEOUT }, () => {
     assert.strictEqual(await redis.run(1, 'sismember', `${PREFIX}:odd:c`, Buffer.from([0xfe])), 1);
   });
 
-  it('is copied to another one, of which a service then pushes, and only under the prefix', async () => {
+  it('is copied to another one, only under the prefix, and a service can push from there', async () => {
     const options = { store: 'embedded', path: path.join(folder, 'channels') };
     for (const prefix of [PREFIX, `${PREFIX}2`]) {
       const service = create({ ...options, prefix });
@@ -102,7 +102,7 @@ describe('an embedded store', { timeout: TIMEOUT }, () => {
     );
   });
 
-  it('does not take keys and uids that are too long: they are named, the rest is copied', async () => {
+  it('refuses keys and uids that are too long: they are listed, the rest is copied', async () => {
     const long = `${PREFIX}:${'x'.repeat(500)}:c`;
     await redis.run(0, 'sadd', long, 'u');
     await redis.run(0, 'sadd', `${PREFIX}:room:c`, 'u', 'y'.repeat(503), 'z'.repeat(504));
@@ -136,7 +136,7 @@ describe('an embedded store', { timeout: TIMEOUT }, () => {
     assert.match(stdout, /^1 channel, 100000 members,/);
   });
 
-  it('that was open when the system went down is no source: left as it is, with an error', async () => {
+  it('that was open when the system went down is refused as a source, and not changed', async () => {
     const options = { store: 'embedded', path: path.join(folder, 'channels') };
     const service = create(options);
     await ok(service, 'start');
@@ -155,7 +155,7 @@ describe('an embedded store', { timeout: TIMEOUT }, () => {
     assert.deepStrictEqual(fs.readdirSync(options.path), files);
   });
 
-  it('that is not there is not made by who reads it', async () => {
+  it('that does not exist is not created by reading it', async () => {
     const { code, stderr } = await copy(embedded, `${url}/0`);
     assert.strictEqual(code, 1);
     assert.match(stderr, /cannot reach the store in .*channels: there is none in this folder/);

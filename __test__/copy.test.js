@@ -1,9 +1,8 @@
 'use strict';
 
 /**
- * `npx pome-globalchannel copy`, as a process, between real stores: what arrives, what is reported,
- * and what becomes of it when it is interrupted. Any stores at all, in memory, are in
- * src/inventory/tests/; `list` is in list.test.js.
+ * `npx pome-globalchannel copy`, as a process, between real stores: what arrives, what is reported, and what happens when it
+ * is interrupted. Copies between stores in memory are in src/inventory/tests/; `list` is in list.test.js.
  */
 
 const assert = require('node:assert');
@@ -78,7 +77,7 @@ describe('copy between two dbs of Redis', { timeout: TIMEOUT }, () => {
     for (const uid of uids) assert.strictEqual(await redis.run(1, 'sismember', key, uid), 1);
   });
 
-  it('takes only sets under the prefix, whose characters mean themselves', async () => {
+  it('takes only sets under the prefix, whose glob characters are escaped', async () => {
     const prefix = 'P[1]*';
     await redis.run(0, 'sadd', `${prefix}:room:c`, 'u');
     await redis.run(0, 'sadd', 'P1x:room:c', 'u');
@@ -103,7 +102,7 @@ describe('copy between two dbs of Redis', { timeout: TIMEOUT }, () => {
     assert.deepStrictEqual(await redis.members(`${PREFIX}:more:c`, 1), ['older', 'u']);
   });
 
-  it('ends with 1 where they differ also when nobody reads what it says', async () => {
+  it('ends with 1 if they differ, also when its output is not read', async () => {
     await add(0, `${PREFIX}:more:c`, ['u']);
     await add(1, `${PREFIX}:more:c`, ['older']);
     const { child, ended } = cli.start(['copy', '--from', address(0), '--to', address(1)]);
@@ -111,7 +110,7 @@ describe('copy between two dbs of Redis', { timeout: TIMEOUT }, () => {
     assert.strictEqual((await ended).code, 1);
   });
 
-  it('says which channel the target does not take, and copies the others', async () => {
+  it('lists the channel that the target refuses, and copies the others', async () => {
     await add(0, `${PREFIX}:text:c`, ['u']);
     await add(0, `${PREFIX}:room:c`, ['u']);
     await redis.run(1, 'set', `${PREFIX}:text:c`, 'no set');
@@ -142,7 +141,7 @@ describe('copy between two dbs of Redis', { timeout: TIMEOUT }, () => {
     assert.strictEqual(code, 0);
   });
 
-  it('tells on stderr how far it is, every second', async () => {
+  it('prints its progress on stderr, every second', async () => {
     await add(0, `${PREFIX}:large:c`, users(50000));
     const wire = await gate(200 << 10);
     try {
@@ -199,7 +198,7 @@ describe('copy refuses', { timeout: TIMEOUT }, () => {
     assert.ok(!(stdout + stderr).includes('s3cret'), stderr);
   });
 
-  it('a wrong password, without showing it, and takes the right one', async () => {
+  it('a wrong password, without showing it, and accepts the right one', async () => {
     const locked = await redisServer.start({ password: 'right' });
     try {
       const url = (password, db) => `redis://:${password}@127.0.0.1:${locked.port}/${db}`;
@@ -223,7 +222,7 @@ describe('copy refuses', { timeout: TIMEOUT }, () => {
       '--to',
       'redis://:s3cret@h:6379/0',
     ],
-    'an address that is none': ['copy', '--from', 'http://:s3cret@h', '--to', 'redis://h'],
+    'an invalid address': ['copy', '--from', 'http://:s3cret@h', '--to', 'redis://h'],
     'an address with a parameter that has no meaning': [
       'copy',
       '--from',

@@ -1,17 +1,15 @@
 'use strict';
 
 /**
- * The documentation as a reader follows it: its links lead somewhere, the README stays short, and every
- * option has its row.
- *
- * Does not live here: that what is linked is in the package (pack.test.js).
+ * The documentation against the package: links and file names exist, the README stays short, and every option
+ * has its row. That linked files are in the package is tested in pack.test.js.
  */
 
 const assert = require('node:assert');
 const fs = require('node:fs');
 const path = require('node:path');
 const { describe, it } = require('node:test');
-const { anchors, links } = require('./support/markdown');
+const { anchors, links, paths } = require('./support/markdown');
 
 const root = path.join(__dirname, '..');
 const read = (file) => fs.readFileSync(path.join(root, file), 'utf8');
@@ -19,6 +17,14 @@ const markdown = (folder) =>
   fs.readdirSync(path.join(root, folder)).filter((f) => f.endsWith('.md'));
 
 const files = [...markdown('.'), ...markdown('docs').map((file) => `docs/${file}`)];
+
+/** All files below a folder, by their paths in the repository. */
+function tree(folder) {
+  return fs.readdirSync(path.join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+    const file = path.posix.join(folder, entry.name);
+    return entry.isDirectory() ? tree(file) : [file];
+  });
+}
 
 /** The fields of an interface of index.d.ts. */
 function fields(name) {
@@ -48,6 +54,33 @@ describe('the documentation', () => {
     assert.deepStrictEqual(
       files.filter((file) => file !== 'README.md' && !linked.includes(file)),
       [],
+    );
+  });
+
+  it('names in docs/ARCHITECTURE.md only files and folders that exist, each without ambiguity', () => {
+    const sources = ['src', 'lib', 'bin', '__test__'].flatMap(tree);
+    const named = paths(read('docs/ARCHITECTURE.md'));
+    assert.ok(named.includes('driver/mod.rs') && named.includes('src/binding/'), `${named}`);
+    const matches = (name) =>
+      name.endsWith('/')
+        ? sources.some((file) => `/${file}`.includes(`/${name}`))
+        : [...sources, 'index.js'].filter((file) => `/${file}`.endsWith(`/${name}`)).length === 1;
+    assert.deepStrictEqual(
+      named.filter((name) => !matches(name)),
+      [],
+    );
+  });
+
+  it('names in docs/ARCHITECTURE.md every file and folder of src/ and lib/', () => {
+    const named = paths(read('docs/ARCHITECTURE.md'));
+    const files = ['src', 'lib'].flatMap((folder) =>
+      fs
+        .readdirSync(path.join(root, folder), { withFileTypes: true })
+        .map((entry) => `${folder}/${entry.name}${entry.isDirectory() ? '/' : ''}`),
+    );
+    assert.deepStrictEqual(
+      files.filter((file) => !named.some((name) => `/${file}`.endsWith(`/${name}`))),
+      ['lib/components/'], // by its only file
     );
   });
 

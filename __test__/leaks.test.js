@@ -1,9 +1,9 @@
 'use strict';
 
 /**
- * Nothing grows: not the heap, not the process, not its handles, threads or files, over a million
- * calls and over hundreds of instances. Each limit is proved by a run that leaks on purpose.
- * LEAK_CALLS=n makes another number of calls. The measured process is leaks/child.js.
+ * Nothing grows: not the heap, the process, its handles, threads or files, over a million calls and hundreds of instances. Each
+ * limit is proved by a run that leaks on purpose. LEAK_CALLS=n sets the number of calls. The measured process is
+ * leaks/child.js.
  */
 
 const assert = require('node:assert');

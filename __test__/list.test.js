@@ -1,6 +1,6 @@
 'use strict';
 
-/** `npx pome-globalchannel list`, and what it is made of, `listStore`, as tests look into a store with it. */
+/** `npx pome-globalchannel list`, and `listStore` beneath it, with which the tests read a store. */
 
 const assert = require('node:assert');
 const { describe, it, before, beforeEach, after } = require('node:test');
@@ -41,7 +41,7 @@ describe('list', { timeout: TIMEOUT }, () => {
     assert.deepStrictEqual([code, stdout], [0, '']);
   });
 
-  it('ends quietly when its reader has read enough', async () => {
+  it('ends quietly when its reader closes the pipe', async () => {
     const uids = Array.from({ length: 1000 }, (_, i) => `user-${i}`);
     for (let i = 0; i < 500; i += 1) await redis.run(3, 'sadd', `POMELO:CHANNEL:${i}:c`, ...uids);
     const { child, ended } = cli.start(['list', '--from', address]);

@@ -1,11 +1,9 @@
 'use strict';
 
 /**
- * The tarball that `npm pack` writes, as an app meets it: installed into an empty folder with no
- * compiler at hand, loaded, used in a pomelo application, built from source, and missing an addon.
- *
- * Lives here: what holds only for the packed files. Does not live here: what the package does in
- * detail (the other suites), and what the app does with it (scripts/smoke.js, copied into it).
+ * The tarball of `npm pack`: installed into an empty folder without a compiler, loaded, used in a pomelo application, built
+ * from source, and without an addon. Here is what holds only for the packed files; the functions of the package are tested in
+ * the other suites, and the app that uses it is scripts/smoke.js.
  */
 
 const assert = require('node:assert');
@@ -73,7 +71,7 @@ describe('the packed tarball', () => {
     fs.rmSync(folder, { recursive: true, force: true });
   });
 
-  it('holds what is needed to load, to build and to understand it, and nothing else', () => {
+  it('contains what is needed to load, build and understand it, nothing else', () => {
     const files = packed.files.map((file) => file.path);
     const needed = ['index.js', 'index.d.ts', 'binding.js', 'binding.d.ts', addonFile()];
     needed.push('lib/components/globalChannel.js', 'src/lib.rs', 'build.rs', 'Cargo.toml');
@@ -88,7 +86,7 @@ describe('the packed tarball', () => {
     assert.deepStrictEqual(surplus, []);
   });
 
-  it('holds all that its documentation links to', () => {
+  it('contains all files that its documentation links to', () => {
     const files = packed.files.map((file) => file.path);
     const missing = files
       .filter((file) => file.endsWith('.md'))
@@ -111,7 +109,7 @@ describe('the packed tarball', () => {
     assert.match(smoke(), /smoke test passed/);
   });
 
-  it('brings its command line', () => {
+  it('contains the command line', () => {
     const usage = succeed('npx', ['--offline', 'pome-globalchannel', '--help'], app);
     assert.match(usage, /^Usage:\n  pome-globalchannel copy /);
   });

@@ -1,10 +1,9 @@
 'use strict';
 
 /**
- * Random sequences of operations, run on 0.0.7 with Redis and on this package with each store:
- * the same answers, the same RPCs, the same keys and members in the end. Cases where this package
- * differs on purpose are in contract/ (marked `ours`) and are kept out of the alphabet here.
- * IMPL=old compares 0.0.7 with itself.
+ * Random sequences of operations, run on 0.0.7 with Redis and on this package with each store, give the same answers, the
+ * same RPCs, and the same keys and members in the end. Intended differences are in contract/ (marked `ours`) and are not
+ * generated here. IMPL=old compares 0.0.7 with itself.
  */
 
 const assert = require('node:assert');

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * The promise forms: `util.promisify` of the methods, `channel.promises`, what a rejection carries,
- * and AsyncLocalStorage, which promises keep (callbacks need not, as in 0.0.7).
+ * Promises: `util.promisify` of the methods, `channel.promises`, rejections, and AsyncLocalStorage, which promises keep
+ * (callbacks do not, as in 0.0.7).
  */
 
 const assert = require('node:assert');

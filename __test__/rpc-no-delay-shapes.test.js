@@ -1,9 +1,8 @@
 'use strict';
 
 /**
- * Option `rpcNoDelay` where the app is not what we know: whatever is missing, frozen or throws on
- * the way to a socket, a push goes on as if the option were off. Real frameworks are in
- * rpc-no-delay.test.js.
+ * Option `rpcNoDelay` with unknown frameworks: whatever is missing, frozen or throws on the way to a socket, a push works as if
+ * the option were off. Real frameworks are in rpc-no-delay.test.js.
  */
 
 const assert = require('node:assert');
@@ -38,7 +37,7 @@ const SHAPES = {
   'mailboxes in a Map': { ['__proxy__']: { client: { ['_station']: { mailboxes: new Map() } } } },
   'no mailbox for this server': mailbox(undefined),
   'a mailbox without a socket': mailbox({}),
-  'a mailbox whose socket is gone': mailbox({ socket: null }),
+  'a mailbox whose socket is null': mailbox({ socket: null }),
   'a mailbox whose getter throws': mailbox(throwing('socket')),
   'a socket whose getter throws': mailbox({ socket: throwing('stream') }),
   'a proxy whose getter throws': throwing('__proxy__'),
@@ -93,17 +92,17 @@ area('rpcNoDelay on unknown ground', {}, (ctx) => {
   }
 
   for (const [title, components] of Object.entries(SHAPES)) {
-    ours(`a push is not hurt by this way to the socket: ${title}`, async () => {
+    ours(`a push works with this path to the socket: ${title}`, async () => {
       await assertPushes(Object.assign(createApp(), { components }));
     });
   }
 
-  ours('nor by an app whose components throw', async () => {
+  ours('a push works with an app whose components throw', async () => {
     await assertPushes(throwing('components', createApp()));
   });
 
   for (const [title, components] of Object.entries(ACCEPTORS)) {
-    ours(`a start is not hurt by this way to the answers: ${title}`, async () => {
+    ours(`a start works with this path to the answers: ${title}`, async () => {
       let startServer;
       const event = { once: (name, listener) => (startServer = listener) };
       const app = Object.assign(createApp(), { components, event, isFrontend: () => true });
@@ -119,7 +118,7 @@ area('rpcNoDelay on unknown ground', {}, (ctx) => {
     'that refuses listeners': { once: fails },
     'that throws': hostile,
   })) {
-    ours(`nor by app.event ${title}`, async () => {
+    ours(`a start works with app.event ${title}`, async () => {
       await assertPushes(Object.assign(createApp(), { event }));
     });
   }
@@ -157,7 +156,7 @@ area('rpcNoDelay on unknown ground', {}, (ctx) => {
     },
   );
 
-  ours('what is held back is let go in the same turn, once for each turn', async () => {
+  ours('corked writes are sent in the same turn, once for each turn', async () => {
     const calls = [];
     const recorded = {};
     for (const method of ['setNoDelay', 'cork', 'uncork']) {

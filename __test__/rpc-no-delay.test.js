@@ -1,9 +1,8 @@
 'use strict';
 
 /**
- * Option `rpcNoDelay` over real RPCs of pomelo and pinus: which sockets are told what, and that
- * pushes arrive whole and in order. Shapes that no framework has are in rpc-no-delay-shapes.test.js,
- * real processes in cluster/rpc-no-delay.test.js.
+ * Option `rpcNoDelay` over real RPCs of pomelo and pinus: which sockets are changed, and that pushes arrive complete and in
+ * order. Apps of other shapes are in rpc-no-delay-shapes.test.js, real processes in pomelo-cluster/rpc-no-delay.test.js.
  */
 
 const assert = require('node:assert');
@@ -59,7 +58,7 @@ for (const [framework, own] of [
       assert.deepStrictEqual(counts(), [1, 1, 1]);
     });
 
-    it('each socket is told once, however many pushes and services there are', async () => {
+    it('each socket is changed once, however many pushes and services there are', async () => {
       const services = [await service()];
       // A second one for the same app, which the component would refuse.
       rpc.app.set('globalChannelService', null);
@@ -70,7 +69,7 @@ for (const [framework, own] of [
       assert.deepStrictEqual(counts(), [1, 1, 1]);
     });
 
-    it('a connection that replaces another is told as well', async () => {
+    it('a connection that replaces another is changed as well', async () => {
       const from = await service();
       await ok(...push(from, { n: 1 }));
       const first = rpc.socketTo('s2');
@@ -80,7 +79,7 @@ for (const [framework, own] of [
       assert.deepStrictEqual(counts(), [1, 1, 1]);
     });
 
-    it('rpcNoDelay: false leaves the sockets to the framework, on both sides', async () => {
+    it('rpcNoDelay: false does not change the sockets, on both sides', async () => {
       const from = await service({ rpcNoDelay: false });
       await started(redis, { rpcNoDelay: false }, rpc.frontends[0].app);
       rpc.frontends[0].app.event.emit('start_server', 's1');
@@ -106,7 +105,7 @@ for (const [framework, own] of [
       assert.deepStrictEqual(pieces, [20, 20]);
     });
 
-    it('a frontend sees to the sockets of now and of later', async () => {
+    it('a frontend changes the sockets that it has and those that it accepts later', async () => {
       const { app } = rpc.frontends[0];
       const from = await service({ rpcNoDelay: false });
       await ok(...push(from, { n: 1 }));
@@ -120,7 +119,7 @@ for (const [framework, own] of [
       assert.strictEqual(sockets.noDelays(second) - own, 1);
     });
 
-    it('a server that is no frontend leaves the sockets that it accepted', async () => {
+    it('a server that is not a frontend does not change the sockets that it accepted', async () => {
       const { app } = rpc.frontends[0];
       app.isFrontend = () => false;
       await started(redis, {}, app);
@@ -147,7 +146,7 @@ for (const [framework, own] of [
       }
     });
 
-    it('nothing stays held back when the last push is made', async () => {
+    it('nothing stays corked after the last push', async () => {
       const from = await service();
       await ok(...push(from, { n: 1 }));
       await call(...push(from, { n: 2 }));

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * `npm test` itself (scripts/test.js): it goes on after a stage that failed, and of a test that failed it shows the
- * name, the error and what was the test file printed. What the stages are is not its business.
+ * `npm test` itself (scripts/test.js): it continues after a failed stage, and of a failed test it shows the name, the error and
+ * the output of the test file.
  */
 
 const assert = require('node:assert');
@@ -45,7 +45,7 @@ describe('npm test', { skip }, () => {
     return spawnSync(process.execPath, args, options);
   }
 
-  it('goes on after a stage that failed, names its log, and fails at the end', () => {
+  it('continues after a failed stage, names its log, and fails at the end', () => {
     // Without cargo on PATH the first of them fails.
     const env = { PATH: path.dirname(process.execPath), TEST_LOGS: folder };
     const { status, stdout } = node(['scripts/test.js', 'fmt', 'types'], env);
@@ -57,7 +57,7 @@ describe('npm test', { skip }, () => {
     assert.match(stdout, /\n1 passed, 1 failed\n$/);
   });
 
-  it('counts tests, and keeps of a failed one its name, its error and what was printed', () => {
+  it('counts tests, and reports name, error and output of a failed one', () => {
     const [fixture, result] = ['fixture.js', 'result'].map((name) => path.join(folder, name));
     fs.writeFileSync(fixture, FIXTURE);
     const { stderr } = node(['-e', COUNT, fixture, result]);

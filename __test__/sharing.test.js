@@ -1,9 +1,9 @@
 'use strict';
 
 /**
- * One store, used by several at a time: services of one process, threads, processes, prefixes. What
- * one of them was told that it is done, all others see at their next read. (How that holds under
- * load is in linearizability/; what the threads do at their end is in workers.test.js.)
+ * One store with several users at a time: services of one process, threads, processes, prefixes. What was acknowledged to one of
+ * them, all others see at their next read. (The same under load is in linearizability/; the end of threads is in
+ * workers.test.js.)
  */
 
 const assert = require('node:assert');
@@ -20,11 +20,11 @@ const KEY = 'POMELO:CHANNEL:n:s1';
 const read = (service, name = 'n') => ok(service, 'getMembersBySid', name, 's1');
 
 stores('sharing a store', (ctx) => {
-  same('two services of one process: each sees at once what the other was answered', async () => {
+  same('two services of one process: each sees at once what the other wrote', async () => {
     const [a, b] = [await started(ctx.store), await started(ctx.store)];
     for (let i = 0; i < 50; i += 1) {
       const [writer, reader] = i % 2 ? [a, b] : [b, a];
-      // Twice, so that a list that is kept in memory is met as well.
+      // Twice, so that a list in memory is read as well.
       for (const members of [await read(reader), await read(reader)]) {
         assert.strictEqual(members.length, i);
       }
@@ -35,7 +35,7 @@ stores('sharing a store', (ctx) => {
     assert.deepStrictEqual(await read(b), []);
   });
 
-  same('of two services one stops: the other works on, and nothing is lost', async () => {
+  same('one of two services stops: the other works on, and nothing is lost', async () => {
     const [a, b] = [await started(ctx.store), await started(ctx.store)];
     await ok(a, 'add', 'n', 'a', 's1');
     await call(a, 'stop', true);
@@ -46,7 +46,7 @@ stores('sharing a store', (ctx) => {
     assert.deepStrictEqual((await read(await started(ctx.store))).sort(), ['a', 'b']);
   });
 
-  same('members come in the same order for everybody', async () => {
+  same('members come in the same order for all services', async () => {
     const [a, b] = [await started(ctx.store), await started(ctx.store)];
     for (let i = 0; i < 100; i += 1) a.add('n', `${(i * 37) % 100}-🎮`, 's1');
     const order = await read(a);
@@ -80,7 +80,7 @@ stores('sharing a store', (ctx) => {
     assert.deepStrictEqual([await read(twin), await read(b)], [[], []]);
   });
 
-  same('threads: what each has written all have', async () => {
+  same('threads: all see what each has written', async () => {
     const mine = await started(ctx.store);
     const threads = [1, 2, 3].map(
       (n) =>
@@ -105,7 +105,7 @@ stores('sharing a store', (ctx) => {
     assert.strictEqual((await read(mine)).length, 600);
   });
 
-  same('processes: each sees at its next read what the other was answered', async () => {
+  same('processes: each sees at its next read what the other wrote', async () => {
     const mine = await started(ctx.store);
     // Waits for `i` on its stdin, where it must then find `i`, and adds `i` of its own.
     const body = async ({ started, ok, call, emit }) => {

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * stats(): each figure says what happened, before the start, at work, after a stop, and with a
- * custom manager. What the cache counts under changes is in cache/.
+ * stats(): each figure matches what happened, before the start, during work, after a stop, and with a custom manager. What the
+ * cache counts while lists change is tested in cache/.
  */
 
 const assert = require('node:assert');
@@ -138,7 +138,7 @@ stores('stats', (ctx) => {
     assert.deepStrictEqual(errors, { ERR_GLOBAL_CHANNEL_STORE: 2 });
   });
 
-  ours('what waits, what is sent, and how long answers took', async () => {
+  ours('queue length, batches, and latency', async () => {
     const service = await started(ctx.store, { maxQueue: 100 });
     await ctx.store.hang();
     const records = [];
@@ -180,7 +180,7 @@ stores('stats', (ctx) => {
     assert.deepStrictEqual(service.stats().errors, { ERR_GLOBAL_CHANNEL_PUSH_FAILED: 1 });
   });
 
-  ours('the cache: hits and misses count lists, and why it is off is said', async () => {
+  ours('the cache: hits and misses count lists, and the reason why it is off', async () => {
     const service = await started(ctx.store);
     for (const sid of ['s1', 's2', 's3']) await ok(service, 'add', 'n', ['a', 'b'], sid);
     for (let i = 0; i < 3; i += 1) await ok(service, 'pushMessage', 'connector', 'r', {}, 'n', {});
@@ -203,7 +203,7 @@ stores('stats', (ctx) => {
     assert.strictEqual(small.stats().cache.maxBytes, 1000);
   });
 
-  ours('a custom manager: calls, errors and pushes count all the same', async () => {
+  ours('a custom manager: calls, errors and pushes are counted too', async () => {
     const service = await started(ctx.store, { channelManager: Manager });
     assert.strictEqual(service.stats().connection, 'connected');
     await ok(service, 'add', 'n', 'u', 's1');

@@ -262,6 +262,13 @@ channel.getMembersByChannelName('connector', 'n', (_err, list) =>
 channel.pushMessage('connector', 'onChat', { t: 1 }, 'n', { filter: 1 }, pushed);
 channel.pushMessage('connector', 'onChat', null, 'n', null, pushed);
 channel.pushMessage('connector', 'onChat', undefined, 'n', pushed);
+channel.pushMessage('connector', 'onChat', {}, 'n', (err, failedUids) => {
+  same<typeof err, GlobalChannelError | null>(true);
+  same<typeof failedUids, string[]>(true);
+});
+channel.pushMessage('connector', 'onChat', {}, 'n', {}, (_err, failedUids) =>
+  same<typeof failedUids, string[]>(true),
+);
 channel.pushMessage('connector', 'onChat', 'text', 'n');
 channel.destroyChannel('n', done);
 channel.clean(done);

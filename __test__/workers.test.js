@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * The addon in worker threads and in whole processes: load, work, end, be ended at any moment.
- * What the threads do is in workers/jobs.js. (The contract suite has the plain cases A24–A30.)
+ * The addon in worker threads and in whole processes: load, work, end, and be ended at any moment. The threads run
+ * workers/jobs.js. (The contract suite has the basic cases A24–A30.)
  */
 
 const assert = require('node:assert');
@@ -82,7 +82,7 @@ stores('worker threads', (ctx) => {
     await ctx.store.untilUsers(1);
   });
 
-  same('one after the other, the addon loaded anew each time', async () => {
+  same('one after the other, the addon loaded each time', async () => {
     for (let i = 0; i < 5; i += 1) {
       assert.deepStrictEqual(await complete('work', ctx.store, { uid: `u${i}` }), [used(`u${i}`)]);
     }

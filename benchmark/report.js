@@ -91,30 +91,27 @@ Made by \`${machine.command}\`; do not edit.
 
 ## How it is measured
 
-Each contestant is a process of its own that runs the same code, with a service of
-pomelo-globalchannel-plugin 0.0.7, of this package, or of 0.0.7 over another client as its
-\`channelManager\`. In each round they start afresh, and every cell is measured with one after the
-other, each time beginning with another one. N in flight is a closed loop: each answer makes the next
-call. All answers are checked. Ratios are taken within a round; the tables show the median of
-all rounds. redis-benchmark is the limit: what the server and a C client do over one connection with as
-many commands in the pipeline.
+Each contestant is a process of its own that runs the same code, with a service of pomelo-globalchannel-plugin 0.0.7, of
+this package, or of 0.0.7 over another client as its \`channelManager\`. Each round starts new processes and measures every
+cell with one contestant after the other, beginning with a different one each time. N in flight is a closed loop: each
+answer triggers the next call. All answers are checked. Ratios are taken within a round; the tables show the median of all
+rounds. redis-benchmark is the limit: the server and a C client over one connection, with the same number of commands in
+the pipeline.
 
-- Everything runs on one machine, the server too, over loopback.
-- The embedded store lies in a folder of the disk and is filled by another process. With
-  \`durability: 'os'\` each commit waits for the disk.
-- "By 4 processes": so many processes, made for the cell, add different users at the same time; the rate is that
-  of all of them, CPU per call their mean.
-- Reads and pushes go round 67 channels; no two of 64 calls under way ask for the same, of 512 about
-  eight do.
-- The RPC of a push is a stub that answers in the next tick: real pushes also cost what pomelo-rpc and
-  the frontends need.
-- Churn is a join or leave before every n-th push, to the channel that is pushed to, by the same service;
-  each push must reach exactly those who were members when it was called.
-- A cold read is the first of its channel; the cache does not help it.
+- Everything runs on one machine, the server included, over loopback.
+- The embedded store is in a folder on the disk and is filled by another process. With \`durability: 'os'\` each commit
+  waits for the disk.
+- "By 4 processes": four processes, started for the cell, add different users at the same time; the rate is their sum,
+  CPU per call their mean.
+- Reads and pushes cycle through 67 channels; no two of 64 calls in flight ask for the same one, of 512 about eight do.
+- The RPC of a push is a stub that answers in the next tick: real pushes also cost what pomelo-rpc and the frontends need.
+- Churn is a join or leave before every n-th push, to the same channel, by the same service; each push must reach exactly
+  the members at the time of the call.
+- A cold read is the first one of its channel; the cache does not help it.
 
-## What it must reach
+## Goals
 
-Ratios to 0.0.7; for CPU, the ratio of CPU time per call. Where several cells are meant, the worst counts.
+Ratios to 0.0.7; for CPU, the ratio of CPU time per call. A row for several cells shows the worst one.
 
 ${targetsTable(run)}
 

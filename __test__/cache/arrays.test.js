@@ -1,9 +1,8 @@
 'use strict';
 
 /**
- * Who changes an array that the package handed out changes nobody else's: not the next answer's,
- * not another callback's of the same tick, not what a frontend is sent. Which members an array has
- * to begin with is the other files' subject.
+ * Arrays given to the app are copies: changing one does not change the next answer, the answer of another callback
+ * in the same tick, or what a frontend is sent. Which members an array holds is tested in the other files.
  */
 
 const assert = require('node:assert');

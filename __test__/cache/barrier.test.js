@@ -1,9 +1,8 @@
 'use strict';
 
 /**
- * What the answer of a barrier or a load and the bytes of a key are worth: a barrier that counts
- * wrong or fails serves nobody, a load that fails leaves nothing, and a key is its exact bytes.
- * What B's pushes do is reads.test.js.
+ * The barrier, failed loads and keys: a barrier with a wrong count or an error serves no list, a failed load keeps
+ * nothing, and keys are compared by their bytes. Pushes of other clients are in reads.test.js.
  */
 
 const assert = require('node:assert');
@@ -23,7 +22,7 @@ const {
 } = require('./schedule');
 const { ok } = require('../support/call');
 
-describe('Cache: what a barrier is worth', () => {
+describe('Cache: the barrier', () => {
   onDouble('barrier ignores count: a key gone without a push', async ({ double, service }) => {
     double.other('SADD', K, 'u');
     await fill(service);
@@ -31,7 +30,7 @@ describe('Cache: what a barrier is worth', () => {
     assert.deepStrictEqual(await noHit(service), []);
   });
 
-  onDouble('a key gone without a push beside one that is there', async ({ double, service }) => {
+  onDouble('a key removed without a push beside one that exists', async ({ double, service }) => {
     for (const each of [K, J]) double.other('SADD', each, 'u');
     await fill(service);
     await fill(service, 'j');
@@ -64,7 +63,7 @@ describe('Cache: what a barrier is worth', () => {
   });
 
   for (const words of ['NOPERM no', 'LOADING wait', 'MOVED 1 127.0.0.1:1', 'ERR odd']) {
-    onDouble(`a barrier that fails (${words.split(' ')[0]}) serves nobody`, async (ctx) => {
+    onDouble(`a barrier that fails (${words.split(' ')[0]}) serves no list`, async (ctx) => {
       const { double, service } = ctx;
       double.other('SADD', K, 'old');
       await fill(service);

@@ -1,9 +1,8 @@
 'use strict';
 
 /**
- * The cache stays within `cache.maxBytes`, whatever is read: many channels, large ones, and none
- * that fits. What is thrown out first is the store's business in server.test.js, and here only as
- * far as a user can see it.
+ * The cache stays within `cache.maxBytes`, whatever is read: many channels, large ones, and one that does not fit. The
+ * order of eviction is tested only as far as a user can see it.
  */
 
 const assert = require('node:assert');
@@ -110,7 +109,7 @@ area('Cache: its bound', {}, (ctx) => {
     },
   );
 
-  ours('what is read stays, what is not makes room', async () => {
+  ours('lists that are read stay, others are evicted', async () => {
     const service = await started(ctx.redis, { cache: { maxBytes: 50000 } });
     const members = Array.from({ length: 10 }, (_, i) => `${i}`.padEnd(200));
     await ok(service, 'add', 'hot', members, 's1');

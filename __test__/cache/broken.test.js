@@ -1,9 +1,8 @@
 'use strict';
 
 /**
- * The schedules catch what they are there for: each rule of the member cache is broken in turn, by name,
- * in a test build of the addon, and the schedule of that rule must fail. With no name the same
- * build passes them all, so it is not the build that fails.
+ * The tests of the cache detect each broken rule: one rule at a time is broken by name, in a test build of the addon,
+ * and the test of that rule must fail. Without a broken rule the same build passes all of them.
  */
 
 const assert = require('node:assert');

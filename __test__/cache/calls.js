@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Random calls, fired without waiting or with, and the model of what each must answer: the calls
- * applied in call order, as if each were done at once. Who calls what beside them is for the test.
+ * Random calls, with and without waiting, and the model of their answers: the calls applied in call order, each
+ * at once. What other clients do meanwhile is up to the test.
  */
 
 const assert = require('node:assert');

@@ -1,9 +1,8 @@
 'use strict';
 
 /**
- * The commands of the wire double: each gets the double, the connection that asks (undefined for a
- * client that is not tracked) and its arguments, and returns the reply. What is done with a reply,
- * and who is told of a change, is double.js.
+ * The commands of the wire double. Each gets the double, the connection (undefined for a client that is not tracked)
+ * and its arguments, and returns the reply. double.js sends the replies and the pushes.
  */
 
 const { OK, status, failure, verbatim } = require('./resp');

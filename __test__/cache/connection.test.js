@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * A connection ends, hangs or talks nonsense: nothing of the one before is served on the next, and
- * nothing left in it takes effect. Losing connections without a cache is faults/.
+ * A connection ends, hangs or sends invalid data: nothing from before is served on the next one, and no command left in
+ * it takes effect. Lost connections without a cache are tested in faults/.
  */
 
 const assert = require('node:assert');
@@ -68,7 +68,7 @@ describe('Cache: the wire breaks', () => {
   });
 
   onDouble(
-    'a barrier that is not answered in time serves nobody, then or later',
+    'a barrier that is not answered in time serves no list, then or later',
     async ({ double, service }) => {
       double.other('SADD', K, 'old');
       await fill(service);
@@ -165,7 +165,7 @@ area('Cache: the connection to a real server', {}, (ctx) => {
     });
   }
 
-  ours('cut again and again among reads: B is always seen', async () => {
+  ours('cut repeatedly between reads: the writes of B are always seen', async () => {
     const service = await started(ctx.redis);
     const counts = await counted(service, async () => {
       for (let round = 0; round < 20; round += 1) {
@@ -183,7 +183,7 @@ area('Cache: the connection to a real server', {}, (ctx) => {
     assert.ok(counts.hits >= 20, JSON.stringify(counts));
   });
 
-  ours('a zombie write: what a hung server still holds does not come back', async () => {
+  ours('a late write: commands that a hung server still holds do not take effect', async () => {
     const service = await started(ctx.redis, { commandTimeout: 400 });
     for (let round = 0; round < 3; round += 1) {
       await fill(service, 'z', 's1');

@@ -1,16 +1,16 @@
 'use strict';
 
 /**
- * A Redis made for tests of the wire: it keeps sets and tracks keys as Redis does, and the test
- * says when what it sends goes out: frame by frame, or several frames in one TCP chunk. It can also
- * call itself something else, refuse commands, and lose a key without telling.
+ * A scripted Redis for tests of the wire (a test double): it keeps sets and tracks keys as Redis does, and the test
+ * decides when its output is sent: frame by frame, or several frames in one TCP chunk. It can also pose as another
+ * server, refuse commands, and lose a key without a push.
  *
  * It tracks as Redis 7 does without NOLOOP: it remembers what a connection read (with OPTIN only what it read directly
- * after CLIENT CACHING YES), sends one push at the first change by anybody, then forgets. What a client's own command changed is pushed after
- * the reply (before it if `pushesFirst`, as in Redis 6).
+ * after CLIENT CACHING YES), sends one push at the first change by any client, then forgets the key. The push for a
+ * client's own command comes after the reply (before it if `pushesFirst`, as in Redis 6).
  *
- * Lives here: connections, tracking, holding. Commands are commands.js, bytes are resp.js, and
- * whatever a real server can show is tested on one (support/redis.js).
+ * Here are connections, tracking and holding back output. Commands are in commands.js, bytes in resp.js. What a real
+ * server can show is tested on one (support/redis.js).
  */
 
 const { Parser } = require('redis/lib/parser/javascript');
@@ -119,7 +119,7 @@ class Double {
     this.gathered = undefined;
   }
 
-  /** A key changes without anybody being told, like one that expired and is not deleted yet. */
+  /** Changes a key without a push, like one that expired and is not deleted yet. */
   replaceSilently(key, ...members) {
     this.sets.delete(`0/${bytes(key)}`);
     if (members.length > 0) this.sets.set(`0/${bytes(key)}`, new Set(members.map(bytes)));

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * The wire double is honest: byte for byte, replies and pushes, it sends what redis-server sends
- * for the same commands in the same order. Says nothing of the plugin.
+ * The wire double behaves as redis-server: for the same commands in the same order it sends the same bytes, replies and
+ * pushes. The plugin is not involved.
  */
 
 const assert = require('node:assert');

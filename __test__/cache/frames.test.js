@@ -1,10 +1,9 @@
 'use strict';
 
 /**
- * Random calls on the wire double while another client writes and the frames come when they like:
- * one by one, several as one chunk, late. Own members are exact; B's are what they were at some
- * moment between a call and its answer, and never go back. Chosen schedules are reads.test.js and
- * writes.test.js.
+ * Random calls on the wire double while another client writes and frames arrive at random times: one by one, several in
+ * a chunk, late. Own members are exact; those of the other client are as they were at some moment between a call
+ * and its answer, and never go back. Fixed schedules are in reads.test.js and writes.test.js.
  */
 
 const assert = require('node:assert');

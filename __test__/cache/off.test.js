@@ -1,9 +1,8 @@
 'use strict';
 
 /**
- * Where the cache must be off: servers that cannot, may not or should not be trusted to tell of
- * changes. Everywhere: the same answers as with `cache: false`, never a hit, the reason in
- * `stats()`, one log line. What a server must be for the cache to be on is here too.
+ * The cache is off with servers whose invalidations cannot be relied on: results are those of `cache: false`, there are no
+ * hits, `stats()` has the reason, and one line is logged. The requirements for it to be on are tested here too.
  */
 
 const assert = require('node:assert');
@@ -50,7 +49,7 @@ const SERVERS = {
   'HELLO refused': [{ refused: { HELLO: "ERR unknown command 'HELLO'" } }, /HELLO|RESP3/],
   'CLIENT TRACKING refused': [{ refused: { 'CLIENT TRACKING': 'ERR no' } }, /TRACKING/],
   'CLIENT TRACKINGINFO refused': [{ refused: { 'CLIENT TRACKINGINFO': 'ERR no' } }, /TRACKING/],
-  'tracking said to be off': [{ trackingWorks: false }, /TRACKING|tracking/],
+  'tracking reported as off': [{ trackingWorks: false }, /TRACKING|tracking/],
   'CLIENT CACHING refused': [{ refused: { 'CLIENT CACHING': 'NOPERM no' } }, /CACHING/],
   'EVAL refused': [{ refused: { EVAL: 'NOPERM no' } }, /EVAL/],
   'TOUCH refused': [{ refused: { TOUCH: 'NOPERM no' } }, /TOUCH/],
@@ -66,7 +65,7 @@ const SERVERS = {
   'version 6.0.16': [{ version: '6.0.16' }, /6\.0\.16/],
   'version 6.2.6': [{ version: '6.2.6' }, /6\.2\.6/],
   'version 5.0.14': [{ version: '5.0.14' }, /5\.0\.14/],
-  'a version that is none': [{ version: 'unstable' }, /version|unstable/],
+  'an invalid version': [{ version: 'unstable' }, /version|unstable/],
   'a replica': [{ role: 'replica' }, /replica/],
   'a slave, as older ones say': [{ role: 'slave' }, /slave|replica/],
   'Cluster mode': [{ mode: 'cluster' }, /cluster/],
@@ -108,7 +107,7 @@ describe('Cache off, by what the server says', () => {
     );
   }
 
-  ours('one log line, however often the connection is made', async () => {
+  ours('one log line, however often the service reconnects', async () => {
     const server = await double.start({ version: '6.0.16' });
     try {
       const lines = await logged(async () => {
@@ -127,7 +126,7 @@ describe('Cache off, by what the server says', () => {
     }
   });
 
-  onDouble('another server after a reconnect: judged anew, off and on', async (ctx) => {
+  onDouble('another server after a reconnect: checked again, off and on', async (ctx) => {
     const { double: server, service } = ctx;
     const again = async (changes) => {
       const { reconnects } = service.stats();
@@ -156,7 +155,7 @@ describe('Cache off, by what the server says', () => {
 const without = (command) => ({ args: ['--rename-command', command, ''] });
 
 area('Cache off, on RESP2', without('HELLO'), (ctx) => {
-  ours('RESP2 fallback: TRACKING answers OK there, and never tells anything', async () => {
+  ours('RESP2 fallback: TRACKING answers OK there, and no push ever comes', async () => {
     const write = (uid) => ctx.redis.run(1, 'sadd', 'POMELO:CHANNEL:w:s1', uid);
     await isOff(ctx.redis, /HELLO|RESP3/, write);
   });

@@ -1,9 +1,9 @@
 'use strict';
 
 /**
- * Order under churn: whatever is called without waiting, every push and every read has the members
- * that the calls before it made, in one process; and with another client writing all the time, what
- * was acknowledged before and nothing from the future. Chosen schedules are writes.test.js.
+ * Order under churn: calls made without waiting, pushes and reads see the members that the earlier calls of their process
+ * made; while another client writes all the time, they see what was acknowledged before and nothing later. Fixed
+ * schedules are in writes.test.js.
  */
 
 const assert = require('node:assert');

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * The closure that takes the server's pushes panics: that ends the connection, and nothing else.
- * Needs the test build of the addon, where it can be made to (broken.test.js runs this file so).
+ * A panic in the closure that receives the server's pushes ends the connection and nothing else. Needs the test build of the
+ * addon; broken.test.js runs this file with it.
  */
 
 const assert = require('node:assert');
@@ -14,7 +14,7 @@ const { until } = require('../support/until');
 const skip = process.env.GLOBALCHANNEL_BROKEN !== 'panicking-closure' && 'needs the test build';
 
 describe('Cache: a panicking closure', { skip }, () => {
-  onDouble('nothing from before is served, and what was in flight is done', async (ctx) => {
+  onDouble('nothing from before is served, and calls in flight succeed', async (ctx) => {
     const { double, service } = ctx;
     double.other('SADD', K, 'old');
     for (let round = 1; round <= 3; round += 1) {

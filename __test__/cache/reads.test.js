@@ -1,9 +1,9 @@
 'use strict';
 
 /**
- * What the cache may serve when another client (B) writes: a read that begins after B's write was
- * acknowledged shows it, and no read is older than one before it, whatever of the server's frames
- * has arrived. Own writes are writes.test.js, odd keys and servers barrier.test.js.
+ * What the cache may serve while another client (B) writes: a read that begins after B's write was acknowledged shows it,
+ * and no read is older than one before it, whichever frames have arrived. Own writes are in writes.test.js, odd keys
+ * and servers in barrier.test.js.
  */
 
 const assert = require('node:assert');
@@ -28,7 +28,7 @@ const { until } = require('../support/until');
 
 describe('Cache: reads beside the writes of others', () => {
   onDouble(
-    'a list that nobody changes is sent twice, and then served after one barrier',
+    'a list that does not change is read twice, and then served after one barrier',
     async (ctx) => {
       const { double, service } = ctx;
       double.other('SADD', K, 'u');
@@ -242,7 +242,7 @@ describe('Cache: reads beside the writes of others', () => {
     assert.ok(!first.includes('y') || second.includes('y'), `first ${first}, then ${second}`);
   });
 
-  onDouble('a changed list is read once for all who wait, and cached again', async (ctx) => {
+  onDouble('a changed list is read once for all waiting calls, and cached again', async (ctx) => {
     const { double, service } = ctx;
     double.other('SADD', K, 'old');
     await fill(service);
@@ -275,7 +275,7 @@ describe('Cache: reads beside the writes of others', () => {
     }
   });
 
-  onDouble('an empty list is cached too, and fails when somebody joins', async (ctx) => {
+  onDouble('an empty list is cached too, and read again when a member is added', async (ctx) => {
     const { double, service } = ctx;
     assert.deepStrictEqual(await fill(service), []);
     double.hold();

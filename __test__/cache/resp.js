@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Values to RESP, in both versions: what the wire double answers. Bytes are latin1 strings here, so
- * that keys and members which are no UTF-8 stay what they are. Requests are parsed in double.js.
+ * Encodes values as RESP2 or RESP3: the replies of the wire double. Bytes are latin1 strings here, so that keys and members
+ * that are not UTF-8 stay unchanged. Requests are parsed in double.js.
  */
 
 /** Text as a client would send it. */

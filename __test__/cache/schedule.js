@@ -1,9 +1,8 @@
 'use strict';
 
 /**
- * How a schedule of the member cache becomes a test: a wire double or a real server with a started
- * service, and the words the schedules are written in: fill, read, what the cache counted. All of
- * it goes through the public methods and `stats()`. The schedules are the test files.
+ * Makes tests of the member cache: starts a wire double or a real server with a service, and has the steps that the tests
+ * are written in: fill, read, what the cache counted. Everything goes through the public methods and `stats()`.
  */
 
 const assert = require('node:assert');

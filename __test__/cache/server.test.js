@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * What only a real server shows: keys that expire with and without being deleted, a server that
- * refuses writes, keys of the wrong type, FLUSHDB, eviction, a tracking table that is full.
+ * Cases that need a real server: keys that expire, with and without being deleted, refused writes, keys of the wrong type,
+ * FLUSHDB, eviction, a full tracking table.
  */
 
 const assert = require('node:assert');
@@ -88,7 +88,7 @@ area('Cache: a server that refuses', {}, (ctx) => {
 });
 
 area('Cache: odd things in the store', {}, (ctx) => {
-  ours('a WRONGTYPE that is mended: the third read hits', async () => {
+  ours('a WRONGTYPE that is repaired: the third read hits', async () => {
     const service = await started(ctx.redis);
     await ctx.redis.run(0, 'set', K, 'no set');
     assert.match((await failing(service, 'getMembersBySid', 'n', 's1')).message, /^WRONGTYPE/);
@@ -161,7 +161,7 @@ area('Cache: odd things in the store', {}, (ctx) => {
 });
 
 area("Cache: the server's LRU", {}, (ctx) => {
-  ours('channels that are served from memory all the time stay in the store', async () => {
+  ours('channels that are always served from memory are not evicted by the server', async () => {
     const service = await started(ctx.redis);
     const hot = Array.from({ length: 50 }, (_, i) => `hot${i}`);
     await Promise.all(hot.map((name) => ok(service, 'add', name, 'u', 's1')));

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * What reads make the server remember, on the wire double: keys of lists that are read again, and no key that does not
- * exist. What that comes to after many matches on a real server is matches.test.js.
+ * Which keys reads make the server remember, on the wire double: those of lists that are read again, and none that does not
+ * exist. The same after many matches on a real server is tested in faults/matches.test.js.
  */
 
 const assert = require('node:assert');
@@ -41,7 +41,7 @@ describe('Cache: what the server remembers', () => {
     assert.deepStrictEqual(double.remembered(), []);
   });
 
-  onDouble('empty lists are never remembered, and served all the same', async (ctx) => {
+  onDouble('empty lists are never remembered, and served from memory', async (ctx) => {
     const { double, service } = ctx;
     for (const name of ['n', 'j']) await fill(service, name);
     const counts = await counted(service, async () => {
@@ -160,7 +160,7 @@ describe('Cache: what the server remembers', () => {
   );
 
   onDouble(
-    'what a connection left behind is made good on the next one',
+    'keys that a connection left behind are removed by the next one',
     async ({ double, service }) => {
       double.other('SADD', K, 'u');
       await read(service);

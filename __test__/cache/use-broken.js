@@ -1,9 +1,8 @@
 'use strict';
 
 /**
- * Preloaded (`node -r`) by the tests named broken.test.js: puts the addon of the test build, which has broken
- * variants to switch on, in the place of the one that the package loads. The package itself has no
- * switch for that.
+ * Preloaded (`node -r`) by the tests named broken.test.js: loads the addon of the test build, which has failpoints, in place
+ * of the package's own. The package has no switch for that.
  */
 
 const fs = require('fs');

@@ -1,9 +1,8 @@
 'use strict';
 
 /**
- * Own writes beside cached reads: a read sees the writes that were called before it and none that
- * was called after it, and callbacks come in call order. Others' writes are reads.test.js; churn is
- * order.test.js.
+ * Own writes beside cached reads: a read sees the writes that were called before it and none that were called after it, and
+ * callbacks come in call order. Writes of others are in reads.test.js, churn in order.test.js.
  */
 
 const assert = require('node:assert');
@@ -45,7 +44,7 @@ describe('Cache: own writes, frame by frame', () => {
     );
 
     onDouble(
-      `a write that nobody answered yet: a read after it does not use the cache (${server})`,
+      `a write that is unanswered: a read after it does not use the cache (${server})`,
       async ({ double, service }) => {
         double.other('SADD', K, 'u');
         await fill(service);
@@ -162,7 +161,7 @@ area('Cache: own writes on a real server', {}, (ctx) => {
     }
   });
 
-  ours('clean and a read in one tick: nobody is there any more', async () => {
+  ours('clean and a read in one tick: the list is empty', async () => {
     const { service, refill } = await cached({ s1: ['u'] });
     for (let i = 0; i < 5; i += 1) {
       await refill();

@@ -138,7 +138,7 @@ stores('A life cycle', (ctx) => {
     assert.strictEqual((await call(service, 'stop', true)).sync, false);
   });
 
-  ours('A21 stop takes its callback in the place of force', async () => {
+  ours('A21 stop accepts its callback as first argument', async () => {
     const service = await started(ctx.store);
     assert.strictEqual((await call(service, 'stop')).argc, 0);
   });

@@ -87,7 +87,7 @@ describe('A package', () => {
     assert.deepStrictEqual({ ...manager }, { prefix: 'POMELO:CHANNEL', db: 5 });
   });
 
-  ours('A04 they are own properties, opts is what was given, and no redis handle leaks', () => {
+  ours('A04 they are own properties, opts is the given object, no redis handle leaks', () => {
     const service = create(OPTS);
     const own = ['app', 'opts', 'cleanOnStartUp', 'manager'];
     assert.deepStrictEqual(

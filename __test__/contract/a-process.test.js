@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Contract rows A24 and A27–A31: what the service means for the process around it: its end, its
- * exit code, worker threads, two services side by side.
+ * Contract rows A24 and A27–A31: the effect of a service on its process: how it ends, its exit code, worker threads, two
+ * services side by side.
  */
 
 const assert = require('node:assert');
@@ -60,7 +60,7 @@ stores('A process', (ctx) => {
     assert.deepStrictEqual([code, messages], [0, ['ERR_GLOBAL_CHANNEL_STORE']], output);
   });
 
-  ours('A24 … nor does anything unanswered hold it up: no deadline outlives stop', async () => {
+  ours('A24 … also with unanswered calls: no timer outlives stop', async () => {
     const { store } = ctx;
     const body = async ({ create, started, createApp, invoke, call, ok, emit }) => {
       const app = createApp({ rpc: () => {} });
@@ -79,7 +79,7 @@ stores('A process', (ctx) => {
     assert.ok(Date.now() - startedAt < 5000, `${Date.now() - startedAt} ms`);
   });
 
-  ours('A24 … nor does a store that hangs', async () => {
+  ours('A24 … also when the store hangs', async () => {
     const body = async ({ started, invoke, call, emit }) => {
       const service = await started();
       process.stdin.once('end', async () => {

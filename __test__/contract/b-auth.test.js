@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Contract rows B10–B13: passwords and users, right, wrong, missing and unwanted. Reconnecting
- * with a password is in e-reconnect.test.js.
+ * Contract rows B10–B13: passwords and users that are right, wrong, missing or not needed. Reconnecting with a password is in
+ * e-reconnect.test.js.
  */
 
 const assert = require('node:assert');
@@ -67,7 +67,7 @@ area('B passwords', { password: PASSWORD }, (ctx) => {
     await works({ url: url('joe:secret', '/2') });
   });
 
-  ours('B11 auth_pass wrong: start fails at once with the words of the server', () =>
+  ours('B11 auth_pass wrong: start fails at once with the error of the server', () =>
     refusedWith(opts({ auth_pass: 'wrong' }), /^WRONGPASS /),
   );
 

@@ -70,7 +70,7 @@ area('B client options', {}, (ctx) => {
     assert.ok(ms < 100, `${ms} ms`);
   });
 
-  ours('B21 max_attempts: 2: what was waiting is answered when it gives up', async () => {
+  ours('B21 max_attempts: 2: waiting calls are answered when it gives up', async () => {
     const service = await started(ctx.redis, { max_attempts: 2, retry_max_delay: 50 });
     await ctx.redis.kill();
     const { err, ms, n } = await call(service, 'add', 'n', 'u', 's1');

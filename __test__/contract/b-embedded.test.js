@@ -1,9 +1,8 @@
 'use strict';
 
 /**
- * Choosing the embedded store: which options it takes, which it refuses, and what its `path` means. Like
- * b-options.test.js and b-invalid.test.js, which are about Redis. What the store then does is no
- * business of this file.
+ * Options of the embedded store: which it accepts, which it refuses, and the meaning of `path`. Those of Redis are in
+ * b-options.test.js and b-invalid.test.js.
  */
 
 const assert = require('node:assert');
@@ -53,14 +52,14 @@ describe('B the embedded store', () => {
     },
   );
 
-  ours('B without a folder of the app a relative path begins at the current directory', () => {
+  ours('B without getBase a relative path is relative to the current directory', () => {
     const bases = [createApp(), Object.assign(createApp(), { getBase: () => undefined })];
     for (const app of bases) {
       assert.strictEqual(make({}, app).manager.path, path.resolve('data/channels'));
     }
   });
 
-  ours('B the current directory counts when the service is made, not when it is used', () => {
+  ours('B a relative path is resolved when the service is created, not when it is used', () => {
     const before = process.cwd();
     const service = make({});
     process.chdir(os.tmpdir());
@@ -118,12 +117,12 @@ describe('B the embedded store', () => {
   });
 
   for (const absent of [undefined, null, '']) {
-    ours(`B path is needed; ${JSON.stringify(absent)} is none`, () => {
+    ours(`B path is required; ${JSON.stringify(absent)} counts as missing`, () => {
       refused({ path: absent }, /^option path is absent; accepted is the path of a folder/);
     });
   }
 
-  ours('B path is the path of a folder, no URL; that may hold a password, and is not shown', () => {
+  ours('B a URL as path is refused and not shown, because it may hold a password', () => {
     for (const url of ['file:///srv/channels', 'redis://:hush@127.0.0.1', 'unix:///x.sock']) {
       refused(
         { path: url },
@@ -167,7 +166,7 @@ describe('B the embedded store', () => {
     }
   });
 
-  ours('B a store that is not known is refused, with those that are', () => {
+  ours('B an unknown store is refused, and the error names the known ones', () => {
     refused({ store: 'lmdb' }, `option store is "lmdb"; accepted is 'redis' or 'embedded'`);
     refused({ store: {} }, "option store is {…}; accepted is 'redis' or 'embedded'");
   });
@@ -211,7 +210,7 @@ describe('B the embedded store', () => {
     },
   );
 
-  ours('B a channelManager that makes nothing leaves the embedded store', () => {
+  ours('B a channelManager factory that returns nothing selects the embedded store', () => {
     assert.ok(make({ channelManager: () => undefined }).manager.path.endsWith('channels'));
   });
 });

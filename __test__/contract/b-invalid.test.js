@@ -71,7 +71,7 @@ describe('B wrong options', () => {
     });
   }
 
-  ours('B a url of another kind: the error names url and what is accepted', () => {
+  ours('B a url of another scheme: the error names url and what is accepted', () => {
     for (const url of ['http://127.0.0.1', '127.0.0.1:6379', 'redis://', 'redis://h:port', 'x']) {
       const err = refusal({ url });
       assert.strictEqual(err && err.code, CODE, `${url} was accepted`);
@@ -79,7 +79,7 @@ describe('B wrong options', () => {
     }
   });
 
-  ours('B a part of a url that has no meaning is refused, and named', () => {
+  ours('B an unknown part of a url is refused, and named', () => {
     for (const [url, named] of Object.entries({
       'redis://h?timeout=5': /unknown parameter timeout;/,
       'redis://h?family=6&db=3': /unknown parameter family;/,
@@ -98,7 +98,7 @@ describe('B wrong options', () => {
     }
   });
 
-  ours('B a field of a server in a list that has no meaning is refused, and named', () => {
+  ours('B an unknown field of a server in a list is refused, and named', () => {
     for (const opts of [
       { sentinels: [{ host: 'h', family: 6 }], name: 'x' },
       { cluster: ['h', { host: 'h', family: 6 }] },

@@ -97,7 +97,7 @@ area('B options', {}, (ctx) => {
     assert.deepStrictEqual(await keysWith(viaUnix, 'unix', 6), ['POMELO:CHANNEL:unix:c1']);
   });
 
-  ours('B06 the db among the parameters of a url: nobody else is cleaned', async () => {
+  ours('B06 the db among the parameters of a url: no other db is cleaned', async () => {
     await ctx.redis.run(0, 'sadd', 'POMELO:CHANNEL:a:s1', 'u');
     const url = `redis://127.0.0.1:${ctx.redis.port}?db=3`;
     const service = create({ url, cleanOnStartUp: true });
@@ -151,7 +151,7 @@ area('B options', {}, (ctx) => {
     assert.strictEqual(service.state, 0);
   });
 
-  ours('B07 … at once, one argument, with the words of the server and its code', async () => {
+  ours('B07 … at once, one argument, with the error of the server and its code', async () => {
     const { err, argc, ms } = await call(create(opts({ db: 99 })), 'start');
     assert.deepStrictEqual(
       [err.message, err.code, argc],

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Contract rows C30–C35: what the callbacks get when the store answers with an error, and the two
- * tricks of 0.0.7 that are not supported.
+ * Contract rows C30–C35: what callbacks get when the store answers with an error, and two uses of 0.0.7 that are not
+ * supported.
  */
 
 const assert = require('node:assert');
@@ -66,7 +66,7 @@ stores('C errors', (ctx) => {
   });
 
   ours.redis(
-    'C33 getMembersByChannelName: all fail: one callback, the words of the server',
+    'C33 getMembersByChannelName: all fail: one callback, the error of the server',
     async () => {
       await spoil('s1', 's2', 's3');
       const service = await started(ctx.store);
@@ -79,7 +79,7 @@ stores('C errors', (ctx) => {
   );
 
   ours.redis(
-    'C33 an error without a callback is nobody’s: no throw, later calls work',
+    'C33 an error without a callback is discarded: no throw, later calls work',
     async () => {
       await spoil('s1');
       const service = await started(ctx.store);

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Contract rows C01–C09, C20–C28: add, leave, the two readers and destroyChannel: effects,
- * callbacks, order. Values of every kind are in c-values.test.js, errors in c-errors.test.js.
+ * Contract rows C01–C09, C20–C28: add, leave, the two readers and destroyChannel: effects, callbacks, order. Values of every
+ * kind are in c-values.test.js, errors in c-errors.test.js.
  */
 
 const assert = require('node:assert');

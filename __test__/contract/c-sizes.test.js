@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * How long keys and uids may be. LMDB bounds its keys, so an embedded store takes a key (prefix, name and
- * sid, with two colons) of up to 511 bytes and a uid of up to 503; Redis takes strings of up to 512 MB.
+ * Limits of keys and uids. LMDB limits its keys, so an embedded store takes a key (prefix, name and sid, with two colons) of
+ * up to 511 bytes and a uid of up to 503; Redis takes strings of up to 512 MB.
  */
 
 const assert = require('node:assert');
@@ -198,7 +198,7 @@ stores('C sizes', (ctx) => {
     assert.deepStrictEqual(await members(service, 'm'), ['inner']);
   });
 
-  ours.embedded('C43 a type that is wrong is told before a length', async () => {
+  ours.embedded('C43 a wrong type is reported before a wrong length', async () => {
     const service = await started(ctx.store);
     assert.match(await refused(service, 'add', [long(600), 'u', null]), /^argument sid is null/);
     assert.match(await refused(service, 'add', [undefined, long(600), 's1']), /^argument name is/);
@@ -213,7 +213,7 @@ stores('C sizes', (ctx) => {
   // The text takes half of its bytes in V8, flat and as it was made.
   const skip = memory() < 2 ** 31 ? { skip: 'less than 2 GiB of memory are available' } : {};
   ours(
-    'C44 what is longer than any string of Redis is refused at once, and nothing beside it suffers',
+    'C44 values longer than any string of Redis are refused at once, without effect on other calls',
     async () => {
       const app = createApp();
       const service = await started(ctx.store, {}, app);

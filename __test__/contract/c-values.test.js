@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Contract rows C11–C19: what may be a uid, a name, a sid; arrays of uids; and the arguments that
- * are refused because 0.0.7 would have written nonsense for them.
+ * Contract rows C11–C19: which values may be a uid, a name or a sid; arrays of uids; and the arguments that are refused
+ * because 0.0.7 wrote `undefined` or `[object Object]` for them.
  */
 
 const assert = require('node:assert');

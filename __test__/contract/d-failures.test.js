@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Contract rows D08–D14, D16–D19, D23, D26: what pushMessage reports when frontends fail: failed
- * uids, errors, deadlines, and RPCs that do not keep the rules.
+ * Contract rows D08–D14, D16–D19, D23, D26: what pushMessage reports when frontends fail: failed uids, errors, timeouts, and
+ * RPCs that throw, never answer, or answer twice.
  */
 
 const assert = require('node:assert');
@@ -192,7 +192,7 @@ stores('D push failures', (ctx) => {
     assert.deepStrictEqual(await answerOf(rpc, ['s1'], { pushTimeout: 0 }), [null, ['slow']]);
   });
 
-  ours('D17 a frontend that does not answer holds up no other push', async () => {
+  ours('D17 a frontend that does not answer does not delay other pushes', async () => {
     const rpc = (sid, msg, cb) => sid === 's2' && cb(null, []);
     const { service, record } = await pushing(rpc, ['s1'], { pushTimeout: 1000 });
     await ok(service, 'add', 'm', 'u', 's2');
@@ -221,7 +221,7 @@ stores('D push failures', (ctx) => {
   });
 
   for (const rpcInvoke of [undefined, null, 'text']) {
-    ours(`D26 rpcInvoke is ${rpcInvoke}: an Error that names it, nobody got it`, async () => {
+    ours(`D26 rpcInvoke is ${rpcInvoke}: an Error that names it, nothing was sent`, async () => {
       const app = createApp();
       const service = await started(ctx.store, {}, app);
       for (const sid of ALL) await ok(service, 'add', 'n', 'u', sid);

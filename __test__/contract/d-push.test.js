@@ -76,7 +76,7 @@ stores('D push', (ctx) => {
     seen.forEach((msg, i) => assert.ok(Object.is(msg, messages[i])));
   });
 
-  same('D03 the route is passed on as it is', async () => {
+  same('D03 the route is passed on unchanged', async () => {
     const app = createApp();
     const service = await withMembers(app, 's1');
     const routes = ['onChat', '', 'ü 🎮', undefined, 5];
@@ -120,7 +120,7 @@ stores('D push', (ctx) => {
     assert.deepStrictEqual([args, sync], [[null, []], true]);
   });
 
-  same('D07 nobody in the channel: empty list, no RPC, asynchronously', async () => {
+  same('D07 no members: empty list, no RPC, asynchronously', async () => {
     const app = createApp();
     const service = await started(ctx.store, {}, app);
     const { args, sync } = await push(service);
@@ -233,7 +233,7 @@ stores('D push', (ctx) => {
     );
   });
 
-  same('D01 without a callback the push is made all the same', async () => {
+  same('D01 without a callback the push is sent too', async () => {
     const app = createApp({ rpc: answering({ s2: new Error('no') }) });
     const service = await withMembers(app, 's1', 's2');
     service.pushMessage('connector', 'onChat', {}, 'n', {});

@@ -1,9 +1,8 @@
 'use strict';
 
 /**
- * Contract rows E01, E02, E05–E09, E12, E17, E21: the store is down, hangs or refuses writes. What
- * happens on the connection when it comes back is in e-reconnect.test.js; what a process prints and
- * how it ends in e-process.test.js.
+ * Contract rows E01, E02, E05–E09, E12, E17, E21: the store is down, hangs or refuses writes. The connection after that is in
+ * e-reconnect.test.js; what a process prints, and how it ends, in e-process.test.js.
  */
 
 const assert = require('node:assert');
@@ -203,7 +202,7 @@ stores('E store hangs', (ctx) => {
     assert.strictEqual((await record.done).err, null);
   });
 
-  ours('clean has commandTimeout in each step, and holds up no later call for longer', async () => {
+  ours('clean has commandTimeout in each step, and delays no later call for longer', async () => {
     const service = await started(ctx.store, { commandTimeout: 600, retry_max_delay: 50 });
     await ok(service, 'add', 'n', 'u', 's1');
     await ctx.store.hang();

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Contract rows E14–E16 and E18, and the log part of E01: what a process prints while the store is
- * away, and that it ends quietly after stop. Each case is a child process.
+ * Contract rows E14–E16 and E18, and the log part of E01: what a process prints while the store is down, and that it ends
+ * quietly after stop. Each case is a child process.
  */
 
 const assert = require('node:assert');

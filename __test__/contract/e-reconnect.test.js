@@ -1,9 +1,8 @@
 'use strict';
 
 /**
- * Contract rows E03, E04, E10, E11, E19, E20: the connection is lost and made again: what is sent
- * on the new one, and what becomes of the operations on the old one. (E13, the back-off, is beside
- * B22 in b-client.test.js.)
+ * Contract rows E03, E04, E10, E11, E19, E20: a lost connection: what is sent on the new one, and what becomes of the calls
+ * on the old one. (E13, the backoff, is beside B22 in b-client.test.js.)
  */
 
 const assert = require('node:assert');

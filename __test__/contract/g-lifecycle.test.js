@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Contract rows G06–G11: start, stop and clean of a service with a custom manager, whose own
- * start, stop and clean may be there or not, fail, throw or never answer.
+ * Contract rows G06–G11: start, stop and clean of a service with a custom manager, whose own start, stop and clean may be
+ * missing, fail, throw or never answer.
  */
 
 const assert = require('node:assert');
@@ -134,7 +134,7 @@ describe('G custom managers, life cycle', () => {
       },
     ],
   ]) {
-    ours(`G08 manager.stop ${title}: stop calls back once all the same`, async () => {
+    ours(`G08 manager.stop ${title}: stop calls back once`, async () => {
       const service = await startedWith({ ...recordingManager(), stop }, { commandTimeout: 300 });
       const record = await call(service, 'stop', true);
       await new Promise(setImmediate);

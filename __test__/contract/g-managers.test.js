@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Contract rows G01–G05, G12–G16: custom managers: which of their methods are called with what,
- * and what their answers become. Their start, stop and clean are in g-lifecycle.test.js.
+ * Contract rows G01–G05, G12–G16: custom managers: which of their methods are called with which arguments, and how their
+ * answers are used. Their start, stop and clean are in g-lifecycle.test.js.
  */
 
 const assert = require('node:assert');
@@ -49,7 +49,7 @@ describe('G custom managers', () => {
     );
   });
 
-  same('G02 the manager is this, and values reach it untouched', async () => {
+  same('G02 the manager is this, and values reach it unchanged', async () => {
     const manager = recordingManager();
     const uids = [5, { id: 1 }, null, undefined, ['a', 2], Symbol('s'), Buffer.from('x'), true];
     const seen = [];
@@ -70,7 +70,7 @@ describe('G custom managers', () => {
     assert.strictEqual(service.manager, manager);
   });
 
-  same('G02 members come back untouched, and go to the RPC so', async () => {
+  same('G02 members come back unchanged, and reach the RPC unchanged', async () => {
     const app = createApp();
     const member = { id: 1 };
     const manager = recordingManager();
@@ -184,7 +184,7 @@ describe('G custom managers', () => {
     assert.ok((await call(service, 'getMembersByChannelName', 'connector', 'n')).err === error);
   });
 
-  ours('G13 an error that is no Error, and one on pushMessage', async () => {
+  ours('G13 an error that is not an Error, and one on pushMessage', async () => {
     const manager = recordingManager();
     manager.add = (name, uid, sid, cb) => cb('text');
     manager.getMembersBySid = (name, sid, cb) => cb('text');
@@ -208,7 +208,7 @@ describe('G custom managers', () => {
     assert.deepStrictEqual([record.args, record.n], [[null, 'extra', 2], 1]);
   });
 
-  ours('G15 the user gave no callback: the manager gets a function all the same', async () => {
+  ours('G15 without a callback of the user the manager gets a function too', async () => {
     const manager = recordingManager();
     const service = await startedWith(manager);
     service.add('n', 'u', 's1');
@@ -284,7 +284,7 @@ stores('G custom managers and the store', (ctx) => {
     assert.deepStrictEqual(await ctx.store.keys(), ['POMELO:CHANNEL:n:s1']);
   });
 
-  same('G16 with a custom manager the store is left alone', async () => {
+  same('G16 with a custom manager the store is not used', async () => {
     const service = await started(ctx.store, { channelManager: recordingManager() });
     await ok(service, 'add', 'n', 'u', 's1');
     assert.strictEqual(await ctx.store.users(), 0);

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Many at once on one folder: processes that make the map grow, 30 processes, 50 threads, and processes
- * that open and close in the same instant. ROUNDS says how often the last (`npm run test:kills`: 200).
+ * Many users of one folder at once: processes that make the map grow, 30 processes, 50 threads, and processes that open and
+ * close at the same moment. ROUNDS is the number of rounds of the last (`npm run test:kills`: 200).
  */
 
 const assert = require('node:assert');
@@ -46,10 +46,10 @@ async function together(store, count, args) {
   assert.ok(store.state().closed, 'closed in order');
 }
 
-describe('a crowd', () => {
+describe('many processes and threads', () => {
   clearing();
 
-  fault('four processes make the map grow under each other: nothing is lost', async () => {
+  fault('four processes make the map grow at the same time: nothing is lost', async () => {
     // About 80 MB; the map begins with 16.
     await together(place(), 4, { batches: 20, each: 2000, bytes: 400 });
   });

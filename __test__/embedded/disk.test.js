@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * A disk that is full, or fails: the caller hears of it, reads go on, nothing is damaged, and when there
- * is room again it goes on without a restart. The file systems are small ones in memory.
+ * A disk that is full, or fails: callers get errors, reads go on, nothing is damaged, and when there is room again writes
+ * succeed without a restart. The file systems are small ones in memory.
  */
 
 const assert = require('node:assert');
@@ -31,7 +31,7 @@ describe('the disk', () => {
   clearing();
 
   fault(
-    'full: adds fail and say so, reads go on, and with room again so do adds',
+    'full: adds fail with an error, reads go on, with room again adds succeed',
     async () => {
       const disk = mounts.small(3 << 10);
       const store = place(disk);
@@ -208,7 +208,7 @@ describe('the disk', () => {
 
   for (const seconds of [1, 30]) {
     fault(
-      `a sync takes ${seconds} s: stop is done in time, says what is not, and a reboot loses nothing`,
+      `a sync takes ${seconds} s: stop ends in time and logs what is missing, a reboot loses nothing`,
       async () => {
         const env = workshop();
         const store = place();

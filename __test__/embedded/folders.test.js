@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Folders that cannot be used, that go away, or whose files are damaged: words that say so, and a store
- * that works where one can; never rows that were not written.
+ * Folders that cannot be used, that are deleted, or whose files are damaged: an error that says so, or a working store
+ * where that is possible; never rows that were not written.
  */
 
 const assert = require('node:assert');
@@ -18,7 +18,7 @@ const { until } = require('../support/until');
 const STORE = 'ERR_GLOBAL_CHANNEL_STORE';
 const NOBODY = 65534;
 
-/** Adds 5000 members, and ends as it is told. */
+/** Adds 5000 members, and ends in the given way. */
 const fill = async ({ started: start, ok: must, call: ask, args, emit }) => {
   const service = await start();
   const uids = Array.from({ length: 5000 }, (_, i) => `uid-${i}`);
@@ -93,7 +93,7 @@ describe('folders', () => {
     { skip: needsRoot },
   );
 
-  fault('a file in the place of the folder', async () => {
+  fault('a file instead of the folder', async () => {
     const store = place();
     fs.writeFileSync(store.path, 'x');
     await refused(store, 'cannot make the folder');
@@ -113,7 +113,7 @@ describe('folders', () => {
   );
 
   fault(
-    'removed while it is open: the log says so, and an empty store takes its place',
+    'removed while it is open: this is logged, and a new and empty store replaces it',
     async () => {
       const store = place();
       let members;
@@ -183,7 +183,7 @@ describe('folders', () => {
     );
   }
 
-  fault('store.json damaged: refused; gone: what is there is not ours', async () => {
+  fault('store.json damaged: refused; missing: not taken for a store', async () => {
     const store = await filled(true);
     const good = fs.readFileSync(store.file('store.json'));
     for (const bad of ['', '{', '[]', '{"format":1}', good.subarray(0, good.length - 5)]) {
@@ -198,7 +198,7 @@ describe('folders', () => {
 
   for (const orderly of [true, false]) {
     const how = orderly ? 'an orderly end' : 'kill -9';
-    fault(`lock.mdb damaged or gone after ${how}: it is made anew, all is there`, async () => {
+    fault(`lock.mdb damaged or gone after ${how}: it is created, nothing is lost`, async () => {
       const store = await filled(orderly);
       for (const damage of [...Object.values(DAMAGE), undefined]) {
         const file = store.file('lock.mdb');

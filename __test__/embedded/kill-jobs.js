@@ -1,9 +1,8 @@
 'use strict';
 
 /**
- * What the processes do that kills.test.js kills: calls in an order that the test knows, and
- * acknowledged in that order, so that a number says what must be in the store. Each is a job for
- * support/child.js and must not use anything from around it.
+ * The processes that kills.test.js kills: they make calls in an order that the test knows, acknowledged in that order, so
+ * that a number tells what must be in the store. Each is a job for support/child.js and must not use outer variables.
  */
 
 /** How many calls of a writer wait at a time. */

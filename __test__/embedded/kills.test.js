@@ -1,9 +1,9 @@
 'use strict';
 
 /**
- * kill -9 at any moment: of writers, readers, of processes that open and close, that clean, that make
- * the map grow. What was acknowledged is there, the others go on, and nothing piles up. KILLS says how
- * many (`npm run test:kills`: 1,000).
+ * kill -9 at any moment: of writers and readers, and of processes that open, close, clean, or make the map grow. Acknowledged
+ * writes are there, the other processes go on, and nothing accumulates. KILLS is the number of kills (`npm run test:kills`:
+ * 1,000).
  */
 
 const assert = require('node:assert');

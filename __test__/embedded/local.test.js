@@ -1,9 +1,9 @@
 'use strict';
 
 /**
- * A file system that is not known to be local is refused, unless an option says that it is; and where that is not
- * true, processes that do not see each other's locks find out. Two mounts of one folder by bindfs (FUSE): what
- * one machine can have of a network file system.
+ * A file system that is not known to be local is refused, unless an option says that it is local; and if that is not true,
+ * processes that do not see each other's locks detect it. A network file system is imitated by two mounts of one folder
+ * with bindfs (FUSE).
  */
 
 const assert = require('node:assert');
@@ -74,7 +74,7 @@ describe('a file system that is not known to be local', () => {
   );
 
   fault(
-    'where the option says that it is local, processes share it, and a dead one is replaced',
+    'with the option processes share it, and a dead process is replaced',
     async () => {
       const [store] = mounted(1);
       const service = await started(store, LOCAL);

@@ -1,6 +1,6 @@
 'use strict';
 
-/** File systems of a test's own: small ones in memory, which may be filled to the brim. Needs root. */
+/** File systems for a test: small ones in memory, which can be filled completely. Needs root. */
 
 const { execFileSync } = require('child_process');
 const fs = require('fs');

@@ -1,10 +1,8 @@
 'use strict';
 
 /**
- * A folder for an embedded store, the processes on it, and what can be asked of it from outside: by a
- * fresh process, with the addon of the test build, so that both builds meet on every folder.
- *
- * Lives here: folders, processes, the audit. Does not live here: what the processes do (the test files).
+ * A folder for an embedded store, the processes on it, and checks from outside: by a fresh process with the addon of the test
+ * build, so that both builds are used on every folder. What the processes do is in the test files.
  */
 
 const { spawn } = require('child_process');

@@ -1,6 +1,6 @@
 'use strict';
 
-/** Every file and folder of a store is its owner's only, whatever the umask, and whatever the folder was before. */
+/** Every file and folder of a store is for its owner only, whatever the umask and the previous state of the folder. */
 
 const assert = require('node:assert');
 const { describe } = require('node:test');
@@ -10,7 +10,7 @@ const { place, fault, clearing } = require('./place');
 
 const skip = process.platform === 'win32' && 'modes are of Unix';
 
-/** Opens the store under a umask, and ends as it is told. */
+/** Opens the store under a umask, and ends in the given way. */
 const open = async ({ started, become, ok, call, args, emit }) => {
   process.umask(args.umask);
   // Root may open what its mode forbids.
@@ -77,7 +77,7 @@ describe('for the owner only', () => {
   }
 
   fault(
-    'files that an older version made for everybody are restricted',
+    'files that an older version created for all users are restricted',
     async () => {
       const store = owned();
       await store.run(open, { umask: 0, orderly: true, uid: NOBODY });

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * A process that stops (SIGSTOP) while it has the gate, and threads that are terminated: the others'
- * writes are overdue in time, all else goes on, and no write comes after those that were made later.
+ * A process that is stopped (SIGSTOP) while it holds the write lock, and threads that are terminated: writes of other
+ * processes time out, everything else goes on, and no write is executed after later ones.
  */
 
 const assert = require('node:assert');
@@ -28,7 +28,7 @@ const holder = async ({ started: start, ok: must, emit }) => {
   }
 };
 
-/** Stopped while it has the gate: a write of somebody else, the `probe`, does not come through. */
+/** Stopped while it holds the write lock: the write of another process, the `probe`, is not executed. */
 async function stopAtWork(store, service) {
   const run = store.start(holder);
   await run.message('there');
@@ -52,7 +52,7 @@ async function stopAtWork(store, service) {
 describe('a process that stops', () => {
   clearing();
 
-  fault('with the gate: writes are overdue in time, reads go on, the order holds', async () => {
+  fault('with the write lock: writes time out, reads go on, the order holds', async () => {
     const store = place();
     const limit = 300;
     const service = await started(store, { commandTimeout: limit });
@@ -65,7 +65,7 @@ describe('a process that stops', () => {
       blocked = Math.max(blocked, Date.now() - last);
       last = Date.now();
     }, 10);
-    // Given up, each of them: none may be done later on, when nobody waits for it.
+    // All of them timed out: none may be executed later.
     for (let i = 0; i < 3; i += 1) {
       const overdue = await call(service, 'leave', 'n', ['a', 'b', 'x'], 's1');
       assert.strictEqual(overdue.err.code, TIMEOUT);
@@ -104,7 +104,7 @@ describe('a process that stops', () => {
     await store.audit();
   });
 
-  fault('while others read and write: stopped at 40 moments, reads go on', async () => {
+  fault('stopped at 40 moments while others read and write: reads go on', async () => {
     const store = place();
     const busy = async ({ started: start, emit }) => {
       const service = await start();

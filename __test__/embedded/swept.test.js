@@ -1,9 +1,9 @@
 'use strict';
 
 /**
- * Something sweeps old files (a cleaner of /tmp) while the store is open. The files never look old; and whichever of
- * them is taken away all the same, but the rows themselves, no acknowledged write is lost: processes that come
- * later share the store with those that have it open.
+ * A cleaner of old files (as of /tmp) runs while the store is open. The files never look old; and whichever of them is
+ * removed all the same, except the rows themselves, no acknowledged write is lost: processes that start later share the
+ * store with those that have it open.
  */
 
 const assert = require('node:assert');
@@ -70,7 +70,7 @@ const SWEPT = {
   'all but the rows': others,
 };
 
-describe('swept', () => {
+describe('a cleaner of old files', () => {
   clearing();
 
   for (const [what, swept] of Object.entries(SWEPT)) {

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Two builds of the addon on one folder: of the same format they work together, of another one they
- * refuse each other and do no harm; and two copies in one process are one too many.
+ * Two builds of the addon on one folder: builds of the same format work together, those of different formats refuse each
+ * other without damage; and a second copy in one process is refused.
  */
 
 const assert = require('node:assert');
@@ -48,7 +48,7 @@ async function end(run) {
 describe('versions of the addon', () => {
   clearing();
 
-  fault('two builds on one folder, at a time: each sees what the other writes', async () => {
+  fault('two builds on one folder at the same time: each sees what the other writes', async () => {
     const store = place();
     const one = store.start(worker, { uid: 'one' });
     const other = store.start(worker, { uid: 'other' }, { otherBuild: true });
@@ -63,7 +63,7 @@ describe('versions of the addon', () => {
     ['a later format', {}, { otherBuild: true, env: LATER }],
     ['an earlier format', { otherBuild: true, env: LATER }, {}],
   ]) {
-    fault(`${title} is refused with words, and those who run are not harmed`, async () => {
+    fault(`${title} is refused with an error, and running processes are not affected`, async () => {
       const store = place();
       const run = store.start(worker, { uid: 'u' }, first);
       await run.message('there');

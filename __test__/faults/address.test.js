@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Where the server is: a name that gets another address, a port that somebody else has taken. On Linux
- * as root a process gets an /etc/hosts of its own.
+ * The address of the server: a name that gets another address, a port that another program has taken. On Linux as root a
+ * process gets an /etc/hosts of its own.
  */
 
 const assert = require('node:assert');
@@ -137,7 +137,7 @@ area('the port is taken over by something else', {}, (ctx) => {
         await flight.send(300).answered();
         assert.strictEqual(flight.failed(600).length, 0);
         await flight.check('TIMEOUT').checkStore(ctx.redis);
-        const sees = 'calls wait; TIMEOUT after commandTimeout, with what was heard as cause';
+        const sees = 'calls wait; TIMEOUT after commandTimeout, with the reason as cause';
         report({ fault: `the port answers ${what}`, sees, recovered });
       } finally {
         await wire.close();

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * How the service tries to get its connection back: soon at first, then less often, never in step
- * with others; and the node_redis options that limit it or the calls made meanwhile.
+ * Reconnecting with backoff: soon at first, then less often, with jitter; and the node_redis options that limit it or the
+ * calls made meanwhile.
  */
 
 const assert = require('node:assert');
@@ -58,7 +58,7 @@ area('attempts to connect', {}, (ctx) => {
     assert.ok(normal.length >= 6 && normal.length <= 25, `${normal.length}: ${text(normal)}`);
   });
 
-  fault('begin anew with each loss of a connection', async () => {
+  fault('begin again with each lost connection', async () => {
     const wire = await proxy(ctx.redis.port);
     try {
       const service = await started(wire, { retry_max_delay: 5000, commandTimeout: 0 });
@@ -83,7 +83,7 @@ area('attempts to connect', {}, (ctx) => {
 });
 
 area('max_attempts', {}, (ctx) => {
-  fault('start gives up after so many', async () => {
+  fault('start gives up after that number', async () => {
     const wire = await listen((socket) => socket.destroy());
     try {
       const service = at(wire, { max_attempts: 3 });
@@ -97,7 +97,7 @@ area('max_attempts', {}, (ctx) => {
     }
   });
 
-  fault('a started service gives up after so many, then commands fail at once', async () => {
+  fault('a started service gives up after that number, then commands fail at once', async () => {
     const service = await started(ctx.redis, { max_attempts: 3, retry_max_delay: 100 });
     await ctx.redis.kill();
     const flight = new Flight(service);

@@ -1,9 +1,9 @@
 'use strict';
 
 /**
- * The wall clock jumps. Nothing here asks it: all times are from monotonic clocks (tokio's and
- * performance.now). Shown where libfaketime is installed (Debian: apt-get install libfaketime; or its
- * path in LIBFAKETIME), in a process whose wall clock a file moves and whose monotonic clock it leaves.
+ * Jumps of the wall clock have no effect: all times are from monotonic clocks (tokio's and performance.now). Tested where
+ * libfaketime is installed (Debian: apt-get install libfaketime; or its path in LIBFAKETIME), in a process whose wall clock
+ * is set by a file and whose monotonic clock is unchanged.
  */
 
 const assert = require('node:assert');
@@ -64,7 +64,7 @@ area('the clock jumps', {}, (ctx) => {
     assert.deepStrictEqual([seen.stats.reconnects, seen.stats.errors], [0, {}]);
     assert.ok(seen.stats.latency.max < 8000);
     const what = 'the wall clock jumps: a day forward, three back, two forward';
-    report({ fault: what, sees: 'nothing: only monotonic clocks are asked', recovered: 0 });
+    report({ fault: what, sees: 'nothing: only monotonic clocks are used', recovered: 0 });
   };
   const skip = LIBRARY ? false : 'there is no libfaketime';
   fault('a day forward, three back, two forward: nothing happens', jumps, { skip });

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * The server lives but the service's connection does not: killed by the administrator, refused
- * after a change of password, cut within a reply, carrying bytes that are no reply.
+ * The server is up but the service's connection is lost: killed by the administrator, refused after a change of password, cut
+ * within a reply, or carrying bytes that are not a reply.
  */
 
 const assert = require('node:assert');
@@ -122,7 +122,7 @@ area('replies', {}, (ctx) => {
     report({ fault: 'connection reset in mid-reply, five times in a row', sees, recovered });
   });
 
-  fault('that are no replies: the connection is given up, the commands sent again', async () => {
+  fault('that are not replies: the connection is given up, commands are sent again', async () => {
     const garble = (wire) => {
       wire.toClient = (chunk) => {
         wire.toClient = null;
@@ -135,7 +135,7 @@ area('replies', {}, (ctx) => {
       assert.ok(wire.links.length > 1, 'there was a second connection');
     });
     const sees = 'nothing: the connection is given up, calls are sent again and done';
-    report({ fault: 'bytes in mid-stream that are no reply', sees, recovered });
+    report({ fault: 'bytes in mid-stream that are not a reply', sees, recovered });
   });
 
   fault('dripping in, byte by byte: all commands succeed', async () => {

@@ -1,10 +1,10 @@
 'use strict';
 
 /**
- * A failover behind one address (a load balancer, a cloud's endpoint, a Kubernetes service): the
- * demoted server keeps the connections that it has, and new ones go to the new primary. No call is
- * answered by the demoted server where another connection reaches the new one, and nothing is served
- * from the cache; where there is no new one, the errors come in time and the reconnects are few.
+ * A failover behind one address (a load balancer, a cloud endpoint, a Kubernetes service): the demoted server keeps its
+ * connections, and new ones go to the new primary. No call is answered by the demoted server where another connection
+ * reaches the new one, and nothing is served from the cache; without a new primary errors come in time and reconnects
+ * are few.
  */
 
 const assert = require('node:assert');
@@ -81,7 +81,7 @@ area('a failover behind one address', {}, (ctx) => {
   });
 
   for (const cache of [true, false]) {
-    fault(`a service that only reads (cache: ${cache}) hears of it`, async () => {
+    fault(`a service that only reads (cache: ${cache}) notices it`, async () => {
       await behind(async (wire, next) => {
         const service = await started(wire, { cache });
         await ok(service, 'add', 'n', 'old', 's1');
@@ -133,7 +133,7 @@ area('a failover behind one address', {}, (ctx) => {
     });
   }
 
-  fault('a balancer that is late: errors until then, and not for longer', async () => {
+  fault('a late balancer: errors until it switches, and not for longer', async () => {
     await behind(async (wire, next) => {
       const service = await started(wire);
       await ok(service, 'add', 'n', 'old', 's1');
@@ -150,7 +150,7 @@ area('a failover behind one address', {}, (ctx) => {
       wire.target = next.port;
       const recovered = await recovers(service);
       assert.ok(recovered < 3000, `${recovered} ms`);
-      const sees = "writes fail with STORE and the server's words, with few reconnects";
+      const sees = "writes fail with STORE and the server's error, with few reconnects";
       report({ fault: 'the same, and the balancer notices after 3 s', sees, recovered });
     });
   });

@@ -1,9 +1,8 @@
 'use strict';
 
 /**
- * A fault test: a row of our own (0.0.7 fails most of them) that also fails when anything happens
- * at the level of the process, when the log is flooded or tells a secret, or when memory grows. The suites name the
- * faults; commands and their answers are flight.js.
+ * A fault test: a test of this package only (0.0.7 fails most of them) that also fails on any event at the level of the
+ * process, on a flooded log or a secret in it, and when memory grows. Commands and their answers are in flight.js.
  */
 
 const assert = require('node:assert');

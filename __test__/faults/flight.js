@@ -1,12 +1,11 @@
 'use strict';
 
 /**
- * Commands in flight, and what must hold for them whatever happens to the store: each is answered
- * once, in call order, with a result or a documented error; what was acknowledged is in the store;
- * what was read had been written.
+ * Commands in flight, and what must hold for them in every fault: each is answered once, in call order, with a result or
+ * a documented error; acknowledged writes are in the store; what was read had been written.
  *
- * Lives here: random mixed commands, the record of their answers, the model they are checked
- * against. Does not live here: the faults (the test files) and the server (support/redis.js).
+ * Here are random mixed commands, the record of their answers, and the model they are checked against. Faults are in the test
+ * files, the server in support/redis.js.
  */
 
 const assert = require('node:assert');

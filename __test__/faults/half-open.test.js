@@ -1,9 +1,9 @@
 'use strict';
 
 /**
- * A connection whose other end is gone without a word: nobody reads, or the packets are dropped.
- * It is found within 10 s though nothing is in flight, or calls may wait for ever; and what is only
- * slow is not taken for dead. The tests wait side by side, because each takes most of the 10 s.
+ * A connection whose other end disappeared silently: the other side stops reading, or packets are dropped. It is detected
+ * within 10 s, also when nothing is in flight or calls have no timeout; and a slow connection is not taken for dead. The tests
+ * wait side by side, because each takes most of the 10 s.
  */
 
 const assert = require('node:assert');
@@ -30,7 +30,7 @@ async function through(redis, fn) {
   }
 }
 
-/** Nobody reads and nobody writes on the connections that there are now. */
+/** Stops reading and writing on the connections that are open now. */
 function freeze(wire) {
   for (const { client, server } of wire.links) {
     client.pause();

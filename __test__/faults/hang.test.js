@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * The server is there but does not answer: stopped by SIGSTOP, or behind a connection that has gone
- * silent; and what its late answers and late writes may do. Crashes are in restart.test.js.
+ * The server is up but does not answer: stopped by SIGSTOP, or behind a silent connection; and the effect of its late answers
+ * and late writes. Crashes are in restart.test.js.
  */
 
 const assert = require('node:assert');
@@ -102,7 +102,7 @@ area('the server hangs', {}, (ctx) => {
     });
   }
 
-  fault('for longer than commandTimeout, again and again: what is acknowledged holds', async () => {
+  fault('for longer than commandTimeout, repeatedly: acknowledged writes are kept', async () => {
     const service = await started(ctx.redis, { commandTimeout: 150 });
     const flight = new Flight(service);
     for (let round = 0; round < 8; round += 1) {
@@ -134,7 +134,7 @@ area('the server hangs', {}, (ctx) => {
     await flight.check().checkStore(ctx.redis);
   });
 
-  fault('with maxQueue 100: the next 400 are refused at once and cost nothing', async () => {
+  fault('with maxQueue 100: the next 400 are refused at once and take no memory', async () => {
     const service = await started(ctx.redis, { maxQueue: 100 });
     const records = await stopped(async () => {
       const all = Array.from({ length: 500 }, (_, i) => invoke(service, 'add', 'q', `u${i}`, 's1'));
@@ -153,7 +153,7 @@ area('the server hangs', {}, (ctx) => {
 });
 
 area('a connection between', {}, (ctx) => {
-  fault('goes silent without an end: commands time out, then it is replaced', async () => {
+  fault('goes silent without being closed: commands time out, then it is replaced', async () => {
     const wire = await proxy(ctx.redis.port);
     try {
       const service = await started(wire, { commandTimeout: 500 });
@@ -169,7 +169,7 @@ area('a connection between', {}, (ctx) => {
     }
   });
 
-  fault('holds a write back: it cannot undo what was acknowledged after it', async () => {
+  fault('holds a write back: it cannot undo later acknowledged writes', async () => {
     const wire = await proxy(ctx.redis.port);
     try {
       const service = await started(wire);

@@ -1,9 +1,6 @@
 'use strict';
 
-/**
- * An /etc/hosts of its own for a child process, in a mount namespace: on Linux as root. Nothing of the machine is
- * changed.
- */
+/** An /etc/hosts for a child process, in a mount namespace: on Linux as root. The machine's own file is not changed. */
 
 const { spawnSync } = require('child_process');
 

@@ -1,9 +1,8 @@
 'use strict';
 
 /**
- * A room for each match: channels that come and go by the thousand must leave nothing behind at the server, which
- * remembers what the member cache reads. 3,000 matches of each kind in `npm test`, 100,000 in `npm run test:faults`, or
- * as many as MATCHES says.
+ * A channel for each match: channels that are created and destroyed by the thousand leave no keys behind in the server's
+ * tracking table. 3,000 matches of each kind in `npm test`, 100,000 in `npm run test:faults`, or MATCHES.
  */
 
 const assert = require('node:assert');
@@ -153,7 +152,7 @@ area(`${MATCHES} matches, each with a channel of its own`, {}, (ctx) => {
 area(`${MATCHES} matches on a Redis with little memory left`, {}, (ctx) => {
   for (const policy of ['noeviction', 'allkeys-lru']) {
     fault(
-      `${policy}: writes go on, and the game keeps its ${KEYS} keys`,
+      `${policy}: writes succeed, and the ${KEYS} other keys stay`,
       async () => {
         const server = new Server(ctx.redis);
         const { a, b } = await players(ctx.redis);
@@ -181,7 +180,7 @@ area(`${MATCHES} matches on a Redis with little memory left`, {}, (ctx) => {
     );
   }
 
-  fault('out of memory for a while: what was left behind then is forgotten after it', async () => {
+  fault('out of memory for a while: keys left behind are removed afterwards', async () => {
     const server = new Server(ctx.redis);
     const { a, b } = await players(ctx.redis);
     const game = GAMES['another process destroys it after one push, and there is one more'];

@@ -1,9 +1,8 @@
 'use strict';
 
 /**
- * A network namespace of our own, with a cable to it, for packets that are lost for real: on Linux, as
- * root, with iproute2. In it a process passes TCP connections on to the Unix socket of a Redis that
- * lives outside. What goes wrong on a connection that works is wire.js.
+ * A network namespace with a cable to it, to lose packets for real: on Linux, as root, with iproute2. In it a process forwards
+ * TCP connections to the Unix socket of a Redis outside. Faults of a working connection are in wire.js.
  */
 
 const { execFileSync, spawn, spawnSync } = require('child_process');
@@ -11,7 +10,7 @@ const { once } = require('events');
 
 const PORT = 6379;
 
-/** In the namespace: whoever connects talks to the Unix socket. It ends with its input. */
+/** Runs in the namespace: forwards each connection to the Unix socket. Ends with its input. */
 const FORWARDER = `
   const net = require('net');
   net.createServer((client) => {
@@ -67,7 +66,7 @@ async function open(socketPath) {
     return {
       address: at(2),
       port: PORT,
-      /** What comes out of the namespace is dropped, without a word to anybody. */
+      /** Drops packets that leave the namespace, silently. */
       drop: () => ip('-n', name, 'route', 'add', 'blackhole', `${at(1)}/32`),
       pass: () => ip('-n', name, 'route', 'del', 'blackhole', `${at(1)}/32`),
       close: async () => {

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * A call that makes the server close the connection, each time it is sent: it fails with a cause that says
- * so, and those around it are done.
+ * A call that makes the server close the connection each time it is sent fails with a cause that says so; the calls around it
+ * are executed.
  */
 
 const assert = require('node:assert');
@@ -41,7 +41,7 @@ area('a call that ends the connection', {}, (ctx) => {
   }
 
   for (const commandTimeout of [5000, 0]) {
-    fault(`a uid that is longer than it takes (commandTimeout: ${commandTimeout})`, async () => {
+    fault(`a uid longer than its limit (commandTimeout: ${commandTimeout})`, async () => {
       const service = await started(ctx.redis, { commandTimeout });
       await config('proto-max-bulk-len', '1mb');
       try {
@@ -53,7 +53,7 @@ area('a call that ends the connection', {}, (ctx) => {
     });
   }
 
-  fault('a list that is longer than it sends', async () => {
+  fault('a list longer than its output limit', async () => {
     const service = await started(ctx.redis);
     const uids = Array.from({ length: 4000 }, (_, i) => `${i}`.padStart(1000, '0'));
     await ok(service, 'add', 'large', uids, 's1');

@@ -1,9 +1,8 @@
 'use strict';
 
 /**
- * Callers that ask for more than can be had: each call is done or refused, memory stays within a
- * bound, and the event loop is not held up. How long it is held up is measured in the long form, with
- * a generous verdict; what decides in `npm test` are counts.
+ * Callers that ask for more than is possible: each call is executed or refused, memory is bounded, and the event loop is not
+ * blocked. How long it is blocked is measured in the long form, with a generous limit; in `npm test` counts decide.
  */
 
 const assert = require('node:assert');
@@ -165,11 +164,11 @@ area('the event loop', {}, (ctx) => {
     };
     for (const [what, ms] of Object.entries(figures)) {
       assert.ok(ms < GENEROUS, `${what}: the event loop stood still for ${ms} ms`);
-      const sees = `the event loop stands still for at most ${ms.toFixed(1)} ms`;
+      const sees = `the event loop is blocked for at most ${ms.toFixed(1)} ms`;
       report({ topic: 'Event loop', fault: what, sees, recovered: '' });
     }
   };
-  fault('is not held up for long', measure, {
+  fault('is not blocked for long', measure, {
     skip: LONG ? false : 'npm run test:faults',
     timeout: 120000,
   });

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Random commands while random faults go on; then the faults end and what was acknowledged must
- * hold. FAULT_SEED=n repeats a run as far as timing lets it; the seed is in each failure's message.
+ * Random commands during random faults; after the faults, acknowledged writes must be in the store. FAULT_SEED=n repeats a run
+ * as far as timing allows; the seed is in the message of each failure.
  */
 
 const assert = require('node:assert');
@@ -75,7 +75,7 @@ area('random faults', { args: AOF }, (ctx) => {
     await chaos(ctx.redis, {});
   });
 
-  fault('longer than commandTimeout: what is acknowledged holds', async () => {
+  fault('longer than commandTimeout: acknowledged writes are kept', async () => {
     const flight = await chaos(ctx.redis, { commandTimeout: 120 }, 'TIMEOUT', 'DISCONNECTED');
     assert.ok(flight.failed().length, 'some failed');
   });

@@ -1,9 +1,6 @@
 'use strict';
 
-/**
- * Reconnects by the thousand: none may leave anything behind. 300 in `npm test`, 10,000 in
- * `npm run test:faults`, or as many as RECONNECTS says.
- */
+/** Thousands of reconnects leave nothing behind. 300 in `npm test`, 10,000 in `npm run test:faults`, or RECONNECTS. */
 
 const assert = require('node:assert');
 const fs = require('fs');

@@ -1,10 +1,10 @@
 'use strict';
 
 /**
- * The server answers, but with an error that passes: no memory, read-only, busy with a script, unable
- * to save, full of clients. Each call gets the server's words, reads go on where the server lets them,
- * the connection is kept (unless the words mean that the primary is elsewhere: see demoted.test.js), and with the
- * cause the errors end. Servers that do not answer are hang.test.js.
+ * The server answers with an error that is temporary: no memory, read-only, busy with a script, unable to save, too many
+ * clients. Each call gets the server's error, reads go on where the server allows them, the connection is kept (unless the
+ * error means that the primary is elsewhere: see demoted.test.js), and the errors end with their cause. Servers that do not
+ * answer are in hang.test.js.
  */
 
 const assert = require('node:assert');
@@ -56,8 +56,8 @@ area('the server answers with errors', {}, (ctx) => {
     assert.ok(reconnects >= Math.min(leaves, 1), 'another connection was tried');
     const whose = !reads ? 'calls' : reads.length ? 'writes' : 'adds';
     const sees = leaves
-      ? `${whose} are sent again over a new link, then fail with STORE and the words`
-      : `${whose} fail at once with STORE and the server's words; the connection is kept`;
+      ? `${whose} are sent again over a new connection, then fail with STORE and the server's error`
+      : `${whose} fail at once with STORE and the server's error; the connection is kept`;
     report({ fault: what, sees, recovered });
   }
 
@@ -151,7 +151,7 @@ area('the server answers with errors', {}, (ctx) => {
     await flight.send(300).answered();
     assert.deepStrictEqual(flight.failed(from), []);
     await flight.check('TIMEOUT').checkStore(ctx.redis);
-    const sees = 'calls wait; TIMEOUT after commandTimeout, with the words as cause';
+    const sees = "calls wait; TIMEOUT after commandTimeout, with the server's error as cause";
     report({ fault: 'max number of clients reached, at a reconnect', sees, recovered });
   });
 

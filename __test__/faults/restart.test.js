@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * The server dies (SIGKILL) with commands in flight and comes back on the same port, with its data
- * or without, soon or late or still loading. Hanging servers and lost connections are elsewhere.
+ * The server dies (SIGKILL) with commands in flight and comes back on the same port, with its data or without, soon, late or
+ * still loading. Hanging servers and lost connections are in other files.
  */
 
 const assert = require('node:assert');
@@ -50,7 +50,7 @@ area('the server is killed and keeps its data', { args: AOF, password: PASSWORD 
     await recovers(service);
   });
 
-  fault('an idle service comes back without being asked', async () => {
+  fault('an idle service reconnects without a call', async () => {
     await started(ctx.redis, { auth_pass: PASSWORD });
     await ctx.redis.restart();
     await ctx.redis.untilClients(1);
@@ -88,7 +88,7 @@ area('the server is killed and comes back empty', {}, (ctx) => {
     const next = new Flight(service, 2);
     await next.send(500).answered();
     await next.check().checkStore(ctx.redis);
-    const sees = 'calls wait and are done; what Redis has lost is lost, and nobody is told';
+    const sees = 'calls wait and are done; what Redis has lost is lost, without an error';
     report({ fault: 'kill -9, restart with an empty store', sees, recovered });
   });
 });
@@ -142,7 +142,7 @@ area('the server comes back and is loading', { args: SLOW }, (ctx) => {
     await up;
   });
 
-  fault('start gives up after startTimeout and says why', async () => {
+  fault('start gives up after startTimeout, with the cause', async () => {
     await fill();
     await ctx.redis.kill();
     ctx.redis.args = SLOWER;

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * An address of this machine at which connecting is not answered, as behind a firewall that drops packets: a
- * process that is stopped, whose queue of connections is full (on Linux the kernel then ignores a SYN).
+ * An address of this machine at which connecting is not answered, as behind a firewall that drops packets: a stopped process
+ * whose backlog is full (Linux then ignores a SYN).
  */
 
 const { spawn } = require('child_process');
@@ -16,7 +16,7 @@ const LISTENER = `
 `;
 const FILLERS = 8;
 
-/** Whether `host:port` lets somebody connect within so long. */
+/** Whether a connection to `host:port` is accepted within this time. */
 function connects(socket, ms) {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, ms, false);

@@ -1,9 +1,6 @@
 'use strict';
 
-/**
- * A network that is slow: everything is answered with success, only later. One that is dead is
- * half-open.test.js, a server that stops is hang.test.js.
- */
+/** A slow network: everything succeeds, only later. A dead one is in half-open.test.js, a stopped server in hang.test.js. */
 
 const assert = require('node:assert');
 const { area, fault } = require('./fault');
@@ -42,7 +39,7 @@ area('a slow network', {}, (ctx) => {
     report({ fault: 'latency of 200 ms ± 100', sees, recovered });
   });
 
-  fault('a clean that takes long: what is called after it waits, and is done', async () => {
+  fault('a clean that takes long: calls made after it wait, and succeed', async () => {
     // Keys that are not ours: some 30 steps of three commands, 40 ms each.
     const fill = "for i = 1, 30000 do redis.call('set', 'k' .. i, 1) end";
     await ctx.redis.run(0, 'eval', fill, 0);

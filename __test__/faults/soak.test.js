@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Random commands, random faults, for long: a minute, or as many seconds as SOAK says (600 each night). It goes in rounds, each checked against the model of
- * flight.js, so that no record grows with the time. FAULT_SEED=n repeats a run as far as timing lets it.
+ * Random commands and random faults for a minute, or for SOAK seconds (600 each night). It goes in rounds, each checked
+ * against the model of flight.js, so that no record grows with the time. FAULT_SEED=n repeats a run as far as timing allows.
  */
 
 const assert = require('node:assert');
@@ -50,7 +50,7 @@ const FAULTS = {
   silence: async ({ wire }, time) => {
     wire.toServer = () => undefined;
     await pause(time);
-    // What was swallowed is missing in the stream: these connections are of no use any more.
+    // Bytes are missing in the stream now, so these connections cannot be used any more.
     for (const { client } of wire.links.splice(0)) client.destroy();
     wire.toServer = null;
   },

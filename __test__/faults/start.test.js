@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Starting while the store is not there, is slow, or is something else altogether. Wrong options
- * and wrong passwords, which fail at once, are rows of the contract suite.
+ * Starting while the store is down, slow, or another kind of server. Wrong options and wrong passwords, which fail at once, are
+ * tested in contract/.
  */
 
 const assert = require('node:assert');

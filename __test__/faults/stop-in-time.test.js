@@ -1,9 +1,8 @@
 'use strict';
 
 /**
- * pomelo gives `stop` 3 s and then ends the process, so that no other component is told: whatever holds
- * our calls up, all are answered and `stop` is done long before. What became of each call, and of
- * the process, is in stop.test.js.
+ * pomelo gives `stop` 3 s and then ends the process, so that other components are not stopped. Whatever delays the calls, all
+ * are answered and `stop` calls back well before. What becomes of each call, and of the process, is in stop.test.js.
  */
 
 const assert = require('node:assert');
@@ -89,7 +88,7 @@ area('stop, whatever holds it up', {}, (ctx) => {
   };
 
   for (const [what, run] of Object.entries(cases)) {
-    fault(`${what}: all is answered and stop is done before pomelo's 3 s`, async () => {
+    fault(`${what}: all calls are answered and stop calls back before pomelo's 3 s`, async () => {
       const endings = [];
       try {
         const [{ ms, codes }, expected] = await run((fn) => endings.unshift(fn));

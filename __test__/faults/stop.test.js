@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Stopping with commands in flight, and while the store is dead or hangs: everything is answered
- * within the drain time, and the process ends by itself. A plain stop is in the contract suite.
+ * Stopping with commands in flight, and while the store is down or hangs: every call is answered within the drain time, and
+ * the process ends by itself. An ordinary stop is in contract/.
  */
 
 const assert = require('node:assert');
@@ -53,7 +53,7 @@ area('stop with 500 commands in flight', {}, (ctx) => {
     await flight.checkStore(ctx.redis);
   });
 
-  fault('some done, the rest held by the server: each is answered as it went', async () => {
+  fault('some executed, the rest held by the server: each gets its own result', async () => {
     const service = await started(ctx.redis);
     const flight = new Flight(service);
     await flight.send(300).answered();

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Servers on loopback that are no Redis, or stand between the service and one: what they do with
- * each connection and each byte is scripted by the test. The real server is support/redis.js.
+ * Servers on loopback that are not Redis, or proxies between the service and Redis: the test scripts what they do with each
+ * connection and each byte. The real server is in support/redis.js.
  */
 
 const net = require('net');
@@ -18,7 +18,7 @@ async function listen(accept, { host = '127.0.0.1', port = 0 } = {}) {
     wire.times.push(performance.now());
     wire.open.add(socket);
     socket.on('error', () => {}).on('close', () => wire.open.delete(socket));
-    // Or the end would never be heard of where nobody reads.
+    // Otherwise the end would not be noticed without a reader.
     socket.resume();
     accept(socket, wire.times.length);
   });

@@ -1,9 +1,8 @@
 'use strict';
 
 /**
- * Calls with hostile values, and what must hold for each: it returns nothing or throws what may be thrown; its callback
- * is called once, or never if it threw. Afterwards the service works. Runs in a process of its own (jobs.js), for what
- * is looked for may end it.
+ * Calls with hostile values, and what must hold for each: it returns nothing or throws an allowed error; its callback is called
+ * once, or never if it threw. Afterwards the service works. Runs in a process of its own (jobs.js), which a defect may end.
  */
 
 const fs = require('fs');

@@ -1,9 +1,9 @@
 'use strict';
 
 /**
- * Every public method with every kind of value in every position, and random calls: no crash, no hang, no abort; an
- * error that can be understood; each callback once; and the service works on. The values are values.js, what must hold
- * is calls.js, what is done jobs.js. FUZZ_RUNS=n makes more random calls, FUZZ_SEED=n those of a failure.
+ * Every public method with every kind of value in every position, and random calls: no crash, no hang, no abort; a clear error;
+ * each callback once; and the service keeps working. Values are in values.js, the checks in calls.js, the jobs in jobs.js.
+ * FUZZ_RUNS=n sets the number of random calls, FUZZ_SEED=n repeats a failure.
  */
 
 const assert = require('node:assert');

@@ -1,6 +1,6 @@
 'use strict';
 
-/** What fuzz.test.js has done in a process of its own: each job gives `{wrong, count}`. */
+/** The jobs that fuzz.test.js runs in a process of their own: each returns `{wrong, count}`. */
 
 const fc = require('fast-check');
 const { VALUES, LABELS, Thrown, trapped, revoked, thrower } = require('./values');

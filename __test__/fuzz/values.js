@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Values that nobody means well with, each made anew: of every type, and those that do something when they are looked
- * at. What is done with them is calls.js.
+ * Hostile values, created anew each time: of every type, and objects that do something when they are read. calls.js passes them
+ * to the methods.
  */
 
 const vm = require('vm');

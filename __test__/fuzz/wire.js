@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Bytes that no Redis sends, for wire.test.js: what is done with them in a process of its own, for it may be ended by
- * what is looked for. Each job gives `{wrong, count, grown}`.
+ * Bytes that Redis never sends, for wire.test.js: jobs in a process of their own, which a defect may end. Each returns
+ * `{wrong, count, grown}`.
  */
 
 const fc = require('fast-check');

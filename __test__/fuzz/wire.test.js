@@ -1,9 +1,9 @@
 'use strict';
 
 /**
- * Whatever comes over the wire in the place of Redis's answers: no crash, no memory taken because of a length that
- * somebody claims, each callback once, and with a server that is one again the service works. WIRE_RUNS=n takes more
- * random bytes. The frames are wire.js; frames that are right, at any time, are cache/frames.test.js.
+ * Arbitrary bytes instead of Redis's replies: no crash, no memory allocated for an announced length, each callback once, and
+ * the service works again with a real server. WIRE_RUNS=n sets the number of random streams. The frames are in wire.js; valid
+ * frames at random times are in cache/frames.test.js.
  */
 
 const assert = require('node:assert');

@@ -1,9 +1,6 @@
 'use strict';
 
-/**
- * The measured half of leaks.test.js, in a process of its own with --expose-gc: does the work,
- * reports figures. What the figures mean is decided over there.
- */
+/** The measured process of leaks.test.js, with --expose-gc: does the work and reports figures. The test judges them. */
 
 const { EventEmitter } = require('events');
 const fs = require('fs');
@@ -150,7 +147,7 @@ async function cycles({ factory, createApp, call, ok, opts, emit, args }) {
   if (leak) process.exit(0);
 }
 
-/** Instances that nobody holds any more and nobody stopped: never started, or in vain. */
+/** Instances that are dropped without a stop: never started, or with a start that failed. */
 async function forgotten({ factory, plugin, createApp, call, opts, emit, args }) {
   const { warmUp, count, start, shared, unusable = opts } = args;
   const oneApp = Object.assign(createApp(), { event: new EventEmitter() });

@@ -1,10 +1,10 @@
 'use strict';
 
 /**
- * The suite finds out real broken caches, not only made-up ones: the test build of the addon with a
- * rule broken, among the same processes, on the same wire, or in the same folder. Which rule is caught by
- * which smallest schedule is __test__/cache/broken.test.js, and src/embedded/tests/rules.rs for the
- * embedded store; here are those that other processes can notice.
+ * The suite detects real broken caches, not only simulated ones: the test build of the addon with one rule broken, among the
+ * same processes, on the same wire or in the same folder. Which smallest test catches which rule is in
+ * __test__/cache/broken.test.js, and for the embedded store in src/embedded/tests/rules.rs; here are the rules that other
+ * processes can notice.
  */
 
 const assert = require('node:assert');
@@ -48,13 +48,13 @@ function suite(place, reads, names) {
   });
 
   for (const name of names) {
-    it(`${name} is found out`, async (t) => {
+    it(`${name} is detected`, async (t) => {
       let result;
       for (let i = 0; i < RUNS && !(result && result.violations.length > 0); i += 1) {
         result = await broken(name);
         t.diagnostic(summary(result));
       }
-      assert.ok(result.violations.length > 0, 'nobody noticed');
+      assert.ok(result.violations.length > 0, 'no violation was detected');
       t.diagnostic(`the smallest:\n${smallest(result.violations)}`);
     });
   }

@@ -1,9 +1,8 @@
 'use strict';
 
 /**
- * What others do to the store while the processes run: remove keys, let them expire, cut
- * connections, forget who has read what, make the store grow; and what is done to the processes: they are
- * stopped, or killed and started again. Removals are noted in the history, as wipes.
+ * Faults during a run. At the store: remove keys, let them expire, cut connections, clear the tracking table, make the store
+ * grow. At the processes: stop them, or kill and restart them. Removals are noted in the history, as wipes.
  */
 
 const { ok } = require('../support/call');

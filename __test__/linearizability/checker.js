@@ -1,18 +1,16 @@
 'use strict';
 
 /**
- * Is a history linearizable? Each read took place at one moment between its call and its answer.
- * From what it shows, and from what is known of the writes and the other reads, follow bounds of
- * that moment; where they leave no room, the read is a violation. Each bound is certain: there are
- * no false alarms, and it takes linear time but for sorting.
+ * Decides whether a history is linearizable. Each read took place at one moment between its call and its answer. What it
+ * shows, and what is known of the writes and the other reads, gives bounds of that moment; if they leave no room, the
+ * read is a violation. Each bound is certain, so there are no false alarms; the time is linear except for sorting.
  *
- * A version is put in once and taken out for ever, by its writer's `leave` or by somebody's wipe:
+ * A version is added once and removed for ever, by its writer's `leave` or by a wipe:
  *
  *     absent | add.start … add.end | present | mayGo (first call that can remove it) … gone | absent
  *
- * `shown` is the end of the first read that showed it, `missed` of the first that knew it gone. What
- * the writes alone say of these is versions.js, the order within one process processes.js, the
- * report excerpt.js.
+ * `shown` is the end of the first read that showed it, `missed` of the first that knew it gone. The bounds from the writes
+ * alone are in versions.js, the order within one process in processes.js, the report in excerpt.js.
  */
 
 const { timeline } = require('./versions');
@@ -107,6 +105,6 @@ function bound(read, report) {
 const notShown = ({ add, shown }) =>
   add.end <= shown
     ? 'is not shown though acknowledged and not removed'
-    : 'is not shown though another read showed it and nobody removed it';
+    : 'is not shown though another read showed it and no call removed it';
 
 module.exports = { check };

@@ -1,9 +1,9 @@
 'use strict';
 
 /**
- * The checker itself: small histories that are wrong, each beside one that is right and differs in
- * one thing; simulated histories, which raise no alarm until one answer is made old; and a stale
- * reader among real processes. The suite that relies on it is linear.test.js.
+ * The checker itself: small histories that are wrong, each beside a correct one that differs in one thing; simulated histories,
+ * which raise no alarm until one answer is made old; and a stale reader among real processes. The suite that relies on it
+ * is linear.test.js.
  */
 
 const assert = require('node:assert');
@@ -92,7 +92,7 @@ describe('removals by others', () => {
   const expiry = [add(1, 0, 10), wipe(100, 120, { bornBefore: 20 })];
   const born = [add(1, 0, 10), add(2, 25, 30), wipe(100, 120, { bornBefore: 20 })];
   pair(
-    'by expiry hit what was there when it was set',
+    'by expiry remove what was there when it was set',
     'removed',
     [...expiry, read(130, 140, [1])],
     [...born, read(130, 140, [2])],
@@ -110,7 +110,7 @@ describe('own writes', () => {
   const later = [add(1, 0, 10), read(20, 90, [], own), leave(1, 21, 90)];
   const kept = [add(1, 0, 10), read(20, 90, [1], own), leave(1, 21, 90)];
   pair('called after a read are not seen by it', 'own', later, kept);
-  it('but may be where calls are sent again', () => {
+  it('except where calls are sent again', () => {
     assert.deepStrictEqual(verdict(later, { strict: false }), []);
   });
 });
@@ -165,7 +165,7 @@ describe('simulated histories', () => {
 });
 
 describe('a reader that answers from a copy', () => {
-  it('is found out among real processes', async (t) => {
+  it('is detected among real processes', async (t) => {
     const redis = await redisServer.start();
     try {
       const { violations } = await run(onRedis(redis), { reads: 3000, stale: 100 });

@@ -1,9 +1,9 @@
 'use strict';
 
 /**
- * A proxy that is slow on purpose, in front of one server: what the server sends waits 0-50 ms, what
- * the client sends a little. Each connection has delays of its own, which change over time; the
- * order within a direction is kept. What cuts connections, and when, is chaos.js.
+ * A slow proxy in front of one server: what the server sends is delayed by 0-50 ms, what the client sends a little. Each
+ * connection has delays of its own, which change over time; the order within a direction is kept. chaos.js cuts
+ * connections.
  */
 
 const { proxy } = require('../faults/wire');

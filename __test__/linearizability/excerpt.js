@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * The report of a run: its figures, and for a violation the few lines of the history around it. What
- * is a violation is checker.js.
+ * The report of a run: its figures, and for a violation the few lines of the history around it. checker.js decides what a
+ * violation is.
  */
 
 const MAX_LINES = 30;

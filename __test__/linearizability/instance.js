@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * One GlobalChannel of the suite, which reads, and writes its channels if it has some, until it is told
- * to stop; what it did is in its log. What a writer does is writer.js, the process around it process.js.
+ * One GlobalChannel of the suite, which reads, and writes its channels if it has some, until it is stopped; its calls are in
+ * its log. The writer is writer.js, the process around it process.js.
  */
 
 const { createApp } = require('../support/app');

@@ -1,9 +1,9 @@
 'use strict';
 
 /**
- * What is read and written: a few channels on three frontends, one key of the store each, and members that
- * tell their key and their version. Each channel has one writer, which puts version n+1 in and then
- * takes version n out; so whoever reads a key knows how old the answer is. Nothing runs here.
+ * The data that is read and written: a few channels on three frontends, one key of the store each, and members that contain
+ * their key and their version. Each channel has one writer, which adds version n+1 and then removes version n; so a read of a
+ * key tells how old the answer is.
  */
 
 /** The frontends of the stub application. */

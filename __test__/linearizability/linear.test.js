@@ -1,10 +1,10 @@
 'use strict';
 
 /**
- * Reads are linearizable though they are answered from memory: a few processes read and write, while others
- * remove keys, cut connections, kill processes, and nobody can tell. Runs on Redis, on Valkey with and without
- * I/O threads, each behind a slow wire, and in the folder of the embedded store. LINEAR_READS=n makes
- * another number of reads, on all servers together and in all folders; what a run is, is in run.js.
+ * Reads are linearizable although they are answered from memory: a few processes read and write, while others remove keys, cut
+ * connections and kill processes. Runs on Redis, on Valkey with and without I/O threads, each behind a slow wire, and in the
+ * folder of the embedded store. LINEAR_READS=n sets the number of reads, on all servers together and in all folders. A run is
+ * in run.js.
  */
 
 const assert = require('node:assert');

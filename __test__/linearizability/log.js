@@ -1,14 +1,12 @@
 'use strict';
 
 /**
- * A process writes down what it called, when, and what it got; the test reads all of it as one
- * history. Times are nanoseconds of the monotonic clock, which is the same for all processes of a
- * machine. What a history must look like is checker.js.
+ * A process logs what it called, when, and the result; the test reads all logs as one history. Times are nanoseconds of the
+ * monotonic clock, which is the same for all processes of a machine. checker.js judges the history.
  *
- * One line per operation and key: `kind key seq start end versions`, where `seq` numbers the calls
- * of the process, and no `end` means that nobody knows whether it took effect. A write has two lines, one
- * before it is called and one when it is answered: the second counts. A process that was killed leaves
- * the first, and perhaps half a line at the end.
+ * One line per operation and key: `kind key seq start end versions`, where `seq` numbers the calls of the process, and no
+ * `end` means that it is unknown whether the call took effect. A write has two lines, one before it is called and one when
+ * it is answered: the second counts. A process that was killed leaves the first, and perhaps half a line at the end.
  */
 
 const fs = require('fs');

@@ -1,9 +1,8 @@
 'use strict';
 
 /**
- * Where the processes of a run meet: on a server, each behind the slow proxy, or in the folder of an
- * embedded store. A place says which processes there are and what their GlobalChannels are given.
- * What is done to them there is chaos.js.
+ * The stores of a run: a server, with each process behind the slow proxy, or the folder of an embedded store. A place defines
+ * its processes and the options of their GlobalChannels. Faults are in chaos.js.
  */
 
 const fs = require('fs');

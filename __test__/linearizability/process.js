@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * One process of the suite, or one worker thread of it: its GlobalChannels (instance.js), and its worker
- * threads with theirs. It says what it is doing to run.js, a thread to its process, which says it for it.
+ * One process of the suite, or one of its worker threads: its GlobalChannels (instance.js), and its worker threads with theirs.
+ * It reports its progress to run.js; a thread reports to its process, which passes it on.
  */
 
 const { EventEmitter, once } = require('events');

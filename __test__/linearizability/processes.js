@@ -1,9 +1,9 @@
 'use strict';
 
 /**
- * What holds among the calls of one process on one key, which may all be unanswered at the same
- * time: they take effect in call order. So a read is not older than the one called before it, and it
- * shows what its own process wrote before. What holds between processes is checker.js.
+ * The order among the calls of one process on one key, all of which may be unanswered at the same time: they take effect in
+ * call order. So a read is not older than the one called before it, and it shows what its own process wrote before.
+ * The order between processes is in checker.js.
  */
 
 const { firstIndex } = require('./versions');

@@ -1,9 +1,8 @@
 'use strict';
 
 /**
- * One run: a few processes on one store, with chaos, until they have read enough; its history is
- * checked. Where they are is places.js, what they do process.js, what is done to them chaos.js. Which
- * runs there are is for the test files to say.
+ * One run: a few processes on one store, with faults, until they have read enough; then its history is checked. Stores are in
+ * places.js, processes in process.js, faults in chaos.js. The test files define the runs.
  */
 
 const { fork } = require('child_process');

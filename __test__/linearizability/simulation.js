@@ -1,9 +1,9 @@
 'use strict';
 
 /**
- * Histories that are linearizable for certain, made without any store: calls get moments at which
- * they take effect, and reads show what holds then. They prove that the checker raises no false
- * alarm, and, with one answer made old, that it raises a right one.
+ * Histories that are linearizable by construction, made without a store: calls get moments at which they take effect, and
+ * reads show the state at theirs. They prove that the checker raises no false alarm and, with one answer made old, that it
+ * raises a correct one.
  */
 
 const fc = require('fast-check');

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * A cache as one would naively write it, put in front of a service: it answers from a copy up to
- * `age` ms old, though in call order. The control of the suite: the checker must find it out.
+ * A naive cache in front of a service: it answers from a copy up to `age` ms old, though in call order. It is the control of the
+ * suite: the checker must detect it.
  */
 
 function makeStale(service, age) {

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * What the writes to one key say of each version: from when it may be gone, from when it must be.
- * What the reads add to that is checker.js.
+ * What the writes to one key say of each version: from when it may be gone, and from when it must be. What the reads add is in
+ * checker.js.
  */
 
 /**

@@ -1,9 +1,8 @@
 'use strict';
 
 /**
- * The only writer of one channel: on each of its keys it puts the next version in and takes the last
- * one out, sometimes in one tick, with reads of its own among unanswered writes; and now and then it
- * destroys the channel. Who else removes members is chaos.js.
+ * The only writer of one channel: on each of its keys it adds the next version and removes the last one, sometimes in one
+ * tick, with reads of its own among unanswered writes; now and then it destroys the channel. Other removals are in chaos.js.
  */
 
 const { SIDS, keyOf, memberOf } = require('./keys');
@@ -20,7 +19,7 @@ const chance = (p) => Math.random() < p;
 
 /**
  * `io` is `{call, read, log, running, passed, last}` of instance.js. Ends when `running` says so. Each write is
- * in the log before it is called: whoever is killed cannot say afterwards what may have taken effect.
+ * in the log before it is called: a process that is killed cannot say afterwards what may have taken effect.
  */
 async function write(channel, io) {
   await Promise.all(SIDS.map((sid, i) => steps(channel, sid, PAUSES[i % PAUSES.length], io)));
@@ -40,7 +39,7 @@ async function steps(channel, sid, mean, io) {
       await Promise.all(jobs.splice(0));
       await pause(40 * Math.random());
     }
-    // What a life before this one has put in stays until somebody destroys the channel.
+    // Members of an earlier life of this process stay until the channel is destroyed.
     if (n > first) {
       jobs.push(leave(key, args(n - 1), n - 1, io));
       if (chance(0.5)) jobs.push(own());

@@ -1,9 +1,9 @@
 'use strict';
 
 /**
- * A panic in the addon never ends the process: it is an error with a code, and every callback is called once. Each
- * place where one can get to (a method, what the runtime or lib/ calls, the driver, the embedded store) panics on
- * purpose here, in the test build of the addon. That of redis-rs's reader is cache/panic.test.js.
+ * A panic in the addon never ends the process: it is an error with a code, and every callback is called once. Each place that
+ * can panic (a method, functions that the runtime or lib/ calls, the driver, the embedded store) panics on purpose here, in
+ * the test build of the addon. The reader of redis-rs is in cache/panic.test.js.
  */
 
 const assert = require('node:assert');
@@ -25,7 +25,7 @@ async function panicking(place, store, body) {
 }
 
 stores('Panics in a method', (ctx) => {
-  ours('before the call was taken: that call throws, and the service works on', async () => {
+  ours('before the call was accepted: that call throws, and the service works on', async () => {
     // The second key is half written when it panics: the third call must not begin with it.
     const body = async ({ started, invoke, call, ok, emit }) => {
       const service = await started();

@@ -1,8 +1,7 @@
 'use strict';
 /**
- * What a push does when a connector is killed while it is under way, in a real pomelo 2.2.7
- * cluster of 3 connectors and 60 clients. pomelo-rpc does not notice such a death: a frontend's
- * answer just never comes. The tests kill one connector after the other, so their order matters.
+ * Pushes while a connector is killed, in a real pomelo 2.2.7 cluster of 3 connectors and 60 clients. pomelo-rpc does not notice
+ * the death: the frontend's answer never comes. The tests kill one connector after the other, so their order matters.
  */
 
 const assert = require('node:assert');

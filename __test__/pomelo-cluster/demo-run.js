@@ -1,8 +1,7 @@
 'use strict';
 /**
- * The real demo in a process of its own, with a temporary folder of its own: started with arguments,
- * listened to, and looked at for what it leaves behind. What it should show is in demo.test.js and
- * web.test.js.
+ * Runs the real demo in a process of its own, with its own temporary folder: starts it with arguments, reads its output, and
+ * checks what it leaves behind. The assertions are in demo.test.js and web.test.js.
  */
 
 const assert = require('node:assert');

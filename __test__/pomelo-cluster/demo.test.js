@@ -1,7 +1,7 @@
 'use strict';
 /**
- * `npm run demo`, after set-up: what it shows, that its check can fail, and that it leaves neither
- * a process nor a file behind, however it ends. Runs the real demo in a process of its own.
+ * `npm run demo`, after set-up: what it prints, that its check can fail, and that it leaves neither a process nor a file behind,
+ * however it ends. Runs the real demo in a process of its own.
  */
 
 const assert = require('node:assert');
@@ -64,7 +64,7 @@ describe('the demo', () => {
     stray: /user-1 got 1 copies of message 2, expected 0/,
   };
   for (const [fault, problem] of Object.entries(faults)) {
-    ours(`ends with exit code 1 and says who was wronged (${fault})`, async () => {
+    ours(`ends with exit code 1 and names the affected users (${fault})`, async () => {
       await run({ DEMO_FAULT: fault }).ended();
       assert.strictEqual(demo.end.code, 1, demo.output);
       assert.match(demo.output, problem);
@@ -146,7 +146,7 @@ describe('the demo', () => {
     });
   }
 
-  ours('--redis: a Redis that is not there is told at once', async () => {
+  ours('--redis: a Redis that is not there is reported at once', async () => {
     const port = await redisServer.freePort();
     await run({}, '--redis', `redis://127.0.0.1:${port}/3`).ended();
     assert.strictEqual(demo.end.code, 1, demo.output);
@@ -163,7 +163,7 @@ describe('the demo', () => {
     '--wep': /Unknown option '--wep'/,
   };
   for (const [line, problem] of Object.entries(mistakes)) {
-    ours(`${line} is a mistake, and it says what is right`, async () => {
+    ours(`${line} is refused, with the correct usage`, async () => {
       await run({}, ...line.split(' ')).ended();
       assert.strictEqual(demo.end.code, 2, demo.output);
       assert.match(demo.output, problem);

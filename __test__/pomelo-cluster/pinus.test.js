@@ -1,7 +1,7 @@
 'use strict';
 /**
- * A small real pinus 1.7.4 cluster (master, 2 connectors, 1 chat server) with WebSocket clients,
- * and what a user hears who gives pinus the plugin in pomelo's form. 0.0.7 does not work in pinus.
+ * A small real pinus 1.7.4 cluster (master, 2 connectors, 1 chat server) with WebSocket clients, and the error for pinus apps
+ * that use the plugin in pomelo's form. 0.0.7 does not work in pinus.
  */
 
 const assert = require('node:assert');
@@ -37,7 +37,7 @@ describe('a pinus cluster', () => {
     await assertGot(clients, await push(cluster, 'chat-1', 'world', 50));
   });
 
-  ours('who left gets nothing, nor does anybody after destroyChannel', async () => {
+  ours('a user who left gets nothing, and no user after destroyChannel', async () => {
     const [leaver, ...stayers] = clients;
     await leave([leaver], 'world');
     const pushes = await push(cluster, 'chat-1', 'world');
@@ -47,7 +47,7 @@ describe('a pinus cluster', () => {
     await assertGotNothing(clients, await push(cluster, 'chat-1', 'world'));
   });
 
-  ours('servers stop by themselves when told to', async () => {
+  ours('servers end by themselves when they are stopped', async () => {
     const ids = [...cluster.servers.keys()];
     const ends = await Promise.all(ids.map((id) => cluster.stopServer(id)));
     for (const end of ends) assert.deepStrictEqual(end, { code: 0, signal: null, expected: true });

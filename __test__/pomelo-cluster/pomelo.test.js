@@ -51,7 +51,7 @@ describe('a pomelo cluster of 3 connectors, 2 chat servers and 60 clients', () =
     await assertGot(clients, ...(await Promise.all(both)));
   });
 
-  same('only members get a push: not who left, not who is in another channel', async () => {
+  same('only members get a push: no users who left or are in another channel', async () => {
     const leavers = clients.slice(0, 20);
     const stayers = clients.slice(20);
     await leave(leavers, 'world');
@@ -95,7 +95,7 @@ describe('a pomelo cluster of 3 connectors, 2 chat servers and 60 clients', () =
     assert.deepStrictEqual(answers, [{ error: null, value: ['gone'] }]);
   });
 
-  same('servers stop by themselves when told to: no hook of the plugin holds them', async () => {
+  same('servers end by themselves when stopped: the plugin keeps none alive', async () => {
     const ids = [...cluster.servers.keys()];
     const ends = await Promise.all(ids.map((id) => cluster.stopServer(id)));
     ends.forEach((end, i) => {

@@ -1,9 +1,8 @@
 'use strict';
 /**
- * The rolling upgrade: one real pomelo cluster and one Redis, where chat-1 runs
- * pomelo-globalchannel-plugin 0.0.7 and chat-2 ours. What either does must hold for the other; at
- * the end chat-1 is upgraded while the cluster runs. 60 WebSocket clients, of which each chat
- * server holds half.
+ * The rolling upgrade: one real pomelo cluster and one Redis, where chat-1 runs pomelo-globalchannel-plugin 0.0.7 and chat-2 this
+ * package. Changes by either are seen by the other; at the end chat-1 is upgraded while the cluster runs. Each chat server
+ * has half of the 60 WebSocket clients.
  */
 
 const assert = require('node:assert');

@@ -1,8 +1,7 @@
 'use strict';
 /**
- * Option `rpcNoDelay` in real pomelo and pinus processes: the sockets of the chat server that pushes
- * and of the connector that answers. What goes over them is in ../rpc-no-delay.test.js; how much time
- * it saves is what benchmark/cluster measures.
+ * Option `rpcNoDelay` in real pomelo and pinus processes: the sockets of the pushing chat server and of the answering connector.
+ * The data on them is tested in ../rpc-no-delay.test.js; benchmark/cluster measures the time that it saves.
  */
 
 const assert = require('node:assert');
@@ -51,7 +50,7 @@ for (const [title, { options, times }] of Object.entries({
       }
     }
 
-    ours(`the RPC sockets are told ${times} times not to wait`, async () => {
+    ours(`setNoDelay is called ${times} times on the RPC sockets`, async () => {
       await push();
       await push();
       await assertTimes();

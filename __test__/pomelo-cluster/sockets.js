@@ -1,7 +1,7 @@
 'use strict';
 /**
- * What the servers of a test's cluster can be asked about their RPC sockets (an extension of
- * demo/app/control.js): how often each was told to send without delay, since it was made.
+ * Asks the servers of a test's cluster about their RPC sockets (an extension of demo/app/control.js): how often `setNoDelay` was
+ * called on each.
  */
 
 const { watchSockets } = require('../support/sockets');

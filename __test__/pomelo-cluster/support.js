@@ -1,10 +1,10 @@
 'use strict';
 /**
- * What the cluster tests share: which plugin stands for "ours", pushes with numbers of their own,
- * and who got them. The cluster itself is that of the demo (demo/cluster.js).
+ * Shared by the cluster tests: the plugin under test, pushes with numbers of their own, and their receivers. The cluster is that of
+ * the demo (demo/cluster.js).
  *
- * IMPL=old puts pomelo-globalchannel-plugin 0.0.7 in the place of ours, to check the tests against
- * the original; `ours` rows, where it behaves otherwise by decision of the contract, are skipped.
+ * IMPL=old uses pomelo-globalchannel-plugin 0.0.7 instead, to check the tests against the original; `ours` rows, where the
+ * contract decides differently, are skipped.
  */
 
 const assert = require('node:assert');

@@ -1,7 +1,7 @@
 'use strict';
 /**
- * Real pomelo clusters whose channels are in a Redis that others know the way to, or that speaks TLS: pushes reach
- * everybody, also after another server has taken over. What the plugin alone does then is in __test__/topology.
+ * Real pomelo clusters with Redis Sentinel, Redis Cluster or TLS: pushes reach all members, also after a failover. The plugin
+ * alone is tested in __test__/topology.
  */
 
 const assert = require('node:assert');

@@ -1,8 +1,7 @@
 'use strict';
 /**
- * `npm run demo -- --web` as one meets it: its page in a headless Chromium. What is typed and pressed
- * there goes to real servers, and what is asserted is what the page shows. The tests share one demo,
- * and each leaves it as it was.
+ * `npm run demo -- --web` in a headless Chromium: input goes to real servers, and assertions are about what the page shows. The
+ * tests share one demo, and each restores its state.
  */
 
 const assert = require('node:assert');
@@ -155,7 +154,7 @@ describe('the page of the demo', () => {
     await assertArrived(text, USERS);
   });
 
-  ours('a killed connector: its clients are gone, the others get what is pushed', async () => {
+  ours('a killed connector: its clients are gone, the others get the pushes', async () => {
     const pid = Number((await part('pid', connector('connector-2')).textContent()).slice(4));
     await page.getByRole('button', { name: 'Kill connector-2' }).click();
     await connector('connector-2', 'down').waitFor();

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Keys stay under their prefix, whatever names and ids hold, and `clean` takes what is under its prefix and nothing
- * else. That `a` on `b:c` is `a:b` on `c` is the layout of 0.0.7, and kept.
+ * Keys stay under their prefix, whatever names and ids contain, and `clean` removes what is under its prefix and nothing else.
+ * That `a` on `b:c` is `a:b` on `c` is the key layout of 0.0.7, and kept.
  */
 
 const assert = require('node:assert');
@@ -49,7 +49,7 @@ const text = fc.oneof(
 const stored = (given) => Buffer.from(given).toString();
 
 stores('Keys', (ctx) => {
-  ours('stay under their prefix, and clean takes those and no others', async () => {
+  ours('stay under their prefix, and clean removes those and no others', async () => {
     const prefixes = fc.oneof(text, fc.constant('P')).map((given) => `P${given}`);
     const places = fc.array(fc.tuple(text, text), { minLength: 1, maxLength: 10 });
     await fc.assert(

@@ -1,6 +1,6 @@
 'use strict';
 
-/** An entry of the log is one line, whatever names, ids and errors hold: none can write lines of its own. */
+/** A log entry is one line: names, ids and errors cannot inject lines. */
 
 const assert = require('node:assert');
 const fc = require('fast-check');
@@ -52,7 +52,7 @@ stores('Logs', (ctx) => {
     );
   });
 
-  ours('cannot be forged by a manager, nor by where a store is said to be', async () => {
+  ours('cannot be forged by a manager, nor by the address of a store', async () => {
     const lines = await logged(async () => {
       const manager = {
         add(name, uid, sid, cb) {

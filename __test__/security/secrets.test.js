@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * A password is seen by nobody but the server: not in the log, in errors, in stats(), nor in what an instance shows of
- * itself, whatever the server says and in whatever option it was given. For code it stays where it was.
+ * Only the server sees a password: it is not in the log, in errors, in stats(), nor in a printed instance, whatever the server
+ * says and in whichever option it was given. Code can still read it from `opts`.
  */
 
 const assert = require('node:assert');
@@ -23,7 +23,7 @@ const { create } = require('../support/service');
 const { removeFolder } = require('../support/remove');
 
 const SECRET = 'hunter2-s3cret';
-/** Also what is left when somebody cuts it off. */
+/** A part of it, in case the text is truncated. */
 const PART = SECRET.slice(0, 7);
 
 /** All that can be seen of a service and its errors. */
@@ -67,7 +67,7 @@ const forms = (port) => ({
 });
 
 area('Secrets', { password: SECRET }, (ctx) => {
-  ours('are for code where they were: opts is the very object', () => {
+  ours('can be read by code: opts is the same object', () => {
     const opts = { password: SECRET };
     const service = create(opts);
     assert.strictEqual(service.opts, opts);
@@ -76,7 +76,7 @@ area('Secrets', { password: SECRET }, (ctx) => {
     assert.deepStrictEqual(service.opts, { more: 1 });
   });
 
-  ours('an instance shows what is known to be harmless, and hides the rest', () => {
+  ours('a printed instance shows known harmless options, and hides the rest', () => {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'secrets-'));
     const { cert, key } = certificates(folder).authority('ca');
     removeFolder(folder);
@@ -102,7 +102,7 @@ area('Secrets', { password: SECRET }, (ctx) => {
     assert.deepStrictEqual(opts.sentinels, [{ host: 'h', port: 1, password: '[hidden]' }]);
   });
 
-  ours('a right password, a wrong one, a db that is not there, nobody at the port', async () => {
+  ours('a right password, a wrong one, a db that does not exist, a closed port', async () => {
     for (const [form, opts] of Object.entries(forms(ctx.redis.port))) {
       const right = await attempt(opts);
       assert.ifError(right.err);
@@ -143,7 +143,7 @@ area('Secrets', { password: SECRET }, (ctx) => {
     }
   });
 
-  ours('a server that repeats everything that it is told', async () => {
+  ours('a server that repeats everything that it is sent', async () => {
     for (const start of ['-ERR you said ', '-', '-LOADING ', '-NOAUTH ']) {
       const wire = await listen((socket) =>
         socket.on('data', (chunk) => {
@@ -163,7 +163,7 @@ area('Secrets', { password: SECRET }, (ctx) => {
     }
   });
 
-  ours('a URL with a password in the place of any other option', async () => {
+  ours('a URL with a password as any other option', async () => {
     const source = fs.readFileSync(path.join(__dirname, '../../src/options/mod.rs'), 'utf8');
     const [, list] = /const NAMES: .*?= &\[(.*?)\];/s.exec(source);
     const names = Array.from(list.matchAll(/"(.*?)"/g), ([, name]) => name);
@@ -186,7 +186,7 @@ area('Secrets', { password: SECRET }, (ctx) => {
     }
   });
 
-  ours('an exception that nobody catches', async () => {
+  ours('an uncaught exception', async () => {
     const body = async ({ started, opts, args, create }) => {
       const service = await started({ password: args.secret });
       void create({ ...opts, password: args.secret });

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * A stub of the part of a pomelo application that the plugin uses, for cases that need a scripted
- * server list or RPC. What a real application does is tested in the cluster suite, not here.
+ * A stub of the part of a pomelo application that the plugin uses, for cases that need a scripted server list or RPC. Real
+ * applications are tested in pomelo-cluster/.
  */
 
 /** s1, s2, s3 are frontends of type connector; backend-1 is none. */

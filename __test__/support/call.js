@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Calls a method of the service with a callback and records everything about the answer: its
- * arguments, how many, how often, and whether it came before the method returned.
+ * Calls a method of the service with a callback and records the answer: its arguments and their number, how often it came,
+ * and whether it came before the method returned.
  */
 
 const DEADLINE = 20000;

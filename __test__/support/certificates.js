@@ -1,9 +1,6 @@
 'use strict';
 
-/**
- * Certificates for the tests of TLS, made anew by the `openssl` of this machine: CAs, and what they signed. What
- * is made of them is the caller's business.
- */
+/** Certificates for the tests of TLS, created by the `openssl` of this machine: CAs, and certificates signed by them. */
 
 const { execFileSync } = require('child_process');
 const fs = require('fs');

@@ -1,9 +1,9 @@
 'use strict';
 
 /**
- * Cases that are about a whole process (does it end, with what code, what does it print) run in a
- * child: `run(fn, {store})` sends the source of `fn` to a fresh node, which calls it with the
- * tools below, `opts` being where the store is. `fn` must not use anything from around it.
+ * Runs cases about a whole process (does it end, with which code, what does it print) in a child: `run(fn, {store})` sends the
+ * source of `fn` to a new node, which calls it with the tools below; `opts` are the options of the store. `fn` must not use
+ * outer variables.
  */
 
 const { spawn } = require('child_process');

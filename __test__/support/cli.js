@@ -1,6 +1,6 @@
 'use strict';
 
-/** The command line in a process of its own: what it printed, and how it ended. */
+/** Runs the command line in a process of its own: its output and exit code. */
 
 const { spawn } = require('child_process');
 const { once } = require('events');

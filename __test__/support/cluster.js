@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * A private Redis Cluster on loopback for one test file: three primaries and three replicas, each a server of
- * redis.js, which is where killing and stopping one lives. Here: making the cluster, who is who in it, moving slots.
+ * A private Redis Cluster on loopback for one test file: three primaries and three replicas, each a server of redis.js, which
+ * can kill and stop it. Here: creating the cluster, the roles of its nodes, moving slots.
  */
 
 const { execFile } = require('child_process');

@@ -1,6 +1,6 @@
 'use strict';
 
-/** What is logged while something runs: the service logs to the console where there is no pomelo. */
+/** Captures the log while something runs: without pomelo the service logs to the console. */
 
 const METHODS = ['log', 'info', 'warn', 'error', 'debug'];
 

@@ -1,6 +1,6 @@
 'use strict';
 
-/** What tests of the documentation read of a Markdown text: where its links lead, and which anchors it has. */
+/** Reads a Markdown text: the targets of its links, its anchors, and the files that it names. */
 
 /** Without blocks of code, in which nothing is a link or a heading. */
 const prose = (text) => text.replace(/^( *)```[^]*?^\1```$/gm, '');
@@ -22,4 +22,10 @@ function anchors(text) {
   );
 }
 
-module.exports = { links, anchors };
+/** The files and folders that a text names as code: `driver/mod.rs`, `lib/host.js`, `src/cache/`. */
+function paths(text) {
+  const all = [...prose(text).matchAll(/`([\w./-]+(?:\.rs|\.js|\/))`/g)].map(([, name]) => name);
+  return [...new Set(all)];
+}
+
+module.exports = { links, anchors, paths };

@@ -1,11 +1,8 @@
 'use strict';
 
 /**
- * A private redis-server on loopback for one test file: start, kill, restart, pause, stop; raw
- * commands in any db; how many clients it has; what it executes (MONITOR).
- *
- * Lives here: everything that knows of processes, ports and the wire. Does not live here: the
- * plugin under test (service.js) and its stub application (app.js).
+ * A private redis-server on loopback for one test file: start, kill, restart, pause, stop; raw commands in any db; its number
+ * of clients; the commands that it executes (MONITOR). The plugin under test is in service.js, its stub application in app.js.
  */
 
 const { spawn } = require('child_process');

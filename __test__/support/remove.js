@@ -1,9 +1,9 @@
 'use strict';
 
 /**
- * Removes a folder in which an embedded store may still be closing: a link that was given up while it waited for
- * another process closes later, on a thread of its own, and writes `store.json` then. `fs.rmSync` lists a folder once,
- * also where it tries again.
+ * Removes a folder in which an embedded store may still be closing: a connection that was given up while it waited for
+ * another process closes later, on a thread of its own, and writes `store.json` then. `fs.rmSync` lists a folder only
+ * once, also when it retries.
  */
 
 const fs = require('fs');

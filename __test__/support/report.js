@@ -1,9 +1,8 @@
 'use strict';
 
 /**
- * What `npm run test:faults` prints of a test: one row of its table. A test calls `report` once, at
- * its end, so that a row says that all its assertions held; a test that fails is in the table by
- * its title. Otherwise nothing is written anywhere.
+ * Reports one row of the tables of `npm run test:faults`. A test calls `report` once, at its end, so that a row means that all
+ * its assertions held; a test that fails is in the table by its title. In other runs nothing is written.
  */
 
 const fs = require('fs');

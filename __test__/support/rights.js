@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * What the plugin's user in Redis has to be allowed, as docs/REDIS.md says it. That each of these is needed, and for
- * what, is topology/acl.test.js's to show.
+ * The rights that the plugin's user needs in Redis, as in docs/REDIS.md. topology/acl.test.js shows that each is needed, and for
+ * what.
  */
 
 /** Without a cache. */

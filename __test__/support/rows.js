@@ -1,11 +1,10 @@
 'use strict';
 
 /**
- * How a row of the contract becomes a test. `same` rows hold for 0.0.7 as well and run with
- * IMPL=old too; `ours` rows are decided differently on purpose (or refine a row beyond what 0.0.7
- * does) and are skipped there. An `area` is a suite with one private redis-server; `stores` is one
- * that runs on each store, in which `same.redis`, `ours.redis` and `ours.embedded` are rows about
- * that one. STORE=redis or STORE=embedded runs only that side.
+ * Makes tests of contract rows. `same` rows hold for 0.0.7 as well and run with IMPL=old too; `ours` rows are decided differently
+ * on purpose (or refine a row beyond what 0.0.7 does) and are skipped there. An `area` is a suite with one private
+ * redis-server; `stores` is a suite that runs on each store, in which `same.redis`, `ours.redis` and `ours.embedded` are rows
+ * of one store only. STORE=redis or STORE=embedded runs only that side.
  */
 
 const { describe, it, before, beforeEach, after, afterEach } = require('node:test');

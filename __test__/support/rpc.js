@@ -1,9 +1,9 @@
 'use strict';
 
 /**
- * Real frontends of pomelo-rpc and pinus-rpc in this process, and a real RPC client in the stub app
- * (app.js): pushes travel over TCP sockets that a test can look at. No cluster, no sessions: a
- * frontend remembers the pushes that it got and reaches everybody.
+ * Real frontends of pomelo-rpc and pinus-rpc in this process, and a real RPC client in the stub app (app.js): pushes travel over
+ * TCP sockets that a test can inspect. There is no cluster and there are no sessions: a frontend records the pushes that
+ * it gets, and reports every user as reached.
  */
 
 const { EventEmitter } = require('events');

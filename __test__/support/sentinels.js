@@ -1,9 +1,6 @@
 'use strict';
 
-/**
- * A primary, two replicas and three sentinels on loopback: start, fail over, put in order again.
- * A single server is redis.js.
- */
+/** A primary, two replicas and three sentinels on loopback: start, fail over, restore. A single server is in redis.js. */
 
 const fs = require('fs');
 const path = require('path');
@@ -11,7 +8,7 @@ const redisServer = require('./redis');
 const { until } = require('./until');
 
 const NAME = 'the-one';
-// Long enough that a busy machine looks like a dead server to nobody.
+// Long enough that no sentinel takes a busy machine for a dead server.
 const DOWN_AFTER = 2000;
 // Elections take seconds, and the machine may be slow.
 const DEADLINE = 60000;

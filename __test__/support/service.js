@@ -1,9 +1,8 @@
 'use strict';
 
 /**
- * The plugin under test, made the way pomelo makes it: the factory in the `components` folder,
- * called as `(app, opts)`. `IMPL=old` puts pomelo-globalchannel-plugin 0.0.7 in its place, so that
- * the suite itself can be checked against the original.
+ * The plugin under test, created as pomelo does it: the factory in the `components` folder, called as `(app, opts)`. `IMPL=old`
+ * uses pomelo-globalchannel-plugin 0.0.7 instead, so that the suite itself can be checked against the original.
  */
 
 const path = require('path');

@@ -1,9 +1,8 @@
 'use strict';
 
 /**
- * Counts, for each socket of this process, from the call on: the calls of `setNoDelay` and `cork`,
- * and the writes that go to the system, each a TCP segment of its own without Nagle's algorithm.
- * There is no way to ask a socket for any of that. Whose sockets they are is for the tests to know.
+ * Counts, for each socket of this process, the calls of `setNoDelay` and `cork`, and the writes that reach the system, each a TCP
+ * segment of its own without Nagle's algorithm. A socket itself does not tell any of that.
  */
 
 const { Socket } = require('net');

@@ -1,11 +1,8 @@
 'use strict';
 
 /**
- * The stores that the plugin works on, as a test sees them: where one is, and what is in it. A row
- * that asks for nothing else runs on each of them.
- *
- * Lives here: all that the suites need to know of a store. Does not live here: what only Redis has
- * (a server that dies or hangs, its commands), which is redis.js.
+ * The stores that the plugin works on, as a test sees them: where one is, and what is in it. A row without further demands runs on
+ * each of them. What only Redis has (a server that dies or hangs, its commands) is in redis.js.
  */
 
 const { spawn } = require('child_process');

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * A redis-server that speaks TLS on a port of its own, and none on the other one, over which the tests look at
- * it; and how a start over TLS ends. Certificates are certificates.js's; the server takes another one at any time.
+ * A redis-server with a TLS port, and a plain port through which the tests inspect it; and the result of a start over TLS.
+ * Certificates are in certificates.js; the server can be given another one at any time.
  */
 
 const assert = require('node:assert');

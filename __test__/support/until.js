@@ -1,9 +1,6 @@
 'use strict';
 
-/**
- * Waiting without sleeping: poll a condition until it holds, or fail with its name when it does
- * not within the deadline. Nothing of Redis or the plugin lives here.
- */
+/** Waits without sleeping: polls a condition until it holds, or fails with its name at the deadline. */
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 

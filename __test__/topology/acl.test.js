@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * The least that our user in Redis must be allowed: with it everything works, and without one of its rights
- * something does not, which the rows name. The whole core suite under such a user: RIGHTS=least.
+ * The least rights of the Redis user: with them everything works, and without any one of them the function that the row names
+ * fails. `RIGHTS=least` runs the whole core suite as such a user.
  */
 
 const assert = require('node:assert');
@@ -78,7 +78,7 @@ area('ACL', {}, (ctx) => {
     assert.strictEqual(await repeats(), true);
   });
 
-  ours('without a cache those of the cache are not needed', async () => {
+  ours('without a cache its rights are not needed', async () => {
     await grant(...PLAIN);
     const service = await begin({ cache: false });
     await works(service);
@@ -168,7 +168,7 @@ area('ACL', {}, (ctx) => {
     assert.deepStrictEqual(await ctx.redis.keys(5), ['POMELO:CHANNEL:n:s1']);
   });
 
-  ours('the command line: list takes SSCAN more, copy SCARD too', async () => {
+  ours('the command line: list also needs SSCAN, copy SSCAN and SCARD', async () => {
     await ctx.redis.run(0, 'sadd', 'POMELO:CHANNEL:n:s1', 'u');
     const url = `redis://gc:secret@127.0.0.1:${ctx.redis.port}`;
     await grant(...PLAIN);

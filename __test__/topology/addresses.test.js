@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Servers at other places than an IPv4 address: IPv6 literals and Unix sockets, with a db, a user, and what
- * comes after a lost connection. That such options are understood at all is in contract/b-options.test.js.
+ * Servers at other addresses than IPv4: IPv6 literals and Unix sockets, with a db, a user, and a lost connection. Parsing of
+ * such options is in contract/b-options.test.js.
  */
 
 const assert = require('node:assert');
@@ -69,7 +69,7 @@ area('addresses', { args: BIND }, (ctx) => {
 
   for (const form of ['host', 'url']) {
     ours(
-      `nobody at an IPv6 address: the error has it in brackets (${form})`,
+      `no server at an IPv6 address: the error has it in brackets (${form})`,
       async () => {
         const port = await freePort();
         const at = form === 'host' ? { host: '::1', port } : { url: `redis://[::1]:${port}` };
@@ -83,7 +83,7 @@ area('addresses', { args: BIND }, (ctx) => {
     );
   }
 
-  ours('nobody at a Unix socket: the error has its path', async () => {
+  ours('no server at a Unix socket: the error has its path', async () => {
     await logged(async () => {
       const { err } = await call(
         create({ path: '/nowhere/redis.sock', startTimeout: 200 }),

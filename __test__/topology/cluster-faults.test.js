@@ -1,10 +1,10 @@
 'use strict';
 
 /**
- * A real Redis Cluster at work while slots move, nodes come and go, primaries die or hang. Whatever happens: every
- * callback once, in call order, no error, and what was acknowledged and had been replicated is there in the
- * end. (Replication is asynchronous: what a primary acknowledged in its last moments may be lost with it, so
- * that is not looked at after a crash.) CLUSTER_ROUNDS=n does the faults n times.
+ * A real Redis Cluster under load while slots move, nodes come and go, and primaries die or hang: every callback once, in call
+ * order, no error, and what was acknowledged and replicated is there in the end. (Replication is asynchronous: what a
+ * primary acknowledged just before it died may be lost with it, so that is not checked after a crash.) CLUSTER_ROUNDS=n
+ * runs the faults n times.
  */
 
 const assert = require('node:assert');
@@ -25,7 +25,7 @@ function waited(fault, flight) {
 const ROUNDS = Number(process.env.CLUSTER_ROUNDS) || 1;
 
 onCluster('a Redis Cluster while it changes', 120000 * ROUNDS, (ctx) => {
-  it('random commands leave what a model says', async () => {
+  it('random commands have the results of a model', async () => {
     const service = await ctx.connected(PATIENT);
     const flight = new Flight(service, Date.now() % 100000);
     for (let i = 0; i < 20; i += 1) {
@@ -36,7 +36,7 @@ onCluster('a Redis Cluster while it changes', 120000 * ROUNDS, (ctx) => {
     await flight.check().checkStore(ctx.cluster);
   });
 
-  it('a channel whose slot is on its way can be used in every state of that', async () => {
+  it('a channel whose slot is being moved can be used in every state of the move', async () => {
     const service = await ctx.connected(PATIENT);
     const nodes = (await ctx.cluster.primaries()).map(({ server }) => server);
     let count = 0;
@@ -104,7 +104,7 @@ onCluster('a Redis Cluster while it changes', 120000 * ROUNDS, (ctx) => {
       waited('redis-cli --cluster reshard to a new node and back; the node leaves', flight);
     });
 
-    it(`clean removes all, though keys move meanwhile (${round})`, async () => {
+    it(`clean removes everything while keys move (${round})`, async () => {
       const service = await ctx.connected({ ...PATIENT, hashTag: true });
       const sids = Array.from({ length: 5000 }, (_, i) => `s${i}`);
       await Promise.all(sids.map((sid) => ok(service, 'add', 'room', 'u', sid)));
@@ -187,7 +187,7 @@ onCluster('a Redis Cluster while it changes', 120000 * ROUNDS, (ctx) => {
   }
 
   // The last one: a replica does not forget that its primary once lacked a slot.
-  it('what a node refuses while the cluster is down waits', async () => {
+  it('calls that a node refuses while the cluster is down wait', async () => {
     const service = await ctx.connected(PATIENT);
     const flight = new Flight(service, Date.now() % 100000);
     const before = (await ctx.cluster.errors()).CLUSTERDOWN || 0;

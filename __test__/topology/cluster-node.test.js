@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * A node of a Redis Cluster given as `host` and `port`, without option `cluster`: refused, unless it has all of our
- * keys. Option `cluster` itself is in cluster.test.js.
+ * A node of a Redis Cluster given as `host` and `port`, without option `cluster`: refused, unless it has all keys. Option
+ * `cluster` itself is in cluster.test.js.
  */
 
 const assert = require('node:assert');
@@ -45,7 +45,7 @@ onCluster('a node of a Redis Cluster', TIMEOUT, (ctx) => {
     assert.deepStrictEqual(await ctx.cluster.dump(), before);
   });
 
-  it('is refused too where the user may not ask what the server is', async () => {
+  it('is refused too where the user has no right to ask for the mode', async () => {
     const rights = LEAST.filter((right) => right !== '+info');
     await ctx.cluster.all('acl', 'setuser', 'gc', 'on', '>secret', '~POMELO:CHANNEL:*', ...rights);
     for (const cache of [true, false]) {
@@ -68,7 +68,7 @@ onCluster('a node of a Redis Cluster', TIMEOUT, (ctx) => {
     }
   });
 
-  it('is no store for the command line', async () => {
+  it('is refused by the command line', async () => {
     const { port } = ctx.cluster.servers[0];
     for (const args of [[], ['--prefix', 'P']]) {
       const from = `redis://127.0.0.1:${port}`;
@@ -87,7 +87,7 @@ describe('a Redis Cluster of one node', { timeout: TIMEOUT }, () => {
   afterEach(stopAll);
   after(() => cluster && cluster.close());
 
-  it('is used, but for what takes several keys at once', async () => {
+  it('is used, except for commands with several keys', async () => {
     const [server] = cluster.servers;
     for (const cache of [true, false]) {
       const service = await started(server, { cache, cleanOnStartUp: true });
@@ -103,7 +103,7 @@ describe('a Redis Cluster of one node', { timeout: TIMEOUT }, () => {
     await ok(service, 'destroyChannel', 'n');
   });
 
-  it('gives errors when it has not all slots any more, clean too', async () => {
+  it('gives errors when it no longer has all slots, clean too', async () => {
     const [server] = cluster.servers;
     const service = await started(server, { commandTimeout: 2000 });
     const names = Array.from({ length: 40 }, (_, i) => `room ${i}`);

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Option `cluster`, on a real Redis Cluster at rest: what works on one Redis works there, where the keys are, how a
- * cluster is found, who may use it. What is done to it meanwhile is in cluster-faults.test.js.
+ * Option `cluster`, on a real Redis Cluster without faults: methods work as on one Redis, the keys, how a cluster is found, its
+ * users. Faults are in cluster-faults.test.js.
  */
 
 const assert = require('node:assert');
@@ -21,7 +21,7 @@ const { proxy } = require('../faults/wire');
 const { KEYS, during, onCluster } = require('./on-cluster');
 
 onCluster('a Redis Cluster', 120000, (ctx) => {
-  it('channels are where 0.0.7 puts them, and the methods do what they do on one Redis', async () => {
+  it('channels have the keys of 0.0.7, and the methods work as on one Redis', async () => {
     const app = createApp();
     const service = await ctx.connected({}, app);
     const names = Array.from({ length: 20 }, (_, i) => `room ${i}`);
@@ -75,7 +75,7 @@ onCluster('a Redis Cluster', 120000, (ctx) => {
     }
   });
 
-  it('an error is that of its key alone, in the words of the node', async () => {
+  it('an error concerns its key only, with the message of the node', async () => {
     const service = await ctx.connected();
     const key = 'POMELO:CHANNEL:odd:s1';
     await (await ctx.cluster.owner(key)).run(0, 'set', key, 'no set');
@@ -142,7 +142,7 @@ onCluster('a Redis Cluster', 120000, (ctx) => {
     await ok(cleaning, 'add', 'room', 'u', 's1');
   });
 
-  it('a seed that is dead, or silent, costs little', async () => {
+  it('a seed that is dead, or silent, delays the start only a little', async () => {
     const silent = net.createServer(() => {}).listen(0, '127.0.0.1');
     await once(silent, 'listening');
     const closed = await redisServer.freePort();
@@ -160,7 +160,7 @@ onCluster('a Redis Cluster', 120000, (ctx) => {
     }
   });
 
-  it('a node that is silent is noticed, though the others talk and nobody calls it', async () => {
+  it('a silent node is detected, although the others answer and no call goes to it', async () => {
     const [{ server: silent }, { server: other }] = await ctx.cluster.primaries();
     const wire = await proxy(silent.port);
     const announced = (port) => async () => {
@@ -196,7 +196,7 @@ onCluster('a Redis Cluster', 120000, (ctx) => {
     }
   });
 
-  it('without any node start fails, and says where it looked', async () => {
+  it('without any node start fails, and names the addresses', async () => {
     const seeds = [{ port: await redisServer.freePort() }, { port: await redisServer.freePort() }];
     const { err } = await call(create(ctx.cluster.options({ startTimeout: 300 }, seeds)), 'start');
     assert.strictEqual(err.code, 'ERR_GLOBAL_CHANNEL_UNREACHABLE');
@@ -205,7 +205,7 @@ onCluster('a Redis Cluster', 120000, (ctx) => {
     assert.match(err.cause.message || err.cause, /node 127\.0\.0\.1:\d+: .*refused/);
   });
 
-  it('what cannot be used is refused by the constructor, by its name', () => {
+  it('options that cannot be used are refused by the constructor, by name', () => {
     const code = 'ERR_GLOBAL_CHANNEL_INVALID_OPTION';
     const refused = (opts, message) => assert.throws(() => create(opts), { code, message });
     refused(
@@ -229,7 +229,7 @@ onCluster('a Redis Cluster', 120000, (ctx) => {
     );
   });
 
-  it('a Redis that is no cluster says so at start', async () => {
+  it('a Redis that is not a cluster makes start fail', async () => {
     const single = await redisServer.start();
     try {
       const { err } = await call(create(ctx.cluster.options({}, [single])), 'start');
@@ -240,7 +240,7 @@ onCluster('a Redis Cluster', 120000, (ctx) => {
     }
   });
 
-  it('a user with no more rights than it takes is enough; a wrong password fails at start', async () => {
+  it('a user with the least rights is enough; a wrong password fails at start', async () => {
     const rights = ['+sadd', '+srem', '+smembers', '+unlink', '+scan', '+type', '+select', '+info'];
     const clusterRights = ['+asking', '+cluster|slots', '+cluster|nodes'];
     const more = ['+client|id', '+client|kill', ...clusterRights];

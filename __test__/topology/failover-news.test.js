@@ -1,9 +1,9 @@
 'use strict';
 
 /**
- * Failovers that an operator asks for, under 4,000 adds a second, while the service hears of them late or from
- * few: the old primary goes on acknowledging writes that are thrown away, so it must not be written to any more.
- * The rules are tested with random news in src/redis_manager/election; other failovers are in failover.test.js.
+ * Failovers by an operator, at 4,000 adds a second, while the news of them arrive late or from few sentinels: the old primary goes
+ * on acknowledging writes that are thrown away, so it must not be written to any more. The rules are tested with random news
+ * in src/redis_manager/election; other failovers are in failover.test.js.
  */
 
 const assert = require('node:assert');
@@ -121,7 +121,7 @@ describe('Redis Sentinel: news of a failover', () => {
     return failover(service, leader);
   }
 
-  fault('where fewer sentinels are heard than there are, the log says so at start', async () => {
+  fault('where fewer sentinels are connected than there are, start logs it', async () => {
     const user = await group.userOfTheListed();
     const sentinels = [`127.0.0.1:${group.sentinel.port}`];
     const lines = await logged(() => started(group, { sentinels, ...user }));

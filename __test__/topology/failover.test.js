@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Redis Sentinel puts another primary in the place of the old one, with calls under way: all are done,
- * once, in order, at the new one. How the primary is found is in sentinel.test.js.
+ * Redis Sentinel replaces the primary with calls under way: all are executed, once, in order, at the new one. How the primary
+ * is found is in sentinel.test.js.
  */
 
 const assert = require('node:assert');
@@ -92,7 +92,7 @@ describe('Redis Sentinel: a failover', () => {
     return { finds, close: () => wire.close() };
   }
 
-  fault('by an operator: what the old primary holds up is done by the new one', async () => {
+  fault('by an operator: unanswered calls are executed by the new primary', async () => {
     const run = await heldUp();
     await group.failOver();
     const next = await goesOn(run, 'SENTINEL FAILOVER under load');
@@ -112,7 +112,7 @@ describe('Redis Sentinel: a failover', () => {
     await goesOn(run, 'kill -9 of the primary under load');
   });
 
-  fault('because the primary hung: it comes back, and nothing is undone', async () => {
+  fault('because the primary hung: it comes back, and no write is lost', async () => {
     const run = await underWay();
     run.primary.pause();
     run.flight.send(500);
@@ -122,7 +122,7 @@ describe('Redis Sentinel: a failover', () => {
     await run.flight.check().checkStore(next);
   });
 
-  fault('that some have missed: who knows better is believed', async () => {
+  fault('that some sentinels have missed: the highest epoch wins', async () => {
     const before = await group.primary();
     const deaf = await deafened();
     let stale;
@@ -151,7 +151,7 @@ describe('Redis Sentinel: a failover', () => {
 
   // How little is lost that the old primary acknowledged is a matter of milliseconds: for a quiet machine.
   for (let round = 1; round <= Number(process.env.FAILOVERS || 0); round += 1) {
-    fault(`by an operator, in full flight: nothing is lost (${round})`, async () => {
+    fault(`by an operator, under load: nothing is lost (${round})`, async () => {
       const run = await underWay();
       await group.failOver();
       await goesOn(run, `SENTINEL FAILOVER in full flight (${round})`);

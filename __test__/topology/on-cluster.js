@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * What the suites of a Redis Cluster share: one cluster for a file, and commands that go on while something is done to
- * it. What is done is in the suites; who is who in the cluster in support/cluster.js.
+ * Shared by the suites of Redis Cluster: one cluster per file, and commands that go on during a fault. The roles of the nodes are
+ * in support/cluster.js.
  */
 
 const { describe, before, after, afterEach } = require('node:test');

@@ -1,9 +1,6 @@
 'use strict';
 
-/**
- * Redis Sentinel: how the primary is found, and what sentinels may do while it lives. When it is replaced
- * is in failover.test.js.
- */
+/** Redis Sentinel: how the primary is found, and faults of sentinels while it lives. Its replacement is in failover.test.js. */
 
 const assert = require('node:assert');
 const fs = require('node:fs');
@@ -47,7 +44,7 @@ describe('Redis Sentinel', () => {
     assert.ok(!words(err).includes(PASSWORD), 'a password was told');
     return err;
   };
-  /** Addresses of which nobody answers the first. */
+  /** Addresses of which the first does not answer. */
   const firstDead = async () => [
     `127.0.0.1:${await redisServer.freePort()}`,
     ...group.options().sentinels,
@@ -138,7 +135,7 @@ describe('Redis Sentinel', () => {
     { skip: lacksMounts() },
   );
 
-  fault('the others are found by one, also where it is given twice', async () => {
+  fault('the other sentinels are found by one, also if it is given twice', async () => {
     const { port } = group.sentinels[1];
     const sentinels = [`127.0.0.1:${port}`, `localhost:${port}`];
     const service = await started(group, { sentinels });
@@ -160,7 +157,7 @@ describe('Redis Sentinel', () => {
     }
   });
 
-  fault('start says at once what no waiting will mend', async () => {
+  fault('start fails at once where waiting does not help', async () => {
     for (const [options, reason] of [
       [{ name: 'another' }, /no sentinel knows a primary named "another"/],
       [{ sentinelPassword: 'no' }, /sentinel 127.0.0.1:\d+, .*: WRONGPASS/],
@@ -175,7 +172,7 @@ describe('Redis Sentinel', () => {
     }
   });
 
-  fault('start is not reached with options that are wrong, which are named', () => {
+  fault('wrong options are refused by the constructor, by name', () => {
     const { sentinels } = group.options();
     for (const [options, reason] of [
       [{ sentinels: [...sentinels, { host: 'h', port: 0 }] }, /option sentinels\[3\].port is 0;/],
@@ -201,7 +198,7 @@ describe('Redis Sentinel', () => {
     }
   });
 
-  fault('start gives up after startTimeout where no sentinel answers, and says why', async () => {
+  fault('start gives up after startTimeout if no sentinel answers, with the cause', async () => {
     const port = await redisServer.freePort();
     const err = await refusal({ sentinels: [`127.0.0.1:${port}`], startTimeout: 300 });
     assert.strictEqual(err.code, CODE('UNREACHABLE'));
@@ -209,7 +206,7 @@ describe('Redis Sentinel', () => {
     assert.match(words(err), /refused/);
   });
 
-  fault('start is given up by a stop, quietly', async () => {
+  fault('stop ends a start that is under way, quietly', async () => {
     const lines = await paused(group.sentinels, () =>
       logged(async () => {
         const service = create(group.options());
@@ -222,7 +219,7 @@ describe('Redis Sentinel', () => {
     assert.deepStrictEqual(lines, []);
   });
 
-  fault('sentinels that die are missed by nobody, and listened to when they are back', async () => {
+  fault('calls go on when sentinels die; they are used again when they are back', async () => {
     const service = await started(group);
     const flight = new Flight(service);
     await group.untilHeard(1);
@@ -243,7 +240,7 @@ describe('Redis Sentinel', () => {
     });
   });
 
-  fault('a primary that is none for a while: no caller hears of READONLY', async () => {
+  fault('a primary that is read-only for a while: no caller gets READONLY', async () => {
     const primary = await group.primary();
     const service = await started(group, { commandTimeout });
     const flight = new Flight(service);
@@ -265,7 +262,7 @@ describe('Redis Sentinel', () => {
     });
     await flight.check().checkStore(primary);
     const recovered = await recovers(service);
-    const fault = 'READONLY: the primary is none for a while';
+    const fault = 'READONLY: the primary is read-only for a while';
     report({ topic: 'Sentinel', fault, sees: 'calls wait, and are done', recovered });
   });
 });

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Option `tls`: what cannot be used throws from the constructor, names the option, and shows nothing of a
- * key. No server is needed. What TLS does is in tls.test.js.
+ * Option `tls`: what cannot be used makes the constructor throw an error that names the option and shows nothing of a key. No
+ * server is needed. Connections are in tls.test.js.
  */
 
 const assert = require('node:assert');
@@ -45,7 +45,7 @@ describe('TLS options', () => {
     }
   }
 
-  ours('certificates that are none', () => {
+  ours('invalid certificates', () => {
     for (const bad of [
       'x',
       '/etc/ssl/ca.pem',
@@ -62,7 +62,7 @@ describe('TLS options', () => {
     }
   });
 
-  ours('keys that are none, or of another certificate, or with a passphrase', () => {
+  ours('keys that are invalid, of another certificate, or with a passphrase', () => {
     for (const bad of ['x', Buffer.alloc(0), one.cert, one.key.replace(/\n.{20}/, '\n!!!!')]) {
       wrong({ tls: { cert: one.cert, key: bad } }, /^option tls\.key is no key.*not shown/);
     }
@@ -70,7 +70,7 @@ describe('TLS options', () => {
     wrong({ tls: { cert: one.cert, key: encrypted } }, /^option tls\.key is encrypted/);
   });
 
-  ours('one without the other', () => {
+  ours('cert without key, key without cert', () => {
     wrong({ tls: { key: one.key } }, /^option tls\.cert is absent beside tls\.key/);
     wrong({ tls: { cert: one.cert } }, /^option tls\.key is absent beside tls\.cert/);
   });
@@ -96,7 +96,7 @@ describe('TLS options', () => {
     }
   });
 
-  ours('what excludes it', () => {
+  ours('options that exclude it', () => {
     for (const tls of [true, {}, { ca: ca.cert }]) {
       wrong({ tls, path: '/run/redis.sock' }, /^options tls and path exclude each other/);
       wrong({ tls, url: 'unix:///run/redis.sock' }, /^options tls and url exclude each other/);
@@ -110,7 +110,7 @@ describe('TLS options', () => {
     wrong({ url: 'rediss://h', host: 'h' }, /^options url and host exclude/);
   });
 
-  ours('what is absent, or says no', () => {
+  ours('absent values, and false', () => {
     for (const tls of [undefined, null, false]) {
       create({ tls, path: '/run/redis.sock' });
       create({ tls });

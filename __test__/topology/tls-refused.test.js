@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * TLS to Redis that cannot be had as it was asked for: `start` fails, at once or after `startTimeout`, in words that
- * say what is wrong. All on a real redis-server, which shows one certificate after the other.
+ * TLS connections that are impossible with the given options: `start` fails, at once or after `startTimeout`, with a message that
+ * says what is wrong. All on a real redis-server, which uses one certificate after the other.
  */
 
 const assert = require('node:assert');
@@ -15,15 +15,15 @@ const { tlsArea, works, refused, unreachable } = require('../support/tls');
 const { until } = require('../support/until');
 const { listen } = require('../faults/wire');
 
-tlsArea('TLS: it does not, and says why', (ctx) => {
+tlsArea('TLS: connections that are impossible', (ctx) => {
   const opts = (more) => ctx.tls.options(more);
 
-  ours('the certificate is of another CA', () => {
+  ours('the certificate is signed by another CA', () => {
     const { cert } = ctx.tls.authority('wrong');
     return refused(opts({ tls: { ca: cert } }), /^TLS: .*certificate is of no CA.*tls\.ca/);
   });
 
-  ours('a CA of the same name and with another key', async () => {
+  ours('a CA with the same name and another key', async () => {
     const folder = ctx.tls.authority('ca2');
     await ctx.tls.show(folder.sign('same', { hosts: ['IP:127.0.0.1'] }));
     await refused(opts(), /^TLS: .*certificate is of no CA/);
@@ -50,17 +50,17 @@ tlsArea('TLS: it does not, and says why', (ctx) => {
     await refused({ url: ctx.tls.url(), tls: { ca: ctx.tls.ca.cert } }, /not for localhost but/);
   });
 
-  ours('the certificate is for no host', async () => {
+  ours('the certificate has no host name', async () => {
     await ctx.tls.show(ctx.tls.ca.sign('nobody'));
     await refused(opts(), /^TLS: .*not for 127\.0\.0\.1 but for no host.*subjectAltName/);
   });
 
-  ours('the certificate is that of the CA itself', async () => {
+  ours('the certificate is the CA itself', async () => {
     await ctx.tls.show(ctx.tls.ca);
     await refused(opts(), /^TLS: the server's certificate is one of a CA/);
   });
 
-  ours('the certificate is for clients', async () => {
+  ours('the certificate is a client certificate', async () => {
     const hosts = ['IP:127.0.0.1'];
     await ctx.tls.show(ctx.tls.ca.sign('a-client', { hosts, use: 'clientAuth' }));
     await refused(opts(), /^TLS: the server's certificate is not for servers$/);
@@ -68,19 +68,13 @@ tlsArea('TLS: it does not, and says why', (ctx) => {
 
   for (const version of ['TLSv1.2', 'TLSv1.3']) {
     for (const cache of [true, false]) {
-      ours(
-        `${version}: the server wants a certificate, and we have none, cache ${cache}`,
-        async () => {
-          await ctx.tls.set('tls-auth-clients', 'yes', 'tls-protocols', version);
-          await refused(
-            opts({ cache }),
-            /^TLS: .*wants a certificate of ours.*tls\.cert.*tls\.key/,
-          );
-        },
-      );
+      ours(`${version}: the server asks for a client certificate, cache ${cache}`, async () => {
+        await ctx.tls.set('tls-auth-clients', 'yes', 'tls-protocols', version);
+        await refused(opts({ cache }), /^TLS: .*wants a certificate of ours.*tls\.cert.*tls\.key/);
+      });
     }
 
-    ours(`${version}: the server does not trust our certificate`, async () => {
+    ours(`${version}: the server does not trust the client certificate`, async () => {
       await ctx.tls.set('tls-auth-clients', 'yes', 'tls-protocols', version);
       const { cert, key } = ctx.tls.authority('wrong').sign('client', { use: 'clientAuth' });
       const words = /^TLS: the server does not (trust|accept).*our certificate.*tls\.cert/;
@@ -88,7 +82,7 @@ tlsArea('TLS: it does not, and says why', (ctx) => {
     });
   }
 
-  ours('the server answers in something else', async () => {
+  ours('the server answers in another protocol', async () => {
     const answer = 'HTTP/1.1 400 Bad Request\r\n\r\n';
     const wire = await listen((socket) => socket.once('data', () => socket.write(answer)));
     try {
@@ -98,7 +92,7 @@ tlsArea('TLS: it does not, and says why', (ctx) => {
     }
   });
 
-  ours('the port is one of Redis without TLS, which says nothing', () =>
+  ours('the port is Redis without TLS, which does not answer', () =>
     unreachable(
       opts({ port: ctx.tls.redis.port, connectTimeout: 300 }),
       /no answer within 300 ms .*TLS handshake.*no TLS/,
@@ -106,12 +100,12 @@ tlsArea('TLS: it does not, and says why', (ctx) => {
   );
 
   for (const cache of [true, false]) {
-    ours(`the port wants TLS, and we speak none, cache ${cache}`, () =>
+    ours(`the port expects TLS, option tls is not given, cache ${cache}`, () =>
       unreachable({ port: ctx.tls.port, cache }, /wants TLS.*option tls/),
     );
   }
 
-  ours('rejectUnauthorized false: all of these are taken, and one line says so', async () => {
+  ours('rejectUnauthorized false: all of these are accepted, and one line is logged', async () => {
     const leaves = [
       ctx.tls.leaf,
       ctx.tls.authority('wrong').sign('wrong-leaf', { hosts: ['DNS:x'], days: -1 }),
@@ -128,7 +122,7 @@ tlsArea('TLS: it does not, and says why', (ctx) => {
     }
   });
 
-  ours('after start, a certificate that turns bad: tried again until it is mended', async () => {
+  ours('after start, a certificate becomes invalid: retried until it is valid', async () => {
     const lines = await logged(async () => {
       const service = await started(ctx.tls, { retry_max_delay: 100, commandTimeout: 0 });
       await ctx.tls.show(ctx.tls.ca.sign('expired', { hosts: ['IP:127.0.0.1'], days: -1 }));
@@ -141,7 +135,7 @@ tlsArea('TLS: it does not, and says why', (ctx) => {
       assert.deepStrictEqual(await ok(service, 'getMembersBySid', 'n', 's1'), ['u']);
     });
     assert.ok(lines.length > 0, 'the log says that the connection was lost');
-    const fault = 'after start, a certificate that turns bad, and is mended';
+    const fault = 'after start, a certificate becomes invalid, and valid again';
     report({
       topic: 'TLS',
       fault,

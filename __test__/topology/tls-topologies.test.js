@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * TLS where a server is found by others: sentinels and the nodes of a cluster are connected to in the same way as
- * the server that is given by its address. TLS itself is in tls.test.js.
+ * TLS to servers that are discovered: connections to sentinels and cluster nodes are secured as those to a server that is given
+ * by its address. TLS itself is in tls.test.js.
  */
 
 const assert = require('node:assert');
@@ -34,7 +34,7 @@ class TlsSentinel extends Sentinel {
   }
 }
 
-describe('TLS to servers that are found', { timeout: 60000 }, () => {
+describe('TLS to servers that are discovered', { timeout: 60000 }, () => {
   afterEach(stopAll);
 
   describe('by Sentinel', () => {
@@ -51,7 +51,7 @@ describe('TLS to servers that are found', { timeout: 60000 }, () => {
       if (tls) await tls.close();
     });
 
-    it('sentinels and server are spoken to over TLS', async () => {
+    it('sentinels and server are connected over TLS', async () => {
       const sentinels = [{ host: '127.0.0.1', port: tlsPort }];
       const service = await works({ sentinels, name: NAME, tls: { ca: tls.ca.cert } });
       assert.ok(service.stats().cache.enabled, service.stats().cache.reason);
@@ -61,7 +61,7 @@ describe('TLS to servers that are found', { timeout: 60000 }, () => {
       assert.ok(ours[0].laddr.endsWith(`:${tlsPort}`), 'the one that listens');
     });
 
-    it('a certificate that is not trusted is told with whose it is', async () => {
+    it('an untrusted certificate is reported with its server', async () => {
       const other = tls.authority('other').cert;
       const sentinels = [{ host: '127.0.0.1', port: tlsPort }];
       const service = create({ sentinels, name: NAME, tls: { ca: other } });
@@ -85,7 +85,7 @@ describe('TLS to servers that are found', { timeout: 60000 }, () => {
     });
     after(() => tls && tls.close());
 
-    it('its nodes are spoken to over TLS', async () => {
+    it('its nodes are connected over TLS', async () => {
       const cluster = [`127.0.0.1:${tls.port}`];
       await works({ cluster, tls: { ca: tls.ca.cert } });
       assert.ok(await tls.isSecure(), 'all connections');

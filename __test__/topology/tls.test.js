@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * TLS to Redis, against a real redis-server with certificates made here: what works over it. What ends in which
- * words is in tls-refused.test.js, wrong options in tls-options.test.js.
+ * TLS to Redis, against a real redis-server with certificates created here: what works over it. Failures and their messages are
+ * in tls-refused.test.js, wrong options in tls-options.test.js.
  */
 
 const assert = require('node:assert');
@@ -59,7 +59,7 @@ tlsArea('TLS: it works', (ctx) => {
   }
 
   for (const version of ['TLSv1.2', 'TLSv1.3']) {
-    ours(`${version}, with a certificate of ours`, async () => {
+    ours(`${version}, with a client certificate`, async () => {
       await ctx.tls.set('tls-auth-clients', 'yes', 'tls-protocols', version);
       const { cert, key } = ctx.tls.ca.sign('client', { use: 'clientAuth' });
       await works(opts({ tls: { ca: ctx.tls.ca.cert, cert, key } }));
@@ -68,7 +68,7 @@ tlsArea('TLS: it works', (ctx) => {
     });
   }
 
-  ours('servername is the name that the certificate has to be for', async () => {
+  ours('servername is the name for which the certificate must be valid', async () => {
     await ctx.tls.show(ctx.tls.ca.sign('elsewhere', { hosts: ['DNS:redis.example'] }));
     const tls = { ca: ctx.tls.ca.cert, servername: 'redis.example' };
     await works(opts({ tls }));
@@ -95,7 +95,7 @@ tlsArea('TLS: it works', (ctx) => {
     assert.match(none.messages[0], /TLS: the system has no certificates of CAs/, none.output);
   });
 
-  ours('the cache is on, follows what others write, and outlives a lost connection', async () => {
+  ours('the cache is on, sees the writes of others, survives a lost connection', async () => {
     const service = await started(ctx.tls);
     const other = await started(ctx.tls);
     const read = () => ok(service, 'getMembersBySid', 'n', 's1');
@@ -132,7 +132,7 @@ tlsArea('TLS: it works', (ctx) => {
   });
 
   for (const cache of [true, false]) {
-    ours(`random calls answer what they should, cache ${cache}`, async () => {
+    ours(`random calls have the expected results, cache ${cache}`, async () => {
       const service = await started(ctx.tls, { cache });
       for (const steps of fc.sample(script(60), { numRuns: 20, seed: 7 })) {
         const model = new Members();

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * What the worker threads of workers.test.js do: `workerData` is `{job, opts, …}`. Each job says
- * by a message when it is where the test wants it, and what it saw.
+ * The jobs of the worker threads of workers.test.js: `workerData` is `{job, opts, …}`. Each job reports by messages its progress
+ * and its results.
  */
 
 const { parentPort, workerData } = require('worker_threads');
