@@ -5,43 +5,19 @@
 // that is not known to be harmless.
 
 const { inspect, types } = require('util');
+const { optionTable } = require('./native');
 
 const HIDDEN = '[hidden]';
 
-/** Options that may be shown. Of others only the name is, so that a new one is no secret given away. */
-const SHOWN = new Set([
-  'store',
-  'durability',
-  'localFileSystem',
-  'host',
-  'port',
-  'path',
-  'db',
-  'prefix',
-  'connectTimeout',
-  'commandTimeout',
-  'startTimeout',
-  'pushTimeout',
-  'maxQueue',
-  'cleanOnStartUp',
-  'cache',
-  'maxBytes',
-  'rpcNoDelay',
-  'fanOut',
-  'deflateThreshold',
-  'maxBuffered',
-  'onSlow',
-  'lists',
-  'enable_offline_queue',
-  'max_attempts',
-  'retry_max_delay',
-  'connect_timeout',
-  // Lists of {host, port}.
-  'sentinels',
-  'name',
-  'cluster',
-  'hashTag',
-]);
+/**
+ * Names of the options whose values are shown, as the table of options says (src/options/table.rs). Of any other option
+ * only the name is shown, so that a new one does not reveal a secret.
+ */
+const SHOWN = new Set(
+  optionTable()
+    .filter(({ shown }) => shown)
+    .map(({ name }) => name.split('.').pop()),
+);
 
 /** How deep options are looked into. */
 const DEPTH = 4;

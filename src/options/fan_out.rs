@@ -1,15 +1,10 @@
 //! Option `fanOut`: how a frontend sends one message to many sessions. The sending itself is in `lib/fanOut/`.
 
-use super::read::{Raw, Reader, invalid, show};
+use super::{
+    read::Reader,
+    table::{FAN_OUT, FAN_OUT_BUFFERED, FAN_OUT_DEFLATE, FAN_OUT_LISTS, FAN_OUT_ON_SLOW},
+};
 use crate::error::Result;
-
-/// What `ws` 8 has for its own threshold: smaller messages are not worth compressing.
-const DEFLATE_THRESHOLD: u64 = 1024;
-
-/// The largest number of bytes that can be given.
-const MOST_BYTES: u64 = 1 << 40;
-
-const FORMS: &str = "true, false or {deflateThreshold, maxBuffered, onSlow, lists}";
 
 /// How a frontend sends one message to many sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,20 +41,14 @@ impl OnSlow {
 
 /// Reads option `fanOut`; `None` = `false`.
 pub(super) fn fan_out(read: &Reader) -> Result<Option<FanOut>> {
-    match (read.0)("fanOut") {
-        Raw::Bool(false) => return Ok(None),
-        Raw::Absent | Raw::Bool(true) | Raw::Object => {}
-        other => return Err(invalid("fanOut", &show(&other), FORMS)),
+    if read.switch(&FAN_OUT)? == Some(false) {
+        return Ok(None);
     }
-    let words = [("drop", OnSlow::Drop), ("close", OnSlow::Close)];
+    let max_buffered = read.integer(&FAN_OUT_BUFFERED)?;
     Ok(Some(FanOut {
-        deflate_threshold: read
-            .integer("fanOut.deflateThreshold", 0, MOST_BYTES)?
-            .unwrap_or(DEFLATE_THRESHOLD),
-        max_buffered: read
-            .integer("fanOut.maxBuffered", 0, MOST_BYTES)?
-            .filter(|&bytes| bytes > 0),
-        on_slow: read.word("fanOut.onSlow", &words)?.unwrap_or(OnSlow::Drop),
-        lists: read.flag("fanOut.lists")?.unwrap_or(true),
+        deflate_threshold: read.integer(&FAN_OUT_DEFLATE)?,
+        max_buffered: (max_buffered > 0).then_some(max_buffered),
+        on_slow: read.word(&FAN_OUT_ON_SLOW)?,
+        lists: read.flag(&FAN_OUT_LISTS)?,
     }))
 }

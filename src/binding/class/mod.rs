@@ -19,7 +19,7 @@ use crate::{
         class::attach::{anchor, attach},
         host::Host,
         service::{Service, panic},
-        values::{args, errors},
+        values::{errors, options},
     },
     failpoints::may_panic,
     options::{Options, Raw},
@@ -43,10 +43,10 @@ impl GlobalChannel {
 impl GlobalChannel {
     fn make(env: Env, channel: Object, app: Unknown, opts: Unknown) -> napi::Result<Self> {
         may_panic("constructor");
-        let given = args::options(&opts)?.map_err(|error| errors::to_throw(&env, &error))?;
-        let args::Given { known, unknown } = match &given {
-            Some(given) => args::given(given)?,
-            None => args::Given::default(),
+        let given = options::object(&opts)?.map_err(|error| errors::to_throw(&env, &error))?;
+        let options::Given { known, unknown } = match &given {
+            Some(given) => options::given(given)?,
+            None => options::Given::default(),
         };
         let source = |name: &str| known.get(name).cloned().unwrap_or(Raw::Absent);
         let mut options =
