@@ -170,7 +170,9 @@ area('Secrets', { password: SECRET }, (ctx) => {
         }),
       );
       try {
-        for (const [form, opts] of Object.entries(forms(wire.port))) {
+        const sentinels = [{ host: '127.0.0.1', port: wire.port }];
+        const bySentinel = { sentinels, name: 'x', sentinelPassword: SECRET };
+        for (const [form, opts] of Object.entries({ ...forms(wire.port), bySentinel })) {
           const { err, text } = await attempt({ ...opts, startTimeout: 300 });
           assert.ok(err, form);
           assert.ok(!text.includes(PART), `${form}: ${text}`);
