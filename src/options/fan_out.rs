@@ -2,7 +2,7 @@
 
 use super::{
     read::Reader,
-    table::{FAN_OUT, FAN_OUT_BUFFERED, FAN_OUT_DEFLATE, FAN_OUT_LISTS, FAN_OUT_ON_SLOW},
+    table::{FAN_OUT, FAN_OUT_BUFFERED, FAN_OUT_DEFLATE, FAN_OUT_LISTS, FAN_OUT_ON_SLOW, OnSlow},
 };
 use crate::error::Result;
 
@@ -17,26 +17,6 @@ pub struct FanOut {
     pub on_slow: OnSlow,
     /// Whether lists of members are sent to a frontend once, and named from then on.
     pub lists: bool,
-}
-
-/// What is done about a client that does not read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnSlow {
-    /// It does not get the message.
-    Drop,
-    /// Its session is closed.
-    Close,
-}
-
-impl OnSlow {
-    /// As the option has it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Drop => "drop",
-            Self::Close => "close",
-        }
-    }
 }
 
 /// Reads option `fanOut`; `None` = `false`.

@@ -15,11 +15,11 @@ mod tls;
 use std::time::Duration;
 
 pub use self::{
-    fan_out::{FanOut, OnSlow},
+    fan_out::FanOut,
     kinds::Kind,
     read::{Raw, Source},
     store::Store,
-    table::{For, Row, Seen, TABLE, fields},
+    table::{For, OnSlow, Row, Seen, TABLE, fields},
 };
 use self::{
     read::{Reader, invalid, show},

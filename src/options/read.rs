@@ -5,7 +5,7 @@ use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use super::{
     kinds::{Flag, Integer, NodeRedis, Secret, Switch, Text, Time, Truthy, Word},
-    table::{Row, Seen, TABLE},
+    table::{For, Row, Seen, TABLE},
 };
 use crate::error::{Error, Result};
 
@@ -216,6 +216,18 @@ impl Reader<'_> {
             ))),
             None => Ok(()),
         }
+    }
+}
+
+/// Refuses the options of the table that are for `stores`.
+pub(super) fn foreign(read: &Reader, stores: &[For], why: &str) -> Result<()> {
+    let mut rows = TABLE.iter().filter(|row| stores.contains(&row.store));
+    match rows.find(|row| read.raw(**row) != Raw::Absent) {
+        Some(row) => Err(Error::InvalidOption(format!(
+            "option {} is for {why}",
+            row.name
+        ))),
+        None => Ok(()),
     }
 }
 

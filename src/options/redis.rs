@@ -3,8 +3,7 @@
 
 use super::{
     addresses::is_url,
-    read::{Raw, Reader, invalid},
-    store::foreign,
+    read::{Raw, Reader, foreign, invalid},
     table::{
         AUTH_PASS, CLUSTER, DB, For, HOST, NAME, PASSWORD, PATH, PORT, SENTINEL_PASSWORD,
         SENTINEL_USERNAME, SENTINELS, URL, USERNAME,

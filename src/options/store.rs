@@ -2,13 +2,13 @@
 //! in [`super::redis`].
 
 use super::{
-    read::{Raw, Reader, invalid, show},
+    read::{Raw, Reader, foreign, invalid, show},
     redis::{cluster_options, redis_options},
-    table::{DURABILITY, For, LOCAL_FILE_SYSTEM, PATH, STORE, TABLE},
+    table::{DURABILITY, For, LOCAL_FILE_SYSTEM, PATH, STORE},
 };
 use crate::{
     embedded::{EmbeddedOptions, MAX_KEY, MAX_MEMBER},
-    error::{Error, Result},
+    error::Result,
     redis_cluster::ClusterOptions,
     redis_manager::RedisOptions,
     size_limits::Sizes,
@@ -71,18 +71,6 @@ impl Store {
                 None => redis_options(read).map(Self::Redis),
             }
         }
-    }
-}
-
-/// Refuses the options of the table that are for `stores`.
-pub(super) fn foreign(read: &Reader, stores: &[For], why: &str) -> Result<()> {
-    let mut rows = TABLE.iter().filter(|row| stores.contains(&row.store));
-    match rows.find(|row| read.raw(**row) != Raw::Absent) {
-        Some(row) => Err(Error::InvalidOption(format!(
-            "option {} is for {why}",
-            row.name
-        ))),
-        None => Ok(()),
     }
 }
 

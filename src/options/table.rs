@@ -5,12 +5,9 @@
 //!
 //! How a kind of value is read is in [`super::read`]; what the kinds are is in [`super::kinds`].
 
-use super::{
-    fan_out::OnSlow,
-    kinds::{
-        Addresses, Flag, Ignored, Integer, Kind, Manager, NodeRedis, Path, Pem, Secret, Switch,
-        Text, Time, Truthy, Word,
-    },
+use super::kinds::{
+    Addresses, Flag, Ignored, Integer, Kind, Manager, NodeRedis, Path, Pem, Secret, Switch, Text,
+    Time, Truthy, Word,
 };
 use crate::{embedded::Durability, keys::DEFAULT_PREFIX, redis_manager::URL_FORMS};
 
@@ -148,6 +145,24 @@ const DURABILITIES: &[(&str, Durability)] =
     &[("process", Durability::Process), ("os", Durability::Os)];
 
 const ON_SLOW: &[(&str, OnSlow)] = &[("drop", OnSlow::Drop), ("close", OnSlow::Close)];
+
+/// What is done about a client that does not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnSlow {
+    /// It does not get the message.
+    Drop,
+    /// Its session is closed.
+    Close,
+}
+
+impl OnSlow {
+    /// The word for it in the option.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        let word = ON_SLOW.iter().find(|(_, meaning)| *meaning == self);
+        word.map_or("", |(word, _)| word)
+    }
+}
 
 /// The fields of the object that an option takes: their rows, and their names within it.
 pub fn fields(option: &str) -> impl Iterator<Item = (&'static Row, &'static str)> + Clone + '_ {
