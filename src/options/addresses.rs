@@ -10,6 +10,7 @@ use crate::{
     redis_manager::Address,
 };
 
+/// The forms of an element.
 const ACCEPTED: &str = "{host, port} or 'host:port'";
 
 const HOST: &str = "a host name or an address (no URL)";
@@ -38,7 +39,7 @@ impl Reader<'_> {
 }
 
 fn address(name: &str, raw: &Raw, default_port: u16) -> Result<Address> {
-    // A URL in the wrong place may hold a password.
+    // Not shown: a URL may contain a password.
     let no_url = |name: &str, text: &str| {
         let shown = "no host name (not shown)";
         is_url(text)
@@ -51,7 +52,7 @@ fn address(name: &str, raw: &Raw, default_port: u16) -> Result<Address> {
                 *value != Raw::Absent && !matches!(field.as_str(), "host" | "port")
             };
             if let Some((field, _)) = fields.iter().find(is_foreign) {
-                // What a password or TLS for one server only would be, say: it would not be used.
+                // A password or TLS for one server only, for example, would have no effect.
                 return Err(Error::InvalidOption(format!(
                     "option {name} has an unknown field {field:?}; accepted is {ACCEPTED}"
                 )));

@@ -13,7 +13,7 @@ pub struct FanOut {
     pub deflate_threshold: u64,
     /// Bytes that may be queued for a client before it counts as slow; `None` = no limit.
     pub max_buffered: Option<u64>,
-    /// What is done about a slow client.
+    /// What happens to a slow client.
     pub on_slow: OnSlow,
     /// Whether lists of members are sent to a frontend once, and named from then on.
     pub lists: bool,

@@ -31,28 +31,28 @@ use self::{
 };
 use crate::{error::Result, keys::KeyLayout};
 
-/// What a service is built from.
+/// The options of a service, checked.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The first part of every key; empty means the default.
+    /// The first part of every key; empty for the default.
     pub prefix: String,
-    /// Whether the name of a channel is the hash tag of its keys.
+    /// Whether a channel's name is the hash tag of its keys.
     pub hash_tag: bool,
-    /// Whether `start` removes what is there.
+    /// Whether `start` removes all channels under the prefix.
     pub clean_on_start_up: bool,
-    /// How many calls may be unanswered.
+    /// The maximum number of unanswered calls.
     pub max_queue: usize,
-    /// How long a frontend may take to answer a push; `None` = for ever.
+    /// The time in which a frontend must answer a push; `None` = no limit.
     pub push_timeout: Option<Duration>,
-    /// Whether the RPC sockets of pushes are told not to wait for more to send.
+    /// Whether Nagle's algorithm is disabled on the sockets of pushes.
     pub rpc_no_delay: bool,
     /// How a frontend sends one message to many sessions; `None` = as the framework does.
     pub fan_out: Option<FanOut>,
-    /// How many bytes the member cache may take; `None` = there is none.
+    /// The maximum size of the member cache in bytes; `None` = no cache.
     pub cache: Option<usize>,
-    /// When the driver gives up on what.
+    /// The driver's timeouts and bounds.
     pub limits: Limits,
-    /// Where the members are kept.
+    /// The store for the members.
     pub store: Store,
 }
 
@@ -93,13 +93,16 @@ impl Default for Limits {
 }
 
 impl Options {
-    /// How keys are built.
+    /// Builds keys from the prefix and option `hashTag`.
     #[must_use]
     pub fn keys(&self) -> KeyLayout {
         KeyLayout::new(&self.prefix).with_hash_tag(self.hash_tag)
     }
 
-    /// Reads and checks every option.
+    /// Reads and checks all options.
+    ///
+    /// # Errors
+    /// The first option that is not valid, with its value (unless that may be a secret) and what is accepted.
     pub fn parse(source: Source) -> Result<Self> {
         let read = Reader(source);
         if read.raw(&RETURN_BUFFERS) == Raw::Bool(true) {
@@ -150,7 +153,7 @@ fn prefix(read: &Reader, store: &Store, hash_tag: bool) -> Result<String> {
     let prefix = read.text(&PREFIX)?.unwrap_or_default();
     let keys = KeyLayout::new(&prefix).with_hash_tag(hash_tag);
     keys.check_prefix()?;
-    // The shortest of its keys has an empty name and an empty sid.
+    // The prefix must leave room for the shortest key, whose name and sid are empty.
     store.sizes().check_prefix(&keys)?;
     Ok(prefix)
 }

@@ -9,13 +9,13 @@ use super::{
 };
 use crate::error::{Error, Result};
 
-/// The longest time that can be given: what a JavaScript timer takes (about 24.8 days).
+/// The longest time, in milliseconds: the limit of a JavaScript timer (about 24.8 days).
 const LONGEST: u64 = (1 << 31) - 1;
 
-/// How many characters of a text an error shows.
+/// The number of characters of a text that an error shows.
 const LONGEST_SHOWN: usize = 100;
 
-/// A value as it was given.
+/// The value of an option as the app gave it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Raw {
     /// Not there, `undefined` or `null`.
@@ -26,7 +26,7 @@ pub enum Raw {
     Number(f64),
     /// A string.
     Text(String),
-    /// A plain object; what is in it has names of its own.
+    /// A plain object; its fields have names of their own (`a.b`).
     Object,
     /// A `Buffer` or another array of bytes.
     Bytes(Vec<u8>),
@@ -34,11 +34,11 @@ pub enum Raw {
     List(Vec<Raw>),
     /// A plain object within an array.
     Record(Vec<(String, Raw)>),
-    /// Anything else: how to show it in an error.
+    /// Any other value: its text in errors.
     Other(String),
 }
 
-/// Gives the value of an option by its name.
+/// Returns the value of an option by its name.
 pub type Source<'a> = &'a dyn Fn(&str) -> Raw;
 
 /// The error for a value that is not accepted.
@@ -58,7 +58,7 @@ pub(super) fn show(raw: &Raw) -> String {
         }
         .to_owned(),
         Raw::Number(value) => value.to_string(),
-        // Not shown: in the wrong place it may hold a password.
+        // Not shown: a URL may contain a password.
         Raw::Text(value) if value.contains("://") => "a URL (not shown)".to_owned(),
         Raw::Text(value) if value.chars().nth(LONGEST_SHOWN).is_some() => {
             let begin: String = value.chars().take(LONGEST_SHOWN).collect();

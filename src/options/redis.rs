@@ -16,7 +16,7 @@ use crate::{
     redis_manager::{Address, Endpoint, RedisOptions, Sentinels},
 };
 
-/// One server, given or found by Sentinel.
+/// Reads the options of a single server, given or found by Sentinel.
 pub(super) fn redis_options(read: &Reader) -> Result<RedisOptions> {
     let mut redis = match sentinels(read)? {
         Some(sentinels) => RedisOptions::new(Endpoint::Sentinel(sentinels)),
@@ -29,7 +29,7 @@ pub(super) fn redis_options(read: &Reader) -> Result<RedisOptions> {
     Ok(redis)
 }
 
-/// How to log in, and what connections are secured with: the same for every way to find a server.
+/// Reads username, password and TLS, which mean the same for every way to find a server.
 fn log_in(read: &Reader, redis: &mut RedisOptions) -> Result<()> {
     redis.username = read.text(&USERNAME)?.or(redis.username.take());
     redis.password = password(read)?.or(redis.password.take());
@@ -37,7 +37,7 @@ fn log_in(read: &Reader, redis: &mut RedisOptions) -> Result<()> {
     tls(read, redis)
 }
 
-/// The one server that is given, or the local one.
+/// The server of `url`, `path`, or `host` and `port`; without any of them 127.0.0.1:6379.
 fn server(read: &Reader) -> Result<RedisOptions> {
     match (read.text(&URL)?, read.socket(&PATH)?) {
         (Some(url), path) => {
@@ -56,7 +56,7 @@ fn server(read: &Reader) -> Result<RedisOptions> {
     }
 }
 
-/// Who knows where the server is, if that is not given itself.
+/// Option `sentinels` and what belongs to it; `None` if it is not given.
 fn sentinels(read: &Reader) -> Result<Option<Sentinels>> {
     let Some(addresses) = read.addresses(&SENTINELS)? else {
         foreign(read, &[For::Sentinel], "use with option sentinels")?;
@@ -85,12 +85,12 @@ fn password(read: &Reader) -> Result<Option<String>> {
     }
 }
 
-/// Nothing if option `cluster` is not given.
+/// Reads the options of a Redis Cluster; `None` if option `cluster` is not given.
 pub(super) fn cluster_options(read: &Reader) -> Result<Option<ClusterOptions>> {
     let Some(seeds) = read.addresses(&CLUSTER)? else {
         return Ok(None);
     };
-    // Any node will do here: each connection has an endpoint of its own.
+    // The endpoint is replaced for each connection, so any node serves.
     let Some(seed) = seeds.first().cloned() else {
         return Ok(None);
     };

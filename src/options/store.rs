@@ -14,7 +14,7 @@ use crate::{
     size_limits::Sizes,
 };
 
-/// Where the members are kept, unless a custom manager keeps them.
+/// The store for the members, unless a custom manager replaces it.
 #[derive(Debug, Clone)]
 pub enum Store {
     /// In Redis.
@@ -26,7 +26,7 @@ pub enum Store {
 }
 
 impl Store {
-    /// Its name, as option `store` has it and as lines of the log are marked.
+    /// The store's name, in option `store` and in the tag of log lines.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -35,7 +35,7 @@ impl Store {
         }
     }
 
-    /// How long its keys and members may be.
+    /// The maximum sizes of keys and members.
     #[must_use]
     pub fn sizes(&self) -> Sizes {
         match self {
@@ -47,7 +47,7 @@ impl Store {
         }
     }
 
-    /// What the operator ought to know of it at each start, though it was asked for.
+    /// A warning that is logged at each start.
     #[must_use]
     pub fn warning(&self) -> Option<&'static str> {
         match self {

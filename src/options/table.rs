@@ -146,10 +146,10 @@ const DURABILITIES: &[(&str, Durability)] =
 
 const ON_SLOW: &[(&str, OnSlow)] = &[("drop", OnSlow::Drop), ("close", OnSlow::Close)];
 
-/// What is done about a client that does not read.
+/// What happens to a client that reads too slowly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnSlow {
-    /// It does not get the message.
+    /// The message is dropped.
     Drop,
     /// Its session is closed.
     Close,

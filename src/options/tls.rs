@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-/// Adds to `redis` what option `tls` says; its URL may have said something before.
+/// Applies option `tls` to `redis`, whose URL may have enabled TLS already.
 pub(super) fn tls(read: &Reader, redis: &mut RedisOptions) -> Result<()> {
     match read.switch(&TLS)? {
         Some(false) if redis.tls.is_some() => {
@@ -75,7 +75,7 @@ fn secured(read: &Reader) -> Result<Tls> {
     Ok(Tls::new(trust, identity, name))
 }
 
-/// Who is trusted; `None` = that is the system's business.
+/// The CAs of `tls.ca`; `None` if it is not given, for those of the system.
 fn roots(read: &Reader) -> Result<Option<Roots>> {
     let texts = match read.raw(&TLS_CA) {
         Raw::List(items) => items

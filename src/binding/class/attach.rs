@@ -1,5 +1,5 @@
-//! Making the JavaScript side of an instance: what `lib/globalChannel.js` installed is called with the tools
-//! that the host needs.
+//! Makes the JavaScript side of an instance: calls the function that `lib/globalChannel.js` installed, with the tools that
+//! the host needs.
 
 use std::{path::PathBuf, rc::Rc, time::Duration};
 
@@ -24,13 +24,13 @@ use crate::{
     options::{FanOut, Store},
 };
 
-/// What `lib/globalChannel.js` gives each environment once.
+/// The functions that `lib/globalChannel.js` installs once in each environment.
 pub struct Installed {
     /// Makes the host of an instance.
     pub attach: Ref,
     /// Throws its argument in a later turn of the event loop.
     pub rethrow: Ref,
-    /// `(app) => folder`: where relative paths begin.
+    /// `(app) => folder`: the base of relative paths.
     pub base_of: Ref,
 }
 
@@ -44,7 +44,7 @@ impl Installed {
     }
 }
 
-/// Has a relative folder begin where the app is, whatever becomes of the current directory.
+/// Makes a relative folder absolute, from the app's base: the current directory may change later.
 pub fn anchor(env: &Env, app: Unknown, store: &mut Store) -> napi::Result<()> {
     if let Store::Embedded(EmbeddedOptions { folder, .. }) = store {
         let base = Installed::of(env)?
@@ -161,7 +161,7 @@ fn described<'env>(env: &'env Env, service: &Service) -> napi::Result<Object<'en
     match &service.options.store {
         #[expect(clippy::cast_precision_loss, reason = "at most 2^31")]
         Store::Redis(redis) => manager.set_named_property("db", redis.db as f64)?,
-        // The only one that there is.
+        // A Redis Cluster has no other database.
         Store::Cluster(_) => manager.set_named_property("db", 0.0)?,
         Store::Embedded(embedded) => {
             manager.set_named_property("path", embedded.folder.to_string_lossy().as_ref())?;

@@ -1,5 +1,4 @@
-//! Class `GlobalChannel` as JavaScript sees it, and how an instance is made. Its methods are defined in
-//! [`prototype`].
+//! Class `GlobalChannel` and its constructor. Its methods are defined in [`prototype`].
 
 pub(in crate::binding) mod attach;
 pub(in crate::binding) mod prototype;
@@ -65,7 +64,7 @@ impl GlobalChannel {
         Ok(Self { service })
     }
 
-    /// What does the work.
+    /// The service behind the instance.
     pub fn service(&self) -> &Rc<Service> {
         &self.service
     }

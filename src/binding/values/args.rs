@@ -18,7 +18,7 @@ use crate::{
 /// The outer error is one that JavaScript threw (from a getter, say), the inner one is for a value that is not accepted.
 pub type Read<T> = napi::Result<Result<T, Error>>;
 
-/// A channel name or server id: text, or what JavaScript writes as text without guessing.
+/// Reads a channel name or server id: a string, or a primitive with one textual form.
 pub fn text(value: &Unknown, name: &str) -> Read<String> {
     let kind = value.get_type()?;
     Ok(match kind {
@@ -36,14 +36,14 @@ pub fn text(value: &Unknown, name: &str) -> Read<String> {
 
 /// The uids of one call.
 pub enum Members {
-    /// Read here.
+    /// Each in its own vector, read by Rust.
     Each(Vec<Member>),
-    /// Read by JavaScript: one after the other, divided by NUL.
+    /// Read by JavaScript (`lib/uids.js`): one text, separated by NUL.
     Joined(String),
 }
 
 impl Members {
-    /// One after the other.
+    /// Iterates over the uids as bytes.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         let (each, joined) = match self {
             Self::Each(members) => (Some(members.iter().map(Vec::as_slice)), None),
@@ -55,10 +55,10 @@ impl Members {
     }
 }
 
-/// An array of more elements is better read by JavaScript (`lib/uids.js`).
+/// The length from which an array is read by JavaScript (`lib/uids.js`).
 const LONG: u32 = 256;
 
-/// Whether it is an array, and a long one.
+/// Whether a value is an array of at least [`LONG`] elements.
 fn is_long(value: &Unknown) -> napi::Result<bool> {
     if !value.is_array()? {
         return Ok(false);
@@ -68,7 +68,7 @@ fn is_long(value: &Unknown) -> napi::Result<bool> {
     Ok(array.len() >= LONG)
 }
 
-/// One uid or an array of them, none of them longer than a store takes. `read` is [`crate::binding::host::Host::uids`].
+/// Reads one uid or an array of them, none longer than `sizes` allows. `read` is [`crate::binding::host::Host::uids`].
 pub fn members<'env>(
     value: Unknown<'env>,
     sizes: Sizes,
@@ -157,7 +157,7 @@ fn invalid(name: impl Display, accepted: &str, kind: ValueType) -> Error {
     Error::InvalidArgument(format!("argument {name} is {kind}; accepted is {accepted}"))
 }
 
-/// A uid in bytes, which are copied only if they are not too many.
+/// Reads a uid given as a buffer, which is copied only if it is not too long.
 fn buffer(value: &Unknown, name: Arguments, sizes: Sizes) -> Read<Member> {
     // SAFETY: the caller checked that it is a buffer; the bytes are copied before JavaScript runs again.
     let buffer: BufferSlice = unsafe { value.cast() }?;
