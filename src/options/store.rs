@@ -52,7 +52,7 @@ impl Store {
     pub fn warning(&self) -> Option<&'static str> {
         match self {
             Self::Redis(RedisOptions { tls: Some(tls), .. }) if tls.trusts_anyone() => {
-                Some("tls.rejectUnauthorized is false: whoever answers is taken for the server")
+                Some("tls.rejectUnauthorized is false: TLS certificate verification is disabled")
             }
             _ => None,
         }
