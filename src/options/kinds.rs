@@ -78,35 +78,18 @@ impl Kind for Text {
     }
 }
 
-impl Kind for Flag {
-    fn default(&self) -> Option<String> {
-        Some(self.0.to_string())
-    }
+/// Implements [`Kind`] for those whose default is one of their fields.
+macro_rules! default_is_field {
+    ($($kind:ident $field:tt)*) => {
+        $(impl Kind for $kind {
+            fn default(&self) -> Option<String> {
+                Some(self.$field.to_string())
+            }
+        })*
+    };
 }
 
-impl Kind for Truthy {
-    fn default(&self) -> Option<String> {
-        Some(self.0.to_string())
-    }
-}
-
-impl Kind for Integer {
-    fn default(&self) -> Option<String> {
-        Some(self.1.to_string())
-    }
-}
-
-impl Kind for Time {
-    fn default(&self) -> Option<String> {
-        Some(self.0.to_string())
-    }
-}
-
-impl Kind for NodeRedis {
-    fn default(&self) -> Option<String> {
-        Some(self.0.to_string())
-    }
-}
+default_is_field! { Flag 0 Truthy 0 Integer 1 Time 0 NodeRedis 0 }
 
 impl<T: Debug + PartialEq + Sync> Kind for Word<T> {
     fn default(&self) -> Option<String> {

@@ -1,4 +1,4 @@
-//! Whatever is given, in whatever place.
+//! Random values for random options.
 
 use proptest::{collection::vec, prelude::*};
 
@@ -33,8 +33,7 @@ fn names() -> Vec<&'static str> {
 }
 
 proptest! {
-    /// Whatever is given, in whatever places at once: an Options or an error that names an option, never a panic, and
-    /// never a password in the words.
+    /// Any values for any options give an `Options`, or an error that names an option and contains no password. No panic.
     #[test]
     fn parsing_never_panics(
         given in prop::collection::hash_map(prop::sample::select(names()), anything(), 1..4),
@@ -58,7 +57,7 @@ proptest! {
             }
             Ok(options) => {
                 let shown = format!("{:?}", options.store);
-                // Names are none, wherever they came from.
+                // User names and names of primaries may be shown.
                 let is_name = given.contains_key("username") || given.contains_key("name");
                 prop_assert!(is_name || !shown.contains(secret), "{}", shown);
             }
