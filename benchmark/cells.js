@@ -1,17 +1,16 @@
 'use strict';
 /**
- * What is measured: the cells, and the figures that must be reached. How a cell is called and
- * seeded is in workload.js and seed.js.
+ * The cells that are measured, and the goals. How a cell is called is in workload.js, how its store is filled in seed.js.
  */
 
 /**
- * Channels of a cell. A prime above 64: 64 calls under way ask for 64 different channels, so that
- * nobody may answer many of them with one read, and every 10th or 100th call comes to each channel.
+ * The number of channels of a cell. A prime above 64: 64 calls in flight are for 64 different channels, so that one read
+ * cannot answer several of them, and every 10th or 100th call reaches each channel.
  */
 const CHANNELS = 67;
 
 const COLD = [
-  // `reads` are taken one after the other, each of a channel never read before.
+  // `reads` are made one after the other, each of a channel that was not read before.
   { members: 100000, reads: 3 },
   { members: 300000, reads: 2 },
 ];
@@ -23,8 +22,8 @@ const LEAVES = [
 ];
 
 /**
- * `{id, kind, title, inFlight, frontends, members, …}`; `id` is what `--filter` looks at. With
- * `writers`, so many processes do it at once, each with so many calls in flight.
+ * `{id, kind, title, inFlight, frontends, members, …}`; `--filter` matches `id`. With `writers`, that number of processes
+ * run the cell at once, each with `inFlight` calls in flight.
  */
 const cells = [
   ...depths('add', { kind: 'add', frontends: 1, members: 0, writes: true }),
@@ -33,12 +32,12 @@ const cells = [
     { kind: 'add', frontends: 1, members: 0, writes: true, writers: 4 },
     [64, 512],
   ),
-  // Enough members in each channel that each call removes one, for a second at today's speeds.
+  // Enough members that each call removes one during a second at today's speeds.
   ...LEAVES.flatMap(([inFlight, members]) =>
     depths('leave', { kind: 'leave', frontends: 1, members, writes: true }, [inFlight]),
   ),
   ...[10, 100, 1000].flatMap((members) => reads(members, [1, 64, 512])),
-  // 512 answers of 10,000 members under way would measure nothing but memory.
+  // 512 answers of 10,000 members in flight would only measure memory.
   ...reads(10000, [1, 64]),
   ...COLD.map((cold) => ({
     ...cold,
@@ -84,7 +83,7 @@ function titleOf(name, { frontends, members, every, writers }) {
   return method === name ? method : `${method} ${members}`;
 }
 
-/** Rows of the chart: those that say most, in its order. */
+/** The rows of the chart, in order. */
 const CHARTED = [
   'add/64',
   'add/512',
@@ -108,9 +107,8 @@ const CHARTED = [
 ];
 
 /**
- * What it must reach. `measure` is `speed` (ops/s against 0.0.7), `cpu` (main-thread
- * CPU per call against 0.0.7) or `rss` (bytes per cached member); of several cells the worst counts.
- * `aim` is null where there is none.
+ * The goals. `measure` is `speed` (ops/s relative to 0.0.7), `cpu` (main-thread CPU per call relative to 0.0.7) or `rss`
+ * (bytes per cached member); of several cells the worst counts. `aim` may be null.
  */
 const TARGETS = [
   speed('add, leave, 512 in flight', ['add/512', 'leave/512'], 4, 6),

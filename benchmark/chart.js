@@ -1,7 +1,7 @@
 'use strict';
 /**
- * docs/benchmark.svg: for the cells that say most, each contestant's calls per second as a multiple of
- * 0.0.7's, on a logarithmic axis. Made by echarts, which needs no browser for that.
+ * Draws docs/benchmark.svg: each contestant's calls per second in the cells of CHART, as a multiple of 0.0.7's, on a
+ * logarithmic axis. echarts renders it without a browser.
  */
 
 const echarts = require('echarts');
@@ -19,7 +19,7 @@ const BOTTOM = 48;
 const TICKS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000];
 const FONT = 'system-ui, Roboto, Helvetica, sans-serif';
 
-/** Light and dark; the style sheet in the picture swaps one for the other, as the reader's system says. */
+/** Light and dark colours; the style sheet in the picture chooses by the reader's colour scheme. */
 const INK = {
   page: ['#ffffff', '#0d1117'],
   text: ['#1f2329', '#e6edf3'],
@@ -51,7 +51,7 @@ const ink = (name) => INK[name][0];
 
 function draw(run) {
   const figures = summarise(run.records);
-  // The first category of an axis is at its bottom.
+  // echarts puts the first category at the bottom.
   const rows = cells
     .filter(({ id }) => CHARTED.includes(id) && figures[id])
     .sort((a, b) => CHARTED.indexOf(b.id) - CHARTED.indexOf(a.id));
@@ -70,10 +70,10 @@ function draw(run) {
     xAxis: multiples(shown),
     yAxis: [
       names(rows.map((row) => row.title)),
-      // Ours in figures too, where no point is in the way.
+      // Our figures as labels too, where no point overlaps them.
       { ...names(rows.map(({ id }) => ratio((figures[id].ours || {}).speed))), ...FIGURES },
     ],
-    // Ours last, so that it lies above the others.
+    // Ours last, so that it is drawn above the others.
     series: [baseline, ...shown.toReversed().map(series)],
   });
   const svg = chart.renderToSVGString();
@@ -96,7 +96,7 @@ const FIGURES = {
   axisLabel: { fontSize: 12.5, fontWeight: 600, color: ink('ours') },
 };
 
-/** `[multiple, row]` for each row that this contestant has a figure in. */
+/** `[multiple, row]` for each row in which this contestant has a figure. */
 const pointsOf = (id, rows, figures) =>
   rows
     .map((row, index) => [(figures[row.id][id] || {}).speed, index])
@@ -114,7 +114,7 @@ function title({ machine, rounds }) {
   };
 }
 
-/** Columns of our own, a legend each: how wide the reader's font is, nobody knows here. */
+/** One legend for each column, at fixed positions, because the width of the reader's font is unknown. */
 const legend = (shown) =>
   shown.map(({ label }, index) => ({
     left: 20 + (index % 4) * 232,
@@ -125,7 +125,7 @@ const legend = (shown) =>
     data: [label],
   }));
 
-/** The axis of multiples, as far as there are points. */
+/** The axis of multiples, as long as the points need. */
 function multiples(shown) {
   const values = shown.flatMap(({ points }) => points.map(([speed]) => speed));
   const from = TICKS.findLastIndex((tick) => tick <= Math.min(0.5, ...values));
@@ -142,7 +142,7 @@ function multiples(shown) {
   };
 }
 
-/** The line at 0.0.7 itself, below all points. */
+/** The line at 0.0.7, drawn below all points. */
 const baseline = {
   type: 'scatter',
   data: [],
@@ -168,7 +168,7 @@ const series = ({ id, label, points }) => ({
   data: points,
 });
 
-/** A style sheet beats the attributes that echarts writes, so no colour of the picture is lost. */
+/** Adds the dark colours: a style sheet overrides the attributes that echarts writes. */
 function withDarkMode(svg) {
   const rules = Object.values(INK).flatMap(([light, dark]) =>
     ['fill', 'stroke'].map((name) => `[${name}="${light}"]{${name}:${dark}}`),

@@ -1,8 +1,7 @@
 'use strict';
 /**
- * The process of one contestant, the same for all: started by fork, makes the service, then
- * measures the cells it is sent, one at a time. Argument: `{options, contestant}` as JSON; the options
- * say where the store is.
+ * The process of a contestant, started by fork: creates the service, then measures the cells that it is sent, one at a
+ * time. Argument: `{options, contestant}` as JSON, where the options locate the store.
  */
 
 const { createApp } = require('../__test__/support/app');
@@ -19,8 +18,8 @@ let onRpc;
 const app = createApp({
   servers: SIDS.map((id) => ({ id, serverType: SERVER_TYPE, frontend: 'true' })),
 });
-// The stub RPC. Answers come in a later tick, as they do from a network; no sooner or later than
-// that, and nothing is packed or sent, because here the plugin is measured and not pomelo-rpc.
+// The stub RPC. It answers in a later tick, as a network does, without delay and without serialising anything: the plugin
+// is measured, not pomelo-rpc.
 app.rpcInvoke = (sid, { args }, cb) => {
   onRpc(sid, args[1], args[2]);
   process.nextTick(cb, null, []);
@@ -53,7 +52,7 @@ async function measureCell(service, cell, timing) {
   return { ...figures, ...notes, ...difference(before, statsOf(service)) };
 }
 
-/** What our own `stats()` counts, warm-up included: whether the cache was used, and batches. */
+/** What `stats()` counts, warm-up included: cache hits and batches. Only our package has it. */
 function statsOf(service) {
   if (typeof service.stats !== 'function') return null;
   const { commands, batches, cache } = service.stats();
@@ -67,7 +66,7 @@ function difference(before, after) {
   return { stats: Object.fromEntries(counts) };
 }
 
-// Whatever becomes of the run: without it, this process has no purpose.
+// Ends with the run, even if that was killed.
 process.on('disconnect', () => process.exit());
 
 start().catch((err) => process.send({ error: err.stack }));

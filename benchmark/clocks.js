@@ -1,14 +1,14 @@
 'use strict';
 /**
- * Time and CPU time of this process: what a measurement is taken from, twice, and the difference.
+ * Reads the time and the CPU time of this process; a measurement is the difference of two readings.
  */
 
 const fs = require('node:fs');
 
-// Linux: nanoseconds that the thread has run; the main thread's id is that of the process.
+// Linux: the nanoseconds that a thread has run. The main thread's id is the process's.
 const SCHEDSTAT = `/proc/self/task/${process.pid}/schedstat`;
 
-/** The main thread's CPU time in µs, from its own clock; null where there is none. */
+/** The main thread's CPU time in µs; null where the system does not report it. */
 function mainThread() {
   if (process.threadCpuUsage) {
     const { user, system } = process.threadCpuUsage();
@@ -26,7 +26,7 @@ function read() {
   return { ms: performance.now(), main: mainThread(), process: user + system };
 }
 
-/** Seconds, and µs of CPU time of the main thread and of the whole process, since `before`. */
+/** Since `before`: seconds, and µs of CPU time of the main thread and of the process. */
 function since(before) {
   const now = read();
   return {

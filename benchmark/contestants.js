@@ -1,10 +1,9 @@
 'use strict';
 /**
- * Who is measured. All but the limit are the service of a plugin in a process of its own: 0.0.7's,
- * ours, or 0.0.7's over another client as its `channelManager`. The figures of all are set against
- * the first.
+ * The contestants. All but the limit are the service of a plugin in its own process: 0.0.7, ours, or 0.0.7 with another
+ * client as its `channelManager`. All figures are relative to the first.
  *
- * `store` is one of stores.js; `takes` says which cells, where not all.
+ * `store` is one of stores.js; `takes` chooses the cells, if not all.
  */
 
 const alone = ({ writers }) => !writers;
@@ -18,7 +17,7 @@ const contestants = [
     label: "this package, embedded, durability: 'os'",
     impl: 'ours',
     store: 'synced',
-    // What waits for the disk at each commit: reads do not.
+    // Only writes wait for the disk at each commit.
     takes: (cell) => alone(cell) && cell.kind === 'add',
   },
   {
@@ -56,7 +55,7 @@ const contestants = [
     manager: 'glide',
     takes: alone,
   },
-  // No Node at all: what the server and a C client can do over one connection. See limit.js.
+  // The server and a C client over one connection, without Node (limit.js).
   { id: 'limit', label: 'redis-benchmark', impl: null, takes: alone },
 ];
 

@@ -1,7 +1,7 @@
 'use strict';
 /**
- * Several processes of one contestant at the same cell at once, each with its own calls under way and
- * its own users. One process is processes.js's.
+ * Measures a cell with several processes of one contestant at once, each with its own calls in flight and its own users. A
+ * single process is in processes.js.
  */
 
 /** Measures `cell` with `cell.writers` processes that `create` makes; resolves to their sum. */
@@ -9,7 +9,7 @@ async function measureCrowd(create, cell, timing) {
   const members = Array.from({ length: cell.writers }, create);
   try {
     await Promise.all(members.map((member) => member.start()));
-    // Who is done first keeps up its load until the others are done too.
+    // A process that is done keeps up its load until the others are done.
     const longer = { ...timing, coolDown: timing.seconds };
     const figures = await Promise.all(
       members.map((member, writer) => member.ask({ cell: { ...cell, writer }, timing: longer })),
@@ -20,7 +20,7 @@ async function measureCrowd(create, cell, timing) {
   }
 }
 
-/** Rates are summed, since each process has taken its own time. */
+/** The sum of the figures. Rates are summed, since each process measured its own time. */
 function together(figures) {
   const sum = (of) => figures.reduce((total, figure) => total + of(figure), 0);
   const ops = sum((figure) => figure.ops);

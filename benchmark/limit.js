@@ -1,7 +1,7 @@
 'use strict';
 /**
- * The physical limit: redis-benchmark with one connection and as many commands in its pipeline as
- * the cell has calls under way. Only for cells whose calls are one command each.
+ * The physical limit: redis-benchmark with one connection, and as many commands in its pipeline as the cell has calls in
+ * flight. Only for cells whose calls are one command each.
  */
 
 const { execFile } = require('node:child_process');
@@ -31,7 +31,7 @@ function commandOf(cell) {
 async function measureLimit(port, cell, { seconds }) {
   const { range, command } = commandOf(cell);
   const options = ['-h', '127.0.0.1', '-p', port, '-c', 1, '-P', cell.inFlight, '-r', range];
-  // It takes a number of requests and not a time: more and more, until it is at work long enough.
+  // redis-benchmark takes a number of requests, not a time, so the number grows until a run is long enough.
   for (let requests = cell.inFlight * 8; ;) {
     const args = [...options, '-n', requests, '--csv', ...command].map(String);
     const { stdout } = await promisify(execFile)('redis-benchmark', args);
@@ -41,7 +41,7 @@ async function measureLimit(port, cell, { seconds }) {
   }
 }
 
-/** Requests per second: the second figure of its last line, "inf" if it took no time. */
+/** Requests per second: the second figure of the last line; "inf" if the run took no measurable time. */
 function rateIn(csv) {
   const [, text] = /^"[^"]*","([^"]*)"/.exec(csv.trim().split('\n').pop());
   return text === 'inf' ? Infinity : Number(text);

@@ -1,7 +1,7 @@
 'use strict';
 /**
- * The closed loop: keeps a number of calls under way, each answer making the next call, and takes
- * the figures while it runs. What is called is in workload.js.
+ * The closed loop: keeps a number of calls in flight (each answer makes the next call) and measures meanwhile. What is
+ * called is in workload.js.
  */
 
 const { setTimeout: pause } = require('node:timers/promises');
@@ -14,7 +14,7 @@ class Loop {
     this.finished = 0;
     this.running = true;
     this.mark = Infinity;
-    // One function for all calls, so that the loop itself makes no garbage.
+    // One function for all calls, so that the loop allocates nothing.
     this.answer = (err, result) => this.#answered(err, result);
   }
 
@@ -40,7 +40,7 @@ class Loop {
     if (this.onFailure) this.onFailure(this.failure);
   }
 
-  /** Resolves to what `take` returns in the very answer that is the `count`-th. */
+  /** Resolves to what `take` returns when it is called within the `count`-th answer. */
   at(count, take) {
     return new Promise((resolve, reject) => {
       if (this.failure) reject(this.failure);
@@ -62,11 +62,11 @@ class Loop {
 }
 
 /**
- * `inFlight` calls under way: at least `warmUp` seconds and `warmUpCalls` calls first, then about
- * `seconds` that count, and `coolDown` more that do not.
+ * Measures with `inFlight` calls in flight: after at least `warmUp` seconds and `warmUpCalls` calls, about `seconds` are
+ * measured, then the load continues for `coolDown` seconds.
  *
- * Answers may come in bursts of all that is under way. So what counts begins and ends with an
- * answer, a multiple of `inFlight` answers apart: at the same place of a burst.
+ * Answers may arrive in bursts of all calls in flight. So the measurement begins and ends with an answer, a multiple of
+ * `inFlight` answers apart: at the same position in a burst.
  */
 async function closedLoop(workload, { inFlight }, { warmUp, warmUpCalls, seconds, coolDown = 0 }) {
   const loop = new Loop(workload, inFlight);
@@ -83,7 +83,7 @@ async function closedLoop(workload, { inFlight }, { warmUp, warmUpCalls, seconds
   return { ops, ...spent };
 }
 
-/** One call after the other, `reads` of them, with the garbage of the one before collected. */
+/** Measures `reads` calls one after the other, with a garbage collection before each. */
 async function oneByOne(workload, { reads }) {
   const once = () =>
     new Promise((resolve, reject) => {
@@ -93,7 +93,7 @@ async function oneByOne(workload, { reads }) {
       });
     });
   const total = { ops: reads, seconds: 0, mainCpu: 0, processCpu: 0 };
-  // Not counted: it compiles the code that the others run.
+  // Not counted: it compiles the code for the others.
   await once();
   for (let i = 0; i < reads; i += 1) {
     global.gc();

@@ -1,5 +1,5 @@
 'use strict';
-/** Where, with what and when a run was made: what stands above its figures. */
+/** The machine, versions and date of a run, printed above its figures. */
 
 const { execFileSync } = require('node:child_process');
 const os = require('node:os');
@@ -15,14 +15,14 @@ function output(program, args) {
   }
 }
 
-/** Its kind, as in "ext4"; nothing where df cannot tell. */
+/** The type of a file system, such as "ext4"; empty if df does not report it. */
 const fileSystemOf = (folder) => output('df', ['--output=fstype', folder]).split('\n').pop();
 
 const version = (folder) => require(path.join(folder, 'package.json')).version;
 
 const installed = (name, from) => version(path.join(from, 'node_modules', name));
 
-/** `folder` is where the embedded store lies. */
+/** Describes the run; `folder` is the embedded store's. */
 function describe(command, folder) {
   const [, redis = '?'] = /v=(\S+)/.exec(output('redis-server', ['--version'])) || [];
   const commit = output('git', ['rev-parse', '--short', 'HEAD']);

@@ -2,9 +2,8 @@
 /* oxlint-disable promise/no-callback-in-promise -- a manager answers by callback, most of these
    clients by promise; anything between the two would be measured as theirs. */
 /**
- * Other Redis clients as `channelManager` of 0.0.7: each does what 0.0.7's own manager does, with
- * the same keys and commands, in the way the client's own documentation shows. Their packages come
- * from benchmark/package.json.
+ * Other Redis clients as `channelManager` of 0.0.7. Each does what 0.0.7's manager does, with the same keys and commands,
+ * as the client's documentation shows. Their packages are in benchmark/package.json.
  */
 
 const PREFIX = 'POMELO:CHANNEL';
@@ -93,15 +92,15 @@ async function glide(port) {
   const { GlideClient } = require('@valkey/valkey-glide');
   const client = await GlideClient.createClient({
     addresses: [{ host: '127.0.0.1', port }],
-    // Its default of 250 ms is less than what a list of 300,000 takes.
+    // The default of 250 ms is too short for a list of 300,000.
     requestTimeout: 30000,
-    // Its default of 1000 is less than what 512 pushes to three frontends ask for.
+    // The default of 1000 is too low for 512 pushes to three frontends.
     inflightRequestsLimit: 4096,
   });
   return {
     sadd: (name, member, cb) => client.sadd(name, [member]).then(() => cb(null), cb),
     srem: (name, member, cb) => client.srem(name, [member]).then(() => cb(null), cb),
-    // It gives a Set; the service takes lists.
+    // The client returns a Set; the service takes lists.
     smembers: (name, cb) => client.smembers(name).then((set) => cb(null, [...set]), cb),
     keys: (pattern) => client.customCommand(['KEYS', pattern]),
     del: (names) => client.del(names),
@@ -116,7 +115,7 @@ const clients = {
   glide,
 };
 
-/** The value of the option `channelManager`. */
+/** The value for option `channelManager`. */
 const createManager = (client) => (app, opts) => new Manager(app, opts, clients[client]);
 
 module.exports = { createManager };

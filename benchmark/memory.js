@@ -1,12 +1,12 @@
 'use strict';
 /**
- * The cell "RSS per cached member": 300 channels of 1000 members with uids of 16 bytes are read
- * twice (the second read is a hit, and may build what only hits need), the results are dropped,
- * garbage is collected, and what the process has grown by is divided by 300,000.
+ * The cell "RSS per cached member". Reads 300 channels of 1000 members, with uids of 16 bytes, twice (the second read is a
+ * hit, and may build what only hits need), drops the results, collects garbage, and divides the growth of the process by
+ * 300,000.
  *
- * The same reads of 30 other channels come first, so that code, buffers and the young heap are
- * there before the first look. Memory that an allocator keeps for itself counts: an operator sees
- * it too. run.js takes the cell with `cache: false` as well, to tell what is not the cache's.
+ * It reads 30 other channels first, so that code, buffers and the young heap exist before the first measurement. Memory
+ * that an allocator keeps counts, since an operator sees it too. rounds.js measures the cell with `cache: false` as well,
+ * to find the part that is not the cache's.
  */
 
 const { setTimeout: pause } = require('node:timers/promises');
@@ -24,7 +24,7 @@ const cell = {
   channels: WARM_UP + CHANNELS,
 };
 
-// Room for all of them; the default of 64 MiB may not be.
+// Enough for all lists; the default of 64 MiB may be too small.
 const MAX_BYTES = 1024 * 1024 * 1024;
 
 async function measureMemory(service) {
@@ -41,7 +41,7 @@ async function measureMemory(service) {
   };
 }
 
-/** One at a time: reads under way are not what this cell is about. */
+/** Reads one channel at a time, so that no memory is in use for reads in flight. */
 async function readAll(service, from, to) {
   for (let turn = 0; turn < 2; turn += 1) {
     for (let channel = from; channel < to; channel += 1) {
@@ -55,7 +55,7 @@ async function readAll(service, from, to) {
   }
 }
 
-/** Memory in use once there is no more garbage; V8 gives pages back some time after. */
+/** The memory in use after garbage collection; V8 returns pages some time later. */
 async function settled() {
   for (let i = 0; i < 5; i += 1) {
     global.gc();

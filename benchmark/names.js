@@ -1,7 +1,7 @@
 'use strict';
 /**
- * The names of channels, frontends and users in every cell. Numbers have 12 digits, because
- * redis-benchmark writes its `__rand_int__` so; with "uid:" a user id has 16 bytes.
+ * The names of channels, frontends and users in every cell. Numbers have 12 digits, like redis-benchmark's
+ * `__rand_int__`; with "uid:" a user id has 16 bytes.
  */
 
 const SERVER_TYPE = 'connector';
@@ -14,7 +14,7 @@ const channelName = (index) => `c${digits(index)}`;
 const uid = (n) => `uid:${digits(n)}`;
 const key = (channel, sid) => `POMELO:CHANNEL:${channel}:${sid}`;
 
-/** Users of seeded channels are all different; this is the number of the first on one frontend. */
+/** The number of the first user of a seeded channel on one frontend. All seeded users are different. */
 const firstUid = (cell, channel, sidIndex) => (channel * cell.frontends + sidIndex) * cell.members;
 
 module.exports = { SERVER_TYPE, SIDS, channelName, uid, key, firstUid };

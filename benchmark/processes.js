@@ -1,7 +1,7 @@
 'use strict';
 /**
- * The contestants of one round as one asks them: `measure` a cell, `end`. All but the limit are
- * child processes, alive during the whole round and idle while another one is measured.
+ * The contestants of a round, with the methods `measure` and `end`. All but the limit are child processes that live for
+ * the whole round and are idle while another one is measured.
  */
 
 const { fork } = require('node:child_process');
@@ -10,7 +10,7 @@ const path = require('node:path');
 const { measureCrowd } = require('./crowd');
 const { commandOf, measureLimit } = require('./limit');
 
-// Far above any cell; what hangs so long counts as failed.
+// Far longer than any cell takes; a cell that takes longer has failed.
 const PATIENCE = 90000;
 const GRACE = 5000;
 
@@ -25,7 +25,7 @@ class ContestantProcess {
     this.child = null;
   }
 
-  /** Is there anything to measure? */
+  /** Whether this contestant takes the cell. */
   takes(cell) {
     const { takes } = this.contestant;
     return !takes || takes(cell);
@@ -37,7 +37,7 @@ class ContestantProcess {
       if (!this.child) await this.start();
       return await this.ask({ cell, timing });
     } catch (err) {
-      // A contestant that failed starts afresh with the next cell.
+      // A contestant that failed is started again with the next cell.
       await this.end();
       return { error: err.message };
     }
@@ -57,7 +57,7 @@ class ContestantProcess {
     await this.ask(null);
   }
 
-  /** Sends `message`, if there is one, and resolves to the next result. */
+  /** Sends `message`, if given, and resolves to the next result. */
   ask(message) {
     const { child } = this;
     return new Promise((resolve, reject) => {
@@ -76,7 +76,7 @@ class ContestantProcess {
     });
   }
 
-  /** Lets it go by itself, as it must to write a profile; one that hangs is killed. */
+  /** Waits until the process exits, so that it can write a profile; kills one that hangs. */
   async end() {
     const { child } = this;
     this.child = null;
@@ -108,7 +108,7 @@ class Limit {
   async end() {}
 }
 
-/** A contestant on its store, one of `stores`. */
+/** Creates a contestant on its store, one of `stores`. */
 function create(stores, contestant, profiles) {
   const store = stores[contestant.store || 'redis'];
   return contestant.impl

@@ -1,7 +1,7 @@
 'use strict';
 /**
- * docs/benchmark.md, and the same tables for the terminal. The chart is chart.js's; the figures
- * are summary.js's.
+ * Writes docs/benchmark.md, and the same tables for the terminal, from the figures of summary.js. The chart is in
+ * chart.js.
  */
 
 const { cells } = require('./cells');
@@ -11,7 +11,7 @@ const { compare, summarise, summariseMemory } = require('./summary');
 
 const MARK = { aim: 'yes, aim', yes: 'yes', no: '**no**' };
 
-/** `run` is what run.js keeps in benchmark.json. */
+/** The report as Markdown; `run` is the content of benchmark.json (run.js). */
 function targetsTable(run) {
   const rows = compare(summarise(run.records), summariseMemory(run.records)).map((target) => [
     target.title,
@@ -45,7 +45,7 @@ function figuresTable(run, show, without) {
   return table(['cell', ...present.map(({ label }) => label)], rows);
 }
 
-/** What our own `stats()` says, where the build has it. */
+/** The table of our `stats()`, if the build has it. */
 function insideText(run) {
   const figures = summarise(run.records);
   const rows = cells
@@ -61,7 +61,7 @@ function insideText(run) {
 
 const percent = (share) => (share === null ? NONE : plain(100 * share));
 
-/** What the reader must know of a figure: some rounds failed, or lists were older than asked for. */
+/** Marks figures whose rounds failed in part, or in which lists were stale. */
 function remarks({ failed, stale }) {
   return (failed ? ` (${failed} failed)` : '') + (stale ? ' (stale)' : '');
 }
@@ -74,7 +74,7 @@ function memoryText(run) {
 (without the cache the process grows by ${plain(control)} by the same reads${own}).`;
 }
 
-/** As Markdown that is yet to be laid out. */
+/** Markdown before prettier has formatted it. */
 function document(run) {
   const { machine } = run;
   const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`);

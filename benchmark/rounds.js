@@ -1,8 +1,8 @@
 'use strict';
 /**
- * The order of a run. In a round each contestant has a process of its own; one cell after the
- * other is measured with all of them, one at a time, so that what is compared is seconds apart.
- * Who begins changes with each cell and round.
+ * The order of a run. In a round each contestant has its own process. The cells are measured one after the other, each
+ * with all contestants, one at a time, so that compared figures are seconds apart. The first contestant changes with each
+ * cell and round.
  */
 
 const { contestants } = require('./contestants');
@@ -50,7 +50,7 @@ async function measureCell(cell, running, timing) {
 
 const rotate = (list, by) => list.map((_, i) => list[(i + by) % list.length]);
 
-/** The cell of memory.js, with the cache and without; each in a process that has done nothing. */
+/** Measures the cell of memory.js with the cache and without, each in a fresh process. */
 async function runMemory({ stores, rounds, onCell }) {
   const ours = contestants.find(({ id }) => id === 'ours');
   const records = [];

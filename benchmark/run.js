@@ -1,19 +1,18 @@
 'use strict';
 /**
- * `npm run bench`: the command line, and where results go. What is measured is in cells.js, by whom
- * in contestants.js, in what order in rounds.js.
+ * `npm run bench`: parses the command line and writes the results. The cells are in cells.js, the contestants in
+ * contestants.js, the order in rounds.js.
  *
- *   npm run bench                         everything: docs/benchmark.md and docs/benchmark.svg anew
- *   npm run bench -- --quick              the same in two minutes; figures mean little
+ *   npm run bench                         everything; writes docs/benchmark.md and docs/benchmark.svg
+ *   npm run bench -- --quick              the same in two minutes, with less reliable figures
  *   npm run bench -- --filter push        cells whose id matches a regular expression
  *   npm run bench -- --contestants ours,glide
  *   npm run bench -- --rounds 9 --seconds 2 --out DIR
- *   npm run bench -- --from FILE          the report again, from results kept before
+ *   npm run bench -- --from FILE          the report again, from kept results
  *   npm run bench -- --profile            a CPU profile of each process, in benchmark/results/profiles
  *   npm run bench -- --cluster …          the real-cluster benchmark instead, with its own options
  *
- * Results of all calls are kept in benchmark/results/benchmark.json. Without --out, a run that is
- * not whole writes its report there too.
+ * All results are kept in benchmark/results/benchmark.json. Without --out, a partial run writes its report to that folder.
  */
 
 const { spawnSync } = require('node:child_process');
@@ -106,7 +105,7 @@ async function measure(options) {
 
 const columnOf = ({ id }) => id.padStart(10);
 
-/** One line of the live table: calls per second of 0.0.7, multiples of it for the others. */
+/** Prints a line of the live table: calls per second of 0.0.7, and multiples of it for the others. */
 function showCell(round, cell, records, chosen) {
   const base = records.find(({ contestant }) => contestant === BASELINE);
   const columns = chosen.map((contestant) => {
@@ -141,7 +140,7 @@ async function writeReport(run, folder) {
   console.log(`\nReport: ${path.relative(process.cwd(), file)}, with its chart benchmark.svg`);
 }
 
-/** The table of goals stands in docs/PERFORMANCE.md too, between two marks. */
+/** Writes the table of goals to docs/PERFORMANCE.md too, between two marks. */
 async function renewGoals(run) {
   const prettier = require('prettier');
   const { targetsTable } = require('./report');
@@ -154,7 +153,7 @@ async function renewGoals(run) {
   fs.writeFileSync(file, text);
 }
 
-/** Failures and stale lists of a plugin: the peers' are in the report, these end with exit code 1. */
+/** Failures and stale lists of 0.0.7 and ours set exit code 1; those of the peers are only reported. */
 function defects(run) {
   return run.records.filter(
     ({ contestant, error, stale }) =>

@@ -1,13 +1,13 @@
 'use strict';
-/** Which members a cell expects, put into a store of stores.js. */
+/** Fills a store of stores.js with the members that a cell expects. */
 
 const { CHANNELS } = require('./cells');
 const { SIDS, channelName, firstUid } = require('./names');
 
-/** How many channels a cell has: cold reads take a new one each time, the first to warm up. */
+/** The number of channels of a cell. A cold read takes a new one each time, and the first is for warm-up. */
 const channelsOf = (cell) => cell.channels || (cell.kind === 'cold' ? cell.reads + 1 : CHANNELS);
 
-/** Nothing but this cell's members is in the store afterwards. */
+/** Empties the store and adds this cell's members. */
 async function seed(store, cell) {
   await store.empty();
   if (cell.members === 0) return;

@@ -1,7 +1,7 @@
 'use strict';
 /**
- * The stores of a run: a redis-server, and folders for the embedded store. How contestants find
- * them, how they are emptied and filled. With what they are filled is seed.js's.
+ * The stores of a run: a redis-server, and folders for the embedded store; with the options for them, and methods that
+ * empty and fill them (seed.js).
  */
 
 const path = require('node:path');
@@ -12,8 +12,7 @@ const { key, uid } = require('./names');
 
 const PART = 1000;
 
-// The server makes them itself: a million members sent from here would take longer than the
-// measurement.
+// The server generates the members: sending a million from here would take longer than the measurement.
 const FILL = `
   local first, count = tonumber(ARGV[1]), tonumber(ARGV[2])
   for from = first, first + count - 1, ${PART} do
@@ -43,7 +42,7 @@ class Redis {
   }
 }
 
-/** Filled by a service in this process, which does nothing while others are measured. */
+/** An embedded store, filled by a service in this process, which is idle during measurements. */
 class Embedded {
   constructor(folder, durability) {
     this.folder = folder;
@@ -69,10 +68,10 @@ class Embedded {
   }
 }
 
-/** `{redis, embedded, synced, close()}`; contestants name theirs. */
+/** Opens `{redis, embedded, synced, close()}`; each contestant names its store. */
 async function open() {
   const server = await redisServer.start();
-  // In the folder of the server, which is removed however this process ends.
+  // In the server's folder, which is removed even if this process is killed.
   const folder = (name) => path.join(server.dir, name);
   return {
     redis: new Redis(server),

@@ -1,7 +1,7 @@
 'use strict';
 /**
- * From records to figures: medians over the rounds, ratios to 0.0.7 in the same round, and which
- * goals are reached. How they are shown is for report.js and chart.js.
+ * Computes figures from records: medians over the rounds, ratios to 0.0.7 in the same round, and the goals that are
+ * reached. report.js and chart.js show them.
  */
 
 const { TARGETS } = require('./cells');
@@ -60,7 +60,7 @@ function of(records, cell, contestant) {
   };
 }
 
-/** From our own `stats()`: shares of the key reads, and calls in a batch. */
+/** From our `stats()`: cache hits as a share of the lists read, and calls per batch. */
 function inside(records) {
   const shares = records
     .filter(({ stats }) => stats)
@@ -73,7 +73,7 @@ function inside(records) {
   return { hits: of('hits'), rereads: of('rereads'), calls: of('calls') };
 }
 
-/** RSS bytes for each cached member, and beside it what the control and our own count say. */
+/** The RSS in bytes per cached member, beside that without the cache and what `stats()` counts. */
 function summariseMemory(records) {
   const of = (contestant, name) =>
     median(
@@ -84,7 +84,7 @@ function summariseMemory(records) {
   return { rss: of('ours', 'rss'), control: of('uncached', 'rss'), counted: of('ours', 'counted') };
 }
 
-/** Targets that were measured: `{title, least, aim, measured, low, high, cell, met}`. */
+/** The goals that were measured: `{title, least, aim, measured, low, high, cell, met}`. */
 function compare(figures, memoryFigures) {
   return TARGETS.map((target) => {
     const lowIsGood = target.measure !== 'speed';

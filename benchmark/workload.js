@@ -1,21 +1,20 @@
 'use strict';
 /**
- * One cell as calls: which method is called with what, and how each answer is checked, so that
- * nobody is fast because something is missing. How many calls are under way and for how long is
- * for loop.js to say.
+ * The calls of a cell: which method with which arguments, and a check of each answer, so that a fast wrong answer does not
+ * count. How many calls are in flight, and for how long, is decided in loop.js.
  */
 
 const { SERVER_TYPE, SIDS, channelName, uid, firstUid } = require('./names');
 const { channelsOf } = require('./seed');
 
 const ROUTE = 'onChat';
-// Users that one process adds: with 67 channels over 4 million different calls, all real insertions.
+// The number of users that one process adds: with 67 channels, over 4 million calls that all insert.
 const NEW_UIDS = 65536;
 
 /**
- * `{call(answer), check(result), rpc(sid, msg, uids), finish()}`. `call` makes one call with
- * `answer(err, result)` as its callback; `check` is false for a wrong result; `rpc` sees what a push
- * hands to a frontend; `finish` returns what is worth noting, or throws.
+ * Returns `{call(answer), check(result), rpc(sid, msg, uids), finish()}`. `call` makes a call with `answer(err, result)` as
+ * its callback; `check` returns false for a wrong result; `rpc` is called with what a push sends to a frontend; `finish`
+ * returns notes for the record, or throws.
  */
 function createWorkload(service, cell) {
   const names = Array.from({ length: channelsOf(cell) }, (_, i) => channelName(i));
@@ -61,9 +60,8 @@ function createWorkload(service, cell) {
 }
 
 /**
- * Pushes, with a join or leave before each `cell.every`-th one, to the channel that is pushed to.
- * The message says how many users each frontend must be given: the state at the time of the call,
- * which 0.0.7 shows because calls are executed in their order.
+ * Pushes, with a join or leave in the same channel before each `cell.every`-th one. The message has the number of users
+ * that each frontend must get: those at the time of the call, because calls are executed in order.
  */
 function createPushes(service, cell, names) {
   const extra = uid(firstUid(cell, names.length, 0));

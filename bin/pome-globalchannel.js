@@ -1,10 +1,9 @@
 #!/usr/bin/env node
 'use strict';
 
-// The command line: `npx pome-globalchannel copy` and `list`. Here: arguments, what is printed where, exit
-// codes. What a copy is lives in src/inventory/. Options are few and plain, so that Node's own parseArgs
-// is enough, and the package stays without dependencies at run time; commander would be larger than
-// this file.
+// The command line: `npx pome-globalchannel copy` and `list`. Parses arguments, prints, and sets the exit code; copying
+// itself is in src/inventory/. The options are few, so Node's own parseArgs is enough and no run-time dependency is
+// needed.
 
 const { once } = require('events');
 const { parseArgs } = require('util');
@@ -30,7 +29,7 @@ Exit codes: 0 done, and the counts agree; 1 not; 2 wrong usage.
 
 const ADDRESSES = { copy: ['from', 'to'], list: ['from'] };
 
-/** Which command with which options; a text when it is none. */
+/** Parses the arguments to a command and its options; returns an error message for arguments that are not valid. */
 function parse(args) {
   const text = { type: 'string', multiple: true };
   const options = { from: text, to: text, prefix: text, help: { type: 'boolean', short: 'h' } };
@@ -58,7 +57,7 @@ function parse(args) {
 const plural = (count, word) => `${count} ${word}${count === 1 ? '' : 's'}`;
 const howMany = ({ keys, members }) => `${plural(keys, 'channel')}, ${plural(members, 'member')}`;
 
-/** Tells on stderr how far it is: one line that is rewritten, or now and then a new one. */
+/** Shows the progress on stderr: on a terminal one line that is rewritten, else a new line from time to time. */
 function progressLine() {
   const { stderr } = process;
   let told = Date.now();
@@ -128,7 +127,7 @@ function fail(err) {
 }
 
 async function main(args) {
-  // Who reads us has had enough, as `head` does: that changes nothing in how it went.
+  // The reader closed the pipe, as `head` does: this does not change the exit code.
   process.stdout.on('error', (err) => process.exit(err.code === 'EPIPE' ? process.exitCode : 1));
   if (!parseArgs) {
     console.error(`pome-globalchannel needs Node 16.17 or newer; this is ${process.version}`);

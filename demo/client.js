@@ -1,8 +1,7 @@
 'use strict';
 /**
- * A user at the other end: a real WebSocket client that speaks pomelo's protocol, for as many
- * users as one likes in one process. It remembers the chat messages that it got, in order and with
- * the time. What they should be is for the demo and the tests to say.
+ * A user: a real WebSocket client that speaks pomelo's protocol; a process may have many. It records the chat messages
+ * that it receives, in order and with the time.
  */
 
 const { performance } = require('perf_hooks');
@@ -38,7 +37,7 @@ class Client {
       this.socket.on(event, () => {
         if (this.closed) return;
         this.closed = true;
-        // The library's heartbeat timers would go on.
+        // The library would keep its heartbeat timers.
         this.socket.disconnect();
         this.socket.emit('over');
       });
@@ -47,14 +46,14 @@ class Client {
     this.socket.setMaxListeners(0);
   }
 
-  /** Sends a request and returns the answer; an answer that is no success is an error. */
+  /** Sends a request and resolves to the answer; rejects if the answer is not a success. */
   async request(route, msg = {}) {
     const answer = await this.#within(route, (done) => this.socket.request(route, msg, done));
     if (answer.code === 200) return answer;
     throw new Error(`user ${this.uid}: ${route} was answered ${JSON.stringify(answer)}`);
   }
 
-  /** After it, every message that the connector sent before is in `messages`. */
+  /** Waits for an answer of the connector, so that every message that it sent before is in `messages`. */
   ping() {
     return this.request('connector.entryHandler.ping');
   }

@@ -1,10 +1,9 @@
 'use strict';
 /**
- * A real pomelo (or pinus) cluster on free loopback ports: a master, connectors and chat servers,
- * each its own process. Starts it, waits until every server knows all others, calls the global
- * channel service inside a server, stops it. Used by the demo and by __test__/pomelo-cluster. Process
- * handling is in processes.js, the channels' store in stores.js, clients in client.js, the app in
- * app/.
+ * A real pomelo (or pinus) cluster on free loopback ports: a master, connectors and chat servers, each a process. Starts
+ * it, waits until every server knows all others, calls the global channel service in a server, and stops it. Used by the
+ * demo and by __test__/pomelo-cluster. Processes are in processes.js, the channels' store in stores.js, clients in
+ * client.js, the app in app/.
  */
 
 const fs = require('fs');
@@ -18,7 +17,7 @@ const LOOPBACK_PRELOAD = path.join(APP, 'loopback.js');
 const START_TIMEOUT = 30000;
 const ASK_TIMEOUT = 120000;
 
-/** Which plugin the servers use where nothing else is asked for; the project itself by default. */
+/** The plugin that the servers use by default: this project, unless the environment names another one. */
 const PLUGIN = process.env.GLOBALCHANNEL_PLUGIN || ROOT;
 
 class Cluster {
@@ -60,7 +59,7 @@ class Cluster {
       const { processes } = this;
       this.store = await this.openStore({ processes, port, directory: processes.directory });
       processes.afterAll = this.store.remove;
-      // Servers look for the master once, when they start.
+      // Servers connect to the master only once, when they start.
       await this.startServer('master');
       const ids = [...this.connectors, ...this.chats].map(({ id }) => id);
       await Promise.all(ids.map((id) => this.startServer(id)));
@@ -111,9 +110,9 @@ class Cluster {
     return server;
   }
 
-  /** Until all servers that run know each other and no other (pomelo counts no master). */
+  /** Waits until all running servers know exactly each other (pomelo does not list the master). */
   async allKnown() {
-    // Looked at anew each time: others may come and go meanwhile.
+    // Read at each poll: servers may start and end meanwhile.
     const agreed = () => {
       const living = [...this.servers].filter(([, server]) => !server.exit);
       const ids = living.map(([id]) => id).filter((id) => id !== 'master');
@@ -123,14 +122,14 @@ class Cluster {
     await until(agreed, 'all servers to know each other', START_TIMEOUT);
   }
 
-  /** Ends one server (with SIGKILL at once if asked to) and returns how it ended. */
+  /** Ends one server (with SIGKILL if asked to); resolves to how it ended. */
   stopServer(id, signal) {
     return this.processes.stop(this.servers.get(id), signal);
   }
 
   /**
-   * Calls methods of the service in a server, all in one go: `[[method, ...args], …]`. Returns
-   * at once the list of answers of each call, which fills as they come: `[[{error, value}], …]`.
+   * Calls methods of the service in a server, all in one turn: `[[method, ...args], …]`. Returns the lists of answers by
+   * call, `[[{error, value}], …]`, which are filled as answers arrive.
    */
   burst(id, calls) {
     const server = this.servers.get(id);
@@ -141,7 +140,7 @@ class Cluster {
     return answers;
   }
 
-  /** Calls one method of the service in a server and returns its answer, an error thrown. */
+  /** Calls one method of the service in a server; resolves to its answer, or rejects with its error. */
   async call(id, method, ...args) {
     const [answers] = this.burst(id, [[method, ...args]]);
     await until(() => answers.length > 0, `${id} to answer ${method}`);
@@ -150,7 +149,7 @@ class Cluster {
     return value;
   }
 
-  /** Calls a function of the extension in a server and returns what it returns, an error thrown. */
+  /** Calls a function of the extension in a server; resolves to its result, or rejects with its error. */
   async ask(id, name, ...args) {
     const server = this.servers.get(id);
     const call = ++this.lastCall;
@@ -164,7 +163,7 @@ class Cluster {
     return value;
   }
 
-  /** What has gone wrong behind the run's back: servers that ended without being told to. */
+  /** The servers that ended unexpectedly, as a list of problems. */
   deaths() {
     return [...this.servers.values()]
       .filter(({ exit }) => exit && !exit.expected)
@@ -172,8 +171,8 @@ class Cluster {
   }
 
   /**
-   * A pomelo project folder for this run: the app's handlers, config files with free ports. Returns
-   * one more free port, for the store.
+   * Creates a pomelo project folder for this run: the app's handlers, and config files with free ports. Returns one more
+   * free port, for the store.
    */
   async #configure() {
     this.base = path.join(this.processes.directory, 'base');

@@ -1,9 +1,8 @@
 'use strict';
 /**
- * Child processes of one run, with a temporary folder for them: started, listened to, ended by
- * pid. Nothing outlives the run: not after an error, not after Ctrl-C or SIGTERM, not when a child
- * hangs (SIGKILL after 3 s), not when the run itself is killed (watchdog.js). What the processes
- * are is the business of cluster.js.
+ * The child processes of a run and their temporary folder: starts them, reads their output, ends them by pid. Nothing
+ * outlives the run: not after an error, not after Ctrl-C or SIGTERM, not when a child hangs (SIGKILL after 3 s), not when
+ * the run itself is killed (watchdog.js).
  */
 
 const fs = require('fs');
@@ -18,11 +17,11 @@ const LOOPBACK = '127.0.0.1';
 const GRACE = 3000;
 const LOG_LIMIT = 200000;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-// Below the ports that systems give to outgoing connections, of which a run makes hundreds.
+// Below the ephemeral ports, which outgoing connections use: a run opens hundreds.
 const FIRST_PORT = 20000;
 const LAST_PORT = 32000;
 
-/** Polls until `condition` is true; an error that says what was awaited if it is not in time. */
+/** Polls until `condition` is true; throws an error that says what was awaited if it is not in time. */
 async function until(condition, what, timeout = 15000) {
   const deadline = Date.now() + timeout;
   while (!condition()) {
@@ -31,7 +30,7 @@ async function until(condition, what, timeout = 15000) {
   }
 }
 
-/** `count` different ports on which nobody listens now. */
+/** `count` different ports on which no process listens now. */
 async function freePorts(count) {
   const ports = new Set();
   while (ports.size < count) {
@@ -51,7 +50,7 @@ class Processes {
     this.directory = fs.mkdtempSync(path.join(os.tmpdir(), 'pome-cluster-'));
     this.running = new Map();
     this.stopping = null;
-    /** To be set: what else to do when all has ended, before the folder goes; may be asynchronous. */
+    /** Can be set: called when all processes have ended, before the folder is removed; may return a promise. */
     this.afterAll = undefined;
     const watchdog = [path.join(__dirname, 'watchdog.js'), this.directory];
     this.watchdog = spawn(process.execPath, watchdog, {
@@ -59,7 +58,7 @@ class Processes {
     });
     this.onExit = () => this.#leaveNothing();
     this.onSignal = (signal) => {
-      // A terminal and npm both pass Ctrl-C on, so a second one changes nothing.
+      // The terminal and npm both send SIGINT on Ctrl-C, so a second one is ignored.
       if (this.stopping) return;
       this.stopAll().finally(() => process.exit(128 + os.constants.signals[signal]));
     };
@@ -68,8 +67,8 @@ class Processes {
   }
 
   /**
-   * Starts a process. The result has its `name`, `pid`, `log()` (what it printed, the end of it),
-   * `exit` (null, then `{code, signal, expected}`), `onMessage` (to be set) and `send`.
+   * Starts a process. The result has `name`, `pid`, `log()` (the end of its output), `exit` (null, then
+   * `{code, signal, expected}`), `onMessage` (can be set) and `send`.
    */
   start(name, command, args, { env = {}, ipc = false } = {}) {
     if (this.stopping) throw new Error('stopping');
@@ -110,7 +109,7 @@ class Processes {
     return entry;
   }
 
-  /** Asks a process to end, makes it end when it does not, and returns how it ended. */
+  /** Ends a process with `signal`, after 3 s with SIGKILL; resolves to how it ended. */
   async stop(entry, signal = 'SIGTERM') {
     entry.expected = true;
     entry.child.kill(signal);
@@ -120,7 +119,7 @@ class Processes {
     return exit;
   }
 
-  /** Ends all that runs and removes the folder; later calls wait for the same end. */
+  /** Ends all processes and removes the folder; later calls return the same promise. */
   stopAll() {
     this.stopping ??= this.#stopAll();
     return this.stopping;
@@ -145,7 +144,7 @@ class Processes {
     if (this.watchdog.connected) this.watchdog.send(message, () => {});
   }
 
-  /** The last resort, in the `exit` event, where nothing can be awaited. */
+  /** Kills all processes synchronously, for the `exit` event, where nothing can be awaited. */
   #leaveNothing() {
     for (const { child } of this.running.values()) child.kill('SIGKILL');
     fs.rmSync(this.directory, { recursive: true, force: true });

@@ -1,8 +1,7 @@
 'use strict';
 /**
- * `npm run demo`: starts a real pomelo cluster, tells and checks a story on it (story.js), and ends
- * with exit code 0 if all was well. With `--web` it serves a page to look at and to play with
- * (web/server.js), until Ctrl-C. The cluster is cluster.js, a client is client.js.
+ * `npm run demo`: starts a real pomelo cluster (cluster.js), runs the checks of story.js on it, and exits with code 0 if
+ * all passed. With `--web` it serves an interactive page (web/server.js) until Ctrl-C.
  */
 
 const { parseArgs } = require('util');
@@ -16,7 +15,7 @@ const USAGE = `npm run demo -- [--redis URL] [--web [--port N]]
   --web        serve a page to look at, until Ctrl-C
   --port N     where to serve it (default: a free port)`;
 
-// So that the page does not wait long for a connector that was killed in mid-push.
+// Short, so that the page does not wait long for a connector that was killed during a push.
 const WEB_PUSH_TIMEOUT = 2000;
 
 const say = (...lines) => console.log(lines.join('\n'));
@@ -29,7 +28,7 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
   });
 }
 
-/** The command line, checked; an error says what is wrong with it. */
+/** Parses and checks the command line; throws an error that says what is wrong. */
 function readOptions(args) {
   const { values } = parseArgs({
     args,
@@ -46,7 +45,7 @@ function readOptions(args) {
   }
   if (values.port !== undefined && !values.web) throw new Error('--port goes with --web');
   if (values.redis !== undefined && !/^redis:\/\/./.test(values.redis)) {
-    // Not shown: it may hold a password.
+    // Not shown: it may contain a password.
     throw new Error('--redis: expected redis://host:port/db');
   }
   return { ...values, port };
@@ -65,7 +64,7 @@ async function check(cluster) {
 async function show(cluster, port) {
   const server = await serve(cluster, port);
   say('', `Open ${server.url} in a browser. Ctrl-C ends the demo.`);
-  // Until a signal, whose handler (processes.js) ends the process.
+  // Waits for a signal, whose handler (processes.js) ends the process.
   await new Promise(() => {});
 }
 

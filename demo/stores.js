@@ -1,8 +1,8 @@
 'use strict';
 /**
- * Where the channels of a cluster are kept. A store is a function that starts or finds it, and
- * returns `{title, options, pid, remove}`: what to call it, the plugin's options for it, the process
- * if it has one of its own, and how to take away what the run left in it. Used by cluster.js.
+ * The stores for the channels of a cluster (cluster.js). Each is a function that starts or finds a store and returns
+ * `{title, options, pid, remove}`: its name, the plugin's options for it, the pid of its process if the run started one,
+ * and a function that removes what the run left in it.
  */
 
 const path = require('path');
@@ -11,7 +11,7 @@ const { LOOPBACK, until } = require('./processes');
 const START_TIMEOUT = 30000;
 const REDIS_TIMEOUT = 3000;
 
-/** A redis-server of the run's own; it keeps nothing on disk and ends with the run. */
+/** A redis-server for the run, which writes nothing to disk and ends with the run. */
 async function ownRedis({ processes, port }) {
   const args = ['--bind', LOOPBACK, '--port', String(port), '--save', '', '--appendonly', 'no'];
   const redis = processes.start('redis', 'redis-server', args);
@@ -29,16 +29,15 @@ async function ownRedis({ processes, port }) {
 }
 
 /**
- * Somebody's Redis, where the run keeps to a prefix that nobody else has, and removes what is under
- * it when all servers have stopped.
+ * An existing Redis. The run uses a unique prefix, and removes the keys under it when all servers have stopped.
  */
 function redisAt(url, plugin) {
   return async ({ directory }) => {
-    // Of the run's folder, whose name is as good as its own.
+    // The name of the run's folder is unique.
     const options = { url, prefix: path.basename(directory) };
     const { GlobalChannel } = require(plugin);
     const channel = new GlobalChannel(NO_SERVERS, { ...options, startTimeout: REDIS_TIMEOUT });
-    // Before any server, so that a wrong URL is told soon.
+    // Before any server starts, so that a wrong URL is reported at once.
     await channel.promises.start();
     return {
       title: `the Redis at ${withoutPassword(url)}, prefix ${options.prefix}`,
@@ -51,13 +50,13 @@ function redisAt(url, plugin) {
   };
 }
 
-/** No server at all: a folder of the run's own. */
+/** The embedded store, in a folder of the run. */
 async function embedded({ directory }) {
   const options = { store: 'embedded', path: path.join(directory, 'channels') };
   return { title: 'the embedded store, a folder without a server', options };
 }
 
-/** What a GlobalChannel takes for an application, if it is not to push. */
+/** A minimal application for a GlobalChannel that does not push. */
 const NO_SERVERS = {
   getServersByType: () => [],
   getServers: () => ({}),

@@ -1,11 +1,10 @@
 'use strict';
 /**
- * What `npm run demo` shows with 60 real WebSocket clients: push, leave, a second channel and
- * destroy, all of it checked: no problem only if every client got each message due exactly once
- * and no other.
+ * What `npm run demo` shows with 60 real WebSocket clients: push, leave, a second channel, destroy. It passes if every
+ * client received each message that was due exactly once, and no other.
  *
- * DEMO_FAULT (for the test of this check) breaks something: `drop` takes a member away behind the
- * demo's back, `twice` pushes a message again, `stray` lets a member in who should be out.
+ * DEMO_FAULT, for the test of this check, adds an error: `drop` removes a member, `twice` pushes a message again, `stray`
+ * adds a member that should have left.
  */
 
 const { connectClients } = require('./client');
@@ -44,7 +43,7 @@ class Story {
     this.show(push, start);
   }
 
-  /** Waits until all that was sent to the clients is there. */
+  /** Waits until the clients have received everything that was sent. */
   settle() {
     return Promise.all(this.clients.map((client) => client.ping()));
   }
@@ -66,7 +65,7 @@ class Story {
     console.table(rows);
   }
 
-  /** At the end, so that a late second copy of any message counts as well. */
+  /** Checks all clients. Called at the end, so that a late duplicate of a message counts as well. */
   async check() {
     await this.settle();
     for (const { n, name, due } of this.pushes) {
@@ -104,7 +103,7 @@ class Story {
   }
 }
 
-/** Returns the list of what went wrong. */
+/** Runs the demo; resolves to the list of problems. */
 async function tellStory(cluster) {
   const clients = await connectClients(cluster, CLIENTS);
   try {

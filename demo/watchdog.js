@@ -1,7 +1,7 @@
 'use strict';
 /**
- * Ends what a run left behind when the run itself was killed and could not (`kill -9`). Started by
- * processes.js, which tells it by IPC which processes live; the broken line is the sign to act.
+ * Ends the processes of a run that was killed (`kill -9`) and could not do so itself. Started by processes.js, which sends
+ * it the pids by IPC; it acts when the IPC channel closes.
  * Usage: node watchdog.js <folder to remove>
  */
 
@@ -9,7 +9,7 @@ const fs = require('fs');
 
 const living = new Set();
 
-// Ctrl-C reaches this process as well, and must not stop it before the others.
+// Ctrl-C reaches this process as well, which must outlive the others.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {});
 
 process.on('message', ({ started, ended }) => {
@@ -22,7 +22,7 @@ process.on('disconnect', () => {
     try {
       process.kill(pid, 'SIGKILL');
     } catch {
-      // It ended in this moment.
+      // It has ended meanwhile.
     }
   }
   fs.rmSync(process.argv[2], { recursive: true, force: true });

@@ -1,9 +1,9 @@
 'use strict';
 
-// Calling an app's callback. What it throws must not harm others: it becomes an uncaughtException,
-// as it is, in a later turn of the event loop.
+// Calls an app's callback. What it throws does not stop other callbacks: it becomes an uncaughtException, unchanged, in a
+// later turn of the event loop.
 
-/** Calls `callback` if it is a function; anything else means that there is none. */
+/** Calls `callback` if it is a function; any other value counts as "no callback". */
 module.exports = function callBack(callback, ...args) {
   if (typeof callback === 'function') {
     try {
@@ -14,7 +14,7 @@ module.exports = function callBack(callback, ...args) {
   }
 };
 
-/** Has `thrown` thrown again in a later turn. */
+/** Throws `thrown` again in a later turn of the event loop. */
 module.exports.rethrow = rethrow;
 
 function rethrow(thrown) {

@@ -1,50 +1,30 @@
 'use strict';
 
-// What an instance shows of itself to console.log, util.inspect and JSON.stringify. Its options are the app's own
-// object and stay as they are, `service.opts.password` too; shown is a copy of them, in which each value is hidden
-// that is not known to be harmless.
+// What console.log, util.inspect and JSON.stringify show of an instance: a copy of its options in which each value is
+// `[hidden]` that is not known to be harmless. The options object itself is the app's and is not changed.
 
 const { inspect, types } = require('util');
+const { optionTable } = require('./native');
 
 const HIDDEN = '[hidden]';
 
-/** Options that may be shown. Of others only the name is, so that a new one is no secret given away. */
-const SHOWN = new Set([
-  'store',
-  'durability',
-  'localFileSystem',
-  'host',
-  'port',
-  'path',
-  'db',
-  'prefix',
-  'connectTimeout',
-  'commandTimeout',
-  'startTimeout',
-  'pushTimeout',
-  'maxQueue',
-  'cleanOnStartUp',
-  'cache',
-  'maxBytes',
-  'rpcNoDelay',
-  'enable_offline_queue',
-  'max_attempts',
-  'retry_max_delay',
-  'connect_timeout',
-  // Lists of {host, port}.
-  'sentinels',
-  'name',
-  'cluster',
-  'hashTag',
-]);
+/**
+ * Names of the options whose values are shown, as the table of options says (src/options/table.rs). Of any other option
+ * only the name is shown, so that a new one does not reveal a secret.
+ */
+const SHOWN = new Set(
+  optionTable()
+    .filter(({ shown }) => shown)
+    .map(({ name }) => name.split('.').pop()),
+);
 
-/** How deep options are looked into. */
+/** The depth to which options are shown. */
 const DEPTH = 4;
 
-/** How many elements of a list are shown. */
+/** The number of elements of a list that are shown. */
 const MOST = 100;
 
-/** Puts it on the class. Not enumerable, as the methods of a class are not. */
+/** Defines `toJSON` and `util.inspect.custom` on the class, not enumerable, like its other methods. */
 module.exports = function giveAppearance(GlobalChannel) {
   const define = (name, value) =>
     Object.defineProperty(GlobalChannel.prototype, name, {
@@ -73,7 +53,7 @@ function appearance(service) {
   };
 }
 
-/** `undefined` where it cannot be read, as on what only inherits from an instance. */
+/** A property of an instance; `undefined` on an object that only inherits from one, where the getters throw. */
 function field(service, name) {
   try {
     return service[name];
@@ -82,7 +62,7 @@ function field(service, name) {
   }
 }
 
-/** An array may have a getter that throws. */
+/** What `look` returns, or `[hidden]` if it throws: an array may have a getter that does. */
 function looked(look) {
   try {
     return look();
@@ -91,7 +71,7 @@ function looked(look) {
   }
 }
 
-/** Ours has no more than prefix and db; one of the app's own may hold anything. */
+/** The description of a built-in manager (prefix, and db or path); a custom manager is not shown. */
 function managerOf(manager) {
   return manager && Object.isFrozen(manager) && typeof manager.add !== 'function'
     ? optionsOf(manager, DEPTH)
@@ -103,7 +83,7 @@ function optionsOf(opts, depth) {
     return opts === undefined || opts === null ? {} : HIDDEN;
   }
   const shown = {};
-  // Getters are not called: nobody expects that of a look.
+  // Getters are not called: they may have side effects.
   for (const [name, { value, enumerable }] of Object.entries(
     Object.getOwnPropertyDescriptors(opts),
   )) {

@@ -1,13 +1,12 @@
 'use strict';
 
-// Where log lines go: pomelo's or pinus's logger when the app is a real one and has it, else the
-// console. The tag is 0.0.7's.
+// Writes log lines: with pomelo's or pinus's logger if the app has one, else to the console. The tag is 0.0.7's.
 
 const { inspect } = require('util');
 
 const TAG = '[globalchannel-plugin]';
 
-/** What ends a line, moves the cursor, or has a terminal show text in another order than it has. */
+/** Characters that end a line, move the cursor, or make a terminal show text in another order. */
 const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu;
 const SHORT = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
@@ -17,14 +16,14 @@ module.exports = function createLogger(app) {
     try {
       logger[level](oneLine(`${TAG}${part ? `[${part}]` : ''} ${line}`));
     } catch {
-      // A logger that throws must not cost anybody a callback.
+      // A logger that throws must not prevent a callback.
     }
   };
 };
 
 /**
- * One entry is one line, whatever the names and errors in it hold: those come from clients, servers and the app, and
- * must not be able to write lines of their own.
+ * Makes one line of an entry. Names and errors in it come from clients, servers and the app; a line feed in them would
+ * let them forge log lines.
  */
 function oneLine(text) {
   return text.replace(
@@ -33,7 +32,7 @@ function oneLine(text) {
   );
 }
 
-/** An error, or whatever was given in the place of one, in words. Never throws. */
+/** The message of an error, or the text of any other value. Never throws. */
 module.exports.words = function words(err) {
   try {
     return String((err && err.stack) || (typeof err === 'string' ? err : inspect(err)));
@@ -48,7 +47,7 @@ function appLogger(app) {
   }
   for (const name of ['pomelo-logger', 'pinus-logger']) {
     try {
-      // The app's copy, not one of ours: only that one has the app's configuration.
+      // The app's copy of the package: only that one has the app's configuration.
       const path = require.resolve(name, { paths: [app.getBase(), ...framework()] });
       return require(path).getLogger('globalchannel-plugin');
     } catch {
@@ -58,7 +57,7 @@ function appLogger(app) {
   return null;
 }
 
-/** Where the framework itself lies: package managers may keep its dependencies beside it only. */
+/** The folder of the framework: package managers may install its dependencies only beside it. */
 function framework() {
   return Object.keys(require.cache).filter((file) =>
     /[\\/](pomelo|pinus)[\\/](dist[\\/])?(lib[\\/])?(pomelo|index)\.js$/.test(file),

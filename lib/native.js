@@ -1,7 +1,7 @@
 'use strict';
 
-// Loads the compiled addon, or says what to do when there is none for this machine. Which file it
-// is, is binding.js's business, which `napi build` generates.
+// Loads the compiled addon; without one for this machine, throws an error that says how to build it. binding.js, which
+// `napi build` generates, chooses the file.
 
 const BUILT_FOR =
   'linux x64/arm64 (glibc and musl), macOS x64/arm64, Windows x64; elsewhere build it from source';

@@ -1,14 +1,13 @@
 'use strict';
 
-// Which servers there are, as ids: a snapshot, because pomelo changes its own lists in place. The
-// same array as the last time as long as nothing has changed, so that the addon need not read it
-// again; nobody may change it.
+// The ids of the servers that exist, as a snapshot, because pomelo changes its own lists in place. While nothing changes
+// the same array is returned, so that the addon does not read it again. It must not be modified.
 
-/** Server types that are remembered; far more than any app has. */
+/** The maximum number of server types that are remembered. Apps have far fewer. */
 const TYPES = 100;
 
 module.exports = function createServers(app) {
-  /** What each type was: `{given, ids}`. */
+  /** The last snapshot by server type: `{given, ids}`. */
   const known = new Map();
 
   return { serverIds, frontendIds };
@@ -23,7 +22,7 @@ module.exports = function createServers(app) {
     if (before && isSame(before.given, servers)) {
       return before.ids;
     }
-    // Not `map`, which leaves out what is missing.
+    // Not `map`, which skips holes.
     const given = Array.from(servers, ({ id }) => id);
     const ids = given.map(String);
     if (known.size >= TYPES) {

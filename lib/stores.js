@@ -1,7 +1,7 @@
 'use strict';
 
-// Moving members between stores and looking into a store: the addon's jobs as promises. The command line
-// is bin/pome-globalchannel.js; the service does not use this.
+// Copies members from store to store and lists a store: the addon's jobs as promises, for the command line
+// (bin/pome-globalchannel.js). The service does not use this.
 
 const { copyStore: startCopy, listStore: startList } = require('./native');
 
@@ -14,8 +14,8 @@ async function* eventsOf(job) {
 }
 
 /**
- * Copies all channels under `prefix` from one address to another. `onProgress({keys, members})` is called
- * now and then. Resolves to the report (src/binding/class/stores.rs).
+ * Copies all channels under `prefix` from one address to another. Calls `onProgress({keys, members})` from time to time.
+ * Resolves to the report, whose fields are in src/binding/class/stores.rs.
  */
 async function copyStore({ from, to, prefix = '', onProgress = () => {} }) {
   let last;
@@ -26,7 +26,7 @@ async function copyStore({ from, to, prefix = '', onProgress = () => {} }) {
   return last;
 }
 
-/** The channels under `prefix` (null: under whatever prefix) as text, some lines of JSON at a time. */
+/** Yields the channels under `prefix` (null: under any prefix) as text, some lines of JSON at a time. */
 async function* listStore({ from, prefix = '' }) {
   yield* eventsOf(startList(from, prefix));
 }

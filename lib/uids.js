@@ -1,14 +1,14 @@
 'use strict';
 
-// A long array of uids on its way to the addon. Read here, because each value that the addon reads takes a Node-API call
-// or three: a hundred thousand of them would hold up the event loop. `src/binding/values/args.rs` is the other end.
+// Reads a long array of uids for the addon (src/binding/values/args.rs). The addon itself needs up to three Node-API calls
+// for each element, which for 100,000 elements would block the event loop.
 
 const DIVIDER = '\0';
 
-/** In UTF-16 units: one string cannot have more than half a billion. */
+/** In UTF-16 units: a string cannot have more than about 2^29. */
 const LONGEST = 1 << 24;
 
-/** One text for an array of plain uids; else an array, of which each element was read once. */
+/** Joins an array of plain uids to one text; returns any other array as a copy, each element read once. */
 module.exports = function uids(array) {
   const { length } = array;
   const items = [];
@@ -16,14 +16,14 @@ module.exports = function uids(array) {
   for (let i = 0; i < length; i += 1) {
     const item = array[i];
     items.push(item);
-    // No uid, and there may be billions of them: the first one will be told of.
+    // A hole is no uid. There may be billions of them, and the error is about the first.
     if (item === undefined) return items;
     left -= room(item);
   }
   return left >= 0 ? items.join(DIVIDER) : items;
 };
 
-/** What it takes in the text; too much for what is no plain uid. */
+/** The length of a uid in the text; more than any text has if it is no plain uid. */
 function room(item) {
   switch (typeof item) {
     case 'string':

@@ -1,9 +1,9 @@
 'use strict';
 /**
- * What the package is made of: `npm run audit` checks licences, sources and bans of all crates (deny.toml), that nothing
- * of npm is in the package at run time, and that the registry knows of nothing against that. `npm run audit -- deny` is
- * the part that needs no network once the tool is there, and a stage of `npm test`; `npm run audit -- advisories` asks
- * the RustSec database, which is a git repository on GitHub.
+ * `npm run audit`: checks the licences, sources and bans of all crates (deny.toml), that the package has no npm dependency
+ * at run time, and what `npm audit` reports. `npm run audit -- deny` is the part that needs no network once the tool is
+ * installed, and a stage of `npm test`; `npm run audit -- advisories` asks the RustSec database, a git repository on
+ * GitHub.
  */
 const fs = require('node:fs');
 const path = require('node:path');
@@ -18,7 +18,7 @@ const CARGO_DENY = {
 
 const parts = {
   deny: () => noDependencies() && cargoDeny('check', 'licenses', 'bans', 'sources'),
-  // It has nothing to say as long as there is no dependency, and it notices if one comes in.
+  // Reports nothing while there is no dependency.
   npm: () => run(...npmCommand(['audit', '--omit=dev'])),
   advisories: () => cargoDeny('check', 'advisories'),
 };
@@ -28,7 +28,7 @@ function noDependencies() {
   const manifest = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'));
   const kinds = ['dependencies', 'optionalDependencies', 'peerDependencies', 'bundleDependencies'];
   const found = kinds.flatMap((kind) => Object.keys(manifest[kind] || {}));
-  // The platform packages are added when the package is published, and are ours.
+  // The platform packages, which belong to this project, are added when it is published.
   for (const name of found) console.error(`package.json depends on ${name} at run time`);
   return found.length === 0;
 }

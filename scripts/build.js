@@ -4,11 +4,11 @@
  * `napi build`, for example `npm run build -- --target aarch64-apple-darwin`. `--broken` builds an
  * addon for the tests, beside the real one, whose rules can be broken by name (src/failpoints.rs).
  *
- * Runs in two places, hence no dependency and syntax that Node 16 knows:
+ * Runs in two places, so it has no dependency and uses syntax of Node 16:
  *  - in a clone, through @napi-rs/cli, which writes binding.js and binding.d.ts as well;
- *  - in the installed package, where there are no devDependencies but binding.js is there already:
- *    cargo alone, and the library it built is copied to the name that binding.js looks for. So
- *    whoever builds from source needs Rust and nothing from the network but crates.
+ *  - in the installed package, which has binding.js and no devDependencies: with cargo alone, whose library is
+ *    copied to the name that binding.js looks for. Building from source needs Rust, and only crates from the
+ *    network.
  */
 const { spawnSync } = require('child_process');
 const fs = require('fs');
@@ -18,7 +18,7 @@ const root = path.join(__dirname, '..');
 const BROKEN_FOLDER = 'target/broken';
 const { napi } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'));
 
-/** Where the addon of the tests is built. */
+/** The path of the addon of the tests. */
 const brokenAddon = () => path.join(root, BROKEN_FOLDER, addonFile());
 
 /** The file name that binding.js looks for on this machine. */
@@ -36,7 +36,7 @@ function hostPlatform() {
 
 function isMusl() {
   if (process.platform !== 'linux') return false;
-  process.report.excludeNetwork = true; // else the report may wait for name servers
+  process.report.excludeNetwork = true; // network information may wait for name servers
   return !process.report.getReport().header.glibcVersionRuntime;
 }
 
@@ -69,7 +69,7 @@ const PLAIN = ['--js', 'binding.js', '--dts', 'binding.d.ts'];
 const BROKEN = ['--features', 'broken', '--output-dir', BROKEN_FOLDER, '--no-js'];
 
 function buildWithNapi(cli, debug, rest) {
-  // Asked first, since @napi-rs/cli says of a missing cargo only that the build failed.
+  // Checked first: of a missing cargo @napi-rs/cli says only that the build failed.
   run('cargo', ['--version'], 'ignore');
   const args = ['build', '--platform'];
   if (!debug) args.push('--release');
@@ -79,7 +79,7 @@ function buildWithNapi(cli, debug, rest) {
 function buildWithCargo(debug) {
   const args = ['build', '--lib', '--locked', '--message-format=json-render-diagnostics'];
   if (!debug) args.push('--release');
-  // What `napi build` does too: a library that a musl Node can load must link libc dynamically.
+  // As `napi build` does: a library for a musl Node must link libc dynamically.
   const rustflags = `${process.env.RUSTFLAGS || ''} -C target-feature=-crt-static`.trim();
   const messages = run(
     'cargo',
@@ -87,7 +87,7 @@ function buildWithCargo(debug) {
     ['ignore', 'pipe', 'inherit'],
     isMusl() ? { RUSTFLAGS: rustflags } : {},
   );
-  // cargo says where the library is; CARGO_TARGET_DIR and .cargo/config.toml may have moved it.
+  // The path from cargo's output: CARGO_TARGET_DIR and .cargo/config.toml may change it.
   const library = messages
     .split('\n')
     .filter((line) => line.startsWith('{'))

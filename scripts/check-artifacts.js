@@ -1,9 +1,8 @@
 'use strict';
 /**
- * Before a release is published: each target in package.json has its package below npm/ (or the
- * folder given), with the right version, and in it an addon that is a library for that system and
- * processor. `napi artifacts` copies what it finds; a target whose build was lost would otherwise
- * be published as an empty package, and seen by its users first.
+ * Runs before a release is published: checks that each target in package.json has its package below npm/ (or the given
+ * folder), with the right version and an addon that is a library for that system and processor. `napi artifacts` copies
+ * what it finds, so a target without a build would be published as an empty package.
  */
 const fs = require('node:fs');
 const path = require('node:path');
@@ -14,7 +13,7 @@ const { name, version, napi } = JSON.parse(
 );
 const npmFolder = path.resolve(process.argv[2] || path.join(root, 'npm'));
 
-/** Target triple → napi's platform name, and what the library's header must say. */
+/** By target triple: napi's platform name, and the format and processor in the library's header. */
 const platforms = {
   'x86_64-unknown-linux-gnu': ['linux-x64-gnu', 'ELF x64'],
   'aarch64-unknown-linux-gnu': ['linux-arm64-gnu', 'ELF arm64'],
@@ -25,7 +24,7 @@ const platforms = {
   'x86_64-pc-windows-msvc': ['win32-x64-msvc', 'PE x64'],
 };
 
-/** What the first bytes of a library say of its format and processor. */
+/** Reads the format and the processor of a library from its first bytes. */
 function kindOf(file) {
   const bytes = fs.readFileSync(file);
   if (bytes.length < 64) return `${bytes.length} bytes`;
@@ -42,7 +41,7 @@ function kindOf(file) {
   return 'unknown format';
 }
 
-/** What is wrong with one target's package, or undefined. */
+/** Checks the package of one target; returns what is wrong, or undefined. */
 function problemWith(target) {
   if (!platforms[target]) return 'not known to scripts/check-artifacts.js; add it there';
   const [platform, kind] = platforms[target];

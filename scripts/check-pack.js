@@ -1,9 +1,8 @@
 'use strict';
 /**
- * Runs before `npm pack` and `npm publish` (prepack): refuses a tarball that could not be loaded.
- * Two kinds are sound. A local one has the addon of this platform inside. A release has none, but
- * package.json names a package for each platform as optional dependency, as `napi pre-publish`
- * writes it; that those packages are complete is checked by check-artifacts.js.
+ * Runs before `npm pack` and `npm publish` (prepack): refuses a tarball that could not be loaded. Two kinds are valid. A
+ * local one contains the addon of this platform. A release contains none, but its package.json has an optional
+ * dependency for each platform, which `napi pre-publish` writes; check-artifacts.js checks that those are complete.
  */
 const fs = require('node:fs');
 const path = require('node:path');

@@ -1,13 +1,12 @@
 'use strict';
 /**
- * A Chromium for the test of the demo's page and for pictures of it: the system's, or Google's build of
- * it, or installed by `apt-get`.
+ * Finds a Chromium or Chrome for the test of the demo's page and for pictures of it, or installs one by `apt-get`.
  */
 const { programOf } = require('./lib/programs');
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
 
-/** The path of the program; throws and says what to do where it cannot be had. */
+/** The path of the program; throws an error that says what to do if there is none. */
 function chromiumProgram() {
   const program = process.env.CHROMIUM || programOf(NAMES, 'chromium');
   if (program) return program;

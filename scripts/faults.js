@@ -1,9 +1,9 @@
 'use strict';
 /**
- * `npm run test:faults`: every fault, in its long form, and the topologies; then a table, fault by fault,
- * which goes into docs/RELIABILITY.md as well if all is well. With arguments only the test files whose
- * path contains one of them, and nothing is written. A row is what a test reported
- * (__test__/support/report.js); tests that failed or were skipped are there by their titles.
+ * `npm run test:faults`: runs the fault tests in their long form and the topologies, then prints a table with a row for
+ * each fault, and writes it to docs/RELIABILITY.md if all passed. With arguments it runs only the test files whose path
+ * contains one of them, and writes nothing. A row is what a test reported (__test__/support/report.js); tests that
+ * failed or were skipped have a row with their title.
  */
 const fs = require('node:fs');
 const os = require('node:os');
@@ -18,15 +18,15 @@ const { programOf } = require('./lib/programs');
 const FOLDERS = ['__test__/faults', '__test__/topology'];
 const FILE = path.join(root, 'docs/RELIABILITY.md');
 const MARKS = { begin: '<!-- npm run test:faults -->', end: '<!-- end of faults -->' };
-/** For one file. */
+/** For one file, in ms. */
 const TIMEOUT = 20 * 60 * 1000;
 
-/** Runs the files, shows how, and gives the rows and whether all went well. */
+/** Runs the files and shows the results; resolves to `{rows, ok}`. */
 function measure(files) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pome-faults-'));
   const report = path.join(folder, 'rows');
   fs.writeFileSync(report, '');
-  // Unless told otherwise: shorter where somebody wants to try the runner.
+  // A value in the environment wins: an empty FAULTS_LONG gives the short form, to try the runner.
   Object.assign(process.env, { FAULTS_LONG: '1', ...process.env, FAULTS_REPORT: report });
   const others = [];
   const other = (verdict) => (event) => {
@@ -48,13 +48,13 @@ function measure(files) {
   });
 }
 
-/** A suite fails with its tests, which have rows of their own. */
+/** The verdict on a test that failed; none for a suite, which fails with its tests. */
 function failure({ details: { error } }) {
   if (error.failureType === 'subtestsFailed') return undefined;
   return `FAILED: ${String((error.cause && error.cause.message) || error.message).split('\n')[0]}`;
 }
 
-/** Where it is not `true`, the reason is in words. */
+/** The verdict on a test that was skipped with a reason. */
 function skipped({ skip }) {
   return typeof skip === 'string' ? `not tried here: ${skip}` : undefined;
 }
@@ -64,7 +64,7 @@ function rowOf({ name, file }, verdict) {
   return { topic: topicOf(test), fault: name, sees: '', recovered: '', test, verdict };
 }
 
-/** What a test that could not say so itself would have reported under. */
+/** The topic of a test that reported none itself. */
 const topicOf = (test) =>
   test.includes('topology') ? path.basename(test, '.test.js').replace(/^./, upper) : 'Faults';
 const upper = (letter) => letter.toUpperCase();
@@ -88,7 +88,7 @@ function print(rows) {
   }
 }
 
-/** In what is a cell of a table, `|` would end it. */
+/** The text of a table cell, which `|` would end. */
 const cell = (text) => String(text).replace(/\|/g, '\\|');
 
 function markdown(rows) {
@@ -121,7 +121,7 @@ async function main(wanted) {
     console.error(`No test file matches. There are: ${all.join(', ')}`);
     process.exit(2);
   }
-  // For a clock that jumps; where it cannot be had, that test says that it was not tried.
+  // For a clock that jumps; without it that test is skipped with a reason.
   programOf(['faketime'], 'faketime');
   const start = Date.now();
   const { ok, rows } = await measure(files);

@@ -2,10 +2,10 @@
 /**
  * `npm run bench:instructions`: counts the instructions of the core's hot paths (benches/instructions)
  * with callgrind, and fails if a path needs more than is recorded in benches/instructions.json.
- * `-- --record` writes that file anew, `-- NAME …` runs only the paths whose name holds NAME.
+ * `-- --record` writes that file, `-- NAME …` runs only the paths whose name contains NAME.
  *
- * Counts mean the same only with the same compiler, C library (malloc is a large part) and
- * valgrind: with others they are shown and not judged. The profiles stay, for callgrind_annotate.
+ * Counts are comparable only with the same compiler, C library (malloc is a large part) and valgrind: with others they
+ * are shown without a verdict. The profiles are kept for callgrind_annotate.
  */
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
@@ -16,12 +16,12 @@ const RECORD = path.join(root, 'benches/instructions.json');
 const PROFILES = path.join(root, 'target/instructions');
 
 /**
- * How far a count may be from the recorded one. The tables' seeds are random: the paths of the
- * session differ by up to 0.3 % from run to run, the others not at all.
+ * The tolerance for a count. The hash tables' seeds are random: the paths of the session differ by up to 0.3 % from run
+ * to run, the others do not.
  */
 const TOLERANCE = 0.02;
 
-/** Runs a program to its end; its stdout. */
+/** Runs a program to its end; returns its stdout. */
 function output(program, args) {
   const stdio = ['ignore', 'pipe', 'inherit'];
   const done = spawnSync(program, args, {
@@ -35,7 +35,7 @@ function output(program, args) {
   return done.stdout;
 }
 
-/** What the counts depend on besides our code. */
+/** The versions on which the counts depend. */
 function environment() {
   const rustc = output('rustc', ['-vV']);
   const line = (name) => new RegExp(`^${name}: (.*)$`, 'm').exec(rustc)[1];
@@ -47,7 +47,7 @@ function environment() {
   };
 }
 
-/** Builds the program as the addon is built, without the binding; its file. */
+/** Builds the program as the addon is built, without the binding; returns its path. */
 function build() {
   const args = [
     'bench',
@@ -65,7 +65,7 @@ function build() {
     .pop().executable;
 }
 
-/** Instructions for one item of a path. */
+/** The number of instructions for one item of a path. */
 function count(program, name, items) {
   const profile = path.join(PROFILES, `${name}.out`);
   const callgrind = ['--tool=callgrind', '--toggle-collect=instructions::measured*'];
@@ -75,7 +75,7 @@ function count(program, name, items) {
   return Math.round((10 * Number(totals[1])) / items) / 10;
 }
 
-/** Shows a count beside the recorded one; true if it is not more than that. */
+/** Prints a count beside the recorded one; true if it is within the tolerance. */
 function judge(name, now, before) {
   const more = now / before - 1;
   const percent = `${more > 0 ? '+' : ''}${(100 * more).toFixed(1)} %`;

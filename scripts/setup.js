@@ -1,10 +1,9 @@
 'use strict';
 /**
- * Makes a fresh clone ready: npm packages, the addon, and with the arguments `redis-server` and `openssl`
- * these programs. What is there and up to date is left alone, so that `npm test` and `npm run demo` can begin
- * with this every time. Node and Rust are expected; with anything missing that may not be installed
- * from here, it says what to install and ends with exit code 1. No npm package is used, since there
- * may be none yet.
+ * Prepares a fresh clone: installs the npm packages, builds the addon, and installs the programs named as arguments
+ * (`redis-server`, `openssl`). What is up to date is skipped, so `npm test` and `npm run demo` begin with this. Node and
+ * Rust are required. If something is missing that cannot be installed from here, it prints what to install and exits
+ * with code 1. Uses no npm package, since none may be installed yet.
  */
 const fs = require('node:fs');
 const path = require('node:path');
@@ -30,7 +29,7 @@ function ensureAddon() {
   }
   console.log('Building the addon (release) …');
   if (!run(process.execPath, [inRoot('scripts/build.js')])) process.exit(1);
-  // The build copies its output, and some systems copy the time stamp along.
+  // The build copies its output, and some systems copy its modification time too.
   const now = new Date();
   for (const file of builtFiles()) fs.utimesSync(file, now, now);
 }
@@ -44,7 +43,7 @@ function addonIsCurrent() {
   return newest(sources.filter((file) => fs.existsSync(file))) <= built;
 }
 
-/** The latest change below these paths; folders count, since removing a file changes its folder. */
+/** The latest modification time below these paths, folders included: removing a file changes its folder. */
 function newest(files) {
   return Math.max(
     ...files.map((file) => {

@@ -1,14 +1,13 @@
 'use strict';
 /**
- * The package at work once, in a real pomelo application: start, add, get, push, leave, stop.
+ * Uses the package once in a real pomelo application: start, add, get, push, leave, stop.
  *
  *     node scripts/smoke.js [MODULE [REDIS_PORT | embedded]]
  *
- * MODULE is what to require (default: this clone); without a port it starts a Redis of its own,
- * and with `embedded` it needs none (Windows): the channels are in the app's folder. Where it runs:
- * on old and new Nodes (nodes.js), in an app that installed the tarball (pack.test.js), and on
- * platforms that run nothing else of the suite. No cluster here: the RPC of the push is recorded.
- * Written for Node 16, and to be copied alone into another folder.
+ * MODULE is the module to require (default: this clone). Without a port it starts a Redis; with `embedded` it needs none
+ * (Windows), and the channels are in the app's folder. It runs on old and new Nodes (nodes.js), in an app that installed
+ * the tarball (pack.test.js), and on platforms that run nothing else of the suite. There is no cluster: the RPC of the
+ * push is recorded. Uses syntax of Node 16 and no other file of the repository, since it is copied to other folders.
  */
 const assert = require('assert');
 const fs = require('fs');
@@ -19,7 +18,7 @@ const pomelo = require('pomelo');
 
 const plugin = require(process.argv[2] || '..');
 
-/** An application that knows two connectors, with the plugin loaded as an app loads it. */
+/** Creates an application with two connectors that loads the plugin as any app does. */
 function createApp(folder, options, rpcs) {
   fs.mkdirSync(path.join(folder, 'config'));
   const configs = { master: { id: 'm', host: '127.0.0.1', port: 1 }, servers: {} };

@@ -1,8 +1,8 @@
 'use strict';
 /**
- * The stages of `npm test`, what each runs and how it counts; tests are counted one by one, a stage without tests (a
- * linter) as one. test.js starts this file once for each stage, as a child process with its output in a file:
- * `node scripts/stages.js NAME` runs one by hand, with everything on the screen.
+ * The stages of `npm test`: what each runs and how its tests are counted (a stage without tests, such as a linter, counts
+ * as one). test.js runs this file once for each stage, in a child process whose output goes to a file.
+ * `node scripts/stages.js NAME` runs one stage with its output on the terminal.
  */
 const path = require('node:path');
 const { run, runAndRead, toolCommand } = require('./lib/process');
@@ -13,7 +13,7 @@ const minutes = (n) => n * 60 * 1000;
 const cargo = (...args) => check('cargo', args);
 const tool = (packageName, name, ...args) => check(...toolCommand(packageName, name, args));
 
-/** Cheap ones first, and the real clusters last. A title is for the log. */
+/** In the order in which they run, quick ones first, real clusters last. The title is printed in the log. */
 const stages = {
   fmt: { title: 'rustfmt', run: () => cargo('fmt', '--check') },
   lint: { title: 'oxlint', run: () => tool('oxlint', 'oxlint', '--deny-warnings') },
@@ -33,7 +33,7 @@ const stages = {
     title: 'clippy, the core without the Node binding',
     run: () => clippy('--no-default-features'),
   },
-  // Without the binding: a test program is no Node, and would lack the Node-API symbols.
+  // Without the binding, whose Node-API symbols exist only in a Node process.
   cargo: { title: 'Rust tests of the core', run: cargoTest },
   node: {
     title: 'Node tests: contract, callbacks, parity, life cycle',
@@ -49,7 +49,7 @@ const stages = {
         env: { STORE: process.env.STORE || 'redis' },
       }),
   },
-  // Mostly they wait, for servers that elect another one.
+  // Most of the time is spent waiting for elections.
   topology: {
     title: 'TLS, rights, Sentinel and Redis Cluster, with real servers',
     run: () => runNodeTests(testFiles('topology'), { concurrency: 2, timeout: minutes(5) }),
@@ -83,7 +83,7 @@ const stages = {
     title: 'the packed tarball in a fresh folder',
     run: () => runNodeTests(testFiles('pack'), { concurrency: 1, timeout: minutes(10) }),
   },
-  // One at a time: each starts six or more processes, and times what they do.
+  // One at a time: each starts six or more processes and measures times.
   'pomelo-cluster': {
     title: 'real pomelo and pinus clusters',
     run: () => runNodeTests(testFiles('pomelo-cluster'), { concurrency: 1, timeout: minutes(10) }),
@@ -93,14 +93,14 @@ const stages = {
 const all = Object.keys(stages).filter((name) => name !== 'core');
 const checks = all.slice(0, all.indexOf('node'));
 
-/** Names for several stages: `npm test` runs `all`, `npm run test:unit` runs `unit`. */
+/** Groups of stages by name: `npm test` runs `all`, `npm run test:unit` runs `unit`. */
 const groups = {
   all,
   checks,
   unit: [...checks.filter((name) => !['actions', 'audit'].includes(name)), 'core'],
 };
 
-/** The commands of the jobs of ci.yml: one for each stage, but one for all the quick ones. */
+/** The commands of the jobs of ci.yml: one for each stage, and one for all `checks`. */
 const jobs = [
   ...['checks', ...all.filter((name) => !checks.includes(name))].map(
     (name) => `npm test -- ${name}`,
@@ -110,14 +110,14 @@ const jobs = [
 
 const count = (ok) => ({ passed: ok ? 1 : 0, failed: ok ? 0 : 1 });
 
-/** A suite that takes the addon of the tests, which is built first. */
+/** Builds the addon of the tests, then runs a suite that uses it. */
 function onTestBuild(suite) {
   return run(process.execPath, [path.join(__dirname, 'build.js'), '--broken'])
     ? runNodeTests(testFiles(suite), { concurrency: 1, timeout: minutes(5) })
     : count(false);
 }
 
-/** The core suite on another server than usual, or the part of it that is essential. */
+/** Runs the core suite, or the essential part of it, with another server. */
 function nodeTestsOn(server) {
   const [files, less] = process.env.WHOLE
     ? [testFiles('core'), {}]

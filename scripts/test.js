@@ -1,9 +1,9 @@
 'use strict';
 /**
- * `npm test`: everything, stage by stage, to the end. `npm test -- NAME …` runs only these stages or groups of
- * stages (stages.js). A stage that passes is one line; everything that it and the package print goes to a file. One that
- * fails is shown with its failed tests and the end of that file, and the others still run. The last line is
- * `N passed, N failed`. What a stage needs is installed by setup.js before.
+ * `npm test`: runs all stages. `npm test -- NAME …` runs only these stages or groups of stages (stages.js). A stage that
+ * passes prints one line; its output and the package's log go to a file. For a stage that fails, its failed tests and the
+ * end of that file are printed, and the other stages still run. The last line is `N passed, N failed`. setup.js has
+ * installed what the stages need.
  */
 const { fork } = require('node:child_process');
 const fs = require('node:fs');
@@ -12,7 +12,7 @@ const { root } = require('./lib/process');
 const { stages, groups, jobs } = require('./stages');
 
 const LOGS = process.env.TEST_LOGS || path.join(root, 'target/test-logs');
-/** What is shown of a stage that failed; the whole is in its log. */
+/** How much of a stage that failed is printed; its log has everything. */
 const MOST = { failures: 20, lines: 60, tail: 30 };
 
 const logOf = (name) => path.join(LOGS, `${name}.log`);
@@ -32,7 +32,7 @@ function chosen(names) {
   return [...new Set((names.length > 0 ? names : ['all']).flatMap((name) => known[name]))];
 }
 
-/** Runs a stage in a process of its own, whose output goes to the log. */
+/** Runs a stage in a child process whose output goes to the log. */
 async function runStage(name) {
   const log = fs.openSync(logOf(name), 'w');
   const child = fork(path.join(__dirname, 'stages.js'), [name], {
@@ -46,14 +46,14 @@ async function runStage(name) {
   const result = await new Promise((resolve) => {
     let answer;
     child.on('message', (message) => (answer = message));
-    // Without an answer it was killed, or has thrown: the log says which.
+    // Without a message it was killed or threw: the log says which.
     child.on('close', () => resolve(answer || { passed: 0, failed: 1 }));
   });
   stopShowing();
   return { name, skipped: 0, failures: [], ...result, seconds: seconds() };
 }
 
-/** A line that changes, for a person who waits. */
+/** On a terminal, shows a line that is updated every second. Returns a function that removes it. */
 function showProgress(text) {
   if (!process.stdout.isTTY) return () => {};
   const show = () => process.stdout.write(`\r${text()}`);

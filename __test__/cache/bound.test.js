@@ -11,7 +11,7 @@ const { invoke, ok } = require('../support/call');
 const { area, ours } = require('../support/rows');
 const { started } = require('../support/service');
 
-const CHANNELS = Number(process.env.CACHE_CHANNELS) || 1000000;
+const CHANNELS = 1000000;
 // Not more than may be read tracked at once (src/cache/debts.rs).
 const AT_A_TIME = 1000;
 const MIB = 1024 * 1024;

@@ -10,12 +10,12 @@ const assert = require('node:assert');
 const fs = require('fs');
 const os = require('os');
 const path = require('path');
+const { optionTable } = require('../../lib/native');
 const child = require('../support/child');
 const { stores, ours } = require('../support/rows');
 const { removeFolder } = require('../support/remove');
 
 const FILE = path.join(__dirname, 'jobs.js');
-const ROOT = path.resolve(__dirname, '../..');
 const RUNS = Number(process.env.FUZZ_RUNS) || 100;
 const SEED = Number(process.env.FUZZ_SEED) || 0;
 /** For a slow machine, or many runs. */
@@ -23,9 +23,7 @@ const PATIENCE = 60000 + RUNS * 100;
 
 /** The names of all options there are. */
 function names() {
-  const source = fs.readFileSync(path.join(ROOT, 'src/options/mod.rs'), 'utf8');
-  const [, list] = /const NAMES: .*?= &\[(.*?)\];/s.exec(source);
-  return Array.from(list.matchAll(/"(.*?)"/g), ([, name]) => name);
+  return optionTable().map(({ name }) => name);
 }
 
 async function fuzz(job, store) {

@@ -231,4 +231,4 @@ async function demote(server, primary) {
   await server.killClients();
 }
 
-module.exports = { Group, Sentinel, NAME, HEARS, isPrimary, demote };
+module.exports = { Group, Sentinel, NAME, HEARS };

@@ -1,9 +1,8 @@
 'use strict';
 /**
- * The demo's pomelo application, written as a user's `app.js`: every server process of the
- * cluster runs this file. It knows no test: which ports, which plugin and which options come from
- * outside, since the harness (../cluster.js) picks free ports and tests run old and new plugins
- * side by side. The handlers are in app/servers/.
+ * The demo's pomelo application, written like a user's `app.js`: every server process of the cluster runs this file.
+ * Ports, plugin and options come from the environment, because ../cluster.js picks free ports and tests run old and new
+ * plugins side by side. The handlers are in app/servers/.
  */
 
 const pomelo = require('pomelo');
@@ -11,7 +10,7 @@ const control = require('./control');
 
 const globalChannel = require(process.env.GLOBALCHANNEL_PLUGIN || '../..');
 
-// A real app leaves `base` out; here config/ has the ports of this run.
+// A real app omits `base`; here config/ has the ports of this run.
 const app = pomelo.createApp({ base: process.env.APP_BASE });
 app.set('name', 'pome-globalchannel-demo');
 
@@ -24,11 +23,11 @@ app.configure('production|development', 'connector', () => {
     useDict: true,
     useProtobuf: true,
   });
-  // Each session keeps to the chat server that it entered with.
+  // Routes each session to the chat server with which it entered.
   app.route('chat', (session, msg, context, cb) => cb(null, session.get('chat')));
 });
 
-// pomelo-rpc gives up on an answer after 30 s; tests about dead servers cannot wait for that.
+// pomelo-rpc waits 30 s for an answer, too long for tests with dead servers.
 if (process.env.RPC_TIMEOUT) app.set('proxyConfig', { timeout: Number(process.env.RPC_TIMEOUT) });
 
 control(app);

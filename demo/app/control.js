@@ -1,11 +1,10 @@
 'use strict';
 /**
- * The line between a server process and whoever started it (../cluster.js), over Node's IPC: it
- * reports what the server knows, and calls the global channel service as the app's own game logic
- * would (a timer, a match that ends), with every single answer reported back so that a test can
- * count them. Serves the pomelo app and the tests' pinus app. Members come and go through the
- * handlers, as in any app; not here. What a test or a benchmark wants to see inside a server is in
- * a module of its own (CONTROL_EXTENSION): functions `(app, ...args)`, which may be asynchronous.
+ * The IPC between a server process and its parent (../cluster.js). It reports which servers this one knows, and calls the
+ * global channel service like game logic (a timer, the end of a match) would; every answer is sent back, so that a test
+ * can count them. Used by the pomelo app and the tests' pinus app. Members join and leave through the handlers, as in any
+ * app. Tests and benchmarks add functions `(app, ...args)`, which may be asynchronous, in a module named by
+ * CONTROL_EXTENSION.
  */
 
 const tell = (message) => {
@@ -18,7 +17,7 @@ const readable = (error) =>
 const extension = process.env.CONTROL_EXTENSION ? require(process.env.CONTROL_EXTENSION) : {};
 
 module.exports = function control(app) {
-  // Whoever started this process is gone, even if killed: nothing may stay behind.
+  // The parent has ended or was killed: no process may stay behind.
   process.on('disconnect', () => process.exit(0));
 
   const known = () => tell({ known: Object.keys(app.getServers()) });
@@ -26,7 +25,7 @@ module.exports = function control(app) {
     app.event.on(event, known);
   }
 
-  // All calls of one message are made in one go, none waiting for another.
+  // All calls of a message are made in one turn, without waiting for answers.
   process.on('message', ({ id, calls, ask }) => {
     if (ask) {
       const { name, args } = ask;
@@ -45,5 +44,5 @@ module.exports = function control(app) {
   });
 };
 
-/** For `app.start`. */
+/** The callback of `app.start`. */
 module.exports.started = (error) => tell({ started: true, error: readable(error) });

@@ -1,8 +1,7 @@
 'use strict';
 /**
- * A preload (`node -r loopback.js app.js`) that makes servers listen on 127.0.0.1 where no host
- * is given: pomelo's and pinus's RPC, master and client ports would otherwise be open to the
- * network while the demo or a test runs. Kept out of the package: a user's servers are the user's.
+ * A preload (`node -r loopback.js app.js`) that makes servers listen on 127.0.0.1 if no host is given. Otherwise the RPC,
+ * master and client ports of pomelo and pinus would be open to the network while the demo or a test runs.
  */
 
 const { Server } = require('net');
@@ -10,7 +9,7 @@ const { Server } = require('net');
 const LOOPBACK = '127.0.0.1';
 const { listen } = Server.prototype;
 
-// listen(port[, host][, backlog][, cb]) and listen({port[, host]}[, cb]); paths and handles pass.
+// For listen(port[, host][, backlog][, cb]) and listen({port[, host]}[, cb]); paths and handles are left as they are.
 Server.prototype.listen = function (first, ...rest) {
   const isPort = typeof first === 'number' || (typeof first === 'string' && /^\d+$/.test(first));
   if (isPort && typeof rest[0] !== 'string') {

@@ -1,8 +1,8 @@
 'use strict';
 /**
- * What the page may ask of the cluster: how it is, to push, to kill a connector and to bring it
- * back. Each method takes the object that the page sent. How it is sent is the business of
- * server.js; what users do (join, say) goes from the browser through their connectors, not by here.
+ * The actions that the page may request (server.js): read the cluster's state, push, kill a connector, start it again.
+ * Each method takes the object that the page sent. What users do (join, say) goes from the browser through their
+ * connectors instead.
  */
 
 const { PLUGIN } = require('../cluster');
@@ -10,18 +10,18 @@ const { PLUGIN } = require('../cluster');
 const CHANNELS = ['world', 'guild'];
 const MAX_TEXT = 200;
 
-/** A request that makes no sense; `status` is HTTP's. */
+/** An error for a bad request; `status` is the HTTP status. */
 const refusal = (status, message) => Object.assign(new Error(message), { status });
 
 class Control {
   constructor(cluster) {
     this.cluster = cluster;
     this.reader = cluster.chats[0].id;
-    /** Connector id → what is happening to it: `leaving` or `starting`. */
+    /** What happens to a connector, by its id: `leaving` or `starting`. */
     this.changing = new Map();
   }
 
-  /** `up`, `leaving` (killed, not all servers know it yet), `down` or `starting`. */
+  /** The state of a connector: `up`, `leaving` (killed, and some servers still list it), `down` or `starting`. */
   stateOf(id) {
     const { exit } = this.cluster.servers.get(id);
     return this.changing.get(id) ?? (exit ? 'down' : 'up');
@@ -71,14 +71,14 @@ class Control {
     return { failed: await this.cluster.call(chat, 'pushMessage', ...args) };
   }
 
-  /** SIGKILL; answered when all other servers have noticed. */
+  /** Kills a connector with SIGKILL; resolves when all other servers have noticed. */
   kill({ connector }) {
     return this.#change(connector, 'up', 'leaving', () =>
       this.cluster.stopServer(connector, 'SIGKILL'),
     );
   }
 
-  /** A new process in the dead one's place; answered when all other servers know it. */
+  /** Starts a killed connector again; resolves when all other servers list it. */
   revive({ connector }) {
     return this.#change(connector, 'down', 'starting', () => this.cluster.startServer(connector));
   }

@@ -1,9 +1,8 @@
 'use strict';
 /**
- * Serves the demo's page on loopback: its files, pomelo's browser client as npm has it, and what
- * the page may ask (control.js) as JSON. Answers only requests for this host, and actions only from
- * this page: other pages that the browser shows can neither press the buttons nor read along. (The
- * connectors' own sockets are pomelo's, and take any client.)
+ * Serves the demo's page on loopback: its files, pomelo's browser client from npm, and the actions of control.js as JSON.
+ * It answers only requests for this host, and actions only from this page, so that other pages in the browser can neither
+ * act nor read. (The connectors' sockets are pomelo's and accept any client.)
  */
 
 const fs = require('fs');
@@ -57,7 +56,7 @@ class WebServer {
 
   async #answer(request) {
     const { host, origin } = request.headers;
-    // A name that an attacker points at 127.0.0.1 is not ours.
+    // Against DNS rebinding: a name that an attacker resolves to 127.0.0.1 is refused.
     if (!this.hosts.includes(host)) throw refusal(403, 'wrong Host');
     const [target] = request.url.split('?');
     const action = target.startsWith('/api/') ? target.slice('/api/'.length) : null;
@@ -97,5 +96,5 @@ async function readBody(request) {
   }
 }
 
-/** Serves the page on a port (0: a free one); the result has its `url`. */
+/** Serves the page on a port (0: a free one); resolves to an object with its `url`. */
 module.exports = { serve: (cluster, port) => new WebServer(cluster).listen(port) };

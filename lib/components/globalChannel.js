@@ -1,7 +1,7 @@
 'use strict';
 
-// What pomelo's app.use() loads. pomelo reads the function's own name before it calls it, so the
-// function must have none; the component's name is the instance's.
+// The component that pomelo's app.use() loads. pomelo prefers the function's own name to the component's, which is the
+// instance's, so the function must be anonymous.
 
 const GlobalChannel = require('../globalChannel');
 const createLogger = require('../logger');
@@ -11,8 +11,8 @@ const CLOSED = 2;
 module.exports = function (app, opts) {
   const there = app.get('globalChannelService');
   if (there instanceof GlobalChannel && there.state !== CLOSED) {
-    // pomelo never starts a second component of this name: a new service in its place would
-    // break the one that works.
+    // pomelo starts only the first component of a name: a second service would replace the one that works and never
+    // start.
     createLogger(app)('warn', 'app.use was called twice; the first global channel service stays');
     return there;
   }

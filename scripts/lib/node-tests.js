@@ -1,7 +1,7 @@
 'use strict';
 /**
- * The Node test files by suite, and how to run some of them with one Node and count. Which suites
- * run when is for test.js and nodes.js to say.
+ * Finds the Node test files of a suite, runs them, and counts the results. Which suites run is decided by stages.js and
+ * nodes.js.
  */
 const fs = require('node:fs');
 const os = require('node:os');
@@ -9,10 +9,10 @@ const path = require('node:path');
 const { root, run } = require('./process');
 
 /**
- * Test files (`*.test.js`) below __test__: `pomelo-cluster` starts pomelo or pinus processes, `linearizability` many
- * processes on one store, `topology` servers that stand in for one another, `embedded` does harm to processes that share a folder and to the folder, `pack`
- * installs the tarball, `broken` takes the addon whose rules can be broken; `core` is everything else and
- * runs on every Node we support.
+ * The test files (`*.test.js`) of a suite below __test__: `pomelo-cluster` starts pomelo or pinus processes,
+ * `linearizability` many processes on one store, `topology` servers that fail over to one another; `embedded` kills
+ * processes that share a folder and damages the folder; `pack` installs the tarball; `broken` uses the addon whose rules
+ * can be broken; `core` is everything else, and runs on every supported Node.
  */
 function testFiles(suite) {
   return filesBelow('__test__').filter(
@@ -20,20 +20,20 @@ function testFiles(suite) {
   );
 }
 
-/** Those of the core suite that say most in little time, for servers and users that are not the usual ones. */
+/** The files of the core suite with the best coverage per second, for other servers and for users with few rights. */
 function essentialFiles() {
   const names =
     /contract.(a-clean|a-lifecycle|b-options|c-|d-)|cache.(commands|reads|writes)\.|parity/;
   return testFiles('core').filter((file) => names.test(file));
 }
 
-/** The core suite without what takes long: faults, which wait for time-outs, random input, and leaks. */
+/** The core suite without the slow parts: faults, which wait for timeouts, random input, and leaks. */
 function unitFiles() {
   const slow = /^__test__.(faults|fuzz|leaks)/;
   return testFiles('core').filter((file) => !slow.test(file));
 }
 
-/** All test files of one folder, whatever their suite; none if there is no such folder. */
+/** All test files of a folder, of any suite; none if the folder does not exist. */
 function testFilesIn(folder) {
   if (!fs.existsSync(path.join(root, folder))) return [];
   return filesBelow(folder).filter((file) => file.endsWith('.test.js'));
@@ -59,9 +59,8 @@ function filesBelow(folder) {
 }
 
 /**
- * Runs test files with this Node, results shown as they come. Resolves to `{passed, failed, skipped, failures}`, a
- * failure being `{title, text}`. `timeout` (ms, for one file) is there for tests that hang: nothing else would end
- * them. `env` is set for them.
+ * Runs test files with this Node and shows the results. Resolves to `{passed, failed, skipped, failures}`, where a failure
+ * is `{title, text}`. `timeout` (ms, for one file) ends tests that hang. `env` is added to their environment.
  */
 function runNodeTests(files, { concurrency, timeout, env = {} }) {
   if (files.length === 0) {
@@ -88,7 +87,7 @@ function runNodeTests(files, { concurrency, timeout, env = {} }) {
   }
 }
 
-/** Reads what reporter.js wrote; a run that failed and left no failure still counts as one. */
+/** Counts what reporter.js wrote; a run that failed without a reported failure counts as one. */
 function count(report, ok) {
   const lines = report
     .split('\n')

@@ -1,24 +1,24 @@
 'use strict';
 /**
- * npm packages of one folder of this repository, installed from its lock file when they are missing
- * or outdated. No npm package is used, because setup.js uses this before any is installed.
+ * Installs the npm packages of a folder from its lock file if they are missing or outdated. Uses no npm package, because
+ * setup.js runs before any is installed.
  */
 const fs = require('node:fs');
 const path = require('node:path');
 const { fail, run, npmCommand } = require('./process');
 
-/** `folder` has a package.json and a package-lock.json. */
+/** Installs the packages of `folder`, which has a package.json and a package-lock.json. */
 function ensurePackages(folder) {
   if (packagesAreCurrent(folder)) return;
   console.log('Installing npm packages …');
-  // Dev packages by name: NODE_ENV=production would leave them out.
+  // `--include=dev`: NODE_ENV=production would omit them.
   const [program, args] = npmCommand(['ci', '--include=dev', '--no-audit', '--no-fund']);
   if (!run(program, args, { cwd: folder })) fail('npm ci failed (above).');
 }
 
 /**
- * Compares what npm noted down when it installed with package-lock.json. Versions and not times,
- * which say "outdated" after each switch of branches.
+ * Compares npm's record of what it installed with package-lock.json: by versions, because modification times change with
+ * each switch of branches.
  */
 function packagesAreCurrent(folder) {
   const installed = path.join(folder, 'node_modules/.package-lock.json');

@@ -1,7 +1,6 @@
 'use strict';
 /**
- * How the scripts start other programs: find, run to the end, run and read along. No npm package,
- * because setup.js uses this before any is installed. What is run lives in the scripts themselves.
+ * Finds and runs other programs. Uses no npm package, because setup.js runs before any is installed.
  */
 const { spawn, spawnSync } = require('node:child_process');
 const fs = require('node:fs');
@@ -21,7 +20,7 @@ function which(program) {
   return undefined;
 }
 
-/** Says what is wrong and what to do about it, and ends the process. */
+/** Prints an error message and exits with code 1. */
 function fail(message) {
   console.error(`\n${message}\n`);
   process.exit(1);
@@ -35,8 +34,7 @@ function run(program, args, options) {
 }
 
 /**
- * Runs a program, shows its output as it comes and resolves to `{ok, stdout}`; for callers that
- * must read the output too.
+ * Runs a program and shows its output; resolves to `{ok, stdout}`, for callers that parse the output.
  */
 function runAndRead(program, args, options) {
   return new Promise((resolve) => {

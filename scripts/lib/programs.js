@@ -1,12 +1,11 @@
 'use strict';
 /**
- * Programs of the system that the tests need: found on PATH, or installed by `apt-get` if that may
- * be done (as root, where there is one). No npm package is used, because setup.js uses this before
- * any is installed.
+ * Finds programs that the tests need on PATH, or installs them by `apt-get` (as root, where it exists). Uses no npm
+ * package, because setup.js runs before any is installed.
  */
 const { run, which } = require('./process');
 
-/** The path of the first of these programs, if need be after installing a package; or undefined. */
+/** The path of the first of these programs that is found, after installing the package if none is; or undefined. */
 function programOf(names, aptPackage) {
   const find = () => names.map(which).find(Boolean);
   const mayInstall = process.getuid && process.getuid() === 0 && which('apt-get');

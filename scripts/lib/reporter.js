@@ -1,19 +1,19 @@
 'use strict';
 /**
- * A reporter of `node --test` for programs: one line of JSON for each test that failed, `{failure: {title, text}}`, and
- * one for each total, `{total: 'pass', count: 776}`. `text` is the error and what the test file printed last, the
- * package's log lines among it. What people read is the spec reporter's.
+ * A machine-readable reporter for `node --test`: a line of JSON for each test that failed, `{failure: {title, text}}`, and
+ * for each total, `{total: 'pass', count: 776}`. `text` is the error and the last lines that the test file printed,
+ * including the package's log.
  */
 const path = require('node:path');
 const { inspect } = require('node:util');
 const { root } = require('./process');
 
-/** Of what a test file printed, so many lines. */
+/** The number of lines of a test file's output that are kept. */
 const LINES = 20;
 
 module.exports = async function* reporter(source) {
   const names = [];
-  // Not by test: what a file prints is ahead of its results, by as much as it likes.
+  // By file and not by test: output arrives before the results of its test.
   let printed = { lines: [] };
   for await (const { type, data } of source) {
     if (type === 'test:start') names[data.nesting] = data.name;
@@ -33,7 +33,7 @@ module.exports = async function* reporter(source) {
 
 const line = (value) => `${JSON.stringify(value)}\n`;
 
-/** A suite fails with its tests, which are reported themselves. */
+/** False for a suite, which fails with its tests. */
 const failsByItself = ({ failureType }) => failureType !== 'subtestsFailed';
 
 function textOf(error, { file, lines }) {

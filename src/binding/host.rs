@@ -1,6 +1,5 @@
-//! The JavaScript side of an instance, made by `lib/host.js`: everything that touches pomelo
-//! objects, the app's callbacks or a custom manager. Rust decides who gets what; the host looks
-//! things up and calls.
+//! Calls into the JavaScript side of an instance (`lib/host.js`), which handles pomelo's objects, the app's callbacks and
+//! a custom manager. What is called, and with what, is decided in Rust.
 
 use std::{
     cell::{Cell, RefCell},
@@ -17,61 +16,60 @@ use crate::binding::{
     values::js::{Args, Held, Ref},
 };
 
-/// See the module. Each `Ref` is a function of the host object.
+/// The host object of an instance. Each `Ref` is one of its functions.
 pub struct Host {
-    /// `(serverType) => sid[]`: a snapshot; the same array as long as nothing changes.
+    /// `(serverType) => sid[]`: a snapshot; the same array while nothing changes.
     server_ids: Ref,
     /// `() => sid[]`: all frontends, a snapshot.
     frontend_ids: Ref,
-    /// The calls that wait for an answer, each at its number modulo [`Host::places`].
+    /// The array of calls without an answer, each at its number modulo [`Host::places`].
     calls: Held,
     places: Cell<u64>,
-    /// `(first)`: makes room for twice as many calls; `first` is the number of the oldest.
+    /// `(first)`: doubles the room for calls; `first` is the number of the oldest.
     room: Ref,
     /// `(at, sids, route, msg, opts, callback)`: puts a push at that place in `calls`.
     hold: Ref,
-    /// `(array) => text | array`: a long array of uids, read.
+    /// `(array) => text | array`: reads a long array of uids (`lib/uids.js`).
     uids: Ref,
-    /// `()`: has the packed calls handed over at the end of the tick.
+    /// `()`: schedules the hand-over of the packed calls at the end of the tick.
     soon: Ref,
-    /// `(length) => tape`, with room for so many words.
+    /// `(length) => tape`: a typed array with room for `length` words.
     tape_of: Ref,
     /// `(length, values)`: answers calls as the tape says.
     answer: Ref,
     /// `()`: answers all pushes whose RPCs are under way, with [`crate::error::Error::Stopped`].
     fail_pushes: Ref,
-    /// `()`: lets go of what was kept for later answers.
+    /// `()`: releases what was kept for later answers.
     close: Ref,
-    /// `(token, op, …args)`: does it with the custom manager and settles `token` with the
-    /// arguments of the callback. Absent when the store is ours.
+    /// `(token, op, …args)`: calls the custom manager and settles `token` with the arguments of the callback. `None`
+    /// without a custom manager.
     execute: Option<Ref>,
-    /// `(token, ms)`: settles `token` after that time.
+    /// `(token, ms)`: settles `token` after `ms` milliseconds.
     wait: Ref,
-    /// `(level, line, part)`.
+    /// `(level, line, part)`: writes a log line, tagged with `part`.
     log: Ref,
-    /// What `server_ids` gave last.
+    /// The last result of `server_ids`.
     last: RefCell<Option<Rc<Servers>>>,
-    /// The instance: nobody else may hold one that is started, and it must be answered all the
-    /// same.
+    /// The instance. The app may drop one that is started, and its calls must be answered all the same.
     _channel: Held,
 }
 
-/// A snapshot of the servers of a type.
+/// A snapshot of the ids of all servers of a type.
 pub struct Servers {
     array: Held,
-    /// Their ids.
+    /// The ids.
     pub ids: Vec<String>,
 }
 
 impl Servers {
-    /// Their ids, as a JavaScript array.
+    /// The ids as a JavaScript array.
     pub fn array<'env>(&self, env: &'env Env) -> napi::Result<Unknown<'env>> {
         self.array.get(env).map(|array| array.to_unknown())
     }
 }
 
 impl Host {
-    /// The host of an instance, which `lib/host.js` put there.
+    /// Reads the host object that `lib/host.js` has put on an instance.
     pub fn of(env: &Env, channel: &Object) -> napi::Result<Self> {
         let object: Object = channel.get_named_property("_host")?;
         let function = |name| Ref::function(&object.get_named_property::<Function<Args>>(name)?);
@@ -105,7 +103,7 @@ impl Host {
         self.execute.is_some()
     }
 
-    /// The ids of all servers of a type, now.
+    /// Returns the ids of the servers of a type that exist now.
     pub fn server_ids(&self, env: &Env, server_type: &Unknown) -> napi::Result<Rc<Servers>> {
         let array = self
             .server_ids
@@ -123,7 +121,7 @@ impl Host {
         Ok(servers)
     }
 
-    /// The ids of all frontends, now.
+    /// Returns the ids of the frontends that exist now.
     pub fn frontend_ids(&self, env: &Env) -> napi::Result<Vec<String>> {
         get(self.frontend_ids.call(env, Args::new())?)
     }
@@ -133,12 +131,12 @@ impl Host {
         self.uids.call(env, Args::new().with(env, array)?)
     }
 
-    /// Whether `count` calls wait for which there is room, and no more.
+    /// Whether there is no room for more than `count` calls.
     pub fn is_full(&self, count: u64) -> bool {
         count >= self.places.get()
     }
 
-    /// Makes more room for calls, of which `first` is the oldest.
+    /// Doubles the room for calls, the oldest of which is number `first`.
     #[expect(clippy::cast_precision_loss, reason = "numbers stay below 2^53")]
     pub fn make_room(&self, env: &Env, first: u64) -> napi::Result<()> {
         self.room.call(env, Args::new().with(env, first as f64)?)?;
@@ -174,12 +172,12 @@ impl Host {
         (seq % self.places.get()) as u32
     }
 
-    /// Has [`crate::binding::service::Service::flush`] called at the end of the tick.
+    /// Schedules [`crate::binding::service::Service::flush`] for the end of the tick.
     pub fn soon(&self, env: &Env) -> napi::Result<()> {
         self.soon.call(env, Args::new()).map(drop)
     }
 
-    /// Answers calls as the tape says.
+    /// Answers the calls on the tape.
     pub fn answer(&self, env: &Env, tape: &Tape) -> napi::Result<()> {
         let length = u32::try_from(tape.words().len()).unwrap_or(u32::MAX);
         let array = self.tape_of.call(env, Args::new().with(env, length)?)?;
@@ -190,17 +188,17 @@ impl Host {
             .map(drop)
     }
 
-    /// Answers all pushes whose RPCs are under way.
+    /// Answers all pushes whose RPCs are in flight with [`crate::error::Error::Stopped`].
     pub fn fail_pushes(&self, env: &Env) -> napi::Result<()> {
         self.fail_pushes.call(env, Args::new()).map(drop)
     }
 
-    /// The service has ended, or not begun.
+    /// Releases what was kept for later answers, when the service has ended or failed to start.
     pub fn close(&self, env: &Env) -> napi::Result<()> {
         self.close.call(env, Args::new()).map(drop)
     }
 
-    /// Gives something to the custom manager.
+    /// Calls the custom manager.
     pub fn execute(&self, env: &Env, args: Args) -> napi::Result<()> {
         match &self.execute {
             Some(execute) => execute.call(env, args).map(drop),
@@ -208,7 +206,7 @@ impl Host {
         }
     }
 
-    /// Settles `token` after a time.
+    /// Settles `token` after `ms` milliseconds.
     #[expect(clippy::cast_precision_loss, reason = "tokens stay below 2^53")]
     pub fn wait(&self, env: &Env, token: u64, ms: u32) -> napi::Result<()> {
         self.wait
@@ -216,7 +214,7 @@ impl Host {
             .map(drop)
     }
 
-    /// Writes a line to the log, of the store if `part` says so.
+    /// Writes a line to the log, tagged with `part` if it is about the store.
     pub fn log(&self, env: &Env, level: &str, line: &str, part: Option<&str>) -> napi::Result<()> {
         let args = Args::new()
             .with(env, level)?

@@ -31,9 +31,9 @@ use self::{
     values::js::{Args, Ref},
 };
 
-/// Tells this environment how to make the JavaScript side of an instance, how to throw in a later turn
-/// of the event loop, and where relative paths begin. `lib/globalChannel.js` calls it once; it is not
-/// meant for anybody else.
+/// Registers the functions of `lib/` that this environment needs: `attach` makes the JavaScript side of an instance,
+/// `rethrow` throws in a later turn of the event loop, and `base_of` returns the base of relative paths. Internal:
+/// `lib/globalChannel.js` calls it once.
 #[napi(catch_unwind)]
 pub fn install(
     env: Env,
@@ -49,8 +49,8 @@ pub fn install(
     env.set_instance_data(installed, (), |_| {})
 }
 
-/// For tests: goes through all rows of the embedded store in a folder, and says how many channels, members
-/// and readers there are.
+/// For tests: checks all rows of the embedded store in a folder, and returns the numbers of channels, members and
+/// readers.
 ///
 /// # Errors
 /// Says what does not belong together.

@@ -1,21 +1,26 @@
-//! Options that are lists of servers: `{host, port}` or `'host:port'` each. Errors name the element. Which
-//! options those are is in [`super::store`].
+//! Reads options that are lists of servers: `{host, port}` or `'host:port'` each. An error names the element.
 
-use super::read::{Raw, Reader, integer, invalid, show};
+use super::{
+    kinds::Addresses,
+    read::{Raw, Reader, integer, invalid, show},
+    table::{PORT, Row},
+};
 use crate::{
     error::{Error, Result},
     redis_manager::Address,
 };
 
+/// The forms of an element.
 const ACCEPTED: &str = "{host, port} or 'host:port'";
 
 const HOST: &str = "a host name or an address (no URL)";
 
 impl Reader<'_> {
-    /// Where some servers listen: at least one of them; nothing if the option is not given.
-    pub(super) fn addresses(&self, name: &str, default_port: u16) -> Result<Option<Vec<Address>>> {
+    /// Where some servers listen: at least one of them; `None` if the option is not given.
+    pub(super) fn addresses(&self, row: &Row<Addresses>) -> Result<Option<Vec<Address>>> {
+        let name = row.name;
         let accepted = format!("an array of {ACCEPTED}, at least one");
-        let given = match (self.0)(name) {
+        let given = match self.raw(row) {
             Raw::Absent => return Ok(None),
             Raw::List(given) if given.is_empty() => return Err(invalid(name, "[]", &accepted)),
             Raw::List(given) => given,
@@ -23,7 +28,7 @@ impl Reader<'_> {
             Raw::Text(_) => return Err(invalid(name, "a string (not shown)", &accepted)),
             other => return Err(invalid(name, &show(&other), &accepted)),
         };
-        let named = |(index, raw)| address(&format!("{name}[{index}]"), raw, default_port);
+        let named = |(index, raw)| address(&format!("{name}[{index}]"), raw, row.kind.0);
         given
             .iter()
             .enumerate()
@@ -34,7 +39,7 @@ impl Reader<'_> {
 }
 
 fn address(name: &str, raw: &Raw, default_port: u16) -> Result<Address> {
-    // A URL in the wrong place may hold a password.
+    // Not shown: a URL may contain a password.
     let no_url = |name: &str, text: &str| {
         let shown = "no host name (not shown)";
         is_url(text)
@@ -47,7 +52,7 @@ fn address(name: &str, raw: &Raw, default_port: u16) -> Result<Address> {
                 *value != Raw::Absent && !matches!(field.as_str(), "host" | "port")
             };
             if let Some((field, _)) = fields.iter().find(is_foreign) {
-                // What a password or TLS for one server only would be, say: it would not be used.
+                // A password or TLS for one server only, for example, would have no effect.
                 return Err(Error::InvalidOption(format!(
                     "option {name} has an unknown field {field:?}; accepted is {ACCEPTED}"
                 )));
@@ -71,12 +76,12 @@ fn address(name: &str, raw: &Raw, default_port: u16) -> Result<Address> {
         other => return Err(invalid(&host_name, &show(&other), HOST)),
     };
     no_url(&host_name, &host)?;
-    let port = integer(&format!("{name}.port"), &port, 1, u64::from(u16::MAX))?;
+    let port = integer(&format!("{name}.port"), &port, &PORT.kind.0)?;
     let port = port.and_then(|port| u16::try_from(port).ok());
     Ok(Address::Tcp(host, port.unwrap_or(default_port)))
 }
 
-/// Whether it is no host, but something that may hold a password.
+/// Whether the text contains what no host name does: then it may be a URL with a password.
 pub(super) fn is_url(host: &str) -> bool {
     host.contains(['/', '@', '?', '#'])
 }

@@ -1,99 +1,58 @@
-//! The options of a service: their names, types, limits and defaults, in one table of code. Those of one store
-//! only are in [`store`].
-//! Where the values come from (a JavaScript object) is the caller's business: see [`Source`].
+//! The options of a service. [`TABLE`] has their names, types, limits and defaults; [`Options::parse`] reads and checks
+//! them. The values come from a [`Source`], which knows that they are in a JavaScript object.
 
 mod addresses;
+mod fan_out;
+mod kinds;
 mod read;
 mod redis;
 mod store;
+mod table;
 #[cfg(test)]
 mod tests;
 mod tls;
 
 use std::time::Duration;
 
-use self::read::{Reader, invalid, show};
 pub use self::{
+    fan_out::FanOut,
+    kinds::Kind,
     read::{Raw, Source},
     store::Store,
+    table::{For, OnSlow, Row, Seen, TABLE, fields},
+};
+use self::{
+    read::{Reader, invalid, show},
+    table::{
+        CACHE, CACHE_MAX_BYTES, CHANNEL_MANAGER, CLEAN_ON_START_UP, COMMAND_TIMEOUT,
+        CONNECT_TIMEOUT, GIVE_UP_AFTER, HASH_TAG, MAX_ATTEMPTS, MAX_QUEUE, OFFLINE_QUEUE, PREFIX,
+        PUSH_TIMEOUT, RETRY_MAX_DELAY, RETURN_BUFFERS, RPC_NO_DELAY, START_TIMEOUT,
+    },
 };
 use crate::{error::Result, keys::KeyLayout};
 
-/// What the member cache may take by default.
-const CACHE_BYTES: usize = 64 << 20;
-
-/// Every option name that is understood; `a.b` is `b` in the object `a`. 0.0.7 handed its options to `node_redis`; the names of
-/// `node_redis` that have no meaning here are taken and ignored.
-pub const NAMES: &[&str] = &[
-    "store",
-    "path",
-    "durability",
-    "localFileSystem",
-    "host",
-    "port",
-    "url",
-    "sentinels",
-    "name",
-    "sentinelUsername",
-    "sentinelPassword",
-    "cluster",
-    "hashTag",
-    "db",
-    "prefix",
-    "username",
-    "password",
-    "auth_pass",
-    "tls",
-    "tls.ca",
-    "tls.cert",
-    "tls.key",
-    "tls.servername",
-    "tls.rejectUnauthorized",
-    "connectTimeout",
-    "commandTimeout",
-    "startTimeout",
-    "pushTimeout",
-    "maxQueue",
-    "cleanOnStartUp",
-    "channelManager",
-    "cache",
-    "cache.maxBytes",
-    "rpcNoDelay",
-    "enable_offline_queue",
-    "max_attempts",
-    "retry_max_delay",
-    "connect_timeout",
-    // Of node_redis 0.10, without effect:
-    "parser",
-    "return_buffers",
-    "detect_buffers",
-    "socket_nodelay",
-    "socket_keepalive",
-    "no_ready_check",
-    "command_queue_high_water",
-    "command_queue_low_water",
-];
-
-/// What a service is built from.
+/// The options of a service, checked.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The first part of every key; empty means the default.
+    /// The first part of every key; empty for the default.
     pub prefix: String,
-    /// Whether the name of a channel is the hash tag of its keys.
+    /// Whether a channel's name is the hash tag of its keys.
     pub hash_tag: bool,
-    /// Whether `start` removes what is there.
+    /// Whether `start` removes all channels under the prefix.
     pub clean_on_start_up: bool,
-    /// How many calls may be unanswered.
+    /// The maximum number of unanswered calls.
     pub max_queue: usize,
-    /// How long a frontend may take to answer a push; `None` = for ever.
+    /// The time in which a frontend must answer a push; `None` = no limit.
     pub push_timeout: Option<Duration>,
-    /// Whether the RPC sockets of pushes are told not to wait for more to send.
+    /// Whether Nagle's algorithm is disabled on the sockets of pushes.
     pub rpc_no_delay: bool,
-    /// How many bytes the member cache may take; `None` = there is none.
+    /// How a frontend sends one message to many sessions; `None` = as the framework does.
+    pub fan_out: Option<FanOut>,
+    /// The maximum size of the member cache in bytes; `None` = no cache.
     pub cache: Option<usize>,
-    /// When the driver gives up on what.
+    /// The driver's timeouts and bounds.
     pub limits: Limits,
-    /// Where the members are kept.
+    /// The store for the members.
     pub store: Store,
 }
 
@@ -134,62 +93,56 @@ impl Default for Limits {
 }
 
 impl Options {
-    /// How keys are built.
+    /// Builds keys from the prefix and option `hashTag`.
     #[must_use]
     pub fn keys(&self) -> KeyLayout {
         KeyLayout::new(&self.prefix).with_hash_tag(self.hash_tag)
     }
 
-    /// Reads and checks every option.
+    /// Reads and checks all options.
+    ///
+    /// # Errors
+    /// The first option that is not valid, with its value (unless that may be a secret) and what is accepted.
     pub fn parse(source: Source) -> Result<Self> {
         let read = Reader(source);
-        if source("return_buffers") == Raw::Bool(true) {
+        if read.raw(&RETURN_BUFFERS) == Raw::Bool(true) {
             return Err(invalid(
-                "return_buffers",
+                RETURN_BUFFERS.name,
                 "true",
                 "false: members are strings",
             ));
         }
+        let manager = read.raw(&CHANNEL_MANAGER);
         if !matches!(
-            source("channelManager"),
+            manager,
             Raw::Absent | Raw::Bool(false) | Raw::Object | Raw::List(_) | Raw::Other(_)
         ) {
-            let shown = show(&source("channelManager"));
-            return Err(invalid(
-                "channelManager",
-                &shown,
-                "a manager object, a factory function or a class",
-            ));
+            let accepted = "a manager object, a factory function or a class";
+            return Err(invalid(CHANNEL_MANAGER.name, &show(&manager), accepted));
         }
         let store = Store::parse(&read)?;
-        let hash_tag = read.flag("hashTag")?.unwrap_or(false);
+        let hash_tag = read.flag(&HASH_TAG)?;
         let default = Limits::default();
-        let seconds = |limit: Option<Duration>| limit.unwrap_or_default();
         Ok(Self {
             prefix: prefix(&read, &store, hash_tag)?,
             hash_tag,
-            clean_on_start_up: read.truthy("cleanOnStartUp"),
-            max_queue: usize::try_from(
-                read.integer("maxQueue", 1, u64::from(u32::MAX))?
-                    .unwrap_or(100_000),
-            )
-            .unwrap_or(usize::MAX),
-            push_timeout: read.time("pushTimeout", Duration::from_secs(10))?,
-            rpc_no_delay: read.flag("rpcNoDelay")?.unwrap_or(true),
+            clean_on_start_up: read.truthy(&CLEAN_ON_START_UP),
+            max_queue: usize::try_from(read.integer(&MAX_QUEUE)?).unwrap_or(usize::MAX),
+            push_timeout: read.time(&PUSH_TIMEOUT)?,
+            rpc_no_delay: read.flag(&RPC_NO_DELAY)?,
+            fan_out: fan_out::fan_out(&read)?,
             cache: cache(&read)?,
             limits: Limits {
-                connect_timeout: read.time("connectTimeout", seconds(default.connect_timeout))?,
-                command_timeout: read.time("commandTimeout", seconds(default.command_timeout))?,
-                start_timeout: read.time("startTimeout", seconds(default.start_timeout))?,
+                connect_timeout: read.time(&CONNECT_TIMEOUT)?,
+                command_timeout: read.time(&COMMAND_TIMEOUT)?,
+                start_timeout: read.time(&START_TIMEOUT)?,
                 drain: default.drain,
-                offline_queue: read.flag("enable_offline_queue")?.unwrap_or(true),
-                max_attempts: read.node_redis("max_attempts")?,
+                offline_queue: read.flag(&OFFLINE_QUEUE)?,
+                max_attempts: read.node_redis(&MAX_ATTEMPTS)?,
                 retry_cap: read
-                    .node_redis("retry_max_delay")?
+                    .node_redis(&RETRY_MAX_DELAY)?
                     .map_or(default.retry_cap, Duration::from_millis),
-                give_up_after: read
-                    .node_redis("connect_timeout")?
-                    .map(Duration::from_millis),
+                give_up_after: read.node_redis(&GIVE_UP_AFTER)?.map(Duration::from_millis),
             },
             store,
         })
@@ -197,28 +150,18 @@ impl Options {
 }
 
 fn prefix(read: &Reader, store: &Store, hash_tag: bool) -> Result<String> {
-    let prefix = read.text("prefix")?.unwrap_or_default();
+    let prefix = read.text(&PREFIX)?.unwrap_or_default();
     let keys = KeyLayout::new(&prefix).with_hash_tag(hash_tag);
     keys.check_prefix()?;
-    // The shortest of its keys has an empty name and an empty sid.
+    // The prefix must leave room for the shortest key, whose name and sid are empty.
     store.sizes().check_prefix(&keys)?;
     Ok(prefix)
 }
 
 fn cache(read: &Reader) -> Result<Option<usize>> {
-    match (read.0)("cache") {
-        Raw::Bool(false) => Ok(None),
-        Raw::Absent | Raw::Bool(true) => Ok(Some(CACHE_BYTES)),
-        Raw::Object => {
-            let given = read.integer("cache.maxBytes", 1, 1 << 40)?;
-            Ok(Some(given.map_or(CACHE_BYTES, |bytes| {
-                usize::try_from(bytes).unwrap_or(usize::MAX)
-            })))
-        }
-        other => Err(invalid(
-            "cache",
-            &show(&other),
-            "true, false or {maxBytes: <bytes>}",
-        )),
+    if read.switch(&CACHE)? == Some(false) {
+        return Ok(None);
     }
+    let bytes = read.integer(&CACHE_MAX_BYTES)?;
+    Ok(Some(usize::try_from(bytes).unwrap_or(usize::MAX)))
 }

@@ -1,17 +1,21 @@
-//! Reading one option: its type and its limits, and an error that names the option, its value and
-//! what is accepted. Which options there are is in [`super`].
+//! Reads one option: checks its type and its limits, and returns an error that names the option, its value and what is
+//! accepted. Which options there are is in [`super::table`].
 
-use std::{path::PathBuf, time::Duration};
+use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 
+use super::{
+    kinds::{Flag, Integer, NodeRedis, Secret, Switch, Text, Time, Truthy, Word},
+    table::{For, Row, Seen, TABLE},
+};
 use crate::error::{Error, Result};
 
-/// The longest time that can be given: what a JavaScript timer takes (about 24.8 days).
+/// The longest time, in milliseconds: the limit of a JavaScript timer (about 24.8 days).
 const LONGEST: u64 = (1 << 31) - 1;
 
-/// How many characters of a text an error shows.
+/// The number of characters of a text that an error shows.
 const LONGEST_SHOWN: usize = 100;
 
-/// A value as it was given.
+/// The value of an option as the app gave it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Raw {
     /// Not there, `undefined` or `null`.
@@ -22,7 +26,7 @@ pub enum Raw {
     Number(f64),
     /// A string.
     Text(String),
-    /// A plain object; what is in it has names of its own.
+    /// A plain object; its fields have names of their own (`a.b`).
     Object,
     /// A `Buffer` or another array of bytes.
     Bytes(Vec<u8>),
@@ -30,17 +34,19 @@ pub enum Raw {
     List(Vec<Raw>),
     /// A plain object within an array.
     Record(Vec<(String, Raw)>),
-    /// Anything else: how to show it in an error.
+    /// Any other value: its text in errors.
     Other(String),
 }
 
-/// Gives the value of an option by its name.
+/// Returns the value of an option by its name.
 pub type Source<'a> = &'a dyn Fn(&str) -> Raw;
 
+/// The error for a value that is not accepted.
 pub(super) fn invalid(name: &str, value: &str, accepted: &str) -> Error {
     Error::InvalidOption(format!("option {name} is {value}; accepted is {accepted}"))
 }
 
+/// A value as errors show it.
 pub(super) fn show(raw: &Raw) -> String {
     match raw {
         Raw::Absent => "absent".to_owned(),
@@ -52,7 +58,7 @@ pub(super) fn show(raw: &Raw) -> String {
         }
         .to_owned(),
         Raw::Number(value) => value.to_string(),
-        // Not shown: in the wrong place it may hold a password.
+        // Not shown: a URL may contain a password.
         Raw::Text(value) if value.contains("://") => "a URL (not shown)".to_owned(),
         Raw::Text(value) if value.chars().nth(LONGEST_SHOWN).is_some() => {
             let begin: String = value.chars().take(LONGEST_SHOWN).collect();
@@ -66,72 +72,109 @@ pub(super) fn show(raw: &Raw) -> String {
     }
 }
 
-/// Reads options by name; each method is one kind of value.
+/// Reads options by their rows; each method is for one kind of value. An empty string counts as "not given", as in 0.0.7.
 pub(super) struct Reader<'a>(pub(super) Source<'a>);
 
 impl Reader<'_> {
-    pub(super) fn text(&self, name: &str) -> Result<Option<String>> {
-        self.text_as(name, "a string")
+    /// The value as it was given.
+    pub(super) fn raw<K: ?Sized>(&self, row: &Row<K>) -> Raw {
+        (self.0)(row.name)
     }
 
-    pub(super) fn text_as(&self, name: &str, accepted: &str) -> Result<Option<String>> {
-        match (self.0)(name) {
+    /// A string; `None` if it is not given, whatever the default.
+    pub(super) fn text(&self, row: &Row<Text>) -> Result<Option<String>> {
+        self.text_as(row, row.kind.0)
+    }
+
+    /// The same for a kind of its own: `accepted` is for the error.
+    pub(super) fn text_as<K: ?Sized>(
+        &self,
+        row: &Row<K>,
+        accepted: &str,
+    ) -> Result<Option<String>> {
+        match self.raw(row) {
             Raw::Absent => Ok(None),
-            // 0.0.7 took an empty string for "not given" everywhere.
             Raw::Text(text) => Ok((!text.is_empty()).then_some(text)),
-            other => Err(invalid(name, &show(&other), accepted)),
+            other => Err(invalid(row.name, &show(&other), accepted)),
         }
     }
 
-    /// The path of a Unix socket. A URL in its place would be a file name in every error and in the log, with its
+    /// The path of a Unix socket. A URL is refused: as a file name it would appear in errors and in the log, with its
     /// password.
-    pub(super) fn socket(&self, name: &str) -> Result<Option<PathBuf>> {
-        let given = self.text(name)?;
+    pub(super) fn socket<K: ?Sized>(&self, row: &Row<K>) -> Result<Option<PathBuf>> {
+        let given = self.text_as(row, "a string")?;
         let accepted = "the path of a Unix socket (a URL goes into option url)";
         match given {
             Some(path) if path.contains("://") || path.contains('\0') => {
-                Err(invalid(name, &show(&Raw::Text(path)), accepted))
+                Err(invalid(row.name, &show(&Raw::Text(path)), accepted))
             }
             given => Ok(given.map(Into::into)),
         }
     }
 
-    /// One of a few words, and what it stands for.
-    pub(super) fn word<T: Copy>(&self, name: &str, words: &[(&str, T)]) -> Result<Option<T>> {
+    /// What the given word means.
+    pub(super) fn word<T: Copy>(&self, row: &Row<Word<T>>) -> Result<T> {
+        let Word(default, words) = row.kind;
         let quoted: Vec<_> = words.iter().map(|(word, _)| format!("'{word}'")).collect();
         let accepted = quoted.join(" or ");
-        let Some(given) = self.text_as(name, &accepted)? else {
-            return Ok(None);
+        let Some(given) = self.text_as(row, &accepted)? else {
+            return Ok(default);
         };
         match words.iter().find(|(word, _)| *word == given) {
-            Some((_, meaning)) => Ok(Some(*meaning)),
-            None => Err(invalid(name, &show(&Raw::Text(given)), &accepted)),
+            Some((_, meaning)) => Ok(*meaning),
+            None => Err(invalid(row.name, &show(&Raw::Text(given)), &accepted)),
         }
     }
 
-    /// Like text (a password of digits may come as a number from a config file), but its value is
-    /// never shown.
-    pub(super) fn secret(&self, name: &str) -> Result<Option<String>> {
-        match (self.0)(name) {
+    /// A string or a number. Its value is in no error.
+    pub(super) fn secret(&self, row: &Row<Secret>) -> Result<Option<String>> {
+        match self.raw(row) {
             Raw::Absent | Raw::Bool(false) => Ok(None),
             Raw::Text(text) => Ok((!text.is_empty()).then_some(text)),
             Raw::Number(number) => Ok(Some(number.to_string())),
-            _ => Err(invalid(name, "of another type (not shown)", "a string")),
+            _ => Err(invalid(row.name, "of another type (not shown)", "a string")),
         }
     }
 
-    pub(super) fn flag(&self, name: &str) -> Result<Option<bool>> {
-        match (self.0)(name) {
-            Raw::Absent => Ok(None),
+    /// The values of all secret options that are given, for removing them from the messages of a server.
+    pub(super) fn secrets(&self) -> Vec<String> {
+        let secrets = TABLE.iter().filter(|row| row.seen == Seen::Secret);
+        let text = |row: &&Row| match self.raw(*row) {
+            Raw::Text(text) => Some(text),
+            Raw::Number(number) => Some(number.to_string()),
+            _ => None,
+        };
+        secrets.filter_map(text).collect()
+    }
+
+    /// `true` or `false`.
+    pub(super) fn flag(&self, row: &Row<Flag>) -> Result<bool> {
+        match self.raw(row) {
+            Raw::Absent => Ok(row.kind.0),
+            Raw::Bool(value) => Ok(value),
+            other => Err(invalid(row.name, &show(&other), "true or false")),
+        }
+    }
+
+    /// Whether an option is on that takes `true`, `false` or an object; `None` if it is not given and has no default.
+    pub(super) fn switch(&self, row: &Row<Switch>) -> Result<Option<bool>> {
+        let Switch(default, forms) = row.kind;
+        match self.raw(row) {
+            Raw::Absent => Ok(default),
             Raw::Bool(value) => Ok(Some(value)),
-            other => Err(invalid(name, &show(&other), "true or false")),
+            Raw::Object => Ok(Some(true)),
+            // It may be a key or a password in the wrong place.
+            _ if row.seen != Seen::Shown => {
+                Err(invalid(row.name, "of another type (not shown)", forms))
+            }
+            other => Err(invalid(row.name, &show(&other), forms)),
         }
     }
 
-    /// 0.0.7 tested `!!cleanOnStartUp`.
-    pub(super) fn truthy(&self, name: &str) -> bool {
-        match (self.0)(name) {
-            Raw::Absent => false,
+    /// Whether JavaScript takes the value for true, as 0.0.7 did by `!!cleanOnStartUp`.
+    pub(super) fn truthy(&self, row: &Row<Truthy>) -> bool {
+        match self.raw(row) {
+            Raw::Absent => row.kind.0,
             Raw::Bool(value) => value,
             Raw::Number(value) => value != 0.0 && !value.is_nan(),
             Raw::Text(value) => !value.is_empty(),
@@ -139,26 +182,33 @@ impl Reader<'_> {
         }
     }
 
-    pub(super) fn integer(&self, name: &str, least: u64, most: u64) -> Result<Option<u64>> {
-        integer(name, &(self.0)(name), least, most)
+    /// A whole number.
+    pub(super) fn integer(&self, row: &Row<Integer>) -> Result<u64> {
+        Ok(self.given(row)?.unwrap_or(row.kind.1))
     }
 
-    /// Milliseconds; 0 = no limit.
-    pub(super) fn time(&self, name: &str, default: Duration) -> Result<Option<Duration>> {
-        let time = self
-            .integer(name, 0, LONGEST)?
-            .map_or(default, Duration::from_millis);
-        Ok((!time.is_zero()).then_some(time))
+    /// A whole number; `None` if it is not given, whatever the default.
+    pub(super) fn given(&self, row: &Row<Integer>) -> Result<Option<u64>> {
+        integer(row.name, &self.raw(row), &row.kind.0)
     }
 
-    /// A number of `node_redis`, where 0 and `false` mean "not set".
-    pub(super) fn node_redis(&self, name: &str) -> Result<Option<u64>> {
-        if (self.0)(name) == Raw::Bool(false) {
-            return Ok(None);
-        }
-        Ok(self.integer(name, 0, LONGEST)?.filter(|&value| value != 0))
+    /// A time in milliseconds; `None` = no limit.
+    pub(super) fn time(&self, row: &Row<Time>) -> Result<Option<Duration>> {
+        let time = integer(row.name, &self.raw(row), &(0..=LONGEST))?.unwrap_or(row.kind.0);
+        Ok((time > 0).then_some(Duration::from_millis(time)))
     }
 
+    /// A number of `node_redis`; `None` if neither it nor a default is set.
+    pub(super) fn node_redis(&self, row: &Row<NodeRedis>) -> Result<Option<u64>> {
+        let given = match self.raw(row) {
+            Raw::Bool(false) => None,
+            raw => integer(row.name, &raw, &(0..=LONGEST))?,
+        };
+        let is_set = |value: &u64| *value > 0;
+        Ok(given.filter(is_set).or(Some(row.kind.0)).filter(is_set))
+    }
+
+    /// Refuses an option beside others that say the same thing.
     pub(super) fn excludes(&self, name: &str, others: &[&str]) -> Result<()> {
         match others.iter().find(|other| (self.0)(other) != Raw::Absent) {
             Some(other) => Err(Error::InvalidOption(format!(
@@ -169,7 +219,20 @@ impl Reader<'_> {
     }
 }
 
-pub(super) fn integer(name: &str, raw: &Raw, least: u64, most: u64) -> Result<Option<u64>> {
+/// Refuses the options of the table that are for `stores`.
+pub(super) fn foreign(read: &Reader, stores: &[For], why: &str) -> Result<()> {
+    let mut rows = TABLE.iter().filter(|row| stores.contains(&row.store));
+    match rows.find(|row| read.raw(**row) != Raw::Absent) {
+        Some(row) => Err(Error::InvalidOption(format!(
+            "option {} is for {why}",
+            row.name
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// A whole number from `range`, as a number or as text.
+pub(super) fn integer(name: &str, raw: &Raw, range: &RangeInclusive<u64>) -> Result<Option<u64>> {
     let value = match raw {
         Raw::Absent => return Ok(None),
         Raw::Text(text) if text.is_empty() => return Ok(None),
@@ -183,11 +246,11 @@ pub(super) fn integer(name: &str, raw: &Raw, least: u64, most: u64) -> Result<Op
         _ => None,
     };
     match value {
-        Some(value) if (least..=most).contains(&value) => Ok(Some(value)),
+        Some(value) if range.contains(&value) => Ok(Some(value)),
         _ => Err(invalid(
             name,
             &show(raw),
-            &format!("a whole number from {least} to {most}"),
+            &format!("a whole number from {} to {}", range.start(), range.end()),
         )),
     }
 }

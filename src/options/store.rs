@@ -1,39 +1,20 @@
-//! Which store, and where it is: the options that are one store's own, and which of them exclude each
-//! other. Those that mean the same for every store are in [`super`].
+//! Chooses the store, and refuses the options of the others. Reads those of the embedded store; those of Redis are read
+//! in [`super::redis`].
 
 use super::{
-    read::{Raw, Reader, invalid, show},
+    read::{Raw, Reader, foreign, invalid, show},
     redis::{cluster_options, redis_options},
+    table::{DURABILITY, For, LOCAL_FILE_SYSTEM, PATH, STORE},
 };
 use crate::{
-    embedded::{Durability, EmbeddedOptions, MAX_KEY, MAX_MEMBER},
-    error::{Error, Result},
+    embedded::{EmbeddedOptions, MAX_KEY, MAX_MEMBER},
+    error::Result,
     redis_cluster::ClusterOptions,
     redis_manager::RedisOptions,
     size_limits::Sizes,
 };
 
-/// What has no meaning for the embedded store. `path` has another one: the folder.
-const REDIS_ONLY: [&str; 14] = [
-    "host",
-    "port",
-    "url",
-    "sentinels",
-    "name",
-    "sentinelUsername",
-    "sentinelPassword",
-    "cluster",
-    "hashTag",
-    "db",
-    "username",
-    "password",
-    "auth_pass",
-    "tls",
-];
-
-const EMBEDDED_ONLY: [&str; 2] = ["durability", "localFileSystem"];
-
-/// Where the members are kept, unless a custom manager keeps them.
+/// The store for the members, unless a custom manager replaces it.
 #[derive(Debug, Clone)]
 pub enum Store {
     /// In Redis.
@@ -45,7 +26,7 @@ pub enum Store {
 }
 
 impl Store {
-    /// Its name, as option `store` has it and as lines of the log are marked.
+    /// The store's name, in option `store` and in the tag of log lines.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -54,7 +35,7 @@ impl Store {
         }
     }
 
-    /// How long its keys and members may be.
+    /// The maximum sizes of keys and members.
     #[must_use]
     pub fn sizes(&self) -> Sizes {
         match self {
@@ -66,32 +47,25 @@ impl Store {
         }
     }
 
-    /// What the operator ought to know of it at each start, though it was asked for.
+    /// A warning that is logged at each start.
     #[must_use]
     pub fn warning(&self) -> Option<&'static str> {
         match self {
             Self::Redis(RedisOptions { tls: Some(tls), .. }) if tls.trusts_anyone() => {
-                Some("tls.rejectUnauthorized is false: whoever answers is taken for the server")
+                Some("tls.rejectUnauthorized is false: TLS certificate verification is disabled")
             }
             _ => None,
         }
     }
 
     pub(super) fn parse(read: &Reader) -> Result<Self> {
-        let embedded = read.word("store", &[("redis", false), ("embedded", true)])?;
-        if embedded == Some(true) {
-            foreign(
-                read,
-                &REDIS_ONLY,
-                "store 'redis', and option store is 'embedded'",
-            )?;
+        if read.word(&STORE)? {
+            let why = "store 'redis', and option store is 'embedded'";
+            foreign(read, &[For::Redis, For::Sentinel], why)?;
             embedded_options(read).map(Self::Embedded)
         } else {
-            foreign(
-                read,
-                &EMBEDDED_ONLY,
-                "store 'embedded', and option store is 'redis'",
-            )?;
+            let why = "store 'embedded', and option store is 'redis'";
+            foreign(read, &[For::Embedded], why)?;
             match cluster_options(read)? {
                 Some(cluster) => Ok(Self::Cluster(cluster)),
                 None => redis_options(read).map(Self::Redis),
@@ -100,30 +74,18 @@ impl Store {
     }
 }
 
-/// Refuses what belongs to something else than what was chosen.
-pub(super) fn foreign(read: &Reader, names: &[&str], why: &str) -> Result<()> {
-    match names.iter().find(|name| (read.0)(name) != Raw::Absent) {
-        Some(name) => Err(Error::InvalidOption(format!("option {name} is for {why}"))),
-        None => Ok(()),
-    }
-}
-
 fn embedded_options(read: &Reader) -> Result<EmbeddedOptions> {
     let accepted = "the path of a folder, which store 'embedded' needs";
-    let folder = match read.text_as("path", accepted)? {
-        None => return Err(invalid("path", "absent", accepted)),
+    let folder = match read.text_as(&PATH, accepted)? {
+        None => return Err(invalid(PATH.name, "absent", accepted)),
         Some(path) if path.contains("://") || path.contains('\0') => {
-            return Err(invalid("path", &show(&Raw::Text(path)), accepted));
+            return Err(invalid(PATH.name, &show(&Raw::Text(path)), accepted));
         }
         Some(path) => path.into(),
     };
-    let durability = read.word(
-        "durability",
-        &[("process", Durability::Process), ("os", Durability::Os)],
-    )?;
     Ok(EmbeddedOptions {
         folder,
-        durability: Some(durability.unwrap_or(Durability::Process)),
-        local_file_system: read.flag("localFileSystem")?.unwrap_or(false),
+        durability: Some(read.word(&DURABILITY)?),
+        local_file_system: read.flag(&LOCAL_FILE_SYSTEM)?,
     })
 }

@@ -1,9 +1,16 @@
-//! Option `tls`: whether, and what is in it, with Node's names. What it is made of is in
+//! Reads option `tls`, whose fields have the names of Node's `tls.connect`. What the options become is in
 //! [`crate::redis_manager`].
 
 use std::sync::Arc;
 
-use super::read::{Raw, Reader, invalid};
+use super::{
+    kinds::Pem,
+    read::{Raw, Reader, invalid},
+    table::{
+        CERTIFICATE, KEY, PATH, PORT, Row, TLS, TLS_CA, TLS_CERT, TLS_KEY, TLS_REJECT,
+        TLS_SERVERNAME, URL,
+    },
+};
 use crate::{
     error::{Error, Result},
     redis_manager::{
@@ -11,30 +18,24 @@ use crate::{
     },
 };
 
-const FORMS: &str = "true, false or {ca, cert, key, servername, rejectUnauthorized}";
-const CERTIFICATE: &str = "certificates in PEM, as text or a Buffer (not the path of a file)";
-const KEY: &str = "the private key of tls.cert in PEM, as text or a Buffer, without a passphrase";
-
-/// Adds to `redis` what option `tls` says; its URL may have said something before.
+/// Applies option `tls` to `redis`, whose URL may have enabled TLS already.
 pub(super) fn tls(read: &Reader, redis: &mut RedisOptions) -> Result<()> {
-    match (read.0)("tls") {
-        Raw::Bool(false) if redis.tls.is_some() => {
+    match read.switch(&TLS)? {
+        Some(false) if redis.tls.is_some() => {
             return Err(Error::InvalidOption(
                 "options url (rediss:// or tls=true) and tls (false) exclude each other: give one of them"
                     .to_owned(),
             ));
         }
-        Raw::Absent | Raw::Bool(false) => return Ok(()),
-        Raw::Bool(true) | Raw::Object => {}
-        // Not shown: it may be a key in the wrong place.
-        _ => return Err(invalid("tls", "of another type (not shown)", FORMS)),
+        None | Some(false) => return Ok(()),
+        Some(true) => {}
     }
     if let Endpoint::Server(Address::Unix(_)) = redis.endpoint {
         let is_given = |name: &&str| matches!((read.0)(name), Raw::Text(text) if !text.is_empty());
-        let name = ["url", "path"].into_iter().find(is_given);
+        let name = [URL.name, PATH.name].into_iter().find(is_given);
         return Err(Error::InvalidOption(format!(
             "options tls and {} exclude each other: there is no TLS on a Unix socket",
-            name.unwrap_or("port")
+            name.unwrap_or(PORT.name)
         )));
     }
     redis.tls = Some(secured(read)?);
@@ -43,46 +44,45 @@ pub(super) fn tls(read: &Reader, redis: &mut RedisOptions) -> Result<()> {
 
 fn secured(read: &Reader) -> Result<Tls> {
     let roots = roots(read)?;
-    let trust = if read.flag("tls.rejectUnauthorized")?.unwrap_or(true) {
+    let trust = if read.flag(&TLS_REJECT)? {
         roots.map_or(Trust::System, |roots| Trust::Only(Arc::new(roots)))
     } else {
         Trust::Anyone
     };
-    let identity = match (
-        pem(read, "tls.cert", CERTIFICATE)?,
-        pem(read, "tls.key", KEY)?,
-    ) {
+    let identity = match (pem(read, &TLS_CERT)?, pem(read, &TLS_KEY)?) {
         (None, None) => None,
         (Some(cert), Some(key)) => {
             let fault = |fault| match fault {
-                KeyFault::Certificate => no_certificate("tls.cert"),
-                KeyFault::Key => invalid("tls.key", "no key that is known (not shown)", KEY),
-                KeyFault::Encrypted => invalid("tls.key", "encrypted (not shown)", KEY),
-                KeyFault::Mismatch => invalid("tls.key", "another one's (not shown)", KEY),
+                KeyFault::Certificate => no_certificate(TLS_CERT.name),
+                KeyFault::Key => invalid(TLS_KEY.name, "no key that is known (not shown)", KEY),
+                KeyFault::Encrypted => invalid(TLS_KEY.name, "encrypted (not shown)", KEY),
+                KeyFault::Mismatch => invalid(TLS_KEY.name, "another one's (not shown)", KEY),
             };
             Some(identity(&cert, &key).map_err(fault)?)
         }
-        (None, Some(_)) => return Err(invalid("tls.cert", "absent beside tls.key", CERTIFICATE)),
-        (Some(_), None) => return Err(invalid("tls.key", "absent beside tls.cert", KEY)),
+        (None, Some(_)) => {
+            return Err(invalid(TLS_CERT.name, "absent beside tls.key", CERTIFICATE));
+        }
+        (Some(_), None) => return Err(invalid(TLS_KEY.name, "absent beside tls.cert", KEY)),
     };
-    let name = match read.text("tls.servername")? {
+    let name = match read.text(&TLS_SERVERNAME)? {
         None => None,
         Some(name) => Some(Name::new(&name).ok_or_else(|| {
             let shown = format!("{name:?}");
-            invalid("tls.servername", &shown, "a host name or an IP address")
+            invalid(TLS_SERVERNAME.name, &shown, "a host name or an IP address")
         })?),
     };
     Ok(Tls::new(trust, identity, name))
 }
 
-/// Who is trusted; `None` = that is the system's business.
+/// The CAs of `tls.ca`; `None` if it is not given, for those of the system.
 fn roots(read: &Reader) -> Result<Option<Roots>> {
-    let texts = match (read.0)("tls.ca") {
+    let texts = match read.raw(&TLS_CA) {
         Raw::List(items) => items
             .iter()
             .enumerate()
             .filter_map(|(index, item)| {
-                let name = format!("tls.ca[{index}]");
+                let name = format!("{}[{index}]", TLS_CA.name);
                 Some(
                     bytes(&name, item, CERTIFICATE)
                         .transpose()?
@@ -90,8 +90,8 @@ fn roots(read: &Reader) -> Result<Option<Roots>> {
                 )
             })
             .collect::<Result<Vec<_>>>()?,
-        item => bytes("tls.ca", &item, CERTIFICATE)?
-            .map(|pem| ("tls.ca".to_owned(), pem))
+        item => bytes(TLS_CA.name, &item, CERTIFICATE)?
+            .map(|pem| (TLS_CA.name.to_owned(), pem))
             .into_iter()
             .collect(),
     };
@@ -103,8 +103,8 @@ fn roots(read: &Reader) -> Result<Option<Roots>> {
     Ok(roots)
 }
 
-fn pem(read: &Reader, name: &str, accepted: &str) -> Result<Option<Vec<u8>>> {
-    bytes(name, &(read.0)(name), accepted)
+fn pem(read: &Reader, row: &Row<Pem>) -> Result<Option<Vec<u8>>> {
+    bytes(row.name, &read.raw(row), row.kind.0)
 }
 
 fn bytes(name: &str, raw: &Raw, accepted: &str) -> Result<Option<Vec<u8>>> {

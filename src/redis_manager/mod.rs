@@ -110,6 +110,8 @@ pub struct RedisOptions {
     pub password: Option<String>,
     /// How connections are secured, if they are.
     pub tls: Option<Tls>,
+    /// What else must not be seen in an error or in the log: the values of all options that the table says are secret.
+    pub secrets: Vec<String>,
     /// What our keys begin with, all of which the server has to have; `None` = it is one node of many.
     pub stem: Option<Key>,
 }
@@ -134,6 +136,7 @@ impl RedisOptions {
             username: None,
             password: None,
             tls: None,
+            secrets: Vec::new(),
             stem: Some(Key::new()),
         }
     }
@@ -143,13 +146,11 @@ impl RedisOptions {
         self.tls.as_ref()?.timeout_hint()
     }
 
-    /// What must not be seen in an error or in the log, also not in the words of a server that repeats it.
+    /// What is removed from the messages of a server, which may repeat what it was sent. The password may come from a
+    /// URL.
     fn secrets(&self) -> impl Iterator<Item = &str> {
-        let sentinels = match &self.endpoint {
-            Endpoint::Sentinel(sentinels) => sentinels.password.as_deref(),
-            Endpoint::Server(_) => None,
-        };
-        self.password.as_deref().into_iter().chain(sentinels)
+        let secrets = self.secrets.iter().chain(&self.password);
+        secrets.map(String::as_str)
     }
 }
 

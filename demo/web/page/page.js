@@ -1,5 +1,5 @@
-// The page's life: asks the demo how the cluster is, keeps the users connected, sends what is typed
-// and counts what arrives. How it looks is in view.js, a user's connection in user.js.
+// The page's logic: polls the state of the cluster, keeps the users connected, sends what is typed, and counts what
+// arrives. The elements are in view.js, a user's connection is in user.js.
 
 import { User } from './user.js';
 import { View } from './view.js';
@@ -51,7 +51,7 @@ class Page {
     await this.poll();
   }
 
-  /** The same action, which says on the page why it failed. */
+  /** Wraps an action so that its error is shown on the page. */
   telling(act) {
     return async (...args) => {
       try {
@@ -84,7 +84,7 @@ class Page {
     this.draw();
   }
 
-  /** Once a frame, however much happens in it. */
+  /** Schedules an update of the page, at most one per frame. */
   draw() {
     if (this.drawing) return;
     this.drawing = true;
@@ -105,7 +105,7 @@ class Page {
     return this.follow({ by: user.uid, channel, text }, (n) => user.say(channel, n, text));
   }
 
-  /** Notes a push down before it is made, since messages may come before its answer. */
+  /** Records a push before it is made, since messages may arrive before its answer. */
   async follow(what, send) {
     const [n] = crypto.getRandomValues(new Uint32Array(1));
     const push = { ...what, n, start: performance.now(), times: [] };
@@ -120,7 +120,7 @@ class Page {
     this.draw();
   }
 
-  /** Members whose connector is not in the cluster now, so that a push does not ask for them. */
+  /** Members whose connector is not in the cluster now: a push does not reach them. */
   leftOut(channel) {
     const { members } = this.state.channels.find(({ name }) => name === channel);
     const down = this.state.connectors.filter(({ state }) => state !== 'up');

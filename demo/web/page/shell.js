@@ -1,13 +1,13 @@
 'use strict';
-// What the scripts of socket.html expect around them, so that pomelo's client runs as npm has it.
-// They were made for the package manager `component`: each sets `module.exports`, and the client
-// looks for `protobuf`, `Protocol` and `EventEmitter` among the globals.
+// The environment that the scripts of socket.html, pomelo's client from npm, expect. They were made for the package
+// manager `component`: each sets `module.exports`, and the client uses the globals `protobuf`, `Protocol` and
+// `EventEmitter`.
 
 window.protobuf = {
-  // The client calls it by the name that it has in Node's version of the package.
+  // The client uses the name of the method in the package's version for Node.
   decodeStr: (route, bytes) => window.protobuf.decode(route, bytes),
 };
-// The protobuf script puts its methods into `module.exports`.
+// The protobuf script adds its methods to `module.exports`.
 window.module = { exports: window.protobuf };
 
 Object.defineProperty(window, 'EventEmitter', { get: () => window.Emitter });

@@ -1,13 +1,12 @@
-// One user on the page: a real pomelo client with a socket of its own, in a hidden frame. Connects,
-// enters and joins; tells of messages and of changes. What is shown of it is in view.js.
+// A user on the page: a real pomelo client with its own socket, in a hidden frame. Connects, enters and joins; reports
+// messages and changes of its state.
 
 const ENTER = 'connector.entryHandler.enter';
 const CHAT = 'chat.chatHandler';
 
 export class User {
   /**
-   * `onMessage(user, message)` is called for each message as it comes, `onChange(user)` when
-   * `state` has changed.
+   * `onMessage(user, message)` is called for each message, `onChange(user)` when `state` has changed.
    */
   constructor(uid, connector, chat, { onMessage, onChange }) {
     this.uid = uid;
@@ -15,9 +14,9 @@ export class User {
     this.chat = chat;
     this.onMessage = onMessage;
     this.onChange = onChange;
-    /** The channels that it joins whenever it has connected. */
+    /** The channels that it joins at each connection. */
     this.channels = new Set();
-    /** False: the user went away and is not to be connected again. */
+    /** False if the user left and must not be connected again. */
     this.wanted = true;
     /** `gone`, `connecting` or `online`. */
     this.state = 'gone';
@@ -33,7 +32,7 @@ export class User {
       await Promise.all([...this.channels].map((channel) => this.join(channel)));
       this.#become('online');
     } catch {
-      // Its connector died or is not ready yet; page.js tries again.
+      // The connector died or is not ready yet; page.js retries.
       this.#close();
     }
   }
@@ -53,13 +52,13 @@ export class User {
     return this.#request(`${CHAT}.leave`, { channel });
   }
 
-  /** Returns the users whom the message did not reach. */
+  /** Says something in a channel; resolves to the users that the message did not reach. */
   async say(channel, n, text) {
     const { failed } = await this.#request(`${CHAT}.say`, { channel, n, text });
     return failed;
   }
 
-  /** A new one for each connection: what is left of the last one, such as timers, ends with it. */
+  /** Creates a frame for each connection: removing the old one ends its timers. */
   async #openWindow() {
     this.frame = document.createElement('iframe');
     this.frame.hidden = true;
@@ -78,14 +77,14 @@ export class User {
     return pomelo;
   }
 
-  /** Sends a request; an answer that is no success is an error. */
+  /** Sends a request; rejects if the answer is not a success. */
   async #request(route, msg) {
     const answer = await this.#settled((done) => this.pomelo.request(route, msg, done));
     if (answer.code !== 200) throw new Error(answer.message ?? `code ${answer.code}`);
     return answer;
   }
 
-  /** Waits for a callback, which pomelo's client does not call when the socket ends before. */
+  /** Waits for a callback; rejects when the socket closes, since pomelo's client does not call back then. */
   #settled(begin) {
     return new Promise((resolve, reject) => {
       const entry = { reject };

@@ -1,5 +1,4 @@
-// What is seen: makes the elements from the templates of index.html once, and keeps them true. What
-// is typed and pressed goes to the handlers that page.js gives; nothing is decided here.
+// The page's elements: created once from the templates of index.html, then updated. Input goes to the handlers of page.js.
 
 import { channelMembers, outcome } from './words.js';
 
@@ -14,15 +13,15 @@ const STATES = {
 
 const find = (part, root = document) => root.querySelector(`[data-part="${part}"]`);
 
-/** A copy of a template's only element. */
+/** Copies the only element of a template. */
 const stamp = (id) => document.getElementById(id).content.firstElementChild.cloneNode(true);
 
-/** Leaves what is as it should be alone, so that focus and selection stay. */
+/** Changes only what differs, so that focus and selection are kept. */
 function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** The list's items are made anew only when what they say has changed. */
+/** Replaces the items of a list only if their text has changed. */
 function setItems(list, items) {
   const key = JSON.stringify(items);
   if (list.dataset.key === key) return;
@@ -141,7 +140,7 @@ export class View {
     const verb = state === 'up' || state === 'leaving' ? 'Kill' : 'Bring back';
     setText(button, verb);
     button.setAttribute('aria-label', `${verb} ${id}`);
-    // Not `disabled`, which would take the focus away.
+    // Not `disabled`, which would lose the focus.
     button.setAttribute('aria-disabled', String(state !== 'up' && state !== 'down'));
     find('dead', element).hidden = state === 'up' || state === 'starting';
   }
@@ -171,7 +170,7 @@ export class View {
     list.scrollTop = list.scrollHeight;
   }
 
-  /** Says what is wrong; nothing is, if the text is empty. */
+  /** Shows an error message; an empty text removes it. */
   showProblem(text) {
     const alert = find('problem');
     alert.hidden = text === '';

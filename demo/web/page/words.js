@@ -1,7 +1,7 @@
-// The cluster's state in words: what became of a push, who is a member of a channel. Pure functions
-// that return items `{title, text, mark}` for view.js to show; `mark` is a class name of cluster.css.
+// Describes the cluster's state: the results of a push, the members of a channel. Pure functions that return items
+// `{title, text, mark}` for view.js; `mark` is a class name in cluster.css.
 
-/** The members of a channel as the store has them, on any connector; some may be gone. */
+/** The members of a channel in the store, on all connectors; some may be gone. */
 export function channelMembers({ members }, users) {
   const online = new Set(users.filter(({ state }) => state === 'online').map(({ uid }) => uid));
   return Object.values(members)
@@ -10,7 +10,7 @@ export function channelMembers({ members }, users) {
     .map((uid) => (online.has(uid) ? { text: uid } : { text: `${uid} gone`, mark: 'gone' }));
 }
 
-/** One push, and what is known of it by now. */
+/** A push and its results so far. */
 export function outcome({ by, channel, text, times, answer }) {
   const title = `${by} to ${channel}: “${text}”`;
   const came = arrivals(times);

@@ -1,5 +1,5 @@
-//! Answers to calls, written on the [`Tape`]: what JavaScript has a list from, and the pieces of long ones. When
-//! they are given out, and how many at a time, is in [`super`].
+//! Writes the answers to calls on the [`Tape`]: the source of each member list, and the pieces of long lists. When they are
+//! given out, and how many at a time, is in [`super`].
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use crate::{
 };
 
 impl Service {
-    /// Writes the answers to up to `most` calls on the tape, until they are a load of `room`; says to how many.
+    /// Writes the answers to up to `most` calls on the tape, until their load exceeds `room`; returns their number.
     pub fn write_some(&self, tape: &mut Tape, most: usize, room: usize) -> napi::Result<usize> {
         let mut count = 0;
         let mut latencies = self.counts.latencies();
@@ -37,7 +37,7 @@ impl Service {
             latencies.add(call.at);
             let written = grown.and_then(|_| self.write_answer(tape, call.kind, outcome));
             if let Err(failed) = written {
-                // A list too long for JavaScript. Nothing of the answer is on the tape.
+                // A list is too long for JavaScript. Nothing of the answer is on the tape.
                 let error = Error::Internal(failed.reason.clone());
                 self.write_error(tape, call.kind.shape(), &error)?;
             }
@@ -78,8 +78,8 @@ impl Service {
         Ok(true)
     }
 
-    /// Writing the tape panicked. The calls that were released for it must be answered all the same: else JavaScript
-    /// would give the next answers to the wrong ones.
+    /// Answers the calls that were released for a tape whose writing panicked. Without an answer for them JavaScript would
+    /// give the next answers to the wrong calls.
     pub fn write_lost(&self, tape: &mut Tape, words: String) -> napi::Result<usize> {
         *tape = Tape::default();
         self.masters.take();
@@ -128,7 +128,7 @@ impl Service {
         self.write_lists(tape, word, lists)
     }
 
-    /// Lists, each as what it can be had from: a master, a text, or the error in its place.
+    /// Writes the sources of lists: masters, texts, or the error in the place of one.
     fn write_lists(
         &self,
         tape: &mut Tape,
@@ -152,8 +152,8 @@ impl Service {
         Ok(())
     }
 
-    /// A list that the cache keeps has a master, and for one tape so has a list with which several
-    /// calls are answered, or that came in pieces.
+    /// The source of a list. A list that the cache keeps has a master. So has, for one tape, a list with which several calls
+    /// are answered, or that came in pieces.
     fn item(&self, tape: &mut Tape, list: &Arc<List>) -> napi::Result<Item> {
         let is_whole = list.pieces() == 1;
         if is_whole && !list.is_kept() && Arc::strong_count(list) == 1 {
@@ -181,7 +181,7 @@ impl Service {
         Ok(())
     }
 
-    /// Lists that the cache has let go need no master any more; the next tape says so.
+    /// Writes on the tape which masters can be dropped, because the cache has released their lists.
     pub fn forget_masters(&self) {
         let mut tape = self.tape.borrow_mut();
         for id in self.released.take() {
@@ -201,7 +201,7 @@ impl Service {
     }
 }
 
-/// What a list on the tape is had from.
+/// The source of a list on the tape.
 enum Item {
     /// Its number, and how many members there are.
     Master(u32, usize),

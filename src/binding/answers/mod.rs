@@ -1,6 +1,5 @@
-//! How an instance answers: what comes from the store or from the host is matched with the calls,
-//! and goes to JavaScript in call order, many answers at a time. How they are written down is in
-//! [`answer_encoder`].
+//! Answers calls: matches results of the store and the host with the calls, and passes them to JavaScript in call order,
+//! many at a time. How they are encoded is in [`answer_encoder`].
 
 pub(in crate::binding) mod answer_encoder;
 pub(in crate::binding) mod outbox;
@@ -25,20 +24,20 @@ use crate::{
     failpoints::may_panic,
 };
 
-/// Callbacks called in one turn of the event loop. More are left for the next one, so that a full
-/// queue does not hold up timers and sockets.
+/// The maximum number of callbacks called in one turn of the event loop, so that a full queue does not delay timers and
+/// sockets.
 const CALLBACKS: usize = 512;
 
-/// What JavaScript parses and copies in one turn of the event loop (see [`Tape::load`]), the last list apart:
-/// a few milliseconds' work. Text that it parses is there twice meanwhile.
+/// The load that JavaScript parses and copies in one turn of the event loop (see [`Tape::load`]), which the last list may
+/// exceed: a few milliseconds of work. While text is parsed it takes its memory twice.
 const LOAD: usize = 1 << 18;
 
-/// Events for which memory is kept.
+/// The number of events for which memory is kept.
 const EVENTS: usize = 4096;
 
 impl Service {
-    /// Events from the runtime are there, or calls can be released. An error in one of them does
-    /// not keep the others from being heard: it becomes an `uncaughtException`.
+    /// Handles events from the runtime and releases calls. An error in one of them becomes an `uncaughtException` and does
+    /// not stop the others.
     pub fn on_wake(self: &Rc<Self>) -> napi::Result<()> {
         let mut events = self.events.take();
         self.take_events(&mut events);
@@ -80,10 +79,10 @@ impl Service {
         }
     }
 
-    /// Answers what is ready, in call order; what is too much for one turn of the event loop in the
-    /// next one. (Not by the outbox: Node empties its queue within one turn.)
+    /// Answers what is ready, in call order. What is too much for one turn of the event loop waits for the next (not in the
+    /// outbox, whose queue Node empties within one turn).
     fn release(self: &Rc<Self>) -> napi::Result<()> {
-        // A callback that runs the event loop gets nothing from it: others come first.
+        // Not re-entrant: a callback may run the event loop, and the answers before it come first.
         if self.releasing.replace(true) {
             return Ok(());
         }
@@ -110,14 +109,14 @@ impl Service {
         Ok(())
     }
 
-    /// Answers up to `most` calls; says how many, and adds up what JavaScript has to do for that.
+    /// Answers up to `most` calls; returns their number, and adds to the load that this means for JavaScript.
     fn answer_some(&self, most: usize, load: &mut usize) -> napi::Result<usize> {
         let mut tape = self.tape.take();
         let room = LOAD - *load;
         let count = caught(|| self.write_some(&mut tape, most, room))
             .unwrap_or_else(|words| self.write_lost(&mut tape, words))?;
         *load += tape.load();
-        // Without a host there are no masters to forget any more, and nobody to answer.
+        // Without a host there are no masters to drop and no calls to answer.
         let host = self.host.borrow().clone();
         let answered = match host {
             Some(host) if !tape.words().is_empty() => host.answer(&self.env, &tape),
@@ -129,7 +128,7 @@ impl Service {
         answered.map(|()| count)
     }
 
-    /// The store's answer to something late.
+    /// Handles the store's answer to a [`Late`].
     fn reply_late(self: &Rc<Self>, late: Late, reply: Result<()>) -> napi::Result<()> {
         match (late, reply) {
             (Late::CleanFirst, Ok(())) => self.started(),
@@ -138,7 +137,7 @@ impl Service {
         }
     }
 
-    /// The host's report on something late. One that is not there any more was answered already.
+    /// Handles the host's report on a [`Late`]. One that does not exist any more was answered already.
     pub fn settle_late(self: &Rc<Self>, token: u64, args: &Object) -> napi::Result<()> {
         let Some(late) = self.late.borrow_mut().remove(&token) else {
             return Ok(());
@@ -163,7 +162,7 @@ impl Service {
                 self.store_ended();
                 self.nudge();
             }
-            // Nobody is left when the service has ended before its time.
+            // None if the service has ended early.
             Late::Drained if self.ending.get() == Ending::Done => {}
             Late::Drained => self.host()?.fail_pushes(&self.env)?,
             Late::Rested => {
@@ -174,7 +173,7 @@ impl Service {
         self.end_if_done()
     }
 
-    /// The host's report that a push is being answered: its callback is called next.
+    /// Counts a push that the host is about to answer.
     pub fn push_settled(&self) {
         self.pushes.set(self.pushes.get().saturating_sub(1));
         if self.ending.get() != Ending::No {

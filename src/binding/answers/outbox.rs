@@ -1,4 +1,4 @@
-//! Results from the runtime's thread to the JavaScript thread: one queue, one wake for many.
+//! Passes results from the runtime's thread to the JavaScript thread: a queue with one wake for many events.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::{
 
 type Wake = ThreadsafeFunction<(), (), Args, Status, false>;
 
-/// The queue and its wake. As long as one is there, the process lives.
+/// The queue and its wake. While one exists the process stays alive.
 #[derive(Clone)]
 pub struct Outbox(Arc<Inner>);
 
@@ -26,7 +26,7 @@ struct Inner {
 }
 
 impl Outbox {
-    /// An outbox that calls `wake` on the JavaScript thread when there is something to take.
+    /// Makes an outbox that calls `wake` on the JavaScript thread when there are events.
     pub fn new(wake: &Function<Args, ()>) -> napi::Result<Self> {
         let wake = wake
             .build_threadsafe_function::<()>()
@@ -35,12 +35,12 @@ impl Outbox {
         Ok(Self(Arc::new(Inner { queue, wake })))
     }
 
-    /// Takes all events, in exchange for an empty batch.
+    /// Takes all events in exchange for an empty vector.
     pub fn take(&self, empty: &mut Vec<Event>) {
         self.0.queue.take(empty);
     }
 
-    /// Wakes the JavaScript thread for nothing but a look.
+    /// Wakes the JavaScript thread without an event.
     pub fn nudge(&self) {
         self.deliver(&mut Vec::new());
     }
@@ -49,7 +49,7 @@ impl Outbox {
 impl Outlet for Outbox {
     fn deliver(&self, events: &mut Vec<Event>) {
         if self.0.queue.push(events) {
-            // A closing environment takes no more calls, and has nobody to tell.
+            // Fails only in an environment that is closing, where no call is answered any more.
             let _ = self
                 .0
                 .wake

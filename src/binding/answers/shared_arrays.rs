@@ -1,28 +1,28 @@
-//! Which member lists are arrays in JavaScript already. A list that the cache keeps is made into an
-//! array once, the master, when it is first answered with; here is under which number it is found. The
-//! master of a long list grows piece by piece, over several turns of the event loop.
+//! Tracks which member lists exist as arrays in JavaScript. A list that the cache keeps is parsed once, for its first
+//! answer; the array, its *master*, is kept in `lib/answers.js` under a number. The master of a long list grows piece by
+//! piece, over several turns of the event loop.
 
 use std::collections::HashMap;
 
-/// See the module.
+/// The numbers of the masters.
 #[derive(Default)]
 pub struct SharedArrays {
     /// The number of the master, by the id of the list.
     slots: HashMap<u64, u32>,
-    /// Shared arrays of long lists that are not all there yet: the piece that comes next.
+    /// The next piece of each master that is not complete.
     growing: HashMap<u64, usize>,
     /// Numbers that can be used again.
     free: Vec<u32>,
 }
 
 impl SharedArrays {
-    /// The number of the master of a list, if there is one.
+    /// The number of the master of a list, if there is a complete one.
     pub fn find(&self, id: u64) -> Option<u32> {
         let slot = self.slots.get(&id).copied();
         slot.filter(|_| !self.growing.contains_key(&id))
     }
 
-    /// The number of the master of a list, and the piece that it lacks next; nothing if it has all.
+    /// The number of the master of a list, and the piece that it needs next; `None` if it is complete.
     pub fn lacks(&mut self, id: u64) -> Option<(u32, usize)> {
         if let Some(slot) = self.slots.get(&id) {
             return self.growing.get(&id).map(|piece| (*slot, *piece));
@@ -31,7 +31,7 @@ impl SharedArrays {
         Some((self.add(id), 0))
     }
 
-    /// The piece that a master of so many lacked is there.
+    /// Notes that a master of `pieces` pieces has got the next one.
     pub fn grown(&mut self, id: u64, pieces: usize) {
         match self.growing.get_mut(&id) {
             Some(piece) if *piece + 1 < pieces => *piece += 1,
@@ -39,9 +39,9 @@ impl SharedArrays {
         }
     }
 
-    /// A number for the master of a list that has none.
+    /// Assigns a number to the master of a list.
     pub fn add(&mut self, id: u64) -> u32 {
-        // Numbers in use and free ones are all that there are.
+        // All smaller numbers are in use or free.
         let fresh = self.slots.len() + self.free.len();
         let slot = self
             .free
@@ -51,7 +51,7 @@ impl SharedArrays {
         slot
     }
 
-    /// The list is gone. The number that its master had, if it had one.
+    /// Removes a list that was released; returns the number of its master, if it had one.
     pub fn remove(&mut self, id: u64) -> Option<u32> {
         let slot = self.slots.remove(&id)?;
         self.growing.remove(&id);

@@ -1,5 +1,5 @@
-//! Making the JavaScript side of an instance: what `lib/globalChannel.js` installed is called with the tools
-//! that the host needs.
+//! Makes the JavaScript side of an instance: calls the function that `lib/globalChannel.js` installed, with the tools that
+//! the host needs.
 
 use std::{path::PathBuf, rc::Rc, time::Duration};
 
@@ -21,16 +21,16 @@ use crate::{
     },
     embedded::EmbeddedOptions,
     error::Error,
-    options::Store,
+    options::{FanOut, Store},
 };
 
-/// What `lib/globalChannel.js` gives each environment once.
+/// The functions that `lib/globalChannel.js` installs once in each environment.
 pub struct Installed {
     /// Makes the host of an instance.
     pub attach: Ref,
     /// Throws its argument in a later turn of the event loop.
     pub rethrow: Ref,
-    /// `(app) => folder`: where relative paths begin.
+    /// `(app) => folder`: the base of relative paths.
     pub base_of: Ref,
 }
 
@@ -44,7 +44,7 @@ impl Installed {
     }
 }
 
-/// Has a relative folder begin where the app is, whatever becomes of the current directory.
+/// Makes a relative folder absolute, from the app's base: the current directory may change later.
 pub fn anchor(env: &Env, app: Unknown, store: &mut Store) -> napi::Result<()> {
     if let Store::Embedded(EmbeddedOptions { folder, .. }) = store {
         let base = Installed::of(env)?
@@ -105,6 +105,7 @@ pub fn attach(
         tools.set_named_property(name, ms)?;
     }
     tools.set_named_property("rpcNoDelay", service.options.rpc_no_delay)?;
+    tools.set_named_property("fanOut", fan_out(env, service.options.fan_out)?)?;
     tools.set_named_property("manager", described(env, service)?)?;
     let args = Args::new()
         .with(env, channel)?
@@ -112,6 +113,23 @@ pub fn attach(
         .with(env, opts)?
         .with(env, tools)?;
     attach.call(env, args).map(drop)
+}
+
+/// Option `fanOut` for the host; `null` where it is off. A `maxBuffered` of 0 is no limit.
+#[expect(clippy::cast_precision_loss, reason = "at most 2^40")]
+fn fan_out(env: &Env, option: Option<FanOut>) -> napi::Result<Option<Object<'_>>> {
+    let Some(option) = option else {
+        return Ok(None);
+    };
+    let mut object = Object::new(env)?;
+    object.set("deflateThreshold", option.deflate_threshold as f64)?;
+    object.set(
+        "maxBuffered",
+        option.max_buffered.unwrap_or_default() as f64,
+    )?;
+    object.set("onSlow", option.on_slow.name())?;
+    object.set("lists", option.lists)?;
+    Ok(Some(object))
 }
 
 /// An error for what went wrong on the JavaScript side: `(kind, cause, words)`.
@@ -143,7 +161,7 @@ fn described<'env>(env: &'env Env, service: &Service) -> napi::Result<Object<'en
     match &service.options.store {
         #[expect(clippy::cast_precision_loss, reason = "at most 2^31")]
         Store::Redis(redis) => manager.set_named_property("db", redis.db as f64)?,
-        // The only one that there is.
+        // A Redis Cluster has no other database.
         Store::Cluster(_) => manager.set_named_property("db", 0.0)?,
         Store::Embedded(embedded) => {
             manager.set_named_property("path", embedded.folder.to_string_lossy().as_ref())?;

@@ -1,5 +1,4 @@
-//! Class `GlobalChannel` as JavaScript sees it, and how an instance is made. Its methods are defined in
-//! [`prototype`].
+//! Class `GlobalChannel` and its constructor. Its methods are defined in [`prototype`].
 
 pub(in crate::binding) mod attach;
 pub(in crate::binding) mod prototype;
@@ -19,7 +18,7 @@ use crate::{
         class::attach::{anchor, attach},
         host::Host,
         service::{Service, panic},
-        values::{args, errors},
+        values::{errors, options},
     },
     failpoints::may_panic,
     options::{Options, Raw},
@@ -43,10 +42,10 @@ impl GlobalChannel {
 impl GlobalChannel {
     fn make(env: Env, channel: Object, app: Unknown, opts: Unknown) -> napi::Result<Self> {
         may_panic("constructor");
-        let given = args::options(&opts)?.map_err(|error| errors::to_throw(&env, &error))?;
-        let args::Given { known, unknown } = match &given {
-            Some(given) => args::given(given)?,
-            None => args::Given::default(),
+        let given = options::object(&opts)?.map_err(|error| errors::to_throw(&env, &error))?;
+        let options::Given { known, unknown } = match &given {
+            Some(given) => options::given(given)?,
+            None => options::Given::default(),
         };
         let source = |name: &str| known.get(name).cloned().unwrap_or(Raw::Absent);
         let mut options =
@@ -65,7 +64,7 @@ impl GlobalChannel {
         Ok(Self { service })
     }
 
-    /// What does the work.
+    /// The service behind the instance.
     pub fn service(&self) -> &Rc<Service> {
         &self.service
     }

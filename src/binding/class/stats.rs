@@ -1,8 +1,8 @@
 //! What an instance counts on the JavaScript thread, and `stats()`: these figures, the driver's and
 //! the manager's ([`crate::stats`]) and the host's (`lib/delivery.js`) as one object.
 //!
-//! Times are microseconds since the instance was made. The clock is read once for the calls that go
-//! to the store together, and once for the answers that come together.
+//! Times are microseconds since the instance was made. The clock is read once per batch of calls and once per batch of
+//! answers.
 
 use std::{
     cell::{Cell, RefCell},
@@ -27,10 +27,10 @@ use crate::{
     error::Error,
 };
 
-/// Figures at two significant digits.
+/// The significant digits of the latency histogram.
 const DIGITS: u8 = 2;
 
-/// See the module.
+/// The counters of an instance: commands, errors, latencies.
 pub struct Counts {
     epoch: Instant,
     commands: [Cell<u64>; Kind::ALL.len()],
@@ -39,7 +39,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Nothing counted yet.
+    /// Counters at zero.
     pub fn new() -> Self {
         Self {
             epoch: Instant::now(),
@@ -49,23 +49,23 @@ impl Counts {
         }
     }
 
-    /// The time.
+    /// Microseconds since the instance was made.
     pub fn clock(&self) -> u64 {
         u64::try_from(self.epoch.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// A call was taken.
+    /// Counts a call that was taken.
     pub fn command(&self, kind: Kind) {
         let count = &self.commands[kind as usize];
         count.set(count.get() + 1);
     }
 
-    /// A callback gets an error.
+    /// Counts an error for a callback.
     pub fn error(&self, error: &Error) {
         self.error_code(error.code());
     }
 
-    /// A callback gets an error that was made in JavaScript. What is not ours is the store's.
+    /// Counts an error that was made in JavaScript. A custom manager's counts as `ERR_GLOBAL_CHANNEL_STORE`.
     pub fn foreign_error(&self, env: &Env, error: &Unknown) {
         let code = code(error).unwrap_or_else(|_| {
             js::forget_exception(env);
@@ -79,7 +79,7 @@ impl Counts {
         *self.errors.borrow_mut().entry(code).or_default() += 1;
     }
 
-    /// Answers are about to be given.
+    /// Begins to record the latencies of a batch of answers.
     pub fn latencies(&self) -> Latencies<'_> {
         Latencies {
             counts: self,
@@ -90,17 +90,17 @@ impl Counts {
     }
 }
 
-/// The times that calls took which are answered together.
+/// Records the latencies of calls that are answered together.
 pub struct Latencies<'a> {
     counts: &'a Counts,
     now: u64,
-    /// When those that are not recorded yet were made: all at once.
+    /// When the calls that are not recorded yet were made, all in one tick.
     at: u64,
     calls: u64,
 }
 
 impl Latencies<'_> {
-    /// A call is answered that was made at this time.
+    /// Adds an answer to a call that was made at `at`.
     pub fn add(&mut self, at: u64) {
         if at != self.at {
             self.record();
@@ -111,11 +111,11 @@ impl Latencies<'_> {
 
     fn record(&mut self) {
         if self.calls == 0 {
-            // Recording a time for no call would still count for the maximum.
+            // `record_n` with no calls would still change the maximum.
             return;
         }
         let took = self.now.saturating_sub(self.at);
-        // Fails for no value: the histogram grows.
+        // Does not fail: the histogram resizes itself.
         let _ = self.counts.latency.borrow_mut().record_n(took, self.calls);
         self.calls = 0;
     }
@@ -127,19 +127,19 @@ impl Drop for Latencies<'_> {
     }
 }
 
-/// Fails, perhaps with an exception pending, for what has no code that is text.
+/// The `code` of an error. Fails, perhaps with an exception pending, if that is not a string.
 fn code(error: &Unknown) -> napi::Result<String> {
     let error = error.coerce_to_object()?;
     error.get_named_property("code")
 }
 
 impl Service {
-    /// All figures, as `index.d.ts` describes them.
+    /// Returns the object that `index.d.ts` describes as `GlobalChannelStats`.
     pub fn stats(&self, channel: &Object) -> napi::Result<Object<'_>> {
         let env = &self.env;
         let (store, counts) = (&self.stats, &self.counts);
         let mut stats = Object::new(env)?;
-        // Read once: the runtime's thread may change it in between, and both figures are about it.
+        // Read once for both figures: the runtime's thread may change it meanwhile.
         let connected = self.is_custom() || store.connected.get() > 0;
         stats.set("connection", self.connection(connected))?;
         stats.set("commands", self.commands()?)?;
@@ -208,7 +208,7 @@ impl Service {
         Ok(cache)
     }
 
-    /// Why nothing is answered from the cache now.
+    /// Why nothing is answered from the cache now; `None` if it is in use.
     fn cache_off(&self, connected: bool) -> Option<String> {
         let why = if self.is_custom() {
             "a channelManager replaces the store"

@@ -1,5 +1,5 @@
-//! Moving members between stores and looking into a store, for `lib/stores.js`. A job runs on the runtime;
-//! JavaScript asks it for its events, one by one, and so decides how fast it goes.
+//! Copies members from store to store and lists a store, for `lib/stores.js`. A job runs on the runtime. JavaScript asks
+//! for its events one by one, and so sets its pace.
 
 use std::{
     panic::AssertUnwindSafe,
@@ -29,19 +29,19 @@ use crate::{
     runtime::Runtime,
 };
 
-/// The least time between two events that say how far a copy is.
+/// The minimum time between two progress events of a copy.
 const TICK: Duration = Duration::from_millis(100);
 
-/// How much text one event of a list has, or a little more.
+/// The size of a list's event in bytes, which the last channel in it may exceed.
 const TEXT: usize = 64 << 10;
 
-/// How many keys a report names; of the others it gives the number.
+/// The maximum number of keys that a report names; the others are only counted.
 const NAMED: usize = 100;
 
 type Events = mpsc::Sender<Result<String>>;
 type Job = Arc<Mutex<Option<Running>>>;
 
-/// A copy or a list at work.
+/// A running copy or list.
 #[napi]
 pub struct StoreJob(Job);
 
@@ -59,7 +59,7 @@ impl Drop for Running {
 
 #[napi]
 impl StoreJob {
-    /// A promise of the next event, or of null when there will be none. It holds the process.
+    /// Returns a promise of the next event, or of null after the last. While it is pending the process stays alive.
     #[napi(catch_unwind)]
     pub fn next(&self, env: Env) -> napi::Result<Return> {
         let (deferred, promise) = env.create_deferred()?;
@@ -82,8 +82,8 @@ impl StoreJob {
     }
 }
 
-/// Settles a promise, on the JavaScript thread. With the last event the job lets go of the runtime: a task
-/// may not do that to the runtime it runs on.
+/// Settles a promise on the JavaScript thread. With the last event the job releases the runtime here, because a task must
+/// not drop the runtime on which it runs.
 fn answer(
     job: Job,
     event: Option<Result<String>>,
@@ -115,7 +115,7 @@ impl StoreJob {
             let ended = AssertUnwindSafe(job).catch_unwind().await;
             let ended = ended.unwrap_or_else(|panic| Err(Error::Internal(panic_text(&*panic))));
             if let Err(error) = ended {
-                // Nobody is left to hear of it if it fails.
+                // Fails only if the job was dropped, when no event is awaited any more.
                 let _ = sender.send(Err(error)).await;
             }
         });
@@ -128,7 +128,7 @@ impl StoreJob {
     }
 }
 
-/// Copies all channels under `prefix`. Events are JSON: `{keys, members}` now and then, and at the end
+/// Copies all channels under `prefix`. Events are JSON: `{keys, members}` from time to time, and at the end
 /// `{keys, members, verified, differing: {count, first: [{key, source, target}]}, refused: {count,
 /// first: [{key, why}]}}`.
 #[napi(catch_unwind)]
@@ -142,7 +142,7 @@ pub fn copy_store(env: Env, from: String, to: String, prefix: String) -> napi::R
         let progress = |Progress { keys, members }: Progress| {
             if told.elapsed() >= TICK {
                 told = Instant::now();
-                // Not waited for: who is slow hears of less.
+                // Dropped if the reader is slow, so that the copy does not wait.
                 let _ = events.try_send(Ok(json!({"keys": keys, "members": members}).to_string()));
             }
         };
@@ -152,7 +152,8 @@ pub fn copy_store(env: Env, from: String, to: String, prefix: String) -> napi::R
     })
 }
 
-/// Lists all channels under `prefix`, or of every prefix. Events are text: lines of JSON, each `{"key":…,"members":[…]}`.
+/// Lists all channels under `prefix`, or under every prefix if it is `None`. Events are text: lines of JSON, each
+/// `{"key":…,"members":[…]}`.
 #[napi(catch_unwind)]
 pub fn list_store(env: Env, from: String, prefix: Option<String>) -> napi::Result<StoreJob> {
     let store = address::parse("from", &from).map_err(|error| errors::to_throw(&env, &error))?;

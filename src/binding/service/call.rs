@@ -1,11 +1,11 @@
-//! What a service keeps of a call that is not answered, and the states that it can be in. The
-//! callback itself waits in JavaScript, under the number of the call (`lib/answers.js`).
+//! The state of a service and of its unanswered calls. The callbacks wait in JavaScript, under the numbers of the calls
+//! (`lib/answers.js`).
 
 use std::time::Instant;
 
 use crate::{binding::answers::tape::Shape, command::Reply, error::Result};
 
-/// Where an instance is in its life. 0.0.7's `state` is 0, 0, 1, 2.
+/// The state of an instance. 0.0.7's `state` is 0, 0, 1, 2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     Inited,
@@ -14,15 +14,15 @@ pub enum State {
     Closed,
 }
 
-/// How far a stop has come.
+/// The steps of a stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
     No,
-    /// The store still answers.
+    /// The store still answers calls; the stop began at this time.
     Store(Instant),
-    /// The store is closed; pushes wait for their frontends, until the drain time is over.
+    /// The store is closed; pushes wait for their frontends until the drain time is over.
     Pushes(Instant),
-    /// The same, with the clock running.
+    /// The same, with the timer of the drain time running.
     Draining,
     Done,
 }
@@ -82,24 +82,24 @@ pub struct Call {
     pub at: u64,
 }
 
-/// How a call to the store ended.
+/// The result of a call to the store.
 pub enum Outcome {
     Store(Result<Reply>),
-    /// The answer is a custom manager's, and in JavaScript.
+    /// A custom manager's answer, which is in JavaScript.
     Own,
 }
 
-/// What is under way besides the calls to the store.
+/// What is in flight besides the calls to the store.
 pub enum Late {
     Start,
-    /// Of `cleanOnStartUp`.
+    /// The `clean` of `cleanOnStartUp`.
     CleanFirst,
     Stop,
-    /// The end of the drain time.
+    /// The timer of the drain time.
     Drained,
     /// The next turn of the event loop.
     Rested,
 }
 
-/// Tokens from here on are of [`Late`]; those below are of calls.
+/// The first token of a [`Late`]; smaller ones are numbers of calls.
 pub const LATE: u64 = 1 << 52;

@@ -1,5 +1,4 @@
-//! The life of a service: start, stop, and what comes between. The last step of a stop is
-//! taken when everybody has an answer.
+//! Starts and stops a service. A stop ends when every call has its answer.
 
 use std::{rc::Rc, time::Instant};
 
@@ -26,7 +25,7 @@ use crate::{
 };
 
 impl Service {
-    /// Connects, or joins the attempt under way.
+    /// Connects; while a start is in progress, adds the callback to it.
     pub fn start(self: &Rc<Self>, channel: &Object, callback: Callback) -> napi::Result<()> {
         match self.state.get() {
             State::Inited => {
@@ -88,7 +87,7 @@ impl Service {
         }
     }
 
-    /// The outbox, opened if need be: as long as it is open the process stays.
+    /// Returns the outbox, which is opened if it is not open. While it is open the process stays alive.
     fn open_outbox(self: &Rc<Self>) -> napi::Result<Outbox> {
         if let Some(outbox) = &*self.outbox.borrow() {
             return Ok(outbox.clone());
@@ -99,7 +98,7 @@ impl Service {
         Ok(outbox)
     }
 
-    /// Closes, after what is under way is answered or the drain time is over.
+    /// Closes when all calls in flight are answered or the drain time is over.
     pub fn stop(
         self: &Rc<Self>,
         channel: &Object,
@@ -110,7 +109,7 @@ impl Service {
         let before = self.state.replace(State::Closed);
         if before == State::Closed {
             if self.ending.get() == Ending::Done {
-                // Ended already: answer all the same, but not before this method returns.
+                // Stopped already: answered all the same, after this method has returned.
                 self.hold_host(channel)?;
                 self.open_outbox()?.nudge();
             }
@@ -132,14 +131,14 @@ impl Service {
         Ok(())
     }
 
-    /// Notes that no answer will come from the store any more.
+    /// Notes that the store will not answer any more.
     pub fn store_ended(&self) {
         if let Ending::Store(since) = self.ending.get() {
             self.ending.set(Ending::Pushes(since));
         }
     }
 
-    /// The store is there; with `cleanOnStartUp` it is cleaned first.
+    /// The store is connected; with `cleanOnStartUp` it is cleaned first.
     pub fn store_started(self: &Rc<Self>) -> napi::Result<()> {
         if self.state.get() != State::Starting {
             return Ok(());
@@ -157,7 +156,7 @@ impl Service {
         Ok(())
     }
 
-    /// From here on calls are taken.
+    /// Completes a start: calls are accepted from now on.
     pub fn started(&self) -> napi::Result<()> {
         if self.state.get() == State::Starting {
             self.state.set(State::Started);
@@ -168,7 +167,7 @@ impl Service {
         Ok(())
     }
 
-    /// The start failed; it can be tried again, unless a stop came in between.
+    /// Answers a failed start, which can be repeated unless a stop was called meanwhile.
     pub fn start_failed(&self, error: &Error) -> napi::Result<()> {
         self.back_to_inited(error != &Error::Stopped);
         for starter in self.starters.take() {
@@ -177,8 +176,8 @@ impl Service {
         Ok(())
     }
 
-    /// After a failed start. With a stop under way it counts as the end of the store, if the driver
-    /// ended of itself.
+    /// Resets the state after a failed start. During a stop this counts as the end of the store, if the driver ended by
+    /// itself.
     pub fn back_to_inited(&self, driver_ended: bool) {
         if self.state.get() == State::Starting {
             self.state.set(State::Inited);
@@ -188,7 +187,8 @@ impl Service {
         }
     }
 
-    /// The driver panicked, or something on this side (see [`crate::binding::service::panic`]): everybody is told, and so is who calls later.
+    /// Ends the service after a panic of the driver or on this side (see [`crate::binding::service::panic`]): all calls in
+    /// flight, and later ones, are answered with the error.
     pub fn on_died(&self, words: String) -> napi::Result<()> {
         let error = Error::Internal(words.clone());
         self.log("error", &error.to_string(), None);
@@ -201,7 +201,7 @@ impl Service {
         Ok(())
     }
 
-    /// The last step of a stop: everybody has an answer.
+    /// Completes a stop if every call has its answer.
     pub fn end_if_done(self: &Rc<Self>) -> napi::Result<()> {
         let since = match self.ending.get() {
             Ending::Pushes(since) => Some(since),
@@ -233,7 +233,7 @@ impl Service {
         Ok(())
     }
 
-    /// Lets go of the connection, of what keeps the process alive, and of the app.
+    /// Releases the connection, the outbox (so that the process can exit), and the host.
     fn close(&self) {
         self.driver.borrow_mut().take();
         self.input.take();
@@ -241,7 +241,7 @@ impl Service {
         self.masters.take();
         let host = self.host.borrow_mut().take();
         if let Some(host) = host {
-            // Fails in an environment that is gone only.
+            // Fails only in an environment that is gone.
             let _ = host.close(&self.env);
         }
     }

@@ -1,9 +1,8 @@
-//! One instance: what it is made of, and what everything that it does needs. Its life, from start to
-//! stop, is in [`lifecycle`], its methods in [`calls`], how calls are answered in
-//! [`crate::binding::answers`].
+//! The state of one instance, and what its parts share. Start and stop are in [`lifecycle`], the methods in [`calls`], the
+//! answers in [`crate::binding::answers`].
 //!
-//! Everything here runs on one JavaScript thread. No `RefCell` is borrowed while JavaScript runs:
-//! a callback may call any method.
+//! Everything here runs on one JavaScript thread. No `RefCell` is borrowed while JavaScript runs, because a callback may
+//! call any method.
 
 pub(in crate::binding) mod call;
 pub(in crate::binding) mod calls;
@@ -48,57 +47,57 @@ use crate::{
     stats::Stats,
 };
 
-/// See the module.
+/// The service behind one `GlobalChannel`.
 pub struct Service {
     pub env: Env,
     pub keys: KeyLayout,
     pub options: Options,
-    /// How long keys and members may be.
+    /// The maximum sizes of keys and members.
     pub sizes: Sizes,
     pub state: Cell<State>,
-    /// There while the service is: see [`Service::hold_host`].
+    /// The JavaScript side, from `start` to the end of `stop`: see [`Service::hold_host`].
     pub host: RefCell<Option<Rc<Host>>>,
     custom: Cell<bool>,
-    /// Calls to the store that are not answered, in call order.
+    /// The unanswered calls to the store, in call order.
     pub calls: RefCell<Sequencer<Call, Outcome>>,
-    /// The oldest call whose callback may still wait in JavaScript. Those on the tape that is being
-    /// played are released already, and keep their places until they are called.
+    /// The number of the oldest call whose callback may still wait in JavaScript. Calls on a tape that is being read are
+    /// released already, and keep their places until their callbacks are called.
     pub oldest: Cell<u64>,
-    /// What is under way besides.
+    /// What is in flight besides, by token.
     pub late: RefCell<BTreeMap<u64, Late>>,
-    /// How many pushes wait for their frontends.
+    /// The number of pushes that wait for their frontends.
     pub pushes: Cell<usize>,
     next_late: Cell<u64>,
     pub starters: RefCell<Vec<Callback>>,
     pub stoppers: RefCell<Vec<Callback>>,
     pub driver: RefCell<Option<DriverHandle>>,
-    /// Calls of this tick, on their way to the driver.
+    /// The packed calls of this tick, for the driver.
     pub input: RefCell<Input>,
-    /// They will be handed over at the end of the tick.
+    /// Whether their hand-over at the end of the tick is scheduled.
     soon: Cell<bool>,
     /// When the first of them was made.
     tick: Cell<u64>,
     pub outbox: RefCell<Option<Outbox>>,
-    /// Why the driver is gone, if it is before its time.
+    /// The message of the panic that ended the driver or the service.
     pub died: RefCell<Option<String>>,
     pub ending: Cell<Ending>,
-    /// Answers are being given.
+    /// Whether callbacks are being called.
     pub releasing: Cell<bool>,
-    /// Answers wait for the next turn of the event loop.
+    /// Whether answers wait for the next turn of the event loop.
     pub resting: Cell<bool>,
-    /// Empty but while in use, kept for its memory, as is `tape`.
+    /// Kept, like `tape`, to reuse its memory; empty while not in use.
     pub events: RefCell<Vec<Event>>,
     pub tape: RefCell<Tape>,
     pub masters: RefCell<SharedArrays>,
     pub counts: Counts,
-    /// What driver and manager count.
+    /// The counters of driver and manager.
     pub stats: Arc<Stats>,
-    /// Kept lists that are gone.
+    /// The lists that the cache has released.
     pub released: Arc<Released>,
 }
 
 impl Service {
-    /// An instance that is not started.
+    /// Makes a service that is not started.
     pub fn new(env: Env, options: Options) -> Rc<Self> {
         Rc::new(Self {
             env,
@@ -133,9 +132,9 @@ impl Service {
         })
     }
 
-    /// Takes hold of its JavaScript side, from the instance, until it has ended or the start has
-    /// failed. Not before: the host holds the app, which holds the instance, which holds us; an
-    /// instance that nobody starts could never be collected.
+    /// Holds the JavaScript side of the instance until the service has ended or the start has failed. Not earlier: the host
+    /// refers to the app, the app to the instance, and the instance to this service, so an instance that is never started
+    /// could not be collected.
     pub fn hold_host(&self, channel: &Object) -> napi::Result<()> {
         if self.host.borrow().is_none() {
             let host = Host::of(&self.env, channel)?;
@@ -145,17 +144,17 @@ impl Service {
         Ok(())
     }
 
-    /// Its JavaScript side.
+    /// The JavaScript side, while it is held.
     pub fn host(&self) -> napi::Result<Rc<Host>> {
         let host = self.host.borrow().clone();
         host.ok_or_else(|| errors::to_throw(&self.env, &Error::InvalidState))
     }
 
-    /// Writes to the log, while there is one.
+    /// Writes a line to the log, while the host is held.
     pub fn log(&self, level: &str, line: &str, part: Option<&str>) {
         let host = self.host.borrow().clone();
         if let Some(host) = host {
-            // The host's log does not throw; and if it did, there is no better place to say so.
+            // The host's log does not throw, and an error could not be reported anywhere else.
             let _ = host.log(&self.env, level, line, part);
         }
     }
@@ -165,7 +164,7 @@ impl Service {
         self.custom.get()
     }
 
-    /// Whether a call may go to the store now; otherwise why not.
+    /// Checks whether a call may go to the store now; the error says why not.
     pub fn admit(&self) -> Result<()> {
         if self.state.get() != State::Started {
             return Err(Error::InvalidState);
@@ -180,12 +179,12 @@ impl Service {
         Ok(())
     }
 
-    /// How many calls have no answer.
+    /// The number of unanswered calls.
     pub fn unanswered(&self) -> usize {
         self.calls.borrow().len() + self.pushes.get()
     }
 
-    /// When the calls were made that go to the store with the next one.
+    /// The time of the calls of this tick, in microseconds (see [`crate::binding::class::stats`]).
     pub fn tick(&self) -> u64 {
         if self.input.borrow().calls.is_empty() {
             self.tick.set(self.counts.clock());
@@ -193,8 +192,7 @@ impl Service {
         self.tick.get()
     }
 
-    /// Has the packed calls handed over at the end of the tick, or of the answers that are being
-    /// given.
+    /// Schedules the hand-over of the packed calls: at the end of the tick, or after the callbacks that are being called.
     pub fn flush_soon(&self, host: &Host) -> napi::Result<()> {
         if self.releasing.get() || self.soon.replace(true) {
             return Ok(());
@@ -202,14 +200,14 @@ impl Service {
         host.soon(&self.env)
     }
 
-    /// The end of the tick.
+    /// Hands over the packed calls at the end of the tick.
     pub fn on_soon(&self) {
         self.soon.set(false);
         may_panic("flush");
         self.flush();
     }
 
-    /// Hands over the packed calls.
+    /// Hands the packed calls over to the driver.
     pub fn flush(&self) {
         let mut input = self.input.borrow_mut();
         if let Some(driver) = &*self.driver.borrow()
@@ -225,7 +223,7 @@ impl Service {
         self.flush();
     }
 
-    /// Gives something to the custom manager; it is settled under `token`.
+    /// Calls the custom manager, which settles `token`.
     #[expect(clippy::cast_precision_loss, reason = "tokens stay below 2^53")]
     pub fn execute(&self, token: u64, op: &str, args: Args) -> napi::Result<()> {
         let head = Args::new()
@@ -234,21 +232,21 @@ impl Service {
         self.host()?.execute(&self.env, head.append(args))
     }
 
-    /// Has the calls looked through soon.
+    /// Schedules a look at the calls that can be released.
     pub fn nudge(&self) {
         if let Some(outbox) = &*self.outbox.borrow() {
             outbox.nudge();
         }
     }
 
-    /// What has come from the store.
+    /// Takes the events that have arrived from the store.
     pub fn take_events(&self, events: &mut Vec<Event>) {
         if let Some(outbox) = &*self.outbox.borrow() {
             outbox.take(events);
         }
     }
 
-    /// A token for something late.
+    /// Makes a token for a [`Late`].
     pub fn later(&self, late: Late) -> u64 {
         let token = self.next_late.get();
         self.next_late.set(token + 1);
@@ -256,13 +254,13 @@ impl Service {
         token
     }
 
-    /// An error for a callback.
+    /// Makes the JavaScript error for a callback, and counts it.
     pub fn error(&self, error: &Error) -> napi::Result<Object<'_>> {
         self.counts.error(error);
         errors::to_js(&self.env, error)
     }
 
-    /// Tells the callback of a call that is not taken, at once.
+    /// Answers a call that is refused, before its method returns.
     pub fn refuse(&self, kind: Kind, callback: &Unknown, error: &Error) -> napi::Result<()> {
         let env = &self.env;
         let args = Args::new().with(env, self.error(error)?)?;
@@ -278,14 +276,14 @@ impl Service {
         call_back(env, callback, args)
     }
 
-    /// Tells a held callback of an error.
+    /// Calls a held callback with an error.
     pub fn fail(&self, callback: Callback, error: &Error) -> napi::Result<()> {
         let args = Args::new().with(&self.env, self.error(error)?)?;
         callback.call(&self.env, args)
     }
 
-    /// What the host reports: `token` has ended, something late with these arguments for its
-    /// callback. Says whether it is a call whose answer counts.
+    /// Handles the host's report that `token` has ended; `args` are the arguments of a [`Late`]'s callback. Returns whether
+    /// it is a call whose answer counts.
     pub fn settle(self: &Rc<Self>, token: u64, args: &Object) -> napi::Result<bool> {
         if token >= LATE {
             return self.settle_late(token, args).map(|()| false);

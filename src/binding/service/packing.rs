@@ -1,5 +1,5 @@
-//! From arguments to a call: its keys and members are packed, in one buffer with those of the other
-//! calls of the tick, its callback waits at the host, and it has its number in the call order.
+//! Makes a call of arguments: packs its keys and members into the buffer of the tick, holds its callback in the host, and
+//! gives it its number in call order.
 
 use napi::Unknown;
 
@@ -17,12 +17,12 @@ use crate::{
     packed::{Op, Packed},
 };
 
-/// Calls that go to the store before the tick has ended, so that it need not wait for more.
+/// The number of packed calls that are handed over before the tick has ended, so that the store can begin.
 const FLUSH: usize = 128;
 
 impl Service {
-    /// Packs the first item of a call, a key. Says whether name and sid are text, short enough and taken; if
-    /// not, nothing is packed.
+    /// Packs the first item of a call, a key. Returns `false`, and packs nothing, if name or sid is not text, is too long or
+    /// is refused.
     pub fn pack_key(&self, name: &Unknown, sid: &Unknown) -> napi::Result<bool> {
         self.pack(|packed| {
             let key = packed.bytes();
@@ -39,8 +39,8 @@ impl Service {
         })
     }
 
-    /// Packs all items of a call, the keys of a channel on several servers. Says whether its name is
-    /// text that is taken, and all keys are short enough; if not, nothing is packed.
+    /// Packs all items of a call, the keys of a channel on several servers. Returns `false`, and packs nothing, if the name
+    /// is not text or is refused, or a key is too long.
     pub fn pack_keys(&self, name: &Unknown, sids: &[String]) -> napi::Result<bool> {
         self.pack(|packed| {
             let key = packed.bytes();
@@ -65,15 +65,15 @@ impl Service {
         })
     }
 
-    /// Begins a key.
+    /// Writes the part of a key before the sid.
     fn pack_name(&self, name: &Unknown, key: &mut Vec<u8>) -> napi::Result<bool> {
         self.keys.begin(key);
         let begin = key.len();
         Ok(text::append(&self.env, name, key, self.sizes.key)? && self.keys.takes(&key[begin..]))
     }
 
-    /// Packs the only member of a call, after its key. Says whether it is text and short enough; if
-    /// not, nothing of the call is packed any more.
+    /// Packs the only member of a call, after its key. If it is not text or is too long, removes what was packed of the call
+    /// and returns `false`.
     pub fn pack_uid(&self, uid: &Unknown) -> napi::Result<bool> {
         self.pack(|packed| {
             let member = packed.bytes();
@@ -85,7 +85,7 @@ impl Service {
         })
     }
 
-    /// Packs items of a call as they are.
+    /// Packs items of a call, given as bytes.
     pub fn pack_items<'a>(&self, items: impl IntoIterator<Item = &'a [u8]>) {
         let packed = &mut self.input.borrow_mut().calls;
         for item in items {
@@ -108,7 +108,7 @@ impl Service {
         self.take_packed(host, kind, op, |seq| host.hold(&self.env, seq, cb))
     }
 
-    /// The same, where more than the callback has to wait for the answer.
+    /// The same for a call of which more than the callback is held.
     pub fn take_packed(
         &self,
         host: &Host,
@@ -134,7 +134,7 @@ impl Service {
         self.flush_soon(host)
     }
 
-    /// Gives a call its number, under which `hold` has its callback wait.
+    /// Gives a call its number, under which `hold` keeps its callback.
     pub fn take_call(
         &self,
         host: &Host,
@@ -151,7 +151,7 @@ impl Service {
         Ok(self.calls.borrow_mut().push(Call { kind, at }))
     }
 
-    /// Gives a call to the custom manager.
+    /// Passes a call to the custom manager.
     pub fn call_custom<const N: usize>(
         &self,
         host: &Host,
@@ -164,7 +164,7 @@ impl Service {
         self.execute(seq, op, self.args(args)?)
     }
 
-    /// Answers a call that has nothing to do, in its turn.
+    /// Answers a call that needs nothing from the store, in call order.
     pub fn answer_in_turn(&self, host: &Host, kind: Kind, cb: &Unknown) -> napi::Result<()> {
         let seq = self.take_call(host, kind, |seq| host.hold(&self.env, seq, cb))?;
         let done = Outcome::Store(Ok(Reply::Done));
@@ -173,7 +173,7 @@ impl Service {
         Ok(())
     }
 
-    /// Values as arguments.
+    /// Makes arguments of values.
     pub fn args<const N: usize>(&self, values: [Unknown; N]) -> napi::Result<Args> {
         values
             .into_iter()

@@ -1,5 +1,5 @@
-//! Where panics end. Node-API calls us through C, across which a panic would end the process; napi-rs stops it in
-//! methods that ask for that, and not in closures. What a panic leaves undone nobody knows: within a method, before the
+//! Catches panics. Node-API calls this crate through C, where a panic would abort the process; napi-rs catches those of
+//! methods with `catch_unwind`, but not those of closures. The state after a panic is unknown: within a method, before its
 //! call was taken, it is that call's error; anywhere else it ends the service, as one in the driver does.
 
 use std::{
@@ -21,18 +21,18 @@ use crate::{
     error::Error,
 };
 
-/// Runs it; a panic is an error, in its words.
+/// Runs a function; a panic becomes an error with its message.
 pub fn caught<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(run)).map_err(|panic| panic_text(&*panic))
 }
 
-/// Runs it; a panic is thrown as [`Error::Internal`].
+/// Runs a function; a panic is thrown as [`Error::Internal`].
 pub fn thrown<T>(env: &Env, run: impl FnOnce() -> napi::Result<T>) -> napi::Result<T> {
     caught(run).unwrap_or_else(|words| Err(errors::to_throw(env, &Error::Internal(words))))
 }
 
-/// Runs a method of `service`. A panic before its call was taken is thrown; after that its callback is told, as all
-/// others are, and it returns `nothing`.
+/// Runs a method of `service`. A panic before its call was taken is thrown. After that it ends the service, so that its
+/// callback gets an error like all others, and the method returns `nothing`.
 pub fn method<T>(
     service: &Service,
     nothing: T,
@@ -40,7 +40,7 @@ pub fn method<T>(
 ) -> napi::Result<T> {
     let before = service.calls.borrow().next();
     caught(run).unwrap_or_else(|words| {
-        // Else what it had packed would be the beginning of the next call.
+        // Otherwise the packed part would become the beginning of the next call.
         service.input.borrow_mut().calls.undo();
         if service.calls.borrow().next() == before {
             let error = Error::Internal(words);
@@ -51,8 +51,8 @@ pub fn method<T>(
     })
 }
 
-/// A JavaScript function that does something on a service, as long as that is there; otherwise, or when it panics, it
-/// gives `T`'s default. It does not hold the service.
+/// Makes a JavaScript function that runs `run` on a service, to which it has a weak reference. It returns `T`'s default if
+/// the service does not exist any more or `run` panics.
 pub fn closure<'env, T, F>(
     env: &'env Env,
     name: &str,
@@ -78,12 +78,12 @@ where
 }
 
 impl Service {
-    /// Something panicked that is not only one call's: all that are under way are answered with that, and so are later
-    /// ones. Answers are given in a turn of their own, since we may be within a method.
+    /// Ends the service after a panic that does not belong to one call: all calls in flight, and later ones, are answered
+    /// with it. They are answered in a later turn, since this may run within a method.
     fn broke(&self, words: String) {
-        // A second panic has nobody left to tell.
+        // A second panic cannot be reported.
         let _ = caught(|| {
-            // Fails in an environment that is gone only.
+            // Fails only in an environment that is gone.
             let _ = self.on_died(words);
             self.nudge();
         });

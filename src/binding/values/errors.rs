@@ -1,4 +1,4 @@
-//! The crate's error as a JavaScript `Error` with `code` and, where known, `cause`.
+//! Converts the crate's error to a JavaScript `Error` with `code` and, where known, `cause`.
 
 use napi::{
     Env, Status, Unknown, ValueType,
@@ -31,7 +31,7 @@ pub fn with_cause<'env>(
     Ok(object)
 }
 
-/// The error as one to be thrown: napi-rs keeps the object and throws that very one.
+/// Makes the error as one to be thrown: napi-rs keeps the JavaScript object and throws it.
 pub fn to_throw(env: &Env, error: &Error) -> napi::Error {
     match to_js(env, error) {
         Ok(object) => napi::Error::from(object.to_unknown()),
@@ -41,7 +41,7 @@ pub fn to_throw(env: &Env, error: &Error) -> napi::Error {
 
 fn plain<'env>(env: &'env Env, message: &str) -> napi::Result<Object<'env>> {
     let mut object = env.create_error(napi::Error::new(Status::GenericFailure, message))?;
-    // create_error sets a code of napi-rs's own.
+    // `create_error` sets napi-rs's own code.
     object.delete_named_property("code")?;
     Ok(object)
 }

@@ -1,4 +1,4 @@
-//! Holding and calling JavaScript functions: the few places that touch raw Node-API.
+//! Holds and calls JavaScript functions, partly with raw Node-API.
 
 use std::ptr;
 
@@ -13,7 +13,7 @@ use napi::{
 
 use crate::binding::class::attach::Installed;
 
-/// Arguments of a call, as many as there are.
+/// The arguments of a call of a JavaScript function.
 pub struct Args(Vec<sys::napi_value>);
 
 impl Args {
@@ -73,9 +73,8 @@ impl Ref {
     }
 }
 
-/// Calls `callback` if it is a function; anything else means that there is none, as in 0.0.7.
-/// What it throws becomes an `uncaughtException` and does not come back here: others still have to
-/// be called.
+/// Calls `callback` if it is a function; any other value counts as "no callback", as in 0.0.7. What it throws becomes an
+/// `uncaughtException` and is not returned, because other callbacks still have to be called.
 pub fn call_back(env: &Env, callback: &Unknown, Args(args): Args) -> napi::Result<()> {
     if callback.get_type()? != ValueType::Function {
         return Ok(());
@@ -102,8 +101,8 @@ pub fn call_back(env: &Env, callback: &Unknown, Args(args): Args) -> napi::Resul
     }
 }
 
-/// A user's callback that is held until it is called, or none. For the few calls that are not the
-/// store's: those wait in `lib/answers.js`.
+/// The callback of a `start` or `stop`, held until it is called; or none. Callbacks of calls to the store wait in
+/// `lib/answers.js`.
 pub struct Callback(Option<Ref>);
 
 impl Callback {
@@ -126,12 +125,12 @@ impl Callback {
     }
 }
 
-/// Has the pending exception thrown again in a later turn of the event loop, where it becomes an
-/// `uncaughtException`. Not here: we may be within a method that somebody else has called.
+/// Throws the pending exception again in a later turn of the event loop, where it becomes an `uncaughtException`. Thrown at
+/// once it would reach the caller of the method that is running.
 fn uncaught(env: &Env) -> napi::Result<()> {
     let mut thrown = ptr::null_mut();
-    // SAFETY: called on the JavaScript thread with an exception pending. Fails in an environment
-    // that is being torn down, where nobody is left to hear of it.
+    // SAFETY: called on the JavaScript thread with an exception pending. Fails only in an environment that is being torn
+    // down, where no exception is reported any more.
     let status = unsafe { sys::napi_get_and_clear_last_exception(env.raw(), &raw mut thrown) };
     match env.get_instance_data::<Installed>()? {
         Some(Installed { rethrow, .. }) if status == sys::Status::napi_ok => {
@@ -141,15 +140,15 @@ fn uncaught(env: &Env) -> napi::Result<()> {
     }
 }
 
-/// Clears what something threw that does not matter.
+/// Clears a pending exception that does not matter.
 pub fn forget_exception(env: &Env) {
     let mut thrown = ptr::null_mut();
     // SAFETY: on the JavaScript thread. Without an exception it gives `undefined`.
     unsafe { sys::napi_get_and_clear_last_exception(env.raw(), &raw mut thrown) };
 }
 
-/// A JavaScript object, held until this is dropped. Dropped on its own JavaScript thread only: it
-/// never leaves the service, which does not either.
+/// A JavaScript object, held until this is dropped, which happens on its own JavaScript thread: it does not leave the
+/// service, and the service does not leave the thread.
 pub struct Held {
     env: Env,
     object: Option<ObjectRef<false>>,
@@ -174,13 +173,13 @@ impl Held {
 impl Drop for Held {
     fn drop(&mut self) {
         if let Some(object) = self.object.take() {
-            // Fails only in an environment that is gone, and everything it held with it.
+            // Fails only in an environment that is gone, with all its references.
             let _ = object.unref(&self.env);
         }
     }
 }
 
-/// A JavaScript value on its way to JavaScript, without the lifetime that closures cannot name.
+/// A return value for JavaScript, without a lifetime, which closures cannot name.
 pub struct Return(sys::napi_value);
 
 impl Return {

@@ -1,4 +1,4 @@
-//! Names, server ids and uids, read straight into the buffer in which they go to the runtime.
+//! Reads names, server ids and uids directly into the buffer that goes to the runtime.
 
 use std::ptr;
 
@@ -8,18 +8,17 @@ use napi::{
     sys,
 };
 
-/// Room for a usual string with some to spare: one that does not fit has to be read twice.
+/// The initial room for a string. One that does not fit is read twice.
 const ROOM: usize = 256;
 
-/// The longest UTF-8 sequence: what may be left free where a string was cut off.
+/// The longest UTF-8 sequence in bytes: a string that was cut off may leave fewer bytes free.
 const LONGEST: usize = 4;
 
-/// The most room that is offered for a string: Node-API counts it in an `int`, and beyond 2 GiB has none.
+/// The maximum room for a string: Node-API counts it in an `int`, up to 2 GiB.
 const MOST_ROOM: usize = 1 << 30;
 
-/// Appends an id as text, lone surrogates as U+FFFD. Says `false`, and leaves some text or none,
-/// if it is nothing that is text without guessing, or has more than `most` bytes, which are not read then. Runs no
-/// JavaScript.
+/// Appends an id as text, lone surrogates as U+FFFD. Returns `false`, and may leave part of the text, if the value has no
+/// single textual form or more than `most` bytes. Runs no JavaScript.
 pub fn append(env: &Env, value: &Unknown, out: &mut Vec<u8>, most: usize) -> napi::Result<bool> {
     if let Some(fits) = append_string(env, value.raw(), out, most)? {
         return Ok(fits);
@@ -34,17 +33,17 @@ pub fn append(env: &Env, value: &Unknown, out: &mut Vec<u8>, most: usize) -> nap
     Ok(text == Some(true))
 }
 
-/// How many bytes of UTF-8 a string has.
+/// The length of a string in bytes of UTF-8.
 pub fn length(env: sys::napi_env, string: sys::napi_value) -> napi::Result<usize> {
     let mut length = 0;
-    // SAFETY: without a buffer it says how long the string is.
+    // SAFETY: without a buffer Node-API only returns the length of the string.
     check_status!(unsafe {
         sys::napi_get_value_string_utf8(env, string, ptr::null_mut(), 0, &raw mut length)
     })?;
     Ok(length)
 }
 
-/// Reads a string, unless it has more than `most` bytes; then says how many.
+/// Reads a string; the inner error is the length of one with more than `most` bytes.
 pub fn read(string: &Unknown, most: usize) -> napi::Result<Result<Vec<u8>, usize>> {
     let (env, value) = (string.value().env, string.raw());
     let length = length(env, value)?;
@@ -62,7 +61,7 @@ pub fn read(string: &Unknown, most: usize) -> napi::Result<Result<Vec<u8>, usize
     Ok(Ok(bytes))
 }
 
-/// Whether it fits; `None` = it is no string.
+/// Appends a string; `Some(false)` if it has more than `most` bytes, `None` if the value is not a string.
 fn append_string(
     env: &Env,
     value: sys::napi_value,

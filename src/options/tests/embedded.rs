@@ -1,4 +1,4 @@
-//! A folder, and what cannot be one.
+//! The options of the embedded store: accepted and refused folders.
 
 use std::path::Path;
 

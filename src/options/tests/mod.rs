@@ -1,9 +1,11 @@
-//! What the options promise: defaults, forms, errors without secrets. Those of Redis in all its forms are in
-//! [`redis`], of the embedded store in [`embedded`]; whatever is given, in [`random`].
+//! What the options promise: defaults, forms, errors without secrets. The options of Redis are in [`redis`], those of the
+//! embedded store in [`embedded`], `fanOut` in [`fan_out`], random values in [`random`], the table in [`mod@table`].
 
 mod embedded;
+mod fan_out;
 mod random;
 mod redis;
+mod table;
 
 use std::{collections::HashMap, time::Duration};
 
@@ -95,20 +97,9 @@ fn an_error_names_option_value_and_what_is_accepted_but_no_secret() {
 
 #[test]
 fn options_of_two_stores_exclude_each_other() {
-    for name in [
-        "host",
-        "port",
-        "url",
-        "sentinels",
-        "name",
-        "sentinelUsername",
-        "sentinelPassword",
-        "db",
-        "username",
-        "password",
-        "auth_pass",
-        "tls",
-    ] {
+    let for_redis = |row: &&&Row| matches!(row.store, For::Redis | For::Sentinel);
+    let names = TABLE.iter().filter(for_redis).map(|row| row.name);
+    for name in names {
         let error = embedded(&[("path", text("/data")), (name, text("s3cret"))]).unwrap_err();
         assert_eq!(
             error,

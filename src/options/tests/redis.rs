@@ -1,4 +1,4 @@
-//! One server, sentinels, a cluster; TLS.
+//! The options of Redis: one server, sentinels, a cluster, TLS.
 
 use super::{super::*, embedded, parse, redis, text};
 use crate::{

@@ -1,8 +1,7 @@
 'use strict';
 /**
- * What a client may ask of a chat server: to join and to leave a channel, and to say something in
- * one. The member's frontend is the connector that holds the session. Pushes of the server's own
- * logic come from control.js.
+ * The requests of a client to a chat server: join a channel, leave it, say something in it. The member's frontend is the
+ * connector that holds the session. Pushes of game logic come from control.js.
  */
 
 module.exports = (app) => {
@@ -19,7 +18,7 @@ module.exports = (app) => {
       service().leave(channel, session.uid, session.frontendId, answer(next));
     },
 
-    /** Pushed to all members, the speaker as well; answered with the users whom it did not reach. */
+    /** Pushes to all members, the sender included; answers with the users that the message did not reach. */
     say({ channel, n, text }, session, next) {
       const message = { n, text, from: session.uid };
       service().pushMessage('connector', 'onChat', message, channel, {}, (error, failed) =>

@@ -1,6 +1,6 @@
 'use strict';
 /**
- * What a client may ask of its connector: to enter as a user. Channels are the chat server's.
+ * The requests of a client to its connector: enter as a user, ping.
  */
 
 module.exports = (app) => ({
@@ -15,7 +15,7 @@ module.exports = (app) => ({
     });
   },
 
-  /** Answered on the client's own socket, hence after every message pushed to it before. */
+  /** Answers on the client's socket, and so after every message that was pushed to it before. */
   ping(msg, session, next) {
     next(null, { code: 200 });
   },

@@ -1,0 +1,34 @@
+//! Option `fanOut`: how a frontend sends one message to many sessions. The sending itself is in `lib/fanOut/`.
+
+use super::{
+    read::Reader,
+    table::{FAN_OUT, FAN_OUT_BUFFERED, FAN_OUT_DEFLATE, FAN_OUT_LISTS, FAN_OUT_ON_SLOW, OnSlow},
+};
+use crate::error::Result;
+
+/// How a frontend sends one message to many sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FanOut {
+    /// Messages of fewer bytes are sent uncompressed, also where permessage-deflate was negotiated.
+    pub deflate_threshold: u64,
+    /// Bytes that may be queued for a client before it counts as slow; `None` = no limit.
+    pub max_buffered: Option<u64>,
+    /// What happens to a slow client.
+    pub on_slow: OnSlow,
+    /// Whether lists of members are sent to a frontend once, and named from then on.
+    pub lists: bool,
+}
+
+/// Reads option `fanOut`; `None` = `false`.
+pub(super) fn fan_out(read: &Reader) -> Result<Option<FanOut>> {
+    if read.switch(&FAN_OUT)? == Some(false) {
+        return Ok(None);
+    }
+    let max_buffered = read.integer(&FAN_OUT_BUFFERED)?;
+    Ok(Some(FanOut {
+        deflate_threshold: read.integer(&FAN_OUT_DEFLATE)?,
+        max_buffered: (max_buffered > 0).then_some(max_buffered),
+        on_slow: read.word(&FAN_OUT_ON_SLOW)?,
+        lists: read.flag(&FAN_OUT_LISTS)?,
+    }))
+}

@@ -1,0 +1,117 @@
+//! The kinds of values that options take, with their limits and defaults as the table gives them. How each is read is in
+//! [`super::read`].
+
+use std::{fmt::Debug, ops::RangeInclusive};
+
+/// What the table says of any kind of value.
+pub trait Kind: Debug + Sync {
+    /// The default, as docs/OPTIONS.md and index.d.ts show it; `None` if there is nothing to show.
+    fn default(&self) -> Option<String> {
+        None
+    }
+
+    /// Whether the option is accepted and has no effect.
+    fn is_ignored(&self) -> bool {
+        false
+    }
+}
+
+/// A string: what an error says is accepted, and the default (empty: none).
+#[derive(Debug)]
+pub struct Text(pub &'static str, pub &'static str);
+
+/// The path of a Unix socket or of the embedded store's folder.
+#[derive(Debug)]
+pub struct Path();
+
+/// `true` or `false`, and the default.
+#[derive(Debug)]
+pub struct Flag(pub bool);
+
+/// Any value: whether JavaScript takes it for true, and the default.
+#[derive(Debug)]
+pub struct Truthy(pub bool);
+
+/// A whole number: its range and the default.
+#[derive(Debug)]
+pub struct Integer(pub RangeInclusive<u64>, pub u64);
+
+/// Milliseconds, 0 for no limit, and the default.
+#[derive(Debug)]
+pub struct Time(pub u64);
+
+/// A number of `node_redis`, for which 0 and `false` mean "not set": the default, of which 0 is none.
+#[derive(Debug)]
+pub struct NodeRedis(pub u64);
+
+/// One of a few words: what the default means, and the words with their meanings.
+#[derive(Debug)]
+pub struct Word<T: 'static>(pub T, pub &'static [(&'static str, T)]);
+
+/// A list of servers, and the port of those without one.
+#[derive(Debug)]
+pub struct Addresses(pub u16);
+
+/// A password: a string, or a number as config files have it.
+#[derive(Debug)]
+pub struct Secret();
+
+/// Text in PEM, and what an error says is accepted.
+#[derive(Debug)]
+pub struct Pem(pub &'static str);
+
+/// `true`, `false` or an object with fields: the default, if there is a fixed one, and what an error says is accepted.
+#[derive(Debug)]
+pub struct Switch(pub Option<bool>, pub &'static str);
+
+/// A store of the app's own.
+#[derive(Debug)]
+pub struct Manager();
+
+/// A value that has no effect.
+#[derive(Debug)]
+pub struct Ignored();
+
+impl Kind for Text {
+    fn default(&self) -> Option<String> {
+        (!self.1.is_empty()).then(|| self.1.to_owned())
+    }
+}
+
+/// Implements [`Kind`] for those whose default is one of their fields.
+macro_rules! default_is_field {
+    ($($kind:ident $field:tt)*) => {
+        $(impl Kind for $kind {
+            fn default(&self) -> Option<String> {
+                Some(self.$field.to_string())
+            }
+        })*
+    };
+}
+
+default_is_field! { Flag 0 Truthy 0 Integer 1 Time 0 NodeRedis 0 }
+
+impl<T: Debug + PartialEq + Sync> Kind for Word<T> {
+    fn default(&self) -> Option<String> {
+        let default = self.1.iter().find(|(_, meaning)| *meaning == self.0)?;
+        Some(default.0.to_owned())
+    }
+}
+
+impl Kind for Switch {
+    fn default(&self) -> Option<String> {
+        Some(self.0?.to_string())
+    }
+}
+
+impl Kind for Ignored {
+    fn is_ignored(&self) -> bool {
+        true
+    }
+}
+
+impl Kind for Path {}
+impl Kind for Addresses {}
+impl Kind for Secret {}
+impl Kind for Pem {}
+impl Kind for Manager {}

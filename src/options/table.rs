@@ -1,0 +1,172 @@
+//! The table of options: a row for each option, from which everything else that knows option names is made. That is
+//! the reading of a JavaScript object, which options are refused with which store, what is removed from the messages of
+//! a server, what `console.log` shows of an instance, and the lists of the tests. A test compares it with
+//! docs/OPTIONS.md and index.d.ts.
+//!
+//! How a kind of value is read is in [`super::read`]; what the kinds are is in [`super::kinds`].
+
+use super::kinds::{
+    Addresses, Flag, Ignored, Integer, Kind, Manager, NodeRedis, Path, Pem, Secret, Switch, Text,
+    Time, Truthy, Word,
+};
+use crate::{embedded::Durability, keys::DEFAULT_PREFIX, redis_manager::URL_FORMS};
+
+/// One option.
+#[derive(Debug)]
+pub struct Row<K: ?Sized = dyn Kind> {
+    /// Its name; `a.b` is field `b` of the object that option `a` takes.
+    pub name: &'static str,
+    /// The stores it has a meaning for.
+    pub store: For,
+    /// Who may see its value.
+    pub seen: Seen,
+    /// What values it takes, and the default.
+    pub kind: K,
+}
+
+/// Which stores an option is for. Given with another store it is an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum For {
+    /// All of them.
+    Any,
+    /// Redis in all its forms.
+    Redis,
+    /// Redis, and only with option `sentinels`.
+    Sentinel,
+    /// The embedded store.
+    Embedded,
+}
+
+/// Who may see the value of an option.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// `console.log` and `util.inspect` of an instance show it.
+    Shown,
+    /// They show `[hidden]`: it may contain a password.
+    Hidden,
+    /// They show `[hidden]`, no error contains it, and it is removed from the messages of a server.
+    Secret,
+}
+
+const STRING: &str = "a string";
+const SENTINEL_NAME: &str =
+    "what the sentinels call the primary (mymaster, say), which option sentinels needs";
+pub(super) const CERTIFICATE: &str =
+    "certificates in PEM, as text or a Buffer (not the path of a file)";
+pub(super) const KEY: &str =
+    "the private key of tls.cert in PEM, as text or a Buffer, without a passphrase";
+const TLS_FORMS: &str = "true, false or {ca, cert, key, servername, rejectUnauthorized}";
+const CACHE_FORMS: &str = "true, false or {maxBytes: <bytes>}";
+const FAN_OUT_FORMS: &str = "true, false or {deflateThreshold, maxBuffered, onSlow, lists}";
+
+const PORTS: u64 = u16::MAX as u64;
+const DATABASES: u64 = i32::MAX as u64;
+const CALLS: u64 = u32::MAX as u64;
+const BYTES: u64 = 1 << 40;
+
+macro_rules! options {
+    ($($id:ident $name:literal $kind:ident $(<$of:ty>)? ($($value:expr),*) $store:ident $seen:ident;)*) => {
+        $(pub(super) static $id: Row<$kind $(<$of>)?> = Row {
+            name: $name,
+            store: For::$store,
+            seen: Seen::$seen,
+            kind: $kind($($value),*),
+        };)*
+
+        /// Every option, the object before its fields.
+        pub static TABLE: &[&Row] = &[$(&$id),*];
+    };
+}
+
+// What the columns are: the name in Rust and in JavaScript, the kind of value with its limits and its default,
+// `For`, `Seen`.
+options! {
+    STORE             "store"                    Word<bool>(false, STORES)                           Any      Shown;
+    PATH              "path"                     Path()                                              Any      Shown;
+    DURABILITY        "durability"               Word<Durability>(Durability::Process, DURABILITIES) Embedded Shown;
+    LOCAL_FILE_SYSTEM "localFileSystem"          Flag(false)                                         Embedded Shown;
+    HOST              "host"                     Text(STRING, "127.0.0.1")                           Redis    Shown;
+    PORT              "port"                     Integer(1..=PORTS, 6379)                            Redis    Shown;
+    URL               "url"                      Text(URL_FORMS, "")                                 Redis    Hidden;
+    SENTINELS         "sentinels"                Addresses(26379)                                    Redis    Shown;
+    // Alone it may be in an old configuration for another purpose.
+    NAME              "name"                     Text(SENTINEL_NAME, "")                             Redis    Shown;
+    SENTINEL_USERNAME "sentinelUsername"         Text(STRING, "")                                    Sentinel Hidden;
+    SENTINEL_PASSWORD "sentinelPassword"         Secret()                                            Sentinel Secret;
+    CLUSTER           "cluster"                  Addresses(6379)                                     Redis    Shown;
+    HASH_TAG          "hashTag"                  Flag(false)                                         Redis    Shown;
+    DB                "db"                       Integer(0..=DATABASES, 0)                           Redis    Shown;
+    PREFIX            "prefix"                   Text(STRING, DEFAULT_PREFIX)                        Any      Shown;
+    USERNAME          "username"                 Text(STRING, "")                                    Redis    Hidden;
+    PASSWORD          "password"                 Secret()                                            Redis    Secret;
+    AUTH_PASS         "auth_pass"                Secret()                                            Redis    Secret;
+    TLS               "tls"                      Switch(None, TLS_FORMS)                             Redis    Hidden;
+    TLS_CA            "tls.ca"                   Pem(CERTIFICATE)                                    Redis    Hidden;
+    TLS_CERT          "tls.cert"                 Pem(CERTIFICATE)                                    Redis    Hidden;
+    TLS_KEY           "tls.key"                  Pem(KEY)                                            Redis    Secret;
+    TLS_SERVERNAME    "tls.servername"           Text(STRING, "")                                    Redis    Hidden;
+    TLS_REJECT        "tls.rejectUnauthorized"   Flag(true)                                          Redis    Hidden;
+    CONNECT_TIMEOUT   "connectTimeout"           Time(5_000)                                         Any      Shown;
+    COMMAND_TIMEOUT   "commandTimeout"           Time(5_000)                                         Any      Shown;
+    START_TIMEOUT     "startTimeout"             Time(30_000)                                        Any      Shown;
+    PUSH_TIMEOUT      "pushTimeout"              Time(10_000)                                        Any      Shown;
+    MAX_QUEUE         "maxQueue"                 Integer(1..=CALLS, 100_000)                         Any      Shown;
+    CLEAN_ON_START_UP "cleanOnStartUp"           Truthy(false)                                       Any      Shown;
+    CHANNEL_MANAGER   "channelManager"           Manager()                                           Any      Hidden;
+    CACHE             "cache"                    Switch(Some(true), CACHE_FORMS)                     Any      Shown;
+    CACHE_MAX_BYTES   "cache.maxBytes"           Integer(1..=BYTES, 64 << 20)                        Any      Shown;
+    RPC_NO_DELAY      "rpcNoDelay"               Flag(true)                                          Any      Shown;
+    FAN_OUT           "fanOut"                   Switch(Some(true), FAN_OUT_FORMS)                   Any      Shown;
+    // What `ws` 8 has for its own threshold: compressing smaller messages saves nothing.
+    FAN_OUT_DEFLATE   "fanOut.deflateThreshold"  Integer(0..=BYTES, 1024)                            Any      Shown;
+    FAN_OUT_BUFFERED  "fanOut.maxBuffered"       Integer(0..=BYTES, 0)                               Any      Shown;
+    FAN_OUT_ON_SLOW   "fanOut.onSlow"            Word<OnSlow>(OnSlow::Drop, ON_SLOW)                 Any      Shown;
+    FAN_OUT_LISTS     "fanOut.lists"             Flag(true)                                          Any      Shown;
+    // Of node_redis, whose options 0.0.7 passed on.
+    OFFLINE_QUEUE     "enable_offline_queue"     Flag(true)                                          Any      Shown;
+    MAX_ATTEMPTS      "max_attempts"             NodeRedis(0)                                        Any      Shown;
+    RETRY_MAX_DELAY   "retry_max_delay"          NodeRedis(2_000)                                    Any      Shown;
+    GIVE_UP_AFTER     "connect_timeout"          NodeRedis(0)                                        Any      Shown;
+    // Those of node_redis 0.10 that have no meaning here.
+    PARSER            "parser"                   Ignored()                                           Any      Hidden;
+    RETURN_BUFFERS    "return_buffers"           Ignored()                                           Any      Hidden;
+    DETECT_BUFFERS    "detect_buffers"           Ignored()                                           Any      Hidden;
+    SOCKET_NODELAY    "socket_nodelay"           Ignored()                                           Any      Hidden;
+    SOCKET_KEEPALIVE  "socket_keepalive"         Ignored()                                           Any      Hidden;
+    NO_READY_CHECK    "no_ready_check"           Ignored()                                           Any      Hidden;
+    HIGH_WATER        "command_queue_high_water" Ignored()                                           Any      Hidden;
+    LOW_WATER         "command_queue_low_water"  Ignored()                                           Any      Hidden;
+}
+
+/// Whether it is the embedded one.
+const STORES: &[(&str, bool)] = &[("redis", false), ("embedded", true)];
+
+const DURABILITIES: &[(&str, Durability)] =
+    &[("process", Durability::Process), ("os", Durability::Os)];
+
+const ON_SLOW: &[(&str, OnSlow)] = &[("drop", OnSlow::Drop), ("close", OnSlow::Close)];
+
+/// What happens to a client that reads too slowly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnSlow {
+    /// The message is dropped.
+    Drop,
+    /// Its session is closed.
+    Close,
+}
+
+impl OnSlow {
+    /// The word for it in the option.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        let word = ON_SLOW.iter().find(|(_, meaning)| *meaning == self);
+        word.map_or("", |(word, _)| word)
+    }
+}
+
+/// The fields of the object that an option takes: their rows, and their names within it.
+pub fn fields(option: &str) -> impl Iterator<Item = (&'static Row, &'static str)> + Clone + '_ {
+    let field = move |row: &&'static Row| Some((*row, row.name.strip_prefix(option)?));
+    let fields = TABLE.iter().filter_map(field);
+    fields.filter_map(|(row, rest)| Some((row, rest.strip_prefix('.')?)))
+}
