@@ -62,6 +62,7 @@ export interface Application {
 
 export type Callback = (err: GlobalChannelError | null) => void;
 export type MembersCallback = (err: GlobalChannelError | null, members: string[]) => void;
+export type CountCallback = (err: GlobalChannelError | null, count: number) => void;
 /** `failedUids`: the members who did not get the message, as strings, in no promised order. */
 export type PushCallback = (err: GlobalChannelError | null, failedUids: string[]) => void;
 
@@ -77,6 +78,8 @@ export interface ChannelManager {
   add(name: any, uid: any, sid: any, cb: (err?: any) => void): void;
   leave(name: any, uid: any, sid: any, cb: (err?: any) => void): void;
   getMembersBySid(name: any, sid: any, cb: (err: any, members?: any[]) => void): void;
+  /** If it is left out, the members of `getMembersBySid` are counted. */
+  getCountBySid?(name: any, sid: any, cb: (err: any, count?: number) => void): void;
   destroyChannel(name: any, cb: (err?: any) => void): void;
 }
 
@@ -242,6 +245,7 @@ export interface GlobalChannelStats {
     add: number;
     leave: number;
     getMembersBySid: number;
+    getCountBySid: number;
     getMembersByChannelName: number;
     pushMessage: number;
     destroyChannel: number;
@@ -303,6 +307,7 @@ export interface GlobalChannelPromises {
   add(name: Id, uid: Uid | Uid[], sid: Id): Promise<void>;
   leave(name: Id, uid: Uid | Uid[], sid: Id): Promise<void>;
   getMembersBySid(name: Id, sid: Id): Promise<string[]>;
+  getCountBySid(name: Id, sid: Id): Promise<number>;
   getMembersByChannelName(serverType: string, name: Id): Promise<string[]>;
   pushMessage(
     serverType: string,
@@ -350,6 +355,11 @@ export class GlobalChannel {
   leave(name: Id, uid: Uid | Uid[], sid: Id, cb?: Callback): void;
   /** The channel's members on one frontend, in the store's order. */
   getMembersBySid(name: Id, sid: Id, cb?: MembersCallback): void;
+  /**
+   * How many members the channel has on one frontend; 0 if there are none. The store is asked each time, in call order,
+   * and no list is read.
+   */
+  getCountBySid(name: Id, sid: Id, cb?: CountCallback): void;
   /** Members on all frontends of `serverType`, frontend by frontend; a uid may be there twice. */
   getMembersByChannelName(serverType: string, name: Id, cb?: MembersCallback): void;
   /**

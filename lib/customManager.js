@@ -29,6 +29,11 @@ function isConstructor(given) {
   return isClass || (given.prototype && typeof given.prototype.add === 'function');
 }
 
+/** Methods that a manager need not have: from whose answer theirs is made, and how. */
+const DERIVED = {
+  getCountBySid: { from: 'getMembersBySid', make: (members) => members.length },
+};
+
 /** Makes `execute(token, op, ...args)`. */
 module.exports = function createCustomManager(manager, log, tools) {
   const { settle, failure, commandTimeout, startTimeout, drain } = tools;
@@ -78,8 +83,18 @@ module.exports = function createCustomManager(manager, log, tools) {
 
   function call(method) {
     return (token, ...args) => {
+      if (method in DERIVED && typeof manager[method] !== 'function') {
+        const { from, make } = DERIVED[method];
+        ask(commandTimeout, from, args, (answer) => settle(token, derived(answer, make)));
+        return;
+      }
       ask(commandTimeout, method, args, (answer) => settle(token, answer));
     };
+  }
+
+  function derived([err, list], make) {
+    const [failed, members] = err ? [err] : joined([list]);
+    return failed ? [failed, undefined] : [null, make(members)];
   }
 
   /** start, stop and clean may be missing: then there is nothing to do. */

@@ -75,6 +75,8 @@ operations! {
     reads {
         /// The members of each key. The only one that a cache may answer.
         Members: "SMEMBERS", List;
+        /// How many members each key has.
+        Count: "SCARD", Int;
     }
     // Operation: name in Redis, items, what it does to its keys.
     writes {

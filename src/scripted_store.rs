@@ -116,6 +116,7 @@ pub(crate) fn apply(sets: &mut Sets, command: &Command) -> Reply {
                 let set = sets.get(key).into_iter().flatten();
                 match op {
                     ReadOp::Members => List::new(set).map(Arc::new).map(Value::List),
+                    ReadOp::Count => Ok(Value::Int(set.count() as u64)),
                 }
             };
             return Reply::Values(command.keys().iter().map(value).collect());

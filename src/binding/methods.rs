@@ -53,6 +53,7 @@ methods! {
     Add: "add", Member, write(WriteOp::Add), Plain;
     Leave: "leave", Member, write(WriteOp::Remove), Plain;
     GetMembersBySid: "getMembersBySid", Frontend, read(ReadOp::Members), Undefined;
+    GetCountBySid: "getCountBySid", Frontend, read(ReadOp::Count), Undefined;
     GetMembersByChannelName: "getMembersByChannelName", Servers, read(ReadOp::Members), Null;
     PushMessage: "pushMessage", Push, read(ReadOp::Members), Plain;
     DestroyChannel: "destroyChannel", Frontends, write(WriteOp::Delete), Plain;

@@ -82,6 +82,13 @@ impl ReadTxn {
                 };
                 Ok(list?.map(Value::List))
             }
+            ReadOp::Count => {
+                let channel = match eyes {
+                    Eyes::Own(channel) => channel,
+                    Eyes::Reader | Eyes::Writer => rows.channel(txn, key)?,
+                };
+                Ok(Ok(Value::Int(channel.map_or(0, |channel| channel.count))))
+            }
         }
     }
 
