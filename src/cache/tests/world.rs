@@ -91,6 +91,11 @@ pub(super) fn read(keys: &str) -> Command {
     Command::read(ReadOp::Members, keys.chars().map(key).collect())
 }
 
+/// A read that the store answers itself.
+pub(super) fn count(name: char) -> Command {
+    Command::read(ReadOp::Count, vec![key(name)])
+}
+
 pub(super) fn write(name: char) -> Command {
     Command::write_members(WriteOp::Add, key(name), [b"?".to_vec()])
 }
@@ -246,6 +251,14 @@ impl World {
             Wire::Command { index, .. } => {
                 let call = first + index;
                 let command = self.made[call].command.clone();
+                if !command.op().is_write() {
+                    let count = |key: &Key| Ok(Value::Int(self.number(char::from(key[0]))));
+                    let values = command.keys().iter().map(count).collect();
+                    let answer = Answer::Command(Ok(Reply::Values(values)));
+                    self.outbound.push_back(Frame::Answer(no, answer));
+                    self.outbound.extend(ended.then_some(Frame::End(no)));
+                    return;
+                }
                 // The push follows the reply, as Redis orders it for the client's own writes.
                 self.outbound
                     .push_back(Frame::Answer(no, Answer::Command(Ok(Reply::Done))));
@@ -329,6 +342,11 @@ impl World {
         self.history[&name].last().map_or("", |(_, value)| value)
     }
 
+    /// In the place of how many members there are: the number of the value, which tells more.
+    fn number(&self, name: char) -> u64 {
+        self.history[&name].len() as u64 - 1
+    }
+
     fn record(&mut self, name: char, value: String) {
         let history = self.history.entry(name).or_default();
         history.push((self.now, value));
@@ -377,11 +395,22 @@ impl World {
                 let most = self.next_own_write(name, index).map_or(*until, |at| at - 1);
                 let history = &self.history[&name];
                 let ends = history.iter().skip(1).map(|(at, _)| at - 1);
+                let is_list = made.command.op() == Op::Read(ReadOp::Members);
+                let is_shown = |index: usize, was: &String| {
+                    if is_list {
+                        was == value
+                    } else {
+                        index.to_string() == *value
+                    }
+                };
                 let moment = history
                     .iter()
                     .zip(ends.chain([u64::MAX]))
-                    .filter(|((from, was), to)| was == value && *from <= most && *to >= least)
-                    .map(|((from, _), _)| least.max(*from))
+                    .enumerate()
+                    .filter(|(index, ((from, was), to))| {
+                        is_shown(*index, was) && *from <= most && *to >= least
+                    })
+                    .map(|(_, ((from, _), _))| least.max(*from))
                     .find(|moment| *moment <= most);
                 let Some(moment) = moment else {
                     return Err(format!(

@@ -37,6 +37,7 @@ fn command() -> impl Strategy<Value = Command> {
         4 => members(WriteOp::Add),
         2 => members(WriteOp::Remove),
         4 => vec(key(), 1..3).prop_map(|keys| Command::read(ReadOp::Members, keys)),
+        2 => vec(key(), 1..3).prop_map(|keys| Command::read(ReadOp::Count, keys)),
         1 => vec(key(), 1..3).prop_map(|keys| Command::write(WriteOp::Delete, keys)),
     ]
 }
