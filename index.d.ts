@@ -115,6 +115,8 @@ export interface Application {
 export type Callback = (err: GlobalChannelError | null) => void;
 /** `members` is a new array, free to be changed. With an error it is `undefined` or `null`. */
 export type MembersCallback = (err: GlobalChannelError | null, members: string[]) => void;
+/** `count`: how many members there are; 0 is no error. */
+export type CountCallback = (err: GlobalChannelError | null, count: number) => void;
 /** `failedUids`: the members who did not get the message, as strings, in no particular order. */
 export type PushCallback = (err: GlobalChannelError | null, failedUids: string[]) => void;
 
@@ -170,6 +172,8 @@ export interface ChannelManager {
   leave(name: any, uid: any, sid: any, cb: (err?: any) => void): void;
   /** Lists the members on one frontend. Pushes and `getMembersByChannelName` call it once per frontend. */
   getMembersBySid(name: any, sid: any, cb: (err: any, members?: any[]) => void): void;
+  /** Counts the members on one frontend. If it is left out, the members of `getMembersBySid` are counted. */
+  getCountBySid?(name: any, sid: any, cb: (err: any, count?: number) => void): void;
   /** Removes the channel on all frontends. */
   destroyChannel(name: any, cb: (err?: any) => void): void;
 }
@@ -430,6 +434,7 @@ export interface GlobalChannelStats {
     add: number;
     leave: number;
     getMembersBySid: number;
+    getCountBySid: number;
     getMembersByChannelName: number;
     pushMessage: number;
     destroyChannel: number;
@@ -512,6 +517,8 @@ export interface GlobalChannelPromises {
   leave(name: Id, uid: Uid | Uid[], sid: Id): Promise<void>;
   /** See {@link GlobalChannel.getMembersBySid}; resolves to the uids. */
   getMembersBySid(name: Id, sid: Id): Promise<string[]>;
+  /** See {@link GlobalChannel.getCountBySid}; resolves to the count. */
+  getCountBySid(name: Id, sid: Id): Promise<number>;
   /** See {@link GlobalChannel.getMembersByChannelName}; resolves to the uids. */
   getMembersByChannelName(serverType: string, name: Id): Promise<string[]>;
   /** See {@link GlobalChannel.pushMessage}; resolves to `failedUids`. */
@@ -635,6 +642,17 @@ export class GlobalChannel {
    * ```
    */
   getMembersBySid(name: Id, sid: Id, cb?: MembersCallback): void;
+  /**
+   * Counts the channel's members on one frontend; 0 if there are none. The store is asked each time (`SCARD` in Redis), in
+   * call order, and no list is read: 100,000 members cost no more than 10.
+   * @example
+   * ```ts
+   * channel.getCountBySid('room-1', 'connector-1', (err, count) => {
+   *   if (!err) console.log(count, 'members');
+   * });
+   * ```
+   */
+  getCountBySid(name: Id, sid: Id, cb?: CountCallback): void;
   /**
    * Lists the channel's members on all frontends of type `serverType`, frontend by frontend. A uid on two of them is listed
    * twice. Without a frontend of that type the list is empty. If the list of one frontend cannot be read, the call fails.

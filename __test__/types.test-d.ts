@@ -259,6 +259,8 @@ for (const id of ids)
   channel.leave(id, 'u', id, (err) => same<typeof err, GlobalChannelError | null>(true));
 channel.getMembersBySid('n', 's1', members);
 channel.getMembersBySid('n', 's1');
+channel.getCountBySid('n', 's1');
+channel.getCountBySid('n', 's1', (err, count) => use(err, count.toFixed()));
 channel.getMembersByChannelName('connector', 'n', (_err, list) =>
   same<typeof list, string[]>(true),
 );
@@ -316,6 +318,8 @@ async function withPromises({ promises }: GlobalChannel): Promise<void> {
   await promises.add('n', ['u', 7], 's1');
   await promises.leave('n', 'u', 's1');
   const list: string[] = await promises.getMembersBySid('n', 's1');
+  const count: number = await promises.getCountBySid('n', 's1');
+  use(count);
   const all: string[] = await promises.getMembersByChannelName('connector', 'n');
   const failed: string[] = await promises.pushMessage('connector', 'onChat', {}, 'n');
   await promises.pushMessage('connector', 'onChat', {}, 'n', {

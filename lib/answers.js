@@ -8,18 +8,22 @@
 // never leaves this module but as a copy, or to `deliver`, which copies it for each receiver.
 
 const callBack = require('./callBack');
+const { words, shapes } = require('./tables');
 
 // What a word of the tape says in its low four bits; the others hold its number n.
-const DONE = 0; // n calls: (null)
-const LIST = 1; // a list follows: (null, list)
-const JOINED = 2; // n lists follow: (null, all of them as one)
-const PUSH = 3; // n lists follow: deliver
-const FAIL = 4; // an error follows: (err), (err, undefined) or (err, null) as n is 0, 1 or 2
-const OWN = 5; // a custom manager's answer, given by `own`
-const OWN_PUSH = 6; // the same, of a push
-const MASTER = 7; // a text follows: master n
-const FORGET = 8; // master n is not needed any more
-const PIECE = 9; // a text follows: master n grows by its members
+const {
+  DONE, // n calls: (null)
+  LIST, // a list follows: (null, list)
+  JOINED, // n lists follow: (null, all of them as one)
+  NUMBER, // a number follows: (null, number)
+  PUSH, // n lists follow: deliver
+  FAIL, // an error follows, for a callback of shape n
+  OWN, // a custom manager's answer, given by `own`
+  OWN_PUSH, // the same, of a push
+  MASTER, // a text follows: master n
+  FORGET, // master n is not needed any more
+  PIECE, // a text follows: master n grows by its members
+} = words;
 
 /** Calls that may wait before there must be more room; a power of two. */
 const ROOM = 1024;
@@ -84,6 +88,10 @@ module.exports = function createAnswers(deliver, failed) {
         case JOINED:
           callBack(take(), null, [].concat(...read(at, n, values)));
           at += n;
+          break;
+        case NUMBER:
+          callBack(take(), null, values[tape[at] >>> 1]);
+          at += 1;
           break;
         case PUSH:
           push(take(), read(at, n, values));
@@ -170,10 +178,10 @@ module.exports = function createAnswers(deliver, failed) {
 
   function fail(call, err, shape) {
     const callback = typeof call === 'object' && call !== null ? call.callback : call;
-    if (shape === 0) {
+    if (shape === shapes.PLAIN) {
       callBack(callback, err);
     } else {
-      callBack(callback, err, shape === 1 ? undefined : null);
+      callBack(callback, err, shape === shapes.NULL ? null : undefined);
     }
   }
 

@@ -4,6 +4,7 @@
 // operation is answered once and in time. Values pass through untouched, in both directions.
 
 const { words } = require('./logger');
+const { failures, methods } = require('./tables');
 
 /** The manager that the options ask for, or nothing: then the store is ours. */
 function of(app, opts, { failure }) {
@@ -18,7 +19,7 @@ function of(app, opts, { failure }) {
         ? '{…}'
         : String(manager);
     const words = `option channelManager is ${shown}, without a method add; accepted is a ChannelManager`;
-    throw failure('option', undefined, words);
+    throw failure(failures.OPTION, undefined, words);
   }
   return manager;
 }
@@ -28,28 +29,36 @@ function isConstructor(given) {
   return isClass || (given.prototype && typeof given.prototype.add === 'function');
 }
 
+/** Methods that a manager need not have: from whose answer theirs is made, and how. */
+const DERIVED = {
+  getCountBySid: { from: 'getMembersBySid', make: (members) => members.length },
+};
+
 /** Makes `execute(token, op, ...args)`. */
 module.exports = function createCustomManager(manager, log, tools) {
   const { settle, failure, commandTimeout, startTimeout, drain } = tools;
   let pending = 0;
   let whenIdle;
 
-  const operations = {
-    add: call('add'),
-    leave: call('leave'),
-    getMembersBySid: call('getMembersBySid'),
-    destroyChannel: call('destroyChannel'),
-    getMembersJoined(token, name, sids) {
+  /** How a method is done, by its scope. */
+  const SCOPES = {
+    member: call,
+    frontend: call,
+    frontends: call,
+    servers: () => (token, name, sids) => {
       readAll(name, sids, (lists, errors) => {
         const error = errors.find(Boolean);
         settle(token, error ? [error, null] : joined(lists));
       });
     },
-    getMembersEach(token, name, sids) {
+    push: () => (token, name, sids) => {
       readAll(name, sids, (lists, errors) => settle(token, [lists, errors]));
     },
+    store: (method) => optional(method, startTimeout),
+  };
+
+  const operations = {
     start: optional('start', startTimeout),
-    clean: optional('clean', startTimeout),
     stop(token, force) {
       const stop = () => {
         clearTimeout(timer);
@@ -64,14 +73,28 @@ module.exports = function createCustomManager(manager, log, tools) {
     },
   };
 
+  for (const [method, { scope }] of Object.entries(methods)) {
+    operations[method] = SCOPES[scope](method);
+  }
+
   return function execute(token, op, ...args) {
     operations[op](token, ...args);
   };
 
   function call(method) {
     return (token, ...args) => {
+      if (method in DERIVED && typeof manager[method] !== 'function') {
+        const { from, make } = DERIVED[method];
+        ask(commandTimeout, from, args, (answer) => settle(token, derived(answer, make)));
+        return;
+      }
       ask(commandTimeout, method, args, (answer) => settle(token, answer));
     };
+  }
+
+  function derived([err, list], make) {
+    const [failed, members] = err ? [err] : joined([list]);
+    return failed ? [failed, undefined] : [null, make(members)];
   }
 
   /** start, stop and clean may be missing: then there is nothing to do. */
@@ -87,7 +110,7 @@ module.exports = function createCustomManager(manager, log, tools) {
     try {
       return [null, [].concat(...lists.map((list) => list || []))];
     } catch (err) {
-      return [failure('internal', err, words(err)), null];
+      return [failure(failures.INTERNAL, err, words(err)), null];
     }
   }
 
@@ -126,7 +149,7 @@ module.exports = function createCustomManager(manager, log, tools) {
       }
     };
     pending += 1;
-    const kind = missing ? 'unreachable' : 'timeout';
+    const kind = missing ? failures.UNREACHABLE : failures.TIMEOUT;
     const expire = () => answer(failure(kind, undefined, null));
     // Unreferenced: a service keeps its process alive itself, and must not after its stop.
     const timer = limit > 0 ? setTimeout(expire, limit).unref() : undefined;

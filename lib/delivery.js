@@ -6,6 +6,7 @@
 
 const callBack = require('./callBack');
 const { words } = require('./logger');
+const { failures } = require('./tables');
 
 /**
  * Makes `deliver(push, lists, errors)`, where `push` is `{sids, route, msg, opts, callback}` and
@@ -28,7 +29,7 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
       send(push, lists, errors);
     } catch (err) {
       // A custom manager's list that is none.
-      settle(push, failure('internal', err, words(err)));
+      settle(push, failure(failures.INTERNAL, err, words(err)));
     }
   }
 
@@ -49,7 +50,7 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
     // Looked up at each push: pomelo puts it there only when the app has started.
     if (typeof app.rpcInvoke !== 'function') {
       const why = ': app.rpcInvoke is not there yet, the app has not finished starting';
-      settle(push, failure('push', readError, why));
+      settle(push, failure(failures.PUSH, readError, why));
       return;
     }
     push.targets = targets;
@@ -118,11 +119,11 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
       uids = missed(push);
     } catch (err) {
       // What a frontend answered is no list, and does not let itself be looked at.
-      settle(push, failure('internal', err, words(err)));
+      settle(push, failure(failures.INTERNAL, err, words(err)));
       return;
     }
     const nobody = push.reached === 0 && push.mustReachSomebody;
-    settle(push, nobody ? failure('push', push.cause, null) : null, uids);
+    settle(push, nobody ? failure(failures.PUSH, push.cause, null) : null, uids);
   }
 
   /** Whom a push did not reach, as far as is known. */

@@ -9,6 +9,7 @@ const defineInspect = require('./inspect');
 const { rethrow } = require('./callBack');
 const attach = require('./host');
 const { GlobalChannel, install } = require('./native');
+const { lifecycle, methods } = require('./tables');
 
 /**
  * Where relative paths begin: at the folder of app.js, so that all processes of an app mean the same,
@@ -31,23 +32,13 @@ install(
   baseOf,
 );
 
-/** Declared arguments, the callback included; util.promisifyAll and the like look at them. */
-const ARITY = {
-  start: 1,
-  stop: 2,
-  add: 4,
-  leave: 4,
-  getMembersBySid: 3,
-  getMembersByChannelName: 3,
-  pushMessage: 6,
-  destroyChannel: 2,
-  clean: 1,
-};
+const METHODS = Object.entries({ ...lifecycle, ...methods });
 
-for (const [method, length] of Object.entries(ARITY)) {
+// Declared arguments, the callback included; util.promisifyAll and the like look at them.
+for (const [method, { arguments: names }] of METHODS) {
   Object.defineProperties(GlobalChannel.prototype[method], {
     name: { value: method },
-    length: { value: length },
+    length: { value: names.length + 1 },
   });
 }
 
@@ -66,16 +57,16 @@ Object.defineProperty(GlobalChannel.prototype, 'promises', {
 });
 
 function promisify(channel) {
-  const methods = {};
-  for (const [method, length] of Object.entries(ARITY)) {
-    methods[method] = (...args) =>
+  const promised = {};
+  for (const [method, { arguments: names }] of METHODS) {
+    promised[method] = (...args) =>
       new Promise((resolve, reject) => {
         // Arguments left out must not let the callback slip into their place.
-        args.length = length - 1;
+        args.length = names.length;
         channel[method](...args, (err, result) => (err ? reject(err) : resolve(result)));
       });
   }
-  return Object.freeze(methods);
+  return Object.freeze(promised);
 }
 
 module.exports = GlobalChannel;

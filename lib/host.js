@@ -10,6 +10,7 @@ const createDelivery = require('./delivery');
 const createLogger = require('./logger');
 const createRpcNoDelay = require('./rpcNoDelay');
 const createServers = require('./servers');
+const { failures } = require('./tables');
 const uids = require('./uids');
 
 const resolved = Promise.resolve();
@@ -47,7 +48,7 @@ module.exports = function attach(channel, app, opts, tools) {
     soon: () => {
       resolved.then(tools.flush);
     },
-    failPushes: () => failAll(() => tools.failure('stopped', undefined, null)),
+    failPushes: () => failAll(() => tools.failure(failures.STOPPED, undefined, null)),
     close: () => {
       close();
       forgetAll();

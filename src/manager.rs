@@ -64,13 +64,13 @@ pub trait Connection: Send + 'static {
         Duration::ZERO
     }
 
-    /// Starts executing a batch without a barrier; the future holds the replies, one for each command.
+    /// Starts executing a batch; the future holds the replies, one for each command.
     fn execute(
         &self,
         batch: &[&Command],
     ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>>;
 
-    /// Starts executing [`Command::Clean`]; the future holds the one reply. Each step is told to `steps`, so that
+    /// Starts executing [`crate::command::Request::Clean`]; the future holds the one reply. Each step is told to `steps`, so that
     /// the driver can limit its time: this has no limit of its own.
     fn clean(
         &self,

@@ -1,26 +1,14 @@
 //! Calls on their way to the runtime, as bytes. The JavaScript thread writes the keys and members
-//! of all calls of a tick one after the other into one buffer; the [`Command`]s, each of which
+//! of all calls of a tick one after the other into one buffer; the [`Request`]s, each of which
 //! owns its bytes, are made on the runtime's thread. So what that thread frees, it has allocated.
 
-use crate::{command::Command, queue::Batch};
+use crate::{
+    command::{Code, Command, Request},
+    queue::Batch,
+};
 
 /// Memory that is kept for the next calls; what a burst took beyond it is given back.
 const KEPT: usize = 1 << 20;
-
-/// Which [`Command`] a call becomes, and what its items are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Op {
-    /// A key, then members.
-    Add,
-    /// A key, then members.
-    Remove,
-    /// Keys.
-    Members,
-    /// Keys.
-    Delete,
-    /// A stem.
-    Clean,
-}
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -34,7 +22,7 @@ pub struct Packed {
 #[derive(Debug)]
 struct PackedCall {
     seq: u64,
-    op: Op,
+    code: Code,
     /// The number of items up to its last.
     items: usize,
 }
@@ -50,10 +38,10 @@ impl Packed {
         self.ends.push(self.bytes.len());
     }
 
-    /// The items since the last call are those of this one.
-    pub fn end_call(&mut self, seq: u64, op: Op) {
+    /// The items since the last call are those of this one: those of its command, or the stem of a `clean`.
+    pub fn end_call(&mut self, seq: u64, code: Code) {
         let items = self.ends.len();
-        self.calls.push(PackedCall { seq, op, items });
+        self.calls.push(PackedCall { seq, code, items });
     }
 
     /// Forgets what was written since the last call.
@@ -65,38 +53,21 @@ impl Packed {
 
     /// Writes a whole call.
     pub fn push(&mut self, seq: u64, command: &Command) {
-        let op = match command {
-            Command::Add { key, members } => {
-                self.items([key]);
-                self.items(members);
-                Op::Add
-            }
-            Command::Remove { key, members } => {
-                self.items([key]);
-                self.items(members);
-                Op::Remove
-            }
-            Command::Members { keys } => {
-                self.items(keys);
-                Op::Members
-            }
-            Command::Delete { keys } => {
-                self.items(keys);
-                Op::Delete
-            }
-            Command::Clean { stem } => {
-                self.items([stem]);
-                Op::Clean
-            }
-        };
-        self.end_call(seq, op);
+        for item in command.items() {
+            self.item(item);
+        }
+        self.end_call(seq, Code::Command(command.op()));
     }
 
-    fn items(&mut self, items: impl IntoIterator<Item = impl AsRef<[u8]>>) {
-        for item in items {
-            self.bytes.extend_from_slice(item.as_ref());
-            self.end_item();
-        }
+    /// Writes a `clean`.
+    pub fn push_clean(&mut self, seq: u64, stem: &[u8]) {
+        self.item(stem);
+        self.end_call(seq, Code::Clean);
+    }
+
+    fn item(&mut self, item: &[u8]) {
+        self.bytes.extend_from_slice(item);
+        self.end_item();
     }
 
     /// How many calls.
@@ -112,19 +83,20 @@ impl Packed {
     }
 
     /// Takes out all calls, in order.
-    pub fn unpack(&mut self, mut each: impl FnMut(u64, Command)) {
+    pub fn unpack(&mut self, mut each: impl FnMut(u64, Request)) {
         let mut begin = 0;
         let mut ends = self.ends.iter();
         let mut unpacked = 0;
         for call in &self.calls {
             let count = call.items - unpacked;
             unpacked = call.items;
-            let mut items = ends.by_ref().take(count).map(|&end| {
+            let mut items = Vec::with_capacity(count);
+            items.extend(ends.by_ref().take(count).map(|&end| {
                 let item = &self.bytes[begin..end];
                 begin = end;
-                item
-            });
-            each(call.seq, command(call.op, &mut items));
+                item.to_vec()
+            }));
+            each(call.seq, request(call.code, items));
         }
         self.clear();
     }
@@ -139,26 +111,11 @@ impl Packed {
     }
 }
 
-fn command<'a>(op: Op, items: &mut impl Iterator<Item = &'a [u8]>) -> Command {
-    let mut first = || items.next().unwrap_or_default().to_vec();
-    match op {
-        Op::Add => Command::Add {
-            key: first(),
-            members: owned(items),
-        },
-        Op::Remove => Command::Remove {
-            key: first(),
-            members: owned(items),
-        },
-        Op::Members => Command::Members { keys: owned(items) },
-        Op::Delete => Command::Delete { keys: owned(items) },
-        Op::Clean => Command::Clean { stem: first() },
+fn request(code: Code, mut items: Vec<Vec<u8>>) -> Request {
+    match code {
+        Code::Command(op) => Request::Command(Command::new(op, items)),
+        Code::Clean => Request::Clean(items.pop().unwrap_or_default()),
     }
-}
-
-/// Keys or members, which are bytes both.
-fn owned<'a>(items: &mut impl Iterator<Item = &'a [u8]>) -> Vec<Vec<u8>> {
-    items.map(<[u8]>::to_vec).collect()
 }
 
 impl Batch for Packed {
@@ -183,16 +140,14 @@ mod tests {
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
+    use crate::command::{Op, ReadOp};
 
-    fn commands() -> impl Strategy<Value = Command> {
+    fn requests() -> impl Strategy<Value = Request> {
         let item = || vec(any::<u8>(), 0..20);
-        let items = || vec(item(), 1..5);
+        let command = (prop::sample::select(Op::ALL), vec(item(), 1..5));
         prop_oneof![
-            (item(), items()).prop_map(|(key, members)| Command::Add { key, members }),
-            (item(), items()).prop_map(|(key, members)| Command::Remove { key, members }),
-            items().prop_map(|keys| Command::Members { keys }),
-            items().prop_map(|keys| Command::Delete { keys }),
-            proptest::collection::vec(any::<u8>(), 0..10).prop_map(|stem| Command::Clean { stem }),
+            4 => command.prop_map(|(op, items)| Request::Command(Command::new(op, items))),
+            1 => vec(any::<u8>(), 0..10).prop_map(Request::Clean),
         ]
     }
 
@@ -201,29 +156,32 @@ mod tests {
         /// way, half-written calls undone, and memory used again.
         #[test]
         fn calls_come_out_as_they_went_in(
-            rounds in vec(vec(vec((any::<u64>(), commands(), any::<bool>()), 0..6), 0..4), 0..4),
+            rounds in vec(vec(vec((any::<u64>(), requests(), any::<bool>()), 0..6), 0..4), 0..4),
         ) {
             let mut joined = Packed::default();
             for batches in rounds {
                 let mut expected = Vec::new();
                 for batch in batches {
                     let mut packed = Packed::default();
-                    for (seq, command, undone) in batch {
+                    for (seq, request, undone) in batch {
                         if undone {
                             packed.bytes().extend([1, 2]);
                             packed.end_item();
                             packed.bytes().push(3);
                             packed.undo();
                         }
-                        packed.push(seq, &command);
-                        expected.push((seq, command));
+                        match &request {
+                            Request::Command(command) => packed.push(seq, command),
+                            Request::Clean(stem) => packed.push_clean(seq, stem),
+                        }
+                        expected.push((seq, request));
                     }
                     Batch::append(&mut joined, &mut packed);
                     prop_assert!(packed.is_empty());
                 }
                 prop_assert_eq!(joined.len(), expected.len());
                 let mut unpacked = Vec::new();
-                joined.unpack(|seq, command| unpacked.push((seq, command)));
+                joined.unpack(|seq, request| unpacked.push((seq, request)));
                 prop_assert_eq!(unpacked, expected);
                 prop_assert!(joined.is_empty());
             }
@@ -235,7 +193,7 @@ mod tests {
         let mut packed = Packed::default();
         packed.bytes().resize(2 * KEPT, 0);
         packed.end_item();
-        packed.end_call(0, Op::Members);
+        packed.end_call(0, Code::Command(Op::Read(ReadOp::Members)));
         packed.unpack(|_, _| ());
         assert!(packed.bytes.capacity() <= KEPT);
     }

@@ -1,7 +1,7 @@
 //! A store in memory for unit tests, whose connections break, hang and refuse as a script says.
 
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -15,7 +15,7 @@ use futures_util::{
 use tokio::sync::Notify;
 
 use crate::{
-    command::{Command, Member, Reply},
+    command::{Command, Member, Op, ReadOp, Reply, Request, Value, WriteOp},
     error::{Error, Result},
     inventory::Inventory,
     keys::Key,
@@ -23,6 +23,9 @@ use crate::{
     manager::{ConnectError, Connected, Connection, Lost, Manager},
     steps::Steps,
 };
+
+/// The members of each key; a key without members is not there.
+pub(crate) type Sets = BTreeMap<Key, BTreeSet<Member>>;
 
 /// What becomes of an attempt to connect.
 #[derive(Debug, Clone)]
@@ -58,10 +61,10 @@ pub(crate) enum Fate {
 pub(crate) struct Script {
     pub(crate) dials: VecDeque<Dial>,
     /// Batches as they were executed.
-    pub(crate) batches: Vec<Vec<Command>>,
+    pub(crate) batches: Vec<Vec<Request>>,
     /// How often a sign of life was asked for.
     pub(crate) asked: usize,
-    pub(crate) sets: HashMap<Key, BTreeSet<Member>>,
+    pub(crate) sets: Sets,
     /// Tells the driver to try at once.
     pub(crate) stir: Arc<Notify>,
     /// A call with this member breaks the connection, before it is executed, each time.
@@ -92,27 +95,46 @@ impl Store {
         Arc::new(store)
     }
 
-    fn apply(&self, command: &Command) -> Reply {
+    fn apply(&self, request: &Request) -> Reply {
         let sets = &mut self.0.lock().unwrap().sets;
-        match command {
-            Command::Add { key, members } => {
-                sets.entry(key.clone())
-                    .or_default()
-                    .extend(members.iter().cloned());
-            }
-            Command::Remove { key, members } => {
-                let set = sets.entry(key.clone()).or_default();
-                set.retain(|member| !members.contains(member));
-            }
-            Command::Delete { keys } => sets.retain(|key, _| !keys.contains(key)),
-            Command::Clean { .. } => sets.clear(),
-            Command::Members { keys } => {
-                let list = |key| List::new(sets.get(key).into_iter().flatten()).map(Arc::new);
-                return Reply::Members(keys.iter().map(list).collect());
+        match request {
+            Request::Command(command) => apply(sets, command),
+            Request::Clean(_) => {
+                sets.clear();
+                Reply::Done
             }
         }
-        Reply::Done
     }
+}
+
+/// Executes a command on sets in memory: what every store has to do and to answer.
+pub(crate) fn apply(sets: &mut Sets, command: &Command) -> Reply {
+    let members = command.members();
+    let op = match command.op() {
+        Op::Read(op) => {
+            let value = |key: &Key| {
+                let set = sets.get(key).into_iter().flatten();
+                match op {
+                    ReadOp::Members => List::new(set).map(Arc::new).map(Value::List),
+                    ReadOp::Count => Ok(Value::Int(set.count() as u64)),
+                }
+            };
+            return Reply::Values(command.keys().iter().map(value).collect());
+        }
+        Op::Write(op) => op,
+    };
+    for key in command.keys() {
+        let set = sets.entry(key.clone()).or_default();
+        match op {
+            WriteOp::Add => set.extend(members.iter().cloned()),
+            WriteOp::Remove => set.retain(|member| !members.contains(member)),
+            WriteOp::Delete => set.clear(),
+        }
+        if set.is_empty() {
+            sets.remove(key);
+        }
+    }
+    Reply::Done
 }
 
 impl Manager for Store {
@@ -184,7 +206,7 @@ impl Connection for StoreConnection {
             _ => (0, 0),
         };
         let stem = stem.clone();
-        let done = self.execute(&[&Command::Clean { stem }]);
+        let done = self.run(&[Request::Clean(stem)]);
         async move {
             for _ in 0..count {
                 tokio::time::sleep(Duration::from_millis(ms)).await;
@@ -199,12 +221,24 @@ impl Connection for StoreConnection {
         &self,
         batch: &[&Command],
     ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>> {
+        let batch = batch.iter().map(|&command| command.clone().into());
+        self.run(&batch.collect::<Vec<_>>())
+    }
+}
+
+impl StoreConnection {
+    fn run(
+        &self,
+        batch: &[Request],
+    ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>> {
         let mut fates = self.fates.lock().unwrap();
         let mut fate = fates.front().cloned().unwrap_or(Fate::Good(1));
         let poison = self.store.0.lock().unwrap().poison.clone();
-        let is_poison = |command: &&Command| match command {
-            Command::Add { members, .. } => poison.as_ref().is_some_and(|p| members.contains(p)),
-            _ => false,
+        let is_poison = |request: &Request| {
+            let members = request.command().map(Command::members);
+            poison
+                .as_ref()
+                .is_some_and(|poison| members.is_some_and(|members| members.contains(poison)))
         };
         if let (Fate::Good(_), Some(at)) = (&fate, batch.iter().position(is_poison)) {
             fate = Fate::Breaks(at);
@@ -221,15 +255,14 @@ impl Connection for StoreConnection {
             Fate::Hangs | Fate::StepsThenHangs(..) => 0,
         };
         let refuses = matches!(fate, Fate::Refuses);
-        let takes = |command: &&&Command| !refuses || !command.is_write();
-        let reply = |command| {
+        let takes = |request: &&Request| !refuses || !request.is_write();
+        let reply = |request| {
             let no = || Error::Store(READONLY.into());
-            let command = Some(command).filter(takes).ok_or_else(no)?;
-            Ok(self.store.apply(command))
+            let request = Some(request).filter(takes).ok_or_else(no)?;
+            Ok(self.store.apply(request))
         };
         let replies: Vec<_> = batch[..executed].iter().map(reply).collect();
-        let done = batch[..executed].iter().filter(takes);
-        let done = done.map(|&command| command.clone()).collect();
+        let done = batch[..executed].iter().filter(takes).cloned().collect();
         *self.demoted.lock().unwrap() = refuses.then(|| READONLY.into());
         self.store.0.lock().unwrap().batches.push(done);
         if let Fate::Breaks(_) = fate {
@@ -284,25 +317,17 @@ impl Inventory for StoreConnection {
 }
 
 pub(crate) fn add(key: &str, member: &str) -> Command {
-    Command::Add {
-        key: key.into(),
-        members: vec![member.into()],
-    }
+    Command::write_members(WriteOp::Add, key.into(), [member.into()])
 }
 
 pub(crate) fn remove(key: &str, member: &str) -> Command {
-    Command::Remove {
-        key: key.into(),
-        members: vec![member.into()],
-    }
+    Command::write_members(WriteOp::Remove, key.into(), [member.into()])
 }
 
 pub(crate) fn read(key: &str) -> Command {
-    Command::Members {
-        keys: vec![key.into()],
-    }
+    Command::read(ReadOp::Members, vec![key.into()])
 }
 
 pub(crate) fn members(members: &[&str]) -> Reply {
-    Reply::Members(vec![List::new(members).map(Arc::new)])
+    Reply::Values(vec![List::new(members).map(Arc::new).map(Value::List)])
 }

@@ -9,7 +9,7 @@ const assert = require('node:assert');
 const fs = require('node:fs');
 const os = require('node:os');
 const { createApp } = require('../support/app');
-const { invoke, call, ok, eachMethod } = require('../support/call');
+const { invoke, call, ok, eachMethod, eachOf, failed, methodsWith } = require('../support/call');
 const { started } = require('../support/service');
 const { stores, same, ours } = require('../support/rows');
 
@@ -24,14 +24,7 @@ const long = (bytes) => 'x'.repeat(bytes);
 const umlauts = (bytes) => 'ü'.repeat(Math.floor(bytes / 2)) + long(bytes % 2);
 
 /** The arguments of each method, for a channel of this name and a uid. */
-const argumentsOf = (name, uid = 'u') => ({
-  add: [name, uid, 's1'],
-  leave: [name, uid, 's1'],
-  getMembersBySid: [name, 's1'],
-  getMembersByChannelName: ['connector', name],
-  destroyChannel: [name],
-  pushMessage: ['connector', 'onChat', { t: 1 }, name, {}],
-});
+const argumentsOf = (name, uid = 'u') => methodsWith({ name, uid });
 
 /** How much memory is available, in bytes. */
 function memory() {
@@ -47,8 +40,7 @@ stores('C sizes', (ctx) => {
   async function refused(service, method, args) {
     const { err, argc, sync, value } = await call(service, method, ...args);
     assert.deepStrictEqual([err && err.code, sync], [CODE, true], method);
-    const shape = { getMembersBySid: [2, undefined], getMembersByChannelName: [2, null] };
-    assert.deepStrictEqual([argc, value], shape[method] || [1, undefined], method);
+    assert.deepStrictEqual([argc, value], failed(method), method);
     return err.message;
   }
 
@@ -85,14 +77,9 @@ stores('C sizes', (ctx) => {
       );
       const both = words('arguments name and sid');
       const alone = words('argument name');
-      assert.deepStrictEqual(messages, {
-        add: both,
-        leave: both,
-        getMembersBySid: both,
-        getMembersByChannelName: alone,
-        destroyChannel: alone,
-        pushMessage: alone,
-      });
+      const hasSid = ['member', 'frontend'];
+      const expected = eachOf((_, { scope }) => (hasSid.includes(scope) ? both : alone));
+      assert.deepStrictEqual(messages, expected);
       assert.deepStrictEqual(service.stats().commands, before);
       assert.deepStrictEqual(app.rpcCalls, []);
       assert.deepStrictEqual(await members(service), ['u']);

@@ -6,22 +6,22 @@
  */
 
 const fs = require('fs');
-const { METHODS } = require('../support/call');
+const { METHODS, TABLE } = require('../support/call');
 const { Thrown } = require('./values');
 
 /** The methods with arguments that are right; the callback is the last. */
 const USUAL = { ...METHODS, clean: [] };
 
+/** What an error calls an argument that is refused if it is no text. */
+const SAID = { name: 'name', channelName: 'name', uid: 'uid', sid: 'sid' };
+
 /** Arguments that are refused by name if they are no text. */
-const NAMED = {
-  add: ['name', 'uid', 'sid'],
-  leave: ['name', 'uid', 'sid'],
-  getMembersBySid: ['name', 'sid'],
-  getMembersByChannelName: [null, 'name'],
-  destroyChannel: ['name'],
-  pushMessage: [null, null, null, 'name'],
-  clean: [],
-};
+const NAMED = Object.fromEntries(
+  Object.entries(TABLE).map(([method, { arguments: names }]) => [
+    method,
+    names.map((name) => SAID[name]),
+  ]),
+);
 
 /** What a method of ours may throw, or a callback's error may be. */
 function isFair(err) {

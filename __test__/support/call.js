@@ -5,6 +5,8 @@
  * and whether it came before the method returned.
  */
 
+const tables = require('../../lib/tables');
+
 const DEADLINE = 20000;
 
 /**
@@ -56,17 +58,62 @@ async function settled(service) {
   await new Promise(setImmediate);
 }
 
-/** The six methods with arguments that are right, the callback left out. */
-const METHODS = {
-  add: ['n', 'u', 's1'],
-  leave: ['n', 'u', 's1'],
-  getMembersBySid: ['n', 's1'],
-  getMembersByChannelName: ['connector', 'n'],
-  destroyChannel: ['n'],
-  pushMessage: ['connector', 'onChat', { t: 1 }, 'n', {}],
+/** The six methods of 0.0.7, and what else than an error each gives its callback with one. */
+const OLD = {
+  add: [],
+  leave: [],
+  getMembersBySid: [undefined],
+  getMembersByChannelName: [null],
+  destroyChannel: [],
+  pushMessage: [],
 };
 
-/** `fn(method, args)` over the six methods, collected as `{method: result}`. */
+/** Arguments that are right, by their names. */
+const RIGHT = {
+  name: 'n',
+  uid: 'u',
+  sid: 's1',
+  serverType: 'connector',
+  route: 'onChat',
+  msg: { t: 1 },
+  channelName: 'n',
+  opts: {},
+};
+
+/** What the package itself says of its methods; with IMPL=old of those that 0.0.7 has. */
+const TABLE = Object.fromEntries(
+  [...Object.keys(OLD), ...(process.env.IMPL === 'old' ? [] : Object.keys(tables.methods))].map(
+    (method) => [method, tables.methods[method]],
+  ),
+);
+
+/** The methods of the store that have arguments, with arguments that are right; the callback is left out. */
+const METHODS = methodsWith({});
+
+/** The same with these arguments in the place of others, by their names. */
+function methodsWith(values) {
+  const given = { ...RIGHT, channelName: values.name || RIGHT.name, ...values };
+  const entries = Object.entries(TABLE)
+    .filter(([, { arguments: names }]) => names.length > 0)
+    .map(([method, { arguments: names }]) => [method, names.map((name) => given[name])]);
+  return Object.fromEntries(entries);
+}
+
+/** What else than an error a method gives its callback with one. */
+function besideError(method) {
+  const { PLAIN, NULL } = tables.shapes;
+  const { shape } = TABLE[method];
+  return OLD[method] || (shape === PLAIN ? [] : [shape === NULL ? null : undefined]);
+}
+
+/** What the callback of a method gets with an error: how many arguments, and the second one. */
+const failed = (method) => [1 + besideError(method).length, besideError(method)[0]];
+
+/** What `of(method, {scope, value})` is for each of METHODS. */
+const eachOf = (of) =>
+  Object.fromEntries(Object.keys(METHODS).map((method) => [method, of(method, TABLE[method])]));
+
+/** `fn(method, args)` over METHODS, collected as `{method: result}`. */
 async function eachMethod(fn) {
   const results = {};
   for (const method of Object.keys(METHODS)) {
@@ -75,4 +122,15 @@ async function eachMethod(fn) {
   return results;
 }
 
-module.exports = { invoke, call, ok, settled, eachMethod, METHODS };
+module.exports = {
+  invoke,
+  call,
+  ok,
+  settled,
+  eachMethod,
+  eachOf,
+  failed,
+  methodsWith,
+  METHODS,
+  TABLE,
+};

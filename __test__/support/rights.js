@@ -12,6 +12,7 @@ const PLAIN = [
   '+client|id',
   '+client|kill',
   '+smembers',
+  '+scard',
   '+sadd',
   '+srem',
   '+unlink',

@@ -13,7 +13,7 @@ mod session;
 use std::hint::black_box;
 
 use globalchannel::{
-    command::{Command, Member},
+    command::{Command, Member, WriteOp},
     keys::{Key, KeyLayout},
     list::List,
     packed::Packed,
@@ -83,10 +83,7 @@ fn key(channel: usize, frontend: usize) -> Key {
 
 /// Each of another user, to 64 channels in turn.
 fn add_commands(count: usize) -> Vec<Command> {
-    let add = |number| Command::Add {
-        key: key(number % 64, 1),
-        members: vec![uid(number)],
-    };
+    let add = |number| Command::write_members(WriteOp::Add, key(number % 64, 1), [uid(number)]);
     (0..count).map(add).collect()
 }
 
@@ -122,7 +119,7 @@ fn unpack() {
             packed.push(seq, command);
         }
         let mut unpacked = Vec::with_capacity(512);
-        measured(|| packed.unpack(|seq, command| unpacked.push((seq, command))));
+        measured(|| packed.unpack(|seq, request| unpacked.push((seq, request))));
     }
 }
 

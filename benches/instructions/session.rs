@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use globalchannel::{
     cache::{Answer, Invalidation, Sent, Session, Settled, Wire},
-    command::{Command, Member},
+    command::{Command, Member, ReadOp, Reply},
     failpoints::Broken,
     list::List,
     list_lru::Bounds,
@@ -26,7 +26,7 @@ fn session() -> Session {
 /// The store: every key has these members, every write is done.
 fn answer(sent: &Sent, members: &[Member]) -> Vec<Answer> {
     let answer = |wire: &Wire| match wire {
-        Wire::Write(_) => Answer::Wrote(Ok(())),
+        Wire::Command { .. } => Answer::Command(Ok(Reply::Done)),
         Wire::Members(_) => Answer::List(List::new(members).map(Arc::new)),
         Wire::Tracked(_) => Answer::Tracked(true, List::new(members).map(Arc::new)),
         Wire::Touch(keys) => Answer::Touched(Some(keys.len())),
@@ -62,9 +62,7 @@ fn batches(session: &mut Session, commands: &[Command]) {
 }
 
 fn reads_of(keys: impl Iterator<Item = usize>) -> Vec<Command> {
-    let read = |channel| Command::Members {
-        keys: vec![key(channel, 1)],
-    };
+    let read = |channel| Command::read(ReadOp::Members, vec![key(channel, 1)]);
     keys.map(read).collect()
 }
 
@@ -80,9 +78,8 @@ pub(super) fn cached_reads() {
 
 /// What a push reads: the channel on each of three frontends.
 pub(super) fn cached_pushes() {
-    let push = Command::Members {
-        keys: (1..=3).map(|frontend| key(0, frontend)).collect(),
-    };
+    let keys = (1..=3).map(|frontend| key(0, frontend)).collect();
+    let push = Command::read(ReadOp::Members, keys);
     cached(&vec![push; 64]);
 }
 

@@ -2,6 +2,8 @@
 //!
 //! - [`class`]: the class and its methods, as JavaScript sees them; its statistics; the functions of the command
 //!   line that copy a store and look into one.
+//! - [`methods`]: the table of the methods that go to the store; [`tables`]: what JavaScript is told of it, and of all else
+//!   that both languages know.
 //! - [`service`]: what one instance is, its calls on their way to the store, its life from start to stop, and where
 //!   panics end.
 //! - [`answers`]: results from the runtime to the JavaScript thread, one wake for many, and how they go on to JavaScript.
@@ -20,7 +22,9 @@
 mod answers;
 mod class;
 mod host;
+mod methods;
 mod service;
+mod tables;
 mod values;
 
 use napi::{Env, bindgen_prelude::Function};

@@ -4,13 +4,13 @@ use std::{collections::VecDeque, sync::Arc};
 
 use super::HashMap;
 use crate::{
-    command::Reply,
+    command::{Reply, Value},
     error::{Error, Result},
     list::List,
     list_lru::SharedKey,
 };
 
-/// One read, or write, of one call of one batch.
+/// One read, or the one command, of one call of one batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct At {
     pub(super) batch: u64,
@@ -27,10 +27,12 @@ pub(super) struct Place {
 
 #[derive(Debug, Clone)]
 pub(super) enum Call {
-    Write {
+    /// One that goes to the store as it is.
+    Command {
         keys: Arc<[SharedKey]>,
-        result: Option<Result<()>>,
+        result: Option<Result<Reply>>,
     },
+    /// One that may be answered from memory.
     Reads(Vec<Read>),
 }
 
@@ -53,7 +55,7 @@ pub(super) enum State {
 pub(super) struct Batch {
     pub(super) no: u64,
     pub(super) calls: Vec<Call>,
-    /// How many reads and writes are not known yet.
+    /// How many reads and commands are not known yet.
     missing: usize,
 }
 
@@ -64,7 +66,7 @@ pub(super) struct Calls(VecDeque<Batch>);
 impl Calls {
     pub(super) fn push(&mut self, no: u64, calls: Vec<Call>) {
         let missing = |call: &Call| match call {
-            Call::Write { .. } => 1,
+            Call::Command { .. } => 1,
             Call::Reads(reads) => {
                 let known = |read: &&Read| !matches!(read.state, State::Known(_));
                 reads.iter().filter(known).count()
@@ -74,10 +76,10 @@ impl Calls {
         self.0.push_back(Batch { no, calls, missing });
     }
 
-    /// A write has its answer.
-    pub(super) fn wrote(&mut self, at: At, answer: Result<()>) {
+    /// A command that went to the store as it is has its answer.
+    pub(super) fn replied(&mut self, at: At, answer: Result<Reply>) {
         if let Some(batch) = self.batch(at.batch)
-            && let Some(Call::Write { result, .. }) = batch.calls.get_mut(at.call)
+            && let Some(Call::Command { result, .. }) = batch.calls.get_mut(at.call)
             && result.is_none()
         {
             *result = Some(answer);
@@ -103,12 +105,12 @@ impl Calls {
             .is_some_and(|batch| batch.serve(at.call, at.read, list.clone()))
     }
 
-    /// Where each key was written last, among the calls from batch `no` on.
-    pub(super) fn last_writes(&self, no: u64) -> HashMap<SharedKey, (u64, usize)> {
+    /// Where the store was asked last for each key by a command that went as it is, among the calls from batch `no` on.
+    pub(super) fn last_commands(&self, no: u64) -> HashMap<SharedKey, (u64, usize)> {
         let mut last = HashMap::default();
         for batch in self.0.iter().filter(|batch| batch.no >= no) {
             for (index, call) in batch.calls.iter().enumerate() {
-                if let Call::Write { keys, .. } = call {
+                if let Call::Command { keys, .. } = call {
                     last.extend(keys.iter().map(|key| (key.clone(), (batch.no, index))));
                 }
             }
@@ -173,15 +175,13 @@ impl Batch {
 impl Call {
     fn reply(self) -> Result<Reply> {
         match self {
-            Self::Write { result, .. } => result
-                .unwrap_or_else(|| Err(unknown()))
-                .map(|()| Reply::Done),
+            Self::Command { result, .. } => result.unwrap_or_else(|| Err(unknown())),
             Self::Reads(reads) => {
                 let lists = reads.into_iter().map(|read| match read.state {
-                    State::Known(result) => result,
+                    State::Known(result) => result.map(Value::List),
                     State::Candidate(_) | State::Waiting(_) => Err(unknown()),
                 });
-                Ok(Reply::Members(lists.collect()))
+                Ok(Reply::Values(lists.collect()))
             }
         }
     }

@@ -6,7 +6,11 @@ use super::{
     Barrier, Broken, Busy, Flight, Group, HashMap, Ready, Sent, Session, Slot, Wire,
     calls::{At, Call, Place, Read, State},
 };
-use crate::{command::Command, keys::Key, list_lru::SharedKey};
+use crate::{
+    command::{Command, Effect, Op, ReadOp},
+    keys::Key,
+    list_lru::SharedKey,
+};
 
 /// A batch that is being formed.
 struct Forming {
@@ -25,7 +29,7 @@ struct Local {
 }
 
 impl Session {
-    /// Forms a batch, which is to be sent now. Barriers ([`Command::Clean`]) do not come here.
+    /// Forms a batch, which is to be sent now.
     pub fn form(&mut self, commands: &[&Command]) -> Sent {
         let no = self.number();
         let mut forming = Forming {
@@ -36,22 +40,13 @@ impl Session {
             locals: Vec::new(),
         };
         for (call, command) in commands.iter().enumerate() {
-            match command {
-                Command::Add { key, .. } => {
-                    self.write(&mut forming, call, std::slice::from_ref(key));
-                }
-                Command::Remove { key, members } => {
-                    self.write(&mut forming, call, std::slice::from_ref(key));
-                    self.entries.may_go_by(key, members.len());
-                }
-                Command::Delete { keys } => {
-                    self.write(&mut forming, call, keys);
-                    for key in keys {
-                        self.entries.will_go(key);
-                    }
-                }
-                Command::Members { keys } => self.read_all(&mut forming, call, keys),
-                Command::Clean { .. } => forming.calls.push(Call::Reads(Vec::new())),
+            if command.op() == Op::Read(ReadOp::Members) {
+                self.read_all(&mut forming, call, command.keys());
+                continue;
+            }
+            self.send(&mut forming, call, command);
+            if let Op::Write(op) = command.op() {
+                self.expect(op.effect(), command);
             }
         }
         forming.place_barrier(self.broken);
@@ -181,31 +176,54 @@ impl Session {
         own
     }
 
-    fn write(&mut self, forming: &mut Forming, call: usize, keys: &[Key]) {
-        let shared = keys.iter().map(|key| {
+    /// Places a command as it is: a write, or a read that the store answers itself. Reads of the same keys that were
+    /// called before are not answered by what comes after it, nor those called after by what came before.
+    fn send(&mut self, forming: &mut Forming, call: usize, command: &Command) {
+        let op = command.op();
+        let shared = command.keys().iter().map(|key| {
             let (key, local) = forming.share(key);
             if self.needs_fallback(forming, &key) {
                 self.place(forming, &key, local);
             }
-            self.busy(&key).writes += 1;
+            if op.is_write() {
+                self.busy(&key).writes += 1;
+            }
             forming.locals[local] = Local::default();
             key
         });
         let keys: Arc<[SharedKey]> = shared.collect();
         let batch = forming.flight.no;
-        forming.wire.push(Wire::Write(call));
-        forming.flight.slots.push(Slot::Write {
+        forming.wire.push(Wire::Command {
+            index: call,
+            op,
+            keys: keys.len(),
+        });
+        forming.flight.slots.push(Slot::Command {
             at: At {
                 batch,
                 call,
                 read: 0,
             },
             keys: keys.clone(),
+            is_write: op.is_write(),
         });
-        forming.calls.push(Call::Write { keys, result: None });
+        forming.calls.push(Call::Command { keys, result: None });
     }
 
-    /// Whether candidates would lose what they are to show by a write that is placed now.
+    /// What a write will do to its keys, as far as it is known before its answer.
+    fn expect(&mut self, effect: Effect, command: &Command) {
+        let keys = command.keys().iter();
+        match effect {
+            Effect::Adds => {}
+            Effect::Removes => {
+                let members = command.members().len();
+                keys.for_each(|key| self.entries.may_go_by(key, members));
+            }
+            Effect::Deletes => keys.for_each(|key| self.entries.will_go(key)),
+        }
+    }
+
+    /// Whether candidates would lose what they are to show by a command that is placed now.
     fn needs_fallback(&self, forming: &Forming, key: &SharedKey) -> bool {
         let no = forming.flight.no;
         let groups = self.busy.get(key).map(|busy| busy.groups.as_slice());

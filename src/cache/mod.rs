@@ -26,7 +26,8 @@
 //! **Order.** Calls take effect in call order, as far as anyone can see: what a call reads again, all
 //! later calls that are not answered yet read again too, and the keys of one call are read again
 //! together, unless a later write of ours to one of them has been sent. Finished calls are given out
-//! in call order.
+//! in call order. A read that is no list of members has no place in memory and goes to the store as it is: it stands in
+//! this order as a write does, with a fallback directly before it, but changes nothing.
 //!
 //! **What the server remembers** is bounded by the channels that exist ([`entries`], [`debts`]). An empty list is not
 //! tracked: the barrier itself proves that its key still does not exist. A list with members is tracked from its second
@@ -56,6 +57,7 @@ use self::{
 };
 pub use self::{debts::Unpaid, settle::Settled};
 use crate::{
+    command::{Op, Reply},
     error::Result,
     failpoints::Broken,
     list::List,
@@ -69,8 +71,15 @@ type HashSet<K> = std::collections::HashSet<K, foldhash::fast::RandomState>;
 /// A command for the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wire {
-    /// The write with this index in the batch.
-    Write(usize),
+    /// The command with this index in the batch, as it is: a write, or a read that the store answers itself.
+    Command {
+        /// Its index.
+        index: usize,
+        /// What it does.
+        op: Op,
+        /// How many keys it has.
+        keys: usize,
+    },
     /// `SMEMBERS`; the server does not remember that we read it.
     Members(SharedKey),
     /// `CLIENT CACHING YES` and directly after it `SMEMBERS`: the server remembers the key and reports its next
@@ -80,6 +89,20 @@ pub enum Wire {
     Touch(Vec<SharedKey>),
     /// The script that has the server forget keys that do not exist (`debts.rs`).
     Forget(Vec<SharedKey>),
+}
+
+impl Wire {
+    /// Whether it asks the store for something, and changes nothing.
+    #[must_use]
+    pub const fn is_read(&self) -> bool {
+        !matches!(
+            self,
+            Self::Command {
+                op: Op::Write(_),
+                ..
+            }
+        )
+    }
 }
 
 /// Commands to be sent as one pipeline, now: the order of the pipelines is part of the protocol.
@@ -94,8 +117,8 @@ pub struct Sent {
 /// The answer to one command on the wire.
 #[derive(Debug, Clone)]
 pub enum Answer {
-    /// Of a write.
-    Wrote(Result<()>),
+    /// Of a command that went as it is.
+    Command(Result<Reply>),
     /// Of `SMEMBERS`.
     List(Result<Arc<List>>),
     /// Of `CLIENT CACHING YES`, whether it was granted, and of the `SMEMBERS` after it.
@@ -163,9 +186,10 @@ struct Barrier {
 
 #[derive(Debug, Clone)]
 enum Slot {
-    Write {
+    Command {
         at: At,
         keys: Arc<[SharedKey]>,
+        is_write: bool,
     },
     Load {
         key: SharedKey,

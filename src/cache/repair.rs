@@ -38,7 +38,7 @@ struct Repair<'a> {
     /// The flight's, judged.
     groups: &'a [Group],
     no: u64,
-    last_writes: HashMap<SharedKey, (u64, usize)>,
+    last_commands: HashMap<SharedKey, (u64, usize)>,
     /// Keys whose reads are answered by their fallback from here on, as far as it is this one.
     fallen: HashMap<SharedKey, Place>,
     broken: Broken,
@@ -53,7 +53,7 @@ impl Session {
         let mut repair = Repair {
             groups,
             no,
-            last_writes: self.calls.last_writes(no),
+            last_commands: self.calls.last_commands(no),
             fallen: HashMap::default(),
             broken: self.broken,
         };
@@ -153,12 +153,12 @@ impl Repair<'_> {
         let groups = if mine { self.groups } else { sent };
         let again_due = |key: &SharedKey| self.in_order() && again.slots.contains_key(key);
         let failed = |read: &Read| mine && group(read, groups).is_some_and(|g| g.list.is_none());
-        let written_later = |key: &SharedKey| self.last_writes.get(key) > Some(&(batch.no, call));
+        let asked_later = |key: &SharedKey| self.last_commands.get(key) > Some(&(batch.no, call));
         // The keys of one call are read again together, as they were read together; unless that
-        // would show a write that was called later.
+        // would show a write that was called later, or what a later read of the store did not show.
         let together = reads.len() > 1
             && reads.iter().any(|r| again_due(&r.key) || failed(r))
-            && !reads.iter().any(|r| written_later(&r.key));
+            && !reads.iter().any(|r| asked_later(&r.key));
         let decide = |read: &Read| {
             if together || again_due(&read.key) {
                 return Decision::Again;

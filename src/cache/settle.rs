@@ -53,15 +53,15 @@ impl Session {
         for (index, slot) in flight.slots.into_iter().enumerate() {
             let answer = answers.next();
             match slot {
-                Slot::Write { at, keys } => {
-                    for key in keys.iter() {
-                        self.written(key);
+                Slot::Command { at, keys, is_write } => {
+                    if is_write {
+                        keys.iter().for_each(|key| self.written(key));
                     }
                     let result = match answer {
-                        Some(Answer::Wrote(result)) => result,
+                        Some(Answer::Command(result)) => result,
                         _ => Err(missing()),
                     };
-                    self.calls.wrote(at, result);
+                    self.calls.replied(at, result);
                 }
                 Slot::Load {
                     key,

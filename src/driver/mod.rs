@@ -206,10 +206,10 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         self.inbox.queue.take(&mut self.input);
         let (jobs, events) = (&mut self.jobs, &mut self.events);
         let starting = std::mem::take(&mut self.input.starting);
-        self.input.calls.unpack(|seq, command| match &refusal {
+        self.input.calls.unpack(|seq, request| match &refusal {
             None => {
-                let starting = starting && command.is_barrier();
-                jobs.push(seq, command, starting, now);
+                let starting = starting && request.is_barrier();
+                jobs.push(seq, request, starting, now);
             }
             Some(error) => events.push(Event::Answer(seq, Err(error.clone()))),
         });

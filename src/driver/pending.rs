@@ -12,7 +12,7 @@ use super::{
     resend::{GROUP, Resends},
 };
 use crate::{
-    command::{Command, Reply},
+    command::{Command, Reply, Request},
     error::{Cause, Error, Result},
     keys::Key,
     options::Limits,
@@ -26,7 +26,7 @@ const WINDOW: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub(super) struct PendingCall {
     seq: u64,
-    pub(super) command: Command,
+    pub(super) request: Request,
     deadline: Option<Instant>,
     /// Given to a connection at least once.
     pub(super) sent: bool,
@@ -82,7 +82,7 @@ impl PendingCalls {
         }
     }
 
-    pub(super) fn push(&mut self, seq: u64, command: Command, starting: bool, now: Instant) {
+    pub(super) fn push(&mut self, seq: u64, request: Request, starting: bool, now: Instant) {
         if now.duration_since(self.window) >= WINDOW {
             self.window = now;
         }
@@ -93,7 +93,7 @@ impl PendingCalls {
         };
         self.waiting.push_back(PendingCall {
             seq,
-            command,
+            request,
             deadline: limit.map(|limit| self.window + limit),
             sent: false,
             answered: false,
@@ -106,7 +106,7 @@ impl PendingCalls {
     /// Moves the next calls to flight and gives their commands. A barrier flies alone.
     pub(super) fn next_batch(&mut self, most: usize, now: Instant) -> Option<Next<'_>> {
         let first = self.waiting.front()?;
-        let alone = first.command.is_barrier();
+        let alone = first.request.is_barrier();
         let careful = self.careful();
         let holds =
             |batch: &Batch| batch.is_barrier() || alone || careful.is_some() || batch.is_careful();
@@ -117,7 +117,7 @@ impl PendingCalls {
         let count = if alone {
             1
         } else {
-            let plain = |job: &&PendingCall| !job.command.is_barrier();
+            let plain = |job: &&PendingCall| !job.request.is_barrier();
             self.waiting.iter().take(most).take_while(plain).count()
         };
         let mut jobs: Vec<PendingCall> = self.waiting.drain(..count).collect();
@@ -140,14 +140,14 @@ impl PendingCalls {
             steps: alone.then(Steps::default),
         });
         let batch = self.batches.back()?;
-        if let (Some(steps), [PendingCall { command, .. }]) = (&batch.steps, batch.jobs.as_slice())
-            && let Command::Clean { stem } = command
+        if let (Some(steps), [PendingCall { request, .. }]) = (&batch.steps, batch.jobs.as_slice())
+            && let Request::Clean(stem) = request
         {
             return Some(Next::Clean(stem, steps.clone()));
         }
-        Some(Next::Calls(
-            batch.jobs.iter().map(|job| &job.command).collect(),
-        ))
+        let mut commands = Vec::with_capacity(batch.jobs.len());
+        commands.extend(batch.jobs.iter().filter_map(|job| job.request.command()));
+        Some(Next::Calls(commands))
     }
 
     /// The replies to the oldest batch in flight.
@@ -188,7 +188,7 @@ impl PendingCalls {
     pub(super) fn fail_sent_writes(&mut self, error: &Error, events: &mut Vec<Event>) {
         let (failed, kept) = std::mem::take(&mut self.waiting)
             .into_iter()
-            .partition::<VecDeque<_>, _>(|job| job.sent && job.command.is_write());
+            .partition::<VecDeque<_>, _>(|job| job.sent && job.request.is_write());
         self.waiting = kept;
         for job in failed {
             job.answer(Err(error.clone()), events);

@@ -94,7 +94,7 @@ impl PendingCalls {
             for mut job in batch.jobs.into_iter().rev() {
                 job.losses.all += u32::from(broke);
                 job.losses.alone += u32::from(broke && alone);
-                if job.command.is_barrier() {
+                if job.request.is_barrier() {
                     job.answer(Err(error.clone()), events);
                 } else if job.losses.is_enough() {
                     let error = given_up(job.losses, error);

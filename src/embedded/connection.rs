@@ -206,5 +206,5 @@ async fn blocking(work: impl FnOnce() -> Replies + Send + 'static) -> Replies {
 }
 
 fn is_write<'a>(batch: impl IntoIterator<Item = &'a Command>) -> bool {
-    batch.into_iter().any(Command::is_write)
+    batch.into_iter().any(|command| command.op().is_write())
 }

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     batch_size::BatchSize,
-    command::{Command, Reply},
+    command::{Command, Op, Reply},
     error::{Error, Result},
     failpoints::{Broken, may_panic},
     list_lru::{Bounds, ListLru},
@@ -194,15 +194,14 @@ impl Executor {
             let mut replies = Vec::with_capacity(batch.len());
             for command in batch {
                 tried = replies.len() + 1;
-                let Command::Members { keys } = command else {
-                    replies.push(Err(Error::Internal("a write among reads".to_owned())));
+                let Op::Read(op) = command.op() else {
+                    replies.push(Err(Error::Internal("a write without its turn".to_owned())));
                     continue;
                 };
-                let lists = keys
-                    .iter()
-                    .map(|key| reading.list(rows, txn, Eyes::Reader, key));
-                let lists = lists.collect::<std::result::Result<_, heed::Error>>();
-                replies.push(Ok(Reply::Members(lists?)));
+                let keys = command.keys().iter();
+                let values = keys.map(|key| reading.value(op, rows, txn, Eyes::Reader, key));
+                let values = values.collect::<std::result::Result<_, heed::Error>>();
+                replies.push(Ok(Reply::Values(values?)));
                 if reading.effort.is_enough() {
                     break;
                 }
@@ -251,7 +250,7 @@ impl Executor {
     /// The reply to a call of a transaction that failed: a read is done by itself. Nothing if it is more than
     /// may be done.
     fn fail(&self, command: &Command, failure: &Failure, effort: Budget) -> Option<Result<Reply>> {
-        if command.is_write() {
+        if command.op().is_write() {
             return Some(Err(failure.error()));
         }
         match self.read(&[command], effort) {

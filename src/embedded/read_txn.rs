@@ -9,6 +9,7 @@ use super::{
     rows::{Channel, Rows},
 };
 use crate::{
+    command::{ReadOp, Value},
     error::Result as CallResult,
     failpoints::Broken,
     keys::Key,
@@ -47,8 +48,10 @@ pub(super) struct ReadTxn {
 pub(super) enum Eyes {
     /// It sees what was committed.
     Reader,
-    /// It will change things itself.
+    /// It will change things itself, and has not changed this channel.
     Writer,
+    /// It has changed this channel, which is now as given.
+    Own(Option<Channel>),
 }
 
 impl ReadTxn {
@@ -62,9 +65,35 @@ impl ReadTxn {
         }
     }
 
-    /// The lists of these keys as the transaction sees them. For a writer: of channels that it has not
-    /// changed.
-    pub(super) fn list(
+    /// What a read answers for a key, as the transaction sees it.
+    pub(super) fn value(
+        &mut self,
+        op: ReadOp,
+        rows: &Rows,
+        txn: &RoTxn,
+        eyes: Eyes,
+        key: &Key,
+    ) -> Result<CallResult<Value>, heed::Error> {
+        match op {
+            ReadOp::Members => {
+                let list = match eyes {
+                    Eyes::Own(channel) => self.own(rows, txn, key, channel),
+                    Eyes::Reader | Eyes::Writer => self.list(rows, txn, eyes, key),
+                };
+                Ok(list?.map(Value::List))
+            }
+            ReadOp::Count => {
+                let channel = match eyes {
+                    Eyes::Own(channel) => channel,
+                    Eyes::Reader | Eyes::Writer => rows.channel(txn, key)?,
+                };
+                Ok(Ok(Value::Int(channel.map_or(0, |channel| channel.count))))
+            }
+        }
+    }
+
+    /// The list of a channel that the transaction has not changed.
+    fn list(
         &mut self,
         rows: &Rows,
         txn: &RoTxn,
@@ -123,7 +152,7 @@ impl ReadTxn {
 
     /// Of a channel that the transaction has changed. It is not kept: the transaction may change it once
     /// more, under the same version, or be given up.
-    pub(super) fn own(
+    fn own(
         &mut self,
         rows: &Rows,
         txn: &RoTxn,

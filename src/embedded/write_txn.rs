@@ -1,6 +1,6 @@
 //! Commands in one write transaction, in their order: each sees what those before it did.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
 use heed::RwTxn;
 
@@ -9,11 +9,10 @@ use super::{
     rows::{Channel, Rows},
 };
 use crate::{
-    command::{Command, Member, Reply},
+    command::{Command, Member, Op, ReadOp, Reply, Value, WriteOp},
     error::Result as CallResult,
     failpoints::Broken,
     keys::Key,
-    list::List,
 };
 
 type Result<T> = std::result::Result<T, heed::Error>;
@@ -55,27 +54,23 @@ impl<'a> WriteTxn<'a> {
         }
     }
 
-    /// Executes a command, but for [`Command::Clean`], which is [`WriteTxn::clean`].
+    /// Executes a command.
     pub(super) fn execute(&mut self, command: &'a Command) -> Result<CallResult<Reply>> {
-        match command {
-            Command::Add { key, members } => {
-                self.reading.effort.write(members.len() as u64)?;
-                self.add(key, members)?;
+        let members = command.members();
+        self.reading.effort.write(members.len() as u64)?;
+        let op = match command.op() {
+            Op::Read(op) => {
+                let values = command.keys().iter().map(|key| self.value(op, key));
+                return Ok(Ok(Reply::Values(values.collect::<Result<_>>()?)));
             }
-            Command::Remove { key, members } => {
-                self.reading.effort.write(members.len() as u64)?;
-                self.remove(key, members)?;
+            Op::Write(op) => op,
+        };
+        for key in command.keys() {
+            match op {
+                WriteOp::Add => self.add(key, members)?,
+                WriteOp::Remove => self.remove(key, members)?,
+                WriteOp::Delete => self.delete(key)?,
             }
-            Command::Delete { keys } => {
-                for key in keys {
-                    self.delete(key)?;
-                }
-            }
-            Command::Members { keys } => {
-                let lists: Result<_> = keys.iter().map(|key| self.list(key)).collect();
-                return Ok(Ok(Reply::Members(lists?)));
-            }
-            Command::Clean { .. } => {}
         }
         Ok(Ok(Reply::Done))
     }
@@ -187,17 +182,16 @@ impl<'a> WriteTxn<'a> {
         Ok(())
     }
 
-    fn list(&mut self, key: &'a Key) -> Result<CallResult<Arc<List>>> {
-        match self.channels.get(key.as_slice()) {
+    fn value(&mut self, op: ReadOp, key: &'a Key) -> Result<CallResult<Value>> {
+        let eyes = match self.channels.get(key.as_slice()) {
             // Its own changes have no version yet.
             Some(Touched {
                 channel,
                 changed: true,
-            }) if !self.broken.is("embedded-own-as-others") => {
-                self.reading.own(self.rows, &self.txn, key, *channel)
-            }
-            _ => self.reading.list(self.rows, &self.txn, Eyes::Writer, key),
-        }
+            }) if !self.broken.is("embedded-own-as-others") => Eyes::Own(*channel),
+            _ => Eyes::Writer,
+        };
+        self.reading.value(op, self.rows, &self.txn, eyes, key)
     }
 
     fn touch(&mut self, key: &'a Key) -> Result<&mut Touched> {

@@ -15,7 +15,7 @@ use futures_util::{
 
 use super::Opened;
 use crate::{
-    command::{Command, Member, Reply},
+    command::{Command, Member, Reply, WriteOp},
     error::{Error, Result},
     keys::Key,
 };
@@ -177,7 +177,8 @@ impl<'a> Writer<'a> {
         }
         self.members += members.len();
         self.bytes += key.len() + members.iter().map(Vec::len).sum::<usize>();
-        self.batch.push(Command::Add { key, members });
+        self.batch
+            .push(Command::write_members(WriteOp::Add, key, members));
         if self.members >= BATCH || self.bytes >= BATCH_BYTES {
             self.send();
         }
@@ -212,13 +213,12 @@ impl<'a> Writer<'a> {
             return Ok(());
         };
         for (command, reply) in batch.into_iter().zip(replies) {
-            let Command::Add { key, members } = command else {
-                continue;
-            };
             match reply {
-                Ok(_) => self.acknowledged += members.len() as u64,
+                Ok(_) => self.acknowledged += command.members().len() as u64,
                 Err(error) if is_of_one_key(&error) => {
-                    self.refused.insert(key, error.to_string());
+                    let keys = command.keys().iter().cloned();
+                    self.refused
+                        .extend(keys.map(|key| (key, error.to_string())));
                 }
                 Err(error) => return Err(self.target.named(error)),
             }

@@ -170,15 +170,14 @@ pub(super) fn judge(
 #[cfg(test)]
 mod tests {
     use super::{super::routing::Plan, *};
-    use crate::command::Command;
+    use crate::command::{Command, WriteOp};
 
     fn tcp(port: u16) -> Address {
         Address::Tcp("h".to_owned(), port)
     }
 
     fn add(key: &str, member: &str) -> Command {
-        let (key, members) = (key.into(), vec![member.into()]);
-        Command::Add { key, members }
+        Command::write_members(WriteOp::Add, key.into(), [member.into()])
     }
 
     fn error(words: &str) -> Value {

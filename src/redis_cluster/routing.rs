@@ -1,16 +1,15 @@
 //! A batch as commands of one key each, and their answers as the batch's replies. Pure.
 
-use std::{collections::HashMap, iter, sync::Arc};
+use std::collections::HashMap;
 
 use redis::{Cmd, Value};
 
 use super::slots::slot;
 use crate::{
-    command::{Command, Reply},
+    command::{Command, Op, ReadOp, Reply, Value as Read},
     error::{Error, Result},
     keys::Key,
-    list::List,
-    redis_manager::{command, list, words},
+    redis_manager::{command, encode_for, value, wrote},
 };
 
 /// One command for the wire.
@@ -34,22 +33,23 @@ pub(super) struct Plan<'a> {
 struct Seen {
     number: usize,
     slot: u16,
-    /// The reading of it that stands last, if no write came after.
-    read: Option<usize>,
+    /// The read of it that stands last, if nothing came after.
+    read: Option<(ReadOp, usize)>,
 }
 
-/// What a call is answered from: steps, in its order.
+/// What a call is answered from.
 #[derive(Debug)]
-pub(super) enum Part {
-    Write(Vec<usize>),
-    Read(Vec<usize>),
+pub(super) struct Part {
+    op: Op,
+    /// In its order.
+    steps: Vec<usize>,
 }
 
 /// What a step was answered, by the node or by us.
 pub(super) type Answer = Result<Value>;
 
 impl<'a> Plan<'a> {
-    /// Splits a batch. `clean` is none: it is not made of commands that are known beforehand.
+    /// Splits a batch.
     pub(super) fn of(batch: &[&'a Command]) -> (Vec<Step>, Vec<Part>) {
         let mut plan = Self::default();
         let parts = batch.iter().map(|command| plan.add(command)).collect();
@@ -66,22 +66,13 @@ impl<'a> Plan<'a> {
     }
 
     fn add(&mut self, call: &'a Command) -> Part {
-        match call {
-            Command::Add { key, members } => Part::Write(vec![
-                self.step(key, command("SADD", iter::once(key).chain(members))),
-            ]),
-            Command::Remove { key, members } => Part::Write(vec![
-                self.step(key, command("SREM", iter::once(key).chain(members))),
-            ]),
-            Command::Delete { keys } => {
-                let unlink = |key: &'a Key| self.step(key, command("UNLINK", [key]));
-                Part::Write(keys.iter().map(unlink).collect())
-            }
-            Command::Members { keys } => {
-                Part::Read(keys.iter().map(|key| self.read(key)).collect())
-            }
-            Command::Clean { .. } => Part::Write(Vec::new()),
-        }
+        let op = call.op();
+        let steps = call.keys().iter().map(|key| match op {
+            Op::Read(op) => self.read(op, call, key),
+            Op::Write(_) => self.step(key, encode_for(call, key)),
+        });
+        let steps = steps.collect();
+        Part { op, steps }
     }
 
     fn step(&mut self, key: &'a [u8], cmd: Cmd) -> usize {
@@ -101,14 +92,16 @@ impl<'a> Plan<'a> {
         index
     }
 
-    /// Joins a reading of the same batch with no write after it: nobody can tell.
-    fn read(&mut self, key: &'a [u8]) -> usize {
-        if let Some(index) = self.keys.get(key).and_then(|seen| seen.read) {
+    /// Joins the same read of the same batch with nothing after it: nobody can tell.
+    fn read(&mut self, op: ReadOp, call: &'a Command, key: &'a Key) -> usize {
+        if let Some((same, index)) = self.keys.get(key.as_slice()).and_then(|seen| seen.read)
+            && same == op
+        {
             return index;
         }
-        let index = self.step(key, command("SMEMBERS", [key]));
-        if let Some(seen) = self.keys.get_mut(key) {
-            seen.read = Some(index);
+        let index = self.step(key, encode_for(call, key));
+        if let Some(seen) = self.keys.get_mut(key.as_slice()) {
+            seen.read = Some((op, index));
         }
         index
     }
@@ -117,43 +110,34 @@ impl<'a> Plan<'a> {
 /// The replies of a batch, and how many bytes of lists are in them.
 pub(super) fn replies(parts: &[Part], answers: Vec<Answer>) -> (Vec<Result<Reply>>, usize) {
     let mut answers: Vec<_> = answers.into_iter().map(Some).collect();
-    let mut lists: HashMap<usize, Result<Arc<List>>> = HashMap::new();
+    let mut take = move |step: usize| {
+        let answer = answers.get_mut(step).and_then(Option::take);
+        answer.unwrap_or_else(|| Err(missing()))
+    };
+    let mut reads: HashMap<usize, Result<Read>> = HashMap::new();
     let mut bytes = 0;
-    let replies = parts.iter().map(|part| match part {
-        Part::Write(steps) => {
-            let mut written = steps.iter().map(|&step| wrote(answers[step].take()));
+    let replies = parts.iter().map(|part| match part.op {
+        Op::Write(_) => {
+            let mut written = part.steps.iter().map(|&step| take(step).and_then(wrote));
             written
                 .find(Result::is_err)
                 .unwrap_or(Ok(()))
                 .map(|()| Reply::Done)
         }
-        Part::Read(steps) => {
-            let mut read = |&step: &usize| {
-                let list = lists.entry(step).or_insert_with(|| {
-                    let list = read(answers[step].take());
-                    bytes += list.as_ref().map_or(0, |list| list.json().len());
-                    list
+        Op::Read(op) => {
+            let read = |&step: &usize| {
+                let read = reads.entry(step).or_insert_with(|| {
+                    let read = take(step).and_then(|answer| value(op, answer));
+                    bytes += read.as_ref().map_or(0, Read::bytes);
+                    read
                 });
-                list.clone()
+                read.clone()
             };
-            Ok(Reply::Members(steps.iter().map(&mut read).collect()))
+            Ok(Reply::Values(part.steps.iter().map(read).collect()))
         }
     });
     let replies = replies.collect();
     (replies, bytes)
-}
-
-fn wrote(answer: Option<Answer>) -> Result<()> {
-    match answer {
-        Some(Ok(Value::ServerError(error))) => Err(Error::Store(words(&error))),
-        Some(Ok(_)) => Ok(()),
-        Some(Err(error)) => Err(error),
-        None => Err(missing()),
-    }
-}
-
-fn read(answer: Option<Answer>) -> Result<Arc<List>> {
-    list(answer.unwrap_or_else(|| Err(missing()))?).map(Arc::new)
 }
 
 fn missing() -> Error {
@@ -163,6 +147,7 @@ fn missing() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::WriteOp;
 
     fn key(name: &str) -> Key {
         name.as_bytes().to_vec()
@@ -183,16 +168,9 @@ mod tests {
     #[test]
     fn a_call_of_several_keys_becomes_commands_of_one_key_each() {
         let batch = [
-            Command::Add {
-                key: key("a"),
-                members: vec![key("u"), key("v")],
-            },
-            Command::Members {
-                keys: vec![key("a"), key("b")],
-            },
-            Command::Delete {
-                keys: vec![key("b"), key("a")],
-            },
+            Command::write_members(WriteOp::Add, key("a"), [key("u"), key("v")]),
+            Command::read(ReadOp::Members, vec![key("a"), key("b")]),
+            Command::write(WriteOp::Delete, vec![key("b"), key("a")]),
         ];
         let (steps, parts) = Plan::of(&batch.iter().collect::<Vec<_>>());
         let lines = text(&steps);
@@ -224,44 +202,32 @@ mod tests {
         ];
         let (replies, bytes) = replies(&parts, answers);
         assert_eq!(replies[0], Ok(Reply::Done));
-        let Ok(Reply::Members(lists)) = &replies[1] else {
+        let Ok(Reply::Values(values)) = &replies[1] else {
             panic!("{replies:?}");
         };
-        assert_eq!(
-            lists[0].as_ref().map(|list| list.json()),
-            Ok("[\"u\",\"v\"]")
-        );
-        assert_eq!(lists[1], Err(Error::Store("WRONGTYPE no".into())));
+        let list = values[0].as_ref().ok().and_then(Read::list);
+        assert_eq!(list.map(|list| list.json()), Some("[\"u\",\"v\"]"));
+        assert_eq!(values[1], Err(Error::Store("WRONGTYPE no".into())));
         assert_eq!(replies[2], Err(Error::Store("NOPERM no".into())));
         assert_eq!(bytes, "[\"u\",\"v\"]".len());
     }
 
     #[test]
     fn readings_are_shared_up_to_the_next_write_and_not_beyond() {
-        let read = |name| Command::Members {
-            keys: vec![key(name)],
-        };
+        let read = |name| Command::read(ReadOp::Members, vec![key(name)]);
+        let remove = |name| Command::write_members(WriteOp::Remove, key(name), [key("u")]);
         let batch = [
             read("a"),
             read("a"),
-            Command::Remove {
-                key: key("b"),
-                members: vec![key("u")],
-            },
+            remove("b"),
             read("a"),
-            Command::Remove {
-                key: key("a"),
-                members: vec![key("u")],
-            },
+            remove("a"),
             read("a"),
             read("a"),
         ];
         let (steps, parts) = Plan::of(&batch.iter().collect::<Vec<_>>());
         assert_eq!(steps.len(), 4);
-        let from = |part: &Part| match part {
-            Part::Read(steps) | Part::Write(steps) => steps.clone(),
-        };
-        let from: Vec<_> = parts.iter().map(from).collect();
+        let from: Vec<_> = parts.iter().map(|part| part.steps.clone()).collect();
         assert_eq!(from, [[0], [0], [1], [0], [2], [3], [3]]);
         let lists = vec![
             Ok(Value::Array(vec![Value::BulkString(key("u"))])),

@@ -4,7 +4,6 @@
 
 use std::{
     collections::HashMap,
-    iter,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, Waker},
 };
@@ -19,17 +18,17 @@ use tokio::{
 
 use super::{
     clean::clean,
+    codec::{self, command, list, read},
     role::{Question, Role},
     slot_coverage,
 };
 use crate::{
     batch_size::BatchSize,
     cache::{Answer, Invalidation, Sent, Session, Settled, Wire},
-    command::{Command, Reply},
-    error::{Error, Result},
+    command::{Command, ReadOp, Reply},
+    error::Result,
     failpoints::Broken,
     keys::Key,
-    list::List,
     manager::{Connection, Lost},
     steps::Steps,
 };
@@ -80,6 +79,7 @@ impl State {
     fn loaded(&mut self, answers: &[Answer], calls: usize) {
         let bytes = answers.iter().map(|answer| match answer {
             Answer::List(Ok(list)) | Answer::Tracked(_, Ok(list)) => list.json().len(),
+            Answer::Command(Ok(reply)) => reply.bytes(),
             _ => 0,
         });
         self.batch_size.loaded(bytes.sum(), calls);
@@ -153,7 +153,7 @@ impl Connection for RedisConnection {
         }
         let sent = state.session.form(batch);
         state.waiting.insert(sent.no, sender);
-        let reads = sent.wire.iter().any(|wire| !matches!(wire, Wire::Write(_)));
+        let reads = sent.wire.iter().any(Wire::is_read);
         let question = reads.then(|| state.role.ask(Instant::now())).flatten();
         drop(state);
         let mut pipeline = encode(&sent.wire, batch);
@@ -244,24 +244,23 @@ fn encode(wire: &[Wire], batch: &[&Command]) -> Pipeline {
     };
     for wire in wire {
         match wire {
-            Wire::Members(key) => pipeline.add_command(command("SMEMBERS", [key])),
-            Wire::Tracked(key) => pipeline
-                .add_command(command("CLIENT", caching))
-                .add_command(command("SMEMBERS", [key])),
-            Wire::Touch(keys) => pipeline.add_command(command("TOUCH", keys)),
-            Wire::Forget(keys) => pipeline.add_command(forget(keys)),
-            Wire::Write(index) => match batch[*index] {
-                Command::Add { key, members } => {
-                    pipeline.add_command(command("SADD", iter::once(key).chain(members)))
-                }
-                Command::Remove { key, members } => {
-                    pipeline.add_command(command("SREM", iter::once(key).chain(members)))
-                }
-                Command::Delete { keys } => pipeline.add_command(command("UNLINK", keys)),
-                // No writes that the session sends.
-                Command::Members { .. } | Command::Clean { .. } => &mut pipeline,
-            },
-        };
+            Wire::Members(key) => {
+                pipeline.add_command(read(ReadOp::Members, key));
+            }
+            Wire::Tracked(key) => {
+                pipeline.add_command(command("CLIENT", caching));
+                pipeline.add_command(read(ReadOp::Members, key));
+            }
+            Wire::Touch(keys) => {
+                pipeline.add_command(command("TOUCH", keys));
+            }
+            Wire::Forget(keys) => {
+                pipeline.add_command(forget(keys));
+            }
+            Wire::Command { index, .. } => codec::encode(batch[*index], |command| {
+                pipeline.add_command(command);
+            }),
+        }
     }
     pipeline
 }
@@ -283,30 +282,11 @@ pub(super) fn forget<K: AsRef<[u8]>>(keys: &[K]) -> Cmd {
     command("EVAL", args.into_iter().chain(keys))
 }
 
-/// A command with its arguments, in memory of the right size from the beginning.
-pub(crate) fn command<A: AsRef<[u8]>>(
-    name: &str,
-    args: impl IntoIterator<Item = A, IntoIter: Clone>,
-) -> Cmd {
-    let args = args.into_iter();
-    let sizes = args.clone().map(|arg| arg.as_ref().len());
-    let (count, bytes) = sizes.fold((1, name.len()), |(n, sum), size| (n + 1, sum + size));
-    let mut command = Cmd::with_capacity(count, bytes);
-    command.arg(name);
-    for arg in args {
-        command.arg(arg.as_ref());
-    }
-    command
-}
-
-/// The answer to a command, from the next of these values, or from the next two.
+/// The answer to a command, from the next of these values, as many as it takes.
 pub(super) fn decode(wire: &Wire, values: &mut impl Iterator<Item = Value>) -> Answer {
     let mut value = || values.next().unwrap_or(Value::Nil);
     match wire {
-        Wire::Write(_) => Answer::Wrote(match value() {
-            Value::ServerError(error) => Err(slot_coverage::told(&error)),
-            _ => Ok(()),
-        }),
+        Wire::Command { op, keys, .. } => Answer::Command(codec::decode(*op, *keys, value)),
         Wire::Members(_) => Answer::List(list(value()).map(Arc::new)),
         Wire::Tracked(_) => {
             let granted = value() == Value::Okay;
@@ -317,28 +297,6 @@ pub(super) fn decode(wire: &Wire, values: &mut impl Iterator<Item = Value>) -> A
             _ => None,
         }),
         Wire::Forget(_) => Answer::Forgot(!matches!(value(), Value::ServerError(_))),
-    }
-}
-
-/// What SMEMBERS answers.
-pub(crate) fn list(value: Value) -> Result<List> {
-    match value {
-        Value::Array(items) | Value::Set(items) => {
-            let members: Vec<Vec<u8>> = items.into_iter().map(member).collect::<Result<_>>()?;
-            List::new(members)
-        }
-        Value::ServerError(error) => Err(slot_coverage::told(&error)),
-        _ => Err(Error::Store("the answer to SMEMBERS is no list".into())),
-    }
-}
-
-fn member(value: Value) -> Result<Vec<u8>> {
-    match value {
-        Value::BulkString(bytes) => Ok(bytes),
-        Value::SimpleString(text) => Ok(text.into_bytes()),
-        _ => Err(Error::Store(
-            "the answer to SMEMBERS has a member that is no string".into(),
-        )),
     }
 }
 

@@ -7,6 +7,7 @@
 //! reconnecting are the driver's.
 
 mod clean;
+mod codec;
 mod connect;
 mod connection;
 mod election;
@@ -54,7 +55,7 @@ use self::failover::FailoverWatch;
 
 // For redis_cluster, which speaks to many servers at once.
 pub(crate) use self::{
-    connection::{command, list},
+    codec::{command, encode_for, value, wrote},
     handshake::passes,
     role::is_demoted,
     scan::{Halt, found},

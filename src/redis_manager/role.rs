@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use redis::{Cmd, ServerError, ServerErrorKind, Value};
 use tokio::time::Instant;
 
-use super::{connection::command, tracking_support, words};
+use super::{codec::command, tracking_support, words};
 
 /// For so long after the question the role is taken for the same.
 pub(super) const FRESH: Duration = Duration::from_millis(500);

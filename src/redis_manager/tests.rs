@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     cache::{Answer, Session, Wire},
-    command::Command,
+    command::{Command, Op, ReadOp, Reply, ValueKind},
     failpoints::Broken,
     list::List,
     list_lru::{Bounds, SharedKey},
@@ -68,9 +68,7 @@ fn session() -> Session {
 /// A read of [`key`], answered with a member if it is sent; whether it was.
 fn read(state: &Mutex<State>) -> bool {
     let session = &mut super::connection::lock(state).session;
-    let command = Command::Members {
-        keys: vec![key().to_vec()],
-    };
+    let command = Command::read(ReadOp::Members, vec![key().to_vec()]);
     let sent = session.form(&[&command]);
     let is_read = sent
         .wire
@@ -90,15 +88,33 @@ proptest! {
     #[test]
     fn any_reply_is_an_answer_of_its_kind(value in value()) {
         let decode = |wire: &Wire, value: &Value| decode(wire, &mut std::iter::once(value.clone()));
-        let write = decode(&Wire::Write(0), &value);
         let is_error = matches!(value, Value::ServerError(_));
-        prop_assert!(matches!(write, Answer::Wrote(result) if result.is_err() == is_error));
-        let touched = decode(&Wire::Touch(vec![key()]), &value);
-        prop_assert!(matches!(touched, Answer::Touched(_)));
         let strings = |items: &[Value]| {
             items.iter().all(|item| matches!(item, Value::BulkString(_) | Value::SimpleString(_)))
         };
         let is_list = matches!(&value, Value::Array(items) | Value::Set(items) if strings(items));
+        for &op in Op::ALL {
+            let command = decode(&Wire::Command { index: 0, op, keys: 1 }, &value);
+            let Answer::Command(reply) = command else {
+                return Err(TestCaseError::fail("no reply"));
+            };
+            match op {
+                Op::Write(_) => prop_assert_eq!(reply.is_err(), is_error),
+                Op::Read(op) => {
+                    let Ok(Reply::Values(values)) = reply else {
+                        return Err(TestCaseError::fail("no values"));
+                    };
+                    let is_int = matches!(value, Value::Int(0..));
+                    let is_good = match op.kind() {
+                        ValueKind::List => is_list,
+                        ValueKind::Int => is_int,
+                    };
+                    prop_assert_eq!((values.len(), values[0].is_ok()), (1, is_good));
+                }
+            }
+        }
+        let touched = decode(&Wire::Touch(vec![key()]), &value);
+        prop_assert!(matches!(touched, Answer::Touched(_)));
         let list = decode(&Wire::Members(key()), &value);
         let tracked = decode(&Wire::Tracked(key()), &value);
         // Only the first of its two answers.

@@ -8,13 +8,11 @@ use napi::{bindgen_prelude::JsValue as _, sys};
 use crate::{
     binding::{
         answers::tape::{Shape, Tape, Word},
-        service::{
-            Service,
-            call::{Kind, Outcome},
-        },
+        methods::{Arguments, Kind},
+        service::{Service, call::Outcome},
         values::errors,
     },
-    command::Reply,
+    command::{Reply, Value, ValueKind},
     error::{Error, Result},
     failpoints::may_panic,
     list::List,
@@ -54,11 +52,12 @@ impl Service {
     /// has all of them.
     fn write_pieces(&self, tape: &mut Tape, room: usize) -> napi::Result<bool> {
         let calls = self.calls.borrow();
-        let Some(Outcome::Store(Ok(Reply::Members(lists)))) = calls.ready() else {
+        let Some(Outcome::Store(Ok(Reply::Values(values)))) = calls.ready() else {
             return Ok(true);
         };
+        let lists = || values.iter().flatten().filter_map(Value::list);
         let mut masters = self.masters.borrow_mut();
-        for list in lists.iter().flatten().filter(|list| list.pieces() > 1) {
+        for list in lists().filter(|list| list.pieces() > 1) {
             while let Some((slot, piece)) = masters.lacks(list.id()) {
                 if tape.load() >= room {
                     return Ok(false);
@@ -70,7 +69,7 @@ impl Service {
             }
         }
         // Not sooner: what is for one tape only must be all on it.
-        for list in lists.iter().flatten() {
+        for list in lists() {
             if list.pieces() > 1 && !list.is_kept() {
                 tape.passing(list.id());
             }
@@ -96,9 +95,9 @@ impl Service {
     fn write_answer(&self, tape: &mut Tape, kind: Kind, outcome: Outcome) -> napi::Result<()> {
         match outcome {
             Outcome::Store(Ok(Reply::Done)) => tape.done(),
-            Outcome::Store(Ok(Reply::Members(lists))) => self.write_members(tape, kind, &lists)?,
+            Outcome::Store(Ok(Reply::Values(values))) => self.write_values(tape, kind, &values)?,
             Outcome::Store(Err(error)) => self.write_error(tape, kind.shape(), &error)?,
-            Outcome::Own if kind == Kind::PushMessage => {
+            Outcome::Own if kind.arguments() == Arguments::Push => {
                 tape.word(Word::OwnPush, 0);
                 self.push_released();
             }
@@ -107,25 +106,34 @@ impl Service {
         Ok(())
     }
 
-    fn write_members(
+    /// Writes what a read has answered: lists as one, or the sum of numbers.
+    fn write_values(
         &self,
         tape: &mut Tape,
         kind: Kind,
-        lists: &[Result<Arc<List>>],
+        values: &[Result<Value>],
     ) -> napi::Result<()> {
-        if kind == Kind::PushMessage {
-            self.write_lists(tape, Word::Push, lists)?;
+        if kind.arguments() == Arguments::Push {
+            self.write_lists(tape, Word::Push, values)?;
             self.push_released();
             return Ok(());
         }
-        if let Some(error) = lists.iter().find_map(|list| list.as_ref().err()) {
+        if let Some(error) = values.iter().find_map(|value| value.as_ref().err()) {
             return self.write_error(tape, kind.shape(), error);
         }
-        let word = match kind {
-            Kind::GetMembersBySid => Word::List,
-            _ => Word::Joined,
-        };
-        self.write_lists(tape, word, lists)
+        match kind.value() {
+            Some(ValueKind::Int) => {
+                let sum = values.iter().flatten().filter_map(Value::int).sum();
+                let number = Tape::number(&self.env, sum)?;
+                tape.word(Word::Number, 0);
+                tape.value(number);
+                Ok(())
+            }
+            _ if kind.arguments() == Arguments::Frontend => {
+                self.write_lists(tape, Word::List, values)
+            }
+            _ => self.write_lists(tape, Word::Joined, values),
+        }
     }
 
     /// Writes the sources of lists: masters, texts, or the error in the place of one.
@@ -133,12 +141,13 @@ impl Service {
         &self,
         tape: &mut Tape,
         word: Word,
-        lists: &[Result<Arc<List>>],
+        values: &[Result<Value>],
     ) -> napi::Result<()> {
-        let mut items = Vec::with_capacity(lists.len());
-        for list in lists {
-            items.push(match list {
-                Ok(list) => self.item(tape, list)?,
+        let mut items = Vec::with_capacity(values.len());
+        for value in values {
+            items.push(match value {
+                Ok(Value::List(list)) => self.item(tape, list)?,
+                Ok(Value::Int(number)) => Item::Value(Tape::number(&self.env, *number)?),
                 Err(error) => Item::Value(errors::to_js(&self.env, error)?.raw()),
             });
         }

@@ -7,42 +7,48 @@ use napi::{
     sys,
 };
 
-/// What a word of the tape says in its low four bits; the others hold its number.
-#[derive(Debug, Clone, Copy)]
-#[repr(u32)]
-pub enum Word {
-    /// So many calls are done.
-    Done = 0,
-    /// A list, which follows.
-    List = 1,
-    /// So many lists, which follow, as one.
-    Joined = 2,
-    /// A push to so many frontends, whose lists follow.
-    Push = 3,
-    /// An error, which follows, in one of the [`Shape`]s.
-    Fail = 4,
-    /// What a custom manager answered.
-    Own = 5,
-    /// The same, to a push.
-    OwnPush = 6,
-    /// The master of that number is made of the text that follows.
-    Master = 7,
-    /// The master of that number is not needed any more.
-    Forget = 8,
-    /// The master of that number grows by the piece that follows.
-    Piece = 9,
+use crate::binding::tables::shared;
+
+shared! {
+    /// What a word of the tape says in its low four bits; the others hold its number.
+    pub enum Word {
+        /// So many calls are done.
+        Done = "DONE",
+        /// A list, which follows.
+        List = "LIST",
+        /// So many lists, which follow, as one.
+        Joined = "JOINED",
+        /// A push to so many frontends, whose lists follow.
+        Push = "PUSH",
+        /// An error, which follows, in one of the [`Shape`]s.
+        Fail = "FAIL",
+        /// What a custom manager answered.
+        Own = "OWN",
+        /// The same, to a push.
+        OwnPush = "OWN_PUSH",
+        /// The master of that number is made of the text that follows.
+        Master = "MASTER",
+        /// The master of that number is not needed any more.
+        Forget = "FORGET",
+        /// The master of that number grows by the piece that follows.
+        Piece = "PIECE",
+        /// A number, which follows.
+        Number = "NUMBER",
+    }
 }
 
-/// The arguments with which a callback is told of an error: 0.0.7's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u32)]
-pub enum Shape {
-    /// `(err)`
-    Plain = 0,
-    /// `(err, undefined)`
-    Undefined = 1,
-    /// `(err, null)`
-    Null = 2,
+const _: () = assert!(Word::ALL.len() <= 16, "four bits");
+
+shared! {
+    /// The arguments with which a callback is told of an error: 0.0.7's.
+    pub enum Shape {
+        /// `(err)`
+        Plain = "PLAIN",
+        /// `(err, undefined)`
+        Undefined = "UNDEFINED",
+        /// `(err, null)`
+        Null = "NULL",
+    }
 }
 
 /// See the module.
@@ -115,6 +121,17 @@ impl Tape {
             } else {
                 sys::napi_create_string_utf8(env.raw(), text, length, &raw mut value)
             }
+        })?;
+        Ok(value)
+    }
+
+    /// A number, for [`Tape::value`].
+    #[expect(clippy::cast_precision_loss, reason = "counts stay below 2^53")]
+    pub fn number(env: &Env, number: u64) -> napi::Result<sys::napi_value> {
+        let mut value = std::ptr::null_mut();
+        // SAFETY: on the JavaScript thread, with its environment.
+        check_status!(unsafe {
+            sys::napi_create_double(env.raw(), number as f64, &raw mut value)
         })?;
         Ok(value)
     }

@@ -14,6 +14,7 @@ use crate::{
             Service,
             panic::{closure, thrown},
         },
+        tables::shared,
         values::{
             errors,
             js::{Args, Ref, Return},
@@ -132,22 +133,43 @@ fn fan_out(env: &Env, option: Option<FanOut>) -> napi::Result<Option<Object<'_>>
     Ok(Some(object))
 }
 
-/// An error for what went wrong on the JavaScript side: `(kind, cause, words)`.
+shared! {
+    /// What can go wrong on the JavaScript side.
+    pub enum Failure {
+        /// A custom manager did not answer in time.
+        Timeout = "TIMEOUT",
+        /// Option `channelManager` is none.
+        Option = "OPTION",
+        /// A custom manager did not start, stop or clean in time.
+        Unreachable = "UNREACHABLE",
+        /// What cannot be looked at.
+        Internal = "INTERNAL",
+        /// The service has ended.
+        Stopped = "STOPPED",
+        /// No frontend took a push.
+        Push = "PUSH",
+    }
+}
+
+/// An error for what went wrong on the JavaScript side: `(failure, cause, words)`.
 fn failure(call: &FunctionCallContext, timeout: Option<Duration>) -> napi::Result<Return> {
-    let error = match call.get::<String>(0)?.as_str() {
-        "timeout" => Error::Timeout {
+    let number: u32 = call.get(0)?;
+    let failure = Failure::ALL.get(number as usize);
+    let error = match failure {
+        Some((Failure::Timeout, _)) => Error::Timeout {
             option: "commandTimeout",
             after: timeout.unwrap_or_default(),
             cause: None,
         },
-        "option" => Error::InvalidOption(call.get(2)?),
-        "unreachable" => Error::Unreachable {
+        Some((Failure::Option, _)) => Error::InvalidOption(call.get(2)?),
+        Some((Failure::Unreachable, _)) => Error::Unreachable {
             store: "the channel manager".to_owned(),
             cause: None,
         },
-        "internal" => Error::Internal(call.get(2)?),
-        "stopped" => Error::Stopped,
-        _ => Error::PushFailed(call.get::<Option<String>>(2)?),
+        Some((Failure::Internal, _)) => Error::Internal(call.get(2)?),
+        Some((Failure::Stopped, _)) => Error::Stopped,
+        Some((Failure::Push, _)) => Error::PushFailed(call.get::<Option<String>>(2)?),
+        None => Error::Internal("a failure without a name".to_owned()),
     };
     let env = *call.env;
     let object = errors::with_cause(&env, &error, call.get::<Unknown>(1)?)?;

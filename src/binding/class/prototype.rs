@@ -17,11 +17,8 @@ use napi_derive::napi;
 use crate::{
     binding::{
         class::GlobalChannel,
-        service::{
-            Service,
-            call::{Kind, State},
-            panic,
-        },
+        methods::{Arguments, ENTRIES, Kind},
+        service::{Service, call::State, panic},
         values::{
             args,
             js::{Args, Callback},
@@ -30,14 +27,15 @@ use crate::{
     failpoints::may_panic,
 };
 
-type Method = extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value;
+/// A function that Node-API calls.
+pub type Entry = extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value;
 
 /// Puts them there, when the addon is loaded.
 #[napi(module_exports)]
 pub fn define_methods(exports: Object) -> napi::Result<()> {
     let class: Function<Args> = exports.get_named_property("GlobalChannel")?;
     let mut prototype: Object = class.coerce_to_object()?.get_named_property("prototype")?;
-    let method = |name, callback: Method| -> napi::Result<Property> {
+    let method = |name, callback: Entry| -> napi::Result<Property> {
         let property = Property::new().with_utf8_name(name)?.with_method(callback);
         // As napi-rs's own.
         let attributes = PropertyAttributes::Writable
@@ -45,14 +43,11 @@ pub fn define_methods(exports: Object) -> napi::Result<()> {
             | PropertyAttributes::Configurable;
         Ok(property.with_property_attributes(attributes))
     };
-    prototype.define_properties(&[
-        method("add", add)?,
-        method("leave", leave)?,
-        method("getMembersBySid", get_members_by_sid)?,
-        method("getMembersByChannelName", get_members_by_channel_name)?,
-        method("pushMessage", push_message)?,
-        method("destroyChannel", destroy_channel)?,
-        method("clean", clean)?,
+    let store = ENTRIES
+        .iter()
+        .map(|(kind, entry)| method(kind.name(), *entry));
+    let mut properties: Vec<Property> = store.collect::<napi::Result<_>>()?;
+    properties.extend([
         method("start", start)?,
         method("stop", stop)?,
         method("stats", stats)?,
@@ -62,72 +57,64 @@ pub fn define_methods(exports: Object) -> napi::Result<()> {
             .with_property_attributes(
                 PropertyAttributes::Enumerable | PropertyAttributes::Configurable,
             ),
-    ])
+    ]);
+    prototype.define_properties(&properties)
 }
 
-/// Defines a method of JavaScript: its arguments, and what it does on a service.
-macro_rules! method {
-    ($name:ident($service:ident, $($arg:ident),*) $body:block) => {
-        method!($name($service of _channel, $($arg),*) $body);
-    };
-    ($name:ident($service:ident of $this:ident, $($arg:ident),*) $body:block) => {
-        extern "C" fn $name(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-            enter(env, info, |$service, $this, [$($arg),*]| {
-                let done: napi::Result<()> = $body;
-                done.map(|()| ptr::null_mut())
-            })
-        }
-    };
+/// The method of the store that has this number in [`Kind::ALL`].
+pub extern "C" fn store_method<const KIND: usize>(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    let kind = const { Kind::ALL[KIND] };
+    match const { Kind::ALL[KIND].arguments() } {
+        Arguments::Member => method(env, info, |service, _, [name, uid, sid, cb]| {
+            service.write(kind, [name, uid, sid], &cb)
+        }),
+        Arguments::Frontend => method(env, info, |service, _, [name, sid, cb]| {
+            service.of_frontend(kind, [name, sid], &cb)
+        }),
+        Arguments::Servers => method(env, info, |service, _, [server_type, name, cb]| {
+            service.of_servers(kind, &server_type, name, &cb)
+        }),
+        Arguments::Push => method(env, info, |service, _, args| {
+            let [server_type, route, msg, name, opts, cb] = args;
+            let (opts, cb) = optional(&service.env, opts, cb)?;
+            service.push(kind, &server_type, name, [route, msg, opts, cb])
+        }),
+        Arguments::Frontends => method(env, info, |service, _, [name, cb]| {
+            service.of_frontends(kind, name, &cb)
+        }),
+        Arguments::Store => method(env, info, |service, _, [cb]| service.of_store(kind, &cb)),
+    }
 }
 
-method!(add(service, name, uid, sid, cb) {
-    service.write(Kind::Add, [name, uid, sid], &cb)
-});
+extern "C" fn start(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    method(env, info, |service, channel, [cb]| {
+        service.start(&channel, Callback::new(&cb)?)
+    })
+}
 
-method!(leave(service, name, uid, sid, cb) {
-    service.write(Kind::Leave, [name, uid, sid], &cb)
-});
+extern "C" fn stop(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    method(env, info, |service, channel, [force, cb]| {
+        let (force, cb) = optional(&service.env, force, cb)?;
+        let force = Args::new().with(&service.env, force)?;
+        service.stop(&channel, force, Callback::new(&cb)?)
+    })
+}
 
-method!(get_members_by_sid(service, name, sid, cb) {
-    service.get_members_by_sid([name, sid], &cb)
-});
-
-method!(get_members_by_channel_name(service, server_type, name, cb) {
-    service.get_members_by_channel_name(&server_type, name, &cb)
-});
-
-method!(push_message(service, server_type, route, msg, name, opts, cb) {
-    let left_out = opts.get_type()? == ValueType::Function;
-    let (opts, cb) = if left_out && cb.get_type()? != ValueType::Function {
-        (args::undefined(&service.env)?, opts)
-    } else {
-        (opts, cb)
-    };
-    service.push_message(&server_type, name, [route, msg, opts, cb])
-});
-
-method!(destroy_channel(service, name, cb) {
-    service.destroy_channel(name, &cb)
-});
-
-method!(clean(service, cb) {
-    service.clean(&cb)
-});
-
-method!(start(service of channel, cb) {
-    service.start(&channel, Callback::new(&cb)?)
-});
-
-method!(stop(service of channel, force, cb) {
-    let left_out = force.get_type()? == ValueType::Function;
-    let (force, cb) = if left_out && cb.get_type()? != ValueType::Function {
-        (args::undefined(&service.env)?, force)
-    } else {
-        (force, cb)
-    };
-    let force = Args::new().with(&service.env, force)?;
-    service.stop(&channel, force, Callback::new(&cb)?)
-});
+/// The last argument and the callback, where that argument may be left out.
+fn optional<'env>(
+    env: &Env,
+    last: Unknown<'env>,
+    cb: Unknown<'env>,
+) -> napi::Result<(Unknown<'env>, Unknown<'env>)> {
+    let left_out = last.get_type()? == ValueType::Function;
+    if left_out && cb.get_type()? != ValueType::Function {
+        return Ok((args::undefined(env)?, last));
+    }
+    Ok((last, cb))
+}
 
 extern "C" fn stats(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     enter(env, info, |service, channel, []| {
@@ -146,6 +133,17 @@ extern "C" fn state(env: sys::napi_env, info: sys::napi_callback_info) -> sys::n
         };
         // SAFETY: on the JavaScript thread, with its environment.
         unsafe { u32::to_napi_value(env, state) }
+    })
+}
+
+/// Runs a method that returns nothing.
+fn method<const N: usize>(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+    method: impl FnOnce(&Rc<Service>, Object, [Unknown; N]) -> napi::Result<()>,
+) -> sys::napi_value {
+    enter(env, info, |service, this, args| {
+        method(service, this, args).map(|()| ptr::null_mut())
     })
 }
 

@@ -18,10 +18,8 @@ use napi::{
 
 use crate::{
     binding::{
-        service::{
-            Service,
-            call::{Kind, State},
-        },
+        methods::Kind,
+        service::{Service, call::State},
         values::js,
     },
     error::Error,

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use crate::{binding::answers::tape::Shape, command::Reply, error::Result};
+use crate::{binding::methods::Kind, command::Reply, error::Result};
 
 /// The state of an instance. 0.0.7's `state` is 0, 0, 1, 2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,53 +25,6 @@ pub enum Ending {
     /// The same, with the timer of the drain time running.
     Draining,
     Done,
-}
-
-/// Which method was called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    Add,
-    Leave,
-    GetMembersBySid,
-    GetMembersByChannelName,
-    PushMessage,
-    DestroyChannel,
-    Clean,
-}
-
-impl Kind {
-    /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::Add,
-        Self::Leave,
-        Self::GetMembersBySid,
-        Self::GetMembersByChannelName,
-        Self::PushMessage,
-        Self::DestroyChannel,
-        Self::Clean,
-    ];
-
-    /// The method.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Add => "add",
-            Self::Leave => "leave",
-            Self::GetMembersBySid => "getMembersBySid",
-            Self::GetMembersByChannelName => "getMembersByChannelName",
-            Self::PushMessage => "pushMessage",
-            Self::DestroyChannel => "destroyChannel",
-            Self::Clean => "clean",
-        }
-    }
-
-    /// How its callback is told of an error.
-    pub fn shape(self) -> Shape {
-        match self {
-            Self::GetMembersBySid => Shape::Undefined,
-            Self::GetMembersByChannelName => Shape::Null,
-            _ => Shape::Plain,
-        }
-    }
 }
 
 /// A call to the store.

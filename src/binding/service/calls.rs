@@ -1,5 +1,5 @@
-//! The methods that go to the store: each checks its arguments and makes a call of them, for the store
-//! or for the custom manager. How that is done is in [`super::packing`].
+//! What the methods of [`crate::binding::methods`] do, by their arguments: these are checked, and made into a call for
+//! the store or for the custom manager. How that is done is in [`super::packing`].
 
 use std::rc::Rc;
 
@@ -8,18 +8,18 @@ use napi::Unknown;
 use crate::{
     binding::{
         host::{Host, Servers},
-        service::{Service, call::Kind},
+        methods::Kind,
+        service::Service,
         values::{
             args,
             js::{Args, call_back},
         },
     },
     error::Result,
-    packed::Op,
 };
 
 impl Service {
-    /// `add` and `leave`.
+    /// Methods that change the members on one frontend.
     pub fn write(
         &self,
         kind: Kind,
@@ -30,14 +30,10 @@ impl Service {
             return Ok(());
         };
         if host.is_custom() {
-            return self.call_custom(&host, kind, cb, kind.name(), [name, uid, sid]);
+            return self.call_custom(&host, kind, cb, [name, uid, sid]);
         }
-        let op = match kind {
-            Kind::Add => Op::Add,
-            _ => Op::Remove,
-        };
         if self.pack_key(&name, &sid)? && self.pack_uid(&uid)? {
-            return self.call(&host, kind, cb, op);
+            return self.call(&host, kind, cb);
         }
         // A Buffer, several uids, or something that is none or too long.
         let members = match (
@@ -62,20 +58,24 @@ impl Service {
         }
         self.pack_key(&name, &sid)?;
         self.pack_items(members.iter());
-        self.call(&host, kind, cb, op)
+        self.call(&host, kind, cb)
     }
 
-    /// `getMembersBySid`
-    pub fn get_members_by_sid(&self, [name, sid]: [Unknown; 2], cb: &Unknown) -> napi::Result<()> {
-        let kind = Kind::GetMembersBySid;
+    /// Methods of a channel on one frontend.
+    pub fn of_frontend(
+        &self,
+        kind: Kind,
+        [name, sid]: [Unknown; 2],
+        cb: &Unknown,
+    ) -> napi::Result<()> {
         let Some(host) = self.admitted(kind, cb)? else {
             return Ok(());
         };
         if host.is_custom() {
-            return self.call_custom(&host, kind, cb, "getMembersBySid", [name, sid]);
+            return self.call_custom(&host, kind, cb, [name, sid]);
         }
         if self.pack_key(&name, &sid)? {
-            return self.call(&host, kind, cb, Op::Members);
+            return self.call(&host, kind, cb);
         }
         let checked = match (args::text(&name, "name")?, args::text(&sid, "sid")?) {
             (Ok(name), Ok(sid)) => self.check_key(&name, &sid),
@@ -84,35 +84,36 @@ impl Service {
         self.refuse_if(kind, cb, checked)
     }
 
-    /// `getMembersByChannelName`
-    pub fn get_members_by_channel_name(
+    /// Methods of a channel on all servers of a type.
+    pub fn of_servers(
         &self,
+        kind: Kind,
         server_type: &Unknown,
         name: Unknown,
         cb: &Unknown,
     ) -> napi::Result<()> {
-        let kind = Kind::GetMembersByChannelName;
         let Some((host, servers)) = self.servers(kind, cb, server_type)? else {
             return Ok(());
         };
         if host.is_custom() {
             let sids = servers.array(&self.env)?;
-            return self.call_custom(&host, kind, cb, "getMembersJoined", [name, sids]);
+            return self.call_custom(&host, kind, cb, [name, sids]);
         }
         if self.pack_keys(&name, &servers.ids)? {
-            return self.call(&host, kind, cb, Op::Members);
+            return self.call(&host, kind, cb);
         }
         self.refuse_if(kind, cb, self.check_keys(&name, &servers.ids)?)
     }
 
     /// `pushMessage`: `values` are route, msg, opts and the callback.
-    pub fn push_message(
+    pub fn push(
         &self,
+        kind: Kind,
         server_type: &Unknown,
         name: Unknown,
         values: [Unknown; 4],
     ) -> napi::Result<()> {
-        let (kind, cb) = (Kind::PushMessage, &values[3]);
+        let cb = &values[3];
         let Some((host, servers)) = self.servers(kind, cb, server_type)? else {
             return Ok(());
         };
@@ -120,22 +121,21 @@ impl Service {
         if host.is_custom() {
             let seq = self.take_call(&host, kind, hold)?;
             let args = self.args([name, servers.array(&self.env)?])?;
-            return self.execute(seq, "getMembersEach", args);
+            return self.execute(seq, kind.name(), args);
         }
         if !self.pack_keys(&name, &servers.ids)? {
             return self.refuse_if(kind, cb, self.check_keys(&name, &servers.ids)?);
         }
-        self.take_packed(&host, kind, Op::Members, hold)
+        self.take_packed(&host, kind, hold)
     }
 
-    /// `destroyChannel`
-    pub fn destroy_channel(&self, name: Unknown, cb: &Unknown) -> napi::Result<()> {
-        let kind = Kind::DestroyChannel;
+    /// Methods of a channel on all frontends.
+    pub fn of_frontends(&self, kind: Kind, name: Unknown, cb: &Unknown) -> napi::Result<()> {
         let Some(host) = self.admitted(kind, cb)? else {
             return Ok(());
         };
         if host.is_custom() {
-            return self.call_custom(&host, kind, cb, "destroyChannel", [name]);
+            return self.call_custom(&host, kind, cb, [name]);
         }
         if let Err(error) = args::text(&name, "name")? {
             return self.refuse(kind, cb, &error);
@@ -151,20 +151,19 @@ impl Service {
         if !self.pack_keys(&name, &sids)? {
             return self.refuse_if(kind, cb, self.check_keys(&name, &sids)?);
         }
-        self.call(&host, kind, cb, Op::Delete)
+        self.call(&host, kind, cb)
     }
 
-    /// `clean`
-    pub fn clean(&self, cb: &Unknown) -> napi::Result<()> {
-        let kind = Kind::Clean;
+    /// Methods of the whole store.
+    pub fn of_store(&self, kind: Kind, cb: &Unknown) -> napi::Result<()> {
         let Some(host) = self.admitted(kind, cb)? else {
             return Ok(());
         };
         if host.is_custom() {
-            return self.call_custom(&host, kind, cb, "clean", []);
+            return self.call_custom(&host, kind, cb, []);
         }
         self.pack_items([self.keys.stem().as_slice()]);
-        self.call(&host, kind, cb, Op::Clean)
+        self.call(&host, kind, cb)
     }
 
     /// The host, if the call may go to the store; otherwise its callback was called with the

@@ -14,7 +14,6 @@ use crate::{
         },
         values::js::{Args, Callback},
     },
-    command::Command,
     driver::DriverHandle,
     embedded::EmbeddedManager,
     error::Error,
@@ -149,10 +148,9 @@ impl Service {
         if self.is_custom() {
             return self.execute(self.later(Late::CleanFirst), "clean", Args::new());
         }
-        let stem = self.keys.stem();
         let token = self.later(Late::CleanFirst);
         self.input.borrow_mut().starting = true;
-        self.send(token, &Command::Clean { stem });
+        self.send_clean(token);
         Ok(())
     }
 

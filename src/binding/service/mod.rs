@@ -28,13 +28,13 @@ use crate::{
         },
         class::stats::Counts,
         host::Host,
-        service::call::{Call, Ending, Kind, LATE, Late, Outcome, State},
+        methods::Kind,
+        service::call::{Call, Ending, LATE, Late, Outcome, State},
         values::{
             args, errors,
             js::{Args, Callback, call_back},
         },
     },
-    command::Command,
     driver::{DriverHandle, Event, Input},
     error::{Error, Result},
     failpoints::may_panic,
@@ -217,9 +217,10 @@ impl Service {
         }
     }
 
-    /// Sends something late to the store.
-    pub fn send(&self, token: u64, command: &Command) {
-        self.input.borrow_mut().calls.push(token, command);
+    /// Sends a `clean` to the store that is something late.
+    pub fn send_clean(&self, token: u64) {
+        let stem = self.keys.stem();
+        self.input.borrow_mut().calls.push_clean(token, &stem);
         self.flush();
     }
 

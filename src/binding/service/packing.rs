@@ -6,15 +6,16 @@ use napi::Unknown;
 use crate::{
     binding::{
         host::Host,
+        methods::Kind,
         service::{
             Service,
-            call::{Call, Kind, Outcome},
+            call::{Call, Outcome},
         },
         values::{js::Args, text},
     },
     command::Reply,
     failpoints::may_panic,
-    packed::{Op, Packed},
+    packed::Packed,
 };
 
 /// The number of packed calls that are handed over before the tick has ended, so that the store can begin.
@@ -104,8 +105,8 @@ impl Service {
     }
 
     /// Sends the call that was packed just now to the store.
-    pub fn call(&self, host: &Host, kind: Kind, cb: &Unknown, op: Op) -> napi::Result<()> {
-        self.take_packed(host, kind, op, |seq| host.hold(&self.env, seq, cb))
+    pub fn call(&self, host: &Host, kind: Kind, cb: &Unknown) -> napi::Result<()> {
+        self.take_packed(host, kind, |seq| host.hold(&self.env, seq, cb))
     }
 
     /// The same for a call of which more than the callback is held.
@@ -113,7 +114,6 @@ impl Service {
         &self,
         host: &Host,
         kind: Kind,
-        op: Op,
         hold: impl FnOnce(u64) -> napi::Result<()>,
     ) -> napi::Result<()> {
         let taken = self.take_call(host, kind, hold);
@@ -124,7 +124,7 @@ impl Service {
             packed.undo();
             return taken.map(drop);
         };
-        packed.end_call(seq, op);
+        packed.end_call(seq, kind.code());
         let enough = packed.len() >= FLUSH;
         drop(input);
         if enough {
@@ -157,11 +157,10 @@ impl Service {
         host: &Host,
         kind: Kind,
         cb: &Unknown,
-        op: &str,
         args: [Unknown; N],
     ) -> napi::Result<()> {
         let seq = self.take_call(host, kind, |seq| host.hold(&self.env, seq, cb))?;
-        self.execute(seq, op, self.args(args)?)
+        self.execute(seq, kind.name(), self.args(args)?)
     }
 
     /// Answers a call that needs nothing from the store, in call order.

@@ -1,7 +1,7 @@
 //! A bounded model of the rules: for small programs of our calls and somebody else's moves, every
 //! order in which they, the server and the socket can take their steps.
 
-use super::world::{Move, World, delete, read, write};
+use super::world::{Move, World, count, delete, read, write};
 use crate::{command::Command, failpoints::Broken};
 
 /// Goes through every order of the steps; the first history that may not be.
@@ -33,6 +33,10 @@ fn programs() -> Vec<Vec<Command>> {
     };
     let mut programs: Vec<Vec<Command>> = calls().map(|call| vec![call]).into();
     programs.push(vec![read("kl")]);
+    for call in [read("k"), read("kj"), write('k'), delete("kj"), count('k')] {
+        programs.push(vec![call.clone(), count('k')]);
+        programs.push(vec![count('k'), call]);
+    }
     for first in calls() {
         programs.extend(calls().map(|second| vec![first.clone(), second]));
     }

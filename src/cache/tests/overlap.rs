@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use crate::{
     cache::{Answer, Invalidation, Sent, Session, Wire},
-    command::Command,
+    command::{Command, ReadOp, Reply},
     failpoints::Broken,
     list::List,
     list_lru::Bounds,
@@ -18,7 +18,7 @@ fn answers(sent: &Sent) -> Vec<Answer> {
         Wire::Tracked(_) => Answer::Tracked(true, list()),
         Wire::Forget(_) => Answer::Forgot(true),
         Wire::Touch(keys) => Answer::Touched(Some(keys.len())),
-        Wire::Write(_) => Answer::Wrote(Ok(())),
+        Wire::Command { .. } => Answer::Command(Ok(Reply::Done)),
     };
     sent.wire.iter().map(answer).collect()
 }
@@ -35,9 +35,7 @@ fn session() -> (Session, Arc<Stats>) {
 
 fn read(keys: &str) -> Command {
     let keys = keys.chars().map(|key| key.to_string().into_bytes());
-    Command::Members {
-        keys: keys.collect(),
-    }
+    Command::read(ReadOp::Members, keys.collect())
 }
 
 #[test]

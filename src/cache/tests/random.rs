@@ -2,13 +2,14 @@
 
 use proptest::{prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
 
-use super::world::{Move, Step, World, delete, read, write};
+use super::world::{Move, Step, World, count, delete, read, write};
 use crate::{command::Command, failpoints::Broken};
 
 fn call() -> impl Strategy<Value = Command> {
     prop_oneof![
         6 => prop::sample::select(vec!["k", "j", "l", "n"]).prop_map(read),
         4 => prop::sample::select(vec!["kj", "jl", "jkl"]).prop_map(read),
+        2 => prop::sample::select(vec!['k', 'j', 'l', 'n']).prop_map(count),
         3 => prop::sample::select(vec!['k', 'j', 'l']).prop_map(write),
         1 => prop::sample::select(vec!["k", "kj", "jkl"]).prop_map(delete),
     ]

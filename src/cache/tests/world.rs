@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     cache::{Answer, Invalidation, Sent, Session, Wire},
-    command::{Command, Reply},
+    command::{Command, Effect, Op, ReadOp, Reply, Value, WriteOp},
     error::Error,
     failpoints::Broken,
     keys::Key,
@@ -88,22 +88,20 @@ pub(super) struct World {
 }
 
 pub(super) fn read(keys: &str) -> Command {
-    Command::Members {
-        keys: keys.chars().map(key).collect(),
-    }
+    Command::read(ReadOp::Members, keys.chars().map(key).collect())
+}
+
+/// A read that the store answers itself.
+pub(super) fn count(name: char) -> Command {
+    Command::read(ReadOp::Count, vec![key(name)])
 }
 
 pub(super) fn write(name: char) -> Command {
-    Command::Add {
-        key: key(name),
-        members: vec![b"?".to_vec()],
-    }
+    Command::write_members(WriteOp::Add, key(name), [b"?".to_vec()])
 }
 
 pub(super) fn delete(names: &str) -> Command {
-    Command::Delete {
-        keys: names.chars().map(key).collect(),
-    }
+    Command::write(WriteOp::Delete, names.chars().map(key).collect())
 }
 
 fn key(name: char) -> Key {
@@ -250,21 +248,27 @@ impl World {
                 let there = keys.iter().filter(|key| !self.value(name(key)).is_empty());
                 Answer::Touched(Some(there.count()))
             }
-            Wire::Write(index) => {
+            Wire::Command { index, .. } => {
                 let call = first + index;
+                let command = self.made[call].command.clone();
+                if !command.op().is_write() {
+                    let count = |key: &Key| Ok(Value::Int(self.number(char::from(key[0]))));
+                    let values = command.keys().iter().map(count).collect();
+                    let answer = Answer::Command(Ok(Reply::Values(values)));
+                    self.outbound.push_back(Frame::Answer(no, answer));
+                    self.outbound.extend(ended.then_some(Frame::End(no)));
+                    return;
+                }
                 // The push follows the reply, as Redis orders it for the client's own writes.
                 self.outbound
-                    .push_back(Frame::Answer(no, Answer::Wrote(Ok(()))));
-                match self.made[call].command.clone() {
-                    Command::Delete { keys } => {
-                        for key in keys {
-                            self.change(char::from(key[0]), String::new());
-                        }
-                    }
-                    Command::Add { key, .. } => {
-                        self.change(char::from(key[0]), format!("own{call}"));
-                    }
-                    _ => {}
+                    .push_back(Frame::Answer(no, Answer::Command(Ok(Reply::Done))));
+                for key in command.keys() {
+                    let value = match effect(&command) {
+                        Some(Effect::Adds) => format!("own{call}"),
+                        Some(Effect::Removes | Effect::Deletes) => String::new(),
+                        None => continue,
+                    };
+                    self.change(char::from(key[0]), value);
                 }
                 self.made[call].executed = self.now;
                 self.outbound.extend(ended.then_some(Frame::End(no)));
@@ -338,6 +342,11 @@ impl World {
         self.history[&name].last().map_or("", |(_, value)| value)
     }
 
+    /// In the place of how many members there are: the number of the value, which tells more.
+    fn number(&self, name: char) -> u64 {
+        self.history[&name].len() as u64 - 1
+    }
+
     fn record(&mut self, name: char, value: String) {
         let history = self.history.entry(name).or_default();
         history.push((self.now, value));
@@ -375,29 +384,33 @@ impl World {
             let Some((until, values)) = &made.until else {
                 return Err(format!("call {index} has no answer"));
             };
-            let keys = match &made.command {
-                Command::Members { keys } => keys,
-                Command::Add { key, .. } => {
-                    seen.insert(char::from(key[0]), made.executed);
-                    continue;
-                }
-                Command::Delete { keys } => {
-                    seen.extend(keys.iter().map(|key| (char::from(key[0]), made.executed)));
-                    continue;
-                }
-                _ => continue,
-            };
+            let keys = made.command.keys();
+            if made.command.op().is_write() {
+                seen.extend(keys.iter().map(|key| (char::from(key[0]), made.executed)));
+                continue;
+            }
             for (key, value) in keys.iter().zip(values) {
                 let name = char::from(key[0]);
                 let least = made.from.max(seen.get(&name).copied().unwrap_or(0));
                 let most = self.next_own_write(name, index).map_or(*until, |at| at - 1);
                 let history = &self.history[&name];
                 let ends = history.iter().skip(1).map(|(at, _)| at - 1);
+                let is_list = made.command.op() == Op::Read(ReadOp::Members);
+                let is_shown = |index: usize, was: &String| {
+                    if is_list {
+                        was == value
+                    } else {
+                        index.to_string() == *value
+                    }
+                };
                 let moment = history
                     .iter()
                     .zip(ends.chain([u64::MAX]))
-                    .filter(|((from, was), to)| was == value && *from <= most && *to >= least)
-                    .map(|((from, _), _)| least.max(*from))
+                    .enumerate()
+                    .filter(|(index, ((from, was), to))| {
+                        is_shown(*index, was) && *from <= most && *to >= least
+                    })
+                    .map(|(_, ((from, _), _))| least.max(*from))
                     .find(|moment| *moment <= most);
                 let Some(moment) = moment else {
                     return Err(format!(
@@ -413,23 +426,26 @@ impl World {
     fn next_own_write(&self, name: char, index: usize) -> Option<u64> {
         let later = self.made[index + 1..].iter();
         later
-            .filter(|made| match &made.command {
-                Command::Add { key, .. } => char::from(key[0]) == name,
-                Command::Delete { keys } => keys.contains(&key(name)),
-                _ => false,
-            })
+            .filter(|made| made.command.op().is_write() && made.command.keys().contains(&key(name)))
             .map(|made| made.executed)
             .next()
     }
 }
 
+fn effect(command: &Command) -> Option<Effect> {
+    match command.op() {
+        Op::Read(_) => None,
+        Op::Write(op) => Some(op.effect()),
+    }
+}
+
 fn shown(reply: Result<Reply, Error>) -> Vec<String> {
     match reply {
-        Ok(Reply::Members(lists)) => lists
+        Ok(Reply::Values(values)) => values
             .into_iter()
-            .map(|list| {
-                let list = list.expect("no error in this world");
-                list.json().trim_matches(['[', ']', '"']).to_owned()
+            .map(|value| match value.expect("no error in this world") {
+                Value::List(list) => list.json().trim_matches(['[', ']', '"']).to_owned(),
+                Value::Int(count) => count.to_string(),
             })
             .collect(),
         Ok(Reply::Done) => Vec::new(),

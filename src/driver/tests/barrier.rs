@@ -7,14 +7,10 @@ use tokio::time::{Instant, sleep};
 
 use super::{MS, bench::Bench, limits};
 use crate::{
-    command::{Command, Reply},
+    command::Reply,
     options::Limits,
     scripted_store::{Dial, Fate, Store, add, members, read},
 };
-
-fn clean() -> Command {
-    Command::Clean { stem: Vec::new() }
-}
 
 #[tokio::test(start_paused = true)]
 async fn the_time_of_calls_made_after_it_begins_when_it_ends() {
@@ -22,9 +18,9 @@ async fn the_time_of_calls_made_after_it_begins_when_it_ends() {
     let store = Store::new([Dial::Up(fates, true)]);
     let mut bench = Bench::start(&store, limits());
     bench.started().await;
-    for (seq, command) in [add("k", "a"), clean(), add("k", "b")].iter().enumerate() {
-        bench.call(seq as u64, command);
-    }
+    bench.call(0, &add("k", "a"));
+    bench.clean(1);
+    bench.call(2, &add("k", "b"));
     sleep(3000 * MS).await;
     bench.call(3, &read("k"));
     for seq in 0..3 {
@@ -42,9 +38,9 @@ async fn their_time_is_bounded_whatever_becomes_of_it() {
     ]);
     let mut bench = Bench::start(&store, limits());
     bench.started().await;
-    for (seq, command) in [clean(), clean(), add("k", "b")].iter().enumerate() {
-        bench.call(seq as u64, command);
-    }
+    bench.clean(0);
+    bench.clean(1);
+    bench.call(2, &add("k", "b"));
     assert_eq!(bench.answer().await, (0, Ok(Reply::Done)));
     let (seq, reply) = bench.answer().await;
     let code = reply.unwrap_err().code();
@@ -64,9 +60,9 @@ async fn while_there_is_no_connection_it_and_what_waits_for_it_have_their_time_f
     let mut bench = Bench::start(&store, limits());
     bench.started().await;
     let begin = Instant::now();
-    for (seq, command) in [read("k"), clean(), add("k", "b")].iter().enumerate() {
-        bench.call(seq as u64, command);
-    }
+    bench.call(0, &read("k"));
+    bench.clean(1);
+    bench.call(2, &add("k", "b"));
     for seq in 0..3 {
         let (answered, reply) = bench.answer().await;
         let code = reply.unwrap_err().code();
@@ -82,9 +78,9 @@ async fn hung(fates: Vec<Fate>, limits: Limits, starting: bool) -> (&'static str
     bench.started().await;
     let begin = Instant::now();
     if starting {
-        bench.starting(0, &clean());
+        bench.clean_first(0);
     } else {
-        bench.call(0, &clean());
+        bench.clean(0);
     }
     bench.call(1, &add("k", "a"));
     let (seq, reply) = bench.answer().await;
@@ -135,6 +131,6 @@ async fn without_a_time_limit_it_is_waited_for() {
     };
     let mut bench = Bench::start(&store, limits);
     bench.started().await;
-    bench.call(0, &clean());
+    bench.clean(0);
     assert_eq!(bench.answer().await, (0, Ok(Reply::Done)));
 }

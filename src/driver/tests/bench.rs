@@ -50,13 +50,19 @@ impl Bench {
         self.inbox.push(&mut input);
     }
 
-    /// A call that is a part of `start`.
-    pub(super) fn starting(&self, seq: u64, command: &Command) {
+    pub(super) fn clean(&self, seq: u64) {
+        let mut input = Input::default();
+        input.calls.push_clean(seq, b"");
+        self.inbox.push(&mut input);
+    }
+
+    /// A `clean` that is a part of `start`.
+    pub(super) fn clean_first(&self, seq: u64) {
         let mut input = Input {
             starting: true,
             ..Input::default()
         };
-        input.calls.push(seq, command);
+        input.calls.push_clean(seq, b"");
         self.inbox.push(&mut input);
     }
 

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{MS, bench::Bench, limits};
 use crate::{
-    command::{Command, Reply},
+    command::Reply,
     error::Error,
     options::Limits,
     scripted_store::{Dial, Fate, READONLY, Store, add, members, read, remove},
@@ -112,7 +112,7 @@ async fn clean_is_done_at_the_next_one_and_its_time_begins_anew() {
     let mut bench = Bench::start(&store, limits());
     bench.started().await;
     bench.call(0, &add("k", "a"));
-    bench.call(1, &Command::Clean { stem: Vec::new() });
+    bench.clean(1);
     bench.call(2, &read("k"));
     for seq in 0..2 {
         assert_eq!(bench.answer().await, (seq, Ok(Reply::Done)));

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use self::bench::Bench;
 use super::Event;
 use crate::{
-    command::{Command, Reply},
+    command::Reply,
     error::Error,
     options::Limits,
     scripted_store::{Dial, Fate, Store, add, members, read, remove},
@@ -238,13 +238,10 @@ async fn clean_runs_alone_between_what_was_called_before_and_after_it() {
         },
     );
     bench.started().await;
-    let clean = Command::Clean { stem: Vec::new() };
-    for (seq, command) in [add("k", "a"), clean, add("k", "b"), read("k")]
-        .into_iter()
-        .enumerate()
-    {
-        bench.call(seq as u64, &command);
-    }
+    bench.call(0, &add("k", "a"));
+    bench.clean(1);
+    bench.call(2, &add("k", "b"));
+    bench.call(3, &read("k"));
     for seq in 0..3 {
         assert_eq!(bench.answer().await, (seq, Ok(Reply::Done)));
     }

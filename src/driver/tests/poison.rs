@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{MS, bench::Bench, limits};
 use crate::{
-    command::{Command, Reply},
+    command::{Command, Reply, Value},
     error::Result,
     options::Limits,
     scripted_store::{Dial, Fate, Store, add, members, read},
@@ -132,21 +132,21 @@ proptest! {
         let (answers, ..) = runtime.block_on(call_all(&commands, limits));
         let mut added = BTreeSet::new();
         for (command, answer) in commands.iter().zip(answers) {
-            match command {
-                Command::Add { members, .. } if members[0] == b"poison" => {
+            match command.members() {
+                [member] if member == b"poison" => {
                     prop_assert_eq!(answer.unwrap_err().code(), DISCONNECTED);
                 }
-                Command::Add { members, .. } => {
-                    added.insert(String::from_utf8(members[0].clone()).expect("text"));
+                [member] => {
+                    added.insert(String::from_utf8(member.clone()).expect("text"));
                     prop_assert_eq!(answer, Ok(Reply::Done));
                 }
                 _ => {
                     // One that is sent again may show what was called after it.
                     let known: Vec<&str> = added.iter().map(String::as_str).collect();
-                    let Ok(Reply::Members(lists)) = answer else {
+                    let Ok(Reply::Values(values)) = answer else {
                         return Err(TestCaseError::fail("a read failed"));
                     };
-                    let json = lists[0].as_ref().expect("a list").json();
+                    let json = values[0].as_ref().ok().and_then(Value::list).expect("a list").json();
                     let missing = |member: &&str| !json.contains(&format!("\"{member}\""));
                     prop_assert!(!known.iter().any(missing), "{:?}", members(&known));
                 }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::{MS, bench::Bench};
 use crate::{
-    command::Reply,
+    command::{Reply, Value},
     driver::Event,
     error::Result,
     options::Limits,
@@ -134,8 +134,8 @@ proptest! {
                 (Op::Remove(member), answer) => {
                     known.insert(*member, answer.is_ok().then_some(false));
                 }
-                (_, Ok(Reply::Members(lists))) => {
-                    let list = lists[0].as_ref().expect("a list");
+                (_, Ok(Reply::Values(values))) => {
+                    let list = values[0].as_ref().ok().and_then(Value::list).expect("a list");
                     for (member, is_in) in &known {
                         if let Some(is_in) = is_in && !undone_later(*member, *is_in) {
                             prop_assert_eq!(list.json().contains(&format!("\"{member}\"")), *is_in);

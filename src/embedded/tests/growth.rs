@@ -8,7 +8,7 @@ use super::{
     world::{add, run},
 };
 use crate::{
-    command::{Command, Member},
+    command::{Command, Member, ReadOp, WriteOp},
     failpoints::Broken,
 };
 
@@ -18,15 +18,13 @@ const BATCHES: usize = 60;
 
 fn large(batch: usize, part: usize) -> Command {
     let uid = |n: usize| -> Member { format!("{batch}-{part}-{n:0>480}").into_bytes() };
-    Command::Add {
-        key: format!("large:{batch}-{part}").into_bytes(),
-        members: (0..300).map(uid).collect(),
-    }
+    let key = format!("large:{batch}-{part}").into_bytes();
+    Command::write_members(WriteOp::Add, key, (0..300).map(uid))
 }
 
 fn read(keys: &[&str]) -> Command {
     let keys = keys.iter().map(|&key| key.into()).collect();
-    Command::Members { keys }
+    Command::read(ReadOp::Members, keys)
 }
 
 #[test]
@@ -43,15 +41,12 @@ fn a_batch_that_outgrows_the_map_takes_effect_once_and_as_a_whole() {
                 add("k", &[&format!("{uid}-{part}")]),
                 large(batch, part),
                 read(&["k"]),
-                Command::Remove {
-                    key: b"k".to_vec(),
-                    members: vec![uid.clone().into_bytes()],
-                },
+                Command::write_members(WriteOp::Remove, b"k".to_vec(), [uid.clone().into_bytes()]),
                 add("l", &[&uid]),
             ]);
         }
         let keys = vec![b"l".to_vec()];
-        commands.extend([Command::Delete { keys }, add("l", &[&uid])]);
+        commands.extend([Command::write(WriteOp::Delete, keys), add("l", &[&uid])]);
         batches.push((0, commands));
         // Of those who have a memory of their own, or none.
         for connection in [1, 3, 0] {

@@ -7,7 +7,7 @@ use futures_util::FutureExt as _;
 
 use super::world::{add, members, open, run, write};
 use crate::{
-    command::{Command, Reply},
+    command::{Command, ReadOp, Reply, Value, WriteOp},
     embedded::EmbeddedConnection,
     error::Result,
     manager::{Connection as _, Lost},
@@ -17,15 +17,12 @@ use crate::{
 const MANY: usize = 50_000;
 
 fn read(key: &str) -> Command {
-    let keys = vec![key.into()];
-    Command::Members { keys }
+    Command::read(ReadOp::Members, vec![key.into()])
 }
 
 fn many(key: &str) -> Command {
-    Command::Add {
-        key: key.into(),
-        members: (0..MANY).map(|n| format!("{n}").into_bytes()).collect(),
-    }
+    let members = (0..MANY).map(|n| format!("{n}").into_bytes());
+    Command::write_members(WriteOp::Add, key.into(), members)
 }
 
 /// Whether the connection has the batch executed at once, on the thread that asks; and the replies.
@@ -42,7 +39,10 @@ async fn execute(
 
 fn counts(replies: std::result::Result<Vec<Result<Reply>>, Lost>) -> Vec<usize> {
     let count = |reply: Result<Reply>| match reply {
-        Ok(Reply::Members(lists)) => lists.iter().flatten().map(|list| list.len()).sum(),
+        Ok(Reply::Values(values)) => {
+            let lists = values.iter().flatten().filter_map(Value::list);
+            lists.map(|list| list.len()).sum()
+        }
         reply => panic!("{reply:?}"),
     };
     let replies = replies.expect("the connection is there").into_iter();
@@ -72,7 +72,8 @@ fn what_is_light_is_done_at_once_and_what_is_heavy_elsewhere() {
         let more = add("n", &["x"]);
         assert!(!execute(&connection, &[&more, &read("n")]).await.0);
         let keys = vec![b"n".to_vec()];
-        assert!(!execute(&connection, &[&Command::Delete { keys }]).await.0);
+        let delete = Command::write(WriteOp::Delete, keys);
+        assert!(!execute(&connection, &[&delete]).await.0);
         assert_eq!(members(&connection, "n").await, "[]");
     });
 }

@@ -9,17 +9,16 @@ use std::{
 
 use proptest::{collection::vec, prelude::*};
 
-use super::world::{execute, manager_of, run};
+use super::world::{clean, execute, manager_of, run};
 use crate::{
-    command::{Command, Member, Reply},
+    command::{Command, Member, ReadOp, Reply, Value, WriteOp},
     embedded::{Durability, audit},
     failpoints::Broken,
     keys::Key,
     list::List,
     manager::{Connection as _, Manager as _},
+    scripted_store::{Sets, apply},
 };
-
-type Sets = BTreeMap<Key, BTreeSet<Member>>;
 
 fn key() -> impl Strategy<Value = Key> {
     prop_oneof!["a:[ab]", "b:a", "b:ab?"].prop_map(String::into_bytes)
@@ -35,45 +34,36 @@ fn member() -> impl Strategy<Value = Member> {
 
 fn command() -> impl Strategy<Value = Command> {
     prop_oneof![
-        4 => (key(), vec(member(), 1..4)).prop_map(|(key, members)| Command::Add { key, members }),
-        2 => (key(), vec(member(), 1..4)).prop_map(|(key, members)| Command::Remove { key, members }),
-        4 => vec(key(), 1..3).prop_map(|keys| Command::Members { keys }),
-        1 => vec(key(), 1..3).prop_map(|keys| Command::Delete { keys }),
+        4 => members(WriteOp::Add),
+        2 => members(WriteOp::Remove),
+        4 => vec(key(), 1..3).prop_map(|keys| Command::read(ReadOp::Members, keys)),
+        2 => vec(key(), 1..3).prop_map(|keys| Command::read(ReadOp::Count, keys)),
+        1 => vec(key(), 1..3).prop_map(|keys| Command::write(WriteOp::Delete, keys)),
     ]
 }
 
-/// Batches, each on one of the connections; sometimes a clean, which comes alone.
-fn batches() -> impl Strategy<Value = Vec<(usize, Vec<Command>)>> {
-    let clean = prop_oneof!["a:", "b:", "b:a", "c"].prop_map(|stem| {
-        let stem = stem.into_bytes();
-        vec![Command::Clean { stem }]
-    });
-    vec(
-        (
-            0..LINKS.len(),
-            prop_oneof![15 => vec(command(), 1..8), 1 => clean],
-        ),
-        1..30,
-    )
+fn members(op: WriteOp) -> impl Strategy<Value = Command> {
+    (key(), vec(member(), 1..4))
+        .prop_map(move |(key, members)| Command::write_members(op, key, members))
 }
 
-fn apply(sets: &mut Sets, command: &Command) -> Reply {
-    match command {
-        Command::Add { key, members } => {
-            sets.entry(key.clone()).or_default().extend(members.clone());
-        }
-        Command::Remove { key, members } => {
-            let set = sets.entry(key.clone()).or_default();
-            set.retain(|member| !members.contains(member));
-        }
-        Command::Delete { keys } => sets.retain(|key, _| !keys.contains(key)),
-        Command::Clean { stem } => sets.retain(|key, _| !key.starts_with(stem)),
-        Command::Members { keys } => {
-            let list = |key| List::new(sets.get(key).into_iter().flatten()).map(Arc::new);
-            return Reply::Members(keys.iter().map(list).collect());
-        }
-    }
-    Reply::Done
+/// What one of the connections does.
+#[derive(Debug, Clone)]
+pub(super) enum Step {
+    Batch(Vec<Command>),
+    /// Removes what begins so.
+    Clean(Key),
+}
+
+/// Steps, each on one of the connections; sometimes a clean, which comes alone.
+fn steps() -> impl Strategy<Value = Vec<(usize, Step)>> {
+    let clean = prop_oneof!["a:", "b:", "b:a", "c"];
+    let clean = clean.prop_map(|stem| Step::Clean(stem.into_bytes()));
+    let batch = vec(command(), 1..8).prop_map(Step::Batch);
+    vec(
+        (0..LINKS.len(), prop_oneof![15 => batch, 1 => clean]),
+        1..30,
+    )
 }
 
 /// The connections: with a cache, without one, with durability that takes another thread for each batch, and
@@ -85,10 +75,20 @@ const LINKS: [(&str, Durability, Option<usize>); 4] = [
     ("a", Durability::Process, Some(800)),
 ];
 
-/// Executes batches, each on one of the connections; says which call was the first to be answered wrongly.
+/// Executes batches, each on one of the connections; see [`verdict_of`].
 pub(super) async fn verdict(
     folder: &Path,
     batches: Vec<(usize, Vec<Command>)>,
+    broken: Broken,
+) -> Result<(), String> {
+    let step = |(connection, batch)| (connection, Step::Batch(batch));
+    verdict_of(folder, batches.into_iter().map(step).collect(), broken).await
+}
+
+/// Executes steps, each on one of the connections; says which call was the first to be answered wrongly.
+async fn verdict_of(
+    folder: &Path,
+    steps: Vec<(usize, Step)>,
     broken: Broken,
 ) -> Result<(), String> {
     let mut connections = Vec::new();
@@ -97,8 +97,16 @@ pub(super) async fn verdict(
         connections.push(manager.connect().await.expect("the store opens").connection);
     }
     let mut stores: BTreeMap<&str, Sets> = BTreeMap::new();
-    for (connection, batch) in batches {
+    for (connection, step) in steps {
         let sets = stores.entry(LINKS[connection].0).or_default();
+        let batch = match step {
+            Step::Batch(batch) => batch,
+            Step::Clean(stem) => {
+                clean(&connections[connection], &stem).await;
+                sets.retain(|key, _| !key.starts_with(&stem));
+                continue;
+            }
+        };
         let expected: Vec<_> = batch
             .iter()
             .map(|command| Ok(apply(sets, command)))
@@ -110,10 +118,10 @@ pub(super) async fn verdict(
     }
     for (connection, (name, ..)) in connections.iter().zip(LINKS) {
         for (key, members) in stores.entry(name).or_default() {
-            let keys = vec![key.clone()];
-            let list = List::new(members.iter()).map(Arc::new);
-            let replies = execute(connection, &[Command::Members { keys }]).await;
-            if replies != Ok(vec![Ok(Reply::Members(vec![list]))]) {
+            let list = List::new(members.iter()).map(Arc::new).map(Value::List);
+            let read = Command::read(ReadOp::Members, vec![key.clone()]);
+            let replies = execute(connection, &[read]).await;
+            if replies != Ok(vec![Ok(Reply::Values(vec![list]))]) {
                 return Err(format!("in {name} at the end: {key:?}: {replies:?}"));
             }
         }
@@ -135,9 +143,9 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_call_sees_what_those_before_it_did(batches in batches()) {
+    fn every_call_sees_what_those_before_it_did(steps in steps()) {
         let folder = tempfile::tempdir().expect("a folder");
-        let verdict = run(verdict(folder.path(), batches, Broken::default()));
+        let verdict = run(verdict_of(folder.path(), steps, Broken::default()));
         prop_assert_eq!(verdict, Ok(()));
     }
 }

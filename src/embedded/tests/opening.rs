@@ -4,10 +4,10 @@ use std::fs;
 
 use super::{
     trust::state,
-    world::{add, execute, manager, members, open, refusal, run, write},
+    world::{add, clean, execute, manager, members, open, refusal, run, write},
 };
 use crate::{
-    command::Command,
+    command::{Command, ReadOp, WriteOp},
     embedded::{Durability, MAX_KEY},
     manager::{ConnectError, Connection as _, Manager as _},
 };
@@ -59,16 +59,19 @@ fn the_map_grows_by_itself_and_a_large_batch_is_whole() {
         let uid = |n: usize| format!("{n:0>200}").into_bytes();
         // About 60 MB, and the map begins with 16.
         for key in 0..10 {
-            let members = (0..20_000).map(uid).collect();
+            let members = (0..20_000).map(uid);
             let key = format!("k{key}").into();
-            write(&connection, Command::Add { key, members }).await;
+            write(
+                &connection,
+                Command::write_members(WriteOp::Add, key, members),
+            )
+            .await;
         }
         for key in 0..10 {
             let json = members(&connection, &format!("k{key}")).await;
             assert_eq!(json.len(), 20_000 * 203 + 1);
         }
-        let stem = b"k".to_vec();
-        write(&connection, Command::Clean { stem }).await;
+        clean(&connection, b"k").await;
         assert_eq!(members(&connection, "k9").await, "[]");
     });
 }
@@ -128,7 +131,8 @@ fn a_link_ends_when_its_files_are_taken_away() {
         fs::remove_dir_all(&path).expect("it can be removed");
         tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
         let keys = vec![b"k".to_vec()];
-        let lost = execute(&connected.connection, &[Command::Members { keys }]).await;
+        let read = Command::read(ReadOp::Members, keys);
+        let lost = execute(&connected.connection, &[read]).await;
         assert!(lost.is_err());
         connected.closed.await;
         drop(connected.connection);

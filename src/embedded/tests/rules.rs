@@ -6,7 +6,7 @@ use super::{
     world::{add, execute, manager_of, members, open, run},
 };
 use crate::{
-    command::{Command, Reply},
+    command::{Command, ReadOp, Reply, WriteOp},
     embedded::Durability,
     failpoints::Broken,
     manager::{Connection as _, Manager as _},
@@ -18,7 +18,7 @@ const GONE: &str = "embedded-gone-writes";
 /// Batches, each on one of the connections of [`super::histories`], and what the rule is for.
 fn history(rule: &str) -> (Vec<(usize, Vec<Command>)>, &'static str) {
     let keys = vec![b"k".to_vec()];
-    let read = || Command::Members { keys: keys.clone() };
+    let read = || Command::read(ReadOp::Members, keys.clone());
     let (a, b) = (|| add("k", &["a"]), || add("k", &["b"]));
     match rule {
         "embedded-no-version" | "embedded-version-stays" | "embedded-any-commit" => (
@@ -79,11 +79,8 @@ fn nothing_is_written_for_those_who_are_gone() {
             let connection = connected.await.expect("the store opens").connection;
             let other = open(path).await;
             // Heavy enough for another thread, which is not there before the connection is gone.
-            let uids = (0..5000).map(|n| format!("{n}").into_bytes()).collect();
-            let heavy = Command::Add {
-                key: b"k".to_vec(),
-                members: uids,
-            };
+            let uids = (0..5000).map(|n| format!("{n}").into_bytes());
+            let heavy = Command::write_members(WriteOp::Add, b"k".to_vec(), uids);
             let written = connection.execute(&[&heavy]);
             drop(connection);
             let nothing = written.await.is_err() && members(&other, "k").await == "[]";

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::world::{add, manager, members, open, refusal, run, write};
 use crate::{
-    command::Command,
+    command::{Command, WriteOp},
     embedded::Durability,
     manager::{ConnectError, Connection as _, Manager as _},
 };
@@ -47,9 +47,9 @@ fn damage_is_found_when_the_store_is_opened() {
     let data = path.join("data.mdb");
     run(async {
         let connection = open(path).await;
-        let uids: Vec<_> = (0..5000).map(|n| format!("uid-{n}").into_bytes()).collect();
+        let uids = (0..5000).map(|n| format!("uid-{n}").into_bytes());
         let key = b"k".to_vec();
-        write(&connection, Command::Add { key, members: uids }).await;
+        write(&connection, Command::write_members(WriteOp::Add, key, uids)).await;
         connection.close().await;
 
         let good = fs::read(&data).expect("it is there");

@@ -3,11 +3,10 @@
 use std::{path::Path, sync::Arc};
 
 use crate::{
-    command::{Command, Reply},
+    command::{Command, ReadOp, Reply, Value, WriteOp},
     embedded::{Durability, EmbeddedConnection, EmbeddedManager, EmbeddedOptions},
     error::Result,
     failpoints::Broken,
-    keys::Key,
     list_lru::Bounds,
     manager::{ConnectError, Connection as _, Lost, Manager as _},
     steps::Steps,
@@ -74,10 +73,12 @@ pub(super) async fn execute(
     connection: &EmbeddedConnection,
     batch: &[Command],
 ) -> std::result::Result<Vec<Result<Reply>>, Lost> {
-    if let [Command::Clean { stem }] = batch {
-        return connection.clean(stem, Steps::default()).await;
-    }
     connection.execute(&batch.iter().collect::<Vec<_>>()).await
+}
+
+pub(super) async fn clean(connection: &EmbeddedConnection, stem: &[u8]) {
+    let replies = connection.clean(&stem.to_vec(), Steps::default()).await;
+    assert_eq!(replies, Ok(vec![Ok(Reply::Done)]));
 }
 
 pub(super) async fn write(connection: &EmbeddedConnection, command: Command) {
@@ -86,21 +87,16 @@ pub(super) async fn write(connection: &EmbeddedConnection, command: Command) {
 }
 
 pub(super) fn add(key: &str, uids: &[&str]) -> Command {
-    Command::Add {
-        key: key.into(),
-        members: uids.iter().map(|&uid| uid.into()).collect(),
-    }
+    let members = uids.iter().map(|&uid| uid.into());
+    Command::write_members(WriteOp::Add, key.into(), members)
 }
 
 /// The members of a key as JSON.
 pub(super) async fn members(connection: &EmbeddedConnection, key: &str) -> String {
-    let keys: Vec<Key> = vec![key.into()];
-    match execute(connection, &[Command::Members { keys }])
-        .await
-        .as_deref()
-    {
-        Ok([Ok(Reply::Members(lists))]) => match lists.as_slice() {
-            [Ok(list)] => list.json().to_owned(),
+    let read = Command::read(ReadOp::Members, vec![key.into()]);
+    match execute(connection, &[read]).await.as_deref() {
+        Ok([Ok(Reply::Values(values))]) => match values.as_slice() {
+            [Ok(Value::List(list))] => list.json().to_owned(),
             other => panic!("{other:?}"),
         },
         other => panic!("{other:?}"),

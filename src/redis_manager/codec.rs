@@ -1,0 +1,108 @@
+//! Commands as Redis's protocol has them, and what its answers mean: one encoder for a server and for the nodes of a
+//! cluster. It knows of an operation what the table in [`crate::command`] says.
+
+use std::{iter, sync::Arc};
+
+use redis::{Cmd, Value as Answer};
+
+use super::slot_coverage;
+use crate::{
+    command::{Command, Op, ReadOp, Reply, Value, ValueKind},
+    error::{Error, Result},
+    keys::Key,
+    list::List,
+};
+
+/// A command with its arguments, in memory of the right size from the beginning.
+pub(crate) fn command<A: AsRef<[u8]>>(
+    name: &str,
+    args: impl IntoIterator<Item = A, IntoIter: Clone>,
+) -> Cmd {
+    let args = args.into_iter();
+    let sizes = args.clone().map(|arg| arg.as_ref().len());
+    let (count, bytes) = sizes.fold((1, name.len()), |(n, sum), size| (n + 1, sum + size));
+    let mut command = Cmd::with_capacity(count, bytes);
+    command.arg(name);
+    for arg in args {
+        command.arg(arg.as_ref());
+    }
+    command
+}
+
+/// A read of one key.
+pub(crate) fn read(op: ReadOp, key: &[u8]) -> Cmd {
+    command(op.redis_name(), [key])
+}
+
+/// Encodes a command for a server that has all keys: a write is one command of Redis, a read is one for each key.
+pub(crate) fn encode(call: &Command, mut each: impl FnMut(Cmd)) {
+    match call.op() {
+        Op::Read(op) => call.keys().iter().for_each(|key| each(read(op, key))),
+        Op::Write(op) => each(command(op.redis_name(), call.items())),
+    }
+}
+
+/// Encodes what a command is for one of its keys, where the others may be at other servers.
+pub(crate) fn encode_for(call: &Command, key: &Key) -> Cmd {
+    command(
+        call.op().redis_name(),
+        iter::once(key).chain(call.members()),
+    )
+}
+
+/// What was answered to what [`encode`] made of a command with so many keys; `next` gives the answers in their order.
+pub(crate) fn decode(op: Op, keys: usize, mut next: impl FnMut() -> Answer) -> Result<Reply> {
+    match op {
+        Op::Read(op) => {
+            let values = (0..keys).map(|_| value(op, next()));
+            Ok(Reply::Values(values.collect()))
+        }
+        Op::Write(_) => wrote(next()).map(|()| Reply::Done),
+    }
+}
+
+/// What a write was answered.
+pub(crate) fn wrote(answer: Answer) -> Result<()> {
+    match answer {
+        Answer::ServerError(error) => Err(slot_coverage::told(&error)),
+        _ => Ok(()),
+    }
+}
+
+/// What a read of one key was answered.
+pub(crate) fn value(op: ReadOp, answer: Answer) -> Result<Value> {
+    match op.kind() {
+        ValueKind::List => list(answer).map(Arc::new).map(Value::List),
+        ValueKind::Int => int(op, answer).map(Value::Int),
+    }
+}
+
+/// What a read of members was answered.
+pub(crate) fn list(answer: Answer) -> Result<List> {
+    let name = ReadOp::Members.redis_name();
+    match answer {
+        Answer::Array(items) | Answer::Set(items) => {
+            let members = items.into_iter().map(|item| match item {
+                Answer::BulkString(bytes) => Ok(bytes),
+                Answer::SimpleString(text) => Ok(text.into_bytes()),
+                _ => Err(unexpected(name, "has a member that is no string")),
+            });
+            List::new(members.collect::<Result<Vec<_>>>()?)
+        }
+        Answer::ServerError(error) => Err(slot_coverage::told(&error)),
+        _ => Err(unexpected(name, "is no list")),
+    }
+}
+
+fn int(op: ReadOp, answer: Answer) -> Result<u64> {
+    let no = || unexpected(op.redis_name(), "is no count");
+    match answer {
+        Answer::Int(count) => u64::try_from(count).map_err(|_| no()),
+        Answer::ServerError(error) => Err(slot_coverage::told(&error)),
+        _ => Err(no()),
+    }
+}
+
+fn unexpected(name: &str, what: &str) -> Error {
+    Error::Store(format!("the answer to {name} {what}").into())
+}
