@@ -16,6 +16,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{HashSet, SharedKey};
+use crate::failpoints::fail_point;
 
 /// How many keys that do not exist the server may remember because of one connection.
 pub(super) const MOST: usize = 1024;
@@ -80,6 +81,7 @@ impl Debts {
 
     /// What is to be paid now, after one more batch.
     pub(super) fn due(&mut self) -> Option<Vec<SharedKey>> {
+        fail_point!("keeps-debts", Some(None));
         if self.owed.is_empty() {
             return None;
         }

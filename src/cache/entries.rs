@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 
-use super::{Broken, HashMap};
+use super::HashMap;
 use crate::{
+    failpoints::fail_point,
     list::List,
     list_lru::{Bounds, ListLru, SharedKey},
     stats::Stats,
@@ -17,7 +18,6 @@ pub(super) struct Entries {
     known: ListLru<Mark>,
     /// Beside them: a load under way is not thrown out.
     loads: HashMap<SharedKey, Loads>,
-    broken: Broken,
 }
 
 /// What is known of a key.
@@ -52,11 +52,10 @@ struct Loads {
 }
 
 impl Entries {
-    pub(super) fn new(bounds: Option<Bounds>, stats: Arc<Stats>, broken: Broken) -> Self {
+    pub(super) fn new(bounds: Option<Bounds>, stats: Arc<Stats>) -> Self {
         Self {
             known: ListLru::new(bounds, stats),
             loads: HashMap::default(),
-            broken,
         }
     }
 
@@ -131,6 +130,7 @@ impl Entries {
     }
 
     /// The token of the load under way.
+    #[cfg(any(test, feature = "failpoints"))]
     pub(super) fn loading(&self, key: &[u8]) -> Option<u64> {
         self.loads.get(key).map(|loads| loads.last)
     }
@@ -143,12 +143,12 @@ impl Entries {
         version: Option<u64>,
         list: Option<&Arc<List>>,
     ) {
-        let loads = self.loads.get(key);
-        let current = loads.is_some_and(|loads| loads.first <= token);
-        if loads.is_some_and(|loads| loads.last == token) {
+        let current = self.is_current(key, token);
+        let is_last = |loads: &Loads| loads.last == token;
+        if self.loads.get(key).is_some_and(is_last) {
             self.loads.remove(key);
         }
-        let (Some(list), true) = (list, current || self.broken.is("no-token")) else {
+        let (Some(list), true) = (list, current) else {
             return;
         };
         if let Some(known) = self.known.look_at(key)
@@ -170,6 +170,14 @@ impl Entries {
         }
     }
 
+    /// Whether no invalidation came since the load with this token was placed.
+    fn is_current(&self, key: &[u8], token: u64) -> bool {
+        fail_point!("no-token", Some(true));
+        self.loads
+            .get(key)
+            .is_some_and(|loads| loads.first <= token)
+    }
+
     /// The server reports a change, and reports no further ones until the key is read tracked again.
     pub(super) fn changed(&mut self, key: &[u8]) {
         self.loads.remove(key);
@@ -183,9 +191,8 @@ impl Entries {
 
     /// Every key becomes unknown.
     pub(super) fn clear(&mut self) {
-        if !self.broken.is("null-keeps-loads") {
-            self.loads.clear();
-        }
         self.known.clear();
+        fail_point!("null-keeps-loads", Some(()));
+        self.loads.clear();
     }
 }

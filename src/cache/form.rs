@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use super::{
-    Barrier, Broken, Busy, Flight, Group, HashMap, Ready, Sent, Session, Slot, Wire,
+    Barrier, Busy, Flight, Group, HashMap, Ready, Sent, Session, Slot, Wire,
     calls::{At, Call, Place, Read, State},
 };
-use crate::{command::Command, keys::Key, list_lru::SharedKey};
+use crate::{command::Command, failpoints::fail_point, keys::Key, list_lru::SharedKey};
 
 /// A batch that is being formed.
-struct Forming {
-    flight: Flight,
+pub(super) struct Forming {
+    pub(super) flight: Flight,
     wire: Vec<Wire>,
     calls: Vec<Call>,
     keys: HashMap<SharedKey, usize>,
@@ -54,7 +54,7 @@ impl Session {
                 Command::Clean { .. } => forming.calls.push(Call::Reads(Vec::new())),
             }
         }
-        forming.place_barrier(self.broken);
+        forming.place_barrier();
         self.flights.push_back(forming.flight);
         self.calls.push(no, forming.calls);
         Sent {
@@ -85,51 +85,54 @@ impl Session {
             forming.flight.groups[index].members.push(at);
             return State::Candidate(index);
         }
-        if self.broken.is("joins-sent-load")
-            && let Some(state) = self.join_sent_load(at, key)
-        {
-            return state;
-        }
+        fail_point!("joins-sent-load", self.join_sent_load(at, key));
         let busy = self.busy.get(key).is_some_and(|busy| busy.writes > 0);
         if let (false, Some(ready)) = (busy, self.entries.ready(key)) {
-            if self.broken.is("no-barrier")
-                && let Some(list) = self.entries.get(key, ready)
-            {
-                return State::Known(Ok(list));
-            }
-            if self.broken.is("shares-sent-barrier")
-                && let Some(state) = self.share_sent_barrier(at, key, ready)
-            {
-                return state;
-            }
-            let index = forming.flight.groups.len();
-            self.busy(key).groups.push((forming.flight.no, index));
-            forming.flight.groups.push(Group {
-                key: key.clone(),
-                ready,
-                members: vec![at],
-                fallback: None,
-                dissolved: false,
-                list: if self.broken.is("by-reference") {
-                    self.entries.get(key, ready)
-                } else {
-                    None
-                },
-            });
-            forming.locals[local].group = Some(index);
-            return State::Candidate(index);
+            fail_point!("no-barrier", self.serve_at_once(key, ready));
+            fail_point!(
+                "shares-sent-barrier",
+                self.share_sent_barrier(at, key, ready)
+            );
+            fail_point!(
+                "by-reference",
+                self.place_by_reference(forming, at, key, local, ready)
+            );
+            return self.place_candidate(forming, at, key, local, ready);
         }
         self.stats.cache.misses.add(1);
-        let kept = self.keep_groups_if_broken(key);
+        fail_point!(
+            "no-fallback-for-reads",
+            self.read_without_falling_back(forming, at, key, local)
+        );
         let slot = self.place(forming, key, local);
-        if !kept.is_empty() {
-            self.busy(key).groups = kept;
-        }
         forming.join(slot, at)
     }
 
+    /// Makes a read a candidate, the first of its key in this batch.
+    pub(super) fn place_candidate(
+        &mut self,
+        forming: &mut Forming,
+        at: At,
+        key: &SharedKey,
+        local: usize,
+        ready: Ready,
+    ) -> State {
+        let index = forming.flight.groups.len();
+        self.busy(key).groups.push((forming.flight.no, index));
+        forming.flight.groups.push(Group {
+            key: key.clone(),
+            ready,
+            members: vec![at],
+            fallback: None,
+            dissolved: false,
+            list: None,
+        });
+        forming.locals[local].group = Some(index);
+        State::Candidate(index)
+    }
+
     /// Places `SMEMBERS key`, which becomes the fallback of all candidates that have none.
-    fn place(&mut self, forming: &mut Forming, key: &SharedKey, local: usize) -> usize {
+    pub(super) fn place(&mut self, forming: &mut Forming, key: &SharedKey, local: usize) -> usize {
         let no = forming.flight.no;
         let slot = forming.flight.slots.len();
         let (wire, load) = self.load(key, Vec::new());
@@ -184,9 +187,7 @@ impl Session {
     fn write(&mut self, forming: &mut Forming, call: usize, keys: &[Key]) {
         let shared = keys.iter().map(|key| {
             let (key, local) = forming.share(key);
-            if self.needs_fallback(forming, &key) {
-                self.place(forming, &key, local);
-            }
+            self.place_fallback(forming, &key, local);
             self.busy(&key).writes += 1;
             forming.locals[local] = Local::default();
             key
@@ -205,18 +206,20 @@ impl Session {
         forming.calls.push(Call::Write { keys, result: None });
     }
 
-    /// Whether candidates would lose what they are to show by a write that is placed now.
-    fn needs_fallback(&self, forming: &Forming, key: &SharedKey) -> bool {
-        let no = forming.flight.no;
-        let groups = self.busy.get(key).map(|busy| busy.groups.as_slice());
-        groups.unwrap_or_default().iter().any(|(flight, _)| {
-            let rule = if *flight == no {
-                "no-fallback-same-batch"
-            } else {
-                "no-fallback-next-batch"
-            };
-            !self.broken.is(rule)
-        })
+    /// Places a read for candidates that would lose what they are to show by a write that is placed now.
+    fn place_fallback(&mut self, forming: &mut Forming, key: &SharedKey, local: usize) {
+        fail_point!(
+            "no-fallback-same-batch",
+            self.needs_no_fallback(key, |flight| flight == forming.flight.no)
+        );
+        fail_point!(
+            "no-fallback-next-batch",
+            self.needs_no_fallback(key, |flight| flight != forming.flight.no)
+        );
+        let has_candidates = |busy: &Busy| !busy.groups.is_empty();
+        if self.busy.get(key).is_some_and(has_candidates) {
+            self.place(forming, key, local);
+        }
     }
 
     fn busy(&mut self, key: &SharedKey) -> &mut Busy {
@@ -249,7 +252,7 @@ impl Forming {
         (shared, index)
     }
 
-    fn join(&mut self, slot: usize, at: At) -> State {
+    pub(super) fn join(&mut self, slot: usize, at: At) -> State {
         if let Slot::Load { waiters, .. } = &mut self.flight.slots[slot] {
             waiters.push(at);
         }
@@ -260,26 +263,29 @@ impl Forming {
     /// After all candidates: a `TOUCH` of the keys with members, which must count them all, and then one of the keys
     /// without, which must count none. One for both would not do: a key that expired and a new one would cancel
     /// out. In this order, because a list with members is also good at the second one, if no report came.
-    fn place_barrier(&mut self, broken: Broken) {
-        let (mut full, mut empty, mut there) = (Vec::new(), Vec::new(), 0);
+    fn place_barrier(&mut self) {
+        let (barrier, keys) = self.barrier();
+        self.flight.barrier = barrier;
+        let touched = keys.into_iter().filter(|keys| !keys.is_empty());
+        self.wire.extend(touched.map(Wire::Touch));
+    }
+
+    /// What the barrier must answer, and the keys of each `TOUCH`.
+    fn barrier(&self) -> (Barrier, [Vec<SharedKey>; 2]) {
+        fail_point!("barrier-one-sum", Some(self.one_barrier()));
+        fail_point!("barrier-ignores-empty", Some(self.barrier_of_full()));
+        let (mut full, mut empty) = (Vec::new(), Vec::new());
         for group in self.flight.groups.iter().filter(|group| !group.dissolved) {
-            let is_empty = group.ready == Ready::Empty;
-            there += usize::from(!is_empty);
-            if is_empty && !broken.is("barrier-one-sum") {
-                empty.push(group.key.clone());
-            } else {
-                full.push(group.key.clone());
+            match group.ready {
+                Ready::Empty => empty.push(group.key.clone()),
+                Ready::Version(_) => full.push(group.key.clone()),
             }
         }
-        if broken.is("barrier-ignores-empty") {
-            empty.clear();
-        }
-        self.flight.barrier = Barrier {
-            full: (!full.is_empty()).then_some(there),
+        let barrier = Barrier {
+            full: (!full.is_empty()).then_some(full.len()),
             empty: !empty.is_empty(),
         };
-        let touched = [full, empty].into_iter().filter(|keys| !keys.is_empty());
-        self.wire.extend(touched.map(Wire::Touch));
+        (barrier, [full, empty])
     }
 
     /// The candidates of a group become plain reads of a command in the same batch: so many.

@@ -37,10 +37,11 @@
 //! is in memory already and says the same keeps its version, so that candidates of it stay good. One session serves one connection and dies with it, so that
 //! nothing from before a reconnect can ever be served after it.
 
-mod broken;
 mod calls;
 mod debts;
 mod entries;
+#[cfg(any(test, feature = "failpoints"))]
+mod failpoints;
 mod form;
 mod repair;
 mod settle;
@@ -57,7 +58,6 @@ use self::{
 pub use self::{debts::Unpaid, settle::Settled};
 use crate::{
     error::Result,
-    failpoints::Broken,
     list::List,
     list_lru::{Bounds, SharedKey},
     stats::Stats,
@@ -129,7 +129,6 @@ pub struct Session {
     /// Keys with writes of ours, or candidates, under way.
     busy: HashMap<SharedKey, Busy>,
     stats: Arc<Stats>,
-    broken: Broken,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -194,8 +193,8 @@ struct Group {
 impl Session {
     /// A session on a fresh connection; without `bounds` nothing is kept.
     #[must_use]
-    pub fn new(bounds: Option<Bounds>, stats: Arc<Stats>, broken: Broken) -> Self {
-        let entries = Entries::new(bounds, stats.clone(), broken);
+    pub fn new(bounds: Option<Bounds>, stats: Arc<Stats>) -> Self {
+        let entries = Entries::new(bounds, stats.clone());
         Self {
             last: 0,
             entries,
@@ -204,7 +203,6 @@ impl Session {
             flights: VecDeque::new(),
             busy: HashMap::default(),
             stats,
-            broken,
         }
     }
 

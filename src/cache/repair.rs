@@ -8,10 +8,10 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use super::{
-    Broken, Flight, Group, HashMap, Sent, Session, SharedKey, Slot, Wire,
+    Flight, Group, HashMap, Sent, Session, SharedKey, Slot, Wire,
     calls::{At, Batch, Call, Place, Read, State},
 };
-use crate::list::List;
+use crate::{failpoints::fail_point, list::List};
 
 /// What becomes of a read.
 enum Decision {
@@ -41,7 +41,6 @@ struct Repair<'a> {
     last_writes: HashMap<SharedKey, (u64, usize)>,
     /// Keys whose reads are answered by their fallback from here on, as far as it is this one.
     fallen: HashMap<SharedKey, Place>,
-    broken: Broken,
 }
 
 impl Session {
@@ -55,7 +54,6 @@ impl Session {
             no,
             last_writes: self.calls.last_writes(no),
             fallen: HashMap::default(),
-            broken: self.broken,
         };
         for batch in self.calls.from(no) {
             let flight = self.flights.iter().find(|flight| flight.no == batch.no);
@@ -97,11 +95,7 @@ impl Session {
 
     /// What has to be read again, and what has to be forgotten, as a pipeline to be sent now.
     pub(super) fn send_again(&mut self, again: Again) -> Option<Sent> {
-        let due = if self.broken.is("keeps-debts") {
-            None
-        } else {
-            self.debts.due()
-        };
+        let due = self.debts.due();
         if again.loads.is_empty() && due.is_none() {
             return None;
         }
@@ -151,16 +145,15 @@ impl Repair<'_> {
         };
         let mine = batch.no == self.no;
         let groups = if mine { self.groups } else { sent };
-        let again_due = |key: &SharedKey| self.in_order() && again.slots.contains_key(key);
         let failed = |read: &Read| mine && group(read, groups).is_some_and(|g| g.list.is_none());
         let written_later = |key: &SharedKey| self.last_writes.get(key) > Some(&(batch.no, call));
         // The keys of one call are read again together, as they were read together; unless that
         // would show a write that was called later.
         let together = reads.len() > 1
-            && reads.iter().any(|r| again_due(&r.key) || failed(r))
+            && reads.iter().any(|r| again.has(&r.key) || failed(r))
             && !reads.iter().any(|r| written_later(&r.key));
         let decide = |read: &Read| {
-            if together || again_due(&read.key) {
+            if together || again.has(&read.key) {
                 return Decision::Again;
             }
             let Some(group) = group(read, groups) else {
@@ -179,15 +172,18 @@ impl Repair<'_> {
     }
 
     fn has_fallen(&self, key: &SharedKey, place: Place) -> bool {
-        self.in_order() && self.fallen.get(key) == Some(&place)
-    }
-
-    fn in_order(&self) -> bool {
-        !self.broken.is("no-fallback-for-reads")
+        fail_point!("no-fallback-for-reads", Some(false));
+        self.fallen.get(key) == Some(&place)
     }
 }
 
 impl Again {
+    /// Whether a key is read again: then so is every later read of it.
+    fn has(&self, key: &SharedKey) -> bool {
+        fail_point!("no-fallback-for-reads", Some(false));
+        self.slots.contains_key(key)
+    }
+
     fn read(&mut self, key: &SharedKey, at: At) -> Place {
         let next = self.loads.len();
         let slot = *self.slots.entry(key.clone()).or_insert(next);

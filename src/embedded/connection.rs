@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     command::Command,
-    failpoints::Broken,
+    failpoints,
     keys::Key,
     list_lru::Bounds,
     manager::{Connection, Lost},
@@ -52,15 +52,10 @@ pub struct EmbeddedConnection {
 }
 
 impl EmbeddedConnection {
-    pub(super) fn new(
-        store: Arc<Store>,
-        bounds: Option<Bounds>,
-        stats: Arc<Stats>,
-        broken: Broken,
-    ) -> Self {
+    pub(super) fn new(store: Arc<Store>, bounds: Option<Bounds>, stats: Arc<Stats>) -> Self {
         let syncing = store.syncing();
         let (sender, ended) = oneshot::channel();
-        let executor = Executor::new(store, bounds, stats, broken, sender);
+        let executor = Executor::new(store, bounds, stats, sender);
         Self {
             working: executor.working(),
             executor: Some(Arc::new(executor)),
@@ -201,7 +196,7 @@ fn pass(turn: Turn) -> Result<Pass, Lost> {
 }
 
 async fn blocking(work: impl FnOnce() -> Replies + Send + 'static) -> Replies {
-    let done = spawn_blocking(work).await;
+    let done = spawn_blocking(failpoints::carried(work)).await;
     done.unwrap_or_else(|error| Err(Lost(error.to_string().into())))
 }
 

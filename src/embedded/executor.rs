@@ -21,7 +21,7 @@ use crate::{
     batch_size::BatchSize,
     command::{Command, Reply},
     error::{Error, Result},
-    failpoints::{Broken, may_panic},
+    failpoints::{fail_point, may_panic},
     list_lru::{Bounds, ListLru},
     manager::Lost,
     stats::Stats,
@@ -43,7 +43,6 @@ pub(super) struct Executor {
     gone: AtomicBool,
     /// Whether a batch is under way that has its turn, or was when nobody waited any more.
     working: Arc<AtomicBool>,
-    broken: Broken,
     /// The last to go: by then its share in the store is gone, and if it was the last one, the store is closed.
     _ended: oneshot::Sender<()>,
 }
@@ -60,17 +59,15 @@ impl Executor {
         store: Arc<Store>,
         bounds: Option<Bounds>,
         stats: Arc<Stats>,
-        broken: Broken,
         ended: oneshot::Sender<()>,
     ) -> Self {
         let shelf = ListLru::new(bounds, stats.clone());
         Self {
             store,
-            reading: Mutex::new(ReadTxn::new(shelf, stats, broken)),
+            reading: Mutex::new(ReadTxn::new(shelf, stats)),
             batch_size: Mutex::default(),
             gone: AtomicBool::new(false),
             working: Arc::default(),
-            broken,
             _ended: ended,
         }
     }
@@ -102,9 +99,7 @@ impl Executor {
 
     /// Executes commands of any kind, for as long as it takes; blocks the thread. What writes needs a pass.
     pub(super) fn run(&self, batch: &[Command], pass: Option<Pass>) -> Replies {
-        if self.is_given_up() && !self.broken.is("embedded-gone-writes") {
-            return Err(Lost("nobody waits for it".into()));
-        }
+        self.wanted()?;
         self.at_work(|| {
             let batch: Vec<&Command> = batch.iter().collect();
             let replies = self.execute(&batch, pass, Budget::ANY);
@@ -126,18 +121,15 @@ impl Executor {
 
     /// Executes `clean`; blocks the thread.
     pub(super) fn clean(&self, stem: &[u8], mut pass: Pass, steps: &Steps) -> Replies {
-        // Whoever writes may have stopped for long, and nobody waits any more.
-        if self.is_given_up() {
-            return Err(Lost("nobody waits for it".into()));
-        }
+        // The process that writes may have stopped for long.
+        self.wanted()?;
         self.at_work(|| {
             loop {
                 steps.next();
                 let mut reading = self.reading();
                 let cleaned = self.store.write(&pass, |txn| {
                     reading.effort = Budget::ANY;
-                    WriteTxn::new(self.store.rows(), txn, &mut reading, self.broken)
-                        .clean(stem, STEP)
+                    WriteTxn::new(self.store.rows(), txn, &mut reading).clean(stem, STEP)
                 });
                 drop(reading);
                 match cleaned {
@@ -218,7 +210,7 @@ impl Executor {
         let mut tried = 0;
         let written = self.store.write(pass, |txn| {
             reading.effort = effort;
-            let mut writing = WriteTxn::new(self.store.rows(), txn, &mut reading, self.broken);
+            let mut writing = WriteTxn::new(self.store.rows(), txn, &mut reading);
             let mut replies = Vec::with_capacity(batch.len());
             for command in batch {
                 tried = replies.len() + 1;
@@ -267,6 +259,12 @@ impl Executor {
             let again = pass.give_way();
             again.map_err(|error| Lost(error.to_string().into()))?;
         }
+        self.wanted()
+    }
+
+    /// Fails if the connection is gone, and with it all who wait for an answer.
+    fn wanted(&self) -> std::result::Result<(), Lost> {
+        fail_point!("embedded-gone-writes", Some(Ok(())));
         if self.is_given_up() {
             return Err(Lost("nobody waits for it".into()));
         }

@@ -18,11 +18,13 @@
 //! - [`messages`]: what went wrong, in words.
 //! - `audit`: what tests ask about the rows.
 
-#[cfg(any(test, feature = "broken"))]
+#[cfg(any(test, feature = "failpoints"))]
 mod audit;
 mod budget;
 mod connection;
 mod executor;
+#[cfg(any(test, feature = "failpoints"))]
+mod failpoints;
 mod file_modes;
 mod folder;
 mod held_files;
@@ -49,11 +51,10 @@ use std::{path::PathBuf, sync::Arc};
 use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::task::spawn_blocking;
 
-#[cfg(any(test, feature = "broken"))]
+#[cfg(any(test, feature = "failpoints"))]
 pub use self::audit::{Totals, audit};
 pub use self::connection::EmbeddedConnection;
 use crate::{
-    failpoints::Broken,
     list_lru::Bounds,
     manager::{ConnectError, Connected, Manager},
     stats::Stats,
@@ -110,7 +111,6 @@ pub struct EmbeddedManager {
     /// `None` = lists are read from the store each time.
     bounds: Option<Bounds>,
     stats: Arc<Stats>,
-    broken: Broken,
 }
 
 impl EmbeddedManager {
@@ -121,7 +121,6 @@ impl EmbeddedManager {
             options,
             bounds,
             stats,
-            broken: Broken::from_env(),
         })
     }
 }
@@ -145,12 +144,7 @@ impl Manager for EmbeddedManager {
             self.stats.cache.switch(off);
             Ok(Connected {
                 closed: store.ended().boxed(),
-                connection: EmbeddedConnection::new(
-                    store,
-                    self.bounds.clone(),
-                    self.stats.clone(),
-                    self.broken,
-                ),
+                connection: EmbeddedConnection::new(store, self.bounds.clone(), self.stats.clone()),
                 // What the last connection began is done, or will not be begun, before this one writes: both
                 // go through the gate.
                 fenced: true,

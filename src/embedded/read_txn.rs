@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     error::Result as CallResult,
-    failpoints::Broken,
+    failpoints::fail_point,
     keys::Key,
     list::List,
     list_lru::{ListLru, SharedKey},
@@ -24,10 +24,24 @@ const NO_ROW: u64 = 0;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Mark {
     /// The version of the channel.
-    version: u64,
+    pub(super) version: u64,
     /// A commit after which it was still that: for readers of that very commit there is nothing to look
     /// up. Never that of a transaction under way, which may yet change the channel.
-    seen: Option<u64>,
+    pub(super) seen: Option<u64>,
+}
+
+impl Mark {
+    /// Whether the list was right at this commit.
+    fn is_seen(&self, commit: Option<u64>) -> bool {
+        fail_point!("embedded-any-commit", Some(self.seen.is_some()));
+        self.seen == commit
+    }
+
+    /// Whether the channel still has the version of the list.
+    fn is_of(&self, version: u64) -> bool {
+        fail_point!("embedded-no-version", Some(true));
+        self.version == version
+    }
 }
 
 /// What is in memory, and what is counted of it.
@@ -39,7 +53,6 @@ pub(super) struct ReadTxn {
     loaded: usize,
     /// Of the transaction.
     pub(super) effort: Budget,
-    broken: Broken,
 }
 
 /// Whose eyes a transaction has.
@@ -51,14 +64,22 @@ pub(super) enum Eyes {
     Writer,
 }
 
+impl Eyes {
+    /// The commit that a transaction sees, if it sees nothing else.
+    fn commit(self, txn: &RoTxn) -> Option<u64> {
+        let commit = txn.id() as u64;
+        fail_point!("embedded-seen-by-writer", Some(Some(commit)));
+        (self == Self::Reader).then_some(commit)
+    }
+}
+
 impl ReadTxn {
-    pub(super) fn new(shelf: ListLru<Mark>, stats: Arc<Stats>, broken: Broken) -> Self {
+    pub(super) fn new(shelf: ListLru<Mark>, stats: Arc<Stats>) -> Self {
         Self {
             shelf,
             stats,
             loaded: 0,
             effort: Budget::LIGHT,
-            broken,
         }
     }
 
@@ -71,13 +92,10 @@ impl ReadTxn {
         eyes: Eyes,
         key: &Key,
     ) -> Result<CallResult<Arc<List>>, heed::Error> {
-        let broken = self.broken;
-        let commits = eyes == Eyes::Reader || broken.is("embedded-seen-by-writer");
-        let seen = commits.then(|| txn.id() as u64);
+        let seen = eyes.commit(txn);
         if seen.is_some()
             && let Some(kept) = self.shelf.use_of(key)
-            && (kept.mark.seen == seen
-                || broken.is("embedded-any-commit") && kept.mark.seen.is_some())
+            && kept.mark.is_seen(seen)
         {
             self.stats.cache.hits.add(1);
             return Ok(Ok(kept.list.clone()));
@@ -85,7 +103,7 @@ impl ReadTxn {
         let channel = rows.channel(txn, key)?;
         let version = channel.map_or(NO_ROW, |channel| channel.version);
         if let Some(kept) = self.shelf.use_of(key) {
-            if kept.mark.version == version || broken.is("embedded-no-version") {
+            if kept.mark.is_of(version) {
                 kept.mark.seen = seen.or(kept.mark.seen);
                 self.stats.cache.hits.add(1);
                 return Ok(Ok(kept.list.clone()));
@@ -98,7 +116,7 @@ impl ReadTxn {
         Ok(list)
     }
 
-    fn keep(&mut self, key: &Key, mark: Mark, list: &CallResult<Arc<List>>) {
+    pub(super) fn keep(&mut self, key: &Key, mark: Mark, list: &CallResult<Arc<List>>) {
         if let Ok(list) = list
             && self.shelf.is_on()
         {
@@ -107,8 +125,9 @@ impl ReadTxn {
         }
     }
 
-    /// The list of a channel, from the rows.
-    fn load(
+    /// Reads the list of a channel from the rows. That of a channel which the transaction has changed is not kept: the
+    /// transaction may change it once more, under the same version, or be given up.
+    pub(super) fn load(
         &mut self,
         rows: &Rows,
         txn: &RoTxn,
@@ -118,30 +137,6 @@ impl ReadTxn {
             .read(channel.map_or(0, |channel| channel.count))?;
         let list = rows.list(txn, channel)?.map(Arc::new);
         self.loaded += list.as_ref().map_or(0, |list| list.json().len());
-        Ok(list)
-    }
-
-    /// Of a channel that the transaction has changed. It is not kept: the transaction may change it once
-    /// more, under the same version, or be given up.
-    pub(super) fn own(
-        &mut self,
-        rows: &Rows,
-        txn: &RoTxn,
-        key: &Key,
-        channel: Option<Channel>,
-    ) -> Result<CallResult<Arc<List>>, heed::Error> {
-        let list = self.load(rows, txn, channel)?;
-        if self.broken.is("embedded-keep-own") {
-            let version = txn.id() as u64;
-            self.keep(
-                key,
-                Mark {
-                    version,
-                    seen: None,
-                },
-                &list,
-            );
-        }
         Ok(list)
     }
 

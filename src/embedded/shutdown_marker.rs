@@ -25,7 +25,7 @@ const FORMAT: u64 = 1;
 
 /// The format of this build: in the addon of the tests, that of a later version if the environment says so.
 fn format() -> u64 {
-    #[cfg(feature = "broken")]
+    #[cfg(feature = "failpoints")]
     if std::env::var_os("GLOBALCHANNEL_LATER_FORMAT").is_some() {
         return FORMAT + 1;
     }

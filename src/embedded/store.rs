@@ -98,7 +98,7 @@ impl Store {
     }
 
     /// How many readers there have been at a time since somebody has it open, of all processes.
-    #[cfg(any(test, feature = "broken"))]
+    #[cfg(any(test, feature = "failpoints"))]
     pub(super) fn readers(&self) -> u32 {
         let info = self.env.as_ref().map(heed::Env::info);
         info.map_or(0, |info| info.number_of_readers)

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     command::{Command, Member, Reply},
     error::Result as CallResult,
-    failpoints::Broken,
+    failpoints::fail_point,
     keys::Key,
     list::List,
 };
@@ -30,7 +30,6 @@ pub(super) struct WriteTxn<'a> {
     channels: HashMap<&'a [u8], Touched, foldhash::fast::RandomState>,
     /// The next new channel is the n-th of this transaction.
     born: u64,
-    broken: Broken,
 }
 
 struct Touched {
@@ -39,19 +38,13 @@ struct Touched {
 }
 
 impl<'a> WriteTxn<'a> {
-    pub(super) fn new(
-        rows: &'a Rows,
-        txn: RwTxn<'a>,
-        reading: &'a mut ReadTxn,
-        broken: Broken,
-    ) -> Self {
+    pub(super) fn new(rows: &'a Rows, txn: RwTxn<'a>, reading: &'a mut ReadTxn) -> Self {
         Self {
             rows,
             txn,
             reading,
             channels: HashMap::default(),
             born: 0,
-            broken,
         }
     }
 
@@ -121,9 +114,7 @@ impl<'a> WriteTxn<'a> {
             changed = true;
             match touched.channel {
                 Some(channel) => {
-                    let raised = !self.broken.is("embedded-version-stays");
-                    let version = if raised { version } else { channel.version };
-                    let channel = Channel { version, ..channel };
+                    let channel = committed(channel, version);
                     self.rows.put_channel(&mut self.txn, key, channel)?;
                 }
                 None => self.rows.delete_channel(&mut self.txn, key)?,
@@ -151,13 +142,19 @@ impl<'a> WriteTxn<'a> {
             added += u64::from(self.rows.put_member(&mut self.txn, channel.number, uid)?);
         }
         channel.count += added;
-        if is_new && channel.count > 0 && !self.broken.is("embedded-same-number") {
-            self.born += 1;
+        if is_new && channel.count > 0 {
+            self.use_number();
         }
         if added > 0 {
             self.touched(key, Some(channel));
         }
         Ok(())
+    }
+
+    /// The next new channel has another number.
+    fn use_number(&mut self) {
+        fail_point!("embedded-same-number", Some(()));
+        self.born += 1;
     }
 
     fn remove(&mut self, key: &'a Key, members: &[Member]) -> Result<()> {
@@ -188,16 +185,25 @@ impl<'a> WriteTxn<'a> {
     }
 
     fn list(&mut self, key: &'a Key) -> Result<CallResult<Arc<List>>> {
-        match self.channels.get(key.as_slice()) {
+        match self.changed(key) {
             // Its own changes have no version yet.
-            Some(Touched {
-                channel,
-                changed: true,
-            }) if !self.broken.is("embedded-own-as-others") => {
-                self.reading.own(self.rows, &self.txn, key, *channel)
+            Some(channel) => {
+                let list = self.reading.load(self.rows, &self.txn, channel)?;
+                fail_point!(
+                    "embedded-keep-own",
+                    self.reading.keep_own(&self.txn, key, &list)
+                );
+                Ok(list)
             }
-            _ => self.reading.list(self.rows, &self.txn, Eyes::Writer, key),
+            None => self.reading.list(self.rows, &self.txn, Eyes::Writer, key),
         }
+    }
+
+    /// A channel that this transaction has changed, as it is now.
+    fn changed(&self, key: &[u8]) -> Option<Option<Channel>> {
+        fail_point!("embedded-own-as-others", Some(None));
+        let touched = self.channels.get(key)?;
+        touched.changed.then_some(touched.channel)
     }
 
     fn touch(&mut self, key: &'a Key) -> Result<&mut Touched> {
@@ -215,4 +221,10 @@ impl<'a> WriteTxn<'a> {
         let changed = true;
         self.channels.insert(key, Touched { channel, changed });
     }
+}
+
+/// A channel as it is committed in the transaction of this version.
+fn committed(channel: Channel, version: u64) -> Channel {
+    fail_point!("embedded-version-stays", Some(channel));
+    Channel { version, ..channel }
 }

@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     cache::Session,
+    failpoints::fail_point,
     manager::{ConnectError, Connected, Manager},
 };
 
@@ -157,18 +158,18 @@ impl RedisManager {
     /// With a cache in RESP3, which carries invalidations; in RESP2 where the server has none.
     async fn open(&self, address: &Address) -> Result<(Open, Off), ConnectError> {
         let Some(cache) = &self.cache else {
-            let open = self.open_plain(address, None).await?;
+            let open = self.open_plain(address).await?;
             return Ok((open, Some("option cache is false".to_owned())));
         };
         if self.lost_hellos.load(Ordering::Relaxed) >= LOST_HELLOS {
             // For this once: a server that only hung, or was about to start, answers the next one.
             // Noted before, because this attempt may be given up.
             self.lost_hellos.store(0, Ordering::Relaxed);
-            let open = self.open_plain(address, None).await?;
+            let open = self.open_plain(address).await?;
             return Ok((open, Some("the server does not answer HELLO".to_owned())));
         }
         let stream = stream::open(address, self.options.tls.as_ref()).await?;
-        let state = self.state(Some(cache));
+        let state = State::shared(self.session(Some(cache)));
         self.lost_hellos.fetch_add(1, Ordering::Relaxed);
         let attached = self.attach(stream, ProtocolVersion::RESP3, state).await;
         let refused = match attached {
@@ -189,8 +190,7 @@ impl RedisManager {
         };
         self.lost_hellos.store(0, Ordering::Relaxed);
         // Not the whole story: a wrong password says so in the second attempt, in its own words.
-        let cache = Some(cache).filter(|_| self.broken.is("cache-on-resp2"));
-        let open = self.open_plain(address, cache).await?;
+        let open = self.open_plain(address).await?;
         // Not its words: where a command is unknown they repeat its arguments, and with them the password.
         let code = refused.code().unwrap_or("no reply to HELLO that is known");
         let off = format!("the server does not speak RESP3 ({code})");
@@ -198,14 +198,10 @@ impl RedisManager {
     }
 
     /// In RESP2.
-    async fn open_plain(
-        &self,
-        address: &Address,
-        cache: Option<&CacheOptions>,
-    ) -> Result<Open, ConnectError> {
+    async fn open_plain(&self, address: &Address) -> Result<Open, ConnectError> {
         let protocol = ProtocolVersion::RESP2;
         let stream = stream::open(address, self.options.tls.as_ref()).await?;
-        let state = self.state(cache);
+        let state = State::shared(self.plain_session());
         let attached = self.attach(stream, protocol, state).await;
         let (mut connection, task) = attached.map_err(|error| self.unanswered(&error))?;
         let (identity, _) = self.set_up(&mut connection.connection, protocol).await?;
@@ -234,7 +230,7 @@ impl RedisManager {
         {
             let session = &mut lock(&connection.state).session;
             if off.is_some() {
-                *session = Session::new(None, self.stats.clone(), self.broken);
+                *session = self.session(None);
             } else {
                 session.inherit(&self.unpaid);
             }
@@ -263,10 +259,15 @@ impl RedisManager {
     }
 
     /// What the cache of a new connection knows: nothing.
-    fn state(&self, cache: Option<&CacheOptions>) -> Arc<Mutex<State>> {
+    fn session(&self, cache: Option<&CacheOptions>) -> Session {
         let bounds = cache.map(|cache| cache.bounds.clone());
-        let session = Session::new(bounds, self.stats.clone(), self.broken);
-        Arc::new(Mutex::new(State::new(session)))
+        Session::new(bounds, self.stats.clone())
+    }
+
+    /// In RESP2 nothing is reported, so nothing is kept.
+    fn plain_session(&self) -> Session {
+        fail_point!("cache-on-resp2", Some(self.session(self.cache.as_ref())));
+        self.session(None)
     }
 
     /// Speaks Redis over a stream. In RESP3 redis-rs logs in with its HELLO.
@@ -291,9 +292,9 @@ impl RedisManager {
                 let password = self.options.password.as_deref();
                 info = info.set_password(password.unwrap_or_default());
             }
-            let (state, broken) = (state.clone(), self.broken);
+            let state = state.clone();
             config = config.set_push_sender(move |push: PushInfo| {
-                assert!(!broken.is("panicking-closure"), "broken on purpose");
+                fail_point!("panicking-closure", panic!("on purpose"));
                 on_push(&state, &push);
                 Ok::<(), ()>(())
             });

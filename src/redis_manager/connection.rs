@@ -27,7 +27,7 @@ use crate::{
     cache::{Answer, Invalidation, Sent, Session, Settled, Wire},
     command::{Command, Reply},
     error::{Error, Result},
-    failpoints::Broken,
+    failpoints::fail_point,
     keys::Key,
     list::List,
     manager::{Connection, Lost},
@@ -67,6 +67,10 @@ impl State {
             waiting: HashMap::new(),
             batch_size: BatchSize::default(),
         }
+    }
+
+    pub(super) fn shared(session: Session) -> Arc<Mutex<Self>> {
+        Arc::new(Mutex::new(Self::new(session)))
     }
 
     /// Takes what the server has said of itself. Of a server that is no primary nothing is served from memory.
@@ -236,17 +240,11 @@ async fn run(
 
 fn encode(wire: &[Wire], batch: &[&Command]) -> Pipeline {
     let mut pipeline = Pipeline::with_capacity(2 * wire.len());
-    let caching = if Broken::from_env().is("caching-not-sent") {
-        // Answers the same.
-        ["TRACKING", "ON", "OPTIN"].as_slice()
-    } else {
-        CACHING.as_slice()
-    };
     for wire in wire {
         match wire {
             Wire::Members(key) => pipeline.add_command(command("SMEMBERS", [key])),
             Wire::Tracked(key) => pipeline
-                .add_command(command("CLIENT", caching))
+                .add_command(caching())
                 .add_command(command("SMEMBERS", [key])),
             Wire::Touch(keys) => pipeline.add_command(command("TOUCH", keys)),
             Wire::Forget(keys) => pipeline.add_command(forget(keys)),
@@ -267,7 +265,14 @@ fn encode(wire: &[Wire], batch: &[&Command]) -> Pipeline {
 }
 
 /// Before a read whose key the server is to remember; it is about the next command only.
-pub(super) const CACHING: [&str; 2] = ["CACHING", "YES"];
+pub(super) fn caching() -> Cmd {
+    // Answers the same.
+    fail_point!(
+        "caching-not-sent",
+        Some(command("CLIENT", ["TRACKING", "ON", "OPTIN"]))
+    );
+    command("CLIENT", ["CACHING", "YES"])
+}
 
 /// Changes keys that do not exist, so that the server forgets that they were read, and leaves them as they were. The
 /// member is never seen: a script is one step.

@@ -8,7 +8,7 @@ use redis::{Pipeline, ProtocolVersion, ServerError, Value, aio::MultiplexedConne
 use super::{
     CacheOptions, RedisManager,
     connect::unreachable,
-    connection::{CACHING, forget},
+    connection::{caching, forget},
     role::{Question, role_of_info},
     slot_coverage, tracking_support, words,
 };
@@ -148,7 +148,7 @@ pub(super) async fn track(
         .arg("ON")
         .arg("OPTIN");
     pipeline.cmd("CLIENT").arg("TRACKINGINFO");
-    pipeline.cmd("CLIENT").arg(&CACHING);
+    pipeline.add_command(caching());
     // Consumes the caching flag before a key is touched, so that nothing is remembered of the set-up.
     pipeline.add_command(forget::<&[u8]>(&[]));
     pipeline.cmd("TOUCH").arg(&cache.probe);

@@ -41,7 +41,7 @@ use std::{
 
 use redis::ServerError;
 
-use crate::{cache::Unpaid, failpoints::Broken, keys::Key, list_lru::Bounds, stats::Stats};
+use crate::{cache::Unpaid, keys::Key, list_lru::Bounds, stats::Stats};
 
 pub use self::{
     connection::RedisConnection,
@@ -188,7 +188,6 @@ pub struct RedisManager {
     cache_off: AtomicBool,
     /// Attempts in a row that ended without an answer to HELLO.
     lost_hellos: AtomicU32,
-    broken: Broken,
 }
 
 impl RedisManager {
@@ -212,7 +211,6 @@ impl RedisManager {
             had_primary: AtomicBool::new(false),
             cache_off: AtomicBool::new(false),
             lost_hellos: AtomicU32::new(0),
-            broken: Broken::from_env(),
         })
     }
 

@@ -12,7 +12,6 @@ use super::{
 use crate::{
     cache::{Answer, Session, Wire},
     command::Command,
-    failpoints::Broken,
     list::List,
     list_lru::{Bounds, SharedKey},
     stats::Stats,
@@ -62,7 +61,7 @@ fn session() -> Session {
         max_bytes: 1 << 20,
         released: Arc::default(),
     };
-    Session::new(Some(bounds), Arc::new(Stats::default()), Broken::default())
+    Session::new(Some(bounds), Arc::new(Stats::default()))
 }
 
 /// A read of [`key`], answered with a member if it is sent; whether it was.

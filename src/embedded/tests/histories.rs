@@ -13,7 +13,6 @@ use super::world::{execute, manager_of, run};
 use crate::{
     command::{Command, Member, Reply},
     embedded::{Durability, audit},
-    failpoints::Broken,
     keys::Key,
     list::List,
     manager::{Connection as _, Manager as _},
@@ -89,11 +88,10 @@ const LINKS: [(&str, Durability, Option<usize>); 4] = [
 pub(super) async fn verdict(
     folder: &Path,
     batches: Vec<(usize, Vec<Command>)>,
-    broken: Broken,
 ) -> Result<(), String> {
     let mut connections = Vec::new();
     for (name, durability, memory) in LINKS {
-        let manager = manager_of(&folder.join(name), durability, memory, broken);
+        let manager = manager_of(&folder.join(name), durability, memory);
         connections.push(manager.connect().await.expect("the store opens").connection);
     }
     let mut stores: BTreeMap<&str, Sets> = BTreeMap::new();
@@ -137,7 +135,7 @@ proptest! {
     #[test]
     fn every_call_sees_what_those_before_it_did(batches in batches()) {
         let folder = tempfile::tempdir().expect("a folder");
-        let verdict = run(verdict(folder.path(), batches, Broken::default()));
+        let verdict = run(verdict(folder.path(), batches));
         prop_assert_eq!(verdict, Ok(()));
     }
 }

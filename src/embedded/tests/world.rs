@@ -6,7 +6,6 @@ use crate::{
     command::{Command, Reply},
     embedded::{Durability, EmbeddedConnection, EmbeddedManager, EmbeddedOptions},
     error::Result,
-    failpoints::Broken,
     keys::Key,
     list_lru::Bounds,
     manager::{ConnectError, Connection as _, Lost, Manager as _},
@@ -23,7 +22,7 @@ pub(super) fn run<T>(test: impl Future<Output = T>) -> T {
 }
 
 pub(super) fn manager(folder: &Path, durability: Durability) -> Arc<EmbeddedManager> {
-    manager_of(folder, durability, Some(4 << 20), Broken::default())
+    manager_of(folder, durability, Some(4 << 20))
 }
 
 /// `memory`: how many bytes of lists are kept.
@@ -31,7 +30,6 @@ pub(super) fn manager_of(
     folder: &Path,
     durability: Durability,
     memory: Option<usize>,
-    broken: Broken,
 ) -> Arc<EmbeddedManager> {
     let options = EmbeddedOptions {
         folder: folder.to_owned(),
@@ -46,7 +44,6 @@ pub(super) fn manager_of(
         options,
         bounds,
         stats: Arc::default(),
-        broken,
     })
 }
 
