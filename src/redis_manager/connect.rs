@@ -16,11 +16,11 @@ use tokio::{sync::Notify, task::JoinHandle};
 use super::{
     Address, CacheOptions, Place, RedisConnection, RedisManager,
     connection::{State, lock, on_push},
-    failover::FailoverWatch,
     handshake::{Identity, Off, fence, passes, track},
     read_activity::ReadActivity,
     redact::discreet,
     role::Role,
+    sentinel::FailoverWatch,
     stream::{self, Stream},
 };
 use crate::{

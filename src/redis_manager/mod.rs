@@ -1,6 +1,6 @@
 //! The Redis manager: one multiplexed connection of redis-rs per service. Here: where Redis is and how to
 //! log in; as a URL in [`url`]. Connecting is in [`stream`], [`happy_eyeballs`], [`tls`], [`connect`] and [`handshake`]; finding a primary by
-//! Sentinel in [`failover`] and [`election`], talking to the sentinels in [`sentinel_tasks`], [`sentinel_set`], [`sentinel_link`], [`sentinel_events`] and [`sentinel`];
+//! Sentinel in [`sentinel`];
 //! which servers the member cache trusts in [`tracking_support`], whether one is still the primary in [`role`], batches in [`connection`], hearing that the server lives in [`read_activity`], what it
 //! says that must not be repeated in [`redact`], what is there in [`scan`], `clean` in [`clean`],
 //! whether one server has all keys in [`slot_coverage`]; queueing, deadlines and
@@ -9,8 +9,6 @@
 mod clean;
 mod connect;
 mod connection;
-mod election;
-mod failover;
 mod handshake;
 mod happy_eyeballs;
 mod read_activity;
@@ -18,10 +16,6 @@ mod redact;
 mod role;
 mod scan;
 mod sentinel;
-mod sentinel_events;
-mod sentinel_link;
-mod sentinel_set;
-mod sentinel_tasks;
 mod slot_coverage;
 mod stream;
 #[cfg(test)]
@@ -50,7 +44,7 @@ pub use self::{
     url::{URL_FORMS, UrlFault},
 };
 
-use self::failover::FailoverWatch;
+use self::sentinel::FailoverWatch;
 
 // For redis_cluster, which speaks to many servers at once.
 pub(crate) use self::{

@@ -1,6 +1,6 @@
 //! What is known of the primary by all that sentinels have said, by whatever way: one state, and every
 //! connection is made and kept by it only. Pure: no socket, and no clock of its own. Who talks to the sentinels
-//! is in [`super::sentinel_link`], who waits for the outcome in [`super::failover`].
+//! is in [`super::listener`], who waits for the outcome in [`super::failover`].
 //!
 //! The rules:
 //!
@@ -22,7 +22,7 @@ use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
 
 use tokio::time::Instant;
 
-use super::Address;
+use crate::redis_manager::Address;
 
 /// For how long a failover bars a primary that it has not replaced; counted from the last message about it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(3);

@@ -3,7 +3,7 @@
 //!
 //! All of them are listened to, because only the one that leads a failover tells of it before the new primary takes
 //! writes. From then on the old one acknowledges what is thrown away: Sentinel demotes it seconds later, if it is
-//! alive. The tasks that do so are in [`super::sentinel_tasks`].
+//! alive. The tasks that do so are in [`super::tasks`].
 
 use std::{
     sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
@@ -17,20 +17,19 @@ use tokio::{
 };
 
 use super::{
-    Address,
     election::{Election, News, Verdict, Voice},
-    sentinel::Sentinels,
-    sentinel_set::SentinelSet,
-    sentinel_tasks::keep,
+    protocol::Sentinels,
+    set::SentinelSet,
+    tasks::keep,
 };
-use crate::manager::ConnectError;
+use crate::{manager::ConnectError, redis_manager::Address};
 
 /// How often all are asked while a failover is under way.
 pub(super) const STEP: Duration = Duration::from_millis(100);
 
 /// See the module. They are asked and listened to from the first question on, until this is dropped.
 #[derive(Debug)]
-pub(super) struct FailoverWatch {
+pub(in crate::redis_manager) struct FailoverWatch {
     shared: Arc<Shared>,
     /// The task that keeps the others.
     keeper: Mutex<JoinSet<()>>,
@@ -56,7 +55,7 @@ pub(super) struct Shared {
 }
 
 impl FailoverWatch {
-    pub(super) fn new(sentinels: Sentinels) -> Self {
+    pub(in crate::redis_manager) fn new(sentinels: Sentinels) -> Self {
         let shared = Shared {
             roster: Mutex::new(SentinelSet::new(&sentinels.addresses)),
             sentinels,
@@ -75,7 +74,7 @@ impl FailoverWatch {
     }
 
     /// Finds the primary; while a failover is under way, the next one.
-    pub(super) async fn find(&self) -> Result<Address, ConnectError> {
+    pub(in crate::redis_manager) async fn find(&self) -> Result<Address, ConnectError> {
         self.start();
         let since = *lock(&self.since).get_or_insert_with(Instant::now);
         let shared = &self.shared;
@@ -103,7 +102,7 @@ impl FailoverWatch {
     }
 
     /// Completes at the next news.
-    pub(super) fn next(&self) -> impl Future<Output = ()> + Send + 'static {
+    pub(in crate::redis_manager) fn next(&self) -> impl Future<Output = ()> + Send + 'static {
         let mut moved = self.shared.moved.subscribe();
         let shared = self.shared.clone();
         async move {
@@ -113,7 +112,10 @@ impl FailoverWatch {
     }
 
     /// Completes when a connection to `address` must not be kept.
-    pub(super) fn left(&self, address: &Address) -> impl Future<Output = ()> + Send + 'static {
+    pub(in crate::redis_manager) fn left(
+        &self,
+        address: &Address,
+    ) -> impl Future<Output = ()> + Send + 'static {
         let (shared, address) = (self.shared.clone(), address.clone());
         async move {
             let mut moved = shared.moved.subscribe();
@@ -124,7 +126,7 @@ impl FailoverWatch {
     }
 
     /// Notes that there is a connection to the primary; lines for the log.
-    pub(super) fn connected(&self, address: &Address) -> Vec<String> {
+    pub(in crate::redis_manager) fn connected(&self, address: &Address) -> Vec<String> {
         *lock(&self.since) = None;
         let before = lock(&self.last).replace(address.clone());
         let moved = before.is_some_and(|before| before != *address);

@@ -16,14 +16,15 @@ use tokio::{
 };
 
 use super::{
-    Address,
     election::Voice,
     failover::{STEP, Shared, lock},
-    sentinel::Other,
-    sentinel_link::{LIMIT, SentinelListener, Spot},
-    stream,
+    listener::{LIMIT, SentinelListener, Spot},
+    protocol::Other,
 };
-use crate::manager::ConnectError;
+use crate::{
+    manager::ConnectError,
+    redis_manager::{Address, stream},
+};
 
 /// A sentinel that has not been asked for so long is asked again: whether it is there, whom it knows.
 const IDLE: Duration = Duration::from_secs(5);

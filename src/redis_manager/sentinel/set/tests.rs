@@ -1,7 +1,7 @@
 //! Who is waited for, found, counted and forgotten.
 
 use super::*;
-use crate::redis_manager::election::Answer;
+use crate::redis_manager::sentinel::election::Answer;
 
 fn at(last: u8) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, last], 26379))

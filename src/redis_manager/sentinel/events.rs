@@ -2,7 +2,8 @@
 
 use redis::{PushInfo, PushKind};
 
-use super::{Address, election::News};
+use super::election::News;
+use crate::redis_manager::Address;
 
 /// `NAME OLD-HOST OLD-PORT HOST PORT`.
 const SWITCHED: &str = "+switch-master";

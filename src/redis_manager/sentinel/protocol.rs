@@ -1,12 +1,15 @@
 //! The sentinels of a primary as an operator gives them, and what one of them says when it is asked. Connections
-//! to them are in [`super::sentinel_link`]; what all of them say together means is in [`super::election`].
+//! to them are in [`super::listener`]; what all of them say together means is in [`super::election`].
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
 use redis::{Pipeline, Value, from_redis_value_ref};
 
-use super::{Address, Tls, election::Answer, handshake::refusal, words};
-use crate::manager::ConnectError;
+use super::election::Answer;
+use crate::{
+    manager::ConnectError,
+    redis_manager::{Address, Tls, handshake::refusal, words},
+};
 
 /// A primary by its name, and who knows where it is. `Debug` is not derived: it would show the password.
 #[derive(Clone, PartialEq, Eq)]

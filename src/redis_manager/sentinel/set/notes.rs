@@ -1,11 +1,11 @@
 //! What the log is told of the sentinels: where they are fewer than they should be, or may tell less.
 
 use super::SentinelSet;
-use crate::redis_manager::sentinel::MASTER;
+use crate::redis_manager::sentinel::protocol::MASTER;
 
 impl SentinelSet {
     /// Lines for the log: what lessens the protection, where that is news.
-    pub(in crate::redis_manager) fn notes(&mut self) -> Vec<String> {
+    pub(in crate::redis_manager::sentinel) fn notes(&mut self) -> Vec<String> {
         let mut notes = Vec::new();
         let heard = self.heard();
         let counts = self.members.iter().filter_map(|member| member.count);

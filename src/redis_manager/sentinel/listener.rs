@@ -1,6 +1,6 @@
 //! A connection to one sentinel, which is asked and listened to over it: in RESP3 on one socket, where questions
 //! and messages keep their order; with a sentinel that does not speak it (before Redis 6) on two. Which sentinels
-//! there are is in [`super::sentinel_set`].
+//! there are is in [`super::set`].
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -16,16 +16,20 @@ use tokio::{
 };
 
 use super::{
-    Address,
-    connect::unreachable,
     election::News,
-    handshake::refusal,
-    sentinel::{Sentinels, Told},
-    sentinel_events::{channels, parse, pushed},
-    stream::{self, Stream},
-    words,
+    events::{channels, parse, pushed},
+    protocol::{Sentinels, Told},
 };
-use crate::manager::ConnectError;
+use crate::{
+    manager::ConnectError,
+    redis_manager::{
+        Address,
+        connect::unreachable,
+        handshake::refusal,
+        stream::{self, Stream},
+        words,
+    },
+};
 
 /// How long a sentinel may take to connect, and to answer.
 pub(super) const LIMIT: Duration = Duration::from_secs(1);

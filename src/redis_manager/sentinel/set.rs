@@ -10,11 +10,10 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    Address,
-    sentinel::Told,
-    sentinel_link::{LIMIT, Spot},
+    listener::{LIMIT, Spot},
+    protocol::Told,
 };
-use crate::manager::ConnectError;
+use crate::{manager::ConnectError, redis_manager::Address};
 
 /// How long a look-up waits for a sentinel that was silent when it was asked before.
 const GRACE: Duration = Duration::from_millis(100);
