@@ -4,12 +4,12 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use futures_util::{FutureExt as _, future::BoxFuture};
+use futures_util::{FutureExt as _, future::BoxFuture, stream::BoxStream};
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    command::{Command, Reply},
-    error::Result,
+    command::{Command, Member, Reply},
+    error::{Error, Result},
     keys::Key,
     steps::Steps,
 };
@@ -121,6 +121,23 @@ pub trait Connection: Send + 'static {
     }
 }
 
+/// A connection through which one can see what its store holds.
+pub trait Inventory: Connection + Sync {
+    /// Every set whose key begins with `stem`, in no order. A key may come twice; what comes or goes
+    /// meanwhile may be among them or not.
+    fn keys(&self, stem: &[u8]) -> BoxStream<'static, Result<Vec<Key>>>;
+
+    /// The members of one set, in parts that fit in memory. A member may come twice. None if there is no
+    /// such set.
+    fn members(&self, key: &[u8]) -> BoxStream<'static, Result<Vec<Member>>>;
+
+    /// How many members each set has; 0 where there is no such set.
+    fn counts(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>>;
+
+    /// [`Connection::close`], for a connection of whatever kind.
+    fn end(self: Box<Self>) -> BoxFuture<'static, ()>;
+}
+
 /// A fresh connection.
 pub struct Connected<L> {
     /// The connection itself.
@@ -172,3 +189,9 @@ impl fmt::Display for ConnectError {
 /// The connection broke; it is not known which commands of the batch took effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lost(pub Arc<str>);
+
+impl From<Lost> for Error {
+    fn from(Lost(words): Lost) -> Self {
+        Self::Disconnected { cause: Some(words) }
+    }
+}

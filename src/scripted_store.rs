@@ -17,10 +17,9 @@ use tokio::sync::Notify;
 use crate::{
     command::{Command, Member, Reply},
     error::{Error, Result},
-    inventory::Inventory,
     keys::Key,
     list::List,
-    manager::{ConnectError, Connected, Connection, Lost, Manager},
+    manager::{ConnectError, Connected, Connection, Inventory, Lost, Manager},
     steps::Steps,
 };
 

@@ -143,15 +143,19 @@ impl Held {
     }
 }
 
-/// The rule for filling broken: it was tracked whatever `CLIENT CACHING YES` was answered.
-pub(super) fn taken_for_granted(answer: Option<&Answer>) -> Option<(bool, Result<Arc<List>>)> {
-    match answer {
-        Some(Answer::Tracked(_, list)) => Some((true, list.clone())),
-        _ => None,
+impl Answer {
+    /// The rule for filling broken: it was tracked whatever `CLIENT CACHING YES` was answered.
+    pub(super) fn taken_for_granted(answer: Option<&Self>) -> Option<(bool, Result<Arc<List>>)> {
+        match answer {
+            Some(Self::Tracked(_, list)) => Some((true, list.clone())),
+            _ => None,
+        }
     }
 }
 
-/// Rule 3 broken: the list of the time of the call is served if the memory has none any more.
-pub(super) fn by_reference(list: Option<&Arc<List>>, group: &Group) -> Option<Arc<List>> {
-    list.or(group.list.as_ref()).cloned()
+impl Group {
+    /// Rule 3 broken: the list of the time of the call is served if the memory has none any more.
+    pub(super) fn by_reference(&self, list: Option<&Arc<List>>) -> Option<Arc<List>> {
+        list.or(self.list.as_ref()).cloned()
+    }
 }

@@ -3,8 +3,6 @@
 
 use std::sync::Arc;
 
-#[cfg(any(test, feature = "failpoints"))]
-use super::failpoints;
 use super::{
     Answer, Barrier, Flight, Group, Ready, Sent, Session, Slot, calls::Place, repair::Again,
 };
@@ -115,10 +113,7 @@ impl Session {
     /// The list of a group's candidates, if that very version is still in memory.
     fn current(&self, group: &Group) -> Option<Arc<List>> {
         let list = self.entries.get(&group.key, group.ready);
-        fail_point!(
-            "by-reference",
-            Some(failpoints::by_reference(list.as_ref(), group))
-        );
+        fail_point!("by-reference", Some(group.by_reference(list.as_ref())));
         list
     }
 
@@ -202,7 +197,7 @@ impl Held {
 fn loaded(answer: Option<Answer>) -> (bool, Result<Arc<List>>) {
     fail_point!(
         "caching-unanswered",
-        failpoints::taken_for_granted(answer.as_ref())
+        Answer::taken_for_granted(answer.as_ref())
     );
     match answer {
         Some(Answer::List(list)) => (false, list),

@@ -6,8 +6,8 @@ use std::{any::Any, io, panic::AssertUnwindSafe, sync::Arc};
 use futures_util::FutureExt as _;
 use tokio::task::AbortHandle;
 
-use super::{Driver, Event, Inbox, Input, Outlet};
-use crate::{manager::Manager, options::Limits, runtime::Runtime, stats::Stats};
+use super::{Driver, Event, Inbox, Input, Outlet, limits::Limits};
+use crate::{manager::Manager, runtime::Runtime, stats::Stats};
 
 /// See the module.
 #[derive(Debug)]

@@ -8,11 +8,10 @@
 
 mod busy_poll;
 mod handle;
-pub(crate) mod heartbeat;
+mod limits;
 mod mailbox;
 mod pending;
 mod reconnect;
-mod resend;
 #[cfg(test)]
 mod tests;
 
@@ -26,25 +25,23 @@ use tokio::{
 
 pub use self::{
     handle::{DriverHandle, panic_text},
+    limits::Limits,
     mailbox::{Event, Inbox, Input, Outlet},
 };
 
 use self::{
     busy_poll::BusyPoll,
-    pending::{Next, PendingCalls},
+    pending::{BATCH, Next, PendingCalls},
     reconnect::{ConnectionState, Dialed, Found, Futures},
 };
 use crate::{
     command::Reply,
     error::{Cause, Error, Result},
     failpoints::may_panic,
+    heartbeat,
     manager::{Connection as _, Lost, Manager},
-    options::Limits,
     stats::Stats,
 };
-
-/// Calls in a batch. Enough for full speed, few enough that the first answer is not late.
-const BATCH: usize = 1024;
 
 /// See the module.
 pub struct Driver<M: Manager, O: Outlet> {

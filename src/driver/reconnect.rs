@@ -11,12 +11,12 @@ use futures_util::{
 };
 use tokio::time::{Instant, timeout};
 
-use super::heartbeat::{Heartbeat, Sign};
+use super::limits::Limits;
 use crate::{
     command::Reply,
     error::{Cause, Result},
+    heartbeat::{Heartbeat, Sign},
     manager::{ConnectError, Connected, Connection, Lost, Manager},
-    options::Limits,
 };
 
 pub(super) type Dialed<L> = std::result::Result<Connected<L>, ConnectError>;

@@ -89,6 +89,12 @@ pub struct EmbeddedOptions {
 }
 
 impl EmbeddedOptions {
+    /// Names the store in logs and errors.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        format!("the store in {}", self.folder.display())
+    }
+
     /// Why there is nothing to be read in the folder, before anything is opened or put aside; `None` if
     /// there may be.
     #[must_use]
@@ -155,6 +161,6 @@ impl Manager for EmbeddedManager {
     }
 
     fn describe(&self) -> String {
-        format!("the store in {}", self.options.folder.display())
+        self.options.describe()
     }
 }

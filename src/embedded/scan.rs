@@ -14,9 +14,8 @@ use super::{connection::EmbeddedConnection, messages::Failure, rows::Rows, store
 use crate::{
     command::Member,
     error::Result,
-    inventory::Inventory,
     keys::Key,
-    manager::{Connection as _, Lost},
+    manager::{Connection as _, Inventory, Lost},
 };
 
 /// How many keys, or members, there are on a page.

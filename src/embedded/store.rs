@@ -2,6 +2,7 @@
 //! a transaction in [`super::read_txn`] and [`super::write_txn`].
 
 use std::{
+    fmt,
     path::Path,
     sync::{
         Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
@@ -18,14 +19,17 @@ use super::{
     opening::{Opened, open},
     presence::Presence,
     recovery::close,
-    registry::Place,
     rows::Rows,
     upkeep::Upkeep,
     write_lock::{Pass, WriteLock},
 };
 use crate::manager::{ConnectError, Lost};
 
-/// See the module.
+/// What the registry has dropped when the store is closed.
+pub(super) type Reservation = Box<dyn fmt::Debug + Send + Sync>;
+
+/// An open store, shared by all connections of this process to its folder. Closes it when it is dropped, and may wait for
+/// the disk then.
 #[derive(Debug)]
 pub(super) struct Store {
     /// There until the store is closed.
@@ -40,8 +44,8 @@ pub(super) struct Store {
     upkeep: Arc<Upkeep>,
     /// Whether it is being closed, and has yet to be brought to the disk.
     syncing: Arc<AtomicBool>,
-    /// The last to go.
-    _place: Place,
+    /// Dropped last: see [`super::registry`].
+    _reservation: Reservation,
 }
 
 impl Store {
@@ -50,7 +54,7 @@ impl Store {
     pub(super) fn open(
         folder: Folder,
         durability: Durability,
-        place: Place,
+        reservation: Reservation,
     ) -> Result<(Self, Option<String>), ConnectError> {
         let entered = folder.enter()?;
         let presence = Presence::claim(&folder, &entered)?;
@@ -80,7 +84,7 @@ impl Store {
             map: RwLock::default(),
             upkeep,
             syncing: Arc::default(),
-            _place: place,
+            _reservation: reservation,
         };
         Ok((store, note))
     }

@@ -187,7 +187,7 @@ impl<'a> WriteTxn<'a> {
     fn list(&mut self, key: &'a Key) -> Result<CallResult<Arc<List>>> {
         match self.changed(key) {
             // Its own changes have no version yet.
-            Some(channel) => {
+            Some(&Touched { channel, .. }) => {
                 let list = self.reading.load(self.rows, &self.txn, channel)?;
                 fail_point!(
                     "embedded-keep-own",
@@ -200,10 +200,9 @@ impl<'a> WriteTxn<'a> {
     }
 
     /// A channel that this transaction has changed, as it is now.
-    fn changed(&self, key: &[u8]) -> Option<Option<Channel>> {
+    fn changed(&self, key: &[u8]) -> Option<&Touched> {
         fail_point!("embedded-own-as-others", Some(None));
-        let touched = self.channels.get(key)?;
-        touched.changed.then_some(touched.channel)
+        self.channels.get(key).filter(|touched| touched.changed)
     }
 
     fn touch(&mut self, key: &'a Key) -> Result<&mut Touched> {

@@ -2,14 +2,16 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use super::{Inventory, Opened, PATIENCE};
+use super::{Opened, PATIENCE};
 use crate::{
-    embedded::{EmbeddedManager, EmbeddedOptions},
+    driver::Limits,
+    embedded::EmbeddedOptions,
     error::{Error, Result},
-    manager::{ConnectError, Manager},
-    options::{Limits, Store},
-    redis_manager::{RedisManager, RedisOptions, UrlFault},
+    manager::{ConnectError, Inventory, Manager},
+    options::Store,
+    redis_manager::{RedisOptions, UrlFault},
     size_limits::Sizes,
+    store_manager::StoreManager,
 };
 
 /// How the address of an embedded store begins.
@@ -73,9 +75,8 @@ pub async fn open(store: Store, stem: &[u8]) -> Result<Opened> {
     if let Store::Embedded(options) = &store
         && let Some(why) = options.lacks()
     {
-        let manager = EmbeddedManager::new(options.clone(), None, Arc::default());
         return Err(Error::Unreachable {
-            store: manager.describe(),
+            store: options.describe(),
             cause: Some(why.into()),
         });
     }
@@ -85,20 +86,13 @@ pub async fn open(store: Store, stem: &[u8]) -> Result<Opened> {
 /// Opens a store. An embedded one that is missing is made.
 pub async fn open_or_make(store: Store, stem: &[u8]) -> Result<Opened> {
     let sizes = store.sizes();
-    match store {
-        Store::Redis(mut options) => {
-            options.stem = Some(stem.to_owned());
-            let manager = RedisManager::new(options, None, Arc::default());
-            connect(manager, sizes).await
-        }
+    match StoreManager::new(&store, stem.to_owned(), None, Arc::default()) {
+        StoreManager::Redis(manager) => connect(manager, sizes).await,
         // No address is read as one.
-        Store::Cluster(_) => Err(Error::InvalidArgument(
+        StoreManager::Cluster(_) => Err(Error::InvalidArgument(
             "a Redis Cluster cannot be copied or listed".to_owned(),
         )),
-        Store::Embedded(options) => {
-            let manager = EmbeddedManager::new(options, None, Arc::default());
-            connect(manager, sizes).await
-        }
+        StoreManager::Embedded(manager) => connect(manager, sizes).await,
     }
 }
 

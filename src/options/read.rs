@@ -169,6 +169,14 @@ impl Reader<'_> {
     }
 }
 
+/// Refuses what belongs to something else than what was chosen.
+pub(super) fn foreign(read: &Reader, names: &[&str], why: &str) -> Result<()> {
+    match names.iter().find(|name| (read.0)(name) != Raw::Absent) {
+        Some(name) => Err(Error::InvalidOption(format!("option {name} is for {why}"))),
+        None => Ok(()),
+    }
+}
+
 pub(super) fn integer(name: &str, raw: &Raw, least: u64, most: u64) -> Result<Option<u64>> {
     let value = match raw {
         Raw::Absent => return Ok(None),

@@ -3,8 +3,7 @@
 
 use super::{
     addresses::is_url,
-    read::{Raw, Reader, invalid},
-    store::foreign,
+    read::{Raw, Reader, foreign, invalid},
     tls::tls,
 };
 use crate::{

@@ -2,12 +2,12 @@
 //! other. Those that mean the same for every store are in [`super`].
 
 use super::{
-    read::{Raw, Reader, invalid, show},
+    read::{Raw, Reader, foreign, invalid, show},
     redis::{cluster_options, redis_options},
 };
 use crate::{
     embedded::{Durability, EmbeddedOptions, MAX_KEY, MAX_MEMBER},
-    error::{Error, Result},
+    error::Result,
     redis_cluster::ClusterOptions,
     redis_manager::RedisOptions,
     size_limits::Sizes,
@@ -97,14 +97,6 @@ impl Store {
                 None => redis_options(read).map(Self::Redis),
             }
         }
-    }
-}
-
-/// Refuses what belongs to something else than what was chosen.
-pub(super) fn foreign(read: &Reader, names: &[&str], why: &str) -> Result<()> {
-    match names.iter().find(|name| (read.0)(name) != Raw::Absent) {
-        Some(name) => Err(Error::InvalidOption(format!("option {name} is for {why}"))),
-        None => Ok(()),
     }
 }
 

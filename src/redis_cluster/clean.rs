@@ -7,13 +7,13 @@ use std::sync::Arc;
 use futures_util::{StreamExt as _, future::try_join_all};
 use redis::{Pipeline, Value};
 
-use super::{connection::Shared, routing::Plan, send::send};
+use super::{routing::Plan, send::send, shared::Shared};
 use crate::{
     command::Reply,
     error::{Error, Result},
     keys::Key,
     manager::Lost,
-    redis_manager::{Address, Halt, found, words},
+    redis_manager::{Address, Halt, found, only_sets, words},
     steps::Steps,
 };
 
@@ -68,14 +68,7 @@ async fn walk(shared: &Arc<Shared>, node: &Address, stem: &[u8], steps: &Steps) 
 async fn unlink(shared: &Arc<Shared>, keys: Vec<Key>) -> Work<()> {
     let kinds = send(shared, Plan::each("TYPE", &keys)).await;
     let kinds = kinds.map_err(Halt::Lost)?;
-    let mut sets = Vec::new();
-    for (key, kind) in keys.into_iter().zip(kinds) {
-        match kind.map_err(Halt::Refused)? {
-            Value::SimpleString(kind) if kind == "set" => sets.push(key),
-            Value::ServerError(error) => return Err(Halt::Refused(Error::Store(words(&error)))),
-            _ => {}
-        }
-    }
+    let sets = only_sets(keys, kinds, |error| Error::Store(words(error)))?;
     let removed = send(shared, Plan::each("UNLINK", &sets)).await;
     for answer in removed.map_err(Halt::Lost)? {
         if let Value::ServerError(error) = answer.map_err(Halt::Refused)? {

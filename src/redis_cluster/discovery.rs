@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     manager::{ConnectError, Connected, Manager},
-    redis_manager::{Address, RedisConnection, passes, words},
+    redis_manager::{Address, RedisConnection, connect_error},
 };
 
 /// How long one node may take to tell before the next one is asked too.
@@ -121,12 +121,7 @@ impl ClusterManager {
         let witness = (asked.clone(), connected.connection.connection());
         let answer = slots(witness).await.map_err(unreachable)?;
         if let Value::ServerError(error) = &answer {
-            let words = words(error);
-            return Err(named(if passes(&words) {
-                ConnectError::Unreachable(words)
-            } else {
-                ConnectError::Refused(words)
-            }));
+            return Err(named(connect_error(error)));
         }
         let odd = || unreachable("CLUSTER SLOTS answered in an unknown form".to_owned());
         let map = SlotMap::read(&answer, &asked).ok_or_else(odd)?;

@@ -4,10 +4,10 @@ use std::{collections::HashMap, iter, sync::Arc};
 
 use redis::{Cmd, Value};
 
-use super::slots::slot;
 use crate::{
     command::{Command, Reply},
     error::{Error, Result},
+    hash_slot::hash_slot,
     keys::Key,
     list::List,
     redis_manager::{command, list, words},
@@ -89,7 +89,7 @@ impl<'a> Plan<'a> {
         let number = self.keys.len();
         let seen = self.keys.entry(key).or_insert_with(|| Seen {
             number,
-            slot: slot(key),
+            slot: hash_slot(key),
             read: None,
         });
         seen.read = None;
@@ -205,7 +205,7 @@ mod tests {
         assert_eq!(lines[3], "*2\r\n$6\r\nUNLINK\r\n$1\r\nb\r\n");
         assert_eq!(lines[4], "*2\r\n$6\r\nUNLINK\r\n$1\r\na\r\n");
         let numbers: Vec<_> = steps.iter().map(|step| (step.key, step.slot)).collect();
-        let (a, b) = ((0, slot(b"a")), (1, slot(b"b")));
+        let (a, b) = ((0, hash_slot(b"a")), (1, hash_slot(b"b")));
         assert_eq!(numbers, [a, a, b, b, a]);
         let list = |items: &[&str]| {
             Value::Array(

@@ -14,10 +14,10 @@ use redis::Value;
 use tokio::time::sleep;
 
 use super::{
-    connection::Shared,
     dispatch::{Group, Open, Outcome, To, group, judge},
     replacement_check::replaced,
     routing::{Answer, Step},
+    shared::Shared,
 };
 use crate::{error::Error, manager::Lost, redis_manager::Address};
 

@@ -1,29 +1,13 @@
-//! Which node has which slot, as read from `CLUSTER SLOTS`, and which slot a key is in. Pure.
+//! Which node has which slot, as read from `CLUSTER SLOTS`. Pure.
 
 use std::fmt::Write as _;
 
-use crc::{CRC_16_XMODEM, Crc, Table};
 use redis::Value;
 
-use crate::redis_manager::Address;
-
-/// How many there are.
-pub(super) const SLOTS: u16 = 16384;
-
-static CRC: Crc<u16, Table<16>> = Crc::<u16, Table<16>>::new(&CRC_16_XMODEM);
+use crate::{hash_slot::SLOTS, redis_manager::Address};
 
 /// No node.
 const NOBODY: u16 = u16::MAX;
-
-/// The slot of a key. What is in the first braces decides alone, unless that is nothing.
-pub(crate) fn slot(key: &[u8]) -> u16 {
-    let tag = || {
-        let open = key.iter().position(|&byte| byte == b'{')? + 1;
-        let length = key[open..].iter().position(|&byte| byte == b'}')?;
-        (length > 0).then(|| &key[open..open + length])
-    };
-    CRC.checksum(tag().unwrap_or(key)) % SLOTS
-}
 
 /// See the module.
 #[derive(Debug, Clone)]
@@ -183,26 +167,6 @@ mod tests {
 
     fn tcp(host: &str, port: u16) -> Address {
         Address::Tcp(host.to_owned(), port)
-    }
-
-    /// The figures are a server's (`CLUSTER KEYSLOT`).
-    #[test]
-    fn a_key_is_in_the_slot_that_redis_says() {
-        for (key, expected) in [
-            ("", 0),
-            ("123456789", 12739),
-            ("foo", 12182),
-            ("{foo}.bar", 12182),
-            ("POMELO:CHANNEL:{foo}:connector-1", 12182),
-            ("x{}foo", slot(b"x{}foo")),
-            ("{foo", slot(b"{foo")),
-        ] {
-            assert_eq!(slot(key.as_bytes()), expected, "{key}");
-        }
-        // The whole key counts: neither empty braces nor an open one are a tag.
-        assert_ne!(slot(b"{}foo"), slot(b"{}bar"));
-        assert_ne!(slot(b"{foo"), slot(b"{foo}"));
-        assert_eq!(slot(b"{a}{b}"), slot(b"a"));
     }
 
     #[test]

@@ -7,8 +7,8 @@ use futures_util::StreamExt as _;
 use redis::{Pipeline, Value, aio::MultiplexedConnection};
 
 use super::{
-    connection::{State, lock},
     scan::{Halt, refused, send, sets},
+    state::{State, lock},
 };
 use crate::{
     command::Reply,

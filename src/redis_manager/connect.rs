@@ -8,19 +8,20 @@ use futures_util::{
     future::{BoxFuture, select},
 };
 use redis::{
-    AsyncConnectionConfig, ProtocolVersion, PushInfo, RedisConnectionInfo, RedisError, RedisResult,
+    AsyncConnectionConfig, ProtocolVersion, PushInfo, RedisConnectionInfo, RedisResult,
     aio::MultiplexedConnection,
 };
 use tokio::{sync::Notify, task::JoinHandle};
 
 use super::{
     Address, CacheOptions, Place, RedisConnection, RedisManager,
-    connection::{State, lock, on_push},
-    handshake::{Identity, Off, fence, passes, track},
+    handshake::{Identity, Off, fence, track},
     read_activity::ReadActivity,
     redact::discreet,
     role::Role,
     sentinel::FailoverWatch,
+    server_errors::{hello_may_pass, unreachable},
+    state::{State, lock, on_push},
     stream::{self, Stream},
 };
 use crate::{
@@ -169,7 +170,7 @@ impl RedisManager {
             return Ok((open, Some("the server does not answer HELLO".to_owned())));
         }
         let stream = stream::open(address, self.options.tls.as_ref()).await?;
-        let state = State::shared(self.session(Some(cache)));
+        let state = State::new(self.session(Some(cache)));
         self.lost_hellos.fetch_add(1, Ordering::Relaxed);
         let attached = self.attach(stream, ProtocolVersion::RESP3, state).await;
         let refused = match attached {
@@ -185,7 +186,7 @@ impl RedisManager {
                 }
                 return Err(error);
             }
-            Err(error) if passes(&said(&error)) => return Err(unreachable(&error)),
+            Err(error) if hello_may_pass(&error) => return Err(unreachable(&error)),
             Err(error) => error,
         };
         self.lost_hellos.store(0, Ordering::Relaxed);
@@ -201,7 +202,7 @@ impl RedisManager {
     async fn open_plain(&self, address: &Address) -> Result<Open, ConnectError> {
         let protocol = ProtocolVersion::RESP2;
         let stream = stream::open(address, self.options.tls.as_ref()).await?;
-        let state = State::shared(self.plain_session());
+        let state = State::new(self.plain_session());
         let attached = self.attach(stream, protocol, state).await;
         let (mut connection, task) = attached.map_err(|error| self.unanswered(&error))?;
         let (identity, _) = self.set_up(&mut connection.connection, protocol).await?;
@@ -241,21 +242,6 @@ impl RedisManager {
             identity,
         };
         Ok((open, off))
-    }
-
-    /// A connection that broke before anything was answered on it.
-    pub(super) fn unanswered(&self, error: &RedisError) -> ConnectError {
-        if let Some(tls) = &self.options.tls {
-            return tls.refusal().unwrap_or_else(|| unreachable(error));
-        }
-        let on_unix = matches!(self.place, Place::Server(Address::Unix(_)));
-        if !on_unix && error.is_io_error() {
-            unreachable(&format_args!(
-                "{error}, before any answer; a server that wants TLS does that (option tls)"
-            ))
-        } else {
-            unreachable(error)
-        }
     }
 
     /// What the cache of a new connection knows: nothing.
@@ -317,14 +303,4 @@ impl RedisManager {
         };
         Ok((connection, task))
     }
-}
-
-pub(super) fn unreachable(error: &impl ToString) -> ConnectError {
-    ConnectError::Unreachable(error.to_string().into())
-}
-
-/// A server's no in its own words, as far as redis-rs kept them.
-fn said(error: &RedisError) -> String {
-    let code = error.code().unwrap_or_default();
-    format!("{code} {}", error.detail().unwrap_or_default())
 }

@@ -3,14 +3,13 @@
 //! nothing is kept.
 
 use std::{
-    collections::HashMap,
     iter,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     task::{Context, Poll, Waker},
 };
 
 use futures_util::{FutureExt as _, future::BoxFuture};
-use redis::{Cmd, Pipeline, PushInfo, PushKind, RedisError, Value, aio::MultiplexedConnection};
+use redis::{Cmd, Pipeline, Value, aio::MultiplexedConnection};
 use tokio::{
     sync::{Notify, oneshot},
     task::{AbortHandle, unconstrained},
@@ -19,13 +18,14 @@ use tokio::{
 
 use super::{
     clean::clean,
-    role::{Question, Role},
+    role::Question,
+    server_errors::{lost, store_error},
     slot_coverage,
+    state::{Replies, State, lock},
 };
 use crate::{
-    batch_size::BatchSize,
-    cache::{Answer, Invalidation, Sent, Session, Settled, Wire},
-    command::{Command, Reply},
+    cache::{Answer, Sent, Settled, Wire},
+    command::Command,
     error::{Error, Result},
     failpoints::fail_point,
     keys::Key,
@@ -33,8 +33,6 @@ use crate::{
     manager::{Connection, Lost},
     steps::Steps,
 };
-
-type Replies = Vec<Result<Reply>>;
 
 /// An open connection. The socket is kept by a task, which ends with this.
 #[derive(Debug)]
@@ -47,47 +45,6 @@ pub struct RedisConnection {
     pub(super) heard: Arc<Notify>,
     /// It is a node of a Redis Cluster that had all keys: see [`slot_coverage`].
     pub(super) in_cluster: bool,
-}
-
-/// The cache, who waits for its batches, and what the server is. The lock is held for moments only, and by one thread:
-/// the runtime's.
-#[derive(Debug)]
-pub(super) struct State {
-    pub(super) session: Session,
-    pub(super) role: Role,
-    waiting: HashMap<u64, oneshot::Sender<Replies>>,
-    batch_size: BatchSize,
-}
-
-impl State {
-    pub(super) fn new(session: Session) -> Self {
-        Self {
-            session,
-            role: Role::new(None),
-            waiting: HashMap::new(),
-            batch_size: BatchSize::default(),
-        }
-    }
-
-    pub(super) fn shared(session: Session) -> Arc<Mutex<Self>> {
-        Arc::new(Mutex::new(Self::new(session)))
-    }
-
-    /// Takes what the server has said of itself. Of a server that is no primary nothing is served from memory.
-    pub(super) fn hear(&mut self, values: &[Value], answer: Option<(Question, Value)>) {
-        self.role.hear(values, answer);
-        if self.role.demoted().is_some() {
-            self.session.distrust();
-        }
-    }
-
-    fn loaded(&mut self, answers: &[Answer], calls: usize) {
-        let bytes = answers.iter().map(|answer| match answer {
-            Answer::List(Ok(list)) | Answer::Tracked(_, Ok(list)) => list.json().len(),
-            _ => 0,
-        });
-        self.batch_size.loaded(bytes.sum(), calls);
-    }
 }
 
 impl RedisConnection {
@@ -309,7 +266,7 @@ pub(super) fn decode(wire: &Wire, values: &mut impl Iterator<Item = Value>) -> A
     let mut value = || values.next().unwrap_or(Value::Nil);
     match wire {
         Wire::Write(_) => Answer::Wrote(match value() {
-            Value::ServerError(error) => Err(slot_coverage::told(&error)),
+            Value::ServerError(error) => Err(store_error(&error)),
             _ => Ok(()),
         }),
         Wire::Members(_) => Answer::List(list(value()).map(Arc::new)),
@@ -332,7 +289,7 @@ pub(crate) fn list(value: Value) -> Result<List> {
             let members: Vec<Vec<u8>> = items.into_iter().map(member).collect::<Result<_>>()?;
             List::new(members)
         }
-        Value::ServerError(error) => Err(slot_coverage::told(&error)),
+        Value::ServerError(error) => Err(store_error(&error)),
         _ => Err(Error::Store("the answer to SMEMBERS is no list".into())),
     }
 }
@@ -345,34 +302,4 @@ fn member(value: Value) -> Result<Vec<u8>> {
             "the answer to SMEMBERS has a member that is no string".into(),
         )),
     }
-}
-
-/// Hands what the server pushes to the cache. redis-rs calls it while it reads, before it gives out
-/// replies that came later. Neither blocks nor panics.
-pub(super) fn on_push(state: &Mutex<State>, push: &PushInfo) {
-    if push.kind != PushKind::Invalidate {
-        return;
-    }
-    let session = &mut lock(state).session;
-    match push.data.as_slice() {
-        [Value::Array(keys)] => {
-            for key in keys {
-                match key {
-                    Value::BulkString(key) => session.invalidate(Invalidation::Key(key)),
-                    // Nobody knows which one is meant.
-                    _ => session.invalidate(Invalidation::All),
-                }
-            }
-        }
-        _ => session.invalidate(Invalidation::All),
-    }
-}
-
-/// A panic under the lock ends the connection's task, and the session with it.
-pub(super) fn lock(state: &Mutex<State>) -> std::sync::MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-pub(super) fn lost(error: &RedisError) -> Lost {
-    Lost(error.to_string().into())
 }

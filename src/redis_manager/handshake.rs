@@ -1,16 +1,16 @@
 //! What is said on a fresh connection before the first call: log in, select the database, find out who
 //! answers, switch invalidations on, and fence off the connection before.
 
-use std::sync::Arc;
-
-use redis::{Pipeline, ProtocolVersion, ServerError, Value, aio::MultiplexedConnection};
+use redis::{
+    Pipeline, ProtocolVersion, RedisError, ServerError, Value, aio::MultiplexedConnection,
+};
 
 use super::{
-    CacheOptions, RedisManager,
-    connect::unreachable,
+    Address, CacheOptions, Place, RedisManager,
     connection::{caching, forget},
     role::{Question, role_of_info},
-    slot_coverage, tracking_support, words,
+    server_errors::{connect_error, unreachable, words},
+    slot_coverage, tracking_support,
 };
 use crate::manager::ConnectError;
 
@@ -32,6 +32,21 @@ pub(super) struct Identity {
 pub(super) type Off = Option<String>;
 
 impl RedisManager {
+    /// A connection that broke before anything was answered on it.
+    pub(super) fn unanswered(&self, error: &RedisError) -> ConnectError {
+        if let Some(tls) = &self.options.tls {
+            return tls.refusal().unwrap_or_else(|| unreachable(error));
+        }
+        let on_unix = matches!(self.place, Place::Server(Address::Unix(_)));
+        if !on_unix && error.is_io_error() {
+            unreachable(&format_args!(
+                "{error}, before any answer; a server that wants TLS does that (option tls)"
+            ))
+        } else {
+            unreachable(error)
+        }
+    }
+
     /// AUTH and SELECT must succeed; the rest may be forbidden to our user. Gives also why a cache
     /// cannot be had, in RESP3.
     pub(super) async fn set_up(
@@ -67,7 +82,7 @@ impl RedisManager {
         for reply in &replies[..needed.min(replies.len())] {
             match reply {
                 Value::Okay => {}
-                Value::ServerError(error) => return Err(refusal(words(error))),
+                Value::ServerError(error) => return Err(connect_error(error)),
                 _ => return Err(no_redis()),
             }
         }
@@ -77,7 +92,7 @@ impl RedisManager {
         if let Value::ServerError(error) = info
             && matches!(error.code(), "NOAUTH" | "LOADING")
         {
-            return Err(refusal(words(error)));
+            return Err(connect_error(error));
         }
         let role = hello.as_ref().and_then(tracking_support::role);
         let mode = hello.as_ref().and_then(tracking_support::mode);
@@ -243,25 +258,4 @@ async fn send(
 
 fn no_redis() -> ConnectError {
     ConnectError::Unreachable("the answer is not Redis's".into())
-}
-
-/// A server that said no.
-pub(super) fn refusal(words: Arc<str>) -> ConnectError {
-    if passes(&words) {
-        ConnectError::Unreachable(words)
-    } else {
-        ConnectError::Refused(words)
-    }
-}
-
-/// Whether it is a no that passes by itself.
-pub(crate) fn passes(words: &str) -> bool {
-    let passing = [
-        "LOADING ",
-        "MASTERDOWN ",
-        "BUSY ",
-        "CLUSTERDOWN ",
-        "ERR max number of clients",
-    ];
-    passing.iter().any(|start| words.starts_with(start))
 }

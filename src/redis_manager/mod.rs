@@ -11,12 +11,17 @@ mod connect;
 mod connection;
 mod handshake;
 mod happy_eyeballs;
+mod inventory;
 mod read_activity;
 mod redact;
 mod role;
 mod scan;
 mod sentinel;
+mod server_address;
+mod server_errors;
+mod settings;
 mod slot_coverage;
+mod state;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -24,22 +29,18 @@ mod tls;
 mod tracking_support;
 mod url;
 
-use std::{
-    fmt,
-    path::PathBuf,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicU32},
-    },
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, AtomicU32},
 };
 
-use redis::ServerError;
-
-use crate::{cache::Unpaid, keys::Key, list_lru::Bounds, stats::Stats};
+use crate::{cache::Unpaid, stats::Stats};
 
 pub use self::{
     connection::RedisConnection,
     sentinel::Sentinels,
+    server_address::Address,
+    settings::{CacheOptions, Endpoint, RedisOptions},
     tls::{Identity, KeyFault, Name, Roots, Tls, Trust, authorities, identity},
     url::{URL_FORMS, UrlFault},
 };
@@ -49,112 +50,9 @@ use self::sentinel::FailoverWatch;
 // For redis_cluster, which speaks to many servers at once.
 pub(crate) use self::{
     connection::{command, list},
-    handshake::passes,
-    role::is_demoted,
-    scan::{Halt, found},
+    scan::{Halt, found, only_sets},
+    server_errors::{connect_error, is_demoted, words},
 };
-
-/// Where a Redis listens.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Address {
-    /// Host and port.
-    Tcp(String, u16),
-    /// A Unix socket.
-    Unix(PathBuf),
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp(host, port) if host.contains(':') => write!(f, "[{host}]:{port}"),
-            Self::Tcp(host, port) => write!(f, "{host}:{port}"),
-            Self::Unix(path) => write!(f, "{}", path.display()),
-        }
-    }
-}
-
-/// How the server to talk to is found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Endpoint {
-    /// It is always this one.
-    Server(Address),
-    /// The sentinels know.
-    Sentinel(Sentinels),
-}
-
-impl fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Server(address) => address.fmt(f),
-            Self::Sentinel(sentinels) => sentinels.fmt(f),
-        }
-    }
-}
-
-/// Where Redis is and how to log in. `Debug` is not derived: it would show the password.
-#[derive(Clone)]
-pub struct RedisOptions {
-    /// Where it is.
-    pub endpoint: Endpoint,
-    /// The database to select.
-    pub db: u64,
-    /// The ACL user, if not the default one.
-    pub username: Option<String>,
-    /// The password, if one is needed.
-    pub password: Option<String>,
-    /// How connections are secured, if they are.
-    pub tls: Option<Tls>,
-    /// What our keys begin with, all of which the server has to have; `None` = it is one node of many.
-    pub stem: Option<Key>,
-}
-
-impl fmt::Debug for RedisOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedisOptions")
-            .field("endpoint", &self.endpoint)
-            .field("db", &self.db)
-            .field("tls", &self.tls)
-            .finish_non_exhaustive()
-    }
-}
-
-impl RedisOptions {
-    /// Database 0 at `endpoint`, without a password.
-    #[must_use]
-    pub fn new(endpoint: Endpoint) -> Self {
-        Self {
-            endpoint,
-            db: 0,
-            username: None,
-            password: None,
-            tls: None,
-            stem: Some(Key::new()),
-        }
-    }
-
-    /// What may be the reason if an attempt to connect takes too long.
-    pub(crate) fn timeout_hint(&self) -> Option<&'static str> {
-        self.tls.as_ref()?.timeout_hint()
-    }
-
-    /// What must not be seen in an error or in the log, also not in the words of a server that repeats it.
-    fn secrets(&self) -> impl Iterator<Item = &str> {
-        let sentinels = match &self.endpoint {
-            Endpoint::Sentinel(sentinels) => sentinels.password.as_deref(),
-            Endpoint::Server(_) => None,
-        };
-        self.password.as_deref().into_iter().chain(sentinels)
-    }
-}
-
-/// What the member cache may take, and where it can be tried out.
-#[derive(Debug, Clone)]
-pub struct CacheOptions {
-    /// How much it may keep.
-    pub bounds: Bounds,
-    /// A key that no channel has and that an ACL for our keys permits.
-    pub probe: Key,
-}
 
 /// Where connections go.
 #[derive(Debug)]
@@ -211,13 +109,5 @@ impl RedisManager {
     /// Whether another server may take this one's place.
     fn is_elected(&self) -> bool {
         matches!(self.place, Place::Elected(_))
-    }
-}
-
-/// The server's own words, as they came over the wire.
-pub(crate) fn words(error: &ServerError) -> Arc<str> {
-    match error.details() {
-        Some(details) => format!("{} {details}", error.code()).into(),
-        None => error.code().into(),
     }
 }

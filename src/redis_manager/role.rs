@@ -5,10 +5,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use redis::{Cmd, ServerError, ServerErrorKind, Value};
+use redis::{Cmd, Value, cmd};
 use tokio::time::Instant;
 
-use super::{connection::command, tracking_support, words};
+use super::{
+    server_errors::{is_demoted, words},
+    tracking_support,
+};
 
 /// For so long after the question the role is taken for the same.
 pub(super) const FRESH: Duration = Duration::from_millis(500);
@@ -26,8 +29,8 @@ pub(super) enum Question {
 impl Question {
     pub(super) fn command(self) -> Cmd {
         match self {
-            Self::Hello => command("HELLO", [""; 0]),
-            Self::Info => command("INFO", ["replication"]),
+            Self::Hello => cmd("HELLO"),
+            Self::Info => cmd("INFO").arg("replication").take(),
         }
     }
 
@@ -44,15 +47,6 @@ impl Question {
 pub(super) fn role_of_info(info: &str) -> Option<String> {
     let role = info.lines().find_map(|line| line.strip_prefix("role:"))?;
     Some(role.trim().to_owned())
-}
-
-/// Whether a server that answers so is no primary any more.
-pub(crate) fn is_demoted(error: &ServerError) -> bool {
-    let kind = error.kind();
-    matches!(
-        kind,
-        Some(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown)
-    )
 }
 
 /// What is known of the role of the server of one connection.

@@ -3,27 +3,20 @@
 //! SMEMBERS, for sets of any size. `clean` walks so, and who looks into a store.
 
 use futures_util::{
-    FutureExt as _, StreamExt as _, TryStreamExt as _,
-    future::BoxFuture,
+    StreamExt as _, TryStreamExt as _,
     stream::{self, BoxStream},
 };
-use redis::{Cmd, Pipeline, Value, aio::MultiplexedConnection, cmd};
+use redis::{Cmd, Pipeline, ServerError, Value, aio::MultiplexedConnection, cmd};
 
-use super::{
-    connection::{RedisConnection, lost},
-    slot_coverage::told,
-    words,
-};
+use super::server_errors::{lost, store_error};
 use crate::{
-    command::Member,
-    error::{Error, Result},
-    inventory::Inventory,
+    error::Error,
     keys::{Key, pattern},
-    manager::{Connection as _, Lost},
+    manager::Lost,
 };
 
 /// How many keys, or members, the server looks at in one step.
-const STEP: usize = 1000;
+pub(super) const STEP: usize = 1000;
 
 /// Why a walk ended before its end. A cursor means nothing on another connection: it cannot be resumed.
 #[derive(Debug)]
@@ -45,66 +38,13 @@ impl From<Halt> for Error {
 
 pub(crate) type Walk<T> = std::result::Result<T, Halt>;
 
-impl Inventory for RedisConnection {
-    fn keys(&self, stem: &[u8]) -> BoxStream<'static, Result<Vec<Key>>> {
-        let sets = sets(self.connection.clone(), stem);
-        sets.map_err(Error::from).boxed()
-    }
-
-    fn members(&self, key: &[u8]) -> BoxStream<'static, Result<Vec<Member>>> {
-        let key = key.to_vec();
-        let sscan = move |cursor: &[u8]| {
-            let mut sscan = cmd("SSCAN");
-            sscan.arg(&key).arg(cursor).arg("COUNT").arg(STEP);
-            sscan
-        };
-        let steps = steps(self.connection.clone(), sscan);
-        // No set any more.
-        let gone = |step: &Walk<_>| !matches!(step, Err(Halt::Refused(error)) if is_no_set(error));
-        let steps = steps.take_while(move |step| std::future::ready(gone(step)));
-        steps.map_err(Error::from).boxed()
-    }
-
-    fn counts(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>> {
-        let connection = self.connection.clone();
-        let mut pipeline = Pipeline::with_capacity(keys.len());
-        for key in keys {
-            pipeline.cmd("SCARD").arg(key);
-        }
-        async move {
-            let replies = send(connection, &pipeline).await.map_err(Error::from)?;
-            replies.into_iter().map(count).collect()
-        }
-        .boxed()
-    }
-
-    fn end(self: Box<Self>) -> BoxFuture<'static, ()> {
-        self.close()
-    }
-}
-
-fn count(reply: Value) -> Result<u64> {
-    match reply {
-        Value::Int(count) => u64::try_from(count).map_err(|_| odd("SCARD")),
-        Value::ServerError(error) => match Error::Store(words(&error)) {
-            error if is_no_set(&error) => Ok(0),
-            error => Err(error),
-        },
-        _ => Err(odd("SCARD")),
-    }
-}
-
-fn is_no_set(error: &Error) -> bool {
-    matches!(error, Error::Store(words) if words.starts_with("WRONGTYPE"))
-}
-
 /// The keys of all sets that begin with `stem`; one may come twice.
 pub(super) fn sets(
     connection: MultiplexedConnection,
     stem: &[u8],
 ) -> BoxStream<'static, Walk<Vec<Key>>> {
     found(connection.clone(), stem)
-        .and_then(move |keys| only_sets(connection.clone(), keys))
+        .and_then(move |keys| sets_among(connection.clone(), keys))
         .boxed()
 }
 
@@ -124,7 +64,7 @@ pub(crate) fn found(
 }
 
 /// All steps of a SCAN or SSCAN.
-fn steps(
+pub(super) fn steps(
     connection: MultiplexedConnection,
     command: impl Fn(&[u8]) -> Cmd + Send + 'static,
 ) -> impl stream::Stream<Item = Walk<Vec<Vec<u8>>>> + Send + 'static {
@@ -152,7 +92,7 @@ fn steps(
     })
 }
 
-async fn only_sets(connection: MultiplexedConnection, keys: Vec<Key>) -> Walk<Vec<Key>> {
+async fn sets_among(connection: MultiplexedConnection, keys: Vec<Key>) -> Walk<Vec<Key>> {
     if keys.is_empty() {
         return Ok(keys);
     }
@@ -160,11 +100,21 @@ async fn only_sets(connection: MultiplexedConnection, keys: Vec<Key>) -> Walk<Ve
     for key in &keys {
         types.cmd("TYPE").arg(key);
     }
+    let kinds = send(connection, &types).await?;
+    only_sets(keys, kinds.into_iter().map(Ok), store_error)
+}
+
+/// Those of the keys that are sets, by the answers to `TYPE`; an error among these is told by `refusal`.
+pub(crate) fn only_sets(
+    keys: Vec<Key>,
+    kinds: impl IntoIterator<Item = Result<Value, Error>>,
+    refusal: impl Fn(&ServerError) -> Error,
+) -> Walk<Vec<Key>> {
     let mut sets = Vec::new();
-    for (key, kind) in keys.into_iter().zip(send(connection, &types).await?) {
-        match kind {
+    for (key, kind) in keys.into_iter().zip(kinds) {
+        match kind.map_err(Halt::Refused)? {
             Value::SimpleString(kind) if kind == "set" => sets.push(key),
-            Value::ServerError(error) => return Err(refused(&error)),
+            Value::ServerError(error) => return Err(Halt::Refused(refusal(&error))),
             _ => {}
         }
     }
@@ -181,10 +131,10 @@ pub(super) async fn send(
         .map_err(|error| Halt::Lost(lost(&error)))
 }
 
-pub(super) fn refused(error: &redis::ServerError) -> Halt {
-    Halt::Refused(told(error))
+pub(super) fn refused(error: &ServerError) -> Halt {
+    Halt::Refused(store_error(error))
 }
 
-fn odd(command: &str) -> Error {
+pub(super) fn odd(command: &str) -> Error {
     Error::Internal(format!("{command} answered in an unknown form"))
 }

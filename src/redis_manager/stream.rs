@@ -8,7 +8,7 @@ use tokio::{
     net::{TcpStream, lookup_host},
 };
 
-use super::{Address, Tls, connect::unreachable, happy_eyeballs};
+use super::{happy_eyeballs, server_address::Address, server_errors::unreachable, tls::Tls};
 use crate::manager::ConnectError;
 
 /// Whatever kind of socket it is.

@@ -6,8 +6,10 @@ use proptest::{collection::vec, prelude::*};
 use redis::{PushInfo, PushKind, Value, parse_redis_value};
 
 use super::{
-    connection::{State, decode, on_push},
-    handshake, tracking_support,
+    connection::decode,
+    handshake,
+    state::{State, on_push},
+    tracking_support,
 };
 use crate::{
     cache::{Answer, Session, Wire},
@@ -66,7 +68,7 @@ fn session() -> Session {
 
 /// A read of [`key`], answered with a member if it is sent; whether it was.
 fn read(state: &Mutex<State>) -> bool {
-    let session = &mut super::connection::lock(state).session;
+    let session = &mut super::state::lock(state).session;
     let command = Command::Members {
         keys: vec![key().to_vec()],
     };
@@ -121,7 +123,7 @@ proptest! {
     /// A list is served no more after a push that names its key, or that may.
     #[test]
     fn a_push_is_believed(kind in any::<bool>(), data in vec(value(), 0..3), named: bool) {
-        let state = Mutex::new(State::new(session()));
+        let state = State::new(session());
         prop_assert!(read(&state), "nothing is known yet");
         prop_assert!(read(&state), "nor was a report asked for");
         prop_assert!(!read(&state), "it is kept");

@@ -4,7 +4,7 @@
 
 use redis::Value;
 
-use super::words;
+use super::server_errors::words;
 
 /// The oldest version whose tracking was verified (6.2.7 mended lost invalidations).
 const OLDEST: [u32; 3] = [6, 2, 7];

@@ -11,11 +11,8 @@ use tokio::{
 use super::{MS, bench::Bench, limits};
 use crate::{
     command::Reply,
-    driver::{
-        Event,
-        heartbeat::{LIMIT, SILENT, dies},
-    },
-    options::Limits,
+    driver::{Event, Limits},
+    heartbeat::{LIMIT, SILENT, dies},
     scripted_store::{Dial, Fate, Store, add, read},
 };
 

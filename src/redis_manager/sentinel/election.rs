@@ -22,7 +22,7 @@ use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
 
 use tokio::time::Instant;
 
-use crate::redis_manager::Address;
+use crate::redis_manager::server_address::Address;
 
 /// For how long a failover bars a primary that it has not replaced; counted from the last message about it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(3);

@@ -3,7 +3,7 @@
 use redis::{PushInfo, PushKind};
 
 use super::election::News;
-use crate::redis_manager::Address;
+use crate::redis_manager::server_address::Address;
 
 /// `NAME OLD-HOST OLD-PORT HOST PORT`.
 const SWITCHED: &str = "+switch-master";

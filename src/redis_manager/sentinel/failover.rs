@@ -5,27 +5,20 @@
 //! writes. From then on the old one acknowledges what is thrown away: Sentinel demotes it seconds later, if it is
 //! alive. The tasks that do so are in [`super::tasks`].
 
-use std::{
-    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex};
 
 use tokio::{
-    sync::watch,
     task::JoinSet,
     time::{Instant, sleep, sleep_until},
 };
 
 use super::{
-    election::{Election, News, Verdict, Voice},
+    election::Verdict,
     protocol::Sentinels,
-    set::SentinelSet,
+    shared::{STEP, Shared, lock},
     tasks::keep,
 };
-use crate::{manager::ConnectError, redis_manager::Address};
-
-/// How often all are asked while a failover is under way.
-pub(super) const STEP: Duration = Duration::from_millis(100);
+use crate::{manager::ConnectError, redis_manager::server_address::Address};
 
 /// See the module. They are asked and listened to from the first question on, until this is dropped.
 #[derive(Debug)]
@@ -39,34 +32,10 @@ pub(in crate::redis_manager) struct FailoverWatch {
     last: Mutex<Option<Address>>,
 }
 
-/// What the tasks and the look-ups share.
-#[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) sentinels: Sentinels,
-    pub(super) election: Mutex<Election>,
-    pub(super) roster: Mutex<SentinelSet>,
-    /// The election has changed.
-    pub(super) moved: watch::Sender<()>,
-    /// A question has come to its end.
-    pub(super) settled: watch::Sender<()>,
-    /// When all were asked last.
-    pub(super) round: watch::Sender<Instant>,
-    pub(super) voices: AtomicU64,
-}
-
 impl FailoverWatch {
     pub(in crate::redis_manager) fn new(sentinels: Sentinels) -> Self {
-        let shared = Shared {
-            roster: Mutex::new(SentinelSet::new(&sentinels.addresses)),
-            sentinels,
-            election: Mutex::default(),
-            moved: watch::channel(()).0,
-            settled: watch::channel(()).0,
-            round: watch::channel(Instant::now()).0,
-            voices: AtomicU64::new(0),
-        };
         Self {
-            shared: Arc::new(shared),
+            shared: Arc::new(Shared::new(sentinels)),
             keeper: Mutex::default(),
             since: Mutex::default(),
             last: Mutex::default(),
@@ -139,33 +108,6 @@ impl FailoverWatch {
         let mut keeper = lock(&self.keeper);
         if keeper.is_empty() {
             keeper.spawn(keep(self.shared.clone()));
-        }
-    }
-}
-
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Shared {
-    /// Waits for the answers of those that were asked at `round`.
-    async fn settle(&self, round: Instant) {
-        let mut settled = self.settled.subscribe();
-        loop {
-            let until = lock(&self.roster).waits(round);
-            let Some(until) = until.filter(|until| Instant::now() < *until) else {
-                return;
-            };
-            tokio::select! {
-                () = sleep_until(until) => {}
-                _ = settled.changed() => {}
-            }
-        }
-    }
-
-    pub(super) fn hear(&self, voice: Voice, news: News) {
-        if lock(&self.election).publishes(voice, news, Instant::now()) {
-            self.moved.send_replace(());
         }
     }
 }

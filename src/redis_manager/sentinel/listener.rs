@@ -23,11 +23,9 @@ use super::{
 use crate::{
     manager::ConnectError,
     redis_manager::{
-        Address,
-        connect::unreachable,
-        handshake::refusal,
+        server_address::Address,
+        server_errors::{connect_error, unreachable},
         stream::{self, Stream},
-        words,
     },
 };
 
@@ -162,7 +160,7 @@ impl SentinelListener {
             auth.cmd("AUTH").arg(&sentinels.username);
             auth.arg(sentinels.password.as_deref().unwrap_or_default());
             if let Some(Value::ServerError(error)) = self.send(&auth).await?.first() {
-                return Err(refusal(words(error)));
+                return Err(connect_error(error));
             }
         }
         let asked = Instant::now();

@@ -8,6 +8,7 @@ mod failover;
 mod listener;
 mod protocol;
 mod set;
+mod shared;
 mod tasks;
 
 pub(in crate::redis_manager) use self::failover::FailoverWatch;

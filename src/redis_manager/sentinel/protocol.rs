@@ -8,7 +8,11 @@ use redis::{Pipeline, Value, from_redis_value_ref};
 use super::election::Answer;
 use crate::{
     manager::ConnectError,
-    redis_manager::{Address, Tls, handshake::refusal, words},
+    redis_manager::{
+        server_address::Address,
+        server_errors::{connect_error, words},
+        tls::Tls,
+    },
 };
 
 /// A primary by its name, and who knows where it is. `Debug` is not derived: it would show the password.
@@ -84,7 +88,7 @@ impl Sentinels {
         };
         let place: (String, u16) = match place {
             Value::Nil => return Err(ConnectError::Refused(self.unknown().into())),
-            Value::ServerError(error) => return Err(refusal(words(error))),
+            Value::ServerError(error) => return Err(connect_error(error)),
             place => from_redis_value_ref(place).map_err(|_| strange())?,
         };
         let mut denied = Vec::new();

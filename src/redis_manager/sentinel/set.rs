@@ -13,7 +13,7 @@ use super::{
     listener::{LIMIT, Spot},
     protocol::Told,
 };
-use crate::{manager::ConnectError, redis_manager::Address};
+use crate::{manager::ConnectError, redis_manager::server_address::Address};
 
 /// How long a look-up waits for a sentinel that was silent when it was asked before.
 const GRACE: Duration = Duration::from_millis(100);

@@ -17,13 +17,13 @@ use tokio::{
 
 use super::{
     election::Voice,
-    failover::{STEP, Shared, lock},
     listener::{LIMIT, SentinelListener, Spot},
     protocol::Other,
+    shared::{STEP, Shared, lock},
 };
 use crate::{
     manager::ConnectError,
-    redis_manager::{Address, stream},
+    redis_manager::{server_address::Address, stream},
 };
 
 /// A sentinel that has not been asked for so long is asked again: whether it is there, whom it knows.

@@ -10,11 +10,11 @@ use tokio::time::{Instant, sleep_until};
 use crate::manager::Lost;
 
 /// A connection of which nothing was heard for so long is asked.
-pub(super) const SILENT: Duration = Duration::from_secs(3);
+pub(crate) const SILENT: Duration = Duration::from_secs(3);
 
 /// A connection that was asked has so long. More than a server is busy with one command on a bad day, and both together
 /// less than ten seconds.
-pub(super) const LIMIT: Duration = Duration::from_secs(5);
+pub(crate) const LIMIT: Duration = Duration::from_secs(5);
 
 /// A timer that is later than this says that this process, or its machine, stood still: what has come
 /// meanwhile has yet to be read.
@@ -24,7 +24,7 @@ const STOOD_STILL: Duration = Duration::from_secs(1);
 pub(crate) type Sign = BoxFuture<'static, std::result::Result<(), Lost>>;
 
 /// See the module.
-pub(super) struct Heartbeat {
+pub(crate) struct Heartbeat {
     state: State,
 }
 
@@ -38,20 +38,20 @@ enum State {
 }
 
 impl Heartbeat {
-    pub(super) fn new(now: Instant) -> Self {
+    pub(crate) fn new(now: Instant) -> Self {
         let state = State::ReadActivity(now);
         Self { state }
     }
 
     /// The connection has said something.
-    pub(super) fn heard(&mut self, now: Instant) {
+    pub(crate) fn heard(&mut self, now: Instant) {
         if !matches!(self.state, State::Needless) {
             self.state = State::ReadActivity(now);
         }
     }
 
     /// When [`Self::is_dead`] may say something new.
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
         match &self.state {
             State::ReadActivity(heard) => Some(*heard + SILENT),
             State::Asked(until, _) => Some(*until),
@@ -60,7 +60,7 @@ impl Heartbeat {
     }
 
     /// The sign of life that was asked for.
-    pub(super) fn sign(&mut self) -> OptionFuture<&mut Sign> {
+    pub(crate) fn sign(&mut self) -> OptionFuture<&mut Sign> {
         match &mut self.state {
             State::Asked(_, sign) => Some(sign),
             State::ReadActivity(_) | State::Needless => None,
@@ -69,7 +69,7 @@ impl Heartbeat {
     }
 
     /// Asks, if that is due; says whether the connection was asked before and gave no sign in its time.
-    pub(super) fn is_dead(&mut self, ask: impl FnOnce() -> Option<Sign>, now: Instant) -> bool {
+    pub(crate) fn is_dead(&mut self, ask: impl FnOnce() -> Option<Sign>, now: Instant) -> bool {
         match &mut self.state {
             State::ReadActivity(heard) if *heard + SILENT <= now => {
                 self.state = ask().map_or(State::Needless, |sign| State::Asked(now + LIMIT, sign));

@@ -6,12 +6,10 @@
 
 use tokio::time::Instant;
 
-use super::{
-    BATCH, Event,
-    pending::{Batch, PendingCall, PendingCalls},
-};
+use super::{BATCH, Batch, PendingCall, PendingCalls};
 use crate::{
     command::Reply,
+    driver::mailbox::Event,
     error::{Error, Result},
 };
 
@@ -79,7 +77,12 @@ impl PendingCalls {
 
     /// What was in flight waits again, in the old order. Not a barrier: half of it is done; and not a call with which the
     /// connection `broke` too often.
-    pub(super) fn connection_lost(&mut self, error: &Error, broke: bool, events: &mut Vec<Event>) {
+    pub(in crate::driver) fn connection_lost(
+        &mut self,
+        error: &Error,
+        broke: bool,
+        events: &mut Vec<Event>,
+    ) {
         if self.barrier_in_flight() {
             self.begin_anew(Instant::now());
         }
@@ -108,7 +111,7 @@ impl PendingCalls {
 
     /// The oldest batch was answered by a server that is no primary any more: its calls wait again, and so does
     /// what else is in flight. Those to which that has happened before get these replies, if they are `last`.
-    pub(super) fn demoted(
+    pub(in crate::driver) fn demoted(
         &mut self,
         replies: Vec<Result<Reply>>,
         last: bool,

@@ -3,45 +3,47 @@
 //! all calls have the same limit: what is overdue is always a prefix. Calls that wait for a barrier in
 //! flight have none; their time begins when it ends.
 
+mod resend;
+
 use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{
-    Event,
-    resend::{GROUP, Resends},
-};
+use self::resend::{GROUP, Resends};
+use super::{limits::Limits, mailbox::Event};
 use crate::{
     command::{Command, Reply},
     error::{Cause, Error, Result},
     keys::Key,
-    options::Limits,
     steps::Steps,
 };
+
+/// Calls in a batch. Enough for full speed, few enough that the first answer is not late.
+pub(super) const BATCH: usize = 1024;
 
 /// Calls that come within this time share a deadline, and so their fate: those of one tick are handed
 /// over in several goes, and must not end half as overdue and half as sent again.
 const WINDOW: Duration = Duration::from_millis(10);
 
 #[derive(Debug)]
-pub(super) struct PendingCall {
+struct PendingCall {
     seq: u64,
-    pub(super) command: Command,
+    command: Command,
     deadline: Option<Instant>,
     /// Given to a connection at least once.
-    pub(super) sent: bool,
+    sent: bool,
     /// Overdue while in flight: the answer is out, the reply still comes.
     answered: bool,
     limit: Option<Duration>,
     /// Was in flight on a connection whose server said that it is no primary any more. All such calls come before
     /// those that were not.
-    pub(super) demoted: bool,
-    pub(super) losses: Resends,
+    demoted: bool,
+    losses: Resends,
 }
 
 #[derive(Debug)]
-pub(super) struct Batch {
-    pub(super) jobs: Vec<PendingCall>,
+struct Batch {
+    jobs: Vec<PendingCall>,
     sent_at: Instant,
     /// How far it is, if it is a barrier.
     steps: Option<Steps>,
@@ -60,13 +62,13 @@ pub(super) struct PendingCalls {
     /// For what is a part of `start`.
     start_limit: Option<Duration>,
     /// In flight, oldest first.
-    pub(super) batches: VecDeque<Batch>,
+    batches: VecDeque<Batch>,
     /// To be sent, oldest first; all later than those in flight.
-    pub(super) waiting: VecDeque<PendingCall>,
+    waiting: VecDeque<PendingCall>,
     /// When the first call came of those that share a deadline.
     window: Instant,
     /// How many calls are sent at a time while they are sent carefully.
-    pub(super) group: usize,
+    group: usize,
 }
 
 impl PendingCalls {
@@ -170,14 +172,14 @@ impl PendingCalls {
         }
     }
 
-    pub(super) fn wait_again(&mut self, job: PendingCall) {
+    fn wait_again(&mut self, job: PendingCall) {
         if !job.answered {
             self.waiting.push_front(job);
         }
     }
 
     /// The time of all that wait begins now.
-    pub(super) fn begin_anew(&mut self, now: Instant) {
+    fn begin_anew(&mut self, now: Instant) {
         self.window = now;
         for job in &mut self.waiting {
             job.deadline = job.limit.map(|limit| now + limit);
@@ -266,7 +268,7 @@ impl PendingCalls {
         [job, hangs].into_iter().flatten().min()
     }
 
-    pub(super) fn barrier_in_flight(&self) -> bool {
+    fn barrier_in_flight(&self) -> bool {
         self.batches.front().is_some_and(Batch::is_barrier)
     }
 
@@ -278,13 +280,13 @@ impl PendingCalls {
 }
 
 impl Batch {
-    pub(super) fn is_barrier(&self) -> bool {
+    fn is_barrier(&self) -> bool {
         self.steps.is_some()
     }
 }
 
 impl PendingCall {
-    pub(super) fn answer(self, reply: Result<Reply>, events: &mut Vec<Event>) {
+    fn answer(self, reply: Result<Reply>, events: &mut Vec<Event>) {
         if !self.answered {
             events.push(Event::Answer(self.seq, reply));
         }

@@ -1,0 +1,196 @@
+//! What a connection to a cluster shares with the batch that is under way: the connections to the nodes, and what is
+//! known of their slots.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use futures_util::{FutureExt as _, future::select};
+use redis::aio::MultiplexedConnection;
+use tokio::{sync::mpsc, time::timeout};
+
+use super::{
+    ClusterManager,
+    replacement_check::{self, ReplacementCheck},
+    slots::SlotMap,
+};
+use crate::{
+    batch_size::BatchSize,
+    heartbeat,
+    manager::{Connected, Connection as _, Lost, Manager as _},
+    redis_manager::{Address, RedisConnection},
+};
+
+/// How long it may take to connect to a node that was not there at the beginning.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What the connection has in common with the batch that is under way.
+#[derive(Debug)]
+pub(super) struct Shared {
+    manager: Arc<ClusterManager>,
+    state: Mutex<State>,
+    /// Hears of each connection that ends.
+    ended: mpsc::UnboundedSender<Address>,
+}
+
+#[derive(Debug)]
+struct State {
+    map: SlotMap,
+    nodes: HashMap<Address, RedisConnection>,
+    /// Who said that the map is not true any more, and so knows better.
+    stale: Option<Address>,
+    /// Counts the questions to others, so that each is another node's.
+    turn: usize,
+    batch_size: BatchSize,
+}
+
+impl Shared {
+    pub(super) fn new(
+        manager: Arc<ClusterManager>,
+        map: SlotMap,
+        ended: mpsc::UnboundedSender<Address>,
+    ) -> Self {
+        Self {
+            manager,
+            state: Mutex::new(State {
+                map,
+                nodes: HashMap::new(),
+                stale: None,
+                turn: 0,
+                batch_size: BatchSize::default(),
+            }),
+            ended,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn add(self: &Arc<Self>, address: Address, connected: Connected<RedisConnection>) {
+        let ended = self.ended.clone();
+        let of = address.clone();
+        // `None` when the connection is gone already.
+        let (shared, node) = (Arc::downgrade(self), address.clone());
+        let ask = move || shared.upgrade()?.state().nodes.get(&node)?.sign_of_life();
+        let over = select(connected.closed, heartbeat::dies(ask).boxed());
+        // Ends with the connection, which ends with the connection at the latest.
+        tokio::spawn(async move {
+            over.await;
+            // Nobody listens any more where the connection is gone.
+            let _ = ended.send(of);
+        });
+        self.state().nodes.insert(address, connected.connection);
+    }
+
+    /// Forgets a node whose connection has ended.
+    pub(super) fn remove(&self, address: &Address) {
+        self.state().nodes.remove(address);
+    }
+
+    /// Closes the connections to all nodes.
+    pub(super) fn disconnect(&self) {
+        self.state().nodes.clear();
+    }
+
+    /// Notes how much a batch had the nodes load.
+    pub(super) fn loaded(&self, bytes: usize, calls: usize) {
+        self.state().batch_size.loaded(bytes, calls);
+    }
+
+    pub(super) fn batch_size(&self) -> usize {
+        self.state().batch_size.calls()
+    }
+
+    pub(super) fn map(&self) -> SlotMap {
+        self.state().map.clone()
+    }
+
+    pub(super) fn has_slots(&self, address: &Address) -> bool {
+        self.state().map.has_slots(address)
+    }
+
+    pub(super) fn owner(&self, slot: u16) -> Option<Address> {
+        self.state().map.owner(slot).cloned()
+    }
+
+    /// A node was said to have this slot now.
+    pub(super) fn moved(&self, slot: u16, to: &Address) {
+        let mut state = self.state();
+        state.map.give(slot, to);
+        state.stale = Some(to.clone());
+    }
+
+    /// A connection to a node; one that is not known yet is connected to.
+    pub(super) async fn connection(
+        self: &Arc<Self>,
+        address: &Address,
+    ) -> std::result::Result<MultiplexedConnection, Lost> {
+        if let Some(connection) = self.state().nodes.get(address) {
+            return Ok(connection.connection());
+        }
+        let lost = |words: &str| Lost(format!("node {address}: {words}").into());
+        let connecting = self.manager.node(address).connect();
+        let connected = timeout(PATIENCE, connecting).await;
+        let connected = connected
+            .map_err(|_| lost("no answer to the attempt to connect"))?
+            .map_err(|error| lost(error.words()))?;
+        if !connected.fenced {
+            // As the driver learns when it connects to all of them.
+            return Err(lost(
+                "what an earlier connection has sent to it may still be done",
+            ));
+        }
+        let connection = connected.connection.connection();
+        self.add(address.clone(), connected);
+        Ok(connection)
+    }
+
+    /// Another node than these, each time another one.
+    pub(super) fn witness(&self, not: &[Address]) -> Option<ReplacementCheck> {
+        let mut state = self.state();
+        state.turn += 1;
+        let others: Vec<_> = state
+            .nodes
+            .keys()
+            .filter(|node| !not.contains(node))
+            .collect();
+        let address = (*others.get(state.turn % others.len().max(1))?).clone();
+        let connection = state.nodes.get(&address)?.connection();
+        Some((address, connection))
+    }
+
+    /// Learns the whole map where one slot was found to have moved: others may have as well.
+    pub(super) async fn catch_up(&self) {
+        let witness = {
+            let mut state = self.state();
+            let newest = state.stale.take();
+            newest.and_then(|address| {
+                let connection = state.nodes.get(&address)?.connection();
+                Some((address, connection))
+            })
+        };
+        if let Some(witness) = witness {
+            self.learn(witness).await;
+        }
+    }
+
+    /// Learns the map from whoever comes next.
+    pub(super) async fn look_again(&self) {
+        if let Some(witness) = self.witness(&[]) {
+            self.learn(witness).await;
+        }
+    }
+
+    async fn learn(&self, witness: ReplacementCheck) {
+        let Some(map) = replacement_check::map(witness).await else {
+            return;
+        };
+        // While a cluster heals, a node may know of no owner; then who had a slot can say more.
+        if map.ranges(None).is_empty() {
+            self.state().map = map;
+        }
+    }
+}
