@@ -58,7 +58,7 @@ mod active {
         "fills-untracked",
         "caching-not-sent",
         "caching-unanswered",
-        "keeps-debts",
+        "keeps-dead-keys",
         "cache-on-resp2",
         "panicking-closure",
         "embedded-no-version",

@@ -1,6 +1,8 @@
-//! Whether a connection that is silent still lives. A connection whose other end has vanished, or whose packets are
-//! dropped, looks like one on which nothing happens to be said: so a silent connection is asked for a sign of life, also
-//! while calls wait for it, whatever their time limit. What is asked is the connection's business.
+//! Heartbeat: finds out whether a silent connection still lives. A connection whose other end has vanished, or whose
+//! packets are dropped, looks like an idle one. So after [`SILENT`] without any data it is pinged, also while calls are in
+//! flight, and is dead if it does not answer within [`LIMIT`]. What a ping is, the connection decides
+//! ([`crate::manager::Connection::ping`]). Used by the driver for its connection, and by a cluster's connection for each
+//! of its nodes.
 
 use std::time::Duration;
 
@@ -9,92 +11,90 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::manager::Lost;
 
-/// A connection of which nothing was heard for so long is asked.
+/// How long a connection may be silent before it is pinged.
 pub(crate) const SILENT: Duration = Duration::from_secs(3);
 
-/// A connection that was asked has so long. More than a server is busy with one command on a bad day, and both together
-/// less than ten seconds.
+/// How long it has to answer: longer than one command keeps a server busy, and with [`SILENT`] less than ten seconds.
 pub(crate) const LIMIT: Duration = Duration::from_secs(5);
 
-/// A timer that is later than this says that this process, or its machine, stood still: what has come
-/// meanwhile has yet to be read.
+/// A timer that fires so much too late says that this process, or its machine, stood still: what has arrived meanwhile is
+/// not read yet, so the time to answer begins anew.
 const STOOD_STILL: Duration = Duration::from_secs(1);
 
-/// An answer to the question.
-pub(crate) type Sign = BoxFuture<'static, std::result::Result<(), Lost>>;
+/// Completes with the answer to a ping, or with an error if the connection broke.
+pub(crate) type Ping = BoxFuture<'static, std::result::Result<(), Lost>>;
 
-/// See the module.
+/// The state of one connection's heartbeat.
 pub(crate) struct Heartbeat {
     state: State,
 }
 
 enum State {
-    /// Nothing was asked; something was heard at this time.
-    ReadActivity(Instant),
-    /// It was asked, and has until then.
-    Asked(Instant, Sign),
-    /// It is of a kind that gives none and needs none.
+    /// No ping is under way; data arrived at this time.
+    Idle(Instant),
+    /// A ping is under way, to be answered by this time.
+    Asked(Instant, Ping),
+    /// The connection needs no pings.
     Needless,
 }
 
 impl Heartbeat {
     pub(crate) fn new(now: Instant) -> Self {
-        let state = State::ReadActivity(now);
+        let state = State::Idle(now);
         Self { state }
     }
 
-    /// The connection has said something.
-    pub(crate) fn heard(&mut self, now: Instant) {
+    /// Notes that data has arrived.
+    pub(crate) fn saw_activity(&mut self, now: Instant) {
         if !matches!(self.state, State::Needless) {
-            self.state = State::ReadActivity(now);
+            self.state = State::Idle(now);
         }
     }
 
     /// When [`Self::is_dead`] may say something new.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match &self.state {
-            State::ReadActivity(heard) => Some(*heard + SILENT),
+            State::Idle(heard) => Some(*heard + SILENT),
             State::Asked(until, _) => Some(*until),
             State::Needless => None,
         }
     }
 
-    /// The sign of life that was asked for.
-    pub(crate) fn sign(&mut self) -> OptionFuture<&mut Sign> {
+    /// Returns the ping that is under way.
+    pub(crate) fn ping(&mut self) -> OptionFuture<&mut Ping> {
         match &mut self.state {
-            State::Asked(_, sign) => Some(sign),
-            State::ReadActivity(_) | State::Needless => None,
+            State::Asked(_, ping) => Some(ping),
+            State::Idle(_) | State::Needless => None,
         }
         .into()
     }
 
-    /// Asks, if that is due; says whether the connection was asked before and gave no sign in its time.
-    pub(crate) fn is_dead(&mut self, ask: impl FnOnce() -> Option<Sign>, now: Instant) -> bool {
+    /// Pings if that is due. Returns whether the connection has not answered the last ping in time.
+    pub(crate) fn is_dead(&mut self, ask: impl FnOnce() -> Option<Ping>, now: Instant) -> bool {
         match &mut self.state {
-            State::ReadActivity(heard) if *heard + SILENT <= now => {
-                self.state = ask().map_or(State::Needless, |sign| State::Asked(now + LIMIT, sign));
+            State::Idle(heard) if *heard + SILENT <= now => {
+                self.state = ask().map_or(State::Needless, |ping| State::Asked(now + LIMIT, ping));
             }
             State::Asked(until, _) if *until + STOOD_STILL <= now => *until = now + LIMIT,
             State::Asked(until, _) => return *until <= now,
-            State::ReadActivity(_) | State::Needless => {}
+            State::Idle(_) | State::Needless => {}
         }
         false
     }
 }
 
-/// The same for one of several connections of a connection, which `ask` asks for a sign of life: completes when none comes
-/// in its time, or there is nothing to ask any more.
-pub(crate) async fn dies(ask: impl Fn() -> Option<Sign>) {
-    let mut pulse = Heartbeat::new(Instant::now());
-    while let Some(deadline) = pulse.deadline() {
+/// Completes when a connection is dead, or `ask` fails or finds no connection to ping any more.
+pub(crate) async fn until_dead(ask: impl Fn() -> Option<Ping>) {
+    let mut heartbeat = Heartbeat::new(Instant::now());
+    while let Some(deadline) = heartbeat.deadline() {
         tokio::select! {
             biased;
-            Some(sign) = pulse.sign() => match sign {
-                Ok(()) => pulse.heard(Instant::now()),
+            Some(ping) = heartbeat.ping() => match ping {
+                Ok(()) => heartbeat.saw_activity(Instant::now()),
                 Err(Lost(_)) => return,
             },
             () = sleep_until(deadline) => {
-                if pulse.is_dead(&ask, Instant::now()) {
+                if heartbeat.is_dead(&ask, Instant::now()) {
                     return;
                 }
             }

@@ -86,7 +86,7 @@ pub trait Connection: Send + 'static {
     /// Asks the store for a sign of life, after a time in which nothing was heard of it. It is there as soon as
     /// anything has arrived since, so that a slow connection is not taken for a dead one. `None` = this connection needs no
     /// asking: its end cannot go unnoticed.
-    fn sign_of_life(&self) -> Option<BoxFuture<'static, std::result::Result<(), Lost>>> {
+    fn ping(&self) -> Option<BoxFuture<'static, std::result::Result<(), Lost>>> {
         None
     }
 

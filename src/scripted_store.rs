@@ -162,7 +162,7 @@ impl Connection for StoreConnection {
         self.demoted.lock().unwrap().clone()
     }
 
-    fn sign_of_life(&self) -> Option<BoxFuture<'static, std::result::Result<(), Lost>>> {
+    fn ping(&self) -> Option<BoxFuture<'static, std::result::Result<(), Lost>>> {
         let mut signs = self.signs.lock().unwrap();
         let left = signs.as_mut()?;
         self.store.0.lock().unwrap().asked += 1;

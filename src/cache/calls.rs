@@ -12,7 +12,7 @@ use crate::{
 
 /// One read, or write, of one call of one batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct At {
+pub(super) struct OpId {
     pub(super) batch: u64,
     pub(super) call: usize,
     pub(super) read: usize,
@@ -20,7 +20,7 @@ pub(super) struct At {
 
 /// One command of one pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct CommandId {
     pub(super) flight: u64,
     pub(super) slot: usize,
 }
@@ -45,7 +45,7 @@ pub(super) enum State {
     /// A candidate, in this group of its batch's flight.
     Candidate(usize),
     /// The answer will be that of this command, and of no other.
-    Waiting(Place),
+    Waiting(CommandId),
     Known(Result<Arc<List>>),
 }
 
@@ -75,7 +75,7 @@ impl Calls {
     }
 
     /// A write has its answer.
-    pub(super) fn wrote(&mut self, at: At, answer: Result<()>) {
+    pub(super) fn wrote(&mut self, at: OpId, answer: Result<()>) {
         if let Some(batch) = self.batch(at.batch)
             && let Some(Call::Write { result, .. }) = batch.calls.get_mut(at.call)
             && result.is_none()
@@ -86,7 +86,7 @@ impl Calls {
     }
 
     /// A command was answered: those that still wait for it know.
-    pub(super) fn answered(&mut self, at: At, place: Place, result: &Result<Arc<List>>) {
+    pub(super) fn answered(&mut self, at: OpId, place: CommandId, result: &Result<Arc<List>>) {
         if let Some(batch) = self.batch(at.batch)
             && let Some(Call::Reads(reads)) = batch.calls.get_mut(at.call)
             && let Some(read) = reads.get_mut(at.read)
@@ -98,7 +98,7 @@ impl Calls {
     }
 
     /// A candidate is served, if it still is one; says whether it was.
-    pub(super) fn serve(&mut self, at: At, list: &Arc<List>) -> bool {
+    pub(super) fn serve(&mut self, at: OpId, list: &Arc<List>) -> bool {
         self.batch(at.batch)
             .is_some_and(|batch| batch.serve(at.call, at.read, list.clone()))
     }
@@ -142,7 +142,7 @@ impl Calls {
 impl Batch {
     /// A read will be answered by another command than it was to be. A known one becomes unknown
     /// again: nobody was told yet. Says whether it was a candidate.
-    pub(super) fn redirect(&mut self, call: usize, read: usize, place: Place) -> bool {
+    pub(super) fn redirect(&mut self, call: usize, read: usize, place: CommandId) -> bool {
         let Some(Call::Reads(reads)) = self.calls.get_mut(call) else {
             return false;
         };

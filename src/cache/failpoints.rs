@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{
     Answer, Barrier, Group, Ready, Session, Slot,
-    calls::{At, Place, State},
+    calls::{CommandId, OpId, State},
     form::Forming,
     settle::Held,
 };
@@ -16,7 +16,7 @@ impl Session {
     pub(super) fn read_without_falling_back(
         &mut self,
         forming: &mut Forming,
-        at: At,
+        at: OpId,
         key: &SharedKey,
         local: usize,
     ) -> Option<State> {
@@ -30,7 +30,7 @@ impl Session {
     }
 
     /// Rule 4 broken: the load may have been executed before this call was made.
-    pub(super) fn join_sent_load(&mut self, at: At, key: &SharedKey) -> Option<State> {
+    pub(super) fn join_sent_load(&mut self, at: OpId, key: &SharedKey) -> Option<State> {
         let token = self.entries.loading(key)?;
         self.flights.iter_mut().find_map(|flight| {
             let no = flight.no;
@@ -43,7 +43,7 @@ impl Session {
                         token: of, waiters, ..
                     } if *of == token => {
                         waiters.push(at);
-                        Some(State::Waiting(Place { flight: no, slot }))
+                        Some(State::Waiting(CommandId { flight: no, slot }))
                     }
                     _ => None,
                 })
@@ -59,7 +59,7 @@ impl Session {
     /// Rule 4 broken: the barrier may have been executed before this call was made.
     pub(super) fn share_sent_barrier(
         &mut self,
-        at: At,
+        at: OpId,
         key: &SharedKey,
         ready: Ready,
     ) -> Option<State> {
@@ -86,7 +86,7 @@ impl Session {
     pub(super) fn place_by_reference(
         &mut self,
         forming: &mut Forming,
-        at: At,
+        at: OpId,
         key: &SharedKey,
         local: usize,
         ready: Ready,

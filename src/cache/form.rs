@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Barrier, Busy, Flight, Group, HashMap, Ready, Sent, Session, Slot, Wire,
-    calls::{At, Call, Place, Read, State},
+    calls::{Call, CommandId, OpId, Read, State},
 };
 use crate::{command::Command, failpoints::fail_point, keys::Key, list_lru::SharedKey};
 
@@ -67,7 +67,7 @@ impl Session {
         let batch = forming.flight.no;
         let mut reads = Vec::with_capacity(keys.len());
         for (read, key) in keys.iter().enumerate() {
-            let at = At { batch, call, read };
+            let at = OpId { batch, call, read };
             let (key, local) = forming.share(key);
             let state = self.read(forming, at, &key, local);
             reads.push(Read { key, state });
@@ -75,7 +75,7 @@ impl Session {
         forming.calls.push(Call::Reads(reads));
     }
 
-    fn read(&mut self, forming: &mut Forming, at: At, key: &SharedKey, local: usize) -> State {
+    fn read(&mut self, forming: &mut Forming, at: OpId, key: &SharedKey, local: usize) -> State {
         let Local { load, group } = forming.locals[local];
         if let Some(slot) = load {
             self.stats.cache.misses.add(1);
@@ -112,7 +112,7 @@ impl Session {
     pub(super) fn place_candidate(
         &mut self,
         forming: &mut Forming,
-        at: At,
+        at: OpId,
         key: &SharedKey,
         local: usize,
         ready: Ready,
@@ -139,7 +139,7 @@ impl Session {
         forming.flight.slots.push(load);
         forming.wire.push(wire);
         forming.locals[local].load = Some(slot);
-        let place = Place { flight: no, slot };
+        let place = CommandId { flight: no, slot };
         for index in self.fall_back(key, place) {
             let dissolved = forming.dissolve(index, place);
             self.stats.cache.misses.add(dissolved);
@@ -148,10 +148,10 @@ impl Session {
     }
 
     /// A load of a key, tracked if that is worth it and leaves no dead keys at the server.
-    pub(super) fn load(&mut self, key: &SharedKey, waiters: Vec<At>) -> (Wire, Slot) {
+    pub(super) fn load(&mut self, key: &SharedKey, waiters: Vec<OpId>) -> (Wire, Slot) {
         let token = self.number();
         self.entries.load(key, token);
-        let tracked = self.entries.is_worth_tracking(key) && self.debts.may_read();
+        let tracked = self.entries.is_worth_tracking(key) && self.dead_keys.may_track();
         let wire = if tracked {
             Wire::Tracked(key.clone())
         } else {
@@ -168,7 +168,7 @@ impl Session {
 
     /// `SMEMBERS key` was placed: all candidates of the key that have no fallback take it. Gives
     /// the groups of that very batch.
-    pub(super) fn fall_back(&mut self, key: &SharedKey, place: Place) -> Vec<usize> {
+    pub(super) fn fall_back(&mut self, key: &SharedKey, place: CommandId) -> Vec<usize> {
         let mut own = Vec::new();
         let Some(busy) = self.busy.get_mut(key) else {
             return own;
@@ -196,7 +196,7 @@ impl Session {
         let batch = forming.flight.no;
         forming.wire.push(Wire::Write(call));
         forming.flight.slots.push(Slot::Write {
-            at: At {
+            at: OpId {
                 batch,
                 call,
                 read: 0,
@@ -252,12 +252,12 @@ impl Forming {
         (shared, index)
     }
 
-    pub(super) fn join(&mut self, slot: usize, at: At) -> State {
+    pub(super) fn join(&mut self, slot: usize, at: OpId) -> State {
         if let Slot::Load { waiters, .. } = &mut self.flight.slots[slot] {
             waiters.push(at);
         }
         let flight = self.flight.no;
-        State::Waiting(Place { flight, slot })
+        State::Waiting(CommandId { flight, slot })
     }
 
     /// After all candidates: a `TOUCH` of the keys with members, which must count them all, and then one of the keys
@@ -289,7 +289,7 @@ impl Forming {
     }
 
     /// The candidates of a group become plain reads of a command in the same batch: so many.
-    fn dissolve(&mut self, index: usize, place: Place) -> usize {
+    fn dissolve(&mut self, index: usize, place: CommandId) -> usize {
         let group = &mut self.flight.groups[index];
         group.dissolved = true;
         let members = std::mem::take(&mut group.members);

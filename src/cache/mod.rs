@@ -28,7 +28,7 @@
 //! together, unless a later write of ours to one of them has been sent. Finished calls are given out
 //! in call order.
 //!
-//! **What the server remembers** is bounded by the channels that exist ([`entries`], [`debts`]). An empty list is not
+//! **What the server remembers** is bounded by the channels that exist ([`entries`], [`dead_keys`]). An empty list is not
 //! tracked: the barrier itself proves that its key still does not exist. A list with members is tracked from its second
 //! read on. A tracked read of a key that is gone by then is undone.
 //!
@@ -38,7 +38,7 @@
 //! nothing from before a reconnect can ever be served after it.
 
 mod calls;
-mod debts;
+mod dead_keys;
 mod entries;
 #[cfg(any(test, feature = "failpoints"))]
 mod failpoints;
@@ -51,11 +51,11 @@ mod tests;
 use std::{collections::VecDeque, sync::Arc};
 
 use self::{
-    calls::{At, Calls, Place},
-    debts::Debts,
+    calls::{Calls, CommandId, OpId},
+    dead_keys::DeadKeys,
     entries::{Entries, Ready},
 };
-pub use self::{debts::Unpaid, settle::Settled};
+pub use self::{dead_keys::InheritedKeys, settle::Settled};
 use crate::{
     error::Result,
     list::List,
@@ -78,7 +78,7 @@ pub enum Wire {
     Tracked(SharedKey),
     /// `TOUCH`.
     Touch(Vec<SharedKey>),
-    /// The script that has the server forget keys that do not exist (`debts.rs`).
+    /// The script that has the server forget keys that do not exist (`dead_keys.rs`).
     Forget(Vec<SharedKey>),
 }
 
@@ -121,7 +121,7 @@ pub struct Session {
     /// For batches, tokens and versions; never reset.
     last: u64,
     entries: Entries,
-    debts: Debts,
+    dead_keys: DeadKeys,
     /// Calls that are not given out yet.
     calls: Calls,
     /// Pipelines that are not answered yet, in the order in which they were sent.
@@ -163,7 +163,7 @@ struct Barrier {
 #[derive(Debug, Clone)]
 enum Slot {
     Write {
-        at: At,
+        at: OpId,
         keys: Arc<[SharedKey]>,
     },
     Load {
@@ -171,7 +171,7 @@ enum Slot {
         token: u64,
         /// Whether the server was asked to report changes.
         tracked: bool,
-        waiters: Vec<At>,
+        waiters: Vec<OpId>,
     },
     /// Keys that the server is to forget.
     Forget(Vec<SharedKey>),
@@ -182,8 +182,8 @@ enum Slot {
 struct Group {
     key: SharedKey,
     ready: Ready,
-    members: Vec<At>,
-    fallback: Option<Place>,
+    members: Vec<OpId>,
+    fallback: Option<CommandId>,
     /// They became plain reads.
     dissolved: bool,
     /// Set when the barrier was answered and held.
@@ -198,7 +198,7 @@ impl Session {
         Self {
             last: 0,
             entries,
-            debts: Debts::default(),
+            dead_keys: DeadKeys::default(),
             calls: Calls::default(),
             flights: VecDeque::new(),
             busy: HashMap::default(),
@@ -212,18 +212,18 @@ impl Session {
         match what {
             Invalidation::Key(key) => {
                 self.entries.changed(key);
-                self.debts.forgotten(key);
+                self.dead_keys.remove(key);
             }
             Invalidation::All => {
                 self.entries.clear();
-                self.debts.all_forgotten();
+                self.dead_keys.clear();
             }
         }
     }
 
     /// Takes over what the connection before left behind at the server, and leaves its own there when it ends.
-    pub fn inherit(&mut self, unpaid: &Unpaid) {
-        self.debts.inherit(unpaid);
+    pub fn inherit(&mut self, keys: &InheritedKeys) {
+        self.dead_keys.inherit(keys);
     }
 
     /// Drops every list in memory, and loads under way fill nothing: what the server has said is not to be trusted any
@@ -236,7 +236,7 @@ impl Session {
     pub fn close(&mut self) {
         self.entries.clear();
         let slots = self.flights.drain(..).flat_map(|flight| flight.slots);
-        self.debts.leave(slots.flat_map(|slot| match slot {
+        self.dead_keys.leave(slots.flat_map(|slot| match slot {
             // Whether these were executed is not known.
             Slot::Load {
                 key, tracked: true, ..

@@ -9,7 +9,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use super::{
     Flight, Group, HashMap, Sent, Session, SharedKey, Slot, Wire,
-    calls::{At, Batch, Call, Place, Read, State},
+    calls::{Batch, Call, CommandId, OpId, Read, State},
 };
 use crate::{failpoints::fail_point, list::List};
 
@@ -20,7 +20,7 @@ enum Decision {
     /// The candidate is good.
     Serve(Arc<List>),
     /// It is answered by its fallback.
-    Wait(Place),
+    Wait(CommandId),
     /// It is read again.
     Again,
 }
@@ -29,7 +29,7 @@ enum Decision {
 #[derive(Default)]
 pub(super) struct Again {
     no: u64,
-    loads: Vec<(SharedKey, Vec<At>)>,
+    loads: Vec<(SharedKey, Vec<OpId>)>,
     slots: HashMap<SharedKey, usize>,
 }
 
@@ -40,7 +40,7 @@ struct Repair<'a> {
     no: u64,
     last_writes: HashMap<SharedKey, (u64, usize)>,
     /// Keys whose reads are answered by their fallback from here on, as far as it is this one.
-    fallen: HashMap<SharedKey, Place>,
+    fallen: HashMap<SharedKey, CommandId>,
 }
 
 impl Session {
@@ -64,7 +64,7 @@ impl Session {
                     continue;
                 }
                 for (read, (key, decision)) in repair.decide(batch, call, sent, again) {
-                    let at = At {
+                    let at = OpId {
                         batch: batch.no,
                         call,
                         read,
@@ -95,7 +95,7 @@ impl Session {
 
     /// What has to be read again, and what has to be forgotten, as a pipeline to be sent now.
     pub(super) fn send_again(&mut self, again: Again) -> Option<Sent> {
-        let due = self.debts.due();
+        let due = self.dead_keys.due();
         if again.loads.is_empty() && due.is_none() {
             return None;
         }
@@ -107,7 +107,7 @@ impl Session {
         let mut wire = Vec::with_capacity(again.loads.len());
         for (slot, (key, waiters)) in again.loads.into_iter().enumerate() {
             let (command, load) = self.load(&key, waiters);
-            self.fall_back(&key, Place { flight: no, slot });
+            self.fall_back(&key, CommandId { flight: no, slot });
             wire.push(command);
             flight.slots.push(load);
         }
@@ -171,7 +171,7 @@ impl Repair<'_> {
         decisions.into_iter().enumerate()
     }
 
-    fn has_fallen(&self, key: &SharedKey, place: Place) -> bool {
+    fn has_fallen(&self, key: &SharedKey, place: CommandId) -> bool {
         fail_point!("no-fallback-for-reads", Some(false));
         self.fallen.get(key) == Some(&place)
     }
@@ -184,14 +184,14 @@ impl Again {
         self.slots.contains_key(key)
     }
 
-    fn read(&mut self, key: &SharedKey, at: At) -> Place {
+    fn read(&mut self, key: &SharedKey, at: OpId) -> CommandId {
         let next = self.loads.len();
         let slot = *self.slots.entry(key.clone()).or_insert(next);
         if slot == next {
             self.loads.push((key.clone(), Vec::new()));
         }
         self.loads[slot].1.push(at);
-        Place {
+        CommandId {
             flight: self.no,
             slot,
         }
@@ -207,7 +207,7 @@ fn group<'a>(read: &Read, groups: &'a [Group]) -> Option<&'a Group> {
 }
 
 /// Waits for a command that was sent already.
-fn wait(flights: &mut VecDeque<Flight>, place: Place, at: At) {
+fn wait(flights: &mut VecDeque<Flight>, place: CommandId, at: OpId) {
     let flight = flights.iter_mut().find(|flight| flight.no == place.flight);
     if let Some(Slot::Load { waiters, .. }) =
         flight.and_then(|flight| flight.slots.get_mut(place.slot))

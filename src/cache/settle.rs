@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{
-    Answer, Barrier, Flight, Group, Ready, Sent, Session, Slot, calls::Place, repair::Again,
+    Answer, Barrier, Flight, Group, Ready, Sent, Session, Slot, calls::CommandId, repair::Again,
 };
 use crate::{
     command::Reply,
@@ -76,14 +76,14 @@ impl Session {
                     let (reported, result) = loaded(answer);
                     let list = result.as_ref().ok();
                     if tracked {
-                        self.debts.read();
+                        self.dead_keys.track_answered();
                         if reported && list.is_some_and(|list| list.is_empty()) {
-                            self.debts.owe(&key);
+                            self.dead_keys.insert(&key);
                         }
                     }
                     let version = self.version(reported);
                     self.entries.loaded(&key, token, version, list);
-                    let place = Place {
+                    let place = CommandId {
                         flight: flight.no,
                         slot: index,
                     };
@@ -93,7 +93,7 @@ impl Session {
                 }
                 Slot::Forget(keys) => {
                     let done = matches!(answer, Some(Answer::Forgot(true)));
-                    self.debts.paid(keys, done);
+                    self.dead_keys.forgot(keys, done);
                 }
             }
         }

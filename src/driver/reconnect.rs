@@ -3,7 +3,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use futures_util::{
     FutureExt as _,
     future::{BoxFuture, OptionFuture},
@@ -11,20 +10,20 @@ use futures_util::{
 };
 use tokio::time::{Instant, timeout};
 
-use super::limits::Limits;
+use super::{
+    limits::Limits,
+    outage::{FIRST_PAUSE, Outage},
+};
 use crate::{
     command::Reply,
     error::{Cause, Result},
-    heartbeat::{Heartbeat, Sign},
+    heartbeat::{Heartbeat, Ping},
     manager::{ConnectError, Connected, Connection, Lost, Manager},
 };
 
 pub(super) type Dialed<L> = std::result::Result<Connected<L>, ConnectError>;
 pub(super) type InFlight =
     FuturesOrdered<BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>>>;
-
-/// The first pause; with jitter it lasts 50 to 100 ms.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
 /// A connection that answered nothing, and lived for less than this, was no end of the outage before it.
 const STABLE: Duration = Duration::from_secs(5);
@@ -41,7 +40,7 @@ pub(super) enum ConnectionState<L> {
         connection: L,
         in_flight: InFlight,
         closed: BoxFuture<'static, ()>,
-        pulse: Heartbeat,
+        heartbeat: Heartbeat,
         since: Instant,
         answered: bool,
         /// Until then it is kept though its server says that it is no primary.
@@ -57,18 +56,8 @@ pub(super) enum ConnectionState<L> {
 pub(super) struct Futures<'a, L> {
     pub(super) dialing: OptionFuture<&'a mut BoxFuture<'static, Dialed<L>>>,
     pub(super) closed: OptionFuture<&'a mut BoxFuture<'static, ()>>,
-    pub(super) sign: OptionFuture<&'a mut Sign>,
+    pub(super) ping: OptionFuture<&'a mut Ping>,
     pub(super) in_flight: &'a mut InFlight,
-}
-
-/// A time without a connection.
-pub(super) struct Outage {
-    since: Instant,
-    failed: u64,
-    pauses: ExponentialBackoff,
-    cause: Cause,
-    /// The last connection was left because its server said that it is no primary.
-    demoted: bool,
 }
 
 /// An attempt that succeeded.
@@ -134,20 +123,20 @@ impl<L: Connection> ConnectionState<L> {
 
     /// What can happen to it: an attempt ends, the connection closes, a sign of life or replies come.
     pub(super) fn futures(&mut self) -> Futures<'_, L> {
-        let (dialing, closed, sign, in_flight) = match self {
+        let (dialing, closed, ping, in_flight) = match self {
             Self::Dialing { attempt, idle, .. } => (Some(attempt), None, None.into(), idle),
             Self::Up {
                 in_flight,
                 closed,
-                pulse,
+                heartbeat,
                 ..
-            } => (None, Some(closed), pulse.sign(), in_flight),
+            } => (None, Some(closed), heartbeat.ping(), in_flight),
             Self::GivenUp { idle, .. } => (None, None, None.into(), idle),
         };
         Futures {
             dialing: dialing.into(),
             closed: closed.into(),
-            sign,
+            ping,
             in_flight,
         }
     }
@@ -184,7 +173,7 @@ impl<L: Connection> ConnectionState<L> {
                     connection,
                     in_flight: InFlight::new(),
                     closed,
-                    pulse: Heartbeat::new(now),
+                    heartbeat: Heartbeat::new(now),
                     since: now,
                     answered: false,
                     kept_until: now + pause.unwrap_or_default(),
@@ -288,25 +277,27 @@ impl<L: Connection> ConnectionState<L> {
     /// The connection has answered a batch: it works.
     pub(super) fn answered(&mut self, now: Instant) {
         if let Self::Up {
-            answered, pulse, ..
+            answered,
+            heartbeat,
+            ..
         } = self
         {
             *answered = true;
-            pulse.heard(now);
+            heartbeat.saw_activity(now);
         }
     }
 
     /// The connection has given a sign of life.
-    pub(super) fn heard(&mut self, now: Instant) {
-        if let Self::Up { pulse, .. } = self {
-            pulse.heard(now);
+    pub(super) fn saw_activity(&mut self, now: Instant) {
+        if let Self::Up { heartbeat, .. } = self {
+            heartbeat.saw_activity(now);
         }
     }
 
     /// When [`Self::is_dead`] may say something new.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self {
-            Self::Up { pulse, .. } => pulse.deadline(),
+            Self::Up { heartbeat, .. } => heartbeat.deadline(),
             _ => None,
         }
     }
@@ -315,8 +306,10 @@ impl<L: Connection> ConnectionState<L> {
     pub(super) fn is_dead(&mut self, now: Instant) -> bool {
         match self {
             Self::Up {
-                connection, pulse, ..
-            } => pulse.is_dead(|| connection.sign_of_life(), now),
+                connection,
+                heartbeat,
+                ..
+            } => heartbeat.is_dead(|| connection.ping(), now),
             _ => false,
         }
     }
@@ -334,41 +327,6 @@ impl<L: Connection> ConnectionState<L> {
         match self {
             Self::Dialing { outage, .. } | Self::Up { before: outage, .. } => outage.cause.clone(),
             Self::GivenUp { cause, .. } => cause.clone(),
-        }
-    }
-}
-
-impl Outage {
-    fn new(limits: &Limits, since: Instant, cause: Cause) -> Self {
-        // The crate adds up to the pause itself as jitter, after the cap: so cap at half.
-        let cap = (limits.retry_cap / 2).max(Duration::from_millis(1));
-        let pauses = ExponentialBuilder::new()
-            .with_jitter()
-            .with_min_delay(FIRST_PAUSE.min(cap))
-            .with_max_delay(cap)
-            .without_max_times()
-            .build();
-        Self {
-            since,
-            failed: 0,
-            pauses,
-            cause,
-            demoted: false,
-        }
-    }
-
-    fn next_pause(&mut self, limits: &Limits) -> Option<Duration> {
-        if limits.max_attempts.is_some_and(|most| self.failed >= most) {
-            return None;
-        }
-        let pause = self.pauses.next()?;
-        match limits.give_up_after {
-            None => Some(pause),
-            // The last attempt is made when the time is over.
-            Some(limit) => {
-                let left = limit.saturating_sub(self.since.elapsed());
-                (!left.is_zero()).then_some(pause.min(left))
-            }
         }
     }
 }

@@ -21,7 +21,7 @@ use super::{
     Durability,
     executor::{Executor, Replies},
     store::Store,
-    write_lock::{Pass, Turn},
+    write_lock::{LocalGuard, WriteGuard},
 };
 use crate::{
     command::Command,
@@ -136,8 +136,8 @@ impl Connection for EmbeddedConnection {
         };
         let stem = stem.clone();
         async move {
-            let turn = executor.store.gate().turn().await;
-            let done = blocking(move || executor.clean(&stem, pass(turn)?, &steps));
+            let local = executor.store.write_lock().lock_local().await;
+            let done = blocking(move || executor.clean(&stem, lock(local)?, &steps));
             done.await
         }
         .boxed()
@@ -176,23 +176,23 @@ fn now(executor: &Executor, batch: &[&Command]) -> Option<Replies> {
     if executor.store.durability() == Durability::Os {
         return None;
     }
-    let pass = executor.store.gate().try_pass()?;
-    executor.try_now(batch, Some(pass))
+    let guard = executor.store.write_lock().try_lock()?;
+    executor.try_now(batch, Some(guard))
 }
 
 async fn later(executor: Arc<Executor>, batch: Vec<Command>) -> Replies {
-    let turn = if is_write(&batch) {
-        Some(executor.store.gate().turn().await)
+    let local = if is_write(&batch) {
+        Some(executor.store.write_lock().lock_local().await)
     } else {
         None
     };
-    blocking(move || executor.run(&batch, turn.map(pass).transpose()?)).await
+    blocking(move || executor.run(&batch, local.map(lock).transpose()?)).await
 }
 
 /// Waits for the other processes; blocks the thread.
-fn pass(turn: Turn) -> Result<Pass, Lost> {
-    let pass = turn.pass();
-    pass.map_err(|error| Lost(error.to_string().into()))
+fn lock(local: LocalGuard) -> Result<WriteGuard, Lost> {
+    let guard = local.lock();
+    guard.map_err(|error| Lost(error.to_string().into()))
 }
 
 async fn blocking(work: impl FnOnce() -> Replies + Send + 'static) -> Replies {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use heed::RoTxn;
 
-use super::read_txn::{Mark, ReadTxn};
+use super::read_txn::{ReadTxn, ReadVersion};
 use crate::{error::Result as CallResult, keys::Key, list::List};
 
 type Listed = Result<CallResult<Arc<List>>, heed::Error>;
@@ -20,7 +20,7 @@ impl ReadTxn {
     ) -> Option<Listed> {
         let version = txn.id() as u64;
         let seen = None;
-        self.keep(key, Mark { version, seen }, list);
+        self.keep(key, ReadVersion { version, seen }, list);
         None
     }
 }

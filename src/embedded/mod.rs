@@ -4,7 +4,7 @@
 //! - [`folder`]: what lies in the folder; [`locality`]: whether it is on a local disk; [`file_modes`]: for its
 //!   owner only.
 //! - [`presence`]: who has it open; [`liveness`]: where others' locks may not be seen.
-//! - [`held_files`]: the files that are open; [`upkeep`]: whether they are still those in the folder.
+//! - [`held_files`]: the files that are open; [`watchdog`]: whether they are still those in the folder.
 //! - [`recovery`]: whether what lies there can be trusted; [`shutdown_marker`]: the file that says how it was left.
 //! - [`registry`]: one open store per process and folder.
 //! - [`opening`]: LMDB's environment in the folder.
@@ -42,7 +42,7 @@ mod shutdown_marker;
 mod store;
 #[cfg(test)]
 mod tests;
-mod upkeep;
+mod watchdog;
 mod write_lock;
 mod write_txn;
 

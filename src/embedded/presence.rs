@@ -14,8 +14,8 @@ use std::{
 
 use super::{
     file_modes,
-    folder::{Entered, Folder},
-    held_files::HeldFiles,
+    folder::{Folder, OpeningLock},
+    held_files::HeldFile,
     messages::{cannot, refused},
 };
 use crate::manager::ConnectError;
@@ -37,7 +37,7 @@ pub(super) struct Presence {
 
 impl Presence {
     /// Says that this process has the store open.
-    pub(super) fn claim(folder: &Folder, _entered: &Entered) -> Result<Self, ConnectError> {
+    pub(super) fn claim(folder: &Folder, _lock: &OpeningLock) -> Result<Self, ConnectError> {
         let processes = folder.processes();
         file_modes::make_folder(&processes).map_err(|error| cannot("make", &processes, &error))?;
         let path = processes.join(process::id().to_string());
@@ -63,12 +63,12 @@ impl Presence {
     }
 
     /// To be looked after with the other files.
-    pub(super) fn held(&self) -> io::Result<HeldFiles> {
-        HeldFiles::share(self.path.clone(), &self.file)
+    pub(super) fn held(&self) -> io::Result<HeldFile> {
+        HeldFile::share(self.path.clone(), &self.file)
     }
 
     /// Whether no other process has said so. Clears away what dead ones have left.
-    pub(super) fn is_alone(&self, _entered: &Entered) -> io::Result<bool> {
+    pub(super) fn is_alone(&self, _lock: &OpeningLock) -> io::Result<bool> {
         let mut alone = true;
         let folder = self.path.parent().unwrap_or(&self.path);
         for entry in fs::read_dir(folder)? {
@@ -92,14 +92,14 @@ impl Presence {
     }
 
     /// This process has not opened the store after all.
-    pub(super) fn withdraw(self, entered: &Entered) {
+    pub(super) fn withdraw(self, lock: &OpeningLock) {
         if self.made {
-            self.leave(entered);
+            self.leave(lock);
         }
     }
 
     /// This process has the store open no more.
-    pub(super) fn leave(self, _entered: &Entered) {
+    pub(super) fn leave(self, _lock: &OpeningLock) {
         // Whoever comes next clears it away if this fails.
         let _ = file_modes::remove(&self.path);
     }

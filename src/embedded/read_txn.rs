@@ -22,7 +22,7 @@ const NO_ROW: u64 = 0;
 
 /// When a list was right.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Mark {
+pub(super) struct ReadVersion {
     /// The version of the channel.
     pub(super) version: u64,
     /// A commit after which it was still that: for readers of that very commit there is nothing to look
@@ -30,7 +30,7 @@ pub(super) struct Mark {
     pub(super) seen: Option<u64>,
 }
 
-impl Mark {
+impl ReadVersion {
     /// Whether the list was right at this commit.
     fn is_seen(&self, commit: Option<u64>) -> bool {
         fail_point!("embedded-any-commit", Some(self.seen.is_some()));
@@ -47,39 +47,39 @@ impl Mark {
 /// What is in memory, and what is counted of it.
 #[derive(Debug)]
 pub(super) struct ReadTxn {
-    shelf: ListLru<Mark>,
+    lists: ListLru<ReadVersion>,
     stats: Arc<Stats>,
     /// Bytes of lists that were read from the rows.
     loaded: usize,
     /// Of the transaction.
-    pub(super) effort: Budget,
+    pub(super) budget: Budget,
 }
 
-/// Whose eyes a transaction has.
+/// Whether a transaction only reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Eyes {
+pub(super) enum TxnKind {
     /// It sees what was committed.
-    Reader,
-    /// It will change things itself.
-    Writer,
+    Read,
+    /// It may change what it sees.
+    Write,
 }
 
-impl Eyes {
+impl TxnKind {
     /// The commit that a transaction sees, if it sees nothing else.
     fn commit(self, txn: &RoTxn) -> Option<u64> {
         let commit = txn.id() as u64;
         fail_point!("embedded-seen-by-writer", Some(Some(commit)));
-        (self == Self::Reader).then_some(commit)
+        (self == Self::Read).then_some(commit)
     }
 }
 
 impl ReadTxn {
-    pub(super) fn new(shelf: ListLru<Mark>, stats: Arc<Stats>) -> Self {
+    pub(super) fn new(lists: ListLru<ReadVersion>, stats: Arc<Stats>) -> Self {
         Self {
-            shelf,
+            lists,
             stats,
             loaded: 0,
-            effort: Budget::LIGHT,
+            budget: Budget::LIGHT,
         }
     }
 
@@ -89,12 +89,12 @@ impl ReadTxn {
         &mut self,
         rows: &Rows,
         txn: &RoTxn,
-        eyes: Eyes,
+        kind: TxnKind,
         key: &Key,
     ) -> Result<CallResult<Arc<List>>, heed::Error> {
-        let seen = eyes.commit(txn);
+        let seen = kind.commit(txn);
         if seen.is_some()
-            && let Some(kept) = self.shelf.use_of(key)
+            && let Some(kept) = self.lists.use_of(key)
             && kept.mark.is_seen(seen)
         {
             self.stats.cache.hits.add(1);
@@ -102,7 +102,7 @@ impl ReadTxn {
         }
         let channel = rows.channel(txn, key)?;
         let version = channel.map_or(NO_ROW, |channel| channel.version);
-        if let Some(kept) = self.shelf.use_of(key) {
+        if let Some(kept) = self.lists.use_of(key) {
             if kept.mark.is_of(version) {
                 kept.mark.seen = seen.or(kept.mark.seen);
                 self.stats.cache.hits.add(1);
@@ -112,16 +112,16 @@ impl ReadTxn {
         }
         self.stats.cache.misses.add(1);
         let list = self.load(rows, txn, channel)?;
-        self.keep(key, Mark { version, seen }, &list);
+        self.keep(key, ReadVersion { version, seen }, &list);
         Ok(list)
     }
 
-    pub(super) fn keep(&mut self, key: &Key, mark: Mark, list: &CallResult<Arc<List>>) {
+    pub(super) fn keep(&mut self, key: &Key, mark: ReadVersion, list: &CallResult<Arc<List>>) {
         if let Ok(list) = list
-            && self.shelf.is_on()
+            && self.lists.is_on()
         {
             let key = SharedKey::from(key.as_slice());
-            self.shelf.keep(&key, mark, list);
+            self.lists.keep(&key, mark, list);
         }
     }
 
@@ -133,7 +133,7 @@ impl ReadTxn {
         txn: &RoTxn,
         channel: Option<Channel>,
     ) -> Result<CallResult<Arc<List>>, heed::Error> {
-        self.effort
+        self.budget
             .read(channel.map_or(0, |channel| channel.count))?;
         let list = rows.list(txn, channel)?.map(Arc::new);
         self.loaded += list.as_ref().map_or(0, |list| list.json().len());
@@ -147,6 +147,6 @@ impl ReadTxn {
 
     /// Nothing is in memory any more.
     pub(super) fn clear(&mut self) {
-        self.shelf.clear();
+        self.lists.clear();
     }
 }

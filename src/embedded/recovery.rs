@@ -14,7 +14,7 @@ use std::{
 
 use super::{
     Durability, file_modes,
-    folder::{Entered, Folder},
+    folder::{Folder, OpeningLock},
     messages::{cannot, refused},
     shutdown_marker::{self, Checksum, ShutdownMarker, is_as_closed, kind_of_locks, read, write},
 };
@@ -39,7 +39,7 @@ pub(super) fn prepare(
     folder: &Folder,
     alone: bool,
     durability: Durability,
-    _entered: &Entered,
+    _lock: &OpeningLock,
 ) -> Result<Prepared, ConnectError> {
     let found = read(folder)?;
     let (left, locks) = match found {
@@ -131,7 +131,7 @@ pub(super) fn note_synced(folder: &Folder) -> io::Result<()> {
 pub(super) fn close(
     folder: &Folder,
     sync: impl FnOnce() -> bool + Send,
-    _entered: &Entered,
+    _lock: &OpeningLock,
 ) -> io::Result<()> {
     let checksum = Checksum::of(&folder.data())?;
     // Such as on a full disk; what waits for the disk says the same later.

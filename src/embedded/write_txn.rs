@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use heed::RwTxn;
 
 use super::{
-    read_txn::{Eyes, ReadTxn},
+    read_txn::{ReadTxn, TxnKind},
     rows::{Channel, Rows},
 };
 use crate::{
@@ -29,7 +29,7 @@ pub(super) struct WriteTxn<'a> {
     /// The channels that were looked up, as they are now.
     channels: HashMap<&'a [u8], Touched, foldhash::fast::RandomState>,
     /// The next new channel is the n-th of this transaction.
-    born: u64,
+    new_channels: u64,
 }
 
 struct Touched {
@@ -44,7 +44,7 @@ impl<'a> WriteTxn<'a> {
             txn,
             reading,
             channels: HashMap::default(),
-            born: 0,
+            new_channels: 0,
         }
     }
 
@@ -52,11 +52,11 @@ impl<'a> WriteTxn<'a> {
     pub(super) fn execute(&mut self, command: &'a Command) -> Result<CallResult<Reply>> {
         match command {
             Command::Add { key, members } => {
-                self.reading.effort.write(members.len() as u64)?;
+                self.reading.budget.write(members.len() as u64)?;
                 self.add(key, members)?;
             }
             Command::Remove { key, members } => {
-                self.reading.effort.write(members.len() as u64)?;
+                self.reading.budget.write(members.len() as u64)?;
                 self.remove(key, members)?;
             }
             Command::Delete { keys } => {
@@ -100,7 +100,7 @@ impl<'a> WriteTxn<'a> {
 
     /// Whether so much was done that the next command had better go into another transaction.
     pub(super) fn is_enough(&self) -> bool {
-        self.reading.effort.is_enough()
+        self.reading.budget.is_enough()
     }
 
     /// Commits, if anything has changed.
@@ -129,7 +129,7 @@ impl<'a> WriteTxn<'a> {
     }
 
     fn add(&mut self, key: &'a Key, members: &[Member]) -> Result<()> {
-        let number = NUMBERS * self.txn.id() as u64 + self.born;
+        let number = NUMBERS * self.txn.id() as u64 + self.new_channels;
         let touched = self.touch(key)?;
         let is_new = touched.channel.is_none();
         let mut channel = touched.channel.unwrap_or(Channel {
@@ -154,7 +154,7 @@ impl<'a> WriteTxn<'a> {
     /// The next new channel has another number.
     fn use_number(&mut self) {
         fail_point!("embedded-same-number", Some(()));
-        self.born += 1;
+        self.new_channels += 1;
     }
 
     fn remove(&mut self, key: &'a Key, members: &[Member]) -> Result<()> {
@@ -177,7 +177,7 @@ impl<'a> WriteTxn<'a> {
 
     fn delete(&mut self, key: &'a Key) -> Result<()> {
         if let Some(channel) = self.touch(key)?.channel {
-            self.reading.effort.write(channel.count)?;
+            self.reading.budget.write(channel.count)?;
             self.rows.delete_members(&mut self.txn, channel.number)?;
             self.touched(key, None);
         }
@@ -195,7 +195,7 @@ impl<'a> WriteTxn<'a> {
                 );
                 Ok(list)
             }
-            None => self.reading.list(self.rows, &self.txn, Eyes::Writer, key),
+            None => self.reading.list(self.rows, &self.txn, TxnKind::Write, key),
         }
     }
 

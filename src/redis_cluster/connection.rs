@@ -48,7 +48,7 @@ impl ClusterConnection {
                 shared.remove(&address);
                 // Who has no slots may go; and it may have lost them since we looked.
                 if shared.has_slots(&address) {
-                    shared.look_again().await;
+                    shared.refresh_map().await;
                 }
                 if shared.has_slots(&address) {
                     return;
@@ -92,7 +92,7 @@ impl Connection for ClusterConnection {
         let shared = self.0.clone();
         let (steps, parts) = Plan::of(batch);
         async move {
-            shared.catch_up().await;
+            shared.refresh_if_stale().await;
             let answers = send(&shared, steps).await?;
             let (replies, bytes) = replies(&parts, answers);
             shared.loaded(bytes, parts.len());

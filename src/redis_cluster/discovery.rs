@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use super::{
     CACHE_OFF, ClusterManager,
     connection::ClusterConnection,
-    replacement_check::{ReplacementCheck, replaced, slots},
+    replacement_check::{Peer, replaced, slots},
     slots::SlotMap,
 };
 use crate::{
@@ -39,7 +39,7 @@ impl Manager for ClusterManager {
 
     fn connect(self: Arc<Self>) -> BoxFuture<'static, Dialed<Connected<ClusterConnection>>> {
         async move {
-            let found = self.look().await?;
+            let found = self.discover().await?;
             let map = found.map.clone();
             let open = self.connect_to_owners(found).await?;
             self.remember(&map);
@@ -70,7 +70,7 @@ impl Manager for ClusterManager {
 impl ClusterManager {
     /// Asks the nodes one after the other, and does not wait long for who is silent. Begins with another one each
     /// time: one that is cut off from the others tells what was true once.
-    async fn look(self: &Arc<Self>) -> Dialed<Found> {
+    async fn discover(self: &Arc<Self>) -> Dialed<Found> {
         let mut candidates = self.candidates().into_iter();
         let mut asking = FuturesUnordered::new();
         let mut failure: Option<ConnectError> = None;
@@ -118,8 +118,8 @@ impl ClusterManager {
         let named = |error| named(&asked, None, error);
         let connected = self.node(&asked).connect().await.map_err(named)?;
         let unreachable = |words: String| named(ConnectError::Unreachable(words.into()));
-        let witness = (asked.clone(), connected.connection.connection());
-        let answer = slots(witness).await.map_err(unreachable)?;
+        let peer = (asked.clone(), connected.connection.connection());
+        let answer = slots(peer).await.map_err(unreachable)?;
         if let Value::ServerError(error) = &answer {
             return Err(named(connect_error(error)));
         }
@@ -147,7 +147,7 @@ impl ClusterManager {
             asked,
             connected,
         } = found;
-        let witness: ReplacementCheck = (asked.clone(), connected.connection.connection());
+        let peer: Peer = (asked.clone(), connected.connection.connection());
         let owners = map.owners();
         let mut open = HashMap::new();
         // Kept open meanwhile, though it may have no slots.
@@ -161,7 +161,7 @@ impl ClusterManager {
         };
         let mut connecting: FuturesUnordered<_> =
             still_missing().iter().cloned().map(connect).collect();
-        let gone = replaced(|| still_missing().clone(), |_| Some(witness.clone()));
+        let gone = replaced(|| still_missing().clone(), |_| Some(peer.clone()));
         tokio::pin!(gone);
         loop {
             let (address, connected) = tokio::select! {

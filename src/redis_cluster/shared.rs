@@ -13,7 +13,7 @@ use tokio::{sync::mpsc, time::timeout};
 
 use super::{
     ClusterManager,
-    replacement_check::{self, ReplacementCheck},
+    replacement_check::{self, Peer},
     slots::SlotMap,
 };
 use crate::{
@@ -74,8 +74,8 @@ impl Shared {
         let of = address.clone();
         // `None` when the connection is gone already.
         let (shared, node) = (Arc::downgrade(self), address.clone());
-        let ask = move || shared.upgrade()?.state().nodes.get(&node)?.sign_of_life();
-        let over = select(connected.closed, heartbeat::dies(ask).boxed());
+        let ask = move || shared.upgrade()?.state().nodes.get(&node)?.ping();
+        let over = select(connected.closed, heartbeat::until_dead(ask).boxed());
         // Ends with the connection, which ends with the connection at the latest.
         tokio::spawn(async move {
             over.await;
@@ -149,7 +149,7 @@ impl Shared {
     }
 
     /// Another node than these, each time another one.
-    pub(super) fn witness(&self, not: &[Address]) -> Option<ReplacementCheck> {
+    pub(super) fn peer(&self, not: &[Address]) -> Option<Peer> {
         let mut state = self.state();
         state.turn += 1;
         let others: Vec<_> = state
@@ -163,8 +163,8 @@ impl Shared {
     }
 
     /// Learns the whole map where one slot was found to have moved: others may have as well.
-    pub(super) async fn catch_up(&self) {
-        let witness = {
+    pub(super) async fn refresh_if_stale(&self) {
+        let peer = {
             let mut state = self.state();
             let newest = state.stale.take();
             newest.and_then(|address| {
@@ -172,20 +172,20 @@ impl Shared {
                 Some((address, connection))
             })
         };
-        if let Some(witness) = witness {
-            self.learn(witness).await;
+        if let Some(peer) = peer {
+            self.update_map(peer).await;
         }
     }
 
     /// Learns the map from whoever comes next.
-    pub(super) async fn look_again(&self) {
-        if let Some(witness) = self.witness(&[]) {
-            self.learn(witness).await;
+    pub(super) async fn refresh_map(&self) {
+        if let Some(peer) = self.peer(&[]) {
+            self.update_map(peer).await;
         }
     }
 
-    async fn learn(&self, witness: ReplacementCheck) {
-        let Some(map) = replacement_check::map(witness).await else {
+    async fn update_map(&self, peer: Peer) {
+        let Some(map) = replacement_check::map(peer).await else {
             return;
         };
         // While a cluster heals, a node may know of no owner; then who had a slot can say more.

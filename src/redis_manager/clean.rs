@@ -7,7 +7,7 @@ use futures_util::StreamExt as _;
 use redis::{Pipeline, Value, aio::MultiplexedConnection};
 
 use super::{
-    scan::{Halt, refused, send, sets},
+    scan::{ScanError, refused, send, sets},
     state::{State, lock},
 };
 use crate::{
@@ -36,8 +36,8 @@ pub(super) async fn clean(
     };
     match work.await {
         Ok(()) => Ok(vec![Ok(Reply::Done)]),
-        Err(Halt::Refused(error)) => Ok(vec![Err(error)]),
-        Err(Halt::Lost(lost)) => Err(lost),
+        Err(ScanError::Refused(error)) => Ok(vec![Err(error)]),
+        Err(ScanError::Lost(lost)) => Err(lost),
     }
 }
 
@@ -45,7 +45,7 @@ async fn unlink(
     connection: MultiplexedConnection,
     state: &Mutex<State>,
     sets: Vec<Key>,
-) -> std::result::Result<(), Halt> {
+) -> std::result::Result<(), ScanError> {
     if sets.is_empty() {
         return Ok(());
     }
@@ -63,7 +63,7 @@ async fn unlink(
 async fn is_primary(
     connection: MultiplexedConnection,
     state: &Mutex<State>,
-) -> std::result::Result<(), Halt> {
+) -> std::result::Result<(), ScanError> {
     let Some(question) = lock(state).role.question() else {
         return Ok(());
     };
@@ -73,7 +73,7 @@ async fn is_primary(
     let mut state = lock(state);
     state.hear(&[], answer.map(|answer| (question, answer)));
     match state.role.demoted() {
-        Some(words) => Err(Halt::Refused(Error::Store(words))),
+        Some(words) => Err(ScanError::Refused(Error::Store(words))),
         None => Ok(()),
     }
 }

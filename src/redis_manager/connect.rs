@@ -14,10 +14,10 @@ use redis::{
 use tokio::{sync::Notify, task::JoinHandle};
 
 use super::{
-    Address, CacheOptions, Place, RedisConnection, RedisManager,
-    handshake::{Identity, Off, fence, track},
+    Address, CacheOptions, RedisConnection, RedisManager, Target,
+    handshake::{CacheOff, Identity, fence, track},
     read_activity::ReadActivity,
-    redact::discreet,
+    redact::redact,
     role::Role,
     sentinel::FailoverWatch,
     server_errors::{hello_may_pass, unreachable},
@@ -45,19 +45,19 @@ impl Manager for RedisManager {
         self: Arc<Self>,
     ) -> BoxFuture<'static, Result<Connected<RedisConnection>, ConnectError>> {
         async move {
-            let connected = match &self.place {
-                Place::Server(address) => self.connect_to(address).await,
-                Place::Elected(watch) => self.connect_to_primary(watch).await,
+            let connected = match &self.target {
+                Target::Server(address) => self.connect_to(address).await,
+                Target::Primary(watch) => self.connect_to_primary(watch).await,
             };
-            connected.map_err(|error| error.map(|words| self.discreet(words)))
+            connected.map_err(|error| error.map(|words| self.redact(words)))
         }
         .boxed()
     }
 
     fn retry_hint(&self) -> BoxFuture<'static, ()> {
-        match &self.place {
-            Place::Server(_) => std::future::pending().boxed(),
-            Place::Elected(watch) => watch.next().boxed(),
+        match &self.target {
+            Target::Server(_) => std::future::pending().boxed(),
+            Target::Primary(watch) => watch.next().boxed(),
         }
     }
 
@@ -82,8 +82,8 @@ struct Open {
 }
 
 impl RedisManager {
-    fn discreet(&self, words: Arc<str>) -> Arc<str> {
-        discreet(words, self.options.secrets())
+    fn redact(&self, words: Arc<str>) -> Arc<str> {
+        redact(words, self.options.secrets())
     }
 
     fn last(&self) -> std::sync::MutexGuard<'_, Option<Identity>> {
@@ -143,8 +143,8 @@ impl RedisManager {
     }
 
     /// Notes whether the cache is on; a line for the log if that is news to the operator.
-    fn switch(&self, off: Off) -> Option<String> {
-        let off = off.map(|reason| self.discreet(reason.into()));
+    fn switch(&self, off: CacheOff) -> Option<String> {
+        let off = off.map(|reason| self.redact(reason.into()));
         let news = self.stats.cache.switch(off.clone());
         if !news || self.cache.is_none() {
             return None;
@@ -157,7 +157,7 @@ impl RedisManager {
     }
 
     /// With a cache in RESP3, which carries invalidations; in RESP2 where the server has none.
-    async fn open(&self, address: &Address) -> Result<(Open, Off), ConnectError> {
+    async fn open(&self, address: &Address) -> Result<(Open, CacheOff), ConnectError> {
         let Some(cache) = &self.cache else {
             let open = self.open_plain(address).await?;
             return Ok((open, Some("option cache is false".to_owned())));
@@ -219,7 +219,7 @@ impl RedisManager {
         mut connection: RedisConnection,
         task: JoinHandle<()>,
         cache: &CacheOptions,
-    ) -> Result<(Open, Off), ConnectError> {
+    ) -> Result<(Open, CacheOff), ConnectError> {
         let (identity, objection) = self
             .set_up(&mut connection.connection, ProtocolVersion::RESP3)
             .await?;
@@ -233,7 +233,7 @@ impl RedisManager {
             if off.is_some() {
                 *session = self.session(None);
             } else {
-                session.inherit(&self.unpaid);
+                session.inherit(&self.dead_keys);
             }
         }
         let open = Open {

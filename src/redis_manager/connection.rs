@@ -71,7 +71,7 @@ impl Connection for RedisConnection {
         lock(&self.state).role.demoted()
     }
 
-    fn sign_of_life(&self) -> Option<BoxFuture<'static, std::result::Result<(), Lost>>> {
+    fn ping(&self) -> Option<BoxFuture<'static, std::result::Result<(), Lost>>> {
         let mut connection = self.connection.clone();
         let heard = self.heard.clone();
         // What was asked for at set-up, and granted: a user may be denied PING.

@@ -6,7 +6,7 @@ use redis::{
 };
 
 use super::{
-    Address, CacheOptions, Place, RedisManager,
+    Address, CacheOptions, RedisManager, Target,
     connection::{caching, forget},
     role::{Question, role_of_info},
     server_errors::{connect_error, unreachable, words},
@@ -29,7 +29,7 @@ pub(super) struct Identity {
 }
 
 /// Why the cache is off, if it is.
-pub(super) type Off = Option<String>;
+pub(super) type CacheOff = Option<String>;
 
 impl RedisManager {
     /// A connection that broke before anything was answered on it.
@@ -37,7 +37,7 @@ impl RedisManager {
         if let Some(tls) = &self.options.tls {
             return tls.refusal().unwrap_or_else(|| unreachable(error));
         }
-        let on_unix = matches!(self.place, Place::Server(Address::Unix(_)));
+        let on_unix = matches!(self.target, Target::Server(Address::Unix(_)));
         if !on_unix && error.is_io_error() {
             unreachable(&format_args!(
                 "{error}, before any answer; a server that wants TLS does that (option tls)"
@@ -53,7 +53,7 @@ impl RedisManager {
         &self,
         connection: &mut MultiplexedConnection,
         protocol: ProtocolVersion,
-    ) -> Result<(Identity, Off), ConnectError> {
+    ) -> Result<(Identity, CacheOff), ConnectError> {
         let mut pipeline = Pipeline::new();
         let mut needed = 1;
         let (username, password) = (&self.options.username, &self.options.password);
@@ -155,7 +155,7 @@ fn is_primary(role: Option<&str>) -> Result<(), ConnectError> {
 pub(super) async fn track(
     connection: &mut MultiplexedConnection,
     cache: &CacheOptions,
-) -> Result<Off, ConnectError> {
+) -> Result<CacheOff, ConnectError> {
     let mut pipeline = Pipeline::new();
     pipeline
         .cmd("CLIENT")

@@ -7,7 +7,7 @@ use redis::{Pipeline, Value, cmd};
 
 use super::{
     connection::RedisConnection,
-    scan::{Halt, STEP, Walk, odd, send, sets, steps},
+    scan::{STEP, ScanError, ScanResult, odd, send, sets, steps},
     server_errors::words,
 };
 use crate::{
@@ -32,7 +32,7 @@ impl Inventory for RedisConnection {
         };
         let steps = steps(self.connection.clone(), sscan);
         // No set any more.
-        let gone = |step: &Walk<_>| !matches!(step, Err(Halt::Refused(error)) if is_no_set(error));
+        let gone = |step: &ScanResult<_>| !matches!(step, Err(ScanError::Refused(error)) if is_no_set(error));
         let steps = steps.take_while(move |step| std::future::ready(gone(step)));
         steps.map_err(Error::from).boxed()
     }

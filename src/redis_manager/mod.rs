@@ -34,7 +34,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU32},
 };
 
-use crate::{cache::Unpaid, stats::Stats};
+use crate::{cache::InheritedKeys, stats::Stats};
 
 pub use self::{
     connection::RedisConnection,
@@ -50,17 +50,17 @@ use self::sentinel::FailoverWatch;
 // For redis_cluster, which speaks to many servers at once.
 pub(crate) use self::{
     connection::{command, list},
-    scan::{Halt, found, only_sets},
+    scan::{ScanError, ScanResult, found, only_sets},
     server_errors::{connect_error, is_demoted, words},
 };
 
 /// Where connections go.
 #[derive(Debug)]
-enum Place {
+enum Target {
     /// Always here.
     Server(Address),
     /// To the primary of the moment.
-    Elected(FailoverWatch),
+    Primary(FailoverWatch),
 }
 
 /// Opens connections to one Redis, and remembers the last one so that it can be fenced off.
@@ -71,8 +71,8 @@ pub struct RedisManager {
     cache: Option<CacheOptions>,
     last: Mutex<Option<handshake::Identity>>,
     /// What the last connection's reads left behind at the server.
-    unpaid: Unpaid,
-    place: Place,
+    dead_keys: InheritedKeys,
+    target: Target,
     stats: Arc<Stats>,
     /// Whether a server that was found here was a primary.
     had_primary: AtomicBool,
@@ -86,9 +86,9 @@ impl RedisManager {
     /// A manager for `options`. Nothing is connected yet.
     #[must_use]
     pub fn new(options: RedisOptions, cache: Option<CacheOptions>, stats: Arc<Stats>) -> Arc<Self> {
-        let place = match &options.endpoint {
-            Endpoint::Server(address) => Place::Server(address.clone()),
-            Endpoint::Sentinel(sentinels) => Place::Elected(FailoverWatch::new(Sentinels {
+        let target = match &options.endpoint {
+            Endpoint::Server(address) => Target::Server(address.clone()),
+            Endpoint::Sentinel(sentinels) => Target::Primary(FailoverWatch::new(Sentinels {
                 tls: options.tls.clone(),
                 ..sentinels.clone()
             })),
@@ -97,8 +97,8 @@ impl RedisManager {
             options,
             cache,
             last: Mutex::new(None),
-            unpaid: Unpaid::default(),
-            place,
+            dead_keys: InheritedKeys::default(),
+            target,
             stats,
             had_primary: AtomicBool::new(false),
             cache_off: AtomicBool::new(false),
@@ -108,6 +108,6 @@ impl RedisManager {
 
     /// Whether another server may take this one's place.
     fn is_elected(&self) -> bool {
-        matches!(self.place, Place::Elected(_))
+        matches!(self.target, Target::Primary(_))
     }
 }

@@ -20,29 +20,29 @@ pub(super) const STEP: usize = 1000;
 
 /// Why a walk ended before its end. A cursor means nothing on another connection: it cannot be resumed.
 #[derive(Debug)]
-pub(crate) enum Halt {
+pub(crate) enum ScanError {
     /// The connection broke.
     Lost(Lost),
     /// The server said no.
     Refused(Error),
 }
 
-impl From<Halt> for Error {
-    fn from(halt: Halt) -> Self {
-        match halt {
-            Halt::Lost(lost) => lost.into(),
-            Halt::Refused(error) => error,
+impl From<ScanError> for Error {
+    fn from(error: ScanError) -> Self {
+        match error {
+            ScanError::Lost(lost) => lost.into(),
+            ScanError::Refused(error) => error,
         }
     }
 }
 
-pub(crate) type Walk<T> = std::result::Result<T, Halt>;
+pub(crate) type ScanResult<T> = std::result::Result<T, ScanError>;
 
 /// The keys of all sets that begin with `stem`; one may come twice.
 pub(super) fn sets(
     connection: MultiplexedConnection,
     stem: &[u8],
-) -> BoxStream<'static, Walk<Vec<Key>>> {
+) -> BoxStream<'static, ScanResult<Vec<Key>>> {
     found(connection.clone(), stem)
         .and_then(move |keys| sets_among(connection.clone(), keys))
         .boxed()
@@ -52,7 +52,7 @@ pub(super) fn sets(
 pub(crate) fn found(
     connection: MultiplexedConnection,
     stem: &[u8],
-) -> BoxStream<'static, Walk<Vec<Key>>> {
+) -> BoxStream<'static, ScanResult<Vec<Key>>> {
     let pattern = pattern(stem);
     let scan = move |cursor: &[u8]| {
         let mut scan = cmd("SCAN");
@@ -67,7 +67,7 @@ pub(crate) fn found(
 pub(super) fn steps(
     connection: MultiplexedConnection,
     command: impl Fn(&[u8]) -> Cmd + Send + 'static,
-) -> impl stream::Stream<Item = Walk<Vec<Vec<u8>>>> + Send + 'static {
+) -> impl stream::Stream<Item = ScanResult<Vec<Vec<u8>>>> + Send + 'static {
     stream::try_unfold(Some(b"0".to_vec()), move |cursor| {
         let scan = cursor.map(|cursor| command(&cursor));
         let connection = connection.clone();
@@ -78,10 +78,10 @@ pub(super) fn steps(
             let (next, found) = match send(connection, &pipeline).await?.pop() {
                 Some(Value::Array(parts)) => match <[Value; 2]>::try_from(parts) {
                     Ok([Value::BulkString(next), Value::Array(found)]) => (next, found),
-                    _ => return Err(Halt::Refused(odd("SCAN"))),
+                    _ => return Err(ScanError::Refused(odd("SCAN"))),
                 },
                 Some(Value::ServerError(error)) => return Err(refused(&error)),
-                _ => return Err(Halt::Refused(odd("SCAN"))),
+                _ => return Err(ScanError::Refused(odd("SCAN"))),
             };
             let found = found.into_iter().filter_map(|name| match name {
                 Value::BulkString(name) => Some(name),
@@ -92,7 +92,7 @@ pub(super) fn steps(
     })
 }
 
-async fn sets_among(connection: MultiplexedConnection, keys: Vec<Key>) -> Walk<Vec<Key>> {
+async fn sets_among(connection: MultiplexedConnection, keys: Vec<Key>) -> ScanResult<Vec<Key>> {
     if keys.is_empty() {
         return Ok(keys);
     }
@@ -109,12 +109,12 @@ pub(crate) fn only_sets(
     keys: Vec<Key>,
     kinds: impl IntoIterator<Item = Result<Value, Error>>,
     refusal: impl Fn(&ServerError) -> Error,
-) -> Walk<Vec<Key>> {
+) -> ScanResult<Vec<Key>> {
     let mut sets = Vec::new();
     for (key, kind) in keys.into_iter().zip(kinds) {
-        match kind.map_err(Halt::Refused)? {
+        match kind.map_err(ScanError::Refused)? {
             Value::SimpleString(kind) if kind == "set" => sets.push(key),
-            Value::ServerError(error) => return Err(Halt::Refused(refusal(&error))),
+            Value::ServerError(error) => return Err(ScanError::Refused(refusal(&error))),
             _ => {}
         }
     }
@@ -124,15 +124,15 @@ pub(crate) fn only_sets(
 pub(super) async fn send(
     mut connection: MultiplexedConnection,
     pipeline: &Pipeline,
-) -> Walk<Vec<Value>> {
+) -> ScanResult<Vec<Value>> {
     connection
         .send_packed_commands(pipeline, 0, pipeline.len())
         .await
-        .map_err(|error| Halt::Lost(lost(&error)))
+        .map_err(|error| ScanError::Lost(lost(&error)))
 }
 
-pub(super) fn refused(error: &ServerError) -> Halt {
-    Halt::Refused(store_error(error))
+pub(super) fn refused(error: &ServerError) -> ScanError {
+    ScanError::Refused(store_error(error))
 }
 
 pub(super) fn odd(command: &str) -> Error {

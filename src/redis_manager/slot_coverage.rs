@@ -6,7 +6,7 @@
 use redis::{Pipeline, ServerError, ServerErrorKind, Value, aio::MultiplexedConnection};
 
 use super::{
-    scan::{Halt, Walk, send},
+    scan::{ScanError, ScanResult, send},
     server_errors::{connect_error, is_redirect, store_error},
 };
 use crate::{
@@ -40,7 +40,7 @@ fn probes(stem: &[u8]) -> Vec<Key> {
 
 /// Asks for them with the command that every user of ours may call; gives the error that says that another node has
 /// some of them. What else the server refuses tells nothing.
-async fn ask(connection: MultiplexedConnection, stem: &[u8]) -> Walk<Option<ServerError>> {
+async fn ask(connection: MultiplexedConnection, stem: &[u8]) -> ScanResult<Option<ServerError>> {
     let probes = probes(stem);
     let mut pipeline = Pipeline::with_capacity(probes.len());
     for key in probes {
@@ -67,8 +67,8 @@ pub(super) async fn check(
         Ok(Some(error)) => {
             Err(connect_error(&error).map(|_| store_error(&error).to_string().into()))
         }
-        Err(Halt::Lost(Lost(words))) => Err(ConnectError::Unreachable(words)),
-        Err(Halt::Refused(error)) => Err(ConnectError::Refused(error.to_string().into())),
+        Err(ScanError::Lost(Lost(words))) => Err(ConnectError::Unreachable(words)),
+        Err(ScanError::Refused(error)) => Err(ConnectError::Refused(error.to_string().into())),
     }
 }
 
@@ -87,8 +87,8 @@ pub(super) async fn after_clean(
     match ask(connection, &stem).await {
         Ok(None) => Ok(cleaned),
         Ok(Some(error)) => Ok(vec![Err(store_error(&error))]),
-        Err(Halt::Refused(error)) => Ok(vec![Err(error)]),
-        Err(Halt::Lost(lost)) => Err(lost),
+        Err(ScanError::Refused(error)) => Ok(vec![Err(error)]),
+        Err(ScanError::Lost(lost)) => Err(lost),
     }
 }
 

@@ -9,7 +9,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-use self::resend::{GROUP, Resends};
+use self::resend::{GROUP, Losses};
 use super::{limits::Limits, mailbox::Event};
 use crate::{
     command::{Command, Reply},
@@ -38,12 +38,12 @@ struct PendingCall {
     /// Was in flight on a connection whose server said that it is no primary any more. All such calls come before
     /// those that were not.
     demoted: bool,
-    losses: Resends,
+    losses: Losses,
 }
 
 #[derive(Debug)]
 struct Batch {
-    jobs: Vec<PendingCall>,
+    calls: Vec<PendingCall>,
     sent_at: Instant,
     /// How far it is, if it is a barrier.
     steps: Option<Steps>,
@@ -101,7 +101,7 @@ impl PendingCalls {
             answered: false,
             limit,
             demoted: false,
-            losses: Resends::default(),
+            losses: Losses::default(),
         });
     }
 
@@ -119,15 +119,15 @@ impl PendingCalls {
         let count = if alone {
             1
         } else {
-            let plain = |job: &&PendingCall| !job.command.is_barrier();
+            let plain = |call: &&PendingCall| !call.command.is_barrier();
             self.waiting.iter().take(most).take_while(plain).count()
         };
-        let mut jobs: Vec<PendingCall> = self.waiting.drain(..count).collect();
-        for job in &mut jobs {
-            job.sent = true;
+        let mut calls: Vec<PendingCall> = self.waiting.drain(..count).collect();
+        for call in &mut calls {
+            call.sent = true;
             if alone {
                 // It may take long; each of its steps has the limit.
-                job.deadline = None;
+                call.deadline = None;
             }
         }
         // A connection is taken for hung when the calls of its oldest batch are overdue, not a moment later.
@@ -137,18 +137,18 @@ impl PendingCalls {
             now
         };
         self.batches.push_back(Batch {
-            jobs,
+            calls,
             sent_at,
             steps: alone.then(Steps::default),
         });
         let batch = self.batches.back()?;
-        if let (Some(steps), [PendingCall { command, .. }]) = (&batch.steps, batch.jobs.as_slice())
+        if let (Some(steps), [PendingCall { command, .. }]) = (&batch.steps, batch.calls.as_slice())
             && let Command::Clean { stem } = command
         {
             return Some(Next::Clean(stem, steps.clone()));
         }
         Some(Next::Calls(
-            batch.jobs.iter().map(|job| &job.command).collect(),
+            batch.calls.iter().map(|call| &call.command).collect(),
         ))
     }
 
@@ -167,22 +167,22 @@ impl PendingCalls {
         }
         self.lived(&batch);
         let replies = replies.into_iter().chain(std::iter::repeat_with(missing));
-        for (job, reply) in batch.jobs.into_iter().zip(replies) {
-            job.answer(reply, events);
+        for (call, reply) in batch.calls.into_iter().zip(replies) {
+            call.answer(reply, events);
         }
     }
 
-    fn wait_again(&mut self, job: PendingCall) {
-        if !job.answered {
-            self.waiting.push_front(job);
+    fn wait_again(&mut self, call: PendingCall) {
+        if !call.answered {
+            self.waiting.push_front(call);
         }
     }
 
     /// The time of all that wait begins now.
     fn begin_anew(&mut self, now: Instant) {
         self.window = now;
-        for job in &mut self.waiting {
-            job.deadline = job.limit.map(|limit| now + limit);
+        for call in &mut self.waiting {
+            call.deadline = call.limit.map(|limit| now + limit);
         }
     }
 
@@ -190,17 +190,17 @@ impl PendingCalls {
     pub(super) fn fail_sent_writes(&mut self, error: &Error, events: &mut Vec<Event>) {
         let (failed, kept) = std::mem::take(&mut self.waiting)
             .into_iter()
-            .partition::<VecDeque<_>, _>(|job| job.sent && job.command.is_write());
+            .partition::<VecDeque<_>, _>(|call| call.sent && call.command.is_write());
         self.waiting = kept;
-        for job in failed {
-            job.answer(Err(error.clone()), events);
+        for call in failed {
+            call.answer(Err(error.clone()), events);
         }
     }
 
     pub(super) fn fail_all(&mut self, error: &Error, events: &mut Vec<Event>) {
-        let sent = self.batches.drain(..).flat_map(|batch| batch.jobs);
-        for job in sent.chain(self.waiting.drain(..)) {
-            job.answer(Err(error.clone()), events);
+        let sent = self.batches.drain(..).flat_map(|batch| batch.calls);
+        for call in sent.chain(self.waiting.drain(..)) {
+            call.answer(Err(error.clone()), events);
         }
     }
 
@@ -229,21 +229,26 @@ impl PendingCalls {
         let hangs = hangs.map(|(_, limit)| limit);
         let held = self.barrier_in_flight();
         if let (Some(limit), Some(batch), true) = (hangs, self.batches.front_mut(), held) {
-            for job in batch.jobs.iter_mut().filter(|job| !job.answered) {
-                job.answered = true;
-                events.push(Event::Answer(job.seq, timeout(limit)));
+            for call in batch.calls.iter_mut().filter(|call| !call.answered) {
+                call.answered = true;
+                events.push(Event::Answer(call.seq, timeout(limit)));
             }
         }
-        for job in self.batches.iter_mut().flat_map(|batch| &mut batch.jobs) {
-            if let (Some(limit), false, true) = (job.limit, job.answered, job.is_overdue(now)) {
-                job.answered = true;
-                events.push(Event::Answer(job.seq, timeout(limit)));
+        for call in self.batches.iter_mut().flat_map(|batch| &mut batch.calls) {
+            if let (Some(limit), false, true) = (call.limit, call.answered, call.is_overdue(now)) {
+                call.answered = true;
+                events.push(Event::Answer(call.seq, timeout(limit)));
             }
         }
-        while !held && self.waiting.front().is_some_and(|job| job.is_overdue(now)) {
-            if let Some(job) = self.waiting.pop_front() {
-                let limit = job.limit.unwrap_or_default();
-                job.answer(timeout(limit), events);
+        while !held
+            && self
+                .waiting
+                .front()
+                .is_some_and(|call| call.is_overdue(now))
+        {
+            if let Some(call) = self.waiting.pop_front() {
+                let limit = call.limit.unwrap_or_default();
+                call.answer(timeout(limit), events);
             }
         }
         hangs
@@ -252,20 +257,20 @@ impl PendingCalls {
     /// When the connection is taken for hung if it answers nothing until then, and after how long.
     fn hangs(&self) -> Option<(Instant, Duration)> {
         let batch = self.batches.front()?;
-        let limit = batch.jobs.first()?.limit?;
+        let limit = batch.calls.first()?.limit?;
         let since = batch.steps.as_ref().map_or(batch.sent_at, Steps::since);
         Some((since + limit, limit))
     }
 
     /// When something will be overdue, or the connection be taken for hung, next.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let in_flight = self.batches.iter().flat_map(|batch| &batch.jobs);
+        let in_flight = self.batches.iter().flat_map(|batch| &batch.calls);
         let waiting = self.waiting.front().filter(|_| !self.barrier_in_flight());
-        let job = in_flight
+        let call = in_flight
             .chain(waiting)
-            .find_map(|job| job.deadline.filter(|_| !job.answered));
+            .find_map(|call| call.deadline.filter(|_| !call.answered));
         let hangs = self.hangs().map(|(at, _)| at);
-        [job, hangs].into_iter().flatten().min()
+        [call, hangs].into_iter().flatten().min()
     }
 
     fn barrier_in_flight(&self) -> bool {
@@ -274,7 +279,7 @@ impl PendingCalls {
 
     /// Whether every call has its answer.
     pub(super) fn is_empty(&self) -> bool {
-        let answered = |batch: &Batch| batch.jobs.iter().all(|job| job.answered);
+        let answered = |batch: &Batch| batch.calls.iter().all(|call| call.answered);
         self.waiting.is_empty() && self.batches.iter().all(answered)
     }
 }

@@ -44,7 +44,7 @@ fn history(rule: &str) -> (Vec<(usize, Vec<Command>)>, &'static str) {
         ),
         "embedded-same-number" => (
             vec![(0, vec![a(), add("l", &["b"])]), (0, vec![read()])],
-            "channels that are born together have members of their own",
+            "channels that are created together have members of their own",
         ),
         rule => panic!("{rule}: no history for it"),
     }

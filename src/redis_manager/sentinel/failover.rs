@@ -52,8 +52,8 @@ impl FailoverWatch {
             let round = Instant::now();
             shared.round.send_replace(round);
             shared.settle(round).await;
-            if !lock(&shared.roster).answered_since(round) {
-                let noes = lock(&shared.roster).noes();
+            if !lock(&shared.set).answered_since(round) {
+                let noes = lock(&shared.set).noes();
                 return Err(shared.sentinels.nowhere(&noes));
             }
             let now = Instant::now();
@@ -100,7 +100,7 @@ impl FailoverWatch {
         let before = lock(&self.last).replace(address.clone());
         let moved = before.is_some_and(|before| before != *address);
         let moved = moved.then(|| format!("the primary is {address} now"));
-        let notes = lock(&self.shared.roster).notes();
+        let notes = lock(&self.shared.set).notes();
         moved.into_iter().chain(notes).collect()
     }
 

@@ -16,9 +16,9 @@ use tokio::{
 };
 
 use super::{
-    election::News,
+    election::FailoverEvent,
     events::{channels, parse, pushed},
-    protocol::{Sentinels, Told},
+    protocol::{SentinelReply, Sentinels},
 };
 use crate::{
     manager::ConnectError,
@@ -36,7 +36,7 @@ pub(super) const LIMIT: Duration = Duration::from_secs(1);
 const SILENCE: Duration = Duration::from_secs(5);
 
 /// What to do with a message, and whether it came over the socket of the answers.
-pub(super) type Hear = Arc<dyn Fn(News, bool) + Send + Sync>;
+pub(super) type OnEvent = Arc<dyn Fn(FailoverEvent, bool) + Send + Sync>;
 
 /// See the module. Dropping it ends its sockets.
 pub(super) struct SentinelListener {
@@ -51,7 +51,7 @@ pub(super) struct SentinelListener {
 
 /// Where a sentinel is: an address of a host, whose name a certificate has to be for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Spot {
+pub(super) struct SentinelAddr {
     pub(super) at: SocketAddr,
     pub(super) named: Address,
 }
@@ -60,27 +60,27 @@ impl SentinelListener {
     /// Connects, and listens before anything is asked, so that nothing falls in between.
     pub(super) async fn open(
         sentinels: &Sentinels,
-        spot: &Spot,
-        hear: Hear,
+        addr: &SentinelAddr,
+        hear: OnEvent,
         plain: bool,
     ) -> Result<Self, ConnectError> {
         if !plain {
-            match Self::open_resp3(sentinels, spot, hear.clone()).await? {
+            match Self::open_resp3(sentinels, addr, hear.clone()).await? {
                 Ok(listener) => return Ok(listener),
                 Err(error) if error.is_io_error() => return Err(unreachable(&error)),
                 // It does not speak RESP3; or a wrong password, which RESP2 tells in the sentinel's own words.
                 Err(_) => {}
             }
         }
-        Self::open_resp2(sentinels, spot, hear).await
+        Self::open_resp2(sentinels, addr, hear).await
     }
 
     async fn open_resp3(
         sentinels: &Sentinels,
-        spot: &Spot,
-        hear: Hear,
+        addr: &SentinelAddr,
+        hear: OnEvent,
     ) -> Result<Result<Self, RedisError>, ConnectError> {
-        let stream = reach(sentinels, spot).await?;
+        let stream = reach(sentinels, addr).await?;
         let info = credentials(sentinels).set_protocol(ProtocolVersion::RESP3);
         let name = sentinels.name.clone();
         let config = AsyncConnectionConfig::new()
@@ -113,10 +113,10 @@ impl SentinelListener {
 
     async fn open_resp2(
         sentinels: &Sentinels,
-        spot: &Spot,
-        hear: Hear,
+        addr: &SentinelAddr,
+        hear: OnEvent,
     ) -> Result<Self, ConnectError> {
-        let stream = reach(sentinels, spot).await?;
+        let stream = reach(sentinels, addr).await?;
         let info = RedisConnectionInfo::default()
             .set_skip_set_lib_name()
             .set_protocol(ProtocolVersion::RESP2);
@@ -126,7 +126,7 @@ impl SentinelListener {
             .map_err(|error| unreachable(&error))?;
         let mut sockets = JoinSet::new();
         sockets.spawn(task);
-        let stream = reach(sentinels, spot).await?;
+        let stream = reach(sentinels, addr).await?;
         let info = credentials(sentinels);
         let subscribed = async {
             let mut messages = PubSub::new(&info, stream).await?;
@@ -154,7 +154,7 @@ impl SentinelListener {
     pub(super) async fn ask(
         &mut self,
         sentinels: &Sentinels,
-    ) -> Result<(Told, Instant), ConnectError> {
+    ) -> Result<(SentinelReply, Instant), ConnectError> {
         if std::mem::take(&mut self.logs_in) {
             let mut auth = Pipeline::new();
             auth.cmd("AUTH").arg(&sentinels.username);
@@ -180,12 +180,15 @@ impl SentinelListener {
     }
 }
 
-async fn reach(sentinels: &Sentinels, spot: &Spot) -> Result<Box<dyn Stream>, ConnectError> {
-    let host = match &spot.named {
+async fn reach(
+    sentinels: &Sentinels,
+    addr: &SentinelAddr,
+) -> Result<Box<dyn Stream>, ConnectError> {
+    let host = match &addr.named {
         Address::Tcp(host, _) => host.clone(),
-        Address::Unix(_) => spot.at.ip().to_string(),
+        Address::Unix(_) => addr.at.ip().to_string(),
     };
-    stream::open_at(spot.at, &host, sentinels.tls.as_ref()).await
+    stream::open_at(addr.at, &host, sentinels.tls.as_ref()).await
 }
 
 fn credentials(sentinels: &Sentinels) -> RedisConnectionInfo {
@@ -200,7 +203,7 @@ fn credentials(sentinels: &Sentinels) -> RedisConnectionInfo {
 }
 
 /// Passes on what is published on a socket that is only listened to, until it is gone.
-async fn follow(messages: PubSub, name: String, hear: Hear) {
+async fn follow(messages: PubSub, name: String, hear: OnEvent) {
     let (mut sink, mut messages) = messages.split();
     loop {
         match timeout(SILENCE, messages.next()).await {

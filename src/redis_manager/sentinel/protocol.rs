@@ -52,7 +52,7 @@ pub(super) struct Other {
 
 /// What one says when it is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Told {
+pub(super) struct SentinelReply {
     pub(super) answer: Answer,
     /// Itself, by the id that the others know it by (since Redis 6.2).
     pub(super) id: Option<String>,
@@ -81,7 +81,7 @@ impl Sentinels {
     }
 
     /// The replies to them.
-    pub(super) fn read(&self, replies: &[Value]) -> Result<Told, ConnectError> {
+    pub(super) fn read(&self, replies: &[Value]) -> Result<SentinelReply, ConnectError> {
         let strange = || ConnectError::Unreachable("the answer is not a sentinel's".into());
         let [details, place, others, id] = replies else {
             return Err(strange());
@@ -103,7 +103,7 @@ impl Sentinels {
             // Else it is told already which one was promoted.
             && (detail("ip"), detail("port")) == (place.0.as_str(), place.1.to_string().as_str());
         let others: Vec<HashMap<String, String>> = from_redis_value_ref(others).unwrap_or_default();
-        Ok(Told {
+        Ok(SentinelReply {
             answer: Answer {
                 address: Address::Tcp(place.0, place.1),
                 epoch: detail("config-epoch").parse().ok(),

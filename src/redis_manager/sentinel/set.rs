@@ -10,8 +10,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    listener::{LIMIT, Spot},
-    protocol::Told,
+    listener::{LIMIT, SentinelAddr},
+    protocol::SentinelReply,
 };
 use crate::{manager::ConnectError, redis_manager::server_address::Address};
 
@@ -50,7 +50,7 @@ struct Listed {
 
 #[derive(Debug)]
 struct Member {
-    spot: Spot,
+    addr: SentinelAddr,
     /// It is at an address of those listed.
     listed: bool,
     /// Who it should be, by the one that named it.
@@ -91,7 +91,7 @@ impl SentinelSet {
         address: &Address,
         found: Result<Vec<SocketAddr>, ConnectError>,
         now: Instant,
-    ) -> Vec<Spot> {
+    ) -> Vec<SentinelAddr> {
         let found = found.and_then(|found| {
             let none = || ConnectError::Unreachable("the name has no address".into());
             if found.is_empty() {
@@ -110,8 +110,8 @@ impl SentinelSet {
         // What cannot be looked up now is where it was.
         let Ok(found) = found else { return Vec::new() };
         for member in &mut self.members {
-            if member.spot.named == *address {
-                member.listed = found.contains(&member.spot.at);
+            if member.addr.named == *address {
+                member.listed = found.contains(&member.addr.at);
             }
         }
         let mut new = Vec::new();
@@ -119,29 +119,34 @@ impl SentinelSet {
             let named = address.clone();
             if let Some(member) = self.at(at) {
                 member.listed = true;
-            } else if let Some(spot) = self.add(Spot { at, named }, None, true, now) {
-                new.push(spot);
+            } else if let Some(addr) = self.add(SentinelAddr { at, named }, None, true, now) {
+                new.push(addr);
             }
         }
         new
     }
 
     /// Another sentinel has named it. Gives it if it is new.
-    pub(super) fn discovered(&mut self, spot: Spot, id: &str, now: Instant) -> Option<Spot> {
+    pub(super) fn discovered(
+        &mut self,
+        addr: SentinelAddr,
+        id: &str,
+        now: Instant,
+    ) -> Option<SentinelAddr> {
         let heard = |member: &Member| member.up && member.id.as_deref() == Some(id);
-        if self.members.iter().any(heard) || self.at(spot.at).is_some() {
+        if self.members.iter().any(heard) || self.at(addr.at).is_some() {
             return None;
         }
-        self.add(spot, Some(id.to_owned()), false, now)
+        self.add(addr, Some(id.to_owned()), false, now)
     }
 
     fn add(
         &mut self,
-        spot: Spot,
+        addr: SentinelAddr,
         expected: Option<String>,
         listed: bool,
         now: Instant,
-    ) -> Option<Spot> {
+    ) -> Option<SentinelAddr> {
         if self.members.len() >= MOST {
             // What is listed takes the place of one that is not.
             let spare = |member: &Member| !member.listed && !member.up;
@@ -149,7 +154,7 @@ impl SentinelSet {
             self.members.remove(spare);
         }
         self.members.push(Member {
-            spot: spot.clone(),
+            addr: addr.clone(),
             listed,
             expected,
             up: false,
@@ -163,17 +168,22 @@ impl SentinelSet {
             denied: Vec::new(),
             deaf: None,
         });
-        Some(spot)
+        Some(addr)
     }
 
     fn at(&mut self, at: SocketAddr) -> Option<&mut Member> {
-        self.members.iter_mut().find(|member| member.spot.at == at)
+        self.members.iter_mut().find(|member| member.addr.at == at)
     }
 
     /// It has answered. Says whether it is to be listened to: not if it is heard at another address already, nor
     /// if it is not the one that was looked for.
-    pub(super) fn told(&mut self, at: SocketAddr, told: &Told, deaf: Option<Arc<str>>) -> bool {
-        let Some(index) = self.members.iter().position(|each| each.spot.at == at) else {
+    pub(super) fn told(
+        &mut self,
+        at: SocketAddr,
+        told: &SentinelReply,
+        deaf: Option<Arc<str>>,
+    ) -> bool {
+        let Some(index) = self.members.iter().position(|each| each.addr.at == at) else {
             return false;
         };
         let same = |(other, each): (usize, &Member)| {
@@ -235,7 +245,7 @@ impl SentinelSet {
     }
 
     pub(super) fn forget(&mut self, at: SocketAddr) {
-        self.members.retain(|member| member.spot.at != at);
+        self.members.retain(|member| member.addr.at != at);
     }
 
     /// Whether a listed name has nobody to talk to.
@@ -244,7 +254,7 @@ impl SentinelSet {
         let up = |at: &SocketAddr| {
             self.members
                 .iter()
-                .any(|each| each.up && each.spot.at == *at)
+                .any(|each| each.up && each.addr.at == *at)
         };
         !listed.any(|each| each.at.iter().any(up))
     }
@@ -285,7 +295,7 @@ impl SentinelSet {
             address, at, no, ..
         } in &self.listed
         {
-            let own = |member: &&Member| at.contains(&member.spot.at);
+            let own = |member: &&Member| at.contains(&member.addr.at);
             let members = self.members.iter().filter(own);
             let mut own: Vec<_> = members.filter_map(|member| member.no.clone()).collect();
             own.extend(no.clone());

@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use super::{
-    election::{Election, News, Voice},
+    election::{ConnectionId, Election, FailoverEvent},
     protocol::Sentinels,
     set::SentinelSet,
 };
@@ -24,14 +24,14 @@ pub(super) const STEP: Duration = Duration::from_millis(100);
 pub(super) struct Shared {
     pub(super) sentinels: Sentinels,
     pub(super) election: Mutex<Election>,
-    pub(super) roster: Mutex<SentinelSet>,
+    pub(super) set: Mutex<SentinelSet>,
     /// The election has changed.
     pub(super) moved: watch::Sender<()>,
     /// A question has come to its end.
     pub(super) settled: watch::Sender<()>,
     /// When all were asked last.
     pub(super) round: watch::Sender<Instant>,
-    pub(super) voices: AtomicU64,
+    pub(super) connection_ids: AtomicU64,
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -41,13 +41,13 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Shared {
     pub(super) fn new(sentinels: Sentinels) -> Self {
         Self {
-            roster: Mutex::new(SentinelSet::new(&sentinels.addresses)),
+            set: Mutex::new(SentinelSet::new(&sentinels.addresses)),
             sentinels,
             election: Mutex::default(),
             moved: watch::channel(()).0,
             settled: watch::channel(()).0,
             round: watch::channel(Instant::now()).0,
-            voices: AtomicU64::new(0),
+            connection_ids: AtomicU64::new(0),
         }
     }
 
@@ -55,7 +55,7 @@ impl Shared {
     pub(super) async fn settle(&self, round: Instant) {
         let mut settled = self.settled.subscribe();
         loop {
-            let until = lock(&self.roster).waits(round);
+            let until = lock(&self.set).waits(round);
             let Some(until) = until.filter(|until| Instant::now() < *until) else {
                 return;
             };
@@ -66,8 +66,8 @@ impl Shared {
         }
     }
 
-    pub(super) fn hear(&self, voice: Voice, news: News) {
-        if lock(&self.election).publishes(voice, news, Instant::now()) {
+    pub(super) fn hear(&self, id: ConnectionId, news: FailoverEvent) {
+        if lock(&self.election).publishes(id, news, Instant::now()) {
             self.moved.send_replace(());
         }
     }

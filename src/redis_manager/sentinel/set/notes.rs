@@ -14,7 +14,7 @@ impl SentinelSet {
             let why = self.members.iter().filter(|member| !member.up);
             let why = why.filter_map(|member| {
                 let no = member.no.as_ref()?;
-                Some(format!("; {}: {no}", member.spot.at))
+                Some(format!("; {}: {no}", member.addr.at))
             });
             notes.push(format!(
                 "only {heard} of {all} sentinels are heard: writes that are acknowledged during a failover that \
@@ -34,7 +34,7 @@ impl SentinelSet {
             if let Some(words) = &member.deaf {
                 notes.push(format!(
                     "sentinel {} lets us not listen: {words}",
-                    member.spot.at
+                    member.addr.at
                 ));
             }
         }
@@ -57,7 +57,7 @@ impl SentinelSet {
                 member
                     .id
                     .clone()
-                    .unwrap_or_else(|| member.spot.at.to_string())
+                    .unwrap_or_else(|| member.addr.at.to_string())
             })
             .collect();
         ids.sort_unstable();

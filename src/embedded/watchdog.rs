@@ -14,7 +14,7 @@ use tokio::{runtime::Handle, sync::watch, task::spawn_blocking, time::sleep};
 use super::{
     Durability,
     folder::Folder,
-    held_files::{HeldFiles, freshen, is_last},
+    held_files::{HeldFile, freshen, is_last},
     liveness::Liveness,
     recovery::restore,
     shutdown_marker::is_synced,
@@ -26,7 +26,7 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Upkeep {
+pub(super) struct Watchdog {
     folder: Folder,
     durability: Durability,
     files: Mutex<Option<Files>>,
@@ -38,14 +38,14 @@ pub(super) struct Upkeep {
 /// The files that are open, as long as the store is.
 #[derive(Debug)]
 pub(super) struct Files {
-    pub(super) data: HeldFiles,
+    pub(super) data: HeldFile,
     /// The locks and the presence.
-    pub(super) others: Vec<HeldFiles>,
+    pub(super) others: Vec<HeldFile>,
     /// Where locks may not be shared.
     pub(super) beats: Option<Liveness>,
 }
 
-impl Upkeep {
+impl Watchdog {
     pub(super) fn new(folder: Folder, durability: Durability, files: Files) -> Arc<Self> {
         Arc::new(Self {
             folder,
@@ -169,18 +169,18 @@ impl Files {
             held.freshen();
             !held.is_there()
         })
-        .map(HeldFiles::path)
+        .map(HeldFile::path)
     }
 }
 
-async fn go_on(upkeep: Weak<Upkeep>) {
+async fn go_on(watchdog: Weak<Watchdog>) {
     loop {
         sleep(LOOK).await;
-        let Some(upkeep) = upkeep.upgrade() else {
+        let Some(watchdog) = watchdog.upgrade() else {
             return;
         };
         // The disk may be slow.
-        if !matches!(spawn_blocking(move || upkeep.look()).await, Ok(Some(()))) {
+        if !matches!(spawn_blocking(move || watchdog.look()).await, Ok(Some(()))) {
             return;
         }
     }
