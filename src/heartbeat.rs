@@ -51,7 +51,7 @@ impl Heartbeat {
         }
     }
 
-    /// When [`Self::is_dead`] may say something new.
+    /// Returns when [`Self::is_dead`] is to be called next.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match &self.state {
             State::Idle(heard) => Some(*heard + SILENT),

@@ -3,8 +3,7 @@
 //!
 //! The map, from the store to JavaScript:
 //!
-//! - [`manager`]: what a store has to offer; [`redis_manager`] offers it for Redis,
-//!   [`redis_cluster`] for a Redis Cluster.
+//! - [`manager`]: the traits of a store; implemented by [`redis_manager`], [`redis_cluster`] and [`embedded`].
 //! - [`inventory`]: what a store holds, for moving it to another one.
 //! - [`driver`]: one task for each service: batches, deadlines, order, reconnecting.
 //! - [`store_manager`]: the manager of a store, made of its options.

@@ -69,7 +69,7 @@ pub(crate) struct Script {
     pub(crate) elects: bool,
 }
 
-/// See the module.
+/// The store, its script, and what it has counted.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Store(pub(crate) Arc<Mutex<Script>>);
 

@@ -1,4 +1,4 @@
-//! The member cache of one connection: answers reads from memory such that nobody can tell it from
+//! The member cache of one connection: answers reads from memory so that no caller can tell it from
 //! reading the store each time. A pure state machine: calls, replies and pushes go in, commands for
 //! the wire and finished calls come out; no socket, no clock. `redis_manager::connection` is the loop
 //! around it.
@@ -115,7 +115,7 @@ pub enum Invalidation<'a> {
     All,
 }
 
-/// See the module.
+/// The member cache of one connection. Dies with it.
 #[derive(Debug, Clone)]
 pub struct Session {
     /// For batches, tokens and versions; never reset.

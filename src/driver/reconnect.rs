@@ -1,5 +1,5 @@
-//! Getting and keeping a connection: attempts with exponential, jittered back-off, until there is one
-//! or the limits say to give up.
+//! Connecting and reconnecting: attempts with backoff ([`super::outage`]), until there is a connection or the limits say
+//! to give up.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,10 +25,10 @@ pub(super) type Dialed<L> = std::result::Result<Connected<L>, ConnectError>;
 pub(super) type InFlight =
     FuturesOrdered<BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>>>;
 
-/// A connection that answered nothing, and lived for less than this, was no end of the outage before it.
+/// A connection that answered nothing and lived for less than this has not ended the outage before it.
 const STABLE: Duration = Duration::from_secs(5);
 
-/// Where the connection is.
+/// The state of the connection.
 pub(super) enum ConnectionState<L> {
     /// An attempt is under way, or the pause before it.
     Dialing {
@@ -48,7 +48,7 @@ pub(super) enum ConnectionState<L> {
         /// The one that ended with this connection.
         before: Outage,
     },
-    /// For good.
+    /// No further attempt is made.
     GivenUp { cause: Cause, idle: InFlight },
 }
 
@@ -204,7 +204,7 @@ impl<L: Connection> ConnectionState<L> {
         }
     }
 
-    /// The connection broke: look for another one.
+    /// Begins to reconnect after the connection broke.
     pub(super) fn lost<M: Manager<Connection = L>>(
         &mut self,
         cause: Arc<str>,
@@ -232,12 +232,12 @@ impl<L: Connection> ConnectionState<L> {
         *self = Self::dial(manager.clone(), limits, outage, pause);
     }
 
-    /// Whether a connection whose server says that it is no primary is to be left now.
+    /// Returns whether a connection whose server says that it is no primary is to be left now.
     pub(super) fn leaves(&self, now: Instant) -> bool {
         matches!(self, Self::Up { kept_until, .. } if *kept_until <= now)
     }
 
-    /// Its server is no primary any more: look for another connection.
+    /// Begins to reconnect after the server said that it is no primary any more.
     pub(super) fn leave<M: Manager<Connection = L>>(
         &mut self,
         words: Arc<str>,
@@ -274,7 +274,7 @@ impl<L: Connection> ConnectionState<L> {
         }
     }
 
-    /// The connection has answered a batch: it works.
+    /// Notes that the connection has answered a batch.
     pub(super) fn answered(&mut self, now: Instant) {
         if let Self::Up {
             answered,
@@ -287,14 +287,14 @@ impl<L: Connection> ConnectionState<L> {
         }
     }
 
-    /// The connection has given a sign of life.
+    /// Notes that the connection has answered a ping.
     pub(super) fn saw_activity(&mut self, now: Instant) {
         if let Self::Up { heartbeat, .. } = self {
             heartbeat.saw_activity(now);
         }
     }
 
-    /// When [`Self::is_dead`] may say something new.
+    /// Returns when [`Self::is_dead`] is to be called next.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self {
             Self::Up { heartbeat, .. } => heartbeat.deadline(),
@@ -302,7 +302,7 @@ impl<L: Connection> ConnectionState<L> {
         }
     }
 
-    /// Asks a silent connection for a sign of life; says whether it was asked before and gave none.
+    /// Pings a silent connection; returns whether it has not answered the last ping in time.
     pub(super) fn is_dead(&mut self, now: Instant) -> bool {
         match self {
             Self::Up {
@@ -322,7 +322,7 @@ impl<L: Connection> ConnectionState<L> {
         matches!(self, Self::GivenUp { .. })
     }
 
-    /// The last thing that went wrong with the connection.
+    /// Returns the last error of the connection.
     pub(super) fn cause(&self) -> Cause {
         match self {
             Self::Dialing { outage, .. } | Self::Up { before: outage, .. } => outage.cause.clone(),

@@ -1,5 +1,5 @@
-//! Which thread executes a batch: the runtime's, at once, if that takes no waiting and not long; else one where
-//! blocking is allowed. There is one batch at a time: what comes meanwhile goes into the next one.
+//! A connection to an open store. It decides which thread executes a batch: the runtime's, at once, if that is short and
+//! does not wait; else one that may block. One batch is in flight at a time; what comes meanwhile goes into the next one.
 
 use std::{
     sync::{
@@ -40,7 +40,7 @@ const LINGER: Duration = Duration::from_micros(50);
 /// which pomelo ends the process.
 const SYNC: Duration = Duration::from_millis(1500);
 
-/// A share in an open store.
+/// A connection to an open store, which it shares with the other connections of this process.
 #[derive(Debug)]
 pub struct EmbeddedConnection {
     /// There until it ends.
@@ -168,7 +168,7 @@ impl Connection for EmbeddedConnection {
     }
 }
 
-/// Nothing if it takes waiting, or long.
+/// Executes a batch on this thread; returns nothing if that would wait or take long.
 fn now(executor: &Executor, batch: &[&Command]) -> Option<Replies> {
     if !is_write(batch.iter().copied()) {
         return executor.try_now(batch, None);

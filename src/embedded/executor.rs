@@ -33,15 +33,15 @@ pub(super) type Replies = std::result::Result<Vec<Result<Reply>>, Lost>;
 /// Members that one step of a `clean` removes.
 const STEP: u64 = 16 << 10;
 
-/// See the module.
+/// Executes the batches of one connection.
 #[derive(Debug)]
 pub(super) struct Executor {
     pub(super) store: Arc<Store>,
     reading: Mutex<ReadTxn>,
     batch_size: Mutex<BatchSize>,
-    /// Nobody waits for its batches any more.
+    /// The connection is gone: no caller waits for its batches.
     gone: AtomicBool,
-    /// Whether a batch is under way that has the write lock, or was when nobody waited any more.
+    /// Whether a batch is under way that has the write lock, or was when the connection went.
     working: Arc<AtomicBool>,
     /// The last to go: by then its share in the store is gone, and if it was the last one, the store is closed.
     _ended: oneshot::Sender<()>,
@@ -72,7 +72,7 @@ impl Executor {
         }
     }
 
-    /// How many calls the next batch had better hold at most.
+    /// Returns how many calls the next batch should hold at most.
     pub(super) fn batch_size(&self) -> usize {
         lock(&self.batch_size).calls()
     }
@@ -82,10 +82,10 @@ impl Executor {
         self.working.clone()
     }
 
-    /// Nobody waits any more.
+    /// Notes that the connection is gone, and drops the lists in memory.
     pub(super) fn give_up(&self) {
         self.gone.store(true, Ordering::Release);
-        // A thread that waits for the gate may outlive this for long, and the lists must not. One that
+        // A thread that waits for the write lock may outlive this for long, and the lists must not. One that
         // is at work sees to it itself.
         if let Ok(mut reading) = self.reading.try_lock() {
             reading.clear();

@@ -1,5 +1,5 @@
-//! Files and folders that only their owner can open, whatever the umask: it is the process's, so it is not
-//! changed; the mode is given at creation, and set again on the open file.
+//! Creates files and folders that only their owner can open, whatever the umask. The umask is the process's and is not
+//! changed: the mode is given at creation, and set again on the open file.
 
 use std::{
     fs::{self, File, OpenOptions},

@@ -1,4 +1,4 @@
-//! What lies in the folder, and who opens or closes the store in it. Which processes have it open is in
+//! The files in the folder, and the lock of a process that opens or closes the store. Which processes have it open is in
 //! [`super::presence`], whether the files that are open are still those in the folder in [`super::held_files`].
 
 use std::{
@@ -69,12 +69,12 @@ impl Folder {
         self.path.join("data.mdb")
     }
 
-    /// Who reads and writes: LMDB's file.
+    /// LMDB's table of readers and its locks.
     pub(super) fn locks(&self) -> PathBuf {
         self.path.join("lock.mdb")
     }
 
-    /// Who writes next: see [`super::write_lock`].
+    /// The files of the write lock: see [`super::write_lock`].
     pub(super) fn write_lock(&self) -> [PathBuf; 2] {
         [self.path.join("next.lock"), self.path.join("write.lock")]
     }
@@ -94,7 +94,7 @@ impl Folder {
         self.path.join("processes")
     }
 
-    /// Waits until nobody else opens or closes the store.
+    /// Waits until no other process opens or closes the store.
     pub(super) fn lock_opening(&self) -> Result<OpeningLock, ConnectError> {
         let path = self.path.join("opening.lock");
         let give_up = Instant::now() + PATIENCE;
@@ -124,6 +124,6 @@ impl Folder {
     }
 }
 
-/// Nobody else opens or closes the store while this is there.
+/// Holds the lock: no other process opens or closes the store until it is dropped.
 #[derive(Debug)]
 pub(super) struct OpeningLock(#[expect(dead_code, reason = "held for its lock")] File);

@@ -1,7 +1,6 @@
-//! Files that this process has open, and whether they are still those in the folder. Something that sweeps old files
-//! may take away any of them: so their times are kept fresh, and a file that is missing all the same is found out.
-//! Who holds data.mdb has a shared lock on it: so a process that opens the store knows whether others have it open,
-//! whatever else was taken away.
+//! Files that this process has open, and whether they are still those in the folder. A program that removes old files may
+//! remove any of them: so their times are kept fresh, and a file that is missing all the same is detected. Each process has
+//! a shared lock on data.mdb: so a process that opens the store knows whether others have it open, whatever was removed.
 
 use std::{
     fs::{File, FileTimes, TryLockError},

@@ -1,22 +1,21 @@
 //! The embedded manager: a store without a server, in a folder that all processes of one machine
 //! open (LMDB, by `heed`). Here: where the folder is, what it promises, and the manager.
 //!
-//! - [`folder`]: what lies in the folder; [`locality`]: whether it is on a local disk; [`file_modes`]: for its
+//! - [`folder`]: the files in the folder; [`locality`]: whether it is on a local disk; [`file_modes`]: for its
 //!   owner only.
-//! - [`presence`]: who has it open; [`liveness`]: where others' locks may not be seen.
-//! - [`held_files`]: the files that are open; [`watchdog`]: whether they are still those in the folder.
-//! - [`recovery`]: whether what lies there can be trusted; [`shutdown_marker`]: the file that says how it was left.
 //! - [`registry`]: one open store per process and folder.
-//! - [`opening`]: LMDB's environment in the folder.
-//! - [`store`]: an open store: its transactions, its room, its end.
-//! - [`write_lock`]: who writes next, of all processes.
+//! - [`presence`]: which processes have it open; [`liveness`]: where their locks may not be seen.
+//! - [`held_files`]: the files that are open; [`watchdog`]: whether they are still those in the folder.
+//! - [`recovery`]: crash recovery; [`shutdown_marker`]: the file that says how the store was left.
+//! - [`opening`]: LMDB's environment in the folder; [`store`]: an open store and its transactions.
+//! - [`write_lock`]: which process writes next.
 //! - [`rows`]: channels and members as rows; [`write_txn`]: commands in a write transaction.
 //! - [`read_txn`]: lists, from memory or from the rows.
-//! - [`executor`]: batches to transactions; [`budget`]: how much of them is done at a time.
-//! - [`connection`]: on which thread.
+//! - [`connection`]: on which thread a batch is executed; [`executor`]: batches to transactions; [`budget`]: how much
+//!   is done at a time.
 //! - [`scan`]: what is there, page by page.
-//! - [`messages`]: what went wrong, in words.
-//! - `audit`: what tests ask about the rows.
+//! - [`messages`]: error messages.
+//! - `audit`: what tests ask about the rows; `failpoints`: what tests break.
 
 #[cfg(any(test, feature = "failpoints"))]
 mod audit;
@@ -95,8 +94,8 @@ impl EmbeddedOptions {
         format!("the store in {}", self.folder.display())
     }
 
-    /// Why there is nothing to be read in the folder, before anything is opened or put aside; `None` if
-    /// there may be.
+    /// Returns why there is nothing to be read in the folder, before anything is opened or put aside; `None` if there
+    /// may be.
     #[must_use]
     pub fn lacks(&self) -> Option<&'static str> {
         let folder = folder::Folder::as_given(&self.folder);
@@ -152,7 +151,7 @@ impl Manager for EmbeddedManager {
                 closed: store.ended().boxed(),
                 connection: EmbeddedConnection::new(store, self.bounds.clone(), self.stats.clone()),
                 // What the last connection began is done, or will not be begun, before this one writes: both
-                // go through the gate.
+                // go through the write lock.
                 fenced: true,
                 note,
             })

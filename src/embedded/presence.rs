@@ -1,5 +1,5 @@
-//! Which processes have the store open: one locked file for each. The kernel lets go of a lock when its process
-//! dies, however it dies, so that what is locked is alive. LMDB's own locks do not tell two copies of this
+//! Process registry: which processes have the store open, by one locked file for each. The kernel releases a lock when its
+//! process dies, however it dies, so the process of a locked file is alive. LMDB's own locks do not tell two copies of this
 //! package in one process apart, nor processes of two containers that have the same number: both would
 //! destroy the store, and are refused here.
 
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::manager::ConnectError;
 
-/// Longer than somebody who looks whether the file is locked has it.
+/// Longer than another process has the file locked that only checks whether it is.
 const PATIENCE: Duration = Duration::from_millis(200);
 
 const PAUSE: Duration = Duration::from_millis(5);

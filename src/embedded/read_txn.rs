@@ -1,4 +1,4 @@
-//! Member lists, from memory as long as they are what the store says, else from the rows.
+//! Reads member lists: from memory while their version is that of the channel's row, else from the rows.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::{
 /// The version of a channel without members: no transaction has this number.
 const NO_ROW: u64 = 0;
 
-/// When a list was right.
+/// The version of a list in memory.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ReadVersion {
     /// The version of the channel.

@@ -1,4 +1,4 @@
-//! Whether what lies in the folder can be trusted. The file `store.json` says how the store was left:
+//! Crash recovery: decides whether the rows in the folder can be used. The file `store.json` says how the store was left:
 //! closed in order, with a checksum; open, since which start of the system; or half made, which is as good as
 //! nothing. With durability `process` nothing waits for the disk, so after a power cut or a crash of the system
 //! the rows may be a mixture of old and new pages, which LMDB would not notice. They are put aside then, and
@@ -166,7 +166,7 @@ pub(super) fn restore(folder: &Folder, durability: Durability) -> io::Result<()>
     write(folder, &left)
 }
 
-/// Whether whoever opens it will put the rows aside.
+/// Returns whether the rows will be put aside by the next process that opens the store.
 pub(super) fn is_torn(folder: &Folder) -> bool {
     matches!(read(folder), Ok(Some((left, _))) if is_of_another_start(&left))
         && !is_as_closed(folder)

@@ -1,6 +1,6 @@
-//! One open store per process and folder, shared by all instances and worker threads: LMDB's locks are
-//! the process's, and the first of two to close would let go of those of both. Folders are told
-//! apart by what they are, not by how their paths are spelled.
+//! Registry of the stores that this process has open: one for each folder, shared by all instances and worker threads.
+//! LMDB's locks belong to the process, so that the first of two environments to close would release those of both. A
+//! folder is identified by its device and inode, not by how its path is spelled.
 
 use std::{
     collections::{HashMap, hash_map::Entry},

@@ -1,4 +1,4 @@
-//! The file `store.json`, which says how the store was left. It is of this package's own, and is read before
+//! Shutdown marker: the file `store.json`, which says how the store was left. It is of this package's own, and is read before
 //! LMDB touches anything. And `closing.json`, which says what the rows were when they had yet to be brought to the
 //! disk. What follows from it is in [`super::recovery`].
 
@@ -35,7 +35,7 @@ fn format() -> u64 {
 /// How the store was left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ShutdownMarker {
-    /// By everybody, in order.
+    /// Closed in order by all processes.
     Closed(Checksum),
     /// Open, or by processes that died, since this start of the system.
     Open { boot: String },

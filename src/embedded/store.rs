@@ -1,4 +1,4 @@
-//! An open store: its transactions, its room, its end. How it is opened is in [`super::opening`], what is done in
+//! An open store: its transactions, the size of its map, closing it. How it is opened is in [`super::opening`], what is done in
 //! a transaction in [`super::read_txn`] and [`super::write_txn`].
 
 use std::{
@@ -39,7 +39,7 @@ pub(super) struct Store {
     durability: Durability,
     folder: Folder,
     presence: Option<Presence>,
-    /// Transactions share it; whoever moves the map has it alone.
+    /// Transactions hold it shared, resizing the map holds it alone.
     map: RwLock<()>,
     watchdog: Arc<Watchdog>,
     /// Whether it is being closed, and has yet to be brought to the disk.

@@ -1,6 +1,6 @@
-//! Looking after an open store: whether its files are still those in the folder, that they do not look old, and
-//! heartbeats where they are needed. Once a second, by a task of its own and by calls, whichever is first: a
-//! process without calls notices too, because those that open the store wait for it.
+//! Watchdog of an open store: checks once a second that its files are still those in the folder, keeps their times fresh,
+//! and beats ([`super::liveness`]) where that is needed. A task does so, or a call if that comes first: a process without
+//! calls has to notice too, because processes that open the store wait for it.
 
 use std::{
     fs::File,
@@ -21,10 +21,10 @@ use super::{
 };
 use crate::manager::Lost;
 
-/// How often it is looked.
+/// The time between two checks.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// See the module.
+/// Checks an open store, and knows why it cannot be used any more.
 #[derive(Debug)]
 pub(super) struct Watchdog {
     folder: Folder,
@@ -56,14 +56,14 @@ impl Watchdog {
         })
     }
 
-    /// Goes on until the store is closed. Without a runtime only calls look.
+    /// Starts the task, which ends when the store is closed. Without a runtime only calls check.
     pub(super) fn begin(self: &Arc<Self>) {
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(go_on(Arc::downgrade(self)));
         }
     }
 
-    /// Whether the store can still be used, and is still the one in its folder.
+    /// Checks if that is due. Fails if the store cannot be used any more.
     pub(super) fn check(&self) -> Result<(), Lost> {
         let due = lock(&self.looked).elapsed() >= LOOK;
         if due {
@@ -75,7 +75,7 @@ impl Watchdog {
         }
     }
 
-    /// Looks now. Nothing if there is no need to look again: the store is closed, or over.
+    /// Checks now. Returns nothing if no further check is needed: the store is closed, or cannot be used any more.
     fn look(&self) -> Option<()> {
         *lock(&self.looked) = Instant::now();
         if self.over().is_some() {
@@ -113,7 +113,7 @@ impl Watchdog {
         };
     }
 
-    /// From now on nothing can be done with the store.
+    /// Ends the store: nothing can be done with it from now on.
     pub(super) fn end(&self, words: Arc<str>) {
         self.over.send_if_modified(|over| {
             let first = over.is_none();

@@ -1,4 +1,4 @@
-//! Commands in one write transaction, in their order: each sees what those before it did.
+//! Executes commands in one write transaction, in their order: each sees what those before it did.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -21,7 +21,7 @@ type Result<T> = std::result::Result<T, heed::Error>;
 /// The numbers that one transaction can give to new channels.
 const NUMBERS: u64 = 1 << 20;
 
-/// See the module.
+/// A write transaction. Nothing has changed unless it is committed.
 pub(super) struct WriteTxn<'a> {
     rows: &'a Rows,
     txn: RwTxn<'a>,
@@ -73,7 +73,7 @@ impl<'a> WriteTxn<'a> {
         Ok(Ok(Reply::Done))
     }
 
-    /// Deletes channels whose keys begin so, up to so many members. Says whether that were all.
+    /// Deletes channels whose keys begin so, up to so many members. Returns whether that were all.
     pub(super) fn clean(mut self, stem: &[u8], most: u64) -> Result<bool> {
         let mut left = most;
         loop {
@@ -98,7 +98,7 @@ impl<'a> WriteTxn<'a> {
         }
     }
 
-    /// Whether so much was done that the next command had better go into another transaction.
+    /// Returns whether so much was done that the next command is to go into another transaction.
     pub(super) fn is_enough(&self) -> bool {
         self.reading.budget.is_enough()
     }

@@ -1,6 +1,6 @@
-//! `clean` in a cluster: every node that has slots is walked through, and what is found is removed by its key,
-//! wherever that is by then. A key that moves during the walk from a node that is still to be looked at to one that has
-//! been is missed; so as long as slots are moving there is another walk, within a bound.
+//! `clean` in a cluster: the keys of every node that has slots are scanned and removed, each at the node that has it by
+//! then. A key that moves meanwhile from a node that is not scanned yet to one that was scanned is missed; so as long as
+//! slots are moving all nodes are scanned again, within a bound.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::{
     steps::Steps,
 };
 
-/// Slots that go on moving do not keep it up for ever.
+/// How often all nodes are scanned at most while slots are moving.
 const ROUNDS: usize = 10;
 
 /// Runs to the end, or to the first error of a node.
@@ -86,7 +86,7 @@ async fn unlink(shared: &Arc<Shared>, keys: Vec<Key>) -> ScanResult<()> {
     Ok(())
 }
 
-/// Whether a node says that a slot is on its way to it or from it. Who may not ask takes it that none is.
+/// Returns whether a node says that a slot is migrating to it or from it; if our user may not ask, no.
 async fn is_moving(shared: &Arc<Shared>, node: &Address, steps: &Steps) -> ScanResult<bool> {
     let _part = steps.part();
     let mut connection = shared.connection(node).await.map_err(ScanError::Lost)?;

@@ -22,8 +22,8 @@ use crate::{
     steps::Steps,
 };
 
-/// See the module. The driver need not ask it for signs of life: each node's connection is asked by itself, because
-/// one may be silent while the others talk.
+/// An open connection to a cluster. The driver does not ping it: each node's connection has a heartbeat of its own,
+/// because one may be silent while the others answer.
 #[derive(Debug)]
 pub struct ClusterConnection(Arc<Shared>);
 
@@ -61,7 +61,7 @@ impl ClusterConnection {
 
 impl Drop for ClusterConnection {
     fn drop(&mut self) {
-        // Who still holds the rest shall hold no connection.
+        // A batch under way may keep the rest alive.
         self.0.disconnect();
     }
 }

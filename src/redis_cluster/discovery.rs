@@ -1,4 +1,4 @@
-//! Opening a connection: ask any node which nodes there are and what they have, then connect to all that have slots.
+//! Discovery: opens a connection by asking any node for the slot map and connecting to all nodes that have slots.
 
 use std::{
     collections::HashMap,
@@ -21,7 +21,7 @@ use crate::{
     redis_manager::{Address, RedisConnection, connect_error},
 };
 
-/// How long one node may take to tell before the next one is asked too.
+/// How long a node may take to answer before the next one is asked too.
 const STAGGER: Duration = Duration::from_millis(250);
 
 type Dialed<T> = std::result::Result<T, ConnectError>;
@@ -68,8 +68,8 @@ impl Manager for ClusterManager {
 }
 
 impl ClusterManager {
-    /// Asks the nodes one after the other, and does not wait long for who is silent. Begins with another one each
-    /// time: one that is cut off from the others tells what was true once.
+    /// Asks the nodes one after the other, and does not wait long for one that is silent. Begins with another node each
+    /// time: one that is cut off from the others gives an old map.
     async fn discover(self: &Arc<Self>) -> Dialed<Found> {
         let mut candidates = self.candidates().into_iter();
         let mut asking = FuturesUnordered::new();
@@ -101,7 +101,7 @@ impl ClusterManager {
         Err(failure.unwrap_or_else(nobody))
     }
 
-    /// Whom to ask, in what order.
+    /// Returns the nodes to ask, in their order.
     fn candidates(&self) -> Vec<Address> {
         let mut all = self.nodes().known.clone();
         for seed in &self.options.seeds {

@@ -1,5 +1,5 @@
-//! One round of sending: which commands go to which node, and what of them has to go again after the answers. Pure;
-//! the order is told in [`super`].
+//! One round of sending: which commands go to which node, and which are to be sent again after the answers. Pure. How the
+//! order of calls is kept is described in [`super`].
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -14,9 +14,9 @@ use crate::{error::Error, redis_manager::Address};
 /// Where a command goes.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum To {
-    /// To who has its slot.
+    /// To the node that has its slot.
     Owner,
-    /// To who is about to have it.
+    /// To the node to which the slot is migrating, after `ASKING`.
     Next(Address),
 }
 

@@ -1,4 +1,4 @@
-//! What a node's answer to a command means: an answer, or a word that it is to be sent again, and where. Pure.
+//! Redirections: whether a node's answer is one for the caller, or the command is to be sent again, and where. Pure.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use redis::{ServerErrorKind, Value};
 use super::slots::at;
 use crate::redis_manager::{Address, is_demoted, words};
 
-/// See the module.
+/// What is to be done with a command after its answer.
 #[derive(Debug, PartialEq)]
 pub(super) enum Redirect {
     /// What the caller gets, be it an error.

@@ -1,5 +1,5 @@
-//! Who is silent may have been replaced meanwhile: then waiting is of no use, and the cluster knows. Asked
-//! only while somebody is silent.
+//! Detects that an unresponsive node has lost its slots: another node is asked for its slot map while a node is silent.
+//! Then its replica has taken over, and waiting longer does not help.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A batch as commands of one key each, and their answers as the batch's replies. Pure.
+//! Splits a batch into commands of one key each, and makes the replies of the batch from their answers. Pure.
 
 use std::{collections::HashMap, iter, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! Sending commands to the nodes that have their keys, round after round, until all are answered.
+//! Sends commands to the nodes that have their keys, in rounds, until all are answered.
 
 use std::{
     sync::{
@@ -110,7 +110,7 @@ fn too_many_redirects(pointed: Option<&Address>) -> Error {
     )
 }
 
-/// How often it is tried, and how fast.
+/// How many redirections are followed, and the pauses between them.
 struct RedirectBackoff {
     at_once: usize,
     pauses: ExponentialBackoff,

@@ -1,4 +1,4 @@
-//! Which node has which slot, as read from `CLUSTER SLOTS`. Pure.
+//! The slot map of a cluster, as read from `CLUSTER SLOTS`. Pure.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use crate::{hash_slot::SLOTS, redis_manager::Address};
 /// No node.
 const NOBODY: u16 = u16::MAX;
 
-/// See the module.
+/// Which node is the primary of each slot.
 #[derive(Debug, Clone)]
 pub(super) struct SlotMap {
     /// For each slot an index of `primaries`.
@@ -60,7 +60,7 @@ impl SlotMap {
         Some(map)
     }
 
-    /// Who has a slot, if somebody has it.
+    /// Returns the primary of a slot, if it has one.
     pub(super) fn owner(&self, slot: u16) -> Option<&Address> {
         let index = self.owners.get(usize::from(slot))?;
         self.primaries.get(usize::from(*index))
@@ -78,7 +78,7 @@ impl SlotMap {
         }
     }
 
-    /// All nodes that have slots.
+    /// Returns all nodes that have slots.
     pub(super) fn owners(&self) -> Vec<Address> {
         let has_slots = |address: &&Address| self.has_slots(address);
         self.primaries.iter().filter(has_slots).cloned().collect()

@@ -1,5 +1,5 @@
-//! Opening a connection, in RESP3 if there is to be a cache and the server speaks it. What is said on it
-//! before the first call is in [`super::handshake`].
+//! Opens a connection, in RESP3 if there is to be a cache and the server speaks it. What is sent on it before the first
+//! call is in [`super::handshake`].
 
 use std::sync::{Arc, Mutex, PoisonError, atomic::Ordering};
 
@@ -142,7 +142,7 @@ impl RedisManager {
         Ok(connected)
     }
 
-    /// Notes whether the cache is on; a line for the log if that is news to the operator.
+    /// Notes whether the cache is on; returns a line for the log if that has changed.
     fn switch(&self, off: CacheOff) -> Option<String> {
         let off = off.map(|reason| self.redact(reason.into()));
         let news = self.stats.cache.switch(off.clone());
@@ -156,7 +156,7 @@ impl RedisManager {
         }
     }
 
-    /// With a cache in RESP3, which carries invalidations; in RESP2 where the server has none.
+    /// Opens a connection: with a cache in RESP3, which carries invalidations; in RESP2 if the server does not speak it.
     async fn open(&self, address: &Address) -> Result<(Open, CacheOff), ConnectError> {
         let Some(cache) = &self.cache else {
             let open = self.open_plain(address).await?;
@@ -198,7 +198,7 @@ impl RedisManager {
         Ok((open, Some(off)))
     }
 
-    /// In RESP2.
+    /// Opens a connection in RESP2.
     async fn open_plain(&self, address: &Address) -> Result<Open, ConnectError> {
         let protocol = ProtocolVersion::RESP2;
         let stream = stream::open(address, self.options.tls.as_ref()).await?;

@@ -1,5 +1,5 @@
-//! What is said on a fresh connection before the first call: log in, select the database, find out who
-//! answers, switch invalidations on, and fence off the connection before.
+//! The handshake on a fresh connection, before the first call: logs in, selects the database, identifies the server,
+//! switches invalidations on, and fences off the connection before.
 
 use redis::{
     Pipeline, ProtocolVersion, RedisError, ServerError, Value, aio::MultiplexedConnection,
@@ -32,7 +32,7 @@ pub(super) struct Identity {
 pub(super) type CacheOff = Option<String>;
 
 impl RedisManager {
-    /// A connection that broke before anything was answered on it.
+    /// The error for a connection that broke before anything was answered on it.
     pub(super) fn unanswered(&self, error: &RedisError) -> ConnectError {
         if let Some(tls) = &self.options.tls {
             return tls.refusal().unwrap_or_else(|| unreachable(error));
@@ -196,7 +196,7 @@ pub(super) async fn track(
     Ok(Some(off))
 }
 
-/// Not a no that is about the moment: writes may be refused now and taken later.
+/// Whether an error is not only about the moment: writes may be refused now and accepted later.
 fn is_no(error: &ServerError) -> bool {
     !matches!(error.code(), "OOM" | "MISCONF" | "NOREPLICAS" | "BUSY")
 }

@@ -1,10 +1,14 @@
-//! The Redis manager: one multiplexed connection of redis-rs per service. Here: where Redis is and how to
-//! log in; as a URL in [`url`]. Connecting is in [`stream`], [`happy_eyeballs`], [`tls`], [`connect`] and [`handshake`]; finding a primary by
-//! Sentinel in [`sentinel`];
-//! which servers the member cache trusts in [`tracking_support`], whether one is still the primary in [`role`], batches in [`connection`], hearing that the server lives in [`read_activity`], what it
-//! says that must not be repeated in [`redact`], what is there in [`scan`], `clean` in [`clean`],
-//! whether one server has all keys in [`slot_coverage`]; queueing, deadlines and
-//! reconnecting are the driver's.
+//! The Redis manager: one multiplexed connection of redis-rs per service.
+//!
+//! - [`settings`], [`server_address`], [`url`]: where Redis is and how to log in.
+//! - [`stream`], [`happy_eyeballs`], [`tls`]: sockets; [`read_activity`]: noticing that data arrives.
+//! - [`connect`], [`handshake`]: opening a connection; [`tracking_support`]: which servers support the member cache;
+//!   [`slot_coverage`]: whether one server has all keys.
+//! - [`sentinel`]: finding the primary by Sentinel; [`role`]: whether the server is still the primary.
+//! - [`connection`], [`state`]: batches; [`scan`], [`clean`], [`inventory`]: what the server holds.
+//! - [`server_errors`]: what a server's errors mean; [`redact`]: secrets in what it says.
+//!
+//! Queueing, deadlines and reconnecting are the driver's.
 
 mod clean;
 mod connect;
@@ -54,12 +58,12 @@ pub(crate) use self::{
     server_errors::{connect_error, is_demoted, words},
 };
 
-/// Where connections go.
+/// Which server is connected to.
 #[derive(Debug)]
 enum Target {
-    /// Always here.
+    /// Always this one.
     Server(Address),
-    /// To the primary of the moment.
+    /// The primary of the moment, by Sentinel.
     Primary(FailoverWatch),
 }
 
@@ -70,13 +74,13 @@ pub struct RedisManager {
     /// `None` = lists are read from Redis each time.
     cache: Option<CacheOptions>,
     last: Mutex<Option<handshake::Identity>>,
-    /// What the last connection's reads left behind at the server.
+    /// Keys that the server tracks for nothing because of the last connection's reads.
     dead_keys: InheritedKeys,
     target: Target,
     stats: Arc<Stats>,
-    /// Whether a server that was found here was a primary.
+    /// Whether one of the servers so far was a primary.
     had_primary: AtomicBool,
-    /// Whether the log was told that the cache is off.
+    /// Whether the log says that the cache is off.
     cache_off: AtomicBool,
     /// Attempts in a row that ended without an answer to HELLO.
     lost_hellos: AtomicU32,

@@ -1,5 +1,5 @@
-//! What a server says while we log in, without our secrets: some servers repeat what they were sent. The words end
-//! up in errors, in `stats()` and in the log.
+//! Redacts our secrets in what a server says while we log in: some servers repeat what they were sent. The text ends up in
+//! errors, in `stats()` and in the log.
 
 use std::sync::Arc;
 
@@ -7,10 +7,10 @@ use std::sync::Arc;
 /// They are cut off by length, so that a secret would not be found in them as a whole.
 const ARGUMENTS: &str = "with args beginning with";
 
-/// What is shorter is no secret, and in many words by chance.
+/// Shorter secrets are not looked for: they occur in many words by chance.
 const SHORTEST: usize = 4;
 
-/// The words as they are, if they repeat none of the secrets.
+/// Returns the words without the arguments that a server repeats, and only their code if they contain a secret.
 pub(super) fn redact<'a>(words: Arc<str>, secrets: impl Iterator<Item = &'a str>) -> Arc<str> {
     let shown = match words.find(ARGUMENTS) {
         Some(end) => words[..end].trim_end_matches([' ', ',']),

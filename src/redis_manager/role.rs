@@ -1,4 +1,4 @@
-//! Whether the server on the other end is still the primary. A failover behind one address (a load balancer, a
+//! The role of the server: whether it is still the primary. A failover behind one address (a load balancer, a
 //! cloud's endpoint) leaves the connections of the demoted server open: it refuses writes, which says so, but
 //! goes on answering reads and barriers. So a connection on which reads are sent is asked for its role now and
 //! then, in the same pipeline.

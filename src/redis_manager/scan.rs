@@ -1,6 +1,6 @@
-//! Walking through what Redis holds, in small steps. SCAN instead of KEYS, which would block the
+//! Scans what Redis holds, in small steps. SCAN instead of KEYS, which would block the
 //! server; TYPE for each key, because SCAN's own TYPE filter came only with Redis 6; SSCAN instead of
-//! SMEMBERS, for sets of any size. `clean` walks so, and who looks into a store.
+//! SMEMBERS, for sets of any size. Used by `clean` and by [`super::inventory`].
 
 use futures_util::{
     StreamExt as _, TryStreamExt as _,
@@ -18,12 +18,12 @@ use crate::{
 /// How many keys, or members, the server looks at in one step.
 pub(super) const STEP: usize = 1000;
 
-/// Why a walk ended before its end. A cursor means nothing on another connection: it cannot be resumed.
+/// Why a scan ended early. It cannot be resumed: a cursor is not valid on another connection.
 #[derive(Debug)]
 pub(crate) enum ScanError {
     /// The connection broke.
     Lost(Lost),
-    /// The server said no.
+    /// The server answered with an error.
     Refused(Error),
 }
 

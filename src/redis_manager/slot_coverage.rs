@@ -1,4 +1,4 @@
-//! Whether one server has all of our keys. A node of a Redis Cluster refuses the keys of other nodes' slots (`MOVED`),
+//! Checks that one server has all of our keys. A node of a Redis Cluster refuses the keys of other nodes' slots (`MOVED`),
 //! and its `SCAN` goes through its own. The server itself is asked for keys of many slots, and not `CLUSTER SLOTS`: a
 //! cluster of one node has them all, a proxy in front of a cluster answers for all nodes, and a hash tag in the prefix
 //! keeps all keys on one node.

@@ -1,5 +1,5 @@
-//! Which servers the member cache trusts: those whose invalidations are known to reach our socket
-//! before the reply to anything that is executed later. Read from HELLO and INFO, since many servers
+//! Which servers support the member cache: those whose invalidations are known to reach our socket before the reply to
+//! anything that is executed later. Read from HELLO and INFO, since many servers
 //! speak the protocol and call themselves Redis.
 
 use redis::Value;

@@ -64,7 +64,7 @@ struct Made {
     executed: u64,
 }
 
-/// See the module.
+/// A session, the server, and what is on the wire between them.
 #[derive(Debug, Clone)]
 pub(super) struct World {
     session: Session,

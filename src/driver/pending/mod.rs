@@ -1,4 +1,4 @@
-//! The calls that have no answer yet: which are sent, which wait, and until when. Every call
+//! The calls that have no answer yet: which are in flight, which wait, and their deadlines. Every call
 //! leaves by exactly one [`Event::Answer`]. Deadlines rise with the order of the calls, because
 //! all calls have the same limit: what is overdue is always a prefix. Calls that wait for a barrier in
 //! flight have none; their time begins when it ends.
@@ -55,7 +55,7 @@ pub(super) enum Next<'a> {
     Clean(&'a Key, Steps),
 }
 
-/// See the module.
+/// All calls without an answer: in flight, and waiting to be sent.
 #[derive(Debug)]
 pub(super) struct PendingCalls {
     limit: Option<Duration>,
@@ -105,7 +105,7 @@ impl PendingCalls {
         });
     }
 
-    /// Moves the next calls to flight and gives their commands. A barrier flies alone.
+    /// Moves the next calls into flight and returns their commands. A barrier is in flight alone.
     pub(super) fn next_batch(&mut self, most: usize, now: Instant) -> Option<Next<'_>> {
         let first = self.waiting.front()?;
         let alone = first.command.is_barrier();
@@ -152,7 +152,7 @@ impl PendingCalls {
         ))
     }
 
-    /// The replies to the oldest batch in flight.
+    /// Answers the calls of the oldest batch in flight.
     pub(super) fn reply(&mut self, replies: Vec<Result<Reply>>, events: &mut Vec<Event>) {
         let Some(batch) = self.batches.pop_front() else {
             return;
@@ -178,7 +178,7 @@ impl PendingCalls {
         }
     }
 
-    /// The time of all that wait begins now.
+    /// Has the time limit of all calls that wait begin now.
     fn begin_anew(&mut self, now: Instant) {
         self.window = now;
         for call in &mut self.waiting {
@@ -204,8 +204,8 @@ impl PendingCalls {
         }
     }
 
-    /// Answers what is overdue. Says whether the connection hangs: the oldest batch, or a step of a barrier, has been in
-    /// flight for the whole limit, which is given.
+    /// Answers the calls that are overdue. Returns the time limit if the connection hangs: the oldest batch, or a step of a
+    /// barrier, has been in flight for all of it.
     pub(super) fn expire(
         &mut self,
         now: Instant,
@@ -254,7 +254,7 @@ impl PendingCalls {
         hangs
     }
 
-    /// When the connection is taken for hung if it answers nothing until then, and after how long.
+    /// Returns when the connection counts as hung if it answers nothing until then, and after how long.
     fn hangs(&self) -> Option<(Instant, Duration)> {
         let batch = self.batches.front()?;
         let limit = batch.calls.first()?.limit?;
@@ -262,7 +262,7 @@ impl PendingCalls {
         Some((since + limit, limit))
     }
 
-    /// When something will be overdue, or the connection be taken for hung, next.
+    /// Returns when a call will be overdue, or the connection count as hung, next.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let in_flight = self.batches.iter().flat_map(|batch| &batch.calls);
         let waiting = self.waiting.front().filter(|_| !self.barrier_in_flight());
@@ -277,7 +277,7 @@ impl PendingCalls {
         self.batches.front().is_some_and(Batch::is_barrier)
     }
 
-    /// Whether every call has its answer.
+    /// Returns whether every call has its answer.
     pub(super) fn is_empty(&self) -> bool {
         let answered = |batch: &Batch| batch.calls.iter().all(|call| call.answered);
         self.waiting.is_empty() && self.batches.iter().all(answered)

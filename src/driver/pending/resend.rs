@@ -1,8 +1,8 @@
-//! Which calls are sent again, and how: after a connection was lost, and after its server was found to be no primary any more.
+//! Sending calls again: after a connection was lost, and after its server was demoted.
 //!
-//! A call can itself be the reason why a connection is lost: a uid that is longer than the server takes, a list that is longer
-//! than it sends. So calls that were in flight when a connection broke twice are sent carefully: one batch at a time,
-//! soon one call at a time. A call with which connections break when it is alone is not sent again.
+//! A call can itself be the reason why a connection is lost: a uid that is longer than the server takes, a list that is
+//! longer than it sends. So calls that were in flight when a connection broke twice are sent carefully: one batch at a
+//! time, soon one call at a time. A call with which connections break when it is alone in flight is not sent again.
 
 use tokio::time::Instant;
 

@@ -1,6 +1,6 @@
-//! What is known of the primary by all that sentinels have said, by whatever way: one state, and every
-//! connection is made and kept by it only. Pure: no socket, and no clock of its own. Who talks to the sentinels
-//! is in [`super::listener`], who waits for the outcome in [`super::failover`].
+//! Which server is the primary, and whether a failover from it is under way, by all that sentinels have said, in answers
+//! and in messages. Every connection to a primary is made and kept by this state only. Pure: no socket, and no clock of its
+//! own. Connections to the sentinels are in [`super::listener`], waiting for the outcome in [`super::failover`].
 //!
 //! The rules:
 //!
@@ -63,7 +63,7 @@ pub(super) enum Verdict {
     Wait(Instant),
 }
 
-/// See the module.
+/// What all sentinels have said of the primary and of failovers.
 #[derive(Debug, Default)]
 pub(super) struct Election {
     primary: Option<Named>,
@@ -90,7 +90,7 @@ struct Bar {
 }
 
 impl Election {
-    /// An answer to a question that was put at the time `asked`. Says whether anything has changed.
+    /// Takes the answer to a question of the time `asked`. Returns whether anything has changed.
     pub(super) fn answers(
         &mut self,
         id: ConnectionId,
@@ -116,7 +116,7 @@ impl Election {
         self.weigh(now) || changed
     }
 
-    /// What came by itself. Says whether anything has changed.
+    /// Takes an event that a sentinel published. Returns whether anything has changed.
     pub(super) fn publishes(
         &mut self,
         id: ConnectionId,
@@ -141,13 +141,13 @@ impl Election {
         true
     }
 
-    /// A connection to a sentinel has ended. What it said of failovers stays.
+    /// Notes that a connection to a sentinel has ended. What it said of failovers stays.
     pub(super) fn gone(&mut self, id: ConnectionId, now: Instant) {
         self.views.remove(&id);
         self.weigh(now);
     }
 
-    /// Whether a connection may be made by one who has been looking for it since `since`.
+    /// Decides whether a connection may be made, for an attempt that has lasted since `since`.
     pub(super) fn verdict(&mut self, since: Instant, now: Instant) -> Verdict {
         let candidate = self.candidate(now);
         let outlasted = |doubt: Instant| doubt.max(since) + PATIENCE <= now;
@@ -164,7 +164,7 @@ impl Election {
         }
     }
 
-    /// Whether a connection to `address` must not be kept.
+    /// Returns whether a connection to `address` must not be kept.
     pub(super) fn forbids(&self, address: &Address, now: Instant) -> bool {
         let other = |primary: &Named| primary.address != *address;
         self.primary.as_ref().is_some_and(other) || self.barred(address, now).is_some()

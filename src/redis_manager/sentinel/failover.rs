@@ -1,5 +1,5 @@
-//! The sentinels of one primary, asked and listened to: all that any of them says enters one state
-//! ([`super::election`]), and every connection to a primary is made and kept by it.
+//! Failover by Sentinel: finds the primary, and tells when it has changed. All that any sentinel says enters one state
+//! ([`super::election`]), by which every connection to a primary is made and kept.
 //!
 //! All of them are listened to, because only the one that leads a failover tells of it before the new primary takes
 //! writes. From then on the old one acknowledges what is thrown away: Sentinel demotes it seconds later, if it is
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{manager::ConnectError, redis_manager::server_address::Address};
 
-/// See the module. They are asked and listened to from the first question on, until this is dropped.
+/// Watches the sentinels of one primary, from the first [`FailoverWatch::find`] until it is dropped.
 #[derive(Debug)]
 pub(in crate::redis_manager) struct FailoverWatch {
     shared: Arc<Shared>,
@@ -70,7 +70,7 @@ impl FailoverWatch {
         }
     }
 
-    /// Completes at the next news.
+    /// Completes when the election has changed: then connecting early may succeed.
     pub(in crate::redis_manager) fn next(&self) -> impl Future<Output = ()> + Send + 'static {
         let mut moved = self.shared.moved.subscribe();
         let shared = self.shared.clone();
@@ -94,7 +94,7 @@ impl FailoverWatch {
         }
     }
 
-    /// Notes that there is a connection to the primary; lines for the log.
+    /// Notes that there is a connection to the primary. Returns lines for the log.
     pub(in crate::redis_manager) fn connected(&self, address: &Address) -> Vec<String> {
         *lock(&self.since) = None;
         let before = lock(&self.last).replace(address.clone());

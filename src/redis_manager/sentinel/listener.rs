@@ -32,20 +32,20 @@ use crate::{
 /// How long a sentinel may take to connect, and to answer.
 pub(super) const LIMIT: Duration = Duration::from_secs(1);
 
-/// After so much silence on a socket that is only listened to, a sentinel is asked whether it is still there.
+/// How long a socket that is only listened to may be silent before it is pinged.
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// What to do with a message, and whether it came over the socket of the answers.
+/// Called for each event, with whether it came over the socket of the answers.
 pub(super) type OnEvent = Arc<dyn Fn(FailoverEvent, bool) + Send + Sync>;
 
-/// See the module. Dropping it ends its sockets.
+/// A connection to one sentinel. Dropping it closes its sockets.
 pub(super) struct SentinelListener {
     connection: MultiplexedConnection,
     /// In RESP2 the password is sent before the first question.
     logs_in: bool,
-    /// The sockets; one that ends is the end of this.
+    /// The tasks of the sockets; the connection ends with the first of them.
     sockets: JoinSet<()>,
-    /// Why nothing can be heard, in the sentinel's words.
+    /// Why it could not subscribe, in the sentinel's words.
     pub(super) deaf: Option<Arc<str>>,
 }
 
@@ -150,7 +150,7 @@ impl SentinelListener {
         })
     }
 
-    /// Asks, and says when it did.
+    /// Asks the sentinel; returns its reply and when it was asked.
     pub(super) async fn ask(
         &mut self,
         sentinels: &Sentinels,

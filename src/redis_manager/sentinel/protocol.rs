@@ -1,5 +1,5 @@
-//! The sentinels of a primary as an operator gives them, and what one of them says when it is asked. Connections
-//! to them are in [`super::listener`]; what all of them say together means is in [`super::election`].
+//! The sentinels of a primary as an operator gives them, the questions to a sentinel, and reading its reply. Connections
+//! are in [`super::listener`]; what the replies of all mean together is in [`super::election`].
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// A primary by its name, and who knows where it is. `Debug` is not derived: it would show the password.
+/// A primary by its name, and the sentinels that know where it is. `Debug` is not derived: it would show the password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sentinels {
     /// Where they are.
@@ -43,14 +43,14 @@ impl fmt::Display for Sentinels {
     }
 }
 
-/// One that another one knows.
+/// A sentinel that another one knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Other {
     pub(super) id: String,
     pub(super) address: Address,
 }
 
-/// What one says when it is asked.
+/// What a sentinel answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SentinelReply {
     pub(super) answer: Answer,
@@ -68,7 +68,7 @@ pub(super) const MASTER: &str = "SENTINEL MASTER";
 pub(super) const SENTINELS: &str = "SENTINEL SENTINELS";
 
 impl Sentinels {
-    /// The questions. The details come first: if a promotion comes in between, the address that is told is newer
+    /// Makes the pipeline of questions. The details come first: if a promotion comes in between, the address that is told is newer
     /// than the epoch, and the next question mends that; an old address with a new epoch would be believed.
     pub(super) fn questions(&self) -> Pipeline {
         let mut pipeline = Pipeline::new();
@@ -80,7 +80,7 @@ impl Sentinels {
         pipeline
     }
 
-    /// The replies to them.
+    /// Reads the replies to [`Self::questions`].
     pub(super) fn read(&self, replies: &[Value]) -> Result<SentinelReply, ConnectError> {
         let strange = || ConnectError::Unreachable("the answer is not a sentinel's".into());
         let [details, place, others, id] = replies else {
@@ -120,7 +120,7 @@ impl Sentinels {
         format!("it knows no primary named {:?}", self.name)
     }
 
-    /// Why none told an address. Trying again does not help if all of them said no.
+    /// The error when no sentinel told an address: [`ConnectError::Refused`] if all of them answered with an error.
     pub(super) fn nowhere(&self, noes: &[(Address, ConnectError)]) -> ConnectError {
         let unknown = self.unknown();
         if noes.iter().all(|(_, no)| **no.words() == *unknown) {

@@ -1,5 +1,5 @@
 //! Which sentinels there are, and how far each has been asked: those that are listed, at every address of a name,
-//! and those that they know. Bookkeeping only; who talks to them is in [`super::failover`].
+//! and those that they know. Bookkeeping only; the tasks that talk to them are in [`super::tasks`].
 
 mod notes;
 #[cfg(test)]
@@ -28,7 +28,7 @@ const FORGET: Duration = Duration::from_secs(60);
 /// How many are listened to at most.
 const MOST: usize = 32;
 
-/// See the module.
+/// The sentinels of one primary: those that are listed, and those that these have named.
 #[derive(Debug)]
 pub(super) struct SentinelSet {
     listed: Vec<Listed>,
@@ -85,7 +85,7 @@ impl SentinelSet {
         }
     }
 
-    /// A name was looked up. Gives those that are new.
+    /// Takes the addresses of a listed name. Returns those that are new.
     pub(super) fn resolved(
         &mut self,
         address: &Address,
@@ -126,7 +126,7 @@ impl SentinelSet {
         new
     }
 
-    /// Another sentinel has named it. Gives it if it is new.
+    /// Takes a sentinel that another one has named. Returns it if it is new.
     pub(super) fn discovered(
         &mut self,
         addr: SentinelAddr,
@@ -175,7 +175,7 @@ impl SentinelSet {
         self.members.iter_mut().find(|member| member.addr.at == at)
     }
 
-    /// It has answered. Says whether it is to be listened to: not if it is heard at another address already, nor
+    /// Notes that a sentinel has answered. Returns whether it is to be listened to: not if it is heard at another address already, nor
     /// if it is not the one that was looked for.
     pub(super) fn told(
         &mut self,
@@ -205,7 +205,7 @@ impl SentinelSet {
         true
     }
 
-    /// A question that was put at `asked` has come to its end.
+    /// Notes that the question of the time `asked` was answered, or has failed.
     pub(super) fn settled(&mut self, at: SocketAddr, asked: Instant, no: Option<ConnectError>) {
         if let Some(member) = self.at(at) {
             member.settled = Some(asked);
@@ -217,7 +217,7 @@ impl SentinelSet {
         }
     }
 
-    /// It was silent.
+    /// Notes that a sentinel did not answer in time.
     pub(super) fn silent(&mut self, at: SocketAddr, asked: Instant) {
         let words = format!("no answer within {} ms", LIMIT.as_millis());
         self.settled(at, asked, Some(ConnectError::Unreachable(words.into())));
@@ -233,7 +233,7 @@ impl SentinelSet {
         }
     }
 
-    /// Whether one without a connection is to be tried again; if not, it is none of them any more.
+    /// Returns whether a sentinel without a connection is to be tried again; removes it if not.
     pub(super) fn keeps(&mut self, at: SocketAddr, now: Instant) -> bool {
         let keeps = self
             .at(at)
@@ -248,7 +248,7 @@ impl SentinelSet {
         self.members.retain(|member| member.addr.at != at);
     }
 
-    /// Whether a listed name has nobody to talk to.
+    /// Returns whether no sentinel behind a listed name is connected.
     pub(super) fn lacks(&self, address: &Address) -> bool {
         let mut listed = self.listed.iter().filter(|each| each.address == *address);
         let up = |at: &SocketAddr| {
@@ -284,7 +284,7 @@ impl SentinelSet {
         self.members.iter().any(since)
     }
 
-    /// Why those that are listed told nothing.
+    /// Returns why the listed ones told nothing, with the address of each.
     pub(super) fn noes(&self) -> Vec<(Address, ConnectError)> {
         let silent = || {
             let words = format!("no answer within {} ms", LIMIT.as_millis());

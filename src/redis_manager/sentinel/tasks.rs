@@ -1,5 +1,5 @@
-//! The tasks that talk to the sentinels: one for each listed name, and one for each sentinel, which keeps a connection
-//! to it, asks it whenever a look-up does, and passes on what it says. What comes of that is in [`super::failover`].
+//! The tasks that talk to the sentinels: one for each listed name, which resolves it, and one for each sentinel, which
+//! keeps a connection to it, asks it whenever a primary is looked for, and hands what it says to the election.
 
 use std::{
     collections::HashSet,
