@@ -45,7 +45,7 @@ pub use self::{
     sentinel::Sentinels,
     server_address::Address,
     settings::{CacheOptions, Endpoint, RedisOptions},
-    tls::{Identity, KeyFault, Name, Roots, Tls, Trust, authorities, identity},
+    tls::{KeyFault, Name, Roots, Tls, Trust, authorities, identity},
     url::{URL_FORMS, UrlFault},
 };
 
