@@ -30,9 +30,9 @@ pub(crate) enum Dial {
     Up(Vec<Fate>, bool),
     /// The same, fenced; it is asked for signs of life, gives so many, and then none.
     Silent(Vec<Fate>, usize),
-    /// Nobody there.
+    /// No server there.
     Down,
-    /// The store says no.
+    /// The store refuses.
     Refused,
 }
 

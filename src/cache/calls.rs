@@ -1,4 +1,4 @@
-//! The calls that are not given out yet: what each of their reads waits for, and what is known.
+//! The calls whose replies are not given out yet: what each of their reads waits for, and what is known.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -141,7 +141,7 @@ impl Calls {
 
 impl Batch {
     /// A read will be answered by another command than it was to be. A known one becomes unknown
-    /// again: nobody was told yet. Says whether it was a candidate.
+    /// again: it was not given out yet. Returns whether it was a candidate.
     pub(super) fn redirect(&mut self, call: usize, read: usize, place: CommandId) -> bool {
         let Some(Call::Reads(reads)) = self.calls.get_mut(call) else {
             return false;

@@ -1,5 +1,5 @@
-//! When candidates failed: which other answers they get, and who else must get them too, so that
-//! nobody who called later sees older lists (rules 4 and 6 of the protocol).
+//! Repair after candidates have failed: which other answers they get, and which later reads must get them too, so that no
+//! later call sees an older list (rules 4 and 6 of the protocol).
 //!
 //! For every key, the commands that answer its reads must follow each other on the wire as the reads
 //! do in call order. A read that fails moves to a later command; so the reads of the same key after it

@@ -1,5 +1,5 @@
-//! What answers mean: fill the memory, serve candidates or have them repaired (rules 3, 5 and 6 of
-//! the protocol), and give out finished calls in call order.
+//! Settling answers: fills the memory, serves candidates or has them repaired (rules 3, 5 and 6 of the protocol), and gives
+//! out finished calls in call order.
 
 use std::sync::Arc;
 

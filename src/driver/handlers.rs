@@ -39,7 +39,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         }
     }
 
-    /// Why a call cannot even wait.
+    /// Returns why a call cannot even wait, if so.
     fn refusal(&self) -> Option<Error> {
         let waits =
             self.connection.is_up() || (self.limits.offline_queue && !self.connection.gave_up());
@@ -119,8 +119,8 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         self.pending.reply(replies, &mut self.events);
     }
 
-    /// The server is no primary any more, and says so instead of closing the connection. Behind the same address
-    /// there may be the new one.
+    /// Leaves a server that is no primary any more, and says so instead of closing the connection. The new one may be behind
+    /// the same address.
     fn on_demoted(&mut self, words: Arc<str>, replies: Vec<Result<Reply>>, now: Instant) {
         self.log_lost(&words);
         self.connection.leave(words, &self.limits, &self.manager);
@@ -139,7 +139,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         self.log(format!("lost the connection to {store}: {cause}"));
     }
 
-    /// The connection `broke`, or was given up.
+    /// Reconnects after the connection `broke`, or was given up.
     pub(super) fn on_lost(&mut self, cause: Arc<str>, broke: bool) {
         self.log_lost(&cause);
         self.connection.lost(cause, &self.limits, &self.manager);
@@ -188,7 +188,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         Error::Unreachable { store, cause }
     }
 
-    /// Quiet once a stop was asked for: what happens to the connection then is nobody's concern.
+    /// Logs a line, unless a stop is under way: then the end of the connection is expected.
     fn log(&mut self, line: String) {
         if !matches!(self.phase, Phase::Stopping(_)) {
             self.events.push(Event::Log(line));

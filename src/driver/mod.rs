@@ -66,7 +66,7 @@ enum Phase {
     Started,
     /// Give up on answers at this time.
     Stopping(Instant),
-    /// Everybody has an answer; give up on the connection at this time.
+    /// All calls are answered; give up on closing the connection at this time.
     Stopped(Instant),
     Ended,
 }
@@ -77,15 +77,15 @@ enum Wake<L> {
     Dialed(Dialed<L>),
     /// The connection is gone.
     Closed,
-    /// A silent connection lives.
+    /// A ping was answered.
     Pong,
     Timer,
-    /// Nothing yet, but something may come at once.
+    /// Nothing yet: poll once more.
     Poll,
 }
 
 impl<M: Manager, O: Outlet> Driver<M, O> {
-    /// A driver that will look for a connection as soon as it runs.
+    /// Makes a driver, which connects as soon as it runs.
     pub fn new(
         manager: Arc<M>,
         limits: Limits,
@@ -109,7 +109,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         }
     }
 
-    /// Runs to the end: a stop, or a start that failed.
+    /// Runs until a stop is done or the start has failed.
     pub async fn run(mut self) {
         let mut timer = Box::pin(sleep_until(Instant::now()));
         while !self.is_over() {
@@ -199,7 +199,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         }
     }
 
-    /// Fills the connection, as far as it may be filled.
+    /// Sends batches, as many as may be in flight.
     fn send(&mut self) {
         let ConnectionState::Up {
             connection,

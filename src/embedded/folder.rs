@@ -16,7 +16,7 @@ use super::{
 };
 use crate::manager::ConnectError;
 
-/// How long the folder may be taken by somebody who opens or closes it.
+/// How long another process may take to open or close the store.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 const PAUSE: Duration = Duration::from_millis(5);

@@ -28,7 +28,7 @@ impl HeldFile {
         Self { path, file }
     }
 
-    /// A second hold on a file of which somebody else has the first.
+    /// Makes a second handle of an open file.
     pub(super) fn share(path: PathBuf, file: &File) -> io::Result<Self> {
         Ok(Self::new(path, file.try_clone()?))
     }

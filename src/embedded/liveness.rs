@@ -123,7 +123,7 @@ impl Liveness {
         Ok(None)
     }
 
-    /// Whether nobody else who can be seen is the process of this number.
+    /// Returns whether no visible process holds the lock of this number.
     fn is_free(&self, number: u32) -> io::Result<bool> {
         if number == process::id() {
             // Its lock is ours.

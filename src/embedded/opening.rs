@@ -33,7 +33,7 @@ pub(super) struct Opened {
     pub(super) note: Option<String>,
 }
 
-/// For a process that has come into the folder, and has said so.
+/// Opens the environment, for a process that holds the opening lock and has claimed its presence.
 pub(super) fn open(
     folder: &Folder,
     durability: Durability,
@@ -66,7 +66,7 @@ pub(super) fn open(
     };
     let write_lock = WriteLock::new(next, write);
     if let Some(path) = files.missing() {
-        // LMDB may have made one for itself, which nobody else has.
+        // LMDB may have made one for itself, which no other process has.
         let made = path == folder.locks();
         let words = format!(
             "{} was taken away while the store was opened",
@@ -99,7 +99,7 @@ fn is_alone(folder: &Folder, presence: &Presence, lock: &OpeningLock) -> io::Res
     Ok(seen_alone && is_free(&folder.data())?.unwrap_or(true))
 }
 
-/// Opens a file that is there to be locked, or makes it if nobody else can have it.
+/// Opens a file that is there to be locked, or makes it if no other process can have it.
 fn lockable(path: &Path, may_make: bool) -> Result<File, ConnectError> {
     let file = if may_make {
         file_modes::open(path)

@@ -36,7 +36,7 @@ pub(super) struct Presence {
 }
 
 impl Presence {
-    /// Says that this process has the store open.
+    /// Registers this process.
     pub(super) fn claim(folder: &Folder, _lock: &OpeningLock) -> Result<Self, ConnectError> {
         let processes = folder.processes();
         file_modes::make_folder(&processes).map_err(|error| cannot("make", &processes, &error))?;
@@ -67,7 +67,7 @@ impl Presence {
         HeldFile::share(self.path.clone(), &self.file)
     }
 
-    /// Whether no other process has said so. Clears away what dead ones have left.
+    /// Returns whether no other process is registered. Removes the files of dead ones.
     pub(super) fn is_alone(&self, _lock: &OpeningLock) -> io::Result<bool> {
         let mut alone = true;
         let folder = self.path.parent().unwrap_or(&self.path);
@@ -91,16 +91,16 @@ impl Presence {
         Ok(alone)
     }
 
-    /// This process has not opened the store after all.
+    /// Unregisters this process, which has not opened the store after all.
     pub(super) fn withdraw(self, lock: &OpeningLock) {
         if self.made {
             self.leave(lock);
         }
     }
 
-    /// This process has the store open no more.
+    /// Unregisters this process.
     pub(super) fn leave(self, _lock: &OpeningLock) {
-        // Whoever comes next clears it away if this fails.
+        // The next process removes it if this fails.
         let _ = file_modes::remove(&self.path);
     }
 }

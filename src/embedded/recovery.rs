@@ -106,7 +106,7 @@ fn weakened(
 }
 
 /// With its room taken: where the disk is full this fails, but a write to memory that the disk has no room
-/// for would kill the process. Another file than before, lest somebody has that in memory.
+/// for would kill the process. Another file than before: a process may still have that one mapped.
 fn make_locks(folder: &Folder) -> io::Result<()> {
     file_modes::create(&folder.locks())?.write_all(&vec![0; LOCKS])
 }
@@ -177,7 +177,7 @@ fn is_of_another_start(left: &ShutdownMarker) -> bool {
     matches!(left, ShutdownMarker::Open { boot: since } if *since != boot())
 }
 
-/// Fails where the rows are damaged; puts them aside where nobody can know.
+/// Fails where the rows are damaged; puts them aside where that cannot be known.
 fn trust(folder: &Folder, left: Option<&ShutdownMarker>) -> Result<Option<String>, ConnectError> {
     let data = folder.data();
     let Ok(found) = fs::metadata(&data) else {

@@ -101,7 +101,7 @@ impl Store {
         self.durability
     }
 
-    /// How many readers there have been at a time since somebody has it open, of all processes.
+    /// Returns how many readers of all processes there have been at a time since the store was opened by the first.
     #[cfg(any(test, feature = "failpoints"))]
     pub(super) fn readers(&self) -> u32 {
         let info = self.env.as_ref().map(heed::Env::info);
@@ -177,7 +177,7 @@ impl Store {
     fn resize(&self, size: usize) -> Result<(), Failure> {
         let _alone = self.map_alone();
         let env = self.env()?;
-        // SAFETY: transactions are open under a share of the lock only, and nobody has one now.
+        // SAFETY: transactions are open under a share of the lock only, and there is none now.
         let resized = unsafe { env.resize(size) };
         // Without a map no transaction may be begun any more.
         resized.map_err(|error| self.end(format!("no memory for the store: {error}").into()))
@@ -245,7 +245,7 @@ impl Drop for Store {
         let over = self.watchdog.over().is_some() || !there;
         // Where it is over, the files in the folder may be others' by now.
         let Some(lock) = (!over).then(|| self.folder.lock_opening().ok()).flatten() else {
-            // Before `presence`: whoever finds nobody there makes LMDB's locks anew.
+            // Before `presence`: a process that finds no other makes LMDB's locks anew.
             drop(env);
             self.watchdog.close();
             return;

@@ -98,8 +98,8 @@ impl Watchdog {
         Some(())
     }
 
-    /// Sees to `store.json` as long as this process has the rows: without it the next one takes them for somebody
-    /// else's.
+    /// Restores `store.json` if it is missing, as long as this process has the rows: without it the next process refuses
+    /// them.
     fn keep_state(&self) {
         let path = self.folder.state();
         let _ = match File::options().write(true).open(&path) {
@@ -133,7 +133,7 @@ impl Watchdog {
     pub(super) fn ended(&self) -> impl Future<Output = ()> + Send + 'static {
         let mut over = self.over.subscribe();
         async move {
-            // Fails when the store is closed, and that is no end for those who have closed it.
+            // Fails when the store was closed in order, which is no failure.
             if over.wait_for(Option::is_some).await.is_err() {
                 std::future::pending::<()>().await;
             }

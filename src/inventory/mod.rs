@@ -28,7 +28,7 @@ use crate::{
 /// How long one step may take.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A connection with what its store takes, and with its name, which stands in all errors. Whoever does not answer within
+/// A connection with what its store takes, and with its name, which stands in all errors. A store that does not answer within
 /// [`PATIENCE`] counts as lost.
 pub struct Opened {
     connection: Box<dyn Inventory>,

@@ -28,7 +28,7 @@ use crate::{
 pub struct ClusterConnection(Arc<Shared>);
 
 impl ClusterConnection {
-    /// A connection over these connections, and what completes when it is of no use any more.
+    /// Makes a connection to the cluster of those to its nodes, and a future that completes when it is to be given up.
     pub(super) fn new(
         manager: Arc<ClusterManager>,
         map: SlotMap,
@@ -46,7 +46,7 @@ impl ClusterConnection {
                     return;
                 };
                 shared.remove(&address);
-                // Who has no slots may go; and it may have lost them since we looked.
+                // A node without slots may go; and it may have lost them since the last look at the map.
                 if shared.has_slots(&address) {
                     shared.refresh_map().await;
                 }

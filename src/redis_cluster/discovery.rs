@@ -29,7 +29,7 @@ type Dialed<T> = std::result::Result<T, ConnectError>;
 /// What a look at the cluster found.
 struct Found {
     map: SlotMap,
-    /// Who was asked, and a connection to it, which is as good as any other.
+    /// The node that was asked, and a connection to it, which is used like any other.
     asked: Address,
     connected: Connected<RedisConnection>,
 }

@@ -35,7 +35,7 @@ pub(super) struct Group {
     asking: Vec<bool>,
 }
 
-/// Makes a pipeline for each node, in the order of the steps. A slot that nobody has is the error.
+/// Makes a pipeline for each node, in the order of the steps. The error is a slot without an owner.
 pub(super) fn group(
     steps: &mut [Step],
     open: &[Open],
@@ -74,7 +74,7 @@ pub(super) fn group(
 }
 
 impl Group {
-    /// The answers to its steps, out of those to its pipeline. Who may not ask gets the no to that.
+    /// The answers to its steps, out of those to its pipeline. If our user may not send `ASKING`, the answer is the refusal.
     fn own(&self, values: Vec<Value>) -> impl Iterator<Item = (usize, Value)> {
         let mut values = values.into_iter();
         self.steps

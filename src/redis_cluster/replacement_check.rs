@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// A node that answers, and a connection to it.
 pub(super) type Peer = (Address, MultiplexedConnection);
 
-/// What a node says of the cluster; the connection's end, or an answer of another form, in words.
+/// Asks a node for `CLUSTER SLOTS`; the error is in words.
 pub(super) async fn slots(peer: Peer) -> Result<Value, String> {
     let (_, mut connection) = peer;
     let mut pipeline = Pipeline::new();
@@ -34,8 +34,8 @@ pub(super) async fn map(peer: Peer) -> Option<SlotMap> {
     SlotMap::read(&answer, &asked)
 }
 
-/// Completes when one of those who are `silent` has no slots any more; gives its address. `peer` names somebody else
-/// to ask, another one each time.
+/// Completes when one of the `silent` nodes has no slots any more, with its address. `peer` gives another node to ask, a
+/// different one each time.
 pub(super) async fn replaced(
     silent: impl Fn() -> Vec<Address>,
     peer: impl Fn(&[Address]) -> Option<Peer>,

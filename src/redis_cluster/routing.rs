@@ -101,7 +101,7 @@ impl<'a> Plan<'a> {
         index
     }
 
-    /// Joins a reading of the same batch with no write after it: nobody can tell.
+    /// Joins a read of the same key in the batch, if no write of it came in between.
     fn read(&mut self, key: &'a [u8]) -> usize {
         if let Some(index) = self.keys.get(key).and_then(|seen| seen.read) {
             return index;

@@ -84,7 +84,7 @@ async fn exchange(shared: &Arc<Shared>, groups: &[Group]) -> Result<Vec<Vec<Valu
         answered.store(true, Ordering::Relaxed);
         values.map_err(|error| Lost(format!("node {}: {error}", group.address).into()))
     });
-    // Who is about to have its first slot is not missed by the others.
+    // A node that is about to get its first slot is not in the maps of the others yet.
     let silent = || {
         let silent = |(group, answered): &(&Group, &AtomicBool)| {
             group.owner && !answered.load(Ordering::Relaxed)

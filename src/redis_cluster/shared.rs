@@ -39,7 +39,7 @@ pub(super) struct Shared {
 struct State {
     map: SlotMap,
     nodes: HashMap<Address, RedisConnection>,
-    /// Who said that the map is not true any more, and so knows better.
+    /// The node of the last `MOVED`: it has a newer map.
     stale: Option<Address>,
     /// Counts the questions to others, so that each is another node's.
     turn: usize,
@@ -76,10 +76,9 @@ impl Shared {
         let (shared, node) = (Arc::downgrade(self), address.clone());
         let ask = move || shared.upgrade()?.state().nodes.get(&node)?.ping();
         let over = select(connected.closed, heartbeat::until_dead(ask).boxed());
-        // Ends with the connection, which ends with the connection at the latest.
         tokio::spawn(async move {
             over.await;
-            // Nobody listens any more where the connection is gone.
+            // Fails if the connection is gone.
             let _ = ended.send(of);
         });
         self.state().nodes.insert(address, connected.connection);
@@ -116,7 +115,7 @@ impl Shared {
         self.state().map.owner(slot).cloned()
     }
 
-    /// A node was said to have this slot now.
+    /// Notes that a slot has moved to another node.
     pub(super) fn moved(&self, slot: u16, to: &Address) {
         let mut state = self.state();
         state.map.give(slot, to);
@@ -162,7 +161,7 @@ impl Shared {
         Some((address, connection))
     }
 
-    /// Learns the whole map where one slot was found to have moved: others may have as well.
+    /// Updates the whole map if a slot was found to have moved: others may have too.
     pub(super) async fn refresh_if_stale(&self) {
         let peer = {
             let mut state = self.state();
@@ -177,7 +176,7 @@ impl Shared {
         }
     }
 
-    /// Learns the map from whoever comes next.
+    /// Updates the map from the next node.
     pub(super) async fn refresh_map(&self) {
         if let Some(peer) = self.peer(&[]) {
             self.update_map(peer).await;
@@ -188,7 +187,7 @@ impl Shared {
         let Some(map) = replacement_check::map(peer).await else {
             return;
         };
-        // While a cluster heals, a node may know of no owner; then who had a slot can say more.
+        // After a failure a node may know no owner of a slot yet; then the old map says more.
         if map.ranges(None).is_empty() {
             self.state().map = map;
         }

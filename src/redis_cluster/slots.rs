@@ -94,7 +94,7 @@ impl SlotMap {
         &self.known
     }
 
-    /// The slots of a node, or those that nobody has, in words: `0-5460, 7000`.
+    /// Writes the slots of a node, or those without an owner, as text: `0-5460, 7000`.
     pub(super) fn ranges(&self, of: Option<&Address>) -> String {
         let mut words = String::new();
         let mut slot = 0;
@@ -125,8 +125,8 @@ impl PartialEq for SlotMap {
     }
 }
 
-/// A node; nothing if its address is not known to who was asked. One that has no host of its own to tell is at
-/// that of who was asked.
+/// Reads the address of a node; nothing if the node that was asked does not know it. A node without a host in its entry is
+/// at the host of the node that was asked.
 fn address(node: &Value, asked: &Address) -> Option<Address> {
     let Value::Array(node) = node else {
         return None;

@@ -1,5 +1,5 @@
-//! `clean`: removes every set under a prefix, in the small steps of [`super::scan`]; UNLINK instead of
-//! DEL. A replica may have nothing to remove, so the role is asked at the end.
+//! `clean`: removes every set under a prefix, in the small steps of [`super::scan`], with UNLINK instead of DEL. A replica
+//! may have nothing to remove, so the role is asked at the end.
 
 use std::sync::{Arc, Mutex};
 

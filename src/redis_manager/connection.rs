@@ -1,6 +1,5 @@
-//! The loop around the member cache: batches to pipelines, replies and pushes back to it. What is sent
-//! and what it means is decided in [`crate::cache`]; without a cache the same way is gone, and
-//! nothing is kept.
+//! An open connection, and the loop around the member cache: batches to pipelines, replies back to it. What is sent and
+//! what it means is decided in [`crate::cache`]; without a cache the path is the same, and nothing is kept.
 
 use std::{
     iter,
@@ -41,14 +40,14 @@ pub struct RedisConnection {
     pub(super) task: AbortHandle,
     pub(super) state: Arc<Mutex<State>>,
     pub(super) db: u64,
-    /// Wakes when something arrives.
+    /// Notified when bytes arrive.
     pub(super) heard: Arc<Notify>,
     /// It is a node of a Redis Cluster that had all keys: see [`slot_coverage`].
     pub(super) in_cluster: bool,
 }
 
 impl RedisConnection {
-    /// What to send commands over that are not calls: nothing of the cache is seen there.
+    /// Returns the connection of redis-rs, for commands that are not calls and do not concern the cache.
     pub(crate) fn connection(&self) -> MultiplexedConnection {
         self.connection.clone()
     }
@@ -160,7 +159,7 @@ async fn run(
             match sent {
                 Ok(values) => values,
                 Err(error) => {
-                    // Nobody shall wait for what will not come.
+                    // No reply will come any more.
                     lock(&state).waiting.clear();
                     // There already, if what was read again is other batches'.
                     return replies.try_recv().map_err(|_| lost(&error));

@@ -19,7 +19,7 @@ use crate::manager::ConnectError;
 pub(super) struct Identity {
     client_id: Option<i64>,
     /// Made anew whenever a server process starts. A connection id means nothing without it: after
-    /// a restart the same id is somebody else's connection.
+    /// a restart the same id is another client's connection.
     run_id: Option<String>,
     /// Whether it is, or may be, a node of a Redis Cluster, and has to have all keys.
     pub(super) in_cluster: bool,
@@ -231,7 +231,7 @@ pub(super) async fn fence(
     };
     if last_run != *run {
         // Another server process: the old one is gone, and its unread commands with it. Or, found by Sentinel,
-        // it was replaced, and may still be alive and execute them. Nobody will see that: it is made a replica
+        // it was replaced, and may still be alive and execute them. No client will see that: it is made a replica
         // of the new primary and takes all of its data, because it has written what that one has not
         // (its replication offset is beyond the one at which they parted). If it is ever promoted again, it is
         // with that data; and Sentinel ends its clients when it demotes it, in the same transaction.

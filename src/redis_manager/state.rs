@@ -69,7 +69,7 @@ pub(super) fn on_push(state: &Mutex<State>, push: &PushInfo) {
             for key in keys {
                 match key {
                     Value::BulkString(key) => session.invalidate(Invalidation::Key(key)),
-                    // Nobody knows which one is meant.
+                    // It is not known which key is meant.
                     _ => session.invalidate(Invalidation::All),
                 }
             }

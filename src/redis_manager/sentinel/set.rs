@@ -53,7 +53,7 @@ struct Member {
     addr: SentinelAddr,
     /// It is at an address of those listed.
     listed: bool,
-    /// Who it should be, by the one that named it.
+    /// The id that the sentinel which named it knows it by.
     expected: Option<String>,
     up: bool,
     /// When the last question was put that was answered, or failed.
@@ -260,7 +260,7 @@ impl SentinelSet {
     }
 
     /// Until when a look-up that has asked all at `round` waits for their answers; nothing if all have come to an
-    /// end that is worth to be waited for. Silence is waited for once, and after that only if nobody else answers.
+    /// end that is worth to be waited for. Silence is waited for once, and after that only if no other one answers.
     pub(super) fn waits(&self, round: Instant) -> Option<Instant> {
         let answered = self.answered_since(round);
         let names = self.listed.iter().filter(|each| !each.settled);
@@ -299,7 +299,7 @@ impl SentinelSet {
             let members = self.members.iter().filter(own);
             let mut own: Vec<_> = members.filter_map(|member| member.no.clone()).collect();
             own.extend(no.clone());
-            // Nobody may listen at some addresses of a name (`localhost` in IPv6): one that talks decides.
+            // At some addresses of a name there may be no server (`localhost` in IPv6): one that answers decides.
             let refused = |no: &ConnectError| matches!(no, ConnectError::Refused(_));
             if own.iter().any(refused) {
                 own.retain(refused);

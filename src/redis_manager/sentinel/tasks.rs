@@ -26,7 +26,7 @@ use crate::{
     redis_manager::{server_address::Address, stream},
 };
 
-/// A sentinel that has not been asked for so long is asked again: whether it is there, whom it knows.
+/// A sentinel that has not been asked for so long is asked again: whether it is there, and which others it knows.
 const IDLE: Duration = Duration::from_secs(5);
 
 /// The longest pause before a sentinel that is gone is looked for again, if nothing is asked of it.
@@ -74,7 +74,7 @@ async fn look_up(
         loop {
             tokio::select! {
                 () = sleep_until(next) => break,
-                // Sooner where all are asked, and there is nobody to ask.
+                // Sooner where all are asked, and there is none to ask.
                 _ = round.changed() => if lock(&shared.set).lacks(&address) { break },
             }
         }
