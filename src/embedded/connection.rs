@@ -33,8 +33,8 @@ use crate::{
     steps::Steps,
 };
 
-/// About what it takes to wake a thread on an idle core.
-const LINGER: Duration = Duration::from_micros(50);
+/// How long to poll for the next call: about what it takes to wake a thread on an idle core.
+const BUSY_POLL: Duration = Duration::from_micros(50);
 
 /// How much longer than the drain time a stop waits for the disk. With that time it is less than the 3 s after
 /// which pomelo ends the process.
@@ -64,24 +64,24 @@ impl EmbeddedConnection {
         }
     }
 
-    /// Its store, until it ends.
+    /// Returns its store, until the connection ends.
     pub(super) fn store(&self) -> Option<&Arc<Store>> {
         self.executor.as_ref().map(|executor| &executor.store)
     }
 
-    /// Whether what there is to wait for is this process's own work, or the disk, and no other process.
+    /// Returns whether a close waits for this process's own work or for the disk, and not for another process.
     fn is_busy(&self) -> bool {
         self.working.load(Ordering::Acquire) || self.syncing.load(Ordering::Acquire)
     }
 
-    /// What executes batches, if the store is still what it was.
+    /// Returns the executor, if the store can still be used.
     fn checked(&self) -> Result<&Arc<Executor>, Lost> {
         let ended = || Lost("the connection has ended".into());
         let executor = self.executor.as_ref().ok_or_else(ended)?;
         executor.store.check().map(|()| executor)
     }
 
-    /// Lets go of the store, on a thread that may wait for the disk: this may be the last share in it.
+    /// Drops its share in the store, on a thread that may wait for the disk: it may be the last one.
     fn end(&mut self) {
         let Some(executor) = self.executor.take() else {
             return;
@@ -110,7 +110,7 @@ impl Connection for EmbeddedConnection {
     }
 
     fn busy_poll(&self) -> Duration {
-        LINGER
+        BUSY_POLL
     }
 
     fn execute(&self, batch: &[&Command]) -> BoxFuture<'static, Replies> {

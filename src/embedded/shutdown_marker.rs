@@ -88,7 +88,7 @@ pub(super) fn write(folder: &Folder, left: &ShutdownMarker) -> io::Result<()> {
     publish(folder)
 }
 
-/// The first half of [`write`]: brings to the disk what is to be the file, beside the one that is there.
+/// The first half of [`write()`]: brings to the disk what is to be the file, beside the one that is there.
 pub(super) fn draft(folder: &Folder, left: &ShutdownMarker) -> io::Result<()> {
     let mut file = file_modes::create(&fresh(folder))?;
     file.write_all(left.to_json().to_string().as_bytes())?;

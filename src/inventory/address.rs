@@ -1,4 +1,4 @@
-//! Where a store is, as it is written on a command line, and how to get a connection to it.
+//! The address of a store on a command line, and opening a connection to it.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -57,7 +57,7 @@ pub fn pair(from: &str, to: &str) -> Result<(Store, Store)> {
     Ok((from, to))
 }
 
-/// Whether they are the same, as far as one can see without asking them.
+/// Returns whether two stores are the same, as far as their addresses tell.
 fn is_same(one: &Store, other: &Store) -> bool {
     match (one, other) {
         (Store::Redis(a), Store::Redis(b)) => a.endpoint == b.endpoint && a.db == b.db,
@@ -70,7 +70,8 @@ fn is_same(one: &Store, other: &Store) -> bool {
     }
 }
 
-/// Opens a store that is there, for the keys that begin with `stem`. What a server would put aside to begin empty is left as it is, and an error.
+/// Opens a store that exists, for the keys that begin with `stem`. An embedded store that a service would put aside after
+/// a crash of the system is left as it is, and an error.
 pub async fn open(store: Store, stem: &[u8]) -> Result<Opened> {
     if let Store::Embedded(options) = &store
         && let Some(why) = options.lacks()
@@ -83,7 +84,7 @@ pub async fn open(store: Store, stem: &[u8]) -> Result<Opened> {
     open_or_make(store, stem).await
 }
 
-/// Opens a store. An embedded one that is missing is made.
+/// Opens a store, for the keys that begin with `stem`. An embedded one that is missing is made.
 pub async fn open_or_make(store: Store, stem: &[u8]) -> Result<Opened> {
     let sizes = store.sizes();
     match StoreManager::new(&store, stem.to_owned(), None, Arc::default()) {
