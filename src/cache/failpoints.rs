@@ -7,7 +7,7 @@ use super::{
     Answer, Barrier, Group, Ready, Session, Slot,
     calls::{CommandId, OpId, State},
     form::Forming,
-    settle::Held,
+    settle::BarrierOutcome,
 };
 use crate::{error::Result, list::List, list_lru::SharedKey};
 
@@ -124,7 +124,7 @@ impl Forming {
     }
 }
 
-impl Held {
+impl BarrierOutcome {
     /// Rule 3 broken: whatever the barrier was answered.
     pub(super) const ALWAYS: Self = Self {
         full: true,
@@ -134,10 +134,10 @@ impl Held {
 
     /// Rule 3 broken: the one sum is taken for both.
     pub(super) fn both(full: Option<bool>) -> Self {
-        let held = full.unwrap_or(true);
+        let outcome = full.unwrap_or(true);
         Self {
-            full: held,
-            empty: held,
+            full: outcome,
+            empty: outcome,
             all_new: false,
         }
     }

@@ -22,12 +22,12 @@ enum Decision {
     /// It is answered by its fallback.
     Wait(CommandId),
     /// It is read again.
-    Again,
+    Reread,
 }
 
 /// The second reading of what failed: one pipeline for all that fails in one turn.
 #[derive(Default)]
-pub(super) struct Again {
+pub(super) struct Rereads {
     no: u64,
     loads: Vec<(SharedKey, Vec<OpId>)>,
     slots: HashMap<SharedKey, usize>,
@@ -45,7 +45,7 @@ struct Repair<'a> {
 
 impl Session {
     /// Goes through all calls from this batch on, in call order.
-    pub(super) fn repair(&mut self, no: u64, groups: &[Group], again: &mut Again) {
+    pub(super) fn repair(&mut self, no: u64, groups: &[Group], again: &mut Rereads) {
         if again.no == 0 {
             again.no = self.number();
         }
@@ -81,7 +81,7 @@ impl Session {
                             waiting.push((place, at));
                             place
                         }
-                        Decision::Again => again.read(&key, at),
+                        Decision::Reread => again.read(&key, at),
                     };
                     let failed = batch.redirect(call, read, place);
                     self.stats.cache.rereads.add(usize::from(failed));
@@ -94,7 +94,7 @@ impl Session {
     }
 
     /// What has to be read again, and what has to be forgotten, as a pipeline to be sent now.
-    pub(super) fn send_again(&mut self, again: Again) -> Option<Sent> {
+    pub(super) fn send_again(&mut self, again: Rereads) -> Option<Sent> {
         let due = self.dead_keys.due();
         if again.loads.is_empty() && due.is_none() {
             return None;
@@ -123,7 +123,7 @@ impl Session {
 impl Repair<'_> {
     /// Whether anything can become of a call: in later batches only by what was decided before. Many
     /// calls are asked, few are meant.
-    fn concerns(&self, batch: &Batch, call: usize, again: &Again) -> bool {
+    fn concerns(&self, batch: &Batch, call: usize, again: &Rereads) -> bool {
         let Some(Call::Reads(reads)) = batch.calls.get(call) else {
             return false;
         };
@@ -138,7 +138,7 @@ impl Repair<'_> {
         batch: &Batch,
         call: usize,
         sent: &[Group],
-        again: &Again,
+        again: &Rereads,
     ) -> impl Iterator<Item = (usize, (SharedKey, Decision))> + use<> {
         let Some(Call::Reads(reads)) = batch.calls.get(call) else {
             return Vec::new().into_iter().enumerate();
@@ -154,7 +154,7 @@ impl Repair<'_> {
             && !reads.iter().any(|r| written_later(&r.key));
         let decide = |read: &Read| {
             if together || again.has(&read.key) {
-                return Decision::Again;
+                return Decision::Reread;
             }
             let Some(group) = group(read, groups) else {
                 return Decision::Leave;
@@ -164,7 +164,7 @@ impl Repair<'_> {
                 _ if !mine => Decision::Leave,
                 (Some(list), _) => Decision::Serve(list.clone()),
                 (None, Some(place)) => Decision::Wait(place),
-                (None, None) => Decision::Again,
+                (None, None) => Decision::Reread,
             }
         };
         let decisions: Vec<_> = reads.iter().map(|r| (r.key.clone(), decide(r))).collect();
@@ -177,7 +177,7 @@ impl Repair<'_> {
     }
 }
 
-impl Again {
+impl Rereads {
     /// Whether a key is read again: then so is every later read of it.
     fn has(&self, key: &SharedKey) -> bool {
         fail_point!("no-fallback-for-reads", Some(false));

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{
-    Answer, Barrier, Flight, Group, Ready, Sent, Session, Slot, calls::CommandId, repair::Again,
+    Answer, Barrier, Flight, Group, Ready, Sent, Session, Slot, calls::CommandId, repair::Rereads,
 };
 use crate::{
     command::Reply,
@@ -25,7 +25,7 @@ pub struct Settled {
 
 /// Whether the barrier was answered as it must be, for the keys with members and for those without.
 #[derive(Clone, Copy)]
-pub(super) struct Held {
+pub(super) struct BarrierOutcome {
     pub(super) full: bool,
     pub(super) empty: bool,
     /// Each of those without has members now.
@@ -39,7 +39,7 @@ impl Session {
         if let Some(flight) = self.flight(no) {
             flight.answers = Some(answers);
         }
-        let mut again = Again::default();
+        let mut again = Rereads::default();
         let has_answers = |flight: &Flight| flight.answers.is_some();
         while self.flights.front().is_some_and(has_answers)
             && let Some(flight) = self.flights.pop_front()
@@ -52,7 +52,7 @@ impl Session {
         }
     }
 
-    fn land(&mut self, mut flight: Flight, again: &mut Again) {
+    fn land(&mut self, mut flight: Flight, again: &mut Rereads) {
         let mut answers = flight.answers.take().unwrap_or_default().into_iter();
         for (index, slot) in flight.slots.into_iter().enumerate() {
             let answer = answers.next();
@@ -99,8 +99,8 @@ impl Session {
         }
         let Barrier { full, empty } = flight.barrier;
         if full.is_some() || empty {
-            let held = Held::by(flight.barrier, answers, &flight.groups);
-            self.judge(flight.no, flight.groups, held, again);
+            let outcome = BarrierOutcome::by(flight.barrier, answers, &flight.groups);
+            self.judge(flight.no, flight.groups, outcome, again);
         }
     }
 
@@ -129,7 +129,13 @@ impl Session {
     }
 
     /// Serves the candidates of a flight whose barrier was answered, or finds them other answers.
-    fn judge(&mut self, no: u64, mut groups: Vec<Group>, held: Held, again: &mut Again) {
+    fn judge(
+        &mut self,
+        no: u64,
+        mut groups: Vec<Group>,
+        outcome: BarrierOutcome,
+        again: &mut Rereads,
+    ) {
         let mut failed = false;
         for (index, group) in groups.iter_mut().enumerate() {
             if group.dissolved {
@@ -140,13 +146,13 @@ impl Session {
                 self.tidy(&group.key);
             }
             let holds = match group.ready {
-                Ready::Empty => held.empty,
-                Ready::Version(_) => held.full,
+                Ready::Empty => outcome.empty,
+                Ready::Version(_) => outcome.full,
             };
             group.list = self.current(group);
             if !holds {
                 group.list = None;
-                if group.ready == Ready::Empty && held.all_new {
+                if group.ready == Ready::Empty && outcome.all_new {
                     self.entries.is_there(&group.key);
                 } else {
                     self.entries.may_go(&group.key);
@@ -170,7 +176,7 @@ impl Session {
     }
 }
 
-impl Held {
+impl BarrierOutcome {
     /// What the answers to the barrier say of these groups.
     fn by(barrier: Barrier, mut answers: impl Iterator<Item = Answer>, groups: &[Group]) -> Self {
         fail_point!("barrier-ignores-count", Some(Self::ALWAYS));

@@ -52,7 +52,7 @@ async fn unlink(
     let mut unlink = Pipeline::new();
     unlink.cmd("UNLINK").arg(sets);
     let mut values = send(connection, &unlink).await?;
-    lock(state).hear(&values, None);
+    lock(state).observe(&values, None);
     match values.pop() {
         Some(Value::ServerError(error)) => Err(refused(&error)),
         _ => Ok(()),
@@ -71,7 +71,7 @@ async fn is_primary(
     pipeline.add_command(question.command());
     let answer = send(connection, &pipeline).await?.pop();
     let mut state = lock(state);
-    state.hear(&[], answer.map(|answer| (question, answer)));
+    state.observe(&[], answer.map(|answer| (question, answer)));
     match state.role.demoted() {
         Some(words) => Err(ScanError::Refused(Error::Store(words))),
         None => Ok(()),

@@ -285,10 +285,10 @@ impl RedisManager {
                 Ok::<(), ()>(())
             });
         }
-        let heard = Arc::new(Notify::new());
+        let activity = Arc::new(Notify::new());
         let stream = ReadActivity {
             stream,
-            heard: heard.clone(),
+            activity: activity.clone(),
         };
         let (connection, task) =
             MultiplexedConnection::new_with_config(&info, stream, config).await?;
@@ -298,7 +298,7 @@ impl RedisManager {
             task: task.abort_handle(),
             state,
             db: self.options.db,
-            heard,
+            activity,
             in_cluster: false,
         };
         Ok((connection, task))

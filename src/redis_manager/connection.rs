@@ -41,7 +41,7 @@ pub struct RedisConnection {
     pub(super) state: Arc<Mutex<State>>,
     pub(super) db: u64,
     /// Notified when bytes arrive.
-    pub(super) heard: Arc<Notify>,
+    pub(super) activity: Arc<Notify>,
     /// It is a node of a Redis Cluster that had all keys: see [`slot_coverage`].
     pub(super) in_cluster: bool,
 }
@@ -72,13 +72,13 @@ impl Connection for RedisConnection {
 
     fn ping(&self) -> Option<BoxFuture<'static, std::result::Result<(), Lost>>> {
         let mut connection = self.connection.clone();
-        let heard = self.heard.clone();
+        let activity = self.activity.clone();
         // What was asked for at set-up, and granted: a user may be denied PING.
         let select = command("SELECT", [self.db.to_string()]);
         let sign = async move {
             let answer = connection.send_packed_command(&select);
             tokio::select! {
-                () = heard.notified() => Ok(()),
+                () = activity.notified() => Ok(()),
                 answer = answer => match answer {
                     // A no is a sign as well.
                     Err(error) if error.is_io_error() => Err(lost(&error)),
@@ -170,7 +170,7 @@ async fn run(
         let answer = question
             .take()
             .and_then(|question| Some((question, values.pop()?)));
-        lock(&state).hear(&values, answer);
+        lock(&state).observe(&values, answer);
         let mut values = values.into_iter();
         let decode = |wire| decode(wire, &mut values);
         let answers: Vec<Answer> = sent.wire.iter().map(decode).collect();

@@ -15,10 +15,10 @@ use tokio::{
 
 use super::stream::Stream;
 
-/// Wraps a socket. `heard` is notified whenever bytes arrive.
+/// Wraps a socket. `activity` is notified whenever bytes arrive.
 pub(super) struct ReadActivity {
     pub(super) stream: Box<dyn Stream>,
-    pub(super) heard: Arc<Notify>,
+    pub(super) activity: Arc<Notify>,
 }
 
 impl AsyncRead for ReadActivity {
@@ -31,7 +31,7 @@ impl AsyncRead for ReadActivity {
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
         // No bytes: the end of the stream.
         if buffer.filled().len() > before {
-            self.heard.notify_waiters();
+            self.activity.notify_waiters();
         }
         Poll::Ready(Ok(()))
     }

@@ -91,7 +91,7 @@ impl Role {
     }
 
     /// Takes the answers to commands, and that to the question if it was asked with them.
-    pub(super) fn hear(&mut self, values: &[Value], answer: Option<(Question, Value)>) {
+    pub(super) fn observe(&mut self, values: &[Value], answer: Option<(Question, Value)>) {
         let refused = values.iter().find_map(|value| match value {
             Value::ServerError(error) if is_demoted(error) => Some(words(error)),
             _ => None,
@@ -141,7 +141,7 @@ mod tests {
         tokio::time::advance(FRESH).await;
         assert_eq!(role.ask(Instant::now()), Some(Question::Hello));
         assert_eq!(role.ask(Instant::now()), None);
-        role.hear(&[], Some(hello("slave")));
+        role.observe(&[], Some(hello("slave")));
         assert_eq!(role.ask(Instant::now()), Some(Question::Hello));
         assert_eq!(Role::new(None).ask(Instant::now() + FRESH), None);
     }
@@ -150,19 +150,19 @@ mod tests {
     async fn refusals_and_roles_say_whether_it_is_demoted() {
         for said in [hello, info] {
             let mut role = Role::new(Some(said("master").0));
-            role.hear(&[Value::Int(1), error("OOM no")], Some(said("master")));
+            role.observe(&[Value::Int(1), error("OOM no")], Some(said("master")));
             assert_eq!(role.demoted(), None);
-            role.hear(&[], Some(said("slave")));
+            role.observe(&[], Some(said("slave")));
             let words = "the server's role is slave, not master";
             assert_eq!(role.demoted().as_deref(), Some(words));
             // A pipeline that did not ask says nothing, and an error tells no role.
-            role.hear(&[Value::Int(1)], None);
-            role.hear(&[], Some((said("").0, error("NOPERM no"))));
+            role.observe(&[Value::Int(1)], None);
+            role.observe(&[], Some((said("").0, error("NOPERM no"))));
             assert!(role.demoted().is_some());
-            role.hear(&[], Some(said("master")));
+            role.observe(&[], Some(said("master")));
             assert_eq!(role.demoted(), None);
             for words in ["READONLY You can't", "MASTERDOWN Connection is down"] {
-                role.hear(&[Value::Int(1), error(words)], Some(said("master")));
+                role.observe(&[Value::Int(1), error(words)], Some(said("master")));
                 assert_eq!(role.demoted().as_deref(), Some(words));
             }
         }
@@ -171,12 +171,12 @@ mod tests {
     #[tokio::test]
     async fn where_a_cache_is_wanted_a_replica_that_becomes_the_primary_is_connected_to_anew() {
         let mut role = Role::new(Some(Question::Hello)).rises(true);
-        role.hear(&[Value::Int(1)], None);
+        role.observe(&[Value::Int(1)], None);
         assert_eq!(role.demoted(), None);
-        role.hear(&[], Some(hello("slave")));
+        role.observe(&[], Some(hello("slave")));
         let words = "the server's role is slave, not master";
         assert_eq!(role.demoted().as_deref(), Some(words));
-        role.hear(&[], Some(hello("master")));
+        role.observe(&[], Some(hello("master")));
         let words = "the server has become the primary";
         assert_eq!(role.demoted().as_deref(), Some(words));
     }
@@ -184,9 +184,9 @@ mod tests {
     #[tokio::test]
     async fn without_a_question_only_the_last_answers_count() {
         let mut role = Role::new(None);
-        role.hear(&[error("READONLY no")], None);
+        role.observe(&[error("READONLY no")], None);
         assert!(role.demoted().is_some());
-        role.hear(&[Value::Int(1)], None);
+        role.observe(&[Value::Int(1)], None);
         assert_eq!(role.demoted(), None);
     }
 }

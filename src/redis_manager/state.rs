@@ -40,8 +40,8 @@ impl State {
     }
 
     /// Takes what the server has said of itself. Of a server that is no primary nothing is served from memory.
-    pub(super) fn hear(&mut self, values: &[Value], answer: Option<(Question, Value)>) {
-        self.role.hear(values, answer);
+    pub(super) fn observe(&mut self, values: &[Value], answer: Option<(Question, Value)>) {
+        self.role.observe(values, answer);
         if self.role.demoted().is_some() {
             self.session.distrust();
         }

@@ -53,8 +53,8 @@ impl FailoverWatch {
             shared.round.send_replace(round);
             shared.settle(round).await;
             if !lock(&shared.set).answered_since(round) {
-                let noes = lock(&shared.set).noes();
-                return Err(shared.sentinels.nowhere(&noes));
+                let failures = lock(&shared.set).failures();
+                return Err(shared.sentinels.not_found(&failures));
             }
             let now = Instant::now();
             let verdict = lock(&shared.election).verdict(since, now);

@@ -46,7 +46,7 @@ pub(super) struct SentinelListener {
     /// The tasks of the sockets; the connection ends with the first of them.
     sockets: JoinSet<()>,
     /// Why it could not subscribe, in the sentinel's words.
-    pub(super) deaf: Option<Arc<str>>,
+    pub(super) not_subscribed: Option<Arc<str>>,
 }
 
 /// Where a sentinel is: an address of a host, whose name a certificate has to be for.
@@ -99,7 +99,7 @@ impl SentinelListener {
         let mut sockets = JoinSet::new();
         sockets.spawn(task);
         let subscribed = connection.subscribe(&channels()).await;
-        let deaf = match subscribed {
+        let not_subscribed = match subscribed {
             Err(error) if error.is_io_error() => return Ok(Err(error)),
             subscribed => subscribed.err().map(|error| error.to_string().into()),
         };
@@ -107,7 +107,7 @@ impl SentinelListener {
             connection,
             logs_in: false,
             sockets,
-            deaf,
+            not_subscribed,
         }))
     }
 
@@ -133,7 +133,7 @@ impl SentinelListener {
             messages.subscribe(&channels()).await?;
             Ok::<_, RedisError>(messages)
         };
-        let deaf = match subscribed.await {
+        let not_subscribed = match subscribed.await {
             Ok(messages) => {
                 sockets.spawn(follow(messages, sentinels.name.clone(), hear));
                 None
@@ -146,7 +146,7 @@ impl SentinelListener {
             connection,
             logs_in: sentinels.username.is_some() || sentinels.password.is_some(),
             sockets,
-            deaf,
+            not_subscribed,
         })
     }
 

@@ -121,14 +121,14 @@ impl Sentinels {
     }
 
     /// The error when no sentinel told an address: [`ConnectError::Refused`] if all of them answered with an error.
-    pub(super) fn nowhere(&self, noes: &[(Address, ConnectError)]) -> ConnectError {
+    pub(super) fn not_found(&self, failures: &[(Address, ConnectError)]) -> ConnectError {
         let unknown = self.unknown();
-        if noes.iter().all(|(_, no)| **no.words() == *unknown) {
+        if failures.iter().all(|(_, no)| **no.words() == *unknown) {
             let words = format!("no sentinel knows a primary named {:?}", self.name);
             return ConnectError::Refused(words.into());
         }
         let mut told: Vec<(&Arc<str>, Vec<String>)> = Vec::new();
-        for (address, no) in noes {
+        for (address, no) in failures {
             match told.iter_mut().find(|(words, _)| *words == no.words()) {
                 Some((_, who)) => who.push(address.to_string()),
                 None => told.push((no.words(), vec![address.to_string()])),
@@ -138,7 +138,7 @@ impl Sentinels {
             .into_iter()
             .map(|(words, who)| format!("sentinel {}: {words}", who.join(", ")));
         let words = told.collect::<Vec<_>>().join("; ").into();
-        if noes
+        if failures
             .iter()
             .all(|(_, no)| matches!(no, ConnectError::Refused(_)))
         {
@@ -248,20 +248,20 @@ mod tests {
         let [one, two, three] = [0, 1, 2].map(|i| sentinels.addresses[i].clone());
         let unknown = || ConnectError::Refused(sentinels.unknown().into());
         let gone = || ConnectError::Unreachable("refused".into());
-        let noes = [
+        let failures = [
             (one.clone(), unknown()),
             (two.clone(), unknown()),
             (three.clone(), unknown()),
         ];
         let words = "no sentinel knows a primary named \"x\\ny\"";
         assert_eq!(
-            sentinels.nowhere(&noes),
+            sentinels.not_found(&failures),
             ConnectError::Refused(words.into())
         );
-        let noes = [(one, gone()), (two, unknown()), (three, gone())];
+        let failures = [(one, gone()), (two, unknown()), (three, gone())];
         let words = "sentinel h:1, h:3: refused; sentinel h:2: it knows no primary named \"x\\ny\"";
         let expected = ConnectError::Unreachable(words.into());
-        assert_eq!(sentinels.nowhere(&noes), expected);
+        assert_eq!(sentinels.not_found(&failures), expected);
         assert!(!format!("{sentinels:?} {sentinels}").contains("hush"));
     }
 }

@@ -67,7 +67,7 @@ struct Member {
     id: Option<String>,
     count: Option<usize>,
     denied: Vec<(&'static str, Arc<str>)>,
-    deaf: Option<Arc<str>>,
+    not_subscribed: Option<Arc<str>>,
 }
 
 impl SentinelSet {
@@ -166,7 +166,7 @@ impl SentinelSet {
             id: None,
             count: None,
             denied: Vec::new(),
-            deaf: None,
+            not_subscribed: None,
         });
         Some(addr)
     }
@@ -181,7 +181,7 @@ impl SentinelSet {
         &mut self,
         at: SocketAddr,
         told: &SentinelReply,
-        deaf: Option<Arc<str>>,
+        not_subscribed: Option<Arc<str>>,
     ) -> bool {
         let Some(index) = self.members.iter().position(|each| each.addr.at == at) else {
             return false;
@@ -201,7 +201,7 @@ impl SentinelSet {
         member.id.clone_from(&told.id);
         member.count = told.count;
         member.denied.clone_from(&told.denied);
-        member.deaf = deaf;
+        member.not_subscribed = not_subscribed;
         true
     }
 
@@ -285,12 +285,12 @@ impl SentinelSet {
     }
 
     /// Returns why the listed ones told nothing, with the address of each.
-    pub(super) fn noes(&self) -> Vec<(Address, ConnectError)> {
+    pub(super) fn failures(&self) -> Vec<(Address, ConnectError)> {
         let silent = || {
             let words = format!("no answer within {} ms", LIMIT.as_millis());
             ConnectError::Unreachable(words.into())
         };
-        let mut noes = Vec::new();
+        let mut failures = Vec::new();
         for Listed {
             address, at, no, ..
         } in &self.listed
@@ -307,8 +307,8 @@ impl SentinelSet {
             if own.is_empty() {
                 own.push(silent());
             }
-            noes.extend(own.into_iter().map(|no| (address.clone(), no)));
+            failures.extend(own.into_iter().map(|no| (address.clone(), no)));
         }
-        noes
+        failures
     }
 }

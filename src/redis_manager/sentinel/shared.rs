@@ -66,7 +66,7 @@ impl Shared {
         }
     }
 
-    pub(super) fn hear(&self, id: ConnectionId, news: FailoverEvent) {
+    pub(super) fn observe(&self, id: ConnectionId, news: FailoverEvent) {
         if lock(&self.election).publishes(id, news, Instant::now()) {
             self.moved.send_replace(());
         }

@@ -98,7 +98,7 @@ async fn attend(
         let id = shared.connection_ids.fetch_add(2, Ordering::Relaxed);
         let hear = {
             let shared = shared.clone();
-            Arc::new(move |news, same: bool| shared.hear(id + u64::from(!same), news))
+            Arc::new(move |news, same: bool| shared.observe(id + u64::from(!same), news))
         };
         let opening = SentinelListener::open(&shared.sentinels, &addr, hear, plain);
         match timeout(LIMIT, opening).await {
@@ -168,8 +168,8 @@ async fn talk(
         let at = Instant::now();
         match timeout(LIMIT, listener.ask(&shared.sentinels)).await {
             Ok(Ok((told, asked))) => {
-                let deaf = listener.deaf.clone();
-                if !lock(&shared.set).told(addr.at, &told, deaf) {
+                let not_subscribed = listener.not_subscribed.clone();
+                if !lock(&shared.set).told(addr.at, &told, not_subscribed) {
                     return Ended::Needless;
                 }
                 ended = Ended::Answered;

@@ -31,7 +31,7 @@ impl SentinelSet {
                 };
                 notes.push(format!("{command}: {words}: {less}"));
             }
-            if let Some(words) = &member.deaf {
+            if let Some(words) = &member.not_subscribed {
                 notes.push(format!(
                     "sentinel {} lets us not listen: {words}",
                     member.addr.at
@@ -51,7 +51,7 @@ impl SentinelSet {
         let heard = self
             .members
             .iter()
-            .filter(|each| each.up && each.deaf.is_none());
+            .filter(|each| each.up && each.not_subscribed.is_none());
         let mut ids: Vec<String> = heard
             .map(|member| {
                 member

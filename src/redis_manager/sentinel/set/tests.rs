@@ -53,7 +53,7 @@ fn a_name_is_waited_for_and_then_what_is_behind_it() {
     assert_eq!(set.waits(now), Some(now + LIMIT));
     set.resolved(&named("s"), Err(no()), now);
     assert_eq!(set.waits(now), None);
-    assert_eq!(set.noes(), [(named("s"), no())]);
+    assert_eq!(set.failures(), [(named("s"), no())]);
 
     let (mut set, now) = listed(&[1, 2]);
     assert_eq!(set.waits(now), Some(now + LIMIT));
