@@ -66,7 +66,7 @@ function run(program, args, stdio, env) {
 }
 
 const PLAIN = ['--js', 'binding.js', '--dts', 'binding.d.ts'];
-const BROKEN = ['--features', 'broken', '--output-dir', BROKEN_FOLDER, '--no-js'];
+const BROKEN = ['--features', 'failpoints', '--output-dir', BROKEN_FOLDER, '--no-js'];
 
 function buildWithNapi(cli, debug, rest) {
   // Checked first: of a missing cargo @napi-rs/cli says only that the build failed.

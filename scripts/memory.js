@@ -54,7 +54,7 @@ function core() {
 }
 
 function addon() {
-  if (!cargo('build', '--lib', '--features', 'broken')) return false;
+  if (!cargo('build', '--lib', '--features', 'failpoints')) return false;
   fs.copyFileSync(LIBRARY, ADDON);
   const runtime = libasan();
   // The runtime has to be the first library that is loaded.

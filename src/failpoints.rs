@@ -1,15 +1,47 @@
-//! The rules that keep what is read true, in the member cache of Redis and in the embedded store. Each can be
-//! broken on purpose, so that the tests can be seen to fail: in unit tests, and in an addon built
-//! with the feature `broken`, which reads `GLOBALCHANNEL_BROKEN`. In every other build nothing is broken
-//! and the questions cost nothing. The rules themselves are told where they are kept. Panics can be had on purpose, too.
+//! Fail points: places where a test has the code do something wrong on purpose, to see that other tests notice. The
+//! rules that keep what is read true, in the member cache of Redis and in the embedded store, have one each; and there
+//! are places that panic ([`may_panic`]).
+//!
+//! They are there in unit tests, and in an addon built with the feature `failpoints`, where the environment names the
+//! active one (`GLOBALCHANNEL_BROKEN`, `GLOBALCHANNEL_PANIC`). In every other build [`fail_point!`] is nothing at all.
+//! What is wrong and more than a constant is written in the modules named `failpoints` of the cache and of the embedded
+//! store, which only those builds compile.
+//!
+//! Not the crate `fail`: its fail points are the process's, and unit tests, which run side by side, each break another
+//! rule.
 
-/// What is broken: the name of a rule, or nothing.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Broken(#[cfg(any(test, feature = "broken"))] Option<&'static str>);
+#[cfg(any(test, feature = "failpoints"))]
+pub use active::{Active, NAMES, activate, is_active};
 
-impl Broken {
-    /// Every name that can be asked for. Those of the embedded store begin with its name.
-    #[cfg(any(test, feature = "broken"))]
+/// Returns early with what the second argument gives, an `Option`, while the fail point of that name is active.
+macro_rules! fail_point {
+    ($name:literal, $wrong:expr) => {
+        #[cfg(any(test, feature = "failpoints"))]
+        if $crate::failpoints::is_active($name)
+            && let Some(wrong) = $wrong
+        {
+            return wrong;
+        }
+    };
+}
+pub(crate) use fail_point;
+
+/// Takes the fail point that is active on this thread along to the thread that does this work.
+pub(crate) fn carried<T>(work: impl FnOnce() -> T) -> impl FnOnce() -> T {
+    #[cfg(any(test, feature = "failpoints"))]
+    let name = active::on_this_thread();
+    move || {
+        #[cfg(any(test, feature = "failpoints"))]
+        let _active = name.map(activate);
+        work()
+    }
+}
+
+#[cfg(any(test, feature = "failpoints"))]
+mod active {
+    use std::{cell::Cell, sync::LazyLock};
+
+    /// Every name. Those of the embedded store begin with its name.
     pub const NAMES: &[&str] = &[
         "no-barrier",
         "no-token",
@@ -26,7 +58,7 @@ impl Broken {
         "fills-untracked",
         "caching-not-sent",
         "caching-unanswered",
-        "keeps-debts",
+        "keeps-dead-keys",
         "cache-on-resp2",
         "panicking-closure",
         "embedded-no-version",
@@ -39,51 +71,60 @@ impl Broken {
         "embedded-gone-writes",
     ];
 
-    /// The rule of this name is broken.
+    thread_local! {
+        static THREAD: Cell<Option<&'static str>> = const { Cell::new(None) };
+    }
+
+    /// What the environment asks for, for the whole process.
+    static PROCESS: LazyLock<Option<&'static str>> = LazyLock::new(|| {
+        let name = std::env::var("GLOBALCHANNEL_BROKEN").ok()?;
+        Some(known(&name))
+    });
+
+    /// Keeps a fail point active on its thread until it is dropped.
+    #[derive(Debug)]
+    pub struct Active(Option<&'static str>);
+
+    /// Activates the fail point of this name on this thread.
     ///
     /// # Panics
-    /// If there is no such rule.
-    #[cfg(any(test, feature = "broken"))]
+    /// If there is no such fail point.
     #[must_use]
-    pub fn rule(name: &str) -> Self {
-        let known = Self::NAMES.iter().find(|known| **known == name);
-        Self(Some(known.expect("a rule that can be broken")))
+    pub fn activate(name: &str) -> Active {
+        Active(THREAD.replace(Some(known(name))))
     }
 
-    /// What the environment asks for.
-    #[must_use]
-    pub fn from_env() -> Self {
-        #[cfg(feature = "broken")]
-        if let Ok(name) = std::env::var("GLOBALCHANNEL_BROKEN") {
-            return Self::rule(&name);
+    impl Drop for Active {
+        fn drop(&mut self) {
+            THREAD.set(self.0);
         }
-        Self::default()
     }
 
-    /// Whether the rule of this name is broken.
+    /// Whether the fail point of this name is active here.
     #[must_use]
-    pub fn is(self, name: &str) -> bool {
-        #[cfg(any(test, feature = "broken"))]
-        {
-            debug_assert!(Self::NAMES.contains(&name), "{name}");
-            self.0 == Some(name)
-        }
-        #[cfg(not(any(test, feature = "broken")))]
-        {
-            let _ = name;
-            false
-        }
+    pub fn is_active(name: &str) -> bool {
+        debug_assert!(NAMES.contains(&name), "{name}");
+        on_this_thread().or(*PROCESS) == Some(name)
+    }
+
+    pub(super) fn on_this_thread() -> Option<&'static str> {
+        THREAD.get()
+    }
+
+    fn known(name: &str) -> &'static str {
+        let known = NAMES.iter().find(|known| **known == name);
+        known.expect("the name of a fail point")
     }
 }
 
-/// For tests of what becomes of a panic: panics at the n-th passage of this place, once, if `GLOBALCHANNEL_PANIC` is
-/// `place:n`. Does nothing but in an addon built with the feature `broken`.
+/// Panics at the n-th passage of this place, once, if `GLOBALCHANNEL_PANIC` is `place:n`: for tests of what becomes of
+/// a panic. Does nothing but in an addon built with the feature `failpoints`.
 ///
 /// # Panics
-/// As said.
+/// If that is asked for.
 #[inline]
 pub fn may_panic(place: &str) {
-    #[cfg(feature = "broken")]
+    #[cfg(feature = "failpoints")]
     {
         use std::sync::{
             LazyLock,
@@ -102,6 +143,6 @@ pub fn may_panic(place: &str) {
             panic!("panics at {place} on purpose");
         }
     }
-    #[cfg(not(feature = "broken"))]
+    #[cfg(not(feature = "failpoints"))]
     let _ = place;
 }

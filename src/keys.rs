@@ -210,7 +210,7 @@ mod tests {
         ) {
             let keys = KeyLayout::new(&prefix).with_hash_tag(true);
             prop_assume!(keys.check_prefix().is_ok() && keys.check_name(&name).is_ok());
-            let slot = |sid: &String| crate::redis_cluster::slot(&keys.key(&name, sid));
+            let slot = |sid: &String| crate::hash_slot::hash_slot(&keys.key(&name, sid));
             prop_assert!(sids.iter().all(|sid| slot(sid) == slot(&sids[0])));
         }
     }

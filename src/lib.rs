@@ -3,11 +3,12 @@
 //!
 //! The map, from the store to JavaScript:
 //!
-//! - [`manager`]: what a store has to offer; [`redis_manager`] offers it for Redis,
-//!   [`redis_cluster`] for a Redis Cluster.
+//! - [`manager`]: the traits of a store; implemented by [`redis_manager`], [`redis_cluster`] and [`embedded`].
 //! - [`inventory`]: what a store holds, for moving it to another one.
 //! - [`driver`]: one task for each service: batches, deadlines, order, reconnecting.
-//! - [`command`], [`keys`], [`size_limits`], [`list`], [`error`], [`options`], [`stats`], [`steps`]: the vocabulary they
+//! - [`store_manager`]: the manager of a store, made of its options.
+//! - [`heartbeat`]: whether a silent connection still lives.
+//! - [`command`], [`keys`], [`hash_slot`], [`size_limits`], [`list`], [`error`], [`options`], [`stats`], [`steps`]: the vocabulary they
 //!   share.
 //! - [`packed`], [`queue`], [`runtime`], [`sequencer`]: crossing threads, and coming back in call
 //!   order.
@@ -26,6 +27,8 @@ pub mod driver;
 pub mod embedded;
 pub mod error;
 pub mod failpoints;
+pub mod hash_slot;
+pub mod heartbeat;
 pub mod inventory;
 pub mod keys;
 pub mod list;
@@ -43,3 +46,4 @@ pub mod sequencer;
 pub mod size_limits;
 pub mod stats;
 pub mod steps;
+pub mod store_manager;

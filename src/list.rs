@@ -1,5 +1,5 @@
 //! A member list as it goes from a store to JavaScript: JSON text, made once, off the JavaScript
-//! thread, and shared by everybody who is answered with it.
+//! thread, and shared by all calls that are answered with it.
 
 use std::sync::{
     Arc, Mutex, OnceLock, PoisonError,
@@ -206,7 +206,7 @@ fn internal(error: &impl ToString) -> Error {
     Error::Internal(error.to_string())
 }
 
-/// The numbers of kept lists that are gone, for whoever made something of them.
+/// The ids of kept lists that were dropped, for the owner of their arrays.
 #[derive(Debug, Default)]
 pub struct Released(Mutex<Vec<u64>>);
 

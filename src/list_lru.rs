@@ -1,6 +1,5 @@
-//! Member lists that are kept in memory, under their keys, least recently used first out, within a
-//! bound. When a list may still be answered with is for those to know who keep it: each list
-//! has a mark of theirs.
+//! Member lists in memory by key, within a bound of bytes, least recently used first out. Whether a list is still current
+//! is for the owner to know, who keeps a mark with each list.
 
 use std::sync::Arc;
 
@@ -21,16 +20,17 @@ const OVERHEAD: usize = 184;
 /// What a list with members takes beside its text: in Rust, and for its array in JavaScript.
 const LIST: usize = 320;
 
-/// How much may be kept, and who hears of lists that are gone.
+/// How much may be kept, and where dropped lists are reported.
 #[derive(Debug, Clone)]
 pub struct Bounds {
     /// Bytes, what JavaScript keeps of the lists included (estimated).
     pub max_bytes: usize,
-    /// Hears of lists that are gone.
+    /// Collects the ids of dropped lists.
     pub released: Arc<Released>,
 }
 
-/// See the module.
+/// Lists by key, within a bound of bytes; the least recently used is dropped first. `M` is what the owner has to know of
+/// a list.
 #[derive(Debug, Clone)]
 pub struct ListLru<M> {
     /// `None` = nothing is kept.
@@ -67,25 +67,25 @@ impl<M> ListLru<M> {
         new
     }
 
-    /// Whether anything is kept at all.
+    /// Returns whether anything is kept at all.
     #[must_use]
     pub fn is_on(&self) -> bool {
         self.bounds.is_some()
     }
 
-    /// What is kept of a key. Counts as a use.
+    /// Returns the entry of a key. Counts as a use.
     pub fn use_of(&mut self, key: &[u8]) -> Option<&mut Kept<M>> {
         self.bounds.as_ref()?;
         self.kept.get_mut(key)
     }
 
-    /// The same, not as a use.
+    /// Returns the entry of a key. Does not count as a use.
     #[must_use]
     pub fn look(&self, key: &[u8]) -> Option<&Kept<M>> {
         self.kept.peek(key)
     }
 
-    /// The same, to change its mark.
+    /// Returns the entry of a key to change its mark. Does not count as a use.
     pub fn look_at(&mut self, key: &[u8]) -> Option<&mut Kept<M>> {
         self.kept.peek_mut(key)
     }
@@ -147,7 +147,7 @@ impl<M> ListLru<M> {
         }
     }
 
-    /// Nothing is kept of the key any more.
+    /// Removes the entry of a key.
     pub fn remove(&mut self, key: &[u8]) {
         if let Some(kept) = self.kept.pop(key) {
             self.bytes -= kept.bytes;
@@ -155,7 +155,7 @@ impl<M> ListLru<M> {
         }
     }
 
-    /// Nothing is kept any more.
+    /// Removes all entries.
     pub fn clear(&mut self) {
         self.kept.clear();
         self.bytes = 0;

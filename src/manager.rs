@@ -4,12 +4,12 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use futures_util::{FutureExt as _, future::BoxFuture};
+use futures_util::{FutureExt as _, future::BoxFuture, stream::BoxStream};
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    command::{Command, Reply},
-    error::Result,
+    command::{Command, Member, Reply},
+    error::{Error, Result},
     keys::Key,
     steps::Steps,
 };
@@ -24,7 +24,7 @@ pub trait Manager: Send + Sync + 'static {
         self: Arc<Self>,
     ) -> BoxFuture<'static, std::result::Result<Connected<Self::Connection>, ConnectError>>;
 
-    /// Completes when there is reason to try at once, and not after the pause between two attempts.
+    /// Resolves when reconnecting early may succeed, before the backoff between two attempts has passed.
     fn retry_hint(&self) -> BoxFuture<'static, ()> {
         std::future::pending().boxed()
     }
@@ -46,19 +46,19 @@ pub trait Manager: Send + Sync + 'static {
 
 /// An open connection. Batches are executed in the order of the calls to [`Connection::execute`].
 pub trait Connection: Send + 'static {
-    /// How many calls the next batch had better hold at most. Large answers are better had a few at a
-    /// time: then the store, this thread and JavaScript work on different ones.
+    /// Returns how many calls the next batch should hold at most. With large replies, small batches have the store, this
+    /// thread and JavaScript work at the same time.
     fn batch_size(&self) -> usize {
         usize::MAX
     }
 
-    /// How many batches may be in flight. A store that answers at once had better have one at a time, and
-    /// let the next one grow meanwhile.
+    /// Returns how many batches may be in flight. With a store that answers at once it should be one: the next one grows
+    /// meanwhile.
     fn depth(&self) -> usize {
         32
     }
 
-    /// How long it is worth to look for the next call before sleeping, after this connection has answered. For a
+    /// Returns how long busy polling for the next call pays off after this connection has answered. For a
     /// store that answers at once, waking a thread is most of what a call costs.
     fn busy_poll(&self) -> Duration {
         Duration::ZERO
@@ -78,15 +78,14 @@ pub trait Connection: Send + 'static {
         steps: Steps,
     ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>>;
 
-    /// Why the server on the other end is not the primary any more, if one of its last answers has said so.
+    /// Returns why the server is not the primary any more, if one of its last answers has said so.
     fn demoted(&self) -> Option<Arc<str>> {
         None
     }
 
-    /// Asks the store for a sign of life, after a time in which nothing was heard of it. It is there as soon as
-    /// anything has arrived since, so that a slow connection is not taken for a dead one. `None` = this connection needs no
-    /// asking: its end cannot go unnoticed.
-    fn sign_of_life(&self) -> Option<BoxFuture<'static, std::result::Result<(), Lost>>> {
+    /// Pings the store, after a time without any data from it. Resolves as soon as any data arrives, so that a slow
+    /// connection does not count as dead. `None` = this connection needs no heartbeat: its end is always noticed.
+    fn ping(&self) -> Option<BoxFuture<'static, std::result::Result<(), Lost>>> {
         None
     }
 
@@ -95,8 +94,7 @@ pub trait Connection: Send + 'static {
         None
     }
 
-    /// Ends it in order, after a stop. It is given up where that takes too long; a connection that is only
-    /// dropped ends at once.
+    /// Closes it in order, after a stop. A connection that is only dropped ends at once.
     fn close(self) -> BoxFuture<'static, ()>
     where
         Self: Sized,
@@ -121,6 +119,23 @@ pub trait Connection: Send + 'static {
     }
 }
 
+/// A connection through which one can see what its store holds.
+pub trait Inventory: Connection + Sync {
+    /// Every set whose key begins with `stem`, in no order. A key may come twice; what comes or goes
+    /// meanwhile may be among them or not.
+    fn keys(&self, stem: &[u8]) -> BoxStream<'static, Result<Vec<Key>>>;
+
+    /// The members of one set, in parts that fit in memory. A member may come twice. None if there is no
+    /// such set.
+    fn members(&self, key: &[u8]) -> BoxStream<'static, Result<Vec<Member>>>;
+
+    /// How many members each set has; 0 where there is no such set.
+    fn counts(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>>;
+
+    /// [`Connection::close`], for a connection of whatever kind.
+    fn end(self: Box<Self>) -> BoxFuture<'static, ()>;
+}
+
 /// A fresh connection.
 pub struct Connected<L> {
     /// The connection itself.
@@ -140,12 +155,12 @@ pub enum ConnectError {
     /// The store answered and said no (wrong password, no such db): its words. Trying again does
     /// not help.
     Refused(Arc<str>),
-    /// Nobody answered, or not yet.
+    /// There was no answer, or one that may change: trying again may help.
     Unreachable(Arc<str>),
 }
 
 impl ConnectError {
-    /// The words.
+    /// Returns the reason, in words.
     #[must_use]
     pub fn words(&self) -> &Arc<str> {
         match self {
@@ -153,7 +168,7 @@ impl ConnectError {
         }
     }
 
-    /// The same with other words.
+    /// Changes the words.
     #[must_use]
     pub fn map(self, change: impl FnOnce(Arc<str>) -> Arc<str>) -> Self {
         match self {
@@ -169,6 +184,12 @@ impl fmt::Display for ConnectError {
     }
 }
 
-/// The connection broke; it is not known which commands of the batch took effect.
+/// The connection broke, for this reason; it is not known which commands of the batch took effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lost(pub Arc<str>);
+
+impl From<Lost> for Error {
+    fn from(Lost(words): Lost) -> Self {
+        Self::Disconnected { cause: Some(words) }
+    }
+}

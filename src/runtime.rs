@@ -14,7 +14,7 @@ use tokio::{runtime, sync::oneshot};
 
 static SHARED: Mutex<Weak<Runtime>> = Mutex::new(Weak::new());
 
-/// A share in the runtime. Never held by a task that runs on it: the last share to go ends it.
+/// A share in the runtime. Dropping the last one ends the runtime, so no task that runs on it may hold one.
 #[derive(Debug)]
 pub struct Runtime {
     handle: runtime::Handle,
@@ -23,7 +23,7 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// A share in the runtime, which is started if nobody has one.
+    /// Returns a share in the runtime, and starts it if there is none.
     pub fn share() -> io::Result<Arc<Self>> {
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(runtime) = shared.upgrade() {

@@ -17,10 +17,9 @@ use tokio::sync::Notify;
 use crate::{
     command::{Command, Member, Op, ReadOp, Reply, Request, Value, WriteOp},
     error::{Error, Result},
-    inventory::Inventory,
     keys::Key,
     list::List,
-    manager::{ConnectError, Connected, Connection, Lost, Manager},
+    manager::{ConnectError, Connected, Connection, Inventory, Lost, Manager},
     steps::Steps,
 };
 
@@ -34,9 +33,9 @@ pub(crate) enum Dial {
     Up(Vec<Fate>, bool),
     /// The same, fenced; it is asked for signs of life, gives so many, and then none.
     Silent(Vec<Fate>, usize),
-    /// Nobody there.
+    /// No server there.
     Down,
-    /// The store says no.
+    /// The store refuses.
     Refused,
 }
 
@@ -73,7 +72,7 @@ pub(crate) struct Script {
     pub(crate) elects: bool,
 }
 
-/// See the module.
+/// The store, its script, and what it has counted.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Store(pub(crate) Arc<Mutex<Script>>);
 
@@ -185,7 +184,7 @@ impl Connection for StoreConnection {
         self.demoted.lock().unwrap().clone()
     }
 
-    fn sign_of_life(&self) -> Option<BoxFuture<'static, std::result::Result<(), Lost>>> {
+    fn ping(&self) -> Option<BoxFuture<'static, std::result::Result<(), Lost>>> {
         let mut signs = self.signs.lock().unwrap();
         let left = signs.as_mut()?;
         self.store.0.lock().unwrap().asked += 1;

@@ -1,35 +1,34 @@
-//! What the driver and the manager of one service count while they work. Written on the runtime's
-//! thread, read by whoever asks, hence atomic; single figures are exact, together they may be a
-//! moment apart. What is counted on the JavaScript side is in `binding::stats`.
+//! Counters of the driver and the manager of one service. They are written on the runtime's thread and read on others,
+//! hence atomic. What is counted on the JavaScript side is in `binding::class::stats`.
 
 use std::sync::{
     Arc, Mutex, PoisonError,
     atomic::{AtomicU64, Ordering},
 };
 
-/// A figure that one thread writes and any may read.
+/// A counter that one thread writes and any thread may read.
 #[derive(Debug, Default)]
 pub struct Figure(AtomicU64);
 
 impl Figure {
-    /// Counts `more`.
+    /// Adds `more`.
     pub fn add(&self, more: usize) {
         self.0.fetch_add(more as u64, Ordering::Relaxed);
     }
 
-    /// Says what it is now.
+    /// Sets the value.
     pub fn set(&self, now: usize) {
         self.0.store(now as u64, Ordering::Relaxed);
     }
 
-    /// What it is.
+    /// Returns the value.
     #[must_use]
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// See the module.
+/// The counters of one service. Each is exact; two that are read one after the other may be a moment apart.
 #[derive(Debug, Default)]
 pub struct Stats {
     /// Batches given to a connection, since the start.
@@ -81,7 +80,7 @@ impl Default for CacheStats {
 }
 
 impl CacheStats {
-    /// Notes that the cache is on, or why it is off. Says whether that is news.
+    /// Notes that the cache is on, or why it is off. Returns whether that has changed.
     pub fn switch(&self, off: Option<Arc<str>>) -> bool {
         let mut now = self.off.lock().unwrap_or_else(PoisonError::into_inner);
         let news = *now != off;
@@ -89,7 +88,7 @@ impl CacheStats {
         news
     }
 
-    /// Why the cache is off, if it is.
+    /// Returns why the cache is off, if it is.
     #[must_use]
     pub fn off(&self) -> Option<Arc<str>> {
         let off = self.off.lock().unwrap_or_else(PoisonError::into_inner);

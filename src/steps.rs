@@ -1,5 +1,5 @@
-//! How far a barrier is. As a whole it may take as long as it takes, but each of its steps has a time limit, which
-//! the driver keeps: a connection only says when a step has ended.
+//! Progress of a barrier. As a whole it has no time limit, but each of its steps has one, which the driver enforces: a
+//! connection only reports when a step has ended.
 
 use std::{
     collections::BTreeMap,
@@ -8,7 +8,7 @@ use std::{
 
 use tokio::time::Instant;
 
-/// See the module. Clones are of the same barrier.
+/// The progress of a barrier. Clones are of the same barrier.
 #[derive(Debug, Clone)]
 pub struct Steps(Arc<Mutex<Marks>>);
 
@@ -39,12 +39,12 @@ impl Default for Steps {
 }
 
 impl Steps {
-    /// A step has ended, and the next one begins.
+    /// Notes that a step has ended and the next one begins.
     pub fn next(&self) {
         self.marks().last = Instant::now();
     }
 
-    /// A part begins that goes on beside others. As long as there are any, only they count.
+    /// Begins a part that goes on beside others. As long as there are any, only their steps count.
     #[must_use]
     pub fn part(&self) -> Part {
         let mut marks = self.marks();
@@ -57,7 +57,7 @@ impl Steps {
         }
     }
 
-    /// Since when the step is under way that began first.
+    /// Returns when the oldest step that is under way began.
     #[must_use]
     pub fn since(&self) -> Instant {
         let marks = self.marks();

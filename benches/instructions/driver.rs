@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 use futures_util::{FutureExt as _, future::BoxFuture};
 use globalchannel::{
     command::{Command, Reply},
+    driver::Limits,
     driver::{Driver, Event, Inbox, Input, Outlet},
     error::Result,
     keys::Key,
     manager::{ConnectError, Connected, Connection, Lost, Manager},
-    options::Limits,
     stats::Stats,
     steps::Steps,
 };

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use globalchannel::{
     cache::{Answer, Invalidation, Sent, Session, Settled, Wire},
     command::{Command, Member, ReadOp, Reply},
-    failpoints::Broken,
     list::List,
     list_lru::Bounds,
     stats::Stats,
@@ -20,7 +19,7 @@ fn session() -> Session {
         max_bytes: 64 << 20,
         released: Arc::default(),
     };
-    Session::new(Some(bounds), Arc::new(Stats::default()), Broken::default())
+    Session::new(Some(bounds), Arc::new(Stats::default()))
 }
 
 /// The store: every key has these members, every write is done.

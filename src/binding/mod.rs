@@ -58,7 +58,7 @@ pub fn install(
 ///
 /// # Errors
 /// Says what does not belong together.
-#[cfg(feature = "broken")]
+#[cfg(feature = "failpoints")]
 #[napi]
 pub fn audit(folder: String) -> napi::Result<Vec<i64>> {
     let found = crate::embedded::audit(std::path::Path::new(&folder));
@@ -68,7 +68,7 @@ pub fn audit(folder: String) -> napi::Result<Vec<i64>> {
 }
 
 /// For `npm run test:memory`: reads memory that was freed, to see that the checker is at work.
-#[cfg(feature = "broken")]
+#[cfg(feature = "failpoints")]
 #[napi]
 pub fn use_after_free() -> u8 {
     let freed = Box::into_raw(Box::new(1));

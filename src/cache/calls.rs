@@ -1,4 +1,4 @@
-//! The calls that are not given out yet: what each of their reads waits for, and what is known.
+//! The calls whose replies are not given out yet: what each of their reads waits for, and what is known.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -12,7 +12,7 @@ use crate::{
 
 /// One read, or the one command, of one call of one batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct At {
+pub(super) struct OpId {
     pub(super) batch: u64,
     pub(super) call: usize,
     pub(super) read: usize,
@@ -20,7 +20,7 @@ pub(super) struct At {
 
 /// One command of one pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct CommandId {
     pub(super) flight: u64,
     pub(super) slot: usize,
 }
@@ -47,7 +47,7 @@ pub(super) enum State {
     /// A candidate, in this group of its batch's flight.
     Candidate(usize),
     /// The answer will be that of this command, and of no other.
-    Waiting(Place),
+    Waiting(CommandId),
     Known(Result<Arc<List>>),
 }
 
@@ -77,7 +77,7 @@ impl Calls {
     }
 
     /// A command that went to the store as it is has its answer.
-    pub(super) fn replied(&mut self, at: At, answer: Result<Reply>) {
+    pub(super) fn replied(&mut self, at: OpId, answer: Result<Reply>) {
         if let Some(batch) = self.batch(at.batch)
             && let Some(Call::Command { result, .. }) = batch.calls.get_mut(at.call)
             && result.is_none()
@@ -88,7 +88,7 @@ impl Calls {
     }
 
     /// A command was answered: those that still wait for it know.
-    pub(super) fn answered(&mut self, at: At, place: Place, result: &Result<Arc<List>>) {
+    pub(super) fn answered(&mut self, at: OpId, place: CommandId, result: &Result<Arc<List>>) {
         if let Some(batch) = self.batch(at.batch)
             && let Some(Call::Reads(reads)) = batch.calls.get_mut(at.call)
             && let Some(read) = reads.get_mut(at.read)
@@ -100,7 +100,7 @@ impl Calls {
     }
 
     /// A candidate is served, if it still is one; says whether it was.
-    pub(super) fn serve(&mut self, at: At, list: &Arc<List>) -> bool {
+    pub(super) fn serve(&mut self, at: OpId, list: &Arc<List>) -> bool {
         self.batch(at.batch)
             .is_some_and(|batch| batch.serve(at.call, at.read, list.clone()))
     }
@@ -143,8 +143,8 @@ impl Calls {
 
 impl Batch {
     /// A read will be answered by another command than it was to be. A known one becomes unknown
-    /// again: nobody was told yet. Says whether it was a candidate.
-    pub(super) fn redirect(&mut self, call: usize, read: usize, place: Place) -> bool {
+    /// again: it was not given out yet. Returns whether it was a candidate.
+    pub(super) fn redirect(&mut self, call: usize, read: usize, place: CommandId) -> bool {
         let Some(Call::Reads(reads)) = self.calls.get_mut(call) else {
             return false;
         };

@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 
-use super::{Broken, HashMap};
+use super::HashMap;
 use crate::{
+    failpoints::fail_point,
     list::List,
     list_lru::{Bounds, ListLru, SharedKey},
     stats::Stats,
@@ -14,15 +15,14 @@ use crate::{
 
 #[derive(Debug, Clone)]
 pub(super) struct Entries {
-    known: ListLru<Mark>,
+    known: ListLru<KeyState>,
     /// Beside them: a load under way is not thrown out.
     loads: HashMap<SharedKey, Loads>,
-    broken: Broken,
 }
 
 /// What is known of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mark {
+enum KeyState {
     /// It had members when it was read last: worth being tracked.
     Seen,
     /// It did not exist when it was read last.
@@ -52,20 +52,19 @@ struct Loads {
 }
 
 impl Entries {
-    pub(super) fn new(bounds: Option<Bounds>, stats: Arc<Stats>, broken: Broken) -> Self {
+    pub(super) fn new(bounds: Option<Bounds>, stats: Arc<Stats>) -> Self {
         Self {
             known: ListLru::new(bounds, stats),
             loads: HashMap::default(),
-            broken,
         }
     }
 
     /// Whether a read may be a candidate. Counts as a use.
     pub(super) fn ready(&mut self, key: &[u8]) -> Option<Ready> {
         match self.known.use_of(key)?.mark {
-            Mark::Seen => None,
-            Mark::Empty => Some(Ready::Empty),
-            Mark::Tracked { version, .. } => Some(Ready::Version(version)),
+            KeyState::Seen => None,
+            KeyState::Empty => Some(Ready::Empty),
+            KeyState::Tracked { version, .. } => Some(Ready::Version(version)),
         }
     }
 
@@ -75,7 +74,8 @@ impl Entries {
             Ready::Empty => Some(self.known.nothing().clone()),
             Ready::Version(version) => {
                 let known = self.known.look(key)?;
-                let same = matches!(known.mark, Mark::Tracked { version: v, .. } if v == version);
+                let same =
+                    matches!(known.mark, KeyState::Tracked { version: v, .. } if v == version);
                 same.then(|| known.list.clone())
             }
         }
@@ -84,14 +84,17 @@ impl Entries {
     /// Whether the next load is to be tracked: its list is there, as far as we know, and was read before.
     pub(super) fn is_worth_tracking(&self, key: &[u8]) -> bool {
         let mark = self.known.look(key).map(|known| known.mark);
-        matches!(mark, Some(Mark::Seen | Mark::Tracked { going: false, .. }))
+        matches!(
+            mark,
+            Some(KeyState::Seen | KeyState::Tracked { going: false, .. })
+        )
     }
 
     /// The key may be gone soon, or be gone already: by a write of ours, or because a barrier counted too few. So
     /// the next load of it is not tracked.
     pub(super) fn may_go(&mut self, key: &[u8]) {
         match self.known.look_at(key).map(|known| &mut known.mark) {
-            Some(Mark::Tracked { going, .. }) => *going = true,
+            Some(KeyState::Tracked { going, .. }) => *going = true,
             Some(_) => self.known.remove(key),
             None => {}
         }
@@ -99,15 +102,15 @@ impl Entries {
 
     /// A list that was empty has members now.
     pub(super) fn is_there(&mut self, key: &SharedKey) {
-        if let Some(Mark::Empty) = self.known.look(key).map(|known| known.mark) {
-            self.known.forget_list(key, Mark::Seen);
+        if let Some(KeyState::Empty) = self.known.look(key).map(|known| known.mark) {
+            self.known.forget_list(key, KeyState::Seen);
         }
     }
 
     /// As many members as this will be removed: that may be all.
     pub(super) fn may_go_by(&mut self, key: &[u8], members: usize) {
         let known = self.known.look(key);
-        if known.is_some_and(|known| known.list.len() <= members && known.mark != Mark::Seen) {
+        if known.is_some_and(|known| known.list.len() <= members && known.mark != KeyState::Seen) {
             self.may_go(key);
         }
     }
@@ -131,6 +134,7 @@ impl Entries {
     }
 
     /// The token of the load under way.
+    #[cfg(any(test, feature = "failpoints"))]
     pub(super) fn loading(&self, key: &[u8]) -> Option<u64> {
         self.loads.get(key).map(|loads| loads.last)
     }
@@ -143,16 +147,16 @@ impl Entries {
         version: Option<u64>,
         list: Option<&Arc<List>>,
     ) {
-        let loads = self.loads.get(key);
-        let current = loads.is_some_and(|loads| loads.first <= token);
-        if loads.is_some_and(|loads| loads.last == token) {
+        let current = self.is_current(key, token);
+        let is_last = |loads: &Loads| loads.last == token;
+        if self.loads.get(key).is_some_and(is_last) {
             self.loads.remove(key);
         }
-        let (Some(list), true) = (list, current || self.broken.is("no-token")) else {
+        let (Some(list), true) = (list, current) else {
             return;
         };
         if let Some(known) = self.known.look_at(key)
-            && let Mark::Tracked { going, .. } = &mut known.mark
+            && let KeyState::Tracked { going, .. } = &mut known.mark
             && known.list == *list
         {
             // Nothing has changed, so that candidates of it stay good: a new version would have them
@@ -161,31 +165,41 @@ impl Entries {
             return;
         }
         match version {
-            _ if list.is_empty() => self.known.note(key, Mark::Empty),
+            _ if list.is_empty() => self.known.note(key, KeyState::Empty),
             Some(version) => {
                 let going = false;
-                self.known.keep(key, Mark::Tracked { version, going }, list);
+                self.known
+                    .keep(key, KeyState::Tracked { version, going }, list);
             }
-            None => self.known.note(key, Mark::Seen),
+            None => self.known.note(key, KeyState::Seen),
         }
+    }
+
+    /// Whether no invalidation came since the load with this token was placed.
+    fn is_current(&self, key: &[u8], token: u64) -> bool {
+        fail_point!("no-token", Some(true));
+        self.loads
+            .get(key)
+            .is_some_and(|loads| loads.first <= token)
     }
 
     /// The server reports a change, and reports no further ones until the key is read tracked again.
     pub(super) fn changed(&mut self, key: &[u8]) {
         self.loads.remove(key);
         match self.known.look(key).map(|known| known.mark) {
-            Some(Mark::Tracked { going: false, .. }) => self.known.forget_list(key, Mark::Seen),
-            Some(Mark::Tracked { going: true, .. }) => self.known.remove(key),
-            // What is noted of an empty list is asked at each read; and this may be what we undid (`debts.rs`).
-            Some(Mark::Empty | Mark::Seen) | None => {}
+            Some(KeyState::Tracked { going: false, .. }) => {
+                self.known.forget_list(key, KeyState::Seen);
+            }
+            Some(KeyState::Tracked { going: true, .. }) => self.known.remove(key),
+            // What is noted of an empty list is asked at each read; and this may be what we undid (`dead_keys.rs`).
+            Some(KeyState::Empty | KeyState::Seen) | None => {}
         }
     }
 
     /// Every key becomes unknown.
     pub(super) fn clear(&mut self) {
-        if !self.broken.is("null-keeps-loads") {
-            self.loads.clear();
-        }
         self.known.clear();
+        fail_point!("null-keeps-loads", Some(()));
+        self.loads.clear();
     }
 }

@@ -3,18 +3,19 @@
 use std::sync::Arc;
 
 use super::{
-    Barrier, Broken, Busy, Flight, Group, HashMap, Ready, Sent, Session, Slot, Wire,
-    calls::{At, Call, Place, Read, State},
+    Barrier, Busy, Flight, Group, HashMap, Ready, Sent, Session, Slot, Wire,
+    calls::{Call, CommandId, OpId, Read, State},
 };
 use crate::{
     command::{Command, Effect, Op, ReadOp},
+    failpoints::fail_point,
     keys::Key,
     list_lru::SharedKey,
 };
 
 /// A batch that is being formed.
-struct Forming {
-    flight: Flight,
+pub(super) struct Forming {
+    pub(super) flight: Flight,
     wire: Vec<Wire>,
     calls: Vec<Call>,
     keys: HashMap<SharedKey, usize>,
@@ -49,7 +50,7 @@ impl Session {
                 self.expect(op.effect(), command);
             }
         }
-        forming.place_barrier(self.broken);
+        forming.place_barrier();
         self.flights.push_back(forming.flight);
         self.calls.push(no, forming.calls);
         Sent {
@@ -62,7 +63,7 @@ impl Session {
         let batch = forming.flight.no;
         let mut reads = Vec::with_capacity(keys.len());
         for (read, key) in keys.iter().enumerate() {
-            let at = At { batch, call, read };
+            let at = OpId { batch, call, read };
             let (key, local) = forming.share(key);
             let state = self.read(forming, at, &key, local);
             reads.push(Read { key, state });
@@ -70,7 +71,7 @@ impl Session {
         forming.calls.push(Call::Reads(reads));
     }
 
-    fn read(&mut self, forming: &mut Forming, at: At, key: &SharedKey, local: usize) -> State {
+    fn read(&mut self, forming: &mut Forming, at: OpId, key: &SharedKey, local: usize) -> State {
         let Local { load, group } = forming.locals[local];
         if let Some(slot) = load {
             self.stats.cache.misses.add(1);
@@ -80,58 +81,61 @@ impl Session {
             forming.flight.groups[index].members.push(at);
             return State::Candidate(index);
         }
-        if self.broken.is("joins-sent-load")
-            && let Some(state) = self.join_sent_load(at, key)
-        {
-            return state;
-        }
+        fail_point!("joins-sent-load", self.join_sent_load(at, key));
         let busy = self.busy.get(key).is_some_and(|busy| busy.writes > 0);
         if let (false, Some(ready)) = (busy, self.entries.ready(key)) {
-            if self.broken.is("no-barrier")
-                && let Some(list) = self.entries.get(key, ready)
-            {
-                return State::Known(Ok(list));
-            }
-            if self.broken.is("shares-sent-barrier")
-                && let Some(state) = self.share_sent_barrier(at, key, ready)
-            {
-                return state;
-            }
-            let index = forming.flight.groups.len();
-            self.busy(key).groups.push((forming.flight.no, index));
-            forming.flight.groups.push(Group {
-                key: key.clone(),
-                ready,
-                members: vec![at],
-                fallback: None,
-                dissolved: false,
-                list: if self.broken.is("by-reference") {
-                    self.entries.get(key, ready)
-                } else {
-                    None
-                },
-            });
-            forming.locals[local].group = Some(index);
-            return State::Candidate(index);
+            fail_point!("no-barrier", self.serve_at_once(key, ready));
+            fail_point!(
+                "shares-sent-barrier",
+                self.share_sent_barrier(at, key, ready)
+            );
+            fail_point!(
+                "by-reference",
+                self.place_by_reference(forming, at, key, local, ready)
+            );
+            return self.place_candidate(forming, at, key, local, ready);
         }
         self.stats.cache.misses.add(1);
-        let kept = self.keep_groups_if_broken(key);
+        fail_point!(
+            "no-fallback-for-reads",
+            self.read_without_falling_back(forming, at, key, local)
+        );
         let slot = self.place(forming, key, local);
-        if !kept.is_empty() {
-            self.busy(key).groups = kept;
-        }
         forming.join(slot, at)
     }
 
+    /// Makes a read a candidate, the first of its key in this batch.
+    pub(super) fn place_candidate(
+        &mut self,
+        forming: &mut Forming,
+        at: OpId,
+        key: &SharedKey,
+        local: usize,
+        ready: Ready,
+    ) -> State {
+        let index = forming.flight.groups.len();
+        self.busy(key).groups.push((forming.flight.no, index));
+        forming.flight.groups.push(Group {
+            key: key.clone(),
+            ready,
+            members: vec![at],
+            fallback: None,
+            dissolved: false,
+            list: None,
+        });
+        forming.locals[local].group = Some(index);
+        State::Candidate(index)
+    }
+
     /// Places `SMEMBERS key`, which becomes the fallback of all candidates that have none.
-    fn place(&mut self, forming: &mut Forming, key: &SharedKey, local: usize) -> usize {
+    pub(super) fn place(&mut self, forming: &mut Forming, key: &SharedKey, local: usize) -> usize {
         let no = forming.flight.no;
         let slot = forming.flight.slots.len();
         let (wire, load) = self.load(key, Vec::new());
         forming.flight.slots.push(load);
         forming.wire.push(wire);
         forming.locals[local].load = Some(slot);
-        let place = Place { flight: no, slot };
+        let place = CommandId { flight: no, slot };
         for index in self.fall_back(key, place) {
             let dissolved = forming.dissolve(index, place);
             self.stats.cache.misses.add(dissolved);
@@ -140,10 +144,10 @@ impl Session {
     }
 
     /// A load of a key, tracked if that is worth it and leaves no dead keys at the server.
-    pub(super) fn load(&mut self, key: &SharedKey, waiters: Vec<At>) -> (Wire, Slot) {
+    pub(super) fn load(&mut self, key: &SharedKey, waiters: Vec<OpId>) -> (Wire, Slot) {
         let token = self.number();
         self.entries.load(key, token);
-        let tracked = self.entries.is_worth_tracking(key) && self.debts.may_read();
+        let tracked = self.entries.is_worth_tracking(key) && self.dead_keys.may_track();
         let wire = if tracked {
             Wire::Tracked(key.clone())
         } else {
@@ -160,7 +164,7 @@ impl Session {
 
     /// `SMEMBERS key` was placed: all candidates of the key that have no fallback take it. Gives
     /// the groups of that very batch.
-    pub(super) fn fall_back(&mut self, key: &SharedKey, place: Place) -> Vec<usize> {
+    pub(super) fn fall_back(&mut self, key: &SharedKey, place: CommandId) -> Vec<usize> {
         let mut own = Vec::new();
         let Some(busy) = self.busy.get_mut(key) else {
             return own;
@@ -182,9 +186,7 @@ impl Session {
         let op = command.op();
         let shared = command.keys().iter().map(|key| {
             let (key, local) = forming.share(key);
-            if self.needs_fallback(forming, &key) {
-                self.place(forming, &key, local);
-            }
+            self.place_fallback(forming, &key, local);
             if op.is_write() {
                 self.busy(&key).writes += 1;
             }
@@ -199,7 +201,7 @@ impl Session {
             keys: keys.len(),
         });
         forming.flight.slots.push(Slot::Command {
-            at: At {
+            at: OpId {
                 batch,
                 call,
                 read: 0,
@@ -223,18 +225,20 @@ impl Session {
         }
     }
 
-    /// Whether candidates would lose what they are to show by a command that is placed now.
-    fn needs_fallback(&self, forming: &Forming, key: &SharedKey) -> bool {
-        let no = forming.flight.no;
-        let groups = self.busy.get(key).map(|busy| busy.groups.as_slice());
-        groups.unwrap_or_default().iter().any(|(flight, _)| {
-            let rule = if *flight == no {
-                "no-fallback-same-batch"
-            } else {
-                "no-fallback-next-batch"
-            };
-            !self.broken.is(rule)
-        })
+    /// Places a read for candidates that would lose what they are to show by a command that is placed now.
+    fn place_fallback(&mut self, forming: &mut Forming, key: &SharedKey, local: usize) {
+        fail_point!(
+            "no-fallback-same-batch",
+            self.needs_no_fallback(key, |flight| flight == forming.flight.no)
+        );
+        fail_point!(
+            "no-fallback-next-batch",
+            self.needs_no_fallback(key, |flight| flight != forming.flight.no)
+        );
+        let has_candidates = |busy: &Busy| !busy.groups.is_empty();
+        if self.busy.get(key).is_some_and(has_candidates) {
+            self.place(forming, key, local);
+        }
     }
 
     fn busy(&mut self, key: &SharedKey) -> &mut Busy {
@@ -267,41 +271,44 @@ impl Forming {
         (shared, index)
     }
 
-    fn join(&mut self, slot: usize, at: At) -> State {
+    pub(super) fn join(&mut self, slot: usize, at: OpId) -> State {
         if let Slot::Load { waiters, .. } = &mut self.flight.slots[slot] {
             waiters.push(at);
         }
         let flight = self.flight.no;
-        State::Waiting(Place { flight, slot })
+        State::Waiting(CommandId { flight, slot })
     }
 
     /// After all candidates: a `TOUCH` of the keys with members, which must count them all, and then one of the keys
     /// without, which must count none. One for both would not do: a key that expired and a new one would cancel
     /// out. In this order, because a list with members is also good at the second one, if no report came.
-    fn place_barrier(&mut self, broken: Broken) {
-        let (mut full, mut empty, mut there) = (Vec::new(), Vec::new(), 0);
-        for group in self.flight.groups.iter().filter(|group| !group.dissolved) {
-            let is_empty = group.ready == Ready::Empty;
-            there += usize::from(!is_empty);
-            if is_empty && !broken.is("barrier-one-sum") {
-                empty.push(group.key.clone());
-            } else {
-                full.push(group.key.clone());
-            }
-        }
-        if broken.is("barrier-ignores-empty") {
-            empty.clear();
-        }
-        self.flight.barrier = Barrier {
-            full: (!full.is_empty()).then_some(there),
-            empty: !empty.is_empty(),
-        };
-        let touched = [full, empty].into_iter().filter(|keys| !keys.is_empty());
+    fn place_barrier(&mut self) {
+        let (barrier, keys) = self.barrier();
+        self.flight.barrier = barrier;
+        let touched = keys.into_iter().filter(|keys| !keys.is_empty());
         self.wire.extend(touched.map(Wire::Touch));
     }
 
+    /// What the barrier must answer, and the keys of each `TOUCH`.
+    fn barrier(&self) -> (Barrier, [Vec<SharedKey>; 2]) {
+        fail_point!("barrier-one-sum", Some(self.one_barrier()));
+        fail_point!("barrier-ignores-empty", Some(self.barrier_of_full()));
+        let (mut full, mut empty) = (Vec::new(), Vec::new());
+        for group in self.flight.groups.iter().filter(|group| !group.dissolved) {
+            match group.ready {
+                Ready::Empty => empty.push(group.key.clone()),
+                Ready::Version(_) => full.push(group.key.clone()),
+            }
+        }
+        let barrier = Barrier {
+            full: (!full.is_empty()).then_some(full.len()),
+            empty: !empty.is_empty(),
+        };
+        (barrier, [full, empty])
+    }
+
     /// The candidates of a group become plain reads of a command in the same batch: so many.
-    fn dissolve(&mut self, index: usize, place: Place) -> usize {
+    fn dissolve(&mut self, index: usize, place: CommandId) -> usize {
         let group = &mut self.flight.groups[index];
         group.dissolved = true;
         let members = std::mem::take(&mut group.members);

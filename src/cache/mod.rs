@@ -1,4 +1,4 @@
-//! The member cache of one connection: answers reads from memory such that nobody can tell it from
+//! The member cache of one connection: answers reads from memory so that no caller can tell it from
 //! reading the store each time. A pure state machine: calls, replies and pushes go in, commands for
 //! the wire and finished calls come out; no socket, no clock. `redis_manager::connection` is the loop
 //! around it.
@@ -29,7 +29,7 @@
 //! in call order. A read that is no list of members has no place in memory and goes to the store as it is: it stands in
 //! this order as a write does, with a fallback directly before it, but changes nothing.
 //!
-//! **What the server remembers** is bounded by the channels that exist ([`entries`], [`debts`]). An empty list is not
+//! **What the server remembers** is bounded by the channels that exist ([`entries`], [`dead_keys`]). An empty list is not
 //! tracked: the barrier itself proves that its key still does not exist. A list with members is tracked from its second
 //! read on. A tracked read of a key that is gone by then is undone.
 //!
@@ -38,10 +38,11 @@
 //! is in memory already and says the same keeps its version, so that candidates of it stay good. One session serves one connection and dies with it, so that
 //! nothing from before a reconnect can ever be served after it.
 
-mod broken;
 mod calls;
-mod debts;
+mod dead_keys;
 mod entries;
+#[cfg(any(test, feature = "failpoints"))]
+mod failpoints;
 mod form;
 mod repair;
 mod settle;
@@ -51,15 +52,14 @@ mod tests;
 use std::{collections::VecDeque, sync::Arc};
 
 use self::{
-    calls::{At, Calls, Place},
-    debts::Debts,
+    calls::{Calls, CommandId, OpId},
+    dead_keys::DeadKeys,
     entries::{Entries, Ready},
 };
-pub use self::{debts::Unpaid, settle::Settled};
+pub use self::{dead_keys::InheritedKeys, settle::Settled};
 use crate::{
     command::{Op, Reply},
     error::Result,
-    failpoints::Broken,
     list::List,
     list_lru::{Bounds, SharedKey},
     stats::Stats,
@@ -87,7 +87,7 @@ pub enum Wire {
     Tracked(SharedKey),
     /// `TOUCH`.
     Touch(Vec<SharedKey>),
-    /// The script that has the server forget keys that do not exist (`debts.rs`).
+    /// The script that has the server forget keys that do not exist (`dead_keys.rs`).
     Forget(Vec<SharedKey>),
 }
 
@@ -138,13 +138,13 @@ pub enum Invalidation<'a> {
     All,
 }
 
-/// See the module.
+/// The member cache of one connection. Dies with it.
 #[derive(Debug, Clone)]
 pub struct Session {
     /// For batches, tokens and versions; never reset.
     last: u64,
     entries: Entries,
-    debts: Debts,
+    dead_keys: DeadKeys,
     /// Calls that are not given out yet.
     calls: Calls,
     /// Pipelines that are not answered yet, in the order in which they were sent.
@@ -152,7 +152,6 @@ pub struct Session {
     /// Keys with writes of ours, or candidates, under way.
     busy: HashMap<SharedKey, Busy>,
     stats: Arc<Stats>,
-    broken: Broken,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -187,7 +186,7 @@ struct Barrier {
 #[derive(Debug, Clone)]
 enum Slot {
     Command {
-        at: At,
+        at: OpId,
         keys: Arc<[SharedKey]>,
         is_write: bool,
     },
@@ -196,7 +195,7 @@ enum Slot {
         token: u64,
         /// Whether the server was asked to report changes.
         tracked: bool,
-        waiters: Vec<At>,
+        waiters: Vec<OpId>,
     },
     /// Keys that the server is to forget.
     Forget(Vec<SharedKey>),
@@ -207,8 +206,8 @@ enum Slot {
 struct Group {
     key: SharedKey,
     ready: Ready,
-    members: Vec<At>,
-    fallback: Option<Place>,
+    members: Vec<OpId>,
+    fallback: Option<CommandId>,
     /// They became plain reads.
     dissolved: bool,
     /// Set when the barrier was answered and held.
@@ -218,17 +217,16 @@ struct Group {
 impl Session {
     /// A session on a fresh connection; without `bounds` nothing is kept.
     #[must_use]
-    pub fn new(bounds: Option<Bounds>, stats: Arc<Stats>, broken: Broken) -> Self {
-        let entries = Entries::new(bounds, stats.clone(), broken);
+    pub fn new(bounds: Option<Bounds>, stats: Arc<Stats>) -> Self {
+        let entries = Entries::new(bounds, stats.clone());
         Self {
             last: 0,
             entries,
-            debts: Debts::default(),
+            dead_keys: DeadKeys::default(),
             calls: Calls::default(),
             flights: VecDeque::new(),
             busy: HashMap::default(),
             stats,
-            broken,
         }
     }
 
@@ -238,18 +236,18 @@ impl Session {
         match what {
             Invalidation::Key(key) => {
                 self.entries.changed(key);
-                self.debts.forgotten(key);
+                self.dead_keys.remove(key);
             }
             Invalidation::All => {
                 self.entries.clear();
-                self.debts.all_forgotten();
+                self.dead_keys.clear();
             }
         }
     }
 
     /// Takes over what the connection before left behind at the server, and leaves its own there when it ends.
-    pub fn inherit(&mut self, unpaid: &Unpaid) {
-        self.debts.inherit(unpaid);
+    pub fn inherit(&mut self, keys: &InheritedKeys) {
+        self.dead_keys.inherit(keys);
     }
 
     /// Drops every list in memory, and loads under way fill nothing: what the server has said is not to be trusted any
@@ -262,7 +260,7 @@ impl Session {
     pub fn close(&mut self) {
         self.entries.clear();
         let slots = self.flights.drain(..).flat_map(|flight| flight.slots);
-        self.debts.leave(slots.flat_map(|slot| match slot {
+        self.dead_keys.leave(slots.flat_map(|slot| match slot {
             // Whether these were executed is not known.
             Slot::Load {
                 key, tracked: true, ..

@@ -1,5 +1,5 @@
-//! When candidates failed: which other answers they get, and who else must get them too, so that
-//! nobody who called later sees older lists (rules 4 and 6 of the protocol).
+//! Repair after candidates have failed: which other answers they get, and which later reads must get them too, so that no
+//! later call sees an older list (rules 4 and 6 of the protocol).
 //!
 //! For every key, the commands that answer its reads must follow each other on the wire as the reads
 //! do in call order. A read that fails moves to a later command; so the reads of the same key after it
@@ -8,10 +8,10 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use super::{
-    Broken, Flight, Group, HashMap, Sent, Session, SharedKey, Slot, Wire,
-    calls::{At, Batch, Call, Place, Read, State},
+    Flight, Group, HashMap, Sent, Session, SharedKey, Slot, Wire,
+    calls::{Batch, Call, CommandId, OpId, Read, State},
 };
-use crate::list::List;
+use crate::{failpoints::fail_point, list::List};
 
 /// What becomes of a read.
 enum Decision {
@@ -20,16 +20,16 @@ enum Decision {
     /// The candidate is good.
     Serve(Arc<List>),
     /// It is answered by its fallback.
-    Wait(Place),
+    Wait(CommandId),
     /// It is read again.
-    Again,
+    Reread,
 }
 
 /// The second reading of what failed: one pipeline for all that fails in one turn.
 #[derive(Default)]
-pub(super) struct Again {
+pub(super) struct Rereads {
     no: u64,
-    loads: Vec<(SharedKey, Vec<At>)>,
+    loads: Vec<(SharedKey, Vec<OpId>)>,
     slots: HashMap<SharedKey, usize>,
 }
 
@@ -40,13 +40,12 @@ struct Repair<'a> {
     no: u64,
     last_commands: HashMap<SharedKey, (u64, usize)>,
     /// Keys whose reads are answered by their fallback from here on, as far as it is this one.
-    fallen: HashMap<SharedKey, Place>,
-    broken: Broken,
+    fallen: HashMap<SharedKey, CommandId>,
 }
 
 impl Session {
     /// Goes through all calls from this batch on, in call order.
-    pub(super) fn repair(&mut self, no: u64, groups: &[Group], again: &mut Again) {
+    pub(super) fn repair(&mut self, no: u64, groups: &[Group], again: &mut Rereads) {
         if again.no == 0 {
             again.no = self.number();
         }
@@ -55,7 +54,6 @@ impl Session {
             no,
             last_commands: self.calls.last_commands(no),
             fallen: HashMap::default(),
-            broken: self.broken,
         };
         for batch in self.calls.from(no) {
             let flight = self.flights.iter().find(|flight| flight.no == batch.no);
@@ -66,7 +64,7 @@ impl Session {
                     continue;
                 }
                 for (read, (key, decision)) in repair.decide(batch, call, sent, again) {
-                    let at = At {
+                    let at = OpId {
                         batch: batch.no,
                         call,
                         read,
@@ -83,7 +81,7 @@ impl Session {
                             waiting.push((place, at));
                             place
                         }
-                        Decision::Again => again.read(&key, at),
+                        Decision::Reread => again.read(&key, at),
                     };
                     let failed = batch.redirect(call, read, place);
                     self.stats.cache.rereads.add(usize::from(failed));
@@ -96,12 +94,8 @@ impl Session {
     }
 
     /// What has to be read again, and what has to be forgotten, as a pipeline to be sent now.
-    pub(super) fn send_again(&mut self, again: Again) -> Option<Sent> {
-        let due = if self.broken.is("keeps-debts") {
-            None
-        } else {
-            self.debts.due()
-        };
+    pub(super) fn send_again(&mut self, again: Rereads) -> Option<Sent> {
+        let due = self.dead_keys.due();
         if again.loads.is_empty() && due.is_none() {
             return None;
         }
@@ -113,7 +107,7 @@ impl Session {
         let mut wire = Vec::with_capacity(again.loads.len());
         for (slot, (key, waiters)) in again.loads.into_iter().enumerate() {
             let (command, load) = self.load(&key, waiters);
-            self.fall_back(&key, Place { flight: no, slot });
+            self.fall_back(&key, CommandId { flight: no, slot });
             wire.push(command);
             flight.slots.push(load);
         }
@@ -129,7 +123,7 @@ impl Session {
 impl Repair<'_> {
     /// Whether anything can become of a call: in later batches only by what was decided before. Many
     /// calls are asked, few are meant.
-    fn concerns(&self, batch: &Batch, call: usize, again: &Again) -> bool {
+    fn concerns(&self, batch: &Batch, call: usize, again: &Rereads) -> bool {
         let Some(Call::Reads(reads)) = batch.calls.get(call) else {
             return false;
         };
@@ -144,24 +138,23 @@ impl Repair<'_> {
         batch: &Batch,
         call: usize,
         sent: &[Group],
-        again: &Again,
+        again: &Rereads,
     ) -> impl Iterator<Item = (usize, (SharedKey, Decision))> + use<> {
         let Some(Call::Reads(reads)) = batch.calls.get(call) else {
             return Vec::new().into_iter().enumerate();
         };
         let mine = batch.no == self.no;
         let groups = if mine { self.groups } else { sent };
-        let again_due = |key: &SharedKey| self.in_order() && again.slots.contains_key(key);
         let failed = |read: &Read| mine && group(read, groups).is_some_and(|g| g.list.is_none());
         let asked_later = |key: &SharedKey| self.last_commands.get(key) > Some(&(batch.no, call));
         // The keys of one call are read again together, as they were read together; unless that
         // would show a write that was called later, or what a later read of the store did not show.
         let together = reads.len() > 1
-            && reads.iter().any(|r| again_due(&r.key) || failed(r))
+            && reads.iter().any(|r| again.has(&r.key) || failed(r))
             && !reads.iter().any(|r| asked_later(&r.key));
         let decide = |read: &Read| {
-            if together || again_due(&read.key) {
-                return Decision::Again;
+            if together || again.has(&read.key) {
+                return Decision::Reread;
             }
             let Some(group) = group(read, groups) else {
                 return Decision::Leave;
@@ -171,31 +164,34 @@ impl Repair<'_> {
                 _ if !mine => Decision::Leave,
                 (Some(list), _) => Decision::Serve(list.clone()),
                 (None, Some(place)) => Decision::Wait(place),
-                (None, None) => Decision::Again,
+                (None, None) => Decision::Reread,
             }
         };
         let decisions: Vec<_> = reads.iter().map(|r| (r.key.clone(), decide(r))).collect();
         decisions.into_iter().enumerate()
     }
 
-    fn has_fallen(&self, key: &SharedKey, place: Place) -> bool {
-        self.in_order() && self.fallen.get(key) == Some(&place)
-    }
-
-    fn in_order(&self) -> bool {
-        !self.broken.is("no-fallback-for-reads")
+    fn has_fallen(&self, key: &SharedKey, place: CommandId) -> bool {
+        fail_point!("no-fallback-for-reads", Some(false));
+        self.fallen.get(key) == Some(&place)
     }
 }
 
-impl Again {
-    fn read(&mut self, key: &SharedKey, at: At) -> Place {
+impl Rereads {
+    /// Whether a key is read again: then so is every later read of it.
+    fn has(&self, key: &SharedKey) -> bool {
+        fail_point!("no-fallback-for-reads", Some(false));
+        self.slots.contains_key(key)
+    }
+
+    fn read(&mut self, key: &SharedKey, at: OpId) -> CommandId {
         let next = self.loads.len();
         let slot = *self.slots.entry(key.clone()).or_insert(next);
         if slot == next {
             self.loads.push((key.clone(), Vec::new()));
         }
         self.loads[slot].1.push(at);
-        Place {
+        CommandId {
             flight: self.no,
             slot,
         }
@@ -211,7 +207,7 @@ fn group<'a>(read: &Read, groups: &'a [Group]) -> Option<&'a Group> {
 }
 
 /// Waits for a command that was sent already.
-fn wait(flights: &mut VecDeque<Flight>, place: Place, at: At) {
+fn wait(flights: &mut VecDeque<Flight>, place: CommandId, at: OpId) {
     let flight = flights.iter_mut().find(|flight| flight.no == place.flight);
     if let Some(Slot::Load { waiters, .. }) =
         flight.and_then(|flight| flight.slots.get_mut(place.slot))

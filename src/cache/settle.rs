@@ -1,12 +1,16 @@
-//! What answers mean: fill the memory, serve candidates or have them repaired (rules 3, 5 and 6 of
-//! the protocol), and give out finished calls in call order.
+//! Settling answers: fills the memory, serves candidates or has them repaired (rules 3, 5 and 6 of the protocol), and gives
+//! out finished calls in call order.
+
+use std::sync::Arc;
 
 use super::{
-    Answer, Barrier, Flight, Group, Ready, Sent, Session, Slot, calls::Place, repair::Again,
+    Answer, Barrier, Flight, Group, Ready, Sent, Session, Slot, calls::CommandId, repair::Rereads,
 };
 use crate::{
     command::Reply,
     error::{Error, Result},
+    failpoints::fail_point,
+    list::List,
     list_lru::SharedKey,
 };
 
@@ -21,11 +25,11 @@ pub struct Settled {
 
 /// Whether the barrier was answered as it must be, for the keys with members and for those without.
 #[derive(Clone, Copy)]
-struct Held {
-    full: bool,
-    empty: bool,
+pub(super) struct BarrierOutcome {
+    pub(super) full: bool,
+    pub(super) empty: bool,
     /// Each of those without has members now.
-    all_new: bool,
+    pub(super) all_new: bool,
 }
 
 impl Session {
@@ -35,7 +39,7 @@ impl Session {
         if let Some(flight) = self.flight(no) {
             flight.answers = Some(answers);
         }
-        let mut again = Again::default();
+        let mut again = Rereads::default();
         let has_answers = |flight: &Flight| flight.answers.is_some();
         while self.flights.front().is_some_and(has_answers)
             && let Some(flight) = self.flights.pop_front()
@@ -48,7 +52,7 @@ impl Session {
         }
     }
 
-    fn land(&mut self, mut flight: Flight, again: &mut Again) {
+    fn land(&mut self, mut flight: Flight, again: &mut Rereads) {
         let mut answers = flight.answers.take().unwrap_or_default().into_iter();
         for (index, slot) in flight.slots.into_iter().enumerate() {
             let answer = answers.next();
@@ -69,24 +73,17 @@ impl Session {
                     tracked,
                     waiters,
                 } => {
-                    let (reported, result) = match answer {
-                        Some(Answer::List(result)) => (false, result),
-                        Some(Answer::Tracked(granted, result)) => {
-                            (granted || self.broken.is("caching-unanswered"), result)
-                        }
-                        _ => (false, Err(missing())),
-                    };
+                    let (reported, result) = loaded(answer);
                     let list = result.as_ref().ok();
                     if tracked {
-                        self.debts.read();
+                        self.dead_keys.track_answered();
                         if reported && list.is_some_and(|list| list.is_empty()) {
-                            self.debts.owe(&key);
+                            self.dead_keys.insert(&key);
                         }
                     }
-                    let reported = reported || self.broken.is("fills-untracked");
-                    let version = reported.then(|| self.number());
+                    let version = self.version(reported);
                     self.entries.loaded(&key, token, version, list);
-                    let place = Place {
+                    let place = CommandId {
                         flight: flight.no,
                         slot: index,
                     };
@@ -96,33 +93,28 @@ impl Session {
                 }
                 Slot::Forget(keys) => {
                     let done = matches!(answer, Some(Answer::Forgot(true)));
-                    self.debts.paid(keys, done);
+                    self.dead_keys.forgot(keys, done);
                 }
             }
         }
-        let mut touched = || match answers.next() {
-            Some(Answer::Touched(touched)) => touched,
-            _ => None,
-        };
-        let any = self.broken.is("barrier-ignores-count");
         let Barrier { full, empty } = flight.barrier;
-        let full = full.map(|expected| any || touched() == Some(expected));
-        let new = if empty { touched() } else { None };
-        let empty = empty.then(|| any || new == Some(0));
-        if full.is_none() && empty.is_none() {
-            return;
+        if full.is_some() || empty {
+            let outcome = BarrierOutcome::by(flight.barrier, answers, &flight.groups);
+            self.judge(flight.no, flight.groups, outcome, again);
         }
-        let groups = &flight.groups;
-        let asked = groups
-            .iter()
-            .filter(|group| !group.dissolved && group.ready == Ready::Empty);
-        let held = Held {
-            full: full.unwrap_or(true),
-            // Without a question of its own only where a rule is broken.
-            empty: empty.or(full).unwrap_or(true),
-            all_new: empty == Some(false) && new == Some(asked.count()),
-        };
-        self.judge(flight.no, flight.groups, held, again);
+    }
+
+    /// A new version for a list whose next change the server reports.
+    fn version(&mut self, reported: bool) -> Option<u64> {
+        fail_point!("fills-untracked", Some(Some(self.number())));
+        reported.then(|| self.number())
+    }
+
+    /// The list of a group's candidates, if that very version is still in memory.
+    fn current(&self, group: &Group) -> Option<Arc<List>> {
+        let list = self.entries.get(&group.key, group.ready);
+        fail_point!("by-reference", Some(group.by_reference(list.as_ref())));
+        list
     }
 
     fn written(&mut self, key: &SharedKey) {
@@ -137,7 +129,13 @@ impl Session {
     }
 
     /// Serves the candidates of a flight whose barrier was answered, or finds them other answers.
-    fn judge(&mut self, no: u64, mut groups: Vec<Group>, held: Held, again: &mut Again) {
+    fn judge(
+        &mut self,
+        no: u64,
+        mut groups: Vec<Group>,
+        outcome: BarrierOutcome,
+        again: &mut Rereads,
+    ) {
         let mut failed = false;
         for (index, group) in groups.iter_mut().enumerate() {
             if group.dissolved {
@@ -148,17 +146,13 @@ impl Session {
                 self.tidy(&group.key);
             }
             let holds = match group.ready {
-                Ready::Empty => held.empty,
-                Ready::Version(_) => held.full,
+                Ready::Empty => outcome.empty,
+                Ready::Version(_) => outcome.full,
             };
-            let list = self.entries.get(&group.key, group.ready);
-            let gone_by_eviction = list.is_none() && self.broken.is("by-reference");
-            if !gone_by_eviction {
-                group.list = list;
-            }
+            group.list = self.current(group);
             if !holds {
                 group.list = None;
-                if group.ready == Ready::Empty && held.all_new {
+                if group.ready == Ready::Empty && outcome.all_new {
                     self.entries.is_there(&group.key);
                 } else {
                     self.entries.may_go(&group.key);
@@ -179,6 +173,42 @@ impl Session {
                 self.stats.cache.hits.add(served);
             }
         }
+    }
+}
+
+impl BarrierOutcome {
+    /// What the answers to the barrier say of these groups.
+    fn by(barrier: Barrier, mut answers: impl Iterator<Item = Answer>, groups: &[Group]) -> Self {
+        fail_point!("barrier-ignores-count", Some(Self::ALWAYS));
+        let mut touched = || match answers.next() {
+            Some(Answer::Touched(touched)) => touched,
+            _ => None,
+        };
+        let full = barrier.full.map(|expected| touched() == Some(expected));
+        fail_point!("barrier-one-sum", Some(Self::both(full)));
+        let new = if barrier.empty { touched() } else { None };
+        let empty = !barrier.empty || new == Some(0);
+        let asked = groups
+            .iter()
+            .filter(|group| !group.dissolved && group.ready == Ready::Empty);
+        Self {
+            full: full.unwrap_or(true),
+            empty,
+            all_new: !empty && new == Some(asked.count()),
+        }
+    }
+}
+
+/// Whether the server reports the next change, and the list.
+fn loaded(answer: Option<Answer>) -> (bool, Result<Arc<List>>) {
+    fail_point!(
+        "caching-unanswered",
+        Answer::taken_for_granted(answer.as_ref())
+    );
+    match answer {
+        Some(Answer::List(list)) => (false, list),
+        Some(Answer::Tracked(granted, list)) => (granted, list),
+        _ => (false, Err(missing())),
     }
 }
 

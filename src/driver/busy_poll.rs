@@ -1,34 +1,34 @@
-//! Looking for the next call before sleeping, where the store answers at once: then waking the thread is most of
-//! what a lone call costs. It gives way where it is of no use, or in the way of others: a thread that was not let
-//! run while it looked is on a machine that is busy.
+//! Polls for the next call for a short time before parking the thread, where the store answers at once: then waking the
+//! thread is most of what a lone call costs. Backs off when no call came, and when the thread was preempted while it
+//! polled, which says that the machine is busy.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Longer between two looks than this: another thread had the core.
+/// A longer time than this between two polls means that the thread was preempted.
 const PUT_OFF: Duration = Duration::from_micros(100);
 
-/// How long others have the core then.
+/// How long it does not poll then.
 const REST: Duration = Duration::from_secs(1);
 
-/// After it was of no use, it is not tried so many times.
+/// How many times it does not poll after it has polled in vain.
 const SKIPPED: u32 = 15;
 
-/// See the module.
+/// Decides whether to poll once more or to park.
 #[derive(Debug, Default)]
 pub(super) struct BusyPoll {
-    /// It will look for so long.
+    /// How long to poll, from the next poll on.
     soon: Duration,
-    /// When it looked last, and until when it does.
+    /// When it polled last, and until when it polls.
     looks: Option<(Instant, Instant)>,
-    /// It rests until then.
+    /// It does not poll before.
     not_before: Option<Instant>,
     skips: u32,
 }
 
 impl BusyPoll {
-    /// Calls were answered, by a connection that takes so long a look for worth it.
+    /// Notes that calls were answered by a connection for which polling for `time` pays off.
     pub(super) fn answered(&mut self, time: Duration, now: Instant) {
         if time.is_zero() || self.not_before.is_some_and(|rests| now < rests) {
             return;
@@ -41,7 +41,7 @@ impl BusyPoll {
         self.soon = time;
     }
 
-    /// Whether to look once more, or to sleep.
+    /// Returns whether to poll once more instead of parking.
     pub(super) fn looks(&mut self, now: Instant) -> bool {
         let soon = std::mem::take(&mut self.soon);
         if !soon.is_zero() {
@@ -65,7 +65,7 @@ impl BusyPoll {
         true
     }
 
-    /// A call has come.
+    /// Notes that a call has come.
     pub(super) fn found(&mut self) {
         self.soon = Duration::ZERO;
         self.looks = None;
@@ -81,47 +81,47 @@ mod tests {
 
     #[test]
     fn it_looks_for_its_time_and_less_often_when_that_was_of_no_use() {
-        let (mut linger, mut now) = (BusyPoll::default(), Instant::now());
-        assert!(!linger.looks(now));
-        linger.answered(TIME, now);
+        let (mut poll, mut now) = (BusyPoll::default(), Instant::now());
+        assert!(!poll.looks(now));
+        poll.answered(TIME, now);
         for _ in 0..4 {
             now += STEP;
-            assert!(linger.looks(now));
+            assert!(poll.looks(now));
         }
-        linger.found();
-        assert!(!linger.looks(now));
+        poll.found();
+        assert!(!poll.looks(now));
 
-        linger.answered(TIME, now);
-        assert!(linger.looks(now));
+        poll.answered(TIME, now);
+        assert!(poll.looks(now));
         now += TIME;
-        assert!(!linger.looks(now), "its time is over");
+        assert!(!poll.looks(now), "its time is over");
         for _ in 0..SKIPPED {
-            linger.answered(TIME, now);
-            assert!(!linger.looks(now));
+            poll.answered(TIME, now);
+            assert!(!poll.looks(now));
         }
-        linger.answered(TIME, now);
-        assert!(linger.looks(now));
+        poll.answered(TIME, now);
+        assert!(poll.looks(now));
     }
 
     #[test]
     fn it_rests_when_another_thread_had_the_core() {
-        let (mut linger, mut now) = (BusyPoll::default(), Instant::now());
-        linger.answered(TIME, now);
+        let (mut poll, mut now) = (BusyPoll::default(), Instant::now());
+        poll.answered(TIME, now);
         now += 2 * PUT_OFF;
-        assert!(linger.looks(now), "the answers were handed over");
+        assert!(poll.looks(now), "the answers were handed over");
         now += 2 * PUT_OFF;
-        assert!(!linger.looks(now));
-        linger.answered(TIME, now);
-        assert!(!linger.looks(now));
+        assert!(!poll.looks(now));
+        poll.answered(TIME, now);
+        assert!(!poll.looks(now));
         now += REST;
-        linger.answered(TIME, now);
-        assert!(linger.looks(now));
+        poll.answered(TIME, now);
+        assert!(poll.looks(now));
     }
 
     #[test]
     fn a_store_that_is_far_away_is_not_waited_for_awake() {
-        let (mut linger, now) = (BusyPoll::default(), Instant::now());
-        linger.answered(Duration::ZERO, now);
-        assert!(!linger.looks(now));
+        let (mut poll, now) = (BusyPoll::default(), Instant::now());
+        poll.answered(Duration::ZERO, now);
+        assert!(!poll.looks(now));
     }
 }

@@ -1,15 +1,14 @@
-//! A running driver, as its owner on another thread sees it: calls go in, and it ends with a stop
-//! or when it is dropped.
+//! The handle of a running driver, for its owner on another thread.
 
 use std::{any::Any, io, panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt as _;
 use tokio::task::AbortHandle;
 
-use super::{Driver, Event, Inbox, Input, Outlet};
-use crate::{manager::Manager, options::Limits, runtime::Runtime, stats::Stats};
+use super::{Driver, Event, Inbox, Input, Outlet, limits::Limits};
+use crate::{manager::Manager, runtime::Runtime, stats::Stats};
 
-/// See the module.
+/// Owns a running driver; dropping it aborts the driver's task.
 #[derive(Debug)]
 pub struct DriverHandle {
     inbox: Arc<Inbox>,
@@ -53,7 +52,7 @@ impl Drop for DriverHandle {
     }
 }
 
-/// What a panic said.
+/// Returns the message of a panic.
 #[must_use]
 pub fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);

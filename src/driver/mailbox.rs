@@ -1,4 +1,4 @@
-//! The ways in and out of a driver, for whoever is on another thread.
+//! The mailbox of a driver: calls come in from another thread, events go out to it.
 
 use tokio::sync::Notify;
 
@@ -14,7 +14,7 @@ use crate::{
 pub struct Input {
     /// Calls; the number of each comes back with its answer.
     pub calls: Packed,
-    /// A barrier among them is a part of `start`: whoever starts has made no other calls.
+    /// Whether a barrier among them is a part of `start`; then there are no other calls.
     pub starting: bool,
     /// After them: answer what can be answered within the drain time, then end.
     pub stop: bool,
@@ -43,7 +43,7 @@ pub enum Event {
     Answer(u64, Result<Reply>),
     /// All calls are answered; the driver ends, and closes the connection.
     Stopped,
-    /// Something an operator should know.
+    /// A line for the log.
     Log(String),
     /// The driver panicked; nothing more will come.
     Died(String),

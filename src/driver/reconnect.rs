@@ -1,9 +1,8 @@
-//! Getting and keeping a connection: attempts with exponential, jittered back-off, until there is one
-//! or the limits say to give up.
+//! Connecting and reconnecting: attempts with backoff ([`super::outage`]), until there is a connection or the limits say
+//! to give up.
 
 use std::{sync::Arc, time::Duration};
 
-use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use futures_util::{
     FutureExt as _,
     future::{BoxFuture, OptionFuture},
@@ -11,25 +10,25 @@ use futures_util::{
 };
 use tokio::time::{Instant, timeout};
 
-use super::heartbeat::{Heartbeat, Sign};
+use super::{
+    limits::Limits,
+    outage::{FIRST_PAUSE, Outage},
+};
 use crate::{
     command::Reply,
     error::{Cause, Result},
+    heartbeat::{Heartbeat, Ping},
     manager::{ConnectError, Connected, Connection, Lost, Manager},
-    options::Limits,
 };
 
 pub(super) type Dialed<L> = std::result::Result<Connected<L>, ConnectError>;
 pub(super) type InFlight =
     FuturesOrdered<BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>>>;
 
-/// The first pause; with jitter it lasts 50 to 100 ms.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-
-/// A connection that answered nothing, and lived for less than this, was no end of the outage before it.
+/// A connection that answered nothing and lived for less than this has not ended the outage before it.
 const STABLE: Duration = Duration::from_secs(5);
 
-/// Where the connection is.
+/// The state of the connection.
 pub(super) enum ConnectionState<L> {
     /// An attempt is under way, or the pause before it.
     Dialing {
@@ -41,7 +40,7 @@ pub(super) enum ConnectionState<L> {
         connection: L,
         in_flight: InFlight,
         closed: BoxFuture<'static, ()>,
-        pulse: Heartbeat,
+        heartbeat: Heartbeat,
         since: Instant,
         answered: bool,
         /// Until then it is kept though its server says that it is no primary.
@@ -49,7 +48,7 @@ pub(super) enum ConnectionState<L> {
         /// The one that ended with this connection.
         before: Outage,
     },
-    /// For good.
+    /// No further attempt is made.
     GivenUp { cause: Cause, idle: InFlight },
 }
 
@@ -57,18 +56,8 @@ pub(super) enum ConnectionState<L> {
 pub(super) struct Futures<'a, L> {
     pub(super) dialing: OptionFuture<&'a mut BoxFuture<'static, Dialed<L>>>,
     pub(super) closed: OptionFuture<&'a mut BoxFuture<'static, ()>>,
-    pub(super) sign: OptionFuture<&'a mut Sign>,
+    pub(super) ping: OptionFuture<&'a mut Ping>,
     pub(super) in_flight: &'a mut InFlight,
-}
-
-/// A time without a connection.
-pub(super) struct Outage {
-    since: Instant,
-    failed: u64,
-    pauses: ExponentialBackoff,
-    cause: Cause,
-    /// The last connection was left because its server said that it is no primary.
-    demoted: bool,
 }
 
 /// An attempt that succeeded.
@@ -134,20 +123,20 @@ impl<L: Connection> ConnectionState<L> {
 
     /// What can happen to it: an attempt ends, the connection closes, a sign of life or replies come.
     pub(super) fn futures(&mut self) -> Futures<'_, L> {
-        let (dialing, closed, sign, in_flight) = match self {
+        let (dialing, closed, ping, in_flight) = match self {
             Self::Dialing { attempt, idle, .. } => (Some(attempt), None, None.into(), idle),
             Self::Up {
                 in_flight,
                 closed,
-                pulse,
+                heartbeat,
                 ..
-            } => (None, Some(closed), pulse.sign(), in_flight),
+            } => (None, Some(closed), heartbeat.ping(), in_flight),
             Self::GivenUp { idle, .. } => (None, None, None.into(), idle),
         };
         Futures {
             dialing: dialing.into(),
             closed: closed.into(),
-            sign,
+            ping,
             in_flight,
         }
     }
@@ -184,7 +173,7 @@ impl<L: Connection> ConnectionState<L> {
                     connection,
                     in_flight: InFlight::new(),
                     closed,
-                    pulse: Heartbeat::new(now),
+                    heartbeat: Heartbeat::new(now),
                     since: now,
                     answered: false,
                     kept_until: now + pause.unwrap_or_default(),
@@ -215,7 +204,7 @@ impl<L: Connection> ConnectionState<L> {
         }
     }
 
-    /// The connection broke: look for another one.
+    /// Begins to reconnect after the connection broke.
     pub(super) fn lost<M: Manager<Connection = L>>(
         &mut self,
         cause: Arc<str>,
@@ -243,12 +232,12 @@ impl<L: Connection> ConnectionState<L> {
         *self = Self::dial(manager.clone(), limits, outage, pause);
     }
 
-    /// Whether a connection whose server says that it is no primary is to be left now.
+    /// Returns whether a connection whose server says that it is no primary is to be left now.
     pub(super) fn leaves(&self, now: Instant) -> bool {
         matches!(self, Self::Up { kept_until, .. } if *kept_until <= now)
     }
 
-    /// Its server is no primary any more: look for another connection.
+    /// Begins to reconnect after the server said that it is no primary any more.
     pub(super) fn leave<M: Manager<Connection = L>>(
         &mut self,
         words: Arc<str>,
@@ -285,38 +274,42 @@ impl<L: Connection> ConnectionState<L> {
         }
     }
 
-    /// The connection has answered a batch: it works.
+    /// Notes that the connection has answered a batch.
     pub(super) fn answered(&mut self, now: Instant) {
         if let Self::Up {
-            answered, pulse, ..
+            answered,
+            heartbeat,
+            ..
         } = self
         {
             *answered = true;
-            pulse.heard(now);
+            heartbeat.saw_activity(now);
         }
     }
 
-    /// The connection has given a sign of life.
-    pub(super) fn heard(&mut self, now: Instant) {
-        if let Self::Up { pulse, .. } = self {
-            pulse.heard(now);
+    /// Notes that the connection has answered a ping.
+    pub(super) fn saw_activity(&mut self, now: Instant) {
+        if let Self::Up { heartbeat, .. } = self {
+            heartbeat.saw_activity(now);
         }
     }
 
-    /// When [`Self::is_dead`] may say something new.
+    /// Returns when [`Self::is_dead`] is to be called next.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self {
-            Self::Up { pulse, .. } => pulse.deadline(),
+            Self::Up { heartbeat, .. } => heartbeat.deadline(),
             _ => None,
         }
     }
 
-    /// Asks a silent connection for a sign of life; says whether it was asked before and gave none.
+    /// Pings a silent connection; returns whether it has not answered the last ping in time.
     pub(super) fn is_dead(&mut self, now: Instant) -> bool {
         match self {
             Self::Up {
-                connection, pulse, ..
-            } => pulse.is_dead(|| connection.sign_of_life(), now),
+                connection,
+                heartbeat,
+                ..
+            } => heartbeat.is_dead(|| connection.ping(), now),
             _ => false,
         }
     }
@@ -329,46 +322,11 @@ impl<L: Connection> ConnectionState<L> {
         matches!(self, Self::GivenUp { .. })
     }
 
-    /// The last thing that went wrong with the connection.
+    /// Returns the last error of the connection.
     pub(super) fn cause(&self) -> Cause {
         match self {
             Self::Dialing { outage, .. } | Self::Up { before: outage, .. } => outage.cause.clone(),
             Self::GivenUp { cause, .. } => cause.clone(),
-        }
-    }
-}
-
-impl Outage {
-    fn new(limits: &Limits, since: Instant, cause: Cause) -> Self {
-        // The crate adds up to the pause itself as jitter, after the cap: so cap at half.
-        let cap = (limits.retry_cap / 2).max(Duration::from_millis(1));
-        let pauses = ExponentialBuilder::new()
-            .with_jitter()
-            .with_min_delay(FIRST_PAUSE.min(cap))
-            .with_max_delay(cap)
-            .without_max_times()
-            .build();
-        Self {
-            since,
-            failed: 0,
-            pauses,
-            cause,
-            demoted: false,
-        }
-    }
-
-    fn next_pause(&mut self, limits: &Limits) -> Option<Duration> {
-        if limits.max_attempts.is_some_and(|most| self.failed >= most) {
-            return None;
-        }
-        let pause = self.pauses.next()?;
-        match limits.give_up_after {
-            None => Some(pause),
-            // The last attempt is made when the time is over.
-            Some(limit) => {
-                let left = limit.saturating_sub(self.since.elapsed());
-                (!left.is_zero()).then_some(pause.min(left))
-            }
         }
     }
 }

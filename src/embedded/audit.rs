@@ -1,4 +1,4 @@
-//! What only tests ask, in an addon built with the feature `broken` (and in the tests of the core): whether
+//! What only tests ask, in an addon built with the feature `failpoints` (and in the tests of the core): whether
 //! the rows belong together.
 
 use std::{collections::HashMap, path::Path};

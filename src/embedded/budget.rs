@@ -1,5 +1,5 @@
-//! How much a transaction has done, and how much it may do: on the runtime's thread little, because others
-//! wait for it; elsewhere so much that other processes have their turn.
+//! How much a transaction may do: little on the runtime's thread, because others wait for it; on another thread so much
+//! that other processes get the write lock in between.
 
 use std::io;
 
@@ -12,7 +12,7 @@ const HEAVY: u64 = 16 << 10;
 /// Reading a member is so many times cheaper than writing one.
 const READS: u64 = 8;
 
-/// In members that are written.
+/// Counts members that are written.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Budget {
     done: u64,

@@ -1,5 +1,5 @@
-//! Which thread executes a batch: the runtime's, at once, if that takes no waiting and not long; else one where
-//! blocking is allowed. There is one batch at a time: what comes meanwhile goes into the next one.
+//! A connection to an open store. It decides which thread executes a batch: the runtime's, at once, if that is short and
+//! does not wait; else one that may block. One batch is in flight at a time; what comes meanwhile goes into the next one.
 
 use std::{
     sync::{
@@ -21,11 +21,11 @@ use super::{
     Durability,
     executor::{Executor, Replies},
     store::Store,
-    write_lock::{Pass, Turn},
+    write_lock::{LocalGuard, WriteGuard},
 };
 use crate::{
     command::Command,
-    failpoints::Broken,
+    failpoints,
     keys::Key,
     list_lru::Bounds,
     manager::{Connection, Lost},
@@ -33,14 +33,14 @@ use crate::{
     steps::Steps,
 };
 
-/// About what it takes to wake a thread on an idle core.
-const LINGER: Duration = Duration::from_micros(50);
+/// How long to poll for the next call: about what it takes to wake a thread on an idle core.
+const BUSY_POLL: Duration = Duration::from_micros(50);
 
 /// How much longer than the drain time a stop waits for the disk. With that time it is less than the 3 s after
 /// which pomelo ends the process.
 const SYNC: Duration = Duration::from_millis(1500);
 
-/// A share in an open store.
+/// A connection to an open store, which it shares with the other connections of this process.
 #[derive(Debug)]
 pub struct EmbeddedConnection {
     /// There until it ends.
@@ -52,15 +52,10 @@ pub struct EmbeddedConnection {
 }
 
 impl EmbeddedConnection {
-    pub(super) fn new(
-        store: Arc<Store>,
-        bounds: Option<Bounds>,
-        stats: Arc<Stats>,
-        broken: Broken,
-    ) -> Self {
+    pub(super) fn new(store: Arc<Store>, bounds: Option<Bounds>, stats: Arc<Stats>) -> Self {
         let syncing = store.syncing();
         let (sender, ended) = oneshot::channel();
-        let executor = Executor::new(store, bounds, stats, broken, sender);
+        let executor = Executor::new(store, bounds, stats, sender);
         Self {
             working: executor.working(),
             executor: Some(Arc::new(executor)),
@@ -69,24 +64,24 @@ impl EmbeddedConnection {
         }
     }
 
-    /// Its store, until it ends.
+    /// Returns its store, until the connection ends.
     pub(super) fn store(&self) -> Option<&Arc<Store>> {
         self.executor.as_ref().map(|executor| &executor.store)
     }
 
-    /// Whether what there is to wait for is this process's own work, or the disk, and no other process.
+    /// Returns whether a close waits for this process's own work or for the disk, and not for another process.
     fn is_busy(&self) -> bool {
         self.working.load(Ordering::Acquire) || self.syncing.load(Ordering::Acquire)
     }
 
-    /// What executes batches, if the store is still what it was.
+    /// Returns the executor, if the store can still be used.
     fn checked(&self) -> Result<&Arc<Executor>, Lost> {
         let ended = || Lost("the connection has ended".into());
         let executor = self.executor.as_ref().ok_or_else(ended)?;
         executor.store.check().map(|()| executor)
     }
 
-    /// Lets go of the store, on a thread that may wait for the disk: this may be the last share in it.
+    /// Drops its share in the store, on a thread that may wait for the disk: it may be the last one.
     fn end(&mut self) {
         let Some(executor) = self.executor.take() else {
             return;
@@ -115,7 +110,7 @@ impl Connection for EmbeddedConnection {
     }
 
     fn busy_poll(&self) -> Duration {
-        LINGER
+        BUSY_POLL
     }
 
     fn execute(&self, batch: &[&Command]) -> BoxFuture<'static, Replies> {
@@ -141,8 +136,8 @@ impl Connection for EmbeddedConnection {
         };
         let stem = stem.clone();
         async move {
-            let turn = executor.store.gate().turn().await;
-            let done = blocking(move || executor.clean(&stem, pass(turn)?, &steps));
+            let local = executor.store.write_lock().lock_local().await;
+            let done = blocking(move || executor.clean(&stem, lock(local)?, &steps));
             done.await
         }
         .boxed()
@@ -173,7 +168,7 @@ impl Connection for EmbeddedConnection {
     }
 }
 
-/// Nothing if it takes waiting, or long.
+/// Executes a batch on this thread; returns nothing if that would wait or take long.
 fn now(executor: &Executor, batch: &[&Command]) -> Option<Replies> {
     if !is_write(batch.iter().copied()) {
         return executor.try_now(batch, None);
@@ -181,27 +176,27 @@ fn now(executor: &Executor, batch: &[&Command]) -> Option<Replies> {
     if executor.store.durability() == Durability::Os {
         return None;
     }
-    let pass = executor.store.gate().try_pass()?;
-    executor.try_now(batch, Some(pass))
+    let guard = executor.store.write_lock().try_lock()?;
+    executor.try_now(batch, Some(guard))
 }
 
 async fn later(executor: Arc<Executor>, batch: Vec<Command>) -> Replies {
-    let turn = if is_write(&batch) {
-        Some(executor.store.gate().turn().await)
+    let local = if is_write(&batch) {
+        Some(executor.store.write_lock().lock_local().await)
     } else {
         None
     };
-    blocking(move || executor.run(&batch, turn.map(pass).transpose()?)).await
+    blocking(move || executor.run(&batch, local.map(lock).transpose()?)).await
 }
 
 /// Waits for the other processes; blocks the thread.
-fn pass(turn: Turn) -> Result<Pass, Lost> {
-    let pass = turn.pass();
-    pass.map_err(|error| Lost(error.to_string().into()))
+fn lock(local: LocalGuard) -> Result<WriteGuard, Lost> {
+    let guard = local.lock();
+    guard.map_err(|error| Lost(error.to_string().into()))
 }
 
 async fn blocking(work: impl FnOnce() -> Replies + Send + 'static) -> Replies {
-    let done = spawn_blocking(work).await;
+    let done = spawn_blocking(failpoints::carried(work)).await;
     done.unwrap_or_else(|error| Err(Lost(error.to_string().into())))
 }
 

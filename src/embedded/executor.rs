@@ -12,16 +12,16 @@ use tokio::sync::oneshot;
 use super::{
     budget::Budget,
     messages::Failure,
-    read_txn::{Eyes, ReadTxn},
+    read_txn::{ReadTxn, TxnKind},
     store::Store,
-    write_lock::Pass,
+    write_lock::WriteGuard,
     write_txn::WriteTxn,
 };
 use crate::{
     batch_size::BatchSize,
     command::{Command, Op, Reply},
     error::{Error, Result},
-    failpoints::{Broken, may_panic},
+    failpoints::{fail_point, may_panic},
     list_lru::{Bounds, ListLru},
     manager::Lost,
     stats::Stats,
@@ -33,17 +33,16 @@ pub(super) type Replies = std::result::Result<Vec<Result<Reply>>, Lost>;
 /// Members that one step of a `clean` removes.
 const STEP: u64 = 16 << 10;
 
-/// See the module.
+/// Executes the batches of one connection.
 #[derive(Debug)]
 pub(super) struct Executor {
     pub(super) store: Arc<Store>,
     reading: Mutex<ReadTxn>,
     batch_size: Mutex<BatchSize>,
-    /// Nobody waits for its batches any more.
+    /// The connection is gone: no caller waits for its batches.
     gone: AtomicBool,
-    /// Whether a batch is under way that has its turn, or was when nobody waited any more.
+    /// Whether a batch is under way that has the write lock, or was when the connection went.
     working: Arc<AtomicBool>,
-    broken: Broken,
     /// The last to go: by then its share in the store is gone, and if it was the last one, the store is closed.
     _ended: oneshot::Sender<()>,
 }
@@ -60,35 +59,33 @@ impl Executor {
         store: Arc<Store>,
         bounds: Option<Bounds>,
         stats: Arc<Stats>,
-        broken: Broken,
         ended: oneshot::Sender<()>,
     ) -> Self {
-        let shelf = ListLru::new(bounds, stats.clone());
+        let lists = ListLru::new(bounds, stats.clone());
         Self {
             store,
-            reading: Mutex::new(ReadTxn::new(shelf, stats, broken)),
+            reading: Mutex::new(ReadTxn::new(lists, stats)),
             batch_size: Mutex::default(),
             gone: AtomicBool::new(false),
             working: Arc::default(),
-            broken,
             _ended: ended,
         }
     }
 
-    /// How many calls the next batch had better hold at most.
+    /// Returns how many calls the next batch should hold at most.
     pub(super) fn batch_size(&self) -> usize {
         lock(&self.batch_size).calls()
     }
 
-    /// Says whether a batch is under way that is not only waiting for its turn.
+    /// Says whether a batch is under way that is not only waiting for the write lock.
     pub(super) fn working(&self) -> Arc<AtomicBool> {
         self.working.clone()
     }
 
-    /// Nobody waits any more.
+    /// Notes that the connection is gone, and drops the lists in memory.
     pub(super) fn give_up(&self) {
         self.gone.store(true, Ordering::Release);
-        // A thread that waits for the gate may outlive this for long, and the lists must not. One that
+        // A thread that waits for the write lock may outlive this for long, and the lists must not. One that
         // is at work sees to it itself.
         if let Ok(mut reading) = self.reading.try_lock() {
             reading.clear();
@@ -96,18 +93,16 @@ impl Executor {
     }
 
     /// Executes commands of any kind but `clean`, if that does not take long: otherwise nothing was done.
-    pub(super) fn try_now(&self, batch: &[&Command], pass: Option<Pass>) -> Option<Replies> {
-        self.execute(batch, pass, Budget::LIGHT)
+    pub(super) fn try_now(&self, batch: &[&Command], guard: Option<WriteGuard>) -> Option<Replies> {
+        self.execute(batch, guard, Budget::LIGHT)
     }
 
-    /// Executes commands of any kind, for as long as it takes; blocks the thread. What writes needs a pass.
-    pub(super) fn run(&self, batch: &[Command], pass: Option<Pass>) -> Replies {
-        if self.is_given_up() && !self.broken.is("embedded-gone-writes") {
-            return Err(Lost("nobody waits for it".into()));
-        }
+    /// Executes commands of any kind, for as long as it takes; blocks the thread. What writes needs the write lock.
+    pub(super) fn run(&self, batch: &[Command], guard: Option<WriteGuard>) -> Replies {
+        self.wanted()?;
         self.at_work(|| {
             let batch: Vec<&Command> = batch.iter().collect();
-            let replies = self.execute(&batch, pass, Budget::ANY);
+            let replies = self.execute(&batch, guard, Budget::ANY);
             replies.unwrap_or_else(|| Err(Lost("a batch is too heavy".into())))
         })
     }
@@ -125,24 +120,21 @@ impl Executor {
     }
 
     /// Executes `clean`; blocks the thread.
-    pub(super) fn clean(&self, stem: &[u8], mut pass: Pass, steps: &Steps) -> Replies {
-        // Whoever writes may have stopped for long, and nobody waits any more.
-        if self.is_given_up() {
-            return Err(Lost("nobody waits for it".into()));
-        }
+    pub(super) fn clean(&self, stem: &[u8], mut guard: WriteGuard, steps: &Steps) -> Replies {
+        // The process that writes may have stopped for long.
+        self.wanted()?;
         self.at_work(|| {
             loop {
                 steps.next();
                 let mut reading = self.reading();
-                let cleaned = self.store.write(&pass, |txn| {
-                    reading.effort = Budget::ANY;
-                    WriteTxn::new(self.store.rows(), txn, &mut reading, self.broken)
-                        .clean(stem, STEP)
+                let cleaned = self.store.write(&guard, |txn| {
+                    reading.budget = Budget::ANY;
+                    WriteTxn::new(self.store.rows(), txn, &mut reading).clean(stem, STEP)
                 });
                 drop(reading);
                 match cleaned {
                     Ok(true) => return Ok(vec![Ok(Reply::Done)]),
-                    Ok(false) => self.give_way(Some(&mut pass))?,
+                    Ok(false) => self.give_way(Some(&mut guard))?,
                     Err(Failure::Store(words)) => return Err(Lost(words)),
                     Err(failure) => return Ok(vec![Err(failure.error())]),
                 }
@@ -154,16 +146,16 @@ impl Executor {
     fn execute(
         &self,
         batch: &[&Command],
-        mut pass: Option<Pass>,
-        effort: Budget,
+        mut guard: Option<WriteGuard>,
+        budget: Budget,
     ) -> Option<Replies> {
         may_panic("embedded");
         let mut replies = Vec::with_capacity(batch.len());
         loop {
             let rest = &batch[replies.len()..];
-            let step = match &pass {
-                None => self.read(rest, effort),
-                Some(pass) => self.write(rest, pass, effort),
+            let step = match &guard {
+                None => self.read(rest, budget),
+                Some(guard) => self.write(rest, guard, budget),
             };
             match step {
                 Step::Done(done) => replies.extend(done),
@@ -171,25 +163,25 @@ impl Executor {
                 Step::Failed(_, Failure::Store(words)) => return Some(Err(Lost(words))),
                 Step::Failed(tried, failure) => {
                     for command in rest.iter().take(tried) {
-                        replies.push(self.fail(command, &failure, effort)?);
+                        replies.push(self.fail(command, &failure, budget)?);
                     }
                 }
             }
             if replies.len() >= batch.len() {
                 return Some(Ok(replies));
             }
-            if let Err(lost) = self.give_way(pass.as_mut()) {
+            if let Err(lost) = self.give_way(guard.as_mut()) {
                 return Some(Err(lost));
             }
         }
     }
 
     /// Executes the first of these, which do not write.
-    fn read(&self, batch: &[&Command], effort: Budget) -> Step {
+    fn read(&self, batch: &[&Command], budget: Budget) -> Step {
         let mut reading = self.reading();
         let mut tried = 0;
         let read = self.store.read(|txn| {
-            reading.effort = effort;
+            reading.budget = budget;
             let rows = self.store.rows();
             let mut replies = Vec::with_capacity(batch.len());
             for command in batch {
@@ -199,10 +191,10 @@ impl Executor {
                     continue;
                 };
                 let keys = command.keys().iter();
-                let values = keys.map(|key| reading.value(op, rows, txn, Eyes::Reader, key));
+                let values = keys.map(|key| reading.value(op, rows, txn, TxnKind::Read, key));
                 let values = values.collect::<std::result::Result<_, heed::Error>>();
                 replies.push(Ok(Reply::Values(values?)));
-                if reading.effort.is_enough() {
+                if reading.budget.is_enough() {
                     break;
                 }
             }
@@ -212,12 +204,12 @@ impl Executor {
     }
 
     /// Executes the first of these.
-    fn write(&self, batch: &[&Command], pass: &Pass, effort: Budget) -> Step {
+    fn write(&self, batch: &[&Command], guard: &WriteGuard, budget: Budget) -> Step {
         let mut reading = self.reading();
         let mut tried = 0;
-        let written = self.store.write(pass, |txn| {
-            reading.effort = effort;
-            let mut writing = WriteTxn::new(self.store.rows(), txn, &mut reading, self.broken);
+        let written = self.store.write(guard, |txn| {
+            reading.budget = budget;
+            let mut writing = WriteTxn::new(self.store.rows(), txn, &mut reading);
             let mut replies = Vec::with_capacity(batch.len());
             for command in batch {
                 tried = replies.len() + 1;
@@ -249,11 +241,11 @@ impl Executor {
 
     /// The reply to a call of a transaction that failed: a read is done by itself. Nothing if it is more than
     /// may be done.
-    fn fail(&self, command: &Command, failure: &Failure, effort: Budget) -> Option<Result<Reply>> {
+    fn fail(&self, command: &Command, failure: &Failure, budget: Budget) -> Option<Result<Reply>> {
         if command.op().is_write() {
             return Some(Err(failure.error()));
         }
-        match self.read(&[command], effort) {
+        match self.read(&[command], budget) {
             Step::Done(mut replies) => replies.pop(),
             Step::Failed(_, Failure::Heavy) => None,
             Step::Failed(_, failure) => Some(Err(failure.error())),
@@ -261,11 +253,17 @@ impl Executor {
     }
 
     /// Lets other processes write in between; blocks the thread.
-    fn give_way(&self, pass: Option<&mut Pass>) -> std::result::Result<(), Lost> {
-        if let Some(pass) = pass {
-            let again = pass.give_way();
+    fn give_way(&self, guard: Option<&mut WriteGuard>) -> std::result::Result<(), Lost> {
+        if let Some(guard) = guard {
+            let again = guard.let_others_write();
             again.map_err(|error| Lost(error.to_string().into()))?;
         }
+        self.wanted()
+    }
+
+    /// Fails if the connection is gone, and with it all who wait for an answer.
+    fn wanted(&self) -> std::result::Result<(), Lost> {
+        fail_point!("embedded-gone-writes", Some(Ok(())));
         if self.is_given_up() {
             return Err(Lost("nobody waits for it".into()));
         }

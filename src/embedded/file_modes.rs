@@ -1,5 +1,5 @@
-//! Files and folders that only their owner can open, whatever the umask: it is the process's, so it is not
-//! changed; the mode is given at creation, and set again on the open file.
+//! Creates files and folders that only their owner can open, whatever the umask. The umask is the process's and is not
+//! changed: the mode is given at creation, and set again on the open file.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -84,7 +84,7 @@ fn restrict(file: &File) -> io::Result<()> {
     set(file.set_permissions(fs::Permissions::from_mode(0o600)))
 }
 
-/// It may be somebody else's, which is for its owner to mend; or the file system knows no modes.
+/// Ignores a lack of permission: the file may be another user's, or the file system knows no modes.
 #[cfg(unix)]
 fn set(done: io::Result<()>) -> io::Result<()> {
     match done {

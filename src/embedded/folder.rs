@@ -1,4 +1,4 @@
-//! What lies in the folder, and who opens or closes the store in it. Which processes have it open is in
+//! The files in the folder, and the lock of a process that opens or closes the store. Which processes have it open is in
 //! [`super::presence`], whether the files that are open are still those in the folder in [`super::held_files`].
 
 use std::{
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::manager::ConnectError;
 
-/// How long the folder may be taken by somebody who opens or closes it.
+/// How long another process may take to open or close the store.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 const PAUSE: Duration = Duration::from_millis(5);
@@ -26,29 +26,32 @@ const PAUSE: Duration = Duration::from_millis(5);
 pub(super) struct Folder {
     path: PathBuf,
     /// Not because the file system is known to be local: because the operator says so.
-    vouched: bool,
+    assumed_local: bool,
 }
 
 impl Folder {
     /// Makes the folder if it is missing. Its path is without symbolic links.
-    pub(super) fn make(path: &Path, vouched: bool) -> Result<Self, ConnectError> {
+    pub(super) fn make(path: &Path, assumed_local: bool) -> Result<Self, ConnectError> {
         file_modes::make_folder(path).map_err(|error| cannot("make the folder", path, &error))?;
         let path = path
             .canonicalize()
             .map_err(|error| cannot("find", path, &error))?;
         let local = require_local(&path);
-        if !vouched {
+        if !assumed_local {
             local.clone()?;
         }
-        let vouched = local.is_err();
-        Ok(Self { path, vouched })
+        let assumed_local = local.is_err();
+        Ok(Self {
+            path,
+            assumed_local,
+        })
     }
 
     /// To look at what is there, without making any of it.
     pub(super) fn as_given(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
-            vouched: false,
+            assumed_local: false,
         }
     }
 
@@ -57,8 +60,8 @@ impl Folder {
     }
 
     /// Whether nothing but the operator's word says that all processes see each other's locks.
-    pub(super) fn is_vouched(&self) -> bool {
-        self.vouched
+    pub(super) fn is_assumed_local(&self) -> bool {
+        self.assumed_local
     }
 
     /// The rows: LMDB's file.
@@ -66,13 +69,13 @@ impl Folder {
         self.path.join("data.mdb")
     }
 
-    /// Who reads and writes: LMDB's file.
+    /// LMDB's table of readers and its locks.
     pub(super) fn locks(&self) -> PathBuf {
         self.path.join("lock.mdb")
     }
 
-    /// Who writes next: see [`super::write_lock`].
-    pub(super) fn gate(&self) -> [PathBuf; 2] {
+    /// The files of the write lock: see [`super::write_lock`].
+    pub(super) fn write_lock(&self) -> [PathBuf; 2] {
         [self.path.join("next.lock"), self.path.join("write.lock")]
     }
 
@@ -91,8 +94,8 @@ impl Folder {
         self.path.join("processes")
     }
 
-    /// Waits until nobody else opens or closes the store.
-    pub(super) fn enter(&self) -> Result<Entered, ConnectError> {
+    /// Waits until no other process opens or closes the store.
+    pub(super) fn lock_opening(&self) -> Result<OpeningLock, ConnectError> {
         let path = self.path.join("opening.lock");
         let give_up = Instant::now() + PATIENCE;
         let open = || file_modes::open(&path).map_err(|error| cannot("open", &path, &error));
@@ -102,7 +105,7 @@ impl Folder {
                 Ok(()) if leads_to(&path, &file) => {
                     // It is not old any more: nothing that sweeps old files takes it away now.
                     let _ = file.set_modified(SystemTime::now());
-                    return Ok(Entered(file));
+                    return Ok(OpeningLock(file));
                 }
                 // Another one lies there by now, and is what the next process locks.
                 Ok(()) => file = open()?,
@@ -121,6 +124,6 @@ impl Folder {
     }
 }
 
-/// Nobody else opens or closes the store while this is there.
+/// Holds the lock: no other process opens or closes the store until it is dropped.
 #[derive(Debug)]
-pub(super) struct Entered(#[expect(dead_code, reason = "held for its lock")] File);
+pub(super) struct OpeningLock(#[expect(dead_code, reason = "held for its lock")] File);

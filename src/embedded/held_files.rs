@@ -1,7 +1,6 @@
-//! Files that this process has open, and whether they are still those in the folder. Something that sweeps old files
-//! may take away any of them: so their times are kept fresh, and a file that is missing all the same is found out.
-//! Who holds data.mdb has a shared lock on it: so a process that opens the store knows whether others have it open,
-//! whatever else was taken away.
+//! Files that this process has open, and whether they are still those in the folder. A program that removes old files may
+//! remove any of them: so their times are kept fresh, and a file that is missing all the same is detected. Each process has
+//! a shared lock on data.mdb: so a process that opens the store knows whether others have it open, whatever was removed.
 
 use std::{
     fs::{File, FileTimes, TryLockError},
@@ -17,19 +16,19 @@ const FRESH: Duration = Duration::from_secs(600);
 
 /// A file that is open, and where it lies.
 #[derive(Debug)]
-pub(super) struct HeldFiles {
+pub(super) struct HeldFile {
     path: PathBuf,
     /// lock.mdb must not be closed before LMDB's environment is: that would let go of LMDB's locks, which
     /// are the process's.
     file: File,
 }
 
-impl HeldFiles {
+impl HeldFile {
     pub(super) fn new(path: PathBuf, file: File) -> Self {
         Self { path, file }
     }
 
-    /// A second hold on a file of which somebody else has the first.
+    /// Makes a second handle of an open file.
     pub(super) fn share(path: PathBuf, file: &File) -> io::Result<Self> {
         Ok(Self::new(path, file.try_clone()?))
     }
@@ -53,7 +52,7 @@ impl HeldFiles {
 #[cfg(unix)]
 pub(super) fn leads_to(path: &Path, file: &File) -> bool {
     use std::os::unix::fs::MetadataExt as _;
-    // Not by opening it: see `HeldFiles`.
+    // Not by opening it: see `HeldFile`.
     match (path.metadata(), file.metadata()) {
         (Ok(there), Ok(open)) => (there.dev(), there.ino()) == (open.dev(), open.ino()),
         _ => false,
@@ -99,15 +98,15 @@ pub(super) fn is_free(data: &Path) -> io::Result<Option<bool>> {
 
 /// Opens data.mdb, or makes it if it is missing, and says that this process has it open. LMDB takes an empty file for a
 /// new one; made by LMDB, it would have what the umask leaves of its mode.
-pub(super) fn hold(data: PathBuf) -> io::Result<HeldFiles> {
+pub(super) fn hold(data: PathBuf) -> io::Result<HeldFile> {
     let file = file_modes::open(&data)?;
     if cfg!(unix) {
         file.lock_shared()?;
     }
-    Ok(HeldFiles::new(data, file))
+    Ok(HeldFile::new(data, file))
 }
 
 /// Whether no other process holds it. Ends this one's own hold.
-pub(super) fn is_last(data: &HeldFiles) -> Option<bool> {
+pub(super) fn is_last(data: &HeldFile) -> Option<bool> {
     cfg!(unix).then(|| data.file.try_lock().is_ok())
 }

@@ -1,6 +1,6 @@
-//! Heartbeats, where only the operator's word says that all processes see each other's locks. Each process writes a
-//! new number into a file of its own at intervals. A process whose lock seems free, and whose number changes
-//! all the same, is alive: then locks are not shared, and two such processes would destroy the store.
+//! Liveness of the other processes on file systems that are not known to share locks (option `localFileSystem`). Each
+//! process writes a new number, its heartbeat, into a file of its own at intervals. A process whose lock seems free and
+//! whose number changes all the same is alive: then locks are not shared, and two such processes would destroy the store.
 //!
 //! A process that opens the store watches first, and is the one to be refused: those that have it open are not
 //! disturbed. Of two that watch each other the one with the smaller nonce goes on. The numbers are compared with
@@ -31,7 +31,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 
 const SUFFIX: &str = ".beat";
 
-/// See the module.
+/// The heartbeat of this process, and the last beats of others.
 #[derive(Debug)]
 pub(super) struct Liveness {
     processes: PathBuf,
@@ -77,7 +77,7 @@ impl Liveness {
         Ok(beats)
     }
 
-    /// Gives a sign of life, and looks for others' that should not be; says what that means.
+    /// Beats, and returns an error text if a process without a visible lock is alive.
     pub(super) fn look(&mut self) -> io::Result<Option<String>> {
         self.beat()?;
         self.stranger()
@@ -123,7 +123,7 @@ impl Liveness {
         Ok(None)
     }
 
-    /// Whether nobody else who can be seen is the process of this number.
+    /// Returns whether no visible process holds the lock of this number.
     fn is_free(&self, number: u32) -> io::Result<bool> {
         if number == process::id() {
             // Its lock is ours.

@@ -1,4 +1,4 @@
-//! Whether a folder is on a file system that is known to be local. LMDB needs memory that all processes
+//! Checks that a folder is on a file system that is known to be local. LMDB needs memory that all processes
 //! share and locks that all of them see. What is not on the list may be shared by several machines, or be
 //! mounted more than once with locks of its own each time (FUSE): it is refused, unless option
 //! `localFileSystem` says that it is local.

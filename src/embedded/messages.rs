@@ -1,4 +1,4 @@
-//! What went wrong, in words for operators, and what follows from it.
+//! Error messages for operators, and what follows from an error of LMDB.
 
 use std::{io, path::Path, sync::Arc};
 

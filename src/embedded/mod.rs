@@ -1,28 +1,29 @@
 //! The embedded manager: a store without a server, in a folder that all processes of one machine
 //! open (LMDB, by `heed`). Here: where the folder is, what it promises, and the manager.
 //!
-//! - [`folder`]: what lies in the folder; [`locality`]: whether it is on a local disk; [`file_modes`]: for its
+//! - [`folder`]: the files in the folder; [`locality`]: whether it is on a local disk; [`file_modes`]: for its
 //!   owner only.
-//! - [`presence`]: who has it open; [`liveness`]: where others' locks may not be seen.
-//! - [`held_files`]: the files that are open; [`upkeep`]: whether they are still those in the folder.
-//! - [`recovery`]: whether what lies there can be trusted; [`shutdown_marker`]: the file that says how it was left.
 //! - [`registry`]: one open store per process and folder.
-//! - [`opening`]: LMDB's environment in the folder.
-//! - [`store`]: an open store: its transactions, its room, its end.
-//! - [`write_lock`]: who writes next, of all processes.
+//! - [`presence`]: which processes have it open; [`liveness`]: where their locks may not be seen.
+//! - [`held_files`]: the files that are open; [`watchdog`]: whether they are still those in the folder.
+//! - [`recovery`]: crash recovery; [`shutdown_marker`]: the file that says how the store was left.
+//! - [`opening`]: LMDB's environment in the folder; [`store`]: an open store and its transactions.
+//! - [`write_lock`]: which process writes next.
 //! - [`rows`]: channels and members as rows; [`write_txn`]: commands in a write transaction.
 //! - [`read_txn`]: lists, from memory or from the rows.
-//! - [`executor`]: batches to transactions; [`budget`]: how much of them is done at a time.
-//! - [`connection`]: on which thread.
+//! - [`connection`]: on which thread a batch is executed; [`executor`]: batches to transactions; [`budget`]: how much
+//!   is done at a time.
 //! - [`scan`]: what is there, page by page.
-//! - [`messages`]: what went wrong, in words.
-//! - `audit`: what tests ask about the rows.
+//! - [`messages`]: error messages.
+//! - `audit`: what tests ask about the rows; `failpoints`: what tests break.
 
-#[cfg(any(test, feature = "broken"))]
+#[cfg(any(test, feature = "failpoints"))]
 mod audit;
 mod budget;
 mod connection;
 mod executor;
+#[cfg(any(test, feature = "failpoints"))]
+mod failpoints;
 mod file_modes;
 mod folder;
 mod held_files;
@@ -40,7 +41,7 @@ mod shutdown_marker;
 mod store;
 #[cfg(test)]
 mod tests;
-mod upkeep;
+mod watchdog;
 mod write_lock;
 mod write_txn;
 
@@ -49,11 +50,10 @@ use std::{path::PathBuf, sync::Arc};
 use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::task::spawn_blocking;
 
-#[cfg(any(test, feature = "broken"))]
+#[cfg(any(test, feature = "failpoints"))]
 pub use self::audit::{Totals, audit};
 pub use self::connection::EmbeddedConnection;
 use crate::{
-    failpoints::Broken,
     list_lru::Bounds,
     manager::{ConnectError, Connected, Manager},
     stats::Stats,
@@ -88,8 +88,14 @@ pub struct EmbeddedOptions {
 }
 
 impl EmbeddedOptions {
-    /// Why there is nothing to be read in the folder, before anything is opened or put aside; `None` if
-    /// there may be.
+    /// Names the store in logs and errors.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        format!("the store in {}", self.folder.display())
+    }
+
+    /// Returns why there is nothing to be read in the folder, before anything is opened or put aside; `None` if there
+    /// may be.
     #[must_use]
     pub fn lacks(&self) -> Option<&'static str> {
         let folder = folder::Folder::as_given(&self.folder);
@@ -110,7 +116,6 @@ pub struct EmbeddedManager {
     /// `None` = lists are read from the store each time.
     bounds: Option<Bounds>,
     stats: Arc<Stats>,
-    broken: Broken,
 }
 
 impl EmbeddedManager {
@@ -121,7 +126,6 @@ impl EmbeddedManager {
             options,
             bounds,
             stats,
-            broken: Broken::from_env(),
         })
     }
 }
@@ -145,14 +149,9 @@ impl Manager for EmbeddedManager {
             self.stats.cache.switch(off);
             Ok(Connected {
                 closed: store.ended().boxed(),
-                connection: EmbeddedConnection::new(
-                    store,
-                    self.bounds.clone(),
-                    self.stats.clone(),
-                    self.broken,
-                ),
+                connection: EmbeddedConnection::new(store, self.bounds.clone(), self.stats.clone()),
                 // What the last connection began is done, or will not be begun, before this one writes: both
-                // go through the gate.
+                // go through the write lock.
                 fenced: true,
                 note,
             })
@@ -161,6 +160,6 @@ impl Manager for EmbeddedManager {
     }
 
     fn describe(&self) -> String {
-        format!("the store in {}", self.options.folder.display())
+        self.options.describe()
     }
 }

@@ -6,14 +6,14 @@ use heed::{Env, EnvFlags, EnvOpenOptions, MdbError, WithoutTls};
 
 use super::{
     Durability, file_modes,
-    folder::{Entered, Folder},
-    held_files::{HeldFiles, hold, is_free},
+    folder::{Folder, OpeningLock},
+    held_files::{HeldFile, hold, is_free},
     liveness::Liveness,
     messages::{Failure, cannot, not_now, refused},
     presence::Presence,
     recovery::{self, Prepared, note_made, note_synced},
     rows::Rows,
-    upkeep::Files,
+    watchdog::Files,
     write_lock::WriteLock,
 };
 use crate::manager::ConnectError;
@@ -28,35 +28,35 @@ const READERS: u32 = 1000;
 pub(super) struct Opened {
     pub(super) env: Env<WithoutTls>,
     pub(super) rows: Rows,
-    pub(super) gate: WriteLock,
+    pub(super) write_lock: WriteLock,
     pub(super) files: Files,
     pub(super) note: Option<String>,
 }
 
-/// For a process that has come into the folder, and has said so.
+/// Opens the environment, for a process that holds the opening lock and has claimed its presence.
 pub(super) fn open(
     folder: &Folder,
     durability: Durability,
     presence: &Presence,
-    entered: &Entered,
+    lock: &OpeningLock,
 ) -> Result<Opened, ConnectError> {
     let unreadable = |error: io::Error| cannot("look through", folder.path(), &error);
-    let beats = folder.is_vouched().then(|| Liveness::begin(folder));
+    let beats = folder.is_assumed_local().then(|| Liveness::begin(folder));
     let beats = beats.transpose()?;
-    let alone = is_alone(folder, presence, entered).map_err(unreadable)?;
+    let alone = is_alone(folder, presence, lock).map_err(unreadable)?;
     if !alone {
         require_all(folder)?;
     }
-    let prepared = recovery::prepare(folder, alone, durability, entered)?;
-    let paths = folder.gate();
+    let prepared = recovery::prepare(folder, alone, durability, lock)?;
+    let paths = folder.write_lock();
     let [next, write] = [lockable(&paths[0], alone)?, lockable(&paths[1], alone)?];
-    // From before LMDB opens it until after it was closed: see `HeldFiles`.
-    let locks = HeldFiles::new(folder.locks(), lockable(&folder.locks(), false)?);
+    // From before LMDB opens it until after it was closed: see `HeldFile`.
+    let locks = HeldFile::new(folder.locks(), lockable(&folder.locks(), false)?);
     let data = hold(folder.data()).map_err(|error| cannot("open", &folder.data(), &error))?;
     let (env, rows) = environment(folder, durability, &prepared)?;
     let others = (|| {
         let [next, write] = [(0, &next), (1, &write)];
-        let share = |(n, file): (usize, &File)| HeldFiles::share(paths[n].clone(), file);
+        let share = |(n, file): (usize, &File)| HeldFile::share(paths[n].clone(), file);
         io::Result::Ok(vec![locks, share(next)?, share(write)?, presence.held()?])
     })();
     let files = Files {
@@ -64,9 +64,9 @@ pub(super) fn open(
         others: others.map_err(unreadable)?,
         beats,
     };
-    let gate = WriteLock::new(next, write);
+    let write_lock = WriteLock::new(next, write);
     if let Some(path) = files.missing() {
-        // LMDB may have made one for itself, which nobody else has.
+        // LMDB may have made one for itself, which no other process has.
         let made = path == folder.locks();
         let words = format!(
             "{} was taken away while the store was opened",
@@ -83,7 +83,7 @@ pub(super) fn open(
     Ok(Opened {
         env,
         rows,
-        gate,
+        write_lock,
         files,
         note: (!notes.is_empty()).then(|| notes.join("; ")),
     })
@@ -91,15 +91,15 @@ pub(super) fn open(
 
 /// Whether no other process has the store open. The presence of one may have been taken away; one of an older version
 /// has no lock on the rows. Where the rows were taken away, those that are there share nothing with the next ones.
-fn is_alone(folder: &Folder, presence: &Presence, entered: &Entered) -> io::Result<bool> {
-    let seen_alone = presence.is_alone(entered)?;
+fn is_alone(folder: &Folder, presence: &Presence, lock: &OpeningLock) -> io::Result<bool> {
+    let seen_alone = presence.is_alone(lock)?;
     if !folder.data().exists() {
         return Ok(true);
     }
     Ok(seen_alone && is_free(&folder.data())?.unwrap_or(true))
 }
 
-/// Opens a file that is there to be locked, or makes it if nobody else can have it.
+/// Opens a file that is there to be locked, or makes it if no other process can have it.
 fn lockable(path: &Path, may_make: bool) -> Result<File, ConnectError> {
     let file = if may_make {
         file_modes::open(path)
@@ -122,7 +122,7 @@ fn taken_away(path: &Path) -> ConnectError {
 /// While others have the store open, what lies in the folder is theirs. If something of it was taken away they
 /// notice, and open it anew; one that made it now would not share it with them.
 fn require_all(folder: &Folder) -> Result<(), ConnectError> {
-    let [next, write] = folder.gate();
+    let [next, write] = folder.write_lock();
     let mut needed = [folder.locks(), next, write, folder.state()].into_iter();
     match needed.find(|path| !path.exists()) {
         Some(path) => Err(taken_away(&path)),

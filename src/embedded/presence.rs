@@ -1,5 +1,5 @@
-//! Which processes have the store open: one locked file for each. The kernel lets go of a lock when its process
-//! dies, however it dies, so that what is locked is alive. LMDB's own locks do not tell two copies of this
+//! Process registry: which processes have the store open, by one locked file for each. The kernel releases a lock when its
+//! process dies, however it dies, so the process of a locked file is alive. LMDB's own locks do not tell two copies of this
 //! package in one process apart, nor processes of two containers that have the same number: both would
 //! destroy the store, and are refused here.
 
@@ -14,13 +14,13 @@ use std::{
 
 use super::{
     file_modes,
-    folder::{Entered, Folder},
-    held_files::HeldFiles,
+    folder::{Folder, OpeningLock},
+    held_files::HeldFile,
     messages::{cannot, refused},
 };
 use crate::manager::ConnectError;
 
-/// Longer than somebody who looks whether the file is locked has it.
+/// Longer than another process has the file locked that only checks whether it is.
 const PATIENCE: Duration = Duration::from_millis(200);
 
 const PAUSE: Duration = Duration::from_millis(5);
@@ -36,8 +36,8 @@ pub(super) struct Presence {
 }
 
 impl Presence {
-    /// Says that this process has the store open.
-    pub(super) fn claim(folder: &Folder, _entered: &Entered) -> Result<Self, ConnectError> {
+    /// Registers this process.
+    pub(super) fn claim(folder: &Folder, _lock: &OpeningLock) -> Result<Self, ConnectError> {
         let processes = folder.processes();
         file_modes::make_folder(&processes).map_err(|error| cannot("make", &processes, &error))?;
         let path = processes.join(process::id().to_string());
@@ -63,12 +63,12 @@ impl Presence {
     }
 
     /// To be looked after with the other files.
-    pub(super) fn held(&self) -> io::Result<HeldFiles> {
-        HeldFiles::share(self.path.clone(), &self.file)
+    pub(super) fn held(&self) -> io::Result<HeldFile> {
+        HeldFile::share(self.path.clone(), &self.file)
     }
 
-    /// Whether no other process has said so. Clears away what dead ones have left.
-    pub(super) fn is_alone(&self, _entered: &Entered) -> io::Result<bool> {
+    /// Returns whether no other process is registered. Removes the files of dead ones.
+    pub(super) fn is_alone(&self, _lock: &OpeningLock) -> io::Result<bool> {
         let mut alone = true;
         let folder = self.path.parent().unwrap_or(&self.path);
         for entry in fs::read_dir(folder)? {
@@ -91,16 +91,16 @@ impl Presence {
         Ok(alone)
     }
 
-    /// This process has not opened the store after all.
-    pub(super) fn withdraw(self, entered: &Entered) {
+    /// Unregisters this process, which has not opened the store after all.
+    pub(super) fn withdraw(self, lock: &OpeningLock) {
         if self.made {
-            self.leave(entered);
+            self.leave(lock);
         }
     }
 
-    /// This process has the store open no more.
-    pub(super) fn leave(self, _entered: &Entered) {
-        // Whoever comes next clears it away if this fails.
+    /// Unregisters this process.
+    pub(super) fn leave(self, _lock: &OpeningLock) {
+        // The next process removes it if this fails.
         let _ = file_modes::remove(&self.path);
     }
 }

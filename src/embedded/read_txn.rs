@@ -1,4 +1,4 @@
-//! Member lists, from memory as long as they are what the store says, else from the rows.
+//! Reads member lists: from memory while their version is that of the channel's row, else from the rows.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::{
 use crate::{
     command::{ReadOp, Value},
     error::Result as CallResult,
-    failpoints::Broken,
+    failpoints::fail_point,
     keys::Key,
     list::List,
     list_lru::{ListLru, SharedKey},
@@ -21,74 +21,96 @@ use crate::{
 /// The version of a channel without members: no transaction has this number.
 const NO_ROW: u64 = 0;
 
-/// When a list was right.
+/// The version of a list in memory.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Mark {
+pub(super) struct ReadVersion {
     /// The version of the channel.
-    version: u64,
+    pub(super) version: u64,
     /// A commit after which it was still that: for readers of that very commit there is nothing to look
     /// up. Never that of a transaction under way, which may yet change the channel.
-    seen: Option<u64>,
+    pub(super) seen: Option<u64>,
+}
+
+impl ReadVersion {
+    /// Whether the list was right at this commit.
+    fn is_seen(&self, commit: Option<u64>) -> bool {
+        fail_point!("embedded-any-commit", Some(self.seen.is_some()));
+        self.seen == commit
+    }
+
+    /// Whether the channel still has the version of the list.
+    fn is_of(&self, version: u64) -> bool {
+        fail_point!("embedded-no-version", Some(true));
+        self.version == version
+    }
 }
 
 /// What is in memory, and what is counted of it.
 #[derive(Debug)]
 pub(super) struct ReadTxn {
-    shelf: ListLru<Mark>,
+    lists: ListLru<ReadVersion>,
     stats: Arc<Stats>,
     /// Bytes of lists that were read from the rows.
     loaded: usize,
     /// Of the transaction.
-    pub(super) effort: Budget,
-    broken: Broken,
+    pub(super) budget: Budget,
 }
 
-/// Whose eyes a transaction has.
+/// Whether a transaction only reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Eyes {
+pub(super) enum TxnKind {
     /// It sees what was committed.
-    Reader,
-    /// It will change things itself, and has not changed this channel.
-    Writer,
-    /// It has changed this channel, which is now as given.
-    Own(Option<Channel>),
+    Read,
+    /// It may change what it sees.
+    Write,
+}
+
+impl TxnKind {
+    /// The commit that a transaction sees, if it sees nothing else.
+    fn commit(self, txn: &RoTxn) -> Option<u64> {
+        let commit = txn.id() as u64;
+        fail_point!("embedded-seen-by-writer", Some(Some(commit)));
+        (self == Self::Read).then_some(commit)
+    }
 }
 
 impl ReadTxn {
-    pub(super) fn new(shelf: ListLru<Mark>, stats: Arc<Stats>, broken: Broken) -> Self {
+    pub(super) fn new(lists: ListLru<ReadVersion>, stats: Arc<Stats>) -> Self {
         Self {
-            shelf,
+            lists,
             stats,
             loaded: 0,
-            effort: Budget::LIGHT,
-            broken,
+            budget: Budget::LIGHT,
         }
     }
 
-    /// What a read answers for a key, as the transaction sees it.
+    /// Returns what a read answers for a key, as the transaction sees it. In one that writes: of a channel that it has not
+    /// changed.
     pub(super) fn value(
         &mut self,
         op: ReadOp,
         rows: &Rows,
         txn: &RoTxn,
-        eyes: Eyes,
+        kind: TxnKind,
         key: &Key,
     ) -> Result<CallResult<Value>, heed::Error> {
         match op {
-            ReadOp::Members => {
-                let list = match eyes {
-                    Eyes::Own(channel) => self.own(rows, txn, key, channel),
-                    Eyes::Reader | Eyes::Writer => self.list(rows, txn, eyes, key),
-                };
-                Ok(list?.map(Value::List))
-            }
-            ReadOp::Count => {
-                let channel = match eyes {
-                    Eyes::Own(channel) => channel,
-                    Eyes::Reader | Eyes::Writer => rows.channel(txn, key)?,
-                };
-                Ok(Ok(Value::Int(channel.map_or(0, |channel| channel.count))))
-            }
+            ReadOp::Members => Ok(self.list(rows, txn, kind, key)?.map(Value::List)),
+            ReadOp::Count => Ok(Ok(count(rows.channel(txn, key)?))),
+        }
+    }
+
+    /// Returns what a read answers for a channel that the transaction has changed, which is now as given.
+    pub(super) fn changed_value(
+        &mut self,
+        op: ReadOp,
+        rows: &Rows,
+        txn: &RoTxn,
+        channel: Option<Channel>,
+    ) -> Result<CallResult<Value>, heed::Error> {
+        match op {
+            ReadOp::Members => Ok(self.load(rows, txn, channel)?.map(Value::List)),
+            ReadOp::Count => Ok(Ok(count(channel))),
         }
     }
 
@@ -97,24 +119,21 @@ impl ReadTxn {
         &mut self,
         rows: &Rows,
         txn: &RoTxn,
-        eyes: Eyes,
+        kind: TxnKind,
         key: &Key,
     ) -> Result<CallResult<Arc<List>>, heed::Error> {
-        let broken = self.broken;
-        let commits = eyes == Eyes::Reader || broken.is("embedded-seen-by-writer");
-        let seen = commits.then(|| txn.id() as u64);
+        let seen = kind.commit(txn);
         if seen.is_some()
-            && let Some(kept) = self.shelf.use_of(key)
-            && (kept.mark.seen == seen
-                || broken.is("embedded-any-commit") && kept.mark.seen.is_some())
+            && let Some(kept) = self.lists.use_of(key)
+            && kept.mark.is_seen(seen)
         {
             self.stats.cache.hits.add(1);
             return Ok(Ok(kept.list.clone()));
         }
         let channel = rows.channel(txn, key)?;
         let version = channel.map_or(NO_ROW, |channel| channel.version);
-        if let Some(kept) = self.shelf.use_of(key) {
-            if kept.mark.version == version || broken.is("embedded-no-version") {
+        if let Some(kept) = self.lists.use_of(key) {
+            if kept.mark.is_of(version) {
                 kept.mark.seen = seen.or(kept.mark.seen);
                 self.stats.cache.hits.add(1);
                 return Ok(Ok(kept.list.clone()));
@@ -123,54 +142,31 @@ impl ReadTxn {
         }
         self.stats.cache.misses.add(1);
         let list = self.load(rows, txn, channel)?;
-        self.keep(key, Mark { version, seen }, &list);
+        self.keep(key, ReadVersion { version, seen }, &list);
         Ok(list)
     }
 
-    fn keep(&mut self, key: &Key, mark: Mark, list: &CallResult<Arc<List>>) {
+    pub(super) fn keep(&mut self, key: &Key, mark: ReadVersion, list: &CallResult<Arc<List>>) {
         if let Ok(list) = list
-            && self.shelf.is_on()
+            && self.lists.is_on()
         {
             let key = SharedKey::from(key.as_slice());
-            self.shelf.keep(&key, mark, list);
+            self.lists.keep(&key, mark, list);
         }
     }
 
-    /// The list of a channel, from the rows.
+    /// Reads the list of a channel from the rows. That of a channel which the transaction has changed is not kept: the
+    /// transaction may change it once more, under the same version, or be given up.
     fn load(
         &mut self,
         rows: &Rows,
         txn: &RoTxn,
         channel: Option<Channel>,
     ) -> Result<CallResult<Arc<List>>, heed::Error> {
-        self.effort
+        self.budget
             .read(channel.map_or(0, |channel| channel.count))?;
         let list = rows.list(txn, channel)?.map(Arc::new);
         self.loaded += list.as_ref().map_or(0, |list| list.json().len());
-        Ok(list)
-    }
-
-    /// Of a channel that the transaction has changed. It is not kept: the transaction may change it once
-    /// more, under the same version, or be given up.
-    fn own(
-        &mut self,
-        rows: &Rows,
-        txn: &RoTxn,
-        key: &Key,
-        channel: Option<Channel>,
-    ) -> Result<CallResult<Arc<List>>, heed::Error> {
-        let list = self.load(rows, txn, channel)?;
-        if self.broken.is("embedded-keep-own") {
-            let version = txn.id() as u64;
-            self.keep(
-                key,
-                Mark {
-                    version,
-                    seen: None,
-                },
-                &list,
-            );
-        }
         Ok(list)
     }
 
@@ -181,6 +177,10 @@ impl ReadTxn {
 
     /// Nothing is in memory any more.
     pub(super) fn clear(&mut self) {
-        self.shelf.clear();
+        self.lists.clear();
     }
+}
+
+fn count(channel: Option<Channel>) -> Value {
+    Value::Int(channel.map_or(0, |channel| channel.count))
 }

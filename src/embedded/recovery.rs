@@ -1,4 +1,4 @@
-//! Whether what lies in the folder can be trusted. The file `store.json` says how the store was left:
+//! Crash recovery: decides whether the rows in the folder can be used. The file `store.json` says how the store was left:
 //! closed in order, with a checksum; open, since which start of the system; or half made, which is as good as
 //! nothing. With durability `process` nothing waits for the disk, so after a power cut or a crash of the system
 //! the rows may be a mixture of old and new pages, which LMDB would not notice. They are put aside then, and
@@ -14,7 +14,7 @@ use std::{
 
 use super::{
     Durability, file_modes,
-    folder::{Entered, Folder},
+    folder::{Folder, OpeningLock},
     messages::{cannot, refused},
     shutdown_marker::{self, Checksum, ShutdownMarker, is_as_closed, kind_of_locks, read, write},
 };
@@ -39,7 +39,7 @@ pub(super) fn prepare(
     folder: &Folder,
     alone: bool,
     durability: Durability,
-    _entered: &Entered,
+    _lock: &OpeningLock,
 ) -> Result<Prepared, ConnectError> {
     let found = read(folder)?;
     let (left, locks) = match found {
@@ -106,7 +106,7 @@ fn weakened(
 }
 
 /// With its room taken: where the disk is full this fails, but a write to memory that the disk has no room
-/// for would kill the process. Another file than before, lest somebody has that in memory.
+/// for would kill the process. Another file than before: a process may still have that one mapped.
 fn make_locks(folder: &Folder) -> io::Result<()> {
     file_modes::create(&folder.locks())?.write_all(&vec![0; LOCKS])
 }
@@ -131,7 +131,7 @@ pub(super) fn note_synced(folder: &Folder) -> io::Result<()> {
 pub(super) fn close(
     folder: &Folder,
     sync: impl FnOnce() -> bool + Send,
-    _entered: &Entered,
+    _lock: &OpeningLock,
 ) -> io::Result<()> {
     let checksum = Checksum::of(&folder.data())?;
     // Such as on a full disk; what waits for the disk says the same later.
@@ -166,7 +166,7 @@ pub(super) fn restore(folder: &Folder, durability: Durability) -> io::Result<()>
     write(folder, &left)
 }
 
-/// Whether whoever opens it will put the rows aside.
+/// Returns whether the rows will be put aside by the next process that opens the store.
 pub(super) fn is_torn(folder: &Folder) -> bool {
     matches!(read(folder), Ok(Some((left, _))) if is_of_another_start(&left))
         && !is_as_closed(folder)
@@ -177,7 +177,7 @@ fn is_of_another_start(left: &ShutdownMarker) -> bool {
     matches!(left, ShutdownMarker::Open { boot: since } if *since != boot())
 }
 
-/// Fails where the rows are damaged; puts them aside where nobody can know.
+/// Fails where the rows are damaged; puts them aside where that cannot be known.
 fn trust(folder: &Folder, left: Option<&ShutdownMarker>) -> Result<Option<String>, ConnectError> {
     let data = folder.data();
     let Ok(found) = fs::metadata(&data) else {

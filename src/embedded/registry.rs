@@ -1,6 +1,6 @@
-//! One open store per process and folder, shared by all instances and worker threads: LMDB's locks are
-//! the process's, and the first of two to close would let go of those of both. Folders are told
-//! apart by what they are, not by how their paths are spelled.
+//! Registry of the stores that this process has open: one for each folder, shared by all instances and worker threads.
+//! LMDB's locks belong to the process, so that the first of two environments to close would release those of both. A
+//! folder is identified by its device and inode, not by how its path is spelled.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -28,11 +28,11 @@ type Stores = HashMap<Arc<Handle>, Weak<Store>>;
 
 static STORES: LazyLock<Mutex<Stores>> = LazyLock::new(Mutex::default);
 
-/// The only store of this process in its folder, from before it is opened until after it is closed.
+/// Keeps the folder of a store reserved for it in this process, from before it is opened until after it is closed.
 #[derive(Debug)]
-pub(super) struct Place(Arc<Handle>);
+struct Reservation(Arc<Handle>);
 
-impl Drop for Place {
+impl Drop for Reservation {
     fn drop(&mut self) {
         stores().remove(&self.0);
     }
@@ -47,12 +47,12 @@ pub(super) fn open(
     let handle = Handle::from_path(folder.path());
     let handle = Arc::new(handle.map_err(|error| cannot("open", folder.path(), &error))?);
     let give_up = Instant::now() + PATIENCE;
-    let place = loop {
+    let reservation = loop {
         let known = match stores().entry(handle.clone()) {
             Entry::Vacant(entry) => {
                 // For this one, while it is being opened.
                 entry.insert(Weak::new());
-                break Place(handle);
+                break Reservation(handle);
             }
             Entry::Occupied(entry) => entry.get().upgrade(),
         };
@@ -72,9 +72,9 @@ pub(super) fn open(
         }
         thread::sleep(PAUSE);
     };
-    let known = place.0.clone();
+    let known = reservation.0.clone();
     let durability = options.durability.unwrap_or(Durability::Os);
-    let (store, note) = Store::open(folder, durability, place)?;
+    let (store, note) = Store::open(folder, durability, Box::new(reservation))?;
     let store = Arc::new(store);
     stores().insert(known, Arc::downgrade(&store));
     Ok((store, note))

@@ -116,7 +116,7 @@ impl Rows {
     }
 
     /// All channels, each with its key.
-    #[cfg(any(test, feature = "broken"))]
+    #[cfg(any(test, feature = "failpoints"))]
     pub(super) fn every_channel(&self, txn: &RoTxn) -> Result<Vec<(String, Channel)>> {
         let all = self.channels.iter(txn)?.map(|row| {
             let (key, row) = row?;
@@ -127,7 +127,7 @@ impl Rows {
     }
 
     /// The number of the channel of each member.
-    #[cfg(any(test, feature = "broken"))]
+    #[cfg(any(test, feature = "failpoints"))]
     pub(super) fn numbers<'txn>(
         &self,
         txn: &'txn RoTxn,

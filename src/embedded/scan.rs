@@ -1,5 +1,5 @@
-//! Walking through what the store holds, a page at a time, each in a read transaction of its own: one that
-//! stayed open would keep pages from being used again. See [`crate::inventory`].
+//! Lists what the store holds, a page at a time, each in a read transaction of its own: one that stayed open would keep
+//! LMDB's pages from being used again. See [`crate::inventory`].
 
 use std::sync::{Arc, Weak};
 
@@ -14,15 +14,14 @@ use super::{connection::EmbeddedConnection, messages::Failure, rows::Rows, store
 use crate::{
     command::Member,
     error::Result,
-    inventory::Inventory,
     keys::Key,
-    manager::{Connection as _, Lost},
+    manager::{Connection as _, Inventory, Lost},
 };
 
 /// How many keys, or members, there are on a page.
 const PAGE: usize = 1000;
 
-/// A store as long as its connection is there: whoever walks does not hold it open.
+/// A store that is being listed. It can be closed meanwhile.
 struct Walked(Weak<Store>);
 
 impl Walked {

@@ -1,4 +1,4 @@
-//! The file `store.json`, which says how the store was left. It is of this package's own, and is read before
+//! Shutdown marker: the file `store.json`, which says how the store was left. It is of this package's own, and is read before
 //! LMDB touches anything. And `closing.json`, which says what the rows were when they had yet to be brought to the
 //! disk. What follows from it is in [`super::recovery`].
 
@@ -25,7 +25,7 @@ const FORMAT: u64 = 1;
 
 /// The format of this build: in the addon of the tests, that of a later version if the environment says so.
 fn format() -> u64 {
-    #[cfg(feature = "broken")]
+    #[cfg(feature = "failpoints")]
     if std::env::var_os("GLOBALCHANNEL_LATER_FORMAT").is_some() {
         return FORMAT + 1;
     }
@@ -35,7 +35,7 @@ fn format() -> u64 {
 /// How the store was left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ShutdownMarker {
-    /// By everybody, in order.
+    /// Closed in order by all processes.
     Closed(Checksum),
     /// Open, or by processes that died, since this start of the system.
     Open { boot: String },
@@ -88,7 +88,7 @@ pub(super) fn write(folder: &Folder, left: &ShutdownMarker) -> io::Result<()> {
     publish(folder)
 }
 
-/// The first half of [`write`]: brings to the disk what is to be the file, beside the one that is there.
+/// The first half of [`write()`]: brings to the disk what is to be the file, beside the one that is there.
 pub(super) fn draft(folder: &Folder, left: &ShutdownMarker) -> io::Result<()> {
     let mut file = file_modes::create(&fresh(folder))?;
     file.write_all(left.to_json().to_string().as_bytes())?;

@@ -1,7 +1,8 @@
-//! An open store: its transactions, its room, its end. How it is opened is in [`super::opening`], what is done in
+//! An open store: its transactions, the size of its map, closing it. How it is opened is in [`super::opening`], what is done in
 //! a transaction in [`super::read_txn`] and [`super::write_txn`].
 
 use std::{
+    fmt,
     path::Path,
     sync::{
         Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
@@ -13,35 +14,38 @@ use heed::{Env, MdbError, RoTxn, RwTxn, WithoutTls};
 
 use super::{
     Durability,
-    folder::{Entered, Folder},
+    folder::{Folder, OpeningLock},
     messages::Failure,
     opening::{Opened, open},
     presence::Presence,
     recovery::close,
-    registry::Place,
     rows::Rows,
-    upkeep::Upkeep,
-    write_lock::{Pass, WriteLock},
+    watchdog::Watchdog,
+    write_lock::{WriteGuard, WriteLock},
 };
 use crate::manager::{ConnectError, Lost};
 
-/// See the module.
+/// What the registry has dropped when the store is closed.
+pub(super) type Reservation = Box<dyn fmt::Debug + Send + Sync>;
+
+/// An open store, shared by all connections of this process to its folder. Closes it when it is dropped, and may wait for
+/// the disk then.
 #[derive(Debug)]
 pub(super) struct Store {
     /// There until the store is closed.
     env: Option<Env<WithoutTls>>,
     rows: Rows,
-    gate: WriteLock,
+    write_lock: WriteLock,
     durability: Durability,
     folder: Folder,
     presence: Option<Presence>,
-    /// Transactions share it; whoever moves the map has it alone.
+    /// Transactions hold it shared, resizing the map holds it alone.
     map: RwLock<()>,
-    upkeep: Arc<Upkeep>,
+    watchdog: Arc<Watchdog>,
     /// Whether it is being closed, and has yet to be brought to the disk.
     syncing: Arc<AtomicBool>,
-    /// The last to go.
-    _place: Place,
+    /// Dropped last: see [`super::registry`].
+    _reservation: Reservation,
 }
 
 impl Store {
@@ -50,37 +54,37 @@ impl Store {
     pub(super) fn open(
         folder: Folder,
         durability: Durability,
-        place: Place,
+        reservation: Reservation,
     ) -> Result<(Self, Option<String>), ConnectError> {
-        let entered = folder.enter()?;
-        let presence = Presence::claim(&folder, &entered)?;
-        let opened = open(&folder, durability, &presence, &entered);
+        let lock = folder.lock_opening()?;
+        let presence = Presence::claim(&folder, &lock)?;
+        let opened = open(&folder, durability, &presence, &lock);
         let Opened {
             env,
             rows,
-            gate,
+            write_lock,
             files,
             note,
         } = match opened {
             Ok(opened) => opened,
             Err(error) => {
-                presence.withdraw(&entered);
+                presence.withdraw(&lock);
                 return Err(error);
             }
         };
-        let upkeep = Upkeep::new(folder.clone(), durability, files);
-        upkeep.begin();
+        let watchdog = Watchdog::new(folder.clone(), durability, files);
+        watchdog.begin();
         let store = Self {
             env: Some(env),
             rows,
-            gate,
+            write_lock,
             durability,
             folder,
             presence: Some(presence),
             map: RwLock::default(),
-            upkeep,
+            watchdog,
             syncing: Arc::default(),
-            _place: place,
+            _reservation: reservation,
         };
         Ok((store, note))
     }
@@ -89,16 +93,16 @@ impl Store {
         &self.rows
     }
 
-    pub(super) fn gate(&self) -> &WriteLock {
-        &self.gate
+    pub(super) fn write_lock(&self) -> &WriteLock {
+        &self.write_lock
     }
 
     pub(super) fn durability(&self) -> Durability {
         self.durability
     }
 
-    /// How many readers there have been at a time since somebody has it open, of all processes.
-    #[cfg(any(test, feature = "broken"))]
+    /// Returns how many readers of all processes there have been at a time since the store was opened by the first.
+    #[cfg(any(test, feature = "failpoints"))]
     pub(super) fn readers(&self) -> u32 {
         let info = self.env.as_ref().map(heed::Env::info);
         info.map_or(0, |info| info.number_of_readers)
@@ -127,7 +131,7 @@ impl Store {
     /// Does something in a write transaction, perhaps more than once; `work` commits it.
     pub(super) fn write<T>(
         &self,
-        _pass: &Pass,
+        _pass: &WriteGuard,
         mut work: impl FnMut(RwTxn) -> Result<T, heed::Error>,
     ) -> Result<T, Failure> {
         self.attempt(|env| work(env.write_txn()?))
@@ -173,7 +177,7 @@ impl Store {
     fn resize(&self, size: usize) -> Result<(), Failure> {
         let _alone = self.map_alone();
         let env = self.env()?;
-        // SAFETY: transactions are open under a share of the lock only, and nobody has one now.
+        // SAFETY: transactions are open under a share of the lock only, and there is none now.
         let resized = unsafe { env.resize(size) };
         // Without a map no transaction may be begun any more.
         resized.map_err(|error| self.end(format!("no memory for the store: {error}").into()))
@@ -181,7 +185,7 @@ impl Store {
 
     /// The environment, as long as it can be used.
     fn env(&self) -> Result<&Env<WithoutTls>, Failure> {
-        if let Some(words) = self.upkeep.over() {
+        if let Some(words) = self.watchdog.over() {
             return Err(Failure::Store(words));
         }
         self.env
@@ -199,22 +203,22 @@ impl Store {
 
     /// Whether the store can still be used, and is still the one in its folder.
     pub(super) fn check(&self) -> Result<(), Lost> {
-        self.upkeep.check()
+        self.watchdog.check()
     }
 
     fn end(&self, words: Arc<str>) -> Failure {
-        self.upkeep.end(words.clone());
+        self.watchdog.end(words.clone());
         Failure::Store(words)
     }
 
     /// Why nothing can be done with the store any more.
     pub(super) fn over(&self) -> Option<Arc<str>> {
-        self.upkeep.over()
+        self.watchdog.over()
     }
 
     /// Completes when the store can be used no more.
     pub(super) fn ended(&self) -> impl Future<Output = ()> + Send + 'static {
-        self.upkeep.ended()
+        self.watchdog.ended()
     }
 
     /// Says whether it is being closed, and has yet to be brought to the disk.
@@ -223,12 +227,12 @@ impl Store {
     }
 
     /// The last process of all brings everything to the disk, and says so.
-    fn close_in_order(&self, env: &Env<WithoutTls>, entered: &Entered) {
+    fn close_in_order(&self, env: &Env<WithoutTls>, lock: &OpeningLock) {
         // Otherwise each commit has waited for the disk, and nothing is lost without this.
         let needed = self.durability == Durability::Process;
         self.syncing.store(needed, Ordering::Release);
         // If this fails, the next one finds the store as processes leave it that are killed.
-        let _ = close(&self.folder, || env.force_sync().is_ok(), entered);
+        let _ = close(&self.folder, || env.force_sync().is_ok(), lock);
     }
 }
 
@@ -237,21 +241,21 @@ impl Drop for Store {
         let (Some(env), Some(presence)) = (self.env.take(), self.presence.take()) else {
             return;
         };
-        let there = self.upkeep.has_data();
-        let over = self.upkeep.over().is_some() || !there;
+        let there = self.watchdog.has_data();
+        let over = self.watchdog.over().is_some() || !there;
         // Where it is over, the files in the folder may be others' by now.
-        let Some(entered) = (!over).then(|| self.folder.enter().ok()).flatten() else {
-            // Before `presence`: whoever finds nobody there makes LMDB's locks anew.
+        let Some(lock) = (!over).then(|| self.folder.lock_opening().ok()).flatten() else {
+            // Before `presence`: a process that finds no other makes LMDB's locks anew.
             drop(env);
-            self.upkeep.close();
+            self.watchdog.close();
             return;
         };
-        let seen_alone = presence.is_alone(&entered).unwrap_or(false);
-        if seen_alone && self.upkeep.is_last().unwrap_or(true) {
-            self.close_in_order(&env, &entered);
+        let seen_alone = presence.is_alone(&lock).unwrap_or(false);
+        if seen_alone && self.watchdog.is_last().unwrap_or(true) {
+            self.close_in_order(&env, &lock);
         }
         drop(env);
-        self.upkeep.close();
-        presence.leave(&entered);
+        self.watchdog.close();
+        presence.leave(&lock);
     }
 }

@@ -1,11 +1,9 @@
-//! Who writes next, of all processes that have the store open. LMDB has a lock for its write
-//! transactions too, but one can only wait for it, for as long as it takes, and whoever has just had it
-//! gets it again. Here a process that finds the gate free goes through at once, without another
-//! thread; and no process can go through twice while another one waits.
+//! The lock for write transactions, among all processes that have the store open. LMDB has one of its own, but it can
+//! only be waited for, and it is not fair. This one can be tried without another thread, and a process cannot get it
+//! twice while another one waits.
 //!
-//! Two locked files: whoever wants to write first takes `next`, then waits for `write`, and lets go of
-//! `next` before it begins. So the one that has `next` is the next to write. The kernel frees both
-//! when a process dies.
+//! It is made of two locked files: a process first locks `next`, then waits for `write`, and unlocks `next` before it
+//! begins. So the process that has `next` is the next to write. The kernel frees both when a process dies.
 
 use std::{fs::File, io, sync::Arc};
 
@@ -19,25 +17,25 @@ struct Files {
     write: File,
 }
 
-/// See the module.
+/// The lock of one store. It is taken in two steps: among the threads of this process, then among the processes.
 #[derive(Debug)]
 pub(super) struct WriteLock(Arc<Mutex<Files>>);
 
-/// Nobody else writes while this is there.
+/// Holds the lock: no other thread and no other process writes until it is dropped.
 #[derive(Debug)]
-pub(super) struct Pass(OwnedMutexGuard<Files>);
+pub(super) struct WriteGuard(OwnedMutexGuard<Files>);
 
-/// It is the turn of this process, but not its turn among the processes.
+/// Holds the lock among the threads of this process only.
 #[derive(Debug)]
-pub(super) struct Turn(OwnedMutexGuard<Files>);
+pub(super) struct LocalGuard(OwnedMutexGuard<Files>);
 
 impl Files {
-    fn pass(&self) -> io::Result<()> {
+    fn lock(&self) -> io::Result<()> {
         self.next.lock()?;
-        let passes = self.write.lock();
+        let locked = self.write.lock();
         // Fails for a file that is not locked only.
         let _ = self.next.unlock();
-        passes
+        locked
     }
 }
 
@@ -46,39 +44,39 @@ impl WriteLock {
         Self(Arc::new(Mutex::new(Files { next, write })))
     }
 
-    /// Goes through if that is possible now.
-    pub(super) fn try_pass(&self) -> Option<Pass> {
+    /// Takes the lock, if that is possible without waiting.
+    pub(super) fn try_lock(&self) -> Option<WriteGuard> {
         let files = self.0.clone().try_lock_owned().ok()?;
         // A file system that cannot lock was found out when the store was opened.
         files.next.try_lock().ok()?;
-        let passes = files.write.try_lock().is_ok();
+        let locked = files.write.try_lock().is_ok();
         let _ = files.next.unlock();
-        passes.then(|| Pass(files))
+        locked.then(|| WriteGuard(files))
     }
 
-    /// Waits for the others of this process.
-    pub(super) async fn turn(&self) -> Turn {
-        Turn(self.0.clone().lock_owned().await)
+    /// Waits for the other threads of this process.
+    pub(super) async fn lock_local(&self) -> LocalGuard {
+        LocalGuard(self.0.clone().lock_owned().await)
     }
 }
 
-impl Turn {
+impl LocalGuard {
     /// Waits for the other processes; blocks the thread.
-    pub(super) fn pass(self) -> io::Result<Pass> {
-        self.0.pass()?;
-        Ok(Pass(self.0))
+    pub(super) fn lock(self) -> io::Result<WriteGuard> {
+        self.0.lock()?;
+        Ok(WriteGuard(self.0))
     }
 }
 
-impl Pass {
-    /// Lets another process through, if one waits; blocks the thread.
-    pub(super) fn give_way(&mut self) -> io::Result<()> {
+impl WriteGuard {
+    /// Lets another process write first, if one waits; blocks the thread.
+    pub(super) fn let_others_write(&mut self) -> io::Result<()> {
         self.0.write.unlock()?;
-        self.0.pass()
+        self.0.lock()
     }
 }
 
-impl Drop for Pass {
+impl Drop for WriteGuard {
     fn drop(&mut self) {
         let _ = self.0.write.unlock();
     }

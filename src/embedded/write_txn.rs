@@ -1,17 +1,17 @@
-//! Commands in one write transaction, in their order: each sees what those before it did.
+//! Executes commands in one write transaction, in their order: each sees what those before it did.
 
 use std::collections::HashMap;
 
 use heed::RwTxn;
 
 use super::{
-    read_txn::{Eyes, ReadTxn},
+    read_txn::{ReadTxn, TxnKind},
     rows::{Channel, Rows},
 };
 use crate::{
     command::{Command, Member, Op, ReadOp, Reply, Value, WriteOp},
     error::Result as CallResult,
-    failpoints::Broken,
+    failpoints::fail_point,
     keys::Key,
 };
 
@@ -20,7 +20,7 @@ type Result<T> = std::result::Result<T, heed::Error>;
 /// The numbers that one transaction can give to new channels.
 const NUMBERS: u64 = 1 << 20;
 
-/// See the module.
+/// A write transaction. Nothing has changed unless it is committed.
 pub(super) struct WriteTxn<'a> {
     rows: &'a Rows,
     txn: RwTxn<'a>,
@@ -28,8 +28,7 @@ pub(super) struct WriteTxn<'a> {
     /// The channels that were looked up, as they are now.
     channels: HashMap<&'a [u8], Touched, foldhash::fast::RandomState>,
     /// The next new channel is the n-th of this transaction.
-    born: u64,
-    broken: Broken,
+    new_channels: u64,
 }
 
 struct Touched {
@@ -38,26 +37,20 @@ struct Touched {
 }
 
 impl<'a> WriteTxn<'a> {
-    pub(super) fn new(
-        rows: &'a Rows,
-        txn: RwTxn<'a>,
-        reading: &'a mut ReadTxn,
-        broken: Broken,
-    ) -> Self {
+    pub(super) fn new(rows: &'a Rows, txn: RwTxn<'a>, reading: &'a mut ReadTxn) -> Self {
         Self {
             rows,
             txn,
             reading,
             channels: HashMap::default(),
-            born: 0,
-            broken,
+            new_channels: 0,
         }
     }
 
     /// Executes a command.
     pub(super) fn execute(&mut self, command: &'a Command) -> Result<CallResult<Reply>> {
         let members = command.members();
-        self.reading.effort.write(members.len() as u64)?;
+        self.reading.budget.write(members.len() as u64)?;
         let op = match command.op() {
             Op::Read(op) => {
                 let values = command.keys().iter().map(|key| self.value(op, key));
@@ -75,7 +68,7 @@ impl<'a> WriteTxn<'a> {
         Ok(Ok(Reply::Done))
     }
 
-    /// Deletes channels whose keys begin so, up to so many members. Says whether that were all.
+    /// Deletes channels whose keys begin so, up to so many members. Returns whether that were all.
     pub(super) fn clean(mut self, stem: &[u8], most: u64) -> Result<bool> {
         let mut left = most;
         loop {
@@ -100,9 +93,9 @@ impl<'a> WriteTxn<'a> {
         }
     }
 
-    /// Whether so much was done that the next command had better go into another transaction.
+    /// Returns whether so much was done that the next command is to go into another transaction.
     pub(super) fn is_enough(&self) -> bool {
-        self.reading.effort.is_enough()
+        self.reading.budget.is_enough()
     }
 
     /// Commits, if anything has changed.
@@ -116,9 +109,7 @@ impl<'a> WriteTxn<'a> {
             changed = true;
             match touched.channel {
                 Some(channel) => {
-                    let raised = !self.broken.is("embedded-version-stays");
-                    let version = if raised { version } else { channel.version };
-                    let channel = Channel { version, ..channel };
+                    let channel = committed(channel, version);
                     self.rows.put_channel(&mut self.txn, key, channel)?;
                 }
                 None => self.rows.delete_channel(&mut self.txn, key)?,
@@ -133,7 +124,7 @@ impl<'a> WriteTxn<'a> {
     }
 
     fn add(&mut self, key: &'a Key, members: &[Member]) -> Result<()> {
-        let number = NUMBERS * self.txn.id() as u64 + self.born;
+        let number = NUMBERS * self.txn.id() as u64 + self.new_channels;
         let touched = self.touch(key)?;
         let is_new = touched.channel.is_none();
         let mut channel = touched.channel.unwrap_or(Channel {
@@ -146,13 +137,19 @@ impl<'a> WriteTxn<'a> {
             added += u64::from(self.rows.put_member(&mut self.txn, channel.number, uid)?);
         }
         channel.count += added;
-        if is_new && channel.count > 0 && !self.broken.is("embedded-same-number") {
-            self.born += 1;
+        if is_new && channel.count > 0 {
+            self.use_number();
         }
         if added > 0 {
             self.touched(key, Some(channel));
         }
         Ok(())
+    }
+
+    /// The next new channel has another number.
+    fn use_number(&mut self) {
+        fail_point!("embedded-same-number", Some(()));
+        self.new_channels += 1;
     }
 
     fn remove(&mut self, key: &'a Key, members: &[Member]) -> Result<()> {
@@ -175,7 +172,7 @@ impl<'a> WriteTxn<'a> {
 
     fn delete(&mut self, key: &'a Key) -> Result<()> {
         if let Some(channel) = self.touch(key)?.channel {
-            self.reading.effort.write(channel.count)?;
+            self.reading.budget.write(channel.count)?;
             self.rows.delete_members(&mut self.txn, channel.number)?;
             self.touched(key, None);
         }
@@ -183,15 +180,22 @@ impl<'a> WriteTxn<'a> {
     }
 
     fn value(&mut self, op: ReadOp, key: &'a Key) -> Result<CallResult<Value>> {
-        let eyes = match self.channels.get(key.as_slice()) {
+        let (rows, txn) = (self.rows, &self.txn);
+        match self.changed(key) {
             // Its own changes have no version yet.
-            Some(Touched {
-                channel,
-                changed: true,
-            }) if !self.broken.is("embedded-own-as-others") => Eyes::Own(*channel),
-            _ => Eyes::Writer,
-        };
-        self.reading.value(op, self.rows, &self.txn, eyes, key)
+            Some(&Touched { channel, .. }) => {
+                let value = self.reading.changed_value(op, rows, txn, channel)?;
+                fail_point!("embedded-keep-own", self.reading.keep_own(txn, key, &value));
+                Ok(value)
+            }
+            None => self.reading.value(op, rows, txn, TxnKind::Write, key),
+        }
+    }
+
+    /// A channel that this transaction has changed, as it is now.
+    fn changed(&self, key: &[u8]) -> Option<&Touched> {
+        fail_point!("embedded-own-as-others", Some(None));
+        self.channels.get(key).filter(|touched| touched.changed)
     }
 
     fn touch(&mut self, key: &'a Key) -> Result<&mut Touched> {
@@ -209,4 +213,10 @@ impl<'a> WriteTxn<'a> {
         let changed = true;
         self.channels.insert(key, Touched { channel, changed });
     }
+}
+
+/// A channel as it is committed in the transaction of this version.
+fn committed(channel: Channel, version: u64) -> Channel {
+    fail_point!("embedded-version-stays", Some(channel));
+    Channel { version, ..channel }
 }

@@ -1,15 +1,17 @@
-//! Where a store is, as it is written on a command line, and how to get a connection to it.
+//! The address of a store on a command line, and opening a connection to it.
 
 use std::{path::PathBuf, sync::Arc};
 
-use super::{Inventory, Opened, PATIENCE};
+use super::{Opened, PATIENCE};
 use crate::{
-    embedded::{EmbeddedManager, EmbeddedOptions},
+    driver::Limits,
+    embedded::EmbeddedOptions,
     error::{Error, Result},
-    manager::{ConnectError, Manager},
-    options::{Limits, Store},
-    redis_manager::{RedisManager, RedisOptions, UrlFault},
+    manager::{ConnectError, Inventory, Manager},
+    options::Store,
+    redis_manager::{RedisOptions, UrlFault},
     size_limits::Sizes,
+    store_manager::StoreManager,
 };
 
 /// How the address of an embedded store begins.
@@ -55,7 +57,7 @@ pub fn pair(from: &str, to: &str) -> Result<(Store, Store)> {
     Ok((from, to))
 }
 
-/// Whether they are the same, as far as one can see without asking them.
+/// Returns whether two stores are the same, as far as their addresses tell.
 fn is_same(one: &Store, other: &Store) -> bool {
     match (one, other) {
         (Store::Redis(a), Store::Redis(b)) => a.endpoint == b.endpoint && a.db == b.db,
@@ -68,37 +70,30 @@ fn is_same(one: &Store, other: &Store) -> bool {
     }
 }
 
-/// Opens a store that is there, for the keys that begin with `stem`. What a server would put aside to begin empty is left as it is, and an error.
+/// Opens a store that exists, for the keys that begin with `stem`. An embedded store that a service would put aside after
+/// a crash of the system is left as it is, and an error.
 pub async fn open(store: Store, stem: &[u8]) -> Result<Opened> {
     if let Store::Embedded(options) = &store
         && let Some(why) = options.lacks()
     {
-        let manager = EmbeddedManager::new(options.clone(), None, Arc::default());
         return Err(Error::Unreachable {
-            store: manager.describe(),
+            store: options.describe(),
             cause: Some(why.into()),
         });
     }
     open_or_make(store, stem).await
 }
 
-/// Opens a store. An embedded one that is missing is made.
+/// Opens a store, for the keys that begin with `stem`. An embedded one that is missing is made.
 pub async fn open_or_make(store: Store, stem: &[u8]) -> Result<Opened> {
     let sizes = store.sizes();
-    match store {
-        Store::Redis(mut options) => {
-            options.stem = Some(stem.to_owned());
-            let manager = RedisManager::new(options, None, Arc::default());
-            connect(manager, sizes).await
-        }
+    match StoreManager::new(&store, stem.to_owned(), None, Arc::default()) {
+        StoreManager::Redis(manager) => connect(manager, sizes).await,
         // No address is read as one.
-        Store::Cluster(_) => Err(Error::InvalidArgument(
+        StoreManager::Cluster(_) => Err(Error::InvalidArgument(
             "a Redis Cluster cannot be copied or listed".to_owned(),
         )),
-        Store::Embedded(options) => {
-            let manager = EmbeddedManager::new(options, None, Arc::default());
-            connect(manager, sizes).await
-        }
+        StoreManager::Embedded(manager) => connect(manager, sizes).await,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a store holds, byte for byte: which channels there are and who is in them, a few at a time, for
-//! moving it to another store or looking into it. Here: what a store must offer for that, and [`Opened`],
-//! a store with a name and with patience. [`address`] finds a store by its address, [`copy`] and [`ndjson`]
+//! moving it to another store or looking into it. What a store offers for that is [`Inventory`]; here is [`Opened`], a
+//! connection with a name and a time limit. [`address`] finds a store by its address, [`copy`] and [`ndjson`]
 //! are what is done with it. Offline work: a connection that is lost is not made again.
 
 pub mod address;
@@ -21,31 +21,14 @@ use crate::{
     command::{Command, Member, Reply},
     error::{Error, Result},
     keys::Key,
-    manager::{Connection, Lost},
+    manager::{Inventory, Lost},
     size_limits::Sizes,
 };
 
 /// How long one step may take.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A connection through which one can see what its store holds.
-pub trait Inventory: Connection + Sync {
-    /// Every set whose key begins with `stem`, in no order. A key may come twice; what comes or goes
-    /// meanwhile may be among them or not.
-    fn keys(&self, stem: &[u8]) -> BoxStream<'static, Result<Vec<Key>>>;
-
-    /// The members of one set, in parts that fit in memory. A member may come twice. None if there is no
-    /// such set.
-    fn members(&self, key: &[u8]) -> BoxStream<'static, Result<Vec<Member>>>;
-
-    /// How many members each set has; 0 where there is no such set.
-    fn counts(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>>;
-
-    /// [`Connection::close`], for a connection of whatever kind.
-    fn end(self: Box<Self>) -> BoxFuture<'static, ()>;
-}
-
-/// A connection with what its store takes, and with its name, which stands in all errors. Whoever does not answer within
+/// A connection with what its store takes, and with its name, which stands in all errors. A store that does not answer within
 /// [`PATIENCE`] counts as lost.
 pub struct Opened {
     connection: Box<dyn Inventory>,
@@ -96,12 +79,6 @@ impl Opened {
     /// An error of this store.
     fn named(&self, error: Error) -> Error {
         named(error, &self.name)
-    }
-}
-
-impl From<Lost> for Error {
-    fn from(Lost(words): Lost) -> Self {
-        Self::Disconnected { cause: Some(words) }
     }
 }
 

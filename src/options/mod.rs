@@ -29,7 +29,7 @@ use self::{
         PUSH_TIMEOUT, RETRY_MAX_DELAY, RETURN_BUFFERS, RPC_NO_DELAY, START_TIMEOUT,
     },
 };
-use crate::{error::Result, keys::KeyLayout};
+use crate::{driver::Limits, error::Result, keys::KeyLayout};
 
 /// The options of a service, checked.
 #[derive(Debug, Clone)]
@@ -54,42 +54,6 @@ pub struct Options {
     pub limits: Limits,
     /// The store for the members.
     pub store: Store,
-}
-
-/// The driver's times and bounds. `None` = no limit.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// One attempt to connect.
-    pub connect_timeout: Option<Duration>,
-    /// From a call to its answer.
-    pub command_timeout: Option<Duration>,
-    /// From `start` to the first connection.
-    pub start_timeout: Option<Duration>,
-    /// How long `stop` waits for answers.
-    pub drain: Duration,
-    /// Whether calls wait while there is no connection.
-    pub offline_queue: bool,
-    /// Attempts to connect in a row before giving up.
-    pub max_attempts: Option<u64>,
-    /// The longest pause between two attempts.
-    pub retry_cap: Duration,
-    /// Time without a connection before giving up.
-    pub give_up_after: Option<Duration>,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            connect_timeout: Some(Duration::from_secs(5)),
-            command_timeout: Some(Duration::from_secs(5)),
-            start_timeout: Some(Duration::from_secs(30)),
-            drain: Duration::from_secs(1),
-            offline_queue: true,
-            max_attempts: None,
-            retry_cap: Duration::from_secs(2),
-            give_up_after: None,
-        }
-    }
 }
 
 impl Options {

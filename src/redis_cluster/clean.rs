@@ -1,26 +1,24 @@
-//! `clean` in a cluster: every node that has slots is walked through, and what is found is removed by its key,
-//! wherever that is by then. A key that moves during the walk from a node that is still to be looked at to one that has
-//! been is missed; so as long as slots are moving there is another walk, within a bound.
+//! `clean` in a cluster: the keys of every node that has slots are scanned and removed, each at the node that has it by
+//! then. A key that moves meanwhile from a node that is not scanned yet to one that was scanned is missed; so as long as
+//! slots are moving all nodes are scanned again, within a bound.
 
 use std::sync::Arc;
 
 use futures_util::{StreamExt as _, future::try_join_all};
 use redis::{Pipeline, Value};
 
-use super::{connection::Shared, routing::Plan, send::send};
+use super::{routing::Plan, send::send, shared::Shared};
 use crate::{
     command::Reply,
     error::{Error, Result},
     keys::Key,
     manager::Lost,
-    redis_manager::{Address, Halt, found, words},
+    redis_manager::{Address, ScanError, ScanResult, found, only_sets, words},
     steps::Steps,
 };
 
-/// Slots that go on moving do not keep it up for ever.
-const WALKS: usize = 10;
-
-type Work<T> = std::result::Result<T, Halt>;
+/// How often all nodes are scanned at most while slots are moving.
+const ROUNDS: usize = 10;
 
 /// Runs to the end, or to the first error of a node.
 pub(super) async fn clean(
@@ -28,23 +26,28 @@ pub(super) async fn clean(
     stem: Key,
     steps: Steps,
 ) -> std::result::Result<Vec<Result<Reply>>, Lost> {
-    match walk_all(&shared, &stem, &steps).await {
+    match remove_everywhere(&shared, &stem, &steps).await {
         Ok(()) => Ok(vec![Ok(Reply::Done)]),
-        Err(Halt::Refused(error)) => Ok(vec![Err(error)]),
-        Err(Halt::Lost(lost)) => Err(lost),
+        Err(ScanError::Refused(error)) => Ok(vec![Err(error)]),
+        Err(ScanError::Lost(lost)) => Err(lost),
     }
 }
 
-async fn walk_all(shared: &Arc<Shared>, stem: &[u8], steps: &Steps) -> Work<()> {
-    for _ in 0..WALKS {
+async fn remove_everywhere(shared: &Arc<Shared>, stem: &[u8], steps: &Steps) -> ScanResult<()> {
+    for _ in 0..ROUNDS {
         steps.next();
-        shared.look_again().await;
+        shared.refresh_map().await;
         let before = shared.map();
         let nodes = before.owners();
-        try_join_all(nodes.iter().map(|node| walk(shared, node, stem, steps))).await?;
+        try_join_all(
+            nodes
+                .iter()
+                .map(|node| clean_node(shared, node, stem, steps)),
+        )
+        .await?;
         let moving = nodes.iter().map(|node| is_moving(shared, node, steps));
         let moving = try_join_all(moving).await?;
-        shared.look_again().await;
+        shared.refresh_map().await;
         if shared.map() == before && !moving.contains(&true) {
             break;
         }
@@ -52,9 +55,14 @@ async fn walk_all(shared: &Arc<Shared>, stem: &[u8], steps: &Steps) -> Work<()> 
     Ok(())
 }
 
-async fn walk(shared: &Arc<Shared>, node: &Address, stem: &[u8], steps: &Steps) -> Work<()> {
+async fn clean_node(
+    shared: &Arc<Shared>,
+    node: &Address,
+    stem: &[u8],
+    steps: &Steps,
+) -> ScanResult<()> {
     let part = steps.part();
-    let connection = shared.connection(node).await.map_err(Halt::Lost)?;
+    let connection = shared.connection(node).await.map_err(ScanError::Lost)?;
     let mut found = found(connection, stem);
     while let Some(keys) = found.next().await {
         part.next();
@@ -65,34 +73,27 @@ async fn walk(shared: &Arc<Shared>, node: &Address, stem: &[u8], steps: &Steps) 
 }
 
 /// Removes those that are sets.
-async fn unlink(shared: &Arc<Shared>, keys: Vec<Key>) -> Work<()> {
+async fn unlink(shared: &Arc<Shared>, keys: Vec<Key>) -> ScanResult<()> {
     let kinds = send(shared, Plan::each("TYPE", &keys)).await;
-    let kinds = kinds.map_err(Halt::Lost)?;
-    let mut sets = Vec::new();
-    for (key, kind) in keys.into_iter().zip(kinds) {
-        match kind.map_err(Halt::Refused)? {
-            Value::SimpleString(kind) if kind == "set" => sets.push(key),
-            Value::ServerError(error) => return Err(Halt::Refused(Error::Store(words(&error)))),
-            _ => {}
-        }
-    }
+    let kinds = kinds.map_err(ScanError::Lost)?;
+    let sets = only_sets(keys, kinds, |error| Error::Store(words(error)))?;
     let removed = send(shared, Plan::each("UNLINK", &sets)).await;
-    for answer in removed.map_err(Halt::Lost)? {
-        if let Value::ServerError(error) = answer.map_err(Halt::Refused)? {
-            return Err(Halt::Refused(Error::Store(words(&error))));
+    for answer in removed.map_err(ScanError::Lost)? {
+        if let Value::ServerError(error) = answer.map_err(ScanError::Refused)? {
+            return Err(ScanError::Refused(Error::Store(words(&error))));
         }
     }
     Ok(())
 }
 
-/// Whether a node says that a slot is on its way to it or from it. Who may not ask takes it that none is.
-async fn is_moving(shared: &Arc<Shared>, node: &Address, steps: &Steps) -> Work<bool> {
+/// Returns whether a node says that a slot is migrating to it or from it; if our user may not ask, no.
+async fn is_moving(shared: &Arc<Shared>, node: &Address, steps: &Steps) -> ScanResult<bool> {
     let _part = steps.part();
-    let mut connection = shared.connection(node).await.map_err(Halt::Lost)?;
+    let mut connection = shared.connection(node).await.map_err(ScanError::Lost)?;
     let mut pipeline = Pipeline::new();
     pipeline.cmd("CLUSTER").arg("NODES");
     let replies = connection.send_packed_commands(&pipeline, 0, 1).await;
-    let lost = |error: redis::RedisError| Halt::Lost(Lost(error.to_string().into()));
+    let lost = |error: redis::RedisError| ScanError::Lost(Lost(error.to_string().into()));
     let text = match replies.map_err(lost)?.first() {
         Some(Value::ServerError(_)) | None => String::new(),
         Some(text) => redis::from_redis_value_ref(text).unwrap_or_default(),

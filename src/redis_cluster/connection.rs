@@ -1,84 +1,41 @@
 //! A connection to a whole cluster: the connections to its nodes, and what it knows of their slots.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc};
 
-use futures_util::{
-    FutureExt as _,
-    future::{BoxFuture, select},
-};
-use redis::aio::MultiplexedConnection;
-use tokio::{sync::mpsc, time::timeout};
+use futures_util::{FutureExt as _, future::BoxFuture};
+use tokio::sync::mpsc;
 
 use super::{
     ClusterManager,
     clean::clean,
-    replacement_check::{self, ReplacementCheck},
     routing::{Plan, replies},
     send::send,
+    shared::Shared,
     slots::SlotMap,
 };
 use crate::{
-    batch_size::BatchSize,
     command::{Command, Reply},
-    driver::heartbeat,
     error::Result,
     keys::Key,
-    manager::{Connected, Connection, Lost, Manager as _},
+    manager::{Connected, Connection, Lost},
     redis_manager::{Address, RedisConnection},
     steps::Steps,
 };
 
-/// How long it may take to connect to a node that was not there at the beginning.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// See the module. The driver need not ask it for signs of life: each node's connection is asked by itself, because
-/// one may be silent while the others talk.
+/// An open connection to a cluster. The driver does not ping it: each node's connection has a heartbeat of its own,
+/// because one may be silent while the others answer.
 #[derive(Debug)]
 pub struct ClusterConnection(Arc<Shared>);
 
-/// What the connection has in common with the batch that is under way.
-#[derive(Debug)]
-pub(super) struct Shared {
-    manager: Arc<ClusterManager>,
-    state: Mutex<State>,
-    /// Hears of each connection that ends.
-    ended: mpsc::UnboundedSender<Address>,
-}
-
-#[derive(Debug)]
-struct State {
-    map: SlotMap,
-    nodes: HashMap<Address, RedisConnection>,
-    /// Who said that the map is not true any more, and so knows better.
-    stale: Option<Address>,
-    /// Counts the questions to others, so that each is another node's.
-    turn: usize,
-    batch_size: BatchSize,
-}
-
 impl ClusterConnection {
-    /// A connection over these connections, and what completes when it is of no use any more.
+    /// Makes a connection to the cluster of those to its nodes, and a future that completes when it is to be given up.
     pub(super) fn new(
         manager: Arc<ClusterManager>,
         map: SlotMap,
         open: HashMap<Address, Connected<RedisConnection>>,
     ) -> (Self, BoxFuture<'static, ()>) {
         let (ended, mut ends) = mpsc::unbounded_channel();
-        let shared = Arc::new(Shared {
-            manager,
-            state: Mutex::new(State {
-                map,
-                nodes: HashMap::new(),
-                stale: None,
-                turn: 0,
-                batch_size: BatchSize::default(),
-            }),
-            ended,
-        });
+        let shared = Arc::new(Shared::new(manager, map, ended));
         for (address, connected) in open {
             shared.add(address, connected);
         }
@@ -88,10 +45,10 @@ impl ClusterConnection {
                 let Some(shared) = watched.upgrade() else {
                     return;
                 };
-                shared.state().nodes.remove(&address);
-                // Who has no slots may go; and it may have lost them since we looked.
+                shared.remove(&address);
+                // A node without slots may go; and it may have lost them since the last look at the map.
                 if shared.has_slots(&address) {
-                    shared.look_again().await;
+                    shared.refresh_map().await;
                 }
                 if shared.has_slots(&address) {
                     return;
@@ -104,14 +61,14 @@ impl ClusterConnection {
 
 impl Drop for ClusterConnection {
     fn drop(&mut self) {
-        // Who still holds the rest shall hold no connection.
-        self.0.state().nodes.clear();
+        // A batch under way may keep the rest alive.
+        self.0.disconnect();
     }
 }
 
 impl Connection for ClusterConnection {
     fn batch_size(&self) -> usize {
-        self.0.state().batch_size.calls()
+        self.0.batch_size()
     }
 
     /// The next batch gathers meanwhile. With more than one, a command that has to be sent again would come
@@ -135,124 +92,12 @@ impl Connection for ClusterConnection {
         let shared = self.0.clone();
         let (steps, parts) = Plan::of(batch);
         async move {
-            shared.catch_up().await;
+            shared.refresh_if_stale().await;
             let answers = send(&shared, steps).await?;
             let (replies, bytes) = replies(&parts, answers);
-            shared.state().batch_size.loaded(bytes, parts.len());
+            shared.loaded(bytes, parts.len());
             Ok(replies)
         }
         .boxed()
-    }
-}
-
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn add(self: &Arc<Self>, address: Address, connected: Connected<RedisConnection>) {
-        let ended = self.ended.clone();
-        let of = address.clone();
-        // `None` when the connection is gone already.
-        let (shared, node) = (Arc::downgrade(self), address.clone());
-        let ask = move || shared.upgrade()?.state().nodes.get(&node)?.sign_of_life();
-        let over = select(connected.closed, heartbeat::dies(ask).boxed());
-        // Ends with the connection, which ends with the connection at the latest.
-        tokio::spawn(async move {
-            over.await;
-            // Nobody listens any more where the connection is gone.
-            let _ = ended.send(of);
-        });
-        self.state().nodes.insert(address, connected.connection);
-    }
-
-    pub(super) fn map(&self) -> SlotMap {
-        self.state().map.clone()
-    }
-
-    fn has_slots(&self, address: &Address) -> bool {
-        self.state().map.has_slots(address)
-    }
-
-    pub(super) fn owner(&self, slot: u16) -> Option<Address> {
-        self.state().map.owner(slot).cloned()
-    }
-
-    /// A node was said to have this slot now.
-    pub(super) fn moved(&self, slot: u16, to: &Address) {
-        let mut state = self.state();
-        state.map.give(slot, to);
-        state.stale = Some(to.clone());
-    }
-
-    /// A connection to a node; one that is not known yet is connected to.
-    pub(super) async fn connection(
-        self: &Arc<Self>,
-        address: &Address,
-    ) -> std::result::Result<MultiplexedConnection, Lost> {
-        if let Some(connection) = self.state().nodes.get(address) {
-            return Ok(connection.connection());
-        }
-        let lost = |words: &str| Lost(format!("node {address}: {words}").into());
-        let connecting = self.manager.node(address).connect();
-        let connected = timeout(PATIENCE, connecting).await;
-        let connected = connected
-            .map_err(|_| lost("no answer to the attempt to connect"))?
-            .map_err(|error| lost(error.words()))?;
-        if !connected.fenced {
-            // As the driver learns when it connects to all of them.
-            return Err(lost(
-                "what an earlier connection has sent to it may still be done",
-            ));
-        }
-        let connection = connected.connection.connection();
-        self.add(address.clone(), connected);
-        Ok(connection)
-    }
-
-    /// Another node than these, each time another one.
-    pub(super) fn witness(&self, not: &[Address]) -> Option<ReplacementCheck> {
-        let mut state = self.state();
-        state.turn += 1;
-        let others: Vec<_> = state
-            .nodes
-            .keys()
-            .filter(|node| !not.contains(node))
-            .collect();
-        let address = (*others.get(state.turn % others.len().max(1))?).clone();
-        let connection = state.nodes.get(&address)?.connection();
-        Some((address, connection))
-    }
-
-    /// Learns the whole map where one slot was found to have moved: others may have as well.
-    async fn catch_up(&self) {
-        let witness = {
-            let mut state = self.state();
-            let newest = state.stale.take();
-            newest.and_then(|address| {
-                let connection = state.nodes.get(&address)?.connection();
-                Some((address, connection))
-            })
-        };
-        if let Some(witness) = witness {
-            self.learn(witness).await;
-        }
-    }
-
-    /// Learns the map from whoever comes next.
-    pub(super) async fn look_again(&self) {
-        if let Some(witness) = self.witness(&[]) {
-            self.learn(witness).await;
-        }
-    }
-
-    async fn learn(&self, witness: ReplacementCheck) {
-        let Some(map) = replacement_check::map(witness).await else {
-            return;
-        };
-        // While a cluster heals, a node may know of no owner; then who had a slot can say more.
-        if map.ranges(None).is_empty() {
-            self.state().map = map;
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! Opening a connection: ask any node which nodes there are and what they have, then connect to all that have slots.
+//! Discovery: opens a connection by asking any node for the slot map and connecting to all nodes that have slots.
 
 use std::{
     collections::HashMap,
@@ -13,15 +13,15 @@ use tokio::time::sleep;
 use super::{
     CACHE_OFF, ClusterManager,
     connection::ClusterConnection,
-    replacement_check::{ReplacementCheck, replaced, slots},
+    replacement_check::{Peer, replaced, slots},
     slots::SlotMap,
 };
 use crate::{
     manager::{ConnectError, Connected, Manager},
-    redis_manager::{Address, RedisConnection, passes, words},
+    redis_manager::{Address, RedisConnection, connect_error},
 };
 
-/// How long one node may take to tell before the next one is asked too.
+/// How long a node may take to answer before the next one is asked too.
 const STAGGER: Duration = Duration::from_millis(250);
 
 type Dialed<T> = std::result::Result<T, ConnectError>;
@@ -29,7 +29,7 @@ type Dialed<T> = std::result::Result<T, ConnectError>;
 /// What a look at the cluster found.
 struct Found {
     map: SlotMap,
-    /// Who was asked, and a connection to it, which is as good as any other.
+    /// The node that was asked, and a connection to it, which is used like any other.
     asked: Address,
     connected: Connected<RedisConnection>,
 }
@@ -39,7 +39,7 @@ impl Manager for ClusterManager {
 
     fn connect(self: Arc<Self>) -> BoxFuture<'static, Dialed<Connected<ClusterConnection>>> {
         async move {
-            let found = self.look().await?;
+            let found = self.discover().await?;
             let map = found.map.clone();
             let open = self.connect_to_owners(found).await?;
             self.remember(&map);
@@ -68,9 +68,9 @@ impl Manager for ClusterManager {
 }
 
 impl ClusterManager {
-    /// Asks the nodes one after the other, and does not wait long for who is silent. Begins with another one each
-    /// time: one that is cut off from the others tells what was true once.
-    async fn look(self: &Arc<Self>) -> Dialed<Found> {
+    /// Asks the nodes one after the other, and does not wait long for one that is silent. Begins with another node each
+    /// time: one that is cut off from the others gives an old map.
+    async fn discover(self: &Arc<Self>) -> Dialed<Found> {
         let mut candidates = self.candidates().into_iter();
         let mut asking = FuturesUnordered::new();
         let mut failure: Option<ConnectError> = None;
@@ -101,7 +101,7 @@ impl ClusterManager {
         Err(failure.unwrap_or_else(nobody))
     }
 
-    /// Whom to ask, in what order.
+    /// Returns the nodes to ask, in their order.
     fn candidates(&self) -> Vec<Address> {
         let mut all = self.nodes().known.clone();
         for seed in &self.options.seeds {
@@ -118,15 +118,10 @@ impl ClusterManager {
         let named = |error| named(&asked, None, error);
         let connected = self.node(&asked).connect().await.map_err(named)?;
         let unreachable = |words: String| named(ConnectError::Unreachable(words.into()));
-        let witness = (asked.clone(), connected.connection.connection());
-        let answer = slots(witness).await.map_err(unreachable)?;
+        let peer = (asked.clone(), connected.connection.connection());
+        let answer = slots(peer).await.map_err(unreachable)?;
         if let Value::ServerError(error) = &answer {
-            let words = words(error);
-            return Err(named(if passes(&words) {
-                ConnectError::Unreachable(words)
-            } else {
-                ConnectError::Refused(words)
-            }));
+            return Err(named(connect_error(error)));
         }
         let odd = || unreachable("CLUSTER SLOTS answered in an unknown form".to_owned());
         let map = SlotMap::read(&answer, &asked).ok_or_else(odd)?;
@@ -152,7 +147,7 @@ impl ClusterManager {
             asked,
             connected,
         } = found;
-        let witness: ReplacementCheck = (asked.clone(), connected.connection.connection());
+        let peer: Peer = (asked.clone(), connected.connection.connection());
         let owners = map.owners();
         let mut open = HashMap::new();
         // Kept open meanwhile, though it may have no slots.
@@ -166,7 +161,7 @@ impl ClusterManager {
         };
         let mut connecting: FuturesUnordered<_> =
             still_missing().iter().cloned().map(connect).collect();
-        let gone = replaced(|| still_missing().clone(), |_| Some(witness.clone()));
+        let gone = replaced(|| still_missing().clone(), |_| Some(peer.clone()));
         tokio::pin!(gone);
         loop {
             let (address, connected) = tokio::select! {

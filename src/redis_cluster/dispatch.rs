@@ -1,5 +1,5 @@
-//! One round of sending: which commands go to which node, and what of them has to go again after the answers. Pure;
-//! the order is told in [`super`].
+//! One round of sending: which commands go to which node, and which are to be sent again after the answers. Pure. How the
+//! order of calls is kept is described in [`super`].
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -14,9 +14,9 @@ use crate::{error::Error, redis_manager::Address};
 /// Where a command goes.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum To {
-    /// To who has its slot.
+    /// To the node that has its slot.
     Owner,
-    /// To who is about to have it.
+    /// To the node to which the slot is migrating, after `ASKING`.
     Next(Address),
 }
 
@@ -35,7 +35,7 @@ pub(super) struct Group {
     asking: Vec<bool>,
 }
 
-/// Makes a pipeline for each node, in the order of the steps. A slot that nobody has is the error.
+/// Makes a pipeline for each node, in the order of the steps. The error is a slot without an owner.
 pub(super) fn group(
     steps: &mut [Step],
     open: &[Open],
@@ -74,7 +74,7 @@ pub(super) fn group(
 }
 
 impl Group {
-    /// The answers to its steps, out of those to its pipeline. Who may not ask gets the no to that.
+    /// The answers to its steps, out of those to its pipeline. If our user may not send `ASKING`, the answer is the refusal.
     fn own(&self, values: Vec<Value>) -> impl Iterator<Item = (usize, Value)> {
         let mut values = values.into_iter();
         self.steps

@@ -25,6 +25,7 @@ mod redirect;
 mod replacement_check;
 mod routing;
 mod send;
+mod shared;
 mod slots;
 
 use std::{
@@ -42,8 +43,6 @@ use crate::{
 };
 
 pub use self::connection::ClusterConnection;
-
-pub(crate) use self::slots::slot;
 
 /// Why lists are not kept.
 const CACHE_OFF: &str =

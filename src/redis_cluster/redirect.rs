@@ -1,4 +1,4 @@
-//! What a node's answer to a command means: an answer, or a word that it is to be sent again, and where. Pure.
+//! Redirections: whether a node's answer is one for the caller, or the command is to be sent again, and where. Pure.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use redis::{ServerErrorKind, Value};
 use super::slots::at;
 use crate::redis_manager::{Address, is_demoted, words};
 
-/// See the module.
+/// What is to be done with a command after its answer.
 #[derive(Debug, PartialEq)]
 pub(super) enum Redirect {
     /// What the caller gets, be it an error.
@@ -16,7 +16,7 @@ pub(super) enum Redirect {
     Moved(Address),
     /// The slot is on its way there, and this key has left already, or is new.
     Ask(Address),
-    /// Not now: who has the slot is about to be settled. The node's words.
+    /// Not now: the owner of the slot is not settled yet. The node's words.
     Later(Arc<str>),
 }
 
@@ -32,7 +32,7 @@ impl Redirect {
         match kind {
             ServerErrorKind::Moved | ServerErrorKind::Ask => {
                 match pointed_to(error.details(), asked) {
-                    // Nobody knows where that is, not even the node itself.
+                    // The node itself does not know where that is.
                     None => Self::Later(words(error)),
                     Some(to) if kind == ServerErrorKind::Ask => Self::Ask(to),
                     Some(to) => Self::Moved(to),

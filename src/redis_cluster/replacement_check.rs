@@ -1,5 +1,5 @@
-//! Who is silent may have been replaced meanwhile: then waiting is of no use, and the cluster knows. Asked
-//! only while somebody is silent.
+//! Detects that an unresponsive node has lost its slots: another node is asked for its slot map while a node is silent.
+//! Then its replica has taken over, and waiting longer does not help.
 
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use crate::redis_manager::Address;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A node that answers, and a connection to it.
-pub(super) type ReplacementCheck = (Address, MultiplexedConnection);
+pub(super) type Peer = (Address, MultiplexedConnection);
 
-/// What a node says of the cluster; the connection's end, or an answer of another form, in words.
-pub(super) async fn slots(witness: ReplacementCheck) -> Result<Value, String> {
-    let (_, mut connection) = witness;
+/// Asks a node for `CLUSTER SLOTS`; the error is in words.
+pub(super) async fn slots(peer: Peer) -> Result<Value, String> {
+    let (_, mut connection) = peer;
     let mut pipeline = Pipeline::new();
     pipeline.cmd("CLUSTER").arg("SLOTS");
     let replies = connection.send_packed_commands(&pipeline, 0, 1).await;
@@ -28,25 +28,25 @@ pub(super) async fn slots(witness: ReplacementCheck) -> Result<Value, String> {
 }
 
 /// The map of a node, if it gives one before long.
-pub(super) async fn map(witness: ReplacementCheck) -> Option<SlotMap> {
-    let asked = witness.0.clone();
-    let answer = timeout(PATIENCE, slots(witness)).await.ok()?.ok()?;
+pub(super) async fn map(peer: Peer) -> Option<SlotMap> {
+    let asked = peer.0.clone();
+    let answer = timeout(PATIENCE, slots(peer)).await.ok()?.ok()?;
     SlotMap::read(&answer, &asked)
 }
 
-/// Completes when one of those who are `silent` has no slots any more; gives its address. `witness` names somebody else
-/// to ask, another one each time.
+/// Completes when one of the `silent` nodes has no slots any more, with its address. `peer` gives another node to ask, a
+/// different one each time.
 pub(super) async fn replaced(
     silent: impl Fn() -> Vec<Address>,
-    witness: impl Fn(&[Address]) -> Option<ReplacementCheck>,
+    peer: impl Fn(&[Address]) -> Option<Peer>,
 ) -> Address {
     loop {
         sleep(PATIENCE).await;
         let silent = silent();
-        let Some(witness) = witness(&silent) else {
+        let Some(peer) = peer(&silent) else {
             continue;
         };
-        let Some(map) = map(witness).await else {
+        let Some(map) = map(peer).await else {
             continue;
         };
         if let Some(gone) = silent.into_iter().find(|address| !map.has_slots(address)) {

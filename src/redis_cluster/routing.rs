@@ -1,13 +1,13 @@
-//! A batch as commands of one key each, and their answers as the batch's replies. Pure.
+//! Splits a batch into commands of one key each, and makes the replies of the batch from their answers. Pure.
 
 use std::collections::HashMap;
 
 use redis::{Cmd, Value};
 
-use super::slots::slot;
 use crate::{
     command::{Command, Op, ReadOp, Reply, Value as Read},
     error::{Error, Result},
+    hash_slot::hash_slot,
     keys::Key,
     redis_manager::{command, encode_for, value, wrote},
 };
@@ -80,7 +80,7 @@ impl<'a> Plan<'a> {
         let number = self.keys.len();
         let seen = self.keys.entry(key).or_insert_with(|| Seen {
             number,
-            slot: slot(key),
+            slot: hash_slot(key),
             read: None,
         });
         seen.read = None;
@@ -92,7 +92,7 @@ impl<'a> Plan<'a> {
         index
     }
 
-    /// Joins the same read of the same batch with nothing after it: nobody can tell.
+    /// Joins the same read of the same key in the batch, if no other command for the key came in between.
     fn read(&mut self, op: ReadOp, call: &'a Command, key: &'a Key) -> usize {
         if let Some((same, index)) = self.keys.get(key.as_slice()).and_then(|seen| seen.read)
             && same == op
@@ -183,7 +183,7 @@ mod tests {
         assert_eq!(lines[3], "*2\r\n$6\r\nUNLINK\r\n$1\r\nb\r\n");
         assert_eq!(lines[4], "*2\r\n$6\r\nUNLINK\r\n$1\r\na\r\n");
         let numbers: Vec<_> = steps.iter().map(|step| (step.key, step.slot)).collect();
-        let (a, b) = ((0, slot(b"a")), (1, slot(b"b")));
+        let (a, b) = ((0, hash_slot(b"a")), (1, hash_slot(b"b")));
         assert_eq!(numbers, [a, a, b, b, a]);
         let list = |items: &[&str]| {
             Value::Array(

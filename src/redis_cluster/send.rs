@@ -1,4 +1,4 @@
-//! Sending commands to the nodes that have their keys, round after round, until all are answered.
+//! Sends commands to the nodes that have their keys, in rounds, until all are answered.
 
 use std::{
     sync::{
@@ -14,10 +14,10 @@ use redis::Value;
 use tokio::time::sleep;
 
 use super::{
-    connection::Shared,
     dispatch::{Group, Open, Outcome, To, group, judge},
     replacement_check::replaced,
     routing::{Answer, Step},
+    shared::Shared,
 };
 use crate::{error::Error, manager::Lost, redis_manager::Address};
 
@@ -31,7 +31,7 @@ const PAUSES: usize = 10;
 pub(super) async fn send(shared: &Arc<Shared>, mut steps: Vec<Step>) -> Result<Vec<Answer>, Lost> {
     let mut answers: Vec<Option<Answer>> = steps.iter().map(|_| None).collect();
     let mut sent: Vec<Open> = (0..steps.len()).map(|step| (step, To::Owner)).collect();
-    let mut patience = Patience::new();
+    let mut backoff = RedirectBackoff::new();
     while !sent.is_empty() {
         let groups = group(&mut steps, &sent, |slot| shared.owner(slot));
         let groups = groups.map_err(|slot| Lost(format!("no node has slot {slot}").into()))?;
@@ -52,17 +52,17 @@ pub(super) async fn send(shared: &Arc<Shared>, mut steps: Vec<Step>) -> Result<V
         for group in &groups {
             group.put_back(&mut steps, &sent);
         }
-        match (patience.after(later.is_some()), later) {
+        match (backoff.after(later.is_some()), later) {
             (Next::AtOnce, _) => {}
             (Next::After(pause), _) => {
                 sleep(pause).await;
-                shared.look_again().await;
+                shared.refresh_map().await;
             }
             // The driver looks for the cluster anew, and sends all of it again.
             (Next::No, Some(words)) => return Err(Lost(words)),
             (Next::No, None) => {
                 for (step, _) in sent.drain(..) {
-                    answers[step] = Some(Err(lost_its_way(pointed.as_ref())));
+                    answers[step] = Some(Err(too_many_redirects(pointed.as_ref())));
                 }
             }
         }
@@ -84,7 +84,7 @@ async fn exchange(shared: &Arc<Shared>, groups: &[Group]) -> Result<Vec<Vec<Valu
         answered.store(true, Ordering::Relaxed);
         values.map_err(|error| Lost(format!("node {}: {error}", group.address).into()))
     });
-    // Who is about to have its first slot is not missed by the others.
+    // A node that is about to get its first slot is not in the maps of the others yet.
     let silent = || {
         let silent = |(group, answered): &(&Group, &AtomicBool)| {
             group.owner && !answered.load(Ordering::Relaxed)
@@ -95,13 +95,13 @@ async fn exchange(shared: &Arc<Shared>, groups: &[Group]) -> Result<Vec<Vec<Valu
     tokio::select! {
         biased;
         values = try_join_all(sending) => values,
-        gone = replaced(silent, |silent| shared.witness(silent)) => {
+        gone = replaced(silent, |silent| shared.peer(silent)) => {
             Err(Lost(format!("node {gone} does not answer, and has no slots any more").into()))
         }
     }
 }
 
-fn lost_its_way(pointed: Option<&Address>) -> Error {
+fn too_many_redirects(pointed: Option<&Address>) -> Error {
     let last = pointed.map(|to| format!(", last to {to}"));
     let count = AT_ONCE + PAUSES;
     let last = last.unwrap_or_default();
@@ -110,8 +110,8 @@ fn lost_its_way(pointed: Option<&Address>) -> Error {
     )
 }
 
-/// How often it is tried, and how fast.
-struct Patience {
+/// How many redirections are followed, and the pauses between them.
+struct RedirectBackoff {
     at_once: usize,
     pauses: ExponentialBackoff,
 }
@@ -122,7 +122,7 @@ enum Next {
     No,
 }
 
-impl Patience {
+impl RedirectBackoff {
     fn new() -> Self {
         let pauses = ExponentialBuilder::new()
             .with_jitter()

@@ -1,31 +1,15 @@
-//! Which node has which slot, as read from `CLUSTER SLOTS`, and which slot a key is in. Pure.
+//! The slot map of a cluster, as read from `CLUSTER SLOTS`. Pure.
 
 use std::fmt::Write as _;
 
-use crc::{CRC_16_XMODEM, Crc, Table};
 use redis::Value;
 
-use crate::redis_manager::Address;
-
-/// How many there are.
-pub(super) const SLOTS: u16 = 16384;
-
-static CRC: Crc<u16, Table<16>> = Crc::<u16, Table<16>>::new(&CRC_16_XMODEM);
+use crate::{hash_slot::SLOTS, redis_manager::Address};
 
 /// No node.
 const NOBODY: u16 = u16::MAX;
 
-/// The slot of a key. What is in the first braces decides alone, unless that is nothing.
-pub(crate) fn slot(key: &[u8]) -> u16 {
-    let tag = || {
-        let open = key.iter().position(|&byte| byte == b'{')? + 1;
-        let length = key[open..].iter().position(|&byte| byte == b'}')?;
-        (length > 0).then(|| &key[open..open + length])
-    };
-    CRC.checksum(tag().unwrap_or(key)) % SLOTS
-}
-
-/// See the module.
+/// Which node is the primary of each slot.
 #[derive(Debug, Clone)]
 pub(super) struct SlotMap {
     /// For each slot an index of `primaries`.
@@ -76,7 +60,7 @@ impl SlotMap {
         Some(map)
     }
 
-    /// Who has a slot, if somebody has it.
+    /// Returns the primary of a slot, if it has one.
     pub(super) fn owner(&self, slot: u16) -> Option<&Address> {
         let index = self.owners.get(usize::from(slot))?;
         self.primaries.get(usize::from(*index))
@@ -94,7 +78,7 @@ impl SlotMap {
         }
     }
 
-    /// All nodes that have slots.
+    /// Returns all nodes that have slots.
     pub(super) fn owners(&self) -> Vec<Address> {
         let has_slots = |address: &&Address| self.has_slots(address);
         self.primaries.iter().filter(has_slots).cloned().collect()
@@ -110,7 +94,7 @@ impl SlotMap {
         &self.known
     }
 
-    /// The slots of a node, or those that nobody has, in words: `0-5460, 7000`.
+    /// Writes the slots of a node, or those without an owner, as text: `0-5460, 7000`.
     pub(super) fn ranges(&self, of: Option<&Address>) -> String {
         let mut words = String::new();
         let mut slot = 0;
@@ -141,8 +125,8 @@ impl PartialEq for SlotMap {
     }
 }
 
-/// A node; nothing if its address is not known to who was asked. One that has no host of its own to tell is at
-/// that of who was asked.
+/// Reads the address of a node; nothing if the node that was asked does not know it. A node without a host in its entry is
+/// at the host of the node that was asked.
 fn address(node: &Value, asked: &Address) -> Option<Address> {
     let Value::Array(node) = node else {
         return None;
@@ -183,26 +167,6 @@ mod tests {
 
     fn tcp(host: &str, port: u16) -> Address {
         Address::Tcp(host.to_owned(), port)
-    }
-
-    /// The figures are a server's (`CLUSTER KEYSLOT`).
-    #[test]
-    fn a_key_is_in_the_slot_that_redis_says() {
-        for (key, expected) in [
-            ("", 0),
-            ("123456789", 12739),
-            ("foo", 12182),
-            ("{foo}.bar", 12182),
-            ("POMELO:CHANNEL:{foo}:connector-1", 12182),
-            ("x{}foo", slot(b"x{}foo")),
-            ("{foo", slot(b"{foo")),
-        ] {
-            assert_eq!(slot(key.as_bytes()), expected, "{key}");
-        }
-        // The whole key counts: neither empty braces nor an open one are a tag.
-        assert_ne!(slot(b"{}foo"), slot(b"{}bar"));
-        assert_ne!(slot(b"{foo"), slot(b"{foo}"));
-        assert_eq!(slot(b"{a}{b}"), slot(b"a"));
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! `clean`: removes every set under a prefix, in the small steps of [`super::scan`]; UNLINK instead of
-//! DEL. A replica may have nothing to remove, so the role is asked at the end.
+//! `clean`: removes every set under a prefix, in the small steps of [`super::scan`], with UNLINK instead of DEL. A replica
+//! may have nothing to remove, so the role is asked at the end.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,8 +7,8 @@ use futures_util::StreamExt as _;
 use redis::{Pipeline, Value, aio::MultiplexedConnection};
 
 use super::{
-    connection::{State, lock},
-    scan::{Halt, refused, send, sets},
+    scan::{ScanError, refused, send, sets},
+    state::{State, lock},
 };
 use crate::{
     command::Reply,
@@ -36,8 +36,8 @@ pub(super) async fn clean(
     };
     match work.await {
         Ok(()) => Ok(vec![Ok(Reply::Done)]),
-        Err(Halt::Refused(error)) => Ok(vec![Err(error)]),
-        Err(Halt::Lost(lost)) => Err(lost),
+        Err(ScanError::Refused(error)) => Ok(vec![Err(error)]),
+        Err(ScanError::Lost(lost)) => Err(lost),
     }
 }
 
@@ -45,14 +45,14 @@ async fn unlink(
     connection: MultiplexedConnection,
     state: &Mutex<State>,
     sets: Vec<Key>,
-) -> std::result::Result<(), Halt> {
+) -> std::result::Result<(), ScanError> {
     if sets.is_empty() {
         return Ok(());
     }
     let mut unlink = Pipeline::new();
     unlink.cmd("UNLINK").arg(sets);
     let mut values = send(connection, &unlink).await?;
-    lock(state).hear(&values, None);
+    lock(state).observe(&values, None);
     match values.pop() {
         Some(Value::ServerError(error)) => Err(refused(&error)),
         _ => Ok(()),
@@ -63,7 +63,7 @@ async fn unlink(
 async fn is_primary(
     connection: MultiplexedConnection,
     state: &Mutex<State>,
-) -> std::result::Result<(), Halt> {
+) -> std::result::Result<(), ScanError> {
     let Some(question) = lock(state).role.question() else {
         return Ok(());
     };
@@ -71,9 +71,9 @@ async fn is_primary(
     pipeline.add_command(question.command());
     let answer = send(connection, &pipeline).await?.pop();
     let mut state = lock(state);
-    state.hear(&[], answer.map(|answer| (question, answer)));
+    state.observe(&[], answer.map(|answer| (question, answer)));
     match state.role.demoted() {
-        Some(words) => Err(Halt::Refused(Error::Store(words))),
+        Some(words) => Err(ScanError::Refused(Error::Store(words))),
         None => Ok(()),
     }
 }

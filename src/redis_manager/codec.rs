@@ -5,7 +5,7 @@ use std::{iter, sync::Arc};
 
 use redis::{Cmd, Value as Answer};
 
-use super::slot_coverage;
+use super::server_errors::store_error;
 use crate::{
     command::{Command, Op, ReadOp, Reply, Value, ValueKind},
     error::{Error, Result},
@@ -64,7 +64,7 @@ pub(crate) fn decode(op: Op, keys: usize, mut next: impl FnMut() -> Answer) -> R
 /// What a write was answered.
 pub(crate) fn wrote(answer: Answer) -> Result<()> {
     match answer {
-        Answer::ServerError(error) => Err(slot_coverage::told(&error)),
+        Answer::ServerError(error) => Err(store_error(&error)),
         _ => Ok(()),
     }
 }
@@ -89,7 +89,7 @@ pub(crate) fn list(answer: Answer) -> Result<List> {
             });
             List::new(members.collect::<Result<Vec<_>>>()?)
         }
-        Answer::ServerError(error) => Err(slot_coverage::told(&error)),
+        Answer::ServerError(error) => Err(store_error(&error)),
         _ => Err(unexpected(name, "is no list")),
     }
 }
@@ -98,7 +98,7 @@ fn int(op: ReadOp, answer: Answer) -> Result<u64> {
     let no = || unexpected(op.redis_name(), "is no count");
     match answer {
         Answer::Int(count) => u64::try_from(count).map_err(|_| no()),
-        Answer::ServerError(error) => Err(slot_coverage::told(&error)),
+        Answer::ServerError(error) => Err(store_error(&error)),
         _ => Err(no()),
     }
 }

@@ -1,5 +1,5 @@
-//! Opening a connection, in RESP3 if there is to be a cache and the server speaks it. What is said on it
-//! before the first call is in [`super::handshake`].
+//! Opens a connection, in RESP3 if there is to be a cache and the server speaks it. What is sent on it before the first
+//! call is in [`super::handshake`].
 
 use std::sync::{Arc, Mutex, PoisonError, atomic::Ordering};
 
@@ -8,23 +8,25 @@ use futures_util::{
     future::{BoxFuture, select},
 };
 use redis::{
-    AsyncConnectionConfig, ProtocolVersion, PushInfo, RedisConnectionInfo, RedisError, RedisResult,
+    AsyncConnectionConfig, ProtocolVersion, PushInfo, RedisConnectionInfo, RedisResult,
     aio::MultiplexedConnection,
 };
 use tokio::{sync::Notify, task::JoinHandle};
 
 use super::{
-    Address, CacheOptions, Place, RedisConnection, RedisManager,
-    connection::{State, lock, on_push},
-    failover::FailoverWatch,
-    handshake::{Identity, Off, fence, passes, track},
+    Address, CacheOptions, RedisConnection, RedisManager, Target,
+    handshake::{CacheOff, Identity, fence, track},
     read_activity::ReadActivity,
-    redact::discreet,
+    redact::redact,
     role::Role,
+    sentinel::FailoverWatch,
+    server_errors::{hello_may_pass, unreachable},
+    state::{State, lock, on_push},
     stream::{self, Stream},
 };
 use crate::{
     cache::Session,
+    failpoints::fail_point,
     manager::{ConnectError, Connected, Manager},
 };
 
@@ -43,19 +45,19 @@ impl Manager for RedisManager {
         self: Arc<Self>,
     ) -> BoxFuture<'static, Result<Connected<RedisConnection>, ConnectError>> {
         async move {
-            let connected = match &self.place {
-                Place::Server(address) => self.connect_to(address).await,
-                Place::Elected(watch) => self.connect_to_primary(watch).await,
+            let connected = match &self.target {
+                Target::Server(address) => self.connect_to(address).await,
+                Target::Primary(watch) => self.connect_to_primary(watch).await,
             };
-            connected.map_err(|error| error.map(|words| self.discreet(words)))
+            connected.map_err(|error| error.map(|words| self.redact(words)))
         }
         .boxed()
     }
 
     fn retry_hint(&self) -> BoxFuture<'static, ()> {
-        match &self.place {
-            Place::Server(_) => std::future::pending().boxed(),
-            Place::Elected(watch) => watch.next().boxed(),
+        match &self.target {
+            Target::Server(_) => std::future::pending().boxed(),
+            Target::Primary(watch) => watch.next().boxed(),
         }
     }
 
@@ -80,8 +82,8 @@ struct Open {
 }
 
 impl RedisManager {
-    fn discreet(&self, words: Arc<str>) -> Arc<str> {
-        discreet(words, self.options.secrets())
+    fn redact(&self, words: Arc<str>) -> Arc<str> {
+        redact(words, self.options.secrets())
     }
 
     fn last(&self) -> std::sync::MutexGuard<'_, Option<Identity>> {
@@ -140,9 +142,9 @@ impl RedisManager {
         Ok(connected)
     }
 
-    /// Notes whether the cache is on; a line for the log if that is news to the operator.
-    fn switch(&self, off: Off) -> Option<String> {
-        let off = off.map(|reason| self.discreet(reason.into()));
+    /// Notes whether the cache is on; returns a line for the log if that has changed.
+    fn switch(&self, off: CacheOff) -> Option<String> {
+        let off = off.map(|reason| self.redact(reason.into()));
         let news = self.stats.cache.switch(off.clone());
         if !news || self.cache.is_none() {
             return None;
@@ -154,21 +156,21 @@ impl RedisManager {
         }
     }
 
-    /// With a cache in RESP3, which carries invalidations; in RESP2 where the server has none.
-    async fn open(&self, address: &Address) -> Result<(Open, Off), ConnectError> {
+    /// Opens a connection: with a cache in RESP3, which carries invalidations; in RESP2 if the server does not speak it.
+    async fn open(&self, address: &Address) -> Result<(Open, CacheOff), ConnectError> {
         let Some(cache) = &self.cache else {
-            let open = self.open_plain(address, None).await?;
+            let open = self.open_plain(address).await?;
             return Ok((open, Some("option cache is false".to_owned())));
         };
         if self.lost_hellos.load(Ordering::Relaxed) >= LOST_HELLOS {
             // For this once: a server that only hung, or was about to start, answers the next one.
             // Noted before, because this attempt may be given up.
             self.lost_hellos.store(0, Ordering::Relaxed);
-            let open = self.open_plain(address, None).await?;
+            let open = self.open_plain(address).await?;
             return Ok((open, Some("the server does not answer HELLO".to_owned())));
         }
         let stream = stream::open(address, self.options.tls.as_ref()).await?;
-        let state = self.state(Some(cache));
+        let state = State::new(self.session(Some(cache)));
         self.lost_hellos.fetch_add(1, Ordering::Relaxed);
         let attached = self.attach(stream, ProtocolVersion::RESP3, state).await;
         let refused = match attached {
@@ -184,28 +186,23 @@ impl RedisManager {
                 }
                 return Err(error);
             }
-            Err(error) if passes(&said(&error)) => return Err(unreachable(&error)),
+            Err(error) if hello_may_pass(&error) => return Err(unreachable(&error)),
             Err(error) => error,
         };
         self.lost_hellos.store(0, Ordering::Relaxed);
         // Not the whole story: a wrong password says so in the second attempt, in its own words.
-        let cache = Some(cache).filter(|_| self.broken.is("cache-on-resp2"));
-        let open = self.open_plain(address, cache).await?;
+        let open = self.open_plain(address).await?;
         // Not its words: where a command is unknown they repeat its arguments, and with them the password.
         let code = refused.code().unwrap_or("no reply to HELLO that is known");
         let off = format!("the server does not speak RESP3 ({code})");
         Ok((open, Some(off)))
     }
 
-    /// In RESP2.
-    async fn open_plain(
-        &self,
-        address: &Address,
-        cache: Option<&CacheOptions>,
-    ) -> Result<Open, ConnectError> {
+    /// Opens a connection in RESP2.
+    async fn open_plain(&self, address: &Address) -> Result<Open, ConnectError> {
         let protocol = ProtocolVersion::RESP2;
         let stream = stream::open(address, self.options.tls.as_ref()).await?;
-        let state = self.state(cache);
+        let state = State::new(self.plain_session());
         let attached = self.attach(stream, protocol, state).await;
         let (mut connection, task) = attached.map_err(|error| self.unanswered(&error))?;
         let (identity, _) = self.set_up(&mut connection.connection, protocol).await?;
@@ -222,7 +219,7 @@ impl RedisManager {
         mut connection: RedisConnection,
         task: JoinHandle<()>,
         cache: &CacheOptions,
-    ) -> Result<(Open, Off), ConnectError> {
+    ) -> Result<(Open, CacheOff), ConnectError> {
         let (identity, objection) = self
             .set_up(&mut connection.connection, ProtocolVersion::RESP3)
             .await?;
@@ -234,9 +231,9 @@ impl RedisManager {
         {
             let session = &mut lock(&connection.state).session;
             if off.is_some() {
-                *session = Session::new(None, self.stats.clone(), self.broken);
+                *session = self.session(None);
             } else {
-                session.inherit(&self.unpaid);
+                session.inherit(&self.dead_keys);
             }
         }
         let open = Open {
@@ -247,26 +244,16 @@ impl RedisManager {
         Ok((open, off))
     }
 
-    /// A connection that broke before anything was answered on it.
-    pub(super) fn unanswered(&self, error: &RedisError) -> ConnectError {
-        if let Some(tls) = &self.options.tls {
-            return tls.refusal().unwrap_or_else(|| unreachable(error));
-        }
-        let on_unix = matches!(self.place, Place::Server(Address::Unix(_)));
-        if !on_unix && error.is_io_error() {
-            unreachable(&format_args!(
-                "{error}, before any answer; a server that wants TLS does that (option tls)"
-            ))
-        } else {
-            unreachable(error)
-        }
+    /// What the cache of a new connection knows: nothing.
+    fn session(&self, cache: Option<&CacheOptions>) -> Session {
+        let bounds = cache.map(|cache| cache.bounds.clone());
+        Session::new(bounds, self.stats.clone())
     }
 
-    /// What the cache of a new connection knows: nothing.
-    fn state(&self, cache: Option<&CacheOptions>) -> Arc<Mutex<State>> {
-        let bounds = cache.map(|cache| cache.bounds.clone());
-        let session = Session::new(bounds, self.stats.clone(), self.broken);
-        Arc::new(Mutex::new(State::new(session)))
+    /// In RESP2 nothing is reported, so nothing is kept.
+    fn plain_session(&self) -> Session {
+        fail_point!("cache-on-resp2", Some(self.session(self.cache.as_ref())));
+        self.session(None)
     }
 
     /// Speaks Redis over a stream. In RESP3 redis-rs logs in with its HELLO.
@@ -291,17 +278,17 @@ impl RedisManager {
                 let password = self.options.password.as_deref();
                 info = info.set_password(password.unwrap_or_default());
             }
-            let (state, broken) = (state.clone(), self.broken);
+            let state = state.clone();
             config = config.set_push_sender(move |push: PushInfo| {
-                assert!(!broken.is("panicking-closure"), "broken on purpose");
+                fail_point!("panicking-closure", panic!("on purpose"));
                 on_push(&state, &push);
                 Ok::<(), ()>(())
             });
         }
-        let heard = Arc::new(Notify::new());
+        let activity = Arc::new(Notify::new());
         let stream = ReadActivity {
             stream,
-            heard: heard.clone(),
+            activity: activity.clone(),
         };
         let (connection, task) =
             MultiplexedConnection::new_with_config(&info, stream, config).await?;
@@ -311,19 +298,9 @@ impl RedisManager {
             task: task.abort_handle(),
             state,
             db: self.options.db,
-            heard,
+            activity,
             in_cluster: false,
         };
         Ok((connection, task))
     }
-}
-
-pub(super) fn unreachable(error: &impl ToString) -> ConnectError {
-    ConnectError::Unreachable(error.to_string().into())
-}
-
-/// A server's no in its own words, as far as redis-rs kept them.
-fn said(error: &RedisError) -> String {
-    let code = error.code().unwrap_or_default();
-    format!("{code} {}", error.detail().unwrap_or_default())
 }

@@ -1,15 +1,13 @@
-//! The loop around the member cache: batches to pipelines, replies and pushes back to it. What is sent
-//! and what it means is decided in [`crate::cache`]; without a cache the same way is gone, and
-//! nothing is kept.
+//! An open connection, and the loop around the member cache: batches to pipelines, replies back to it. What is sent and
+//! what it means is decided in [`crate::cache`]; without a cache the path is the same, and nothing is kept.
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     task::{Context, Poll, Waker},
 };
 
 use futures_util::{FutureExt as _, future::BoxFuture};
-use redis::{Cmd, Pipeline, PushInfo, PushKind, RedisError, Value, aio::MultiplexedConnection};
+use redis::{Cmd, Pipeline, Value, aio::MultiplexedConnection};
 use tokio::{
     sync::{Notify, oneshot},
     task::{AbortHandle, unconstrained},
@@ -19,21 +17,19 @@ use tokio::{
 use super::{
     clean::clean,
     codec::{self, command, list, read},
-    role::{Question, Role},
+    role::Question,
+    server_errors::lost,
     slot_coverage,
+    state::{Replies, State, lock},
 };
 use crate::{
-    batch_size::BatchSize,
-    cache::{Answer, Invalidation, Sent, Session, Settled, Wire},
-    command::{Command, ReadOp, Reply},
-    error::Result,
-    failpoints::Broken,
+    cache::{Answer, Sent, Settled, Wire},
+    command::{Command, ReadOp},
+    failpoints::fail_point,
     keys::Key,
     manager::{Connection, Lost},
     steps::Steps,
 };
-
-type Replies = Vec<Result<Reply>>;
 
 /// An open connection. The socket is kept by a task, which ends with this.
 #[derive(Debug)]
@@ -42,52 +38,14 @@ pub struct RedisConnection {
     pub(super) task: AbortHandle,
     pub(super) state: Arc<Mutex<State>>,
     pub(super) db: u64,
-    /// Wakes when something arrives.
-    pub(super) heard: Arc<Notify>,
+    /// Notified when bytes arrive.
+    pub(super) activity: Arc<Notify>,
     /// It is a node of a Redis Cluster that had all keys: see [`slot_coverage`].
     pub(super) in_cluster: bool,
 }
 
-/// The cache, who waits for its batches, and what the server is. The lock is held for moments only, and by one thread:
-/// the runtime's.
-#[derive(Debug)]
-pub(super) struct State {
-    pub(super) session: Session,
-    pub(super) role: Role,
-    waiting: HashMap<u64, oneshot::Sender<Replies>>,
-    batch_size: BatchSize,
-}
-
-impl State {
-    pub(super) fn new(session: Session) -> Self {
-        Self {
-            session,
-            role: Role::new(None),
-            waiting: HashMap::new(),
-            batch_size: BatchSize::default(),
-        }
-    }
-
-    /// Takes what the server has said of itself. Of a server that is no primary nothing is served from memory.
-    pub(super) fn hear(&mut self, values: &[Value], answer: Option<(Question, Value)>) {
-        self.role.hear(values, answer);
-        if self.role.demoted().is_some() {
-            self.session.distrust();
-        }
-    }
-
-    fn loaded(&mut self, answers: &[Answer], calls: usize) {
-        let bytes = answers.iter().map(|answer| match answer {
-            Answer::List(Ok(list)) | Answer::Tracked(_, Ok(list)) => list.json().len(),
-            Answer::Command(Ok(reply)) => reply.bytes(),
-            _ => 0,
-        });
-        self.batch_size.loaded(bytes.sum(), calls);
-    }
-}
-
 impl RedisConnection {
-    /// What to send commands over that are not calls: nothing of the cache is seen there.
+    /// Returns the connection of redis-rs, for commands that are not calls and do not concern the cache.
     pub(crate) fn connection(&self) -> MultiplexedConnection {
         self.connection.clone()
     }
@@ -110,15 +68,15 @@ impl Connection for RedisConnection {
         lock(&self.state).role.demoted()
     }
 
-    fn sign_of_life(&self) -> Option<BoxFuture<'static, std::result::Result<(), Lost>>> {
+    fn ping(&self) -> Option<BoxFuture<'static, std::result::Result<(), Lost>>> {
         let mut connection = self.connection.clone();
-        let heard = self.heard.clone();
+        let activity = self.activity.clone();
         // What was asked for at set-up, and granted: a user may be denied PING.
         let select = command("SELECT", [self.db.to_string()]);
         let sign = async move {
             let answer = connection.send_packed_command(&select);
             tokio::select! {
-                () = heard.notified() => Ok(()),
+                () = activity.notified() => Ok(()),
                 answer = answer => match answer {
                     // A no is a sign as well.
                     Err(error) if error.is_io_error() => Err(lost(&error)),
@@ -199,7 +157,7 @@ async fn run(
             match sent {
                 Ok(values) => values,
                 Err(error) => {
-                    // Nobody shall wait for what will not come.
+                    // No reply will come any more.
                     lock(&state).waiting.clear();
                     // There already, if what was read again is other batches'.
                     return replies.try_recv().map_err(|_| lost(&error));
@@ -210,7 +168,7 @@ async fn run(
         let answer = question
             .take()
             .and_then(|question| Some((question, values.pop()?)));
-        lock(&state).hear(&values, answer);
+        lock(&state).observe(&values, answer);
         let mut values = values.into_iter();
         let decode = |wire| decode(wire, &mut values);
         let answers: Vec<Answer> = sent.wire.iter().map(decode).collect();
@@ -236,19 +194,13 @@ async fn run(
 
 fn encode(wire: &[Wire], batch: &[&Command]) -> Pipeline {
     let mut pipeline = Pipeline::with_capacity(2 * wire.len());
-    let caching = if Broken::from_env().is("caching-not-sent") {
-        // Answers the same.
-        ["TRACKING", "ON", "OPTIN"].as_slice()
-    } else {
-        CACHING.as_slice()
-    };
     for wire in wire {
         match wire {
             Wire::Members(key) => {
                 pipeline.add_command(read(ReadOp::Members, key));
             }
             Wire::Tracked(key) => {
-                pipeline.add_command(command("CLIENT", caching));
+                pipeline.add_command(caching());
                 pipeline.add_command(read(ReadOp::Members, key));
             }
             Wire::Touch(keys) => {
@@ -266,7 +218,14 @@ fn encode(wire: &[Wire], batch: &[&Command]) -> Pipeline {
 }
 
 /// Before a read whose key the server is to remember; it is about the next command only.
-pub(super) const CACHING: [&str; 2] = ["CACHING", "YES"];
+pub(super) fn caching() -> Cmd {
+    // Answers the same.
+    fail_point!(
+        "caching-not-sent",
+        Some(command("CLIENT", ["TRACKING", "ON", "OPTIN"]))
+    );
+    command("CLIENT", ["CACHING", "YES"])
+}
 
 /// Changes keys that do not exist, so that the server forgets that they were read, and leaves them as they were. The
 /// member is never seen: a script is one step.
@@ -298,34 +257,4 @@ pub(super) fn decode(wire: &Wire, values: &mut impl Iterator<Item = Value>) -> A
         }),
         Wire::Forget(_) => Answer::Forgot(!matches!(value(), Value::ServerError(_))),
     }
-}
-
-/// Hands what the server pushes to the cache. redis-rs calls it while it reads, before it gives out
-/// replies that came later. Neither blocks nor panics.
-pub(super) fn on_push(state: &Mutex<State>, push: &PushInfo) {
-    if push.kind != PushKind::Invalidate {
-        return;
-    }
-    let session = &mut lock(state).session;
-    match push.data.as_slice() {
-        [Value::Array(keys)] => {
-            for key in keys {
-                match key {
-                    Value::BulkString(key) => session.invalidate(Invalidation::Key(key)),
-                    // Nobody knows which one is meant.
-                    _ => session.invalidate(Invalidation::All),
-                }
-            }
-        }
-        _ => session.invalidate(Invalidation::All),
-    }
-}
-
-/// A panic under the lock ends the connection's task, and the session with it.
-pub(super) fn lock(state: &Mutex<State>) -> std::sync::MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-pub(super) fn lost(error: &RedisError) -> Lost {
-    Lost(error.to_string().into())
 }

@@ -1,16 +1,16 @@
-//! What is said on a fresh connection before the first call: log in, select the database, find out who
-//! answers, switch invalidations on, and fence off the connection before.
+//! The handshake on a fresh connection, before the first call: logs in, selects the database, identifies the server,
+//! switches invalidations on, and fences off the connection before.
 
-use std::sync::Arc;
-
-use redis::{Pipeline, ProtocolVersion, ServerError, Value, aio::MultiplexedConnection};
+use redis::{
+    Pipeline, ProtocolVersion, RedisError, ServerError, Value, aio::MultiplexedConnection,
+};
 
 use super::{
-    CacheOptions, RedisManager,
-    connect::unreachable,
-    connection::{CACHING, forget},
+    Address, CacheOptions, RedisManager, Target,
+    connection::{caching, forget},
     role::{Question, role_of_info},
-    slot_coverage, tracking_support, words,
+    server_errors::{connect_error, unreachable, words},
+    slot_coverage, tracking_support,
 };
 use crate::manager::ConnectError;
 
@@ -19,7 +19,7 @@ use crate::manager::ConnectError;
 pub(super) struct Identity {
     client_id: Option<i64>,
     /// Made anew whenever a server process starts. A connection id means nothing without it: after
-    /// a restart the same id is somebody else's connection.
+    /// a restart the same id is another client's connection.
     run_id: Option<String>,
     /// Whether it is, or may be, a node of a Redis Cluster, and has to have all keys.
     pub(super) in_cluster: bool,
@@ -29,16 +29,31 @@ pub(super) struct Identity {
 }
 
 /// Why the cache is off, if it is.
-pub(super) type Off = Option<String>;
+pub(super) type CacheOff = Option<String>;
 
 impl RedisManager {
+    /// The error for a connection that broke before anything was answered on it.
+    pub(super) fn unanswered(&self, error: &RedisError) -> ConnectError {
+        if let Some(tls) = &self.options.tls {
+            return tls.refusal().unwrap_or_else(|| unreachable(error));
+        }
+        let on_unix = matches!(self.target, Target::Server(Address::Unix(_)));
+        if !on_unix && error.is_io_error() {
+            unreachable(&format_args!(
+                "{error}, before any answer; a server that wants TLS does that (option tls)"
+            ))
+        } else {
+            unreachable(error)
+        }
+    }
+
     /// AUTH and SELECT must succeed; the rest may be forbidden to our user. Gives also why a cache
     /// cannot be had, in RESP3.
     pub(super) async fn set_up(
         &self,
         connection: &mut MultiplexedConnection,
         protocol: ProtocolVersion,
-    ) -> Result<(Identity, Off), ConnectError> {
+    ) -> Result<(Identity, CacheOff), ConnectError> {
         let mut pipeline = Pipeline::new();
         let mut needed = 1;
         let (username, password) = (&self.options.username, &self.options.password);
@@ -67,7 +82,7 @@ impl RedisManager {
         for reply in &replies[..needed.min(replies.len())] {
             match reply {
                 Value::Okay => {}
-                Value::ServerError(error) => return Err(refusal(words(error))),
+                Value::ServerError(error) => return Err(connect_error(error)),
                 _ => return Err(no_redis()),
             }
         }
@@ -77,7 +92,7 @@ impl RedisManager {
         if let Value::ServerError(error) = info
             && matches!(error.code(), "NOAUTH" | "LOADING")
         {
-            return Err(refusal(words(error)));
+            return Err(connect_error(error));
         }
         let role = hello.as_ref().and_then(tracking_support::role);
         let mode = hello.as_ref().and_then(tracking_support::mode);
@@ -140,7 +155,7 @@ fn is_primary(role: Option<&str>) -> Result<(), ConnectError> {
 pub(super) async fn track(
     connection: &mut MultiplexedConnection,
     cache: &CacheOptions,
-) -> Result<Off, ConnectError> {
+) -> Result<CacheOff, ConnectError> {
     let mut pipeline = Pipeline::new();
     pipeline
         .cmd("CLIENT")
@@ -148,7 +163,7 @@ pub(super) async fn track(
         .arg("ON")
         .arg("OPTIN");
     pipeline.cmd("CLIENT").arg("TRACKINGINFO");
-    pipeline.cmd("CLIENT").arg(&CACHING);
+    pipeline.add_command(caching());
     // Consumes the caching flag before a key is touched, so that nothing is remembered of the set-up.
     pipeline.add_command(forget::<&[u8]>(&[]));
     pipeline.cmd("TOUCH").arg(&cache.probe);
@@ -181,7 +196,7 @@ pub(super) async fn track(
     Ok(Some(off))
 }
 
-/// Not a no that is about the moment: writes may be refused now and taken later.
+/// Whether an error is not only about the moment: writes may be refused now and accepted later.
 fn is_no(error: &ServerError) -> bool {
     !matches!(error.code(), "OOM" | "MISCONF" | "NOREPLICAS" | "BUSY")
 }
@@ -216,7 +231,7 @@ pub(super) async fn fence(
     };
     if last_run != *run {
         // Another server process: the old one is gone, and its unread commands with it. Or, found by Sentinel,
-        // it was replaced, and may still be alive and execute them. Nobody will see that: it is made a replica
+        // it was replaced, and may still be alive and execute them. No client will see that: it is made a replica
         // of the new primary and takes all of its data, because it has written what that one has not
         // (its replication offset is beyond the one at which they parted). If it is ever promoted again, it is
         // with that data; and Sentinel ends its clients when it demotes it, in the same transaction.
@@ -243,25 +258,4 @@ async fn send(
 
 fn no_redis() -> ConnectError {
     ConnectError::Unreachable("the answer is not Redis's".into())
-}
-
-/// A server that said no.
-pub(super) fn refusal(words: Arc<str>) -> ConnectError {
-    if passes(&words) {
-        ConnectError::Unreachable(words)
-    } else {
-        ConnectError::Refused(words)
-    }
-}
-
-/// Whether it is a no that passes by itself.
-pub(crate) fn passes(words: &str) -> bool {
-    let passing = [
-        "LOADING ",
-        "MASTERDOWN ",
-        "BUSY ",
-        "CLUSTERDOWN ",
-        "ERR max number of clients",
-    ];
-    passing.iter().any(|start| words.starts_with(start))
 }

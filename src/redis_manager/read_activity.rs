@@ -1,5 +1,5 @@
-//! A socket that says when something has arrived on it, whatever that is: any byte is a sign that the other end
-//! lives, also one in the middle of a long reply on a slow network.
+//! A socket that notifies when bytes arrive on it, for the heartbeat: any byte shows that the other end lives, also one in
+//! the middle of a long reply on a slow network.
 
 use std::{
     io,
@@ -15,10 +15,10 @@ use tokio::{
 
 use super::stream::Stream;
 
-/// See the module. `heard` wakes those who wait when something arrives.
+/// Wraps a socket. `activity` is notified whenever bytes arrive.
 pub(super) struct ReadActivity {
     pub(super) stream: Box<dyn Stream>,
-    pub(super) heard: Arc<Notify>,
+    pub(super) activity: Arc<Notify>,
 }
 
 impl AsyncRead for ReadActivity {
@@ -29,9 +29,9 @@ impl AsyncRead for ReadActivity {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
-        // Nothing new is the end, and no sign of life.
+        // No bytes: the end of the stream.
         if buffer.filled().len() > before {
-            self.heard.notify_waiters();
+            self.activity.notify_waiters();
         }
         Poll::Ready(Ok(()))
     }

@@ -1,5 +1,5 @@
-//! What a server says while we log in, without our secrets: some servers repeat what they were sent. The words end
-//! up in errors, in `stats()` and in the log.
+//! Redacts our secrets in what a server says while we log in: some servers repeat what they were sent. The text ends up in
+//! errors, in `stats()` and in the log.
 
 use std::sync::Arc;
 
@@ -7,11 +7,11 @@ use std::sync::Arc;
 /// They are cut off by length, so that a secret would not be found in them as a whole.
 const ARGUMENTS: &str = "with args beginning with";
 
-/// What is shorter is no secret, and in many words by chance.
+/// Shorter secrets are not looked for: they occur in many words by chance.
 const SHORTEST: usize = 4;
 
-/// The words as they are, if they repeat none of the secrets.
-pub(super) fn discreet<'a>(words: Arc<str>, secrets: impl Iterator<Item = &'a str>) -> Arc<str> {
+/// Returns the words without the arguments that a server repeats, and only their code if they contain a secret.
+pub(super) fn redact<'a>(words: Arc<str>, secrets: impl Iterator<Item = &'a str>) -> Arc<str> {
     let shown = match words.find(ARGUMENTS) {
         Some(end) => words[..end].trim_end_matches([' ', ',']),
         None => &words,
@@ -41,14 +41,14 @@ mod tests {
             "ERR unknown command 'AUTH', with args beginning with: 'secret' ",
             "ERR unknown command `AUTH`, with args beginning with: `sec",
         ] {
-            let shown = discreet(words.into(), ["secret"].into_iter());
+            let shown = redact(words.into(), ["secret"].into_iter());
             assert!(shown.starts_with("ERR unknown command"), "{shown}");
             assert!(!shown.contains("sec"), "{shown}");
         }
-        let shown = discreet("ERR do not send secret".into(), ["secret"].into_iter());
+        let shown = redact("ERR do not send secret".into(), ["secret"].into_iter());
         assert_eq!(&*shown, "ERR (its words are not shown)");
         let usual = "WRONGPASS invalid username-password pair or user is disabled.";
-        assert_eq!(&*discreet(usual.into(), ["secret"].into_iter()), usual);
+        assert_eq!(&*redact(usual.into(), ["secret"].into_iter()), usual);
     }
 
     proptest! {
@@ -56,7 +56,7 @@ mod tests {
         #[test]
         fn no_secret_is_repeated(before: String, secret in "[a-zA-Z0-9!-~é]{4,40}", after: String) {
             let words = format!("{before}{secret}{after}");
-            let shown = discreet(words.into(), ["", &secret].into_iter());
+            let shown = redact(words.into(), ["", &secret].into_iter());
             let own = "an error (its words are not shown) (its arguments are not shown)";
             prop_assert!(!shown.contains(&secret) || own.contains(&secret));
         }

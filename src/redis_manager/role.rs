@@ -1,14 +1,17 @@
-//! Whether the server on the other end is still the primary. A failover behind one address (a load balancer, a
+//! The role of the server: whether it is still the primary. A failover behind one address (a load balancer, a
 //! cloud's endpoint) leaves the connections of the demoted server open: it refuses writes, which says so, but
 //! goes on answering reads and barriers. So a connection on which reads are sent is asked for its role now and
 //! then, in the same pipeline.
 
 use std::{sync::Arc, time::Duration};
 
-use redis::{Cmd, ServerError, ServerErrorKind, Value};
+use redis::{Cmd, Value, cmd};
 use tokio::time::Instant;
 
-use super::{codec::command, tracking_support, words};
+use super::{
+    server_errors::{is_demoted, words},
+    tracking_support,
+};
 
 /// For so long after the question the role is taken for the same.
 pub(super) const FRESH: Duration = Duration::from_millis(500);
@@ -26,8 +29,8 @@ pub(super) enum Question {
 impl Question {
     pub(super) fn command(self) -> Cmd {
         match self {
-            Self::Hello => command("HELLO", [""; 0]),
-            Self::Info => command("INFO", ["replication"]),
+            Self::Hello => cmd("HELLO"),
+            Self::Info => cmd("INFO").arg("replication").take(),
         }
     }
 
@@ -44,15 +47,6 @@ impl Question {
 pub(super) fn role_of_info(info: &str) -> Option<String> {
     let role = info.lines().find_map(|line| line.strip_prefix("role:"))?;
     Some(role.trim().to_owned())
-}
-
-/// Whether a server that answers so is no primary any more.
-pub(crate) fn is_demoted(error: &ServerError) -> bool {
-    let kind = error.kind();
-    matches!(
-        kind,
-        Some(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown)
-    )
 }
 
 /// What is known of the role of the server of one connection.
@@ -97,7 +91,7 @@ impl Role {
     }
 
     /// Takes the answers to commands, and that to the question if it was asked with them.
-    pub(super) fn hear(&mut self, values: &[Value], answer: Option<(Question, Value)>) {
+    pub(super) fn observe(&mut self, values: &[Value], answer: Option<(Question, Value)>) {
         let refused = values.iter().find_map(|value| match value {
             Value::ServerError(error) if is_demoted(error) => Some(words(error)),
             _ => None,
@@ -147,7 +141,7 @@ mod tests {
         tokio::time::advance(FRESH).await;
         assert_eq!(role.ask(Instant::now()), Some(Question::Hello));
         assert_eq!(role.ask(Instant::now()), None);
-        role.hear(&[], Some(hello("slave")));
+        role.observe(&[], Some(hello("slave")));
         assert_eq!(role.ask(Instant::now()), Some(Question::Hello));
         assert_eq!(Role::new(None).ask(Instant::now() + FRESH), None);
     }
@@ -156,19 +150,19 @@ mod tests {
     async fn refusals_and_roles_say_whether_it_is_demoted() {
         for said in [hello, info] {
             let mut role = Role::new(Some(said("master").0));
-            role.hear(&[Value::Int(1), error("OOM no")], Some(said("master")));
+            role.observe(&[Value::Int(1), error("OOM no")], Some(said("master")));
             assert_eq!(role.demoted(), None);
-            role.hear(&[], Some(said("slave")));
+            role.observe(&[], Some(said("slave")));
             let words = "the server's role is slave, not master";
             assert_eq!(role.demoted().as_deref(), Some(words));
             // A pipeline that did not ask says nothing, and an error tells no role.
-            role.hear(&[Value::Int(1)], None);
-            role.hear(&[], Some((said("").0, error("NOPERM no"))));
+            role.observe(&[Value::Int(1)], None);
+            role.observe(&[], Some((said("").0, error("NOPERM no"))));
             assert!(role.demoted().is_some());
-            role.hear(&[], Some(said("master")));
+            role.observe(&[], Some(said("master")));
             assert_eq!(role.demoted(), None);
             for words in ["READONLY You can't", "MASTERDOWN Connection is down"] {
-                role.hear(&[Value::Int(1), error(words)], Some(said("master")));
+                role.observe(&[Value::Int(1), error(words)], Some(said("master")));
                 assert_eq!(role.demoted().as_deref(), Some(words));
             }
         }
@@ -177,12 +171,12 @@ mod tests {
     #[tokio::test]
     async fn where_a_cache_is_wanted_a_replica_that_becomes_the_primary_is_connected_to_anew() {
         let mut role = Role::new(Some(Question::Hello)).rises(true);
-        role.hear(&[Value::Int(1)], None);
+        role.observe(&[Value::Int(1)], None);
         assert_eq!(role.demoted(), None);
-        role.hear(&[], Some(hello("slave")));
+        role.observe(&[], Some(hello("slave")));
         let words = "the server's role is slave, not master";
         assert_eq!(role.demoted().as_deref(), Some(words));
-        role.hear(&[], Some(hello("master")));
+        role.observe(&[], Some(hello("master")));
         let words = "the server has become the primary";
         assert_eq!(role.demoted().as_deref(), Some(words));
     }
@@ -190,9 +184,9 @@ mod tests {
     #[tokio::test]
     async fn without_a_question_only_the_last_answers_count() {
         let mut role = Role::new(None);
-        role.hear(&[error("READONLY no")], None);
+        role.observe(&[error("READONLY no")], None);
         assert!(role.demoted().is_some());
-        role.hear(&[Value::Int(1)], None);
+        role.observe(&[Value::Int(1)], None);
         assert_eq!(role.demoted(), None);
     }
 }

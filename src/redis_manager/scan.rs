@@ -1,110 +1,50 @@
-//! Walking through what Redis holds, in small steps. SCAN instead of KEYS, which would block the
+//! Scans what Redis holds, in small steps. SCAN instead of KEYS, which would block the
 //! server; TYPE for each key, because SCAN's own TYPE filter came only with Redis 6; SSCAN instead of
-//! SMEMBERS, for sets of any size. `clean` walks so, and who looks into a store.
+//! SMEMBERS, for sets of any size. Used by `clean` and by [`super::inventory`].
 
 use futures_util::{
-    FutureExt as _, StreamExt as _, TryStreamExt as _,
-    future::BoxFuture,
+    StreamExt as _, TryStreamExt as _,
     stream::{self, BoxStream},
 };
-use redis::{Cmd, Pipeline, Value, aio::MultiplexedConnection, cmd};
+use redis::{Cmd, Pipeline, ServerError, Value, aio::MultiplexedConnection, cmd};
 
-use super::{
-    connection::{RedisConnection, lost},
-    slot_coverage::told,
-    words,
-};
+use super::server_errors::{lost, store_error};
 use crate::{
-    command::Member,
-    error::{Error, Result},
-    inventory::Inventory,
+    error::Error,
     keys::{Key, pattern},
-    manager::{Connection as _, Lost},
+    manager::Lost,
 };
 
 /// How many keys, or members, the server looks at in one step.
-const STEP: usize = 1000;
+pub(super) const STEP: usize = 1000;
 
-/// Why a walk ended before its end. A cursor means nothing on another connection: it cannot be resumed.
+/// Why a scan ended early. It cannot be resumed: a cursor is not valid on another connection.
 #[derive(Debug)]
-pub(crate) enum Halt {
+pub(crate) enum ScanError {
     /// The connection broke.
     Lost(Lost),
-    /// The server said no.
+    /// The server answered with an error.
     Refused(Error),
 }
 
-impl From<Halt> for Error {
-    fn from(halt: Halt) -> Self {
-        match halt {
-            Halt::Lost(lost) => lost.into(),
-            Halt::Refused(error) => error,
+impl From<ScanError> for Error {
+    fn from(error: ScanError) -> Self {
+        match error {
+            ScanError::Lost(lost) => lost.into(),
+            ScanError::Refused(error) => error,
         }
     }
 }
 
-pub(crate) type Walk<T> = std::result::Result<T, Halt>;
-
-impl Inventory for RedisConnection {
-    fn keys(&self, stem: &[u8]) -> BoxStream<'static, Result<Vec<Key>>> {
-        let sets = sets(self.connection.clone(), stem);
-        sets.map_err(Error::from).boxed()
-    }
-
-    fn members(&self, key: &[u8]) -> BoxStream<'static, Result<Vec<Member>>> {
-        let key = key.to_vec();
-        let sscan = move |cursor: &[u8]| {
-            let mut sscan = cmd("SSCAN");
-            sscan.arg(&key).arg(cursor).arg("COUNT").arg(STEP);
-            sscan
-        };
-        let steps = steps(self.connection.clone(), sscan);
-        // No set any more.
-        let gone = |step: &Walk<_>| !matches!(step, Err(Halt::Refused(error)) if is_no_set(error));
-        let steps = steps.take_while(move |step| std::future::ready(gone(step)));
-        steps.map_err(Error::from).boxed()
-    }
-
-    fn counts(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>> {
-        let connection = self.connection.clone();
-        let mut pipeline = Pipeline::with_capacity(keys.len());
-        for key in keys {
-            pipeline.cmd("SCARD").arg(key);
-        }
-        async move {
-            let replies = send(connection, &pipeline).await.map_err(Error::from)?;
-            replies.into_iter().map(count).collect()
-        }
-        .boxed()
-    }
-
-    fn end(self: Box<Self>) -> BoxFuture<'static, ()> {
-        self.close()
-    }
-}
-
-fn count(reply: Value) -> Result<u64> {
-    match reply {
-        Value::Int(count) => u64::try_from(count).map_err(|_| odd("SCARD")),
-        Value::ServerError(error) => match Error::Store(words(&error)) {
-            error if is_no_set(&error) => Ok(0),
-            error => Err(error),
-        },
-        _ => Err(odd("SCARD")),
-    }
-}
-
-fn is_no_set(error: &Error) -> bool {
-    matches!(error, Error::Store(words) if words.starts_with("WRONGTYPE"))
-}
+pub(crate) type ScanResult<T> = std::result::Result<T, ScanError>;
 
 /// The keys of all sets that begin with `stem`; one may come twice.
 pub(super) fn sets(
     connection: MultiplexedConnection,
     stem: &[u8],
-) -> BoxStream<'static, Walk<Vec<Key>>> {
+) -> BoxStream<'static, ScanResult<Vec<Key>>> {
     found(connection.clone(), stem)
-        .and_then(move |keys| only_sets(connection.clone(), keys))
+        .and_then(move |keys| sets_among(connection.clone(), keys))
         .boxed()
 }
 
@@ -112,7 +52,7 @@ pub(super) fn sets(
 pub(crate) fn found(
     connection: MultiplexedConnection,
     stem: &[u8],
-) -> BoxStream<'static, Walk<Vec<Key>>> {
+) -> BoxStream<'static, ScanResult<Vec<Key>>> {
     let pattern = pattern(stem);
     let scan = move |cursor: &[u8]| {
         let mut scan = cmd("SCAN");
@@ -124,10 +64,10 @@ pub(crate) fn found(
 }
 
 /// All steps of a SCAN or SSCAN.
-fn steps(
+pub(super) fn steps(
     connection: MultiplexedConnection,
     command: impl Fn(&[u8]) -> Cmd + Send + 'static,
-) -> impl stream::Stream<Item = Walk<Vec<Vec<u8>>>> + Send + 'static {
+) -> impl stream::Stream<Item = ScanResult<Vec<Vec<u8>>>> + Send + 'static {
     stream::try_unfold(Some(b"0".to_vec()), move |cursor| {
         let scan = cursor.map(|cursor| command(&cursor));
         let connection = connection.clone();
@@ -138,10 +78,10 @@ fn steps(
             let (next, found) = match send(connection, &pipeline).await?.pop() {
                 Some(Value::Array(parts)) => match <[Value; 2]>::try_from(parts) {
                     Ok([Value::BulkString(next), Value::Array(found)]) => (next, found),
-                    _ => return Err(Halt::Refused(odd("SCAN"))),
+                    _ => return Err(ScanError::Refused(odd("SCAN"))),
                 },
                 Some(Value::ServerError(error)) => return Err(refused(&error)),
-                _ => return Err(Halt::Refused(odd("SCAN"))),
+                _ => return Err(ScanError::Refused(odd("SCAN"))),
             };
             let found = found.into_iter().filter_map(|name| match name {
                 Value::BulkString(name) => Some(name),
@@ -152,7 +92,7 @@ fn steps(
     })
 }
 
-async fn only_sets(connection: MultiplexedConnection, keys: Vec<Key>) -> Walk<Vec<Key>> {
+async fn sets_among(connection: MultiplexedConnection, keys: Vec<Key>) -> ScanResult<Vec<Key>> {
     if keys.is_empty() {
         return Ok(keys);
     }
@@ -160,11 +100,21 @@ async fn only_sets(connection: MultiplexedConnection, keys: Vec<Key>) -> Walk<Ve
     for key in &keys {
         types.cmd("TYPE").arg(key);
     }
+    let kinds = send(connection, &types).await?;
+    only_sets(keys, kinds.into_iter().map(Ok), store_error)
+}
+
+/// Those of the keys that are sets, by the answers to `TYPE`; an error among these is told by `refusal`.
+pub(crate) fn only_sets(
+    keys: Vec<Key>,
+    kinds: impl IntoIterator<Item = Result<Value, Error>>,
+    refusal: impl Fn(&ServerError) -> Error,
+) -> ScanResult<Vec<Key>> {
     let mut sets = Vec::new();
-    for (key, kind) in keys.into_iter().zip(send(connection, &types).await?) {
-        match kind {
+    for (key, kind) in keys.into_iter().zip(kinds) {
+        match kind.map_err(ScanError::Refused)? {
             Value::SimpleString(kind) if kind == "set" => sets.push(key),
-            Value::ServerError(error) => return Err(refused(&error)),
+            Value::ServerError(error) => return Err(ScanError::Refused(refusal(&error))),
             _ => {}
         }
     }
@@ -174,17 +124,17 @@ async fn only_sets(connection: MultiplexedConnection, keys: Vec<Key>) -> Walk<Ve
 pub(super) async fn send(
     mut connection: MultiplexedConnection,
     pipeline: &Pipeline,
-) -> Walk<Vec<Value>> {
+) -> ScanResult<Vec<Value>> {
     connection
         .send_packed_commands(pipeline, 0, pipeline.len())
         .await
-        .map_err(|error| Halt::Lost(lost(&error)))
+        .map_err(|error| ScanError::Lost(lost(&error)))
 }
 
-pub(super) fn refused(error: &redis::ServerError) -> Halt {
-    Halt::Refused(told(error))
+pub(super) fn refused(error: &ServerError) -> ScanError {
+    ScanError::Refused(store_error(error))
 }
 
-fn odd(command: &str) -> Error {
+pub(super) fn odd(command: &str) -> Error {
     Error::Internal(format!("{command} answered in an unknown form"))
 }

@@ -1,23 +1,20 @@
-//! Whether one server has all of our keys. A node of a Redis Cluster refuses the keys of other nodes' slots (`MOVED`),
+//! Checks that one server has all of our keys. A node of a Redis Cluster refuses the keys of other nodes' slots (`MOVED`),
 //! and its `SCAN` goes through its own. The server itself is asked for keys of many slots, and not `CLUSTER SLOTS`: a
 //! cluster of one node has them all, a proxy in front of a cluster answers for all nodes, and a hash tag in the prefix
 //! keeps all keys on one node.
 
-use std::sync::Arc;
-
 use redis::{Pipeline, ServerError, ServerErrorKind, Value, aio::MultiplexedConnection};
 
 use super::{
-    handshake::refusal,
-    scan::{Halt, Walk, send},
-    words,
+    scan::{ScanError, ScanResult, send},
+    server_errors::{connect_error, is_redirect, store_error},
 };
 use crate::{
     command::Reply,
-    error::{Error, Result},
+    error::Result,
+    hash_slot::hash_slot,
     keys::Key,
     manager::{ConnectError, Lost},
-    redis_cluster::slot,
     steps::Steps,
 };
 
@@ -27,35 +24,13 @@ const NEIGHBOURS: u16 = 64;
 /// Keys that are made up to find one in each group. With a hash tag in the prefix there is one group.
 const TRIES: u32 = 1 << 13;
 
-/// What an operator has to be told when a server says so.
-const HINT: &str =
-    "the server is a node of a Redis Cluster: give nodes of the cluster as option cluster";
-
-/// A server's error as a caller gets it.
-pub(crate) fn told(error: &ServerError) -> Error {
-    let words = words(error);
-    // Such a node refuses several keys of different slots in one command also where it has them all.
-    if is_elsewhere(error) || error.kind() == Some(ServerErrorKind::CrossSlot) {
-        Error::Store(format!("{words} ({HINT})").into())
-    } else {
-        Error::Store(words)
-    }
-}
-
-fn is_elsewhere(error: &ServerError) -> bool {
-    matches!(
-        error.kind(),
-        Some(ServerErrorKind::Moved | ServerErrorKind::Ask)
-    )
-}
-
 /// Keys under `stem` that no channel has, all over the slots.
 fn probes(stem: &[u8]) -> Vec<Key> {
     let mut found = Vec::new();
     let mut groups = vec![false; usize::from(u16::MAX / NEIGHBOURS) + 1];
     for number in 0..TRIES {
         let key = [stem, number.to_string().as_bytes()].concat();
-        let group = usize::from(slot(&key) / NEIGHBOURS);
+        let group = usize::from(hash_slot(&key) / NEIGHBOURS);
         if !std::mem::replace(&mut groups[group], true) {
             found.push(key);
         }
@@ -63,21 +38,23 @@ fn probes(stem: &[u8]) -> Vec<Key> {
     found
 }
 
-/// Asks for them with the command that every user of ours may call. What else the server refuses tells nothing.
-async fn ask(connection: MultiplexedConnection, stem: &[u8]) -> Walk<()> {
+/// Asks for them with the command that every user of ours may call; gives the error that says that another node has
+/// some of them. What else the server refuses tells nothing.
+async fn ask(connection: MultiplexedConnection, stem: &[u8]) -> ScanResult<Option<ServerError>> {
     let probes = probes(stem);
     let mut pipeline = Pipeline::with_capacity(probes.len());
     for key in probes {
         pipeline.cmd("SMEMBERS").arg(key);
     }
-    for answer in send(connection, &pipeline).await? {
-        if let Value::ServerError(error) = answer
-            && (is_elsewhere(&error) || error.kind() == Some(ServerErrorKind::ClusterDown))
-        {
-            return Err(Halt::Refused(told(&error)));
-        }
-    }
-    Ok(())
+    let answers = send(connection, &pipeline).await?;
+    Ok(answers.into_iter().find_map(|answer| match answer {
+        Value::ServerError(error) if lacks_a_key(&error) => Some(error),
+        _ => None,
+    }))
+}
+
+fn lacks_a_key(error: &ServerError) -> bool {
+    is_redirect(error) || error.kind() == Some(ServerErrorKind::ClusterDown)
 }
 
 /// Makes sure of it on a new connection.
@@ -85,10 +62,14 @@ pub(super) async fn check(
     connection: MultiplexedConnection,
     stem: &[u8],
 ) -> std::result::Result<(), ConnectError> {
-    ask(connection, stem).await.map_err(|halt| match halt {
-        Halt::Lost(Lost(words)) => ConnectError::Unreachable(words),
-        Halt::Refused(error) => refusal(Arc::from(error.to_string())),
-    })
+    match ask(connection, stem).await {
+        Ok(None) => Ok(()),
+        Ok(Some(error)) => {
+            Err(connect_error(&error).map(|_| store_error(&error).to_string().into()))
+        }
+        Err(ScanError::Lost(Lost(words))) => Err(ConnectError::Unreachable(words)),
+        Err(ScanError::Refused(error)) => Err(ConnectError::Refused(error.to_string().into())),
+    }
 }
 
 /// A `clean` under `stem` has removed everything only if the server still has all keys afterwards.
@@ -104,9 +85,10 @@ pub(super) async fn after_clean(
     };
     steps.next();
     match ask(connection, &stem).await {
-        Ok(()) => Ok(cleaned),
-        Err(Halt::Refused(error)) => Ok(vec![Err(error)]),
-        Err(Halt::Lost(lost)) => Err(lost),
+        Ok(None) => Ok(cleaned),
+        Ok(Some(error)) => Ok(vec![Err(store_error(&error))]),
+        Err(ScanError::Refused(error)) => Ok(vec![Err(error)]),
+        Err(ScanError::Lost(lost)) => Err(lost),
     }
 }
 
@@ -120,21 +102,5 @@ mod tests {
             assert_eq!(probes(stem.as_bytes()).len(), 256, "{stem}");
         }
         assert_eq!(probes(b"{app}:"), [b"{app}:0".to_vec()]);
-    }
-
-    #[test]
-    fn the_operator_is_told_of_the_option() {
-        let error = |text: &str| match redis::parse_redis_value(format!("-{text}\r\n").as_bytes()) {
-            Ok(Value::ServerError(error)) => told(&error).to_string(),
-            other => panic!("{other:?}"),
-        };
-        for words in [
-            "MOVED 3999 10.0.0.1:6381",
-            "ASK 3999 10.0.0.1:6381",
-            "CROSSSLOT Keys in request don't hash to the same slot",
-        ] {
-            assert_eq!(error(words), format!("{words} ({HINT})"));
-        }
-        assert_eq!(error("WRONGTYPE no"), "WRONGTYPE no");
     }
 }

@@ -1,4 +1,4 @@
-//! Opening a socket to a server. What is spoken on it is in [`super::connect`], which of several addresses of
+//! Opens a socket to a server. What is spoken on it is in [`super::connect`], which of several addresses of
 //! a name is taken in [`super::happy_eyeballs`].
 
 use std::net::SocketAddr;
@@ -8,10 +8,10 @@ use tokio::{
     net::{TcpStream, lookup_host},
 };
 
-use super::{Address, Tls, connect::unreachable, happy_eyeballs};
+use super::{happy_eyeballs, server_address::Address, server_errors::unreachable, tls::Tls};
 use crate::manager::ConnectError;
 
-/// Whatever kind of socket it is.
+/// A socket of any kind.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 

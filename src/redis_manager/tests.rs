@@ -6,13 +6,14 @@ use proptest::{collection::vec, prelude::*};
 use redis::{PushInfo, PushKind, Value, parse_redis_value};
 
 use super::{
-    connection::{State, decode, on_push},
-    handshake, tracking_support,
+    connection::decode,
+    handshake,
+    state::{State, on_push},
+    tracking_support,
 };
 use crate::{
     cache::{Answer, Session, Wire},
     command::{Command, Op, ReadOp, Reply, ValueKind},
-    failpoints::Broken,
     list::List,
     list_lru::{Bounds, SharedKey},
     stats::Stats,
@@ -62,12 +63,12 @@ fn session() -> Session {
         max_bytes: 1 << 20,
         released: Arc::default(),
     };
-    Session::new(Some(bounds), Arc::new(Stats::default()), Broken::default())
+    Session::new(Some(bounds), Arc::new(Stats::default()))
 }
 
 /// A read of [`key`], answered with a member if it is sent; whether it was.
 fn read(state: &Mutex<State>) -> bool {
-    let session = &mut super::connection::lock(state).session;
+    let session = &mut super::state::lock(state).session;
     let command = Command::read(ReadOp::Members, vec![key().to_vec()]);
     let sent = session.form(&[&command]);
     let is_read = sent
@@ -138,7 +139,7 @@ proptest! {
     /// A list is served no more after a push that names its key, or that may.
     #[test]
     fn a_push_is_believed(kind in any::<bool>(), data in vec(value(), 0..3), named: bool) {
-        let state = Mutex::new(State::new(session()));
+        let state = State::new(session());
         prop_assert!(read(&state), "nothing is known yet");
         prop_assert!(read(&state), "nor was a report asked for");
         prop_assert!(!read(&state), "it is kept");

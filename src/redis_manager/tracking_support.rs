@@ -1,10 +1,10 @@
-//! Which servers the member cache trusts: those whose invalidations are known to reach our socket
-//! before the reply to anything that is executed later. Read from HELLO and INFO, since many servers
+//! Which servers support the member cache: those whose invalidations are known to reach our socket before the reply to
+//! anything that is executed later. Read from HELLO and INFO, since many servers
 //! speak the protocol and call themselves Redis.
 
 use redis::Value;
 
-use super::words;
+use super::server_errors::words;
 
 /// The oldest version whose tracking was verified (6.2.7 mended lost invalidations).
 const OLDEST: [u32; 3] = [6, 2, 7];

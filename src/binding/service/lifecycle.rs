@@ -15,12 +15,10 @@ use crate::{
         values::js::{Args, Callback},
     },
     driver::DriverHandle,
-    embedded::EmbeddedManager,
     error::Error,
     list_lru::Bounds,
-    options::Store,
-    redis_cluster::ClusterManager,
-    redis_manager::{CacheOptions, RedisManager},
+    redis_manager::CacheOptions,
+    store_manager::StoreManager,
 };
 
 impl Service {
@@ -48,34 +46,22 @@ impl Service {
             return self.execute(self.later(Late::Start), "start", Args::new());
         }
         let limits = self.options.limits.clone();
-        let bounds = self.options.cache.map(|max_bytes| Bounds {
-            max_bytes,
-            released: self.released.clone(),
+        let cache = self.options.cache.map(|max_bytes| CacheOptions {
+            bounds: Bounds {
+                max_bytes,
+                released: self.released.clone(),
+            },
+            probe: self.keys.key("", ""),
         });
         let stats = self.stats.clone();
         if let Some(warning) = self.options.store.warning() {
             self.log("warn", warning, Some(self.options.store.name()));
         }
-        let driver = match &self.options.store {
-            Store::Redis(redis) => {
-                let cache = bounds.map(|bounds| CacheOptions {
-                    bounds,
-                    probe: self.keys.key("", ""),
-                });
-                let mut redis = redis.clone();
-                redis.stem = Some(self.keys.stem());
-                let manager = RedisManager::new(redis, cache, stats.clone());
-                DriverHandle::start(manager, limits, outbox, stats)
-            }
-            Store::Cluster(cluster) => {
-                let cache = bounds.is_some();
-                let manager = ClusterManager::new(cluster.clone(), cache, stats.clone());
-                DriverHandle::start(manager, limits, outbox, stats)
-            }
-            Store::Embedded(embedded) => {
-                let manager = EmbeddedManager::new(embedded.clone(), bounds, stats.clone());
-                DriverHandle::start(manager, limits, outbox, stats)
-            }
+        let stem = self.keys.stem();
+        let driver = match StoreManager::new(&self.options.store, stem, cache, stats.clone()) {
+            StoreManager::Redis(manager) => DriverHandle::start(manager, limits, outbox, stats),
+            StoreManager::Cluster(manager) => DriverHandle::start(manager, limits, outbox, stats),
+            StoreManager::Embedded(manager) => DriverHandle::start(manager, limits, outbox, stats),
         };
         match driver {
             Ok(driver) => {

@@ -5,7 +5,6 @@ use std::{collections::VecDeque, sync::Arc};
 use crate::{
     cache::{Answer, Invalidation, Sent, Session, Wire},
     command::{Command, ReadOp, Reply},
-    failpoints::Broken,
     list::List,
     list_lru::Bounds,
     stats::Stats,
@@ -29,7 +28,7 @@ fn session() -> (Session, Arc<Stats>) {
         released: Arc::default(),
     };
     let stats = Arc::new(Stats::default());
-    let session = Session::new(Some(bounds), stats.clone(), Broken::default());
+    let session = Session::new(Some(bounds), stats.clone());
     (session, stats)
 }
 

@@ -3,7 +3,7 @@
 use proptest::{prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
 
 use super::world::{Move, Step, World, count, delete, read, write};
-use crate::{command::Command, failpoints::Broken};
+use crate::command::Command;
 
 fn call() -> impl Strategy<Value = Command> {
     prop_oneof![
@@ -25,8 +25,8 @@ fn other() -> impl Strategy<Value = Move> {
 }
 
 /// Takes steps as `choices` say, then what is left.
-fn run(calls: Vec<Command>, moves: Vec<Move>, choices: &[u8], broken: Broken) -> World {
-    let mut world = World::new(calls, moves, broken);
+fn run(calls: Vec<Command>, moves: Vec<Move>, choices: &[u8]) -> World {
+    let mut world = World::new(calls, moves);
     for choice in choices {
         let mut steps = world.steps();
         // Small batches are the interesting ones.
@@ -49,11 +49,11 @@ fn case() -> impl Strategy<Value = (Vec<Command>, Vec<Move>, Vec<u8>)> {
 }
 
 /// The first of so many histories, always the same ones, that may not be.
-pub(super) fn search(broken: Broken, cases: usize) -> Option<String> {
+pub(super) fn search(cases: usize) -> Option<String> {
     let mut runner = TestRunner::deterministic();
     (0..cases).find_map(|_| {
         let (calls, moves, choices) = case().new_tree(&mut runner).ok()?.current();
-        run(calls, moves, &choices, broken).verdict().err()
+        run(calls, moves, &choices).verdict().err()
     })
 }
 
@@ -68,7 +68,7 @@ proptest! {
     fn whatever_happens_every_call_is_answered_with_what_may_be_seen(
         (calls, moves, choices) in case(),
     ) {
-        let world = run(calls, moves, &choices, Broken::default());
+        let world = run(calls, moves, &choices);
         world.verdict().map_err(TestCaseError::fail)?;
     }
 }

@@ -11,7 +11,6 @@ use crate::{
     cache::{Answer, Invalidation, Sent, Session, Wire},
     command::{Command, Effect, Op, ReadOp, Reply, Value, WriteOp},
     error::Error,
-    failpoints::Broken,
     keys::Key,
     list::List,
     list_lru::{Bounds, SharedKey},
@@ -65,7 +64,7 @@ struct Made {
     executed: u64,
 }
 
-/// See the module.
+/// A session, the server, and what is on the wire between them.
 #[derive(Debug, Clone)]
 pub(super) struct World {
     session: Session,
@@ -114,13 +113,13 @@ fn name(key: &SharedKey) -> char {
 
 impl World {
     /// Keys j, k, m and n hold a member each, l is empty. j, k and l are in memory, m was read once, n never.
-    pub(super) fn new(calls: Vec<Command>, moves: Vec<Move>, broken: Broken) -> Self {
+    pub(super) fn new(calls: Vec<Command>, moves: Vec<Move>) -> Self {
         let bounds = Bounds {
             max_bytes: 1 << 20,
             released: Arc::default(),
         };
         let mut world = Self {
-            session: Session::new(Some(bounds), Arc::new(Stats::default()), broken),
+            session: Session::new(Some(bounds), Arc::new(Stats::default())),
             left: VecDeque::new(),
             moves: VecDeque::new(),
             made: Vec::new(),

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 use super::{MS, bench::Bench, limits};
 use crate::{
     command::Reply,
-    options::Limits,
+    driver::Limits,
     scripted_store::{Dial, Fate, Store, add, members, read},
 };
 

@@ -6,9 +6,9 @@ use tokio::sync::mpsc;
 
 use crate::{
     command::{Command, Reply},
+    driver::Limits,
     driver::{Driver, Event, Inbox, Input, Outlet},
     error::Result,
-    options::Limits,
     scripted_store::Store,
 };
 

@@ -8,8 +8,8 @@ use tokio::time::{Instant, sleep};
 use super::{MS, bench::Bench, limits};
 use crate::{
     command::Reply,
+    driver::Limits,
     error::Error,
-    options::Limits,
     scripted_store::{Dial, Fate, READONLY, Store, add, members, read, remove},
 };
 

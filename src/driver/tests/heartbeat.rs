@@ -11,11 +11,8 @@ use tokio::{
 use super::{MS, bench::Bench, limits};
 use crate::{
     command::Reply,
-    driver::{
-        Event,
-        heartbeat::{LIMIT, SILENT, dies},
-    },
-    options::Limits,
+    driver::{Event, Limits},
+    heartbeat::{LIMIT, SILENT, until_dead},
     scripted_store::{Dial, Fate, Store, add, read},
 };
 
@@ -124,7 +121,7 @@ async fn a_store_that_hangs_for_less_than_the_limit_keeps_its_connection() {
 async fn when_this_process_stood_still_the_time_to_answer_begins_anew() {
     let answer = Arc::new(Notify::new());
     let asked = answer.clone();
-    let dying = tokio::spawn(dies(move || {
+    let dying = tokio::spawn(until_dead(move || {
         let asked = asked.clone();
         let sign = async move {
             asked.notified().await;

@@ -16,8 +16,8 @@ use self::bench::Bench;
 use super::Event;
 use crate::{
     command::Reply,
+    driver::Limits,
     error::Error,
-    options::Limits,
     scripted_store::{Dial, Fate, Store, add, members, read, remove},
 };
 

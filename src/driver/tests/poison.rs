@@ -8,8 +8,8 @@ use tokio::time::Instant;
 use super::{MS, bench::Bench, limits};
 use crate::{
     command::{Command, Reply, Value},
+    driver::Limits,
     error::Result,
-    options::Limits,
     scripted_store::{Dial, Fate, Store, add, members, read},
 };
 

@@ -8,8 +8,8 @@ use super::{MS, bench::Bench};
 use crate::{
     command::{Reply, Value},
     driver::Event,
+    driver::Limits,
     error::Result,
-    options::Limits,
     scripted_store::{Dial, Fate, Store, add, read, remove},
 };
 

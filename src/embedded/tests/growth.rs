@@ -7,10 +7,7 @@ use super::{
     histories::verdict,
     world::{add, run},
 };
-use crate::{
-    command::{Command, Member, ReadOp, WriteOp},
-    failpoints::Broken,
-};
+use crate::command::{Command, Member, ReadOp, WriteOp};
 
 /// More than twice the room that a store begins with, in parts that are smaller than what a batch adds
 /// to it, so that it is outgrown in the middle of batches.
@@ -53,7 +50,7 @@ fn a_batch_that_outgrows_the_map_takes_effect_once_and_as_a_whole() {
             batches.push((connection, vec![read(&["k", "l"])]));
         }
     }
-    let outcome = run(verdict(folder.path(), batches, Broken::default()));
+    let outcome = run(verdict(folder.path(), batches));
     assert_eq!(outcome, Ok(()));
     let data = fs::metadata(folder.path().join("a/data.mdb")).expect("it is there");
     assert!(data.len() > 33 << 20, "{} bytes", data.len());

@@ -13,7 +13,6 @@ use super::world::{clean, execute, manager_of, run};
 use crate::{
     command::{Command, Member, ReadOp, Reply, Value, WriteOp},
     embedded::{Durability, audit},
-    failpoints::Broken,
     keys::Key,
     list::List,
     manager::{Connection as _, Manager as _},
@@ -79,21 +78,16 @@ const LINKS: [(&str, Durability, Option<usize>); 4] = [
 pub(super) async fn verdict(
     folder: &Path,
     batches: Vec<(usize, Vec<Command>)>,
-    broken: Broken,
 ) -> Result<(), String> {
     let step = |(connection, batch)| (connection, Step::Batch(batch));
-    verdict_of(folder, batches.into_iter().map(step).collect(), broken).await
+    verdict_of(folder, batches.into_iter().map(step).collect()).await
 }
 
 /// Executes steps, each on one of the connections; says which call was the first to be answered wrongly.
-async fn verdict_of(
-    folder: &Path,
-    steps: Vec<(usize, Step)>,
-    broken: Broken,
-) -> Result<(), String> {
+async fn verdict_of(folder: &Path, steps: Vec<(usize, Step)>) -> Result<(), String> {
     let mut connections = Vec::new();
     for (name, durability, memory) in LINKS {
-        let manager = manager_of(&folder.join(name), durability, memory, broken);
+        let manager = manager_of(&folder.join(name), durability, memory);
         connections.push(manager.connect().await.expect("the store opens").connection);
     }
     let mut stores: BTreeMap<&str, Sets> = BTreeMap::new();
@@ -145,7 +139,7 @@ proptest! {
     #[test]
     fn every_call_sees_what_those_before_it_did(steps in steps()) {
         let folder = tempfile::tempdir().expect("a folder");
-        let verdict = run(verdict_of(folder.path(), steps, Broken::default()));
+        let verdict = run(verdict_of(folder.path(), steps));
         prop_assert_eq!(verdict, Ok(()));
     }
 }

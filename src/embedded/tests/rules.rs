@@ -8,7 +8,7 @@ use super::{
 use crate::{
     command::{Command, ReadOp, Reply, WriteOp},
     embedded::Durability,
-    failpoints::Broken,
+    failpoints::{NAMES, activate},
     manager::{Connection as _, Manager as _},
 };
 
@@ -44,38 +44,40 @@ fn history(rule: &str) -> (Vec<(usize, Vec<Command>)>, &'static str) {
         ),
         "embedded-same-number" => (
             vec![(0, vec![a(), add("l", &["b"])]), (0, vec![read()])],
-            "channels that are born together have members of their own",
+            "channels that are created together have members of their own",
         ),
         rule => panic!("{rule}: no history for it"),
     }
 }
 
 fn rules() -> impl Iterator<Item = &'static str> {
-    let names = Broken::NAMES.iter().copied();
+    let names = NAMES.iter().copied();
     names.filter(|name| name.starts_with("embedded-"))
 }
 
 #[test]
 fn every_rule_that_is_broken_is_caught() {
     for rule in rules().filter(|rule| *rule != GONE) {
-        let verdict = |broken| {
+        let verdict = || {
             let folder = tempfile::tempdir().expect("a folder");
-            run(verdict(folder.path(), history(rule).0, broken))
+            run(verdict(folder.path(), history(rule).0))
         };
         let (_, what) = history(rule);
-        assert_eq!(verdict(Broken::default()), Ok(()), "{what}");
-        let broken = verdict(Broken::rule(rule));
+        assert_eq!(verdict(), Ok(()), "{what}");
+        let _broken = activate(rule);
+        let broken = verdict();
         assert!(broken.is_err(), "{rule}: not noticed: {what}");
     }
 }
 
 #[test]
 fn nothing_is_written_for_those_who_are_gone() {
-    for broken in [Broken::default(), Broken::rule(GONE)] {
+    for is_broken in [false, true] {
+        let _broken = is_broken.then(|| activate(GONE));
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path();
         run(async {
-            let connected = manager_of(path, Durability::Process, None, broken).connect();
+            let connected = manager_of(path, Durability::Process, None).connect();
             let connection = connected.await.expect("the store opens").connection;
             let other = open(path).await;
             // Heavy enough for another thread, which is not there before the connection is gone.
@@ -84,7 +86,7 @@ fn nothing_is_written_for_those_who_are_gone() {
             let written = connection.execute(&[&heavy]);
             drop(connection);
             let nothing = written.await.is_err() && members(&other, "k").await == "[]";
-            assert_eq!(nothing, !broken.is(GONE));
+            assert_eq!(nothing, !is_broken);
             let replies = execute(&other, &[heavy]).await;
             assert_eq!(replies, Ok(vec![Ok(Reply::Done)]));
         });

@@ -6,7 +6,6 @@ use crate::{
     command::{Command, ReadOp, Reply, Value, WriteOp},
     embedded::{Durability, EmbeddedConnection, EmbeddedManager, EmbeddedOptions},
     error::Result,
-    failpoints::Broken,
     list_lru::Bounds,
     manager::{ConnectError, Connection as _, Lost, Manager as _},
     steps::Steps,
@@ -22,7 +21,7 @@ pub(super) fn run<T>(test: impl Future<Output = T>) -> T {
 }
 
 pub(super) fn manager(folder: &Path, durability: Durability) -> Arc<EmbeddedManager> {
-    manager_of(folder, durability, Some(4 << 20), Broken::default())
+    manager_of(folder, durability, Some(4 << 20))
 }
 
 /// `memory`: how many bytes of lists are kept.
@@ -30,7 +29,6 @@ pub(super) fn manager_of(
     folder: &Path,
     durability: Durability,
     memory: Option<usize>,
-    broken: Broken,
 ) -> Arc<EmbeddedManager> {
     let options = EmbeddedOptions {
         folder: folder.to_owned(),
@@ -45,7 +43,6 @@ pub(super) fn manager_of(
         options,
         bounds,
         stats: Arc::default(),
-        broken,
     })
 }
 

@@ -1,5 +1,5 @@
 //! A secured stream that remembers why it broke, if the server had something against us. In TLS 1.3 it says so
-//! only after the handshake, and who speaks Redis over the stream may hear no more of it than that it broke.
+//! only after the handshake, and the layer above may learn no more of it than that the stream broke.
 
 use std::{
     io,

@@ -74,7 +74,7 @@ fn of_certificate(error: &CertificateError) -> String {
     }
 }
 
-/// A name in a certificate, which rustls gives as `DnsName("…")`, escaped: whoever made the certificate chose it.
+/// A name in a certificate, which rustls gives as `DnsName("…")`, escaped: the maker of the certificate chose it.
 fn host(presented: &str) -> &str {
     let within = |start, end| presented.strip_prefix(start)?.strip_suffix(end);
     let host = within("DnsName(\"", "\")").or_else(|| within("IpAddress(", ")"));

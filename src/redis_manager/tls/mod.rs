@@ -1,4 +1,4 @@
-//! TLS on a socket, by rustls. Here: what a connection is secured with, and the handshake. Whom it trusts is in
+//! TLS on a socket, by rustls. Here: what a connection is secured with, and the handshake. Which certificates it trusts is in
 //! [`trust`], certificates and keys as text in [`pem`], what went wrong in [`messages`] and [`alert_stream`]; what the options are
 //! called is in [`crate::options`].
 
@@ -88,7 +88,7 @@ impl Default for Tls {
 }
 
 impl Tls {
-    /// `identity` is for servers that ask who we are; `name` is whose certificate the server has to show, if it is
+    /// `identity` is for servers that want a client certificate; `name` is whose certificate the server has to show, if it is
     /// not that of the host.
     #[must_use]
     pub fn new(trust: Trust, identity: Option<Identity>, name: Option<Name>) -> Self {
@@ -102,7 +102,7 @@ impl Tls {
         }))
     }
 
-    /// Whether nobody looks at the server's certificate.
+    /// Returns whether TLS certificate verification is disabled.
     #[must_use]
     pub fn trusts_anyone(&self) -> bool {
         matches!(self.0.trust, Trust::Anyone)

@@ -16,7 +16,7 @@ const ENCRYPTED: [&[u8]; 2] = [
     b"Proc-Type: 4,ENCRYPTED",
 ];
 
-/// Who we are: a certificate, those between it and a CA, and its key.
+/// Our identity: a certificate, those between it and a CA, and its key.
 #[derive(Clone)]
 pub struct Identity(pub(super) Arc<CertifiedKey>);
 

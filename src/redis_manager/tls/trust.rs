@@ -14,14 +14,14 @@ use tokio_rustls::rustls::{
 
 use crate::manager::ConnectError;
 
-/// Who is trusted to say who the server is.
+/// Which certificates of servers are trusted.
 #[derive(Clone)]
 pub enum Trust {
     /// Those that the system trusts.
     System,
-    /// Those that were given, and nobody else.
+    /// Those that were given, and no others.
     Only(Arc<RootCertStore>),
-    /// Whoever answers: there is secrecy from those who only listen, and nothing else.
+    /// Any: TLS certificate verification is disabled, which protects from passive eavesdropping only.
     Anyone,
 }
 

@@ -1,47 +1,49 @@
-//! The calls that have no answer yet: which are sent, which wait, and until when. Every call
+//! The calls that have no answer yet: which are in flight, which wait, and their deadlines. Every call
 //! leaves by exactly one [`Event::Answer`]. Deadlines rise with the order of the calls, because
 //! all calls have the same limit: what is overdue is always a prefix. Calls that wait for a barrier in
 //! flight have none; their time begins when it ends.
+
+mod resend;
 
 use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{
-    Event,
-    resend::{GROUP, Resends},
-};
+use self::resend::{GROUP, Losses};
+use super::{limits::Limits, mailbox::Event};
 use crate::{
     command::{Command, Reply, Request},
     error::{Cause, Error, Result},
     keys::Key,
-    options::Limits,
     steps::Steps,
 };
+
+/// Calls in a batch. Enough for full speed, few enough that the first answer is not late.
+pub(super) const BATCH: usize = 1024;
 
 /// Calls that come within this time share a deadline, and so their fate: those of one tick are handed
 /// over in several goes, and must not end half as overdue and half as sent again.
 const WINDOW: Duration = Duration::from_millis(10);
 
 #[derive(Debug)]
-pub(super) struct PendingCall {
+struct PendingCall {
     seq: u64,
-    pub(super) request: Request,
+    request: Request,
     deadline: Option<Instant>,
     /// Given to a connection at least once.
-    pub(super) sent: bool,
+    sent: bool,
     /// Overdue while in flight: the answer is out, the reply still comes.
     answered: bool,
     limit: Option<Duration>,
     /// Was in flight on a connection whose server said that it is no primary any more. All such calls come before
     /// those that were not.
-    pub(super) demoted: bool,
-    pub(super) losses: Resends,
+    demoted: bool,
+    losses: Losses,
 }
 
 #[derive(Debug)]
-pub(super) struct Batch {
-    pub(super) jobs: Vec<PendingCall>,
+struct Batch {
+    calls: Vec<PendingCall>,
     sent_at: Instant,
     /// How far it is, if it is a barrier.
     steps: Option<Steps>,
@@ -53,20 +55,20 @@ pub(super) enum Next<'a> {
     Clean(&'a Key, Steps),
 }
 
-/// See the module.
+/// All calls without an answer: in flight, and waiting to be sent.
 #[derive(Debug)]
 pub(super) struct PendingCalls {
     limit: Option<Duration>,
     /// For what is a part of `start`.
     start_limit: Option<Duration>,
     /// In flight, oldest first.
-    pub(super) batches: VecDeque<Batch>,
+    batches: VecDeque<Batch>,
     /// To be sent, oldest first; all later than those in flight.
-    pub(super) waiting: VecDeque<PendingCall>,
+    waiting: VecDeque<PendingCall>,
     /// When the first call came of those that share a deadline.
     window: Instant,
     /// How many calls are sent at a time while they are sent carefully.
-    pub(super) group: usize,
+    group: usize,
 }
 
 impl PendingCalls {
@@ -99,11 +101,11 @@ impl PendingCalls {
             answered: false,
             limit,
             demoted: false,
-            losses: Resends::default(),
+            losses: Losses::default(),
         });
     }
 
-    /// Moves the next calls to flight and gives their commands. A barrier flies alone.
+    /// Moves the next calls into flight and returns their commands. A barrier is in flight alone.
     pub(super) fn next_batch(&mut self, most: usize, now: Instant) -> Option<Next<'_>> {
         let first = self.waiting.front()?;
         let alone = first.request.is_barrier();
@@ -117,15 +119,15 @@ impl PendingCalls {
         let count = if alone {
             1
         } else {
-            let plain = |job: &&PendingCall| !job.request.is_barrier();
+            let plain = |call: &&PendingCall| !call.request.is_barrier();
             self.waiting.iter().take(most).take_while(plain).count()
         };
-        let mut jobs: Vec<PendingCall> = self.waiting.drain(..count).collect();
-        for job in &mut jobs {
-            job.sent = true;
+        let mut calls: Vec<PendingCall> = self.waiting.drain(..count).collect();
+        for call in &mut calls {
+            call.sent = true;
             if alone {
                 // It may take long; each of its steps has the limit.
-                job.deadline = None;
+                call.deadline = None;
             }
         }
         // A connection is taken for hung when the calls of its oldest batch are overdue, not a moment later.
@@ -135,22 +137,22 @@ impl PendingCalls {
             now
         };
         self.batches.push_back(Batch {
-            jobs,
+            calls,
             sent_at,
             steps: alone.then(Steps::default),
         });
         let batch = self.batches.back()?;
-        if let (Some(steps), [PendingCall { request, .. }]) = (&batch.steps, batch.jobs.as_slice())
+        if let (Some(steps), [PendingCall { request, .. }]) = (&batch.steps, batch.calls.as_slice())
             && let Request::Clean(stem) = request
         {
             return Some(Next::Clean(stem, steps.clone()));
         }
-        let mut commands = Vec::with_capacity(batch.jobs.len());
-        commands.extend(batch.jobs.iter().filter_map(|job| job.request.command()));
+        let mut commands = Vec::with_capacity(batch.calls.len());
+        commands.extend(batch.calls.iter().filter_map(|call| call.request.command()));
         Some(Next::Calls(commands))
     }
 
-    /// The replies to the oldest batch in flight.
+    /// Answers the calls of the oldest batch in flight.
     pub(super) fn reply(&mut self, replies: Vec<Result<Reply>>, events: &mut Vec<Event>) {
         let Some(batch) = self.batches.pop_front() else {
             return;
@@ -165,22 +167,22 @@ impl PendingCalls {
         }
         self.lived(&batch);
         let replies = replies.into_iter().chain(std::iter::repeat_with(missing));
-        for (job, reply) in batch.jobs.into_iter().zip(replies) {
-            job.answer(reply, events);
+        for (call, reply) in batch.calls.into_iter().zip(replies) {
+            call.answer(reply, events);
         }
     }
 
-    pub(super) fn wait_again(&mut self, job: PendingCall) {
-        if !job.answered {
-            self.waiting.push_front(job);
+    fn wait_again(&mut self, call: PendingCall) {
+        if !call.answered {
+            self.waiting.push_front(call);
         }
     }
 
-    /// The time of all that wait begins now.
-    pub(super) fn begin_anew(&mut self, now: Instant) {
+    /// Has the time limit of all calls that wait begin now.
+    fn begin_anew(&mut self, now: Instant) {
         self.window = now;
-        for job in &mut self.waiting {
-            job.deadline = job.limit.map(|limit| now + limit);
+        for call in &mut self.waiting {
+            call.deadline = call.limit.map(|limit| now + limit);
         }
     }
 
@@ -188,22 +190,22 @@ impl PendingCalls {
     pub(super) fn fail_sent_writes(&mut self, error: &Error, events: &mut Vec<Event>) {
         let (failed, kept) = std::mem::take(&mut self.waiting)
             .into_iter()
-            .partition::<VecDeque<_>, _>(|job| job.sent && job.request.is_write());
+            .partition::<VecDeque<_>, _>(|call| call.sent && call.request.is_write());
         self.waiting = kept;
-        for job in failed {
-            job.answer(Err(error.clone()), events);
+        for call in failed {
+            call.answer(Err(error.clone()), events);
         }
     }
 
     pub(super) fn fail_all(&mut self, error: &Error, events: &mut Vec<Event>) {
-        let sent = self.batches.drain(..).flat_map(|batch| batch.jobs);
-        for job in sent.chain(self.waiting.drain(..)) {
-            job.answer(Err(error.clone()), events);
+        let sent = self.batches.drain(..).flat_map(|batch| batch.calls);
+        for call in sent.chain(self.waiting.drain(..)) {
+            call.answer(Err(error.clone()), events);
         }
     }
 
-    /// Answers what is overdue. Says whether the connection hangs: the oldest batch, or a step of a barrier, has been in
-    /// flight for the whole limit, which is given.
+    /// Answers the calls that are overdue. Returns the time limit if the connection hangs: the oldest batch, or a step of a
+    /// barrier, has been in flight for all of it.
     pub(super) fn expire(
         &mut self,
         now: Instant,
@@ -227,64 +229,69 @@ impl PendingCalls {
         let hangs = hangs.map(|(_, limit)| limit);
         let held = self.barrier_in_flight();
         if let (Some(limit), Some(batch), true) = (hangs, self.batches.front_mut(), held) {
-            for job in batch.jobs.iter_mut().filter(|job| !job.answered) {
-                job.answered = true;
-                events.push(Event::Answer(job.seq, timeout(limit)));
+            for call in batch.calls.iter_mut().filter(|call| !call.answered) {
+                call.answered = true;
+                events.push(Event::Answer(call.seq, timeout(limit)));
             }
         }
-        for job in self.batches.iter_mut().flat_map(|batch| &mut batch.jobs) {
-            if let (Some(limit), false, true) = (job.limit, job.answered, job.is_overdue(now)) {
-                job.answered = true;
-                events.push(Event::Answer(job.seq, timeout(limit)));
+        for call in self.batches.iter_mut().flat_map(|batch| &mut batch.calls) {
+            if let (Some(limit), false, true) = (call.limit, call.answered, call.is_overdue(now)) {
+                call.answered = true;
+                events.push(Event::Answer(call.seq, timeout(limit)));
             }
         }
-        while !held && self.waiting.front().is_some_and(|job| job.is_overdue(now)) {
-            if let Some(job) = self.waiting.pop_front() {
-                let limit = job.limit.unwrap_or_default();
-                job.answer(timeout(limit), events);
+        while !held
+            && self
+                .waiting
+                .front()
+                .is_some_and(|call| call.is_overdue(now))
+        {
+            if let Some(call) = self.waiting.pop_front() {
+                let limit = call.limit.unwrap_or_default();
+                call.answer(timeout(limit), events);
             }
         }
         hangs
     }
 
-    /// When the connection is taken for hung if it answers nothing until then, and after how long.
+    /// Returns when the connection counts as hung if it answers nothing until then, and after how long.
     fn hangs(&self) -> Option<(Instant, Duration)> {
         let batch = self.batches.front()?;
-        let limit = batch.jobs.first()?.limit?;
+        let limit = batch.calls.first()?.limit?;
         let since = batch.steps.as_ref().map_or(batch.sent_at, Steps::since);
         Some((since + limit, limit))
     }
 
-    /// When something will be overdue, or the connection be taken for hung, next.
+    /// Returns when a call will be overdue, or the connection count as hung, next.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let in_flight = self.batches.iter().flat_map(|batch| &batch.jobs);
+        let in_flight = self.batches.iter().flat_map(|batch| &batch.calls);
         let waiting = self.waiting.front().filter(|_| !self.barrier_in_flight());
-        let job = in_flight
+        let call = in_flight
             .chain(waiting)
-            .find_map(|job| job.deadline.filter(|_| !job.answered));
+            .find_map(|call| call.deadline.filter(|_| !call.answered));
         let hangs = self.hangs().map(|(at, _)| at);
-        [job, hangs].into_iter().flatten().min()
+        [call, hangs].into_iter().flatten().min()
     }
 
-    pub(super) fn barrier_in_flight(&self) -> bool {
+    fn barrier_in_flight(&self) -> bool {
         self.batches.front().is_some_and(Batch::is_barrier)
     }
 
-    /// Whether every call has its answer.
+    /// Returns whether every call has its answer.
     pub(super) fn is_empty(&self) -> bool {
-        let answered = |batch: &Batch| batch.jobs.iter().all(|job| job.answered);
+        let answered = |batch: &Batch| batch.calls.iter().all(|call| call.answered);
         self.waiting.is_empty() && self.batches.iter().all(answered)
     }
 }
 
 impl Batch {
-    pub(super) fn is_barrier(&self) -> bool {
+    fn is_barrier(&self) -> bool {
         self.steps.is_some()
     }
 }
 
 impl PendingCall {
-    pub(super) fn answer(self, reply: Result<Reply>, events: &mut Vec<Event>) {
+    fn answer(self, reply: Result<Reply>, events: &mut Vec<Event>) {
         if !self.answered {
             events.push(Event::Answer(self.seq, reply));
         }

@@ -1,5 +1,5 @@
 //! Which sentinels there are, and how far each has been asked: those that are listed, at every address of a name,
-//! and those that they know. Bookkeeping only; who talks to them is in [`super::failover`].
+//! and those that they know. Bookkeeping only; the tasks that talk to them are in [`super::tasks`].
 
 mod notes;
 #[cfg(test)]
@@ -10,11 +10,10 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    Address,
-    sentinel::Told,
-    sentinel_link::{LIMIT, Spot},
+    listener::{LIMIT, SentinelAddr},
+    protocol::SentinelReply,
 };
-use crate::manager::ConnectError;
+use crate::{manager::ConnectError, redis_manager::server_address::Address};
 
 /// How long a look-up waits for a sentinel that was silent when it was asked before.
 const GRACE: Duration = Duration::from_millis(100);
@@ -29,7 +28,7 @@ const FORGET: Duration = Duration::from_secs(60);
 /// How many are listened to at most.
 const MOST: usize = 32;
 
-/// See the module.
+/// The sentinels of one primary: those that are listed, and those that these have named.
 #[derive(Debug)]
 pub(super) struct SentinelSet {
     listed: Vec<Listed>,
@@ -51,10 +50,10 @@ struct Listed {
 
 #[derive(Debug)]
 struct Member {
-    spot: Spot,
+    addr: SentinelAddr,
     /// It is at an address of those listed.
     listed: bool,
-    /// Who it should be, by the one that named it.
+    /// The id that the sentinel which named it knows it by.
     expected: Option<String>,
     up: bool,
     /// When the last question was put that was answered, or failed.
@@ -68,7 +67,7 @@ struct Member {
     id: Option<String>,
     count: Option<usize>,
     denied: Vec<(&'static str, Arc<str>)>,
-    deaf: Option<Arc<str>>,
+    not_subscribed: Option<Arc<str>>,
 }
 
 impl SentinelSet {
@@ -86,13 +85,13 @@ impl SentinelSet {
         }
     }
 
-    /// A name was looked up. Gives those that are new.
+    /// Takes the addresses of a listed name. Returns those that are new.
     pub(super) fn resolved(
         &mut self,
         address: &Address,
         found: Result<Vec<SocketAddr>, ConnectError>,
         now: Instant,
-    ) -> Vec<Spot> {
+    ) -> Vec<SentinelAddr> {
         let found = found.and_then(|found| {
             let none = || ConnectError::Unreachable("the name has no address".into());
             if found.is_empty() {
@@ -111,8 +110,8 @@ impl SentinelSet {
         // What cannot be looked up now is where it was.
         let Ok(found) = found else { return Vec::new() };
         for member in &mut self.members {
-            if member.spot.named == *address {
-                member.listed = found.contains(&member.spot.at);
+            if member.addr.named == *address {
+                member.listed = found.contains(&member.addr.at);
             }
         }
         let mut new = Vec::new();
@@ -120,29 +119,34 @@ impl SentinelSet {
             let named = address.clone();
             if let Some(member) = self.at(at) {
                 member.listed = true;
-            } else if let Some(spot) = self.add(Spot { at, named }, None, true, now) {
-                new.push(spot);
+            } else if let Some(addr) = self.add(SentinelAddr { at, named }, None, true, now) {
+                new.push(addr);
             }
         }
         new
     }
 
-    /// Another sentinel has named it. Gives it if it is new.
-    pub(super) fn discovered(&mut self, spot: Spot, id: &str, now: Instant) -> Option<Spot> {
+    /// Takes a sentinel that another one has named. Returns it if it is new.
+    pub(super) fn discovered(
+        &mut self,
+        addr: SentinelAddr,
+        id: &str,
+        now: Instant,
+    ) -> Option<SentinelAddr> {
         let heard = |member: &Member| member.up && member.id.as_deref() == Some(id);
-        if self.members.iter().any(heard) || self.at(spot.at).is_some() {
+        if self.members.iter().any(heard) || self.at(addr.at).is_some() {
             return None;
         }
-        self.add(spot, Some(id.to_owned()), false, now)
+        self.add(addr, Some(id.to_owned()), false, now)
     }
 
     fn add(
         &mut self,
-        spot: Spot,
+        addr: SentinelAddr,
         expected: Option<String>,
         listed: bool,
         now: Instant,
-    ) -> Option<Spot> {
+    ) -> Option<SentinelAddr> {
         if self.members.len() >= MOST {
             // What is listed takes the place of one that is not.
             let spare = |member: &Member| !member.listed && !member.up;
@@ -150,7 +154,7 @@ impl SentinelSet {
             self.members.remove(spare);
         }
         self.members.push(Member {
-            spot: spot.clone(),
+            addr: addr.clone(),
             listed,
             expected,
             up: false,
@@ -162,19 +166,24 @@ impl SentinelSet {
             id: None,
             count: None,
             denied: Vec::new(),
-            deaf: None,
+            not_subscribed: None,
         });
-        Some(spot)
+        Some(addr)
     }
 
     fn at(&mut self, at: SocketAddr) -> Option<&mut Member> {
-        self.members.iter_mut().find(|member| member.spot.at == at)
+        self.members.iter_mut().find(|member| member.addr.at == at)
     }
 
-    /// It has answered. Says whether it is to be listened to: not if it is heard at another address already, nor
+    /// Notes that a sentinel has answered. Returns whether it is to be listened to: not if it is heard at another address already, nor
     /// if it is not the one that was looked for.
-    pub(super) fn told(&mut self, at: SocketAddr, told: &Told, deaf: Option<Arc<str>>) -> bool {
-        let Some(index) = self.members.iter().position(|each| each.spot.at == at) else {
+    pub(super) fn told(
+        &mut self,
+        at: SocketAddr,
+        told: &SentinelReply,
+        not_subscribed: Option<Arc<str>>,
+    ) -> bool {
+        let Some(index) = self.members.iter().position(|each| each.addr.at == at) else {
             return false;
         };
         let same = |(other, each): (usize, &Member)| {
@@ -192,11 +201,11 @@ impl SentinelSet {
         member.id.clone_from(&told.id);
         member.count = told.count;
         member.denied.clone_from(&told.denied);
-        member.deaf = deaf;
+        member.not_subscribed = not_subscribed;
         true
     }
 
-    /// A question that was put at `asked` has come to its end.
+    /// Notes that the question of the time `asked` was answered, or has failed.
     pub(super) fn settled(&mut self, at: SocketAddr, asked: Instant, no: Option<ConnectError>) {
         if let Some(member) = self.at(at) {
             member.settled = Some(asked);
@@ -208,7 +217,7 @@ impl SentinelSet {
         }
     }
 
-    /// It was silent.
+    /// Notes that a sentinel did not answer in time.
     pub(super) fn silent(&mut self, at: SocketAddr, asked: Instant) {
         let words = format!("no answer within {} ms", LIMIT.as_millis());
         self.settled(at, asked, Some(ConnectError::Unreachable(words.into())));
@@ -224,7 +233,7 @@ impl SentinelSet {
         }
     }
 
-    /// Whether one without a connection is to be tried again; if not, it is none of them any more.
+    /// Returns whether a sentinel without a connection is to be tried again; removes it if not.
     pub(super) fn keeps(&mut self, at: SocketAddr, now: Instant) -> bool {
         let keeps = self
             .at(at)
@@ -236,22 +245,22 @@ impl SentinelSet {
     }
 
     pub(super) fn forget(&mut self, at: SocketAddr) {
-        self.members.retain(|member| member.spot.at != at);
+        self.members.retain(|member| member.addr.at != at);
     }
 
-    /// Whether a listed name has nobody to talk to.
+    /// Returns whether no sentinel behind a listed name is connected.
     pub(super) fn lacks(&self, address: &Address) -> bool {
         let mut listed = self.listed.iter().filter(|each| each.address == *address);
         let up = |at: &SocketAddr| {
             self.members
                 .iter()
-                .any(|each| each.up && each.spot.at == *at)
+                .any(|each| each.up && each.addr.at == *at)
         };
         !listed.any(|each| each.at.iter().any(up))
     }
 
     /// Until when a look-up that has asked all at `round` waits for their answers; nothing if all have come to an
-    /// end that is worth to be waited for. Silence is waited for once, and after that only if nobody else answers.
+    /// end that is worth to be waited for. Silence is waited for once, and after that only if no other one answers.
     pub(super) fn waits(&self, round: Instant) -> Option<Instant> {
         let answered = self.answered_since(round);
         let names = self.listed.iter().filter(|each| !each.settled);
@@ -275,22 +284,22 @@ impl SentinelSet {
         self.members.iter().any(since)
     }
 
-    /// Why those that are listed told nothing.
-    pub(super) fn noes(&self) -> Vec<(Address, ConnectError)> {
+    /// Returns why the listed ones told nothing, with the address of each.
+    pub(super) fn failures(&self) -> Vec<(Address, ConnectError)> {
         let silent = || {
             let words = format!("no answer within {} ms", LIMIT.as_millis());
             ConnectError::Unreachable(words.into())
         };
-        let mut noes = Vec::new();
+        let mut failures = Vec::new();
         for Listed {
             address, at, no, ..
         } in &self.listed
         {
-            let own = |member: &&Member| at.contains(&member.spot.at);
+            let own = |member: &&Member| at.contains(&member.addr.at);
             let members = self.members.iter().filter(own);
             let mut own: Vec<_> = members.filter_map(|member| member.no.clone()).collect();
             own.extend(no.clone());
-            // Nobody may listen at some addresses of a name (`localhost` in IPv6): one that talks decides.
+            // At some addresses of a name there may be no server (`localhost` in IPv6): one that answers decides.
             let refused = |no: &ConnectError| matches!(no, ConnectError::Refused(_));
             if own.iter().any(refused) {
                 own.retain(refused);
@@ -298,8 +307,8 @@ impl SentinelSet {
             if own.is_empty() {
                 own.push(silent());
             }
-            noes.extend(own.into_iter().map(|no| (address.clone(), no)));
+            failures.extend(own.into_iter().map(|no| (address.clone(), no)));
         }
-        noes
+        failures
     }
 }

@@ -1,11 +1,11 @@
 //! What the log is told of the sentinels: where they are fewer than they should be, or may tell less.
 
 use super::SentinelSet;
-use crate::redis_manager::sentinel::MASTER;
+use crate::redis_manager::sentinel::protocol::MASTER;
 
 impl SentinelSet {
     /// Lines for the log: what lessens the protection, where that is news.
-    pub(in crate::redis_manager) fn notes(&mut self) -> Vec<String> {
+    pub(in crate::redis_manager::sentinel) fn notes(&mut self) -> Vec<String> {
         let mut notes = Vec::new();
         let heard = self.heard();
         let counts = self.members.iter().filter_map(|member| member.count);
@@ -14,7 +14,7 @@ impl SentinelSet {
             let why = self.members.iter().filter(|member| !member.up);
             let why = why.filter_map(|member| {
                 let no = member.no.as_ref()?;
-                Some(format!("; {}: {no}", member.spot.at))
+                Some(format!("; {}: {no}", member.addr.at))
             });
             notes.push(format!(
                 "only {heard} of {all} sentinels are heard: writes that are acknowledged during a failover that \
@@ -31,10 +31,10 @@ impl SentinelSet {
                 };
                 notes.push(format!("{command}: {words}: {less}"));
             }
-            if let Some(words) = &member.deaf {
+            if let Some(words) = &member.not_subscribed {
                 notes.push(format!(
                     "sentinel {} lets us not listen: {words}",
-                    member.spot.at
+                    member.addr.at
                 ));
             }
         }
@@ -51,13 +51,13 @@ impl SentinelSet {
         let heard = self
             .members
             .iter()
-            .filter(|each| each.up && each.deaf.is_none());
+            .filter(|each| each.up && each.not_subscribed.is_none());
         let mut ids: Vec<String> = heard
             .map(|member| {
                 member
                     .id
                     .clone()
-                    .unwrap_or_else(|| member.spot.at.to_string())
+                    .unwrap_or_else(|| member.addr.at.to_string())
             })
             .collect();
         ids.sort_unstable();

@@ -1,14 +1,21 @@
-//! The sentinels of a primary as an operator gives them, and what one of them says when it is asked. Connections
-//! to them are in [`super::sentinel_link`]; what all of them say together means is in [`super::election`].
+//! The sentinels of a primary as an operator gives them, the questions to a sentinel, and reading its reply. Connections
+//! are in [`super::listener`]; what the replies of all mean together is in [`super::election`].
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
 use redis::{Pipeline, Value, from_redis_value_ref};
 
-use super::{Address, Tls, election::Answer, handshake::refusal, words};
-use crate::manager::ConnectError;
+use super::election::Answer;
+use crate::{
+    manager::ConnectError,
+    redis_manager::{
+        server_address::Address,
+        server_errors::{connect_error, words},
+        tls::Tls,
+    },
+};
 
-/// A primary by its name, and who knows where it is. `Debug` is not derived: it would show the password.
+/// A primary by its name, and the sentinels that know where it is. `Debug` is not derived: it would show the password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sentinels {
     /// Where they are.
@@ -36,16 +43,16 @@ impl fmt::Display for Sentinels {
     }
 }
 
-/// One that another one knows.
+/// A sentinel that another one knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Other {
     pub(super) id: String,
     pub(super) address: Address,
 }
 
-/// What one says when it is asked.
+/// What a sentinel answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Told {
+pub(super) struct SentinelReply {
     pub(super) answer: Answer,
     /// Itself, by the id that the others know it by (since Redis 6.2).
     pub(super) id: Option<String>,
@@ -61,7 +68,7 @@ pub(super) const MASTER: &str = "SENTINEL MASTER";
 pub(super) const SENTINELS: &str = "SENTINEL SENTINELS";
 
 impl Sentinels {
-    /// The questions. The details come first: if a promotion comes in between, the address that is told is newer
+    /// Makes the pipeline of questions. The details come first: if a promotion comes in between, the address that is told is newer
     /// than the epoch, and the next question mends that; an old address with a new epoch would be believed.
     pub(super) fn questions(&self) -> Pipeline {
         let mut pipeline = Pipeline::new();
@@ -73,15 +80,15 @@ impl Sentinels {
         pipeline
     }
 
-    /// The replies to them.
-    pub(super) fn read(&self, replies: &[Value]) -> Result<Told, ConnectError> {
+    /// Reads the replies to [`Self::questions`].
+    pub(super) fn read(&self, replies: &[Value]) -> Result<SentinelReply, ConnectError> {
         let strange = || ConnectError::Unreachable("the answer is not a sentinel's".into());
         let [details, place, others, id] = replies else {
             return Err(strange());
         };
         let place: (String, u16) = match place {
             Value::Nil => return Err(ConnectError::Refused(self.unknown().into())),
-            Value::ServerError(error) => return Err(refusal(words(error))),
+            Value::ServerError(error) => return Err(connect_error(error)),
             place => from_redis_value_ref(place).map_err(|_| strange())?,
         };
         let mut denied = Vec::new();
@@ -96,7 +103,7 @@ impl Sentinels {
             // Else it is told already which one was promoted.
             && (detail("ip"), detail("port")) == (place.0.as_str(), place.1.to_string().as_str());
         let others: Vec<HashMap<String, String>> = from_redis_value_ref(others).unwrap_or_default();
-        Ok(Told {
+        Ok(SentinelReply {
             answer: Answer {
                 address: Address::Tcp(place.0, place.1),
                 epoch: detail("config-epoch").parse().ok(),
@@ -113,15 +120,15 @@ impl Sentinels {
         format!("it knows no primary named {:?}", self.name)
     }
 
-    /// Why none told an address. Trying again does not help if all of them said no.
-    pub(super) fn nowhere(&self, noes: &[(Address, ConnectError)]) -> ConnectError {
+    /// The error when no sentinel told an address: [`ConnectError::Refused`] if all of them answered with an error.
+    pub(super) fn not_found(&self, failures: &[(Address, ConnectError)]) -> ConnectError {
         let unknown = self.unknown();
-        if noes.iter().all(|(_, no)| **no.words() == *unknown) {
+        if failures.iter().all(|(_, no)| **no.words() == *unknown) {
             let words = format!("no sentinel knows a primary named {:?}", self.name);
             return ConnectError::Refused(words.into());
         }
         let mut told: Vec<(&Arc<str>, Vec<String>)> = Vec::new();
-        for (address, no) in noes {
+        for (address, no) in failures {
             match told.iter_mut().find(|(words, _)| *words == no.words()) {
                 Some((_, who)) => who.push(address.to_string()),
                 None => told.push((no.words(), vec![address.to_string()])),
@@ -131,7 +138,7 @@ impl Sentinels {
             .into_iter()
             .map(|(words, who)| format!("sentinel {}: {words}", who.join(", ")));
         let words = told.collect::<Vec<_>>().join("; ").into();
-        if noes
+        if failures
             .iter()
             .all(|(_, no)| matches!(no, ConnectError::Refused(_)))
         {
@@ -241,20 +248,20 @@ mod tests {
         let [one, two, three] = [0, 1, 2].map(|i| sentinels.addresses[i].clone());
         let unknown = || ConnectError::Refused(sentinels.unknown().into());
         let gone = || ConnectError::Unreachable("refused".into());
-        let noes = [
+        let failures = [
             (one.clone(), unknown()),
             (two.clone(), unknown()),
             (three.clone(), unknown()),
         ];
         let words = "no sentinel knows a primary named \"x\\ny\"";
         assert_eq!(
-            sentinels.nowhere(&noes),
+            sentinels.not_found(&failures),
             ConnectError::Refused(words.into())
         );
-        let noes = [(one, gone()), (two, unknown()), (three, gone())];
+        let failures = [(one, gone()), (two, unknown()), (three, gone())];
         let words = "sentinel h:1, h:3: refused; sentinel h:2: it knows no primary named \"x\\ny\"";
         let expected = ConnectError::Unreachable(words.into());
-        assert_eq!(sentinels.nowhere(&noes), expected);
+        assert_eq!(sentinels.not_found(&failures), expected);
         assert!(!format!("{sentinels:?} {sentinels}").contains("hush"));
     }
 }

@@ -1,6 +1,6 @@
-//! Looking after an open store: whether its files are still those in the folder, that they do not look old, and
-//! heartbeats where they are needed. Once a second, by a task of its own and by calls, whichever is first: a
-//! process without calls notices too, because those that open the store wait for it.
+//! Watchdog of an open store: checks once a second that its files are still those in the folder, keeps their times fresh,
+//! and beats ([`super::liveness`]) where that is needed. A task does so, or a call if that comes first: a process without
+//! calls has to notice too, because processes that open the store wait for it.
 
 use std::{
     fs::File,
@@ -14,19 +14,19 @@ use tokio::{runtime::Handle, sync::watch, task::spawn_blocking, time::sleep};
 use super::{
     Durability,
     folder::Folder,
-    held_files::{HeldFiles, freshen, is_last},
+    held_files::{HeldFile, freshen, is_last},
     liveness::Liveness,
     recovery::restore,
     shutdown_marker::is_synced,
 };
 use crate::manager::Lost;
 
-/// How often it is looked.
+/// The time between two checks.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// See the module.
+/// Checks an open store, and knows why it cannot be used any more.
 #[derive(Debug)]
-pub(super) struct Upkeep {
+pub(super) struct Watchdog {
     folder: Folder,
     durability: Durability,
     files: Mutex<Option<Files>>,
@@ -38,14 +38,14 @@ pub(super) struct Upkeep {
 /// The files that are open, as long as the store is.
 #[derive(Debug)]
 pub(super) struct Files {
-    pub(super) data: HeldFiles,
+    pub(super) data: HeldFile,
     /// The locks and the presence.
-    pub(super) others: Vec<HeldFiles>,
+    pub(super) others: Vec<HeldFile>,
     /// Where locks may not be shared.
     pub(super) beats: Option<Liveness>,
 }
 
-impl Upkeep {
+impl Watchdog {
     pub(super) fn new(folder: Folder, durability: Durability, files: Files) -> Arc<Self> {
         Arc::new(Self {
             folder,
@@ -56,14 +56,14 @@ impl Upkeep {
         })
     }
 
-    /// Goes on until the store is closed. Without a runtime only calls look.
+    /// Starts the task, which ends when the store is closed. Without a runtime only calls check.
     pub(super) fn begin(self: &Arc<Self>) {
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(go_on(Arc::downgrade(self)));
         }
     }
 
-    /// Whether the store can still be used, and is still the one in its folder.
+    /// Checks if that is due. Fails if the store cannot be used any more.
     pub(super) fn check(&self) -> Result<(), Lost> {
         let due = lock(&self.looked).elapsed() >= LOOK;
         if due {
@@ -75,7 +75,7 @@ impl Upkeep {
         }
     }
 
-    /// Looks now. Nothing if there is no need to look again: the store is closed, or over.
+    /// Checks now. Returns nothing if no further check is needed: the store is closed, or cannot be used any more.
     fn look(&self) -> Option<()> {
         *lock(&self.looked) = Instant::now();
         if self.over().is_some() {
@@ -98,8 +98,8 @@ impl Upkeep {
         Some(())
     }
 
-    /// Sees to `store.json` as long as this process has the rows: without it the next one takes them for somebody
-    /// else's.
+    /// Restores `store.json` if it is missing, as long as this process has the rows: without it the next process refuses
+    /// them.
     fn keep_state(&self) {
         let path = self.folder.state();
         let _ = match File::options().write(true).open(&path) {
@@ -113,7 +113,7 @@ impl Upkeep {
         };
     }
 
-    /// From now on nothing can be done with the store.
+    /// Ends the store: nothing can be done with it from now on.
     pub(super) fn end(&self, words: Arc<str>) {
         self.over.send_if_modified(|over| {
             let first = over.is_none();
@@ -133,7 +133,7 @@ impl Upkeep {
     pub(super) fn ended(&self) -> impl Future<Output = ()> + Send + 'static {
         let mut over = self.over.subscribe();
         async move {
-            // Fails when the store is closed, and that is no end for those who have closed it.
+            // Fails when the store was closed in order, which is no failure.
             if over.wait_for(Option::is_some).await.is_err() {
                 std::future::pending::<()>().await;
             }
@@ -169,18 +169,18 @@ impl Files {
             held.freshen();
             !held.is_there()
         })
-        .map(HeldFiles::path)
+        .map(HeldFile::path)
     }
 }
 
-async fn go_on(upkeep: Weak<Upkeep>) {
+async fn go_on(watchdog: Weak<Watchdog>) {
     loop {
         sleep(LOOK).await;
-        let Some(upkeep) = upkeep.upgrade() else {
+        let Some(watchdog) = watchdog.upgrade() else {
             return;
         };
         // The disk may be slow.
-        if !matches!(spawn_blocking(move || upkeep.look()).await, Ok(Some(()))) {
+        if !matches!(spawn_blocking(move || watchdog.look()).await, Ok(Some(()))) {
             return;
         }
     }

@@ -2,7 +2,8 @@
 
 use redis::{PushInfo, PushKind};
 
-use super::{Address, election::News};
+use super::election::FailoverEvent;
+use crate::redis_manager::server_address::Address;
 
 /// `NAME OLD-HOST OLD-PORT HOST PORT`.
 const SWITCHED: &str = "+switch-master";
@@ -22,7 +23,7 @@ pub(super) fn channels() -> Vec<&'static str> {
 }
 
 /// A message as RESP3 pushes it; nothing if it is another kind of push, or about another primary.
-pub(super) fn pushed(push: &PushInfo, name: &str) -> Option<News> {
+pub(super) fn pushed(push: &PushInfo, name: &str) -> Option<FailoverEvent> {
     if push.kind != PushKind::Message {
         return None;
     }
@@ -34,18 +35,18 @@ pub(super) fn pushed(push: &PushInfo, name: &str) -> Option<News> {
 }
 
 /// The same of a message's channel and text.
-pub(super) fn parse(channel: &str, text: &str, name: &str) -> Option<News> {
+pub(super) fn parse(channel: &str, text: &str, name: &str) -> Option<FailoverEvent> {
     let words: Vec<_> = text.split(' ').collect();
     match words.as_slice() {
         [of, host, port, new_host, new_port] if channel == SWITCHED && *of == name => {
             let from = address(host, port)?;
             let to = address(new_host, new_port)?;
-            Some(News::Switched { from, to })
+            Some(FailoverEvent::Switched { from, to })
         }
         ["master", of, host, port] | [.., "@", of, host, port]
             if STEPS.contains(&channel) && *of == name =>
         {
-            address(host, port).map(News::FailsOver)
+            address(host, port).map(FailoverEvent::FailsOver)
         }
         _ => None,
     }
@@ -69,7 +70,7 @@ mod tests {
     fn what_sentinels_publish_is_read_for_this_name_only() {
         let switched = "mine 10.0.0.1 1 10.0.0.1 2";
         let (from, to) = (at(1), at(2));
-        let expected = Some(News::Switched { from, to });
+        let expected = Some(FailoverEvent::Switched { from, to });
         assert_eq!(parse(SWITCHED, switched, "mine"), expected);
         let of_replica = "slave 10.0.0.1:2 10.0.0.1 2 @ mine 10.0.0.1 1";
         let of_primary = "master mine 10.0.0.1 1";
@@ -77,7 +78,7 @@ mod tests {
             .into_iter()
             .zip([of_primary, of_primary, of_replica, of_replica])
         {
-            let expected = Some(News::FailsOver(at(1)));
+            let expected = Some(FailoverEvent::FailsOver(at(1)));
             assert_eq!(parse(step, text, "mine"), expected, "{step}");
             for name in ["min", "mine ", "other", "master"] {
                 assert_eq!(parse(step, text, name), None, "{step} {name}");
@@ -94,7 +95,10 @@ mod tests {
                 .collect(),
         };
         let message = push(PushKind::Message, [STEPS[0], of_primary]);
-        assert_eq!(pushed(&message, "mine"), Some(News::FailsOver(at(1))));
+        assert_eq!(
+            pushed(&message, "mine"),
+            Some(FailoverEvent::FailsOver(at(1)))
+        );
         let other = push(PushKind::Subscribe, [STEPS[0], of_primary]);
         assert_eq!(pushed(&other, "mine"), None);
     }

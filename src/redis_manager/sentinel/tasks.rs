@@ -1,5 +1,5 @@
-//! The tasks that talk to the sentinels: one for each listed name, and one for each sentinel, which keeps a connection
-//! to it, asks it whenever a look-up does, and passes on what it says. What comes of that is in [`super::failover`].
+//! The tasks that talk to the sentinels: one for each listed name, which resolves it, and one for each sentinel, which
+//! keeps a connection to it, asks it whenever a primary is looked for, and hands what it says to the election.
 
 use std::{
     collections::HashSet,
@@ -16,16 +16,17 @@ use tokio::{
 };
 
 use super::{
-    Address,
-    election::Voice,
-    failover::{STEP, Shared, lock},
-    sentinel::Other,
-    sentinel_link::{LIMIT, SentinelListener, Spot},
-    stream,
+    election::ConnectionId,
+    listener::{LIMIT, SentinelAddr, SentinelListener},
+    protocol::Other,
+    shared::{STEP, Shared, lock},
 };
-use crate::manager::ConnectError;
+use crate::{
+    manager::ConnectError,
+    redis_manager::{server_address::Address, stream},
+};
 
-/// A sentinel that has not been asked for so long is asked again: whether it is there, whom it knows.
+/// A sentinel that has not been asked for so long is asked again: whether it is there, and which others it knows.
 const IDLE: Duration = Duration::from_secs(5);
 
 /// The longest pause before a sentinel that is gone is looked for again, if nothing is asked of it.
@@ -46,8 +47,8 @@ pub(super) async fn keep(shared: Arc<Shared>) {
     }
     loop {
         tokio::select! {
-            Some(spot) = finds.recv() => {
-                tasks.spawn(attend(shared.clone(), spot, found.clone()));
+            Some(addr) = finds.recv() => {
+                tasks.spawn(attend(shared.clone(), addr, found.clone()));
             }
             _ = tasks.join_next(), if !tasks.is_empty() => {}
         }
@@ -55,13 +56,17 @@ pub(super) async fn keep(shared: Arc<Shared>) {
 }
 
 /// Follows what is behind a listed name.
-async fn look_up(shared: Arc<Shared>, address: Address, found: mpsc::UnboundedSender<Spot>) {
+async fn look_up(
+    shared: Arc<Shared>,
+    address: Address,
+    found: mpsc::UnboundedSender<SentinelAddr>,
+) {
     let mut round = shared.round.subscribe();
     loop {
         let all = stream::resolve(&address).await;
-        let new = lock(&shared.roster).resolved(&address, all, Instant::now());
-        for spot in new {
-            let _ = found.send(spot);
+        let new = lock(&shared.set).resolved(&address, all, Instant::now());
+        for addr in new {
+            let _ = found.send(addr);
         }
         shared.settled.send_replace(());
         let next = Instant::now() + LOOK_UP;
@@ -69,15 +74,19 @@ async fn look_up(shared: Arc<Shared>, address: Address, found: mpsc::UnboundedSe
         loop {
             tokio::select! {
                 () = sleep_until(next) => break,
-                // Sooner where all are asked, and there is nobody to ask.
-                _ = round.changed() => if lock(&shared.roster).lacks(&address) { break },
+                // Sooner where all are asked, and there is none to ask.
+                _ = round.changed() => if lock(&shared.set).lacks(&address) { break },
             }
         }
     }
 }
 
 /// Talks to one sentinel until it is none of them any more.
-async fn attend(shared: Arc<Shared>, spot: Spot, found: mpsc::UnboundedSender<Spot>) {
+async fn attend(
+    shared: Arc<Shared>,
+    addr: SentinelAddr,
+    found: mpsc::UnboundedSender<SentinelAddr>,
+) {
     let mut round = shared.round.subscribe();
     let mut pauses = pauses();
     let mut plain = false;
@@ -85,22 +94,22 @@ async fn attend(shared: Arc<Shared>, spot: Spot, found: mpsc::UnboundedSender<Sp
     loop {
         round.mark_unchanged();
         let asked = Instant::now();
-        // Two voices, in case that it speaks over two sockets.
-        let voice = shared.voices.fetch_add(2, Ordering::Relaxed);
+        // Two ids, for a sentinel that is listened to on a socket of its own.
+        let id = shared.connection_ids.fetch_add(2, Ordering::Relaxed);
         let hear = {
             let shared = shared.clone();
-            Arc::new(move |news, same: bool| shared.hear(voice + u64::from(!same), news))
+            Arc::new(move |news, same: bool| shared.observe(id + u64::from(!same), news))
         };
-        let opening = SentinelListener::open(&shared.sentinels, &spot, hear, plain);
+        let opening = SentinelListener::open(&shared.sentinels, &addr, hear, plain);
         match timeout(LIMIT, opening).await {
             Ok(Ok(listener)) => {
-                let attended = talk(&shared, &spot, listener, voice, &found).await;
+                let attended = talk(&shared, &addr, listener, id, &found).await;
                 let now = Instant::now();
-                lock(&shared.election).gone(voice, now);
-                lock(&shared.roster).lost(spot.at, now);
+                lock(&shared.election).gone(id, now);
+                lock(&shared.set).lost(addr.at, now);
                 match attended {
                     Ended::Needless => {
-                        lock(&shared.roster).forget(spot.at);
+                        lock(&shared.set).forget(addr.at);
                         shared.settled.send_replace(());
                         return;
                     }
@@ -120,12 +129,12 @@ async fn attend(shared: Arc<Shared>, spot: Spot, found: mpsc::UnboundedSender<Sp
             Ok(Err(no)) => {
                 // Something in between may end a connection on HELLO.
                 plain = !plain && matches!(no, ConnectError::Unreachable(_));
-                lock(&shared.roster).settled(spot.at, asked, Some(no));
+                lock(&shared.set).settled(addr.at, asked, Some(no));
             }
-            Err(_) => lock(&shared.roster).silent(spot.at, asked),
+            Err(_) => lock(&shared.set).silent(addr.at, asked),
         }
         shared.settled.send_replace(());
-        if !lock(&shared.roster).keeps(spot.at, Instant::now()) {
+        if !lock(&shared.set).keeps(addr.at, Instant::now()) {
             return;
         }
         tokio::select! {
@@ -146,10 +155,10 @@ enum Ended {
 /// Asks a sentinel whenever all are asked, and listens to it, until the connection is gone.
 async fn talk(
     shared: &Arc<Shared>,
-    spot: &Spot,
+    addr: &SentinelAddr,
     mut listener: SentinelListener,
-    voice: Voice,
-    found: &mpsc::UnboundedSender<Spot>,
+    id: ConnectionId,
+    found: &mpsc::UnboundedSender<SentinelAddr>,
 ) -> Ended {
     let mut round = shared.round.subscribe();
     let mut ended = Ended::Never;
@@ -159,27 +168,27 @@ async fn talk(
         let at = Instant::now();
         match timeout(LIMIT, listener.ask(&shared.sentinels)).await {
             Ok(Ok((told, asked))) => {
-                let deaf = listener.deaf.clone();
-                if !lock(&shared.roster).told(spot.at, &told, deaf) {
+                let not_subscribed = listener.not_subscribed.clone();
+                if !lock(&shared.set).told(addr.at, &told, not_subscribed) {
                     return Ended::Needless;
                 }
                 ended = Ended::Answered;
                 let answer = told.answer;
                 let now = Instant::now();
-                if lock(&shared.election).answers(voice, answer, asked, now) {
+                if lock(&shared.election).answers(id, answer, asked, now) {
                     shared.moved.send_replace(());
                 }
                 for other in told.others {
                     names.discover(shared, other, found);
                 }
-                lock(&shared.roster).settled(spot.at, at, None);
+                lock(&shared.set).settled(addr.at, at, None);
             }
             Ok(Err(no)) => {
-                lock(&shared.roster).settled(spot.at, at, Some(no));
+                lock(&shared.set).settled(addr.at, at, Some(no));
                 return ended;
             }
             Err(_) => {
-                lock(&shared.roster).silent(spot.at, at);
+                lock(&shared.set).silent(addr.at, at);
                 return ended;
             }
         }
@@ -212,7 +221,7 @@ impl Names {
         &mut self,
         shared: &Arc<Shared>,
         other: Other,
-        found: &mpsc::UnboundedSender<Spot>,
+        found: &mpsc::UnboundedSender<SentinelAddr>,
     ) {
         if let Some(at) = ip_address(&other.address) {
             join(shared, at, other, found);
@@ -242,11 +251,16 @@ impl Names {
     }
 }
 
-fn join(shared: &Shared, at: SocketAddr, other: Other, found: &mpsc::UnboundedSender<Spot>) {
+fn join(
+    shared: &Shared,
+    at: SocketAddr,
+    other: Other,
+    found: &mpsc::UnboundedSender<SentinelAddr>,
+) {
     let named = other.address;
-    let new = lock(&shared.roster).discovered(Spot { at, named }, &other.id, Instant::now());
-    if let Some(spot) = new {
-        let _ = found.send(spot);
+    let new = lock(&shared.set).discovered(SentinelAddr { at, named }, &other.id, Instant::now());
+    if let Some(addr) = new {
+        let _ = found.send(addr);
     }
 }
 

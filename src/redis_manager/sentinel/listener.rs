@@ -1,6 +1,6 @@
 //! A connection to one sentinel, which is asked and listened to over it: in RESP3 on one socket, where questions
 //! and messages keep their order; with a sentinel that does not speak it (before Redis 6) on two. Which sentinels
-//! there are is in [`super::sentinel_set`].
+//! there are is in [`super::set`].
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -16,40 +16,42 @@ use tokio::{
 };
 
 use super::{
-    Address,
-    connect::unreachable,
-    election::News,
-    handshake::refusal,
-    sentinel::{Sentinels, Told},
-    sentinel_events::{channels, parse, pushed},
-    stream::{self, Stream},
-    words,
+    election::FailoverEvent,
+    events::{channels, parse, pushed},
+    protocol::{SentinelReply, Sentinels},
 };
-use crate::manager::ConnectError;
+use crate::{
+    manager::ConnectError,
+    redis_manager::{
+        server_address::Address,
+        server_errors::{connect_error, unreachable},
+        stream::{self, Stream},
+    },
+};
 
 /// How long a sentinel may take to connect, and to answer.
 pub(super) const LIMIT: Duration = Duration::from_secs(1);
 
-/// After so much silence on a socket that is only listened to, a sentinel is asked whether it is still there.
+/// How long a socket that is only listened to may be silent before it is pinged.
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// What to do with a message, and whether it came over the socket of the answers.
-pub(super) type Hear = Arc<dyn Fn(News, bool) + Send + Sync>;
+/// Called for each event, with whether it came over the socket of the answers.
+pub(super) type OnEvent = Arc<dyn Fn(FailoverEvent, bool) + Send + Sync>;
 
-/// See the module. Dropping it ends its sockets.
+/// A connection to one sentinel. Dropping it closes its sockets.
 pub(super) struct SentinelListener {
     connection: MultiplexedConnection,
     /// In RESP2 the password is sent before the first question.
     logs_in: bool,
-    /// The sockets; one that ends is the end of this.
+    /// The tasks of the sockets; the connection ends with the first of them.
     sockets: JoinSet<()>,
-    /// Why nothing can be heard, in the sentinel's words.
-    pub(super) deaf: Option<Arc<str>>,
+    /// Why it could not subscribe, in the sentinel's words.
+    pub(super) not_subscribed: Option<Arc<str>>,
 }
 
 /// Where a sentinel is: an address of a host, whose name a certificate has to be for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Spot {
+pub(super) struct SentinelAddr {
     pub(super) at: SocketAddr,
     pub(super) named: Address,
 }
@@ -58,27 +60,27 @@ impl SentinelListener {
     /// Connects, and listens before anything is asked, so that nothing falls in between.
     pub(super) async fn open(
         sentinels: &Sentinels,
-        spot: &Spot,
-        hear: Hear,
+        addr: &SentinelAddr,
+        hear: OnEvent,
         plain: bool,
     ) -> Result<Self, ConnectError> {
         if !plain {
-            match Self::open_resp3(sentinels, spot, hear.clone()).await? {
+            match Self::open_resp3(sentinels, addr, hear.clone()).await? {
                 Ok(listener) => return Ok(listener),
                 Err(error) if error.is_io_error() => return Err(unreachable(&error)),
                 // It does not speak RESP3; or a wrong password, which RESP2 tells in the sentinel's own words.
                 Err(_) => {}
             }
         }
-        Self::open_resp2(sentinels, spot, hear).await
+        Self::open_resp2(sentinels, addr, hear).await
     }
 
     async fn open_resp3(
         sentinels: &Sentinels,
-        spot: &Spot,
-        hear: Hear,
+        addr: &SentinelAddr,
+        hear: OnEvent,
     ) -> Result<Result<Self, RedisError>, ConnectError> {
-        let stream = reach(sentinels, spot).await?;
+        let stream = reach(sentinels, addr).await?;
         let info = credentials(sentinels).set_protocol(ProtocolVersion::RESP3);
         let name = sentinels.name.clone();
         let config = AsyncConnectionConfig::new()
@@ -97,7 +99,7 @@ impl SentinelListener {
         let mut sockets = JoinSet::new();
         sockets.spawn(task);
         let subscribed = connection.subscribe(&channels()).await;
-        let deaf = match subscribed {
+        let not_subscribed = match subscribed {
             Err(error) if error.is_io_error() => return Ok(Err(error)),
             subscribed => subscribed.err().map(|error| error.to_string().into()),
         };
@@ -105,16 +107,16 @@ impl SentinelListener {
             connection,
             logs_in: false,
             sockets,
-            deaf,
+            not_subscribed,
         }))
     }
 
     async fn open_resp2(
         sentinels: &Sentinels,
-        spot: &Spot,
-        hear: Hear,
+        addr: &SentinelAddr,
+        hear: OnEvent,
     ) -> Result<Self, ConnectError> {
-        let stream = reach(sentinels, spot).await?;
+        let stream = reach(sentinels, addr).await?;
         let info = RedisConnectionInfo::default()
             .set_skip_set_lib_name()
             .set_protocol(ProtocolVersion::RESP2);
@@ -124,14 +126,14 @@ impl SentinelListener {
             .map_err(|error| unreachable(&error))?;
         let mut sockets = JoinSet::new();
         sockets.spawn(task);
-        let stream = reach(sentinels, spot).await?;
+        let stream = reach(sentinels, addr).await?;
         let info = credentials(sentinels);
         let subscribed = async {
             let mut messages = PubSub::new(&info, stream).await?;
             messages.subscribe(&channels()).await?;
             Ok::<_, RedisError>(messages)
         };
-        let deaf = match subscribed.await {
+        let not_subscribed = match subscribed.await {
             Ok(messages) => {
                 sockets.spawn(follow(messages, sentinels.name.clone(), hear));
                 None
@@ -144,21 +146,21 @@ impl SentinelListener {
             connection,
             logs_in: sentinels.username.is_some() || sentinels.password.is_some(),
             sockets,
-            deaf,
+            not_subscribed,
         })
     }
 
-    /// Asks, and says when it did.
+    /// Asks the sentinel; returns its reply and when it was asked.
     pub(super) async fn ask(
         &mut self,
         sentinels: &Sentinels,
-    ) -> Result<(Told, Instant), ConnectError> {
+    ) -> Result<(SentinelReply, Instant), ConnectError> {
         if std::mem::take(&mut self.logs_in) {
             let mut auth = Pipeline::new();
             auth.cmd("AUTH").arg(&sentinels.username);
             auth.arg(sentinels.password.as_deref().unwrap_or_default());
             if let Some(Value::ServerError(error)) = self.send(&auth).await?.first() {
-                return Err(refusal(words(error)));
+                return Err(connect_error(error));
             }
         }
         let asked = Instant::now();
@@ -178,12 +180,15 @@ impl SentinelListener {
     }
 }
 
-async fn reach(sentinels: &Sentinels, spot: &Spot) -> Result<Box<dyn Stream>, ConnectError> {
-    let host = match &spot.named {
+async fn reach(
+    sentinels: &Sentinels,
+    addr: &SentinelAddr,
+) -> Result<Box<dyn Stream>, ConnectError> {
+    let host = match &addr.named {
         Address::Tcp(host, _) => host.clone(),
-        Address::Unix(_) => spot.at.ip().to_string(),
+        Address::Unix(_) => addr.at.ip().to_string(),
     };
-    stream::open_at(spot.at, &host, sentinels.tls.as_ref()).await
+    stream::open_at(addr.at, &host, sentinels.tls.as_ref()).await
 }
 
 fn credentials(sentinels: &Sentinels) -> RedisConnectionInfo {
@@ -198,7 +203,7 @@ fn credentials(sentinels: &Sentinels) -> RedisConnectionInfo {
 }
 
 /// Passes on what is published on a socket that is only listened to, until it is gone.
-async fn follow(messages: PubSub, name: String, hear: Hear) {
+async fn follow(messages: PubSub, name: String, hear: OnEvent) {
     let (mut sink, mut messages) = messages.split();
     loop {
         match timeout(SILENCE, messages.next()).await {

@@ -1,17 +1,15 @@
-//! Which calls are sent again, and how: after a connection was lost, and after its server was found to be no primary any more.
+//! Sending calls again: after a connection was lost, and after its server was demoted.
 //!
-//! A call can itself be the reason why a connection is lost: a uid that is longer than the server takes, a list that is longer
-//! than it sends. So calls that were in flight when a connection broke twice are sent carefully: one batch at a time,
-//! soon one call at a time. A call with which connections break when it is alone is not sent again.
+//! A call can itself be the reason why a connection is lost: a uid that is longer than the server takes, a list that is
+//! longer than it sends. So calls that were in flight when a connection broke twice are sent carefully: one batch at a
+//! time, soon one call at a time. A call with which connections break when it is alone in flight is not sent again.
 
 use tokio::time::Instant;
 
-use super::{
-    BATCH, Event,
-    pending::{Batch, PendingCall, PendingCalls},
-};
+use super::{BATCH, Batch, PendingCall, PendingCalls};
 use crate::{
     command::Reply,
+    driver::mailbox::Event,
     error::{Error, Result},
 };
 
@@ -29,13 +27,13 @@ const ALONE: u32 = 2;
 
 /// How often a call was in flight when a connection broke.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Resends {
+pub(super) struct Losses {
     all: u32,
     /// With no other call in flight.
     alone: u32,
 }
 
-impl Resends {
+impl Losses {
     pub(super) fn is_suspect(self) -> bool {
         self.all >= CAREFUL
     }
@@ -48,7 +46,9 @@ impl Resends {
 impl Batch {
     /// Whether its calls are sent carefully. The first one tells: calls were lost the more often the older they are.
     pub(super) fn is_careful(&self) -> bool {
-        self.jobs.first().is_some_and(|job| job.losses.is_suspect())
+        self.calls
+            .first()
+            .is_some_and(|call| call.losses.is_suspect())
     }
 }
 
@@ -65,7 +65,7 @@ impl PendingCalls {
             _ => 1,
         };
         let suspects = self.waiting.iter().take(most.max(GROUP) + 1);
-        let suspects = suspects.take_while(|job| job.losses.all == first.losses.all);
+        let suspects = suspects.take_while(|call| call.losses.all == first.losses.all);
         let count = suspects.count();
         Some(if count > GROUP { count.min(most) } else { 1 })
     }
@@ -79,7 +79,12 @@ impl PendingCalls {
 
     /// What was in flight waits again, in the old order. Not a barrier: half of it is done; and not a call with which the
     /// connection `broke` too often.
-    pub(super) fn connection_lost(&mut self, error: &Error, broke: bool, events: &mut Vec<Event>) {
+    pub(in crate::driver) fn connection_lost(
+        &mut self,
+        error: &Error,
+        broke: bool,
+        events: &mut Vec<Event>,
+    ) {
         if self.barrier_in_flight() {
             self.begin_anew(Instant::now());
         }
@@ -87,20 +92,20 @@ impl PendingCalls {
         let alone = self
             .batches
             .iter()
-            .map(|batch| batch.jobs.len())
+            .map(|batch| batch.calls.len())
             .sum::<usize>()
             == 1;
         while let Some(batch) = self.batches.pop_back() {
-            for mut job in batch.jobs.into_iter().rev() {
-                job.losses.all += u32::from(broke);
-                job.losses.alone += u32::from(broke && alone);
-                if job.request.is_barrier() {
-                    job.answer(Err(error.clone()), events);
-                } else if job.losses.is_enough() {
-                    let error = given_up(job.losses, error);
-                    job.answer(Err(error), events);
+            for mut call in batch.calls.into_iter().rev() {
+                call.losses.all += u32::from(broke);
+                call.losses.alone += u32::from(broke && alone);
+                if call.request.is_barrier() {
+                    call.answer(Err(error.clone()), events);
+                } else if call.losses.is_enough() {
+                    let error = given_up(call.losses, error);
+                    call.answer(Err(error), events);
                 } else {
-                    self.wait_again(job);
+                    self.wait_again(call);
                 }
             }
         }
@@ -108,7 +113,7 @@ impl PendingCalls {
 
     /// The oldest batch was answered by a server that is no primary any more: its calls wait again, and so does
     /// what else is in flight. Those to which that has happened before get these replies, if they are `last`.
-    pub(super) fn demoted(
+    pub(in crate::driver) fn demoted(
         &mut self,
         replies: Vec<Result<Reply>>,
         last: bool,
@@ -119,23 +124,23 @@ impl PendingCalls {
             return;
         };
         let barrier = batch.is_barrier();
-        let is_last = |job: &PendingCall| last && job.demoted;
-        let told = batch.jobs.iter().take_while(|job| is_last(job)).count();
-        let kept = batch.jobs.split_off(told);
-        for (job, reply) in batch.jobs.into_iter().zip(replies) {
-            job.answer(reply, events);
+        let is_last = |call: &PendingCall| last && call.demoted;
+        let told = batch.calls.iter().take_while(|call| is_last(call)).count();
+        let kept = batch.calls.split_off(told);
+        for (call, reply) in batch.calls.into_iter().zip(replies) {
+            call.answer(reply, events);
         }
         while let Some(batch) = self.batches.pop_back() {
-            for mut job in batch.jobs.into_iter().rev() {
-                job.demoted = true;
-                self.wait_again(job);
+            for mut call in batch.calls.into_iter().rev() {
+                call.demoted = true;
+                self.wait_again(call);
             }
         }
-        for mut job in kept.into_iter().rev() {
-            job.demoted = true;
+        for mut call in kept.into_iter().rev() {
+            call.demoted = true;
             // It was answered, so nothing of it can take effect later.
-            job.sent = false;
-            self.wait_again(job);
+            call.sent = false;
+            self.wait_again(call);
         }
         if barrier {
             self.begin_anew(now);
@@ -143,8 +148,8 @@ impl PendingCalls {
     }
 }
 
-fn given_up(losses: Resends, error: &Error) -> Error {
-    let Resends { all, alone } = losses;
+fn given_up(losses: Losses, error: &Error) -> Error {
+    let Losses { all, alone } = losses;
     let last = error.cause().unwrap_or_default();
     let words = format!(
         "the connection was lost {all} times with this call under way, {alone} of them with no other: {last}"

@@ -1,6 +1,6 @@
-//! What is known of the primary by all that sentinels have said, by whatever way: one state, and every
-//! connection is made and kept by it only. Pure: no socket, and no clock of its own. Who talks to the sentinels
-//! is in [`super::sentinel_link`], who waits for the outcome in [`super::failover`].
+//! Which server is the primary, and whether a failover from it is under way, by all that sentinels have said, in answers
+//! and in messages. Every connection to a primary is made and kept by this state only. Pure: no socket, and no clock of its
+//! own. Connections to the sentinels are in [`super::listener`], waiting for the outcome in [`super::failover`].
 //!
 //! The rules:
 //!
@@ -22,16 +22,16 @@ use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
 
 use tokio::time::Instant;
 
-use super::Address;
+use crate::redis_manager::server_address::Address;
 
 /// For how long a failover bars a primary that it has not replaced; counted from the last message about it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 
-/// How many bars are kept at most; each voice has two at most while it lives, and those of the dead are old.
+/// How many bars are kept at most; each connection has two at most while it lives, and those of the dead are old.
 const BARS: usize = 256;
 
 /// One connection to one sentinel: what comes over it keeps its order.
-pub(super) type Voice = u64;
+pub(super) type ConnectionId = u64;
 
 /// What a sentinel answers when it is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub(super) struct Answer {
 
 /// What a sentinel publishes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum News {
+pub(super) enum FailoverEvent {
     /// A failover from this primary is under way.
     FailsOver(Address),
     /// A failover is over.
@@ -63,13 +63,13 @@ pub(super) enum Verdict {
     Wait(Instant),
 }
 
-/// See the module.
+/// What all sentinels have said of the primary and of failovers.
 #[derive(Debug, Default)]
 pub(super) struct Election {
     primary: Option<Named>,
     bars: Vec<Bar>,
     /// What each sentinel that is heard said last.
-    views: BTreeMap<Voice, Named>,
+    views: BTreeMap<ConnectionId, Named>,
     /// Since when those that are heard name other ones only.
     doubt: Option<Instant>,
 }
@@ -80,20 +80,20 @@ struct Named {
     epoch: Option<u64>,
 }
 
-/// A failover from `address`, as `voice` told.
+/// A failover from `address`, as a sentinel told over connection `id`.
 #[derive(Debug)]
 struct Bar {
-    voice: Voice,
+    id: ConnectionId,
     address: Address,
     /// When it was told of last.
     at: Instant,
 }
 
 impl Election {
-    /// An answer to a question that was put at the time `asked`. Says whether anything has changed.
+    /// Takes the answer to a question of the time `asked`. Returns whether anything has changed.
     pub(super) fn answers(
         &mut self,
-        voice: Voice,
+        id: ConnectionId,
         answer: Answer,
         asked: Instant,
         now: Instant,
@@ -103,30 +103,34 @@ impl Election {
             epoch,
             fails_over,
         } = answer;
-        let own = |bar: &Bar| bar.voice == voice && bar.address == address;
+        let own = |bar: &Bar| bar.id == id && bar.address == address;
         let before = self.bars.len();
         if !fails_over {
             self.bars.retain(|bar| !(own(bar) && bar.at < asked));
         } else if !self.bars.iter().any(own) {
             // One that it has told of already is not prolonged by asking.
-            self.bar(voice, &address, now);
+            self.bar(id, &address, now);
         }
         let changed = self.bars.len() != before;
-        self.views.insert(voice, Named { address, epoch });
+        self.views.insert(id, Named { address, epoch });
         self.weigh(now) || changed
     }
 
-    /// What came by itself. Says whether anything has changed.
-    pub(super) fn publishes(&mut self, voice: Voice, news: News, now: Instant) -> bool {
+    /// Takes an event that a sentinel published. Returns whether anything has changed.
+    pub(super) fn publishes(
+        &mut self,
+        id: ConnectionId,
+        news: FailoverEvent,
+        now: Instant,
+    ) -> bool {
         match news {
-            News::FailsOver(address) => self.bar(voice, &address, now),
-            News::Switched { from, to } => {
+            FailoverEvent::FailsOver(address) => self.bar(id, &address, now),
+            FailoverEvent::Switched { from, to } => {
                 // It has come to know it now, so what it said before against `to` is over.
-                self.bars
-                    .retain(|bar| !(bar.voice == voice && bar.address == to));
-                self.bar(voice, &from, now);
+                self.bars.retain(|bar| !(bar.id == id && bar.address == to));
+                self.bar(id, &from, now);
                 // Which epoch this was is not told, but asked for next; where that is forbidden it is all there is.
-                if let Some(view) = self.views.get_mut(&voice)
+                if let Some(view) = self.views.get_mut(&id)
                     && view.epoch.is_none()
                 {
                     view.address = to;
@@ -137,13 +141,13 @@ impl Election {
         true
     }
 
-    /// A connection to a sentinel has ended. What it said of failovers stays.
-    pub(super) fn gone(&mut self, voice: Voice, now: Instant) {
-        self.views.remove(&voice);
+    /// Notes that a connection to a sentinel has ended. What it said of failovers stays.
+    pub(super) fn gone(&mut self, id: ConnectionId, now: Instant) {
+        self.views.remove(&id);
         self.weigh(now);
     }
 
-    /// Whether a connection may be made by one who has been looking for it since `since`.
+    /// Decides whether a connection may be made, for an attempt that has lasted since `since`.
     pub(super) fn verdict(&mut self, since: Instant, now: Instant) -> Verdict {
         let candidate = self.candidate(now);
         let outlasted = |doubt: Instant| doubt.max(since) + PATIENCE <= now;
@@ -160,7 +164,7 @@ impl Election {
         }
     }
 
-    /// Whether a connection to `address` must not be kept.
+    /// Returns whether a connection to `address` must not be kept.
     pub(super) fn forbids(&self, address: &Address, now: Instant) -> bool {
         let other = |primary: &Named| primary.address != *address;
         self.primary.as_ref().is_some_and(other) || self.barred(address, now).is_some()
@@ -172,17 +176,17 @@ impl Election {
         (now < until).then_some(until)
     }
 
-    fn bar(&mut self, voice: Voice, address: &Address, now: Instant) {
+    fn bar(&mut self, id: ConnectionId, address: &Address, now: Instant) {
         self.bars
-            .retain(|bar| !(bar.voice == voice && bar.address == *address));
+            .retain(|bar| !(bar.id == id && bar.address == *address));
         let (heard, bars) = (&self.views, &mut self.bars);
         // One that has run out still says that its sentinel, if it lives, has told of this failover.
-        bars.retain(|bar| now < bar.at + PATIENCE || heard.contains_key(&bar.voice));
+        bars.retain(|bar| now < bar.at + PATIENCE || heard.contains_key(&bar.id));
         if bars.len() >= BARS {
             bars.remove(0);
         }
         bars.push(Bar {
-            voice,
+            id,
             address: address.clone(),
             at: now,
         });

@@ -49,15 +49,15 @@ impl Case {
     }
 
     /// An answer to a question of this moment.
-    fn answers(&mut self, voice: Voice, answer: Answer) {
+    fn answers(&mut self, id: ConnectionId, answer: Answer) {
         let asked = self.now;
         self.passes(1);
-        self.election.answers(voice, answer, asked, self.now);
+        self.election.answers(id, answer, asked, self.now);
     }
 
-    fn publishes(&mut self, voice: Voice, news: News) {
+    fn publishes(&mut self, id: ConnectionId, news: FailoverEvent) {
         self.passes(1);
-        self.election.publishes(voice, news, self.now);
+        self.election.publishes(id, news, self.now);
         self.passes(1);
     }
 
@@ -101,7 +101,7 @@ fn a_failover_bars_the_old_primary_although_others_name_it() {
         case.answers(1, says(1, 7));
         assert!(case.keeps(1));
         if by_message {
-            case.publishes(2, News::FailsOver(at(1)));
+            case.publishes(2, FailoverEvent::FailsOver(at(1)));
         } else {
             case.answers(2, fails_over(1, 7));
         }
@@ -109,8 +109,8 @@ fn a_failover_bars_the_old_primary_although_others_name_it() {
         // Also when the sentinel that has told of it is gone.
         let now = case.now;
         case.election.gone(2, now);
-        for voice in [1, 3, 4] {
-            case.answers(voice, says(1, 7));
+        for id in [1, 3, 4] {
+            case.answers(id, says(1, 7));
             assert_eq!(case.port(), None);
         }
         case.answers(1, says(2, 8));
@@ -122,7 +122,7 @@ fn a_failover_bars_the_old_primary_although_others_name_it() {
 fn after_patience_the_old_primary_is_used_and_barred_again_by_the_next_message_only() {
     let mut case = Case::new();
     case.answers(1, says(1, 7));
-    case.publishes(1, News::FailsOver(at(1)));
+    case.publishes(1, FailoverEvent::FailsOver(at(1)));
     case.passes(2990);
     assert_eq!(case.port(), None);
     case.answers(1, fails_over(1, 7));
@@ -132,7 +132,7 @@ fn after_patience_the_old_primary_is_used_and_barred_again_by_the_next_message_o
     case.answers(1, fails_over(1, 7));
     assert!(case.keeps(1));
     // It goes on after all.
-    case.publishes(1, News::FailsOver(at(1)));
+    case.publishes(1, FailoverEvent::FailsOver(at(1)));
     assert!(!case.keeps(1));
 }
 
@@ -142,7 +142,7 @@ fn a_failover_that_is_aborted_ends_the_bar_of_the_sentinel_that_says_so() {
     case.answers(1, says(1, 7));
     let asked = case.now;
     case.passes(1);
-    case.publishes(1, News::FailsOver(at(1)));
+    case.publishes(1, FailoverEvent::FailsOver(at(1)));
     // Asked before: it says nothing of what came then.
     let now = case.now;
     case.election.answers(1, says(1, 7), asked, now);
@@ -159,13 +159,13 @@ fn a_switch_bars_the_old_primary_until_its_epoch_is_known() {
     let mut case = Case::new();
     case.answers(1, says(1, 7));
     let (from, to) = (at(1), at(2));
-    case.publishes(1, News::Switched { from, to });
+    case.publishes(1, FailoverEvent::Switched { from, to });
     assert_eq!(case.port(), None);
     case.answers(1, says(2, 8));
     assert_eq!(case.port(), Some(2));
     // Back again, at once.
     let (from, to) = (at(2), at(1));
-    case.publishes(1, News::Switched { from, to });
+    case.publishes(1, FailoverEvent::Switched { from, to });
     case.answers(1, says(1, 9));
     assert_eq!(case.port(), Some(1));
 }
@@ -183,13 +183,13 @@ fn without_epochs_messages_and_the_most_answers_count() {
     dying.answers(2, names(1));
     dying.answers(3, names(1));
     assert_eq!(dying.port(), Some(1));
-    for voice in [2, 3] {
+    for id in [2, 3] {
         let now = dying.now;
-        dying.election.gone(voice, now);
+        dying.election.gone(id, now);
     }
     assert!(dying.keeps(1));
     let (from, to) = (at(1), at(2));
-    case.publishes(2, News::Switched { from, to });
+    case.publishes(2, FailoverEvent::Switched { from, to });
     assert!(!case.keeps(1));
     case.answers(2, names(2));
     case.answers(3, names(2));
@@ -221,7 +221,7 @@ fn an_old_epoch_alone_moves_no_connection_but_one_that_is_looked_for_after_patie
 fn what_is_remembered_is_bounded() {
     let mut case = Case::new();
     for port in 0..10_000 {
-        case.publishes(port.into(), News::FailsOver(at(port)));
+        case.publishes(port.into(), FailoverEvent::FailsOver(at(port)));
     }
     assert!(case.election.bars.len() <= BARS);
 }

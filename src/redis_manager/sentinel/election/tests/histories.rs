@@ -61,14 +61,14 @@ struct Failover {
 
 #[derive(Debug, Clone)]
 enum Item {
-    News(News),
+    FailoverEvent(FailoverEvent),
     Answer(Answer, Instant),
 }
 
 /// A connection to a sentinel, with what is under way on it; and which failovers that is evidence of.
 #[derive(Default)]
 struct Wire {
-    voice: Voice,
+    id: ConnectionId,
     sentinel: usize,
     queue: VecDeque<(Item, Vec<usize>)>,
     last: Option<(Item, Vec<usize>)>,
@@ -83,9 +83,9 @@ struct World {
     /// What each sentinel believes.
     views: [(u16, u64); SENTINELS],
     wires: Vec<Wire>,
-    voices: Voice,
-    /// Of which failover something was heard, by which voice, when.
-    evidence: Vec<(usize, Voice, Instant)>,
+    connection_ids: ConnectionId,
+    /// Of which failover something was heard, over which connection, when.
+    evidence: Vec<(usize, ConnectionId, Instant)>,
     /// Somebody has been looking for a connection since then.
     looking: Instant,
 }
@@ -94,7 +94,7 @@ impl World {
     fn new() -> Self {
         let case = Case::new();
         let wire = |i: usize| Wire {
-            voice: i as Voice,
+            id: i as ConnectionId,
             sentinel: i % SENTINELS,
             ..Wire::default()
         };
@@ -106,7 +106,7 @@ impl World {
             primary: 0,
             views: [(0, 0); SENTINELS],
             wires: (0..LINES).map(wire).collect(),
-            voices: LINES as Voice,
+            connection_ids: LINES as ConnectionId,
             evidence: Vec::new(),
         }
     }
@@ -117,10 +117,11 @@ impl World {
         (self.failovers[last].state == State::Begun).then_some(last)
     }
 
-    fn publish(&mut self, sentinel: usize, news: &News, of: usize) {
+    fn publish(&mut self, sentinel: usize, news: &FailoverEvent, of: usize) {
         for wire in &mut self.wires {
             if wire.sentinel == sentinel {
-                wire.queue.push_back((Item::News(news.clone()), vec![of]));
+                wire.queue
+                    .push_back((Item::FailoverEvent(news.clone()), vec![of]));
             }
         }
     }
@@ -167,7 +168,11 @@ impl World {
                     leader,
                     state,
                 });
-                self.publish(leader, &News::FailsOver(at(from)), self.failovers.len() - 1);
+                self.publish(
+                    leader,
+                    &FailoverEvent::FailsOver(at(from)),
+                    self.failovers.len() - 1,
+                );
             }
             Step::Promotes => {
                 let Some(of) = self.under_way() else { return };
@@ -175,7 +180,7 @@ impl World {
                 failover.state = State::Promoted;
                 (self.primary, self.epoch) = (failover.to, failover.epoch);
                 let (leader, from) = (failover.leader, failover.from);
-                self.publish(leader, &News::FailsOver(at(from)), of);
+                self.publish(leader, &FailoverEvent::FailsOver(at(from)), of);
             }
             Step::Aborts => {
                 if let Some(of) = self.under_way() {
@@ -193,7 +198,7 @@ impl World {
                             failover.state == State::Promoted && failover.epoch == epoch + 1
                         };
                         if let Some(of) = self.failovers.iter().position(of) {
-                            self.publish(who, &News::Switched { from, to }, of);
+                            self.publish(who, &FailoverEvent::Switched { from, to }, of);
                         }
                     }
                 }
@@ -207,7 +212,7 @@ impl World {
             }
             Step::Arrives(wire) => {
                 if let Some((item, of)) = self.wires[wire].queue.pop_front() {
-                    if let Item::News(_) = item {
+                    if let Item::FailoverEvent(_) = item {
                         self.wires[wire].last = Some((item.clone(), of.clone()));
                     }
                     self.deliver(wire, item, &of);
@@ -220,17 +225,17 @@ impl World {
             }
             Step::Overtakes(wire) => {
                 let queue = &mut self.wires[wire].queue;
-                let news = |(item, _): &(Item, Vec<usize>)| matches!(item, Item::News(_));
+                let news = |(item, _): &(Item, Vec<usize>)| matches!(item, Item::FailoverEvent(_));
                 if queue.get(1).is_some_and(news) && !news(&queue[0]) {
                     queue.swap(0, 1);
                 }
             }
             Step::Breaks(wire) => {
                 let now = self.case.now;
-                self.case.election.gone(self.wires[wire].voice, now);
-                self.voices += 1;
+                self.case.election.gone(self.wires[wire].id, now);
+                self.connection_ids += 1;
                 self.wires[wire] = Wire {
-                    voice: self.voices,
+                    id: self.connection_ids,
                     sentinel: wire % SENTINELS,
                     ..Wire::default()
                 };
@@ -241,20 +246,20 @@ impl World {
 
     fn deliver(&mut self, wire: usize, item: Item, of: &[usize]) {
         self.case.passes(1);
-        let (voice, now) = (self.wires[wire].voice, self.case.now);
+        let (id, now) = (self.wires[wire].id, self.case.now);
         // Asking again does not prolong what was heard before.
         let again = matches!(&item, Item::Answer(answer, _) if answer.fails_over);
         let known = |of: &&usize| {
-            let same = |(one, by, _): &(usize, Voice, Instant)| (one, *by) == (*of, voice);
+            let same = |(one, by, _): &(usize, ConnectionId, Instant)| (one, *by) == (*of, id);
             again && self.evidence.iter().any(same)
         };
         let fresh: Vec<usize> = of.iter().filter(|of| !known(of)).copied().collect();
         match item {
-            Item::News(news) => self.case.election.publishes(voice, news, now),
-            Item::Answer(answer, asked) => self.case.election.answers(voice, answer, asked, now),
+            Item::FailoverEvent(news) => self.case.election.publishes(id, news, now),
+            Item::Answer(answer, asked) => self.case.election.answers(id, answer, asked, now),
         };
         self.evidence
-            .extend(fresh.into_iter().map(|of| (of, voice, now)));
+            .extend(fresh.into_iter().map(|of| (of, id, now)));
         self.case.passes(1);
     }
 
@@ -340,7 +345,7 @@ proptest! {
             world.case.passes(ms);
             for wire in &world.wires {
                 let now = world.case.now;
-                world.case.election.answers(wire.voice, says(primary, 0), now, now);
+                world.case.election.answers(wire.id, says(primary, 0), now, now);
             }
         }
         prop_assert_eq!(world.case.port_since(since), Some(primary));

@@ -1,0 +1,120 @@
+//! Keys that the server tracks for nothing because of our reads: they did not exist when they were read with `CLIENT
+//! CACHING YES`. Redis forgets a tracked key when it is changed or removed, and a key that does not exist any more may
+//! never be: channels of a match have names that do not come again. So the session has the server forget these keys.
+//!
+//! They are rare: an unknown key is read untracked, only one that was seen with members is read tracked, and an empty
+//! list is never tracked on purpose. What is left is that another process removed the channel in between.
+//!
+//! **Forgetting** is a script that adds a member to each key and removes it, if the key does not exist: atomic, so that
+//! no reader sees it, and a change, so that the server forgets the key (and reports it to us). A script and no `MULTI`:
+//! Redis 6.2 sends the report within the reply of `EXEC`, where no client expects it.
+//!
+//! **The bound**: dead keys and tracked reads that are not answered are never more than [`MOST`]; beyond it lists are
+//! read untracked. A server that is out of memory refuses the script, which is then tried again after ever more batches.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::{HashSet, SharedKey};
+use crate::failpoints::fail_point;
+
+/// How many keys that do not exist the server may remember because of one connection.
+pub(super) const MOST: usize = 1024;
+
+/// How many keys one script has the server forget: it must not hold up the server.
+const AT_A_TIME: usize = 128;
+
+/// The most batches between two attempts.
+const PATIENCE: u32 = 1024;
+
+/// The dead keys that a connection leaves behind when it ends, for the next one.
+pub type InheritedKeys = Arc<Mutex<Vec<SharedKey>>>;
+
+/// The dead keys of one connection, and when the server is to forget them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct DeadKeys {
+    keys: HashSet<SharedKey>,
+    /// Tracked reads that are not answered yet.
+    tracking: usize,
+    /// Keys in scripts that are not answered yet.
+    forgetting: usize,
+    /// Batches until the next attempt, and how long the last pause was.
+    wait: u32,
+    pause: u32,
+    inherited: InheritedKeys,
+}
+
+impl DeadKeys {
+    pub(super) fn inherit(&mut self, inherited: &InheritedKeys) {
+        self.inherited = inherited.clone();
+        let mut left = inherited.lock().unwrap_or_else(PoisonError::into_inner);
+        self.keys.extend(left.drain(..));
+    }
+
+    /// Whether one more read may be tracked; counts it.
+    pub(super) fn may_track(&mut self) -> bool {
+        let room = self.keys.len() + self.forgetting + self.tracking < MOST;
+        self.tracking += usize::from(room);
+        room
+    }
+
+    /// A tracked read was answered.
+    pub(super) fn track_answered(&mut self) {
+        self.tracking = self.tracking.saturating_sub(1);
+    }
+
+    /// The server remembers this key, which does not exist.
+    pub(super) fn insert(&mut self, key: &SharedKey) {
+        self.keys.insert(key.clone());
+    }
+
+    /// The server has reported it, and so forgotten it.
+    pub(super) fn remove(&mut self, key: &[u8]) {
+        if !self.keys.is_empty() {
+            self.keys.remove(key);
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.keys.clear();
+    }
+
+    /// Takes the keys that the server is to forget now, after one more batch.
+    pub(super) fn due(&mut self) -> Option<Vec<SharedKey>> {
+        fail_point!("keeps-dead-keys", Some(None));
+        if self.keys.is_empty() {
+            return None;
+        }
+        if self.wait > 0 {
+            self.wait -= 1;
+            return None;
+        }
+        let keys: Vec<_> = self.keys.iter().take(AT_A_TIME).cloned().collect();
+        for key in &keys {
+            self.keys.remove(key);
+        }
+        self.forgetting += keys.len();
+        Some(keys)
+    }
+
+    /// Notes the answer to a script; keys that were not forgotten are tried again.
+    pub(super) fn forgot(&mut self, keys: Vec<SharedKey>, done: bool) {
+        self.forgetting = self.forgetting.saturating_sub(keys.len());
+        if done {
+            (self.wait, self.pause) = (0, 0);
+            return;
+        }
+        self.pause = (2 * self.pause).clamp(1, PATIENCE);
+        self.wait = self.pause;
+        self.keys.extend(keys);
+    }
+
+    /// Leaves the keys, and `more` that may be dead, to the next connection.
+    pub(super) fn leave(&mut self, more: impl Iterator<Item = SharedKey>) {
+        let mut inherited = self
+            .inherited
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        inherited.extend(self.keys.drain().chain(more));
+        inherited.truncate(MOST);
+    }
+}

@@ -1,0 +1,197 @@
+//! What the driver does when something happens: calls come in, an attempt to connect ends, replies come, the connection
+//! is lost, a deadline passes.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::{
+    Driver, Phase,
+    mailbox::{Event, Outlet},
+    reconnect::{ConnectionState, Dialed, Found},
+};
+use crate::{
+    command::Reply,
+    error::{Cause, Error, Result},
+    failpoints::may_panic,
+    heartbeat,
+    manager::{Connection as _, Manager},
+};
+
+impl<M: Manager, O: Outlet> Driver<M, O> {
+    pub(super) fn on_inbox(&mut self) {
+        let now = Instant::now();
+        may_panic("driver");
+        self.busy_poll.found();
+        let refusal = self.refusal();
+        self.inbox.queue.take(&mut self.input);
+        let (calls, events) = (&mut self.pending, &mut self.events);
+        let starting = std::mem::take(&mut self.input.starting);
+        self.input.calls.unpack(|seq, request| match &refusal {
+            None => {
+                let starting = starting && request.is_barrier();
+                calls.push(seq, request, starting, now);
+            }
+            Some(error) => events.push(Event::Answer(seq, Err(error.clone()))),
+        });
+        if std::mem::take(&mut self.input.stop) {
+            self.on_stop(now);
+        }
+    }
+
+    /// Returns why a call cannot even wait, if so.
+    fn refusal(&self) -> Option<Error> {
+        let waits =
+            self.connection.is_up() || (self.limits.offline_queue && !self.connection.gave_up());
+        (!waits).then(|| self.disconnected())
+    }
+
+    fn disconnected(&self) -> Error {
+        let cause = self.connection.cause();
+        Error::Disconnected { cause }
+    }
+
+    fn on_stop(&mut self, now: Instant) {
+        if matches!(self.phase, Phase::Starting(_)) {
+            self.events.push(Event::StartFailed(Error::Stopped));
+        }
+        self.phase = Phase::Stopping(now + self.limits.drain);
+    }
+
+    pub(super) fn on_dialed(&mut self, dialed: Dialed<M::Connection>) {
+        match self.connection.dialed(dialed, &self.limits, &self.manager) {
+            Ok(Found { fenced, note }) => {
+                if let Phase::Starting(_) = self.phase {
+                    self.phase = Phase::Started;
+                    self.events.push(Event::Started);
+                } else {
+                    self.stats.reconnects.add(1);
+                    self.log(format!("connected again to {}", self.manager.describe()));
+                }
+                if let Some(note) = note {
+                    self.log(note);
+                }
+                if !fenced {
+                    let error = self.disconnected();
+                    self.pending.fail_sent_writes(&error, &mut self.events);
+                }
+            }
+            Err(failed) => {
+                let attempt = format!(
+                    "cannot connect to {}: {}",
+                    self.manager.describe(),
+                    failed.cause
+                );
+                self.log(attempt);
+                if failed.gave_up {
+                    self.log("no further attempt is made to connect".to_owned());
+                }
+                match self.phase {
+                    Phase::Starting(_) if failed.refused => {
+                        self.fail_start(Error::Store(failed.cause));
+                    }
+                    Phase::Starting(_) if failed.gave_up => {
+                        let error = self.unreachable(Some(failed.cause));
+                        self.fail_start(error);
+                    }
+                    _ if failed.gave_up => {
+                        let error = self.disconnected();
+                        self.pending.fail_all(&error, &mut self.events);
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    pub(super) fn on_replies(&mut self, replies: Vec<Result<Reply>>) {
+        let now = Instant::now();
+        self.connection.answered(now);
+        let ConnectionState::Up { connection, .. } = &self.connection else {
+            return;
+        };
+        let demoted = connection.demoted();
+        let demoted = demoted.filter(|_| self.manager.elects() || self.connection.leaves(now));
+        if let Some(words) = demoted {
+            return self.on_demoted(words, replies, now);
+        }
+        self.busy_poll.answered(connection.busy_poll(), now);
+        self.pending.reply(replies, &mut self.events);
+    }
+
+    /// Leaves a server that is no primary any more, and says so instead of closing the connection. The new one may be behind
+    /// the same address.
+    fn on_demoted(&mut self, words: Arc<str>, replies: Vec<Result<Reply>>, now: Instant) {
+        self.log_lost(&words);
+        self.connection.leave(words, &self.limits, &self.manager);
+        if self.limits.offline_queue {
+            let last = !self.manager.elects();
+            self.pending.demoted(replies, last, now, &mut self.events);
+        } else {
+            self.pending.reply(replies, &mut self.events);
+            let error = self.disconnected();
+            self.pending.fail_all(&error, &mut self.events);
+        }
+    }
+
+    fn log_lost(&mut self, cause: &str) {
+        let store = self.manager.describe();
+        self.log(format!("lost the connection to {store}: {cause}"));
+    }
+
+    /// Reconnects after the connection `broke`, or was given up.
+    pub(super) fn on_lost(&mut self, cause: Arc<str>, broke: bool) {
+        self.log_lost(&cause);
+        self.connection.lost(cause, &self.limits, &self.manager);
+        let error = self.disconnected();
+        self.pending
+            .connection_lost(&error, broke, &mut self.events);
+        if !self.limits.offline_queue {
+            self.pending.fail_all(&error, &mut self.events);
+        }
+    }
+
+    pub(super) fn on_timer(&mut self) {
+        let now = Instant::now();
+        match self.phase {
+            Phase::Starting(Some(deadline)) if deadline <= now => {
+                let error = self.unreachable(self.connection.cause());
+                self.fail_start(error);
+            }
+            Phase::Stopping(deadline) if deadline <= now => {
+                self.pending.fail_all(&Error::Stopped, &mut self.events);
+            }
+            _ => {
+                // A connection that is up has no cause to give, only an old one.
+                let cause = self.connection.cause().filter(|_| !self.connection.is_up());
+                let hangs = self.pending.expire(now, &cause, &mut self.events);
+                if let Some(limit) = hangs.filter(|_| self.connection.is_up()) {
+                    self.on_lost(
+                        format!("no answer for {} ms", limit.as_millis()).into(),
+                        false,
+                    );
+                } else if self.connection.is_dead(now) {
+                    let limit = heartbeat::LIMIT.as_millis();
+                    self.on_lost(format!("no sign of life within {limit} ms").into(), false);
+                }
+            }
+        }
+    }
+
+    fn fail_start(&mut self, error: Error) {
+        self.phase = Phase::Ended;
+        self.events.push(Event::StartFailed(error));
+    }
+
+    fn unreachable(&self, cause: Cause) -> Error {
+        let store = self.manager.describe();
+        Error::Unreachable { store, cause }
+    }
+
+    /// Logs a line, unless a stop is under way: then the end of the connection is expected.
+    fn log(&mut self, line: String) {
+        if !matches!(self.phase, Phase::Stopping(_)) {
+            self.events.push(Event::Log(line));
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! What a connection to a cluster shares with the batch that is under way: the connections to the nodes, and what is
+//! known of their slots.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use futures_util::{FutureExt as _, future::select};
+use redis::aio::MultiplexedConnection;
+use tokio::{sync::mpsc, time::timeout};
+
+use super::{
+    ClusterManager,
+    replacement_check::{self, Peer},
+    slots::SlotMap,
+};
+use crate::{
+    batch_size::BatchSize,
+    heartbeat,
+    manager::{Connected, Connection as _, Lost, Manager as _},
+    redis_manager::{Address, RedisConnection},
+};
+
+/// How long it may take to connect to a node that was not there at the beginning.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What the connection has in common with the batch that is under way.
+#[derive(Debug)]
+pub(super) struct Shared {
+    manager: Arc<ClusterManager>,
+    state: Mutex<State>,
+    /// Hears of each connection that ends.
+    ended: mpsc::UnboundedSender<Address>,
+}
+
+#[derive(Debug)]
+struct State {
+    map: SlotMap,
+    nodes: HashMap<Address, RedisConnection>,
+    /// The node of the last `MOVED`: it has a newer map.
+    stale: Option<Address>,
+    /// Counts the questions to others, so that each is another node's.
+    turn: usize,
+    batch_size: BatchSize,
+}
+
+impl Shared {
+    pub(super) fn new(
+        manager: Arc<ClusterManager>,
+        map: SlotMap,
+        ended: mpsc::UnboundedSender<Address>,
+    ) -> Self {
+        Self {
+            manager,
+            state: Mutex::new(State {
+                map,
+                nodes: HashMap::new(),
+                stale: None,
+                turn: 0,
+                batch_size: BatchSize::default(),
+            }),
+            ended,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn add(self: &Arc<Self>, address: Address, connected: Connected<RedisConnection>) {
+        let ended = self.ended.clone();
+        let of = address.clone();
+        // `None` when the connection is gone already.
+        let (shared, node) = (Arc::downgrade(self), address.clone());
+        let ask = move || shared.upgrade()?.state().nodes.get(&node)?.ping();
+        let over = select(connected.closed, heartbeat::until_dead(ask).boxed());
+        tokio::spawn(async move {
+            over.await;
+            // Fails if the connection is gone.
+            let _ = ended.send(of);
+        });
+        self.state().nodes.insert(address, connected.connection);
+    }
+
+    /// Forgets a node whose connection has ended.
+    pub(super) fn remove(&self, address: &Address) {
+        self.state().nodes.remove(address);
+    }
+
+    /// Closes the connections to all nodes.
+    pub(super) fn disconnect(&self) {
+        self.state().nodes.clear();
+    }
+
+    /// Notes how much a batch had the nodes load.
+    pub(super) fn loaded(&self, bytes: usize, calls: usize) {
+        self.state().batch_size.loaded(bytes, calls);
+    }
+
+    pub(super) fn batch_size(&self) -> usize {
+        self.state().batch_size.calls()
+    }
+
+    pub(super) fn map(&self) -> SlotMap {
+        self.state().map.clone()
+    }
+
+    pub(super) fn has_slots(&self, address: &Address) -> bool {
+        self.state().map.has_slots(address)
+    }
+
+    pub(super) fn owner(&self, slot: u16) -> Option<Address> {
+        self.state().map.owner(slot).cloned()
+    }
+
+    /// Notes that a slot has moved to another node.
+    pub(super) fn moved(&self, slot: u16, to: &Address) {
+        let mut state = self.state();
+        state.map.give(slot, to);
+        state.stale = Some(to.clone());
+    }
+
+    /// A connection to a node; one that is not known yet is connected to.
+    pub(super) async fn connection(
+        self: &Arc<Self>,
+        address: &Address,
+    ) -> std::result::Result<MultiplexedConnection, Lost> {
+        if let Some(connection) = self.state().nodes.get(address) {
+            return Ok(connection.connection());
+        }
+        let lost = |words: &str| Lost(format!("node {address}: {words}").into());
+        let connecting = self.manager.node(address).connect();
+        let connected = timeout(PATIENCE, connecting).await;
+        let connected = connected
+            .map_err(|_| lost("no answer to the attempt to connect"))?
+            .map_err(|error| lost(error.words()))?;
+        if !connected.fenced {
+            // As the driver learns when it connects to all of them.
+            return Err(lost(
+                "what an earlier connection has sent to it may still be done",
+            ));
+        }
+        let connection = connected.connection.connection();
+        self.add(address.clone(), connected);
+        Ok(connection)
+    }
+
+    /// Another node than these, each time another one.
+    pub(super) fn peer(&self, not: &[Address]) -> Option<Peer> {
+        let mut state = self.state();
+        state.turn += 1;
+        let others: Vec<_> = state
+            .nodes
+            .keys()
+            .filter(|node| !not.contains(node))
+            .collect();
+        let address = (*others.get(state.turn % others.len().max(1))?).clone();
+        let connection = state.nodes.get(&address)?.connection();
+        Some((address, connection))
+    }
+
+    /// Updates the whole map if a slot was found to have moved: others may have too.
+    pub(super) async fn refresh_if_stale(&self) {
+        let peer = {
+            let mut state = self.state();
+            let newest = state.stale.take();
+            newest.and_then(|address| {
+                let connection = state.nodes.get(&address)?.connection();
+                Some((address, connection))
+            })
+        };
+        if let Some(peer) = peer {
+            self.update_map(peer).await;
+        }
+    }
+
+    /// Updates the map from the next node.
+    pub(super) async fn refresh_map(&self) {
+        if let Some(peer) = self.peer(&[]) {
+            self.update_map(peer).await;
+        }
+    }
+
+    async fn update_map(&self, peer: Peer) {
+        let Some(map) = replacement_check::map(peer).await else {
+            return;
+        };
+        // After a failure a node may know no owner of a slot yet; then the old map says more.
+        if map.ranges(None).is_empty() {
+            self.state().map = map;
+        }
+    }
+}

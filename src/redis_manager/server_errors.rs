@@ -1,0 +1,145 @@
+//! What errors mean, of a server and of the connection to it: what a caller is told, whether trying again may help.
+
+use std::sync::Arc;
+
+use redis::{ErrorKind, RedisError, ServerError, ServerErrorKind};
+
+use crate::{
+    error::Error,
+    manager::{ConnectError, Lost},
+};
+
+/// Tells the operator what to change when a server answers so.
+const HINT: &str =
+    "the server is a node of a Redis Cluster: give nodes of the cluster as option cluster";
+
+/// The server's own words, as they came over the wire.
+pub(crate) fn words(error: &ServerError) -> Arc<str> {
+    match error.details() {
+        Some(details) => format!("{} {details}", error.code()).into(),
+        None => error.code().into(),
+    }
+}
+
+/// A server's error as a caller gets it.
+pub(crate) fn store_error(error: &ServerError) -> Error {
+    let words = words(error);
+    // Such a node refuses several keys of different slots in one command also where it has them all.
+    if is_redirect(error) || error.kind() == Some(ServerErrorKind::CrossSlot) {
+        Error::Store(format!("{words} ({HINT})").into())
+    } else {
+        Error::Store(words)
+    }
+}
+
+/// A server's error in answer to an attempt to connect.
+pub(crate) fn connect_error(error: &ServerError) -> ConnectError {
+    let words = words(error);
+    let details = error.details().unwrap_or_default();
+    if is_transient(error.kind(), error.code(), details) {
+        ConnectError::Unreachable(words)
+    } else {
+        ConnectError::Refused(words)
+    }
+}
+
+/// A connection that could not be opened, for a reason that may pass.
+pub(super) fn unreachable(error: &impl ToString) -> ConnectError {
+    ConnectError::Unreachable(error.to_string().into())
+}
+
+/// A connection that broke.
+pub(super) fn lost(error: &RedisError) -> Lost {
+    Lost(error.to_string().into())
+}
+
+/// Whether the key is another node's.
+pub(super) fn is_redirect(error: &ServerError) -> bool {
+    matches!(
+        error.kind(),
+        Some(ServerErrorKind::Moved | ServerErrorKind::Ask)
+    )
+}
+
+/// Whether a server that answers so is not the primary any more.
+pub(crate) fn is_demoted(error: &ServerError) -> bool {
+    matches!(
+        error.kind(),
+        Some(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown)
+    )
+}
+
+/// Whether redis-rs's HELLO was refused for a reason that passes by itself.
+pub(super) fn hello_may_pass(error: &RedisError) -> bool {
+    let kind = match error.kind() {
+        ErrorKind::Server(kind) => Some(kind),
+        _ => None,
+    };
+    let code = error.code().unwrap_or_default();
+    is_transient(kind, code, error.detail().unwrap_or_default())
+}
+
+/// Whether an attempt to connect that was answered so may succeed later.
+fn is_transient(kind: Option<ServerErrorKind>, code: &str, details: &str) -> bool {
+    match kind {
+        Some(kind) => match kind {
+            ServerErrorKind::BusyLoading
+            | ServerErrorKind::MasterDown
+            | ServerErrorKind::ClusterDown => true,
+            ServerErrorKind::ResponseError => details.starts_with("max number of clients"),
+            _ => false,
+        },
+        None => code == "BUSY",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use redis::Value;
+
+    use super::*;
+
+    fn error(text: &str) -> ServerError {
+        match redis::parse_redis_value(format!("-{text}\r\n").as_bytes()) {
+            Ok(Value::ServerError(error)) => error,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_operator_is_told_of_option_cluster() {
+        for words in [
+            "MOVED 3999 10.0.0.1:6381",
+            "ASK 3999 10.0.0.1:6381",
+            "CROSSSLOT Keys in request don't hash to the same slot",
+        ] {
+            let told = store_error(&error(words)).to_string();
+            assert_eq!(told, format!("{words} ({HINT})"));
+        }
+        let told = store_error(&error("WRONGTYPE no"));
+        assert_eq!(told.to_string(), "WRONGTYPE no");
+    }
+
+    #[test]
+    fn only_what_may_pass_is_tried_again() {
+        for words in [
+            "LOADING Redis is loading the dataset in memory",
+            "MASTERDOWN Link with MASTER is down",
+            "BUSY Redis is busy running a script",
+            "CLUSTERDOWN The cluster is down",
+            "ERR max number of clients reached",
+        ] {
+            let expected = ConnectError::Unreachable(words.into());
+            assert_eq!(connect_error(&error(words)), expected);
+        }
+        for words in [
+            "WRONGPASS invalid username-password pair",
+            "NOAUTH Authentication required.",
+            "ERR DB index is out of range",
+            "BUSYGROUP no",
+        ] {
+            let expected = ConnectError::Refused(words.into());
+            assert_eq!(connect_error(&error(words)), expected);
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! What a connection shares with the batches that are under way on it: the member cache, the callers that wait for
+//! replies, and the role of the server.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use redis::{PushInfo, PushKind, Value};
+use tokio::sync::oneshot;
+
+use super::role::{Question, Role};
+use crate::{
+    batch_size::BatchSize,
+    cache::{Answer, Invalidation, Session},
+    command::Reply,
+    error::Result,
+};
+
+/// The replies of a batch, one for each of its calls.
+pub(super) type Replies = Vec<Result<Reply>>;
+
+/// The lock is held for moments only, and by one thread: the runtime's.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) session: Session,
+    pub(super) role: Role,
+    pub(super) waiting: HashMap<u64, oneshot::Sender<Replies>>,
+    pub(super) batch_size: BatchSize,
+}
+
+impl State {
+    pub(super) fn new(session: Session) -> Arc<Mutex<Self>> {
+        Arc::new(Mutex::new(Self {
+            session,
+            role: Role::new(None),
+            waiting: HashMap::new(),
+            batch_size: BatchSize::default(),
+        }))
+    }
+
+    /// Takes what the server has said of itself. Of a server that is no primary nothing is served from memory.
+    pub(super) fn observe(&mut self, values: &[Value], answer: Option<(Question, Value)>) {
+        self.role.observe(values, answer);
+        if self.role.demoted().is_some() {
+            self.session.distrust();
+        }
+    }
+
+    /// Notes how much these answers had the server load.
+    pub(super) fn loaded(&mut self, answers: &[Answer], calls: usize) {
+        let bytes = answers.iter().map(|answer| match answer {
+            Answer::List(Ok(list)) | Answer::Tracked(_, Ok(list)) => list.json().len(),
+            Answer::Command(Ok(reply)) => reply.bytes(),
+            _ => 0,
+        });
+        self.batch_size.loaded(bytes.sum(), calls);
+    }
+}
+
+/// Hands what the server pushes to the cache. redis-rs calls it while it reads, before it gives out
+/// replies that came later. Neither blocks nor panics.
+pub(super) fn on_push(state: &Mutex<State>, push: &PushInfo) {
+    if push.kind != PushKind::Invalidate {
+        return;
+    }
+    let session = &mut lock(state).session;
+    match push.data.as_slice() {
+        [Value::Array(keys)] => {
+            for key in keys {
+                match key {
+                    Value::BulkString(key) => session.invalidate(Invalidation::Key(key)),
+                    // It is not known which key is meant.
+                    _ => session.invalidate(Invalidation::All),
+                }
+            }
+        }
+        _ => session.invalidate(Invalidation::All),
+    }
+}
+
+/// A panic under the lock ends the connection's task, and the session with it.
+pub(super) fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}

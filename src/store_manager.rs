@@ -1,0 +1,44 @@
+//! The manager of a store, made of its options: the one place that chooses it.
+
+use std::sync::Arc;
+
+use crate::{
+    embedded::EmbeddedManager,
+    keys::Key,
+    options::Store,
+    redis_cluster::ClusterManager,
+    redis_manager::{CacheOptions, RedisManager},
+    stats::Stats,
+};
+
+/// The manager of one of the stores.
+#[derive(Debug)]
+pub enum StoreManager {
+    /// Of Redis.
+    Redis(Arc<RedisManager>),
+    /// Of a Redis Cluster.
+    Cluster(Arc<ClusterManager>),
+    /// Of the embedded store.
+    Embedded(Arc<EmbeddedManager>),
+}
+
+impl StoreManager {
+    /// Makes the manager for keys that begin with `stem`. Connects to nothing yet.
+    #[must_use]
+    pub fn new(store: &Store, stem: Key, cache: Option<CacheOptions>, stats: Arc<Stats>) -> Self {
+        match store {
+            Store::Redis(options) => {
+                let mut options = options.clone();
+                options.stem = Some(stem);
+                Self::Redis(RedisManager::new(options, cache, stats))
+            }
+            Store::Cluster(options) => {
+                Self::Cluster(ClusterManager::new(options.clone(), cache.is_some(), stats))
+            }
+            Store::Embedded(options) => {
+                let bounds = cache.map(|cache| cache.bounds);
+                Self::Embedded(EmbeddedManager::new(options.clone(), bounds, stats))
+            }
+        }
+    }
+}
