@@ -487,6 +487,43 @@ export interface GlobalChannelStats {
   pushedFrontends: number;
   /** Members that these pushes did not reach. */
   failedUids: number;
+  /** How this server, a frontend, has sent messages to its clients; for the whole app since it was made. */
+  fanOut: FanOutStats;
+}
+
+/** Counts of messages to single clients; a message to 300 sessions counts 300 times. */
+export interface FanOutStats {
+  /** Whether messages go through the fan-out. */
+  enabled: boolean;
+  /** Why not. */
+  reason: string | null;
+  /** Taken whole by the native call. */
+  native: number;
+  /** By `socket.write` of the bytes that all share: those with something queued, TLS, where there is no native call. */
+  shared: number;
+  /** By the framework: `session.send`. */
+  framework: number;
+  /** Why by the framework. */
+  reasons: {
+    /** Answers to requests are always the framework's. */
+    response: number;
+    /** A socket of a kind that is not known: sioconnector, mqtt, udp, or of another version. */
+    otherSocket: number;
+    /** The client has not finished its handshake, or is about to go. */
+    notOpen: number;
+    /** The WebSocket is compressing, or has another message under way. */
+    busy: number;
+    /** At least `deflateThreshold` bytes for a client that negotiated permessage-deflate. */
+    deflate: number;
+    /** What the app's `encode` gave is nothing that can be sent. */
+    notEncoded: number;
+    /** There is no such session. */
+    noSession: number;
+  };
+  /** Messages that slow clients did not get. */
+  slowDropped: number;
+  /** Slow clients whose sessions were closed. */
+  slowClosed: number;
 }
 
 /**
@@ -747,6 +784,36 @@ export class GlobalChannel {
  * ```
  */
 export const components: string;
+
+/**
+ * The push scheduler that the plugin sets on frontends, for apps that name it themselves: in `pushSchedulerConfig` of pomelo
+ * and pinus as `{scheduler: FanOutPushScheduler}`, or in a list of several. What option `fanOut` says of it is in
+ * `opts`; what is left out is as the plugin has it, if it was loaded before.
+ *
+ * @example
+ * ```ts
+ * import { FanOutPushScheduler } from 'pome-globalchannel-plugin';
+ *
+ * app.set('pushSchedulerConfig', { scheduler: FanOutPushScheduler });
+ * ```
+ */
+export class FanOutPushScheduler {
+  constructor(
+    app: any,
+    opts?: Pick<FanOutOptions, 'deflateThreshold' | 'maxBuffered' | 'onSlow'> | null,
+  );
+  start(cb?: () => void): Promise<void>;
+  stop(force?: boolean, cb?: () => void): Promise<void>;
+  stop(cb?: () => void): Promise<void>;
+  schedule(
+    reqId: number | null,
+    route: string,
+    msg: any,
+    recvs: number[] | null,
+    opts?: object | null,
+    cb?: (err?: Error | null) => void,
+  ): void;
+}
 
 /**
  * Makes what pinus's `app.use` takes; make a new one for each `app.use`.

@@ -8,6 +8,7 @@
 //!   panics end.
 //! - [`answers`]: results from the runtime to the JavaScript thread, one wake for many, and how they go on to JavaScript.
 //! - [`host`]: the JavaScript side (`lib/`): what only it can do, because pomelo objects are there.
+//! - [`fan_out`]: sending one frame to many clients.
 //! - [`values`]: values in and out.
 
 #![expect(
@@ -21,6 +22,7 @@
 
 mod answers;
 mod class;
+mod fan_out;
 mod host;
 mod methods;
 mod service;

@@ -118,7 +118,7 @@ pub fn attach(
 
 /// Option `fanOut` for the host; `null` where it is off. A `maxBuffered` of 0 is no limit.
 #[expect(clippy::cast_precision_loss, reason = "at most 2^40")]
-fn fan_out(env: &Env, option: Option<FanOut>) -> napi::Result<Option<Object<'_>>> {
+pub fn fan_out(env: &Env, option: Option<FanOut>) -> napi::Result<Option<Object<'_>>> {
     let Some(option) = option else {
         return Ok(None);
     };
