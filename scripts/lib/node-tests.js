@@ -9,7 +9,7 @@ const path = require('node:path');
 const { root, run } = require('./process');
 
 /**
- * Test files (`*.test.js`) below __test__: `cluster` starts pomelo or pinus processes, `linear` many
+ * Test files (`*.test.js`) below __test__: `cluster` starts pomelo or pinus processes, `fan-out` single frontends of them, `linear` many
  * processes on one store, `topology` servers that stand in for one another, `embedded` does harm to processes that share a folder and to the folder, `pack`
  * installs the tarball, `broken` takes the addon whose rules can be broken; `core` is everything else and
  * runs on every Node we support.
@@ -43,7 +43,9 @@ function suiteOf(file) {
   const [, folder] = file.split(path.sep);
   const name = path.basename(file, '.test.js');
   if (name === 'broken' || name === 'pack') return name;
-  return ['cluster', 'linear', 'embedded', 'topology'].includes(folder) ? folder : 'core';
+  return ['cluster', 'fan-out', 'linear', 'embedded', 'topology'].includes(folder)
+    ? folder
+    : 'core';
 }
 
 function filesBelow(folder) {

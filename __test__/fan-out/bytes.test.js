@@ -1,0 +1,44 @@
+'use strict';
+
+/**
+ * The same bytes: whatever happens at a frontend and its clients, each client gets the stream that the framework's own
+ * scheduler would have sent, and each callback is called as by it. FANOUT_RUNS=n plays n random schedules for each
+ * framework, FANOUT_SEED=n those of a failure.
+ */
+
+const { after, before, describe, it } = require('node:test');
+const fc = require('fast-check');
+const { Frontends } = require('./frontends');
+const { schedules, play, assertSame } = require('./schedule');
+
+const RUNS = Number(process.env.FANOUT_RUNS) || 40;
+const SEED = process.env.FANOUT_SEED ? { seed: Number(process.env.FANOUT_SEED) } : {};
+const MINUTES = 60000;
+
+for (const framework of ['pomelo', 'pinus']) {
+  describe(
+    `the streams of the clients of ${framework}`,
+    { timeout: 5 * MINUTES + RUNS * 1000 },
+    () => {
+      const frontends = new Frontends();
+      let pair;
+
+      before(async () => {
+        pair = await frontends.pair({ framework });
+        if (framework === 'pinus') {
+          await Promise.all([pair.on.call('allowDeflate'), pair.off.call('allowDeflate')]);
+        }
+      });
+
+      after(() => frontends.close());
+
+      it('are those that the framework itself sends, in any interleaving', async () => {
+        const property = fc.asyncProperty(schedules, async (schedule) => {
+          const [on, off] = await Promise.all([play(pair.on, schedule), play(pair.off, schedule)]);
+          assertSame(on, off);
+        });
+        await fc.assert(property, { numRuns: RUNS, includeErrorInReport: true, ...SEED });
+      });
+    },
+  );
+}
