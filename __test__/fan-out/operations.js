@@ -84,9 +84,10 @@ const operations = {
   },
 
   /** The first part of a message; the next one that is sent is the rest of it. */
-  fragment({ to: [uid] }) {
-    const wire = wireOf(uid);
-    if (wire['_sender']) wire['_sender'].send(Buffer.from('part'), { binary: true, fin: false });
+  fragment({ n, to: [uid], size }) {
+    const sender = wireOf(uid)['_sender'];
+    const part = bodies.package(bodies.encoded(n, [uid], size));
+    if (sender) sender.send(part, { binary: true, fin: false });
   },
 
   cork({ to: [uid] }) {
@@ -119,6 +120,15 @@ const operations = {
   trapFile({ file }) {
     const fd = fs.openSync(file, 'a');
     traps.push(() => fs.closeSync(fd));
+  },
+
+  /** For a broadcast's `act`. */
+  several({ ops }) {
+    ops.forEach(perform);
+  },
+
+  fail() {
+    throw new Error('a filter that fails');
   },
 
   /** The app replaces what the framework sends with, as monitoring tools do. */
@@ -160,7 +170,10 @@ function perform(op) {
 
 /** The app's filter of broadcasts: who gets it, and what happens when the turn of one session comes. */
 function filter(session, _msg, { to, act } = {}) {
-  if (act && act.at === session.uid) perform(act.op);
+  if (act && act.at === session.uid) {
+    if (act.op.do === 'fail') operations.fail();
+    perform(act.op);
+  }
   return !to || to.includes(session.uid);
 }
 

@@ -4,7 +4,8 @@
  *
  * - `{join, kind}`: a client connects, `{leave, how}`: one hangs up, waited for or not (`race`);
  * - `{pause}`, `{resume}`: a client stops to read, or goes on;
- * - `{turn: [op, …]}`: operations (operations.js) in one turn of the frontend's event loop.
+ * - `{turn: [op, …]}`: operations (operations.js) in one turn of the frontend's event loop;
+ * - `{buffered: [uid, …]}`: how many bytes wait for these clients in the frontend.
  *
  * What a client got is told by `play`; that two plays agree is for `assertSame`.
  */
@@ -102,6 +103,7 @@ function numbered(steps) {
   let n = 0;
   const number = (op) => {
     const its = { ...op, n: (n += 1) };
+    if (op.ops) its.ops = op.ops.map(number);
     return op.act ? { ...its, act: { ...op.act, op: number(op.act.op) } } : its;
   };
   return steps.map((each) => (each.turn ? { turn: each.turn.map(number) } : each));
@@ -113,6 +115,8 @@ class Play {
     this.clients = new Map();
     /** Those of whom it depends on time how much they got. */
     this.cut = new Set();
+    /** What step `buffered` found. */
+    this.waited = [];
   }
 
   async join(kind) {
@@ -130,7 +134,7 @@ class Play {
     return this;
   }
 
-  async step({ turn, pause, resume, join, leave, how, race }) {
+  async step({ turn, pause, resume, join, leave, how, race, buffered = [] }) {
     if (join) await this.join(join);
     if (pause) this.clients.get(pause)?.pause();
     if (resume) this.clients.get(resume)?.resume();
@@ -138,6 +142,7 @@ class Play {
       turn.forEach((op) => this.note(op));
       await this.frontend.call('turn', turn);
     }
+    for (const name of buffered) this.waited.push(await this.frontend.call('buffered', name));
     const client = this.clients.get(leave);
     if (!client) return;
     this.cut.add(leave);
@@ -147,8 +152,8 @@ class Play {
     await until(gone, `${leave} to be gone`, PATIENCE);
   }
 
-  note({ do: what, to: [name], act: inner }) {
-    if (inner) this.note(inner.op);
+  note({ do: what, to: [name] = [], act: inner, ops = [] }) {
+    for (const each of inner ? [inner.op, ...ops] : ops) this.note(each);
     const kind = this.clients.get(name)?.kind;
     // After a kick a raw TCP socket is destroyed, with what waits in it.
     if (what === 'destroy' || (what === 'kick' && kind === 'tcp')) this.cut.add(name);
@@ -180,7 +185,7 @@ function assertSame(one, other) {
   for (const { clients } of [one, other]) {
     for (const client of clients.values()) {
       assert.deepStrictEqual(client.foreign, [], `${client.uid} got messages of others`);
-      const bad = client.items.filter(({ type }) => type.startsWith('bad'));
+      const bad = client.items.map(({ type }) => type).filter((type) => type.startsWith('bad'));
       assert.deepStrictEqual(bad, [], `${client.uid} got what cannot be read`);
     }
   }
