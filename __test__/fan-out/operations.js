@@ -216,10 +216,12 @@ const commands = {
 
   /** Nothing is held back any more, and each client that is there gets a last message. */
   finish(words) {
-    for (const [uid, session] of sessions) {
-      const raw = wireOf(uid)['_socket'];
+    for (const uid of sessions.keys()) {
+      const raw = wireOf(uid) && wireOf(uid)['_socket'];
       for (let corks = raw ? raw.writableCorked : 0; corks > 0; corks -= 1) raw.uncork();
-      session.send(Buffer.from(words));
+      const opts = { type: 'push', userOptions: {} };
+      const msg = Buffer.from(words);
+      component('pushScheduler').schedule(null, 'last', msg, [sid(uid)], opts, () => {});
     }
   },
 

@@ -54,6 +54,7 @@ const singles = [
   { arbitrary: on('heartbeat', one), weight: 2 },
   { arbitrary: on('ownSend', { ...one, size }), weight: 1 },
   { arbitrary: on('ping', one), weight: 1 },
+  { arbitrary: on('fragment', { ...one, size: fc.nat(300) }), weight: 1 },
   { arbitrary: on('cork', one), weight: 1 },
   { arbitrary: on('uncork', one), weight: 1 },
 ];
@@ -67,6 +68,7 @@ const act = fc.option(fc.record({ at: someone, op: fc.oneof(...pushes, ...single
   freq: 1,
 });
 const broadcast = on('broadcast', { to: some, size, binded: fc.boolean(), act });
+const broadcastOnly = on('broadcast', { to: some, size, binded: fc.boolean() });
 const operation = fc.oneof(...pushes, ...singles, ...ends, { arbitrary: broadcast, weight: 4 });
 
 const step = fc.oneof(
@@ -98,6 +100,20 @@ const schedules = fc.record({
   steps: fc.array(step, { minLength: 3, maxLength: 16 }),
 });
 
+/** Without what goes past the scheduler. */
+const pushSchedules = fc.record({
+  kinds: fc.constant(['plain', 'tcp', 'plain', 'deflate', 'plain']),
+  steps: fc.array(
+    fc.record({
+      turn: fc.array(fc.oneof(...pushes, { arbitrary: broadcastOnly, weight: 3 }), {
+        minLength: 1,
+        maxLength: 5,
+      }),
+    }),
+    { minLength: 3, maxLength: 8 },
+  ),
+});
+
 /** Gives each operation its number. */
 function numbered(steps) {
   let n = 0;
@@ -110,8 +126,10 @@ function numbered(steps) {
 }
 
 class Play {
-  constructor(frontend) {
+  /** `connect` is `(uid, kind, frontend)` → a client that is not open yet. */
+  constructor(frontend, connect) {
     this.frontend = frontend;
+    this.connect = connect;
     this.clients = new Map();
     /** Those of whom it depends on time how much they got. */
     this.cut = new Set();
@@ -122,7 +140,7 @@ class Play {
   async join(kind) {
     const name = uid(this.clients.size);
     if (this.clients.size >= MOST) return;
-    const client = new Client({ uid: name, kind, port: this.frontend.port });
+    const client = this.connect(name, kind, this.frontend);
     this.clients.set(name, client);
     await this.frontend.join(client);
   }
@@ -175,13 +193,28 @@ class Play {
   }
 }
 
-const play = (frontend, schedule) => new Play(frontend).run(schedule);
+const sockets = (uid, kind, { port, setup }) =>
+  new Client({ uid, kind, port, secure: Boolean(setup.tls), sys: setup.sys });
 
-/** Compressed streams are compared by what they mean: which messages are compressed may differ. */
+const play = (frontend, schedule, connect = sockets) => new Play(frontend, connect).run(schedule);
+
+/** The same schedule with the fan-out and without it. */
+async function playBoth({ on, off }, schedule, connect) {
+  const [one, other] = await Promise.all([
+    play(on, schedule, connect),
+    play(off, schedule, connect),
+  ]);
+  return { on: one, off: other };
+}
+
+/**
+ * Streams of clients that are no bare sockets, or whose messages may be compressed or put together, are compared by
+ * what is in them.
+ */
 const meaning = ({ items }) => items.map(({ type, body }) => `${type} ${body.toString('base64')}`);
 
 /** The contract: the client of one play got what that of the other got, and nobody what was for another. */
-function assertSame(one, other) {
+function assertSame({ on: one, off: other }, { bytes = true } = {}) {
   for (const { clients } of [one, other]) {
     for (const client of clients.values()) {
       assert.deepStrictEqual(client.foreign, [], `${client.uid} got messages of others`);
@@ -193,8 +226,8 @@ function assertSame(one, other) {
   for (const [name, client] of one.clients) {
     const its = other.clients.get(name);
     const cut = one.cut.has(name);
-    if (client.kind === 'deflate') assertMeaning(name, meaning(client), meaning(its), cut);
-    else assertBytes(client, its, cut);
+    if (bytes && client.kind !== 'deflate') assertBytes(client, its, cut);
+    else assertMeaning(name, meaning(client), meaning(its), cut);
   }
   assert.deepStrictEqual(eventsOf(one), eventsOf(other), 'callbacks');
 }
@@ -215,8 +248,8 @@ function assertMeaning(name, a, b, cut) {
   const short = (text) => (text || 'nothing').slice(0, 200);
   for (let i = 0; i < length; i += 1) {
     if (a[i] === b[i]) continue;
-    assert.strictEqual(short(a[i]), short(b[i]), `message ${i} of ${name} (deflate)`);
-    assert.fail(`message ${i} of ${name} (deflate) differs`);
+    assert.strictEqual(short(a[i]), short(b[i]), `message ${i} of ${name}`);
+    assert.fail(`message ${i} of ${name} differs`);
   }
 }
 
@@ -229,4 +262,4 @@ function eventsOf({ events, cut }) {
   ]);
 }
 
-module.exports = { schedules, play, assertSame };
+module.exports = { schedules, pushSchedules, play, playBoth, assertSame };

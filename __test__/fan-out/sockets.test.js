@@ -14,7 +14,7 @@ const path = require('path');
 const { after, before, describe, it } = require('node:test');
 const { removeFolder } = require('../support/remove');
 const { Frontends } = require('./frontends');
-const { play, assertSame } = require('./schedule');
+const { playBoth, assertSame } = require('./schedule');
 const { LARGEST } = require('./bodies');
 
 const TIMEOUT = 60000;
@@ -58,12 +58,9 @@ for (const framework of ['pomelo', 'pinus']) {
 
     /** Plays these steps with the fan-out and without it, and compares. */
     async function same(steps, kinds = KINDS) {
-      const [on, off] = await Promise.all([
-        play(pair.on, { kinds, steps }),
-        play(pair.off, { kinds, steps }),
-      ]);
-      assertSame(on, off);
-      return { on, off };
+      const plays = await playBoth(pair, { kinds, steps });
+      assertSame(plays);
+      return plays;
     }
 
     const test = (title, fn) => it(title, { timeout: TIMEOUT }, fn);
@@ -119,7 +116,10 @@ for (const framework of ['pomelo', 'pinus']) {
       ]));
 
     test('a message is not put into the middle of one that was sent in part', () =>
-      same([{ turn: [push(), to('u0', 'fragment', { size: 50 }), push(), push()] }, { turn: [push()] }]));
+      same([
+        { turn: [push(), to('u0', 'fragment', { size: 50 }), push(), push()] },
+        { turn: [push()] },
+      ]));
 
     test('who is kicked in the same turn gets what came before, the kick, and nothing else', async () => {
       const { on } = await same([
