@@ -47,6 +47,11 @@ class Client {
     this.localPort = this.socket.localPort;
     this.socket.on('data', (chunk) => this.receive(chunk));
     if (this.kind !== 'tcp') await this.upgrade();
+    await this.greet();
+  }
+
+  /** pomelo's handshake. */
+  async greet() {
     const sys = { type: 'test', version: '0.0.1', ...this.sys };
     this.send(Package.encode(Package.TYPE_HANDSHAKE, Buffer.from(JSON.stringify({ sys }))));
     await this.until(({ type }) => type === 'handshake');
