@@ -24,10 +24,7 @@ for (const framework of ['pomelo', 'pinus']) {
       let pair;
 
       before(async () => {
-        pair = await frontends.pair({ framework });
-        if (framework === 'pinus') {
-          await Promise.all([pair.on.call('allowDeflate'), pair.off.call('allowDeflate')]);
-        }
+        pair = await frontends.pair({ framework, deflate: true });
       });
 
       after(() => frontends.close());

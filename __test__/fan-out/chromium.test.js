@@ -49,8 +49,7 @@ for (const framework of ['pomelo', 'pinus']) {
     let pages;
 
     before(async () => {
-      frontend = await frontends.start({ framework, fanOut: true });
-      if (framework === 'pinus') await frontend.call('allowDeflate');
+      frontend = await frontends.start({ framework, deflate: true, fanOut: true });
       browser = await chromium.launch({ executablePath: chromiumProgram() });
       pages = await Promise.all(UIDS.map(() => browser.newPage()));
     });

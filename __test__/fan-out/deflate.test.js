@@ -32,11 +32,7 @@ for (const framework of ['pomelo', 'pinus']) {
     const frontends = new Frontends();
     let pair;
 
-    const start = async (fanOut) => {
-      const frontend = await frontends.start({ framework, fanOut });
-      if (framework === 'pinus') await frontend.call('allowDeflate');
-      return frontend;
-    };
+    const start = (fanOut) => frontends.start({ framework, deflate: true, fanOut });
 
     before(async () => {
       const [on, off] = await Promise.all([start(true), start(false)]);

@@ -98,6 +98,7 @@ class Frontends {
     const frontend = new Frontend({ fanOut, ...more }, clientPort, entry);
     await until(() => frontend.started || entry.exit, `${name} to start`, PATIENCE);
     if (entry.exit) throw new Error(`${name} ended\n${entry.log()}`);
+    if (more.deflate && more.framework === 'pinus') await frontend.call('allowDeflate');
     return frontend;
   }
 
@@ -108,6 +109,10 @@ class Frontends {
       this.start({ ...setup, fanOut: false }),
     ]);
     return { on, off };
+  }
+
+  stop({ entry }) {
+    return this.processes.stop(entry, 'SIGKILL');
   }
 
   close() {

@@ -265,6 +265,8 @@ const coders = {
   crypto: () => ({ useCrypto: true }),
 };
 
+const choice = (recvs) => (recvs && recvs.length > 1 ? 'fan-out' : 'direct');
+
 /** For `pushSchedulerConfig`. */
 const schedulers = {
   buffer: ({ pushSchedulers }) => ({ scheduler: pushSchedulers.buffer, flushInterval: 5 }),
@@ -282,14 +284,13 @@ const schedulers = {
     },
   }),
   fanOut: (_framework, { FanOutPushScheduler }) => ({ scheduler: FanOutPushScheduler }),
-  /** The fan-out beside the framework's own, by route. */
-  several: ({ pushSchedulers }, { FanOutPushScheduler }) => ({
+  /** The fan-out beside the framework's own; the bare constructor until there is one. */
+  several: ({ pushSchedulers }, { FanOutPushScheduler = pushSchedulers.direct }) => ({
     scheduler: [
       { id: 'fan-out', scheduler: FanOutPushScheduler, options: {} },
       { id: 'direct', scheduler: pushSchedulers.direct, options: {} },
     ],
-    selector: (_reqId, _route, _msg, recvs, _opts, cb) =>
-      cb(recvs && recvs.length > 1 ? 'fan-out' : 'direct'),
+    selector: (_reqId, _route, _msg, recvs, _opts, cb) => cb(choice(recvs)),
   }),
 };
 
