@@ -201,6 +201,12 @@ export interface GlobalChannelOptions {
    * found. @default true
    */
   rpcNoDelay?: boolean | null;
+  /**
+   * On a frontend: a message for many sessions is encoded once and sent to all of them in one step, where the app has
+   * not configured a push scheduler of its own. Between servers: lists of members are sent once and named from then on.
+   * `false`: all is sent as the framework does it. @default true
+   */
+  fanOut?: boolean | FanOutOptions | null;
   /** Remove all channels under `prefix` in the store before `start` calls back. @default false */
   cleanOnStartUp?: boolean;
   /** Replaces the store that the other options choose; these are checked all the same. */
@@ -231,6 +237,20 @@ export interface TlsOptions {
   servername?: string | null;
   /** `false`: any server is accepted, whatever its certificate; a line in the log says so. @default true */
   rejectUnauthorized?: boolean | null;
+}
+
+export interface FanOutOptions {
+  /**
+   * Messages of fewer bytes are sent uncompressed also to clients that negotiated permessage-deflate; larger ones
+   * are compressed for each client. 0 = all are compressed, as the framework does it. @default 1024
+   */
+  deflateThreshold?: number | string | null;
+  /** How many bytes may be queued for a client before it counts as slow; 0 = no limit. @default 0 */
+  maxBuffered?: number | string | null;
+  /** What is done about a slow client: the message is dropped, or its session is closed. @default 'drop' */
+  onSlow?: 'drop' | 'close' | null;
+  /** Lists of members are sent to a frontend once and named from then on. @default true */
+  lists?: boolean | null;
 }
 
 /** What {@link GlobalChannel.stats} gives. Counts are since the instance was made. */
@@ -294,6 +314,43 @@ export interface GlobalChannelStats {
   pushedFrontends: number;
   /** Users whom these did not reach. */
   failedUids: number;
+  /** How this server, a frontend, has sent messages to its clients; for the whole app since it was made. */
+  fanOut: FanOutStats;
+}
+
+/** Counts of messages to single clients; a message to 300 sessions counts 300 times. */
+export interface FanOutStats {
+  /** Whether messages go through the fan-out. */
+  enabled: boolean;
+  /** Why not. */
+  reason: string | null;
+  /** Taken whole by the native call. */
+  native: number;
+  /** By `socket.write` of the bytes that all share: those with something queued, TLS, where there is no native call. */
+  shared: number;
+  /** By the framework: `session.send`. */
+  framework: number;
+  /** Why by the framework. */
+  reasons: {
+    /** Answers to requests are always the framework's. */
+    response: number;
+    /** A socket of a kind that is not known: sioconnector, mqtt, udp, or of another version. */
+    otherSocket: number;
+    /** The client has not finished its handshake, or is about to go. */
+    notOpen: number;
+    /** The WebSocket is compressing, or has another message under way. */
+    busy: number;
+    /** At least `deflateThreshold` bytes for a client that negotiated permessage-deflate. */
+    deflate: number;
+    /** What the app's `encode` gave is nothing that can be sent. */
+    notEncoded: number;
+    /** There is no such session. */
+    noSession: number;
+  };
+  /** Messages that slow clients did not get. */
+  slowDropped: number;
+  /** Slow clients whose sessions were closed. */
+  slowClosed: number;
 }
 
 /** The methods of {@link GlobalChannel} without the callback: each returns a promise. */
@@ -388,6 +445,29 @@ export class GlobalChannel {
 
 /** What pomelo's `app.use` takes: `app.use(globalChannel, {globalChannel: {…}})`. */
 export const components: string;
+
+/**
+ * The push scheduler that the plugin sets on frontends, for apps that name it themselves: in `pushSchedulerConfig` of pomelo
+ * and pinus as `{scheduler: FanOutPushScheduler}`, or in a list of several. What option `fanOut` says of it is in
+ * `opts`; what is left out is as the plugin has it, if it was loaded before.
+ */
+export class FanOutPushScheduler {
+  constructor(
+    app: any,
+    opts?: Pick<FanOutOptions, 'deflateThreshold' | 'maxBuffered' | 'onSlow'> | null,
+  );
+  start(cb?: () => void): Promise<void>;
+  stop(force?: boolean, cb?: () => void): Promise<void>;
+  stop(cb?: () => void): Promise<void>;
+  schedule(
+    reqId: number | null,
+    route: string,
+    msg: any,
+    recvs: number[] | null,
+    opts?: object | null,
+    cb?: (err?: Error | null) => void,
+  ): void;
+}
 
 /** What pinus's `app.use` takes; make a new one for each `app.use`. */
 export function createPinusPlugin(): {

@@ -1,11 +1,12 @@
 'use strict';
 
-// The package: what pomelo's app.use takes, class GlobalChannel, and the plugin for pinus.
+// The package: what pomelo's app.use takes, class GlobalChannel, the plugin for pinus, and the push scheduler.
 
 const path = require('path');
 
 const GlobalChannel = require('./lib/globalChannel');
 const component = require('./lib/components/globalChannel');
+const FanOutPushScheduler = require('./lib/fanOut/scheduler');
 
 /** What pinus's app.use takes. pinus refuses the same object twice, so each call makes one. */
 function createPinusPlugin() {
@@ -27,6 +28,7 @@ const plugin = { components };
 Object.defineProperties(plugin, {
   GlobalChannel: { value: GlobalChannel },
   createPinusPlugin: { value: createPinusPlugin },
+  FanOutPushScheduler: { value: FanOutPushScheduler },
   // pomelo does not read it, but pinus does, after it took the folder's name for a list of
   // components and loaded each letter.
   name: {
@@ -41,4 +43,4 @@ Object.defineProperties(plugin, {
 module.exports = plugin;
 
 // For `import {GlobalChannel} from …`: Node finds the names of a CommonJS module by reading it.
-0 && (module.exports = { components, GlobalChannel, createPinusPlugin });
+0 && (module.exports = { components, GlobalChannel, createPinusPlugin, FanOutPushScheduler });

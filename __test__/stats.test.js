@@ -77,6 +77,24 @@ stores('stats', (ctx) => {
       pushes: 0,
       pushedFrontends: 0,
       failedUids: 0,
+      fanOut: {
+        enabled: false,
+        reason: 'this server is no frontend',
+        native: 0,
+        shared: 0,
+        framework: 0,
+        reasons: {
+          response: 0,
+          otherSocket: 0,
+          notOpen: 0,
+          busy: 0,
+          deflate: 0,
+          notEncoded: 0,
+          noSession: 0,
+        },
+        slowDropped: 0,
+        slowClosed: 0,
+      },
     });
     assert.notStrictEqual(service.stats(), service.stats());
   });

@@ -7,6 +7,7 @@
 const createAnswers = require('./answers');
 const createCustomManager = require('./customManager');
 const createDelivery = require('./delivery');
+const offerFanOut = require('./fanOut/offer');
 const createLogger = require('./logger');
 const createRpcNoDelay = require('./rpcNoDelay');
 const createServers = require('./servers');
@@ -35,6 +36,7 @@ module.exports = function attach(channel, app, opts, tools) {
   const beforeRpc = tools.rpcNoDelay ? createRpcNoDelay(app) : () => {};
   const { deliver, failAll, close, counts } = createDelivery(app, log, tools, beforeRpc);
   const { own, forgetAll, ...answers } = createAnswers(deliver, tools.failed);
+  const fanOut = offerFanOut(app, tools.fanOut);
   const host = {
     log,
     uids,
@@ -53,6 +55,9 @@ module.exports = function attach(channel, app, opts, tools) {
       forgetAll();
     },
     counts,
+    get fanOut() {
+      return fanOut();
+    },
     wait: (token, ms) =>
       ms > 0 ? setTimeout(tools.settle, ms, token, []) : setImmediate(tools.settle, token, []),
   };

@@ -12,6 +12,7 @@
 //!   share.
 //! - [`packed`], [`queue`], [`runtime`], [`sequencer`]: crossing threads, and coming back in call
 //!   order.
+//! - `fan_out`: one frame to many sockets.
 //! - `binding`: the only module that knows JavaScript; compiled with the feature of that name.
 //!
 //! The core (everything but `binding`) links no Node-API symbol and is tested by `cargo test
@@ -28,6 +29,8 @@ pub mod embedded;
 pub mod engine;
 pub mod error;
 pub mod failpoints;
+#[cfg(unix)]
+pub mod fan_out;
 pub mod inventory;
 pub mod keys;
 pub mod list;

@@ -7,6 +7,7 @@
 //!   objects are there.
 //! - [`outbox`]: results from the runtime to the JavaScript thread, one wake for many; [`tape`],
 //!   [`answer_encoder`], [`shared_arrays`]: how they go on to JavaScript.
+//! - [`fan_out`]: sending one frame to many clients.
 //! - [`js`], [`args`], [`text`], [`errors`]: values in and out.
 //! - [`panic`]: where panics end.
 //! - [`stats`]: what is counted.
@@ -29,6 +30,7 @@ mod call;
 mod calls;
 mod class;
 mod errors;
+mod fan_out;
 mod host;
 mod js;
 mod lifecycle;

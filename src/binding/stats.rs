@@ -1,5 +1,5 @@
 //! What an instance counts on the JavaScript thread, and `stats()`: these figures, the driver's and
-//! the manager's ([`crate::stats`]) and the host's (`lib/delivery.js`) as one object.
+//! the manager's ([`crate::stats`]) and the host's (`lib/delivery.js`, `lib/fanOut/`) as one object.
 //!
 //! Times are microseconds since the instance was made. The clock is read once for the calls that go
 //! to the store together, and once for the answers that come together.
@@ -152,6 +152,7 @@ impl Service {
         for name in ["pushes", "pushedFrontends", "failedUids"] {
             stats.set(name, pushed.get_named_property::<f64>(name)?)?;
         }
+        stats.set("fanOut", host.get_named_property::<Object>("fanOut")?)?;
         Ok(stats)
     }
 
