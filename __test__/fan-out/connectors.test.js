@@ -46,9 +46,12 @@ describe('other connectors, encoders and schedulers', () => {
 
   const test = (title, fn) => it(title, { timeout: TIMEOUT }, fn);
 
+  /** What the fan-out sent itself. */
+  const own = ({ native, shared }) => native + shared;
+
   /** Random schedules with and without the fan-out, in frontends that are set up so. */
-  async function assertAlike(setup, { cases = schedules, kind, connect, bytes } = {}) {
-    const pair = await frontends.pair(setup);
+  async function assertAlike(setup, { cases = schedules, kind, connect, bytes, off = setup } = {}) {
+    const pair = await frontends.pair(setup, off);
     const ofKind = ({ kinds, steps }) => ({
       kinds: kinds.map((each) => kind || each),
       steps: steps.filter(({ join }) => !kind || !join),
@@ -65,8 +68,11 @@ describe('other connectors, encoders and schedulers', () => {
   }
 
   for (const framework of ['pomelo', 'pinus']) {
-    test(`${framework}: wss, and TCP with TLS`, () =>
-      assertAlike({ framework, tls, deflate: true }));
+    test(`${framework}: wss, and TCP with TLS, by the shared frame`, async () => {
+      const { native, shared } = await assertAlike({ framework, tls, deflate: true });
+      assert.strictEqual(native, 0);
+      assert.ok(shared > 0);
+    });
 
     const sio = (uid, kind, { port }) => new SioClient({ uid, kind, port });
 
@@ -75,10 +81,13 @@ describe('other connectors, encoders and schedulers', () => {
         {
           framework,
           connector: 'sioconnector',
+          // The defaults, in milliseconds, look like seconds.
           connectorOptions: {
             heartbeatTimeout: 60000,
             heartbeatInterval: 25000,
             closeTimeout: 60000,
+            pingTimeout: 60000,
+            pingInterval: 25000,
             transports: ['websocket', 'polling'],
           },
         },
@@ -101,14 +110,23 @@ describe('other connectors, encoders and schedulers', () => {
     test(`${framework}: the buffering scheduler stays in force`, async () => {
       // It puts together what comes within 5 ms.
       const how = { cases: pushSchedules, bytes: false };
-      await assertAlike({ framework, scheduler: 'buffer', deflate: true }, how);
+      const stats = await assertAlike({ framework, scheduler: 'buffer', deflate: true }, how);
+      assert.strictEqual(own(stats), 0);
     });
 
-    test(`${framework}: a scheduler of the app's own stays in force`, () =>
-      assertAlike({ framework, scheduler: 'custom', deflate: true }, { cases: pushSchedules }));
+    test(`${framework}: a scheduler of the app's own stays in force`, async () => {
+      const setup = { framework, scheduler: 'custom', deflate: true };
+      const stats = await assertAlike(setup, { cases: pushSchedules });
+      assert.strictEqual(own(stats), 0);
+    });
 
-    test(`${framework}: the fan-out among the schedulers of a list`, () =>
-      assertAlike({ framework, scheduler: 'several', deflate: true }));
+    for (const scheduler of ['fanOut', 'several']) {
+      test(`${framework}: the fan-out as the app has named it itself (${scheduler})`, async () => {
+        const on = { framework, scheduler, deflate: true };
+        const stats = await assertAlike(on, { off: { framework, deflate: true } });
+        assert.ok(stats.native > 0);
+      });
+    }
   }
 
   test('pomelo: useAsyncCoder', () => assertAlike({ framework: 'pomelo', coder: 'async' }));

@@ -103,10 +103,10 @@ class Frontends {
   }
 
   /** Two alike, but for the fan-out: `{on, off}`. */
-  async pair(setup, fanOut = true) {
+  async pair(setup, without = setup) {
     const [on, off] = await Promise.all([
-      this.start({ ...setup, fanOut }),
-      this.start({ ...setup, fanOut: false }),
+      this.start({ ...setup, fanOut: true }),
+      this.start({ ...without, fanOut: false }),
     ]);
     return { on, off };
   }

@@ -67,6 +67,8 @@ class SioClient extends WsClient {
     await opened;
     if (version === 4) this.ws.send('40');
     await connected;
+    // pomelo's siosocket does not know it.
+    this.localPort = 0;
   }
 
   receive(data) {

@@ -220,7 +220,8 @@ const commands = {
       const raw = wireOf(uid) && wireOf(uid)['_socket'];
       for (let corks = raw ? raw.writableCorked : 0; corks > 0; corks -= 1) raw.uncork();
       const opts = { type: 'push', userOptions: {} };
-      const msg = Buffer.from(words);
+      // sioconnector would make a list of numbers of a buffer.
+      const msg = raw ? Buffer.from(words) : words;
       component('pushScheduler').schedule(null, 'last', msg, [sid(uid)], opts, () => {});
     }
   },
@@ -284,13 +285,15 @@ const schedulers = {
     },
   }),
   fanOut: (_framework, { FanOutPushScheduler }) => ({ scheduler: FanOutPushScheduler }),
-  /** The fan-out beside the framework's own; the bare constructor until there is one. */
-  several: ({ pushSchedulers }, { FanOutPushScheduler = pushSchedulers.direct }) => ({
+  /** The fan-out beside the framework's own. */
+  several: ({ pushSchedulers, components }, { FanOutPushScheduler }) => ({
     scheduler: [
       { id: 'fan-out', scheduler: FanOutPushScheduler, options: {} },
       { id: 'direct', scheduler: pushSchedulers.direct, options: {} },
     ],
-    selector: (_reqId, _route, _msg, recvs, _opts, cb) => cb(choice(recvs)),
+    ...(!components && {
+      selector: (_reqId, _route, _msg, recvs, _opts, cb) => cb(choice(recvs)),
+    }),
   }),
 };
 
@@ -301,5 +304,10 @@ module.exports = {
   filter,
   use(its) {
     ({ app } = its);
+    const { scheduler } = component('pushScheduler');
+    // pinus 1.7.4 refuses a list that comes with one, and then needs it.
+    if (scheduler.scheduler && !scheduler.selector) {
+      scheduler.selector = (_reqId, _route, _msg, recvs) => choice(recvs);
+    }
   },
 };

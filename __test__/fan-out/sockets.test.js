@@ -78,6 +78,9 @@ for (const framework of ['pomelo', 'pinus']) {
     test('all that are ready get it', async () => {
       const { on } = await same([{ turn: [push(), push({ do: 'uids' })] }, { turn: [push()] }]);
       for (const { numbers } of on.clients.values()) assert.deepStrictEqual(numbers, [1, 2, 3]);
+      const [stats, none] = [await pair.on.call('stats'), await pair.off.call('stats')];
+      assert.ok(stats.native >= 3 * ALL.length, JSON.stringify(stats));
+      assert.deepStrictEqual([none.native, none.shared], [0, 0]);
     });
 
     test('a client that stops to read gets all of it later, in order, and nobody waits for him', async () => {
