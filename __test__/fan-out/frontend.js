@@ -53,7 +53,10 @@ app.set('connectorConfig', {
 });
 app.set('channelConfig', { broadcastFilter: (...args) => operations.filter(...args) });
 if (setup.scheduler) {
-  app.set('pushSchedulerConfig', operations.schedulers[setup.scheduler](framework, plugin));
+  app.set(
+    'pushSchedulerConfig',
+    operations.schedulers[setup.scheduler](framework, plugin, setup.framework),
+  );
 }
 
 process.on('disconnect', () => process.exit(0));

@@ -286,12 +286,12 @@ const schedulers = {
   }),
   fanOut: (_framework, { FanOutPushScheduler }) => ({ scheduler: FanOutPushScheduler }),
   /** The fan-out beside the framework's own. */
-  several: ({ pushSchedulers, components }, { FanOutPushScheduler }) => ({
+  several: ({ pushSchedulers }, { FanOutPushScheduler }, name) => ({
     scheduler: [
       { id: 'fan-out', scheduler: FanOutPushScheduler, options: {} },
       { id: 'direct', scheduler: pushSchedulers.direct, options: {} },
     ],
-    ...(!components && {
+    ...(name === 'pomelo' && {
       selector: (_reqId, _route, _msg, recvs, _opts, cb) => cb(choice(recvs)),
     }),
   }),
