@@ -29,13 +29,13 @@ module.exports = function createSending(options, counts, log) {
     const others = [];
     for (const session of sessions) {
       const way = lookSafely(session, message);
-      const { raw, fd, isFramed } = found;
+      const { raw, fd, isFramed, queue } = found;
       if (way === NATIVE && sendToAll) {
         (isFramed ? framed : bare).add(raw, fd);
       } else if (way === NATIVE || way === SHARED) {
         shared.push({ session, raw, isFramed });
       } else {
-        others.push({ session, raw, reason: way });
+        others.push({ session, raw, queue, reason: way });
       }
     }
     if (framed.size > 0) {
@@ -52,9 +52,13 @@ module.exports = function createSending(options, counts, log) {
         writeShared(raw, isFramed ? message.frame() : message.bare);
       }
     }
-    for (const { session, raw, reason } of others) {
+    for (const { session, raw, queue, reason } of others) {
       if (isSlow && raw && isSlow(raw)) {
         slow.push({ session, raw });
+      } else if (queue) {
+        counts.framework += 1;
+        counts.reasons.busy += 1;
+        enqueue(queue, message.bare);
       } else {
         byFramework(session, message.msg, reason);
       }
@@ -97,6 +101,18 @@ module.exports = function createSending(options, counts, log) {
       raw.write(bytes);
     } catch (err) {
       log('error', `a message could not be written to a client: ${words(err)}`);
+    }
+  }
+
+  /** As the framework does it, but uncompressed: in its turn after what the WebSocket is compressing. */
+  function enqueue(socket, bytes) {
+    const done = (err) => {
+      if (err) log('error', `a message could not be sent to a client: ${words(err)}`);
+    };
+    try {
+      socket.send(bytes, { binary: true, compress: false }, done);
+    } catch (err) {
+      done(err);
     }
   }
 

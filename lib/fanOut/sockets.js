@@ -54,16 +54,18 @@ const NATIVE = 'native';
 const SHARED = 'shared';
 
 /** See {@link look}; one for all calls, since nothing is kept. */
-const found = { raw: undefined, fd: -1, isFramed: false };
+const found = { raw: undefined, fd: -1, isFramed: false, queue: undefined };
 
 module.exports = { look, found, NATIVE, SHARED };
 
 /**
  * How `message` may go to `session`: NATIVE, SHARED, or why it has to go the framework's way. `found` then has Node's
- * socket, if there is one, and with the first two its descriptor and whether it takes the frame or the bare Package.
+ * socket, if there is one; with the first two its descriptor and whether it takes the frame or the bare Package; with
+ * `busy` the WebSocket, if it would compress a message that should not be.
  */
 function look(session, message, deflateThreshold) {
   found.raw = undefined;
+  found.queue = undefined;
   const hybrid = session.__socket__;
   if (
     !hybrid ||
@@ -120,11 +122,13 @@ function lookAtWebSocket(socket, isLarge) {
   } else {
     return 'otherSocket';
   }
+  const deflates = Boolean(extensions && extensions[DEFLATE]);
   if (!isIdle) {
+    found.queue = deflates && !isLarge ? socket : undefined;
     return 'busy';
   }
   // Compressed by the socket's own deflater only: another one does not know what that has sent before.
-  return isLarge && extensions && extensions[DEFLATE] ? 'deflate' : undefined;
+  return deflates && isLarge ? 'deflate' : undefined;
 }
 
 /** Whether Node's socket has anything before us, and where it is. */
