@@ -141,6 +141,38 @@ const operations = {
     };
   },
 
+  /** The app has its own way with the bytes, in code that looks much like the framework's. */
+  sign({ to: [uid], where }) {
+    const signed = (msg) => Buffer.concat([msg, bodies.package(Buffer.from('signed'))]);
+    const ignore = () => {};
+    if (where === 'socket') {
+      const socket = socketOf(uid);
+      socket.sendRaw = function (msg) {
+        if (this.state === 2) this.socket.send(signed(msg), { binary: true }, ignore);
+      };
+      return;
+    }
+    const wire = wireOf(uid);
+    if (wire['_sender']) {
+      const own = { binary: true, fin: true, mask: false, compress: false };
+      wire.send = function (msg) {
+        /* eslint-disable-next-line no-underscore-dangle */
+        this._sender.send(signed(msg), own, ignore);
+      };
+    } else {
+      wire.send = function (msg) {
+        /* eslint-disable-next-line no-underscore-dangle */
+        this._socket.write(signed(msg), ignore);
+      };
+    }
+  },
+
+  /** One user with two sessions. */
+  share({ to: [uid, other] }) {
+    const { uidMap } = app.get('sessionService');
+    uidMap[uid].push(sessions.get(other));
+  },
+
   /** Another WebSocket library, of which only what the framework calls is known. */
   replace({ to: [uid], where }) {
     const wire = wireOf(uid);

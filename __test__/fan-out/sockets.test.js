@@ -12,7 +12,9 @@ const net = require('net');
 const os = require('os');
 const path = require('path');
 const { after, before, describe, it } = require('node:test');
+const { pause, until } = require('../support/until');
 const { removeFolder } = require('../support/remove');
+const { Client } = require('./client');
 const { Frontends } = require('./frontends');
 const { playBoth, assertSame } = require('./schedule');
 const { LARGEST } = require('./bodies');
@@ -199,6 +201,36 @@ for (const framework of ['pomelo', 'pinus']) {
       });
     }
 
+    for (const where of ['socket', 'wire']) {
+      test(`an app that changes the bytes in what the ${where} sends with does so to each push`, () =>
+        same([
+          { turn: [push()] },
+          { turn: [to('u1', 'sign', { where }), to('u4', 'sign', { where }), push()] },
+          { turn: [push({ do: 'uids' }), push({ size: 5000 }), broadcast('u1', push())] },
+        ]));
+    }
+
+    test('who is named several times gets it several times, one after the other', () =>
+      same([
+        { turn: [push({ to: ['u0', 'u2', 'u0', 'u1', 'u2', 'u0'] })] },
+        { turn: [push({ to: ['u0', 'u2', 'u0', 'u1', 'u2', 'u0'], size: LARGEST })] },
+        { pause: 'u0' },
+        { turn: [push({ to: Array.from({ length: 12 }, () => 'u0'), size: LARGEST }), push()] },
+      ]));
+
+    test('a broadcast to the bound sessions reaches each as often as it does in the framework', () =>
+      same([
+        {
+          turn: [
+            { do: 'share', to: ['u0', 'u3'] },
+            { do: 'share', to: ['u2', 'u4'] },
+            { do: 'broadcast', to: ALL, size: 100, binded: true },
+            { do: 'broadcast', to: ALL, size: LARGEST, binded: true },
+            { do: 'uids', to: ['u0', 'u2'], size: 100 },
+          ],
+        },
+      ]));
+
     for (const where of ['bare', 'raw']) {
       test(`a socket of an unknown library is sent to by its own \`send\` (${where})`, () =>
         same([
@@ -207,5 +239,32 @@ for (const framework of ['pomelo', 'pinus']) {
           { turn: [push({ do: 'uids' }), push({ size: 5000 }), broadcast('u1', push())] },
         ]));
     }
+
+    test('a client that only gets pushes is not taken for idle', async () => {
+      const connectorOptions = { timeout: 3 };
+      const frontend = await frontends.start({ framework, fanOut: true, connectorOptions });
+      const clients = ['plain', 'tcp'].map(
+        (kind, i) => new Client({ uid: `u${i}`, kind, port: frontend.port }),
+      );
+      for (const client of clients) await frontend.join(client);
+      let last = Date.now();
+      let gap = 0;
+      for (const end = last + 5000; last < end; last = Date.now()) {
+        await pause(200);
+        await frontend.turn(push({ to: ['u0', 'u1'] }));
+        gap = Math.max(gap, Date.now() - last);
+      }
+      const { native } = await frontend.call('stats');
+      assert.ok(native > 20, `${native} were sent natively`);
+      // On a machine that stood still they were idle.
+      if (gap < 2500)
+        assert.deepStrictEqual(
+          clients.map(({ closed }) => closed),
+          [false, false],
+        );
+      const ended = () => clients.every(({ closed }) => closed);
+      await until(ended, 'the idle clients to be closed', TIMEOUT / 2);
+      await frontends.stop(frontend);
+    });
   });
 }
