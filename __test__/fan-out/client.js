@@ -21,9 +21,12 @@ const OFFERS = {
 };
 
 class Client {
-  /** `kind` is `plain` (a WebSocket), `deflate` or `tcp`. `sys` is more for the handshake. */
-  constructor({ uid, kind, port, secure = false, sys = {} }) {
-    Object.assign(this, { uid, kind, port, secure, sys });
+  /**
+   * `kind` is `plain` (a WebSocket), `deflate` or `tcp`. `sys` is more for the handshake. `heartbeat` is whether the
+   * frontend has heartbeats, and answers the handshake with one.
+   */
+  constructor({ uid, kind, port, secure = false, sys = {}, heartbeat = true }) {
+    Object.assign(this, { uid, kind, port, secure, sys, heartbeat });
     this.chunks = [];
     this.items = [];
     /** Messages that were for others. */
@@ -56,7 +59,7 @@ class Client {
     this.send(Package.encode(Package.TYPE_HANDSHAKE, Buffer.from(JSON.stringify({ sys }))));
     await this.until(({ type }) => type === 'handshake');
     this.send(Package.encode(Package.TYPE_HANDSHAKE_ACK));
-    await this.until(({ type }) => type === 'heartbeat');
+    if (this.heartbeat) await this.until(({ type }) => type === 'heartbeat');
   }
 
   async upgrade() {

@@ -169,7 +169,8 @@ const operations = {
 
   /** One user with two sessions. */
   share({ to: [uid, other] }) {
-    const { uidMap } = app.get('sessionService');
+    const service = app.get('sessionService');
+    const { uidMap } = service.service || service;
     uidMap[uid].push(sessions.get(other));
   },
 
