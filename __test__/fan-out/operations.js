@@ -247,6 +247,12 @@ const commands = {
 
   events: () => events,
 
+  /** Forgets a client that has left, when its session is gone. */
+  async leave(uid) {
+    while (app.get('sessionService').getByUid(uid)) await turn();
+    sessions.delete(uid);
+  },
+
   /** Nothing is held back any more, and each client that is there gets a last message. */
   finish(words) {
     for (const uid of sessions.keys()) {
