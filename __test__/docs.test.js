@@ -67,6 +67,15 @@ describe('the documentation', () => {
     );
   });
 
+  it('names in docs/FAN-OUT.md every field of option fanOut and of its figures', () => {
+    const text = read('docs/FAN-OUT.md');
+    const names = [...fields('FanOutOptions'), ...fields('FanOutStats')];
+    assert.deepStrictEqual(
+      names.filter((name) => !text.includes(`\`${name}\``)),
+      [],
+    );
+  });
+
   it('names in docs/REDIS.md every field of option tls', () => {
     const text = read('docs/REDIS.md');
     assert.deepStrictEqual(

@@ -37,6 +37,7 @@ const TESTS = [
   'contract/d-push',
   'contract/g-managers',
   'cache/arrays',
+  'fan-out/native',
   'fuzz/fuzz',
 ];
 
