@@ -23,10 +23,10 @@ const OFFERS = {
 class Client {
   /**
    * `kind` is `plain` (a WebSocket), `deflate` or `tcp`. `sys` is more for the handshake. `heartbeat` is whether the
-   * frontend has heartbeats, and answers the handshake with one.
+   * frontend has heartbeats, and answers the handshake with one; `ack`, whether the handshake is brought to its end.
    */
-  constructor({ uid, kind, port, secure = false, sys = {}, heartbeat = true }) {
-    Object.assign(this, { uid, kind, port, secure, sys, heartbeat });
+  constructor({ uid, kind, port, secure = false, sys = {}, heartbeat = true, ack = true }) {
+    Object.assign(this, { uid, kind, port, secure, sys, heartbeat, ack });
     this.chunks = [];
     this.items = [];
     /** Messages that were for others. */
@@ -58,6 +58,10 @@ class Client {
     const sys = { type: 'test', version: '0.0.1', ...this.sys };
     this.send(Package.encode(Package.TYPE_HANDSHAKE, Buffer.from(JSON.stringify({ sys }))));
     await this.until(({ type }) => type === 'handshake');
+    if (this.ack) await this.acknowledge();
+  }
+
+  async acknowledge() {
     this.send(Package.encode(Package.TYPE_HANDSHAKE_ACK));
     if (this.heartbeat) await this.until(({ type }) => type === 'heartbeat');
   }

@@ -240,6 +240,24 @@ for (const framework of ['pomelo', 'pinus']) {
         ]));
     }
 
+    test('a client gets nothing before its handshake is complete', async () => {
+      const { on } = pair;
+      const clients = ['plain', 'tcp', 'plain'].map(
+        (kind, i) => new Client({ uid: `u${i}`, kind, port: on.port, ack: i === 2 }),
+      );
+      for (const client of clients) await on.join(client);
+      await on.turn(push({ n: 1 }), broadcast('u2', push({ n: 2 }), { n: 3 }));
+      for (const client of clients.slice(0, 2)) await client.acknowledge();
+      await on.turn(push({ n: 4 }));
+      for (const client of clients) await client.until(({ content }) => content?.n === 4);
+      assert.deepStrictEqual(
+        clients.map(({ numbers }) => numbers),
+        [[4], [4], [1, 3, 2, 4]],
+      );
+      for (const client of clients) client.leave();
+      await on.call('forget');
+    });
+
     test('a client that only gets pushes is not taken for idle', async () => {
       // With heartbeats each client would be heard of all the time.
       const connectorOptions = { timeout: 3, heartbeat: 0 };
