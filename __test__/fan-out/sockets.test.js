@@ -252,7 +252,7 @@ for (const framework of ['pomelo', 'pinus']) {
       for (const client of clients) await client.until(({ content }) => content?.n === 4);
       assert.deepStrictEqual(
         clients.map(({ numbers }) => numbers),
-        [[4], [4], [1, 3, 2, 4]],
+        [[4], [4], [1, 2, 3, 4]],
       );
       for (const client of clients) client.leave();
       await on.call('forget');
