@@ -39,13 +39,15 @@ function testFilesIn(folder) {
   return filesBelow(folder).filter((file) => file.endsWith('.test.js'));
 }
 
+/** Those of fan-out/ that start no process, and are to run on every Node. */
+const FAN_OUT_IN_PROCESS = ['native', 'offer', 'options', 'scheduler'];
+
 function suiteOf(file) {
   const [, folder] = file.split(path.sep);
   const name = path.basename(file, '.test.js');
   if (name === 'broken' || name === 'pack') return name;
-  return ['cluster', 'fan-out', 'linear', 'embedded', 'topology'].includes(folder)
-    ? folder
-    : 'core';
+  if (folder === 'fan-out') return FAN_OUT_IN_PROCESS.includes(name) ? 'core' : 'fan-out';
+  return ['cluster', 'linear', 'embedded', 'topology'].includes(folder) ? folder : 'core';
 }
 
 function filesBelow(folder) {
