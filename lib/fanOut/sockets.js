@@ -6,6 +6,15 @@
 // anything, or runs code of the app.
 
 const net = require('net');
+const {
+  isSessionSend,
+  isHybridSend,
+  isHybridSendRaw,
+  isTcpSend,
+  isWebSocketSend,
+  isSenderOf1,
+  isSenderOf8,
+} = require('./originals');
 
 /** States of a hybridsocket and of a WebSocket. */
 const WORKING = 2;
@@ -14,40 +23,6 @@ const OPEN = 1;
 const DEFLATE = 'permessage-deflate';
 
 const { write } = net.Socket.prototype;
-const sourceOf = Function.prototype.toString;
-
-/**
- * Makes a test whether a function is the framework's, by its source: one that an app, or a library, has put in its
- * place has to be called, whatever it does. Only names of properties are looked for, so that a bundle may be minified.
- */
-function written(pattern) {
-  const known = new WeakMap();
-  let last;
-  return (fn) => {
-    if (fn === last && fn !== undefined) {
-      return true;
-    }
-    if (typeof fn !== 'function') {
-      return false;
-    }
-    if (!known.has(fn)) {
-      known.set(fn, pattern.test(sourceOf.call(fn)));
-    }
-    if (known.get(fn)) {
-      last = fn;
-      return true;
-    }
-    return false;
-  };
-}
-
-const isSessionSend = written(/\{\s*this\.__socket__\.send\(\s*\w+\s*\);?\s*\}$/);
-const isHybridSend = written(/\.sendRaw\([^]*\.TYPE_DATA\b/);
-const isHybridSendRaw = written(/\.socket\.send\([^]*\bbinary\b/);
-const isTcpSend = written(/\b_socket\b[^]*\.write\(/);
-const isWebSocketSend = written(/\._sender\.send\(/);
-const isSenderOf1 = written(/\.messageHandlers\.push\(/);
-const isSenderOf8 = written(/\._firstFragment\b/);
 
 /** What `look` finds: it goes natively, by the shared frame, or for one of the other reasons by the framework. */
 const NATIVE = 'native';
@@ -69,9 +44,9 @@ function look(session, message, deflateThreshold) {
   const hybrid = session.__socket__;
   if (
     !hybrid ||
-    !isSessionSend(session.send) ||
-    !isHybridSend(hybrid.send) ||
-    !isHybridSendRaw(hybrid.sendRaw)
+    !isSessionSend(session.send, session) ||
+    !isHybridSend(hybrid.send, hybrid) ||
+    !isHybridSendRaw(hybrid.sendRaw, hybrid)
   ) {
     return 'otherSocket';
   }
@@ -83,7 +58,7 @@ function look(session, message, deflateThreshold) {
   if (!bare || !socket) {
     return bare ? 'otherSocket' : 'notEncoded';
   }
-  if (isTcpSend(socket.send) && typeof socket.headHandler === 'function') {
+  if (isTcpSend(socket.send, socket) && typeof socket.headHandler === 'function') {
     found.isFramed = false;
     return lookBelow(socket._socket);
   }
@@ -95,7 +70,7 @@ function look(session, message, deflateThreshold) {
 
 /** Why a WebSocket cannot take a frame now beside its own ones. */
 function lookAtWebSocket(socket, isLarge) {
-  if (!isWebSocketSend(socket.send)) {
+  if (!isWebSocketSend(socket.send, socket)) {
     return 'otherSocket';
   }
   if (socket.readyState !== OPEN) {
@@ -108,14 +83,14 @@ function lookAtWebSocket(socket, isLarge) {
   }
   let isIdle;
   let extensions;
-  if (isSenderOf1(sender.send)) {
+  if (isSenderOf1(sender.send, sender)) {
     isIdle =
       sender.processing === false &&
       sender.firstFragment === true &&
       sender.messageHandlers.length === 0 &&
       socket._queue === undefined;
     extensions = sender.extensions;
-  } else if (isSenderOf8(sender.send)) {
+  } else if (isSenderOf8(sender.send, sender)) {
     const isAtRest = sender._state === undefined ? !sender._deflating : sender._state === 0;
     isIdle = isAtRest && sender._firstFragment === true && sender._queue.length === 0;
     extensions = sender._extensions;
