@@ -152,10 +152,16 @@ class Play {
   }
 
   async run({ kinds, steps }) {
-    for (const kind of kinds) await this.join(kind);
-    for (const each of numbered(steps)) await this.step(each);
-    await this.finish();
-    return this;
+    try {
+      for (const kind of kinds) await this.join(kind);
+      for (const each of numbered(steps)) await this.step(each);
+      await this.finish();
+      return this;
+    } finally {
+      // Before the sessions are closed, which they would hear.
+      for (const client of this.clients.values()) if (client.socket) client.leave();
+      await this.frontend.call('forget');
+    }
   }
 
   async step({ turn, pause, resume, join, leave, how, race, buffered = [] }) {
@@ -192,10 +198,7 @@ class Play {
     await Promise.all(
       [...this.clients.values()].map((client) => client.until(isLast, LAST_WORDS, PATIENCE)),
     );
-    // Before the sessions are closed, which they would hear.
-    for (const client of this.clients.values()) client.leave();
     this.events = await this.frontend.call('events');
-    await this.frontend.call('forget');
   }
 }
 
