@@ -5,7 +5,6 @@
  * whether the fan-out is on.
  */
 
-const fs = require('fs');
 const net = require('net');
 const zlib = require('zlib');
 const bodies = require('./bodies');
@@ -15,7 +14,7 @@ let app;
 let sessions = new Map();
 /** What callbacks were called with, and what was thrown, in order. */
 let events = [];
-/** Open files and connections that take the place of descriptors that were closed. */
+/** Connections that take the place of descriptors that were closed. */
 let traps = [];
 
 const component = (name) => app.components[`__${name}__`];
@@ -107,19 +106,13 @@ const operations = {
     rawOf(uid).end();
   },
 
-  /** Opens connections, which get the lowest free descriptors. */
-  trap({ port, count }) {
+  /** Opens connections, which get the lowest free descriptors: by a path, for that is done at once. */
+  trap({ path, count }) {
     for (let i = 0; i < count; i += 1) {
-      const socket = net.connect(port, '127.0.0.1');
+      const socket = net.connect(path);
       socket.on('error', () => {});
       traps.push(() => socket.destroy());
     }
-  },
-
-  /** The same with a file. */
-  trapFile({ file }) {
-    const fd = fs.openSync(file, 'a');
-    traps.push(() => fs.closeSync(fd));
   },
 
   /** For a broadcast's `act`. */
