@@ -11,7 +11,7 @@ const fc = require('fast-check');
 const { Frontends } = require('./frontends');
 const { schedules, playBoth, assertSame } = require('./schedule');
 
-const RUNS = Number(process.env.FANOUT_RUNS) || 60;
+const RUNS = Number(process.env.FANOUT_RUNS) || 40;
 const SEED = process.env.FANOUT_SEED ? { seed: Number(process.env.FANOUT_SEED) } : {};
 const MINUTES = 60000;
 

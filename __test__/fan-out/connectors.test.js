@@ -19,7 +19,7 @@ const { SioClient } = require('./library-clients');
 const { playBoth, assertSame, schedules, pushSchedules } = require('./schedule');
 
 const TIMEOUT = 120000;
-const RUNS = Math.ceil((Number(process.env.FANOUT_RUNS) || 60) / 10);
+const RUNS = Math.ceil((Number(process.env.FANOUT_RUNS) || 40) / 10);
 const SEED = process.env.FANOUT_SEED ? { seed: Number(process.env.FANOUT_SEED) } : {};
 
 /** What a client with `useCrypto` tells of itself. */

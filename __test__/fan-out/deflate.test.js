@@ -15,7 +15,7 @@ const { WsClient } = require('./library-clients');
 const { playBoth, assertSame, schedules } = require('./schedule');
 
 const TIMEOUT = 120000;
-const RUNS = Math.ceil((Number(process.env.FANOUT_RUNS) || 60) / 6);
+const RUNS = Math.ceil((Number(process.env.FANOUT_RUNS) || 40) / 6);
 const SEED = process.env.FANOUT_SEED ? { seed: Number(process.env.FANOUT_SEED) } : {};
 const KINDS = ['deflate', 'deflate', 'fresh', 'plain', 'deflate'];
 const ALL = KINDS.map((_, i) => `u${i}`);
