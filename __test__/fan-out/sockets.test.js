@@ -11,7 +11,7 @@ const fs = require('fs');
 const net = require('net');
 const os = require('os');
 const path = require('path');
-const { after, before, describe, it } = require('node:test');
+const { after, afterEach, before, describe, it } = require('node:test');
 const { pause, until } = require('../support/until');
 const { removeFolder } = require('../support/remove');
 const { Client } = require('./client');
@@ -52,6 +52,8 @@ for (const framework of ['pomelo', 'pinus']) {
       });
       await new Promise((resolve) => trap.listen(place, resolve));
     });
+
+    afterEach(() => Promise.all([pair.on.call('forget'), pair.off.call('forget')]));
 
     after(async () => {
       await frontends.close();
@@ -117,7 +119,6 @@ for (const framework of ['pomelo', 'pinus']) {
         assert.deepStrictEqual(client.numbers, [1, 2, 3]);
         client.leave();
       }
-      await on.call('forget');
     });
 
     test('what waits in a corked socket comes in order', () =>
@@ -270,7 +271,6 @@ for (const framework of ['pomelo', 'pinus']) {
         [[4], [4], [1, 2, 3, 4]],
       );
       for (const client of clients) client.leave();
-      await on.call('forget');
     });
 
     test('a client that only gets pushes is not taken for idle', async () => {
