@@ -83,6 +83,13 @@ for (const framework of ['pomelo', 'pinus']) {
       assert.deepStrictEqual([none.native, none.shared], [0, 0]);
     });
 
+    test('messages of each length at which the head of a frame, or the way of ws, changes', async () => {
+      // A Package adds 4 bytes.
+      const edges = [0, 125 - 4, 32768 - 4, 65536 - 4, LARGEST - 4];
+      const sizes = edges.flatMap((edge) => [-2, -1, 0, 1, 2].map((more) => edge + more));
+      await same(sizes.filter((size) => size >= 0).map((size) => ({ turn: [push({ size })] })));
+    });
+
     test('a client that stops to read gets all of it later, in order, and nobody waits for him', async () => {
       const large = Array.from({ length: 10 }, () => ({ turn: [push({ size: LARGEST })] }));
       const small = Array.from({ length: 20 }, (_, i) => ({
