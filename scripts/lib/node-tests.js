@@ -40,7 +40,7 @@ function testFilesIn(folder) {
 }
 
 /** Those of fan-out/ that start no process, and are to run on every Node. */
-const FAN_OUT_IN_PROCESS = ['native', 'offer', 'options', 'scheduler'];
+const FAN_OUT_IN_PROCESS = ['native', 'no-native', 'offer', 'options', 'scheduler'];
 
 function suiteOf(file) {
   const [, folder] = file.split(path.sep);
