@@ -6,6 +6,7 @@
  * framework, FANOUT_SEED=n those of a failure.
  */
 
+const assert = require('node:assert');
 const { after, before, describe, it } = require('node:test');
 const fc = require('fast-check');
 const { Frontends } = require('./frontends');
@@ -34,6 +35,8 @@ for (const framework of ['pomelo', 'pinus']) {
           assertSame(await playBoth(pair, schedule));
         });
         await fc.assert(property, { numRuns: RUNS, includeErrorInReport: true, ...SEED });
+        const { native, shared, framework: own } = await pair.on.call('stats');
+        assert.ok(native > RUNS && shared > 0 && own > 0, `${native}, ${shared}, ${own}`);
       });
     },
   );

@@ -89,6 +89,11 @@ for (const framework of ['pomelo', 'pinus']) {
           'the same content',
         );
       }
+      const { native, reasons } = await frontend.call('stats');
+      assert.ok(
+        native > 0 && reasons.deflate > 0,
+        `${native} natively, ${reasons.deflate} deflated`,
+      );
     });
   });
 }

@@ -53,6 +53,11 @@ for (const framework of ['pomelo', 'pinus']) {
         { turn: [push(30000), push(20), { do: 'kick', to: ['u4'] }, push(90)] },
       ];
       assertSame(await playBoth(pair, { kinds: KINDS, steps }, byLibrary), { bytes: false });
+      const { native, reasons } = await pair.on.call('stats');
+      assert.ok(
+        native > 0 && reasons.deflate > 0,
+        `${native} natively, ${reasons.deflate} deflated`,
+      );
     });
 
     test('so it does in any interleaving', async () => {
