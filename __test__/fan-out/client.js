@@ -155,7 +155,8 @@ class Client {
   /** `fin`, `reset`, or `half`: nothing more is sent, but it still reads. */
   leave(how = 'fin') {
     if (how === 'half') this.socket.end();
-    else if (how === 'reset' && this.socket.resetAndDestroy) this.socket.resetAndDestroy();
+    // A TLS socket cannot.
+    else if (how === 'reset' && !this.secure) this.socket.resetAndDestroy();
     else this.socket.destroy();
   }
 }

@@ -35,11 +35,6 @@ app.load = function (component, ...rest) {
   return load.call(this, component, ...rest);
 };
 
-if (setup.globalChannel) {
-  const used = setup.framework === 'pinus' ? plugin.createPinusPlugin() : plugin;
-  app.use(used, { globalChannel: setup.globalChannel });
-}
-
 const ssl = setup.tls && {
   key: fs.readFileSync(setup.tls.key),
   cert: fs.readFileSync(setup.tls.cert),
@@ -57,6 +52,12 @@ if (setup.scheduler) {
     'pushSchedulerConfig',
     operations.schedulers[setup.scheduler](framework, plugin, setup.framework),
   );
+}
+
+// After the app has chosen its scheduler, so that the plugin could take its place.
+if (setup.globalChannel) {
+  const used = setup.framework === 'pinus' ? plugin.createPinusPlugin() : plugin;
+  app.use(used, { globalChannel: setup.globalChannel });
 }
 
 process.on('disconnect', () => process.exit(0));

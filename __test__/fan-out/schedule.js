@@ -209,11 +209,11 @@ const play = (frontend, schedule, connect = sockets) => new Play(frontend, conne
 
 /** The same schedule with the fan-out and without it. */
 async function playBoth({ on, off }, schedule, connect) {
-  const [one, other] = await Promise.all([
-    play(on, schedule, connect),
-    play(off, schedule, connect),
-  ]);
-  return { on: one, off: other };
+  // Both to their ends, so that what comes next finds the frontends at rest.
+  const plays = [on, off].map((frontend) => play(frontend, schedule, connect));
+  const [one, other] = await Promise.allSettled(plays);
+  for (const { reason } of [one, other]) if (reason) throw reason;
+  return { on: one.value, off: other.value };
 }
 
 /**
