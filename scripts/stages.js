@@ -83,6 +83,10 @@ const stages = {
     title: 'the packed tarball in a fresh folder',
     run: () => runNodeTests(testFiles('pack'), { concurrency: 1, timeout: minutes(10) }),
   },
+  'fan-out': {
+    title: 'pushes of real frontends, byte by byte, with the fan-out and without it',
+    run: () => runNodeTests(testFiles('fan-out'), { concurrency: 2, timeout: minutes(5) }),
+  },
   // One at a time: each starts six or more processes and measures times.
   'pomelo-cluster': {
     title: 'real pomelo and pinus clusters',

@@ -9,7 +9,7 @@ const path = require('node:path');
 const { root, run } = require('./process');
 
 /**
- * The test files (`*.test.js`) of a suite below __test__: `pomelo-cluster` starts pomelo or pinus processes,
+ * The test files (`*.test.js`) of a suite below __test__: `pomelo-cluster` starts pomelo or pinus clusters, `fan-out` single frontends,
  * `linearizability` many processes on one store, `topology` servers that fail over to one another; `embedded` kills
  * processes that share a folder and damages the folder; `pack` installs the tarball; `broken` uses the addon whose rules
  * can be broken; `core` is everything else, and runs on every supported Node.
@@ -39,10 +39,14 @@ function testFilesIn(folder) {
   return filesBelow(folder).filter((file) => file.endsWith('.test.js'));
 }
 
+/** Those of fan-out/ that start no process, and are to run on every Node. */
+const FAN_OUT_IN_PROCESS = ['native', 'no-native', 'offer', 'options', 'scheduler'];
+
 function suiteOf(file) {
   const [, folder] = file.split(path.sep);
   const name = path.basename(file, '.test.js');
   if (name === 'broken' || name === 'pack') return name;
+  if (folder === 'fan-out') return FAN_OUT_IN_PROCESS.includes(name) ? 'core' : 'fan-out';
   return ['pomelo-cluster', 'linearizability', 'embedded', 'topology'].includes(folder)
     ? folder
     : 'core';
