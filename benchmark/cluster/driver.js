@@ -1,38 +1,29 @@
 'use strict';
 /**
  * What runs inside the servers of the benchmark's cluster (an extension of demo/app/control.js):
- * pushes as the app's own logic would make them, the bytes of the RPC sockets, a CPU profile. Times
- * are milliseconds of the system's monotonic clock. When to call what is round.js's business.
+ * pushes as the app's own logic would make them, the bytes of the RPC sockets, a CPU profile, and how
+ * pushes left a frontend. Times are milliseconds of the system's monotonic clock. When to call what
+ * is round.js's business.
  */
 
-const { Session } = require('inspector');
-const { share } = require('./profile');
+const fs = require('node:fs');
+const { Session } = require('node:inspector');
+const { message } = require('./message');
 
 const now = () => Number(process.hrtime.bigint()) / 1e6;
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const service = (app) => app.get('globalChannelService');
 
 function push(app, channel, n) {
-  const msg = { n, text: 'a chat message of an ordinary length', from: 'chat-1' };
   const at = now();
   return new Promise((resolve, reject) => {
-    app
-      .get('globalChannelService')
-      .pushMessage('connector', 'onChat', msg, channel, {}, (error, failed) => {
-        if (error) return reject(error);
-        if (failed.length > 0) return reject(new Error(`${failed.length} users were not reached`));
-        resolve({ n, at, answered: now() });
-      });
+    const answered = (error, failed) => {
+      if (error) return reject(error);
+      if (failed.length > 0) return reject(new Error(`${failed.length} users were not reached`));
+      resolve({ n, at, answered: now() });
+    };
+    service(app).pushMessage('connector', 'onChat', message(n), channel, {}, answered);
   });
-}
-
-/** One push in flight: each waits for the answer to the one before, and then a little. */
-async function pushOneByOne(app, { channel, first, count, gap }) {
-  const pushes = [];
-  for (let n = first; n < first + count; n += 1) {
-    pushes.push(await push(app, channel, n));
-    await pause(gap);
-  }
-  return pushes;
 }
 
 /** One push every `interval` ms, whether the ones before were answered or not. */
@@ -46,13 +37,30 @@ async function pushAtRate(app, { channel, first, count, interval }) {
   return Promise.all(pushes);
 }
 
+/** Before each push one member leaves the channel, or comes back: away for the first, the third, … */
+async function pushWithChanges(app, { channel, first, count, interval, uid, sid }) {
+  const pushes = [];
+  for (let n = first; n < first + count; n += 1) {
+    const change = (n - first) % 2 === 0 ? 'leave' : 'add';
+    await new Promise((resolve, reject) => {
+      service(app)[change](channel, uid, sid, (error) => (error ? reject(error) : resolve()));
+    });
+    pushes.push(await push(app, channel, n));
+    await pause(interval);
+  }
+  return pushes;
+}
+
 /** What went over the sockets on which this server calls others. */
 function rpcTraffic(app) {
   const { mailboxes } = app.components['__proxy__'].client['_station'];
   const streams = Object.values(mailboxes).map(({ socket }) => socket.stream);
   const sum = (key) => streams.reduce((total, stream) => total + stream[key], 0);
-  return { out: sum('bytesWritten'), in: sum('bytesRead'), at: streams.map((s) => s.localPort) };
+  return { out: sum('bytesWritten'), in: sum('bytesRead') };
 }
+
+/** Of this package since it has a fan-out; null otherwise. */
+const fanOut = (app) => service(app).stats?.().fanOut ?? null;
 
 let session;
 
@@ -64,15 +72,23 @@ function startProfile() {
   session.post('Profiler.start');
 }
 
-/** How the main thread's busy time is spread, as shares of 1. */
-function stopProfile() {
+/** Writes a .cpuprofile, which Chromium's developer tools and editors open. */
+function stopProfile(app, file) {
   return new Promise((resolve, reject) => {
     session.post('Profiler.stop', (error, result) => {
       session.disconnect();
-      if (error) reject(error);
-      else resolve(share(result.profile));
+      if (error) return reject(error);
+      fs.writeFileSync(file, JSON.stringify(result.profile));
+      resolve();
     });
   });
 }
 
-module.exports = { pushOneByOne, pushAtRate, rpcTraffic, startProfile, stopProfile };
+module.exports = {
+  fanOut,
+  pushAtRate,
+  pushWithChanges,
+  rpcTraffic,
+  startProfile,
+  stopProfile,
+};
