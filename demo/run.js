@@ -5,6 +5,7 @@
  * (web/server.js), until Ctrl-C. The cluster is cluster.js, a client is client.js.
  */
 
+const path = require('path');
 const { parseArgs } = require('util');
 const { startCluster, PLUGIN } = require('./cluster');
 const { embedded, redisAt } = require('./stores');
@@ -74,6 +75,7 @@ async function main({ redis, web, port }) {
   say(`Starting a pomelo cluster with ${name} ${version}`);
   const cluster = await startCluster({
     store: redis ? redisAt(redis, PLUGIN) : embedded,
+    extension: path.join(__dirname, 'inside.js'),
     globalChannel: web ? { pushTimeout: WEB_PUSH_TIMEOUT } : {},
   });
   try {

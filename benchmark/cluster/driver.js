@@ -4,6 +4,9 @@
  * pushes as the app's own logic would make them, the bytes of the RPC sockets, a CPU profile, and how
  * pushes left a frontend. Times are milliseconds of the system's monotonic clock. When to call what
  * is round.js's business.
+ *
+ * BENCHMARK_FAULT (for the test of the check) breaks the third push: `twice` makes it again, `swap` gives
+ * it the number of the fourth, `drop` takes a member away before it.
  */
 
 const fs = require('node:fs');
@@ -12,9 +15,21 @@ const { message } = require('./message');
 
 const now = () => Number(process.hrtime.bigint()) / 1e6;
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const FAULT = process.env.BENCHMARK_FAULT;
 const service = (app) => app.get('globalChannelService');
 
 function push(app, channel, n) {
+  if (FAULT && n === 3) return faulty(app, channel, n);
+  return send(app, channel, FAULT === 'swap' && n === 4 ? 3 : n);
+}
+
+async function faulty(app, channel, n) {
+  if (FAULT === 'drop') service(app).leave(channel, 'user-1-00000', 'connector-1');
+  if (FAULT === 'twice') await send(app, channel, n);
+  return send(app, channel, FAULT === 'swap' ? 4 : n);
+}
+
+function send(app, channel, n) {
   const at = now();
   return new Promise((resolve, reject) => {
     const answered = (error, failed) => {

@@ -4,6 +4,7 @@
  * 0.0.7 in the same round with their spread. How they look is report.js's and chart.js's business.
  */
 
+const { waysOut } = require('../../demo/fanOut');
 const { median, quantile, spread } = require('./quantiles');
 
 const BASELINE = 'old';
@@ -90,22 +91,10 @@ function shares(records, cell, id) {
   return parts.map((part) => part / total);
 }
 
-/** How the frontends' messages left, in words, as the last round's `stats().fanOut` counts; null without. */
-function waysOut(records, cell, id) {
+/** How the frontends' messages left, as the last round counted; null without `stats().fanOut`. */
+function ways(records, cell, id) {
   const { fanOut } = of(records, cell, id).at(-1) || {};
-  if (!fanOut) return null;
-  const sums = {};
-  for (const [name, value] of fanOut.flatMap(counters)) sums[name] = (sums[name] || 0) + value;
-  const some = Object.entries(sums).filter(([, value]) => value > 0);
-  return some.map(([name, value]) => `${name} ${value}`).join(', ');
+  return fanOut ? waysOut(fanOut) : null;
 }
 
-/** All numbers in an object, each with its path. */
-function counters(object, prefix = '') {
-  return Object.entries(object).flatMap(([name, value]) => {
-    if (typeof value === 'number') return [[prefix + name, value]];
-    return value && typeof value === 'object' ? counters(value, `${prefix}${name}.`) : [];
-  });
-}
-
-module.exports = { BASELINE, CLIENTS, METRICS, contestants, figure, ratios, shares, waysOut };
+module.exports = { BASELINE, CLIENTS, METRICS, contestants, figure, ratios, shares, ways };

@@ -4,7 +4,7 @@
  */
 
 const { NONE, plain, ratio: times, table } = require('../format');
-const { CLIENTS, METRICS, contestants, figure, ratios, shares, waysOut } = require('./figures');
+const { CLIENTS, METRICS, contestants, figure, ratios, shares, ways } = require('./figures');
 const { compare } = require('./goals');
 
 const percent = (share) => (Number.isFinite(share) ? `${(share * 100).toFixed(1)} %` : NONE);
@@ -89,8 +89,8 @@ function floorTable({ records, floor, ...run }) {
 
 function waysTable({ records, ...run }) {
   const rows = cells(run)
-    .map((cell) => [`${cell.size} clients, ${cell.clients}`, waysOut(records, cell, 'ours')])
-    .filter(([, ways]) => ways);
+    .map((cell) => [`${cell.size} clients, ${cell.clients}`, ways(records, cell, 'ours')])
+    .filter(([, counted]) => counted);
   return rows.length > 0 ? table(['since the start of the cluster', 'messages'], rows) : '';
 }
 
@@ -98,7 +98,7 @@ function document(run) {
   const { machine } = run;
   const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`);
   const rates = run.sizes.map((size) => `${plain(run.plans[size].rate)}/s to ${size}`);
-  const ways = waysTable(run);
+  const left = waysTable(run);
   return `# Benchmark in a real cluster
 
 Made by \`${machine.command}\`; do not edit.
@@ -150,7 +150,7 @@ ${floorTable(run)}
 ## Whose CPU time a push is
 
 ${sharesTable(run)}
-${ways && `\n## How messages left the frontends\n\n\`stats().fanOut\` of the three connectors, added up.\n\n${ways}\n`}`;
+${left && `\n## How messages left the frontends\n\n\`stats().fanOut\` of the three connectors, added up.\n\n${left}\n`}`;
 }
 
 module.exports = { cellTable, cells, document, floorTable, goalsTable, sharesTable };

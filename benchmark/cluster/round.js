@@ -18,9 +18,9 @@ const CHAT = 'chat-1';
 const DRIVER = path.join(__dirname, 'driver.js');
 
 class Round {
-  constructor(cluster, clients) {
+  constructor(cluster, clients, arrival) {
     this.cluster = cluster;
-    this.users = new Users(cluster, { deflate: clients === 'deflate' });
+    this.users = new Users(cluster, { deflate: clients === 'deflate', arrival });
     this.lastPush = 0;
   }
 
@@ -45,7 +45,10 @@ class Round {
     const traffic = await this.cluster.ask(CHAT, 'rpcTraffic');
     const segments = this.segments();
     const before = this.readings();
-    const made = await this.cluster.ask(CHAT, how, { first, ...options });
+    const made = await this.cluster.ask(CHAT, how, { first, ...options }).catch((error) => {
+      // Where clients gave up, their users could not be reached.
+      throw this.users.problem ?? error;
+    });
     const numbers = Array.from({ length: count }, (_, i) => first + i);
     const { last, compressed } = await this.users.end(first, count, (i) => due(i, numbers));
     const cost = this.since(before);
@@ -171,8 +174,11 @@ class Round {
   }
 }
 
-/** Returns `{size: figures}`. `plan(size)` says how many pushes, and how fast. */
-async function runRound({ plugin, options }, clients, sizes, plan) {
+/**
+ * Returns `{size: figures}`. `plan(size)` says how many pushes, and how fast; `arrival` how many
+ * milliseconds are waited for messages that do not come.
+ */
+async function runRound({ plugin, options }, clients, sizes, plan, arrival) {
   const cluster = await startCluster({
     chats: 1,
     extension: DRIVER,
@@ -180,7 +186,7 @@ async function runRound({ plugin, options }, clients, sizes, plan) {
     env: { GLOBALCHANNEL_PLUGIN: plugin, CLIENT_HEARTBEAT: '0' },
   });
   try {
-    const round = new Round(cluster, clients);
+    const round = new Round(cluster, clients, arrival);
     const figures = {};
     for (const size of [...sizes].sort((a, b) => a - b)) {
       figures[size] = await round.measure(size, plan(size));

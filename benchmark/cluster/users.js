@@ -12,17 +12,25 @@ const { compile } = require('./native');
 const WITNESSES = path.join(__dirname, 'witnesses.js');
 const PROCESSES = 2;
 const TIMEOUT = 120000;
+/** How long messages may be on their way; more is waited for in vain. */
+const ARRIVAL = 60000;
 
 class Users {
   /** `deflate`: do the clients offer permessage-deflate, as browsers do? */
-  constructor(cluster, { deflate }) {
+  constructor(cluster, { deflate, arrival = ARRIVAL }) {
     const start = (name, command, args) => {
       const entry = cluster.processes.start(name, command, args, { ipc: true });
-      entry.onMessage = (answer) => (entry.answer = answer);
+      entry.onMessage = (answer) => {
+        entry.answer = answer;
+        if (answer.error) this.problem ??= new Error(`${name}: ${answer.error}`);
+      };
       return entry;
     };
     this.cluster = cluster;
+    /** What a process of clients said before it gave up. */
+    this.problem = null;
     this.deflate = deflate;
+    this.arrival = arrival;
     this.crowds = Array.from({ length: PROCESSES }, (_, i) => ({
       entry: start(`clients-${i + 1}`, compile('clients'), []),
       size: 0,
@@ -97,7 +105,7 @@ class Users {
    * `due(witness)` are the numbers that a witness should have got.
    */
   async end(first, count, due) {
-    const timeout = 60000;
+    const timeout = this.arrival;
     const expected = Array.from({ length: this.witnesses }, (_, i) => due(i));
     const [witnessed, ...reports] = await Promise.all([
       this.#tell(this.reader, {
@@ -117,7 +125,7 @@ class Users {
       const { size } = this.crowds[i];
       if (size === 0) return;
       compressed += report.compressed;
-      if (disorder > 0) throw new Error(`${disorder} messages out of order`);
+      if (disorder > 0) throw new Error(`${disorder} messages out of order, or too many`);
       for (const [n, copies, at] of arrived) {
         if (copies !== size) throw new Error(`push ${n} came ${copies} times to ${size} clients`);
         last.set(n, Math.max(last.get(n) || 0, at));
