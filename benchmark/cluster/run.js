@@ -95,7 +95,7 @@ function plan(size, quick) {
   return {
     rate,
     // Until V8 has compiled what a push runs through.
-    warmUp: Math.round(Math.min(600, Math.max(12, 20000 / size)) / (quick ? 10 : 1)) + 2,
+    warmUp: Math.round(Math.min(1500, Math.max(15, 45000 / size)) / (quick ? 10 : 1)) + 2,
     count: Math.round(rate * (quick ? 1 : 4)) || 1,
     changes: quick ? 6 : 20,
     idle: quick ? 1 : 2,
