@@ -24,7 +24,9 @@ const root = path.resolve(__dirname, '../..');
 async function measure({ id, plugin = root, options }, clients, fault) {
   if (fault) process.env.BENCHMARK_FAULT = fault;
   try {
-    const figures = await runRound({ plugin, options }, clients, [SIZE], () => PLAN, 5000);
+    const figures = await runRound({ plugin, options }, clients, [SIZE], () => PLAN, {
+      arrival: 5000,
+    });
     return { round: 0, contestant: id, clients, size: SIZE, ...figures[SIZE] };
   } finally {
     delete process.env.BENCHMARK_FAULT;

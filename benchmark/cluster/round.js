@@ -108,6 +108,13 @@ class Round {
     return (key) => Math.min(...windows.map((window) => window[key] / window.elapsed));
   }
 
+  /** Many pushes to few, until V8 has compiled what each push and RPC runs through. */
+  async warmUp({ size, count, rate }) {
+    const channel = 'warm-up';
+    await this.fill(channel, size);
+    await this.pushes('pushAtRate', { channel, count, interval: 1000 / rate });
+  }
+
   async measure(size, plan) {
     const channel = `channel-${size}`;
     await this.fill(channel, size);
@@ -175,10 +182,10 @@ class Round {
 }
 
 /**
- * Returns `{size: figures}`. `plan(size)` says how many pushes, and how fast; `arrival` how many
- * milliseconds are waited for messages that do not come.
+ * Returns `{size: figures}`. `plan(size)` says how many pushes, and how fast; `warmUp` the same of those before
+ * all others, `arrival` how many milliseconds are waited for messages that do not come.
  */
-async function runRound({ plugin, options }, clients, sizes, plan, arrival) {
+async function runRound({ plugin, options }, clients, sizes, plan, { warmUp, arrival } = {}) {
   const cluster = await startCluster({
     chats: 1,
     extension: DRIVER,
@@ -188,6 +195,7 @@ async function runRound({ plugin, options }, clients, sizes, plan, arrival) {
   try {
     const round = new Round(cluster, clients, arrival);
     const figures = {};
+    if (warmUp) await round.warmUp(warmUp);
     for (const size of [...sizes].sort((a, b) => a - b)) {
       figures[size] = await round.measure(size, plan(size));
     }

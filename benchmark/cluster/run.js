@@ -89,13 +89,19 @@ function readOptions(args) {
   };
 }
 
+/** Before all else, to the first that connect. */
+const warmUpOf = (sizes, quick) => ({
+  size: Math.min(30, ...sizes),
+  count: quick ? 100 : 1500,
+  rate: 200,
+});
+
 /** How many pushes, and how fast: so that all keep up with ease, 0.0.7 and compression too. */
 function plan(size, quick) {
   const rate = Math.min(200, Math.max(1, size < 1000 ? Math.round(9000 / size) : 10000 / size));
   return {
     rate,
-    // Until V8 has compiled what a push runs through.
-    warmUp: Math.round(Math.min(1500, Math.max(15, 45000 / size)) / (quick ? 10 : 1)) + 2,
+    warmUp: Math.round(quick ? rate / 2 : rate * 3) || 1,
     count: Math.round(rate * (quick ? 1 : 4)) || 1,
     changes: quick ? 6 : 20,
     idle: quick ? 1 : 2,
@@ -141,7 +147,8 @@ async function measure(options, save) {
           limit: options.limitAt.includes(size) && limit,
           profiles: options.profile && profileName(round, kind, id, size),
         });
-        const figures = await runRound({ plugin, options: own }, kind, sizes, planned);
+        const warmUp = warmUpOf(sizes, quick);
+        const figures = await runRound({ plugin, options: own }, kind, sizes, planned, { warmUp });
         for (const size of sizes) {
           run.records.push({ round, contestant: id, clients: kind, size, ...figures[size] });
           show(run.records.at(-1), rounds);
