@@ -127,6 +127,8 @@ ${run.clients.map((kind) => `- **${kind}**: ${CLIENTS[kind]}.`).join('\n')}
 - CPU and latency are those of pushes at a modest rate, whether the one before was answered or not
   (${rates.join(', ')}). CPU is from the scheduler's nanoseconds of each process, less what
   it spends while there are no pushes. "The whole" is connectors, chat server and Redis.
+- Before that, ${run.warmUp ? `${run.warmUp.count} pushes at ${run.warmUp.rate}/s to ${run.warmUp.size} clients, and then ` : ''}some seconds of pushes to each size: V8 has compiled by then what a push runs
+  through, and Node has stopped taking a stack trace at each \`new Buffer\` of pomelo, as in any server that runs for minutes.
 - Latency is from the call of \`pushMessage\` to when the last client has read the message.
 - RPC bytes are those that the chat server writes to its sockets to the connectors. In "one member changed" a member
   leaves or comes back before each push. Segments are \`ss\`'s count.

@@ -125,6 +125,7 @@ async function measure(options, save) {
     clients,
     rounds,
     limit,
+    warmUp: warmUpOf(sizes, quick),
     plans: Object.fromEntries(sizes.map((size) => [size, plan(size, quick)])),
     contestants: chosen.map(({ id }) => id),
     records: [],
@@ -147,7 +148,7 @@ async function measure(options, save) {
           limit: options.limitAt.includes(size) && limit,
           profiles: options.profile && profileName(round, kind, id, size),
         });
-        const warmUp = warmUpOf(sizes, quick);
+        const { warmUp } = run;
         const figures = await runRound({ plugin, options: own }, kind, sizes, planned, { warmUp });
         for (const size of sizes) {
           run.records.push({ round, contestant: id, clients: kind, size, ...figures[size] });
