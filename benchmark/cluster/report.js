@@ -94,6 +94,10 @@ function waysTable({ records, ...run }) {
   return rows.length > 0 ? table(['since the start of the cluster', 'messages'], rows) : '';
 }
 
+/** What a reader must know of the times. */
+const busy = ({ load }) =>
+  load > 1 ? `; **the machine was busy** (load average ${plain(load)} when it began)` : '';
+
 function document(run) {
   const { machine } = run;
   const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`);
@@ -106,7 +110,7 @@ Made by \`${machine.command}\`; do not edit.
 - ${machine.date} UTC${machine.commit ? `, commit ${machine.commit}` : ''}
 - ${machine.machine}; ${machine.system}
 - ${versions.join(', ')}
-- ${run.rounds} round${run.rounds === 1 ? '' : 's'}
+- ${run.rounds} round${run.rounds === 1 ? '' : 's'}${busy(run)}
 
 ![A push in a whole cluster, 0.0.7 and this package](benchmark-cluster.svg)
 

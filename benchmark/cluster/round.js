@@ -183,9 +183,16 @@ class Round {
 
 /**
  * Returns `{size: figures}`. `plan(size)` says how many pushes, and how fast; `warmUp` the same of those before
- * all others, `arrival` how many milliseconds are waited for messages that do not come.
+ * all others, `arrival` how many milliseconds are waited for messages that do not come. `onSize(size, figures)` is
+ * called as they come.
  */
-async function runRound({ plugin, options }, clients, sizes, plan, { warmUp, arrival } = {}) {
+async function runRound(
+  { plugin, options },
+  clients,
+  sizes,
+  plan,
+  { warmUp, arrival, onSize } = {},
+) {
   const cluster = await startCluster({
     chats: 1,
     extension: DRIVER,
@@ -198,6 +205,7 @@ async function runRound({ plugin, options }, clients, sizes, plan, { warmUp, arr
     if (warmUp) await round.warmUp(warmUp);
     for (const size of [...sizes].sort((a, b) => a - b)) {
       figures[size] = await round.measure(size, plan(size));
+      onSize?.(size, figures[size]);
     }
     const deaths = cluster.deaths();
     if (deaths.length > 0) throw new Error(deaths.join('\n'));

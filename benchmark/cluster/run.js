@@ -128,6 +128,8 @@ async function measure(options, save) {
     warmUp: warmUpOf(sizes, quick),
     plans: Object.fromEntries(sizes.map((size) => [size, plan(size, quick)])),
     contestants: chosen.map(({ id }) => id),
+    // Of what else ran on the machine.
+    load: os.loadavg()[0],
     records: [],
   };
   const floors = [];
@@ -149,11 +151,11 @@ async function measure(options, save) {
           profiles: options.profile && profileName(round, kind, id, size),
         });
         const { warmUp } = run;
-        const figures = await runRound({ plugin, options: own }, kind, sizes, planned, { warmUp });
-        for (const size of sizes) {
-          run.records.push({ round, contestant: id, clients: kind, size, ...figures[size] });
+        const onSize = (size, figures) => {
+          run.records.push({ round, contestant: id, clients: kind, size, ...figures });
           show(run.records.at(-1), rounds);
-        }
+        };
+        await runRound({ plugin, options: own }, kind, sizes, planned, { warmUp, onSize });
         save(run);
       }
     }
