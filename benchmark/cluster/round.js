@@ -59,6 +59,7 @@ class Round {
     return {
       cost,
       compressed,
+      failures: made.filter(({ failed }) => failed).length,
       last: made.map(({ n, at }) => last.get(n) - at),
       answer: made.map(({ at, answered }) => answered - at),
     };
@@ -166,8 +167,9 @@ class Round {
     const guess = (800 * limit.cores) / cost;
     return highestRate(guess, async (rate) => {
       const count = Math.max(30, Math.round(rate * limit.seconds));
-      const { last } = await this.pushes('pushAtRate', { channel, count, interval: 1000 / rate });
-      return quantile(last, 0.99) <= limit.p99;
+      const options = { channel, count, interval: 1000 / rate, mayFail: true };
+      const { last, failures } = await this.pushes('pushAtRate', options);
+      return failures === 0 && quantile(last, 0.99) <= limit.p99;
     });
   }
 
