@@ -85,7 +85,8 @@ function readOptions(args) {
     chosen: contestants.filter(({ id }) => ids.includes(id)),
     out: path.resolve(values.out || (whole ? path.join(root, 'docs') : RESULTS)),
     from: values.from,
-    command: ['npm run bench -- --cluster', ...args].join(' '),
+    // Without the folder, which is one of this machine.
+    command: ['npm run bench -- --cluster', ...args].join(' ').replace(/ --out[ =]\S+/, ''),
   };
 }
 
