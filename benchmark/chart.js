@@ -8,6 +8,7 @@ const echarts = require('echarts');
 const { CHARTED, cells } = require('./cells');
 const { contestants } = require('./contestants');
 const { ratio } = require('./format');
+const { FONT, ink, withDarkMode } = require('./ink');
 const { summarise } = require('./summary');
 
 const WIDTH = 960;
@@ -17,24 +18,6 @@ const RIGHT = 60;
 const TOP = 136;
 const BOTTOM = 48;
 const TICKS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000];
-const FONT = 'system-ui, Roboto, Helvetica, sans-serif';
-
-/** Light and dark colours; the style sheet in the picture chooses by the reader's colour scheme. */
-const INK = {
-  page: ['#ffffff', '#0d1117'],
-  text: ['#1f2329', '#e6edf3'],
-  faint: ['#59636f', '#9198a2'],
-  line: ['#e4e7eb', '#262c34'],
-  one: ['#57606b', '#b1bac5'],
-  ours: ['#c2410d', '#fb923d'],
-  embedded: ['#be185d', '#f472b6'],
-  uncached: ['#e8a878', '#9a5a2c'],
-  ioredis: ['#2563ec', '#60a5fb'],
-  autopipe: ['#0891b3', '#22d3ef'],
-  'node-redis': ['#15803e', '#4ade81'],
-  glide: ['#7c3aee', '#a78bfb'],
-  limit: ['#8b95a2', '#6e7782'],
-};
 
 const SHAPE = {
   ours: ['circle', 15],
@@ -46,8 +29,6 @@ const SHAPE = {
   glide: ['roundRect', 9],
   limit: ['path://M0,0 L2,0 L2,16 L0,16 Z', [3, 18]],
 };
-
-const ink = (name) => INK[name][0];
 
 function draw(run) {
   const figures = summarise(run.records);
@@ -167,14 +148,5 @@ const series = ({ id, label, points }) => ({
   z: id === 'ours' ? 5 : 3,
   data: points,
 });
-
-/** Adds the dark colours: a style sheet overrides the attributes that echarts writes. */
-function withDarkMode(svg) {
-  const rules = Object.values(INK).flatMap(([light, dark]) =>
-    ['fill', 'stroke'].map((name) => `[${name}="${light}"]{${name}:${dark}}`),
-  );
-  const style = `<style>@media (prefers-color-scheme:dark){${rules.join('')}}</style>`;
-  return svg.replace(/<svg[^>]*>/, (tag) => tag + style);
-}
 
 module.exports = { draw };

@@ -4,6 +4,7 @@
  * all passed. With `--web` it serves an interactive page (web/server.js) until Ctrl-C.
  */
 
+const path = require('path');
 const { parseArgs } = require('util');
 const { startCluster, PLUGIN } = require('./cluster');
 const { embedded, redisAt } = require('./stores');
@@ -73,6 +74,7 @@ async function main({ redis, web, port }) {
   say(`Starting a pomelo cluster with ${name} ${version}`);
   const cluster = await startCluster({
     store: redis ? redisAt(redis, PLUGIN) : embedded,
+    extension: path.join(__dirname, 'inside.js'),
     globalChannel: web ? { pushTimeout: WEB_PUSH_TIMEOUT } : {},
   });
   try {

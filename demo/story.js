@@ -8,6 +8,7 @@
  */
 
 const { connectClients } = require('./client');
+const { waysOut } = require('./fanOut');
 
 const CLIENTS = 60;
 const LEAVERS = 20;
@@ -32,6 +33,7 @@ class Story {
     this.pushes.push(push);
     say('', `${from} pushes ${push.name} to "${channel}": ${remark}`);
 
+    const before = await this.inside('cpu');
     const start = performance.now();
     const message = { n, text: remark, from };
     for (let times = FAULT === 'twice' && n === 2 ? 2 : 1; times > 0; times--) {
@@ -39,8 +41,14 @@ class Story {
       const failed = await this.cluster.call(from, 'pushMessage', ...args);
       if (failed.length > 0) this.problems.push(`${push.name}: failed uids ${failed.join(', ')}`);
     }
+    // Before the clients ask for anything: what the push has cost.
+    const after = await this.inside('cpu');
     await this.settle();
-    this.show(push, start);
+    this.show(
+      push,
+      start,
+      after.map((time, i) => time - before[i]),
+    );
   }
 
   /** Waits until the clients have received everything that was sent. */
@@ -48,9 +56,14 @@ class Story {
     return Promise.all(this.clients.map((client) => client.ping()));
   }
 
-  show({ n, due }, start) {
+  /** Calls a function of inside.js in each connector. */
+  inside(name) {
+    return Promise.all(this.cluster.connectors.map(({ id }) => this.cluster.ask(id, name)));
+  }
+
+  show({ n, due }, start, cpu) {
     const rows = {};
-    for (const { id } of this.cluster.connectors) {
+    for (const [i, { id }] of this.cluster.connectors.entries()) {
       const here = this.clients.filter((client) => client.connector === id);
       const times = here.flatMap(({ messages }) =>
         messages.filter((message) => message.n === n).map(({ at }) => at - start),
@@ -60,6 +73,7 @@ class Story {
         members: here.filter((client) => due.has(client)).length,
         'got it': here.filter(({ messages }) => messages.some((one) => one.n === n)).length,
         'ms to last': times.length > 0 ? Number(Math.max(...times).toFixed(1)) : '-',
+        'CPU ms': Number(cpu[i].toFixed(1)),
       };
     }
     console.table(rows);
@@ -100,6 +114,9 @@ class Story {
     await this.cluster.call('chat-1', 'destroyChannel', 'world');
     await this.push('chat-2', 'world', [], 'the channel was destroyed, nobody gets it');
     await this.push('chat-1', 'guild', leavers, 'the second channel lives on');
+
+    const ways = waysOut(await this.inside('fanOut'));
+    if (ways) say('', `How messages left the connectors: ${ways}`);
   }
 }
 

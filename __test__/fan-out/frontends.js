@@ -13,7 +13,7 @@ const ROOT = path.resolve(__dirname, '../..');
 /** Which config files each framework takes. */
 const CONFIGS = {
   pomelo: path.join(ROOT, 'demo/app/config'),
-  pinus: path.join(ROOT, '__test__/cluster/pinus-app/config'),
+  pinus: path.join(ROOT, '__test__/pomelo-cluster/pinus-app/config'),
 };
 const PRELOAD = path.join(ROOT, 'demo/app/loopback.js');
 const HOST = '127.0.0.1';

@@ -1,104 +1,100 @@
 'use strict';
 /**
  * From the records of all rounds to the figures of the report: medians over rounds, and ratios to
- * 0.0.7 in the same round. How they look is report.js's business.
+ * 0.0.7 in the same round with their spread. How they look is report.js's and chart.js's business.
  */
+
+const { waysOut } = require('../../demo/fanOut');
+const { median, quantile, spread } = require('./quantiles');
 
 const BASELINE = 'old';
 
-/** Contestants in the order of the table's columns. */
+/** Contestants in the order of the table's columns. Those with `also` are measured when asked for. */
 const contestants = [
   { id: BASELINE, label: '0.0.7', plugin: 'pomelo-globalchannel-plugin', options: {} },
-  { id: 'ours', label: 'ours', options: {} },
+  { id: 'ours', label: 'this package', options: {} },
   {
-    id: 'delayed',
-    label: 'ours, `rpcNoDelay: false`',
-    options: { rpcNoDelay: false },
+    id: 'before',
+    label: '`fanOut: false, rpcNoDelay: false`',
+    options: { fanOut: false, rpcNoDelay: false },
+    also: true,
   },
 ];
 
-function quantile(values, part) {
-  const known = values.filter((value) => Number.isFinite(value)).sort((a, b) => a - b);
-  if (known.length === 0) return null;
-  return known[Math.min(known.length - 1, Math.floor(known.length * part))];
-}
-
-function median(values) {
-  const known = values.filter((value) => Number.isFinite(value)).sort((a, b) => a - b);
-  if (known.length === 0) return null;
-  const middle = known.length >> 1;
-  return known.length % 2 ? known[middle] : (known[middle - 1] + known[middle]) / 2;
-}
+/** What the clients are. Browsers always offer compression, pomelo accepts and then uses it. */
+const CLIENTS = {
+  plain: 'clients that offer no compression',
+  deflate: 'clients that offer permessage-deflate, as browsers do',
+};
 
 const micro = (ms) => ms * 1000;
+const whole = ({ chat, connectors, redis }) => chat + connectors + redis;
 
-/** Rows of the table: what each makes of one record, or of all together where one has too few. */
-const METRICS = [
-  ['from push to last client, p50, ms', ({ last }) => quantile(last, 0.5)],
-  ['from push to last client, p99, ms', ({ last }) => quantile(last, 0.99), ({ last }) => last],
-  ['from push to its callback, p50, ms', ({ answer }) => quantile(answer, 0.5)],
-  ['chat server, CPU µs', ({ cpu }) => micro(cpu.chat)],
-  ['– of it the main thread', ({ cpu }) => micro(cpu.chatMain)],
-  ['the three connectors, CPU µs', ({ cpu }) => micro(cpu.connectors)],
-  ['Redis, CPU µs', ({ cpu }) => micro(cpu.redis)],
-  ['RPC bytes to the connectors', ({ rpc }) => rpc.bytesOut],
-  ['RPC bytes back', ({ rpc }) => rpc.bytesIn],
-  ['TCP segments to the connectors', ({ rpc }) => rpc.packetsOut],
-  ['(clients late by themselves, p99, ms)', ({ lag }) => Math.max(0, lag[0])],
-].map(([title, of, pool]) => ({ title, of, pool }));
+/** What each makes of one record; `pool`: of those of all rounds together, for a p99. */
+const METRICS = {
+  whole: { title: 'CPU of the whole, µs', of: ({ cpu }) => micro(whole(cpu)) },
+  connectors: { title: '– the three connectors', of: ({ cpu }) => micro(cpu.connectors) },
+  chat: { title: '– chat server', of: ({ cpu }) => micro(cpu.chat) },
+  chatMain: { title: '– of it the main thread', of: ({ cpu }) => micro(cpu.chatMain) },
+  redis: { title: '– Redis', of: ({ cpu }) => micro(cpu.redis) },
+  clients: { title: '(CPU of the clients, µs)', of: ({ cpu }) => micro(cpu.clients) },
+  p50: { title: 'from push to last client, p50, ms', of: ({ last }) => quantile(last, 0.5) },
+  p99: {
+    title: 'from push to last client, p99, ms',
+    of: ({ last }) => quantile(last, 0.99),
+    pool: ({ last }) => last,
+  },
+  answer: {
+    title: 'from push to its callback, p50, ms',
+    of: ({ answer }) => quantile(answer, 0.5),
+  },
+  bytes: { title: 'RPC bytes, list unchanged', of: ({ rpc }) => rpc.bytesOut },
+  changed: { title: 'RPC bytes, one member changed', of: ({ rpc }) => rpc.bytesChanged },
+  bytesBack: { title: 'RPC bytes back', of: ({ rpc }) => rpc.bytesIn },
+  segments: { title: 'TCP segments to the connectors', of: ({ rpc }) => rpc.segments },
+  compressed: { title: 'messages that came compressed', of: ({ compressed }) => compressed },
+  highest: {
+    title: 'highest rate with p99 ≤ 250 ms, pushes/s',
+    of: ({ highest }) => highest ?? NaN,
+  },
+};
 
-const METRIC = Object.fromEntries(
-  ['last', 'p99', 'answer', 'chat', 'chatMain', 'connectors', 'redis'].map((name, i) => [
-    name,
-    METRICS[i],
-  ]),
-);
-
-/** What issue 3 hopes for. */
-const AIMS = [
-  { title: 'chat server CPU per push at 1000 members', size: 1000, metric: METRIC.chat, aim: 0.65 },
-  { title: 'Redis CPU per push', size: 1000, metric: METRIC.redis, aim: 0.05 },
-];
+const of = (records, cell, id) =>
+  records.filter(
+    ({ size, clients, contestant }) =>
+      size === cell.size && clients === cell.clients && contestant === id,
+  );
 
 /** The median over the rounds; the p99 is that of the pushes of all rounds. */
-function figure(records, size, id, { of, pool }) {
-  const own = records.filter((record) => record.size === size && record.contestant === id);
-  return pool ? quantile(own.flatMap(pool), 0.99) : median(own.map(of));
+function figure(records, cell, id, metric) {
+  const own = of(records, cell, id);
+  return metric.pool ? quantile(own.flatMap(metric.pool), 0.99) : median(own.map(metric.of));
 }
 
-/** Of the ratios within each round, the median. */
-function ratio(records, size, id, metric) {
-  const same = (one, other) => one.round === other.round && one.size === other.size;
-  const pairs = records
-    .filter((record) => record.size === size && record.contestant === id)
-    .map((record) => [
-      record,
-      records.find((other) => same(record, other) && other.contestant === BASELINE),
-    ]);
-  return median(pairs.map(([own, base]) => (base ? metric.of(own) / metric.of(base) : NaN)));
-}
-
-/**
- * Whose CPU time a push is, over all servers and Redis, as shares of 1. The plugin's part is what
- * the profile of the chat server's main thread says, and that process's other threads.
- */
-function shares(records, size, id) {
-  const cpu = (metric) => figure(records, size, id, metric);
-  const [chat, main, connectors, redis] = ['chat', 'chatMain', 'connectors', 'redis'].map((name) =>
-    Math.max(0, cpu(METRIC[name])),
+/** Ratios within each round: `{low, median, high}`. */
+function ratios(records, cell, id, metric) {
+  const bases = of(records, cell, BASELINE);
+  return spread(
+    of(records, cell, id).map((own) => {
+      const base = bases.find(({ round }) => round === own.round);
+      return base ? metric.of(own) / metric.of(base) : NaN;
+    }),
   );
-  const total = chat + connectors + redis;
-  const profiled = records.find(
-    (record) => record.size === size && record.contestant === id && record.shares,
-  );
-  const inMain = profiled ? profiled.shares.plugin || 0 : NaN;
-  return {
-    connectors: connectors / total,
-    chat: chat / total,
-    redis: redis / total,
-    plugin: (main * inMain + (chat - main)) / total,
-    inMain,
-  };
 }
 
-module.exports = { AIMS, BASELINE, METRICS, contestants, figure, ratio, shares };
+/** Whose CPU time a push is, as shares of 1. */
+function shares(records, cell, id) {
+  const parts = ['connectors', 'chat', 'redis'].map((name) =>
+    Math.max(0, figure(records, cell, id, METRICS[name])),
+  );
+  const total = parts.reduce((sum, part) => sum + part, 0);
+  return parts.map((part) => part / total);
+}
+
+/** How the frontends' messages left, as the last round counted; null without `stats().fanOut`. */
+function ways(records, cell, id) {
+  const { fanOut } = of(records, cell, id).at(-1) || {};
+  return fanOut ? waysOut(fanOut) : null;
+}
+
+module.exports = { BASELINE, CLIENTS, METRICS, contestants, figure, ratios, shares, ways };

@@ -4,63 +4,105 @@
  */
 
 const { NONE, plain, ratio: times, table } = require('../format');
-const { AIMS, METRICS, contestants, figure, ratio, shares } = require('./figures');
+const { CLIENTS, METRICS, contestants, figure, ratios, shares, ways } = require('./figures');
+const { compare } = require('./goals');
 
 const percent = (share) => (Number.isFinite(share) ? `${(share * 100).toFixed(1)} %` : NONE);
+const range = ({ low, high }) =>
+  low === null || low === high ? NONE : `${plain(low)}–${plain(high)}`;
+const some = (value) => value !== null && value !== undefined;
 
 const present = (run) => contestants.filter(({ id }) => run.contestants.includes(id));
 
-function sizeTable({ records, ...run }, size) {
+function cellTable({ records, ...run }, cell) {
   const columns = present(run);
-  const rows = METRICS.map((metric) => [
-    metric.title,
-    ...columns.map(({ id }) => plain(figure(records, size, id, metric))),
-    times(ratio(records, size, 'ours', metric)),
-  ]);
-  return table([`${size} clients`, ...columns.map(({ label }) => label), 'ours to 0.0.7'], rows);
+  const compared = columns.slice(1);
+  const rows = Object.values(METRICS)
+    .map((metric) => ({
+      metric,
+      values: columns.map(({ id }) => figure(records, cell, id, metric)),
+    }))
+    .filter(({ values }) => values.some(some))
+    .map(({ metric, values }) => [
+      metric.title,
+      ...values.map(plain),
+      ...compared.flatMap(({ id }) => {
+        const found = ratios(records, cell, id, metric);
+        return [times(found.median), range(found)];
+      }),
+    ]);
+  const labels = columns.map(({ label }) => label);
+  const heads = compared.flatMap(({ label }) => [`${label} to 0.0.7`, 'all rounds']);
+  return table([`${cell.size} clients, ${cell.clients}`, ...labels, ...heads], rows);
 }
+
+const cells = ({ sizes, clients }) =>
+  clients.flatMap((kind) => sizes.map((size) => ({ clients: kind, size })));
 
 function sharesTable({ records, ...run }) {
-  const rows = run.sizes.flatMap((size) =>
-    present(run).map(({ id, label }) => {
-      const share = shares(records, size, id);
-      const parts = [share.connectors, share.chat, share.redis, share.plugin];
-      return [`${size} clients, ${label}`, ...parts.map(percent)];
-    }),
+  const rows = cells(run).flatMap((cell) =>
+    present(run).map(({ id, label }) => [
+      `${cell.size} clients, ${cell.clients}: ${label}`,
+      ...shares(records, cell, id).map(percent),
+    ]),
   );
-  const head = ['whose CPU time', 'connectors', 'chat server', 'Redis', 'the plugin in the chat'];
-  return table(head, rows);
+  return table(['whose CPU time', 'connectors', 'chat server', 'Redis'], rows);
 }
 
-function aimsTable({ records, ...run }) {
-  const rows = AIMS.filter(({ size }) => run.sizes.includes(size)).map(
-    ({ title, size, metric, aim }) => {
-      const measured = ratio(records, size, 'ours', metric);
-      const met = measured === null ? NONE : measured <= aim ? 'yes' : '**no**';
-      return [title, `≤ ${aim}`, plain(measured), met];
+const WORDS = { aim: 'yes, aim', yes: 'yes', no: '**no**' };
+
+function goalsTable({ records }) {
+  const rows = compare(records).map(
+    ({ clients, size, metric, least, aim, more, measured, met }) => {
+      const bound = (value) => (value === null ? NONE : `${more ? '≥' : '≤'} ${value}`);
+      const title = METRICS[metric].title.replace(/^– (of it )?|, (µs|ms|pushes\/s)$/g, '');
+      return [
+        `${size} ${clients} clients: ${title}`,
+        bound(least),
+        bound(aim),
+        plain(measured.median),
+        range(measured),
+        WORDS[met],
+      ];
     },
   );
-  return table(['ratio to 0.0.7', 'aim', 'measured', 'met'], rows);
+  return table(['ratio to 0.0.7', 'at least', 'aim', 'measured', 'all rounds', 'met'], rows);
 }
 
-/** The sentence that keeps anybody from expecting of a push what only a read can gain. */
-function plainWords({ records, sizes }) {
-  const size = Math.max(...sizes);
-  const old = shares(records, size, 'old');
-  const ours = shares(records, size, 'ours');
-  if (![old, ours].every(({ plugin }) => Number.isFinite(plugin))) return '';
-  return `**What the plugin can do for a push, and what it cannot.** Of the CPU time that the servers and
-Redis spend on a push to ${size} clients, the connectors take ${percent(ours.connectors)}: they write to ${size}
-WebSockets, whichever plugin is in use. With 0.0.7 the plugin in the chat server has
-${percent(old.plugin)} of the whole and Redis ${percent(old.redis)}; with ours it is ${percent(ours.plugin)} and ${percent(ours.redis)}. So
-a read that takes no time makes a push cheaper by no more than those shares, however many times
-faster it is than before. What users notice is the time until the message is there, and that is
-mostly the wait for delayed acknowledgements, which \`rpcNoDelay\` ends.`;
+/** What no connector of three can do better than, for each channel size, beside what they took. */
+function floorTable({ records, floor, ...run }) {
+  const rows = run.sizes.map((size) => {
+    const all = (value) => plain((value / floor.sockets) * size);
+    const took = (clients, id) =>
+      run.clients.includes(clients)
+        ? plain(figure(records, { clients, size }, id, METRICS.connectors))
+        : NONE;
+    const kinds = Object.keys(CLIENTS).flatMap((kind) => [took(kind, 'old'), took(kind, 'ours')]);
+    return [`${size} clients`, all(floor.send), all(floor.write), ...kinds];
+  });
+  const kinds = Object.keys(CLIENTS).flatMap((kind) => [`0.0.7, ${kind}`, `this package, ${kind}`]);
+  return table(
+    ['the connectors, CPU µs per push', '`send()` in C', '`socket.write`', ...kinds],
+    rows,
+  );
 }
+
+function waysTable({ records, ...run }) {
+  const rows = cells(run)
+    .map((cell) => [`${cell.size} clients, ${cell.clients}`, ways(records, cell, 'ours')])
+    .filter(([, counted]) => counted);
+  return rows.length > 0 ? table(['since the start of the cluster', 'messages'], rows) : '';
+}
+
+/** What a reader must know of the times. */
+const busy = ({ load }) =>
+  load > 1 ? `; **the machine was busy** (load average ${plain(load)} when it began)` : '';
 
 function document(run) {
   const { machine } = run;
   const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`);
+  const rates = run.sizes.map((size) => `${plain(run.plans[size].rate)}/s to ${size}`);
+  const left = waysTable(run);
   return `# Benchmark in a real cluster
 
 Made by \`${machine.command}\`; do not edit.
@@ -68,38 +110,53 @@ Made by \`${machine.command}\`; do not edit.
 - ${machine.date} UTC${machine.commit ? `, commit ${machine.commit}` : ''}
 - ${machine.machine}; ${machine.system}
 - ${versions.join(', ')}
-- ${run.rounds} round${run.rounds === 1 ? '' : 's'}
+- ${run.rounds} round${run.rounds === 1 ? '' : 's'}${busy(run)}
+
+![A push in a whole cluster, 0.0.7 and this package](benchmark-cluster.svg)
+
+## What it must reach
+
+${goalsTable(run)}
 
 ## How it is measured
 
-In each round each contestant gets a pomelo cluster of its own, started afresh: master, 3 connectors,
-1 chat server, Redis; 2 more processes hold the clients, real WebSocket clients that log in, spread over
-the connectors, all in one channel. The chat server pushes; each client must get each push once. All of
-it runs on one machine over loopback, so that clients and servers take each other's CPU.
+In each round each contestant gets a pomelo cluster of its own, started afresh, one after the other: master,
+3 connectors, 1 chat server, Redis, all with the contestant loaded and its default options (0.0.7 does nothing
+on a frontend). The clients are real WebSocket connections that log in, spread over the connectors, all in
+one channel. Most are in two processes written in C, so that they take little of the machine from the
+servers; one at each connector reads and checks every message. The chat server pushes a chat message of 60 bytes, and
+each client must get each push once, in order, or the run fails. All of it runs on one machine over loopback.
 
-- Times are taken with one push in flight, 100 ms after the callback of the one before; CPU time at a
-  modest rate (${run.sizes.map((size) => `${run.plans[size].rate}/s to ${size}`).join(', ')}), from the scheduler's
-  nanoseconds of each process, less what it spends while there are no pushes.
-- Nobody joins or leaves meanwhile: every push of ours can be answered from its cache.
-- Figures are per push, medians of the rounds; ratios are taken within a round.
-- RPC bytes are those of the chat server's sockets to the connectors; segments are \`ss\`'s count.
+${run.clients.map((kind) => `- **${kind}**: ${CLIENTS[kind]}.`).join('\n')}
+- CPU and latency are those of pushes at a modest rate, whether the one before was answered or not
+  (${rates.join(', ')}). CPU is from the scheduler's nanoseconds of each process, less what
+  it spends while there are no pushes. "The whole" is connectors, chat server and Redis.
+- Before that, ${run.warmUp ? `${run.warmUp.count} pushes at ${run.warmUp.rate}/s to ${run.warmUp.size} clients, and then ` : ''}some seconds of pushes to each size: V8 has compiled by then what a push runs
+  through, and Node has stopped taking a stack trace at each \`new Buffer\` of pomelo, as in any server that runs for minutes.
+- Latency is from the call of \`pushMessage\` to when the last client has read the message.
+- RPC bytes are those that the chat server writes to its sockets to the connectors. In "one member changed" a member
+  leaves or comes back before each push. Segments are \`ss\`'s count.
+- The highest rate is searched for by runs of ${run.limit.seconds} s: the highest that had a p99 of at most ${run.limit.p99} ms.
+- Clients send no heartbeats, so that nothing but pushes is sent.
+- Figures are per push, medians of the rounds; ratios are taken within a round, with the least and the most of
+  all rounds beside the median.
 
-${plainWords(run)}
+${cells(run)
+  .map((cell) => `## ${cell.size} clients, ${cell.clients}\n\n${cellTable(run, cell)}`)
+  .join('\n\n')}
 
-${run.sizes.map((size) => `## ${size} clients in one channel\n\n${sizeTable(run, size)}`).join('\n\n')}
+## The floor
+
+What it costs at least to write those bytes to as many loopback sockets, measured with ${run.floor.sockets} of them: one
+\`send()\` for each in C, and Node's \`socket.write\` of one buffer, with nothing else in the process. Beside it what the
+three connectors took, all of pomelo and the RPC included.
+
+${floorTable(run)}
 
 ## Whose CPU time a push is
 
-The last column is the plugin's part of the chat server's main thread, by a CPU profile (Node's own
-functions count for who called them), and that process's other threads, where our Redis client works and
-V8's helpers do; the rest of the chat server is pomelo, pomelo-rpc and Node.
-
 ${sharesTable(run)}
-
-## What it should reach
-
-${aimsTable(run)}
-`;
+${left && `\n## How messages left the frontends\n\n\`stats().fanOut\` of the three connectors, added up.\n\n${left}\n`}`;
 }
 
-module.exports = { document, sizeTable, sharesTable, aimsTable };
+module.exports = { cellTable, cells, document, floorTable, goalsTable, sharesTable };

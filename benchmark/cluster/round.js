@@ -1,96 +1,68 @@
 'use strict';
 /**
- * One contestant in one round: a cluster of its own (master, 3 connectors, 1 chat server, Redis),
- * real clients, and for each channel size what a push costs and how long it takes. Which
- * contestants, and what becomes of the figures, is not decided here.
+ * One contestant in one round: a cluster of its own (master, 3 connectors, 1 chat server, Redis), real
+ * clients of one kind, and for each channel size what a push costs, how long it takes and how many a
+ * second are possible. Which contestants, and what becomes of the figures, is not decided here.
  */
 
-const { execFileSync } = require('child_process');
-const path = require('path');
-const { setTimeout: pause } = require('timers/promises');
+const { execFileSync } = require('node:child_process');
+const path = require('node:path');
+const { setTimeout: pause } = require('node:timers/promises');
 const { startCluster } = require('../../demo/cluster');
-const { until } = require('../../demo/processes');
 const { cpuTime, mainThreadTime } = require('./cpu');
+const { quantile } = require('./quantiles');
+const { highestRate } = require('./search');
+const { Users } = require('./users');
 
 const CHAT = 'chat-1';
 const DRIVER = path.join(__dirname, 'driver.js');
-const USERS = path.join(__dirname, 'users.js');
-const USER_PROCESSES = 2;
-const COMMAND_TIMEOUT = 120000;
 
 class Round {
-  constructor(cluster) {
+  constructor(cluster, clients, arrival) {
     this.cluster = cluster;
-    this.members = [];
-    this.users = Array.from({ length: USER_PROCESSES }, (_, i) => {
-      const users = cluster.processes.start(`users-${i + 1}`, process.execPath, [USERS], {
-        ipc: true,
-      });
-      users.onMessage = (answer) => (users.answer = answer);
-      return users;
-    });
+    this.users = new Users(cluster, { deflate: clients === 'deflate', arrival });
     this.lastPush = 0;
-  }
-
-  /** Tells each user process something and returns the answers. */
-  tell(command, argsOf = () => ({})) {
-    return Promise.all(
-      this.users.map(async (users, i) => {
-        users.answer = null;
-        users.send({ command, args: argsOf(i) });
-        await until(
-          () => users.answer || users.exit,
-          `${users.name} to ${command}`,
-          COMMAND_TIMEOUT,
-        );
-        const { value, error } = users.answer || { error: users.log() };
-        if (error) throw new Error(`${users.name}: ${error}`);
-        return value;
-      }),
-    );
   }
 
   /** Brings the channel of `size` members into being, the clients of the one before in it. */
   async fill(channel, size) {
-    const { connectors, chats } = this.cluster;
-    const missing = size - this.members.length;
-    const part = (i) => Math.floor((missing + i) / USER_PROCESSES);
-    const added = await this.tell('connect', (i) => ({
-      cluster: { connectors, chats },
-      count: part(i),
-      prefix: `user-${i + 1}-`,
-    }));
-    this.members.push(...added.flat());
-    for (const { id } of connectors) {
-      const uids = this.members.filter(({ sid }) => sid === id).map(({ uid }) => uid);
+    await this.users.grow(size);
+    for (const { id } of this.cluster.connectors) {
+      const uids = this.users.members.filter(({ sid }) => sid === id).map(({ uid }) => uid);
       if (uids.length > 0) await this.cluster.call(CHAT, 'add', channel, uids, id);
     }
   }
 
-  /** Pushes, sees that each client got each of them once, and how long the last one waited. */
-  async pushes(how, options) {
+  /**
+   * Pushes `options.count` times as the driver's function `how` does. Throws if a client did not get
+   * each push once, in order. `due(witness, numbers)` are those that a witness should get.
+   */
+  async pushes(how, options, due = (_, numbers) => numbers) {
+    const { count } = options;
     const first = this.lastPush + 1;
-    this.lastPush += options.count;
-    await this.tell('begin');
+    this.lastPush += count;
+    await this.users.begin(first, count);
     const traffic = await this.cluster.ask(CHAT, 'rpcTraffic');
-    const packets = this.packets();
+    const segments = this.segments();
     const before = this.readings();
-    const made = await this.cluster.ask(CHAT, how, { first, ...options });
+    const made = await this.cluster.ask(CHAT, how, { first, ...options }).catch((error) => {
+      // Where clients gave up, their users could not be reached.
+      throw this.users.problem ?? error;
+    });
+    const numbers = Array.from({ length: count }, (_, i) => first + i);
+    const { last, compressed } = await this.users.end(first, count, (i) => due(i, numbers));
     const cost = this.since(before);
     const { out, in: back } = await this.cluster.ask(CHAT, 'rpcTraffic');
-    cost.packetsOut = this.packets() - packets;
+    cost.segments = this.segments() - segments;
     cost.bytesOut = out - traffic.out;
     cost.bytesIn = back - traffic.in;
-    const reports = await this.tell('end');
-    const latencies = made.map(({ n, at, answered }) => {
-      const seen = reports.map(({ arrived }) => arrived.find(([number]) => number === n));
-      const copies = seen.reduce((sum, entry) => sum + (entry ? entry[1] : 0), 0);
-      if (copies !== this.members.length) {
-        throw new Error(`push ${n} came ${copies} times to ${this.members.length} clients`);
-      }
-      return { last: Math.max(...seen.map((entry) => entry[2])) - at, answer: answered - at };
-    });
-    return { cost, latencies, lag: Math.max(...reports.map(({ lag }) => lag.p99)) };
+    return {
+      cost,
+      compressed,
+      failures: made.filter(({ failed }) => failed).length,
+      last: made.map(({ n, at }) => last.get(n) - at),
+      answer: made.map(({ at, answered }) => answered - at),
+    };
   }
 
   readings() {
@@ -102,7 +74,7 @@ class Round {
       chatMain: mainThreadTime(pid(CHAT)),
       connectors: connectors.reduce((sum, { id }) => sum + cpuTime(pid(id)), 0),
       redis: cpuTime(store.pid),
-      users: this.users.reduce((sum, users) => sum + cpuTime(users.pid), 0),
+      clients: this.users.pids.reduce((sum, one) => sum + cpuTime(one), 0),
     };
   }
 
@@ -112,7 +84,7 @@ class Round {
   }
 
   /** TCP segments with data that the chat server has sent to connectors; NaN without `ss`. */
-  packets() {
+  segments() {
     const toConnectors = this.cluster.connectors.map(({ port }) => `dport = :${port}`).join(' or ');
     try {
       const shown = execFileSync('ss', ['-tinOH', `( ${toConnectors} )`], { encoding: 'utf8' });
@@ -124,7 +96,7 @@ class Round {
   }
 
   /**
-   * What servers spend when nobody pushes, on heartbeats and timers, which is no part of a push: per
+   * What servers spend when nobody pushes, on timers and the master, which is no part of a push: per
    * ms. The least of so many seconds, since in others V8 cleans up after the pushes before.
    */
   async rest(seconds) {
@@ -137,59 +109,106 @@ class Round {
     return (key) => Math.min(...windows.map((window) => window[key] / window.elapsed));
   }
 
-  async measure(size, { warmUp, single, paced, rate, idle, profile }) {
+  /** Many pushes to few, until V8 has compiled what each push and RPC runs through. */
+  async warmUp({ size, count, rate }) {
+    const channel = 'warm-up';
+    await this.fill(channel, size);
+    await this.pushes('pushAtRate', { channel, count, interval: 1000 / rate });
+  }
+
+  async measure(size, plan) {
     const channel = `channel-${size}`;
     await this.fill(channel, size);
-    await this.pushes('pushOneByOne', { channel, count: warmUp, gap: 5 });
-
-    const latency = await this.pushes('pushOneByOne', { channel, count: single, gap: 100 });
-
-    const resting = await this.rest(idle);
-    const { cost, lag } = await this.pushes('pushAtRate', {
-      channel,
-      count: paced,
-      interval: 1000 / rate,
-    });
-    let shares;
-    if (profile) {
-      await this.cluster.ask(CHAT, 'startProfile');
-      await this.pushes('pushAtRate', { channel, count: paced, interval: 1000 / rate });
-      shares = await this.cluster.ask(CHAT, 'stopProfile');
-    }
-    const perPush = (key) => (cost[key] - resting(key) * cost.elapsed) / paced;
-    return {
+    const paced = { channel, count: plan.count, interval: 1000 / plan.rate };
+    await this.pushes('pushAtRate', { ...paced, count: plan.warmUp });
+    const resting = await this.rest(plan.idle);
+    const { cost, last, answer, compressed } = await this.pushes('pushAtRate', paced);
+    const perPush = (key) => (cost[key] - resting(key) * cost.elapsed) / plan.count;
+    const figures = {
       cpu: Object.fromEntries(
-        ['chat', 'chatMain', 'connectors', 'redis', 'users'].map((key) => [key, perPush(key)]),
+        ['chat', 'chatMain', 'connectors', 'redis', 'clients'].map((key) => [key, perPush(key)]),
       ),
       rpc: {
-        bytesOut: cost.bytesOut / paced,
-        bytesIn: cost.bytesIn / paced,
-        packetsOut: cost.packetsOut / paced,
+        bytesOut: cost.bytesOut / plan.count,
+        bytesIn: cost.bytesIn / plan.count,
+        segments: cost.segments / plan.count,
+        bytesChanged: await this.changed(channel, plan),
       },
-      last: latency.latencies.map(({ last }) => last),
-      answer: latency.latencies.map(({ answer }) => answer),
-      // How late the clients' processes were themselves, in the quiet and in the busy part.
-      lag: [latency.lag, lag],
-      ...(shares && { shares }),
+      last,
+      answer,
+      compressed,
+      fanOut: await this.fanOut(),
     };
+    if (plan.limit) figures.highest = await this.highest(channel, figures, plan);
+    if (plan.profiles) await this.profile(paced, plan.profiles);
+    return figures;
+  }
+
+  /** RPC bytes per push when one member, the first witness, has left or come back before each. */
+  async changed(channel, { changes }) {
+    const [{ uid, sid }] = this.users.members;
+    const options = { channel, count: changes, interval: 20, uid, sid };
+    const due = (i, numbers) => (i === 0 ? numbers.filter((_, at) => at % 2 === 1) : numbers);
+    const { cost } = await this.pushes('pushWithChanges', options, due);
+    return cost.bytesOut / changes;
+  }
+
+  /** Of all frontends together, what `stats().fanOut` has counted; null where there is none. */
+  async fanOut() {
+    const all = await Promise.all(
+      this.cluster.connectors.map(({ id }) => this.cluster.ask(id, 'fanOut')),
+    );
+    return all.every(Boolean) ? all : null;
+  }
+
+  /** Pushes per second with a p99 of at most `limit.p99` ms to the last client. */
+  async highest(channel, { cpu }, { limit }) {
+    const cost = cpu.chat + cpu.connectors + cpu.redis + cpu.clients;
+    const guess = (800 * limit.cores) / cost;
+    return highestRate(guess, async (rate) => {
+      const count = Math.max(30, Math.round(rate * limit.seconds));
+      const options = { channel, count, interval: 1000 / rate, mayFail: true };
+      const { last, failures } = await this.pushes('pushAtRate', options);
+      return failures === 0 && quantile(last, 0.99) <= limit.p99;
+    });
+  }
+
+  async profile(paced, prefix) {
+    const servers = [CHAT, this.cluster.connectors[0].id];
+    const all = (name, argOf) =>
+      Promise.all(servers.map((id) => this.cluster.ask(id, name, argOf(id))));
+    await all('startProfile', () => null);
+    await this.pushes('pushAtRate', paced);
+    await all('stopProfile', (id) => `${prefix}-${id}.cpuprofile`);
   }
 }
 
-/** Returns `{size: figures}`. `plan(size)` says how many pushes, and how fast. */
-async function runRound({ plugin, options }, sizes, plan) {
+/**
+ * Returns `{size: figures}`. `plan(size)` says how many pushes, and how fast; `warmUp` the same of those before
+ * all others, `arrival` how many milliseconds are waited for messages that do not come. `onSize(size, figures)` is
+ * called as they come.
+ */
+async function runRound(
+  { plugin, options },
+  clients,
+  sizes,
+  plan,
+  { warmUp, arrival, onSize } = {},
+) {
   const cluster = await startCluster({
     chats: 1,
     extension: DRIVER,
     globalChannel: options,
-    env: { GLOBALCHANNEL_PLUGIN: plugin },
+    env: { GLOBALCHANNEL_PLUGIN: plugin, CLIENT_HEARTBEAT: '0' },
   });
   try {
-    const round = new Round(cluster);
+    const round = new Round(cluster, clients, arrival);
     const figures = {};
+    if (warmUp) await round.warmUp(warmUp);
     for (const size of [...sizes].sort((a, b) => a - b)) {
       figures[size] = await round.measure(size, plan(size));
+      onSize?.(size, figures[size]);
     }
-    await round.tell('close');
     const deaths = cluster.deaths();
     if (deaths.length > 0) throw new Error(deaths.join('\n'));
     return figures;

@@ -1,70 +1,138 @@
 'use strict';
 /**
- * A process full of real WebSocket clients (demo/client.js): connects some more when told to, and
- * says which pushes reached how many of them, and the last of them when. Times are milliseconds of
- * the system's monotonic clock, which all processes of one machine share. Started by round.js.
+ * The users of one cluster: processes with cheap clients (clients.c), which count, and one with a
+ * client for each connector that reads all (witnesses.js). Connects them, and says which pushes came
+ * how often, in which order, and when the last client had each. When to push is round.js's business.
  */
 
-const { monitorEventLoopDelay, performance } = require('perf_hooks');
-const { connectClients } = require('../../demo/client');
+const path = require('node:path');
+const { until } = require('../../demo/processes');
+const { compile } = require('./native');
 
-// Enough to keep the connectors busy, not so many that handshakes time out.
-const AT_ONCE = 30;
+const WITNESSES = path.join(__dirname, 'witnesses.js');
+const PROCESSES = 2;
+const TIMEOUT = 120000;
+/** How long messages may be on their way; more is waited for in vain. */
+const ARRIVAL = 60000;
 
-const toClock = Number(process.hrtime.bigint()) / 1e6 - performance.now();
-const clients = [];
-const delay = monitorEventLoopDelay({ resolution: 5 });
-
-const commands = {
-  /** Returns the new ones as `{uid, sid}`. */
-  async connect({ cluster, count, prefix }) {
-    const added = [];
-    while (added.length < count) {
-      const first = clients.length + added.length;
-      // 16 bytes, as long as ids of databases and of UUIDs in base64 about are.
-      const name = (n) => `${prefix}${String(first + n).padStart(16 - prefix.length, '0')}`;
-      added.push(...(await connectClients(cluster, Math.min(AT_ONCE, count - added.length), name)));
-    }
-    clients.push(...added);
-    return added.map(({ uid, connector }) => ({ uid, sid: connector }));
-  },
-
-  /** Forgets what came before, and starts to watch how late this process itself is. */
-  begin() {
-    for (const client of clients) client.messages.length = 0;
-    delay.reset();
-    delay.enable();
-  },
-
-  /** Waits for all that is on its way; `[[n, copies, time of the last], …]`. */
-  async end() {
-    delay.disable();
-    await Promise.all(clients.map((client) => client.ping()));
-    const arrived = new Map();
-    for (const { messages } of clients) {
-      for (const { n, at } of messages) {
-        const { copies, last } = arrived.get(n) || { copies: 0, last: 0 };
-        arrived.set(n, { copies: copies + 1, last: Math.max(last, at + toClock) });
-      }
-    }
-    return {
-      arrived: [...arrived].map(([n, { copies, last }]) => [n, copies, last]),
-      // The resolution is what a timer that is in time reads.
-      lag: { p50: delay.percentile(50) / 1e6 - 5, p99: delay.percentile(99) / 1e6 - 5 },
+class Users {
+  /** `deflate`: do the clients offer permessage-deflate, as browsers do? */
+  constructor(cluster, { deflate, arrival = ARRIVAL }) {
+    const start = (name, command, args) => {
+      const entry = cluster.processes.start(name, command, args, { ipc: true });
+      entry.onMessage = (answer) => {
+        entry.answer = answer;
+        if (answer.error) this.problem ??= new Error(`${name}: ${answer.error}`);
+      };
+      return entry;
     };
-  },
-
-  close() {
-    for (const client of clients) client.close();
-  },
-};
-
-process.on('message', async ({ command, args }) => {
-  try {
-    process.send({ value: await commands[command](args) });
-  } catch (error) {
-    process.send({ error: error.stack });
+    this.cluster = cluster;
+    /** What a process of clients said before it gave up. */
+    this.problem = null;
+    this.deflate = deflate;
+    this.arrival = arrival;
+    this.crowds = Array.from({ length: PROCESSES }, (_, i) => ({
+      entry: start(`clients-${i + 1}`, compile('clients'), []),
+      size: 0,
+      prefix: `user-${i + 1}-`,
+    }));
+    this.reader = start('witnesses', process.execPath, [WITNESSES]);
+    /** `{uid, sid}` of all who are connected; the witnesses are the first. */
+    this.members = [];
+    this.witnesses = 0;
   }
-});
-process.on('disconnect', () => process.exit(0));
-process.on('SIGTERM', () => process.exit(0));
+
+  get pids() {
+    return [...this.crowds.map(({ entry }) => entry.pid), this.reader.pid];
+  }
+
+  async #tell(entry, message) {
+    entry.answer = null;
+    entry.send(message);
+    await until(() => entry.answer || entry.exit, `${entry.name}: ${message}`, TIMEOUT);
+    const { value, error } = entry.answer || { error: `it ended\n${entry.log()}` };
+    if (error) throw new Error(`${entry.name}: ${error}`);
+    return value;
+  }
+
+  /** Connects more until there are `size`; returns the new ones. */
+  async grow(size) {
+    const before = this.members.length;
+    const { connectors, chats } = this.cluster;
+    const [{ id: chat }] = chats;
+    if (before === 0) {
+      this.witnesses = connectors.length;
+      const each = connectors.map(({ clientPort, id }, i) => ({
+        port: clientPort,
+        uid: `witness-${i + 1}`,
+        chat,
+        deflate: this.deflate,
+        sid: id,
+      }));
+      await this.#tell(this.reader, { command: 'connect', args: each });
+      this.members.push(...each.map(({ uid, sid }) => ({ uid, sid })));
+    }
+    const missing = size - this.members.length;
+    const servers = connectors.map(({ clientPort, id }) => `${clientPort}=${id}`).join(' ');
+    await Promise.all(
+      this.crowds.map(async (crowd, i) => {
+        const count = Math.floor((missing + i) / PROCESSES);
+        if (count <= 0) return;
+        const { entry, prefix, size: first } = crowd;
+        const offer = this.deflate ? 1 : 0;
+        await this.#tell(entry, `connect ${count} ${first} ${prefix} ${offer} ${chat} ${servers}`);
+        for (let n = first; n < first + count; n += 1) {
+          const uid = prefix + String(n).padStart(5, '0');
+          this.members.push({ uid, sid: connectors[n % connectors.length].id });
+        }
+        crowd.size += count;
+      }),
+    );
+    return this.members.slice(before);
+  }
+
+  /** Before pushes `first`, `first + 1`, … */
+  async begin(first, count) {
+    await Promise.all([
+      this.#tell(this.reader, { command: 'begin' }),
+      ...this.crowds.map(({ entry }) => this.#tell(entry, `begin ${first} ${count}`)),
+    ]);
+  }
+
+  /**
+   * When all have come, returns a map of the time at which the last client had each push, and how
+   * many messages came compressed; throws if a client did not get each push once, in order.
+   * `due(witness)` are the numbers that a witness should have got.
+   */
+  async end(first, count, due) {
+    const timeout = this.arrival;
+    const expected = Array.from({ length: this.witnesses }, (_, i) => due(i));
+    const [witnessed, ...reports] = await Promise.all([
+      this.#tell(this.reader, {
+        command: 'end',
+        args: { expected: expected.map(({ length }) => length), timeout },
+      }),
+      ...this.crowds.map(({ entry }) => this.#tell(entry, `end ${timeout}`)),
+    ]);
+    witnessed.forEach((got, i) => {
+      if (got.join() !== expected[i].join()) {
+        throw new Error(`witness ${i + 1} got ${got}, expected ${expected[i]}`);
+      }
+    });
+    const last = new Map();
+    let compressed = 0;
+    reports.forEach(({ arrived, disorder, ...report }, i) => {
+      const { size } = this.crowds[i];
+      if (size === 0) return;
+      compressed += report.compressed;
+      if (disorder > 0) throw new Error(`${disorder} messages out of order, or too many`);
+      for (const [n, copies, at] of arrived) {
+        if (copies !== size) throw new Error(`push ${n} came ${copies} times to ${size} clients`);
+        last.set(n, Math.max(last.get(n) || 0, at));
+      }
+    });
+    return { last, compressed: compressed / count };
+  }
+}
+
+module.exports = { Users };

@@ -19,7 +19,7 @@ app.use(globalChannel, { globalChannel: JSON.parse(process.env.GLOBALCHANNEL_OPT
 app.configure('production|development', 'connector', () => {
   app.set('connectorConfig', {
     connector: pomelo.connectors.hybridconnector,
-    heartbeat: 5,
+    heartbeat: Number(process.env.CLIENT_HEARTBEAT || 5),
     useDict: true,
     useProtobuf: true,
   });
