@@ -201,6 +201,12 @@ export interface GlobalChannelOptions {
    * found. @default true
    */
   rpcNoDelay?: boolean | null;
+  /**
+   * On a frontend: a message for many sessions is encoded once and sent to all of them in one step, where the app has
+   * not configured a push scheduler of its own. Between servers: lists of members are sent once and named from then on.
+   * `false`: all is sent as the framework does it. @default true
+   */
+  fanOut?: boolean | FanOutOptions | null;
   /** Remove all channels under `prefix` in the store before `start` calls back. @default false */
   cleanOnStartUp?: boolean;
   /** Replaces the store that the other options choose; these are checked all the same. */
@@ -231,6 +237,20 @@ export interface TlsOptions {
   servername?: string | null;
   /** `false`: any server is accepted, whatever its certificate; a line in the log says so. @default true */
   rejectUnauthorized?: boolean | null;
+}
+
+export interface FanOutOptions {
+  /**
+   * Messages of fewer bytes are sent uncompressed also to clients that negotiated permessage-deflate; larger ones
+   * are compressed for each client. 0 = all are compressed, as the framework does it. @default 1024
+   */
+  deflateThreshold?: number | string | null;
+  /** How many bytes may be queued for a client before it counts as slow; 0 = no limit. @default 0 */
+  maxBuffered?: number | string | null;
+  /** What is done about a slow client: the message is dropped, or its session is closed. @default 'drop' */
+  onSlow?: 'drop' | 'close' | null;
+  /** Lists of members are sent to a frontend once and named from then on. @default true */
+  lists?: boolean | null;
 }
 
 /** What {@link GlobalChannel.stats} gives. Counts are since the instance was made. */

@@ -96,6 +96,7 @@ const everyOption: GlobalChannelOptions = {
   connect_timeout: 1000,
   cache: { maxBytes: 1 << 20 },
   rpcNoDelay: false,
+  fanOut: { deflateThreshold: 2048, maxBuffered: 1 << 20, onSlow: 'close', lists: false },
 };
 const asInConfigFiles: GlobalChannelOptions = {
   port: '/run/redis.sock',
@@ -106,6 +107,7 @@ const asInConfigFiles: GlobalChannelOptions = {
   retry_max_delay: '100',
   connect_timeout: false,
   cache: { maxBytes: '1000000' },
+  fanOut: { deflateThreshold: '0', maxBuffered: '1000000' },
 };
 const embedded: GlobalChannelOptions = { store: 'embedded', path: 'data/channels' };
 const embeddedInFull: GlobalChannelOptions = {
@@ -143,6 +145,7 @@ const nothingGiven: GlobalChannelOptions = {
   max_attempts: null,
   cache: null,
   rpcNoDelay: null,
+  fanOut: { deflateThreshold: null, maxBuffered: null, onSlow: null, lists: null },
   sentinels: null,
   name: null,
   sentinelUsername: null,

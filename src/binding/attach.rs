@@ -14,7 +14,11 @@ use super::{
     panic::{closure, thrown},
     service::Service,
 };
-use crate::{embedded::EmbeddedOptions, error::Error, options::Store};
+use crate::{
+    embedded::EmbeddedOptions,
+    error::Error,
+    options::{FanOut, Store},
+};
 
 /// What `lib/globalChannel.js` gives each environment once.
 pub struct Installed {
@@ -97,6 +101,7 @@ pub fn attach(
         tools.set_named_property(name, ms)?;
     }
     tools.set_named_property("rpcNoDelay", service.options.rpc_no_delay)?;
+    tools.set_named_property("fanOut", fan_out(env, service.options.fan_out)?)?;
     tools.set_named_property("manager", described(env, service)?)?;
     let args = Args::new()
         .with(env, channel)?
@@ -104,6 +109,23 @@ pub fn attach(
         .with(env, opts)?
         .with(env, tools)?;
     attach.call(env, args).map(drop)
+}
+
+/// Option `fanOut` for the host; `null` where it is off. A `maxBuffered` of 0 is no limit.
+#[expect(clippy::cast_precision_loss, reason = "at most 2^40")]
+fn fan_out(env: &Env, option: Option<FanOut>) -> napi::Result<Option<Object<'_>>> {
+    let Some(option) = option else {
+        return Ok(None);
+    };
+    let mut object = Object::new(env)?;
+    object.set("deflateThreshold", option.deflate_threshold as f64)?;
+    object.set(
+        "maxBuffered",
+        option.max_buffered.unwrap_or_default() as f64,
+    )?;
+    object.set("onSlow", option.on_slow.name())?;
+    object.set("lists", option.lists)?;
+    Ok(Some(object))
 }
 
 /// An error for what went wrong on the JavaScript side: `(kind, cause, words)`.

@@ -3,6 +3,7 @@
 //! Where the values come from (a JavaScript object) is the caller's business: see [`Source`].
 
 mod addresses;
+mod fan_out;
 mod read;
 mod redis;
 mod store;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use self::read::{Reader, invalid, show};
 pub use self::{
+    fan_out::{FanOut, OnSlow},
     read::{Raw, Source},
     store::Store,
 };
@@ -59,6 +61,11 @@ pub const NAMES: &[&str] = &[
     "cache",
     "cache.maxBytes",
     "rpcNoDelay",
+    "fanOut",
+    "fanOut.deflateThreshold",
+    "fanOut.maxBuffered",
+    "fanOut.onSlow",
+    "fanOut.lists",
     "enable_offline_queue",
     "max_attempts",
     "retry_max_delay",
@@ -89,6 +96,8 @@ pub struct Options {
     pub push_timeout: Option<Duration>,
     /// Whether the RPC sockets of pushes are told not to wait for more to send.
     pub rpc_no_delay: bool,
+    /// How a frontend sends one message to many sessions; `None` = as the framework does.
+    pub fan_out: Option<FanOut>,
     /// How many bytes the member cache may take; `None` = there is none.
     pub cache: Option<usize>,
     /// When the driver gives up on what.
@@ -176,6 +185,7 @@ impl Options {
             .unwrap_or(usize::MAX),
             push_timeout: read.time("pushTimeout", Duration::from_secs(10))?,
             rpc_no_delay: read.flag("rpcNoDelay")?.unwrap_or(true),
+            fan_out: fan_out::fan_out(&read)?,
             cache: cache(&read)?,
             limits: Limits {
                 connect_timeout: read.time("connectTimeout", seconds(default.connect_timeout))?,

@@ -1,7 +1,8 @@
 //! What the options promise: defaults, forms, errors without secrets. Those of Redis in all its forms are in
-//! [`redis`], of the embedded store in [`embedded`]; whatever is given, in [`random`].
+//! [`redis`], of the embedded store in [`embedded`], `fanOut` in [`fan_out`]; whatever is given, in [`random`].
 
 mod embedded;
+mod fan_out;
 mod random;
 mod redis;
 
