@@ -22,6 +22,18 @@ const NONE = {
   clean: 0,
 };
 
+const LISTS = {
+  frontends: 0,
+  asked: 0,
+  named: 0,
+  changed: 0,
+  whole: 0,
+  refused: 0,
+  bytes: 0,
+  kept: 0,
+  keptBytes: 0,
+};
+
 /** Answers at once, but a channel named `no` with an error. */
 class Manager {
   answer(name, cb, value) {
@@ -77,6 +89,7 @@ stores('stats', (ctx) => {
       pushes: 0,
       pushedFrontends: 0,
       failedUids: 0,
+      lists: LISTS,
     });
     assert.notStrictEqual(service.stats(), service.stats());
   });

@@ -152,6 +152,7 @@ impl Service {
         for name in ["pushes", "pushedFrontends", "failedUids"] {
             stats.set(name, pushed.get_named_property::<f64>(name)?)?;
         }
+        stats.set("lists", pushed.get_named_property::<Unknown>("lists")?)?;
         Ok(stats)
     }
 
