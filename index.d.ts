@@ -256,25 +256,6 @@ export interface FanOutOptions {
   lists?: boolean | null;
 }
 
-/** What a service has done with long lists of uids, and keeps of them; see `fanOut.lists`. */
-export interface ListStats {
-  /** Frontends that take a number in place of a list, now. */
-  frontends: number;
-  /** Questions whether a frontend does. */
-  asked: number;
-  /** RPCs with a number, with a difference to what the frontend had, and with the whole list under a number. */
-  named: number;
-  changed: number;
-  whole: number;
-  /** RPCs that a frontend refused, because it did not know a list or had started anew; they were made again. */
-  refused: number;
-  /** What the lists that are remembered for frontends take here, in bytes, as estimated; at most 32 MiB. */
-  bytes: number;
-  /** On a frontend: lists of all pushing servers that are kept here, and their bytes; at most 32 MiB. */
-  kept: number;
-  keptBytes: number;
-}
-
 /** What {@link GlobalChannel.stats} gives. Counts are since the instance was made. */
 export interface GlobalChannelStats {
   /** As `start` and `stop` and the network left it; with a custom manager as `start` and `stop` did. */
@@ -330,14 +311,33 @@ export interface GlobalChannelStats {
    * before the method returned are left out. `p50` and `p99` to two digits.
    */
   latency: { count: number; p50: number; p99: number; max: number };
+  /** Names for lists, between servers; null where `fanOut` or `fanOut.lists` is false. */
+  lists: ListStats | null;
   /** Pushes whose callback was called after their members were read. */
   pushes: number;
   /** RPCs of these that succeeded. */
   pushedFrontends: number;
   /** Users whom these did not reach. */
   failedUids: number;
-  /** Names for lists, between servers; null where `fanOut` or `fanOut.lists` is false. */
-  lists: ListStats | null;
+}
+
+/** What a service has done with long lists of uids, and keeps of them; see `fanOut.lists`. */
+export interface ListStats {
+  /** Frontends that take a number in place of a list, now. */
+  frontends: number;
+  /** Questions whether a frontend does. */
+  asked: number;
+  /** RPCs with a number, with a difference to what the frontend had, and with the whole list under a number. */
+  named: number;
+  changed: number;
+  whole: number;
+  /** RPCs that a frontend refused, because it did not know a list or had started anew; they were made again. */
+  refused: number;
+  /** What the lists that are remembered for frontends take here, in bytes, as estimated; at most 32 MiB. */
+  bytes: number;
+  /** On a frontend: lists of all pushing servers that are kept here, and their bytes; at most 32 MiB. */
+  kept: number;
+  keptBytes: number;
 }
 
 /** The methods of {@link GlobalChannel} without the callback: each returns a promise. */

@@ -86,10 +86,10 @@ stores('stats', (ctx) => {
         maxBytes: 64 << 20,
       },
       latency: { count: 0, p50: 0, p99: 0, max: 0 },
+      lists: LISTS,
       pushes: 0,
       pushedFrontends: 0,
       failedUids: 0,
-      lists: LISTS,
     });
     assert.notStrictEqual(service.stats(), service.stats());
   });
