@@ -53,7 +53,7 @@ module.exports = function createKnown(maxBytes) {
         if (isFixed) channel.list = uids;
         return [number];
       }
-      const change = difference(list, uids);
+      const change = difference(list, uids, isFixed);
       if (change) {
         const { removed, added } = change;
         if (removed.length + added.length === 0) {
