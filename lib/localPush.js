@@ -8,21 +8,16 @@ const channelRemote = require('./channelRemote');
 /** Makes `local(sid)`: how to push to the sessions of this process, or undefined if `sid` is another. */
 module.exports = function createLocalPush(app) {
   return function local(sid) {
-    if (!isOwn(app, sid)) {
-      return undefined;
-    }
-    const remote = found(app);
+    const remote = found(app, sid);
     return remote && ((...args) => push(remote, ...args));
   };
 };
 
-function isOwn({ serverId }, sid) {
-  return serverId !== undefined && serverId !== null && String(serverId) === sid;
-}
-
-function found(app) {
+function found(app, sid) {
   try {
-    return channelRemote(app);
+    const { serverId } = app;
+    const isOwn = serverId !== undefined && serverId !== null && String(serverId) === sid;
+    return isOwn ? channelRemote(app) : undefined;
   } catch {
     // A getter of an app or framework that we do not know: by RPC, then.
     return undefined;

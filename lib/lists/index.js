@@ -36,9 +36,13 @@ module.exports = function createLists(app, { rpc, plain, optionsOf, answered, is
 
   function listen(method) {
     listening = method === 'on';
-    if (typeof app.event?.[method] === 'function') {
-      app.event[method]('remove_servers', forgetServers);
-      app.event[method]('replace_servers', forgetOthers);
+    try {
+      if (typeof app.event?.[method] === 'function') {
+        app.event[method]('remove_servers', forgetServers);
+        app.event[method]('replace_servers', forgetOthers);
+      }
+    } catch {
+      // Without news of servers, tokens tell that a frontend is another one.
     }
   }
 
@@ -64,7 +68,7 @@ module.exports = function createLists(app, { rpc, plain, optionsOf, answered, is
       if (idle) forget(idle[0]);
     }
     const transport = {
-      ask: (answer) => rpc(sid, hello(VERSION, pusher, app.serverId), answer),
+      ask: (answer) => rpc(sid, hello(VERSION, pusher, serverId()), answer),
       call(token, epoch, target, list, answer) {
         const { route, msg } = target.push;
         const args = [token, pusher, epoch, route, msg, optionsOf(target.push), ...list];
@@ -77,6 +81,14 @@ module.exports = function createLists(app, { rpc, plain, optionsOf, answered, is
     const link = createLink(transport, share, counts);
     links.set(sid, link);
     return link;
+  }
+
+  function serverId() {
+    try {
+      return app.serverId;
+    } catch {
+      return undefined;
+    }
   }
 
   function forget(sid) {

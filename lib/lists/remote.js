@@ -24,21 +24,25 @@ const remotes = new WeakMap();
  * the framework is not as expected, pushing servers find no remote.
  */
 module.exports = function offerLists(app) {
-  if (remotes.has(app) || typeof app.event?.once !== 'function') {
-    return;
-  }
-  remotes.set(app, undefined);
-  app.event.once('start_server', () => {
-    try {
-      put(app);
-    } catch {
-      // A getter of an app or framework that we do not know.
+  harmless(() => {
+    if (remotes.has(app) || typeof app.event?.once !== 'function') {
+      return;
     }
+    app.event.once('start_server', () => harmless(() => put(app)));
+    remotes.set(app, undefined);
   });
 };
 
 /** What is kept here, as a frontend. */
 module.exports.size = (app) => remotes.get(app)?.size() || { kept: 0, keptBytes: 0 };
+
+function harmless(fn) {
+  try {
+    fn();
+  } catch {
+    // A getter of an app or framework that we do not know: there are no names here, then.
+  }
+}
 
 function put(app) {
   const services = app.components?.['__remote__']?.remote?.services;
