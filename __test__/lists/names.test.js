@@ -8,6 +8,7 @@
 
 const assert = require('node:assert');
 const { describe, afterEach, beforeEach } = require('node:test');
+const GlobalChannel = require('../../lib/globalChannel');
 const { limits } = require('../../lib/lists/protocol');
 const { call, ok } = require('../support/call');
 const { startedWith } = require('../support/manager');
@@ -231,6 +232,28 @@ describe('Names for lists', () => {
     );
     for (const { uids } of pushes('s1')) assert.deepStrictEqual(uids, LONG);
   });
+
+  ours(
+    'however many services an app has, it is listened to once, and not after their stop',
+    async () => {
+      await start([{}]);
+      lists.world = { s1: LONG };
+      const { event } = network.app;
+      const make = () => new GlobalChannel(network.app, { channelManager: withLists(lists) });
+      const services = [service, ...Array.from({ length: 11 }, make)];
+      for (const each of services.slice(1)) await ok(each, 'start');
+      for (const each of services) {
+        for (let i = 0; i < 4; i += 1) {
+          await ok(each, 'pushMessage', 'connector', 'onChat', { n: 0 }, 'world', {});
+        }
+      }
+      assert.strictEqual(event.listenerCount('remove_servers'), 1);
+      event.emit('remove_servers', ['s1']);
+      for (const each of services) assert.strictEqual(each.stats().lists.frontends, 0);
+      for (const each of services) await call(each, 'stop', true);
+      assert.strictEqual(event.listenerCount('remove_servers'), 0);
+    },
+  );
 
   ours('a frontend that goes back to 0.0.7 under its id, without news of it', async () => {
     await start([{}]);

@@ -5,6 +5,7 @@
 // remote.js the frontend's end.
 
 const createLink = require('./link');
+const listen = require('./news');
 const { VERSION, hello, limits, newToken, push } = require('./protocol');
 const offerLists = require('./remote');
 
@@ -23,28 +24,9 @@ module.exports = function createLists(app, { rpc, plain, optionsOf, answered, is
   const share = () => limits.pusherBytes / Math.max(1, links.size);
 
   offerLists(app);
-  const forgetServers = (ids) => {
-    if (Array.isArray(ids)) ids.forEach((sid) => forget(String(sid)));
-  };
-  const forgetOthers = (servers) => {
-    const there = new Set(Object.values(servers || {}).map((server) => String(server?.id)));
-    [...links.keys()].filter((sid) => !there.has(sid)).forEach(forget);
-  };
-  let listening = false;
+  let endNews;
 
   return { send, expired, close, stats };
-
-  function listen(method) {
-    listening = method === 'on';
-    try {
-      if (typeof app.event?.[method] === 'function') {
-        app.event[method]('remove_servers', forgetServers);
-        app.event[method]('replace_servers', forgetOthers);
-      }
-    } catch {
-      // Without news of servers, tokens tell that a frontend is another one.
-    }
-  }
 
   /** `target` is `{push, sid, uids, isFixed}`; what is noted in it is link.js's. */
   function send(target) {
@@ -62,7 +44,7 @@ module.exports = function createLists(app, { rpc, plain, optionsOf, answered, is
   }
 
   function linkTo(sid) {
-    if (!listening) listen('on');
+    endNews = endNews || listen(app, forgetServers);
     if (links.size >= LINKS) {
       const idle = [...links].find(([, each]) => each.isIdle());
       if (idle) forget(idle[0]);
@@ -91,6 +73,10 @@ module.exports = function createLists(app, { rpc, plain, optionsOf, answered, is
     }
   }
 
+  function forgetServers(isGone) {
+    [...links.keys()].filter(isGone).forEach(forget);
+  }
+
   function forget(sid) {
     const link = links.get(sid);
     links.delete(sid);
@@ -102,7 +88,8 @@ module.exports = function createLists(app, { rpc, plain, optionsOf, answered, is
   }
 
   function close() {
-    if (listening) listen('removeListener');
+    endNews?.();
+    endNews = undefined;
     for (const sid of links.keys()) forget(sid);
   }
 

@@ -5,6 +5,7 @@
 // so that pushes that come either way keep their order. protocol.js says what is said.
 
 const channelRemote = require('../channelRemote');
+const listen = require('./news');
 const {
   NAMESPACE,
   SERVICE,
@@ -52,9 +53,7 @@ function put(app) {
   const table = createTable();
   services[NAMESPACE] = { ...services[NAMESPACE], [SERVICE]: createRemote(app, table) };
   remotes.set(app, table);
-  app.event.on('remove_servers', (ids) => {
-    if (Array.isArray(ids)) table.forgetServers(ids);
-  });
+  listen(app, table.forgetServers);
 }
 
 function createRemote(app, table) {
@@ -63,7 +62,7 @@ function createRemote(app, table) {
   return {
     hello: (...args) =>
       respond(args, (answer, version, name, server) => {
-        table.pusher(name).server = server;
+        table.pusher(name).server = String(server);
         answer(null, version === VERSION ? welcome(token) : refusal(token));
       }),
     push: (...args) => respond(args, push),

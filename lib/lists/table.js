@@ -88,9 +88,9 @@ module.exports = function createTable() {
   }
 
   /** Servers that are gone. One that is not, after all, sends its lists anew. */
-  function forgetServers(ids) {
+  function forgetServers(isGone) {
     for (const known of pushers.values()) {
-      if (ids.includes(known.server)) dropAll(known);
+      if (known.server !== undefined && isGone(known.server)) dropAll(known);
     }
   }
 };
