@@ -421,7 +421,10 @@ export interface FanOutOptions {
   maxBuffered?: number | string | null;
   /** What is done about a slow client: the message is dropped, or its session is closed. @default 'drop' */
   onSlow?: 'drop' | 'close' | null;
-  /** Lists of members are sent to a frontend once and named from then on. @default true */
+  /**
+   * A list of 2 KB of uids or more is sent to a frontend that has the plugin once, and then a number in its place, or what has
+   * changed. `false`: neither does this server name lists, nor does it take names as a frontend. @default true
+   */
   lists?: boolean | null;
 }
 
@@ -481,7 +484,9 @@ export interface GlobalChannelStats {
    * method returned are not counted. `p50` and `p99` have two significant digits.
    */
   latency: { count: number; p50: number; p99: number; max: number };
-  /** Pushes that were answered after their members were read. */
+  /** Names for lists, between servers; null where `fanOut` or `fanOut.lists` is false. */
+  lists: ListStats | null;
+  /** Pushes whose callback was called after their members were read. */
   pushes: number;
   /** Successful RPCs of these pushes. */
   pushedFrontends: number;
@@ -524,6 +529,25 @@ export interface FanOutStats {
   slowDropped: number;
   /** Slow clients whose sessions were closed. */
   slowClosed: number;
+}
+
+/** What a service has done with long lists of uids, and keeps of them; see `fanOut.lists`. */
+export interface ListStats {
+  /** Frontends that take a number in place of a list, now. */
+  frontends: number;
+  /** Questions whether a frontend does. */
+  asked: number;
+  /** RPCs with a number, with a difference to what the frontend had, and with the whole list under a number. */
+  named: number;
+  changed: number;
+  whole: number;
+  /** RPCs that a frontend refused, because it did not know a list or had started anew; they were made again. */
+  refused: number;
+  /** What the lists that are remembered for frontends take here, in bytes, as estimated; at most 32 MiB. */
+  bytes: number;
+  /** On a frontend: lists of all pushing servers that are kept here, and their bytes; at most 32 MiB. */
+  kept: number;
+  keptBytes: number;
 }
 
 /**

@@ -14,6 +14,18 @@ const { stores, ours } = require('./support/rows');
 
 const NONE = Object.fromEntries(Object.keys(TABLE).map((method) => [method, 0]));
 
+const LISTS = {
+  frontends: 0,
+  asked: 0,
+  named: 0,
+  changed: 0,
+  whole: 0,
+  refused: 0,
+  bytes: 0,
+  kept: 0,
+  keptBytes: 0,
+};
+
 /** Answers at once, but a channel named `no` with an error. */
 class Manager {
   answer(name, cb, value) {
@@ -66,6 +78,7 @@ stores('stats', (ctx) => {
         maxBytes: 64 << 20,
       },
       latency: { count: 0, p50: 0, p99: 0, max: 0 },
+      lists: LISTS,
       pushes: 0,
       pushedFrontends: 0,
       failedUids: 0,

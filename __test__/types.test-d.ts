@@ -303,6 +303,7 @@ same<typeof stats.connection, 'idle' | 'connecting' | 'connected' | 'closed'>(tr
 same<typeof stats.commands.pushMessage, number>(true);
 same<typeof stats.errors.ERR_GLOBAL_CHANNEL_STORE, number | undefined>(true);
 same<typeof stats.cache.reason, string | null>(true);
+same<NonNullable<typeof stats.lists>['named'], number>(true);
 use(stats.latency.p99 * 1000, stats.cache.hits / (stats.cache.hits + stats.cache.misses));
 // @ts-expect-error: no such method
 use(stats.commands.start);

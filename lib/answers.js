@@ -5,7 +5,8 @@
 // and the callbacks are called here. `src/binding/answers/tape.rs` is the other end.
 //
 // Member lists that the addon keeps in its cache are made into arrays once, the *masters*. A master
-// never leaves this module but as a copy, or to `deliver`, which copies it for each receiver.
+// never leaves this module but as a copy, or to `deliver`, which copies it for each receiver. Nobody ever changes
+// one that was given out: the same array is the same list.
 
 const callBack = require('./callBack');
 const { words, shapes } = require('./tables');
@@ -173,7 +174,7 @@ module.exports = function createAnswers(deliver, failed) {
 
   function push(call, lists) {
     const errors = lists.map((each) => (Array.isArray(each) ? undefined : each));
-    deliver(call, lists, errors);
+    deliver(call, lists, errors, true);
   }
 
   function fail(call, err, shape) {
@@ -201,6 +202,6 @@ module.exports = function createAnswers(deliver, failed) {
 
   function answerOwnPush() {
     const [lists, errors] = takeOwned();
-    deliver(take(), lists, errors);
+    deliver(take(), lists, errors, false);
   }
 };

@@ -2,21 +2,37 @@
 
 // How a push gets to the frontends: one RPC for each frontend that has members, each answered
 // once and in time whatever `app.rpcInvoke` does, and a truthful list of who was not reached.
-// Who the members are is decided before; see src/binding/ and answers.js.
+// Who the members are is decided before; see src/binding/ and answers.js. How long lists of them are
+// told is in lists/.
 
 const callBack = require('./callBack');
+const createLists = require('./lists/naming');
+const createLocalPush = require('./localPush');
 const { words } = require('./logger');
 const { failures } = require('./tables');
 
 /**
- * Makes `deliver(push, lists, errors)`, where `push` is `{sids, route, msg, opts, callback}` and
- * there is a list or an error for each of its `sids`; `failAll(make)`, `close()` and `counts`.
+ * Makes `deliver(push, lists, errors, isFixed)`, where `push` is `{sids, route, msg, opts, callback, name}` and
+ * there is a list or an error for each of its `sids`, and `isFixed` says that nobody ever changes the
+ * lists; `failAll(make)`, `close()` and `counts`.
  * `settled()` is called when a push is answered, `failed(err)` if that was an error,
  * `beforeRpc(sid)` before each RPC.
  */
 module.exports = function createDelivery(app, log, tools, beforeRpc) {
-  const { failure, settled, failed, pushTimeout } = tools;
-  const counts = { pushes: 0, pushedFrontends: 0, failedUids: 0 };
+  const { failure, settled, failed, pushTimeout, fanOut } = tools;
+  const lists =
+    fanOut && fanOut.lists
+      ? createLists(app, { rpc, plain, optionsOf, answered, isOpen })
+      : undefined;
+  const local = fanOut ? createLocalPush(app) : () => undefined;
+  const counts = {
+    pushes: 0,
+    pushedFrontends: 0,
+    failedUids: 0,
+    get lists() {
+      return lists ? lists.stats() : null;
+    },
+  };
   /** The pushes whose RPCs are not all answered, oldest first. */
   const pending = new Set();
   /** Of the oldest; one for all, because they all have the same time. */
@@ -24,21 +40,21 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
 
   return { deliver, failAll, close, counts };
 
-  function deliver(push, lists, errors) {
+  function deliver(push, members, errors, isFixed) {
     try {
-      send(push, lists, errors);
+      send(push, members, errors, isFixed);
     } catch (err) {
       // A custom manager's list that is none.
       settle(push, failure(failures.INTERNAL, err, words(err)));
     }
   }
 
-  function send(push, lists, errors) {
+  function send(push, members, errors, isFixed) {
     const { sids } = push;
     const targets = [];
     for (let i = 0; i < sids.length; i += 1) {
-      if (!errors[i] && lists[i] && lists[i].length > 0) {
-        targets.push({ sid: sids[i], uids: lists[i], answered: false, failed: undefined });
+      if (!errors[i] && members[i] && members[i].length > 0) {
+        targets.push(makeTarget(push, sids[i], members[i], isFixed));
       }
     }
     const readError = errors.find(Boolean);
@@ -61,40 +77,59 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
     push.mustReachSomebody = Boolean(readError) || targets.length === sids.length;
     wait(push);
     for (const target of targets) {
-      invoke(push, target);
+      invoke(target);
     }
   }
 
-  function invoke(push, target) {
-    const { route, msg, opts } = push;
-    const answer = (err, fails) => answered(push, target, err, fails);
+  function invoke(target) {
     try {
-      beforeRpc(target.sid);
-      app.rpcInvoke(
-        target.sid,
-        {
-          namespace: 'sys',
-          service: 'channelRemote',
-          method: 'pushMessage',
-          // A copy: `uids` are the failed ones if this fails, or a list that is kept for later,
-          // and the receiver may do to its own what it likes.
-          // The last argument is what pomelo's own channels send: push schedulers read it.
-          args: [
-            route,
-            msg,
-            target.uids.slice(),
-            { type: 'push', userOptions: opts || {}, isPush: true },
-          ],
-        },
-        answer,
-      );
+      const here = local(target.sid);
+      if (here) {
+        const { push, uids } = target;
+        const answer = (err, fails) => answered(target, err, fails);
+        here(push.route, push.msg, uids.slice(), optionsOf(push), answer);
+      } else if (lists) {
+        lists.send(target);
+      } else {
+        plain(target);
+      }
+    } catch (err) {
+      // A custom manager's list that does not let itself be copied.
+      answered(target, err || new Error('app.rpcInvoke threw'));
+    }
+  }
+
+  /** The push of the frameworks' own channels. */
+  function plain(target) {
+    const { push, sid, uids } = target;
+    const msg = {
+      namespace: 'sys',
+      service: 'channelRemote',
+      method: 'pushMessage',
+      // A copy: `uids` are the failed ones if this fails, or a list that is kept for later,
+      // and the receiver may do to its own what it likes.
+      args: [push.route, push.msg, uids.slice(), optionsOf(push)],
+    };
+    rpc(sid, msg, (err, fails) => answered(target, err, fails));
+  }
+
+  /** `answer` may be called more than once, as `app.rpcInvoke` does. */
+  function rpc(sid, msg, answer) {
+    try {
+      beforeRpc(sid);
+      app.rpcInvoke(sid, msg, answer);
     } catch (err) {
       answer(err || new Error('app.rpcInvoke threw'));
     }
   }
 
+  function isOpen({ push, answered }) {
+    return !answered && pending.has(push);
+  }
+
   /** What a frontend answered; the first answer counts. */
-  function answered(push, target, err, fails) {
+  function answered(target, err, fails) {
+    const { push } = target;
     if (target.answered) {
       return;
     }
@@ -170,7 +205,10 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
       }
       const late = new Error(`no answer from the frontend within ${pushTimeout} ms (pushTimeout)`);
       for (const target of push.targets) {
-        answered(push, target, late);
+        if (!target.answered) {
+          answered(target, late);
+          lists?.expired(target);
+        }
       }
     }
   }
@@ -187,5 +225,27 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
   function close() {
     clearTimeout(timer);
     timer = undefined;
+    lists?.close();
   }
 };
+
+/** The part of a push that goes to one frontend. `name`, `link`, `flight` and `tries` are of lists/. */
+function makeTarget(push, sid, uids, isFixed) {
+  return {
+    push,
+    sid,
+    uids,
+    isFixed,
+    answered: false,
+    failed: undefined,
+    name: undefined,
+    link: undefined,
+    flight: undefined,
+    tries: 0,
+  };
+}
+
+/** What pomelo's own channels send: push schedulers read it. */
+function optionsOf({ opts }) {
+  return { type: 'push', userOptions: opts || {}, isPush: true };
+}

@@ -43,8 +43,8 @@ module.exports = function attach(channel, app, opts, tools) {
     uids,
     ...createServers(app),
     ...answers,
-    hold: (at, sids, route, msg, opts, callback) => {
-      answers.calls[at] = { sids, route, msg, opts, callback };
+    hold: (at, sids, route, msg, opts, callback, name) => {
+      answers.calls[at] = { sids, route, msg, opts, callback, name };
     },
     // In a microtask, so that the calls of one tick go to the store together.
     soon: () => {

@@ -27,7 +27,7 @@ pub struct Host {
     places: Cell<u64>,
     /// `(first)`: doubles the room for calls; `first` is the number of the oldest.
     room: Ref,
-    /// `(at, sids, route, msg, opts, callback)`: puts a push at that place in `calls`.
+    /// `(at, sids, route, msg, opts, callback, name)`: puts a push at that place in `calls`.
     hold: Ref,
     /// `(array) => text | array`: reads a long array of uids (`lib/uids.js`).
     uids: Ref,
@@ -150,13 +150,13 @@ impl Host {
         self.calls.get(env)?.set_element(self.place(seq), *callback)
     }
 
-    /// Holds the push `seq`: route, msg, opts and callback.
+    /// Holds the push `seq`: route, msg, opts, callback and the channel's name.
     pub fn hold_push(
         &self,
         env: &Env,
         seq: u64,
         servers: &Servers,
-        values: [Unknown; 4],
+        values: [Unknown; 5],
     ) -> napi::Result<()> {
         let args = Args::new()
             .with(env, self.place(seq))?

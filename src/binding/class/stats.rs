@@ -153,6 +153,7 @@ impl Service {
         stats.set("latency", counts.latency_stats(env)?)?;
         let host: Object = channel.get_named_property("_host")?;
         let pushed: Object = host.get_named_property("counts")?;
+        stats.set("lists", pushed.get_named_property::<Unknown>("lists")?)?;
         for name in ["pushes", "pushedFrontends", "failedUids"] {
             stats.set(name, pushed.get_named_property::<f64>(name)?)?;
         }

@@ -111,12 +111,13 @@ impl Service {
         kind: Kind,
         server_type: &Unknown,
         name: Unknown,
-        values: [Unknown; 4],
+        [route, msg, opts, callback]: [Unknown; 4],
     ) -> napi::Result<()> {
-        let cb = &values[3];
+        let cb = &callback;
         let Some((host, servers)) = self.servers(kind, cb, server_type)? else {
             return Ok(());
         };
+        let values = [route, msg, opts, callback, name];
         let hold = |seq| host.hold_push(&self.env, seq, &servers, values);
         if host.is_custom() {
             let seq = self.take_call(&host, kind, hold)?;

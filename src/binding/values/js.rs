@@ -19,7 +19,7 @@ pub struct Args(Vec<sys::napi_value>);
 impl Args {
     /// No arguments yet.
     pub fn new() -> Self {
-        Self(Vec::with_capacity(6))
+        Self(Vec::with_capacity(7))
     }
 
     /// Appends a value.

@@ -1,0 +1,133 @@
+'use strict';
+
+// A pushing server's end: each frontend is sent a long list of uids once, and then its number, or what
+// has changed. Here it is decided which pushes that is worth it for; link.js has the way to one frontend,
+// remote.js the frontend's end.
+
+const createLink = require('./link');
+const listen = require('./news');
+const { VERSION, hello, limits, newToken, push } = require('./protocol');
+const offerLists = require('./remote');
+
+/** Frontends that are remembered; far more than any app has. */
+const LINKS = 1000;
+
+/**
+ * `rpc(sid, msg, answer)` makes a call, and answers what it throws; `plain(target)` is the framework's
+ * own push; `answered(target, err, failed)` is told how one ended that `isOpen(target)`.
+ */
+module.exports = function createLists(app, { rpc, plain, optionsOf, answered, isOpen }) {
+  const pusher = newToken();
+  /** By the id of the frontend. */
+  const links = new Map();
+  const counts = { asked: 0, named: 0, changed: 0, whole: 0, refused: 0 };
+  const share = () => limits.pusherBytes / Math.max(1, links.size);
+
+  offerLists(app);
+  let endNews;
+
+  return { send, expired, close, stats };
+
+  /** `target` is `{push, sid, uids, isFixed}`; what is noted in it is link.js's. */
+  function send(target) {
+    const link = links.get(target.sid);
+    target.name = isLong(target.uids, target.isFixed) ? nameOf(target.push) : undefined;
+    if (link) {
+      target.link = link;
+      link.send(target);
+    } else if (target.name !== undefined) {
+      target.link = linkTo(target.sid);
+      target.link.send(target);
+    } else {
+      plain(target);
+    }
+  }
+
+  function linkTo(sid) {
+    endNews = endNews || listen(app, forgetServers);
+    if (links.size >= LINKS) {
+      const idle = [...links].find(([, each]) => each.isIdle());
+      if (idle) forget(idle[0]);
+    }
+    const transport = {
+      ask: (answer) => rpc(sid, hello(VERSION, pusher, serverId()), answer),
+      call(token, epoch, target, list, answer) {
+        const { route, msg } = target.push;
+        const args = [token, pusher, epoch, route, msg, optionsOf(target.push), ...list];
+        rpc(sid, push(args), answer);
+      },
+      plain,
+      answered,
+      isOpen,
+    };
+    const link = createLink(transport, share, counts);
+    links.set(sid, link);
+    return link;
+  }
+
+  function serverId() {
+    try {
+      return app.serverId;
+    } catch {
+      return undefined;
+    }
+  }
+
+  function forgetServers(isGone) {
+    [...links.keys()].filter(isGone).forEach(forget);
+  }
+
+  function forget(sid) {
+    const link = links.get(sid);
+    links.delete(sid);
+    link?.close();
+  }
+
+  function expired(target) {
+    target.link?.expired(target);
+  }
+
+  function close() {
+    endNews?.();
+    endNews = undefined;
+    for (const sid of links.keys()) forget(sid);
+  }
+
+  function stats() {
+    const all = [...links.values()];
+    return {
+      frontends: all.filter((link) => link.takesNames()).length,
+      ...counts,
+      bytes: all.reduce((sum, link) => sum + link.bytes(), 0),
+      ...offerLists.size(app),
+    };
+  }
+};
+
+/** Whether naming it is worth it; only what JSON leaves as it is can be named. */
+function isLong(uids, isFixed) {
+  let bytes = 0;
+  if (isFixed) {
+    // Of our own store: texts. Most of a long list need not be looked at.
+    for (let i = 0; i < uids.length && bytes < limits.longBytes; i += 1) {
+      bytes += uids[i].length + 3;
+    }
+    return bytes >= limits.longBytes;
+  }
+  if (!Array.isArray(uids)) {
+    return false;
+  }
+  for (const uid of uids) {
+    if (typeof uid === 'string') bytes += uid.length + 3;
+    else if (Number.isSafeInteger(uid)) bytes += 8;
+    else return false;
+  }
+  return bytes >= limits.longBytes;
+}
+
+/** Custom managers may have names that are no text. */
+function nameOf({ name }) {
+  return typeof name === 'object' || typeof name === 'function' || typeof name === 'symbol'
+    ? undefined
+    : String(name);
+}

@@ -1,0 +1,119 @@
+'use strict';
+
+// The frontend's end: a remote that pushing servers call with the number of a list in place of its
+// uids. It resolves the number and hands the push to the framework's own remote, in the same turn,
+// so that pushes that come either way keep their order. protocol.js says what is said.
+
+const channelRemote = require('../channelRemote');
+const listen = require('./news');
+const {
+  NAMESPACE,
+  SERVICE,
+  VERSION,
+  delivered,
+  newToken,
+  refusal,
+  welcome,
+} = require('./protocol');
+const createTable = require('./table');
+
+/** By app: several services may share one. */
+const remotes = new WeakMap();
+
+/**
+ * Offers the remote once the server has started, if it is a frontend. Nothing here throws: where
+ * the framework is not as expected, pushing servers find no remote.
+ */
+module.exports = function offerLists(app) {
+  harmless(() => {
+    if (remotes.has(app) || typeof app.event?.once !== 'function') {
+      return;
+    }
+    app.event.once('start_server', () => harmless(() => put(app)));
+    remotes.set(app, undefined);
+  });
+};
+
+/** What is kept here, as a frontend. */
+module.exports.size = (app) => remotes.get(app)?.size() || { kept: 0, keptBytes: 0 };
+
+function harmless(fn) {
+  try {
+    fn();
+  } catch {
+    // A getter of an app or framework that we do not know: there are no names here, then.
+  }
+}
+
+function put(app) {
+  const services = app.components?.['__remote__']?.remote?.services;
+  if (!app.isFrontend() || typeof services !== 'object' || services === null) {
+    return;
+  }
+  const table = createTable();
+  services[NAMESPACE] = { ...services[NAMESPACE], [SERVICE]: createRemote(app, table) };
+  remotes.set(app, table);
+  listen(app, table.forgetServers);
+}
+
+function createRemote(app, table) {
+  const token = newToken();
+
+  return {
+    hello: (...args) =>
+      respond(args, (answer, version, name, server) => {
+        table.pusher(name).server = String(server);
+        answer(null, version === VERSION ? welcome(token) : refusal(token));
+      }),
+    push: (...args) => respond(args, push),
+  };
+
+  function push(answer, ...args) {
+    const [given, name, epoch, route, msg, opts, ...list] = args;
+    const uids = given === token ? resolve(table.pusher(name), epoch, ...list) : undefined;
+    if (uids === undefined) {
+      answer(null, refusal(token));
+      return;
+    }
+    const remote = channelRemote(app);
+    if (!remote) {
+      answer(new Error('no such service:channelRemote'));
+      return;
+    }
+    // A copy: the framework may do to it what it likes.
+    remote.push(route, msg, uids.slice(), opts, (err, failed) => {
+      answer(err, err ? failed : delivered(failed));
+    });
+  }
+
+  /** The uids of a push, or undefined if it must be refused. */
+  function resolve(pusher, epoch, number, list, base, removed, added) {
+    if (epoch < pusher.epoch || (epoch === pusher.epoch && pusher.refusing)) {
+      return undefined;
+    }
+    pusher.epoch = epoch;
+    pusher.refusing = false;
+    let uids = list;
+    if (list) {
+      if (number > 0) table.keep(pusher, number, list);
+    } else if (base === undefined) {
+      uids = table.list(pusher, number);
+    } else {
+      uids = table.change(pusher, base, number, removed, added);
+    }
+    pusher.refusing = uids === undefined;
+    return uids;
+  }
+}
+
+/** pomelo gives a callback as the last argument, pinus takes a promise. */
+function respond(args, method) {
+  if (typeof args[args.length - 1] === 'function') {
+    const callback = args.pop();
+    method((err, value) => callback(err, value), ...args);
+    return undefined;
+  }
+  return new Promise((resolve, reject) => {
+    method((err, value) => (err ? reject(err) : resolve(value)), ...args);
+  });
+}
