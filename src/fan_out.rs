@@ -153,7 +153,7 @@ mod tests {
         let (server, client) = connection();
         let reader = std::thread::spawn(move || rest(client).len());
         let frame = vec![0; 1 << 26];
-        let mut slots = [server.as_raw_fd(); 5000];
+        let mut slots = vec![server.as_raw_fd(); 5000];
         let incomplete = send_to_all(&frame, &mut slots);
         drop(server);
         // Those before it were taken whole.

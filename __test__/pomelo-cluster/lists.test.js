@@ -55,7 +55,7 @@ describe('a pomelo cluster with connectors of 0.0.7, of this package, and withou
     if (IMPL === 'old') return;
     cluster = await startCluster({
       extension,
-      plugins: { 'connector-1': OLD, 'connector-3': path.join(__dirname, 'nothing') },
+      plugins: { 'connector-1': OLD, 'connector-3': path.join(__dirname, 'nothing/plugin') },
       globalChannel: { pushTimeout: 60000 },
     });
     clients = await connectClients(cluster, 12);
