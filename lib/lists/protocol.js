@@ -50,6 +50,16 @@ function isOurs(answer) {
   return typeof answer === 'object' && answer !== null && answer.globalChannelLists === VERSION;
 }
 
+/** Whether an answer says that nothing was delivered. Versions to come say it in these two fields, too. */
+function isRefusal(answer) {
+  return (
+    typeof answer === 'object' &&
+    answer !== null &&
+    typeof answer.globalChannelLists === 'number' &&
+    answer.refused === true
+  );
+}
+
 /** Whether an RPC's error says that there is no such remote, so that nothing was delivered. */
 function isNotThere(err) {
   const text = typeof err === 'object' && err !== null ? err.stack || err.message : err;
@@ -77,6 +87,7 @@ module.exports = {
   hello,
   isNotThere,
   isOurs,
+  isRefusal,
   limits,
   newToken,
   push,
