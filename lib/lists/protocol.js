@@ -1,7 +1,7 @@
 'use strict';
 
 // How a pushing server and a frontend talk about lists of uids: a remote of our own on the
-// frontend, called through the framework's RPC. The pusher is links.js, the frontend remote.js.
+// frontend, called through the framework's RPC. The pusher is link.js, the frontend remote.js.
 //
 // Each push carries the token of the frontend's start and that of the pusher's, so that no number is
 // ever taken for one of another process; and an *epoch* of the pusher. A frontend that cannot do a
