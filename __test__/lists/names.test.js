@@ -301,6 +301,25 @@ describe('Names for lists', () => {
     },
   );
 
+  ours('between two versions there are no names, and each frontend is asked once', async () => {
+    await start([{}]);
+    lists.world = { s1: LONG };
+    const { services } = network.byId.get('s1');
+    const { hello } = services.globalChannel.lists;
+    const answer = await new Promise((resolve, reject) =>
+      hello(2, 'a pusher', 'chat-2', (err, value) => (err ? reject(err) : resolve(value))),
+    );
+    assert.strictEqual(answer.refused, true);
+    // As a later version would answer us.
+    const ask = (...args) => args.pop()(null, { ...answer, globalChannelLists: 2, maxBytes: 1e6 });
+    services.globalChannel.lists.hello = ask;
+    for (let i = 0; i < 6; i += 1) assert.deepStrictEqual(await push('world'), [null, []]);
+    assert.deepStrictEqual(
+      network.calls('s1', 'lists').map(({ method }) => method),
+      ['hello'],
+    );
+  });
+
   ours('a list that is none does no harm to the pushes that are held back with it', async () => {
     await start([{}]);
     Object.assign(lists, { world: { s1: LONG }, room: { s1: SHORT }, odd: { s1: { length: 1 } } });
