@@ -2,7 +2,7 @@
 
 /**
  * A pushing server that is itself a frontend: its own members get the push without an RPC, with the answers, the order
- * and the copies that an RPC would give. In a real cluster: cluster/lists.test.js.
+ * and the copies that an RPC would give. In a real cluster: pomelo-cluster/lists.test.js.
  */
 
 const assert = require('node:assert');

@@ -62,4 +62,28 @@ describe('The difference between two lists', () => {
     assert.strictEqual(difference([...long, 'u1'], long, false), undefined);
     assert.strictEqual(difference(long, [...long, 'u1'], false), undefined);
   });
+
+  ours('what a frontend makes of it is the list, though uids are there twice', () => {
+    let found = 0;
+    const uid = fc.integer({ min: 0, max: 9 }).map((n) => `twice-${n}`);
+    const edits = fc.array(fc.record({ at: fc.nat(), uid, isNew: fc.boolean() }), { maxLength: 6 });
+    const list = fc.array(uid, { minLength: 0, maxLength: 6 });
+    const property = fc.property(fc.nat(40), list, edits, (length, twice, changes) => {
+      const before = Array.from({ length }, (_, i) => `u${i}`);
+      twice.forEach((each, i) => before.splice((i * 7) % (before.length + 1), 0, each));
+      const after = [...before];
+      for (const change of changes) {
+        if (change.isNew) after.splice(change.at % (after.length + 1), 0, change.uid);
+        else after.splice(change.at % (after.length || 1), 1);
+      }
+      const change = difference(before, after, true);
+      if (!change) return;
+      found += 1;
+      const gone = new Set(change.removed);
+      const made = before.filter((each) => !gone.has(each)).concat(change.added);
+      assert.deepStrictEqual(made.sort(), after.sort());
+    });
+    fc.assert(property, { numRuns: 3000 });
+    assert.ok(found > 500, `${found} differences`);
+  });
 });

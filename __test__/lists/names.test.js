@@ -14,12 +14,14 @@ const { call, ok } = require('../support/call');
 const { startedWith } = require('../support/manager');
 const { ours } = require('../support/rows');
 const { stopAll } = require('../support/service');
+const { until } = require('../support/until');
 const { Network } = require('./network');
 
 const ORIGINAL = { ...limits };
 const people = (count, from = 0) => Array.from({ length: count }, (_, i) => `user-${from + i}`);
 const LONG = people(300);
 const SHORT = people(5);
+const turn = () => new Promise(setImmediate);
 
 /** A manager whose lists a test sets: `lists[name][sid]`; the very array is given each time. */
 const withLists = (lists) => ({
@@ -274,6 +276,72 @@ describe('Names for lists', () => {
     assert.deepStrictEqual(
       pushes('s1').map((each) => each.n),
       [1, 2, 3, 4, 5, 6, 7, 8],
+    );
+  });
+
+  ours(
+    'a frontend that now speaks another version refuses: its pushes arrive as ever',
+    async () => {
+      await start([{}]);
+      lists.world = { s1: LONG };
+      lists.room = { s1: SHORT };
+      await known('world');
+      const { services } = network.byId.get('s1');
+      const answer = { globalChannelLists: 2, token: 'another', refused: true };
+      const refuse = (...args) => args.pop()(null, answer);
+      services.globalChannel.lists = { hello: refuse, push: refuse };
+      for (let round = 0; round < 3; round += 1) {
+        const answers = await Promise.all(['world', 'room', 'world'].map((each) => push(each)));
+        for (const args of answers) assert.deepStrictEqual(args, [null, []]);
+      }
+      assert.deepStrictEqual(
+        pushes('s1').map((each) => each.n),
+        Array.from({ length: n }, (_, i) => i + 1),
+      );
+    },
+  );
+
+  ours('between two versions there are no names, and each frontend is asked once', async () => {
+    await start([{}]);
+    lists.world = { s1: LONG };
+    const { services } = network.byId.get('s1');
+    const { hello } = services.globalChannel.lists;
+    const answer = await new Promise((resolve, reject) =>
+      hello(2, 'a pusher', 'chat-2', (err, value) => (err ? reject(err) : resolve(value))),
+    );
+    assert.strictEqual(answer.refused, true);
+    // As a later version would answer us.
+    const ask = (...args) => args.pop()(null, { ...answer, globalChannelLists: 2, maxBytes: 1e6 });
+    services.globalChannel.lists.hello = ask;
+    for (let i = 0; i < 6; i += 1) assert.deepStrictEqual(await push('world'), [null, []]);
+    assert.deepStrictEqual(
+      network.calls('s1', 'lists').map(({ method }) => method),
+      ['hello'],
+    );
+  });
+
+  ours('a list that is none does no harm to the pushes that are held back with it', async () => {
+    await start([{}]);
+    Object.assign(lists, { world: { s1: LONG }, room: { s1: SHORT }, odd: { s1: { length: 1 } } });
+    await known('world');
+    network.restart('s1', false);
+    network.isFast = false;
+    const before = ['world', 'world'].map((each) => push(each));
+    await until(() => network.byId.get('s1').waiting.length === 2, 'both pushes to be under way');
+    // The first is refused, and what comes now waits for the second.
+    network.step('s1');
+    const odd = push('odd');
+    const after = ['room', 'world'].map((each) => push(each));
+    await turn();
+    network.isFast = true;
+    network.step('s1');
+    for (const args of await Promise.all([...before, ...after])) {
+      assert.deepStrictEqual(args, [null, []]);
+    }
+    assert.strictEqual((await odd)[0].code, 'ERR_GLOBAL_CHANNEL_PUSH_FAILED');
+    assert.deepStrictEqual(
+      pushes('s1').map((each) => each.n),
+      [1, 2, 3, 4, 5, 6, 8, 9],
     );
   });
 

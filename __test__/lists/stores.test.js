@@ -56,4 +56,20 @@ stores('Names for lists', (ctx) => {
       },
     );
   }
+
+  ours('uids that only differ in bytes that are no UTF-8 are each a member', async () => {
+    const network = new Network([{}]);
+    const service = await started(ctx.store, {}, network.app);
+    const odd = ['x\ufffd', Buffer.from([0x78, 0xff]), Buffer.from([0x78, 0xfe])];
+    await ok(service, 'add', 'n', [...people(300, 0), ...odd], 's1');
+    const push = () => ok(service, 'pushMessage', 'connector', 'onChat', { n: 1 }, 'n', {});
+    for (let i = 0; i < 4; i += 1) await push();
+    for (const left of [2, 1]) {
+      await ok(service, 'leave', 'n', odd.pop(), 's1');
+      await push();
+      const { uids } = network.frontends[0].pushes.pop();
+      assert.strictEqual(uids.filter((uid) => uid === 'x\ufffd').length, left);
+      assert.strictEqual(uids.length, 300 + left);
+    }
+  });
 });

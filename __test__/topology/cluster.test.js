@@ -56,24 +56,25 @@ onCluster('a Redis Cluster', 120000, (ctx) => {
     assert.strictEqual(Object.keys(await ctx.cluster.dump()).length, 2 * names.length - 2);
   });
 
-  it('calls of one tick take effect in call order', async () => {
-    const service = await ctx.connected({ cache: false });
-    const calls = [];
-    for (let i = 0; i < 300; i += 1) {
-      calls.push(call(service, i % 3 === 2 ? 'leave' : 'add', `r${i % 7}`, `u${i % 5}`, 's1'));
-      calls.push(call(service, 'getMembersBySid', `r${i % 7}`, 's1'));
-    }
-    const model = Array.from({ length: 7 }, () => new Set());
-    const answers = await Promise.all(calls);
-    for (let i = 0; i < 300; i += 1) {
-      model[i % 7][i % 3 === 2 ? 'delete' : 'add'](`u${i % 5}`);
-      assert.deepStrictEqual(
-        answers[2 * i + 1].value.sort(),
-        [...model[i % 7]].sort(),
-        `read ${i}`,
-      );
-    }
-  });
+  for (const hashTag of [false, true]) {
+    it(`calls of one tick take effect in call order (hashTag: ${hashTag})`, async () => {
+      const service = await ctx.connected({ cache: false, hashTag });
+      const calls = [];
+      for (let i = 0; i < 300; i += 1) {
+        calls.push(call(service, i % 3 === 2 ? 'leave' : 'add', `r${i % 7}`, `u${i % 5}`, 's1'));
+        calls.push(call(service, 'getMembersBySid', `r${i % 7}`, 's1'));
+        calls.push(call(service, 'getCountBySid', `r${i % 7}`, 's1'));
+      }
+      const model = Array.from({ length: 7 }, () => new Set());
+      const answers = await Promise.all(calls);
+      for (let i = 0; i < 300; i += 1) {
+        const members = model[i % 7];
+        members[i % 3 === 2 ? 'delete' : 'add'](`u${i % 5}`);
+        assert.deepStrictEqual(answers[3 * i + 1].value.sort(), [...members].sort(), `read ${i}`);
+        assert.strictEqual(answers[3 * i + 2].value, members.size, `count ${i}`);
+      }
+    });
+  }
 
   it('an error concerns its key only, with the message of the node', async () => {
     const service = await ctx.connected();

@@ -6,6 +6,7 @@
 // anything, or runs code of the app.
 
 const net = require('net');
+const { Writable } = require('stream');
 const {
   isSessionSend,
   isHybridSend,
@@ -22,7 +23,8 @@ const OPEN = 1;
 
 const DEFLATE = 'permessage-deflate';
 
-const { write } = net.Socket.prototype;
+/** Not that of net.Socket: a tracer may have replaced it before this file was loaded. */
+const { write } = Writable.prototype;
 
 /** What `look` finds: it goes natively, by the shared frame, or for one of the other reasons by the framework. */
 const NATIVE = 'native';

@@ -29,7 +29,8 @@ function isSame(one, other) {
 
 /**
  * `{removed, added}`, which makes `before` hold the uids of `after`, in whatever order; undefined
- * where the list itself is better sent. `isUnique`: neither has a uid twice, as in a store of ours.
+ * where the list itself is better sent. `isUnique`: hardly ever has one of them a uid twice, as in a store of ours, where
+ * that takes uids whose bytes are no UTF-8.
  */
 function difference(before, after, isUnique) {
   const found = (isUnique && walk(before, after)) || compare(before, after);
@@ -38,14 +39,16 @@ function difference(before, after, isUnique) {
     : undefined;
 }
 
-/** For lists in about the same order, as stores give them. Undefined if they are not. */
+/** For lists in about the same order, as stores give them. Undefined if they are not, or if a uid that changes is there twice. */
 function walk(before, after) {
   const removed = new Set();
   const added = new Set();
+  let same = 0;
   let i = 0;
   let j = 0;
   while (i < before.length && j < after.length) {
     if (before[i] === after[j]) {
+      same += 1;
       i += 1;
       j += 1;
     } else {
@@ -67,9 +70,16 @@ function walk(before, after) {
   }
   for (; i < before.length; i += 1) removed.add(before[i]);
   for (; j < after.length; j += 1) added.add(after[j]);
+  if (removed.size < before.length - same || added.size < after.length - same) {
+    return undefined;
+  }
   // What is in both has only moved.
   for (const uid of removed) {
     if (added.delete(uid)) removed.delete(uid);
+  }
+  // The frontend removes every one of that name.
+  if (removed.size > 0 && before.filter((uid) => removed.has(uid)).length > removed.size) {
+    return undefined;
   }
   return { removed: [...removed], added: [...added] };
 }

@@ -5,7 +5,7 @@
 // that one is refused as well, and all of it is sent again before anything new. protocol.js says how.
 
 const createKnown = require('./known');
-const { isNotThere, isOurs, limits } = require('./protocol');
+const { isNotThere, isOurs, isRefusal, limits } = require('./protocol');
 
 /** Whether the frontend takes names for lists. */
 const UNKNOWN = 0;
@@ -149,8 +149,9 @@ module.exports = function createLink(transport, share, counts) {
       // It may have come, or not.
       forget(flight);
       transport.answered(parcel, err);
-    } else if (isOurs(answer) && answer.refused) {
-      takeBack(flight, answer.token);
+    } else if (isRefusal(answer)) {
+      // One of another version has no token that means anything here.
+      takeBack(flight, isOurs(answer) ? answer.token : undefined);
     } else {
       land(flight);
       if (!isOurs(answer)) lacks(Infinity);
@@ -224,7 +225,16 @@ module.exports = function createLink(transport, share, counts) {
     held = undefined;
     for (const parcel of all) {
       parcel.flight = undefined;
-      if (transport.isOpen(parcel)) send(parcel);
+      if (transport.isOpen(parcel)) sendSafely(parcel);
+    }
+  }
+
+  /** A custom manager's list may not let itself be copied; that must not affect the others. */
+  function sendSafely(parcel) {
+    try {
+      send(parcel);
+    } catch (err) {
+      transport.answered(parcel, err);
     }
   }
 

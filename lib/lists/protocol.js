@@ -1,7 +1,7 @@
 'use strict';
 
 // How a pushing server and a frontend talk about lists of uids: a remote of our own on the
-// frontend, called through the framework's RPC. The pusher is links.js, the frontend remote.js.
+// frontend, called through the framework's RPC. The pusher is link.js, the frontend remote.js.
 //
 // Each push carries the token of the frontend's start and that of the pusher's, so that no number is
 // ever taken for one of another process; and an *epoch* of the pusher. A frontend that cannot do a
@@ -50,6 +50,16 @@ function isOurs(answer) {
   return typeof answer === 'object' && answer !== null && answer.globalChannelLists === VERSION;
 }
 
+/** Whether an answer says that nothing was delivered. Versions to come say it in these two fields, too. */
+function isRefusal(answer) {
+  return (
+    typeof answer === 'object' &&
+    answer !== null &&
+    typeof answer.globalChannelLists === 'number' &&
+    answer.refused === true
+  );
+}
+
 /** Whether an RPC's error says that there is no such remote, so that nothing was delivered. */
 function isNotThere(err) {
   const text = typeof err === 'object' && err !== null ? err.stack || err.message : err;
@@ -77,6 +87,7 @@ module.exports = {
   hello,
   isNotThere,
   isOurs,
+  isRefusal,
   limits,
   newToken,
   push,
