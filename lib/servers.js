@@ -12,7 +12,7 @@ module.exports = function createServers(app) {
 
   return { serverIds, frontendIds };
 
-  /** The ids of all servers of a type, now. */
+  /** Returns the ids of all servers of a type. */
   function serverIds(serverType) {
     const servers = app.getServersByType(serverType) || [];
     if (!Array.isArray(servers)) {
@@ -32,7 +32,7 @@ module.exports = function createServers(app) {
     return ids;
   }
 
-  /** The ids of all frontends, now. */
+  /** Returns the ids of all frontends. */
   function frontendIds() {
     const servers = app.getServers() || {};
     return Object.keys(servers).filter((sid) => app.isFrontend(servers[sid]));
