@@ -1,12 +1,12 @@
 'use strict';
 
-// Keeps the unanswered calls of one service, and answers them. The addon encodes the answers to many calls as one array of
-// words, the *tape*, in the order in which the calls are answered; this file decodes it and calls the callbacks.
+// Keeps the unanswered calls of one service, and answers them. The addon encodes the answers to many calls as one array
+// of words, the *tape*, in the order in which the calls are answered; this file decodes it and calls the callbacks.
 // `src/binding/answers/tape.rs` is the other end.
 //
-// Member lists that the addon keeps in its cache are parsed once, into *shared arrays* (`masters`). A shared array leaves
-// this module only as a copy, or for `deliver`, which copies it for each receiver. It is not changed after it was first
-// used, so the same array always means the same list.
+// Member lists that the addon keeps in its cache are parsed once, into *shared arrays* (`masters`). A shared array
+// leaves this module only as a copy, or for `deliver`, which copies it for each receiver. It is not changed after it
+// was first used, so the same array always means the same list.
 
 const callBack = require('./callBack');
 const { words, shapes } = require('./tables');

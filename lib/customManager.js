@@ -1,7 +1,8 @@
 'use strict';
 
-// Adapts a custom manager (option `channelManager`) to the interface of a built-in store: each operation is answered once,
-// within its time limit. Arguments and results are passed on unchanged.
+// Adapts a custom manager (option `channelManager`) to the interface of a built-in store: each operation is answered
+// once, within its time limit. Arguments and results are passed on unchanged.
+
 const { words } = require('./logger');
 const { failures, methods } = require('./tables');
 

@@ -1,8 +1,8 @@
 'use strict';
 
-// Delivers pushes: makes one RPC to each frontend that has members, and collects the results. Each RPC counts once, within
-// `pushTimeout`, whatever `app.rpcInvoke` does, and the members that it did not reach are reported. The member lists
-// come from the addon by way of answers.js; names for long lists are in lists/.
+// Delivers pushes: makes one RPC to each frontend that has members, and collects the results. Each RPC counts once,
+// within `pushTimeout`, whatever `app.rpcInvoke` does, and the members that it did not reach are reported. The member
+// lists come from the addon by way of answers.js; names for long lists are in lists/.
 
 const callBack = require('./callBack');
 const createLists = require('./lists/naming');
@@ -11,10 +11,10 @@ const { words } = require('./logger');
 const { failures } = require('./tables');
 
 /**
- * Makes `{deliver(push, members, errors, isFixed), failAll(make), close(), counts}`. A `push` is `{sids, route, msg, opts,
- * callback, name}`, with a list of members or an error for each of its `sids`; with `isFixed` the lists are immutable. Of
- * `tools`, `settled()` is called when a push is answered, and `failed(err)` if that was an error. `beforeRpc(sid)` is
- * called before each RPC.
+ * Makes `{deliver(push, members, errors, isFixed), failAll(make), close(), counts}`. A `push` is `{sids, route, msg,
+ * opts, callback, name}`, with a list of members or an error for each of its `sids`; with `isFixed` the lists are
+ * immutable. Of `tools`, `settled()` is called when a push is answered, and `failed(err)` if that was an error.
+ * `beforeRpc(sid)` is called before each RPC.
  */
 module.exports = function createDelivery(app, log, tools, beforeRpc) {
   const { failure, settled, failed, pushTimeout, fanOut } = tools;

@@ -1,7 +1,7 @@
 'use strict';
 
-// Class GlobalChannel as the app sees it: the addon's class, connected with its JavaScript side (host.js), and with what
-// Node-API cannot define: names and declared arguments of its methods, and `promises`.
+// Class GlobalChannel as the app sees it: the addon's class, connected with its JavaScript side (host.js), and with
+// what Node-API cannot define: names and declared arguments of its methods, and `promises`.
 
 const path = require('path');
 
@@ -12,8 +12,8 @@ const { GlobalChannel, install } = require('./native');
 const { lifecycle, methods } = require('./tables');
 
 /**
- * Returns the folder to which relative paths are resolved: that of app.js, so that it is the same for all processes of an
- * app, or the current directory if there is no framework.
+ * Returns the folder to which relative paths are resolved: that of app.js, so that it is the same for all processes of
+ * an app, or the current directory if there is no framework.
  */
 function baseOf(app) {
   const base = app && typeof app.getBase === 'function' ? app.getBase() : undefined;

@@ -1,8 +1,8 @@
 'use strict';
 
-// The JavaScript side of one service: the functions that the addon calls for everything that touches pomelo's objects, and
-// for the app's callbacks. Decisions are made in Rust. `src/binding/host.rs` is the other end, and documents the arguments
-// of each function.
+// The JavaScript side of one service: the functions that the addon calls for everything that touches pomelo's objects,
+// and for the app's callbacks. Decisions are made in Rust. `src/binding/host.rs` is the other end, and documents the
+// arguments of each function.
 
 const createAnswers = require('./answers');
 const createCustomManager = require('./customManager');

@@ -1,10 +1,10 @@
 'use strict';
 
 // Switches Nagle's algorithm off for the RPCs of pushes (option `rpcNoDelay`). pomelo-rpc 1.0.7 leaves it on and writes
-// each packet in five pieces: all but the first wait for the other side's acknowledgement, which systems delay by some 40
-// ms, on the way to the frontend and again on the way back. Here TCP_NODELAY is set on the sockets, and the pieces written
-// in one turn of the event loop are sent together (`cork`), because each would otherwise be a TCP segment of its own.
-// pinus-rpc 1.7.4 does both itself; setting it again changes nothing.
+// each packet in five pieces: all but the first wait for the other side's acknowledgement, which systems delay by some
+// 40 ms, on the way to the frontend and again on the way back. Here TCP_NODELAY is set on the sockets, and the pieces
+// written in one turn of the event loop are sent together (`cork`), because each would otherwise be a TCP segment of
+// its own. pinus-rpc 1.7.4 does both itself; setting it again changes nothing.
 //
 // Only public methods of the sockets are called, and nothing is patched. The sockets are found through internals of the
 // frameworks, though: where these are not as expected, nothing is changed, and nothing throws.

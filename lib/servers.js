@@ -1,7 +1,7 @@
 'use strict';
 
-// The ids of the servers that exist, as a snapshot, because pomelo changes its own lists in place. While nothing changes
-// the same array is returned, so that the addon does not read it again. It must not be modified.
+// The ids of the servers that exist, as a snapshot, because pomelo changes its own lists in place. While nothing
+// changes the same array is returned, so that the addon does not read it again. It must not be modified.
 
 /** The maximum number of server types that are remembered. Apps have far fewer. */
 const TYPES = 100;

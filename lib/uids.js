@@ -1,7 +1,7 @@
 'use strict';
 
-// Reads a long array of uids for the addon (src/binding/values/args.rs). The addon itself needs up to three Node-API calls
-// for each element, which for 100,000 elements would block the event loop.
+// Reads a long array of uids for the addon (src/binding/values/args.rs). The addon itself needs up to three Node-API
+// calls for each element, which for 100,000 elements would block the event loop.
 
 const DIVIDER = '\0';
 

@@ -1,7 +1,7 @@
 'use strict';
 
-// State of the fan-out for each app: the plugin's options, the counters, and the number of schedulers. It is kept by app
-// because the framework makes the scheduler and passes it nothing but the app.
+// State of the fan-out for each app: the plugin's options, the counters, and the number of schedulers. It is kept by
+// app because the framework makes the scheduler and passes it nothing but the app.
 
 const createCounts = require('./counts');
 

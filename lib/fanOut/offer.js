@@ -1,14 +1,16 @@
 'use strict';
 
-// Installs the fan-out in an app: sets the framework's option for push schedulers, `pushSchedulerConfig`, if the app has
-// not set it. An app that sets it later uses its own scheduler, as without the plugin.
+// Installs the fan-out in an app: sets the framework's option for push schedulers, `pushSchedulerConfig`, if the app
+// has not set it. An app that sets it later uses its own scheduler, as without the plugin.
 
 const stateOf = require('./apps');
 const FanOutPushScheduler = require('./scheduler');
 
 const DIRECT = /[\\/]pushSchedulers[\\/]direct\.js$/;
 
-/** Installs the scheduler; `options` is null if option `fanOut` is false. Returns the function behind `stats().fanOut`. */
+/**
+ * Installs the scheduler; `options` is null if option `fanOut` is false. Returns the function behind `stats().fanOut`.
+ */
 module.exports = function offerFanOut(app, options) {
   let refusal;
   try {

@@ -3,8 +3,9 @@
 // Detects methods of sockets that are not the framework's own. A method that an app or a tracer has replaced must be
 // called, so a message for such a socket is left to the framework.
 //
-// A method is the framework's if it is inherited from the prototype, its source matches a pattern (of property names only,
-// so that minified bundles match), and it passes on the same buffer that it was given. Checked once for each function.
+// A method is the framework's if it is inherited from the prototype, its source matches a pattern (of property names
+// only, so that minified bundles match), and it passes on the same buffer that it was given. Checked once for each
+// function.
 
 const sourceOf = Function.prototype.toString;
 

@@ -1,7 +1,7 @@
 'use strict';
 
-// Class `FanOutPushScheduler`, which pomelo and pinus call to send a message to sessions. It selects the receivers as the
-// framework's default scheduler, `direct`, does; sending.js sends the message to them.
+// Class `FanOutPushScheduler`, which pomelo and pinus call to send a message to sessions. It selects the receivers as
+// the framework's default scheduler, `direct`, does; sending.js sends the message to them.
 
 const { fanOutOptions } = require('../native');
 const callBack = require('../callBack');
@@ -55,7 +55,9 @@ function done(cb) {
   return Promise.resolve();
 }
 
-/** Sends `msg`, already encoded, to the sessions with the ids `recvs`, or to all sessions that a broadcast addresses. */
+/**
+ * Sends `msg`, already encoded, to the sessions with the ids `recvs`, or to all sessions that a broadcast addresses.
+ */
 FanOutPushScheduler.prototype.schedule = function schedule(reqId, route, msg, recvs, opts, cb) {
   const { type, isResponse, userOptions } = opts || {};
   if (type === 'broadcast') {

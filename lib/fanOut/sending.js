@@ -3,8 +3,9 @@
 // Sends one message to many sessions: by one native call to all sockets that can take it now, by `socket.write` of the
 // same bytes to others, and through the framework to the rest. sockets.js classifies the sockets.
 //
-// All sockets are inspected before anything is sent; then come the native call, the writes, and the framework. So no code
-// of the app or the framework, which could send something or close a socket, runs between inspection and native call.
+// All sockets are inspected before anything is sent; then come the native call, the writes, and the framework. So no
+// code of the app or the framework, which could send something or close a socket, runs between inspection and native
+// call.
 
 const native = require('../native');
 const { words } = require('../logger');

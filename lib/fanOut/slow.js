@@ -1,11 +1,14 @@
 'use strict';
 
-// Slow clients. Node queues in memory what a client does not read, without a limit. With `maxBuffered` a client that has
-// as many bytes queued does not get the next message, or is closed.
+// Slow clients. Node queues in memory what a client does not read, without a limit. With `maxBuffered` a client that
+// has as many bytes queued does not get the next message, or is closed.
 
 const { words } = require('../logger');
 
-/** Makes `{isSlow(raw), treat(session, raw)}`: the test (undefined without a limit), and what is done about a slow client. */
+/**
+ * Makes `{isSlow(raw), treat(session, raw)}`: the test (undefined without a limit), and what is done about a slow
+ * client.
+ */
 module.exports = function createSlow({ maxBuffered, onSlow }, counts, log) {
   const told = new WeakSet();
   const isSlow = maxBuffered ? (raw) => raw.writableLength >= maxBuffered : undefined;

@@ -1,9 +1,9 @@
 'use strict';
 
 // Decides how a message may be sent to a session now. This is the only file that knows the internals of the sockets:
-// pomelo's and pinus' hybridsocket over a WebSocket (ws 1.1.1, ws 7 and 8) or over tcpsocket, and Node's own sockets below
-// these. Each socket is inspected before each message; one that is not as expected is left to the framework. Nothing here
-// changes a socket, or runs code of the app.
+// pomelo's and pinus' hybridsocket over a WebSocket (ws 1.1.1, ws 7 and 8) or over tcpsocket, and Node's own sockets
+// below these. Each socket is inspected before each message; one that is not as expected is left to the framework.
+// Nothing here changes a socket, or runs code of the app.
 
 const net = require('net');
 const {
@@ -24,7 +24,9 @@ const DEFLATE = 'permessage-deflate';
 
 const { write } = net.Socket.prototype;
 
-/** Results of `look`: the native call, or `socket.write` of the shared bytes. Others are reasons to use the framework. */
+/**
+ * Results of `look`: the native call, or `socket.write` of the shared bytes. Others are reasons to use the framework.
+ */
 const NATIVE = 'native';
 const SHARED = 'shared';
 
@@ -35,8 +37,8 @@ module.exports = { look, found, NATIVE, SHARED };
 
 /**
  * Returns how `message` may be sent to `session`: NATIVE, SHARED, or the reason why the framework must send it. In
- * `found` are Node's socket, if there is one (`raw`); for NATIVE and SHARED its descriptor, and whether it takes the frame
- * or the bare Package; for `busy` the WebSocket (`queue`) if ws has to be told not to compress the message.
+ * `found` are Node's socket, if there is one (`raw`); for NATIVE and SHARED its descriptor, and whether it takes the
+ * frame or the bare Package; for `busy` the WebSocket (`queue`) if ws has to be told not to compress the message.
  */
 function look(session, message, deflateThreshold) {
   found.raw = undefined;

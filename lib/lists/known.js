@@ -1,7 +1,7 @@
 'use strict';
 
-// The pushing server's record of what one frontend has, by channel: that the channel was pushed to, and then the list and
-// its number. Bounded in bytes; the least recently used channel is dropped first.
+// The pushing server's record of what one frontend has, by channel: that the channel was pushed to, and then the list
+// and its number. Bounded in bytes; the least recently used channel is dropped first.
 
 const { difference, isSame } = require('./difference');
 const { bytesOf, limits } = require('./protocol');

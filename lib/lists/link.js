@@ -1,8 +1,8 @@
 'use strict';
 
-// The pushing server's end for one frontend: whether it takes numbers in place of lists, which lists it has, and the order
-// of pushes to it. If the frontend refuses a push because it does not have a list, it refuses all later ones too, and all
-// of them are sent again before new ones. The protocol is described in protocol.js.
+// The pushing server's end for one frontend: whether it takes numbers in place of lists, which lists it has, and the
+// order of pushes to it. If the frontend refuses a push because it does not have a list, it refuses all later ones too,
+// and all of them are sent again before new ones. The protocol is described in protocol.js.
 
 const createKnown = require('./known');
 const { isNotThere, isOurs, limits } = require('./protocol');
@@ -14,8 +14,8 @@ const YES = 2;
 const NO = 3;
 
 /**
- * How long after a failed `hello` the next one is sent, in ms, and the factor by which the pause grows with each failure.
- * An unanswered one is repeated after three pauses.
+ * How long after a failed `hello` the next one is sent, in ms, and the factor by which the pause grows with each
+ * failure. An unanswered one is repeated after three pauses.
  */
 const ASK_AGAIN = 10000;
 const LONGER = 6;
@@ -27,10 +27,10 @@ const LEAST = 64 << 10;
 let lastEpoch = 0;
 
 /**
- * Makes the pushing server's end for one frontend. `transport` is `{ask(answer), call(token, epoch, parcel, list, answer),
- * plain(parcel), answered(parcel, err, failed), isOpen(parcel)}`, where a *parcel* is the part of a push for this frontend:
- * `{uids, name, isFixed}`; `name` is the channel's, or undefined if the list is short. `share()` returns how many bytes
- * its lists may take here; `counts` are the counters of `stats().lists`.
+ * Makes the pushing server's end for one frontend. `transport` is `{ask(answer), call(token, epoch, parcel, list,
+ * answer), plain(parcel), answered(parcel, err, failed), isOpen(parcel)}`, where a *parcel* is the part of a push for
+ * this frontend: `{uids, name, isFixed}`; `name` is the channel's, or undefined if the list is short. `share()` returns
+ * how many bytes its lists may take here; `counts` are the counters of `stats().lists`.
  */
 module.exports = function createLink(transport, share, counts) {
   let state = UNKNOWN;
@@ -71,7 +71,10 @@ module.exports = function createLink(transport, share, counts) {
     }
   }
 
-  /** Called after a long list was sent with the framework's RPC: asks at the second push whether the frontend takes names. */
+  /**
+   * Called after a long list was sent with the framework's RPC: asks at the second push whether the frontend takes
+   * names.
+   */
   function consider(name) {
     if (state === NO && askFrom === Infinity) {
       return;
@@ -122,7 +125,8 @@ module.exports = function createLink(transport, share, counts) {
     if (name !== undefined) {
       known.add(name);
     }
-    // A push in flight may be refused and sent again: to keep the order, this one goes by our remote too, with its uids.
+    // A push in flight may be refused and sent again: to keep the order, this one goes by our remote too, with its
+    // uids.
     if (flying.size > 0) {
       fly(parcel, [0, uids.slice()]);
     } else {
@@ -245,7 +249,10 @@ module.exports = function createLink(transport, share, counts) {
     }
   }
 
-  /** Ends the names because the framework says that the frontend is gone. Pushes held back are sent by the framework's RPC. */
+  /**
+   * Ends the names because the framework says that the frontend is gone. Pushes held back are sent by the framework's
+   * RPC.
+   */
   function close() {
     state = NO;
     askFrom = Infinity;

@@ -1,8 +1,8 @@
 'use strict';
 
 // Names for lists, the pushing server's end: a frontend is sent a long list of uids once, and then its number or a
-// difference. This file selects the pushes that are worth it and keeps the links to the frontends: link.js is one of them,
-// remote.js is the frontend's end.
+// difference. This file selects the pushes that are worth it and keeps the links to the frontends: link.js is one of
+// them, remote.js is the frontend's end.
 
 const createLink = require('./link');
 const listen = require('./news');
@@ -14,8 +14,8 @@ const LINKS = 1000;
 
 /**
  * Makes the pushing server's end. `rpc(sid, msg, answer)` calls a remote, and passes what it throws to `answer`;
- * `plain(target)` makes the framework's own RPC; `answered(target, err, failed)` takes the result of a push, which counts
- * only while `isOpen(target)`.
+ * `plain(target)` makes the framework's own RPC; `answered(target, err, failed)` takes the result of a push, which
+ * counts only while `isOpen(target)`.
  */
 module.exports = function createLists(app, { rpc, plain, optionsOf, answered, isOpen }) {
   const pusher = newToken();

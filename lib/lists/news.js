@@ -1,7 +1,7 @@
 'use strict';
 
-// Reports servers that have left the cluster. There is one listener for each app, however many services it has, and none
-// without a subscriber.
+// Reports servers that have left the cluster. There is one listener for each app, however many services it has, and
+// none without a subscriber.
 
 /** By app: `{wants, off}`, the subscribers and the function that removes the listener. */
 const apps = new WeakMap();

@@ -1,12 +1,12 @@
 'use strict';
 
-// The protocol of names for lists, between a pushing server (naming.js, link.js) and a frontend (remote.js): a remote of
-// our own on the frontend, called through the framework's RPC.
+// The protocol of names for lists, between a pushing server (naming.js, link.js) and a frontend (remote.js): a remote
+// of our own on the frontend, called through the framework's RPC.
 //
-// Each push carries a token of the frontend's process and one of the pusher's, so that a number is never mistaken for one
-// of another process, and an *epoch* of the pusher. A frontend that does not have the list of a push refuses it, delivers
-// nothing, and refuses all later pushes of that epoch too. The pusher then sends all of them again, in their order, in the
-// next epoch.
+// Each push carries a token of the frontend's process and one of the pusher's, so that a number is never mistaken for
+// one of another process, and an *epoch* of the pusher. A frontend that does not have the list of a push refuses it,
+// delivers nothing, and refuses all later pushes of that epoch too. The pusher then sends all of them again, in their
+// order, in the next epoch.
 
 const crypto = require('crypto');
 
@@ -35,9 +35,9 @@ const limits = {
 const hello = (...args) => ({ namespace: NAMESPACE, service: SERVICE, method: 'hello', args });
 
 /**
- * Pushes a message: `(token, pusher, epoch, route, msg, opts, number, list, base, removed, added)`. With `number` alone the
- * frontend has the list. With `list` it keeps the list under the number, unless that is 0. Otherwise the list is that of
- * number `base` with some uids removed and some added, and replaces it.
+ * Pushes a message: `(token, pusher, epoch, route, msg, opts, number, list, base, removed, added)`. With `number` alone
+ * the frontend has the list. With `list` it keeps the list under the number, unless that is 0. Otherwise the list is
+ * that of number `base` with some uids removed and some added, and replaces it.
  */
 const push = (args) => ({ namespace: NAMESPACE, service: SERVICE, method: 'push', args });
 
