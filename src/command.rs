@@ -27,13 +27,13 @@ macro_rules! operations {
         pub enum WriteOp { $( $(#[$write_doc])* $write, )+ }
 
         impl ReadOp {
-            /// What it is called in Redis.
+            /// Returns what it is called in Redis.
             #[must_use]
             pub const fn redis_name(self) -> &'static str {
                 match self { $( Self::$read => $read_name, )+ }
             }
 
-            /// What it answers for each key.
+            /// Returns what it answers for each key.
             #[must_use]
             pub const fn kind(self) -> ValueKind {
                 match self { $( Self::$read => ValueKind::$kind, )+ }
@@ -41,19 +41,19 @@ macro_rules! operations {
         }
 
         impl WriteOp {
-            /// What it is called in Redis.
+            /// Returns what it is called in Redis.
             #[must_use]
             pub const fn redis_name(self) -> &'static str {
                 match self { $( Self::$write => $write_name, )+ }
             }
 
-            /// What its items are.
+            /// Returns what its items are.
             #[must_use]
             pub const fn items(self) -> Items {
                 match self { $( Self::$write => Items::$items, )+ }
             }
 
-            /// What it does to its keys.
+            /// Returns what it does to its keys.
             #[must_use]
             pub const fn effect(self) -> Effect {
                 match self { $( Self::$write => Effect::$effect, )+ }
@@ -128,7 +128,7 @@ pub enum Effect {
 }
 
 impl Op {
-    /// What it is called in Redis.
+    /// Returns what it is called in Redis.
     #[must_use]
     pub const fn redis_name(self) -> &'static str {
         match self {
@@ -137,13 +137,13 @@ impl Op {
         }
     }
 
-    /// Whether it changes the store.
+    /// Returns whether it changes the store.
     #[must_use]
     pub const fn is_write(self) -> bool {
         matches!(self, Self::Write(_))
     }
 
-    /// What its items are.
+    /// Returns what its items are.
     #[must_use]
     pub const fn items(self) -> Items {
         match self {
@@ -187,7 +187,7 @@ impl Command {
         Self::new(Op::Write(op), items)
     }
 
-    /// What is to be done.
+    /// Returns what is to be done.
     #[must_use]
     pub const fn op(&self) -> Op {
         self.op
@@ -199,7 +199,7 @@ impl Command {
         &self.items
     }
 
-    /// Its keys.
+    /// Returns its keys.
     #[must_use]
     pub fn keys(&self) -> &[Key] {
         match self.op.items() {
@@ -238,7 +238,7 @@ pub enum Code {
 }
 
 impl Request {
-    /// Whether it changes the store.
+    /// Returns whether it changes the store.
     #[must_use]
     pub const fn is_write(&self) -> bool {
         match self {
@@ -247,7 +247,7 @@ impl Request {
         }
     }
 
-    /// Whether it must run alone.
+    /// Returns whether it must run alone.
     #[must_use]
     pub const fn is_barrier(&self) -> bool {
         matches!(self, Self::Clean(_))
@@ -279,7 +279,7 @@ pub enum Reply {
 }
 
 impl Reply {
-    /// How many bytes of lists it has, in JSON.
+    /// Returns how many bytes of lists it has, in JSON.
     #[must_use]
     pub fn bytes(&self) -> usize {
         match self {
@@ -317,7 +317,7 @@ impl Value {
         }
     }
 
-    /// How many bytes of lists it has, in JSON.
+    /// Returns how many bytes of lists it has, in JSON.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.list().map_or(0, |list| list.json().len())

@@ -81,7 +81,7 @@ impl Error {
         "ERR_GLOBAL_CHANNEL_INTERNAL",
     ];
 
-    /// The stable code that JavaScript sees as `error.code`.
+    /// Returns the stable code that JavaScript sees as `error.code`.
     #[must_use]
     pub fn code(&self) -> &'static str {
         let number = match self {
@@ -100,7 +100,7 @@ impl Error {
         Self::CODES[number]
     }
 
-    /// What lies behind the error, in words.
+    /// Returns what lies behind the error, in words.
     #[must_use]
     pub fn cause(&self) -> Option<&str> {
         match self {

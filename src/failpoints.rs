@@ -100,7 +100,7 @@ mod active {
         }
     }
 
-    /// Whether the fail point of this name is active here.
+    /// Returns whether the fail point of this name is active here.
     #[must_use]
     pub fn is_active(name: &str) -> bool {
         debug_assert!(NAMES.contains(&name), "{name}");

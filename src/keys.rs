@@ -25,7 +25,7 @@ pub struct KeyLayout {
 }
 
 impl KeyLayout {
-    /// A layout under `prefix`; empty means [`DEFAULT_PREFIX`].
+    /// Makes a layout under `prefix`; empty means [`DEFAULT_PREFIX`].
     #[must_use]
     pub fn new(prefix: &str) -> Self {
         let prefix = if prefix.is_empty() {
@@ -40,7 +40,7 @@ impl KeyLayout {
         }
     }
 
-    /// The same with the names of the channels as hash tags, or without.
+    /// Returns the same layout with the names of the channels as hash tags, or without.
     #[must_use]
     pub fn with_hash_tag(mut self, hash_tag: bool) -> Self {
         self.hash_tag = hash_tag;
@@ -48,13 +48,13 @@ impl KeyLayout {
         self
     }
 
-    /// Whether all keys of that channel are in one slot, if they have to be.
+    /// Returns whether all keys of that channel are in one slot, if they have to be.
     #[must_use]
     pub fn takes(&self, name: &[u8]) -> bool {
         !self.name_is_tag || !matches!(name, [] | [b'}', ..])
     }
 
-    /// An error for a name that is not taken.
+    /// Refuses a name for which [`Self::takes`] is false.
     pub fn check_name(&self, name: &str) -> Result<()> {
         if self.takes(name.as_bytes()) {
             return Ok(());
@@ -69,7 +69,7 @@ impl KeyLayout {
         )))
     }
 
-    /// An error for a prefix in which Redis finds the hash tag, and nothing in it.
+    /// Refuses a prefix in which Redis finds an empty hash tag.
     pub fn check_prefix(&self) -> Result<()> {
         let tag = self.prefix.split_once('{').map(|(_, tag)| tag);
         if !self.hash_tag || !tag.is_some_and(|tag| tag.starts_with('}')) {
@@ -81,13 +81,13 @@ impl KeyLayout {
         ))
     }
 
-    /// The prefix.
+    /// Returns the prefix.
     #[must_use]
     pub fn prefix(&self) -> &str {
         &self.prefix
     }
 
-    /// The key of channel `name` on frontend `sid`.
+    /// Returns the key of channel `name` on frontend `sid`.
     #[must_use]
     pub fn key(&self, name: &str, sid: &str) -> Key {
         let mut key = Vec::with_capacity(self.prefix.len() + name.len() + sid.len() + 4);
@@ -114,7 +114,7 @@ impl KeyLayout {
         key.push(b':');
     }
 
-    /// What every key under the prefix begins with, with hash tags or without, and none of a longer prefix.
+    /// Returns what every key under the prefix begins with, with hash tags or without, and no key of a longer prefix.
     #[must_use]
     pub fn stem(&self) -> Key {
         let mut stem = Key::new();
@@ -128,7 +128,7 @@ impl KeyLayout {
     }
 }
 
-/// A `SCAN` pattern that matches what begins with a stem, and nothing else.
+/// Makes a `SCAN` pattern that matches what begins with a stem, and nothing else.
 #[must_use]
 pub fn pattern(stem: &[u8]) -> Vec<u8> {
     let mut pattern = Vec::with_capacity(stem.len() + 1);

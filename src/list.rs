@@ -30,13 +30,13 @@ pub struct List {
 }
 
 impl List {
-    /// A list of members. Bytes that are not UTF-8 read as U+FFFD, as `node_redis` reads them. An error if one of them is
+    /// Makes a list of members. Bytes that are not UTF-8 read as U+FFFD, as in `node_redis`. Fails if one of them is
     /// longer than a string in JavaScript can be.
     pub fn new<M: AsRef<[u8]>>(members: impl IntoIterator<Item = M>) -> Result<Self> {
         Self::within(LONGEST_PIECE, members)
     }
 
-    /// The same with another limit for a piece.
+    /// Makes a list with another limit for a piece.
     fn within<M: AsRef<[u8]>>(
         longest: usize,
         members: impl IntoIterator<Item = M>,
@@ -90,7 +90,7 @@ impl List {
         })
     }
 
-    /// A list without members.
+    /// Makes a list without members.
     #[must_use]
     pub fn empty() -> Self {
         Self {
@@ -103,25 +103,25 @@ impl List {
         }
     }
 
-    /// A number that no other list of this process has or will have.
+    /// Returns a number that no other list of this process has or will have.
     #[must_use]
     pub fn id(&self) -> u64 {
         self.id
     }
 
-    /// The members as a JSON array of strings.
+    /// Returns the members as a JSON array of strings.
     #[must_use]
     pub fn json(&self) -> &str {
         &self.json
     }
 
-    /// In how many pieces it is for JavaScript, so that none takes long.
+    /// Returns the number of pieces in which JavaScript gets the list, so that none takes long.
     #[must_use]
     pub fn pieces(&self) -> usize {
         self.cuts.len() + 1
     }
 
-    /// What is between the brackets of one piece: members, with commas between them.
+    /// Returns what is between the brackets of one piece: members, with commas between them.
     #[must_use]
     pub fn piece(&self, index: usize) -> &str {
         let before = index.checked_sub(1).and_then(|index| self.cuts.get(index));
@@ -130,19 +130,19 @@ impl List {
         &self.json[start..end.unwrap_or(self.json.len() - 1)]
     }
 
-    /// Whether its JSON is nothing but ASCII.
+    /// Returns whether its JSON is nothing but ASCII.
     #[must_use]
     pub fn is_ascii(&self) -> bool {
         self.ascii
     }
 
-    /// How many members.
+    /// Returns how many members.
     #[must_use]
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there is none.
+    /// Returns whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
@@ -154,14 +154,14 @@ impl List {
         self.kept.get_or_init(|| released.clone());
     }
 
-    /// Whether a cache keeps it, or did.
+    /// Returns whether a cache keeps it, or has kept it.
     #[must_use]
     pub fn is_kept(&self) -> bool {
         self.kept.get().is_some()
     }
 }
 
-/// How many bytes a member has in JSON, if it is UTF-8.
+/// Returns how many bytes a member has in JSON, if it is UTF-8.
 fn escaped(member: &[u8]) -> usize {
     let bytes = |&byte: &u8| match byte {
         b'"' | b'\\' | 0x08..=0x0a | 0x0c | 0x0d => 2,
@@ -176,7 +176,7 @@ fn no_string(member: &[u8]) -> Error {
     Error::Store(format!("the list has a member of {} bytes, {words}", member.len()).into())
 }
 
-/// ASCII that JSON does not escape.
+/// Returns whether JSON has this byte as it is: ASCII that needs no escape.
 #[expect(
     clippy::needless_bitwise_bool,
     reason = "without branches the loop over a member is vectorised"

@@ -1,5 +1,5 @@
-//! Member lists in memory by key, within a bound of bytes, least recently used first out. Whether a list is still current
-//! is for the owner to know, who keeps a mark with each list.
+//! Member lists in memory by key, within a bound of bytes, least recently used first out. Whether a list is still
+//! current is for the owner to know, who keeps a mark with each list.
 
 use std::sync::Arc;
 
@@ -29,8 +29,8 @@ pub struct Bounds {
     pub released: Arc<Released>,
 }
 
-/// Lists by key, within a bound of bytes; the least recently used is dropped first. `M` is what the owner has to know of
-/// a list.
+/// Lists by key, within a bound of bytes; the least recently used is dropped first. `M` is what the owner has to know
+/// of a list.
 #[derive(Debug, Clone)]
 pub struct ListLru<M> {
     /// `None` = nothing is kept.
@@ -53,7 +53,7 @@ pub struct Kept<M> {
 }
 
 impl<M> ListLru<M> {
-    /// An empty one.
+    /// Makes an empty one.
     #[must_use]
     pub fn new(bounds: Option<Bounds>, stats: Arc<Stats>) -> Self {
         let new = Self {
@@ -90,7 +90,7 @@ impl<M> ListLru<M> {
         self.kept.peek_mut(key)
     }
 
-    /// The list without members.
+    /// Returns the empty list.
     #[must_use]
     pub fn nothing(&self) -> &Arc<List> {
         &self.nothing
@@ -168,7 +168,7 @@ impl<M> ListLru<M> {
     }
 }
 
-/// What an entry takes, about.
+/// Estimates the memory of an entry.
 fn bytes(key: &[u8], list: &List) -> usize {
     let list = if list.is_empty() {
         0
@@ -185,7 +185,7 @@ mod tests {
 
     const COUNT: usize = 300_000;
 
-    /// What the process has, in bytes. Other tests take some of it meanwhile.
+    /// Returns what the process has, in bytes. Other tests take some of it meanwhile.
     fn resident() -> usize {
         let statm = std::fs::read_to_string("/proc/self/statm").expect("statm");
         let pages: Option<usize> = statm.split(' ').nth(1).and_then(|text| text.parse().ok());

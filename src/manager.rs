@@ -29,16 +29,16 @@ pub trait Manager: Send + Sync + 'static {
         std::future::pending().boxed()
     }
 
-    /// Whether [`Self::connect`] finds the primary itself, and gives nothing else. Then calls wait for it; otherwise,
-    /// what a server answers that is none is a call's answer in the end.
+    /// Returns whether [`Self::connect`] finds the primary itself, and gives nothing else. Then calls wait for it;
+    /// otherwise, what a server answers that is none is a call's answer in the end.
     fn elects(&self) -> bool {
         false
     }
 
-    /// Where the store is, for logs and errors; without secrets.
+    /// Returns where the store is, for logs and errors; without secrets.
     fn describe(&self) -> String;
 
-    /// What may be the reason if an attempt to connect takes too long: the end of a sentence.
+    /// Returns what may be the reason if an attempt to connect takes too long, as the end of a sentence.
     fn timeout_hint(&self) -> Option<&'static str> {
         None
     }
@@ -46,14 +46,14 @@ pub trait Manager: Send + Sync + 'static {
 
 /// An open connection. Batches are executed in the order of the calls to [`Connection::execute`].
 pub trait Connection: Send + 'static {
-    /// Returns how many calls the next batch should hold at most. With large replies, small batches have the store, this
-    /// thread and JavaScript work at the same time.
+    /// Returns how many calls the next batch should hold at most. With large replies, small batches have the store,
+    /// this thread and JavaScript work at the same time.
     fn batch_size(&self) -> usize {
         usize::MAX
     }
 
-    /// Returns how many batches may be in flight. With a store that answers at once it should be one: the next one grows
-    /// meanwhile.
+    /// Returns how many batches may be in flight. With a store that answers at once it should be one: the next one
+    /// grows meanwhile.
     fn depth(&self) -> usize {
         32
     }
@@ -70,8 +70,8 @@ pub trait Connection: Send + 'static {
         batch: &[&Command],
     ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>>;
 
-    /// Starts executing [`crate::command::Request::Clean`]; the future holds the one reply. Each step is told to `steps`, so that
-    /// the driver can limit its time: this has no limit of its own.
+    /// Starts executing [`crate::command::Request::Clean`]; the future holds the one reply. Each step is told to
+    /// `steps`, so that the driver can limit its time: this has no limit of its own.
     fn clean(
         &self,
         stem: &Key,
@@ -89,7 +89,7 @@ pub trait Connection: Send + 'static {
         None
     }
 
-    /// Why [`Connected::closed`] has completed, if the connection knows.
+    /// Returns why [`Connected::closed`] has completed, if the connection knows.
     fn cause_of_end(&self) -> Option<Arc<str>> {
         None
     }
@@ -103,8 +103,8 @@ pub trait Connection: Send + 'static {
         std::future::ready(()).boxed()
     }
 
-    /// [`Self::close`] as a stop does it, which gives up at this time. A connection that has reason to takes longer, but
-    /// not so long that a framework ends the process meanwhile. Says what was not done, as a line for
+    /// Closes the connection at a stop, as [`Self::close`], but gives up at `give_up`. A connection may take longer if
+    /// it has to, but not so long that a framework ends the process meanwhile. Returns what was not done, as a line for
     /// the log.
     fn close_by(self, give_up: Instant) -> BoxFuture<'static, Option<String>>
     where
@@ -121,18 +121,18 @@ pub trait Connection: Send + 'static {
 
 /// A connection through which one can see what its store holds.
 pub trait Inventory: Connection + Sync {
-    /// Every set whose key begins with `stem`, in no order. A key may come twice; what comes or goes
-    /// meanwhile may be among them or not.
+    /// Streams the key of every set that begins with `stem`, in no order. A key may come twice; keys that are added or
+    /// removed meanwhile may be among them or not.
     fn keys(&self, stem: &[u8]) -> BoxStream<'static, Result<Vec<Key>>>;
 
-    /// The members of one set, in parts that fit in memory. A member may come twice. None if there is no
-    /// such set.
+    /// Streams the members of one set, in parts that fit in memory. A member may come twice. Empty if there is no such
+    /// set.
     fn members(&self, key: &[u8]) -> BoxStream<'static, Result<Vec<Member>>>;
 
-    /// How many members each set has; 0 where there is no such set.
+    /// Returns how many members each set has; 0 where there is no such set.
     fn counts(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>>;
 
-    /// [`Connection::close`], for a connection of whatever kind.
+    /// Closes a connection of any kind; see [`Connection::close`].
     fn end(self: Box<Self>) -> BoxFuture<'static, ()>;
 }
 

@@ -28,17 +28,17 @@ struct PackedCall {
 }
 
 impl Packed {
-    /// The bytes, to which those of the next item are appended.
+    /// Returns the bytes, for appending those of the next item.
     pub fn bytes(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
     }
 
-    /// What was written since the last item is the next one.
+    /// Ends an item: it is what was written since the last one.
     pub fn end_item(&mut self) {
         self.ends.push(self.bytes.len());
     }
 
-    /// The items since the last call are those of this one: those of its command, or the stem of a `clean`.
+    /// Ends a call: its items are those written since the last one, of its command, or the stem of a `clean`.
     pub fn end_call(&mut self, seq: u64, code: Code) {
         let items = self.ends.len();
         self.calls.push(PackedCall { seq, code, items });
@@ -70,13 +70,13 @@ impl Packed {
         self.end_item();
     }
 
-    /// How many calls.
+    /// Returns the number of calls.
     #[must_use]
     pub fn len(&self) -> usize {
         self.calls.len()
     }
 
-    /// Whether there is none.
+    /// Returns whether there is no call.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.calls.is_empty()

@@ -11,7 +11,7 @@ use std::sync::{
 
 /// What holds items on their way.
 pub trait Batch: Default {
-    /// Whether there is none.
+    /// Returns whether there is none.
     fn is_empty(&self) -> bool;
 
     /// Moves all items of `later` to the end of this; its memory stays with `later`.

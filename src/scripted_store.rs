@@ -283,7 +283,7 @@ impl StoreConnection {
     }
 }
 
-/// Two at a time, and one of them twice, as SCAN and SSCAN may.
+/// Streams names two at a time, and one of them twice, as SCAN and SSCAN may.
 fn pages(mut names: Vec<Vec<u8>>) -> BoxStream<'static, Result<Vec<Vec<u8>>>> {
     names.sort_unstable();
     names.extend(names.first().cloned());

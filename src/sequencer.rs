@@ -21,13 +21,13 @@ impl<C, O> Default for Sequencer<C, O> {
 }
 
 impl<C, O> Sequencer<C, O> {
-    /// The number of the oldest call that is not released, or that the next one will have.
+    /// Returns the number of the oldest call that is not released, or else that of the next call.
     #[must_use]
     pub fn first(&self) -> u64 {
         self.first
     }
 
-    /// The number that the next call will have.
+    /// Returns the number that the next call will have.
     #[must_use]
     pub fn next(&self) -> u64 {
         self.first + self.slots.len() as u64
@@ -63,7 +63,7 @@ impl<C, O> Sequencer<C, O> {
         }
     }
 
-    /// The outcome that would be released next, if it is there.
+    /// Returns the outcome that would be released next, if there is one.
     #[must_use]
     pub fn ready(&self) -> Option<&O> {
         self.slots.front()?.1.as_ref()
@@ -78,13 +78,13 @@ impl<C, O> Sequencer<C, O> {
         Some((seq, call, outcome?))
     }
 
-    /// How many calls are not released yet.
+    /// Returns how many calls are not released yet.
     #[must_use]
     pub fn len(&self) -> usize {
         self.slots.len()
     }
 
-    /// Whether every call has been released.
+    /// Returns whether every call has been released.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()

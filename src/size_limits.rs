@@ -8,8 +8,8 @@ use crate::{
     keys::KeyLayout,
 };
 
-/// The longest string that a Redis takes unless it is configured otherwise (`proto-max-bulk-len`). A longer one ends the
-/// connection, for all calls on it.
+/// The longest string that a Redis takes unless it is configured otherwise (`proto-max-bulk-len`). A longer one ends
+/// the connection, for all calls on it.
 pub const LONGEST: usize = 512 << 20;
 
 /// How long the members of one call may be together: they are copied, and copied again with those of other calls.
@@ -31,7 +31,7 @@ impl Sizes {
         member: LONGEST,
     };
 
-    /// Whether there is a key that is short enough; option `prefix` decides that.
+    /// Returns whether there is a key that is short enough; option `prefix` decides that.
     pub fn check_prefix(&self, keys: &KeyLayout) -> Result<()> {
         let (prefix, shortest) = (keys.prefix().len(), keys.key("", "").len());
         if shortest <= self.key {
@@ -70,7 +70,7 @@ impl Sizes {
     }
 }
 
-/// The error for an argument of more than `most` bytes.
+/// Returns the error for an argument of more than `most` bytes.
 pub fn too_long(argument: impl Display, length: usize, most: usize) -> Error {
     Error::InvalidArgument(format!(
         "argument {argument} has {length} bytes; accepted are at most {most}"

@@ -70,7 +70,7 @@ impl Steps {
 }
 
 impl Part {
-    /// As [`Steps::next`].
+    /// Notes that a step of this part has ended and the next one begins; see [`Steps::next`].
     pub fn next(&self) {
         let mut marks = self.steps.marks();
         marks.parts.insert(self.number, Instant::now());

@@ -1,6 +1,6 @@
 //! The methods that go to the store: one table, from which their names, their arguments, their place on the prototype
-//! and their counters come, here and, by [`crate::binding::tables`], in JavaScript. What they do with their arguments is in
-//! [`crate::binding::service::calls`], for each kind of [`Arguments`].
+//! and their counters come, here and, by [`crate::binding::tables`], in JavaScript. What they do with their arguments
+//! is in [`crate::binding::service::calls`], for each kind of [`Arguments`].
 
 use crate::{
     binding::{
@@ -21,22 +21,22 @@ macro_rules! methods {
             /// All of them, each at its number.
             pub const ALL: [Self; [$( $name ),+].len()] = [$( Self::$kind ),+];
 
-            /// The method, in JavaScript.
+            /// Returns the method, in JavaScript.
             pub const fn name(self) -> &'static str {
                 match self { $( Self::$kind => $name, )+ }
             }
 
-            /// Its arguments.
+            /// Returns its arguments.
             pub const fn arguments(self) -> Arguments {
                 match self { $( Self::$kind => Arguments::$arguments, )+ }
             }
 
-            /// What the store is asked.
+            /// Returns what the store is asked.
             pub const fn code(self) -> Code {
                 match self { $( Self::$kind => $code, )+ }
             }
 
-            /// How its callback is told of an error.
+            /// Returns how its callback is told of an error.
             pub const fn shape(self) -> Shape {
                 match self { $( Self::$kind => Shape::$shape, )+ }
             }
@@ -86,7 +86,7 @@ pub enum Arguments {
 }
 
 impl Arguments {
-    /// Their names, without the callback.
+    /// Returns their names, without the callback.
     pub const fn names(self) -> &'static [&'static str] {
         match self {
             Self::Member => &["name", "uid", "sid"],
@@ -98,7 +98,7 @@ impl Arguments {
         }
     }
 
-    /// What JavaScript knows them by.
+    /// Returns what JavaScript knows them by.
     pub const fn scope(self) -> &'static str {
         match self {
             Self::Member => "member",
@@ -112,7 +112,7 @@ impl Arguments {
 }
 
 impl Kind {
-    /// What the store answers for each key, if it is asked for something.
+    /// Returns what the store answers for each key, if it is asked for something.
     pub const fn value(self) -> Option<ValueKind> {
         match self.code() {
             Code::Command(Op::Read(op)) => Some(op.kind()),

@@ -34,7 +34,7 @@ macro_rules! shared {
 }
 pub(in crate::binding) use shared;
 
-/// The tables, for `lib/tables.js`; it is not meant for anybody else.
+/// Returns the tables, for `lib/tables.js` only.
 ///
 /// - `methods`: by name, `{arguments, scope, value, shape}`: the names of the arguments without the callback, what the
 ///   method is about, what the store answers for each key (`list`, `int`, or nothing), and the shape of its errors;

@@ -76,7 +76,7 @@ impl Calls {
         self.0.push_back(Batch { no, calls, missing });
     }
 
-    /// A command that went to the store as it is has its answer.
+    /// Records the answer to a command that went to the store unchanged.
     pub(super) fn replied(&mut self, at: OpId, answer: Result<Reply>) {
         if let Some(batch) = self.batch(at.batch)
             && let Some(Call::Command { result, .. }) = batch.calls.get_mut(at.call)
@@ -87,7 +87,7 @@ impl Calls {
         }
     }
 
-    /// A command was answered: those that still wait for it know.
+    /// Records the answer to a load, for the reads that still wait for it.
     pub(super) fn answered(&mut self, at: OpId, place: CommandId, result: &Result<Arc<List>>) {
         if let Some(batch) = self.batch(at.batch)
             && let Some(Call::Reads(reads)) = batch.calls.get_mut(at.call)
@@ -99,13 +99,14 @@ impl Calls {
         }
     }
 
-    /// A candidate is served, if it still is one; says whether it was.
+    /// Answers a read, if it is still a candidate. Returns whether it was.
     pub(super) fn serve(&mut self, at: OpId, list: &Arc<List>) -> bool {
         self.batch(at.batch)
             .is_some_and(|batch| batch.serve(at.call, at.read, list.clone()))
     }
 
-    /// Where the store was asked last for each key by a command that went as it is, among the calls from batch `no` on.
+    /// Returns where the store was asked last for each key by a command that went as it is, among the calls from batch
+    /// `no` on.
     pub(super) fn last_commands(&self, no: u64) -> HashMap<SharedKey, (u64, usize)> {
         let mut last = HashMap::default();
         for batch in self.0.iter().filter(|batch| batch.no >= no) {
@@ -118,7 +119,7 @@ impl Calls {
         last
     }
 
-    /// The batches from `no` on.
+    /// Returns the batches from `no` on.
     pub(super) fn from(&mut self, no: u64) -> impl Iterator<Item = &mut Batch> {
         self.0.iter_mut().filter(move |batch| batch.no >= no)
     }
@@ -142,8 +143,8 @@ impl Calls {
 }
 
 impl Batch {
-    /// A read will be answered by another command than it was to be. A known one becomes unknown
-    /// again: it was not given out yet. Returns whether it was a candidate.
+    /// Makes a read wait for another command. If it had its answer, which was not released yet, it loses it. Returns
+    /// whether it was a candidate.
     pub(super) fn redirect(&mut self, call: usize, read: usize, place: CommandId) -> bool {
         let Some(Call::Reads(reads)) = self.calls.get_mut(call) else {
             return false;
@@ -158,7 +159,7 @@ impl Batch {
         matches!(was, State::Candidate(_))
     }
 
-    /// A candidate is served, if it still is one; says whether it was.
+    /// Answers a read, if it is still a candidate. Returns whether it was.
     pub(super) fn serve(&mut self, call: usize, read: usize, list: Arc<List>) -> bool {
         if let Some(Call::Reads(reads)) = self.calls.get_mut(call)
             && let Some(read) = reads.get_mut(read)

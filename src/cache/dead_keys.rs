@@ -10,7 +10,8 @@
 //! Redis 6.2 sends the report within the reply of `EXEC`, where no client expects it.
 //!
 //! **The bound**: dead keys and tracked reads that are not answered are never more than [`MOST`]; beyond it lists are
-//! read untracked. A server that is out of memory refuses the script, which is then tried again after ever more batches.
+//! read untracked. A server that is out of memory refuses the script, which is then tried again after ever more
+//! batches.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -50,24 +51,24 @@ impl DeadKeys {
         self.keys.extend(left.drain(..));
     }
 
-    /// Whether one more read may be tracked; counts it.
+    /// Returns whether one more read may be tracked; counts it.
     pub(super) fn may_track(&mut self) -> bool {
         let room = self.keys.len() + self.forgetting + self.tracking < MOST;
         self.tracking += usize::from(room);
         room
     }
 
-    /// A tracked read was answered.
+    /// Records that a tracked read was answered.
     pub(super) fn track_answered(&mut self) {
         self.tracking = self.tracking.saturating_sub(1);
     }
 
-    /// The server remembers this key, which does not exist.
+    /// Records that the server tracks this key, which does not exist.
     pub(super) fn insert(&mut self, key: &SharedKey) {
         self.keys.insert(key.clone());
     }
 
-    /// The server has reported it, and so forgotten it.
+    /// Removes a key that the server has reported, and so no longer tracks.
     pub(super) fn remove(&mut self, key: &[u8]) {
         if !self.keys.is_empty() {
             self.keys.remove(key);

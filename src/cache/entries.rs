@@ -59,7 +59,7 @@ impl Entries {
         }
     }
 
-    /// Whether a read may be a candidate. Counts as a use.
+    /// Returns whether a read may be a candidate. Counts as a use.
     pub(super) fn ready(&mut self, key: &[u8]) -> Option<Ready> {
         match self.known.use_of(key)?.mark {
             KeyState::Seen => None,
@@ -68,7 +68,7 @@ impl Entries {
         }
     }
 
-    /// The list, if it is that very version.
+    /// Returns the list, if it still has that version.
     pub(super) fn get(&self, key: &[u8], ready: Ready) -> Option<Arc<List>> {
         match ready {
             Ready::Empty => Some(self.known.nothing().clone()),
@@ -81,7 +81,7 @@ impl Entries {
         }
     }
 
-    /// Whether the next load is to be tracked: its list is there, as far as we know, and was read before.
+    /// Returns whether the next load is to be tracked: its list is there, as far as we know, and was read before.
     pub(super) fn is_worth_tracking(&self, key: &[u8]) -> bool {
         let mark = self.known.look(key).map(|known| known.mark);
         matches!(
@@ -90,8 +90,8 @@ impl Entries {
         )
     }
 
-    /// The key may be gone soon, or be gone already: by a write of ours, or because a barrier counted too few. So
-    /// the next load of it is not tracked.
+    /// Records that a key may not exist (any more) soon, because of a write of ours or a barrier that counted too few.
+    /// Its next load is not tracked.
     pub(super) fn may_go(&mut self, key: &[u8]) {
         match self.known.look_at(key).map(|known| &mut known.mark) {
             Some(KeyState::Tracked { going, .. }) => *going = true,
@@ -100,14 +100,14 @@ impl Entries {
         }
     }
 
-    /// A list that was empty has members now.
+    /// Records that a list that was empty has members now.
     pub(super) fn is_there(&mut self, key: &SharedKey) {
         if let Some(KeyState::Empty) = self.known.look(key).map(|known| known.mark) {
             self.known.forget_list(key, KeyState::Seen);
         }
     }
 
-    /// As many members as this will be removed: that may be all.
+    /// Records that so many members are about to be removed: they may be all.
     pub(super) fn may_go_by(&mut self, key: &[u8], members: usize) {
         let known = self.known.look(key);
         if known.is_some_and(|known| known.list.len() <= members && known.mark != KeyState::Seen) {
@@ -115,14 +115,14 @@ impl Entries {
         }
     }
 
-    /// We remove the key: loads before leave no trace of it.
+    /// Records that we are about to remove the key: loads placed before must not fill it.
     pub(super) fn will_go(&mut self, key: &[u8]) {
         self.may_go(key);
         self.loads.remove(key);
     }
 
-    /// A load was placed. Those of the same key before it may still fill: where batches overlap,
-    /// there is always a later one, and nothing would ever be filled.
+    /// Records that a load was placed. Earlier loads of the same key may still fill it: where batches overlap, there is
+    /// always a later one, and otherwise nothing would ever be filled.
     pub(super) fn load(&mut self, key: &SharedKey, token: u64) {
         if self.known.is_on() {
             let first = Loads {
@@ -133,13 +133,14 @@ impl Entries {
         }
     }
 
-    /// The token of the load under way.
+    /// Returns the token of the load under way.
     #[cfg(any(test, feature = "failpoints"))]
     pub(super) fn loading(&self, key: &[u8]) -> Option<u64> {
         self.loads.get(key).map(|loads| loads.last)
     }
 
-    /// A load has ended: fills if nothing came between. `version` if the server reports the next change.
+    /// Records that a load has ended, and fills the key unless an invalidation came in between. `version` is given if
+    /// the server reports the next change.
     pub(super) fn loaded(
         &mut self,
         key: &SharedKey,
@@ -175,7 +176,7 @@ impl Entries {
         }
     }
 
-    /// Whether no invalidation came since the load with this token was placed.
+    /// Returns whether no invalidation came since the load with this token was placed.
     fn is_current(&self, key: &[u8], token: u64) -> bool {
         fail_point!("no-token", Some(true));
         self.loads
@@ -183,7 +184,7 @@ impl Entries {
             .is_some_and(|loads| loads.first <= token)
     }
 
-    /// The server reports a change, and reports no further ones until the key is read tracked again.
+    /// Handles an invalidation: the server reports no further change until the key is read tracked again.
     pub(super) fn changed(&mut self, key: &[u8]) {
         self.loads.remove(key);
         match self.known.look(key).map(|known| known.mark) {
@@ -196,7 +197,7 @@ impl Entries {
         }
     }
 
-    /// Every key becomes unknown.
+    /// Makes every key unknown.
     pub(super) fn clear(&mut self) {
         self.known.clear();
         fail_point!("null-keeps-loads", Some(()));

@@ -143,7 +143,7 @@ impl Session {
         slot
     }
 
-    /// A load of a key, tracked if that is worth it and leaves no dead keys at the server.
+    /// Makes a load of a key, tracked if that is worth it and leaves no dead keys on the server.
     pub(super) fn load(&mut self, key: &SharedKey, waiters: Vec<OpId>) -> (Wire, Slot) {
         let token = self.number();
         self.entries.load(key, token);
@@ -162,8 +162,8 @@ impl Session {
         (wire, load)
     }
 
-    /// `SMEMBERS key` was placed: all candidates of the key that have no fallback take it. Gives
-    /// the groups of that very batch.
+    /// Makes a `SMEMBERS key` that was placed the fallback of all candidates of the key that have none. Returns their
+    /// groups in this batch.
     pub(super) fn fall_back(&mut self, key: &SharedKey, place: CommandId) -> Vec<usize> {
         let mut own = Vec::new();
         let Some(busy) = self.busy.get_mut(key) else {
@@ -212,7 +212,7 @@ impl Session {
         forming.calls.push(Call::Command { keys, result: None });
     }
 
-    /// What a write will do to its keys, as far as it is known before its answer.
+    /// Records what a write will do to its keys, as far as that is known before its answer.
     fn expect(&mut self, effect: Effect, command: &Command) {
         let keys = command.keys().iter();
         match effect {
@@ -259,7 +259,7 @@ impl Session {
 }
 
 impl Forming {
-    /// The key, shared with the others of this batch.
+    /// Returns the key, shared with the others of this batch.
     fn share(&mut self, key: &Key) -> (SharedKey, usize) {
         if let Some((shared, index)) = self.keys.get_key_value(key.as_slice()) {
             return (shared.clone(), *index);
@@ -279,9 +279,9 @@ impl Forming {
         State::Waiting(CommandId { flight, slot })
     }
 
-    /// After all candidates: a `TOUCH` of the keys with members, which must count them all, and then one of the keys
-    /// without, which must count none. One for both would not do: a key that expired and a new one would cancel
-    /// out. In this order, because a list with members is also good at the second one, if no report came.
+    /// Places the barrier after all candidates: a `TOUCH` of the keys with members, which must count them all, and then
+    /// one of the keys without, which must count none. With a single one, a key that expired and a new one would cancel
+    /// out. The order matters: a list with members is also good at the second one, if no report came.
     fn place_barrier(&mut self) {
         let (barrier, keys) = self.barrier();
         self.flight.barrier = barrier;
@@ -289,7 +289,7 @@ impl Forming {
         self.wire.extend(touched.map(Wire::Touch));
     }
 
-    /// What the barrier must answer, and the keys of each `TOUCH`.
+    /// Returns what the barrier must answer, and the keys of each `TOUCH`.
     fn barrier(&self) -> (Barrier, [Vec<SharedKey>; 2]) {
         fail_point!("barrier-one-sum", Some(self.one_barrier()));
         fail_point!("barrier-ignores-empty", Some(self.barrier_of_full()));
@@ -307,7 +307,7 @@ impl Forming {
         (barrier, [full, empty])
     }
 
-    /// The candidates of a group become plain reads of a command in the same batch: so many.
+    /// Turns the candidates of a group into plain reads of a command in the same batch. Returns their number.
     fn dissolve(&mut self, index: usize, place: CommandId) -> usize {
         let group = &mut self.flight.groups[index];
         group.dissolved = true;

@@ -1,5 +1,5 @@
-//! Repair after candidates have failed: which other answers they get, and which later reads must get them too, so that no
-//! later call sees an older list (rules 4 and 6 of the protocol).
+//! Repair after candidates have failed: which other answers they get, and which later reads must get them too, so that
+//! no later call sees an older list (rules 4 and 6 of the protocol).
 //!
 //! For every key, the commands that answer its reads must follow each other on the wire as the reads
 //! do in call order. A read that fails moves to a later command; so the reads of the same key after it
@@ -93,7 +93,7 @@ impl Session {
         }
     }
 
-    /// What has to be read again, and what has to be forgotten, as a pipeline to be sent now.
+    /// Returns what has to be read again, and what has to be forgotten, as a pipeline to be sent now.
     pub(super) fn send_again(&mut self, again: Rereads) -> Option<Sent> {
         let due = self.dead_keys.due();
         if again.loads.is_empty() && due.is_none() {
@@ -121,8 +121,8 @@ impl Session {
 }
 
 impl Repair<'_> {
-    /// Whether anything can become of a call: in later batches only by what was decided before. Many
-    /// calls are asked, few are meant.
+    /// Returns whether the answer of a call may have to be changed; the calls of later batches are affected only by
+    /// earlier decisions. A quick test, because few of many calls are.
     fn concerns(&self, batch: &Batch, call: usize, again: &Rereads) -> bool {
         let Some(Call::Reads(reads)) = batch.calls.get(call) else {
             return false;
@@ -132,7 +132,7 @@ impl Repair<'_> {
             || reads.any(|r| again.slots.contains_key(&r.key) || self.fallen.contains_key(&r.key))
     }
 
-    /// What becomes of each read of a call.
+    /// Decides on each read of a call.
     fn decide(
         &self,
         batch: &Batch,
@@ -178,7 +178,7 @@ impl Repair<'_> {
 }
 
 impl Rereads {
-    /// Whether a key is read again: then so is every later read of it.
+    /// Returns whether a key is read again; every later read of it is, too.
     fn has(&self, key: &SharedKey) -> bool {
         fail_point!("no-fallback-for-reads", Some(false));
         self.slots.contains_key(key)
@@ -198,7 +198,7 @@ impl Rereads {
     }
 }
 
-/// The group of a candidate.
+/// Returns the group of a candidate.
 fn group<'a>(read: &Read, groups: &'a [Group]) -> Option<&'a Group> {
     match read.state {
         State::Candidate(index) => groups.get(index),

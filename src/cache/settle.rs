@@ -1,5 +1,5 @@
-//! Settling answers: fills the memory, serves candidates or has them repaired (rules 3, 5 and 6 of the protocol), and gives
-//! out finished calls in call order.
+//! Settling answers: fills the memory, serves candidates or has them repaired (rules 3, 5 and 6 of the protocol), and
+//! gives out finished calls in call order.
 
 use std::sync::Arc;
 
@@ -104,13 +104,13 @@ impl Session {
         }
     }
 
-    /// A new version for a list whose next change the server reports.
+    /// Returns a new version for a list, if the server reports its next change.
     fn version(&mut self, reported: bool) -> Option<u64> {
         fail_point!("fills-untracked", Some(Some(self.number())));
         reported.then(|| self.number())
     }
 
-    /// The list of a group's candidates, if that very version is still in memory.
+    /// Returns the list of a group's candidates, if that version is still in memory.
     fn current(&self, group: &Group) -> Option<Arc<List>> {
         let list = self.entries.get(&group.key, group.ready);
         fail_point!("by-reference", Some(group.by_reference(list.as_ref())));
@@ -177,7 +177,7 @@ impl Session {
 }
 
 impl BarrierOutcome {
-    /// What the answers to the barrier say of these groups.
+    /// Returns what the answers to the barrier say of these groups.
     fn by(barrier: Barrier, mut answers: impl Iterator<Item = Answer>, groups: &[Group]) -> Self {
         fail_point!("barrier-ignores-count", Some(Self::ALWAYS));
         let mut touched = || match answers.next() {
@@ -199,7 +199,7 @@ impl BarrierOutcome {
     }
 }
 
-/// Whether the server reports the next change, and the list.
+/// Returns whether the server reports the next change, and the list.
 fn loaded(answer: Option<Answer>) -> (bool, Result<Arc<List>>) {
     fail_point!(
         "caching-unanswered",

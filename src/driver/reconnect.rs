@@ -1,5 +1,5 @@
-//! Connecting and reconnecting: attempts with backoff ([`super::outage`]), until there is a connection or the limits say
-//! to give up.
+//! Connecting and reconnecting: attempts with backoff ([`super::outage`]), until there is a connection or the limits
+//! say to give up.
 
 use std::{sync::Arc, time::Duration};
 
@@ -121,7 +121,7 @@ impl<L: Connection> ConnectionState<L> {
         }
     }
 
-    /// What can happen to it: an attempt ends, the connection closes, a sign of life or replies come.
+    /// Returns the futures of what can happen: an attempt ends, the connection closes, a heartbeat or replies arrive.
     pub(super) fn futures(&mut self) -> Futures<'_, L> {
         let (dialing, closed, ping, in_flight) = match self {
             Self::Dialing { attempt, idle, .. } => (Some(attempt), None, None.into(), idle),
@@ -262,7 +262,7 @@ impl<L: Connection> ConnectionState<L> {
         *self = Self::dial(manager.clone(), limits, outage, pause);
     }
 
-    /// The connection, if there is one; nothing is in flight on it any more.
+    /// Takes the connection, if there is one; nothing is in flight on it any more.
     pub(super) fn take_connection(&mut self) -> Option<L> {
         let gone = Self::GivenUp {
             cause: None,

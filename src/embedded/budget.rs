@@ -32,8 +32,8 @@ impl Budget {
         most: u64::MAX,
     };
 
-    /// So many members are about to be written or removed. Fails if that is too much for the thread, in
-    /// the words of the system for it.
+    /// Counts members that are about to be written or removed. Fails if that is too much for the thread, with the
+    /// system's error for it.
     pub(super) fn write(&mut self, members: u64) -> Result<(), heed::Error> {
         self.done = self.done.saturating_add(members);
         if self.done > self.most {
@@ -42,12 +42,12 @@ impl Budget {
         Ok(())
     }
 
-    /// So many members are about to be read.
+    /// Counts members that are about to be read.
     pub(super) fn read(&mut self, members: u64) -> Result<(), heed::Error> {
         self.write(members / READS)
     }
 
-    /// Whether that is enough for one transaction.
+    /// Returns whether that is enough for one transaction.
     pub(super) fn is_enough(&self) -> bool {
         self.done > HEAVY
     }

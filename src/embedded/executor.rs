@@ -142,7 +142,7 @@ impl Executor {
         })
     }
 
-    /// Nothing if it is more than may be done.
+    /// Executes a batch. Returns nothing if it exceeds the budget.
     fn execute(
         &self,
         batch: &[&Command],
@@ -239,8 +239,8 @@ impl Executor {
         }
     }
 
-    /// The reply to a call of a transaction that failed: a read is done by itself. Nothing if it is more than
-    /// may be done.
+    /// Makes the reply to a call of a transaction that failed; a read is executed by itself. Returns nothing if it
+    /// exceeds the budget.
     fn fail(&self, command: &Command, failure: &Failure, budget: Budget) -> Option<Result<Reply>> {
         if command.op().is_write() {
             return Some(Err(failure.error()));

@@ -14,7 +14,7 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// The same for a file that must be there.
+/// Opens a file in the same way that must exist.
 pub(super) fn open_existing(path: &Path) -> io::Result<File> {
     let file = options().open(path)?;
     restrict(&file)?;
@@ -99,7 +99,7 @@ fn restrict(_file: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// What the log should say of a folder in which other users may make and remove files.
+/// Returns what the log should say of a folder in which other users may make and remove files.
 #[cfg(unix)]
 pub(super) fn warning(folder: &Path) -> Option<String> {
     use std::os::unix::fs::PermissionsExt as _;

@@ -1,5 +1,5 @@
-//! The files in the folder, and the lock of a process that opens or closes the store. Which processes have it open is in
-//! [`super::presence`], whether the files that are open are still those in the folder in [`super::held_files`].
+//! The files in the folder, and the lock of a process that opens or closes the store. Which processes have it open is
+//! in [`super::presence`], whether the files that are open are still those in the folder in [`super::held_files`].
 
 use std::{
     fs::{File, TryLockError},
@@ -47,7 +47,7 @@ impl Folder {
         })
     }
 
-    /// To look at what is there, without making any of it.
+    /// Makes a description of what is in a folder, without creating anything.
     pub(super) fn as_given(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
@@ -59,37 +59,37 @@ impl Folder {
         &self.path
     }
 
-    /// Whether nothing but the operator's word says that all processes see each other's locks.
+    /// Returns whether nothing but the operator's word says that all processes see each other's locks.
     pub(super) fn is_assumed_local(&self) -> bool {
         self.assumed_local
     }
 
-    /// The rows: LMDB's file.
+    /// Returns the path of LMDB's data file.
     pub(super) fn data(&self) -> PathBuf {
         self.path.join("data.mdb")
     }
 
-    /// LMDB's table of readers and its locks.
+    /// Returns the path of LMDB's lock file, which has its table of readers.
     pub(super) fn locks(&self) -> PathBuf {
         self.path.join("lock.mdb")
     }
 
-    /// The files of the write lock: see [`super::write_lock`].
+    /// Returns the files of the write lock: see [`super::write_lock`].
     pub(super) fn write_lock(&self) -> [PathBuf; 2] {
         [self.path.join("next.lock"), self.path.join("write.lock")]
     }
 
-    /// See [`super::recovery`].
+    /// Returns the path of store.json; see [`super::recovery`].
     pub(super) fn state(&self) -> PathBuf {
         self.path.join("store.json")
     }
 
-    /// See [`super::shutdown_marker::note_closing`].
+    /// Returns the path of the closing marker; see [`super::shutdown_marker::note_closing`].
     pub(super) fn closing(&self) -> PathBuf {
         self.path.join("closing.json")
     }
 
-    /// See [`super::presence`].
+    /// Returns the path of the folder of processes; see [`super::presence`].
     pub(super) fn processes(&self) -> PathBuf {
         self.path.join("processes")
     }

@@ -1,6 +1,7 @@
-//! Files that this process has open, and whether they are still those in the folder. A program that removes old files may
-//! remove any of them: so their times are kept fresh, and a file that is missing all the same is detected. Each process has
-//! a shared lock on data.mdb: so a process that opens the store knows whether others have it open, whatever was removed.
+//! Files that this process has open, and whether they are still those in the folder. A program that removes old files
+//! may remove any of them: so their times are kept fresh, and a file that is missing all the same is detected. Each
+//! process has a shared lock on data.mdb: so a process that opens the store knows whether others have it open, whatever
+//! was removed.
 
 use std::{
     fs::{File, FileTimes, TryLockError},
@@ -37,7 +38,7 @@ impl HeldFile {
         &self.path
     }
 
-    /// Whether it still lies there.
+    /// Returns whether it is still in its place.
     pub(super) fn is_there(&self) -> bool {
         leads_to(&self.path, &self.file)
     }
@@ -48,7 +49,7 @@ impl HeldFile {
     }
 }
 
-/// Whether a path leads to a file that is open.
+/// Returns whether a path leads to an open file.
 #[cfg(unix)]
 pub(super) fn leads_to(path: &Path, file: &File) -> bool {
     use std::os::unix::fs::MetadataExt as _;
@@ -77,7 +78,7 @@ pub(super) fn freshen(file: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether no process has this data.mdb open. `None`: the system has no locks that could tell.
+/// Returns whether no process has this data.mdb open. `None`: the system has no locks that could tell.
 pub(super) fn is_free(data: &Path) -> io::Result<Option<bool>> {
     if !cfg!(unix) {
         // On Windows a locked file cannot be written through another handle, as LMDB does.
@@ -106,7 +107,7 @@ pub(super) fn hold(data: PathBuf) -> io::Result<HeldFile> {
     Ok(HeldFile::new(data, file))
 }
 
-/// Whether no other process holds it. Ends this one's own hold.
+/// Returns whether no other process holds it. Ends this one's own hold.
 pub(super) fn is_last(data: &HeldFile) -> Option<bool> {
     cfg!(unix).then(|| data.file.try_lock().is_ok())
 }

@@ -1,6 +1,7 @@
 //! Liveness of the other processes on file systems that are not known to share locks (option `localFileSystem`). Each
 //! process writes a new number, its heartbeat, into a file of its own at intervals. A process whose lock seems free and
-//! whose number changes all the same is alive: then locks are not shared, and two such processes would destroy the store.
+//! whose number changes all the same is alive: then locks are not shared, and two such processes would destroy the
+//! store.
 //!
 //! A process that opens the store watches first, and is the one to be refused: those that have it open are not
 //! disturbed. Of two that watch each other the one with the smaller nonce goes on. The numbers are compared with
@@ -46,7 +47,8 @@ pub(super) struct Liveness {
 }
 
 impl Liveness {
-    /// For a process that has claimed its presence. Watches others that may be alive; blocks the thread.
+    /// Begins to watch other processes that may be alive, for a process that has claimed its presence. Blocks the
+    /// thread.
     pub(super) fn begin(folder: &Folder) -> Result<Self, ConnectError> {
         let processes = folder.processes();
         let nonce = format!("{:016x}", RandomState::new().hash_one(process::id()));
@@ -148,7 +150,7 @@ impl Drop for Liveness {
     }
 }
 
-/// The number and the nonce of the process whose beats are in this file.
+/// Returns the number and the nonce of the process whose heartbeats are in this file.
 fn parts(path: &Path) -> Option<(u32, &str)> {
     let name = path.file_name().and_then(OsStr::to_str)?;
     let (number, nonce) = name.strip_suffix(SUFFIX)?.split_once('.')?;

@@ -23,7 +23,7 @@ pub(super) fn require_local(path: &Path) -> Result<(), ConnectError> {
     }
 }
 
-/// The kind of the file system that a folder is on, unless it is known to be local.
+/// Returns the kind of a folder's file system, unless it is known to be local.
 #[cfg(target_os = "linux")]
 fn unknown(path: &Path) -> Result<Option<String>, ConnectError> {
     let found = rustix::fs::statfs(path);
@@ -92,7 +92,8 @@ fn unknown(path: &Path) -> Result<Option<String>, ConnectError> {
     Ok((!is_local).then_some(name))
 }
 
-/// A drive letter is a disk: the path is canonical, so a letter of a network drive is the share's name by now.
+/// Accepts a drive letter as a local disk: the path is canonical, so that a letter of a network drive has become the
+/// name of the share.
 #[cfg(windows)]
 fn unknown(path: &Path) -> Result<Option<String>, ConnectError> {
     use std::path::{Component, Prefix};

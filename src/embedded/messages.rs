@@ -47,7 +47,7 @@ impl Failure {
         }
     }
 
-    /// For a call that can only fail.
+    /// Makes the error for a call that cannot succeed any more.
     pub(super) fn error(&self) -> Error {
         match self {
             Self::Calls(words) | Self::Store(words) => Error::Store(words.clone()),
@@ -58,7 +58,7 @@ impl Failure {
     }
 }
 
-/// LMDB says EIO for a write that ended early, which is what a full disk does.
+/// Returns whether the disk is full. LMDB reports EIO for a short write, which is what a full disk causes.
 fn is_full(error: &io::Error, folder: &Path) -> bool {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => true,
@@ -79,17 +79,17 @@ fn nothing_left(_folder: &Path) -> bool {
     false
 }
 
-/// The store cannot be opened as it is; trying again does not help.
+/// Makes the error for a store that cannot be opened as it is; trying again does not help.
 pub(super) fn refused(words: impl Into<Arc<str>>) -> ConnectError {
     ConnectError::Refused(words.into())
 }
 
-/// The same, for what the system said when something was done to a file.
+/// Makes that error for a failed operation on a file.
 pub(super) fn cannot(what: &str, path: &Path, error: &io::Error) -> ConnectError {
     refused(format!("cannot {what} {}: {error}", path.display()))
 }
 
-/// It may be possible a moment later.
+/// Makes the error for a store that may be opened a moment later.
 pub(super) fn not_now(words: impl Into<Arc<str>>) -> ConnectError {
     ConnectError::Unreachable(words.into())
 }

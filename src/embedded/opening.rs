@@ -89,8 +89,9 @@ pub(super) fn open(
     })
 }
 
-/// Whether no other process has the store open. The presence of one may have been taken away; one of an older version
-/// has no lock on the rows. Where the rows were taken away, those that are there share nothing with the next ones.
+/// Returns whether no other process has the store open. The presence of one may have been taken away; one of an older
+/// version has no lock on the rows. Where the rows were taken away, those that are there share nothing with the next
+/// ones.
 fn is_alone(folder: &Folder, presence: &Presence, lock: &OpeningLock) -> io::Result<bool> {
     let seen_alone = presence.is_alone(lock)?;
     if !folder.data().exists() {
@@ -119,8 +120,8 @@ fn taken_away(path: &Path) -> ConnectError {
     ))
 }
 
-/// While others have the store open, what lies in the folder is theirs. If something of it was taken away they
-/// notice, and open it anew; one that made it now would not share it with them.
+/// Refuses a folder with missing files while other processes have the store open: they notice it and open the store
+/// again, and a process that made the files now would not share them.
 fn require_all(folder: &Folder) -> Result<(), ConnectError> {
     let [next, write] = folder.write_lock();
     let mut needed = [folder.locks(), next, write, folder.state()].into_iter();

@@ -1,7 +1,7 @@
-//! Process registry: which processes have the store open, by one locked file for each. The kernel releases a lock when its
-//! process dies, however it dies, so the process of a locked file is alive. LMDB's own locks do not tell two copies of this
-//! package in one process apart, nor processes of two containers that have the same number: both would
-//! destroy the store, and are refused here.
+//! Process registry: which processes have the store open, by one locked file for each. The kernel releases a lock when
+//! its process dies, however it dies, so the process of a locked file is alive. LMDB's own locks do not tell two copies
+//! of this package in one process apart, nor processes of two containers that have the same number: both would destroy
+//! the store, and are refused here.
 
 use std::{
     ffi::OsStr,
@@ -62,7 +62,7 @@ impl Presence {
         }
     }
 
-    /// To be looked after with the other files.
+    /// Returns the file, to be watched with the other held files.
     pub(super) fn held(&self) -> io::Result<HeldFile> {
         HeldFile::share(self.path.clone(), &self.file)
     }

@@ -32,13 +32,13 @@ pub(super) struct ReadVersion {
 }
 
 impl ReadVersion {
-    /// Whether the list was right at this commit.
+    /// Returns whether the list was right at this commit.
     fn is_seen(&self, commit: Option<u64>) -> bool {
         fail_point!("embedded-any-commit", Some(self.seen.is_some()));
         self.seen == commit
     }
 
-    /// Whether the channel still has the version of the list.
+    /// Returns whether the channel still has the version of the list.
     fn is_of(&self, version: u64) -> bool {
         fail_point!("embedded-no-version", Some(true));
         self.version == version
@@ -66,7 +66,7 @@ pub(super) enum TxnKind {
 }
 
 impl TxnKind {
-    /// The commit that a transaction sees, if it sees nothing else.
+    /// Returns the commit that a transaction sees, if it sees nothing else (no changes of its own).
     fn commit(self, txn: &RoTxn) -> Option<u64> {
         let commit = txn.id() as u64;
         fail_point!("embedded-seen-by-writer", Some(Some(commit)));
@@ -84,8 +84,8 @@ impl ReadTxn {
         }
     }
 
-    /// Returns what a read answers for a key, as the transaction sees it. In one that writes: of a channel that it has not
-    /// changed.
+    /// Returns what a read answers for a key, as the transaction sees it. In one that writes: of a channel that it has
+    /// not changed.
     pub(super) fn value(
         &mut self,
         op: ReadOp,
@@ -114,7 +114,7 @@ impl ReadTxn {
         }
     }
 
-    /// The list of a channel that the transaction has not changed.
+    /// Returns the list of a channel that the transaction has not changed.
     fn list(
         &mut self,
         rows: &Rows,
@@ -170,12 +170,12 @@ impl ReadTxn {
         Ok(list)
     }
 
-    /// Bytes of lists that were read from the rows since it was asked last.
+    /// Takes the number of bytes of lists that were read from the rows since the last call.
     pub(super) fn take_loaded(&mut self) -> usize {
         std::mem::take(&mut self.loaded)
     }
 
-    /// Nothing is in memory any more.
+    /// Drops everything in memory.
     pub(super) fn clear(&mut self) {
         self.lists.clear();
     }

@@ -1,8 +1,8 @@
-//! Crash recovery: decides whether the rows in the folder can be used. The file `store.json` says how the store was left:
-//! closed in order, with a checksum; open, since which start of the system; or half made, which is as good as
-//! nothing. With durability `process` nothing waits for the disk, so after a power cut or a crash of the system
-//! the rows may be a mixture of old and new pages, which LMDB would not notice. They are put aside then, and
-//! the store begins empty: its members were sessions of processes that died with the machine.
+//! Crash recovery: decides whether the rows in the folder can be used. The file `store.json` says how the store was
+//! left: closed in order, with a checksum; open, since which start of the system; or half made, which is as good as
+//! nothing. With durability `process` nothing waits for the disk, so after a power cut or a crash of the system the
+//! rows may be a mixture of old and new pages, which LMDB would not notice. They are put aside then, and the store
+//! begins empty: its members were sessions of processes that died with the machine.
 //!
 //! What is in that file, and how it is read and written, is in [`super::shutdown_marker`].
 
@@ -87,7 +87,7 @@ pub(super) fn prepare(
     Ok(prepared)
 }
 
-/// A store that is open with both durabilities survives what the weaker one does.
+/// Returns the warning for a store that is open with both durabilities: it survives only what the weaker one does.
 fn weakened(
     folder: &Folder,
     left: Option<&ShutdownMarker>,
@@ -105,14 +105,14 @@ fn weakened(
     ))
 }
 
-/// With its room taken: where the disk is full this fails, but a write to memory that the disk has no room
-/// for would kill the process. Another file than before: a process may still have that one mapped.
+/// Makes LMDB's lock file, preallocated: on a full disk this fails, whereas a write to mapped memory without disk space
+/// would kill the process. It is a new file, because a process may have the old one mapped.
 fn make_locks(folder: &Folder) -> io::Result<()> {
     file_modes::create(&folder.locks())?.write_all(&vec![0; LOCKS])
 }
 
-/// Its tables are there: from now on it holds what is written, and an end of this process is no half-made
-/// store any more.
+/// Records that the tables exist: from now on the store holds what is written, and is no longer half-made if this
+/// process ends.
 pub(super) fn note_made(folder: &Folder, prepared: &Prepared) -> io::Result<()> {
     match &prepared.made {
         Some(left) => write(folder, left),
@@ -120,7 +120,7 @@ pub(super) fn note_made(folder: &Folder, prepared: &Prepared) -> io::Result<()> 
     }
 }
 
-/// Everything is on the disk, and each commit will be.
+/// Records that everything is on the disk, and that each commit will be.
 pub(super) fn note_synced(folder: &Folder) -> io::Result<()> {
     write(folder, &ShutdownMarker::Synced)
 }
@@ -172,7 +172,7 @@ pub(super) fn is_torn(folder: &Folder) -> bool {
         && !is_as_closed(folder)
 }
 
-/// Whether the system has gone down since, and nothing had waited for the disk.
+/// Returns whether the system has gone down since, and nothing had waited for the disk.
 fn is_of_another_start(left: &ShutdownMarker) -> bool {
     matches!(left, ShutdownMarker::Open { boot: since } if *since != boot())
 }
@@ -227,7 +227,7 @@ fn trust(folder: &Folder, left: Option<&ShutdownMarker>) -> Result<Option<String
     }
 }
 
-/// Which start of the system this is; the same text where that cannot be known.
+/// Returns an id of the system's start; the same text each time where that cannot be known.
 #[cfg(target_os = "linux")]
 fn boot() -> String {
     let id = fs::read_to_string("/proc/sys/kernel/random/boot_id");

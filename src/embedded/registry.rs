@@ -38,8 +38,8 @@ impl Drop for Reservation {
     }
 }
 
-/// The store in a folder, which is opened if this process has it not open. Blocks the thread. With a line
-/// for the log, if there is something to say.
+/// Returns the store in a folder, and opens it if this process has not; with a line for the log, if there is one.
+/// Blocks the thread.
 pub(super) fn open(
     options: &EmbeddedOptions,
 ) -> Result<(Arc<Store>, Option<String>), ConnectError> {

@@ -100,7 +100,7 @@ impl Rows {
         self.members.delete_range(txn, &all).map(drop)
     }
 
-    /// The members of a channel; of one that has no row: none.
+    /// Returns the members of a channel; none if it has no row.
     pub(super) fn list(&self, txn: &RoTxn, channel: Option<Channel>) -> Result<CallResult<List>> {
         let Some(channel) = channel else {
             return Ok(List::new([[0; 0]; 0]));
@@ -115,7 +115,7 @@ impl Rows {
         Ok(List::new(uids))
     }
 
-    /// All channels, each with its key.
+    /// Returns all channels, each with its key.
     #[cfg(any(test, feature = "failpoints"))]
     pub(super) fn every_channel(&self, txn: &RoTxn) -> Result<Vec<(String, Channel)>> {
         let all = self.channels.iter(txn)?.map(|row| {
@@ -126,7 +126,7 @@ impl Rows {
         all.collect()
     }
 
-    /// The number of the channel of each member.
+    /// Returns the number of the channel of each member.
     #[cfg(any(test, feature = "failpoints"))]
     pub(super) fn numbers<'txn>(
         &self,
@@ -139,7 +139,7 @@ impl Rows {
         }))
     }
 
-    /// The channels whose keys begin so, in the order of their keys: so many, after that key.
+    /// Returns at most `most` channels whose keys begin with `stem`, in key order, after `after`, if given.
     pub(super) fn channels<'txn>(
         &self,
         txn: &'txn RoTxn,
@@ -161,7 +161,7 @@ impl Rows {
             .collect()
     }
 
-    /// The members of a channel, in the order of their bytes: so many, after that one, if there is one.
+    /// Returns at most `most` members of a channel, in the order of their bytes, after `after`, if given.
     pub(super) fn members(
         &self,
         txn: &RoTxn,
@@ -185,7 +185,7 @@ impl Rows {
     }
 }
 
-/// The key of a member, and its length.
+/// Returns the key of a member, and its length.
 fn row(number: u64, uid: &[u8]) -> Result<([u8; MAX_KEY], usize)> {
     if uid.len() > MAX_MEMBER {
         return Err(heed::Error::Mdb(heed::MdbError::BadValSize));

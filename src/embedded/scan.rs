@@ -84,7 +84,7 @@ impl Inventory for EmbeddedConnection {
     }
 }
 
-/// Page after page; each begins after the last name of the one before.
+/// Streams pages; each begins after the last name of the one before.
 fn pages(
     page: impl Fn(Option<&Vec<u8>>) -> Result<Vec<Vec<u8>>> + Send + 'static,
 ) -> BoxStream<'static, Result<Vec<Vec<u8>>>> {

@@ -1,5 +1,5 @@
-//! An open store: its transactions, the size of its map, closing it. How it is opened is in [`super::opening`], what is done in
-//! a transaction in [`super::read_txn`] and [`super::write_txn`].
+//! An open store: its transactions, the size of its map, closing it. How it is opened is in [`super::opening`], what is
+//! done in a transaction in [`super::read_txn`] and [`super::write_txn`].
 
 use std::{
     fmt,
@@ -28,8 +28,8 @@ use crate::manager::{ConnectError, Lost};
 /// What the registry has dropped when the store is closed.
 pub(super) type Reservation = Box<dyn fmt::Debug + Send + Sync>;
 
-/// An open store, shared by all connections of this process to its folder. Closes it when it is dropped, and may wait for
-/// the disk then.
+/// An open store, shared by all connections of this process to its folder. Closes it when it is dropped, and may wait
+/// for the disk then.
 #[derive(Debug)]
 pub(super) struct Store {
     /// There until the store is closed.
@@ -112,7 +112,7 @@ impl Store {
         self.folder.path()
     }
 
-    /// Does something in a read transaction, which sees all that was committed before.
+    /// Runs `work` in a read transaction, which sees everything that was committed before.
     pub(super) fn read<T>(
         &self,
         mut work: impl FnMut(&RoTxn) -> Result<T, heed::Error>,
@@ -128,7 +128,7 @@ impl Store {
         })
     }
 
-    /// Does something in a write transaction, perhaps more than once; `work` commits it.
+    /// Runs `work`, which commits, in a write transaction, perhaps more than once.
     pub(super) fn write<T>(
         &self,
         _pass: &WriteGuard,
@@ -137,7 +137,7 @@ impl Store {
         self.attempt(|env| work(env.write_txn()?))
     }
 
-    /// Does something with the map as large as it has to be.
+    /// Runs `work`, and repeats it with a larger map as long as that is too small.
     fn attempt<T>(
         &self,
         mut work: impl FnMut(&Env<WithoutTls>) -> Result<T, heed::Error>,
@@ -183,7 +183,7 @@ impl Store {
         resized.map_err(|error| self.end(format!("no memory for the store: {error}").into()))
     }
 
-    /// The environment, as long as it can be used.
+    /// Returns the environment, as long as it can be used.
     fn env(&self) -> Result<&Env<WithoutTls>, Failure> {
         if let Some(words) = self.watchdog.over() {
             return Err(Failure::Store(words));
@@ -201,7 +201,7 @@ impl Store {
         self.map.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the store can still be used, and is still the one in its folder.
+    /// Returns whether the store can still be used, and is still the one in its folder.
     pub(super) fn check(&self) -> Result<(), Lost> {
         self.watchdog.check()
     }
@@ -211,7 +211,7 @@ impl Store {
         Failure::Store(words)
     }
 
-    /// Why nothing can be done with the store any more.
+    /// Returns why the store cannot be used any more.
     pub(super) fn over(&self) -> Option<Arc<str>> {
         self.watchdog.over()
     }
@@ -226,7 +226,7 @@ impl Store {
         self.syncing.clone()
     }
 
-    /// The last process of all brings everything to the disk, and says so.
+    /// Writes everything to the disk and records it, if this is the last process.
     fn close_in_order(&self, env: &Env<WithoutTls>, lock: &OpeningLock) {
         // Otherwise each commit has waited for the disk, and nothing is lost without this.
         let needed = self.durability == Durability::Process;

@@ -1,6 +1,6 @@
-//! Watchdog of an open store: checks once a second that its files are still those in the folder, keeps their times fresh,
-//! and beats ([`super::liveness`]) where that is needed. A task does so, or a call if that comes first: a process without
-//! calls has to notice too, because processes that open the store wait for it.
+//! Watchdog of an open store: checks once a second that its files are still those in the folder, keeps their times
+//! fresh, and beats ([`super::liveness`]) where that is needed. A task does so, or a call if that comes first: a
+//! process without calls has to notice too, because processes that open the store wait for it.
 
 use std::{
     fs::File,
@@ -98,8 +98,8 @@ impl Watchdog {
         Some(())
     }
 
-    /// Restores `store.json` if it is missing, as long as this process has the rows: without it the next process refuses
-    /// them.
+    /// Restores `store.json` if it is missing, as long as this process has the rows: without it the next process
+    /// refuses them.
     fn keep_state(&self) {
         let path = self.folder.state();
         let _ = match File::options().write(true).open(&path) {
@@ -124,7 +124,7 @@ impl Watchdog {
         });
     }
 
-    /// Why nothing can be done with the store any more.
+    /// Returns why the store cannot be used any more.
     pub(super) fn over(&self) -> Option<Arc<str>> {
         self.over.borrow().clone()
     }
@@ -140,7 +140,7 @@ impl Watchdog {
         }
     }
 
-    /// Whether the rows are still those in the folder, before this process lets go of them.
+    /// Returns whether the data file is still the one in the folder, before this process closes it.
     pub(super) fn has_data(&self) -> bool {
         let files = lock(&self.files);
         let there = files.as_ref().is_some_and(|files| files.data.is_there());
@@ -150,7 +150,7 @@ impl Watchdog {
         there
     }
 
-    /// Whether no other process holds the rows, where the system can tell. Ends this one's own hold.
+    /// Returns whether no other process holds the data file, where the system can tell. Ends this process's own hold.
     pub(super) fn is_last(&self) -> Option<bool> {
         is_last(&lock(&self.files).as_ref()?.data)
     }
@@ -162,7 +162,8 @@ impl Watchdog {
 }
 
 impl Files {
-    /// The first that is not in the folder any more. Those that are do not look old from now on.
+    /// Returns the first file that is no longer in the folder. Renews the times of the others, so that they do not look
+    /// old.
     pub(super) fn missing(&self) -> Option<&Path> {
         let mut all = std::iter::once(&self.data).chain(&self.others);
         all.find(|held| {

@@ -146,7 +146,7 @@ impl<'a> WriteTxn<'a> {
         Ok(())
     }
 
-    /// The next new channel has another number.
+    /// Takes the number: the next new channel gets another one.
     fn use_number(&mut self) {
         fail_point!("embedded-same-number", Some(()));
         self.new_channels += 1;
@@ -192,7 +192,7 @@ impl<'a> WriteTxn<'a> {
         }
     }
 
-    /// A channel that this transaction has changed, as it is now.
+    /// Returns a channel that this transaction has changed, in its present state.
     fn changed(&self, key: &[u8]) -> Option<&Touched> {
         fail_point!("embedded-own-as-others", Some(None));
         self.channels.get(key).filter(|touched| touched.changed)
@@ -215,7 +215,7 @@ impl<'a> WriteTxn<'a> {
     }
 }
 
-/// A channel as it is committed in the transaction of this version.
+/// Returns a channel as it is committed in the transaction of this version.
 fn committed(channel: Channel, version: u64) -> Channel {
     fail_point!("embedded-version-stays", Some(channel));
     Channel { version, ..channel }

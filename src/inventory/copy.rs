@@ -56,7 +56,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether the target holds as many members of each set as the source.
+    /// Returns whether the target holds as many members of each set as the source.
     #[must_use]
     pub fn is_verified(&self) -> bool {
         self.differing.is_empty() && self.refused.is_empty()
@@ -231,7 +231,7 @@ fn too_long(what: &str, len: usize, most: usize) -> Option<String> {
     (len > most).then(|| format!("{what} has {len} bytes, and the target takes {most}"))
 }
 
-/// Whether other keys may fare better: there is something else under this one, or it does not fit.
+/// Returns whether the error is about one key only (of another type, or too long), so that others may succeed.
 fn is_of_one_key(error: &Error) -> bool {
     match error {
         Error::Store(words) => words.starts_with("WRONGTYPE "),

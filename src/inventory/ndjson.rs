@@ -15,8 +15,8 @@ use crate::{
 /// How many sets are read at a time.
 const READERS: usize = 8;
 
-/// `{"key":"…","members":["…"]}` and a line feed for each set whose key begins with `stem`: keys in no
-/// order, members in that of their bytes. Bytes that are not UTF-8 read as U+FFFD.
+/// Streams a line `{"key":"…","members":["…"]}` for each set whose key begins with `stem`: keys in no order, members in
+/// that of their bytes. Bytes that are not UTF-8 read as U+FFFD.
 #[must_use]
 pub fn lines<'a>(source: &'a Opened, stem: &[u8]) -> BoxStream<'a, Result<String>> {
     let mut seen = HashSet::new();

@@ -1,16 +1,16 @@
-//! The kinds of values that options take, with their limits and defaults as the table gives them. How each is read is in
-//! [`super::read`].
+//! The kinds of values that options take, with their limits and defaults as the table gives them. How each is read is
+//! in [`super::read`].
 
 use std::{fmt::Debug, ops::RangeInclusive};
 
 /// What the table says of any kind of value.
 pub trait Kind: Debug + Sync {
-    /// The default, as docs/OPTIONS.md and index.d.ts show it; `None` if there is nothing to show.
+    /// Returns the default as docs/OPTIONS.md and index.d.ts show it; `None` if there is nothing to show.
     fn default(&self) -> Option<String> {
         None
     }
 
-    /// Whether the option is accepted and has no effect.
+    /// Returns whether the option is accepted and has no effect.
     fn is_ignored(&self) -> bool {
         false
     }

@@ -156,7 +156,7 @@ pub enum OnSlow {
 }
 
 impl OnSlow {
-    /// The word for it in the option.
+    /// Returns the word for it in the option.
     #[must_use]
     pub fn name(self) -> &'static str {
         let word = ON_SLOW.iter().find(|(_, meaning)| *meaning == self);
@@ -164,7 +164,7 @@ impl OnSlow {
     }
 }
 
-/// The fields of the object that an option takes: their rows, and their names within it.
+/// Returns the fields of the object that an option takes: their rows, and their names within it.
 pub fn fields(option: &str) -> impl Iterator<Item = (&'static Row, &'static str)> + Clone + '_ {
     let field = move |row: &&'static Row| Some((*row, row.name.strip_prefix(option)?));
     let fields = TABLE.iter().filter_map(field);

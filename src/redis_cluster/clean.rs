@@ -1,6 +1,6 @@
 //! `clean` in a cluster: the keys of every node that has slots are scanned and removed, each at the node that has it by
-//! then. A key that moves meanwhile from a node that is not scanned yet to one that was scanned is missed; so as long as
-//! slots are moving all nodes are scanned again, within a bound.
+//! then. A key that moves meanwhile from a node that is not scanned yet to one that was scanned is missed; so as long
+//! as slots are moving all nodes are scanned again, within a bound.
 
 use std::sync::Arc;
 
@@ -101,7 +101,7 @@ async fn is_moving(shared: &Arc<Shared>, node: &Address, steps: &Steps) -> ScanR
     Ok(says_moving(&text))
 }
 
-/// Such slots stand in brackets, in the line of the node itself.
+/// Returns whether a node is moving slots: these are in brackets, in the node's own line.
 fn says_moving(nodes: &str) -> bool {
     nodes
         .lines()

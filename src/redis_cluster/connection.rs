@@ -71,8 +71,8 @@ impl Connection for ClusterConnection {
         self.0.batch_size()
     }
 
-    /// The next batch gathers meanwhile. With more than one, a command that has to be sent again would come
-    /// after later ones of its key.
+    /// Returns 1, so that the next batch gathers meanwhile. With more in flight, a command that has to be sent again
+    /// would come after later ones of its key.
     fn depth(&self) -> usize {
         1
     }

@@ -195,7 +195,7 @@ impl ClusterManager {
     }
 }
 
-/// An error with the node that it is about, and what makes it necessary.
+/// Adds to an error the node that it is about, and why that node is needed.
 fn named(address: &Address, map: Option<&SlotMap>, error: ConnectError) -> ConnectError {
     let has = map.map(|map| format!(" (slots {})", map.ranges(Some(address))));
     let with =

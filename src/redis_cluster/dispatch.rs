@@ -1,5 +1,5 @@
-//! One round of sending: which commands go to which node, and which are to be sent again after the answers. Pure. How the
-//! order of calls is kept is described in [`super`].
+//! One round of sending: which commands go to which node, and which are to be sent again after the answers. Pure. How
+//! the order of calls is kept is described in [`super`].
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -74,7 +74,8 @@ pub(super) fn group(
 }
 
 impl Group {
-    /// The answers to its steps, out of those to its pipeline. If our user may not send `ASKING`, the answer is the refusal.
+    /// Takes the answers to its steps from those to its pipeline. If our user may not send `ASKING`, the answer is the
+    /// refusal.
     fn own(&self, values: Vec<Value>) -> impl Iterator<Item = (usize, Value)> {
         let mut values = values.into_iter();
         self.steps

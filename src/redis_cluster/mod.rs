@@ -1,18 +1,18 @@
-//! The manager of a Redis Cluster: one [`RedisManager`] for each node, so that logging in and fencing are
-//! written once, and a connection that splits batches by the node that has the key. Here: where the cluster is.
-//! Which node has what is in [`slots`], finding that out and connecting in [`discovery`]; a connection is in [`connection`], what
-//! a batch becomes in [`routing`], what goes where and what has to go again in [`dispatch`] and [`redirect`], sending it in [`send`];
-//! that a silent node was replaced is found by [`replacement_check`]; `clean` is in [`clean`].
+//! The manager of a Redis Cluster: one [`RedisManager`] for each node, so that logging in and fencing are written once,
+//! and a connection that splits batches by the node that has the key. Here: where the cluster is. Which node has what
+//! is in [`slots`], finding that out and connecting in [`discovery`]; a connection is in [`connection`], what a batch
+//! becomes in [`routing`], what goes where and what has to go again in [`dispatch`] and [`redirect`], sending it in
+//! [`send`]; that a silent node was replaced is found by [`replacement_check`]; `clean` is in [`clean`].
 //!
 //! Not redis-rs's cluster client: order, deadlines, sending again and fencing are ours.
 //!
-//! **Order.** A connection has one batch in flight, and all commands are of one key. When a command has to be sent again,
-//! so are all later ones of its key, in their order, though some may have been executed: commands are
-//! idempotent. So what is done to a key is done in call order, whatever moves meanwhile. Between keys
-//! on different nodes there is no order, as in any cluster; results are given in call order all the same.
+//! **Order.** A connection has one batch in flight, and all commands are of one key. When a command has to be sent
+//! again, so are all later ones of its key, in their order, though some may have been executed: commands are
+//! idempotent. So what is done to a key is done in call order, whatever moves meanwhile. Between keys on different
+//! nodes there is no order, as in any cluster; results are given in call order all the same.
 //!
-//! **Fencing.** What a lost connection has sent may be unread at a node that hung. Every node that has slots is connected
-//! to anew, and ends our old connection first. A node that has none any more was replaced: where it still
+//! **Fencing.** What a lost connection has sent may be unread at a node that hung. Every node that has slots is
+//! connected to anew, and ends our old connection first. A node that has none any more was replaced: where it still
 //! believes otherwise, what it executes is thrown away when it hears of its successor and copies its data.
 //!
 //! **No member cache.** Its barrier would have to be asked of each node, and of each key after every move of a slot.
@@ -77,7 +77,7 @@ struct Nodes {
 }
 
 impl ClusterManager {
-    /// A manager for `options`; `cache` says whether one is wanted. Nothing is connected yet.
+    /// Makes a manager for `options`, with a cache if `cache` is set. It connects to nothing yet.
     #[must_use]
     pub fn new(options: ClusterOptions, cache: bool, stats: Arc<Stats>) -> Arc<Self> {
         Arc::new(Self {
@@ -89,7 +89,7 @@ impl ClusterManager {
         })
     }
 
-    /// The manager of one node: always the same one, which knows our last connection to it.
+    /// Returns the manager of one node: always the same one, because it knows our last connection to the node.
     fn node(&self, address: &Address) -> Arc<RedisManager> {
         let node = || {
             let mut options = self.options.node.clone();

@@ -47,7 +47,7 @@ impl Redirect {
     }
 }
 
-/// `3999 host:port`; an IPv6 address may come without brackets.
+/// Parses `3999 host:port`; an IPv6 address may come without brackets.
 fn pointed_to(details: Option<&str>, asked: &Address) -> Option<Address> {
     let (_, place) = details?.split_once(' ')?;
     let (host, port) = place.rsplit_once(':')?;

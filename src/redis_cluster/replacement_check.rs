@@ -27,15 +27,15 @@ pub(super) async fn slots(peer: Peer) -> Result<Value, String> {
         .ok_or_else(|| "no answer to CLUSTER SLOTS".to_owned())
 }
 
-/// The map of a node, if it gives one before long.
+/// Asks a node for its slot map; nothing if it does not answer soon.
 pub(super) async fn map(peer: Peer) -> Option<SlotMap> {
     let asked = peer.0.clone();
     let answer = timeout(PATIENCE, slots(peer)).await.ok()?.ok()?;
     SlotMap::read(&answer, &asked)
 }
 
-/// Completes when one of the `silent` nodes has no slots any more, with its address. `peer` gives another node to ask, a
-/// different one each time.
+/// Completes when one of the `silent` nodes has no slots any more, with its address. `peer` gives another node to ask,
+/// a different one each time.
 pub(super) async fn replaced(
     silent: impl Fn() -> Vec<Address>,
     peer: impl Fn(&[Address]) -> Option<Peer>,

@@ -56,7 +56,7 @@ impl<'a> Plan<'a> {
         (plan.steps, parts)
     }
 
-    /// One command that has only a key, for each key.
+    /// Makes one step for each key, of a command that has only a key.
     pub(super) fn each(name: &str, keys: &[Key]) -> Vec<Step> {
         let mut plan = Plan::default();
         for key in keys {
@@ -107,7 +107,7 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// The replies of a batch, and how many bytes of lists are in them.
+/// Makes the replies of a batch, and returns the bytes of lists in them.
 pub(super) fn replies(parts: &[Part], answers: Vec<Answer>) -> (Vec<Result<Reply>>, usize) {
     let mut answers: Vec<_> = answers.into_iter().map(Some).collect();
     let mut take = move |step: usize| {

@@ -27,7 +27,7 @@ const AT_ONCE: usize = 6;
 /// The others, each after a pause: the nodes need time to agree.
 const PAUSES: usize = 10;
 
-/// The answers to all steps, in their order.
+/// Sends all steps; returns the answers in their order.
 pub(super) async fn send(shared: &Arc<Shared>, mut steps: Vec<Step>) -> Result<Vec<Answer>, Lost> {
     let mut answers: Vec<Option<Answer>> = steps.iter().map(|_| None).collect();
     let mut sent: Vec<Open> = (0..steps.len()).map(|step| (step, To::Owner)).collect();

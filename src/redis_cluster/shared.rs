@@ -122,7 +122,7 @@ impl Shared {
         state.stale = Some(to.clone());
     }
 
-    /// A connection to a node; one that is not known yet is connected to.
+    /// Returns a connection to a node, and connects if there is none yet.
     pub(super) async fn connection(
         self: &Arc<Self>,
         address: &Address,
@@ -147,7 +147,7 @@ impl Shared {
         Ok(connection)
     }
 
-    /// Another node than these, each time another one.
+    /// Returns a node other than these, another one each time.
     pub(super) fn peer(&self, not: &[Address]) -> Option<Peer> {
         let mut state = self.state();
         state.turn += 1;

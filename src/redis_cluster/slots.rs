@@ -84,12 +84,12 @@ impl SlotMap {
         self.primaries.iter().filter(has_slots).cloned().collect()
     }
 
-    /// Whether a node has any.
+    /// Returns whether a node has any.
     pub(super) fn has_slots(&self, address: &Address) -> bool {
         (0..SLOTS).any(|slot| self.owner(slot) == Some(address))
     }
 
-    /// All nodes that were named, replicas too.
+    /// Returns all nodes of the map, replicas too.
     pub(super) fn known(&self) -> &[Address] {
         &self.known
     }
@@ -125,8 +125,8 @@ impl PartialEq for SlotMap {
     }
 }
 
-/// Reads the address of a node; nothing if the node that was asked does not know it. A node without a host in its entry is
-/// at the host of the node that was asked.
+/// Reads the address of a node; nothing if the node that was asked does not know it. A node without a host in its entry
+/// is at the host of the node that was asked.
 fn address(node: &Value, asked: &Address) -> Option<Address> {
     let Value::Array(node) = node else {
         return None;
@@ -138,7 +138,7 @@ fn address(node: &Value, asked: &Address) -> Option<Address> {
     at(&host.unwrap_or_default(), u16::try_from(*port).ok()?, asked)
 }
 
-/// An address as a node tells it.
+/// Makes an address from what a node reports.
 pub(super) fn at(host: &str, port: u16, asked: &Address) -> Option<Address> {
     match (host, asked) {
         ("?", _) | ("", Address::Unix(_)) => None,

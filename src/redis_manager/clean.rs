@@ -1,5 +1,5 @@
-//! `clean`: removes every set under a prefix, in the small steps of [`super::scan`], with UNLINK instead of DEL. A replica
-//! may have nothing to remove, so the role is asked at the end.
+//! `clean`: removes every set under a prefix, in the small steps of [`super::scan`], with UNLINK instead of DEL. A
+//! replica may have nothing to remove, so the role is asked at the end.
 
 use std::sync::{Arc, Mutex};
 
@@ -59,7 +59,7 @@ async fn unlink(
     }
 }
 
-/// Whether what was removed was the primary's.
+/// Fails unless the server that was cleaned is still the primary.
 async fn is_primary(
     connection: MultiplexedConnection,
     state: &Mutex<State>,

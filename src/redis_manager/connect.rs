@@ -156,7 +156,8 @@ impl RedisManager {
         }
     }
 
-    /// Opens a connection: with a cache in RESP3, which carries invalidations; in RESP2 if the server does not speak it.
+    /// Opens a connection: with a cache in RESP3, which carries invalidations; in RESP2 if the server does not speak
+    /// it.
     async fn open(&self, address: &Address) -> Result<(Open, CacheOff), ConnectError> {
         let Some(cache) = &self.cache else {
             let open = self.open_plain(address).await?;
@@ -244,13 +245,13 @@ impl RedisManager {
         Ok((open, off))
     }
 
-    /// What the cache of a new connection knows: nothing.
+    /// Makes the cache session of a new connection, which knows nothing yet.
     fn session(&self, cache: Option<&CacheOptions>) -> Session {
         let bounds = cache.map(|cache| cache.bounds.clone());
         Session::new(bounds, self.stats.clone())
     }
 
-    /// In RESP2 nothing is reported, so nothing is kept.
+    /// Makes a session without a cache, for RESP2, in which the server cannot report changes.
     fn plain_session(&self) -> Session {
         fail_point!("cache-on-resp2", Some(self.session(self.cache.as_ref())));
         self.session(None)

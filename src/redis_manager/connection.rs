@@ -217,7 +217,7 @@ fn encode(wire: &[Wire], batch: &[&Command]) -> Pipeline {
     pipeline
 }
 
-/// Before a read whose key the server is to remember; it is about the next command only.
+/// Makes `CLIENT CACHING YES`, which tells the server to track the key of the next command only.
 pub(super) fn caching() -> Cmd {
     // Answers the same.
     fail_point!(
@@ -233,7 +233,7 @@ const FORGET: &str = "for _, key in ipairs(KEYS) do \
     if redis.call('TOUCH', key) == 0 then redis.call('SADD', key, '') redis.call('SREM', key, '') end \
     end";
 
-/// The script for these keys.
+/// Makes the script that has the server forget these keys.
 pub(super) fn forget<K: AsRef<[u8]>>(keys: &[K]) -> Cmd {
     let count = keys.len().to_string();
     let args = [FORGET.as_bytes(), count.as_bytes()];
@@ -241,7 +241,7 @@ pub(super) fn forget<K: AsRef<[u8]>>(keys: &[K]) -> Cmd {
     command("EVAL", args.into_iter().chain(keys))
 }
 
-/// The answer to a command, from the next of these values, as many as it takes.
+/// Decodes the answer to a command, from as many of the next values as it takes.
 pub(super) fn decode(wire: &Wire, values: &mut impl Iterator<Item = Value>) -> Answer {
     let mut value = || values.next().unwrap_or(Value::Nil);
     match wire {

@@ -32,7 +32,7 @@ pub(super) struct Identity {
 pub(super) type CacheOff = Option<String>;
 
 impl RedisManager {
-    /// The error for a connection that broke before anything was answered on it.
+    /// Makes the error for a connection that broke before anything was answered on it.
     pub(super) fn unanswered(&self, error: &RedisError) -> ConnectError {
         if let Some(tls) = &self.options.tls {
             return tls.refusal().unwrap_or_else(|| unreachable(error));
@@ -196,12 +196,12 @@ pub(super) async fn track(
     Ok(Some(off))
 }
 
-/// Whether an error is not only about the moment: writes may be refused now and accepted later.
+/// Returns whether an error is permanent; one like `OOM` is not, because the command may succeed later.
 fn is_no(error: &ServerError) -> bool {
     !matches!(error.code(), "OOM" | "MISCONF" | "NOREPLICAS" | "BUSY")
 }
 
-/// Whether the flags of `CLIENT TRACKINGINFO` say that it is on, and only for what we ask for.
+/// Returns whether the flags of `CLIENT TRACKINGINFO` say that tracking is on, and only for what we ask for.
 pub(super) fn is_tracking(info: &Value) -> bool {
     let Value::Map(fields) = info else {
         return false;

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 /// RFC 8305's "Connection Attempt Delay"; Node has the same.
 const DELAY: Duration = Duration::from_millis(250);
 
-/// The first of `addresses` that `connect` reaches; the error of the first one if there is none.
+/// Connects to the first of `addresses` that answers; fails with the error of the first one if there is none.
 pub(super) async fn connect<T, F: Future<Output = io::Result<T>>>(
     addresses: Vec<SocketAddr>,
     connect: impl Fn(SocketAddr) -> F,
@@ -48,8 +48,8 @@ pub(super) async fn connect<T, F: Future<Output = io::Result<T>>>(
     Err(failed.map_or_else(none, |(_, error)| error))
 }
 
-/// IPv6 and IPv4 in turn, beginning with the family of the first, so that a family that does not work costs
-/// one attempt.
+/// Orders addresses as IPv6 and IPv4 in turn, beginning with the family of the first, so that a family that does not
+/// work costs one attempt.
 fn interleaved(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
     let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
     let (first, second): (VecDeque<_>, VecDeque<_>) = addresses

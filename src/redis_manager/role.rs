@@ -34,7 +34,7 @@ impl Question {
         }
     }
 
-    /// The role in an answer. An error tells none.
+    /// Returns the role in an answer; none in an error.
     fn role(self, answer: &Value) -> Option<String> {
         match self {
             Self::Hello => tracking_support::role(answer),
@@ -43,7 +43,7 @@ impl Question {
     }
 }
 
-/// What INFO says of the role.
+/// Returns the role that INFO reports.
 pub(super) fn role_of_info(info: &str) -> Option<String> {
     let role = info.lines().find_map(|line| line.strip_prefix("role:"))?;
     Some(role.trim().to_owned())
@@ -56,13 +56,14 @@ pub(super) struct Role {
     asked: Instant,
     /// Why it is no primary: its words.
     demoted: Option<Arc<str>>,
-    /// It was no primary at set-up, for which the cache is off: once it is one, the connection is left for another to it.
+    /// It was no primary at set-up, for which the cache is off: once it is one, the connection is left for another to
+    /// it.
     rises: bool,
 }
 
 impl Role {
-    /// Of a server that was a primary at set-up, just now, if there is a `question`; else its role does not
-    /// matter.
+    /// Begins with a server that was a primary at the handshake, just now, if there is a `question`; otherwise its role
+    /// does not matter.
     pub(super) fn new(question: Option<Question>) -> Self {
         Self {
             question,
@@ -77,7 +78,7 @@ impl Role {
         Self { rises, ..self }
     }
 
-    /// What to ask now, with other commands.
+    /// Returns the question to ask now, together with other commands.
     pub(super) fn ask(&mut self, now: Instant) -> Option<Question> {
         let due = self.demoted.is_some() || now.duration_since(self.asked) >= FRESH;
         let question = self.question.filter(|_| due)?;
@@ -85,7 +86,7 @@ impl Role {
         Some(question)
     }
 
-    /// What to ask whenever it was asked last.
+    /// Returns what to ask whenever it was asked last.
     pub(super) fn question(&self) -> Option<Question> {
         self.question
     }
@@ -109,7 +110,7 @@ impl Role {
         }
     }
 
-    /// Why the server is no primary, as far as it has said so.
+    /// Returns why the server is no primary, as far as it has said so.
     pub(super) fn demoted(&self) -> Option<Arc<str>> {
         self.demoted.clone()
     }

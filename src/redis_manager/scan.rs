@@ -38,7 +38,7 @@ impl From<ScanError> for Error {
 
 pub(crate) type ScanResult<T> = std::result::Result<T, ScanError>;
 
-/// The keys of all sets that begin with `stem`; one may come twice.
+/// Streams the keys of all sets that begin with `stem`; a key may come twice.
 pub(super) fn sets(
     connection: MultiplexedConnection,
     stem: &[u8],
@@ -48,7 +48,7 @@ pub(super) fn sets(
         .boxed()
 }
 
-/// The keys of whatever kind that begin with `stem`; one may come twice.
+/// Streams the keys of any type that begin with `stem`; a key may come twice.
 pub(crate) fn found(
     connection: MultiplexedConnection,
     stem: &[u8],
@@ -63,7 +63,7 @@ pub(crate) fn found(
     steps(connection, scan).boxed()
 }
 
-/// All steps of a SCAN or SSCAN.
+/// Returns all steps of a SCAN or SSCAN.
 pub(super) fn steps(
     connection: MultiplexedConnection,
     command: impl Fn(&[u8]) -> Cmd + Send + 'static,
@@ -104,7 +104,7 @@ async fn sets_among(connection: MultiplexedConnection, keys: Vec<Key>) -> ScanRe
     only_sets(keys, kinds.into_iter().map(Ok), store_error)
 }
 
-/// Those of the keys that are sets, by the answers to `TYPE`; an error among these is told by `refusal`.
+/// Returns those keys that are sets, by the answers to `TYPE`; `refusal` makes the error of a refused `TYPE`.
 pub(crate) fn only_sets(
     keys: Vec<Key>,
     kinds: impl IntoIterator<Item = Result<Value, Error>>,

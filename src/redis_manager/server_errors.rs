@@ -13,7 +13,7 @@ use crate::{
 const HINT: &str =
     "the server is a node of a Redis Cluster: give nodes of the cluster as option cluster";
 
-/// The server's own words, as they came over the wire.
+/// Returns the server's own words, as it sent them.
 pub(crate) fn words(error: &ServerError) -> Arc<str> {
     match error.details() {
         Some(details) => format!("{} {details}", error.code()).into(),
@@ -21,7 +21,7 @@ pub(crate) fn words(error: &ServerError) -> Arc<str> {
     }
 }
 
-/// A server's error as a caller gets it.
+/// Converts a server's error for a caller.
 pub(crate) fn store_error(error: &ServerError) -> Error {
     let words = words(error);
     // Such a node refuses several keys of different slots in one command also where it has them all.
@@ -32,7 +32,7 @@ pub(crate) fn store_error(error: &ServerError) -> Error {
     }
 }
 
-/// A server's error in answer to an attempt to connect.
+/// Converts a server's error in answer to an attempt to connect.
 pub(crate) fn connect_error(error: &ServerError) -> ConnectError {
     let words = words(error);
     let details = error.details().unwrap_or_default();
@@ -43,17 +43,17 @@ pub(crate) fn connect_error(error: &ServerError) -> ConnectError {
     }
 }
 
-/// A connection that could not be opened, for a reason that may pass.
+/// Makes the error for a connection that could not be opened, for a reason that may pass.
 pub(super) fn unreachable(error: &impl ToString) -> ConnectError {
     ConnectError::Unreachable(error.to_string().into())
 }
 
-/// A connection that broke.
+/// Makes the error for a connection that broke.
 pub(super) fn lost(error: &RedisError) -> Lost {
     Lost(error.to_string().into())
 }
 
-/// Whether the key is another node's.
+/// Returns whether the key is another node's.
 pub(super) fn is_redirect(error: &ServerError) -> bool {
     matches!(
         error.kind(),
@@ -61,7 +61,7 @@ pub(super) fn is_redirect(error: &ServerError) -> bool {
     )
 }
 
-/// Whether a server that answers so is not the primary any more.
+/// Returns whether a server that answers so is not the primary any more.
 pub(crate) fn is_demoted(error: &ServerError) -> bool {
     matches!(
         error.kind(),
@@ -69,7 +69,7 @@ pub(crate) fn is_demoted(error: &ServerError) -> bool {
     )
 }
 
-/// Whether redis-rs's HELLO was refused for a reason that passes by itself.
+/// Returns whether redis-rs's HELLO was refused for a reason that passes by itself.
 pub(super) fn hello_may_pass(error: &RedisError) -> bool {
     let kind = match error.kind() {
         ErrorKind::Server(kind) => Some(kind),
@@ -79,7 +79,7 @@ pub(super) fn hello_may_pass(error: &RedisError) -> bool {
     is_transient(kind, code, error.detail().unwrap_or_default())
 }
 
-/// Whether an attempt to connect that was answered so may succeed later.
+/// Returns whether an attempt to connect that was answered so may succeed later.
 fn is_transient(kind: Option<ServerErrorKind>, code: &str, details: &str) -> bool {
     match kind {
         Some(kind) => match kind {

@@ -54,7 +54,7 @@ impl fmt::Debug for RedisOptions {
 }
 
 impl RedisOptions {
-    /// Database 0 at `endpoint`, without a password.
+    /// Makes the settings for database 0 at `endpoint`, without a password.
     #[must_use]
     pub fn new(endpoint: Endpoint) -> Self {
         Self {
@@ -68,7 +68,7 @@ impl RedisOptions {
         }
     }
 
-    /// What may be the reason if an attempt to connect takes too long.
+    /// Returns what may be the reason if an attempt to connect takes too long.
     pub(crate) fn timeout_hint(&self) -> Option<&'static str> {
         self.tls.as_ref()?.timeout_hint()
     }

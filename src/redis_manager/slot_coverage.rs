@@ -1,7 +1,7 @@
-//! Checks that one server has all of our keys. A node of a Redis Cluster refuses the keys of other nodes' slots (`MOVED`),
-//! and its `SCAN` goes through its own. The server itself is asked for keys of many slots, and not `CLUSTER SLOTS`: a
-//! cluster of one node has them all, a proxy in front of a cluster answers for all nodes, and a hash tag in the prefix
-//! keeps all keys on one node.
+//! Checks that one server has all of our keys. A node of a Redis Cluster refuses the keys of other nodes' slots
+//! (`MOVED`), and its `SCAN` goes through its own. The server itself is asked for keys of many slots, and not `CLUSTER
+//! SLOTS`: a cluster of one node has them all, a proxy in front of a cluster answers for all nodes, and a hash tag in
+//! the prefix keeps all keys on one node.
 
 use redis::{Pipeline, ServerError, ServerErrorKind, Value, aio::MultiplexedConnection};
 
@@ -24,7 +24,7 @@ const NEIGHBOURS: u16 = 64;
 /// Keys that are made up to find one in each group. With a hash tag in the prefix there is one group.
 const TRIES: u32 = 1 << 13;
 
-/// Keys under `stem` that no channel has, all over the slots.
+/// Makes keys under `stem` that no channel has, one for each part of the slots.
 fn probes(stem: &[u8]) -> Vec<Key> {
     let mut found = Vec::new();
     let mut groups = vec![false; usize::from(u16::MAX / NEIGHBOURS) + 1];
@@ -72,7 +72,7 @@ pub(super) async fn check(
     }
 }
 
-/// A `clean` under `stem` has removed everything only if the server still has all keys afterwards.
+/// Runs a `clean`, which has removed everything only if the server still has all keys afterwards.
 pub(super) async fn after_clean(
     clean: impl Future<Output = std::result::Result<Vec<Result<Reply>>, Lost>>,
     connection: MultiplexedConnection,

@@ -79,7 +79,7 @@ pub(super) fn on_push(state: &Mutex<State>, push: &PushInfo) {
     }
 }
 
-/// A panic under the lock ends the connection's task, and the session with it.
+/// Locks the state. A panic under the lock ends the connection's task, and the session with it.
 pub(super) fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }

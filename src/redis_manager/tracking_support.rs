@@ -17,7 +17,7 @@ const OTHERS: [(&str, &str); 4] = [
     ("upstash_version:", "Upstash"),
 ];
 
-/// Why the cache cannot be used with this server; nothing if it can.
+/// Returns why the cache cannot be used with this server; nothing if it can.
 pub(super) fn objection(hello: &Value, info: &Value) -> Option<String> {
     let fields = match hello {
         Value::Map(fields) => fields,
@@ -48,7 +48,7 @@ pub(super) fn objection(hello: &Value, info: &Value) -> Option<String> {
     objection_of_info(info)
 }
 
-/// What HELLO says that the server is.
+/// Returns what HELLO says that the server is.
 pub(super) fn role(hello: &Value) -> Option<String> {
     match hello {
         Value::Map(fields) => field(fields, "role"),
@@ -56,7 +56,7 @@ pub(super) fn role(hello: &Value) -> Option<String> {
     }
 }
 
-/// What HELLO says of other servers beside it: `standalone`, `cluster`, `sentinel`.
+/// Returns what HELLO says of other servers beside it: `standalone`, `cluster`, `sentinel`.
 pub(super) fn mode(hello: &Value) -> Option<String> {
     match hello {
         Value::Map(fields) => field(fields, "mode"),

@@ -169,7 +169,7 @@ impl Parameters {
     }
 }
 
-/// In one place of the URL or in the other; in both, if they agree.
+/// Merges a part that may be in two places of the URL; in both it must be the same.
 fn one_of<T: PartialEq>(name: &str, one: Option<T>, other: Option<T>) -> Result<Option<T>> {
     match (one, other) {
         (Some(one), Some(other)) if one != other => Err(twice(name)),
@@ -192,7 +192,7 @@ fn unknown(name: &str, value: &str) -> UrlFault {
     ))
 }
 
-/// What precedes the credentials is all that is shown.
+/// Returns what precedes the credentials is all that is shown.
 fn no_url(url: &str) -> UrlFault {
     let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
     let plain = |char: char| char.is_ascii_alphanumeric() || matches!(char, '+' | '-' | '.');

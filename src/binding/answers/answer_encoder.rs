@@ -1,5 +1,5 @@
-//! Writes the answers to calls on the [`Tape`]: the source of each member list, and the pieces of long lists. When they are
-//! given out, and how many at a time, is in [`super`].
+//! Writes the answers to calls on the [`Tape`]: the source of each member list, and the pieces of long lists. When they
+//! are given out, and how many at a time, is in [`super`].
 
 use std::sync::Arc;
 
@@ -77,8 +77,8 @@ impl Service {
         Ok(true)
     }
 
-    /// Answers the calls that were released for a tape whose writing panicked. Without an answer for them JavaScript would
-    /// give the next answers to the wrong calls.
+    /// Answers the calls that were released for a tape whose writing panicked. Without an answer for them JavaScript
+    /// would give the next answers to the wrong calls.
     pub fn write_lost(&self, tape: &mut Tape, words: String) -> napi::Result<usize> {
         *tape = Tape::default();
         self.masters.take();
@@ -161,8 +161,8 @@ impl Service {
         Ok(())
     }
 
-    /// The source of a list. A list that the cache keeps has a master. So has, for one tape, a list with which several calls
-    /// are answered, or that came in pieces.
+    /// Returns the source of a list. A list that the cache keeps has a master. So has, for one tape, a list with which
+    /// several calls are answered, or that came in pieces.
     fn item(&self, tape: &mut Tape, list: &Arc<List>) -> napi::Result<Item> {
         let is_whole = list.pieces() == 1;
         if is_whole && !list.is_kept() && Arc::strong_count(list) == 1 {
@@ -204,7 +204,7 @@ impl Service {
         }
     }
 
-    /// A push goes to its frontends.
+    /// Counts a push whose RPCs JavaScript is about to make.
     fn push_released(&self) {
         self.pushes.set(self.pushes.get() + 1);
     }

@@ -1,6 +1,6 @@
 //! Tracks which member lists exist as arrays in JavaScript. A list that the cache keeps is parsed once, for its first
-//! answer; the array, its *master*, is kept in `lib/answers.js` under a number. The master of a long list grows piece by
-//! piece, over several turns of the event loop.
+//! answer; the array, its *master*, is kept in `lib/answers.js` under a number. The master of a long list grows piece
+//! by piece, over several turns of the event loop.
 
 use std::collections::HashMap;
 
@@ -16,13 +16,13 @@ pub struct SharedArrays {
 }
 
 impl SharedArrays {
-    /// The number of the master of a list, if there is a complete one.
+    /// Returns the number of a list's shared array, if it is complete.
     pub fn find(&self, id: u64) -> Option<u32> {
         let slot = self.slots.get(&id).copied();
         slot.filter(|_| !self.growing.contains_key(&id))
     }
 
-    /// The number of the master of a list, and the piece that it needs next; `None` if it is complete.
+    /// Returns the number of a list's shared array and the next piece that it needs; `None` if it is complete.
     pub fn lacks(&mut self, id: u64) -> Option<(u32, usize)> {
         if let Some(slot) = self.slots.get(&id) {
             return self.growing.get(&id).map(|piece| (*slot, *piece));

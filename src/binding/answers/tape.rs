@@ -75,7 +75,7 @@ impl Tape {
         self.words.push(word as u32 | n << 4);
     }
 
-    /// One more call is done.
+    /// Appends that one more call is done.
     pub fn done(&mut self) {
         if let Some(run) = self.run {
             self.words[run] += 1 << 4;
@@ -85,30 +85,30 @@ impl Tape {
         }
     }
 
-    /// After a word: the number of a master, of which JavaScript makes a copy of so many members.
+    /// Appends, after an instruction, the number of a shared array, of which JavaScript copies `members` members.
     pub fn master(&mut self, slot: u32, members: usize) {
         self.words.push(slot << 1 | 1);
         self.copied += members;
     }
 
-    /// After a word: a list or an error of the current scope.
+    /// Appends, after an instruction, a list or an error of the current scope.
     pub fn value(&mut self, value: sys::napi_value) {
         let index = u32::try_from(self.values.len()).unwrap_or(u32::MAX >> 1);
         self.words.push(index << 1);
         self.values.push(value);
     }
 
-    /// The master of that list is for this tape only.
+    /// Notes that the shared array of that list is for this tape only.
     pub fn passing(&mut self, id: u64) {
         self.passing.push(id);
     }
 
-    /// The lists whose masters were for this tape only.
+    /// Takes the ids of the lists whose shared arrays were for this tape only.
     pub fn take_passing(&mut self) -> Vec<u64> {
         std::mem::take(&mut self.passing)
     }
 
-    /// A list, or a piece of it, as text, for [`Tape::value`].
+    /// Makes the JavaScript string of a list, or of a piece of it, for [`Tape::value`].
     pub fn text(&mut self, env: &Env, json: &str, is_ascii: bool) -> napi::Result<sys::napi_value> {
         self.bytes += json.len();
         let (text, length) = (json.as_ptr().cast(), json.len().cast_signed());
@@ -125,7 +125,7 @@ impl Tape {
         Ok(value)
     }
 
-    /// A number, for [`Tape::value`].
+    /// Makes a JavaScript number, for [`Tape::value`].
     #[expect(clippy::cast_precision_loss, reason = "counts stay below 2^53")]
     pub fn number(env: &Env, number: u64) -> napi::Result<sys::napi_value> {
         let mut value = std::ptr::null_mut();
@@ -136,17 +136,17 @@ impl Tape {
         Ok(value)
     }
 
-    /// The words, for `lib/answers.js`.
+    /// Returns the words, for `lib/answers.js`.
     pub fn words(&self) -> &[u32] {
         &self.words
     }
 
-    /// How much there is for JavaScript to do, in bytes to parse: a member takes about as long to copy.
+    /// Returns how much there is for JavaScript to do, in bytes to parse: a member takes about as long to copy.
     pub fn load(&self) -> usize {
         self.bytes + self.copied
     }
 
-    /// The values as a JavaScript array.
+    /// Returns the values as a JavaScript array.
     pub fn values<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let mut array = std::ptr::null_mut();
         // SAFETY: all values are of the current scope.

@@ -1,7 +1,7 @@
-//! Where calls enter: the methods of class `GlobalChannel`, put on its prototype by hand. What napi-rs
-//! generates around a method takes a lock of the whole process and allocates, at each call, to guard
-//! against values that are borrowed mutably; ours never are. And its error for what is no instance is
-//! no `TypeError`. What the methods do is in [`crate::binding::service::calls`] and [`crate::binding::service::lifecycle`].
+//! Where calls enter: the methods of class `GlobalChannel`, put on its prototype by hand. What napi-rs generates around
+//! a method takes a lock of the whole process and allocates, at each call, to guard against values that are borrowed
+//! mutably; ours never are. And its error for what is no instance is no `TypeError`. What the methods do is in
+//! [`crate::binding::service::calls`] and [`crate::binding::service::lifecycle`].
 
 use std::{array, ptr, rc::Rc};
 
@@ -61,7 +61,7 @@ pub fn define_methods(exports: Object) -> napi::Result<()> {
     prototype.define_properties(&properties)
 }
 
-/// The method of the store that has this number in [`Kind::ALL`].
+/// Calls the store method that has this number in [`Kind::ALL`].
 pub extern "C" fn store_method<const KIND: usize>(
     env: sys::napi_env,
     info: sys::napi_callback_info,
@@ -103,7 +103,7 @@ extern "C" fn stop(env: sys::napi_env, info: sys::napi_callback_info) -> sys::na
     })
 }
 
-/// The last argument and the callback, where that argument may be left out.
+/// Returns the last argument and the callback, where that argument may be left out.
 fn optional<'env>(
     env: &Env,
     last: Unknown<'env>,
@@ -123,7 +123,7 @@ extern "C" fn stats(env: sys::napi_env, info: sys::napi_callback_info) -> sys::n
     })
 }
 
-/// 0 = not started, 1 = started, 2 = stopped.
+/// Returns 0 (not started), 1 (started) or 2 (stopped).
 extern "C" fn state(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     enter(env, info, |service, _, []| {
         let state: u32 = match service.state.get() {

@@ -125,7 +125,7 @@ impl Drop for Latencies<'_> {
     }
 }
 
-/// The `code` of an error. Fails, perhaps with an exception pending, if that is not a string.
+/// Returns the `code` of an error. Fails, perhaps with an exception pending, if that is not a string.
 fn code(error: &Unknown) -> napi::Result<String> {
     let error = error.coerce_to_object()?;
     error.get_named_property("code")
@@ -208,7 +208,7 @@ impl Service {
         Ok(cache)
     }
 
-    /// Why nothing is answered from the cache now; `None` if it is in use.
+    /// Returns why nothing is answered from the cache now; `None` if it is in use.
     fn cache_off(&self, connected: bool) -> Option<String> {
         let why = if self.is_custom() {
             "a channelManager replaces the store"

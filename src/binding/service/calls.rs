@@ -105,7 +105,7 @@ impl Service {
         self.refuse_if(kind, cb, self.check_keys(&name, &servers.ids)?)
     }
 
-    /// `pushMessage`: `values` are route, msg, opts and the callback.
+    /// Makes the call for `pushMessage`; `values` are route, msg, opts and the callback.
     pub fn push(
         &self,
         kind: Kind,
@@ -167,8 +167,7 @@ impl Service {
         self.call(&host, kind, cb)
     }
 
-    /// The host, if the call may go to the store; otherwise its callback was called with the
-    /// reason.
+    /// Returns the host if the call may go to the store; otherwise calls the callback with the reason.
     fn admitted(&self, kind: Kind, cb: &Unknown) -> napi::Result<Option<Rc<Host>>> {
         match self.admit() {
             Ok(()) => self.host().map(Some),
@@ -176,8 +175,8 @@ impl Service {
         }
     }
 
-    /// The host and the servers to ask; nothing if the callback was called already. No server to
-    /// ask: `(null, [])` at once, as in 0.0.7.
+    /// Returns the host and the servers to ask, or nothing if the callback was called already. Without a server to ask
+    /// the answer is `(null, [])`, at once, as in 0.0.7.
     fn servers(
         &self,
         kind: Kind,
@@ -206,7 +205,7 @@ impl Service {
         self.sizes.check_key(&self.keys, given, name, sid)
     }
 
-    /// Where the sids are not the caller's.
+    /// Returns where the sids are not the caller's.
     fn check_keys(&self, name: &Unknown, sids: &[String]) -> napi::Result<Result<()>> {
         Ok(args::text(name, "name")?.and_then(|name| {
             self.keys.check_name(&name)?;

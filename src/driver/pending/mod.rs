@@ -178,7 +178,7 @@ impl PendingCalls {
         }
     }
 
-    /// Has the time limit of all calls that wait begin now.
+    /// Restarts the time limit of all calls that wait.
     fn begin_anew(&mut self, now: Instant) {
         self.window = now;
         for call in &mut self.waiting {
@@ -204,8 +204,8 @@ impl PendingCalls {
         }
     }
 
-    /// Answers the calls that are overdue. Returns the time limit if the connection hangs: the oldest batch, or a step of a
-    /// barrier, has been in flight for all of it.
+    /// Answers the calls that are overdue. Returns the time limit if the connection hangs: the oldest batch, or a step
+    /// of a barrier, has been in flight for all of it.
     pub(super) fn expire(
         &mut self,
         now: Instant,

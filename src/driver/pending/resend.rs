@@ -16,8 +16,8 @@ use crate::{
 /// Calls that were lost so often are sent carefully.
 const CAREFUL: u32 = 2;
 
-/// Where many are, so many at a time first, and twice as many after each time that the connection has lived: a connection that broke
-/// for other reasons is soon as fast as before.
+/// Where many are, so many at a time first, and twice as many after each time that the connection has lived: a
+/// connection that broke for other reasons is soon as fast as before.
 pub(super) const GROUP: usize = 32;
 
 /// A call is given up that was lost so often, and so often of these alone. A server that only restarts meets no
@@ -44,7 +44,8 @@ impl Losses {
 }
 
 impl Batch {
-    /// Whether its calls are sent carefully. The first one tells: calls were lost the more often the older they are.
+    /// Returns whether its calls are sent carefully. The first call decides, because older calls were lost at least as
+    /// often as later ones.
     pub(super) fn is_careful(&self) -> bool {
         self.calls
             .first()
@@ -53,7 +54,7 @@ impl Batch {
 }
 
 impl PendingCalls {
-    /// How many of the first calls that wait may be sent at once, if they are to be sent carefully.
+    /// Returns how many of the first calls that wait may be sent at once, if they are to be sent carefully.
     pub(super) fn careful(&self) -> Option<usize> {
         let first = self.waiting.front()?;
         if !first.losses.is_suspect() {
@@ -70,15 +71,15 @@ impl PendingCalls {
         Some(if count > GROUP { count.min(most) } else { 1 })
     }
 
-    /// A batch was answered.
+    /// Records that a batch was answered.
     pub(super) fn lived(&mut self, batch: &Batch) {
         if batch.is_careful() {
             self.group = (2 * self.group).min(BATCH);
         }
     }
 
-    /// What was in flight waits again, in the old order. Not a barrier: half of it is done; and not a call with which the
-    /// connection `broke` too often.
+    /// Puts what was in flight back to the calls that wait, in the old order. Exceptions are a barrier, because half of
+    /// it may be done, and a call with which the connection `broke` too often.
     pub(in crate::driver) fn connection_lost(
         &mut self,
         error: &Error,
@@ -111,8 +112,8 @@ impl PendingCalls {
         }
     }
 
-    /// The oldest batch was answered by a server that is no primary any more: its calls wait again, and so does
-    /// what else is in flight. Those to which that has happened before get these replies, if they are `last`.
+    /// Handles the answers of a server that is no longer primary to the oldest batch: its calls wait again, and so does
+    /// everything else in flight. Calls to which that has happened before get these replies, if they are `last`.
     pub(in crate::driver) fn demoted(
         &mut self,
         replies: Vec<Result<Reply>>,

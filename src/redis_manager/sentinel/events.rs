@@ -22,7 +22,7 @@ pub(super) fn channels() -> Vec<&'static str> {
     STEPS.into_iter().chain([SWITCHED]).collect()
 }
 
-/// A message as RESP3 pushes it; nothing if it is another kind of push, or about another primary.
+/// Decodes a message that RESP3 pushes; nothing if it is another kind of push, or about another primary.
 pub(super) fn pushed(push: &PushInfo, name: &str) -> Option<FailoverEvent> {
     if push.kind != PushKind::Message {
         return None;
@@ -34,7 +34,7 @@ pub(super) fn pushed(push: &PushInfo, name: &str) -> Option<FailoverEvent> {
     parse(&text_of(channel)?, &text_of(text)?, name)
 }
 
-/// The same of a message's channel and text.
+/// Returns the same of a message's channel and text.
 pub(super) fn parse(channel: &str, text: &str, name: &str) -> Option<FailoverEvent> {
     let words: Vec<_> = text.split(' ').collect();
     match words.as_slice() {

@@ -1,5 +1,5 @@
-//! The sentinels of a primary as an operator gives them, the questions to a sentinel, and reading its reply. Connections
-//! are in [`super::listener`]; what the replies of all mean together is in [`super::election`].
+//! The sentinels of a primary as an operator gives them, the questions to a sentinel, and reading its reply.
+//! Connections are in [`super::listener`]; what the replies of all mean together is in [`super::election`].
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
@@ -68,8 +68,9 @@ pub(super) const MASTER: &str = "SENTINEL MASTER";
 pub(super) const SENTINELS: &str = "SENTINEL SENTINELS";
 
 impl Sentinels {
-    /// Makes the pipeline of questions. The details come first: if a promotion comes in between, the address that is told is newer
-    /// than the epoch, and the next question mends that; an old address with a new epoch would be believed.
+    /// Makes the pipeline of questions. The details come first: if a promotion comes in between, the address that is
+    /// told is newer than the epoch, and the next question mends that; an old address with a new epoch would be
+    /// believed.
     pub(super) fn questions(&self) -> Pipeline {
         let mut pipeline = Pipeline::new();
         let name = self.name.as_str();
@@ -120,7 +121,8 @@ impl Sentinels {
         format!("it knows no primary named {:?}", self.name)
     }
 
-    /// The error when no sentinel told an address: [`ConnectError::Refused`] if all of them answered with an error.
+    /// Returns the error when no sentinel told an address: [`ConnectError::Refused`] if all of them answered with an
+    /// error.
     pub(super) fn not_found(&self, failures: &[(Address, ConnectError)]) -> ConnectError {
         let unknown = self.unknown();
         if failures.iter().all(|(_, no)| **no.words() == *unknown) {

@@ -8,14 +8,14 @@ use tokio_rustls::rustls::{AlertDescription as Alert, CertificateError, Error, I
 
 use crate::manager::ConnectError;
 
-/// A handshake that failed.
+/// Makes the error for a handshake that failed.
 pub(super) fn of_handshake(error: &io::Error) -> ConnectError {
     // Without an error of TLS the server closed it: too many clients, or about to stop.
     let closed = || ConnectError::Unreachable(format!("in the TLS handshake: {error}").into());
     of_io(error).unwrap_or_else(closed)
 }
 
-/// What broke a stream, if it was TLS.
+/// Returns what broke a stream, if it was TLS.
 pub(super) fn of_io(error: &io::Error) -> Option<ConnectError> {
     error.get_ref()?.downcast_ref().map(of)
 }
@@ -74,14 +74,14 @@ fn of_certificate(error: &CertificateError) -> String {
     }
 }
 
-/// A name in a certificate, which rustls gives as `DnsName("…")`, escaped: the maker of the certificate chose it.
+/// Extracts the name from rustls's `DnsName("…")`. rustls has escaped it, because the certificate's maker chose it.
 fn host(presented: &str) -> &str {
     let within = |start, end| presented.strip_prefix(start)?.strip_suffix(end);
     let host = within("DnsName(\"", "\")").or_else(|| within("IpAddress(", ")"));
     host.unwrap_or(presented)
 }
 
-/// What the server thinks of us; nothing where that may pass.
+/// Returns what the server thinks of us; nothing where that may pass.
 fn of_alert(alert: Alert) -> Option<&'static str> {
     Some(match alert {
         Alert::CertificateRequired => {

@@ -1,6 +1,6 @@
-//! TLS on a socket, by rustls. Here: what a connection is secured with, and the handshake. Which certificates it trusts is in
-//! [`trust`], certificates and keys as text in [`pem`], what went wrong in [`messages`] and [`alert_stream`]; what the options are
-//! called is in [`crate::options`].
+//! TLS on a socket, by rustls. Here: what a connection is secured with, and the handshake. Which certificates it trusts
+//! is in [`trust`], certificates and keys as text in [`pem`], what went wrong in [`messages`] and [`alert_stream`];
+//! what the options are called is in [`crate::options`].
 
 mod alert_stream;
 mod messages;
@@ -81,15 +81,15 @@ impl PartialEq for Tls {
 impl Eq for Tls {}
 
 impl Default for Tls {
-    /// With what the system trusts.
+    /// Trusts what the system trusts.
     fn default() -> Self {
         Self::new(Trust::System, None, None)
     }
 }
 
 impl Tls {
-    /// `identity` is for servers that want a client certificate; `name` is whose certificate the server has to show, if it is
-    /// not that of the host.
+    /// Makes TLS settings. `identity` is for servers that want a client certificate; `name` is the name that the
+    /// server's certificate must have, if it is not that of the host.
     #[must_use]
     pub fn new(trust: Trust, identity: Option<Identity>, name: Option<Name>) -> Self {
         Self(Arc::new(Inner {
@@ -108,19 +108,19 @@ impl Tls {
         matches!(self.0.trust, Trust::Anyone)
     }
 
-    /// Why an attempt to connect may have taken too long, if it was a handshake that did not end. Redis on
+    /// Returns why an attempt to connect may have taken too long, if it was a handshake that did not end. Redis on
     /// a port without TLS says nothing to the first message of it.
     pub(super) fn timeout_hint(&self) -> Option<&'static str> {
         let unanswered = self.0.unanswered.load(Ordering::Relaxed);
         unanswered.then_some("in the TLS handshake; a server that speaks no TLS does that")
     }
 
-    /// Why the last connection broke before anything was answered on it, if TLS knows.
+    /// Returns why the last connection broke before anything was answered on it, if TLS knows.
     pub(super) fn refusal(&self) -> Option<ConnectError> {
         self.0.refusal().clone()
     }
 
-    /// The handshake, with the server on the other end of `stream`.
+    /// Returns the handshake, with the server on the other end of `stream`.
     pub(super) async fn secure<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         &self,
         host: &str,
@@ -176,14 +176,14 @@ impl Tls {
 pub struct Name(ServerName<'static>);
 
 impl Name {
-    /// Nothing if it can be neither.
+    /// Parses a host name or an IP address; `None` if it is neither.
     #[must_use]
     pub fn new(name: &str) -> Option<Self> {
         ServerName::try_from(name.to_owned()).ok().map(Self)
     }
 }
 
-/// The cryptography, whatever else in the process has chosen for itself.
+/// Returns our own cryptography provider, whatever else in the process has installed as the default.
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }

@@ -58,7 +58,7 @@ pub fn identity(cert: &[u8], key: &[u8]) -> Result<Identity, KeyFault> {
     }
 }
 
-/// At least one.
+/// Parses certificates; there must be at least one.
 fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     certificates.ok().filter(|found| !found.is_empty())

@@ -51,7 +51,7 @@ impl Trust {
     }
 }
 
-/// Read anew by each service, so that a restart of it sees what has changed.
+/// Reads the system's CAs, for each service anew, so that restarting a service takes up changes.
 async fn system_roots() -> Result<RootCertStore, ConnectError> {
     // It reads files, and on macOS asks a service.
     let found = tokio::task::spawn_blocking(rustls_native_certs::load_native_certs).await;

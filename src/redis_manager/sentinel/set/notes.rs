@@ -46,7 +46,7 @@ impl SentinelSet {
         news
     }
 
-    /// How many different ones there is a connection to that tells of failovers.
+    /// Returns how many different ones there is a connection to that tells of failovers.
     fn heard(&self) -> usize {
         let heard = self
             .members
