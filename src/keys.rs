@@ -1,17 +1,17 @@
-//! The one place that builds keys. The layout, `PREFIX:name:sid`, is that of 0.0.7 and frozen:
-//! old and new processes share one Redis. It is ambiguous where names hold colons (channel `a` on
-//! frontend `b:c` is channel `a:b` on frontend `c`), as it was in 0.0.7.
+//! Builds keys, and is the only place that does. The layout, `PREFIX:name:sid`, is that of 0.0.7 and frozen, because
+//! old and new processes share one Redis. It is ambiguous if names contain colons (channel `a` on frontend `b:c` is
+//! channel `a:b` on frontend `c`), as in 0.0.7.
 //!
-//! Option `hashTag` makes it `PREFIX:{name}:sid`, which no process without that option finds: what a Redis
-//! Cluster reads in braces decides alone where a key lives. It reads from the first `{` to the first `}` after it, and
-//! nothing if there is nothing between them; names and prefixes with which that would be so are refused.
+//! Option `hashTag` makes it `PREFIX:{name}:sid`, which processes without that option do not find. In a Redis Cluster
+//! only the hash tag decides on which node a key is. It reaches from the first `{` to the first `}` after it, and an
+//! empty one does not count; names and prefixes that would make it empty are refused.
 
 use crate::error::{Error, Result};
 
 /// The bytes of one key: the set of the members of one channel on one frontend.
 pub type Key = Vec<u8>;
 
-/// What 0.0.7 uses when no prefix, or an empty one, is given.
+/// The prefix if none, or an empty one, is given, as in 0.0.7.
 pub const DEFAULT_PREFIX: &str = "POMELO:CHANNEL";
 
 /// Builds keys under one prefix.
@@ -19,8 +19,8 @@ pub const DEFAULT_PREFIX: &str = "POMELO:CHANNEL";
 pub struct KeyLayout {
     prefix: String,
     hash_tag: bool,
-    /// The name alone is the tag. A `{` in the prefix comes before it, and then there is something in the tag whatever
-    /// the name is.
+    /// Whether the name alone is the hash tag. A `{` in the prefix comes before it, and then the tag is not empty,
+    /// whatever the name.
     name_is_tag: bool,
 }
 

@@ -1,20 +1,20 @@
-//! Calls on their way to the runtime, as bytes. The JavaScript thread writes the keys and members
-//! of all calls of a tick one after the other into one buffer; the [`Request`]s, each of which
-//! owns its bytes, are made on the runtime's thread. So what that thread frees, it has allocated.
+//! Packed calls, on their way to the runtime as bytes. The JavaScript thread appends the keys and members of all calls
+//! of a tick to one buffer; the [`Request`]s, each of which owns its bytes, are made on the runtime's thread. So memory
+//! is freed on the thread that allocated it.
 
 use crate::{
     command::{Code, Command, Request},
     queue::Batch,
 };
 
-/// Memory that is kept for the next calls; what a burst took beyond it is given back.
+/// The memory that is kept for the next calls; what a burst took beyond it is freed.
 const KEPT: usize = 1 << 20;
 
-/// See the module.
+/// Calls packed into one buffer.
 #[derive(Debug, Default)]
 pub struct Packed {
     bytes: Vec<u8>,
-    /// Where each item ends; the next one begins there.
+    /// The end of each item, where the next one begins.
     ends: Vec<usize>,
     calls: Vec<PackedCall>,
 }
@@ -23,7 +23,7 @@ pub struct Packed {
 struct PackedCall {
     seq: u64,
     code: Code,
-    /// The number of items up to its last.
+    /// The number of items up to the end of the call.
     items: usize,
 }
 
@@ -33,7 +33,7 @@ impl Packed {
         &mut self.bytes
     }
 
-    /// Ends an item: it is what was written since the last one.
+    /// Ends an item: what was written since the last one.
     pub fn end_item(&mut self) {
         self.ends.push(self.bytes.len());
     }
@@ -44,7 +44,7 @@ impl Packed {
         self.calls.push(PackedCall { seq, code, items });
     }
 
-    /// Forgets what was written since the last call.
+    /// Drops what was written since the last call.
     pub fn undo(&mut self) {
         self.ends
             .truncate(self.calls.last().map_or(0, |call| call.items));

@@ -22,7 +22,7 @@ pub struct Host {
     server_ids: Ref,
     /// `() => sid[]`: all frontends, a snapshot.
     frontend_ids: Ref,
-    /// The array of calls without an answer, each at its number modulo [`Host::places`].
+    /// The array of unanswered calls, each at its number modulo [`Host::places`].
     calls: Held,
     places: Cell<u64>,
     /// `(first)`: doubles the room for calls; `first` is the number of the oldest.

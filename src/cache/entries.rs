@@ -1,7 +1,7 @@
-//! What is known of each key, least recently used first out, and the tokens of the loads under way. Only a list that
-//! the server was asked to report changes of is ever served as it is; that a list was empty needs no report, since
-//! the barrier itself says that the key is still not there; and of all others it is noted at most that they had
-//! members. Every doubt makes a key unknown.
+//! The state of each key, with the least recently used dropped first, and the tokens of loads under way. A list is
+//! served only if the server was asked to report changes of it. That a list was empty needs no report, because the
+//! barrier itself verifies that the key still does not exist. Of all other lists it is only noted that they had
+//! members. In any doubt a key becomes unknown.
 
 use std::sync::Arc;
 
@@ -16,37 +16,37 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(super) struct Entries {
     known: ListLru<KeyState>,
-    /// Beside them: a load under way is not thrown out.
+    /// Kept apart, because a load under way is not evicted.
     loads: HashMap<SharedKey, Loads>,
 }
 
-/// What is known of a key.
+/// The state of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum KeyState {
-    /// It had members when it was read last: worth being tracked.
+    /// It had members when it was last read: the next load is tracked.
     Seen,
-    /// It did not exist when it was read last.
+    /// It did not exist when it was last read.
     Empty,
-    /// Its list, which the server reports changes of.
+    /// Its list is in memory, and the server reports changes of it.
     Tracked {
         version: u64,
-        /// It may be about to go.
+        /// Whether it may soon be removed.
         going: bool,
     },
 }
 
-/// A list that may be served if the barrier agrees.
+/// What the barrier has to confirm before a list is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ready {
     Empty,
-    /// If it is still this version then.
+    /// That the list in memory still has this version.
     Version(u64),
 }
 
-/// The loads of one key under way, by their tokens.
+/// The loads of one key that are under way, by their tokens.
 #[derive(Debug, Clone, Copy)]
 struct Loads {
-    /// No invalidation came since this one was placed.
+    /// The first load that was placed since the last invalidation.
     first: u64,
     last: u64,
 }
@@ -81,7 +81,7 @@ impl Entries {
         }
     }
 
-    /// Returns whether the next load is to be tracked: its list is there, as far as we know, and was read before.
+    /// Returns whether the next load is to be tracked: the list exists, as far as is known, and was read before.
     pub(super) fn is_worth_tracking(&self, key: &[u8]) -> bool {
         let mark = self.known.look(key).map(|known| known.mark);
         matches!(
@@ -90,8 +90,8 @@ impl Entries {
         )
     }
 
-    /// Records that a key may not exist (any more) soon, because of a write of ours or a barrier that counted too few.
-    /// Its next load is not tracked.
+    /// Records that a key may be removed soon, or is gone already, because of a write of ours or a barrier that counted
+    /// too few. Its next load is not tracked.
     pub(super) fn may_go(&mut self, key: &[u8]) {
         match self.known.look_at(key).map(|known| &mut known.mark) {
             Some(KeyState::Tracked { going, .. }) => *going = true,
@@ -160,8 +160,8 @@ impl Entries {
             && let KeyState::Tracked { going, .. } = &mut known.mark
             && known.list == *list
         {
-            // Nothing has changed, so that candidates of it stay good: a new version would have them
-            // read again, which would fill a new version, and so on.
+            // Nothing has changed, so its candidates stay valid: a new version would have them read again, which would
+            // fill another new version, and so on.
             *going = false;
             return;
         }
@@ -192,7 +192,7 @@ impl Entries {
                 self.known.forget_list(key, KeyState::Seen);
             }
             Some(KeyState::Tracked { going: true, .. }) => self.known.remove(key),
-            // What is noted of an empty list is asked at each read; and this may be what we undid (`dead_keys.rs`).
+            // An empty list is verified at each read; and the report may be about our own script (`dead_keys.rs`).
             Some(KeyState::Empty | KeyState::Seen) | None => {}
         }
     }

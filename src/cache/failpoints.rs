@@ -1,5 +1,5 @@
-//! What the cache does while a rule is broken (see [`crate::failpoints`]), where that is more than a constant. Not
-//! compiled into a release.
+//! Fail points of the cache (see [`crate::failpoints`]) whose wrong behaviour is more than a constant. Not compiled
+//! into a release.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Forming a batch: calls to commands for the wire, in call order (rule 4 and 5 of the protocol).
+//! Forms a batch: makes commands for the wire from calls, in call order (rules 4 and 5 of the protocol).
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub(super) struct Forming {
     locals: Vec<Local>,
 }
 
-/// What this batch does with a key, up to now and since its last write of it.
+/// What this batch has done with a key since its last write of it.
 #[derive(Default, Clone, Copy)]
 struct Local {
     load: Option<usize>,
@@ -30,7 +30,7 @@ struct Local {
 }
 
 impl Session {
-    /// Forms a batch, which is to be sent now.
+    /// Forms a batch, which must be sent at once.
     pub fn form(&mut self, commands: &[&Command]) -> Sent {
         let no = self.number();
         let mut forming = Forming {
@@ -180,8 +180,8 @@ impl Session {
         own
     }
 
-    /// Places a command as it is: a write, or a read that the store answers itself. Reads of the same keys that were
-    /// called before are not answered by what comes after it, nor those called after by what came before.
+    /// Places a command unchanged: a write, or a read that the store answers itself. Earlier reads of its keys are not
+    /// answered by later commands, nor later reads by earlier ones.
     fn send(&mut self, forming: &mut Forming, call: usize, command: &Command) {
         let op = command.op();
         let shared = command.keys().iter().map(|key| {
@@ -225,7 +225,7 @@ impl Session {
         }
     }
 
-    /// Places a read for candidates that would lose what they are to show by a command that is placed now.
+    /// Places a read for candidates that would otherwise see the effect of the command that is placed next.
     fn place_fallback(&mut self, forming: &mut Forming, key: &SharedKey, local: usize) {
         fail_point!(
             "no-fallback-same-batch",

@@ -13,19 +13,19 @@ use super::{
 };
 use crate::{failpoints::fail_point, list::List};
 
-/// What becomes of a read.
+/// The decision on a read.
 enum Decision {
-    /// What it is.
+    /// It stays as it is.
     Leave,
-    /// The candidate is good.
+    /// The candidate is confirmed.
     Serve(Arc<List>),
-    /// It is answered by its fallback.
+    /// Its fallback answers it.
     Wait(CommandId),
     /// It is read again.
     Reread,
 }
 
-/// The second reading of what failed: one pipeline for all that fails in one turn.
+/// What is read again: one pipeline for everything that fails in one turn.
 #[derive(Default)]
 pub(super) struct Rereads {
     no: u64,
@@ -33,13 +33,13 @@ pub(super) struct Rereads {
     slots: HashMap<SharedKey, usize>,
 }
 
-/// What the decisions on one flight are made from.
+/// What the decisions about one flight depend on.
 struct Repair<'a> {
-    /// The flight's, judged.
+    /// The groups of the flight, after the barrier.
     groups: &'a [Group],
     no: u64,
     last_commands: HashMap<SharedKey, (u64, usize)>,
-    /// Keys whose reads are answered by their fallback from here on, as far as it is this one.
+    /// Keys whose later reads are answered by their fallback too, if it is this command.
     fallen: HashMap<SharedKey, CommandId>,
 }
 
@@ -93,7 +93,7 @@ impl Session {
         }
     }
 
-    /// Returns what has to be read again, and what has to be forgotten, as a pipeline to be sent now.
+    /// Returns the pipeline, to be sent at once, of what is read again and of dead keys to be forgotten.
     pub(super) fn send_again(&mut self, again: Rereads) -> Option<Sent> {
         let due = self.dead_keys.due();
         if again.loads.is_empty() && due.is_none() {

@@ -1,7 +1,6 @@
-//! Checks that a folder is on a file system that is known to be local. LMDB needs memory that all processes
-//! share and locks that all of them see. What is not on the list may be shared by several machines, or be
-//! mounted more than once with locks of its own each time (FUSE): it is refused, unless option
-//! `localFileSystem` says that it is local.
+//! Checks that a folder is on a file system that is known to be local. LMDB needs memory that all processes share and
+//! locks that all of them see. Any other file system may be shared by several machines, or be mounted more than once
+//! with separate locks (FUSE): it is refused, unless option `localFileSystem` says that it is local.
 
 use std::path::Path;
 
@@ -37,8 +36,8 @@ fn unknown(path: &Path) -> Result<Option<String>, ConnectError> {
     Ok((!LOCAL.contains(&magic)).then(|| name(magic)))
 }
 
-/// What `statfs` says of those whose locks and memory are the kernel's own: `linux/magic.h` and the file systems'
-/// own sources. docs/STORES.md lists them.
+/// The types (`statfs`) of file systems whose locks and memory are the kernel's own: from `linux/magic.h` and the file
+/// systems' own sources. docs/STORES.md lists them.
 #[cfg(target_os = "linux")]
 const LOCAL: [u32; 16] = [
     0xef53,      // ext2, ext3, ext4

@@ -1,4 +1,4 @@
-//! Error messages for operators, and what follows from an error of LMDB.
+//! Error messages for operators, and what an error of LMDB means for the store.
 
 use std::{io, path::Path, sync::Arc};
 
@@ -6,18 +6,18 @@ use heed::MdbError;
 
 use crate::{error::Error, manager::ConnectError};
 
-/// What follows from an error of a transaction.
+/// The consequence of an error of a transaction.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// There is more room in the address space than the map has; the transaction may be tried again.
+    /// The map is full and can be enlarged; the transaction may be tried again.
     NoRoom,
-    /// Another process has made the map larger; the same.
+    /// Another process has enlarged the map; the transaction may be tried again.
     Outgrown,
-    /// It is too much for the thread; see [`super::budget`].
+    /// It exceeds the budget of the thread; see [`super::budget`].
     Heavy,
-    /// The calls of the transaction fail with these words.
+    /// The calls of the transaction fail with this text.
     Calls(Arc<str>),
-    /// So does everything that would come after them: the store must be opened anew.
+    /// They fail, and so would all later ones: the store must be opened again.
     Store(Arc<str>),
 }
 
@@ -70,7 +70,7 @@ const EIO: i32 = 5;
 
 #[cfg(unix)]
 fn nothing_left(folder: &Path) -> bool {
-    // Less than a large commit takes.
+    // Less than a large commit needs.
     rustix::fs::statvfs(folder).is_ok_and(|fs| fs.f_bavail.saturating_mul(fs.f_frsize) < 1 << 20)
 }
 
@@ -84,7 +84,7 @@ pub(super) fn refused(words: impl Into<Arc<str>>) -> ConnectError {
     ConnectError::Refused(words.into())
 }
 
-/// Makes that error for a failed operation on a file.
+/// Makes the same error for a failed operation on a file.
 pub(super) fn cannot(what: &str, path: &Path, error: &io::Error) -> ConnectError {
     refused(format!("cannot {what} {}: {error}", path.display()))
 }

@@ -65,37 +65,35 @@ pub const MAX_KEY: usize = 511;
 /// The longest uid, in bytes: a row begins with the eight bytes of the number of its channel.
 pub const MAX_MEMBER: usize = MAX_KEY - size_of::<u64>();
 
-/// What a write survives that was answered.
+/// The crashes that an acknowledged write survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
-    /// The death of any process, and of all of them. After a power cut or a crash of the system the store
-    /// begins empty.
+    /// The death of any process, and of all of them. After a power cut or a crash of the system the store begins empty.
     Process,
-    /// A power cut too: each commit waits for the disk.
+    /// A power cut too, because each commit waits for the disk.
     Os,
 }
 
-/// Where the store is, and what it promises.
+/// The options of an embedded store.
 #[derive(Debug, Clone)]
 pub struct EmbeddedOptions {
-    /// Made if it is missing. Two spellings of one folder are one store.
+    /// The folder, made if it is missing. Two spellings of one path are one store.
     pub folder: PathBuf,
-    /// What a write survives; `None`: what it does where this process has the store open already, else
+    /// The durability; `None` means that of the open store, if this process has it open already, otherwise
     /// [`Durability::Os`].
     pub durability: Option<Durability>,
-    /// Whether the folder is on a local file system, though it is not known to be one.
+    /// Whether the folder counts as local although its file system is not known to be.
     pub local_file_system: bool,
 }
 
 impl EmbeddedOptions {
-    /// Names the store in logs and errors.
+    /// Returns the store's name for logs and errors.
     #[must_use]
     pub fn describe(&self) -> String {
         format!("the store in {}", self.folder.display())
     }
 
-    /// Returns why there is nothing to be read in the folder, before anything is opened or put aside; `None` if there
-    /// may be.
+    /// Returns why the folder has nothing to read, before anything is opened or put aside; `None` if it may have.
     #[must_use]
     pub fn lacks(&self) -> Option<&'static str> {
         let folder = folder::Folder::as_given(&self.folder);
@@ -113,13 +111,13 @@ impl EmbeddedOptions {
 #[derive(Debug)]
 pub struct EmbeddedManager {
     options: EmbeddedOptions,
-    /// `None` = lists are read from the store each time.
+    /// `None` means that lists are read from the store each time.
     bounds: Option<Bounds>,
     stats: Arc<Stats>,
 }
 
 impl EmbeddedManager {
-    /// A manager for `options`. Nothing is opened yet.
+    /// Makes a manager for `options`, without opening anything.
     #[must_use]
     pub fn new(options: EmbeddedOptions, bounds: Option<Bounds>, stats: Arc<Stats>) -> Arc<Self> {
         Arc::new(Self {
@@ -150,8 +148,8 @@ impl Manager for EmbeddedManager {
             Ok(Connected {
                 closed: store.ended().boxed(),
                 connection: EmbeddedConnection::new(store, self.bounds.clone(), self.stats.clone()),
-                // What the last connection began is done, or will not be begun, before this one writes: both
-                // go through the write lock.
+                // What the last connection began is done, or will not begin, before this one writes, because both take
+                // the write lock.
                 fenced: true,
                 note,
             })

@@ -50,13 +50,13 @@ pub(super) fn open(
     let reservation = loop {
         let known = match stores().entry(handle.clone()) {
             Entry::Vacant(entry) => {
-                // For this one, while it is being opened.
+                // Reserved while it is being opened.
                 entry.insert(Weak::new());
                 break Reservation(handle);
             }
             Entry::Occupied(entry) => entry.get().upgrade(),
         };
-        // The lock is free again: this may be the last share in the store, and closing takes it too.
+        // The lock is released first: this may be the last share in the store, and closing takes the lock too.
         if let Some(store) = known.filter(|store| store.check().is_ok()) {
             let wanted = options.durability.unwrap_or(store.durability());
             if store.durability() != wanted {

@@ -36,18 +36,18 @@ pub(super) struct Channel {
     pub(super) count: u64,
 }
 
-/// So many members room is made for before they are seen.
+/// The maximum number of members for which memory is allocated before they are read.
 const MOST_ROOM: u64 = 1 << 16;
 
 const WORD: usize = size_of::<u64>();
 
 impl Rows {
-    /// How many tables there are.
+    /// The number of tables.
     pub(super) const TABLES: u32 = 2;
 
     /// Opens the tables, which are made if they are missing.
     pub(super) fn open(env: &Env<WithoutTls>) -> Result<Self> {
-        // Without a write transaction, for which another process might have to be waited for.
+        // Without a write transaction, which might have to wait for another process.
         let found = env.open_databases_and_commit(env.read_txn()?, |opener, txn| {
             let channels = opener.open_database(txn, Some("channels"))?;
             let members = opener.open_database(txn, Some("members"))?;
@@ -78,14 +78,14 @@ impl Rows {
         self.channels.delete(txn, key).map(drop)
     }
 
-    /// Says whether it was none yet.
+    /// Adds a member; returns whether it is new.
     pub(super) fn put_member(&self, txn: &mut RwTxn, number: u64, uid: &[u8]) -> Result<bool> {
         let (row, length) = row(number, uid)?;
         let there = self.members.get_or_put(txn, &row[..length], &())?;
         Ok(there.is_none())
     }
 
-    /// Says whether it was one.
+    /// Removes a member; returns whether there was one.
     pub(super) fn delete_member(&self, txn: &mut RwTxn, number: u64, uid: &[u8]) -> Result<bool> {
         let (row, length) = row(number, uid)?;
         self.members.delete(txn, &row[..length])
@@ -106,7 +106,7 @@ impl Rows {
             return Ok(List::new([[0; 0]; 0]));
         };
         let number = channel.number.to_be_bytes();
-        // Not whatever a damaged row says.
+        // Limited, because a damaged row may have any count.
         let room = channel.count.min(MOST_ROOM);
         let mut uids = Vec::with_capacity(usize::try_from(room).unwrap_or(0));
         for member in self.members.prefix_iter(txn, &number)? {

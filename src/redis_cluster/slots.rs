@@ -6,13 +6,13 @@ use redis::Value;
 
 use crate::{hash_slot::SLOTS, redis_manager::Address};
 
-/// No node.
+/// Marks a slot without an owner.
 const NOBODY: u16 = u16::MAX;
 
 /// Which node is the primary of each slot.
 #[derive(Debug, Clone)]
 pub(super) struct SlotMap {
-    /// For each slot an index of `primaries`.
+    /// For each slot an index into `primaries`.
     owners: Vec<u16>,
     primaries: Vec<Address>,
     /// Primaries and replicas.
@@ -28,7 +28,7 @@ impl SlotMap {
         }
     }
 
-    /// Reads the answer of node `asked`; nothing if it has another form.
+    /// Reads the answer of node `asked`; `None` if it has another form.
     pub(super) fn read(answer: &Value, asked: &Address) -> Option<Self> {
         let Value::Array(ranges) = answer else {
             return None;
@@ -84,7 +84,7 @@ impl SlotMap {
         self.primaries.iter().filter(has_slots).cloned().collect()
     }
 
-    /// Returns whether a node has any.
+    /// Returns whether a node has slots.
     pub(super) fn has_slots(&self, address: &Address) -> bool {
         (0..SLOTS).any(|slot| self.owner(slot) == Some(address))
     }
@@ -118,15 +118,15 @@ impl SlotMap {
     }
 }
 
-/// Two maps are equal if they say the same of every slot.
+/// Two maps are equal if every slot has the same owner.
 impl PartialEq for SlotMap {
     fn eq(&self, other: &Self) -> bool {
         (0..SLOTS).all(|slot| self.owner(slot) == other.owner(slot))
     }
 }
 
-/// Reads the address of a node; nothing if the node that was asked does not know it. A node without a host in its entry
-/// is at the host of the node that was asked.
+/// Reads the address of a node; `None` if the node that was asked does not know it. A node without a host in its entry
+/// has the host of the node that was asked.
 fn address(node: &Value, asked: &Address) -> Option<Address> {
     let Value::Array(node) = node else {
         return None;

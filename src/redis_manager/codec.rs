@@ -1,5 +1,5 @@
-//! Commands as Redis's protocol has them, and what its answers mean: one encoder for a server and for the nodes of a
-//! cluster. It knows of an operation what the table in [`crate::command`] says.
+//! Encodes commands in Redis's protocol and decodes the answers, for a single server and for the nodes of a cluster.
+//! Everything about an operation comes from the table in [`crate::command`].
 
 use std::{iter, sync::Arc};
 
@@ -34,7 +34,7 @@ pub(crate) fn read(op: ReadOp, key: &[u8]) -> Cmd {
     command(op.redis_name(), [key])
 }
 
-/// Encodes a command for a server that has all keys: a write is one command of Redis, a read is one for each key.
+/// Encodes a command for a server that has all keys: a write as one Redis command, a read as one for each key.
 pub(crate) fn encode(call: &Command, mut each: impl FnMut(Cmd)) {
     match call.op() {
         Op::Read(op) => call.keys().iter().for_each(|key| each(read(op, key))),
@@ -42,7 +42,7 @@ pub(crate) fn encode(call: &Command, mut each: impl FnMut(Cmd)) {
     }
 }
 
-/// Encodes what a command is for one of its keys, where the others may be at other servers.
+/// Encodes the part of a command that is about one of its keys, for a cluster, where the others may be on other nodes.
 pub(crate) fn encode_for(call: &Command, key: &Key) -> Cmd {
     command(
         call.op().redis_name(),

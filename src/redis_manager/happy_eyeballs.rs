@@ -1,6 +1,5 @@
-//! Connecting to a host with several addresses: happy eyeballs as in RFC 8305. The next address is tried as
-//! soon as the one before has failed, or has been silent for 250 ms; the first that connects is taken, and the
-//! other attempts end.
+//! Connects to a host with several addresses: happy eyeballs as in RFC 8305. The next address is tried as soon as the
+//! one before has failed, or has been silent for 250 ms; the first that connects is used, and the other attempts end.
 
 use std::{collections::VecDeque, io, net::SocketAddr, time::Duration};
 
@@ -22,7 +21,7 @@ pub(super) async fn connect<T, F: Future<Output = io::Result<T>>>(
     let mut next = Instant::now();
     loop {
         tokio::select! {
-            // An attempt that has connected is better than one more.
+            // A successful attempt takes precedence over starting another one.
             biased;
             Some((number, attempt)) = attempts.next() => match attempt {
                 Ok(connected) => return Ok(connected),

@@ -1,7 +1,6 @@
-//! The role of the server: whether it is still the primary. A failover behind one address (a load balancer, a
-//! cloud's endpoint) leaves the connections of the demoted server open: it refuses writes, which says so, but
-//! goes on answering reads and barriers. So a connection on which reads are sent is asked for its role now and
-//! then, in the same pipeline.
+//! The role of the server: whether it is still the primary. A failover behind one address (a load balancer, a cloud
+//! endpoint) leaves the connections of the demoted server open: it refuses writes, but still answers reads and
+//! barriers. So a connection on which reads are sent asks for the role now and then, in the same pipeline.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,10 +12,10 @@ use super::{
     tracking_support,
 };
 
-/// For so long after the question the role is taken for the same.
+/// How long an answer about the role counts.
 pub(super) const FRESH: Duration = Duration::from_millis(500);
 
-/// What the server is asked: a command that it has answered at set-up.
+/// The command that asks for the role: one that the server has answered during the handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Question {
     /// `HELLO` without arguments, which every user may call. Only over RESP3: some proxies close the
@@ -49,15 +48,15 @@ pub(super) fn role_of_info(info: &str) -> Option<String> {
     Some(role.trim().to_owned())
 }
 
-/// What is known of the role of the server of one connection.
+/// The known role of the server of one connection.
 #[derive(Debug)]
 pub(super) struct Role {
     question: Option<Question>,
     asked: Instant,
-    /// Why it is no primary: its words.
+    /// Why it is not the primary: its words.
     demoted: Option<Arc<str>>,
-    /// It was no primary at set-up, for which the cache is off: once it is one, the connection is left for another to
-    /// it.
+    /// Whether it was not a primary at the handshake, so that the cache is off; when it becomes one, the connection is
+    /// replaced.
     rises: bool,
 }
 
@@ -73,7 +72,7 @@ impl Role {
         }
     }
 
-    /// Of a server that is no primary yet, where a cache is wanted.
+    /// Marks a server that is not a primary yet, with a cache wanted.
     pub(super) fn rises(self, rises: bool) -> Self {
         Self { rises, ..self }
     }
@@ -86,7 +85,7 @@ impl Role {
         Some(question)
     }
 
-    /// Returns what to ask whenever it was asked last.
+    /// Returns the question, whenever it was last asked.
     pub(super) fn question(&self) -> Option<Question> {
         self.question
     }
@@ -110,7 +109,7 @@ impl Role {
         }
     }
 
-    /// Returns why the server is no primary, as far as it has said so.
+    /// Returns why the server is not the primary, if it has said so.
     pub(super) fn demoted(&self) -> Option<Arc<str>> {
         self.demoted.clone()
     }

@@ -1,6 +1,6 @@
-//! Scans what Redis holds, in small steps. SCAN instead of KEYS, which would block the
-//! server; TYPE for each key, because SCAN's own TYPE filter came only with Redis 6; SSCAN instead of
-//! SMEMBERS, for sets of any size. Used by `clean` and by [`super::inventory`].
+//! Scans what Redis holds, in small steps. SCAN instead of KEYS, which would block the server; TYPE for each key,
+//! because SCAN's own TYPE filter needs Redis 6; SSCAN instead of SMEMBERS, for sets of any size. Used by `clean` and
+//! by [`super::inventory`].
 
 use futures_util::{
     StreamExt as _, TryStreamExt as _,
@@ -15,7 +15,7 @@ use crate::{
     manager::Lost,
 };
 
-/// How many keys, or members, the server looks at in one step.
+/// The number of keys, or members, that the server looks at in one step.
 pub(super) const STEP: usize = 1000;
 
 /// Why a scan ended early. It cannot be resumed: a cursor is not valid on another connection.
@@ -63,7 +63,7 @@ pub(crate) fn found(
     steps(connection, scan).boxed()
 }
 
-/// Returns all steps of a SCAN or SSCAN.
+/// Streams all steps of a SCAN or SSCAN.
 pub(super) fn steps(
     connection: MultiplexedConnection,
     command: impl Fn(&[u8]) -> Cmd + Send + 'static,

@@ -1,5 +1,5 @@
-//! How answers go to JavaScript: many at a time, as numbers on a tape, with the few values that are
-//! no numbers beside it. `lib/answers.js` is the other end, and calls the callbacks.
+//! The tape: answers to many calls, encoded as an array of numbers, with the few values that are not numbers beside it.
+//! `lib/answers.js` is the other end: it decodes the tape and calls the callbacks.
 
 use napi::{
     Env, Status,
@@ -10,29 +10,29 @@ use napi::{
 use crate::binding::tables::shared;
 
 shared! {
-    /// What a word of the tape says in its low four bits; the others hold its number.
+    /// The instruction in the low four bits of a word; the others hold its operand n.
     pub enum Word {
-        /// So many calls are done.
+        /// n calls are done.
         Done = "DONE",
-        /// A list, which follows.
+        /// Answers a call with the list that follows.
         List = "LIST",
-        /// So many lists, which follow, as one.
+        /// Answers a call with the n lists that follow, joined.
         Joined = "JOINED",
-        /// A push to so many frontends, whose lists follow.
+        /// Delivers a push to n frontends, whose lists follow.
         Push = "PUSH",
-        /// An error, which follows, in one of the [`Shape`]s.
+        /// Answers a call with the error that follows, in the [`Shape`] n.
         Fail = "FAIL",
-        /// What a custom manager answered.
+        /// Answers a call with what a custom manager answered.
         Own = "OWN",
-        /// The same, to a push.
+        /// Delivers a push with what a custom manager answered.
         OwnPush = "OWN_PUSH",
-        /// The master of that number is made of the text that follows.
+        /// Makes shared array n from the text that follows.
         Master = "MASTER",
-        /// The master of that number is not needed any more.
+        /// Drops shared array n.
         Forget = "FORGET",
-        /// The master of that number grows by the piece that follows.
+        /// Appends the piece that follows to shared array n.
         Piece = "PIECE",
-        /// A number, which follows.
+        /// Answers a call with the number that follows.
         Number = "NUMBER",
     }
 }
@@ -40,7 +40,7 @@ shared! {
 const _: () = assert!(Word::ALL.len() <= 16, "four bits");
 
 shared! {
-    /// The arguments with which a callback is told of an error: 0.0.7's.
+    /// The arguments with which a callback gets an error, as in 0.0.7.
     pub enum Shape {
         /// `(err)`
         Plain = "PLAIN",
@@ -51,7 +51,7 @@ shared! {
     }
 }
 
-/// See the module.
+/// A tape that is being written.
 #[derive(Default)]
 pub struct Tape {
     words: Vec<u32>,
@@ -59,11 +59,11 @@ pub struct Tape {
     values: Vec<sys::napi_value>,
     /// The bytes of the texts among them.
     bytes: usize,
-    /// The members of the lists that are copied from masters.
+    /// The number of members of lists that are copied from shared arrays.
     copied: usize,
-    /// Where a run of [`Word::Done`] can go on.
+    /// The position of a word [`Word::Done`] that can be counted up.
     run: Option<usize>,
-    /// Lists that have a master up to the end of the tape only.
+    /// Lists whose shared arrays exist up to the end of the tape only.
     passing: Vec<u64>,
 }
 
@@ -75,7 +75,7 @@ impl Tape {
         self.words.push(word as u32 | n << 4);
     }
 
-    /// Appends that one more call is done.
+    /// Writes that one more call is done.
     pub fn done(&mut self) {
         if let Some(run) = self.run {
             self.words[run] += 1 << 4;
@@ -141,7 +141,8 @@ impl Tape {
         &self.words
     }
 
-    /// Returns how much there is for JavaScript to do, in bytes to parse: a member takes about as long to copy.
+    /// Returns how much work this is for JavaScript, in bytes to parse: copying a member takes about as long as parsing
+    /// it.
     pub fn load(&self) -> usize {
         self.bytes + self.copied
     }
@@ -160,7 +161,7 @@ impl Tape {
         Ok(Object::from_raw(env.raw(), array))
     }
 
-    /// Forgets everything that is on it.
+    /// Clears the tape.
     pub fn clear(&mut self) {
         self.words.clear();
         self.values.clear();

@@ -134,15 +134,15 @@ pub fn fan_out(env: &Env, option: Option<FanOut>) -> napi::Result<Option<Object<
 }
 
 shared! {
-    /// What can go wrong on the JavaScript side.
+    /// The kinds of failures on the JavaScript side.
     pub enum Failure {
         /// A custom manager did not answer in time.
         Timeout = "TIMEOUT",
-        /// Option `channelManager` is none.
+        /// Option `channelManager` is not a manager.
         Option = "OPTION",
         /// A custom manager did not start, stop or clean in time.
         Unreachable = "UNREACHABLE",
-        /// What cannot be looked at.
+        /// A value that throws when it is read.
         Internal = "INTERNAL",
         /// The service has ended.
         Stopped = "STOPPED",

@@ -94,7 +94,7 @@ impl Service {
         let before = self.state.replace(State::Closed);
         if before == State::Closed {
             if self.ending.get() == Ending::Done {
-                // Stopped already: answered all the same, after this method has returned.
+                // Stopped already: the callback is called too, after this method has returned.
                 self.hold_host(channel)?;
                 self.open_outbox()?.nudge();
             }

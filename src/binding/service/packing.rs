@@ -1,5 +1,5 @@
-//! Makes a call of arguments: packs its keys and members into the buffer of the tick, holds its callback in the host,
-//! and gives it its number in call order.
+//! Packs a call: its keys and members into the buffer of the tick, its callback into the host's array, under its number
+//! in call order.
 
 use napi::Unknown;
 
@@ -134,7 +134,7 @@ impl Service {
         self.flush_soon(host)
     }
 
-    /// Gives a call its number, under which `hold` keeps its callback.
+    /// Assigns the call its number, under which `hold` keeps its callback.
     pub fn take_call(
         &self,
         host: &Host,

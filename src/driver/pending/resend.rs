@@ -1,8 +1,8 @@
-//! Sending calls again: after a connection was lost, and after its server was demoted.
+//! Sends calls again after a connection was lost, and after its server was demoted.
 //!
-//! A call can itself be the reason why a connection is lost: a uid that is longer than the server takes, a list that is
-//! longer than it sends. So calls that were in flight when a connection broke twice are sent carefully: one batch at a
-//! time, soon one call at a time. A call with which connections break when it is alone in flight is not sent again.
+//! A call can itself be the reason why a connection is lost: a uid longer than the server accepts, or a list longer
+//! than it sends. So calls that were in flight when a connection broke twice are sent carefully: one batch at a time,
+//! soon one call at a time. If connections break with a call alone in flight, it is not sent again.
 
 use tokio::time::Instant;
 
@@ -13,14 +13,14 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Calls that were lost so often are sent carefully.
+/// Calls that were lost this often are sent carefully.
 const CAREFUL: u32 = 2;
 
-/// Where many are, so many at a time first, and twice as many after each time that the connection has lived: a
-/// connection that broke for other reasons is soon as fast as before.
+/// The first number of calls that are sent carefully at a time. It doubles whenever the connection has answered, so
+/// that a connection that broke for another reason is soon at full speed.
 pub(super) const GROUP: usize = 32;
 
-/// A call is given up that was lost so often, and so often of these alone. A server that only restarts meets no
+/// A call that was lost this often, and as often alone in flight, fails. A server that only restarts does not lose a
 /// call so often.
 const GIVE_UP: u32 = 4;
 const ALONE: u32 = 2;
@@ -29,7 +29,7 @@ const ALONE: u32 = 2;
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Losses {
     all: u32,
-    /// With no other call in flight.
+    /// How often it was the only call in flight.
     alone: u32,
 }
 
