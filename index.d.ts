@@ -351,9 +351,15 @@ export interface GlobalChannelOptions {
    */
   rpcNoDelay?: boolean | null;
   /**
-   * On a frontend: a message for many sessions is encoded once and sent to all of them in one step, where the app has
-   * not configured a push scheduler of its own. Between servers: lists of members are sent once and named from then on.
-   * `false`: all is sent as the framework does it. @default true
+   * On a frontend, a message for many sessions is encoded once and sent to all of them in one native call, unless the app
+   * has a push scheduler of its own. Between servers, long lists of uids are sent once, and then referred to by number.
+   * `false`: as the framework does it. @default true
+   * @example
+   * ```ts
+   * app.use(globalChannel, {
+   *   globalChannel: { url: 'redis://127.0.0.1:6379/3', fanOut: { maxBuffered: 4 << 20, onSlow: 'close' } },
+   * });
+   * ```
    */
   fanOut?: boolean | FanOutOptions | null;
   /** Remove all channels under `prefix` in the store before `start` calls back. @default false */
@@ -411,19 +417,38 @@ export interface TlsOptions {
   rejectUnauthorized?: boolean | null;
 }
 
+/**
+ * The fields of option {@link GlobalChannelOptions.fanOut}; those that are left out have their defaults.
+ *
+ * @example
+ * ```ts
+ * import type { FanOutOptions } from 'pome-globalchannel-plugin';
+ *
+ * // Compress messages from 4 KB on, and close clients for which more than 1 MB is queued.
+ * const fanOut: FanOutOptions = { deflateThreshold: 4096, maxBuffered: 1 << 20, onSlow: 'close' };
+ * ```
+ */
 export interface FanOutOptions {
   /**
-   * Messages of fewer bytes are sent uncompressed also to clients that negotiated permessage-deflate; larger ones
-   * are compressed for each client. 0 = all are compressed, as the framework does it. @default 1024
+   * Messages of fewer bytes (Package header included) are sent uncompressed, even to clients that negotiated
+   * permessage-deflate; larger ones are compressed for each of these. 0 = all are compressed, as the framework does it.
+   * @default 1024
    */
   deflateThreshold?: number | string | null;
-  /** How many bytes may be queued for a client before it counts as slow; 0 = no limit. @default 0 */
+  /**
+   * The number of bytes queued in Node from which a client counts as slow; 0 = no limit. Responses to requests are always
+   * sent. @default 0
+   */
   maxBuffered?: number | string | null;
-  /** What is done about a slow client: the message is dropped, or its session is closed. @default 'drop' */
+  /**
+   * What is done about a slow client: the message is dropped, which is not reported to the pushing server, or its session
+   * is closed (reason `slow`). @default 'drop'
+   */
   onSlow?: 'drop' | 'close' | null;
   /**
-   * A list of 2 KB of uids or more is sent to a frontend that has the plugin once, and then a number in its place, or what has
-   * changed. `false`: neither does this server name lists, nor does it take names as a frontend. @default true
+   * Names for lists: a list of at least 2 KB of uids that is pushed repeatedly is sent once to a frontend that has the
+   * plugin, and then its number or the difference. `false`: this server sends no names, and takes none as a frontend.
+   * @default true
    */
   lists?: boolean | null;
 }
@@ -484,7 +509,7 @@ export interface GlobalChannelStats {
    * method returned are not counted. `p50` and `p99` have two significant digits.
    */
   latency: { count: number; p50: number; p99: number; max: number };
-  /** Names for lists, between servers; null where `fanOut` or `fanOut.lists` is false. */
+  /** Names for lists, between servers; null if `fanOut` or `fanOut.lists` is false. */
   lists: ListStats | null;
   /** Pushes whose callback was called after their members were read. */
   pushes: number;
@@ -492,61 +517,87 @@ export interface GlobalChannelStats {
   pushedFrontends: number;
   /** Members that these pushes did not reach. */
   failedUids: number;
-  /** How this server, a frontend, has sent messages to its clients; for the whole app since it was made. */
+  /** Messages that this server, as a frontend, has sent to its clients: counted for the whole app, since it was made. */
   fanOut: FanOutStats;
 }
 
-/** Counts of messages to single clients; a message to 300 sessions counts 300 times. */
+/**
+ * The fan-out of a frontend: counts of messages to single clients, so a message to 300 sessions counts 300 times. See
+ * {@link GlobalChannel.stats} and option `fanOut`.
+ *
+ * @example
+ * ```ts
+ * const { enabled, reason, native, shared, framework, reasons } = channel.stats().fanOut;
+ * if (!enabled) console.log('no fan-out:', reason);
+ * else console.log(`native ${native}, shared ${shared}, framework ${framework}`, reasons);
+ * ```
+ */
 export interface FanOutStats {
-  /** Whether messages go through the fan-out. */
+  /** Whether the app sends through the fan-out. */
   enabled: boolean;
-  /** Why not. */
+  /** The reason if it does not: the option, not a frontend, not started yet, or a push scheduler of the app's own. */
   reason: string | null;
-  /** Taken whole by the native call. */
+  /** Messages sent whole by the native call. */
   native: number;
-  /** By `socket.write` of the bytes that all share: those with something queued, TLS, where there is no native call. */
+  /**
+   * Messages sent by `socket.write` of the bytes that all clients share: if earlier bytes are queued, with TLS, without
+   * a native call (Windows), or if the native call sent only a part.
+   */
   shared: number;
-  /** By the framework: `session.send`. */
+  /** Messages sent by the framework. */
   framework: number;
-  /** Why by the framework. */
+  /** The reasons for these; their sum is `framework`. */
   reasons: {
-    /** Answers to requests are always the framework's. */
+    /** A response to a request; the framework always sends these. */
     response: number;
-    /** A socket of a kind that is not known: sioconnector, mqtt, udp, or of another version. */
+    /** The socket is of an unknown kind (sioconnector, mqtt, udp, another version), or its methods were replaced. */
     otherSocket: number;
-    /** The client has not finished its handshake, or is about to go. */
+    /** The client has not finished its handshake, or is disconnecting. */
     notOpen: number;
-    /** The WebSocket is compressing, or has another message under way. */
+    /** The WebSocket is compressing, or in the middle of another message. */
     busy: number;
     /** At least `deflateThreshold` bytes for a client that negotiated permessage-deflate. */
     deflate: number;
-    /** What the app's `encode` gave is nothing that can be sent. */
+    /** The result of the app's `encode` cannot be sent. */
     notEncoded: number;
     /** There is no such session. */
     noSession: number;
   };
-  /** Messages that slow clients did not get. */
+  /** Messages that slow clients did not get (`onSlow: 'drop'`). */
   slowDropped: number;
-  /** Slow clients whose sessions were closed. */
+  /** Slow clients whose sessions were closed (`onSlow: 'close'`). */
   slowClosed: number;
 }
-
-/** What a service has done with long lists of uids, and keeps of them; see `fanOut.lists`. */
+/**
+ * Names for lists ({@link FanOutOptions.lists}): counts of RPCs, and what is kept in memory.
+ *
+ * @example
+ * ```ts
+ * const { lists } = channel.stats();
+ * if (lists) {
+ *   const { named, changed, whole, refused } = lists;
+ *   console.log(`number ${named}, difference ${changed}, whole list ${whole}, refused ${refused}`);
+ * }
+ * ```
+ */
 export interface ListStats {
-  /** Frontends that take a number in place of a list, now. */
+  /** Frontends that take numbers in place of lists now. */
   frontends: number;
-  /** Questions whether a frontend does. */
+  /** Times that a frontend was asked whether it does. */
   asked: number;
-  /** RPCs with a number, with a difference to what the frontend had, and with the whole list under a number. */
+  /** RPCs with only the number of a list that the frontend has. */
   named: number;
+  /** RPCs with the difference to a list that the frontend has. */
   changed: number;
+  /** RPCs with a whole list and its new number. */
   whole: number;
-  /** RPCs that a frontend refused, because it did not know a list or had started anew; they were made again. */
+  /** RPCs that a frontend refused because it was restarted or had dropped the list; it delivered nothing of them. */
   refused: number;
-  /** What the lists that are remembered for frontends take here, in bytes, as estimated; at most 32 MiB. */
+  /** Memory for the lists that frontends have, in bytes (estimated); at most 32 MiB. */
   bytes: number;
-  /** On a frontend: lists of all pushing servers that are kept here, and their bytes; at most 32 MiB. */
+  /** On a frontend: lists kept for all pushing servers. */
   kept: number;
+  /** On a frontend: memory for these, in bytes (estimated); at most 32 MiB. */
   keptBytes: number;
 }
 
@@ -810,25 +861,35 @@ export class GlobalChannel {
 export const components: string;
 
 /**
- * The push scheduler that the plugin sets on frontends, for apps that name it themselves: in `pushSchedulerConfig` of pomelo
- * and pinus as `{scheduler: FanOutPushScheduler}`, or in a list of several. What option `fanOut` says of it is in
- * `opts`; what is left out is as the plugin has it, if it was loaded before.
+ * The push scheduler that the plugin sets on frontends. Apps can also select it themselves, by setting
+ * `pushSchedulerConfig` of pomelo and pinus to `{scheduler: FanOutPushScheduler}`, or in pinus' list of several. Fields of
+ * option `fanOut` may stand beside `scheduler`; those left out have the values of the plugin, if it was loaded before.
  *
  * @example
  * ```ts
  * import { FanOutPushScheduler } from 'pome-globalchannel-plugin';
  *
- * app.set('pushSchedulerConfig', { scheduler: FanOutPushScheduler });
+ * app.set('pushSchedulerConfig', { scheduler: FanOutPushScheduler, maxBuffered: 4 << 20 });
  * ```
  */
 export class FanOutPushScheduler {
+  /**
+   * Makes a scheduler for `app`; the framework does this when it starts.
+   * @throws `ERR_GLOBAL_CHANNEL_INVALID_OPTION` if a field of `opts` has a wrong type or value.
+   */
   constructor(
     app: any,
     opts?: Pick<FanOutOptions, 'deflateThreshold' | 'maxBuffered' | 'onSlow'> | null,
   );
+  /** Called by the framework; there is nothing to start. */
   start(cb?: () => void): Promise<void>;
+  /** Called by the framework; there is nothing to stop. */
   stop(force?: boolean, cb?: () => void): Promise<void>;
   stop(cb?: () => void): Promise<void>;
+  /**
+   * Sends `msg`, which the framework has encoded, to the sessions with the ids `recvs`; for a broadcast (`opts.type`), to
+   * all sessions that it addresses. Errors of single sessions are logged, and `cb` is called without an error.
+   */
   schedule(
     reqId: number | null,
     route: string,
