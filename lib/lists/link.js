@@ -194,7 +194,7 @@ module.exports = function createLink(transport, share, counts) {
       refused.push(flight);
     } else {
       // Later pushes were not held back, so that sending it again would change the order.
-      transport.answered(parcel, new Error('the frontend was started anew, or let go of the list'));
+      transport.answered(parcel, new Error('the frontend was restarted, or dropped the list'));
     }
   }
 
