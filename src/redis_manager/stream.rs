@@ -1,5 +1,5 @@
-//! Opens a socket to a server. What is spoken on it is in [`super::connect`], which of several addresses of
-//! a name is taken in [`super::happy_eyeballs`].
+//! Opens a socket to a server. The protocol on it is in [`super::connect`]; the choice between several addresses of a
+//! name is in [`super::happy_eyeballs`].
 
 use std::net::SocketAddr;
 
@@ -64,7 +64,7 @@ async fn layered(
     host: &str,
     tls: Option<&Tls>,
 ) -> Result<Box<dyn Stream>, ConnectError> {
-    // Without it a lone command waits for the network.
+    // Without TCP_NODELAY a lone command would wait for an acknowledgement.
     stream
         .set_nodelay(true)
         .map_err(|error| unreachable(&error))?;

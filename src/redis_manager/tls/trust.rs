@@ -1,4 +1,4 @@
-//! Whose certificates are taken for the server's.
+//! Verification of the server's certificate.
 
 use std::{fmt, sync::Arc};
 
@@ -17,9 +17,9 @@ use crate::manager::ConnectError;
 /// Which certificates of servers are trusted.
 #[derive(Clone)]
 pub enum Trust {
-    /// Those that the system trusts.
+    /// Certificates that the system trusts.
     System,
-    /// Those that were given, and no others.
+    /// Only certificates of these CAs.
     Only(Arc<RootCertStore>),
     /// Any: TLS certificate verification is disabled, which protects from passive eavesdropping only.
     Anyone,
@@ -71,7 +71,7 @@ fn refused(words: impl fmt::Display) -> ConnectError {
     ConnectError::Refused(format!("TLS: {words}").into())
 }
 
-/// Takes every certificate, also one that cannot even be read.
+/// Accepts every certificate, even one that cannot be parsed.
 #[derive(Debug)]
 struct Anyone(Arc<CryptoProvider>);
 
