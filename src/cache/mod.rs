@@ -1,7 +1,6 @@
-//! The member cache of one connection: answers reads from memory so that no caller can tell it from
-//! reading the store each time. A pure state machine: calls, replies and pushes go in, commands for
-//! the wire and finished calls come out; no socket, no clock. `redis_manager::connection` is the loop
-//! around it.
+//! The member cache of one connection: answers reads from memory, with the same results as reading the store each time.
+//! A pure state machine: calls, replies and pushes go in, commands for the wire and finished calls come out; no socket,
+//! no clock. `redis_manager::connection` is the loop around it.
 //!
 //! **Why it works.** With `CLIENT TRACKING` the server remembers what this connection read after a `CLIENT CACHING
 //! YES`, and writes an *invalidation* into our socket while it executes a change of it: before the reply to anything
@@ -23,11 +22,10 @@
 //!    before itself: otherwise `pushMessage(ch); leave(ch, u)` could lose u's message, because
 //!    our own write kills the candidate, and the second reading comes after the leave.
 //!
-//! **Order.** Calls take effect in call order, as far as anyone can see: what a call reads again, all
-//! later calls that are not answered yet read again too, and the keys of one call are read again
-//! together, unless a later write of ours to one of them has been sent. Finished calls are given out
-//! in call order. A read that is no list of members has no place in memory and goes to the store as it is: it stands in
-//! this order as a write does, with a fallback directly before it, but changes nothing.
+//! **Order.** Calls appear to take effect in call order: what a call reads again, all later unanswered calls read again
+//! too, and the keys of one call are read again together, unless a later write of ours to one of them has been sent.
+//! Finished calls are released in call order. A read that is not of members is never kept and goes to the store
+//! unchanged: in this order it counts as a write, with a fallback directly before it, but it changes nothing.
 //!
 //! **What the server remembers** is bounded by the channels that exist ([`entries`], [`dead_keys`]). An empty list is
 //! not tracked: the barrier itself proves that its key still does not exist. A list with members is tracked from its

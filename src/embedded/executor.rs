@@ -261,11 +261,11 @@ impl Executor {
         self.wanted()
     }
 
-    /// Fails if the connection is gone, and with it all who wait for an answer.
+    /// Fails if the connection is gone, and with it the callers.
     fn wanted(&self) -> std::result::Result<(), Lost> {
         fail_point!("embedded-gone-writes", Some(Ok(())));
         if self.is_given_up() {
-            return Err(Lost("nobody waits for it".into()));
+            return Err(Lost("the connection is gone".into()));
         }
         Ok(())
     }

@@ -210,7 +210,7 @@ mod tests {
         other.owner = true;
         let lock = File::options().write(true).open(other.processes.join("1"));
         let lock = lock.expect("it is there");
-        lock.lock().expect("nobody else has it");
+        lock.lock().expect("it is free");
         for _ in 0..3 {
             other.beat().expect("it beats");
             assert_eq!(beats.look().expect("it can look"), None);

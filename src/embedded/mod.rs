@@ -1,21 +1,20 @@
-//! The embedded manager: a store without a server, in a folder that all processes of one machine
-//! open (LMDB, by `heed`). Here: where the folder is, what it promises, and the manager.
+//! The embedded manager: a store without a server, in a folder that all processes of one machine open (LMDB, by
+//! `heed`). This file has its options and the manager.
 //!
-//! - [`folder`]: the files in the folder; [`locality`]: whether it is on a local disk; [`file_modes`]: for its
-//!   owner only.
+//! - [`folder`]: the files in the folder; [`locality`]: whether it is on a local disk; [`file_modes`]: permissions.
 //! - [`registry`]: one open store per process and folder.
-//! - [`presence`]: which processes have it open; [`liveness`]: where their locks may not be seen.
-//! - [`held_files`]: the files that are open; [`watchdog`]: whether they are still those in the folder.
+//! - [`presence`]: which processes have it open; [`liveness`]: heartbeats, for file systems that may not share locks.
+//! - [`held_files`]: the open files; [`watchdog`]: checks that they are still those in the folder.
 //! - [`recovery`]: crash recovery; [`shutdown_marker`]: the file that says how the store was left.
 //! - [`opening`]: LMDB's environment in the folder; [`store`]: an open store and its transactions.
-//! - [`write_lock`]: which process writes next.
+//! - [`write_lock`]: the lock for write transactions, among processes.
 //! - [`rows`]: channels and members as rows; [`write_txn`]: commands in a write transaction.
 //! - [`read_txn`]: lists, from memory or from the rows.
-//! - [`connection`]: on which thread a batch is executed; [`executor`]: batches to transactions; [`budget`]: how much
-//!   is done at a time.
-//! - [`scan`]: what is there, page by page.
+//! - [`connection`]: on which thread a batch is executed; [`executor`]: batches to transactions; [`budget`]: the size
+//!   of a transaction.
+//! - [`scan`]: lists the contents, page by page.
 //! - [`messages`]: error messages.
-//! - `audit`: what tests ask about the rows; `failpoints`: what tests break.
+//! - `audit`: checks the rows, for tests; `failpoints`: fail points.
 
 #[cfg(any(test, feature = "failpoints"))]
 mod audit;
@@ -101,8 +100,8 @@ impl EmbeddedOptions {
             return Some("there is none in this folder");
         }
         recovery::is_torn(&folder).then_some(
-            "the system went down while it was open with durability 'process', so that nobody knows what \
-             it holds",
+            "the system went down while it was open with durability 'process', so that its contents cannot \
+             be trusted",
         )
     }
 }

@@ -7,14 +7,14 @@
 //!
 //! - The primary is the one that was named with the highest epoch. An answer of an older epoch changes
 //!   nothing, however late it comes.
-//! - A failover from it that any sentinel has told of, by a message or by an answer, bars it: from the moment
-//!   at which the replica is promoted, which may come at once, what it acknowledges is thrown away. The bar
-//!   outlives the connection that it has ended, and the connection to the sentinel.
-//! - The bar ends when a newer epoch names another primary; when the sentinel that told of the failover says,
-//!   asked later over the same connection, that there is none and names the same primary; and after
-//!   [`PATIENCE`], since a failover may be aborted, or its leader die.
-//! - Epochs may begin anew (another deployment). So a primary that no sentinel names any more is given up for
-//!   what they do name, if that lasts for [`PATIENCE`] while a connection is looked for.
+//! - A failover from it that any sentinel has reported, by a message or in an answer, bars it: writes that it
+//!   acknowledges are lost from the moment at which the replica is promoted, which may be at once. The bar outlives the
+//!   connection that it has ended, and the connection to the sentinel.
+//! - The bar ends when a newer epoch names another primary; when the sentinel that reported the failover answers a
+//!   later question over the same connection that there is none, and names the same primary; and after [`PATIENCE`],
+//!   because a failover may be aborted, or its leader may die.
+//! - Epochs may start again from 0 (another deployment). So a primary that no sentinel names any more is given up for
+//!   the one that they name, if that lasts for [`PATIENCE`] while a connection is wanted.
 
 #[cfg(test)]
 mod tests;
