@@ -112,7 +112,7 @@ class Story {
     await this.push('chat-2', 'world', stayers, 'the first channel is as it was');
 
     await this.cluster.call('chat-1', 'destroyChannel', 'world');
-    await this.push('chat-2', 'world', [], 'the channel was destroyed, nobody gets it');
+    await this.push('chat-2', 'world', [], 'the channel was destroyed, no client gets it');
     await this.push('chat-1', 'guild', leavers, 'the second channel lives on');
 
     const ways = waysOut(await this.inside('fanOut'));
