@@ -23,7 +23,7 @@ const LONGER = 6;
 /** The least budget for lists, in bytes, of a frontend that has dropped lists. */
 const LEAST = 64 << 10;
 
-/** Epochs are unique in the process, so that no two links to a frontend share one. */
+/** Epochs are unique in the process, so that a frontend never gets the same one twice. */
 let lastEpoch = 0;
 
 /**

@@ -1,7 +1,7 @@
 'use strict';
 
 // Names for lists, the pushing server's end: a frontend is sent a long list of uids once, and then its number or a
-// difference. This file selects the pushes that are worth it and keeps the links to the frontends: link.js is one of
+// difference. This file selects the pushes that are worth it and keeps an object for each frontend: link.js is one of
 // them, remote.js is the frontend's end.
 
 const createLink = require('./link');
