@@ -57,7 +57,7 @@ function appLogger(app) {
   return null;
 }
 
-/** The folder of the framework: package managers may install its dependencies only beside it. */
+/** Returns the folder of the framework: package managers may install its dependencies only beside it. */
 function framework() {
   return Object.keys(require.cache).filter((file) =>
     /[\\/](pomelo|pinus)[\\/](dist[\\/])?(lib[\\/])?(pomelo|index)\.js$/.test(file),

@@ -56,7 +56,7 @@ function waiting(app) {
     : 'the app has not started yet';
 }
 
-/** Whether the app has not set a scheduler, or has set the framework's default. */
+/** Returns whether the app has not set a scheduler, or has set the framework's default. */
 function isDefault(scheduler) {
   return !scheduler || directs().includes(scheduler);
 }

@@ -52,7 +52,7 @@ function original(name, source, behaves = () => true) {
   };
 }
 
-/** Whether `call` calls its argument exactly once, with the probe itself. */
+/** Returns whether `call` calls its argument exactly once, with the probe itself. */
 function handsOn(call) {
   const given = [];
   try {

@@ -15,7 +15,7 @@ const MANY = 64;
 /** Longer lists are not compared by sets, which would block the event loop for too long; they are sent whole. */
 const LONGEST = 5000;
 
-/** Whether both lists have the same uids in the same order. */
+/** Returns whether both lists have the same uids in the same order. */
 function isSame(one, other) {
   if (one.length !== other.length) {
     return false;

@@ -105,7 +105,9 @@ module.exports = function createLists(app, { rpc, plain, optionsOf, answered, is
   }
 };
 
-/** Whether a list is long enough for a name. Only uids that JSON leaves unchanged are allowed in such a list. */
+/**
+ * Returns whether a list is long enough for a name. Only uids that JSON leaves unchanged are allowed in such a list.
+ */
 function isLong(uids, isFixed) {
   let bytes = 0;
   if (isFixed) {

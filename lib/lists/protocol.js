@@ -45,12 +45,14 @@ const welcome = (token) => ({ globalChannelLists: VERSION, token, maxBytes: limi
 const refusal = (token) => ({ globalChannelLists: VERSION, token, refused: true });
 const delivered = (failed) => ({ globalChannelLists: VERSION, failed });
 
-/** Whether an answer is one of these three. Stubs and wrappers of `rpcInvoke` may report success for any call. */
+/**
+ * Returns whether an answer is one of these three. Stubs and wrappers of `rpcInvoke` may report success for any call.
+ */
 function isOurs(answer) {
   return typeof answer === 'object' && answer !== null && answer.globalChannelLists === VERSION;
 }
 
-/** Whether an RPC's error says that there is no such remote, so that nothing was delivered. */
+/** Returns whether an RPC's error says that there is no such remote, so that nothing was delivered. */
 function isNotThere(err) {
   const text = typeof err === 'object' && err !== null ? err.stack || err.message : err;
   return typeof text === 'string' && NOT_THERE.test(text);
