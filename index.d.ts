@@ -101,7 +101,10 @@ export interface Application {
   getServers(): { [sid: string]: any };
   /** Whether a server (without an argument: this process) is a frontend. */
   isFrontend(server?: any): boolean;
-  /** Calls a remote method on server `sid`. Looked up at each push, since pomelo defines it only when the app has started. */
+  /**
+   * Calls a remote method on server `sid`. Looked up at each push, since pomelo defines it only when the app has
+   * started.
+   */
   rpcInvoke?(sid: string, msg: any, cb: (...args: any[]) => void): any;
   /** Used by `app.use` only. */
   set(key: string, value: any, attach?: boolean): any;
@@ -124,9 +127,10 @@ export type PushCallback = (err: GlobalChannelError | null, failedUids: string[]
  * A custom store in place of the built-in ones (as in 0.0.7), for option `channelManager`. Arguments and answers are
  * passed through unchanged. `start`, `stop` and `clean` are optional.
  *
- * The first answer to a call counts, later ones are ignored. A call without an answer within `commandTimeout` fails with
- * `ERR_GLOBAL_CHANNEL_TIMEOUT`; `start` and `clean` have `startTimeout` and fail with `ERR_GLOBAL_CHANNEL_UNREACHABLE`, `stop`
- * has 1 s. A custom manager's own errors reach the callback unchanged; they need no `code`.
+ * The first answer to a call counts, later ones are ignored. A call without an answer within `commandTimeout` fails
+ * with `ERR_GLOBAL_CHANNEL_TIMEOUT`; `start` and `clean` have `startTimeout` and fail with
+ * `ERR_GLOBAL_CHANNEL_UNREACHABLE`, `stop` has 1 s. A custom manager's own errors reach the callback unchanged; they
+ * need no `code`.
  *
  * @example
  * ```ts
@@ -219,9 +223,9 @@ export interface GlobalChannelOptions {
   /**
    * With Redis: the path of a Unix socket; excludes `host`, `port` and `url`.
    *
-   * With `store: 'embedded'`: the folder of the store, on a local disk. Required; if it is missing, it is created, for its
-   * owner only. A relative path is relative to the folder of app.js (`app.getBase()`), or to the current directory if the
-   * app has none. URLs are not accepted, and `~` is not expanded.
+   * With `store: 'embedded'`: the folder of the store, on a local disk. Required; if it is missing, it is created, for
+   * its owner only. A relative path is relative to the folder of app.js (`app.getBase()`), or to the current directory
+   * if the app has none. URLs are not accepted, and `~` is not expanded.
    */
   path?: string | null;
   /**
@@ -247,8 +251,8 @@ export interface GlobalChannelOptions {
   /**
    * `redis://[[user][:password]@]host[:port][/db]`, `rediss://…` for the same with TLS, or `unix:///path`; excludes
    * `host`, `port` and `path`. Accepted parameters, percent-encoded: `db`, `username` (or `user`), `password` (or
-   * `pass`), and `tls` (or `ssl`) with `true` or `false`. Any other parameter, a `#fragment`, or two values for the same
-   * thing are an error. Options `db`, `username` and `password` override the URL's.
+   * `pass`), and `tls` (or `ssl`) with `true` or `false`. Any other parameter, a `#fragment`, or two values for the
+   * same thing are an error. Options `db`, `username` and `password` override the URL's.
    * @example
    * ```ts
    * app.use(globalChannel, { globalChannel: { url: 'redis://:secret@10.0.0.5:6379/3' } });
@@ -258,8 +262,8 @@ export interface GlobalChannelOptions {
   /**
    * Redis Sentinel: some or all of the sentinels, or a name that stands for them (all of its addresses are used). The
    * others are discovered by asking. The service connects to the primary, and to the new one after a failover. Excludes
-   * `host`, `port`, `url`, `path` and `cluster`. `username`, `password` and `db` are those of the server. A port that is
-   * left out is 26379. Fields other than `host` and `port` are an error.
+   * `host`, `port`, `url`, `path` and `cluster`. `username`, `password` and `db` are those of the server. A port that
+   * is left out is 26379. Fields other than `host` and `port` are an error.
    * @example
    * ```ts
    * app.use(globalChannel, {
@@ -291,9 +295,9 @@ export interface GlobalChannelOptions {
    */
   cluster?: ReadonlyArray<string | { host: string; port?: number | string | null }> | null;
   /**
-   * `true`: keys are `PREFIX:{name}:sid` instead of `PREFIX:name:sid`, so that all keys of a channel are in one slot of a
-   * Redis Cluster. Processes without this option, and 0.0.7, do not find such keys: all processes must have it, or none.
-   * A channel name that is empty or begins with `}` is no hash tag for Redis, and is refused with
+   * `true`: keys are `PREFIX:{name}:sid` instead of `PREFIX:name:sid`, so that all keys of a channel are in one slot of
+   * a Redis Cluster. Processes without this option, and 0.0.7, do not find such keys: all processes must have it, or
+   * none. A channel name that is empty or begins with `}` is no hash tag for Redis, and is refused with
    * `ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT`. @default false
    */
   hashTag?: boolean | null;
@@ -308,8 +312,8 @@ export interface GlobalChannelOptions {
   /** 0.0.7's name for `password`. */
   auth_pass?: string | number | null;
   /**
-   * TLS on every connection, those to sentinels and cluster nodes included. `true` and `{}` trust the CAs that the system
-   * trusts. Not with a Unix socket. @default false; true with a `rediss://` URL
+   * TLS on every connection, those to sentinels and cluster nodes included. `true` and `{}` trust the CAs that the
+   * system trusts. Not with a Unix socket. @default false; true with a `rediss://` URL
    * @example
    * ```ts
    * import fs from 'node:fs';
@@ -346,14 +350,20 @@ export interface GlobalChannelOptions {
    */
   cache?: boolean | { maxBytes?: number | string | null } | null;
   /**
-   * Pushes do not wait for delayed TCP acknowledgements: `setNoDelay` on the sockets of the framework's RPCs, where those are
-   * found. @default true
+   * Pushes do not wait for delayed TCP acknowledgements: `setNoDelay` on the sockets of the framework's RPCs, where
+   * those are found. @default true
    */
   rpcNoDelay?: boolean | null;
   /**
-   * On a frontend: a message for many sessions is encoded once and sent to all of them in one step, where the app has
-   * not configured a push scheduler of its own. Between servers: lists of members are sent once and named from then on.
-   * `false`: all is sent as the framework does it. @default true
+   * On a frontend, a message for many sessions is encoded once and sent to all of them in one native call, unless the
+   * app has a push scheduler of its own. Between servers, long lists of uids are sent once, and then referred to by
+   * number. `false`: as the framework does it. @default true
+   * @example
+   * ```ts
+   * app.use(globalChannel, {
+   *   globalChannel: { url: 'redis://127.0.0.1:6379/3', fanOut: { maxBuffered: 4 << 20, onSlow: 'close' } },
+   * });
+   * ```
    */
   fanOut?: boolean | FanOutOptions | null;
   /** Remove all channels under `prefix` in the store before `start` calls back. @default false */
@@ -391,8 +401,8 @@ export interface GlobalChannelOptions {
   /** As in node_redis: give up after this time without a connection; 0 = never. @default 0 */
   connect_timeout?: number | string | false | null;
   /**
-   * The other options of node_redis 0.10 are accepted and have no effect; `return_buffers: true` is refused. Anything else
-   * is logged and ignored.
+   * The other options of node_redis 0.10 are accepted and have no effect; `return_buffers: true` is refused. Anything
+   * else is logged and ignored.
    */
   [other: string]: any;
 }
@@ -411,19 +421,38 @@ export interface TlsOptions {
   rejectUnauthorized?: boolean | null;
 }
 
+/**
+ * The fields of option {@link GlobalChannelOptions.fanOut}; those that are left out have their defaults.
+ *
+ * @example
+ * ```ts
+ * import type { FanOutOptions } from 'pome-globalchannel-plugin';
+ *
+ * // Compress messages from 4 KB on, and close clients for which more than 1 MB is queued.
+ * const fanOut: FanOutOptions = { deflateThreshold: 4096, maxBuffered: 1 << 20, onSlow: 'close' };
+ * ```
+ */
 export interface FanOutOptions {
   /**
-   * Messages of fewer bytes are sent uncompressed also to clients that negotiated permessage-deflate; larger ones
-   * are compressed for each client. 0 = all are compressed, as the framework does it. @default 1024
+   * Messages of fewer bytes (Package header included) are sent uncompressed, even to clients that negotiated
+   * permessage-deflate; larger ones are compressed for each of these. 0 = all are compressed, as the framework does it.
+   * @default 1024
    */
   deflateThreshold?: number | string | null;
-  /** How many bytes may be queued for a client before it counts as slow; 0 = no limit. @default 0 */
+  /**
+   * The number of bytes queued in Node from which a client counts as slow; 0 = no limit. Responses to requests are
+   * always sent. @default 0
+   */
   maxBuffered?: number | string | null;
-  /** What is done about a slow client: the message is dropped, or its session is closed. @default 'drop' */
+  /**
+   * What is done about a slow client: the message is dropped, which is not reported to the pushing server, or its
+   * session is closed (reason `slow`). @default 'drop'
+   */
   onSlow?: 'drop' | 'close' | null;
   /**
-   * A list of 2 KB of uids or more is sent to a frontend that has the plugin once, and then a number in its place, or what has
-   * changed. `false`: neither does this server name lists, nor does it take names as a frontend. @default true
+   * Names for lists: a list of at least 2 KB of uids that is pushed repeatedly is sent once to a frontend that has the
+   * plugin, and then its number or the difference. `false`: this server sends no names, and takes none as a frontend.
+   * @default true
    */
   lists?: boolean | null;
 }
@@ -472,7 +501,9 @@ export interface GlobalChannelStats {
     rereads: number;
     /** Changes reported by the store. */
     invalidations: number;
-    /** Lists about which something is in memory now: that they are empty, that they were read once, or their members. */
+    /**
+     * Lists about which something is in memory now: that they are empty, that they were read once, or their members.
+     */
     entries: number;
     /** Bytes that they take now, as measured, including the arrays in JavaScript. */
     bytes: number;
@@ -484,7 +515,7 @@ export interface GlobalChannelStats {
    * method returned are not counted. `p50` and `p99` have two significant digits.
    */
   latency: { count: number; p50: number; p99: number; max: number };
-  /** Names for lists, between servers; null where `fanOut` or `fanOut.lists` is false. */
+  /** Names for lists, between servers; null if `fanOut` or `fanOut.lists` is false. */
   lists: ListStats | null;
   /** Pushes whose callback was called after their members were read. */
   pushes: number;
@@ -492,61 +523,89 @@ export interface GlobalChannelStats {
   pushedFrontends: number;
   /** Members that these pushes did not reach. */
   failedUids: number;
-  /** How this server, a frontend, has sent messages to its clients; for the whole app since it was made. */
+  /**
+   * Messages that this server, as a frontend, has sent to its clients: counted for the whole app, since it was made.
+   */
   fanOut: FanOutStats;
 }
 
-/** Counts of messages to single clients; a message to 300 sessions counts 300 times. */
+/**
+ * The fan-out of a frontend: counts of messages to single clients, so a message to 300 sessions counts 300 times. See
+ * {@link GlobalChannel.stats} and option `fanOut`.
+ *
+ * @example
+ * ```ts
+ * const { enabled, reason, native, shared, framework, reasons } = channel.stats().fanOut;
+ * if (!enabled) console.log('no fan-out:', reason);
+ * else console.log(`native ${native}, shared ${shared}, framework ${framework}`, reasons);
+ * ```
+ */
 export interface FanOutStats {
-  /** Whether messages go through the fan-out. */
+  /** Whether the app sends through the fan-out. */
   enabled: boolean;
-  /** Why not. */
+  /** The reason if it does not: the option, not a frontend, not started yet, or a push scheduler of the app's own. */
   reason: string | null;
-  /** Taken whole by the native call. */
+  /** Messages sent whole by the native call. */
   native: number;
-  /** By `socket.write` of the bytes that all share: those with something queued, TLS, where there is no native call. */
+  /**
+   * Messages sent by `socket.write` of the bytes that all clients share: if earlier bytes are queued, with TLS, without
+   * a native call (Windows), or if the native call sent only a part.
+   */
   shared: number;
-  /** By the framework: `session.send`. */
+  /** Messages sent by the framework. */
   framework: number;
-  /** Why by the framework. */
+  /** The reasons for these; their sum is `framework`. */
   reasons: {
-    /** Answers to requests are always the framework's. */
+    /** A response to a request; the framework always sends these. */
     response: number;
-    /** A socket of a kind that is not known: sioconnector, mqtt, udp, or of another version. */
+    /** The socket is of an unknown kind (sioconnector, mqtt, udp, another version), or its methods were replaced. */
     otherSocket: number;
-    /** The client has not finished its handshake, or is about to go. */
+    /** The client has not finished its handshake, or is disconnecting. */
     notOpen: number;
-    /** The WebSocket is compressing, or has another message under way. */
+    /** The WebSocket is compressing, or in the middle of another message. */
     busy: number;
     /** At least `deflateThreshold` bytes for a client that negotiated permessage-deflate. */
     deflate: number;
-    /** What the app's `encode` gave is nothing that can be sent. */
+    /** The result of the app's `encode` cannot be sent. */
     notEncoded: number;
     /** There is no such session. */
     noSession: number;
   };
-  /** Messages that slow clients did not get. */
+  /** Messages that slow clients did not get (`onSlow: 'drop'`). */
   slowDropped: number;
-  /** Slow clients whose sessions were closed. */
+  /** Slow clients whose sessions were closed (`onSlow: 'close'`). */
   slowClosed: number;
 }
-
-/** What a service has done with long lists of uids, and keeps of them; see `fanOut.lists`. */
+/**
+ * Names for lists ({@link FanOutOptions.lists}): counts of RPCs, and what is kept in memory.
+ *
+ * @example
+ * ```ts
+ * const { lists } = channel.stats();
+ * if (lists) {
+ *   const { named, changed, whole, refused } = lists;
+ *   console.log(`number ${named}, difference ${changed}, whole list ${whole}, refused ${refused}`);
+ * }
+ * ```
+ */
 export interface ListStats {
-  /** Frontends that take a number in place of a list, now. */
+  /** Frontends that take numbers in place of lists now. */
   frontends: number;
-  /** Questions whether a frontend does. */
+  /** Times that a frontend was asked whether it does. */
   asked: number;
-  /** RPCs with a number, with a difference to what the frontend had, and with the whole list under a number. */
+  /** RPCs with only the number of a list that the frontend has. */
   named: number;
+  /** RPCs with the difference to a list that the frontend has. */
   changed: number;
+  /** RPCs with a whole list and its new number. */
   whole: number;
-  /** RPCs that a frontend refused, because it did not know a list or had started anew; they were made again. */
+  /** RPCs that a frontend refused because it was restarted or had dropped the list; it delivered nothing of them. */
   refused: number;
-  /** What the lists that are remembered for frontends take here, in bytes, as estimated; at most 32 MiB. */
+  /** Memory for the lists that frontends have, in bytes (estimated); at most 32 MiB. */
   bytes: number;
-  /** On a frontend: lists of all pushing servers that are kept here, and their bytes; at most 32 MiB. */
+  /** On a frontend: lists kept for all pushing servers. */
   kept: number;
+  /** On a frontend: memory for these, in bytes (estimated); at most 32 MiB. */
   keptBytes: number;
 }
 
@@ -600,18 +659,19 @@ export interface GlobalChannelPromises {
  * The global channel service; in an app, `app.get('globalChannelService')`.
  *
  * **Callbacks** are optional, and each is called exactly once. Calls that reach the store are answered asynchronously
- * and in call order (pushes also wait for their RPCs). A call that does not reach it (refused, or no frontend to ask) is
- * answered before the method returns. A callback that throws causes an `uncaughtException` and does not affect the
+ * and in call order (pushes also wait for their RPCs). A call that does not reach it (refused, or no frontend to ask)
+ * is answered before the method returns. A callback that throws causes an `uncaughtException` and does not affect the
  * others. Callbacks do not carry `AsyncLocalStorage` context (nor did those of 0.0.7); {@link promises} do.
  *
  * **Order.** Calls of one instance take effect in call order: `add`, then `pushMessage`, then `leave`, without waiting,
  * pushes to the user.
  *
- * **Errors.** Every method that takes a channel name can give `ERR_GLOBAL_CHANNEL_INVALID_STATE`, `_INVALID_ARGUMENT` and
- * `_QUEUE_FULL` before it returns, and `_TIMEOUT`, `_DISCONNECTED`, `_STOPPED`, `_STORE` and `_INTERNAL` later; so can
- * `clean`. After a failed write with `_TIMEOUT` or `_DISCONNECTED` it is unknown whether it took effect, but it does not
- * take effect later. Writes are idempotent, so it is safe to repeat them. Other codes are listed at the methods. What a
- * getter of an argument or the app's server look-up throws, the method throws; the callback is not called then.
+ * **Errors.** Every method that takes a channel name can give `ERR_GLOBAL_CHANNEL_INVALID_STATE`, `_INVALID_ARGUMENT`
+ * and `_QUEUE_FULL` before it returns, and `_TIMEOUT`, `_DISCONNECTED`, `_STOPPED`, `_STORE` and `_INTERNAL` later; so
+ * can `clean`. After a failed write with `_TIMEOUT` or `_DISCONNECTED` it is unknown whether it took effect, but it
+ * does not take effect later. Writes are idempotent, so it is safe to repeat them. Other codes are listed at the
+ * methods. What a getter of an argument or the app's server look-up throws, the method throws; the callback is not
+ * called then.
  */
 export class GlobalChannel {
   /**
@@ -649,8 +709,9 @@ export class GlobalChannel {
    * Connects to the store; pomelo and pinus call it. A wrong password or db fails at once, a store that is down is
    * retried until `startTimeout`. Calls to `start` while it is under way get the same result.
    *
-   * Errors: `ERR_GLOBAL_CHANNEL_UNREACHABLE`; `_STORE` if the store refused the login or the options; `_TIMEOUT` if a step
-   * of the clean took too long (option `cleanOnStartUp`); `_STOPPED`; `_INVALID_STATE` if it was started or stopped before.
+   * Errors: `ERR_GLOBAL_CHANNEL_UNREACHABLE`; `_STORE` if the store refused the login or the options; `_TIMEOUT` if a
+   * step of the clean took too long (option `cleanOnStartUp`); `_STOPPED`; `_INVALID_STATE` if it was started or
+   * stopped before.
    * @example
    * ```ts
    * channel.start((err) => {
@@ -661,8 +722,8 @@ export class GlobalChannel {
   start(cb?: Callback): void;
   /**
    * Waits up to 1 s for calls under way, then closes; pomelo and pinus call it. Calls that are unanswered then get
-   * `ERR_GLOBAL_CHANNEL_STOPPED`. A stopped service cannot be started again. The callback has no arguments. `force` is only
-   * passed on to a custom manager.
+   * `ERR_GLOBAL_CHANNEL_STOPPED`. A stopped service cannot be started again. The callback has no arguments. `force` is
+   * only passed on to a custom manager.
    * @example
    * ```ts
    * channel.stop(false, () => process.exit());
@@ -704,8 +765,8 @@ export class GlobalChannel {
    */
   getMembersBySid(name: Id, sid: Id, cb?: MembersCallback): void;
   /**
-   * Counts the channel's members on one frontend; 0 if there are none. The store is asked each time (`SCARD` in Redis), in
-   * call order, and no list is read: 100,000 members cost no more than 10.
+   * Counts the channel's members on one frontend; 0 if there are none. The store is asked each time (`SCARD` in Redis),
+   * in call order, and no list is read: 100,000 members cost no more than 10.
    * @example
    * ```ts
    * channel.getCountBySid('room-1', 'connector-1', (err, count) => {
@@ -715,8 +776,9 @@ export class GlobalChannel {
    */
   getCountBySid(name: Id, sid: Id, cb?: CountCallback): void;
   /**
-   * Lists the channel's members on all frontends of type `serverType`, frontend by frontend. A uid on two of them is listed
-   * twice. Without a frontend of that type the list is empty. If the list of one frontend cannot be read, the call fails.
+   * Lists the channel's members on all frontends of type `serverType`, frontend by frontend. A uid on two of them is
+   * listed twice. Without a frontend of that type the list is empty. If the list of one frontend cannot be read, the
+   * call fails.
    * @example
    * ```ts
    * channel.getMembersByChannelName('connector', 'room-1', (err, uids) => {
@@ -726,16 +788,16 @@ export class GlobalChannel {
    */
   getMembersByChannelName(serverType: string, name: Id, cb?: MembersCallback): void;
   /**
-   * Sends `msg` to all members on frontends of type `serverType`, with one RPC to each frontend that has members. `opts`
-   * reaches push schedulers as `userOptions`, as in pomelo.
+   * Sends `msg` to all members on frontends of type `serverType`, with one RPC to each frontend that has members.
+   * `opts` reaches push schedulers as `userOptions`, as in pomelo.
    *
    * `failedUids` are the members whom the message did not reach: they have no session, or the RPC to their frontend
-   * failed or was not answered within `pushTimeout`. If the members of some frontends cannot be read, the others still get
-   * the message.
+   * failed or was not answered within `pushTimeout`. If the members of some frontends cannot be read, the others still
+   * get the message.
    *
    * Errors: `ERR_GLOBAL_CHANNEL_PUSH_FAILED` if no frontend took the message although each has members (or could not be
-   * read), or if the app has no RPC yet. If only some frontends have members and their RPCs fail, there is no error, and the
-   * members are in `failedUids`. If no member could be read, the error is that of the read.
+   * read), or if the app has no RPC yet. If only some frontends have members and their RPCs fail, there is no error,
+   * and the members are in `failedUids`. If no member could be read, the error is that of the read.
    * @example
    * ```ts
    * channel.pushMessage('connector', 'onChat', { text: 'hello' }, 'room-1', (err, failedUids) => {
@@ -770,9 +832,9 @@ export class GlobalChannel {
    */
   destroyChannel(name: Id, cb?: Callback): void;
   /**
-   * Removes all channels under `prefix` in the store (in Redis: in `db`), and nothing else. Calls made after it wait for
-   * it. As a whole it has no time limit, but each of its steps has `commandTimeout`; the time of waiting calls begins when
-   * it ends.
+   * Removes all channels under `prefix` in the store (in Redis: in `db`), and nothing else. Calls made after it wait
+   * for it. As a whole it has no time limit, but each of its steps has `commandTimeout`; the time of waiting calls
+   * begins when it ends.
    * @example
    * ```ts
    * channel.clean((err) => {
@@ -810,25 +872,36 @@ export class GlobalChannel {
 export const components: string;
 
 /**
- * The push scheduler that the plugin sets on frontends, for apps that name it themselves: in `pushSchedulerConfig` of pomelo
- * and pinus as `{scheduler: FanOutPushScheduler}`, or in a list of several. What option `fanOut` says of it is in
- * `opts`; what is left out is as the plugin has it, if it was loaded before.
+ * The push scheduler that the plugin sets on frontends. Apps can also select it themselves, by setting
+ * `pushSchedulerConfig` of pomelo and pinus to `{scheduler: FanOutPushScheduler}`, or in pinus' list of several. Fields
+ * of option `fanOut` may stand beside `scheduler`; those left out have the values of the plugin, if it was loaded
+ * before.
  *
  * @example
  * ```ts
  * import { FanOutPushScheduler } from 'pome-globalchannel-plugin';
  *
- * app.set('pushSchedulerConfig', { scheduler: FanOutPushScheduler });
+ * app.set('pushSchedulerConfig', { scheduler: FanOutPushScheduler, maxBuffered: 4 << 20 });
  * ```
  */
 export class FanOutPushScheduler {
+  /**
+   * Makes a scheduler for `app`; the framework does this when it starts.
+   * @throws `ERR_GLOBAL_CHANNEL_INVALID_OPTION` if a field of `opts` has a wrong type or value.
+   */
   constructor(
     app: any,
     opts?: Pick<FanOutOptions, 'deflateThreshold' | 'maxBuffered' | 'onSlow'> | null,
   );
+  /** Called by the framework; there is nothing to start. */
   start(cb?: () => void): Promise<void>;
+  /** Called by the framework; there is nothing to stop. */
   stop(force?: boolean, cb?: () => void): Promise<void>;
   stop(cb?: () => void): Promise<void>;
+  /**
+   * Sends `msg`, which the framework has encoded, to the sessions with the ids `recvs`; for a broadcast (`opts.type`),
+   * to all sessions that it addresses. Errors of single sessions are logged, and `cb` is called without an error.
+   */
   schedule(
     reqId: number | null,
     route: string,

@@ -8,7 +8,7 @@ const GlobalChannel = require('./lib/globalChannel');
 const component = require('./lib/components/globalChannel');
 const FanOutPushScheduler = require('./lib/fanOut/scheduler');
 
-/** What pinus's app.use takes. pinus refuses the same object twice, so each call makes one. */
+/** Makes what pinus's app.use takes: a new one at each call, because pinus refuses the same object twice. */
 function createPinusPlugin() {
   return {
     name: 'globalChannel',

@@ -77,7 +77,7 @@ const FIGURES = {
   axisLabel: { fontSize: 12.5, fontWeight: 600, color: ink('ours') },
 };
 
-/** `[multiple, row]` for each row in which this contestant has a figure. */
+/** Returns `[multiple, row]` for each row in which this contestant has a figure. */
 const pointsOf = (id, rows, figures) =>
   rows
     .map((row, index) => [(figures[row.id][id] || {}).speed, index])
@@ -95,7 +95,7 @@ function title({ machine, rounds }) {
   };
 }
 
-/** One legend for each column, at fixed positions, because the width of the reader's font is unknown. */
+/** Makes a legend for each column, at fixed positions, because the width of the reader's font is unknown. */
 const legend = (shown) =>
   shown.map(({ label }, index) => ({
     left: 20 + (index % 4) * 232,
@@ -106,7 +106,7 @@ const legend = (shown) =>
     data: [label],
   }));
 
-/** The axis of multiples, as long as the points need. */
+/** Returns the axis of multiples, as long as the points need. */
 function multiples(shown) {
   const values = shown.flatMap(({ points }) => points.map(([speed]) => speed));
   const from = TICKS.findLastIndex((tick) => tick <= Math.min(0.5, ...values));

@@ -18,8 +18,8 @@ let onRpc;
 const app = createApp({
   servers: SIDS.map((id) => ({ id, serverType: SERVER_TYPE, frontend: 'true' })),
 });
-// The stub RPC. It answers in a later tick, as a network does, without delay and without serialising anything: the plugin
-// is measured, not pomelo-rpc.
+// The stub RPC. It answers in a later tick, as a network does, without delay and without serialising anything: the
+// plugin is measured, not pomelo-rpc.
 app.rpcInvoke = (sid, { args }, cb) => {
   onRpc(sid, args[1], args[2]);
   process.nextTick(cb, null, []);
@@ -52,7 +52,7 @@ async function measureCell(service, cell, timing) {
   return { ...figures, ...notes, ...difference(before, statsOf(service)) };
 }
 
-/** What `stats()` counts, warm-up included: cache hits and batches. Only our package has it. */
+/** Returns cache hits and batches from `stats()`, warm-up included. Only our package has it. */
 function statsOf(service) {
   if (typeof service.stats !== 'function') return null;
   const { commands, batches, cache } = service.stats();

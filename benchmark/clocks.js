@@ -8,7 +8,7 @@ const fs = require('node:fs');
 // Linux: the nanoseconds that a thread has run. The main thread's id is the process's.
 const SCHEDSTAT = `/proc/self/task/${process.pid}/schedstat`;
 
-/** The main thread's CPU time in µs; null where the system does not report it. */
+/** Returns the main thread's CPU time in µs; null where the system does not report it. */
 function mainThread() {
   if (process.threadCpuUsage) {
     const { user, system } = process.threadCpuUsage();
@@ -26,7 +26,7 @@ function read() {
   return { ms: performance.now(), main: mainThread(), process: user + system };
 }
 
-/** Since `before`: seconds, and µs of CPU time of the main thread and of the process. */
+/** Returns what has passed since `before`: seconds, and µs of CPU time of the main thread and of the process. */
 function since(before) {
   const now = read();
   return {

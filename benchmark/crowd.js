@@ -1,7 +1,7 @@
 'use strict';
 /**
- * Measures a cell with several processes of one contestant at once, each with its own calls in flight and its own users. A
- * single process is in processes.js.
+ * Measures a cell with several processes of one contestant at once, each with its own calls in flight and its own
+ * users. A single process is in processes.js.
  */
 
 /** Measures `cell` with `cell.writers` processes that `create` makes; resolves to their sum. */
@@ -20,7 +20,7 @@ async function measureCrowd(create, cell, timing) {
   }
 }
 
-/** The sum of the figures. Rates are summed, since each process measured its own time. */
+/** Returns the sum of the figures. Rates are summed, since each process measured its own time. */
 function together(figures) {
   const sum = (of) => figures.reduce((total, figure) => total + of(figure), 0);
   const ops = sum((figure) => figure.ops);

@@ -20,7 +20,7 @@ const plain = (value) =>
 
 const row = (columns) => `| ${columns.join(' | ')} |`;
 
-/** A Markdown table whose first column is text and whose others are figures. */
+/** Makes a Markdown table whose first column is text and whose others are figures. */
 const table = (head, rows) =>
   [row(head), row(head.map((_, i) => (i ? '---:' : '---'))), ...rows.map(row)].join('\n');
 

@@ -22,7 +22,7 @@ const INK = {
 
 const ink = (name) => INK[name][0];
 
-/** A style sheet beats the attributes that echarts writes, so no colour of the picture is lost. */
+/** Adds a style sheet for dark mode, which takes precedence over the attributes that echarts writes. */
 function withDarkMode(svg) {
   const rules = Object.values(INK).flatMap(([light, dark]) =>
     ['fill', 'stroke'].map((name) => `[${name}="${light}"]{${name}:${dark}}`),

@@ -1,7 +1,7 @@
 'use strict';
 /**
- * The physical limit: redis-benchmark with one connection, and as many commands in its pipeline as the cell has calls in
- * flight. Only for cells whose calls are one command each.
+ * The physical limit: redis-benchmark with one connection, and as many commands in its pipeline as the cell has calls
+ * in flight. Only for cells whose calls are one command each.
  */
 
 const { execFile } = require('node:child_process');
@@ -11,7 +11,7 @@ const { SIDS, channelName, key } = require('./names');
 
 const RANDOM = '__rand_int__';
 
-/** The command of a cell and the range of its random numbers; null for the other cells. */
+/** Returns the command of a cell and the range of its random numbers; null for the other cells. */
 function commandOf(cell) {
   const [sid] = SIDS;
   const anyChannel = key(`c${RANDOM}`, sid);

@@ -15,7 +15,7 @@ function output(program, args) {
   }
 }
 
-/** The type of a file system, such as "ext4"; empty if df does not report it. */
+/** Returns the type of a file system, such as "ext4"; empty if df does not report it. */
 const fileSystemOf = (folder) => output('df', ['--output=fstype', folder]).split('\n').pop();
 
 const version = (folder) => require(path.join(folder, 'package.json')).version;

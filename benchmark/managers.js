@@ -2,8 +2,8 @@
 /* oxlint-disable promise/no-callback-in-promise -- a manager answers by callback, most of these
    clients by promise; anything between the two would be measured as theirs. */
 /**
- * Other Redis clients as `channelManager` of 0.0.7. Each does what 0.0.7's manager does, with the same keys and commands,
- * as the client's documentation shows. Their packages are in benchmark/package.json.
+ * Other Redis clients as `channelManager` of 0.0.7. Each does what 0.0.7's manager does, with the same keys and
+ * commands, as the client's documentation shows. Their packages are in benchmark/package.json.
  */
 
 const PREFIX = 'POMELO:CHANNEL';
@@ -115,7 +115,7 @@ const clients = {
   glide,
 };
 
-/** The value for option `channelManager`. */
+/** Returns the value for option `channelManager`. */
 const createManager = (client) => (app, opts) => new Manager(app, opts, clients[client]);
 
 module.exports = { createManager };

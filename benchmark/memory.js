@@ -1,12 +1,12 @@
 'use strict';
 /**
- * The cell "RSS per cached member". Reads 300 channels of 1000 members, with uids of 16 bytes, twice (the second read is a
- * hit, and may build what only hits need), drops the results, collects garbage, and divides the growth of the process by
- * 300,000.
+ * The cell "RSS per cached member". Reads 300 channels of 1000 members, with uids of 16 bytes, twice (the second read
+ * is a hit, and may build what only hits need), drops the results, collects garbage, and divides the growth of the
+ * process by 300,000.
  *
  * It reads 30 other channels first, so that code, buffers and the young heap exist before the first measurement. Memory
- * that an allocator keeps counts, since an operator sees it too. rounds.js measures the cell with `cache: false` as well,
- * to find the part that is not the cache's.
+ * that an allocator keeps counts, since an operator sees it too. rounds.js measures the cell with `cache: false` as
+ * well, to find the part that is not the cache's.
  */
 
 const { setTimeout: pause } = require('node:timers/promises');
@@ -55,7 +55,7 @@ async function readAll(service, from, to) {
   }
 }
 
-/** The memory in use after garbage collection; V8 returns pages some time later. */
+/** Returns the memory in use after garbage collection; V8 returns pages some time later. */
 async function settled() {
   for (let i = 0; i < 5; i += 1) {
     global.gc();

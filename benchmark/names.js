@@ -14,7 +14,7 @@ const channelName = (index) => `c${digits(index)}`;
 const uid = (n) => `uid:${digits(n)}`;
 const key = (channel, sid) => `POMELO:CHANNEL:${channel}:${sid}`;
 
-/** The number of the first user of a seeded channel on one frontend. All seeded users are different. */
+/** Returns the number of the first user of a seeded channel on one frontend. All seeded users are different. */
 const firstUid = (cell, channel, sidIndex) => (channel * cell.frontends + sidIndex) * cell.members;
 
 module.exports = { SERVER_TYPE, SIDS, channelName, uid, key, firstUid };

@@ -25,7 +25,7 @@ class ContestantProcess {
     this.child = null;
   }
 
-  /** Whether this contestant takes the cell. */
+  /** Returns whether this contestant takes the cell. */
   takes(cell) {
     const { takes } = this.contestant;
     return !takes || takes(cell);

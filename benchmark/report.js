@@ -11,7 +11,7 @@ const { compare, summarise, summariseMemory } = require('./summary');
 
 const MARK = { aim: 'yes, aim', yes: 'yes', no: '**no**' };
 
-/** The report as Markdown; `run` is the content of benchmark.json (run.js). */
+/** Makes the table of goals as Markdown; `run` is the content of benchmark.json (run.js). */
 function targetsTable(run) {
   const rows = compare(summarise(run.records), summariseMemory(run.records)).map((target) => [
     target.title,
@@ -45,7 +45,7 @@ function figuresTable(run, show, without) {
   return table(['cell', ...present.map(({ label }) => label)], rows);
 }
 
-/** The table of our `stats()`, if the build has it. */
+/** Makes the table of our `stats()`, if the build has it. */
 function insideText(run) {
   const figures = summarise(run.records);
   const rows = cells
@@ -74,7 +74,7 @@ function memoryText(run) {
 (without the cache the process grows by ${plain(control)} by the same reads${own}).`;
 }
 
-/** Markdown before prettier has formatted it. */
+/** Makes the Markdown, which prettier has yet to format. */
 function document(run) {
   const { machine } = run;
   const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`);

@@ -1,8 +1,8 @@
 'use strict';
 /**
  * The order of a run. In a round each contestant has its own process. The cells are measured one after the other, each
- * with all contestants, one at a time, so that compared figures are seconds apart. The first contestant changes with each
- * cell and round.
+ * with all contestants, one at a time, so that compared figures are seconds apart. The first contestant changes with
+ * each cell and round.
  */
 
 const { contestants } = require('./contestants');
@@ -11,7 +11,7 @@ const processes = require('./processes');
 const { seed } = require('./seed');
 
 /**
- * `onCell(round, cell, records)` is called for each cell; resolves to all records:
+ * Runs all rounds, and calls `onCell(round, cell, records)` for each cell. Resolves to all records:
  * `{round, cell, contestant}` with the figures of loop.js or `error`.
  */
 async function runRounds({ stores, cells, chosen, rounds, timing, profiles, onCell }) {

@@ -4,7 +4,7 @@
 const { CHANNELS } = require('./cells');
 const { SIDS, channelName, firstUid } = require('./names');
 
-/** The number of channels of a cell. A cold read takes a new one each time, and the first is for warm-up. */
+/** Returns the number of channels of a cell. A cold read takes a new one each time, and the first is for warm-up. */
 const channelsOf = (cell) => cell.channels || (cell.kind === 'cold' ? cell.reads + 1 : CHANNELS);
 
 /** Empties the store and adds this cell's members. */

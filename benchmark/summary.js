@@ -21,7 +21,7 @@ const perSecond = ({ ops, seconds }) => ops / seconds;
 const mainCpu = ({ ops, mainCpu: spent }) => (known(spent) ? spent / ops : null);
 
 /**
- * `figures[cell][contestant]`: ops/s; CPU µs per op of the main thread and of the process; the
+ * Returns `figures[cell][contestant]`: ops/s; CPU µs per op of the main thread and of the process; the
  * ratios of ops/s (`speed`, with the least and the most of all rounds) and of main-thread CPU.
  */
 function summarise(records) {
@@ -60,7 +60,7 @@ function of(records, cell, contestant) {
   };
 }
 
-/** From our `stats()`: cache hits as a share of the lists read, and calls per batch. */
+/** Returns from our `stats()`: cache hits as a share of the lists read, and calls per batch. */
 function inside(records) {
   const shares = records
     .filter(({ stats }) => stats)
@@ -73,7 +73,7 @@ function inside(records) {
   return { hits: of('hits'), rereads: of('rereads'), calls: of('calls') };
 }
 
-/** The RSS in bytes per cached member, beside that without the cache and what `stats()` counts. */
+/** Returns the RSS in bytes per cached member, beside that without the cache and what `stats()` counts. */
 function summariseMemory(records) {
   const of = (contestant, name) =>
     median(
@@ -84,7 +84,7 @@ function summariseMemory(records) {
   return { rss: of('ours', 'rss'), control: of('uncached', 'rss'), counted: of('ours', 'counted') };
 }
 
-/** The goals that were measured: `{title, least, aim, measured, low, high, cell, met}`. */
+/** Returns the goals that were measured: `{title, least, aim, measured, low, high, cell, met}`. */
 function compare(figures, memoryFigures) {
   return TARGETS.map((target) => {
     const lowIsGood = target.measure !== 'speed';

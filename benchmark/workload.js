@@ -1,7 +1,7 @@
 'use strict';
 /**
- * The calls of a cell: which method with which arguments, and a check of each answer, so that a fast wrong answer does not
- * count. How many calls are in flight, and for how long, is decided in loop.js.
+ * The calls of a cell: which method with which arguments, and a check of each answer, so that a fast wrong answer does
+ * not count. How many calls are in flight, and for how long, is decided in loop.js.
  */
 
 const { SERVER_TYPE, SIDS, channelName, uid, firstUid } = require('./names');
@@ -12,9 +12,9 @@ const ROUTE = 'onChat';
 const NEW_UIDS = 65536;
 
 /**
- * Returns `{call(answer), check(result), rpc(sid, msg, uids), finish()}`. `call` makes a call with `answer(err, result)` as
- * its callback; `check` returns false for a wrong result; `rpc` is called with what a push sends to a frontend; `finish`
- * returns notes for the record, or throws.
+ * Returns `{call(answer), check(result), rpc(sid, msg, uids), finish()}`. `call` makes a call with `answer(err,
+ * result)` as its callback; `check` returns false for a wrong result; `rpc` is called with what a push sends to a
+ * frontend; `finish` returns notes for the record, or throws.
  */
 function createWorkload(service, cell) {
   const names = Array.from({ length: channelsOf(cell) }, (_, i) => channelName(i));
@@ -60,8 +60,8 @@ function createWorkload(service, cell) {
 }
 
 /**
- * Pushes, with a join or leave in the same channel before each `cell.every`-th one. The message has the number of users
- * that each frontend must get: those at the time of the call, because calls are executed in order.
+ * Makes pushes, with a join or leave in the same channel before each `cell.every`-th one. The message has the number of
+ * users that each frontend must get: those at the time of the call, because calls are executed in order.
  */
 function createPushes(service, cell, names) {
   const extra = uid(firstUid(cell, names.length, 0));

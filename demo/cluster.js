@@ -1,9 +1,9 @@
 'use strict';
 /**
- * A real pomelo (or pinus) cluster on free loopback ports: a master, connectors and chat servers, each a process. Starts
- * it, waits until every server knows all others, calls the global channel service in a server, and stops it. Used by the
- * demo and by __test__/pomelo-cluster. Processes are in processes.js, the channels' store in stores.js, clients in
- * client.js, the app in app/.
+ * A real pomelo (or pinus) cluster on free loopback ports: a master, connectors and chat servers, each a process.
+ * Starts it, waits until every server knows all others, calls the global channel service in a server, and stops it.
+ * Used by the demo and by __test__/pomelo-cluster. Processes are in processes.js, the channels' store in stores.js,
+ * clients in client.js, the app in app/.
  */
 
 const fs = require('fs');
@@ -128,8 +128,8 @@ class Cluster {
   }
 
   /**
-   * Calls methods of the service in a server, all in one turn: `[[method, ...args], …]`. Returns the lists of answers by
-   * call, `[[{error, value}], …]`, which are filled as answers arrive.
+   * Calls methods of the service in a server, all in one turn: `[[method, ...args], …]`. Returns the lists of answers
+   * by call, `[[{error, value}], …]`, which are filled as answers arrive.
    */
   burst(id, calls) {
     const server = this.servers.get(id);
@@ -163,7 +163,7 @@ class Cluster {
     return value;
   }
 
-  /** The servers that ended unexpectedly, as a list of problems. */
+  /** Returns the servers that ended unexpectedly, as a list of problems. */
   deaths() {
     return [...this.servers.values()]
       .filter(({ exit }) => exit && !exit.expected)
@@ -171,8 +171,8 @@ class Cluster {
   }
 
   /**
-   * Creates a pomelo project folder for this run: the app's handlers, and config files with free ports. Returns one more
-   * free port, for the store.
+   * Creates a pomelo project folder for this run: the app's handlers, and config files with free ports. Returns one
+   * more free port, for the store.
    */
   async #configure() {
     this.base = path.join(this.processes.directory, 'base');

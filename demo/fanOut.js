@@ -1,10 +1,10 @@
 'use strict';
 /**
- * How messages left the frontends, as text, from the `stats().fanOut` of each. Whatever is counted there
- * is shown by its name, so that a plugin that counts other things, or nothing, is no mistake.
+ * Formats the `stats().fanOut` of the frontends as text. Every counter is shown by its name, so that plugins with other
+ * counters, or none, work too.
  */
 
-/** All numbers in an object, each with its path. */
+/** Returns all numbers in an object, each with its path. */
 function counters(object, prefix = '') {
   return Object.entries(object).flatMap(([name, value]) => {
     if (typeof value === 'number') return [[prefix + name, value]];
@@ -12,7 +12,7 @@ function counters(object, prefix = '') {
   });
 }
 
-/** `natively 600, byFramework 3`; null if no frontend counts any. */
+/** Returns the sums of all counters above 0, such as `native 600, framework 3`; null if there are none. */
 function waysOut(all) {
   const sums = new Map();
   for (const [name, value] of all.filter(Boolean).flatMap((one) => counters(one))) {

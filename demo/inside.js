@@ -1,16 +1,16 @@
 'use strict';
 /**
- * What the demo looks at inside a server (CONTROL_EXTENSION of app/control.js): the CPU time of its
- * process, and how messages left it.
+ * Functions that the demo calls in a server (CONTROL_EXTENSION of app/control.js): the CPU time of its process, and the
+ * counters of the fan-out.
  */
 
 module.exports = {
-  /** Milliseconds since the process started, of all its threads. */
+  /** Returns the CPU time of all threads since the process started, in ms. */
   cpu() {
     const { user, system } = process.cpuUsage();
     return (user + system) / 1000;
   },
 
-  /** Null where the plugin counts none. */
+  /** Returns `stats().fanOut`; null if the plugin has none. */
   fanOut: (app) => app.get('globalChannelService').stats?.().fanOut ?? null,
 };

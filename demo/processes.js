@@ -1,8 +1,8 @@
 'use strict';
 /**
  * The child processes of a run and their temporary folder: starts them, reads their output, ends them by pid. Nothing
- * outlives the run: not after an error, not after Ctrl-C or SIGTERM, not when a child hangs (SIGKILL after 3 s), not when
- * the run itself is killed (watchdog.js).
+ * outlives the run: not after an error, not after Ctrl-C or SIGTERM, not when a child hangs (SIGKILL after 3 s), not
+ * when the run itself is killed (watchdog.js).
  */
 
 const fs = require('fs');
@@ -30,7 +30,7 @@ async function until(condition, what, timeout = 15000) {
   }
 }
 
-/** `count` different ports on which no process listens now. */
+/** Returns `count` different ports on which no process listens now. */
 async function freePorts(count) {
   const ports = new Set();
   while (ports.size < count) {

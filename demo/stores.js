@@ -1,8 +1,8 @@
 'use strict';
 /**
  * The stores for the channels of a cluster (cluster.js). Each is a function that starts or finds a store and returns
- * `{title, options, pid, remove}`: its name, the plugin's options for it, the pid of its process if the run started one,
- * and a function that removes what the run left in it.
+ * `{title, options, pid, remove}`: its name, the plugin's options for it, the pid of its process if the run started
+ * one, and a function that removes what the run left in it.
  */
 
 const path = require('path');
@@ -11,7 +11,7 @@ const { LOOPBACK, until } = require('./processes');
 const START_TIMEOUT = 30000;
 const REDIS_TIMEOUT = 3000;
 
-/** A redis-server for the run, which writes nothing to disk and ends with the run. */
+/** Starts a redis-server for the run, which writes nothing to disk and ends with the run. */
 async function ownRedis({ processes, port }) {
   const args = ['--bind', LOOPBACK, '--port', String(port), '--save', '', '--appendonly', 'no'];
   const redis = processes.start('redis', 'redis-server', args);
@@ -29,7 +29,7 @@ async function ownRedis({ processes, port }) {
 }
 
 /**
- * An existing Redis. The run uses a unique prefix, and removes the keys under it when all servers have stopped.
+ * Uses an existing Redis. The run uses a unique prefix, and removes the keys under it when all servers have stopped.
  */
 function redisAt(url, plugin) {
   return async ({ directory }) => {
@@ -50,7 +50,7 @@ function redisAt(url, plugin) {
   };
 }
 
-/** The embedded store, in a folder of the run. */
+/** Uses an embedded store, in a folder of the run. */
 async function embedded({ directory }) {
   const options = { store: 'embedded', path: path.join(directory, 'channels') };
   return { title: 'the embedded store, a folder without a server', options };

@@ -3,8 +3,8 @@
  * What `npm run demo` shows with 60 real WebSocket clients: push, leave, a second channel, destroy. It passes if every
  * client received each message that was due exactly once, and no other.
  *
- * DEMO_FAULT, for the test of this check, adds an error: `drop` removes a member, `twice` pushes a message again, `stray`
- * adds a member that should have left.
+ * DEMO_FAULT, for the test of this check, adds an error: `drop` removes a member, `twice` pushes a message again,
+ * `stray` adds a member that should have left.
  */
 
 const { connectClients } = require('./client');
@@ -112,7 +112,7 @@ class Story {
     await this.push('chat-2', 'world', stayers, 'the first channel is as it was');
 
     await this.cluster.call('chat-1', 'destroyChannel', 'world');
-    await this.push('chat-2', 'world', [], 'the channel was destroyed, nobody gets it');
+    await this.push('chat-2', 'world', [], 'the channel was destroyed, no client gets it');
     await this.push('chat-1', 'guild', leavers, 'the second channel lives on');
 
     const ways = waysOut(await this.inside('fanOut'));

@@ -1,17 +1,17 @@
 'use strict';
 
-// The calls of one service that wait for an answer, and how they get it. The addon decides which
-// call is answered next and with what; it writes that down for many calls at a time, on a *tape*,
-// and the callbacks are called here. `src/binding/answers/tape.rs` is the other end.
+// Keeps the unanswered calls of one service, and answers them. The addon encodes the answers to many calls as one array
+// of words, the *tape*, in the order in which the calls are answered; this file decodes it and calls the callbacks.
+// `src/binding/answers/tape.rs` is the other end.
 //
-// Member lists that the addon keeps in its cache are made into arrays once, the *masters*. A master
-// never leaves this module but as a copy, or to `deliver`, which copies it for each receiver. Nobody ever changes
-// one that was given out: the same array is the same list.
+// Member lists that the addon keeps in its cache are parsed once, into *shared arrays* (`masters`). A shared array
+// leaves this module only as a copy, or for `deliver`, which copies it for each receiver. It is not changed after it
+// was first used, so the same array always means the same list.
 
 const callBack = require('./callBack');
 const { words, shapes } = require('./tables');
 
-// What a word of the tape says in its low four bits; the others hold its number n.
+// The instruction in the low four bits of a word; the other bits are its operand n.
 const {
   DONE, // n calls: (null)
   LIST, // a list follows: (null, list)
@@ -19,30 +19,30 @@ const {
   NUMBER, // a number follows: (null, number)
   PUSH, // n lists follow: deliver
   FAIL, // an error follows, for a callback of shape n
-  OWN, // a custom manager's answer, given by `own`
-  OWN_PUSH, // the same, of a push
-  MASTER, // a text follows: master n
-  FORGET, // master n is not needed any more
-  PIECE, // a text follows: master n grows by its members
+  OWN, // a custom manager's answer, kept by `own`
+  OWN_PUSH, // the same, for a push
+  MASTER, // a text follows: it is parsed to shared array n
+  FORGET, // shared array n is dropped
+  PIECE, // a text follows: its members are appended to shared array n
 } = words;
 
-/** Calls that may wait before there must be more room; a power of two. */
+/** The initial capacity of the queue of calls; a power of two. */
 const ROOM = 1024;
 
-/** Makes the functions that the addon calls. `failed(err)` counts an error that is not its own. */
+/** Makes the functions that the addon calls. `failed(err)` counts an error that does not come from the addon. */
 module.exports = function createAnswers(deliver, failed) {
-  /** The calls that wait, each at its number modulo the length: a callback, or a push. */
+  /** A ring of unanswered calls, each at its number modulo the length: a callback, or a push. */
   const calls = Array.from({ length: ROOM });
   /** The number of the next call to be answered. */
   let next = 0;
-  /** What custom managers answered, by the number of the call. */
+  /** Answers of custom managers, by the number of the call. */
   const owned = new Map();
   const masters = [];
   let tape = new Uint32Array(ROOM);
 
   return { calls, room, own, tapeOf, answer, forgetAll };
 
-  /** Twice the room, for the calls from number `first` on. */
+  /** Doubles the ring; `first` is the number of the oldest call in it. */
   function room(first) {
     const { length } = calls;
     for (let i = 0; i < length; i += 1) {
@@ -57,12 +57,12 @@ module.exports = function createAnswers(deliver, failed) {
     }
   }
 
-  /** The answer of a custom manager: the arguments of the callback; for a push lists and errors. */
+  /** Keeps the answer of a custom manager: the arguments of the callback; for a push, lists and errors. */
   function own(seq, args) {
     owned.set(seq, args);
   }
 
-  /** A tape of at least `length` words. */
+  /** Returns a tape of at least `length` words. */
   function tapeOf(length) {
     if (tape.length < length) {
       tape = new Uint32Array(2 * length);
@@ -70,7 +70,7 @@ module.exports = function createAnswers(deliver, failed) {
     return tape;
   }
 
-  /** Answers as the first `length` words of the tape say; `values` are the texts and errors. */
+  /** Decodes the first `length` words of the tape and answers the calls; `values` are the texts and errors. */
   function answer(length, values) {
     for (let at = 0; at < length;) {
       const word = tape[at];
@@ -125,7 +125,7 @@ module.exports = function createAnswers(deliver, failed) {
     }
   }
 
-  /** A long list comes in pieces, over several turns. */
+  /** Appends a piece of a long list, which arrives over several turns of the event loop. */
   function grow(n, members) {
     if (masters[n] === undefined) {
       masters[n] = members;
@@ -134,12 +134,12 @@ module.exports = function createAnswers(deliver, failed) {
     }
   }
 
-  /** No list is answered with again before it is given anew. */
+  /** Drops all shared arrays: the addon sends a list again before it refers to it. */
   function forgetAll() {
     masters.length = 0;
   }
 
-  /** The next call, out of the queue. */
+  /** Removes the next call from the ring and returns it. */
   function take() {
     const index = next & (calls.length - 1);
     const call = calls[index];
@@ -148,8 +148,7 @@ module.exports = function createAnswers(deliver, failed) {
     return call;
   }
 
-  // What follows a word is the number of a master, or of a text or an error among the values; its
-  // lowest bit tells.
+  // The word after an instruction is an index: with its lowest bit set into the shared arrays, otherwise into `values`.
 
   function list(word, values) {
     if (word & 1) {

@@ -1,9 +1,9 @@
 'use strict';
 
-// The framework's own remote that sends a push to the sessions of this process: what an RPC from
-// another server reaches. pomelo's takes a callback, pinus's returns a promise.
+// Calls the framework's own remote (`sys.channelRemote`), which sends a push to the sessions of this process; RPCs from
+// other servers call it too. pomelo's takes a callback, pinus's returns a promise.
 
-/** `{push(route, msg, uids, opts, answer)}`, or undefined if this process has no such remote. */
+/** Returns `{push(route, msg, uids, opts, answer)}`, or undefined if this process has no such remote. */
 module.exports = function channelRemote(app) {
   const found = find(app);
   return found && { push: (...args) => push(found, ...args) };
@@ -15,7 +15,7 @@ function find(app) {
   return typeof remote?.pushMessage === 'function' ? remote : undefined;
 }
 
-/** May throw, as the remote may. */
+/** Calls the remote; throws what the remote throws. */
 function push(remote, route, msg, uids, opts, answer) {
   const given = remote.pushMessage(route, msg, uids, opts, answer);
   if (typeof given?.then === 'function') {
@@ -24,7 +24,7 @@ function push(remote, route, msg, uids, opts, answer) {
       (err) => answer(err || new Error('the frontend gave no reason')),
     );
   } else if (given !== undefined) {
-    // As pinus takes it from a remote that makes no promise.
+    // pinus accepts a remote that returns no promise, with the same result.
     answer(null, given);
   }
 }

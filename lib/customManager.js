@@ -1,12 +1,12 @@
 'use strict';
 
-// A store of the app's own (`channelManager`), made to look like one of ours from above: each
-// operation is answered once and in time. Values pass through untouched, in both directions.
+// Adapts a custom manager (option `channelManager`) to the interface of a built-in store: each operation is answered
+// once, within its time limit. Arguments and results are passed on unchanged.
 
 const { words } = require('./logger');
 const { failures, methods } = require('./tables');
 
-/** The manager that the options ask for, or nothing: then the store is ours. */
+/** Returns the custom manager that the options name or create; undefined for a built-in store. */
 function of(app, opts, { failure }) {
   let manager = opts.channelManager;
   if (typeof manager === 'function') {
@@ -29,18 +29,18 @@ function isConstructor(given) {
   return isClass || (given.prototype && typeof given.prototype.add === 'function');
 }
 
-/** Methods that a manager need not have: from whose answer theirs is made, and how. */
+/** Optional methods of a manager: the method that replaces a missing one, and how its answer is converted. */
 const DERIVED = {
   getCountBySid: { from: 'getMembersBySid', make: (members) => members.length },
 };
 
-/** Makes `execute(token, op, ...args)`. */
+/** Makes `execute(token, op, …args)`, which the addon calls for each operation. */
 module.exports = function createCustomManager(manager, log, tools) {
   const { settle, failure, commandTimeout, startTimeout, drain } = tools;
   let pending = 0;
   let whenIdle;
 
-  /** How a method is done, by its scope. */
+  /** Executes a method, by its scope (src/binding/methods.rs). */
   const SCOPES = {
     member: call,
     frontend: call,
@@ -97,7 +97,7 @@ module.exports = function createCustomManager(manager, log, tools) {
     return failed ? [failed, undefined] : [null, make(members)];
   }
 
-  /** start, stop and clean may be missing: then there is nothing to do. */
+  /** Calls start, stop or clean; a missing one counts as done. */
   function optional(method, limit) {
     return (token, ...args) => {
       const done = ([err]) => settle(token, [err === undefined ? null : err]);
@@ -105,7 +105,7 @@ module.exports = function createCustomManager(manager, log, tools) {
     };
   }
 
-  /** The answer for all frontends together. A list may be none, and not let itself be looked at. */
+  /** Joins the answers for all frontends. What a manager gives as a list may be no array, or throw when it is read. */
   function joined(lists) {
     try {
       return [null, [].concat(...lists.map((list) => list || []))];
@@ -131,8 +131,8 @@ module.exports = function createCustomManager(manager, log, tools) {
   }
 
   /**
-   * Calls a method of the manager, or `missing` if there is none; `done` gets the arguments of the
-   * answer, once.
+   * Calls a method of the manager, or `missing` if it has none; calls `done` exactly once, with the arguments of the
+   * answer.
    */
   function ask(limit, method, args, done, missing) {
     let answered = false;
@@ -151,7 +151,7 @@ module.exports = function createCustomManager(manager, log, tools) {
     pending += 1;
     const kind = missing ? failures.UNREACHABLE : failures.TIMEOUT;
     const expire = () => answer(failure(kind, undefined, null));
-    // Unreferenced: a service keeps its process alive itself, and must not after its stop.
+    // Unreferenced: the service keeps the process alive itself until its stop, and must not do so afterwards.
     const timer = limit > 0 ? setTimeout(expire, limit).unref() : undefined;
     try {
       if (missing && typeof manager[method] !== 'function') {

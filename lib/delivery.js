@@ -1,9 +1,8 @@
 'use strict';
 
-// How a push gets to the frontends: one RPC for each frontend that has members, each answered
-// once and in time whatever `app.rpcInvoke` does, and a truthful list of who was not reached.
-// Who the members are is decided before; see src/binding/ and answers.js. How long lists of them are
-// told is in lists/.
+// Delivers pushes: makes one RPC to each frontend that has members, and collects the results. Each RPC counts once,
+// within `pushTimeout`, whatever `app.rpcInvoke` does, and the members that it did not reach are reported. The member
+// lists come from the addon by way of answers.js; names for long lists are in lists/.
 
 const callBack = require('./callBack');
 const createLists = require('./lists/naming');
@@ -12,11 +11,10 @@ const { words } = require('./logger');
 const { failures } = require('./tables');
 
 /**
- * Makes `deliver(push, lists, errors, isFixed)`, where `push` is `{sids, route, msg, opts, callback, name}` and
- * there is a list or an error for each of its `sids`, and `isFixed` says that nobody ever changes the
- * lists; `failAll(make)`, `close()` and `counts`.
- * `settled()` is called when a push is answered, `failed(err)` if that was an error,
- * `beforeRpc(sid)` before each RPC.
+ * Makes `{deliver(push, members, errors, isFixed), failAll(make), close(), counts}`. A `push` is `{sids, route, msg,
+ * opts, callback, name}`, with a list of members or an error for each of its `sids`; with `isFixed` the lists are
+ * immutable. Of `tools`, `settled()` is called when a push is answered, and `failed(err)` if that was an error.
+ * `beforeRpc(sid)` is called before each RPC.
  */
 module.exports = function createDelivery(app, log, tools, beforeRpc) {
   const { failure, settled, failed, pushTimeout, fanOut } = tools;
@@ -33,9 +31,9 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
       return lists ? lists.stats() : null;
     },
   };
-  /** The pushes whose RPCs are not all answered, oldest first. */
+  /** Pushes with unanswered RPCs, oldest first. */
   const pending = new Set();
-  /** Of the oldest; one for all, because they all have the same time. */
+  /** The timer of the oldest push. One is enough, because all have the same time limit. */
   let timer;
 
   return { deliver, failAll, close, counts };
@@ -44,7 +42,7 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
     try {
       send(push, members, errors, isFixed);
     } catch (err) {
-      // A custom manager's list that is none.
+      // A custom manager gave a list that is no array.
       settle(push, failure(failures.INTERNAL, err, words(err)));
     }
   }
@@ -59,11 +57,11 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
     }
     const readError = errors.find(Boolean);
     if (targets.length === 0) {
-      // With a failed read nobody knows whether there was somebody to push to.
+      // If a read failed, it is unknown whether there were members to push to.
       settle(push, readError);
       return;
     }
-    // Looked up at each push: pomelo puts it there only when the app has started.
+    // Looked up at each push, because pomelo sets it only when the app has started.
     if (typeof app.rpcInvoke !== 'function') {
       const why = ': app.rpcInvoke is not there yet, the app has not finished starting';
       settle(push, failure(failures.PUSH, readError, why));
@@ -73,7 +71,7 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
     push.open = targets.length;
     push.reached = 0;
     push.cause = undefined;
-    // A frontend that has nobody in the channel, or was not asked, counts as 0.0.7 counted it.
+    // As in 0.0.7: that no frontend was reached is an error only if each has members, or if a read failed.
     push.mustReachSomebody = Boolean(readError) || targets.length === sids.length;
     wait(push);
     for (const target of targets) {
@@ -94,26 +92,25 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
         plain(target);
       }
     } catch (err) {
-      // A custom manager's list that does not let itself be copied.
+      // A custom manager gave a list that throws when it is copied.
       answered(target, err || new Error('app.rpcInvoke threw'));
     }
   }
 
-  /** The push of the frameworks' own channels. */
+  /** Makes the RPC that the frameworks' own channels make. */
   function plain(target) {
     const { push, sid, uids } = target;
     const msg = {
       namespace: 'sys',
       service: 'channelRemote',
       method: 'pushMessage',
-      // A copy: `uids` are the failed ones if this fails, or a list that is kept for later,
-      // and the receiver may do to its own what it likes.
+      // A copy, because the receiver may change it; `uids` may be kept, and are the failed uids if the RPC fails.
       args: [push.route, push.msg, uids.slice(), optionsOf(push)],
     };
     rpc(sid, msg, (err, fails) => answered(target, err, fails));
   }
 
-  /** `answer` may be called more than once, as `app.rpcInvoke` does. */
+  /** Calls `app.rpcInvoke`, which may call `answer` more than once; what it throws is passed to `answer`. */
   function rpc(sid, msg, answer) {
     try {
       beforeRpc(sid);
@@ -127,7 +124,7 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
     return !answered && pending.has(push);
   }
 
-  /** What a frontend answered; the first answer counts. */
+  /** Records the result of an RPC. Only the first one counts. */
   function answered(target, err, fails) {
     const { push } = target;
     if (target.answered) {
@@ -153,7 +150,7 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
     try {
       uids = missed(push);
     } catch (err) {
-      // What a frontend answered is no list, and does not let itself be looked at.
+      // A frontend's answer is no array, and throws when it is read.
       settle(push, failure(failures.INTERNAL, err, words(err)));
       return;
     }
@@ -161,7 +158,7 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
     settle(push, nobody ? failure(failures.PUSH, push.cause, null) : null, uids);
   }
 
-  /** Whom a push did not reach, as far as is known. */
+  /** Returns the uids that a push is known not to have reached. */
   function missed({ targets }) {
     return [].concat(...targets.map((target) => target.failed || []));
   }
@@ -190,11 +187,11 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
   }
 
   function setTimer(ms) {
-    // Unreferenced: a service keeps its process alive itself, and must not after its stop.
+    // Unreferenced: the service keeps the process alive itself until its stop, and must not do so afterwards.
     timer = setTimeout(expire, ms).unref();
   }
 
-  /** The time of the oldest is over, or it was answered meanwhile. */
+  /** Fails the RPCs whose time is over, and sets the timer for the next push. */
   function expire() {
     timer = undefined;
     const now = performance.now();
@@ -213,7 +210,7 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
     }
   }
 
-  /** The service has ended: whoever still waits is answered with an error that `make` makes. */
+  /** Answers all pending pushes with an error that `make` makes, because the service has ended. */
   function failAll(make) {
     for (const push of pending) {
       pending.delete(push);
@@ -221,7 +218,7 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
     }
   }
 
-  /** Nobody waits any more. */
+  /** Releases the timer and the names for lists, when no push is pending any more. */
   function close() {
     clearTimeout(timer);
     timer = undefined;
@@ -229,7 +226,7 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
   }
 };
 
-/** The part of a push that goes to one frontend. `name`, `link`, `flight` and `tries` are of lists/. */
+/** Makes the part of a push that goes to one frontend. `name`, `link`, `flight` and `tries` are used by lists/. */
 function makeTarget(push, sid, uids, isFixed) {
   return {
     push,
@@ -245,7 +242,7 @@ function makeTarget(push, sid, uids, isFixed) {
   };
 }
 
-/** What pomelo's own channels send: push schedulers read it. */
+/** Returns the options that pomelo's own channels send; push schedulers read them. */
 function optionsOf({ opts }) {
   return { type: 'push', userOptions: opts || {}, isPush: true };
 }

@@ -1,7 +1,7 @@
 'use strict';
 
-// Class GlobalChannel as the app sees it: the addon's class, told about its JavaScript side, with
-// what Node-API cannot give a class: names and declared arguments of its methods, and `promises`.
+// Class GlobalChannel as the app sees it: the addon's class, connected with its JavaScript side (host.js), and with
+// what Node-API cannot define: names and declared arguments of its methods, and `promises`.
 
 const path = require('path');
 
@@ -12,8 +12,8 @@ const { GlobalChannel, install } = require('./native');
 const { lifecycle, methods } = require('./tables');
 
 /**
- * Where relative paths begin: at the folder of app.js, so that all processes of an app mean the same,
- * wherever they were started. Without a framework, at the current directory.
+ * Returns the folder to which relative paths are resolved: that of app.js, so that it is the same for all processes of
+ * an app, or the current directory if there is no framework.
  */
 function baseOf(app) {
   const base = app && typeof app.getBase === 'function' ? app.getBase() : undefined;
@@ -22,7 +22,7 @@ function baseOf(app) {
 
 install(
   (channel, ...rest) => {
-    // A class of Node-API lets itself be called without `new`, and `this` is the global object then.
+    // A class of Node-API can be called without `new`; `this` is then the global object.
     if (!(channel instanceof GlobalChannel)) {
       throw new TypeError("Class constructor GlobalChannel cannot be invoked without 'new'");
     }
@@ -34,7 +34,7 @@ install(
 
 const METHODS = Object.entries({ ...lifecycle, ...methods });
 
-// Declared arguments, the callback included; util.promisifyAll and the like look at them.
+// The number of declared arguments, callback included: libraries such as bluebird's promisifyAll read `length`.
 for (const [method, { arguments: names }] of METHODS) {
   Object.defineProperties(GlobalChannel.prototype[method], {
     name: { value: method },
@@ -61,7 +61,7 @@ function promisify(channel) {
   for (const [method, { arguments: names }] of METHODS) {
     promised[method] = (...args) =>
       new Promise((resolve, reject) => {
-        // Arguments left out must not let the callback slip into their place.
+        // Arguments that were left out are filled up, so that the callback stays in its position.
         args.length = names.length;
         channel[method](...args, (err, result) => (err ? reject(err) : resolve(result)));
       });

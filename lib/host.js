@@ -1,8 +1,8 @@
 'use strict';
 
-// The JavaScript side of one service, which the addon calls: everything that touches pomelo
-// objects, and the app's callbacks. Who gets what is decided in Rust; here things are looked up and
-// passed on. `src/binding/host.rs` is the other end and names each function's arguments.
+// The JavaScript side of one service: the functions that the addon calls for everything that touches pomelo's objects,
+// and for the app's callbacks. Decisions are made in Rust. `src/binding/host.rs` is the other end, and documents the
+// arguments of each function.
 
 const createAnswers = require('./answers');
 const createCustomManager = require('./customManager');
@@ -16,14 +16,14 @@ const uids = require('./uids');
 
 const resolved = Promise.resolve();
 
-/** Called by the constructor, with the instance that is being made. */
+/** Makes the host of `instance`; called by its constructor. */
 module.exports = function attach(channel, app, opts, tools) {
   const log = createLogger(app);
   const manager = createCustomManager.of(app, opts, tools);
 
   channel.app = app;
-  // Holds the password. Not enumerable, and not a value: whatever copies or prints objects goes by these. (What an
-  // instance shows of it is in inspect.js.)
+  // It has the password, so it is a getter and not enumerable: code that copies or prints objects skips it. (inspect.js
+  // decides what an instance shows of it.)
   Object.defineProperty(channel, 'opts', {
     get: () => opts,
     set: (value) => {
@@ -46,7 +46,7 @@ module.exports = function attach(channel, app, opts, tools) {
     hold: (at, sids, route, msg, opts, callback, name) => {
       answers.calls[at] = { sids, route, msg, opts, callback, name };
     },
-    // In a microtask, so that the calls of one tick go to the store together.
+    // In a microtask, so that all calls of a tick go to the store in one batch.
     soon: () => {
       resolved.then(tools.flush);
     },
@@ -63,7 +63,7 @@ module.exports = function attach(channel, app, opts, tools) {
       ms > 0 ? setTimeout(tools.settle, ms, token, []) : setImmediate(tools.settle, token, []),
   };
   if (manager) {
-    // The addon says whether an answer counts: only the first one does.
+    // The addon returns whether an answer counts: only the first one does.
     const settle = (token, args) => {
       if (tools.settle(token, args)) {
         own(token, args);
@@ -71,6 +71,6 @@ module.exports = function attach(channel, app, opts, tools) {
     };
     host.execute = createCustomManager(manager, log, { ...tools, settle });
   }
-  // Where the addon looks for it. (A symbol would be neater; Node-API has none before version 9.)
+  // A property by which the addon finds the host: Node-API has no registered symbols before version 9.
   Object.defineProperty(channel, '_host', { value: host });
 };

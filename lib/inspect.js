@@ -53,7 +53,7 @@ function appearance(service) {
   };
 }
 
-/** A property of an instance; `undefined` on an object that only inherits from one, where the getters throw. */
+/** Returns a property of an instance; `undefined` on an object that only inherits from one, where the getters throw. */
 function field(service, name) {
   try {
     return service[name];
@@ -62,7 +62,7 @@ function field(service, name) {
   }
 }
 
-/** What `look` returns, or `[hidden]` if it throws: an array may have a getter that does. */
+/** Returns what `look` returns, or `[hidden]` if it throws: an array may have a getter that does. */
 function looked(look) {
   try {
     return look();
@@ -71,7 +71,7 @@ function looked(look) {
   }
 }
 
-/** The description of a built-in manager (prefix, and db or path); a custom manager is not shown. */
+/** Returns a copy of the description of a built-in manager (prefix, and db or path); a custom manager is not shown. */
 function managerOf(manager) {
   return manager && Object.isFrozen(manager) && typeof manager.add !== 'function'
     ? optionsOf(manager, DEPTH)

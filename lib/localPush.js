@@ -1,11 +1,11 @@
 'use strict';
 
-// A pushing server that is a frontend itself has the members of its own sessions sent to directly, as the
-// framework's own channels do: no RPC to itself. The answer comes asynchronously, as that of an RPC.
+// Delivers the part of a push for this server's own sessions, if it is a frontend itself: directly, without an RPC to
+// itself, as the framework's own channels do. The result is reported asynchronously, like that of an RPC.
 
 const channelRemote = require('./channelRemote');
 
-/** Makes `local(sid)`: how to push to the sessions of this process, or undefined if `sid` is another. */
+/** Makes `local(sid)`, which returns the push to this process's sessions, or undefined if `sid` is another server. */
 module.exports = function createLocalPush(app) {
   return function local(sid) {
     const remote = found(app, sid);
@@ -19,7 +19,7 @@ function found(app, sid) {
     const isOwn = serverId !== undefined && serverId !== null && String(serverId) === sid;
     return isOwn ? channelRemote(app) : undefined;
   } catch {
-    // A getter of an app or framework that we do not know: by RPC, then.
+    // A getter of the app or framework threw: an RPC is made instead.
     return undefined;
   }
 }

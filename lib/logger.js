@@ -47,17 +47,17 @@ function appLogger(app) {
   }
   for (const name of ['pomelo-logger', 'pinus-logger']) {
     try {
-      // The app's copy of the package: only that one has the app's configuration.
+      // The app's copy of the package, because only that one has the app's configuration.
       const path = require.resolve(name, { paths: [app.getBase(), ...framework()] });
       return require(path).getLogger('globalchannel-plugin');
     } catch {
-      // Not there: the next one.
+      // Not installed there: try the next folder.
     }
   }
   return null;
 }
 
-/** The folder of the framework: package managers may install its dependencies only beside it. */
+/** Returns the folder of the framework: package managers may install its dependencies only beside it. */
 function framework() {
   return Object.keys(require.cache).filter((file) =>
     /[\\/](pomelo|pinus)[\\/](dist[\\/])?(lib[\\/])?(pomelo|index)\.js$/.test(file),

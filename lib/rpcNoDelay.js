@@ -1,24 +1,22 @@
 'use strict';
 
-// Takes the wait out of pushes (option `rpcNoDelay`). pomelo-rpc 1.0.7 leaves Nagle's algorithm on
-// for its sockets and writes each packet in five pieces: all but the first wait until the other
-// side acknowledges that one, which systems put off for some 40 ms, once on the way to the frontend
-// and once more on the way back. Here Nagle is switched off for the sockets of the pushes, and the
-// pieces of one turn of the event loop are held together (`cork`), since each would be a TCP segment
-// of its own otherwise. pinus-rpc 1.7.4 does both itself; here it is told what it is already.
+// Switches Nagle's algorithm off for the RPCs of pushes (option `rpcNoDelay`). pomelo-rpc 1.0.7 leaves it on and writes
+// each packet in five pieces: all but the first wait for the other side's acknowledgement, which systems delay by some
+// 40 ms, on the way to the frontend and again on the way back. Here TCP_NODELAY is set on the sockets, and the pieces
+// written in one turn of the event loop are sent together (`cork`), because each would otherwise be a TCP segment of
+// its own. pinus-rpc 1.7.4 does both itself; setting it again changes nothing.
 //
-// Only public methods of the sockets are called, nothing is put in the place of anything. The way to
-// a socket is the frameworks' own business, though: what is not found as expected is left as it is,
-// and nothing here throws. Which servers are pushed to, and with what, is delivery.js's business.
+// Only public methods of the sockets are called, and nothing is patched. The sockets are found through internals of the
+// frameworks, though: where these are not as expected, nothing is changed, and nothing throws.
 
-/** Sockets that were told; connections and apps that are listened to. Several services may share one app. */
+/** Sockets that are set up; connections and apps with our listeners. Several services may share one app. */
 const told = new WeakSet();
 const heard = new WeakSet();
 const apps = new WeakSet();
 
 /**
- * Makes `beforeRpc(sid)`, to be called right before an RPC to that server; and sees to the answers,
- * if this process is itself a frontend.
+ * Makes `beforeRpc(sid)`, to be called right before an RPC to that server. On a frontend it also sets up the sockets on
+ * which RPCs are answered.
  */
 module.exports = function createRpcNoDelay(app) {
   const pushing = createCork();
@@ -34,7 +32,7 @@ module.exports = function createRpcNoDelay(app) {
         pushing(socket);
         return;
       }
-      // It is made by the first RPC, and sends nothing before it is connected.
+      // The first RPC makes the mailbox, which sends nothing before it is connected.
       if (unknown.size === 0) {
         setImmediate(meet);
       }
@@ -54,17 +52,17 @@ function harmless(fn) {
   try {
     fn();
   } catch {
-    // A getter of an app or framework that we do not know: pushes go on without us.
+    // A getter of the app or framework threw: RPCs are made without this.
   }
 }
 
-/** The socket on which this process calls that server; it is another one after a reconnect. */
+/** Returns the socket on which this process calls that server; after a reconnect it is another one. */
 function socketTo(app, sid) {
   const station = app.components?.['__proxy__']?.client?.['_station'];
   return rawSocket(station?.mailboxes?.[sid]?.socket);
 }
 
-/** A mailbox or an acceptor has the socket itself, or an MQTT connection over it. */
+/** Returns the socket of a mailbox or an acceptor, which has it directly or within an MQTT connection. */
 function rawSocket(connection) {
   const stream = connection?.stream;
   if (typeof stream?.setNoDelay === 'function') {
@@ -80,7 +78,7 @@ function noDelay(socket) {
   }
 }
 
-/** Makes `cork(socket)`: what is written to it from now on goes out at the end of this turn. */
+/** Makes `cork(socket)`: what is written to the socket from then on is sent at the end of the turn. */
 function createCork() {
   const corked = new Set();
 
@@ -105,8 +103,8 @@ function createCork() {
 }
 
 /**
- * Has the answers watched once all components have started: the one that accepts connections is no sooner there. Once for
- * an app, and holding nothing but the app: a service that is dropped leaves nothing of it behind.
+ * Sets up the answers' sockets once all components have started, because the component that accepts connections exists
+ * only then. Done once for each app; the listener refers only to the app, so that a service can be garbage-collected.
  */
 function awaitStart(app) {
   if (!apps.has(app) && typeof app.event?.once === 'function') {
@@ -115,7 +113,7 @@ function awaitStart(app) {
   }
 }
 
-/** A frontend answers pushes on the sockets that it accepted, those of now and those to come. */
+/** Sets up the sockets that a frontend has accepted, and those that it will accept. */
 function watchAnswers(app) {
   const acceptor = app.components?.['__remote__']?.remote?.acceptor;
   if (!acceptor || !app.isFrontend() || typeof acceptor.server?.on !== 'function') {
@@ -140,6 +138,6 @@ function watchAnswers(app) {
   }
 
   meetAll();
-  // The acceptor listened before us, so that the new one is among its sockets.
+  // The acceptor's own listener runs first, so the new socket is among its sockets.
   acceptor.server.on('connection', () => harmless(meetAll));
 }

@@ -1,7 +1,7 @@
 'use strict';
 
-// The ids of the servers that exist, as a snapshot, because pomelo changes its own lists in place. While nothing changes
-// the same array is returned, so that the addon does not read it again. It must not be modified.
+// The ids of the servers that exist, as a snapshot, because pomelo changes its own lists in place. While nothing
+// changes the same array is returned, so that the addon does not read it again. It must not be modified.
 
 /** The maximum number of server types that are remembered. Apps have far fewer. */
 const TYPES = 100;
@@ -12,7 +12,7 @@ module.exports = function createServers(app) {
 
   return { serverIds, frontendIds };
 
-  /** The ids of all servers of a type, now. */
+  /** Returns the ids of all servers of a type. */
   function serverIds(serverType) {
     const servers = app.getServersByType(serverType) || [];
     if (!Array.isArray(servers)) {
@@ -32,7 +32,7 @@ module.exports = function createServers(app) {
     return ids;
   }
 
-  /** The ids of all frontends, now. */
+  /** Returns the ids of all frontends. */
   function frontendIds() {
     const servers = app.getServers() || {};
     return Object.keys(servers).filter((sid) => app.isFrontend(servers[sid]));

@@ -1,7 +1,7 @@
 'use strict';
 
-// What both languages know, as the addon has it (src/binding/tables.rs): the methods, the words of the
-// tape, the kinds of failures.
+// Constants that Rust and JavaScript share, read from the addon (src/binding/tables.rs): the table of methods, the
+// words of the tape, the kinds of failures.
 
 const { tables } = require('./native');
 

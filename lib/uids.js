@@ -1,14 +1,14 @@
 'use strict';
 
-// Reads a long array of uids for the addon (src/binding/values/args.rs). The addon itself needs up to three Node-API calls
-// for each element, which for 100,000 elements would block the event loop.
+// Reads a long array of uids for the addon (src/binding/values/args.rs). The addon itself needs up to three Node-API
+// calls for each element, which for 100,000 elements would block the event loop.
 
 const DIVIDER = '\0';
 
 /** In UTF-16 units: a string cannot have more than about 2^29. */
 const LONGEST = 1 << 24;
 
-/** Joins an array of plain uids to one text; returns any other array as a copy, each element read once. */
+/** Joins an array of plain uids to one string; returns any other array as a copy. Each element is read once. */
 module.exports = function uids(array) {
   const { length } = array;
   const items = [];
@@ -23,7 +23,7 @@ module.exports = function uids(array) {
   return left >= 0 ? items.join(DIVIDER) : items;
 };
 
-/** The length of a uid in the text; more than any text has if it is no plain uid. */
+/** Returns what a uid takes of that string at least; for anything but a plain uid, more than a string can have. */
 function room(item) {
   switch (typeof item) {
     case 'string':

@@ -18,15 +18,15 @@ const root = path.join(__dirname, '..');
 const BROKEN_FOLDER = 'target/broken';
 const { napi } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'));
 
-/** The path of the addon of the tests. */
+/** Returns the path of the addon of the tests. */
 const brokenAddon = () => path.join(root, BROKEN_FOLDER, addonFile());
 
-/** The file name that binding.js looks for on this machine. */
+/** Returns the file name that binding.js looks for on this machine. */
 function addonFile() {
   return `${napi.binaryName}.${hostPlatform()}.node`;
 }
 
-/** napi's name for the platform this Node was built for, such as `linux-x64-gnu`. */
+/** Returns napi's name for the platform this Node was built for, such as `linux-x64-gnu`. */
 function hostPlatform() {
   const { platform, arch } = process;
   if (platform === 'win32') return `win32-${arch}-msvc`;

@@ -6,7 +6,7 @@ const { programOf } = require('./lib/programs');
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
 
-/** The path of the program; throws an error that says what to do if there is none. */
+/** Returns the path of the program; throws an error that says what to do if there is none. */
 function chromiumProgram() {
   const program = process.env.CHROMIUM || programOf(NAMES, 'chromium');
   if (program) return program;

@@ -48,13 +48,13 @@ function measure(files) {
   });
 }
 
-/** The verdict on a test that failed; none for a suite, which fails with its tests. */
+/** Returns the verdict on a test that failed; none for a suite, which fails with its tests. */
 function failure({ details: { error } }) {
   if (error.failureType === 'subtestsFailed') return undefined;
   return `FAILED: ${String((error.cause && error.cause.message) || error.message).split('\n')[0]}`;
 }
 
-/** The verdict on a test that was skipped with a reason. */
+/** Returns the verdict on a test that was skipped with a reason. */
 function skipped({ skip }) {
   return typeof skip === 'string' ? `not tried here: ${skip}` : undefined;
 }
@@ -64,7 +64,7 @@ function rowOf({ name, file }, verdict) {
   return { topic: topicOf(test), fault: name, sees: '', recovered: '', test, verdict };
 }
 
-/** The topic of a test that reported none itself. */
+/** Returns the topic of a test that reported none itself. */
 const topicOf = (test) =>
   test.includes('topology') ? path.basename(test, '.test.js').replace(/^./, upper) : 'Faults';
 const upper = (letter) => letter.toUpperCase();
@@ -88,7 +88,7 @@ function print(rows) {
   }
 }
 
-/** The text of a table cell, which `|` would end. */
+/** Returns the text of a table cell, which `|` would end. */
 const cell = (text) => String(text).replace(/\|/g, '\\|');
 
 function markdown(rows) {

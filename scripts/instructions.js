@@ -35,7 +35,7 @@ function output(program, args) {
   return done.stdout;
 }
 
-/** The versions on which the counts depend. */
+/** Returns the versions on which the counts depend. */
 function environment() {
   const rustc = output('rustc', ['-vV']);
   const line = (name) => new RegExp(`^${name}: (.*)$`, 'm').exec(rustc)[1];
@@ -65,7 +65,7 @@ function build() {
     .pop().executable;
 }
 
-/** The number of instructions for one item of a path. */
+/** Returns the number of instructions for one item of a path. */
 function count(program, name, items) {
   const profile = path.join(PROFILES, `${name}.out`);
   const callgrind = ['--tool=callgrind', '--toggle-collect=instructions::measured*'];

@@ -73,7 +73,7 @@ function addon() {
   return isChecked(env) && run(process.execPath, args, { env });
 }
 
-/** The path of gcc's shared AddressSanitizer runtime; rustc has only a static one. */
+/** Returns the path of gcc's shared AddressSanitizer runtime; rustc has only a static one. */
 function libasan() {
   const asked = spawnSync('gcc', ['-print-file-name=libasan.so'], { encoding: 'utf8' });
   const file = String(asked.stdout).trim();

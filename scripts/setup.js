@@ -1,9 +1,9 @@
 'use strict';
 /**
  * Prepares a fresh clone: installs the npm packages, builds the addon, and installs the programs named as arguments
- * (`redis-server`, `openssl`). What is up to date is skipped, so `npm test` and `npm run demo` begin with this. Node and
- * Rust are required. If something is missing that cannot be installed from here, it prints what to install and exits
- * with code 1. Uses no npm package, since none may be installed yet.
+ * (`redis-server`, `openssl`). What is up to date is skipped, so `npm test` and `npm run demo` begin with this. Node
+ * and Rust are required. If something is missing that cannot be installed from here, it prints what to install and
+ * exits with code 1. Uses no npm package, since none may be installed yet.
  */
 const fs = require('node:fs');
 const path = require('node:path');
@@ -43,7 +43,7 @@ function addonIsCurrent() {
   return newest(sources.filter((file) => fs.existsSync(file))) <= built;
 }
 
-/** The latest modification time below these paths, folders included: removing a file changes its folder. */
+/** Returns the latest modification time below these paths, folders included: removing a file changes its folder. */
 function newest(files) {
   return Math.max(
     ...files.map((file) => {

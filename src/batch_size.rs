@@ -1,17 +1,17 @@
-//! How many calls the next batch should hold, judged by how many bytes of lists the last ones had the store load.
+//! The number of calls that the next batch should hold, by how many bytes of lists the last batches have loaded.
 
-/// Bytes of lists that a batch should load at most: while JavaScript reads them, the next ones are loaded.
+/// The bytes of lists that a batch should load at most: while JavaScript reads them, the next ones are loaded.
 const LOAD: usize = 128 << 10;
 
 /// Averages the load of the last batches.
 #[derive(Debug, Default)]
 pub struct BatchSize {
-    /// Bytes of lists that a call of late had the store load, on average.
+    /// The bytes of lists that a call has loaded, as a moving average.
     load: usize,
 }
 
 impl BatchSize {
-    /// Notes that `calls` calls had the store load `bytes` bytes.
+    /// Notes that `calls` calls have loaded `bytes` bytes of lists.
     pub fn loaded(&mut self, bytes: usize, calls: usize) {
         self.load = usize::midpoint(self.load, bytes / calls.max(1));
     }

@@ -1,24 +1,24 @@
-//! The operations of a store: one table, from which everybody else learns what an operation is called in Redis,
-//! whether it reads or writes, what its items are and what it answers. Commands are idempotent: sending one again after
-//! a lost connection leaves the store as sending it once.
+//! The operations of a store. One table defines, for all stores, their names in Redis, whether they read or write, what
+//! their items are and what they answer. Commands are idempotent: executing one twice, because it was sent again after
+//! a lost connection, has the same effect as executing it once.
 //!
-//! `clean` is apart: it is no command of a batch, but a barrier that runs alone, in many steps
+//! `clean` is not in the table: it is not part of a batch, but a barrier that runs alone, in many steps
 //! ([`crate::manager::Connection::clean`]).
 
 use std::sync::Arc;
 
 use crate::{error::Result, keys::Key, list::List};
 
-/// One member as stored: a uid's bytes.
+/// A member as stored: the bytes of a uid.
 pub type Member = Vec<u8>;
 
-/// Makes the operations from the table below.
+/// Generates the operations from the table below.
 macro_rules! operations {
     (
         reads { $( $(#[$read_doc:meta])* $read:ident: $read_name:literal, $kind:ident; )+ }
         writes { $( $(#[$write_doc:meta])* $write:ident: $write_name:literal, $items:ident, $effect:ident; )+ }
     ) => {
-        /// An operation that reads: of each of its keys one [`Value`].
+        /// An operation that reads, and answers one [`Value`] for each key.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum ReadOp { $( $(#[$read_doc])* $read, )+ }
 
@@ -27,13 +27,13 @@ macro_rules! operations {
         pub enum WriteOp { $( $(#[$write_doc])* $write, )+ }
 
         impl ReadOp {
-            /// What it is called in Redis.
+            /// Returns the name of the Redis command.
             #[must_use]
             pub const fn redis_name(self) -> &'static str {
                 match self { $( Self::$read => $read_name, )+ }
             }
 
-            /// What it answers for each key.
+            /// Returns the kind of the value for each key.
             #[must_use]
             pub const fn kind(self) -> ValueKind {
                 match self { $( Self::$read => ValueKind::$kind, )+ }
@@ -41,19 +41,19 @@ macro_rules! operations {
         }
 
         impl WriteOp {
-            /// What it is called in Redis.
+            /// Returns the name of the Redis command.
             #[must_use]
             pub const fn redis_name(self) -> &'static str {
                 match self { $( Self::$write => $write_name, )+ }
             }
 
-            /// What its items are.
+            /// Returns the kind of the items.
             #[must_use]
             pub const fn items(self) -> Items {
                 match self { $( Self::$write => Items::$items, )+ }
             }
 
-            /// What it does to its keys.
+            /// Returns what it does to its keys.
             #[must_use]
             pub const fn effect(self) -> Effect {
                 match self { $( Self::$write => Effect::$effect, )+ }
@@ -61,7 +61,7 @@ macro_rules! operations {
         }
 
         impl Op {
-            /// All of them.
+            /// All operations.
             pub const ALL: &[Self] = &[
                 $( Self::Read(ReadOp::$read), )+
                 $( Self::Write(WriteOp::$write), )+
@@ -71,20 +71,20 @@ macro_rules! operations {
 }
 
 operations! {
-    // Operation: name in Redis, what it answers for each key. Its items are keys.
+    // Operation: name in Redis, kind of the value for each key. The items are keys.
     reads {
-        /// The members of each key. The only one that a cache may answer.
+        /// Reads the members of each key. The only read that a cache may answer.
         Members: "SMEMBERS", List;
-        /// How many members each key has.
+        /// Counts the members of each key.
         Count: "SCARD", Int;
     }
-    // Operation: name in Redis, items, what it does to its keys.
+    // Operation: name in Redis, kind of the items, effect on the keys.
     writes {
         /// Adds members to a key.
         Add: "SADD", KeyAndMembers, Adds;
         /// Removes members from a key.
         Remove: "SREM", KeyAndMembers, Removes;
-        /// Removes whole keys, in one step.
+        /// Removes whole keys, atomically.
         Delete: "UNLINK", Keys, Deletes;
     }
 }
@@ -98,16 +98,16 @@ pub enum Op {
     Write(WriteOp),
 }
 
-/// What a read answers for a key.
+/// The kinds of values that reads answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ValueKind {
-    /// [`Value::List`]
+    /// A [`Value::List`].
     List,
-    /// [`Value::Int`]
+    /// A [`Value::Int`].
     Int,
 }
 
-/// What the items of a write are; those of a read are keys.
+/// The kinds of items of an operation. Those of a read are keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Items {
     /// One key, then members.
@@ -116,19 +116,19 @@ pub enum Items {
     Keys,
 }
 
-/// What a write does to its keys, as far as a cache has to know.
+/// The effect of a write on its keys, as far as a cache needs to know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// Adds to them: they exist afterwards.
+    /// Adds members: the keys exist afterwards.
     Adds,
-    /// Takes as many members as it has from them: a key that has no more is gone.
+    /// Removes members: a key whose last member was removed does not exist afterwards.
     Removes,
-    /// They are gone afterwards.
+    /// Removes the keys.
     Deletes,
 }
 
 impl Op {
-    /// What it is called in Redis.
+    /// Returns the name of the Redis command.
     #[must_use]
     pub const fn redis_name(self) -> &'static str {
         match self {
@@ -137,13 +137,13 @@ impl Op {
         }
     }
 
-    /// Whether it changes the store.
+    /// Returns whether it changes the store.
     #[must_use]
     pub const fn is_write(self) -> bool {
         matches!(self, Self::Write(_))
     }
 
-    /// What its items are.
+    /// Returns the kind of the items.
     #[must_use]
     pub const fn items(self) -> Items {
         match self {
@@ -153,53 +153,53 @@ impl Op {
     }
 }
 
-/// One call's worth of work for a store.
+/// A command for a store: the work of one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {
     op: Op,
-    /// Keys first; never empty.
+    /// The keys, then the members; never empty.
     items: Vec<Vec<u8>>,
 }
 
 impl Command {
-    /// A command of these items, as [`Op::items`] says.
+    /// Makes a command; the items must be of the kind [`Op::items`].
     #[must_use]
     pub const fn new(op: Op, items: Vec<Vec<u8>>) -> Self {
         Self { op, items }
     }
 
-    /// A read of these keys.
+    /// Makes a read of keys.
     #[must_use]
     pub const fn read(op: ReadOp, keys: Vec<Key>) -> Self {
         Self::new(Op::Read(op), keys)
     }
 
-    /// A write of these keys, for [`Items::Keys`].
+    /// Makes a write of keys ([`Items::Keys`]).
     #[must_use]
     pub const fn write(op: WriteOp, keys: Vec<Key>) -> Self {
         Self::new(Op::Write(op), keys)
     }
 
-    /// A write of members of a key, for [`Items::KeyAndMembers`].
+    /// Makes a write of members of a key ([`Items::KeyAndMembers`]).
     #[must_use]
     pub fn write_members(op: WriteOp, key: Key, members: impl IntoIterator<Item = Member>) -> Self {
         let items = std::iter::once(key).chain(members).collect();
         Self::new(Op::Write(op), items)
     }
 
-    /// What is to be done.
+    /// Returns the operation.
     #[must_use]
     pub const fn op(&self) -> Op {
         self.op
     }
 
-    /// Keys and members, as [`Op::items`] says.
+    /// Returns keys and members, of the kind [`Op::items`].
     #[must_use]
     pub fn items(&self) -> &[Vec<u8>] {
         &self.items
     }
 
-    /// Its keys.
+    /// Returns the keys.
     #[must_use]
     pub fn keys(&self) -> &[Key] {
         match self.op.items() {
@@ -208,7 +208,7 @@ impl Command {
         }
     }
 
-    /// Its members, if it has any.
+    /// Returns the members; empty for [`Items::Keys`].
     #[must_use]
     pub fn members(&self) -> &[Member] {
         match self.op.items() {
@@ -218,27 +218,27 @@ impl Command {
     }
 }
 
-/// What a call asks a driver for.
+/// A call to the driver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
     /// A command, which may share a batch with others.
     Command(Command),
-    /// Remove every set whose key begins so (see [`crate::keys::KeyLayout::stem`]).
-    /// A barrier: what was called before it is answered first, what is called after it waits.
+    /// Removes every set whose key begins with this stem (see [`crate::keys::KeyLayout::stem`]). A barrier: calls made
+    /// before it are answered first, calls made after it wait.
     Clean(Key),
 }
 
-/// What a [`Request`] is, without its items.
+/// The kind of a [`Request`], without its items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code {
-    /// [`Request::Command`]
+    /// A [`Request::Command`].
     Command(Op),
-    /// [`Request::Clean`]
+    /// A [`Request::Clean`].
     Clean,
 }
 
 impl Request {
-    /// Whether it changes the store.
+    /// Returns whether it changes the store.
     #[must_use]
     pub const fn is_write(&self) -> bool {
         match self {
@@ -247,13 +247,13 @@ impl Request {
         }
     }
 
-    /// Whether it must run alone.
+    /// Returns whether it must run alone.
     #[must_use]
     pub const fn is_barrier(&self) -> bool {
         matches!(self, Self::Clean(_))
     }
 
-    /// Its command, if it is no barrier.
+    /// Returns the command; `None` for a barrier.
     #[must_use]
     pub const fn command(&self) -> Option<&Command> {
         match self {
@@ -269,17 +269,17 @@ impl From<Command> for Request {
     }
 }
 
-/// What a store answers when the call as a whole went through.
+/// The answer of a store to a call that succeeded as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
-    /// A write was done.
+    /// The answer to a write.
     Done,
-    /// One value for each key asked for, or the store's error for that key.
+    /// The answer to a read: for each key a value, or the store's error for that key.
     Values(Vec<Result<Value>>),
 }
 
 impl Reply {
-    /// How many bytes of lists it has, in JSON.
+    /// Returns the size of the lists in it, in bytes of JSON.
     #[must_use]
     pub fn bytes(&self) -> usize {
         match self {
@@ -289,17 +289,17 @@ impl Reply {
     }
 }
 
-/// What a read answers for one key.
+/// The answer to a read, for one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
     /// The members.
     List(Arc<List>),
-    /// A number, such as that of the members.
+    /// A number, such as the number of members.
     Int(u64),
 }
 
 impl Value {
-    /// The list, if it is one.
+    /// Returns the list, if it is one.
     #[must_use]
     pub const fn list(&self) -> Option<&Arc<List>> {
         match self {
@@ -308,7 +308,7 @@ impl Value {
         }
     }
 
-    /// The number, if it is one.
+    /// Returns the number, if it is one.
     #[must_use]
     pub const fn int(&self) -> Option<u64> {
         match self {
@@ -317,7 +317,7 @@ impl Value {
         }
     }
 
-    /// How many bytes of lists it has, in JSON.
+    /// Returns the size of the list in bytes of JSON; 0 for a number.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.list().map_or(0, |list| list.json().len())

@@ -1,24 +1,24 @@
-//! The one error type of the package: what went wrong, its stable code, and what lies behind it.
-//! How it becomes a JavaScript `Error` is `binding::errors`' business.
+//! The error type of the package: the kind of failure, its stable code, and its cause. The conversion to a JavaScript
+//! `Error` is in `binding::values::errors`.
 
 use std::{sync::Arc, time::Duration};
 
-/// The words of whatever caused an error: a refused connection, a server's answer.
+/// The text of an error's cause: a refused connection, a server's answer.
 pub type Cause = Option<Arc<str>>;
 
 /// The result of everything in this crate that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Every way in which a call can fail. `Display` is the message; texts that 0.0.7 had stay.
+/// Every way in which a call can fail. `Display` is the message; those of 0.0.7 are unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// Called before `start` succeeded or after `stop` (0.0.7's text).
     #[error("invalid state")]
     InvalidState,
-    /// An argument that cannot be used; the text names it.
+    /// An argument that is not accepted; the text names it.
     #[error("{0}")]
     InvalidArgument(String),
-    /// An option that cannot be used; the text names it, its value and what is accepted.
+    /// An option that is not accepted; the text has its name, its value and what is accepted.
     #[error("{0}")]
     InvalidOption(String),
     /// `maxQueue` calls are unanswered already.
@@ -32,7 +32,7 @@ pub enum Error {
     Timeout {
         /// The time limit.
         after: Duration,
-        /// The name of the option that says so.
+        /// The name of the option that sets the limit.
         option: &'static str,
         /// The connection's last failure, if it was down.
         cause: Cause,
@@ -46,15 +46,15 @@ pub enum Error {
     /// `start` could not reach the store.
     #[error("cannot reach {store}")]
     Unreachable {
-        /// Where it was looked for.
+        /// The address of the store.
         store: String,
         /// The last failure.
         cause: Cause,
     },
-    /// `stop` came first.
+    /// The service was stopped first.
     #[error("the global channel service was stopped")]
     Stopped,
-    /// The store answered with an error: its own words.
+    /// The store answered with an error: its text.
     #[error("{0}")]
     Store(Arc<str>),
     /// No frontend took the push (0.0.7's text).
@@ -81,7 +81,7 @@ impl Error {
         "ERR_GLOBAL_CHANNEL_INTERNAL",
     ];
 
-    /// The stable code that JavaScript sees as `error.code`.
+    /// Returns the stable code that JavaScript sees as `error.code`.
     #[must_use]
     pub fn code(&self) -> &'static str {
         let number = match self {
@@ -100,7 +100,7 @@ impl Error {
         Self::CODES[number]
     }
 
-    /// What lies behind the error, in words.
+    /// Returns the cause of the error, as text.
     #[must_use]
     pub fn cause(&self) -> Option<&str> {
         match self {

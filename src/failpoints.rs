@@ -1,19 +1,19 @@
-//! Fail points: places where a test has the code do something wrong on purpose, to see that other tests notice. The
-//! rules that keep what is read true, in the member cache of Redis and in the embedded store, have one each; and there
-//! are places that panic ([`may_panic`]).
+//! Fail points: places where a test makes the code do something wrong, to check that other tests detect it. Each rule
+//! that keeps reads correct, in the member cache of Redis and in the embedded store, has one; other places panic
+//! ([`may_panic`]).
 //!
-//! They are there in unit tests, and in an addon built with the feature `failpoints`, where the environment names the
-//! active one (`GLOBALCHANNEL_BROKEN`, `GLOBALCHANNEL_PANIC`). In every other build [`fail_point!`] is nothing at all.
-//! What is wrong and more than a constant is written in the modules named `failpoints` of the cache and of the embedded
-//! store, which only those builds compile.
+//! They exist in unit tests, and in an addon built with the feature `failpoints`, where the environment names the
+//! active one (`GLOBALCHANNEL_BROKEN`, `GLOBALCHANNEL_PANIC`). In every other build [`fail_point!`] expands to nothing.
+//! Wrong behaviour that is more than a constant is in the modules `failpoints` of the cache and of the embedded store,
+//! which only those builds compile.
 //!
-//! Not the crate `fail`: its fail points are the process's, and unit tests, which run side by side, each break another
-//! rule.
+//! The crate `fail` is not used: its fail points are process-wide, and unit tests, which run in parallel, each break
+//! another rule.
 
 #[cfg(any(test, feature = "failpoints"))]
 pub use active::{Active, NAMES, activate, is_active};
 
-/// Returns early with what the second argument gives, an `Option`, while the fail point of that name is active.
+/// Returns early with the second argument's value, if it is `Some`, while the fail point of that name is active.
 macro_rules! fail_point {
     ($name:literal, $wrong:expr) => {
         #[cfg(any(test, feature = "failpoints"))]
@@ -26,7 +26,7 @@ macro_rules! fail_point {
 }
 pub(crate) use fail_point;
 
-/// Takes the fail point that is active on this thread along to the thread that does this work.
+/// Carries the fail point that is active on this thread to the thread that runs `work`.
 pub(crate) fn carried<T>(work: impl FnOnce() -> T) -> impl FnOnce() -> T {
     #[cfg(any(test, feature = "failpoints"))]
     let name = active::on_this_thread();
@@ -41,7 +41,7 @@ pub(crate) fn carried<T>(work: impl FnOnce() -> T) -> impl FnOnce() -> T {
 mod active {
     use std::{cell::Cell, sync::LazyLock};
 
-    /// Every name. Those of the embedded store begin with its name.
+    /// All fail points. Names of those of the embedded store begin with `embedded`.
     pub const NAMES: &[&str] = &[
         "no-barrier",
         "no-token",
@@ -75,7 +75,7 @@ mod active {
         static THREAD: Cell<Option<&'static str>> = const { Cell::new(None) };
     }
 
-    /// What the environment asks for, for the whole process.
+    /// The fail point that the environment activates for the whole process.
     static PROCESS: LazyLock<Option<&'static str>> = LazyLock::new(|| {
         let name = std::env::var("GLOBALCHANNEL_BROKEN").ok()?;
         Some(known(&name))
@@ -100,7 +100,7 @@ mod active {
         }
     }
 
-    /// Whether the fail point of this name is active here.
+    /// Returns whether the fail point of this name is active here.
     #[must_use]
     pub fn is_active(name: &str) -> bool {
         debug_assert!(NAMES.contains(&name), "{name}");
@@ -117,8 +117,8 @@ mod active {
     }
 }
 
-/// Panics at the n-th passage of this place, once, if `GLOBALCHANNEL_PANIC` is `place:n`: for tests of what becomes of
-/// a panic. Does nothing but in an addon built with the feature `failpoints`.
+/// Panics at the n-th passage of this place, once, if `GLOBALCHANNEL_PANIC` is `place:n`, for tests of panics. Does
+/// nothing except in an addon built with the feature `failpoints`.
 ///
 /// # Panics
 /// If that is asked for.

@@ -1,5 +1,5 @@
-//! One frame to many sockets: the system calls. Which sockets may get it, and what becomes of what they did not
-//! take, is decided in `lib/fanOut/`. Not on Windows, whose sockets are no descriptors.
+//! The system calls of the fan-out: sends one frame to many sockets. Which sockets get it, and how the rest of a partly
+//! sent frame follows, is decided in `lib/fanOut/`. Not available on Windows, whose sockets are not file descriptors.
 
 use std::os::fd::{BorrowedFd, RawFd};
 
@@ -8,18 +8,19 @@ use rustix::{
     net::{SendFlags, send},
 };
 
-/// Never waits, and a peer that is gone is an error and no signal.
+/// Sending does not block, and to a closed peer it returns an error instead of raising a signal.
 #[cfg(not(target_vendor = "apple"))]
 const FLAGS: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
-/// macOS has no such flag. Node ignores SIGPIPE in the whole process.
+/// macOS has no NOSIGNAL; Node ignores SIGPIPE in the whole process.
 #[cfg(target_vendor = "apple")]
 const FLAGS: SendFlags = SendFlags::DONTWAIT;
 
-/// Sends `frame` to the socket of each descriptor in `slots`, as far as it takes it now. A slot then holds how many
-/// bytes were taken, or a negative errno: then it was none. Returns how many did not take all of it.
+/// Sends `frame` to the socket of each descriptor in `slots`, as many bytes as it takes without blocking. Each slot is
+/// overwritten with the number of bytes taken, or with a negative errno if none was. Returns how many sockets did not
+/// take the whole frame.
 ///
-/// A descriptor may be there several times: once it has not taken all, it is not asked again, since what comes
-/// next would then be in the middle of a frame.
+/// A descriptor may occur several times. Once its socket has not taken a whole frame it is not written to again,
+/// because later bytes would end up in the middle of that frame.
 pub fn send_to_all(frame: &[u8], slots: &mut [i32]) -> usize {
     let mut incomplete: Vec<RawFd> = Vec::new();
     let mut count = 0;
@@ -42,8 +43,8 @@ fn send_to(frame: &[u8], fd: RawFd) -> i32 {
     if fd < 0 {
         return -Errno::BADF.raw_os_error();
     }
-    // SAFETY: not -1. The caller keeps it open during this call; if it did not, the system would say so (EBADF), and
-    // no memory is reached by way of a descriptor.
+    // SAFETY: not -1. The caller keeps it open during this call; if it did not, the system would report EBADF, and no
+    // memory is accessed through a descriptor.
     let fd = unsafe { BorrowedFd::borrow_raw(fd) };
     loop {
         match send(fd, frame, FLAGS) {

@@ -2,12 +2,12 @@
 
 use crc::{CRC_16_XMODEM, Crc, Table};
 
-/// How many slots there are.
+/// The number of slots.
 pub const SLOTS: u16 = 16384;
 
 static CRC: Crc<u16, Table<16>> = Crc::<u16, Table<16>>::new(&CRC_16_XMODEM);
 
-/// Computes the slot of a key. If there is something between the first braces, the hash tag, that alone decides.
+/// Computes the slot of a key. If there is a non-empty hash tag, the part within the first braces, only that counts.
 #[must_use]
 pub fn hash_slot(key: &[u8]) -> u16 {
     let tag = || {

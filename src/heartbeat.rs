@@ -1,8 +1,8 @@
-//! Heartbeat: finds out whether a silent connection still lives. A connection whose other end has vanished, or whose
-//! packets are dropped, looks like an idle one. So after [`SILENT`] without any data it is pinged, also while calls are in
-//! flight, and is dead if it does not answer within [`LIMIT`]. What a ping is, the connection decides
-//! ([`crate::manager::Connection::ping`]). Used by the driver for its connection, and by a cluster's connection for each
-//! of its nodes.
+//! Heartbeat: detects that a silent connection is dead. A connection whose other end has vanished, or whose packets are
+//! dropped, looks like an idle one. So after [`SILENT`] without any data it is pinged, also while calls are in flight,
+//! and is dead if it does not answer within [`LIMIT`]. The connection decides what a ping is
+//! ([`crate::manager::Connection::ping`]). Used by the driver for its connection, and by a cluster's connection for
+//! each of its nodes.
 
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ pub(crate) const SILENT: Duration = Duration::from_secs(3);
 /// How long it has to answer: longer than one command keeps a server busy, and with [`SILENT`] less than ten seconds.
 pub(crate) const LIMIT: Duration = Duration::from_secs(5);
 
-/// A timer that fires so much too late says that this process, or its machine, stood still: what has arrived meanwhile is
-/// not read yet, so the time to answer begins anew.
+/// A timer that fires this much too late shows that the process, or its machine, was stopped: what has arrived
+/// meanwhile is not read yet, so the time to answer begins again.
 const STOOD_STILL: Duration = Duration::from_secs(1);
 
 /// Completes with the answer to a ping, or with an error if the connection broke.

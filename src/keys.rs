@@ -1,17 +1,17 @@
-//! The one place that builds keys. The layout, `PREFIX:name:sid`, is that of 0.0.7 and frozen:
-//! old and new processes share one Redis. It is ambiguous where names hold colons (channel `a` on
-//! frontend `b:c` is channel `a:b` on frontend `c`), as it was in 0.0.7.
+//! Builds keys, and is the only place that does. The layout, `PREFIX:name:sid`, is that of 0.0.7 and frozen, because
+//! old and new processes share one Redis. It is ambiguous if names contain colons (channel `a` on frontend `b:c` is
+//! channel `a:b` on frontend `c`), as in 0.0.7.
 //!
-//! Option `hashTag` makes it `PREFIX:{name}:sid`, which no process without that option finds: what a Redis
-//! Cluster reads in braces decides alone where a key lives. It reads from the first `{` to the first `}` after it, and
-//! nothing if there is nothing between them; names and prefixes with which that would be so are refused.
+//! Option `hashTag` makes it `PREFIX:{name}:sid`, which processes without that option do not find. In a Redis Cluster
+//! only the hash tag decides on which node a key is. It reaches from the first `{` to the first `}` after it, and an
+//! empty one does not count; names and prefixes that would make it empty are refused.
 
 use crate::error::{Error, Result};
 
 /// The bytes of one key: the set of the members of one channel on one frontend.
 pub type Key = Vec<u8>;
 
-/// What 0.0.7 uses when no prefix, or an empty one, is given.
+/// The prefix if none, or an empty one, is given, as in 0.0.7.
 pub const DEFAULT_PREFIX: &str = "POMELO:CHANNEL";
 
 /// Builds keys under one prefix.
@@ -19,13 +19,13 @@ pub const DEFAULT_PREFIX: &str = "POMELO:CHANNEL";
 pub struct KeyLayout {
     prefix: String,
     hash_tag: bool,
-    /// The name alone is the tag. A `{` in the prefix comes before it, and then there is something in the tag whatever
-    /// the name is.
+    /// Whether the name alone is the hash tag. A `{` in the prefix comes before it, and then the tag is not empty,
+    /// whatever the name.
     name_is_tag: bool,
 }
 
 impl KeyLayout {
-    /// A layout under `prefix`; empty means [`DEFAULT_PREFIX`].
+    /// Makes a layout under `prefix`; empty means [`DEFAULT_PREFIX`].
     #[must_use]
     pub fn new(prefix: &str) -> Self {
         let prefix = if prefix.is_empty() {
@@ -40,7 +40,7 @@ impl KeyLayout {
         }
     }
 
-    /// The same with the names of the channels as hash tags, or without.
+    /// Returns the same layout with the names of the channels as hash tags, or without.
     #[must_use]
     pub fn with_hash_tag(mut self, hash_tag: bool) -> Self {
         self.hash_tag = hash_tag;
@@ -48,13 +48,13 @@ impl KeyLayout {
         self
     }
 
-    /// Whether all keys of that channel are in one slot, if they have to be.
+    /// Returns whether all keys of that channel are in one slot, if they have to be.
     #[must_use]
     pub fn takes(&self, name: &[u8]) -> bool {
         !self.name_is_tag || !matches!(name, [] | [b'}', ..])
     }
 
-    /// An error for a name that is not taken.
+    /// Refuses a name for which [`Self::takes`] is false.
     pub fn check_name(&self, name: &str) -> Result<()> {
         if self.takes(name.as_bytes()) {
             return Ok(());
@@ -69,7 +69,7 @@ impl KeyLayout {
         )))
     }
 
-    /// An error for a prefix in which Redis finds the hash tag, and nothing in it.
+    /// Refuses a prefix in which Redis finds an empty hash tag.
     pub fn check_prefix(&self) -> Result<()> {
         let tag = self.prefix.split_once('{').map(|(_, tag)| tag);
         if !self.hash_tag || !tag.is_some_and(|tag| tag.starts_with('}')) {
@@ -81,13 +81,13 @@ impl KeyLayout {
         ))
     }
 
-    /// The prefix.
+    /// Returns the prefix.
     #[must_use]
     pub fn prefix(&self) -> &str {
         &self.prefix
     }
 
-    /// The key of channel `name` on frontend `sid`.
+    /// Returns the key of channel `name` on frontend `sid`.
     #[must_use]
     pub fn key(&self, name: &str, sid: &str) -> Key {
         let mut key = Vec::with_capacity(self.prefix.len() + name.len() + sid.len() + 4);
@@ -114,7 +114,7 @@ impl KeyLayout {
         key.push(b':');
     }
 
-    /// What every key under the prefix begins with, with hash tags or without, and none of a longer prefix.
+    /// Returns what every key under the prefix begins with, with hash tags or without, and no key of a longer prefix.
     #[must_use]
     pub fn stem(&self) -> Key {
         let mut stem = Key::new();
@@ -128,7 +128,7 @@ impl KeyLayout {
     }
 }
 
-/// A `SCAN` pattern that matches what begins with a stem, and nothing else.
+/// Makes a `SCAN` pattern that matches what begins with a stem, and nothing else.
 #[must_use]
 pub fn pattern(stem: &[u8]) -> Vec<u8> {
     let mut pattern = Vec::with_capacity(stem.len() + 1);

@@ -1,5 +1,5 @@
-//! A member list as it goes from a store to JavaScript: JSON text, made once, off the JavaScript
-//! thread, and shared by all calls that are answered with it.
+//! A member list on its way from a store to JavaScript: JSON text, made once, off the JavaScript thread, and shared by
+//! all calls that are answered with it.
 
 use std::sync::{
     Arc, Mutex, OnceLock, PoisonError,
@@ -10,11 +10,11 @@ use crate::error::{Error, Result};
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
-/// How many bytes of JSON JavaScript is given at a time: it parses them in a few milliseconds.
+/// The bytes of JSON in one piece: JavaScript parses it in a few milliseconds.
 const PIECE: usize = 1 << 18;
 
-/// The longest text of which V8 makes a string, on 64-bit systems: 2^29 - 24 bytes, also where these are fewer
-/// characters. Without the brackets that JavaScript puts around a piece.
+/// The maximum length of a piece: V8's longest string on 64-bit systems, 2^29 - 24 (bytes, even if these are fewer
+/// characters), without the brackets that JavaScript puts around a piece.
 const LONGEST_PIECE: usize = (1 << 29) - 26;
 
 /// The members of one key.
@@ -22,7 +22,7 @@ const LONGEST_PIECE: usize = (1 << 29) - 26;
 pub struct List {
     id: u64,
     json: Box<str>,
-    /// The commas at which a long list is cut into pieces.
+    /// The positions of the commas at which a long list is cut into pieces.
     cuts: Box<[usize]>,
     ascii: bool,
     len: usize,
@@ -30,13 +30,13 @@ pub struct List {
 }
 
 impl List {
-    /// A list of members. Bytes that are not UTF-8 read as U+FFFD, as `node_redis` reads them. An error if one of them is
+    /// Makes a list of members. Bytes that are not UTF-8 read as U+FFFD, as in `node_redis`. Fails if one of them is
     /// longer than a string in JavaScript can be.
     pub fn new<M: AsRef<[u8]>>(members: impl IntoIterator<Item = M>) -> Result<Self> {
         Self::within(LONGEST_PIECE, members)
     }
 
-    /// The same with another limit for a piece.
+    /// Makes a list with another limit for a piece.
     fn within<M: AsRef<[u8]>>(
         longest: usize,
         members: impl IntoIterator<Item = M>,
@@ -53,7 +53,7 @@ impl List {
                 json.push(b',');
             }
             let member = member.as_ref();
-            // Not after gigabytes of it were written.
+            // Checked before gigabytes of it are written.
             if member.len() > longest / 6 && escaped(member) > longest {
                 return Err(no_string(member));
             }
@@ -80,7 +80,7 @@ impl List {
         Ok(Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             ascii: json.is_ascii(),
-            // Boxed: a String would keep the room that it grew into.
+            // Boxed, because a String would keep its spare capacity.
             json: String::from_utf8(json)
                 .map_err(|error| internal(&error))?
                 .into_boxed_str(),
@@ -90,7 +90,7 @@ impl List {
         })
     }
 
-    /// A list without members.
+    /// Makes a list without members.
     #[must_use]
     pub fn empty() -> Self {
         Self {
@@ -103,25 +103,25 @@ impl List {
         }
     }
 
-    /// A number that no other list of this process has or will have.
+    /// Returns a number that no other list of this process has or will have.
     #[must_use]
     pub fn id(&self) -> u64 {
         self.id
     }
 
-    /// The members as a JSON array of strings.
+    /// Returns the members as a JSON array of strings.
     #[must_use]
     pub fn json(&self) -> &str {
         &self.json
     }
 
-    /// In how many pieces it is for JavaScript, so that none takes long.
+    /// Returns the number of pieces in which JavaScript gets the list, so that none takes long.
     #[must_use]
     pub fn pieces(&self) -> usize {
         self.cuts.len() + 1
     }
 
-    /// What is between the brackets of one piece: members, with commas between them.
+    /// Returns the text of one piece: members, with commas between them, without brackets.
     #[must_use]
     pub fn piece(&self, index: usize) -> &str {
         let before = index.checked_sub(1).and_then(|index| self.cuts.get(index));
@@ -130,38 +130,38 @@ impl List {
         &self.json[start..end.unwrap_or(self.json.len() - 1)]
     }
 
-    /// Whether its JSON is nothing but ASCII.
+    /// Returns whether its JSON is all ASCII.
     #[must_use]
     pub fn is_ascii(&self) -> bool {
         self.ascii
     }
 
-    /// How many members.
+    /// Returns the number of members.
     #[must_use]
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there is none.
+    /// Returns whether there are no members.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Notes that a cache keeps it, so that it is worth keeping what was made of it; `released`
-    /// will hear when it is gone.
+    /// Notes that a cache keeps the list, so that JavaScript should keep its array; `released` gets its id when it is
+    /// dropped.
     pub fn keep(&self, released: &Arc<Released>) {
         self.kept.get_or_init(|| released.clone());
     }
 
-    /// Whether a cache keeps it, or did.
+    /// Returns whether a cache keeps it, or has kept it.
     #[must_use]
     pub fn is_kept(&self) -> bool {
         self.kept.get().is_some()
     }
 }
 
-/// How many bytes a member has in JSON, if it is UTF-8.
+/// Returns the length of a member in JSON, in bytes, if it is UTF-8.
 fn escaped(member: &[u8]) -> usize {
     let bytes = |&byte: &u8| match byte {
         b'"' | b'\\' | 0x08..=0x0a | 0x0c | 0x0d => 2,
@@ -176,7 +176,7 @@ fn no_string(member: &[u8]) -> Error {
     Error::Store(format!("the list has a member of {} bytes, {words}", member.len()).into())
 }
 
-/// ASCII that JSON does not escape.
+/// Returns whether JSON contains this byte unescaped: printable ASCII.
 #[expect(
     clippy::needless_bitwise_bool,
     reason = "without branches the loop over a member is vectorised"
@@ -193,7 +193,7 @@ impl Drop for List {
     }
 }
 
-/// Two lists are equal if they say the same.
+/// Two lists are equal if their members are.
 impl PartialEq for List {
     fn eq(&self, other: &Self) -> bool {
         self.json == other.json
@@ -211,7 +211,7 @@ fn internal(error: &impl ToString) -> Error {
 pub struct Released(Mutex<Vec<u64>>);
 
 impl Released {
-    /// Takes all that have come.
+    /// Takes all ids so far.
     #[must_use]
     pub fn take(&self) -> Vec<u64> {
         std::mem::take(&mut self.lock())

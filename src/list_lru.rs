@@ -1,5 +1,5 @@
-//! Member lists in memory by key, within a bound of bytes, least recently used first out. Whether a list is still current
-//! is for the owner to know, who keeps a mark with each list.
+//! An LRU map of member lists by key, bounded in bytes. The owner keeps a mark with each list and decides by it whether
+//! the list is current.
 
 use std::sync::Arc;
 
@@ -10,34 +10,33 @@ use crate::{
     stats::Stats,
 };
 
-/// A key that is kept more than once.
+/// A key, shared by several owners.
 pub type SharedKey = Arc<[u8]>;
 
-/// What an entry takes beside its list and its key: its place in the table and in the order of use, two
-/// counters, and what the allocator adds. As measured, like [`LIST`], by the growth of a process with 300,000 of them.
+/// The memory of an entry besides its list and its key: its place in the table and in the order of use, two counters,
+/// and the allocator's overhead. Measured, like [`LIST`], by the growth of a process with 300,000 entries.
 const OVERHEAD: usize = 184;
 
-/// What a list with members takes beside its text: in Rust, and for its array in JavaScript.
+/// The memory of a list with members besides its text: in Rust, and for its array in JavaScript.
 const LIST: usize = 320;
 
-/// How much may be kept, and where dropped lists are reported.
+/// The bound, and where dropped lists are reported.
 #[derive(Debug, Clone)]
 pub struct Bounds {
-    /// Bytes, what JavaScript keeps of the lists included (estimated).
+    /// The bytes that may be used, including what JavaScript keeps of the lists (estimated).
     pub max_bytes: usize,
     /// Collects the ids of dropped lists.
     pub released: Arc<Released>,
 }
 
-/// Lists by key, within a bound of bytes; the least recently used is dropped first. `M` is what the owner has to know of
-/// a list.
+/// Lists by key, within a bound of bytes; the least recently used is dropped first. `M` is the owner's mark.
 #[derive(Debug, Clone)]
 pub struct ListLru<M> {
-    /// `None` = nothing is kept.
+    /// `None` means that nothing is kept.
     bounds: Option<Bounds>,
     kept: LruCache<SharedKey, Kept<M>>,
     bytes: usize,
-    /// All lists without members: one for all of them.
+    /// The empty list, shared by all keys without members.
     nothing: Arc<List>,
     stats: Arc<Stats>,
 }
@@ -45,7 +44,7 @@ pub struct ListLru<M> {
 /// A list that is kept.
 #[derive(Debug, Clone)]
 pub struct Kept<M> {
-    /// What its keeper has to know of it.
+    /// The owner's mark.
     pub mark: M,
     /// The list.
     pub list: Arc<List>,
@@ -53,7 +52,7 @@ pub struct Kept<M> {
 }
 
 impl<M> ListLru<M> {
-    /// An empty one.
+    /// Makes an empty map.
     #[must_use]
     pub fn new(bounds: Option<Bounds>, stats: Arc<Stats>) -> Self {
         let new = Self {
@@ -67,7 +66,7 @@ impl<M> ListLru<M> {
         new
     }
 
-    /// Returns whether anything is kept at all.
+    /// Returns whether lists are kept at all.
     #[must_use]
     pub fn is_on(&self) -> bool {
         self.bounds.is_some()
@@ -90,13 +89,13 @@ impl<M> ListLru<M> {
         self.kept.peek_mut(key)
     }
 
-    /// The list without members.
+    /// Returns the empty list.
     #[must_use]
     pub fn nothing(&self) -> &Arc<List> {
         &self.nothing
     }
 
-    /// Keeps a list in the place of what was kept of its key, if it is not too large.
+    /// Keeps a list, in place of an older one of its key, if it is not too large.
     pub fn keep(&mut self, key: &SharedKey, mark: M, list: &Arc<List>) {
         let Some(Bounds {
             max_bytes,
@@ -126,13 +125,13 @@ impl<M> ListLru<M> {
         self.count();
     }
 
-    /// Keeps of a key no more than a mark.
+    /// Keeps only a mark for a key.
     pub fn note(&mut self, key: &SharedKey, mark: M) {
         let nothing = self.nothing.clone();
         self.keep(key, mark, &nothing);
     }
 
-    /// Drops the list that is kept of a key, and keeps a mark. Not a use.
+    /// Drops the list of a key, and keeps a mark. Does not count as a use.
     pub fn forget_list(&mut self, key: &[u8], mark: M) {
         let nothing = self.nothing.clone();
         if let Some(kept) = self.kept.peek_mut(key) {
@@ -168,12 +167,12 @@ impl<M> ListLru<M> {
     }
 }
 
-/// What an entry takes, about.
+/// Estimates the memory of an entry.
 fn bytes(key: &[u8], list: &List) -> usize {
     let list = if list.is_empty() {
         0
     } else {
-        // In Rust the text; in JavaScript an array of strings, 24 bytes each and their characters.
+        // In Rust the text; in JavaScript an array of strings of 24 bytes each, and their characters.
         LIST + 2 * list.json().len() + 24 * list.len()
     };
     OVERHEAD + key.len() + list
@@ -185,7 +184,7 @@ mod tests {
 
     const COUNT: usize = 300_000;
 
-    /// What the process has, in bytes. Other tests take some of it meanwhile.
+    /// Returns the resident memory of the process in bytes. Other tests use some of it meanwhile.
     fn resident() -> usize {
         let statm = std::fs::read_to_string("/proc/self/statm").expect("statm");
         let pages: Option<usize> = statm.split(' ').nth(1).and_then(|text| text.parse().ok());

@@ -1,6 +1,6 @@
-//! What the driver needs of a store. A [`Manager`] opens [`Connection`]s; a connection takes a batch of
-//! commands and gives the same number of replies, in order. Queueing, deadlines, order and
-//! reconnecting are the driver's, once for every manager.
+//! The interface of a store to the driver. A [`Manager`] opens [`Connection`]s; a connection executes a batch of
+//! commands and returns one reply for each, in order. Queueing, deadlines, order and reconnecting are done by the
+//! driver, once for all managers.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::{
     steps::Steps,
 };
 
-/// A store that can be connected to, again and again.
+/// A store that can be connected to repeatedly.
 pub trait Manager: Send + Sync + 'static {
     /// An open connection to it.
     type Connection: Connection;
@@ -29,16 +29,16 @@ pub trait Manager: Send + Sync + 'static {
         std::future::pending().boxed()
     }
 
-    /// Whether [`Self::connect`] finds the primary itself, and gives nothing else. Then calls wait for it; otherwise,
-    /// what a server answers that is none is a call's answer in the end.
+    /// Returns whether [`Self::connect`] finds the primary itself, and connects to nothing else. Calls then wait for
+    /// it; otherwise the refusal of a server that is not a primary is in the end the answer to a call.
     fn elects(&self) -> bool {
         false
     }
 
-    /// Where the store is, for logs and errors; without secrets.
+    /// Returns the address of the store, for logs and errors; without secrets.
     fn describe(&self) -> String;
 
-    /// What may be the reason if an attempt to connect takes too long: the end of a sentence.
+    /// Returns what may be the reason if an attempt to connect takes too long, as the end of a sentence.
     fn timeout_hint(&self) -> Option<&'static str> {
         None
     }
@@ -46,55 +46,56 @@ pub trait Manager: Send + Sync + 'static {
 
 /// An open connection. Batches are executed in the order of the calls to [`Connection::execute`].
 pub trait Connection: Send + 'static {
-    /// Returns how many calls the next batch should hold at most. With large replies, small batches have the store, this
-    /// thread and JavaScript work at the same time.
+    /// Returns how many calls the next batch should hold at most. With large replies, small batches let the store, this
+    /// thread and JavaScript work in parallel.
     fn batch_size(&self) -> usize {
         usize::MAX
     }
 
-    /// Returns how many batches may be in flight. With a store that answers at once it should be one: the next one grows
-    /// meanwhile.
+    /// Returns how many batches may be in flight. For a store that answers at once it should be one: the next batch
+    /// gathers meanwhile.
     fn depth(&self) -> usize {
         32
     }
 
-    /// Returns how long busy polling for the next call pays off after this connection has answered. For a
-    /// store that answers at once, waking a thread is most of what a call costs.
+    /// Returns how long busy-polling for the next call pays off after this connection has answered. For a store that
+    /// answers at once, waking a thread is most of the cost of a call.
     fn busy_poll(&self) -> Duration {
         Duration::ZERO
     }
 
-    /// Starts executing a batch; the future holds the replies, one for each command.
+    /// Starts executing a batch; the future resolves to the replies, one for each command.
     fn execute(
         &self,
         batch: &[&Command],
     ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>>;
 
-    /// Starts executing [`crate::command::Request::Clean`]; the future holds the one reply. Each step is told to `steps`, so that
-    /// the driver can limit its time: this has no limit of its own.
+    /// Starts executing [`crate::command::Request::Clean`]; the future resolves to the reply. Each step is reported to
+    /// `steps`, so that the driver can limit its time: as a whole it has no limit.
     fn clean(
         &self,
         stem: &Key,
         steps: Steps,
     ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>>;
 
-    /// Returns why the server is not the primary any more, if one of its last answers has said so.
+    /// Returns why the server is no longer the primary, if one of its last answers said so.
     fn demoted(&self) -> Option<Arc<str>> {
         None
     }
 
     /// Pings the store, after a time without any data from it. Resolves as soon as any data arrives, so that a slow
-    /// connection does not count as dead. `None` = this connection needs no heartbeat: its end is always noticed.
+    /// connection does not count as dead. `None` means that this connection needs no heartbeat, because its end is
+    /// always detected.
     fn ping(&self) -> Option<BoxFuture<'static, std::result::Result<(), Lost>>> {
         None
     }
 
-    /// Why [`Connected::closed`] has completed, if the connection knows.
+    /// Returns why [`Connected::closed`] has completed, if the connection knows.
     fn cause_of_end(&self) -> Option<Arc<str>> {
         None
     }
 
-    /// Closes it in order, after a stop. A connection that is only dropped ends at once.
+    /// Closes the connection in order, after a stop. A connection that is only dropped ends at once.
     fn close(self) -> BoxFuture<'static, ()>
     where
         Self: Sized,
@@ -103,8 +104,8 @@ pub trait Connection: Send + 'static {
         std::future::ready(()).boxed()
     }
 
-    /// [`Self::close`] as a stop does it, which gives up at this time. A connection that has reason to takes longer, but
-    /// not so long that a framework ends the process meanwhile. Says what was not done, as a line for
+    /// Closes the connection at a stop, as [`Self::close`], but gives up at `give_up`. A connection may take longer if
+    /// it has to, but not so long that a framework ends the process meanwhile. Returns what was not done, as a line for
     /// the log.
     fn close_by(self, give_up: Instant) -> BoxFuture<'static, Option<String>>
     where
@@ -119,30 +120,30 @@ pub trait Connection: Send + 'static {
     }
 }
 
-/// A connection through which one can see what its store holds.
+/// A connection that can list what its store holds.
 pub trait Inventory: Connection + Sync {
-    /// Every set whose key begins with `stem`, in no order. A key may come twice; what comes or goes
-    /// meanwhile may be among them or not.
+    /// Streams the key of every set that begins with `stem`, in no order. A key may come twice; keys that are added or
+    /// removed meanwhile may be among them or not.
     fn keys(&self, stem: &[u8]) -> BoxStream<'static, Result<Vec<Key>>>;
 
-    /// The members of one set, in parts that fit in memory. A member may come twice. None if there is no
-    /// such set.
+    /// Streams the members of one set, in parts that fit in memory. A member may come twice. Empty if there is no such
+    /// set.
     fn members(&self, key: &[u8]) -> BoxStream<'static, Result<Vec<Member>>>;
 
-    /// How many members each set has; 0 where there is no such set.
+    /// Returns how many members each set has; 0 where there is no such set.
     fn counts(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>>;
 
-    /// [`Connection::close`], for a connection of whatever kind.
+    /// Closes a connection of any kind; see [`Connection::close`].
     fn end(self: Box<Self>) -> BoxFuture<'static, ()>;
 }
 
-/// A fresh connection.
+/// A new connection.
 pub struct Connected<L> {
     /// The connection itself.
     pub connection: L,
     /// Completes when the connection is gone, also when nothing is in flight.
     pub closed: BoxFuture<'static, ()>,
-    /// Whether nothing sent over the previous connection can take effect any more, so that unanswered
+    /// Whether it is fenced: nothing sent over the previous connection can take effect any more, so that unanswered
     /// writes may be sent again.
     pub fenced: bool,
     /// A line for the log.
@@ -152,15 +153,14 @@ pub struct Connected<L> {
 /// Why a connection could not be opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConnectError {
-    /// The store answered and said no (wrong password, no such db): its words. Trying again does
-    /// not help.
+    /// The store refused (wrong password, no such db): its text. Retrying does not help.
     Refused(Arc<str>),
-    /// There was no answer, or one that may change: trying again may help.
+    /// There was no answer, or one that may change: retrying may help.
     Unreachable(Arc<str>),
 }
 
 impl ConnectError {
-    /// Returns the reason, in words.
+    /// Returns the reason as text.
     #[must_use]
     pub fn words(&self) -> &Arc<str> {
         match self {
@@ -168,7 +168,7 @@ impl ConnectError {
         }
     }
 
-    /// Changes the words.
+    /// Changes the text.
     #[must_use]
     pub fn map(self, change: impl FnOnce(Arc<str>) -> Arc<str>) -> Self {
         match self {
@@ -184,7 +184,7 @@ impl fmt::Display for ConnectError {
     }
 }
 
-/// The connection broke, for this reason; it is not known which commands of the batch took effect.
+/// The connection broke, for this reason; it is unknown which commands of the batch took effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lost(pub Arc<str>);
 

@@ -1,20 +1,20 @@
-//! Calls on their way to the runtime, as bytes. The JavaScript thread writes the keys and members
-//! of all calls of a tick one after the other into one buffer; the [`Request`]s, each of which
-//! owns its bytes, are made on the runtime's thread. So what that thread frees, it has allocated.
+//! Packed calls, on their way to the runtime as bytes. The JavaScript thread appends the keys and members of all calls
+//! of a tick to one buffer; the [`Request`]s, each of which owns its bytes, are made on the runtime's thread. So memory
+//! is freed on the thread that allocated it.
 
 use crate::{
     command::{Code, Command, Request},
     queue::Batch,
 };
 
-/// Memory that is kept for the next calls; what a burst took beyond it is given back.
+/// The memory that is kept for the next calls; what a burst took beyond it is freed.
 const KEPT: usize = 1 << 20;
 
-/// See the module.
+/// Calls packed into one buffer.
 #[derive(Debug, Default)]
 pub struct Packed {
     bytes: Vec<u8>,
-    /// Where each item ends; the next one begins there.
+    /// The end of each item, where the next one begins.
     ends: Vec<usize>,
     calls: Vec<PackedCall>,
 }
@@ -23,28 +23,28 @@ pub struct Packed {
 struct PackedCall {
     seq: u64,
     code: Code,
-    /// The number of items up to its last.
+    /// The number of items up to the end of the call.
     items: usize,
 }
 
 impl Packed {
-    /// The bytes, to which those of the next item are appended.
+    /// Returns the bytes, for appending those of the next item.
     pub fn bytes(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
     }
 
-    /// What was written since the last item is the next one.
+    /// Ends an item: what was written since the last one.
     pub fn end_item(&mut self) {
         self.ends.push(self.bytes.len());
     }
 
-    /// The items since the last call are those of this one: those of its command, or the stem of a `clean`.
+    /// Ends a call: its items are those written since the last one, of its command, or the stem of a `clean`.
     pub fn end_call(&mut self, seq: u64, code: Code) {
         let items = self.ends.len();
         self.calls.push(PackedCall { seq, code, items });
     }
 
-    /// Forgets what was written since the last call.
+    /// Drops what was written since the last call.
     pub fn undo(&mut self) {
         self.ends
             .truncate(self.calls.last().map_or(0, |call| call.items));
@@ -70,13 +70,13 @@ impl Packed {
         self.end_item();
     }
 
-    /// How many calls.
+    /// Returns the number of calls.
     #[must_use]
     pub fn len(&self) -> usize {
         self.calls.len()
     }
 
-    /// Whether there is none.
+    /// Returns whether there is no call.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.calls.is_empty()

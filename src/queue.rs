@@ -1,20 +1,20 @@
-//! The queue between the JavaScript thread and the runtime: many items, one wake. The same
-//! structure serves both ways; what "wake" means is the owner's business.
+//! The queue between the JavaScript thread and the runtime: many items, one wake. It is used in both directions; what
+//! "wake" means is up to the owner.
 //!
-//! Items are handed over as whole batches, by exchange: a full batch for an empty one. So what
-//! holds them goes to and fro between the threads and is not allocated anew for each batch.
+//! Items are handed over as whole batches, by exchanging a full one for an empty one. So the memory of a batch travels
+//! back and forth between the threads, and is not allocated again for each batch.
 
 use std::sync::{
     Mutex, MutexGuard, PoisonError,
     atomic::{AtomicBool, Ordering},
 };
 
-/// What holds items on their way.
+/// A container of items.
 pub trait Batch: Default {
-    /// Whether there is none.
+    /// Returns whether it is empty.
     fn is_empty(&self) -> bool;
 
-    /// Moves all items of `later` to the end of this; its memory stays with `later`.
+    /// Moves all items of `later` to the end of this batch; `later` keeps its memory.
     fn append(&mut self, later: &mut Self);
 }
 
@@ -36,8 +36,8 @@ pub struct BatchQueue<B> {
 }
 
 impl<B: Batch> BatchQueue<B> {
-    /// Hands over all items of `batch`, which is empty afterwards. Says whether the caller has to
-    /// wake the other side: once per burst.
+    /// Hands over all items of `batch`, which is empty afterwards. Returns whether the caller has to wake the other
+    /// side: once per burst.
     #[must_use]
     pub fn push(&self, batch: &mut B) -> bool {
         let mut waiting = self.lock();
@@ -50,9 +50,8 @@ impl<B: Batch> BatchQueue<B> {
         !self.woken.swap(true, Ordering::AcqRel)
     }
 
-    /// Takes everything, in exchange for an empty batch. The wake flag is cleared first, so that
-    /// an item pushed meanwhile either is taken here or wakes again; it is never left behind
-    /// asleep.
+    /// Takes everything, in exchange for an empty batch. The wake flag is cleared first, so that an item pushed
+    /// meanwhile is either taken here or wakes the owner again; none is left behind.
     pub fn take(&self, empty: &mut B) {
         debug_assert!(empty.is_empty(), "what is in it would be handed over again");
         self.woken.store(false, Ordering::Release);
@@ -60,7 +59,7 @@ impl<B: Batch> BatchQueue<B> {
     }
 
     fn lock(&self) -> MutexGuard<'_, B> {
-        // A panic while the lock is held leaves a batch that is whole all the same.
+        // A panic while the lock is held leaves a complete batch.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

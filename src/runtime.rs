@@ -44,9 +44,9 @@ impl Runtime {
         std::thread::Builder::new()
             .name("globalchannel".to_owned())
             .spawn(move || {
-                // Err when the sender is dropped: the only way in which it ends.
+                // Fails when the sender is dropped, which is how the runtime ends.
                 let _ = runtime.block_on(ended);
-                // A name look-up under way (a blocking thread) must not hold up the exit.
+                // A DNS look-up under way (a blocking thread) must not delay the exit.
                 runtime.shutdown_background();
             })?;
         Ok(Self {
@@ -55,7 +55,7 @@ impl Runtime {
         })
     }
 
-    /// Runs a task on it.
+    /// Runs a task on the runtime.
     pub fn spawn(
         &self,
         task: impl Future<Output = ()> + Send + 'static,

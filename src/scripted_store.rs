@@ -26,31 +26,32 @@ use crate::{
 /// The members of each key; a key without members is not there.
 pub(crate) type Sets = BTreeMap<Key, BTreeSet<Member>>;
 
-/// What becomes of an attempt to connect.
+/// The outcome of an attempt to connect.
 #[derive(Debug, Clone)]
 pub(crate) enum Dial {
-    /// A connection that treats its batches so, one after the other, and the rest well. `bool`: fenced.
+    /// A connection whose batches have these fates, one after the other; later ones are good. `bool`: whether it is
+    /// fenced.
     Up(Vec<Fate>, bool),
-    /// The same, fenced; it is asked for signs of life, gives so many, and then none.
+    /// The same, fenced, for heartbeats: it answers this number of pings, and then none.
     Silent(Vec<Fate>, usize),
-    /// No server there.
+    /// There is no server.
     Down,
     /// The store refuses.
     Refused,
 }
 
-/// What becomes of a batch.
+/// The fate of a batch.
 #[derive(Debug, Clone)]
 pub(crate) enum Fate {
-    /// Executed, answered after so many milliseconds.
+    /// Executed, and answered after this number of milliseconds.
     Good(u64),
-    /// So many commands are executed, then the connection breaks.
+    /// This number of commands is executed, then the connection breaks.
     Breaks(usize),
     /// Never executed, never answered.
     Hangs,
-    /// Answered as by a replica: reads are, writes are refused.
+    /// Answered as by a replica: reads succeed, writes are refused.
     Refuses,
-    /// A barrier that is executed in so many steps, each of which takes so many milliseconds.
+    /// A barrier of this number of steps, each of which takes this number of milliseconds.
     Steps(usize, u64),
     /// The same, and then a step that never ends.
     StepsThenHangs(usize, u64),
@@ -59,14 +60,14 @@ pub(crate) enum Fate {
 #[derive(Debug, Default)]
 pub(crate) struct Script {
     pub(crate) dials: VecDeque<Dial>,
-    /// Batches as they were executed.
+    /// The batches that were executed.
     pub(crate) batches: Vec<Vec<Request>>,
-    /// How often a sign of life was asked for.
+    /// The number of pings.
     pub(crate) asked: usize,
     pub(crate) sets: Sets,
-    /// Tells the driver to try at once.
+    /// Makes the driver retry at once.
     pub(crate) stir: Arc<Notify>,
-    /// A call with this member breaks the connection, before it is executed, each time.
+    /// A call with this member breaks the connection before it is executed, each time.
     pub(crate) poison: Option<Member>,
     /// See [`Manager::elects`].
     pub(crate) elects: bool,
@@ -79,12 +80,12 @@ pub(crate) struct Store(pub(crate) Arc<Mutex<Script>>);
 pub(crate) struct StoreConnection {
     store: Store,
     fates: Mutex<VecDeque<Fate>>,
-    /// The signs of life that are left; `None` = it has none to give.
+    /// The number of pings that are still answered; `None` for a connection without heartbeat.
     signs: Mutex<Option<usize>>,
     demoted: Mutex<Option<Arc<str>>>,
 }
 
-/// What a replica says to a write.
+/// A replica's answer to a write.
 pub(crate) const READONLY: &str = "READONLY no";
 
 impl Store {
@@ -106,7 +107,7 @@ impl Store {
     }
 }
 
-/// Executes a command on sets in memory: what every store has to do and to answer.
+/// Executes a command on sets in memory, as every store must.
 pub(crate) fn apply(sets: &mut Sets, command: &Command) -> Reply {
     let members = command.members();
     let op = match command.op() {
@@ -242,7 +243,7 @@ impl StoreConnection {
         if let (Fate::Good(_), Some(at)) = (&fate, batch.iter().position(is_poison)) {
             fate = Fate::Breaks(at);
         }
-        // After a break or a hang nothing of this connection gets through any more.
+        // After a break or a hang nothing sent on this connection arrives any more.
         if matches!(fate, Fate::Good(_) | Fate::Refuses | Fate::Steps(..)) {
             fates.pop_front();
         } else {
@@ -283,7 +284,7 @@ impl StoreConnection {
     }
 }
 
-/// Two at a time, and one of them twice, as SCAN and SSCAN may.
+/// Streams names two at a time, and one of them twice, as SCAN and SSCAN may.
 fn pages(mut names: Vec<Vec<u8>>) -> BoxStream<'static, Result<Vec<Vec<u8>>>> {
     names.sort_unstable();
     names.extend(names.first().cloned());

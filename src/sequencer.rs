@@ -1,9 +1,9 @@
-//! Gives results back in the order in which the calls were made, whatever order they come in.
-//! Pure bookkeeping: what a call and an outcome are is the caller's business.
+//! Returns results in the order in which the calls were made, whatever the order in which they arrive. Pure
+//! bookkeeping: the types of calls and outcomes are the caller's.
 
 use std::collections::VecDeque;
 
-/// A queue of calls, each with its outcome once there is one.
+/// A queue of calls, each with its outcome once it has arrived.
 #[derive(Debug)]
 pub struct Sequencer<C, O> {
     /// The number of the call at the front.
@@ -21,13 +21,13 @@ impl<C, O> Default for Sequencer<C, O> {
 }
 
 impl<C, O> Sequencer<C, O> {
-    /// The number of the oldest call that is not released, or that the next one will have.
+    /// Returns the number of the oldest call that is not released, or else that of the next call.
     #[must_use]
     pub fn first(&self) -> u64 {
         self.first
     }
 
-    /// The number that the next call will have.
+    /// Returns the number that the next call will have.
     #[must_use]
     pub fn next(&self) -> u64 {
         self.first + self.slots.len() as u64
@@ -40,8 +40,8 @@ impl<C, O> Sequencer<C, O> {
         seq
     }
 
-    /// Notes the outcome of call `seq`. Says `false`, and changes nothing, when that call has an
-    /// outcome already or has been released: each call is answered once.
+    /// Records the outcome of call `seq`. Returns `false`, and changes nothing, if that call has an outcome already or
+    /// has been released: each call is answered once.
     pub fn settle(&mut self, seq: u64, outcome: O) -> bool {
         let slot = seq
             .checked_sub(self.first)
@@ -56,20 +56,20 @@ impl<C, O> Sequencer<C, O> {
         }
     }
 
-    /// Gives every call without an outcome one.
+    /// Gives an outcome to every call that has none.
     pub fn settle_all(&mut self, mut outcome: impl FnMut() -> O) {
         for (_, slot) in &mut self.slots {
             slot.get_or_insert_with(&mut outcome);
         }
     }
 
-    /// The outcome that would be released next, if it is there.
+    /// Returns the outcome that would be released next, if there is one.
     #[must_use]
     pub fn ready(&self) -> Option<&O> {
         self.slots.front()?.1.as_ref()
     }
 
-    /// Takes the call at the front if its outcome is there.
+    /// Takes the call at the front if it has an outcome.
     pub fn release(&mut self) -> Option<(u64, C, O)> {
         self.slots.front()?.1.as_ref()?;
         let (call, outcome) = self.slots.pop_front()?;
@@ -78,13 +78,13 @@ impl<C, O> Sequencer<C, O> {
         Some((seq, call, outcome?))
     }
 
-    /// How many calls are not released yet.
+    /// Returns the number of calls that are not released yet.
     #[must_use]
     pub fn len(&self) -> usize {
         self.slots.len()
     }
 
-    /// Whether every call has been released.
+    /// Returns whether every call has been released.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()

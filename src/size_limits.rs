@@ -1,5 +1,5 @@
-//! How long keys and members may be, and the errors for those that are longer. How much a store takes is said
-//! by [`crate::options::Store::sizes`].
+//! The limits for the length of keys and members, and the errors for longer ones. The limits of a store are those of
+//! [`crate::options::Store::sizes`].
 
 use std::fmt::Display;
 
@@ -8,30 +8,30 @@ use crate::{
     keys::KeyLayout,
 };
 
-/// The longest string that a Redis takes unless it is configured otherwise (`proto-max-bulk-len`). A longer one ends the
-/// connection, for all calls on it.
+/// The longest string that Redis accepts by default (`proto-max-bulk-len`). A longer one closes the connection, for all
+/// calls on it.
 pub const LONGEST: usize = 512 << 20;
 
-/// How long the members of one call may be together: they are copied, and copied again with those of other calls.
+/// The maximum length of all members of one call together: they are copied, and copied again with those of other calls.
 pub const MOST_MEMBERS: usize = 1 << 30;
 
-/// The longest key and the longest member that a store takes, in bytes.
+/// The longest key and the longest member that a store accepts, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sizes {
-    /// A key: prefix, name, sid and two colons.
+    /// The longest key: prefix, name, sid and two colons.
     pub key: usize,
-    /// A member: a uid.
+    /// The longest member: a uid.
     pub member: usize,
 }
 
 impl Sizes {
-    /// Redis's.
+    /// The limits of Redis.
     pub const REDIS: Self = Self {
         key: LONGEST,
         member: LONGEST,
     };
 
-    /// Whether there is a key that is short enough; option `prefix` decides that.
+    /// Checks that option `prefix` leaves room for the shortest key.
     pub fn check_prefix(&self, keys: &KeyLayout) -> Result<()> {
         let (prefix, shortest) = (keys.prefix().len(), keys.key("", "").len());
         if shortest <= self.key {
@@ -45,7 +45,7 @@ impl Sizes {
         )))
     }
 
-    /// Checks the key of channel `name` on frontend `sid`; `given` says which arguments these are.
+    /// Checks the key of channel `name` on frontend `sid`; `given` names these arguments in the error.
     pub fn check_key(&self, keys: &KeyLayout, given: &str, name: &str, sid: &str) -> Result<()> {
         let length = keys.key(name, sid).len();
         if length <= self.key {
@@ -70,7 +70,7 @@ impl Sizes {
     }
 }
 
-/// The error for an argument of more than `most` bytes.
+/// Makes the error for an argument of more than `most` bytes.
 pub fn too_long(argument: impl Display, length: usize, most: usize) -> Error {
     Error::InvalidArgument(format!(
         "argument {argument} has {length} bytes; accepted are at most {most}"

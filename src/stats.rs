@@ -1,5 +1,5 @@
-//! Counters of the driver and the manager of one service. They are written on the runtime's thread and read on others,
-//! hence atomic. What is counted on the JavaScript side is in `binding::class::stats`.
+//! The counters of the driver and the manager of one service. They are written on the runtime's thread and read on
+//! others, so they are atomic. Those of the JavaScript side are in `binding::class::stats`.
 
 use std::sync::{
     Arc, Mutex, PoisonError,
@@ -28,14 +28,14 @@ impl Figure {
     }
 }
 
-/// The counters of one service. Each is exact; two that are read one after the other may be a moment apart.
+/// The counters of one service. Each is exact; two that are read one after the other may be from different moments.
 #[derive(Debug, Default)]
 pub struct Stats {
-    /// Batches given to a connection, since the start.
+    /// Batches passed to a connection, since the start.
     pub batches: Figure,
-    /// The calls in them.
+    /// The calls in these batches.
     pub batched: Figure,
-    /// Batches that are not answered yet.
+    /// Unanswered batches.
     pub in_flight: Figure,
     /// Connections after the first.
     pub reconnects: Figure,
@@ -45,23 +45,22 @@ pub struct Stats {
     pub cache: CacheStats,
 }
 
-/// What the member cache counts. Reads are of keys, not of calls.
+/// The counters of the member cache. Reads are of keys, not of calls.
 #[derive(Debug)]
 pub struct CacheStats {
     /// Reads that were answered from memory.
     pub hits: Figure,
     /// Reads that went to the store at once.
     pub misses: Figure,
-    /// Reads that were to be answered from memory and went to the store after all, because the
-    /// list changed meanwhile.
+    /// Reads that were to be answered from memory but went to the store, because the list had changed.
     pub rereads: Figure,
     /// Keys that the server reported as changed; all of them at once counts as one.
     pub invalidations: Figure,
     /// Lists in memory.
     pub entries: Figure,
-    /// What they take, in bytes.
+    /// The memory that they take, in bytes.
     pub bytes: Figure,
-    /// Why the cache is off; nothing while it is on.
+    /// Why the cache is off; `None` while it is on.
     off: Mutex<Option<Arc<str>>>,
 }
 

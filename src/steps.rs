@@ -1,5 +1,5 @@
-//! Progress of a barrier. As a whole it has no time limit, but each of its steps has one, which the driver enforces: a
-//! connection only reports when a step has ended.
+//! The progress of a barrier. As a whole it has no time limit, but each of its steps has one, which the driver
+//! enforces: a connection only reports when a step has ended.
 
 use std::{
     collections::BTreeMap,
@@ -8,7 +8,7 @@ use std::{
 
 use tokio::time::Instant;
 
-/// The progress of a barrier. Clones are of the same barrier.
+/// The progress of a barrier. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Steps(Arc<Mutex<Marks>>);
 
@@ -16,12 +16,12 @@ pub struct Steps(Arc<Mutex<Marks>>);
 struct Marks {
     /// When the last step ended.
     last: Instant,
-    /// The same for each part of those that go side by side.
+    /// When the last step of each parallel part ended.
     parts: BTreeMap<u64, Instant>,
     next: u64,
 }
 
-/// A part of a barrier, with steps of its own, until it is dropped.
+/// A part of a barrier with steps of its own, until it is dropped.
 #[derive(Debug)]
 pub struct Part {
     steps: Steps,
@@ -44,7 +44,7 @@ impl Steps {
         self.marks().last = Instant::now();
     }
 
-    /// Begins a part that goes on beside others. As long as there are any, only their steps count.
+    /// Begins a part that runs in parallel with others. As long as there are parts, only their steps count.
     #[must_use]
     pub fn part(&self) -> Part {
         let mut marks = self.marks();
@@ -57,7 +57,7 @@ impl Steps {
         }
     }
 
-    /// Returns when the oldest step that is under way began.
+    /// Returns when the oldest step under way began.
     #[must_use]
     pub fn since(&self) -> Instant {
         let marks = self.marks();
@@ -70,7 +70,7 @@ impl Steps {
 }
 
 impl Part {
-    /// As [`Steps::next`].
+    /// Notes that a step of this part has ended and the next one begins; see [`Steps::next`].
     pub fn next(&self) {
         let mut marks = self.steps.marks();
         marks.parts.insert(self.number, Instant::now());

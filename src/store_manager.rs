@@ -1,4 +1,4 @@
-//! The manager of a store, made of its options: the one place that chooses it.
+//! The manager of the store that the options select.
 
 use std::sync::Arc;
 
@@ -14,16 +14,16 @@ use crate::{
 /// The manager of one of the stores.
 #[derive(Debug)]
 pub enum StoreManager {
-    /// Of Redis.
+    /// The manager of Redis.
     Redis(Arc<RedisManager>),
-    /// Of a Redis Cluster.
+    /// The manager of a Redis Cluster.
     Cluster(Arc<ClusterManager>),
-    /// Of the embedded store.
+    /// The manager of the embedded store.
     Embedded(Arc<EmbeddedManager>),
 }
 
 impl StoreManager {
-    /// Makes the manager for keys that begin with `stem`. Connects to nothing yet.
+    /// Makes the manager for keys that begin with `stem`. It connects to nothing yet.
     #[must_use]
     pub fn new(store: &Store, stem: Key, cache: Option<CacheOptions>, stats: Arc<Stats>) -> Self {
         match store {

@@ -62,8 +62,8 @@ fn main() {
     }
 }
 
-/// Only what happens in here is counted; callgrind knows this function by its name. What comes out
-/// is dropped by the caller, uncounted, as others than the core drop it.
+/// Runs the part of a path that is counted: callgrind finds this function by its name. The caller drops the result,
+/// uncounted, because in the addon it is dropped outside the core.
 #[inline(never)]
 fn measured<R>(work: impl FnOnce() -> R) -> R {
     black_box(work())
@@ -81,7 +81,7 @@ fn key(channel: usize, frontend: usize) -> Key {
     KeyLayout::new("").key(&name, &sid)
 }
 
-/// Each of another user, to 64 channels in turn.
+/// Makes commands that each add another user, to 64 channels in turn.
 fn add_commands(count: usize) -> Vec<Command> {
     let add = |number| Command::write_members(WriteOp::Add, key(number % 64, 1), [uid(number)]);
     (0..count).map(add).collect()

@@ -22,7 +22,7 @@ fn session() -> Session {
     Session::new(Some(bounds), Arc::new(Stats::default()))
 }
 
-/// The store: every key has these members, every write is done.
+/// Answers as a store in which every key has these members and every write succeeds.
 fn answer(sent: &Sent, members: &[Member]) -> Vec<Answer> {
     let answer = |wire: &Wire| match wire {
         Wire::Command { .. } => Answer::Command(Ok(Reply::Done)),
@@ -49,7 +49,7 @@ fn fill(session: &mut Session, commands: &[&Command], members: &[Member]) {
     }
 }
 
-/// The same batch again and again. The answers are made uncounted.
+/// Runs the same batch again and again. The answers are made uncounted.
 fn batches(session: &mut Session, commands: &[Command]) {
     let batch: Vec<&Command> = commands.iter().collect();
     for _ in 0..ROUNDS {
@@ -75,7 +75,7 @@ pub(super) fn cached_reads() {
     cached(&reads_of(std::iter::repeat_n(0, 64)));
 }
 
-/// What a push reads: the channel on each of three frontends.
+/// Runs what a push reads: the channel on each of three frontends.
 pub(super) fn cached_pushes() {
     let keys = (1..=3).map(|frontend| key(0, frontend)).collect();
     let push = Command::read(ReadOp::Members, keys);
@@ -86,7 +86,7 @@ pub(super) fn adds() {
     batches(&mut session(), &add_commands(512));
 }
 
-/// Different keys, none in memory; their lists are made from 100 members each, counted.
+/// Loads different keys, none of them in memory; making their lists of 100 members each is counted.
 pub(super) fn loads() {
     let commands = reads_of(0..64);
     let batch: Vec<&Command> = commands.iter().collect();
@@ -104,7 +104,7 @@ pub(super) fn loads() {
     }
 }
 
-/// Of cached keys, each of another one; the list that goes is nobody else's.
+/// Invalidates cached keys, another one each time. The cache has the only reference to the list that is dropped.
 pub(super) fn invalidations() {
     const KEYS: usize = 10_000;
     let commands = reads_of(0..KEYS);

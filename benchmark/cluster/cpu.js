@@ -14,7 +14,7 @@ function cpuTime(pid) {
   return total / 1e6;
 }
 
-/** Of the main thread alone: what is left of a server's time is its other threads. */
+/** Returns the CPU time of the main thread; the rest of a server's time is that of its other threads. */
 function mainThreadTime(pid) {
   return Number(fs.readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1e6;
 }

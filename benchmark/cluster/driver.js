@@ -77,7 +77,7 @@ async function pushWithChanges(app, { channel, first, count, interval, uid, sid 
   return pushes;
 }
 
-/** What went over the sockets on which this server calls others. */
+/** Returns the bytes on the sockets on which this server calls others. */
 function rpcTraffic(app) {
   const { mailboxes } = app.components['__proxy__'].client['_station'];
   const streams = Object.values(mailboxes).map(({ socket }) => socket.stream);
@@ -85,7 +85,7 @@ function rpcTraffic(app) {
   return { out: sum('bytesWritten'), in: sum('bytesRead') };
 }
 
-/** Of this package since it has a fan-out; null otherwise. */
+/** Returns `stats().fanOut`; null if the plugin has none. */
 const fanOut = (app) => service(app).stats?.().fanOut ?? null;
 
 let session;

@@ -65,7 +65,7 @@ const of = (records, cell, id) =>
       size === cell.size && clients === cell.clients && contestant === id,
   );
 
-/** The median over the rounds; the p99 is that of the pushes of all rounds. */
+/** Returns the median over the rounds; the p99 is that of the pushes of all rounds. */
 function figure(records, cell, id, metric) {
   const own = of(records, cell, id);
   return metric.pool ? quantile(own.flatMap(metric.pool), 0.99) : median(own.map(metric.of));
@@ -82,7 +82,7 @@ function ratios(records, cell, id, metric) {
   );
 }
 
-/** Whose CPU time a push is, as shares of 1. */
+/** Returns the servers' shares of the CPU time of a push; their sum is 1. */
 function shares(records, cell, id) {
   const parts = ['connectors', 'chat', 'redis'].map((name) =>
     Math.max(0, figure(records, cell, id, METRICS[name])),

@@ -47,7 +47,7 @@ async function byWrite(program, count) {
   return spent / PUSHES;
 }
 
-/** CPU µs per push to so many sockets. */
+/** Measures the CPU time of a push to this number of sockets, in µs. */
 async function measureFloor(sockets) {
   const program = compile('floor');
   return { sockets, send: bySend(program, sockets), write: await byWrite(program, sockets) };

@@ -16,7 +16,7 @@ function median(values) {
   return known.length % 2 ? known[middle] : (known[middle - 1] + known[middle]) / 2;
 }
 
-/** `{low, median, high}` */
+/** Returns `{low, median, high}`. */
 function spread(values) {
   const known = sorted(values);
   return { low: known[0] ?? null, median: median(known), high: known.at(-1) ?? null };

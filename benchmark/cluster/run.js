@@ -44,7 +44,7 @@ const OPTIONS = {
   from: { type: 'string' },
 };
 
-/** The parts of a list, all of which must be among `known`; `known` itself without a list. */
+/** Returns the parts of a list, all of which must be among `known`; `known` itself without a list. */
 function choose(text, known, name) {
   if (!text) return known;
   const chosen = text.split(',');

@@ -16,7 +16,7 @@ const witnesses = [];
 /** What has gone wrong first; `end` tells. */
 const problems = [];
 
-/** A push's number: the first field of the app's protobuf. */
+/** Returns a push's number: the first field of the app's protobuf. */
 function numberOf({ type, body }) {
   if (type !== Message.TYPE_PUSH || body[0] !== 0x08 || !body.includes(TEXT)) {
     throw new Error(`no push of ours: ${JSON.stringify(body.toString('latin1'))}`);
@@ -68,7 +68,7 @@ function connect({ port, uid, chat, deflate }) {
 }
 
 const commands = {
-  /** `[{port, uid, chat, deflate}, …]` */
+  /** Connects the clients `[{port, uid, chat, deflate}, …]`. */
   async connect(wanted) {
     witnesses.push(...(await Promise.all(wanted.map(connect))));
   },

@@ -10,7 +10,7 @@ const { PLUGIN } = require('../cluster');
 const CHANNELS = ['world', 'guild'];
 const MAX_TEXT = 200;
 
-/** An error for a bad request; `status` is the HTTP status. */
+/** Makes an error for a bad request; `status` is the HTTP status. */
 const refusal = (status, message) => Object.assign(new Error(message), { status });
 
 class Control {
@@ -21,7 +21,9 @@ class Control {
     this.changing = new Map();
   }
 
-  /** The state of a connector: `up`, `leaving` (killed, and some servers still list it), `down` or `starting`. */
+  /**
+   * Returns the state of a connector: `up`, `leaving` (killed, and some servers still list it), `down` or `starting`.
+   */
   stateOf(id) {
     const { exit } = this.cluster.servers.get(id);
     return this.changing.get(id) ?? (exit ? 'down' : 'up');
@@ -47,7 +49,7 @@ class Control {
     };
   }
 
-  /** `{connector id: uids}` from the store, where the members of a dead connector still are. */
+  /** Returns `{connector id: uids}` from the store, where the members of a dead connector still are. */
   async members(channel) {
     const lists = await Promise.all(
       this.cluster.connectors.map(async ({ id }) => [

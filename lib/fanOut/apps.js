@@ -1,20 +1,20 @@
 'use strict';
 
-// What is known of each app: the options that its plugin was given, what its fan-out has done, and whether there is
-// one. A scheduler is made by the framework, which hands it nothing but the app.
+// State of the fan-out for each app: the plugin's options, the counters, and the number of schedulers. It is kept by
+// app because the framework makes the scheduler and passes it nothing but the app.
 
 const createCounts = require('./counts');
 
 const apps = new WeakMap();
 
-/** `{options, counts, schedulers}` of an app: the last is how many schedulers of ours it has made. */
+/** Returns `{options, counts, schedulers}` of an app; `schedulers` is how many `FanOutPushScheduler`s it has made. */
 module.exports = function stateOf(app) {
   const known = apps.get(app);
   if (known) {
     return known;
   }
   const state = { options: undefined, counts: createCounts(), schedulers: 0 };
-  // In tests of an app it may be anything.
+  // An app's own tests may pass anything as `app`.
   if (typeof app === 'object' && app !== null) {
     apps.set(app, state);
   }

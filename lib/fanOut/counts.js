@@ -1,8 +1,8 @@
 'use strict';
 
-// What a fan-out has done, for `stats().fanOut`: one for an app, however many services and schedulers it has.
+// The counters of `stats().fanOut`: one set for each app, shared by all its services and schedulers.
 
-/** Why a message went the framework's way. */
+/** Why a message was left to the framework; documented at `FanOutStats` in index.d.ts. */
 const REASONS = [
   'response',
   'otherSocket',

@@ -1,9 +1,9 @@
 'use strict';
 
-// A message as bytes: the Package of the framework, and the WebSocket frame around it. Made once for all sessions that
-// get the message, and never written to afterwards: many sockets may still hold it.
+// Encodes a message once for all sessions that get it: the framework's Package, and the WebSocket frame around it. The
+// bytes are never changed afterwards, because many sockets may still have them queued.
 
-/** The first byte of a WebSocket frame: the only one of its message, binary, not compressed. */
+/** The first byte of a WebSocket frame: FIN set, opcode binary, not compressed. */
 const FINAL_BINARY = 0x82;
 
 module.exports = class Message {
@@ -15,8 +15,8 @@ module.exports = class Message {
   }
 
   /**
-   * The Package, as the `send` of a hybridsocket makes it and hands it to its `sendRaw`: so it is the framework's own
-   * code that encodes. Nothing where it fails; then the framework may fail in its own way.
+   * Returns the Package as bytes, encoded by the framework's own code: the `send` of a hybridsocket, called with a
+   * `sendRaw` that captures its result. Returns undefined if that fails; the framework then reports the error.
    */
   packageBy(send) {
     if (send !== this.send) {
@@ -27,7 +27,7 @@ module.exports = class Message {
     return this.bare;
   }
 
-  /** The frame of the Package. A server does not mask, so that it is the same for all clients. */
+  /** Returns the Package as a WebSocket frame. Servers do not mask, so it is the same for all clients. */
   frame() {
     if (this.framed === undefined) {
       this.framed = frameOf(this.bare);

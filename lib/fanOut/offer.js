@@ -1,20 +1,22 @@
 'use strict';
 
-// How the fan-out gets into an app: by the framework's own setting for push schedulers, `pushSchedulerConfig`, where the
-// app has left it alone. An app that sets it later has its own scheduler, as if there were no plugin.
+// Installs the fan-out in an app: sets the framework's option for push schedulers, `pushSchedulerConfig`, if the app
+// has not set it. An app that sets it later uses its own scheduler, as without the plugin.
 
 const stateOf = require('./apps');
 const FanOutPushScheduler = require('./scheduler');
 
 const DIRECT = /[\\/]pushSchedulers[\\/]direct\.js$/;
 
-/** With the options of the plugin, or null. Returns what `stats().fanOut` is to be. */
+/**
+ * Installs the scheduler; `options` is null if option `fanOut` is false. Returns the function behind `stats().fanOut`.
+ */
 module.exports = function offerFanOut(app, options) {
   let refusal;
   try {
     refusal = offer(app, options);
   } catch {
-    // A getter of an app that we do not know: it goes on without us.
+    // A getter of the app threw. The app starts without the fan-out.
     refusal = 'the app could not be asked for its push scheduler';
   }
 
@@ -25,7 +27,7 @@ module.exports = function offerFanOut(app, options) {
   };
 };
 
-/** Says why not. */
+/** Sets the scheduler, or returns the reason why it does not. */
 function offer(app, options) {
   if (!options) {
     return 'option fanOut is false';
@@ -47,18 +49,19 @@ function offer(app, options) {
   return undefined;
 }
 
+/** Returns why the app has made no scheduler of ours yet. */
 function waiting(app) {
   return app.components && app.components.__pushScheduler__
     ? 'the app has a push scheduler of its own'
     : 'the app has not started yet';
 }
 
-/** None, or the one that the framework takes then. */
+/** Returns whether the app has not set a scheduler, or has set the framework's default. */
 function isDefault(scheduler) {
   return !scheduler || directs().includes(scheduler);
 }
 
-/** The default schedulers of the frameworks that are loaded: pomelo's module is the class, pinus' has it. */
+/** Returns the default schedulers of the loaded frameworks: pomelo's module is the class, pinus' exports it. */
 function directs() {
   const modules = Object.keys(require.cache).filter((file) => DIRECT.test(file));
   return modules.flatMap((file) => {

@@ -1,10 +1,11 @@
 'use strict';
 
-// Whether a method of a socket is the framework's own. One that an app or a library has put in its place has to be called,
-// whatever it does: such a socket is left to the framework.
+// Detects methods of sockets that are not the framework's own. A method that an app or a tracer has replaced must be
+// called, so a message for such a socket is left to the framework.
 //
-// It is the framework's if it is found on the prototype, its source is what we know (names of properties only, so that a
-// bundle may be minified), and it hands on the very bytes that it was given. That is found out once for each function.
+// A method is the framework's if it is inherited from the prototype, its source matches a pattern (of property names
+// only, so that minified bundles match), and it passes on the same buffer that it was given. Checked once for each
+// function.
 
 const sourceOf = Function.prototype.toString;
 
@@ -13,7 +14,7 @@ const callback = () => {};
 
 module.exports = {
   isSessionSend: original('send', /\{\s*this\.__socket__\.send\(\s*\w+\s*\);?\s*\}$/),
-  // What it makes of a message is what is sent, see frames.js.
+  // Not probed: frames.js calls it for each message, and what it returns is what is sent.
   isHybridSend: original('send', /\.sendRaw\([^]*\.TYPE_DATA\b/),
   isHybridSendRaw: original('sendRaw', /\.socket\.send\([^]*\bbinary\b/, (sendRaw) =>
     handsOn((send) => sendRaw.call({ state: 2, socket: { send } }, probe)),
@@ -28,7 +29,7 @@ module.exports = {
   isSenderOf8: original('send', /\._firstFragment\b/),
 };
 
-/** Makes a test for methods of that name: `(method, object)`. */
+/** Makes a predicate `(method, object)` for methods called `name`. */
 function original(name, source, behaves = () => true) {
   const known = new WeakMap();
   let last;
@@ -51,7 +52,7 @@ function original(name, source, behaves = () => true) {
   };
 }
 
-/** Whether `call` calls what it is given once, with the bytes of the probe. */
+/** Returns whether `call` calls its argument exactly once, with the probe itself. */
 function handsOn(call) {
   const given = [];
   try {
@@ -62,7 +63,7 @@ function handsOn(call) {
   return given.length === 1 && given[0] === probe;
 }
 
-/** An open WebSocket of a server, of either version of ws, without extensions. */
+/** Makes what `send` of ws 1 and ws 8 take for an open server-side WebSocket without extensions. */
 function webSocket(send) {
   return { readyState: 1, _isServer: true, extensions: {}, _extensions: {}, _sender: { send } };
 }

@@ -1,7 +1,7 @@
 'use strict';
 
-// The push scheduler: what pomelo and pinus ask to send a message to sessions. Whom it is for is decided here as the
-// framework's default scheduler, `direct`, does it; how it gets there is in sending.js.
+// Class `FanOutPushScheduler`, which pomelo and pinus call to send a message to sessions. It selects the receivers as
+// the framework's default scheduler, `direct`, does; sending.js sends the message to them.
 
 const { fanOutOptions } = require('../native');
 const callBack = require('../callBack');
@@ -14,7 +14,7 @@ const FIELDS = ['deflateThreshold', 'maxBuffered', 'onSlow'];
 
 module.exports = FanOutPushScheduler;
 
-/** pomelo calls it without `new`, pinus with it. `opts` may have the fields of option `fanOut`. */
+/** Called by pomelo without `new`, by pinus with it. `opts` may have fields of option `fanOut`. */
 function FanOutPushScheduler(app, opts) {
   if (!(this instanceof FanOutPushScheduler)) {
     return new FanOutPushScheduler(app, opts);
@@ -27,7 +27,7 @@ function FanOutPushScheduler(app, opts) {
   state.schedulers += 1;
 }
 
-/** Those in `opts` win over those of the plugin. */
+/** Merges the options: `opts` of the scheduler override those of the plugin. */
 function optionsOf(opts, ofPlugin) {
   const fields = { ...ofPlugin };
   for (const field of FIELDS) {
@@ -42,12 +42,12 @@ FanOutPushScheduler.prototype.start = function start(cb) {
   return done(cb);
 };
 
-/** The frameworks call it with `cb`, or with `force` and `cb`. */
+/** Called by the frameworks with `cb`, or with `force` and `cb`. */
 FanOutPushScheduler.prototype.stop = function stop(force, cb) {
   return done(typeof force === 'function' ? force : cb);
 };
 
-/** pomelo waits for the callback, pinus for the promise. */
+/** Reports success both ways: pomelo waits for the callback, pinus for the promise. */
 function done(cb) {
   if (typeof cb === 'function') {
     process.nextTick(cb);
@@ -55,7 +55,9 @@ function done(cb) {
   return Promise.resolve();
 }
 
-/** Sends `msg`, which is encoded, to the sessions `recvs`, or to all that a broadcast is for. */
+/**
+ * Sends `msg`, already encoded, to the sessions with the ids `recvs`, or to all sessions that a broadcast addresses.
+ */
 FanOutPushScheduler.prototype.schedule = function schedule(reqId, route, msg, recvs, opts, cb) {
   const { type, isResponse, userOptions } = opts || {};
   if (type === 'broadcast') {
@@ -76,7 +78,7 @@ function push({ app, sending }, msg, recvs, isResponse) {
     if (session) {
       sessions.push(session);
     } else {
-      // Which says so in the log.
+      // `sendMessage` logs that the session does not exist.
       const send = () => sessionService.sendMessage(recvs[i], msg);
       sending.byFramework({ id: recvs[i], send }, msg, 'noSession');
     }
@@ -94,17 +96,17 @@ function broadcast({ app, sending }, msg, { binded, filterParam }) {
   const message = new Message(msg);
   const isFiltered = Boolean(channelService.broadcastFilter);
   const all = [];
-  // Who receives it is asked after the filter, which may have closed the session.
+  // The receivers are looked up after the filter has run, because it may close the session.
   const add = (session, receivers) => {
     if (!isFiltered) {
       all.push(...receivers());
     } else if (channelService.broadcastFilter(session, msg, filterParam)) {
-      // At once: when it is called for the next session, the filter may send something itself, or close one.
+      // Sent before the filter is called again: it may send something itself, or close a session.
       sending.sendTo(receivers(), message);
     }
   };
   if (binded) {
-    // For each session to all sessions of its user, as `direct` does it.
+    // For each bound session the message goes to all sessions of its user, as with `direct`.
     sessionService.forEachBindedSession((session) =>
       add(session, () => sessionService.getByUid(session.uid) || []),
     );

@@ -1,24 +1,25 @@
 'use strict';
 
-// One message to many sessions: those whose sockets can take it now get it by one native call, others by `write` of the
-// same bytes, and the rest as the framework does it. Which is which is in sockets.js.
+// Sends one message to many sessions: by one native call to all sockets that can take it now, by `socket.write` of the
+// same bytes to others, and through the framework to the rest. sockets.js classifies the sockets.
 //
-// All sockets are looked at before anything is sent, and what is sent natively comes first, then what is written: until
-// then no code of the app or the framework runs, which could send something or close a socket.
+// All sockets are inspected before anything is sent; then come the native call, the writes, and the framework. So no
+// code of the app or the framework, which could send something or close a socket, runs between inspection and native
+// call.
 
 const native = require('../native');
 const { words } = require('../logger');
 const createSlow = require('./slow');
 const { look, found, NATIVE, SHARED } = require('./sockets');
 
-/** Absent on Windows. */
+/** Undefined on Windows. */
 const { sendToAll } = native;
 
-/** Makes `sendTo(sessions, message)`, see frames.js, and `byFramework`. */
+/** Makes `{sendTo(sessions, message), byFramework(session, msg, reason)}`; `message` is that of frames.js. */
 module.exports = function createSending(options, counts, log) {
   const { deflateThreshold } = options;
   const { isSlow, treat } = createSlow(options, counts, log);
-  /** Of those that get it natively, with the WebSocket frame and without. */
+  /** Sockets for the native call: those that take the WebSocket frame, and those that take the bare Package. */
   const framed = createBatch();
   const bare = createBatch();
 
@@ -63,7 +64,7 @@ module.exports = function createSending(options, counts, log) {
         byFramework(session, message.msg, reason);
       }
     }
-    // Last, because listeners of the app run when a session is closed.
+    // Last, because closing a session runs listeners of the app.
     for (const { session, raw } of slow) {
       treat(session, raw);
     }
@@ -73,7 +74,7 @@ module.exports = function createSending(options, counts, log) {
     try {
       return look(session, message, deflateThreshold);
     } catch {
-      // A socket of a kind that we do not know.
+      // The socket is not of a known kind.
       return 'otherSocket';
     }
   }
@@ -88,7 +89,7 @@ module.exports = function createSending(options, counts, log) {
       if (taken === bytes.length) {
         if (raw.timeout) raw._unrefTimer();
       } else {
-        // Nothing was taken, or a part; or it failed, and Node finds out why and tells the framework.
+        // The system took a part or nothing. After an error, Node's write fails too and reports it to the framework.
         writeShared(raw, taken > 0 ? bytes.subarray(taken) : bytes);
       }
     }
@@ -104,7 +105,7 @@ module.exports = function createSending(options, counts, log) {
     }
   }
 
-  /** As the framework does it, but uncompressed: in its turn after what the WebSocket is compressing. */
+  /** Sends by ws, which queues the message behind those that it is compressing, but uncompressed. */
   function enqueue(socket, bytes) {
     const done = (err) => {
       if (err) log('error', `a message could not be sent to a client: ${words(err)}`);
@@ -116,7 +117,7 @@ module.exports = function createSending(options, counts, log) {
     }
   }
 
-  /** As the framework does it. */
+  /** Sends through the framework's `session.send`. */
   function byFramework(session, msg, reason) {
     counts.framework += 1;
     counts.reasons[reason] += 1;
@@ -128,7 +129,7 @@ module.exports = function createSending(options, counts, log) {
   }
 };
 
-/** Sockets and their descriptors, in an array that the addon reads. */
+/** Collects sockets, with their file descriptors in an array that the addon reads. */
 function createBatch() {
   const batch = { raws: [], slots: new Int32Array(64), size: 0, add, clear };
   return batch;

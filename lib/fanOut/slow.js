@@ -1,11 +1,14 @@
 'use strict';
 
-// Clients that do not read. Node keeps what they do not take in memory, without a bound; with `maxBuffered` there is
-// one: who has as much waiting does not get the next message.
+// Slow clients. Node queues in memory what a client does not read, without a limit. With `maxBuffered` a client that
+// has as many bytes queued does not get the next message, or is closed.
 
 const { words } = require('../logger');
 
-/** Makes `isSlow(raw)`, which is nothing where there is no bound, and `treat(session, raw)` for those that are. */
+/**
+ * Makes `{isSlow(raw), treat(session, raw)}`: the test (undefined without a limit), and what is done about a slow
+ * client.
+ */
 module.exports = function createSlow({ maxBuffered, onSlow }, counts, log) {
   const told = new WeakSet();
   const isSlow = maxBuffered ? (raw) => raw.writableLength >= maxBuffered : undefined;
@@ -35,7 +38,7 @@ module.exports = function createSlow({ maxBuffered, onSlow }, counts, log) {
     );
   }
 
-  /** The session is gone at once, and with it what waits for a client that would not read a farewell either. */
+  /** Closes the session and destroys the socket at once, with what is queued: the client would not read that anyway. */
   function close(session, raw) {
     try {
       session.closed('slow');

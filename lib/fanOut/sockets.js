@@ -1,9 +1,9 @@
 'use strict';
 
-// What the socket of a session can take now. The framework's sockets are met as they are: pomelo's and pinus'
-// hybridsocket over a WebSocket (ws 1.1.1, ws 7 and 8) or over its tcpsocket, and below these Node's own sockets. Each is
-// looked at before each message, and what is not found as expected is left to the framework. Nothing here changes
-// anything, or runs code of the app.
+// Decides how a message may be sent to a session now. This is the only file that knows the internals of the sockets:
+// pomelo's and pinus' hybridsocket over a WebSocket (ws 1.1.1, ws 7 and 8) or over tcpsocket, and Node's own sockets
+// below these. Each socket is inspected before each message; one that is not as expected is left to the framework.
+// Nothing here changes a socket, or runs code of the app.
 
 const net = require('net');
 const { Writable } = require('stream');
@@ -17,7 +17,7 @@ const {
   isSenderOf8,
 } = require('./originals');
 
-/** States of a hybridsocket and of a WebSocket. */
+/** The states "handshake done" of a hybridsocket and "open" of a WebSocket. */
 const WORKING = 2;
 const OPEN = 1;
 
@@ -26,19 +26,21 @@ const DEFLATE = 'permessage-deflate';
 /** Not that of net.Socket: a tracer may have replaced it before this file was loaded. */
 const { write } = Writable.prototype;
 
-/** What `look` finds: it goes natively, by the shared frame, or for one of the other reasons by the framework. */
+/**
+ * Results of `look`: the native call, or `socket.write` of the shared bytes. Others are reasons to use the framework.
+ */
 const NATIVE = 'native';
 const SHARED = 'shared';
 
-/** See {@link look}; one for all calls, since nothing is kept. */
+/** Further results of {@link look}. One object for all calls, valid until the next one: it saves an allocation. */
 const found = { raw: undefined, fd: -1, isFramed: false, queue: undefined };
 
 module.exports = { look, found, NATIVE, SHARED };
 
 /**
- * How `message` may go to `session`: NATIVE, SHARED, or why it has to go the framework's way. `found` then has Node's
- * socket, if there is one; with the first two its descriptor and whether it takes the frame or the bare Package; with
- * `busy` the WebSocket, if it would compress a message that should not be.
+ * Returns how `message` may be sent to `session`: NATIVE, SHARED, or the reason why the framework must send it. In
+ * `found` are Node's socket, if there is one (`raw`); for NATIVE and SHARED its descriptor, and whether it takes the
+ * frame or the bare Package; for `busy` the WebSocket (`queue`) if ws has to be told not to compress the message.
  */
 function look(session, message, deflateThreshold) {
   found.raw = undefined;
@@ -70,7 +72,7 @@ function look(session, message, deflateThreshold) {
   return refusal === undefined ? below : refusal;
 }
 
-/** Why a WebSocket cannot take a frame now beside its own ones. */
+/** Returns why no frame can be written past the WebSocket now, or undefined if one can. */
 function lookAtWebSocket(socket, isLarge) {
   if (!isWebSocketSend(socket.send, socket)) {
     return 'otherSocket';
@@ -79,7 +81,7 @@ function lookAtWebSocket(socket, isLarge) {
     return 'notOpen';
   }
   const sender = socket._sender;
-  // A client's frames would be masked.
+  // Frames of a client-side WebSocket would have to be masked.
   if (!sender || socket._isServer !== true || sender._socket !== socket._socket) {
     return 'otherSocket';
   }
@@ -104,11 +106,11 @@ function lookAtWebSocket(socket, isLarge) {
     found.queue = deflates && !isLarge ? socket : undefined;
     return 'busy';
   }
-  // Compressed by the socket's own deflater only: another one does not know what that has sent before.
+  // Only the socket's own deflater can compress for it, because its context has what was sent before.
   return deflates && isLarge ? 'deflate' : undefined;
 }
 
-/** Whether Node's socket has anything before us, and where it is. */
+/** Checks Node's socket: NATIVE if nothing is queued in it, else SHARED or a reason. Sets `raw` and `fd` of `found`. */
 function lookBelow(raw) {
   if (!(raw instanceof net.Socket)) {
     return 'otherSocket';
@@ -124,12 +126,12 @@ function lookBelow(raw) {
     raw.writableLength !== 0 ||
     raw.writableCorked !== 0 ||
     !handle ||
-    // What is sent natively has to count for the idle timeout, too.
+    // A native send has to restart the idle timeout, which takes this method.
     (raw.timeout && typeof raw._unrefTimer !== 'function')
   ) {
     return SHARED;
   }
-  // Read now, for now: once the handle is closed, the number may be another connection's.
+  // Never kept: once the handle is closed, the number may belong to another connection.
   const { fd } = handle;
   found.fd = fd;
   return fd >= 0 ? NATIVE : SHARED;

@@ -1,20 +1,21 @@
 'use strict';
 
-// What a list of uids is to one that a frontend has: the same, some uids more and less, or another.
+// Compares a list of uids with the one that a frontend has: finds out whether they are the same, and which uids were
+// removed and added.
 
-/** Below this share of the list, a difference is sent in place of it. */
+/** A difference is sent if it has at most this share of the list's length; otherwise the list is sent whole. */
 const WORTH = 0.5;
 
-/** How far a uid is looked for that is not where it was. */
+/** How many places ahead `walk` looks for a uid that is not where it was. */
 const NEAR = 8;
 
-/** Walking along two lists is given up after so many differences. */
+/** `walk` gives up after so many differences. */
 const MANY = 64;
 
-/** Longer lists are sent whole rather than made into sets: that would hold up the event loop for longer. */
+/** Longer lists are not compared by sets, which would block the event loop for too long; they are sent whole. */
 const LONGEST = 5000;
 
-/** Whether both have the same uids in the same order. */
+/** Returns whether both lists have the same uids in the same order. */
 function isSame(one, other) {
   if (one.length !== other.length) {
     return false;
@@ -28,9 +29,9 @@ function isSame(one, other) {
 }
 
 /**
- * `{removed, added}`, which makes `before` hold the uids of `after`, in whatever order; undefined
- * where the list itself is better sent. `isUnique`: hardly ever has one of them a uid twice, as in a store of ours, where
- * that takes uids whose bytes are no UTF-8.
+ * Returns `{removed, added}`, which turns `before` into the uids of `after`, in any order; undefined if the list itself
+ * should be sent. `isUnique`: a uid is hardly ever in a list twice, as in a built-in store, where only uids whose bytes are
+ * not UTF-8 can be.
  */
 function difference(before, after, isUnique) {
   const found = (isUnique && walk(before, after)) || compare(before, after);
@@ -39,7 +40,8 @@ function difference(before, after, isUnique) {
     : undefined;
 }
 
-/** For lists in about the same order, as stores give them. Undefined if they are not, or if a uid that changes is there twice. */
+/** Compares lists in about the same order, as stores return them. Returns undefined if the order differs too much,
+ * or if a uid that changes is in a list twice. */
 function walk(before, after) {
   const removed = new Set();
   const added = new Set();
@@ -52,7 +54,7 @@ function walk(before, after) {
       i += 1;
       j += 1;
     } else {
-      // Where each of the two goes on in the other list; what is before that is gone, or new.
+      // Look for each uid a little further on in the other list: what it skips there was removed, or is new.
       const gone = near(after[j], before, i);
       const fresh = near(before[i], after, j);
       const isGone = gone > 0 && (fresh === 0 || gone <= fresh);
@@ -73,7 +75,7 @@ function walk(before, after) {
   if (removed.size < before.length - same || added.size < after.length - same) {
     return undefined;
   }
-  // What is in both has only moved.
+  // A uid in both sets has only moved.
   for (const uid of removed) {
     if (added.delete(uid)) removed.delete(uid);
   }
@@ -84,7 +86,7 @@ function walk(before, after) {
   return { removed: [...removed], added: [...added] };
 }
 
-/** How many places after `from` the uid is in the list, at least 1; 0 if it is not near. */
+/** Returns how many places after `from` the uid is in the list; 0 if it is not within `NEAR`. */
 function near(uid, list, from) {
   const end = Math.min(list.length, from + NEAR);
   for (let i = from + 1; i < end; i += 1) {
@@ -93,7 +95,7 @@ function near(uid, list, from) {
   return 0;
 }
 
-/** For lists in any order. Undefined if one has a uid twice, or they are very long. */
+/** Compares lists in any order. Returns undefined if a list has a uid twice, or is longer than `LONGEST`. */
 function compare(before, after) {
   if (Math.max(before.length, after.length) > LONGEST) {
     return undefined;

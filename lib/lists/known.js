@@ -1,27 +1,26 @@
 'use strict';
 
-// What a pushing server remembers of one frontend's lists, by channel: that it was pushed to, and then
-// the list that the frontend has and its number. Bounded in bytes; the one that was used least recently
-// goes first.
+// The pushing server's record of what one frontend has, by channel: that the channel was pushed to, and then the list
+// and its number. Bounded in bytes; the least recently used channel is dropped first.
 
 const { difference, isSame } = require('./difference');
 const { bytesOf, limits } = require('./protocol');
 
-/** What a channel takes without its list. */
+/** Estimated bytes of a channel without its list and name. */
 const BARE = 200;
 
-/** Of one process, for all of its frontends. */
+/** Numbers are unique in the process, over all frontends. */
 let lastNumber = 0;
 
-/** `maxBytes()` is asked at each addition. */
+/** Makes an empty record. `maxBytes()` is its limit, read at each addition. */
 module.exports = function createKnown(maxBytes) {
-  /** By the channel's name: `{list, number, bytes}`; without a list, number is 0. */
+  /** By the channel's name: `{name, list, number, bytes}`; number is 0 if there is no list. */
   const channels = new Map();
   let bytes = 0;
 
   return { find, add, describe, unknown, unknownAll, clear, bytes: () => bytes };
 
-  /** What is remembered of a channel that was pushed to before, now the most recently used. */
+  /** Returns the record of a channel, if it was pushed to before, and makes it the most recently used. */
   function find(name) {
     const channel = channels.get(name);
     if (channel) {
@@ -39,8 +38,8 @@ module.exports = function createKnown(maxBytes) {
   }
 
   /**
-   * How `uids` are told to a frontend: the last arguments of a push. It is then taken to know them.
-   * `isFixed`: the array is never changed by anybody.
+   * Returns `uids` as the last arguments of a push: a number, a difference, or the list. From then on the frontend is
+   * assumed to have the list. `isFixed`: the array is immutable, as a shared array is.
    */
   function describe(channel, uids, isFixed) {
     const { list, number } = channel;
@@ -49,7 +48,7 @@ module.exports = function createKnown(maxBytes) {
         return [number];
       }
       if (isSame(list, uids)) {
-        // The same array the next time, perhaps: then it need not be looked at.
+        // The next push may bring the same array, which then need not be compared.
         if (isFixed) channel.list = uids;
         return [number];
       }
@@ -63,7 +62,7 @@ module.exports = function createKnown(maxBytes) {
         return [next(channel, uids, isFixed), null, number, removed, added];
       }
     }
-    // A copy: the array is the frontend's end's own where RPCs stay in the process.
+    // A copy: where an RPC stays in the process, the frontend's end keeps this very array.
     return [next(channel, uids, isFixed), uids.slice()];
   }
 
@@ -80,7 +79,7 @@ module.exports = function createKnown(maxBytes) {
     shrink();
   }
 
-  /** Whether the frontend has that list is not known. */
+  /** Forgets the list with that number, because it is uncertain whether the frontend has it. */
   function unknown(channel, number) {
     if (channel.number === number) {
       const size = BARE + 2 * channel.name.length;
@@ -89,7 +88,7 @@ module.exports = function createKnown(maxBytes) {
     }
   }
 
-  /** The frontend has none of the lists. */
+  /** Forgets all lists, because the frontend has dropped them. The channels are remembered. */
   function unknownAll() {
     for (const channel of channels.values()) unknown(channel, channel.number);
   }

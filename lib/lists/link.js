@@ -1,33 +1,36 @@
 'use strict';
 
-// What a pushing server knows of one frontend, and the order of what it sends there. The order needs
-// care only when the frontend refuses a push, because it does not know a list: what was sent after
-// that one is refused as well, and all of it is sent again before anything new. protocol.js says how.
+// The pushing server's end for one frontend: whether it takes numbers in place of lists, which lists it has, and the
+// order of pushes to it. If the frontend refuses a push because it does not have a list, it refuses all later ones too,
+// and all of them are sent again before new ones. The protocol is described in protocol.js.
 
 const createKnown = require('./known');
 const { isNotThere, isOurs, isRefusal, limits } = require('./protocol');
 
-/** Whether the frontend takes names for lists. */
+/** States: whether the frontend takes names for lists. */
 const UNKNOWN = 0;
 const ASKED = 1;
 const YES = 2;
 const NO = 3;
 
-/** How long a question may take, and how long after a failure it is asked again, in ms; then ever longer. */
+/**
+ * How long after a failed `hello` the next one is sent, in ms, and the factor by which the pause grows with each
+ * failure. An unanswered one is repeated after three pauses.
+ */
 const ASK_AGAIN = 10000;
 const LONGER = 6;
 
-/** A frontend that has forgotten lists gets as many as it had, but not less than this, in bytes. */
+/** The least budget for lists, in bytes, of a frontend that has dropped lists. */
 const LEAST = 64 << 10;
 
-/** Of one process: what a frontend knows from an earlier link is never taken for a later one. */
+/** Epochs are unique in the process, so that a frontend never gets the same one twice. */
 let lastEpoch = 0;
 
 /**
- * `transport` is `{ask(answer), call(token, epoch, parcel, list, answer), plain(parcel), answered(parcel, err, failed),
- * isOpen(parcel)}` to this frontend, where a *parcel* is the part of a push that goes there: `{uids, name, isFixed}`,
- * of which `name` is the channel's, or undefined if the list is short. `share()` is how many bytes the link may take;
- * `counts` is counted in.
+ * Makes the pushing server's end for one frontend. `transport` is `{ask(answer), call(token, epoch, parcel, list,
+ * answer), plain(parcel), answered(parcel, err, failed), isOpen(parcel)}`, where a *parcel* is the part of a push for
+ * this frontend: `{uids, name, isFixed}`; `name` is the channel's, or undefined if the list is short. `share()` returns
+ * how many bytes its lists may take here; `counts` are the counters of `stats().lists`.
  */
 module.exports = function createLink(transport, share, counts) {
   let state = UNKNOWN;
@@ -38,12 +41,12 @@ module.exports = function createLink(transport, share, counts) {
   let epoch = ++lastEpoch;
   let budget = Infinity;
   let order = 0;
-  /** Pushes to our remote without an answer, in their order. */
+  /** Unanswered pushes to our remote, in the order in which they were sent. */
   const flying = new Set();
-  /** While pushes are held back: those refused, then those made since. */
+  /** While pushes are held back: the refused ones, and those made since (otherwise undefined). */
   let refused = [];
   let held;
-  /** How many of those in flight have yet to be refused. */
+  /** How many of the pushes in flight are expected to be refused. */
   let doomed = 0;
   let timer;
   const known = createKnown(() => Math.min(budget, share()));
@@ -68,7 +71,10 @@ module.exports = function createLink(transport, share, counts) {
     }
   }
 
-  /** A long list was pushed as ever: the second time it is asked whether there is a better way. */
+  /**
+   * Called after a long list was sent with the framework's RPC: asks at the second push whether the frontend takes
+   * names.
+   */
   function consider(name) {
     if (state === NO && askFrom === Infinity) {
       return;
@@ -95,12 +101,13 @@ module.exports = function createLink(transport, share, counts) {
         budget = answer.maxBytes;
         pause = ASK_AGAIN;
       } else {
-        // A frontend without the remote says so; it may be about to start. Any other answer is none of ours.
+        // An error: no such remote, perhaps not yet. Any other answer comes from a stub or wrapper, so never ask again.
         lacks(err ? pause : Infinity);
       }
     });
   }
 
+  /** Ends the names for this frontend; it is asked again after `ms` at the earliest. */
   function lacks(ms) {
     state = NO;
     askFrom = performance.now() + ms;
@@ -118,7 +125,8 @@ module.exports = function createLink(transport, share, counts) {
     if (name !== undefined) {
       known.add(name);
     }
-    // What may have to wait for a refusal must not be overtaken: it goes the same way, with its uids.
+    // A push in flight may be refused and sent again: to keep the order, this one goes by our remote too, with its
+    // uids.
     if (flying.size > 0) {
       fly(parcel, [0, uids.slice()]);
     } else {
@@ -126,6 +134,7 @@ module.exports = function createLink(transport, share, counts) {
     }
   }
 
+  /** Sends a push by our remote. */
   function fly(parcel, list, channel) {
     const flight = { parcel, channel, number: list[0], isNews: list.length > 1, epoch, order };
     order += 1;
@@ -137,6 +146,7 @@ module.exports = function createLink(transport, share, counts) {
     transport.call(token, epoch, parcel, list, (err, answer) => landed(flight, err, answer));
   }
 
+  /** Handles the answer to a push. */
   function landed(flight, err, answer) {
     if (!flying.has(flight)) {
       return;
@@ -146,7 +156,7 @@ module.exports = function createLink(transport, share, counts) {
       takeBack(flight, undefined);
     } else if (err) {
       land(flight);
-      // It may have come, or not.
+      // Whether the frontend has received it is unknown.
       forget(flight);
       transport.answered(parcel, err);
     } else if (isRefusal(answer)) {
@@ -160,7 +170,7 @@ module.exports = function createLink(transport, share, counts) {
     release();
   }
 
-  /** Nothing more is expected of it. */
+  /** Removes a push from those in flight. */
   function land(flight) {
     flying.delete(flight);
     if (held && flight.epoch < epoch && flight.order > refused[0].order) {
@@ -172,7 +182,7 @@ module.exports = function createLink(transport, share, counts) {
     if (channel && isNews) known.unknown(channel, number);
   }
 
-  /** The frontend delivered nothing of it. */
+  /** Handles a refusal: the frontend delivered the push to no session. */
   function takeBack(flight, tokenNow) {
     const { parcel } = flight;
     counts.refused += 1;
@@ -184,18 +194,19 @@ module.exports = function createLink(transport, share, counts) {
     if (held) {
       refused.push(flight);
     } else {
-      // Those after it were not held back.
-      transport.answered(parcel, new Error('the frontend was started anew, or let go of the list'));
+      // Later pushes were not held back, so that sending it again would change the order.
+      transport.answered(parcel, new Error('the frontend was restarted, or dropped the list'));
     }
   }
 
+  /** Begins a new epoch, and holds pushes back until those in flight are answered. */
   function hold(flight, tokenNow) {
     flying.delete(flight);
     epoch = ++lastEpoch;
     refused = [flight];
     held = [];
     doomed = flying.size;
-    // In order: those before this one were not refused.
+    // Those sent before this one are not refused; they come first in the set.
     for (const each of flying) {
       if (each.order > flight.order) break;
       doomed -= 1;
@@ -214,6 +225,7 @@ module.exports = function createLink(transport, share, counts) {
     }
   }
 
+  /** Sends what is held back, once all expected refusals have arrived or, with `isLate`, in any case. */
   function release(isLate) {
     if (!held || (doomed > 0 && !isLate)) {
       return;
@@ -238,7 +250,7 @@ module.exports = function createLink(transport, share, counts) {
     }
   }
 
-  /** Its time is over; it must not be sent any more. */
+  /** Gives up a push whose time limit has passed: it is not sent again. */
   function expired({ flight }) {
     if (flight && flying.has(flight)) {
       land(flight);
@@ -247,7 +259,10 @@ module.exports = function createLink(transport, share, counts) {
     }
   }
 
-  /** The frontend is gone, as the framework says. What is held back is sent as to one that we know nothing of. */
+  /**
+   * Ends the names because the framework says that the frontend is gone. Pushes held back are sent by the framework's
+   * RPC.
+   */
   function close() {
     state = NO;
     askFrom = Infinity;

@@ -1,24 +1,25 @@
 'use strict';
 
-// A pushing server's end: each frontend is sent a long list of uids once, and then its number, or what
-// has changed. Here it is decided which pushes that is worth it for; link.js has the way to one frontend,
-// remote.js the frontend's end.
+// Names for lists, the pushing server's end: a frontend is sent a long list of uids once, and then its number or a
+// difference. This file selects the pushes that are worth it and keeps an object for each frontend: link.js is one of
+// them, remote.js is the frontend's end.
 
 const createLink = require('./link');
 const listen = require('./news');
 const { VERSION, hello, limits, newToken, push } = require('./protocol');
 const offerLists = require('./remote');
 
-/** Frontends that are remembered; far more than any app has. */
+/** The number of frontends that are remembered; far more than an app has. */
 const LINKS = 1000;
 
 /**
- * `rpc(sid, msg, answer)` makes a call, and answers what it throws; `plain(target)` is the framework's
- * own push; `answered(target, err, failed)` is told how one ended that `isOpen(target)`.
+ * Makes the pushing server's end. `rpc(sid, msg, answer)` calls a remote, and passes what it throws to `answer`;
+ * `plain(target)` makes the framework's own RPC; `answered(target, err, failed)` takes the result of a push, which
+ * counts only while `isOpen(target)`.
  */
 module.exports = function createLists(app, { rpc, plain, optionsOf, answered, isOpen }) {
   const pusher = newToken();
-  /** By the id of the frontend. */
+  /** By the frontend's server id. */
   const links = new Map();
   const counts = { asked: 0, named: 0, changed: 0, whole: 0, refused: 0 };
   const share = () => limits.pusherBytes / Math.max(1, links.size);
@@ -28,7 +29,7 @@ module.exports = function createLists(app, { rpc, plain, optionsOf, answered, is
 
   return { send, expired, close, stats };
 
-  /** `target` is `{push, sid, uids, isFixed}`; what is noted in it is link.js's. */
+  /** Sends one frontend's part of a push, `{push, sid, uids, isFixed}`; link.js adds fields of its own to it. */
   function send(target) {
     const link = links.get(target.sid);
     target.name = isLong(target.uids, target.isFixed) ? nameOf(target.push) : undefined;
@@ -104,11 +105,13 @@ module.exports = function createLists(app, { rpc, plain, optionsOf, answered, is
   }
 };
 
-/** Whether naming it is worth it; only what JSON leaves as it is can be named. */
+/**
+ * Returns whether a list is long enough for a name. Only uids that JSON leaves unchanged are allowed in such a list.
+ */
 function isLong(uids, isFixed) {
   let bytes = 0;
   if (isFixed) {
-    // Of our own store: texts. Most of a long list need not be looked at.
+    // A list of a built-in store has strings only, so the rest of a long list need not be checked.
     for (let i = 0; i < uids.length && bytes < limits.longBytes; i += 1) {
       bytes += uids[i].length + 3;
     }
@@ -125,7 +128,7 @@ function isLong(uids, isFixed) {
   return bytes >= limits.longBytes;
 }
 
-/** Custom managers may have names that are no text. */
+/** Returns the channel's name as a string; undefined for names that only a custom manager accepts. */
 function nameOf({ name }) {
   return typeof name === 'object' || typeof name === 'function' || typeof name === 'symbol'
     ? undefined

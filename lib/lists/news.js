@@ -1,13 +1,14 @@
 'use strict';
 
-// News of servers that are gone. One listener for an app, however many services it has; none while nobody wants any.
+// Reports servers that have left the cluster. There is one listener for each app, however many services it has, and
+// none without a subscriber.
 
-/** By app: `{wants, off}`. */
+/** By app: `{wants, off}`, the subscribers and the function that removes the listener. */
 const apps = new WeakMap();
 
 /**
- * Calls `forget(isGone)` when servers have gone, where `isGone(id)` tells which. Returns a function that ends it. Never
- * throws: without news, tokens tell that a frontend is another one.
+ * Calls `forget(isGone)` when servers have left, where `isGone(id)` tells which. Returns a function that unsubscribes.
+ * Never throws: an app without these events is fine too, because tokens show that a frontend was restarted.
  */
 module.exports = function listen(app, forget) {
   const known = apps.get(app) || { wants: new Set(), off: () => {} };
@@ -41,7 +42,7 @@ function attach(app, tell) {
     try {
       Object.keys(listeners).forEach(act);
     } catch {
-      // A getter of an app that we do not know.
+      // A getter of the app threw.
     }
   }
 }

@@ -1,12 +1,12 @@
 'use strict';
 
-// How a pushing server and a frontend talk about lists of uids: a remote of our own on the
-// frontend, called through the framework's RPC. The pusher is link.js, the frontend remote.js.
+// The protocol of names for lists, between a pushing server (naming.js, link.js) and a frontend (remote.js): a remote
+// of our own on the frontend, called through the framework's RPC.
 //
-// Each push carries the token of the frontend's start and that of the pusher's, so that no number is
-// ever taken for one of another process; and an *epoch* of the pusher. A frontend that cannot do a
-// push refuses it, delivers nothing, and refuses what follows in that epoch too: the pusher then
-// sends all of them again, in their order, in the next epoch.
+// Each push carries a token of the frontend's process and one of the pusher's, so that a number is never mistaken for
+// one of another process, and an *epoch* of the pusher. A frontend that does not have the list of a push refuses it,
+// delivers nothing, and refuses all later pushes of that epoch too. The pusher then sends all of them again, in their
+// order, in the next epoch.
 
 const crypto = require('crypto');
 
@@ -14,30 +14,30 @@ const NAMESPACE = 'globalChannel';
 const SERVICE = 'lists';
 const VERSION = 1;
 
-/** What the dispatchers of pomelo-rpc and pinus-rpc say when they have not found a remote. */
+/** The errors of the dispatchers of pomelo-rpc and pinus-rpc for a remote that does not exist. */
 const NOT_THERE = new RegExp(
   `^(Error: )?no such (namespace:${NAMESPACE}|service:${SERVICE}|method:(hello|push))(\\s|$)`,
 );
 
-/** Tests change them. What each end keeps is in bytes of memory, as estimated. */
+/** Limits, which tests change. Bytes are estimates of the memory used. */
 const limits = {
-  /** A pushing server, of the lists that frontends have. */
+  /** What a pushing server keeps of the lists that frontends have. */
   pusherBytes: 32 << 20,
-  /** A frontend, of the lists of all pushing servers. */
+  /** What a frontend keeps of the lists of all pushing servers. */
   frontendBytes: 32 << 20,
-  /** Uids of fewer bytes are sent each time. */
+  /** A list of fewer bytes is sent with each push. */
   longBytes: 2048,
-  /** How long new pushes wait at most for the refusals of those before, in ms. */
+  /** How long new pushes wait at most for the refusals of earlier ones, in ms. */
   holdMs: 5000,
 };
 
-/** `(version, pusher, serverId)`, answered with a welcome. */
+/** Asks whether the frontend takes names: `(version, pusher, serverId)`, answered with a welcome. */
 const hello = (...args) => ({ namespace: NAMESPACE, service: SERVICE, method: 'hello', args });
 
 /**
- * `(token, pusher, epoch, route, msg, opts, number, list, base, removed, added)`. With a number only,
- * the frontend has the list. With a list, it is kept under the number, unless that is 0. Else it is the
- * list `base` with some uids removed and some added, and takes its place.
+ * Pushes a message: `(token, pusher, epoch, route, msg, opts, number, list, base, removed, added)`. With `number` alone
+ * the frontend has the list. With `list` it keeps the list under the number, unless that is 0. Otherwise the list is
+ * that of number `base` with some uids removed and some added, and replaces it.
  */
 const push = (args) => ({ namespace: NAMESPACE, service: SERVICE, method: 'push', args });
 
@@ -45,12 +45,14 @@ const welcome = (token) => ({ globalChannelLists: VERSION, token, maxBytes: limi
 const refusal = (token) => ({ globalChannelLists: VERSION, token, refused: true });
 const delivered = (failed) => ({ globalChannelLists: VERSION, failed });
 
-/** Whether an answer is one of these three: stubs and wrappers of `rpcInvoke` say yes to anything. */
+/**
+ * Returns whether an answer is one of these three. Stubs and wrappers of `rpcInvoke` may report success for any call.
+ */
 function isOurs(answer) {
   return typeof answer === 'object' && answer !== null && answer.globalChannelLists === VERSION;
 }
 
-/** Whether an answer says that nothing was delivered. Versions to come say it in these two fields, too. */
+/** Returns whether an answer says that nothing was delivered. Every later version has to say it in these two fields. */
 function isRefusal(answer) {
   return (
     typeof answer === 'object' &&
@@ -60,16 +62,16 @@ function isRefusal(answer) {
   );
 }
 
-/** Whether an RPC's error says that there is no such remote, so that nothing was delivered. */
+/** Returns whether an RPC's error says that there is no such remote, so that nothing was delivered. */
 function isNotThere(err) {
   const text = typeof err === 'object' && err !== null ? err.stack || err.message : err;
   return typeof text === 'string' && NOT_THERE.test(text);
 }
 
-/** Of one start of one end. */
+/** Makes the token of a frontend's or pusher's process. */
 const newToken = () => crypto.randomBytes(9).toString('base64');
 
-/** What a list takes in memory, about. */
+/** Estimates the memory that a list takes. */
 function bytesOf(uids) {
   let bytes = 0;
   for (const uid of uids) {

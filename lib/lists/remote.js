@@ -1,8 +1,8 @@
 'use strict';
 
-// The frontend's end: a remote that pushing servers call with the number of a list in place of its
-// uids. It resolves the number and hands the push to the framework's own remote, in the same turn,
-// so that pushes that come either way keep their order. protocol.js says what is said.
+// Names for lists, the frontend's end: a remote that pushing servers call with a list's number in place of its uids. It
+// resolves the number and passes the push to the framework's own remote in the same turn of the event loop, so that
+// pushes by either remote keep their order. The protocol is described in protocol.js.
 
 const channelRemote = require('../channelRemote');
 const listen = require('./news');
@@ -17,12 +17,12 @@ const {
 } = require('./protocol');
 const createTable = require('./table');
 
-/** By app: several services may share one. */
+/** The table of each app, which its services share. */
 const remotes = new WeakMap();
 
 /**
- * Offers the remote once the server has started, if it is a frontend. Nothing here throws: where
- * the framework is not as expected, pushing servers find no remote.
+ * Installs the remote when the server has started, if it is a frontend. Never throws: where the framework is not as
+ * expected, there is no remote.
  */
 module.exports = function offerLists(app) {
   harmless(() => {
@@ -34,14 +34,14 @@ module.exports = function offerLists(app) {
   });
 };
 
-/** What is kept here, as a frontend. */
+/** Returns how many lists are kept here, as a frontend, and their bytes. */
 module.exports.size = (app) => remotes.get(app)?.size() || { kept: 0, keptBytes: 0 };
 
 function harmless(fn) {
   try {
     fn();
   } catch {
-    // A getter of an app or framework that we do not know: there are no names here, then.
+    // A getter of the app or framework threw: this server does not take names.
   }
 }
 
@@ -80,13 +80,13 @@ function createRemote(app, table) {
       answer(new Error('no such service:channelRemote'));
       return;
     }
-    // A copy: the framework may do to it what it likes.
+    // A copy, because the framework may change it.
     remote.push(route, msg, uids.slice(), opts, (err, failed) => {
       answer(err, err ? failed : delivered(failed));
     });
   }
 
-  /** The uids of a push, or undefined if it must be refused. */
+  /** Returns the uids of a push, or undefined if it must be refused. */
   function resolve(pusher, epoch, number, list, base, removed, added) {
     if (epoch < pusher.epoch || (epoch === pusher.epoch && pusher.refusing)) {
       return undefined;
@@ -106,7 +106,7 @@ function createRemote(app, table) {
   }
 }
 
-/** pomelo gives a callback as the last argument, pinus takes a promise. */
+/** Calls `method(answer, …args)`; pomelo passes a callback as the last argument, pinus takes a promise. */
 function respond(args, method) {
   if (typeof args[args.length - 1] === 'function') {
     const callback = args.pop();

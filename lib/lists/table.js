@@ -1,17 +1,17 @@
 'use strict';
 
-// The lists that a frontend keeps for pushing servers: each pusher's by number, bounded in bytes over
-// all of them; the one that was used least recently goes first.
+// The lists that a frontend keeps, by pushing server and number. Bounded in bytes over all of them; the least recently
+// used list is dropped first.
 
 const { bytesOf, limits } = require('./protocol');
 
-/** Pushers that are remembered; far more than an app has servers. */
+/** The number of pushers that are remembered; far more than an app has servers. */
 const PUSHERS = 1000;
 
 module.exports = function createTable() {
-  /** By token, the one that was heard of least recently first. */
+  /** By token, the least recently seen first. */
   const pushers = new Map();
-  /** The lists, least recently used first. */
+  /** All lists, the least recently used first. */
   const entries = new Set();
   let bytes = 0;
 
@@ -24,7 +24,7 @@ module.exports = function createTable() {
     size: () => ({ kept: entries.size, keptBytes: bytes }),
   };
 
-  /** What is known of a pusher: `{server, epoch, refusing, lists}`. */
+  /** Returns the entry of a pusher, `{server, epoch, refusing, lists}`; makes it if it is new. */
   function pusher(token) {
     let known = pushers.get(token);
     if (known) {
@@ -41,7 +41,7 @@ module.exports = function createTable() {
     return known;
   }
 
-  /** The list of that number, or undefined. */
+  /** Returns the list with that number, or undefined. */
   function list(owner, number) {
     const entry = owner.lists.get(number);
     if (entry) {
@@ -63,7 +63,7 @@ module.exports = function createTable() {
     }
   }
 
-  /** The list `base` becomes `number`. The changed list, or undefined if there is no `base`. */
+  /** Changes list `base`, which gets number `number`, and returns it; undefined if there is no list `base`. */
   function change(owner, base, number, removed, added) {
     const entry = owner.lists.get(base);
     if (!entry) {
@@ -87,7 +87,7 @@ module.exports = function createTable() {
     for (const entry of lists.values()) drop(entry);
   }
 
-  /** Servers that are gone. One that is not, after all, sends its lists anew. */
+  /** Drops the lists of servers that have left. One that is still alive is refused, and sends its lists again. */
   function forgetServers(isGone) {
     for (const known of pushers.values()) {
       if (known.server !== undefined && isGone(known.server)) dropAll(known);

@@ -9,10 +9,10 @@ const path = require('node:path');
 const { root, run } = require('./process');
 
 /**
- * The test files (`*.test.js`) of a suite below __test__: `pomelo-cluster` starts pomelo or pinus clusters, `fan-out` single frontends,
- * `linearizability` many processes on one store, `topology` servers that fail over to one another; `embedded` kills
- * processes that share a folder and damages the folder; `pack` installs the tarball; `broken` uses the addon whose rules
- * can be broken; `core` is everything else, and runs on every supported Node.
+ * Returns the test files (`*.test.js`) of a suite below __test__: `pomelo-cluster` starts pomelo or pinus clusters,
+ * `fan-out` single frontends, `linearizability` many processes on one store, `topology` servers that fail over to one
+ * another; `embedded` kills processes that share a folder and damages the folder; `pack` installs the tarball; `broken`
+ * uses the addon whose rules can be broken; `core` is everything else, and runs on every supported Node.
  */
 function testFiles(suite) {
   return filesBelow('__test__').filter(
@@ -20,20 +20,25 @@ function testFiles(suite) {
   );
 }
 
-/** The files of the core suite with the best coverage per second, for other servers and for users with few rights. */
+/**
+ * Returns the files of the core suite with the best coverage per second, for other servers and for users with few
+ * rights.
+ */
 function essentialFiles() {
   const names =
     /contract.(a-clean|a-lifecycle|b-options|c-|d-)|cache.(commands|reads|writes)\.|parity/;
   return testFiles('core').filter((file) => names.test(file));
 }
 
-/** The core suite without the slow parts: faults, which wait for timeouts, random input, and leaks. */
+/**
+ * Returns the files of the core suite without the slow parts: faults, which wait for timeouts, random input, and leaks.
+ */
 function unitFiles() {
   const slow = /^__test__.(faults|fuzz|leaks)/;
   return testFiles('core').filter((file) => !slow.test(file));
 }
 
-/** All test files of a folder, of any suite; none if the folder does not exist. */
+/** Returns all test files of a folder, of any suite; none if the folder does not exist. */
 function testFilesIn(folder) {
   if (!fs.existsSync(path.join(root, folder))) return [];
   return filesBelow(folder).filter((file) => file.endsWith('.test.js'));
@@ -63,8 +68,8 @@ function filesBelow(folder) {
 }
 
 /**
- * Runs test files with this Node and shows the results. Resolves to `{passed, failed, skipped, failures}`, where a failure
- * is `{title, text}`. `timeout` (ms, for one file) ends tests that hang. `env` is added to their environment.
+ * Runs test files with this Node and shows the results. Resolves to `{passed, failed, skipped, failures}`, where a
+ * failure is `{title, text}`. `timeout` (ms, for one file) ends tests that hang. `env` is added to their environment.
  */
 function runNodeTests(files, { concurrency, timeout, env = {} }) {
   if (files.length === 0) {

@@ -8,7 +8,7 @@ const path = require('node:path');
 
 const root = path.resolve(__dirname, '../..');
 
-/** The full path of a program on PATH, or undefined. */
+/** Returns the full path of a program on PATH, or undefined. */
 function which(program) {
   const endings = process.platform === 'win32' ? ['.exe', '.cmd'] : [''];
   for (const folder of (process.env.PATH || '').split(path.delimiter)) {
@@ -57,13 +57,13 @@ function runAndRead(program, args, options) {
   });
 }
 
-/** `[program, args]` that run npm, also where `npm` is a .cmd file that cannot be spawned. */
+/** Returns `[program, args]` that run npm, also where `npm` is a .cmd file that cannot be spawned. */
 function npmCommand(args) {
   const cli = process.env.npm_execpath;
   return cli && cli.endsWith('npm-cli.js') ? [process.execPath, [cli, ...args]] : ['npm', args];
 }
 
-/** `[program, args]` that run the command line tool of an installed npm package. */
+/** Returns `[program, args]` that run the command line tool of an installed npm package. */
 function toolCommand(packageName, tool, args) {
   const folder = path.join(root, 'node_modules', packageName);
   const { bin } = JSON.parse(fs.readFileSync(path.join(folder, 'package.json'), 'utf8'));

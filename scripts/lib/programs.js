@@ -5,7 +5,9 @@
  */
 const { run, which } = require('./process');
 
-/** The path of the first of these programs that is found, after installing the package if none is; or undefined. */
+/**
+ * Returns the path of the first of these programs that is found, after installing the package if none is; or undefined.
+ */
 function programOf(names, aptPackage) {
   const find = () => names.map(which).find(Boolean);
   const mayInstall = process.getuid && process.getuid() === 0 && which('apt-get');

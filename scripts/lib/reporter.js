@@ -1,7 +1,7 @@
 'use strict';
 /**
- * A machine-readable reporter for `node --test`: a line of JSON for each test that failed, `{failure: {title, text}}`, and
- * for each total, `{total: 'pass', count: 776}`. `text` is the error and the last lines that the test file printed,
+ * A machine-readable reporter for `node --test`: a line of JSON for each test that failed, `{failure: {title, text}}`,
+ * and for each total, `{total: 'pass', count: 776}`. `text` is the error and the last lines that the test file printed,
  * including the package's log.
  */
 const path = require('node:path');
@@ -33,7 +33,7 @@ module.exports = async function* reporter(source) {
 
 const line = (value) => `${JSON.stringify(value)}\n`;
 
-/** False for a suite, which fails with its tests. */
+/** Returns false for a suite, which fails with its tests. */
 const failsByItself = ({ failureType }) => failureType !== 'subtestsFailed';
 
 function textOf(error, { file, lines }) {

@@ -17,8 +17,8 @@ const PIPS = [
 ];
 
 /**
- * The path of a program of package `name` `version`, which is installed if it is missing; `find(folder)` returns the path
- * in the installed package. Throws an error that says what to do if that fails.
+ * Returns the path of a program of package `name` `version`, which is installed if it is missing; `find(folder)`
+ * returns the path in the installed package. Throws an error that says what to do if that fails.
  */
 function programOf({ name, version, program, find }) {
   const cache = path.join(root, 'node_modules/.cache', name);

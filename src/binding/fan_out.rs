@@ -1,4 +1,4 @@
-//! What `lib/fanOut/` asks of the addon: the native send, and the options of a scheduler that an app names itself.
+//! The addon's part of the fan-out (`lib/fanOut/`): the native send, and checking the options of a scheduler.
 
 use napi::{
     Env, Unknown,
@@ -14,7 +14,7 @@ use crate::{
     options::{Options, Raw},
 };
 
-/// Checks the fields of option `fanOut` and gives all of them, those that are left out with their defaults.
+/// Checks the fields of option `fanOut`; returns all of them, with defaults for those that are left out.
 #[napi(catch_unwind)]
 pub fn fan_out_options<'env>(
     env: &'env Env,
@@ -28,8 +28,8 @@ pub fn fan_out_options<'env>(
     attach::fan_out(env, parsed.fan_out)
 }
 
-/// Sends `frame` to the sockets of the first `count` descriptors in `slots`; what the slots hold then, and what is
-/// returned, is told in [`crate::fan_out::send_to_all`].
+/// Sends `frame` to the sockets of the first `count` descriptors in `slots`. Results are those of
+/// [`crate::fan_out::send_to_all`].
 #[cfg(unix)]
 #[napi(catch_unwind)]
 pub fn send_to_all(
@@ -37,7 +37,7 @@ pub fn send_to_all(
     mut slots: napi::bindgen_prelude::Int32ArraySlice,
     count: u32,
 ) -> u32 {
-    // SAFETY: the array is one of `lib/fanOut/` and shares no memory with the frame; no JavaScript runs meanwhile.
+    // SAFETY: the array belongs to `lib/fanOut/` and shares no memory with the frame; no JavaScript runs meanwhile.
     let slots = unsafe { slots.as_mut() };
     let count = slots.len().min(count as usize);
     let incomplete = crate::fan_out::send_to_all(&frame, &mut slots[..count]);

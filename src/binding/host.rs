@@ -1,5 +1,5 @@
-//! Calls into the JavaScript side of an instance (`lib/host.js`), which handles pomelo's objects, the app's callbacks and
-//! a custom manager. What is called, and with what, is decided in Rust.
+//! Calls into the JavaScript side of an instance (`lib/host.js`), which handles pomelo's objects, the app's callbacks
+//! and a custom manager. What is called, and with what, is decided in Rust.
 
 use std::{
     cell::{Cell, RefCell},
@@ -22,7 +22,7 @@ pub struct Host {
     server_ids: Ref,
     /// `() => sid[]`: all frontends, a snapshot.
     frontend_ids: Ref,
-    /// The array of calls without an answer, each at its number modulo [`Host::places`].
+    /// The array of unanswered calls, each at its number modulo [`Host::places`].
     calls: Held,
     places: Cell<u64>,
     /// `(first)`: doubles the room for calls; `first` is the number of the oldest.
@@ -62,7 +62,7 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// The ids as a JavaScript array.
+    /// Returns the ids as a JavaScript array.
     pub fn array<'env>(&self, env: &'env Env) -> napi::Result<Unknown<'env>> {
         self.array.get(env).map(|array| array.to_unknown())
     }
@@ -98,7 +98,7 @@ impl Host {
         })
     }
 
-    /// Whether a custom manager replaces the store.
+    /// Returns whether a custom manager replaces the store.
     pub fn is_custom(&self) -> bool {
         self.execute.is_some()
     }
@@ -131,7 +131,7 @@ impl Host {
         self.uids.call(env, Args::new().with(env, array)?)
     }
 
-    /// Whether there is no room for more than `count` calls.
+    /// Returns whether there is no room for more than `count` calls.
     pub fn is_full(&self, count: u64) -> bool {
         count >= self.places.get()
     }

@@ -1,6 +1,6 @@
-//! The methods that go to the store: one table, from which their names, their arguments, their place on the prototype
-//! and their counters come, here and, by [`crate::binding::tables`], in JavaScript. What they do with their arguments is in
-//! [`crate::binding::service::calls`], for each kind of [`Arguments`].
+//! The table of the store's methods: the source of their names, arguments, prototype entries and counters, here and, by
+//! [`crate::binding::tables`], in JavaScript. [`crate::binding::service::calls`] has the code of the methods, one
+//! function for each kind of [`Arguments`].
 
 use crate::{
     binding::{
@@ -10,46 +10,46 @@ use crate::{
     command::{Code, Op, ReadOp, ValueKind, WriteOp},
 };
 
-/// Makes [`Kind`] from the table below.
+/// Generates [`Kind`] and its methods from the table below.
 macro_rules! methods {
     ($( $kind:ident: $name:literal, $arguments:ident, $code:expr, $shape:ident; )+) => {
-        /// Which method was called.
+        /// A method of the store.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Kind { $( $kind, )+ }
 
         impl Kind {
-            /// All of them, each at its number.
+            /// All methods; each is at the index of its number.
             pub const ALL: [Self; [$( $name ),+].len()] = [$( Self::$kind ),+];
 
-            /// The method, in JavaScript.
+            /// Returns the method's name in JavaScript.
             pub const fn name(self) -> &'static str {
                 match self { $( Self::$kind => $name, )+ }
             }
 
-            /// Its arguments.
+            /// Returns the kind of the method's arguments.
             pub const fn arguments(self) -> Arguments {
                 match self { $( Self::$kind => Arguments::$arguments, )+ }
             }
 
-            /// What the store is asked.
+            /// Returns the operation that the store executes.
             pub const fn code(self) -> Code {
                 match self { $( Self::$kind => $code, )+ }
             }
 
-            /// How its callback is told of an error.
+            /// Returns the arguments with which the callback gets an error.
             pub const fn shape(self) -> Shape {
                 match self { $( Self::$kind => Shape::$shape, )+ }
             }
         }
 
-        /// All of them, for the prototype.
+        /// The functions of all methods, for the prototype.
         pub const ENTRIES: [(Kind, Entry); Kind::ALL.len()] =
             [$( (Kind::$kind, store_method::<{ Kind::$kind as usize }>) ),+];
     };
 }
 
 methods! {
-    // Kind: name in JavaScript, arguments, what the store is asked, how the callback is told of an error.
+    // Kind: name in JavaScript, arguments, operation of the store, arguments of the callback after an error.
     Add: "add", Member, write(WriteOp::Add), Plain;
     Leave: "leave", Member, write(WriteOp::Remove), Plain;
     GetMembersBySid: "getMembersBySid", Frontend, read(ReadOp::Members), Undefined;
@@ -68,7 +68,7 @@ const fn write(op: WriteOp) -> Code {
     Code::Command(Op::Write(op))
 }
 
-/// The arguments of a method, by what it is about.
+/// The kinds of arguments of methods: what a method is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arguments {
     /// Users of a channel on one frontend.
@@ -77,7 +77,7 @@ pub enum Arguments {
     Frontend,
     /// A channel on all servers of a type.
     Servers,
-    /// The same, to push to them.
+    /// A push to a channel on all servers of a type.
     Push,
     /// A channel on all frontends.
     Frontends,
@@ -86,7 +86,7 @@ pub enum Arguments {
 }
 
 impl Arguments {
-    /// Their names, without the callback.
+    /// Returns the names of the arguments, without the callback.
     pub const fn names(self) -> &'static [&'static str] {
         match self {
             Self::Member => &["name", "uid", "sid"],
@@ -98,7 +98,7 @@ impl Arguments {
         }
     }
 
-    /// What JavaScript knows them by.
+    /// Returns the name of the kind in JavaScript (`scope`).
     pub const fn scope(self) -> &'static str {
         match self {
             Self::Member => "member",
@@ -112,7 +112,7 @@ impl Arguments {
 }
 
 impl Kind {
-    /// What the store answers for each key, if it is asked for something.
+    /// Returns what the store answers for each key; `None` for a write.
     pub const fn value(self) -> Option<ValueKind> {
         match self.code() {
             Code::Command(Op::Read(op)) => Some(op.kind()),
@@ -121,5 +121,5 @@ impl Kind {
     }
 }
 
-/// The methods that are not the store's, and their arguments without the callback.
+/// The methods that do not go to the store, and their arguments without the callback.
 pub const LIFECYCLE: &[(&str, &[&str])] = &[("start", &[]), ("stop", &["force"])];

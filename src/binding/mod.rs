@@ -1,14 +1,12 @@
 //! The only module that knows JavaScript: class `GlobalChannel` and what it needs.
 //!
-//! - [`class`]: the class and its methods, as JavaScript sees them; its statistics; the functions of the command
-//!   line that copy a store and look into one.
-//! - [`methods`]: the table of the methods that go to the store; [`tables`]: what JavaScript is told of it, and of all else
-//!   that both languages know.
-//! - [`service`]: what one instance is, its calls on their way to the store, its life from start to stop, and where
-//!   panics end.
-//! - [`answers`]: results from the runtime to the JavaScript thread, one wake for many, and how they go on to JavaScript.
-//! - [`host`]: the JavaScript side (`lib/`): what only it can do, because pomelo objects are there.
-//! - [`fan_out`]: sending one frame to many clients.
+//! - [`class`]: the class and its methods, as JavaScript sees them; its statistics; copying and listing stores, for the
+//!   command line.
+//! - [`methods`]: the table of the store's methods; [`tables`]: constants that both languages share.
+//! - [`service`]: one instance: its calls on their way to the store, start and stop, and catching panics.
+//! - [`answers`]: results on their way from the runtime to JavaScript, with one wake for many.
+//! - [`host`]: calls into the JavaScript side (`lib/`), which handles pomelo's objects.
+//! - [`fan_out`]: sends one frame to many clients.
 //! - [`values`]: values in and out.
 
 #![expect(
@@ -55,8 +53,7 @@ pub fn install(
     env.set_instance_data(installed, (), |_| {})
 }
 
-/// For tests: checks all rows of the embedded store in a folder, and returns the numbers of channels, members and
-/// readers.
+/// Checks all rows of the embedded store in a folder, for tests. Returns the numbers of channels, members and readers.
 ///
 /// # Errors
 /// Says what does not belong together.
@@ -69,7 +66,7 @@ pub fn audit(folder: String) -> napi::Result<Vec<i64>> {
     Ok(counts.iter().map(|&count| count.cast_signed()).collect())
 }
 
-/// For `npm run test:memory`: reads memory that was freed, to see that the checker is at work.
+/// Reads memory that was freed, so that `npm run test:memory` can show that the checker works.
 #[cfg(feature = "failpoints")]
 #[napi]
 pub fn use_after_free() -> u8 {

@@ -1,5 +1,6 @@
-//! What both languages know: [`tables`] gives it to JavaScript (`lib/tables.js`), so that nothing is written twice. The
-//! methods are in [`crate::binding::methods`]; the words of the tape and the kinds of failures are where they are used.
+//! Constants that Rust and JavaScript share: [`tables`] passes them to JavaScript (`lib/tables.js`), so that nothing is
+//! written twice. The methods are in [`crate::binding::methods`]; the words of the tape and the kinds of failures are
+//! defined where they are used.
 
 use napi::{Env, bindgen_prelude::Object};
 use napi_derive::napi;
@@ -13,7 +14,7 @@ use crate::{
     command::ValueKind,
 };
 
-/// Defines an enum whose numbers JavaScript knows by the names beside them.
+/// Defines an enum whose variants have names in JavaScript, given beside them.
 macro_rules! shared {
     (
         $(#[$doc:meta])*
@@ -27,14 +28,14 @@ macro_rules! shared {
         $visibility enum $name { $( $(#[$variant_doc])* $variant, )+ }
 
         impl $name {
-            /// All of them, each at its number, with their names in JavaScript.
+            /// All variants, in the order of their numbers, with their names in JavaScript.
             pub const ALL: &[(Self, &'static str)] = &[ $( (Self::$variant, $in_javascript), )+ ];
         }
     };
 }
 pub(in crate::binding) use shared;
 
-/// The tables, for `lib/tables.js`; it is not meant for anybody else.
+/// Returns the tables, for `lib/tables.js` only.
 ///
 /// - `methods`: by name, `{arguments, scope, value, shape}`: the names of the arguments without the callback, what the
 ///   method is about, what the store answers for each key (`list`, `int`, or nothing), and the shape of its errors;

@@ -1,4 +1,4 @@
-//! The calls whose replies are not given out yet: what each of their reads waits for, and what is known.
+//! The calls whose replies are not released yet: what each of their reads waits for, and the replies so far.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -10,7 +10,7 @@ use crate::{
     list_lru::SharedKey,
 };
 
-/// One read, or the one command, of one call of one batch.
+/// The position of a read, or of the only command, of a call in a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct OpId {
     pub(super) batch: u64,
@@ -18,7 +18,7 @@ pub(super) struct OpId {
     pub(super) read: usize,
 }
 
-/// One command of one pipeline.
+/// The position of a command in a pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct CommandId {
     pub(super) flight: u64,
@@ -27,12 +27,12 @@ pub(super) struct CommandId {
 
 #[derive(Debug, Clone)]
 pub(super) enum Call {
-    /// One that goes to the store as it is.
+    /// A command that goes to the store unchanged.
     Command {
         keys: Arc<[SharedKey]>,
         result: Option<Result<Reply>>,
     },
-    /// One that may be answered from memory.
+    /// Reads that may be answered from memory.
     Reads(Vec<Read>),
 }
 
@@ -46,7 +46,7 @@ pub(super) struct Read {
 pub(super) enum State {
     /// A candidate, in this group of its batch's flight.
     Candidate(usize),
-    /// The answer will be that of this command, and of no other.
+    /// Waits for the answer to this command.
     Waiting(CommandId),
     Known(Result<Arc<List>>),
 }
@@ -55,11 +55,11 @@ pub(super) enum State {
 pub(super) struct Batch {
     pub(super) no: u64,
     pub(super) calls: Vec<Call>,
-    /// How many reads and commands are not known yet.
+    /// The number of reads and commands without an answer.
     missing: usize,
 }
 
-/// Oldest first.
+/// The batches, oldest first.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Calls(VecDeque<Batch>);
 
@@ -76,7 +76,7 @@ impl Calls {
         self.0.push_back(Batch { no, calls, missing });
     }
 
-    /// A command that went to the store as it is has its answer.
+    /// Records the answer to a command that went to the store unchanged.
     pub(super) fn replied(&mut self, at: OpId, answer: Result<Reply>) {
         if let Some(batch) = self.batch(at.batch)
             && let Some(Call::Command { result, .. }) = batch.calls.get_mut(at.call)
@@ -87,7 +87,7 @@ impl Calls {
         }
     }
 
-    /// A command was answered: those that still wait for it know.
+    /// Records the answer to a load, for the reads that still wait for it.
     pub(super) fn answered(&mut self, at: OpId, place: CommandId, result: &Result<Arc<List>>) {
         if let Some(batch) = self.batch(at.batch)
             && let Some(Call::Reads(reads)) = batch.calls.get_mut(at.call)
@@ -99,13 +99,13 @@ impl Calls {
         }
     }
 
-    /// A candidate is served, if it still is one; says whether it was.
+    /// Answers a read, if it is still a candidate. Returns whether it was.
     pub(super) fn serve(&mut self, at: OpId, list: &Arc<List>) -> bool {
         self.batch(at.batch)
             .is_some_and(|batch| batch.serve(at.call, at.read, list.clone()))
     }
 
-    /// Where the store was asked last for each key by a command that went as it is, among the calls from batch `no` on.
+    /// Returns for each key the last command that went to the store unchanged, of the calls from batch `no` on.
     pub(super) fn last_commands(&self, no: u64) -> HashMap<SharedKey, (u64, usize)> {
         let mut last = HashMap::default();
         for batch in self.0.iter().filter(|batch| batch.no >= no) {
@@ -118,12 +118,12 @@ impl Calls {
         last
     }
 
-    /// The batches from `no` on.
+    /// Returns the batches from `no` on.
     pub(super) fn from(&mut self, no: u64) -> impl Iterator<Item = &mut Batch> {
         self.0.iter_mut().filter(move |batch| batch.no >= no)
     }
 
-    /// Takes the oldest batches, as far as all of them is known.
+    /// Takes the oldest batches, up to the first one without all of its answers.
     pub(super) fn finished(&mut self) -> Vec<(u64, Vec<Result<Reply>>)> {
         let mut finished = Vec::new();
         while self.0.front().is_some_and(|batch| batch.missing == 0)
@@ -142,8 +142,8 @@ impl Calls {
 }
 
 impl Batch {
-    /// A read will be answered by another command than it was to be. A known one becomes unknown
-    /// again: it was not given out yet. Returns whether it was a candidate.
+    /// Makes a read wait for another command. If it had its answer, which was not released yet, it loses it. Returns
+    /// whether it was a candidate.
     pub(super) fn redirect(&mut self, call: usize, read: usize, place: CommandId) -> bool {
         let Some(Call::Reads(reads)) = self.calls.get_mut(call) else {
             return false;
@@ -158,7 +158,7 @@ impl Batch {
         matches!(was, State::Candidate(_))
     }
 
-    /// A candidate is served, if it still is one; says whether it was.
+    /// Answers a read, if it is still a candidate. Returns whether it was.
     pub(super) fn serve(&mut self, call: usize, read: usize, list: Arc<List>) -> bool {
         if let Some(Call::Reads(reads)) = self.calls.get_mut(call)
             && let Some(read) = reads.get_mut(read)

@@ -1,29 +1,32 @@
-//! Keys that the server tracks for nothing because of our reads: they did not exist when they were read with `CLIENT
-//! CACHING YES`. Redis forgets a tracked key when it is changed or removed, and a key that does not exist any more may
-//! never be: channels of a match have names that do not come again. So the session has the server forget these keys.
+//! Dead keys: keys that the server tracks in vain because of our reads, since they did not exist when they were read
+//! with `CLIENT CACHING YES`. Redis forgets a tracked key when it is changed or removed, which may never happen to a
+//! key that does not exist any more (the channel of a match has a name that is used once). So the session has the
+//! server forget these keys.
 //!
 //! They are rare: an unknown key is read untracked, only one that was seen with members is read tracked, and an empty
-//! list is never tracked on purpose. What is left is that another process removed the channel in between.
+//! list is never tracked on purpose. The rest is due to another process that removes the channel in between.
 //!
-//! **Forgetting** is a script that adds a member to each key and removes it, if the key does not exist: atomic, so that
-//! no reader sees it, and a change, so that the server forgets the key (and reports it to us). A script and no `MULTI`:
-//! Redis 6.2 sends the report within the reply of `EXEC`, where no client expects it.
+//! **Forgetting** is done by a script that adds a member to each key and removes it again, if the key does not exist.
+//! The script is atomic, so no reader sees the member, and it is a change, so the server forgets the key (and reports
+//! it to us). It is not a `MULTI` because Redis 6.2 sends the report within the reply of `EXEC`, where no client
+//! expects it.
 //!
-//! **The bound**: dead keys and tracked reads that are not answered are never more than [`MOST`]; beyond it lists are
-//! read untracked. A server that is out of memory refuses the script, which is then tried again after ever more batches.
+//! **The bound**: dead keys and unanswered tracked reads are never more than [`MOST`]; beyond it lists are read
+//! untracked. A server that is out of memory refuses the script, which is then retried with a growing pause, counted in
+//! batches.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{HashSet, SharedKey};
 use crate::failpoints::fail_point;
 
-/// How many keys that do not exist the server may remember because of one connection.
+/// The maximum number of dead keys that the server may track because of one connection.
 pub(super) const MOST: usize = 1024;
 
-/// How many keys one script has the server forget: it must not hold up the server.
+/// The number of keys in one script, which must not block the server for long.
 const AT_A_TIME: usize = 128;
 
-/// The most batches between two attempts.
+/// The maximum number of batches between two attempts.
 const PATIENCE: u32 = 1024;
 
 /// The dead keys that a connection leaves behind when it ends, for the next one.
@@ -33,9 +36,9 @@ pub type InheritedKeys = Arc<Mutex<Vec<SharedKey>>>;
 #[derive(Debug, Clone, Default)]
 pub(super) struct DeadKeys {
     keys: HashSet<SharedKey>,
-    /// Tracked reads that are not answered yet.
+    /// Unanswered tracked reads.
     tracking: usize,
-    /// Keys in scripts that are not answered yet.
+    /// Keys in unanswered scripts.
     forgetting: usize,
     /// Batches until the next attempt, and how long the last pause was.
     wait: u32,
@@ -50,24 +53,24 @@ impl DeadKeys {
         self.keys.extend(left.drain(..));
     }
 
-    /// Whether one more read may be tracked; counts it.
+    /// Returns whether one more read may be tracked; counts it.
     pub(super) fn may_track(&mut self) -> bool {
         let room = self.keys.len() + self.forgetting + self.tracking < MOST;
         self.tracking += usize::from(room);
         room
     }
 
-    /// A tracked read was answered.
+    /// Records that a tracked read was answered.
     pub(super) fn track_answered(&mut self) {
         self.tracking = self.tracking.saturating_sub(1);
     }
 
-    /// The server remembers this key, which does not exist.
+    /// Records that the server tracks this key, which does not exist.
     pub(super) fn insert(&mut self, key: &SharedKey) {
         self.keys.insert(key.clone());
     }
 
-    /// The server has reported it, and so forgotten it.
+    /// Removes a key that the server has reported, and so no longer tracks.
     pub(super) fn remove(&mut self, key: &[u8]) {
         if !self.keys.is_empty() {
             self.keys.remove(key);

@@ -1,7 +1,7 @@
-//! What is known of each key, least recently used first out, and the tokens of the loads under way. Only a list that
-//! the server was asked to report changes of is ever served as it is; that a list was empty needs no report, since
-//! the barrier itself says that the key is still not there; and of all others it is noted at most that they had
-//! members. Every doubt makes a key unknown.
+//! The state of each key, with the least recently used dropped first, and the tokens of loads under way. A list is
+//! served only if the server was asked to report changes of it. That a list was empty needs no report, because the
+//! barrier itself verifies that the key still does not exist. Of all other lists it is only noted that they had
+//! members. In any doubt a key becomes unknown.
 
 use std::sync::Arc;
 
@@ -16,37 +16,37 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(super) struct Entries {
     known: ListLru<KeyState>,
-    /// Beside them: a load under way is not thrown out.
+    /// Kept apart, because a load under way is not evicted.
     loads: HashMap<SharedKey, Loads>,
 }
 
-/// What is known of a key.
+/// The state of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum KeyState {
-    /// It had members when it was read last: worth being tracked.
+    /// It had members when it was last read: the next load is tracked.
     Seen,
-    /// It did not exist when it was read last.
+    /// It did not exist when it was last read.
     Empty,
-    /// Its list, which the server reports changes of.
+    /// Its list is in memory, and the server reports changes of it.
     Tracked {
         version: u64,
-        /// It may be about to go.
+        /// Whether it may soon be removed.
         going: bool,
     },
 }
 
-/// A list that may be served if the barrier agrees.
+/// What the barrier has to confirm before a list is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ready {
     Empty,
-    /// If it is still this version then.
+    /// That the list in memory still has this version.
     Version(u64),
 }
 
-/// The loads of one key under way, by their tokens.
+/// The loads of one key that are under way, by their tokens.
 #[derive(Debug, Clone, Copy)]
 struct Loads {
-    /// No invalidation came since this one was placed.
+    /// The first load that was placed since the last invalidation.
     first: u64,
     last: u64,
 }
@@ -59,7 +59,7 @@ impl Entries {
         }
     }
 
-    /// Whether a read may be a candidate. Counts as a use.
+    /// Returns whether a read may be a candidate. Counts as a use.
     pub(super) fn ready(&mut self, key: &[u8]) -> Option<Ready> {
         match self.known.use_of(key)?.mark {
             KeyState::Seen => None,
@@ -68,7 +68,7 @@ impl Entries {
         }
     }
 
-    /// The list, if it is that very version.
+    /// Returns the list, if it still has that version.
     pub(super) fn get(&self, key: &[u8], ready: Ready) -> Option<Arc<List>> {
         match ready {
             Ready::Empty => Some(self.known.nothing().clone()),
@@ -81,7 +81,7 @@ impl Entries {
         }
     }
 
-    /// Whether the next load is to be tracked: its list is there, as far as we know, and was read before.
+    /// Returns whether the next load is to be tracked: the list exists, as far as is known, and was read before.
     pub(super) fn is_worth_tracking(&self, key: &[u8]) -> bool {
         let mark = self.known.look(key).map(|known| known.mark);
         matches!(
@@ -90,8 +90,8 @@ impl Entries {
         )
     }
 
-    /// The key may be gone soon, or be gone already: by a write of ours, or because a barrier counted too few. So
-    /// the next load of it is not tracked.
+    /// Records that a key may be removed soon, or is gone already, because of a write of ours or a barrier that counted
+    /// too few. Its next load is not tracked.
     pub(super) fn may_go(&mut self, key: &[u8]) {
         match self.known.look_at(key).map(|known| &mut known.mark) {
             Some(KeyState::Tracked { going, .. }) => *going = true,
@@ -100,14 +100,14 @@ impl Entries {
         }
     }
 
-    /// A list that was empty has members now.
+    /// Records that a list that was empty has members now.
     pub(super) fn is_there(&mut self, key: &SharedKey) {
         if let Some(KeyState::Empty) = self.known.look(key).map(|known| known.mark) {
             self.known.forget_list(key, KeyState::Seen);
         }
     }
 
-    /// As many members as this will be removed: that may be all.
+    /// Records that so many members are about to be removed: they may be all.
     pub(super) fn may_go_by(&mut self, key: &[u8], members: usize) {
         let known = self.known.look(key);
         if known.is_some_and(|known| known.list.len() <= members && known.mark != KeyState::Seen) {
@@ -115,14 +115,14 @@ impl Entries {
         }
     }
 
-    /// We remove the key: loads before leave no trace of it.
+    /// Records that we are about to remove the key: loads placed before must not fill it.
     pub(super) fn will_go(&mut self, key: &[u8]) {
         self.may_go(key);
         self.loads.remove(key);
     }
 
-    /// A load was placed. Those of the same key before it may still fill: where batches overlap,
-    /// there is always a later one, and nothing would ever be filled.
+    /// Records that a load was placed. Earlier loads of the same key may still fill it: where batches overlap, there is
+    /// always a later one, and otherwise nothing would ever be filled.
     pub(super) fn load(&mut self, key: &SharedKey, token: u64) {
         if self.known.is_on() {
             let first = Loads {
@@ -133,13 +133,14 @@ impl Entries {
         }
     }
 
-    /// The token of the load under way.
+    /// Returns the token of the load under way.
     #[cfg(any(test, feature = "failpoints"))]
     pub(super) fn loading(&self, key: &[u8]) -> Option<u64> {
         self.loads.get(key).map(|loads| loads.last)
     }
 
-    /// A load has ended: fills if nothing came between. `version` if the server reports the next change.
+    /// Records that a load has ended, and fills the key unless an invalidation came in between. `version` is given if
+    /// the server reports the next change.
     pub(super) fn loaded(
         &mut self,
         key: &SharedKey,
@@ -159,8 +160,8 @@ impl Entries {
             && let KeyState::Tracked { going, .. } = &mut known.mark
             && known.list == *list
         {
-            // Nothing has changed, so that candidates of it stay good: a new version would have them
-            // read again, which would fill a new version, and so on.
+            // Nothing has changed, so its candidates stay valid: a new version would have them read again, which would
+            // fill another new version, and so on.
             *going = false;
             return;
         }
@@ -175,7 +176,7 @@ impl Entries {
         }
     }
 
-    /// Whether no invalidation came since the load with this token was placed.
+    /// Returns whether no invalidation came since the load with this token was placed.
     fn is_current(&self, key: &[u8], token: u64) -> bool {
         fail_point!("no-token", Some(true));
         self.loads
@@ -183,7 +184,7 @@ impl Entries {
             .is_some_and(|loads| loads.first <= token)
     }
 
-    /// The server reports a change, and reports no further ones until the key is read tracked again.
+    /// Handles an invalidation: the server reports no further change until the key is read tracked again.
     pub(super) fn changed(&mut self, key: &[u8]) {
         self.loads.remove(key);
         match self.known.look(key).map(|known| known.mark) {
@@ -191,12 +192,12 @@ impl Entries {
                 self.known.forget_list(key, KeyState::Seen);
             }
             Some(KeyState::Tracked { going: true, .. }) => self.known.remove(key),
-            // What is noted of an empty list is asked at each read; and this may be what we undid (`dead_keys.rs`).
+            // An empty list is verified at each read; and the report may be about our own script (`dead_keys.rs`).
             Some(KeyState::Empty | KeyState::Seen) | None => {}
         }
     }
 
-    /// Every key becomes unknown.
+    /// Makes every key unknown.
     pub(super) fn clear(&mut self) {
         self.known.clear();
         fail_point!("null-keeps-loads", Some(()));

@@ -1,5 +1,5 @@
-//! What the cache does while a rule is broken (see [`crate::failpoints`]), where that is more than a constant. Not
-//! compiled into a release.
+//! Fail points of the cache (see [`crate::failpoints`]) whose wrong behaviour is more than a constant. Not compiled
+//! into a release.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::{
 use crate::{error::Result, list::List, list_lru::SharedKey};
 
 impl Session {
-    /// Rule 4 broken: a read that is placed is no fallback.
+    /// Breaks rule 4: a read that is placed is no fallback.
     pub(super) fn read_without_falling_back(
         &mut self,
         forming: &mut Forming,
@@ -29,7 +29,7 @@ impl Session {
         Some(forming.join(slot, at))
     }
 
-    /// Rule 4 broken: the load may have been executed before this call was made.
+    /// Breaks rule 4: the load may have been executed before this call was made.
     pub(super) fn join_sent_load(&mut self, at: OpId, key: &SharedKey) -> Option<State> {
         let token = self.entries.loading(key)?;
         self.flights.iter_mut().find_map(|flight| {
@@ -50,13 +50,13 @@ impl Session {
         })
     }
 
-    /// Rule 3 broken: nothing proves that the list is current.
+    /// Breaks rule 3: nothing proves that the list is current.
     pub(super) fn serve_at_once(&self, key: &SharedKey, ready: Ready) -> Option<State> {
         let list = self.entries.get(key, ready)?;
         Some(State::Known(Ok(list)))
     }
 
-    /// Rule 4 broken: the barrier may have been executed before this call was made.
+    /// Breaks rule 4: the barrier may have been executed before this call was made.
     pub(super) fn share_sent_barrier(
         &mut self,
         at: OpId,
@@ -72,7 +72,7 @@ impl Session {
         Some(State::Candidate(usize::MAX))
     }
 
-    /// Rule 4 broken: for candidates of these flights only, no fallback is placed before a write.
+    /// Breaks rule 4: no fallback is placed before a write, for candidates of these flights only.
     pub(super) fn needs_no_fallback(
         &self,
         key: &SharedKey,
@@ -82,7 +82,7 @@ impl Session {
         groups.iter().all(|(flight, _)| of(*flight)).then_some(())
     }
 
-    /// Rule 3 broken: the list of the time of the call is kept, and served if the memory has none any more.
+    /// Breaks rule 3: the list of the time of the call is kept, and served if the memory has none any more.
     pub(super) fn place_by_reference(
         &mut self,
         forming: &mut Forming,
@@ -99,7 +99,7 @@ impl Session {
 }
 
 impl Forming {
-    /// Rule 2 broken: one sum for the keys with members and for those without.
+    /// Breaks rule 2: one sum for the keys with members and for those without.
     pub(super) fn one_barrier(&self) -> (Barrier, [Vec<SharedKey>; 2]) {
         let groups = || self.flight.groups.iter().filter(|group| !group.dissolved);
         let keys: Vec<_> = groups().map(|group| group.key.clone()).collect();
@@ -111,7 +111,7 @@ impl Forming {
         (barrier, [keys, Vec::new()])
     }
 
-    /// Rule 2 broken: keys without members are not asked about.
+    /// Breaks rule 2: keys without members are not asked about.
     pub(super) fn barrier_of_full(&self) -> (Barrier, [Vec<SharedKey>; 2]) {
         let groups = self.flight.groups.iter().filter(|group| !group.dissolved);
         let full = groups.filter(|group| group.ready != Ready::Empty);
@@ -125,14 +125,14 @@ impl Forming {
 }
 
 impl BarrierOutcome {
-    /// Rule 3 broken: whatever the barrier was answered.
+    /// Breaks rule 3: any answer to the barrier is accepted.
     pub(super) const ALWAYS: Self = Self {
         full: true,
         empty: true,
         all_new: false,
     };
 
-    /// Rule 3 broken: the one sum is taken for both.
+    /// Breaks rule 3: the one sum is taken for both.
     pub(super) fn both(full: Option<bool>) -> Self {
         let outcome = full.unwrap_or(true);
         Self {
@@ -144,7 +144,7 @@ impl BarrierOutcome {
 }
 
 impl Answer {
-    /// The rule for filling broken: it was tracked whatever `CLIENT CACHING YES` was answered.
+    /// Breaks the rule for filling: the read counts as tracked, whatever the answer to `CLIENT CACHING YES`.
     pub(super) fn taken_for_granted(answer: Option<&Self>) -> Option<(bool, Result<Arc<List>>)> {
         match answer {
             Some(Self::Tracked(_, list)) => Some((true, list.clone())),
@@ -154,7 +154,7 @@ impl Answer {
 }
 
 impl Group {
-    /// Rule 3 broken: the list of the time of the call is served if the memory has none any more.
+    /// Breaks rule 3: the list of the time of the call is served if the memory has none any more.
     pub(super) fn by_reference(&self, list: Option<&Arc<List>>) -> Option<Arc<List>> {
         list.or(self.list.as_ref()).cloned()
     }

@@ -1,4 +1,4 @@
-//! Forming a batch: calls to commands for the wire, in call order (rule 4 and 5 of the protocol).
+//! Forms a batch: makes commands for the wire from calls, in call order (rules 4 and 5 of the protocol).
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub(super) struct Forming {
     locals: Vec<Local>,
 }
 
-/// What this batch does with a key, up to now and since its last write of it.
+/// What this batch has done with a key since its last write of it.
 #[derive(Default, Clone, Copy)]
 struct Local {
     load: Option<usize>,
@@ -30,7 +30,7 @@ struct Local {
 }
 
 impl Session {
-    /// Forms a batch, which is to be sent now.
+    /// Forms a batch, which must be sent at once.
     pub fn form(&mut self, commands: &[&Command]) -> Sent {
         let no = self.number();
         let mut forming = Forming {
@@ -143,7 +143,7 @@ impl Session {
         slot
     }
 
-    /// A load of a key, tracked if that is worth it and leaves no dead keys at the server.
+    /// Makes a load of a key, tracked if that is worth it and leaves no dead keys on the server.
     pub(super) fn load(&mut self, key: &SharedKey, waiters: Vec<OpId>) -> (Wire, Slot) {
         let token = self.number();
         self.entries.load(key, token);
@@ -162,8 +162,8 @@ impl Session {
         (wire, load)
     }
 
-    /// `SMEMBERS key` was placed: all candidates of the key that have no fallback take it. Gives
-    /// the groups of that very batch.
+    /// Makes a `SMEMBERS key` that was placed the fallback of all candidates of the key that have none. Returns their
+    /// groups in this batch.
     pub(super) fn fall_back(&mut self, key: &SharedKey, place: CommandId) -> Vec<usize> {
         let mut own = Vec::new();
         let Some(busy) = self.busy.get_mut(key) else {
@@ -180,8 +180,8 @@ impl Session {
         own
     }
 
-    /// Places a command as it is: a write, or a read that the store answers itself. Reads of the same keys that were
-    /// called before are not answered by what comes after it, nor those called after by what came before.
+    /// Places a command unchanged: a write, or a read that the store answers itself. Earlier reads of its keys are not
+    /// answered by later commands, nor later reads by earlier ones.
     fn send(&mut self, forming: &mut Forming, call: usize, command: &Command) {
         let op = command.op();
         let shared = command.keys().iter().map(|key| {
@@ -212,7 +212,7 @@ impl Session {
         forming.calls.push(Call::Command { keys, result: None });
     }
 
-    /// What a write will do to its keys, as far as it is known before its answer.
+    /// Records what a write will do to its keys, as far as that is known before its answer.
     fn expect(&mut self, effect: Effect, command: &Command) {
         let keys = command.keys().iter();
         match effect {
@@ -225,7 +225,7 @@ impl Session {
         }
     }
 
-    /// Places a read for candidates that would lose what they are to show by a command that is placed now.
+    /// Places a read for candidates that would otherwise see the effect of the command that is placed next.
     fn place_fallback(&mut self, forming: &mut Forming, key: &SharedKey, local: usize) {
         fail_point!(
             "no-fallback-same-batch",
@@ -259,7 +259,7 @@ impl Session {
 }
 
 impl Forming {
-    /// The key, shared with the others of this batch.
+    /// Returns the key, shared with the others of this batch.
     fn share(&mut self, key: &Key) -> (SharedKey, usize) {
         if let Some((shared, index)) = self.keys.get_key_value(key.as_slice()) {
             return (shared.clone(), *index);
@@ -279,9 +279,9 @@ impl Forming {
         State::Waiting(CommandId { flight, slot })
     }
 
-    /// After all candidates: a `TOUCH` of the keys with members, which must count them all, and then one of the keys
-    /// without, which must count none. One for both would not do: a key that expired and a new one would cancel
-    /// out. In this order, because a list with members is also good at the second one, if no report came.
+    /// Places the barrier after all candidates: a `TOUCH` of the keys with members, which must count them all, and then
+    /// one of the keys without, which must count none. With a single one, a key that expired and a new one would cancel
+    /// out. The order matters: a list with members is also good at the second one, if no report came.
     fn place_barrier(&mut self) {
         let (barrier, keys) = self.barrier();
         self.flight.barrier = barrier;
@@ -289,7 +289,7 @@ impl Forming {
         self.wire.extend(touched.map(Wire::Touch));
     }
 
-    /// What the barrier must answer, and the keys of each `TOUCH`.
+    /// Returns what the barrier must answer, and the keys of each `TOUCH`.
     fn barrier(&self) -> (Barrier, [Vec<SharedKey>; 2]) {
         fail_point!("barrier-one-sum", Some(self.one_barrier()));
         fail_point!("barrier-ignores-empty", Some(self.barrier_of_full()));
@@ -307,7 +307,7 @@ impl Forming {
         (barrier, [full, empty])
     }
 
-    /// The candidates of a group become plain reads of a command in the same batch: so many.
+    /// Turns the candidates of a group into plain reads of a command in the same batch. Returns their number.
     fn dissolve(&mut self, index: usize, place: CommandId) -> usize {
         let group = &mut self.flight.groups[index];
         group.dissolved = true;

@@ -1,13 +1,12 @@
-//! The member cache of one connection: answers reads from memory so that no caller can tell it from
-//! reading the store each time. A pure state machine: calls, replies and pushes go in, commands for
-//! the wire and finished calls come out; no socket, no clock. `redis_manager::connection` is the loop
-//! around it.
+//! The member cache of one connection: answers reads from memory, with the same results as reading the store each time.
+//! A pure state machine: calls, replies and pushes go in, commands for the wire and finished calls come out; no socket,
+//! no clock. `redis_manager::connection` is the loop around it.
 //!
-//! **Why it works.** With `CLIENT TRACKING` the server remembers what this connection read after a `CLIENT CACHING YES`,
-//! and writes an *invalidation* into our socket while it executes a change of it: before the reply to
-//! anything that it executes for us afterwards. So a list in memory is current at a moment if a
-//! command that was executed at that moment has been answered and no invalidation came before the
-//! answer. That command is the *barrier*, one for a batch however many reads it covers.
+//! **Why it works.** With `CLIENT TRACKING` the server remembers what this connection read after a `CLIENT CACHING
+//! YES`, and writes an *invalidation* into our socket while it executes a change of it: before the reply to anything
+//! that it executes for us afterwards. So a list in memory is current at a moment if a command that was executed at
+//! that moment has been answered and no invalidation came before the answer. That command is the *barrier*, one for a
+//! batch however many reads it covers.
 //!
 //! **The life of a read** of key k ([`form`], [`settle`], [`repair`]):
 //!
@@ -15,28 +14,27 @@
 //!    `SMEMBERS k` is placed, or the one joined that is placed in this batch already. One that was
 //!    sent is never joined: it may have been executed before this call was made.
 //! 2. At the end of a batch with candidates stands the barrier: `TOUCH` of the keys whose lists have members, which
-//!    must count them all, and `TOUCH` of those whose lists are empty, which must count none. Unlike `PING` it notices keys that expired without being deleted, and keeps the
-//!    server's own LRU right.
+//!    must count them all, and `TOUCH` of those whose lists are empty, which must count none. Unlike `PING` it notices
+//!    keys that expired without being deleted, and keeps the server's own LRU right.
 //! 3. When the barrier is answered, a candidate is served if the very same list is still in memory.
 //!    If not, its *fallback* answers it, or it is read again before anything newer is sent.
 //! 4. A fallback is a `SMEMBERS k` that was placed meanwhile. A write of ours to k places one directly
 //!    before itself: otherwise `pushMessage(ch); leave(ch, u)` could lose u's message, because
 //!    our own write kills the candidate, and the second reading comes after the leave.
 //!
-//! **Order.** Calls take effect in call order, as far as anyone can see: what a call reads again, all
-//! later calls that are not answered yet read again too, and the keys of one call are read again
-//! together, unless a later write of ours to one of them has been sent. Finished calls are given out
-//! in call order. A read that is no list of members has no place in memory and goes to the store as it is: it stands in
-//! this order as a write does, with a fallback directly before it, but changes nothing.
+//! **Order.** Calls appear to take effect in call order: what a call reads again, all later unanswered calls read again
+//! too, and the keys of one call are read again together, unless a later write of ours to one of them has been sent.
+//! Finished calls are released in call order. A read that is not of members is never kept and goes to the store
+//! unchanged: in this order it counts as a write, with a fallback directly before it, but it changes nothing.
 //!
-//! **What the server remembers** is bounded by the channels that exist ([`entries`], [`dead_keys`]). An empty list is not
-//! tracked: the barrier itself proves that its key still does not exist. A list with members is tracked from its second
-//! read on. A tracked read of a key that is gone by then is undone.
+//! **What the server remembers** is bounded by the channels that exist ([`entries`], [`dead_keys`]). An empty list is
+//! not tracked: the barrier itself proves that its key still does not exist. A list with members is tracked from its
+//! second read on. A tracked read of a key that is gone by then is undone.
 //!
-//! **Filling.** A reply fills the memory only if no invalidation of its key came since the command
-//! was formed (its *token* is still good) and if it was tracked, whatever else is being loaded: batches overlap. A list that
-//! is in memory already and says the same keeps its version, so that candidates of it stay good. One session serves one connection and dies with it, so that
-//! nothing from before a reconnect can ever be served after it.
+//! **Filling.** A reply fills the memory only if no invalidation of its key came since the command was formed (its
+//! *token* is still good) and if it was tracked, whatever else is being loaded: batches overlap. A list that is in
+//! memory already and says the same keeps its version, so that candidates of it stay good. One session serves one
+//! connection and dies with it, so that nothing from before a reconnect can ever be served after it.
 
 mod calls;
 mod dead_keys;
@@ -71,7 +69,7 @@ type HashSet<K> = std::collections::HashSet<K, foldhash::fast::RandomState>;
 /// A command for the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wire {
-    /// The command with this index in the batch, as it is: a write, or a read that the store answers itself.
+    /// The command with this index in the batch, unchanged: a write, or a read that the store answers itself.
     Command {
         /// Its index.
         index: usize,
@@ -80,10 +78,9 @@ pub enum Wire {
         /// How many keys it has.
         keys: usize,
     },
-    /// `SMEMBERS`; the server does not remember that we read it.
+    /// `SMEMBERS`, untracked.
     Members(SharedKey),
-    /// `CLIENT CACHING YES` and directly after it `SMEMBERS`: the server remembers the key and reports its next
-    /// change.
+    /// `CLIENT CACHING YES` and directly after it `SMEMBERS`: the server tracks the key and reports its next change.
     Tracked(SharedKey),
     /// `TOUCH`.
     Touch(Vec<SharedKey>),
@@ -92,7 +89,7 @@ pub enum Wire {
 }
 
 impl Wire {
-    /// Whether it asks the store for something, and changes nothing.
+    /// Returns whether it only reads.
     #[must_use]
     pub const fn is_read(&self) -> bool {
         !matches!(
@@ -105,49 +102,49 @@ impl Wire {
     }
 }
 
-/// Commands to be sent as one pipeline, now: the order of the pipelines is part of the protocol.
+/// Commands to be sent as one pipeline, at once: the order of the pipelines is part of the protocol.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Sent {
-    /// Comes back with the answers.
+    /// The number by which the answers are assigned.
     pub no: u64,
-    /// In order; may be empty, and is answered by nothing then.
+    /// The commands in order. May be empty; then there is no answer either.
     pub wire: Vec<Wire>,
 }
 
 /// The answer to one command on the wire.
 #[derive(Debug, Clone)]
 pub enum Answer {
-    /// Of a command that went as it is.
+    /// The answer to a command that was placed unchanged.
     Command(Result<Reply>),
-    /// Of `SMEMBERS`.
+    /// The answer to `SMEMBERS`.
     List(Result<Arc<List>>),
-    /// Of `CLIENT CACHING YES`, whether it was granted, and of the `SMEMBERS` after it.
+    /// The answers to `CLIENT CACHING YES` (whether it was granted) and to the `SMEMBERS` after it.
     Tracked(bool, Result<Arc<List>>),
-    /// Of `TOUCH`; nothing if it was no number.
+    /// The answer to `TOUCH`; `None` if it is not a number.
     Touched(Option<usize>),
-    /// Of the script: whether it ran.
+    /// Whether the script ran.
     Forgot(bool),
 }
 
-/// What the server reports as changed.
+/// A report of changes from the server.
 #[derive(Debug, Clone, Copy)]
 pub enum Invalidation<'a> {
     /// One key; a report may hold several.
     Key(&'a [u8]),
-    /// Everything.
+    /// All keys.
     All,
 }
 
-/// The member cache of one connection. Dies with it.
+/// The member cache of one connection, which it does not outlive.
 #[derive(Debug, Clone)]
 pub struct Session {
-    /// For batches, tokens and versions; never reset.
+    /// The last number given to a batch, a token or a version; never reset.
     last: u64,
     entries: Entries,
     dead_keys: DeadKeys,
-    /// Calls that are not given out yet.
+    /// Calls that are not released yet.
     calls: Calls,
-    /// Pipelines that are not answered yet, in the order in which they were sent.
+    /// Unanswered pipelines, in the order in which they were sent.
     flights: VecDeque<Flight>,
     /// Keys with writes of ours, or candidates, under way.
     busy: HashMap<SharedKey, Busy>,
@@ -156,30 +153,30 @@ pub struct Session {
 
 #[derive(Debug, Clone, Default)]
 struct Busy {
-    /// Writes of ours that are not answered.
+    /// Unanswered writes of ours.
     writes: usize,
     /// Groups of candidates without a fallback: flight and index.
     groups: Vec<(u64, usize)>,
 }
 
-/// A pipeline that is not answered yet.
+/// An unanswered pipeline.
 #[derive(Debug, Clone)]
 struct Flight {
     no: u64,
     slots: Vec<Slot>,
     groups: Vec<Group>,
-    /// What the commands at the end must answer: the barrier.
+    /// What the barrier, at the end of the pipeline, must answer.
     barrier: Barrier,
-    /// There before its turn.
+    /// Answers that arrived before those of earlier pipelines.
     answers: Option<Vec<Answer>>,
 }
 
-/// What each `TOUCH` of a batch must answer, in their order on the wire; nothing where none is needed.
+/// What each `TOUCH` of a batch must answer, in their order on the wire; `None` if it is not sent.
 #[derive(Debug, Clone, Copy, Default)]
 struct Barrier {
-    /// Of the keys whose lists have members: so many.
+    /// How many keys of lists with members must exist.
     full: Option<usize>,
-    /// Of those whose lists are empty: none of them exists.
+    /// Whether there are keys of empty lists, none of which may exist.
     empty: bool,
 }
 
@@ -193,11 +190,11 @@ enum Slot {
     Load {
         key: SharedKey,
         token: u64,
-        /// Whether the server was asked to report changes.
+        /// Whether the read is tracked.
         tracked: bool,
         waiters: Vec<OpId>,
     },
-    /// Keys that the server is to forget.
+    /// The script for dead keys.
     Forget(Vec<SharedKey>),
 }
 
@@ -208,14 +205,14 @@ struct Group {
     ready: Ready,
     members: Vec<OpId>,
     fallback: Option<CommandId>,
-    /// They became plain reads.
+    /// Whether they have become plain reads.
     dissolved: bool,
-    /// Set when the barrier was answered and held.
+    /// The list, once the barrier has confirmed it.
     list: Option<Arc<List>>,
 }
 
 impl Session {
-    /// A session on a fresh connection; without `bounds` nothing is kept.
+    /// Makes the session of a new connection; without `bounds` nothing is kept.
     #[must_use]
     pub fn new(bounds: Option<Bounds>, stats: Arc<Stats>) -> Self {
         let entries = Entries::new(bounds, stats.clone());
@@ -230,7 +227,7 @@ impl Session {
         }
     }
 
-    /// Takes what the server reports, in the order of the socket.
+    /// Handles reports of changes, in the order in which they arrive.
     pub fn invalidate(&mut self, what: Invalidation) {
         self.stats.cache.invalidations.add(1);
         match what {
@@ -245,23 +242,23 @@ impl Session {
         }
     }
 
-    /// Takes over what the connection before left behind at the server, and leaves its own there when it ends.
+    /// Takes over the dead keys of the last connection, and leaves this one's in the same place when it ends.
     pub fn inherit(&mut self, keys: &InheritedKeys) {
         self.dead_keys.inherit(keys);
     }
 
-    /// Drops every list in memory, and loads under way fill nothing: what the server has said is not to be trusted any
+    /// Drops every list in memory; loads under way fill nothing. Used when reports of the server cannot be trusted any
     /// more. Calls are still answered.
     pub fn distrust(&mut self) {
         self.entries.clear();
     }
 
-    /// The connection is gone, and everything that was in memory with it. No call is answered any more.
+    /// Drops everything because the connection is gone. No call is answered any more.
     pub fn close(&mut self) {
         self.entries.clear();
         let slots = self.flights.drain(..).flat_map(|flight| flight.slots);
         self.dead_keys.leave(slots.flat_map(|slot| match slot {
-            // Whether these were executed is not known.
+            // It is unknown whether these were executed.
             Slot::Load {
                 key, tracked: true, ..
             } => vec![key],

@@ -1,5 +1,5 @@
-//! Repair after candidates have failed: which other answers they get, and which later reads must get them too, so that no
-//! later call sees an older list (rules 4 and 6 of the protocol).
+//! Repair after candidates have failed: which other answers they get, and which later reads must get them too, so that
+//! no later call sees an older list (rules 4 and 6 of the protocol).
 //!
 //! For every key, the commands that answer its reads must follow each other on the wire as the reads
 //! do in call order. A read that fails moves to a later command; so the reads of the same key after it
@@ -13,19 +13,19 @@ use super::{
 };
 use crate::{failpoints::fail_point, list::List};
 
-/// What becomes of a read.
+/// The decision on a read.
 enum Decision {
-    /// What it is.
+    /// It stays as it is.
     Leave,
-    /// The candidate is good.
+    /// The candidate is confirmed.
     Serve(Arc<List>),
-    /// It is answered by its fallback.
+    /// Its fallback answers it.
     Wait(CommandId),
     /// It is read again.
     Reread,
 }
 
-/// The second reading of what failed: one pipeline for all that fails in one turn.
+/// What is read again: one pipeline for everything that fails in one turn.
 #[derive(Default)]
 pub(super) struct Rereads {
     no: u64,
@@ -33,13 +33,13 @@ pub(super) struct Rereads {
     slots: HashMap<SharedKey, usize>,
 }
 
-/// What the decisions on one flight are made from.
+/// What the decisions about one flight depend on.
 struct Repair<'a> {
-    /// The flight's, judged.
+    /// The groups of the flight, after the barrier.
     groups: &'a [Group],
     no: u64,
     last_commands: HashMap<SharedKey, (u64, usize)>,
-    /// Keys whose reads are answered by their fallback from here on, as far as it is this one.
+    /// Keys whose later reads are answered by their fallback too, if it is this command.
     fallen: HashMap<SharedKey, CommandId>,
 }
 
@@ -93,7 +93,7 @@ impl Session {
         }
     }
 
-    /// What has to be read again, and what has to be forgotten, as a pipeline to be sent now.
+    /// Returns the pipeline, to be sent at once, of what is read again and of dead keys to be forgotten.
     pub(super) fn send_again(&mut self, again: Rereads) -> Option<Sent> {
         let due = self.dead_keys.due();
         if again.loads.is_empty() && due.is_none() {
@@ -121,8 +121,8 @@ impl Session {
 }
 
 impl Repair<'_> {
-    /// Whether anything can become of a call: in later batches only by what was decided before. Many
-    /// calls are asked, few are meant.
+    /// Returns whether the answer of a call may have to be changed; the calls of later batches are affected only by
+    /// earlier decisions. A quick test, because few of many calls are.
     fn concerns(&self, batch: &Batch, call: usize, again: &Rereads) -> bool {
         let Some(Call::Reads(reads)) = batch.calls.get(call) else {
             return false;
@@ -132,7 +132,7 @@ impl Repair<'_> {
             || reads.any(|r| again.slots.contains_key(&r.key) || self.fallen.contains_key(&r.key))
     }
 
-    /// What becomes of each read of a call.
+    /// Decides on each read of a call.
     fn decide(
         &self,
         batch: &Batch,
@@ -178,7 +178,7 @@ impl Repair<'_> {
 }
 
 impl Rereads {
-    /// Whether a key is read again: then so is every later read of it.
+    /// Returns whether a key is read again; every later read of it is, too.
     fn has(&self, key: &SharedKey) -> bool {
         fail_point!("no-fallback-for-reads", Some(false));
         self.slots.contains_key(key)
@@ -198,7 +198,7 @@ impl Rereads {
     }
 }
 
-/// The group of a candidate.
+/// Returns the group of a candidate.
 fn group<'a>(read: &Read, groups: &'a [Group]) -> Option<&'a Group> {
     match read.state {
         State::Candidate(index) => groups.get(index),

@@ -1,5 +1,5 @@
-//! Settling answers: fills the memory, serves candidates or has them repaired (rules 3, 5 and 6 of the protocol), and gives
-//! out finished calls in call order.
+//! Handles answers: fills the memory, serves candidates or has them repaired (rules 3, 5 and 6 of the protocol), and
+//! releases finished calls in call order.
 
 use std::sync::Arc;
 
@@ -14,27 +14,27 @@ use crate::{
     list_lru::SharedKey,
 };
 
-/// What came of some answers.
+/// The result of handling some answers.
 #[derive(Debug, Default)]
 pub struct Settled {
-    /// Batches all of whose calls have their replies, by number, in the order of the calls.
+    /// Batches all of whose calls have their replies, by number, with the replies in the order of the calls.
     pub finished: Vec<(u64, Vec<Result<Reply>>)>,
-    /// To be sent at once, before anything that is formed later.
+    /// A pipeline to be sent at once, before anything that is formed later.
     pub again: Option<Sent>,
 }
 
-/// Whether the barrier was answered as it must be, for the keys with members and for those without.
+/// Whether the barrier holds, for the keys with members and for those without.
 #[derive(Clone, Copy)]
 pub(super) struct BarrierOutcome {
     pub(super) full: bool,
     pub(super) empty: bool,
-    /// Each of those without has members now.
+    /// Whether all keys of empty lists have members now.
     pub(super) all_new: bool,
 }
 
 impl Session {
-    /// Takes the answers to a pipeline, one for each of its commands. Pipelines are looked at in
-    /// the order in which they were sent, whatever order their answers are handed in.
+    /// Handles the answers to a pipeline, one for each of its commands. Pipelines are handled in the order in which
+    /// they were sent, even if their answers are passed in another order.
     pub fn settle(&mut self, no: u64, answers: Vec<Answer>) -> Settled {
         if let Some(flight) = self.flight(no) {
             flight.answers = Some(answers);
@@ -104,13 +104,13 @@ impl Session {
         }
     }
 
-    /// A new version for a list whose next change the server reports.
+    /// Returns a new version for a list, if the server reports its next change.
     fn version(&mut self, reported: bool) -> Option<u64> {
         fail_point!("fills-untracked", Some(Some(self.number())));
         reported.then(|| self.number())
     }
 
-    /// The list of a group's candidates, if that very version is still in memory.
+    /// Returns the list of a group's candidates, if that version is still in memory.
     fn current(&self, group: &Group) -> Option<Arc<List>> {
         let list = self.entries.get(&group.key, group.ready);
         fail_point!("by-reference", Some(group.by_reference(list.as_ref())));
@@ -177,7 +177,7 @@ impl Session {
 }
 
 impl BarrierOutcome {
-    /// What the answers to the barrier say of these groups.
+    /// Returns whether the answers to the barrier confirm these groups.
     fn by(barrier: Barrier, mut answers: impl Iterator<Item = Answer>, groups: &[Group]) -> Self {
         fail_point!("barrier-ignores-count", Some(Self::ALWAYS));
         let mut touched = || match answers.next() {
@@ -199,7 +199,7 @@ impl BarrierOutcome {
     }
 }
 
-/// Whether the server reports the next change, and the list.
+/// Returns whether the read was tracked, and the list.
 fn loaded(answer: Option<Answer>) -> (bool, Result<Arc<List>>) {
     fail_point!(
         "caching-unanswered",

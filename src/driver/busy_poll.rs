@@ -1,6 +1,6 @@
-//! Polls for the next call for a short time before parking the thread, where the store answers at once: then waking the
-//! thread is most of what a lone call costs. Backs off when no call came, and when the thread was preempted while it
-//! polled, which says that the machine is busy.
+//! Busy-polls for the next call for a short time before parking the thread, if the store answers at once: waking the
+//! thread would then be most of the cost of a single call. Backs off when no call came, and when the thread was
+//! preempted while polling, because then the machine is busy.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use tokio::time::Instant;
 /// A longer time than this between two polls means that the thread was preempted.
 const PUT_OFF: Duration = Duration::from_micros(100);
 
-/// How long it does not poll then.
+/// How long polling is suspended after that.
 const REST: Duration = Duration::from_secs(1);
 
-/// How many times it does not poll after it has polled in vain.
+/// The number of times that polling is skipped after it found no call.
 const SKIPPED: u32 = 15;
 
 /// Decides whether to poll once more or to park.
@@ -20,9 +20,9 @@ const SKIPPED: u32 = 15;
 pub(super) struct BusyPoll {
     /// How long to poll, from the next poll on.
     soon: Duration,
-    /// When it polled last, and until when it polls.
+    /// When it last polled, and until when it polls.
     looks: Option<(Instant, Instant)>,
-    /// It does not poll before.
+    /// Polling is suspended until then.
     not_before: Option<Instant>,
     skips: u32,
 }
@@ -37,7 +37,7 @@ impl BusyPoll {
             self.skips -= 1;
             return;
         }
-        // From the first look on: before that the answers are handed over.
+        // Counted from the first poll, because the answers are handed over before it.
         self.soon = time;
     }
 

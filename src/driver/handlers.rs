@@ -1,5 +1,5 @@
-//! What the driver does when something happens: calls come in, an attempt to connect ends, replies come, the connection
-//! is lost, a deadline passes.
+//! Handles the driver's events: calls arrive, an attempt to connect ends, replies arrive, the connection is lost, a
+//! deadline passes.
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         }
     }
 
-    /// Returns why a call cannot even wait, if so.
+    /// Returns why a call is refused, if it may not wait.
     fn refusal(&self) -> Option<Error> {
         let waits =
             self.connection.is_up() || (self.limits.offline_queue && !self.connection.gave_up());
@@ -119,8 +119,8 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         self.pending.reply(replies, &mut self.events);
     }
 
-    /// Leaves a server that is no primary any more, and says so instead of closing the connection. The new one may be behind
-    /// the same address.
+    /// Handles a server that is no longer primary: the driver leaves it by itself, because the new primary may be
+    /// behind the same address.
     fn on_demoted(&mut self, words: Arc<str>, replies: Vec<Result<Reply>>, now: Instant) {
         self.log_lost(&words);
         self.connection.leave(words, &self.limits, &self.manager);
@@ -162,7 +162,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
                 self.pending.fail_all(&Error::Stopped, &mut self.events);
             }
             _ => {
-                // A connection that is up has no cause to give, only an old one.
+                // A connection that is up has no cause to report, only an old one.
                 let cause = self.connection.cause().filter(|_| !self.connection.is_up());
                 let hangs = self.pending.expire(now, &cause, &mut self.events);
                 if let Some(limit) = hangs.filter(|_| self.connection.is_up()) {

@@ -2,24 +2,24 @@
 
 use std::time::Duration;
 
-/// The driver's times and bounds. `None` = no limit.
+/// The driver's time limits and bounds. `None` means no limit.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// One attempt to connect.
+    /// The time limit of one attempt to connect.
     pub connect_timeout: Option<Duration>,
-    /// From a call to its answer.
+    /// The time limit from a call to its answer.
     pub command_timeout: Option<Duration>,
-    /// From `start` to the first connection.
+    /// The time limit from `start` to the first connection.
     pub start_timeout: Option<Duration>,
     /// How long `stop` waits for answers.
     pub drain: Duration,
     /// Whether calls wait while there is no connection.
     pub offline_queue: bool,
-    /// Attempts to connect in a row before giving up.
+    /// The number of attempts to connect in a row before giving up.
     pub max_attempts: Option<u64>,
     /// The longest pause between two attempts.
     pub retry_cap: Duration,
-    /// Time without a connection before giving up.
+    /// The time without a connection before giving up.
     pub give_up_after: Option<Duration>,
 }
 

@@ -1,4 +1,4 @@
-//! The mailbox of a driver: calls come in from another thread, events go out to it.
+//! The mailbox of a driver: calls from another thread, and events to it.
 
 use tokio::sync::Notify;
 
@@ -9,14 +9,14 @@ use crate::{
     queue::{Batch, BatchQueue},
 };
 
-/// What comes in.
+/// What is sent to the driver.
 #[derive(Debug, Default)]
 pub struct Input {
     /// Calls; the number of each comes back with its answer.
     pub calls: Packed,
-    /// Whether a barrier among them is a part of `start`; then there are no other calls.
+    /// Whether a barrier among them is a part of `start`; there are then no other calls.
     pub starting: bool,
-    /// After them: answer what can be answered within the drain time, then end.
+    /// Whether to stop after these calls: answer what can be answered within the drain time, then end.
     pub stop: bool,
 }
 
@@ -32,12 +32,12 @@ impl Batch for Input {
     }
 }
 
-/// What goes out.
+/// What the driver reports.
 #[derive(Debug)]
 pub enum Event {
-    /// The first connection is there.
+    /// The first connection is open.
     Started,
-    /// There will be no connection; the driver has ended.
+    /// No connection could be opened; the driver has ended.
     StartFailed(Error),
     /// The answer to a call.
     Answer(u64, Result<Reply>),
@@ -45,11 +45,11 @@ pub enum Event {
     Stopped,
     /// A line for the log.
     Log(String),
-    /// The driver panicked; nothing more will come.
+    /// The driver panicked; no further event follows.
     Died(String),
 }
 
-/// The way in: calls from another thread.
+/// The inbox: calls from another thread.
 #[derive(Debug, Default)]
 pub struct Inbox {
     pub(super) queue: BatchQueue<Input>,
@@ -65,7 +65,7 @@ impl Inbox {
     }
 }
 
-/// The way out: events to another thread, many at a time.
+/// The outbox: events to another thread, many at a time.
 pub trait Outlet: Send + 'static {
     /// Takes all events, in order. Called on the driver's thread; must not block.
     fn deliver(&self, events: &mut Vec<Event>);

@@ -1,10 +1,10 @@
 //! The driver: one task for each service. It takes calls from the inbox, gives them to a manager's connection in
-//! batches, several of them in flight, and answers each call once: with its reply, or with the reason why there is none.
-//! Calls keep their order: on the wire, and when they are sent again over a new connection.
+//! batches, several of them in flight, and answers each call once: with its reply, or with the reason why there is
+//! none. Calls keep their order: on the wire, and when they are sent again over a new connection.
 //!
-//! Here: the loop and what wakes it. What is done then is in [`handlers`], which calls have no answer yet in [`pending`],
-//! connecting and reconnecting in [`reconnect`] and [`outage`], what goes in and out in [`mailbox`], the driver as another
-//! thread sees it in [`handle`].
+//! This file has the loop and what wakes it. The events are handled in [`handlers`]; the unanswered calls are in
+//! [`pending`], connecting and reconnecting in [`reconnect`] and [`outage`], the queues in [`mailbox`], and the driver
+//! as another thread sees it in [`handle`].
 
 mod busy_poll;
 mod handle;
@@ -61,12 +61,12 @@ pub struct Driver<M: Manager, O: Outlet> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// No connection yet; give up at this time.
+    /// There is no connection yet; gives up at this time.
     Starting(Option<Instant>),
     Started,
-    /// Give up on answers at this time.
+    /// Stops waiting for answers at this time.
     Stopping(Instant),
-    /// All calls are answered; give up on closing the connection at this time.
+    /// All calls are answered; stops waiting for the connection to close at this time.
     Stopped(Instant),
     Ended,
 }
@@ -80,7 +80,7 @@ enum Wake<L> {
     /// A ping was answered.
     Pong,
     Timer,
-    /// Nothing yet: poll once more.
+    /// Nothing has happened: poll once more.
     Poll,
 }
 
@@ -174,8 +174,8 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         if let Some(deadline) = deadline
             && (timer.is_elapsed() || deadline < timer.deadline())
         {
-            // Set anew only where it would be late: deadlines mostly rise, and setting it costs more
-            // than a wake for nothing now and then.
+            // Reset only if it would fire too late: deadlines mostly rise, and resetting it costs more than a rare
+            // needless wake.
             timer.as_mut().reset(deadline);
         }
         let polls = self.busy_poll.looks(Instant::now());
@@ -194,7 +194,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             Some(pong) = ping => pong.map_or_else(|lost| Wake::Replies(Err(lost)), |()| Wake::Pong),
             () = self.inbox.wake.notified() => Wake::Inbox,
             () = timer, if deadline.is_some() => Wake::Timer,
-            // The other tasks of the runtime have their turn.
+            // The other tasks of the runtime run in between.
             () = yield_now(), if polls => Wake::Poll,
         }
     }

@@ -18,7 +18,7 @@ pub(super) struct Outage {
     pub(super) failed: u64,
     pub(super) pauses: ExponentialBackoff,
     pub(super) cause: Cause,
-    /// The last connection was left because its server said that it is no primary.
+    /// Whether the last connection was left because its server is no longer primary.
     pub(super) demoted: bool,
 }
 
@@ -49,7 +49,7 @@ impl Outage {
         let pause = self.pauses.next()?;
         match limits.give_up_after {
             None => Some(pause),
-            // The last attempt is made when the time is over.
+            // The last attempt is made at the end of the time.
             Some(limit) => {
                 let left = limit.saturating_sub(self.since.elapsed());
                 (!left.is_zero()).then_some(pause.min(left))

@@ -1,5 +1,5 @@
-//! Connecting and reconnecting: attempts with backoff ([`super::outage`]), until there is a connection or the limits say
-//! to give up.
+//! Connecting and reconnecting: attempts with backoff ([`super::outage`]), until there is a connection or the limits
+//! say to give up.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,7 +25,7 @@ pub(super) type Dialed<L> = std::result::Result<Connected<L>, ConnectError>;
 pub(super) type InFlight =
     FuturesOrdered<BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>>>;
 
-/// A connection that answered nothing and lived for less than this has not ended the outage before it.
+/// A connection that answered nothing and lasted less than this does not end the outage before it.
 const STABLE: Duration = Duration::from_secs(5);
 
 /// The state of the connection.
@@ -43,16 +43,16 @@ pub(super) enum ConnectionState<L> {
         heartbeat: Heartbeat,
         since: Instant,
         answered: bool,
-        /// Until then it is kept though its server says that it is no primary.
+        /// Until when a connection is kept although its server is not the primary.
         kept_until: Instant,
-        /// The one that ended with this connection.
+        /// The outage that ended with this connection.
         before: Outage,
     },
     /// No further attempt is made.
     GivenUp { cause: Cause, idle: InFlight },
 }
 
-/// See [`ConnectionState::futures`]; what cannot happen now is pending for ever.
+/// The result of [`ConnectionState::futures`]; what cannot happen now is pending for ever.
 pub(super) struct Futures<'a, L> {
     pub(super) dialing: OptionFuture<&'a mut BoxFuture<'static, Dialed<L>>>,
     pub(super) closed: OptionFuture<&'a mut BoxFuture<'static, ()>>,
@@ -69,9 +69,9 @@ pub(super) struct Found {
 /// An attempt that failed.
 pub(super) struct Failed {
     pub(super) cause: Arc<str>,
-    /// The store said no in words.
+    /// Whether the store refused.
     pub(super) refused: bool,
-    /// It was the last one.
+    /// Whether it was the last attempt.
     pub(super) gave_up: bool,
 }
 
@@ -121,7 +121,7 @@ impl<L: Connection> ConnectionState<L> {
         }
     }
 
-    /// What can happen to it: an attempt ends, the connection closes, a sign of life or replies come.
+    /// Returns the futures of what can happen: an attempt ends, the connection closes, a heartbeat or replies arrive.
     pub(super) fn futures(&mut self) -> Futures<'_, L> {
         let (dialing, closed, ping, in_flight) = match self {
             Self::Dialing { attempt, idle, .. } => (Some(attempt), None, None.into(), idle),
@@ -141,7 +141,7 @@ impl<L: Connection> ConnectionState<L> {
         }
     }
 
-    /// Takes the outcome of an attempt: up, or the next attempt, or given up.
+    /// Handles the outcome of an attempt: connected, another attempt, or given up.
     pub(super) fn dialed<M: Manager<Connection = L>>(
         &mut self,
         dialed: Dialed<L>,
@@ -163,7 +163,7 @@ impl<L: Connection> ConnectionState<L> {
                 note,
             }) => {
                 let now = Instant::now();
-                // Another one that is no primary is kept for a pause, and so are those after it, each for longer.
+                // Another server that is no primary is kept for a pause, and later ones for longer each.
                 let pause = if outage.demoted {
                     outage.pauses.next()
                 } else {
@@ -224,20 +224,20 @@ impl<L: Connection> ConnectionState<L> {
         } = std::mem::replace(self, gone)
             && since.elapsed() < STABLE
         {
-            // Set-up passes, and then it is closed: the pauses go on growing.
+            // The handshake succeeds, and then the server closes the connection: the pauses keep growing.
             outage.pauses = before.pauses;
         }
-        // Not at once: after a restart all clients of a server come at the same time.
+        // With a pause: after a restart all clients of a server reconnect at the same time.
         let pause = outage.pauses.next().unwrap_or(FIRST_PAUSE);
         *self = Self::dial(manager.clone(), limits, outage, pause);
     }
 
-    /// Returns whether a connection whose server says that it is no primary is to be left now.
+    /// Returns whether a connection to a server that is not the primary is to be left now.
     pub(super) fn leaves(&self, now: Instant) -> bool {
         matches!(self, Self::Up { kept_until, .. } if *kept_until <= now)
     }
 
-    /// Begins to reconnect after the server said that it is no primary any more.
+    /// Begins to reconnect after the server was demoted.
     pub(super) fn leave<M: Manager<Connection = L>>(
         &mut self,
         words: Arc<str>,
@@ -253,7 +253,7 @@ impl<L: Connection> ConnectionState<L> {
             && before.demoted
             && now.duration_since(*kept_until) < STABLE
         {
-            // So was the one before.
+            // The server before it was demoted too.
             std::mem::swap(&mut outage.pauses, &mut before.pauses);
         } else {
             outage.pauses = Outage::new(limits, now, None).pauses;
@@ -262,7 +262,7 @@ impl<L: Connection> ConnectionState<L> {
         *self = Self::dial(manager.clone(), limits, outage, pause);
     }
 
-    /// The connection, if there is one; nothing is in flight on it any more.
+    /// Takes the connection, if there is one; nothing is in flight on it any more.
     pub(super) fn take_connection(&mut self) -> Option<L> {
         let gone = Self::GivenUp {
             cause: None,

@@ -1,5 +1,5 @@
-//! What only tests ask, in an addon built with the feature `failpoints` (and in the tests of the core): whether
-//! the rows belong together.
+//! Audit of the rows for tests, compiled only with the feature `failpoints` and in the tests of the core: checks that
+//! the rows are consistent.
 
 use std::{collections::HashMap, path::Path};
 
@@ -7,21 +7,21 @@ use heed::RoTxn;
 
 use super::{EmbeddedOptions, registry, rows::Rows};
 
-/// What is in a store.
+/// The contents of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Totals {
     /// Channels that have members.
     pub channels: u64,
     /// Members of all of them.
     pub members: u64,
-    /// Places in the table of readers that are, or were, in use.
+    /// Entries of the table of readers that are or were in use.
     pub readers: u64,
 }
 
 /// Goes through all rows of the store in a folder, which may be open. Blocks the thread.
 ///
 /// # Errors
-/// Words: it cannot be opened, or which rows do not belong together.
+/// A text if the store cannot be opened, or if rows are inconsistent.
 pub fn audit(folder: &Path) -> Result<Totals, String> {
     let options = EmbeddedOptions {
         folder: folder.to_owned(),

@@ -1,15 +1,15 @@
-//! How much a transaction may do: little on the runtime's thread, because others wait for it; on another thread so much
+//! The budget of a transaction: small on the runtime's thread, because others wait for it; on another thread so large
 //! that other processes get the write lock in between.
 
 use std::io;
 
-/// What may be done on the runtime's thread: a few milliseconds' worth.
+/// The budget on the runtime's thread: a few milliseconds' worth.
 const LIGHT: u64 = 4096;
 
-/// What is done in one transaction, as long as it is more than one command.
+/// The budget of one transaction on another thread; a single command may exceed it.
 const HEAVY: u64 = 16 << 10;
 
-/// Reading a member is so many times cheaper than writing one.
+/// How many times cheaper it is to read a member than to write one.
 const READS: u64 = 8;
 
 /// Counts members that are written.
@@ -20,20 +20,20 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    /// On a thread that others wait for.
+    /// The budget on a thread that others wait for.
     pub(super) const LIGHT: Self = Self {
         done: 0,
         most: LIGHT,
     };
 
-    /// On a thread of its own.
+    /// The budget on a blocking thread.
     pub(super) const ANY: Self = Self {
         done: 0,
         most: u64::MAX,
     };
 
-    /// So many members are about to be written or removed. Fails if that is too much for the thread, in
-    /// the words of the system for it.
+    /// Counts members that are about to be written or removed. Fails if that is too much for the thread, with the
+    /// system's error for it.
     pub(super) fn write(&mut self, members: u64) -> Result<(), heed::Error> {
         self.done = self.done.saturating_add(members);
         if self.done > self.most {
@@ -42,12 +42,12 @@ impl Budget {
         Ok(())
     }
 
-    /// So many members are about to be read.
+    /// Counts members that are about to be read.
     pub(super) fn read(&mut self, members: u64) -> Result<(), heed::Error> {
         self.write(members / READS)
     }
 
-    /// Whether that is enough for one transaction.
+    /// Returns whether the transaction has used its budget.
     pub(super) fn is_enough(&self) -> bool {
         self.done > HEAVY
     }

@@ -1,5 +1,6 @@
-//! A connection to an open store. It decides which thread executes a batch: the runtime's, at once, if that is short and
-//! does not wait; else one that may block. One batch is in flight at a time; what comes meanwhile goes into the next one.
+//! A connection to an open store. It decides on which thread a batch is executed: on the runtime's, at once, if that is
+//! short and does not wait, otherwise on a blocking thread. One batch is in flight at a time; calls made meanwhile go
+//! into the next one.
 
 use std::{
     sync::{
@@ -33,19 +34,19 @@ use crate::{
     steps::Steps,
 };
 
-/// How long to poll for the next call: about what it takes to wake a thread on an idle core.
+/// How long to busy-poll for the next call: about the time to wake a thread on an idle core.
 const BUSY_POLL: Duration = Duration::from_micros(50);
 
-/// How much longer than the drain time a stop waits for the disk. With that time it is less than the 3 s after
-/// which pomelo ends the process.
+/// How much longer than the drain time a stop waits for the disk. Both together are less than the 3 s after which
+/// pomelo ends the process.
 const SYNC: Duration = Duration::from_millis(1500);
 
 /// A connection to an open store, which it shares with the other connections of this process.
 #[derive(Debug)]
 pub struct EmbeddedConnection {
-    /// There until it ends.
+    /// `None` when the connection has ended.
     executor: Option<Arc<Executor>>,
-    /// Fails when nothing of the executor is left, on no thread.
+    /// Fails when the executor is dropped on all threads.
     ended: oneshot::Receiver<()>,
     working: Arc<AtomicBool>,
     syncing: Arc<AtomicBool>,
@@ -189,7 +190,7 @@ async fn later(executor: Arc<Executor>, batch: Vec<Command>) -> Replies {
     blocking(move || executor.run(&batch, local.map(lock).transpose()?)).await
 }
 
-/// Waits for the other processes; blocks the thread.
+/// Waits for the write lock, held by other processes; blocks the thread.
 fn lock(local: LocalGuard) -> Result<WriteGuard, Lost> {
     let guard = local.lock();
     guard.map_err(|error| Lost(error.to_string().into()))

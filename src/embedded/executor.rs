@@ -1,6 +1,6 @@
-//! Executes batches on an open store, in transactions. A batch that only reads is one read transaction; else
-//! it is one write transaction, in which its reads see what the calls before them did; a heavy one is several.
-//! On which thread that is done is in [`super::connection`].
+//! Executes batches on an open store, in transactions. A batch of reads is one read transaction. Any other batch is one
+//! write transaction, in which its reads see the effects of earlier calls; a heavy one is several. The thread is chosen
+//! in [`super::connection`].
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
@@ -30,7 +30,7 @@ use crate::{
 
 pub(super) type Replies = std::result::Result<Vec<Result<Reply>>, Lost>;
 
-/// Members that one step of a `clean` removes.
+/// The number of members that one step of a `clean` removes.
 const STEP: u64 = 16 << 10;
 
 /// Executes the batches of one connection.
@@ -39,18 +39,18 @@ pub(super) struct Executor {
     pub(super) store: Arc<Store>,
     reading: Mutex<ReadTxn>,
     batch_size: Mutex<BatchSize>,
-    /// The connection is gone: no caller waits for its batches.
+    /// Whether the connection is gone: no caller waits for its batches.
     gone: AtomicBool,
-    /// Whether a batch is under way that has the write lock, or was when the connection went.
+    /// Whether a batch that has the write lock is under way, or was when the connection ended.
     working: Arc<AtomicBool>,
-    /// The last to go: by then its share in the store is gone, and if it was the last one, the store is closed.
+    /// Dropped last: its share in the store is gone by then, and if it was the last one, the store is closed.
     _ended: oneshot::Sender<()>,
 }
 
-/// What became of the first calls of a batch, in one transaction.
+/// The outcome of the first calls of a batch, in one transaction.
 enum Step {
     Done(Vec<Result<Reply>>),
-    /// So many calls were tried, and nothing was written.
+    /// This many calls were tried, and nothing was written.
     Failed(usize, Failure),
 }
 
@@ -77,7 +77,7 @@ impl Executor {
         lock(&self.batch_size).calls()
     }
 
-    /// Says whether a batch is under way that is not only waiting for the write lock.
+    /// Returns the flag that says whether a batch is under way that does not only wait for the write lock.
     pub(super) fn working(&self) -> Arc<AtomicBool> {
         self.working.clone()
     }
@@ -85,19 +85,19 @@ impl Executor {
     /// Notes that the connection is gone, and drops the lists in memory.
     pub(super) fn give_up(&self) {
         self.gone.store(true, Ordering::Release);
-        // A thread that waits for the write lock may outlive this for long, and the lists must not. One that
-        // is at work sees to it itself.
+        // A thread that waits for the write lock may outlive this by a long time, and must not keep the lists. A thread
+        // that is executing clears them itself.
         if let Ok(mut reading) = self.reading.try_lock() {
             reading.clear();
         }
     }
 
-    /// Executes commands of any kind but `clean`, if that does not take long: otherwise nothing was done.
+    /// Executes commands other than `clean`, unless that takes long: then nothing is done.
     pub(super) fn try_now(&self, batch: &[&Command], guard: Option<WriteGuard>) -> Option<Replies> {
         self.execute(batch, guard, Budget::LIGHT)
     }
 
-    /// Executes commands of any kind, for as long as it takes; blocks the thread. What writes needs the write lock.
+    /// Executes commands other than `clean`, however long it takes; blocks the thread. Writes need the write lock.
     pub(super) fn run(&self, batch: &[Command], guard: Option<WriteGuard>) -> Replies {
         self.wanted()?;
         self.at_work(|| {
@@ -111,7 +111,7 @@ impl Executor {
         self.working.store(true, Ordering::Release);
         let replies = work();
         if self.is_given_up() {
-            // Still at work: this may be the last share in the store, which is closed next.
+            // Still executing: this may be the last share in the store, which is then closed.
             self.reading().clear();
         } else {
             self.working.store(false, Ordering::Release);
@@ -121,7 +121,7 @@ impl Executor {
 
     /// Executes `clean`; blocks the thread.
     pub(super) fn clean(&self, stem: &[u8], mut guard: WriteGuard, steps: &Steps) -> Replies {
-        // The process that writes may have stopped for long.
+        // The process that writes may have been stopped for a long time.
         self.wanted()?;
         self.at_work(|| {
             loop {
@@ -142,7 +142,7 @@ impl Executor {
         })
     }
 
-    /// Nothing if it is more than may be done.
+    /// Executes a batch. Returns nothing if it exceeds the budget.
     fn execute(
         &self,
         batch: &[&Command],
@@ -176,7 +176,7 @@ impl Executor {
         }
     }
 
-    /// Executes the first of these, which do not write.
+    /// Executes the first of these commands, which only read.
     fn read(&self, batch: &[&Command], budget: Budget) -> Step {
         let mut reading = self.reading();
         let mut tried = 0;
@@ -203,7 +203,7 @@ impl Executor {
         self.step(&mut reading, tried, read)
     }
 
-    /// Executes the first of these.
+    /// Executes the first of these commands.
     fn write(&self, batch: &[&Command], guard: &WriteGuard, budget: Budget) -> Step {
         let mut reading = self.reading();
         let mut tried = 0;
@@ -233,14 +233,14 @@ impl Executor {
         lock(&self.batch_size).loaded(reading.take_loaded(), tried);
         match done {
             Ok(replies) => Step::Done(replies),
-            // Not even begun: then there is no better for the rest.
+            // The transaction did not even begin, so the others would fail as well.
             Err(failure) if tried == 0 => Step::Failed(usize::MAX, failure),
             Err(failure) => Step::Failed(tried, failure),
         }
     }
 
-    /// The reply to a call of a transaction that failed: a read is done by itself. Nothing if it is more than
-    /// may be done.
+    /// Makes the reply to a call of a transaction that failed; a read is executed by itself. Returns nothing if it
+    /// exceeds the budget.
     fn fail(&self, command: &Command, failure: &Failure, budget: Budget) -> Option<Result<Reply>> {
         if command.op().is_write() {
             return Some(Err(failure.error()));
@@ -261,11 +261,11 @@ impl Executor {
         self.wanted()
     }
 
-    /// Fails if the connection is gone, and with it all who wait for an answer.
+    /// Fails if the connection is gone, and with it the callers.
     fn wanted(&self) -> std::result::Result<(), Lost> {
         fail_point!("embedded-gone-writes", Some(Ok(())));
         if self.is_given_up() {
-            return Err(Lost("nobody waits for it".into()));
+            return Err(Lost("the connection is gone".into()));
         }
         Ok(())
     }

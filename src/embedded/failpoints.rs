@@ -1,5 +1,5 @@
-//! What the embedded store does while a rule is broken (see [`crate::failpoints`]), where that is more than a
-//! constant. Not compiled into a release.
+//! Fail points of the embedded store (see [`crate::failpoints`]) whose wrong behaviour is more than a constant. Not
+//! compiled into a release.
 
 use heed::RoTxn;
 
@@ -9,7 +9,7 @@ use crate::{command::Value, error::Result as CallResult, keys::Key};
 type Answered = Result<CallResult<Value>, heed::Error>;
 
 impl ReadTxn {
-    /// Keeps what a transaction reads of its own changes, as if they were its last.
+    /// Keeps lists with the transaction's own changes as if they were committed.
     pub(super) fn keep_own(
         &mut self,
         txn: &RoTxn,

@@ -14,14 +14,14 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// The same for a file that must be there.
+/// Opens a file in the same way; it must exist.
 pub(super) fn open_existing(path: &Path) -> io::Result<File> {
     let file = options().open(path)?;
     restrict(&file)?;
     Ok(file)
 }
 
-/// Makes a file. One that is there under this name, or a symbolic link, is removed first and not followed.
+/// Makes a file. An existing one of this name, or a symbolic link, is removed first and not followed.
 pub(super) fn create(path: &Path) -> io::Result<File> {
     remove(path)?;
     let file = options().create_new(true).open(path)?;
@@ -37,7 +37,7 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes a folder if it is missing, and those around it. One that is there keeps its mode.
+/// Makes a folder and its parents if they are missing. An existing one keeps its mode.
 pub(super) fn make_folder(path: &Path) -> io::Result<()> {
     match make_one(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -57,7 +57,7 @@ pub(super) fn make_folder(path: &Path) -> io::Result<()> {
 fn make_one(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
     fs::DirBuilder::new().mode(0o700).create(path)?;
-    // What the umask has taken from the owner.
+    // Sets the owner's bits that the umask has cleared.
     set(fs::set_permissions(path, fs::Permissions::from_mode(0o700)))
 }
 
@@ -74,7 +74,7 @@ fn options() -> OpenOptions {
     options
 }
 
-/// Takes from others what they may do with a file, and gives its owner what it needs.
+/// Removes the permissions of others on a file, and gives the owner what it needs.
 #[cfg(unix)]
 fn restrict(file: &File) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
@@ -99,7 +99,7 @@ fn restrict(_file: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// What the log should say of a folder in which other users may make and remove files.
+/// Returns a warning for a folder in which other users may make and remove files.
 #[cfg(unix)]
 pub(super) fn warning(folder: &Path) -> Option<String> {
     use std::os::unix::fs::PermissionsExt as _;

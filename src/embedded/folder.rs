@@ -1,5 +1,5 @@
-//! The files in the folder, and the lock of a process that opens or closes the store. Which processes have it open is in
-//! [`super::presence`], whether the files that are open are still those in the folder in [`super::held_files`].
+//! The files in the folder, and the lock for opening and closing the store. Which processes have it open is tracked in
+//! [`super::presence`], and whether the open files are still those in the folder in [`super::held_files`].
 
 use std::{
     fs::{File, TryLockError},
@@ -25,12 +25,12 @@ const PAUSE: Duration = Duration::from_millis(5);
 #[derive(Debug, Clone)]
 pub(super) struct Folder {
     path: PathBuf,
-    /// Not because the file system is known to be local: because the operator says so.
+    /// Whether the file system counts as local only because the operator says so.
     assumed_local: bool,
 }
 
 impl Folder {
-    /// Makes the folder if it is missing. Its path is without symbolic links.
+    /// Makes the folder if it is missing. Resolves symbolic links in its path.
     pub(super) fn make(path: &Path, assumed_local: bool) -> Result<Self, ConnectError> {
         file_modes::make_folder(path).map_err(|error| cannot("make the folder", path, &error))?;
         let path = path
@@ -47,7 +47,7 @@ impl Folder {
         })
     }
 
-    /// To look at what is there, without making any of it.
+    /// Describes a folder without creating anything.
     pub(super) fn as_given(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
@@ -59,37 +59,37 @@ impl Folder {
         &self.path
     }
 
-    /// Whether nothing but the operator's word says that all processes see each other's locks.
+    /// Returns whether only the operator says that all processes see each other's locks.
     pub(super) fn is_assumed_local(&self) -> bool {
         self.assumed_local
     }
 
-    /// The rows: LMDB's file.
+    /// Returns the path of LMDB's data file.
     pub(super) fn data(&self) -> PathBuf {
         self.path.join("data.mdb")
     }
 
-    /// LMDB's table of readers and its locks.
+    /// Returns the path of LMDB's lock file, which has its table of readers.
     pub(super) fn locks(&self) -> PathBuf {
         self.path.join("lock.mdb")
     }
 
-    /// The files of the write lock: see [`super::write_lock`].
+    /// Returns the paths of the files of the write lock: see [`super::write_lock`].
     pub(super) fn write_lock(&self) -> [PathBuf; 2] {
         [self.path.join("next.lock"), self.path.join("write.lock")]
     }
 
-    /// See [`super::recovery`].
+    /// Returns the path of store.json; see [`super::recovery`].
     pub(super) fn state(&self) -> PathBuf {
         self.path.join("store.json")
     }
 
-    /// See [`super::shutdown_marker::note_closing`].
+    /// Returns the path of the closing marker; see [`super::shutdown_marker::note_closing`].
     pub(super) fn closing(&self) -> PathBuf {
         self.path.join("closing.json")
     }
 
-    /// See [`super::presence`].
+    /// Returns the path of the folder of processes; see [`super::presence`].
     pub(super) fn processes(&self) -> PathBuf {
         self.path.join("processes")
     }
@@ -103,11 +103,11 @@ impl Folder {
         loop {
             match file.try_lock() {
                 Ok(()) if leads_to(&path, &file) => {
-                    // It is not old any more: nothing that sweeps old files takes it away now.
+                    // The file is not old any more, so no cleaner of old files removes it now.
                     let _ = file.set_modified(SystemTime::now());
                     return Ok(OpeningLock(file));
                 }
-                // Another one lies there by now, and is what the next process locks.
+                // The file was replaced meanwhile; the next process locks the new one.
                 Ok(()) => file = open()?,
                 Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(error)) => {

@@ -1,6 +1,6 @@
-//! Files that this process has open, and whether they are still those in the folder. A program that removes old files may
-//! remove any of them: so their times are kept fresh, and a file that is missing all the same is detected. Each process has
-//! a shared lock on data.mdb: so a process that opens the store knows whether others have it open, whatever was removed.
+//! Files that this process has open, and whether they are still those in the folder. A cleaner of old files may remove
+//! any of them: so their times are kept fresh, and a missing file is detected. Each process has a shared lock on
+//! data.mdb, so that a process that opens the store detects others that have it open, whatever was removed.
 
 use std::{
     fs::{File, FileTimes, TryLockError},
@@ -11,15 +11,15 @@ use std::{
 
 use super::file_modes;
 
-/// The times of the files are kept younger than this.
+/// The maximum age of the files' times.
 const FRESH: Duration = Duration::from_secs(600);
 
-/// A file that is open, and where it lies.
+/// An open file and its path.
 #[derive(Debug)]
 pub(super) struct HeldFile {
     path: PathBuf,
-    /// lock.mdb must not be closed before LMDB's environment is: that would let go of LMDB's locks, which
-    /// are the process's.
+    /// lock.mdb must not be closed before LMDB's environment is: that would release LMDB's locks, which belong to the
+    /// process.
     file: File,
 }
 
@@ -37,22 +37,22 @@ impl HeldFile {
         &self.path
     }
 
-    /// Whether it still lies there.
+    /// Returns whether the path still leads to this file.
     pub(super) fn is_there(&self) -> bool {
         leads_to(&self.path, &self.file)
     }
 
-    /// Keeps it from looking old.
+    /// Renews the times of the file.
     pub(super) fn freshen(&self) {
         let _ = freshen(&self.file);
     }
 }
 
-/// Whether a path leads to a file that is open.
+/// Returns whether a path leads to an open file.
 #[cfg(unix)]
 pub(super) fn leads_to(path: &Path, file: &File) -> bool {
     use std::os::unix::fs::MetadataExt as _;
-    // Not by opening it: see `HeldFile`.
+    // Not by opening the file: see `HeldFile`.
     match (path.metadata(), file.metadata()) {
         (Ok(there), Ok(open)) => (there.dev(), there.ino()) == (open.dev(), open.ino()),
         _ => false,
@@ -66,7 +66,7 @@ pub(super) fn leads_to(path: &Path, file: &File) -> bool {
     matches!((Handle::from_path(path), open), (Ok(there), Ok(open)) if there == open)
 }
 
-/// Gives a file the time of today if its own is old: that of the last write, or of the last access, by which some go.
+/// Sets the times of a file to now if its last write or its last access is old; cleaners use either.
 pub(super) fn freshen(file: &File) -> io::Result<()> {
     let now = SystemTime::now();
     let found = file.metadata()?;
@@ -77,13 +77,13 @@ pub(super) fn freshen(file: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether no process has this data.mdb open. `None`: the system has no locks that could tell.
+/// Returns whether no process has this data.mdb open; `None` if the system has no suitable locks.
 pub(super) fn is_free(data: &Path) -> io::Result<Option<bool>> {
     if !cfg!(unix) {
         // On Windows a locked file cannot be written through another handle, as LMDB does.
         return Ok(None);
     }
-    // To write: an exclusive lock needs that where the system has it from a server (NFS).
+    // Opened for writing: an exclusive lock needs that where locks are those of a server (NFS).
     let file = match File::options().read(true).write(true).open(data) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some(true)),
@@ -96,8 +96,8 @@ pub(super) fn is_free(data: &Path) -> io::Result<Option<bool>> {
     }
 }
 
-/// Opens data.mdb, or makes it if it is missing, and says that this process has it open. LMDB takes an empty file for a
-/// new one; made by LMDB, it would have what the umask leaves of its mode.
+/// Opens data.mdb, or makes it if it is missing, with the lock that shows that this process has it open. LMDB treats an
+/// empty file as a new one; if LMDB made it, its mode would depend on the umask.
 pub(super) fn hold(data: PathBuf) -> io::Result<HeldFile> {
     let file = file_modes::open(&data)?;
     if cfg!(unix) {
@@ -106,7 +106,7 @@ pub(super) fn hold(data: PathBuf) -> io::Result<HeldFile> {
     Ok(HeldFile::new(data, file))
 }
 
-/// Whether no other process holds it. Ends this one's own hold.
+/// Returns whether no other process has it open. Releases this process's own lock.
 pub(super) fn is_last(data: &HeldFile) -> Option<bool> {
     cfg!(unix).then(|| data.file.try_lock().is_ok())
 }

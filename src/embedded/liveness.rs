@@ -1,10 +1,10 @@
-//! Liveness of the other processes on file systems that are not known to share locks (option `localFileSystem`). Each
-//! process writes a new number, its heartbeat, into a file of its own at intervals. A process whose lock seems free and
-//! whose number changes all the same is alive: then locks are not shared, and two such processes would destroy the store.
+//! Liveness of other processes on file systems that are not known to share locks (option `localFileSystem`). Each
+//! process writes a new number, its heartbeat, into a file of its own at intervals. If the lock of a process seems free
+//! but its number changes, it is alive and locks are not shared: two such processes would destroy the store.
 //!
-//! A process that opens the store watches first, and is the one to be refused: those that have it open are not
-//! disturbed. Of two that watch each other the one with the smaller nonce goes on. The numbers are compared with
-//! their own past only, since the clocks of machines differ.
+//! A process that opens the store watches first, and is the one that is refused: processes that have it open are not
+//! disturbed. Of two that watch each other, the one with the smaller nonce continues. A number is compared only with
+//! its own past, because the clocks of machines differ.
 
 use std::{
     collections::HashMap,
@@ -24,14 +24,14 @@ use super::{
 };
 use crate::manager::ConnectError;
 
-/// How long a process that opens the store watches what dead ones seem to have left: longer than two beats.
+/// How long a process that opens the store watches the files of processes that seem dead: more than two heartbeats.
 const WATCH: Duration = Duration::from_millis(2500);
 
 const PAUSE: Duration = Duration::from_millis(250);
 
 const SUFFIX: &str = ".beat";
 
-/// The heartbeat of this process, and the last beats of others.
+/// The heartbeat of this process, and the last heartbeats of others.
 #[derive(Debug)]
 pub(super) struct Liveness {
     processes: PathBuf,
@@ -41,12 +41,13 @@ pub(super) struct Liveness {
     count: u64,
     /// Whether the process has the store open, and does not only watch.
     owner: bool,
-    /// The last beats of processes whose locks are free.
+    /// The last heartbeats of processes whose locks are free.
     free: HashMap<PathBuf, Vec<u8>>,
 }
 
 impl Liveness {
-    /// For a process that has claimed its presence. Watches others that may be alive; blocks the thread.
+    /// Begins to watch other processes that may be alive, for a process that has claimed its presence. Blocks the
+    /// thread.
     pub(super) fn begin(folder: &Folder) -> Result<Self, ConnectError> {
         let processes = folder.processes();
         let nonce = format!("{:016x}", RandomState::new().hash_one(process::id()));
@@ -77,7 +78,7 @@ impl Liveness {
         Ok(beats)
     }
 
-    /// Beats, and returns an error text if a process without a visible lock is alive.
+    /// Writes a heartbeat; returns an error text if a process without a visible lock is alive.
     pub(super) fn look(&mut self) -> io::Result<Option<String>> {
         self.beat()?;
         self.stranger()
@@ -86,8 +87,8 @@ impl Liveness {
     fn beat(&mut self) -> io::Result<()> {
         self.count += 1;
         let role = if self.owner { 'o' } else { 'w' };
-        // Opened and closed each time: some file systems show others only then what was written. Always of
-        // one length, as others may have the old one in mind.
+        // Opened and closed each time: some file systems show others what was written only then. Always of one length,
+        // because others may have cached the old one.
         let mut file = file_modes::open(&self.own)?;
         file.write_all(format!("{:016x} {role}\n", self.count).as_bytes())
     }
@@ -126,7 +127,7 @@ impl Liveness {
     /// Returns whether no visible process holds the lock of this number.
     fn is_free(&self, number: u32) -> io::Result<bool> {
         if number == process::id() {
-            // Its lock is ours.
+            // This process holds the lock itself.
             return Ok(true);
         }
         let file = match File::open(self.processes.join(number.to_string())) {
@@ -148,7 +149,7 @@ impl Drop for Liveness {
     }
 }
 
-/// The number and the nonce of the process whose beats are in this file.
+/// Returns the number and the nonce of the process whose heartbeats are in this file.
 fn parts(path: &Path) -> Option<(u32, &str)> {
     let name = path.file_name().and_then(OsStr::to_str)?;
     let (number, nonce) = name.strip_suffix(SUFFIX)?.split_once('.')?;
@@ -209,7 +210,7 @@ mod tests {
         other.owner = true;
         let lock = File::options().write(true).open(other.processes.join("1"));
         let lock = lock.expect("it is there");
-        lock.lock().expect("nobody else has it");
+        lock.lock().expect("it is free");
         for _ in 0..3 {
             other.beat().expect("it beats");
             assert_eq!(beats.look().expect("it can look"), None);

@@ -1,7 +1,6 @@
-//! Checks that a folder is on a file system that is known to be local. LMDB needs memory that all processes
-//! share and locks that all of them see. What is not on the list may be shared by several machines, or be
-//! mounted more than once with locks of its own each time (FUSE): it is refused, unless option
-//! `localFileSystem` says that it is local.
+//! Checks that a folder is on a file system that is known to be local. LMDB needs memory that all processes share and
+//! locks that all of them see. Any other file system may be shared by several machines, or be mounted more than once
+//! with separate locks (FUSE): it is refused, unless option `localFileSystem` says that it is local.
 
 use std::path::Path;
 
@@ -23,7 +22,7 @@ pub(super) fn require_local(path: &Path) -> Result<(), ConnectError> {
     }
 }
 
-/// The kind of the file system that a folder is on, unless it is known to be local.
+/// Returns the kind of a folder's file system, unless it is known to be local.
 #[cfg(target_os = "linux")]
 fn unknown(path: &Path) -> Result<Option<String>, ConnectError> {
     let found = rustix::fs::statfs(path);
@@ -37,8 +36,8 @@ fn unknown(path: &Path) -> Result<Option<String>, ConnectError> {
     Ok((!LOCAL.contains(&magic)).then(|| name(magic)))
 }
 
-/// What `statfs` says of those whose locks and memory are the kernel's own: `linux/magic.h` and the file systems'
-/// own sources. docs/STORES.md lists them.
+/// The types (`statfs`) of file systems whose locks and memory are the kernel's own: from `linux/magic.h` and the file
+/// systems' own sources. docs/STORES.md lists them.
 #[cfg(target_os = "linux")]
 const LOCAL: [u32; 16] = [
     0xef53,      // ext2, ext3, ext4
@@ -92,7 +91,8 @@ fn unknown(path: &Path) -> Result<Option<String>, ConnectError> {
     Ok((!is_local).then_some(name))
 }
 
-/// A drive letter is a disk: the path is canonical, so a letter of a network drive is the share's name by now.
+/// Accepts a drive letter as a local disk: the path is canonical, so that a letter of a network drive has become the
+/// name of the share.
 #[cfg(windows)]
 fn unknown(path: &Path) -> Result<Option<String>, ConnectError> {
     use std::path::{Component, Prefix};

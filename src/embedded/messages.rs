@@ -1,4 +1,4 @@
-//! Error messages for operators, and what follows from an error of LMDB.
+//! Error messages for operators, and what an error of LMDB means for the store.
 
 use std::{io, path::Path, sync::Arc};
 
@@ -6,18 +6,18 @@ use heed::MdbError;
 
 use crate::{error::Error, manager::ConnectError};
 
-/// What follows from an error of a transaction.
+/// The consequence of an error of a transaction.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// There is more room in the address space than the map has; the transaction may be tried again.
+    /// The map is full and can be enlarged; the transaction may be tried again.
     NoRoom,
-    /// Another process has made the map larger; the same.
+    /// Another process has enlarged the map; the transaction may be tried again.
     Outgrown,
-    /// It is too much for the thread; see [`super::budget`].
+    /// It exceeds the budget of the thread; see [`super::budget`].
     Heavy,
-    /// The calls of the transaction fail with these words.
+    /// The calls of the transaction fail with this text.
     Calls(Arc<str>),
-    /// So does everything that would come after them: the store must be opened anew.
+    /// They fail, and so would all later ones: the store must be opened again.
     Store(Arc<str>),
 }
 
@@ -47,7 +47,7 @@ impl Failure {
         }
     }
 
-    /// For a call that can only fail.
+    /// Makes the error for a call that cannot succeed any more.
     pub(super) fn error(&self) -> Error {
         match self {
             Self::Calls(words) | Self::Store(words) => Error::Store(words.clone()),
@@ -58,7 +58,7 @@ impl Failure {
     }
 }
 
-/// LMDB says EIO for a write that ended early, which is what a full disk does.
+/// Returns whether the disk is full. LMDB reports EIO for a short write, which is what a full disk causes.
 fn is_full(error: &io::Error, folder: &Path) -> bool {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => true,
@@ -70,7 +70,7 @@ const EIO: i32 = 5;
 
 #[cfg(unix)]
 fn nothing_left(folder: &Path) -> bool {
-    // Less than a large commit takes.
+    // Less than a large commit needs.
     rustix::fs::statvfs(folder).is_ok_and(|fs| fs.f_bavail.saturating_mul(fs.f_frsize) < 1 << 20)
 }
 
@@ -79,17 +79,17 @@ fn nothing_left(_folder: &Path) -> bool {
     false
 }
 
-/// The store cannot be opened as it is; trying again does not help.
+/// Makes the error for a store that cannot be opened as it is; trying again does not help.
 pub(super) fn refused(words: impl Into<Arc<str>>) -> ConnectError {
     ConnectError::Refused(words.into())
 }
 
-/// The same, for what the system said when something was done to a file.
+/// Makes the same error for a failed operation on a file.
 pub(super) fn cannot(what: &str, path: &Path, error: &io::Error) -> ConnectError {
     refused(format!("cannot {what} {}: {error}", path.display()))
 }
 
-/// It may be possible a moment later.
+/// Makes the error for a store that may be opened a moment later.
 pub(super) fn not_now(words: impl Into<Arc<str>>) -> ConnectError {
     ConnectError::Unreachable(words.into())
 }

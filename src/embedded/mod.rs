@@ -1,21 +1,20 @@
-//! The embedded manager: a store without a server, in a folder that all processes of one machine
-//! open (LMDB, by `heed`). Here: where the folder is, what it promises, and the manager.
+//! The embedded manager: a store without a server, in a folder that all processes of one machine open (LMDB, by
+//! `heed`). This file has its options and the manager.
 //!
-//! - [`folder`]: the files in the folder; [`locality`]: whether it is on a local disk; [`file_modes`]: for its
-//!   owner only.
+//! - [`folder`]: the files in the folder; [`locality`]: whether it is on a local disk; [`file_modes`]: permissions.
 //! - [`registry`]: one open store per process and folder.
-//! - [`presence`]: which processes have it open; [`liveness`]: where their locks may not be seen.
-//! - [`held_files`]: the files that are open; [`watchdog`]: whether they are still those in the folder.
+//! - [`presence`]: which processes have it open; [`liveness`]: heartbeats, for file systems that may not share locks.
+//! - [`held_files`]: the open files; [`watchdog`]: checks that they are still those in the folder.
 //! - [`recovery`]: crash recovery; [`shutdown_marker`]: the file that says how the store was left.
 //! - [`opening`]: LMDB's environment in the folder; [`store`]: an open store and its transactions.
-//! - [`write_lock`]: which process writes next.
+//! - [`write_lock`]: the lock for write transactions, among processes.
 //! - [`rows`]: channels and members as rows; [`write_txn`]: commands in a write transaction.
 //! - [`read_txn`]: lists, from memory or from the rows.
-//! - [`connection`]: on which thread a batch is executed; [`executor`]: batches to transactions; [`budget`]: how much
-//!   is done at a time.
-//! - [`scan`]: what is there, page by page.
+//! - [`connection`]: on which thread a batch is executed; [`executor`]: batches to transactions; [`budget`]: the size
+//!   of a transaction.
+//! - [`scan`]: lists the contents, page by page.
 //! - [`messages`]: error messages.
-//! - `audit`: what tests ask about the rows; `failpoints`: what tests break.
+//! - `audit`: checks the rows, for tests; `failpoints`: fail points.
 
 #[cfg(any(test, feature = "failpoints"))]
 mod audit;
@@ -65,37 +64,35 @@ pub const MAX_KEY: usize = 511;
 /// The longest uid, in bytes: a row begins with the eight bytes of the number of its channel.
 pub const MAX_MEMBER: usize = MAX_KEY - size_of::<u64>();
 
-/// What a write survives that was answered.
+/// The crashes that an acknowledged write survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
-    /// The death of any process, and of all of them. After a power cut or a crash of the system the store
-    /// begins empty.
+    /// The death of any process, and of all of them. After a power cut or a crash of the system the store begins empty.
     Process,
-    /// A power cut too: each commit waits for the disk.
+    /// A power cut too, because each commit waits for the disk.
     Os,
 }
 
-/// Where the store is, and what it promises.
+/// The options of an embedded store.
 #[derive(Debug, Clone)]
 pub struct EmbeddedOptions {
-    /// Made if it is missing. Two spellings of one folder are one store.
+    /// The folder, made if it is missing. Two spellings of one path are one store.
     pub folder: PathBuf,
-    /// What a write survives; `None`: what it does where this process has the store open already, else
+    /// The durability; `None` means that of the open store, if this process has it open already, otherwise
     /// [`Durability::Os`].
     pub durability: Option<Durability>,
-    /// Whether the folder is on a local file system, though it is not known to be one.
+    /// Whether the folder counts as local although its file system is not known to be.
     pub local_file_system: bool,
 }
 
 impl EmbeddedOptions {
-    /// Names the store in logs and errors.
+    /// Returns the store's name for logs and errors.
     #[must_use]
     pub fn describe(&self) -> String {
         format!("the store in {}", self.folder.display())
     }
 
-    /// Returns why there is nothing to be read in the folder, before anything is opened or put aside; `None` if there
-    /// may be.
+    /// Returns why the folder has nothing to read, before anything is opened or put aside; `None` if it may have.
     #[must_use]
     pub fn lacks(&self) -> Option<&'static str> {
         let folder = folder::Folder::as_given(&self.folder);
@@ -103,8 +100,8 @@ impl EmbeddedOptions {
             return Some("there is none in this folder");
         }
         recovery::is_torn(&folder).then_some(
-            "the system went down while it was open with durability 'process', so that nobody knows what \
-             it holds",
+            "the system went down while it was open with durability 'process', so that its contents cannot \
+             be trusted",
         )
     }
 }
@@ -113,13 +110,13 @@ impl EmbeddedOptions {
 #[derive(Debug)]
 pub struct EmbeddedManager {
     options: EmbeddedOptions,
-    /// `None` = lists are read from the store each time.
+    /// `None` means that lists are read from the store each time.
     bounds: Option<Bounds>,
     stats: Arc<Stats>,
 }
 
 impl EmbeddedManager {
-    /// A manager for `options`. Nothing is opened yet.
+    /// Makes a manager for `options`, without opening anything.
     #[must_use]
     pub fn new(options: EmbeddedOptions, bounds: Option<Bounds>, stats: Arc<Stats>) -> Arc<Self> {
         Arc::new(Self {
@@ -150,8 +147,8 @@ impl Manager for EmbeddedManager {
             Ok(Connected {
                 closed: store.ended().boxed(),
                 connection: EmbeddedConnection::new(store, self.bounds.clone(), self.stats.clone()),
-                // What the last connection began is done, or will not be begun, before this one writes: both
-                // go through the write lock.
+                // What the last connection began is done, or will not begin, before this one writes, because both take
+                // the write lock.
                 fenced: true,
                 note,
             })

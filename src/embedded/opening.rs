@@ -1,4 +1,4 @@
-//! Opening LMDB's environment in a folder whose state was looked at, and what it says if that fails.
+//! Opens LMDB's environment in a folder whose state was checked, and reports why that fails.
 
 use std::{fs::File, io, path::Path};
 
@@ -18,13 +18,13 @@ use super::{
 };
 use crate::manager::ConnectError;
 
-/// Address space of a new store. It doubles whenever it is full.
+/// The address space of a new store in bytes. It doubles whenever it is full.
 const MAP: usize = 16 << 20;
 
-/// Readers at a time, of all processes together: one for each thread that reads.
+/// The maximum number of readers at a time, of all processes together: one for each reading thread.
 const READERS: u32 = 1000;
 
-/// What a [`super::store::Store`] is made of.
+/// The parts of a [`super::store::Store`].
 pub(super) struct Opened {
     pub(super) env: Env<WithoutTls>,
     pub(super) rows: Rows,
@@ -50,7 +50,7 @@ pub(super) fn open(
     let prepared = recovery::prepare(folder, alone, durability, lock)?;
     let paths = folder.write_lock();
     let [next, write] = [lockable(&paths[0], alone)?, lockable(&paths[1], alone)?];
-    // From before LMDB opens it until after it was closed: see `HeldFile`.
+    // Held from before LMDB opens it until after it is closed: see `HeldFile`.
     let locks = HeldFile::new(folder.locks(), lockable(&folder.locks(), false)?);
     let data = hold(folder.data()).map_err(|error| cannot("open", &folder.data(), &error))?;
     let (env, rows) = environment(folder, durability, &prepared)?;
@@ -66,7 +66,7 @@ pub(super) fn open(
     };
     let write_lock = WriteLock::new(next, write);
     if let Some(path) = files.missing() {
-        // LMDB may have made one for itself, which no other process has.
+        // LMDB may have made a new file, which no other process has open.
         let made = path == folder.locks();
         let words = format!(
             "{} was taken away while the store was opened",
@@ -89,8 +89,9 @@ pub(super) fn open(
     })
 }
 
-/// Whether no other process has the store open. The presence of one may have been taken away; one of an older version
-/// has no lock on the rows. Where the rows were taken away, those that are there share nothing with the next ones.
+/// Returns whether no other process has the store open. A process's presence file may have been removed, and a process
+/// of an older version has no lock on data.mdb. If data.mdb was removed, the processes that had it open share nothing
+/// with later ones.
 fn is_alone(folder: &Folder, presence: &Presence, lock: &OpeningLock) -> io::Result<bool> {
     let seen_alone = presence.is_alone(lock)?;
     if !folder.data().exists() {
@@ -99,7 +100,7 @@ fn is_alone(folder: &Folder, presence: &Presence, lock: &OpeningLock) -> io::Res
     Ok(seen_alone && is_free(&folder.data())?.unwrap_or(true))
 }
 
-/// Opens a file that is there to be locked, or makes it if no other process can have it.
+/// Opens a file to be locked, or makes it if no other process can have it open.
 fn lockable(path: &Path, may_make: bool) -> Result<File, ConnectError> {
     let file = if may_make {
         file_modes::open(path)
@@ -119,8 +120,8 @@ fn taken_away(path: &Path) -> ConnectError {
     ))
 }
 
-/// While others have the store open, what lies in the folder is theirs. If something of it was taken away they
-/// notice, and open it anew; one that made it now would not share it with them.
+/// Refuses a folder with missing files while other processes have the store open: they notice it and open the store
+/// again, and a process that made the files now would not share them.
 fn require_all(folder: &Folder) -> Result<(), ConnectError> {
     let [next, write] = folder.write_lock();
     let mut needed = [folder.locks(), next, write, folder.state()].into_iter();
@@ -146,7 +147,7 @@ fn environment(
         // SAFETY: the folder is local, no other file is put in the place of these while processes of this
         // package are there (`is_alone`), and this process has it open once (`registry`).
         let env = unsafe { options.open(folder.path()) }?;
-        // Those of processes that were killed: they would keep pages from being used again.
+        // Entries of killed processes would keep pages from being reused.
         env.clear_stale_readers()?;
         let rows = Rows::open(&env)?;
         if prepared.unsynced {

@@ -1,7 +1,7 @@
-//! Process registry: which processes have the store open, by one locked file for each. The kernel releases a lock when its
-//! process dies, however it dies, so the process of a locked file is alive. LMDB's own locks do not tell two copies of this
-//! package in one process apart, nor processes of two containers that have the same number: both would
-//! destroy the store, and are refused here.
+//! Process registry: which processes have the store open, by one locked file for each. The kernel releases a lock when
+//! its process dies, so the process of a locked file is alive. LMDB's own locks do not distinguish two copies of this
+//! package in one process, nor processes of two containers with the same process number: both would destroy the store,
+//! and are refused here.
 
 use std::{
     ffi::OsStr,
@@ -20,18 +20,19 @@ use super::{
 };
 use crate::manager::ConnectError;
 
-/// Longer than another process has the file locked that only checks whether it is.
+/// How long to wait for a lock that another process takes only to check it: longer than that takes.
 const PATIENCE: Duration = Duration::from_millis(200);
 
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// This process, among those that have the store open.
+/// The entry of this process.
 #[derive(Debug)]
 pub(super) struct Presence {
     path: PathBuf,
-    /// Locked.
+    /// The locked file.
     file: File,
-    /// Where it was there before, it may be another one's whose lock is not seen here.
+    /// Whether this process made the file. An existing one may belong to another process whose lock is not visible
+    /// here.
     made: bool,
 }
 
@@ -62,7 +63,7 @@ impl Presence {
         }
     }
 
-    /// To be looked after with the other files.
+    /// Returns the file, to be watched with the other held files.
     pub(super) fn held(&self) -> io::Result<HeldFile> {
         HeldFile::share(self.path.clone(), &self.file)
     }
@@ -78,7 +79,7 @@ impl Presence {
             }
             let file = match File::options().write(true).open(&path) {
                 Ok(file) => file,
-                // Something else has cleared it away.
+                // Removed by something else.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(error),
             };

@@ -1,4 +1,4 @@
-//! Reads member lists: from memory while their version is that of the channel's row, else from the rows.
+//! Reads member lists: from memory while the version in the channel's row is the same, otherwise from the rows.
 
 use std::sync::Arc;
 
@@ -26,47 +26,47 @@ const NO_ROW: u64 = 0;
 pub(super) struct ReadVersion {
     /// The version of the channel.
     pub(super) version: u64,
-    /// A commit after which it was still that: for readers of that very commit there is nothing to look
-    /// up. Never that of a transaction under way, which may yet change the channel.
+    /// A commit at which it was still current: readers of that commit need not look it up. Never the commit of a
+    /// transaction under way, which may still change the channel.
     pub(super) seen: Option<u64>,
 }
 
 impl ReadVersion {
-    /// Whether the list was right at this commit.
+    /// Returns whether the list was current at this commit.
     fn is_seen(&self, commit: Option<u64>) -> bool {
         fail_point!("embedded-any-commit", Some(self.seen.is_some()));
         self.seen == commit
     }
 
-    /// Whether the channel still has the version of the list.
+    /// Returns whether the channel still has the version of the list.
     fn is_of(&self, version: u64) -> bool {
         fail_point!("embedded-no-version", Some(true));
         self.version == version
     }
 }
 
-/// What is in memory, and what is counted of it.
+/// The lists in memory, and counters.
 #[derive(Debug)]
 pub(super) struct ReadTxn {
     lists: ListLru<ReadVersion>,
     stats: Arc<Stats>,
     /// Bytes of lists that were read from the rows.
     loaded: usize,
-    /// Of the transaction.
+    /// The budget of the transaction.
     pub(super) budget: Budget,
 }
 
-/// Whether a transaction only reads.
+/// The kind of a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TxnKind {
-    /// It sees what was committed.
+    /// It sees what is committed.
     Read,
     /// It may change what it sees.
     Write,
 }
 
 impl TxnKind {
-    /// The commit that a transaction sees, if it sees nothing else.
+    /// Returns the commit that a transaction sees, if it has no changes of its own.
     fn commit(self, txn: &RoTxn) -> Option<u64> {
         let commit = txn.id() as u64;
         fail_point!("embedded-seen-by-writer", Some(Some(commit)));
@@ -84,8 +84,8 @@ impl ReadTxn {
         }
     }
 
-    /// Returns what a read answers for a key, as the transaction sees it. In one that writes: of a channel that it has not
-    /// changed.
+    /// Returns the value of a read for a key, as the transaction sees it; in a write transaction, for a channel that it
+    /// has not changed.
     pub(super) fn value(
         &mut self,
         op: ReadOp,
@@ -100,7 +100,7 @@ impl ReadTxn {
         }
     }
 
-    /// Returns what a read answers for a channel that the transaction has changed, which is now as given.
+    /// Returns the value of a read for a channel that the transaction has changed to the given state.
     pub(super) fn changed_value(
         &mut self,
         op: ReadOp,
@@ -114,7 +114,7 @@ impl ReadTxn {
         }
     }
 
-    /// The list of a channel that the transaction has not changed.
+    /// Returns the list of a channel that the transaction has not changed.
     fn list(
         &mut self,
         rows: &Rows,
@@ -155,8 +155,8 @@ impl ReadTxn {
         }
     }
 
-    /// Reads the list of a channel from the rows. That of a channel which the transaction has changed is not kept: the
-    /// transaction may change it once more, under the same version, or be given up.
+    /// Reads the list of a channel from the rows. One that the transaction has changed is not kept: the transaction may
+    /// change it again, under the same version, or be aborted.
     fn load(
         &mut self,
         rows: &Rows,
@@ -170,12 +170,12 @@ impl ReadTxn {
         Ok(list)
     }
 
-    /// Bytes of lists that were read from the rows since it was asked last.
+    /// Takes the number of bytes of lists that were read from the rows since the last call.
     pub(super) fn take_loaded(&mut self) -> usize {
         std::mem::take(&mut self.loaded)
     }
 
-    /// Nothing is in memory any more.
+    /// Drops everything in memory.
     pub(super) fn clear(&mut self) {
         self.lists.clear();
     }

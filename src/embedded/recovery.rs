@@ -1,10 +1,10 @@
-//! Crash recovery: decides whether the rows in the folder can be used. The file `store.json` says how the store was left:
-//! closed in order, with a checksum; open, since which start of the system; or half made, which is as good as
-//! nothing. With durability `process` nothing waits for the disk, so after a power cut or a crash of the system
-//! the rows may be a mixture of old and new pages, which LMDB would not notice. They are put aside then, and
-//! the store begins empty: its members were sessions of processes that died with the machine.
+//! Crash recovery: decides whether the rows in the folder can be used. The file `store.json` says how the store was
+//! left: closed in order, with a checksum; open, since a certain start of the system; or half made, which counts as
+//! empty. With durability `process` nothing waits for the disk, so that after a power cut or a crash of the system the
+//! rows may be a mixture of old and new pages, which LMDB does not detect. They are then put aside, and the store
+//! begins empty: its members were sessions of processes that died with the machine.
 //!
-//! What is in that file, and how it is read and written, is in [`super::shutdown_marker`].
+//! The file's contents, and reading and writing it, are in [`super::shutdown_marker`].
 
 use std::{
     fs,
@@ -23,18 +23,18 @@ use crate::manager::ConnectError;
 /// Room for LMDB's table of readers: it holds 64 bytes for each of about 2000.
 const LOCKS: usize = 128 << 10;
 
-/// What is to be done, or said, once the store is open.
+/// What remains to be done, or logged, once the store is open.
 #[derive(Debug, Default)]
 pub(super) struct Prepared {
     /// A line for the log.
     pub(super) note: Option<String>,
-    /// What is there must be brought to the disk, and then [`note_synced`].
+    /// Whether the rows must be written to the disk, before [`note_synced`].
     pub(super) unsynced: bool,
-    /// How it is left from then on, for [`note_made`], if it is being made.
+    /// The marker for [`note_made`], if the store is being made.
     made: Option<ShutdownMarker>,
 }
 
-/// Looks at what is there, before it is opened, and notes that it is open from now on.
+/// Checks the state of the store before it is opened, and marks it as open.
 pub(super) fn prepare(
     folder: &Folder,
     alone: bool,
@@ -87,7 +87,7 @@ pub(super) fn prepare(
     Ok(prepared)
 }
 
-/// A store that is open with both durabilities survives what the weaker one does.
+/// Returns the warning for a store that is open with both durabilities: it survives only what the weaker one does.
 fn weakened(
     folder: &Folder,
     left: Option<&ShutdownMarker>,
@@ -105,14 +105,14 @@ fn weakened(
     ))
 }
 
-/// With its room taken: where the disk is full this fails, but a write to memory that the disk has no room
-/// for would kill the process. Another file than before: a process may still have that one mapped.
+/// Makes LMDB's lock file, preallocated: on a full disk this fails, whereas a write to mapped memory without disk space
+/// would kill the process. It is a new file, because a process may have the old one mapped.
 fn make_locks(folder: &Folder) -> io::Result<()> {
     file_modes::create(&folder.locks())?.write_all(&vec![0; LOCKS])
 }
 
-/// Its tables are there: from now on it holds what is written, and an end of this process is no half-made
-/// store any more.
+/// Records that the tables exist: from now on the store holds what is written, and is no longer half-made if this
+/// process ends.
 pub(super) fn note_made(folder: &Folder, prepared: &Prepared) -> io::Result<()> {
     match &prepared.made {
         Some(left) => write(folder, left),
@@ -120,21 +120,21 @@ pub(super) fn note_made(folder: &Folder, prepared: &Prepared) -> io::Result<()> 
     }
 }
 
-/// Everything is on the disk, and each commit will be.
+/// Records that everything is on the disk, and that each commit will be.
 pub(super) fn note_synced(folder: &Folder) -> io::Result<()> {
     write(folder, &ShutdownMarker::Synced)
 }
 
-/// Brings everything to the disk by `sync`, and says that the last process has closed the store in order: first by
-/// a note that does not wait for the disk, since the system may be shut down before the disk is done. The two
-/// that wait for it do so at once.
+/// Writes everything to the disk by `sync`, and records that the last process has closed the store in order. First
+/// comes a note that does not wait for the disk, because the system may be shut down before the disk is done. The two
+/// that wait for the disk follow at once.
 pub(super) fn close(
     folder: &Folder,
     sync: impl FnOnce() -> bool + Send,
     _lock: &OpeningLock,
 ) -> io::Result<()> {
     let checksum = Checksum::of(&folder.data())?;
-    // Such as on a full disk; what waits for the disk says the same later.
+    // Fails on a full disk, for example; what waits for the disk reports the same later.
     let _ = shutdown_marker::note_closing(folder, &checksum);
     let closed = ShutdownMarker::Closed(checksum);
     let (drafted, synced) = thread::scope(|scope| {
@@ -157,7 +157,7 @@ pub(super) fn close(
     file_modes::remove(&folder.closing())
 }
 
-/// Writes the file again, of which something else has taken away the one that was there when the store was open.
+/// Writes the file again if it was removed while the store was open.
 pub(super) fn restore(folder: &Folder, durability: Durability) -> io::Result<()> {
     let left = match durability {
         Durability::Process => ShutdownMarker::Open { boot: boot() },
@@ -166,18 +166,18 @@ pub(super) fn restore(folder: &Folder, durability: Durability) -> io::Result<()>
     write(folder, &left)
 }
 
-/// Returns whether the rows will be put aside by the next process that opens the store.
+/// Returns whether the next process that opens the store will put the rows aside.
 pub(super) fn is_torn(folder: &Folder) -> bool {
     matches!(read(folder), Ok(Some((left, _))) if is_of_another_start(&left))
         && !is_as_closed(folder)
 }
 
-/// Whether the system has gone down since, and nothing had waited for the disk.
+/// Returns whether the system was restarted since, and nothing had waited for the disk.
 fn is_of_another_start(left: &ShutdownMarker) -> bool {
     matches!(left, ShutdownMarker::Open { boot: since } if *since != boot())
 }
 
-/// Fails where the rows are damaged; puts them aside where that cannot be known.
+/// Fails if the rows are damaged; puts them aside if that cannot be known.
 fn trust(folder: &Folder, left: Option<&ShutdownMarker>) -> Result<Option<String>, ConnectError> {
     let data = folder.data();
     let Ok(found) = fs::metadata(&data) else {
@@ -221,13 +221,13 @@ fn trust(folder: &Folder, left: Option<&ShutdownMarker>) -> Result<Option<String
             removed.map_err(|error| cannot("remove", &data, &error))?;
             Ok(None)
         }
-        // LMDB would take it for a new one.
+        // LMDB would treat it as a new one.
         Some(_) if found.len() == 0 => Err(damaged("is empty")),
         Some(_) => Ok(None),
     }
 }
 
-/// Which start of the system this is; the same text where that cannot be known.
+/// Returns an id of the system's start; the same text each time where that cannot be known.
 #[cfg(target_os = "linux")]
 fn boot() -> String {
     let id = fs::read_to_string("/proc/sys/kernel/random/boot_id");

@@ -38,8 +38,8 @@ impl Drop for Reservation {
     }
 }
 
-/// The store in a folder, which is opened if this process has it not open. Blocks the thread. With a line
-/// for the log, if there is something to say.
+/// Returns the store in a folder, and opens it if this process has not; with a line for the log, if there is one.
+/// Blocks the thread.
 pub(super) fn open(
     options: &EmbeddedOptions,
 ) -> Result<(Arc<Store>, Option<String>), ConnectError> {
@@ -50,13 +50,13 @@ pub(super) fn open(
     let reservation = loop {
         let known = match stores().entry(handle.clone()) {
             Entry::Vacant(entry) => {
-                // For this one, while it is being opened.
+                // Reserved while it is being opened.
                 entry.insert(Weak::new());
                 break Reservation(handle);
             }
             Entry::Occupied(entry) => entry.get().upgrade(),
         };
-        // The lock is free again: this may be the last share in the store, and closing takes it too.
+        // The lock is released first: this may be the last share in the store, and closing takes the lock too.
         if let Some(store) = known.filter(|store| store.check().is_ok()) {
             let wanted = options.durability.unwrap_or(store.durability());
             if store.durability() != wanted {

@@ -36,18 +36,18 @@ pub(super) struct Channel {
     pub(super) count: u64,
 }
 
-/// So many members room is made for before they are seen.
+/// The maximum number of members for which memory is allocated before they are read.
 const MOST_ROOM: u64 = 1 << 16;
 
 const WORD: usize = size_of::<u64>();
 
 impl Rows {
-    /// How many tables there are.
+    /// The number of tables.
     pub(super) const TABLES: u32 = 2;
 
     /// Opens the tables, which are made if they are missing.
     pub(super) fn open(env: &Env<WithoutTls>) -> Result<Self> {
-        // Without a write transaction, for which another process might have to be waited for.
+        // Without a write transaction, which might have to wait for another process.
         let found = env.open_databases_and_commit(env.read_txn()?, |opener, txn| {
             let channels = opener.open_database(txn, Some("channels"))?;
             let members = opener.open_database(txn, Some("members"))?;
@@ -78,14 +78,14 @@ impl Rows {
         self.channels.delete(txn, key).map(drop)
     }
 
-    /// Says whether it was none yet.
+    /// Adds a member; returns whether it is new.
     pub(super) fn put_member(&self, txn: &mut RwTxn, number: u64, uid: &[u8]) -> Result<bool> {
         let (row, length) = row(number, uid)?;
         let there = self.members.get_or_put(txn, &row[..length], &())?;
         Ok(there.is_none())
     }
 
-    /// Says whether it was one.
+    /// Removes a member; returns whether there was one.
     pub(super) fn delete_member(&self, txn: &mut RwTxn, number: u64, uid: &[u8]) -> Result<bool> {
         let (row, length) = row(number, uid)?;
         self.members.delete(txn, &row[..length])
@@ -100,13 +100,13 @@ impl Rows {
         self.members.delete_range(txn, &all).map(drop)
     }
 
-    /// The members of a channel; of one that has no row: none.
+    /// Returns the members of a channel; none if it has no row.
     pub(super) fn list(&self, txn: &RoTxn, channel: Option<Channel>) -> Result<CallResult<List>> {
         let Some(channel) = channel else {
             return Ok(List::new([[0; 0]; 0]));
         };
         let number = channel.number.to_be_bytes();
-        // Not whatever a damaged row says.
+        // Limited, because a damaged row may have any count.
         let room = channel.count.min(MOST_ROOM);
         let mut uids = Vec::with_capacity(usize::try_from(room).unwrap_or(0));
         for member in self.members.prefix_iter(txn, &number)? {
@@ -115,7 +115,7 @@ impl Rows {
         Ok(List::new(uids))
     }
 
-    /// All channels, each with its key.
+    /// Returns all channels, each with its key.
     #[cfg(any(test, feature = "failpoints"))]
     pub(super) fn every_channel(&self, txn: &RoTxn) -> Result<Vec<(String, Channel)>> {
         let all = self.channels.iter(txn)?.map(|row| {
@@ -126,7 +126,7 @@ impl Rows {
         all.collect()
     }
 
-    /// The number of the channel of each member.
+    /// Returns the number of the channel of each member.
     #[cfg(any(test, feature = "failpoints"))]
     pub(super) fn numbers<'txn>(
         &self,
@@ -139,7 +139,7 @@ impl Rows {
         }))
     }
 
-    /// The channels whose keys begin so, in the order of their keys: so many, after that key.
+    /// Returns at most `most` channels whose keys begin with `stem`, in key order, after `after`, if given.
     pub(super) fn channels<'txn>(
         &self,
         txn: &'txn RoTxn,
@@ -161,7 +161,7 @@ impl Rows {
             .collect()
     }
 
-    /// The members of a channel, in the order of their bytes: so many, after that one, if there is one.
+    /// Returns at most `most` members of a channel, in the order of their bytes, after `after`, if given.
     pub(super) fn members(
         &self,
         txn: &RoTxn,
@@ -185,7 +185,7 @@ impl Rows {
     }
 }
 
-/// The key of a member, and its length.
+/// Returns the key of a member, and its length.
 fn row(number: u64, uid: &[u8]) -> Result<([u8; MAX_KEY], usize)> {
     if uid.len() > MAX_MEMBER {
         return Err(heed::Error::Mdb(heed::MdbError::BadValSize));

@@ -1,5 +1,5 @@
-//! Lists what the store holds, a page at a time, each in a read transaction of its own: one that stayed open would keep
-//! LMDB's pages from being used again. See [`crate::inventory`].
+//! Lists what the store holds, page by page, each in a read transaction of its own: one that stayed open would keep
+//! LMDB from reusing pages. See [`crate::inventory`].
 
 use std::sync::{Arc, Weak};
 
@@ -18,7 +18,7 @@ use crate::{
     manager::{Connection as _, Inventory, Lost},
 };
 
-/// How many keys, or members, there are on a page.
+/// The number of keys, or members, of a page.
 const PAGE: usize = 1000;
 
 /// A store that is being listed. It can be closed meanwhile.
@@ -84,7 +84,7 @@ impl Inventory for EmbeddedConnection {
     }
 }
 
-/// Page after page; each begins after the last name of the one before.
+/// Streams pages; each begins after the last name of the one before.
 fn pages(
     page: impl Fn(Option<&Vec<u8>>) -> Result<Vec<Vec<u8>>> + Send + 'static,
 ) -> BoxStream<'static, Result<Vec<Vec<u8>>>> {

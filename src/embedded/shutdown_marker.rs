@@ -1,6 +1,6 @@
-//! Shutdown marker: the file `store.json`, which says how the store was left. It is of this package's own, and is read before
-//! LMDB touches anything. And `closing.json`, which says what the rows were when they had yet to be brought to the
-//! disk. What follows from it is in [`super::recovery`].
+//! Shutdown marker: the file `store.json`, which says how the store was left, and is read before LMDB opens anything;
+//! and `closing.json`, which describes rows that were not on the disk yet. What follows from both is decided in
+//! [`super::recovery`].
 
 use std::{
     env::consts::{ARCH, OS},
@@ -19,11 +19,11 @@ use super::{
 };
 use crate::manager::ConnectError;
 
-/// The layout of the rows, of the files and of their locks. A change that older versions of this package
-/// cannot work with raises it.
+/// The version of the layout of rows, files and locks. Raised by a change that older versions of this package cannot
+/// work with.
 const FORMAT: u64 = 1;
 
-/// The format of this build: in the addon of the tests, that of a later version if the environment says so.
+/// Returns the format of this build; in the addon of the tests that of a later version, if the environment says so.
 fn format() -> u64 {
     #[cfg(feature = "failpoints")]
     if std::env::var_os("GLOBALCHANNEL_LATER_FORMAT").is_some() {
@@ -37,11 +37,11 @@ fn format() -> u64 {
 pub(super) enum ShutdownMarker {
     /// Closed in order by all processes.
     Closed(Checksum),
-    /// Open, or by processes that died, since this start of the system.
+    /// Open since this start of the system; the processes may have died.
     Open { boot: String },
-    /// The same, but each commit has waited for the disk.
+    /// Open, and each commit has waited for the disk.
     Synced,
-    /// While it was made: what there may be of it holds nothing.
+    /// Being made: it holds nothing yet.
     Unmade,
 }
 
@@ -51,7 +51,7 @@ pub(super) struct Checksum {
     xxh3: String,
 }
 
-/// How the store was left, and the kind of the locks.
+/// Reads how the store was left, and the kind of the locks.
 pub(super) fn read(folder: &Folder) -> Result<Option<(ShutdownMarker, String)>, ConnectError> {
     let path = folder.state();
     let text = match fs::read(&path) {
@@ -77,25 +77,25 @@ pub(super) fn read(folder: &Folder) -> Result<Option<(ShutdownMarker, String)>, 
     }
 }
 
-/// Whether it says that each commit has waited for the disk.
+/// Returns whether the marker says that each commit has waited for the disk.
 pub(super) fn is_synced(folder: &Folder) -> bool {
     matches!(read(folder), Ok(Some((ShutdownMarker::Synced, _))))
 }
 
-/// In one step, and on the disk before it returns: what is done next relies on it.
+/// Writes the marker atomically, and to the disk before it returns, because the next steps rely on it.
 pub(super) fn write(folder: &Folder, left: &ShutdownMarker) -> io::Result<()> {
     draft(folder, left)?;
     publish(folder)
 }
 
-/// The first half of [`write()`]: brings to the disk what is to be the file, beside the one that is there.
+/// Does the first half of [`write()`]: writes the new file beside the old one, and to the disk.
 pub(super) fn draft(folder: &Folder, left: &ShutdownMarker) -> io::Result<()> {
     let mut file = file_modes::create(&fresh(folder))?;
     file.write_all(left.to_json().to_string().as_bytes())?;
     file.sync_all()
 }
 
-/// The second half.
+/// Does the second half: replaces the old file.
 pub(super) fn publish(folder: &Folder) -> io::Result<()> {
     fs::rename(fresh(folder), folder.state())?;
     if cfg!(unix) {
@@ -108,17 +108,16 @@ fn fresh(folder: &Folder) -> PathBuf {
     folder.state().with_extension("json.new")
 }
 
-/// What the rows are when the last process closes the store, before they are on the disk. A system that is shut
-/// down in order brings them there, also when the process does not live to see it. Nothing waits for the disk
-/// here: after a power cut the note may be missing, or be half a note, or not be true of the rows, and is then no
-/// note.
+/// Notes the state of the rows when the last process closes the store, before they are on the disk. An orderly shutdown
+/// of the system writes both to the disk, even if the process is killed first. Nothing waits for the disk here: after a
+/// power cut the note may be missing, truncated or wrong, and is then ignored.
 pub(super) fn note_closing(folder: &Folder, checksum: &Checksum) -> io::Result<()> {
     let note = json!({"format": format(), "closing": checksum.to_json()});
     let mut file = file_modes::create(&folder.closing())?;
     file.write_all(note.to_string().as_bytes())
 }
 
-/// Whether the rows are those that the last process had when it closed the store.
+/// Returns whether the rows are as the last process left them when it closed the store.
 pub(super) fn is_as_closed(folder: &Folder) -> bool {
     let expected = fs::read(folder.closing()).ok().and_then(|text| {
         let value: Value = serde_json::from_slice(&text).ok()?;
@@ -185,7 +184,7 @@ impl Checksum {
     }
 }
 
-/// What locks between processes look like in memory depends on this.
+/// Returns an id of what determines the memory layout of locks between processes.
 pub(super) fn kind_of_locks() -> String {
     let library = if cfg!(target_env = "musl") {
         "musl"

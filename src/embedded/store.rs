@@ -1,5 +1,5 @@
-//! An open store: its transactions, the size of its map, closing it. How it is opened is in [`super::opening`], what is done in
-//! a transaction in [`super::read_txn`] and [`super::write_txn`].
+//! An open store: its transactions, the size of its map, and closing it. [`super::opening`] opens it; what is done in a
+//! transaction is in [`super::read_txn`] and [`super::write_txn`].
 
 use std::{
     fmt,
@@ -25,32 +25,31 @@ use super::{
 };
 use crate::manager::{ConnectError, Lost};
 
-/// What the registry has dropped when the store is closed.
+/// The registry's guard, dropped when the store is closed.
 pub(super) type Reservation = Box<dyn fmt::Debug + Send + Sync>;
 
-/// An open store, shared by all connections of this process to its folder. Closes it when it is dropped, and may wait for
-/// the disk then.
+/// An open store, shared by all connections of this process to its folder. Dropping it closes it, which may wait for
+/// the disk.
 #[derive(Debug)]
 pub(super) struct Store {
-    /// There until the store is closed.
+    /// `None` once the store is closed.
     env: Option<Env<WithoutTls>>,
     rows: Rows,
     write_lock: WriteLock,
     durability: Durability,
     folder: Folder,
     presence: Option<Presence>,
-    /// Transactions hold it shared, resizing the map holds it alone.
+    /// Transactions hold it shared, resizing the map holds it exclusively.
     map: RwLock<()>,
     watchdog: Arc<Watchdog>,
-    /// Whether it is being closed, and has yet to be brought to the disk.
+    /// Whether it is being closed, and is not on the disk yet.
     syncing: Arc<AtomicBool>,
     /// Dropped last: see [`super::registry`].
     _reservation: Reservation,
 }
 
 impl Store {
-    /// Opens the store in a folder, which this process has not open. With a line for the log, if there is
-    /// something to say.
+    /// Opens the store in a folder, which this process does not have open. Returns a line for the log, if there is one.
     pub(super) fn open(
         folder: Folder,
         durability: Durability,
@@ -101,7 +100,7 @@ impl Store {
         self.durability
     }
 
-    /// Returns how many readers of all processes there have been at a time since the store was opened by the first.
+    /// Returns the maximum number of readers at a time, of all processes, since the first of them opened the store.
     #[cfg(any(test, feature = "failpoints"))]
     pub(super) fn readers(&self) -> u32 {
         let info = self.env.as_ref().map(heed::Env::info);
@@ -112,7 +111,7 @@ impl Store {
         self.folder.path()
     }
 
-    /// Does something in a read transaction, which sees all that was committed before.
+    /// Runs `work` in a read transaction, which sees everything that was committed before.
     pub(super) fn read<T>(
         &self,
         mut work: impl FnMut(&RoTxn) -> Result<T, heed::Error>,
@@ -128,7 +127,7 @@ impl Store {
         })
     }
 
-    /// Does something in a write transaction, perhaps more than once; `work` commits it.
+    /// Runs `work`, which commits, in a write transaction, perhaps more than once.
     pub(super) fn write<T>(
         &self,
         _pass: &WriteGuard,
@@ -137,7 +136,7 @@ impl Store {
         self.attempt(|env| work(env.write_txn()?))
     }
 
-    /// Does something with the map as large as it has to be.
+    /// Runs `work`, and repeats it with a larger map as long as that is too small.
     fn attempt<T>(
         &self,
         mut work: impl FnMut(&Env<WithoutTls>) -> Result<T, heed::Error>,
@@ -153,7 +152,7 @@ impl Store {
             };
             match failure {
                 Failure::NoRoom => self.grow()?,
-                // As large as it is for the others.
+                // As large as the other processes have it.
                 Failure::Outgrown => self.resize(0)?,
                 Failure::Store(words) => return Err(self.end(words)),
                 failure @ (Failure::Heavy | Failure::Calls(_)) => return Err(failure),
@@ -168,7 +167,7 @@ impl Store {
             (env.clear_stale_readers(), env.info().map_size)
         };
         match dead {
-            // What was kept for them can be used again.
+            // Pages kept for dead readers can be reused.
             Ok(1..) => Ok(()),
             _ => self.resize(size.checked_mul(2).ok_or(Failure::NoRoom)?),
         }
@@ -179,11 +178,11 @@ impl Store {
         let env = self.env()?;
         // SAFETY: transactions are open under a share of the lock only, and there is none now.
         let resized = unsafe { env.resize(size) };
-        // Without a map no transaction may be begun any more.
+        // Without a map no further transaction may begin.
         resized.map_err(|error| self.end(format!("no memory for the store: {error}").into()))
     }
 
-    /// The environment, as long as it can be used.
+    /// Returns the environment, as long as it can be used.
     fn env(&self) -> Result<&Env<WithoutTls>, Failure> {
         if let Some(words) = self.watchdog.over() {
             return Err(Failure::Store(words));
@@ -201,7 +200,7 @@ impl Store {
         self.map.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the store can still be used, and is still the one in its folder.
+    /// Returns whether the store can still be used, and is still the one in its folder.
     pub(super) fn check(&self) -> Result<(), Lost> {
         self.watchdog.check()
     }
@@ -211,27 +210,27 @@ impl Store {
         Failure::Store(words)
     }
 
-    /// Why nothing can be done with the store any more.
+    /// Returns why the store cannot be used any more.
     pub(super) fn over(&self) -> Option<Arc<str>> {
         self.watchdog.over()
     }
 
-    /// Completes when the store can be used no more.
+    /// Completes when the store cannot be used any more.
     pub(super) fn ended(&self) -> impl Future<Output = ()> + Send + 'static {
         self.watchdog.ended()
     }
 
-    /// Says whether it is being closed, and has yet to be brought to the disk.
+    /// Returns the flag that says whether the store is being closed, and is not on the disk yet.
     pub(super) fn syncing(&self) -> Arc<AtomicBool> {
         self.syncing.clone()
     }
 
-    /// The last process of all brings everything to the disk, and says so.
+    /// Writes everything to the disk and records it, if this is the last process.
     fn close_in_order(&self, env: &Env<WithoutTls>, lock: &OpeningLock) {
-        // Otherwise each commit has waited for the disk, and nothing is lost without this.
+        // With durability `os` each commit has waited for the disk, and nothing is lost without this.
         let needed = self.durability == Durability::Process;
         self.syncing.store(needed, Ordering::Release);
-        // If this fails, the next one finds the store as processes leave it that are killed.
+        // If this fails, the next process finds the store as after a kill.
         let _ = close(&self.folder, || env.force_sync().is_ok(), lock);
     }
 }
@@ -243,9 +242,9 @@ impl Drop for Store {
         };
         let there = self.watchdog.has_data();
         let over = self.watchdog.over().is_some() || !there;
-        // Where it is over, the files in the folder may be others' by now.
+        // If the store cannot be used, the files in the folder may belong to other processes by now.
         let Some(lock) = (!over).then(|| self.folder.lock_opening().ok()).flatten() else {
-            // Before `presence`: a process that finds no other makes LMDB's locks anew.
+            // Before `presence`: a process that finds no other one makes LMDB's lock file anew.
             drop(env);
             self.watchdog.close();
             return;

@@ -1,6 +1,6 @@
-//! Watchdog of an open store: checks once a second that its files are still those in the folder, keeps their times fresh,
-//! and beats ([`super::liveness`]) where that is needed. A task does so, or a call if that comes first: a process without
-//! calls has to notice too, because processes that open the store wait for it.
+//! Watchdog of an open store: checks once a second that its files are still those in the folder, keeps their times
+//! fresh, and writes heartbeats ([`super::liveness`]) if needed. A task does so, or a call if that comes first: a
+//! process without calls has to notice too, because processes that open the store wait for it.
 
 use std::{
     fs::File,
@@ -31,17 +31,17 @@ pub(super) struct Watchdog {
     durability: Durability,
     files: Mutex<Option<Files>>,
     looked: Mutex<Instant>,
-    /// Why nothing can be done with the store any more.
+    /// Why the store cannot be used any more.
     over: watch::Sender<Option<Arc<str>>>,
 }
 
-/// The files that are open, as long as the store is.
+/// The open files, as long as the store is open.
 #[derive(Debug)]
 pub(super) struct Files {
     pub(super) data: HeldFile,
-    /// The locks and the presence.
+    /// The lock files and the presence file.
     pub(super) others: Vec<HeldFile>,
-    /// Where locks may not be shared.
+    /// The heartbeats, if locks may not be shared.
     pub(super) beats: Option<Liveness>,
 }
 
@@ -91,19 +91,20 @@ impl Watchdog {
             self.end(format!("its files were taken away ({name})").into());
             return Some(());
         }
-        // An error is such as a full disk: the next look may do better.
+        // An error such as a full disk may be gone at the next check.
         if let Some(Ok(Some(words))) = files.beats.as_mut().map(Liveness::look) {
             self.end(words.into());
         }
         Some(())
     }
 
-    /// Restores `store.json` if it is missing, as long as this process has the rows: without it the next process refuses
-    /// them.
+    /// Restores `store.json` if it is missing, as long as this process has data.mdb open: without the file the next
+    /// process refuses the store.
     fn keep_state(&self) {
         let path = self.folder.state();
         let _ = match File::options().write(true).open(&path) {
-            // One with durability `os` has restored it, and does not know that this one does not wait for the disk.
+            // A process with durability `os` has restored it, and does not know that this one does not wait for the
+            // disk.
             Ok(_) if self.durability == Durability::Process && is_synced(&self.folder) => {
                 restore(&self.folder, self.durability)
             }
@@ -113,7 +114,7 @@ impl Watchdog {
         };
     }
 
-    /// Ends the store: nothing can be done with it from now on.
+    /// Ends the store: it cannot be used from now on.
     pub(super) fn end(&self, words: Arc<str>) {
         self.over.send_if_modified(|over| {
             let first = over.is_none();
@@ -124,23 +125,23 @@ impl Watchdog {
         });
     }
 
-    /// Why nothing can be done with the store any more.
+    /// Returns why the store cannot be used any more.
     pub(super) fn over(&self) -> Option<Arc<str>> {
         self.over.borrow().clone()
     }
 
-    /// Completes when the store can be used no more.
+    /// Completes when the store cannot be used any more.
     pub(super) fn ended(&self) -> impl Future<Output = ()> + Send + 'static {
         let mut over = self.over.subscribe();
         async move {
-            // Fails when the store was closed in order, which is no failure.
+            // Fails if the store was closed in order, which is not a failure.
             if over.wait_for(Option::is_some).await.is_err() {
                 std::future::pending::<()>().await;
             }
         }
     }
 
-    /// Whether the rows are still those in the folder, before this process lets go of them.
+    /// Returns whether the data file is still the one in the folder, before this process closes it.
     pub(super) fn has_data(&self) -> bool {
         let files = lock(&self.files);
         let there = files.as_ref().is_some_and(|files| files.data.is_there());
@@ -150,19 +151,20 @@ impl Watchdog {
         there
     }
 
-    /// Whether no other process holds the rows, where the system can tell. Ends this one's own hold.
+    /// Returns whether no other process holds the data file, where the system can tell. Ends this process's own hold.
     pub(super) fn is_last(&self) -> Option<bool> {
         is_last(&lock(&self.files).as_ref()?.data)
     }
 
-    /// Lets go of the files, of which lock.mdb must be open for as long as LMDB's environment is.
+    /// Closes the files; lock.mdb must be open for as long as LMDB's environment is.
     pub(super) fn close(&self) {
         lock(&self.files).take();
     }
 }
 
 impl Files {
-    /// The first that is not in the folder any more. Those that are do not look old from now on.
+    /// Returns the first file that is no longer in the folder. Renews the times of the others, so that they do not look
+    /// old.
     pub(super) fn missing(&self) -> Option<&Path> {
         let mut all = std::iter::once(&self.data).chain(&self.others);
         all.find(|held| {

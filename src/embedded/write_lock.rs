@@ -9,8 +9,8 @@ use std::{fs::File, io, sync::Arc};
 
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-/// The files, locked by one thread of this process at a time: a lock belongs to the open file, so it
-/// would not hold up the others.
+/// The files, locked by one thread of this process at a time: a file lock belongs to the open file, and would not
+/// exclude other threads.
 #[derive(Debug)]
 struct Files {
     next: File,
@@ -33,7 +33,7 @@ impl Files {
     fn lock(&self) -> io::Result<()> {
         self.next.lock()?;
         let locked = self.write.lock();
-        // Fails for a file that is not locked only.
+        // Fails only for a file that is not locked.
         let _ = self.next.unlock();
         locked
     }
@@ -47,21 +47,21 @@ impl WriteLock {
     /// Takes the lock, if that is possible without waiting.
     pub(super) fn try_lock(&self) -> Option<WriteGuard> {
         let files = self.0.clone().try_lock_owned().ok()?;
-        // A file system that cannot lock was found out when the store was opened.
+        // A file system without locks was detected when the store was opened.
         files.next.try_lock().ok()?;
         let locked = files.write.try_lock().is_ok();
         let _ = files.next.unlock();
         locked.then(|| WriteGuard(files))
     }
 
-    /// Waits for the other threads of this process.
+    /// Waits for other threads of this process.
     pub(super) async fn lock_local(&self) -> LocalGuard {
         LocalGuard(self.0.clone().lock_owned().await)
     }
 }
 
 impl LocalGuard {
-    /// Waits for the other processes; blocks the thread.
+    /// Waits for other processes; blocks the thread.
     pub(super) fn lock(self) -> io::Result<WriteGuard> {
         self.0.lock()?;
         Ok(WriteGuard(self.0))
@@ -69,7 +69,7 @@ impl LocalGuard {
 }
 
 impl WriteGuard {
-    /// Lets another process write first, if one waits; blocks the thread.
+    /// Lets another process write first, if one is waiting; blocks the thread.
     pub(super) fn let_others_write(&mut self) -> io::Result<()> {
         self.0.write.unlock()?;
         self.0.lock()

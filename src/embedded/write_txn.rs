@@ -1,4 +1,4 @@
-//! Executes commands in one write transaction, in their order: each sees what those before it did.
+//! Executes commands in one write transaction, in order: each sees the effects of earlier ones.
 
 use std::collections::HashMap;
 
@@ -17,17 +17,17 @@ use crate::{
 
 type Result<T> = std::result::Result<T, heed::Error>;
 
-/// The numbers that one transaction can give to new channels.
+/// The maximum number of new channels in one transaction.
 const NUMBERS: u64 = 1 << 20;
 
-/// A write transaction. Nothing has changed unless it is committed.
+/// A write transaction. Nothing changes unless it is committed.
 pub(super) struct WriteTxn<'a> {
     rows: &'a Rows,
     txn: RwTxn<'a>,
     reading: &'a mut ReadTxn,
-    /// The channels that were looked up, as they are now.
+    /// The channels that were looked up, in their present state.
     channels: HashMap<&'a [u8], Touched, foldhash::fast::RandomState>,
-    /// The next new channel is the n-th of this transaction.
+    /// The number of new channels in this transaction.
     new_channels: u64,
 }
 
@@ -68,7 +68,7 @@ impl<'a> WriteTxn<'a> {
         Ok(Ok(Reply::Done))
     }
 
-    /// Deletes channels whose keys begin so, up to so many members. Returns whether that were all.
+    /// Deletes channels whose keys begin with `stem`, with up to `most` members. Returns whether these were all.
     pub(super) fn clean(mut self, stem: &[u8], most: u64) -> Result<bool> {
         let mut left = most;
         loop {
@@ -93,7 +93,7 @@ impl<'a> WriteTxn<'a> {
         }
     }
 
-    /// Returns whether so much was done that the next command is to go into another transaction.
+    /// Returns whether the budget is used, so that the next command goes into another transaction.
     pub(super) fn is_enough(&self) -> bool {
         self.reading.budget.is_enough()
     }
@@ -146,7 +146,7 @@ impl<'a> WriteTxn<'a> {
         Ok(())
     }
 
-    /// The next new channel has another number.
+    /// Takes the number: the next new channel gets another one.
     fn use_number(&mut self) {
         fail_point!("embedded-same-number", Some(()));
         self.new_channels += 1;
@@ -182,7 +182,7 @@ impl<'a> WriteTxn<'a> {
     fn value(&mut self, op: ReadOp, key: &'a Key) -> Result<CallResult<Value>> {
         let (rows, txn) = (self.rows, &self.txn);
         match self.changed(key) {
-            // Its own changes have no version yet.
+            // The transaction's own changes have no version yet.
             Some(&Touched { channel, .. }) => {
                 let value = self.reading.changed_value(op, rows, txn, channel)?;
                 fail_point!("embedded-keep-own", self.reading.keep_own(txn, key, &value));
@@ -192,7 +192,7 @@ impl<'a> WriteTxn<'a> {
         }
     }
 
-    /// A channel that this transaction has changed, as it is now.
+    /// Returns a channel that this transaction has changed, in its present state.
     fn changed(&self, key: &[u8]) -> Option<&Touched> {
         fail_point!("embedded-own-as-others", Some(None));
         self.channels.get(key).filter(|touched| touched.changed)
@@ -215,7 +215,7 @@ impl<'a> WriteTxn<'a> {
     }
 }
 
-/// A channel as it is committed in the transaction of this version.
+/// Returns a channel as it is committed in the transaction of this version.
 fn committed(channel: Channel, version: u64) -> Channel {
     fail_point!("embedded-version-stays", Some(channel));
     Channel { version, ..channel }

@@ -14,10 +14,10 @@ use crate::{
     store_manager::StoreManager,
 };
 
-/// How the address of an embedded store begins.
+/// The beginning of an embedded store's address.
 const EMBEDDED: &str = "embedded:";
 
-/// How it ends where the file system is not known to be local, and is: option `localFileSystem` of the services.
+/// The end of its address if the file system is to be accepted as local: option `localFileSystem` of the services.
 const LOCAL: &str = "?localFileSystem=true";
 
 /// Reads an address; `name` is what it is an argument of.
@@ -70,8 +70,8 @@ fn is_same(one: &Store, other: &Store) -> bool {
     }
 }
 
-/// Opens a store that exists, for the keys that begin with `stem`. An embedded store that a service would put aside after
-/// a crash of the system is left as it is, and an error.
+/// Opens an existing store, for the keys that begin with `stem`. An embedded store that a service would put aside after
+/// a crash of the system is left unchanged, and is an error.
 pub async fn open(store: Store, stem: &[u8]) -> Result<Opened> {
     if let Store::Embedded(options) = &store
         && let Some(why) = options.lacks()

@@ -20,20 +20,20 @@ use crate::{
     keys::Key,
 };
 
-/// How many sets are read at a time.
+/// The number of sets that are read at a time.
 const READERS: usize = 32;
 
-/// How many members, and bytes of them, go into one batch.
+/// The number of members in a batch; of their bytes: below.
 const BATCH: usize = 4096;
 const BATCH_BYTES: usize = 1 << 20;
 
-/// How many batches are on their way at a time.
+/// The number of batches in flight.
 const FLIGHTS: usize = 4;
 
-/// How many sets are counted in one step.
+/// The number of sets that are counted in one step.
 const COUNTED: usize = 1000;
 
-/// How far it is.
+/// The progress of a copy.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Channels (one for each frontend) that were begun.
@@ -42,32 +42,32 @@ pub struct Progress {
     pub members: u64,
 }
 
-/// How it ended.
+/// The result of a copy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
     /// Sets that the source holds or held.
     pub keys: u64,
     /// Members of these in the source, after the copy.
     pub members: u64,
-    /// What the two stores do not agree upon, in the order of the keys.
+    /// The sets whose counts differ, in the order of the keys.
     pub differing: Vec<Difference>,
-    /// What the target did not take, and why.
+    /// The sets that the target refused, and why.
     pub refused: BTreeMap<Key, String>,
 }
 
 impl Report {
-    /// Whether the target holds as many members of each set as the source.
+    /// Returns whether the target holds as many members of each set as the source.
     #[must_use]
     pub fn is_verified(&self) -> bool {
         self.differing.is_empty() && self.refused.is_empty()
     }
 }
 
-/// A set with another number of members in the target: the source changed meanwhile, or the target did,
-/// or held others before.
+/// A set with another number of members in the target, because the source or the target changed meanwhile, or the
+/// target had other members before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// Which set.
+    /// The key of the set.
     pub key: Key,
     /// Members in the source.
     pub source: u64,
@@ -120,7 +120,7 @@ async fn copy_open(
     }
     let refused = writer.finish().await?;
 
-    // What came meanwhile was not copied, and shall be found to differ.
+    // Sets that were added meanwhile were not copied, and must be reported as different.
     let mut again = source.keys(stem);
     while let Some(key) = again.try_next().await? {
         keys.insert(key);
@@ -132,10 +132,10 @@ async fn copy_open(
     compare(source, target, keys, report).await
 }
 
-/// A batch on its way, with its replies at the end.
+/// A batch in flight; resolves to its commands and replies.
 type Flight = BoxFuture<'static, Result<(Vec<Command>, Vec<Result<Reply>>)>>;
 
-/// Fills batches, and keeps some of them on their way.
+/// Fills batches, and keeps some of them in flight.
 struct Writer<'a> {
     target: &'a Opened,
     batch: Vec<Command>,
@@ -159,7 +159,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Takes part of a set; waits while too much is on its way.
+    /// Takes a part of a set; waits while too many batches are in flight.
     async fn put(&mut self, key: Key, mut members: Vec<Member>) -> Result<()> {
         if let Some(why) = too_long("the key", key.len(), self.target.sizes.key) {
             self.refused.insert(key, why);
@@ -188,7 +188,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Waits for everything; gives what the target did not take.
+    /// Waits for all batches; returns what the target refused.
     async fn finish(mut self) -> Result<BTreeMap<Key, String>> {
         self.send();
         while !self.flights.is_empty() {
@@ -231,7 +231,7 @@ fn too_long(what: &str, len: usize, most: usize) -> Option<String> {
     (len > most).then(|| format!("{what} has {len} bytes, and the target takes {most}"))
 }
 
-/// Whether other keys may fare better: there is something else under this one, or it does not fit.
+/// Returns whether the error is about one key only (of another type, or too long), so that others may succeed.
 fn is_of_one_key(error: &Error) -> bool {
     match error {
         Error::Store(words) => words.starts_with("WRONGTYPE "),
@@ -239,7 +239,7 @@ fn is_of_one_key(error: &Error) -> bool {
     }
 }
 
-/// Counts on both sides.
+/// Compares the counts of both stores.
 async fn compare(
     source: &Opened,
     target: &Opened,

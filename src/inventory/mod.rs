@@ -1,7 +1,6 @@
-//! What a store holds, byte for byte: which channels there are and who is in them, a few at a time, for
-//! moving it to another store or looking into it. What a store offers for that is [`Inventory`]; here is [`Opened`], a
-//! connection with a name and a time limit. [`address`] finds a store by its address, [`copy`] and [`ndjson`]
-//! are what is done with it. Offline work: a connection that is lost is not made again.
+//! The contents of a store, byte for byte, read a few items at a time, for copying and listing stores. [`Inventory`] is
+//! what a store offers for that; [`Opened`] is a connection with a name and a time limit. [`address`] opens a store by
+//! its address; [`copy`] and [`ndjson`] are the jobs. For offline work: a lost connection is not reopened.
 
 pub mod address;
 pub mod copy;
@@ -25,11 +24,11 @@ use crate::{
     size_limits::Sizes,
 };
 
-/// How long one step may take.
+/// The time limit of one step.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A connection with what its store takes, and with its name, which stands in all errors. A store that does not answer within
-/// [`PATIENCE`] counts as lost.
+/// An open store, with the sizes that it accepts and its name, which all errors contain. A store that does not answer
+/// within [`PATIENCE`] counts as lost.
 pub struct Opened {
     connection: Box<dyn Inventory>,
     sizes: Sizes,
@@ -37,7 +36,7 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// `name` is [`crate::manager::Manager::describe`]'s.
+    /// Wraps a connection; `name` is that of [`crate::manager::Manager::describe`].
     #[must_use]
     pub fn new(connection: impl Inventory, sizes: Sizes, name: &str) -> Self {
         Self {
@@ -47,7 +46,7 @@ impl Opened {
         }
     }
 
-    /// One by one; some may come twice.
+    /// Streams the keys one by one; some may come twice.
     fn keys(&self, stem: &[u8]) -> BoxStream<'static, Result<Key>> {
         patient(self.connection.keys(stem), self.name.clone())
             .map_ok(|keys| stream::iter(keys).map(Result::Ok))
@@ -64,19 +63,19 @@ impl Opened {
         async move { within(counts, &name).await }.boxed()
     }
 
-    /// The errors in the replies are one command's each, and do not name the store.
+    /// Executes a batch. Errors in the replies are each about one command, and do not name the store.
     fn execute(&self, batch: &[&Command]) -> BoxFuture<'static, Result<Vec<Result<Reply>>>> {
         let (replies, name) = (self.connection.execute(batch), self.name.clone());
         async move { within(replies.map_err(Error::from), &name).await }.boxed()
     }
 
-    /// Closes it in order.
+    /// Closes the connection in order.
     pub async fn close(self) {
-        // Nothing is lost where it takes too long.
+        // If it takes too long, nothing is lost.
         let _ = tokio::time::timeout(PATIENCE, self.connection.end()).await;
     }
 
-    /// An error of this store.
+    /// Adds the store's name to an error.
     fn named(&self, error: Error) -> Error {
         named(error, &self.name)
     }

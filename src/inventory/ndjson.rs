@@ -1,4 +1,4 @@
-//! What a store holds, as text: a line of JSON for each set.
+//! Lists a store as text: a line of JSON for each set.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -12,11 +12,11 @@ use crate::{
     list::List,
 };
 
-/// How many sets are read at a time.
+/// The number of sets that are read at a time.
 const READERS: usize = 8;
 
-/// `{"key":"…","members":["…"]}` and a line feed for each set whose key begins with `stem`: keys in no
-/// order, members in that of their bytes. Bytes that are not UTF-8 read as U+FFFD.
+/// Streams a line `{"key":"…","members":["…"]}` for each set whose key begins with `stem`: keys in no order, members in
+/// that of their bytes. Bytes that are not UTF-8 read as U+FFFD.
 #[must_use]
 pub fn lines<'a>(source: &'a Opened, stem: &[u8]) -> BoxStream<'a, Result<String>> {
     let mut seen = HashSet::new();
@@ -28,7 +28,7 @@ pub fn lines<'a>(source: &'a Opened, stem: &[u8]) -> BoxStream<'a, Result<String
             async move { line(&key, members.await?) }
         })
         .try_buffered(READERS)
-        // One that went meanwhile.
+        // A set that was removed meanwhile.
         .try_filter_map(|line| future::ready(Ok(line)))
         .boxed()
 }

@@ -16,7 +16,7 @@ const ACCEPTED: &str = "{host, port} or 'host:port'";
 const HOST: &str = "a host name or an address (no URL)";
 
 impl Reader<'_> {
-    /// Where some servers listen: at least one of them; `None` if the option is not given.
+    /// Reads a list of servers, of at least one; `None` if the option is not given.
     pub(super) fn addresses(&self, row: &Row<Addresses>) -> Result<Option<Vec<Address>>> {
         let name = row.name;
         let accepted = format!("an array of {ACCEPTED}, at least one");
@@ -81,12 +81,12 @@ fn address(name: &str, raw: &Raw, default_port: u16) -> Result<Address> {
     Ok(Address::Tcp(host, port.unwrap_or(default_port)))
 }
 
-/// Whether the text contains what no host name does: then it may be a URL with a password.
+/// Returns whether the text contains characters that no host name has: it may be a URL with a password.
 pub(super) fn is_url(host: &str) -> bool {
     host.contains(['/', '@', '?', '#'])
 }
 
-/// Host and port; an IPv6 address with a port is in brackets.
+/// Splits host and port; an IPv6 address with a port is in brackets.
 fn split(text: &str) -> (&str, &str) {
     if let Some((host, rest)) = text.strip_prefix('[').and_then(|text| text.split_once(']')) {
         return (host, rest.strip_prefix(':').unwrap_or(rest));

@@ -1,4 +1,4 @@
-//! Option `fanOut`: how a frontend sends one message to many sessions. The sending itself is in `lib/fanOut/`.
+//! Option `fanOut`: how a frontend sends one message to many sessions. The sending is in `lib/fanOut/`.
 
 use super::{
     read::Reader,
@@ -6,20 +6,20 @@ use super::{
 };
 use crate::error::Result;
 
-/// How a frontend sends one message to many sessions.
+/// The value of option `fanOut`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FanOut {
-    /// Messages of fewer bytes are sent uncompressed, also where permessage-deflate was negotiated.
+    /// Messages of fewer bytes are sent uncompressed, even if permessage-deflate was negotiated.
     pub deflate_threshold: u64,
-    /// Bytes that may be queued for a client before it counts as slow; `None` = no limit.
+    /// The bytes that may be queued for a client before it counts as slow; `None` means no limit.
     pub max_buffered: Option<u64>,
-    /// What happens to a slow client.
+    /// What is done about a slow client.
     pub on_slow: OnSlow,
-    /// Whether lists of members are sent to a frontend once, and named from then on.
+    /// Whether long lists of uids are sent to a frontend once, and referred to by number from then on.
     pub lists: bool,
 }
 
-/// Reads option `fanOut`; `None` = `false`.
+/// Reads option `fanOut`; `None` means `false`.
 pub(super) fn fan_out(read: &Reader) -> Result<Option<FanOut>> {
     if read.switch(&FAN_OUT)? == Some(false) {
         return Ok(None);

@@ -1,22 +1,21 @@
-//! The kinds of values that options take, with their limits and defaults as the table gives them. How each is read is in
-//! [`super::read`].
+//! The kinds of option values, with their limits and defaults, as the table uses them. [`super::read`] reads them.
 
 use std::{fmt::Debug, ops::RangeInclusive};
 
-/// What the table says of any kind of value.
+/// What all kinds of values have in common.
 pub trait Kind: Debug + Sync {
-    /// The default, as docs/OPTIONS.md and index.d.ts show it; `None` if there is nothing to show.
+    /// Returns the default as docs/OPTIONS.md and index.d.ts show it; `None` if there is nothing to show.
     fn default(&self) -> Option<String> {
         None
     }
 
-    /// Whether the option is accepted and has no effect.
+    /// Returns whether the option is accepted and has no effect.
     fn is_ignored(&self) -> bool {
         false
     }
 }
 
-/// A string: what an error says is accepted, and the default (empty: none).
+/// A string. Fields: what an error says is accepted, and the default (empty: none).
 #[derive(Debug)]
 pub struct Text(pub &'static str, pub &'static str);
 
@@ -24,51 +23,52 @@ pub struct Text(pub &'static str, pub &'static str);
 #[derive(Debug)]
 pub struct Path();
 
-/// `true` or `false`, and the default.
+/// `true` or `false`. Field: the default.
 #[derive(Debug)]
 pub struct Flag(pub bool);
 
-/// Any value: whether JavaScript takes it for true, and the default.
+/// Any value, of which only the truthiness in JavaScript counts. Field: the default.
 #[derive(Debug)]
 pub struct Truthy(pub bool);
 
-/// A whole number: its range and the default.
+/// An integer. Fields: its range and the default.
 #[derive(Debug)]
 pub struct Integer(pub RangeInclusive<u64>, pub u64);
 
-/// Milliseconds, 0 for no limit, and the default.
+/// A time in milliseconds, 0 for no limit. Field: the default.
 #[derive(Debug)]
 pub struct Time(pub u64);
 
-/// A number of `node_redis`, for which 0 and `false` mean "not set": the default, of which 0 is none.
+/// A number that `node_redis` had, for which 0 and `false` mean "not set". Field: the default; 0 means none.
 #[derive(Debug)]
 pub struct NodeRedis(pub u64);
 
-/// One of a few words: what the default means, and the words with their meanings.
+/// One of a few words. Fields: the meaning of the default, and the words with their meanings.
 #[derive(Debug)]
 pub struct Word<T: 'static>(pub T, pub &'static [(&'static str, T)]);
 
-/// A list of servers, and the port of those without one.
+/// A list of servers. Field: the default port.
 #[derive(Debug)]
 pub struct Addresses(pub u16);
 
-/// A password: a string, or a number as config files have it.
+/// A password: a string, or a number as in some config files.
 #[derive(Debug)]
 pub struct Secret();
 
-/// Text in PEM, and what an error says is accepted.
+/// PEM text. Field: what an error says is accepted.
 #[derive(Debug)]
 pub struct Pem(pub &'static str);
 
-/// `true`, `false` or an object with fields: the default, if there is a fixed one, and what an error says is accepted.
+/// `true`, `false` or an object with fields. Fields: the default, if there is a fixed one, and what an error says is
+/// accepted.
 #[derive(Debug)]
 pub struct Switch(pub Option<bool>, pub &'static str);
 
-/// A store of the app's own.
+/// A custom manager.
 #[derive(Debug)]
 pub struct Manager();
 
-/// A value that has no effect.
+/// A value that is accepted and ignored.
 #[derive(Debug)]
 pub struct Ignored();
 
@@ -78,7 +78,7 @@ impl Kind for Text {
     }
 }
 
-/// Implements [`Kind`] for those whose default is one of their fields.
+/// Implements [`Kind`] for kinds whose default is one of their fields.
 macro_rules! default_is_field {
     ($($kind:ident $field:tt)*) => {
         $(impl Kind for $kind {

@@ -41,12 +41,12 @@ pub enum Raw {
 /// Returns the value of an option by its name.
 pub type Source<'a> = &'a dyn Fn(&str) -> Raw;
 
-/// The error for a value that is not accepted.
+/// Makes the error for a value that is not accepted.
 pub(super) fn invalid(name: &str, value: &str, accepted: &str) -> Error {
     Error::InvalidOption(format!("option {name} is {value}; accepted is {accepted}"))
 }
 
-/// A value as errors show it.
+/// Formats a value for an error.
 pub(super) fn show(raw: &Raw) -> String {
     match raw {
         Raw::Absent => "absent".to_owned(),
@@ -72,21 +72,22 @@ pub(super) fn show(raw: &Raw) -> String {
     }
 }
 
-/// Reads options by their rows; each method is for one kind of value. An empty string counts as "not given", as in 0.0.7.
+/// Reads options by their rows; each method is for one kind of value. An empty string counts as "not given", as in
+/// 0.0.7.
 pub(super) struct Reader<'a>(pub(super) Source<'a>);
 
 impl Reader<'_> {
-    /// The value as it was given.
+    /// Returns the value as it was given.
     pub(super) fn raw<K: ?Sized>(&self, row: &Row<K>) -> Raw {
         (self.0)(row.name)
     }
 
-    /// A string; `None` if it is not given, whatever the default.
+    /// Reads a string; `None` if it is not given, whatever the default.
     pub(super) fn text(&self, row: &Row<Text>) -> Result<Option<String>> {
         self.text_as(row, row.kind.0)
     }
 
-    /// The same for a kind of its own: `accepted` is for the error.
+    /// Reads a string of another kind of option; `accepted` is for the error.
     pub(super) fn text_as<K: ?Sized>(
         &self,
         row: &Row<K>,
@@ -99,8 +100,8 @@ impl Reader<'_> {
         }
     }
 
-    /// The path of a Unix socket. A URL is refused: as a file name it would appear in errors and in the log, with its
-    /// password.
+    /// Reads the path of a Unix socket. A URL is refused: as a file name it would appear in errors and in the log, with
+    /// its password.
     pub(super) fn socket<K: ?Sized>(&self, row: &Row<K>) -> Result<Option<PathBuf>> {
         let given = self.text_as(row, "a string")?;
         let accepted = "the path of a Unix socket (a URL goes into option url)";
@@ -112,7 +113,7 @@ impl Reader<'_> {
         }
     }
 
-    /// What the given word means.
+    /// Reads one of a few words and returns its meaning.
     pub(super) fn word<T: Copy>(&self, row: &Row<Word<T>>) -> Result<T> {
         let Word(default, words) = row.kind;
         let quoted: Vec<_> = words.iter().map(|(word, _)| format!("'{word}'")).collect();
@@ -126,7 +127,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A string or a number. Its value is in no error.
+    /// Reads a string or a number. Its value is in no error.
     pub(super) fn secret(&self, row: &Row<Secret>) -> Result<Option<String>> {
         match self.raw(row) {
             Raw::Absent | Raw::Bool(false) => Ok(None),
@@ -136,7 +137,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The values of all secret options that are given, for removing them from the messages of a server.
+    /// Returns the values of all secret options that are given, for removing them from the messages of a server.
     pub(super) fn secrets(&self) -> Vec<String> {
         let secrets = TABLE.iter().filter(|row| row.seen == Seen::Secret);
         let text = |row: &&Row| match self.raw(*row) {
@@ -147,7 +148,7 @@ impl Reader<'_> {
         secrets.filter_map(text).collect()
     }
 
-    /// `true` or `false`.
+    /// Reads `true` or `false`.
     pub(super) fn flag(&self, row: &Row<Flag>) -> Result<bool> {
         match self.raw(row) {
             Raw::Absent => Ok(row.kind.0),
@@ -156,7 +157,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether an option is on that takes `true`, `false` or an object; `None` if it is not given and has no default.
+    /// Returns whether an option is on that takes `true`, `false` or an object; `None` if it is not given and has no
+    /// default.
     pub(super) fn switch(&self, row: &Row<Switch>) -> Result<Option<bool>> {
         let Switch(default, forms) = row.kind;
         match self.raw(row) {
@@ -171,7 +173,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether JavaScript takes the value for true, as 0.0.7 did by `!!cleanOnStartUp`.
+    /// Returns whether JavaScript takes the value for true, as 0.0.7 did by `!!cleanOnStartUp`.
     pub(super) fn truthy(&self, row: &Row<Truthy>) -> bool {
         match self.raw(row) {
             Raw::Absent => row.kind.0,
@@ -182,23 +184,23 @@ impl Reader<'_> {
         }
     }
 
-    /// A whole number.
+    /// Reads an integer.
     pub(super) fn integer(&self, row: &Row<Integer>) -> Result<u64> {
         Ok(self.given(row)?.unwrap_or(row.kind.1))
     }
 
-    /// A whole number; `None` if it is not given, whatever the default.
+    /// Reads an integer; `None` if it is not given, whatever the default.
     pub(super) fn given(&self, row: &Row<Integer>) -> Result<Option<u64>> {
         integer(row.name, &self.raw(row), &row.kind.0)
     }
 
-    /// A time in milliseconds; `None` = no limit.
+    /// Reads a time in milliseconds; `None` means no limit.
     pub(super) fn time(&self, row: &Row<Time>) -> Result<Option<Duration>> {
         let time = integer(row.name, &self.raw(row), &(0..=LONGEST))?.unwrap_or(row.kind.0);
         Ok((time > 0).then_some(Duration::from_millis(time)))
     }
 
-    /// A number of `node_redis`; `None` if neither it nor a default is set.
+    /// Reads a number of `node_redis`; `None` if neither it nor a default is set.
     pub(super) fn node_redis(&self, row: &Row<NodeRedis>) -> Result<Option<u64>> {
         let given = match self.raw(row) {
             Raw::Bool(false) => None,
@@ -231,7 +233,7 @@ pub(super) fn foreign(read: &Reader, stores: &[For], why: &str) -> Result<()> {
     }
 }
 
-/// A whole number from `range`, as a number or as text.
+/// Reads an integer within `range`, given as a number or as text.
 pub(super) fn integer(name: &str, raw: &Raw, range: &RangeInclusive<u64>) -> Result<Option<u64>> {
     let value = match raw {
         Raw::Absent => return Ok(None),

@@ -37,7 +37,7 @@ fn log_in(read: &Reader, redis: &mut RedisOptions) -> Result<()> {
     tls(read, redis)
 }
 
-/// The server of `url`, `path`, or `host` and `port`; without any of them 127.0.0.1:6379.
+/// Reads the server from `url`, `path`, or `host` and `port`; without any of them it is 127.0.0.1:6379.
 fn server(read: &Reader) -> Result<RedisOptions> {
     match (read.text(&URL)?, read.socket(&PATH)?) {
         (Some(url), path) => {
@@ -56,7 +56,7 @@ fn server(read: &Reader) -> Result<RedisOptions> {
     }
 }
 
-/// Option `sentinels` and what belongs to it; `None` if it is not given.
+/// Reads option `sentinels` and the options that go with it; `None` if it is not given.
 fn sentinels(read: &Reader) -> Result<Option<Sentinels>> {
     let Some(addresses) = read.addresses(&SENTINELS)? else {
         foreign(read, &[For::Sentinel], "use with option sentinels")?;

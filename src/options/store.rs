@@ -26,7 +26,7 @@ pub enum Store {
 }
 
 impl Store {
-    /// The store's name, in option `store` and in the tag of log lines.
+    /// Returns the store's name, in option `store` and in the tag of log lines.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -35,7 +35,7 @@ impl Store {
         }
     }
 
-    /// The maximum sizes of keys and members.
+    /// Returns the maximum sizes of keys and members.
     #[must_use]
     pub fn sizes(&self) -> Sizes {
         match self {
@@ -47,7 +47,7 @@ impl Store {
         }
     }
 
-    /// A warning that is logged at each start.
+    /// Returns a warning that is logged at each start.
     #[must_use]
     pub fn warning(&self) -> Option<&'static str> {
         match self {

@@ -1,9 +1,8 @@
-//! The table of options: a row for each option, from which everything else that knows option names is made. That is
-//! the reading of a JavaScript object, which options are refused with which store, what is removed from the messages of
-//! a server, what `console.log` shows of an instance, and the lists of the tests. A test compares it with
-//! docs/OPTIONS.md and index.d.ts.
+//! The table of options, with a row for each option. It is the only source of option names: reading the JavaScript
+//! object, refusing options of other stores, removing secrets from a server's messages, and what `console.log` shows of
+//! an instance all use it, and so do the tests. One test compares it with docs/OPTIONS.md and index.d.ts.
 //!
-//! How a kind of value is read is in [`super::read`]; what the kinds are is in [`super::kinds`].
+//! The kinds of values are defined in [`super::kinds`] and read in [`super::read`].
 
 use super::kinds::{
     Addresses, Flag, Ignored, Integer, Kind, Manager, NodeRedis, Path, Pem, Secret, Switch, Text,
@@ -11,40 +10,40 @@ use super::kinds::{
 };
 use crate::{embedded::Durability, keys::DEFAULT_PREFIX, redis_manager::URL_FORMS};
 
-/// One option.
+/// A row of the table: one option.
 #[derive(Debug)]
 pub struct Row<K: ?Sized = dyn Kind> {
-    /// Its name; `a.b` is field `b` of the object that option `a` takes.
+    /// The name; `a.b` is field `b` of the object that option `a` takes.
     pub name: &'static str,
-    /// The stores it has a meaning for.
+    /// The stores that the option is for.
     pub store: For,
-    /// Who may see its value.
+    /// Whether the value may be shown.
     pub seen: Seen,
-    /// What values it takes, and the default.
+    /// The kind of value, with its limits and its default.
     pub kind: K,
 }
 
-/// Which stores an option is for. Given with another store it is an error.
+/// The stores that an option is for. With another store the option is an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum For {
-    /// All of them.
+    /// All stores.
     Any,
-    /// Redis in all its forms.
+    /// Redis in all topologies.
     Redis,
-    /// Redis, and only with option `sentinels`.
+    /// Redis with option `sentinels`.
     Sentinel,
     /// The embedded store.
     Embedded,
 }
 
-/// Who may see the value of an option.
+/// Whether the value of an option may be shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seen {
     /// `console.log` and `util.inspect` of an instance show it.
     Shown,
-    /// They show `[hidden]`: it may contain a password.
+    /// They show `[hidden]`, because it may contain a password.
     Hidden,
-    /// They show `[hidden]`, no error contains it, and it is removed from the messages of a server.
+    /// They show `[hidden]`, no error contains it, and it is removed from a server's messages.
     Secret,
 }
 
@@ -73,13 +72,12 @@ macro_rules! options {
             kind: $kind($($value),*),
         };)*
 
-        /// Every option, the object before its fields.
+        /// All options; an object comes before its fields.
         pub static TABLE: &[&Row] = &[$(&$id),*];
     };
 }
 
-// What the columns are: the name in Rust and in JavaScript, the kind of value with its limits and its default,
-// `For`, `Seen`.
+// Columns: the name in Rust and in JavaScript, the kind of value with its limits and its default, `For`, `Seen`.
 options! {
     STORE             "store"                    Word<bool>(false, STORES)                           Any      Shown;
     PATH              "path"                     Path()                                              Any      Shown;
@@ -89,7 +87,7 @@ options! {
     PORT              "port"                     Integer(1..=PORTS, 6379)                            Redis    Shown;
     URL               "url"                      Text(URL_FORMS, "")                                 Redis    Hidden;
     SENTINELS         "sentinels"                Addresses(26379)                                    Redis    Shown;
-    // Alone it may be in an old configuration for another purpose.
+    // Not an error without `sentinels`: an old configuration may have it for another purpose.
     NAME              "name"                     Text(SENTINEL_NAME, "")                             Redis    Shown;
     SENTINEL_USERNAME "sentinelUsername"         Text(STRING, "")                                    Sentinel Hidden;
     SENTINEL_PASSWORD "sentinelPassword"         Secret()                                            Sentinel Secret;
@@ -117,17 +115,17 @@ options! {
     CACHE_MAX_BYTES   "cache.maxBytes"           Integer(1..=BYTES, 64 << 20)                        Any      Shown;
     RPC_NO_DELAY      "rpcNoDelay"               Flag(true)                                          Any      Shown;
     FAN_OUT           "fanOut"                   Switch(Some(true), FAN_OUT_FORMS)                   Any      Shown;
-    // What `ws` 8 has for its own threshold: compressing smaller messages saves nothing.
+    // The default threshold of `ws` 8: compressing smaller messages saves nothing.
     FAN_OUT_DEFLATE   "fanOut.deflateThreshold"  Integer(0..=BYTES, 1024)                            Any      Shown;
     FAN_OUT_BUFFERED  "fanOut.maxBuffered"       Integer(0..=BYTES, 0)                               Any      Shown;
     FAN_OUT_ON_SLOW   "fanOut.onSlow"            Word<OnSlow>(OnSlow::Drop, ON_SLOW)                 Any      Shown;
     FAN_OUT_LISTS     "fanOut.lists"             Flag(true)                                          Any      Shown;
-    // Of node_redis, whose options 0.0.7 passed on.
+    // Options of node_redis, to which 0.0.7 passed them on.
     OFFLINE_QUEUE     "enable_offline_queue"     Flag(true)                                          Any      Shown;
     MAX_ATTEMPTS      "max_attempts"             NodeRedis(0)                                        Any      Shown;
     RETRY_MAX_DELAY   "retry_max_delay"          NodeRedis(2_000)                                    Any      Shown;
     GIVE_UP_AFTER     "connect_timeout"          NodeRedis(0)                                        Any      Shown;
-    // Those of node_redis 0.10 that have no meaning here.
+    // Options of node_redis 0.10 that have no meaning here.
     PARSER            "parser"                   Ignored()                                           Any      Hidden;
     RETURN_BUFFERS    "return_buffers"           Ignored()                                           Any      Hidden;
     DETECT_BUFFERS    "detect_buffers"           Ignored()                                           Any      Hidden;
@@ -138,7 +136,7 @@ options! {
     LOW_WATER         "command_queue_low_water"  Ignored()                                           Any      Hidden;
 }
 
-/// Whether it is the embedded one.
+/// The values of `store`; `true` is the embedded store.
 const STORES: &[(&str, bool)] = &[("redis", false), ("embedded", true)];
 
 const DURABILITIES: &[(&str, Durability)] =
@@ -146,7 +144,7 @@ const DURABILITIES: &[(&str, Durability)] =
 
 const ON_SLOW: &[(&str, OnSlow)] = &[("drop", OnSlow::Drop), ("close", OnSlow::Close)];
 
-/// What happens to a client that reads too slowly.
+/// What is done about a client that reads too slowly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnSlow {
     /// The message is dropped.
@@ -156,7 +154,7 @@ pub enum OnSlow {
 }
 
 impl OnSlow {
-    /// The word for it in the option.
+    /// Returns its name in option `onSlow`.
     #[must_use]
     pub fn name(self) -> &'static str {
         let word = ON_SLOW.iter().find(|(_, meaning)| *meaning == self);
@@ -164,7 +162,7 @@ impl OnSlow {
     }
 }
 
-/// The fields of the object that an option takes: their rows, and their names within it.
+/// Returns the fields of the object that an option takes: their rows, and their names within it.
 pub fn fields(option: &str) -> impl Iterator<Item = (&'static Row, &'static str)> + Clone + '_ {
     let field = move |row: &&'static Row| Some((*row, row.name.strip_prefix(option)?));
     let fields = TABLE.iter().filter_map(field);

@@ -75,7 +75,7 @@ fn secured(read: &Reader) -> Result<Tls> {
     Ok(Tls::new(trust, identity, name))
 }
 
-/// The CAs of `tls.ca`; `None` if it is not given, for those of the system.
+/// Reads the CAs of `tls.ca`; `None` if it is not given: then the system's are used.
 fn roots(read: &Reader) -> Result<Option<Roots>> {
     let texts = match read.raw(&TLS_CA) {
         Raw::List(items) => items

@@ -1,6 +1,6 @@
-//! `clean` in a cluster: the keys of every node that has slots are scanned and removed, each at the node that has it by
-//! then. A key that moves meanwhile from a node that is not scanned yet to one that was scanned is missed; so as long as
-//! slots are moving all nodes are scanned again, within a bound.
+//! `clean` in a cluster: the keys of every node that has slots are scanned, and removed at the node that has them by
+//! then. A key that moves meanwhile from a node that is not scanned yet to one that was scanned is missed; so all nodes
+//! are scanned again as long as slots are moving, within a bound.
 
 use std::sync::Arc;
 
@@ -17,10 +17,10 @@ use crate::{
     steps::Steps,
 };
 
-/// How often all nodes are scanned at most while slots are moving.
+/// The maximum number of scans of all nodes while slots are moving.
 const ROUNDS: usize = 10;
 
-/// Runs to the end, or to the first error of a node.
+/// Cleans all nodes, up to the end or to the first error of a node.
 pub(super) async fn clean(
     shared: Arc<Shared>,
     stem: Key,
@@ -72,7 +72,7 @@ async fn clean_node(
     Ok(())
 }
 
-/// Removes those that are sets.
+/// Removes those keys that are sets.
 async fn unlink(shared: &Arc<Shared>, keys: Vec<Key>) -> ScanResult<()> {
     let kinds = send(shared, Plan::each("TYPE", &keys)).await;
     let kinds = kinds.map_err(ScanError::Lost)?;
@@ -86,7 +86,7 @@ async fn unlink(shared: &Arc<Shared>, keys: Vec<Key>) -> ScanResult<()> {
     Ok(())
 }
 
-/// Returns whether a node says that a slot is migrating to it or from it; if our user may not ask, no.
+/// Returns whether a node says that a slot is migrating to it or from it; false if our user may not ask.
 async fn is_moving(shared: &Arc<Shared>, node: &Address, steps: &Steps) -> ScanResult<bool> {
     let _part = steps.part();
     let mut connection = shared.connection(node).await.map_err(ScanError::Lost)?;
@@ -101,7 +101,7 @@ async fn is_moving(shared: &Arc<Shared>, node: &Address, steps: &Steps) -> ScanR
     Ok(says_moving(&text))
 }
 
-/// Such slots stand in brackets, in the line of the node itself.
+/// Returns whether a node is moving slots: these are in brackets, in the node's own line.
 fn says_moving(nodes: &str) -> bool {
     nodes
         .lines()

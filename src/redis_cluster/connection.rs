@@ -1,4 +1,4 @@
-//! A connection to a whole cluster: the connections to its nodes, and what it knows of their slots.
+//! A connection to a whole cluster: the connections to its nodes, and its slot map.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -28,7 +28,8 @@ use crate::{
 pub struct ClusterConnection(Arc<Shared>);
 
 impl ClusterConnection {
-    /// Makes a connection to the cluster of those to its nodes, and a future that completes when it is to be given up.
+    /// Makes a connection to the cluster from those to its nodes, and a future that completes when it is to be given
+    /// up.
     pub(super) fn new(
         manager: Arc<ClusterManager>,
         map: SlotMap,
@@ -46,7 +47,7 @@ impl ClusterConnection {
                     return;
                 };
                 shared.remove(&address);
-                // A node without slots may go; and it may have lost them since the last look at the map.
+                // A node without slots may go; and this one may have lost its slots since the map was last read.
                 if shared.has_slots(&address) {
                     shared.refresh_map().await;
                 }
@@ -61,7 +62,7 @@ impl ClusterConnection {
 
 impl Drop for ClusterConnection {
     fn drop(&mut self) {
-        // A batch under way may keep the rest alive.
+        // A batch under way may keep the other connections open.
         self.0.disconnect();
     }
 }
@@ -71,8 +72,8 @@ impl Connection for ClusterConnection {
         self.0.batch_size()
     }
 
-    /// The next batch gathers meanwhile. With more than one, a command that has to be sent again would come
-    /// after later ones of its key.
+    /// Returns 1, so that the next batch gathers meanwhile. With more in flight, a command that has to be sent again
+    /// would come after later ones of its key.
     fn depth(&self) -> usize {
         1
     }

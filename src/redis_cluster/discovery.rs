@@ -26,10 +26,10 @@ const STAGGER: Duration = Duration::from_millis(250);
 
 type Dialed<T> = std::result::Result<T, ConnectError>;
 
-/// What a look at the cluster found.
+/// The result of a discovery.
 struct Found {
     map: SlotMap,
-    /// The node that was asked, and a connection to it, which is used like any other.
+    /// The node that was asked, and a connection to it, which is kept and used.
     asked: Address,
     connected: Connected<RedisConnection>,
 }
@@ -68,8 +68,8 @@ impl Manager for ClusterManager {
 }
 
 impl ClusterManager {
-    /// Asks the nodes one after the other, and does not wait long for one that is silent. Begins with another node each
-    /// time: one that is cut off from the others gives an old map.
+    /// Asks the nodes one after the other, without waiting long for a silent one. Begins with another node each time,
+    /// because a node that is cut off from the others returns an old map.
     async fn discover(self: &Arc<Self>) -> Dialed<Found> {
         let mut candidates = self.candidates().into_iter();
         let mut asking = FuturesUnordered::new();
@@ -86,7 +86,7 @@ impl ClusterManager {
                 Some(asked) = asking.next() => match asked {
                     Ok(found) => return Ok(found),
                     Err(error) => {
-                        // A no in words is worth more than a silence: the others may say the same.
+                        // A refusal is reported rather than a timeout: the others may refuse for the same reason.
                         if !matches!(failure, Some(ConnectError::Refused(_))) {
                             failure = Some(error);
                         }
@@ -137,7 +137,7 @@ impl ClusterManager {
         })
     }
 
-    /// Connects to all nodes that have slots; all must be there, or some calls could not be answered.
+    /// Connects to all nodes that have slots; all of them must be reachable, or some calls could not be answered.
     async fn connect_to_owners(
         self: &Arc<Self>,
         found: Found,
@@ -150,7 +150,7 @@ impl ClusterManager {
         let peer: Peer = (asked.clone(), connected.connection.connection());
         let owners = map.owners();
         let mut open = HashMap::new();
-        // Kept open meanwhile, though it may have no slots.
+        // Kept open meanwhile, even if it has no slots.
         let asked_link = connected;
         let missing: Mutex<Vec<Address>> =
             Mutex::new(owners.into_iter().filter(|node| *node != asked).collect());
@@ -184,7 +184,7 @@ impl ClusterManager {
         Ok(open)
     }
 
-    /// Notes which nodes there are, and forgets others.
+    /// Remembers the nodes of the map, and forgets others.
     fn remember(&self, map: &SlotMap) {
         let mut nodes = self.nodes();
         nodes.known = map.known().to_vec();
@@ -195,7 +195,7 @@ impl ClusterManager {
     }
 }
 
-/// An error with the node that it is about, and what makes it necessary.
+/// Adds to an error the node that it is about, and why that node is needed.
 fn named(address: &Address, map: Option<&SlotMap>, error: ConnectError) -> ConnectError {
     let has = map.map(|map| format!(" (slots {})", map.ranges(Some(address))));
     let with =

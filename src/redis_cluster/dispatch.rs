@@ -1,4 +1,4 @@
-//! One round of sending: which commands go to which node, and which are to be sent again after the answers. Pure. How the
+//! One round of sending: which commands go to which node, and which are sent again after the answers. Pure. How the
 //! order of calls is kept is described in [`super`].
 
 use std::{collections::HashMap, sync::Arc};
@@ -11,16 +11,16 @@ use super::{
 };
 use crate::{error::Error, redis_manager::Address};
 
-/// Where a command goes.
+/// The target of a command.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum To {
-    /// To the node that has its slot.
+    /// The node that has its slot.
     Owner,
-    /// To the node to which the slot is migrating, after `ASKING`.
+    /// The node to which the slot is migrating, after `ASKING`.
     Next(Address),
 }
 
-/// A command that has no answer yet, by its place among the steps.
+/// An unanswered command, by its index in the steps.
 pub(super) type Open = (usize, To);
 
 /// The commands of one round for one node.
@@ -28,10 +28,10 @@ pub(super) type Open = (usize, To);
 pub(super) struct Group {
     pub(super) address: Address,
     pub(super) pipeline: Pipeline,
-    /// Whether some of its commands went to it as to an owner.
+    /// Whether some of its commands go to the node as the owner of their slot.
     pub(super) owner: bool,
     steps: Vec<usize>,
-    /// Whether an `ASKING` stands before each of them.
+    /// For each of them, whether it is preceded by `ASKING`.
     asking: Vec<bool>,
 }
 
@@ -74,7 +74,8 @@ pub(super) fn group(
 }
 
 impl Group {
-    /// The answers to its steps, out of those to its pipeline. If our user may not send `ASKING`, the answer is the refusal.
+    /// Takes the answers to its steps from those to its pipeline. If our user may not send `ASKING`, the answer is the
+    /// refusal.
     fn own(&self, values: Vec<Value>) -> impl Iterator<Item = (usize, Value)> {
         let mut values = values.into_iter();
         self.steps
@@ -90,7 +91,7 @@ impl Group {
             })
     }
 
-    /// Takes what is to be sent again out of the pipeline.
+    /// Moves the commands that are to be sent again from the pipeline back to the steps.
     pub(super) fn put_back(&self, steps: &mut [Step], open: &[Open]) {
         let is_asking = |cmd: &&Cmd| cmd.args_iter().next() == Some(Arg::Simple(b"ASKING"));
         let commands = self.pipeline.cmd_iter().filter(|cmd| !is_asking(cmd));
@@ -102,21 +103,21 @@ impl Group {
     }
 }
 
-/// What came of a round.
+/// The result of a round.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
-    /// What is to be sent again, in order.
+    /// The commands to be sent again, in order.
     pub(super) open: Vec<Open>,
-    /// Slots that were found to have moved, and to whom.
+    /// Slots that have moved, and to which node.
     pub(super) moved: Vec<(u16, Address)>,
-    /// Why something has to wait.
+    /// Why a command has to wait.
     pub(super) later: Option<Arc<str>>,
-    /// Where something was last pointed to.
+    /// The target of the last redirection.
     pub(super) pointed: Option<Address>,
 }
 
-/// Takes the answers that count. What a node did not execute is to be sent again, and so is what came after it of the
-/// same key, to the same node: some of that may have been executed, before what should have come first.
+/// Takes the final answers. What a node did not execute is sent again, and so is every later command for the same key,
+/// to the same node: some of these may have been executed too early.
 pub(super) fn judge(
     steps: &[Step],
     sent: &[Open],

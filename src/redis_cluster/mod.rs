@@ -1,21 +1,21 @@
-//! The manager of a Redis Cluster: one [`RedisManager`] for each node, so that logging in and fencing are
-//! written once, and a connection that splits batches by the node that has the key. Here: where the cluster is.
-//! Which node has what is in [`slots`], finding that out and connecting in [`discovery`]; a connection is in [`connection`], what
-//! a batch becomes in [`routing`], what goes where and what has to go again in [`dispatch`] and [`redirect`], sending it in [`send`];
-//! that a silent node was replaced is found by [`replacement_check`]; `clean` is in [`clean`].
+//! The manager of a Redis Cluster: one [`RedisManager`] for each node, so that login and fencing are written once, and
+//! a connection that splits batches by node. This file has the manager itself. The slot map is in [`slots`], finding it
+//! and connecting in [`discovery`], a connection in [`connection`], splitting a batch in [`routing`], choosing the node
+//! and redirections in [`dispatch`] and [`redirect`], sending in [`send`], detecting that a silent node was replaced in
+//! [`replacement_check`], and `clean` in [`clean`].
 //!
-//! Not redis-rs's cluster client: order, deadlines, sending again and fencing are ours.
+//! redis-rs's cluster client is not used, because order, deadlines, resending and fencing are ours.
 //!
-//! **Order.** A connection has one batch in flight, and all commands are of one key. When a command has to be sent again,
-//! so are all later ones of its key, in their order, though some may have been executed: commands are
-//! idempotent. So what is done to a key is done in call order, whatever moves meanwhile. Between keys
-//! on different nodes there is no order, as in any cluster; results are given in call order all the same.
+//! **Order.** A connection has one batch in flight, and every command is about one key. When a command has to be sent
+//! again, so are all later ones of its key, in order, though some may have been executed: commands are idempotent. So
+//! commands on a key take effect in call order, whatever slots move meanwhile. Between keys on different nodes there is
+//! no order, as in any cluster; results are returned in call order all the same.
 //!
-//! **Fencing.** What a lost connection has sent may be unread at a node that hung. Every node that has slots is connected
-//! to anew, and ends our old connection first. A node that has none any more was replaced: where it still
-//! believes otherwise, what it executes is thrown away when it hears of its successor and copies its data.
+//! **Fencing.** Commands of a lost connection may be unread at a node that hung. Every node that has slots is connected
+//! to again, and first closes our old connection. A node that has no slots any more was replaced: if it has not noticed
+//! yet, what it executes is discarded when it copies the data of its successor.
 //!
-//! **No member cache.** Its barrier would have to be asked of each node, and of each key after every move of a slot.
+//! **No member cache.** The barrier would have to be sent to each node, and for each key after every move of a slot.
 
 mod clean;
 mod connection;
@@ -44,16 +44,16 @@ use crate::{
 
 pub use self::connection::ClusterConnection;
 
-/// Why lists are not kept.
+/// Why the cache is off.
 const CACHE_OFF: &str =
     "in a Redis Cluster slots move, and lists are read from the nodes each time";
 
-/// Where a cluster is and how to log in.
+/// The addresses of a cluster and how to log in.
 #[derive(Debug, Clone)]
 pub struct ClusterOptions {
-    /// Nodes to ask for the others; never empty.
+    /// Nodes that are asked for the others; never empty.
     pub seeds: Vec<Address>,
-    /// How to connect to a node, but for its address.
+    /// How to connect to a node, except for its address.
     pub node: RedisOptions,
 }
 
@@ -62,22 +62,22 @@ pub struct ClusterOptions {
 pub struct ClusterManager {
     options: ClusterOptions,
     nodes: Mutex<Nodes>,
-    /// Looks at the cluster so far: the next one begins with another node.
+    /// The number of discoveries so far: the next one begins with another node.
     looks: AtomicUsize,
     stats: Arc<Stats>,
-    /// Whether the log has to be told yet that the cache is off.
+    /// Whether the log has yet to say that the cache is off.
     untold: AtomicBool,
 }
 
 #[derive(Debug, Default)]
 struct Nodes {
     managers: HashMap<Address, Arc<RedisManager>>,
-    /// Primaries and replicas, as of the last look.
+    /// Primaries and replicas, as of the last discovery.
     known: Vec<Address>,
 }
 
 impl ClusterManager {
-    /// A manager for `options`; `cache` says whether one is wanted. Nothing is connected yet.
+    /// Makes a manager for `options`, with a cache if `cache` is set. It connects to nothing yet.
     #[must_use]
     pub fn new(options: ClusterOptions, cache: bool, stats: Arc<Stats>) -> Arc<Self> {
         Arc::new(Self {
@@ -89,14 +89,14 @@ impl ClusterManager {
         })
     }
 
-    /// The manager of one node: always the same one, which knows our last connection to it.
+    /// Returns the manager of one node: always the same one, because it knows our last connection to the node.
     fn node(&self, address: &Address) -> Arc<RedisManager> {
         let node = || {
             let mut options = self.options.node.clone();
             options.endpoint = Endpoint::Server(address.clone());
-            // The others have the other keys.
+            // A node does not have all keys.
             options.stem = None;
-            // What it counts and says of a cache is not true for the cluster.
+            // Its counters and its log lines about a cache do not apply to the cluster.
             RedisManager::new(options, None, Arc::default())
         };
         let mut nodes = self.nodes();

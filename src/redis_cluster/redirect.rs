@@ -1,4 +1,4 @@
-//! Redirections: whether a node's answer is one for the caller, or the command is to be sent again, and where. Pure.
+//! Redirections: whether a node's answer is final, or the command is to be sent again, and to which node. Pure.
 
 use std::sync::Arc;
 
@@ -7,21 +7,21 @@ use redis::{ServerErrorKind, Value};
 use super::slots::at;
 use crate::redis_manager::{Address, is_demoted, words};
 
-/// What is to be done with a command after its answer.
+/// What an answer means for its command.
 #[derive(Debug, PartialEq)]
 pub(super) enum Redirect {
-    /// What the caller gets, be it an error.
+    /// It is final, be it an error.
     Answer(Value),
-    /// The slot is another node's now.
+    /// The slot has moved to another node.
     Moved(Address),
-    /// The slot is on its way there, and this key has left already, or is new.
+    /// The slot is migrating there, and this key has moved already, or is new.
     Ask(Address),
-    /// Not now: the owner of the slot is not settled yet. The node's words.
+    /// Retry later, because the slot has no settled owner: the node's words.
     Later(Arc<str>),
 }
 
 impl Redirect {
-    /// Judges the answer of node `asked`.
+    /// Interprets the answer of node `asked`.
     pub(super) fn of(value: Value, asked: &Address) -> Self {
         let Value::ServerError(error) = &value else {
             return Self::Answer(value);
@@ -32,7 +32,7 @@ impl Redirect {
         match kind {
             ServerErrorKind::Moved | ServerErrorKind::Ask => {
                 match pointed_to(error.details(), asked) {
-                    // The node itself does not know where that is.
+                    // The node itself does not know the address.
                     None => Self::Later(words(error)),
                     Some(to) if kind == ServerErrorKind::Ask => Self::Ask(to),
                     Some(to) => Self::Moved(to),
@@ -47,7 +47,7 @@ impl Redirect {
     }
 }
 
-/// `3999 host:port`; an IPv6 address may come without brackets.
+/// Parses `3999 host:port`; an IPv6 address may come without brackets.
 fn pointed_to(details: Option<&str>, asked: &Address) -> Option<Address> {
     let (_, place) = details?.split_once(' ')?;
     let (host, port) = place.rsplit_once(':')?;

@@ -1,5 +1,5 @@
-//! Detects that an unresponsive node has lost its slots: another node is asked for its slot map while a node is silent.
-//! Then its replica has taken over, and waiting longer does not help.
+//! Detects that an unresponsive node has lost its slots, by asking another node for its slot map. Then a replica has
+//! taken over, and waiting longer does not help.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use tokio::time::{sleep, timeout};
 use super::slots::SlotMap;
 use crate::redis_manager::Address;
 
-/// How long a node may be silent before another one is asked about it, and how long that one may take.
+/// How long a node may be silent before another one is asked, and how long that one may take to answer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A node that answers, and a connection to it.
 pub(super) type Peer = (Address, MultiplexedConnection);
 
-/// Asks a node for `CLUSTER SLOTS`; the error is in words.
+/// Asks a node for `CLUSTER SLOTS`; the error is a text.
 pub(super) async fn slots(peer: Peer) -> Result<Value, String> {
     let (_, mut connection) = peer;
     let mut pipeline = Pipeline::new();
@@ -27,15 +27,15 @@ pub(super) async fn slots(peer: Peer) -> Result<Value, String> {
         .ok_or_else(|| "no answer to CLUSTER SLOTS".to_owned())
 }
 
-/// The map of a node, if it gives one before long.
+/// Asks a node for its slot map; nothing if it does not answer soon.
 pub(super) async fn map(peer: Peer) -> Option<SlotMap> {
     let asked = peer.0.clone();
     let answer = timeout(PATIENCE, slots(peer)).await.ok()?.ok()?;
     SlotMap::read(&answer, &asked)
 }
 
-/// Completes when one of the `silent` nodes has no slots any more, with its address. `peer` gives another node to ask, a
-/// different one each time.
+/// Completes when one of the `silent` nodes has no slots any more, with its address. `peer` returns another node to
+/// ask, a different one each time.
 pub(super) async fn replaced(
     silent: impl Fn() -> Vec<Address>,
     peer: impl Fn(&[Address]) -> Option<Peer>,

@@ -18,11 +18,11 @@ pub(super) struct Step {
     /// The number of its key, among those of the plan.
     pub(super) key: usize,
     pub(super) slot: u16,
-    /// Not here while it is sent.
+    /// Taken out while it is sent.
     pub(super) cmd: Cmd,
 }
 
-/// Commands in order, as they are to be sent.
+/// Commands in the order in which they are sent.
 #[derive(Debug, Default)]
 pub(super) struct Plan<'a> {
     pub(super) steps: Vec<Step>,
@@ -33,19 +33,19 @@ pub(super) struct Plan<'a> {
 struct Seen {
     number: usize,
     slot: u16,
-    /// The read of it that stands last, if nothing came after.
+    /// The last read of the key, if no other command came after it.
     read: Option<(ReadOp, usize)>,
 }
 
-/// What a call is answered from.
+/// The steps that answer a call.
 #[derive(Debug)]
 pub(super) struct Part {
     op: Op,
-    /// In its order.
+    /// The indexes of its steps, in order.
     steps: Vec<usize>,
 }
 
-/// What a step was answered, by the node or by us.
+/// The answer to a step, by the node or by this package.
 pub(super) type Answer = Result<Value>;
 
 impl<'a> Plan<'a> {
@@ -56,7 +56,7 @@ impl<'a> Plan<'a> {
         (plan.steps, parts)
     }
 
-    /// One command that has only a key, for each key.
+    /// Makes one step for each key, of a command that has only a key.
     pub(super) fn each(name: &str, keys: &[Key]) -> Vec<Step> {
         let mut plan = Plan::default();
         for key in keys {
@@ -107,7 +107,7 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// The replies of a batch, and how many bytes of lists are in them.
+/// Makes the replies of a batch, and returns the bytes of lists in them.
 pub(super) fn replies(parts: &[Part], answers: Vec<Answer>) -> (Vec<Result<Reply>>, usize) {
     let mut answers: Vec<_> = answers.into_iter().map(Some).collect();
     let mut take = move |step: usize| {

@@ -21,13 +21,13 @@ use super::{
 };
 use crate::{error::Error, manager::Lost, redis_manager::Address};
 
-/// Redirections in a row that are followed at once; in a healthy cluster there are two at most.
+/// The number of redirections in a row that are followed at once; in a healthy cluster there are at most two.
 const AT_ONCE: usize = 6;
 
-/// The others, each after a pause: the nodes need time to agree.
+/// The number of further redirections, each after a pause: the nodes need time to agree.
 const PAUSES: usize = 10;
 
-/// The answers to all steps, in their order.
+/// Sends all steps; returns the answers in their order.
 pub(super) async fn send(shared: &Arc<Shared>, mut steps: Vec<Step>) -> Result<Vec<Answer>, Lost> {
     let mut answers: Vec<Option<Answer>> = steps.iter().map(|_| None).collect();
     let mut sent: Vec<Open> = (0..steps.len()).map(|step| (step, To::Owner)).collect();
@@ -58,7 +58,7 @@ pub(super) async fn send(shared: &Arc<Shared>, mut steps: Vec<Step>) -> Result<V
                 sleep(pause).await;
                 shared.refresh_map().await;
             }
-            // The driver looks for the cluster anew, and sends all of it again.
+            // The driver then discovers the cluster again, and sends everything again.
             (Next::No, Some(words)) => return Err(Lost(words)),
             (Next::No, None) => {
                 for (step, _) in sent.drain(..) {
@@ -74,7 +74,7 @@ pub(super) async fn send(shared: &Arc<Shared>, mut steps: Vec<Step>) -> Result<V
         .collect())
 }
 
-/// Sends a pipeline to each node, at the same time, and gives the answers to each.
+/// Sends a pipeline to each node, at the same time, and returns the answers of each.
 async fn exchange(shared: &Arc<Shared>, groups: &[Group]) -> Result<Vec<Vec<Value>>, Lost> {
     let answered: Vec<_> = groups.iter().map(|_| AtomicBool::new(false)).collect();
     let sending = groups.iter().zip(&answered).map(|(group, answered)| async {

@@ -1,5 +1,5 @@
-//! What a connection to a cluster shares with the batch that is under way: the connections to the nodes, and what is
-//! known of their slots.
+//! State that a connection to a cluster shares with the batch under way: the connections to the nodes, and the slot
+//! map.
 
 use std::{
     collections::HashMap,
@@ -23,15 +23,15 @@ use crate::{
     redis_manager::{Address, RedisConnection},
 };
 
-/// How long it may take to connect to a node that was not there at the beginning.
+/// The time limit for connecting to a node that was not known at the beginning.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What the connection has in common with the batch that is under way.
+/// The state shared by a connection and the batch under way.
 #[derive(Debug)]
 pub(super) struct Shared {
     manager: Arc<ClusterManager>,
     state: Mutex<State>,
-    /// Hears of each connection that ends.
+    /// Receives the address of each node whose connection ends.
     ended: mpsc::UnboundedSender<Address>,
 }
 
@@ -39,9 +39,9 @@ pub(super) struct Shared {
 struct State {
     map: SlotMap,
     nodes: HashMap<Address, RedisConnection>,
-    /// The node of the last `MOVED`: it has a newer map.
+    /// The node named in the last `MOVED`: it has a newer map.
     stale: Option<Address>,
-    /// Counts the questions to others, so that each is another node's.
+    /// Counts questions to other nodes, so that each goes to another one.
     turn: usize,
     batch_size: BatchSize,
 }
@@ -72,13 +72,13 @@ impl Shared {
     pub(super) fn add(self: &Arc<Self>, address: Address, connected: Connected<RedisConnection>) {
         let ended = self.ended.clone();
         let of = address.clone();
-        // `None` when the connection is gone already.
+        // `None` if the connection to the cluster is gone already.
         let (shared, node) = (Arc::downgrade(self), address.clone());
         let ask = move || shared.upgrade()?.state().nodes.get(&node)?.ping();
         let over = select(connected.closed, heartbeat::until_dead(ask).boxed());
         tokio::spawn(async move {
             over.await;
-            // Fails if the connection is gone.
+            // Fails if the connection to the cluster is gone.
             let _ = ended.send(of);
         });
         self.state().nodes.insert(address, connected.connection);
@@ -94,7 +94,7 @@ impl Shared {
         self.state().nodes.clear();
     }
 
-    /// Notes how much a batch had the nodes load.
+    /// Notes how many bytes of lists a batch has loaded.
     pub(super) fn loaded(&self, bytes: usize, calls: usize) {
         self.state().batch_size.loaded(bytes, calls);
     }
@@ -122,7 +122,7 @@ impl Shared {
         state.stale = Some(to.clone());
     }
 
-    /// A connection to a node; one that is not known yet is connected to.
+    /// Returns a connection to a node, and connects if there is none yet.
     pub(super) async fn connection(
         self: &Arc<Self>,
         address: &Address,
@@ -137,7 +137,7 @@ impl Shared {
             .map_err(|_| lost("no answer to the attempt to connect"))?
             .map_err(|error| lost(error.words()))?;
         if !connected.fenced {
-            // As the driver learns when it connects to all of them.
+            // As for the driver, which checks this when it connects to all nodes.
             return Err(lost(
                 "what an earlier connection has sent to it may still be done",
             ));
@@ -147,7 +147,7 @@ impl Shared {
         Ok(connection)
     }
 
-    /// Another node than these, each time another one.
+    /// Returns a node other than these, another one each time.
     pub(super) fn peer(&self, not: &[Address]) -> Option<Peer> {
         let mut state = self.state();
         state.turn += 1;
@@ -161,7 +161,7 @@ impl Shared {
         Some((address, connection))
     }
 
-    /// Updates the whole map if a slot was found to have moved: others may have too.
+    /// Updates the whole map if a slot was found to have moved, because others may have moved too.
     pub(super) async fn refresh_if_stale(&self) {
         let peer = {
             let mut state = self.state();
@@ -187,7 +187,7 @@ impl Shared {
         let Some(map) = replacement_check::map(peer).await else {
             return;
         };
-        // After a failure a node may know no owner of a slot yet; then the old map says more.
+        // After a failure a node may know no owner of some slot yet; the old map is then better.
         if map.ranges(None).is_empty() {
             self.state().map = map;
         }

@@ -6,13 +6,13 @@ use redis::Value;
 
 use crate::{hash_slot::SLOTS, redis_manager::Address};
 
-/// No node.
+/// Marks a slot without an owner.
 const NOBODY: u16 = u16::MAX;
 
 /// Which node is the primary of each slot.
 #[derive(Debug, Clone)]
 pub(super) struct SlotMap {
-    /// For each slot an index of `primaries`.
+    /// For each slot an index into `primaries`.
     owners: Vec<u16>,
     primaries: Vec<Address>,
     /// Primaries and replicas.
@@ -28,7 +28,7 @@ impl SlotMap {
         }
     }
 
-    /// Reads the answer of node `asked`; nothing if it has another form.
+    /// Reads the answer of node `asked`; `None` if it has another form.
     pub(super) fn read(answer: &Value, asked: &Address) -> Option<Self> {
         let Value::Array(ranges) = answer else {
             return None;
@@ -84,12 +84,12 @@ impl SlotMap {
         self.primaries.iter().filter(has_slots).cloned().collect()
     }
 
-    /// Whether a node has any.
+    /// Returns whether a node has slots.
     pub(super) fn has_slots(&self, address: &Address) -> bool {
         (0..SLOTS).any(|slot| self.owner(slot) == Some(address))
     }
 
-    /// All nodes that were named, replicas too.
+    /// Returns all nodes of the map, replicas too.
     pub(super) fn known(&self) -> &[Address] {
         &self.known
     }
@@ -118,15 +118,15 @@ impl SlotMap {
     }
 }
 
-/// Two maps are equal if they say the same of every slot.
+/// Two maps are equal if every slot has the same owner.
 impl PartialEq for SlotMap {
     fn eq(&self, other: &Self) -> bool {
         (0..SLOTS).all(|slot| self.owner(slot) == other.owner(slot))
     }
 }
 
-/// Reads the address of a node; nothing if the node that was asked does not know it. A node without a host in its entry is
-/// at the host of the node that was asked.
+/// Reads the address of a node; `None` if the node that was asked does not know it. A node without a host in its entry
+/// has the host of the node that was asked.
 fn address(node: &Value, asked: &Address) -> Option<Address> {
     let Value::Array(node) = node else {
         return None;
@@ -138,7 +138,7 @@ fn address(node: &Value, asked: &Address) -> Option<Address> {
     at(&host.unwrap_or_default(), u16::try_from(*port).ok()?, asked)
 }
 
-/// An address as a node tells it.
+/// Makes an address from what a node reports.
 pub(super) fn at(host: &str, port: u16, asked: &Address) -> Option<Address> {
     match (host, asked) {
         ("?", _) | ("", Address::Unix(_)) => None,

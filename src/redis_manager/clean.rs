@@ -1,5 +1,5 @@
-//! `clean`: removes every set under a prefix, in the small steps of [`super::scan`], with UNLINK instead of DEL. A replica
-//! may have nothing to remove, so the role is asked at the end.
+//! `clean`: removes every set under a prefix, in the small steps of [`super::scan`], with UNLINK instead of DEL. The
+//! role is asked at the end, because a replica may have had nothing to remove.
 
 use std::sync::{Arc, Mutex};
 
@@ -18,7 +18,7 @@ use crate::{
     steps::Steps,
 };
 
-/// Runs to the end, or to the first error of the server.
+/// Cleans, up to the end or to the first error of the server.
 pub(super) async fn clean(
     connection: MultiplexedConnection,
     state: Arc<Mutex<State>>,
@@ -59,7 +59,7 @@ async fn unlink(
     }
 }
 
-/// Whether what was removed was the primary's.
+/// Fails unless the server that was cleaned is still the primary.
 async fn is_primary(
     connection: MultiplexedConnection,
     state: &Mutex<State>,

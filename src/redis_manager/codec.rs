@@ -1,5 +1,5 @@
-//! Commands as Redis's protocol has them, and what its answers mean: one encoder for a server and for the nodes of a
-//! cluster. It knows of an operation what the table in [`crate::command`] says.
+//! Encodes commands in Redis's protocol and decodes the answers, for a single server and for the nodes of a cluster.
+//! Everything about an operation comes from the table in [`crate::command`].
 
 use std::{iter, sync::Arc};
 
@@ -13,7 +13,7 @@ use crate::{
     list::List,
 };
 
-/// A command with its arguments, in memory of the right size from the beginning.
+/// Makes a command with its arguments, with memory of the right size allocated once.
 pub(crate) fn command<A: AsRef<[u8]>>(
     name: &str,
     args: impl IntoIterator<Item = A, IntoIter: Clone>,
@@ -29,12 +29,12 @@ pub(crate) fn command<A: AsRef<[u8]>>(
     command
 }
 
-/// A read of one key.
+/// Makes a read of one key.
 pub(crate) fn read(op: ReadOp, key: &[u8]) -> Cmd {
     command(op.redis_name(), [key])
 }
 
-/// Encodes a command for a server that has all keys: a write is one command of Redis, a read is one for each key.
+/// Encodes a command for a server that has all keys: a write as one Redis command, a read as one for each key.
 pub(crate) fn encode(call: &Command, mut each: impl FnMut(Cmd)) {
     match call.op() {
         Op::Read(op) => call.keys().iter().for_each(|key| each(read(op, key))),
@@ -42,7 +42,7 @@ pub(crate) fn encode(call: &Command, mut each: impl FnMut(Cmd)) {
     }
 }
 
-/// Encodes what a command is for one of its keys, where the others may be at other servers.
+/// Encodes the part of a command that is about one of its keys, for a cluster, where the others may be on other nodes.
 pub(crate) fn encode_for(call: &Command, key: &Key) -> Cmd {
     command(
         call.op().redis_name(),
@@ -50,7 +50,8 @@ pub(crate) fn encode_for(call: &Command, key: &Key) -> Cmd {
     )
 }
 
-/// What was answered to what [`encode`] made of a command with so many keys; `next` gives the answers in their order.
+/// Decodes the answers to the commands that [`encode`] made of a command with `keys` keys; `next` returns them in
+/// order.
 pub(crate) fn decode(op: Op, keys: usize, mut next: impl FnMut() -> Answer) -> Result<Reply> {
     match op {
         Op::Read(op) => {
@@ -61,7 +62,7 @@ pub(crate) fn decode(op: Op, keys: usize, mut next: impl FnMut() -> Answer) -> R
     }
 }
 
-/// What a write was answered.
+/// Decodes the answer to a write.
 pub(crate) fn wrote(answer: Answer) -> Result<()> {
     match answer {
         Answer::ServerError(error) => Err(store_error(&error)),
@@ -69,7 +70,7 @@ pub(crate) fn wrote(answer: Answer) -> Result<()> {
     }
 }
 
-/// What a read of one key was answered.
+/// Decodes the answer to a read of one key.
 pub(crate) fn value(op: ReadOp, answer: Answer) -> Result<Value> {
     match op.kind() {
         ValueKind::List => list(answer).map(Arc::new).map(Value::List),
@@ -77,7 +78,7 @@ pub(crate) fn value(op: ReadOp, answer: Answer) -> Result<Value> {
     }
 }
 
-/// What a read of members was answered.
+/// Decodes the answer to a read of members.
 pub(crate) fn list(answer: Answer) -> Result<List> {
     let name = ReadOp::Members.redis_name();
     match answer {

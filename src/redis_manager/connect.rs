@@ -1,5 +1,5 @@
-//! Opens a connection, in RESP3 if there is to be a cache and the server speaks it. What is sent on it before the first
-//! call is in [`super::handshake`].
+//! Opens a connection, in RESP3 if a cache is wanted and the server speaks it. What is sent on it before the first call
+//! is in [`super::handshake`].
 
 use std::sync::{Arc, Mutex, PoisonError, atomic::Ordering};
 
@@ -30,12 +30,12 @@ use crate::{
     manager::{ConnectError, Connected, Manager},
 };
 
-/// Pipelines that may wait for the socket: more than the driver and what has to be read again can
-/// send, because sending must never wait (its order is part of the cache's protocol).
+/// The number of pipelines that may wait for the socket: more than the driver and rereads can send, because sending
+/// must never wait (its order is part of the cache's protocol).
 const PIPELINES: usize = 128;
 
-/// After so many attempts in a row that ended without an answer to HELLO, one is made without it:
-/// some proxies close the connection on commands that they do not know.
+/// After this many attempts in a row without an answer to HELLO, one is made without it: some proxies close the
+/// connection on commands that they do not know.
 const LOST_HELLOS: u32 = 2;
 
 impl Manager for RedisManager {
@@ -95,7 +95,7 @@ impl RedisManager {
         address: &Address,
     ) -> Result<Connected<RedisConnection>, ConnectError> {
         let (mut open, off) = self.open(address).await?;
-        // An operator may have meant a replica; one where a primary was is a demoted server.
+        // The operator may have meant to use a replica; but where there was a primary before, it is a demoted server.
         let primary = open.identity.is_primary;
         if self.had_primary.fetch_or(primary, Ordering::Relaxed) || primary {
             let rises = !primary && self.cache.is_some();
@@ -119,14 +119,14 @@ impl RedisManager {
         let address = watch.find().await?;
         let connecting = self.connect_to(&address);
         let mut connected = tokio::select! {
-            // First, so that no connection is given out against what is known.
+            // First, so that no connection is returned that contradicts what the sentinels said.
             biased;
             () = watch.left(&address) => {
                 let words = format!("primary {address}: a failover has begun, or is over");
                 return Err(ConnectError::Unreachable(words.into()));
             }
             connected = connecting => connected.map_err(|error| match error {
-                // No operator named it.
+                // The operator did not choose this server.
                 ConnectError::Unreachable(words) => {
                     ConnectError::Unreachable(format!("primary {address}: {words}").into())
                 }
@@ -156,15 +156,16 @@ impl RedisManager {
         }
     }
 
-    /// Opens a connection: with a cache in RESP3, which carries invalidations; in RESP2 if the server does not speak it.
+    /// Opens a connection: with a cache in RESP3, which carries invalidations, or in RESP2 if the server does not speak
+    /// it.
     async fn open(&self, address: &Address) -> Result<(Open, CacheOff), ConnectError> {
         let Some(cache) = &self.cache else {
             let open = self.open_plain(address).await?;
             return Ok((open, Some("option cache is false".to_owned())));
         };
         if self.lost_hellos.load(Ordering::Relaxed) >= LOST_HELLOS {
-            // For this once: a server that only hung, or was about to start, answers the next one.
-            // Noted before, because this attempt may be given up.
+            // For this attempt only: a server that only hung, or was starting, answers the next HELLO. Set before the
+            // attempt, because it may be given up.
             self.lost_hellos.store(0, Ordering::Relaxed);
             let open = self.open_plain(address).await?;
             return Ok((open, Some("the server does not answer HELLO".to_owned())));
@@ -181,7 +182,7 @@ impl RedisManager {
             Err(error) if error.is_io_error() => {
                 let error = self.unanswered(&error);
                 if let ConnectError::Refused(_) = error {
-                    // That was not about HELLO.
+                    // This failure was not about HELLO.
                     self.lost_hellos.store(0, Ordering::Relaxed);
                 }
                 return Err(error);
@@ -190,9 +191,9 @@ impl RedisManager {
             Err(error) => error,
         };
         self.lost_hellos.store(0, Ordering::Relaxed);
-        // Not the whole story: a wrong password says so in the second attempt, in its own words.
+        // Not final: the second attempt reports a wrong password in the server's own words.
         let open = self.open_plain(address).await?;
-        // Not its words: where a command is unknown they repeat its arguments, and with them the password.
+        // Only the code: for an unknown command the words repeat its arguments, and with them the password.
         let code = refused.code().unwrap_or("no reply to HELLO that is known");
         let off = format!("the server does not speak RESP3 ({code})");
         Ok((open, Some(off)))
@@ -244,19 +245,19 @@ impl RedisManager {
         Ok((open, off))
     }
 
-    /// What the cache of a new connection knows: nothing.
+    /// Makes the cache session of a new connection, which knows nothing yet.
     fn session(&self, cache: Option<&CacheOptions>) -> Session {
         let bounds = cache.map(|cache| cache.bounds.clone());
         Session::new(bounds, self.stats.clone())
     }
 
-    /// In RESP2 nothing is reported, so nothing is kept.
+    /// Makes a session without a cache, for RESP2, in which the server cannot report changes.
     fn plain_session(&self) -> Session {
         fail_point!("cache-on-resp2", Some(self.session(self.cache.as_ref())));
         self.session(None)
     }
 
-    /// Speaks Redis over a stream. In RESP3 redis-rs logs in with its HELLO.
+    /// Starts redis-rs on a stream. In RESP3 it logs in with its HELLO.
     async fn attach(
         &self,
         stream: Box<dyn Stream>,

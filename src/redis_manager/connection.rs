@@ -1,5 +1,6 @@
-//! An open connection, and the loop around the member cache: batches to pipelines, replies back to it. What is sent and
-//! what it means is decided in [`crate::cache`]; without a cache the path is the same, and nothing is kept.
+//! An open connection, and the loop around the member cache: batches to pipelines, and replies back to it. The cache
+//! ([`crate::cache`]) decides what is sent and what the replies mean; without a cache the path is the same, and nothing
+//! is kept.
 
 use std::{
     sync::{Arc, Mutex},
@@ -31,7 +32,7 @@ use crate::{
     steps::Steps,
 };
 
-/// An open connection. The socket is kept by a task, which ends with this.
+/// An open connection. A task owns the socket, and ends with this.
 #[derive(Debug)]
 pub struct RedisConnection {
     pub(super) connection: MultiplexedConnection,
@@ -40,7 +41,7 @@ pub struct RedisConnection {
     pub(super) db: u64,
     /// Notified when bytes arrive.
     pub(super) activity: Arc<Notify>,
-    /// It is a node of a Redis Cluster that had all keys: see [`slot_coverage`].
+    /// Whether it is a node of a Redis Cluster, which had all keys: see [`slot_coverage`].
     pub(super) in_cluster: bool,
 }
 
@@ -54,7 +55,7 @@ impl RedisConnection {
 impl Drop for RedisConnection {
     fn drop(&mut self) {
         self.task.abort();
-        // The socket's task may outlive this by a moment, and the lists must not.
+        // The socket's task may outlive this by a moment, and must not keep the lists.
         lock(&self.state).session.close();
     }
 }
@@ -71,14 +72,14 @@ impl Connection for RedisConnection {
     fn ping(&self) -> Option<BoxFuture<'static, std::result::Result<(), Lost>>> {
         let mut connection = self.connection.clone();
         let activity = self.activity.clone();
-        // What was asked for at set-up, and granted: a user may be denied PING.
+        // A command of the handshake, which our user may call; PING may be denied.
         let select = command("SELECT", [self.db.to_string()]);
         let sign = async move {
             let answer = connection.send_packed_command(&select);
             tokio::select! {
                 () = activity.notified() => Ok(()),
                 answer = answer => match answer {
-                    // A no is a sign as well.
+                    // A refusal is a sign of life too.
                     Err(error) if error.is_io_error() => Err(lost(&error)),
                     _ => Ok(()),
                 },
@@ -119,7 +120,7 @@ impl Connection for RedisConnection {
             pipeline.add_command(question.command());
         }
         let state = self.state.clone();
-        // Without tokio's budget, which may put off the sending for a turn.
+        // Without tokio's budget, which might delay the sending by a turn.
         let run = run(
             connection,
             state,
@@ -129,8 +130,8 @@ impl Connection for RedisConnection {
             replies,
         );
         let mut future = unconstrained(run).boxed();
-        // Sent now, and not when the driver looks for replies next: what is formed later must come
-        // later on the wire, and so must what is read again in between.
+        // Sent now, and not when the driver next polls for replies: batches that are formed later must come later on
+        // the wire, and so must rereads in between.
         match future.poll_unpin(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(result) => std::future::ready(result).boxed(),
             Poll::Pending => future,
@@ -138,8 +139,8 @@ impl Connection for RedisConnection {
     }
 }
 
-/// Sends a pipeline, at whose end there may be a question, and what has to be read again because of its answers,
-/// and waits until the batch has its replies: they may come with a later batch.
+/// Sends a pipeline, perhaps with a question at its end, and the rereads that its answers require, and waits until the
+/// batch has its replies, which may come with a later batch.
 async fn run(
     mut connection: MultiplexedConnection,
     state: Arc<Mutex<State>>,
@@ -157,14 +158,14 @@ async fn run(
             match sent {
                 Ok(values) => values,
                 Err(error) => {
-                    // No reply will come any more.
+                    // No further reply will arrive.
                     lock(&state).waiting.clear();
-                    // There already, if what was read again is other batches'.
+                    // The replies are complete if the rereads are for other batches.
                     return replies.try_recv().map_err(|_| lost(&error));
                 }
             }
         };
-        // Asked last.
+        // The question was the last command.
         let answer = question
             .take()
             .and_then(|question| Some((question, values.pop()?)));
@@ -178,7 +179,7 @@ async fn run(
             let Settled { finished, again } = state.session.settle(sent.no, answers);
             for (no, replies) in finished {
                 if let Some(sender) = state.waiting.remove(&no) {
-                    // Gone if the driver gave up on the connection.
+                    // Dropped if the driver gave up on the connection.
                     let _ = sender.send(replies);
                 }
             }
@@ -217,9 +218,9 @@ fn encode(wire: &[Wire], batch: &[&Command]) -> Pipeline {
     pipeline
 }
 
-/// Before a read whose key the server is to remember; it is about the next command only.
+/// Makes `CLIENT CACHING YES`, which tells the server to track the key of the next command only.
 pub(super) fn caching() -> Cmd {
-    // Answers the same.
+    // Has the same kind of answer.
     fail_point!(
         "caching-not-sent",
         Some(command("CLIENT", ["TRACKING", "ON", "OPTIN"]))
@@ -227,13 +228,13 @@ pub(super) fn caching() -> Cmd {
     command("CLIENT", ["CACHING", "YES"])
 }
 
-/// Changes keys that do not exist, so that the server forgets that they were read, and leaves them as they were. The
-/// member is never seen: a script is one step.
+/// Changes keys that do not exist, so that the server forgets that they were read, and restores them. The member is
+/// never visible, because a script is atomic.
 const FORGET: &str = "for _, key in ipairs(KEYS) do \
     if redis.call('TOUCH', key) == 0 then redis.call('SADD', key, '') redis.call('SREM', key, '') end \
     end";
 
-/// The script for these keys.
+/// Makes the script that has the server forget these keys.
 pub(super) fn forget<K: AsRef<[u8]>>(keys: &[K]) -> Cmd {
     let count = keys.len().to_string();
     let args = [FORGET.as_bytes(), count.as_bytes()];
@@ -241,7 +242,7 @@ pub(super) fn forget<K: AsRef<[u8]>>(keys: &[K]) -> Cmd {
     command("EVAL", args.into_iter().chain(keys))
 }
 
-/// The answer to a command, from the next of these values, as many as it takes.
+/// Decodes the answer to a command, from as many of the next values as it takes.
 pub(super) fn decode(wire: &Wire, values: &mut impl Iterator<Item = Value>) -> Answer {
     let mut value = || values.next().unwrap_or(Value::Nil);
     match wire {

@@ -1,5 +1,5 @@
-//! The handshake on a fresh connection, before the first call: logs in, selects the database, identifies the server,
-//! switches invalidations on, and fences off the connection before.
+//! The handshake on a new connection, before the first call: logs in, selects the database, identifies the server,
+//! enables invalidations, and fences off the last connection.
 
 use redis::{
     Pipeline, ProtocolVersion, RedisError, ServerError, Value, aio::MultiplexedConnection,
@@ -14,16 +14,16 @@ use super::{
 };
 use crate::manager::ConnectError;
 
-/// Which connection of which server process: enough to end it from another connection.
+/// Identifies the connection and the server process: enough to close it from another connection.
 #[derive(Debug, Clone)]
 pub(super) struct Identity {
     client_id: Option<i64>,
-    /// Made anew whenever a server process starts. A connection id means nothing without it: after
-    /// a restart the same id is another client's connection.
+    /// Changes whenever a server process starts. A connection id means nothing without it: after a restart the same id
+    /// is another client's connection.
     run_id: Option<String>,
-    /// Whether it is, or may be, a node of a Redis Cluster, and has to have all keys.
+    /// Whether it is, or may be, a node of a Redis Cluster, which then has to have all keys.
     pub(super) in_cluster: bool,
-    /// Whether it says that it is a primary, and what to ask to hear that.
+    /// Whether it says that it is a primary, and the command that asks for it.
     pub(super) is_primary: bool,
     pub(super) question: Option<Question>,
 }
@@ -32,7 +32,7 @@ pub(super) struct Identity {
 pub(super) type CacheOff = Option<String>;
 
 impl RedisManager {
-    /// The error for a connection that broke before anything was answered on it.
+    /// Makes the error for a connection that broke before anything was answered on it.
     pub(super) fn unanswered(&self, error: &RedisError) -> ConnectError {
         if let Some(tls) = &self.options.tls {
             return tls.refusal().unwrap_or_else(|| unreachable(error));
@@ -47,8 +47,8 @@ impl RedisManager {
         }
     }
 
-    /// AUTH and SELECT must succeed; the rest may be forbidden to our user. Gives also why a cache
-    /// cannot be had, in RESP3.
+    /// Logs in and identifies the server. AUTH and SELECT must succeed; our user may lack the right to others. Also
+    /// returns why there can be no cache, in RESP3.
     pub(super) async fn set_up(
         &self,
         connection: &mut MultiplexedConnection,
@@ -58,11 +58,11 @@ impl RedisManager {
         let mut needed = 1;
         let (username, password) = (&self.options.username, &self.options.password);
         let hello = protocol == ProtocolVersion::RESP3;
-        // Also after redis-rs's HELLO, which takes a password where none is needed, and AUTH does not.
+        // Also after redis-rs's HELLO, which accepts a password where none is needed; AUTH does not.
         if username.is_some() || password.is_some() {
             needed += 1;
             pipeline.cmd("AUTH").arg(username);
-            // A user that needs no password takes any.
+            // A user without a password accepts any.
             pipeline.arg(password.as_deref().unwrap_or_default());
         }
         pipeline.cmd("SELECT").arg(self.options.db);
@@ -109,7 +109,7 @@ impl RedisManager {
             Some(_) => Some(Question::Hello),
             None => by_info.as_ref().map(|_| Question::Info),
         };
-        // As the question tells it, so that a later answer can be compared.
+        // Taken from the answer to the question, so that a later answer can be compared.
         let is_master = role
             .as_ref()
             .or(by_info.as_ref())
@@ -118,7 +118,7 @@ impl RedisManager {
             is_primary(by_info.or(role).as_deref())?;
         }
         let mode = field("redis_mode:").or(mode.as_deref());
-        // Where neither tells, as with a user who may not call INFO, it is asked all the same.
+        // If neither answer tells, as for a user who may not call INFO, the keys are checked all the same.
         let in_cluster = mode.is_none_or(|mode| mode == "cluster");
         if in_cluster && let Some(stem) = &self.options.stem {
             slot_coverage::check(connection.clone(), stem).await?;
@@ -134,7 +134,8 @@ impl RedisManager {
     }
 }
 
-/// Sentinels name a server before it knows that it is the primary, and after it has ceased to be.
+/// Fails unless the server is a primary: sentinels name a server before it knows that it is one, and after it has been
+/// demoted.
 fn is_primary(role: Option<&str>) -> Result<(), ConnectError> {
     match role {
         Some("master") => Ok(()),
@@ -150,8 +151,7 @@ fn is_primary(role: Option<&str>) -> Result<(), ConnectError> {
     }
 }
 
-/// Asks the server to report changes of what it is told to remember, and makes sure that it does and that all else
-/// that the cache needs is permitted.
+/// Enables tracking, and makes sure that it works and that everything else that the cache needs is permitted.
 pub(super) async fn track(
     connection: &mut MultiplexedConnection,
     cache: &CacheOptions,
@@ -164,7 +164,7 @@ pub(super) async fn track(
         .arg("OPTIN");
     pipeline.cmd("CLIENT").arg("TRACKINGINFO");
     pipeline.add_command(caching());
-    // Consumes the caching flag before a key is touched, so that nothing is remembered of the set-up.
+    // Consumes the caching flag before a key is read, so that nothing of the handshake is tracked.
     pipeline.add_command(forget::<&[u8]>(&[]));
     pipeline.cmd("TOUCH").arg(&cache.probe);
     let replies = send(connection, &pipeline).await?;
@@ -189,19 +189,19 @@ pub(super) async fn track(
         }
         _ => "CLIENT TRACKING is not on although it was asked for".to_owned(),
     };
-    // Or the server would go on remembering what we read.
+    // Otherwise the server would keep tracking our reads.
     let mut pipeline = Pipeline::new();
     pipeline.cmd("CLIENT").arg("TRACKING").arg("OFF");
     send(connection, &pipeline).await?;
     Ok(Some(off))
 }
 
-/// Whether an error is not only about the moment: writes may be refused now and accepted later.
+/// Returns whether an error is permanent; one like `OOM` is not, because the command may succeed later.
 fn is_no(error: &ServerError) -> bool {
     !matches!(error.code(), "OOM" | "MISCONF" | "NOREPLICAS" | "BUSY")
 }
 
-/// Whether the flags of `CLIENT TRACKINGINFO` say that it is on, and only for what we ask for.
+/// Returns whether the flags of `CLIENT TRACKINGINFO` say that tracking is on, and only for what we ask for.
 pub(super) fn is_tracking(info: &Value) -> bool {
     let Value::Map(fields) = info else {
         return false;
@@ -217,9 +217,8 @@ pub(super) fn is_tracking(info: &Value) -> bool {
     })
 }
 
-/// Makes sure that nothing sent over the last connection takes effect any more: a server that
-/// hung may still hold unread commands of it, and would execute them after ours. Says whether
-/// that is sure.
+/// Makes sure that nothing sent over the last connection takes effect any more: a server that hung may still hold
+/// unread commands of it, and would execute them after ours. Returns whether that is certain.
 pub(super) async fn fence(
     connection: &mut MultiplexedConnection,
     last: Option<Identity>,
@@ -230,11 +229,11 @@ pub(super) async fn fence(
         return Ok(false);
     };
     if last_run != *run {
-        // Another server process: the old one is gone, and its unread commands with it. Or, found by Sentinel,
-        // it was replaced, and may still be alive and execute them. No client will see that: it is made a replica
-        // of the new primary and takes all of its data, because it has written what that one has not
-        // (its replication offset is beyond the one at which they parted). If it is ever promoted again, it is
-        // with that data; and Sentinel ends its clients when it demotes it, in the same transaction.
+        // Another server process: the old one is gone, and its unread commands with it. Or, found by Sentinel, it was
+        // replaced, and may still be alive and execute them. No client will see that: it becomes a replica of the new
+        // primary and copies all of its data, because it has written what that one has not (its replication offset is
+        // beyond the one at which they parted). If it is ever promoted again, it has that data; and Sentinel closes its
+        // clients when it demotes it, in the same transaction.
         return Ok(true);
     }
     let Some(id) = last.client_id else {

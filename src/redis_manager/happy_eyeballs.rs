@@ -1,6 +1,5 @@
-//! Connecting to a host with several addresses: happy eyeballs as in RFC 8305. The next address is tried as
-//! soon as the one before has failed, or has been silent for 250 ms; the first that connects is taken, and the
-//! other attempts end.
+//! Connects to a host with several addresses: happy eyeballs as in RFC 8305. The next address is tried as soon as the
+//! one before has failed, or has been silent for 250 ms; the first that connects is used, and the other attempts end.
 
 use std::{collections::VecDeque, io, net::SocketAddr, time::Duration};
 
@@ -10,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 /// RFC 8305's "Connection Attempt Delay"; Node has the same.
 const DELAY: Duration = Duration::from_millis(250);
 
-/// The first of `addresses` that `connect` reaches; the error of the first one if there is none.
+/// Connects to the first of `addresses` that answers; fails with the error of the first one if there is none.
 pub(super) async fn connect<T, F: Future<Output = io::Result<T>>>(
     addresses: Vec<SocketAddr>,
     connect: impl Fn(SocketAddr) -> F,
@@ -22,7 +21,7 @@ pub(super) async fn connect<T, F: Future<Output = io::Result<T>>>(
     let mut next = Instant::now();
     loop {
         tokio::select! {
-            // An attempt that has connected is better than one more.
+            // A successful attempt takes precedence over starting another one.
             biased;
             Some((number, attempt)) = attempts.next() => match attempt {
                 Ok(connected) => return Ok(connected),
@@ -48,8 +47,8 @@ pub(super) async fn connect<T, F: Future<Output = io::Result<T>>>(
     Err(failed.map_or_else(none, |(_, error)| error))
 }
 
-/// IPv6 and IPv4 in turn, beginning with the family of the first, so that a family that does not work costs
-/// one attempt.
+/// Orders addresses as IPv6 and IPv4 in turn, beginning with the family of the first, so that a family that does not
+/// work costs one attempt.
 fn interleaved(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
     let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
     let (first, second): (VecDeque<_>, VecDeque<_>) = addresses

@@ -1,4 +1,4 @@
-//! What a Redis holds, for looking into it and for moving it: sets and their members, by [`super::scan`].
+//! The inventory of a Redis, for listing and copying it: sets and their members, by [`super::scan`].
 
 use futures_util::{
     FutureExt as _, StreamExt as _, TryStreamExt as _, future::BoxFuture, stream::BoxStream,
@@ -31,7 +31,7 @@ impl Inventory for RedisConnection {
             sscan
         };
         let steps = steps(self.connection.clone(), sscan);
-        // No set any more.
+        // The key is not a set any more.
         let gone = |step: &ScanResult<_>| !matches!(step, Err(ScanError::Refused(error)) if is_no_set(error));
         let steps = steps.take_while(move |step| std::future::ready(gone(step)));
         steps.map_err(Error::from).boxed()

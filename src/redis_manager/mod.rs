@@ -52,19 +52,19 @@ pub use self::{
 
 use self::sentinel::FailoverWatch;
 
-// For redis_cluster, which speaks to many servers at once.
+// Used by redis_cluster, which connects to many servers at once.
 pub(crate) use self::{
     codec::{command, encode_for, value, wrote},
     scan::{ScanError, ScanResult, found, only_sets},
     server_errors::{connect_error, is_demoted, words},
 };
 
-/// Which server is connected to.
+/// The server to connect to.
 #[derive(Debug)]
 enum Target {
     /// Always this one.
     Server(Address),
-    /// The primary of the moment, by Sentinel.
+    /// The present primary, by Sentinel.
     Primary(FailoverWatch),
 }
 
@@ -72,23 +72,23 @@ enum Target {
 #[derive(Debug)]
 pub struct RedisManager {
     options: RedisOptions,
-    /// `None` = lists are read from Redis each time.
+    /// `None` means that lists are read from Redis each time.
     cache: Option<CacheOptions>,
     last: Mutex<Option<handshake::Identity>>,
-    /// Keys that the server tracks for nothing because of the last connection's reads.
+    /// Dead keys of the last connection: see [`crate::cache`].
     dead_keys: InheritedKeys,
     target: Target,
     stats: Arc<Stats>,
     /// Whether one of the servers so far was a primary.
     had_primary: AtomicBool,
-    /// Whether the log says that the cache is off.
+    /// Whether the log has said that the cache is off.
     cache_off: AtomicBool,
     /// Attempts in a row that ended without an answer to HELLO.
     lost_hellos: AtomicU32,
 }
 
 impl RedisManager {
-    /// A manager for `options`. Nothing is connected yet.
+    /// Makes a manager for `options`. It connects to nothing yet.
     #[must_use]
     pub fn new(options: RedisOptions, cache: Option<CacheOptions>, stats: Arc<Stats>) -> Arc<Self> {
         let target = match &options.endpoint {

@@ -1,4 +1,4 @@
-//! A socket that notifies when bytes arrive on it, for the heartbeat: any byte shows that the other end lives, also one in
+//! A socket that notifies when bytes arrive, for the heartbeat: any byte shows that the other end is alive, even one in
 //! the middle of a long reply on a slow network.
 
 use std::{

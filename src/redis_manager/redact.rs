@@ -1,16 +1,16 @@
-//! Redacts our secrets in what a server says while we log in: some servers repeat what they were sent. The text ends up in
-//! errors, in `stats()` and in the log.
+//! Redacts our secrets from a server's messages during login: some servers repeat what they were sent. The text ends up
+//! in errors, in `stats()` and in the log.
 
 use std::sync::Arc;
 
-/// How Redis goes on after the name of a command that it does not know, or that was renamed: with its arguments.
-/// They are cut off by length, so that a secret would not be found in them as a whole.
+/// What follows the name of an unknown or renamed command in Redis's message: its arguments. They are truncated, so
+/// that a secret would not be found in them as a whole.
 const ARGUMENTS: &str = "with args beginning with";
 
-/// Shorter secrets are not looked for: they occur in many words by chance.
+/// Shorter secrets are not searched for, because they occur in many words by chance.
 const SHORTEST: usize = 4;
 
-/// Returns the words without the arguments that a server repeats, and only their code if they contain a secret.
+/// Returns the message without the arguments that a server repeats, and only its code if it contains a secret.
 pub(super) fn redact<'a>(words: Arc<str>, secrets: impl Iterator<Item = &'a str>) -> Arc<str> {
     let shown = match words.find(ARGUMENTS) {
         Some(end) => words[..end].trim_end_matches([' ', ',']),
@@ -19,7 +19,7 @@ pub(super) fn redact<'a>(words: Arc<str>, secrets: impl Iterator<Item = &'a str>
     let secrets: Vec<&str> = secrets.filter(|secret| secret.len() >= SHORTEST).collect();
     let is_clean = |text: &str| !secrets.iter().any(|secret| text.contains(secret));
     if !is_clean(shown) {
-        // All of it: what is left around a secret tells its length and its place.
+        // All of it, because the text around a secret tells its length and position.
         let code = shown.split(' ').next().filter(|code| is_clean(code));
         return format!("{} (its words are not shown)", code.unwrap_or("an error")).into();
     }

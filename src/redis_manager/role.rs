@@ -1,7 +1,6 @@
-//! The role of the server: whether it is still the primary. A failover behind one address (a load balancer, a
-//! cloud's endpoint) leaves the connections of the demoted server open: it refuses writes, which says so, but
-//! goes on answering reads and barriers. So a connection on which reads are sent is asked for its role now and
-//! then, in the same pipeline.
+//! The role of the server: whether it is still the primary. A failover behind one address (a load balancer, a cloud
+//! endpoint) leaves the connections of the demoted server open: it refuses writes, but still answers reads and
+//! barriers. So a connection on which reads are sent asks for the role now and then, in the same pipeline.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,10 +12,10 @@ use super::{
     tracking_support,
 };
 
-/// For so long after the question the role is taken for the same.
+/// How long an answer about the role counts.
 pub(super) const FRESH: Duration = Duration::from_millis(500);
 
-/// What the server is asked: a command that it has answered at set-up.
+/// The command that asks for the role: one that the server has answered during the handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Question {
     /// `HELLO` without arguments, which every user may call. Only over RESP3: some proxies close the
@@ -34,7 +33,7 @@ impl Question {
         }
     }
 
-    /// The role in an answer. An error tells none.
+    /// Returns the role in an answer; none in an error.
     fn role(self, answer: &Value) -> Option<String> {
         match self {
             Self::Hello => tracking_support::role(answer),
@@ -43,26 +42,27 @@ impl Question {
     }
 }
 
-/// What INFO says of the role.
+/// Returns the role that INFO reports.
 pub(super) fn role_of_info(info: &str) -> Option<String> {
     let role = info.lines().find_map(|line| line.strip_prefix("role:"))?;
     Some(role.trim().to_owned())
 }
 
-/// What is known of the role of the server of one connection.
+/// The known role of the server of one connection.
 #[derive(Debug)]
 pub(super) struct Role {
     question: Option<Question>,
     asked: Instant,
-    /// Why it is no primary: its words.
+    /// Why it is not the primary: its words.
     demoted: Option<Arc<str>>,
-    /// It was no primary at set-up, for which the cache is off: once it is one, the connection is left for another to it.
+    /// Whether it was not a primary at the handshake, so that the cache is off; when it becomes one, the connection is
+    /// replaced.
     rises: bool,
 }
 
 impl Role {
-    /// Of a server that was a primary at set-up, just now, if there is a `question`; else its role does not
-    /// matter.
+    /// Begins with a server that was a primary at the handshake, just now, if there is a `question`; otherwise its role
+    /// does not matter.
     pub(super) fn new(question: Option<Question>) -> Self {
         Self {
             question,
@@ -72,12 +72,12 @@ impl Role {
         }
     }
 
-    /// Of a server that is no primary yet, where a cache is wanted.
+    /// Marks a server that is not a primary yet, with a cache wanted.
     pub(super) fn rises(self, rises: bool) -> Self {
         Self { rises, ..self }
     }
 
-    /// What to ask now, with other commands.
+    /// Returns the question to ask now, together with other commands.
     pub(super) fn ask(&mut self, now: Instant) -> Option<Question> {
         let due = self.demoted.is_some() || now.duration_since(self.asked) >= FRESH;
         let question = self.question.filter(|_| due)?;
@@ -85,7 +85,7 @@ impl Role {
         Some(question)
     }
 
-    /// What to ask whenever it was asked last.
+    /// Returns the question, whenever it was last asked.
     pub(super) fn question(&self) -> Option<Question> {
         self.question
     }
@@ -109,7 +109,7 @@ impl Role {
         }
     }
 
-    /// Why the server is no primary, as far as it has said so.
+    /// Returns why the server is not the primary, if it has said so.
     pub(super) fn demoted(&self) -> Option<Arc<str>> {
         self.demoted.clone()
     }

@@ -1,6 +1,6 @@
-//! Scans what Redis holds, in small steps. SCAN instead of KEYS, which would block the
-//! server; TYPE for each key, because SCAN's own TYPE filter came only with Redis 6; SSCAN instead of
-//! SMEMBERS, for sets of any size. Used by `clean` and by [`super::inventory`].
+//! Scans what Redis holds, in small steps. SCAN instead of KEYS, which would block the server; TYPE for each key,
+//! because SCAN's own TYPE filter needs Redis 6; SSCAN instead of SMEMBERS, for sets of any size. Used by `clean` and
+//! by [`super::inventory`].
 
 use futures_util::{
     StreamExt as _, TryStreamExt as _,
@@ -15,7 +15,7 @@ use crate::{
     manager::Lost,
 };
 
-/// How many keys, or members, the server looks at in one step.
+/// The number of keys, or members, that the server looks at in one step.
 pub(super) const STEP: usize = 1000;
 
 /// Why a scan ended early. It cannot be resumed: a cursor is not valid on another connection.
@@ -38,7 +38,7 @@ impl From<ScanError> for Error {
 
 pub(crate) type ScanResult<T> = std::result::Result<T, ScanError>;
 
-/// The keys of all sets that begin with `stem`; one may come twice.
+/// Streams the keys of all sets that begin with `stem`; a key may come twice.
 pub(super) fn sets(
     connection: MultiplexedConnection,
     stem: &[u8],
@@ -48,7 +48,7 @@ pub(super) fn sets(
         .boxed()
 }
 
-/// The keys of whatever kind that begin with `stem`; one may come twice.
+/// Streams the keys of any type that begin with `stem`; a key may come twice.
 pub(crate) fn found(
     connection: MultiplexedConnection,
     stem: &[u8],
@@ -63,7 +63,7 @@ pub(crate) fn found(
     steps(connection, scan).boxed()
 }
 
-/// All steps of a SCAN or SSCAN.
+/// Streams all steps of a SCAN or SSCAN.
 pub(super) fn steps(
     connection: MultiplexedConnection,
     command: impl Fn(&[u8]) -> Cmd + Send + 'static,
@@ -104,7 +104,7 @@ async fn sets_among(connection: MultiplexedConnection, keys: Vec<Key>) -> ScanRe
     only_sets(keys, kinds.into_iter().map(Ok), store_error)
 }
 
-/// Those of the keys that are sets, by the answers to `TYPE`; an error among these is told by `refusal`.
+/// Returns those keys that are sets, by the answers to `TYPE`; `refusal` makes the error of a refused `TYPE`.
 pub(crate) fn only_sets(
     keys: Vec<Key>,
     kinds: impl IntoIterator<Item = Result<Value, Error>>,

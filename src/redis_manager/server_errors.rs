@@ -1,4 +1,4 @@
-//! What errors mean, of a server and of the connection to it: what a caller is told, whether trying again may help.
+//! The meaning of errors of a server and of the connection to it: what a caller is told, and whether retrying may help.
 
 use std::sync::Arc;
 
@@ -9,11 +9,11 @@ use crate::{
     manager::{ConnectError, Lost},
 };
 
-/// Tells the operator what to change when a server answers so.
+/// Tells the operator what to change after such an answer.
 const HINT: &str =
     "the server is a node of a Redis Cluster: give nodes of the cluster as option cluster";
 
-/// The server's own words, as they came over the wire.
+/// Returns the server's own words, as it sent them.
 pub(crate) fn words(error: &ServerError) -> Arc<str> {
     match error.details() {
         Some(details) => format!("{} {details}", error.code()).into(),
@@ -21,10 +21,10 @@ pub(crate) fn words(error: &ServerError) -> Arc<str> {
     }
 }
 
-/// A server's error as a caller gets it.
+/// Converts a server's error for a caller.
 pub(crate) fn store_error(error: &ServerError) -> Error {
     let words = words(error);
-    // Such a node refuses several keys of different slots in one command also where it has them all.
+    // Such a node refuses several keys of different slots in one command even if it has all of them.
     if is_redirect(error) || error.kind() == Some(ServerErrorKind::CrossSlot) {
         Error::Store(format!("{words} ({HINT})").into())
     } else {
@@ -32,7 +32,7 @@ pub(crate) fn store_error(error: &ServerError) -> Error {
     }
 }
 
-/// A server's error in answer to an attempt to connect.
+/// Converts a server's error in answer to an attempt to connect.
 pub(crate) fn connect_error(error: &ServerError) -> ConnectError {
     let words = words(error);
     let details = error.details().unwrap_or_default();
@@ -43,17 +43,17 @@ pub(crate) fn connect_error(error: &ServerError) -> ConnectError {
     }
 }
 
-/// A connection that could not be opened, for a reason that may pass.
+/// Makes the error for a connection that could not be opened, for a reason that may pass.
 pub(super) fn unreachable(error: &impl ToString) -> ConnectError {
     ConnectError::Unreachable(error.to_string().into())
 }
 
-/// A connection that broke.
+/// Makes the error for a connection that broke.
 pub(super) fn lost(error: &RedisError) -> Lost {
     Lost(error.to_string().into())
 }
 
-/// Whether the key is another node's.
+/// Returns whether the error says that the key is on another node.
 pub(super) fn is_redirect(error: &ServerError) -> bool {
     matches!(
         error.kind(),
@@ -61,7 +61,7 @@ pub(super) fn is_redirect(error: &ServerError) -> bool {
     )
 }
 
-/// Whether a server that answers so is not the primary any more.
+/// Returns whether the error says that the server is no longer the primary.
 pub(crate) fn is_demoted(error: &ServerError) -> bool {
     matches!(
         error.kind(),
@@ -69,7 +69,7 @@ pub(crate) fn is_demoted(error: &ServerError) -> bool {
     )
 }
 
-/// Whether redis-rs's HELLO was refused for a reason that passes by itself.
+/// Returns whether the reason for refusing redis-rs's HELLO is temporary.
 pub(super) fn hello_may_pass(error: &RedisError) -> bool {
     let kind = match error.kind() {
         ErrorKind::Server(kind) => Some(kind),
@@ -79,7 +79,7 @@ pub(super) fn hello_may_pass(error: &RedisError) -> bool {
     is_transient(kind, code, error.detail().unwrap_or_default())
 }
 
-/// Whether an attempt to connect that was answered so may succeed later.
+/// Returns whether an attempt to connect with this error may succeed later.
 fn is_transient(kind: Option<ServerErrorKind>, code: &str, details: &str) -> bool {
     match kind {
         Some(kind) => match kind {

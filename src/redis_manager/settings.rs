@@ -1,17 +1,17 @@
-//! What a manager is made of: how the server is found and how to log in, and what the member cache may take. As a URL:
-//! [`super::url`].
+//! The settings of a manager: how to find the server and log in, and the bounds of the member cache. [`super::url`]
+//! reads them from a URL.
 
 use std::fmt;
 
 use super::{sentinel::Sentinels, server_address::Address, tls::Tls};
 use crate::{keys::Key, list_lru::Bounds};
 
-/// How the server to talk to is found.
+/// How to find the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Endpoint {
-    /// It is always this one.
+    /// At a fixed address.
     Server(Address),
-    /// The sentinels know.
+    /// By asking sentinels.
     Sentinel(Sentinels),
 }
 
@@ -24,10 +24,10 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// Where Redis is and how to log in. `Debug` is not derived: it would show the password.
+/// How to find Redis and log in. `Debug` is not derived: it would show the password.
 #[derive(Clone)]
 pub struct RedisOptions {
-    /// Where it is.
+    /// How to find the server.
     pub endpoint: Endpoint,
     /// The database to select.
     pub db: u64,
@@ -37,9 +37,9 @@ pub struct RedisOptions {
     pub password: Option<String>,
     /// How connections are secured, if they are.
     pub tls: Option<Tls>,
-    /// What else must not be seen in an error or in the log: the values of all options that the table says are secret.
+    /// Further values that no error or log line may contain: those of all options that the table marks as secret.
     pub secrets: Vec<String>,
-    /// What our keys begin with, all of which the server has to have; `None` = it is one node of many.
+    /// What our keys begin with, all of which the server must have; `None` for one of many nodes.
     pub stem: Option<Key>,
 }
 
@@ -54,7 +54,7 @@ impl fmt::Debug for RedisOptions {
 }
 
 impl RedisOptions {
-    /// Database 0 at `endpoint`, without a password.
+    /// Makes the settings for database 0 at `endpoint`, without a password.
     #[must_use]
     pub fn new(endpoint: Endpoint) -> Self {
         Self {
@@ -68,23 +68,23 @@ impl RedisOptions {
         }
     }
 
-    /// What may be the reason if an attempt to connect takes too long.
+    /// Returns what may be the reason if an attempt to connect takes too long.
     pub(crate) fn timeout_hint(&self) -> Option<&'static str> {
         self.tls.as_ref()?.timeout_hint()
     }
 
-    /// Returns what is removed from the messages of a server, which may repeat what it was sent. The password may come
-    /// from a URL.
+    /// Returns the values that are removed from a server's messages, which may repeat what it was sent. The password
+    /// may come from a URL.
     pub(super) fn secrets(&self) -> impl Iterator<Item = &str> {
         let secrets = self.secrets.iter().chain(&self.password);
         secrets.map(String::as_str)
     }
 }
 
-/// What the member cache may take, and where it can be tried out.
+/// The bound of the member cache, and a key for testing the server.
 #[derive(Debug, Clone)]
 pub struct CacheOptions {
-    /// How much it may keep.
+    /// How much the cache may keep.
     pub bounds: Bounds,
     /// A key that no channel has and that an ACL for our keys permits.
     pub probe: Key,

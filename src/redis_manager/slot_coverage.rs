@@ -1,7 +1,7 @@
-//! Checks that one server has all of our keys. A node of a Redis Cluster refuses the keys of other nodes' slots (`MOVED`),
-//! and its `SCAN` goes through its own. The server itself is asked for keys of many slots, and not `CLUSTER SLOTS`: a
-//! cluster of one node has them all, a proxy in front of a cluster answers for all nodes, and a hash tag in the prefix
-//! keeps all keys on one node.
+//! Checks that one server has all of our keys. A node of a Redis Cluster refuses keys in other nodes' slots (`MOVED`),
+//! and its `SCAN` lists only its own. The check asks the server for keys in many slots instead of reading `CLUSTER
+//! SLOTS`: a cluster of one node has all slots, a proxy in front of a cluster answers for all nodes, and a hash tag in
+//! the prefix keeps all keys on one node.
 
 use redis::{Pipeline, ServerError, ServerErrorKind, Value, aio::MultiplexedConnection};
 
@@ -18,13 +18,14 @@ use crate::{
     steps::Steps,
 };
 
-/// How many slots are taken for neighbours: one key is asked for in each group of them. Slots move in ranges.
+/// The number of neighbouring slots of which one is checked; slots move in ranges.
 const NEIGHBOURS: u16 = 64;
 
-/// Keys that are made up to find one in each group. With a hash tag in the prefix there is one group.
+/// The number of keys that are tried to find one for each group of slots. With a hash tag in the prefix there is one
+/// group.
 const TRIES: u32 = 1 << 13;
 
-/// Keys under `stem` that no channel has, all over the slots.
+/// Makes keys under `stem` that no channel has, one for each group of slots.
 fn probes(stem: &[u8]) -> Vec<Key> {
     let mut found = Vec::new();
     let mut groups = vec![false; usize::from(u16::MAX / NEIGHBOURS) + 1];
@@ -38,8 +39,8 @@ fn probes(stem: &[u8]) -> Vec<Key> {
     found
 }
 
-/// Asks for them with the command that every user of ours may call; gives the error that says that another node has
-/// some of them. What else the server refuses tells nothing.
+/// Asks for these keys, with the command that every user of ours may call. Returns an error if another node has some of
+/// them; any other refusal says nothing about that.
 async fn ask(connection: MultiplexedConnection, stem: &[u8]) -> ScanResult<Option<ServerError>> {
     let probes = probes(stem);
     let mut pipeline = Pipeline::with_capacity(probes.len());
@@ -57,7 +58,7 @@ fn lacks_a_key(error: &ServerError) -> bool {
     is_redirect(error) || error.kind() == Some(ServerErrorKind::ClusterDown)
 }
 
-/// Makes sure of it on a new connection.
+/// Checks a new connection.
 pub(super) async fn check(
     connection: MultiplexedConnection,
     stem: &[u8],
@@ -72,7 +73,7 @@ pub(super) async fn check(
     }
 }
 
-/// A `clean` under `stem` has removed everything only if the server still has all keys afterwards.
+/// Runs a `clean`, which has removed everything only if the server still has all keys afterwards.
 pub(super) async fn after_clean(
     clean: impl Future<Output = std::result::Result<Vec<Result<Reply>>, Lost>>,
     connection: MultiplexedConnection,

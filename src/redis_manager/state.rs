@@ -1,5 +1,5 @@
-//! What a connection shares with the batches that are under way on it: the member cache, the callers that wait for
-//! replies, and the role of the server.
+//! State that a connection shares with the batches under way: the member cache, the callers that wait for replies, and
+//! the role of the server.
 
 use std::{
     collections::HashMap,
@@ -20,7 +20,7 @@ use crate::{
 /// The replies of a batch, one for each of its calls.
 pub(super) type Replies = Vec<Result<Reply>>;
 
-/// The lock is held for moments only, and by one thread: the runtime's.
+/// The state. Its lock is held for moments only, and only by the runtime's thread.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) session: Session,
@@ -39,7 +39,7 @@ impl State {
         }))
     }
 
-    /// Takes what the server has said of itself. Of a server that is no primary nothing is served from memory.
+    /// Handles what the server has said about its role. If it is not the primary, nothing is served from memory.
     pub(super) fn observe(&mut self, values: &[Value], answer: Option<(Question, Value)>) {
         self.role.observe(values, answer);
         if self.role.demoted().is_some() {
@@ -47,7 +47,7 @@ impl State {
         }
     }
 
-    /// Notes how much these answers had the server load.
+    /// Notes how many bytes of lists these answers have loaded.
     pub(super) fn loaded(&mut self, answers: &[Answer], calls: usize) {
         let bytes = answers.iter().map(|answer| match answer {
             Answer::List(Ok(list)) | Answer::Tracked(_, Ok(list)) => list.json().len(),
@@ -58,8 +58,8 @@ impl State {
     }
 }
 
-/// Hands what the server pushes to the cache. redis-rs calls it while it reads, before it gives out
-/// replies that came later. Neither blocks nor panics.
+/// Passes what the server pushes to the cache. redis-rs calls it while it reads, before it returns replies that arrived
+/// later. Neither blocks nor panics.
 pub(super) fn on_push(state: &Mutex<State>, push: &PushInfo) {
     if push.kind != PushKind::Invalidate {
         return;
@@ -70,7 +70,7 @@ pub(super) fn on_push(state: &Mutex<State>, push: &PushInfo) {
             for key in keys {
                 match key {
                     Value::BulkString(key) => session.invalidate(Invalidation::Key(key)),
-                    // It is not known which key is meant.
+                    // The key is unknown.
                     _ => session.invalidate(Invalidation::All),
                 }
             }
@@ -79,7 +79,7 @@ pub(super) fn on_push(state: &Mutex<State>, push: &PushInfo) {
     }
 }
 
-/// A panic under the lock ends the connection's task, and the session with it.
+/// Locks the state. A panic under the lock ends the connection's task, and the session with it.
 pub(super) fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }

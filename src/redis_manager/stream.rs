@@ -1,5 +1,5 @@
-//! Opens a socket to a server. What is spoken on it is in [`super::connect`], which of several addresses of
-//! a name is taken in [`super::happy_eyeballs`].
+//! Opens a socket to a server. The protocol on it is in [`super::connect`]; the choice between several addresses of a
+//! name is in [`super::happy_eyeballs`].
 
 use std::net::SocketAddr;
 
@@ -15,8 +15,8 @@ use crate::manager::ConnectError;
 pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
-/// The socket is opened here and not by redis-rs, so that its end is heard of at once, and not only
-/// when the next command fails.
+/// Opens a socket. Not left to redis-rs, so that the end of the socket is detected at once, and not only when the next
+/// command fails.
 pub(super) async fn open(
     address: &Address,
     tls: Option<&Tls>,
@@ -40,7 +40,7 @@ pub(super) async fn open(
     }
 }
 
-/// The same to one address out of several of a host; `host` is the name that a certificate has to be for.
+/// Opens a socket to one address of a host; `host` is the name that a certificate must be for.
 pub(super) async fn open_at(
     at: SocketAddr,
     host: &str,
@@ -50,7 +50,7 @@ pub(super) async fn open_at(
     layered(stream.map_err(|error| unreachable(&error))?, host, tls).await
 }
 
-/// All addresses of a host, in the order of the system's preference.
+/// Returns all addresses of a host, in the order of the system's preference.
 pub(super) async fn resolve(address: &Address) -> Result<Vec<SocketAddr>, ConnectError> {
     let Address::Tcp(host, port) = address else {
         return Ok(Vec::new());
@@ -64,7 +64,7 @@ async fn layered(
     host: &str,
     tls: Option<&Tls>,
 ) -> Result<Box<dyn Stream>, ConnectError> {
-    // Without it a lone command waits for the network.
+    // Without TCP_NODELAY a lone command would wait for an acknowledgement.
     stream
         .set_nodelay(true)
         .map_err(|error| unreachable(&error))?;

@@ -1,15 +1,15 @@
-//! Which servers support the member cache: those whose invalidations are known to reach our socket before the reply to
-//! anything that is executed later. Read from HELLO and INFO, since many servers
-//! speak the protocol and call themselves Redis.
+//! The servers that support the member cache: those whose invalidations are known to arrive before the reply to any
+//! command that is executed later. Identified by HELLO and INFO, because many servers speak the protocol and call
+//! themselves Redis.
 
 use redis::Value;
 
 use super::server_errors::words;
 
-/// The oldest version whose tracking was verified (6.2.7 mended lost invalidations).
+/// The oldest version whose tracking was verified (6.2.7 fixed lost invalidations).
 const OLDEST: [u32; 3] = [6, 2, 7];
 
-/// INFO fields of servers that answer HELLO as Redis does and are something else.
+/// INFO fields of other servers, which answer HELLO as Redis does.
 const OTHERS: [(&str, &str); 4] = [
     ("dragonfly_version:", "Dragonfly"),
     ("garnet_version:", "Garnet"),
@@ -17,7 +17,7 @@ const OTHERS: [(&str, &str); 4] = [
     ("upstash_version:", "Upstash"),
 ];
 
-/// Why the cache cannot be used with this server; nothing if it can.
+/// Returns why the cache cannot be used with this server; `None` if it can.
 pub(super) fn objection(hello: &Value, info: &Value) -> Option<String> {
     let fields = match hello {
         Value::Map(fields) => fields,
@@ -48,7 +48,7 @@ pub(super) fn objection(hello: &Value, info: &Value) -> Option<String> {
     objection_of_info(info)
 }
 
-/// What HELLO says that the server is.
+/// Returns the server's role from its HELLO.
 pub(super) fn role(hello: &Value) -> Option<String> {
     match hello {
         Value::Map(fields) => field(fields, "role"),
@@ -56,7 +56,7 @@ pub(super) fn role(hello: &Value) -> Option<String> {
     }
 }
 
-/// What HELLO says of other servers beside it: `standalone`, `cluster`, `sentinel`.
+/// Returns the server's mode from its HELLO: `standalone`, `cluster` or `sentinel`.
 pub(super) fn mode(hello: &Value) -> Option<String> {
     match hello {
         Value::Map(fields) => field(fields, "mode"),

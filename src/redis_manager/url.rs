@@ -1,5 +1,5 @@
-//! A server as a URL. Whatever is written in it counts or is refused by name: a part that is passed over is a
-//! wrong database, a plain connection or a missing password. No error shows a value.
+//! Parses the URL of a server. Every part of it is used, or refused by name: an ignored part could mean a wrong
+//! database, a plain connection or a missing password. No error shows a value.
 
 use std::borrow::Cow;
 
@@ -7,11 +7,11 @@ use redis::{ConnectionAddr, IntoConnectionInfo as _, parse_redis_url};
 
 use super::{Address, Endpoint, RedisOptions, Tls};
 
-/// The URLs that are understood.
+/// The accepted forms of URLs.
 pub const URL_FORMS: &str = "redis://[[user][:password]@]host[:port][/db], rediss://… for TLS, or unix:///path, \
                              each with parameters (?db=n&username=…&password=…&tls=true) or without";
 
-/// The parameters, each with its other name in other clients.
+/// The parameters, each with an alternative name that other clients use.
 const PARAMETERS: [(&str, &str); 4] = [
     ("db", "database"),
     ("username", "user"),
@@ -22,13 +22,13 @@ const PARAMETERS: [(&str, &str); 4] = [
 /// The largest database number, as that of option `db`.
 const LARGEST_DB: u64 = i32::MAX as u64;
 
-/// What is wrong with a URL: what an error says after the name of the option or argument.
+/// What is wrong with a URL: the text of an error after the name of the option or argument.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UrlFault {
-    /// It is in none of the [`URL_FORMS`]; how it begins, as far as that may be shown.
+    /// It is in none of the [`URL_FORMS`]; its beginning, as far as that may be shown.
     #[error("is {0}; accepted is {URL_FORMS}")]
     Form(String),
-    /// It is, but for this part of it.
+    /// This part of it is not accepted.
     #[error("{0}")]
     Part(String),
 }
@@ -36,9 +36,9 @@ pub enum UrlFault {
 type Result<T> = std::result::Result<T, UrlFault>;
 
 impl RedisOptions {
-    /// Reads a URL in one of the [`URL_FORMS`].
+    /// Parses a URL in one of the [`URL_FORMS`].
     pub fn from_url(url: &str) -> Result<Self> {
-        // TLS is ours, and redis-rs without it takes no such URL.
+        // TLS is handled here: redis-rs without its TLS feature refuses such a URL.
         let plain = url.strip_prefix("rediss://");
         let plain = plain.map(|rest| format!("redis://{rest}"));
         let secured = plain.is_some();
@@ -50,7 +50,7 @@ impl RedisOptions {
         let mut parsed = parse_redis_url(text).ok_or_else(|| no_url(url))?;
         let rest = [Some(parsed.path()), parsed.query(), parsed.fragment()];
         if !on_unix && rest.into_iter().flatten().any(|part| part.contains('@')) {
-            // Else a piece of a password would be taken for something to name.
+            // A part of a password could otherwise be shown as a name.
             return Err(fault(
                 "has an @ behind its host; write @, /, ? and # within a password as %40, %2F, %3F and %23",
             ));
@@ -111,7 +111,7 @@ impl RedisOptions {
     }
 }
 
-/// What stands behind the `?`, by the first of its names in [`PARAMETERS`].
+/// The parameters after the `?`, by the first of their names in [`PARAMETERS`].
 struct Parameters([Option<String>; PARAMETERS.len()]);
 
 impl Parameters {
@@ -160,7 +160,7 @@ impl Parameters {
 
     fn text(&self, name: &str) -> Result<Option<String>> {
         match self.get(name) {
-            // What was not UTF-8 when it was decoded; it would be another password.
+            // It was not UTF-8 when it was decoded; it would be another password.
             Some(text) if text.is_empty() || text.contains('\u{fffd}') => Err(fault(format!(
                 "has a parameter {name} that is empty or not UTF-8"
             ))),
@@ -169,7 +169,7 @@ impl Parameters {
     }
 }
 
-/// In one place of the URL or in the other; in both, if they agree.
+/// Merges a part that may be in two places of the URL; in both it must be the same.
 fn one_of<T: PartialEq>(name: &str, one: Option<T>, other: Option<T>) -> Result<Option<T>> {
     match (one, other) {
         (Some(one), Some(other)) if one != other => Err(twice(name)),
@@ -181,7 +181,7 @@ fn twice(name: &str) -> UrlFault {
     fault(format!("has {name} twice: give one of them"))
 }
 
-/// Names it, if it looks like a name: it may be something that was pasted there.
+/// Names a parameter if it looks like a name: it may be something that was pasted there.
 fn unknown(name: &str, value: &str) -> UrlFault {
     let plain = |char: char| char.is_ascii_alphanumeric() || matches!(char, '_' | '-' | '.');
     let is_name = !value.is_empty() && name.len() <= 40 && name.chars().all(plain);
@@ -192,7 +192,7 @@ fn unknown(name: &str, value: &str) -> UrlFault {
     ))
 }
 
-/// What precedes the credentials is all that is shown.
+/// Shows only what precedes the credentials.
 fn no_url(url: &str) -> UrlFault {
     let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
     let plain = |char: char| char.is_ascii_alphanumeric() || matches!(char, '+' | '-' | '.');

@@ -120,7 +120,7 @@ class Page {
     this.draw();
   }
 
-  /** Members whose connector is not in the cluster now: a push does not reach them. */
+  /** Returns the members whose connector is not in the cluster now: a push does not reach them. */
   leftOut(channel) {
     const { members } = this.state.channels.find(({ name }) => name === channel);
     const down = this.state.connectors.filter(({ state }) => state !== 'up');

@@ -1,5 +1,5 @@
-//! Writes the answers to calls on the [`Tape`]: the source of each member list, and the pieces of long lists. When they are
-//! given out, and how many at a time, is in [`super`].
+//! Encodes the answers to calls on the [`Tape`]: the source of each member list, and the pieces of long lists. When
+//! they are released, and how many at a time, is decided in [`super`].
 
 use std::sync::Arc;
 
@@ -48,8 +48,8 @@ impl Service {
         Ok(count)
     }
 
-    /// Writes what JavaScript lacks of the long lists of the next answer, as much as there is room for; says whether it
-    /// has all of them.
+    /// Writes what JavaScript lacks of the long lists of the next answer, as much as there is room for; returns whether
+    /// it has all of them.
     fn write_pieces(&self, tape: &mut Tape, room: usize) -> napi::Result<bool> {
         let calls = self.calls.borrow();
         let Some(Outcome::Store(Ok(Reply::Values(values)))) = calls.ready() else {
@@ -68,7 +68,7 @@ impl Service {
                 masters.grown(list.id(), list.pieces());
             }
         }
-        // Not sooner: what is for one tape only must be all on it.
+        // Only now: all arrays that are for one tape only must be on it.
         for list in lists() {
             if list.pieces() > 1 && !list.is_kept() {
                 tape.passing(list.id());
@@ -77,8 +77,8 @@ impl Service {
         Ok(true)
     }
 
-    /// Answers the calls that were released for a tape whose writing panicked. Without an answer for them JavaScript would
-    /// give the next answers to the wrong calls.
+    /// Answers the calls that were released for a tape whose writing panicked. Without an answer for them JavaScript
+    /// would give the next answers to the wrong calls.
     pub fn write_lost(&self, tape: &mut Tape, words: String) -> napi::Result<usize> {
         *tape = Tape::default();
         self.masters.take();
@@ -106,7 +106,7 @@ impl Service {
         Ok(())
     }
 
-    /// Writes what a read has answered: lists as one, or the sum of numbers.
+    /// Writes the values of a read: lists as one, or the sum of numbers.
     fn write_values(
         &self,
         tape: &mut Tape,
@@ -136,7 +136,7 @@ impl Service {
         }
     }
 
-    /// Writes the sources of lists: masters, texts, or the error in the place of one.
+    /// Writes the sources of lists: shared arrays, texts, or an error in place of a list.
     fn write_lists(
         &self,
         tape: &mut Tape,
@@ -161,8 +161,8 @@ impl Service {
         Ok(())
     }
 
-    /// The source of a list. A list that the cache keeps has a master. So has, for one tape, a list with which several calls
-    /// are answered, or that came in pieces.
+    /// Returns the source of a list. It is a shared array for a list that the cache keeps and, for one tape, for a list
+    /// that answers several calls or came in pieces.
     fn item(&self, tape: &mut Tape, list: &Arc<List>) -> napi::Result<Item> {
         let is_whole = list.pieces() == 1;
         if is_whole && !list.is_kept() && Arc::strong_count(list) == 1 {
@@ -190,7 +190,7 @@ impl Service {
         Ok(())
     }
 
-    /// Writes on the tape which masters can be dropped, because the cache has released their lists.
+    /// Writes on the tape which shared arrays can be dropped, because the cache has released their lists.
     pub fn forget_masters(&self) {
         let mut tape = self.tape.borrow_mut();
         for id in self.released.take() {
@@ -204,7 +204,7 @@ impl Service {
         }
     }
 
-    /// A push goes to its frontends.
+    /// Counts a push whose RPCs JavaScript is about to make.
     fn push_released(&self) {
         self.pushes.set(self.pushes.get() + 1);
     }
@@ -212,7 +212,7 @@ impl Service {
 
 /// The source of a list on the tape.
 enum Item {
-    /// Its number, and how many members there are.
+    /// A shared array: its number, and how many members it has.
     Master(u32, usize),
     /// A text or an error.
     Value(sys::napi_value),

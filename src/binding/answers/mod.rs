@@ -1,5 +1,5 @@
-//! Answers calls: matches results of the store and the host with the calls, and passes them to JavaScript in call order,
-//! many at a time. How they are encoded is in [`answer_encoder`].
+//! Answers calls: matches results of the store and the host with the calls, and passes them to JavaScript in call
+//! order, many at a time. How they are encoded is in [`answer_encoder`].
 
 pub(in crate::binding) mod answer_encoder;
 pub(in crate::binding) mod outbox;
@@ -28,16 +28,16 @@ use crate::{
 /// sockets.
 const CALLBACKS: usize = 512;
 
-/// The load that JavaScript parses and copies in one turn of the event loop (see [`Tape::load`]), which the last list may
-/// exceed: a few milliseconds of work. While text is parsed it takes its memory twice.
+/// The load that JavaScript parses and copies in one turn of the event loop (see [`Tape::load`]), which the last list
+/// may exceed: a few milliseconds of work. While text is parsed it takes its memory twice.
 const LOAD: usize = 1 << 18;
 
 /// The number of events for which memory is kept.
 const EVENTS: usize = 4096;
 
 impl Service {
-    /// Handles events from the runtime and releases calls. An error in one of them becomes an `uncaughtException` and does
-    /// not stop the others.
+    /// Handles events from the runtime and releases calls. An error in one of them becomes an `uncaughtException` and
+    /// does not stop the others.
     pub fn on_wake(self: &Rc<Self>) -> napi::Result<()> {
         let mut events = self.events.take();
         self.take_events(&mut events);
@@ -79,8 +79,8 @@ impl Service {
         }
     }
 
-    /// Answers what is ready, in call order. What is too much for one turn of the event loop waits for the next (not in the
-    /// outbox, whose queue Node empties within one turn).
+    /// Answers what is ready, in call order. What is too much for one turn of the event loop waits for the next (not in
+    /// the outbox, whose queue Node empties within one turn).
     fn release(self: &Rc<Self>) -> napi::Result<()> {
         // Not re-entrant: a callback may run the event loop, and the answers before it come first.
         if self.releasing.replace(true) {
@@ -116,7 +116,7 @@ impl Service {
         let count = caught(|| self.write_some(&mut tape, most, room))
             .unwrap_or_else(|words| self.write_lost(&mut tape, words))?;
         *load += tape.load();
-        // Without a host there are no masters to drop and no calls to answer.
+        // Without a host there are no shared arrays to drop and no calls to answer.
         let host = self.host.borrow().clone();
         let answered = match host {
             Some(host) if !tape.words().is_empty() => host.answer(&self.env, &tape),

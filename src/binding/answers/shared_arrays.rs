@@ -1,28 +1,28 @@
 //! Tracks which member lists exist as arrays in JavaScript. A list that the cache keeps is parsed once, for its first
-//! answer; the array, its *master*, is kept in `lib/answers.js` under a number. The master of a long list grows piece by
-//! piece, over several turns of the event loop.
+//! answer; the array is kept in `lib/answers.js` under a number. That of a long list grows piece by piece, over several
+//! turns of the event loop.
 
 use std::collections::HashMap;
 
-/// The numbers of the masters.
+/// The numbers of the shared arrays.
 #[derive(Default)]
 pub struct SharedArrays {
-    /// The number of the master, by the id of the list.
+    /// The number of the shared array, by the id of the list.
     slots: HashMap<u64, u32>,
-    /// The next piece of each master that is not complete.
+    /// The next piece of each array that is not complete.
     growing: HashMap<u64, usize>,
     /// Numbers that can be used again.
     free: Vec<u32>,
 }
 
 impl SharedArrays {
-    /// The number of the master of a list, if there is a complete one.
+    /// Returns the number of a list's shared array, if it is complete.
     pub fn find(&self, id: u64) -> Option<u32> {
         let slot = self.slots.get(&id).copied();
         slot.filter(|_| !self.growing.contains_key(&id))
     }
 
-    /// The number of the master of a list, and the piece that it needs next; `None` if it is complete.
+    /// Returns the number of a list's shared array and the next piece that it needs; `None` if it is complete.
     pub fn lacks(&mut self, id: u64) -> Option<(u32, usize)> {
         if let Some(slot) = self.slots.get(&id) {
             return self.growing.get(&id).map(|piece| (*slot, *piece));
@@ -31,7 +31,7 @@ impl SharedArrays {
         Some((self.add(id), 0))
     }
 
-    /// Notes that a master of `pieces` pieces has got the next one.
+    /// Notes that an array of `pieces` pieces has got the next one.
     pub fn grown(&mut self, id: u64, pieces: usize) {
         match self.growing.get_mut(&id) {
             Some(piece) if *piece + 1 < pieces => *piece += 1,
@@ -39,7 +39,7 @@ impl SharedArrays {
         }
     }
 
-    /// Assigns a number to the master of a list.
+    /// Assigns a number to the shared array of a list.
     pub fn add(&mut self, id: u64) -> u32 {
         // All smaller numbers are in use or free.
         let fresh = self.slots.len() + self.free.len();
@@ -51,7 +51,7 @@ impl SharedArrays {
         slot
     }
 
-    /// Removes a list that was released; returns the number of its master, if it had one.
+    /// Removes a list that was released; returns the number of its shared array, if it had one.
     pub fn remove(&mut self, id: u64) -> Option<u32> {
         let slot = self.slots.remove(&id)?;
         self.growing.remove(&id);

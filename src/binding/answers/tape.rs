@@ -1,5 +1,5 @@
-//! How answers go to JavaScript: many at a time, as numbers on a tape, with the few values that are
-//! no numbers beside it. `lib/answers.js` is the other end, and calls the callbacks.
+//! The tape: answers to many calls, encoded as an array of numbers, with the few values that are not numbers beside it.
+//! `lib/answers.js` is the other end: it decodes the tape and calls the callbacks.
 
 use napi::{
     Env, Status,
@@ -10,29 +10,29 @@ use napi::{
 use crate::binding::tables::shared;
 
 shared! {
-    /// What a word of the tape says in its low four bits; the others hold its number.
+    /// The instruction in the low four bits of a word; the others hold its operand n.
     pub enum Word {
-        /// So many calls are done.
+        /// n calls are done.
         Done = "DONE",
-        /// A list, which follows.
+        /// Answers a call with the list that follows.
         List = "LIST",
-        /// So many lists, which follow, as one.
+        /// Answers a call with the n lists that follow, joined.
         Joined = "JOINED",
-        /// A push to so many frontends, whose lists follow.
+        /// Delivers a push to n frontends, whose lists follow.
         Push = "PUSH",
-        /// An error, which follows, in one of the [`Shape`]s.
+        /// Answers a call with the error that follows, in the [`Shape`] n.
         Fail = "FAIL",
-        /// What a custom manager answered.
+        /// Answers a call with what a custom manager answered.
         Own = "OWN",
-        /// The same, to a push.
+        /// Delivers a push with what a custom manager answered.
         OwnPush = "OWN_PUSH",
-        /// The master of that number is made of the text that follows.
+        /// Makes shared array n from the text that follows.
         Master = "MASTER",
-        /// The master of that number is not needed any more.
+        /// Drops shared array n.
         Forget = "FORGET",
-        /// The master of that number grows by the piece that follows.
+        /// Appends the piece that follows to shared array n.
         Piece = "PIECE",
-        /// A number, which follows.
+        /// Answers a call with the number that follows.
         Number = "NUMBER",
     }
 }
@@ -40,7 +40,7 @@ shared! {
 const _: () = assert!(Word::ALL.len() <= 16, "four bits");
 
 shared! {
-    /// The arguments with which a callback is told of an error: 0.0.7's.
+    /// The arguments with which a callback gets an error, as in 0.0.7.
     pub enum Shape {
         /// `(err)`
         Plain = "PLAIN",
@@ -51,7 +51,7 @@ shared! {
     }
 }
 
-/// See the module.
+/// A tape that is being written.
 #[derive(Default)]
 pub struct Tape {
     words: Vec<u32>,
@@ -59,11 +59,11 @@ pub struct Tape {
     values: Vec<sys::napi_value>,
     /// The bytes of the texts among them.
     bytes: usize,
-    /// The members of the lists that are copied from masters.
+    /// The number of members of lists that are copied from shared arrays.
     copied: usize,
-    /// Where a run of [`Word::Done`] can go on.
+    /// The position of a word [`Word::Done`] that can be counted up.
     run: Option<usize>,
-    /// Lists that have a master up to the end of the tape only.
+    /// Lists whose shared arrays exist up to the end of the tape only.
     passing: Vec<u64>,
 }
 
@@ -75,7 +75,7 @@ impl Tape {
         self.words.push(word as u32 | n << 4);
     }
 
-    /// One more call is done.
+    /// Writes that one more call is done.
     pub fn done(&mut self) {
         if let Some(run) = self.run {
             self.words[run] += 1 << 4;
@@ -85,30 +85,30 @@ impl Tape {
         }
     }
 
-    /// After a word: the number of a master, of which JavaScript makes a copy of so many members.
+    /// Appends, after an instruction, the number of a shared array, of which JavaScript copies `members` members.
     pub fn master(&mut self, slot: u32, members: usize) {
         self.words.push(slot << 1 | 1);
         self.copied += members;
     }
 
-    /// After a word: a list or an error of the current scope.
+    /// Appends, after an instruction, a list or an error of the current scope.
     pub fn value(&mut self, value: sys::napi_value) {
         let index = u32::try_from(self.values.len()).unwrap_or(u32::MAX >> 1);
         self.words.push(index << 1);
         self.values.push(value);
     }
 
-    /// The master of that list is for this tape only.
+    /// Notes that the shared array of that list is for this tape only.
     pub fn passing(&mut self, id: u64) {
         self.passing.push(id);
     }
 
-    /// The lists whose masters were for this tape only.
+    /// Takes the ids of the lists whose shared arrays were for this tape only.
     pub fn take_passing(&mut self) -> Vec<u64> {
         std::mem::take(&mut self.passing)
     }
 
-    /// A list, or a piece of it, as text, for [`Tape::value`].
+    /// Makes the JavaScript string of a list, or of a piece of it, for [`Tape::value`].
     pub fn text(&mut self, env: &Env, json: &str, is_ascii: bool) -> napi::Result<sys::napi_value> {
         self.bytes += json.len();
         let (text, length) = (json.as_ptr().cast(), json.len().cast_signed());
@@ -125,7 +125,7 @@ impl Tape {
         Ok(value)
     }
 
-    /// A number, for [`Tape::value`].
+    /// Makes a JavaScript number, for [`Tape::value`].
     #[expect(clippy::cast_precision_loss, reason = "counts stay below 2^53")]
     pub fn number(env: &Env, number: u64) -> napi::Result<sys::napi_value> {
         let mut value = std::ptr::null_mut();
@@ -136,17 +136,18 @@ impl Tape {
         Ok(value)
     }
 
-    /// The words, for `lib/answers.js`.
+    /// Returns the words, for `lib/answers.js`.
     pub fn words(&self) -> &[u32] {
         &self.words
     }
 
-    /// How much there is for JavaScript to do, in bytes to parse: a member takes about as long to copy.
+    /// Returns how much work this is for JavaScript, in bytes to parse: copying a member takes about as long as parsing
+    /// it.
     pub fn load(&self) -> usize {
         self.bytes + self.copied
     }
 
-    /// The values as a JavaScript array.
+    /// Returns the values as a JavaScript array.
     pub fn values<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let mut array = std::ptr::null_mut();
         // SAFETY: all values are of the current scope.
@@ -160,7 +161,7 @@ impl Tape {
         Ok(Object::from_raw(env.raw(), array))
     }
 
-    /// Forgets everything that is on it.
+    /// Clears the tape.
     pub fn clear(&mut self) {
         self.words.clear();
         self.values.clear();

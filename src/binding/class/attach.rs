@@ -1,5 +1,5 @@
-//! Makes the JavaScript side of an instance: calls the function that `lib/globalChannel.js` installed, with the tools that
-//! the host needs.
+//! Makes the JavaScript side of an instance: calls the function that `lib/globalChannel.js` installed, with the tools
+//! that the host needs.
 
 use std::{path::PathBuf, rc::Rc, time::Duration};
 
@@ -116,7 +116,7 @@ pub fn attach(
     attach.call(env, args).map(drop)
 }
 
-/// Option `fanOut` for the host; `null` where it is off. A `maxBuffered` of 0 is no limit.
+/// Makes option `fanOut` for the host; `null` if it is off. A `maxBuffered` of 0 means no limit.
 #[expect(clippy::cast_precision_loss, reason = "at most 2^40")]
 pub fn fan_out(env: &Env, option: Option<FanOut>) -> napi::Result<Option<Object<'_>>> {
     let Some(option) = option else {
@@ -134,15 +134,15 @@ pub fn fan_out(env: &Env, option: Option<FanOut>) -> napi::Result<Option<Object<
 }
 
 shared! {
-    /// What can go wrong on the JavaScript side.
+    /// The kinds of failures on the JavaScript side.
     pub enum Failure {
         /// A custom manager did not answer in time.
         Timeout = "TIMEOUT",
-        /// Option `channelManager` is none.
+        /// Option `channelManager` is not a manager.
         Option = "OPTION",
         /// A custom manager did not start, stop or clean in time.
         Unreachable = "UNREACHABLE",
-        /// What cannot be looked at.
+        /// A value that throws when it is read.
         Internal = "INTERNAL",
         /// The service has ended.
         Stopped = "STOPPED",
@@ -151,7 +151,7 @@ shared! {
     }
 }
 
-/// An error for what went wrong on the JavaScript side: `(failure, cause, words)`.
+/// Makes an error for a failure on the JavaScript side: `(failure, cause, words)`.
 fn failure(call: &FunctionCallContext, timeout: Option<Duration>) -> napi::Result<Return> {
     let number: u32 = call.get(0)?;
     let failure = Failure::ALL.get(number as usize);
@@ -176,7 +176,7 @@ fn failure(call: &FunctionCallContext, timeout: Option<Duration>) -> napi::Resul
     Ok(Return::new(&object))
 }
 
-/// What field `manager` shows of the store.
+/// Returns what field `manager` shows of the store.
 fn described<'env>(env: &'env Env, service: &Service) -> napi::Result<Object<'env>> {
     let mut manager = Object::new(env)?;
     manager.set_named_property("prefix", service.keys.prefix())?;

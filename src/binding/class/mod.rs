@@ -64,7 +64,7 @@ impl GlobalChannel {
         Ok(Self { service })
     }
 
-    /// The service behind the instance.
+    /// Returns the service behind the instance.
     pub fn service(&self) -> &Rc<Service> {
         &self.service
     }

@@ -1,7 +1,7 @@
-//! Where calls enter: the methods of class `GlobalChannel`, put on its prototype by hand. What napi-rs
-//! generates around a method takes a lock of the whole process and allocates, at each call, to guard
-//! against values that are borrowed mutably; ours never are. And its error for what is no instance is
-//! no `TypeError`. What the methods do is in [`crate::binding::service::calls`] and [`crate::binding::service::lifecycle`].
+//! Defines the methods of class `GlobalChannel` on its prototype by hand. What napi-rs generates around a method takes
+//! a process-wide lock and allocates, at each call, to guard against values that are borrowed mutably, which ours never
+//! are; and for an object that is not an instance its error is not a `TypeError`. The methods themselves are in
+//! [`crate::binding::service::calls`] and [`crate::binding::service::lifecycle`].
 
 use std::{array, ptr, rc::Rc};
 
@@ -27,17 +27,17 @@ use crate::{
     failpoints::may_panic,
 };
 
-/// A function that Node-API calls.
+/// A function with the signature that Node-API calls.
 pub type Entry = extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value;
 
-/// Puts them there, when the addon is loaded.
+/// Defines the methods on the prototype, when the addon is loaded.
 #[napi(module_exports)]
 pub fn define_methods(exports: Object) -> napi::Result<()> {
     let class: Function<Args> = exports.get_named_property("GlobalChannel")?;
     let mut prototype: Object = class.coerce_to_object()?.get_named_property("prototype")?;
     let method = |name, callback: Entry| -> napi::Result<Property> {
         let property = Property::new().with_utf8_name(name)?.with_method(callback);
-        // As napi-rs's own.
+        // The attributes that napi-rs gives to methods.
         let attributes = PropertyAttributes::Writable
             | PropertyAttributes::Enumerable
             | PropertyAttributes::Configurable;
@@ -61,7 +61,7 @@ pub fn define_methods(exports: Object) -> napi::Result<()> {
     prototype.define_properties(&properties)
 }
 
-/// The method of the store that has this number in [`Kind::ALL`].
+/// Calls the store method that has this number in [`Kind::ALL`].
 pub extern "C" fn store_method<const KIND: usize>(
     env: sys::napi_env,
     info: sys::napi_callback_info,
@@ -103,7 +103,7 @@ extern "C" fn stop(env: sys::napi_env, info: sys::napi_callback_info) -> sys::na
     })
 }
 
-/// The last argument and the callback, where that argument may be left out.
+/// Returns the last argument and the callback, where that argument may be left out.
 fn optional<'env>(
     env: &Env,
     last: Unknown<'env>,
@@ -123,7 +123,7 @@ extern "C" fn stats(env: sys::napi_env, info: sys::napi_callback_info) -> sys::n
     })
 }
 
-/// 0 = not started, 1 = started, 2 = stopped.
+/// Returns 0 (not started), 1 (started) or 2 (stopped).
 extern "C" fn state(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     enter(env, info, |service, _, []| {
         let state: u32 = match service.state.get() {
@@ -147,7 +147,7 @@ fn method<const N: usize>(
     })
 }
 
-/// Runs a method; an error, or a panic, is thrown.
+/// Runs a method; throws an error, and a panic as an error.
 fn enter<const N: usize>(
     env: sys::napi_env,
     info: sys::napi_callback_info,
@@ -158,7 +158,7 @@ fn enter<const N: usize>(
         // SAFETY: what carries the tag of the class is an instance, and lives as long as `this`.
         let channel = unsafe { info.unwrap_raw::<GlobalChannel>().map(|channel| &*channel) };
         let Ok(channel) = channel else {
-            // In the words of V8, for a method that was taken off its instance.
+            // V8's message for a method that was taken off its instance.
             Env::from_raw(env).throw_type_error("Illegal invocation", None)?;
             return Ok(ptr::null_mut());
         };

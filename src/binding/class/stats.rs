@@ -1,5 +1,5 @@
-//! What an instance counts on the JavaScript thread, and `stats()`: these figures, the driver's and
-//! the manager's ([`crate::stats`]) and the host's (`lib/delivery.js`, `lib/fanOut/`) as one object.
+//! The counters of the JavaScript thread, and `stats()`: these figures, those of the driver and the manager
+//! ([`crate::stats`]) and those of the host (`lib/delivery.js`, `lib/fanOut/`) as one object.
 //!
 //! Times are microseconds since the instance was made. The clock is read once per batch of calls and once per batch of
 //! answers.
@@ -37,7 +37,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Counters at zero.
+    /// Makes counters at zero.
     pub fn new() -> Self {
         Self {
             epoch: Instant::now(),
@@ -47,12 +47,12 @@ impl Counts {
         }
     }
 
-    /// Microseconds since the instance was made.
+    /// Returns the time since the instance was made, in microseconds.
     pub fn clock(&self) -> u64 {
         u64::try_from(self.epoch.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// Counts a call that was taken.
+    /// Counts a call that was accepted.
     pub fn command(&self, kind: Kind) {
         let count = &self.commands[kind as usize];
         count.set(count.get() + 1);
@@ -92,7 +92,7 @@ impl Counts {
 pub struct Latencies<'a> {
     counts: &'a Counts,
     now: u64,
-    /// When the calls that are not recorded yet were made, all in one tick.
+    /// When the calls that are not recorded yet were made; all of them in one tick.
     at: u64,
     calls: u64,
 }
@@ -125,7 +125,7 @@ impl Drop for Latencies<'_> {
     }
 }
 
-/// The `code` of an error. Fails, perhaps with an exception pending, if that is not a string.
+/// Returns the `code` of an error. Fails, perhaps with an exception pending, if that is not a string.
 fn code(error: &Unknown) -> napi::Result<String> {
     let error = error.coerce_to_object()?;
     error.get_named_property("code")
@@ -208,7 +208,7 @@ impl Service {
         Ok(cache)
     }
 
-    /// Why nothing is answered from the cache now; `None` if it is in use.
+    /// Returns why nothing is answered from the cache now; `None` if it is in use.
     fn cache_off(&self, connected: bool) -> Option<String> {
         let why = if self.is_custom() {
             "a channelManager replaces the store"

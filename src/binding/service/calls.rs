@@ -1,5 +1,5 @@
-//! What the methods of [`crate::binding::methods`] do, by their arguments: these are checked, and made into a call for
-//! the store or for the custom manager. How that is done is in [`super::packing`].
+//! The methods of [`crate::binding::methods`], one function for each kind of arguments: each checks its arguments and
+//! makes a call to the store, or to the custom manager. Packing the call is done in [`super::packing`].
 
 use std::rc::Rc;
 
@@ -19,7 +19,7 @@ use crate::{
 };
 
 impl Service {
-    /// Methods that change the members on one frontend.
+    /// Executes methods that change the members on one frontend.
     pub fn write(
         &self,
         kind: Kind,
@@ -35,7 +35,7 @@ impl Service {
         if self.pack_key(&name, &sid)? && self.pack_uid(&uid)? {
             return self.call(&host, kind, cb);
         }
-        // A Buffer, several uids, or something that is none or too long.
+        // A Buffer, several uids, or a value that is no uid or too long.
         let members = match (
             args::text(&name, "name")?,
             args::members(uid, self.sizes, |uid| host.uids(&self.env, uid))?,
@@ -61,7 +61,7 @@ impl Service {
         self.call(&host, kind, cb)
     }
 
-    /// Methods of a channel on one frontend.
+    /// Executes methods about a channel on one frontend.
     pub fn of_frontend(
         &self,
         kind: Kind,
@@ -84,7 +84,7 @@ impl Service {
         self.refuse_if(kind, cb, checked)
     }
 
-    /// Methods of a channel on all servers of a type.
+    /// Executes methods about a channel on all servers of a type.
     pub fn of_servers(
         &self,
         kind: Kind,
@@ -105,7 +105,7 @@ impl Service {
         self.refuse_if(kind, cb, self.check_keys(&name, &servers.ids)?)
     }
 
-    /// `pushMessage`: `values` are route, msg, opts and the callback.
+    /// Executes `pushMessage`; `values` are route, msg, opts and the callback.
     pub fn push(
         &self,
         kind: Kind,
@@ -130,7 +130,7 @@ impl Service {
         self.take_packed(&host, kind, hold)
     }
 
-    /// Methods of a channel on all frontends.
+    /// Executes methods about a channel on all frontends.
     pub fn of_frontends(&self, kind: Kind, name: Unknown, cb: &Unknown) -> napi::Result<()> {
         let Some(host) = self.admitted(kind, cb)? else {
             return Ok(());
@@ -155,7 +155,7 @@ impl Service {
         self.call(&host, kind, cb)
     }
 
-    /// Methods of the whole store.
+    /// Executes methods about the whole store.
     pub fn of_store(&self, kind: Kind, cb: &Unknown) -> napi::Result<()> {
         let Some(host) = self.admitted(kind, cb)? else {
             return Ok(());
@@ -167,8 +167,7 @@ impl Service {
         self.call(&host, kind, cb)
     }
 
-    /// The host, if the call may go to the store; otherwise its callback was called with the
-    /// reason.
+    /// Returns the host if the call may go to the store; otherwise calls the callback with the reason.
     fn admitted(&self, kind: Kind, cb: &Unknown) -> napi::Result<Option<Rc<Host>>> {
         match self.admit() {
             Ok(()) => self.host().map(Some),
@@ -176,8 +175,8 @@ impl Service {
         }
     }
 
-    /// The host and the servers to ask; nothing if the callback was called already. No server to
-    /// ask: `(null, [])` at once, as in 0.0.7.
+    /// Returns the host and the servers to ask, or nothing if the callback was called already. Without a server to ask
+    /// the answer is `(null, [])`, at once, as in 0.0.7.
     fn servers(
         &self,
         kind: Kind,
@@ -206,7 +205,7 @@ impl Service {
         self.sizes.check_key(&self.keys, given, name, sid)
     }
 
-    /// Where the sids are not the caller's.
+    /// Checks the keys of a channel on servers whose ids the caller did not give.
     fn check_keys(&self, name: &Unknown, sids: &[String]) -> napi::Result<Result<()>> {
         Ok(args::text(name, "name")?.and_then(|name| {
             self.keys.check_name(&name)?;

@@ -94,7 +94,7 @@ impl Service {
         let before = self.state.replace(State::Closed);
         if before == State::Closed {
             if self.ending.get() == Ending::Done {
-                // Stopped already: answered all the same, after this method has returned.
+                // Stopped already: the callback is called too, after this method has returned.
                 self.hold_host(channel)?;
                 self.open_outbox()?.nudge();
             }
@@ -123,7 +123,7 @@ impl Service {
         }
     }
 
-    /// The store is connected; with `cleanOnStartUp` it is cleaned first.
+    /// Continues the start when the store is connected: with `cleanOnStartUp` it is cleaned first.
     pub fn store_started(self: &Rc<Self>) -> napi::Result<()> {
         if self.state.get() != State::Starting {
             return Ok(());
@@ -171,8 +171,8 @@ impl Service {
         }
     }
 
-    /// Ends the service after a panic of the driver or on this side (see [`crate::binding::service::panic`]): all calls in
-    /// flight, and later ones, are answered with the error.
+    /// Ends the service after a panic of the driver or on this side (see [`crate::binding::service::panic`]): all calls
+    /// in flight, and later ones, are answered with the error.
     pub fn on_died(&self, words: String) -> napi::Result<()> {
         let error = Error::Internal(words.clone());
         self.log("error", &error.to_string(), None);

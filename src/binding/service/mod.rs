@@ -1,8 +1,8 @@
-//! The state of one instance, and what its parts share. Start and stop are in [`lifecycle`], the methods in [`calls`], the
-//! answers in [`crate::binding::answers`].
+//! The state of one instance, and what its parts share. Start and stop are in [`lifecycle`], the methods in [`calls`],
+//! the answers in [`crate::binding::answers`].
 //!
-//! Everything here runs on one JavaScript thread. No `RefCell` is borrowed while JavaScript runs, because a callback may
-//! call any method.
+//! Everything here runs on one JavaScript thread. No `RefCell` is borrowed while JavaScript runs, because a callback
+//! may call any method.
 
 pub(in crate::binding) mod call;
 pub(in crate::binding) mod calls;
@@ -60,8 +60,8 @@ pub struct Service {
     custom: Cell<bool>,
     /// The unanswered calls to the store, in call order.
     pub calls: RefCell<Sequencer<Call, Outcome>>,
-    /// The number of the oldest call whose callback may still wait in JavaScript. Calls on a tape that is being read are
-    /// released already, and keep their places until their callbacks are called.
+    /// The number of the oldest call whose callback may still wait in JavaScript. Calls on a tape that is being read
+    /// are released already, and keep their places until their callbacks are called.
     pub oldest: Cell<u64>,
     /// What is in flight besides, by token.
     pub late: RefCell<BTreeMap<u64, Late>>,
@@ -132,9 +132,9 @@ impl Service {
         })
     }
 
-    /// Holds the JavaScript side of the instance until the service has ended or the start has failed. Not earlier: the host
-    /// refers to the app, the app to the instance, and the instance to this service, so an instance that is never started
-    /// could not be collected.
+    /// Holds the JavaScript side of the instance until the service has ended or the start has failed. Not earlier: the
+    /// host refers to the app, the app to the instance, and the instance to this service, so an instance that is never
+    /// started could not be collected.
     pub fn hold_host(&self, channel: &Object) -> napi::Result<()> {
         if self.host.borrow().is_none() {
             let host = Host::of(&self.env, channel)?;
@@ -144,7 +144,7 @@ impl Service {
         Ok(())
     }
 
-    /// The JavaScript side, while it is held.
+    /// Returns the JavaScript side, while it is held.
     pub fn host(&self) -> napi::Result<Rc<Host>> {
         let host = self.host.borrow().clone();
         host.ok_or_else(|| errors::to_throw(&self.env, &Error::InvalidState))
@@ -159,7 +159,7 @@ impl Service {
         }
     }
 
-    /// Whether a custom manager replaces the store.
+    /// Returns whether a custom manager replaces the store.
     pub fn is_custom(&self) -> bool {
         self.custom.get()
     }
@@ -179,12 +179,12 @@ impl Service {
         Ok(())
     }
 
-    /// The number of unanswered calls.
+    /// Returns the number of unanswered calls.
     pub fn unanswered(&self) -> usize {
         self.calls.borrow().len() + self.pushes.get()
     }
 
-    /// The time of the calls of this tick, in microseconds (see [`crate::binding::class::stats`]).
+    /// Returns the time of the calls of this tick, in microseconds (see [`crate::binding::class::stats`]).
     pub fn tick(&self) -> u64 {
         if self.input.borrow().calls.is_empty() {
             self.tick.set(self.counts.clock());
@@ -192,7 +192,8 @@ impl Service {
         self.tick.get()
     }
 
-    /// Schedules the hand-over of the packed calls: at the end of the tick, or after the callbacks that are being called.
+    /// Schedules the hand-over of the packed calls: at the end of the tick, or after the callbacks that are being
+    /// called.
     pub fn flush_soon(&self, host: &Host) -> napi::Result<()> {
         if self.releasing.get() || self.soon.replace(true) {
             return Ok(());
@@ -283,8 +284,8 @@ impl Service {
         callback.call(&self.env, args)
     }
 
-    /// Handles the host's report that `token` has ended; `args` are the arguments of a [`Late`]'s callback. Returns whether
-    /// it is a call whose answer counts.
+    /// Handles the host's report that `token` has ended; `args` are the arguments of a [`Late`]'s callback. Returns
+    /// whether it is a call whose answer counts.
     pub fn settle(self: &Rc<Self>, token: u64, args: &Object) -> napi::Result<bool> {
         if token >= LATE {
             return self.settle_late(token, args).map(|()| false);

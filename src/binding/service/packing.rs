@@ -1,5 +1,5 @@
-//! Makes a call of arguments: packs its keys and members into the buffer of the tick, holds its callback in the host, and
-//! gives it its number in call order.
+//! Packs a call: its keys and members into the buffer of the tick, its callback into the host's array, under its number
+//! in call order.
 
 use napi::Unknown;
 
@@ -22,8 +22,8 @@ use crate::{
 const FLUSH: usize = 128;
 
 impl Service {
-    /// Packs the first item of a call, a key. Returns `false`, and packs nothing, if name or sid is not text, is too long or
-    /// is refused.
+    /// Packs the first item of a call, a key. Returns `false`, and packs nothing, if name or sid is not text, is too
+    /// long or is refused.
     pub fn pack_key(&self, name: &Unknown, sid: &Unknown) -> napi::Result<bool> {
         self.pack(|packed| {
             let key = packed.bytes();
@@ -40,8 +40,8 @@ impl Service {
         })
     }
 
-    /// Packs all items of a call, the keys of a channel on several servers. Returns `false`, and packs nothing, if the name
-    /// is not text or is refused, or a key is too long.
+    /// Packs all items of a call, the keys of a channel on several servers. Returns `false`, and packs nothing, if the
+    /// name is not text or is refused, or a key is too long.
     pub fn pack_keys(&self, name: &Unknown, sids: &[String]) -> napi::Result<bool> {
         self.pack(|packed| {
             let key = packed.bytes();
@@ -73,8 +73,8 @@ impl Service {
         Ok(text::append(&self.env, name, key, self.sizes.key)? && self.keys.takes(&key[begin..]))
     }
 
-    /// Packs the only member of a call, after its key. If it is not text or is too long, removes what was packed of the call
-    /// and returns `false`.
+    /// Packs the only member of a call, after its key. If it is not text or is too long, removes what was packed of the
+    /// call and returns `false`.
     pub fn pack_uid(&self, uid: &Unknown) -> napi::Result<bool> {
         self.pack(|packed| {
             let member = packed.bytes();
@@ -109,7 +109,7 @@ impl Service {
         self.take_packed(host, kind, |seq| host.hold(&self.env, seq, cb))
     }
 
-    /// The same for a call of which more than the callback is held.
+    /// Takes a call of which more than the callback is held.
     pub fn take_packed(
         &self,
         host: &Host,
@@ -134,7 +134,7 @@ impl Service {
         self.flush_soon(host)
     }
 
-    /// Gives a call its number, under which `hold` keeps its callback.
+    /// Assigns the call its number, under which `hold` keeps its callback.
     pub fn take_call(
         &self,
         host: &Host,

@@ -15,7 +15,8 @@ use crate::{
     size_limits::{LONGEST, MOST_MEMBERS, Sizes, too_long},
 };
 
-/// The outer error is one that JavaScript threw (from a getter, say), the inner one is for a value that is not accepted.
+/// The outer error is one that JavaScript threw (from a getter, say), the inner one is for a value that is not
+/// accepted.
 pub type Read<T> = napi::Result<Result<T, Error>>;
 
 /// Reads a channel name or server id: a string, or a primitive with one textual form.
@@ -58,7 +59,7 @@ impl Members {
 /// The length from which an array is read by JavaScript (`lib/uids.js`).
 const LONG: u32 = 256;
 
-/// Whether a value is an array of at least [`LONG`] elements.
+/// Returns whether a value is an array of at least [`LONG`] elements.
 fn is_long(value: &Unknown) -> napi::Result<bool> {
     if !value.is_array()? {
         return Ok(false);
@@ -165,7 +166,7 @@ fn buffer(value: &Unknown, name: Arguments, sizes: Sizes) -> Read<Member> {
     Ok(checked.map(|()| buffer.to_vec()))
 }
 
-/// `undefined`, as a value.
+/// Makes `undefined`.
 pub fn undefined(env: &Env) -> napi::Result<Unknown<'static>> {
     use napi::bindgen_prelude::{FromNapiValue as _, ToNapiValue as _};
     // SAFETY: on the JavaScript thread, with its environment.

@@ -17,7 +17,7 @@ use crate::binding::class::attach::Installed;
 pub struct Args(Vec<sys::napi_value>);
 
 impl Args {
-    /// No arguments yet.
+    /// Makes an empty list of arguments.
     pub fn new() -> Self {
         Self(Vec::with_capacity(7))
     }
@@ -67,14 +67,14 @@ impl Ref {
         function.create_ref().map(Self)
     }
 
-    /// Calls it; what it throws is the error.
+    /// Calls the function; what it throws is the error.
     pub fn call(&self, env: &Env, args: Args) -> napi::Result<Unknown<'static>> {
         self.0.borrow_back(env)?.call(args)
     }
 }
 
-/// Calls `callback` if it is a function; any other value counts as "no callback", as in 0.0.7. What it throws becomes an
-/// `uncaughtException` and is not returned, because other callbacks still have to be called.
+/// Calls `callback` if it is a function; any other value counts as "no callback", as in 0.0.7. What it throws becomes
+/// an `uncaughtException` and is not returned, because other callbacks still have to be called.
 pub fn call_back(env: &Env, callback: &Unknown, Args(args): Args) -> napi::Result<()> {
     if callback.get_type()? != ValueType::Function {
         return Ok(());
@@ -116,7 +116,7 @@ impl Callback {
         Ref::function(&function).map(Some).map(Self)
     }
 
-    /// Calls it; see [`call_back`].
+    /// Calls the function; see [`call_back`].
     pub fn call(self, env: &Env, args: Args) -> napi::Result<()> {
         match self.0 {
             Some(Ref(function)) => call_back(env, &function.borrow_back(env)?.to_unknown(), args),
@@ -125,12 +125,12 @@ impl Callback {
     }
 }
 
-/// Throws the pending exception again in a later turn of the event loop, where it becomes an `uncaughtException`. Thrown at
-/// once it would reach the caller of the method that is running.
+/// Throws the pending exception again in a later turn of the event loop, where it becomes an `uncaughtException`.
+/// Thrown at once it would reach the caller of the method that is running.
 fn uncaught(env: &Env) -> napi::Result<()> {
     let mut thrown = ptr::null_mut();
-    // SAFETY: called on the JavaScript thread with an exception pending. Fails only in an environment that is being torn
-    // down, where no exception is reported any more.
+    // SAFETY: called on the JavaScript thread with an exception pending. Fails only in an environment that is being
+    // torn down, where no exception is reported any more.
     let status = unsafe { sys::napi_get_and_clear_last_exception(env.raw(), &raw mut thrown) };
     match env.get_instance_data::<Installed>()? {
         Some(Installed { rethrow, .. }) if status == sys::Status::napi_ok => {
@@ -161,7 +161,7 @@ impl Held {
         Ok(Self { env: *env, object })
     }
 
-    /// The object.
+    /// Returns the object.
     pub fn get<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         match &self.object {
             Some(object) => object.get_value(env),

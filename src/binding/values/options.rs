@@ -34,7 +34,7 @@ pub struct OptionRow {
     pub default: Option<String>,
 }
 
-/// Every option, the object before its fields.
+/// Returns every option, the object before its fields.
 #[napi(catch_unwind)]
 pub fn option_table() -> Vec<OptionRow> {
     let rows = TABLE.iter().map(|row| OptionRow {
@@ -53,7 +53,7 @@ pub fn option_table() -> Vec<OptionRow> {
     rows.collect()
 }
 
-/// The options object; `None` if none is given.
+/// Reads the options object; `None` if none is given.
 pub fn object<'env>(value: &Unknown<'env>) -> Read<Option<Object<'env>>> {
     Ok(match value.get_type()? {
         ValueType::Undefined | ValueType::Null => Ok(None),
@@ -104,7 +104,7 @@ pub fn given(options: &Object) -> napi::Result<Given> {
     Ok(Given { known, unknown })
 }
 
-/// A value as the core reads it. `null` counts as "not given".
+/// Converts a value for the core. `null` counts as "not given".
 fn raw(value: &Unknown) -> napi::Result<Raw> {
     Ok(match value.get_type()? {
         ValueType::Undefined | ValueType::Null => Raw::Absent,
@@ -126,7 +126,7 @@ fn raw(value: &Unknown) -> napi::Result<Raw> {
     })
 }
 
-/// An array in the options, one level deep.
+/// Converts an array in the options, one level deep.
 fn list(value: &Unknown) -> napi::Result<Raw> {
     // SAFETY: the caller checked that it is an array.
     let array: Array = unsafe { value.cast() }?;
@@ -148,7 +148,7 @@ fn list(value: &Unknown) -> napi::Result<Raw> {
     Ok(Raw::List(items))
 }
 
-/// A plain object in such an array.
+/// Converts a plain object in such an array.
 fn record(value: &Unknown) -> napi::Result<Raw> {
     // SAFETY: the caller checked its type.
     let object: Object = unsafe { value.cast() }?;
@@ -165,7 +165,7 @@ fn record(value: &Unknown) -> napi::Result<Raw> {
     Ok(Raw::Record(fields))
 }
 
-/// A copy of a buffer.
+/// Copies a buffer.
 fn bytes(value: &Unknown) -> napi::Result<Vec<u8>> {
     // SAFETY: the caller checked that it is a buffer; the bytes are copied before JavaScript runs again.
     let buffer: BufferSlice = unsafe { value.cast() }?;

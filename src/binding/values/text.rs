@@ -17,8 +17,8 @@ const LONGEST: usize = 4;
 /// The maximum room for a string: Node-API counts it in an `int`, up to 2 GiB.
 const MOST_ROOM: usize = 1 << 30;
 
-/// Appends an id as text, lone surrogates as U+FFFD. Returns `false`, and may leave part of the text, if the value has no
-/// single textual form or more than `most` bytes. Runs no JavaScript.
+/// Appends an id as text, lone surrogates as U+FFFD. Returns `false`, and may leave part of the text, if the value has
+/// no single textual form or more than `most` bytes. Runs no JavaScript.
 pub fn append(env: &Env, value: &Unknown, out: &mut Vec<u8>, most: usize) -> napi::Result<bool> {
     if let Some(fits) = append_string(env, value.raw(), out, most)? {
         return Ok(fits);
@@ -33,7 +33,7 @@ pub fn append(env: &Env, value: &Unknown, out: &mut Vec<u8>, most: usize) -> nap
     Ok(text == Some(true))
 }
 
-/// The length of a string in bytes of UTF-8.
+/// Returns the length of a string in bytes of UTF-8.
 pub fn length(env: sys::napi_env, string: sys::napi_value) -> napi::Result<usize> {
     let mut length = 0;
     // SAFETY: without a buffer Node-API only returns the length of the string.

@@ -1,5 +1,5 @@
-//! A bounded model of the rules: for small programs of our calls and somebody else's moves, every
-//! order in which they, the server and the socket can take their steps.
+//! A bounded model of the rules: for small programs of our calls and other clients' moves, every order in which they,
+//! the server and the socket can take their steps.
 
 use super::world::{Move, World, count, delete, read, write};
 use crate::command::Command;

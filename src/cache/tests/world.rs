@@ -29,11 +29,11 @@ pub(super) enum Step {
     Receive,
     /// The driver hears of the next pipeline that was answered.
     Settle,
-    /// Somebody else does something.
+    /// Another client makes its next move.
     Other,
 }
 
-/// What somebody else can do.
+/// The moves of other clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Move {
     /// Change a key.

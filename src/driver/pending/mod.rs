@@ -1,7 +1,7 @@
-//! The calls that have no answer yet: which are in flight, which wait, and their deadlines. Every call
-//! leaves by exactly one [`Event::Answer`]. Deadlines rise with the order of the calls, because
-//! all calls have the same limit: what is overdue is always a prefix. Calls that wait for a barrier in
-//! flight have none; their time begins when it ends.
+//! The unanswered calls: those in flight, those that wait, and their deadlines. Every call leaves by exactly one
+//! [`Event::Answer`]. Deadlines rise with the order of the calls, because all calls have the same time limit, so
+//! overdue calls are always a prefix. Calls that wait for a barrier in flight have no deadline; their time begins when
+//! it ends.
 
 mod resend;
 
@@ -18,11 +18,11 @@ use crate::{
     steps::Steps,
 };
 
-/// Calls in a batch. Enough for full speed, few enough that the first answer is not late.
+/// The number of calls in a batch: enough for full speed, and few enough for an early first answer.
 pub(super) const BATCH: usize = 1024;
 
-/// Calls that come within this time share a deadline, and so their fate: those of one tick are handed
-/// over in several goes, and must not end half as overdue and half as sent again.
+/// Calls made within this time share a deadline: the calls of one tick are handed over in several parts, and must not
+/// end partly overdue and partly sent again.
 const WINDOW: Duration = Duration::from_millis(10);
 
 #[derive(Debug)]
@@ -30,13 +30,12 @@ struct PendingCall {
     seq: u64,
     request: Request,
     deadline: Option<Instant>,
-    /// Given to a connection at least once.
+    /// Whether it was given to a connection at least once.
     sent: bool,
-    /// Overdue while in flight: the answer is out, the reply still comes.
+    /// Whether it was answered as overdue while in flight; its reply is still to arrive.
     answered: bool,
     limit: Option<Duration>,
-    /// Was in flight on a connection whose server said that it is no primary any more. All such calls come before
-    /// those that were not.
+    /// Whether it was in flight on a connection whose server was demoted. All such calls come before the others.
     demoted: bool,
     losses: Losses,
 }
@@ -45,27 +44,27 @@ struct PendingCall {
 struct Batch {
     calls: Vec<PendingCall>,
     sent_at: Instant,
-    /// How far it is, if it is a barrier.
+    /// The progress of a barrier.
     steps: Option<Steps>,
 }
 
-/// What goes to a connection.
+/// What is sent next.
 pub(super) enum Next<'a> {
     Calls(Vec<&'a Command>),
     Clean(&'a Key, Steps),
 }
 
-/// All calls without an answer: in flight, and waiting to be sent.
+/// All unanswered calls: in flight, and waiting to be sent.
 #[derive(Debug)]
 pub(super) struct PendingCalls {
     limit: Option<Duration>,
-    /// For what is a part of `start`.
+    /// The time limit of a call that is a part of `start`.
     start_limit: Option<Duration>,
-    /// In flight, oldest first.
+    /// Calls in flight, oldest first.
     batches: VecDeque<Batch>,
-    /// To be sent, oldest first; all later than those in flight.
+    /// Calls to be sent, oldest first; all are later than those in flight.
     waiting: VecDeque<PendingCall>,
-    /// When the first call came of those that share a deadline.
+    /// When the first of the calls that share a deadline was made.
     window: Instant,
     /// How many calls are sent at a time while they are sent carefully.
     group: usize,
@@ -126,11 +125,11 @@ impl PendingCalls {
         for call in &mut calls {
             call.sent = true;
             if alone {
-                // It may take long; each of its steps has the limit.
+                // It may take long; the time limit applies to each of its steps.
                 call.deadline = None;
             }
         }
-        // A connection is taken for hung when the calls of its oldest batch are overdue, not a moment later.
+        // The connection counts as hung when the calls of its oldest batch are overdue, not later.
         let sent_at = if now.duration_since(self.window) < WINDOW {
             self.window
         } else {
@@ -178,7 +177,7 @@ impl PendingCalls {
         }
     }
 
-    /// Has the time limit of all calls that wait begin now.
+    /// Restarts the time limit of all calls that wait.
     fn begin_anew(&mut self, now: Instant) {
         self.window = now;
         for call in &mut self.waiting {
@@ -186,7 +185,7 @@ impl PendingCalls {
         }
     }
 
-    /// Answers the writes that may have taken effect already and may do so later still.
+    /// Answers the writes that may have taken effect, or may still do so.
     pub(super) fn fail_sent_writes(&mut self, error: &Error, events: &mut Vec<Event>) {
         let (failed, kept) = std::mem::take(&mut self.waiting)
             .into_iter()
@@ -204,8 +203,8 @@ impl PendingCalls {
         }
     }
 
-    /// Answers the calls that are overdue. Returns the time limit if the connection hangs: the oldest batch, or a step of a
-    /// barrier, has been in flight for all of it.
+    /// Answers the calls that are overdue. Returns the time limit if the connection hangs: the oldest batch, or a step
+    /// of a barrier, has been in flight for all of it.
     pub(super) fn expire(
         &mut self,
         now: Instant,
@@ -254,7 +253,7 @@ impl PendingCalls {
         hangs
     }
 
-    /// Returns when the connection counts as hung if it answers nothing until then, and after how long.
+    /// Returns when the connection counts as hung if nothing is answered, and the time limit.
     fn hangs(&self) -> Option<(Instant, Duration)> {
         let batch = self.batches.front()?;
         let limit = batch.calls.first()?.limit?;
@@ -262,7 +261,7 @@ impl PendingCalls {
         Some((since + limit, limit))
     }
 
-    /// Returns when a call will be overdue, or the connection count as hung, next.
+    /// Returns the next time at which a call is overdue, or the connection counts as hung.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let in_flight = self.batches.iter().flat_map(|batch| &batch.calls);
         let waiting = self.waiting.front().filter(|_| !self.barrier_in_flight());

@@ -1,8 +1,8 @@
-//! Sending calls again: after a connection was lost, and after its server was demoted.
+//! Sends calls again after a connection was lost, and after its server was demoted.
 //!
-//! A call can itself be the reason why a connection is lost: a uid that is longer than the server takes, a list that is
-//! longer than it sends. So calls that were in flight when a connection broke twice are sent carefully: one batch at a
-//! time, soon one call at a time. A call with which connections break when it is alone in flight is not sent again.
+//! A call can itself be the reason why a connection is lost: a uid longer than the server accepts, or a list longer
+//! than it sends. So calls that were in flight when a connection broke twice are sent carefully: one batch at a time,
+//! soon one call at a time. If connections break with a call alone in flight, it is not sent again.
 
 use tokio::time::Instant;
 
@@ -13,14 +13,14 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Calls that were lost so often are sent carefully.
+/// Calls that were lost this often are sent carefully.
 const CAREFUL: u32 = 2;
 
-/// Where many are, so many at a time first, and twice as many after each time that the connection has lived: a connection that broke
-/// for other reasons is soon as fast as before.
+/// The first number of calls that are sent carefully at a time. It doubles whenever the connection has answered, so
+/// that a connection that broke for another reason is soon at full speed.
 pub(super) const GROUP: usize = 32;
 
-/// A call is given up that was lost so often, and so often of these alone. A server that only restarts meets no
+/// A call that was lost this often, and as often alone in flight, fails. A server that only restarts does not lose a
 /// call so often.
 const GIVE_UP: u32 = 4;
 const ALONE: u32 = 2;
@@ -29,7 +29,7 @@ const ALONE: u32 = 2;
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Losses {
     all: u32,
-    /// With no other call in flight.
+    /// How often it was the only call in flight.
     alone: u32,
 }
 
@@ -44,7 +44,8 @@ impl Losses {
 }
 
 impl Batch {
-    /// Whether its calls are sent carefully. The first one tells: calls were lost the more often the older they are.
+    /// Returns whether its calls are sent carefully. The first call decides, because older calls were lost at least as
+    /// often as later ones.
     pub(super) fn is_careful(&self) -> bool {
         self.calls
             .first()
@@ -53,7 +54,7 @@ impl Batch {
 }
 
 impl PendingCalls {
-    /// How many of the first calls that wait may be sent at once, if they are to be sent carefully.
+    /// Returns how many of the first calls that wait may be sent at once, if they are to be sent carefully.
     pub(super) fn careful(&self) -> Option<usize> {
         let first = self.waiting.front()?;
         if !first.losses.is_suspect() {
@@ -70,15 +71,15 @@ impl PendingCalls {
         Some(if count > GROUP { count.min(most) } else { 1 })
     }
 
-    /// A batch was answered.
+    /// Records that a batch was answered.
     pub(super) fn lived(&mut self, batch: &Batch) {
         if batch.is_careful() {
             self.group = (2 * self.group).min(BATCH);
         }
     }
 
-    /// What was in flight waits again, in the old order. Not a barrier: half of it is done; and not a call with which the
-    /// connection `broke` too often.
+    /// Puts what was in flight back to the calls that wait, in the old order. Exceptions are a barrier, because half of
+    /// it may be done, and a call with which the connection `broke` too often.
     pub(in crate::driver) fn connection_lost(
         &mut self,
         error: &Error,
@@ -111,8 +112,8 @@ impl PendingCalls {
         }
     }
 
-    /// The oldest batch was answered by a server that is no primary any more: its calls wait again, and so does
-    /// what else is in flight. Those to which that has happened before get these replies, if they are `last`.
+    /// Handles the answers of a server that is no longer primary to the oldest batch: its calls wait again, and so does
+    /// everything else in flight. Calls to which that has happened before get these replies, if they are `last`.
     pub(in crate::driver) fn demoted(
         &mut self,
         replies: Vec<Result<Reply>>,

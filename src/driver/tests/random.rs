@@ -145,6 +145,6 @@ proptest! {
                 (_, other) => prop_assert!(other.is_err()),
             }
         }
-        prop_assert!(answers.is_empty(), "answers to calls that nobody made");
+        prop_assert!(answers.is_empty(), "answers to calls that were not made");
     }
 }

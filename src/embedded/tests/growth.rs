@@ -1,5 +1,5 @@
-//! Batches whose transaction finds no room in the map: it is begun anew in a larger one, and nobody can tell,
-//! neither from the answers nor from what is kept in memory.
+//! Batches whose transaction finds no room in the map: it is repeated with a larger one, without an effect on the
+//! answers or on the lists in memory.
 
 use std::fs;
 

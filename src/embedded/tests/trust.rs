@@ -34,9 +34,9 @@ fn left_as(folder: &Path, how: &str, details: Value) {
 /// Another process that has the store open, as others see it, until this is dropped.
 fn other_process(folder: &Path) -> [fs::File; 2] {
     let presence = fs::File::create(folder.join("processes").join("1")).expect("a file");
-    presence.lock().expect("nobody else has it");
+    presence.lock().expect("it is free");
     let data = fs::File::open(folder.join("data.mdb")).expect("it is there");
-    data.lock_shared().expect("nobody has it alone");
+    data.lock_shared().expect("it can be shared");
     [presence, data]
 }
 
@@ -235,8 +235,8 @@ fn a_process_that_is_refused_leaves_the_presence_of_another_one() {
     });
 }
 
-/// Processes whose data.mdb was taken away go on with it until they notice. Whoever opens the store meanwhile
-/// makes another one, and must not share locks with them: these say where in the file the last commit is.
+/// Processes whose data.mdb was removed use it until they notice. A process that opens the store meanwhile makes
+/// another one, and must not share lock.mdb with them, which says where in the file the last commit is.
 #[test]
 fn a_store_that_was_taken_away_shares_no_locks_with_the_next_one() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -260,8 +260,8 @@ fn a_store_that_was_taken_away_shares_no_locks_with_the_next_one() {
     });
 }
 
-/// What `os` promises is gone while a process with the other durability is there: nobody is to find that out
-/// after a power cut.
+/// Durability `os` does not hold while a process with the other durability has the store open: the log must say so
+/// before a power cut.
 #[test]
 fn processes_of_different_durability_are_told() {
     let folder = tempfile::tempdir().expect("a folder");

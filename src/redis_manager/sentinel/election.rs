@@ -1,19 +1,20 @@
-//! Which server is the primary, and whether a failover from it is under way, by all that sentinels have said, in answers
-//! and in messages. Every connection to a primary is made and kept by this state only. Pure: no socket, and no clock of its
-//! own. Connections to the sentinels are in [`super::listener`], waiting for the outcome in [`super::failover`].
+//! The election: which server is the primary, and whether a failover from it is under way, by all answers and messages
+//! of the sentinels. This state alone decides which connections to a primary are made and kept. Pure: no socket, and no
+//! clock of its own. Connections to the sentinels are in [`super::listener`], waiting for the outcome in
+//! [`super::failover`].
 //!
 //! The rules:
 //!
 //! - The primary is the one that was named with the highest epoch. An answer of an older epoch changes
 //!   nothing, however late it comes.
-//! - A failover from it that any sentinel has told of, by a message or by an answer, bars it: from the moment
-//!   at which the replica is promoted, which may come at once, what it acknowledges is thrown away. The bar
-//!   outlives the connection that it has ended, and the connection to the sentinel.
-//! - The bar ends when a newer epoch names another primary; when the sentinel that told of the failover says,
-//!   asked later over the same connection, that there is none and names the same primary; and after
-//!   [`PATIENCE`], since a failover may be aborted, or its leader die.
-//! - Epochs may begin anew (another deployment). So a primary that no sentinel names any more is given up for
-//!   what they do name, if that lasts for [`PATIENCE`] while a connection is looked for.
+//! - A failover from it that any sentinel has reported, by a message or in an answer, bars it: writes that it
+//!   acknowledges are lost from the moment at which the replica is promoted, which may be at once. The bar outlives the
+//!   connection that it has ended, and the connection to the sentinel.
+//! - The bar ends when a newer epoch names another primary; when the sentinel that reported the failover answers a
+//!   later question over the same connection that there is none, and names the same primary; and after [`PATIENCE`],
+//!   because a failover may be aborted, or its leader may die.
+//! - Epochs may start again from 0 (another deployment). So a primary that no sentinel names any more is given up for
+//!   the one that they name, if that lasts for [`PATIENCE`] while a connection is wanted.
 
 #[cfg(test)]
 mod tests;
@@ -24,31 +25,31 @@ use tokio::time::Instant;
 
 use crate::redis_manager::server_address::Address;
 
-/// For how long a failover bars a primary that it has not replaced; counted from the last message about it.
+/// How long a failover bars a primary that it has not replaced, from the last message about it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 
-/// How many bars are kept at most; each connection has two at most while it lives, and those of the dead are old.
+/// The maximum number of bars; a live connection has at most two, and those of dead ones expire.
 const BARS: usize = 256;
 
-/// One connection to one sentinel: what comes over it keeps its order.
+/// The number of a connection to one sentinel, over which messages keep their order.
 pub(super) type ConnectionId = u64;
 
-/// What a sentinel answers when it is asked.
+/// The answer of a sentinel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Answer {
     pub(super) address: Address,
-    /// Grows with each failover; `None` = the sentinel may not tell us.
+    /// Grows with each failover; `None` if our user may not ask for it.
     pub(super) epoch: Option<u64>,
-    /// It is about to promote another one.
+    /// Whether it is about to promote another server.
     pub(super) fails_over: bool,
 }
 
-/// What a sentinel publishes.
+/// A message that a sentinel publishes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum FailoverEvent {
     /// A failover from this primary is under way.
     FailsOver(Address),
-    /// A failover is over.
+    /// A failover has ended.
     Switched { from: Address, to: Address },
 }
 
@@ -57,20 +58,20 @@ pub(super) enum FailoverEvent {
 pub(super) enum Verdict {
     /// No sentinel has named a primary.
     Unknown,
-    /// To this one.
+    /// Connect to this server.
     Connect(Address),
-    /// A failover is under way: not before this time, if there is no news.
+    /// A failover is under way: wait until this time, or for news.
     Wait(Instant),
 }
 
-/// What all sentinels have said of the primary and of failovers.
+/// What all sentinels have said about the primary and about failovers.
 #[derive(Debug, Default)]
 pub(super) struct Election {
     primary: Option<Named>,
     bars: Vec<Bar>,
-    /// What each sentinel that is heard said last.
+    /// The last answer of each connected sentinel.
     views: BTreeMap<ConnectionId, Named>,
-    /// Since when those that are heard name other ones only.
+    /// Since when the connected sentinels name only other servers.
     doubt: Option<Instant>,
 }
 
@@ -80,17 +81,17 @@ struct Named {
     epoch: Option<u64>,
 }
 
-/// A failover from `address`, as a sentinel told over connection `id`.
+/// A failover from `address`, reported over connection `id`.
 #[derive(Debug)]
 struct Bar {
     id: ConnectionId,
     address: Address,
-    /// When it was told of last.
+    /// When it was last reported.
     at: Instant,
 }
 
 impl Election {
-    /// Takes the answer to a question of the time `asked`. Returns whether anything has changed.
+    /// Takes the answer to a question that was asked at `asked`. Returns whether anything has changed.
     pub(super) fn answers(
         &mut self,
         id: ConnectionId,
@@ -108,7 +109,7 @@ impl Election {
         if !fails_over {
             self.bars.retain(|bar| !(own(bar) && bar.at < asked));
         } else if !self.bars.iter().any(own) {
-            // One that it has told of already is not prolonged by asking.
+            // An answer does not prolong a bar that this sentinel has set already.
             self.bar(id, &address, now);
         }
         let changed = self.bars.len() != before;
@@ -126,10 +127,10 @@ impl Election {
         match news {
             FailoverEvent::FailsOver(address) => self.bar(id, &address, now),
             FailoverEvent::Switched { from, to } => {
-                // It has come to know it now, so what it said before against `to` is over.
+                // The sentinel has just learned of this one, so what it reported against `to` before is obsolete.
                 self.bars.retain(|bar| !(bar.id == id && bar.address == to));
                 self.bar(id, &from, now);
-                // Which epoch this was is not told, but asked for next; where that is forbidden it is all there is.
+                // The message has no epoch; the next answer has, unless asking for it is forbidden.
                 if let Some(view) = self.views.get_mut(&id)
                     && view.epoch.is_none()
                 {
@@ -141,7 +142,7 @@ impl Election {
         true
     }
 
-    /// Notes that a connection to a sentinel has ended. What it said of failovers stays.
+    /// Records that a connection to a sentinel has ended. The failovers that it reported remain.
     pub(super) fn gone(&mut self, id: ConnectionId, now: Instant) {
         self.views.remove(&id);
         self.weigh(now);
@@ -180,7 +181,7 @@ impl Election {
         self.bars
             .retain(|bar| !(bar.id == id && bar.address == *address));
         let (heard, bars) = (&self.views, &mut self.bars);
-        // One that has run out still says that its sentinel, if it lives, has told of this failover.
+        // An expired bar still shows that its sentinel, if connected, has reported this failover.
         bars.retain(|bar| now < bar.at + PATIENCE || heard.contains_key(&bar.id));
         if bars.len() >= BARS {
             bars.remove(0);
@@ -192,7 +193,7 @@ impl Election {
         });
     }
 
-    /// After a view has changed. Says whether the primary is another one.
+    /// Decides anew after an answer has changed. Returns whether the primary is another one.
     fn weigh(&mut self, now: Instant) -> bool {
         let Some(candidate) = self.candidate(now) else {
             self.doubt = None;
@@ -200,7 +201,7 @@ impl Election {
         };
         let replaces = match &self.primary {
             None => true,
-            // Without epochs a failover from it is all that tells an old answer from a new one.
+            // Without epochs only a failover from it distinguishes an old answer from a new one.
             Some(primary) if primary.epoch.is_none() && candidate.epoch.is_none() => {
                 self.barred(&primary.address, now).is_some()
             }
@@ -224,7 +225,7 @@ impl Election {
         false
     }
 
-    /// Where no sentinel tells its epoch, a new connection is made to what most of them name.
+    /// Returns whether most sentinels name another server; without epochs a new connection is made to that.
     fn outvoted(&self, candidate: Option<&Named>) -> bool {
         let (Some(primary), Some(candidate)) = (&self.primary, candidate) else {
             return false;
@@ -234,13 +235,14 @@ impl Election {
             && self.count(candidate) > self.count(primary)
     }
 
-    /// What those that are heard name: the highest epoch, then one that no failover bars, then the most of them.
+    /// Returns the choice of the connected sentinels: the highest epoch, then a server that no failover bars, then the
+    /// one that most of them name.
     fn candidate(&self, now: Instant) -> Option<Named> {
         let rank = |view: &&Named| {
             let free = self.barred(&view.address, now).is_none();
             (view.epoch, free, self.count(view))
         };
-        // The first of equals.
+        // The first of equal ones.
         self.views
             .values()
             .min_by_key(|view| Reverse(rank(view)))

@@ -1,4 +1,4 @@
-//! What sentinels publish of failovers: the channels that are subscribed to, and reading their messages.
+//! The messages that sentinels publish about failovers: the channels to subscribe to, and parsing.
 
 use redis::{PushInfo, PushKind};
 
@@ -8,9 +8,9 @@ use crate::redis_manager::server_address::Address;
 /// `NAME OLD-HOST OLD-PORT HOST PORT`.
 const SWITCHED: &str = "+switch-master";
 
-/// What the sentinel that leads a failover tells of it, step by step. Of the primary: `master NAME HOST PORT`; of
-/// the replica that is promoted: `slave … @ NAME HOST PORT`, with the old primary's address. The first step comes
-/// 100 ms and more before the promotion, the third about 50 ms.
+/// The steps that the sentinel that leads a failover reports. About the primary: `master NAME HOST PORT`; about the
+/// replica that is promoted: `slave … @ NAME HOST PORT`, with the old primary's address. The first step comes 100 ms or
+/// more before the promotion, the third about 50 ms.
 const STEPS: [&str; 4] = [
     "+try-failover",
     "+failover-state-select-slave",
@@ -22,7 +22,7 @@ pub(super) fn channels() -> Vec<&'static str> {
     STEPS.into_iter().chain([SWITCHED]).collect()
 }
 
-/// A message as RESP3 pushes it; nothing if it is another kind of push, or about another primary.
+/// Decodes a message that RESP3 pushes; nothing if it is another kind of push, or about another primary.
 pub(super) fn pushed(push: &PushInfo, name: &str) -> Option<FailoverEvent> {
     if push.kind != PushKind::Message {
         return None;
@@ -34,7 +34,7 @@ pub(super) fn pushed(push: &PushInfo, name: &str) -> Option<FailoverEvent> {
     parse(&text_of(channel)?, &text_of(text)?, name)
 }
 
-/// The same of a message's channel and text.
+/// Parses a message, given its channel and text.
 pub(super) fn parse(channel: &str, text: &str, name: &str) -> Option<FailoverEvent> {
     let words: Vec<_> = text.split(' ').collect();
     match words.as_slice() {

@@ -1,9 +1,9 @@
-//! Failover by Sentinel: finds the primary, and tells when it has changed. All that any sentinel says enters one state
-//! ([`super::election`]), by which every connection to a primary is made and kept.
+//! Failover by Sentinel: finds the primary, and reports when it has changed. Everything that any sentinel says enters
+//! one state ([`super::election`]), which decides which connections to a primary are made and kept.
 //!
-//! All of them are listened to, because only the one that leads a failover tells of it before the new primary takes
-//! writes. From then on the old one acknowledges what is thrown away: Sentinel demotes it seconds later, if it is
-//! alive. The tasks that do so are in [`super::tasks`].
+//! All sentinels are subscribed to, because only the one that leads a failover reports it before the new primary takes
+//! writes. From then on writes that the old one acknowledges are lost: Sentinel demotes it seconds later, if it is
+//! alive. The tasks are in [`super::tasks`].
 
 use std::sync::{Arc, Mutex};
 
@@ -24,11 +24,11 @@ use crate::{manager::ConnectError, redis_manager::server_address::Address};
 #[derive(Debug)]
 pub(in crate::redis_manager) struct FailoverWatch {
     shared: Arc<Shared>,
-    /// The task that keeps the others.
+    /// The task that runs the others.
     keeper: Mutex<JoinSet<()>>,
-    /// Since when a connection has been looked for, over several attempts.
+    /// Since when a connection has been wanted, over several attempts.
     since: Mutex<Option<Instant>>,
-    /// The last primary that was connected to.
+    /// The primary of the last connection.
     last: Mutex<Option<Address>>,
 }
 
@@ -60,7 +60,7 @@ impl FailoverWatch {
             let verdict = lock(&shared.election).verdict(since, now);
             match verdict {
                 Verdict::Connect(address) => return Ok(address),
-                // They have answered meanwhile, and are gone.
+                // Sentinels have answered meanwhile, and are disconnected again.
                 Verdict::Unknown => sleep(STEP).await,
                 Verdict::Wait(until) => tokio::select! {
                     () = sleep_until(until.min(now + STEP)) => {}
@@ -70,7 +70,7 @@ impl FailoverWatch {
         }
     }
 
-    /// Completes when the election has changed: then connecting early may succeed.
+    /// Completes when the election has changed, so that connecting early may succeed.
     pub(in crate::redis_manager) fn next(&self) -> impl Future<Output = ()> + Send + 'static {
         let mut moved = self.shared.moved.subscribe();
         let shared = self.shared.clone();
@@ -94,7 +94,7 @@ impl FailoverWatch {
         }
     }
 
-    /// Notes that there is a connection to the primary. Returns lines for the log.
+    /// Notes a connection to the primary. Returns lines for the log.
     pub(in crate::redis_manager) fn connected(&self, address: &Address) -> Vec<String> {
         *lock(&self.since) = None;
         let before = lock(&self.last).replace(address.clone());

@@ -1,6 +1,5 @@
-//! A connection to one sentinel, which is asked and listened to over it: in RESP3 on one socket, where questions
-//! and messages keep their order; with a sentinel that does not speak it (before Redis 6) on two. Which sentinels
-//! there are is in [`super::set`].
+//! A connection to one sentinel, for questions and messages: in RESP3 one socket, on which both keep their order; two
+//! for a sentinel that does not speak it (before Redis 6). The set of sentinels is in [`super::set`].
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -32,16 +31,16 @@ use crate::{
 /// How long a sentinel may take to connect, and to answer.
 pub(super) const LIMIT: Duration = Duration::from_secs(1);
 
-/// How long a socket that is only listened to may be silent before it is pinged.
+/// How long a socket for messages only may be silent before it is pinged.
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// Called for each event, with whether it came over the socket of the answers.
+/// Called for each message, with whether it arrived on the socket of the answers.
 pub(super) type OnEvent = Arc<dyn Fn(FailoverEvent, bool) + Send + Sync>;
 
 /// A connection to one sentinel. Dropping it closes its sockets.
 pub(super) struct SentinelListener {
     connection: MultiplexedConnection,
-    /// In RESP2 the password is sent before the first question.
+    /// Whether the password is sent before the first question, as in RESP2.
     logs_in: bool,
     /// The tasks of the sockets; the connection ends with the first of them.
     sockets: JoinSet<()>,
@@ -49,7 +48,7 @@ pub(super) struct SentinelListener {
     pub(super) not_subscribed: Option<Arc<str>>,
 }
 
-/// Where a sentinel is: an address of a host, whose name a certificate has to be for.
+/// The address of a sentinel, and the host name that its certificate must have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SentinelAddr {
     pub(super) at: SocketAddr,
@@ -57,7 +56,7 @@ pub(super) struct SentinelAddr {
 }
 
 impl SentinelListener {
-    /// Connects, and listens before anything is asked, so that nothing falls in between.
+    /// Connects, and subscribes before anything is asked, so that no message is missed in between.
     pub(super) async fn open(
         sentinels: &Sentinels,
         addr: &SentinelAddr,
@@ -68,7 +67,7 @@ impl SentinelListener {
             match Self::open_resp3(sentinels, addr, hear.clone()).await? {
                 Ok(listener) => return Ok(listener),
                 Err(error) if error.is_io_error() => return Err(unreachable(&error)),
-                // It does not speak RESP3; or a wrong password, which RESP2 tells in the sentinel's own words.
+                // It does not speak RESP3, or the password is wrong, which RESP2 reports in the sentinel's own words.
                 Err(_) => {}
             }
         }
@@ -139,7 +138,7 @@ impl SentinelListener {
                 None
             }
             Err(error) if error.is_io_error() => return Err(unreachable(&error)),
-            // A wrong password is told by the first question, in the sentinel's own words.
+            // The first question reports a wrong password, in the sentinel's own words.
             Err(error) => Some(error.to_string().into()),
         };
         Ok(Self {
@@ -202,7 +201,7 @@ fn credentials(sentinels: &Sentinels) -> RedisConnectionInfo {
     info
 }
 
-/// Passes on what is published on a socket that is only listened to, until it is gone.
+/// Passes on the messages of a socket that is used for nothing else, until it is closed.
 async fn follow(messages: PubSub, name: String, hear: OnEvent) {
     let (mut sink, mut messages) = messages.split();
     loop {

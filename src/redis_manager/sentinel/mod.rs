@@ -1,6 +1,6 @@
-//! Finding the primary by Sentinel: what all sentinels say enters one state ([`election`]), and every connection to a
-//! primary is made and kept by it ([`failover`]). Which sentinels there are is in [`set`], the tasks that talk to them in
-//! [`tasks`], a connection to one in [`listener`], what is said on it in [`protocol`] and [`events`].
+//! Finds the primary by Sentinel. What all sentinels say enters one state ([`election`]), which decides which
+//! connections to a primary are made and kept ([`failover`]). The set of sentinels is in [`set`], the tasks that talk
+//! to them in [`tasks`], a connection to one in [`listener`], the protocol in [`protocol`] and [`events`].
 
 mod election;
 mod events;

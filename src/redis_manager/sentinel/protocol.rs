@@ -1,5 +1,5 @@
-//! The sentinels of a primary as an operator gives them, the questions to a sentinel, and reading its reply. Connections
-//! are in [`super::listener`]; what the replies of all mean together is in [`super::election`].
+//! The options for Sentinel, the questions to a sentinel, and parsing its reply. Connections are in
+//! [`super::listener`]; the replies of all sentinels are combined in [`super::election`].
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
@@ -15,12 +15,12 @@ use crate::{
     },
 };
 
-/// A primary by its name, and the sentinels that know where it is. `Debug` is not derived: it would show the password.
+/// The name of a primary, and its sentinels. `Debug` is not derived: it would show the password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sentinels {
-    /// Where they are.
+    /// The addresses of the sentinels.
     pub addresses: Vec<Address>,
-    /// What they call the primary.
+    /// The primary's name at the sentinels.
     pub name: String,
     /// The ACL user at the sentinels, if not the default one.
     pub username: Option<String>,
@@ -43,33 +43,33 @@ impl fmt::Display for Sentinels {
     }
 }
 
-/// A sentinel that another one knows.
+/// A sentinel that another one has named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Other {
     pub(super) id: String,
     pub(super) address: Address,
 }
 
-/// What a sentinel answers.
+/// The reply of a sentinel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SentinelReply {
     pub(super) answer: Answer,
-    /// Itself, by the id that the others know it by (since Redis 6.2).
+    /// Its own id, by which other sentinels know it (since Redis 6.2).
     pub(super) id: Option<String>,
-    /// How many others it counts (`num-other-sentinels`).
+    /// The number of other sentinels that it knows (`num-other-sentinels`).
     pub(super) count: Option<usize>,
     pub(super) others: Vec<Other>,
     /// Commands that our user may not call, with the server's words.
     pub(super) denied: Vec<(&'static str, Arc<str>)>,
 }
 
-/// What may be forbidden to our user: without it less is known.
+/// A question that may be forbidden to our user: without it less is known.
 pub(super) const MASTER: &str = "SENTINEL MASTER";
 pub(super) const SENTINELS: &str = "SENTINEL SENTINELS";
 
 impl Sentinels {
-    /// Makes the pipeline of questions. The details come first: if a promotion comes in between, the address that is told is newer
-    /// than the epoch, and the next question mends that; an old address with a new epoch would be believed.
+    /// Makes the pipeline of questions. The details come first: if a promotion comes in between, the address is newer
+    /// than the epoch, which the next question corrects; an old address with a new epoch would be believed.
     pub(super) fn questions(&self) -> Pipeline {
         let mut pipeline = Pipeline::new();
         let name = self.name.as_str();
@@ -100,7 +100,7 @@ impl Sentinels {
         let details: HashMap<String, String> = from_redis_value_ref(details).unwrap_or_default();
         let detail = |name| details.get(name).map_or("", String::as_str);
         let fails_over = detail("flags").split(',').any(|flag| flag == "failover_in_progress")
-            // Else it is told already which one was promoted.
+            // Otherwise the address is already that of the promoted server.
             && (detail("ip"), detail("port")) == (place.0.as_str(), place.1.to_string().as_str());
         let others: Vec<HashMap<String, String>> = from_redis_value_ref(others).unwrap_or_default();
         Ok(SentinelReply {
@@ -120,7 +120,8 @@ impl Sentinels {
         format!("it knows no primary named {:?}", self.name)
     }
 
-    /// The error when no sentinel told an address: [`ConnectError::Refused`] if all of them answered with an error.
+    /// Returns the error if no sentinel named an address: [`ConnectError::Refused`] if all of them answered with an
+    /// error.
     pub(super) fn not_found(&self, failures: &[(Address, ConnectError)]) -> ConnectError {
         let unknown = self.unknown();
         if failures.iter().all(|(_, no)| **no.words() == *unknown) {

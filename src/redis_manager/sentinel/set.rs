@@ -1,5 +1,5 @@
-//! Which sentinels there are, and how far each has been asked: those that are listed, at every address of a name,
-//! and those that they know. Bookkeeping only; the tasks that talk to them are in [`super::tasks`].
+//! The set of sentinels, and the state of the questions to each: those that are listed, at every address of a name, and
+//! those that they know. Bookkeeping only; the tasks that talk to them are in [`super::tasks`].
 
 mod notes;
 #[cfg(test)]
@@ -15,17 +15,17 @@ use super::{
 };
 use crate::{manager::ConnectError, redis_manager::server_address::Address};
 
-/// How long a look-up waits for a sentinel that was silent when it was asked before.
+/// How long a search waits for a sentinel that did not answer the last question in time.
 const GRACE: Duration = Duration::from_millis(100);
 
-/// How long for one that is not listed and has never answered: it may be announced at an address that is not
-/// reached from here.
+/// How long it waits for one that is not listed and has never answered: its announced address may not be reachable from
+/// here.
 const FIRST: Duration = Duration::from_millis(400);
 
-/// One that is not listed, or is not at that name any more, is dropped after so much time without a connection.
+/// A sentinel that is not listed, or no longer behind its name, is removed after this time without a connection.
 const FORGET: Duration = Duration::from_secs(60);
 
-/// How many are listened to at most.
+/// The maximum number of sentinels that are subscribed to.
 const MOST: usize = 32;
 
 /// The sentinels of one primary: those that are listed, and those that these have named.
@@ -33,17 +33,17 @@ const MOST: usize = 32;
 pub(super) struct SentinelSet {
     listed: Vec<Listed>,
     members: Vec<Member>,
-    /// What the log was told last of those that are not heard, and of what is denied.
+    /// The last lines for the log about sentinels that are not connected, and about missing rights.
     noted: Vec<String>,
 }
 
-/// What the operator gave: a name, or an address.
+/// An entry of option `sentinels`: a name, or an address.
 #[derive(Debug)]
 struct Listed {
     address: Address,
-    /// It was looked up, with or without success.
+    /// Whether it was resolved, with or without success.
     settled: bool,
-    /// What was behind it last: perhaps what is behind another name too.
+    /// The last addresses of the name; other names may have the same.
     at: Vec<SocketAddr>,
     no: Option<ConnectError>,
 }
@@ -51,15 +51,15 @@ struct Listed {
 #[derive(Debug)]
 struct Member {
     addr: SentinelAddr,
-    /// It is at an address of those listed.
+    /// Whether it is at an address of a listed name.
     listed: bool,
-    /// The id that the sentinel which named it knows it by.
+    /// The id that it must have, as named by another sentinel.
     expected: Option<String>,
     up: bool,
-    /// When the last question was put that was answered, or failed.
+    /// When the last question was asked that was answered, or failed.
     settled: Option<Instant>,
     answered: Option<Instant>,
-    /// That one was not answered in time.
+    /// Whether the last question was not answered in time.
     slow: bool,
     /// Since when there is no connection.
     down: Instant,
@@ -107,7 +107,7 @@ impl SentinelSet {
                 listed.at.clone_from(found);
             }
         }
-        // What cannot be looked up now is where it was.
+        // A name that cannot be resolved now keeps its addresses.
         let Ok(found) = found else { return Vec::new() };
         for member in &mut self.members {
             if member.addr.named == *address {
@@ -126,7 +126,7 @@ impl SentinelSet {
         new
     }
 
-    /// Takes a sentinel that another one has named. Returns it if it is new.
+    /// Adds a sentinel that another one has named. Returns it if it is new.
     pub(super) fn discovered(
         &mut self,
         addr: SentinelAddr,
@@ -148,7 +148,7 @@ impl SentinelSet {
         now: Instant,
     ) -> Option<SentinelAddr> {
         if self.members.len() >= MOST {
-            // What is listed takes the place of one that is not.
+            // A listed sentinel replaces one that is not.
             let spare = |member: &Member| !member.listed && !member.up;
             let spare = self.members.iter().position(spare).filter(|_| listed)?;
             self.members.remove(spare);
@@ -175,8 +175,8 @@ impl SentinelSet {
         self.members.iter_mut().find(|member| member.addr.at == at)
     }
 
-    /// Notes that a sentinel has answered. Returns whether it is to be listened to: not if it is heard at another address already, nor
-    /// if it is not the one that was looked for.
+    /// Notes that a sentinel has answered. Returns whether to subscribe to it: not if it is connected at another
+    /// address already, nor if it is not the expected one.
     pub(super) fn told(
         &mut self,
         at: SocketAddr,
@@ -205,7 +205,7 @@ impl SentinelSet {
         true
     }
 
-    /// Notes that the question of the time `asked` was answered, or has failed.
+    /// Notes that the question asked at `asked` was answered, or has failed.
     pub(super) fn settled(&mut self, at: SocketAddr, asked: Instant, no: Option<ConnectError>) {
         if let Some(member) = self.at(at) {
             member.settled = Some(asked);
@@ -259,8 +259,9 @@ impl SentinelSet {
         !listed.any(|each| each.at.iter().any(up))
     }
 
-    /// Until when a look-up that has asked all at `round` waits for their answers; nothing if all have come to an
-    /// end that is worth to be waited for. Silence is waited for once, and after that only if no other one answers.
+    /// Returns until when a search that has asked all sentinels at `round` waits for their answers; `None` if all
+    /// relevant ones have answered or failed. A silent sentinel is waited for once, and after that only if no other one
+    /// answers.
     pub(super) fn waits(&self, round: Instant) -> Option<Instant> {
         let answered = self.answered_since(round);
         let names = self.listed.iter().filter(|each| !each.settled);
@@ -284,7 +285,7 @@ impl SentinelSet {
         self.members.iter().any(since)
     }
 
-    /// Returns why the listed ones told nothing, with the address of each.
+    /// Returns why the listed sentinels named no primary, with the address of each.
     pub(super) fn failures(&self) -> Vec<(Address, ConnectError)> {
         let silent = || {
             let words = format!("no answer within {} ms", LIMIT.as_millis());
@@ -299,7 +300,7 @@ impl SentinelSet {
             let members = self.members.iter().filter(own);
             let mut own: Vec<_> = members.filter_map(|member| member.no.clone()).collect();
             own.extend(no.clone());
-            // At some addresses of a name there may be no server (`localhost` in IPv6): one that answers decides.
+            // Some addresses of a name may have no server (`localhost` in IPv6): one that answers decides.
             let refused = |no: &ConnectError| matches!(no, ConnectError::Refused(_));
             if own.iter().any(refused) {
                 own.retain(refused);

@@ -1,4 +1,4 @@
-//! What the look-ups for a primary and the tasks that talk to the sentinels share.
+//! State that searches for a primary share with the tasks that talk to the sentinels.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
@@ -16,20 +16,20 @@ use super::{
     set::SentinelSet,
 };
 
-/// How often all are asked while a failover is under way.
+/// How often all sentinels are asked while a failover is under way.
 pub(super) const STEP: Duration = Duration::from_millis(100);
 
-/// What the tasks and the look-ups share.
+/// The shared state.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) sentinels: Sentinels,
     pub(super) election: Mutex<Election>,
     pub(super) set: Mutex<SentinelSet>,
-    /// The election has changed.
+    /// Notified when the election has changed.
     pub(super) moved: watch::Sender<()>,
-    /// A question has come to its end.
+    /// Notified when a question was answered, or has failed.
     pub(super) settled: watch::Sender<()>,
-    /// When all were asked last.
+    /// When all sentinels were last asked.
     pub(super) round: watch::Sender<Instant>,
     pub(super) connection_ids: AtomicU64,
 }
@@ -51,7 +51,7 @@ impl Shared {
         }
     }
 
-    /// Waits for the answers of those that were asked at `round`.
+    /// Waits for the answers of the sentinels that were asked at `round`.
     pub(super) async fn settle(&self, round: Instant) {
         let mut settled = self.settled.subscribe();
         loop {

@@ -1,5 +1,5 @@
 //! The tasks that talk to the sentinels: one for each listed name, which resolves it, and one for each sentinel, which
-//! keeps a connection to it, asks it whenever a primary is looked for, and hands what it says to the election.
+//! keeps a connection to it, asks it whenever a primary is looked for, and passes what it says to the election.
 
 use std::{
     collections::HashSet,
@@ -26,19 +26,19 @@ use crate::{
     redis_manager::{server_address::Address, stream},
 };
 
-/// A sentinel that has not been asked for so long is asked again: whether it is there, and which others it knows.
+/// A sentinel that was not asked for this time is asked again: whether it is alive, and which others it knows.
 const IDLE: Duration = Duration::from_secs(5);
 
-/// The longest pause before a sentinel that is gone is looked for again, if nothing is asked of it.
+/// The longest pause between attempts to reconnect to a sentinel while nothing is asked.
 const RARELY: Duration = Duration::from_secs(5);
 
-/// Once in so much time a connection that was lost is made again without a pause.
+/// A lost connection is reopened without a pause once in this time.
 const CALM: Duration = Duration::from_secs(1);
 
-/// How often a name is looked up again, since what is behind it comes and goes.
+/// How often a name is resolved again, because its addresses may change.
 const LOOK_UP: Duration = Duration::from_secs(10);
 
-/// Keeps a task for each listed name, and one for each sentinel that is found. Dropping it ends them.
+/// Runs a task for each listed name, and one for each sentinel that is found. Dropping the future ends them.
 pub(super) async fn keep(shared: Arc<Shared>) {
     let (found, mut finds) = mpsc::unbounded_channel();
     let mut tasks = JoinSet::new();
@@ -55,7 +55,7 @@ pub(super) async fn keep(shared: Arc<Shared>) {
     }
 }
 
-/// Follows what is behind a listed name.
+/// Resolves a listed name again and again.
 async fn look_up(
     shared: Arc<Shared>,
     address: Address,
@@ -74,14 +74,14 @@ async fn look_up(
         loop {
             tokio::select! {
                 () = sleep_until(next) => break,
-                // Sooner where all are asked, and there is none to ask.
+                // Sooner if all sentinels are asked and none behind this name is connected.
                 _ = round.changed() => if lock(&shared.set).lacks(&address) { break },
             }
         }
     }
 }
 
-/// Talks to one sentinel until it is none of them any more.
+/// Talks to one sentinel until it is removed from the set.
 async fn attend(
     shared: Arc<Shared>,
     addr: SentinelAddr,
@@ -94,7 +94,7 @@ async fn attend(
     loop {
         round.mark_unchanged();
         let asked = Instant::now();
-        // Two ids, for a sentinel that is listened to on a socket of its own.
+        // Two ids, for a sentinel whose messages arrive on a socket of their own.
         let id = shared.connection_ids.fetch_add(2, Ordering::Relaxed);
         let hear = {
             let shared = shared.clone();
@@ -113,13 +113,13 @@ async fn attend(
                         shared.settled.send_replace(());
                         return;
                     }
-                    // One that answers and ends the connection each time is gone as well.
+                    // A sentinel that answers and closes the connection each time counts as gone, too.
                     Ended::Answered if now.duration_since(asked) > RARELY => {
                         pauses = self::pauses();
                     }
                     Ended::Answered | Ended::Never => {}
                 }
-                // What it tells meanwhile is not heard: so at once, unless that was just done.
+                // Its messages are missed meanwhile: so at once, unless that was just done.
                 if hurried.is_none_or(|hurried| now.duration_since(hurried) > CALM) {
                     hurried = Some(now);
                     shared.settled.send_replace(());
@@ -127,7 +127,7 @@ async fn attend(
                 }
             }
             Ok(Err(no)) => {
-                // Something in between may end a connection on HELLO.
+                // A proxy may close a connection on HELLO.
                 plain = !plain && matches!(no, ConnectError::Unreachable(_));
                 lock(&shared.set).settled(addr.at, asked, Some(no));
             }
@@ -144,7 +144,7 @@ async fn attend(
     }
 }
 
-/// How it went with a connection to a sentinel.
+/// How a connection to a sentinel has ended.
 enum Ended {
     /// It was not needed.
     Needless,
@@ -152,7 +152,7 @@ enum Ended {
     Never,
 }
 
-/// Asks a sentinel whenever all are asked, and listens to it, until the connection is gone.
+/// Asks a sentinel whenever all are asked, and handles its messages, until the connection is gone.
 async fn talk(
     shared: &Arc<Shared>,
     addr: &SentinelAddr,
@@ -205,18 +205,18 @@ async fn talk(
     }
 }
 
-/// Resolves the names of sentinels that another one knows. Beside the questions: a name server may be slow, and the
-/// sentinel that told the name has answered.
+/// Resolves the names of sentinels that another one knows. In parallel with the questions, because a name server may be
+/// slow, and the sentinel that named them has answered already.
 #[derive(Default)]
 struct Names {
     tasks: JoinSet<Address>,
-    /// Each name is looked up once at a time: a look-up that is given up keeps its thread.
+    /// Each name is resolved once at a time, because an abandoned look-up keeps its thread.
     under_way: HashSet<Address>,
 }
 
 impl Names {
-    /// Takes a sentinel that another one knows. One at an IP address is there before the other's answer counts, so that
-    /// a look-up waits for it too.
+    /// Adds a sentinel that another one knows. One at an IP address is added before the other's answer counts, so that
+    /// a search waits for it too.
     fn discover(
         &mut self,
         shared: &Arc<Shared>,

@@ -1,5 +1,5 @@
-//! A secured stream that remembers why it broke, if the server had something against us. In TLS 1.3 it says so
-//! only after the handshake, and the layer above may learn no more of it than that the stream broke.
+//! A TLS stream that remembers why it broke, if the server rejected us. In TLS 1.3 the server says so only after the
+//! handshake, and the layer above may learn only that the stream broke.
 
 use std::{
     io,

@@ -1,6 +1,6 @@
-//! What went wrong with TLS, in words that say what an operator can do; and whether trying again is of any use. A
-//! certificate does not get better by it: that is refused at once, as a wrong password is. (After `start` the
-//! driver tries again all the same, so that a certificate that is mended is found.)
+//! Error messages of TLS that say what an operator can do, and whether retrying may help. A bad certificate is refused
+//! at once, like a wrong password. (After `start` the driver retries all the same, so that a replaced certificate is
+//! found.)
 
 use std::io;
 
@@ -8,14 +8,14 @@ use tokio_rustls::rustls::{AlertDescription as Alert, CertificateError, Error, I
 
 use crate::manager::ConnectError;
 
-/// A handshake that failed.
+/// Makes the error for a handshake that failed.
 pub(super) fn of_handshake(error: &io::Error) -> ConnectError {
-    // Without an error of TLS the server closed it: too many clients, or about to stop.
+    // Without a TLS error the server closed the connection: too many clients, or it is about to stop.
     let closed = || ConnectError::Unreachable(format!("in the TLS handshake: {error}").into());
     of_io(error).unwrap_or_else(closed)
 }
 
-/// What broke a stream, if it was TLS.
+/// Returns the TLS error that broke a stream, if there was one.
 pub(super) fn of_io(error: &io::Error) -> Option<ConnectError> {
     error.get_ref()?.downcast_ref().map(of)
 }
@@ -64,7 +64,7 @@ fn of_certificate(error: &CertificateError) -> String {
         E::InvalidPurpose | E::InvalidPurposeContext { .. } => {
             "the server's certificate is not for servers".to_owned()
         }
-        // rustls has no name of its own for it.
+        // rustls has no variant for it.
         E::Other(error) if format!("{error:?}").contains("CaUsedAsEndEntity") => {
             "the server's certificate is one of a CA, and no server's: have that CA sign another"
                 .to_owned()
@@ -74,20 +74,20 @@ fn of_certificate(error: &CertificateError) -> String {
     }
 }
 
-/// A name in a certificate, which rustls gives as `DnsName("…")`, escaped: the maker of the certificate chose it.
+/// Extracts the name from rustls's `DnsName("…")`. rustls has escaped it, because the certificate's maker chose it.
 fn host(presented: &str) -> &str {
     let within = |start, end| presented.strip_prefix(start)?.strip_suffix(end);
     let host = within("DnsName(\"", "\")").or_else(|| within("IpAddress(", ")"));
     host.unwrap_or(presented)
 }
 
-/// What the server thinks of us; nothing where that may pass.
+/// Returns why the server rejected us; `None` if the reason may be temporary.
 fn of_alert(alert: Alert) -> Option<&'static str> {
     Some(match alert {
         Alert::CertificateRequired => {
             "the server wants a certificate of ours (options tls.cert and tls.key)"
         }
-        // Of OpenSSL in TLS 1.2 this is also the word for "no certificate".
+        // OpenSSL in TLS 1.2 sends this for "no certificate", too.
         Alert::HandshakeFailure => {
             "the server and we have no way in common, or it wants a certificate of ours (options tls.cert and tls.key)"
         }

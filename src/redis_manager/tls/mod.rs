@@ -1,6 +1,6 @@
-//! TLS on a socket, by rustls. Here: what a connection is secured with, and the handshake. Which certificates it trusts is in
-//! [`trust`], certificates and keys as text in [`pem`], what went wrong in [`messages`] and [`alert_stream`]; what the options are
-//! called is in [`crate::options`].
+//! TLS on a socket, by rustls: the settings of connections, and the handshake. Which certificates are trusted is in
+//! [`trust`], parsing certificates and keys in [`pem`], errors in [`messages`] and [`alert_stream`], the names of the
+//! options in [`crate::options`].
 
 mod alert_stream;
 mod messages;
@@ -39,20 +39,20 @@ pub use tokio_rustls::rustls::RootCertStore as Roots;
 use self::alert_stream::AlertStream;
 use crate::manager::ConnectError;
 
-/// How connections are secured; cheap to clone, and the same for all connections of a service.
+/// The TLS settings of all connections of a service; cheap to clone.
 #[derive(Clone)]
 pub struct Tls(Arc<Inner>);
 
 struct Inner {
     trust: Trust,
     identity: Option<Identity>,
-    /// Whose certificate the server has to show, if not that of the host.
+    /// The name that the server's certificate must have, if it is not that of the host.
     name: Option<ServerName<'static>>,
-    /// Made when it is needed first: the system's certificates are files, or worse.
+    /// Made on first use, because reading the system's certificates may take long.
     config: OnceCell<Arc<ClientConfig>>,
-    /// The last handshake that was begun has not come to an end.
+    /// Whether the last handshake has not ended yet.
     unanswered: AtomicBool,
-    /// What the server had against us after the handshake, in the last connection.
+    /// Why the server rejected us after the handshake, in the last connection.
     refusal: Mutex<Option<ConnectError>>,
 }
 
@@ -71,7 +71,7 @@ impl fmt::Debug for Tls {
     }
 }
 
-/// The same settings; whether others say the same is not looked at.
+/// Equal only to its own clones: the values are not compared.
 impl PartialEq for Tls {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -81,15 +81,15 @@ impl PartialEq for Tls {
 impl Eq for Tls {}
 
 impl Default for Tls {
-    /// With what the system trusts.
+    /// Trusts what the system trusts.
     fn default() -> Self {
         Self::new(Trust::System, None, None)
     }
 }
 
 impl Tls {
-    /// `identity` is for servers that want a client certificate; `name` is whose certificate the server has to show, if it is
-    /// not that of the host.
+    /// Makes TLS settings. `identity` is for servers that want a client certificate; `name` is the name that the
+    /// server's certificate must have, if it is not that of the host.
     #[must_use]
     pub fn new(trust: Trust, identity: Option<Identity>, name: Option<Name>) -> Self {
         Self(Arc::new(Inner {
@@ -108,19 +108,19 @@ impl Tls {
         matches!(self.0.trust, Trust::Anyone)
     }
 
-    /// Why an attempt to connect may have taken too long, if it was a handshake that did not end. Redis on
-    /// a port without TLS says nothing to the first message of it.
+    /// Returns why an attempt to connect may have taken too long, if a handshake did not end. Redis on a port without
+    /// TLS does not answer the first message of a handshake.
     pub(super) fn timeout_hint(&self) -> Option<&'static str> {
         let unanswered = self.0.unanswered.load(Ordering::Relaxed);
         unanswered.then_some("in the TLS handshake; a server that speaks no TLS does that")
     }
 
-    /// Why the last connection broke before anything was answered on it, if TLS knows.
+    /// Returns why the last connection broke before anything was answered on it, if TLS reported it.
     pub(super) fn refusal(&self) -> Option<ConnectError> {
         self.0.refusal().clone()
     }
 
-    /// The handshake, with the server on the other end of `stream`.
+    /// Does the handshake with the server at the other end of `stream`.
     pub(super) async fn secure<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         &self,
         host: &str,
@@ -155,7 +155,7 @@ impl Tls {
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| messages::of(&error))?
-            // Named so by rustls because `Trust::Anyone` can be asked for.
+            // rustls's name for it, because `Trust::Anyone` can be chosen.
             .dangerous()
             .with_custom_certificate_verifier(verifier);
         let mut config = match &self.0.identity {
@@ -165,25 +165,25 @@ impl Tls {
                 config.with_client_cert_resolver(Arc::new(resolver))
             }
         };
-        // There are few handshakes, and each is to look at the certificates anew.
+        // Handshakes are rare, and each must check the certificates.
         config.resumption = Resumption::disabled();
         Ok(Arc::new(config))
     }
 }
 
-/// A host name or an address, as certificates are for them.
+/// A host name or an address, as in certificates.
 #[derive(Debug, Clone)]
 pub struct Name(ServerName<'static>);
 
 impl Name {
-    /// Nothing if it can be neither.
+    /// Parses a host name or an IP address; `None` if it is neither.
     #[must_use]
     pub fn new(name: &str) -> Option<Self> {
         ServerName::try_from(name.to_owned()).ok().map(Self)
     }
 }
 
-/// The cryptography, whatever else in the process has chosen for itself.
+/// Returns our own cryptography provider, whatever else in the process has installed as the default.
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }

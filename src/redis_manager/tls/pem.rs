@@ -1,4 +1,4 @@
-//! Certificates and keys out of PEM text. Nothing of the text is ever repeated in an error.
+//! Parses certificates and keys from PEM text. No error contains any of the text.
 
 use std::sync::Arc;
 
@@ -10,30 +10,30 @@ use tokio_rustls::rustls::{
 
 use super::provider;
 
-/// How the kind of key begins that only a passphrase opens, in PKCS#8 and in older forms.
+/// The beginning of the name of an encrypted key, in PKCS#8 and in older forms.
 const ENCRYPTED: [&[u8]; 2] = [
     b"-----BEGIN ENCRYPTED PRIVATE KEY",
     b"Proc-Type: 4,ENCRYPTED",
 ];
 
-/// Our identity: a certificate, those between it and a CA, and its key.
+/// Our identity: a certificate, the intermediate certificates, and its key.
 #[derive(Clone)]
 pub struct Identity(pub(super) Arc<CertifiedKey>);
 
 /// What is wrong with an identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyFault {
-    /// There is no certificate in the text, or something that is none.
+    /// There is no certificate in the text, or an invalid one.
     Certificate,
-    /// There is no key in the text, or none of a kind that is known.
+    /// There is no key in the text, or none of a known kind.
     Key,
-    /// The key can be read with a passphrase only.
+    /// The key is encrypted with a passphrase.
     Encrypted,
-    /// The key is another one's.
+    /// The key does not belong to the certificate.
     Mismatch,
 }
 
-/// Adds those whose signature is trusted; nothing if the text holds no certificate, or something that is none.
+/// Adds CAs to `known`; `None` if the text has no certificate, or an invalid one.
 #[must_use]
 pub fn authorities(pem: &[u8], mut known: RootCertStore) -> Option<RootCertStore> {
     for certificate in certificates(pem)? {
@@ -42,7 +42,7 @@ pub fn authorities(pem: &[u8], mut known: RootCertStore) -> Option<RootCertStore
     Some(known)
 }
 
-/// Reads the two halves of an identity.
+/// Parses a certificate and its key.
 pub fn identity(cert: &[u8], key: &[u8]) -> Result<Identity, KeyFault> {
     let chain = certificates(cert).ok_or(KeyFault::Certificate)?;
     let holds = |mark: &[u8]| key.windows(mark.len()).any(|part| part == mark);
@@ -58,7 +58,7 @@ pub fn identity(cert: &[u8], key: &[u8]) -> Result<Identity, KeyFault> {
     }
 }
 
-/// At least one.
+/// Parses certificates; there must be at least one.
 fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     certificates.ok().filter(|found| !found.is_empty())

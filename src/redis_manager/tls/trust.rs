@@ -1,4 +1,4 @@
-//! Whose certificates are taken for the server's.
+//! Verification of the server's certificate.
 
 use std::{fmt, sync::Arc};
 
@@ -17,9 +17,9 @@ use crate::manager::ConnectError;
 /// Which certificates of servers are trusted.
 #[derive(Clone)]
 pub enum Trust {
-    /// Those that the system trusts.
+    /// Certificates that the system trusts.
     System,
-    /// Those that were given, and no others.
+    /// Only certificates of these CAs.
     Only(Arc<RootCertStore>),
     /// Any: TLS certificate verification is disabled, which protects from passive eavesdropping only.
     Anyone,
@@ -51,7 +51,7 @@ impl Trust {
     }
 }
 
-/// Read anew by each service, so that a restart of it sees what has changed.
+/// Reads the system's CAs, for each service anew, so that restarting a service takes up changes.
 async fn system_roots() -> Result<RootCertStore, ConnectError> {
     // It reads files, and on macOS asks a service.
     let found = tokio::task::spawn_blocking(rustls_native_certs::load_native_certs).await;
@@ -71,7 +71,7 @@ fn refused(words: impl fmt::Display) -> ConnectError {
     ConnectError::Refused(format!("TLS: {words}").into())
 }
 
-/// Takes every certificate, also one that cannot even be read.
+/// Accepts every certificate, even one that cannot be parsed.
 #[derive(Debug)]
 struct Anyone(Arc<CryptoProvider>);
 

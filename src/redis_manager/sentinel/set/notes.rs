@@ -1,10 +1,11 @@
-//! What the log is told of the sentinels: where they are fewer than they should be, or may tell less.
+//! Lines for the log about the sentinels: if fewer are connected than there should be, or if our user may not ask them
+//! everything.
 
 use super::SentinelSet;
 use crate::redis_manager::sentinel::protocol::MASTER;
 
 impl SentinelSet {
-    /// Lines for the log: what lessens the protection, where that is news.
+    /// Returns new lines for the log about what weakens the protection.
     pub(in crate::redis_manager::sentinel) fn notes(&mut self) -> Vec<String> {
         let mut notes = Vec::new();
         let heard = self.heard();
@@ -46,7 +47,7 @@ impl SentinelSet {
         news
     }
 
-    /// How many different ones there is a connection to that tells of failovers.
+    /// Returns the number of different sentinels with a connection on which failovers are reported.
     fn heard(&self) -> usize {
         let heard = self
             .members

@@ -86,7 +86,7 @@ struct World {
     connection_ids: ConnectionId,
     /// Of which failover something was heard, over which connection, when.
     evidence: Vec<(usize, ConnectionId, Instant)>,
-    /// Somebody has been looking for a connection since then.
+    /// Since when a connection has been wanted.
     looking: Instant,
 }
 
