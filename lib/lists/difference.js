@@ -40,8 +40,10 @@ function difference(before, after, isUnique) {
     : undefined;
 }
 
-/** Compares lists in about the same order, as stores return them. Returns undefined if the order differs too much,
- * or if a uid that changes is in a list twice. */
+/**
+ * Compares lists in about the same order, as stores return them. Returns undefined if the order differs too much, or if a
+ * uid that changes is in a list twice.
+ */
 function walk(before, after) {
   const removed = new Set();
   const added = new Set();
