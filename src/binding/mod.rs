@@ -30,10 +30,7 @@ mod values;
 use napi::{Env, bindgen_prelude::Function};
 use napi_derive::napi;
 
-use self::{
-    class::attach::Installed,
-    values::js::{Args, Ref},
-};
+use self::values::js::{Args, Installed, Ref};
 
 /// Registers the functions of `lib/` that this environment needs: `attach` makes the JavaScript side of an instance,
 /// `rethrow` throws in a later turn of the event loop, and `base_of` returns the base of relative paths. Internal:

@@ -17,33 +17,13 @@ use crate::{
         tables::shared,
         values::{
             errors,
-            js::{Args, Ref, Return},
+            js::{Args, Installed, Return},
         },
     },
     embedded::EmbeddedOptions,
     error::Error,
     options::{FanOut, Store},
 };
-
-/// The functions that `lib/globalChannel.js` installs once in each environment.
-pub struct Installed {
-    /// Makes the host of an instance.
-    pub attach: Ref,
-    /// Throws its argument in a later turn of the event loop.
-    pub rethrow: Ref,
-    /// `(app) => folder`: the base of relative paths.
-    pub base_of: Ref,
-}
-
-impl Installed {
-    fn of(env: &Env) -> napi::Result<&Self> {
-        let words = || "load pome-globalchannel-plugin, not its binding.js".to_owned();
-        let installed = env.get_instance_data::<Self>()?;
-        installed
-            .map(|installed| &*installed)
-            .ok_or_else(|| errors::to_throw(env, &Error::Internal(words())))
-    }
-}
 
 /// Makes a relative folder absolute, from the app's base: the current directory may change later.
 pub fn anchor(env: &Env, app: Unknown, store: &mut Store) -> napi::Result<()> {

@@ -11,7 +11,7 @@ use napi::{
     sys,
 };
 
-use crate::binding::class::attach::Installed;
+use crate::{binding::values::errors, error::Error};
 
 /// The arguments of a call of a JavaScript function.
 pub struct Args(Vec<sys::napi_value>);
@@ -98,6 +98,26 @@ pub fn call_back(env: &Env, callback: &Unknown, Args(args): Args) -> napi::Resul
         sys::Status::napi_ok => Ok(()),
         sys::Status::napi_pending_exception => uncaught(env),
         other => Err(napi::Error::from_status(Status::from(other))),
+    }
+}
+
+/// The functions that `lib/globalChannel.js` installs once in each environment.
+pub struct Installed {
+    /// Makes the host of an instance.
+    pub attach: Ref,
+    /// Throws its argument in a later turn of the event loop.
+    pub rethrow: Ref,
+    /// `(app) => folder`: the base of relative paths.
+    pub base_of: Ref,
+}
+
+impl Installed {
+    pub fn of(env: &Env) -> napi::Result<&Self> {
+        let words = || "load pome-globalchannel-plugin, not its binding.js".to_owned();
+        let installed = env.get_instance_data::<Self>()?;
+        installed
+            .map(|installed| &*installed)
+            .ok_or_else(|| errors::to_throw(env, &Error::Internal(words())))
     }
 }
 
