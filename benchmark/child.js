@@ -19,8 +19,12 @@ const app = createApp({
   servers: SIDS.map((id) => ({ id, serverType: SERVER_TYPE, frontend: 'true' })),
 });
 // The stub RPC. It answers in a later tick, as a network does, without delay and without serialising anything: the
-// plugin is measured, not pomelo-rpc.
-app.rpcInvoke = (sid, { args }, cb) => {
+// plugin is measured, not pomelo-rpc. The frontends take no names for lists, as those of 0.0.7.
+app.rpcInvoke = (sid, { namespace, args }, cb) => {
+  if (namespace !== 'sys') {
+    process.nextTick(cb, new Error(`no such namespace:${namespace}`));
+    return;
+  }
   onRpc(sid, args[1], args[2]);
   process.nextTick(cb, null, []);
 };

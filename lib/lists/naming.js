@@ -105,17 +105,21 @@ module.exports = function createLists(app, { rpc, plain, optionsOf, answered, is
   }
 };
 
+/** Whether immutable lists are long: looking at each uid again for each push would take longer than the push. */
+const measured = new WeakMap();
+
 /**
  * Returns whether a list is long enough for a name. Only uids that JSON leaves unchanged are allowed in such a list.
  */
 function isLong(uids, isFixed) {
   let bytes = 0;
   if (isFixed) {
-    // A list of a built-in store has strings only, so the rest of a long list need not be checked.
-    for (let i = 0; i < uids.length && bytes < limits.longBytes; i += 1) {
-      bytes += uids[i].length + 3;
+    let known = measured.get(uids);
+    if (known === undefined) {
+      known = isLongText(uids);
+      measured.set(uids, known);
     }
-    return bytes >= limits.longBytes;
+    return known;
   }
   if (!Array.isArray(uids)) {
     return false;
@@ -124,6 +128,15 @@ function isLong(uids, isFixed) {
     if (typeof uid === 'string') bytes += uid.length + 3;
     else if (Number.isSafeInteger(uid)) bytes += 8;
     else return false;
+  }
+  return bytes >= limits.longBytes;
+}
+
+/** A list of a built-in store has strings only, so the rest of a long list need not be looked at. */
+function isLongText(uids) {
+  let bytes = 0;
+  for (let i = 0; i < uids.length && bytes < limits.longBytes; i += 1) {
+    bytes += uids[i].length + 3;
   }
   return bytes >= limits.longBytes;
 }
