@@ -9,6 +9,8 @@
 // Only public methods of the sockets are called, and nothing is patched. The sockets are found through internals of the
 // frameworks, though: where these are not as expected, nothing is changed, and nothing throws.
 
+const harmless = require('./harmless');
+
 /** Sockets that are set up; connections and apps with our listeners. Several services may share one app. */
 const told = new WeakSet();
 const heard = new WeakSet();
@@ -47,14 +49,6 @@ module.exports = function createRpcNoDelay(app) {
     unknown.clear();
   }
 };
-
-function harmless(fn) {
-  try {
-    fn();
-  } catch {
-    // A getter of the app or framework threw: RPCs are made without this.
-  }
-}
 
 /** Returns the socket on which this process calls that server; after a reconnect it is another one. */
 function socketTo(app, sid) {

@@ -31,7 +31,7 @@ module.exports = function createKnown(maxBytes) {
   }
 
   function add(name) {
-    const channel = { name, list: undefined, number: 0, bytes: BARE + 2 * name.length };
+    const channel = { name, list: undefined, number: 0, bytes: bareBytes(name) };
     channels.set(name, channel);
     bytes += channel.bytes;
     shrink();
@@ -73,7 +73,7 @@ module.exports = function createKnown(maxBytes) {
   }
 
   function keep(channel, uids, isFixed, number) {
-    const size = BARE + 2 * channel.name.length + bytesOf(uids);
+    const size = bareBytes(channel.name) + bytesOf(uids);
     bytes += size - channel.bytes;
     Object.assign(channel, { list: isFixed ? uids : uids.slice(), number, bytes: size });
     shrink();
@@ -82,7 +82,7 @@ module.exports = function createKnown(maxBytes) {
   /** Forgets the list with that number, because it is uncertain whether the frontend has it. */
   function unknown(channel, number) {
     if (channel.number === number) {
-      const size = BARE + 2 * channel.name.length;
+      const size = bareBytes(channel.name);
       if (channels.get(channel.name) === channel) bytes += size - channel.bytes;
       Object.assign(channel, { list: undefined, number: 0, bytes: size });
     }
@@ -107,3 +107,8 @@ module.exports = function createKnown(maxBytes) {
     }
   }
 };
+
+/** Estimates the memory that the record of a channel takes without its list. */
+function bareBytes(name) {
+  return BARE + 2 * name.length;
+}

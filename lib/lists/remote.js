@@ -5,6 +5,7 @@
 // pushes by either remote keep their order. The protocol is described in protocol.js.
 
 const channelRemote = require('../channelRemote');
+const harmless = require('../harmless');
 const listen = require('./news');
 const {
   NAMESPACE,
@@ -36,14 +37,6 @@ module.exports = function offerLists(app) {
 
 /** Returns how many lists are kept here, as a frontend, and their bytes. */
 module.exports.size = (app) => remotes.get(app)?.size() || { kept: 0, keptBytes: 0 };
-
-function harmless(fn) {
-  try {
-    fn();
-  } catch {
-    // A getter of the app or framework threw: this server does not take names.
-  }
-}
 
 function put(app) {
   const services = app.components?.['__remote__']?.remote?.services;
