@@ -76,13 +76,14 @@ module.exports = function createLink(transport, share, counts) {
    * names.
    */
   function consider(name) {
-    if (state === NO && askFrom === Infinity) {
+    // First, because most pushes to a frontend without names end here.
+    if (askFrom === Infinity || performance.now() < askFrom) {
       return;
     }
-    if (!known.find(name)) {
-      known.add(name);
-    } else if (performance.now() >= askFrom) {
+    if (known.find(name)) {
       ask();
+    } else {
+      known.add(name);
     }
   }
 

@@ -105,40 +105,40 @@ module.exports = function createLists(app, { rpc, plain, optionsOf, answered, is
   }
 };
 
-/** Whether immutable lists are long: looking at each uid again for each push would take longer than the push. */
+/** The bytes that a text takes in a list besides its characters: quotes and a comma. */
+const AROUND = 3;
+
+/** Whether immutable lists of middle length are long: to look at each uid again takes longer than to push. */
 const measured = new WeakMap();
 
 /**
- * Returns whether a list is long enough for a name. Only uids that JSON leaves unchanged are allowed in such a list.
+ * Returns whether a list is long enough for a name. Only uids that JSON leaves unchanged are allowed in such a list; a
+ * built-in store's list is immutable and has strings only.
  */
 function isLong(uids, isFixed) {
-  let bytes = 0;
-  if (isFixed) {
-    let known = measured.get(uids);
-    if (known === undefined) {
-      known = isLongText(uids);
-      measured.set(uids, known);
-    }
-    return known;
+  if (!isFixed) {
+    return Array.isArray(uids) && bytesOf(uids) >= limits.longBytes;
   }
-  if (!Array.isArray(uids)) {
-    return false;
+  if (uids.length * AROUND >= limits.longBytes) {
+    return true;
   }
-  for (const uid of uids) {
-    if (typeof uid === 'string') bytes += uid.length + 3;
-    else if (Number.isSafeInteger(uid)) bytes += 8;
-    else return false;
+  let known = measured.get(uids);
+  if (known === undefined) {
+    known = bytesOf(uids) >= limits.longBytes;
+    measured.set(uids, known);
   }
-  return bytes >= limits.longBytes;
+  return known;
 }
 
-/** A list of a built-in store has strings only, so the rest of a long list need not be looked at. */
-function isLongText(uids) {
+/** Returns the bytes of a list as JSON, about; NaN if a uid is neither a string nor an integer. */
+function bytesOf(uids) {
   let bytes = 0;
-  for (let i = 0; i < uids.length && bytes < limits.longBytes; i += 1) {
-    bytes += uids[i].length + 3;
+  for (const uid of uids) {
+    if (typeof uid === 'string') bytes += uid.length + AROUND;
+    else if (Number.isSafeInteger(uid)) bytes += 8;
+    else return NaN;
   }
-  return bytes >= limits.longBytes;
+  return bytes;
 }
 
 /** Returns the channel's name as a string; undefined for names that only a custom manager accepts. */
