@@ -1,21 +1,21 @@
 //! A member list on its way from a store to JavaScript: JSON text, made once, off the JavaScript thread, and shared by
-//! all calls that are answered with it.
+//! all calls that are answered with it. [`writer`] makes the text, [`items`] reads it, [`union`] combines lists.
+
+mod items;
+mod union;
+mod writer;
 
 use std::sync::{
     Arc, Mutex, OnceLock, PoisonError,
     atomic::{AtomicU64, Ordering},
 };
 
-use crate::error::{Error, Result};
+pub use self::union::{Groups, Unions};
+
+use self::writer::{LONGEST_PIECE, Writer};
+use crate::error::Result;
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
-
-/// The bytes of JSON in one piece: JavaScript parses it in a few milliseconds.
-const PIECE: usize = 1 << 18;
-
-/// The maximum length of a piece: V8's longest string on 64-bit systems, 2^29 - 24 (bytes, even if these are fewer
-/// characters), without the brackets that JavaScript puts around a piece.
-const LONGEST_PIECE: usize = (1 << 29) - 26;
 
 /// The members of one key.
 #[derive(Debug)]
@@ -41,53 +41,11 @@ impl List {
         longest: usize,
         members: impl IntoIterator<Item = M>,
     ) -> Result<Self> {
-        let mut json = Vec::with_capacity(64);
-        let (mut len, mut cuts, mut piece) = (0, Vec::new(), 0);
-        json.push(b'[');
+        let mut writer = Writer::new(longest);
         for member in members {
-            if len > 0 {
-                if json.len() - piece >= PIECE {
-                    piece = json.len();
-                    cuts.push(piece);
-                }
-                json.push(b',');
-            }
-            let member = member.as_ref();
-            // Checked before gigabytes of it are written.
-            if member.len() > longest / 6 && escaped(member) > longest {
-                return Err(no_string(member));
-            }
-            if member
-                .iter()
-                .fold(true, |plain, byte| plain & is_plain(*byte))
-            {
-                json.push(b'"');
-                json.extend_from_slice(member);
-                json.push(b'"');
-            } else {
-                let written = match std::str::from_utf8(member) {
-                    Ok(text) => serde_json::to_writer(&mut json, text),
-                    Err(_) => serde_json::to_writer(&mut json, &String::from_utf8_lossy(member)),
-                };
-                written.map_err(|error| internal(&error))?;
-            }
-            len += 1;
-            if json.len() - piece > longest {
-                return Err(no_string(member));
-            }
+            writer.member(member.as_ref())?;
         }
-        json.push(b']');
-        Ok(Self {
-            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
-            ascii: json.is_ascii(),
-            // Boxed, because a String would keep its spare capacity.
-            json: String::from_utf8(json)
-                .map_err(|error| internal(&error))?
-                .into_boxed_str(),
-            cuts: cuts.into_boxed_slice(),
-            len,
-            kept: OnceLock::new(),
-        })
+        writer.finish()
     }
 
     /// Makes a list without members.
@@ -161,30 +119,6 @@ impl List {
     }
 }
 
-/// Returns the length of a member in JSON, in bytes, if it is UTF-8.
-fn escaped(member: &[u8]) -> usize {
-    let bytes = |&byte: &u8| match byte {
-        b'"' | b'\\' | 0x08..=0x0a | 0x0c | 0x0d => 2,
-        0..=0x1f => 6,
-        _ => 1,
-    };
-    member.iter().map(bytes).sum()
-}
-
-fn no_string(member: &[u8]) -> Error {
-    let words = "which in JSON is longer than a string in JavaScript can be";
-    Error::Store(format!("the list has a member of {} bytes, {words}", member.len()).into())
-}
-
-/// Returns whether JSON contains this byte unescaped: printable ASCII.
-#[expect(
-    clippy::needless_bitwise_bool,
-    reason = "without branches the loop over a member is vectorised"
-)]
-fn is_plain(byte: u8) -> bool {
-    matches!(byte, b' '..=b'~') & (byte != b'"') & (byte != b'\\')
-}
-
 impl Drop for List {
     fn drop(&mut self) {
         if let Some(released) = self.kept.get() {
@@ -201,10 +135,6 @@ impl PartialEq for List {
 }
 
 impl Eq for List {}
-
-fn internal(error: &impl ToString) -> Error {
-    Error::Internal(error.to_string())
-}
 
 /// The ids of kept lists that were dropped, for the owner of their arrays.
 #[derive(Debug, Default)]
@@ -224,7 +154,7 @@ impl Released {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{writer::PIECE, *};
 
     #[test]
     fn members_become_json_whatever_they_hold() {

@@ -1,0 +1,262 @@
+//! Combines the lists of several keys: the members of at least one of them, without those of other lists. Each member
+//! is in the result once, in the order of its first appearance. [`Unions`] keeps results, so that nothing is combined
+//! again while no list changes.
+
+use std::sync::Arc;
+
+use lru::LruCache;
+
+use super::{
+    List,
+    writer::{LONGEST_PIECE, Writer},
+};
+use crate::{
+    command::Value,
+    error::{Error, Result},
+};
+
+type HashSet<T> = std::collections::HashSet<T, foldhash::fast::RandomState>;
+
+/// The bytes that kept results may use, with their arrays in JavaScript (estimated). Those of the lists themselves are
+/// bounded by the cache.
+const MAX_BYTES: usize = 16 << 20;
+
+/// How the lists of a read are combined: consecutive keys are a group, and each group becomes one list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Groups {
+    /// How many keys of a group come first, whose members are in the result; at least one.
+    pub with: usize,
+    /// How many keys follow, whose members are not in it.
+    pub without: usize,
+}
+
+/// Kept results by the ids of the lists that they were made of, the least recently used dropped first.
+#[derive(Debug)]
+pub struct Unions {
+    kept: LruCache<Box<[u64]>, Arc<List>>,
+    bytes: usize,
+    max_bytes: usize,
+}
+
+impl Default for Unions {
+    fn default() -> Self {
+        Self {
+            kept: LruCache::unbounded(),
+            bytes: 0,
+            max_bytes: MAX_BYTES,
+        }
+    }
+}
+
+impl Unions {
+    /// Combines the values of each group to one. A group with an error becomes that error: without all of its lists it
+    /// is not known who is in the result.
+    #[must_use]
+    pub fn combine(&mut self, values: Vec<Result<Value>>, groups: Groups) -> Vec<Result<Value>> {
+        let size = (groups.with + groups.without).max(1);
+        let mut values = values.into_iter();
+        let mut combined = Vec::with_capacity(values.len() / size);
+        while values.len() > 0 {
+            // All values of the group are taken, also behind an error.
+            let group: Vec<Result<Value>> = values.by_ref().take(size).collect();
+            let lists = group.into_iter().map(|value| value.and_then(into_list));
+            let list = lists
+                .collect::<Result<Vec<_>>>()
+                .and_then(|lists| self.list(&lists, groups.with));
+            combined.push(list.map(Value::List));
+        }
+        combined
+    }
+
+    /// Combines lists: the first `with` of them are united.
+    fn list(&mut self, lists: &[Arc<List>], with: usize) -> Result<Arc<List>> {
+        let (with, without) = lists.split_at(with.min(lists.len()));
+        let with: Vec<&Arc<List>> = with.iter().filter(|list| !list.is_empty()).collect();
+        let without: Vec<&Arc<List>> = without.iter().filter(|list| !list.is_empty()).collect();
+        match with[..] {
+            [] => return Ok(Arc::new(List::empty())),
+            [one] if without.is_empty() => return Ok(one.clone()),
+            _ => {}
+        }
+        // Only if the cache keeps all of them they can come again.
+        let released = with.iter().chain(&without).map(|list| list.kept.get());
+        let Some(Some(released)) = released
+            .collect::<Option<Vec<_>>>()
+            .map(|all| all.first().copied())
+        else {
+            return unite(&with, &without).map(Arc::new);
+        };
+        let ids = |lists: &[&Arc<List>]| lists.iter().map(|list| list.id()).collect::<Vec<_>>();
+        // No list has number 0.
+        let key: Box<[u64]> = [ids(&with), vec![0], ids(&without)].concat().into();
+        if let Some(list) = self.kept.get(&key) {
+            return Ok(list.clone());
+        }
+        let list = Arc::new(unite(&with, &without)?);
+        list.keep(released);
+        self.keep(key, &list);
+        Ok(list)
+    }
+
+    fn keep(&mut self, key: Box<[u64]>, list: &Arc<List>) {
+        self.bytes += bytes(&key, list);
+        self.kept.put(key, list.clone());
+        while self.bytes > self.max_bytes {
+            let Some((key, list)) = self.kept.pop_lru() else {
+                break;
+            };
+            self.bytes -= bytes(&key, &list);
+        }
+    }
+}
+
+fn into_list(value: Value) -> Result<Arc<List>> {
+    match value {
+        Value::List(list) => Ok(list),
+        Value::Int(_) => Err(Error::Internal("a number in place of a list".to_owned())),
+    }
+}
+
+fn unite(with: &[&Arc<List>], without: &[&Arc<List>]) -> Result<List> {
+    // A member that was seen is not written again, no matter in which kind of list.
+    let mut seen = HashSet::default();
+    seen.reserve(with.iter().chain(without).map(|list| list.len()).sum());
+    seen.extend(without.iter().flat_map(|list| list.items()));
+    let mut writer = Writer::new(LONGEST_PIECE);
+    for item in with.iter().flat_map(|list| list.items()) {
+        if seen.insert(item) {
+            writer.item(item)?;
+        }
+    }
+    writer.finish()
+}
+
+/// Estimates the memory of a result: its text, its key, and its array in JavaScript with strings of 24 bytes each.
+fn bytes(key: &[u64], list: &List) -> usize {
+    512 + size_of_val(key) + 2 * list.json().len() + 24 * list.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+    use crate::list::Released;
+
+    fn list(members: &[String], released: Option<&Arc<Released>>) -> Arc<List> {
+        let list = Arc::new(List::new(members).expect("a list"));
+        if let Some(released) = released {
+            list.keep(released);
+        }
+        list
+    }
+
+    fn members(list: &List) -> Vec<String> {
+        serde_json::from_str(list.json()).expect("JSON")
+    }
+
+    fn combine(unions: &mut Unions, lists: &[Arc<List>], groups: Groups) -> Vec<Arc<List>> {
+        let values = lists.iter().cloned().map(|list| Ok(Value::List(list)));
+        let combined = unions.combine(values.collect(), groups).into_iter();
+        combined
+            .map(|value| value.and_then(into_list).expect("a list"))
+            .collect()
+    }
+
+    /// The sets of a store: no member twice.
+    fn sets(size: usize) -> impl Strategy<Value = Vec<Vec<String>>> {
+        let member = prop::sample::select(vec!["a", "b", "c", "\"", "\\", "\n", "ü", ""]);
+        let set = prop::collection::hash_set(member.prop_map(str::to_owned), 0..6);
+        vec(set.prop_map(|set| set.into_iter().collect()), size..=size)
+    }
+
+    proptest! {
+        /// In order of the first appearance, and the same with and without kept results.
+        #[test]
+        fn it_is_what_the_definition_says(
+            groups in vec(sets(5), 0..4),
+            with in 1usize..=5,
+            is_kept in any::<bool>(),
+        ) {
+            let released = Arc::new(Released::default());
+            let lists: Vec<Arc<List>> = groups
+                .iter()
+                .flatten()
+                .map(|set| list(set, is_kept.then_some(&released)))
+                .collect();
+            let expected: Vec<Vec<String>> = groups
+                .iter()
+                .map(|sets| {
+                    let without: HashSet<&String> = sets[with..].iter().flatten().collect();
+                    let mut seen = HashSet::new();
+                    let all = sets[..with].iter().flatten().cloned();
+                    all.filter(|member| !without.contains(member) && seen.insert(member.clone()))
+                        .collect()
+                })
+                .collect();
+            let mut unions = Unions::default();
+            for _ in 0..2 {
+                let combined = combine(&mut unions, &lists, Groups { with, without: 5 - with });
+                let combined: Vec<Vec<String>> = combined.iter().map(|list| members(list)).collect();
+                prop_assert_eq!(&combined, &expected);
+            }
+        }
+    }
+
+    #[test]
+    fn an_error_in_a_group_is_the_answer_of_that_group_only() {
+        let [a, b] = ["a", "b"].map(|member| Ok(Value::List(list(&[member.to_owned()], None))));
+        let error = Error::Store("WRONGTYPE".into());
+        let values = vec![a, Err(error), b.clone(), b];
+        let groups = Groups {
+            with: 1,
+            without: 1,
+        };
+        let combined = Unions::default().combine(values, groups);
+        assert!(combined[0].is_err());
+        assert_eq!(combined[1], Ok(Value::List(Arc::new(List::empty()))));
+    }
+
+    #[test]
+    fn a_result_is_the_same_list_until_a_list_changes() {
+        let released = Arc::new(Released::default());
+        let [a, b, c] = ["a", "b", "c"].map(|one| list(&[one.to_owned()], Some(&released)));
+        let groups = Groups {
+            with: 2,
+            without: 0,
+        };
+        let mut unions = Unions::default();
+        let first = combine(&mut unions, &[a.clone(), b.clone()], groups);
+        let again = combine(&mut unions, &[a.clone(), b], groups);
+        assert_eq!(first[0].id(), again[0].id());
+        let other = combine(&mut unions, &[a, c], groups);
+        assert_eq!(members(&other[0]), ["a", "c"]);
+    }
+
+    #[test]
+    fn kept_results_are_bounded() {
+        let released = Arc::new(Released::default());
+        let mut unions = Unions {
+            max_bytes: 10_000,
+            ..Unions::default()
+        };
+        let a = list(&["a".to_owned()], Some(&released));
+        for number in 0..1000 {
+            let other = list(&[number.to_string()], Some(&released));
+            combine(
+                &mut unions,
+                &[a.clone(), other],
+                Groups {
+                    with: 2,
+                    without: 0,
+                },
+            );
+            assert!(unions.bytes <= 10_000);
+        }
+        assert!(unions.kept.len() > 5);
+        let counted = unions.kept.iter().map(|(key, list)| bytes(key, list));
+        assert_eq!(counted.sum::<usize>(), unions.bytes);
+    }
+}
