@@ -3,10 +3,18 @@
 // Calls the framework's own remote (`sys.channelRemote`), which sends a push to the sessions of this process; RPCs from
 // other servers call it too. pomelo's takes a callback, pinus's returns a promise.
 
-/** Returns `{push(route, msg, uids, opts, answer)}`, or undefined if this process has no such remote. */
+/**
+ * Returns `{pushMessage(route, msg, uids, opts, answer), broadcast(route, msg, opts, answer)}`, or undefined if this
+ * process has no such remote.
+ */
 module.exports = function channelRemote(app) {
   const found = find(app);
-  return found && { push: (...args) => push(found, ...args) };
+  return (
+    found && {
+      pushMessage: (...args) => call(found, 'pushMessage', args),
+      broadcast: (...args) => call(found, 'broadcast', args),
+    }
+  );
 };
 
 function find(app) {
@@ -16,8 +24,9 @@ function find(app) {
 }
 
 /** Calls the remote; throws what the remote throws. */
-function push(remote, route, msg, uids, opts, answer) {
-  const given = remote.pushMessage(route, msg, uids, opts, answer);
+function call(remote, method, args) {
+  const answer = args[args.length - 1];
+  const given = remote[method](...args);
   if (typeof given?.then === 'function') {
     given.then(
       (failed) => answer(null, failed),

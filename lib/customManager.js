@@ -4,6 +4,7 @@
 // once, within its time limit. Arguments and results are passed on unchanged.
 
 const { words } = require('./logger');
+const { unite } = require('./recipients');
 const { failures, methods } = require('./tables');
 
 /** Returns the custom manager that the options name or create; undefined for a built-in store. */
@@ -51,8 +52,14 @@ module.exports = function createCustomManager(manager, log, tools) {
         settle(token, error ? [error, null] : joined(lists));
       });
     },
-    push: () => (token, name, sids) => {
-      readAll(name, sids, (lists, errors) => settle(token, [lists, errors]));
+    push: () => (token, name, sids, except) => {
+      if (!Array.isArray(name) && !except) {
+        readAll(name, sids, (lists, errors) => settle(token, [lists, errors]));
+        return;
+      }
+      const names = [].concat(name);
+      const all = names.concat(except || []);
+      readEach(all, sids, (lists, errors) => settle(token, united(lists, errors, names.length, all.length)));
     },
     store: (method) => optional(method, startTimeout),
   };
@@ -74,7 +81,8 @@ module.exports = function createCustomManager(manager, log, tools) {
   };
 
   for (const [method, { scope }] of Object.entries(methods)) {
-    operations[method] = SCOPES[scope](method);
+    // Others do not need the manager.
+    if (scope in SCOPES) operations[method] = SCOPES[scope](method);
   }
 
   return function execute(token, op, ...args) {
@@ -115,11 +123,18 @@ module.exports = function createCustomManager(manager, log, tools) {
   }
 
   function readAll(name, sids, done) {
+    readEach([name], sids, done);
+  }
+
+  /** Reads all channels on all frontends: those of the first frontend, then those of the next one. */
+  function readEach(names, sids, done) {
     const lists = [];
     const errors = [];
-    let left = sids.length;
-    sids.forEach((sid, i) => {
-      ask(commandTimeout, 'getMembersBySid', [name, sid], ([err, list]) => {
+    const asked = sids.flatMap((sid) => names.map((name) => [name, sid]));
+    let left = asked.length;
+    if (left === 0) done(lists, errors);
+    asked.forEach((args, i) => {
+      ask(commandTimeout, 'getMembersBySid', args, ([err, list]) => {
         errors[i] = err;
         lists[i] = list;
         left -= 1;
@@ -128,6 +143,23 @@ module.exports = function createCustomManager(manager, log, tools) {
         }
       });
     });
+  }
+
+  /** Combines the lists of each frontend: `count` of `size` channels are united, the others left out. */
+  function united(lists, errors, count, size) {
+    const answer = [[], []];
+    for (let at = 0; at < lists.length; at += size) {
+      const error = errors.slice(at, at + size).find(Boolean);
+      const group = lists.slice(at, at + size);
+      try {
+        answer[0].push(error ? undefined : unite(group.slice(0, count), group.slice(count)));
+        answer[1].push(error);
+      } catch (err) {
+        answer[0].push(undefined);
+        answer[1].push(failure(failures.INTERNAL, err, words(err)));
+      }
+    }
+    return answer;
   }
 
   /**

@@ -12,8 +12,8 @@ const { failures } = require('./tables');
 
 /**
  * Makes `{deliver(push, members, errors, isFixed), failAll(make), close(), counts}`. A `push` is `{sids, route, msg,
- * opts, callback, name}`, with a list of members or an error for each of its `sids`; with `isFixed` the lists are
- * immutable. Of `tools`, `settled()` is called when a push is answered, and `failed(err)` if that was an error.
+ * opts, select, callback, name, isBroadcast}`, with a list of members or an error for each of its `sids`; with `isFixed`
+ * the lists are immutable and have strings only. A broadcast has no lists. Of `tools`, `settled()` is called when a push is answered, and `failed(err)` if that was an error.
  * `beforeRpc(sid)` is called before each RPC.
  */
 module.exports = function createDelivery(app, log, tools, beforeRpc) {
@@ -51,8 +51,13 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
     const { sids } = push;
     const targets = [];
     for (let i = 0; i < sids.length; i += 1) {
-      if (!errors[i] && members[i] && members[i].length > 0) {
-        targets.push(makeTarget(push, sids[i], members[i], isFixed));
+      if (push.isBroadcast) {
+        targets.push(makeTarget(push, sids[i], undefined, true));
+      } else if (!errors[i] && members[i] && members[i].length > 0) {
+        const uids = push.select ? push.select(members[i], isFixed) : members[i];
+        if (uids.length > 0) {
+          targets.push(makeTarget(push, sids[i], uids, isFixed));
+        }
       }
     }
     const readError = errors.find(Boolean);
@@ -83,9 +88,8 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
     try {
       const here = local(target.sid);
       if (here) {
-        const { push, uids } = target;
-        const answer = (err, fails) => answered(target, err, fails);
-        here(push.route, push.msg, uids.slice(), optionsOf(push), answer);
+        const { method, args } = request(target);
+        here(method, args, (err, fails) => answered(target, err, fails));
       } else if (lists) {
         lists.send(target);
       } else {
@@ -99,15 +103,8 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
 
   /** Makes the RPC that the frameworks' own channels make. */
   function plain(target) {
-    const { push, sid, uids } = target;
-    const msg = {
-      namespace: 'sys',
-      service: 'channelRemote',
-      method: 'pushMessage',
-      // A copy, because the receiver may change it; `uids` may be kept, and are the failed uids if the RPC fails.
-      args: [push.route, push.msg, uids.slice(), optionsOf(push)],
-    };
-    rpc(sid, msg, (err, fails) => answered(target, err, fails));
+    const msg = { namespace: 'sys', service: 'channelRemote', ...request(target) };
+    rpc(target.sid, msg, (err, fails) => answered(target, err, fails));
   }
 
   /** Calls `app.rpcInvoke`, which may call `answer` more than once; what it throws is passed to `answer`. */
@@ -132,12 +129,13 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
     }
     target.answered = true;
     if (err) {
-      log('error', `[pushMessage] fail to dispatch msg to ${target.sid}: ${words(err)}`);
+      const method = push.isBroadcast ? 'broadcast' : 'pushMessage';
+      log('error', `[${method}] fail to dispatch msg to ${target.sid}: ${words(err)}`);
       push.cause = push.cause || err;
-      target.failed = target.uids;
+      target.failed = push.isBroadcast ? [target.sid] : target.uids;
     } else {
       push.reached += 1;
-      target.failed = fails;
+      target.failed = push.isBroadcast ? undefined : fails;
     }
     push.open -= 1;
     if (push.open === 0 && pending.delete(push)) {
@@ -158,7 +156,7 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
     settle(push, nobody ? failure(failures.PUSH, push.cause, null) : null, uids);
   }
 
-  /** Returns the uids that a push is known not to have reached. */
+  /** Returns the uids that a push is known not to have reached; the frontends if it was to all sessions. */
   function missed({ targets }) {
     return [].concat(...targets.map((target) => target.failed || []));
   }
@@ -242,7 +240,21 @@ function makeTarget(push, sid, uids, isFixed) {
   };
 }
 
-/** Returns the options that pomelo's own channels send; push schedulers read them. */
-function optionsOf({ opts }) {
-  return { type: 'push', userOptions: opts || {}, isPush: true };
+/** Returns the method of the frameworks' remote that takes the push, and its arguments. */
+function request({ push, uids }) {
+  const { route, msg } = push;
+  return push.isBroadcast
+    ? { method: 'broadcast', args: [route, msg, optionsOf(push)] }
+    : // A copy, because the receiver may change it; `uids` may be kept, and are the failed uids if the RPC fails.
+      { method: 'pushMessage', args: [route, msg, uids.slice(), optionsOf(push)] };
+}
+
+/** Returns the options that the frameworks' own channels send; push schedulers read them. */
+function optionsOf({ opts, isBroadcast }) {
+  const userOptions = opts || {};
+  if (!isBroadcast) {
+    return { type: 'push', userOptions, isPush: true };
+  }
+  const { binded, filterParam } = userOptions;
+  return { type: 'broadcast', userOptions, isBroadcast: true, binded, filterParam };
 }

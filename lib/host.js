@@ -9,6 +9,7 @@ const createCustomManager = require('./customManager');
 const createDelivery = require('./delivery');
 const offerFanOut = require('./fanOut/offer');
 const createLogger = require('./logger');
+const { recipients } = require('./recipients');
 const createRpcNoDelay = require('./rpcNoDelay');
 const createServers = require('./servers');
 const { failures } = require('./tables');
@@ -44,7 +45,13 @@ module.exports = function attach(channel, app, opts, tools) {
     ...createServers(app),
     ...answers,
     hold: (at, sids, route, msg, opts, callback, name) => {
-      answers.calls[at] = { sids, route, msg, opts, callback, name };
+      answers.calls[at] = makePush(sids, route, msg, opts, callback, listName(name, opts));
+    },
+    holdOwn: (at, seq, sids, route, msg, opts, callback, uids) => {
+      const push = makePush(sids, route, msg, opts, callback, undefined);
+      push.isBroadcast = uids === null;
+      answers.calls[at] = push;
+      own(seq, [sids.map(() => uids), []]);
     },
     // In a microtask, so that all calls of a tick go to the store in one batch.
     soon: () => {
@@ -74,3 +81,15 @@ module.exports = function attach(channel, app, opts, tools) {
   // A property by which the addon finds the host: Node-API has no registered symbols before version 9.
   Object.defineProperty(channel, '_host', { value: host });
 };
+
+/** Makes a push; delivery.js adds fields of its own to it. */
+function makePush(sids, route, msg, opts, callback, name) {
+  const { userOptions, select } = recipients(opts);
+  return { sids, route, msg, opts: userOptions, select, callback, name, isBroadcast: false };
+}
+
+/** Returns the name under which lists/ keeps the list of a push: the channel's, or one for several channels. */
+function listName(name, opts) {
+  const without = opts?.exceptChannels;
+  return Array.isArray(name) || without ? JSON.stringify([].concat(name, null, without)) : name;
+}

@@ -9,7 +9,7 @@ const channelRemote = require('./channelRemote');
 module.exports = function createLocalPush(app) {
   return function local(sid) {
     const remote = found(app, sid);
-    return remote && ((...args) => push(remote, ...args));
+    return remote && ((method, args, callback) => call(remote, method, args, callback));
   };
 };
 
@@ -24,10 +24,10 @@ function found(app, sid) {
   }
 }
 
-function push(remote, route, msg, uids, opts, callback) {
+function call(remote, method, args, callback) {
   const answer = (err, failed) => process.nextTick(callback, err, failed);
   try {
-    remote.push(route, msg, uids, opts, answer);
+    remote[method](...args, answer);
   } catch (err) {
     answer(err || new Error('the push threw'));
   }

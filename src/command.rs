@@ -7,7 +7,11 @@
 
 use std::sync::Arc;
 
-use crate::{error::Result, keys::Key, list::List};
+use crate::{
+    error::Result,
+    keys::Key,
+    list::{Groups, List},
+};
 
 /// A member as stored: the bytes of a uid.
 pub type Member = Vec<u8>;
@@ -159,13 +163,29 @@ pub struct Command {
     op: Op,
     /// The keys, then the members; never empty.
     items: Vec<Vec<u8>>,
+    /// How the driver combines the lists before it answers.
+    groups: Option<Groups>,
 }
 
 impl Command {
     /// Makes a command; the items must be of the kind [`Op::items`].
     #[must_use]
     pub const fn new(op: Op, items: Vec<Vec<u8>>) -> Self {
-        Self { op, items }
+        Self {
+            op,
+            items,
+            groups: None,
+        }
+    }
+
+    /// Makes a read of lists that are combined: the answer has one for each group of keys.
+    #[must_use]
+    pub const fn combined(keys: Vec<Key>, groups: Groups) -> Self {
+        Self {
+            op: Op::Read(ReadOp::Members),
+            items: keys,
+            groups: Some(groups),
+        }
     }
 
     /// Makes a read of keys.
@@ -191,6 +211,12 @@ impl Command {
     #[must_use]
     pub const fn op(&self) -> Op {
         self.op
+    }
+
+    /// Returns how the lists of the answer are combined.
+    #[must_use]
+    pub const fn groups(&self) -> Option<Groups> {
+        self.groups
     }
 
     /// Returns keys and members, of the kind [`Op::items`].
@@ -233,6 +259,8 @@ pub enum Request {
 pub enum Code {
     /// A [`Request::Command`].
     Command(Op),
+    /// A [`Command::combined`].
+    Combined(Groups),
     /// A [`Request::Clean`].
     Clean,
 }

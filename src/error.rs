@@ -60,6 +60,9 @@ pub enum Error {
     /// No frontend took the push (0.0.7's text).
     #[error("all frontend server push message fail{}", .0.as_deref().unwrap_or_default())]
     PushFailed(Option<String>),
+    /// The store, or the options, do not allow it; the text says what would.
+    #[error("{0}")]
+    Unsupported(String),
     /// A defect in this crate.
     #[error("internal error: {0}")]
     Internal(String),
@@ -67,7 +70,7 @@ pub enum Error {
 
 impl Error {
     /// All codes.
-    pub const CODES: [&'static str; 11] = [
+    pub const CODES: [&'static str; 12] = [
         "ERR_GLOBAL_CHANNEL_INVALID_STATE",
         "ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT",
         "ERR_GLOBAL_CHANNEL_INVALID_OPTION",
@@ -79,6 +82,7 @@ impl Error {
         "ERR_GLOBAL_CHANNEL_STORE",
         "ERR_GLOBAL_CHANNEL_PUSH_FAILED",
         "ERR_GLOBAL_CHANNEL_INTERNAL",
+        "ERR_GLOBAL_CHANNEL_UNSUPPORTED",
     ];
 
     /// Returns the stable code that JavaScript sees as `error.code`.
@@ -96,6 +100,7 @@ impl Error {
             Self::Store(_) => 8,
             Self::PushFailed(_) => 9,
             Self::Internal(_) => 10,
+            Self::Unsupported(_) => 11,
         };
         Self::CODES[number]
     }

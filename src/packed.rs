@@ -56,7 +56,11 @@ impl Packed {
         for item in command.items() {
             self.item(item);
         }
-        self.end_call(seq, Code::Command(command.op()));
+        let code = match command.groups() {
+            None => Code::Command(command.op()),
+            Some(groups) => Code::Combined(groups),
+        };
+        self.end_call(seq, code);
     }
 
     /// Writes a `clean`.
@@ -114,6 +118,7 @@ impl Packed {
 fn request(code: Code, mut items: Vec<Vec<u8>>) -> Request {
     match code {
         Code::Command(op) => Request::Command(Command::new(op, items)),
+        Code::Combined(groups) => Request::Command(Command::combined(items, groups)),
         Code::Clean => Request::Clean(items.pop().unwrap_or_default()),
     }
 }
@@ -140,13 +145,19 @@ mod tests {
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
-    use crate::command::{Op, ReadOp};
+    use crate::{
+        command::{Op, ReadOp},
+        list::Groups,
+    };
 
     fn requests() -> impl Strategy<Value = Request> {
         let item = || vec(any::<u8>(), 0..20);
         let command = (prop::sample::select(Op::ALL), vec(item(), 1..5));
         prop_oneof![
             4 => command.prop_map(|(op, items)| Request::Command(Command::new(op, items))),
+            1 => (vec(item(), 1..5), 1usize..3, 0usize..3).prop_map(|(keys, with, without)| {
+                Request::Command(Command::combined(keys, Groups { with, without }))
+            }),
             1 => vec(any::<u8>(), 0..10).prop_map(Request::Clean),
         ]
     }

@@ -123,6 +123,11 @@ module.exports = function createLink(transport, share, counts) {
       fly(parcel, known.describe(channel, uids, parcel.isFixed), channel);
       return;
     }
+    if (uids === undefined) {
+      // A broadcast, for which our remote has no method.
+      transport.plain(parcel);
+      return;
+    }
     if (name !== undefined) {
       known.add(name);
     }

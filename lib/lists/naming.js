@@ -32,7 +32,8 @@ module.exports = function createLists(app, { rpc, plain, optionsOf, answered, is
   /** Sends one frontend's part of a push, `{push, sid, uids, isFixed}`; link.js adds fields of its own to it. */
   function send(target) {
     const link = links.get(target.sid);
-    target.name = isLong(target.uids, target.isFixed) ? nameOf(target.push) : undefined;
+    const { uids, isFixed } = target;
+    target.name = uids && isLong(uids, isFixed) ? nameOf(target.push) : undefined;
     if (link) {
       target.link = link;
       link.send(target);

@@ -74,7 +74,7 @@ function createRemote(app, table) {
       return;
     }
     // A copy, because the framework may change it.
-    remote.push(route, msg, uids.slice(), opts, (err, failed) => {
+    remote.pushMessage(route, msg, uids.slice(), opts, (err, failed) => {
       answer(err, err ? failed : delivered(failed));
     });
   }

@@ -29,6 +29,9 @@ pub struct Host {
     room: Ref,
     /// `(at, sids, route, msg, opts, callback, name)`: puts a push at that place in `calls`.
     hold: Ref,
+    /// `(at, seq, sids, route, msg, opts, callback, uids | null)`: the same for a push to users, or to all sessions, whose
+    /// lists are known.
+    hold_own: Ref,
     /// `(array) => text | array`: reads a long array of uids (`lib/uids.js`).
     uids: Ref,
     /// `()`: schedules the hand-over of the packed calls at the end of the tick.
@@ -62,6 +65,25 @@ pub struct Servers {
 }
 
 impl Servers {
+    /// Makes a list of servers.
+    pub fn new(env: &Env, ids: Vec<String>) -> napi::Result<Self> {
+        let mut array = env.create_array(0)?;
+        for id in &ids {
+            array.insert(id.as_str())?;
+        }
+        let array = Held::new(env, &array.coerce_to_object()?)?;
+        Ok(Self { array, ids })
+    }
+
+    /// Returns the servers that are among `sids`; all of them without `sids`.
+    pub fn among(self: Rc<Self>, env: &Env, sids: Option<&[String]>) -> napi::Result<Rc<Self>> {
+        let Some(sids) = sids else {
+            return Ok(self);
+        };
+        let ids = self.ids.iter().filter(|id| sids.contains(id));
+        Self::new(env, ids.cloned().collect()).map(Rc::new)
+    }
+
     /// Returns the ids as a JavaScript array.
     pub fn array<'env>(&self, env: &'env Env) -> napi::Result<Unknown<'env>> {
         self.array.get(env).map(|array| array.to_unknown())
@@ -81,6 +103,7 @@ impl Host {
             calls: Held::new(env, &calls)?,
             room: function("room")?,
             hold: function("hold")?,
+            hold_own: function("holdOwn")?,
             uids: function("uids")?,
             soon: function("soon")?,
             tape_of: function("tapeOf")?,
@@ -165,6 +188,29 @@ impl Host {
             .into_iter()
             .try_fold(args, |args, value| args.with(env, value))?;
         self.hold.call(env, args).map(drop)
+    }
+
+    /// Holds the push `seq`, to `uids` or to all sessions, so that its answer is [`Outcome::Own`]: route, msg, opts and the
+    /// callback.
+    ///
+    /// [`Outcome::Own`]: crate::binding::service::call::Outcome::Own
+    #[expect(clippy::cast_precision_loss, reason = "numbers stay below 2^53")]
+    pub fn hold_own_push(
+        &self,
+        env: &Env,
+        seq: u64,
+        servers: &Servers,
+        values: [Unknown; 4],
+        uids: Option<Vec<String>>,
+    ) -> napi::Result<()> {
+        let args = Args::new()
+            .with(env, self.place(seq))?
+            .with(env, seq as f64)?
+            .with(env, servers.array.get(env)?)?;
+        let args = values
+            .into_iter()
+            .try_fold(args, |args, value| args.with(env, value))?;
+        self.hold_own.call(env, args.with(env, uids)?).map(drop)
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "there are fewer places")]

@@ -31,8 +31,8 @@ macro_rules! methods {
                 match self { $( Self::$kind => Arguments::$arguments, )+ }
             }
 
-            /// Returns the operation that the store executes.
-            pub const fn code(self) -> Code {
+            /// Returns the operation that the store executes; `None` if the store is not asked.
+            pub const fn code(self) -> Option<Code> {
                 match self { $( Self::$kind => $code, )+ }
             }
 
@@ -49,23 +49,25 @@ macro_rules! methods {
 }
 
 methods! {
-    // Kind: name in JavaScript, arguments, operation of the store, arguments of the callback after an error.
+    // Kind: name in JavaScript, arguments, operation of the store or `None`, arguments of the callback after an error.
     Add: "add", Member, write(WriteOp::Add), Plain;
     Leave: "leave", Member, write(WriteOp::Remove), Plain;
     GetMembersBySid: "getMembersBySid", Frontend, read(ReadOp::Members), Undefined;
     GetCountBySid: "getCountBySid", Frontend, read(ReadOp::Count), Undefined;
     GetMembersByChannelName: "getMembersByChannelName", Servers, read(ReadOp::Members), Null;
     PushMessage: "pushMessage", Push, read(ReadOp::Members), Plain;
+    PushMessageByUids: "pushMessageByUids", PushUids, None, Plain;
+    Broadcast: "broadcast", Broadcast, None, Plain;
     DestroyChannel: "destroyChannel", Frontends, write(WriteOp::Delete), Plain;
-    Clean: "clean", Store, Code::Clean, Plain;
+    Clean: "clean", Store, Some(Code::Clean), Plain;
 }
 
-const fn read(op: ReadOp) -> Code {
-    Code::Command(Op::Read(op))
+const fn read(op: ReadOp) -> Option<Code> {
+    Some(Code::Command(Op::Read(op)))
 }
 
-const fn write(op: WriteOp) -> Code {
-    Code::Command(Op::Write(op))
+const fn write(op: WriteOp) -> Option<Code> {
+    Some(Code::Command(Op::Write(op)))
 }
 
 /// The kinds of arguments of methods: what a method is about.
@@ -77,8 +79,12 @@ pub enum Arguments {
     Frontend,
     /// A channel on all servers of a type.
     Servers,
-    /// A push to a channel on all servers of a type.
+    /// A push to channels on all servers of a type.
     Push,
+    /// A push to users.
+    PushUids,
+    /// A push to all sessions on all servers of a type.
+    Broadcast,
     /// A channel on all frontends.
     Frontends,
     /// The whole store.
@@ -93,6 +99,8 @@ impl Arguments {
             Self::Frontend => &["name", "sid"],
             Self::Servers => &["serverType", "name"],
             Self::Push => &["serverType", "route", "msg", "channelName", "opts"],
+            Self::PushUids => &["serverType", "route", "msg", "uids", "opts"],
+            Self::Broadcast => &["serverType", "route", "msg", "opts"],
             Self::Frontends => &["name"],
             Self::Store => &[],
         }
@@ -105,6 +113,8 @@ impl Arguments {
             Self::Frontend => "frontend",
             Self::Servers => "servers",
             Self::Push => "push",
+            Self::PushUids => "pushUids",
+            Self::Broadcast => "broadcast",
             Self::Frontends => "frontends",
             Self::Store => "store",
         }
@@ -112,11 +122,20 @@ impl Arguments {
 }
 
 impl Kind {
+    /// Returns whether it is a push, which is answered when the frontends have answered.
+    pub const fn is_push(self) -> bool {
+        matches!(
+            self.arguments(),
+            Arguments::Push | Arguments::PushUids | Arguments::Broadcast
+        )
+    }
+
     /// Returns what the store answers for each key; `None` for a write.
     pub const fn value(self) -> Option<ValueKind> {
         match self.code() {
-            Code::Command(Op::Read(op)) => Some(op.kind()),
-            Code::Command(Op::Write(_)) | Code::Clean => None,
+            Some(Code::Command(Op::Read(op))) => Some(op.kind()),
+            Some(Code::Combined(_)) => Some(ValueKind::List),
+            Some(Code::Command(Op::Write(_)) | Code::Clean) | None => None,
         }
     }
 }

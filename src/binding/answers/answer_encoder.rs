@@ -97,7 +97,7 @@ impl Service {
             Outcome::Store(Ok(Reply::Done)) => tape.done(),
             Outcome::Store(Ok(Reply::Values(values))) => self.write_values(tape, kind, &values)?,
             Outcome::Store(Err(error)) => self.write_error(tape, kind.shape(), &error)?,
-            Outcome::Own if kind.arguments() == Arguments::Push => {
+            Outcome::Own if kind.is_push() => {
                 tape.word(Word::OwnPush, 0);
                 self.push_released();
             }
@@ -113,7 +113,7 @@ impl Service {
         kind: Kind,
         values: &[Result<Value>],
     ) -> napi::Result<()> {
-        if kind.arguments() == Arguments::Push {
+        if kind.is_push() {
             self.write_lists(tape, Word::Push, values)?;
             self.push_released();
             return Ok(());

@@ -82,6 +82,16 @@ pub extern "C" fn store_method<const KIND: usize>(
             let (opts, cb) = optional(&service.env, opts, cb)?;
             service.push(kind, &server_type, name, [route, msg, opts, cb])
         }),
+        Arguments::PushUids => method(env, info, |service, _, args| {
+            let [server_type, route, msg, uids, opts, cb] = args;
+            let (opts, cb) = optional(&service.env, opts, cb)?;
+            service.push_to_uids(kind, &server_type, uids, [route, msg, opts, cb])
+        }),
+        Arguments::Broadcast => method(env, info, |service, _, args| {
+            let [server_type, route, msg, opts, cb] = args;
+            let (opts, cb) = optional(&service.env, opts, cb)?;
+            service.broadcast(kind, &server_type, [route, msg, opts, cb])
+        }),
         Arguments::Frontends => method(env, info, |service, _, [name, cb]| {
             service.of_frontends(kind, name, &cb)
         }),

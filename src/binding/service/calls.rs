@@ -1,5 +1,6 @@
 //! The methods of [`crate::binding::methods`], one function for each kind of arguments: each checks its arguments and
-//! makes a call to the store, or to the custom manager. Packing the call is done in [`super::packing`].
+//! makes a call to the store, or to the custom manager. Pushes are in [`super::pushes`], packing a call in
+//! [`super::packing`].
 
 use std::rc::Rc;
 
@@ -105,31 +106,6 @@ impl Service {
         self.refuse_if(kind, cb, self.check_keys(&name, &servers.ids)?)
     }
 
-    /// Executes `pushMessage`; `values` are route, msg, opts and the callback.
-    pub fn push(
-        &self,
-        kind: Kind,
-        server_type: &Unknown,
-        name: Unknown,
-        [route, msg, opts, callback]: [Unknown; 4],
-    ) -> napi::Result<()> {
-        let cb = &callback;
-        let Some((host, servers)) = self.servers(kind, cb, server_type)? else {
-            return Ok(());
-        };
-        let values = [route, msg, opts, callback, name];
-        let hold = |seq| host.hold_push(&self.env, seq, &servers, values);
-        if host.is_custom() {
-            let seq = self.take_call(&host, kind, hold)?;
-            let args = self.args([name, servers.array(&self.env)?])?;
-            return self.execute(seq, kind.name(), args);
-        }
-        if !self.pack_keys(&name, &servers.ids)? {
-            return self.refuse_if(kind, cb, self.check_keys(&name, &servers.ids)?);
-        }
-        self.take_packed(&host, kind, hold)
-    }
-
     /// Executes methods about a channel on all frontends.
     pub fn of_frontends(&self, kind: Kind, name: Unknown, cb: &Unknown) -> napi::Result<()> {
         let Some(host) = self.admitted(kind, cb)? else {
@@ -168,7 +144,7 @@ impl Service {
     }
 
     /// Returns the host if the call may go to the store; otherwise calls the callback with the reason.
-    fn admitted(&self, kind: Kind, cb: &Unknown) -> napi::Result<Option<Rc<Host>>> {
+    pub(super) fn admitted(&self, kind: Kind, cb: &Unknown) -> napi::Result<Option<Rc<Host>>> {
         match self.admit() {
             Ok(()) => self.host().map(Some),
             Err(error) => self.refuse(kind, cb, &error).map(|()| None),
@@ -177,7 +153,7 @@ impl Service {
 
     /// Returns the host and the servers to ask, or nothing if the callback was called already. Without a server to ask
     /// the answer is `(null, [])`, at once, as in 0.0.7.
-    fn servers(
+    pub(super) fn servers(
         &self,
         kind: Kind,
         cb: &Unknown,
@@ -189,24 +165,29 @@ impl Service {
         let env = &self.env;
         let servers = host.server_ids(env, server_type)?;
         if servers.ids.is_empty() {
-            self.counts.command(kind);
-            let args = Args::new().with_null(env)?;
-            let args = args.with(env, env.create_array(0)?)?;
-            return call_back(env, cb, args).map(|()| None);
+            return self.answer_nobody(kind, cb).map(|()| None);
         }
         // The app's look-up has run, which may have called `stop`.
         let host = self.admitted(kind, cb)?;
         Ok(host.map(|host| (host, servers)))
     }
 
-    fn check_key(&self, name: &str, sid: &str) -> Result<()> {
+    /// Answers `(null, [])` at once.
+    pub(super) fn answer_nobody(&self, kind: Kind, cb: &Unknown) -> napi::Result<()> {
+        let env = &self.env;
+        self.counts.command(kind);
+        let args = Args::new().with_null(env)?;
+        call_back(env, cb, args.with(env, env.create_array(0)?)?)
+    }
+
+    pub(super) fn check_key(&self, name: &str, sid: &str) -> Result<()> {
         self.keys.check_name(name)?;
         let given = "arguments name and sid";
         self.sizes.check_key(&self.keys, given, name, sid)
     }
 
     /// Checks the keys of a channel on servers whose ids the caller did not give.
-    fn check_keys(&self, name: &Unknown, sids: &[String]) -> napi::Result<Result<()>> {
+    pub(super) fn check_keys(&self, name: &Unknown, sids: &[String]) -> napi::Result<Result<()>> {
         Ok(args::text(name, "name")?.and_then(|name| {
             self.keys.check_name(&name)?;
             let check = |sid| {
@@ -217,7 +198,12 @@ impl Service {
         }))
     }
 
-    fn refuse_if(&self, kind: Kind, cb: &Unknown, checked: Result<()>) -> napi::Result<()> {
+    pub(super) fn refuse_if(
+        &self,
+        kind: Kind,
+        cb: &Unknown,
+        checked: Result<()>,
+    ) -> napi::Result<()> {
         match checked {
             Ok(()) => Ok(()),
             Err(error) => self.refuse(kind, cb, &error),

@@ -9,6 +9,7 @@ pub(in crate::binding) mod calls;
 pub(in crate::binding) mod lifecycle;
 pub(in crate::binding) mod packing;
 pub(in crate::binding) mod panic;
+pub(in crate::binding) mod pushes;
 
 use std::{
     cell::{Cell, RefCell},

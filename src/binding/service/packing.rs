@@ -13,7 +13,7 @@ use crate::{
         },
         values::{js::Args, text},
     },
-    command::Reply,
+    command::{Code, Reply},
     failpoints::may_panic,
     packed::Packed,
 };
@@ -106,7 +106,10 @@ impl Service {
 
     /// Sends the call that was packed just now to the store.
     pub fn call(&self, host: &Host, kind: Kind, cb: &Unknown) -> napi::Result<()> {
-        self.take_packed(host, kind, |seq| host.hold(&self.env, seq, cb))
+        let Some(code) = kind.code() else {
+            return Ok(());
+        };
+        self.take_packed(host, kind, code, |seq| host.hold(&self.env, seq, cb))
     }
 
     /// Takes a call of which more than the callback is held.
@@ -114,6 +117,7 @@ impl Service {
         &self,
         host: &Host,
         kind: Kind,
+        code: Code,
         hold: impl FnOnce(u64) -> napi::Result<()>,
     ) -> napi::Result<()> {
         let taken = self.take_call(host, kind, hold);
@@ -124,7 +128,7 @@ impl Service {
             packed.undo();
             return taken.map(drop);
         };
-        packed.end_call(seq, kind.code());
+        packed.end_call(seq, code);
         let enough = packed.len() >= FLUSH;
         drop(input);
         if enough {
@@ -173,7 +177,10 @@ impl Service {
     }
 
     /// Makes arguments of values.
-    pub fn args<const N: usize>(&self, values: [Unknown; N]) -> napi::Result<Args> {
+    pub fn args<'env>(
+        &self,
+        values: impl IntoIterator<Item = Unknown<'env>>,
+    ) -> napi::Result<Args> {
         values
             .into_iter()
             .try_fold(Args::new(), |args, value| args.with(&self.env, value))

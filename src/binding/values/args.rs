@@ -19,6 +19,8 @@ use crate::{
 /// accepted.
 pub type Read<T> = napi::Result<Result<T, Error>>;
 
+const TEXT: &str = "a string, number, bigint or boolean";
+
 /// Reads a channel name or server id: a string, or a primitive with one textual form.
 pub fn text(value: &Unknown, name: &str) -> Read<String> {
     let kind = value.get_type()?;
@@ -31,8 +33,30 @@ pub fn text(value: &Unknown, name: &str) -> Read<String> {
         ValueType::Number | ValueType::Boolean | ValueType::BigInt => {
             Ok(value.coerce_to_string()?.into_utf8()?.into_owned()?)
         }
-        _ => Err(invalid(name, "a string, number, bigint or boolean", kind)),
+        _ => Err(invalid(name, TEXT, kind)),
     })
+}
+
+/// Reads an array of names, server ids or uids, or a single one.
+pub fn texts(value: &Unknown, name: &str) -> Read<Vec<String>> {
+    if !value.is_array()? {
+        return Ok(text(value, name)?.map(|text| vec![text]));
+    }
+    // SAFETY: it is an array, checked just now.
+    let array: Array = unsafe { value.cast() }?;
+    let mut texts = Vec::with_capacity(array.len().min(1024) as usize);
+    for index in 0..array.len() {
+        let name = format!("{name}[{index}]");
+        let read = match array.get::<Unknown>(index)? {
+            Some(element) => text(&element, &name)?,
+            None => Err(invalid(name, TEXT, ValueType::Undefined)),
+        };
+        match read {
+            Ok(text) => texts.push(text),
+            Err(error) => return Ok(Err(error)),
+        }
+    }
+    Ok(Ok(texts))
 }
 
 /// The uids of one call.

@@ -15,6 +15,7 @@ use crate::{
     command::{Command, Reply, Request},
     error::{Cause, Error, Result},
     keys::Key,
+    list::Unions,
     steps::Steps,
 };
 
@@ -68,6 +69,7 @@ pub(super) struct PendingCalls {
     window: Instant,
     /// How many calls are sent at a time while they are sent carefully.
     group: usize,
+    unions: Unions,
 }
 
 impl PendingCalls {
@@ -80,6 +82,7 @@ impl PendingCalls {
             waiting: VecDeque::new(),
             window: Instant::now(),
             group: GROUP,
+            unions: Unions::default(),
         }
     }
 
@@ -166,7 +169,24 @@ impl PendingCalls {
         }
         self.lived(&batch);
         let replies = replies.into_iter().chain(std::iter::repeat_with(missing));
-        for (call, reply) in batch.calls.into_iter().zip(replies) {
+        self.answer_all(batch.calls, replies, events);
+    }
+
+    /// Answers calls with their replies.
+    fn answer_all(
+        &mut self,
+        calls: Vec<PendingCall>,
+        replies: impl IntoIterator<Item = Result<Reply>>,
+        events: &mut Vec<Event>,
+    ) {
+        for (call, reply) in calls.into_iter().zip(replies) {
+            let groups = call.request.command().and_then(Command::groups);
+            let reply = match (reply, groups) {
+                (Ok(Reply::Values(values)), Some(groups)) if !call.answered => {
+                    Ok(Reply::Values(self.unions.combine(values, groups)))
+                }
+                (reply, _) => reply,
+            };
             call.answer(reply, events);
         }
     }

@@ -128,9 +128,7 @@ impl PendingCalls {
         let is_last = |call: &PendingCall| last && call.demoted;
         let told = batch.calls.iter().take_while(|call| is_last(call)).count();
         let kept = batch.calls.split_off(told);
-        for (call, reply) in batch.calls.into_iter().zip(replies) {
-            call.answer(reply, events);
-        }
+        self.answer_all(batch.calls, replies, events);
         while let Some(batch) = self.batches.pop_back() {
             for mut call in batch.calls.into_iter().rev() {
                 call.demoted = true;

@@ -1,0 +1,185 @@
+//! The methods that push: to channels, to users, to all sessions of frontends. Who gets a push to channels is decided
+//! where the lists are ([`crate::list::Unions`]); single users are left out in JavaScript (`lib/recipients.js`), where
+//! the lists are arrays already. The RPCs are made by `lib/delivery.js`.
+
+use std::rc::Rc;
+
+use napi::{Unknown, bindgen_prelude::JsValue as _};
+
+use crate::{
+    binding::{
+        host::{Host, Servers},
+        methods::Kind,
+        service::{Service, call::Outcome},
+        values::{
+            args,
+            push_options::{self, PushOptions},
+        },
+    },
+    command::Code,
+    error::{Error, Result},
+    list::Groups,
+};
+
+impl Service {
+    /// Executes `pushMessage`; `values` are route, msg, opts and the callback.
+    pub fn push(
+        &self,
+        kind: Kind,
+        server_type: &Unknown,
+        name: Unknown,
+        values: [Unknown; 4],
+    ) -> napi::Result<()> {
+        let [route, msg, opts, callback] = values;
+        let cb = &callback;
+        let Some((host, servers)) = self.servers(kind, cb, server_type)? else {
+            return Ok(());
+        };
+        let options = match push_options::read(&self.env, &opts)? {
+            Ok(options) => options,
+            Err(error) => return self.refuse(kind, cb, &error),
+        };
+        // Reading an object may have run a getter.
+        if self.admitted(kind, cb)?.is_none() {
+            return Ok(());
+        }
+        let servers = servers.among(&self.env, options.sids.as_deref())?;
+        if servers.ids.is_empty() {
+            return self.answer_nobody(kind, cb);
+        }
+        let values = [route, msg, opts, callback, name];
+        let hold = |seq| host.hold_push(&self.env, seq, &servers, values);
+        let is_plain = options.without.is_empty() && !name.is_array()?;
+        if host.is_custom() {
+            let seq = self.take_call(&host, kind, hold)?;
+            let mut args = vec![name, servers.array(&self.env)?];
+            args.extend(options.except_channels);
+            return self.execute(seq, kind.name(), self.args(args)?);
+        }
+        if is_plain {
+            if !self.pack_keys(&name, &servers.ids)? {
+                return self.refuse_if(kind, cb, self.check_keys(&name, &servers.ids)?);
+            }
+            let Some(code) = kind.code() else {
+                return Ok(());
+            };
+            return self.take_packed(&host, kind, code, hold);
+        }
+        let names = match args::texts(&name, "channelName")? {
+            Ok(names) => names,
+            Err(error) => return self.refuse(kind, cb, &error),
+        };
+        if names.is_empty() {
+            return self.answer_nobody(kind, cb);
+        }
+        let keys = match self.group_keys(&names, &options, &servers.ids) {
+            Ok(keys) => keys,
+            Err(error) => return self.refuse(kind, cb, &error),
+        };
+        if self.admitted(kind, cb)?.is_none() {
+            return Ok(());
+        }
+        self.pack_items(keys.iter().map(Vec::as_slice));
+        let groups = Groups {
+            with: names.len(),
+            without: options.without.len(),
+        };
+        self.take_packed(&host, kind, Code::Combined(groups), hold)
+    }
+
+    /// Returns the keys of all channels for one frontend after the other.
+    fn group_keys(
+        &self,
+        names: &[String],
+        options: &PushOptions,
+        sids: &[String],
+    ) -> Result<Vec<Vec<u8>>> {
+        let names = || names.iter().chain(&options.without);
+        names().try_for_each(|name| self.keys.check_name(name))?;
+        let key = |(sid, name): (&String, &String)| {
+            let given = "a name of a channel";
+            self.sizes.check_key(&self.keys, given, name, sid)?;
+            Ok(self.keys.key(name, sid))
+        };
+        let pairs = sids
+            .iter()
+            .flat_map(|sid| names().map(move |name| (sid, name)));
+        pairs.map(key).collect()
+    }
+
+    /// Executes methods that push to users of one frontend (`opts.sid`), without asking the store.
+    pub fn push_to_uids(
+        &self,
+        kind: Kind,
+        _server_type: &Unknown,
+        uids: Unknown,
+        values: [Unknown; 4],
+    ) -> napi::Result<()> {
+        let [.., opts, cb] = &values;
+        let Some(host) = self.admitted(kind, cb)? else {
+            return Ok(());
+        };
+        let read = match (args::texts(&uids, "uids")?, push_options::sid(&self.env, opts)?) {
+            (Ok(uids), Ok(Some(sid))) => Ok((uids, sid)),
+            (Ok(_), Ok(None)) => Err(Error::Unsupported(
+                "pushMessageByUids without opts.sid has to know where the users are, which needs option membership: \
+                 'session' (not available yet)"
+                    .to_owned(),
+            )),
+            (Err(error), _) | (_, Err(error)) => Err(error),
+        };
+        let (uids, sid) = match read {
+            Ok(read) => read,
+            Err(error) => return self.refuse(kind, cb, &error),
+        };
+        if uids.is_empty() {
+            return self.answer_nobody(kind, cb);
+        }
+        let servers = Servers::new(&self.env, vec![sid])?;
+        self.push_in_turn(&host, kind, &servers, Some(uids), values)
+    }
+
+    /// Executes methods that push to all sessions on servers of a type, without asking the store.
+    pub fn broadcast(
+        &self,
+        kind: Kind,
+        server_type: &Unknown,
+        values: [Unknown; 4],
+    ) -> napi::Result<()> {
+        let [.., opts, cb] = &values;
+        let Some((host, servers)) = self.servers(kind, cb, server_type)? else {
+            return Ok(());
+        };
+        let options = match push_options::read(&self.env, opts)? {
+            Ok(options) => options,
+            Err(error) => return self.refuse(kind, cb, &error),
+        };
+        let servers = servers.among(&self.env, options.sids.as_deref())?;
+        if servers.ids.is_empty() {
+            return self.answer_nobody(kind, cb);
+        }
+        self.push_in_turn(&host, kind, &servers, None, values)
+    }
+
+    /// Takes a push that needs nothing from the store; its turn comes after all calls before it.
+    fn push_in_turn(
+        &self,
+        host: &Rc<Host>,
+        kind: Kind,
+        servers: &Servers,
+        uids: Option<Vec<String>>,
+        values: [Unknown; 4],
+    ) -> napi::Result<()> {
+        let [.., cb] = &values;
+        // Reading an object may have run a getter.
+        if self.admitted(kind, cb)?.is_none() {
+            return Ok(());
+        }
+        let seq = self.take_call(host, kind, |seq| {
+            host.hold_own_push(&self.env, seq, servers, values, uids)
+        })?;
+        self.calls.borrow_mut().settle(seq, Outcome::Own);
+        self.nudge();
+        Ok(())
+    }
+}

@@ -1,0 +1,83 @@
+//! Reads `opts` of a push: what the service itself takes of it. All of it reaches the push schedulers of the frontends,
+//! but what is read here.
+
+use napi::{
+    Env, Unknown, ValueType,
+    bindgen_prelude::{FromNapiValue as _, JsObjectValue as _, JsValue as _, Object},
+};
+
+use crate::binding::values::args::{self, Read};
+
+/// The options of a push to channels and of a broadcast.
+#[derive(Default)]
+pub struct PushOptions<'env> {
+    /// `exceptChannels`: channels whose members are left out.
+    pub without: Vec<String>,
+    /// The same as it was given, for a custom manager.
+    pub except_channels: Option<Unknown<'env>>,
+    /// `sids`: the only frontends that are pushed to.
+    pub sids: Option<Vec<String>>,
+}
+
+/// Reads the options of a push. `except` and `only` are checked here and read by `lib/recipients.js`.
+pub fn read<'env>(env: &'env Env, opts: &Unknown<'env>) -> Read<PushOptions<'env>> {
+    let Some(opts) = object(env, opts)? else {
+        return Ok(Ok(PushOptions::default()));
+    };
+    for (name, shown) in [("except", "opts.except"), ("only", "opts.only")] {
+        let value = opts.get_named_property::<Unknown>(name)?;
+        if is_given(&value)?
+            && let Err(error) = args::texts(&value, shown)?
+        {
+            return Ok(Err(error));
+        }
+    }
+    let except: Unknown = opts.get_named_property("exceptChannels")?;
+    let sids: Unknown = opts.get_named_property("sids")?;
+    let is_excepting = is_given(&except)?;
+    let without = if is_excepting {
+        args::texts(&except, "opts.exceptChannels")?
+    } else {
+        Ok(Vec::new())
+    };
+    let sids = if is_given(&sids)? {
+        args::texts(&sids, "opts.sids")?.map(Some)
+    } else {
+        Ok(None)
+    };
+    Ok(match (without, sids) {
+        (Ok(without), Ok(sids)) => Ok(PushOptions {
+            without,
+            except_channels: is_excepting.then_some(except),
+            sids,
+        }),
+        (Err(error), _) | (_, Err(error)) => Err(error),
+    })
+}
+
+/// Reads `opts.sid`: the frontend of a push to users.
+pub fn sid(env: &Env, opts: &Unknown) -> Read<Option<String>> {
+    let Some(opts) = object(env, opts)? else {
+        return Ok(Ok(None));
+    };
+    let sid: Unknown = opts.get_named_property("sid")?;
+    if !is_given(&sid)? {
+        return Ok(Ok(None));
+    }
+    Ok(args::text(&sid, "opts.sid")?.map(Some))
+}
+
+fn object<'env>(env: &'env Env, opts: &Unknown<'env>) -> napi::Result<Option<Object<'env>>> {
+    if opts.get_type()? != ValueType::Object {
+        return Ok(None);
+    }
+    // SAFETY: an object of this environment, checked just now.
+    unsafe { Object::from_napi_value(env.raw(), opts.raw()) }.map(Some)
+}
+
+fn is_given(value: &Unknown) -> napi::Result<bool> {
+    Ok(!matches!(
+        value.get_type()?,
+        ValueType::Undefined | ValueType::Null
+    ))
+}
