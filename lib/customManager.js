@@ -59,7 +59,9 @@ module.exports = function createCustomManager(manager, log, tools) {
       }
       const names = [].concat(name);
       const all = names.concat(except || []);
-      readEach(all, sids, (lists, errors) => settle(token, united(lists, errors, names.length, all.length)));
+      readEach(all, sids, (lists, errors) =>
+        settle(token, united(lists, errors, names.length, all.length)),
+      );
     },
     store: (method) => optional(method, startTimeout),
   };
