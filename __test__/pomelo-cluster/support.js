@@ -37,11 +37,22 @@ const leave = (clients, channel) =>
   Promise.all(clients.map((client) => client.request('chat.chatHandler.leave', { channel })));
 
 /** Starts `count` pushes in one go. `numbers` tell them apart, `answers` fill as they come. */
-function startPushes(cluster, from, channel, count = 1) {
+function startPushes(cluster, from, channel, count = 1, opts = {}) {
+  return startCalls(cluster, from, count, (msg) => [
+    'pushMessage',
+    'connector',
+    'onChat',
+    msg,
+    channel,
+    opts,
+  ]);
+}
+
+/** The same with calls of any method; `callOf(msg)` makes one. */
+function startCalls(cluster, from, count, callOf) {
   const numbers = Array.from({ length: count }, () => ++lastNumber);
   const calls = numbers.map((n) => {
-    const msg = { n, text: `message ${n}`, from };
-    return ['pushMessage', 'connector', 'onChat', msg, channel, {}];
+    return callOf({ n, text: `message ${n}`, from });
   });
   const answers = cluster.burst(from, calls);
   const answered = () =>
@@ -54,8 +65,12 @@ function startPushes(cluster, from, channel, count = 1) {
 }
 
 /** Pushes and waits for the answers, which must be one each, and tell of no failure. */
-async function push(cluster, from, channel, count) {
-  const pushes = startPushes(cluster, from, channel, count);
+function push(cluster, from, channel, count, opts) {
+  return reachingAll(startPushes(cluster, from, channel, count, opts));
+}
+
+/** Waits for the answers to pushes, which must be one each, and tell of no failure. */
+async function reachingAll(pushes) {
   await pushes.answered();
   for (const answers of pushes.answers) {
     assert.deepStrictEqual(answers, [{ error: null, value: [] }]);
@@ -112,7 +127,9 @@ module.exports = {
   leave,
   ours,
   push,
+  reachingAll,
   same,
+  startCalls,
   startPushes,
   uids,
   until,
