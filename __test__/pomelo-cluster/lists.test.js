@@ -109,6 +109,30 @@ describe('a pomelo cluster with connectors of 0.0.7, of this package, and withou
     assert.ok((await stats(cluster)).changed >= 2);
   });
 
+  ours('several channels have a name too; a user who is left out is a difference', async () => {
+    const channels = ['world', 'room'];
+    const first = await oneByOne(cluster, channels, failed);
+    await assertGot(clients, first);
+    const before = await stats(cluster);
+    const onOurs = clients.filter(({ connector }) => connector === 'connector-2');
+    for (const { uid } of onOurs) {
+      const pushes = startPushes(cluster, 'chat-1', channels, 1, { except: [uid] });
+      await pushes.answered();
+      assert.deepStrictEqual([...pushes.answers[0][0].value].sort(), [...failed].sort());
+      await assertGot(
+        clients.filter((client) => client.uid !== uid),
+        pushes,
+      );
+      await support.assertGotNothing(
+        clients.filter((client) => client.uid === uid),
+        pushes,
+      );
+    }
+    const after = await stats(cluster);
+    assert.strictEqual(after.changed - before.changed, onOurs.length);
+    assert.strictEqual(after.whole, before.whole);
+  });
+
   ours('a connector that pushes itself makes no RPC to itself', async () => {
     await cluster.ask('connector-2', 'count');
     const pushes = await push(cluster, 'world', failed, 10, 'connector-2');
