@@ -51,6 +51,8 @@ const cells = [
   ...[100, 1000].flatMap((members) =>
     depths(`pushMessage-3x${members}`, { kind: 'push', frontends: 3, members }),
   ),
+  // Two channels of 500 and one user who is left out: as many members as in the cells above.
+  ...depths('pushMessage-3x(500+500-1)', { kind: 'union', frontends: 3, members: 500 }),
   ...[1, 10, 100].flatMap((every) =>
     depths(`churn-1:${every}`, {
       kind: 'churn',
@@ -75,10 +77,11 @@ function depths(name, cell, inFlights = [1, 64, 512]) {
   }));
 }
 
-function titleOf(name, { frontends, members, every, writers }) {
+function titleOf(name, { kind, frontends, members, every, writers }) {
   const [method] = name.split('-');
   if (writers) return `${method} by ${writers} processes`;
   if (every) return `churn 1:${every}, push ${frontends}×${members}`;
+  if (kind === 'union') return `${method} ${frontends}×(${members}+${members}), one left out`;
   if (frontends > 1) return `${method} ${frontends}×${members}`;
   return method === name ? method : `${method} ${members}`;
 }
@@ -101,6 +104,7 @@ const CHARTED = [
   'pushMessage-3x100/64',
   'pushMessage-3x1000/1',
   'pushMessage-3x1000/64',
+  'pushMessage-3x(500+500-1)/64',
   'churn-1:1/64',
   'churn-1:10/64',
   'churn-1:100/64',
@@ -118,6 +122,12 @@ const TARGETS = [
   speed('getMembersBySid 1000, cached, 64 in flight', ['getMembersBySid-1000/64'], 20, 50),
   speed('pushMessage 3×100, cached, 64 in flight', ['pushMessage-3x100/64'], 6, 10),
   speed('pushMessage 3×1000, cached, 64 in flight', ['pushMessage-3x1000/64'], 50, 100),
+  speed(
+    'pushMessage of two channels, one user left out, 64 in flight',
+    ['pushMessage-3x(500+500-1)/64'],
+    20,
+    null,
+  ),
   speed('pushMessage 3×100, cached, 1 in flight', ['pushMessage-3x100/1'], 1.1, 1.4),
   speed('pushMessage 3×1000, cached, 1 in flight', ['pushMessage-3x1000/1'], 4, 6),
   speed(
