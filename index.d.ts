@@ -127,10 +127,13 @@ export type PushCallback = (err: GlobalChannelError | null, failedUids: string[]
  * A custom store in place of the built-in ones (as in 0.0.7), for option `channelManager`. Arguments and answers are
  * passed through unchanged. `start`, `stop` and `clean` are optional.
  *
- * The first answer to a call counts, later ones are ignored. A call without an answer within `commandTimeout` fails
- * with `ERR_GLOBAL_CHANNEL_TIMEOUT`; `start` and `clean` have `startTimeout` and fail with
- * `ERR_GLOBAL_CHANNEL_UNREACHABLE`, `stop` has 1 s. A custom manager's own errors reach the callback unchanged; they
- * need no `code`.
+ * A method answers by its callback or by a promise. The first answer to a call counts, later ones are ignored. A method
+ * that declares the callback as a parameter and returns a promise of `undefined` is waited for until it calls back.
+ *
+ * A call without an answer within `commandTimeout` fails with `ERR_GLOBAL_CHANNEL_TIMEOUT`; `start` and `clean` have
+ * `startTimeout` and fail with `ERR_GLOBAL_CHANNEL_UNREACHABLE`, `stop` has 1 s. A list that is no array, or a count that
+ * is no whole number, is `ERR_GLOBAL_CHANNEL_STORE`. These errors name the method. A custom manager's own errors reach
+ * the callback unchanged; they need no `code`.
  *
  * @example
  * ```ts
@@ -162,24 +165,66 @@ export type PushCallback = (err: GlobalChannelError | null, failedUids: string[]
  *
  * app.use(globalChannel, { globalChannel: { channelManager: MemoryManager } });
  * ```
+ *
+ * @example
+ * With promises, over a database:
+ * ```ts
+ * import type { ChannelManager } from 'pome-globalchannel-plugin';
+ *
+ * declare const members: {
+ *   insert(row: object): Promise<unknown>;
+ *   remove(filter: object): Promise<unknown>;
+ *   find(filter: object): Promise<Array<{ uid: string }>>;
+ * };
+ *
+ * class DatabaseManager implements ChannelManager {
+ *   async add(name: string, uid: string, sid: string) {
+ *     await members.insert({ name, uid, sid });
+ *   }
+ *   async leave(name: string, uid: string, sid: string) {
+ *     await members.remove({ name, uid, sid });
+ *   }
+ *   async getMembersBySid(name: string, sid: string) {
+ *     return (await members.find({ name, sid })).map(({ uid }) => uid);
+ *   }
+ *   async destroyChannel(name: string) {
+ *     await members.remove({ name });
+ *   }
+ * }
+ *
+ * app.use(globalChannel, { globalChannel: { channelManager: DatabaseManager } });
+ * ```
  */
 export interface ChannelManager {
   /** Called by `start` of the service. Without it, the service starts at once. */
-  start?(cb: (err?: any) => void): void;
+  start?(cb: (err?: any) => void): void | PromiseLike<unknown>;
   /** Called by `stop`, after the calls under way were answered or 1 s has passed. */
-  stop?(force: boolean | undefined, cb: (err?: any) => void): void;
+  stop?(force: boolean | undefined, cb: (err?: any) => void): void | PromiseLike<unknown>;
   /** Removes all channels. Called by `clean`, and by `start` with `cleanOnStartUp`. */
-  clean?(cb: (err?: any) => void): void;
+  clean?(cb: (err?: any) => void): void | PromiseLike<unknown>;
   /** Adds a member. `uid` is what the caller gave, an array too. */
-  add(name: any, uid: any, sid: any, cb: (err?: any) => void): void;
+  add(name: any, uid: any, sid: any, cb: (err?: any) => void): void | PromiseLike<unknown>;
   /** Removes a member. `uid` is what the caller gave, an array too. */
-  leave(name: any, uid: any, sid: any, cb: (err?: any) => void): void;
-  /** Lists the members on one frontend. Pushes and `getMembersByChannelName` call it once per frontend. */
-  getMembersBySid(name: any, sid: any, cb: (err: any, members?: any[]) => void): void;
-  /** Counts the members on one frontend. If it is left out, the members of `getMembersBySid` are counted. */
-  getCountBySid?(name: any, sid: any, cb: (err: any, count?: number) => void): void;
+  leave(name: any, uid: any, sid: any, cb: (err?: any) => void): void | PromiseLike<unknown>;
+  /**
+   * Lists the members on one frontend, as an array. Pushes and `getMembersByChannelName` call it once per frontend.
+   */
+  getMembersBySid(
+    name: any,
+    sid: any,
+    cb: (err: any, members?: any[]) => void,
+  ): void | PromiseLike<any[] | void>;
+  /**
+   * Counts the members on one frontend, as a whole number. If it is left out, the members of `getMembersBySid` are
+   * counted.
+   */
+  getCountBySid?(
+    name: any,
+    sid: any,
+    cb: (err: any, count?: number) => void,
+  ): void | PromiseLike<number | void>;
   /** Removes the channel on all frontends. */
-  destroyChannel(name: any, cb: (err?: any) => void): void;
+  destroyChannel(name: any, cb: (err?: any) => void): void | PromiseLike<unknown>;
 }
 
 /**

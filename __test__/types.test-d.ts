@@ -402,6 +402,27 @@ const managers: ChannelManagerOption[] = [
   () => undefined,
 ];
 for (const channelManager of managers) use(new GlobalChannel(app, { channelManager }));
+class Async implements ChannelManager {
+  async add(_name: string, _uid: string, _sid: string) {
+    return { acknowledged: true };
+  }
+  async leave(_name: string, _uid: string, _sid: string) {}
+  async getMembersBySid(_name: string, _sid: string) {
+    return ['alice'];
+  }
+  async getCountBySid(_name: string, _sid: string) {
+    return 1;
+  }
+  async destroyChannel(_name: string) {}
+}
+use(new GlobalChannel(app, { channelManager: Async }));
+class NoList extends Async implements ChannelManager {
+  // @ts-expect-error
+  async getMembersBySid(_name: string, _sid: string) {
+    return new Set(['alice']);
+  }
+}
+use(NoList);
 const { add, leave, destroyChannel } = Memory.prototype;
 // @ts-expect-error: no getMembersBySid
 use(new GlobalChannel(app, { channelManager: { add, leave, destroyChannel } }));

@@ -1,7 +1,7 @@
 //! Makes the JavaScript side of an instance: calls the function that `lib/globalChannel.js` installed, with the tools
 //! that the host needs.
 
-use std::{path::PathBuf, rc::Rc, time::Duration};
+use std::{path::PathBuf, rc::Rc};
 
 use napi::{
     Env, Unknown,
@@ -69,11 +69,8 @@ pub fn attach(
         Ok(())
     })?;
     tools.set_named_property("flush", flush)?;
-    let timeout = service.options.limits.command_timeout;
-    let failure: Function<Args, Return> = env
-        .create_function_from_closure("failure", move |call| {
-            thrown(call.env, || failure(&call, timeout))
-        })?;
+    let failure: Function<Args, Return> =
+        env.create_function_from_closure("failure", |call| thrown(call.env, || failure(&call)))?;
     tools.set_named_property("failure", failure)?;
     let limits = &service.options.limits;
     for (name, limit) in [
@@ -132,23 +129,20 @@ shared! {
 }
 
 /// Makes an error for a failure on the JavaScript side: `(failure, cause, words)`.
-fn failure(call: &FunctionCallContext, timeout: Option<Duration>) -> napi::Result<Return> {
+fn failure(call: &FunctionCallContext) -> napi::Result<Return> {
     let number: u32 = call.get(0)?;
     let failure = Failure::ALL.get(number as usize);
     let error = match failure {
-        Some((Failure::Timeout, _)) => Error::Timeout {
-            option: "commandTimeout",
-            after: timeout.unwrap_or_default(),
-            cause: None,
-        },
+        Some((Failure::Timeout, _)) => Error::ManagerTimeout(call.get(2)?),
         Some((Failure::Option, _)) => Error::InvalidOption(call.get(2)?),
         Some((Failure::Unreachable, _)) => Error::Unreachable {
-            store: "the channel manager".to_owned(),
+            store: format!("the channel manager: {}", call.get::<String>(2)?),
             cause: None,
         },
         Some((Failure::Internal, _)) => Error::Internal(call.get(2)?),
         Some((Failure::Stopped, _)) => Error::Stopped,
         Some((Failure::Push, _)) => Error::PushFailed(call.get::<Option<String>>(2)?),
+        Some((Failure::Answer, _)) => Error::Store(call.get::<String>(2)?.into()),
         None => Error::Internal("a failure without a name".to_owned()),
     };
     let env = *call.env;
