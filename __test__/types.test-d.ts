@@ -107,7 +107,16 @@ const asInConfigFiles: GlobalChannelOptions = {
   retry_max_delay: '100',
   connect_timeout: false,
   cache: { maxBytes: '1000000' },
-  fanOut: { deflateThreshold: '0', maxBuffered: '1000000' },
+  fanOut: { deflateThreshold: '0', maxBuffered: '1000000', lists: 'false' },
+  cleanOnStartUp: 'false',
+  tls: '0',
+  hashTag: '',
+  sentinels: [],
+  cluster: false,
+  url: false,
+  socket: { host: 'localhost', port: '6379', tls: 'true' },
+  database: '3',
+  enableOfflineQueue: 'true',
 };
 const embedded: GlobalChannelOptions = { store: 'embedded', path: 'data/channels' };
 const embeddedInFull: GlobalChannelOptions = {
@@ -393,15 +402,6 @@ class WithLifeCycle extends Memory {
     cb();
   }
 }
-const managers: ChannelManagerOption[] = [
-  new Memory(app, {}),
-  new WithLifeCycle(app, {}),
-  Memory,
-  WithLifeCycle,
-  (theApp, opts) => new Memory(theApp, opts),
-  () => undefined,
-];
-for (const channelManager of managers) use(new GlobalChannel(app, { channelManager }));
 class Async implements ChannelManager {
   async add(_name: string, _uid: string, _sid: string) {
     return { acknowledged: true };
@@ -423,6 +423,15 @@ class NoList extends Async implements ChannelManager {
   }
 }
 use(NoList);
+const managers: ChannelManagerOption[] = [
+  new Memory(app, {}),
+  new WithLifeCycle(app, {}),
+  Memory,
+  WithLifeCycle,
+  (theApp, opts) => new Memory(theApp, opts),
+  () => undefined,
+];
+for (const channelManager of managers) use(new GlobalChannel(app, { channelManager }));
 const { add, leave, destroyChannel } = Memory.prototype;
 // @ts-expect-error: no getMembersBySid
 use(new GlobalChannel(app, { channelManager: { add, leave, destroyChannel } }));

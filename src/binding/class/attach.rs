@@ -82,6 +82,7 @@ pub fn attach(
         let ms = u32::try_from(limit.unwrap_or_default().as_millis()).unwrap_or(u32::MAX);
         tools.set_named_property(name, ms)?;
     }
+    tools.set_named_property("cleanOnStartUp", service.options.clean_on_start_up)?;
     tools.set_named_property("rpcNoDelay", service.options.rpc_no_delay)?;
     tools.set_named_property("fanOut", fan_out(env, service.options.fan_out)?)?;
     tools.set_named_property("manager", described(env, service)?)?;
@@ -119,6 +120,8 @@ shared! {
         Option = "OPTION",
         /// A custom manager did not start, stop or clean in time.
         Unreachable = "UNREACHABLE",
+        /// A custom manager answered with a value of a wrong kind.
+        Answer = "ANSWER",
         /// A value that throws when it is read.
         Internal = "INTERNAL",
         /// The service has ended.
@@ -139,10 +142,10 @@ fn failure(call: &FunctionCallContext) -> napi::Result<Return> {
             store: format!("the channel manager: {}", call.get::<String>(2)?),
             cause: None,
         },
+        Some((Failure::Answer, _)) => Error::Store(call.get::<String>(2)?.into()),
         Some((Failure::Internal, _)) => Error::Internal(call.get(2)?),
         Some((Failure::Stopped, _)) => Error::Stopped,
         Some((Failure::Push, _)) => Error::PushFailed(call.get::<Option<String>>(2)?),
-        Some((Failure::Answer, _)) => Error::Store(call.get::<String>(2)?.into()),
         None => Error::Internal("a failure without a name".to_owned()),
     };
     let env = *call.env;
