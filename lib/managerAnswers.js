@@ -24,20 +24,14 @@ const kindOf = (method) => KINDS[methods[method]?.value];
 /** Says what is wrong with an answer without an error; undefined if nothing is. Never throws. */
 function fault(method, value) {
   const kind = kindOf(method);
-  if (!kind) {
+  try {
+    return kind && !kind.is(value)
+      ? `channelManager.${method} answered with ${nameOf(value)}; accepted is ${kind.accepted}`
+      : undefined;
+  } catch {
+    // A proxy that throws: what reads the answer reports that.
     return undefined;
   }
-  let name;
-  try {
-    if (kind.is(value)) {
-      return undefined;
-    }
-    name = nameOf(value);
-  } catch {
-    // A proxy.
-    name = 'an object that cannot be read';
-  }
-  return `channelManager.${method} answered with ${name}; accepted is ${kind.accepted}`;
 }
 
 /** The kind of a value, not the value itself: it may be long, or secret. */
