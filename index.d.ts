@@ -127,10 +127,13 @@ export type PushCallback = (err: GlobalChannelError | null, failedUids: string[]
  * A custom store in place of the built-in ones (as in 0.0.7), for option `channelManager`. Arguments and answers are
  * passed through unchanged. `start`, `stop` and `clean` are optional.
  *
- * The first answer to a call counts, later ones are ignored. A call without an answer within `commandTimeout` fails
- * with `ERR_GLOBAL_CHANNEL_TIMEOUT`; `start` and `clean` have `startTimeout` and fail with
- * `ERR_GLOBAL_CHANNEL_UNREACHABLE`, `stop` has 1 s. A custom manager's own errors reach the callback unchanged; they
- * need no `code`.
+ * A method answers by its callback or by a promise. The first answer to a call counts, later ones are ignored. A method
+ * that declares the callback as a parameter and returns a promise of `undefined` is waited for until it calls back.
+ *
+ * A call without an answer within `commandTimeout` fails with `ERR_GLOBAL_CHANNEL_TIMEOUT`; `start` and `clean` have
+ * `startTimeout` and fail with `ERR_GLOBAL_CHANNEL_UNREACHABLE`, `stop` has 1 s. A list that is no array, or a count that
+ * is no whole number, is `ERR_GLOBAL_CHANNEL_STORE`. These errors name the method. A custom manager's own errors reach
+ * the callback unchanged; they need no `code`.
  *
  * @example
  * ```ts
@@ -162,24 +165,66 @@ export type PushCallback = (err: GlobalChannelError | null, failedUids: string[]
  *
  * app.use(globalChannel, { globalChannel: { channelManager: MemoryManager } });
  * ```
+ *
+ * @example
+ * With promises, over a database:
+ * ```ts
+ * import type { ChannelManager } from 'pome-globalchannel-plugin';
+ *
+ * declare const members: {
+ *   insert(row: object): Promise<unknown>;
+ *   remove(filter: object): Promise<unknown>;
+ *   find(filter: object): Promise<Array<{ uid: string }>>;
+ * };
+ *
+ * class DatabaseManager implements ChannelManager {
+ *   async add(name: string, uid: string, sid: string) {
+ *     await members.insert({ name, uid, sid });
+ *   }
+ *   async leave(name: string, uid: string, sid: string) {
+ *     await members.remove({ name, uid, sid });
+ *   }
+ *   async getMembersBySid(name: string, sid: string) {
+ *     return (await members.find({ name, sid })).map(({ uid }) => uid);
+ *   }
+ *   async destroyChannel(name: string) {
+ *     await members.remove({ name });
+ *   }
+ * }
+ *
+ * app.use(globalChannel, { globalChannel: { channelManager: DatabaseManager } });
+ * ```
  */
 export interface ChannelManager {
   /** Called by `start` of the service. Without it, the service starts at once. */
-  start?(cb: (err?: any) => void): void;
+  start?(cb: (err?: any) => void): void | PromiseLike<unknown>;
   /** Called by `stop`, after the calls under way were answered or 1 s has passed. */
-  stop?(force: boolean | undefined, cb: (err?: any) => void): void;
+  stop?(force: boolean | undefined, cb: (err?: any) => void): void | PromiseLike<unknown>;
   /** Removes all channels. Called by `clean`, and by `start` with `cleanOnStartUp`. */
-  clean?(cb: (err?: any) => void): void;
+  clean?(cb: (err?: any) => void): void | PromiseLike<unknown>;
   /** Adds a member. `uid` is what the caller gave, an array too. */
-  add(name: any, uid: any, sid: any, cb: (err?: any) => void): void;
+  add(name: any, uid: any, sid: any, cb: (err?: any) => void): void | PromiseLike<unknown>;
   /** Removes a member. `uid` is what the caller gave, an array too. */
-  leave(name: any, uid: any, sid: any, cb: (err?: any) => void): void;
-  /** Lists the members on one frontend. Pushes and `getMembersByChannelName` call it once per frontend. */
-  getMembersBySid(name: any, sid: any, cb: (err: any, members?: any[]) => void): void;
-  /** Counts the members on one frontend. If it is left out, the members of `getMembersBySid` are counted. */
-  getCountBySid?(name: any, sid: any, cb: (err: any, count?: number) => void): void;
+  leave(name: any, uid: any, sid: any, cb: (err?: any) => void): void | PromiseLike<unknown>;
+  /**
+   * Lists the members on one frontend, as an array. Pushes and `getMembersByChannelName` call it once per frontend.
+   */
+  getMembersBySid(
+    name: any,
+    sid: any,
+    cb: (err: any, members?: any[]) => void,
+  ): void | PromiseLike<any[] | void>;
+  /**
+   * Counts the members on one frontend, as a whole number. If it is left out, the members of `getMembersBySid` are
+   * counted.
+   */
+  getCountBySid?(
+    name: any,
+    sid: any,
+    cb: (err: any, count?: number) => void,
+  ): void | PromiseLike<number | void>;
   /** Removes the channel on all frontends. */
-  destroyChannel(name: any, cb: (err?: any) => void): void;
+  destroyChannel(name: any, cb: (err?: any) => void): void | PromiseLike<unknown>;
 }
 
 /**
@@ -192,13 +237,21 @@ export type ChannelManagerOption =
   | (new (app: any, opts: GlobalChannelOptions) => ChannelManager);
 
 /**
- * What an app passes as `{globalChannel: {…}}`. All options are optional; `null` means "not given". Times are in
- * milliseconds. Integers may be given as decimal strings, as config files often do. A wrong type or value makes the
- * constructor throw `ERR_GLOBAL_CHANNEL_INVALID_OPTION`; an unknown option is logged and ignored.
+ * `true` or `false`, or the text of one as in a configuration file or the environment, in any case; an empty text means
+ * "not given".
+ */
+export type BooleanOption = boolean | 'true' | 'false' | '1' | '0' | '';
+
+/**
+ * What an app passes as `{globalChannel: {…}}`. All options are optional; `null`, an empty string and an empty list mean
+ * "not given", and so does `false` for a string, an integer, a password or a list. Times are in milliseconds. Integers may
+ * be given as decimal strings, as config files often do. A wrong type or value makes the constructor throw
+ * `ERR_GLOBAL_CHANNEL_INVALID_OPTION`; an unknown option is logged and ignored.
  *
  * `host`, `port`, `url`, `sentinels`, `name`, `sentinelUsername`, `sentinelPassword`, `cluster`, `hashTag`, `db`,
- * `username`, `password`, `auth_pass` and `tls` are for `store: 'redis'`, `durability` and `localFileSystem` for
- * `store: 'embedded'`; with the other store they are an error. All other options mean the same for both.
+ * `username`, `password`, `auth_pass`, `database`, `user`, `socket` and `tls` are for `store: 'redis'`, `durability` and
+ * `localFileSystem` for `store: 'embedded'`; with the other store they are an error. All other options mean the same for
+ * both.
  *
  * @example
  * One Redis:
@@ -227,7 +280,7 @@ export interface GlobalChannelOptions {
    * its owner only. A relative path is relative to the folder of app.js (`app.getBase()`), or to the current directory
    * if the app has none. URLs are not accepted, and `~` is not expanded.
    */
-  path?: string | null;
+  path?: string | false | null;
   /**
    * What an acknowledged write survives in an embedded store.
    *
@@ -243,11 +296,11 @@ export interface GlobalChannelOptions {
    * folders that Docker Desktop shares. Where that is not true, processes that detect each other are refused with
    * `ERR_GLOBAL_CHANNEL_STORE`. @default false
    */
-  localFileSystem?: boolean | null;
+  localFileSystem?: BooleanOption | null;
   /** The host name or address of Redis. @default '127.0.0.1' */
-  host?: string | null;
+  host?: string | false | null;
   /** The port number of Redis or, as in 0.0.7, the path of a Unix socket. @default 6379 */
-  port?: number | string | null;
+  port?: number | string | false | null;
   /**
    * `redis://[[user][:password]@]host[:port][/db]`, `rediss://…` for the same with TLS, or `unix:///path`; excludes
    * `host`, `port` and `path`. Accepted parameters, percent-encoded: `db`, `username` (or `user`), `password` (or
@@ -258,7 +311,7 @@ export interface GlobalChannelOptions {
    * app.use(globalChannel, { globalChannel: { url: 'redis://:secret@10.0.0.5:6379/3' } });
    * ```
    */
-  url?: string | null;
+  url?: string | false | null;
   /**
    * Redis Sentinel: some or all of the sentinels, or a name that stands for them (all of its addresses are used). The
    * others are discovered by asking. The service connects to the primary, and to the new one after a failover. Excludes
@@ -276,13 +329,13 @@ export interface GlobalChannelOptions {
    * });
    * ```
    */
-  sentinels?: Array<{ host: string; port?: number | string | null } | string> | null;
+  sentinels?: Array<{ host: string; port?: number | string | null } | string> | false | null;
   /** The name of the primary at the sentinels; required with `sentinels`. */
-  name?: string | null;
+  name?: string | false | null;
   /** ACL user at the sentinels. */
-  sentinelUsername?: string | null;
+  sentinelUsername?: string | false | null;
   /** The password of the sentinels, if they need one. */
-  sentinelPassword?: string | number | null;
+  sentinelPassword?: string | number | false | null;
   /**
    * Redis Cluster: some nodes, which tell the others. Excludes `host`, `port`, `url`, `path` and `sentinels`; `db` can
    * only be 0. Keys are the same as with one Redis, so that they spread over the nodes. The member cache is off.
@@ -293,24 +346,30 @@ export interface GlobalChannelOptions {
    * });
    * ```
    */
-  cluster?: ReadonlyArray<string | { host: string; port?: number | string | null }> | null;
+  cluster?: ReadonlyArray<string | { host: string; port?: number | string | null }> | false | null;
   /**
    * `true`: keys are `PREFIX:{name}:sid` instead of `PREFIX:name:sid`, so that all keys of a channel are in one slot of
    * a Redis Cluster. Processes without this option, and 0.0.7, do not find such keys: all processes must have it, or
    * none. A channel name that is empty or begins with `}` is no hash tag for Redis, and is refused with
    * `ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT`. @default false
    */
-  hashTag?: boolean | null;
+  hashTag?: BooleanOption | null;
   /** The number of the database in Redis. @default 0 */
-  db?: number | string | null;
+  db?: number | string | false | null;
   /** The first part of every key, `PREFIX:name:sid`. @default 'POMELO:CHANNEL' */
-  prefix?: string | null;
+  prefix?: string | false | null;
   /** The ACL user (Redis 6 or later). @default Redis's user `default` */
-  username?: string | null;
+  username?: string | false | null;
   /** The password of `username`. */
-  password?: string | number | null;
+  password?: string | number | false | null;
+  /** node-redis's name for `db`. */
+  database?: number | string | false | null;
+  /** node_redis's name for `username`. */
+  user?: string | false | null;
+  /** Options in the form of node-redis 4. An option that is given twice, with different values, is an error. */
+  socket?: SocketOptions | null;
   /** 0.0.7's name for `password`. */
-  auth_pass?: string | number | null;
+  auth_pass?: string | number | false | null;
   /**
    * TLS on every connection, those to sentinels and cluster nodes included. `true` and `{}` trust the CAs that the
    * system trusts. Not with a Unix socket. @default false; true with a `rediss://` URL
@@ -331,29 +390,32 @@ export interface GlobalChannelOptions {
    * });
    * ```
    */
-  tls?: boolean | TlsOptions | null;
+  tls?: BooleanOption | TlsOptions | null;
   /** Time for one attempt to connect, log in and select `db`. @default 5000 */
   connectTimeout?: number | string | null;
   /** Time from a call to its answer, queueing and reconnects included; 0 = no limit. @default 5000 */
   commandTimeout?: number | string | null;
   /** How long `start` tries to reach the store; 0 = for ever. @default 30000 */
   startTimeout?: number | string | null;
-  /** How long a push waits for a frontend's answer to its RPC; 0 = for ever. @default 10000 */
+  /**
+   * How long a push waits for a frontend's answer to its RPC; 0 = for ever. One that leaves the cluster meanwhile has
+   * 1 s, unless it is registered again. @default 10000
+   */
   pushTimeout?: number | string | null;
   /** The maximum number of unanswered calls; further ones fail with `ERR_GLOBAL_CHANNEL_QUEUE_FULL`. @default 100000 */
-  maxQueue?: number | string | null;
+  maxQueue?: number | string | false | null;
   /**
    * The member cache: lists are kept in memory, and read again when the store reports a change. Results are the same
    * as without it. `{maxBytes}` bounds its memory. It switches itself off, with one line in the log, where it cannot be
    * exact; {@link GlobalChannel.stats} has the reason. `false` reads the store each time.
    * @default true, with 64 MiB
    */
-  cache?: boolean | { maxBytes?: number | string | null } | null;
+  cache?: boolean | { maxBytes?: number | string | null } | Exclude<BooleanOption, boolean> | null;
   /**
    * Pushes do not wait for delayed TCP acknowledgements: `setNoDelay` on the sockets of the framework's RPCs, where
    * those are found. @default true
    */
-  rpcNoDelay?: boolean | null;
+  rpcNoDelay?: BooleanOption | null;
   /**
    * On a frontend, a message for many sessions is encoded once and sent to all of them in one native call, unless the
    * app has a push scheduler of its own. Between servers, long lists of uids are sent once, and then referred to by
@@ -365,9 +427,12 @@ export interface GlobalChannelOptions {
    * });
    * ```
    */
-  fanOut?: boolean | FanOutOptions | null;
-  /** Remove all channels under `prefix` in the store before `start` calls back. @default false */
-  cleanOnStartUp?: boolean;
+  fanOut?: BooleanOption | FanOutOptions | null;
+  /**
+   * Remove all channels under `prefix` in the store before `start` calls back. As in 0.0.7, any truthy value does it,
+   * except the texts `'false'`, `'0'`, `'no'` and `'off'`. @default false
+   */
+  cleanOnStartUp?: BooleanOption | null;
   /**
    * A custom store in place of the one that the other options select; these are checked all the same.
    * @example
@@ -388,37 +453,65 @@ export interface GlobalChannelOptions {
    * });
    * ```
    */
-  channelManager?: ChannelManagerOption | null;
+  channelManager?: ChannelManagerOption | false | null;
   /**
    * As in node_redis. `false`: calls made while disconnected do not wait for a connection but fail with
    * `ERR_GLOBAL_CHANNEL_DISCONNECTED`, asynchronously and in call order. @default true
    */
-  enable_offline_queue?: boolean | null;
+  enable_offline_queue?: BooleanOption | null;
   /** As in node_redis: give up after this number of failed attempts in a row; 0 = never. @default 0 */
   max_attempts?: number | string | false | null;
   /** As in node_redis: the longest pause between two attempts. @default 2000 */
   retry_max_delay?: number | string | false | null;
   /** As in node_redis: give up after this time without a connection; 0 = never. @default 0 */
   connect_timeout?: number | string | false | null;
+  /** ioredis's name for `enable_offline_queue`. */
+  enableOfflineQueue?: BooleanOption | null;
+  /** node-redis's name for `maxQueue`. */
+  commandsQueueMaxLength?: number | string | false | null;
   /**
-   * The other options of node_redis 0.10 are accepted and have no effect; `return_buffers: true` is refused. Anything
-   * else is logged and ignored.
+   * Other options of node_redis, ioredis and node-redis have no effect: one warning names them, with what there is in
+   * their place (docs/OPTIONS.md). `return_buffers: true` is refused. Anything else is logged and ignored.
    */
   [other: string]: any;
+}
+
+/** Option `socket`: node-redis 4's names for options that have the same names here, and for those of {@link TlsOptions}. */
+export interface SocketOptions {
+  /** As option `host`. */
+  host?: string | false | null;
+  /** As option `port`. */
+  port?: number | string | false | null;
+  /** As option `path`. */
+  path?: string | false | null;
+  /** As option `tls`. */
+  tls?: BooleanOption | null;
+  /** As option `tls.ca`. */
+  ca?: TlsOptions['ca'];
+  /** As option `tls.cert`. */
+  cert?: TlsOptions['cert'];
+  /** As option `tls.key`. */
+  key?: TlsOptions['key'];
+  /** As option `tls.servername`. */
+  servername?: TlsOptions['servername'];
+  /** As option `tls.rejectUnauthorized`. */
+  rejectUnauthorized?: TlsOptions['rejectUnauthorized'];
+  /** As option `connectTimeout`. */
+  connectTimeout?: number | string | null;
 }
 
 /** Option `tls`. Names and forms are those of Node's `tls.connect`; other fields are ignored, with a warning. */
 export interface TlsOptions {
   /** The CAs to trust instead of the system's, in PEM: one text, which may hold several, or an array. */
-  ca?: string | Uint8Array | Array<string | Uint8Array> | null;
+  ca?: string | Uint8Array | Array<string | Uint8Array> | false | null;
   /** The client certificate in PEM, with intermediate certificates, for servers that ask for one. */
-  cert?: string | Uint8Array | null;
+  cert?: string | Uint8Array | false | null;
   /** The key of `cert` in PEM, without a passphrase. */
-  key?: string | Uint8Array | null;
+  key?: string | Uint8Array | false | null;
   /** The name or address for which the server's certificate must be valid. @default the host */
-  servername?: string | null;
+  servername?: string | false | null;
   /** `false` disables TLS certificate verification: any server is accepted. Logged at each start. @default true */
-  rejectUnauthorized?: boolean | null;
+  rejectUnauthorized?: BooleanOption | null;
 }
 
 /**
@@ -454,7 +547,7 @@ export interface FanOutOptions {
    * plugin, and then its number or the difference. `false`: this server sends no names, and takes none as a frontend.
    * @default true
    */
-  lists?: boolean | null;
+  lists?: BooleanOption | null;
 }
 
 /** What {@link GlobalChannel.stats} gives. Counts are since the instance was made. */
@@ -697,7 +790,7 @@ export class GlobalChannel {
   readonly app: any;
   /** The options that were given to the constructor: the same object, password included. Not enumerable. */
   readonly opts: GlobalChannelOptions;
-  /** Option `cleanOnStartUp` as it was given. */
+  /** Option `cleanOnStartUp` as it was given; a text as the boolean that it means. */
   readonly cleanOnStartUp: boolean | undefined;
   /** The custom manager, or a description of the built-in store: of Redis, or of an embedded store with its folder. */
   readonly manager:
@@ -792,7 +885,7 @@ export class GlobalChannel {
    * `opts` reaches push schedulers as `userOptions`, as in pomelo.
    *
    * `failedUids` are the members whom the message did not reach: they have no session, or the RPC to their frontend
-   * failed or was not answered within `pushTimeout`. If the members of some frontends cannot be read, the others still
+   * failed or was not answered within `pushTimeout`, or their frontend has left the cluster. If the members of some frontends cannot be read, the others still
    * get the message.
    *
    * Errors: `ERR_GLOBAL_CHANNEL_PUSH_FAILED` if no frontend took the message although each has members (or could not be

@@ -15,7 +15,7 @@ function createPinusPlugin() {
     components: [
       // pinus calls it with `new` and with the options of all plugins.
       function (app, opts) {
-        return component(app, (opts && opts.globalChannel) || {});
+        return component(app, (opts && opts.globalChannel) || {}, opts);
       },
     ],
   };

@@ -107,7 +107,16 @@ const asInConfigFiles: GlobalChannelOptions = {
   retry_max_delay: '100',
   connect_timeout: false,
   cache: { maxBytes: '1000000' },
-  fanOut: { deflateThreshold: '0', maxBuffered: '1000000' },
+  fanOut: { deflateThreshold: '0', maxBuffered: '1000000', lists: 'false' },
+  cleanOnStartUp: 'false',
+  tls: '0',
+  hashTag: '',
+  sentinels: [],
+  cluster: false,
+  url: false,
+  socket: { host: 'localhost', port: '6379', tls: 'true' },
+  database: '3',
+  enableOfflineQueue: 'true',
 };
 const embedded: GlobalChannelOptions = { store: 'embedded', path: 'data/channels' };
 const embeddedInFull: GlobalChannelOptions = {
@@ -393,6 +402,27 @@ class WithLifeCycle extends Memory {
     cb();
   }
 }
+class Async implements ChannelManager {
+  async add(_name: string, _uid: string, _sid: string) {
+    return { acknowledged: true };
+  }
+  async leave(_name: string, _uid: string, _sid: string) {}
+  async getMembersBySid(_name: string, _sid: string) {
+    return ['alice'];
+  }
+  async getCountBySid(_name: string, _sid: string) {
+    return 1;
+  }
+  async destroyChannel(_name: string) {}
+}
+use(new GlobalChannel(app, { channelManager: Async }));
+class NoList extends Async implements ChannelManager {
+  // @ts-expect-error
+  async getMembersBySid(_name: string, _sid: string) {
+    return new Set(['alice']);
+  }
+}
+use(NoList);
 const managers: ChannelManagerOption[] = [
   new Memory(app, {}),
   new WithLifeCycle(app, {}),

@@ -1,10 +1,12 @@
 'use strict';
 
 // Adapts a custom manager (option `channelManager`) to the interface of a built-in store: each operation is answered
-// once, within its time limit. Arguments and results are passed on unchanged.
+// once, by a callback or a promise (managerAnswers.js), within its time limit. Arguments and results are passed on
+// unchanged.
 
 const { words } = require('./logger');
 const { unite } = require('./recipients');
+const { fault, follow } = require('./managerAnswers');
 const { failures, methods } = require('./tables');
 
 /** Returns the custom manager that the options name or create; undefined for a built-in store. */
@@ -37,7 +39,10 @@ const DERIVED = {
 
 /** Makes `execute(token, op, …args)`, which the addon calls for each operation. */
 module.exports = function createCustomManager(manager, log, tools) {
-  const { settle, failure, commandTimeout, startTimeout, drain } = tools;
+  const { settle, failure } = tools;
+  const COMMAND = limitOf('commandTimeout');
+  const START = limitOf('startTimeout');
+  const DRAIN = { ms: tools.drain, option: 'the time of stop' };
   let pending = 0;
   let whenIdle;
 
@@ -63,18 +68,18 @@ module.exports = function createCustomManager(manager, log, tools) {
         settle(token, united(lists, errors, names.length, all.length)),
       );
     },
-    store: (method) => optional(method, startTimeout),
+    store: (method) => optional(method, START),
   };
 
   const operations = {
-    start: optional('start', startTimeout),
+    start: optional('start', START),
     stop(token, force) {
       const stop = () => {
         clearTimeout(timer);
         whenIdle = undefined;
-        optional('stop', drain)(token, force);
+        optional('stop', DRAIN)(token, force);
       };
-      const timer = pending > 0 ? setTimeout(stop, drain) : undefined;
+      const timer = pending > 0 ? setTimeout(stop, DRAIN.ms) : undefined;
       whenIdle = stop;
       if (pending === 0) {
         stop();
@@ -91,14 +96,18 @@ module.exports = function createCustomManager(manager, log, tools) {
     operations[op](token, ...args);
   };
 
+  function limitOf(option) {
+    return { ms: tools[option], option };
+  }
+
   function call(method) {
     return (token, ...args) => {
       if (method in DERIVED && typeof manager[method] !== 'function') {
         const { from, make } = DERIVED[method];
-        ask(commandTimeout, from, args, (answer) => settle(token, derived(answer, make)));
+        ask(COMMAND, from, args, (answer) => settle(token, derived(answer, make)));
         return;
       }
-      ask(commandTimeout, method, args, (answer) => settle(token, answer));
+      ask(COMMAND, method, args, (answer) => settle(token, answer));
     };
   }
 
@@ -136,7 +145,7 @@ module.exports = function createCustomManager(manager, log, tools) {
     let left = asked.length;
     if (left === 0) done(lists, errors);
     asked.forEach((args, i) => {
-      ask(commandTimeout, 'getMembersBySid', args, ([err, list]) => {
+      ask(COMMAND, 'getMembersBySid', args, ([err, list]) => {
         errors[i] = err;
         lists[i] = list;
         left -= 1;
@@ -177,27 +186,37 @@ module.exports = function createCustomManager(manager, log, tools) {
       answered = true;
       clearTimeout(timer);
       pending -= 1;
-      done(given);
+      const wrong = given[0] ? undefined : fault(method, given[1]);
+      done(wrong === undefined ? given : [failure(failures.ANSWER, undefined, wrong), undefined]);
       if (pending === 0 && whenIdle) {
         whenIdle();
       }
     };
     pending += 1;
     const kind = missing ? failures.UNREACHABLE : failures.TIMEOUT;
-    const expire = () => answer(failure(kind, undefined, null));
+    const late = `channelManager.${method} did not call back within ${limit.ms} ms (${limit.option})`;
+    const expire = () => answer(failure(kind, undefined, late));
     // Unreferenced: the service keeps the process alive itself until its stop, and must not do so afterwards.
-    const timer = limit > 0 ? setTimeout(expire, limit).unref() : undefined;
+    const timer = limit.ms > 0 ? setTimeout(expire, limit.ms).unref() : undefined;
+    const refuse = (err, what) => {
+      if (answered) {
+        log('error', `channelManager.${method} ${what} after its answer: ${words(err)}`);
+      }
+      answer(err || new Error(`channelManager.${method} ${what}`));
+    };
     try {
-      if (missing && typeof manager[method] !== 'function') {
+      const found = manager[method];
+      if (missing && typeof found !== 'function') {
         missing(answer);
       } else {
-        manager[method](...args, answer);
+        const declaresCallback = typeof found === 'function' && found.length > args.length;
+        const returned = manager[method](...args, answer);
+        follow(returned, { method, declaresCallback }, answer, (err) =>
+          refuse(err, 'was rejected'),
+        );
       }
     } catch (err) {
-      if (answered) {
-        log('error', `channelManager.${method} threw after its answer: ${words(err)}`);
-      }
-      answer(err || new Error(`channelManager.${method} threw`));
+      refuse(err, 'threw');
     }
   }
 };

@@ -1,10 +1,12 @@
 'use strict';
 
 // Delivers pushes: makes one RPC to each frontend that has members, and collects the results. Each RPC counts once,
-// within `pushTimeout`, whatever `app.rpcInvoke` does, and the members that it did not reach are reported. The member
-// lists come from the addon by way of answers.js; names for long lists are in lists/.
+// within `pushTimeout`, whatever `app.rpcInvoke` does, and the members that it did not reach are reported. Frontends that
+// leave the cluster meanwhile are not waited for (departures.js). The member lists come from the addon by way of
+// answers.js; names for long lists are in lists/.
 
 const callBack = require('./callBack');
+const createDepartures = require('./departures');
 const createLists = require('./lists/naming');
 const createLocalPush = require('./localPush');
 const { words } = require('./logger');
@@ -23,6 +25,7 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
       ? createLists(app, { rpc, plain, optionsOf, answered, isOpen })
       : undefined;
   const local = fanOut ? createLocalPush(app) : () => undefined;
+  const departures = createDepartures(app, awaited, giveUp);
   const counts = {
     pushes: 0,
     pushedFrontends: 0,
@@ -42,7 +45,7 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
     try {
       send(push, members, errors, isFixed);
     } catch (err) {
-      // A custom manager gave a list that is no array.
+      // A custom manager gave a list that throws when it is read.
       settle(push, failure(failures.INTERNAL, err, words(err)));
     }
   }
@@ -80,6 +83,7 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
     push.mustReachSomebody = Boolean(readError) || targets.length === sids.length;
     wait(push);
     for (const target of targets) {
+      departures.expect(target.sid);
       invoke(target);
     }
   }
@@ -88,6 +92,7 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
     try {
       const here = local(target.sid);
       if (here) {
+        target.isLocal = true;
         const { method, args } = request(target);
         here(method, args, (err, fails) => answered(target, err, fails));
       } else if (lists) {
@@ -201,10 +206,35 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
       const late = new Error(`no answer from the frontend within ${pushTimeout} ms (pushTimeout)`);
       for (const target of push.targets) {
         if (!target.answered) {
-          answered(target, late);
-          lists?.expired(target);
+          abandon(target, late);
         }
       }
+    }
+  }
+
+  /** Fails an RPC whose answer will not be waited for any more. */
+  function abandon(target, err) {
+    answered(target, err);
+    lists?.expired(target);
+  }
+
+  /** Returns the parts of pushes that other servers have not answered. */
+  function* unanswered() {
+    for (const push of pending) {
+      yield* push.targets.filter((target) => !target.answered && !target.isLocal);
+    }
+  }
+
+  function awaited() {
+    return new Set(Array.from(unanswered(), ({ sid }) => sid));
+  }
+
+  /** Fails the RPCs to a server that has left the cluster. */
+  function giveUp(sid) {
+    const err = new Error('the frontend has left the cluster (remove_servers)');
+    // A copy: a callback may push again.
+    for (const target of [...unanswered()].filter((each) => each.sid === sid)) {
+      abandon(target, err);
     }
   }
 
@@ -220,6 +250,7 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
   function close() {
     clearTimeout(timer);
     timer = undefined;
+    departures.close();
     lists?.close();
   }
 };
@@ -231,6 +262,7 @@ function makeTarget(push, sid, uids, isFixed) {
     sid,
     uids,
     isFixed,
+    isLocal: false,
     answered: false,
     failed: undefined,
     name: undefined,

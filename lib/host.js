@@ -32,7 +32,10 @@ module.exports = function attach(channel, app, opts, tools) {
     },
     configurable: true,
   });
-  channel.cleanOnStartUp = opts.cleanOnStartUp;
+  // As it was given, but not as the text of a boolean: 'false' would be true for the app.
+  const { cleanOnStartUp } = opts;
+  channel.cleanOnStartUp =
+    typeof cleanOnStartUp === 'string' ? tools.cleanOnStartUp : cleanOnStartUp;
   channel.manager = manager || Object.freeze(tools.manager);
 
   const beforeRpc = tools.rpcNoDelay ? createRpcNoDelay(app) : () => {};

@@ -37,6 +37,9 @@ pub enum Error {
         /// The connection's last failure, if it was down.
         cause: Cause,
     },
+    /// A custom manager did not answer within `commandTimeout`; the text names its method.
+    #[error("{0}")]
+    ManagerTimeout(String),
     /// There is no connection, and the call may not wait for one.
     #[error("not connected to the store")]
     Disconnected {
@@ -93,7 +96,7 @@ impl Error {
             Self::InvalidArgument(_) => 1,
             Self::InvalidOption(_) => 2,
             Self::QueueFull { .. } => 3,
-            Self::Timeout { .. } => 4,
+            Self::Timeout { .. } | Self::ManagerTimeout(_) => 4,
             Self::Disconnected { .. } => 5,
             Self::Unreachable { .. } => 6,
             Self::Stopped => 7,

@@ -21,9 +21,9 @@ const BOUNDS = [-1, '-1', 1.5, '1.5', NaN, Infinity, 'much', '64mb', true, {}, [
 
 /** option → [wrong values, what must be named as accepted] */
 const WRONG = {
-  cache: [[1, 0, 'yes', 'true', [], [1], () => 1, Symbol('s'), 5n], /true.*false.*maxBytes/],
+  cache: [[1, 0, 'yes', 'on', [], [1], () => 1, Symbol('s'), 5n], /true.*false.*maxBytes/],
   'cache.maxBytes': [BOUNDS, /whole number|integer/],
-  rpcNoDelay: [[1, 0, 'yes', 'true', {}, [], () => 1, Symbol('s')], /true.*false|boolean/],
+  rpcNoDelay: [[1, 0, 'yes', 'on', {}, [], () => 1, Symbol('s')], /true.*false|boolean/],
 };
 
 describe('Options cache and rpcNoDelay', () => {

@@ -158,7 +158,7 @@ describe('B the embedded store', () => {
       assert.throws(() => create({ store, localFileSystem: true }), { code: CODE, message: words });
     }
     for (const [value, shown] of [
-      ['true', '"true"'],
+      ['yes', '"yes"'],
       [1, '1'],
     ]) {
       const message = `option localFileSystem is ${shown}; accepted is true or false`;

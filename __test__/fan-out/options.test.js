@@ -17,7 +17,7 @@ const BYTES = [-1, '-1', 1.5, NaN, Infinity, 'much', '64kb', true, {}, [], () =>
 /** option → [wrong values, what must be named as accepted] */
 const WRONG = {
   fanOut: [
-    [1, 0, 'yes', 'true', [], () => 1, Symbol('s'), 5n],
+    [1, 0, 'yes', 'on', [], () => 1, Symbol('s'), 5n],
     /true, false or \{deflateThreshold, maxBuffered, onSlow, lists\}/,
   ],
   'fanOut.deflateThreshold': [BYTES, /whole number from 0/],

@@ -338,7 +338,7 @@ describe('Names for lists', () => {
     for (const args of await Promise.all([...before, ...after])) {
       assert.deepStrictEqual(args, [null, []]);
     }
-    assert.strictEqual((await odd)[0].code, 'ERR_GLOBAL_CHANNEL_PUSH_FAILED');
+    assert.strictEqual((await odd)[0].code, 'ERR_GLOBAL_CHANNEL_STORE');
     assert.deepStrictEqual(
       pushes('s1').map((each) => each.n),
       [1, 2, 3, 4, 5, 6, 8, 9],

@@ -214,7 +214,6 @@ onCluster('a Redis Cluster', 120000, (ctx) => {
       /^option cluster\[1\]\.port is "x"/,
     );
     refused({ cluster: [{ port: 7000, host: 5 }] }, /^option cluster\[0\]\.host is 5/);
-    refused({ cluster: [], prefix: 'P' }, /^option cluster is \[\]/);
     refused({ cluster: ['h:7000'], port: 7000 }, /^options cluster and port exclude each other/);
     refused(
       { cluster: ['h:7000'], db: 2 },

@@ -5,10 +5,12 @@
 
 const GlobalChannel = require('../globalChannel');
 const createLogger = require('../logger');
+const warnOfMissingOptions = require('../missingOptions');
 
 const CLOSED = 2;
 
-module.exports = function (app, opts) {
+/** `all`, in pinus, are the options of all plugins. */
+module.exports = function (app, opts, all) {
   const there = app.get('globalChannelService');
   if (there instanceof GlobalChannel && there.state !== CLOSED) {
     // pomelo starts only the first component of a name: a second service would replace the one that works and never
@@ -17,6 +19,7 @@ module.exports = function (app, opts) {
     return there;
   }
   const service = new GlobalChannel(app, opts);
+  warnOfMissingOptions(app, opts, all);
   service.name = '__globalChannel__';
   app.set('globalChannelService', service, true);
   return service;

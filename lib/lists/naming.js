@@ -5,7 +5,7 @@
 // them, remote.js is the frontend's end.
 
 const createLink = require('./link');
-const listen = require('./news');
+const listen = require('../serverNews');
 const { VERSION, hello, limits, newToken, push } = require('./protocol');
 const offerLists = require('./remote');
 

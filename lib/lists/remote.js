@@ -6,7 +6,7 @@
 
 const channelRemote = require('../channelRemote');
 const harmless = require('../harmless');
-const listen = require('./news');
+const listen = require('../serverNews');
 const {
   NAMESPACE,
   SERVICE,

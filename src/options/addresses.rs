@@ -16,13 +16,12 @@ const ACCEPTED: &str = "{host, port} or 'host:port'";
 const HOST: &str = "a host name or an address (no URL)";
 
 impl Reader<'_> {
-    /// Reads a list of servers, of at least one; `None` if the option is not given.
+    /// Reads a list of servers; `None` if the option is not given, or is an empty list.
     pub(super) fn addresses(&self, row: &Row<Addresses>) -> Result<Option<Vec<Address>>> {
-        let name = row.name;
-        let accepted = format!("an array of {ACCEPTED}, at least one");
-        let given = match self.raw(row) {
+        let (name, raw) = self.find(row);
+        let accepted = format!("an array of {ACCEPTED}");
+        let given = match raw {
             Raw::Absent => return Ok(None),
-            Raw::List(given) if given.is_empty() => return Err(invalid(name, "[]", &accepted)),
             Raw::List(given) => given,
             // Not shown: a URL may hold a password.
             Raw::Text(_) => return Err(invalid(name, "a string (not shown)", &accepted)),

@@ -2,6 +2,8 @@
 
 use std::{fmt::Debug, ops::RangeInclusive};
 
+use super::read::{Raw, boolean};
+
 /// What all kinds of values have in common.
 pub trait Kind: Debug + Sync {
     /// Returns the default as docs/OPTIONS.md and index.d.ts show it; `None` if there is nothing to show.
@@ -9,10 +11,41 @@ pub trait Kind: Debug + Sync {
         None
     }
 
-    /// Returns whether the option is accepted and has no effect.
-    fn is_ignored(&self) -> bool {
-        false
+    /// Returns whether the value means that the option is not given. An empty string does, as in 0.0.7.
+    fn is_unset(&self, raw: &Raw) -> bool {
+        is_empty(raw)
     }
+
+    /// Returns whether the value means that the option is not used, so that it is no error with another store either.
+    fn is_unused(&self, raw: &Raw) -> bool {
+        self.is_unset(raw)
+    }
+
+    /// Returns the option for which this one is another name.
+    fn stands_for(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Returns what replaces the option here, if it is accepted and has no effect; empty if nothing does.
+    fn replacement(&self) -> Option<&'static str> {
+        None
+    }
+}
+
+fn is_empty(raw: &Raw) -> bool {
+    match raw {
+        Raw::Absent => true,
+        Raw::Text(text) => text.is_empty(),
+        _ => false,
+    }
+}
+
+fn is_off(raw: &Raw) -> bool {
+    is_empty(raw) || *raw == Raw::Bool(false)
+}
+
+fn is_off_or_empty_list(raw: &Raw) -> bool {
+    is_off(raw) || matches!(raw, Raw::List(items) if items.is_empty())
 }
 
 /// A string. Fields: what an error says is accepted, and the default (empty: none).
@@ -27,7 +60,7 @@ pub struct Path();
 #[derive(Debug)]
 pub struct Flag(pub bool);
 
-/// Any value, of which only the truthiness in JavaScript counts. Field: the default.
+/// Any value: texts of booleans mean what they say, of the others the truthiness in JavaScript counts. Field: the default.
 #[derive(Debug)]
 pub struct Truthy(pub bool);
 
@@ -68,13 +101,21 @@ pub struct Switch(pub Option<bool>, pub &'static str);
 #[derive(Debug)]
 pub struct Manager();
 
-/// A value that is accepted and ignored.
+/// Another name for an option: that of another Redis client. Field: the name of the option.
 #[derive(Debug)]
-pub struct Ignored();
+pub struct Alias(pub &'static str);
+
+/// A value that is accepted and has no effect. Field: what there is here instead; empty if nothing.
+#[derive(Debug)]
+pub struct Ignored(pub &'static str);
 
 impl Kind for Text {
     fn default(&self) -> Option<String> {
         (!self.1.is_empty()).then(|| self.1.to_owned())
+    }
+
+    fn is_unset(&self, raw: &Raw) -> bool {
+        is_off(raw)
     }
 }
 
@@ -89,7 +130,48 @@ macro_rules! default_is_field {
     };
 }
 
-default_is_field! { Flag 0 Truthy 0 Integer 1 Time 0 NodeRedis 0 }
+// Not `false` for a time, which could mean "no limit" as well.
+default_is_field! { Truthy 0 Time 0 }
+
+impl Kind for Flag {
+    fn default(&self) -> Option<String> {
+        Some(self.0.to_string())
+    }
+
+    fn is_unused(&self, raw: &Raw) -> bool {
+        is_empty(raw) || boolean(raw) == Some(false)
+    }
+}
+
+impl Kind for Switch {
+    fn default(&self) -> Option<String> {
+        Some(self.0?.to_string())
+    }
+
+    fn is_unused(&self, raw: &Raw) -> bool {
+        is_empty(raw) || boolean(raw) == Some(false)
+    }
+}
+
+impl Kind for Integer {
+    fn default(&self) -> Option<String> {
+        Some(self.1.to_string())
+    }
+
+    fn is_unset(&self, raw: &Raw) -> bool {
+        is_off(raw)
+    }
+}
+
+impl Kind for NodeRedis {
+    fn default(&self) -> Option<String> {
+        Some(self.0.to_string())
+    }
+
+    fn is_unset(&self, raw: &Raw) -> bool {
+        is_off(raw)
+    }
+}
 
 impl<T: Debug + PartialEq + Sync> Kind for Word<T> {
     fn default(&self) -> Option<String> {
@@ -98,20 +180,34 @@ impl<T: Debug + PartialEq + Sync> Kind for Word<T> {
     }
 }
 
-impl Kind for Switch {
-    fn default(&self) -> Option<String> {
-        Some(self.0?.to_string())
+/// Implements [`Kind`] for kinds without a default, with the function that recognises a value that is not given.
+macro_rules! unset_by {
+    ($($is_unset:ident: $($kind:ident)*;)*) => {
+        $($(impl Kind for $kind {
+            fn is_unset(&self, raw: &Raw) -> bool {
+                $is_unset(raw)
+            }
+        })*)*
+    };
+}
+
+unset_by! {
+    is_off: Path Secret Manager;
+    is_off_or_empty_list: Addresses Pem;
+}
+
+impl Kind for Alias {
+    fn stands_for(&self) -> Option<&'static str> {
+        Some(self.0)
     }
 }
 
 impl Kind for Ignored {
-    fn is_ignored(&self) -> bool {
-        true
+    fn is_unset(&self, raw: &Raw) -> bool {
+        is_empty(raw) || boolean(raw) == Some(false)
+    }
+
+    fn replacement(&self) -> Option<&'static str> {
+        Some(self.0)
     }
 }
-
-impl Kind for Path {}
-impl Kind for Addresses {}
-impl Kind for Secret {}
-impl Kind for Pem {}
-impl Kind for Manager {}

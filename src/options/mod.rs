@@ -22,11 +22,11 @@ pub use self::{
     table::{For, OnSlow, Row, Seen, TABLE, fields},
 };
 use self::{
-    read::{Reader, invalid, show},
+    read::{Reader, boolean, invalid, show},
     table::{
         CACHE, CACHE_MAX_BYTES, CHANNEL_MANAGER, CLEAN_ON_START_UP, COMMAND_TIMEOUT,
         CONNECT_TIMEOUT, GIVE_UP_AFTER, HASH_TAG, MAX_ATTEMPTS, MAX_QUEUE, OFFLINE_QUEUE, PREFIX,
-        PUSH_TIMEOUT, RETRY_MAX_DELAY, RETURN_BUFFERS, RPC_NO_DELAY, START_TIMEOUT,
+        PUSH_TIMEOUT, RETRY_MAX_DELAY, RETURN_BUFFERS, RPC_NO_DELAY, SOCKET, START_TIMEOUT,
     },
 };
 use crate::{driver::Limits, error::Result, keys::KeyLayout};
@@ -63,13 +63,35 @@ impl Options {
         KeyLayout::new(&self.prefix).with_hash_tag(self.hash_tag)
     }
 
+    /// Returns the line of the log that names the options given that have no effect here, and what there is in their
+    /// place; `None` if there are none.
+    #[must_use]
+    pub fn without_effect(source: Source) -> Option<String> {
+        let read = Reader(source);
+        let given = TABLE.iter().filter_map(|row| {
+            let replacement = row.kind.replacement()?;
+            (read.raw(*row) != Raw::Absent).then_some((row.name, replacement))
+        });
+        let named = given.map(|(name, replacement)| match replacement {
+            "" => name.to_owned(),
+            _ => format!("{name} ({replacement})"),
+        });
+        let named: Vec<_> = named.collect();
+        (!named.is_empty()).then(|| {
+            format!(
+                "options of other Redis clients that have no effect here: {}",
+                named.join(", ")
+            )
+        })
+    }
+
     /// Reads and checks all options.
     ///
     /// # Errors
     /// The first option that is not valid, with its value (unless that may be a secret) and what is accepted.
     pub fn parse(source: Source) -> Result<Self> {
         let read = Reader(source);
-        if read.raw(&RETURN_BUFFERS) == Raw::Bool(true) {
+        if boolean(&read.raw(&RETURN_BUFFERS)) == Some(true) {
             return Err(invalid(
                 RETURN_BUFFERS.name,
                 "true",
@@ -79,12 +101,15 @@ impl Options {
         let manager = read.raw(&CHANNEL_MANAGER);
         if !matches!(
             manager,
-            Raw::Absent | Raw::Bool(false) | Raw::Object | Raw::List(_) | Raw::Other(_)
+            Raw::Absent | Raw::Object | Raw::List(_) | Raw::Other(_)
         ) {
             let accepted = "a manager object, a factory function or a class";
             return Err(invalid(CHANNEL_MANAGER.name, &show(&manager), accepted));
         }
         let store = Store::parse(&read)?;
+        read.check_aliases()?;
+        // Its fields are read as other names of ours.
+        read.switch(&SOCKET)?;
         let hash_tag = read.flag(&HASH_TAG)?;
         let default = Limits::default();
         Ok(Self {

@@ -1,10 +1,10 @@
 //! Reads one option: checks its type and its limits, and returns an error that names the option, its value and what is
 //! accepted. Which options there are is in [`super::table`].
 
-use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
+use std::{iter::once, ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use super::{
-    kinds::{Flag, Integer, NodeRedis, Secret, Switch, Text, Time, Truthy, Word},
+    kinds::{Flag, Integer, Kind, NodeRedis, Secret, Switch, Text, Time, Truthy, Word},
     table::{For, Row, Seen, TABLE},
 };
 use crate::error::{Error, Result};
@@ -72,14 +72,52 @@ pub(super) fn show(raw: &Raw) -> String {
     }
 }
 
-/// Reads options by their rows; each method is for one kind of value. An empty string counts as "not given", as in
-/// 0.0.7.
+/// Returns the boolean that a value is or, as a text of a configuration file or of the environment, says.
+pub(super) fn boolean(raw: &Raw) -> Option<bool> {
+    match raw {
+        Raw::Bool(value) => Some(*value),
+        Raw::Text(text) => match text.trim().to_ascii_lowercase().as_str() {
+            "true" | "1" => Some(true),
+            "false" | "0" => Some(false),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Reads options by their rows; each method is for one kind of value.
 pub(super) struct Reader<'a>(pub(super) Source<'a>);
 
 impl Reader<'_> {
-    /// Returns the value as it was given.
-    pub(super) fn raw<K: ?Sized>(&self, row: &Row<K>) -> Raw {
-        (self.0)(row.name)
+    /// Returns the name under which an option is given, its own or that of another client, and its value;
+    /// [`Raw::Absent`] for any value that means "not given".
+    pub(super) fn find<K: Kind + ?Sized>(&self, row: &Row<K>) -> (&'static str, Raw) {
+        let names = once(row.name).chain(aliases(row.name));
+        let mut given = names.map(|name| (name, (self.0)(name)));
+        let found = given.find(|(_, raw)| !row.kind.is_unset(raw));
+        found.unwrap_or((row.name, Raw::Absent))
+    }
+
+    /// Returns the value of an option as [`Self::find`] does.
+    pub(super) fn raw<K: Kind + ?Sized>(&self, row: &Row<K>) -> Raw {
+        self.find(row).1
+    }
+
+    /// Refuses two names of one option with different values.
+    pub(super) fn check_aliases(&self) -> Result<()> {
+        for row in TABLE {
+            for name in aliases(row.name) {
+                let (one, other) = ((self.0)(row.name), (self.0)(name));
+                let both = !row.kind.is_unset(&one) && !row.kind.is_unset(&other);
+                if both && !says_the_same(&one, &other) {
+                    return Err(Error::InvalidOption(format!(
+                        "options {} and {name} differ: give one of them",
+                        row.name
+                    )));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Reads a string; `None` if it is not given, whatever the default.
@@ -88,33 +126,37 @@ impl Reader<'_> {
     }
 
     /// Reads a string of another kind of option; `accepted` is for the error.
-    pub(super) fn text_as<K: ?Sized>(
+    pub(super) fn text_as<K: Kind + ?Sized>(
         &self,
         row: &Row<K>,
         accepted: &str,
     ) -> Result<Option<String>> {
-        match self.raw(row) {
-            Raw::Absent => Ok(None),
-            Raw::Text(text) => Ok((!text.is_empty()).then_some(text)),
-            other => Err(invalid(row.name, &show(&other), accepted)),
+        match self.find(row) {
+            (_, Raw::Absent) => Ok(None),
+            (_, Raw::Text(text)) => Ok(Some(text)),
+            (name, other) => Err(invalid(name, &show(&other), accepted)),
         }
     }
 
     /// Reads the path of a Unix socket. A URL is refused: as a file name it would appear in errors and in the log, with
     /// its password.
-    pub(super) fn socket<K: ?Sized>(&self, row: &Row<K>) -> Result<Option<PathBuf>> {
+    pub(super) fn socket<K: Kind + ?Sized>(&self, row: &Row<K>) -> Result<Option<PathBuf>> {
         let given = self.text_as(row, "a string")?;
         let accepted = "the path of a Unix socket (a URL goes into option url)";
         match given {
             Some(path) if path.contains("://") || path.contains('\0') => {
-                Err(invalid(row.name, &show(&Raw::Text(path)), accepted))
+                let (name, _) = self.find(row);
+                Err(invalid(name, &show(&Raw::Text(path)), accepted))
             }
             given => Ok(given.map(Into::into)),
         }
     }
 
     /// Reads one of a few words and returns its meaning.
-    pub(super) fn word<T: Copy>(&self, row: &Row<Word<T>>) -> Result<T> {
+    pub(super) fn word<T: Copy>(&self, row: &Row<Word<T>>) -> Result<T>
+    where
+        Word<T>: Kind,
+    {
         let Word(default, words) = row.kind;
         let quoted: Vec<_> = words.iter().map(|(word, _)| format!("'{word}'")).collect();
         let accepted = quoted.join(" or ");
@@ -129,11 +171,11 @@ impl Reader<'_> {
 
     /// Reads a string or a number. Its value is in no error.
     pub(super) fn secret(&self, row: &Row<Secret>) -> Result<Option<String>> {
-        match self.raw(row) {
-            Raw::Absent | Raw::Bool(false) => Ok(None),
-            Raw::Text(text) => Ok((!text.is_empty()).then_some(text)),
-            Raw::Number(number) => Ok(Some(number.to_string())),
-            _ => Err(invalid(row.name, "of another type (not shown)", "a string")),
+        match self.find(row) {
+            (_, Raw::Absent) => Ok(None),
+            (_, Raw::Text(text)) => Ok(Some(text)),
+            (_, Raw::Number(number)) => Ok(Some(number.to_string())),
+            (name, _) => Err(invalid(name, "of another type (not shown)", "a string")),
         }
     }
 
@@ -150,10 +192,11 @@ impl Reader<'_> {
 
     /// Reads `true` or `false`.
     pub(super) fn flag(&self, row: &Row<Flag>) -> Result<bool> {
-        match self.raw(row) {
-            Raw::Absent => Ok(row.kind.0),
-            Raw::Bool(value) => Ok(value),
-            other => Err(invalid(row.name, &show(&other), "true or false")),
+        let (name, raw) = self.find(row);
+        match (boolean(&raw), raw) {
+            (Some(value), _) => Ok(value),
+            (None, Raw::Absent) => Ok(row.kind.0),
+            (None, other) => Err(invalid(name, &show(&other), "true or false")),
         }
     }
 
@@ -161,25 +204,31 @@ impl Reader<'_> {
     /// default.
     pub(super) fn switch(&self, row: &Row<Switch>) -> Result<Option<bool>> {
         let Switch(default, forms) = row.kind;
-        match self.raw(row) {
-            Raw::Absent => Ok(default),
-            Raw::Bool(value) => Ok(Some(value)),
-            Raw::Object => Ok(Some(true)),
+        let (name, raw) = self.find(row);
+        match (boolean(&raw), raw) {
+            (Some(value), _) => Ok(Some(value)),
+            (None, Raw::Absent) => Ok(default),
+            (None, Raw::Object) => Ok(Some(true)),
             // It may be a key or a password in the wrong place.
             _ if row.seen != Seen::Shown => {
-                Err(invalid(row.name, "of another type (not shown)", forms))
+                Err(invalid(name, "of another type (not shown)", forms))
             }
-            other => Err(invalid(row.name, &show(&other), forms)),
+            (None, other) => Err(invalid(name, &show(&other), forms)),
         }
     }
 
-    /// Returns whether JavaScript takes the value for true, as 0.0.7 did by `!!cleanOnStartUp`.
+    /// Returns whether the value says or, for any other than the text of a boolean, is true for JavaScript, as in
+    /// 0.0.7 with its `!!cleanOnStartUp`.
     pub(super) fn truthy(&self, row: &Row<Truthy>) -> bool {
-        match self.raw(row) {
+        let raw = self.raw(row);
+        if let Some(value) = boolean(&raw) {
+            return value;
+        }
+        match raw {
             Raw::Absent => row.kind.0,
             Raw::Bool(value) => value,
             Raw::Number(value) => value != 0.0 && !value.is_nan(),
-            Raw::Text(value) => !value.is_empty(),
+            Raw::Text(text) => !matches!(text.trim().to_ascii_lowercase().as_str(), "no" | "off"),
             Raw::Object | Raw::Bytes(_) | Raw::List(_) | Raw::Record(_) | Raw::Other(_) => true,
         }
     }
@@ -191,29 +240,30 @@ impl Reader<'_> {
 
     /// Reads an integer; `None` if it is not given, whatever the default.
     pub(super) fn given(&self, row: &Row<Integer>) -> Result<Option<u64>> {
-        integer(row.name, &self.raw(row), &row.kind.0)
+        let (name, raw) = self.find(row);
+        integer(name, &raw, &row.kind.0)
     }
 
     /// Reads a time in milliseconds; `None` means no limit.
     pub(super) fn time(&self, row: &Row<Time>) -> Result<Option<Duration>> {
-        let time = integer(row.name, &self.raw(row), &(0..=LONGEST))?.unwrap_or(row.kind.0);
+        let (name, raw) = self.find(row);
+        let time = integer(name, &raw, &(0..=LONGEST))?.unwrap_or(row.kind.0);
         Ok((time > 0).then_some(Duration::from_millis(time)))
     }
 
     /// Reads a number of `node_redis`; `None` if neither it nor a default is set.
     pub(super) fn node_redis(&self, row: &Row<NodeRedis>) -> Result<Option<u64>> {
-        let given = match self.raw(row) {
-            Raw::Bool(false) => None,
-            raw => integer(row.name, &raw, &(0..=LONGEST))?,
-        };
+        let (name, raw) = self.find(row);
+        let given = integer(name, &raw, &(0..=LONGEST))?;
         let is_set = |value: &u64| *value > 0;
         Ok(given.filter(is_set).or(Some(row.kind.0)).filter(is_set))
     }
 
     /// Refuses an option beside others that say the same thing.
-    pub(super) fn excludes(&self, name: &str, others: &[&str]) -> Result<()> {
-        match others.iter().find(|other| (self.0)(other) != Raw::Absent) {
-            Some(other) => Err(Error::InvalidOption(format!(
+    pub(super) fn excludes(&self, name: &str, others: &[&Row]) -> Result<()> {
+        let mut others = others.iter().map(|other| self.find(*other));
+        match others.find(|(_, raw)| *raw != Raw::Absent) {
+            Some((other, _)) => Err(Error::InvalidOption(format!(
                 "options {name} and {other} exclude each other: give one of them"
             ))),
             None => Ok(()),
@@ -223,14 +273,32 @@ impl Reader<'_> {
 
 /// Refuses the options of the table that are for `stores`.
 pub(super) fn foreign(read: &Reader, stores: &[For], why: &str) -> Result<()> {
-    let mut rows = TABLE.iter().filter(|row| stores.contains(&row.store));
-    match rows.find(|row| read.raw(**row) != Raw::Absent) {
-        Some(row) => Err(Error::InvalidOption(format!(
-            "option {} is for {why}",
-            row.name
-        ))),
-        None => Ok(()),
+    for row in TABLE.iter().filter(|row| stores.contains(&row.store)) {
+        let (name, raw) = read.find(*row);
+        if !row.kind.is_unused(&raw) {
+            return Err(Error::InvalidOption(format!("option {name} is for {why}")));
+        }
     }
+    Ok(())
+}
+
+/// Returns the names that other clients have for an option.
+fn aliases(name: &str) -> impl Iterator<Item = &'static str> {
+    let rows = TABLE
+        .iter()
+        .filter(move |row| row.kind.stands_for() == Some(name));
+    rows.map(|row| row.name)
+}
+
+/// Returns whether two values are the same, or are as texts.
+fn says_the_same(one: &Raw, other: &Raw) -> bool {
+    let text = |raw: &Raw| match raw {
+        Raw::Text(text) => Some(text.clone()),
+        Raw::Number(number) => Some(number.to_string()),
+        Raw::Bool(value) => Some(value.to_string()),
+        _ => None,
+    };
+    one == other || text(one).is_some_and(|one| Some(one) == text(other))
 }
 
 /// Reads an integer within `range`, given as a number or as text.

@@ -5,8 +5,8 @@ use super::{
     addresses::is_url,
     read::{Raw, Reader, foreign, invalid},
     table::{
-        AUTH_PASS, CLUSTER, DB, For, HOST, NAME, PASSWORD, PATH, PORT, SENTINEL_PASSWORD,
-        SENTINEL_USERNAME, SENTINELS, URL, USERNAME,
+        CLUSTER, DB, For, HOST, NAME, PASSWORD, PATH, PORT, SENTINEL_PASSWORD, SENTINEL_USERNAME,
+        SENTINELS, URL, USERNAME,
     },
     tls::tls,
 };
@@ -32,7 +32,7 @@ pub(super) fn redis_options(read: &Reader) -> Result<RedisOptions> {
 /// Reads username, password and TLS, which mean the same for every way to find a server.
 fn log_in(read: &Reader, redis: &mut RedisOptions) -> Result<()> {
     redis.username = read.text(&USERNAME)?.or(redis.username.take());
-    redis.password = password(read)?.or(redis.password.take());
+    redis.password = read.secret(&PASSWORD)?.or(redis.password.take());
     redis.secrets = read.secrets();
     tls(read, redis)
 }
@@ -41,15 +41,15 @@ fn log_in(read: &Reader, redis: &mut RedisOptions) -> Result<()> {
 fn server(read: &Reader) -> Result<RedisOptions> {
     match (read.text(&URL)?, read.socket(&PATH)?) {
         (Some(url), path) => {
-            read.excludes(URL.name, &[HOST.name, PORT.name])?;
+            read.excludes(URL.name, &[&HOST, &PORT])?;
             if path.is_some() {
-                read.excludes(URL.name, &[PATH.name])?;
+                read.excludes(URL.name, &[&PATH])?;
             }
             RedisOptions::from_url(&url)
                 .map_err(|fault| Error::InvalidOption(format!("option url {fault}")))
         }
         (None, Some(path)) => {
-            read.excludes(PATH.name, &[HOST.name, PORT.name])?;
+            read.excludes(PATH.name, &[&HOST, &PORT])?;
             Ok(RedisOptions::new(Endpoint::Server(Address::Unix(path))))
         }
         (None, None) => Ok(RedisOptions::new(Endpoint::Server(tcp_address(read)?))),
@@ -62,8 +62,7 @@ fn sentinels(read: &Reader) -> Result<Option<Sentinels>> {
         foreign(read, &[For::Sentinel], "use with option sentinels")?;
         return Ok(None);
     };
-    let others = [HOST.name, PORT.name, URL.name, PATH.name];
-    read.excludes(SENTINELS.name, &others)?;
+    read.excludes(SENTINELS.name, &[&HOST, &PORT, &URL, &PATH])?;
     let Some(name) = read.text(&NAME)? else {
         return Err(invalid(NAME.name, "absent", NAME.kind.0));
     };
@@ -76,15 +75,6 @@ fn sentinels(read: &Reader) -> Result<Option<Sentinels>> {
     }))
 }
 
-fn password(read: &Reader) -> Result<Option<String>> {
-    match (read.secret(&PASSWORD)?, read.secret(&AUTH_PASS)?) {
-        (Some(a), Some(b)) if a != b => Err(Error::InvalidOption(
-            "options password and auth_pass differ: give one of them".to_owned(),
-        )),
-        (a, b) => Ok(a.or(b)),
-    }
-}
-
 /// Reads the options of a Redis Cluster; `None` if option `cluster` is not given.
 pub(super) fn cluster_options(read: &Reader) -> Result<Option<ClusterOptions>> {
     let Some(seeds) = read.addresses(&CLUSTER)? else {
@@ -94,8 +84,7 @@ pub(super) fn cluster_options(read: &Reader) -> Result<Option<ClusterOptions>> {
     let Some(seed) = seeds.first().cloned() else {
         return Ok(None);
     };
-    let others = [HOST.name, PORT.name, URL.name, PATH.name, SENTINELS.name];
-    read.excludes(CLUSTER.name, &others)?;
+    read.excludes(CLUSTER.name, &[&HOST, &PORT, &URL, &PATH, &SENTINELS])?;
     foreign(read, &[For::Sentinel], "use with option sentinels")?;
     let db = read.integer(&DB)?;
     if db != 0 {
@@ -113,7 +102,8 @@ fn tcp_address(read: &Reader) -> Result<Address> {
     if is_url(&host) {
         // Not shown: a URL in the wrong place may hold a password.
         let accepted = "a host name or an address (a URL goes into option url)";
-        return Err(invalid(HOST.name, "no host name (not shown)", accepted));
+        let (name, _) = read.find(&HOST);
+        return Err(invalid(name, "no host name (not shown)", accepted));
     }
     match read.raw(&PORT) {
         // As in 0.0.7, where net.connect took a path in the place of a port.

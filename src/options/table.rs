@@ -5,8 +5,8 @@
 //! The kinds of values are defined in [`super::kinds`] and read in [`super::read`].
 
 use super::kinds::{
-    Addresses, Flag, Ignored, Integer, Kind, Manager, NodeRedis, Path, Pem, Secret, Switch, Text,
-    Time, Truthy, Word,
+    Addresses, Alias, Flag, Ignored, Integer, Kind, Manager, NodeRedis, Path, Pem, Secret, Switch,
+    Text, Time, Truthy, Word,
 };
 use crate::{embedded::Durability, keys::DEFAULT_PREFIX, redis_manager::URL_FORMS};
 
@@ -56,7 +56,18 @@ pub(super) const KEY: &str =
     "the private key of tls.cert in PEM, as text or a Buffer, without a passphrase";
 const TLS_FORMS: &str = "true, false or {ca, cert, key, servername, rejectUnauthorized}";
 const CACHE_FORMS: &str = "true, false or {maxBytes: <bytes>}";
+const SOCKET_FORMS: &str =
+    "{host, port, path, tls, ca, cert, key, servername, rejectUnauthorized, connectTimeout}";
 const FAN_OUT_FORMS: &str = "true, false or {deflateThreshold, maxBuffered, onSlow, lists}";
+
+// What replaces an option without effect.
+const IS_ON: &str = "always so";
+const READY: &str = "start waits until the server is ready";
+const HEARTBEAT: &str = "silent connections get a heartbeat";
+const INSTEAD_QUEUE: &str = "use maxQueue";
+const RETRIES: &str = "use retry_max_delay and max_attempts";
+const PRIMARY: &str = "the primary is used";
+const ADDRESSES: &str = "all addresses of a host are tried";
 
 const PORTS: u64 = u16::MAX as u64;
 const DATABASES: u64 = i32::MAX as u64;
@@ -97,7 +108,7 @@ options! {
     PREFIX            "prefix"                   Text(STRING, DEFAULT_PREFIX)                        Any      Shown;
     USERNAME          "username"                 Text(STRING, "")                                    Redis    Hidden;
     PASSWORD          "password"                 Secret()                                            Redis    Secret;
-    AUTH_PASS         "auth_pass"                Secret()                                            Redis    Secret;
+    AUTH_PASS         "auth_pass"                Alias("password")                                   Redis    Secret;
     TLS               "tls"                      Switch(None, TLS_FORMS)                             Redis    Hidden;
     TLS_CA            "tls.ca"                   Pem(CERTIFICATE)                                    Redis    Hidden;
     TLS_CERT          "tls.cert"                 Pem(CERTIFICATE)                                    Redis    Hidden;
@@ -125,15 +136,64 @@ options! {
     MAX_ATTEMPTS      "max_attempts"             NodeRedis(0)                                        Any      Shown;
     RETRY_MAX_DELAY   "retry_max_delay"          NodeRedis(2_000)                                    Any      Shown;
     GIVE_UP_AFTER     "connect_timeout"          NodeRedis(0)                                        Any      Shown;
-    // Options of node_redis 0.10 that have no meaning here.
-    PARSER            "parser"                   Ignored()                                           Any      Hidden;
-    RETURN_BUFFERS    "return_buffers"           Ignored()                                           Any      Hidden;
-    DETECT_BUFFERS    "detect_buffers"           Ignored()                                           Any      Hidden;
-    SOCKET_NODELAY    "socket_nodelay"           Ignored()                                           Any      Hidden;
-    SOCKET_KEEPALIVE  "socket_keepalive"         Ignored()                                           Any      Hidden;
-    NO_READY_CHECK    "no_ready_check"           Ignored()                                           Any      Hidden;
-    HIGH_WATER        "command_queue_high_water" Ignored()                                           Any      Hidden;
-    LOW_WATER         "command_queue_low_water"  Ignored()                                           Any      Hidden;
+    // Names of other clients for options of ours, and the object in which node-redis 4 has some of them.
+    OFFLINE_ALIAS     "enableOfflineQueue"       Alias("enable_offline_queue")                       Any      Shown;
+    MAX_QUEUE_ALIAS   "commandsQueueMaxLength"   Alias("maxQueue")                                   Any      Shown;
+    DB_ALIAS          "database"                 Alias("db")                                         Redis    Shown;
+    USER_ALIAS        "user"                     Alias("username")                                   Redis    Hidden;
+    SOCKET            "socket"                   Switch(None, SOCKET_FORMS)                          Redis    Hidden;
+    SOCKET_HOST       "socket.host"              Alias("host")                                       Redis    Hidden;
+    SOCKET_PORT       "socket.port"              Alias("port")                                       Redis    Hidden;
+    SOCKET_PATH       "socket.path"              Alias("path")                                       Redis    Hidden;
+    SOCKET_TLS        "socket.tls"               Alias("tls")                                        Redis    Hidden;
+    SOCKET_CA         "socket.ca"                Alias("tls.ca")                                     Redis    Hidden;
+    SOCKET_CERT       "socket.cert"              Alias("tls.cert")                                   Redis    Hidden;
+    SOCKET_KEY        "socket.key"               Alias("tls.key")                                    Redis    Hidden;
+    SOCKET_SERVERNAME "socket.servername"        Alias("tls.servername")                             Redis    Hidden;
+    SOCKET_REJECT     "socket.rejectUnauthorized" Alias("tls.rejectUnauthorized")                     Redis    Hidden;
+    SOCKET_TIMEOUT    "socket.connectTimeout"    Alias("connectTimeout")                             Redis    Hidden;
+    // Options of other clients that have no effect: of node_redis 0.10, to which 0.0.7 passed them on, and of later
+    // ones, ioredis and node-redis 4.
+    PARSER            "parser"                   Ignored("")                                         Any      Hidden;
+    RETURN_BUFFERS    "return_buffers"           Ignored("")                                         Any      Hidden;
+    DETECT_BUFFERS    "detect_buffers"           Ignored("")                                         Any      Hidden;
+    SOCKET_NODELAY    "socket_nodelay"           Ignored(IS_ON)                                      Any      Hidden;
+    SOCKET_KEEPALIVE  "socket_keepalive"         Ignored(HEARTBEAT)                                  Any      Hidden;
+    NO_READY_CHECK    "no_ready_check"           Ignored(READY)                                      Any      Hidden;
+    HIGH_WATER        "command_queue_high_water" Ignored(INSTEAD_QUEUE)                              Any      Hidden;
+    LOW_WATER         "command_queue_low_water"  Ignored(INSTEAD_QUEUE)                              Any      Hidden;
+    RETRY_STRATEGY    "retry_strategy"           Ignored(RETRIES)                                    Any      Hidden;
+    RETRY_UNFULFILLED "retry_unfulfilled_commands" Ignored(IS_ON)                                      Any      Hidden;
+    STRING_NUMBERS    "string_numbers"           Ignored("")                                         Any      Hidden;
+    RETRY_STRATEGY_2  "retryStrategy"            Ignored(RETRIES)                                    Any      Hidden;
+    RECONNECT_ON_ERROR "reconnectOnError"         Ignored(RETRIES)                                    Any      Hidden;
+    MAX_RETRIES       "maxRetriesPerRequest"     Ignored("use commandTimeout")                       Any      Hidden;
+    ANSWER_TIMEOUT    "socketTimeout"            Ignored("use commandTimeout")                       Any      Hidden;
+    LAZY_CONNECT      "lazyConnect"              Ignored("start connects")                           Any      Hidden;
+    READY_CHECK       "enableReadyCheck"         Ignored(READY)                                      Any      Hidden;
+    KEY_PREFIX        "keyPrefix"                Ignored("use prefix")                               Any      Hidden;
+    FAMILY            "family"                   Ignored(ADDRESSES)                                  Any      Hidden;
+    KEEP_ALIVE        "keepAlive"                Ignored(HEARTBEAT)                                  Any      Hidden;
+    NO_DELAY          "noDelay"                  Ignored(IS_ON)                                      Any      Hidden;
+    CONNECTION_NAME   "connectionName"           Ignored("")                                         Any      Hidden;
+    READ_ONLY         "readOnly"                 Ignored(PRIMARY)                                    Any      Hidden;
+    ROLE              "role"                     Ignored(PRIMARY)                                    Any      Hidden;
+    RESEND            "autoResendUnfulfilledCommands" Ignored(IS_ON)                                      Any      Hidden;
+    RESUBSCRIBE       "autoResubscribe"          Ignored("")                                         Any      Hidden;
+    PIPELINING        "enableAutoPipelining"     Ignored(IS_ON)                                      Any      Hidden;
+    SENTINEL_RETRY    "sentinelRetryStrategy"    Ignored("use startTimeout")                         Any      Hidden;
+    SENTINEL_TLS      "enableTLSForSentinelMode" Ignored("use tls")                                  Any      Hidden;
+    REDIS_OPTIONS     "redisOptions"             Ignored("give its fields as options")               Any      Hidden;
+    ROOT_NODES        "rootNodes"                Ignored("use cluster")                              Any      Hidden;
+    SENTINEL_ROOT_NODES "sentinelRootNodes"        Ignored("use sentinels")                            Any      Hidden;
+    DISABLE_OFFLINE   "disableOfflineQueue"      Ignored("use enable_offline_queue")                 Any      Hidden;
+    PING_INTERVAL     "pingInterval"             Ignored(HEARTBEAT)                                  Any      Hidden;
+    READ_ONLY_2       "readonly"                 Ignored(PRIMARY)                                    Any      Hidden;
+    RESP              "RESP"                     Ignored("")                                         Any      Hidden;
+    SOCKET_RECONNECT  "socket.reconnectStrategy" Ignored(RETRIES)                                    Redis    Hidden;
+    SOCKET_FAMILY     "socket.family"            Ignored(ADDRESSES)                                  Redis    Hidden;
+    SOCKET_KEEP_ALIVE "socket.keepAlive"         Ignored(HEARTBEAT)                                  Redis    Hidden;
+    SOCKET_NO_DELAY   "socket.noDelay"           Ignored(IS_ON)                                      Redis    Hidden;
 }
 
 /// The values of `store`; `true` is the embedded store.

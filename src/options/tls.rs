@@ -31,11 +31,12 @@ pub(super) fn tls(read: &Reader, redis: &mut RedisOptions) -> Result<()> {
         Some(true) => {}
     }
     if let Endpoint::Server(Address::Unix(_)) = redis.endpoint {
-        let is_given = |name: &&str| matches!((read.0)(name), Raw::Text(text) if !text.is_empty());
-        let name = [URL.name, PATH.name].into_iter().find(is_given);
+        let places: [&Row; 3] = [&URL, &PATH, &PORT];
+        let mut given = places.into_iter().map(|row| read.find(row));
+        let found = given.find(|(_, raw)| *raw != Raw::Absent);
         return Err(Error::InvalidOption(format!(
             "options tls and {} exclude each other: there is no TLS on a Unix socket",
-            name.unwrap_or(PORT.name)
+            found.map_or(PORT.name, |(name, _)| name)
         )));
     }
     redis.tls = Some(secured(read)?);
@@ -69,7 +70,11 @@ fn secured(read: &Reader) -> Result<Tls> {
         None => None,
         Some(name) => Some(Name::new(&name).ok_or_else(|| {
             let shown = format!("{name:?}");
-            invalid(TLS_SERVERNAME.name, &shown, "a host name or an IP address")
+            invalid(
+                read.find(&TLS_SERVERNAME).0,
+                &shown,
+                "a host name or an IP address",
+            )
         })?),
     };
     Ok(Tls::new(trust, identity, name))
@@ -77,12 +82,13 @@ fn secured(read: &Reader) -> Result<Tls> {
 
 /// Reads the CAs of `tls.ca`; `None` if it is not given: then the system's are used.
 fn roots(read: &Reader) -> Result<Option<Roots>> {
-    let texts = match read.raw(&TLS_CA) {
+    let (option, raw) = read.find(&TLS_CA);
+    let texts = match raw {
         Raw::List(items) => items
             .iter()
             .enumerate()
             .filter_map(|(index, item)| {
-                let name = format!("{}[{index}]", TLS_CA.name);
+                let name = format!("{option}[{index}]");
                 Some(
                     bytes(&name, item, CERTIFICATE)
                         .transpose()?
@@ -90,8 +96,8 @@ fn roots(read: &Reader) -> Result<Option<Roots>> {
                 )
             })
             .collect::<Result<Vec<_>>>()?,
-        item => bytes(TLS_CA.name, &item, CERTIFICATE)?
-            .map(|pem| (TLS_CA.name.to_owned(), pem))
+        item => bytes(option, &item, CERTIFICATE)?
+            .map(|pem| (option.to_owned(), pem))
             .into_iter()
             .collect(),
     };
@@ -104,7 +110,8 @@ fn roots(read: &Reader) -> Result<Option<Roots>> {
 }
 
 fn pem(read: &Reader, row: &Row<Pem>) -> Result<Option<Vec<u8>>> {
-    bytes(row.name, &read.raw(row), row.kind.0)
+    let (name, raw) = read.find(row);
+    bytes(name, &raw, row.kind.0)
 }
 
 fn bytes(name: &str, raw: &Raw, accepted: &str) -> Result<Option<Vec<u8>>> {

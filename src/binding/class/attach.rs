@@ -1,7 +1,7 @@
 //! Makes the JavaScript side of an instance: calls the function that `lib/globalChannel.js` installed, with the tools
 //! that the host needs.
 
-use std::{path::PathBuf, rc::Rc, time::Duration};
+use std::{path::PathBuf, rc::Rc};
 
 use napi::{
     Env, Unknown,
@@ -69,11 +69,8 @@ pub fn attach(
         Ok(())
     })?;
     tools.set_named_property("flush", flush)?;
-    let timeout = service.options.limits.command_timeout;
-    let failure: Function<Args, Return> = env
-        .create_function_from_closure("failure", move |call| {
-            thrown(call.env, || failure(&call, timeout))
-        })?;
+    let failure: Function<Args, Return> =
+        env.create_function_from_closure("failure", |call| thrown(call.env, || failure(&call)))?;
     tools.set_named_property("failure", failure)?;
     let limits = &service.options.limits;
     for (name, limit) in [
@@ -85,6 +82,7 @@ pub fn attach(
         let ms = u32::try_from(limit.unwrap_or_default().as_millis()).unwrap_or(u32::MAX);
         tools.set_named_property(name, ms)?;
     }
+    tools.set_named_property("cleanOnStartUp", service.options.clean_on_start_up)?;
     tools.set_named_property("rpcNoDelay", service.options.rpc_no_delay)?;
     tools.set_named_property("fanOut", fan_out(env, service.options.fan_out)?)?;
     tools.set_named_property("manager", described(env, service)?)?;
@@ -122,6 +120,8 @@ shared! {
         Option = "OPTION",
         /// A custom manager did not start, stop or clean in time.
         Unreachable = "UNREACHABLE",
+        /// A custom manager answered with a value of a wrong kind.
+        Answer = "ANSWER",
         /// A value that throws when it is read.
         Internal = "INTERNAL",
         /// The service has ended.
@@ -132,20 +132,17 @@ shared! {
 }
 
 /// Makes an error for a failure on the JavaScript side: `(failure, cause, words)`.
-fn failure(call: &FunctionCallContext, timeout: Option<Duration>) -> napi::Result<Return> {
+fn failure(call: &FunctionCallContext) -> napi::Result<Return> {
     let number: u32 = call.get(0)?;
     let failure = Failure::ALL.get(number as usize);
     let error = match failure {
-        Some((Failure::Timeout, _)) => Error::Timeout {
-            option: "commandTimeout",
-            after: timeout.unwrap_or_default(),
-            cause: None,
-        },
+        Some((Failure::Timeout, _)) => Error::ManagerTimeout(call.get(2)?),
         Some((Failure::Option, _)) => Error::InvalidOption(call.get(2)?),
         Some((Failure::Unreachable, _)) => Error::Unreachable {
-            store: "the channel manager".to_owned(),
+            store: format!("the channel manager: {}", call.get::<String>(2)?),
             cause: None,
         },
+        Some((Failure::Answer, _)) => Error::Store(call.get::<String>(2)?.into()),
         Some((Failure::Internal, _)) => Error::Internal(call.get(2)?),
         Some((Failure::Stopped, _)) => Error::Stopped,
         Some((Failure::Push, _)) => Error::PushFailed(call.get::<Option<String>>(2)?),

@@ -57,8 +57,9 @@ impl GlobalChannel {
         };
         let service = Service::new(env, options);
         attach(&env, &service, channel, app, opts)?;
-        for name in unknown {
-            let line = format!("unknown option {name:?} is ignored");
+        let unknown = unknown.iter();
+        let unknown = unknown.map(|name| format!("unknown option {name:?} is ignored"));
+        for line in unknown.chain(Options::without_effect(&source)) {
             Host::of(&env, &channel)?.log(&env, "warn", &line, None)?;
         }
         Ok(Self { service })

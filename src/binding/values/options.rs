@@ -47,7 +47,7 @@ pub fn option_table() -> Vec<OptionRow> {
         .to_owned(),
         secret: row.seen == Seen::Secret,
         shown: row.seen == Seen::Shown,
-        ignored: row.kind.is_ignored(),
+        ignored: row.kind.replacement().is_some(),
         default: row.kind.default(),
     });
     rows.collect()

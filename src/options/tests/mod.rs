@@ -1,8 +1,10 @@
 //! What the options promise: defaults, forms, errors without secrets. The options of Redis are in [`redis`], those of the
-//! embedded store in [`embedded`], `fanOut` in [`fan_out`], random values in [`random`], the table in [`mod@table`].
+//! embedded store in [`embedded`], `fanOut` in [`fan_out`], texts of booleans and names of other clients in [`meaning`],
+//! random values in [`random`], the table in [`mod@table`].
 
 mod embedded;
 mod fan_out;
+mod meaning;
 mod random;
 mod redis;
 mod table;
