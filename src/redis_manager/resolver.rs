@@ -232,6 +232,9 @@ mod tests {
         let resolver = Resolver::new(2, |host| SERVER.look_up(host));
         // A slow name leaves room for others.
         let slow = resolver.ask("silent");
+        while SERVER.begun.load(Ordering::SeqCst) == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         let other = timeout(GENEROUS, resolver.resolve("other")).await;
         other.expect("an answer").expect("addresses");
         let names: Vec<_> = (0..30).map(|n| format!("silent-{n}")).collect();
