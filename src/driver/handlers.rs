@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::{
     Driver, Phase,
+    idle_losses::News,
     mailbox::{Event, Outlet},
     reconnect::{ConnectionState, Dialed, Found},
 };
@@ -139,10 +140,10 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
 
     fn log_connected(&mut self) {
         let store = self.manager.describe();
-        match self.idle_losses.replaced(Instant::now()) {
-            None => self.log(format!("connected again to {store}")),
-            Some(None) => {}
-            Some(Some(why)) => {
+        match self.idle_losses.connected(Instant::now()) {
+            News::Recovered => self.log(format!("connected again to {store}")),
+            News::Nothing => {}
+            News::Replaced(why) => {
                 let line = format!("connected again to {store}: {why}");
                 self.log_as(Event::Info, line);
             }

@@ -20,6 +20,17 @@ pub(super) struct IdleLosses {
     replaced: u64,
 }
 
+/// What the log says of a new connection.
+#[derive(Debug)]
+pub(super) enum News {
+    /// It ends an outage.
+    Recovered,
+    /// It replaces an idle one; the reason, and how often.
+    Replaced(String),
+    /// It does so too, and a later line will count it.
+    Nothing,
+}
+
 impl IdleLosses {
     /// Notes that an idle connection was lost.
     pub(super) fn lost(&mut self, cause: Arc<str>) {
@@ -31,14 +42,15 @@ impl IdleLosses {
         self.open.take()
     }
 
-    /// Notes a new connection. Returns the line for the log if it replaces an idle one, which may be empty; `None` if
-    /// there was more to it.
-    pub(super) fn replaced(&mut self, now: Instant) -> Option<Option<String>> {
-        let cause = self.open.take()?;
+    /// Notes a new connection.
+    pub(super) fn connected(&mut self, now: Instant) -> News {
+        let Some(cause) = self.open.take() else {
+            return News::Recovered;
+        };
         self.replaced += 1;
         let due = self.logged.is_none_or(|logged| now >= logged + INTERVAL);
         if !due {
-            return Some(None);
+            return News::Nothing;
         }
         let count = std::mem::take(&mut self.replaced);
         let often = match self.logged.replace(now) {
@@ -48,8 +60,6 @@ impl IdleLosses {
             }
             _ => String::new(),
         };
-        Some(Some(format!(
-            "the idle connection was lost ({cause}){often}"
-        )))
+        News::Replaced(format!("the idle connection was lost ({cause}){often}"))
     }
 }

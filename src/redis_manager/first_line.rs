@@ -43,7 +43,6 @@ impl FirstLine {
         let line = self.lock();
         let refused = |words: &str| Some(ConnectError::Refused(words.into()));
         match line.as_slice() {
-            [] => None,
             // A TLS alert: the answer to what is no TLS.
             [0x15, 0x03, ..] => refused("the server speaks TLS (option tls)"),
             [b'-', rest @ ..] => Some(error_line(rest)),
@@ -51,8 +50,9 @@ impl FirstLine {
                 refused("the server speaks HTTP, and is no Redis")
             }
             [b'S', b'S', b'H', b'-', ..] => refused("the server speaks SSH, and is no Redis"),
-            // The beginning of a reply that says nothing of it.
-            [
+            // Nothing, or the beginning of a reply.
+            []
+            | [
                 b'+' | b'*' | b'$' | b':' | b'%' | b'_' | b'>' | b'~' | b'(' | b'#' | b',' | b'|',
                 ..,
             ] => None,

@@ -46,7 +46,7 @@ async fn an_idle_connection_that_is_closed_is_one_line_of_information_and_many_a
     assert_eq!(lines(&mut bench), []);
     sleep(6 * minute).await;
     let summed = information("closed by the store), 10 times in 10 minutes");
-    assert_eq!(lines(&mut bench), [summed.clone()]);
+    assert_eq!(lines(&mut bench), [summed]);
     sleep(100 * minute).await;
     let later = lines(&mut bench);
     assert!((9..=10).contains(&later.len()), "{later:?}");
