@@ -130,7 +130,7 @@ describe('the disk', () => {
     'a limit of the process for the size of files: an error that names it, and reads go on',
     async () => {
       const store = place();
-      const job = async ({ create, started, call, ok, opts, emit }) => {
+      const job = async ({ started, call, ok, emit }) => {
         const service = await started();
         const uids = (i) => Array.from({ length: 500 }, (_, n) => `${i}-${n}`.padStart(100, 'x'));
         let failed;
@@ -140,7 +140,6 @@ describe('the disk', () => {
         emit({ code: failed.code, message: failed.message });
         emit((await ok(service, 'getMembersBySid', 'big0', 's1')).length);
         await call(service, 'stop', true);
-        emit(opts.path);
       };
       // In blocks of 512 or 1024 bytes, as the shell has them.
       const limited = ['sh', '-c', 'ulimit -f 2000; exec "$@"', 'sh'];
