@@ -297,13 +297,15 @@ export interface GlobalChannelOptions {
    * `ERR_GLOBAL_CHANNEL_STORE`. @default false
    */
   localFileSystem?: BooleanOption | null;
-  /** The host name or address of Redis. @default '127.0.0.1' */
+  /** The host name or address of Redis; without a port, without brackets. @default '127.0.0.1' */
   host?: string | false | null;
   /** The port number of Redis or, as in 0.0.7, the path of a Unix socket. @default 6379 */
   port?: number | string | false | null;
   /**
-   * `redis://[[user][:password]@]host[:port][/db]`, `rediss://…` for the same with TLS, or `unix:///path`; excludes
-   * `host`, `port` and `path`. Accepted parameters, percent-encoded: `db`, `username` (or `user`), `password` (or
+   * `redis://[[user][:password]@]host[:port][/db]`, `rediss://…` for the same with TLS, `unix:///path`,
+   * `redis+sentinel://[[user][:password]@]host[:port],…/name[/db]` (the login is the servers', the rest as options
+   * `sentinels` and `name`) or `redis+cluster://[[user][:password]@]host[:port],…` (as option `cluster`). The scheme
+   * may be in any case, and `valkey` means the same as `redis` in it. Excludes `host`, `port` and `path`. Accepted parameters, percent-encoded: `db`, `username` (or `user`), `password` (or
    * `pass`), and `tls` (or `ssl`) with `true` or `false`. Any other parameter, a `#fragment`, or two values for the
    * same thing are an error. Options `db`, `username` and `password` override the URL's.
    * @example
@@ -330,7 +332,7 @@ export interface GlobalChannelOptions {
    * ```
    */
   sentinels?: Array<{ host: string; port?: number | string | null } | string> | false | null;
-  /** The name of the primary at the sentinels; required with `sentinels`. */
+  /** The name of the primary at the sentinels; required with `sentinels`, unless `url` has it. */
   name?: string | false | null;
   /** ACL user at the sentinels. */
   sentinelUsername?: string | false | null;

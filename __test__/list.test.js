@@ -36,6 +36,15 @@ describe('list', { timeout: TIMEOUT }, () => {
     assert.strictEqual(other.stdout, '{"key":"P:a:c","members":["x"]}\n');
   });
 
+  it('takes a url of Valkey, in any case', async () => {
+    await redis.run(3, 'sadd', 'POMELO:CHANNEL:a:c', 'u');
+    for (const scheme of ['valkey', 'Redis', 'VALKEY']) {
+      const from = address.replace('redis:', `${scheme}:`);
+      const { code, stdout } = await cli.run(['list', '--from', from]);
+      assert.deepStrictEqual([code, JSON.parse(stdout).members], [0, ['u']]);
+    }
+  });
+
   it('prints nothing for an empty store', async () => {
     const { code, stdout } = await cli.run(['list', '--from', address]);
     assert.deepStrictEqual([code, stdout], [0, '']);

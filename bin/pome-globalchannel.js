@@ -17,7 +17,8 @@ copy   adds all members of one store to another, and compares the counts. It rem
 list   prints a line of JSON for each channel and frontend: {"key":…,"members":[…]}
 
 An ADDRESS is one of
-  redis://[[user][:password]@]host[:port][/db]; rediss:// for TLS, with the CAs of the system
+  redis://[[user][:password]@]host[:port][/db]; rediss:// for TLS, with the CAs of the system;
+                    valkey:// and valkeys:// mean the same
   unix:///path      both may have parameters: ?db=n&username=…&password=…&tls=true
   embedded:FOLDER   a relative one begins at the current directory, not at the folder of the app;
                     FOLDER?localFileSystem=true as that option of the services

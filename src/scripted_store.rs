@@ -34,6 +34,8 @@ pub(crate) enum Dial {
     Up(Vec<Fate>, bool),
     /// The same, fenced, for heartbeats: it answers this number of pings, and then none.
     Silent(Vec<Fate>, usize),
+    /// A connection that is closed after this time.
+    Closes(Duration),
     /// There is no server.
     Down,
     /// The store refuses.
@@ -160,6 +162,10 @@ impl Manager for Store {
         let outcome = match dial.unwrap_or(Dial::Up(Vec::new(), true)) {
             Dial::Up(fates, fenced) => up(fates, fenced, None),
             Dial::Silent(fates, signs) => up(fates, true, Some(signs)),
+            Dial::Closes(after) => up(Vec::new(), true, None).map(|connected| Connected {
+                closed: tokio::time::sleep(after).boxed(),
+                ..connected
+            }),
             Dial::Down => Err(ConnectError::Unreachable("down".into())),
             Dial::Refused => Err(ConnectError::Refused("WRONGPASS no".into())),
         };

@@ -135,6 +135,80 @@ describe('B wrong options', () => {
     assert.ok(!err.message.includes('hush'), err.message);
   });
 
+  for (const [host, accepted] of [
+    ['h:6379', /^option host is "h:6379"; accepted is a host name .* port by itself/],
+    ['[::1]', /^option host is "\[::1\]"; accepted is .* IPv6 without brackets/],
+    ['h\n', /^option host is "h\\n"; accepted is .* without spaces and line breaks/],
+    [' h', /^option host is " h"; accepted is .* without spaces and line breaks/],
+    ['a:1,b:2', /^option host is .*; accepted is one host name .*sentinels or cluster/],
+    ['h:6379,password=hush', /not shown/],
+    ['h:6379:hush', /not shown/],
+    ['${REDIS_HOST}', /^option host is .*; accepted is a host name .*letters/],
+  ]) {
+    ours(`B ${JSON.stringify(host)} is no host: the constructor says what is meant`, () => {
+      const err = refusal({ host });
+      assert.strictEqual(err && err.code, CODE);
+      assert.match(err.message, accepted);
+      assert.ok(!err.message.includes('hush'), err.message);
+      const brothers = [
+        [{ sentinels: ['a', { host }], name: 'x' }, /^option sentinels\[1\]\.host is /],
+        [{ cluster: [{ host }] }, /^option cluster\[0\]\.host is /],
+      ];
+      for (const [opts, named] of brothers) {
+        const { code, message } = refusal(opts) || {};
+        assert.strictEqual(code, CODE);
+        assert.match(message, named);
+        assert.ok(!message.includes('hush'), message);
+      }
+    });
+  }
+
+  ours('B the path of a Unix socket has no line breaks, and is not too long', () => {
+    for (const [opts, accepted] of [
+      [{ path: '/tmp/redis.sock\n' }, /^option path is "\/tmp\/redis.sock\\n"; .*line breaks/],
+      [{ port: '/tmp/redis.sock\n' }, /^option port is .*; .*line breaks/],
+      [{ path: `/tmp/${'x'.repeat(200)}` }, /^option path is .*; .* 100 bytes/],
+      [{ url: `unix:///tmp/${'x'.repeat(200)}` }, /^option url has no path .* 100 bytes/],
+      [{ store: 'embedded', path: 'channels\n' }, /^option path is "channels\\n"; /],
+    ]) {
+      const err = refusal(opts);
+      assert.strictEqual(err && err.code, CODE);
+      assert.match(err.message, accepted);
+    }
+  });
+
+  ours('B the url of another client is refused, with what to use instead', () => {
+    for (const [url, instead] of Object.entries({
+      'redis-sentinel://:hush@h:26379/0#mymaster': /redis\+sentinel:\/\/.* sentinels and name/,
+      'redis-cluster://:hush@h:6379': /redis\+cluster:\/\/.* option cluster/,
+      'redis+tls://:hush@h': /rediss:\/\//,
+      'redis-socket:///tmp/hush': /unix:\/\/\/path/,
+      'redis://:hush@a:1,b:2': /names several servers; .*cluster or sentinels/,
+      'redis+sentinel://:hush@a/mymaster?service_name=x': /unknown parameter service_name/,
+      'redis+cluster://:hush@a/3': /option db is 3; accepted is 0/,
+    })) {
+      const err = refusal({ url });
+      assert.strictEqual(err && err.code, CODE, `${url} was accepted`);
+      assert.match(err.message, instead);
+      assert.ok(!err.message.includes('hush'), err.message);
+    }
+    const err = refusal({ url: 'redis+sentinel://a/one', name: 'two' });
+    assert.match(err.message, /^options name and url have different names/);
+    assert.match(refusal({ url: 'redis+sentinel://a' }).message, /^option name is absent/);
+    assert.match(
+      refusal({ url: 'redis+sentinel://a/one', host: 'h' }).message,
+      /^options url and host exclude each other/,
+    );
+    assert.match(
+      refusal({ url: 'redis+cluster://a', port: 1 }).message,
+      /^options url and port exclude each other/,
+    );
+    assert.match(
+      refusal({ url: 'redis+cluster://a', sentinelPassword: 'hush' }).message,
+      /^option sentinelPassword is for use with option sentinels/,
+    );
+  });
+
   ours('B a prefix with an empty hash tag in it is refused with hashTag', () => {
     const err = refusal({ hashTag: true, prefix: 'P{}' });
     assert.strictEqual(err && err.code, CODE);

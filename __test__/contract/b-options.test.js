@@ -66,6 +66,9 @@ area('B options', {}, (ctx) => {
     path: () => ({ path: ctx.redis.socketPath }),
     'url unix://': () => ({ url: `unix://${ctx.redis.socketPath}` }),
     'url redis://': () => ({ url: `redis://127.0.0.1:${ctx.redis.port}` }),
+    'url valkey://': () => ({ url: `valkey://127.0.0.1:${ctx.redis.port}` }),
+    'url Redis://, with a line break': () => ({ url: `Redis://127.0.0.1:${ctx.redis.port}/0\n` }),
+    'url valkey+unix://': () => ({ url: `valkey+unix://${ctx.redis.socketPath}` }),
     'url redis:// with a slash': () => ({ url: `redis://127.0.0.1:${ctx.redis.port}/` }),
     'url with nulls beside it': () => ({
       url: `redis://localhost:${ctx.redis.port}`,

@@ -126,6 +126,45 @@ describe('the disk', () => {
     { skip: needsRoot },
   );
 
+  fault(
+    'a limit of the process for the size of files: an error that names it, and reads go on',
+    async () => {
+      const store = place();
+      const job = async ({ started, call, ok, emit }) => {
+        const service = await started();
+        const uids = (i) => Array.from({ length: 500 }, (_, n) => `${i}-${n}`.padStart(100, 'x'));
+        let failed;
+        for (let i = 0; !failed && i < 1000; i += 1) {
+          failed = (await call(service, 'add', `big${i}`, uids(i), 's1')).err;
+        }
+        emit({ code: failed.code, message: failed.message });
+        emit((await ok(service, 'getMembersBySid', 'big0', 's1')).length);
+        await call(service, 'stop', true);
+      };
+      // In blocks of 512 or 1024 bytes, as the shell has them.
+      const limited = ['sh', '-c', 'ulimit -f 2000; exec "$@"', 'sh'];
+      const run = await store.run(job, {}, { within: limited });
+      const [{ code, message }, members] = run.messages;
+      assert.strictEqual(code, STORE);
+      assert.match(message, /may not write larger files \(ulimit -f, LimitFSIZE\)/);
+      assert.strictEqual(members, 500);
+      await store.audit();
+
+      const none = place();
+      const start = async ({ create, call, opts, emit }) => {
+        const service = create(opts);
+        const { err } = await call(service, 'start');
+        emit({ code: err && err.code, message: err && err.message });
+        await call(service, 'stop', true);
+      };
+      const nothing = ['sh', '-c', 'ulimit -f 0; exec "$@"', 'sh'];
+      const [refused] = (await none.run(start, {}, { within: nothing })).messages;
+      assert.strictEqual(refused.code, STORE);
+      assert.match(refused.message, /may not write larger files \(ulimit -f, LimitFSIZE\)/);
+    },
+    { skip: process.platform === 'win32' && 'there is no such limit' },
+  );
+
   const compiler = process.platform !== 'linux' && 'LD_PRELOAD is of Linux';
 
   function faulty(folder) {

@@ -52,11 +52,12 @@ class Place {
   }
 
   /** A process that does `job`, see support/child.js; options of the service in `args.more`. */
-  start(job, args = {}, { otherBuild = false, nodeArgs = [], env = {} } = {}) {
+  start(job, args = {}, { otherBuild = false, nodeArgs = [], env = {}, within } = {}) {
     const store = { options: () => this.options(args.more) };
     const run = child.start(job, {
       store,
       args,
+      within,
       env: { ...env, ...(otherBuild ? { GLOBALCHANNEL_TEST_BUILD: '1' } : {}) },
       nodeArgs: otherBuild ? ['-r', USE_OTHER, ...nodeArgs] : nodeArgs,
     });

@@ -4,11 +4,12 @@
 
 const assert = require('node:assert');
 const fc = require('fast-check');
+const { listen } = require('../faults/wire');
 const { createApp } = require('../support/app');
 const { call, ok } = require('../support/call');
 const { logged } = require('../support/log');
 const { stores, ours } = require('../support/rows');
-const { create, started } = require('../support/service');
+const { create, refusal, started } = require('../support/service');
 
 const FORGED = 'x\r\n[globalchannel-plugin] forged\u2028\u202e\x1b[2J\x9b';
 /** What ends a line, moves the cursor or turns the text around. */
@@ -52,7 +53,7 @@ stores('Logs', (ctx) => {
     );
   });
 
-  ours('cannot be forged by a manager, nor by the address of a store', async () => {
+  ours('cannot be forged by a manager, nor by what a store is called or says', async () => {
     const lines = await logged(async () => {
       const manager = {
         add(name, uid, sid, cb) {
@@ -63,9 +64,14 @@ stores('Logs', (ctx) => {
       const service = create({ channelManager: manager });
       await call(service, 'start');
       await call(service, 'add', 'n', 'u', 's1');
-      const lost = create({ host: FORGED, port: 1, startTimeout: 200 });
+      const sentinels = ['127.0.0.1:1'];
+      const lost = create({ sentinels, name: FORGED, startTimeout: 200 });
       await call(lost, 'start');
+      const server = await listen((socket) => socket.end(`-ERR ${FORGED}\r\n`));
+      await call(create({ port: server.port, startTimeout: 200 }), 'start');
+      await server.close();
     });
     areLines(lines);
+    assert.match(refusal({ host: FORGED }).message, /^option host is no host name/);
   });
 });

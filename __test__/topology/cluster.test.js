@@ -56,6 +56,34 @@ onCluster('a Redis Cluster', 120000, (ctx) => {
     assert.strictEqual(Object.keys(await ctx.cluster.dump()).length, 2 * names.length - 2);
   });
 
+  it('a url redis+cluster:// names nodes, in any case, and for Valkey', async () => {
+    const hosts = ctx.cluster.servers.map(({ port }) => `127.0.0.1:${port}`).join(',');
+    for (const scheme of ['redis+cluster', 'VALKEY+CLUSTER']) {
+      const service = create({ url: `${scheme}://${hosts}/0` });
+      await ok(service, 'start');
+      await ok(service, 'add', 'by-url', 'u', 's1');
+      assert.deepStrictEqual(await ok(service, 'getMembersBySid', 'by-url', 's1'), ['u']);
+    }
+  });
+
+  it("nodes without a host name are announced as '?': start says which setting is missing", async () => {
+    const prefer = (type) =>
+      Promise.all(
+        ctx.cluster.alive.map((server) =>
+          server.run(0, 'config', 'set', 'cluster-preferred-endpoint-type', type),
+        ),
+      );
+    await prefer('hostname');
+    try {
+      const service = create(ctx.cluster.options({ startTimeout: 1000 }));
+      const { err } = await call(service, 'start');
+      assert.strictEqual(err && err.code, 'ERR_GLOBAL_CHANNEL_UNREACHABLE');
+      assert.match(String(err.cause), /announced as '\?': .*cluster-announce-hostname is not set/);
+    } finally {
+      await prefer('ip');
+    }
+  });
+
   for (const hashTag of [false, true]) {
     it(`calls of one tick take effect in call order (hashTag: ${hashTag})`, async () => {
       const service = await ctx.connected({ cache: false, hashTag });

@@ -61,7 +61,14 @@ describe('Redis Sentinel', () => {
   fault('start finds the primary, with the member cache, whatever sentinels are dead', async () => {
     const primary = await group.primary();
     const sentinels = await firstDead();
-    for (const options of [{}, { sentinels }, { cache: false, db: 3 }]) {
+    const hosts = group
+      .options()
+      .sentinels.map(({ port }) => `127.0.0.1:${port}`)
+      .join(',');
+    const { name, password, sentinelPassword } = group.options();
+    const url = { url: `Redis+Sentinel://:${password}@${hosts}/${name}`, sentinelPassword };
+    const byUrl = { sentinels: undefined, name: undefined, password: undefined, ...url };
+    for (const options of [{}, { sentinels }, { cache: false, db: 3 }, byUrl]) {
       await primary.flush();
       const service = await started(group, options);
       await ok(service, 'add', 'found', 'me', 's1');

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::{
     Driver, Phase,
+    idle_losses::News,
     mailbox::{Event, Outlet},
     reconnect::{ConnectionState, Dialed, Found},
 };
@@ -66,7 +67,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
                     self.events.push(Event::Started);
                 } else {
                     self.stats.reconnects.add(1);
-                    self.log(format!("connected again to {}", self.manager.describe()));
+                    self.log_connected();
                 }
                 if let Some(note) = note {
                     self.log(note);
@@ -77,6 +78,9 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
                 }
             }
             Err(failed) => {
+                if let Some(cause) = self.idle_losses.failed() {
+                    self.log_lost(&cause);
+                }
                 let attempt = format!(
                     "cannot connect to {}: {}",
                     self.manager.describe(),
@@ -134,14 +138,40 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         }
     }
 
+    fn log_connected(&mut self) {
+        let store = self.manager.describe();
+        match self.idle_losses.connected(Instant::now()) {
+            News::Recovered => self.log(format!("connected again to {store}")),
+            News::Nothing => {}
+            News::Replaced(why) => {
+                let line = format!("connected again to {store}: {why}");
+                self.log_as(Event::Info, line);
+            }
+        }
+    }
+
     fn log_lost(&mut self, cause: &str) {
         let store = self.manager.describe();
         self.log(format!("lost the connection to {store}: {cause}"));
     }
 
+    /// Handles the end of the connection that the other end, or the network, has caused.
+    pub(super) fn on_closed(&mut self, cause: Arc<str>) {
+        if self.pending.is_empty() && self.phase == Phase::Started {
+            self.idle_losses.lost(cause.clone());
+        } else {
+            self.log_lost(&cause);
+        }
+        self.reconnect(cause, true);
+    }
+
     /// Reconnects after the connection `broke`, or was given up.
     pub(super) fn on_lost(&mut self, cause: Arc<str>, broke: bool) {
         self.log_lost(&cause);
+        self.reconnect(cause, broke);
+    }
+
+    fn reconnect(&mut self, cause: Arc<str>, broke: bool) {
         self.connection.lost(cause, &self.limits, &self.manager);
         let error = self.disconnected();
         self.pending
@@ -190,8 +220,12 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
 
     /// Logs a line, unless a stop is under way: then the end of the connection is expected.
     fn log(&mut self, line: String) {
+        self.log_as(Event::Log, line);
+    }
+
+    fn log_as(&mut self, event: fn(String) -> Event, line: String) {
         if !matches!(self.phase, Phase::Stopping(_)) {
-            self.events.push(Event::Log(line));
+            self.events.push(event(line));
         }
     }
 }

@@ -43,8 +43,10 @@ pub enum Event {
     Answer(u64, Result<Reply>),
     /// All calls are answered; the driver ends, and closes the connection.
     Stopped,
-    /// A line for the log.
+    /// A line for the log, about a fault.
     Log(String),
+    /// A line for the log, for information.
+    Info(String),
     /// The driver panicked; no further event follows.
     Died(String),
 }

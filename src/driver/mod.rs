@@ -3,12 +3,13 @@
 //! none. Calls keep their order: on the wire, and when they are sent again over a new connection.
 //!
 //! This file has the loop and what wakes it. The events are handled in [`handlers`]; the unanswered calls are in
-//! [`pending`], connecting and reconnecting in [`reconnect`] and [`outage`], the queues in [`mailbox`], and the driver
+//! [`pending`], connecting and reconnecting in [`reconnect`], [`outage`] and [`idle_losses`], the queues in [`mailbox`], and the driver
 //! as another thread sees it in [`handle`].
 
 mod busy_poll;
 mod handle;
 mod handlers;
+mod idle_losses;
 mod limits;
 mod mailbox;
 mod outage;
@@ -33,6 +34,7 @@ pub use self::{
 
 use self::{
     busy_poll::BusyPoll,
+    idle_losses::IdleLosses,
     pending::{BATCH, Next, PendingCalls},
     reconnect::{ConnectionState, Dialed, Futures},
 };
@@ -54,6 +56,7 @@ pub struct Driver<M: Manager, O: Outlet> {
     events: Vec<Event>,
     pending: PendingCalls,
     connection: ConnectionState<M::Connection>,
+    idle_losses: IdleLosses,
     phase: Phase,
     stats: Arc<Stats>,
     busy_poll: BusyPoll,
@@ -99,6 +102,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             phase: Phase::Starting(limits.start_timeout.map(|limit| now + limit)),
             pending: PendingCalls::new(&limits),
             events: Vec::new(),
+            idle_losses: IdleLosses::default(),
             manager,
             limits,
             inbox,
@@ -117,13 +121,16 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
                 Wake::Poll => continue,
                 Wake::Inbox => self.on_inbox(),
                 Wake::Replies(Ok(replies)) => self.on_replies(replies),
-                Wake::Replies(Err(Lost(cause))) => self.on_lost(cause, true),
+                Wake::Replies(Err(Lost(cause))) => self.on_closed(cause),
                 Wake::Closed => {
                     let cause = match &self.connection {
                         ConnectionState::Up { connection, .. } => connection.cause_of_end(),
                         _ => None,
                     };
-                    self.on_lost(cause.unwrap_or_else(|| "closed by the store".into()), true);
+                    match cause {
+                        Some(cause) => self.on_lost(cause, true),
+                        None => self.on_closed("closed by the store".into()),
+                    }
                 }
                 Wake::Dialed(dialed) => self.on_dialed(dialed),
                 Wake::Pong => self.connection.saw_activity(Instant::now()),

@@ -40,6 +40,9 @@ impl Failure {
                 Self::Store(format!("the store in {place} gave up: {error}").into())
             }
             heed::Error::Io(error) if error.kind() == io::ErrorKind::WouldBlock => Self::Heavy,
+            heed::Error::Io(error) if is_beyond_limit(error, folder) => {
+                Self::Calls(format!("the store in {place}: {}", limited(error)).into())
+            }
             heed::Error::Io(error) if is_full(error, folder) => {
                 Self::Calls(format!("the disk of {place} is full: {error}").into())
             }
@@ -58,6 +61,17 @@ impl Failure {
     }
 }
 
+/// Returns whether the limit of the process for the size of files is reached. LMDB reports EIO for a short write, which
+/// is what the limit causes first. (Node ignores the signal SIGXFSZ.)
+fn is_beyond_limit(error: &io::Error, folder: &Path) -> bool {
+    error.kind() == io::ErrorKind::FileTooLarge
+        || error.raw_os_error() == Some(EIO) && is_at_limit(folder)
+}
+
+fn limited(error: &io::Error) -> String {
+    format!("the process may not write larger files (ulimit -f, LimitFSIZE): {error}")
+}
+
 /// Returns whether the disk is full. LMDB reports EIO for a short write, which is what a full disk causes.
 fn is_full(error: &io::Error, folder: &Path) -> bool {
     match error.kind() {
@@ -67,6 +81,19 @@ fn is_full(error: &io::Error, folder: &Path) -> bool {
 }
 
 const EIO: i32 = 5;
+
+#[cfg(unix)]
+fn is_at_limit(folder: &Path) -> bool {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
+    let data = folder.join("data.mdb").metadata();
+    // Less than a large commit needs.
+    limit.is_some_and(|limit| data.is_ok_and(|data| data.len() + (1 << 20) > limit))
+}
+
+#[cfg(not(unix))]
+fn is_at_limit(_folder: &Path) -> bool {
+    false
+}
 
 #[cfg(unix)]
 fn nothing_left(folder: &Path) -> bool {
@@ -86,7 +113,11 @@ pub(super) fn refused(words: impl Into<Arc<str>>) -> ConnectError {
 
 /// Makes the same error for a failed operation on a file.
 pub(super) fn cannot(what: &str, path: &Path, error: &io::Error) -> ConnectError {
-    refused(format!("cannot {what} {}: {error}", path.display()))
+    let why = match error.kind() {
+        io::ErrorKind::FileTooLarge => limited(error),
+        _ => error.to_string(),
+    };
+    refused(format!("cannot {what} {}: {why}", path.display()))
 }
 
 /// Makes the error for a store that may be opened a moment later.

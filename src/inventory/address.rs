@@ -9,7 +9,7 @@ use crate::{
     error::{Error, Result},
     manager::{ConnectError, Inventory, Manager},
     options::Store,
-    redis_manager::{RedisOptions, UrlFault},
+    redis_manager::{StoreUrl, Topology, UrlFault},
     size_limits::Sizes,
     store_manager::StoreManager,
 };
@@ -34,17 +34,25 @@ pub fn parse(name: &str, address: &str) -> Result<Store> {
             }));
         }
     }
-    RedisOptions::from_url(address)
-        .map(Store::Redis)
-        .map_err(|fault| {
-            let mut words = format!("{name} {fault}");
-            if let UrlFault::Form(_) = fault {
-                words += ", or ";
-                words += EMBEDDED;
-                words += "FOLDER";
-            }
-            Error::InvalidArgument(words)
-        })
+    let url = StoreUrl::parse(address).map_err(|fault| {
+        let mut words = format!("{name} {fault}");
+        if let UrlFault::Form(_) = fault {
+            words += ", or ";
+            words += EMBEDDED;
+            words += "FOLDER";
+        }
+        Error::InvalidArgument(words)
+    })?;
+    match url {
+        StoreUrl {
+            options,
+            topology: Topology::One,
+        } => Ok(Store::Redis(options)),
+        _ => Err(Error::InvalidArgument(format!(
+            "{name} is the URL of sentinels or of a Redis Cluster, which cannot be copied or listed; give the URL of \
+             the primary"
+        ))),
+    }
 }
 
 /// Reads the two ends of a copy, which may not be the same.

@@ -2,12 +2,12 @@
 
 use super::{
     kinds::Addresses,
-    read::{Raw, Reader, integer, invalid, show},
+    read::{Raw, Reader, integer, invalid, no_host, show},
     table::{PORT, Row},
 };
 use crate::{
     error::{Error, Result},
-    redis_manager::Address,
+    redis_manager::{Address, HostFault, host_and_port, host_fault},
 };
 
 /// The forms of an element.
@@ -38,12 +38,10 @@ impl Reader<'_> {
 }
 
 fn address(name: &str, raw: &Raw, default_port: u16) -> Result<Address> {
-    // Not shown: a URL may contain a password.
-    let no_url = |name: &str, text: &str| {
-        let shown = "no host name (not shown)";
-        is_url(text)
-            .then(|| invalid(name, shown, HOST))
-            .map_or(Ok(()), Err)
+    let check = |name: &str, fault: Option<HostFault>, text: &str| match fault {
+        None => Ok(()),
+        Some(HostFault::Url) => Err(no_host(name, text, HOST)),
+        Some(fault) => Err(no_host(name, text, fault.accepted())),
     };
     let (host, port) = match raw {
         Raw::Record(fields) => {
@@ -63,8 +61,9 @@ fn address(name: &str, raw: &Raw, default_port: u16) -> Result<Address> {
             (field("host"), field("port"))
         }
         Raw::Text(text) => {
-            no_url(name, text)?;
-            let (host, port) = split(text);
+            let is_url = |fault: &HostFault| *fault == HostFault::Url;
+            check(name, host_fault(text).filter(is_url), text)?;
+            let (host, port) = host_and_port(text);
             (Raw::Text(host.to_owned()), Raw::Text(port.to_owned()))
         }
         other => return Err(invalid(name, &show(other), ACCEPTED)),
@@ -74,24 +73,8 @@ fn address(name: &str, raw: &Raw, default_port: u16) -> Result<Address> {
         Raw::Text(host) if !host.is_empty() => host,
         other => return Err(invalid(&host_name, &show(&other), HOST)),
     };
-    no_url(&host_name, &host)?;
+    check(&host_name, host_fault(&host), &host)?;
     let port = integer(&format!("{name}.port"), &port, &PORT.kind.0)?;
     let port = port.and_then(|port| u16::try_from(port).ok());
     Ok(Address::Tcp(host, port.unwrap_or(default_port)))
-}
-
-/// Returns whether the text contains characters that no host name has: it may be a URL with a password.
-pub(super) fn is_url(host: &str) -> bool {
-    host.contains(['/', '@', '?', '#'])
-}
-
-/// Splits host and port; an IPv6 address with a port is in brackets.
-fn split(text: &str) -> (&str, &str) {
-    if let Some((host, rest)) = text.strip_prefix('[').and_then(|text| text.split_once(']')) {
-        return (host, rest.strip_prefix(':').unwrap_or(rest));
-    }
-    match text.split_once(':') {
-        Some((host, port)) if !port.contains(':') => (host, port),
-        _ => (text, ""),
-    }
 }

@@ -7,7 +7,10 @@ use super::{
     kinds::{Flag, Integer, Kind, NodeRedis, Secret, Switch, Text, Time, Truthy, Word},
     table::{For, Row, Seen, TABLE},
 };
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    redis_manager::{is_harmless, socket_path},
+};
 
 /// The longest time, in milliseconds: the limit of a JavaScript timer (about 24.8 days).
 const LONGEST: u64 = (1 << 31) - 1;
@@ -44,6 +47,16 @@ pub type Source<'a> = &'a dyn Fn(&str) -> Raw;
 /// Makes the error for a value that is not accepted.
 pub(super) fn invalid(name: &str, value: &str, accepted: &str) -> Error {
     Error::InvalidOption(format!("option {name} is {value}; accepted is {accepted}"))
+}
+
+/// Makes the error for a text that is no host. It is shown only if it is a host with something too much: a URL in the
+/// wrong place may have a password.
+pub(super) fn no_host(name: &str, host: &str, accepted: &str) -> Error {
+    if is_harmless(host) {
+        invalid(name, &show(&Raw::Text(host.to_owned())), accepted)
+    } else {
+        invalid(name, "no host name (not shown)", accepted)
+    }
 }
 
 /// Formats a value for an error.
@@ -142,14 +155,12 @@ impl Reader<'_> {
     /// its password.
     pub(super) fn socket<K: Kind + ?Sized>(&self, row: &Row<K>) -> Result<Option<PathBuf>> {
         let given = self.text_as(row, "a string")?;
-        let accepted = "the path of a Unix socket (a URL goes into option url)";
-        match given {
-            Some(path) if path.contains("://") || path.contains('\0') => {
-                let (name, _) = self.find(row);
-                Err(invalid(name, &show(&Raw::Text(path)), accepted))
-            }
-            given => Ok(given.map(Into::into)),
-        }
+        let fault = |path: &str, accepted| {
+            let shown = show(&Raw::Text(path.to_owned()));
+            invalid(self.find(row).0, &shown, accepted)
+        };
+        let path = given.map(|path| socket_path(&path).map_err(|accepted| fault(&path, accepted)));
+        path.transpose()
     }
 
     /// Reads one of a few words and returns its meaning.

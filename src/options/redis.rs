@@ -2,26 +2,31 @@
 //! [`super::store`], TLS in [`super::tls`].
 
 use super::{
-    addresses::is_url,
-    read::{Raw, Reader, foreign, invalid},
+    read::{Raw, Reader, foreign, invalid, no_host},
     table::{
-        CLUSTER, DB, For, HOST, NAME, PASSWORD, PATH, PORT, SENTINEL_PASSWORD, SENTINEL_USERNAME,
-        SENTINELS, URL, USERNAME,
+        CLUSTER, DB, For, HOST, NAME, PASSWORD, PATH, PORT, Row, SENTINEL_PASSWORD,
+        SENTINEL_USERNAME, SENTINELS, URL, USERNAME,
     },
     tls::tls,
 };
 use crate::{
     error::{Error, Result},
     redis_cluster::ClusterOptions,
-    redis_manager::{Address, Endpoint, RedisOptions, Sentinels},
+    redis_manager::{Address, Endpoint, RedisOptions, Sentinels, StoreUrl, Topology, host_fault},
 };
 
 /// Reads the options of a single server, given or found by Sentinel.
 pub(super) fn redis_options(read: &Reader) -> Result<RedisOptions> {
-    let mut redis = match sentinels(read)? {
-        Some(sentinels) => RedisOptions::new(Endpoint::Sentinel(sentinels)),
+    let mut redis = match read.addresses(&SENTINELS)? {
+        Some(addresses) => {
+            read.excludes(SENTINELS.name, &[&HOST, &PORT, &URL, &PATH])?;
+            RedisOptions::new(sentinels(read, addresses, None)?)
+        }
         None => server(read)?,
     };
+    if let Endpoint::Server(_) = redis.endpoint {
+        foreign(read, &[For::Sentinel], "use with option sentinels")?;
+    }
     if let Some(db) = read.given(&DB)? {
         redis.db = db;
     }
@@ -39,14 +44,20 @@ fn log_in(read: &Reader, redis: &mut RedisOptions) -> Result<()> {
 
 /// Reads the server from `url`, `path`, or `host` and `port`; without any of them it is 127.0.0.1:6379.
 fn server(read: &Reader) -> Result<RedisOptions> {
-    match (read.text(&URL)?, read.socket(&PATH)?) {
-        (Some(url), path) => {
+    match (url(read)?, read.socket(&PATH)?) {
+        (Some(StoreUrl { options, topology }), path) => {
             read.excludes(URL.name, &[&HOST, &PORT])?;
             if path.is_some() {
                 read.excludes(URL.name, &[&PATH])?;
             }
-            RedisOptions::from_url(&url)
-                .map_err(|fault| Error::InvalidOption(format!("option url {fault}")))
+            let endpoint = match topology {
+                Topology::Sentinels(addresses, name) => sentinels(read, addresses, name)?,
+                Topology::One | Topology::Cluster(_) => options.endpoint,
+            };
+            Ok(RedisOptions {
+                endpoint,
+                ..options
+            })
         }
         (None, Some(path)) => {
             read.excludes(PATH.name, &[&HOST, &PORT])?;
@@ -56,17 +67,27 @@ fn server(read: &Reader) -> Result<RedisOptions> {
     }
 }
 
-/// Reads option `sentinels` and the options that go with it; `None` if it is not given.
-fn sentinels(read: &Reader) -> Result<Option<Sentinels>> {
-    let Some(addresses) = read.addresses(&SENTINELS)? else {
-        foreign(read, &[For::Sentinel], "use with option sentinels")?;
-        return Ok(None);
+/// Reads option `url`; `None` if it is not given.
+fn url(read: &Reader) -> Result<Option<StoreUrl>> {
+    let fault = |fault| Error::InvalidOption(format!("option url {fault}"));
+    let url = read.text(&URL)?;
+    url.map(|url| StoreUrl::parse(&url).map_err(fault))
+        .transpose()
+}
+
+/// Reads the options that go with sentinels. `in_url` is the primary's name in the URL.
+fn sentinels(read: &Reader, addresses: Vec<Address>, in_url: Option<String>) -> Result<Endpoint> {
+    let name = match (read.text(&NAME)?, in_url) {
+        (Some(name), Some(other)) if name != other => {
+            return Err(Error::InvalidOption(
+                "options name and url have different names for the primary: give one of them"
+                    .to_owned(),
+            ));
+        }
+        (name, in_url) => name.or(in_url),
     };
-    read.excludes(SENTINELS.name, &[&HOST, &PORT, &URL, &PATH])?;
-    let Some(name) = read.text(&NAME)? else {
-        return Err(invalid(NAME.name, "absent", NAME.kind.0));
-    };
-    Ok(Some(Sentinels {
+    let name = name.ok_or_else(|| invalid(NAME.name, "absent", NAME.kind.0))?;
+    Ok(Endpoint::Sentinel(Sentinels {
         addresses,
         name,
         username: read.text(&SENTINEL_USERNAME)?,
@@ -75,35 +96,53 @@ fn sentinels(read: &Reader) -> Result<Option<Sentinels>> {
     }))
 }
 
-/// Reads the options of a Redis Cluster; `None` if option `cluster` is not given.
+/// Reads the options of a Redis Cluster; `None` if neither option `cluster` nor the URL of one is given.
 pub(super) fn cluster_options(read: &Reader) -> Result<Option<ClusterOptions>> {
-    let Some(seeds) = read.addresses(&CLUSTER)? else {
+    let Some((seeds, mut node)) = nodes(read)? else {
         return Ok(None);
     };
-    // The endpoint is replaced for each connection, so any node serves.
-    let Some(seed) = seeds.first().cloned() else {
-        return Ok(None);
-    };
-    read.excludes(CLUSTER.name, &[&HOST, &PORT, &URL, &PATH, &SENTINELS])?;
     foreign(read, &[For::Sentinel], "use with option sentinels")?;
-    let db = read.integer(&DB)?;
+    let db = read.given(&DB)?.unwrap_or(node.db);
     if db != 0 {
         let accepted = "0, because a Redis Cluster has no other database";
         return Err(invalid(DB.name, &db.to_string(), accepted));
     }
-    let mut node = RedisOptions::new(Endpoint::Server(seed));
     log_in(read, &mut node)?;
     Ok(Some(ClusterOptions { seeds, node }))
+}
+
+/// Reads the nodes of a Redis Cluster, and how to log in as the URL says.
+fn nodes(read: &Reader) -> Result<Option<(Vec<Address>, RedisOptions)>> {
+    let servers: [&Row; 3] = [&HOST, &PORT, &PATH];
+    if let Some(seeds) = read.addresses(&CLUSTER)? {
+        read.excludes(CLUSTER.name, &servers)?;
+        read.excludes(CLUSTER.name, &[&URL, &SENTINELS])?;
+        // The endpoint is replaced for each connection, so any node serves.
+        let seed = seeds.first().cloned();
+        return Ok(seed.map(|seed| (seeds, RedisOptions::new(Endpoint::Server(seed)))));
+    }
+    // Read with the sentinels, which exclude it.
+    if read.raw(&SENTINELS) != Raw::Absent {
+        return Ok(None);
+    }
+    match url(read)? {
+        Some(StoreUrl {
+            options,
+            topology: Topology::Cluster(seeds),
+        }) => {
+            read.excludes(URL.name, &servers)?;
+            Ok(Some((seeds, options)))
+        }
+        _ => Ok(None),
+    }
 }
 
 fn tcp_address(read: &Reader) -> Result<Address> {
     let host = read.text(&HOST)?;
     let host = host.unwrap_or_else(|| HOST.kind.1.to_owned());
-    if is_url(&host) {
-        // Not shown: a URL in the wrong place may hold a password.
-        let accepted = "a host name or an address (a URL goes into option url)";
+    if let Some(fault) = host_fault(&host) {
         let (name, _) = read.find(&HOST);
-        return Err(invalid(name, "no host name (not shown)", accepted));
+        return Err(no_host(name, &host, fault.accepted()));
     }
     match read.raw(&PORT) {
         // As in 0.0.7, where net.connect took a path in the place of a port.

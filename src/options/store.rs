@@ -78,7 +78,7 @@ fn embedded_options(read: &Reader) -> Result<EmbeddedOptions> {
     let accepted = "the path of a folder, which store 'embedded' needs";
     let folder = match read.text_as(&PATH, accepted)? {
         None => return Err(invalid(PATH.name, "absent", accepted)),
-        Some(path) if path.contains("://") || path.contains('\0') => {
+        Some(path) if path.contains("://") || path.contains(char::is_control) => {
             return Err(invalid(PATH.name, &show(&Raw::Text(path)), accepted));
         }
         Some(path) => path.into(),

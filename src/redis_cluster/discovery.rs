@@ -127,7 +127,9 @@ impl ClusterManager {
         let map = SlotMap::read(&answer, &asked).ok_or_else(odd)?;
         let missing = map.ranges(None);
         if !missing.is_empty() {
-            let words = format!("it knows of no node that has slots {missing}");
+            let doubt = map.doubt().map(|doubt| format!(": {doubt}"));
+            let doubt = doubt.unwrap_or_default();
+            let words = format!("it knows of no node that has slots {missing}{doubt}");
             return Err(unreachable(words));
         }
         Ok(Found {

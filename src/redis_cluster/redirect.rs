@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use redis::{ServerErrorKind, Value};
 
-use super::slots::at;
+use super::slots::{UNNAMED, at};
 use crate::redis_manager::{Address, is_demoted, words};
 
 /// What an answer means for its command.
@@ -33,6 +33,9 @@ impl Redirect {
             ServerErrorKind::Moved | ServerErrorKind::Ask => {
                 match pointed_to(error.details(), asked) {
                     // The node itself does not know the address.
+                    None if is_unnamed(error.details()) => {
+                        Self::Later(format!("{} ({UNNAMED})", words(error)).into())
+                    }
                     None => Self::Later(words(error)),
                     Some(to) if kind == ServerErrorKind::Ask => Self::Ask(to),
                     Some(to) => Self::Moved(to),
@@ -45,6 +48,10 @@ impl Redirect {
             _ => Self::Answer(value),
         }
     }
+}
+
+fn is_unnamed(details: Option<&str>) -> bool {
+    details.is_some_and(|details| details.contains(" ?:"))
 }
 
 /// Parses `3999 host:port`; an IPv6 address may come without brackets.
@@ -95,11 +102,12 @@ mod tests {
             "LOADING Redis is loading the dataset in memory",
             "MASTERDOWN Connection with MASTER is down",
             "READONLY You can't write against a read only replica.",
-            "MOVED 1 ?:7",
             "MOVED nonsense",
         ] {
             assert_eq!(judge(words), Redirect::Later(words.into()));
         }
+        let unnamed = format!("MOVED 1 ?:7 ({UNNAMED})");
+        assert_eq!(judge("MOVED 1 ?:7"), Redirect::Later(unnamed.into()));
         for words in [
             "WRONGTYPE Operation against a key holding the wrong kind of value",
             "OOM command not allowed",

@@ -9,6 +9,10 @@ use crate::{hash_slot::SLOTS, redis_manager::Address};
 /// Marks a slot without an owner.
 const NOBODY: u16 = u16::MAX;
 
+/// The reason for an address without a host, for which Redis has a `?`.
+pub(super) const UNNAMED: &str = "a node is announced as '?': cluster-preferred-endpoint-type is hostname, and its \
+                                  cluster-announce-hostname is not set";
+
 /// Which node is the primary of each slot.
 #[derive(Debug, Clone)]
 pub(super) struct SlotMap {
@@ -17,6 +21,8 @@ pub(super) struct SlotMap {
     primaries: Vec<Address>,
     /// Primaries and replicas.
     known: Vec<Address>,
+    /// Whether a primary was announced as `?`.
+    unnamed: bool,
 }
 
 impl SlotMap {
@@ -25,6 +31,7 @@ impl SlotMap {
             owners: vec![NOBODY; usize::from(SLOTS)],
             primaries: Vec::new(),
             known: Vec::new(),
+            unnamed: false,
         }
     }
 
@@ -46,10 +53,13 @@ impl SlotMap {
                 return None;
             }
             let addresses: Vec<_> = nodes.iter().map(|node| address(node, asked)).collect();
-            if let Some(Some(primary)) = addresses.first() {
-                for slot in first..=last {
-                    map.give(slot, primary);
+            match addresses.first() {
+                Some(Some(primary)) => {
+                    for slot in first..=last {
+                        map.give(slot, primary);
+                    }
                 }
+                first => map.unnamed |= first.is_some(),
             }
             for address in addresses.into_iter().flatten() {
                 if !map.known.contains(&address) {
@@ -58,6 +68,11 @@ impl SlotMap {
             }
         }
         Some(map)
+    }
+
+    /// Returns why slots have no owner, if that is known.
+    pub(super) fn doubt(&self) -> Option<&'static str> {
+        self.unnamed.then_some(UNNAMED)
     }
 
     /// Returns the primary of a slot, if it has one.
@@ -138,7 +153,8 @@ fn address(node: &Value, asked: &Address) -> Option<Address> {
     at(&host.unwrap_or_default(), u16::try_from(*port).ok()?, asked)
 }
 
-/// Makes an address from what a node reports.
+/// Makes an address from what a node reports. Without a host it is that of the node that was asked; a `?` is unknown, and
+/// may be another one (as the documentation of `CLUSTER SLOTS` says).
 pub(super) fn at(host: &str, port: u16, asked: &Address) -> Option<Address> {
     match (host, asked) {
         ("?", _) | ("", Address::Unix(_)) => None,
@@ -186,6 +202,7 @@ mod tests {
         assert_eq!(map.known(), [tcp("a", 1), tcp("b", 2), tcp("me", 3)]);
         assert_eq!(map.ranges(Some(&tcp("a", 1))), "0-99, 400-16383");
         assert_eq!(map.ranges(None), "100-199, 201-399");
+        assert_eq!(map.doubt(), Some(UNNAMED));
     }
 
     #[test]

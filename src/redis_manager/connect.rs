@@ -15,6 +15,7 @@ use tokio::{sync::Notify, task::JoinHandle};
 
 use super::{
     Address, CacheOptions, RedisConnection, RedisManager, Target,
+    first_line::FirstLine,
     handshake::{CacheOff, Identity, fence, track},
     read_activity::ReadActivity,
     redact::redact,
@@ -22,7 +23,7 @@ use super::{
     sentinel::FailoverWatch,
     server_errors::{hello_may_pass, unreachable},
     state::{State, lock, on_push},
-    stream::{self, Stream},
+    stream::{self, Socket},
 };
 use crate::{
     cache::Session,
@@ -170,24 +171,29 @@ impl RedisManager {
             let open = self.open_plain(address).await?;
             return Ok((open, Some("the server does not answer HELLO".to_owned())));
         }
-        let stream = stream::open(address, self.options.tls.as_ref()).await?;
+        let socket = stream::open(address, self.options.tls.as_ref()).await?;
+        let first = socket.first.clone();
         let state = State::new(self.session(Some(cache)));
         self.lost_hellos.fetch_add(1, Ordering::Relaxed);
-        let attached = self.attach(stream, ProtocolVersion::RESP3, state).await;
+        let attached = self.attach(socket, ProtocolVersion::RESP3, state).await;
         let refused = match attached {
             Ok((connection, task)) => {
                 self.lost_hellos.store(0, Ordering::Relaxed);
-                return self.set_up_cached(connection, task, cache).await;
+                return self.set_up_cached(connection, task, &first, cache).await;
             }
             Err(error) if error.is_io_error() => {
-                let error = self.unanswered(&error);
-                if let ConnectError::Refused(_) = error {
+                let said = first.reason().is_some();
+                let error = self.unanswered(&error, &first);
+                if said || matches!(error, ConnectError::Refused(_)) {
                     // This failure was not about HELLO.
                     self.lost_hellos.store(0, Ordering::Relaxed);
                 }
                 return Err(error);
             }
-            Err(error) if hello_may_pass(&error) => return Err(unreachable(&error)),
+            Err(error) if hello_may_pass(&error) => {
+                let said = first.reason();
+                return Err(said.unwrap_or_else(|| unreachable(&error)));
+            }
             Err(error) => error,
         };
         self.lost_hellos.store(0, Ordering::Relaxed);
@@ -202,11 +208,14 @@ impl RedisManager {
     /// Opens a connection in RESP2.
     async fn open_plain(&self, address: &Address) -> Result<Open, ConnectError> {
         let protocol = ProtocolVersion::RESP2;
-        let stream = stream::open(address, self.options.tls.as_ref()).await?;
+        let socket = stream::open(address, self.options.tls.as_ref()).await?;
+        let first = socket.first.clone();
         let state = State::new(self.plain_session());
-        let attached = self.attach(stream, protocol, state).await;
-        let (mut connection, task) = attached.map_err(|error| self.unanswered(&error))?;
-        let (identity, _) = self.set_up(&mut connection.connection, protocol).await?;
+        let attached = self.attach(socket, protocol, state).await;
+        let (mut connection, task) = attached.map_err(|error| self.unanswered(&error, &first))?;
+        let (identity, _) = self
+            .set_up(&mut connection.connection, protocol, &first)
+            .await?;
         connection.in_cluster = identity.in_cluster;
         Ok(Open {
             connection,
@@ -219,10 +228,11 @@ impl RedisManager {
         &self,
         mut connection: RedisConnection,
         task: JoinHandle<()>,
+        first: &FirstLine,
         cache: &CacheOptions,
     ) -> Result<(Open, CacheOff), ConnectError> {
         let (identity, objection) = self
-            .set_up(&mut connection.connection, ProtocolVersion::RESP3)
+            .set_up(&mut connection.connection, ProtocolVersion::RESP3, first)
             .await?;
         connection.in_cluster = identity.in_cluster;
         let off = match objection {
@@ -260,7 +270,7 @@ impl RedisManager {
     /// Starts redis-rs on a stream. In RESP3 it logs in with its HELLO.
     async fn attach(
         &self,
-        stream: Box<dyn Stream>,
+        socket: Socket,
         protocol: ProtocolVersion,
         state: Arc<Mutex<State>>,
     ) -> RedisResult<(RedisConnection, JoinHandle<()>)> {
@@ -288,7 +298,7 @@ impl RedisManager {
         }
         let activity = Arc::new(Notify::new());
         let stream = ReadActivity {
-            stream,
+            stream: socket.stream,
             activity: activity.clone(),
         };
         let (connection, task) =

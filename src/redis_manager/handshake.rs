@@ -6,10 +6,11 @@ use redis::{
 };
 
 use super::{
-    Address, CacheOptions, RedisManager, Target,
+    Address, CacheOptions, RedisManager, Target, Tls,
     connection::{caching, forget},
+    first_line::FirstLine,
     role::{Question, role_of_info},
-    server_errors::{connect_error, unreachable, words},
+    server_errors::{NO_REDIS, connect_error, unreachable, words},
     slot_coverage, tracking_support,
 };
 use crate::manager::ConnectError;
@@ -32,19 +33,11 @@ pub(super) struct Identity {
 pub(super) type CacheOff = Option<String>;
 
 impl RedisManager {
-    /// Makes the error for a connection that broke before anything was answered on it.
-    pub(super) fn unanswered(&self, error: &RedisError) -> ConnectError {
-        if let Some(tls) = &self.options.tls {
-            return tls.refusal().unwrap_or_else(|| unreachable(error));
-        }
+    /// Makes the error for a connection that broke before anything was answered on it; `first` is what the server said.
+    pub(super) fn unanswered(&self, error: &RedisError, first: &FirstLine) -> ConnectError {
+        let tls = self.options.tls.as_ref();
         let on_unix = matches!(self.target, Target::Server(Address::Unix(_)));
-        if !on_unix && error.is_io_error() {
-            unreachable(&format_args!(
-                "{error}, before any answer; a server that wants TLS does that (option tls)"
-            ))
-        } else {
-            unreachable(error)
-        }
+        unanswered(error, first, tls, on_unix)
     }
 
     /// Logs in and identifies the server. AUTH and SELECT must succeed; our user may lack the right to others. Also
@@ -53,6 +46,7 @@ impl RedisManager {
         &self,
         connection: &mut MultiplexedConnection,
         protocol: ProtocolVersion,
+        first: &FirstLine,
     ) -> Result<(Identity, CacheOff), ConnectError> {
         let mut pipeline = Pipeline::new();
         let mut needed = 1;
@@ -74,7 +68,7 @@ impl RedisManager {
         let count = pipeline.len();
         let sent = connection.send_packed_commands(&pipeline, 0, count).await;
         let mut replies = sent.map_err(|error| match protocol {
-            ProtocolVersion::RESP2 => self.unanswered(&error),
+            ProtocolVersion::RESP2 => self.unanswered(&error, first),
             _ => unreachable(&error),
         })?;
         let hello = if hello { replies.pop() } else { None };
@@ -131,6 +125,27 @@ impl RedisManager {
             run_id: field("run_id:").map(str::to_owned),
         };
         Ok((identity, objection))
+    }
+}
+
+/// Makes the error for a connection that broke before anything was answered on it: the reason that the server gave, or
+/// that TLS gives. Only where nothing was said, the server may be one that wants TLS.
+pub(super) fn unanswered(
+    error: &RedisError,
+    first: &FirstLine,
+    tls: Option<&Tls>,
+    on_unix: bool,
+) -> ConnectError {
+    let reason = first.reason().or_else(|| tls?.refusal());
+    if let Some(reason) = reason {
+        return reason;
+    }
+    if tls.is_none() && !on_unix && error.is_io_error() && first.is_silent() {
+        unreachable(&format_args!(
+            "{error}, before any answer; a server that wants TLS does that (option tls)"
+        ))
+    } else {
+        unreachable(error)
     }
 }
 
@@ -256,5 +271,5 @@ async fn send(
 }
 
 fn no_redis() -> ConnectError {
-    ConnectError::Unreachable("the answer is not Redis's".into())
+    ConnectError::Unreachable(NO_REDIS.into())
 }

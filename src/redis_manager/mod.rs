@@ -1,7 +1,8 @@
 //! The Redis manager: one multiplexed connection of redis-rs per service.
 //!
-//! - [`settings`], [`server_address`], [`url`]: where Redis is and how to log in.
-//! - [`stream`], [`happy_eyeballs`], [`tls`]: sockets; [`read_activity`]: noticing that data arrives.
+//! - [`settings`], [`server_address`], [`host`], [`url`]: where Redis is and how to log in.
+//! - [`resolver`], [`stream`], [`happy_eyeballs`], [`tls`]: names and sockets; [`read_activity`]: noticing that data arrives;
+//!   [`first_line`]: what a server says before it closes.
 //! - [`connect`], [`handshake`]: opening a connection; [`tracking_support`]: which servers support the member cache;
 //!   [`slot_coverage`]: whether one server has all keys.
 //! - [`sentinel`]: finding the primary by Sentinel; [`role`]: whether the server is still the primary.
@@ -14,11 +15,14 @@ mod clean;
 mod codec;
 mod connect;
 mod connection;
+mod first_line;
 mod handshake;
 mod happy_eyeballs;
+mod host;
 mod inventory;
 mod read_activity;
 mod redact;
+mod resolver;
 mod role;
 mod scan;
 mod sentinel;
@@ -43,11 +47,12 @@ use crate::{cache::InheritedKeys, stats::Stats};
 
 pub use self::{
     connection::RedisConnection,
+    host::{HostFault, host_and_port, host_fault, is_harmless, socket_path},
     sentinel::Sentinels,
     server_address::Address,
     settings::{CacheOptions, Endpoint, RedisOptions},
     tls::{KeyFault, Name, Roots, Tls, Trust, authorities, identity},
-    url::{URL_FORMS, UrlFault},
+    url::{StoreUrl, Topology, URL_FORMS, UrlFault},
 };
 
 use self::sentinel::FailoverWatch;

@@ -13,6 +13,9 @@ use crate::{
 const HINT: &str =
     "the server is a node of a Redis Cluster: give nodes of the cluster as option cluster";
 
+/// What is said of an answer in another protocol.
+pub(super) const NO_REDIS: &str = "the answer is not Redis's";
+
 /// Returns the server's own words, as it sent them.
 pub(crate) fn words(error: &ServerError) -> Arc<str> {
     match error.details() {
@@ -40,6 +43,17 @@ pub(crate) fn connect_error(error: &ServerError) -> ConnectError {
         ConnectError::Unreachable(words)
     } else {
         ConnectError::Refused(words)
+    }
+}
+
+/// Converts what a server said before it closed a connection. A code of Redis is final, unless it is known to pass; the
+/// words of others (proxies, balancers) may pass.
+pub(super) fn closing_error(error: &ServerError) -> ConnectError {
+    let code = error.code();
+    let is_known = code != "ERR" && code.bytes().all(|byte| byte.is_ascii_uppercase());
+    match connect_error(error) {
+        ConnectError::Refused(words) if !is_known => ConnectError::Unreachable(words),
+        error => error,
     }
 }
 
@@ -86,11 +100,17 @@ fn is_transient(kind: Option<ServerErrorKind>, code: &str, details: &str) -> boo
             ServerErrorKind::BusyLoading
             | ServerErrorKind::MasterDown
             | ServerErrorKind::ClusterDown => true,
-            ServerErrorKind::ResponseError => details.starts_with("max number of clients"),
+            ServerErrorKind::ResponseError => is_full(details),
             _ => false,
         },
         None => code == "BUSY",
     }
+}
+
+/// Returns whether the server has too many clients, in the words of Redis or of a hosted one.
+fn is_full(details: &str) -> bool {
+    let details = details.to_ascii_lowercase();
+    details.starts_with("max") && (details.contains("clients") || details.contains("connections"))
 }
 
 #[cfg(test)]
@@ -128,6 +148,8 @@ mod tests {
             "BUSY Redis is busy running a script",
             "CLUSTERDOWN The cluster is down",
             "ERR max number of clients reached",
+            "ERR max number of clients + cluster connections reached",
+            "ERR Max number of connections reached",
         ] {
             let expected = ConnectError::Unreachable(words.into());
             assert_eq!(connect_error(&error(words)), expected);

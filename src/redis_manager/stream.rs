@@ -1,26 +1,44 @@
-//! Opens a socket to a server. The protocol on it is in [`super::connect`]; the choice between several addresses of a
-//! name is in [`super::happy_eyeballs`].
+//! Opens a socket to a server. The protocol on it is in [`super::connect`], the look-up of names in
+//! [`super::resolver`], the choice between several addresses of a name in [`super::happy_eyeballs`].
 
 use std::net::SocketAddr;
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpStream, lookup_host},
+    net::TcpStream,
 };
 
-use super::{happy_eyeballs, server_address::Address, server_errors::unreachable, tls::Tls};
+use super::{
+    first_line::{FirstLine, FirstLineStream},
+    happy_eyeballs, resolver,
+    server_address::Address,
+    server_errors::unreachable,
+    tls::Tls,
+};
 use crate::manager::ConnectError;
 
 /// A socket of any kind.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
+/// An open socket.
+pub(super) struct Socket {
+    pub(super) stream: Box<dyn Stream>,
+    /// What the server says first.
+    pub(super) first: FirstLine,
+}
+
+impl Socket {
+    fn new(stream: impl Stream + 'static) -> Self {
+        let first = FirstLine::default();
+        let stream = Box::new(FirstLineStream::new(stream, first.clone()));
+        Self { stream, first }
+    }
+}
+
 /// Opens a socket. Not left to redis-rs, so that the end of the socket is detected at once, and not only when the next
 /// command fails.
-pub(super) async fn open(
-    address: &Address,
-    tls: Option<&Tls>,
-) -> Result<Box<dyn Stream>, ConnectError> {
+pub(super) async fn open(address: &Address, tls: Option<&Tls>) -> Result<Socket, ConnectError> {
     match address {
         Address::Tcp(host, _) => {
             let all = resolve(address).await?;
@@ -30,7 +48,7 @@ pub(super) async fn open(
         #[cfg(unix)]
         Address::Unix(path) => {
             let stream = tokio::net::UnixStream::connect(path).await;
-            Ok(Box::new(stream.map_err(|error| unreachable(&error))?))
+            Ok(Socket::new(stream.map_err(|error| unreachable(&error))?))
         }
         #[cfg(not(unix))]
         Address::Unix(_) => {
@@ -45,7 +63,7 @@ pub(super) async fn open_at(
     at: SocketAddr,
     host: &str,
     tls: Option<&Tls>,
-) -> Result<Box<dyn Stream>, ConnectError> {
+) -> Result<Socket, ConnectError> {
     let stream = TcpStream::connect(at).await;
     layered(stream.map_err(|error| unreachable(&error))?, host, tls).await
 }
@@ -55,21 +73,16 @@ pub(super) async fn resolve(address: &Address) -> Result<Vec<SocketAddr>, Connec
     let Address::Tcp(host, port) = address else {
         return Ok(Vec::new());
     };
-    let all = lookup_host((host.as_str(), *port)).await;
-    Ok(all.map_err(|error| unreachable(&error))?.collect())
+    resolver::resolve(host, *port).await
 }
 
-async fn layered(
-    stream: TcpStream,
-    host: &str,
-    tls: Option<&Tls>,
-) -> Result<Box<dyn Stream>, ConnectError> {
+async fn layered(stream: TcpStream, host: &str, tls: Option<&Tls>) -> Result<Socket, ConnectError> {
     // Without TCP_NODELAY a lone command would wait for an acknowledgement.
     stream
         .set_nodelay(true)
         .map_err(|error| unreachable(&error))?;
     match tls {
-        Some(tls) => Ok(Box::new(tls.secure(host, stream).await?)),
-        None => Ok(Box::new(stream)),
+        Some(tls) => Ok(Socket::new(tls.secure(host, stream).await?)),
+        None => Ok(Socket::new(stream)),
     }
 }

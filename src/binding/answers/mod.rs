@@ -75,6 +75,10 @@ impl Service {
                 self.log("error", &line, Some(self.options.store.name()));
                 Ok(())
             }
+            Event::Info(line) => {
+                self.log("info", &line, Some(self.options.store.name()));
+                Ok(())
+            }
             Event::Died(words) => self.on_died(words),
         }
     }

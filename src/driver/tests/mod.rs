@@ -5,6 +5,7 @@ mod barrier;
 mod bench;
 mod demoted;
 mod heartbeat;
+mod idle;
 mod poison;
 mod random;
 

@@ -22,9 +22,11 @@ use super::{
 use crate::{
     manager::ConnectError,
     redis_manager::{
+        first_line::FirstLine,
+        handshake::unanswered,
         server_address::Address,
         server_errors::{connect_error, unreachable},
-        stream::{self, Stream},
+        stream::{self, Socket},
     },
 };
 
@@ -40,6 +42,8 @@ pub(super) type OnEvent = Arc<dyn Fn(FailoverEvent, bool) + Send + Sync>;
 /// A connection to one sentinel. Dropping it closes its sockets.
 pub(super) struct SentinelListener {
     connection: MultiplexedConnection,
+    /// What the sentinel said first on it, until it has answered.
+    first: Option<FirstLine>,
     /// Whether the password is sent before the first question, as in RESP2.
     logs_in: bool,
     /// The tasks of the sockets; the connection ends with the first of them.
@@ -64,9 +68,11 @@ impl SentinelListener {
         plain: bool,
     ) -> Result<Self, ConnectError> {
         if !plain {
-            match Self::open_resp3(sentinels, addr, hear.clone()).await? {
+            let socket = reach(sentinels, addr).await?;
+            let first = socket.first.clone();
+            match Self::open_resp3(sentinels, socket, hear.clone()).await {
                 Ok(listener) => return Ok(listener),
-                Err(error) if error.is_io_error() => return Err(unreachable(&error)),
+                Err(error) if error.is_io_error() => return Err(broken(sentinels, &error, &first)),
                 // It does not speak RESP3, or the password is wrong, which RESP2 reports in the sentinel's own words.
                 Err(_) => {}
             }
@@ -76,10 +82,10 @@ impl SentinelListener {
 
     async fn open_resp3(
         sentinels: &Sentinels,
-        addr: &SentinelAddr,
+        socket: Socket,
         hear: OnEvent,
-    ) -> Result<Result<Self, RedisError>, ConnectError> {
-        let stream = reach(sentinels, addr).await?;
+    ) -> Result<Self, RedisError> {
+        let Socket { stream, first } = socket;
         let info = credentials(sentinels).set_protocol(ProtocolVersion::RESP3);
         let name = sentinels.name.clone();
         let config = AsyncConnectionConfig::new()
@@ -91,23 +97,21 @@ impl SentinelListener {
                 Ok::<(), ()>(())
             });
         let (mut connection, task) =
-            match MultiplexedConnection::new_with_config(&info, stream, config).await {
-                Ok(open) => open,
-                Err(error) => return Ok(Err(error)),
-            };
+            MultiplexedConnection::new_with_config(&info, stream, config).await?;
         let mut sockets = JoinSet::new();
         sockets.spawn(task);
         let subscribed = connection.subscribe(&channels()).await;
         let not_subscribed = match subscribed {
-            Err(error) if error.is_io_error() => return Ok(Err(error)),
+            Err(error) if error.is_io_error() => return Err(error),
             subscribed => subscribed.err().map(|error| error.to_string().into()),
         };
-        Ok(Ok(Self {
+        Ok(Self {
             connection,
+            first: Some(first),
             logs_in: false,
             sockets,
             not_subscribed,
-        }))
+        })
     }
 
     async fn open_resp2(
@@ -115,20 +119,20 @@ impl SentinelListener {
         addr: &SentinelAddr,
         hear: OnEvent,
     ) -> Result<Self, ConnectError> {
-        let stream = reach(sentinels, addr).await?;
+        let Socket { stream, first } = reach(sentinels, addr).await?;
         let info = RedisConnectionInfo::default()
             .set_skip_set_lib_name()
             .set_protocol(ProtocolVersion::RESP2);
         let config = AsyncConnectionConfig::new().set_response_timeout(None);
         let (connection, task) = MultiplexedConnection::new_with_config(&info, stream, config)
             .await
-            .map_err(|error| unreachable(&error))?;
+            .map_err(|error| broken(sentinels, &error, &first))?;
         let mut sockets = JoinSet::new();
         sockets.spawn(task);
-        let stream = reach(sentinels, addr).await?;
+        let own = reach(sentinels, addr).await?;
         let info = credentials(sentinels);
         let subscribed = async {
-            let mut messages = PubSub::new(&info, stream).await?;
+            let mut messages = PubSub::new(&info, own.stream).await?;
             messages.subscribe(&channels()).await?;
             Ok::<_, RedisError>(messages)
         };
@@ -137,12 +141,13 @@ impl SentinelListener {
                 sockets.spawn(follow(messages, sentinels.name.clone(), hear));
                 None
             }
-            Err(error) if error.is_io_error() => return Err(unreachable(&error)),
+            Err(error) if error.is_io_error() => return Err(broken(sentinels, &error, &own.first)),
             // The first question reports a wrong password, in the sentinel's own words.
             Err(error) => Some(error.to_string().into()),
         };
         Ok(Self {
             connection,
+            first: Some(first),
             logs_in: sentinels.username.is_some() || sentinels.password.is_some(),
             sockets,
             not_subscribed,
@@ -158,19 +163,31 @@ impl SentinelListener {
             let mut auth = Pipeline::new();
             auth.cmd("AUTH").arg(&sentinels.username);
             auth.arg(sentinels.password.as_deref().unwrap_or_default());
-            if let Some(Value::ServerError(error)) = self.send(&auth).await?.first() {
+            let answers = self.send(sentinels, &auth).await?;
+            if let Some(Value::ServerError(error)) = answers.first() {
                 return Err(connect_error(error));
             }
         }
         let asked = Instant::now();
-        let replies = self.send(&sentinels.questions()).await?;
+        let replies = self.send(sentinels, &sentinels.questions()).await?;
         Ok((sentinels.read(&replies)?, asked))
     }
 
-    async fn send(&mut self, pipeline: &Pipeline) -> Result<Vec<Value>, ConnectError> {
+    async fn send(
+        &mut self,
+        sentinels: &Sentinels,
+        pipeline: &Pipeline,
+    ) -> Result<Vec<Value>, ConnectError> {
         let count = pipeline.len();
         let sent = self.connection.send_packed_commands(pipeline, 0, count);
-        sent.await.map_err(|error| unreachable(&error))
+        let sent = sent.await.map_err(|error| match &self.first {
+            Some(first) => broken(sentinels, &error, first),
+            None => unreachable(&error),
+        });
+        if sent.is_ok() {
+            self.first = None;
+        }
+        sent
     }
 
     /// Completes when a socket has ended.
@@ -179,10 +196,12 @@ impl SentinelListener {
     }
 }
 
-async fn reach(
-    sentinels: &Sentinels,
-    addr: &SentinelAddr,
-) -> Result<Box<dyn Stream>, ConnectError> {
+/// Makes the error for a connection to a sentinel that broke; `first` is what the sentinel said first on it.
+fn broken(sentinels: &Sentinels, error: &RedisError, first: &FirstLine) -> ConnectError {
+    unanswered(error, first, sentinels.tls.as_ref(), false)
+}
+
+async fn reach(sentinels: &Sentinels, addr: &SentinelAddr) -> Result<Socket, ConnectError> {
     let host = match &addr.named {
         Address::Tcp(host, _) => host.clone(),
         Address::Unix(_) => addr.at.ip().to_string(),
