@@ -8,7 +8,10 @@ pub(in crate::binding) mod tape;
 
 use std::rc::Rc;
 
-use napi::bindgen_prelude::{JsObjectValue as _, JsValue as _, Object};
+use napi::{
+    Unknown,
+    bindgen_prelude::{JsObjectValue as _, JsValue as _, Object},
+};
 
 use crate::{
     binding::{
@@ -150,9 +153,13 @@ impl Service {
             Late::Start if !failed()? => self.store_started()?,
             Late::CleanFirst if !failed()? => self.started()?,
             Late::Start | Late::CleanFirst => {
-                self.counts.foreign_error(&self.env, &args.get_element(0)?);
+                let error: Unknown = args.get_element(0)?;
+                self.counts.foreign_error(&self.env, &error);
+                let starters = self.starters.take();
+                let host = self.host.borrow().clone();
                 self.back_to_inited(false);
-                for starter in self.starters.take() {
+                self.refuse_kept(host, error)?;
+                for starter in starters {
                     starter.call(&self.env, Args::new().spread(args)?)?;
                 }
             }

@@ -51,12 +51,8 @@ impl GlobalChannel {
         let mut options =
             Options::parse(&source).map_err(|error| errors::to_throw(&env, &error))?;
         anchor(&env, app, &mut options.store)?;
-        let opts = match given {
-            Some(given) => given,
-            None => Object::new(&env)?,
-        };
         let service = Service::new(env, options);
-        attach(&env, &service, channel, app, opts)?;
+        attach(&env, &service, channel, app, given)?;
         for name in unknown {
             let line = format!("unknown option {name:?} is ignored");
             Host::of(&env, &channel)?.log(&env, "warn", &line, None)?;

@@ -190,8 +190,7 @@ impl Service {
         let servers = host.server_ids(env, server_type)?;
         if servers.ids.is_empty() {
             self.counts.command(kind);
-            let args = Args::new().with_null(env)?;
-            let args = args.with(env, env.create_array(0)?)?;
+            let args = Args::new().with_null(env)?.with(env, host.empty(env)?)?;
             return call_back(env, cb, args).map(|()| None);
         }
         // The app's look-up has run, which may have called `stop`.
