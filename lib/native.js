@@ -29,7 +29,7 @@ const REASONS = [
     "Node's permission model forbids to read it: see --allow-fs-read",
   ],
   [
-    /failed to map segment[^]*Operation not permitted/,
+    /failed to map segment(?![^]*Cannot allocate)/,
     'its file system is mounted noexec, or a policy forbids to execute it: move the package',
   ],
   [/Permission denied|EACCES/, 'this user may not read it'],
@@ -69,8 +69,10 @@ function explain(messages) {
   const failed = messages.find((message) => !ABSENT.test(message));
   if (failed !== undefined) {
     const [, hint] = REASONS.find(([pattern]) => pattern.test(failed)) || [];
-    const why = hint ? `${hint} (${firstLine(failed)})` : firstLine(failed);
-    return `${NAME}: cannot load its compiled addon ${file || fileIn(failed) || besides()}: ${why}`;
+    const named = file || fileIn(failed) || besides();
+    // The loaders' messages begin with the file.
+    const words = firstLine(failed).replace(`${named}: `, '');
+    return `${NAME}: cannot load its compiled addon ${named}: ${hint ? `${hint} (${words})` : words}`;
   }
   if (file) {
     return `${NAME}: there is no ${file}, which NAPI_RS_NATIVE_LIBRARY_PATH names as its compiled addon`;
