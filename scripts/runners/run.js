@@ -7,11 +7,14 @@
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
+const redisServer = require('../../__test__/support/redis');
 const { ensurePackages } = require('../lib/packages');
 const { root, run } = require('../lib/process');
 const { testFiles, unitFiles, runNodeTests } = require('../lib/node-tests');
 
 const inHere = (file) => path.join(__dirname, file);
+
+const minutes = (n) => n * 60 * 1000;
 
 /** What takes little time and calls everything that reaches an app. */
 const QUICK =
@@ -33,7 +36,7 @@ function runWith(name, [program, args]) {
   const report = path.join(folder, 'report.json');
   try {
     console.log(`\n${name}`);
-    const ok = run(program, [...args, `--outputFile=${report}`]);
+    const ok = run(program, [...args, `--outputFile=${report}`], { timeout: minutes(10) });
     if (!fs.existsSync(report)) return { passed: 0, failed: 1, skipped: 0, failures: [] };
     return { failures: [], ...counted(name, JSON.parse(fs.readFileSync(report, 'utf8')), ok) };
   } finally {
@@ -71,23 +74,39 @@ function vitest() {
   return runWith('Vitest', toolOf('vitest', 'vitest.mjs', ...options, ...files()));
 }
 
-/** Runs the smoke test on another runtime, on each store. */
-function smoke(name, program, ...args) {
-  const ok = [[], ['..', 'embedded']].every((more) => {
-    console.log(`\n${name} ${more.join(' ')}`);
-    return run(program, [...args, 'scripts/smoke.js', ...more]);
+/** Runs the smoke test on another runtime. */
+function smoke(name, program, args, stores) {
+  const ok = stores.every((store) => {
+    console.log(`\n${name}, ${store}`);
+    return run(program, [...args, 'scripts/smoke.js', '..', store], { timeout: minutes(1) });
   });
   return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0, failures: [] };
 }
 
-function runRunners() {
+/** Runs it on Bun and on Deno, on each store. The server is ours: a child process keeps Deno from ending now and then. */
+async function runtimes() {
+  const server = await redisServer.start();
+  const stores = [String(server.port), 'embedded'];
+  try {
+    return [
+      smoke('Bun', inHere('node_modules/.bin/bun'), [], stores),
+      smoke('Deno', inHere('node_modules/.bin/deno'), ['run', '-A'], stores),
+    ];
+  } finally {
+    await server.stop();
+  }
+}
+
+async function runRunners() {
   ensurePackages(__dirname);
   const done = [
     jest(),
     vitest(),
-    smoke('Bun', inHere('node_modules/.bin/bun')),
-    smoke('Deno', inHere('node_modules/.bin/deno'), 'run', '-A'),
-    { failures: [], ...runNodeTests(testFiles('bundlers'), { concurrency: 1, timeout: 120000 }) },
+    ...(await runtimes()),
+    {
+      failures: [],
+      ...runNodeTests(testFiles('bundlers'), { concurrency: 1, timeout: minutes(2) }),
+    },
   ];
   const sum = (key) => done.reduce((total, each) => total + (each[key] || 0), 0);
   return {
