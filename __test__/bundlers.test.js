@@ -115,18 +115,22 @@ describe('a bundle', () => {
     assert.match(run(path.join(output, 'index.js')), /members ann,bob/);
   });
 
-  it('with the whole package inside has the exports of index.js', () => {
+  it('has the exports of index.js, and what pinus takes', () => {
     const file = path.join(folder, 'source/exports.js');
     fs.writeFileSync(
       file,
       `const { GlobalChannel, createPinusPlugin } = require('${name}');
-      console.log(GlobalChannel.name, createPinusPlugin().name);`,
+      const app = { set() {}, get() {}, getBase: () => process.argv[2] };
+      const Component = createPinusPlugin().components[0];
+      const opts = { globalChannel: { store: 'embedded', path: 'channels' } };
+      const { promises } = new Component(app, opts);
+      promises.start().then(() => promises.stop()).then(() => console.log(GlobalChannel.name, 'stopped'));`,
     );
     const output = path.join(folder, 'exports');
     succeed(path.join(runners, '.bin/ncc'), ['build', file, '-q', '-o', output]);
-    assert.match(run(path.join(output, 'index.js')), /GlobalChannel globalChannel/);
+    assert.match(run(path.join(output, 'index.js')), /GlobalChannel stopped/);
     const bundle = path.join(folder, 'exports-esbuild/bundle.js');
     esbuild(file, bundle, '--loader:.node=copy');
-    assert.match(run(bundle), /GlobalChannel globalChannel/);
+    assert.match(run(bundle), /GlobalChannel stopped/);
   });
 });
