@@ -168,6 +168,39 @@ stores('waitForStart', (ctx) => {
     ]);
   });
 
+  ours('thousands of calls are made over several turns, in order with later ones', async () => {
+    const service = waiting();
+    const order = [];
+    const count = 3000;
+    for (let i = 0; i < count; i += 1) service.add('n', i, 's1', () => order.push(i));
+    let last;
+    await new Promise((resolve) => {
+      service.start(() => {
+        last = invoke(service, 'getCountBySid', 'n', 's1');
+        service.leave('n', 0, 's1', () => order.push('left'));
+        resolve();
+      });
+    });
+    assert.strictEqual((await last.done).value, count);
+    assert.strictEqual(await ok(service, 'getCountBySid', 'n', 's1'), count - 1);
+    assert.deepStrictEqual(order, [...Array(count).keys(), 'left']);
+  });
+
+  ours('a stop in the middle of them answers each once', async () => {
+    const service = waiting();
+    const records = Array.from({ length: 3000 }, (_, i) => invoke(service, 'add', 'n', i, 's1'));
+    const stop = await new Promise((resolve) => {
+      service.start(() => resolve(invoke(service, 'stop', true)));
+    });
+    await stop.done;
+    for (const { n, err } of records) {
+      assert.strictEqual(n, 1);
+      if (err) assert.strictEqual(err.code, code('STOPPED'));
+    }
+    assert.strictEqual(records[0].err, null);
+    assert.ok(records[2999].err, 'the last one was not made yet');
+  });
+
   ours('a call that throws when it is made gets that as its error', async () => {
     const app = createApp();
     const service = waiting({}, app);

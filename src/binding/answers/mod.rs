@@ -27,9 +27,9 @@ use crate::{
     failpoints::may_panic,
 };
 
-/// The maximum number of callbacks called in one turn of the event loop, so that a full queue does not delay timers and
-/// sockets.
-const CALLBACKS: usize = 512;
+/// The maximum number of callbacks called, or of kept calls made, in one turn of the event loop, so that a full queue does
+/// not delay timers and sockets.
+pub const CALLBACKS: usize = 512;
 
 /// The load that JavaScript parses and copies in one turn of the event loop (see [`Tape::load`]), which the last list
 /// may exceed: a few milliseconds of work. While text is parsed it takes its memory twice.
@@ -172,6 +172,7 @@ impl Service {
             // None if the service has ended early.
             Late::Drained if self.ending.get() == Ending::Done => {}
             Late::Drained => self.host()?.fail_pushes(&self.env)?,
+            Late::Kept => self.make_kept()?,
             Late::Rested => {
                 self.resting.set(false);
                 self.release()?;

@@ -10,9 +10,13 @@ use napi::{
 };
 
 use crate::binding::{
+    answers::CALLBACKS,
     host::Host,
     methods::Kind,
-    service::{Service, call::State},
+    service::{
+        Service,
+        call::{Late, State},
+    },
     values::js::Args,
 };
 
@@ -58,11 +62,17 @@ impl Service {
         Ok(true)
     }
 
-    /// Makes the calls that are kept, when the start has succeeded. What their callbacks call meanwhile is kept behind
-    /// them.
+    /// Makes the calls that are kept, when the start has succeeded, some in each turn of the event loop. What is called
+    /// meanwhile is kept behind them.
     pub fn make_kept(&self) -> napi::Result<()> {
         let mut done = Ok(());
+        let mut left = CALLBACKS;
         while self.state.get() == State::Started && self.early.count.get() > 0 {
+            if left == 0 {
+                let token = self.later(Late::Kept);
+                return self.host()?.wait(&self.env, token, 0).and(done);
+            }
+            left -= 1;
             self.early.count.set(self.early.count.get() - 1);
             self.early.makes.set(true);
             let made = self.host().and_then(|host| host.make_kept(&self.env));
