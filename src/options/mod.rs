@@ -33,6 +33,10 @@ use crate::{driver::Limits, error::Result, keys::KeyLayout};
 
 /// The options of a service, checked.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option that is on or off"
+)]
 pub struct Options {
     /// The first part of every key; empty for the default.
     pub prefix: String,
