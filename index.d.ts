@@ -41,7 +41,7 @@ export interface GlobalChannelError extends Error {
  * returns, the others come asynchronously.
  */
 export type GlobalChannelErrorCode =
-  /** `invalid state`: called before `start` succeeded or after `stop`. */
+  /** `invalid state`: called before `start` succeeded (without option `waitForStart`) or after `stop`. */
   | 'ERR_GLOBAL_CHANNEL_INVALID_STATE'
   /** An argument has a wrong type or is too long; the message names it. Nothing was written. */
   | 'ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT'
@@ -122,6 +122,15 @@ export type MembersCallback = (err: GlobalChannelError | null, members: string[]
 export type CountCallback = (err: GlobalChannelError | null, count: number) => void;
 /** `failedUids`: the members who did not get the message, as strings, in no particular order. */
 export type PushCallback = (err: GlobalChannelError | null, failedUids: string[]) => void;
+
+/**
+ * The options of a push, for push schedulers. Any object but a function: in this place a function is the callback.
+ */
+export interface PushOptions {
+  [option: string]: any;
+  /** What all functions have, and other objects do not. */
+  readonly [Symbol.hasInstance]?: never;
+}
 
 /**
  * A custom store in place of the built-in ones (as in 0.0.7), for option `channelManager`. Arguments and answers are
@@ -406,6 +415,22 @@ export interface GlobalChannelOptions {
   pushTimeout?: number | string | null;
   /** The maximum number of unanswered calls; further ones fail with `ERR_GLOBAL_CHANNEL_QUEUE_FULL`. @default 100000 */
   maxQueue?: number | string | false | null;
+  /**
+   * `true`: calls that are made before `start` is done wait for it, and are made in their order when it has succeeded; at
+   * most `maxQueue` of them, further ones fail with `ERR_GLOBAL_CHANNEL_QUEUE_FULL`. The time of such a call begins
+   * then. A start that fails answers them with its error, `stop` with `ERR_GLOBAL_CHANNEL_STOPPED`. After a failed start
+   * calls are refused until `start` is called again. `false`: they get `ERR_GLOBAL_CHANNEL_INVALID_STATE`, as in 0.0.7.
+   * @default false
+   * @example
+   * ```ts
+   * import { GlobalChannel } from 'pome-globalchannel-plugin';
+   *
+   * const service = new GlobalChannel(app, { port: 6379, waitForStart: true });
+   * service.add('room-1', 'alice', 'connector-1', (err) => console.log(err ?? 'added'));
+   * service.start();
+   * ```
+   */
+  waitForStart?: boolean | null;
   /**
    * The member cache: lists are kept in memory, and read again when the store reports a change. Results are the same
    * as without it. `{maxBytes}` bounds its memory. It switches itself off, with one line in the log, where it cannot be
@@ -742,12 +767,77 @@ export interface GlobalChannelPromises {
     route: string,
     msg: any,
     channelName: Id,
-    opts?: object | null,
+    opts?: PushOptions | null,
   ): Promise<string[]>;
   /** See {@link GlobalChannel.destroyChannel}. */
   destroyChannel(name: Id): Promise<void>;
   /** See {@link GlobalChannel.clean}. */
   clean(): Promise<void>;
+}
+
+/**
+ * One channel of a service, made by {@link GlobalChannel.channel}: the methods of {@link GlobalChannel} that take a
+ * channel's name, without that argument. It keeps no state of its own.
+ *
+ * @example
+ * ```ts
+ * const room = channel.channel('room-1');
+ * room.add('alice', 'connector-1', (err) => {
+ *   if (err) console.error(err.code);
+ * });
+ * room.pushMessage('connector', 'onChat', { text: 'hello' }, (err, failedUids) => console.log(err, failedUids));
+ * const uids: string[] = await room.promises.getMembersBySid('connector-1');
+ * ```
+ */
+export interface Channel {
+  /** The name that was given. */
+  readonly name: Id;
+  /** See {@link GlobalChannel.add}. */
+  add(uid: Uid | Uid[], sid: Id, cb?: Callback): void;
+  /** See {@link GlobalChannel.leave}. */
+  leave(uid: Uid | Uid[], sid: Id, cb?: Callback): void;
+  /** See {@link GlobalChannel.getMembersBySid}. */
+  getMembersBySid(sid: Id, cb?: MembersCallback): void;
+  /** See {@link GlobalChannel.getCountBySid}. */
+  getCountBySid(sid: Id, cb?: CountCallback): void;
+  /** See {@link GlobalChannel.getMembersByChannelName}. */
+  getMembersByChannelName(serverType: string, cb?: MembersCallback): void;
+  /** See {@link GlobalChannel.pushMessage}. */
+  pushMessage(serverType: string, route: string, msg: any, cb?: PushCallback): void;
+  pushMessage(
+    serverType: string,
+    route: string,
+    msg: any,
+    opts?: PushOptions | null,
+    cb?: PushCallback,
+  ): void;
+  /** See {@link GlobalChannel.destroyChannel}. */
+  destroyChannel(cb?: Callback): void;
+  /** The same methods without the callback, as promises. */
+  readonly promises: ChannelPromises;
+}
+
+/** The methods of {@link Channel} as promises; see {@link GlobalChannelPromises}. */
+export interface ChannelPromises {
+  /** See {@link GlobalChannel.add}. */
+  add(uid: Uid | Uid[], sid: Id): Promise<void>;
+  /** See {@link GlobalChannel.leave}. */
+  leave(uid: Uid | Uid[], sid: Id): Promise<void>;
+  /** See {@link GlobalChannel.getMembersBySid}. */
+  getMembersBySid(sid: Id): Promise<string[]>;
+  /** See {@link GlobalChannel.getCountBySid}. */
+  getCountBySid(sid: Id): Promise<number>;
+  /** See {@link GlobalChannel.getMembersByChannelName}. */
+  getMembersByChannelName(serverType: string): Promise<string[]>;
+  /** See {@link GlobalChannel.pushMessage}; resolves to `failedUids`. */
+  pushMessage(
+    serverType: string,
+    route: string,
+    msg: any,
+    opts?: PushOptions | null,
+  ): Promise<string[]>;
+  /** See {@link GlobalChannel.destroyChannel}. */
+  destroyChannel(): Promise<void>;
 }
 
 /**
@@ -913,7 +1003,7 @@ export class GlobalChannel {
     route: string,
     msg: any,
     channelName: Id,
-    opts?: object | null,
+    opts?: PushOptions | null,
     cb?: PushCallback,
   ): void;
   /**
@@ -938,6 +1028,20 @@ export class GlobalChannel {
    * ```
    */
   clean(cb?: Callback): void;
+
+  /**
+   * Returns an object for one channel, with the methods above that take its name, without that argument; see
+   * {@link Channel}. The name is checked by each call.
+   * @example
+   * ```ts
+   * const room = channel.channel('room-1');
+   * room.leave('alice', 'connector-1');
+   * room.destroyChannel((err) => {
+   *   if (err) console.error(err.code);
+   * });
+   * ```
+   */
+  channel(name: Id): Channel;
 
   /**
    * Returns the counters of this instance as a new plain object. Cheap, and allowed in every state.
@@ -1002,7 +1106,7 @@ export class FanOutPushScheduler {
     route: string,
     msg: any,
     recvs: number[] | null,
-    opts?: object | null,
+    opts?: PushOptions | null,
     cb?: (err?: Error | null) => void,
   ): void;
 }

@@ -22,8 +22,8 @@ function createPinusPlugin() {
 }
 
 // `components` stays the only enumerable property, as in 0.0.7.
-const components = path.join(__dirname, 'lib', 'components') + path.sep;
-const plugin = { components };
+const folder = path.join(__dirname, 'lib', 'components') + path.sep;
+const plugin = { components: folder };
 
 Object.defineProperties(plugin, {
   GlobalChannel: { value: GlobalChannel },
@@ -42,5 +42,7 @@ Object.defineProperties(plugin, {
 
 module.exports = plugin;
 
-// For `import {GlobalChannel} from …`: Node finds the names of a CommonJS module by reading it.
-0 && (module.exports = { components, GlobalChannel, createPinusPlugin, FanOutPushScheduler });
+// For `import {GlobalChannel} from …`: Node finds the names of a CommonJS module by reading it. `components: folder` is no
+// shorthand because bundlers (ncc) write the path in the place of the variable.
+0 &&
+  (module.exports = { components: folder, GlobalChannel, createPinusPlugin, FanOutPushScheduler });

@@ -4,12 +4,14 @@
  */
 
 import * as plugin from '../index';
-import { GlobalChannel, components, createPinusPlugin } from '../index';
+import { FanOutPushScheduler, GlobalChannel, components, createPinusPlugin } from '../index';
 import type {
   Application,
   Callback,
+  Channel,
   ChannelManager,
   ChannelManagerOption,
+  ChannelPromises,
   GlobalChannelError,
   GlobalChannelErrorCode,
   GlobalChannelOptions,
@@ -96,6 +98,7 @@ const everyOption: GlobalChannelOptions = {
   connect_timeout: 1000,
   cache: { maxBytes: 1 << 20 },
   rpcNoDelay: false,
+  waitForStart: true,
   fanOut: { deflateThreshold: 2048, maxBuffered: 1 << 20, onSlow: 'close', lists: false },
 };
 const asInConfigFiles: GlobalChannelOptions = {
@@ -154,6 +157,7 @@ const nothingGiven: GlobalChannelOptions = {
   max_attempts: null,
   cache: null,
   rpcNoDelay: null,
+  waitForStart: null,
   fanOut: { deflateThreshold: null, maxBuffered: null, onSlow: null, lists: null },
   sentinels: null,
   name: null,
@@ -283,6 +287,19 @@ channel.pushMessage('connector', 'onChat', {}, 'n', (err, failedUids) => {
 channel.pushMessage('connector', 'onChat', {}, 'n', {}, (_err, failedUids) =>
   same<typeof failedUids, string[]>(true),
 );
+class Filter {
+  constructor(readonly level: number) {}
+}
+interface Named {
+  readonly filter: string;
+}
+const named: Named = { filter: 'x' };
+const untyped: any = { filter: 'x' };
+for (const opts of [new Filter(1), named, untyped, [1]]) {
+  channel.pushMessage('connector', 'onChat', {}, 'n', opts, (_err, failedUids) =>
+    same<typeof failedUids, string[]>(true),
+  );
+}
 channel.pushMessage('connector', 'onChat', 'text', 'n');
 channel.destroyChannel('n', done);
 channel.clean(done);
@@ -304,6 +321,71 @@ channel.getMembersByChannelName('n', members);
 channel.pushMessage('connector', 'onChat', {}, 'n', 'opts', pushed);
 // @ts-expect-error: the list is of strings
 channel.getMembersBySid('n', 's1', (_err, list: number[]) => list);
+
+// ---- wrong callbacks, inline: an optional argument before a callback takes no function
+
+// @ts-expect-error: the list is of strings
+channel.pushMessage('connector', 'onChat', {}, 'n', (_err, list: number[]) => list);
+// @ts-expect-error: the same behind opts
+channel.pushMessage('connector', 'onChat', {}, 'n', {}, (_err, list: number[]) => list);
+// @ts-expect-error: the error comes first
+channel.pushMessage('connector', 'onChat', {}, 'n', (list: string[]) => list);
+// @ts-expect-error: no third argument
+channel.pushMessage('connector', 'onChat', {}, 'n', (_err, list, more) => [list, more]);
+// @ts-expect-error: two callbacks
+channel.pushMessage('connector', 'onChat', {}, 'n', pushed, pushed);
+// @ts-expect-error: a class is no options
+channel.pushMessage('connector', 'onChat', {}, 'n', Filter, pushed);
+// @ts-expect-error: the callback of stop has no arguments
+channel.stop((err: Error) => err);
+// @ts-expect-error: the same behind force
+channel.stop(true, (err: Error) => err);
+// @ts-expect-error: no second argument
+channel.start((err, more) => [err, more]);
+// @ts-expect-error: the count is a number
+channel.getCountBySid('n', 's1', (_err, count: string) => count);
+// @ts-expect-error: promises take no callback
+void channel.promises.pushMessage('connector', 'onChat', {}, 'n', pushed);
+// @ts-expect-error: the same in the place after opts
+void channel.promises.pushMessage('connector', 'onChat', {}, 'n', {}, pushed);
+const scheduler = new FanOutPushScheduler(app);
+scheduler.schedule(null, 'onChat', Buffer.from(''), [1], { type: 'push' }, (err) => use(err));
+// @ts-expect-error: opts are not left out
+scheduler.schedule(null, 'onChat', Buffer.from(''), [1], (err: Error) => err);
+void scheduler.stop((): void => undefined);
+// @ts-expect-error: the callback of stop has no arguments
+void scheduler.stop((err: Error) => err);
+
+// ---- one channel
+
+const room: Channel = channel.channel('n');
+same<typeof room.promises, ChannelPromises>(true);
+use(channel.channel(7).name);
+room.add(uids, 's1', (err) => same<typeof err, GlobalChannelError | null>(true));
+room.leave('u', 's1');
+room.getMembersBySid('s1', (_err, list) => same<typeof list, string[]>(true));
+room.getCountBySid('s1', (_err, count) => same<typeof count, number>(true));
+room.getMembersByChannelName('connector', (_err, list) => same<typeof list, string[]>(true));
+room.pushMessage('connector', 'onChat', {}, (_err, list) => same<typeof list, string[]>(true));
+room.pushMessage('connector', 'onChat', {}, { filter: 1 }, (_err, list) =>
+  same<typeof list, string[]>(true),
+);
+room.pushMessage('connector', 'onChat', {}, null, pushed);
+room.destroyChannel(done);
+// @ts-expect-error: the list is of strings
+room.pushMessage('connector', 'onChat', {}, (_err, list: number[]) => list);
+// @ts-expect-error: the name is given already
+room.add('n', 'u', 's1', done);
+// @ts-expect-error: clean is not about one channel
+room.clean(done);
+// @ts-expect-error
+room.name = 'other';
+void (room.promises.pushMessage('connector', 'onChat', {}) satisfies Promise<string[]>);
+void (room.promises.getCountBySid('s1') satisfies Promise<number>);
+// @ts-expect-error: promises take no callback
+void room.promises.pushMessage('connector', 'onChat', {}, pushed);
+// @ts-expect-error: a name
+channel.channel();
 
 // ---- stats
 

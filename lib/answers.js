@@ -9,7 +9,7 @@
 // was first used, so the same array always means the same list.
 
 const callBack = require('./callBack');
-const { words, shapes } = require('./tables');
+const { words } = require('./tables');
 
 // The instruction in the low four bits of a word; the other bits are its operand n.
 const {
@@ -178,11 +178,7 @@ module.exports = function createAnswers(deliver, failed) {
 
   function fail(call, err, shape) {
     const callback = typeof call === 'object' && call !== null ? call.callback : call;
-    if (shape === shapes.PLAIN) {
-      callBack(callback, err);
-    } else {
-      callBack(callback, err, shape === shapes.NULL ? null : undefined);
-    }
+    callBack.failed(callback, err, shape);
   }
 
   function takeOwned() {

@@ -5,6 +5,7 @@
 
 const path = require('path');
 
+const defineChannel = require('./channel');
 const defineInspect = require('./inspect');
 const { rethrow } = require('./callBack');
 const attach = require('./host');
@@ -43,6 +44,8 @@ for (const [method, { arguments: names }] of METHODS) {
 }
 
 defineInspect(GlobalChannel);
+
+defineChannel(GlobalChannel);
 
 const promises = new WeakMap();
 

@@ -7,8 +7,10 @@
 const createAnswers = require('./answers');
 const createCustomManager = require('./customManager');
 const createDelivery = require('./delivery');
+const createEarly = require('./early');
 const offerFanOut = require('./fanOut/offer');
 const createLogger = require('./logger');
+const { copy } = require('./realm');
 const { recipients } = require('./recipients');
 const createRpcNoDelay = require('./rpcNoDelay');
 const createServers = require('./servers');
@@ -18,7 +20,7 @@ const uids = require('./uids');
 const resolved = Promise.resolve();
 
 /** Makes the host of `instance`; called by its constructor. */
-module.exports = function attach(channel, app, opts, tools) {
+module.exports = function attach(channel, app, opts = {}, tools) {
   const log = createLogger(app);
   const manager = createCustomManager.of(app, opts, tools);
 
@@ -36,7 +38,7 @@ module.exports = function attach(channel, app, opts, tools) {
   const { cleanOnStartUp } = opts;
   channel.cleanOnStartUp =
     typeof cleanOnStartUp === 'string' ? tools.cleanOnStartUp : cleanOnStartUp;
-  channel.manager = manager || Object.freeze(tools.manager);
+  channel.manager = manager || Object.freeze(copy(tools.manager));
 
   const beforeRpc = tools.rpcNoDelay ? createRpcNoDelay(app) : () => {};
   const { deliver, failAll, close, counts } = createDelivery(app, log, tools, beforeRpc);
@@ -44,9 +46,12 @@ module.exports = function attach(channel, app, opts, tools) {
   const fanOut = offerFanOut(app, tools.fanOut);
   const host = {
     log,
+    copy,
+    empty: () => [],
     uids,
     ...createServers(app),
     ...answers,
+    ...createEarly(channel, tools.failed),
     hold: (at, sids, route, msg, opts, callback, name) => {
       answers.calls[at] = makePush(sids, route, msg, opts, callback, listName(name, opts));
     },

@@ -41,6 +41,16 @@ function kindOf(file) {
   return 'unknown format';
 }
 
+/** The newest glibc that addons may need, as README.md and lib/native.js say. */
+const GLIBC = [2, 17];
+
+/** Returns the newest version of glibc whose symbols a library names, as `[2, 17]`; undefined if it names none. */
+function glibcOf(file) {
+  const versions = fs.readFileSync(file, 'latin1').matchAll(/GLIBC_(\d+)\.(\d+)/g);
+  const numbers = Array.from(versions, ([, major, minor]) => [Number(major), Number(minor)]);
+  return numbers.sort(([a, b], [c, d]) => a - c || b - d).pop();
+}
+
 /** Checks the package of one target; returns what is wrong, or undefined. */
 function problemWith(target) {
   if (!platforms[target]) return 'not known to scripts/check-artifacts.js; add it there';
@@ -53,7 +63,9 @@ function problemWith(target) {
   if (platformPackage.version !== version) return `version ${platformPackage.version}`;
   const addon = path.join(folder, `${napi.binaryName}.${platform}.node`);
   if (!fs.existsSync(addon)) return `no ${addon}`;
-  return kindOf(addon) === kind ? undefined : `${kindOf(addon)} where ${kind} is expected`;
+  if (kindOf(addon) !== kind) return `${kindOf(addon)} where ${kind} is expected`;
+  const [major, minor] = glibcOf(addon) || GLIBC;
+  return major > GLIBC[0] || minor > GLIBC[1] ? `needs glibc ${major}.${minor}` : undefined;
 }
 
 for (const target of napi.targets) {

@@ -8,6 +8,7 @@ const path = require('node:path');
 const { run, runAndRead, toolCommand } = require('./lib/process');
 const { testFiles, essentialFiles, unitFiles, runNodeTests } = require('./lib/node-tests');
 const { runOnNodes } = require('./nodes');
+const { runRunners } = require('./runners/run');
 
 const minutes = (n) => n * 60 * 1000;
 const cargo = (...args) => check('cargo', args);
@@ -82,6 +83,10 @@ const stages = {
   pack: {
     title: 'the packed tarball in a fresh folder',
     run: () => runNodeTests(testFiles('pack'), { concurrency: 1, timeout: minutes(10) }),
+  },
+  runners: {
+    title: 'under Jest and Vitest, on Bun and Deno, in bundles of esbuild and ncc (WHOLE=1: more)',
+    run: () => runRunners(),
   },
   'fan-out': {
     title: 'pushes of real frontends, byte by byte, with the fan-out and without it',

@@ -11,8 +11,9 @@ const { root, run } = require('./process');
 /**
  * Returns the test files (`*.test.js`) of a suite below __test__: `pomelo-cluster` starts pomelo or pinus clusters,
  * `fan-out` single frontends, `linearizability` many processes on one store, `topology` servers that fail over to one
- * another; `embedded` kills processes that share a folder and damages the folder; `pack` installs the tarball; `broken`
- * uses the addon whose rules can be broken; `core` is everything else, and runs on every supported Node.
+ * another; `embedded` kills processes that share a folder and damages the folder; `pack` installs the tarball; `bundlers`
+ * needs the packages of scripts/runners; `broken` uses the addon whose rules can be broken; `core` is everything else, and
+ * runs on every supported Node.
  */
 function testFiles(suite) {
   return filesBelow('__test__').filter(
@@ -50,7 +51,7 @@ const FAN_OUT_IN_PROCESS = ['native', 'no-native', 'offer', 'options', 'schedule
 function suiteOf(file) {
   const [, folder] = file.split(path.sep);
   const name = path.basename(file, '.test.js');
-  if (name === 'broken' || name === 'pack') return name;
+  if (['broken', 'bundlers', 'pack'].includes(name)) return name;
   if (folder === 'fan-out') return FAN_OUT_IN_PROCESS.includes(name) ? 'core' : 'fan-out';
   return ['pomelo-cluster', 'linearizability', 'embedded', 'topology'].includes(folder)
     ? folder

@@ -32,6 +32,8 @@ pub struct Host {
     /// `(at, seq, sids, route, msg, opts, callback, uids | null)`: the same for a push to users, or to all sessions, whose
     /// lists are known.
     hold_own: Ref,
+    /// `() => []`: an empty list for the app.
+    empty: Ref,
     /// `(array) => text | array`: reads a long array of uids (`lib/uids.js`).
     uids: Ref,
     /// `()`: schedules the hand-over of the packed calls at the end of the tick.
@@ -42,6 +44,10 @@ pub struct Host {
     answer: Ref,
     /// `()`: answers all pushes whose RPCs are under way, with [`crate::error::Error::Stopped`].
     fail_pushes: Ref,
+    /// `()`: makes the oldest call that was kept for the end of the start (`lib/early.js`).
+    make_kept: Ref,
+    /// `(err)`: answers all of these with an error.
+    refuse_kept: Ref,
     /// `()`: releases what was kept for later answers.
     close: Ref,
     /// `(token, op, …args)`: calls the custom manager and settles `token` with the arguments of the callback. `None`
@@ -104,11 +110,14 @@ impl Host {
             room: function("room")?,
             hold: function("hold")?,
             hold_own: function("holdOwn")?,
+            empty: function("empty")?,
             uids: function("uids")?,
             soon: function("soon")?,
             tape_of: function("tapeOf")?,
             answer: function("answer")?,
             fail_pushes: function("failPushes")?,
+            make_kept: function("makeKept")?,
+            refuse_kept: function("refuseKept")?,
             close: function("close")?,
             execute: object
                 .has_named_property("execute")?
@@ -147,6 +156,11 @@ impl Host {
     /// Returns the ids of the frontends that exist now.
     pub fn frontend_ids(&self, env: &Env) -> napi::Result<Vec<String>> {
         get(self.frontend_ids.call(env, Args::new())?)
+    }
+
+    /// Makes an empty list for the app, an array of its realm.
+    pub fn empty(&self, env: &Env) -> napi::Result<Unknown<'static>> {
+        self.empty.call(env, Args::new())
     }
 
     /// Reads a long array of uids, for [`crate::binding::values::args::members`].
@@ -237,6 +251,17 @@ impl Host {
     /// Answers all pushes whose RPCs are in flight with [`crate::error::Error::Stopped`].
     pub fn fail_pushes(&self, env: &Env) -> napi::Result<()> {
         self.fail_pushes.call(env, Args::new()).map(drop)
+    }
+
+    /// Makes the oldest call that was kept for the end of the start.
+    pub fn make_kept(&self, env: &Env) -> napi::Result<()> {
+        self.make_kept.call(env, Args::new()).map(drop)
+    }
+
+    /// Answers all of these with an error.
+    pub fn refuse_kept(&self, env: &Env, error: Unknown) -> napi::Result<()> {
+        let args = Args::new().with(env, error)?;
+        self.refuse_kept.call(env, args).map(drop)
     }
 
     /// Releases what was kept for later answers, when the service has ended or failed to start.

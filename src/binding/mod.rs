@@ -30,7 +30,14 @@ mod values;
 use napi::{Env, bindgen_prelude::Function};
 use napi_derive::napi;
 
-use self::values::js::{Args, Installed, Ref};
+use self::values::js::{Args, Installed, Ref, Registered};
+
+/// Registers the function that makes errors. Internal: `lib/native.js` calls it when it has loaded the addon.
+#[napi(catch_unwind)]
+pub fn install_errors(env: Env, make_error: Function<Args>) -> napi::Result<()> {
+    let make_error = Some(Ref::function(&make_error)?);
+    Registered::update(&env, |registered| registered.make_error = make_error)
+}
 
 /// Registers the functions of `lib/` that this environment needs: `attach` makes the JavaScript side of an instance,
 /// `rethrow` throws in a later turn of the event loop, and `base_of` returns the base of relative paths. Internal:
@@ -47,7 +54,7 @@ pub fn install(
         rethrow: Ref::function(&rethrow)?,
         base_of: Ref::function(&base_of)?,
     };
-    env.set_instance_data(installed, (), |_| {})
+    Registered::update(&env, |registered| registered.install(installed))
 }
 
 /// Checks all rows of the embedded store in a folder, for tests. Returns the numbers of channels, members and readers.

@@ -27,12 +27,17 @@ use self::{
         CACHE, CACHE_MAX_BYTES, CHANNEL_MANAGER, CLEAN_ON_START_UP, COMMAND_TIMEOUT,
         CONNECT_TIMEOUT, GIVE_UP_AFTER, HASH_TAG, MAX_ATTEMPTS, MAX_QUEUE, OFFLINE_QUEUE, PREFIX,
         PUSH_TIMEOUT, RETRY_MAX_DELAY, RETURN_BUFFERS, RPC_NO_DELAY, SOCKET, START_TIMEOUT,
+        WAIT_FOR_START,
     },
 };
 use crate::{driver::Limits, error::Result, keys::KeyLayout};
 
 /// The options of a service, checked.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option that is on or off"
+)]
 pub struct Options {
     /// The first part of every key; empty for the default.
     pub prefix: String,
@@ -40,6 +45,8 @@ pub struct Options {
     pub hash_tag: bool,
     /// Whether `start` removes all channels under the prefix.
     pub clean_on_start_up: bool,
+    /// Whether calls that are made before `start` is done wait for it.
+    pub wait_for_start: bool,
     /// The maximum number of unanswered calls.
     pub max_queue: usize,
     /// The time in which a frontend must answer a push; `None` = no limit.
@@ -116,6 +123,7 @@ impl Options {
             prefix: prefix(&read, &store, hash_tag)?,
             hash_tag,
             clean_on_start_up: read.truthy(&CLEAN_ON_START_UP),
+            wait_for_start: read.flag(&WAIT_FOR_START)?,
             max_queue: usize::try_from(read.integer(&MAX_QUEUE)?).unwrap_or(usize::MAX),
             push_timeout: read.time(&PUSH_TIMEOUT)?,
             rpc_no_delay: read.flag(&RPC_NO_DELAY)?,

@@ -121,6 +121,7 @@ options! {
     PUSH_TIMEOUT      "pushTimeout"              Time(10_000)                                        Any      Shown;
     MAX_QUEUE         "maxQueue"                 Integer(1..=CALLS, 100_000)                         Any      Shown;
     CLEAN_ON_START_UP "cleanOnStartUp"           Truthy(false)                                       Any      Shown;
+    WAIT_FOR_START    "waitForStart"             Flag(false)                                         Any      Shown;
     CHANNEL_MANAGER   "channelManager"           Manager()                                           Any      Hidden;
     CACHE             "cache"                    Switch(Some(true), CACHE_FORMS)                     Any      Shown;
     CACHE_MAX_BYTES   "cache.maxBytes"           Integer(1..=BYTES, 64 << 20)                        Any      Shown;

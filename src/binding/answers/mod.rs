@@ -8,7 +8,10 @@ pub(in crate::binding) mod tape;
 
 use std::rc::Rc;
 
-use napi::bindgen_prelude::{JsObjectValue as _, JsValue as _, Object};
+use napi::{
+    Unknown,
+    bindgen_prelude::{JsObjectValue as _, JsValue as _, Object},
+};
 
 use crate::{
     binding::{
@@ -24,9 +27,9 @@ use crate::{
     failpoints::may_panic,
 };
 
-/// The maximum number of callbacks called in one turn of the event loop, so that a full queue does not delay timers and
-/// sockets.
-const CALLBACKS: usize = 512;
+/// The maximum number of callbacks called, or of kept calls made, in one turn of the event loop, so that a full queue does
+/// not delay timers and sockets.
+pub const CALLBACKS: usize = 512;
 
 /// The load that JavaScript parses and copies in one turn of the event loop (see [`Tape::load`]), which the last list
 /// may exceed: a few milliseconds of work. While text is parsed it takes its memory twice.
@@ -154,9 +157,13 @@ impl Service {
             Late::Start if !failed()? => self.store_started()?,
             Late::CleanFirst if !failed()? => self.started()?,
             Late::Start | Late::CleanFirst => {
-                self.counts.foreign_error(&self.env, &args.get_element(0)?);
+                let error: Unknown = args.get_element(0)?;
+                self.counts.foreign_error(&self.env, &error);
+                let starters = self.starters.take();
+                let host = self.host.borrow().clone();
                 self.back_to_inited(false);
-                for starter in self.starters.take() {
+                self.refuse_kept(host, error)?;
+                for starter in starters {
                     starter.call(&self.env, Args::new().spread(args)?)?;
                 }
             }
@@ -169,6 +176,7 @@ impl Service {
             // None if the service has ended early.
             Late::Drained if self.ending.get() == Ending::Done => {}
             Late::Drained => self.host()?.fail_pushes(&self.env)?,
+            Late::Kept => self.make_kept()?,
             Late::Rested => {
                 self.resting.set(false);
                 self.release()?;

@@ -45,7 +45,7 @@ pub fn attach(
     service: &Rc<Service>,
     channel: Object,
     app: Unknown,
-    opts: Object,
+    opts: Option<Object>,
 ) -> napi::Result<()> {
     let Installed { attach, .. } = Installed::of(env)?;
     let mut tools = Object::new(env)?;
@@ -89,7 +89,7 @@ pub fn attach(
     let args = Args::new()
         .with(env, channel)?
         .with(env, app)?
-        .with(env, opts)?
+        .with_or_undefined(env, opts)?
         .with(env, tools)?;
     attach.call(env, args).map(drop)
 }

@@ -51,12 +51,8 @@ impl GlobalChannel {
         let mut options =
             Options::parse(&source).map_err(|error| errors::to_throw(&env, &error))?;
         anchor(&env, app, &mut options.store)?;
-        let opts = match given {
-            Some(given) => given,
-            None => Object::new(&env)?,
-        };
         let service = Service::new(env, options);
-        attach(&env, &service, channel, app, opts)?;
+        attach(&env, &service, channel, app, given)?;
         let unknown = unknown.iter();
         let unknown = unknown.map(|name| format!("unknown option {name:?} is ignored"));
         for line in unknown.chain(Options::without_effect(&source)) {

@@ -20,7 +20,7 @@ use crate::{
         methods::{Arguments, ENTRIES, Kind},
         service::{Service, call::State, panic},
         values::{
-            args,
+            args, errors,
             js::{Args, Callback},
         },
     },
@@ -68,35 +68,50 @@ pub extern "C" fn store_method<const KIND: usize>(
 ) -> sys::napi_value {
     let kind = const { Kind::ALL[KIND] };
     match const { Kind::ALL[KIND].arguments() } {
-        Arguments::Member => method(env, info, |service, _, [name, uid, sid, cb]| {
+        Arguments::Member => store(env, info, kind, |service, [name, uid, sid, cb]| {
             service.write(kind, [name, uid, sid], &cb)
         }),
-        Arguments::Frontend => method(env, info, |service, _, [name, sid, cb]| {
+        Arguments::Frontend => store(env, info, kind, |service, [name, sid, cb]| {
             service.of_frontend(kind, [name, sid], &cb)
         }),
-        Arguments::Servers => method(env, info, |service, _, [server_type, name, cb]| {
+        Arguments::Servers => store(env, info, kind, |service, [server_type, name, cb]| {
             service.of_servers(kind, &server_type, name, &cb)
         }),
-        Arguments::Push => method(env, info, |service, _, args| {
+        Arguments::Push => store(env, info, kind, |service, args| {
             let [server_type, route, msg, name, opts, cb] = args;
             let (opts, cb) = optional(&service.env, opts, cb)?;
             service.push(kind, &server_type, name, [route, msg, opts, cb])
         }),
-        Arguments::PushUids => method(env, info, |service, _, args| {
+        Arguments::PushUids => store(env, info, kind, |service, args| {
             let [server_type, route, msg, uids, opts, cb] = args;
             let (opts, cb) = optional(&service.env, opts, cb)?;
             service.push_to_uids(kind, &server_type, uids, [route, msg, opts, cb])
         }),
-        Arguments::Broadcast => method(env, info, |service, _, args| {
+        Arguments::Broadcast => store(env, info, kind, |service, args| {
             let [server_type, route, msg, opts, cb] = args;
             let (opts, cb) = optional(&service.env, opts, cb)?;
             service.broadcast(kind, &server_type, [route, msg, opts, cb])
         }),
-        Arguments::Frontends => method(env, info, |service, _, [name, cb]| {
+        Arguments::Frontends => store(env, info, kind, |service, [name, cb]| {
             service.of_frontends(kind, name, &cb)
         }),
-        Arguments::Store => method(env, info, |service, _, [cb]| service.of_store(kind, &cb)),
+        Arguments::Store => store(env, info, kind, |service, [cb]| service.of_store(kind, &cb)),
     }
+}
+
+/// Runs a method of the store, or keeps the call until the service is started.
+fn store<const N: usize>(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+    kind: Kind,
+    run: impl FnOnce(&Rc<Service>, [Unknown; N]) -> napi::Result<()>,
+) -> sys::napi_value {
+    method(env, info, |service, channel, args| {
+        if service.keep(kind, &channel, &args)? {
+            return Ok(());
+        }
+        run(service, args)
+    })
 }
 
 extern "C" fn start(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
@@ -169,8 +184,10 @@ fn enter<const N: usize>(
         let channel = unsafe { info.unwrap_raw::<GlobalChannel>().map(|channel| &*channel) };
         let Ok(channel) = channel else {
             // V8's message for a method that was taken off its instance.
-            Env::from_raw(env).throw_type_error("Illegal invocation", None)?;
-            return Ok(ptr::null_mut());
+            return Err(errors::type_error(
+                &Env::from_raw(env),
+                "Illegal invocation",
+            ));
         };
         // SAFETY: values of the current scope.
         let arg = |index| unsafe { Unknown::from_raw_unchecked(env, info.get_arg(index)) };

@@ -13,14 +13,14 @@ use std::{
 use hdrhistogram::Histogram;
 use napi::{
     Env, Unknown,
-    bindgen_prelude::{JsObjectValue as _, JsValue as _, Object},
+    bindgen_prelude::{Function, JsObjectValue as _, JsValue as _, Object},
 };
 
 use crate::{
     binding::{
         methods::Kind,
         service::{Service, call::State},
-        values::js,
+        values::js::{self, Args},
     },
     error::Error,
 };
@@ -158,7 +158,10 @@ impl Service {
             stats.set(name, pushed.get_named_property::<f64>(name)?)?;
         }
         stats.set("fanOut", host.get_named_property::<Object>("fanOut")?)?;
-        Ok(stats)
+        let copy: Function<Args> = host.get_named_property("copy")?;
+        let stats = copy.call(Args::new().with(env, stats)?)?;
+        // SAFETY: napi-rs checks the type.
+        unsafe { stats.cast() }
     }
 
     fn connection(&self, connected: bool) -> &'static str {

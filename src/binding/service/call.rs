@@ -52,6 +52,8 @@ pub enum Late {
     Drained,
     /// The next turn of the event loop.
     Rested,
+    /// The same, with calls left that waited for the start.
+    Kept,
 }
 
 /// The first token of a [`Late`]; smaller ones are numbers of calls.

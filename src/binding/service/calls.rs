@@ -165,7 +165,7 @@ impl Service {
         let env = &self.env;
         let servers = host.server_ids(env, server_type)?;
         if servers.ids.is_empty() {
-            return self.answer_nobody(kind, cb).map(|()| None);
+            return self.answer_nobody(&host, kind, cb).map(|()| None);
         }
         // The app's look-up has run, which may have called `stop`.
         let host = self.admitted(kind, cb)?;
@@ -173,11 +173,11 @@ impl Service {
     }
 
     /// Answers `(null, [])` at once.
-    pub(super) fn answer_nobody(&self, kind: Kind, cb: &Unknown) -> napi::Result<()> {
+    pub(super) fn answer_nobody(&self, host: &Host, kind: Kind, cb: &Unknown) -> napi::Result<()> {
         let env = &self.env;
         self.counts.command(kind);
-        let args = Args::new().with_null(env)?;
-        call_back(env, cb, args.with(env, env.create_array(0)?)?)
+        let args = Args::new().with_null(env)?.with(env, host.empty(env)?)?;
+        call_back(env, cb, args)
     }
 
     pub(super) fn check_key(&self, name: &str, sid: &str) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use std::{rc::Rc, time::Instant};
 
-use napi::bindgen_prelude::Object;
+use napi::bindgen_prelude::{JsValue as _, Object};
 
 use crate::{
     binding::{
@@ -12,7 +12,10 @@ use crate::{
             call::{Ending, Late, Outcome, State},
             panic::closure,
         },
-        values::js::{Args, Callback},
+        values::{
+            errors,
+            js::{Args, Callback},
+        },
     },
     driver::DriverHandle,
     error::Error,
@@ -28,6 +31,7 @@ impl Service {
             State::Inited => {
                 self.hold_host(channel)?;
                 self.state.set(State::Starting);
+                self.early.keeps.set(self.options.wait_for_start);
                 self.starters.borrow_mut().push(callback);
                 self.open()
             }
@@ -92,6 +96,7 @@ impl Service {
     ) -> napi::Result<()> {
         self.stoppers.borrow_mut().push(callback);
         let before = self.state.replace(State::Closed);
+        self.early.keeps.set(false);
         if before == State::Closed {
             if self.ending.get() == Ending::Done {
                 // Stopped already: the callback is called too, after this method has returned.
@@ -144,17 +149,23 @@ impl Service {
     pub fn started(&self) -> napi::Result<()> {
         if self.state.get() == State::Starting {
             self.state.set(State::Started);
-            for starter in self.starters.take() {
+            let starters = self.starters.take();
+            let made = self.make_kept();
+            for starter in starters {
                 starter.call(&self.env, Args::new().with_null(&self.env)?)?;
             }
+            return made;
         }
         Ok(())
     }
 
     /// Answers a failed start, which can be repeated unless a stop was called meanwhile.
     pub fn start_failed(&self, error: &Error) -> napi::Result<()> {
+        let starters = self.starters.take();
+        let host = self.host.borrow().clone();
         self.back_to_inited(error != &Error::Stopped);
-        for starter in self.starters.take() {
+        self.refuse_kept(host, errors::to_js(&self.env, error)?.to_unknown())?;
+        for starter in starters {
             self.fail(starter, error)?;
         }
         Ok(())
@@ -207,6 +218,8 @@ impl Service {
             return Ok(());
         }
         self.ending.set(Ending::Done);
+        let stopped = errors::to_js(&self.env, &Error::Stopped)?.to_unknown();
+        self.refuse_kept(self.host.borrow().clone(), stopped)?;
         for starter in self.starters.take() {
             self.fail(starter, &Error::Stopped)?;
         }

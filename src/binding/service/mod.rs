@@ -6,6 +6,7 @@
 
 pub(in crate::binding) mod call;
 pub(in crate::binding) mod calls;
+pub(in crate::binding) mod early;
 pub(in crate::binding) mod lifecycle;
 pub(in crate::binding) mod packing;
 pub(in crate::binding) mod panic;
@@ -30,7 +31,10 @@ use crate::{
         class::stats::Counts,
         host::Host,
         methods::Kind,
-        service::call::{Call, Ending, LATE, Late, Outcome, State},
+        service::{
+            call::{Call, Ending, LATE, Late, Outcome, State},
+            early::Early,
+        },
         values::{
             args, errors,
             js::{Args, Callback, call_back},
@@ -56,6 +60,8 @@ pub struct Service {
     /// The maximum sizes of keys and members.
     pub sizes: Sizes,
     pub state: Cell<State>,
+    /// The calls that wait for the start (option `waitForStart`).
+    pub early: Early,
     /// The JavaScript side, from `start` to the end of `stop`: see [`Service::hold_host`].
     pub host: RefCell<Option<Rc<Host>>>,
     custom: Cell<bool>,
@@ -104,6 +110,7 @@ impl Service {
             env,
             keys: options.keys(),
             sizes: options.store.sizes(),
+            early: Early::new(options.wait_for_start),
             options,
             state: Cell::new(State::Inited),
             host: RefCell::default(),
@@ -167,13 +174,19 @@ impl Service {
 
     /// Checks whether a call may go to the store now; the error says why not.
     pub fn admit(&self) -> Result<()> {
+        let limit = self.options.max_queue;
         if self.state.get() != State::Started {
-            return Err(Error::InvalidState);
+            // With `waitForStart` a call that is not kept is one too many.
+            let full = self.early.keeps.get();
+            return Err(if full {
+                Error::QueueFull { limit }
+            } else {
+                Error::InvalidState
+            });
         }
         if let Some(words) = &*self.died.borrow() {
             return Err(Error::Internal(words.clone()));
         }
-        let limit = self.options.max_queue;
         if self.unanswered() >= limit {
             return Err(Error::QueueFull { limit });
         }
@@ -182,7 +195,7 @@ impl Service {
 
     /// Returns the number of unanswered calls.
     pub fn unanswered(&self) -> usize {
-        self.calls.borrow().len() + self.pushes.get()
+        self.calls.borrow().len() + self.pushes.get() + self.early.count.get()
     }
 
     /// Returns the time of the calls of this tick, in microseconds (see [`crate::binding::class::stats`]).

@@ -45,7 +45,7 @@ impl Service {
         }
         let servers = servers.among(&self.env, options.sids.as_deref())?;
         if servers.ids.is_empty() {
-            return self.answer_nobody(kind, cb);
+            return self.answer_nobody(&host, kind, cb);
         }
         let values = [route, msg, opts, callback, name];
         let hold = |seq| host.hold_push(&self.env, seq, &servers, values);
@@ -70,7 +70,7 @@ impl Service {
             Err(error) => return self.refuse(kind, cb, &error),
         };
         if names.is_empty() {
-            return self.answer_nobody(kind, cb);
+            return self.answer_nobody(&host, kind, cb);
         }
         let keys = match self.group_keys(&names, &options, &servers.ids) {
             Ok(keys) => keys,
@@ -132,9 +132,6 @@ impl Service {
             Ok(read) => read,
             Err(error) => return self.refuse(kind, cb, &error),
         };
-        if uids.is_empty() {
-            return self.answer_nobody(kind, cb);
-        }
         let servers = Servers::new(&self.env, vec![sid])?;
         self.push_in_turn(&host, kind, &servers, Some(uids), values)
     }
@@ -155,9 +152,6 @@ impl Service {
             Err(error) => return self.refuse(kind, cb, &error),
         };
         let servers = servers.among(&self.env, options.sids.as_deref())?;
-        if servers.ids.is_empty() {
-            return self.answer_nobody(kind, cb);
-        }
         self.push_in_turn(&host, kind, &servers, None, values)
     }
 

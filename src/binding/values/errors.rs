@@ -1,21 +1,23 @@
-//! Converts the crate's error to a JavaScript `Error` with `code` and, where known, `cause`.
+//! Converts the crate's error to a JavaScript `Error` with `code` and, where known, `cause`. All errors of the package
+//! are made here, by `makeError` of `lib/realm.js`: what Node-API creates belongs to Node's main realm, where the app's
+//! modules need not be.
 
 use napi::{
     Env, Status, Unknown, ValueType,
     bindgen_prelude::{JsObjectValue as _, JsValue as _, Object},
 };
 
-use crate::error::Error;
+use crate::{
+    binding::values::js::{Args, Registered},
+    error::Error,
+};
 
 /// Makes the JavaScript error.
 pub fn to_js<'env>(env: &'env Env, error: &Error) -> napi::Result<Object<'env>> {
-    let mut object = plain(env, &error.to_string())?;
-    object.set_named_property("code", error.code())?;
-    if let Some(cause) = error.cause() {
-        let cause = plain(env, cause)?;
-        object.set_named_property("cause", cause)?;
-    }
-    Ok(object)
+    let cause = error.cause();
+    let cause = cause.map(|cause| make(env, cause, None, None, false));
+    let cause = cause.transpose()?;
+    make(env, &error.to_string(), Some(error.code()), cause, false)
 }
 
 /// Makes the JavaScript error with a cause that is a JavaScript value, unless that is `undefined`.
@@ -33,15 +35,47 @@ pub fn with_cause<'env>(
 
 /// Makes the error as one to be thrown: napi-rs keeps the JavaScript object and throws it.
 pub fn to_throw(env: &Env, error: &Error) -> napi::Error {
-    match to_js(env, error) {
+    thrown(to_js(env, error))
+}
+
+/// Makes a `TypeError` to be thrown.
+pub fn type_error(env: &Env, message: &str) -> napi::Error {
+    thrown(make(env, message, None, None, true))
+}
+
+fn thrown(made: napi::Result<Object>) -> napi::Error {
+    match made {
         Ok(object) => napi::Error::from(object.to_unknown()),
         Err(failed) => failed,
     }
 }
 
-fn plain<'env>(env: &'env Env, message: &str) -> napi::Result<Object<'env>> {
-    let mut object = env.create_error(napi::Error::new(Status::GenericFailure, message))?;
+/// Makes an error. Without `lib/`, or where no JavaScript can run, Node-API creates it.
+fn make<'env>(
+    env: &'env Env,
+    message: &str,
+    code: Option<&str>,
+    cause: Option<Object>,
+    is_type_error: bool,
+) -> napi::Result<Object<'env>> {
+    if let Some(make_error) = &Registered::of(env)?.make_error {
+        let args = Args::new().with(env, message)?;
+        let args = args.with_or_undefined(env, code)?;
+        let args = args.with_or_undefined(env, cause)?;
+        let made = make_error.call(env, args.with(env, is_type_error)?);
+        if let Ok(error) = made {
+            // SAFETY: napi-rs checks the type.
+            return unsafe { error.cast() };
+        }
+    }
+    let mut error = env.create_error(napi::Error::new(Status::GenericFailure, message))?;
     // `create_error` sets napi-rs's own code.
-    object.delete_named_property("code")?;
-    Ok(object)
+    error.delete_named_property("code")?;
+    if let Some(code) = code {
+        error.set_named_property("code", code)?;
+    }
+    if let Some(cause) = cause {
+        error.set_named_property("cause", cause)?;
+    }
+    Ok(error)
 }

@@ -34,6 +34,18 @@ impl Args {
         self.with(env, Null)
     }
 
+    /// Appends a value, or `undefined` without one.
+    pub fn with_or_undefined<T: ToNapiValue>(
+        self,
+        env: &Env,
+        value: Option<T>,
+    ) -> napi::Result<Self> {
+        match value {
+            Some(value) => self.with(env, value),
+            None => self.with(env, ()),
+        }
+    }
+
     /// Appends other arguments.
     pub fn append(mut self, Self(others): Self) -> Self {
         self.0.extend(others);
@@ -101,7 +113,40 @@ pub fn call_back(env: &Env, callback: &Unknown, Args(args): Args) -> napi::Resul
     }
 }
 
-/// The functions that `lib/globalChannel.js` installs once in each environment.
+/// What `lib/` has registered in an environment. Where modules run in realms of their own (Jest), each realm registers
+/// its functions again, and the last one counts.
+#[derive(Default)]
+pub struct Registered {
+    /// `(message, code, cause, isTypeError) => error`, from `lib/native.js`.
+    pub make_error: Option<Ref>,
+    installed: Option<Installed>,
+}
+
+impl Registered {
+    pub fn of(env: &Env) -> napi::Result<&'static Self> {
+        Self::entry(env).map(|registered| &*registered)
+    }
+
+    /// Registers functions; `set` must not run JavaScript.
+    pub fn update(env: &Env, set: impl FnOnce(&mut Self)) -> napi::Result<()> {
+        Self::entry(env).map(set)
+    }
+
+    fn entry(env: &Env) -> napi::Result<&'static mut Self> {
+        if env.get_instance_data::<Self>()?.is_none() {
+            env.set_instance_data(Self::default(), (), |_| {})?;
+        }
+        let entry = env.get_instance_data::<Self>()?;
+        entry.ok_or_else(|| napi::Error::from_status(Status::GenericFailure))
+    }
+
+    /// Registers the functions of `lib/globalChannel.js`.
+    pub fn install(&mut self, installed: Installed) {
+        self.installed = Some(installed);
+    }
+}
+
+/// The functions that `lib/globalChannel.js` installs.
 pub struct Installed {
     /// Makes the host of an instance.
     pub attach: Ref,
@@ -114,9 +159,9 @@ pub struct Installed {
 impl Installed {
     pub fn of(env: &Env) -> napi::Result<&Self> {
         let words = || "load pome-globalchannel-plugin, not its binding.js".to_owned();
-        let installed = env.get_instance_data::<Self>()?;
+        let installed = &Registered::of(env)?.installed;
         installed
-            .map(|installed| &*installed)
+            .as_ref()
             .ok_or_else(|| errors::to_throw(env, &Error::Internal(words())))
     }
 }
@@ -152,7 +197,7 @@ fn uncaught(env: &Env) -> napi::Result<()> {
     // SAFETY: called on the JavaScript thread with an exception pending. Fails only in an environment that is being
     // torn down, where no exception is reported any more.
     let status = unsafe { sys::napi_get_and_clear_last_exception(env.raw(), &raw mut thrown) };
-    match env.get_instance_data::<Installed>()? {
+    match &Registered::of(env)?.installed {
         Some(Installed { rethrow, .. }) if status == sys::Status::napi_ok => {
             rethrow.call(env, Args(vec![thrown])).map(drop)
         }
