@@ -834,7 +834,7 @@ export class GlobalChannel {
   /**
    * Removes all channels under `prefix` in the store (in Redis: in `db`), and nothing else. Calls made after it wait
    * for it. As a whole it has no time limit, but each of its steps has `commandTimeout`; the time of waiting calls
-   * begins when it ends.
+   * begins when it ends. The log says how many channels were removed, and why (this call, or `cleanOnStartUp`).
    * @example
    * ```ts
    * channel.clean((err) => {

@@ -9,7 +9,7 @@ use crate::{
     binding::{
         host::{Host, Servers},
         methods::Kind,
-        service::Service,
+        service::{Service, call::CLEAN_CALLED},
         values::{
             args,
             js::{Args, call_back},
@@ -161,6 +161,7 @@ impl Service {
             return Ok(());
         };
         if host.is_custom() {
+            self.log_passed_clean(CLEAN_CALLED);
             return self.call_custom(&host, kind, cb, []);
         }
         self.pack_items([self.keys.stem().as_slice()]);
