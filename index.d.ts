@@ -793,7 +793,8 @@ export class GlobalChannel {
    *
    * `failedUids` are the members whom the message did not reach: they have no session, or the RPC to their frontend
    * failed or was not answered within `pushTimeout`. If the members of some frontends cannot be read, the others still
-   * get the message.
+   * get the message. Uids that are names of `Object.prototype` (`constructor`, `toString`, …) are always among them:
+   * pomelo and pinus cannot have a session with such a uid, and would fail for the whole frontend.
    *
    * Errors: `ERR_GLOBAL_CHANNEL_PUSH_FAILED` if no frontend took the message although each has members (or could not be
    * read), or if the app has no RPC yet. If only some frontends have members and their RPCs fail, there is no error,

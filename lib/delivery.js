@@ -8,6 +8,7 @@ const callBack = require('./callBack');
 const createLists = require('./lists/naming');
 const createLocalPush = require('./localPush');
 const { words } = require('./logger');
+const withoutPoison = require('./poison');
 const { failures } = require('./tables');
 
 /**
@@ -50,15 +51,18 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
   function send(push, members, errors, isFixed) {
     const { sids } = push;
     const targets = [];
+    const unreachable = [];
     for (let i = 0; i < sids.length; i += 1) {
       if (!errors[i] && members[i] && members[i].length > 0) {
-        targets.push(makeTarget(push, sids[i], members[i], isFixed));
+        const { uids, poison } = withoutPoison(members[i], isFixed);
+        for (const uid of poison || []) unreachable.push(uid);
+        if (uids.length > 0) targets.push(makeTarget(push, sids[i], uids, isFixed));
       }
     }
     const readError = errors.find(Boolean);
     if (targets.length === 0) {
       // If a read failed, it is unknown whether there were members to push to.
-      settle(push, readError);
+      settle(push, readError, unreachable);
       return;
     }
     // Looked up at each push, because pomelo sets it only when the app has started.
@@ -68,6 +72,7 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
       return;
     }
     push.targets = targets;
+    push.unreachable = unreachable;
     push.open = targets.length;
     push.reached = 0;
     push.cause = undefined;
@@ -159,8 +164,8 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
   }
 
   /** Returns the uids that a push is known not to have reached. */
-  function missed({ targets }) {
-    return [].concat(...targets.map((target) => target.failed || []));
+  function missed({ targets, unreachable }) {
+    return unreachable.concat(...targets.map((target) => target.failed || []));
   }
 
   function settle(push, err, failedUids = []) {

@@ -11,6 +11,7 @@ const offerFanOut = require('./fanOut/offer');
 const createLogger = require('./logger');
 const createRpcNoDelay = require('./rpcNoDelay');
 const createServers = require('./servers');
+const protectSessionMap = require('./sessionMap');
 const { failures } = require('./tables');
 const uids = require('./uids');
 
@@ -38,6 +39,9 @@ module.exports = function attach(channel, app, opts, tools) {
   const { deliver, failAll, close, counts } = createDelivery(app, log, tools, beforeRpc);
   const { own, forgetAll, ...answers } = createAnswers(deliver, tools.failed);
   const fanOut = offerFanOut(app, tools.fanOut);
+  if (tools.fanOut) {
+    protectSessionMap(app);
+  }
   const host = {
     log,
     uids,
