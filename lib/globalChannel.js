@@ -8,6 +8,7 @@ const path = require('path');
 const defineInspect = require('./inspect');
 const { rethrow } = require('./callBack');
 const attach = require('./host');
+const { instanceOf, register } = require('./instances');
 const { GlobalChannel, install } = require('./native');
 const { lifecycle, methods } = require('./tables');
 
@@ -20,17 +21,19 @@ function baseOf(app) {
   return path.resolve(typeof base === 'string' ? base : '');
 }
 
-install(
-  (channel, ...rest) => {
+install({
+  attach: (channel, ...rest) => {
     // A class of Node-API can be called without `new`; `this` is then the global object.
     if (!(channel instanceof GlobalChannel)) {
       throw new TypeError("Class constructor GlobalChannel cannot be invoked without 'new'");
     }
     attach(channel, ...rest);
+    register(channel);
   },
   rethrow,
   baseOf,
-);
+  instanceOf,
+});
 
 const METHODS = Object.entries({ ...lifecycle, ...methods });
 

@@ -109,6 +109,8 @@ pub struct Installed {
     pub rethrow: Ref,
     /// `(app) => folder`: the base of relative paths.
     pub base_of: Ref,
+    /// `(this) => instance | undefined`: the instance behind a Proxy or an heir (`lib/instances.js`).
+    pub instance_of: Ref,
 }
 
 impl Installed {
