@@ -7,8 +7,22 @@
  * behaviour this package keeps unless docs/MIGRATION.md says otherwise.
  */
 
-/** A channel name or server id. As in pomelo, numbers, booleans and bigints are stored as their text. */
-export type Id = string | number | bigint | boolean;
+/**
+ * A channel name or server id. As in pomelo, numbers, booleans and bigints are stored as their text, and so are objects
+ * that have one (a `toString` of their own, as `String(object)` calls it). Refused: `NaN`, arrays, functions, and objects
+ * with the `toString` of every object.
+ */
+export type Id = string | number | bigint | boolean | IdObject;
+
+/**
+ * An object that is accepted as an id by its type: the `ObjectId`, `Long` and `Decimal128` of MongoDB's driver. Others
+ * with a `toString` of their own are accepted too, but TypeScript cannot tell them from plain objects: write
+ * `String(id)`.
+ */
+export interface IdObject {
+  readonly _bsontype: string;
+  toString(): string;
+}
 
 /**
  * A user id. A `Buffer` or `Uint8Array` is stored byte for byte, a string as UTF-8 (lone surrogates become U+FFFD).
@@ -43,7 +57,10 @@ export interface GlobalChannelError extends Error {
 export type GlobalChannelErrorCode =
   /** `invalid state`: called before `start` succeeded or after `stop`. */
   | 'ERR_GLOBAL_CHANNEL_INVALID_STATE'
-  /** An argument has a wrong type or is too long; the message names it. Nothing was written. */
+  /**
+   * An argument has a wrong type or is too long; the message names it. Nothing was written. If an argument was left out,
+   * so that the callback is in the place of an id, the callback gets this error all the same.
+   */
   | 'ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT'
   /** Thrown by the constructor. The message names the option, its value and what is accepted. */
   | 'ERR_GLOBAL_CHANNEL_INVALID_OPTION'
@@ -734,6 +751,9 @@ export class GlobalChannel {
   /**
    * Adds a user, or an array of users in one command, to the channel. `sid` is the frontend that holds the user's
    * session. Idempotent; an empty array succeeds and does nothing.
+   *
+   * A `sid` that is no frontend of the app is accepted here and in the methods below, but no push reaches its members: a
+   * warning in the log names it, once.
    * @example
    * ```ts
    * channel.add('room-1', session.uid, session.frontendId, (err) => {

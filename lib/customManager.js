@@ -3,6 +3,7 @@
 // Adapts a custom manager (option `channelManager`) to the interface of a built-in store: each operation is answered
 // once, within its time limit. Arguments and results are passed on unchanged.
 
+const { textOf } = require('./ids');
 const { words } = require('./logger');
 const { failures, methods } = require('./tables');
 
@@ -36,7 +37,7 @@ const DERIVED = {
 
 /** Makes `execute(token, op, …args)`, which the addon calls for each operation. */
 module.exports = function createCustomManager(manager, log, tools) {
-  const { settle, failure, commandTimeout, startTimeout, drain } = tools;
+  const { settle, failure, meetSid, commandTimeout, startTimeout, drain } = tools;
   let pending = 0;
   let whenIdle;
 
@@ -82,7 +83,11 @@ module.exports = function createCustomManager(manager, log, tools) {
   };
 
   function call(method) {
+    const sidAt = methods[method].arguments.indexOf('sid');
     return (token, ...args) => {
+      if (sidAt >= 0) {
+        meetSid(textOf(args[sidAt]));
+      }
       if (method in DERIVED && typeof manager[method] !== 'function') {
         const { from, make } = DERIVED[method];
         ask(commandTimeout, from, args, (answer) => settle(token, derived(answer, make)));

@@ -8,9 +8,11 @@ const path = require('path');
 const defineInspect = require('./inspect');
 const { rethrow } = require('./callBack');
 const attach = require('./host');
+const { readObject } = require('./ids');
 const { instanceOf, register } = require('./instances');
 const { GlobalChannel, install } = require('./native');
 const { lifecycle, methods } = require('./tables');
+const readUids = require('./uids');
 
 /**
  * Returns the folder to which relative paths are resolved: that of app.js, so that it is the same for all processes of
@@ -33,6 +35,8 @@ install({
   rethrow,
   baseOf,
   instanceOf,
+  readObject,
+  readUids,
 });
 
 const METHODS = Object.entries({ ...lifecycle, ...methods });

@@ -12,8 +12,8 @@ const createLogger = require('./logger');
 const createRpcNoDelay = require('./rpcNoDelay');
 const createServers = require('./servers');
 const protectSessionMap = require('./sessionMap');
+const createSids = require('./sids');
 const { failures } = require('./tables');
-const uids = require('./uids');
 
 const resolved = Promise.resolve();
 
@@ -39,12 +39,13 @@ module.exports = function attach(channel, app, opts, tools) {
   const { deliver, failAll, close, counts } = createDelivery(app, log, tools, beforeRpc);
   const { own, forgetAll, ...answers } = createAnswers(deliver, tools.failed);
   const fanOut = offerFanOut(app, tools.fanOut);
+  const sids = createSids(app, log);
   if (tools.fanOut) {
     protectSessionMap(app);
   }
   const host = {
     log,
-    uids,
+    meetSid: sids.meet,
     ...createServers(app),
     ...answers,
     hold: (at, sids, route, msg, opts, callback, name) => {
@@ -58,6 +59,7 @@ module.exports = function attach(channel, app, opts, tools) {
     close: () => {
       close();
       forgetAll();
+      sids.close();
     },
     counts,
     get fanOut() {
@@ -73,7 +75,7 @@ module.exports = function attach(channel, app, opts, tools) {
         own(token, args);
       }
     };
-    host.execute = createCustomManager(manager, log, { ...tools, settle });
+    host.execute = createCustomManager(manager, log, { ...tools, settle, meetSid: sids.meet });
   }
   // A property by which the addon finds the host: Node-API has no registered symbols before version 9.
   Object.defineProperty(channel, '_host', { value: host });

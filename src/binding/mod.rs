@@ -45,6 +45,8 @@ pub fn install(env: Env, functions: Object) -> napi::Result<()> {
         rethrow: function("rethrow")?,
         base_of: function("baseOf")?,
         instance_of: function("instanceOf")?,
+        read_object: function("readObject")?,
+        read_uids: function("readUids")?,
     };
     env.set_instance_data(installed, (), |_| {})
 }

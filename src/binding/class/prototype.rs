@@ -72,25 +72,40 @@ pub extern "C" fn store_method<const KIND: usize>(
 ) -> sys::napi_value {
     let kind = const { Kind::ALL[KIND] };
     match const { Kind::ALL[KIND].arguments() } {
-        Arguments::Member => method(env, info, |service, _, [name, uid, sid, cb]| {
+        Arguments::Member => call(env, info, kind, |service, [name, uid, sid, cb]| {
             service.write(kind, [name, uid, sid], &cb)
         }),
-        Arguments::Frontend => method(env, info, |service, _, [name, sid, cb]| {
+        Arguments::Frontend => call(env, info, kind, |service, [name, sid, cb]| {
             service.of_frontend(kind, [name, sid], &cb)
         }),
-        Arguments::Servers => method(env, info, |service, _, [server_type, name, cb]| {
+        Arguments::Servers => call(env, info, kind, |service, [server_type, name, cb]| {
             service.of_servers(kind, &server_type, name, &cb)
         }),
-        Arguments::Push => method(env, info, |service, _, args| {
+        Arguments::Push => call(env, info, kind, |service, args| {
             let [server_type, route, msg, name, opts, cb] = args;
             let (opts, cb) = optional(&service.env, opts, cb)?;
             service.push(kind, &server_type, name, [route, msg, opts, cb])
         }),
-        Arguments::Frontends => method(env, info, |service, _, [name, cb]| {
+        Arguments::Frontends => call(env, info, kind, |service, [name, cb]| {
             service.of_frontends(kind, name, &cb)
         }),
-        Arguments::Store => method(env, info, |service, _, [cb]| service.of_store(kind, &cb)),
+        Arguments::Store => call(env, info, kind, |service, [cb]| service.of_store(kind, &cb)),
     }
+}
+
+/// Runs a method of the store, unless an argument was left out.
+fn call<const N: usize>(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+    kind: Kind,
+    run: impl FnOnce(&Service, [Unknown; N]) -> napi::Result<()>,
+) -> sys::napi_value {
+    method(env, info, |service, _, args| {
+        if service.lacks_argument(kind, &args)? {
+            return Ok(());
+        }
+        run(service, args)
+    })
 }
 
 extern "C" fn start(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {

@@ -141,6 +141,13 @@ impl Service {
         Ok(())
     }
 
+    /// Sends a `clean` to the store that is something late.
+    fn send_clean(&self, token: u64) {
+        let stem = self.keys.stem();
+        self.input.borrow_mut().calls.push_clean(token, &stem);
+        self.flush();
+    }
+
     /// Logs a `clean` that a custom manager does, which need not say what it has removed.
     pub fn log_passed_clean(&self, why: &str) {
         let line = format!("clean is passed to the channel manager, because {why}");
