@@ -49,7 +49,10 @@ function ownText(object) {
     return undefined;
   }
   const text = convert(object);
-  if (text === Object.prototype.toString.call(object)) {
+  if (typeof text !== 'string') {
+    return text;
+  }
+  if (text.startsWith('[object ') && text === Object.prototype.toString.call(object)) {
     return undefined;
   }
   if (ArrayBuffer.isView(object) && text === Array.prototype.join.call(object)) {
