@@ -7,8 +7,22 @@
  * behaviour this package keeps unless docs/MIGRATION.md says otherwise.
  */
 
-/** A channel name or server id. As in pomelo, numbers, booleans and bigints are stored as their text. */
-export type Id = string | number | bigint | boolean;
+/**
+ * A channel name or server id. As in pomelo, numbers, booleans and bigints are stored as their text, and so are objects
+ * that have one (a `toString` of their own, as `String(object)` calls it). Refused: `NaN`, arrays, functions, and objects
+ * with the `toString` of every object.
+ */
+export type Id = string | number | bigint | boolean | IdObject;
+
+/**
+ * An object that is accepted as an id by its type: the `ObjectId`, `Long` and `Decimal128` of MongoDB's driver. Others
+ * with a `toString` of their own are accepted too, but TypeScript cannot tell them from plain objects: write
+ * `String(id)`.
+ */
+export interface IdObject {
+  readonly _bsontype: string;
+  toString(): string;
+}
 
 /**
  * A user id. A `Buffer` or `Uint8Array` is stored byte for byte, a string as UTF-8 (lone surrogates become U+FFFD).
@@ -43,7 +57,10 @@ export interface GlobalChannelError extends Error {
 export type GlobalChannelErrorCode =
   /** `invalid state`: called before `start` succeeded (without option `waitForStart`) or after `stop`. */
   | 'ERR_GLOBAL_CHANNEL_INVALID_STATE'
-  /** An argument has a wrong type or is too long; the message names it. Nothing was written. */
+  /**
+   * An argument has a wrong type or is too long; the message names it. Nothing was written. If an argument was left out,
+   * so that the callback is in the place of an id, the callback gets this error all the same.
+   */
   | 'ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT'
   /** Thrown by the constructor. The message names the option, its value and what is accepted. */
   | 'ERR_GLOBAL_CHANNEL_INVALID_OPTION'
@@ -919,6 +936,9 @@ export class GlobalChannel {
   /**
    * Adds a user, or an array of users in one command, to the channel. `sid` is the frontend that holds the user's
    * session. Idempotent; an empty array succeeds and does nothing.
+   *
+   * A `sid` that is no frontend of the app is accepted here and in the methods below, but no push reaches its members: a
+   * warning in the log names it, once.
    * @example
    * ```ts
    * channel.add('room-1', session.uid, session.frontendId, (err) => {
@@ -977,8 +997,10 @@ export class GlobalChannel {
    * `opts` reaches push schedulers as `userOptions`, as in pomelo.
    *
    * `failedUids` are the members whom the message did not reach: they have no session, or the RPC to their frontend
-   * failed or was not answered within `pushTimeout`, or their frontend has left the cluster. If the members of some frontends cannot be read, the others still
-   * get the message.
+   * failed, was not answered within `pushTimeout`, or within 1 s after their frontend left the cluster. If the members of
+   * some frontends cannot be read, the others still get the message. Uids that are names of `Object.prototype`
+   * (`constructor`, `toString`, …) are always among them: pomelo and pinus cannot have a session with such a uid, and
+   * would fail for the whole frontend.
    *
    * Errors: `ERR_GLOBAL_CHANNEL_PUSH_FAILED` if no frontend took the message although each has members (or could not be
    * read), or if the app has no RPC yet. If only some frontends have members and their RPCs fail, there is no error,
@@ -1019,7 +1041,7 @@ export class GlobalChannel {
   /**
    * Removes all channels under `prefix` in the store (in Redis: in `db`), and nothing else. Calls made after it wait
    * for it. As a whole it has no time limit, but each of its steps has `commandTimeout`; the time of waiting calls
-   * begins when it ends.
+   * begins when it ends. The log says how many channels were removed, and why (this call, or `cleanOnStartUp`).
    * @example
    * ```ts
    * channel.clean((err) => {

@@ -265,6 +265,13 @@ channel.stop();
 
 const uids: Uid[] = ['u', 7, 7n, true, Buffer.from('u'), new Uint8Array(1)];
 const ids: Id[] = ['n', 7, 7n, false];
+
+/** As MongoDB's driver declares its ObjectId. */
+declare class ObjectId {
+  get _bsontype(): 'ObjectId';
+  toString(encoding?: 'hex' | 'base64'): string;
+}
+channel.add(new ObjectId(), [new ObjectId(), 'u'], new ObjectId());
 channel.add('n', uids, 's1', done);
 channel.leave('n', uids, 's1', done);
 for (const uid of uids) channel.add('n', uid, 's1');

@@ -4,6 +4,7 @@
 // once, by a callback or a promise (managerAnswers.js), within its time limit. Arguments and results are passed on
 // unchanged.
 
+const { textOf } = require('./ids');
 const { words } = require('./logger');
 const { unite } = require('./recipients');
 const { fault, follow } = require('./managerAnswers');
@@ -39,7 +40,7 @@ const DERIVED = {
 
 /** Makes `execute(token, op, …args)`, which the addon calls for each operation. */
 module.exports = function createCustomManager(manager, log, tools) {
-  const { settle, failure } = tools;
+  const { settle, failure, meetSid } = tools;
   const COMMAND = limitOf('commandTimeout');
   const START = limitOf('startTimeout');
   const DRAIN = { ms: tools.drain, option: 'the time of stop' };
@@ -101,7 +102,11 @@ module.exports = function createCustomManager(manager, log, tools) {
   }
 
   function call(method) {
+    const sidAt = methods[method].arguments.indexOf('sid');
     return (token, ...args) => {
+      if (sidAt >= 0) {
+        meetSid(textOf(args[sidAt]));
+      }
       if (method in DERIVED && typeof manager[method] !== 'function') {
         const { from, make } = DERIVED[method];
         ask(COMMAND, from, args, (answer) => settle(token, derived(answer, make)));

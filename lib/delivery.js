@@ -10,13 +10,14 @@ const createDepartures = require('./departures');
 const createLists = require('./lists/naming');
 const createLocalPush = require('./localPush');
 const { words } = require('./logger');
+const withoutPoison = require('./poison');
 const { failures } = require('./tables');
 
 /**
  * Makes `{deliver(push, members, errors, isFixed), failAll(make), close(), counts}`. A `push` is `{sids, route, msg,
  * opts, select, callback, name, isBroadcast}`, with a list of members or an error for each of its `sids`; with `isFixed`
- * the lists are immutable and have strings only. A broadcast has no lists. Of `tools`, `settled()` is called when a push is answered, and `failed(err)` if that was an error.
- * `beforeRpc(sid)` is called before each RPC.
+ * the lists are immutable and have strings only. A broadcast has no lists. Of `tools`, `settled()` is called when a push
+ * is answered, and `failed(err)` if that was an error. `beforeRpc(sid)` is called before each RPC.
  */
 module.exports = function createDelivery(app, log, tools, beforeRpc) {
   const { failure, settled, failed, pushTimeout, fanOut } = tools;
@@ -53,20 +54,22 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
   function send(push, members, errors, isFixed) {
     const { sids } = push;
     const targets = [];
+    const unreachable = [];
     for (let i = 0; i < sids.length; i += 1) {
       if (push.isBroadcast) {
         targets.push(makeTarget(push, sids[i], undefined, true));
       } else if (!errors[i] && members[i] && members[i].length > 0) {
-        const uids = push.select ? push.select(members[i], isFixed) : members[i];
-        if (uids.length > 0) {
-          targets.push(makeTarget(push, sids[i], uids, isFixed));
-        }
+        const select = push.select || all;
+        const { uids, poison } = withoutPoison(members[i], isFixed);
+        if (poison) unreachable.push(...select(poison, isFixed));
+        const chosen = select(uids, isFixed);
+        if (chosen.length > 0) targets.push(makeTarget(push, sids[i], chosen, isFixed));
       }
     }
     const readError = errors.find(Boolean);
     if (targets.length === 0) {
       // If a read failed, it is unknown whether there were members to push to.
-      settle(push, readError);
+      settle(push, readError, unreachable);
       return;
     }
     // Looked up at each push, because pomelo sets it only when the app has started.
@@ -76,6 +79,7 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
       return;
     }
     push.targets = targets;
+    push.unreachable = unreachable;
     push.open = targets.length;
     push.reached = 0;
     push.cause = undefined;
@@ -162,8 +166,8 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
   }
 
   /** Returns the uids that a push is known not to have reached; the frontends if it was to all sessions. */
-  function missed({ targets }) {
-    return [].concat(...targets.map((target) => target.failed || []));
+  function missed({ targets, unreachable }) {
+    return unreachable.concat(...targets.map((target) => target.failed || []));
   }
 
   function settle(push, err, failedUids = []) {
@@ -271,6 +275,9 @@ function makeTarget(push, sid, uids, isFixed) {
     tries: 0,
   };
 }
+
+/** The `select` of a push that leaves no user out. */
+const all = (uids) => uids;
 
 /** Returns the method of the frameworks' remote that takes the push, and its arguments. */
 function request({ push, uids }) {

@@ -9,8 +9,11 @@ const defineChannel = require('./channel');
 const defineInspect = require('./inspect');
 const { rethrow } = require('./callBack');
 const attach = require('./host');
+const { readObject } = require('./ids');
+const { instanceOf, register } = require('./instances');
 const { GlobalChannel, install } = require('./native');
 const { lifecycle, methods } = require('./tables');
+const readUids = require('./uids');
 
 /**
  * Returns the folder to which relative paths are resolved: that of app.js, so that it is the same for all processes of
@@ -21,17 +24,21 @@ function baseOf(app) {
   return path.resolve(typeof base === 'string' ? base : '');
 }
 
-install(
-  (channel, ...rest) => {
+install({
+  attach: (channel, ...rest) => {
     // A class of Node-API can be called without `new`; `this` is then the global object.
     if (!(channel instanceof GlobalChannel)) {
       throw new TypeError("Class constructor GlobalChannel cannot be invoked without 'new'");
     }
     attach(channel, ...rest);
+    register(channel);
   },
   rethrow,
   baseOf,
-);
+  instanceOf,
+  readObject,
+  readUids,
+});
 
 const METHODS = Object.entries({ ...lifecycle, ...methods });
 

@@ -14,8 +14,9 @@ const { copy } = require('./realm');
 const { recipients } = require('./recipients');
 const createRpcNoDelay = require('./rpcNoDelay');
 const createServers = require('./servers');
+const protectSessionMap = require('./sessionMap');
+const createSids = require('./sids');
 const { failures } = require('./tables');
-const uids = require('./uids');
 
 const resolved = Promise.resolve();
 
@@ -44,11 +45,15 @@ module.exports = function attach(channel, app, opts = {}, tools) {
   const { deliver, failAll, close, counts } = createDelivery(app, log, tools, beforeRpc);
   const { own, forgetAll, ...answers } = createAnswers(deliver, tools.failed);
   const fanOut = offerFanOut(app, tools.fanOut);
+  const sids = createSids(app, log);
+  if (tools.fanOut) {
+    protectSessionMap(app);
+  }
   const host = {
     log,
     copy,
     empty: () => [],
-    uids,
+    meetSid: sids.meet,
     ...createServers(app),
     ...answers,
     ...createEarly(channel, tools.failed),
@@ -69,6 +74,7 @@ module.exports = function attach(channel, app, opts = {}, tools) {
     close: () => {
       close();
       forgetAll();
+      sids.close();
     },
     counts,
     get fanOut() {
@@ -84,7 +90,7 @@ module.exports = function attach(channel, app, opts = {}, tools) {
         own(token, args);
       }
     };
-    host.execute = createCustomManager(manager, log, { ...tools, settle });
+    host.execute = createCustomManager(manager, log, { ...tools, settle, meetSid: sids.meet });
   }
   // A property by which the addon finds the host: Node-API has no registered symbols before version 9.
   Object.defineProperty(channel, '_host', { value: host });

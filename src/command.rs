@@ -302,6 +302,8 @@ impl From<Command> for Request {
 pub enum Reply {
     /// The answer to a write.
     Done,
+    /// The answer to a [`Request::Clean`]: how many keys it has removed.
+    Removed(u64),
     /// The answer to a read: for each key a value, or the store's error for that key.
     Values(Vec<Result<Value>>),
 }
@@ -311,7 +313,7 @@ impl Reply {
     #[must_use]
     pub fn bytes(&self) -> usize {
         match self {
-            Self::Done => 0,
+            Self::Done | Self::Removed(_) => 0,
             Self::Values(values) => values.iter().flatten().map(Value::bytes).sum(),
         }
     }

@@ -102,8 +102,8 @@ impl Store {
         match request {
             Request::Command(command) => apply(sets, command),
             Request::Clean(_) => {
-                sets.clear();
-                Reply::Done
+                let removed = std::mem::take(sets).len();
+                Reply::Removed(removed as u64)
             }
         }
     }

@@ -1,5 +1,5 @@
 //! The progress of a barrier. As a whole it has no time limit, but each of its steps has one, which the driver
-//! enforces: a connection only reports when a step has ended.
+//! enforces: a connection only reports when a step has ended, and how many keys it has removed.
 
 use std::{
     collections::BTreeMap,
@@ -19,6 +19,8 @@ struct Marks {
     /// When the last step of each parallel part ended.
     parts: BTreeMap<u64, Instant>,
     next: u64,
+    /// The number of keys that were removed.
+    removed: u64,
 }
 
 /// A part of a barrier with steps of its own, until it is dropped.
@@ -34,6 +36,7 @@ impl Default for Steps {
             last: Instant::now(),
             parts: BTreeMap::new(),
             next: 0,
+            removed: 0,
         })))
     }
 }
@@ -42,6 +45,17 @@ impl Steps {
     /// Notes that a step has ended and the next one begins.
     pub fn next(&self) {
         self.marks().last = Instant::now();
+    }
+
+    /// Counts keys that were removed.
+    pub fn count(&self, removed: u64) {
+        self.marks().removed += removed;
+    }
+
+    /// Returns how many keys were removed.
+    #[must_use]
+    pub fn removed(&self) -> u64 {
+        self.marks().removed
     }
 
     /// Begins a part that runs in parallel with others. As long as there are parts, only their steps count.
@@ -70,6 +84,11 @@ impl Steps {
 }
 
 impl Part {
+    /// Counts keys that were removed; see [`Steps::count`].
+    pub fn count(&self, removed: u64) {
+        self.steps.count(removed);
+    }
+
     /// Notes that a step of this part has ended and the next one begins; see [`Steps::next`].
     pub fn next(&self) {
         let mut marks = self.steps.marks();

@@ -6,6 +6,8 @@
 
 const assert = require('node:assert');
 const { call, ok } = require('../support/call');
+const { logged } = require('../support/log');
+const { recordingManager, startedWith } = require('../support/manager');
 const { started } = require('../support/service');
 const { stores, same, ours } = require('../support/rows');
 
@@ -102,5 +104,35 @@ stores('A clean', (ctx) => {
     await call(service, 'stop', true);
     const { err, sync } = await call(service, 'clean');
     assert.deepStrictEqual([err.code, sync], ['ERR_GLOBAL_CHANNEL_INVALID_STATE', true]);
+  });
+
+  ours('the log says how many channels were removed, and why it ran', async () => {
+    await ctx.store.seed('POMELO:CHANNEL:a:s1', 'POMELO:CHANNEL:a:s2', 'OTHER:a:s1');
+    const lines = await logged(async () => {
+      const service = await started(ctx.store, { cleanOnStartUp: true });
+      await ok(service, 'clean');
+      // More than one step of any store.
+      await Promise.all(
+        Array.from({ length: 3000 }, (_, i) => ok(service, 'add', i, ['u', 'v'], 's1')),
+      );
+      await ok(service, 'clean');
+    });
+    const end = 'channels (counted by frontend) under POMELO:CHANNEL:, because';
+    const told = lines.map((line) => line.replace(/^\S+ /, ''));
+    assert.deepStrictEqual(told, [
+      `clean removed 2 ${end} option cleanOnStartUp is set`,
+      `clean removed 0 ${end} clean was called`,
+      `clean removed 3000 ${end} clean was called`,
+    ]);
+  });
+
+  ours('the log says why a custom manager was told to clean', async () => {
+    const lines = await logged(async () => {
+      const service = await startedWith(recordingManager(), { cleanOnStartUp: true });
+      await ok(service, 'clean');
+    });
+    assert.strictEqual(lines.length, 2);
+    assert.match(lines[0], /clean is passed to the channel manager, because option cleanOnStartUp/);
+    assert.match(lines[1], /clean is passed to the channel manager, because clean was called/);
   });
 });

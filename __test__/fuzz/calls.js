@@ -13,7 +13,13 @@ const { Thrown } = require('./values');
 const USUAL = { ...METHODS, clean: [] };
 
 /** What an error calls an argument that is refused if it is no text. */
-const SAID = { name: 'name', channelName: 'name', uid: 'uid', sid: 'sid' };
+const SAID = {
+  name: 'name',
+  channelName: 'name',
+  uid: 'uid',
+  sid: 'sid',
+  serverType: 'serverType',
+};
 
 /** Arguments that are refused by name if they are no text. */
 const NAMED = Object.fromEntries(
@@ -118,8 +124,19 @@ class Watch {
   }
 }
 
-/** Whether a value is text, as an id must be. */
-const isText = (value) => ['string', 'number', 'boolean', 'bigint'].includes(typeof value);
+/** Whether a value has one textual form, as an id must have. */
+function isText(value) {
+  if (typeof value !== 'object' || value === null) {
+    const isPrimitive = ['string', 'number', 'boolean', 'bigint'].includes(typeof value);
+    return isPrimitive && !Number.isNaN(value);
+  }
+  try {
+    const isArray = Array.isArray(value) || (ArrayBuffer.isView(value) && !Buffer.isBuffer(value));
+    return !isArray && String(value) !== Object.prototype.toString.call(value);
+  } catch {
+    return false;
+  }
+}
 
 /** One call of the table: `value` at `index`, the other arguments right. */
 function place(method, index, value) {

@@ -108,8 +108,6 @@ const life = job(async (watch, tools) => {
   const service = await started();
   const others = {
     'another class': listStore('redis://127.0.0.1:1', ''),
-    'an heir': Object.create(service),
-    'a proxy of a service': new Proxy(service, {}),
     'the prototype': GlobalChannel.prototype,
   };
   for (const [what, other] of Object.entries(others)) {
@@ -120,6 +118,8 @@ const life = job(async (watch, tools) => {
       });
     }
   }
+  await works(watch, 'an heir', Object.create(service), tools);
+  await works(watch, 'a proxy of a service', new Proxy(service, {}), tools);
   class Heir extends GlobalChannel {
     constructor(...args) {
       super(...args);

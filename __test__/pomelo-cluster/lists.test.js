@@ -133,6 +133,17 @@ describe('a pomelo cluster with connectors of 0.0.7, of this package, and withou
     assert.strictEqual(after.whole, before.whole);
   });
 
+  ours('a member named like a property of every object keeps no other from the push', async () => {
+    const names = ['constructor', 'toString'];
+    for (const sid of SIDS) await cluster.call('chat-1', 'add', 'world', names, sid);
+    const unreachable = [...failed, ...SIDS.flatMap(() => names)];
+    const pushes = [await push(cluster, 'world', unreachable, 3)];
+    // Its own sessions are among them.
+    pushes.push(await push(cluster, 'world', unreachable, 3, 'connector-2'));
+    await assertGot(clients, ...pushes);
+    for (const sid of SIDS) await cluster.call('chat-1', 'leave', 'world', names, sid);
+  });
+
   ours('a connector that pushes itself makes no RPC to itself', async () => {
     await cluster.ask('connector-2', 'count');
     const pushes = await push(cluster, 'world', failed, 10, 'connector-2');

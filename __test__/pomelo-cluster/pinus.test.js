@@ -11,7 +11,8 @@ const support = require('./support');
 const { startCluster } = require('../../demo/cluster');
 const { connectClients } = require('../../demo/client');
 
-const { IMPL, ours, uids, push, assertGot, assertGotNothing, end, join, leave } = support;
+const { IMPL, ours, uids, push, startPushes } = support;
+const { assertGot, assertGotNothing, end, join, leave } = support;
 
 const SMALL = { app: path.join(__dirname, 'pinus-app'), connectors: 2, chats: 1 };
 
@@ -35,6 +36,22 @@ describe('a pinus cluster', () => {
 
   ours('pushes reach every client exactly once, in order', async () => {
     await assertGot(clients, await push(cluster, 'chat-1', 'world', 50));
+  });
+
+  ours('a member named like a property of every object keeps no other from the push', async () => {
+    for (const { id } of cluster.connectors) {
+      await cluster.call('chat-1', 'add', 'world', ['constructor', '__proto__'], id);
+    }
+    const pushes = startPushes(cluster, 'chat-1', 'world', 5);
+    await pushes.answered();
+    for (const [{ error, value }] of pushes.answers) {
+      const failed = ['__proto__', '__proto__', 'constructor', 'constructor'];
+      assert.deepStrictEqual([error, value.sort()], [null, failed]);
+    }
+    await assertGot(clients, pushes);
+    for (const { id } of cluster.connectors) {
+      await cluster.call('chat-1', 'leave', 'world', ['constructor', '__proto__'], id);
+    }
   });
 
   ours('a user who left gets nothing, and no user after destroyChannel', async () => {

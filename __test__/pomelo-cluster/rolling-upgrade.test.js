@@ -11,7 +11,8 @@ const support = require('./support');
 const { startCluster } = require('../../demo/cluster');
 const { connectClients } = require('../../demo/client');
 
-const { OLD, same, ours, uids, push, assertGot, assertGotNothing, end, join, leave } = support;
+const { OLD, same, ours, uids, push, startPushes } = support;
+const { assertGot, assertGotNothing, end, join, leave } = support;
 
 const OLD_SIDE = 'chat-1';
 const NEW_SIDE = 'chat-2';
@@ -91,6 +92,29 @@ describe('a cluster where 0.0.7 and this package share one Redis', () => {
       assert.deepStrictEqual(left, []);
     });
   }
+
+  // pomelo finds a function in the place of its sessions; a connector with this package does not.
+  ours(
+    'a member named like a property of every object keeps no other from the pushes',
+    async () => {
+      const names = ['constructor', 'hasOwnProperty', 'toString', '__proto__'];
+      for (const { id } of cluster.connectors) {
+        await cluster.call(OLD_SIDE, 'add', 'world', names, id);
+      }
+      for (const id of [OLD_SIDE, NEW_SIDE]) {
+        const pushes = startPushes(cluster, id, 'world', 5);
+        await pushes.answered();
+        const failed = cluster.connectors.flatMap(() => names).sort();
+        for (const [{ error, value }] of pushes.answers) {
+          assert.deepStrictEqual([error, value.sort()], [null, failed], id);
+        }
+        await assertGot(clients, pushes);
+      }
+      for (const { id } of cluster.connectors) {
+        await cluster.call(NEW_SIDE, 'leave', 'world', names, id);
+      }
+    },
+  );
 
   same('a server that is upgraded while the cluster runs goes on where 0.0.7 was', async () => {
     delete cluster.plugins[OLD_SIDE];

@@ -163,7 +163,8 @@ onCluster('a Redis Cluster', 120000, (ctx) => {
     await Promise.all(names.map((name) => ok(service, 'add', name, 'u', 's1')));
     await Promise.all(names.map((name) => ok(other, 'add', name, 'u', 's1')));
     await (await ctx.cluster.owner('P:text:s1')).run(0, 'set', 'P:text:s1', 'no set');
-    await ok(service, 'clean');
+    const lines = await logged(() => ok(service, 'clean'));
+    assert.strictEqual(lines.filter((line) => /clean removed 200 channels/.test(line)).length, 1);
     const left = names.map((name) => `P2:${name}:s1`);
     assert.deepStrictEqual(await ctx.cluster.keys(), ['P:text:s1', ...left].sort());
     const cleaning = await ctx.connected({ prefix: 'P2', cleanOnStartUp: true });

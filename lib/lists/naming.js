@@ -4,6 +4,7 @@
 // difference. This file selects the pushes that are worth it and keeps an object for each frontend: link.js is one of
 // them, remote.js is the frontend's end.
 
+const { textOf } = require('../ids');
 const createLink = require('./link');
 const listen = require('../serverNews');
 const { VERSION, hello, limits, newToken, push } = require('./protocol');
@@ -144,7 +145,5 @@ function bytesOf(uids) {
 
 /** Returns the channel's name as a string; undefined for names that only a custom manager accepts. */
 function nameOf({ name }) {
-  return typeof name === 'object' || typeof name === 'function' || typeof name === 'symbol'
-    ? undefined
-    : String(name);
+  return textOf(name);
 }

@@ -34,8 +34,8 @@ pub struct Host {
     hold_own: Ref,
     /// `() => []`: an empty list for the app.
     empty: Ref,
-    /// `(array) => text | array`: reads a long array of uids (`lib/uids.js`).
-    uids: Ref,
+    /// `(sid)`: looks at a server id that was not given to a call before (`lib/sids.js`).
+    meet_sid: Ref,
     /// `()`: schedules the hand-over of the packed calls at the end of the tick.
     soon: Ref,
     /// `(length) => tape`: a typed array with room for `length` words.
@@ -111,7 +111,7 @@ impl Host {
             hold: function("hold")?,
             hold_own: function("holdOwn")?,
             empty: function("empty")?,
-            uids: function("uids")?,
+            meet_sid: function("meetSid")?,
             soon: function("soon")?,
             tape_of: function("tapeOf")?,
             answer: function("answer")?,
@@ -136,10 +136,10 @@ impl Host {
     }
 
     /// Returns the ids of the servers of a type that exist now.
-    pub fn server_ids(&self, env: &Env, server_type: &Unknown) -> napi::Result<Rc<Servers>> {
+    pub fn server_ids(&self, env: &Env, server_type: Unknown) -> napi::Result<Rc<Servers>> {
         let array = self
             .server_ids
-            .call(env, Args::new().with(env, *server_type)?)?;
+            .call(env, Args::new().with(env, server_type)?)?;
         if let Some(last) = &*self.last.borrow()
             && env.strict_equals(array, last.array.get(env)?)?
         {
@@ -163,9 +163,11 @@ impl Host {
         self.empty.call(env, Args::new())
     }
 
-    /// Reads a long array of uids, for [`crate::binding::values::args::members`].
-    pub fn uids(&self, env: &Env, array: Unknown) -> napi::Result<Unknown<'static>> {
-        self.uids.call(env, Args::new().with(env, array)?)
+    /// Looks at a server id that was not given to a call before.
+    pub fn meet_sid(&self, env: &Env, sid: &str) -> napi::Result<()> {
+        self.meet_sid
+            .call(env, Args::new().with(env, sid)?)
+            .map(drop)
     }
 
     /// Returns whether there is no room for more than `count` calls.

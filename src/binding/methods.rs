@@ -106,6 +106,11 @@ impl Arguments {
         }
     }
 
+    /// Returns whether the argument of that name is an id: a text, never a function.
+    pub fn is_id(name: &str) -> bool {
+        matches!(name, "name" | "channelName" | "uid" | "sid" | "serverType")
+    }
+
     /// Returns the name of the kind in JavaScript (`scope`).
     pub const fn scope(self) -> &'static str {
         match self {

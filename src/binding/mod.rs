@@ -27,7 +27,10 @@ mod service;
 mod tables;
 mod values;
 
-use napi::{Env, bindgen_prelude::Function};
+use napi::{
+    Env,
+    bindgen_prelude::{Function, JsObjectValue as _, Object},
+};
 use napi_derive::napi;
 
 use self::values::js::{Args, Installed, Ref, Registered};
@@ -39,20 +42,18 @@ pub fn install_errors(env: Env, make_error: Function<Args>) -> napi::Result<()> 
     Registered::update(&env, |registered| registered.make_error = make_error)
 }
 
-/// Registers the functions of `lib/` that this environment needs: `attach` makes the JavaScript side of an instance,
-/// `rethrow` throws in a later turn of the event loop, and `base_of` returns the base of relative paths. Internal:
-/// `lib/globalChannel.js` calls it once.
+/// Registers the functions of `lib/` that this environment needs, by the names of the fields of [`Installed`].
+/// Internal: `lib/globalChannel.js` calls it once.
 #[napi(catch_unwind)]
-pub fn install(
-    env: Env,
-    attach: Function<Args>,
-    rethrow: Function<Args>,
-    base_of: Function<Args>,
-) -> napi::Result<()> {
+pub fn install(env: Env, functions: Object) -> napi::Result<()> {
+    let function = |name| Ref::function(&functions.get_named_property::<Function<Args>>(name)?);
     let installed = Installed {
-        attach: Ref::function(&attach)?,
-        rethrow: Ref::function(&rethrow)?,
-        base_of: Ref::function(&base_of)?,
+        attach: function("attach")?,
+        rethrow: function("rethrow")?,
+        base_of: function("baseOf")?,
+        instance_of: function("instanceOf")?,
+        read_object: function("readObject")?,
+        read_uids: function("readUids")?,
     };
     Registered::update(&env, |registered| registered.install(installed))
 }

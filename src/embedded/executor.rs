@@ -133,8 +133,13 @@ impl Executor {
                 });
                 drop(reading);
                 match cleaned {
-                    Ok(true) => return Ok(vec![Ok(Reply::Done)]),
-                    Ok(false) => self.give_way(Some(&mut guard))?,
+                    Ok((removed, is_all)) => {
+                        steps.count(removed);
+                        if is_all {
+                            return Ok(vec![Ok(Reply::Removed(steps.removed()))]);
+                        }
+                        self.give_way(Some(&mut guard))?;
+                    }
                     Err(Failure::Store(words)) => return Err(Lost(words)),
                     Err(failure) => return Ok(vec![Err(failure.error())]),
                 }

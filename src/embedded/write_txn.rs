@@ -68,14 +68,15 @@ impl<'a> WriteTxn<'a> {
         Ok(Ok(Reply::Done))
     }
 
-    /// Deletes channels whose keys begin with `stem`, with up to `most` members. Returns whether these were all.
-    pub(super) fn clean(mut self, stem: &[u8], most: u64) -> Result<bool> {
-        let mut left = most;
+    /// Deletes channels whose keys begin with `stem`, with up to `most` members. Returns how many these were, and whether
+    /// they were all.
+    pub(super) fn clean(mut self, stem: &[u8], most: u64) -> Result<(u64, bool)> {
+        let (mut left, mut deleted) = (most, 0);
         loop {
             let found = self.rows.channels(&self.txn, stem, None, 100)?;
             if found.is_empty() {
                 self.txn.commit()?;
-                return Ok(true);
+                return Ok((deleted, true));
             }
             let found: Vec<(Key, Channel)> = found
                 .into_iter()
@@ -84,10 +85,11 @@ impl<'a> WriteTxn<'a> {
             for (key, channel) in found {
                 self.rows.delete_members(&mut self.txn, channel.number)?;
                 self.rows.delete_channel(&mut self.txn, &key)?;
+                deleted += 1;
                 left = left.saturating_sub(channel.count);
                 if left == 0 {
                     self.txn.commit()?;
-                    return Ok(false);
+                    return Ok((deleted, false));
                 }
             }
         }

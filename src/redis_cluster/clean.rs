@@ -27,7 +27,7 @@ pub(super) async fn clean(
     steps: Steps,
 ) -> std::result::Result<Vec<Result<Reply>>, Lost> {
     match remove_everywhere(&shared, &stem, &steps).await {
-        Ok(()) => Ok(vec![Ok(Reply::Done)]),
+        Ok(()) => Ok(vec![Ok(Reply::Removed(steps.removed()))]),
         Err(ScanError::Refused(error)) => Ok(vec![Err(error)]),
         Err(ScanError::Lost(lost)) => Err(lost),
     }
@@ -66,24 +66,29 @@ async fn clean_node(
     let mut found = found(connection, stem);
     while let Some(keys) = found.next().await {
         part.next();
-        unlink(shared, keys?).await?;
+        part.count(unlink(shared, keys?).await?);
         part.next();
     }
     Ok(())
 }
 
-/// Removes those keys that are sets.
-async fn unlink(shared: &Arc<Shared>, keys: Vec<Key>) -> ScanResult<()> {
+/// Removes those keys that are sets; returns how many were there.
+async fn unlink(shared: &Arc<Shared>, keys: Vec<Key>) -> ScanResult<u64> {
     let kinds = send(shared, Plan::each("TYPE", &keys)).await;
     let kinds = kinds.map_err(ScanError::Lost)?;
     let sets = only_sets(keys, kinds, |error| Error::Store(words(error)))?;
     let removed = send(shared, Plan::each("UNLINK", &sets)).await;
+    let mut count = 0;
     for answer in removed.map_err(ScanError::Lost)? {
-        if let Value::ServerError(error) = answer.map_err(ScanError::Refused)? {
-            return Err(ScanError::Refused(Error::Store(words(&error))));
+        match answer.map_err(ScanError::Refused)? {
+            Value::ServerError(error) => {
+                return Err(ScanError::Refused(Error::Store(words(&error))));
+            }
+            Value::Int(removed) => count += removed.unsigned_abs(),
+            _ => {}
         }
     }
-    Ok(())
+    Ok(count)
 }
 
 /// Returns whether a node says that a slot is migrating to it or from it; false if our user may not ask.

@@ -29,25 +29,26 @@ pub(super) async fn clean(
     let work = async {
         while let Some(sets) = sets.next().await {
             steps.next();
-            unlink(connection.clone(), &state, sets?).await?;
+            steps.count(unlink(connection.clone(), &state, sets?).await?);
             steps.next();
         }
         is_primary(connection, &state).await
     };
     match work.await {
-        Ok(()) => Ok(vec![Ok(Reply::Done)]),
+        Ok(()) => Ok(vec![Ok(Reply::Removed(steps.removed()))]),
         Err(ScanError::Refused(error)) => Ok(vec![Err(error)]),
         Err(ScanError::Lost(lost)) => Err(lost),
     }
 }
 
+/// Removes keys; returns how many were there.
 async fn unlink(
     connection: MultiplexedConnection,
     state: &Mutex<State>,
     sets: Vec<Key>,
-) -> std::result::Result<(), ScanError> {
+) -> std::result::Result<u64, ScanError> {
     if sets.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     let mut unlink = Pipeline::new();
     unlink.cmd("UNLINK").arg(sets);
@@ -55,7 +56,8 @@ async fn unlink(
     lock(state).observe(&values, None);
     match values.pop() {
         Some(Value::ServerError(error)) => Err(refused(&error)),
-        _ => Ok(()),
+        Some(Value::Int(removed)) => Ok(removed.unsigned_abs()),
+        _ => Ok(0),
     }
 }
 

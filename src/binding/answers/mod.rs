@@ -17,11 +17,12 @@ use crate::{
     binding::{
         service::{
             Service,
-            call::{Ending, LATE, Late, Outcome},
+            call::{CLEAN_CALLED, CLEAN_FIRST, Ending, LATE, Late, Outcome},
             panic::caught,
         },
         values::js::Args,
     },
+    command::Reply,
     driver::Event,
     error::{Error, Result},
     failpoints::may_panic,
@@ -61,10 +62,12 @@ impl Service {
         may_panic("wake");
         match event {
             Event::Answer(token, reply) if token >= LATE => {
+                self.log_cleaned(&reply, CLEAN_FIRST);
                 let late = self.late.borrow_mut().remove(&token);
                 late.map_or(Ok(()), |late| self.reply_late(late, reply.map(drop)))
             }
             Event::Answer(seq, reply) => {
+                self.log_cleaned(&reply, CLEAN_CALLED);
                 self.calls.borrow_mut().settle(seq, Outcome::Store(reply));
                 Ok(())
             }
@@ -83,6 +86,18 @@ impl Service {
                 Ok(())
             }
             Event::Died(words) => self.on_died(words),
+        }
+    }
+
+    /// Logs the end of a `clean`, and why it ran.
+    fn log_cleaned(&self, reply: &Result<Reply>, why: &str) {
+        if let Ok(Reply::Removed(removed)) = reply {
+            let stem = self.keys.stem();
+            let stem = String::from_utf8_lossy(&stem);
+            let line = format!(
+                "clean removed {removed} channels (counted by frontend) under {stem}, because {why}"
+            );
+            self.log("info", &line, Some(self.options.store.name()));
         }
     }
 

@@ -2,13 +2,17 @@
 //! a process-wide lock and allocates, at each call, to guard against values that are borrowed mutably, which ours never
 //! are; and for an object that is not an instance its error is not a `TypeError`. The methods themselves are in
 //! [`crate::binding::service::calls`] and [`crate::binding::service::lifecycle`].
+//!
+//! `this` may also be a Proxy of an instance, or inherit from one: what Node-API does not recognise is looked up by
+//! `lib/instances.js`.
 
 use std::{array, ptr, rc::Rc};
 
 use napi::{
     Env, JsError, Property, PropertyAttributes, Unknown, ValueType,
     bindgen_prelude::{
-        CallbackInfo, Function, JsObjectValue as _, JsValue as _, Object, ToNapiValue as _,
+        CallbackInfo, ClassInstance, Function, JsObjectValue as _, JsValue as _, Object,
+        ToNapiValue as _,
     },
     sys,
 };
@@ -21,7 +25,7 @@ use crate::{
         service::{Service, call::State, panic},
         values::{
             args, errors,
-            js::{Args, Callback},
+            js::{Args, Callback, Installed},
         },
     },
     failpoints::may_panic,
@@ -99,7 +103,7 @@ pub extern "C" fn store_method<const KIND: usize>(
     }
 }
 
-/// Runs a method of the store, or keeps the call until the service is started.
+/// Runs a method of the store, unless an argument was left out; or keeps the call until the service is started.
 fn store<const N: usize>(
     env: sys::napi_env,
     info: sys::napi_callback_info,
@@ -107,7 +111,7 @@ fn store<const N: usize>(
     run: impl FnOnce(&Rc<Service>, [Unknown; N]) -> napi::Result<()>,
 ) -> sys::napi_value {
     method(env, info, |service, channel, args| {
-        if service.keep(kind, &channel, &args)? {
+        if service.keep(kind, &channel, &args)? || service.lacks_argument(kind, &args)? {
             return Ok(());
         }
         run(service, args)
@@ -161,6 +165,23 @@ extern "C" fn state(env: sys::napi_env, info: sys::napi_callback_info) -> sys::n
     })
 }
 
+/// Returns the instance behind a `this` that is none.
+fn behind(
+    env: sys::napi_env,
+    this: sys::napi_value,
+) -> napi::Result<Option<ClassInstance<'static, GlobalChannel>>> {
+    // SAFETY: a value of the current scope.
+    let this = unsafe { Unknown::from_raw_unchecked(env, this) };
+    let env = Env::from_raw(env);
+    let instance_of = &Installed::of(&env)?.instance_of;
+    let instance = instance_of.call(&env, Args::new().with(&env, this)?)?;
+    if instance.get_type()? != ValueType::Object {
+        return Ok(None);
+    }
+    // SAFETY: napi-rs checks that it is an instance, which lives as long as `this`.
+    unsafe { instance.cast() }.map(Some)
+}
+
 /// Runs a method that returns nothing.
 fn method<const N: usize>(
     env: sys::napi_env,
@@ -181,17 +202,24 @@ fn enter<const N: usize>(
     let done = panic::thrown(&Env::from_raw(env), || {
         let mut info = CallbackInfo::<N>::new(env, info, None, false)?;
         // SAFETY: what carries the tag of the class is an instance, and lives as long as `this`.
-        let channel = unsafe { info.unwrap_raw::<GlobalChannel>().map(|channel| &*channel) };
-        let Ok(channel) = channel else {
-            // V8's message for a method that was taken off its instance.
-            return Err(errors::type_error(
-                &Env::from_raw(env),
-                "Illegal invocation",
-            ));
+        let own = unsafe { info.unwrap_raw::<GlobalChannel>().map(|channel| &*channel) };
+        let found;
+        let (channel, this) = if let Ok(channel) = own {
+            (channel, info.this())
+        } else {
+            found = behind(env, info.this())?;
+            let Some(instance) = &found else {
+                // V8's message for a method that was taken off its instance.
+                return Err(errors::type_error(
+                    &Env::from_raw(env),
+                    "Illegal invocation",
+                ));
+            };
+            (&**instance, instance.value)
         };
         // SAFETY: values of the current scope.
         let arg = |index| unsafe { Unknown::from_raw_unchecked(env, info.get_arg(index)) };
-        let (service, this) = (channel.service(), Object::from_raw(env, info.this()));
+        let (service, this) = (channel.service(), Object::from_raw(env, this));
         panic::method(service, ptr::null_mut(), || {
             method(service, this, array::from_fn(arg))
         })

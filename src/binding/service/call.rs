@@ -56,5 +56,9 @@ pub enum Late {
     Kept,
 }
 
+/// Why a `clean` runs, for the log.
+pub const CLEAN_FIRST: &str = "option cleanOnStartUp is set";
+pub const CLEAN_CALLED: &str = "clean was called";
+
 /// The first token of a [`Late`]; smaller ones are numbers of calls.
 pub const LATE: u64 = 1 << 52;

@@ -2,24 +2,49 @@
 //! makes a call to the store, or to the custom manager. Pushes are in [`super::pushes`], packing a call in
 //! [`super::packing`].
 
-use std::rc::Rc;
+use std::{iter, rc::Rc};
 
-use napi::Unknown;
+use napi::{Unknown, ValueType, bindgen_prelude::JsValue as _};
 
 use crate::{
     binding::{
         host::{Host, Servers},
-        methods::Kind,
-        service::Service,
+        methods::{Arguments, Kind},
+        service::{Service, call::CLEAN_CALLED},
         values::{
-            args,
+            args::{self, Read},
             js::{Args, call_back},
         },
     },
     error::Result,
+    keys::Key,
 };
 
 impl Service {
+    /// Refuses a call without a callback that has a function in the place of an id: an argument was left out, and the
+    /// function, which is meant as the callback, gets the error. Returns whether it did.
+    pub fn lacks_argument(&self, kind: Kind, given: &[Unknown]) -> napi::Result<bool> {
+        let Some((cb, given)) = given.split_last() else {
+            return Ok(false);
+        };
+        if cb.get_type()? == ValueType::Function {
+            return Ok(false);
+        }
+        // Before an id that is not there, other arguments may be meant as the callback too.
+        let mut lacks_id = false;
+        for (name, value) in kind.arguments().names().iter().zip(given).rev() {
+            let (given, is_id) = (value.get_type()?, Arguments::is_id(name));
+            if given == ValueType::Function && (is_id || lacks_id) {
+                if self.admitted(kind, value)?.is_some() {
+                    self.refuse(kind, value, &args::misplaced_function(name))?;
+                }
+                return Ok(true);
+            }
+            lacks_id |= is_id && given == ValueType::Undefined;
+        }
+        Ok(false)
+    }
+
     /// Executes methods that change the members on one frontend.
     pub fn write(
         &self,
@@ -34,32 +59,31 @@ impl Service {
             return self.call_custom(&host, kind, cb, [name, uid, sid]);
         }
         if self.pack_key(&name, &sid)? && self.pack_uid(&uid)? {
-            return self.call(&host, kind, cb);
+            return self.call_frontend(&host, kind, cb);
         }
-        // A Buffer, several uids, or a value that is no uid or too long.
-        let members = match (
+        // A Buffer, several uids, an object with a text, or a value that is no uid or too long.
+        let (key, members) = match (
             args::text(&name, "name")?,
-            args::members(uid, self.sizes, |uid| host.uids(&self.env, uid))?,
+            args::members(&uid, self.sizes)?,
             args::text(&sid, "sid")?,
         ) {
-            (Ok(name), Ok(members), Ok(sid)) => match self.check_key(&name, &sid) {
-                Ok(()) => members,
+            (Ok(name), Ok(members), Ok(sid)) => match self.key(&name, &sid) {
+                Ok(key) => (key, members),
                 Err(error) => return self.refuse(kind, cb, &error),
             },
             (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => {
                 return self.refuse(kind, cb, &error);
             }
         };
-        // Reading an array may have run a getter.
+        // Reading an array or an object may have run a getter.
         if self.admitted(kind, cb)?.is_none() {
             return Ok(());
         }
         if members.iter().next().is_none() {
             return self.answer_in_turn(&host, kind, cb);
         }
-        self.pack_key(&name, &sid)?;
-        self.pack_items(members.iter());
-        self.call(&host, kind, cb)
+        self.pack_items(iter::once(key.as_slice()).chain(members.iter()));
+        self.call_frontend(&host, kind, cb)
     }
 
     /// Executes methods about a channel on one frontend.
@@ -76,13 +100,16 @@ impl Service {
             return self.call_custom(&host, kind, cb, [name, sid]);
         }
         if self.pack_key(&name, &sid)? {
-            return self.call(&host, kind, cb);
+            return self.call_frontend(&host, kind, cb);
         }
-        let checked = match (args::text(&name, "name")?, args::text(&sid, "sid")?) {
-            (Ok(name), Ok(sid)) => self.check_key(&name, &sid),
+        let key = match (args::text(&name, "name")?, args::text(&sid, "sid")?) {
+            (Ok(name), Ok(sid)) => self.key(&name, &sid),
             (Err(error), _) | (_, Err(error)) => Err(error),
         };
-        self.refuse_if(kind, cb, checked)
+        if self.pack_read(kind, cb, key.map(|key| vec![key]))? {
+            return self.call_frontend(&host, kind, cb);
+        }
+        Ok(())
     }
 
     /// Executes methods about a channel on all servers of a type.
@@ -103,7 +130,11 @@ impl Service {
         if self.pack_keys(&name, &servers.ids)? {
             return self.call(&host, kind, cb);
         }
-        self.refuse_if(kind, cb, self.check_keys(&name, &servers.ids)?)
+        let keys = self.keys(&name, &servers.ids)?;
+        if self.pack_read(kind, cb, keys.map(|(_, keys)| keys))? {
+            return self.call(&host, kind, cb);
+        }
+        Ok(())
     }
 
     /// Executes methods about a channel on all frontends.
@@ -114,21 +145,19 @@ impl Service {
         if host.is_custom() {
             return self.call_custom(&host, kind, cb, [name]);
         }
-        if let Err(error) = args::text(&name, "name")? {
-            return self.refuse(kind, cb, &error);
-        }
+        let name = match args::text(&name, "name")? {
+            Ok(name) => name,
+            Err(error) => return self.refuse(kind, cb, &error),
+        };
         let sids = host.frontend_ids(&self.env)?;
         if sids.is_empty() {
             self.counts.command(kind);
             return call_back(&self.env, cb, Args::new());
         }
-        if self.admitted(kind, cb)?.is_none() {
-            return Ok(());
+        if self.pack_read(kind, cb, self.keys_of(&name, &sids))? {
+            return self.call(&host, kind, cb);
         }
-        if !self.pack_keys(&name, &sids)? {
-            return self.refuse_if(kind, cb, self.check_keys(&name, &sids)?);
-        }
-        self.call(&host, kind, cb)
+        Ok(())
     }
 
     /// Executes methods about the whole store.
@@ -137,6 +166,7 @@ impl Service {
             return Ok(());
         };
         if host.is_custom() {
+            self.log_passed_clean(CLEAN_CALLED);
             return self.call_custom(&host, kind, cb, []);
         }
         self.pack_items([self.keys.stem().as_slice()]);
@@ -163,6 +193,13 @@ impl Service {
             return Ok(None);
         };
         let env = &self.env;
+        let mut server_type = *server_type;
+        if server_type.get_type()? != ValueType::String {
+            server_type = match args::text(&server_type, "serverType")? {
+                Ok(text) => env.create_string(&text)?.to_unknown(),
+                Err(error) => return self.refuse(kind, cb, &error).map(|()| None),
+            };
+        }
         let servers = host.server_ids(env, server_type)?;
         if servers.ids.is_empty() {
             return self.answer_nobody(&host, kind, cb).map(|()| None);
@@ -180,33 +217,48 @@ impl Service {
         call_back(env, cb, args)
     }
 
-    pub(super) fn check_key(&self, name: &str, sid: &str) -> Result<()> {
+    /// Makes the key of a channel on one frontend.
+    fn key(&self, name: &str, sid: &str) -> Result<Key> {
         self.keys.check_name(name)?;
         let given = "arguments name and sid";
-        self.sizes.check_key(&self.keys, given, name, sid)
+        self.sizes.check_key(&self.keys, given, name, sid)?;
+        self.note_sid(sid);
+        Ok(self.keys.key(name, sid))
     }
 
-    /// Checks the keys of a channel on servers whose ids the caller did not give.
-    pub(super) fn check_keys(&self, name: &Unknown, sids: &[String]) -> napi::Result<Result<()>> {
+    /// Reads the name of a channel and makes its keys on servers whose ids the caller did not give.
+    pub(super) fn keys(&self, name: &Unknown, sids: &[String]) -> Read<(String, Vec<Key>)> {
         Ok(args::text(name, "name")?.and_then(|name| {
-            self.keys.check_name(&name)?;
-            let check = |sid| {
-                self.sizes
-                    .check_key(&self.keys, "argument name", &name, sid)
-            };
-            sids.iter().try_for_each(|sid| check(sid))
+            let keys = self.keys_of(&name, sids)?;
+            Ok((name, keys))
         }))
     }
 
-    pub(super) fn refuse_if(
+    fn keys_of(&self, name: &str, sids: &[String]) -> Result<Vec<Key>> {
+        self.keys.check_name(name)?;
+        let key = |sid: &String| {
+            let given = "argument name";
+            self.sizes.check_key(&self.keys, given, name, sid)?;
+            Ok(self.keys.key(name, sid))
+        };
+        sids.iter().map(key).collect()
+    }
+
+    /// Packs the keys of a call whose arguments JavaScript may have run to read. Returns `false` if the call was refused:
+    /// for an argument, or because of what that JavaScript did.
+    pub(super) fn pack_read(
         &self,
         kind: Kind,
         cb: &Unknown,
-        checked: Result<()>,
-    ) -> napi::Result<()> {
-        match checked {
-            Ok(()) => Ok(()),
-            Err(error) => self.refuse(kind, cb, &error),
+        keys: Result<Vec<Key>>,
+    ) -> napi::Result<bool> {
+        match keys {
+            Ok(keys) if self.admitted(kind, cb)?.is_some() => {
+                self.pack_items(keys.iter().map(Vec::as_slice));
+                Ok(true)
+            }
+            Ok(_) => Ok(false),
+            Err(error) => self.refuse(kind, cb, &error).map(|()| false),
         }
     }
 }

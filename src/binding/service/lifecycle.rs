@@ -9,7 +9,7 @@ use crate::{
         answers::outbox::Outbox,
         service::{
             Service,
-            call::{Ending, Late, Outcome, State},
+            call::{CLEAN_FIRST, Ending, Late, Outcome, State},
             panic::closure,
         },
         values::{
@@ -137,12 +137,26 @@ impl Service {
             return self.started();
         }
         if self.is_custom() {
+            self.log_passed_clean(CLEAN_FIRST);
             return self.execute(self.later(Late::CleanFirst), "clean", Args::new());
         }
         let token = self.later(Late::CleanFirst);
         self.input.borrow_mut().starting = true;
         self.send_clean(token);
         Ok(())
+    }
+
+    /// Sends a `clean` to the store that is something late.
+    fn send_clean(&self, token: u64) {
+        let stem = self.keys.stem();
+        self.input.borrow_mut().calls.push_clean(token, &stem);
+        self.flush();
+    }
+
+    /// Logs a `clean` that a custom manager does, which need not say what it has removed.
+    pub fn log_passed_clean(&self, why: &str) {
+        let line = format!("clean is passed to the channel manager, because {why}");
+        self.log("info", &line, None);
     }
 
     /// Completes a start: calls are accepted from now on.

@@ -11,6 +11,7 @@ pub(in crate::binding) mod lifecycle;
 pub(in crate::binding) mod packing;
 pub(in crate::binding) mod panic;
 pub(in crate::binding) mod pushes;
+mod sids;
 
 use std::{
     cell::{Cell, RefCell},
@@ -34,6 +35,7 @@ use crate::{
         service::{
             call::{Call, Ending, LATE, Late, Outcome, State},
             early::Early,
+            sids::Sids,
         },
         values::{
             args, errors,
@@ -88,6 +90,7 @@ pub struct Service {
     /// The message of the panic that ended the driver or the service.
     pub died: RefCell<Option<String>>,
     pub ending: Cell<Ending>,
+    sids: RefCell<Sids>,
     /// Whether callbacks are being called.
     pub releasing: Cell<bool>,
     /// Whether answers wait for the next turn of the event loop.
@@ -129,6 +132,7 @@ impl Service {
             outbox: RefCell::default(),
             died: RefCell::default(),
             ending: Cell::new(Ending::No),
+            sids: RefCell::default(),
             releasing: Cell::new(false),
             resting: Cell::new(false),
             events: RefCell::default(),
@@ -230,13 +234,6 @@ impl Service {
         {
             driver.push(&mut input);
         }
-    }
-
-    /// Sends a `clean` to the store that is something late.
-    pub fn send_clean(&self, token: u64) {
-        let stem = self.keys.stem();
-        self.input.borrow_mut().calls.push_clean(token, &stem);
-        self.flush();
     }
 
     /// Calls the custom manager, which settles `token`.

@@ -33,8 +33,12 @@ impl Service {
             }
             self.keys.separate(key);
             may_panic("packing");
+            let sid_begin = key.len();
             let is_text = text::append(&self.env, sid, key, self.sizes.key)?;
             let fits = key.len() - begin <= self.sizes.key;
+            if is_text && fits {
+                self.sids.borrow_mut().note(&key[sid_begin..]);
+            }
             packed.end_item();
             Ok(is_text && fits)
         })
@@ -110,6 +114,26 @@ impl Service {
             return Ok(());
         };
         self.take_packed(host, kind, code, |seq| host.hold(&self.env, seq, cb))
+    }
+
+    /// The same for a call about one frontend. A server id that was not given before is shown to JavaScript.
+    pub fn call_frontend(&self, host: &Host, kind: Kind, cb: &Unknown) -> napi::Result<()> {
+        self.call(host, kind, cb)?;
+        self.meet_new_sid(host)
+    }
+
+    /// Lets JavaScript look at the server id of the last call, if it was not given before.
+    pub fn meet_new_sid(&self, host: &Host) -> napi::Result<()> {
+        let new = self.sids.borrow_mut().take_new();
+        match new {
+            Some(sid) => host.meet_sid(&self.env, &String::from_utf8_lossy(&sid)),
+            None => Ok(()),
+        }
+    }
+
+    /// Notes the server id of a call that is not packed by [`Self::pack_key`].
+    pub fn note_sid(&self, sid: &str) {
+        self.sids.borrow_mut().note(sid.as_bytes());
     }
 
     /// Takes a call of which more than the callback is held.

@@ -47,23 +47,20 @@ impl Service {
         if servers.ids.is_empty() {
             return self.answer_nobody(&host, kind, cb);
         }
-        let values = [route, msg, opts, callback, name];
-        let hold = |seq| host.hold_push(&self.env, seq, &servers, values);
+        let hold = |name| {
+            let values = [route, msg, opts, callback, name];
+            let (host, servers) = (&host, &servers);
+            move |seq| host.hold_push(&self.env, seq, servers, values)
+        };
         let is_plain = options.without.is_empty() && !name.is_array()?;
         if host.is_custom() {
-            let seq = self.take_call(&host, kind, hold)?;
+            let seq = self.take_call(&host, kind, hold(name))?;
             let mut args = vec![name, servers.array(&self.env)?];
             args.extend(options.except_channels);
             return self.execute(seq, kind.name(), self.args(args)?);
         }
         if is_plain {
-            if !self.pack_keys(&name, &servers.ids)? {
-                return self.refuse_if(kind, cb, self.check_keys(&name, &servers.ids)?);
-            }
-            let Some(code) = kind.code() else {
-                return Ok(());
-            };
-            return self.take_packed(&host, kind, code, hold);
+            return self.push_to_one(&host, kind, cb, &name, &servers.ids, hold);
         }
         let names = match args::texts(&name, "channelName")? {
             Ok(names) => names,
@@ -72,19 +69,42 @@ impl Service {
         if names.is_empty() {
             return self.answer_nobody(&host, kind, cb);
         }
-        let keys = match self.group_keys(&names, &options, &servers.ids) {
-            Ok(keys) => keys,
-            Err(error) => return self.refuse(kind, cb, &error),
-        };
-        if self.admitted(kind, cb)?.is_none() {
+        let keys = self.group_keys(&names, &options, &servers.ids);
+        if !self.pack_read(kind, cb, keys)? {
             return Ok(());
         }
-        self.pack_items(keys.iter().map(Vec::as_slice));
         let groups = Groups {
             with: names.len(),
             without: options.without.len(),
         };
-        self.take_packed(&host, kind, Code::Combined(groups), hold)
+        self.take_packed(&host, kind, Code::Combined(groups), hold(name))
+    }
+
+    /// Executes a push to one channel. `hold` gets the channel's name.
+    fn push_to_one<'env, H: FnOnce(u64) -> napi::Result<()>>(
+        &'env self,
+        host: &Rc<Host>,
+        kind: Kind,
+        cb: &Unknown,
+        name: &Unknown<'env>,
+        sids: &[String],
+        hold: impl Fn(Unknown<'env>) -> H,
+    ) -> napi::Result<()> {
+        let Some(code) = kind.code() else {
+            return Ok(());
+        };
+        if self.pack_keys(name, sids)? {
+            return self.take_packed(host, kind, code, hold(*name));
+        }
+        let (text, keys) = match self.keys(name, sids)? {
+            Ok((text, keys)) => (text, Ok(keys)),
+            Err(error) => (String::new(), Err(error)),
+        };
+        if self.pack_read(kind, cb, keys)? {
+            let text = self.env.create_string(&text)?.to_unknown();
+            return self.take_packed(host, kind, code, hold(text));
+        }
+        Ok(())
     }
 
     /// Returns the keys of all channels for one frontend after the other.
@@ -132,8 +152,10 @@ impl Service {
             Ok(read) => read,
             Err(error) => return self.refuse(kind, cb, &error),
         };
+        self.note_sid(&sid);
         let servers = Servers::new(&self.env, vec![sid])?;
-        self.push_in_turn(&host, kind, &servers, Some(uids), values)
+        self.push_in_turn(&host, kind, &servers, Some(uids), values)?;
+        self.meet_new_sid(&host)
     }
 
     /// Executes methods that push to all sessions on servers of a type, without asking the store.

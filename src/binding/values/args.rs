@@ -1,15 +1,19 @@
 //! Reads the arguments of the methods: JavaScript values become what the core takes, or an error that names the
-//! argument. Options are read in [`super::options`].
+//! argument. Options are read in [`super::options`]. Which objects are ids, and with which text, is decided in
+//! `lib/ids.js`.
 
 use std::fmt::{Arguments, Display};
 
 use napi::{
     Env, Unknown, ValueType,
-    bindgen_prelude::{Array, BufferSlice, JsValue as _},
+    bindgen_prelude::{Array, BufferSlice, JsObjectValue as _, JsValue as _},
 };
 
 use crate::{
-    binding::values::text,
+    binding::values::{
+        js::{Args, Installed, Ref},
+        text,
+    },
     command::Member,
     error::Error,
     size_limits::{LONGEST, MOST_MEMBERS, Sizes, too_long},
@@ -19,21 +23,21 @@ use crate::{
 /// accepted.
 pub type Read<T> = napi::Result<Result<T, Error>>;
 
-const TEXT: &str = "a string, number, bigint or boolean";
+const ID: &str = "a string, number, bigint, boolean, or an object with a toString of its own";
 
-/// Reads a channel name or server id: a string, or a primitive with one textual form.
+/// Reads a channel name, server id or server type: a string, a primitive with one textual form, or an object with a
+/// text of its own.
 pub fn text(value: &Unknown, name: &str) -> Read<String> {
-    let kind = value.get_type()?;
-    Ok(match kind {
-        ValueType::String => match text::read(value, LONGEST)? {
-            Ok(bytes) => Ok(String::from_utf8(bytes)
-                .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())),
-            Err(length) => Err(too_long(name, length, LONGEST)),
+    Ok(match value.get_type()? {
+        ValueType::String => string(value, name)?,
+        ValueType::Object => match object(value, name, ID)? {
+            Ok(text) => string(&text, name)?,
+            Err(error) => Err(error),
         },
         ValueType::Number | ValueType::Boolean | ValueType::BigInt => {
-            Ok(value.coerce_to_string()?.into_utf8()?.into_owned()?)
+            primitive(value, format_args!("{name}"), ID)?
         }
-        _ => Err(invalid(name, TEXT, kind)),
+        kind => Err(invalid(name, ID, kind)),
     })
 }
 
@@ -49,7 +53,7 @@ pub fn texts(value: &Unknown, name: &str) -> Read<Vec<String>> {
         let name = format!("{name}[{index}]");
         let read = match array.get::<Unknown>(index)? {
             Some(element) => text(&element, &name)?,
-            None => Err(invalid(name, TEXT, ValueType::Undefined)),
+            None => Err(invalid(name, ID, ValueType::Undefined)),
         };
         match read {
             Ok(text) => texts.push(text),
@@ -57,6 +61,44 @@ pub fn texts(value: &Unknown, name: &str) -> Read<Vec<String>> {
         }
     }
     Ok(Ok(texts))
+}
+
+fn string(value: &Unknown, name: &str) -> Read<String> {
+    let read = text::read(value, LONGEST)?;
+    Ok(read
+        .map_err(|length| too_long(name, length, LONGEST))
+        .map(|bytes| {
+            String::from_utf8(bytes)
+                .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+        }))
+}
+
+/// Reads a number, boolean or bigint.
+fn primitive(value: &Unknown, name: Arguments, accepted: &str) -> Read<String> {
+    let text = value.coerce_to_string()?.into_utf8()?.into_owned()?;
+    if text == text::NAN {
+        return Ok(Err(refused(name, text::NAN, accepted)));
+    }
+    Ok(Ok(text))
+}
+
+/// Returns the text of an object as a string.
+fn object(value: &Unknown, name: impl Display, accepted: &str) -> Read<Unknown<'static>> {
+    let read = call(value, |installed| &installed.read_object)?;
+    let read = read.coerce_to_object()?;
+    let text: Unknown = read.get_named_property("text")?;
+    if text.get_type()? == ValueType::String {
+        return Ok(Ok(text));
+    }
+    let why: String = read.get_named_property("why")?;
+    Ok(Err(refused(name, &format!("an object{why}"), accepted)))
+}
+
+/// Calls a function of `lib/` with one value.
+fn call(value: &Unknown, function: impl Fn(&Installed) -> &Ref) -> napi::Result<Unknown<'static>> {
+    let env = Env::from_raw(value.value().env);
+    let args = Args::new().with(&env, *value)?;
+    function(Installed::of(&env)?).call(&env, args)
 }
 
 /// The uids of one call.
@@ -93,17 +135,13 @@ fn is_long(value: &Unknown) -> napi::Result<bool> {
     Ok(array.len() >= LONG)
 }
 
-/// Reads one uid or an array of them, none longer than `sizes` allows. `read` is [`crate::binding::host::Host::uids`].
-pub fn members<'env>(
-    value: Unknown<'env>,
-    sizes: Sizes,
-    read: impl FnOnce(Unknown<'env>) -> napi::Result<Unknown<'env>>,
-) -> Read<Members> {
+/// Reads one uid or an array of them, none longer than `sizes` allows.
+pub fn members(value: &Unknown, sizes: Sizes) -> Read<Members> {
     let each = |value| Ok(each(value, sizes)?.map(Members::Each));
-    if !is_long(&value)? {
-        return each(&value);
+    if !is_long(value)? {
+        return each(value);
     }
-    let value = read(value)?;
+    let value = call(value, |installed| &installed.read_uids)?;
     if value.get_type()? != ValueType::String {
         return each(&value);
     }
@@ -152,23 +190,36 @@ fn check_sum(sum: usize) -> Result<(), Error> {
     )))
 }
 
-const UID: &str = "a string, number, bigint, boolean or Buffer";
+const UID: &str =
+    "a string, number, bigint, boolean, Buffer, or an object with a toString of its own";
 
 fn member(value: &Unknown, name: Arguments, sizes: Sizes) -> Read<Member> {
-    let member = match value.get_type()? {
-        ValueType::Object if value.is_buffer()? => return buffer(value, name, sizes),
-        ValueType::String => {
-            let most = sizes.member;
-            let read = text::read(value, most)?;
-            return Ok(read.map_err(|length| too_long(name, length, most)));
-        }
-        ValueType::Number | ValueType::Boolean | ValueType::BigInt => match text(value, "uid")? {
-            Ok(text) => text.into_bytes(),
-            Err(error) => return Ok(Err(error)),
-        },
-        kind => return Ok(Err(invalid(name, UID, kind))),
+    let string = |value: &Unknown| -> Read<Member> {
+        let read = text::read(value, sizes.member)?;
+        Ok(read.map_err(|length| too_long(name, length, sizes.member)))
     };
-    Ok(sizes.check_member(name, &member).map(|()| member))
+    match value.get_type()? {
+        ValueType::Object if value.is_buffer()? => buffer(value, name, sizes),
+        ValueType::String => string(value),
+        ValueType::Object => match object(value, name, UID)? {
+            Ok(text) => string(&text),
+            Err(error) => Ok(Err(error)),
+        },
+        ValueType::Number | ValueType::Boolean | ValueType::BigInt => {
+            let text = primitive(value, name, UID)?;
+            Ok(text.map(String::into_bytes).and_then(|member| {
+                sizes.check_member(name, &member)?;
+                Ok(member)
+            }))
+        }
+        kind => Ok(Err(invalid(name, UID, kind))),
+    }
+}
+
+/// Makes the error for a function in the place of the argument `name`, where no callback was given.
+pub fn misplaced_function(name: &str) -> Error {
+    let hint = "it is taken for the callback, so an argument is missing";
+    Error::InvalidArgument(format!("argument {name} is a function; {hint}"))
 }
 
 fn invalid(name: impl Display, accepted: &str, kind: ValueType) -> Error {
@@ -179,7 +230,11 @@ fn invalid(name: impl Display, accepted: &str, kind: ValueType) -> Error {
         ValueType::Symbol => "a symbol",
         _ => "an object",
     };
-    Error::InvalidArgument(format!("argument {name} is {kind}; accepted is {accepted}"))
+    refused(name, kind, accepted)
+}
+
+fn refused(name: impl Display, what: &str, accepted: &str) -> Error {
+    Error::InvalidArgument(format!("argument {name} is {what}; accepted is {accepted}"))
 }
 
 /// Reads a uid given as a buffer, which is copied only if it is not too long.

@@ -154,6 +154,12 @@ pub struct Installed {
     pub rethrow: Ref,
     /// `(app) => folder`: the base of relative paths.
     pub base_of: Ref,
+    /// `(this) => instance | undefined`: the instance behind a Proxy or an heir (`lib/instances.js`).
+    pub instance_of: Ref,
+    /// `(object) => {text} | {why}`: reads an object as an id (`lib/ids.js`).
+    pub read_object: Ref,
+    /// `(array) => text | array`: reads a long array of uids (`lib/uids.js`).
+    pub read_uids: Ref,
 }
 
 impl Installed {

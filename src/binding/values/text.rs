@@ -17,8 +17,12 @@ const LONGEST: usize = 4;
 /// The maximum room for a string: Node-API counts it in an `int`, up to 2 GiB.
 const MOST_ROOM: usize = 1 << 30;
 
-/// Appends an id as text, lone surrogates as U+FFFD. Returns `false`, and may leave part of the text, if the value has
-/// no single textual form or more than `most` bytes. Runs no JavaScript.
+/// The text of the only number that is no id.
+pub const NAN: &str = "NaN";
+
+/// Appends an id as text, lone surrogates as U+FFFD. Returns `false`, and may leave part of the text, if the value is
+/// no primitive with one textual form (see [`super::args`] for others) or has more than `most` bytes. Runs no
+/// JavaScript.
 pub fn append(env: &Env, value: &Unknown, out: &mut Vec<u8>, most: usize) -> napi::Result<bool> {
     if let Some(fits) = append_string(env, value.raw(), out, most)? {
         return Ok(fits);
@@ -29,8 +33,9 @@ pub fn append(env: &Env, value: &Unknown, out: &mut Vec<u8>, most: usize) -> nap
     ) {
         return Ok(false);
     }
+    let begin = out.len();
     let text = append_string(env, value.coerce_to_string()?.raw(), out, most)?;
-    Ok(text == Some(true))
+    Ok(text == Some(true) && out.get(begin..) != Some(NAN.as_bytes()))
 }
 
 /// Returns the length of a string in bytes of UTF-8.

@@ -447,7 +447,7 @@ fn shown(reply: Result<Reply, Error>) -> Vec<String> {
                 Value::Int(count) => count.to_string(),
             })
             .collect(),
-        Ok(Reply::Done) => Vec::new(),
+        Ok(Reply::Done | Reply::Removed(_)) => Vec::new(),
         Err(error) => panic!("no error in this world: {error}"),
     }
 }

@@ -96,8 +96,12 @@ async fn verdict_of(folder: &Path, steps: Vec<(usize, Step)>) -> Result<(), Stri
         let batch = match step {
             Step::Batch(batch) => batch,
             Step::Clean(stem) => {
-                clean(&connections[connection], &stem).await;
+                let removed = clean(&connections[connection], &stem).await;
+                let before = sets.len() as u64;
                 sets.retain(|key, _| !key.starts_with(&stem));
+                if removed != before - sets.len() as u64 {
+                    return Err(format!("connection {connection}: clean said {removed}"));
+                }
                 continue;
             }
         };

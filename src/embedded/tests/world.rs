@@ -73,9 +73,13 @@ pub(super) async fn execute(
     connection.execute(&batch.iter().collect::<Vec<_>>()).await
 }
 
-pub(super) async fn clean(connection: &EmbeddedConnection, stem: &[u8]) {
+/// Returns how many keys were removed.
+pub(super) async fn clean(connection: &EmbeddedConnection, stem: &[u8]) -> u64 {
     let replies = connection.clean(&stem.to_vec(), Steps::default()).await;
-    assert_eq!(replies, Ok(vec![Ok(Reply::Done)]));
+    match replies.as_deref() {
+        Ok([Ok(Reply::Removed(removed))]) => *removed,
+        other => panic!("{other:?}"),
+    }
 }
 
 pub(super) async fn write(connection: &EmbeddedConnection, command: Command) {

@@ -1,0 +1,43 @@
+//! Remembers the server ids that were given to calls, so that JavaScript looks at each only once: `lib/sids.js` warns of
+//! those that are no frontends.
+
+use std::collections::HashSet;
+
+/// The maximum number of ids that are remembered; further ones are not looked at.
+const MOST: usize = 1000;
+
+/// The maximum length of an id that is looked at, in bytes.
+const LONGEST: usize = 256;
+
+/// The server ids that were given to calls.
+#[derive(Default)]
+pub struct Sids {
+    known: HashSet<Vec<u8>>,
+    /// The last one: mostly it is the next one too.
+    last: Vec<u8>,
+    /// One that was not given before, until it is taken.
+    new: Option<Vec<u8>>,
+}
+
+impl Sids {
+    /// Notes the id of a call.
+    pub fn note(&mut self, sid: &[u8]) {
+        if self.last == sid {
+            return;
+        }
+        if sid.len() > LONGEST || self.known.len() >= MOST {
+            return;
+        }
+        self.last.clear();
+        self.last.extend_from_slice(sid);
+        if !self.known.contains(sid) {
+            self.known.insert(sid.to_vec());
+            self.new = Some(sid.to_vec());
+        }
+    }
+
+    /// Returns the id of the last call if it was not given before.
+    pub fn take_new(&mut self) -> Option<Vec<u8>> {
+        self.new.take()
+    }
+}
