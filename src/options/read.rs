@@ -118,16 +118,19 @@ impl Reader<'_> {
 
     /// Refuses two names of one option with different values.
     pub(super) fn check_aliases(&self) -> Result<()> {
-        for row in TABLE {
-            for name in aliases(row.name) {
-                let (one, other) = ((self.0)(row.name), (self.0)(name));
-                let both = !row.kind.is_unset(&one) && !row.kind.is_unset(&other);
-                if both && !says_the_same(&one, &other) {
-                    return Err(Error::InvalidOption(format!(
-                        "options {} and {name} differ: give one of them",
-                        row.name
-                    )));
-                }
+        for alias in TABLE {
+            let Some(name) = alias.kind.stands_for() else {
+                continue;
+            };
+            let (one, other) = ((self.0)(name), (self.0)(alias.name));
+            let mut rows = TABLE.iter();
+            let row = rows.find(|row| row.name == name);
+            let is_unset = |raw| row.is_none_or(|row| row.kind.is_unset(raw));
+            if !is_unset(&one) && !is_unset(&other) && !says_the_same(&one, &other) {
+                return Err(Error::InvalidOption(format!(
+                    "options {name} and {} differ: give one of them",
+                    alias.name
+                )));
             }
         }
         Ok(())
