@@ -75,8 +75,7 @@ onCluster('a Redis Cluster', 120000, (ctx) => {
       );
     await prefer('hostname');
     try {
-      const service = create(ctx.cluster.options({ startTimeout: 1000 }));
-      const { err } = await call(service, 'start');
+      const { err } = await call(create(ctx.cluster.options({ startTimeout: 1000 })), 'start');
       assert.strictEqual(err && err.code, 'ERR_GLOBAL_CHANNEL_UNREACHABLE');
       assert.match(String(err.cause), /announced as '\?': .*cluster-announce-hostname is not set/);
     } finally {
