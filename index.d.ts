@@ -120,6 +120,15 @@ export type Callback = (err: GlobalChannelError | null) => void;
 export type MembersCallback = (err: GlobalChannelError | null, members: string[]) => void;
 /** `count`: how many members there are; 0 is no error. */
 export type CountCallback = (err: GlobalChannelError | null, count: number) => void;
+export type IsMemberCallback = (err: GlobalChannelError | null, isMember: boolean) => void;
+/** The members of a channel by frontend. */
+export type MembersBySid = { [sid: string]: string[] };
+export type MembersBySidCallback = (err: GlobalChannelError | null, lists: MembersBySid) => void;
+/** The members of several channels, by channel and frontend. */
+export type MembersByNameCallback = (
+  err: GlobalChannelError | null,
+  lists: { [name: string]: MembersBySid },
+) => void;
 /** `failedUids`: the members who did not get the message, as strings, in no particular order. */
 export type PushCallback = (err: GlobalChannelError | null, failedUids: string[]) => void;
 
@@ -178,6 +187,8 @@ export interface ChannelManager {
   getMembersBySid(name: any, sid: any, cb: (err: any, members?: any[]) => void): void;
   /** Counts the members on one frontend. If it is left out, the members of `getMembersBySid` are counted. */
   getCountBySid?(name: any, sid: any, cb: (err: any, count?: number) => void): void;
+  /** Tells whether a user is a member. If it is left out, the members of `getMembersBySid` are searched. */
+  isMember?(name: any, uid: any, sid: any, cb: (err: any, isMember?: boolean) => void): void;
   /** Removes the channel on all frontends. */
   destroyChannel(name: any, cb: (err?: any) => void): void;
 }
@@ -467,7 +478,10 @@ export interface GlobalChannelStats {
     leave: number;
     getMembersBySid: number;
     getCountBySid: number;
+    getCount: number;
+    isMember: number;
     getMembersByChannelName: number;
+    getMembersByChannelNameBySid: number;
     pushMessage: number;
     destroyChannel: number;
     clean: number;
@@ -632,15 +646,25 @@ export interface GlobalChannelPromises {
   /** See {@link GlobalChannel.stop}; never rejected. */
   stop(force?: boolean): Promise<void>;
   /** See {@link GlobalChannel.add}. */
-  add(name: Id, uid: Uid | Uid[], sid: Id): Promise<void>;
+  add(name: Id | Id[], uid: Uid | Uid[], sid: Id): Promise<void>;
   /** See {@link GlobalChannel.leave}. */
-  leave(name: Id, uid: Uid | Uid[], sid: Id): Promise<void>;
+  leave(name: Id | Id[], uid: Uid | Uid[], sid: Id): Promise<void>;
   /** See {@link GlobalChannel.getMembersBySid}; resolves to the uids. */
   getMembersBySid(name: Id, sid: Id): Promise<string[]>;
   /** See {@link GlobalChannel.getCountBySid}; resolves to the count. */
   getCountBySid(name: Id, sid: Id): Promise<number>;
+  /** See {@link GlobalChannel.getCount}; resolves to the count. */
+  getCount(name: Id, serverType: string): Promise<number>;
+  /** See {@link GlobalChannel.isMember}; resolves to the answer. */
+  isMember(name: Id, uid: Uid, sid: Id): Promise<boolean>;
   /** See {@link GlobalChannel.getMembersByChannelName}; resolves to the uids. */
   getMembersByChannelName(serverType: string, name: Id): Promise<string[]>;
+  /** See {@link GlobalChannel.getMembersByChannelNameBySid}; resolves to the lists. */
+  getMembersByChannelNameBySid(serverType: string, name: Id): Promise<MembersBySid>;
+  getMembersByChannelNameBySid(
+    serverType: string,
+    names: Id[],
+  ): Promise<{ [name: string]: MembersBySid }>;
   /** See {@link GlobalChannel.pushMessage}; resolves to `failedUids`. */
   pushMessage(
     serverType: string,
@@ -650,7 +674,7 @@ export interface GlobalChannelPromises {
     opts?: object | null,
   ): Promise<string[]>;
   /** See {@link GlobalChannel.destroyChannel}. */
-  destroyChannel(name: Id): Promise<void>;
+  destroyChannel(name: Id | Id[]): Promise<void>;
   /** See {@link GlobalChannel.clean}. */
   clean(): Promise<void>;
 }
@@ -732,19 +756,22 @@ export class GlobalChannel {
   stop(force?: boolean, cb?: () => void): void;
   stop(cb?: () => void): void;
   /**
-   * Adds a user, or an array of users in one command, to the channel. `sid` is the frontend that holds the user's
-   * session. Idempotent; an empty array succeeds and does nothing.
+   * Adds a user, or an array of users in one command, to the channel, or to each of an array of channels. `sid` is the
+   * frontend that holds the user's session. Idempotent; an empty array succeeds and does nothing. With several channels
+   * each is written by itself: after an error some of them may have been.
    * @example
    * ```ts
    * channel.add('room-1', session.uid, session.frontendId, (err) => {
    *   if (err) console.error(err.code);
    * });
    * channel.add('room-1', ['alice', 'bob'], 'connector-1');
+   * channel.add(['room-1', 'lobby'], 'carol', 'connector-1');
    * ```
    */
-  add(name: Id, uid: Uid | Uid[], sid: Id, cb?: Callback): void;
+  add(name: Id | Id[], uid: Uid | Uid[], sid: Id, cb?: Callback): void;
   /**
-   * Removes a user, or an array of users in one command, from the channel. Idempotent.
+   * Removes a user, or an array of users in one command, from the channel, or from each of an array of channels.
+   * Idempotent.
    * @example
    * ```ts
    * channel.leave('room-1', session.uid, session.frontendId, (err) => {
@@ -752,7 +779,7 @@ export class GlobalChannel {
    * });
    * ```
    */
-  leave(name: Id, uid: Uid | Uid[], sid: Id, cb?: Callback): void;
+  leave(name: Id | Id[], uid: Uid | Uid[], sid: Id, cb?: Callback): void;
   /**
    * Lists the channel's members on one frontend, in the store's order (Redis: that of `SMEMBERS`). A channel that does
    * not exist is empty.
@@ -776,6 +803,28 @@ export class GlobalChannel {
    */
   getCountBySid(name: Id, sid: Id, cb?: CountCallback): void;
   /**
+   * Counts the channel's members on all frontends of type `serverType`: the sum of what {@link getCountBySid} answers
+   * for each of them, so a user on two of them counts twice. All are asked in one round trip.
+   * @example
+   * ```ts
+   * channel.getCount('room-1', 'connector', (err, count) => {
+   *   if (!err) console.log(count, 'members');
+   * });
+   * ```
+   */
+  getCount(name: Id, serverType: string, cb?: CountCallback): void;
+  /**
+   * Tells whether a user is a member of the channel on one frontend. The store is asked each time (`SISMEMBER` in
+   * Redis), in call order, and no list is read.
+   * @example
+   * ```ts
+   * channel.isMember('room-1', 'alice', 'connector-1', (err, isMember) => {
+   *   if (!err && !isMember) console.log('alice has left');
+   * });
+   * ```
+   */
+  isMember(name: Id, uid: Uid, sid: Id, cb?: IsMemberCallback): void;
+  /**
    * Lists the channel's members on all frontends of type `serverType`, frontend by frontend. A uid on two of them is
    * listed twice. Without a frontend of that type the list is empty. If the list of one frontend cannot be read, the
    * call fails.
@@ -787,6 +836,22 @@ export class GlobalChannel {
    * ```
    */
   getMembersByChannelName(serverType: string, name: Id, cb?: MembersCallback): void;
+  /**
+   * Lists the channel's members on all frontends of type `serverType`, as `{sid: uids}`; those of an array of channels
+   * as `{name: {sid: uids}}`. Each frontend of that type has its list, which may be empty. All lists are read in one
+   * round trip, or come from the member cache. If one of them cannot be read, the call fails.
+   * @example
+   * ```ts
+   * channel.getMembersByChannelNameBySid('connector', 'room-1', (err, lists) => {
+   *   if (!err) console.log(lists['connector-1']); // ['alice', 'bob']
+   * });
+   * channel.getMembersByChannelNameBySid('connector', ['room-1', 'lobby'], (err, lists) => {
+   *   if (!err) console.log(lists['lobby']['connector-1']);
+   * });
+   * ```
+   */
+  getMembersByChannelNameBySid(serverType: string, name: Id, cb?: MembersBySidCallback): void;
+  getMembersByChannelNameBySid(serverType: string, names: Id[], cb?: MembersByNameCallback): void;
   /**
    * Sends `msg` to all members on frontends of type `serverType`, with one RPC to each frontend that has members.
    * `opts` reaches push schedulers as `userOptions`, as in pomelo.
@@ -822,7 +887,8 @@ export class GlobalChannel {
     cb?: PushCallback,
   ): void;
   /**
-   * Removes all members of the channel on every frontend that is registered now. Idempotent.
+   * Removes all members of the channel, or of each of an array of channels, on every frontend that is registered now.
+   * Idempotent.
    * @example
    * ```ts
    * channel.destroyChannel('room-1', (err) => {
@@ -830,7 +896,7 @@ export class GlobalChannel {
    * });
    * ```
    */
-  destroyChannel(name: Id, cb?: Callback): void;
+  destroyChannel(name: Id | Id[], cb?: Callback): void;
   /**
    * Removes all channels under `prefix` in the store (in Redis: in `db`), and nothing else. Calls made after it wait
    * for it. As a whole it has no time limit, but each of its steps has `commandTimeout`; the time of waiting calls

@@ -261,6 +261,20 @@ channel.getMembersBySid('n', 's1', members);
 channel.getMembersBySid('n', 's1');
 channel.getCountBySid('n', 's1');
 channel.getCountBySid('n', 's1', (err, count) => use(err, count.toFixed()));
+channel.getCount('n', 'connector', (err, count) => use(err, count.toFixed()));
+channel.isMember('n', 7, 's1', (_err, is) => same<typeof is, boolean>(true));
+channel.isMember('n', Buffer.from('u'), 's1');
+// @ts-expect-error: one uid
+channel.isMember('n', ['u'], 's1');
+channel.add(['n', 7], ['u'], 's1');
+channel.leave(['n'], 'u', 's1');
+channel.destroyChannel(['n', 'm']);
+channel.getMembersByChannelNameBySid('connector', 'n', (_err, lists) =>
+  same<(typeof lists)[string], string[]>(true),
+);
+channel.getMembersByChannelNameBySid('connector', ['n'], (_err, lists) =>
+  same<(typeof lists)[string][string], string[]>(true),
+);
 channel.getMembersByChannelName('connector', 'n', (_err, list) =>
   same<typeof list, string[]>(true),
 );
@@ -320,6 +334,11 @@ async function withPromises({ promises }: GlobalChannel): Promise<void> {
   await promises.leave('n', 'u', 's1');
   const list: string[] = await promises.getMembersBySid('n', 's1');
   const count: number = await promises.getCountBySid('n', 's1');
+  const sum: number = await promises.getCount('n', 'connector');
+  const is: boolean = await promises.isMember('n', 'u', 's1');
+  const bySid = await promises.getMembersByChannelNameBySid('connector', 'n');
+  const byName = await promises.getMembersByChannelNameBySid('connector', ['n']);
+  use(sum, is, bySid.s1?.length, byName.n?.s1?.length);
   use(count);
   const all: string[] = await promises.getMembersByChannelName('connector', 'n');
   const failed: string[] = await promises.pushMessage('connector', 'onChat', {}, 'n');

@@ -8,6 +8,7 @@
 // leaves this module only as a copy, or for `deliver`, which copies it for each receiver. It is not changed after it
 // was first used, so the same array always means the same list.
 
+const bySid = require('./bySid');
 const callBack = require('./callBack');
 const { words, shapes } = require('./tables');
 
@@ -17,6 +18,8 @@ const {
   LIST, // a list follows: (null, list)
   JOINED, // n lists follow: (null, all of them as one)
   NUMBER, // a number follows: (null, number)
+  BOOL, // (null, whether n is 1)
+  GROUPS, // n lists follow: (null, {sid: list}) or (null, {name: {sid: list}})
   PUSH, // n lists follow: deliver
   FAIL, // an error follows, for a callback of shape n
   OWN, // a custom manager's answer, kept by `own`
@@ -31,7 +34,7 @@ const ROOM = 1024;
 
 /** Makes the functions that the addon calls. `failed(err)` counts an error that does not come from the addon. */
 module.exports = function createAnswers(deliver, failed) {
-  /** A ring of unanswered calls, each at its number modulo the length: a callback, or a push. */
+  /** A ring of unanswered calls, each at its number modulo the length: a callback, or an object that has one. */
   const calls = Array.from({ length: ROOM });
   /** The number of the next call to be answered. */
   let next = 0;
@@ -93,6 +96,13 @@ module.exports = function createAnswers(deliver, failed) {
         case NUMBER:
           callBack(take(), null, values[tape[at] >>> 1]);
           at += 1;
+          break;
+        case BOOL:
+          callBack(take(), null, n === 1);
+          break;
+        case GROUPS:
+          answerGroups(take(), at, n, values);
+          at += n;
           break;
         case PUSH:
           push(take(), read(at, n, values));
@@ -169,6 +179,14 @@ module.exports = function createAnswers(deliver, failed) {
       lists.push(list(tape[i], values));
     }
     return lists;
+  }
+
+  function answerGroups({ callback, names, sids }, at, n, values) {
+    const lists = [];
+    for (let i = at; i < at + n; i += 1) {
+      lists.push(copy(tape[i], values));
+    }
+    callBack(callback, null, bySid(names, sids, lists));
   }
 
   function push(call, lists) {

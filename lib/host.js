@@ -46,6 +46,9 @@ module.exports = function attach(channel, app, opts, tools) {
     hold: (at, sids, route, msg, opts, callback, name) => {
       answers.calls[at] = { sids, route, msg, opts, callback, name };
     },
+    holdGroups: (at, sids, callback, names) => {
+      answers.calls[at] = { sids, callback, names };
+    },
     // In a microtask, so that all calls of a tick go to the store in one batch.
     soon: () => {
       resolved.then(tools.flush);

@@ -117,6 +117,11 @@ pub(crate) fn apply(sets: &mut Sets, command: &Command) -> Reply {
                 match op {
                     ReadOp::Members => List::new(set).map(Arc::new).map(Value::List),
                     ReadOp::Count => Ok(Value::Int(set.count() as u64)),
+                    ReadOp::IsMember => {
+                        let mut set = set;
+                        let is = set.any(|member| members.first() == Some(member));
+                        Ok(Value::Bool(is))
+                    }
                 }
             };
             return Reply::Values(command.keys().iter().map(value).collect());

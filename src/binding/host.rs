@@ -29,6 +29,9 @@ pub struct Host {
     room: Ref,
     /// `(at, sids, route, msg, opts, callback, name)`: puts a push at that place in `calls`.
     hold: Ref,
+    /// `(at, sids, callback, names)`: puts a call that is answered by frontend there; without `names` it is about one
+    /// channel.
+    hold_groups: Ref,
     /// `(array) => text | array`: reads a long array of uids (`lib/uids.js`).
     uids: Ref,
     /// `()`: schedules the hand-over of the packed calls at the end of the tick.
@@ -81,6 +84,7 @@ impl Host {
             calls: Held::new(env, &calls)?,
             room: function("room")?,
             hold: function("hold")?,
+            hold_groups: function("holdGroups")?,
             uids: function("uids")?,
             soon: function("soon")?,
             tape_of: function("tapeOf")?,
@@ -165,6 +169,23 @@ impl Host {
             .into_iter()
             .try_fold(args, |args, value| args.with(env, value))?;
         self.hold.call(env, args).map(drop)
+    }
+
+    /// Holds the call `seq`, which is answered by frontend, and with `names` by channel.
+    pub fn hold_groups(
+        &self,
+        env: &Env,
+        seq: u64,
+        servers: &Servers,
+        callback: Unknown,
+        names: Option<Vec<String>>,
+    ) -> napi::Result<()> {
+        let args = Args::new()
+            .with(env, self.place(seq))?
+            .with(env, servers.array.get(env)?)?
+            .with(env, callback)?
+            .with(env, names)?;
+        self.hold_groups.call(env, args).map(drop)
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "there are fewer places")]

@@ -54,7 +54,10 @@ methods! {
     Leave: "leave", Member, write(WriteOp::Remove), Plain;
     GetMembersBySid: "getMembersBySid", Frontend, read(ReadOp::Members), Undefined;
     GetCountBySid: "getCountBySid", Frontend, read(ReadOp::Count), Undefined;
+    GetCount: "getCount", Counted, read(ReadOp::Count), Undefined;
+    IsMember: "isMember", OneMember, read(ReadOp::IsMember), Undefined;
     GetMembersByChannelName: "getMembersByChannelName", Servers, read(ReadOp::Members), Null;
+    GetMembersByChannelNameBySid: "getMembersByChannelNameBySid", Groups, read(ReadOp::Members), Undefined;
     PushMessage: "pushMessage", Push, read(ReadOp::Members), Plain;
     DestroyChannel: "destroyChannel", Frontends, write(WriteOp::Delete), Plain;
     Clean: "clean", Store, Code::Clean, Plain;
@@ -73,10 +76,16 @@ const fn write(op: WriteOp) -> Code {
 pub enum Arguments {
     /// Users of a channel on one frontend.
     Member,
+    /// One user of a channel on one frontend.
+    OneMember,
     /// A channel on one frontend.
     Frontend,
     /// A channel on all servers of a type.
     Servers,
+    /// The same, with the name first.
+    Counted,
+    /// One or several channels on all servers of a type, frontend by frontend.
+    Groups,
     /// A push to a channel on all servers of a type.
     Push,
     /// A channel on all frontends.
@@ -89,9 +98,10 @@ impl Arguments {
     /// Returns the names of the arguments, without the callback.
     pub const fn names(self) -> &'static [&'static str] {
         match self {
-            Self::Member => &["name", "uid", "sid"],
+            Self::Member | Self::OneMember => &["name", "uid", "sid"],
             Self::Frontend => &["name", "sid"],
-            Self::Servers => &["serverType", "name"],
+            Self::Servers | Self::Groups => &["serverType", "name"],
+            Self::Counted => &["name", "serverType"],
             Self::Push => &["serverType", "route", "msg", "channelName", "opts"],
             Self::Frontends => &["name"],
             Self::Store => &[],
@@ -101,9 +111,10 @@ impl Arguments {
     /// Returns the name of the kind in JavaScript (`scope`).
     pub const fn scope(self) -> &'static str {
         match self {
-            Self::Member => "member",
+            Self::Member | Self::OneMember => "member",
             Self::Frontend => "frontend",
-            Self::Servers => "servers",
+            Self::Servers | Self::Counted => "servers",
+            Self::Groups => "groups",
             Self::Push => "push",
             Self::Frontends => "frontends",
             Self::Store => "store",
@@ -112,6 +123,12 @@ impl Arguments {
 }
 
 impl Kind {
+    /// Returns whether it answers before it returns if there is no server to ask, as in 0.0.7. Newer methods answer in
+    /// call order.
+    pub const fn answers_at_once(self) -> bool {
+        matches!(self, Self::GetMembersByChannelName | Self::PushMessage)
+    }
+
     /// Returns what the store answers for each key; `None` for a write.
     pub const fn value(self) -> Option<ValueKind> {
         match self.code() {

@@ -38,7 +38,7 @@ pub(in crate::binding) use shared;
 /// Returns the tables, for `lib/tables.js` only.
 ///
 /// - `methods`: by name, `{arguments, scope, value, shape}`: the names of the arguments without the callback, what the
-///   method is about, what the store answers for each key (`list`, `int`, or nothing), and the shape of its errors;
+///   method is about, what the store answers for each key (`list`, `int`, `bool`, or nothing), and the shape of its errors;
 /// - `lifecycle`: the arguments of `start` and `stop`;
 /// - `words`, `shapes`: of the tape; `failures`: for the host's `failure`.
 #[napi(catch_unwind)]
@@ -50,6 +50,7 @@ pub fn tables(env: &Env) -> napi::Result<Object<'_>> {
         let value = kind.value().map(|value| match value {
             ValueKind::List => "list",
             ValueKind::Int => "int",
+            ValueKind::Bool => "bool",
         });
         method.set("value", value)?;
         method.set("shape", kind.shape() as u32)?;

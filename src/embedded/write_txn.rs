@@ -50,10 +50,14 @@ impl<'a> WriteTxn<'a> {
     /// Executes a command.
     pub(super) fn execute(&mut self, command: &'a Command) -> Result<CallResult<Reply>> {
         let members = command.members();
-        self.reading.budget.write(members.len() as u64)?;
+        let rows = members.len() * command.keys().len();
+        self.reading.budget.write(rows as u64)?;
         let op = match command.op() {
             Op::Read(op) => {
-                let values = command.keys().iter().map(|key| self.value(op, key));
+                let values = command
+                    .keys()
+                    .iter()
+                    .map(|key| self.value(op, key, members));
                 return Ok(Ok(Reply::Values(values.collect::<Result<_>>()?)));
             }
             Op::Write(op) => op,
@@ -179,16 +183,20 @@ impl<'a> WriteTxn<'a> {
         Ok(())
     }
 
-    fn value(&mut self, op: ReadOp, key: &'a Key) -> Result<CallResult<Value>> {
+    fn value(&mut self, op: ReadOp, key: &'a Key, members: &[Member]) -> Result<CallResult<Value>> {
         let (rows, txn) = (self.rows, &self.txn);
         match self.changed(key) {
             // The transaction's own changes have no version yet.
             Some(&Touched { channel, .. }) => {
-                let value = self.reading.changed_value(op, rows, txn, channel)?;
+                let value = self
+                    .reading
+                    .changed_value(op, rows, txn, (channel, members))?;
                 fail_point!("embedded-keep-own", self.reading.keep_own(txn, key, &value));
                 Ok(value)
             }
-            None => self.reading.value(op, rows, txn, TxnKind::Write, key),
+            None => self
+                .reading
+                .value(op, rows, txn, TxnKind::Write, (key, members)),
         }
     }
 

@@ -106,7 +106,7 @@ impl Service {
         Ok(())
     }
 
-    /// Writes the values of a read: lists as one, or the sum of numbers.
+    /// Writes the values of a read: lists as one, the sum of numbers, or whether any of them is true.
     fn write_values(
         &self,
         tape: &mut Tape,
@@ -129,10 +129,16 @@ impl Service {
                 tape.value(number);
                 Ok(())
             }
-            _ if kind.arguments() == Arguments::Frontend => {
-                self.write_lists(tape, Word::List, values)
+            Some(ValueKind::Bool) => {
+                let any = values.iter().flatten().any(Value::is_true);
+                tape.word(Word::Bool, usize::from(any));
+                Ok(())
             }
-            _ => self.write_lists(tape, Word::Joined, values),
+            _ => match kind.arguments() {
+                Arguments::Frontend => self.write_lists(tape, Word::List, values),
+                Arguments::Groups => self.write_lists(tape, Word::Groups, values),
+                _ => self.write_lists(tape, Word::Joined, values),
+            },
         }
     }
 
@@ -148,6 +154,7 @@ impl Service {
             items.push(match value {
                 Ok(Value::List(list)) => self.item(tape, list)?,
                 Ok(Value::Int(number)) => Item::Value(Tape::number(&self.env, *number)?),
+                Ok(Value::Bool(is)) => Item::Value(Tape::number(&self.env, u64::from(*is))?),
                 Err(error) => Item::Value(errors::to_js(&self.env, error)?.raw()),
             });
         }

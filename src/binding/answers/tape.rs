@@ -34,6 +34,10 @@ shared! {
         Piece = "PIECE",
         /// Answers a call with the number that follows.
         Number = "NUMBER",
+        /// Answers a call with true if n is 1, else with false.
+        Bool = "BOOL",
+        /// Answers a call with the n lists that follow, by frontend.
+        Groups = "GROUPS",
     }
 }
 

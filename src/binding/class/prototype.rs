@@ -71,10 +71,19 @@ pub extern "C" fn store_method<const KIND: usize>(
         Arguments::Member => method(env, info, |service, _, [name, uid, sid, cb]| {
             service.write(kind, [name, uid, sid], &cb)
         }),
+        Arguments::OneMember => method(env, info, |service, _, [name, uid, sid, cb]| {
+            service.of_member(kind, [name, uid, sid], &cb)
+        }),
         Arguments::Frontend => method(env, info, |service, _, [name, sid, cb]| {
             service.of_frontend(kind, [name, sid], &cb)
         }),
         Arguments::Servers => method(env, info, |service, _, [server_type, name, cb]| {
+            service.of_servers(kind, &server_type, name, &cb)
+        }),
+        Arguments::Groups => method(env, info, |service, _, [server_type, names, cb]| {
+            service.of_groups(kind, &server_type, names, &cb)
+        }),
+        Arguments::Counted => method(env, info, |service, _, [name, server_type, cb]| {
             service.of_servers(kind, &server_type, name, &cb)
         }),
         Arguments::Push => method(env, info, |service, _, args| {

@@ -11,11 +11,12 @@ use crate::{
         methods::Kind,
         service::Service,
         values::{
-            args,
+            args::{self, Names},
             js::{Args, call_back},
         },
     },
     error::Result,
+    keys::Key,
 };
 
 impl Service {
@@ -35,30 +36,67 @@ impl Service {
         if self.pack_key(&name, &sid)? && self.pack_uid(&uid)? {
             return self.call(&host, kind, cb);
         }
-        // A Buffer, several uids, or a value that is no uid or too long.
-        let members = match (
-            args::text(&name, "name")?,
+        // Several channels, a Buffer, several uids, or a value that is not accepted.
+        let checked = match (
+            args::names(&name)?,
             args::members(uid, self.sizes, |uid| host.uids(&self.env, uid))?,
             args::text(&sid, "sid")?,
         ) {
-            (Ok(name), Ok(members), Ok(sid)) => match self.check_key(&name, &sid) {
-                Ok(()) => members,
-                Err(error) => return self.refuse(kind, cb, &error),
-            },
-            (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => {
-                return self.refuse(kind, cb, &error);
-            }
+            (Ok(names), Ok(members), Ok(sid)) => names
+                .check_members(&members)
+                .and_then(|()| self.keys_of(&names, &[sid], "arguments name and sid"))
+                .map(|keys| (keys, members)),
+            (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => Err(error),
+        };
+        let (keys, members) = match checked {
+            Ok(checked) => checked,
+            Err(error) => return self.refuse(kind, cb, &error),
         };
         // Reading an array may have run a getter.
         if self.admitted(kind, cb)?.is_none() {
             return Ok(());
         }
-        if members.iter().next().is_none() {
+        if keys.is_empty() || members.iter().next().is_none() {
             return self.answer_in_turn(&host, kind, cb);
         }
-        self.pack_key(&name, &sid)?;
+        self.pack_given_keys(&keys);
         self.pack_items(members.iter());
         self.call(&host, kind, cb)
+    }
+
+    /// Executes methods that ask about one user of a channel on one frontend.
+    pub fn of_member(
+        &self,
+        kind: Kind,
+        [name, uid, sid]: [Unknown; 3],
+        cb: &Unknown,
+    ) -> napi::Result<()> {
+        let Some(host) = self.admitted(kind, cb)? else {
+            return Ok(());
+        };
+        if host.is_custom() {
+            return self.call_custom(&host, kind, cb, [name, uid, sid]);
+        }
+        if self.pack_key(&name, &sid)? && self.pack_uid(&uid)? {
+            return self.call(&host, kind, cb);
+        }
+        // A Buffer, or a value that is not accepted.
+        let checked = match (
+            args::text(&name, "name")?,
+            args::uid(&uid, self.sizes)?,
+            args::text(&sid, "sid")?,
+        ) {
+            (Ok(name), Ok(uid), Ok(sid)) => self.check_key(&name, &sid).map(|()| uid),
+            (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => Err(error),
+        };
+        match checked {
+            Ok(uid) => {
+                self.pack_key(&name, &sid)?;
+                self.pack_items([uid.as_slice()]);
+                self.call(&host, kind, cb)
+            }
+            Err(error) => self.refuse(kind, cb, &error),
+        }
     }
 
     /// Executes methods about a channel on one frontend.
@@ -99,10 +137,54 @@ impl Service {
             let sids = servers.array(&self.env)?;
             return self.call_custom(&host, kind, cb, [name, sids]);
         }
+        if servers.ids.is_empty() {
+            return match self.check_keys(&name, &[])? {
+                Ok(()) => self.answer_in_turn(&host, kind, cb),
+                Err(error) => self.refuse(kind, cb, &error),
+            };
+        }
         if self.pack_keys(&name, &servers.ids)? {
             return self.call(&host, kind, cb);
         }
         self.refuse_if(kind, cb, self.check_keys(&name, &servers.ids)?)
+    }
+
+    /// Executes methods about one or several channels on all servers of a type, which are answered by frontend.
+    pub fn of_groups(
+        &self,
+        kind: Kind,
+        server_type: &Unknown,
+        name: Unknown,
+        cb: &Unknown,
+    ) -> napi::Result<()> {
+        let Some((host, servers)) = self.servers(kind, cb, server_type)? else {
+            return Ok(());
+        };
+        if host.is_custom() {
+            let sids = servers.array(&self.env)?;
+            return self.call_custom(&host, kind, cb, [name, sids]);
+        }
+        let read = match args::names(&name)? {
+            Ok(names) => {
+                let keys = self.keys_of(&names, &servers.ids, "argument name");
+                keys.map(|keys| (names, keys))
+            }
+            Err(error) => Err(error),
+        };
+        let (names, keys) = match read {
+            Ok(read) => read,
+            Err(error) => return self.refuse(kind, cb, &error),
+        };
+        // Reading an array may have run a getter.
+        if self.admitted(kind, cb)?.is_none() {
+            return Ok(());
+        }
+        let hold = |seq| host.hold_groups(&self.env, seq, &servers, *cb, names.array());
+        if keys.is_empty() {
+            return self.answer_held(&host, kind, hold);
+        }
+        self.pack_given_keys(&keys);
+        self.take_packed(&host, kind, hold)
     }
 
     /// Executes `pushMessage`; `values` are route, msg, opts and the callback.
@@ -138,9 +220,10 @@ impl Service {
         if host.is_custom() {
             return self.call_custom(&host, kind, cb, [name]);
         }
-        if let Err(error) = args::text(&name, "name")? {
-            return self.refuse(kind, cb, &error);
-        }
+        let names = match args::names(&name)? {
+            Ok(names) => names,
+            Err(error) => return self.refuse(kind, cb, &error),
+        };
         let sids = host.frontend_ids(&self.env)?;
         if sids.is_empty() {
             self.counts.command(kind);
@@ -149,10 +232,14 @@ impl Service {
         if self.admitted(kind, cb)?.is_none() {
             return Ok(());
         }
-        if !self.pack_keys(&name, &sids)? {
-            return self.refuse_if(kind, cb, self.check_keys(&name, &sids)?);
+        match self.keys_of(&names, &sids, "argument name") {
+            Ok(keys) if keys.is_empty() => self.answer_in_turn(&host, kind, cb),
+            Ok(keys) => {
+                self.pack_given_keys(&keys);
+                self.call(&host, kind, cb)
+            }
+            Err(error) => self.refuse(kind, cb, &error),
         }
-        self.call(&host, kind, cb)
     }
 
     /// Executes methods about the whole store.
@@ -176,7 +263,7 @@ impl Service {
     }
 
     /// Returns the host and the servers to ask, or nothing if the callback was called already. Without a server to ask
-    /// the answer is `(null, [])`, at once, as in 0.0.7.
+    /// the answer of a method of 0.0.7 is `(null, [])`, at once, as there.
     fn servers(
         &self,
         kind: Kind,
@@ -188,7 +275,7 @@ impl Service {
         };
         let env = &self.env;
         let servers = host.server_ids(env, server_type)?;
-        if servers.ids.is_empty() {
+        if servers.ids.is_empty() && kind.answers_at_once() {
             self.counts.command(kind);
             let args = Args::new().with_null(env)?;
             let args = args.with(env, env.create_array(0)?)?;
@@ -197,6 +284,21 @@ impl Service {
         // The app's look-up has run, which may have called `stop`.
         let host = self.admitted(kind, cb)?;
         Ok(host.map(|host| (host, servers)))
+    }
+
+    /// Returns the keys of these channels on these frontends, channel by channel; `given` names these arguments in an
+    /// error.
+    fn keys_of(&self, names: &Names, sids: &[String], given: &str) -> Result<Vec<Key>> {
+        names.check_keys(sids.len())?;
+        let mut keys = Vec::with_capacity(names.list().len() * sids.len());
+        for name in names.list() {
+            self.keys.check_name(name)?;
+            for sid in sids {
+                self.sizes.check_key(&self.keys, given, name, sid)?;
+                keys.push(self.keys.key(name, sid));
+            }
+        }
+        Ok(keys)
     }
 
     fn check_key(&self, name: &str, sid: &str) -> Result<()> {

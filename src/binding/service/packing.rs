@@ -15,6 +15,7 @@ use crate::{
     },
     command::Reply,
     failpoints::may_panic,
+    keys::Key,
     packed::Packed,
 };
 
@@ -35,7 +36,7 @@ impl Service {
             may_panic("packing");
             let is_text = text::append(&self.env, sid, key, self.sizes.key)?;
             let fits = key.len() - begin <= self.sizes.key;
-            packed.end_item();
+            packed.end_key();
             Ok(is_text && fits)
         })
     }
@@ -60,7 +61,7 @@ impl Service {
                     return Ok(false);
                 }
                 key.extend_from_slice(sid.as_bytes());
-                packed.end_item();
+                packed.end_key();
             }
             Ok(true)
         })
@@ -84,6 +85,15 @@ impl Service {
             packed.end_item();
             Ok(is_text && fits)
         })
+    }
+
+    /// Packs keys of a call, given as bytes.
+    pub fn pack_given_keys<'a>(&self, keys: impl IntoIterator<Item = &'a Key>) {
+        let packed = &mut self.input.borrow_mut().calls;
+        for key in keys {
+            packed.bytes().extend_from_slice(key);
+            packed.end_key();
+        }
     }
 
     /// Packs items of a call, given as bytes.
@@ -165,8 +175,22 @@ impl Service {
 
     /// Answers a call that needs nothing from the store, in call order.
     pub fn answer_in_turn(&self, host: &Host, kind: Kind, cb: &Unknown) -> napi::Result<()> {
-        let seq = self.take_call(host, kind, |seq| host.hold(&self.env, seq, cb))?;
-        let done = Outcome::Store(Ok(Reply::Done));
+        self.answer_held(host, kind, |seq| host.hold(&self.env, seq, cb))
+    }
+
+    /// The same for a call of which more than the callback is held.
+    pub fn answer_held(
+        &self,
+        host: &Host,
+        kind: Kind,
+        hold: impl FnOnce(u64) -> napi::Result<()>,
+    ) -> napi::Result<()> {
+        let seq = self.take_call(host, kind, hold)?;
+        let reply = match kind.value() {
+            Some(_) => Reply::Values(Vec::new()),
+            None => Reply::Done,
+        };
+        let done = Outcome::Store(Ok(reply));
         self.calls.borrow_mut().settle(seq, done);
         self.nudge();
         Ok(())

@@ -19,6 +19,8 @@ use crate::{
 /// accepted.
 pub type Read<T> = napi::Result<Result<T, Error>>;
 
+const TEXT: &str = "a string, number, bigint or boolean";
+
 /// Reads a channel name or server id: a string, or a primitive with one textual form.
 pub fn text(value: &Unknown, name: &str) -> Read<String> {
     let kind = value.get_type()?;
@@ -31,8 +33,89 @@ pub fn text(value: &Unknown, name: &str) -> Read<String> {
         ValueType::Number | ValueType::Boolean | ValueType::BigInt => {
             Ok(value.coerce_to_string()?.into_utf8()?.into_owned()?)
         }
-        _ => Err(invalid(name, "a string, number, bigint or boolean", kind)),
+        _ => Err(invalid(name, TEXT, kind)),
     })
+}
+
+/// The channels of one call: one name, or an array of them.
+pub enum Names {
+    /// Given as one value.
+    One(String),
+    /// Given as an array, which may be empty.
+    Several(Vec<String>),
+}
+
+impl Names {
+    /// Returns all names.
+    pub fn list(&self) -> &[String] {
+        match self {
+            Self::One(name) => std::slice::from_ref(name),
+            Self::Several(names) => names,
+        }
+    }
+
+    /// Returns the names if they were given as an array.
+    pub fn array(&self) -> Option<Vec<String>> {
+        match self {
+            Self::One(_) => None,
+            Self::Several(names) => Some(names.clone()),
+        }
+    }
+
+    /// Refuses more keys than one call may have, on this number of frontends.
+    pub fn check_keys(&self, frontends: usize) -> Result<(), Error> {
+        let count = self.list().len();
+        if count == 1 || count.saturating_mul(frontends) <= MOST_KEYS {
+            return Ok(());
+        }
+        Err(Error::InvalidArgument(format!(
+            "argument name has {count} elements, for {frontends} frontends each; accepted are {MOST_KEYS} of both \
+             together"
+        )))
+    }
+
+    /// Refuses more members than one call may write, over all channels.
+    pub fn check_members(&self, members: &Members) -> Result<(), Error> {
+        let count = self.list().len();
+        if count <= 1 {
+            return Ok(());
+        }
+        // What a member takes in Redis's protocol at least.
+        let bytes: usize = members.iter().map(|member| member.len() + 5).sum();
+        if count.saturating_mul(bytes) <= MOST_MEMBERS {
+            return Ok(());
+        }
+        Err(Error::InvalidArgument(format!(
+            "arguments name and uid have more than {MOST_MEMBERS} bytes of uids in all, over {count} channels; give \
+             their elements in several calls"
+        )))
+    }
+}
+
+/// The maximum number of keys of one call. Redis up to 6.2 closes the connection at a command of more than 2^20
+/// arguments.
+const MOST_KEYS: usize = 1 << 19;
+
+/// Reads the name of a channel, or an array of them.
+pub fn names(value: &Unknown) -> Read<Names> {
+    if !value.is_array()? {
+        return Ok(text(value, "name")?.map(Names::One));
+    }
+    // SAFETY: it is an array, checked just now.
+    let array: Array = unsafe { value.cast() }?;
+    let mut names = Vec::with_capacity(array.len().min(1024) as usize);
+    for index in 0..array.len() {
+        let argument = format!("name[{index}]");
+        let Some(element) = array.get::<Unknown>(index)? else {
+            // A hole, or `undefined`.
+            return Ok(Err(invalid(argument, TEXT, ValueType::Undefined)));
+        };
+        match text(&element, &argument)? {
+            Ok(name) => names.push(name),
+            Err(error) => return Ok(Err(error)),
+        }
+    }
+    Ok(Ok(Names::Several(names)))
 }
 
 /// The uids of one call.
@@ -126,6 +209,11 @@ fn check_sum(sum: usize) -> Result<(), Error> {
     Err(Error::InvalidArgument(format!(
         "argument uid has more than {MOST_MEMBERS} bytes in all; give its elements in several calls"
     )))
+}
+
+/// Reads one uid, which is not longer than `sizes` allows.
+pub fn uid(value: &Unknown, sizes: Sizes) -> Read<Member> {
+    member(value, format_args!("uid"), sizes)
 }
 
 const UID: &str = "a string, number, bigint, boolean or Buffer";

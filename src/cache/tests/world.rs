@@ -445,6 +445,7 @@ fn shown(reply: Result<Reply, Error>) -> Vec<String> {
             .map(|value| match value.expect("no error in this world") {
                 Value::List(list) => list.json().trim_matches(['[', ']', '"']).to_owned(),
                 Value::Int(count) => count.to_string(),
+                Value::Bool(is) => is.to_string(),
             })
             .collect(),
         Ok(Reply::Done) => Vec::new(),
