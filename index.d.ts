@@ -70,6 +70,8 @@ export type GlobalChannelErrorCode =
   | 'ERR_GLOBAL_CHANNEL_STORE'
   /** From `pushMessage`: `all frontend server push message fail`, no frontend took the push. */
   | 'ERR_GLOBAL_CHANNEL_PUSH_FAILED'
+  /** Option `channelManager`: the manager lacks the method that `message` names. */
+  | 'ERR_GLOBAL_CHANNEL_UNSUPPORTED'
   /** A defect in this package; please report it. */
   | 'ERR_GLOBAL_CHANNEL_INTERNAL';
 
@@ -120,6 +122,11 @@ export type Callback = (err: GlobalChannelError | null) => void;
 export type MembersCallback = (err: GlobalChannelError | null, members: string[]) => void;
 /** `count`: how many members there are; 0 is no error. */
 export type CountCallback = (err: GlobalChannelError | null, count: number) => void;
+/** A user on a frontend. */
+export interface Member {
+  uid: Uid;
+  sid: Id;
+}
 export type IsMemberCallback = (err: GlobalChannelError | null, isMember: boolean) => void;
 /** The members of a channel by frontend. */
 export type MembersBySid = { [sid: string]: string[] };
@@ -189,6 +196,10 @@ export interface ChannelManager {
   getCountBySid?(name: any, sid: any, cb: (err: any, count?: number) => void): void;
   /** Tells whether a user is a member. If it is left out, the members of `getMembersBySid` are searched. */
   isMember?(name: any, uid: any, sid: any, cb: (err: any, isMember?: boolean) => void): void;
+  /** Adds members, each on its frontend, and counts those that are new. */
+  addMany?(name: any, members: any, cb: (err: any, count?: number) => void): void;
+  /** Removes members, each on its frontend, and counts those that were there. */
+  leaveMany?(name: any, members: any, cb: (err: any, count?: number) => void): void;
   /** Removes the channel on all frontends. */
   destroyChannel(name: any, cb: (err?: any) => void): void;
 }
@@ -476,6 +487,8 @@ export interface GlobalChannelStats {
   commands: {
     add: number;
     leave: number;
+    addMany: number;
+    leaveMany: number;
     getMembersBySid: number;
     getCountBySid: number;
     getCount: number;
@@ -645,10 +658,17 @@ export interface GlobalChannelPromises {
   start(): Promise<void>;
   /** See {@link GlobalChannel.stop}; never rejected. */
   stop(force?: boolean): Promise<void>;
-  /** See {@link GlobalChannel.add}. */
-  add(name: Id | Id[], uid: Uid | Uid[], sid: Id): Promise<void>;
-  /** See {@link GlobalChannel.leave}. */
-  leave(name: Id | Id[], uid: Uid | Uid[], sid: Id): Promise<void>;
+  /**
+   * See {@link GlobalChannel.add}; resolves to the number of members that are new. After a lost connection it counts what
+   * was left to do. With a custom manager it resolves to what that answers.
+   */
+  add(name: Id | Id[], uid: Uid | Uid[], sid: Id): Promise<number>;
+  /** See {@link GlobalChannel.leave}; resolves to the number of members that were there, counted as by `add`. */
+  leave(name: Id | Id[], uid: Uid | Uid[], sid: Id): Promise<number>;
+  /** See {@link GlobalChannel.addMany}; resolves to the count. */
+  addMany(name: Id, members: Member[]): Promise<number>;
+  /** See {@link GlobalChannel.leaveMany}; resolves to the count. */
+  leaveMany(name: Id, members: Member[]): Promise<number>;
   /** See {@link GlobalChannel.getMembersBySid}; resolves to the uids. */
   getMembersBySid(name: Id, sid: Id): Promise<string[]>;
   /** See {@link GlobalChannel.getCountBySid}; resolves to the count. */
@@ -780,6 +800,33 @@ export class GlobalChannel {
    * ```
    */
   leave(name: Id | Id[], uid: Uid | Uid[], sid: Id, cb?: Callback): void;
+  /**
+   * Adds users to the channel, each on its frontend, and tells how many of them are new. Idempotent, but what is sent
+   * again after a lost connection counts only what was left to do. There is one command for each frontend: after an
+   * error some of them may have taken effect. For `maxQueue` each frontend is a call.
+   * @example
+   * ```ts
+   * const members = [
+   *   { uid: 'alice', sid: 'connector-1' },
+   *   { uid: 'bob', sid: 'connector-2' },
+   * ];
+   * channel.addMany('room-1', members, (err, count) => {
+   *   if (!err) console.log(count, 'are new');
+   * });
+   * ```
+   */
+  addMany(name: Id, members: Member[], cb?: CountCallback): void;
+  /**
+   * Removes users from the channel, each on its frontend, and tells how many of them were members. As
+   * {@link addMany} otherwise.
+   * @example
+   * ```ts
+   * channel.leaveMany('room-1', [{ uid: 'alice', sid: 'connector-1' }], (err, count) => {
+   *   if (!err) console.log(count, 'have left');
+   * });
+   * ```
+   */
+  leaveMany(name: Id, members: Member[], cb?: CountCallback): void;
   /**
    * Lists the channel's members on one frontend, in the store's order (Redis: that of `SMEMBERS`). A channel that does
    * not exist is empty.

@@ -267,6 +267,10 @@ channel.isMember('n', Buffer.from('u'), 's1');
 // @ts-expect-error: one uid
 channel.isMember('n', ['u'], 's1');
 channel.add(['n', 7], ['u'], 's1');
+channel.addMany('n', [{ uid: 7, sid: 's1' }], (err, count) => use(err, count.toFixed()));
+channel.leaveMany('n', []);
+// @ts-expect-error: the sid is missing
+channel.addMany('n', [{ uid: 'u' }]);
 channel.leave(['n'], 'u', 's1');
 channel.destroyChannel(['n', 'm']);
 channel.getMembersByChannelNameBySid('connector', 'n', (_err, lists) =>
@@ -327,11 +331,12 @@ use(stats.errors.ERR_OTHER);
 // ---- promises
 
 async function withPromises({ promises }: GlobalChannel): Promise<void> {
-  same<Awaited<ReturnType<typeof promises.add>>, void>(true);
+  same<Awaited<ReturnType<typeof promises.add>>, number>(true);
   same<Awaited<ReturnType<typeof promises.pushMessage>>, string[]>(true);
   await promises.start();
-  await promises.add('n', ['u', 7], 's1');
-  await promises.leave('n', 'u', 's1');
+  const added: number = await promises.add('n', ['u', 7], 's1');
+  const left: number = await promises.leave('n', 'u', 's1');
+  use(added, left, await promises.addMany('n', [{ uid: 'u', sid: 's1' }]));
   const list: string[] = await promises.getMembersBySid('n', 's1');
   const count: number = await promises.getCountBySid('n', 's1');
   const sum: number = await promises.getCount('n', 'connector');
@@ -361,6 +366,7 @@ void (promisify(channel.destroyChannel).call(channel, 'n') satisfies Promise<unk
 
 const codes: Record<GlobalChannelErrorCode, string> = {
   ERR_GLOBAL_CHANNEL_INVALID_STATE: '',
+  ERR_GLOBAL_CHANNEL_UNSUPPORTED: '',
   ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT: '',
   ERR_GLOBAL_CHANNEL_INVALID_OPTION: '',
   ERR_GLOBAL_CHANNEL_QUEUE_FULL: '',

@@ -9,12 +9,14 @@
 // was first used, so the same array always means the same list.
 
 const bySid = require('./bySid');
+const { isCounted, createParts } = require('./changed');
 const callBack = require('./callBack');
 const { words, shapes } = require('./tables');
 
 // The instruction in the low four bits of a word; the other bits are its operand n.
 const {
-  DONE, // n calls: (null)
+  DONE, // n calls: (null), each of which changed one member
+  CHANGED, // a call that changed n members: (null)
   LIST, // a list follows: (null, list)
   JOINED, // n lists follow: (null, all of them as one)
   NUMBER, // a number follows: (null, number)
@@ -41,9 +43,10 @@ module.exports = function createAnswers(deliver, failed) {
   /** Answers of custom managers, by the number of the call. */
   const owned = new Map();
   const masters = [];
+  const { parts, isPart, settlePart } = createParts();
   let tape = new Uint32Array(ROOM);
 
-  return { calls, room, own, tapeOf, answer, forgetAll };
+  return { calls, room, own, parts, tapeOf, answer, forgetAll };
 
   /** Doubles the ring; `first` is the number of the oldest call in it. */
   function room(first) {
@@ -82,8 +85,11 @@ module.exports = function createAnswers(deliver, failed) {
       switch (word & 15) {
         case DONE:
           for (let i = 0; i < n; i += 1) {
-            callBack(take(), null);
+            done(take(), 1);
           }
+          break;
+        case CHANGED:
+          done(take(), n);
           break;
         case LIST:
           callBack(take(), null, copy(tape[at], values));
@@ -181,6 +187,16 @@ module.exports = function createAnswers(deliver, failed) {
     return lists;
   }
 
+  /** Answers a write. How many members it changed is for those who ask for it: 0.0.7's callbacks get no count. */
+  function done(call, count) {
+    if (typeof call === 'function') {
+      if (isCounted(call)) callBack(call, null, count);
+      else callBack(call, null);
+    } else if (isPart(call)) {
+      settlePart(call, null, count);
+    }
+  }
+
   function answerGroups({ callback, names, sids }, at, n, values) {
     const lists = [];
     for (let i = at; i < at + n; i += 1) {
@@ -195,6 +211,10 @@ module.exports = function createAnswers(deliver, failed) {
   }
 
   function fail(call, err, shape) {
+    if (isPart(call)) {
+      settlePart(call, err, 0);
+      return;
+    }
     const callback = typeof call === 'object' && call !== null ? call.callback : call;
     if (shape === shapes.PLAIN) {
       callBack(callback, err);

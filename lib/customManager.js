@@ -63,6 +63,7 @@ module.exports = function createCustomManager(manager, log, tools) {
     member: (method) => (methods[method].value ? call(method) : callEach(method)),
     frontend: call,
     frontends: callEach,
+    many: only,
     servers: (method) => (token, name, sids) => {
       const { value, shape } = methods[method];
       const [read, join] = value === 'int' ? ['getCountBySid', sum] : ['getMembersBySid', joined];
@@ -123,6 +124,17 @@ module.exports = function createCustomManager(manager, log, tools) {
 
   function call(method) {
     return (token, ...args) => one(method, args, (answer) => settle(token, answer));
+  }
+
+  /** Calls a method that no other one of a manager can replace. */
+  function only(method) {
+    return (token, ...args) => {
+      if (typeof manager[method] === 'function') {
+        one(method, args, (answer) => settle(token, answer));
+      } else {
+        settle(token, [failure(failures.UNSUPPORTED, undefined, method), undefined]);
+      }
+    };
   }
 
   /** Calls a method for each channel: for a manager a name is one name. */

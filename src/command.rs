@@ -22,7 +22,7 @@ macro_rules! operations {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum ReadOp { $( $(#[$read_doc])* $read, )+ }
 
-        /// An operation that changes the store, and answers [`Reply::Done`].
+        /// An operation that changes the store, and answers [`Reply::Changed`].
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum WriteOp { $( $(#[$write_doc])* $write, )+ }
 
@@ -311,8 +311,11 @@ impl From<Command> for Request {
 /// The answer of a store to a call that succeeded as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
-    /// The answer to a write.
+    /// The answer to a `clean`.
     Done,
+    /// The answer to a write: how many members it added or removed, or how many keys it removed. What is sent again
+    /// after a lost connection counts what was left to do.
+    Changed(u64),
     /// The answer to a read: for each key a value, or the store's error for that key.
     Values(Vec<Result<Value>>),
 }
@@ -322,7 +325,7 @@ impl Reply {
     #[must_use]
     pub fn bytes(&self) -> usize {
         match self {
-            Self::Done => 0,
+            Self::Done | Self::Changed(_) => 0,
             Self::Values(values) => values.iter().flatten().map(Value::bytes).sum(),
         }
     }

@@ -57,6 +57,9 @@ pub enum Error {
     /// The store answered with an error: its text.
     #[error("{0}")]
     Store(Arc<str>),
+    /// A custom manager has no such method, and no other one that gives the same answer.
+    #[error("channelManager has no method {0}")]
+    Unsupported(String),
     /// No frontend took the push (0.0.7's text).
     #[error("all frontend server push message fail{}", .0.as_deref().unwrap_or_default())]
     PushFailed(Option<String>),
@@ -67,7 +70,7 @@ pub enum Error {
 
 impl Error {
     /// All codes.
-    pub const CODES: [&'static str; 11] = [
+    pub const CODES: [&'static str; 12] = [
         "ERR_GLOBAL_CHANNEL_INVALID_STATE",
         "ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT",
         "ERR_GLOBAL_CHANNEL_INVALID_OPTION",
@@ -79,6 +82,7 @@ impl Error {
         "ERR_GLOBAL_CHANNEL_STORE",
         "ERR_GLOBAL_CHANNEL_PUSH_FAILED",
         "ERR_GLOBAL_CHANNEL_INTERNAL",
+        "ERR_GLOBAL_CHANNEL_UNSUPPORTED",
     ];
 
     /// Returns the stable code that JavaScript sees as `error.code`.
@@ -96,6 +100,7 @@ impl Error {
             Self::Store(_) => 8,
             Self::PushFailed(_) => 9,
             Self::Internal(_) => 10,
+            Self::Unsupported(_) => 11,
         };
         Self::CODES[number]
     }

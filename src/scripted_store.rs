@@ -128,18 +128,24 @@ pub(crate) fn apply(sets: &mut Sets, command: &Command) -> Reply {
         }
         Op::Write(op) => op,
     };
+    let mut changed = 0;
     for key in command.keys() {
         let set = sets.entry(key.clone()).or_default();
+        let before = set.len();
         match op {
             WriteOp::Add => set.extend(members.iter().cloned()),
             WriteOp::Remove => set.retain(|member| !members.contains(member)),
             WriteOp::Delete => set.clear(),
         }
+        changed += match op {
+            WriteOp::Delete => usize::from(before > 0),
+            WriteOp::Add | WriteOp::Remove => before.abs_diff(set.len()),
+        };
         if set.is_empty() {
             sets.remove(key);
         }
     }
-    Reply::Done
+    Reply::Changed(changed as u64)
 }
 
 impl Manager for Store {

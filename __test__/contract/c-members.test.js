@@ -70,6 +70,7 @@ stores('C members', (ctx) => {
     const service = await started(ctx.store);
     const answers = await eachMethod(async (m, args) => (await call(service, m, ...args)).args);
     const EMPTY = {
+      many: [null, 1],
       int: [null, 0],
       bool: [null, false],
       groups: [null, { s1: [], s2: [], s3: [] }],

@@ -32,6 +32,8 @@ pub struct Host {
     /// `(at, sids, callback, names)`: puts a call that is answered by frontend there; without `names` it is about one
     /// channel.
     hold_groups: Ref,
+    /// `(callback, count)`: makes the call of this number of parts that `hold` takes.
+    parts: Ref,
     /// `(array) => text | array`: reads a long array of uids (`lib/uids.js`).
     uids: Ref,
     /// `()`: schedules the hand-over of the packed calls at the end of the tick.
@@ -85,6 +87,7 @@ impl Host {
             room: function("room")?,
             hold: function("hold")?,
             hold_groups: function("holdGroups")?,
+            parts: function("parts")?,
             uids: function("uids")?,
             soon: function("soon")?,
             tape_of: function("tapeOf")?,
@@ -169,6 +172,18 @@ impl Host {
             .into_iter()
             .try_fold(args, |args, value| args.with(env, value))?;
         self.hold.call(env, args).map(drop)
+    }
+
+    /// Makes a call that is answered when this number of parts, under numbers of their own, are.
+    pub fn parts(
+        &self,
+        env: &Env,
+        callback: Unknown,
+        count: usize,
+    ) -> napi::Result<Unknown<'static>> {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        let args = Args::new().with(env, callback)?.with(env, count)?;
+        self.parts.call(env, args)
     }
 
     /// Holds the call `seq`, which is answered by frontend, and with `names` by channel.

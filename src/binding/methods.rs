@@ -52,6 +52,8 @@ methods! {
     // Kind: name in JavaScript, arguments, operation of the store, arguments of the callback after an error.
     Add: "add", Member, write(WriteOp::Add), Plain;
     Leave: "leave", Member, write(WriteOp::Remove), Plain;
+    AddMany: "addMany", Many, write(WriteOp::Add), Undefined;
+    LeaveMany: "leaveMany", Many, write(WriteOp::Remove), Undefined;
     GetMembersBySid: "getMembersBySid", Frontend, read(ReadOp::Members), Undefined;
     GetCountBySid: "getCountBySid", Frontend, read(ReadOp::Count), Undefined;
     GetCount: "getCount", Counted, read(ReadOp::Count), Undefined;
@@ -78,6 +80,8 @@ pub enum Arguments {
     Member,
     /// One user of a channel on one frontend.
     OneMember,
+    /// Users of a channel, each on a frontend.
+    Many,
     /// A channel on one frontend.
     Frontend,
     /// A channel on all servers of a type.
@@ -99,6 +103,7 @@ impl Arguments {
     pub const fn names(self) -> &'static [&'static str] {
         match self {
             Self::Member | Self::OneMember => &["name", "uid", "sid"],
+            Self::Many => &["name", "members"],
             Self::Frontend => &["name", "sid"],
             Self::Servers | Self::Groups => &["serverType", "name"],
             Self::Counted => &["name", "serverType"],
@@ -112,6 +117,7 @@ impl Arguments {
     pub const fn scope(self) -> &'static str {
         match self {
             Self::Member | Self::OneMember => "member",
+            Self::Many => "many",
             Self::Frontend => "frontend",
             Self::Servers | Self::Counted => "servers",
             Self::Groups => "groups",
@@ -127,6 +133,14 @@ impl Kind {
     /// call order.
     pub const fn answers_at_once(self) -> bool {
         matches!(self, Self::GetMembersByChannelName | Self::PushMessage)
+    }
+
+    /// Returns whether it changes members, and so has a count of them for its promise.
+    pub const fn is_counted(self) -> bool {
+        matches!(
+            self.code(),
+            Code::Command(Op::Write(WriteOp::Add | WriteOp::Remove))
+        )
     }
 
     /// Returns what the store answers for each key; `None` for a write.

@@ -122,11 +122,8 @@ pub(super) fn replies(parts: &[Part], answers: Vec<Answer>) -> (Vec<Result<Reply
     let mut bytes = 0;
     let replies = parts.iter().map(|part| match part.op {
         Op::Write(_) => {
-            let mut written = part.steps.iter().map(|&step| take(step).and_then(wrote));
-            written
-                .find(Result::is_err)
-                .unwrap_or(Ok(()))
-                .map(|()| Reply::Done)
+            let written = part.steps.iter().map(|&step| take(step).and_then(wrote));
+            written.sum::<Result<u64>>().map(Reply::Changed)
         }
         Op::Read(op) => {
             let read = |&step: &usize| {
@@ -205,7 +202,7 @@ mod tests {
             Ok(store("NOPERM no")),
         ];
         let (replies, bytes) = replies(&parts, answers);
-        assert_eq!(replies[0], Ok(Reply::Done));
+        assert_eq!(replies[0], Ok(Reply::Changed(2)));
         let Ok(Reply::Values(values)) = &replies[1] else {
             panic!("{replies:?}");
         };

@@ -63,25 +63,23 @@ pub(crate) fn decode(op: Op, keys: usize, mut next: impl FnMut() -> Answer) -> R
             Ok(Reply::Values(values.collect()))
         }
         Op::Write(_) => {
-            let mut done = Ok(Reply::Done);
+            let mut done = Ok(0);
             for _ in 0..op.commands(keys) {
                 // The answers after an error are taken too.
-                if let Err(error) = wrote(next())
-                    && done.is_ok()
-                {
-                    done = Err(error);
-                }
+                let changed = wrote(next());
+                done = done.and_then(|sum: u64| Ok(sum + changed?));
             }
-            done
+            done.map(Reply::Changed)
         }
     }
 }
 
-/// Decodes the answer to a write.
-pub(crate) fn wrote(answer: Answer) -> Result<()> {
+/// Decodes the answer to a write: how many members or keys it changed.
+pub(crate) fn wrote(answer: Answer) -> Result<u64> {
     match answer {
         Answer::ServerError(error) => Err(store_error(&error)),
-        _ => Ok(()),
+        Answer::Int(count) => Ok(count.try_into().unwrap_or_default()),
+        _ => Ok(0),
     }
 }
 

@@ -128,6 +128,8 @@ shared! {
         Stopped = "STOPPED",
         /// No frontend took a push.
         Push = "PUSH",
+        /// A method that a custom manager lacks.
+        Unsupported = "UNSUPPORTED",
     }
 }
 
@@ -148,6 +150,7 @@ fn failure(call: &FunctionCallContext, timeout: Option<Duration>) -> napi::Resul
         },
         Some((Failure::Internal, _)) => Error::Internal(call.get(2)?),
         Some((Failure::Stopped, _)) => Error::Stopped,
+        Some((Failure::Unsupported, _)) => Error::Unsupported(call.get(2)?),
         Some((Failure::Push, _)) => Error::PushFailed(call.get::<Option<String>>(2)?),
         None => Error::Internal("a failure without a name".to_owned()),
     };

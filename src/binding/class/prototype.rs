@@ -74,6 +74,9 @@ pub extern "C" fn store_method<const KIND: usize>(
         Arguments::OneMember => method(env, info, |service, _, [name, uid, sid, cb]| {
             service.of_member(kind, [name, uid, sid], &cb)
         }),
+        Arguments::Many => method(env, info, |service, _, [name, members, cb]| {
+            service.write_many(kind, [name, members], cb)
+        }),
         Arguments::Frontend => method(env, info, |service, _, [name, sid, cb]| {
             service.of_frontend(kind, [name, sid], &cb)
         }),

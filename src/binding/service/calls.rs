@@ -15,6 +15,7 @@ use crate::{
             js::{Args, call_back},
         },
     },
+    command::Member,
     error::Result,
     keys::Key,
 };
@@ -62,6 +63,51 @@ impl Service {
         self.pack_given_keys(&keys);
         self.pack_items(members.iter());
         self.call(&host, kind, cb)
+    }
+
+    /// Executes methods that change members of a channel on several frontends: one part for each of them.
+    pub fn write_many(
+        &self,
+        kind: Kind,
+        [name, members]: [Unknown; 2],
+        callback: Unknown,
+    ) -> napi::Result<()> {
+        let cb = &callback;
+        let Some(host) = self.admitted(kind, cb)? else {
+            return Ok(());
+        };
+        if host.is_custom() {
+            return self.call_custom(&host, kind, cb, [name, members]);
+        }
+        let checked = match (
+            args::text(&name, "name")?,
+            args::members_by_sid(&members, self.sizes)?,
+        ) {
+            (Ok(name), Ok(members)) => {
+                let key = |(sid, uids): (String, Vec<Member>)| {
+                    self.check_key(&name, &sid)?;
+                    Ok((self.keys.key(&name, &sid), uids))
+                };
+                members.into_iter().map(key).collect::<Result<Vec<_>>>()
+            }
+            (Err(error), _) | (_, Err(error)) => Err(error),
+        };
+        // Reading the array may have run a getter.
+        let checked = checked.and_then(|parts| self.admit_parts(parts.len()).map(|()| parts));
+        let parts = match checked {
+            Ok(parts) => parts,
+            Err(error) => return self.refuse(kind, cb, &error),
+        };
+        let call = host.parts(&self.env, callback, parts.len().max(1))?;
+        if parts.is_empty() {
+            return self.answer_in_turn(&host, kind, &call);
+        }
+        for (index, (key, uids)) in parts.iter().enumerate() {
+            self.pack_given_keys([key]);
+            self.pack_items(uids.iter().map(Vec::as_slice));
+            self.send_part(&host, kind, &call, index == 0)?;
+        }
+        Ok(())
     }
 
     /// Executes methods that ask about one user of a channel on one frontend.

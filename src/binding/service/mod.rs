@@ -166,6 +166,11 @@ impl Service {
 
     /// Checks whether a call may go to the store now; the error says why not.
     pub fn admit(&self) -> Result<()> {
+        self.admit_parts(1)
+    }
+
+    /// The same for a call of this number of parts.
+    pub fn admit_parts(&self, parts: usize) -> Result<()> {
         if self.state.get() != State::Started {
             return Err(Error::InvalidState);
         }
@@ -173,7 +178,7 @@ impl Service {
             return Err(Error::Internal(words.clone()));
         }
         let limit = self.options.max_queue;
-        if self.unanswered() >= limit {
+        if self.unanswered().saturating_add(parts.max(1)) > limit {
             return Err(Error::QueueFull { limit });
         }
         Ok(())

@@ -127,6 +127,11 @@ impl Service {
         hold: impl FnOnce(u64) -> napi::Result<()>,
     ) -> napi::Result<()> {
         let taken = self.take_call(host, kind, hold);
+        self.send_packed(host, kind, taken)
+    }
+
+    /// Sends what was packed just now as the call that was taken.
+    fn send_packed(&self, host: &Host, kind: Kind, taken: napi::Result<u64>) -> napi::Result<()> {
         may_panic("taken");
         let mut input = self.input.borrow_mut();
         let packed = &mut input.calls;
@@ -144,8 +149,37 @@ impl Service {
         self.flush_soon(host)
     }
 
-    /// Assigns the call its number, under which `hold` keeps its callback.
+    /// Sends what was packed just now as a part of a call of the app, which `call` answers when all parts are. A part has
+    /// a number of its own, and the first one counts as the call.
+    pub fn send_part(
+        &self,
+        host: &Host,
+        kind: Kind,
+        call: &Unknown,
+        is_first: bool,
+    ) -> napi::Result<()> {
+        let hold = |seq| host.hold(&self.env, seq, call);
+        let taken = if is_first {
+            self.take_call(host, kind, hold)
+        } else {
+            self.take_part(host, kind, hold)
+        };
+        self.send_packed(host, kind, taken)
+    }
+
+    /// Assigns the call its number, under which `hold` keeps its callback, and counts it.
     pub fn take_call(
+        &self,
+        host: &Host,
+        kind: Kind,
+        hold: impl FnOnce(u64) -> napi::Result<()>,
+    ) -> napi::Result<u64> {
+        let seq = self.take_part(host, kind, hold)?;
+        self.counts.command(kind);
+        Ok(seq)
+    }
+
+    fn take_part(
         &self,
         host: &Host,
         kind: Kind,
@@ -157,7 +191,6 @@ impl Service {
         }
         hold(next)?;
         let at = self.tick();
-        self.counts.command(kind);
         Ok(self.calls.borrow_mut().push(Call { kind, at }))
     }
 
@@ -188,7 +221,7 @@ impl Service {
         let seq = self.take_call(host, kind, hold)?;
         let reply = match kind.value() {
             Some(_) => Reply::Values(Vec::new()),
-            None => Reply::Done,
+            None => Reply::Changed(0),
         };
         let done = Outcome::Store(Ok(reply));
         self.calls.borrow_mut().settle(seq, done);

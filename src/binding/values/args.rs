@@ -1,11 +1,14 @@
 //! Reads the arguments of the methods: JavaScript values become what the core takes, or an error that names the
 //! argument. Options are read in [`super::options`].
 
-use std::fmt::{Arguments, Display};
+use std::{
+    collections::HashMap,
+    fmt::{Arguments, Display},
+};
 
 use napi::{
     Env, Unknown, ValueType,
-    bindgen_prelude::{Array, BufferSlice, JsValue as _},
+    bindgen_prelude::{Array, BufferSlice, JsObjectValue as _, JsValue as _},
 };
 
 use crate::{
@@ -200,6 +203,47 @@ fn each(value: &Unknown, sizes: Sizes) -> Read<Vec<Member>> {
         }
     }
     Ok(Ok(members))
+}
+
+/// Reads an array of `{uid, sid}`, none longer than `sizes` allows, as the uids of each sid in the order in which the sids
+/// come first.
+pub fn members_by_sid(value: &Unknown, sizes: Sizes) -> Read<Vec<(String, Vec<Member>)>> {
+    const PAIRS: &str = "an array of {uid, sid}";
+    if !value.is_array()? {
+        return Ok(Err(invalid("members", PAIRS, value.get_type()?)));
+    }
+    // SAFETY: it is an array, checked just now.
+    let array: Array = unsafe { value.cast() }?;
+    let mut groups: Vec<(String, Vec<Member>)> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut sum = 0;
+    for index in 0..array.len() {
+        let argument = format!("members[{index}]");
+        let element = array.get::<Unknown>(index)?;
+        let kind = element.map_or(Ok(ValueType::Undefined), |element| element.get_type())?;
+        let Some(element) = element.filter(|_| kind == ValueType::Object) else {
+            return Ok(Err(invalid(argument, "{uid, sid}", kind)));
+        };
+        let object = element.coerce_to_object()?;
+        let uid: Unknown = object.get_named_property("uid")?;
+        let sid: Unknown = object.get_named_property("sid")?;
+        let sid = text(&sid, &format!("{argument}.sid"))?;
+        let uid = member(&uid, format_args!("{argument}.uid"), sizes)?;
+        let (sid, uid) = match (sid, uid) {
+            (Ok(sid), Ok(uid)) => (sid, uid),
+            (Err(error), _) | (_, Err(error)) => return Ok(Err(error)),
+        };
+        sum += uid.len();
+        if let Err(error) = check_sum(sum) {
+            return Ok(Err(error));
+        }
+        let place = *places.entry(sid).or_insert_with_key(|sid| {
+            groups.push((sid.clone(), Vec::new()));
+            groups.len() - 1
+        });
+        groups[place].1.push(uid);
+    }
+    Ok(Ok(groups))
 }
 
 fn check_sum(sum: usize) -> Result<(), Error> {
