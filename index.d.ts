@@ -638,7 +638,8 @@ export interface ListStats {
 
 /**
  * The methods of {@link GlobalChannel} without the callback: each returns a promise, which is rejected with the error
- * that the callback would get. Arguments, results and order are the same.
+ * that the callback would get. Arguments and order are the same, and so are results, but for `add` and `leave`, which tell
+ * how many members changed.
  *
  * @example
  * ```ts
