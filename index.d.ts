@@ -87,6 +87,8 @@ export type GlobalChannelErrorCode =
   | 'ERR_GLOBAL_CHANNEL_STORE'
   /** From `pushMessage`: `all frontend server push message fail`, no frontend took the push. */
   | 'ERR_GLOBAL_CHANNEL_PUSH_FAILED'
+  /** Option `channelManager`: the manager lacks the method that `message` names. */
+  | 'ERR_GLOBAL_CHANNEL_UNSUPPORTED'
   /** A defect in this package; please report it. */
   | 'ERR_GLOBAL_CHANNEL_INTERNAL';
 
@@ -137,6 +139,20 @@ export type Callback = (err: GlobalChannelError | null) => void;
 export type MembersCallback = (err: GlobalChannelError | null, members: string[]) => void;
 /** `count`: how many members there are; 0 is no error. */
 export type CountCallback = (err: GlobalChannelError | null, count: number) => void;
+/** A user on a frontend. */
+export interface Member {
+  uid: Uid;
+  sid: Id;
+}
+export type IsMemberCallback = (err: GlobalChannelError | null, isMember: boolean) => void;
+/** The members of a channel by frontend. */
+export type MembersBySid = { [sid: string]: string[] };
+export type MembersBySidCallback = (err: GlobalChannelError | null, lists: MembersBySid) => void;
+/** The members of several channels, by channel and frontend. */
+export type MembersByNameCallback = (
+  err: GlobalChannelError | null,
+  lists: { [name: string]: MembersBySid },
+) => void;
 /** `failedUids`: the members who did not get the message, as strings, in no particular order. */
 export type PushCallback = (err: GlobalChannelError | null, failedUids: string[]) => void;
 
@@ -249,6 +265,25 @@ export interface ChannelManager {
     sid: any,
     cb: (err: any, count?: number) => void,
   ): void | PromiseLike<number | void>;
+  /** Tells whether a user is a member. If it is left out, the members of `getMembersBySid` are searched. */
+  isMember?(
+    name: any,
+    uid: any,
+    sid: any,
+    cb: (err: any, isMember?: boolean) => void,
+  ): void | PromiseLike<boolean | void>;
+  /** Adds members, each on its frontend, and counts those that are new. */
+  addMany?(
+    name: any,
+    members: any,
+    cb: (err: any, count?: number) => void,
+  ): void | PromiseLike<unknown>;
+  /** Removes members, each on its frontend, and counts those that were there. */
+  leaveMany?(
+    name: any,
+    members: any,
+    cb: (err: any, count?: number) => void,
+  ): void | PromiseLike<unknown>;
   /** Removes the channel on all frontends. */
   destroyChannel(name: any, cb: (err?: any) => void): void | PromiseLike<unknown>;
 }
@@ -602,9 +637,14 @@ export interface GlobalChannelStats {
   commands: {
     add: number;
     leave: number;
+    addMany: number;
+    leaveMany: number;
     getMembersBySid: number;
     getCountBySid: number;
+    getCount: number;
+    isMember: number;
     getMembersByChannelName: number;
+    getMembersByChannelNameBySid: number;
     pushMessage: number;
     destroyChannel: number;
     clean: number;
@@ -748,7 +788,8 @@ export interface ListStats {
 
 /**
  * The methods of {@link GlobalChannel} without the callback: each returns a promise, which is rejected with the error
- * that the callback would get. Arguments, results and order are the same.
+ * that the callback would get. Arguments and order are the same, and so are results, but for `add` and `leave`, which tell
+ * how many members changed.
  *
  * @example
  * ```ts
@@ -768,16 +809,33 @@ export interface GlobalChannelPromises {
   start(): Promise<void>;
   /** See {@link GlobalChannel.stop}; never rejected. */
   stop(force?: boolean): Promise<void>;
-  /** See {@link GlobalChannel.add}. */
-  add(name: Id, uid: Uid | Uid[], sid: Id): Promise<void>;
-  /** See {@link GlobalChannel.leave}. */
-  leave(name: Id, uid: Uid | Uid[], sid: Id): Promise<void>;
+  /**
+   * See {@link GlobalChannel.add}; resolves to the number of members that are new. After a lost connection it counts what
+   * was left to do. With a custom manager it resolves to what that answers.
+   */
+  add(name: Id | Id[], uid: Uid | Uid[], sid: Id): Promise<number>;
+  /** See {@link GlobalChannel.leave}; resolves to the number of members that were there, counted as by `add`. */
+  leave(name: Id | Id[], uid: Uid | Uid[], sid: Id): Promise<number>;
+  /** See {@link GlobalChannel.addMany}; resolves to the count. */
+  addMany(name: Id, members: Member[]): Promise<number>;
+  /** See {@link GlobalChannel.leaveMany}; resolves to the count. */
+  leaveMany(name: Id, members: Member[]): Promise<number>;
   /** See {@link GlobalChannel.getMembersBySid}; resolves to the uids. */
   getMembersBySid(name: Id, sid: Id): Promise<string[]>;
   /** See {@link GlobalChannel.getCountBySid}; resolves to the count. */
   getCountBySid(name: Id, sid: Id): Promise<number>;
+  /** See {@link GlobalChannel.getCount}; resolves to the count. */
+  getCount(name: Id, serverType: string): Promise<number>;
+  /** See {@link GlobalChannel.isMember}; resolves to the answer. */
+  isMember(name: Id, uid: Uid, sid: Id): Promise<boolean>;
   /** See {@link GlobalChannel.getMembersByChannelName}; resolves to the uids. */
   getMembersByChannelName(serverType: string, name: Id): Promise<string[]>;
+  /** See {@link GlobalChannel.getMembersByChannelNameBySid}; resolves to the lists. */
+  getMembersByChannelNameBySid(serverType: string, name: Id): Promise<MembersBySid>;
+  getMembersByChannelNameBySid(
+    serverType: string,
+    names: Id[],
+  ): Promise<{ [name: string]: MembersBySid }>;
   /** See {@link GlobalChannel.pushMessage}; resolves to `failedUids`. */
   pushMessage(
     serverType: string,
@@ -787,7 +845,7 @@ export interface GlobalChannelPromises {
     opts?: PushOptions | null,
   ): Promise<string[]>;
   /** See {@link GlobalChannel.destroyChannel}. */
-  destroyChannel(name: Id): Promise<void>;
+  destroyChannel(name: Id | Id[]): Promise<void>;
   /** See {@link GlobalChannel.clean}. */
   clean(): Promise<void>;
 }
@@ -934,8 +992,9 @@ export class GlobalChannel {
   stop(force?: boolean, cb?: () => void): void;
   stop(cb?: () => void): void;
   /**
-   * Adds a user, or an array of users in one command, to the channel. `sid` is the frontend that holds the user's
-   * session. Idempotent; an empty array succeeds and does nothing.
+   * Adds a user, or an array of users in one command, to the channel, or to each of an array of channels. `sid` is the
+   * frontend that holds the user's session. Idempotent; an empty array succeeds and does nothing. With several channels
+   * each is written by itself: after an error some of them may have been.
    *
    * A `sid` that is no frontend of the app is accepted here and in the methods below, but no push reaches its members: a
    * warning in the log names it, once.
@@ -945,11 +1004,13 @@ export class GlobalChannel {
    *   if (err) console.error(err.code);
    * });
    * channel.add('room-1', ['alice', 'bob'], 'connector-1');
+   * channel.add(['room-1', 'lobby'], 'carol', 'connector-1');
    * ```
    */
-  add(name: Id, uid: Uid | Uid[], sid: Id, cb?: Callback): void;
+  add(name: Id | Id[], uid: Uid | Uid[], sid: Id, cb?: Callback): void;
   /**
-   * Removes a user, or an array of users in one command, from the channel. Idempotent.
+   * Removes a user, or an array of users in one command, from the channel, or from each of an array of channels.
+   * Idempotent.
    * @example
    * ```ts
    * channel.leave('room-1', session.uid, session.frontendId, (err) => {
@@ -957,7 +1018,34 @@ export class GlobalChannel {
    * });
    * ```
    */
-  leave(name: Id, uid: Uid | Uid[], sid: Id, cb?: Callback): void;
+  leave(name: Id | Id[], uid: Uid | Uid[], sid: Id, cb?: Callback): void;
+  /**
+   * Adds users to the channel, each on its frontend, and tells how many of them are new. Idempotent, but what is sent
+   * again after a lost connection counts only what was left to do. There is one command for each frontend: after an
+   * error some of them may have taken effect. For `maxQueue` each frontend is a call.
+   * @example
+   * ```ts
+   * const members = [
+   *   { uid: 'alice', sid: 'connector-1' },
+   *   { uid: 'bob', sid: 'connector-2' },
+   * ];
+   * channel.addMany('room-1', members, (err, count) => {
+   *   if (!err) console.log(count, 'are new');
+   * });
+   * ```
+   */
+  addMany(name: Id, members: Member[], cb?: CountCallback): void;
+  /**
+   * Removes users from the channel, each on its frontend, and tells how many of them were members. As
+   * {@link addMany} otherwise.
+   * @example
+   * ```ts
+   * channel.leaveMany('room-1', [{ uid: 'alice', sid: 'connector-1' }], (err, count) => {
+   *   if (!err) console.log(count, 'have left');
+   * });
+   * ```
+   */
+  leaveMany(name: Id, members: Member[], cb?: CountCallback): void;
   /**
    * Lists the channel's members on one frontend, in the store's order (Redis: that of `SMEMBERS`). A channel that does
    * not exist is empty.
@@ -981,6 +1069,28 @@ export class GlobalChannel {
    */
   getCountBySid(name: Id, sid: Id, cb?: CountCallback): void;
   /**
+   * Counts the channel's members on all frontends of type `serverType`: the sum of what {@link getCountBySid} answers
+   * for each of them, so a user on two of them counts twice. All are asked in one round trip.
+   * @example
+   * ```ts
+   * channel.getCount('room-1', 'connector', (err, count) => {
+   *   if (!err) console.log(count, 'members');
+   * });
+   * ```
+   */
+  getCount(name: Id, serverType: string, cb?: CountCallback): void;
+  /**
+   * Tells whether a user is a member of the channel on one frontend. The store is asked each time (`SISMEMBER` in
+   * Redis), in call order, and no list is read.
+   * @example
+   * ```ts
+   * channel.isMember('room-1', 'alice', 'connector-1', (err, isMember) => {
+   *   if (!err && !isMember) console.log('alice has left');
+   * });
+   * ```
+   */
+  isMember(name: Id, uid: Uid, sid: Id, cb?: IsMemberCallback): void;
+  /**
    * Lists the channel's members on all frontends of type `serverType`, frontend by frontend. A uid on two of them is
    * listed twice. Without a frontend of that type the list is empty. If the list of one frontend cannot be read, the
    * call fails.
@@ -992,6 +1102,22 @@ export class GlobalChannel {
    * ```
    */
   getMembersByChannelName(serverType: string, name: Id, cb?: MembersCallback): void;
+  /**
+   * Lists the channel's members on all frontends of type `serverType`, as `{sid: uids}`; those of an array of channels
+   * as `{name: {sid: uids}}`. Each frontend of that type has its list, which may be empty. All lists are read in one
+   * round trip, or come from the member cache. If one of them cannot be read, the call fails.
+   * @example
+   * ```ts
+   * channel.getMembersByChannelNameBySid('connector', 'room-1', (err, lists) => {
+   *   if (!err) console.log(lists['connector-1']); // ['alice', 'bob']
+   * });
+   * channel.getMembersByChannelNameBySid('connector', ['room-1', 'lobby'], (err, lists) => {
+   *   if (!err) console.log(lists['lobby']['connector-1']);
+   * });
+   * ```
+   */
+  getMembersByChannelNameBySid(serverType: string, name: Id, cb?: MembersBySidCallback): void;
+  getMembersByChannelNameBySid(serverType: string, names: Id[], cb?: MembersByNameCallback): void;
   /**
    * Sends `msg` to all members on frontends of type `serverType`, with one RPC to each frontend that has members.
    * `opts` reaches push schedulers as `userOptions`, as in pomelo.
@@ -1029,7 +1155,8 @@ export class GlobalChannel {
     cb?: PushCallback,
   ): void;
   /**
-   * Removes all members of the channel on every frontend that is registered now. Idempotent.
+   * Removes all members of the channel, or of each of an array of channels, on every frontend that is registered now.
+   * Idempotent.
    * @example
    * ```ts
    * channel.destroyChannel('room-1', (err) => {
@@ -1037,7 +1164,7 @@ export class GlobalChannel {
    * });
    * ```
    */
-  destroyChannel(name: Id, cb?: Callback): void;
+  destroyChannel(name: Id | Id[], cb?: Callback): void;
   /**
    * Removes all channels under `prefix` in the store (in Redis: in `db`), and nothing else. Calls made after it wait
    * for it. As a whole it has no time limit, but each of its steps has `commandTimeout`; the time of waiting calls

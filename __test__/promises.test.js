@@ -33,8 +33,8 @@ stores('promises', (ctx) => {
     const service = create(ctx.store.options(), app);
     const { promises } = service;
     assert.strictEqual(await promises.start(), undefined);
-    assert.strictEqual(await promises.add('n', ['u', 'v'], 's1'), undefined);
-    assert.strictEqual(await promises.leave('n', 'v', 's1'), undefined);
+    assert.strictEqual(await promises.add('n', ['u', 'v'], 's1'), 2);
+    assert.strictEqual(await promises.leave('n', 'v', 's1'), 1);
     assert.deepStrictEqual(await promises.getMembersBySid('n', 's1'), ['u']);
     assert.deepStrictEqual(await promises.getMembersByChannelName('connector', 'n'), ['u']);
     assert.deepStrictEqual(await promises.pushMessage('connector', 'r', {}, 'n'), ['failed']);

@@ -281,6 +281,24 @@ channel.getMembersBySid('n', 's1', members);
 channel.getMembersBySid('n', 's1');
 channel.getCountBySid('n', 's1');
 channel.getCountBySid('n', 's1', (err, count) => use(err, count.toFixed()));
+channel.getCount('n', 'connector', (err, count) => use(err, count.toFixed()));
+channel.isMember('n', 7, 's1', (_err, is) => same<typeof is, boolean>(true));
+channel.isMember('n', Buffer.from('u'), 's1');
+// @ts-expect-error: one uid
+channel.isMember('n', ['u'], 's1');
+channel.add(['n', 7], ['u'], 's1');
+channel.addMany('n', [{ uid: 7, sid: 's1' }], (err, count) => use(err, count.toFixed()));
+channel.leaveMany('n', []);
+// @ts-expect-error: the sid is missing
+channel.addMany('n', [{ uid: 'u' }]);
+channel.leave(['n'], 'u', 's1');
+channel.destroyChannel(['n', 'm']);
+channel.getMembersByChannelNameBySid('connector', 'n', (_err, lists) =>
+  same<(typeof lists)[string], string[]>(true),
+);
+channel.getMembersByChannelNameBySid('connector', ['n'], (_err, lists) =>
+  same<(typeof lists)[string][string], string[]>(true),
+);
 channel.getMembersByChannelName('connector', 'n', (_err, list) =>
   same<typeof list, string[]>(true),
 );
@@ -411,13 +429,19 @@ use(stats.errors.ERR_OTHER);
 // ---- promises
 
 async function withPromises({ promises }: GlobalChannel): Promise<void> {
-  same<Awaited<ReturnType<typeof promises.add>>, void>(true);
+  same<Awaited<ReturnType<typeof promises.add>>, number>(true);
   same<Awaited<ReturnType<typeof promises.pushMessage>>, string[]>(true);
   await promises.start();
-  await promises.add('n', ['u', 7], 's1');
-  await promises.leave('n', 'u', 's1');
+  const added: number = await promises.add('n', ['u', 7], 's1');
+  const left: number = await promises.leave('n', 'u', 's1');
+  use(added, left, await promises.addMany('n', [{ uid: 'u', sid: 's1' }]));
   const list: string[] = await promises.getMembersBySid('n', 's1');
   const count: number = await promises.getCountBySid('n', 's1');
+  const sum: number = await promises.getCount('n', 'connector');
+  const is: boolean = await promises.isMember('n', 'u', 's1');
+  const bySid = await promises.getMembersByChannelNameBySid('connector', 'n');
+  const byName = await promises.getMembersByChannelNameBySid('connector', ['n']);
+  use(sum, is, bySid.s1?.length, byName.n?.s1?.length);
   use(count);
   const all: string[] = await promises.getMembersByChannelName('connector', 'n');
   const failed: string[] = await promises.pushMessage('connector', 'onChat', {}, 'n');
@@ -440,6 +464,7 @@ void (promisify(channel.destroyChannel).call(channel, 'n') satisfies Promise<unk
 
 const codes: Record<GlobalChannelErrorCode, string> = {
   ERR_GLOBAL_CHANNEL_INVALID_STATE: '',
+  ERR_GLOBAL_CHANNEL_UNSUPPORTED: '',
   ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT: '',
   ERR_GLOBAL_CHANNEL_INVALID_OPTION: '',
   ERR_GLOBAL_CHANNEL_QUEUE_FULL: '',

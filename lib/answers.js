@@ -8,15 +8,20 @@
 // leaves this module only as a copy, or for `deliver`, which copies it for each receiver. It is not changed after it
 // was first used, so the same array always means the same list.
 
+const bySid = require('./bySid');
+const { isCounted, createParts } = require('./changed');
 const callBack = require('./callBack');
 const { words } = require('./tables');
 
 // The instruction in the low four bits of a word; the other bits are its operand n.
 const {
-  DONE, // n calls: (null)
+  DONE, // n calls: (null), each of which changed one member
+  CHANGED, // a call that changed n members: (null)
   LIST, // a list follows: (null, list)
   JOINED, // n lists follow: (null, all of them as one)
   NUMBER, // a number follows: (null, number)
+  BOOL, // (null, whether n is 1)
+  GROUPS, // n lists follow: (null, {sid: list}) or (null, {name: {sid: list}})
   PUSH, // n lists follow: deliver
   FAIL, // an error follows, for a callback of shape n
   OWN, // a custom manager's answer, kept by `own`
@@ -31,16 +36,17 @@ const ROOM = 1024;
 
 /** Makes the functions that the addon calls. `failed(err)` counts an error that does not come from the addon. */
 module.exports = function createAnswers(deliver, failed) {
-  /** A ring of unanswered calls, each at its number modulo the length: a callback, or a push. */
+  /** A ring of unanswered calls, each at its number modulo the length: a callback, or an object that has one. */
   const calls = Array.from({ length: ROOM });
   /** The number of the next call to be answered. */
   let next = 0;
   /** Answers of custom managers, by the number of the call. */
   const owned = new Map();
   const masters = [];
+  const { parts, isPart, settlePart } = createParts();
   let tape = new Uint32Array(ROOM);
 
-  return { calls, room, own, tapeOf, answer, forgetAll };
+  return { calls, room, own, parts, tapeOf, answer, forgetAll };
 
   /** Doubles the ring; `first` is the number of the oldest call in it. */
   function room(first) {
@@ -79,8 +85,11 @@ module.exports = function createAnswers(deliver, failed) {
       switch (word & 15) {
         case DONE:
           for (let i = 0; i < n; i += 1) {
-            callBack(take(), null);
+            done(take(), 1);
           }
+          break;
+        case CHANGED:
+          done(take(), n);
           break;
         case LIST:
           callBack(take(), null, copy(tape[at], values));
@@ -93,6 +102,13 @@ module.exports = function createAnswers(deliver, failed) {
         case NUMBER:
           callBack(take(), null, values[tape[at] >>> 1]);
           at += 1;
+          break;
+        case BOOL:
+          callBack(take(), null, n === 1);
+          break;
+        case GROUPS:
+          answerGroups(take(), at, n, values);
+          at += n;
           break;
         case PUSH:
           push(take(), read(at, n, values));
@@ -171,12 +187,34 @@ module.exports = function createAnswers(deliver, failed) {
     return lists;
   }
 
+  /** Answers a write. How many members it changed is for those who ask for it: 0.0.7's callbacks get no count. */
+  function done(call, count) {
+    if (typeof call === 'function') {
+      if (isCounted(call)) callBack(call, null, count);
+      else callBack(call, null);
+    } else if (isPart(call)) {
+      settlePart(call, null, count);
+    }
+  }
+
+  function answerGroups({ callback, names, sids }, at, n, values) {
+    const lists = [];
+    for (let i = at; i < at + n; i += 1) {
+      lists.push(copy(tape[i], values));
+    }
+    callBack(callback, null, bySid(names, sids, lists));
+  }
+
   function push(call, lists) {
     const errors = lists.map((each) => (Array.isArray(each) ? undefined : each));
     deliver(call, lists, errors, true);
   }
 
   function fail(call, err, shape) {
+    if (isPart(call)) {
+      settlePart(call, err, 0);
+      return;
+    }
     const callback = typeof call === 'object' && call !== null ? call.callback : call;
     callBack.failed(callback, err, shape);
   }

@@ -4,11 +4,12 @@
 // once, by a callback or a promise (managerAnswers.js), within its time limit. Arguments and results are passed on
 // unchanged.
 
+const bySid = require('./bySid');
 const { textOf } = require('./ids');
 const { words } = require('./logger');
-const { unite } = require('./recipients');
 const { fault, follow } = require('./managerAnswers');
-const { failures, methods } = require('./tables');
+const { unite } = require('./recipients');
+const { failures, methods, shapes } = require('./tables');
 
 /** Returns the custom manager that the options name or create; undefined for a built-in store. */
 function of(app, opts, { failure }) {
@@ -28,14 +29,31 @@ function of(app, opts, { failure }) {
   return manager;
 }
 
+/** Each name on each frontend, name by name. */
+function pairs(names, sids) {
+  return names.flatMap((name) => sids.map((sid) => [name, sid]));
+}
+
 function isConstructor(given) {
   const isClass = /^class\b/.test(Function.prototype.toString.call(given));
   return isClass || (given.prototype && typeof given.prototype.add === 'function');
 }
 
-/** Optional methods of a manager: the method that replaces a missing one, and how its answer is converted. */
+/**
+ * Optional methods of a manager: the method that replaces a missing one, what of the arguments it is called with, and how
+ * its answer is converted.
+ */
 const DERIVED = {
-  getCountBySid: { from: 'getMembersBySid', make: (members) => members.length },
+  getCountBySid: {
+    from: 'getMembersBySid',
+    args: ([name, sid]) => [name, sid],
+    make: (members) => members.length,
+  },
+  isMember: {
+    from: 'getMembersBySid',
+    args: ([name, , sid]) => [name, sid],
+    make: (members, [, uid]) => members.map(String).includes(String(uid)),
+  },
 };
 
 /** Makes `execute(token, op, …args)`, which the addon calls for each operation. */
@@ -49,24 +67,41 @@ module.exports = function createCustomManager(manager, log, tools) {
 
   /** Executes a method, by its scope (src/binding/methods.rs). */
   const SCOPES = {
-    member: call,
+    member: (method) => (methods[method].value ? call(method) : callEach(method)),
     frontend: call,
-    frontends: call,
-    servers: () => (token, name, sids) => {
-      readAll(name, sids, (lists, errors) => {
+    frontends: callEach,
+    many: only,
+    servers: (method) => (token, name, sids) => {
+      const { value, shape } = methods[method];
+      const [read, join] = value === 'int' ? ['getCountBySid', sum] : ['getMembersBySid', joined];
+      askAll(read, pairs([name], sids), (answers, errors) => {
         const error = errors.find(Boolean);
-        settle(token, error ? [error, null] : joined(lists));
+        settle(token, error ? [error, shape === shapes.NULL ? null : undefined] : join(answers));
       });
     },
-    push: () => (token, name, sids, except) => {
-      if (!Array.isArray(name) && !except) {
-        readAll(name, sids, (lists, errors) => settle(token, [lists, errors]));
-        return;
-      }
-      const names = [].concat(name);
+    groups: () => (token, given, sids) => {
+      const names = Array.isArray(given) ? given : undefined;
+      askAll('getMembersBySid', pairs(names || [given], sids), (lists, errors) => {
+        const error = errors.find(Boolean);
+        const make = () =>
+          bySid(
+            names,
+            sids,
+            lists.map((list) => [].concat(list || [])),
+          );
+        settle(token, error ? [error, undefined] : made(make, undefined));
+      });
+    },
+    push: () => (token, given, sids, except) => {
+      const names = Array.isArray(given) ? given : [given];
       const all = names.concat(except || []);
-      readEach(all, sids, (lists, errors) =>
-        settle(token, united(lists, errors, names.length, all.length)),
+      // Frontend by frontend.
+      const asked = sids.flatMap((sid) => all.map((name) => [name, sid]));
+      askAll('getMembersBySid', asked, (lists, errors) =>
+        settle(
+          token,
+          all.length === 1 ? [lists, errors] : united(lists, errors, names.length, all.length),
+        ),
       );
     },
     store: (method) => optional(method, START),
@@ -94,7 +129,12 @@ module.exports = function createCustomManager(manager, log, tools) {
   }
 
   return function execute(token, op, ...args) {
-    operations[op](token, ...args);
+    try {
+      operations[op](token, ...args);
+    } catch (err) {
+      // An argument that throws when it is read.
+      settle(token, [failure(failures.INTERNAL, err, words(err))]);
+    }
   };
 
   function limitOf(option) {
@@ -102,23 +142,67 @@ module.exports = function createCustomManager(manager, log, tools) {
   }
 
   function call(method) {
-    const sidAt = methods[method].arguments.indexOf('sid');
     return (token, ...args) => {
-      if (sidAt >= 0) {
-        meetSid(textOf(args[sidAt]));
-      }
-      if (method in DERIVED && typeof manager[method] !== 'function') {
-        const { from, make } = DERIVED[method];
-        ask(COMMAND, from, args, (answer) => settle(token, derived(answer, make)));
-        return;
-      }
-      ask(COMMAND, method, args, (answer) => settle(token, answer));
+      meet(method, args);
+      one(method, args, (answer) => settle(token, answer));
     };
   }
 
-  function derived([err, list], make) {
-    const [failed, members] = err ? [err] : joined([list]);
-    return failed ? [failed, undefined] : [null, make(members)];
+  /** Looks at the server id that the app has given. */
+  function meet(method, args) {
+    const sidAt = methods[method].arguments.indexOf('sid');
+    if (sidAt >= 0) {
+      meetSid(textOf(args[sidAt]));
+    }
+  }
+
+  /** Calls a method that no other one of a manager can replace. */
+  function only(method) {
+    return (token, ...args) => {
+      if (typeof manager[method] === 'function') {
+        one(method, args, (answer) => settle(token, answer));
+      } else {
+        settle(token, [failure(failures.UNSUPPORTED, undefined, method), undefined]);
+      }
+    };
+  }
+
+  /** Calls a method for each channel: for a manager a name is one name. */
+  function callEach(method) {
+    return (token, names, ...rest) => {
+      meet(method, [names, ...rest]);
+      if (!Array.isArray(names)) {
+        one(method, [names, ...rest], (answer) => settle(token, answer));
+        return;
+      }
+      const calls = Array.from(names, (name) => [name, ...rest]);
+      askAll(method, calls, (answers, errors) => settle(token, [errors.find(Boolean) || null]));
+    };
+  }
+
+  /** Calls a method of the manager, or the one that replaces it. */
+  function one(method, args, done) {
+    if (!(method in DERIVED) || typeof manager[method] === 'function') {
+      ask(COMMAND, method, args, done);
+      return;
+    }
+    const { from, args: of, make } = DERIVED[method];
+    ask(COMMAND, from, of(args), ([err, list]) => {
+      done(err ? [err, undefined] : made(() => make([].concat(list || []), args), undefined));
+    });
+  }
+
+  /** Returns an answer that is made of a manager's; what that gave may throw when it is read. */
+  function made(make, otherwise) {
+    try {
+      return [null, make()];
+    } catch (err) {
+      return [failure(failures.INTERNAL, err, words(err)), otherwise];
+    }
+  }
+
+  function sum(counts) {
+    return [null, counts.reduce((sum, count) => sum + Number(count || 0), 0)];
   }
 
   /** Calls start, stop or clean; a missing one counts as done. */
@@ -131,31 +215,24 @@ module.exports = function createCustomManager(manager, log, tools) {
 
   /** Joins the answers for all frontends. What a manager gives as a list may be no array, or throw when it is read. */
   function joined(lists) {
-    try {
-      return [null, [].concat(...lists.map((list) => list || []))];
-    } catch (err) {
-      return [failure(failures.INTERNAL, err, words(err)), null];
-    }
+    return made(() => [].concat(...lists.map((list) => list || [])), null);
   }
 
-  function readAll(name, sids, done) {
-    readEach([name], sids, done);
-  }
-
-  /** Reads all channels on all frontends: those of the first frontend, then those of the next one. */
-  function readEach(names, sids, done) {
-    const lists = [];
+  /** Calls a method with each of these arguments: answers and errors, in their order. */
+  function askAll(method, calls, done) {
+    const answers = [];
     const errors = [];
-    const asked = sids.flatMap((sid) => names.map((name) => [name, sid]));
-    let left = asked.length;
-    if (left === 0) done(lists, errors);
-    asked.forEach((args, i) => {
-      ask(COMMAND, 'getMembersBySid', args, ([err, list]) => {
+    let left = calls.length;
+    if (left === 0) {
+      done(answers, errors);
+    }
+    calls.forEach((args, i) => {
+      one(method, args, ([err, answer]) => {
         errors[i] = err;
-        lists[i] = list;
+        answers[i] = answer;
         left -= 1;
         if (left === 0) {
-          done(lists, errors);
+          done(answers, errors);
         }
       });
     });

@@ -8,6 +8,7 @@ const path = require('path');
 const defineChannel = require('./channel');
 const defineInspect = require('./inspect');
 const { rethrow } = require('./callBack');
+const { counted } = require('./changed');
 const attach = require('./host');
 const { readObject } = require('./ids');
 const { instanceOf, register } = require('./instances');
@@ -68,12 +69,13 @@ Object.defineProperty(GlobalChannel.prototype, 'promises', {
 
 function promisify(channel) {
   const promised = {};
-  for (const [method, { arguments: names }] of METHODS) {
+  for (const [method, { arguments: names, isCounted }] of METHODS) {
     promised[method] = (...args) =>
       new Promise((resolve, reject) => {
         // Arguments that were left out are filled up, so that the callback stays in its position.
         args.length = names.length;
-        channel[method](...args, (err, result) => (err ? reject(err) : resolve(result)));
+        const callback = (err, result) => (err ? reject(err) : resolve(result));
+        channel[method](...args, isCounted ? counted(callback) : callback);
       });
   }
   return Object.freeze(promised);

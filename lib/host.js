@@ -66,6 +66,9 @@ module.exports = function attach(channel, app, opts = {}, tools) {
       answers.calls[at] = push;
       own(seq, [sids.map(() => uids), []]);
     },
+    holdGroups: (at, sids, callback, names) => {
+      answers.calls[at] = { sids, callback, names };
+    },
     // In a microtask, so that all calls of a tick go to the store in one batch.
     soon: () => {
       resolved.then(tools.flush);

@@ -13,6 +13,7 @@ const KINDS = {
     accepted: 'an array',
     is: (value) => value === undefined || value === null || Array.isArray(value),
   },
+  bool: { accepted: 'true or false', is: (value) => typeof value === 'boolean' },
   int: {
     accepted: 'a whole number',
     is: (value) => Number.isSafeInteger(value) && value >= 0,

@@ -19,14 +19,14 @@ pub type Member = Vec<u8>;
 /// Generates the operations from the table below.
 macro_rules! operations {
     (
-        reads { $( $(#[$read_doc:meta])* $read:ident: $read_name:literal, $kind:ident; )+ }
+        reads { $( $(#[$read_doc:meta])* $read:ident: $read_name:literal, $read_items:ident, $kind:ident; )+ }
         writes { $( $(#[$write_doc:meta])* $write:ident: $write_name:literal, $items:ident, $effect:ident; )+ }
     ) => {
         /// An operation that reads, and answers one [`Value`] for each key.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum ReadOp { $( $(#[$read_doc])* $read, )+ }
 
-        /// An operation that changes the store, and answers [`Reply::Done`].
+        /// An operation that changes the store, and answers [`Reply::Changed`].
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum WriteOp { $( $(#[$write_doc])* $write, )+ }
 
@@ -41,6 +41,12 @@ macro_rules! operations {
             #[must_use]
             pub const fn kind(self) -> ValueKind {
                 match self { $( Self::$read => ValueKind::$kind, )+ }
+            }
+
+            /// Returns the kind of the items.
+            #[must_use]
+            pub const fn items(self) -> Items {
+                match self { $( Self::$read => Items::$read_items, )+ }
             }
         }
 
@@ -75,19 +81,21 @@ macro_rules! operations {
 }
 
 operations! {
-    // Operation: name in Redis, kind of the value for each key. The items are keys.
+    // Operation: name in Redis, kind of the items, kind of the value for each key.
     reads {
         /// Reads the members of each key. The only read that a cache may answer.
-        Members: "SMEMBERS", List;
+        Members: "SMEMBERS", Keys, List;
         /// Counts the members of each key.
-        Count: "SCARD", Int;
+        Count: "SCARD", Keys, Int;
+        /// Tells for each key whether a uid is a member.
+        IsMember: "SISMEMBER", KeysAndMembers, Bool;
     }
     // Operation: name in Redis, kind of the items, effect on the keys.
     writes {
-        /// Adds members to a key.
-        Add: "SADD", KeyAndMembers, Adds;
-        /// Removes members from a key.
-        Remove: "SREM", KeyAndMembers, Removes;
+        /// Adds members to each key.
+        Add: "SADD", KeysAndMembers, Adds;
+        /// Removes members from each key.
+        Remove: "SREM", KeysAndMembers, Removes;
         /// Removes whole keys, atomically.
         Delete: "UNLINK", Keys, Deletes;
     }
@@ -109,14 +117,16 @@ pub enum ValueKind {
     List,
     /// A [`Value::Int`].
     Int,
+    /// A [`Value::Bool`].
+    Bool,
 }
 
-/// The kinds of items of an operation. Those of a read are keys.
+/// The kinds of items of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Items {
-    /// One key, then members.
-    KeyAndMembers,
-    /// Keys.
+    /// Keys, then members, which are those of each key. In Redis it is one command for each key.
+    KeysAndMembers,
+    /// Keys. In Redis a read is one command for each key, a write a single one.
     Keys,
 }
 
@@ -151,8 +161,17 @@ impl Op {
     #[must_use]
     pub const fn items(self) -> Items {
         match self {
-            Self::Read(_) => Items::Keys,
+            Self::Read(op) => op.items(),
             Self::Write(op) => op.items(),
+        }
+    }
+
+    /// Returns how many commands of a server that has all keys an operation on so many keys takes.
+    #[must_use]
+    pub const fn commands(self, keys: usize) -> usize {
+        match (self, self.items()) {
+            (Self::Write(_), Items::Keys) => 1,
+            _ => keys,
         }
     }
 }
@@ -161,6 +180,8 @@ impl Op {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {
     op: Op,
+    /// How many of the items are keys.
+    keys: usize,
     /// The keys, then the members; never empty.
     items: Vec<Vec<u8>>,
     /// How the driver combines the lists before it answers.
@@ -168,11 +189,17 @@ pub struct Command {
 }
 
 impl Command {
-    /// Makes a command; the items must be of the kind [`Op::items`].
+    /// Makes a command; the items must be of the kind [`Op::items`]. The first `keys` of them are keys; for
+    /// [`Items::Keys`] all are.
     #[must_use]
-    pub const fn new(op: Op, items: Vec<Vec<u8>>) -> Self {
+    pub fn new(op: Op, keys: usize, items: Vec<Vec<u8>>) -> Self {
+        let keys = match op.items() {
+            Items::KeysAndMembers => keys.min(items.len()),
+            Items::Keys => items.len(),
+        };
         Self {
             op,
+            keys,
             items,
             groups: None,
         }
@@ -183,6 +210,7 @@ impl Command {
     pub const fn combined(keys: Vec<Key>, groups: Groups) -> Self {
         Self {
             op: Op::Read(ReadOp::Members),
+            keys: keys.len(),
             items: keys,
             groups: Some(groups),
         }
@@ -190,21 +218,40 @@ impl Command {
 
     /// Makes a read of keys.
     #[must_use]
-    pub const fn read(op: ReadOp, keys: Vec<Key>) -> Self {
-        Self::new(Op::Read(op), keys)
+    pub fn read(op: ReadOp, keys: Vec<Key>) -> Self {
+        Self::new(Op::Read(op), keys.len(), keys)
+    }
+
+    /// Makes a read that asks each key for a member ([`Items::KeysAndMembers`]).
+    #[must_use]
+    pub fn read_member(op: ReadOp, keys: Vec<Key>, member: Member) -> Self {
+        let count = keys.len();
+        let items = keys.into_iter().chain([member]).collect();
+        Self::new(Op::Read(op), count, items)
     }
 
     /// Makes a write of keys ([`Items::Keys`]).
     #[must_use]
-    pub const fn write(op: WriteOp, keys: Vec<Key>) -> Self {
-        Self::new(Op::Write(op), keys)
+    pub fn write(op: WriteOp, keys: Vec<Key>) -> Self {
+        Self::new(Op::Write(op), keys.len(), keys)
     }
 
-    /// Makes a write of members of a key ([`Items::KeyAndMembers`]).
+    /// Makes a write of members of a key ([`Items::KeysAndMembers`]).
     #[must_use]
     pub fn write_members(op: WriteOp, key: Key, members: impl IntoIterator<Item = Member>) -> Self {
-        let items = std::iter::once(key).chain(members).collect();
-        Self::new(Op::Write(op), items)
+        Self::write_each(op, vec![key], members)
+    }
+
+    /// Makes a write of the same members of several keys ([`Items::KeysAndMembers`]).
+    #[must_use]
+    pub fn write_each(
+        op: WriteOp,
+        keys: Vec<Key>,
+        members: impl IntoIterator<Item = Member>,
+    ) -> Self {
+        let count = keys.len();
+        let items = keys.into_iter().chain(members).collect();
+        Self::new(Op::Write(op), count, items)
     }
 
     /// Returns the operation.
@@ -228,19 +275,13 @@ impl Command {
     /// Returns the keys.
     #[must_use]
     pub fn keys(&self) -> &[Key] {
-        match self.op.items() {
-            Items::KeyAndMembers => self.items.get(..1).unwrap_or_default(),
-            Items::Keys => &self.items,
-        }
+        self.items.get(..self.keys).unwrap_or_default()
     }
 
     /// Returns the members; empty for [`Items::Keys`].
     #[must_use]
     pub fn members(&self) -> &[Member] {
-        match self.op.items() {
-            Items::KeyAndMembers => self.items.get(1..).unwrap_or_default(),
-            Items::Keys => &[],
-        }
+        self.items.get(self.keys..).unwrap_or_default()
     }
 }
 
@@ -300,10 +341,11 @@ impl From<Command> for Request {
 /// The answer of a store to a call that succeeded as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
-    /// The answer to a write.
+    /// The answer to a `clean`.
     Done,
-    /// The answer to a [`Request::Clean`]: how many keys it has removed.
-    Removed(u64),
+    /// The answer to a write: how many members it added or removed, or how many keys it removed. What is sent again
+    /// after a lost connection counts what was left to do.
+    Changed(u64),
     /// The answer to a read: for each key a value, or the store's error for that key.
     Values(Vec<Result<Value>>),
 }
@@ -313,7 +355,7 @@ impl Reply {
     #[must_use]
     pub fn bytes(&self) -> usize {
         match self {
-            Self::Done | Self::Removed(_) => 0,
+            Self::Done | Self::Changed(_) => 0,
             Self::Values(values) => values.iter().flatten().map(Value::bytes).sum(),
         }
     }
@@ -326,6 +368,8 @@ pub enum Value {
     List(Arc<List>),
     /// A number, such as the number of members.
     Int(u64),
+    /// Whether it is so.
+    Bool(bool),
 }
 
 impl Value {
@@ -334,7 +378,7 @@ impl Value {
     pub const fn list(&self) -> Option<&Arc<List>> {
         match self {
             Self::List(list) => Some(list),
-            Self::Int(_) => None,
+            Self::Int(_) | Self::Bool(_) => None,
         }
     }
 
@@ -343,11 +387,17 @@ impl Value {
     pub const fn int(&self) -> Option<u64> {
         match self {
             Self::Int(number) => Some(*number),
-            Self::List(_) => None,
+            Self::List(_) | Self::Bool(_) => None,
         }
     }
 
-    /// Returns the size of the list in bytes of JSON; 0 for a number.
+    /// Returns whether it is [`Self::Bool`] and true.
+    #[must_use]
+    pub const fn is_true(&self) -> bool {
+        matches!(self, Self::Bool(true))
+    }
+
+    /// Returns the size of the list in bytes of JSON; 0 for any other value.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.list().map_or(0, |list| list.json().len())
@@ -361,16 +411,16 @@ mod tests {
     #[test]
     fn keys_come_first_and_members_after_them() {
         let items = || vec![b"a".to_vec(), b"b".to_vec(), b"c".to_vec()];
-        for &op in Op::ALL {
-            let command = Command::new(op, items());
+        for (&op, given) in Op::ALL.iter().flat_map(|op| [(op, 1), (op, 2)]) {
+            let command = Command::new(op, given, items());
             let keys = match op.items() {
-                Items::KeyAndMembers => 1,
+                Items::KeysAndMembers => given,
                 Items::Keys => 3,
             };
             assert_eq!(command.keys(), &items()[..keys], "{op:?}");
             assert_eq!(command.members(), &items()[keys..], "{op:?}");
             // Nothing is assumed of what comes in as bytes.
-            assert!(Command::new(op, Vec::new()).keys().is_empty());
+            assert!(Command::new(op, given, Vec::new()).keys().is_empty());
         }
     }
 }

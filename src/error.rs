@@ -63,7 +63,7 @@ pub enum Error {
     /// No frontend took the push (0.0.7's text).
     #[error("all frontend server push message fail{}", .0.as_deref().unwrap_or_default())]
     PushFailed(Option<String>),
-    /// The store, or the options, do not allow it; the text says what would.
+    /// The custom manager, or the options, do not offer it; the text says what is missing.
     #[error("{0}")]
     Unsupported(String),
     /// A defect in this crate.

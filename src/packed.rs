@@ -16,6 +16,8 @@ pub struct Packed {
     bytes: Vec<u8>,
     /// The end of each item, where the next one begins.
     ends: Vec<usize>,
+    /// The number of keys since the last call.
+    keys: usize,
     calls: Vec<PackedCall>,
 }
 
@@ -23,6 +25,8 @@ pub struct Packed {
 struct PackedCall {
     seq: u64,
     code: Code,
+    /// The number of its keys.
+    keys: usize,
     /// The number of items up to the end of the call.
     items: usize,
 }
@@ -38,10 +42,22 @@ impl Packed {
         self.ends.push(self.bytes.len());
     }
 
+    /// Ends an item that is a key. Keys come before the other items of a call.
+    pub fn end_key(&mut self) {
+        self.keys += 1;
+        self.end_item();
+    }
+
     /// Ends a call: its items are those written since the last one, of its command, or the stem of a `clean`.
     pub fn end_call(&mut self, seq: u64, code: Code) {
-        let items = self.ends.len();
-        self.calls.push(PackedCall { seq, code, items });
+        let (keys, items) = (std::mem::take(&mut self.keys), self.ends.len());
+        let call = PackedCall {
+            seq,
+            code,
+            keys,
+            items,
+        };
+        self.calls.push(call);
     }
 
     /// Drops what was written since the last call.
@@ -49,12 +65,17 @@ impl Packed {
         self.ends
             .truncate(self.calls.last().map_or(0, |call| call.items));
         self.bytes.truncate(self.ends.last().copied().unwrap_or(0));
+        self.keys = 0;
     }
 
     /// Writes a whole call.
     pub fn push(&mut self, seq: u64, command: &Command) {
-        for item in command.items() {
-            self.item(item);
+        for key in command.keys() {
+            self.bytes.extend_from_slice(key);
+            self.end_key();
+        }
+        for member in command.members() {
+            self.item(member);
         }
         let code = match command.groups() {
             None => Code::Command(command.op()),
@@ -100,7 +121,7 @@ impl Packed {
                 begin = end;
                 item.to_vec()
             }));
-            each(call.seq, request(call.code, items));
+            each(call.seq, request(call.code, call.keys, items));
         }
         self.clear();
     }
@@ -109,15 +130,16 @@ impl Packed {
         self.bytes.clear();
         self.bytes.shrink_to(KEPT);
         self.ends.clear();
+        self.keys = 0;
         self.ends.shrink_to(KEPT / size_of::<usize>());
         self.calls.clear();
         self.calls.shrink_to(KEPT / size_of::<PackedCall>());
     }
 }
 
-fn request(code: Code, mut items: Vec<Vec<u8>>) -> Request {
+fn request(code: Code, keys: usize, mut items: Vec<Vec<u8>>) -> Request {
     match code {
-        Code::Command(op) => Request::Command(Command::new(op, items)),
+        Code::Command(op) => Request::Command(Command::new(op, keys, items)),
         Code::Combined(groups) => Request::Command(Command::combined(items, groups)),
         Code::Clean => Request::Clean(items.pop().unwrap_or_default()),
     }
@@ -152,9 +174,9 @@ mod tests {
 
     fn requests() -> impl Strategy<Value = Request> {
         let item = || vec(any::<u8>(), 0..20);
-        let command = (prop::sample::select(Op::ALL), vec(item(), 1..5));
+        let command = (prop::sample::select(Op::ALL), 0..4_usize, vec(item(), 1..5));
         prop_oneof![
-            4 => command.prop_map(|(op, items)| Request::Command(Command::new(op, items))),
+            4 => command.prop_map(|(op, keys, items)| Request::Command(Command::new(op, keys, items))),
             1 => (vec(item(), 1..5), 1usize..3, 0usize..3).prop_map(|(keys, with, without)| {
                 Request::Command(Command::combined(keys, Groups { with, without }))
             }),
@@ -177,7 +199,7 @@ mod tests {
                     for (seq, request, undone) in batch {
                         if undone {
                             packed.bytes().extend([1, 2]);
-                            packed.end_item();
+                            packed.end_key();
                             packed.bytes().push(3);
                             packed.undo();
                         }

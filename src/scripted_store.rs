@@ -103,7 +103,7 @@ impl Store {
             Request::Command(command) => apply(sets, command),
             Request::Clean(_) => {
                 let removed = std::mem::take(sets).len();
-                Reply::Removed(removed as u64)
+                Reply::Changed(removed as u64)
             }
         }
     }
@@ -119,24 +119,35 @@ pub(crate) fn apply(sets: &mut Sets, command: &Command) -> Reply {
                 match op {
                     ReadOp::Members => List::new(set).map(Arc::new).map(Value::List),
                     ReadOp::Count => Ok(Value::Int(set.count() as u64)),
+                    ReadOp::IsMember => {
+                        let mut set = set;
+                        let is = set.any(|member| members.first() == Some(member));
+                        Ok(Value::Bool(is))
+                    }
                 }
             };
             return Reply::Values(command.keys().iter().map(value).collect());
         }
         Op::Write(op) => op,
     };
+    let mut changed = 0;
     for key in command.keys() {
         let set = sets.entry(key.clone()).or_default();
+        let before = set.len();
         match op {
             WriteOp::Add => set.extend(members.iter().cloned()),
             WriteOp::Remove => set.retain(|member| !members.contains(member)),
             WriteOp::Delete => set.clear(),
         }
+        changed += match op {
+            WriteOp::Delete => usize::from(before > 0),
+            WriteOp::Add | WriteOp::Remove => before.abs_diff(set.len()),
+        };
         if set.is_empty() {
             sets.remove(key);
         }
     }
-    Reply::Done
+    Reply::Changed(changed as u64)
 }
 
 impl Manager for Store {

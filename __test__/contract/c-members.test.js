@@ -69,7 +69,13 @@ stores('C members', (ctx) => {
   same('C04 callback arguments on success', async () => {
     const service = await started(ctx.store);
     const answers = await eachMethod(async (m, args) => (await call(service, m, ...args)).args);
-    const expected = eachOf((_, { value }) => (value === 'int' ? [null, 0] : [null]));
+    const EMPTY = {
+      many: [null, 1],
+      int: [null, 0],
+      bool: [null, false],
+      groups: [null, { s1: [], s2: [], s3: [] }],
+    };
+    const expected = eachOf((_, { value, scope }) => EMPTY[scope] || EMPTY[value] || [null]);
     assert.deepStrictEqual(answers, {
       ...expected,
       add: [null],

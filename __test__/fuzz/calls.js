@@ -19,6 +19,7 @@ const SAID = {
   uid: 'uid',
   sid: 'sid',
   serverType: 'serverType',
+  members: 'members',
 };
 
 /** Arguments that are refused by name if they are no text. */
@@ -28,6 +29,24 @@ const NAMED = Object.fromEntries(
     names.map((name) => SAID[name]),
   ]),
 );
+
+/** Whether an array may be accepted there. */
+function takesArray(method, name) {
+  const { scope, value } = TABLE[method];
+  if (name === 'uid' || name === 'members') return true;
+  return (
+    name === 'name' && (['frontends', 'groups'].includes(scope) || (scope === 'member' && !value))
+  );
+}
+
+function isArray(value) {
+  try {
+    return Array.isArray(value);
+  } catch {
+    // A Proxy that was revoked.
+    return false;
+  }
+}
 
 /** What a method of ours may throw, or a callback's error may be. */
 function isFair(err) {
@@ -150,7 +169,9 @@ function namesArgument(watch, what, method, index, value) {
   const name = NAMED[method][index];
   return (err) => {
     if (!err || err.code !== 'ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT') {
-      if (name && name !== 'uid' && !isText(value)) watch.fail(what, 'was taken');
+      const isFine =
+        isText(value) || name === 'uid' || (takesArray(method, name) && isArray(value));
+      if (name && !isFine) watch.fail(what, 'was taken');
       return;
     }
     if (!name || !new RegExp(`\\b${name}\\b`).test(err.message)) watch.fail(what, err.message);

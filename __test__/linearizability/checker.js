@@ -23,10 +23,14 @@ const { inOneProcess } = require('./processes');
 function check(history, { strict }) {
   const violations = history.strange.map(({ key, read, text }) => ({ key, read, why: text }));
   let keyReads = 0;
+  const versions = new Map();
   for (const entry of history.keys.values()) {
     keyReads += entry.reads.length;
     violations.push(...checkKey(entry, strict));
+    versions.set(entry.key, timeline(entry, strict));
+    violations.push(...checkAsked(entry, versions.get(entry.key)));
   }
+  violations.push(...checkCounts(history, versions));
   return { calls: history.calls, keyReads, violations };
 }
 
@@ -61,6 +65,40 @@ function checkKey(entry, strict) {
   };
   for (const read of reads) bound(read, report);
   inOneProcess(entry, reads, strict, report);
+  return violations;
+}
+
+/**
+ * What `isMember` answered. The writes alone decide: true for a version that was not there at any moment of the call, or
+ * false for one that was there all the time, is a violation.
+ */
+function checkAsked({ key, asked = [] }, versions) {
+  const violations = [];
+  for (const read of asked) {
+    const version = versions.of(read.n);
+    const never = !version || version.add.start > read.end || version.gone < read.start;
+    const always = version && version.add.end < read.start && version.mayGo > read.end;
+    if (read.is ? never : always) {
+      const why = `version ${read.n} is said to be ${read.is ? 'there' : 'missing'}, and was not so`;
+      violations.push({ key, read, why });
+    }
+  }
+  return violations;
+}
+
+/** A count is at least that of the versions that were there all the time, and at most that of those that were at all. */
+function checkCounts({ counts = [] }, versions) {
+  const violations = [];
+  for (const read of counts) {
+    const around = read.keys.flatMap((key) => versions.get(key).around(read));
+    const most = around.filter(({ gone }) => gone >= read.start).length;
+    const always = ({ add, mayGo }) => add.end < read.start && mayGo > read.end;
+    const least = around.filter(always).length;
+    if (read.count < least || read.count > most) {
+      const why = `${read.count} members are counted; there were at least ${least}, at most ${most}`;
+      violations.push({ key: read.keys.join(), read, why });
+    }
+  }
   return violations;
 }
 

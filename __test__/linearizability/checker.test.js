@@ -21,7 +21,7 @@ const { simulate, KEY, OWNER } = require('./simulation');
 function verdict(ops, options = { strict: true }) {
   const history = emptyHistory();
   const entry = history.keys.get(KEY);
-  ops.forEach((apply, i) => apply(entry, i + 1));
+  ops.forEach((apply, i) => apply(entry, i + 1, history));
   return check(history, options).violations.map(({ why }) => why);
 }
 
@@ -39,6 +39,11 @@ const read =
   (start, end, versions, by = `reader ${start}`) =>
   (entry, seq) =>
     entry.reads.push({ by, seq, start, end, versions });
+
+const asked = (start, end, n, is) => (entry, seq) =>
+  entry.asked.push({ by: 'reader', seq, start, end, n, is });
+const count = (start, end, number) => (_, seq, history) =>
+  history.counts.push({ by: 'reader', seq, start, end, count: number, keys: [KEY] });
 
 /** `wrong` and `right` are histories; the first must be found out, by the word. */
 function pair(title, word, wrong, right, options) {
@@ -65,6 +70,17 @@ describe('a read', () => {
   const mixed = [add(1, 0, 10), add(2, 10, 20), leave(1, 20, 30), add(3, 30, 40), leave(2, 40, 90)];
   const torn = [...mixed, read(5, 80, [1, 3])];
   pair('shows one moment', 'version', torn, [...mixed, read(5, 80, [2, 3])]);
+});
+
+describe('a question', () => {
+  const is = (start, end, n, answer) => [...CHANGED, asked(start, end, n, answer)];
+  pair('is not stale', 'there', is(50, 60, 1, true), is(35, 60, 1, true));
+  pair('knows what is acknowledged', 'missing', is(50, 60, 2, false), is(25, 60, 2, false));
+  pair('knows nothing early', 'there', is(12, 15, 2, true), is(12, 25, 2, true));
+  pair('knows nothing that is not there', 'there', is(50, 60, 7, true), is(50, 60, 7, false));
+  const of = (start, end, number) => [...CHANGED, count(start, end, number)];
+  pair('counts what is acknowledged', 'at least 1', of(50, 60, 0), of(50, 60, 1));
+  pair('counts nothing that is removed', 'at most 1', of(50, 60, 2), of(35, 60, 2));
 });
 
 describe('reads do not go back', () => {

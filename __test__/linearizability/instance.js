@@ -10,7 +10,7 @@ const { create } = require('../support/service');
 const { ok } = require('../support/call');
 const { pause } = require('../support/until');
 const { now, Log, leftBehind } = require('./log');
-const { SIDS, NAMES, CHANNELS, keyOf } = require('./keys');
+const { SIDS, NAMES, CHANNELS, keyOf, memberOf, parse } = require('./keys');
 const { write } = require('./writer');
 const { makeStale } = require('./stale');
 
@@ -22,7 +22,16 @@ const REST = 20;
 /** Members of `grow`, of half a kilobyte each: a tenth of the room that a store begins with. */
 const LARGE = 3000;
 
-const METHODS = ['getMembersBySid', 'getMembersBySid', 'getMembersByChannelName', 'pushMessage'];
+const METHODS = [
+  'getMembersBySid',
+  'getMembersBySid',
+  'getMembersByChannelName',
+  'getMembersByChannelNameBySid',
+  'pushMessage',
+];
+/** Methods that read no list, and the share of reads that they are. */
+const QUESTIONS = ['getCountBySid', 'getCount', 'isMember'];
+const ASKED = 0.05;
 
 const pick = (list) => list[Math.floor(Math.random() * list.length)];
 
@@ -36,6 +45,9 @@ function instance({ name, options, file, stale, rest = REST }) {
   let { calls } = before;
   let released = calls;
   let jobs = [];
+
+  /** The last version of each key that this process has seen. */
+  const latest = new Map();
 
   /** The pushes under way by their routes, which name them, with the uids that they were sent to. */
   const pushes = new Map();
@@ -91,7 +103,7 @@ function instance({ name, options, file, stale, rest = REST }) {
     let op;
     if (one) {
       op = call(method, [channel, sid]);
-    } else if (method === 'getMembersByChannelName') {
+    } else if (method !== 'pushMessage') {
       op = call(method, ['connector', channel]);
     } else {
       const route = `push-${calls}`;
@@ -106,7 +118,36 @@ function instance({ name, options, file, stale, rest = REST }) {
     if (op.err) return;
     counts.reads += 1;
     wake();
-    log.read(keys, op, op.value);
+    // Lists by frontend, or one.
+    const lists = Array.isArray(op.value) ? [op.value] : Object.values(op.value);
+    log.read(keys, op, lists.flat());
+    for (const member of lists.flat()) {
+      const { key, version } = parse(member);
+      latest.set(key, Math.max(version, latest.get(key) || 0));
+    }
+  }
+
+  /** Counts the members of one key or of a channel, or asks for the version that was seen last, or the next one. */
+  async function ask(method, channel, sid) {
+    const one = keyOf(channel, sid);
+    const version = (latest.get(one) || 0) + Math.floor(Math.random() * 2);
+    const op = {
+      getCountBySid: () => call(method, [channel, sid]),
+      getCount: () => call(method, [channel, 'connector']),
+      isMember: () => call(method, [channel, memberOf(one, version), sid]),
+    }[method]();
+    await op.done;
+    if (op.err) return;
+    counts.reads += 1;
+    wake();
+    if (method === 'isMember') log.asked(one, op, version, op.value);
+    else if (method === 'getCountBySid') log.count([one], op, op.value);
+    else
+      log.count(
+        SIDS.map((id) => keyOf(channel, id)),
+        op,
+        op.value,
+      );
   }
 
   const running = () => isRunning;
@@ -127,7 +168,8 @@ function instance({ name, options, file, stale, rest = REST }) {
 
   async function readOn() {
     while (running()) {
-      await read(pick(METHODS), pick(NAMES), pick(SIDS));
+      if (Math.random() < ASKED) await ask(pick(QUESTIONS), pick(NAMES), pick(SIDS));
+      else await read(pick(METHODS), pick(NAMES), pick(SIDS));
       // Else all calls would soon be answered at once and made again at once, in one batch.
       if (Math.random() < RESTS) await pause(Math.random() * rest);
     }

@@ -54,6 +54,16 @@ class Log {
     for (const [key, list] of versions) this.line('read', key, seq, start, end, list.join());
   }
 
+  /** How many members of all `keys` one call counted. */
+  count(keys, { seq, start, end }, count) {
+    this.line('count', keys[0], seq, start, end, count, keys.join());
+  }
+
+  /** Whether `version` was a member. */
+  asked(key, { seq, start, end }, version, is) {
+    this.line('asked', key, seq, start, end, version, is);
+  }
+
   /** Something that no history of one process may have. */
   strange(key, { seq, start, end }, text) {
     this.line('strange', key, seq, start, end, JSON.stringify(text));
@@ -84,9 +94,10 @@ function leftBehind(file) {
 
 /** An empty history: for each key its owner, versions (1, 2, …), wipes and reads. */
 function emptyHistory() {
-  const history = { keys: new Map(), strange: [], calls: 0 };
+  const history = { keys: new Map(), strange: [], counts: [], calls: 0 };
   for (const key of KEYS) {
-    history.keys.set(key, { key, owner: ownerOf(key), versions: [], wipes: [], reads: [] });
+    const nothing = { versions: [], wipes: [], reads: [], asked: [] };
+    history.keys.set(key, { key, owner: ownerOf(key), ...nothing });
   }
   return history;
 }
@@ -127,7 +138,15 @@ function addLog(history, by, file) {
       history.strange.push({ key, read: op, text: rest.join(' ') });
       continue;
     }
-    if (kind === 'read') {
+    if (kind === 'count' || kind === 'asked') {
+      if (kind === 'count') {
+        history.counts.push({ ...op, count: Number(rest[0]), keys: rest[1].split(',') });
+      } else {
+        const [n, is] = [Number(rest[0]), rest[1] === 'true'];
+        history.keys.get(key).asked.push({ ...op, n, is });
+      }
+      history.calls += 1;
+    } else if (kind === 'read') {
       KINDS.read(history.keys.get(key), op, rest[0]);
       if (op.seq !== last) history.calls += 1;
       last = op.seq;

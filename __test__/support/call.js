@@ -73,6 +73,7 @@ const RIGHT = {
   name: 'n',
   uid: 'u',
   sid: 's1',
+  members: [{ uid: 'u', sid: 's1' }],
   serverType: 'connector',
   route: 'onChat',
   msg: { t: 1 },

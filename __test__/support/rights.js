@@ -13,6 +13,7 @@ const PLAIN = [
   '+client|kill',
   '+smembers',
   '+scard',
+  '+sismember',
   '+sadd',
   '+srem',
   '+unlink',

@@ -100,9 +100,14 @@ area('ACL', {}, (ctx) => {
     '+smembers': [
       ['getMembersBySid', 'n', 's1'],
       ['getMembersByChannelName', 'connector', 'n'],
+      ['getMembersByChannelNameBySid', 'connector', ['n', 'm']],
       ['pushMessage', 'connector', 'r', {}, 'n', {}],
     ],
-    '+scard': [['getCountBySid', 'n', 's1']],
+    '+scard': [
+      ['getCountBySid', 'n', 's1'],
+      ['getCount', 'n', 'connector'],
+    ],
+    '+sismember': [['isMember', 'n', 'u', 's1']],
     '+unlink': [['destroyChannel', 'n'], ['clean']],
     '+scan': [['clean']],
     '+type': [['clean']],

@@ -12,6 +12,7 @@ const { it } = require('node:test');
 const { Flight } = require('../faults/flight');
 const { createApp, pushed } = require('../support/app');
 const { call, ok } = require('../support/call');
+const { checkModel } = require('../support/model');
 const { logged } = require('../support/log');
 const redisServer = require('../support/redis');
 const { create, started } = require('../support/service');
@@ -100,6 +101,13 @@ onCluster('a Redis Cluster', 120000, (ctx) => {
         assert.deepStrictEqual(answers[3 * i + 1].value.sort(), [...members].sort(), `read ${i}`);
         assert.strictEqual(answers[3 * i + 2].value, members.size, `count ${i}`);
       }
+    });
+  }
+
+  for (const hashTag of [false, true]) {
+    it(`random histories are those of a model (hashTag: ${hashTag})`, async () => {
+      const options = { cache: false, hashTag };
+      await checkModel([await ctx.connected(options), await ctx.connected(options)], 20);
     });
   }
 

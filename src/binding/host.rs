@@ -32,6 +32,11 @@ pub struct Host {
     /// `(at, seq, sids, route, msg, opts, callback, uids | null)`: the same for a push to users, or to all sessions, whose
     /// lists are known.
     hold_own: Ref,
+    /// `(at, sids, callback, names)`: puts a call that is answered by frontend there; without `names` it is about one
+    /// channel.
+    hold_groups: Ref,
+    /// `(callback, count)`: makes the call of this number of parts that `hold` takes.
+    parts: Ref,
     /// `() => []`: an empty list for the app.
     empty: Ref,
     /// `(sid)`: looks at a server id that was not given to a call before (`lib/sids.js`).
@@ -110,6 +115,8 @@ impl Host {
             room: function("room")?,
             hold: function("hold")?,
             hold_own: function("holdOwn")?,
+            hold_groups: function("holdGroups")?,
+            parts: function("parts")?,
             empty: function("empty")?,
             meet_sid: function("meetSid")?,
             soon: function("soon")?,
@@ -204,6 +211,35 @@ impl Host {
             .into_iter()
             .try_fold(args, |args, value| args.with(env, value))?;
         self.hold.call(env, args).map(drop)
+    }
+
+    /// Makes a call that is answered when this number of parts, under numbers of their own, are.
+    pub fn parts(
+        &self,
+        env: &Env,
+        callback: Unknown,
+        count: usize,
+    ) -> napi::Result<Unknown<'static>> {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        let args = Args::new().with(env, callback)?.with(env, count)?;
+        self.parts.call(env, args)
+    }
+
+    /// Holds the call `seq`, which is answered by frontend, and with `names` by channel.
+    pub fn hold_groups(
+        &self,
+        env: &Env,
+        seq: u64,
+        servers: &Servers,
+        callback: Unknown,
+        names: Option<Vec<String>>,
+    ) -> napi::Result<()> {
+        let args = Args::new()
+            .with(env, self.place(seq))?
+            .with(env, servers.array.get(env)?)?
+            .with(env, callback)?
+            .with(env, names)?;
+        self.hold_groups.call(env, args).map(drop)
     }
 
     /// Holds the push `seq`, to `uids` or to all sessions, so that its answer is [`Outcome::Own`]: route, msg, opts and the

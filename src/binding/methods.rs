@@ -52,9 +52,14 @@ methods! {
     // Kind: name in JavaScript, arguments, operation of the store or `None`, arguments of the callback after an error.
     Add: "add", Member, write(WriteOp::Add), Plain;
     Leave: "leave", Member, write(WriteOp::Remove), Plain;
+    AddMany: "addMany", Many, write(WriteOp::Add), Undefined;
+    LeaveMany: "leaveMany", Many, write(WriteOp::Remove), Undefined;
     GetMembersBySid: "getMembersBySid", Frontend, read(ReadOp::Members), Undefined;
     GetCountBySid: "getCountBySid", Frontend, read(ReadOp::Count), Undefined;
+    GetCount: "getCount", Counted, read(ReadOp::Count), Undefined;
+    IsMember: "isMember", OneMember, read(ReadOp::IsMember), Undefined;
     GetMembersByChannelName: "getMembersByChannelName", Servers, read(ReadOp::Members), Null;
+    GetMembersByChannelNameBySid: "getMembersByChannelNameBySid", Groups, read(ReadOp::Members), Undefined;
     PushMessage: "pushMessage", Push, read(ReadOp::Members), Plain;
     PushMessageByUids: "pushMessageByUids", PushUids, None, Plain;
     Broadcast: "broadcast", Broadcast, None, Plain;
@@ -75,10 +80,18 @@ const fn write(op: WriteOp) -> Option<Code> {
 pub enum Arguments {
     /// Users of a channel on one frontend.
     Member,
+    /// One user of a channel on one frontend.
+    OneMember,
+    /// Users of a channel, each on a frontend.
+    Many,
     /// A channel on one frontend.
     Frontend,
     /// A channel on all servers of a type.
     Servers,
+    /// The same, with the name first.
+    Counted,
+    /// One or several channels on all servers of a type, frontend by frontend.
+    Groups,
     /// A push to channels on all servers of a type.
     Push,
     /// A push to users.
@@ -95,9 +108,11 @@ impl Arguments {
     /// Returns the names of the arguments, without the callback.
     pub const fn names(self) -> &'static [&'static str] {
         match self {
-            Self::Member => &["name", "uid", "sid"],
+            Self::Member | Self::OneMember => &["name", "uid", "sid"],
+            Self::Many => &["name", "members"],
             Self::Frontend => &["name", "sid"],
-            Self::Servers => &["serverType", "name"],
+            Self::Servers | Self::Groups => &["serverType", "name"],
+            Self::Counted => &["name", "serverType"],
             Self::Push => &["serverType", "route", "msg", "channelName", "opts"],
             Self::PushUids => &["serverType", "route", "msg", "uids", "opts"],
             Self::Broadcast => &["serverType", "route", "msg", "opts"],
@@ -114,9 +129,11 @@ impl Arguments {
     /// Returns the name of the kind in JavaScript (`scope`).
     pub const fn scope(self) -> &'static str {
         match self {
-            Self::Member => "member",
+            Self::Member | Self::OneMember => "member",
+            Self::Many => "many",
             Self::Frontend => "frontend",
-            Self::Servers => "servers",
+            Self::Servers | Self::Counted => "servers",
+            Self::Groups => "groups",
             Self::Push => "push",
             Self::PushUids => "pushUids",
             Self::Broadcast => "broadcast",
@@ -132,6 +149,20 @@ impl Kind {
         matches!(
             self.arguments(),
             Arguments::Push | Arguments::PushUids | Arguments::Broadcast
+        )
+    }
+
+    /// Returns whether it answers before it returns if there is no server to ask, as in 0.0.7. Newer methods answer in
+    /// call order.
+    pub const fn answers_at_once(self) -> bool {
+        matches!(self, Self::GetMembersByChannelName | Self::PushMessage)
+    }
+
+    /// Returns whether it changes members, and so has a count of them for its promise.
+    pub const fn is_counted(self) -> bool {
+        matches!(
+            self.code(),
+            Some(Code::Command(Op::Write(WriteOp::Add | WriteOp::Remove)))
         )
     }
 

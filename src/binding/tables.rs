@@ -37,8 +37,9 @@ pub(in crate::binding) use shared;
 
 /// Returns the tables, for `lib/tables.js` only.
 ///
-/// - `methods`: by name, `{arguments, scope, value, shape}`: the names of the arguments without the callback, what the
-///   method is about, what the store answers for each key (`list`, `int`, or nothing), and the shape of its errors;
+/// - `methods`: by name, `{arguments, scope, value, isCounted, shape}`: the names of the arguments without the callback, what the
+///   method is about, what the store answers for each key (`list`, `int`, `bool`, or nothing), whether its promise tells how many members it
+///   changed, and the shape of its errors;
 /// - `lifecycle`: the arguments of `start` and `stop`;
 /// - `words`, `shapes`: of the tape; `failures`: for the host's `failure`.
 #[napi(catch_unwind)]
@@ -50,8 +51,10 @@ pub fn tables(env: &Env) -> napi::Result<Object<'_>> {
         let value = kind.value().map(|value| match value {
             ValueKind::List => "list",
             ValueKind::Int => "int",
+            ValueKind::Bool => "bool",
         });
         method.set("value", value)?;
+        method.set("isCounted", kind.is_counted())?;
         method.set("shape", kind.shape() as u32)?;
         methods.set(kind.name(), method)?;
     }

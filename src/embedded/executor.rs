@@ -136,7 +136,7 @@ impl Executor {
                     Ok((removed, is_all)) => {
                         steps.count(removed);
                         if is_all {
-                            return Ok(vec![Ok(Reply::Removed(steps.removed()))]);
+                            return Ok(vec![Ok(Reply::Changed(steps.removed()))]);
                         }
                         self.give_way(Some(&mut guard))?;
                     }
@@ -195,8 +195,10 @@ impl Executor {
                     replies.push(Err(Error::Internal("a write without its turn".to_owned())));
                     continue;
                 };
+                let members = command.members();
                 let keys = command.keys().iter();
-                let values = keys.map(|key| reading.value(op, rows, txn, TxnKind::Read, key));
+                let values =
+                    keys.map(|key| reading.value(op, rows, txn, TxnKind::Read, (key, members)));
                 let values = values.collect::<std::result::Result<_, heed::Error>>();
                 replies.push(Ok(Reply::Values(values?)));
                 if reading.budget.is_enough() {

@@ -9,7 +9,7 @@ use super::{
     rows::{Channel, Rows},
 };
 use crate::{
-    command::{ReadOp, Value},
+    command::{Member, ReadOp, Value},
     error::Result as CallResult,
     failpoints::fail_point,
     keys::Key,
@@ -84,7 +84,7 @@ impl ReadTxn {
         }
     }
 
-    /// Returns the value of a read for a key, as the transaction sees it; in a write transaction, for a channel that it
+    /// Returns the value of a read for a key, with the members of the read, as the transaction sees it; in a write transaction, for a channel that it
     /// has not changed.
     pub(super) fn value(
         &mut self,
@@ -92,11 +92,15 @@ impl ReadTxn {
         rows: &Rows,
         txn: &RoTxn,
         kind: TxnKind,
-        key: &Key,
+        (key, members): (&Key, &[Member]),
     ) -> Result<CallResult<Value>, heed::Error> {
         match op {
             ReadOp::Members => Ok(self.list(rows, txn, kind, key)?.map(Value::List)),
             ReadOp::Count => Ok(Ok(count(rows.channel(txn, key)?))),
+            ReadOp::IsMember => {
+                let channel = rows.channel(txn, key)?;
+                Ok(Ok(is_member(rows, txn, channel, members)?))
+            }
         }
     }
 
@@ -106,11 +110,12 @@ impl ReadTxn {
         op: ReadOp,
         rows: &Rows,
         txn: &RoTxn,
-        channel: Option<Channel>,
+        (channel, members): (Option<Channel>, &[Member]),
     ) -> Result<CallResult<Value>, heed::Error> {
         match op {
             ReadOp::Members => Ok(self.load(rows, txn, channel)?.map(Value::List)),
             ReadOp::Count => Ok(Ok(count(channel))),
+            ReadOp::IsMember => Ok(Ok(is_member(rows, txn, channel, members)?)),
         }
     }
 
@@ -179,6 +184,19 @@ impl ReadTxn {
     pub(super) fn clear(&mut self) {
         self.lists.clear();
     }
+}
+
+fn is_member(
+    rows: &Rows,
+    txn: &RoTxn,
+    channel: Option<Channel>,
+    members: &[Member],
+) -> Result<Value, heed::Error> {
+    let is = match (channel, members) {
+        (Some(channel), [member, ..]) => rows.has_member(txn, channel.number, member)?,
+        _ => false,
+    };
+    Ok(Value::Bool(is))
 }
 
 fn count(channel: Option<Channel>) -> Value {

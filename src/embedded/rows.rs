@@ -91,6 +91,12 @@ impl Rows {
         self.members.delete(txn, &row[..length])
     }
 
+    /// Returns whether a channel has that member.
+    pub(super) fn has_member(&self, txn: &RoTxn, number: u64, uid: &[u8]) -> Result<bool> {
+        let (row, length) = row(number, uid)?;
+        Ok(self.members.get(txn, &row[..length])?.is_some())
+    }
+
     pub(super) fn delete_members(&self, txn: &mut RwTxn, number: u64) -> Result<()> {
         let (first, last) = (number.to_be_bytes(), number.saturating_add(1).to_be_bytes());
         let all = (

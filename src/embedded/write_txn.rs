@@ -50,22 +50,27 @@ impl<'a> WriteTxn<'a> {
     /// Executes a command.
     pub(super) fn execute(&mut self, command: &'a Command) -> Result<CallResult<Reply>> {
         let members = command.members();
-        self.reading.budget.write(members.len() as u64)?;
+        let rows = members.len() * command.keys().len();
+        self.reading.budget.write(rows as u64)?;
         let op = match command.op() {
             Op::Read(op) => {
-                let values = command.keys().iter().map(|key| self.value(op, key));
+                let values = command
+                    .keys()
+                    .iter()
+                    .map(|key| self.value(op, key, members));
                 return Ok(Ok(Reply::Values(values.collect::<Result<_>>()?)));
             }
             Op::Write(op) => op,
         };
+        let mut changed = 0;
         for key in command.keys() {
-            match op {
+            changed += match op {
                 WriteOp::Add => self.add(key, members)?,
                 WriteOp::Remove => self.remove(key, members)?,
                 WriteOp::Delete => self.delete(key)?,
-            }
+            };
         }
-        Ok(Ok(Reply::Done))
+        Ok(Ok(Reply::Changed(changed)))
     }
 
     /// Deletes channels whose keys begin with `stem`, with up to `most` members. Returns how many these were, and whether
@@ -125,7 +130,8 @@ impl<'a> WriteTxn<'a> {
         }
     }
 
-    fn add(&mut self, key: &'a Key, members: &[Member]) -> Result<()> {
+    /// Adds members; returns how many are new.
+    fn add(&mut self, key: &'a Key, members: &[Member]) -> Result<u64> {
         let number = NUMBERS * self.txn.id() as u64 + self.new_channels;
         let touched = self.touch(key)?;
         let is_new = touched.channel.is_none();
@@ -145,7 +151,7 @@ impl<'a> WriteTxn<'a> {
         if added > 0 {
             self.touched(key, Some(channel));
         }
-        Ok(())
+        Ok(added)
     }
 
     /// Takes the number: the next new channel gets another one.
@@ -154,9 +160,10 @@ impl<'a> WriteTxn<'a> {
         self.new_channels += 1;
     }
 
-    fn remove(&mut self, key: &'a Key, members: &[Member]) -> Result<()> {
+    /// Removes members; returns how many there were.
+    fn remove(&mut self, key: &'a Key, members: &[Member]) -> Result<u64> {
         let Some(mut channel) = self.touch(key)?.channel else {
-            return Ok(());
+            return Ok(0);
         };
         let mut removed = 0;
         for uid in members {
@@ -169,28 +176,34 @@ impl<'a> WriteTxn<'a> {
         if removed > 0 {
             self.touched(key, Some(channel).filter(|channel| channel.count > 0));
         }
-        Ok(())
+        Ok(removed)
     }
 
-    fn delete(&mut self, key: &'a Key) -> Result<()> {
-        if let Some(channel) = self.touch(key)?.channel {
-            self.reading.budget.write(channel.count)?;
-            self.rows.delete_members(&mut self.txn, channel.number)?;
-            self.touched(key, None);
-        }
-        Ok(())
+    /// Removes a channel; returns 1 if there was one.
+    fn delete(&mut self, key: &'a Key) -> Result<u64> {
+        let Some(channel) = self.touch(key)?.channel else {
+            return Ok(0);
+        };
+        self.reading.budget.write(channel.count)?;
+        self.rows.delete_members(&mut self.txn, channel.number)?;
+        self.touched(key, None);
+        Ok(1)
     }
 
-    fn value(&mut self, op: ReadOp, key: &'a Key) -> Result<CallResult<Value>> {
+    fn value(&mut self, op: ReadOp, key: &'a Key, members: &[Member]) -> Result<CallResult<Value>> {
         let (rows, txn) = (self.rows, &self.txn);
         match self.changed(key) {
             // The transaction's own changes have no version yet.
             Some(&Touched { channel, .. }) => {
-                let value = self.reading.changed_value(op, rows, txn, channel)?;
+                let value = self
+                    .reading
+                    .changed_value(op, rows, txn, (channel, members))?;
                 fail_point!("embedded-keep-own", self.reading.keep_own(txn, key, &value));
                 Ok(value)
             }
-            None => self.reading.value(op, rows, txn, TxnKind::Write, key),
+            None => self
+                .reading
+                .value(op, rows, txn, TxnKind::Write, (key, members)),
         }
     }
 

@@ -113,7 +113,9 @@ impl Unions {
 fn into_list(value: Value) -> Result<Arc<List>> {
     match value {
         Value::List(list) => Ok(list),
-        Value::Int(_) => Err(Error::Internal("a number in place of a list".to_owned())),
+        Value::Int(_) | Value::Bool(_) => Err(Error::Internal(
+            "another value in place of a list".to_owned(),
+        )),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use redis::{Cmd, Value};
 
 use crate::{
-    command::{Command, Op, ReadOp, Reply, Value as Read},
+    command::{Command, Items, Op, ReadOp, Reply, Value as Read},
     error::{Error, Result},
     hash_slot::hash_slot,
     keys::Key,
@@ -92,8 +92,12 @@ impl<'a> Plan<'a> {
         index
     }
 
-    /// Joins the same read of the same key in the batch, if no other command for the key came in between.
+    /// Joins the same read of the same key in the batch, if no other command for the key came in between. One about a
+    /// member is not joined.
     fn read(&mut self, op: ReadOp, call: &'a Command, key: &'a Key) -> usize {
+        if op.items() != Items::Keys {
+            return self.step(key, encode_for(call, key));
+        }
         if let Some((same, index)) = self.keys.get(key.as_slice()).and_then(|seen| seen.read)
             && same == op
         {
@@ -118,11 +122,8 @@ pub(super) fn replies(parts: &[Part], answers: Vec<Answer>) -> (Vec<Result<Reply
     let mut bytes = 0;
     let replies = parts.iter().map(|part| match part.op {
         Op::Write(_) => {
-            let mut written = part.steps.iter().map(|&step| take(step).and_then(wrote));
-            written
-                .find(Result::is_err)
-                .unwrap_or(Ok(()))
-                .map(|()| Reply::Done)
+            let written = part.steps.iter().map(|&step| take(step).and_then(wrote));
+            written.sum::<Result<u64>>().map(Reply::Changed)
         }
         Op::Read(op) => {
             let read = |&step: &usize| {
@@ -201,7 +202,7 @@ mod tests {
             Ok(store("NOPERM no")),
         ];
         let (replies, bytes) = replies(&parts, answers);
-        assert_eq!(replies[0], Ok(Reply::Done));
+        assert_eq!(replies[0], Ok(Reply::Changed(2)));
         let Ok(Reply::Values(values)) = &replies[1] else {
             panic!("{replies:?}");
         };
@@ -210,6 +211,31 @@ mod tests {
         assert_eq!(values[1], Err(Error::Store("WRONGTYPE no".into())));
         assert_eq!(replies[2], Err(Error::Store("NOPERM no".into())));
         assert_eq!(bytes, "[\"u\",\"v\"]".len());
+    }
+
+    #[test]
+    fn questions_about_different_members_are_not_shared() {
+        let is = |uid| Command::read_member(ReadOp::IsMember, vec![key("a")], key(uid));
+        let batch = [is("u"), is("v"), is("u")];
+        let (steps, parts) = Plan::of(&batch.iter().collect::<Vec<_>>());
+        let lines = text(&steps);
+        assert_eq!(lines[1], "*3\r\n$9\r\nSISMEMBER\r\n$1\r\na\r\n$1\r\nv\r\n");
+        let answers = [1, 0, 1].map(|number| Ok(Value::Int(number))).to_vec();
+        let (replies, _) = replies(&parts, answers);
+        let is = |is| Ok(Reply::Values(vec![Ok(Read::Bool(is))]));
+        assert_eq!(replies, [is(true), is(false), is(true)]);
+    }
+
+    #[test]
+    fn a_write_of_several_keys_is_one_command_for_each() {
+        let keys = vec![key("a"), key("b")];
+        let batch = [Command::write_each(WriteOp::Add, keys, [key("u")])];
+        let (steps, parts) = Plan::of(&batch.iter().collect::<Vec<_>>());
+        let lines = text(&steps);
+        assert_eq!(lines[1], "*3\r\n$4\r\nSADD\r\n$1\r\nb\r\n$1\r\nu\r\n");
+        let answers = vec![Ok(store("WRONGTYPE no")), Ok(Value::Int(1))];
+        let (replies, _) = replies(&parts, answers);
+        assert_eq!(replies, [Err(Error::Store("WRONGTYPE no".into()))]);
     }
 
     #[test]

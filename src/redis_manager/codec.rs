@@ -7,7 +7,7 @@ use redis::{Cmd, Value as Answer};
 
 use super::server_errors::store_error;
 use crate::{
-    command::{Command, Op, ReadOp, Reply, Value, ValueKind},
+    command::{Command, Items, Op, ReadOp, Reply, Value, ValueKind},
     error::{Error, Result},
     keys::Key,
     list::List,
@@ -34,15 +34,19 @@ pub(crate) fn read(op: ReadOp, key: &[u8]) -> Cmd {
     command(op.redis_name(), [key])
 }
 
-/// Encodes a command for a server that has all keys: a write as one Redis command, a read as one for each key.
+/// Encodes a command for a server that has all keys: a write of keys only as one Redis command, any other as one for
+/// each key ([`Op::commands`]).
 pub(crate) fn encode(call: &Command, mut each: impl FnMut(Cmd)) {
-    match call.op() {
-        Op::Read(op) => call.keys().iter().for_each(|key| each(read(op, key))),
-        Op::Write(op) => each(command(op.redis_name(), call.items())),
+    match (call.op(), call.op().items()) {
+        (Op::Write(op), Items::Keys) => each(command(op.redis_name(), call.items())),
+        _ => call
+            .keys()
+            .iter()
+            .for_each(|key| each(encode_for(call, key))),
     }
 }
 
-/// Encodes the part of a command that is about one of its keys, for a cluster, where the others may be on other nodes.
+/// Encodes the part of a command that is about one of its keys.
 pub(crate) fn encode_for(call: &Command, key: &Key) -> Cmd {
     command(
         call.op().redis_name(),
@@ -58,15 +62,24 @@ pub(crate) fn decode(op: Op, keys: usize, mut next: impl FnMut() -> Answer) -> R
             let values = (0..keys).map(|_| value(op, next()));
             Ok(Reply::Values(values.collect()))
         }
-        Op::Write(_) => wrote(next()).map(|()| Reply::Done),
+        Op::Write(_) => {
+            let mut done = Ok(0);
+            for _ in 0..op.commands(keys) {
+                // The answers after an error are taken too.
+                let changed = wrote(next());
+                done = done.and_then(|sum: u64| Ok(sum + changed?));
+            }
+            done.map(Reply::Changed)
+        }
     }
 }
 
-/// Decodes the answer to a write.
-pub(crate) fn wrote(answer: Answer) -> Result<()> {
+/// Decodes the answer to a write: how many members or keys it changed.
+pub(crate) fn wrote(answer: Answer) -> Result<u64> {
     match answer {
         Answer::ServerError(error) => Err(store_error(&error)),
-        _ => Ok(()),
+        Answer::Int(count) => Ok(count.try_into().unwrap_or_default()),
+        _ => Ok(0),
     }
 }
 
@@ -75,6 +88,7 @@ pub(crate) fn value(op: ReadOp, answer: Answer) -> Result<Value> {
     match op.kind() {
         ValueKind::List => list(answer).map(Arc::new).map(Value::List),
         ValueKind::Int => int(op, answer).map(Value::Int),
+        ValueKind::Bool => int(op, answer).map(|number| Value::Bool(number != 0)),
     }
 }
 
@@ -96,7 +110,7 @@ pub(crate) fn list(answer: Answer) -> Result<List> {
 }
 
 fn int(op: ReadOp, answer: Answer) -> Result<u64> {
-    let no = || unexpected(op.redis_name(), "is no count");
+    let no = || unexpected(op.redis_name(), "is no number");
     match answer {
         Answer::Int(count) => u64::try_from(count).map_err(|_| no()),
         Answer::ServerError(error) => Err(store_error(&error)),

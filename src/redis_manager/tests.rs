@@ -108,7 +108,7 @@ proptest! {
                     let is_int = matches!(value, Value::Int(0..));
                     let is_good = match op.kind() {
                         ValueKind::List => is_list,
-                        ValueKind::Int => is_int,
+                        ValueKind::Int | ValueKind::Bool => is_int,
                     };
                     prop_assert_eq!((values.len(), values[0].is_ok()), (1, is_good));
                 }

@@ -94,7 +94,8 @@ impl Service {
     /// Writes the answer to a call on the tape.
     fn write_answer(&self, tape: &mut Tape, kind: Kind, outcome: Outcome) -> napi::Result<()> {
         match outcome {
-            Outcome::Store(Ok(Reply::Done | Reply::Removed(_))) => tape.done(),
+            Outcome::Store(Ok(Reply::Done)) => tape.done(),
+            Outcome::Store(Ok(Reply::Changed(count))) => tape.changed(count),
             Outcome::Store(Ok(Reply::Values(values))) => self.write_values(tape, kind, &values)?,
             Outcome::Store(Err(error)) => self.write_error(tape, kind.shape(), &error)?,
             Outcome::Own if kind.is_push() => {
@@ -106,7 +107,7 @@ impl Service {
         Ok(())
     }
 
-    /// Writes the values of a read: lists as one, or the sum of numbers.
+    /// Writes the values of a read: lists as one, the sum of numbers, or whether any of them is true.
     fn write_values(
         &self,
         tape: &mut Tape,
@@ -129,10 +130,16 @@ impl Service {
                 tape.value(number);
                 Ok(())
             }
-            _ if kind.arguments() == Arguments::Frontend => {
-                self.write_lists(tape, Word::List, values)
+            Some(ValueKind::Bool) => {
+                let any = values.iter().flatten().any(Value::is_true);
+                tape.word(Word::Bool, usize::from(any));
+                Ok(())
             }
-            _ => self.write_lists(tape, Word::Joined, values),
+            _ => match kind.arguments() {
+                Arguments::Frontend => self.write_lists(tape, Word::List, values),
+                Arguments::Groups => self.write_lists(tape, Word::Groups, values),
+                _ => self.write_lists(tape, Word::Joined, values),
+            },
         }
     }
 
@@ -148,6 +155,7 @@ impl Service {
             items.push(match value {
                 Ok(Value::List(list)) => self.item(tape, list)?,
                 Ok(Value::Int(number)) => Item::Value(Tape::number(&self.env, *number)?),
+                Ok(Value::Bool(is)) => Item::Value(Tape::number(&self.env, u64::from(*is))?),
                 Err(error) => Item::Value(errors::to_js(&self.env, error)?.raw()),
             });
         }

@@ -12,7 +12,7 @@ use crate::binding::tables::shared;
 shared! {
     /// The instruction in the low four bits of a word; the others hold its operand n.
     pub enum Word {
-        /// n calls are done.
+        /// n calls are done, each of which changed one member, or has no count.
         Done = "DONE",
         /// Answers a call with the list that follows.
         List = "LIST",
@@ -34,6 +34,12 @@ shared! {
         Piece = "PIECE",
         /// Answers a call with the number that follows.
         Number = "NUMBER",
+        /// Answers a call with true if n is 1, else with false.
+        Bool = "BOOL",
+        /// Answers a call with the n lists that follow, by frontend.
+        Groups = "GROUPS",
+        /// One call is done, which changed n members.
+        Changed = "CHANGED",
     }
 }
 
@@ -73,6 +79,15 @@ impl Tape {
         self.run = None;
         let n = u32::try_from(n).unwrap_or(u32::MAX >> 4);
         self.words.push(word as u32 | n << 4);
+    }
+
+    /// Writes that one more call is done, which changed this number of members.
+    pub fn changed(&mut self, count: u64) {
+        if count == 1 {
+            self.done();
+        } else {
+            self.word(Word::Changed, usize::try_from(count).unwrap_or(usize::MAX));
+        }
     }
 
     /// Writes that one more call is done.

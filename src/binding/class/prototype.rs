@@ -75,10 +75,22 @@ pub extern "C" fn store_method<const KIND: usize>(
         Arguments::Member => store(env, info, kind, |service, [name, uid, sid, cb]| {
             service.write(kind, [name, uid, sid], &cb)
         }),
+        Arguments::OneMember => store(env, info, kind, |service, [name, uid, sid, cb]| {
+            service.of_member(kind, [name, uid, sid], &cb)
+        }),
+        Arguments::Many => store(env, info, kind, |service, [name, members, cb]| {
+            service.write_many(kind, [name, members], cb)
+        }),
         Arguments::Frontend => store(env, info, kind, |service, [name, sid, cb]| {
             service.of_frontend(kind, [name, sid], &cb)
         }),
         Arguments::Servers => store(env, info, kind, |service, [server_type, name, cb]| {
+            service.of_servers(kind, &server_type, name, &cb)
+        }),
+        Arguments::Groups => store(env, info, kind, |service, [server_type, names, cb]| {
+            service.of_groups(kind, &server_type, names, &cb)
+        }),
+        Arguments::Counted => store(env, info, kind, |service, [name, server_type, cb]| {
             service.of_servers(kind, &server_type, name, &cb)
         }),
         Arguments::Push => store(env, info, kind, |service, args| {

@@ -1,50 +1,24 @@
 //! The methods of [`crate::binding::methods`], one function for each kind of arguments: each checks its arguments and
-//! makes a call to the store, or to the custom manager. Pushes are in [`super::pushes`], packing a call in
-//! [`super::packing`].
+//! makes a call to the store, or to the custom manager. Pushes are in [`super::pushes`], who may call in
+//! [`super::admission`], packing a call in [`super::packing`].
 
-use std::{iter, rc::Rc};
-
-use napi::{Unknown, ValueType, bindgen_prelude::JsValue as _};
+use napi::Unknown;
 
 use crate::{
     binding::{
-        host::{Host, Servers},
-        methods::{Arguments, Kind},
+        methods::Kind,
         service::{Service, call::CLEAN_CALLED},
         values::{
-            args::{self, Read},
+            args::{self, Names, Read},
             js::{Args, call_back},
         },
     },
-    error::Result,
+    command::Member,
+    error::{Error, Result},
     keys::Key,
 };
 
 impl Service {
-    /// Refuses a call without a callback that has a function in the place of an id: an argument was left out, and the
-    /// function, which is meant as the callback, gets the error. Returns whether it did.
-    pub fn lacks_argument(&self, kind: Kind, given: &[Unknown]) -> napi::Result<bool> {
-        let Some((cb, given)) = given.split_last() else {
-            return Ok(false);
-        };
-        if cb.get_type()? == ValueType::Function {
-            return Ok(false);
-        }
-        // Before an id that is not there, other arguments may be meant as the callback too.
-        let mut lacks_id = false;
-        for (name, value) in kind.arguments().names().iter().zip(given).rev() {
-            let (given, is_id) = (value.get_type()?, Arguments::is_id(name));
-            if given == ValueType::Function && (is_id || lacks_id) {
-                if self.admitted(kind, value)?.is_some() {
-                    self.refuse(kind, value, &args::misplaced_function(name))?;
-                }
-                return Ok(true);
-            }
-            lacks_id |= is_id && given == ValueType::Undefined;
-        }
-        Ok(false)
-    }
-
     /// Executes methods that change the members on one frontend.
     pub fn write(
         &self,
@@ -61,28 +35,109 @@ impl Service {
         if self.pack_key(&name, &sid)? && self.pack_uid(&uid)? {
             return self.call_frontend(&host, kind, cb);
         }
-        // A Buffer, several uids, an object with a text, or a value that is no uid or too long.
-        let (key, members) = match (
-            args::text(&name, "name")?,
+        // Several channels, a Buffer, several uids, an object with a text, or a value that is not accepted.
+        let checked = match (
+            args::names(&name, "name")?,
             args::members(&uid, self.sizes)?,
             args::text(&sid, "sid")?,
         ) {
-            (Ok(name), Ok(members), Ok(sid)) => match self.key(&name, &sid) {
-                Ok(key) => (key, members),
-                Err(error) => return self.refuse(kind, cb, &error),
-            },
-            (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => {
-                return self.refuse(kind, cb, &error);
-            }
+            (Ok(names), Ok(members), Ok(sid)) => names
+                .check_members(&members)
+                .and_then(|()| self.frontend_keys(&names, sid))
+                .map(|keys| (keys, members)),
+            (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => Err(error),
+        };
+        let (keys, members) = match checked {
+            Ok(checked) => checked,
+            Err(error) => return self.refuse(kind, cb, &error),
         };
         // Reading an array or an object may have run a getter.
         if self.admitted(kind, cb)?.is_none() {
             return Ok(());
         }
-        if members.iter().next().is_none() {
+        if keys.is_empty() || members.iter().next().is_none() {
             return self.answer_in_turn(&host, kind, cb);
         }
-        self.pack_items(iter::once(key.as_slice()).chain(members.iter()));
+        self.pack_given_keys(&keys);
+        self.pack_items(members.iter());
+        self.call_frontend(&host, kind, cb)
+    }
+
+    /// Executes methods that change members of a channel on several frontends: one part for each of them.
+    pub fn write_many(
+        &self,
+        kind: Kind,
+        [name, members]: [Unknown; 2],
+        callback: Unknown,
+    ) -> napi::Result<()> {
+        let cb = &callback;
+        let Some(host) = self.admitted(kind, cb)? else {
+            return Ok(());
+        };
+        if host.is_custom() {
+            return self.call_custom(&host, kind, cb, [name, members]);
+        }
+        let checked = match (
+            args::text(&name, "name")?,
+            args::members_by_sid(&members, self.sizes)?,
+        ) {
+            (Ok(name), Ok(members)) => {
+                let key = |(sid, uids): (String, Vec<Member>)| Ok((self.key(&name, &sid)?, uids));
+                members.into_iter().map(key).collect::<Result<Vec<_>>>()
+            }
+            (Err(error), _) | (_, Err(error)) => Err(error),
+        };
+        // Reading an array or an object may have run a getter.
+        let checked = checked.and_then(|parts| self.admit_parts(parts.len()).map(|()| parts));
+        let parts = match checked {
+            Ok(parts) => parts,
+            Err(error) => return self.refuse(kind, cb, &error),
+        };
+        let call = host.parts(&self.env, callback, parts.len().max(1))?;
+        if parts.is_empty() {
+            return self.answer_in_turn(&host, kind, &call);
+        }
+        for (index, (key, uids)) in parts.iter().enumerate() {
+            self.pack_given_keys([key]);
+            self.pack_items(uids.iter().map(Vec::as_slice));
+            self.send_part(&host, kind, &call, index == 0)?;
+        }
+        self.meet_new_sids(&host)
+    }
+
+    /// Executes methods that ask about one user of a channel on one frontend.
+    pub fn of_member(
+        &self,
+        kind: Kind,
+        [name, uid, sid]: [Unknown; 3],
+        cb: &Unknown,
+    ) -> napi::Result<()> {
+        let Some(host) = self.admitted(kind, cb)? else {
+            return Ok(());
+        };
+        if host.is_custom() {
+            return self.call_custom(&host, kind, cb, [name, uid, sid]);
+        }
+        if self.pack_key(&name, &sid)? && self.pack_uid(&uid)? {
+            return self.call_frontend(&host, kind, cb);
+        }
+        // A Buffer, an object with a text, or a value that is not accepted.
+        let checked = match (
+            args::text(&name, "name")?,
+            args::uid(&uid, self.sizes)?,
+            args::text(&sid, "sid")?,
+        ) {
+            (Ok(name), Ok(uid), Ok(sid)) => self.key(&name, &sid).map(|key| (key, uid)),
+            (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => Err(error),
+        };
+        let (key, uid) = match checked {
+            Ok((key, uid)) => (Ok(vec![key]), uid),
+            Err(error) => (Err(error), Vec::new()),
+        };
+        if !self.pack_read(kind, cb, key)? {
+            return Ok(());
+        }
+        self.pack_items([uid.as_slice()]);
         self.call_frontend(&host, kind, cb)
     }
 
@@ -127,14 +182,58 @@ impl Service {
             let sids = servers.array(&self.env)?;
             return self.call_custom(&host, kind, cb, [name, sids]);
         }
-        if self.pack_keys(&name, &servers.ids)? {
+        if !servers.ids.is_empty() && self.pack_keys(&name, &servers.ids)? {
             return self.call(&host, kind, cb);
         }
-        let keys = self.keys(&name, &servers.ids)?;
-        if self.pack_read(kind, cb, keys.map(|(_, keys)| keys))? {
-            return self.call(&host, kind, cb);
+        let keys = self.keys(&name, &servers.ids)?.map(|(_, keys)| keys);
+        if !self.pack_read(kind, cb, keys)? {
+            return Ok(());
         }
-        Ok(())
+        if servers.ids.is_empty() {
+            return self.answer_in_turn(&host, kind, cb);
+        }
+        self.call(&host, kind, cb)
+    }
+
+    /// Executes methods about one or several channels on all servers of a type, which are answered by frontend.
+    pub fn of_groups(
+        &self,
+        kind: Kind,
+        server_type: &Unknown,
+        name: Unknown,
+        cb: &Unknown,
+    ) -> napi::Result<()> {
+        let Some((host, servers)) = self.servers(kind, cb, server_type)? else {
+            return Ok(());
+        };
+        if host.is_custom() {
+            let sids = servers.array(&self.env)?;
+            return self.call_custom(&host, kind, cb, [name, sids]);
+        }
+        let read = match args::names(&name, "name")? {
+            Ok(names) => {
+                let keys = self.keys_of(&names, &servers.ids, "argument name");
+                keys.map(|keys| (names, keys))
+            }
+            Err(error) => Err(error),
+        };
+        let (names, keys) = match read {
+            Ok(read) => read,
+            Err(error) => return self.refuse(kind, cb, &error),
+        };
+        // Reading an array or an object may have run a getter.
+        if self.admitted(kind, cb)?.is_none() {
+            return Ok(());
+        }
+        let hold = |seq| host.hold_groups(&self.env, seq, &servers, *cb, names.array());
+        if keys.is_empty() {
+            return self.answer_held(&host, kind, hold);
+        }
+        self.pack_given_keys(&keys);
+        let Some(code) = kind.code() else {
+            return Ok(());
+        };
+        self.take_packed(&host, kind, code, hold)
     }
 
     /// Executes methods about a channel on all frontends.
@@ -145,8 +244,8 @@ impl Service {
         if host.is_custom() {
             return self.call_custom(&host, kind, cb, [name]);
         }
-        let name = match args::text(&name, "name")? {
-            Ok(name) => name,
+        let names = match args::names(&name, "name")? {
+            Ok(names) => names,
             Err(error) => return self.refuse(kind, cb, &error),
         };
         let sids = host.frontend_ids(&self.env)?;
@@ -154,10 +253,17 @@ impl Service {
             self.counts.command(kind);
             return call_back(&self.env, cb, Args::new());
         }
-        if self.pack_read(kind, cb, self.keys_of(&name, &sids))? {
-            return self.call(&host, kind, cb);
+        if self.admitted(kind, cb)?.is_none() {
+            return Ok(());
         }
-        Ok(())
+        match self.keys_of(&names, &sids, "argument name") {
+            Ok(keys) if keys.is_empty() => self.answer_in_turn(&host, kind, cb),
+            Ok(keys) => {
+                self.pack_given_keys(&keys);
+                self.call(&host, kind, cb)
+            }
+            Err(error) => self.refuse(kind, cb, &error),
+        }
     }
 
     /// Executes methods about the whole store.
@@ -173,48 +279,11 @@ impl Service {
         self.call(&host, kind, cb)
     }
 
-    /// Returns the host if the call may go to the store; otherwise calls the callback with the reason.
-    pub(super) fn admitted(&self, kind: Kind, cb: &Unknown) -> napi::Result<Option<Rc<Host>>> {
-        match self.admit() {
-            Ok(()) => self.host().map(Some),
-            Err(error) => self.refuse(kind, cb, &error).map(|()| None),
-        }
-    }
-
-    /// Returns the host and the servers to ask, or nothing if the callback was called already. Without a server to ask
-    /// the answer is `(null, [])`, at once, as in 0.0.7.
-    pub(super) fn servers(
-        &self,
-        kind: Kind,
-        cb: &Unknown,
-        server_type: &Unknown,
-    ) -> napi::Result<Option<(Rc<Host>, Rc<Servers>)>> {
-        let Some(host) = self.admitted(kind, cb)? else {
-            return Ok(None);
-        };
-        let env = &self.env;
-        let mut server_type = *server_type;
-        if server_type.get_type()? != ValueType::String {
-            server_type = match args::text(&server_type, "serverType")? {
-                Ok(text) => env.create_string(&text)?.to_unknown(),
-                Err(error) => return self.refuse(kind, cb, &error).map(|()| None),
-            };
-        }
-        let servers = host.server_ids(env, server_type)?;
-        if servers.ids.is_empty() {
-            return self.answer_nobody(&host, kind, cb).map(|()| None);
-        }
-        // The app's look-up has run, which may have called `stop`.
-        let host = self.admitted(kind, cb)?;
-        Ok(host.map(|host| (host, servers)))
-    }
-
-    /// Answers `(null, [])` at once.
-    pub(super) fn answer_nobody(&self, host: &Host, kind: Kind, cb: &Unknown) -> napi::Result<()> {
-        let env = &self.env;
-        self.counts.command(kind);
-        let args = Args::new().with_null(env)?.with(env, host.empty(env)?)?;
-        call_back(env, cb, args)
+    /// Makes the keys of channels on the frontend that was given.
+    fn frontend_keys(&self, names: &Names, sid: String) -> Result<Vec<Key>> {
+        let keys = self.keys_of(names, std::slice::from_ref(&sid), "arguments name and sid")?;
+        self.note_sid(&sid);
+        Ok(keys)
     }
 
     /// Makes the key of a channel on one frontend.
@@ -229,19 +298,28 @@ impl Service {
     /// Reads the name of a channel and makes its keys on servers whose ids the caller did not give.
     pub(super) fn keys(&self, name: &Unknown, sids: &[String]) -> Read<(String, Vec<Key>)> {
         Ok(args::text(name, "name")?.and_then(|name| {
-            let keys = self.keys_of(&name, sids)?;
+            let names = Names::One(name);
+            let keys = self.keys_of(&names, sids, "argument name")?;
+            let Names::One(name) = names else {
+                return Err(Error::Internal("one name became several".to_owned()));
+            };
             Ok((name, keys))
         }))
     }
 
-    fn keys_of(&self, name: &str, sids: &[String]) -> Result<Vec<Key>> {
-        self.keys.check_name(name)?;
-        let key = |sid: &String| {
-            let given = "argument name";
-            self.sizes.check_key(&self.keys, given, name, sid)?;
-            Ok(self.keys.key(name, sid))
-        };
-        sids.iter().map(key).collect()
+    /// Makes the keys of these channels on these frontends, channel by channel; `given` names these arguments in an
+    /// error.
+    fn keys_of(&self, names: &Names, sids: &[String], given: &str) -> Result<Vec<Key>> {
+        names.check_keys(sids.len())?;
+        let mut keys = Vec::with_capacity(names.list().len() * sids.len());
+        for name in names.list() {
+            self.keys.check_name(name)?;
+            for sid in sids {
+                self.sizes.check_key(&self.keys, given, name, sid)?;
+                keys.push(self.keys.key(name, sid));
+            }
+        }
+        Ok(keys)
     }
 
     /// Packs the keys of a call whose arguments JavaScript may have run to read. Returns `false` if the call was refused:
@@ -254,7 +332,7 @@ impl Service {
     ) -> napi::Result<bool> {
         match keys {
             Ok(keys) if self.admitted(kind, cb)?.is_some() => {
-                self.pack_items(keys.iter().map(Vec::as_slice));
+                self.pack_given_keys(&keys);
                 Ok(true)
             }
             Ok(_) => Ok(false),

@@ -4,6 +4,7 @@
 //! Everything here runs on one JavaScript thread. No `RefCell` is borrowed while JavaScript runs, because a callback
 //! may call any method.
 
+mod admission;
 pub(in crate::binding) mod call;
 pub(in crate::binding) mod calls;
 pub(in crate::binding) mod early;
@@ -178,6 +179,11 @@ impl Service {
 
     /// Checks whether a call may go to the store now; the error says why not.
     pub fn admit(&self) -> Result<()> {
+        self.admit_parts(1)
+    }
+
+    /// The same for a call of this number of parts.
+    pub fn admit_parts(&self, parts: usize) -> Result<()> {
         let limit = self.options.max_queue;
         if self.state.get() != State::Started {
             // With `waitForStart` a call that is not kept is one too many.
@@ -191,7 +197,7 @@ impl Service {
         if let Some(words) = &*self.died.borrow() {
             return Err(Error::Internal(words.clone()));
         }
-        if self.unanswered() >= limit {
+        if self.unanswered().saturating_add(parts.max(1)) > limit {
             return Err(Error::QueueFull { limit });
         }
         Ok(())

@@ -15,6 +15,7 @@ use crate::{
     },
     command::{Code, Reply},
     failpoints::may_panic,
+    keys::Key,
     packed::Packed,
 };
 
@@ -39,7 +40,7 @@ impl Service {
             if is_text && fits {
                 self.sids.borrow_mut().note(&key[sid_begin..]);
             }
-            packed.end_item();
+            packed.end_key();
             Ok(is_text && fits)
         })
     }
@@ -64,7 +65,7 @@ impl Service {
                     return Ok(false);
                 }
                 key.extend_from_slice(sid.as_bytes());
-                packed.end_item();
+                packed.end_key();
             }
             Ok(true)
         })
@@ -88,6 +89,15 @@ impl Service {
             packed.end_item();
             Ok(is_text && fits)
         })
+    }
+
+    /// Packs keys of a call, given as bytes.
+    pub fn pack_given_keys<'a>(&self, keys: impl IntoIterator<Item = &'a Key>) {
+        let packed = &mut self.input.borrow_mut().calls;
+        for key in keys {
+            packed.bytes().extend_from_slice(key);
+            packed.end_key();
+        }
     }
 
     /// Packs items of a call, given as bytes.
@@ -119,16 +129,14 @@ impl Service {
     /// The same for a call about one frontend. A server id that was not given before is shown to JavaScript.
     pub fn call_frontend(&self, host: &Host, kind: Kind, cb: &Unknown) -> napi::Result<()> {
         self.call(host, kind, cb)?;
-        self.meet_new_sid(host)
+        self.meet_new_sids(host)
     }
 
-    /// Lets JavaScript look at the server id of the last call, if it was not given before.
-    pub fn meet_new_sid(&self, host: &Host) -> napi::Result<()> {
+    /// Lets JavaScript look at the server ids of the last call that were not given before.
+    pub fn meet_new_sids(&self, host: &Host) -> napi::Result<()> {
         let new = self.sids.borrow_mut().take_new();
-        match new {
-            Some(sid) => host.meet_sid(&self.env, &String::from_utf8_lossy(&sid)),
-            None => Ok(()),
-        }
+        let meet = |sid: &Vec<u8>| host.meet_sid(&self.env, &String::from_utf8_lossy(sid));
+        new.iter().try_for_each(meet)
     }
 
     /// Notes the server id of a call that is not packed by [`Self::pack_key`].
@@ -145,6 +153,11 @@ impl Service {
         hold: impl FnOnce(u64) -> napi::Result<()>,
     ) -> napi::Result<()> {
         let taken = self.take_call(host, kind, hold);
+        self.send_packed(host, code, taken)
+    }
+
+    /// Sends what was packed just now as the call that was taken.
+    fn send_packed(&self, host: &Host, code: Code, taken: napi::Result<u64>) -> napi::Result<()> {
         may_panic("taken");
         let mut input = self.input.borrow_mut();
         let packed = &mut input.calls;
@@ -162,8 +175,40 @@ impl Service {
         self.flush_soon(host)
     }
 
-    /// Assigns the call its number, under which `hold` keeps its callback.
+    /// Sends what was packed just now as a part of a call of the app, which `call` answers when all parts are. A part has
+    /// a number of its own, and the first one counts as the call.
+    pub fn send_part(
+        &self,
+        host: &Host,
+        kind: Kind,
+        call: &Unknown,
+        is_first: bool,
+    ) -> napi::Result<()> {
+        let hold = |seq| host.hold(&self.env, seq, call);
+        let taken = if is_first {
+            self.take_call(host, kind, hold)
+        } else {
+            self.take_part(host, kind, hold)
+        };
+        let Some(code) = kind.code() else {
+            return Ok(());
+        };
+        self.send_packed(host, code, taken)
+    }
+
+    /// Assigns the call its number, under which `hold` keeps its callback, and counts it.
     pub fn take_call(
+        &self,
+        host: &Host,
+        kind: Kind,
+        hold: impl FnOnce(u64) -> napi::Result<()>,
+    ) -> napi::Result<u64> {
+        let seq = self.take_part(host, kind, hold)?;
+        self.counts.command(kind);
+        Ok(seq)
+    }
+
+    fn take_part(
         &self,
         host: &Host,
         kind: Kind,
@@ -175,7 +220,6 @@ impl Service {
         }
         hold(next)?;
         let at = self.tick();
-        self.counts.command(kind);
         Ok(self.calls.borrow_mut().push(Call { kind, at }))
     }
 
@@ -193,8 +237,22 @@ impl Service {
 
     /// Answers a call that needs nothing from the store, in call order.
     pub fn answer_in_turn(&self, host: &Host, kind: Kind, cb: &Unknown) -> napi::Result<()> {
-        let seq = self.take_call(host, kind, |seq| host.hold(&self.env, seq, cb))?;
-        let done = Outcome::Store(Ok(Reply::Done));
+        self.answer_held(host, kind, |seq| host.hold(&self.env, seq, cb))
+    }
+
+    /// The same for a call of which more than the callback is held.
+    pub fn answer_held(
+        &self,
+        host: &Host,
+        kind: Kind,
+        hold: impl FnOnce(u64) -> napi::Result<()>,
+    ) -> napi::Result<()> {
+        let seq = self.take_call(host, kind, hold)?;
+        let reply = match kind.value() {
+            Some(_) => Reply::Values(Vec::new()),
+            None => Reply::Changed(0),
+        };
+        let done = Outcome::Store(Ok(reply));
         self.calls.borrow_mut().settle(seq, done);
         self.nudge();
         Ok(())

@@ -155,7 +155,7 @@ impl Service {
         self.note_sid(&sid);
         let servers = Servers::new(&self.env, vec![sid])?;
         self.push_in_turn(&host, kind, &servers, Some(uids), values)?;
-        self.meet_new_sid(&host)
+        self.meet_new_sids(&host)
     }
 
     /// Executes methods that push to all sessions on servers of a type, without asking the store.

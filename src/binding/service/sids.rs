@@ -15,8 +15,8 @@ pub struct Sids {
     known: HashSet<Vec<u8>>,
     /// The last one: mostly it is the next one too.
     last: Vec<u8>,
-    /// One that was not given before, until it is taken.
-    new: Option<Vec<u8>>,
+    /// Those that were not given before, until they are taken.
+    new: Vec<Vec<u8>>,
 }
 
 impl Sids {
@@ -32,12 +32,12 @@ impl Sids {
         self.last.extend_from_slice(sid);
         if !self.known.contains(sid) {
             self.known.insert(sid.to_vec());
-            self.new = Some(sid.to_vec());
+            self.new.push(sid.to_vec());
         }
     }
 
-    /// Returns the id of the last call if it was not given before.
-    pub fn take_new(&mut self) -> Option<Vec<u8>> {
-        self.new.take()
+    /// Returns the ids of the last call that were not given before.
+    pub fn take_new(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.new)
     }
 }

@@ -2,7 +2,10 @@
 //! argument. Options are read in [`super::options`]. Which objects are ids, and with which text, is decided in
 //! `lib/ids.js`.
 
-use std::fmt::{Arguments, Display};
+use std::{
+    collections::HashMap,
+    fmt::{Arguments, Display},
+};
 
 use napi::{
     Env, Unknown, ValueType,
@@ -101,6 +104,73 @@ fn call(value: &Unknown, function: impl Fn(&Installed) -> &Ref) -> napi::Result<
     function(Installed::of(&env)?).call(&env, args)
 }
 
+/// The channels of one call: one name, or an array of them.
+pub enum Names {
+    /// Given as one value.
+    One(String),
+    /// Given as an array, which may be empty.
+    Several(Vec<String>),
+}
+
+impl Names {
+    /// Returns all names.
+    pub fn list(&self) -> &[String] {
+        match self {
+            Self::One(name) => std::slice::from_ref(name),
+            Self::Several(names) => names,
+        }
+    }
+
+    /// Returns the names if they were given as an array.
+    pub fn array(&self) -> Option<Vec<String>> {
+        match self {
+            Self::One(_) => None,
+            Self::Several(names) => Some(names.clone()),
+        }
+    }
+
+    /// Refuses more keys than one call may have, on this number of frontends.
+    pub fn check_keys(&self, frontends: usize) -> Result<(), Error> {
+        let count = self.list().len();
+        if count == 1 || count.saturating_mul(frontends) <= MOST_KEYS {
+            return Ok(());
+        }
+        Err(Error::InvalidArgument(format!(
+            "argument name has {count} elements, for {frontends} frontends each; accepted are {MOST_KEYS} of both \
+             together"
+        )))
+    }
+
+    /// Refuses more members than one call may write, over all channels.
+    pub fn check_members(&self, members: &Members) -> Result<(), Error> {
+        let count = self.list().len();
+        if count <= 1 {
+            return Ok(());
+        }
+        // What a member takes in Redis's protocol at least.
+        let bytes: usize = members.iter().map(|member| member.len() + 5).sum();
+        if count.saturating_mul(bytes) <= MOST_MEMBERS {
+            return Ok(());
+        }
+        Err(Error::InvalidArgument(format!(
+            "arguments name and uid have more than {MOST_MEMBERS} bytes of uids in all, over {count} channels; give \
+             their elements in several calls"
+        )))
+    }
+}
+
+/// The maximum number of keys of one call. Redis up to 6.2 closes the connection at a command of more than 2^20
+/// arguments.
+const MOST_KEYS: usize = 1 << 19;
+
+/// Reads the name of a channel, or an array of them.
+pub fn names(value: &Unknown, name: &str) -> Read<Names> {
+    if value.is_array()? {
+        return Ok(texts(value, name)?.map(Names::Several));
+    }
+    Ok(text(value, name)?.map(Names::One))
+}
+
 /// The uids of one call.
 pub enum Members {
     /// Each in its own vector, read by Rust.
@@ -181,6 +251,47 @@ fn each(value: &Unknown, sizes: Sizes) -> Read<Vec<Member>> {
     Ok(Ok(members))
 }
 
+/// Reads an array of `{uid, sid}`, none longer than `sizes` allows, as the uids of each sid in the order in which the sids
+/// come first.
+pub fn members_by_sid(value: &Unknown, sizes: Sizes) -> Read<Vec<(String, Vec<Member>)>> {
+    const PAIRS: &str = "an array of {uid, sid}";
+    if !value.is_array()? {
+        return Ok(Err(invalid("members", PAIRS, value.get_type()?)));
+    }
+    // SAFETY: it is an array, checked just now.
+    let array: Array = unsafe { value.cast() }?;
+    let mut groups: Vec<(String, Vec<Member>)> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut sum = 0;
+    for index in 0..array.len() {
+        let argument = format!("members[{index}]");
+        let element = array.get::<Unknown>(index)?;
+        let kind = element.map_or(Ok(ValueType::Undefined), |element| element.get_type())?;
+        let Some(element) = element.filter(|_| kind == ValueType::Object) else {
+            return Ok(Err(invalid(argument, "{uid, sid}", kind)));
+        };
+        let object = element.coerce_to_object()?;
+        let uid: Unknown = object.get_named_property("uid")?;
+        let sid: Unknown = object.get_named_property("sid")?;
+        let sid = text(&sid, &format!("{argument}.sid"))?;
+        let uid = member(&uid, format_args!("{argument}.uid"), sizes)?;
+        let (sid, uid) = match (sid, uid) {
+            (Ok(sid), Ok(uid)) => (sid, uid),
+            (Err(error), _) | (_, Err(error)) => return Ok(Err(error)),
+        };
+        sum += uid.len();
+        if let Err(error) = check_sum(sum) {
+            return Ok(Err(error));
+        }
+        let place = *places.entry(sid).or_insert_with_key(|sid| {
+            groups.push((sid.clone(), Vec::new()));
+            groups.len() - 1
+        });
+        groups[place].1.push(uid);
+    }
+    Ok(Ok(groups))
+}
+
 fn check_sum(sum: usize) -> Result<(), Error> {
     if sum <= MOST_MEMBERS {
         return Ok(());
@@ -188,6 +299,11 @@ fn check_sum(sum: usize) -> Result<(), Error> {
     Err(Error::InvalidArgument(format!(
         "argument uid has more than {MOST_MEMBERS} bytes in all; give its elements in several calls"
     )))
+}
+
+/// Reads one uid, which is not longer than `sizes` allows.
+pub fn uid(value: &Unknown, sizes: Sizes) -> Read<Member> {
+    member(value, format_args!("uid"), sizes)
 }
 
 const UID: &str =

@@ -445,9 +445,10 @@ fn shown(reply: Result<Reply, Error>) -> Vec<String> {
             .map(|value| match value.expect("no error in this world") {
                 Value::List(list) => list.json().trim_matches(['[', ']', '"']).to_owned(),
                 Value::Int(count) => count.to_string(),
+                Value::Bool(is) => is.to_string(),
             })
             .collect(),
-        Ok(Reply::Done | Reply::Removed(_)) => Vec::new(),
+        Ok(Reply::Done | Reply::Changed(_)) => Vec::new(),
         Err(error) => panic!("no error in this world: {error}"),
     }
 }

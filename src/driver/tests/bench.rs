@@ -88,9 +88,11 @@ impl Bench {
         }
     }
 
-    /// The next event, which must be the answer to a call.
+    /// The next event, which must be the answer to a call. That of a write is [`Reply::Done`], whatever it changed: what
+    /// is sent again may find everything done.
     pub(super) async fn answer(&mut self) -> (u64, Result<Reply>) {
         match self.event().await {
+            Some(Event::Answer(seq, Ok(Reply::Changed(_)))) => (seq, Ok(Reply::Done)),
             Some(Event::Answer(seq, reply)) => (seq, reply),
             other => panic!("an answer was due, not {other:?}"),
         }

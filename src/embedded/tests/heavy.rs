@@ -47,7 +47,7 @@ fn counts(replies: std::result::Result<Vec<Result<Reply>>, Lost>) -> Vec<usize> 
     };
     let replies = replies.expect("the connection is there").into_iter();
     replies
-        .filter(|reply| *reply != Ok(Reply::Done))
+        .filter(|reply| !matches!(reply, Ok(Reply::Changed(_))))
         .map(count)
         .collect()
 }

@@ -37,13 +37,15 @@ fn command() -> impl Strategy<Value = Command> {
         2 => members(WriteOp::Remove),
         4 => vec(key(), 1..3).prop_map(|keys| Command::read(ReadOp::Members, keys)),
         2 => vec(key(), 1..3).prop_map(|keys| Command::read(ReadOp::Count, keys)),
+        2 => (vec(key(), 1..3), member())
+            .prop_map(|(keys, member)| Command::read_member(ReadOp::IsMember, keys, member)),
         1 => vec(key(), 1..3).prop_map(|keys| Command::write(WriteOp::Delete, keys)),
     ]
 }
 
 fn members(op: WriteOp) -> impl Strategy<Value = Command> {
-    (key(), vec(member(), 1..4))
-        .prop_map(move |(key, members)| Command::write_members(op, key, members))
+    (vec(key(), 1..3), vec(member(), 1..4))
+        .prop_map(move |(keys, members)| Command::write_each(op, keys, members))
 }
 
 /// What one of the connections does.
