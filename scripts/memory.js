@@ -40,6 +40,7 @@ const TESTS = [
   'contract/g-managers',
   'cache/arrays',
   'fan-out/native',
+  'fan-out/scheduler',
   'fuzz/fuzz',
 ];
 
