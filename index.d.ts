@@ -720,10 +720,15 @@ export interface GlobalChannelStats {
 export interface FanOutStats {
   /** Whether the app sends through the fan-out. */
   enabled: boolean;
-  /** The reason if it does not: the option, not a frontend, not started yet, or a push scheduler of the app's own. */
+  /**
+   * The reason if it does not: the option, not a frontend, not started yet, a push scheduler of the app's own, or the
+   * framework's default one, set after the plugin was loaded.
+   */
   reason: string | null;
   /** Messages sent whole by the native call. */
   native: number;
+  /** Bytes sent by the native call, which `socket.bytesWritten` does not count. */
+  nativeBytes: number;
   /**
    * Messages sent by `socket.write` of the bytes that all clients share: if earlier bytes are queued, with TLS, without
    * a native call (Windows), or if the native call sent only a part.
@@ -735,6 +740,8 @@ export interface FanOutStats {
   reasons: {
     /** A response to a request; the framework always sends these. */
     response: number;
+    /** The app has replaced `sendMessage` (broadcasts to bound sessions: `sendMessageByUid`) of its session service. */
+    sessionService: number;
     /** The socket is of an unknown kind (sioconnector, mqtt, udp, another version), or its methods were replaced. */
     otherSocket: number;
     /** The client has not finished its handshake, or is disconnecting. */

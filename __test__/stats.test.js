@@ -86,10 +86,12 @@ stores('stats', (ctx) => {
         enabled: false,
         reason: 'this server is no frontend',
         native: 0,
+        nativeBytes: 0,
         shared: 0,
         framework: 0,
         reasons: {
           response: 0,
+          sessionService: 0,
           otherSocket: 0,
           notOpen: 0,
           busy: 0,

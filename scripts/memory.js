@@ -1,12 +1,14 @@
 'use strict';
 /**
- * `npm run test:memory`: memory errors and leaks, with AddressSanitizer. Two parts, each by name:
+ * `npm run test:memory`: memory errors and leaks, with AddressSanitizer. The parts, each by name:
  *
  *  - `core`: the Rust tests of the core, with LeakSanitizer, without the model of the cache, which is safe code and
  *    would take minutes.
  *  - `addon`: an instrumented addon in Node, under the tests that call it in every way. They cover all `unsafe` code
- *    but the opening of LMDB. LeakSanitizer is off, since Node frees little at exit; `__test__/leaks.test.js` looks for
- *    leaks, in `npm test`, and here with two million calls.
+ *    but the opening of LMDB. LeakSanitizer is off, since Node frees little at exit; the `leaks.test.js` files look for
+ *    leaks, in `npm test` and, with more calls, in the next two parts.
+ *  - `calls`: two million calls.
+ *  - `pushes`: a million pushes through the fan-out, and a million with names for lists, without the sanitizer.
  *
  * Needs Linux on x64 or arm64, and gcc. The compiler is stable Rust; RUSTC_BOOTSTRAP makes it accept the flag.
  */
@@ -38,10 +40,11 @@ const TESTS = [
   'contract/g-managers',
   'cache/arrays',
   'fan-out/native',
+  'fan-out/scheduler',
   'fuzz/fuzz',
 ];
 
-const parts = { core, addon, calls };
+const parts = { core, addon, calls, pushes };
 
 function cargo(command, ...args) {
   const env = { ...process.env, RUSTC_BOOTSTRAP: '1', RUSTFLAGS: '-Zsanitizer=address' };
@@ -94,6 +97,12 @@ function isChecked(env) {
 function calls() {
   const env = { ...process.env, LEAK_CALLS: '2000000' };
   return run(process.execPath, ['--test', '__test__/leaks.test.js'], { env });
+}
+
+function pushes() {
+  const env = { ...process.env, FANOUT_PUSHES: '1000000', LISTS_PUSHES: '1000000' };
+  const files = ['__test__/fan-out/leaks.test.js', '__test__/lists/leaks.test.js'];
+  return run(process.execPath, ['--test', '--test-concurrency=1', ...files], { env });
 }
 
 function main(names) {

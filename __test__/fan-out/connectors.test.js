@@ -15,7 +15,7 @@ const fc = require('fast-check');
 const { certificates } = require('../support/certificates');
 const { removeFolder } = require('../support/remove');
 const { Frontends } = require('./frontends');
-const { SioClient } = require('./library-clients');
+const { MqttClient, SioClient, UdpClient } = require('./library-clients');
 const { playBoth, assertSame, schedules, pushSchedules } = require('./schedule');
 
 const TIMEOUT = 120000;
@@ -98,6 +98,33 @@ describe('other connectors, encoders and schedulers', () => {
           bytes: false,
         },
       ));
+
+    // Larger datagrams would be lost, and what mqttconnector sends is made by its encoder.
+    const upTo = (largest, without) =>
+      pushSchedules.map(({ kinds, steps }) => ({
+        kinds,
+        steps: steps.map(({ turn }) => ({
+          turn: turn.map((op) => ({
+            ...op,
+            do: op.do === without ? 'uids' : op.do,
+            size: Math.min(op.size, largest),
+          })),
+        })),
+      }));
+
+    for (const [name, Kind, cases, coder] of [
+      ['mqttconnector', MqttClient, upTo(100000, 'schedule'), 'mqtt'],
+      ['udpconnector', UdpClient, upTo(3000)],
+    ]) {
+      test(`${framework}: ${name} stays as it is`, async () => {
+        const setup = { framework, connector: name, coder };
+        const connect = (uid, kind, { port }) => new Kind({ uid, kind, port });
+        const stats = await assertAlike(setup, { cases, kind: name, connect, bytes: false });
+        assert.strictEqual(stats.enabled, true);
+        assert.strictEqual(own(stats), 0);
+        assert.ok(stats.reasons.otherSocket > 0);
+      });
+    }
 
     for (const coder of ['own', 'text']) {
       test(`${framework}: \`encode\` of the app's own (${coder})`, () =>

@@ -74,6 +74,6 @@ process.on('message', async ({ id, name, args }) => {
 app.start((error) => {
   if (error) throw error;
   app.addServers([app.getCurServer()]);
-  operations.use({ app });
+  operations.use({ app, connector: setup.connector });
   process.send({ started: true });
 });

@@ -1,10 +1,12 @@
 'use strict';
 /**
- * Clients that are not ours, with what a schedule needs of one (client.js): the `ws` library, which decompresses by
- * itself, and a client of sioconnector on it.
+ * Clients of other protocols and libraries, with what a schedule needs of one (client.js): the `ws` library, which
+ * decompresses by itself, a client of sioconnector on it, one of mqttconnector, and one of udpconnector.
  */
 
+const dgram = require('dgram');
 const { once } = require('events');
+const mqtt = require('mqtt');
 const { Client } = require('./client');
 const { Decoder } = require('./wire');
 
@@ -79,4 +81,52 @@ class SioClient extends WsClient {
   }
 }
 
-module.exports = { WsClient, SioClient };
+/** The `mqtt` library. Only what is published comes; there is no handshake of the framework's. */
+class MqttClient extends Client {
+  async open() {
+    this.mqtt = mqtt.createClient(this.port, HOST, { clientId: this.uid, reconnectPeriod: 0 });
+    this.mqtt.on('error', (error) => (this.error = error));
+    this.mqtt.on('close', () => {
+      this.closed = true;
+      this.look();
+    });
+    this.mqtt.on('message', (_topic, text) => this.take({ type: 'data', body: Buffer.from(text) }));
+    await once(this.mqtt, 'connect');
+    this.socket = this.mqtt.stream;
+    this.localPort = this.socket.localPort;
+  }
+
+  leave() {
+    this.mqtt.end();
+  }
+}
+
+/** A package is a datagram. */
+class UdpClient extends Client {
+  constructor(options) {
+    super(options);
+    this.decoder = new Decoder('tcp', (item) => this.take(item));
+  }
+
+  async open() {
+    this.socket = dgram.createSocket({ type: 'udp4', recvBufferSize: 1 << 20 });
+    this.socket.on('message', (bytes) => this.receive(bytes));
+    this.socket.bind(0, HOST);
+    await once(this.socket, 'listening');
+    this.localPort = this.socket.address().port;
+    await this.greet();
+  }
+
+  send(bytes) {
+    this.socket.send(bytes, this.port, HOST);
+  }
+
+  // Nothing holds a datagram back.
+  resume() {}
+
+  leave() {
+    this.socket.close();
+  }
+}
+
+module.exports = { WsClient, SioClient, MqttClient, UdpClient };

@@ -68,6 +68,21 @@ describe('whether there is a fan-out', () => {
       );
     }
 
+    for (const framework of ['pomelo', 'pinus']) {
+      ours(
+        `an app that names the default of ${framework} in ${name} after the plugin gets it, and stats() says so`,
+        () => {
+          const app = frontend();
+          const service = create({}, app);
+          app.set(name, { scheduler: direct[framework] });
+          assert.ok(app.load() instanceof direct[framework]);
+          const reason =
+            "the app set the framework's default push scheduler after the plugin was loaded";
+          assert.deepStrictEqual(stateOf(service), [false, reason]);
+        },
+      );
+    }
+
     ours(
       `a scheduler of the app's own in ${name} stays, before the plugin is loaded or after`,
       () => {

@@ -14,6 +14,8 @@ let app;
 let sessions = new Map();
 /** What callbacks were called with, and what was thrown, in order. */
 let events = [];
+/** Undo what an app does to objects that outlive its sessions. */
+let undo = [];
 /** Connections that take the place of descriptors that were closed. */
 let traps = [];
 
@@ -134,6 +136,33 @@ const operations = {
     };
   },
 
+  /**
+   * The app replaces what the framework sends a message to a session with: a method of the session service, of what is
+   * below pomelo's component, or of the class.
+   */
+  wrapService({ where }) {
+    const service = app.get('sessionService');
+    const holder = {
+      service: () => service,
+      below: () => service.service || service,
+      class: () => ownerOf(service.service || service, 'sendMessage'),
+    }[where]();
+    for (const name of ['sendMessage', 'sendMessageByUid']) {
+      const own = Object.getOwnPropertyDescriptor(holder, name);
+      const send = holder[name];
+      holder[name] = function (of, msg) {
+        const uidOf = ([uid, { id }]) => (id === of ? [uid] : []);
+        const uids = name === 'sendMessage' ? [...sessions].flatMap(uidOf) : [of];
+        events.push(['wrapped', where, name, ...uids]);
+        return send.call(this, of, msg);
+      };
+      undo.push(() => {
+        if (own) Object.defineProperty(holder, name, own);
+        else delete holder[name];
+      });
+    }
+  },
+
   /** The app has its own way with the bytes, in code that looks much like the framework's. */
   sign({ to: [uid], where }) {
     const signed = (msg) => Buffer.concat([msg, bodies.package(Buffer.from('signed'))]);
@@ -182,6 +211,11 @@ const operations = {
     socketOf(uid).socket = foreign;
   },
 };
+
+/** The object among `object` and its prototypes that has the property itself. */
+function ownerOf(object, name) {
+  return Object.hasOwn(object, name) ? object : ownerOf(Object.getPrototypeOf(object), name);
+}
 
 /** The others may throw because a client has just gone, or not yet. */
 const PUSHES = ['schedule', 'uids', 'channel', 'broadcast', 'respond'];
@@ -253,7 +287,7 @@ const commands = {
       for (let corks = raw ? raw.writableCorked : 0; corks > 0; corks -= 1) raw.uncork();
       const opts = { type: 'push', userOptions: {} };
       // sioconnector would make a list of numbers of a buffer.
-      const msg = raw ? Buffer.from(words) : words;
+      const msg = raw ? Buffer.from(words) : lastWords(words);
       component('pushScheduler').schedule(null, 'last', msg, [sid(uid)], opts, () => {});
     }
   },
@@ -265,9 +299,11 @@ const commands = {
   forget() {
     for (const close of traps) close();
     for (const session of sessions.values()) session.closed('forgotten');
+    for (const each of undo) each();
     sessions = new Map();
     events = [];
     traps = [];
+    undo = [];
   },
 
   stats: () => app.get('globalChannelService').stats().fanOut,
@@ -296,7 +332,17 @@ const coders = {
     decode: (msg, _session, cb) => setImmediate(cb, null, msg),
   }),
   crypto: () => ({ useCrypto: true }),
+  /** What mqttconnector's own encoder takes. */
+  mqtt: ({ connectors }) => ({
+    encode: (reqId, route, msg) =>
+      connectors.mqttconnector.prototype.encode(reqId, route, mqttMessage(route, msg)),
+  }),
 };
+
+const mqttMessage = (topic, msg) => ({ topic, payload: JSON.stringify(msg) });
+
+/** A text as it is given to the scheduler of a connector whose sockets are no streams. */
+let lastWords = (words) => words;
 
 const choice = (recvs) => (recvs && recvs.length > 1 ? 'fan-out' : 'direct');
 
@@ -336,6 +382,10 @@ module.exports = {
   filter,
   use(its) {
     ({ app } = its);
+    if (its.connector === 'mqttconnector') {
+      lastWords = (words) =>
+        component('connector').connector.encode(null, 'last', mqttMessage('last', words));
+    }
     const { scheduler } = component('pushScheduler');
     // pinus 1.7.4 refuses a list that comes with one, and then needs it.
     if (scheduler.scheduler && !scheduler.selector) {

@@ -85,8 +85,11 @@ for (const framework of ['pomelo', 'pinus']) {
       await frontend.push(clients, 'x'.repeat(70000));
       assert.deepStrictEqual(calls, [[]]);
       await Promise.all(clients.map((each) => gets(each, ['a', '', 'x'.repeat(70000)])));
-      const { native, shared, framework: own } = frontend.counts;
+      const { native, nativeBytes, shared, framework: own } = frontend.counts;
       assert.deepStrictEqual([native, shared, own], NATIVE ? [9, 0, 0] : [0, 9, 0]);
+      // A Package has a head of 4 bytes, the frame around it one of 2 or, from 64 KiB, of 10.
+      const bytes = kinds.map((kind) => 70001 + 3 * 4 + (kind === 'tcp' ? 0 : 2 + 2 + 10));
+      assert.strictEqual(nativeBytes, NATIVE ? bytes.reduce((a, b) => a + b) : 0);
     });
 
     test('a response is sent by the framework', async () => {

@@ -224,6 +224,27 @@ for (const framework of ['pomelo', 'pinus']) {
       });
     }
 
+    for (const where of ['service', 'below', 'class']) {
+      test(`an app that replaced \`sendMessage\` of the session service (${where}) sees each message`, async () => {
+        const all = [push(), push({ do: 'uids', size: 5000 }), to('u0', 'respond', { size: 50 })];
+        for (const binded of [true, false]) {
+          all.push({ do: 'broadcast', to: ALL, size: 100, binded });
+          all.push(broadcast('u3', to('u3', 'kick'), { binded }));
+        }
+        const before = await pair.on.call('stats');
+        const { on } = await same([
+          { turn: [push(), { do: 'wrapService', where }, ...all] },
+          { turn: [push(), push({ to: ['u1', 'nobody', 'u1'] })] },
+        ]);
+        const seen = on.events.filter(([what]) => what === 'wrapped');
+        const { native, shared, reasons } = await pair.on.call('stats');
+        // The first push, and what each client gets at the end, after the app has put its own in.
+        assert.ok(seen.length > 40, `${seen.length} calls`);
+        assert.strictEqual(native + shared - before.native - before.shared, ALL.length);
+        assert.ok(reasons.sessionService - before.reasons.sessionService > 40);
+      });
+    }
+
     for (const where of ['socket', 'wire']) {
       test(`an app that changes the bytes in what the ${where} sends with does so to each push`, () =>
         same([

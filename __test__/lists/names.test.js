@@ -320,6 +320,28 @@ describe('Names for lists', () => {
     );
   });
 
+  ours(
+    'a frontend of another version that becomes this one gets names, without news of it',
+    async () => {
+      limits.askAgainMs = 20;
+      await start([{}]);
+      lists.world = { s1: LONG };
+      const { services } = network.byId.get('s1');
+      const { lists: remote } = services.globalChannel;
+      const refuse = (...args) => args.pop()(null, { globalChannelLists: 2, refused: true });
+      services.globalChannel.lists = { hello: refuse, push: refuse };
+      const asked = () => network.calls('s1', 'lists').length;
+      await until(async () => (await push('world')) && asked() >= 2, 'the second question');
+      assert.deepStrictEqual(service.stats().lists.frontends, 0);
+      services.globalChannel.lists = remote;
+      await until(async () => (await push('world')) && service.stats().lists.named > 0, 'a name');
+      assert.deepStrictEqual(
+        pushes('s1').map((each) => each.n),
+        Array.from({ length: n }, (_, i) => i + 1),
+      );
+    },
+  );
+
   ours('a list that is none does no harm to the pushes that are held back with it', async () => {
     await start([{}]);
     Object.assign(lists, { world: { s1: LONG }, room: { s1: SHORT }, odd: { s1: { length: 1 } } });

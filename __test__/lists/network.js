@@ -8,7 +8,7 @@
 
 const { EventEmitter } = require('events');
 const { createApp } = require('../support/app');
-const { create } = require('../support/service');
+const { factory } = require('../support/service');
 
 const over = (value) => (value === undefined ? undefined : JSON.parse(JSON.stringify(value)));
 const cloned = (err) => (err instanceof Error ? { stack: err.stack } : err);
@@ -54,7 +54,8 @@ class Frontend {
       components: { ['__remote__']: { remote: { services: this.services } } },
     });
     if (this.kind === 'ours') {
-      create({ channelManager: idle(), ...this.options }, this.app);
+      // Never started, so that there is nothing to stop: a frontend that has started anew can be garbage-collected.
+      factory()(this.app, { channelManager: idle(), ...this.options });
       this.app.event.emit('start_server', this.id);
     }
   }

@@ -3,7 +3,7 @@
  * `npm run bench -- --cluster`: what a push costs, and how long it takes, in a real pomelo cluster.
  * The command line and the order of the rounds; one round is round.js.
  *
- *   npm run bench -- --cluster             docs/benchmark-cluster.md and .svg anew, some 20 minutes
+ *   npm run bench -- --cluster             docs/benchmark-cluster.md and .svg anew, some 25 minutes
  *   npm run bench -- --cluster --quick     one short round; figures mean little
  *   npm run bench -- --cluster --members 30,1000 --clients plain,deflate --rounds 3 --out DIR
  *   npm run bench -- --cluster --contestants old,ours,before
@@ -93,8 +93,9 @@ function readOptions(args) {
 /** Before all else, to the first that connect. */
 const warmUpOf = (sizes, quick) => ({
   size: Math.min(30, ...sizes),
-  count: quick ? 100 : 1500,
-  rate: 200,
+  // V8 compiles what runs once for each push after some 5,000 of them; docs/PERFORMANCE.md has the figures.
+  count: quick ? 100 : 6000,
+  rate: 400,
 });
 
 /** How many pushes, and how fast: so that all keep up with ease, 0.0.7 and compression too. */

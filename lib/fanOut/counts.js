@@ -5,6 +5,7 @@
 /** Why a message was left to the framework; documented at `FanOutStats` in index.d.ts. */
 const REASONS = [
   'response',
+  'sessionService',
   'otherSocket',
   'notOpen',
   'busy',
@@ -18,5 +19,13 @@ module.exports = function createCounts() {
   for (const reason of REASONS) {
     reasons[reason] = 0;
   }
-  return { native: 0, shared: 0, framework: 0, reasons, slowDropped: 0, slowClosed: 0 };
+  return {
+    native: 0,
+    nativeBytes: 0,
+    shared: 0,
+    framework: 0,
+    reasons,
+    slowDropped: 0,
+    slowClosed: 0,
+  };
 };

@@ -51,9 +51,13 @@ function offer(app, options) {
 
 /** Returns why the app has made no scheduler of ours yet. */
 function waiting(app) {
-  return app.components && app.components.__pushScheduler__
-    ? 'the app has a push scheduler of its own'
-    : 'the app has not started yet';
+  const component = app.components && app.components.__pushScheduler__;
+  if (!component) {
+    return 'the app has not started yet';
+  }
+  return directs().some((direct) => component.scheduler instanceof direct)
+    ? "the app set the framework's default push scheduler after the plugin was loaded"
+    : 'the app has a push scheduler of its own';
 }
 
 /** Returns whether the app has not set a scheduler, or has set the framework's default. */
@@ -66,6 +70,6 @@ function directs() {
   const modules = Object.keys(require.cache).filter((file) => DIRECT.test(file));
   return modules.flatMap((file) => {
     const { exports } = require.cache[file];
-    return [exports, exports.DirectPushScheduler].filter(Boolean);
+    return [exports, exports.DirectPushScheduler].filter((each) => typeof each === 'function');
   });
 }

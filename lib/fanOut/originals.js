@@ -1,7 +1,7 @@
 'use strict';
 
-// Detects methods of sockets that are not the framework's own. A method that an app or a tracer has replaced must be
-// called, so a message for such a socket is left to the framework.
+// Detects methods of sockets, and of the session service, that are not the framework's own. A method that an app or a
+// tracer has replaced must be called, so a message that would pass through it is left to the framework.
 //
 // A method is the framework's if it is inherited from the prototype, its source matches a pattern (of property names
 // only, so that minified bundles match), and it passes on the same buffer that it was given. Checked once for each
@@ -27,7 +27,45 @@ module.exports = {
   ),
   isSenderOf1: original('send', /\.messageHandlers\.push\(/),
   isSenderOf8: original('send', /\._firstFragment\b/),
+  isServiceMethod,
 };
+
+/** The methods of the session service through which `direct` sends: to a session, and to all sessions of a user. */
+const SERVICE = {
+  sendMessage: original('sendMessage', /non-existing session/, (method) =>
+    handsOn((send) => method.call({ get: () => ({ send }), sessions: [{ send }] }, 0, probe)),
+  ),
+  sendMessageByUid: original('sendMessageByUid', /non-existing session/, (method) =>
+    handsOn((send) => method.call({ getByUid: () => [{ send }], uidMap: [[{ send }]] }, 0, probe)),
+  ),
+};
+
+/** The source of a method of pomelo's session component, whose methods only call those of the service. */
+const PASSES_ON =
+  /^function\s*\(\)\s*\{\s*return (\w+)\.service\[\w+\]\.apply\(\1\.service,\s*arguments\);?\s*\}$/;
+
+const passing = new WeakMap();
+
+/** Returns whether method `name`, one of `SERVICE`, of an app's `sessionService` is the framework's own. */
+function isServiceMethod(sessionService, name) {
+  const { [name]: method, service } = sessionService;
+  return passesOn(method) && service
+    ? SERVICE[name](service[name], service)
+    : SERVICE[name](method, sessionService);
+}
+
+/** Checked once for each function: an app has one component, and each of its methods is a function of its own. */
+function passesOn(method) {
+  if (typeof method !== 'function') {
+    return false;
+  }
+  let known = passing.get(method);
+  if (known === undefined) {
+    known = PASSES_ON.test(sourceOf.call(method));
+    passing.set(method, known);
+  }
+  return known;
+}
 
 /** Makes a predicate `(method, object)` for methods called `name`. */
 function original(name, source, behaves = () => true) {

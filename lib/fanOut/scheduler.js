@@ -8,6 +8,7 @@ const callBack = require('../callBack');
 const createLogger = require('../logger');
 const stateOf = require('./apps');
 const Message = require('./frames');
+const { isServiceMethod } = require('./originals');
 const createSending = require('./sending');
 
 const FIELDS = ['deflateThreshold', 'maxBuffered', 'onSlow'];
@@ -72,6 +73,10 @@ FanOutPushScheduler.prototype.schedule = function schedule(reqId, route, msg, re
 
 function push({ app, sending }, msg, recvs, isResponse) {
   const sessionService = app.get('sessionService');
+  if (!isServiceMethod(sessionService, 'sendMessage')) {
+    for (const id of recvs) byService(sending, sessionService, 'sendMessage', id, msg);
+    return;
+  }
   const sessions = [];
   for (let i = 0; i < recvs.length; i += 1) {
     const session = sessionService.get(recvs[i]);
@@ -90,19 +95,34 @@ function push({ app, sending }, msg, recvs, isResponse) {
   }
 }
 
+/** Sends by a method of the session service that the app has replaced, as `direct` does: `of` is a session id or a uid. */
+function byService(sending, sessionService, name, of, msg) {
+  const isUser = name === 'sendMessageByUid';
+  const count = isUser ? (sessionService.getByUid(of) || []).length : 1;
+  const send = () => sessionService[name](of, msg);
+  sending.byFramework({ id: isUser ? `of ${of}` : of, send }, msg, 'sessionService', count);
+}
+
 function broadcast({ app, sending }, msg, { binded, filterParam }) {
   const channelService = app.get('channelService');
   const sessionService = app.get('sessionService');
   const message = new Message(msg);
   const isFiltered = Boolean(channelService.broadcastFilter);
+  const name = binded ? 'sendMessageByUid' : 'sendMessage';
+  const isReplaced = !isServiceMethod(sessionService, name);
   const all = [];
   // The receivers are looked up after the filter has run, because it may close the session.
   const add = (session, receivers) => {
-    if (!isFiltered) {
-      all.push(...receivers());
-    } else if (channelService.broadcastFilter(session, msg, filterParam)) {
+    if (isFiltered && !channelService.broadcastFilter(session, msg, filterParam)) {
+      return;
+    }
+    if (isReplaced) {
+      byService(sending, sessionService, name, binded ? session.uid : session.id, msg);
+    } else if (isFiltered) {
       // Sent before the filter is called again: it may send something itself, or close a session.
       sending.sendTo(receivers(), message);
+    } else {
+      all.push(...receivers());
     }
   };
   if (binded) {

@@ -83,6 +83,7 @@ module.exports = function createSending(options, counts, log) {
     const { raws, slots, size } = batch;
     const incomplete = sendToAll(bytes, slots, size);
     counts.native += size - incomplete;
+    counts.nativeBytes += (size - incomplete) * bytes.length;
     for (let i = 0; i < size; i += 1) {
       const raw = raws[i];
       const taken = slots[i];
@@ -90,6 +91,7 @@ module.exports = function createSending(options, counts, log) {
         if (raw.timeout) raw._unrefTimer();
       } else {
         // The system took a part or nothing. After an error, Node's write fails too and reports it to the framework.
+        if (taken > 0) counts.nativeBytes += taken;
         writeShared(raw, taken > 0 ? bytes.subarray(taken) : bytes);
       }
     }
@@ -117,10 +119,10 @@ module.exports = function createSending(options, counts, log) {
     }
   }
 
-  /** Sends through the framework's `session.send`. */
-  function byFramework(session, msg, reason) {
-    counts.framework += 1;
-    counts.reasons[reason] += 1;
+  /** Sends through the framework's `session.send`; `count` is how many messages that is. */
+  function byFramework(session, msg, reason, count = 1) {
+    counts.framework += count;
+    counts.reasons[reason] += count;
     try {
       session.send(msg);
     } catch (err) {

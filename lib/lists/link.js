@@ -13,11 +13,7 @@ const ASKED = 1;
 const YES = 2;
 const NO = 3;
 
-/**
- * How long after a failed `hello` the next one is sent, in ms, and the factor by which the pause grows with each
- * failure. An unanswered one is repeated after three pauses.
- */
-const ASK_AGAIN = 10000;
+/** The pause after a failed `hello` (`limits.askAgainMs`) grows by this factor with each failure. */
 const LONGER = 6;
 
 /** The least budget for lists, in bytes, of a frontend that has dropped lists. */
@@ -35,7 +31,7 @@ let lastEpoch = 0;
 module.exports = function createLink(transport, share, counts) {
   let state = UNKNOWN;
   let askFrom = 0;
-  let pause = ASK_AGAIN;
+  let pause = limits.askAgainMs;
   let question = 0;
   let token = '';
   let epoch = ++lastEpoch;
@@ -90,6 +86,7 @@ module.exports = function createLink(transport, share, counts) {
   function ask() {
     const asked = ++question;
     state = ASKED;
+    // In case there is no answer.
     askFrom = performance.now() + 3 * pause;
     counts.asked += 1;
     transport.ask((err, answer) => {
@@ -100,10 +97,11 @@ module.exports = function createLink(transport, share, counts) {
         state = YES;
         token = answer.token;
         budget = answer.maxBytes;
-        pause = ASK_AGAIN;
+        pause = limits.askAgainMs;
       } else {
-        // An error: no such remote, perhaps not yet. Any other answer comes from a stub or wrapper, so never ask again.
-        lacks(err ? pause : Infinity);
+        // An error: no such remote. A refusal: another version. Both may change, for the server may be started anew under
+        // its id. Any other answer comes from a stub or wrapper, so never ask again.
+        lacks(err || isRefusal(answer) ? pause : Infinity);
       }
     });
   }

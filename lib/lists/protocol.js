@@ -29,6 +29,8 @@ const limits = {
   longBytes: 2048,
   /** How long new pushes wait at most for the refusals of earlier ones, in ms. */
   holdMs: 5000,
+  /** How long after a failed `hello` the next one is sent, in ms; an unanswered one is repeated after three times that. */
+  askAgainMs: 10000,
 };
 
 /** Asks whether the frontend takes names: `(version, pusher, serverId)`, answered with a welcome. */
