@@ -85,9 +85,11 @@ export type GlobalChannelErrorCode =
    * TLS connection with these options is impossible (`TLS: …` says why).
    */
   | 'ERR_GLOBAL_CHANNEL_STORE'
-  /** From `pushMessage`: `all frontend server push message fail`, no frontend took the push. */
+  /** From pushes: `all frontend server push message fail`, no frontend took the push. */
   | 'ERR_GLOBAL_CHANNEL_PUSH_FAILED'
-  /** Option `channelManager`: the manager lacks the method that `message` names. */
+  /**
+   * The custom manager lacks the method that `message` names, or a method needs an option that is off: `message` names it.
+   */
   | 'ERR_GLOBAL_CHANNEL_UNSUPPORTED'
   /** A defect in this package; please report it. */
   | 'ERR_GLOBAL_CHANNEL_INTERNAL';
@@ -157,13 +159,47 @@ export type MembersByNameCallback = (
 export type PushCallback = (err: GlobalChannelError | null, failedUids: string[]) => void;
 
 /**
- * The options of a push, for push schedulers. Any object but a function: in this place a function is the callback.
+ * The options of a push. Those that are not named here are for push schedulers, which get them as `userOptions`. Any
+ * object but a function: in this place a function is the callback.
  */
 export interface PushOptions {
+  /** Users who do not get the message. */
+  except?: Id | Id[] | null;
+  /** The only users who may get the message, if they are members. */
+  only?: Id | Id[] | null;
+  /** Channels whose members do not get the message. */
+  exceptChannels?: Id | Id[] | null;
+  /** The only frontends that are pushed to, among those of the type. */
+  sids?: Id | Id[] | null;
   [option: string]: any;
   /** What all functions have, and other objects do not. */
   readonly [Symbol.hasInstance]?: never;
 }
+
+/** The options of {@link GlobalChannel.pushMessageByUids}. */
+export interface PushByUidsOptions {
+  /** The frontend of the users' sessions. Required, since it is not known yet where a user's sessions are. */
+  sid: Id;
+  [option: string]: any;
+  /** What all functions have, and other objects do not. */
+  readonly [Symbol.hasInstance]?: never;
+}
+
+/** The options of {@link GlobalChannel.broadcast}: those of pomelo's and pinus's own broadcasts. */
+export interface BroadcastOptions {
+  /** Only sessions that are bound to a user. */
+  binded?: boolean;
+  /** The argument of the frontends' `broadcastFilter`. */
+  filterParam?: any;
+  /** The only frontends that are pushed to, among those of the type. */
+  sids?: Id | Id[] | null;
+  [option: string]: any;
+  /** What all functions have, and other objects do not. */
+  readonly [Symbol.hasInstance]?: never;
+}
+
+/** `failedSids`: the frontends that did not get the message. */
+export type BroadcastCallback = (err: GlobalChannelError | null, failedSids: string[]) => void;
 
 /**
  * A custom store in place of the built-in ones (as in 0.0.7), for option `channelManager`. Arguments and answers are
@@ -646,6 +682,8 @@ export interface GlobalChannelStats {
     getMembersByChannelName: number;
     getMembersByChannelNameBySid: number;
     pushMessage: number;
+    pushMessageByUids: number;
+    broadcast: number;
     destroyChannel: number;
     clean: number;
   };
@@ -848,8 +886,23 @@ export interface GlobalChannelPromises {
     serverType: string,
     route: string,
     msg: any,
-    channelName: Id,
+    channelName: Id | Id[],
     opts?: PushOptions | null,
+  ): Promise<string[]>;
+  /** See {@link GlobalChannel.pushMessageByUids}; resolves to `failedUids`. */
+  pushMessageByUids(
+    serverType: string,
+    route: string,
+    msg: any,
+    uids: Id | Id[],
+    opts: PushByUidsOptions,
+  ): Promise<string[]>;
+  /** See {@link GlobalChannel.broadcast}; resolves to `failedSids`. */
+  broadcast(
+    serverType: string,
+    route: string,
+    msg: any,
+    opts?: BroadcastOptions | null,
   ): Promise<string[]>;
   /** See {@link GlobalChannel.destroyChannel}. */
   destroyChannel(name: Id | Id[]): Promise<void>;
@@ -882,8 +935,18 @@ export interface Channel {
   getMembersBySid(sid: Id, cb?: MembersCallback): void;
   /** See {@link GlobalChannel.getCountBySid}. */
   getCountBySid(sid: Id, cb?: CountCallback): void;
+  /** See {@link GlobalChannel.getCount}. */
+  getCount(serverType: string, cb?: CountCallback): void;
+  /** See {@link GlobalChannel.isMember}. */
+  isMember(uid: Uid, sid: Id, cb?: IsMemberCallback): void;
+  /** See {@link GlobalChannel.addMany}. */
+  addMany(members: Member[], cb?: CountCallback): void;
+  /** See {@link GlobalChannel.leaveMany}. */
+  leaveMany(members: Member[], cb?: CountCallback): void;
   /** See {@link GlobalChannel.getMembersByChannelName}. */
   getMembersByChannelName(serverType: string, cb?: MembersCallback): void;
+  /** See {@link GlobalChannel.getMembersByChannelNameBySid}. */
+  getMembersByChannelNameBySid(serverType: string, cb?: MembersBySidCallback): void;
   /** See {@link GlobalChannel.pushMessage}. */
   pushMessage(serverType: string, route: string, msg: any, cb?: PushCallback): void;
   pushMessage(
@@ -909,6 +972,16 @@ export interface ChannelPromises {
   getMembersBySid(sid: Id): Promise<string[]>;
   /** See {@link GlobalChannel.getCountBySid}. */
   getCountBySid(sid: Id): Promise<number>;
+  /** See {@link GlobalChannel.getCount}. */
+  getCount(serverType: string): Promise<number>;
+  /** See {@link GlobalChannel.isMember}. */
+  isMember(uid: Uid, sid: Id): Promise<boolean>;
+  /** See {@link GlobalChannel.addMany}. */
+  addMany(members: Member[]): Promise<number>;
+  /** See {@link GlobalChannel.leaveMany}. */
+  leaveMany(members: Member[]): Promise<number>;
+  /** See {@link GlobalChannel.getMembersByChannelNameBySid}. */
+  getMembersByChannelNameBySid(serverType: string): Promise<MembersBySid>;
   /** See {@link GlobalChannel.getMembersByChannelName}. */
   getMembersByChannelName(serverType: string): Promise<string[]>;
   /** See {@link GlobalChannel.pushMessage}; resolves to `failedUids`. */
@@ -1138,28 +1211,74 @@ export class GlobalChannel {
    * Errors: `ERR_GLOBAL_CHANNEL_PUSH_FAILED` if no frontend took the message although each has members (or could not be
    * read), or if the app has no RPC yet. If only some frontends have members and their RPCs fail, there is no error,
    * and the members are in `failedUids`. If no member could be read, the error is that of the read.
+   *
+   * `channelName` may be an array: a user in several of the channels gets one copy for each frontend on which he is a
+   * member. `opts.except`, `opts.only`, `opts.exceptChannels` and `opts.sids` leave out users and frontends; an empty
+   * `only` or `sids`, or no channel, is a push to no user.
    * @example
    * ```ts
    * channel.pushMessage('connector', 'onChat', { text: 'hello' }, 'room-1', (err, failedUids) => {
    *   if (err) console.error(err.code, err.cause);
    *   else if (failedUids.length > 0) console.warn('not reached:', failedUids);
    * });
+   * const others = { except: session.uid, exceptChannels: 'muted' };
+   * channel.pushMessage('connector', 'onChat', { text: 'hello' }, ['room-1', 'lobby'], others);
    * ```
    */
   pushMessage(
     serverType: string,
     route: string,
     msg: any,
-    channelName: Id,
+    channelName: Id | Id[],
     cb?: PushCallback,
   ): void;
   pushMessage(
     serverType: string,
     route: string,
     msg: any,
-    channelName: Id,
+    channelName: Id | Id[],
     opts?: PushOptions | null,
     cb?: PushCallback,
+  ): void;
+  /**
+   * Sends `msg` to users of the frontend `opts.sid`, whether or not they are in a channel; the store is not asked.
+   * `failedUids` and errors are as those of {@link pushMessage}. Without `opts.sid` the error is
+   * `ERR_GLOBAL_CHANNEL_UNSUPPORTED`.
+   * @example
+   * ```ts
+   * const opts = { sid: session.frontendId };
+   * channel.pushMessageByUids('connector', 'onMail', { count: 3 }, session.uid, opts, (err, failedUids) => {
+   *   if (!err && failedUids.length > 0) console.log('offline');
+   * });
+   * ```
+   */
+  pushMessageByUids(
+    serverType: string,
+    route: string,
+    msg: any,
+    uids: Id | Id[],
+    opts: PushByUidsOptions,
+    cb?: PushCallback,
+  ): void;
+  /**
+   * Sends `msg` to all sessions on frontends of type `serverType`, as the frameworks' own `broadcast` does, with one RPC
+   * to each frontend; the store is not asked. It takes its turn among the calls of this service. `failedSids` are the
+   * frontends whose RPC failed; the error is `ERR_GLOBAL_CHANNEL_PUSH_FAILED` if no frontend took the message.
+   * @example
+   * ```ts
+   * channel.broadcast('connector', 'onNotice', { text: 'maintenance at noon' }, (err, failedSids) => {
+   *   if (!err && failedSids.length > 0) console.warn('not reached:', failedSids);
+   * });
+   * channel.broadcast('connector', 'onNotice', { text: 'hello' }, { binded: true });
+   * ```
+   */
+  broadcast(serverType: string, route: string, msg: any, cb?: BroadcastCallback): void;
+  broadcast(
+    serverType: string,
+    route: string,
+    msg: any,
+    opts?: BroadcastOptions | null,
+    cb?: BroadcastCallback,
   ): void;
   /**
    * Removes all members of the channel, or of each of an array of channels, on every frontend that is registered now.
