@@ -506,7 +506,7 @@ export interface GlobalChannelOptions {
   /**
    * `true`: calls that are made before `start` is done wait for it, and are made in their order when it has succeeded; at
    * most `maxQueue` of them, further ones fail with `ERR_GLOBAL_CHANNEL_QUEUE_FULL`. The time of such a call begins
-   * then. A start that fails answers them with its error, `stop` with `ERR_GLOBAL_CHANNEL_STOPPED`. After a failed start
+   * then; before `start` is called nothing limits it. A start that fails answers them with its error, `stop` with `ERR_GLOBAL_CHANNEL_STOPPED`. After a failed start
    * calls are refused until `start` is called again. `false`: they get `ERR_GLOBAL_CHANNEL_INVALID_STATE`, as in 0.0.7.
    * @default false
    * @example

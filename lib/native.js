@@ -77,9 +77,11 @@ function explain(messages) {
   if (file) {
     return `${NAME}: there is no ${file}, which NAPI_RS_NATIVE_LIBRARY_PATH names as its compiled addon`;
   }
+  // The first message is binding.js's own, which advises to remove package-lock.json whatever happened.
+  const tried = messages.length > 1 ? messages.slice(1) : messages;
   return (
     `${NAME} has no compiled addon for ${process.platform}-${process.arch} (Node ${process.version}). ` +
-    `Released packages carry it for ${BUILT_FOR}: ${BUILD}. What went wrong: ${firstLine(messages[0])}`
+    `Released packages carry it for ${BUILT_FOR}: ${BUILD}. What went wrong: ${tried.map(firstLine).join('; ')}`
   );
 }
 
