@@ -1192,7 +1192,7 @@ export class GlobalChannel {
    *   if (!err) console.log(lists['connector-1']); // ['alice', 'bob']
    * });
    * channel.getMembersByChannelNameBySid('connector', ['room-1', 'lobby'], (err, lists) => {
-   *   if (!err) console.log(lists['lobby']['connector-1']);
+   *   if (!err) console.log(lists['lobby']?.['connector-1']);
    * });
    * ```
    */

@@ -93,15 +93,13 @@ module.exports = function createCustomManager(manager, log, tools) {
       });
     },
     push: () => (token, given, sids, except) => {
-      const names = Array.isArray(given) ? given : [given];
+      const isOne = !Array.isArray(given) && !except;
+      const names = [].concat(given);
       const all = names.concat(except || []);
       // Frontend by frontend.
       const asked = sids.flatMap((sid) => all.map((name) => [name, sid]));
       askAll('getMembersBySid', asked, (lists, errors) =>
-        settle(
-          token,
-          all.length === 1 ? [lists, errors] : united(lists, errors, names.length, all.length),
-        ),
+        settle(token, isOne ? [lists, errors] : united(lists, errors, names.length, all.length)),
       );
     },
     store: (method) => optional(method, START),

@@ -346,6 +346,8 @@ pub enum Reply {
     /// The answer to a write: how many members it added or removed, or how many keys it removed. What is sent again
     /// after a lost connection counts what was left to do.
     Changed(u64),
+    /// The answer to a [`Request::Clean`]: how many keys it has removed.
+    Removed(u64),
     /// The answer to a read: for each key a value, or the store's error for that key.
     Values(Vec<Result<Value>>),
 }
@@ -355,7 +357,7 @@ impl Reply {
     #[must_use]
     pub fn bytes(&self) -> usize {
         match self {
-            Self::Done | Self::Changed(_) => 0,
+            Self::Done | Self::Changed(_) | Self::Removed(_) => 0,
             Self::Values(values) => values.iter().flatten().map(Value::bytes).sum(),
         }
     }

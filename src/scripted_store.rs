@@ -103,7 +103,7 @@ impl Store {
             Request::Command(command) => apply(sets, command),
             Request::Clean(_) => {
                 let removed = std::mem::take(sets).len();
-                Reply::Changed(removed as u64)
+                Reply::Removed(removed as u64)
             }
         }
     }

@@ -190,10 +190,10 @@ stores('C objects as ids', (ctx) => {
     });
   }
 
-  ours('C18 arrays are no names and no sids', async () => {
+  ours('C18 arrays are no sids, and not in arrays', async () => {
     const service = await started(ctx.store);
     for (const args of [
-      [['n'], 'u', 's1'],
+      [[['n']], 'u', 's1'],
       ['n', 'u', ['s1']],
       ['n', [['u']], 's1'],
     ]) {

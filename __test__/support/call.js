@@ -88,6 +88,9 @@ const TABLE = Object.fromEntries(
   ),
 );
 
+/** The scopes of methods that do not ask the store: they are in pushes/. */
+const WITHOUT_STORE = ['pushUids', 'broadcast'];
+
 /** The methods of the store that have arguments, with arguments that are right; the callback is left out. */
 const METHODS = methodsWith({});
 
@@ -95,7 +98,7 @@ const METHODS = methodsWith({});
 function methodsWith(values) {
   const given = { ...RIGHT, channelName: values.name || RIGHT.name, ...values };
   const entries = Object.entries(TABLE)
-    .filter(([, { arguments: names }]) => names.length > 0)
+    .filter(([, { arguments: names, scope }]) => names.length > 0 && !WITHOUT_STORE.includes(scope))
     .map(([method, { arguments: names }]) => [method, names.map((name) => given[name])]);
   return Object.fromEntries(entries);
 }

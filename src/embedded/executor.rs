@@ -136,7 +136,7 @@ impl Executor {
                     Ok((removed, is_all)) => {
                         steps.count(removed);
                         if is_all {
-                            return Ok(vec![Ok(Reply::Changed(steps.removed()))]);
+                            return Ok(vec![Ok(Reply::Removed(steps.removed()))]);
                         }
                         self.give_way(Some(&mut guard))?;
                     }

@@ -27,7 +27,7 @@ pub(super) async fn clean(
     steps: Steps,
 ) -> std::result::Result<Vec<Result<Reply>>, Lost> {
     match remove_everywhere(&shared, &stem, &steps).await {
-        Ok(()) => Ok(vec![Ok(Reply::Changed(steps.removed()))]),
+        Ok(()) => Ok(vec![Ok(Reply::Removed(steps.removed()))]),
         Err(ScanError::Refused(error)) => Ok(vec![Err(error)]),
         Err(ScanError::Lost(lost)) => Err(lost),
     }

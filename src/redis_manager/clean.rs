@@ -35,7 +35,7 @@ pub(super) async fn clean(
         is_primary(connection, &state).await
     };
     match work.await {
-        Ok(()) => Ok(vec![Ok(Reply::Changed(steps.removed()))]),
+        Ok(()) => Ok(vec![Ok(Reply::Removed(steps.removed()))]),
         Err(ScanError::Refused(error)) => Ok(vec![Err(error)]),
         Err(ScanError::Lost(lost)) => Err(lost),
     }

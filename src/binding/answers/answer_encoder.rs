@@ -94,7 +94,7 @@ impl Service {
     /// Writes the answer to a call on the tape.
     fn write_answer(&self, tape: &mut Tape, kind: Kind, outcome: Outcome) -> napi::Result<()> {
         match outcome {
-            Outcome::Store(Ok(Reply::Done)) => tape.done(),
+            Outcome::Store(Ok(Reply::Done | Reply::Removed(_))) => tape.done(),
             Outcome::Store(Ok(Reply::Changed(count))) => tape.changed(count),
             Outcome::Store(Ok(Reply::Values(values))) => self.write_values(tape, kind, &values)?,
             Outcome::Store(Err(error)) => self.write_error(tape, kind.shape(), &error)?,

@@ -91,7 +91,7 @@ impl Service {
 
     /// Logs the end of a `clean`, and why it ran.
     fn log_cleaned(&self, reply: &Result<Reply>, why: &str) {
-        if let Ok(Reply::Changed(removed)) = reply {
+        if let Ok(Reply::Removed(removed)) = reply {
             let stem = self.keys.stem();
             let stem = String::from_utf8_lossy(&stem);
             let line = format!(

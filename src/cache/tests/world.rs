@@ -448,7 +448,7 @@ fn shown(reply: Result<Reply, Error>) -> Vec<String> {
                 Value::Bool(is) => is.to_string(),
             })
             .collect(),
-        Ok(Reply::Done | Reply::Changed(_)) => Vec::new(),
+        Ok(Reply::Done | Reply::Changed(_) | Reply::Removed(_)) => Vec::new(),
         Err(error) => panic!("no error in this world: {error}"),
     }
 }

@@ -23,7 +23,7 @@ async fn the_time_of_calls_made_after_it_begins_when_it_ends() {
     bench.call(2, &add("k", "b"));
     sleep(3000 * MS).await;
     bench.call(3, &read("k"));
-    let done = [Reply::Done, Reply::Changed(1), Reply::Done];
+    let done = [Reply::Done, Reply::Removed(1), Reply::Done];
     for (seq, reply) in (0..).zip(done) {
         assert_eq!(bench.answer().await, (seq, Ok(reply)));
     }
@@ -42,7 +42,7 @@ async fn their_time_is_bounded_whatever_becomes_of_it() {
     bench.clean(0);
     bench.clean(1);
     bench.call(2, &add("k", "b"));
-    assert_eq!(bench.answer().await, (0, Ok(Reply::Changed(0))));
+    assert_eq!(bench.answer().await, (0, Ok(Reply::Removed(0))));
     let (seq, reply) = bench.answer().await;
     let code = reply.unwrap_err().code();
     assert_eq!((seq, code), (1, "ERR_GLOBAL_CHANNEL_DISCONNECTED"));
@@ -133,5 +133,5 @@ async fn without_a_time_limit_it_is_waited_for() {
     let mut bench = Bench::start(&store, limits);
     bench.started().await;
     bench.clean(0);
-    assert_eq!(bench.answer().await, (0, Ok(Reply::Changed(0))));
+    assert_eq!(bench.answer().await, (0, Ok(Reply::Removed(0))));
 }

@@ -115,7 +115,7 @@ async fn clean_is_done_at_the_next_one_and_its_time_begins_anew() {
     bench.clean(1);
     bench.call(2, &read("k"));
     assert_eq!(bench.answer().await, (0, Ok(Reply::Done)));
-    assert_eq!(bench.answer().await, (1, Ok(Reply::Changed(1))));
+    assert_eq!(bench.answer().await, (1, Ok(Reply::Removed(1))));
     assert_eq!(bench.answer().await, (2, Ok(members(&[]))));
 }
 

@@ -243,7 +243,7 @@ async fn clean_runs_alone_between_what_was_called_before_and_after_it() {
     bench.clean(1);
     bench.call(2, &add("k", "b"));
     bench.call(3, &read("k"));
-    let done = [Reply::Done, Reply::Changed(1), Reply::Done];
+    let done = [Reply::Done, Reply::Removed(1), Reply::Done];
     for (seq, reply) in (0..).zip(done) {
         assert_eq!(bench.answer().await, (seq, Ok(reply)));
     }

@@ -77,7 +77,7 @@ pub(super) async fn execute(
 pub(super) async fn clean(connection: &EmbeddedConnection, stem: &[u8]) -> u64 {
     let replies = connection.clean(&stem.to_vec(), Steps::default()).await;
     match replies.as_deref() {
-        Ok([Ok(Reply::Changed(removed))]) => *removed,
+        Ok([Ok(Reply::Removed(removed))]) => *removed,
         other => panic!("{other:?}"),
     }
 }
@@ -85,7 +85,7 @@ pub(super) async fn clean(connection: &EmbeddedConnection, stem: &[u8]) -> u64 {
 pub(super) async fn write(connection: &EmbeddedConnection, command: Command) {
     let replies = execute(connection, &[command]).await;
     assert!(
-        matches!(replies.as_deref(), Ok([Ok(Reply::Changed(_))])),
+        matches!(replies.as_deref(), Ok([Ok(Reply::Removed(_))])),
         "{replies:?}"
     );
 }
