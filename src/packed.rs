@@ -17,7 +17,7 @@ pub struct Packed {
     /// The end of each item, where the next one begins.
     ends: Vec<usize>,
     /// The number of keys since the last call.
-    keys: usize,
+    keys: u32,
     calls: Vec<PackedCall>,
 }
 
@@ -26,7 +26,7 @@ struct PackedCall {
     seq: u64,
     code: Code,
     /// The number of its keys.
-    keys: usize,
+    keys: u32,
     /// The number of items up to the end of the call.
     items: usize,
 }
@@ -44,7 +44,7 @@ impl Packed {
 
     /// Ends an item that is a key. Keys come before the other items of a call.
     pub fn end_key(&mut self) {
-        self.keys += 1;
+        self.keys = self.keys.saturating_add(1);
         self.end_item();
     }
 
@@ -70,13 +70,10 @@ impl Packed {
 
     /// Writes a whole call.
     pub fn push(&mut self, seq: u64, command: &Command) {
-        for key in command.keys() {
-            self.bytes.extend_from_slice(key);
-            self.end_key();
+        for item in command.items() {
+            self.item(item);
         }
-        for member in command.members() {
-            self.item(member);
-        }
+        self.keys = u32::try_from(command.keys().len()).unwrap_or(u32::MAX);
         let code = match command.groups() {
             None => Code::Command(command.op()),
             Some(groups) => Code::Combined(groups),
@@ -121,7 +118,7 @@ impl Packed {
                 begin = end;
                 item.to_vec()
             }));
-            each(call.seq, request(call.code, call.keys, items));
+            each(call.seq, request(call.code, call.keys as usize, items));
         }
         self.clear();
     }

@@ -79,7 +79,7 @@ async fn with_a_call_in_flight_it_is_a_fault() {
     loop {
         match bench.events().recv().await {
             Some(Event::Log(line)) => assert!(line.contains("broken") || line.contains("again")),
-            Some(Event::Answer(_, reply)) => break assert_eq!(reply, Ok(Reply::Done)),
+            Some(Event::Answer(_, reply)) => break assert_eq!(reply, Ok(Reply::Changed(1))),
             other => panic!("{other:?}"),
         }
     }
@@ -92,5 +92,5 @@ async fn a_call_that_comes_before_it_is_replaced_is_done() {
     bench.started().await;
     sleep(1001 * MS).await;
     bench.call(0, &add("k", "a"));
-    assert_eq!(bench.answer().await, (0, Ok(Reply::Done)));
+    assert_eq!(bench.answer().await, (0, Ok(Reply::Changed(1))));
 }
