@@ -85,7 +85,7 @@ pub(super) async fn clean(connection: &EmbeddedConnection, stem: &[u8]) -> u64 {
 pub(super) async fn write(connection: &EmbeddedConnection, command: Command) {
     let replies = execute(connection, &[command]).await;
     assert!(
-        matches!(replies.as_deref(), Ok([Ok(Reply::Removed(_))])),
+        matches!(replies.as_deref(), Ok([Ok(Reply::Changed(_))])),
         "{replies:?}"
     );
 }
