@@ -12,6 +12,7 @@ use super::{
     reconnect::{ConnectionState, Dialed, Found},
 };
 use crate::{
+    app::Level,
     command::Reply,
     error::{Cause, Error, Result},
     failpoints::may_panic,
@@ -145,7 +146,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             News::Nothing => {}
             News::Replaced(why) => {
                 let line = format!("connected again to {store}: {why}");
-                self.log_as(Event::Info, line);
+                self.log_as(|line| Event::Note(Level::Info, line), line);
             }
         }
     }

@@ -4,15 +4,17 @@
 use super::{
     read::{Raw, Reader, foreign, invalid, no_host},
     table::{
-        CLUSTER, DB, For, HOST, NAME, PASSWORD, PATH, PORT, Row, SENTINEL_PASSWORD,
+        CLUSTER, DB, For, HOST, NAME, NAT_MAP, PASSWORD, PATH, PORT, Row, SENTINEL_PASSWORD,
         SENTINEL_USERNAME, SENTINELS, URL, USERNAME,
     },
-    tls::tls,
+    tls::{sentinel_tls, tls},
 };
 use crate::{
     error::{Error, Result},
     redis_cluster::ClusterOptions,
-    redis_manager::{Address, Endpoint, RedisOptions, Sentinels, StoreUrl, Topology, host_fault},
+    redis_manager::{
+        Address, Asked, Endpoint, RedisOptions, Sentinels, StoreUrl, Topology, host_fault,
+    },
 };
 
 /// Reads the options of a single server, given or found by Sentinel.
@@ -31,14 +33,29 @@ pub(super) fn redis_options(read: &Reader) -> Result<RedisOptions> {
         redis.db = db;
     }
     log_in(read, &mut redis)?;
+    match &mut redis.endpoint {
+        Endpoint::Sentinel(sentinels) => sentinels.tls = sentinel_tls(read, redis.tls.as_ref())?,
+        Endpoint::Server(_) => {
+            foreign(
+                read,
+                &[For::Announced],
+                "use with option sentinels or cluster",
+            )?;
+        }
+    }
     Ok(redis)
 }
 
-/// Reads username, password and TLS, which mean the same for every way to find a server.
+/// Reads what means the same for every way to find a server: username, password, TLS and the map of addresses.
 fn log_in(read: &Reader, redis: &mut RedisOptions) -> Result<()> {
-    redis.username = read.text(&USERNAME)?.or(redis.username.take());
+    redis.username = read.user(&USERNAME)?.or(redis.username.take());
     redis.password = read.secret(&PASSWORD)?.or(redis.password.take());
+    redis.asked = Asked {
+        username: read.function(&USERNAME),
+        password: read.function(&PASSWORD),
+    };
     redis.secrets = read.secrets();
+    redis.nat_map = read.nat_map(&NAT_MAP)?;
     tls(read, redis)
 }
 
@@ -90,9 +107,13 @@ fn sentinels(read: &Reader, addresses: Vec<Address>, in_url: Option<String>) -> 
     Ok(Endpoint::Sentinel(Sentinels {
         addresses,
         name,
-        username: read.text(&SENTINEL_USERNAME)?,
+        username: read.user(&SENTINEL_USERNAME)?,
         password: read.secret(&SENTINEL_PASSWORD)?,
-        tls: None,
+        asked: Asked {
+            username: read.function(&SENTINEL_USERNAME),
+            password: read.function(&SENTINEL_PASSWORD),
+        },
+        ..Sentinels::default()
     }))
 }
 

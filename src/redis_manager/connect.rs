@@ -17,6 +17,7 @@ use super::{
     Address, CacheOptions, RedisConnection, RedisManager, Target,
     first_line::FirstLine,
     handshake::{CacheOff, Identity, fence, track},
+    login::{Login, renew},
     read_activity::ReadActivity,
     redact::redact,
     role::Role,
@@ -50,7 +51,11 @@ impl Manager for RedisManager {
                 Target::Server(address) => self.connect_to(address).await,
                 Target::Primary(watch) => self.connect_to_primary(watch).await,
             };
-            connected.map_err(|error| error.map(|words| self.redact(words)))
+            let mut connected = connected.map_err(|error| error.map(|words| self.redact(words)))?;
+            // It may contain what sentinels say.
+            let note = connected.note.take();
+            connected.note = note.map(|note| self.redact(note.into()).to_string());
+            Ok(connected)
         }
         .boxed()
     }
@@ -84,7 +89,8 @@ struct Open {
 
 impl RedisManager {
     fn redact(&self, words: Arc<str>) -> Arc<str> {
-        redact(words, self.options.secrets())
+        let secrets = self.options.secrets();
+        redact(words, secrets.iter().map(String::as_str))
     }
 
     fn last(&self) -> std::sync::MutexGuard<'_, Option<Identity>> {
@@ -95,7 +101,9 @@ impl RedisManager {
         &self,
         address: &Address,
     ) -> Result<Connected<RedisConnection>, ConnectError> {
-        let (mut open, off) = self.open(address).await?;
+        let source = self.options.source();
+        let login = source.login().await?;
+        let (mut open, off) = self.open(address, &login).await?;
         // The operator may have meant to use a replica; but where there was a primary before, it is a demoted server.
         let primary = open.identity.is_primary;
         if self.had_primary.fetch_or(primary, Ordering::Relaxed) || primary {
@@ -105,6 +113,11 @@ impl RedisManager {
         let last = self.last().clone();
         let fenced = fence(&mut open.connection.connection, last, &open.identity).await?;
         *self.last() = Some(open.identity);
+        if let Some(expires) = login.expires() {
+            let connection = open.connection.connection.clone();
+            let renewal = renew(source, connection, expires, address.to_string());
+            open.connection.renewal = Some(tokio::spawn(renewal).abort_handle());
+        }
         Ok(Connected {
             connection: open.connection,
             closed: open.task.map(drop).boxed(),
@@ -118,7 +131,9 @@ impl RedisManager {
         watch: &FailoverWatch,
     ) -> Result<Connected<RedisConnection>, ConnectError> {
         let address = watch.find().await?;
-        let connecting = self.connect_to(&address);
+        let (nat_map, app) = (&self.options.nat_map, &self.options.app);
+        let mapped = nat_map.apply(app, &address).await?;
+        let connecting = self.connect_to(&mapped);
         let mut connected = tokio::select! {
             // First, so that no connection is returned that contradicts what the sentinels said.
             biased;
@@ -129,7 +144,12 @@ impl RedisManager {
             connected = connecting => connected.map_err(|error| match error {
                 // The operator did not choose this server.
                 ConnectError::Unreachable(words) => {
-                    ConnectError::Unreachable(format!("primary {address}: {words}").into())
+                    let at = if mapped == address {
+                        String::new()
+                    } else {
+                        format!(" at {mapped} (option natMap)")
+                    };
+                    ConnectError::Unreachable(format!("primary {address}{at}: {words}").into())
                 }
                 refused @ ConnectError::Refused(_) => refused,
             })?,
@@ -159,27 +179,34 @@ impl RedisManager {
 
     /// Opens a connection: with a cache in RESP3, which carries invalidations, or in RESP2 if the server does not speak
     /// it.
-    async fn open(&self, address: &Address) -> Result<(Open, CacheOff), ConnectError> {
+    async fn open(
+        &self,
+        address: &Address,
+        login: &Login,
+    ) -> Result<(Open, CacheOff), ConnectError> {
         let Some(cache) = &self.cache else {
-            let open = self.open_plain(address).await?;
+            let open = self.open_plain(address, login).await?;
             return Ok((open, Some("option cache is false".to_owned())));
         };
         if self.lost_hellos.load(Ordering::Relaxed) >= LOST_HELLOS {
             // For this attempt only: a server that only hung, or was starting, answers the next HELLO. Set before the
             // attempt, because it may be given up.
             self.lost_hellos.store(0, Ordering::Relaxed);
-            let open = self.open_plain(address).await?;
+            let open = self.open_plain(address, login).await?;
             return Ok((open, Some("the server does not answer HELLO".to_owned())));
         }
         let socket = stream::open(address, self.options.tls.as_ref()).await?;
         let first = socket.first.clone();
         let state = State::new(self.session(Some(cache)));
         self.lost_hellos.fetch_add(1, Ordering::Relaxed);
-        let attached = self.attach(socket, ProtocolVersion::RESP3, state).await;
+        let attached = self
+            .attach(socket, ProtocolVersion::RESP3, state, login)
+            .await;
         let refused = match attached {
             Ok((connection, task)) => {
                 self.lost_hellos.store(0, Ordering::Relaxed);
-                return self.set_up_cached(connection, task, &first, cache).await;
+                let greeted = (&first, login);
+                return self.set_up_cached(connection, task, cache, greeted).await;
             }
             Err(error) if error.is_io_error() => {
                 let said = first.reason().is_some();
@@ -198,7 +225,7 @@ impl RedisManager {
         };
         self.lost_hellos.store(0, Ordering::Relaxed);
         // Not final: the second attempt reports a wrong password in the server's own words.
-        let open = self.open_plain(address).await?;
+        let open = self.open_plain(address, login).await?;
         // Only the code: for an unknown command the words repeat its arguments, and with them the password.
         let code = refused.code().unwrap_or("no reply to HELLO that is known");
         let off = format!("the server does not speak RESP3 ({code})");
@@ -206,15 +233,15 @@ impl RedisManager {
     }
 
     /// Opens a connection in RESP2.
-    async fn open_plain(&self, address: &Address) -> Result<Open, ConnectError> {
+    async fn open_plain(&self, address: &Address, login: &Login) -> Result<Open, ConnectError> {
         let protocol = ProtocolVersion::RESP2;
         let socket = stream::open(address, self.options.tls.as_ref()).await?;
         let first = socket.first.clone();
         let state = State::new(self.plain_session());
-        let attached = self.attach(socket, protocol, state).await;
+        let attached = self.attach(socket, protocol, state, login).await;
         let (mut connection, task) = attached.map_err(|error| self.unanswered(&error, &first))?;
         let (identity, _) = self
-            .set_up(&mut connection.connection, protocol, &first)
+            .set_up(&mut connection.connection, protocol, (&first, login))
             .await?;
         connection.in_cluster = identity.in_cluster;
         Ok(Open {
@@ -228,11 +255,11 @@ impl RedisManager {
         &self,
         mut connection: RedisConnection,
         task: JoinHandle<()>,
-        first: &FirstLine,
         cache: &CacheOptions,
+        greeted: (&FirstLine, &Login),
     ) -> Result<(Open, CacheOff), ConnectError> {
         let (identity, objection) = self
-            .set_up(&mut connection.connection, ProtocolVersion::RESP3, first)
+            .set_up(&mut connection.connection, ProtocolVersion::RESP3, greeted)
             .await?;
         connection.in_cluster = identity.in_cluster;
         let off = match objection {
@@ -273,6 +300,7 @@ impl RedisManager {
         socket: Socket,
         protocol: ProtocolVersion,
         state: Arc<Mutex<State>>,
+        login: &Login,
     ) -> RedisResult<(RedisConnection, JoinHandle<()>)> {
         let mut info = RedisConnectionInfo::default()
             .set_skip_set_lib_name()
@@ -282,13 +310,7 @@ impl RedisManager {
             .set_response_timeout(None)
             .set_pipeline_buffer_size(PIPELINES);
         if protocol == ProtocolVersion::RESP3 {
-            if let Some(username) = &self.options.username {
-                info = info.set_username(username);
-            }
-            if self.options.username.is_some() || self.options.password.is_some() {
-                let password = self.options.password.as_deref();
-                info = info.set_password(password.unwrap_or_default());
-            }
+            info = login.put_into(info);
             let state = state.clone();
             config = config.set_push_sender(move |push: PushInfo| {
                 fail_point!("panicking-closure", panic!("on purpose"));
@@ -307,6 +329,7 @@ impl RedisManager {
         let connection = RedisConnection {
             connection,
             task: task.abort_handle(),
+            renewal: None,
             state,
             db: self.options.db,
             activity,

@@ -9,8 +9,9 @@ use super::{
     Address, CacheOptions, RedisManager, Target, Tls,
     connection::{caching, forget},
     first_line::FirstLine,
+    login::Login,
     role::{Question, role_of_info},
-    server_errors::{NO_REDIS, connect_error, unreachable, words},
+    server_errors::{NO_REDIS, unreachable, words},
     slot_coverage, tracking_support,
 };
 use crate::manager::ConnectError;
@@ -37,27 +38,24 @@ impl RedisManager {
     pub(super) fn unanswered(&self, error: &RedisError, first: &FirstLine) -> ConnectError {
         let tls = self.options.tls.as_ref();
         let on_unix = matches!(self.target, Target::Server(Address::Unix(_)));
-        unanswered(error, first, tls, on_unix)
+        let hint = "a server that wants TLS does that (option tls)";
+        unanswered(error, first, tls, (!on_unix).then_some(hint))
     }
 
     /// Logs in and identifies the server. AUTH and SELECT must succeed; our user may lack the right to others. Also
-    /// returns why there can be no cache, in RESP3.
+    /// returns why there can be no cache, in RESP3. The first line is what the server said before the handshake.
     pub(super) async fn set_up(
         &self,
         connection: &mut MultiplexedConnection,
         protocol: ProtocolVersion,
-        first: &FirstLine,
+        (first, login): (&FirstLine, &Login),
     ) -> Result<(Identity, CacheOff), ConnectError> {
         let mut pipeline = Pipeline::new();
         let mut needed = 1;
-        let (username, password) = (&self.options.username, &self.options.password);
         let hello = protocol == ProtocolVersion::RESP3;
         // Also after redis-rs's HELLO, which accepts a password where none is needed; AUTH does not.
-        if username.is_some() || password.is_some() {
+        if login.authenticate(&mut pipeline) {
             needed += 1;
-            pipeline.cmd("AUTH").arg(username);
-            // A user without a password accepts any.
-            pipeline.arg(password.as_deref().unwrap_or_default());
         }
         pipeline.cmd("SELECT").arg(self.options.db);
         pipeline.cmd("CLIENT").arg("ID");
@@ -76,7 +74,7 @@ impl RedisManager {
         for reply in &replies[..needed.min(replies.len())] {
             match reply {
                 Value::Okay => {}
-                Value::ServerError(error) => return Err(connect_error(error)),
+                Value::ServerError(error) => return Err(login.refused(error)),
                 _ => return Err(no_redis()),
             }
         }
@@ -86,7 +84,7 @@ impl RedisManager {
         if let Value::ServerError(error) = info
             && matches!(error.code(), "NOAUTH" | "LOADING")
         {
-            return Err(connect_error(error));
+            return Err(login.refused(error));
         }
         let role = hello.as_ref().and_then(tracking_support::role);
         let mode = hello.as_ref().and_then(tracking_support::mode);
@@ -129,23 +127,22 @@ impl RedisManager {
 }
 
 /// Makes the error for a connection that broke before anything was answered on it: the reason that the server gave, or
-/// that TLS gives. Only where nothing was said, the server may be one that wants TLS.
+/// that TLS gives. Only where nothing was said, the server may be one that wants TLS, as `hint` says.
 pub(super) fn unanswered(
     error: &RedisError,
     first: &FirstLine,
     tls: Option<&Tls>,
-    on_unix: bool,
+    hint: Option<&str>,
 ) -> ConnectError {
     let reason = first.reason().or_else(|| tls?.refusal());
     if let Some(reason) = reason {
         return reason;
     }
-    if tls.is_none() && !on_unix && error.is_io_error() && first.is_silent() {
-        unreachable(&format_args!(
-            "{error}, before any answer; a server that wants TLS does that (option tls)"
-        ))
-    } else {
-        unreachable(error)
+    match hint {
+        Some(hint) if tls.is_none() && error.is_io_error() && first.is_silent() => {
+            unreachable(&format_args!("{error}, before any answer; {hint}"))
+        }
+        _ => unreachable(error),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The Redis manager: one multiplexed connection of redis-rs per service.
 //!
-//! - [`settings`], [`server_address`], [`host`], [`url`]: where Redis is and how to log in.
+//! - [`settings`], [`server_address`], [`host`], [`url`]: where Redis is; [`login`]: how to log in; [`nat_map`]: which
+//!   addresses are used in place of announced ones.
 //! - [`resolver`], [`stream`], [`happy_eyeballs`], [`tls`]: names and sockets; [`read_activity`]: noticing that data arrives;
 //!   [`first_line`]: what a server says before it closes.
 //! - [`connect`], [`handshake`]: opening a connection; [`tracking_support`]: which servers support the member cache;
@@ -20,6 +21,8 @@ mod handshake;
 mod happy_eyeballs;
 mod host;
 mod inventory;
+mod login;
+mod nat_map;
 mod read_activity;
 mod redact;
 mod resolver;
@@ -48,6 +51,8 @@ use crate::{cache::InheritedKeys, stats::Stats};
 pub use self::{
     connection::RedisConnection,
     host::{HostFault, host_and_port, host_fault, is_harmless, socket_path},
+    login::Asked,
+    nat_map::NatMap,
     sentinel::Sentinels,
     server_address::Address,
     settings::{CacheOptions, Endpoint, RedisOptions},
@@ -55,7 +60,7 @@ pub use self::{
     url::{StoreUrl, Topology, URL_FORMS, UrlFault},
 };
 
-use self::sentinel::FailoverWatch;
+use self::{sentinel::FailoverWatch, server_errors::unreachable};
 
 // Used by redis_cluster, which connects to many servers at once.
 pub(crate) use self::{
@@ -99,7 +104,7 @@ impl RedisManager {
         let target = match &options.endpoint {
             Endpoint::Server(address) => Target::Server(address.clone()),
             Endpoint::Sentinel(sentinels) => Target::Primary(FailoverWatch::new(Sentinels {
-                tls: options.tls.clone(),
+                secrets: options.secrets(),
                 ..sentinels.clone()
             })),
         };
