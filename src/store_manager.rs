@@ -28,12 +28,13 @@ impl StoreManager {
     pub fn new(store: &Store, stem: Key, cache: Option<CacheOptions>, stats: Arc<Stats>) -> Self {
         match store {
             Store::Redis(options) => {
-                let mut options = options.clone();
-                options.stem = Some(stem);
+                let options = options.clone().under(stem);
                 Self::Redis(RedisManager::new(options, cache, stats))
             }
             Store::Cluster(options) => {
-                Self::Cluster(ClusterManager::new(options.clone(), cache.is_some(), stats))
+                let mut options = options.clone();
+                options.node = options.node.under(stem);
+                Self::Cluster(ClusterManager::new(options, cache.is_some(), stats))
             }
             Store::Embedded(options) => {
                 let bounds = cache.map(|cache| cache.bounds);

@@ -24,6 +24,7 @@ const NO_CHANGE = [
   'INFO',
   'TOUCH',
   'SMEMBERS',
+  'SCARD',
   'SCAN',
   'TYPE',
 ];

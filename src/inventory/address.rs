@@ -2,14 +2,14 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use super::{Opened, PATIENCE};
+use super::{Opened, PATIENCE, several};
 use crate::{
     driver::Limits,
     embedded::EmbeddedOptions,
     error::{Error, Result},
     manager::{ConnectError, Inventory, Manager},
     options::Store,
-    redis_manager::{RedisOptions, UrlFault},
+    redis_manager::{Endpoint, RedisOptions, UrlFault},
     size_limits::Sizes,
     store_manager::StoreManager,
 };
@@ -34,14 +34,15 @@ pub fn parse(name: &str, address: &str) -> Result<Store> {
             }));
         }
     }
-    RedisOptions::from_url(address)
-        .map(Store::Redis)
+    several::parse(address)
+        .unwrap_or_else(|| RedisOptions::from_url(address).map(Store::Redis))
         .map_err(|fault| {
             let mut words = format!("{name} {fault}");
             if let UrlFault::Form(_) = fault {
                 words += ", or ";
                 words += EMBEDDED;
-                words += "FOLDER";
+                words += "FOLDER, or ";
+                words += several::FORMS;
             }
             Error::InvalidArgument(words)
         })
@@ -60,13 +61,26 @@ pub fn pair(from: &str, to: &str) -> Result<(Store, Store)> {
 /// Returns whether two stores are the same, as far as their addresses tell.
 fn is_same(one: &Store, other: &Store) -> bool {
     match (one, other) {
-        (Store::Redis(a), Store::Redis(b)) => a.endpoint == b.endpoint && a.db == b.db,
+        (Store::Redis(a), Store::Redis(b)) => a.db == b.db && is_same_server(a, b),
+        (Store::Cluster(a), Store::Cluster(b)) => {
+            a.node.db == b.node.db && a.seeds.iter().any(|seed| b.seeds.contains(seed))
+        }
         (Store::Embedded(a), Store::Embedded(b)) => {
             let real = |folder: &PathBuf| folder.canonicalize();
             a.folder == b.folder
                 || matches!((real(&a.folder), real(&b.folder)), (Ok(a), Ok(b)) if a == b)
         }
         _ => false,
+    }
+}
+
+fn is_same_server(one: &RedisOptions, other: &RedisOptions) -> bool {
+    match (&one.endpoint, &other.endpoint) {
+        (Endpoint::Sentinel(a), Endpoint::Sentinel(b)) => {
+            let shared = |address| b.addresses.contains(address);
+            a.name == b.name && a.addresses.iter().any(shared)
+        }
+        (a, b) => a == b,
     }
 }
 
@@ -89,10 +103,7 @@ pub async fn open_or_make(store: Store, stem: &[u8]) -> Result<Opened> {
     let sizes = store.sizes();
     match StoreManager::new(&store, stem.to_owned(), None, Arc::default()) {
         StoreManager::Redis(manager) => connect(manager, sizes).await,
-        // No address is read as one.
-        StoreManager::Cluster(_) => Err(Error::InvalidArgument(
-            "a Redis Cluster cannot be copied or listed".to_owned(),
-        )),
+        StoreManager::Cluster(manager) => connect(manager, sizes).await,
         StoreManager::Embedded(manager) => connect(manager, sizes).await,
     }
 }
@@ -164,12 +175,22 @@ mod tests {
             ("embedded:src", "embedded:./src/../src/"),
             ("embedded:not-there", "embedded:not-there"),
             ("embedded:a", "embedded:a?localFileSystem=true"),
+            ("redis+cluster://a,b:7000", "redis+cluster://:pw@c,b:7000/0"),
+            (
+                "redis+sentinel://a,b/main",
+                "redis+sentinel://b:26379/main/0",
+            ),
         ];
         for (from, to) in same {
             let error = pair(from, to).map(drop).expect_err("no copy");
             assert_eq!(error.to_string(), "from and to are the same store");
         }
-        for (from, to) in [("redis://h/0", "redis://h/1"), ("redis://h", "embedded:h")] {
+        for (from, to) in [
+            ("redis://h/0", "redis://h/1"),
+            ("redis://h", "embedded:h"),
+            ("redis+cluster://a/1", "redis+cluster://a/2"),
+            ("redis+sentinel://a/main", "redis+sentinel://a/other"),
+        ] {
             pair(from, to).expect("a pair");
         }
     }

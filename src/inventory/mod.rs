@@ -1,10 +1,11 @@
 //! The contents of a store, byte for byte, read a few items at a time, for copying and listing stores. [`Inventory`] is
 //! what a store offers for that; [`Opened`] is a connection with a name and a time limit. [`address`] opens a store by
-//! its address; [`copy`] and [`ndjson`] are the jobs. For offline work: a lost connection is not reopened.
+//! its address, [`several`] reads those of several servers; [`copy`] and [`ndjson`] are the jobs. For offline work: a lost connection is not reopened.
 
 pub mod address;
 pub mod copy;
 pub mod ndjson;
+mod several;
 #[cfg(test)]
 mod tests;
 

@@ -97,12 +97,9 @@ pub(super) fn cluster_options(read: &Reader) -> Result<Option<ClusterOptions>> {
     let others = [HOST.name, PORT.name, URL.name, PATH.name, SENTINELS.name];
     read.excludes(CLUSTER.name, &others)?;
     foreign(read, &[For::Sentinel], "use with option sentinels")?;
-    let db = read.integer(&DB)?;
-    if db != 0 {
-        let accepted = "0, because a Redis Cluster has no other database";
-        return Err(invalid(DB.name, &db.to_string(), accepted));
-    }
     let mut node = RedisOptions::new(Endpoint::Server(seed));
+    // A node says whether it has that database: Valkey may since version 9, Redis has 0 only.
+    node.db = read.integer(&DB)?;
     log_in(read, &mut node)?;
     Ok(Some(ClusterOptions { seeds, node }))
 }

@@ -8,13 +8,14 @@ use futures_util::{
     future::{BoxFuture, select},
 };
 use redis::{
-    AsyncConnectionConfig, ProtocolVersion, PushInfo, RedisConnectionInfo, RedisResult,
+    AsyncConnectionConfig, ProtocolVersion, PushInfo, RedisConnectionInfo, RedisError, RedisResult,
     aio::MultiplexedConnection,
 };
 use tokio::{sync::Notify, task::JoinHandle};
 
 use super::{
     Address, CacheOptions, RedisConnection, RedisManager, Target,
+    fallbacks::Commands,
     handshake::{CacheOff, Identity, fence, track},
     read_activity::ReadActivity,
     redact::redact,
@@ -37,6 +38,10 @@ const PIPELINES: usize = 128;
 /// After this many attempts in a row without an answer to HELLO, one is made without it: some proxies close the
 /// connection on commands that they do not know.
 const LOST_HELLOS: u32 = 2;
+
+/// After this many attempts in a row, one is made with the commands of 0.0.7 only. Without a cache all of them are
+/// without HELLO.
+const LOST_HANDSHAKES: u32 = 3;
 
 impl Manager for RedisManager {
     type Connection = RedisConnection;
@@ -74,11 +79,19 @@ impl Manager for RedisManager {
     }
 }
 
+/// Why there is no cache where none is wanted.
+const CACHE_FALSE: &str = "option cache is false";
+
 /// A connection that is logged in.
 struct Open {
     connection: RedisConnection,
     task: JoinHandle<()>,
     identity: Identity,
+}
+
+/// Makes one line for the log.
+fn notes_of(notes: &[String]) -> Option<String> {
+    (!notes.is_empty()).then(|| notes.join("; "))
 }
 
 impl RedisManager {
@@ -101,6 +114,11 @@ impl RedisManager {
             let rises = !primary && self.cache.is_some();
             lock(&open.connection.state).role = Role::new(open.identity.question).rises(rises);
         }
+        let notes = std::mem::take(&mut open.identity.notes);
+        let notes = notes
+            .into_iter()
+            .map(|note| self.redact(note.into()).to_string());
+        let notes: Vec<String> = notes.collect();
         let last = self.last().clone();
         let fenced = fence(&mut open.connection.connection, last, &open.identity).await?;
         *self.last() = Some(open.identity);
@@ -108,7 +126,7 @@ impl RedisManager {
             connection: open.connection,
             closed: open.task.map(drop).boxed(),
             fenced,
-            note: self.switch(off),
+            note: notes_of(&[notes, self.switch(off).into_iter().collect()].concat()),
         })
     }
 
@@ -135,7 +153,7 @@ impl RedisManager {
         };
         let mut notes = watch.connected(&address);
         notes.extend(connected.note.take());
-        connected.note = (!notes.is_empty()).then(|| notes.join("; "));
+        connected.note = notes_of(&notes);
         connected.closed = select(connected.closed, watch.left(&address).boxed())
             .map(drop)
             .boxed();
@@ -159,55 +177,68 @@ impl RedisManager {
     /// Opens a connection: with a cache in RESP3, which carries invalidations, or in RESP2 if the server does not speak
     /// it.
     async fn open(&self, address: &Address) -> Result<(Open, CacheOff), ConnectError> {
-        let Some(cache) = &self.cache else {
-            let open = self.open_plain(address).await?;
-            return Ok((open, Some("option cache is false".to_owned())));
-        };
-        if self.lost_hellos.load(Ordering::Relaxed) >= LOST_HELLOS {
+        let lost = self.lost_handshakes.load(Ordering::Relaxed);
+        let bare = lost >= LOST_HANDSHAKES;
+        if bare || (lost >= LOST_HELLOS && self.cache.is_some()) {
             // For this attempt only: a server that only hung, or was starting, answers the next HELLO. Set before the
             // attempt, because it may be given up.
-            self.lost_hellos.store(0, Ordering::Relaxed);
-            let open = self.open_plain(address).await?;
-            return Ok((open, Some("the server does not answer HELLO".to_owned())));
+            self.lost_handshakes.store(0, Ordering::Relaxed);
+            let open = self.open_plain(address, bare).await?;
+            let off = match &self.cache {
+                Some(_) if bare => {
+                    "the server closes the connection on commands that are new to it"
+                }
+                Some(_) => "the server does not answer HELLO",
+                None => CACHE_FALSE,
+            };
+            return Ok((open, Some(off.to_owned())));
         }
+        let Some(cache) = &self.cache else {
+            let open = self.open_plain(address, false).await?;
+            self.lost_handshakes.store(0, Ordering::Relaxed);
+            return Ok((open, Some(CACHE_FALSE.to_owned())));
+        };
         let stream = stream::open(address, self.options.tls.as_ref()).await?;
         let state = State::new(self.session(Some(cache)));
-        self.lost_hellos.fetch_add(1, Ordering::Relaxed);
+        self.lost_handshakes.fetch_add(1, Ordering::Relaxed);
         let attached = self.attach(stream, ProtocolVersion::RESP3, state).await;
         let refused = match attached {
             Ok((connection, task)) => {
-                self.lost_hellos.store(0, Ordering::Relaxed);
+                self.lost_handshakes.store(0, Ordering::Relaxed);
                 return self.set_up_cached(connection, task, cache).await;
             }
             Err(error) if error.is_io_error() => {
                 let error = self.unanswered(&error);
                 if let ConnectError::Refused(_) = error {
                     // This failure was not about HELLO.
-                    self.lost_hellos.store(0, Ordering::Relaxed);
+                    self.lost_handshakes.store(0, Ordering::Relaxed);
                 }
                 return Err(error);
             }
             Err(error) if hello_may_pass(&error) => return Err(unreachable(&error)),
             Err(error) => error,
         };
-        self.lost_hellos.store(0, Ordering::Relaxed);
+        self.lost_handshakes.store(0, Ordering::Relaxed);
         // Not final: the second attempt reports a wrong password in the server's own words.
-        let open = self.open_plain(address).await?;
+        let open = self.open_plain(address, false).await?;
         // Only the code: for an unknown command the words repeat its arguments, and with them the password.
         let code = refused.code().unwrap_or("no reply to HELLO that is known");
         let off = format!("the server does not speak RESP3 ({code})");
         Ok((open, Some(off)))
     }
 
-    /// Opens a connection in RESP2.
-    async fn open_plain(&self, address: &Address) -> Result<Open, ConnectError> {
+    /// Opens a connection in RESP2, perhaps with a [bare](Self::set_up) handshake.
+    async fn open_plain(&self, address: &Address, bare: bool) -> Result<Open, ConnectError> {
         let protocol = ProtocolVersion::RESP2;
         let stream = stream::open(address, self.options.tls.as_ref()).await?;
         let state = State::new(self.plain_session());
         let attached = self.attach(stream, protocol, state).await;
         let (mut connection, task) = attached.map_err(|error| self.unanswered(&error))?;
-        let (identity, _) = self.set_up(&mut connection.connection, protocol).await?;
+        let (identity, _) = self
+            .set_up(&mut connection.connection, protocol, bare)
+            .await?;
         connection.in_cluster = identity.in_cluster;
+        connection.commands = identity.commands.clone();
         Ok(Open {
             connection,
             task,
@@ -222,9 +253,10 @@ impl RedisManager {
         cache: &CacheOptions,
     ) -> Result<(Open, CacheOff), ConnectError> {
         let (identity, objection) = self
-            .set_up(&mut connection.connection, ProtocolVersion::RESP3)
+            .set_up(&mut connection.connection, ProtocolVersion::RESP3, false)
             .await?;
         connection.in_cluster = identity.in_cluster;
+        connection.commands = identity.commands.clone();
         let off = match objection {
             Some(objection) => Some(objection),
             None => track(&mut connection.connection, cache).await?,
@@ -243,6 +275,19 @@ impl RedisManager {
             identity,
         };
         Ok((open, off))
+    }
+
+    /// Counts a handshake without HELLO that the server has ended. With a cache those with HELLO came before it.
+    pub(super) fn closed_in_handshake(&self, error: &RedisError) {
+        if !error.is_io_error() {
+            return;
+        }
+        if self.cache.is_some() {
+            self.lost_handshakes
+                .store(LOST_HANDSHAKES, Ordering::Relaxed);
+        } else {
+            self.lost_handshakes.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Makes the cache session of a new connection, which knows nothing yet.
@@ -298,7 +343,8 @@ impl RedisManager {
             connection,
             task: task.abort_handle(),
             state,
-            db: self.options.db,
+            probe: self.options.probe.clone(),
+            commands: Commands::default(),
             activity,
             in_cluster: false,
         };

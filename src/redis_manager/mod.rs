@@ -2,9 +2,10 @@
 //!
 //! - [`settings`], [`server_address`], [`url`]: where Redis is and how to log in.
 //! - [`stream`], [`happy_eyeballs`], [`tls`]: sockets; [`read_activity`]: noticing that data arrives.
-//! - [`connect`], [`handshake`]: opening a connection; [`tracking_support`]: which servers support the member cache;
+//! - [`connect`], [`handshake`], [`login`]: opening a connection; [`tracking_support`]: which servers support the member cache;
 //!   [`slot_coverage`]: whether one server has all keys.
 //! - [`sentinel`]: finding the primary by Sentinel; [`role`]: whether the server is still the primary.
+//! - [`fallbacks`]: commands that the server lacks, and what is sent instead.
 //! - [`connection`], [`state`]: batches; [`scan`], [`clean`], [`inventory`]: what the server holds.
 //! - [`server_errors`]: what a server's errors mean; [`redact`]: secrets in what it says.
 //!
@@ -14,9 +15,11 @@ mod clean;
 mod codec;
 mod connect;
 mod connection;
+mod fallbacks;
 mod handshake;
 mod happy_eyeballs;
 mod inventory;
+mod login;
 mod read_activity;
 mod redact;
 mod role;
@@ -34,9 +37,12 @@ mod tls;
 mod tracking_support;
 mod url;
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicBool, AtomicU32},
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU32},
+    },
 };
 
 use crate::{cache::InheritedKeys, stats::Stats};
@@ -55,8 +61,11 @@ use self::sentinel::FailoverWatch;
 // Used by redis_cluster, which connects to many servers at once.
 pub(crate) use self::{
     codec::{command, encode_for, value, wrote},
+    fallbacks::{Commands, Missing},
+    inventory::{count, is_no_set, list_members, member_scan},
     scan::{ScanError, ScanResult, found, only_sets},
     server_errors::{connect_error, is_demoted, words},
+    slot_coverage::probes,
 };
 
 /// The server to connect to.
@@ -83,8 +92,10 @@ pub struct RedisManager {
     had_primary: AtomicBool,
     /// Whether the log has said that the cache is off.
     cache_off: AtomicBool,
-    /// Attempts in a row that ended without an answer to HELLO.
-    lost_hellos: AtomicU32,
+    /// Attempts in a row that ended in the handshake: see [`connect`].
+    lost_handshakes: AtomicU32,
+    /// The notes that the log has had.
+    told: Mutex<HashSet<String>>,
 }
 
 impl RedisManager {
@@ -107,8 +118,15 @@ impl RedisManager {
             stats,
             had_primary: AtomicBool::new(false),
             cache_off: AtomicBool::new(false),
-            lost_hellos: AtomicU32::new(0),
+            lost_handshakes: AtomicU32::new(0),
+            told: Mutex::default(),
         })
+    }
+
+    /// Returns a note for the log, unless it has had it.
+    fn once(&self, note: String) -> Option<String> {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.insert(note.clone()).then_some(note)
     }
 
     /// Whether another server may take this one's place.

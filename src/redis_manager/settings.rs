@@ -41,6 +41,8 @@ pub struct RedisOptions {
     pub secrets: Vec<String>,
     /// What our keys begin with, all of which the server must have; `None` for one of many nodes.
     pub stem: Option<Key>,
+    /// A key that no channel has and that an ACL for our keys permits: the handshake and the heartbeat read it.
+    pub probe: Key,
 }
 
 impl fmt::Debug for RedisOptions {
@@ -65,7 +67,24 @@ impl RedisOptions {
             tls: None,
             secrets: Vec::new(),
             stem: Some(Key::new()),
+            probe: probe(&[]),
         }
+    }
+
+    /// Sets what our keys begin with: `stem`, all of which the server must have.
+    #[must_use]
+    pub fn under(mut self, stem: Key) -> Self {
+        self.probe = probe(&stem);
+        self.stem = Some(stem);
+        self
+    }
+
+    /// Makes these the settings for one of many nodes: it has a part of the keys.
+    #[must_use]
+    pub fn of_node(mut self, endpoint: Endpoint) -> Self {
+        self.endpoint = endpoint;
+        self.stem = None;
+        self
     }
 
     /// Returns what may be the reason if an attempt to connect takes too long.
@@ -79,6 +98,11 @@ impl RedisOptions {
         let secrets = self.secrets.iter().chain(&self.password);
         secrets.map(String::as_str)
     }
+}
+
+/// Makes a key under `stem`. A channel's key has one more colon, and nothing that prints has the zero.
+fn probe(stem: &[u8]) -> Key {
+    [stem, b"\0probe"].concat()
 }
 
 /// The bound of the member cache, and a key for testing the server.

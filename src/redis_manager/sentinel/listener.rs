@@ -17,13 +17,13 @@ use tokio::{
 use super::{
     election::FailoverEvent,
     events::{channels, parse, pushed},
-    protocol::{SentinelReply, Sentinels},
+    protocol::{AUTH, SentinelReply, Sentinels},
 };
 use crate::{
     manager::ConnectError,
     redis_manager::{
         server_address::Address,
-        server_errors::{connect_error, unreachable},
+        server_errors::{connect_error, needs_no_password, unreachable, words},
         stream::{self, Stream},
     },
 };
@@ -40,8 +40,8 @@ pub(super) type OnEvent = Arc<dyn Fn(FailoverEvent, bool) + Send + Sync>;
 /// A connection to one sentinel. Dropping it closes its sockets.
 pub(super) struct SentinelListener {
     connection: MultiplexedConnection,
-    /// Whether the password is sent before the first question, as in RESP2.
-    logs_in: bool,
+    /// Why the password is not needed, in the sentinel's words.
+    needless: Option<Arc<str>>,
     /// The tasks of the sockets; the connection ends with the first of them.
     sockets: JoinSet<()>,
     /// Why it could not subscribe, in the sentinel's words.
@@ -104,7 +104,7 @@ impl SentinelListener {
         };
         Ok(Ok(Self {
             connection,
-            logs_in: false,
+            needless: None,
             sockets,
             not_subscribed,
         }))
@@ -120,13 +120,17 @@ impl SentinelListener {
             .set_skip_set_lib_name()
             .set_protocol(ProtocolVersion::RESP2);
         let config = AsyncConnectionConfig::new().set_response_timeout(None);
-        let (connection, task) = MultiplexedConnection::new_with_config(&info, stream, config)
+        let (mut connection, task) = MultiplexedConnection::new_with_config(&info, stream, config)
             .await
             .map_err(|error| unreachable(&error))?;
         let mut sockets = JoinSet::new();
         sockets.spawn(task);
+        let needless = log_in(&mut connection, sentinels).await?;
         let stream = reach(sentinels, addr).await?;
-        let info = credentials(sentinels);
+        let info = match needless {
+            Some(_) => RedisConnectionInfo::default().set_skip_set_lib_name(),
+            None => credentials(sentinels),
+        };
         let subscribed = async {
             let mut messages = PubSub::new(&info, stream).await?;
             messages.subscribe(&channels()).await?;
@@ -138,12 +142,11 @@ impl SentinelListener {
                 None
             }
             Err(error) if error.is_io_error() => return Err(unreachable(&error)),
-            // The first question reports a wrong password, in the sentinel's own words.
             Err(error) => Some(error.to_string().into()),
         };
         Ok(Self {
             connection,
-            logs_in: sentinels.username.is_some() || sentinels.password.is_some(),
+            needless,
             sockets,
             not_subscribed,
         })
@@ -154,28 +157,49 @@ impl SentinelListener {
         &mut self,
         sentinels: &Sentinels,
     ) -> Result<(SentinelReply, Instant), ConnectError> {
-        if std::mem::take(&mut self.logs_in) {
-            let mut auth = Pipeline::new();
-            auth.cmd("AUTH").arg(&sentinels.username);
-            auth.arg(sentinels.password.as_deref().unwrap_or_default());
-            if let Some(Value::ServerError(error)) = self.send(&auth).await?.first() {
-                return Err(connect_error(error));
-            }
-        }
         let asked = Instant::now();
-        let replies = self.send(&sentinels.questions()).await?;
-        Ok((sentinels.read(&replies)?, asked))
-    }
-
-    async fn send(&mut self, pipeline: &Pipeline) -> Result<Vec<Value>, ConnectError> {
-        let count = pipeline.len();
-        let sent = self.connection.send_packed_commands(pipeline, 0, count);
-        sent.await.map_err(|error| unreachable(&error))
+        let replies = send(&mut self.connection, &sentinels.questions()).await?;
+        let mut reply = sentinels.read(&replies)?;
+        let needless = self.needless.iter().cloned();
+        reply.denied.extend(needless.map(|words| (AUTH, words)));
+        Ok((reply, asked))
     }
 
     /// Completes when a socket has ended.
     pub(super) async fn ended(&mut self) {
         self.sockets.join_next().await;
+    }
+}
+
+async fn send(
+    connection: &mut MultiplexedConnection,
+    pipeline: &Pipeline,
+) -> Result<Vec<Value>, ConnectError> {
+    let sent = connection.send_packed_commands(pipeline, 0, pipeline.len());
+    sent.await.map_err(|error| unreachable(&error))
+}
+
+/// Logs in over RESP2, so that a wrong password is reported in the sentinel's own words. Returns its words if it needs
+/// no password.
+async fn log_in(
+    connection: &mut MultiplexedConnection,
+    sentinels: &Sentinels,
+) -> Result<Option<Arc<str>>, ConnectError> {
+    if sentinels.username.is_none() && sentinels.password.is_none() {
+        return Ok(None);
+    }
+    let mut auth = Pipeline::new();
+    auth.cmd("AUTH").arg(&sentinels.username);
+    auth.arg(sentinels.password.as_deref().unwrap_or_default());
+    match send(connection, &auth).await?.pop() {
+        // With a user every refusal counts: there may be no such user.
+        Some(Value::ServerError(error))
+            if sentinels.username.is_none() && needs_no_password(&error) =>
+        {
+            Ok(Some(words(&error)))
+        }
+        Some(Value::ServerError(error)) => Err(connect_error(&error)),
+        _ => Ok(None),
     }
 }
 

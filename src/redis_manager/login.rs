@@ -1,0 +1,88 @@
+//! Logging in and selecting the database: the first commands on a connection, which must succeed.
+
+use redis::{Pipeline, Value};
+
+use super::{
+    RedisManager,
+    codec::read,
+    handshake::no_redis,
+    server_errors::{connect_error, needs_no_password, words},
+};
+use crate::{command::ReadOp, manager::ConnectError};
+
+/// Says what a cluster needs for option `db`.
+const CLUSTER_DB: &str = "option db: a Redis Cluster has database 0 only; a cluster of Valkey 9 or later has as many as \
+                          its cluster-databases says";
+
+impl RedisManager {
+    /// Adds the commands to the pipeline.
+    pub(super) fn add_login(&self, pipeline: &mut Pipeline) {
+        // Also after redis-rs's HELLO, which accepts a password where none is needed; AUTH does not.
+        if self.has_login() {
+            pipeline.cmd("AUTH").arg(&self.options.username);
+            // A user without a password accepts any.
+            pipeline.arg(self.options.password.as_deref().unwrap_or_default());
+        }
+        // A new connection is at database 0, and some proxies and users have no SELECT.
+        if self.options.db != 0 {
+            pipeline.cmd("SELECT").arg(self.options.db);
+        }
+        // Answered by every server that is ready, unless we are not logged in.
+        pipeline.add_command(read(ReadOp::Members, &self.options.probe));
+    }
+
+    /// Reads the answers, of which `next` is the next one; returns a line for the log.
+    pub(super) fn logged_in(
+        &self,
+        mut next: impl FnMut() -> Value,
+    ) -> Result<Option<String>, ConnectError> {
+        let mut note = None;
+        if self.has_login() {
+            match next() {
+                Value::Okay => {}
+                // With a user every refusal counts: there may be no such user.
+                Value::ServerError(error)
+                    if self.options.username.is_none() && needs_no_password(&error) =>
+                {
+                    note = self.once(format!(
+                        "a password is given, and the server needs none: {}",
+                        words(&error)
+                    ));
+                }
+                Value::ServerError(error) => return Err(connect_error(&error)),
+                _ => return Err(no_redis()),
+            }
+        }
+        if self.options.db != 0 {
+            match next() {
+                Value::Okay => {}
+                Value::ServerError(error) => {
+                    return Err(connect_error(&error).map(|words| match self.options.stem {
+                        Some(_) => words,
+                        // A node of a cluster.
+                        None => format!("{words} ({CLUSTER_DB})").into(),
+                    }));
+                }
+                _ => return Err(no_redis()),
+            }
+        }
+        is_ready(&next()).map(|()| note)
+    }
+
+    fn has_login(&self) -> bool {
+        self.options.username.is_some() || self.options.password.is_some()
+    }
+}
+
+/// Checks the answer to a read: whether we are logged in, and the server is ready. What says that the key is not for us,
+/// or on another node, is no fault of the connection.
+fn is_ready(reply: &Value) -> Result<(), ConnectError> {
+    match reply {
+        Value::Array(_) | Value::Set(_) => Ok(()),
+        Value::ServerError(error) => match error.code() {
+            "NOPERM" | "WRONGTYPE" | "MOVED" | "ASK" | "CLUSTERDOWN" | "MASTERDOWN" => Ok(()),
+            _ => Err(connect_error(error)),
+        },
+        _ => Err(no_redis()),
+    }
+}
