@@ -19,6 +19,10 @@ list   prints a line of JSON for each channel and frontend: {"key":…,"members"
 An ADDRESS is one of
   redis://[[user][:password]@]host[:port][/db]; rediss:// for TLS, with the CAs of the system
   unix:///path      both may have parameters: ?db=n&username=…&password=…&tls=true
+  redis+cluster://[[user][:password]@]host[:port][,host[:port]…][/db]
+                    some nodes of a Redis Cluster, with the same parameters; rediss+cluster:// for TLS
+  redis+sentinel://[[user][:password]@]host[:port][,host[:port]…]/NAME[/db]
+                    the primary NAME, by its sentinels; parameters sentinelUsername and sentinelPassword
   embedded:FOLDER   a relative one begins at the current directory, not at the folder of the app;
                     FOLDER?localFileSystem=true as that option of the services
 

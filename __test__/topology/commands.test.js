@@ -6,13 +6,17 @@
  */
 
 const assert = require('node:assert');
+const { describe, it, before, after, afterEach } = require('node:test');
 const { createApp, pushed } = require('../support/app');
 const cli = require('../support/cli');
 const { call, eachMethod, ok } = require('../support/call');
 const { logged } = require('../support/log');
+const clusters = require('../support/cluster');
+const redisServer = require('../support/redis');
 const { area, ours } = require('../support/rows');
-const { create, started } = require('../support/service');
-const { pause } = require('../support/until');
+const { HEARS, NAME, Sentinel } = require('../support/sentinels');
+const { create, started, stopAll } = require('../support/service');
+const { pause, until } = require('../support/until');
 const { proxy } = require('../faults/wire');
 
 /** Everything that is sent beyond 0.0.7's commands, or might be. */
@@ -35,13 +39,29 @@ const NEWER = [
   'CLUSTER',
 ];
 
+/** A primary that sentinels name has to tell its role; by ROLE, if nothing else is left. */
+const OPTIONAL = NEWER.filter((name) => !['ROLE', 'PING'].includes(name));
+
+/** What a cluster can do without: its replicas and redis-cli need the others. */
+const IN_CLUSTER = [
+  'UNLINK',
+  'SCAN',
+  'TYPE',
+  'SCARD',
+  'SSCAN',
+  'CLIENT',
+  'HELLO',
+  'ROLE',
+  'SELECT',
+];
+
 const renamed = (commands) => commands.flatMap((command) => ['--rename-command', command, '']);
 const key = (name, sid = 's1') => `POMELO:CHANNEL:${name}:${sid}`;
 
 /** Each method once, what it does, and the order of calls of one tick. */
-async function works(ctx, options) {
+async function works(place, options) {
   const app = createApp();
-  const service = await started(ctx.redis, options, app);
+  const service = await started(place.target, options, app);
   await ok(service, 'add', 'n', ['u', 'v', 'w'], 's1');
   await ok(service, 'leave', 'n', 'v', 's1');
   assert.deepStrictEqual((await ok(service, 'getMembersBySid', 'n', 's1')).sort(), ['u', 'w']);
@@ -71,33 +91,41 @@ async function works(ctx, options) {
     const { err, n } = await call(service, method, ...args);
     assert.deepStrictEqual([err, n], [null, 1], method);
   });
-  await seed(ctx);
+  await seed(place);
   await ok(service, 'clean');
-  assert.deepStrictEqual(await ctx.redis.keys(), LEFT);
+  assert.deepStrictEqual(await place.keys(), LEFT);
   assert.deepStrictEqual(service.stats().errors, {});
   return service;
 }
 
+/** Where the channels are: `target` for a service, and what is there. */
+const placeOf = (server, target = server) => ({
+  target,
+  run: (name, ...command) => server.run(0, ...command),
+  keys: () => server.keys(),
+  empty: () => server.flush(),
+});
+
 /** What `clean` removes, and what it leaves. */
-async function seed(ctx) {
-  await ctx.redis.run(0, 'sadd', key('a'), 'u');
-  await ctx.redis.run(0, 'sadd', key('b', 'gone'), 'u', 'v');
-  await ctx.redis.run(0, 'set', key('text'), 'no set');
-  await ctx.redis.run(0, 'sadd', 'OTHER:a:s1', 'u');
+async function seed({ run }) {
+  await run(key('a'), 'sadd', key('a'), 'u');
+  await run(key('b', 'gone'), 'sadd', key('b', 'gone'), 'u', 'v');
+  await run(key('text'), 'set', key('text'), 'no set');
+  await run('OTHER:a:s1', 'sadd', 'OTHER:a:s1', 'u');
 }
 const LEFT = ['OTHER:a:s1', key('text')].sort();
 
 /** The same at start. */
-async function cleansAtStart(ctx, options) {
-  await ctx.redis.flush();
-  await seed(ctx);
-  await started(ctx.redis, { cleanOnStartUp: true, ...options });
-  assert.deepStrictEqual(await ctx.redis.keys(), LEFT);
+async function cleansAtStart(place, options) {
+  await place.empty();
+  await seed(place);
+  await started(place.target, { cleanOnStartUp: true, ...options });
+  assert.deepStrictEqual(await place.keys(), LEFT);
 }
 
 async function copies(ctx, user = '') {
   await ctx.redis.flush();
-  await seed(ctx);
+  await seed(placeOf(ctx.redis));
   const address = `redis://${user}127.0.0.1:${ctx.redis.port}`;
   const listed = await cli.run(['list', '--from', address]);
   assert.deepStrictEqual([listed.code, listed.stderr], [0, '']);
@@ -112,13 +140,13 @@ for (const missing of [...NEWER.map((command) => [command]), NEWER]) {
   area(`a server without ${title}`, { args: renamed(missing) }, (ctx) => {
     for (const cache of [true, false]) {
       ours(`all methods work (cache: ${cache})`, async () => {
-        const lines = await logged(() => works(ctx, { cache }));
+        const lines = await logged(() => works(placeOf(ctx.redis), { cache }));
         const warned = lines.filter((line) => /KEYS is used/.test(line));
         assert.strictEqual(warned.length, missing.includes('SCAN') ? 1 : 0, lines.join('\n'));
       });
     }
 
-    ours('cleanOnStartUp works', () => cleansAtStart(ctx));
+    ours('cleanOnStartUp works', () => cleansAtStart(placeOf(ctx.redis)));
 
     ours('list and copy work', async () => {
       const { code, stdout, stderr } = await copies(ctx);
@@ -148,6 +176,55 @@ for (const missing of [...NEWER.map((command) => [command]), NEWER]) {
   });
 }
 
+for (const missing of [['INFO'], ['HELLO'], ['INFO', 'HELLO'], ['CLIENT'], OPTIONAL]) {
+  area(`a primary that Sentinel names, without ${missing.join(', ')}`, {}, (ctx) => {
+    let server;
+    let sentinel;
+    before(async () => {
+      server = await redisServer.start({ args: renamed(missing) });
+      sentinel = await redisServer.start({ monitor: server.port, quorum: 1 }, Sentinel);
+    });
+    after(() => Promise.all([sentinel, server].map((each) => each && each.stop())));
+
+    ours('all methods work, and cleanOnStartUp', async () => {
+      const place = placeOf(server, ctx.store);
+      place.target = { options: () => ({ sentinels: [`127.0.0.1:${sentinel.port}`], name: NAME }) };
+      await works(place);
+      await cleansAtStart(place);
+    });
+  });
+}
+
+describe(`a cluster without ${IN_CLUSTER}`, { timeout: 120000 }, () => {
+  let cluster;
+  before(async () => {
+    cluster = await clusters.start({ args: renamed(IN_CLUSTER) });
+  });
+  afterEach(stopAll);
+  after(() => cluster && cluster.close());
+
+  it('all methods work, cleanOnStartUp and list', async () => {
+    const place = {
+      target: cluster,
+      run: async (name, ...command) => (await cluster.owner(name)).run(0, ...command),
+      keys: () => cluster.keys(),
+      empty: () => cluster.empty(),
+    };
+    const lines = await logged(() => works(place));
+    assert.strictEqual(lines.filter((line) => /KEYS is used/.test(line)).length, 1);
+    await cleansAtStart(place);
+    await place.empty();
+    await seed(place);
+    const address = `redis+cluster://127.0.0.1:${cluster.servers[0].port}`;
+    const { stdout, stderr } = await cli.run(['list', '--from', address]);
+    const keys = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).key);
+    assert.deepStrictEqual([keys.sort(), stderr], [[key('a'), key('b', 'gone')], '']);
+  });
+});
+
 area('users with few rights', {}, (ctx) => {
   const user = { username: 'gc', password: 'secret' };
   const grant = (...rights) => {
@@ -157,14 +234,14 @@ area('users with few rights', {}, (ctx) => {
 
   ours('+@read +@write is enough for all methods', async () => {
     await grant('-@all', '+@read', '+@write');
-    await works(ctx, user);
-    await cleansAtStart(ctx, user);
+    await works(placeOf(ctx.redis), user);
+    await cleansAtStart(placeOf(ctx.redis), user);
   });
 
   ours('so are the commands of 0.0.7', async () => {
     await grant('-@all', '+sadd', '+srem', '+smembers', '+del', '+keys');
-    await works(ctx, user);
-    await cleansAtStart(ctx, user);
+    await works(placeOf(ctx.redis), user);
+    await cleansAtStart(placeOf(ctx.redis), user);
     const { stderr } = await copies(ctx, 'gc:secret@');
     assert.match(stderr, /NOPERM.*select/);
   });
@@ -172,8 +249,8 @@ area('users with few rights', {}, (ctx) => {
   for (const command of NEWER.filter((name) => name !== 'AUTH' && name !== 'HELLO')) {
     ours(`without -${command.toLowerCase()}: all methods work`, async () => {
       await grant('+@all', `-${command.toLowerCase()}`);
-      await works(ctx, user);
-      await cleansAtStart(ctx, user);
+      await works(placeOf(ctx.redis), user);
+      await cleansAtStart(placeOf(ctx.redis), user);
     });
   }
 });
@@ -242,13 +319,13 @@ area('a proxy that closes the connection on commands that it does not know', {},
 
 area('a password where none is needed, with the words of Redis before version 6', {}, (ctx) => {
   /** A server that has no HELLO, and answers AUTH as Redis 5 without a password does. */
-  async function old() {
-    const wire = await proxy(ctx.redis.port);
+  async function old(port = ctx.redis.port) {
+    const wire = await proxy(port);
     wire.toServer = (chunk, { client }) => {
       const rest = commandsOf(chunk).filter(({ name, bytes }) => {
         if (name === 'HELLO') client.write("-ERR unknown command 'HELLO'\r\n");
         else if (name !== 'AUTH') return true;
-        else if (/^\*3/.test(bytes))
+        else if (bytes.toString().startsWith('*3'))
           client.write("-ERR wrong number of arguments for 'auth' command\r\n");
         else client.write('-ERR Client sent AUTH, but no password is set\r\n');
         return false;
@@ -278,6 +355,34 @@ area('a password where none is needed, with the words of Redis before version 6'
       }
     });
   }
+
+  ours('is a warning at a sentinel too', async () => {
+    const sentinel = await redisServer.start({ monitor: ctx.redis.port, quorum: 1 }, Sentinel);
+    const wire = await old(sentinel.port);
+    try {
+      const lines = await logged(async () => {
+        const target = { options: () => ({ sentinels: [`127.0.0.1:${wire.port}`], name: NAME }) };
+        const service = await started(target, { sentinelPassword: 'unwanted' });
+        await ok(service, 'add', 'n', 'u', 's1');
+        await until(
+          async () => (await sentinel.clients()).some(({ sub }) => sub === HEARS),
+          'news',
+        );
+      });
+      const told = lines.filter((line) =>
+        /a password is given, and the sentinel needs none/.test(line),
+      );
+      assert.strictEqual(told.length, 1, lines.join('\n'));
+      assert.ok(!lines.join().includes('unwanted'), lines.join('\n'));
+      const user = { sentinelUsername: 'joe', sentinelPassword: 'x' };
+      const options = { sentinels: [`127.0.0.1:${wire.port}`], name: NAME, ...user };
+      const { err } = await call(create(options), 'start');
+      assert.match(err.message, /wrong number of arguments/);
+    } finally {
+      await wire.close();
+      await sentinel.stop();
+    }
+  });
 
   ours('with a user start fails: there may be no such user', async () => {
     const wire = await old();

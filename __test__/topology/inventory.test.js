@@ -104,9 +104,9 @@ describe('list and copy of several servers', { timeout: 120000 }, () => {
     it('while slots move everything is listed', async () => {
       const expected = await fill(run);
       const primaries = (await cluster.primaries()).map(({ server }) => server);
-      let moving = true;
+      const state = { moving: true };
       const move = async () => {
-        for (let i = 0; moving; i += 1) {
+        for (let i = 0; state.moving; i += 1) {
           const name = i % 5 === 0 ? key('large') : key(i % CHANNELS);
           await cluster.moveSlotOf(name, primaries[i % primaries.length], () => pause(15));
         }
@@ -121,7 +121,7 @@ describe('list and copy of several servers', { timeout: 120000 }, () => {
           assert.deepStrictEqual(found, expected);
         }
       } finally {
-        moving = false;
+        state.moving = false;
         await moved;
       }
     });
