@@ -2,7 +2,7 @@
 
 /**
  * The least rights of the Redis user: with them everything works, and without any one of them the function that the row names
- * fails. `RIGHTS=least` runs the whole core suite as such a user.
+ * fails, or another command does it. Servers that lack commands are in commands.test.js. `RIGHTS=least` runs the whole core suite as such a user.
  */
 
 const assert = require('node:assert');

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redis::{ServerError, Value};
 
-use super::server_errors::words;
+use super::{redact::redact, server_errors::words};
 
 /// A command, and the older one in its place.
 const OLDER: [(&str, &str); 5] = [
@@ -86,7 +86,7 @@ impl Commands {
             if name == "SCAN" {
                 known.note = Some(format!(
                     "the server has no SCAN for us ({}); KEYS is used, which blocks it while it looks at all of its keys",
-                    words(error)
+                    redact(words(error), std::iter::empty())
                 ));
             }
         }

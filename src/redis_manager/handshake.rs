@@ -6,7 +6,7 @@ use redis::{
 };
 
 use super::{
-    Address, CacheOptions, RedisManager, Target,
+    Address, CacheOptions, Note, RedisManager, Target,
     connection::{caching, forget},
     fallbacks::{Commands, PROBED},
     role::{Question, role_of_info},
@@ -99,7 +99,7 @@ impl RedisManager {
             commands.lacks(name, &next());
         }
         let (client_id, info) = if bare {
-            notes.push(self.once(BARE.to_owned()));
+            notes.push(self.once(Note::BareHandshake, BARE.to_owned()));
             (Value::Nil, Value::Nil)
         } else {
             (next(), next())

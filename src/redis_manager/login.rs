@@ -3,7 +3,7 @@
 use redis::{Pipeline, Value};
 
 use super::{
-    RedisManager,
+    Note, RedisManager,
     codec::read,
     handshake::no_redis,
     server_errors::{connect_error, needs_no_password, words},
@@ -44,10 +44,11 @@ impl RedisManager {
                 Value::ServerError(error)
                     if self.options.username.is_none() && needs_no_password(&error) =>
                 {
-                    note = self.once(format!(
-                        "a password is given, and the server needs none: {}",
-                        words(&error)
-                    ));
+                    let words = words(&error);
+                    note = self.once(
+                        Note::NeedlessPassword,
+                        format!("a password is given, and the server needs none: {words}"),
+                    );
                 }
                 Value::ServerError(error) => return Err(connect_error(&error)),
                 _ => return Err(no_redis()),

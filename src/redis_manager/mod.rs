@@ -77,6 +77,13 @@ enum Target {
     Primary(FailoverWatch),
 }
 
+/// What the log is told once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Note {
+    NeedlessPassword,
+    BareHandshake,
+}
+
 /// Opens connections to one Redis, and remembers the last one so that it can be fenced off.
 #[derive(Debug)]
 pub struct RedisManager {
@@ -94,8 +101,8 @@ pub struct RedisManager {
     cache_off: AtomicBool,
     /// Attempts in a row that ended in the handshake: see [`connect`].
     lost_handshakes: AtomicU32,
-    /// The notes that the log has had.
-    told: Mutex<HashSet<String>>,
+    /// The kinds of notes that the log has had.
+    told: Mutex<HashSet<Note>>,
 }
 
 impl RedisManager {
@@ -123,10 +130,10 @@ impl RedisManager {
         })
     }
 
-    /// Returns a note for the log, unless it has had it.
-    fn once(&self, note: String) -> Option<String> {
+    /// Returns a note for the log, unless it has had one of its kind.
+    fn once(&self, kind: Note, note: String) -> Option<String> {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.insert(note.clone()).then_some(note)
+        told.insert(kind).then_some(note)
     }
 
     /// Whether another server may take this one's place.
