@@ -8,13 +8,14 @@ use futures_util::{
     future::{BoxFuture, select},
 };
 use redis::{
-    AsyncConnectionConfig, ProtocolVersion, PushInfo, RedisConnectionInfo, RedisError, RedisResult,
+    AsyncConnectionConfig, ProtocolVersion, PushInfo, RedisConnectionInfo, RedisResult,
     aio::MultiplexedConnection,
 };
 use tokio::{sync::Notify, task::JoinHandle};
 
 use super::{
     Address, CacheOptions, RedisConnection, RedisManager, Target,
+    attempts::Handshake,
     fallbacks::Commands,
     handshake::{CacheOff, Identity, fence, track},
     read_activity::ReadActivity,
@@ -34,14 +35,6 @@ use crate::{
 /// The number of pipelines that may wait for the socket: more than the driver and rereads can send, because sending
 /// must never wait (its order is part of the cache's protocol).
 const PIPELINES: usize = 128;
-
-/// After this many attempts in a row without an answer to HELLO, one is made without it: some proxies close the
-/// connection on commands that they do not know.
-const LOST_HELLOS: u32 = 2;
-
-/// After this many attempts in a row, one is made with the commands of 0.0.7 only. Without a cache all of them are
-/// without HELLO.
-const LOST_HANDSHAKES: u32 = 3;
 
 impl Manager for RedisManager {
     type Connection = RedisConnection;
@@ -78,9 +71,6 @@ impl Manager for RedisManager {
         self.options.timeout_hint()
     }
 }
-
-/// Why there is no cache where none is wanted.
-const CACHE_FALSE: &str = "option cache is false";
 
 /// A connection that is logged in.
 struct Open {
@@ -177,66 +167,59 @@ impl RedisManager {
     /// Opens a connection: with a cache in RESP3, which carries invalidations, or in RESP2 if the server does not speak
     /// it.
     async fn open(&self, address: &Address) -> Result<(Open, CacheOff), ConnectError> {
-        let lost = self.lost_handshakes.load(Ordering::Relaxed);
-        let bare = lost >= LOST_HANDSHAKES;
-        if bare || (lost >= LOST_HELLOS && self.cache.is_some()) {
-            // For this attempt only: a server that only hung, or was starting, answers the next HELLO. Set before the
-            // attempt, because it may be given up.
-            self.lost_handshakes.store(0, Ordering::Relaxed);
-            let open = self.open_plain(address, bare).await?;
-            let off = match &self.cache {
-                Some(_) if bare => {
-                    "the server closes the connection on commands that are new to it"
-                }
-                Some(_) => "the server does not answer HELLO",
-                None => CACHE_FALSE,
-            };
-            return Ok((open, Some(off.to_owned())));
-        }
-        let Some(cache) = &self.cache else {
-            let open = self.open_plain(address, false).await?;
-            self.lost_handshakes.store(0, Ordering::Relaxed);
-            return Ok((open, Some(CACHE_FALSE.to_owned())));
+        let handshake = self.attempts.next(self.cache.is_some());
+        let cache = match (&self.cache, handshake) {
+            (Some(cache), Handshake::Resp3) => cache,
+            (cache, handshake) => {
+                let open = self.open_plain(address, handshake).await?;
+                let off = match (cache, handshake) {
+                    (None, _) => "option cache is false",
+                    (_, Handshake::Bare) => {
+                        "the server closes the connection on commands that are new to it"
+                    }
+                    _ => "the server does not answer HELLO",
+                };
+                return Ok((open, Some(off.to_owned())));
+            }
         };
         let stream = stream::open(address, self.options.tls.as_ref()).await?;
         let state = State::new(self.session(Some(cache)));
-        self.lost_handshakes.fetch_add(1, Ordering::Relaxed);
+        self.attempts.sends_hello();
         let attached = self.attach(stream, ProtocolVersion::RESP3, state).await;
         let refused = match attached {
-            Ok((connection, task)) => {
-                self.lost_handshakes.store(0, Ordering::Relaxed);
-                return self.set_up_cached(connection, task, cache).await;
-            }
+            Ok((connection, task)) => return self.set_up_cached(connection, task, cache).await,
             Err(error) if error.is_io_error() => {
                 let error = self.unanswered(&error);
                 if let ConnectError::Refused(_) = error {
                     // This failure was not about HELLO.
-                    self.lost_handshakes.store(0, Ordering::Relaxed);
+                    self.attempts.answered();
                 }
                 return Err(error);
             }
             Err(error) if hello_may_pass(&error) => return Err(unreachable(&error)),
             Err(error) => error,
         };
-        self.lost_handshakes.store(0, Ordering::Relaxed);
+        self.attempts.answered();
         // Not final: the second attempt reports a wrong password in the server's own words.
-        let open = self.open_plain(address, false).await?;
+        let open = self.open_plain(address, Handshake::Resp2).await?;
         // Only the code: for an unknown command the words repeat its arguments, and with them the password.
         let code = refused.code().unwrap_or("no reply to HELLO that is known");
         let off = format!("the server does not speak RESP3 ({code})");
         Ok((open, Some(off)))
     }
 
-    /// Opens a connection in RESP2, perhaps with a [bare](Self::set_up) handshake.
-    async fn open_plain(&self, address: &Address, bare: bool) -> Result<Open, ConnectError> {
+    /// Opens a connection in RESP2.
+    async fn open_plain(
+        &self,
+        address: &Address,
+        handshake: Handshake,
+    ) -> Result<Open, ConnectError> {
         let protocol = ProtocolVersion::RESP2;
         let stream = stream::open(address, self.options.tls.as_ref()).await?;
         let state = State::new(self.plain_session());
         let attached = self.attach(stream, protocol, state).await;
         let (mut connection, task) = attached.map_err(|error| self.unanswered(&error))?;
-        let (identity, _) = self
-            .set_up(&mut connection.connection, protocol, bare)
-            .await?;
+        let (identity, _) = self.set_up(&mut connection.connection, handshake).await?;
         connection.in_cluster = identity.in_cluster;
         connection.commands = identity.commands.clone();
         Ok(Open {
@@ -253,7 +236,7 @@ impl RedisManager {
         cache: &CacheOptions,
     ) -> Result<(Open, CacheOff), ConnectError> {
         let (identity, objection) = self
-            .set_up(&mut connection.connection, ProtocolVersion::RESP3, false)
+            .set_up(&mut connection.connection, Handshake::Resp3)
             .await?;
         connection.in_cluster = identity.in_cluster;
         connection.commands = identity.commands.clone();
@@ -275,19 +258,6 @@ impl RedisManager {
             identity,
         };
         Ok((open, off))
-    }
-
-    /// Counts a handshake without HELLO that the server has ended. With a cache those with HELLO came before it.
-    pub(super) fn closed_in_handshake(&self, error: &RedisError) {
-        if !error.is_io_error() {
-            return;
-        }
-        if self.cache.is_some() {
-            self.lost_handshakes
-                .store(LOST_HANDSHAKES, Ordering::Relaxed);
-        } else {
-            self.lost_handshakes.fetch_add(1, Ordering::Relaxed);
-        }
     }
 
     /// Makes the cache session of a new connection, which knows nothing yet.

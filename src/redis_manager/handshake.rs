@@ -1,15 +1,14 @@
 //! The handshake on a new connection, before the first call: logs in ([`super::login`]), identifies the server, learns
 //! which commands it lacks, enables invalidations, and fences off the last connection.
 
-use redis::{
-    Pipeline, ProtocolVersion, RedisError, ServerError, Value, aio::MultiplexedConnection,
-};
+use redis::{Pipeline, RedisError, ServerError, Value, aio::MultiplexedConnection};
 
 use super::{
     Address, CacheOptions, Note, RedisManager, Target,
+    attempts::Handshake,
     connection::{caching, forget},
     fallbacks::{Commands, PROBED},
-    role::{Question, role_of_info},
+    role::{Question, is_primary, role_of_info},
     server_errors::{connect_error, unreachable, words},
     slot_coverage, tracking_support,
 };
@@ -54,20 +53,20 @@ impl RedisManager {
 
     /// Logs in, identifies the server, and learns which commands it lacks. Logging in and selecting the database must
     /// succeed; our user may lack the right to anything else, and a server may not know it. Also returns why there can
-    /// be no cache, in RESP3. A `bare` handshake sends only what every proxy knows.
+    /// be no cache, in RESP3. A [bare](Handshake::Bare) handshake sends only what every proxy knows.
     pub(super) async fn set_up(
         &self,
         connection: &mut MultiplexedConnection,
-        protocol: ProtocolVersion,
-        bare: bool,
+        handshake: Handshake,
     ) -> Result<(Identity, CacheOff), ConnectError> {
+        let bare = handshake == Handshake::Bare;
         let mut pipeline = Pipeline::new();
         self.add_login(&mut pipeline);
         let probed: &[&'static str] = if bare { &[] } else { &PROBED };
         for name in probed {
             pipeline.cmd(name).arg(&self.options.probe);
         }
-        let hello = protocol == ProtocolVersion::RESP3;
+        let hello = handshake == Handshake::Resp3;
         if !bare {
             pipeline.cmd("CLIENT").arg("ID");
             pipeline.cmd("INFO");
@@ -77,15 +76,16 @@ impl RedisManager {
         }
         let count = pipeline.len();
         let sent = connection.send_packed_commands(&pipeline, 0, count).await;
-        let replies = sent.map_err(|error| match protocol {
-            ProtocolVersion::RESP2 => {
-                if !bare {
-                    self.closed_in_handshake(&error);
-                }
-                self.unanswered(&error)
+        let replies = sent.map_err(|error| {
+            if hello {
+                return unreachable(&error);
             }
-            _ => unreachable(&error),
+            if !bare && error.is_io_error() {
+                self.attempts.closed(self.cache.is_some());
+            }
+            self.unanswered(&error)
         })?;
+        self.attempts.answered();
         let mut replies = replies.into_iter();
         let mut next = || replies.next().unwrap_or(Value::Nil);
 
@@ -182,23 +182,6 @@ async fn ask_for_role(
     pipeline.add_command(Question::Role.command());
     let answer = send(connection, &pipeline).await?.pop();
     Ok(answer.and_then(|answer| Question::Role.role(&answer)))
-}
-
-/// Fails unless the server is a primary: sentinels name a server before it knows that it is one, and after it has been
-/// demoted.
-fn is_primary(role: Option<&str>) -> Result<(), ConnectError> {
-    match role {
-        Some("master") => Ok(()),
-        Some(role) => {
-            let words = format!("its role is {role}, not master");
-            Err(ConnectError::Unreachable(words.into()))
-        }
-        None => {
-            let words =
-                "the server found by Sentinel does not tell its role: INFO, HELLO and ROLE do not";
-            Err(ConnectError::Refused(words.into()))
-        }
-    }
 }
 
 /// Enables tracking, and makes sure that it works and that everything else that the cache needs is permitted.

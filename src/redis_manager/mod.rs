@@ -2,7 +2,7 @@
 //!
 //! - [`settings`], [`server_address`], [`url`]: where Redis is and how to log in.
 //! - [`stream`], [`happy_eyeballs`], [`tls`]: sockets; [`read_activity`]: noticing that data arrives.
-//! - [`connect`], [`handshake`], [`login`]: opening a connection; [`tracking_support`]: which servers support the member cache;
+//! - [`connect`], [`attempts`], [`handshake`], [`login`]: opening a connection; [`tracking_support`]: which servers support the member cache;
 //!   [`slot_coverage`]: whether one server has all keys.
 //! - [`sentinel`]: finding the primary by Sentinel; [`role`]: whether the server is still the primary.
 //! - [`fallbacks`]: commands that the server lacks, and what is sent instead.
@@ -11,6 +11,7 @@
 //!
 //! Queueing, deadlines and reconnecting are the driver's.
 
+mod attempts;
 mod clean;
 mod codec;
 mod connect;
@@ -39,10 +40,7 @@ mod url;
 
 use std::{
     collections::HashSet,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU32},
-    },
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
 };
 
 use crate::{cache::InheritedKeys, stats::Stats};
@@ -56,7 +54,7 @@ pub use self::{
     url::{URL_FORMS, UrlFault},
 };
 
-use self::sentinel::FailoverWatch;
+use self::{attempts::Attempts, sentinel::FailoverWatch};
 
 // Used by redis_cluster, which connects to many servers at once.
 pub(crate) use self::{
@@ -99,8 +97,7 @@ pub struct RedisManager {
     had_primary: AtomicBool,
     /// Whether the log has said that the cache is off.
     cache_off: AtomicBool,
-    /// Attempts in a row that ended in the handshake: see [`connect`].
-    lost_handshakes: AtomicU32,
+    attempts: Attempts,
     /// The kinds of notes that the log has had.
     told: Mutex<HashSet<Note>>,
 }
@@ -125,7 +122,7 @@ impl RedisManager {
             stats,
             had_primary: AtomicBool::new(false),
             cache_off: AtomicBool::new(false),
-            lost_handshakes: AtomicU32::new(0),
+            attempts: Attempts::default(),
             told: Mutex::default(),
         })
     }

@@ -11,6 +11,7 @@ use super::{
     server_errors::{is_demoted, words},
     tracking_support,
 };
+use crate::manager::ConnectError;
 
 /// How long an answer about the role counts.
 pub(super) const FRESH: Duration = Duration::from_millis(500);
@@ -53,6 +54,23 @@ impl Question {
 pub(super) fn role_of_info(info: &str) -> Option<String> {
     let role = info.lines().find_map(|line| line.strip_prefix("role:"))?;
     Some(role.trim().to_owned())
+}
+
+/// Fails unless the server is a primary: sentinels name a server before it knows that it is one, and after it has been
+/// demoted.
+pub(super) fn is_primary(role: Option<&str>) -> Result<(), ConnectError> {
+    match role {
+        Some("master") => Ok(()),
+        Some(role) => {
+            let words = format!("its role is {role}, not master");
+            Err(ConnectError::Unreachable(words.into()))
+        }
+        None => {
+            let words =
+                "the server found by Sentinel does not tell its role: INFO, HELLO and ROLE do not";
+            Err(ConnectError::Refused(words.into()))
+        }
+    }
 }
 
 /// The known role of the server of one connection.
