@@ -84,7 +84,7 @@ async function copy(values) {
   const line = progressLine();
   let report;
   try {
-    report = await copyStore({ ...values, onProgress: line.show });
+    report = await copyStore({ ...values, onProgress: line.show, onNote: warn });
   } finally {
     line.end();
   }
@@ -101,6 +101,10 @@ async function copy(values) {
   else process.exitCode = 1;
 }
 
+function warn(note) {
+  console.error(`pome-globalchannel: ${note}`);
+}
+
 function tell(title, { count, first }, describe) {
   if (count === 0) return;
   console.log(`${title}: ${plural(count, 'channel')}`);
@@ -110,7 +114,7 @@ function tell(title, { count, first }, describe) {
 
 async function list(values) {
   const { listStore } = require('../lib/stores');
-  for await (const text of listStore(values)) {
+  for await (const text of listStore({ ...values, onNote: warn })) {
     if (!process.stdout.write(text)) await once(process.stdout, 'drain');
   }
 }
