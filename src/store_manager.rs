@@ -35,13 +35,13 @@ impl StoreManager {
     ) -> Self {
         match store {
             Store::Redis(options) => {
-                let mut options = options.clone();
-                options.stem = Some(stem);
+                let mut options = options.clone().under(stem);
                 options.bind(app);
                 Self::Redis(RedisManager::new(options, cache, stats))
             }
             Store::Cluster(options) => {
                 let mut options = options.clone();
+                options.node = options.node.under(stem);
                 options.node.bind(app);
                 Self::Cluster(ClusterManager::new(options, cache.is_some(), stats))
             }

@@ -115,6 +115,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         let ConnectionState::Up { connection, .. } = &self.connection else {
             return;
         };
+        let note = connection.take_note();
         let demoted = connection.demoted();
         let demoted = demoted.filter(|_| self.manager.elects() || self.connection.leaves(now));
         if let Some(words) = demoted {
@@ -122,6 +123,9 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         }
         self.busy_poll.answered(connection.busy_poll(), now);
         self.pending.reply(replies, &mut self.events);
+        if let Some(note) = note {
+            self.log(note);
+        }
     }
 
     /// Handles a server that is no longer primary: the driver leaves it by itself, because the new primary may be

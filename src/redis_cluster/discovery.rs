@@ -1,7 +1,7 @@
 //! Discovery: opens a connection by asking any node for the slot map and connecting to all nodes that have slots.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError, atomic::Ordering},
     time::Duration,
 };
@@ -42,12 +42,17 @@ impl Manager for ClusterManager {
         async move {
             let found = self.discover().await?;
             let map = found.map.clone();
-            let open = self.connect_to_owners(found).await?;
+            let mut open = self.connect_to_owners(found).await?;
             self.remember(&map);
             let fenced = open.values().all(|connected| connected.fenced);
             self.stats.cache.switch(Some(CACHE_OFF.into()));
             let untold = self.untold.swap(false, Ordering::Relaxed);
-            let note = untold.then(|| format!("the member cache is off: {CACHE_OFF}"));
+            let off = untold.then(|| format!("the member cache is off: {CACHE_OFF}"));
+            // What all nodes say is said once.
+            let notes = open.values_mut().filter_map(|node| node.note.take());
+            let notes: BTreeSet<String> = notes.chain(off).collect();
+            let notes: Vec<String> = notes.into_iter().collect();
+            let note = (!notes.is_empty()).then(|| notes.join("; "));
             let (connection, closed) = ClusterConnection::new(self, map, open);
             Ok(Connected {
                 connection,

@@ -9,7 +9,7 @@ use crate::{
     error::{Error, Result},
     hash_slot::hash_slot,
     keys::Key,
-    redis_manager::{command, encode_for, value, wrote},
+    redis_manager::{Missing, command, encode_for, value, wrote},
 };
 
 /// One command for the wire.
@@ -27,6 +27,8 @@ pub(super) struct Step {
 pub(super) struct Plan<'a> {
     pub(super) steps: Vec<Step>,
     keys: HashMap<&'a [u8], Seen>,
+    /// The commands that are replaced.
+    missing: Missing,
 }
 
 #[derive(Debug)]
@@ -49,9 +51,12 @@ pub(super) struct Part {
 pub(super) type Answer = Result<Value>;
 
 impl<'a> Plan<'a> {
-    /// Splits a batch.
-    pub(super) fn of(batch: &[&'a Command]) -> (Vec<Step>, Vec<Part>) {
-        let mut plan = Self::default();
+    /// Splits a batch, for nodes that lack some commands.
+    pub(super) fn of(batch: &[&'a Command], missing: Missing) -> (Vec<Step>, Vec<Part>) {
+        let mut plan = Self {
+            missing,
+            ..Self::default()
+        };
         let parts = batch.iter().map(|command| plan.add(command)).collect();
         (plan.steps, parts)
     }
@@ -69,7 +74,7 @@ impl<'a> Plan<'a> {
         let op = call.op();
         let steps = call.keys().iter().map(|key| match op {
             Op::Read(op) => self.read(op, call, key),
-            Op::Write(_) => self.step(key, encode_for(call, key)),
+            Op::Write(_) => self.step(key, encode_for(call, &self.missing, key)),
         });
         let steps = steps.collect();
         Part { op, steps }
@@ -99,7 +104,7 @@ impl<'a> Plan<'a> {
         {
             return index;
         }
-        let index = self.step(key, encode_for(call, key));
+        let index = self.step(key, encode_for(call, &self.missing, key));
         if let Some(seen) = self.keys.get_mut(key.as_slice()) {
             seen.read = Some((op, index));
         }
@@ -172,7 +177,7 @@ mod tests {
             Command::read(ReadOp::Members, vec![key("a"), key("b")]),
             Command::write(WriteOp::Delete, vec![key("b"), key("a")]),
         ];
-        let (steps, parts) = Plan::of(&batch.iter().collect::<Vec<_>>());
+        let (steps, parts) = Plan::of(&batch.iter().collect::<Vec<_>>(), Missing::default());
         let lines = text(&steps);
         assert_eq!(
             lines[0],
@@ -225,7 +230,7 @@ mod tests {
             read("a"),
             read("a"),
         ];
-        let (steps, parts) = Plan::of(&batch.iter().collect::<Vec<_>>());
+        let (steps, parts) = Plan::of(&batch.iter().collect::<Vec<_>>(), Missing::default());
         assert_eq!(steps.len(), 4);
         let from: Vec<_> = parts.iter().map(|part| part.steps.clone()).collect();
         assert_eq!(from, [[0], [0], [1], [0], [2], [3], [3]]);

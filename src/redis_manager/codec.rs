@@ -5,7 +5,7 @@ use std::{iter, sync::Arc};
 
 use redis::{Cmd, Value as Answer};
 
-use super::server_errors::store_error;
+use super::{fallbacks::Missing, server_errors::store_error};
 use crate::{
     command::{Command, Op, ReadOp, Reply, Value, ValueKind},
     error::{Error, Result},
@@ -34,18 +34,23 @@ pub(crate) fn read(op: ReadOp, key: &[u8]) -> Cmd {
     command(op.redis_name(), [key])
 }
 
-/// Encodes a command for a server that has all keys: a write as one Redis command, a read as one for each key.
-pub(crate) fn encode(call: &Command, mut each: impl FnMut(Cmd)) {
+/// Encodes a command for a server that has all keys: a write as one Redis command, a read as one for each key. What the
+/// server lacks is replaced.
+pub(crate) fn encode(call: &Command, missing: &Missing, mut each: impl FnMut(Cmd)) {
+    let name = missing.instead_of(call.op().redis_name());
     match call.op() {
-        Op::Read(op) => call.keys().iter().for_each(|key| each(read(op, key))),
-        Op::Write(op) => each(command(op.redis_name(), call.items())),
+        Op::Read(_) => call
+            .keys()
+            .iter()
+            .for_each(|key| each(command(name, [key]))),
+        Op::Write(_) => each(command(name, call.items())),
     }
 }
 
 /// Encodes the part of a command that is about one of its keys, for a cluster, where the others may be on other nodes.
-pub(crate) fn encode_for(call: &Command, key: &Key) -> Cmd {
+pub(crate) fn encode_for(call: &Command, missing: &Missing, key: &Key) -> Cmd {
     command(
-        call.op().redis_name(),
+        missing.instead_of(call.op().redis_name()),
         iter::once(key).chain(call.members()),
     )
 }
@@ -99,6 +104,8 @@ fn int(op: ReadOp, answer: Answer) -> Result<u64> {
     let no = || unexpected(op.redis_name(), "is no count");
     match answer {
         Answer::Int(count) => u64::try_from(count).map_err(|_| no()),
+        // Of SMEMBERS, from a server that lacks the command.
+        Answer::Array(members) | Answer::Set(members) => Ok(members.len() as u64),
         Answer::ServerError(error) => Err(store_error(&error)),
         _ => Err(no()),
     }

@@ -15,6 +15,8 @@ use tokio::{sync::Notify, task::JoinHandle};
 
 use super::{
     Address, CacheOptions, RedisConnection, RedisManager, Target,
+    attempts::Handshake,
+    fallbacks::Commands,
     first_line::FirstLine,
     handshake::{CacheOff, Identity, fence, track},
     login::{Login, renew},
@@ -35,10 +37,6 @@ use crate::{
 /// The number of pipelines that may wait for the socket: more than the driver and rereads can send, because sending
 /// must never wait (its order is part of the cache's protocol).
 const PIPELINES: usize = 128;
-
-/// After this many attempts in a row without an answer to HELLO, one is made without it: some proxies close the
-/// connection on commands that they do not know.
-const LOST_HELLOS: u32 = 2;
 
 impl Manager for RedisManager {
     type Connection = RedisConnection;
@@ -87,6 +85,11 @@ struct Open {
     identity: Identity,
 }
 
+/// Makes one line for the log.
+fn notes_of(notes: &[String]) -> Option<String> {
+    (!notes.is_empty()).then(|| notes.join("; "))
+}
+
 impl RedisManager {
     fn redact(&self, words: Arc<str>) -> Arc<str> {
         let secrets = self.options.secrets();
@@ -110,6 +113,7 @@ impl RedisManager {
             let rises = !primary && self.cache.is_some();
             lock(&open.connection.state).role = Role::new(open.identity.question).rises(rises);
         }
+        let notes = std::mem::take(&mut open.identity.notes);
         let last = self.last().clone();
         let fenced = fence(&mut open.connection.connection, last, &open.identity).await?;
         *self.last() = Some(open.identity);
@@ -122,7 +126,7 @@ impl RedisManager {
             connection: open.connection,
             closed: open.task.map(drop).boxed(),
             fenced,
-            note: self.switch(off),
+            note: notes_of(&[notes, self.switch(off).into_iter().collect()].concat()),
         })
     }
 
@@ -156,7 +160,7 @@ impl RedisManager {
         };
         let mut notes = watch.connected(&address);
         notes.extend(connected.note.take());
-        connected.note = (!notes.is_empty()).then(|| notes.join("; "));
+        connected.note = notes_of(&notes);
         connected.closed = select(connected.closed, watch.left(&address).boxed())
             .map(drop)
             .boxed();
@@ -184,27 +188,30 @@ impl RedisManager {
         address: &Address,
         login: &Login,
     ) -> Result<(Open, CacheOff), ConnectError> {
-        let Some(cache) = &self.cache else {
-            let open = self.open_plain(address, login).await?;
-            return Ok((open, Some("option cache is false".to_owned())));
+        let handshake = self.attempts.next(self.cache.is_some());
+        let cache = match (&self.cache, handshake) {
+            (Some(cache), Handshake::Resp3) => cache,
+            (cache, handshake) => {
+                let open = self.open_plain(address, handshake, login).await?;
+                let off = match (cache, handshake) {
+                    (None, _) => "option cache is false",
+                    (_, Handshake::Bare) => {
+                        "the server closes the connection on commands that are new to it"
+                    }
+                    _ => "the server does not answer HELLO",
+                };
+                return Ok((open, Some(off.to_owned())));
+            }
         };
-        if self.lost_hellos.load(Ordering::Relaxed) >= LOST_HELLOS {
-            // For this attempt only: a server that only hung, or was starting, answers the next HELLO. Set before the
-            // attempt, because it may be given up.
-            self.lost_hellos.store(0, Ordering::Relaxed);
-            let open = self.open_plain(address, login).await?;
-            return Ok((open, Some("the server does not answer HELLO".to_owned())));
-        }
         let socket = stream::open(address, self.options.tls.as_ref()).await?;
         let first = socket.first.clone();
         let state = State::new(self.session(Some(cache)));
-        self.lost_hellos.fetch_add(1, Ordering::Relaxed);
+        self.attempts.sends_hello();
         let attached = self
             .attach(socket, ProtocolVersion::RESP3, state, login)
             .await;
         let refused = match attached {
             Ok((connection, task)) => {
-                self.lost_hellos.store(0, Ordering::Relaxed);
                 let greeted = (&first, login);
                 return self.set_up_cached(connection, task, cache, greeted).await;
             }
@@ -213,7 +220,7 @@ impl RedisManager {
                 let error = self.unanswered(&error, &first);
                 if said || matches!(error, ConnectError::Refused(_)) {
                     // This failure was not about HELLO.
-                    self.lost_hellos.store(0, Ordering::Relaxed);
+                    self.attempts.answered();
                 }
                 return Err(error);
             }
@@ -223,9 +230,9 @@ impl RedisManager {
             }
             Err(error) => error,
         };
-        self.lost_hellos.store(0, Ordering::Relaxed);
+        self.attempts.answered();
         // Not final: the second attempt reports a wrong password in the server's own words.
-        let open = self.open_plain(address, login).await?;
+        let open = self.open_plain(address, Handshake::Resp2, login).await?;
         // Only the code: for an unknown command the words repeat its arguments, and with them the password.
         let code = refused.code().unwrap_or("no reply to HELLO that is known");
         let off = format!("the server does not speak RESP3 ({code})");
@@ -233,7 +240,12 @@ impl RedisManager {
     }
 
     /// Opens a connection in RESP2.
-    async fn open_plain(&self, address: &Address, login: &Login) -> Result<Open, ConnectError> {
+    async fn open_plain(
+        &self,
+        address: &Address,
+        handshake: Handshake,
+        login: &Login,
+    ) -> Result<Open, ConnectError> {
         let protocol = ProtocolVersion::RESP2;
         let socket = stream::open(address, self.options.tls.as_ref()).await?;
         let first = socket.first.clone();
@@ -241,9 +253,10 @@ impl RedisManager {
         let attached = self.attach(socket, protocol, state, login).await;
         let (mut connection, task) = attached.map_err(|error| self.unanswered(&error, &first))?;
         let (identity, _) = self
-            .set_up(&mut connection.connection, protocol, (&first, login))
+            .set_up(&mut connection.connection, handshake, (&first, login))
             .await?;
         connection.in_cluster = identity.in_cluster;
+        connection.commands = identity.commands.clone();
         Ok(Open {
             connection,
             task,
@@ -259,9 +272,10 @@ impl RedisManager {
         greeted: (&FirstLine, &Login),
     ) -> Result<(Open, CacheOff), ConnectError> {
         let (identity, objection) = self
-            .set_up(&mut connection.connection, ProtocolVersion::RESP3, greeted)
+            .set_up(&mut connection.connection, Handshake::Resp3, greeted)
             .await?;
         connection.in_cluster = identity.in_cluster;
+        connection.commands = identity.commands.clone();
         let off = match objection {
             Some(objection) => Some(objection),
             None => track(&mut connection.connection, cache).await?,
@@ -331,7 +345,8 @@ impl RedisManager {
             task: task.abort_handle(),
             renewal: None,
             state,
-            db: self.options.db,
+            probe: self.options.probe.clone(),
+            commands: Commands::default(),
             activity,
             in_cluster: false,
         };

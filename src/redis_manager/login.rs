@@ -6,7 +6,10 @@ use std::time::{Duration, SystemTime};
 use redis::{Pipeline, RedisConnectionInfo, ServerError, Value, aio::MultiplexedConnection};
 use tokio::time::sleep;
 
-use super::{redact::redact, server_errors::words};
+use super::{
+    redact::redact,
+    server_errors::{needs_no_password, words},
+};
 use crate::{
     app::{AppHandle, Level},
     manager::ConnectError,
@@ -98,7 +101,9 @@ impl Source {
         let sent = connection.send_packed_commands(&pipeline, 0, pipeline.len());
         let replies = sent.await.map_err(|error| super::unreachable(&error))?;
         match replies.first() {
-            Some(Value::ServerError(error)) => Err(ConnectError::Unreachable(words(error))),
+            Some(Value::ServerError(error)) if !login.is_needless(error) => {
+                Err(ConnectError::Unreachable(words(error)))
+            }
             _ => Ok(login.credentials.expires),
         }
     }
@@ -144,6 +149,12 @@ impl Login {
             }
             error => error,
         }
+    }
+
+    /// Returns whether the server's answer to `AUTH` says that it needs none. With a user every refusal counts: there may
+    /// be no such user.
+    pub(super) fn is_needless(&self, error: &ServerError) -> bool {
+        self.credentials.username.is_none() && needs_no_password(error)
     }
 
     /// Returns when the login expires, if it does.

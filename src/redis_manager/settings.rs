@@ -54,6 +54,8 @@ pub struct RedisOptions {
     pub secrets: Vec<String>,
     /// What our keys begin with, all of which the server must have; `None` for one of many nodes.
     pub stem: Option<Key>,
+    /// A key that no channel has and that an ACL for our keys permits: the handshake and the heartbeat read it.
+    pub probe: Key,
 }
 
 impl fmt::Debug for RedisOptions {
@@ -81,6 +83,7 @@ impl RedisOptions {
             app: AppHandle::default(),
             secrets: Vec::new(),
             stem: Some(Key::new()),
+            probe: probe(&[]),
         }
     }
 
@@ -93,6 +96,22 @@ impl RedisOptions {
             sentinels.nat_map = self.nat_map.clone();
             sentinels.app = app.clone();
         }
+    }
+
+    /// Sets what our keys begin with: `stem`, all of which the server must have.
+    #[must_use]
+    pub fn under(mut self, stem: Key) -> Self {
+        self.probe = probe(&stem);
+        self.stem = Some(stem);
+        self
+    }
+
+    /// Makes these the settings for one of many nodes: it has a part of the keys.
+    #[must_use]
+    pub fn of_node(mut self, endpoint: Endpoint) -> Self {
+        self.endpoint = endpoint;
+        self.stem = None;
+        self
     }
 
     /// Returns what may be the reason if an attempt to connect takes too long.
@@ -129,6 +148,11 @@ impl RedisOptions {
     fn fixed_secrets(&self) -> Vec<String> {
         self.secrets.iter().chain(&self.password).cloned().collect()
     }
+}
+
+/// Makes a key under `stem`. A channel's key has one more colon, and nothing that prints has the zero.
+fn probe(stem: &[u8]) -> Key {
+    [stem, b"\0probe"].concat()
 }
 
 /// The bound of the member cache, and a key for testing the server.

@@ -289,17 +289,14 @@ fn a_cluster_is_a_list_of_its_nodes() {
     let login = (node.username.as_deref(), node.password.as_deref());
     assert_eq!(login, (Some("u"), Some("p")));
     assert!(!format!("{options:?}").contains("\"p\""));
-    // As config files have it.
-    cluster(&[("db", Raw::Number(0.0))]).expect("the only database");
+    // The nodes say whether they have it.
+    let options = cluster(&[("db", text("3"))]).expect("a database");
+    assert_eq!(options.node.db, 3);
 }
 
 #[test]
 fn what_a_cluster_has_not_is_refused() {
     let error = |given| cluster(&[given]).unwrap_err().to_string();
-    assert_eq!(
-        error(("db", Raw::Number(3.0))),
-        "option db is 3; accepted is 0, because a Redis Cluster has no other database"
-    );
     for (name, value) in [
         ("host", text("h")),
         ("port", Raw::Number(7000.0)),

@@ -6,7 +6,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use futures_util::StreamExt as _;
 use redis::{
     AsyncConnectionConfig, Pipeline, ProtocolVersion, PushInfo, RedisConnectionInfo, RedisError,
-    Value,
+    RedisResult, Value,
     aio::{MultiplexedConnection, PubSub},
 };
 use tokio::{
@@ -17,7 +17,7 @@ use tokio::{
 use super::{
     election::FailoverEvent,
     events::{channels, parse, pushed},
-    protocol::{SentinelReply, Sentinels},
+    protocol::{AUTH, SentinelReply, Sentinels},
 };
 use crate::{
     manager::ConnectError,
@@ -25,7 +25,7 @@ use crate::{
         first_line::FirstLine,
         login::{Login, renew},
         server_address::Address,
-        server_errors::unreachable,
+        server_errors::{unreachable, words},
         stream::{self, Socket},
     },
 };
@@ -44,8 +44,8 @@ pub(super) struct SentinelListener {
     connection: MultiplexedConnection,
     /// What the sentinel said first on it, until it has answered.
     first: Option<FirstLine>,
-    /// The login that is sent before the first question, as in RESP2.
-    logs_in: Option<Login>,
+    /// Why the password is not needed, in the sentinel's words.
+    needless: Option<Arc<str>>,
     /// The tasks of the sockets; the connection ends with the first of them.
     sockets: JoinSet<()>,
     /// The task that replaces the login before it expires, if it does and the connection is RESP3: in RESP2 the socket
@@ -125,7 +125,7 @@ impl SentinelListener {
         Ok(Self {
             connection,
             first: Some(first),
-            logs_in: None,
+            needless: None,
             _renewals: renewals,
             sockets,
             not_subscribed,
@@ -141,13 +141,17 @@ impl SentinelListener {
         let Socket { stream, first } = reach(sentinels, addr).await?;
         let info = settings().set_protocol(ProtocolVersion::RESP2);
         let config = AsyncConnectionConfig::new().set_response_timeout(None);
-        let (connection, task) = MultiplexedConnection::new_with_config(&info, stream, config)
+        let (mut connection, task) = MultiplexedConnection::new_with_config(&info, stream, config)
             .await
             .map_err(|error| sentinels.unanswered(&error, &first))?;
         let mut sockets = JoinSet::new();
         sockets.spawn(task);
+        let needless = log_in(&mut connection, &login, sentinels, &first).await?;
         let own = reach(sentinels, addr).await?;
-        let info = login.put_into(settings());
+        let info = match needless {
+            Some(_) => settings(),
+            None => login.put_into(settings()),
+        };
         let subscribed = async {
             let mut messages = PubSub::new(&info, own.stream).await?;
             messages.subscribe(&channels()).await?;
@@ -161,13 +165,12 @@ impl SentinelListener {
             Err(error) if error.is_io_error() => {
                 return Err(sentinels.unanswered(&error, &own.first));
             }
-            // The first question reports a wrong password, in the sentinel's own words.
             Err(error) => Some(error.to_string().into()),
         };
         Ok(Self {
             connection,
-            first: Some(first),
-            logs_in: Some(login),
+            first: (!login.is_some()).then_some(first),
+            needless,
             _renewals: JoinSet::new(),
             sockets,
             not_subscribed,
@@ -179,39 +182,52 @@ impl SentinelListener {
         &mut self,
         sentinels: &Sentinels,
     ) -> Result<(SentinelReply, Instant), ConnectError> {
-        if let Some(login) = self.logs_in.take() {
-            let mut auth = Pipeline::new();
-            if login.authenticate(&mut auth)
-                && let Some(Value::ServerError(error)) = self.send(sentinels, &auth).await?.first()
-            {
-                return Err(login.refused(error));
-            }
-        }
         let asked = Instant::now();
-        let replies = self.send(sentinels, &sentinels.questions()).await?;
-        Ok((sentinels.read(&replies)?, asked))
-    }
-
-    async fn send(
-        &mut self,
-        sentinels: &Sentinels,
-        pipeline: &Pipeline,
-    ) -> Result<Vec<Value>, ConnectError> {
-        let count = pipeline.len();
-        let sent = self.connection.send_packed_commands(pipeline, 0, count);
-        let sent = sent.await.map_err(|error| match &self.first {
+        let replies = send(&mut self.connection, &sentinels.questions()).await;
+        let replies = replies.map_err(|error| match &self.first {
             Some(first) => sentinels.unanswered(&error, first),
             None => unreachable(&error),
-        });
-        if sent.is_ok() {
-            self.first = None;
-        }
-        sent
+        })?;
+        self.first = None;
+        let mut reply = sentinels.read(&replies)?;
+        let needless = self.needless.iter().cloned();
+        reply.denied.extend(needless.map(|words| (AUTH, words)));
+        Ok((reply, asked))
     }
 
     /// Completes when a socket has ended.
     pub(super) async fn ended(&mut self) {
         self.sockets.join_next().await;
+    }
+}
+
+async fn send(
+    connection: &mut MultiplexedConnection,
+    pipeline: &Pipeline,
+) -> RedisResult<Vec<Value>> {
+    connection
+        .send_packed_commands(pipeline, 0, pipeline.len())
+        .await
+}
+
+/// Logs in over RESP2, so that a wrong password is reported in the sentinel's own words. Returns its words if it needs
+/// no password. `first` is what it said first.
+async fn log_in(
+    connection: &mut MultiplexedConnection,
+    login: &Login,
+    sentinels: &Sentinels,
+    first: &FirstLine,
+) -> Result<Option<Arc<str>>, ConnectError> {
+    let mut auth = Pipeline::new();
+    if !login.authenticate(&mut auth) {
+        return Ok(None);
+    }
+    let answers = send(connection, &auth).await;
+    let mut answers = answers.map_err(|error| sentinels.unanswered(&error, first))?;
+    match answers.pop() {
+        Some(Value::ServerError(error)) if login.is_needless(&error) => Ok(Some(words(&error))),
+        Some(Value::ServerError(error)) => Err(login.refused(&error)),
+        _ => Ok(None),
     }
 }
 

@@ -72,13 +72,16 @@ pub(super) struct SentinelReply {
     /// The number of other sentinels that it knows (`num-other-sentinels`).
     pub(super) count: Option<usize>,
     pub(super) others: Vec<Other>,
-    /// Commands that our user may not call, with the server's words.
+    /// Commands that were refused, with the server's words.
     pub(super) denied: Vec<(&'static str, Arc<str>)>,
 }
 
 /// A question that may be forbidden to our user: without it less is known.
 pub(super) const MASTER: &str = "SENTINEL MASTER";
 pub(super) const SENTINELS: &str = "SENTINEL SENTINELS";
+
+/// Refused by a sentinel without a password.
+pub(super) const AUTH: &str = "AUTH";
 
 impl Sentinels {
     /// Returns the source of logins at the sentinels.
