@@ -20,6 +20,10 @@ An ADDRESS is one of
   redis://[[user][:password]@]host[:port][/db]; rediss:// for TLS, with the CAs of the system;
                     valkey:// and valkeys:// mean the same
   unix:///path      both may have parameters: ?db=n&username=…&password=…&tls=true
+  redis+cluster://[[user][:password]@]host[:port][,host[:port]…][/db]
+                    some nodes of a Redis Cluster, with the same parameters; rediss+cluster:// for TLS
+  redis+sentinel://[[user][:password]@]host[:port][,host[:port]…]/NAME[/db]
+                    the primary NAME, by its sentinels; parameters sentinelUsername and sentinelPassword
   embedded:FOLDER   a relative one begins at the current directory, not at the folder of the app;
                     FOLDER?localFileSystem=true as that option of the services
 
@@ -81,7 +85,7 @@ async function copy(values) {
   const line = progressLine();
   let report;
   try {
-    report = await copyStore({ ...values, onProgress: line.show });
+    report = await copyStore({ ...values, onProgress: line.show, onNote: warn });
   } finally {
     line.end();
   }
@@ -98,6 +102,10 @@ async function copy(values) {
   else process.exitCode = 1;
 }
 
+function warn(note) {
+  console.error(`pome-globalchannel: ${note}`);
+}
+
 function tell(title, { count, first }, describe) {
   if (count === 0) return;
   console.log(`${title}: ${plural(count, 'channel')}`);
@@ -107,7 +115,7 @@ function tell(title, { count, first }, describe) {
 
 async function list(values) {
   const { listStore } = require('../lib/stores');
-  for await (const text of listStore(values)) {
+  for await (const text of listStore({ ...values, onNote: warn })) {
     if (!process.stdout.write(text)) await once(process.stdout, 'drain');
   }
 }

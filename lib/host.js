@@ -10,6 +10,7 @@ const createDelivery = require('./delivery');
 const createEarly = require('./early');
 const offerFanOut = require('./fanOut/offer');
 const createLogger = require('./logger');
+const createAsk = require('./optionFunctions');
 const { copy } = require('./realm');
 const { recipients } = require('./recipients');
 const createRpcNoDelay = require('./rpcNoDelay');
@@ -51,6 +52,7 @@ module.exports = function attach(channel, app, opts = {}, tools) {
   }
   const host = {
     log,
+    ask: createAsk(opts, tools),
     copy,
     empty: () => [],
     meetSid: sids.meet,

@@ -5,30 +5,36 @@
 
 const { copyStore: startCopy, listStore: startList } = require('./native');
 
-async function* eventsOf(job) {
+const NOTE = '{"note":';
+
+async function* eventsOf(job, onNote) {
   for (;;) {
     const event = await job.next();
     if (event === null) return;
-    yield event;
+    if (event.startsWith(NOTE)) onNote(JSON.parse(event).note);
+    else yield event;
   }
 }
 
 /**
- * Copies all channels under `prefix` from one address to another. Calls `onProgress({keys, members})` from time to time.
- * Resolves to the report, whose fields are in src/binding/class/stores.rs.
+ * Copies all channels under `prefix` from one address to another. Calls `onProgress({keys, members})` from time to time,
+ * and `onNote(line)` with what the user should know. Resolves to the report, whose fields are in src/binding/class/stores.rs.
  */
-async function copyStore({ from, to, prefix = '', onProgress = () => {} }) {
+async function copyStore({ from, to, prefix = '', onProgress = () => {}, onNote = () => {} }) {
   let last;
-  for await (const event of eventsOf(startCopy(from, to, prefix))) {
+  for await (const event of eventsOf(startCopy(from, to, prefix), onNote)) {
     last = JSON.parse(event);
     if (last.verified === undefined) onProgress(last);
   }
   return last;
 }
 
-/** Yields the channels under `prefix` (null: under any prefix) as text, some lines of JSON at a time. */
-async function* listStore({ from, prefix = '' }) {
-  yield* eventsOf(startList(from, prefix));
+/**
+ * Yields the channels under `prefix` (null: under any prefix) as text, some lines of JSON at a time. Calls `onNote(line)` with
+ * what the user should know.
+ */
+async function* listStore({ from, prefix = '', onNote = () => {} }) {
+  yield* eventsOf(startList(from, prefix), onNote);
 }
 
 module.exports = { copyStore, listStore };

@@ -83,6 +83,11 @@ pub trait Connection: Send + 'static {
         None
     }
 
+    /// Returns a line for the log that came up since the last call, if there is one.
+    fn take_note(&self) -> Option<String> {
+        None
+    }
+
     /// Pings the store, after a time without any data from it. Resolves as soon as any data arrives, so that a slow
     /// connection does not count as dead. `None` means that this connection needs no heartbeat, because its end is
     /// always detected.

@@ -67,15 +67,21 @@ stores('A life cycle', (ctx) => {
   ours.redis('A15 start sends nothing but connection set-up', async () => {
     const monitor = await ctx.redis.monitor();
     await started(ctx.store, { db: 3 });
-    const names = (await monitor.commands()).map(([, name]) => name);
+    const commands = await monitor.commands();
+    const names = commands.map(([, name]) => name);
     // INFO, as in 0.0.7: is the server still loading, and is it the one that we knew?
     // TOUCH, and EVAL without a key: may the member cache use them?
-    const allowed = ['HELLO', 'AUTH', 'SELECT', 'CLIENT', 'INFO', 'EVAL', 'TOUCH'];
+    // SMEMBERS, SCARD and UNLINK of a key that no channel has: are we logged in, and which of them are there?
+    const setUp = ['HELLO', 'AUTH', 'SELECT', 'CLIENT', 'INFO', 'EVAL', 'TOUCH'];
+    const allowed = [...setUp, 'SMEMBERS', 'SCARD', 'UNLINK'];
     assert.deepStrictEqual(
       names.filter((name) => !allowed.includes(name)),
       [],
     );
     assert.ok(names.includes('SELECT'));
+    const keyed = commands.filter(([, name]) => ['SMEMBERS', 'SCARD', 'UNLINK'].includes(name));
+    const keys = new Set(keyed.map(([, , ...args]) => args.join()));
+    assert.deepStrictEqual(keys, new Set(['POMELO:CHANNEL:\0probe']));
   });
 
   same('A16 start twice: the second is refused with invalid state', async () => {

@@ -24,6 +24,7 @@ const NO_CHANGE = [
   'INFO',
   'TOUCH',
   'SMEMBERS',
+  'SCARD',
   'SCAN',
   'TYPE',
 ];
@@ -136,7 +137,11 @@ describe('the demo', () => {
         const members = await redis.run(3, 'smembers', others);
         assert.deepStrictEqual(members.sort(), ['somebody', 'user-1']);
         const commands = await monitor.commands();
-        const changes = commands.filter(([, name]) => !NO_CHANGE.includes(name));
+        // UNLINK of a key that no channel has: may it be used?
+        const probes = (args) => args.join().endsWith('\0probe');
+        const changes = commands.filter(
+          ([, name, ...args]) => !NO_CHANGE.includes(name) && !probes(args),
+        );
         assert.ok(changes.length >= 60, 'that many joined');
         for (const [db, name, ...args] of changes) {
           assert.strictEqual(db, '3');

@@ -116,9 +116,9 @@ class RedisCluster {
 
   /**
    * Moves the slot of a key as redis-cli does, but slowly: `dwell` is called in each of its states, and between
-   * the keys that are left, `step` of which go at a time.
+   * the keys that are left, `step` of which go at a time, from database `db`.
    */
-  async moveSlotOf(key, to, dwell, step = 1) {
+  async moveSlotOf(key, to, dwell, step = 1, db = 0) {
     const owner = await this.owner(key);
     const slot = await owner.run(0, 'cluster', 'keyslot', key);
     const nodes = await this.nodes();
@@ -128,9 +128,9 @@ class RedisCluster {
     await owner.run(0, 'cluster', 'setslot', slot, 'migrating', target.id);
     await dwell();
     for (;;) {
-      const keys = await owner.run(0, 'cluster', 'getkeysinslot', slot, step);
+      const keys = await owner.run(db, 'cluster', 'getkeysinslot', slot, step);
       if (keys.length === 0) break;
-      await owner.run(0, 'migrate', HOST, to.port, '', 0, PATIENCE, 'keys', ...keys);
+      await owner.run(db, 'migrate', HOST, to.port, '', db, PATIENCE, 'keys', ...keys);
       await dwell();
     }
     await to.run(0, 'cluster', 'setslot', slot, 'node', target.id);
@@ -244,20 +244,20 @@ async function keyIn(server, slots) {
   }
 }
 
-async function node() {
+async function node({ program, args: more = [] } = {}) {
   const args = ['--cluster-enabled', 'yes', '--cluster-config-file', 'nodes.conf'];
   args.push('--cluster-port', await redisServer.freePort());
   // Fails over quickly, whatever a replica has missed.
   args.push('--cluster-node-timeout', 1500, '--cluster-replica-validity-factor', 0);
-  args.push('--repl-diskless-sync-delay', 0);
-  return redisServer.start({ args });
+  args.push('--repl-diskless-sync-delay', 0, ...more);
+  return redisServer.start({ args, ...(program && { program }) });
 }
 
-/** Three primaries and three replicas. */
-async function start() {
+/** Three primaries and three replicas; `options` may name another `program`, and more `args`. */
+async function start(options) {
   const cluster = new RedisCluster([]);
   try {
-    for (let i = 0; i < 6; i += 1) cluster.servers.push(await node());
+    for (let i = 0; i < 6; i += 1) cluster.servers.push(await node(options));
     const addresses = cluster.servers.map(({ port }) => `${HOST}:${port}`);
     await cluster.cli('create', ...addresses, '--cluster-replicas', 1, '--cluster-yes');
     await cluster.settled();

@@ -252,10 +252,6 @@ onCluster('a Redis Cluster', 120000, (ctx) => {
     refused({ cluster: [{ port: 7000, host: 5 }] }, /^option cluster\[0\]\.host is 5/);
     refused({ cluster: ['h:7000'], port: 7000 }, /^options cluster and port exclude each other/);
     refused(
-      { cluster: ['h:7000'], db: 2 },
-      /^option db is 2; accepted is 0, because a Redis Cluster/,
-    );
-    refused(
       { cluster: ['h:7000'], hashTag: 'yes' },
       /^option hashTag is "yes"; accepted is true or false/,
     );
@@ -263,6 +259,12 @@ onCluster('a Redis Cluster', 120000, (ctx) => {
       { store: 'embedded', path: 'f', cluster: ['h'] },
       /^option cluster is for store 'redis'/,
     );
+  });
+
+  it('a database that the nodes do not have makes start fail, and says which clusters have it', async () => {
+    const { err } = await call(create(ctx.cluster.options({ db: 2 })), 'start');
+    assert.strictEqual(err.code, 'ERR_GLOBAL_CHANNEL_STORE');
+    assert.match(err.message, /SELECT is not allowed in cluster mode \(option db: .*Valkey 9/);
   });
 
   it('a Redis that is not a cluster makes start fail', async () => {

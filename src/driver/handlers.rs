@@ -12,6 +12,7 @@ use super::{
     reconnect::{ConnectionState, Dialed, Found},
 };
 use crate::{
+    app::Level,
     command::Reply,
     error::{Cause, Error, Result},
     failpoints::may_panic,
@@ -114,6 +115,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         let ConnectionState::Up { connection, .. } = &self.connection else {
             return;
         };
+        let note = connection.take_note();
         let demoted = connection.demoted();
         let demoted = demoted.filter(|_| self.manager.elects() || self.connection.leaves(now));
         if let Some(words) = demoted {
@@ -121,6 +123,9 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         }
         self.busy_poll.answered(connection.busy_poll(), now);
         self.pending.reply(replies, &mut self.events);
+        if let Some(note) = note {
+            self.log(note);
+        }
     }
 
     /// Handles a server that is no longer primary: the driver leaves it by itself, because the new primary may be
@@ -145,7 +150,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             News::Nothing => {}
             News::Replaced(why) => {
                 let line = format!("connected again to {store}: {why}");
-                self.log_as(Event::Info, line);
+                self.log_as(|line| Event::Note(Level::Info, line), line);
             }
         }
     }

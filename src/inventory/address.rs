@@ -4,12 +4,16 @@ use std::{path::PathBuf, sync::Arc};
 
 use super::{Opened, PATIENCE};
 use crate::{
+    app::AppHandle,
     driver::Limits,
     embedded::EmbeddedOptions,
     error::{Error, Result},
     manager::{ConnectError, Inventory, Manager},
     options::Store,
-    redis_manager::{StoreUrl, Topology, UrlFault},
+    redis_cluster::ClusterOptions,
+    redis_manager::{
+        Endpoint, RedisOptions, SentinelUrl, Sentinels, StoreUrl, Tls, Topology, UrlFault,
+    },
     size_limits::Sizes,
     store_manager::StoreManager,
 };
@@ -43,16 +47,41 @@ pub fn parse(name: &str, address: &str) -> Result<Store> {
         }
         Error::InvalidArgument(words)
     })?;
-    match url {
-        StoreUrl {
-            options,
-            topology: Topology::One,
-        } => Ok(Store::Redis(options)),
-        _ => Err(Error::InvalidArgument(format!(
-            "{name} is the URL of sentinels or of a Redis Cluster, which cannot be copied or listed; give the URL of \
-             the primary"
-        ))),
+    let StoreUrl {
+        mut options,
+        topology,
+    } = url;
+    match topology {
+        Topology::One => {}
+        Topology::Cluster(seeds) => {
+            let node = options;
+            return Ok(Store::Cluster(ClusterOptions { seeds, node }));
+        }
+        Topology::Sentinels(url) => options.endpoint = sentinels(name, url, options.tls.as_ref())?,
     }
+    Ok(Store::Redis(options))
+}
+
+fn sentinels(argument: &str, url: SentinelUrl, tls: Option<&Tls>) -> Result<Endpoint> {
+    let SentinelUrl {
+        addresses,
+        name,
+        username,
+        password,
+    } = url;
+    let name = name.ok_or_else(|| {
+        Error::InvalidArgument(format!(
+            "{argument} has no name of a primary behind its sentinels; write redis+sentinel://host:26379/NAME"
+        ))
+    })?;
+    Ok(Endpoint::Sentinel(Sentinels {
+        addresses,
+        name,
+        username,
+        password,
+        tls: tls.map(|tls| tls.switched_by("sentinelTls")),
+        ..Sentinels::default()
+    }))
 }
 
 /// Reads the two ends of a copy, which may not be the same.
@@ -68,13 +97,26 @@ pub fn pair(from: &str, to: &str) -> Result<(Store, Store)> {
 /// Returns whether two stores are the same, as far as their addresses tell.
 fn is_same(one: &Store, other: &Store) -> bool {
     match (one, other) {
-        (Store::Redis(a), Store::Redis(b)) => a.endpoint == b.endpoint && a.db == b.db,
+        (Store::Redis(a), Store::Redis(b)) => a.db == b.db && is_same_server(a, b),
+        (Store::Cluster(a), Store::Cluster(b)) => {
+            a.node.db == b.node.db && a.seeds.iter().any(|seed| b.seeds.contains(seed))
+        }
         (Store::Embedded(a), Store::Embedded(b)) => {
             let real = |folder: &PathBuf| folder.canonicalize();
             a.folder == b.folder
                 || matches!((real(&a.folder), real(&b.folder)), (Ok(a), Ok(b)) if a == b)
         }
         _ => false,
+    }
+}
+
+fn is_same_server(one: &RedisOptions, other: &RedisOptions) -> bool {
+    match (&one.endpoint, &other.endpoint) {
+        (Endpoint::Sentinel(a), Endpoint::Sentinel(b)) => {
+            let shared = |address| b.addresses.contains(address);
+            a.name == b.name && a.addresses.iter().any(shared)
+        }
+        (a, b) => a == b,
     }
 }
 
@@ -95,12 +137,11 @@ pub async fn open(store: Store, stem: &[u8]) -> Result<Opened> {
 /// Opens a store, for the keys that begin with `stem`. An embedded one that is missing is made.
 pub async fn open_or_make(store: Store, stem: &[u8]) -> Result<Opened> {
     let sizes = store.sizes();
-    match StoreManager::new(&store, stem.to_owned(), None, Arc::default()) {
+    // No address has a function.
+    let app = AppHandle::default();
+    match StoreManager::new(&store, stem.to_owned(), None, Arc::default(), &app) {
         StoreManager::Redis(manager) => connect(manager, sizes).await,
-        // No address is read as one.
-        StoreManager::Cluster(_) => Err(Error::InvalidArgument(
-            "a Redis Cluster cannot be copied or listed".to_owned(),
-        )),
+        StoreManager::Cluster(manager) => connect(manager, sizes).await,
         StoreManager::Embedded(manager) => connect(manager, sizes).await,
     }
 }
@@ -172,12 +213,22 @@ mod tests {
             ("embedded:src", "embedded:./src/../src/"),
             ("embedded:not-there", "embedded:not-there"),
             ("embedded:a", "embedded:a?localFileSystem=true"),
+            ("redis+cluster://a,b:7000", "redis+cluster://:pw@c,b:7000/0"),
+            (
+                "redis+sentinel://a,b/main",
+                "redis+sentinel://b:26379/main/0",
+            ),
         ];
         for (from, to) in same {
             let error = pair(from, to).map(drop).expect_err("no copy");
             assert_eq!(error.to_string(), "from and to are the same store");
         }
-        for (from, to) in [("redis://h/0", "redis://h/1"), ("redis://h", "embedded:h")] {
+        for (from, to) in [
+            ("redis://h/0", "redis://h/1"),
+            ("redis://h", "embedded:h"),
+            ("redis+cluster://a/1", "redis+cluster://a/2"),
+            ("redis+sentinel://a/main", "redis+sentinel://a/other"),
+        ] {
             pair(from, to).expect("a pair");
         }
     }

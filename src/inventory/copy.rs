@@ -53,6 +53,8 @@ pub struct Report {
     pub differing: Vec<Difference>,
     /// The sets that the target refused, and why.
     pub refused: BTreeMap<Key, String>,
+    /// Lines for the user.
+    pub notes: Vec<String>,
 }
 
 impl Report {
@@ -82,7 +84,11 @@ pub async fn copy(
     stem: &[u8],
     progress: impl FnMut(Progress) + Send,
 ) -> Result<Report> {
-    let copied = copy_open(&source, &target, stem, progress).await;
+    let mut copied = copy_open(&source, &target, stem, progress).await;
+    if let Ok(report) = &mut copied {
+        let notes = [&source, &target].map(Opened::take_note);
+        report.notes = notes.into_iter().flatten().collect();
+    }
     future::join(source.close(), target.close()).await;
     copied
 }

@@ -69,6 +69,13 @@ impl Opened {
         async move { within(replies.map_err(Error::from), &name).await }.boxed()
     }
 
+    /// Returns a line for the user that came up, once; it names the store.
+    #[must_use]
+    pub fn take_note(&self) -> Option<String> {
+        let note = self.connection.take_note()?;
+        Some(format!("{}: {note}", self.name))
+    }
+
     /// Closes the connection in order.
     pub async fn close(self) {
         // If it takes too long, nothing is lost.

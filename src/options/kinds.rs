@@ -30,6 +30,16 @@ pub trait Kind: Debug + Sync {
     fn replacement(&self) -> Option<&'static str> {
         None
     }
+
+    /// Returns whether the value may be a function of the app, which is called when the value is needed.
+    fn may_be_function(&self) -> bool {
+        false
+    }
+
+    /// Returns whether the value may be an object whose fields have any names.
+    fn is_map(&self) -> bool {
+        false
+    }
 }
 
 fn is_empty(raw: &Raw) -> bool {
@@ -84,9 +94,17 @@ pub struct Word<T: 'static>(pub T, pub &'static [(&'static str, T)]);
 #[derive(Debug)]
 pub struct Addresses(pub u16);
 
-/// A password: a string, or a number as in some config files.
+/// A password: a string, a number as in some config files, or a function.
 #[derive(Debug)]
 pub struct Secret();
+
+/// The name of a user: a string or a function.
+#[derive(Debug)]
+pub struct User();
+
+/// Addresses to use in place of announced ones: an object, or a function.
+#[derive(Debug)]
+pub struct AddressMap();
 
 /// PEM text. Field: what an error says is accepted.
 #[derive(Debug)]
@@ -192,8 +210,42 @@ macro_rules! unset_by {
 }
 
 unset_by! {
-    is_off: Path Secret Manager;
+    is_off: Path Manager;
     is_off_or_empty_list: Addresses Pem;
+}
+
+impl Kind for Secret {
+    fn is_unset(&self, raw: &Raw) -> bool {
+        is_off(raw)
+    }
+
+    fn may_be_function(&self) -> bool {
+        true
+    }
+}
+
+impl Kind for User {
+    fn is_unset(&self, raw: &Raw) -> bool {
+        is_off(raw)
+    }
+
+    fn may_be_function(&self) -> bool {
+        true
+    }
+}
+
+impl Kind for AddressMap {
+    fn is_unset(&self, raw: &Raw) -> bool {
+        is_off(raw)
+    }
+
+    fn may_be_function(&self) -> bool {
+        true
+    }
+
+    fn is_map(&self) -> bool {
+        true
+    }
 }
 
 impl Kind for Alias {

@@ -4,7 +4,7 @@
 use std::{iter::once, ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use super::{
-    kinds::{Flag, Integer, Kind, NodeRedis, Secret, Switch, Text, Time, Truthy, Word},
+    kinds::{Flag, Integer, Kind, NodeRedis, Secret, Switch, Text, Time, Truthy, User, Word},
     table::{For, Row, Seen, TABLE},
 };
 use crate::{
@@ -35,8 +35,10 @@ pub enum Raw {
     Bytes(Vec<u8>),
     /// An array; objects in it are [`Raw::Record`]s.
     List(Vec<Raw>),
-    /// A plain object within an array.
+    /// A plain object within an array, or one whose fields may have any names.
     Record(Vec<(String, Raw)>),
+    /// A function.
+    Function,
     /// Any other value: its text in errors.
     Other(String),
 }
@@ -81,6 +83,7 @@ pub(super) fn show(raw: &Raw) -> String {
         Raw::Object | Raw::Record(_) => "{…}".to_owned(),
         Raw::Bytes(_) => "a Buffer".to_owned(),
         Raw::List(_) => "[…]".to_owned(),
+        Raw::Function => "a function".to_owned(),
         Raw::Other(what) => what.clone(),
     }
 }
@@ -183,13 +186,30 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads a string or a number. Its value is in no error.
+    /// Reads the name of a user; `None` if it is not given, or a function.
+    pub(super) fn user(&self, row: &Row<User>) -> Result<Option<String>> {
+        match self.raw(row) {
+            Raw::Function => Ok(None),
+            _ => self.text_as(row, "a string or a function"),
+        }
+    }
+
+    /// Returns the name by which an option is given that is a function of the app.
+    pub(super) fn function<K: Kind + ?Sized>(&self, row: &Row<K>) -> Option<&'static str> {
+        let (name, raw) = self.find(row);
+        (raw == Raw::Function).then_some(name)
+    }
+
+    /// Reads a string or a number; `None` if it is not given, or a function. Its value is in no error.
     pub(super) fn secret(&self, row: &Row<Secret>) -> Result<Option<String>> {
         match self.find(row) {
-            (_, Raw::Absent) => Ok(None),
+            (_, Raw::Absent | Raw::Function) => Ok(None),
             (_, Raw::Text(text)) => Ok(Some(text)),
             (_, Raw::Number(number)) => Ok(Some(number.to_string())),
-            (name, _) => Err(invalid(name, "of another type (not shown)", "a string")),
+            (name, _) => {
+                let accepted = "a string or a function";
+                Err(invalid(name, "of another type (not shown)", accepted))
+            }
         }
     }
 
@@ -243,7 +263,12 @@ impl Reader<'_> {
             Raw::Bool(value) => value,
             Raw::Number(value) => value != 0.0 && !value.is_nan(),
             Raw::Text(text) => !matches!(text.trim().to_ascii_lowercase().as_str(), "no" | "off"),
-            Raw::Object | Raw::Bytes(_) | Raw::List(_) | Raw::Record(_) | Raw::Other(_) => true,
+            Raw::Object
+            | Raw::Bytes(_)
+            | Raw::List(_)
+            | Raw::Record(_)
+            | Raw::Function
+            | Raw::Other(_) => true,
         }
     }
 
@@ -304,7 +329,7 @@ fn aliases(name: &str) -> impl Iterator<Item = &'static str> {
     rows.map(|row| row.name)
 }
 
-/// Returns whether two values are the same, or are as texts.
+/// Returns whether two values are the same, or are as texts. Two functions cannot be compared.
 fn says_the_same(one: &Raw, other: &Raw) -> bool {
     let text = |raw: &Raw| match raw {
         Raw::Text(text) => Some(text.clone()),
@@ -312,7 +337,7 @@ fn says_the_same(one: &Raw, other: &Raw) -> bool {
         Raw::Bool(value) => Some(value.to_string()),
         _ => None,
     };
-    one == other || text(one).is_some_and(|one| Some(one) == text(other))
+    (one == other && *one != Raw::Function) || text(one).is_some_and(|one| Some(one) == text(other))
 }
 
 /// Reads an integer within `range`, given as a number or as text.

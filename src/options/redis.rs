@@ -4,15 +4,18 @@
 use super::{
     read::{Raw, Reader, foreign, invalid, no_host},
     table::{
-        CLUSTER, DB, For, HOST, NAME, PASSWORD, PATH, PORT, Row, SENTINEL_PASSWORD,
+        CLUSTER, DB, For, HOST, NAME, NAT_MAP, PASSWORD, PATH, PORT, Row, SENTINEL_PASSWORD,
         SENTINEL_USERNAME, SENTINELS, URL, USERNAME,
     },
-    tls::tls,
+    tls::{sentinel_tls, tls},
 };
 use crate::{
     error::{Error, Result},
     redis_cluster::ClusterOptions,
-    redis_manager::{Address, Endpoint, RedisOptions, Sentinels, StoreUrl, Topology, host_fault},
+    redis_manager::{
+        Address, Asked, Endpoint, RedisOptions, SentinelUrl, Sentinels, StoreUrl, Topology,
+        host_fault,
+    },
 };
 
 /// Reads the options of a single server, given or found by Sentinel.
@@ -20,7 +23,13 @@ pub(super) fn redis_options(read: &Reader) -> Result<RedisOptions> {
     let mut redis = match read.addresses(&SENTINELS)? {
         Some(addresses) => {
             read.excludes(SENTINELS.name, &[&HOST, &PORT, &URL, &PATH])?;
-            RedisOptions::new(sentinels(read, addresses, None)?)
+            RedisOptions::new(sentinels(
+                read,
+                SentinelUrl {
+                    addresses,
+                    ..SentinelUrl::default()
+                },
+            )?)
         }
         None => server(read)?,
     };
@@ -31,14 +40,29 @@ pub(super) fn redis_options(read: &Reader) -> Result<RedisOptions> {
         redis.db = db;
     }
     log_in(read, &mut redis)?;
+    match &mut redis.endpoint {
+        Endpoint::Sentinel(sentinels) => sentinels.tls = sentinel_tls(read, redis.tls.as_ref())?,
+        Endpoint::Server(_) => {
+            foreign(
+                read,
+                &[For::Announced],
+                "use with option sentinels or cluster",
+            )?;
+        }
+    }
     Ok(redis)
 }
 
-/// Reads username, password and TLS, which mean the same for every way to find a server.
+/// Reads what means the same for every way to find a server: username, password, TLS and the map of addresses.
 fn log_in(read: &Reader, redis: &mut RedisOptions) -> Result<()> {
-    redis.username = read.text(&USERNAME)?.or(redis.username.take());
+    redis.username = read.user(&USERNAME)?.or(redis.username.take());
     redis.password = read.secret(&PASSWORD)?.or(redis.password.take());
-    redis.secrets = read.secrets();
+    redis.asked = Asked {
+        username: read.function(&USERNAME),
+        password: read.function(&PASSWORD),
+    };
+    redis.secrets.extend(read.secrets());
+    redis.nat_map = read.nat_map(&NAT_MAP)?;
     tls(read, redis)
 }
 
@@ -51,7 +75,7 @@ fn server(read: &Reader) -> Result<RedisOptions> {
                 read.excludes(URL.name, &[&PATH])?;
             }
             let endpoint = match topology {
-                Topology::Sentinels(addresses, name) => sentinels(read, addresses, name)?,
+                Topology::Sentinels(url) => sentinels(read, url)?,
                 Topology::One | Topology::Cluster(_) => options.endpoint,
             };
             Ok(RedisOptions {
@@ -75,9 +99,9 @@ fn url(read: &Reader) -> Result<Option<StoreUrl>> {
         .transpose()
 }
 
-/// Reads the options that go with sentinels. `in_url` is the primary's name in the URL.
-fn sentinels(read: &Reader, addresses: Vec<Address>, in_url: Option<String>) -> Result<Endpoint> {
-    let name = match (read.text(&NAME)?, in_url) {
+/// Reads the options that go with sentinels, of which `url` says something too.
+fn sentinels(read: &Reader, url: SentinelUrl) -> Result<Endpoint> {
+    let name = match (read.text(&NAME)?, url.name) {
         (Some(name), Some(other)) if name != other => {
             return Err(Error::InvalidOption(
                 "options name and url have different names for the primary: give one of them"
@@ -88,11 +112,15 @@ fn sentinels(read: &Reader, addresses: Vec<Address>, in_url: Option<String>) -> 
     };
     let name = name.ok_or_else(|| invalid(NAME.name, "absent", NAME.kind.0))?;
     Ok(Endpoint::Sentinel(Sentinels {
-        addresses,
+        addresses: url.addresses,
         name,
-        username: read.text(&SENTINEL_USERNAME)?,
-        password: read.secret(&SENTINEL_PASSWORD)?,
-        tls: None,
+        username: read.user(&SENTINEL_USERNAME)?.or(url.username),
+        password: read.secret(&SENTINEL_PASSWORD)?.or(url.password),
+        asked: Asked {
+            username: read.function(&SENTINEL_USERNAME),
+            password: read.function(&SENTINEL_PASSWORD),
+        },
+        ..Sentinels::default()
     }))
 }
 
@@ -102,11 +130,8 @@ pub(super) fn cluster_options(read: &Reader) -> Result<Option<ClusterOptions>> {
         return Ok(None);
     };
     foreign(read, &[For::Sentinel], "use with option sentinels")?;
-    let db = read.given(&DB)?.unwrap_or(node.db);
-    if db != 0 {
-        let accepted = "0, because a Redis Cluster has no other database";
-        return Err(invalid(DB.name, &db.to_string(), accepted));
-    }
+    // A node says whether it has that database: Valkey may since version 9, Redis has 0 only.
+    node.db = read.given(&DB)?.unwrap_or(node.db);
     log_in(read, &mut node)?;
     Ok(Some(ClusterOptions { seeds, node }))
 }

@@ -5,8 +5,8 @@
 //! The kinds of values are defined in [`super::kinds`] and read in [`super::read`].
 
 use super::kinds::{
-    Addresses, Alias, Flag, Ignored, Integer, Kind, Manager, NodeRedis, Path, Pem, Secret, Switch,
-    Text, Time, Truthy, Word,
+    AddressMap, Addresses, Alias, Flag, Ignored, Integer, Kind, Manager, NodeRedis, Path, Pem,
+    Secret, Switch, Text, Time, Truthy, User, Word,
 };
 use crate::{embedded::Durability, keys::DEFAULT_PREFIX, redis_manager::URL_FORMS};
 
@@ -23,6 +23,16 @@ pub struct Row<K: ?Sized = dyn Kind> {
     pub kind: K,
 }
 
+impl Row {
+    /// Returns whether the value, given by this name, may be a function of the app.
+    #[must_use]
+    pub fn may_be_function(&self) -> bool {
+        let name = self.kind.stands_for().unwrap_or(self.name);
+        let mut rows = TABLE.iter();
+        rows.any(|row| row.name == name && row.kind.may_be_function())
+    }
+}
+
 /// The stores that an option is for. With another store the option is an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum For {
@@ -32,6 +42,8 @@ pub enum For {
     Redis,
     /// Redis with option `sentinels`.
     Sentinel,
+    /// Redis with option `sentinels` or `cluster`: servers that announce the addresses of others.
+    Announced,
     /// The embedded store.
     Embedded,
 }
@@ -53,7 +65,7 @@ const SENTINEL_NAME: &str =
 pub(super) const CERTIFICATE: &str =
     "certificates in PEM, as text or a Buffer (not the path of a file)";
 pub(super) const KEY: &str =
-    "the private key of tls.cert in PEM, as text or a Buffer, without a passphrase";
+    "the private key of the certificate in PEM, as text or a Buffer, without a passphrase";
 const TLS_FORMS: &str = "true, false or {ca, cert, key, servername, rejectUnauthorized}";
 const CACHE_FORMS: &str = "true, false or {maxBytes: <bytes>}";
 const SOCKET_FORMS: &str =
@@ -100,13 +112,20 @@ options! {
     SENTINELS         "sentinels"                Addresses(26379)                                    Redis    Shown;
     // Not an error without `sentinels`: an old configuration may have it for another purpose.
     NAME              "name"                     Text(SENTINEL_NAME, "")                             Redis    Shown;
-    SENTINEL_USERNAME "sentinelUsername"         Text(STRING, "")                                    Sentinel Hidden;
+    SENTINEL_USERNAME "sentinelUsername"         User()                                              Sentinel Hidden;
     SENTINEL_PASSWORD "sentinelPassword"         Secret()                                            Sentinel Secret;
+    SENTINEL_TLS      "sentinelTls"              Switch(None, TLS_FORMS)                             Sentinel Hidden;
+    SENTINEL_CA       "sentinelTls.ca"           Pem(CERTIFICATE)                                    Sentinel Hidden;
+    SENTINEL_CERT     "sentinelTls.cert"         Pem(CERTIFICATE)                                    Sentinel Hidden;
+    SENTINEL_KEY      "sentinelTls.key"          Pem(KEY)                                            Sentinel Secret;
+    SENTINEL_SERVERNAME "sentinelTls.servername" Text(STRING, "")                                    Sentinel Hidden;
+    SENTINEL_REJECT   "sentinelTls.rejectUnauthorized" Flag(true)                                    Sentinel Hidden;
     CLUSTER           "cluster"                  Addresses(6379)                                     Redis    Shown;
+    NAT_MAP           "natMap"                   AddressMap()                                        Announced Hidden;
     HASH_TAG          "hashTag"                  Flag(false)                                         Redis    Shown;
     DB                "db"                       Integer(0..=DATABASES, 0)                           Redis    Shown;
     PREFIX            "prefix"                   Text(STRING, DEFAULT_PREFIX)                        Any      Shown;
-    USERNAME          "username"                 Text(STRING, "")                                    Redis    Hidden;
+    USERNAME          "username"                 User()                                              Redis    Hidden;
     PASSWORD          "password"                 Secret()                                            Redis    Secret;
     AUTH_PASS         "auth_pass"                Alias("password")                                   Redis    Secret;
     TLS               "tls"                      Switch(None, TLS_FORMS)                             Redis    Hidden;
@@ -183,7 +202,7 @@ options! {
     RESUBSCRIBE       "autoResubscribe"          Ignored("")                                         Any      Hidden;
     PIPELINING        "enableAutoPipelining"     Ignored(IS_ON)                                      Any      Hidden;
     SENTINEL_RETRY    "sentinelRetryStrategy"    Ignored("use startTimeout")                         Any      Hidden;
-    SENTINEL_TLS      "enableTLSForSentinelMode" Ignored("use tls")                                  Any      Hidden;
+    SENTINEL_TLS_FLAG "enableTLSForSentinelMode" Ignored("use sentinelTls")                          Any      Hidden;
     REDIS_OPTIONS     "redisOptions"             Ignored("give its fields as options")               Any      Hidden;
     ROOT_NODES        "rootNodes"                Ignored("use cluster")                              Any      Hidden;
     SENTINEL_ROOT_NODES "sentinelRootNodes"        Ignored("use sentinels")                            Any      Hidden;

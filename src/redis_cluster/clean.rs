@@ -7,7 +7,11 @@ use std::sync::Arc;
 use futures_util::{StreamExt as _, future::try_join_all};
 use redis::{Pipeline, Value};
 
-use super::{routing::Plan, send::send, shared::Shared};
+use super::{
+    routing::{Answer, Plan},
+    send::send,
+    shared::Shared,
+};
 use crate::{
     command::Reply,
     error::{Error, Result},
@@ -18,7 +22,7 @@ use crate::{
 };
 
 /// The maximum number of scans of all nodes while slots are moving.
-const ROUNDS: usize = 10;
+pub(super) const ROUNDS: usize = 10;
 
 /// Cleans all nodes, up to the end or to the first error of a node.
 pub(super) async fn clean(
@@ -39,16 +43,16 @@ async fn remove_everywhere(shared: &Arc<Shared>, stem: &[u8], steps: &Steps) -> 
         shared.refresh_map().await;
         let before = shared.map();
         let nodes = before.owners();
+        let claims = Claims::of(shared, &nodes, steps).await?;
         try_join_all(
             nodes
                 .iter()
                 .map(|node| clean_node(shared, node, stem, steps)),
         )
         .await?;
-        let moving = nodes.iter().map(|node| is_moving(shared, node, steps));
-        let moving = try_join_all(moving).await?;
         shared.refresh_map().await;
-        if shared.map() == before && !moving.contains(&true) {
+        let after = Claims::of(shared, &nodes, steps).await?;
+        if shared.map() == before && after.are_settled_since(&claims) {
             break;
         }
     }
@@ -63,7 +67,7 @@ async fn clean_node(
 ) -> ScanResult<()> {
     let part = steps.part();
     let connection = shared.connection(node).await.map_err(ScanError::Lost)?;
-    let mut found = found(connection, stem);
+    let mut found = found(connection, shared.commands().clone(), stem);
     while let Some(keys) = found.next().await {
         part.next();
         part.count(unlink(shared, keys?).await?);
@@ -72,14 +76,37 @@ async fn clean_node(
     Ok(())
 }
 
+/// Returns those keys that are sets.
+pub(super) async fn sets_among(shared: &Arc<Shared>, keys: Vec<Key>) -> ScanResult<Vec<Key>> {
+    let kinds = ask(shared, "TYPE", &keys).await?;
+    only_sets(keys, kinds, |error| Error::Store(words(error)))
+}
+
+/// Sends a command of one key for each of these, and again with the command that replaces it if a node lacks it.
+pub(super) async fn ask(
+    shared: &Arc<Shared>,
+    name: &'static str,
+    keys: &[Key],
+) -> ScanResult<Vec<Answer>> {
+    loop {
+        let sent = shared.commands().instead_of(name);
+        let answers = send(shared, Plan::each(sent, keys)).await;
+        let answers = answers.map_err(ScanError::Lost)?;
+        let lacks = |answer: &Answer| {
+            let answer = answer.as_ref();
+            answer.is_ok_and(|answer| shared.commands().lacks(sent, answer))
+        };
+        if !answers.iter().any(lacks) {
+            return Ok(answers);
+        }
+    }
+}
+
 /// Removes those keys that are sets; returns how many were there.
 async fn unlink(shared: &Arc<Shared>, keys: Vec<Key>) -> ScanResult<u64> {
-    let kinds = send(shared, Plan::each("TYPE", &keys)).await;
-    let kinds = kinds.map_err(ScanError::Lost)?;
-    let sets = only_sets(keys, kinds, |error| Error::Store(words(error)))?;
-    let removed = send(shared, Plan::each("UNLINK", &sets)).await;
+    let sets = sets_among(shared, keys).await?;
     let mut count = 0;
-    for answer in removed.map_err(ScanError::Lost)? {
+    for answer in ask(shared, "UNLINK", &sets).await? {
         match answer.map_err(ScanError::Refused)? {
             Value::ServerError(error) => {
                 return Err(ScanError::Refused(Error::Store(words(&error))));
@@ -91,8 +118,29 @@ async fn unlink(shared: &Arc<Shared>, keys: Vec<Key>) -> ScanResult<u64> {
     Ok(count)
 }
 
-/// Returns whether a node says that a slot is migrating to it or from it; false if our user may not ask.
-async fn is_moving(shared: &Arc<Shared>, node: &Address, steps: &Steps) -> ScanResult<bool> {
+/// What each node says of its own slots. Another node, of which the slot map is, may hear of a move later.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Claims(Vec<String>);
+
+impl Claims {
+    /// Asks the nodes; a node that our user may not ask says nothing.
+    pub(super) async fn of(
+        shared: &Arc<Shared>,
+        nodes: &[Address],
+        steps: &Steps,
+    ) -> ScanResult<Self> {
+        let claims = nodes.iter().map(|node| claim(shared, node, steps));
+        try_join_all(claims).await.map(Self)
+    }
+
+    /// Returns whether no slot has moved, or is moving.
+    pub(super) fn are_settled_since(&self, before: &Self) -> bool {
+        // Slots on their way are in brackets.
+        self == before && !self.0.iter().any(|claim| claim.contains('['))
+    }
+}
+
+async fn claim(shared: &Arc<Shared>, node: &Address, steps: &Steps) -> ScanResult<String> {
     let _part = steps.part();
     let mut connection = shared.connection(node).await.map_err(ScanError::Lost)?;
     let mut pipeline = Pipeline::new();
@@ -103,15 +151,14 @@ async fn is_moving(shared: &Arc<Shared>, node: &Address, steps: &Steps) -> ScanR
         Some(Value::ServerError(_)) | None => String::new(),
         Some(text) => redis::from_redis_value_ref(text).unwrap_or_default(),
     };
-    Ok(says_moving(&text))
+    Ok(own_claim(&text))
 }
 
-/// Returns whether a node is moving slots: these are in brackets, in the node's own line.
-fn says_moving(nodes: &str) -> bool {
-    nodes
-        .lines()
-        .filter(|line| line.contains("myself"))
-        .any(|line| line.contains(" ["))
+/// Returns the epoch and the slots in a node's own line. The epoch grows with each slot that it gets.
+fn own_claim(nodes: &str) -> String {
+    let own = nodes.lines().find(|line| line.contains("myself"));
+    let fields = own.into_iter().flat_map(str::split_whitespace).skip(6);
+    fields.collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -119,11 +166,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slots_on_their_way_are_read_from_the_line_of_the_node_itself() {
+    fn slots_that_move_are_read_from_the_line_of_the_node_itself() {
         let other = "07c3 127.0.0.1:1@11 master - 0 1 2 connected 0-99 [5->-aa]\n";
-        let calm = "67ed 127.0.0.1:2@12 myself,master - 0 0 1 connected 100-16383\n";
-        let moving = "67ed 127.0.0.1:2@12 myself,master - 0 0 1 connected 100-16383 [7-<-07c3]\n";
-        assert!(!says_moving(&format!("{other}{calm}")));
-        assert!(says_moving(&format!("{other}{moving}")));
+        let own =
+            |slots| format!("{other}67ed 127.0.0.1:2@12 myself,master - 0 9 1 connected {slots}\n");
+        let claims = |slots| Claims(vec![own_claim(&own(slots))]);
+        let before = claims("100-16383");
+        assert_eq!(before, Claims(vec!["1 connected 100-16383".to_owned()]));
+        assert!(claims("100-16383").are_settled_since(&before));
+        assert!(!claims("101-16383").are_settled_since(&before));
+        let moving = claims("100-16383 [7-<-07c3]");
+        assert!(!moving.are_settled_since(&before));
+        assert!(!moving.are_settled_since(&moving));
+        assert_eq!(own_claim(""), "");
     }
 }

@@ -60,6 +60,12 @@ impl ClusterConnection {
     }
 }
 
+impl ClusterConnection {
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.0
+    }
+}
+
 impl Drop for ClusterConnection {
     fn drop(&mut self) {
         // A batch under way may keep the other connections open.
@@ -78,6 +84,10 @@ impl Connection for ClusterConnection {
         1
     }
 
+    fn take_note(&self) -> Option<String> {
+        self.0.commands().take_note()
+    }
+
     fn clean(
         &self,
         stem: &Key,
@@ -91,7 +101,7 @@ impl Connection for ClusterConnection {
         batch: &[&Command],
     ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>> {
         let shared = self.0.clone();
-        let (steps, parts) = Plan::of(batch);
+        let (steps, parts) = Plan::of(batch, shared.commands().missing());
         async move {
             shared.refresh_if_stale().await;
             let answers = send(&shared, steps).await?;

@@ -1,7 +1,7 @@
 //! Discovery: opens a connection by asking any node for the slot map and connecting to all nodes that have slots.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError, atomic::Ordering},
     time::Duration,
 };
@@ -12,6 +12,7 @@ use tokio::time::sleep;
 
 use super::{
     CACHE_OFF, ClusterManager,
+    announced::map_slots,
     connection::ClusterConnection,
     replacement_check::{Peer, replaced, slots},
     slots::SlotMap,
@@ -41,12 +42,17 @@ impl Manager for ClusterManager {
         async move {
             let found = self.discover().await?;
             let map = found.map.clone();
-            let open = self.connect_to_owners(found).await?;
+            let mut open = self.connect_to_owners(found).await?;
             self.remember(&map);
             let fenced = open.values().all(|connected| connected.fenced);
             self.stats.cache.switch(Some(CACHE_OFF.into()));
             let untold = self.untold.swap(false, Ordering::Relaxed);
-            let note = untold.then(|| format!("the member cache is off: {CACHE_OFF}"));
+            let off = untold.then(|| format!("the member cache is off: {CACHE_OFF}"));
+            // What all nodes say is said once.
+            let notes = open.values_mut().filter_map(|node| node.note.take());
+            let notes: BTreeSet<String> = notes.chain(off).collect();
+            let notes: Vec<String> = notes.into_iter().collect();
+            let note = (!notes.is_empty()).then(|| notes.join("; "));
             let (connection, closed) = ClusterConnection::new(self, map, open);
             Ok(Connected {
                 connection,
@@ -125,6 +131,7 @@ impl ClusterManager {
         }
         let odd = || unreachable("CLUSTER SLOTS answered in an unknown form".to_owned());
         let map = SlotMap::read(&answer, &asked).ok_or_else(odd)?;
+        let map = map_slots(&self.options.node, map).await.map_err(named)?;
         let missing = map.ranges(None);
         if !missing.is_empty() {
             let doubt = map.doubt().map(|doubt| format!(": {doubt}"));
@@ -163,7 +170,8 @@ impl ClusterManager {
         };
         let mut connecting: FuturesUnordered<_> =
             still_missing().iter().cloned().map(connect).collect();
-        let gone = replaced(|| still_missing().clone(), |_| Some(peer.clone()));
+        let node = &self.options.node;
+        let gone = replaced(node, || still_missing().clone(), |_| Some(peer.clone()));
         tokio::pin!(gone);
         loop {
             let (address, connected) = tokio::select! {

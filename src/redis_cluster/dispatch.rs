@@ -171,7 +171,10 @@ pub(super) fn judge(
 #[cfg(test)]
 mod tests {
     use super::{super::routing::Plan, *};
-    use crate::command::{Command, WriteOp};
+    use crate::{
+        command::{Command, WriteOp},
+        redis_manager::Missing,
+    };
 
     fn tcp(port: u16) -> Address {
         Address::Tcp("h".to_owned(), port)
@@ -208,7 +211,7 @@ mod tests {
             add("bar", "d"),
             add("foo", "e"),
         ];
-        Plan::of(&batch.iter().collect::<Vec<_>>()).0
+        Plan::of(&batch.iter().collect::<Vec<_>>(), Missing::default()).0
     }
 
     fn all(steps: &[Step]) -> Vec<Open> {

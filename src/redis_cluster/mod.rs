@@ -2,7 +2,8 @@
 //! a connection that splits batches by node. This file has the manager itself. The slot map is in [`slots`], finding it
 //! and connecting in [`discovery`], a connection in [`connection`], splitting a batch in [`routing`], choosing the node
 //! and redirections in [`dispatch`] and [`redirect`], sending in [`send`], detecting that a silent node was replaced in
-//! [`replacement_check`], and `clean` in [`clean`].
+//! [`replacement_check`], which addresses are used in place of announced ones in [`announced`], `clean` in [`clean`], and
+//! what the cluster holds in [`inventory`].
 //!
 //! redis-rs's cluster client is not used, because order, deadlines, resending and fencing are ours.
 //!
@@ -17,10 +18,12 @@
 //!
 //! **No member cache.** The barrier would have to be sent to each node, and for each key after every move of a slot.
 
+mod announced;
 mod clean;
 mod connection;
 mod discovery;
 mod dispatch;
+mod inventory;
 mod redirect;
 mod replacement_check;
 mod routing;
@@ -38,7 +41,8 @@ use std::{
 };
 
 use crate::{
-    redis_manager::{Address, Endpoint, RedisManager, RedisOptions},
+    keys::Key,
+    redis_manager::{Address, Endpoint, RedisManager, RedisOptions, probes},
     stats::Stats,
 };
 
@@ -64,6 +68,8 @@ pub struct ClusterManager {
     nodes: Mutex<Nodes>,
     /// The number of discoveries so far: the next one begins with another node.
     looks: AtomicUsize,
+    /// Keys that no channel has, in slots of all nodes.
+    probes: Vec<Key>,
     stats: Arc<Stats>,
     /// Whether the log has yet to say that the cache is off.
     untold: AtomicBool,
@@ -80,7 +86,9 @@ impl ClusterManager {
     /// Makes a manager for `options`, with a cache if `cache` is set. It connects to nothing yet.
     #[must_use]
     pub fn new(options: ClusterOptions, cache: bool, stats: Arc<Stats>) -> Arc<Self> {
+        let stem = options.node.stem.as_deref().unwrap_or_default();
         Arc::new(Self {
+            probes: probes(stem),
             options,
             nodes: Mutex::default(),
             looks: AtomicUsize::new(0),
@@ -92,10 +100,8 @@ impl ClusterManager {
     /// Returns the manager of one node: always the same one, because it knows our last connection to the node.
     fn node(&self, address: &Address) -> Arc<RedisManager> {
         let node = || {
-            let mut options = self.options.node.clone();
-            options.endpoint = Endpoint::Server(address.clone());
-            // A node does not have all keys.
-            options.stem = None;
+            let endpoint = Endpoint::Server(address.clone());
+            let options = self.options.node.clone().of_node(endpoint);
             // Its counters and its log lines about a cache do not apply to the cluster.
             RedisManager::new(options, None, Arc::default())
         };

@@ -9,7 +9,7 @@ use crate::{
     error::{Error, Result},
     hash_slot::hash_slot,
     keys::Key,
-    redis_manager::{command, encode_for, value, wrote},
+    redis_manager::{Missing, command, encode_for, value, wrote},
 };
 
 /// One command for the wire.
@@ -27,6 +27,8 @@ pub(super) struct Step {
 pub(super) struct Plan<'a> {
     pub(super) steps: Vec<Step>,
     keys: HashMap<&'a [u8], Seen>,
+    /// The commands that are replaced.
+    missing: Missing,
 }
 
 #[derive(Debug)]
@@ -49,9 +51,12 @@ pub(super) struct Part {
 pub(super) type Answer = Result<Value>;
 
 impl<'a> Plan<'a> {
-    /// Splits a batch.
-    pub(super) fn of(batch: &[&'a Command]) -> (Vec<Step>, Vec<Part>) {
-        let mut plan = Self::default();
+    /// Splits a batch, for nodes that lack some commands.
+    pub(super) fn of(batch: &[&'a Command], missing: Missing) -> (Vec<Step>, Vec<Part>) {
+        let mut plan = Self {
+            missing,
+            ..Self::default()
+        };
         let parts = batch.iter().map(|command| plan.add(command)).collect();
         (plan.steps, parts)
     }
@@ -69,7 +74,7 @@ impl<'a> Plan<'a> {
         let op = call.op();
         let steps = call.keys().iter().map(|key| match op {
             Op::Read(op) => self.read(op, call, key),
-            Op::Write(_) => self.step(key, encode_for(call, key)),
+            Op::Write(_) => self.step(key, encode_for(call, &self.missing, key)),
         });
         let steps = steps.collect();
         Part { op, steps }
@@ -96,14 +101,14 @@ impl<'a> Plan<'a> {
     /// member is not joined.
     fn read(&mut self, op: ReadOp, call: &'a Command, key: &'a Key) -> usize {
         if op.items() != Items::Keys {
-            return self.step(key, encode_for(call, key));
+            return self.step(key, encode_for(call, &self.missing, key));
         }
         if let Some((same, index)) = self.keys.get(key.as_slice()).and_then(|seen| seen.read)
             && same == op
         {
             return index;
         }
-        let index = self.step(key, encode_for(call, key));
+        let index = self.step(key, encode_for(call, &self.missing, key));
         if let Some(seen) = self.keys.get_mut(key.as_slice()) {
             seen.read = Some((op, index));
         }
@@ -173,7 +178,7 @@ mod tests {
             Command::read(ReadOp::Members, vec![key("a"), key("b")]),
             Command::write(WriteOp::Delete, vec![key("b"), key("a")]),
         ];
-        let (steps, parts) = Plan::of(&batch.iter().collect::<Vec<_>>());
+        let (steps, parts) = Plan::of(&batch.iter().collect::<Vec<_>>(), Missing::default());
         let lines = text(&steps);
         assert_eq!(
             lines[0],
@@ -217,7 +222,7 @@ mod tests {
     fn questions_about_different_members_are_not_shared() {
         let is = |uid| Command::read_member(ReadOp::IsMember, vec![key("a")], key(uid));
         let batch = [is("u"), is("v"), is("u")];
-        let (steps, parts) = Plan::of(&batch.iter().collect::<Vec<_>>());
+        let (steps, parts) = Plan::of(&batch.iter().collect::<Vec<_>>(), Missing::default());
         let lines = text(&steps);
         assert_eq!(lines[1], "*3\r\n$9\r\nSISMEMBER\r\n$1\r\na\r\n$1\r\nv\r\n");
         let answers = [1, 0, 1].map(|number| Ok(Value::Int(number))).to_vec();
@@ -230,7 +235,7 @@ mod tests {
     fn a_write_of_several_keys_is_one_command_for_each() {
         let keys = vec![key("a"), key("b")];
         let batch = [Command::write_each(WriteOp::Add, keys, [key("u")])];
-        let (steps, parts) = Plan::of(&batch.iter().collect::<Vec<_>>());
+        let (steps, parts) = Plan::of(&batch.iter().collect::<Vec<_>>(), Missing::default());
         let lines = text(&steps);
         assert_eq!(lines[1], "*3\r\n$4\r\nSADD\r\n$1\r\nb\r\n$1\r\nu\r\n");
         let answers = vec![Ok(store("WRONGTYPE no")), Ok(Value::Int(1))];
@@ -251,7 +256,7 @@ mod tests {
             read("a"),
             read("a"),
         ];
-        let (steps, parts) = Plan::of(&batch.iter().collect::<Vec<_>>());
+        let (steps, parts) = Plan::of(&batch.iter().collect::<Vec<_>>(), Missing::default());
         assert_eq!(steps.len(), 4);
         let from: Vec<_> = parts.iter().map(|part| part.steps.clone()).collect();
         assert_eq!(from, [[0], [0], [1], [0], [2], [3], [3]]);

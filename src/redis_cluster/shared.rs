@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{FutureExt as _, future::select};
+use futures_util::{
+    FutureExt as _,
+    future::{BoxFuture, select},
+};
 use redis::aio::MultiplexedConnection;
 use tokio::{sync::mpsc, time::timeout};
 
@@ -18,9 +21,11 @@ use super::{
 };
 use crate::{
     batch_size::BatchSize,
+    hash_slot::hash_slot,
     heartbeat,
+    keys::Key,
     manager::{Connected, Connection as _, Lost, Manager as _},
-    redis_manager::{Address, RedisConnection},
+    redis_manager::{Address, Commands, RedisConnection, RedisOptions},
 };
 
 /// The time limit for connecting to a node that was not known at the beginning.
@@ -33,6 +38,8 @@ pub(super) struct Shared {
     state: Mutex<State>,
     /// Receives the address of each node whose connection ends.
     ended: mpsc::UnboundedSender<Address>,
+    /// Which commands some of the nodes lack: all are then used without them.
+    commands: Commands,
 }
 
 #[derive(Debug)]
@@ -62,7 +69,12 @@ impl Shared {
                 batch_size: BatchSize::default(),
             }),
             ended,
+            commands: Commands::default(),
         }
+    }
+
+    pub(super) fn commands(&self) -> &Commands {
+        &self.commands
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -74,14 +86,26 @@ impl Shared {
         let of = address.clone();
         // `None` if the connection to the cluster is gone already.
         let (shared, node) = (Arc::downgrade(self), address.clone());
-        let ask = move || shared.upgrade()?.state().nodes.get(&node)?.ping();
+        let ask = move || shared.upgrade()?.ping(&node);
         let over = select(connected.closed, heartbeat::until_dead(ask).boxed());
         tokio::spawn(async move {
             over.await;
             // Fails if the connection to the cluster is gone.
             let _ = ended.send(of);
         });
+        self.commands.merge(connected.connection.commands());
         self.state().nodes.insert(address, connected.connection);
+    }
+
+    /// Pings a node by a key in one of its slots, so that it has no redirection to count as an error.
+    fn ping(&self, address: &Address) -> Option<BoxFuture<'static, std::result::Result<(), Lost>>> {
+        let state = self.state();
+        let node = state.nodes.get(address)?;
+        let own = |key: &&Key| state.map.owner(hash_slot(key)) == Some(address);
+        match self.manager.probes.iter().find(own) {
+            Some(key) => Some(node.ping_by(key)),
+            None => node.ping(),
+        }
     }
 
     /// Forgets a node whose connection has ended.
@@ -101,6 +125,11 @@ impl Shared {
 
     pub(super) fn batch_size(&self) -> usize {
         self.state().batch_size.calls()
+    }
+
+    /// Returns how to connect to a node.
+    pub(super) fn node_options(&self) -> &RedisOptions {
+        &self.manager.options.node
     }
 
     pub(super) fn map(&self) -> SlotMap {
@@ -184,7 +213,7 @@ impl Shared {
     }
 
     async fn update_map(&self, peer: Peer) {
-        let Some(map) = replacement_check::map(peer).await else {
+        let Some(map) = replacement_check::map(self.node_options(), peer).await else {
             return;
         };
         // After a failure a node may know no owner of some slot yet; the old map is then better.

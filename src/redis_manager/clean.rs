@@ -1,5 +1,5 @@
-//! `clean`: removes every set under a prefix, in the small steps of [`super::scan`], with UNLINK instead of DEL. The
-//! role is asked at the end, because a replica may have had nothing to remove.
+//! `clean`: removes every set under a prefix, in the small steps of [`super::scan`]. The role is asked at the end,
+//! because a replica may have had nothing to remove.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,6 +7,7 @@ use futures_util::StreamExt as _;
 use redis::{Pipeline, Value, aio::MultiplexedConnection};
 
 use super::{
+    fallbacks::Commands,
     scan::{ScanError, refused, send, sets},
     state::{State, lock},
 };
@@ -20,16 +21,16 @@ use crate::{
 
 /// Cleans, up to the end or to the first error of the server.
 pub(super) async fn clean(
-    connection: MultiplexedConnection,
+    (connection, commands): (MultiplexedConnection, Commands),
     state: Arc<Mutex<State>>,
     stem: Key,
     steps: Steps,
 ) -> std::result::Result<Vec<Result<Reply>>, Lost> {
-    let mut sets = sets(connection.clone(), &stem);
+    let mut sets = sets(connection.clone(), commands.clone(), &stem);
     let work = async {
         while let Some(sets) = sets.next().await {
             steps.next();
-            steps.count(unlink(connection.clone(), &state, sets?).await?);
+            steps.count(unlink(connection.clone(), &commands, &state, sets?).await?);
             steps.next();
         }
         is_primary(connection, &state).await
@@ -44,6 +45,7 @@ pub(super) async fn clean(
 /// Removes keys; returns how many were there.
 async fn unlink(
     connection: MultiplexedConnection,
+    commands: &Commands,
     state: &Mutex<State>,
     sets: Vec<Key>,
 ) -> std::result::Result<u64, ScanError> {
@@ -51,7 +53,7 @@ async fn unlink(
         return Ok(0);
     }
     let mut unlink = Pipeline::new();
-    unlink.cmd("UNLINK").arg(sets);
+    unlink.cmd(commands.instead_of("UNLINK")).arg(sets);
     let mut values = send(connection, &unlink).await?;
     lock(state).observe(&values, None);
     match values.pop() {

@@ -5,7 +5,7 @@ use std::{iter, sync::Arc};
 
 use redis::{Cmd, Value as Answer};
 
-use super::server_errors::store_error;
+use super::{fallbacks::Missing, server_errors::store_error};
 use crate::{
     command::{Command, Items, Op, ReadOp, Reply, Value, ValueKind},
     error::{Error, Result},
@@ -35,21 +35,23 @@ pub(crate) fn read(op: ReadOp, key: &[u8]) -> Cmd {
 }
 
 /// Encodes a command for a server that has all keys: a write of keys only as one Redis command, any other as one for
-/// each key ([`Op::commands`]).
-pub(crate) fn encode(call: &Command, mut each: impl FnMut(Cmd)) {
+/// each key ([`Op::commands`]). What the server lacks is replaced.
+pub(crate) fn encode(call: &Command, missing: &Missing, mut each: impl FnMut(Cmd)) {
     match (call.op(), call.op().items()) {
-        (Op::Write(op), Items::Keys) => each(command(op.redis_name(), call.items())),
+        (Op::Write(op), Items::Keys) => {
+            each(command(missing.instead_of(op.redis_name()), call.items()));
+        }
         _ => call
             .keys()
             .iter()
-            .for_each(|key| each(encode_for(call, key))),
+            .for_each(|key| each(encode_for(call, missing, key))),
     }
 }
 
 /// Encodes the part of a command that is about one of its keys.
-pub(crate) fn encode_for(call: &Command, key: &Key) -> Cmd {
+pub(crate) fn encode_for(call: &Command, missing: &Missing, key: &Key) -> Cmd {
     command(
-        call.op().redis_name(),
+        missing.instead_of(call.op().redis_name()),
         iter::once(key).chain(call.members()),
     )
 }
@@ -113,6 +115,8 @@ fn int(op: ReadOp, answer: Answer) -> Result<u64> {
     let no = || unexpected(op.redis_name(), "is no number");
     match answer {
         Answer::Int(count) => u64::try_from(count).map_err(|_| no()),
+        // Of SMEMBERS, from a server that lacks the command.
+        Answer::Array(members) | Answer::Set(members) => Ok(members.len() as u64),
         Answer::ServerError(error) => Err(store_error(&error)),
         _ => Err(no()),
     }

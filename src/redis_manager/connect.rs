@@ -15,8 +15,11 @@ use tokio::{sync::Notify, task::JoinHandle};
 
 use super::{
     Address, CacheOptions, RedisConnection, RedisManager, Target,
+    attempts::Handshake,
+    fallbacks::Commands,
     first_line::FirstLine,
     handshake::{CacheOff, Identity, fence, track},
+    login::{Login, renew},
     read_activity::ReadActivity,
     redact::redact,
     role::Role,
@@ -35,10 +38,6 @@ use crate::{
 /// must never wait (its order is part of the cache's protocol).
 const PIPELINES: usize = 128;
 
-/// After this many attempts in a row without an answer to HELLO, one is made without it: some proxies close the
-/// connection on commands that they do not know.
-const LOST_HELLOS: u32 = 2;
-
 impl Manager for RedisManager {
     type Connection = RedisConnection;
 
@@ -50,7 +49,11 @@ impl Manager for RedisManager {
                 Target::Server(address) => self.connect_to(address).await,
                 Target::Primary(watch) => self.connect_to_primary(watch).await,
             };
-            connected.map_err(|error| error.map(|words| self.redact(words)))
+            let mut connected = connected.map_err(|error| error.map(|words| self.redact(words)))?;
+            // It may contain what sentinels say.
+            let note = connected.note.take();
+            connected.note = note.map(|note| self.redact(note.into()).to_string());
+            Ok(connected)
         }
         .boxed()
     }
@@ -82,9 +85,15 @@ struct Open {
     identity: Identity,
 }
 
+/// Makes one line for the log.
+fn notes_of(notes: &[String]) -> Option<String> {
+    (!notes.is_empty()).then(|| notes.join("; "))
+}
+
 impl RedisManager {
     fn redact(&self, words: Arc<str>) -> Arc<str> {
-        redact(words, self.options.secrets())
+        let secrets = self.options.secrets();
+        redact(words, secrets.iter().map(String::as_str))
     }
 
     fn last(&self) -> std::sync::MutexGuard<'_, Option<Identity>> {
@@ -95,21 +104,29 @@ impl RedisManager {
         &self,
         address: &Address,
     ) -> Result<Connected<RedisConnection>, ConnectError> {
-        let (mut open, off) = self.open(address).await?;
+        let source = self.options.source();
+        let login = source.login().await?;
+        let (mut open, off) = self.open(address, &login).await?;
         // The operator may have meant to use a replica; but where there was a primary before, it is a demoted server.
         let primary = open.identity.is_primary;
         if self.had_primary.fetch_or(primary, Ordering::Relaxed) || primary {
             let rises = !primary && self.cache.is_some();
             lock(&open.connection.state).role = Role::new(open.identity.question).rises(rises);
         }
+        let notes = std::mem::take(&mut open.identity.notes);
         let last = self.last().clone();
         let fenced = fence(&mut open.connection.connection, last, &open.identity).await?;
         *self.last() = Some(open.identity);
+        if let Some(expires) = login.expires() {
+            let connection = open.connection.connection.clone();
+            let renewal = renew(source, connection, expires, address.to_string());
+            open.connection.renewal = Some(tokio::spawn(renewal).abort_handle());
+        }
         Ok(Connected {
             connection: open.connection,
             closed: open.task.map(drop).boxed(),
             fenced,
-            note: self.switch(off),
+            note: notes_of(&[notes, self.switch(off).into_iter().collect()].concat()),
         })
     }
 
@@ -118,7 +135,9 @@ impl RedisManager {
         watch: &FailoverWatch,
     ) -> Result<Connected<RedisConnection>, ConnectError> {
         let address = watch.find().await?;
-        let connecting = self.connect_to(&address);
+        let (nat_map, app) = (&self.options.nat_map, &self.options.app);
+        let mapped = nat_map.apply(app, &address).await?;
+        let connecting = self.connect_to(&mapped);
         let mut connected = tokio::select! {
             // First, so that no connection is returned that contradicts what the sentinels said.
             biased;
@@ -129,14 +148,19 @@ impl RedisManager {
             connected = connecting => connected.map_err(|error| match error {
                 // The operator did not choose this server.
                 ConnectError::Unreachable(words) => {
-                    ConnectError::Unreachable(format!("primary {address}: {words}").into())
+                    let at = if mapped == address {
+                        String::new()
+                    } else {
+                        format!(" at {mapped} (option natMap)")
+                    };
+                    ConnectError::Unreachable(format!("primary {address}{at}: {words}").into())
                 }
                 refused @ ConnectError::Refused(_) => refused,
             })?,
         };
         let mut notes = watch.connected(&address);
         notes.extend(connected.note.take());
-        connected.note = (!notes.is_empty()).then(|| notes.join("; "));
+        connected.note = notes_of(&notes);
         connected.closed = select(connected.closed, watch.left(&address).boxed())
             .map(drop)
             .boxed();
@@ -159,34 +183,44 @@ impl RedisManager {
 
     /// Opens a connection: with a cache in RESP3, which carries invalidations, or in RESP2 if the server does not speak
     /// it.
-    async fn open(&self, address: &Address) -> Result<(Open, CacheOff), ConnectError> {
-        let Some(cache) = &self.cache else {
-            let open = self.open_plain(address).await?;
-            return Ok((open, Some("option cache is false".to_owned())));
+    async fn open(
+        &self,
+        address: &Address,
+        login: &Login,
+    ) -> Result<(Open, CacheOff), ConnectError> {
+        let handshake = self.attempts.next(self.cache.is_some());
+        let cache = match (&self.cache, handshake) {
+            (Some(cache), Handshake::Resp3) => cache,
+            (cache, handshake) => {
+                let open = self.open_plain(address, handshake, login).await?;
+                let off = match (cache, handshake) {
+                    (None, _) => "option cache is false",
+                    (_, Handshake::Bare) => {
+                        "the server closes the connection on commands that are new to it"
+                    }
+                    _ => "the server does not answer HELLO",
+                };
+                return Ok((open, Some(off.to_owned())));
+            }
         };
-        if self.lost_hellos.load(Ordering::Relaxed) >= LOST_HELLOS {
-            // For this attempt only: a server that only hung, or was starting, answers the next HELLO. Set before the
-            // attempt, because it may be given up.
-            self.lost_hellos.store(0, Ordering::Relaxed);
-            let open = self.open_plain(address).await?;
-            return Ok((open, Some("the server does not answer HELLO".to_owned())));
-        }
         let socket = stream::open(address, self.options.tls.as_ref()).await?;
         let first = socket.first.clone();
         let state = State::new(self.session(Some(cache)));
-        self.lost_hellos.fetch_add(1, Ordering::Relaxed);
-        let attached = self.attach(socket, ProtocolVersion::RESP3, state).await;
+        self.attempts.sends_hello();
+        let attached = self
+            .attach(socket, ProtocolVersion::RESP3, state, login)
+            .await;
         let refused = match attached {
             Ok((connection, task)) => {
-                self.lost_hellos.store(0, Ordering::Relaxed);
-                return self.set_up_cached(connection, task, &first, cache).await;
+                let greeted = (&first, login);
+                return self.set_up_cached(connection, task, cache, greeted).await;
             }
             Err(error) if error.is_io_error() => {
                 let said = first.reason().is_some();
                 let error = self.unanswered(&error, &first);
                 if said || matches!(error, ConnectError::Refused(_)) {
                     // This failure was not about HELLO.
-                    self.lost_hellos.store(0, Ordering::Relaxed);
+                    self.attempts.answered();
                 }
                 return Err(error);
             }
@@ -196,9 +230,9 @@ impl RedisManager {
             }
             Err(error) => error,
         };
-        self.lost_hellos.store(0, Ordering::Relaxed);
+        self.attempts.answered();
         // Not final: the second attempt reports a wrong password in the server's own words.
-        let open = self.open_plain(address).await?;
+        let open = self.open_plain(address, Handshake::Resp2, login).await?;
         // Only the code: for an unknown command the words repeat its arguments, and with them the password.
         let code = refused.code().unwrap_or("no reply to HELLO that is known");
         let off = format!("the server does not speak RESP3 ({code})");
@@ -206,17 +240,23 @@ impl RedisManager {
     }
 
     /// Opens a connection in RESP2.
-    async fn open_plain(&self, address: &Address) -> Result<Open, ConnectError> {
+    async fn open_plain(
+        &self,
+        address: &Address,
+        handshake: Handshake,
+        login: &Login,
+    ) -> Result<Open, ConnectError> {
         let protocol = ProtocolVersion::RESP2;
         let socket = stream::open(address, self.options.tls.as_ref()).await?;
         let first = socket.first.clone();
         let state = State::new(self.plain_session());
-        let attached = self.attach(socket, protocol, state).await;
+        let attached = self.attach(socket, protocol, state, login).await;
         let (mut connection, task) = attached.map_err(|error| self.unanswered(&error, &first))?;
         let (identity, _) = self
-            .set_up(&mut connection.connection, protocol, &first)
+            .set_up(&mut connection.connection, handshake, (&first, login))
             .await?;
         connection.in_cluster = identity.in_cluster;
+        connection.commands = identity.commands.clone();
         Ok(Open {
             connection,
             task,
@@ -228,13 +268,14 @@ impl RedisManager {
         &self,
         mut connection: RedisConnection,
         task: JoinHandle<()>,
-        first: &FirstLine,
         cache: &CacheOptions,
+        greeted: (&FirstLine, &Login),
     ) -> Result<(Open, CacheOff), ConnectError> {
         let (identity, objection) = self
-            .set_up(&mut connection.connection, ProtocolVersion::RESP3, first)
+            .set_up(&mut connection.connection, Handshake::Resp3, greeted)
             .await?;
         connection.in_cluster = identity.in_cluster;
+        connection.commands = identity.commands.clone();
         let off = match objection {
             Some(objection) => Some(objection),
             None => track(&mut connection.connection, cache).await?,
@@ -273,6 +314,7 @@ impl RedisManager {
         socket: Socket,
         protocol: ProtocolVersion,
         state: Arc<Mutex<State>>,
+        login: &Login,
     ) -> RedisResult<(RedisConnection, JoinHandle<()>)> {
         let mut info = RedisConnectionInfo::default()
             .set_skip_set_lib_name()
@@ -282,13 +324,7 @@ impl RedisManager {
             .set_response_timeout(None)
             .set_pipeline_buffer_size(PIPELINES);
         if protocol == ProtocolVersion::RESP3 {
-            if let Some(username) = &self.options.username {
-                info = info.set_username(username);
-            }
-            if self.options.username.is_some() || self.options.password.is_some() {
-                let password = self.options.password.as_deref();
-                info = info.set_password(password.unwrap_or_default());
-            }
+            info = login.put_into(info);
             let state = state.clone();
             config = config.set_push_sender(move |push: PushInfo| {
                 fail_point!("panicking-closure", panic!("on purpose"));
@@ -307,8 +343,10 @@ impl RedisManager {
         let connection = RedisConnection {
             connection,
             task: task.abort_handle(),
+            renewal: None,
             state,
-            db: self.options.db,
+            probe: self.options.probe.clone(),
+            commands: Commands::default(),
             activity,
             in_cluster: false,
         };

@@ -18,6 +18,7 @@ use tokio::{
 use super::{
     clean::clean,
     codec::{self, command, list, read},
+    fallbacks::{Commands, Missing},
     role::Question,
     server_errors::lost,
     slot_coverage,
@@ -37,8 +38,13 @@ use crate::{
 pub struct RedisConnection {
     pub(super) connection: MultiplexedConnection,
     pub(super) task: AbortHandle,
+    /// Replaces the login before it expires, if it does.
+    pub(super) renewal: Option<AbortHandle>,
     pub(super) state: Arc<Mutex<State>>,
-    pub(super) db: u64,
+    /// A key that no channel has: see [`super::RedisOptions::probe`].
+    pub(super) probe: Key,
+    /// Which commands the server lacks.
+    pub(super) commands: Commands,
     /// Notified when bytes arrive.
     pub(super) activity: Arc<Notify>,
     /// Whether it is a node of a Redis Cluster, which had all keys: see [`slot_coverage`].
@@ -50,11 +56,38 @@ impl RedisConnection {
     pub(crate) fn connection(&self) -> MultiplexedConnection {
         self.connection.clone()
     }
+
+    /// Returns which commands the server lacks.
+    pub(crate) fn commands(&self) -> &Commands {
+        &self.commands
+    }
+
+    /// Pings the server by reading a key that no channel has. Every user of ours may read, unlike `PING` or `SELECT`;
+    /// and any answer counts, a refusal or a redirection too.
+    pub(crate) fn ping_by(&self, key: &Key) -> BoxFuture<'static, std::result::Result<(), Lost>> {
+        let mut connection = self.connection.clone();
+        let activity = self.activity.clone();
+        let read = read(ReadOp::Members, key);
+        let sign = async move {
+            let answer = connection.send_packed_command(&read);
+            tokio::select! {
+                () = activity.notified() => Ok(()),
+                answer = answer => match answer {
+                    Err(error) if error.is_io_error() => Err(lost(&error)),
+                    _ => Ok(()),
+                },
+            }
+        };
+        sign.boxed()
+    }
 }
 
 impl Drop for RedisConnection {
     fn drop(&mut self) {
         self.task.abort();
+        if let Some(renewal) = &self.renewal {
+            renewal.abort();
+        }
         // The socket's task may outlive this by a moment, and must not keep the lists.
         lock(&self.state).session.close();
     }
@@ -70,22 +103,11 @@ impl Connection for RedisConnection {
     }
 
     fn ping(&self) -> Option<BoxFuture<'static, std::result::Result<(), Lost>>> {
-        let mut connection = self.connection.clone();
-        let activity = self.activity.clone();
-        // A command of the handshake, which our user may call; PING may be denied.
-        let select = command("SELECT", [self.db.to_string()]);
-        let sign = async move {
-            let answer = connection.send_packed_command(&select);
-            tokio::select! {
-                () = activity.notified() => Ok(()),
-                answer = answer => match answer {
-                    // A refusal is a sign of life too.
-                    Err(error) if error.is_io_error() => Err(lost(&error)),
-                    _ => Ok(()),
-                },
-            }
-        };
-        Some(sign.boxed())
+        Some(self.ping_by(&self.probe))
+    }
+
+    fn take_note(&self) -> Option<String> {
+        self.commands.take_note()
     }
 
     fn clean(
@@ -95,7 +117,13 @@ impl Connection for RedisConnection {
     ) -> BoxFuture<'static, std::result::Result<Replies, Lost>> {
         let (connection, state) = (self.connection.clone(), self.state.clone());
         let asked = self.in_cluster.then(|| stem.clone());
-        let clean = clean(connection.clone(), state, stem.clone(), steps.clone());
+        let commands = self.commands.clone();
+        let clean = clean(
+            (connection.clone(), commands),
+            state,
+            stem.clone(),
+            steps.clone(),
+        );
         slot_coverage::after_clean(clean, connection, asked, steps).boxed()
     }
 
@@ -115,7 +143,7 @@ impl Connection for RedisConnection {
         let reads = sent.wire.iter().any(Wire::is_read);
         let question = reads.then(|| state.role.ask(Instant::now())).flatten();
         drop(state);
-        let mut pipeline = encode(&sent.wire, batch);
+        let mut pipeline = encode(&sent.wire, batch, &self.commands.missing());
         if let Some(question) = question {
             pipeline.add_command(question.command());
         }
@@ -186,14 +214,15 @@ async fn run(
             again
         };
         let Some(again) = again else { break };
-        pipeline = encode(&again.wire, &[]);
+        // Only reads of members.
+        pipeline = encode(&again.wire, &[], &Missing::default());
         sent = again;
     }
     let gone = |_| Lost("the connection is gone".into());
     replies.await.map_err(gone)
 }
 
-fn encode(wire: &[Wire], batch: &[&Command]) -> Pipeline {
+fn encode(wire: &[Wire], batch: &[&Command], missing: &Missing) -> Pipeline {
     let mut pipeline = Pipeline::with_capacity(2 * wire.len());
     for wire in wire {
         match wire {
@@ -210,7 +239,7 @@ fn encode(wire: &[Wire], batch: &[&Command]) -> Pipeline {
             Wire::Forget(keys) => {
                 pipeline.add_command(forget(keys));
             }
-            Wire::Command { index, .. } => codec::encode(batch[*index], |command| {
+            Wire::Command { index, .. } => codec::encode(batch[*index], missing, |command| {
                 pipeline.add_command(command);
             }),
         }

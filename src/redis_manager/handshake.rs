@@ -1,22 +1,23 @@
-//! The handshake on a new connection, before the first call: logs in, selects the database, identifies the server,
-//! enables invalidations, and fences off the last connection.
+//! The handshake on a new connection, before the first call: logs in ([`super::first_commands`]), identifies the server, learns
+//! which commands it lacks, enables invalidations, and fences off the last connection.
 
-use redis::{
-    Pipeline, ProtocolVersion, RedisError, ServerError, Value, aio::MultiplexedConnection,
-};
+use redis::{Pipeline, RedisError, ServerError, Value, aio::MultiplexedConnection};
 
 use super::{
-    Address, CacheOptions, RedisManager, Target, Tls,
+    Address, CacheOptions, Note, RedisManager, Target, Tls,
+    attempts::Handshake,
     connection::{caching, forget},
+    fallbacks::{Commands, PROBED},
     first_line::FirstLine,
-    role::{Question, role_of_info},
-    server_errors::{NO_REDIS, connect_error, unreachable, words},
+    login::Login,
+    role::{Question, is_primary, role_of_info},
+    server_errors::{NO_REDIS, unreachable, words},
     slot_coverage, tracking_support,
 };
 use crate::manager::ConnectError;
 
 /// Identifies the connection and the server process: enough to close it from another connection.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Identity {
     client_id: Option<i64>,
     /// Changes whenever a server process starts. A connection id means nothing without it: after a restart the same id
@@ -27,6 +28,10 @@ pub(super) struct Identity {
     /// Whether it says that it is a primary, and the command that asks for it.
     pub(super) is_primary: bool,
     pub(super) question: Option<Question>,
+    /// Which commands the server lacks.
+    pub(super) commands: Commands,
+    /// Lines for the log.
+    pub(super) notes: Vec<String>,
 }
 
 /// Why the cache is off, if it is.
@@ -37,133 +42,166 @@ impl RedisManager {
     pub(super) fn unanswered(&self, error: &RedisError, first: &FirstLine) -> ConnectError {
         let tls = self.options.tls.as_ref();
         let on_unix = matches!(self.target, Target::Server(Address::Unix(_)));
-        unanswered(error, first, tls, on_unix)
+        let hint = "a server that wants TLS does that (option tls)";
+        unanswered(error, first, tls, (!on_unix).then_some(hint))
     }
 
-    /// Logs in and identifies the server. AUTH and SELECT must succeed; our user may lack the right to others. Also
-    /// returns why there can be no cache, in RESP3.
+    /// Logs in, identifies the server, and learns which commands it lacks. Logging in and selecting the database must
+    /// succeed; our user may lack the right to anything else, and a server may not know it. Also returns why there can
+    /// be no cache, in RESP3. A [bare](Handshake::Bare) handshake sends only what every proxy knows. `first` is what the
+    /// server said before it.
     pub(super) async fn set_up(
         &self,
         connection: &mut MultiplexedConnection,
-        protocol: ProtocolVersion,
-        first: &FirstLine,
+        handshake: Handshake,
+        (first, login): (&FirstLine, &Login),
     ) -> Result<(Identity, CacheOff), ConnectError> {
+        let bare = handshake == Handshake::Bare;
         let mut pipeline = Pipeline::new();
-        let mut needed = 1;
-        let (username, password) = (&self.options.username, &self.options.password);
-        let hello = protocol == ProtocolVersion::RESP3;
-        // Also after redis-rs's HELLO, which accepts a password where none is needed; AUTH does not.
-        if username.is_some() || password.is_some() {
-            needed += 1;
-            pipeline.cmd("AUTH").arg(username);
-            // A user without a password accepts any.
-            pipeline.arg(password.as_deref().unwrap_or_default());
+        self.add_first_commands(&mut pipeline, login);
+        let probed: &[&'static str] = if bare { &[] } else { &PROBED };
+        for name in probed {
+            pipeline.cmd(name).arg(&self.options.probe);
         }
-        pipeline.cmd("SELECT").arg(self.options.db);
-        pipeline.cmd("CLIENT").arg("ID");
-        pipeline.cmd("INFO");
+        let hello = handshake == Handshake::Resp3;
+        if !bare {
+            pipeline.cmd("CLIENT").arg("ID");
+            pipeline.cmd("INFO");
+        }
         if hello {
             pipeline.cmd("HELLO");
         }
         let count = pipeline.len();
         let sent = connection.send_packed_commands(&pipeline, 0, count).await;
-        let mut replies = sent.map_err(|error| match protocol {
-            ProtocolVersion::RESP2 => self.unanswered(&error, first),
-            _ => unreachable(&error),
-        })?;
-        let hello = if hello { replies.pop() } else { None };
-
-        for reply in &replies[..needed.min(replies.len())] {
-            match reply {
-                Value::Okay => {}
-                Value::ServerError(error) => return Err(connect_error(error)),
-                _ => return Err(no_redis()),
+        let replies = sent.map_err(|error| {
+            if hello {
+                return unreachable(&error);
             }
-        }
-        let [.., client_id, info] = replies.as_slice() else {
-            return Err(no_redis());
+            if first.reason().is_some() {
+                // This failure was not about the commands.
+                self.attempts.answered();
+            } else if !bare && error.is_io_error() {
+                self.attempts.closed(self.cache.is_some());
+            }
+            self.unanswered(&error, first)
+        })?;
+        self.attempts.answered();
+        let mut replies = replies.into_iter();
+        let mut next = || replies.next().unwrap_or(Value::Nil);
+
+        let mut notes = vec![self.logged_in(login, &mut next)?];
+        let commands = if bare {
+            Commands::oldest()
+        } else {
+            Commands::default()
         };
-        if let Value::ServerError(error) = info
+        for name in probed {
+            commands.lacks(name, &next());
+        }
+        let (client_id, info) = if bare {
+            notes.push(self.once(Note::BareHandshake, BARE.to_owned()));
+            (Value::Nil, Value::Nil)
+        } else {
+            (next(), next())
+        };
+        let hello = hello.then(next);
+        if let Value::ServerError(error) = &info
             && matches!(error.code(), "NOAUTH" | "LOADING")
         {
-            return Err(connect_error(error));
+            return Err(login.refused(error));
         }
-        let role = hello.as_ref().and_then(tracking_support::role);
-        let mode = hello.as_ref().and_then(tracking_support::mode);
-        let objection = hello.and_then(|hello| tracking_support::objection(&hello, info));
-        let info: String = redis::from_redis_value_ref(info).unwrap_or_default();
+        let objection = hello
+            .as_ref()
+            .and_then(|hello| tracking_support::objection(hello, &info));
+        let info: String = redis::from_redis_value_ref(&info).unwrap_or_default();
+        let asks = !bare;
+        let mut identity = self
+            .identify(connection, hello.as_ref(), &info, asks)
+            .await?;
+        identity.client_id = redis::from_redis_value_ref(&client_id).ok();
+        identity.commands = commands;
+        identity.notes = notes.into_iter().flatten().collect();
+        Ok((identity, objection))
+    }
+
+    /// Reads what HELLO and INFO say of the server; if neither tells its role and `asks` is set, asks for that.
+    async fn identify(
+        &self,
+        connection: &mut MultiplexedConnection,
+        hello: Option<&Value>,
+        info: &str,
+        asks: bool,
+    ) -> Result<Identity, ConnectError> {
         let field = |name| info.lines().find_map(|line| line.strip_prefix(name));
         if field("loading:") == Some("1") {
             return Err(ConnectError::Unreachable(
                 "LOADING Redis is loading the dataset in memory".into(),
             ));
         }
-        let by_info = role_of_info(&info);
-        let question = match &role {
-            Some(_) => Some(Question::Hello),
-            None => by_info.as_ref().map(|_| Question::Info),
+        let by_info = role_of_info(info);
+        // The command by which the role is known, so that a later answer can be compared.
+        let (question, role) = match (hello.and_then(tracking_support::role), by_info.clone()) {
+            (Some(role), _) => (Some(Question::Hello), Some(role)),
+            (None, Some(role)) => (Some(Question::Info), Some(role)),
+            (None, None) if !asks => (None, None),
+            (None, None) => {
+                let role = ask_for_role(connection).await?;
+                (role.as_ref().map(|_| Question::Role), role)
+            }
         };
-        // Taken from the answer to the question, so that a later answer can be compared.
-        let is_master = role
-            .as_ref()
-            .or(by_info.as_ref())
-            .is_some_and(|role| role == "master");
+        let is_master = role.as_deref() == Some("master");
         if self.is_elected() {
             is_primary(by_info.or(role).as_deref())?;
         }
+        let mode = hello.and_then(tracking_support::mode);
         let mode = field("redis_mode:").or(mode.as_deref());
         // If neither answer tells, as for a user who may not call INFO, the keys are checked all the same.
         let in_cluster = mode.is_none_or(|mode| mode == "cluster");
         if in_cluster && let Some(stem) = &self.options.stem {
             slot_coverage::check(connection.clone(), stem).await?;
         }
-        let identity = Identity {
+        Ok(Identity {
             in_cluster: in_cluster && self.options.stem.is_some(),
             is_primary: is_master,
             question,
-            client_id: redis::from_redis_value_ref(client_id).ok(),
             run_id: field("run_id:").map(str::to_owned),
-        };
-        Ok((identity, objection))
+            ..Identity::default()
+        })
     }
 }
 
 /// Makes the error for a connection that broke before anything was answered on it: the reason that the server gave, or
-/// that TLS gives. Only where nothing was said, the server may be one that wants TLS.
+/// that TLS gives. Only where nothing was said, the server may be one that wants TLS, as `hint` says.
 pub(super) fn unanswered(
     error: &RedisError,
     first: &FirstLine,
     tls: Option<&Tls>,
-    on_unix: bool,
+    hint: Option<&str>,
 ) -> ConnectError {
     let reason = first.reason().or_else(|| tls?.refusal());
     if let Some(reason) = reason {
         return reason;
     }
-    if tls.is_none() && !on_unix && error.is_io_error() && first.is_silent() {
-        unreachable(&format_args!(
-            "{error}, before any answer; a server that wants TLS does that (option tls)"
-        ))
-    } else {
-        unreachable(error)
+    match hint {
+        Some(hint) if tls.is_none() && error.is_io_error() && first.is_silent() => {
+            unreachable(&format_args!("{error}, before any answer; {hint}"))
+        }
+        _ => unreachable(error),
     }
 }
 
-/// Fails unless the server is a primary: sentinels name a server before it knows that it is one, and after it has been
-/// demoted.
-fn is_primary(role: Option<&str>) -> Result<(), ConnectError> {
-    match role {
-        Some("master") => Ok(()),
-        Some(role) => {
-            let words = format!("its role is {role}, not master");
-            Err(ConnectError::Unreachable(words.into()))
-        }
-        None => {
-            let words =
-                "the server found by Sentinel does not tell its role: neither INFO nor HELLO does";
-            Err(ConnectError::Refused(words.into()))
-        }
-    }
+/// Says what a bare handshake leaves out.
+const BARE: &str = "the server closes the connection on commands that it does not know, so it is used with the oldest \
+                    ones: writes that were sent when the connection is lost are not repeated, and clean uses KEYS";
+
+/// Asks a server for its role that has neither INFO nor HELLO for us.
+async fn ask_for_role(
+    connection: &mut MultiplexedConnection,
+) -> Result<Option<String>, ConnectError> {
+    let mut pipeline = Pipeline::new();
+    pipeline.add_command(Question::Role.command());
+    let answer = send(connection, &pipeline).await?.pop();
+    Ok(answer.and_then(|answer| Question::Role.role(&answer)))
 }
 
 /// Enables tracking, and makes sure that it works and that everything else that the cache needs is permitted.
@@ -270,6 +308,6 @@ async fn send(
         .map_err(|error| unreachable(&error))
 }
 
-fn no_redis() -> ConnectError {
+pub(super) fn no_redis() -> ConnectError {
     ConnectError::Unreachable(NO_REDIS.into())
 }

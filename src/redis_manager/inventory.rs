@@ -3,11 +3,12 @@
 use futures_util::{
     FutureExt as _, StreamExt as _, TryStreamExt as _, future::BoxFuture, stream::BoxStream,
 };
-use redis::{Pipeline, Value, cmd};
+use redis::{Value, aio::MultiplexedConnection, cmd};
 
 use super::{
     connection::RedisConnection,
-    scan::{STEP, ScanError, ScanResult, odd, send, sets, steps},
+    fallbacks::Commands,
+    scan::{STEP, ScanError, ScanResult, ask, odd, sets, steps},
     server_errors::words,
 };
 use crate::{
@@ -19,18 +20,12 @@ use crate::{
 
 impl Inventory for RedisConnection {
     fn keys(&self, stem: &[u8]) -> BoxStream<'static, Result<Vec<Key>>> {
-        let sets = sets(self.connection.clone(), stem);
+        let sets = sets(self.connection.clone(), self.commands.clone(), stem);
         sets.map_err(Error::from).boxed()
     }
 
     fn members(&self, key: &[u8]) -> BoxStream<'static, Result<Vec<Member>>> {
-        let key = key.to_vec();
-        let sscan = move |cursor: &[u8]| {
-            let mut sscan = cmd("SSCAN");
-            sscan.arg(&key).arg(cursor).arg("COUNT").arg(STEP);
-            sscan
-        };
-        let steps = steps(self.connection.clone(), sscan);
+        let steps = member_scan(self.connection.clone(), self.commands.clone(), key.to_vec());
         // The key is not a set any more.
         let gone = |step: &ScanResult<_>| !matches!(step, Err(ScanError::Refused(error)) if is_no_set(error));
         let steps = steps.take_while(move |step| std::future::ready(gone(step)));
@@ -38,13 +33,15 @@ impl Inventory for RedisConnection {
     }
 
     fn counts(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>> {
-        let connection = self.connection.clone();
-        let mut pipeline = Pipeline::with_capacity(keys.len());
-        for key in keys {
-            pipeline.cmd("SCARD").arg(key);
-        }
+        let (connection, commands) = (self.connection.clone(), self.commands.clone());
+        let keys = keys.to_vec();
         async move {
-            let replies = send(connection, &pipeline).await.map_err(Error::from)?;
+            let replies = ask(&connection, &commands, "SCARD", |name, pipeline| {
+                for key in &keys {
+                    pipeline.cmd(name).arg(key);
+                }
+            });
+            let replies = replies.await.map_err(Error::from)?;
             replies.into_iter().map(count).collect()
         }
         .boxed()
@@ -55,8 +52,42 @@ impl Inventory for RedisConnection {
     }
 }
 
-fn count(reply: Value) -> Result<u64> {
+/// Streams the members of one set; an error if the key is no set.
+pub(crate) fn member_scan(
+    connection: MultiplexedConnection,
+    commands: Commands,
+    key: Key,
+) -> BoxStream<'static, ScanResult<Vec<Member>>> {
+    let sscan = move |name: &str, cursor: &[u8]| {
+        let mut sscan = cmd(name);
+        sscan.arg(&key);
+        if name == "SSCAN" {
+            sscan.arg(cursor).arg("COUNT").arg(STEP);
+        }
+        sscan
+    };
+    steps(connection, commands, "SSCAN", sscan).boxed()
+}
+
+/// Decodes the answer to `SMEMBERS`, byte for byte.
+pub(crate) fn list_members(reply: Value) -> Result<Vec<Member>> {
     match reply {
+        Value::Array(members) | Value::Set(members) => {
+            let bytes = |member| match member {
+                Value::BulkString(bytes) => Ok(bytes),
+                _ => Err(odd("SMEMBERS")),
+            };
+            members.into_iter().map(bytes).collect()
+        }
+        Value::ServerError(error) => Err(Error::Store(words(&error))),
+        _ => Err(odd("SMEMBERS")),
+    }
+}
+
+/// Decodes the answer to `SCARD`, or to `SMEMBERS` in its place.
+pub(crate) fn count(reply: Value) -> Result<u64> {
+    match reply {
+        Value::Array(members) | Value::Set(members) => Ok(members.len() as u64),
         Value::Int(count) => u64::try_from(count).map_err(|_| odd("SCARD")),
         Value::ServerError(error) => match Error::Store(words(&error)) {
             error if is_no_set(&error) => Ok(0),
@@ -66,6 +97,6 @@ fn count(reply: Value) -> Result<u64> {
     }
 }
 
-fn is_no_set(error: &Error) -> bool {
+pub(crate) fn is_no_set(error: &Error) -> bool {
     matches!(error, Error::Store(words) if words.starts_with("WRONGTYPE"))
 }

@@ -1,25 +1,33 @@
 //! The Redis manager: one multiplexed connection of redis-rs per service.
 //!
-//! - [`settings`], [`server_address`], [`host`], [`url`]: where Redis is and how to log in.
+//! - [`settings`], [`server_address`], [`host`], [`url`]: where Redis is; [`login`]: how to log in; [`nat_map`]: which
+//!   addresses are used in place of announced ones.
 //! - [`resolver`], [`stream`], [`happy_eyeballs`], [`tls`]: names and sockets; [`read_activity`]: noticing that data arrives;
 //!   [`first_line`]: what a server says before it closes.
-//! - [`connect`], [`handshake`]: opening a connection; [`tracking_support`]: which servers support the member cache;
+//! - [`connect`], [`attempts`], [`handshake`], [`first_commands`]: opening a connection; [`tracking_support`]: which
+//!   servers support the member cache;
 //!   [`slot_coverage`]: whether one server has all keys.
 //! - [`sentinel`]: finding the primary by Sentinel; [`role`]: whether the server is still the primary.
+//! - [`fallbacks`]: commands that the server lacks, and what is sent instead.
 //! - [`connection`], [`state`]: batches; [`scan`], [`clean`], [`inventory`]: what the server holds.
 //! - [`server_errors`]: what a server's errors mean; [`redact`]: secrets in what it says.
 //!
 //! Queueing, deadlines and reconnecting are the driver's.
 
+mod attempts;
 mod clean;
 mod codec;
 mod connect;
 mod connection;
+mod fallbacks;
+mod first_commands;
 mod first_line;
 mod handshake;
 mod happy_eyeballs;
 mod host;
 mod inventory;
+mod login;
+mod nat_map;
 mod read_activity;
 mod redact;
 mod resolver;
@@ -38,9 +46,9 @@ mod tls;
 mod tracking_support;
 mod url;
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicBool, AtomicU32},
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
 };
 
 use crate::{cache::InheritedKeys, stats::Stats};
@@ -48,20 +56,25 @@ use crate::{cache::InheritedKeys, stats::Stats};
 pub use self::{
     connection::RedisConnection,
     host::{HostFault, host_and_port, host_fault, is_harmless, socket_path},
+    login::Asked,
+    nat_map::NatMap,
     sentinel::Sentinels,
     server_address::Address,
     settings::{CacheOptions, Endpoint, RedisOptions},
     tls::{KeyFault, Name, Roots, Tls, Trust, authorities, identity},
-    url::{StoreUrl, Topology, URL_FORMS, UrlFault},
+    url::{SentinelUrl, StoreUrl, Topology, URL_FORMS, UrlFault},
 };
 
-use self::sentinel::FailoverWatch;
+use self::{attempts::Attempts, sentinel::FailoverWatch, server_errors::unreachable};
 
 // Used by redis_cluster, which connects to many servers at once.
 pub(crate) use self::{
     codec::{command, encode_for, value, wrote},
+    fallbacks::{Commands, Missing},
+    inventory::{count, is_no_set, list_members, member_scan},
     scan::{ScanError, ScanResult, found, only_sets},
     server_errors::{connect_error, is_demoted, words},
+    slot_coverage::probes,
 };
 
 /// The server to connect to.
@@ -71,6 +84,13 @@ enum Target {
     Server(Address),
     /// The present primary, by Sentinel.
     Primary(FailoverWatch),
+}
+
+/// What the log is told once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Note {
+    NeedlessPassword,
+    BareHandshake,
 }
 
 /// Opens connections to one Redis, and remembers the last one so that it can be fenced off.
@@ -88,8 +108,9 @@ pub struct RedisManager {
     had_primary: AtomicBool,
     /// Whether the log has said that the cache is off.
     cache_off: AtomicBool,
-    /// Attempts in a row that ended without an answer to HELLO.
-    lost_hellos: AtomicU32,
+    attempts: Attempts,
+    /// The kinds of notes that the log has had.
+    told: Mutex<HashSet<Note>>,
 }
 
 impl RedisManager {
@@ -99,7 +120,7 @@ impl RedisManager {
         let target = match &options.endpoint {
             Endpoint::Server(address) => Target::Server(address.clone()),
             Endpoint::Sentinel(sentinels) => Target::Primary(FailoverWatch::new(Sentinels {
-                tls: options.tls.clone(),
+                secrets: options.secrets(),
                 ..sentinels.clone()
             })),
         };
@@ -112,8 +133,15 @@ impl RedisManager {
             stats,
             had_primary: AtomicBool::new(false),
             cache_off: AtomicBool::new(false),
-            lost_hellos: AtomicU32::new(0),
+            attempts: Attempts::default(),
+            told: Mutex::default(),
         })
+    }
+
+    /// Returns a note for the log, unless it has had one of its kind.
+    fn once(&self, kind: Note, note: String) -> Option<String> {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.insert(kind).then_some(note)
     }
 
     /// Whether another server may take this one's place.

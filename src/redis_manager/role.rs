@@ -11,6 +11,7 @@ use super::{
     server_errors::{is_demoted, words},
     tracking_support,
 };
+use crate::manager::ConnectError;
 
 /// How long an answer about the role counts.
 pub(super) const FRESH: Duration = Duration::from_millis(500);
@@ -23,6 +24,8 @@ pub(super) enum Question {
     Hello,
     /// `INFO replication`.
     Info,
+    /// `ROLE`, for a server that has neither for us.
+    Role,
 }
 
 impl Question {
@@ -30,14 +33,19 @@ impl Question {
         match self {
             Self::Hello => cmd("HELLO"),
             Self::Info => cmd("INFO").arg("replication").take(),
+            Self::Role => cmd("ROLE"),
         }
     }
 
     /// Returns the role in an answer; none in an error.
-    fn role(self, answer: &Value) -> Option<String> {
+    pub(super) fn role(self, answer: &Value) -> Option<String> {
         match self {
             Self::Hello => tracking_support::role(answer),
             Self::Info => role_of_info(&redis::from_redis_value_ref::<String>(answer).ok()?),
+            Self::Role => match answer {
+                Value::Array(parts) => redis::from_redis_value_ref(parts.first()?).ok(),
+                _ => None,
+            },
         }
     }
 }
@@ -46,6 +54,23 @@ impl Question {
 pub(super) fn role_of_info(info: &str) -> Option<String> {
     let role = info.lines().find_map(|line| line.strip_prefix("role:"))?;
     Some(role.trim().to_owned())
+}
+
+/// Fails unless the server is a primary: sentinels name a server before it knows that it is one, and after it has been
+/// demoted.
+pub(super) fn is_primary(role: Option<&str>) -> Result<(), ConnectError> {
+    match role {
+        Some("master") => Ok(()),
+        Some(role) => {
+            let words = format!("its role is {role}, not master");
+            Err(ConnectError::Unreachable(words.into()))
+        }
+        None => {
+            let words =
+                "the server found by Sentinel does not tell its role: INFO, HELLO and ROLE do not";
+            Err(ConnectError::Refused(words.into()))
+        }
+    }
 }
 
 /// The known role of the server of one connection.
@@ -134,6 +159,11 @@ mod tests {
         (Question::Info, Value::BulkString(text.into()))
     }
 
+    fn role(role: &str) -> (Question, Value) {
+        let parts = vec![Value::BulkString(role.into()), Value::Int(0)];
+        (Question::Role, Value::Array(parts))
+    }
+
     #[tokio::test(start_paused = true)]
     async fn it_is_asked_once_in_a_while_and_at_once_while_it_is_no_primary() {
         let mut role = Role::new(Some(Question::Hello));
@@ -148,7 +178,7 @@ mod tests {
 
     #[tokio::test]
     async fn refusals_and_roles_say_whether_it_is_demoted() {
-        for said in [hello, info] {
+        for said in [hello, info, role] {
             let mut role = Role::new(Some(said("master").0));
             role.observe(&[Value::Int(1), error("OOM no")], Some(said("master")));
             assert_eq!(role.demoted(), None);

@@ -1,6 +1,8 @@
 //! Scans what Redis holds, in small steps. SCAN instead of KEYS, which would block the server; TYPE for each key,
-//! because SCAN's own TYPE filter needs Redis 6; SSCAN instead of SMEMBERS, for sets of any size. Used by `clean` and
-//! by [`super::inventory`].
+//! because SCAN's own TYPE filter needs Redis 6; SSCAN instead of SMEMBERS, for sets of any size. Where the server lacks
+//! them, what [`super::fallbacks`] names in their place. Used by `clean` and by [`super::inventory`].
+
+use std::sync::Arc;
 
 use futures_util::{
     StreamExt as _, TryStreamExt as _,
@@ -8,7 +10,10 @@ use futures_util::{
 };
 use redis::{Cmd, Pipeline, ServerError, Value, aio::MultiplexedConnection, cmd};
 
-use super::server_errors::{lost, store_error};
+use super::{
+    fallbacks::Commands,
+    server_errors::{lost, store_error},
+};
 use crate::{
     error::Error,
     keys::{Key, pattern},
@@ -41,70 +46,121 @@ pub(crate) type ScanResult<T> = std::result::Result<T, ScanError>;
 /// Streams the keys of all sets that begin with `stem`; a key may come twice.
 pub(super) fn sets(
     connection: MultiplexedConnection,
+    commands: Commands,
     stem: &[u8],
 ) -> BoxStream<'static, ScanResult<Vec<Key>>> {
-    found(connection.clone(), stem)
-        .and_then(move |keys| sets_among(connection.clone(), keys))
+    found(connection.clone(), commands.clone(), stem)
+        .and_then(move |keys| sets_among(connection.clone(), commands.clone(), keys))
         .boxed()
 }
 
 /// Streams the keys of any type that begin with `stem`; a key may come twice.
 pub(crate) fn found(
     connection: MultiplexedConnection,
+    commands: Commands,
     stem: &[u8],
 ) -> BoxStream<'static, ScanResult<Vec<Key>>> {
     let pattern = pattern(stem);
-    let scan = move |cursor: &[u8]| {
-        let mut scan = cmd("SCAN");
-        scan.arg(cursor).arg("MATCH").arg(&pattern);
-        scan.arg("COUNT").arg(STEP);
+    let scan = move |name: &str, cursor: &[u8]| {
+        let mut scan = cmd(name);
+        if name == "SCAN" {
+            scan.arg(cursor).arg("MATCH");
+        }
+        scan.arg(&pattern);
+        if name == "SCAN" {
+            scan.arg("COUNT").arg(STEP);
+        }
         scan
     };
-    steps(connection, scan).boxed()
+    steps(connection, commands, "SCAN", scan).boxed()
 }
 
-/// Streams all steps of a SCAN or SSCAN.
+/// Streams all steps of `name`, a SCAN or SSCAN, or of the command that replaces it, which answers everything at once;
+/// `command` makes a step of either.
 pub(super) fn steps(
     connection: MultiplexedConnection,
-    command: impl Fn(&[u8]) -> Cmd + Send + 'static,
+    commands: Commands,
+    name: &'static str,
+    command: impl Fn(&str, &[u8]) -> Cmd + Send + Sync + 'static,
 ) -> impl stream::Stream<Item = ScanResult<Vec<Vec<u8>>>> + Send + 'static {
-    stream::try_unfold(Some(b"0".to_vec()), move |cursor| {
-        let scan = cursor.map(|cursor| command(&cursor));
-        let connection = connection.clone();
+    let command = Arc::new(command);
+    let steps = stream::try_unfold(Some(b"0".to_vec()), move |cursor| {
+        let (connection, commands) = (connection.clone(), commands.clone());
+        let command = command.clone();
         async move {
-            let Some(scan) = scan else { return Ok(None) };
-            let mut pipeline = Pipeline::new();
-            pipeline.add_command(scan);
-            let (next, found) = match send(connection, &pipeline).await?.pop() {
-                Some(Value::Array(parts)) => match <[Value; 2]>::try_from(parts) {
-                    Ok([Value::BulkString(next), Value::Array(found)]) => (next, found),
-                    _ => return Err(ScanError::Refused(odd("SCAN"))),
-                },
+            let Some(cursor) = cursor else {
+                return Ok(None);
+            };
+            let answer = ask(&connection, &commands, name, |name, pipeline| {
+                pipeline.add_command(command(name, &cursor));
+            });
+            let (next, found) = match answer.await?.pop() {
+                Some(Value::Array(parts)) if commands.instead_of(name) == name => {
+                    match <[Value; 2]>::try_from(parts) {
+                        Ok([Value::BulkString(next), Value::Array(found)]) => (next, found),
+                        _ => return Err(ScanError::Refused(odd(name))),
+                    }
+                }
+                Some(Value::Array(found) | Value::Set(found)) => (b"0".to_vec(), found),
                 Some(Value::ServerError(error)) => return Err(refused(&error)),
-                _ => return Err(ScanError::Refused(odd("SCAN"))),
+                _ => return Err(ScanError::Refused(odd(name))),
             };
             let found = found.into_iter().filter_map(|name| match name {
                 Value::BulkString(name) => Some(name),
                 _ => None,
             });
-            Ok(Some((found.collect(), (next != b"0").then_some(next))))
+            let found: Vec<_> = found.collect();
+            Ok(Some((found, (next != b"0").then_some(next))))
         }
+    });
+    // What came at once is handed on in parts too: what follows is a command for each.
+    steps.flat_map(|step| {
+        stream::iter(match step {
+            Ok(found) if found.len() > 2 * STEP => {
+                found.chunks(STEP).map(|part| Ok(part.to_vec())).collect()
+            }
+            step => vec![step],
+        })
     })
 }
 
-async fn sets_among(connection: MultiplexedConnection, keys: Vec<Key>) -> ScanResult<Vec<Key>> {
+/// Sends a pipeline of `name`, made by `fill`, and again with the command that replaces it if the server lacks it.
+pub(super) async fn ask(
+    connection: &MultiplexedConnection,
+    commands: &Commands,
+    name: &'static str,
+    fill: impl Fn(&str, &mut Pipeline),
+) -> ScanResult<Vec<Value>> {
+    loop {
+        let sent = commands.instead_of(name);
+        let mut pipeline = Pipeline::new();
+        fill(sent, &mut pipeline);
+        let answers = send(connection.clone(), &pipeline).await?;
+        if !answers.iter().any(|answer| commands.lacks(sent, answer)) {
+            return Ok(answers);
+        }
+    }
+}
+
+async fn sets_among(
+    connection: MultiplexedConnection,
+    commands: Commands,
+    keys: Vec<Key>,
+) -> ScanResult<Vec<Key>> {
     if keys.is_empty() {
         return Ok(keys);
     }
-    let mut types = Pipeline::with_capacity(keys.len());
-    for key in &keys {
-        types.cmd("TYPE").arg(key);
-    }
-    let kinds = send(connection, &types).await?;
+    let kinds = ask(&connection, &commands, "TYPE", |name, pipeline| {
+        for key in &keys {
+            pipeline.cmd(name).arg(key);
+        }
+    });
+    let kinds = kinds.await?;
     only_sets(keys, kinds.into_iter().map(Ok), store_error)
 }
 
-/// Returns those keys that are sets, by the answers to `TYPE`; `refusal` makes the error of a refused `TYPE`.
+/// Returns those keys that are sets, by the answers to `TYPE`, or to what replaces it: a command for sets only.
+/// `refusal` makes the error of a refusal.
 pub(crate) fn only_sets(
     keys: Vec<Key>,
     kinds: impl IntoIterator<Item = Result<Value, Error>>,
@@ -114,6 +170,9 @@ pub(crate) fn only_sets(
     for (key, kind) in keys.into_iter().zip(kinds) {
         match kind.map_err(ScanError::Refused)? {
             Value::SimpleString(kind) if kind == "set" => sets.push(key),
+            Value::Int(1..) => sets.push(key),
+            Value::Array(members) | Value::Set(members) if !members.is_empty() => sets.push(key),
+            Value::ServerError(error) if error.code() == "WRONGTYPE" => {}
             Value::ServerError(error) => return Err(ScanError::Refused(refusal(&error))),
             _ => {}
         }

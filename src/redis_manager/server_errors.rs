@@ -67,6 +67,15 @@ pub(super) fn lost(error: &RedisError) -> Lost {
     Lost(error.to_string().into())
 }
 
+/// Returns whether the answer to AUTH says that there is no password, or not even that command. 0.0.7 goes on after the
+/// words of Redis before version 6 (and of proxies). After those of later versions, "AUTH <password> called without any
+/// password configured", it does not start, and neither do we.
+pub(super) fn needs_no_password(error: &ServerError) -> bool {
+    let details = error.details().unwrap_or_default();
+    let said = ["no password is set", "unknown command"];
+    error.code() == "ERR" && said.iter().any(|text| details.contains(text))
+}
+
 /// Returns whether the error says that the key is on another node.
 pub(super) fn is_redirect(error: &ServerError) -> bool {
     matches!(
@@ -138,6 +147,26 @@ mod tests {
         }
         let told = store_error(&error("WRONGTYPE no"));
         assert_eq!(told.to_string(), "WRONGTYPE no");
+    }
+
+    #[test]
+    fn a_needless_password_is_told_from_a_wrong_one() {
+        for words in [
+            "ERR Client sent AUTH, but no password is set",
+            "ERR unknown command 'AUTH'",
+        ] {
+            assert!(needs_no_password(&error(words)), "{words}");
+        }
+        for words in [
+            "WRONGPASS invalid username-password pair or user is disabled.",
+            "ERR invalid password",
+            "ERR AUTH <password> called without any password configured for the default user. \
+             Are you sure your configuration is correct?",
+            "ERR wrong number of arguments for 'auth' command",
+            "NOPERM no",
+        ] {
+            assert!(!needs_no_password(&error(words)), "{words}");
+        }
     }
 
     #[test]

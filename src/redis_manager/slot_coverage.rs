@@ -26,7 +26,7 @@ const NEIGHBOURS: u16 = 64;
 const TRIES: u32 = 1 << 13;
 
 /// Makes keys under `stem` that no channel has, one for each group of slots.
-fn probes(stem: &[u8]) -> Vec<Key> {
+pub(crate) fn probes(stem: &[u8]) -> Vec<Key> {
     let mut found = Vec::new();
     let mut groups = vec![false; usize::from(u16::MAX / NEIGHBOURS) + 1];
     for number in 0..TRIES {

@@ -14,6 +14,7 @@ use napi::{
 };
 
 use crate::{
+    app::Level,
     binding::{
         service::{
             Service,
@@ -81,10 +82,15 @@ impl Service {
                 self.log("error", &line, Some(self.options.store.name()));
                 Ok(())
             }
-            Event::Info(line) => {
-                self.log("info", &line, Some(self.options.store.name()));
+            Event::Note(level, line) => {
+                let level = match level {
+                    Level::Info => "info",
+                    Level::Warn => "warn",
+                };
+                self.log(level, &line, Some(self.options.store.name()));
                 Ok(())
             }
+            Event::Ask(question) => self.on_question(*question),
             Event::Died(words) => self.on_died(words),
         }
     }

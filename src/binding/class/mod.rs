@@ -43,7 +43,11 @@ impl GlobalChannel {
     fn make(env: Env, channel: Object, app: Unknown, opts: Unknown) -> napi::Result<Self> {
         may_panic("constructor");
         let given = options::object(&opts)?.map_err(|error| errors::to_throw(&env, &error))?;
-        let options::Given { known, unknown } = match &given {
+        let options::Given {
+            known,
+            unknown,
+            functions,
+        } = match &given {
             Some(given) => options::given(given)?,
             None => options::Given::default(),
         };
@@ -52,7 +56,7 @@ impl GlobalChannel {
             Options::parse(&source).map_err(|error| errors::to_throw(&env, &error))?;
         anchor(&env, app, &mut options.store)?;
         let service = Service::new(env, options);
-        attach(&env, &service, channel, app, given)?;
+        attach(&env, &service, channel, app, given, &functions)?;
         let unknown = unknown.iter();
         let unknown = unknown.map(|name| format!("unknown option {name:?} is ignored"));
         for line in unknown.chain(Options::without_effect(&source)) {

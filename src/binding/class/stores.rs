@@ -130,7 +130,7 @@ impl StoreJob {
 
 /// Copies all channels under `prefix`. Events are JSON: `{keys, members}` from time to time, and at the end
 /// `{keys, members, verified, differing: {count, first: [{key, source, target}]}, refused: {count,
-/// first: [{key, why}]}}`.
+/// first: [{key, why}]}}`; before that, `{note}` for each line for the user.
 #[napi(catch_unwind)]
 pub fn copy_store(env: Env, from: String, to: String, prefix: String) -> napi::Result<StoreJob> {
     let stores = address::pair(&from, &to).map_err(|error| errors::to_throw(&env, &error))?;
@@ -147,13 +147,16 @@ pub fn copy_store(env: Env, from: String, to: String, prefix: String) -> napi::R
             }
         };
         let report = copy(source, target, &stem, progress).await?;
+        for note in &report.notes {
+            let _ = events.send(Ok(noted(note))).await;
+        }
         let _ = events.send(Ok(told_of(&report).to_string())).await;
         Ok(())
     })
 }
 
 /// Lists all channels under `prefix`, or under every prefix if it is `None`. Events are text: lines of JSON, each
-/// `{"key":…,"members":[…]}`.
+/// `{"key":…,"members":[…]}`; at the end perhaps `{"note":…}`, a line for the user.
 #[napi(catch_unwind)]
 pub fn list_store(env: Env, from: String, prefix: Option<String>) -> napi::Result<StoreJob> {
     let store = address::parse("from", &from).map_err(|error| errors::to_throw(&env, &error))?;
@@ -172,9 +175,17 @@ pub fn list_store(env: Env, from: String, prefix: Option<String>) -> napi::Resul
             let _ = events.send(Ok(text)).await;
         }
         drop(lines);
+        if let Some(note) = source.take_note() {
+            let _ = events.send(Ok(noted(&note))).await;
+        }
         source.close().await;
         Ok(())
     })
+}
+
+/// A line for the user, as an event of any job: `{"note":…}`.
+fn noted(note: &str) -> String {
+    json!({ "note": note }).to_string()
 }
 
 fn told_of(report: &Report) -> Value {

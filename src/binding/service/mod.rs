@@ -12,6 +12,7 @@ pub(in crate::binding) mod lifecycle;
 pub(in crate::binding) mod packing;
 pub(in crate::binding) mod panic;
 pub(in crate::binding) mod pushes;
+pub(in crate::binding) mod questions;
 mod sids;
 
 use std::{
@@ -36,6 +37,7 @@ use crate::{
         service::{
             call::{Call, Ending, LATE, Late, Outcome, State},
             early::Early,
+            questions::Questions,
             sids::Sids,
         },
         values::{
@@ -91,6 +93,8 @@ pub struct Service {
     /// The message of the panic that ended the driver or the service.
     pub died: RefCell<Option<String>>,
     pub ending: Cell<Ending>,
+    /// The questions to functions among the options that are not answered yet.
+    pub questions: RefCell<Questions>,
     sids: RefCell<Sids>,
     /// Whether callbacks are being called.
     pub releasing: Cell<bool>,
@@ -133,6 +137,7 @@ impl Service {
             outbox: RefCell::default(),
             died: RefCell::default(),
             ending: Cell::new(Ending::No),
+            questions: RefCell::default(),
             sids: RefCell::default(),
             releasing: Cell::new(false),
             resting: Cell::new(false),

@@ -82,7 +82,7 @@ impl Bench {
     pub(super) async fn event(&mut self) -> Option<Event> {
         loop {
             match self.events.recv().await? {
-                Event::Log(_) | Event::Info(_) => {}
+                Event::Log(_) | Event::Note(..) => {}
                 event => return Some(event),
             }
         }

@@ -6,6 +6,7 @@ use tokio::time::sleep;
 
 use super::{MS, bench::Bench, limits};
 use crate::{
+    app::Level,
     command::Reply,
     driver::Event,
     scripted_store::{Dial, Fate, Store, add},
@@ -17,7 +18,7 @@ fn lines(bench: &mut Bench) -> Vec<(bool, String)> {
     while let Ok(event) = bench.events().try_recv() {
         match event {
             Event::Log(line) => lines.push((true, line)),
-            Event::Info(line) => lines.push((false, line)),
+            Event::Note(Level::Info, line) => lines.push((false, line)),
             _ => {}
         }
     }

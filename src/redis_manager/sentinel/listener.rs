@@ -6,7 +6,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use futures_util::StreamExt as _;
 use redis::{
     AsyncConnectionConfig, Pipeline, ProtocolVersion, PushInfo, RedisConnectionInfo, RedisError,
-    Value,
+    RedisResult, Value,
     aio::{MultiplexedConnection, PubSub},
 };
 use tokio::{
@@ -17,15 +17,15 @@ use tokio::{
 use super::{
     election::FailoverEvent,
     events::{channels, parse, pushed},
-    protocol::{SentinelReply, Sentinels},
+    protocol::{AUTH, SentinelReply, Sentinels},
 };
 use crate::{
     manager::ConnectError,
     redis_manager::{
         first_line::FirstLine,
-        handshake::unanswered,
+        login::{Login, renew},
         server_address::Address,
-        server_errors::{connect_error, unreachable},
+        server_errors::{unreachable, words},
         stream::{self, Socket},
     },
 };
@@ -44,10 +44,13 @@ pub(super) struct SentinelListener {
     connection: MultiplexedConnection,
     /// What the sentinel said first on it, until it has answered.
     first: Option<FirstLine>,
-    /// Whether the password is sent before the first question, as in RESP2.
-    logs_in: bool,
+    /// Why the password is not needed, in the sentinel's words.
+    needless: Option<Arc<str>>,
     /// The tasks of the sockets; the connection ends with the first of them.
     sockets: JoinSet<()>,
+    /// The task that replaces the login before it expires, if it does and the connection is RESP3: in RESP2 the socket
+    /// for messages takes no `AUTH`.
+    _renewals: JoinSet<()>,
     /// Why it could not subscribe, in the sentinel's words.
     pub(super) not_subscribed: Option<Arc<str>>,
 }
@@ -66,27 +69,34 @@ impl SentinelListener {
         addr: &SentinelAddr,
         hear: OnEvent,
         plain: bool,
+        login: Login,
     ) -> Result<Self, ConnectError> {
         if !plain {
             let socket = reach(sentinels, addr).await?;
             let first = socket.first.clone();
-            match Self::open_resp3(sentinels, socket, hear.clone()).await {
+            match Self::open_resp3(sentinels, addr, socket, hear.clone(), &login).await {
                 Ok(listener) => return Ok(listener),
-                Err(error) if error.is_io_error() => return Err(broken(sentinels, &error, &first)),
+                Err(error) if error.is_io_error() => {
+                    return Err(sentinels.unanswered(&error, &first));
+                }
                 // It does not speak RESP3, or the password is wrong, which RESP2 reports in the sentinel's own words.
                 Err(_) => {}
             }
         }
-        Self::open_resp2(sentinels, addr, hear).await
+        Self::open_resp2(sentinels, addr, hear, login).await
     }
 
     async fn open_resp3(
         sentinels: &Sentinels,
+        addr: &SentinelAddr,
         socket: Socket,
         hear: OnEvent,
+        login: &Login,
     ) -> Result<Self, RedisError> {
         let Socket { stream, first } = socket;
-        let info = credentials(sentinels).set_protocol(ProtocolVersion::RESP3);
+        let info = login
+            .put_into(settings())
+            .set_protocol(ProtocolVersion::RESP3);
         let name = sentinels.name.clone();
         let config = AsyncConnectionConfig::new()
             .set_response_timeout(None)
@@ -100,15 +110,23 @@ impl SentinelListener {
             MultiplexedConnection::new_with_config(&info, stream, config).await?;
         let mut sockets = JoinSet::new();
         sockets.spawn(task);
+        let mut renewals = JoinSet::new();
         let subscribed = connection.subscribe(&channels()).await;
         let not_subscribed = match subscribed {
             Err(error) if error.is_io_error() => return Err(error),
             subscribed => subscribed.err().map(|error| error.to_string().into()),
         };
+        if let Some(expires) = login.expires() {
+            let place = format!("sentinel {}", addr.named);
+            let renewal = renew(sentinels.source(), connection.clone(), expires, place);
+            // Not one of the sockets: its end would be that of the connection.
+            renewals.spawn(renewal);
+        }
         Ok(Self {
             connection,
             first: Some(first),
-            logs_in: false,
+            needless: None,
+            _renewals: renewals,
             sockets,
             not_subscribed,
         })
@@ -118,19 +136,22 @@ impl SentinelListener {
         sentinels: &Sentinels,
         addr: &SentinelAddr,
         hear: OnEvent,
+        login: Login,
     ) -> Result<Self, ConnectError> {
         let Socket { stream, first } = reach(sentinels, addr).await?;
-        let info = RedisConnectionInfo::default()
-            .set_skip_set_lib_name()
-            .set_protocol(ProtocolVersion::RESP2);
+        let info = settings().set_protocol(ProtocolVersion::RESP2);
         let config = AsyncConnectionConfig::new().set_response_timeout(None);
-        let (connection, task) = MultiplexedConnection::new_with_config(&info, stream, config)
+        let (mut connection, task) = MultiplexedConnection::new_with_config(&info, stream, config)
             .await
-            .map_err(|error| broken(sentinels, &error, &first))?;
+            .map_err(|error| sentinels.unanswered(&error, &first))?;
         let mut sockets = JoinSet::new();
         sockets.spawn(task);
+        let needless = log_in(&mut connection, &login, sentinels, &first).await?;
         let own = reach(sentinels, addr).await?;
-        let info = credentials(sentinels);
+        let info = match needless {
+            Some(_) => settings(),
+            None => login.put_into(settings()),
+        };
         let subscribed = async {
             let mut messages = PubSub::new(&info, own.stream).await?;
             messages.subscribe(&channels()).await?;
@@ -141,14 +162,16 @@ impl SentinelListener {
                 sockets.spawn(follow(messages, sentinels.name.clone(), hear));
                 None
             }
-            Err(error) if error.is_io_error() => return Err(broken(sentinels, &error, &own.first)),
-            // The first question reports a wrong password, in the sentinel's own words.
+            Err(error) if error.is_io_error() => {
+                return Err(sentinels.unanswered(&error, &own.first));
+            }
             Err(error) => Some(error.to_string().into()),
         };
         Ok(Self {
             connection,
-            first: Some(first),
-            logs_in: sentinels.username.is_some() || sentinels.password.is_some(),
+            first: (!login.is_some()).then_some(first),
+            needless,
+            _renewals: JoinSet::new(),
             sockets,
             not_subscribed,
         })
@@ -159,35 +182,17 @@ impl SentinelListener {
         &mut self,
         sentinels: &Sentinels,
     ) -> Result<(SentinelReply, Instant), ConnectError> {
-        if std::mem::take(&mut self.logs_in) {
-            let mut auth = Pipeline::new();
-            auth.cmd("AUTH").arg(&sentinels.username);
-            auth.arg(sentinels.password.as_deref().unwrap_or_default());
-            let answers = self.send(sentinels, &auth).await?;
-            if let Some(Value::ServerError(error)) = answers.first() {
-                return Err(connect_error(error));
-            }
-        }
         let asked = Instant::now();
-        let replies = self.send(sentinels, &sentinels.questions()).await?;
-        Ok((sentinels.read(&replies)?, asked))
-    }
-
-    async fn send(
-        &mut self,
-        sentinels: &Sentinels,
-        pipeline: &Pipeline,
-    ) -> Result<Vec<Value>, ConnectError> {
-        let count = pipeline.len();
-        let sent = self.connection.send_packed_commands(pipeline, 0, count);
-        let sent = sent.await.map_err(|error| match &self.first {
-            Some(first) => broken(sentinels, &error, first),
+        let replies = send(&mut self.connection, &sentinels.questions()).await;
+        let replies = replies.map_err(|error| match &self.first {
+            Some(first) => sentinels.unanswered(&error, first),
             None => unreachable(&error),
-        });
-        if sent.is_ok() {
-            self.first = None;
-        }
-        sent
+        })?;
+        self.first = None;
+        let mut reply = sentinels.read(&replies)?;
+        let needless = self.needless.iter().cloned();
+        reply.denied.extend(needless.map(|words| (AUTH, words)));
+        Ok((reply, asked))
     }
 
     /// Completes when a socket has ended.
@@ -196,9 +201,34 @@ impl SentinelListener {
     }
 }
 
-/// Makes the error for a connection to a sentinel that broke; `first` is what the sentinel said first on it.
-fn broken(sentinels: &Sentinels, error: &RedisError, first: &FirstLine) -> ConnectError {
-    unanswered(error, first, sentinels.tls.as_ref(), false)
+async fn send(
+    connection: &mut MultiplexedConnection,
+    pipeline: &Pipeline,
+) -> RedisResult<Vec<Value>> {
+    connection
+        .send_packed_commands(pipeline, 0, pipeline.len())
+        .await
+}
+
+/// Logs in over RESP2, so that a wrong password is reported in the sentinel's own words. Returns its words if it needs
+/// no password. `first` is what it said first.
+async fn log_in(
+    connection: &mut MultiplexedConnection,
+    login: &Login,
+    sentinels: &Sentinels,
+    first: &FirstLine,
+) -> Result<Option<Arc<str>>, ConnectError> {
+    let mut auth = Pipeline::new();
+    if !login.authenticate(&mut auth) {
+        return Ok(None);
+    }
+    let answers = send(connection, &auth).await;
+    let mut answers = answers.map_err(|error| sentinels.unanswered(&error, first))?;
+    match answers.pop() {
+        Some(Value::ServerError(error)) if login.is_needless(&error) => Ok(Some(words(&error))),
+        Some(Value::ServerError(error)) => Err(login.refused(&error)),
+        _ => Ok(None),
+    }
 }
 
 async fn reach(sentinels: &Sentinels, addr: &SentinelAddr) -> Result<Socket, ConnectError> {
@@ -209,15 +239,8 @@ async fn reach(sentinels: &Sentinels, addr: &SentinelAddr) -> Result<Socket, Con
     stream::open_at(addr.at, &host, sentinels.tls.as_ref()).await
 }
 
-fn credentials(sentinels: &Sentinels) -> RedisConnectionInfo {
-    let mut info = RedisConnectionInfo::default().set_skip_set_lib_name();
-    if let Some(username) = &sentinels.username {
-        info = info.set_username(username);
-    }
-    if sentinels.username.is_some() || sentinels.password.is_some() {
-        info = info.set_password(sentinels.password.as_deref().unwrap_or_default());
-    }
-    info
+fn settings() -> RedisConnectionInfo {
+    RedisConnectionInfo::default().set_skip_set_lib_name()
 }
 
 /// Passes on the messages of a socket that is used for nothing else, until it is closed.

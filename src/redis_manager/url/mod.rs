@@ -52,10 +52,23 @@ pub struct StoreUrl {
 pub enum Topology {
     /// One server.
     One,
-    /// Sentinels, and the primary's name at them, if the URL has it.
-    Sentinels(Vec<Address>, Option<String>),
+    /// Sentinels.
+    Sentinels(SentinelUrl),
     /// Nodes of a Redis Cluster.
     Cluster(Vec<Address>),
+}
+
+/// What a URL says of sentinels.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SentinelUrl {
+    /// Their addresses.
+    pub addresses: Vec<Address>,
+    /// The name of the primary at them.
+    pub name: Option<String>,
+    /// The user to log in with at them.
+    pub username: Option<String>,
+    /// The password of that user.
+    pub password: Option<String>,
 }
 
 impl StoreUrl {
@@ -78,6 +91,7 @@ impl StoreUrl {
         let Several {
             addresses,
             name,
+            login,
             rest,
         } = several(kind, rest)?;
         let mut options = one_server(url, Kind::Tcp, secured, &rest)?;
@@ -86,7 +100,15 @@ impl StoreUrl {
         }
         let topology = match kind {
             Kind::Cluster => Topology::Cluster(addresses),
-            _ => Topology::Sentinels(addresses, name.map(str::to_owned)),
+            _ => {
+                options.secrets.extend(login.password.clone());
+                Topology::Sentinels(SentinelUrl {
+                    addresses,
+                    name: name.map(str::to_owned),
+                    username: login.username,
+                    password: login.password,
+                })
+            }
         };
         Ok(Self { options, topology })
     }

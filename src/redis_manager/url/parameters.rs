@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use redis::parse_redis_url;
+
 use super::{LARGEST_DB, Result, UrlFault, fault, twice};
 
 /// The parameters, each with an alternative name that other clients use.
@@ -63,13 +65,68 @@ impl Parameters {
 
     pub(super) fn text(&self, name: &str) -> Result<Option<String>> {
         match self.get(name) {
-            // It was not UTF-8 when it was decoded; it would be another password.
-            Some(text) if text.is_empty() || text.contains('\u{fffd}') => Err(fault(format!(
-                "has a parameter {name} that is empty or not UTF-8"
-            ))),
-            text => Ok(text.map(str::to_owned)),
+            Some(text) => checked(name, text).map(Some),
+            None => Ok(None),
         }
     }
+}
+
+fn checked(name: &str, text: &str) -> Result<String> {
+    // It was not UTF-8 when it was decoded; it would be another password.
+    if text.is_empty() || text.contains('\u{fffd}') {
+        return Err(fault(format!(
+            "has a parameter {name} that is empty or not UTF-8"
+        )));
+    }
+    Ok(text.to_owned())
+}
+
+/// The parameters for sentinels, which are not those for the server.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct SentinelLogin {
+    pub(super) username: Option<String>,
+    pub(super) password: Option<String>,
+}
+
+impl SentinelLogin {
+    /// Takes these parameters out of the end of a URL, which is returned without them.
+    pub(super) fn split(tail: &str) -> Result<(Self, String)> {
+        let mut login = Self::default();
+        let (tail, fragment) = tail.split_at(tail.find('#').unwrap_or(tail.len()));
+        let Some((path, query)) = tail.split_once('?') else {
+            return Ok((login, format!("{tail}{fragment}")));
+        };
+        let mut others = Vec::new();
+        for parameter in query.split('&') {
+            let (name, text) = parameter.split_once('=').unwrap_or((parameter, ""));
+            let place = match name {
+                "sentinelUsername" => &mut login.username,
+                "sentinelPassword" => &mut login.password,
+                _ => {
+                    others.push(parameter);
+                    continue;
+                }
+            };
+            if text.contains('@') {
+                // Refused with the rest, as in any other parameter.
+                others.push(parameter);
+            } else if place.replace(decoded(name, text)?).is_some() {
+                return Err(twice(name));
+            }
+        }
+        let query = if others.is_empty() { "" } else { "?" };
+        let others = others.join("&");
+        Ok((login, format!("{path}{query}{others}{fragment}")))
+    }
+}
+
+fn decoded(name: &str, text: &str) -> Result<String> {
+    let url = parse_redis_url(&format!("redis://h?value={text}"));
+    let value = url.and_then(|url| {
+        let (_, value) = url.query_pairs().next()?;
+        Some(value.into_owned())
+    });
+    checked(name, &value.unwrap_or_default())
 }
 
 /// Names a parameter if it looks like a name: it may be something that was pasted there.

@@ -2,7 +2,7 @@
 //! `limits` and `redis-sentinel-url` have them. Lettuce and fred have `redis-sentinel://` and `redis-cluster://` with
 //! other parts, which are refused with the options to use instead.
 
-use super::{Result, UrlFault, fault, no_url};
+use super::{Result, UrlFault, fault, no_url, parameters::SentinelLogin};
 use crate::redis_manager::{
     Address,
     host::{host_and_port, host_fault},
@@ -87,6 +87,7 @@ pub(super) struct Several<'a> {
     pub(super) addresses: Vec<Address>,
     /// The first part of the path, which is the primary's name at the sentinels.
     pub(super) name: Option<&'a str>,
+    pub(super) login: SentinelLogin,
     /// Without a scheme; its host is not used.
     pub(super) rest: String,
 }
@@ -106,10 +107,15 @@ pub(super) fn several(kind: Kind, text: &str) -> Result<Several<'_>> {
         Kind::Sentinel => name(tail)?,
         _ => (None, tail),
     };
+    let (of_sentinels, tail) = match kind {
+        Kind::Sentinel => SentinelLogin::split(tail)?,
+        _ => (SentinelLogin::default(), tail.to_owned()),
+    };
     let login = login.map(|login| format!("{login}@")).unwrap_or_default();
     Ok(Several {
         addresses,
         name,
+        login: of_sentinels,
         rest: format!("{login}h{tail}"),
     })
 }

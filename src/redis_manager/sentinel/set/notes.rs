@@ -2,7 +2,7 @@
 //! everything.
 
 use super::SentinelSet;
-use crate::redis_manager::sentinel::protocol::MASTER;
+use crate::redis_manager::sentinel::protocol::{AUTH, MASTER};
 
 impl SentinelSet {
     /// Returns new lines for the log about what weakens the protection.
@@ -25,10 +25,10 @@ impl SentinelSet {
         }
         for member in &self.members {
             for (command, words) in &member.denied {
-                let less = if *command == MASTER {
-                    "the latest failover cannot be told from an older one"
-                } else {
-                    "only the sentinels that are listed are listened to"
+                let less = match *command {
+                    MASTER => "the latest failover cannot be told from an older one",
+                    AUTH => "a password is given, and the sentinel needs none",
+                    _ => "only the sentinels that are listed are listened to",
                 };
                 notes.push(format!("{command}: {words}: {less}"));
             }

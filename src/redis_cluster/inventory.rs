@@ -1,0 +1,133 @@
+//! The inventory of a cluster, for listing and copying it: the keys of all nodes, and each set from the node that has
+//! it. Slots that move meanwhile are followed as in [`super::clean`].
+
+use std::sync::Arc;
+
+use futures_util::{
+    FutureExt as _, StreamExt as _, TryFutureExt as _, TryStreamExt as _,
+    future::BoxFuture,
+    stream::{self, BoxStream},
+};
+
+use super::{
+    clean::{Claims, ROUNDS, ask, sets_among},
+    connection::ClusterConnection,
+    shared::Shared,
+};
+use crate::{
+    command::Member,
+    error::{Error, Result},
+    hash_slot::hash_slot,
+    keys::Key,
+    manager::{Connection as _, Inventory, Lost},
+    redis_manager::{
+        Address, ScanError, ScanResult, count, found, is_no_set, list_members, member_scan,
+    },
+    steps::Steps,
+};
+
+impl Inventory for ClusterConnection {
+    fn keys(&self, stem: &[u8]) -> BoxStream<'static, Result<Vec<Key>>> {
+        let (shared, stem) = (self.shared().clone(), stem.to_vec());
+        let rounds = stream::try_unfold((0, None), move |(round, before)| {
+            let (shared, stem) = (shared.clone(), stem.clone());
+            async move {
+                shared.refresh_map().await;
+                let map = shared.map();
+                let claims = Claims::of(&shared, &map.owners(), &Steps::default()).await?;
+                let is_settled = before.is_some_and(|(before, claimed)| {
+                    before == map && claims.are_settled_since(&claimed)
+                });
+                if round == ROUNDS || is_settled {
+                    return Ok(None);
+                }
+                let nodes = stream::iter(map.owners());
+                let keys = nodes
+                    .map(move |node| Ok(keys_of(shared.clone(), node, stem.clone())))
+                    .try_flatten();
+                Ok::<_, ScanError>(Some((keys, (round + 1, Some((map, claims))))))
+            }
+        });
+        rounds.try_flatten().map_err(Error::from).boxed()
+    }
+
+    fn members(&self, key: &[u8]) -> BoxStream<'static, Result<Vec<Member>>> {
+        let (shared, key) = (self.shared().clone(), key.to_vec());
+        let scan = scan(shared.clone(), key.clone()).try_flatten_stream();
+        let members = scan.then(move |step| {
+            let (shared, key) = (shared.clone(), key.clone());
+            async move {
+                match step {
+                    // The key is not a set any more.
+                    Err(ScanError::Refused(error)) if is_no_set(&error) => Ok(Vec::new()),
+                    // A cursor means nothing at the next node.
+                    Err(ScanError::Refused(error)) if has_moved(&error) => all(&shared, key).await,
+                    step => step.map_err(Error::from),
+                }
+            }
+        });
+        members.boxed()
+    }
+
+    fn counts(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>> {
+        let (shared, keys) = (self.shared().clone(), keys.to_vec());
+        async move {
+            let answers = ask(&shared, "SCARD", &keys).await.map_err(Error::from)?;
+            answers
+                .into_iter()
+                .map(|answer| answer.and_then(count))
+                .collect()
+        }
+        .boxed()
+    }
+
+    fn end(self: Box<Self>) -> BoxFuture<'static, ()> {
+        self.close()
+    }
+}
+
+/// Streams the keys of the sets of one node.
+fn keys_of(
+    shared: Arc<Shared>,
+    node: Address,
+    stem: Key,
+) -> BoxStream<'static, ScanResult<Vec<Key>>> {
+    async move {
+        let connection = shared.connection(&node).await.map_err(ScanError::Lost)?;
+        let found = found(connection, shared.commands().clone(), &stem);
+        Ok(found.and_then(move |keys| {
+            let shared = shared.clone();
+            async move { sets_among(&shared, keys).await }
+        }))
+    }
+    .try_flatten_stream()
+    .boxed()
+}
+
+async fn scan(
+    shared: Arc<Shared>,
+    key: Key,
+) -> ScanResult<BoxStream<'static, ScanResult<Vec<Member>>>> {
+    let slot = hash_slot(&key);
+    let lost = || ScanError::Lost(Lost(format!("no node has slot {slot}").into()));
+    let node = shared.owner(slot).ok_or_else(lost)?;
+    let connection = shared.connection(&node).await.map_err(ScanError::Lost)?;
+    Ok(member_scan(connection, shared.commands().clone(), key))
+}
+
+/// Reads all members at once, wherever the key is.
+async fn all(shared: &Arc<Shared>, key: Key) -> Result<Vec<Member>> {
+    let answers = ask(shared, "SMEMBERS", &[key]).await.map_err(Error::from)?;
+    let Some(answer) = answers.into_iter().next() else {
+        return Ok(Vec::new());
+    };
+    match list_members(answer?) {
+        Err(error) if is_no_set(&error) => Ok(Vec::new()),
+        members => members,
+    }
+}
+
+fn has_moved(error: &Error) -> bool {
+    let redirects = ["MOVED ", "ASK ", "TRYAGAIN ", "CLUSTERDOWN "];
+    matches!(error, Error::Store(words) if redirects.iter().any(|code| words.starts_with(code)))
+}
