@@ -196,8 +196,8 @@ export type ChannelManagerOption =
  * milliseconds. Integers may be given as decimal strings, as config files often do. A wrong type or value makes the
  * constructor throw `ERR_GLOBAL_CHANNEL_INVALID_OPTION`; an unknown option is logged and ignored.
  *
- * `host`, `port`, `url`, `sentinels`, `name`, `sentinelUsername`, `sentinelPassword`, `cluster`, `hashTag`, `db`,
- * `username`, `password`, `auth_pass` and `tls` are for `store: 'redis'`, `durability` and `localFileSystem` for
+ * `host`, `port`, `url`, `sentinels`, `name`, `sentinelUsername`, `sentinelPassword`, `sentinelTls`, `cluster`,
+ * `natMap`, `hashTag`, `db`, `username`, `password`, `auth_pass` and `tls` are for `store: 'redis'`, `durability` and `localFileSystem` for
  * `store: 'embedded'`; with the other store they are an error. All other options mean the same for both.
  *
  * @example
@@ -279,10 +279,15 @@ export interface GlobalChannelOptions {
   sentinels?: Array<{ host: string; port?: number | string | null } | string> | null;
   /** The name of the primary at the sentinels; required with `sentinels`. */
   name?: string | null;
-  /** ACL user at the sentinels. */
-  sentinelUsername?: string | null;
-  /** The password of the sentinels, if they need one. */
-  sentinelPassword?: string | number | null;
+  /** ACL user at the sentinels, or a function that returns it. */
+  sentinelUsername?: string | UsernameFunction | null;
+  /** The password of the sentinels, if they need one, or a function that returns it. */
+  sentinelPassword?: string | number | PasswordFunction | null;
+  /**
+   * TLS to the sentinels, apart from that to the server: `true`, `false`, or an object as option `tls`, of which nothing
+   * applies to them then. @default as `tls`
+   */
+  sentinelTls?: boolean | TlsOptions | null;
   /**
    * Redis Cluster: some nodes, which tell the others. Excludes `host`, `port`, `url`, `path` and `sentinels`; `db` can
    * only be 0. Keys are the same as with one Redis, so that they spread over the nodes. The member cache is off.
@@ -295,6 +300,27 @@ export interface GlobalChannelOptions {
    */
   cluster?: ReadonlyArray<string | { host: string; port?: number | string | null }> | null;
   /**
+   * With `sentinels` or `cluster`: the addresses to use in place of those that sentinels and nodes announce, behind NAT or
+   * in containers. A key is `'host:port'` as announced (an IPv6 address in brackets); an address without an entry, or
+   * for which the function returns nothing, is used as it is.
+   * @example
+   * ```ts
+   * app.use(globalChannel, {
+   *   globalChannel: {
+   *     cluster: ['redis.example:7001'],
+   *     natMap: { '10.0.0.1:6379': { host: 'redis.example', port: 7001 }, '10.0.0.2:6379': 'redis.example:7002' },
+   *   },
+   * });
+   * app.use(globalChannel, {
+   *   globalChannel: {
+   *     cluster: ['redis.example:7001'],
+   *     natMap: (announced) => announced.replace('10.0.0.', 'node-'),
+   *   },
+   * });
+   * ```
+   */
+  natMap?: { readonly [announced: string]: MappedAddress } | NatMapFunction | null;
+  /**
    * `true`: keys are `PREFIX:{name}:sid` instead of `PREFIX:name:sid`, so that all keys of a channel are in one slot of
    * a Redis Cluster. Processes without this option, and 0.0.7, do not find such keys: all processes must have it, or
    * none. A channel name that is empty or begins with `}` is no hash tag for Redis, and is refused with
@@ -305,15 +331,31 @@ export interface GlobalChannelOptions {
   db?: number | string | null;
   /** The first part of every key, `PREFIX:name:sid`. @default 'POMELO:CHANNEL' */
   prefix?: string | null;
-  /** The ACL user (Redis 6 or later). @default Redis's user `default` */
-  username?: string | null;
-  /** The password of `username`. */
-  password?: string | number | null;
-  /** 0.0.7's name for `password`. */
-  auth_pass?: string | number | null;
+  /** The ACL user (Redis 6 or later), or a function that returns it. @default Redis's user `default` */
+  username?: string | UsernameFunction | null;
   /**
-   * TLS on every connection, those to sentinels and cluster nodes included. `true` and `{}` trust the CAs that the
-   * system trusts. Not with a Unix socket. @default false; true with a `rediss://` URL
+   * The password of `username`, or a function that returns it, and that may say when it expires.
+   * @example
+   * ```ts
+   * declare function getToken(): Promise<{ user: string; token: string; expires: Date }>;
+   *
+   * app.use(globalChannel, {
+   *   globalChannel: {
+   *     host: 'redis.example',
+   *     password: async () => {
+   *       const { user, token, expires } = await getToken();
+   *       return { username: user, password: token, expiresAt: expires };
+   *     },
+   *   },
+   * });
+   * ```
+   */
+  password?: string | number | PasswordFunction | null;
+  /** 0.0.7's name for `password`. */
+  auth_pass?: string | number | PasswordFunction | null;
+  /**
+   * TLS on every connection, those to sentinels (unless `sentinelTls` is given) and cluster nodes included. `true` and
+   * `{}` trust the CAs that the system and Node trust. Not with a Unix socket. @default false; true with a `rediss://` URL
    * @example
    * ```ts
    * import fs from 'node:fs';
@@ -407,9 +449,41 @@ export interface GlobalChannelOptions {
   [other: string]: any;
 }
 
-/** Option `tls`. Names and forms are those of Node's `tls.connect`; other fields are ignored, with a warning. */
+/** What a function for a password returns if it returns more than the password. */
+export interface Credentials {
+  /** The ACL user; in place of option `username`. */
+  username?: string | null;
+  /** The password. */
+  password: string | number;
+  /**
+   * When the password expires, as a `Date` or in milliseconds since 1970: before that the function is called again, and
+   * `AUTH` is sent on the live connection.
+   */
+  expiresAt?: Date | number | null;
+}
+
+/**
+ * An option `password` or `sentinelPassword` that is a function. It is called at each attempt to connect. If it throws,
+ * rejects or returns something else, or if the server refuses the password, connecting is tried again.
+ */
+export type PasswordFunction = () =>
+  string | number | Credentials | PromiseLike<string | number | Credentials>;
+
+/** An option `username` or `sentinelUsername` that is a function, as {@link PasswordFunction}. */
+export type UsernameFunction = () =>
+  string | null | undefined | PromiseLike<string | null | undefined>;
+
+/** An address in option `natMap`. The port is the announced one if it is left out. */
+export type MappedAddress = { host: string; port?: number | string | null } | string;
+
+/** Option `natMap` as a function. */
+export type NatMapFunction = (
+  announced: string,
+) => MappedAddress | null | undefined | PromiseLike<MappedAddress | null | undefined>;
+
+/** Options `tls` and `sentinelTls`. Names and forms are those of Node's `tls.connect`; other fields are ignored, with a warning. */
 export interface TlsOptions {
-  /** The CAs to trust instead of the system's, in PEM: one text, which may hold several, or an array. */
+  /** The CAs to trust instead of the system's and Node's, in PEM: one text, which may hold several, or an array. */
   ca?: string | Uint8Array | Array<string | Uint8Array> | null;
   /** The client certificate in PEM, with intermediate certificates, for servers that ask for one. */
   cert?: string | Uint8Array | null;

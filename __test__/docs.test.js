@@ -175,6 +175,7 @@ describe('the documentation', () => {
     const interfaces = {
       '': 'GlobalChannelOptions',
       'tls.': 'TlsOptions',
+      'sentinelTls.': 'TlsOptions',
       'fanOut.': 'FanOutOptions',
     };
     const typed = new Map();

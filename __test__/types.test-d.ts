@@ -160,6 +160,21 @@ const sentinels: GlobalChannelOptions = {
 };
 const others: GlobalChannelOptions = { no_ready_check: true, parser: 'javascript' };
 const redis: GlobalChannelOptions = { store: 'redis', path: '/run/redis.sock' };
+const asked: GlobalChannelOptions = {
+  sentinels: ['a'],
+  name: 'mymaster',
+  username: async () => undefined,
+  password: async () => ({ username: 'joe', password: 'secret', expiresAt: new Date() }),
+  sentinelUsername: () => 'look',
+  sentinelPassword: () => ({ password: 5, expiresAt: Date.now() }),
+  sentinelTls: { ca: 'PEM', rejectUnauthorized: false },
+  natMap: { '10.0.0.1:6379': { host: 'h', port: '7' }, '10.0.0.2:6379': 'h:7' },
+};
+const mapped: GlobalChannelOptions = {
+  cluster: ['a'],
+  auth_pass: () => 'secret',
+  natMap: async (announced) => (announced.length > 5 ? { host: announced } : null),
+};
 const secured: GlobalChannelOptions = { url: 'rediss://h', tls: true };
 for (const opts of [
   everyOption,
@@ -169,6 +184,8 @@ for (const opts of [
   redis,
   secured,
   sentinels,
+  asked,
+  mapped,
   null,
   undefined,
 ]) {
@@ -200,6 +217,10 @@ use(new GlobalChannel(app, { sentinels: 'a:26379', name: 'mymaster' }));
 use(new GlobalChannel(app, { sentinels: [{ port: 26379 }], name: 'mymaster' }));
 // @ts-expect-error
 use(new GlobalChannel(app, { password: true }));
+// @ts-expect-error: no field `token`
+use(new GlobalChannel(app, { password: () => ({ token: 'x' }) }));
+// @ts-expect-error: the address is a text
+use(new GlobalChannel(app, { cluster: ['a'], natMap: (announced: number) => `${announced}` }));
 // @ts-expect-error
 use(new GlobalChannel(app, { commandTimeout: true }));
 // @ts-expect-error

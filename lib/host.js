@@ -9,6 +9,7 @@ const createCustomManager = require('./customManager');
 const createDelivery = require('./delivery');
 const offerFanOut = require('./fanOut/offer');
 const createLogger = require('./logger');
+const createAsk = require('./optionFunctions');
 const createRpcNoDelay = require('./rpcNoDelay');
 const createServers = require('./servers');
 const { failures } = require('./tables');
@@ -40,6 +41,7 @@ module.exports = function attach(channel, app, opts, tools) {
   const fanOut = offerFanOut(app, tools.fanOut);
   const host = {
     log,
+    ask: createAsk(opts, tools),
     uids,
     ...createServers(app),
     ...answers,

@@ -8,6 +8,7 @@
 //! - [`driver`]: one task for each service: batches, deadlines, order, reconnecting.
 //! - [`store_manager`]: the manager of a store, made of its options.
 //! - [`heartbeat`]: whether a silent connection still lives.
+//! - [`app`]: what the core asks of the app: calling the functions among its options, writing to its log.
 //! - [`command`], [`keys`], [`hash_slot`], [`size_limits`], [`list`], [`error`], [`options`], [`stats`], [`steps`]: the vocabulary they
 //!   share.
 //! - [`packed`], [`queue`], [`runtime`], [`sequencer`]: crossing threads, and coming back in call
@@ -19,6 +20,7 @@
 //! --no-default-features`.
 
 // Not in unit tests: without a Node process around it there is nothing to link it with.
+pub mod app;
 pub mod batch_size;
 #[cfg(all(feature = "binding", not(test)))]
 mod binding;

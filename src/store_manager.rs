@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
+    app::AppHandle,
     embedded::EmbeddedManager,
     keys::Key,
     options::Store,
@@ -23,17 +24,26 @@ pub enum StoreManager {
 }
 
 impl StoreManager {
-    /// Makes the manager for keys that begin with `stem`. It connects to nothing yet.
+    /// Makes the manager for keys that begin with `stem`, which may ask `app`. It connects to nothing yet.
     #[must_use]
-    pub fn new(store: &Store, stem: Key, cache: Option<CacheOptions>, stats: Arc<Stats>) -> Self {
+    pub fn new(
+        store: &Store,
+        stem: Key,
+        cache: Option<CacheOptions>,
+        stats: Arc<Stats>,
+        app: &AppHandle,
+    ) -> Self {
         match store {
             Store::Redis(options) => {
                 let mut options = options.clone();
                 options.stem = Some(stem);
+                options.bind(app);
                 Self::Redis(RedisManager::new(options, cache, stats))
             }
             Store::Cluster(options) => {
-                Self::Cluster(ClusterManager::new(options.clone(), cache.is_some(), stats))
+                let mut options = options.clone();
+                options.node.bind(app);
+                Self::Cluster(ClusterManager::new(options, cache.is_some(), stats))
             }
             Store::Embedded(options) => {
                 let bounds = cache.map(|cache| cache.bounds);

@@ -23,7 +23,8 @@ const WRONG = {
   url: [NOT_TEXT, /string|redis:\/\//],
   db: [[-1, '-1', 1.5, NaN, 'first', true, {}, [], () => 1], /integer|number/],
   prefix: [NOT_TEXT, /string/],
-  username: [NOT_TEXT, /string/],
+  username: [NOT_TEXT.filter((value) => typeof value !== 'function'), /string or a function/],
+  natMap: [[5, true, [], ['h:1'], Symbol('s')], /'host:port': \{host, port\}\} or a function/],
   maxQueue: [[-1, 0, 1.5, NaN, Infinity, 'many', true, {}, []], /integer|number/],
   channelManager: [[5, 'redis', true, Symbol('s'), {}, { add: 1 }, []], /add|manager|function/],
   enable_offline_queue: [[1, 'no', {}, []], /true|false|boolean/],
@@ -44,15 +45,60 @@ describe('B wrong options', () => {
 
   for (const option of ['password', 'auth_pass']) {
     ours(`B wrong ${option}: named, but never shown`, () => {
-      for (const value of [{ hush: 'hush' }, ['hush'], true, () => 'hush', Symbol('hush')]) {
+      for (const value of [{ hush: 'hush' }, ['hush'], true, Symbol('hush')]) {
         const err = refusal({ [option]: value });
         assert.strictEqual(err && err.code, CODE, `${typeof value} was accepted`);
         assert.ok(err.message.includes(option), err.message);
-        assert.match(err.message, /string/);
+        assert.match(err.message, /a string or a function/);
         assert.ok(!err.message.includes('hush'), err.message);
       }
     });
   }
+
+  ours('B password and auth_pass that are two functions, or one and a text, are refused', () => {
+    const same = () => 'hush';
+    for (const [password, auth_pass] of [
+      [same, same],
+      [same, 'hush'],
+      ['hush', same],
+    ]) {
+      const err = refusal({ password, auth_pass });
+      assert.strictEqual(err && err.code, CODE);
+      assert.match(err.message, /^options password and auth_pass differ/);
+    }
+    assert.ifError(refusal({ auth_pass: same }));
+  });
+
+  ours('B natMap: a wrong key or address is named, and it needs sentinels or a cluster', () => {
+    const cluster = ['h'];
+    const to = { host: 'h', port: 1 };
+    const self = {};
+    self.self = self;
+    for (const [natMap, words] of [
+      [{ 'h:1': 5 }, /^option natMap\["h:1"\] is 5; accepted is \{host, port\} or 'host:port'$/],
+      [{ 'h:1': 'h:x' }, /^option natMap\["h:1"\]\.port is "x"/],
+      [{ 'h:1': { hots: 'h' } }, /^option natMap\["h:1"\] has an unknown field "hots"/],
+      [{ 'h:1': () => to }, /^option natMap\["h:1"\] is a function; /],
+      [{ h: to }, /^option natMap has the key "h"; accepted as a key is 'host:port'$/],
+      [{ 'h:': to }, /^option natMap has the key "h:"/],
+      [{ ':1': to }, /^option natMap has the key ":1"/],
+      [{ 'redis://:hush@h:1': to }, /^option natMap has the key a URL \(not shown\)/],
+      [{ 'joe:hush@h:1': to }, /^option natMap has the key a URL \(not shown\)/],
+      ['redis://:hush@h:1', /^option natMap is a string \(not shown\)/],
+      [self, /^option natMap has the key "self"/],
+    ]) {
+      const err = refusal({ cluster, natMap });
+      assert.strictEqual(err && err.code, CODE, String(err));
+      assert.match(err.message, words);
+    }
+    const alone = refusal({ natMap: { 'h:1': to } });
+    assert.match(alone.message, /^option natMap is for use with option sentinels or cluster$/);
+    const embedded = refusal({ store: 'embedded', path: 'p', natMap: { 'h:1': to } });
+    assert.match(embedded.message, /^option natMap is for store 'redis'/);
+    for (const natMap of [{}, { 'h:1': null }, { '::1:1': to, '[::2]:1': '[::3]:2' }, () => to]) {
+      assert.ifError(refusal({ cluster, natMap }));
+    }
+  });
 
   ours('B a url of another scheme: the error names url and what is accepted', () => {
     for (const url of ['http://127.0.0.1', '127.0.0.1:6379', 'redis://', 'redis://h:port', 'x']) {

@@ -111,7 +111,13 @@ area('Secrets', { password: SECRET }, (ctx) => {
       [],
     );
     const secrets = rows.filter(({ secret }) => secret).map(({ name }) => name);
-    assert.deepStrictEqual(secrets, ['sentinelPassword', 'password', 'auth_pass', 'tls.key']);
+    assert.deepStrictEqual(secrets, [
+      'sentinelPassword',
+      'sentinelTls.key',
+      'password',
+      'auth_pass',
+      'tls.key',
+    ]);
     for (const { name, shown } of rows) {
       const [option, field] = name.split('.');
       // The constructor refuses some of them as text; the object is the app's all the same.
@@ -172,7 +178,11 @@ area('Secrets', { password: SECRET }, (ctx) => {
       try {
         const sentinels = [{ host: '127.0.0.1', port: wire.port }];
         const bySentinel = { sentinels, name: 'x', sentinelPassword: SECRET };
-        for (const [form, opts] of Object.entries({ ...forms(wire.port), bySentinel })) {
+        const asked = {
+          'a function': { host: '127.0.0.1', port: wire.port, password: () => SECRET },
+          'a function, by Sentinel': { ...bySentinel, sentinelPassword: async () => SECRET },
+        };
+        for (const [form, opts] of Object.entries({ ...forms(wire.port), bySentinel, ...asked })) {
           const { err, text } = await attempt({ ...opts, startTimeout: 300 });
           assert.ok(err, form);
           assert.ok(!text.includes(PART), `${form}: ${text}`);

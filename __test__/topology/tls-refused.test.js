@@ -86,7 +86,10 @@ tlsArea('TLS: connections that are impossible', (ctx) => {
     const answer = 'HTTP/1.1 400 Bad Request\r\n\r\n';
     const wire = await listen((socket) => socket.once('data', () => socket.write(answer)));
     try {
-      await refused(opts({ port: wire.port }), /^TLS: the server does not speak TLS$/);
+      await refused(
+        opts({ port: wire.port }),
+        /^TLS: the server does not speak TLS \(option tls\)$/,
+      );
     } finally {
       await wire.close();
     }
@@ -95,7 +98,7 @@ tlsArea('TLS: connections that are impossible', (ctx) => {
   ours('the port is Redis without TLS, which does not answer', () =>
     unreachable(
       opts({ port: ctx.tls.redis.port, connectTimeout: 300 }),
-      /no answer within 300 ms .*TLS handshake.*no TLS/,
+      /no answer within 300 ms .*TLS handshake.*no TLS.*\(option tls\)/,
     ),
   );
 

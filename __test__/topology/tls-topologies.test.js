@@ -9,7 +9,8 @@ const assert = require('node:assert');
 const fs = require('node:fs');
 const { after, before, describe, afterEach, it } = require('node:test');
 const redisServer = require('../support/redis');
-const { ok } = require('../support/call');
+const { call, ok } = require('../support/call');
+const { logged } = require('../support/log');
 const { Sentinel, HEARS } = require('../support/sentinels');
 const { create, stopAll } = require('../support/service');
 const { TlsServer, works } = require('../support/tls');
@@ -28,13 +29,13 @@ class TlsSentinel extends Sentinel {
       `tls-key-file ${files.key}`,
       `tls-ca-cert-file ${options.ca.file}`,
       'tls-auth-clients no',
-      'tls-replication yes',
+      `tls-replication ${options.replication || 'yes'}`,
     ];
     fs.appendFileSync(this.file, `\n${lines.join('\n')}`);
   }
 }
 
-describe('TLS to servers that are discovered', { timeout: 60000 }, () => {
+describe('TLS to servers that are discovered', { timeout: 120000 }, () => {
   afterEach(stopAll);
 
   describe('by Sentinel', () => {
@@ -72,6 +73,107 @@ describe('TLS to servers that are discovered', { timeout: 60000 }, () => {
     });
   });
 
+  describe('by Sentinel, one of both over TLS', () => {
+    let tls, plain;
+    const tlsPorts = {};
+    const sentinels = {};
+    const at = (port, more) => ({
+      sentinels: [{ host: '127.0.0.1', port }],
+      name: NAME,
+      connectTimeout: 2500,
+      startTimeout: 6000,
+      ...more,
+    });
+    before(async () => {
+      tls = await TlsServer.open();
+      plain = await redisServer.start({});
+      // Sentinels that monitor a server with TLS, and one without. Each has a port for either.
+      for (const [name, monitor, replication] of [
+        ['secured', tls.port, 'yes'],
+        ['plain', plain.port, 'no'],
+      ]) {
+        tlsPorts[name] = await redisServer.freePort();
+        const options = { monitor, quorum: 1, leaf: tls.leaf, ca: tls.ca };
+        sentinels[name] = await redisServer.start(
+          { ...options, tlsPort: tlsPorts[name], replication },
+          TlsSentinel,
+        );
+        const seen = async () => (await sentinels[name].view()).flags === 'master';
+        await until(seen, 'a primary that is seen');
+      }
+    });
+    after(async () => {
+      for (const sentinel of Object.values(sentinels)) await sentinel.stop();
+      if (plain) await plain.stop();
+      if (tls) await tls.close();
+    });
+
+    /** The error of a start that cannot succeed. */
+    const failure = async (opts) => {
+      let err;
+      await logged(async () => {
+        ({ err } = await call(create(opts), 'start'));
+      });
+      assert.ok(err, 'it started');
+      return `${err.message} ${err.cause && err.cause.message}`;
+    };
+
+    it('sentinelTls false: the sentinels without, the server with TLS', async () => {
+      const ca = tls.ca.cert;
+      await works(at(sentinels.secured.port, { tls: { ca }, sentinelTls: false }));
+      assert.ok(await tls.isSecure());
+    });
+
+    it('sentinelTls without tls: the sentinels with, the server without TLS', async () => {
+      await works(at(tlsPorts.plain, { sentinelTls: { ca: tls.ca.cert } }));
+      await works(at(tlsPorts.plain, { sentinelTls: { ca: tls.ca.cert }, tls: false }));
+    });
+
+    it('each with its own CAs; what is wrong with a certificate names the option', async () => {
+      const right = { ca: tls.ca.cert };
+      const wrong = { ca: tls.authority('other').cert };
+      await works(at(tlsPorts.secured, { tls: right, sentinelTls: right }));
+      const sentinel = await failure(at(tlsPorts.secured, { tls: right, sentinelTls: wrong }));
+      assert.match(sentinel, /^sentinel \S+: TLS: .*\(option sentinelTls\.ca\)/);
+      const server = await failure(at(tlsPorts.secured, { tls: wrong, sentinelTls: right }));
+      assert.match(server, /TLS: .*\(option tls\.ca\)/);
+      // Nothing is taken from the other option.
+      const env = await failure(at(tlsPorts.secured, { tls: right, sentinelTls: true }));
+      assert.match(env, /\(option sentinelTls\.ca\)/);
+    });
+
+    it('a sentinel that wants TLS, or speaks none: the error names sentinelTls', async () => {
+      const wants = await failure(at(tlsPorts.plain, { startTimeout: 1500 }));
+      assert.match(wants, /sentinel \S+: .*a sentinel that wants TLS .*\(option sentinelTls\)/);
+      const none = await failure(at(sentinels.secured.port, { tls: { ca: tls.ca.cert } }));
+      assert.match(none, /sentinel \S+: no answer .*speaks no TLS .*\(option sentinelTls\)/);
+    });
+
+    it('a server that wants TLS, or speaks none: the error names tls', async () => {
+      const wants = await failure(at(sentinels.secured.port, { startTimeout: 1500 }));
+      assert.match(wants, /primary \S+: .*wants TLS .*\(option tls\)/);
+      const both = { tls: { ca: tls.ca.cert } };
+      const none = await failure(at(tlsPorts.plain, both));
+      assert.match(none, /TLS handshake; .*speaks no TLS .*\(option tls\)/);
+    });
+
+    it('verification that is disabled is logged for each', async () => {
+      const tlsOff = { rejectUnauthorized: false };
+      for (const [more, names] of [
+        [{ sentinelTls: tlsOff, tls: { ca: tls.ca.cert } }, ['sentinelTls']],
+        [{ tls: tlsOff, sentinelTls: tlsOff }, ['tls', 'sentinelTls']],
+        [{ tls: tlsOff }, ['tls']],
+      ]) {
+        const lines = await logged(() => works(at(tlsPorts.secured, more)));
+        const said = lines.filter((line) => line.includes('verification is disabled'));
+        assert.deepStrictEqual(
+          said.map((line) => /(\w+)\.rejectUnauthorized/.exec(line)[1]),
+          names,
+        );
+      }
+    });
+  });
+
   describe('in a Redis Cluster', () => {
     let tls;
     before(async () => {
@@ -89,6 +191,12 @@ describe('TLS to servers that are discovered', { timeout: 60000 }, () => {
       const cluster = [`127.0.0.1:${tls.port}`];
       await works({ cluster, tls: { ca: tls.ca.cert } });
       assert.ok(await tls.isSecure(), 'all connections');
+    });
+
+    it('verification that is disabled is logged', async () => {
+      const cluster = [`127.0.0.1:${tls.port}`];
+      const lines = await logged(() => works({ cluster, tls: { rejectUnauthorized: false } }));
+      assert.match(lines.join('\n'), / tls\.rejectUnauthorized is false: .*is disabled/);
     });
   });
 });

@@ -18,6 +18,14 @@ const { ours } = require('../support/rows');
 const { started } = require('../support/service');
 const { tlsArea, works, refused } = require('../support/tls');
 const { until } = require('../support/until');
+const { lacksMounts } = require('../faults/hosts');
+
+/** Without what the environment of the tests says of CAs. */
+const NO_CAS = {
+  SSL_CERT_FILE: undefined,
+  SSL_CERT_DIR: undefined,
+  NODE_EXTRA_CA_CERTS: undefined,
+};
 
 tlsArea('TLS: it works', (ctx) => {
   const opts = (more) => ctx.tls.options(more);
@@ -85,15 +93,77 @@ tlsArea('TLS: it works', (ctx) => {
       }
     };
     const store = { options: () => ({ url: ctx.tls.url() }) };
-    const ends = (env) =>
-      child.run(body, { store, env: { SSL_CERT_DIR: '', ...env }, deadline: 25000 });
+    const ends = (env) => child.run(body, { store, env: { ...NO_CAS, ...env }, deadline: 25000 });
     const trusting = await ends({ SSL_CERT_FILE: ctx.tls.ca.file });
     assert.deepStrictEqual(trusting.messages, [true, true], trusting.output);
     const other = await ends({ SSL_CERT_FILE: ctx.tls.authority('other').file });
     assert.match(other.messages[0], /CA/, other.output);
+    assert.match(trusting.output, /TLS: trusted are the CAs of SSL_CERT_FILE \(1\)/);
     const none = await ends({ SSL_CERT_FILE: path.join(__dirname, 'no such file') });
-    assert.match(none.messages[0], /TLS: the system has no certificates of CAs/, none.output);
+    assert.match(none.messages[0], /TLS: SSL_CERT_FILE has no certificates of CAs/, none.output);
   });
+
+  /** Starts in a process with this environment; what the log says of CAs, and the error, if there is one. */
+  async function trusts(env, more = {}) {
+    const body = async ({ create, call, opts, emit }) => {
+      const service = create(opts);
+      const { err } = await call(service, 'start');
+      emit(err ? err.message : null);
+      await call(service, 'stop', true);
+    };
+    const store = { options: () => ({ url: ctx.tls.url(), ...more.opts }) };
+    const all = { ...NO_CAS, ...env };
+    const ran = await child.run(body, { store, env: all, deadline: 25000, within: more.within });
+    const lines = ran.output.split('\n').filter((line) => /TLS: .*(CAs|EXTRA)/.test(line));
+    return { err: ran.messages[0], lines, output: ran.output };
+  }
+
+  ours('NODE_EXTRA_CA_CERTS is trusted beside the others, and the log says so once', async () => {
+    const extra = { NODE_EXTRA_CA_CERTS: ctx.tls.ca.file };
+    for (const opts of [{}, { cache: false }]) {
+      const beside = await trusts(
+        { ...extra, SSL_CERT_FILE: ctx.tls.authority('other').file },
+        { opts },
+      );
+      assert.strictEqual(beside.err, null, beside.output);
+      assert.strictEqual(beside.lines.length, 1, beside.output);
+      assert.match(
+        beside.lines[0],
+        /TLS: trusted are the CAs of SSL_CERT_FILE \(1\) and of NODE_EXTRA_CA_CERTS \(1\)$/,
+      );
+    }
+    const folder = await trusts({ ...extra, SSL_CERT_DIR: __dirname });
+    assert.strictEqual(folder.err, null, folder.output);
+    const without = await trusts({ SSL_CERT_FILE: ctx.tls.authority('other').file });
+    assert.match(without.err, /of no CA that is trusted/);
+    // Not beside option tls.ca, as in Node.
+    const opts = { tls: { ca: ctx.tls.authority('other').cert } };
+    const chosen = await trusts(extra, { opts });
+    assert.match(chosen.err, /of no CA that is trusted/);
+    const missing = await trusts({
+      SSL_CERT_FILE: ctx.tls.ca.file,
+      NODE_EXTRA_CA_CERTS: path.join(__dirname, 'no such file'),
+    });
+    assert.strictEqual(missing.err, null, missing.output);
+    assert.match(missing.lines.join('\n'), /TLS: NODE_EXTRA_CA_CERTS cannot be used: /);
+  });
+
+  ours(
+    "Node's own CAs are trusted where the system has none",
+    async () => {
+      const script =
+        'for d in /etc/ssl /etc/pki /usr/share/ca-certificates /usr/local/share/certs; do \
+        if [ -d $d ]; then mount -t tmpfs none $d || exit 9; fi; done; exec "$@"';
+      const within = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', script, 'sh'];
+      const own = await trusts({}, { within });
+      assert.match(own.err, /of no CA that is trusted/, own.output);
+      assert.match(own.lines.join('\n'), /TLS: trusted are the CAs of Node \(\d{2,}\), because/);
+      const extra = await trusts({ NODE_EXTRA_CA_CERTS: ctx.tls.ca.file }, { within });
+      assert.strictEqual(extra.err, null, extra.output);
+      assert.match(extra.lines.join('\n'), /of Node \(\d+\).* and of NODE_EXTRA_CA_CERTS \(1\)/);
+    },
+    { skip: lacksMounts() },
+  );
 
   ours('the cache is on, sees the writes of others, survives a lost connection', async () => {
     const service = await started(ctx.tls);

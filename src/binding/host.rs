@@ -46,6 +46,8 @@ pub struct Host {
     execute: Option<Ref>,
     /// `(token, ms)`: settles `token` after `ms` milliseconds.
     wait: Ref,
+    /// `(token, option, argument)`: calls a function among the options and answers the question `token`.
+    ask: Ref,
     /// `(level, line, part)`: writes a log line, tagged with `part`.
     log: Ref,
     /// The last result of `server_ids`.
@@ -92,6 +94,7 @@ impl Host {
                 .then(|| function("execute"))
                 .transpose()?,
             wait: function("wait")?,
+            ask: function("ask")?,
             log: function("log")?,
             last: RefCell::default(),
             _channel: Held::new(env, channel)?,
@@ -212,6 +215,22 @@ impl Host {
         self.wait
             .call(env, Args::new().with(env, token as f64)?.with(env, ms)?)
             .map(drop)
+    }
+
+    /// Calls the function that is option `option`, which answers the question `token`.
+    #[expect(clippy::cast_precision_loss, reason = "tokens stay below 2^53")]
+    pub fn ask(
+        &self,
+        env: &Env,
+        token: u64,
+        option: &str,
+        argument: Option<String>,
+    ) -> napi::Result<()> {
+        let args = Args::new()
+            .with(env, token as f64)?
+            .with(env, option)?
+            .with(env, argument)?;
+        self.ask.call(env, args).map(drop)
     }
 
     /// Writes a line to the log, tagged with `part` if it is about the store.

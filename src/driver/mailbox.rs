@@ -3,6 +3,7 @@
 use tokio::sync::Notify;
 
 use crate::{
+    app::{Level, Question},
     command::Reply,
     error::{Error, Result},
     packed::Packed,
@@ -45,6 +46,10 @@ pub enum Event {
     Stopped,
     /// A line for the log.
     Log(String),
+    /// A line for the log that is about no fault of the connection.
+    Note(Level, String),
+    /// A function of the app is to be called.
+    Ask(Box<Question>),
     /// The driver panicked; no further event follows.
     Died(String),
 }

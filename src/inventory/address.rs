@@ -4,6 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use super::{Opened, PATIENCE};
 use crate::{
+    app::AppHandle,
     driver::Limits,
     embedded::EmbeddedOptions,
     error::{Error, Result},
@@ -87,7 +88,9 @@ pub async fn open(store: Store, stem: &[u8]) -> Result<Opened> {
 /// Opens a store, for the keys that begin with `stem`. An embedded one that is missing is made.
 pub async fn open_or_make(store: Store, stem: &[u8]) -> Result<Opened> {
     let sizes = store.sizes();
-    match StoreManager::new(&store, stem.to_owned(), None, Arc::default()) {
+    // No address has a function.
+    let app = AppHandle::default();
+    match StoreManager::new(&store, stem.to_owned(), None, Arc::default(), &app) {
         StoreManager::Redis(manager) => connect(manager, sizes).await,
         // No address is read as one.
         StoreManager::Cluster(_) => Err(Error::InvalidArgument(

@@ -1,17 +1,22 @@
-//! Reads options that are lists of servers: `{host, port}` or `'host:port'` each. An error names the element.
+//! Reads options that are lists or maps of servers: `{host, port}` or `'host:port'` each. An error names the element.
+
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
-    kinds::Addresses,
+    kinds::{AddressMap, Addresses},
     read::{Raw, Reader, integer, invalid, show},
     table::{PORT, Row},
 };
 use crate::{
     error::{Error, Result},
-    redis_manager::Address,
+    redis_manager::{Address, NatMap},
 };
 
 /// The forms of an element.
 const ACCEPTED: &str = "{host, port} or 'host:port'";
+
+/// The forms of option `natMap`.
+const MAP: &str = "{'host:port': {host, port}} or a function";
 
 const HOST: &str = "a host name or an address (no URL)";
 
@@ -36,9 +41,53 @@ impl Reader<'_> {
             .collect::<Result<_>>()
             .map(Some)
     }
+
+    /// Reads the addresses to use in place of announced ones.
+    pub(super) fn nat_map(&self, row: &Row<AddressMap>) -> Result<NatMap> {
+        let fields = match self.raw(row) {
+            Raw::Absent => return Ok(NatMap::None),
+            Raw::Function => return Ok(NatMap::Function(row.name)),
+            Raw::Record(fields) => fields,
+            Raw::Text(_) => return Err(invalid(row.name, "a string (not shown)", MAP)),
+            other => return Err(invalid(row.name, &show(&other), MAP)),
+        };
+        let mut map = HashMap::new();
+        for (announced, to) in fields {
+            if to == Raw::Absent {
+                continue;
+            }
+            let from = announced_address(&announced).ok_or_else(|| {
+                // Not shown: it may contain a password.
+                let shown = if is_url(&announced) {
+                    "a URL (not shown)".to_owned()
+                } else {
+                    show(&Raw::Text(announced.clone()))
+                };
+                let words = format!("has the key {shown}; accepted as a key is 'host:port'");
+                Error::InvalidOption(format!("option {} {words}", row.name))
+            })?;
+            let (_, port) = &from;
+            let name = format!("{}[{announced:?}]", row.name);
+            let to = address(&name, &to, *port)?;
+            map.insert(from, to);
+        }
+        Ok(NatMap::Table(Arc::new(map)))
+    }
 }
 
-fn address(name: &str, raw: &Raw, default_port: u16) -> Result<Address> {
+/// Parses an address as a server announces it: host and port, of which the host may be an IPv6 address without brackets.
+fn announced_address(text: &str) -> Option<(String, u16)> {
+    let (host, port) = text.rsplit_once(':')?;
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    let host = bare.unwrap_or(host);
+    let port = port.parse().ok().filter(|port| *port > 0)?;
+    (!host.is_empty() && !is_url(host)).then(|| (host.to_ascii_lowercase(), port))
+}
+
+/// Reads one server; `name` is for errors.
+pub(super) fn address(name: &str, raw: &Raw, default_port: u16) -> Result<Address> {
     // Not shown: a URL may contain a password.
     let no_url = |name: &str, text: &str| {
         let shown = "no host name (not shown)";

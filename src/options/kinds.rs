@@ -13,6 +13,16 @@ pub trait Kind: Debug + Sync {
     fn is_ignored(&self) -> bool {
         false
     }
+
+    /// Returns whether the value may be a function of the app, which is called when the value is needed.
+    fn may_be_function(&self) -> bool {
+        false
+    }
+
+    /// Returns whether the value may be an object whose fields have any names.
+    fn is_map(&self) -> bool {
+        false
+    }
 }
 
 /// A string. Fields: what an error says is accepted, and the default (empty: none).
@@ -51,9 +61,17 @@ pub struct Word<T: 'static>(pub T, pub &'static [(&'static str, T)]);
 #[derive(Debug)]
 pub struct Addresses(pub u16);
 
-/// A password: a string, or a number as in some config files.
+/// A password: a string, a number as in some config files, or a function.
 #[derive(Debug)]
 pub struct Secret();
+
+/// The name of a user: a string or a function.
+#[derive(Debug)]
+pub struct User();
+
+/// Addresses to use in place of announced ones: an object, or a function.
+#[derive(Debug)]
+pub struct AddressMap();
 
 /// PEM text. Field: what an error says is accepted.
 #[derive(Debug)]
@@ -110,8 +128,29 @@ impl Kind for Ignored {
     }
 }
 
+impl Kind for Secret {
+    fn may_be_function(&self) -> bool {
+        true
+    }
+}
+
+impl Kind for User {
+    fn may_be_function(&self) -> bool {
+        true
+    }
+}
+
+impl Kind for AddressMap {
+    fn may_be_function(&self) -> bool {
+        true
+    }
+
+    fn is_map(&self) -> bool {
+        true
+    }
+}
+
 impl Kind for Path {}
 impl Kind for Addresses {}
-impl Kind for Secret {}
 impl Kind for Pem {}
 impl Kind for Manager {}

@@ -2,6 +2,7 @@
 //! them. The values come from a [`Source`], which knows that they are in a JavaScript object.
 
 mod addresses;
+mod answers;
 mod fan_out;
 mod kinds;
 mod read;
@@ -14,6 +15,7 @@ mod tls;
 
 use std::time::Duration;
 
+pub(crate) use self::answers::{Credentials, announced, credentials, user};
 pub use self::{
     fan_out::FanOut,
     kinds::Kind,
@@ -79,7 +81,12 @@ impl Options {
         let manager = read.raw(&CHANNEL_MANAGER);
         if !matches!(
             manager,
-            Raw::Absent | Raw::Bool(false) | Raw::Object | Raw::List(_) | Raw::Other(_)
+            Raw::Absent
+                | Raw::Bool(false)
+                | Raw::Object
+                | Raw::List(_)
+                | Raw::Function
+                | Raw::Other(_)
         ) {
             let accepted = "a manager object, a factory function or a class";
             return Err(invalid(CHANNEL_MANAGER.name, &show(&manager), accepted));

@@ -4,7 +4,7 @@
 use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use super::{
-    kinds::{Flag, Integer, NodeRedis, Secret, Switch, Text, Time, Truthy, Word},
+    kinds::{Flag, Integer, NodeRedis, Secret, Switch, Text, Time, Truthy, User, Word},
     table::{For, Row, Seen, TABLE},
 };
 use crate::error::{Error, Result};
@@ -32,8 +32,10 @@ pub enum Raw {
     Bytes(Vec<u8>),
     /// An array; objects in it are [`Raw::Record`]s.
     List(Vec<Raw>),
-    /// A plain object within an array.
+    /// A plain object within an array, or one whose fields may have any names.
     Record(Vec<(String, Raw)>),
+    /// A function.
+    Function,
     /// Any other value: its text in errors.
     Other(String),
 }
@@ -68,6 +70,7 @@ pub(super) fn show(raw: &Raw) -> String {
         Raw::Object | Raw::Record(_) => "{…}".to_owned(),
         Raw::Bytes(_) => "a Buffer".to_owned(),
         Raw::List(_) => "[…]".to_owned(),
+        Raw::Function => "a function".to_owned(),
         Raw::Other(what) => what.clone(),
     }
 }
@@ -127,13 +130,29 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads a string or a number. Its value is in no error.
+    /// Reads the name of a user; `None` if it is not given, or a function.
+    pub(super) fn user(&self, row: &Row<User>) -> Result<Option<String>> {
+        match self.raw(row) {
+            Raw::Function => Ok(None),
+            _ => self.text_as(row, "a string or a function"),
+        }
+    }
+
+    /// Returns the name of an option that is a function of the app.
+    pub(super) fn function<K: ?Sized>(&self, row: &Row<K>) -> Option<&'static str> {
+        (self.raw(row) == Raw::Function).then_some(row.name)
+    }
+
+    /// Reads a string or a number; `None` if it is not given, or a function. Its value is in no error.
     pub(super) fn secret(&self, row: &Row<Secret>) -> Result<Option<String>> {
         match self.raw(row) {
-            Raw::Absent | Raw::Bool(false) => Ok(None),
+            Raw::Absent | Raw::Bool(false) | Raw::Function => Ok(None),
             Raw::Text(text) => Ok((!text.is_empty()).then_some(text)),
             Raw::Number(number) => Ok(Some(number.to_string())),
-            _ => Err(invalid(row.name, "of another type (not shown)", "a string")),
+            _ => {
+                let accepted = "a string or a function";
+                Err(invalid(row.name, "of another type (not shown)", accepted))
+            }
         }
     }
 
@@ -180,7 +199,12 @@ impl Reader<'_> {
             Raw::Bool(value) => value,
             Raw::Number(value) => value != 0.0 && !value.is_nan(),
             Raw::Text(value) => !value.is_empty(),
-            Raw::Object | Raw::Bytes(_) | Raw::List(_) | Raw::Record(_) | Raw::Other(_) => true,
+            Raw::Object
+            | Raw::Bytes(_)
+            | Raw::List(_)
+            | Raw::Record(_)
+            | Raw::Function
+            | Raw::Other(_) => true,
         }
     }
 

@@ -5,15 +5,15 @@ use super::{
     addresses::is_url,
     read::{Raw, Reader, foreign, invalid},
     table::{
-        AUTH_PASS, CLUSTER, DB, For, HOST, NAME, PASSWORD, PATH, PORT, SENTINEL_PASSWORD,
+        AUTH_PASS, CLUSTER, DB, For, HOST, NAME, NAT_MAP, PASSWORD, PATH, PORT, SENTINEL_PASSWORD,
         SENTINEL_USERNAME, SENTINELS, URL, USERNAME,
     },
-    tls::tls,
+    tls::{sentinel_tls, tls},
 };
 use crate::{
     error::{Error, Result},
     redis_cluster::ClusterOptions,
-    redis_manager::{Address, Endpoint, RedisOptions, Sentinels},
+    redis_manager::{Address, Asked, Endpoint, RedisOptions, Sentinels},
 };
 
 /// Reads the options of a single server, given or found by Sentinel.
@@ -26,14 +26,29 @@ pub(super) fn redis_options(read: &Reader) -> Result<RedisOptions> {
         redis.db = db;
     }
     log_in(read, &mut redis)?;
+    match &mut redis.endpoint {
+        Endpoint::Sentinel(sentinels) => sentinels.tls = sentinel_tls(read, redis.tls.as_ref())?,
+        Endpoint::Server(_) => {
+            foreign(
+                read,
+                &[For::Announced],
+                "use with option sentinels or cluster",
+            )?;
+        }
+    }
     Ok(redis)
 }
 
-/// Reads username, password and TLS, which mean the same for every way to find a server.
+/// Reads what means the same for every way to find a server: username, password, TLS and the map of addresses.
 fn log_in(read: &Reader, redis: &mut RedisOptions) -> Result<()> {
-    redis.username = read.text(&USERNAME)?.or(redis.username.take());
+    redis.username = read.user(&USERNAME)?.or(redis.username.take());
     redis.password = password(read)?.or(redis.password.take());
+    redis.asked = Asked {
+        username: read.function(&USERNAME),
+        password: read.function(&PASSWORD).or(read.function(&AUTH_PASS)),
+    };
     redis.secrets = read.secrets();
+    redis.nat_map = read.nat_map(&NAT_MAP)?;
     tls(read, redis)
 }
 
@@ -70,19 +85,32 @@ fn sentinels(read: &Reader) -> Result<Option<Sentinels>> {
     Ok(Some(Sentinels {
         addresses,
         name,
-        username: read.text(&SENTINEL_USERNAME)?,
+        username: read.user(&SENTINEL_USERNAME)?,
         password: read.secret(&SENTINEL_PASSWORD)?,
-        tls: None,
+        asked: Asked {
+            username: read.function(&SENTINEL_USERNAME),
+            password: read.function(&SENTINEL_PASSWORD),
+        },
+        ..Sentinels::default()
     }))
 }
 
 fn password(read: &Reader) -> Result<Option<String>> {
-    match (read.secret(&PASSWORD)?, read.secret(&AUTH_PASS)?) {
-        (Some(a), Some(b)) if a != b => Err(Error::InvalidOption(
+    let (password, auth_pass) = (read.secret(&PASSWORD)?, read.secret(&AUTH_PASS)?);
+    // Two functions cannot be compared.
+    let asked = [read.function(&PASSWORD), read.function(&AUTH_PASS)];
+    let asked = asked.iter().flatten().count();
+    let differ = match (&password, &auth_pass) {
+        (Some(a), Some(b)) => a != b,
+        (None, None) => asked == 2,
+        _ => asked == 1,
+    };
+    if differ {
+        return Err(Error::InvalidOption(
             "options password and auth_pass differ: give one of them".to_owned(),
-        )),
-        (a, b) => Ok(a.or(b)),
+        ));
     }
+    Ok(password.or(auth_pass))
 }
 
 /// Reads the options of a Redis Cluster; `None` if option `cluster` is not given.

@@ -10,7 +10,7 @@ use crate::{
     embedded::{EmbeddedOptions, MAX_KEY, MAX_MEMBER},
     error::Result,
     redis_cluster::ClusterOptions,
-    redis_manager::RedisOptions,
+    redis_manager::{Endpoint, RedisOptions, Tls},
     size_limits::Sizes,
 };
 
@@ -47,21 +47,36 @@ impl Store {
         }
     }
 
-    /// Returns a warning that is logged at each start.
+    /// Returns the warnings that are logged at each start.
     #[must_use]
-    pub fn warning(&self) -> Option<&'static str> {
-        match self {
-            Self::Redis(RedisOptions { tls: Some(tls), .. }) if tls.trusts_anyone() => {
-                Some("tls.rejectUnauthorized is false: TLS certificate verification is disabled")
-            }
-            _ => None,
-        }
+    pub fn warnings(&self) -> Vec<String> {
+        let redis = match self {
+            Self::Redis(redis) | Self::Cluster(ClusterOptions { node: redis, .. }) => redis,
+            Self::Embedded(_) => return Vec::new(),
+        };
+        let sentinels = match &redis.endpoint {
+            Endpoint::Sentinel(sentinels) => sentinels.tls.as_ref(),
+            Endpoint::Server(_) => None,
+        };
+        let mut options: Vec<_> = [redis.tls.as_ref(), sentinels]
+            .into_iter()
+            .flatten()
+            .filter(|tls| tls.trusts_anyone())
+            .map(Tls::option)
+            .collect();
+        options.dedup();
+        let warning = |option| {
+            format!(
+                "{option}.rejectUnauthorized is false: TLS certificate verification is disabled"
+            )
+        };
+        options.into_iter().map(warning).collect()
     }
 
     pub(super) fn parse(read: &Reader) -> Result<Self> {
         if read.word(&STORE)? {
             let why = "store 'redis', and option store is 'embedded'";
-            foreign(read, &[For::Redis, For::Sentinel], why)?;
+            foreign(read, &[For::Redis, For::Sentinel, For::Announced], why)?;
             embedded_options(read).map(Self::Embedded)
         } else {
             let why = "store 'embedded', and option store is 'redis'";

@@ -5,8 +5,8 @@
 //! The kinds of values are defined in [`super::kinds`] and read in [`super::read`].
 
 use super::kinds::{
-    Addresses, Flag, Ignored, Integer, Kind, Manager, NodeRedis, Path, Pem, Secret, Switch, Text,
-    Time, Truthy, Word,
+    AddressMap, Addresses, Flag, Ignored, Integer, Kind, Manager, NodeRedis, Path, Pem, Secret,
+    Switch, Text, Time, Truthy, User, Word,
 };
 use crate::{embedded::Durability, keys::DEFAULT_PREFIX, redis_manager::URL_FORMS};
 
@@ -32,6 +32,8 @@ pub enum For {
     Redis,
     /// Redis with option `sentinels`.
     Sentinel,
+    /// Redis with option `sentinels` or `cluster`: servers that announce the addresses of others.
+    Announced,
     /// The embedded store.
     Embedded,
 }
@@ -53,7 +55,7 @@ const SENTINEL_NAME: &str =
 pub(super) const CERTIFICATE: &str =
     "certificates in PEM, as text or a Buffer (not the path of a file)";
 pub(super) const KEY: &str =
-    "the private key of tls.cert in PEM, as text or a Buffer, without a passphrase";
+    "the private key of the certificate in PEM, as text or a Buffer, without a passphrase";
 const TLS_FORMS: &str = "true, false or {ca, cert, key, servername, rejectUnauthorized}";
 const CACHE_FORMS: &str = "true, false or {maxBytes: <bytes>}";
 const FAN_OUT_FORMS: &str = "true, false or {deflateThreshold, maxBuffered, onSlow, lists}";
@@ -89,13 +91,20 @@ options! {
     SENTINELS         "sentinels"                Addresses(26379)                                    Redis    Shown;
     // Not an error without `sentinels`: an old configuration may have it for another purpose.
     NAME              "name"                     Text(SENTINEL_NAME, "")                             Redis    Shown;
-    SENTINEL_USERNAME "sentinelUsername"         Text(STRING, "")                                    Sentinel Hidden;
+    SENTINEL_USERNAME "sentinelUsername"         User()                                              Sentinel Hidden;
     SENTINEL_PASSWORD "sentinelPassword"         Secret()                                            Sentinel Secret;
+    SENTINEL_TLS      "sentinelTls"              Switch(None, TLS_FORMS)                             Sentinel Hidden;
+    SENTINEL_CA       "sentinelTls.ca"           Pem(CERTIFICATE)                                    Sentinel Hidden;
+    SENTINEL_CERT     "sentinelTls.cert"         Pem(CERTIFICATE)                                    Sentinel Hidden;
+    SENTINEL_KEY      "sentinelTls.key"          Pem(KEY)                                            Sentinel Secret;
+    SENTINEL_SERVERNAME "sentinelTls.servername" Text(STRING, "")                                    Sentinel Hidden;
+    SENTINEL_REJECT   "sentinelTls.rejectUnauthorized" Flag(true)                                    Sentinel Hidden;
     CLUSTER           "cluster"                  Addresses(6379)                                     Redis    Shown;
+    NAT_MAP           "natMap"                   AddressMap()                                        Announced Hidden;
     HASH_TAG          "hashTag"                  Flag(false)                                         Redis    Shown;
     DB                "db"                       Integer(0..=DATABASES, 0)                           Redis    Shown;
     PREFIX            "prefix"                   Text(STRING, DEFAULT_PREFIX)                        Any      Shown;
-    USERNAME          "username"                 Text(STRING, "")                                    Redis    Hidden;
+    USERNAME          "username"                 User()                                              Redis    Hidden;
     PASSWORD          "password"                 Secret()                                            Redis    Secret;
     AUTH_PASS         "auth_pass"                Secret()                                            Redis    Secret;
     TLS               "tls"                      Switch(None, TLS_FORMS)                             Redis    Hidden;

@@ -1,14 +1,15 @@
-//! Reads option `tls`, whose fields have the names of Node's `tls.connect`. What the options become is in
-//! [`crate::redis_manager`].
+//! Reads options `tls` and `sentinelTls`, whose fields have the names of Node's `tls.connect`. What the options become is
+//! in [`crate::redis_manager`].
 
 use std::sync::Arc;
 
 use super::{
-    kinds::Pem,
+    kinds::{Flag, Pem, Switch, Text},
     read::{Raw, Reader, invalid},
     table::{
-        CERTIFICATE, KEY, PATH, PORT, Row, TLS, TLS_CA, TLS_CERT, TLS_KEY, TLS_REJECT,
-        TLS_SERVERNAME, URL,
+        CERTIFICATE, KEY, PATH, PORT, Row, SENTINEL_CA, SENTINEL_CERT, SENTINEL_KEY,
+        SENTINEL_REJECT, SENTINEL_SERVERNAME, SENTINEL_TLS, TLS, TLS_CA, TLS_CERT, TLS_KEY,
+        TLS_REJECT, TLS_SERVERNAME, URL,
     },
 };
 use crate::{
@@ -18,9 +19,46 @@ use crate::{
     },
 };
 
+/// The rows of an option that configures TLS.
+struct Rows {
+    switch: &'static Row<Switch>,
+    ca: &'static Row<Pem>,
+    cert: &'static Row<Pem>,
+    key: &'static Row<Pem>,
+    servername: &'static Row<Text>,
+    reject: &'static Row<Flag>,
+}
+
+const SERVER: Rows = Rows {
+    switch: &TLS,
+    ca: &TLS_CA,
+    cert: &TLS_CERT,
+    key: &TLS_KEY,
+    servername: &TLS_SERVERNAME,
+    reject: &TLS_REJECT,
+};
+
+const SENTINEL: Rows = Rows {
+    switch: &SENTINEL_TLS,
+    ca: &SENTINEL_CA,
+    cert: &SENTINEL_CERT,
+    key: &SENTINEL_KEY,
+    servername: &SENTINEL_SERVERNAME,
+    reject: &SENTINEL_REJECT,
+};
+
+/// Reads how the connections to sentinels are secured: as option `sentinelTls` says, or like those to the server.
+pub(super) fn sentinel_tls(read: &Reader, server: Option<&Tls>) -> Result<Option<Tls>> {
+    match read.switch(SENTINEL.switch)? {
+        None => Ok(server.map(|tls| tls.switched_by(SENTINEL.switch.name))),
+        Some(false) => Ok(None),
+        Some(true) => secured(read, &SENTINEL).map(Some),
+    }
+}
+
 /// Applies option `tls` to `redis`, whose URL may have enabled TLS already.
 pub(super) fn tls(read: &Reader, redis: &mut RedisOptions) -> Result<()> {
-    match read.switch(&TLS)? {
+    match read.switch(SERVER.switch)? {
         Some(false) if redis.tls.is_some() => {
             return Err(Error::InvalidOption(
                 "options url (rediss:// or tls=true) and tls (false) exclude each other: give one of them"
@@ -38,51 +76,59 @@ pub(super) fn tls(read: &Reader, redis: &mut RedisOptions) -> Result<()> {
             name.unwrap_or(PORT.name)
         )));
     }
-    redis.tls = Some(secured(read)?);
+    redis.tls = Some(secured(read, &SERVER)?);
     Ok(())
 }
 
-fn secured(read: &Reader) -> Result<Tls> {
-    let roots = roots(read)?;
-    let trust = if read.flag(&TLS_REJECT)? {
+fn secured(read: &Reader, rows: &Rows) -> Result<Tls> {
+    let roots = roots(read, rows.ca)?;
+    let trust = if read.flag(rows.reject)? {
         roots.map_or(Trust::System, |roots| Trust::Only(Arc::new(roots)))
     } else {
         Trust::Anyone
     };
-    let identity = match (pem(read, &TLS_CERT)?, pem(read, &TLS_KEY)?) {
+    let (cert_name, key_name) = (rows.cert.name, rows.key.name);
+    let identity = match (pem(read, rows.cert)?, pem(read, rows.key)?) {
         (None, None) => None,
         (Some(cert), Some(key)) => {
             let fault = |fault| match fault {
-                KeyFault::Certificate => no_certificate(TLS_CERT.name),
-                KeyFault::Key => invalid(TLS_KEY.name, "no key that is known (not shown)", KEY),
-                KeyFault::Encrypted => invalid(TLS_KEY.name, "encrypted (not shown)", KEY),
-                KeyFault::Mismatch => invalid(TLS_KEY.name, "another one's (not shown)", KEY),
+                KeyFault::Certificate => no_certificate(cert_name),
+                KeyFault::Key => invalid(key_name, "no key that is known (not shown)", KEY),
+                KeyFault::Encrypted => invalid(key_name, "encrypted (not shown)", KEY),
+                KeyFault::Mismatch => invalid(key_name, "another one's (not shown)", KEY),
             };
             Some(identity(&cert, &key).map_err(fault)?)
         }
         (None, Some(_)) => {
-            return Err(invalid(TLS_CERT.name, "absent beside tls.key", CERTIFICATE));
+            let beside = format!("absent beside {key_name}");
+            return Err(invalid(cert_name, &beside, CERTIFICATE));
         }
-        (Some(_), None) => return Err(invalid(TLS_KEY.name, "absent beside tls.cert", KEY)),
+        (Some(_), None) => {
+            return Err(invalid(
+                key_name,
+                &format!("absent beside {cert_name}"),
+                KEY,
+            ));
+        }
     };
-    let name = match read.text(&TLS_SERVERNAME)? {
+    let name = match read.text(rows.servername)? {
         None => None,
         Some(name) => Some(Name::new(&name).ok_or_else(|| {
             let shown = format!("{name:?}");
-            invalid(TLS_SERVERNAME.name, &shown, "a host name or an IP address")
+            invalid(rows.servername.name, &shown, "a host name or an IP address")
         })?),
     };
-    Ok(Tls::new(trust, identity, name))
+    Ok(Tls::new(rows.switch.name, trust, identity, name))
 }
 
-/// Reads the CAs of `tls.ca`; `None` if it is not given: then the system's are used.
-fn roots(read: &Reader) -> Result<Option<Roots>> {
-    let texts = match read.raw(&TLS_CA) {
+/// Reads the CAs to trust; `None` if they are not given: then the system's are used.
+fn roots(read: &Reader, row: &Row<Pem>) -> Result<Option<Roots>> {
+    let texts = match read.raw(row) {
         Raw::List(items) => items
             .iter()
             .enumerate()
             .filter_map(|(index, item)| {
-                let name = format!("{}[{index}]", TLS_CA.name);
+                let name = format!("{}[{index}]", row.name);
                 Some(
                     bytes(&name, item, CERTIFICATE)
                         .transpose()?
@@ -90,8 +136,8 @@ fn roots(read: &Reader) -> Result<Option<Roots>> {
                 )
             })
             .collect::<Result<Vec<_>>>()?,
-        item => bytes(TLS_CA.name, &item, CERTIFICATE)?
-            .map(|pem| (TLS_CA.name.to_owned(), pem))
+        item => bytes(row.name, &item, CERTIFICATE)?
+            .map(|pem| (row.name.to_owned(), pem))
             .into_iter()
             .collect(),
     };

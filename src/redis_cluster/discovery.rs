@@ -12,6 +12,7 @@ use tokio::time::sleep;
 
 use super::{
     CACHE_OFF, ClusterManager,
+    announced::map_slots,
     connection::ClusterConnection,
     replacement_check::{Peer, replaced, slots},
     slots::SlotMap,
@@ -125,6 +126,7 @@ impl ClusterManager {
         }
         let odd = || unreachable("CLUSTER SLOTS answered in an unknown form".to_owned());
         let map = SlotMap::read(&answer, &asked).ok_or_else(odd)?;
+        let map = map_slots(&self.options.node, map).await.map_err(named)?;
         let missing = map.ranges(None);
         if !missing.is_empty() {
             let words = format!("it knows of no node that has slots {missing}");
@@ -161,7 +163,8 @@ impl ClusterManager {
         };
         let mut connecting: FuturesUnordered<_> =
             still_missing().iter().cloned().map(connect).collect();
-        let gone = replaced(|| still_missing().clone(), |_| Some(peer.clone()));
+        let node = &self.options.node;
+        let gone = replaced(node, || still_missing().clone(), |_| Some(peer.clone()));
         tokio::pin!(gone);
         loop {
             let (address, connected) = tokio::select! {

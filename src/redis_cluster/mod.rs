@@ -2,7 +2,7 @@
 //! a connection that splits batches by node. This file has the manager itself. The slot map is in [`slots`], finding it
 //! and connecting in [`discovery`], a connection in [`connection`], splitting a batch in [`routing`], choosing the node
 //! and redirections in [`dispatch`] and [`redirect`], sending in [`send`], detecting that a silent node was replaced in
-//! [`replacement_check`], and `clean` in [`clean`].
+//! [`replacement_check`], which addresses are used in place of announced ones in [`announced`], and `clean` in [`clean`].
 //!
 //! redis-rs's cluster client is not used, because order, deadlines, resending and fencing are ours.
 //!
@@ -17,6 +17,7 @@
 //!
 //! **No member cache.** The barrier would have to be sent to each node, and for each key after every move of a slot.
 
+mod announced;
 mod clean;
 mod connection;
 mod discovery;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use redis::{Pipeline, Value, aio::MultiplexedConnection};
 use tokio::time::{sleep, timeout};
 
-use super::slots::SlotMap;
-use crate::redis_manager::Address;
+use super::{announced::map_slots, slots::SlotMap};
+use crate::redis_manager::{Address, RedisOptions};
 
 /// How long a node may be silent before another one is asked, and how long that one may take to answer.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -27,16 +27,17 @@ pub(super) async fn slots(peer: Peer) -> Result<Value, String> {
         .ok_or_else(|| "no answer to CLUSTER SLOTS".to_owned())
 }
 
-/// Asks a node for its slot map; nothing if it does not answer soon.
-pub(super) async fn map(peer: Peer) -> Option<SlotMap> {
+/// Asks a node for its slot map; nothing if it does not answer soon. `node` has the map of addresses.
+pub(super) async fn map(node: &RedisOptions, peer: Peer) -> Option<SlotMap> {
     let asked = peer.0.clone();
     let answer = timeout(PATIENCE, slots(peer)).await.ok()?.ok()?;
-    SlotMap::read(&answer, &asked)
+    map_slots(node, SlotMap::read(&answer, &asked)?).await.ok()
 }
 
 /// Completes when one of the `silent` nodes has no slots any more, with its address. `peer` returns another node to
 /// ask, a different one each time.
 pub(super) async fn replaced(
+    node: &RedisOptions,
     silent: impl Fn() -> Vec<Address>,
     peer: impl Fn(&[Address]) -> Option<Peer>,
 ) -> Address {
@@ -46,7 +47,7 @@ pub(super) async fn replaced(
         let Some(peer) = peer(&silent) else {
             continue;
         };
-        let Some(map) = map(peer).await else {
+        let Some(map) = map(node, peer).await else {
             continue;
         };
         if let Some(gone) = silent.into_iter().find(|address| !map.has_slots(address)) {

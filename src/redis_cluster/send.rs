@@ -14,6 +14,7 @@ use redis::Value;
 use tokio::time::sleep;
 
 use super::{
+    announced::map_redirects,
     dispatch::{Group, Open, Outcome, To, group, judge},
     replacement_check::replaced,
     routing::{Answer, Step},
@@ -36,12 +37,16 @@ pub(super) async fn send(shared: &Arc<Shared>, mut steps: Vec<Step>) -> Result<V
         let groups = group(&mut steps, &sent, |slot| shared.owner(slot));
         let groups = groups.map_err(|slot| Lost(format!("no node has slot {slot}").into()))?;
         let values = exchange(shared, &groups).await?;
+        let mut outcome = judge(&steps, &sent, &groups, values, &mut answers);
+        // The driver then connects again, and reports why it cannot.
+        let mapped = map_redirects(shared.node_options(), &mut outcome).await;
+        mapped.map_err(|error| Lost(error.words().clone()))?;
         let Outcome {
             open,
             moved,
             later,
             pointed,
-        } = judge(&steps, &sent, &groups, values, &mut answers);
+        } = outcome;
         sent = open;
         if sent.is_empty() {
             break;
@@ -95,7 +100,7 @@ async fn exchange(shared: &Arc<Shared>, groups: &[Group]) -> Result<Vec<Vec<Valu
     tokio::select! {
         biased;
         values = try_join_all(sending) => values,
-        gone = replaced(silent, |silent| shared.peer(silent)) => {
+        gone = replaced(shared.node_options(), silent, |silent| shared.peer(silent)) => {
             Err(Lost(format!("node {gone} does not answer, and has no slots any more").into()))
         }
     }

@@ -20,7 +20,7 @@ use crate::{
     batch_size::BatchSize,
     heartbeat,
     manager::{Connected, Connection as _, Lost, Manager as _},
-    redis_manager::{Address, RedisConnection},
+    redis_manager::{Address, RedisConnection, RedisOptions},
 };
 
 /// The time limit for connecting to a node that was not known at the beginning.
@@ -101,6 +101,11 @@ impl Shared {
 
     pub(super) fn batch_size(&self) -> usize {
         self.state().batch_size.calls()
+    }
+
+    /// Returns how to connect to a node.
+    pub(super) fn node_options(&self) -> &RedisOptions {
+        &self.manager.options.node
     }
 
     pub(super) fn map(&self) -> SlotMap {
@@ -184,7 +189,7 @@ impl Shared {
     }
 
     async fn update_map(&self, peer: Peer) {
-        let Some(map) = replacement_check::map(peer).await else {
+        let Some(map) = replacement_check::map(self.node_options(), peer).await else {
             return;
         };
         // After a failure a node may know no owner of some slot yet; the old map is then better.

@@ -1,6 +1,6 @@
 //! The slot map of a cluster, as read from `CLUSTER SLOTS`. Pure.
 
-use std::fmt::Write as _;
+use std::{collections::HashMap, fmt::Write as _};
 
 use redis::Value;
 
@@ -58,6 +58,22 @@ impl SlotMap {
             }
         }
         Some(map)
+    }
+
+    /// Returns the addresses of all nodes, each once.
+    pub(super) fn announced(&self) -> Vec<Address> {
+        let others = self.primaries.iter();
+        let others = others.filter(|address| !self.known.contains(address));
+        self.known.iter().chain(others).cloned().collect()
+    }
+
+    /// Replaces addresses of nodes by others.
+    pub(super) fn replace(&mut self, by: &HashMap<Address, Address>) {
+        for address in self.primaries.iter_mut().chain(&mut self.known) {
+            if let Some(to) = by.get(address) {
+                address.clone_from(to);
+            }
+        }
     }
 
     /// Returns the primary of a slot, if it has one.
@@ -186,6 +202,21 @@ mod tests {
         assert_eq!(map.known(), [tcp("a", 1), tcp("b", 2), tcp("me", 3)]);
         assert_eq!(map.ranges(Some(&tcp("a", 1))), "0-99, 400-16383");
         assert_eq!(map.ranges(None), "100-199, 201-399");
+    }
+
+    #[test]
+    fn an_address_that_is_replaced_keeps_its_slots() {
+        let answer = Value::Array(vec![
+            range(0, 99, &[node("a", 1), node("b", 2)]),
+            range(100, 16383, &[node("c", 3)]),
+        ]);
+        let mut map = SlotMap::read(&answer, &tcp("me", 9)).expect("a map");
+        assert_eq!(map.announced(), [tcp("a", 1), tcp("b", 2), tcp("c", 3)]);
+        let by = [(tcp("a", 1), tcp("x", 7)), (tcp("b", 2), tcp("x", 8))];
+        map.replace(&by.into_iter().collect());
+        assert_eq!(map.owner(99), Some(&tcp("x", 7)));
+        assert_eq!(map.owners(), [tcp("x", 7), tcp("c", 3)]);
+        assert_eq!(map.known(), [tcp("x", 7), tcp("x", 8), tcp("c", 3)]);
     }
 
     #[test]

@@ -16,6 +16,7 @@ use tokio::{sync::Notify, task::JoinHandle};
 use super::{
     Address, CacheOptions, RedisConnection, RedisManager, Target,
     handshake::{CacheOff, Identity, fence, track},
+    login::{Login, renew},
     read_activity::ReadActivity,
     redact::redact,
     role::Role,
@@ -83,7 +84,8 @@ struct Open {
 
 impl RedisManager {
     fn redact(&self, words: Arc<str>) -> Arc<str> {
-        redact(words, self.options.secrets())
+        let secrets = self.options.secrets();
+        redact(words, secrets.iter().map(String::as_str))
     }
 
     fn last(&self) -> std::sync::MutexGuard<'_, Option<Identity>> {
@@ -94,7 +96,9 @@ impl RedisManager {
         &self,
         address: &Address,
     ) -> Result<Connected<RedisConnection>, ConnectError> {
-        let (mut open, off) = self.open(address).await?;
+        let source = self.options.source();
+        let login = source.login().await?;
+        let (mut open, off) = self.open(address, &login).await?;
         // The operator may have meant to use a replica; but where there was a primary before, it is a demoted server.
         let primary = open.identity.is_primary;
         if self.had_primary.fetch_or(primary, Ordering::Relaxed) || primary {
@@ -104,6 +108,11 @@ impl RedisManager {
         let last = self.last().clone();
         let fenced = fence(&mut open.connection.connection, last, &open.identity).await?;
         *self.last() = Some(open.identity);
+        if let Some(expires) = login.expires() {
+            let connection = open.connection.connection.clone();
+            let renewal = renew(source, connection, expires, address.to_string());
+            open.connection.renewal = Some(tokio::spawn(renewal).abort_handle());
+        }
         Ok(Connected {
             connection: open.connection,
             closed: open.task.map(drop).boxed(),
@@ -117,7 +126,9 @@ impl RedisManager {
         watch: &FailoverWatch,
     ) -> Result<Connected<RedisConnection>, ConnectError> {
         let address = watch.find().await?;
-        let connecting = self.connect_to(&address);
+        let (nat_map, app) = (&self.options.nat_map, &self.options.app);
+        let mapped = nat_map.apply(app, &address).await?;
+        let connecting = self.connect_to(&mapped);
         let mut connected = tokio::select! {
             // First, so that no connection is returned that contradicts what the sentinels said.
             biased;
@@ -128,7 +139,12 @@ impl RedisManager {
             connected = connecting => connected.map_err(|error| match error {
                 // The operator did not choose this server.
                 ConnectError::Unreachable(words) => {
-                    ConnectError::Unreachable(format!("primary {address}: {words}").into())
+                    let at = if mapped == address {
+                        String::new()
+                    } else {
+                        format!(" at {mapped} (option natMap)")
+                    };
+                    ConnectError::Unreachable(format!("primary {address}{at}: {words}").into())
                 }
                 refused @ ConnectError::Refused(_) => refused,
             })?,
@@ -158,26 +174,32 @@ impl RedisManager {
 
     /// Opens a connection: with a cache in RESP3, which carries invalidations, or in RESP2 if the server does not speak
     /// it.
-    async fn open(&self, address: &Address) -> Result<(Open, CacheOff), ConnectError> {
+    async fn open(
+        &self,
+        address: &Address,
+        login: &Login,
+    ) -> Result<(Open, CacheOff), ConnectError> {
         let Some(cache) = &self.cache else {
-            let open = self.open_plain(address).await?;
+            let open = self.open_plain(address, login).await?;
             return Ok((open, Some("option cache is false".to_owned())));
         };
         if self.lost_hellos.load(Ordering::Relaxed) >= LOST_HELLOS {
             // For this attempt only: a server that only hung, or was starting, answers the next HELLO. Set before the
             // attempt, because it may be given up.
             self.lost_hellos.store(0, Ordering::Relaxed);
-            let open = self.open_plain(address).await?;
+            let open = self.open_plain(address, login).await?;
             return Ok((open, Some("the server does not answer HELLO".to_owned())));
         }
         let stream = stream::open(address, self.options.tls.as_ref()).await?;
         let state = State::new(self.session(Some(cache)));
         self.lost_hellos.fetch_add(1, Ordering::Relaxed);
-        let attached = self.attach(stream, ProtocolVersion::RESP3, state).await;
+        let attached = self
+            .attach(stream, ProtocolVersion::RESP3, state, login)
+            .await;
         let refused = match attached {
             Ok((connection, task)) => {
                 self.lost_hellos.store(0, Ordering::Relaxed);
-                return self.set_up_cached(connection, task, cache).await;
+                return self.set_up_cached(connection, task, cache, login).await;
             }
             Err(error) if error.is_io_error() => {
                 let error = self.unanswered(&error);
@@ -192,7 +214,7 @@ impl RedisManager {
         };
         self.lost_hellos.store(0, Ordering::Relaxed);
         // Not final: the second attempt reports a wrong password in the server's own words.
-        let open = self.open_plain(address).await?;
+        let open = self.open_plain(address, login).await?;
         // Only the code: for an unknown command the words repeat its arguments, and with them the password.
         let code = refused.code().unwrap_or("no reply to HELLO that is known");
         let off = format!("the server does not speak RESP3 ({code})");
@@ -200,13 +222,15 @@ impl RedisManager {
     }
 
     /// Opens a connection in RESP2.
-    async fn open_plain(&self, address: &Address) -> Result<Open, ConnectError> {
+    async fn open_plain(&self, address: &Address, login: &Login) -> Result<Open, ConnectError> {
         let protocol = ProtocolVersion::RESP2;
         let stream = stream::open(address, self.options.tls.as_ref()).await?;
         let state = State::new(self.plain_session());
-        let attached = self.attach(stream, protocol, state).await;
+        let attached = self.attach(stream, protocol, state, login).await;
         let (mut connection, task) = attached.map_err(|error| self.unanswered(&error))?;
-        let (identity, _) = self.set_up(&mut connection.connection, protocol).await?;
+        let (identity, _) = self
+            .set_up(&mut connection.connection, protocol, login)
+            .await?;
         connection.in_cluster = identity.in_cluster;
         Ok(Open {
             connection,
@@ -220,9 +244,10 @@ impl RedisManager {
         mut connection: RedisConnection,
         task: JoinHandle<()>,
         cache: &CacheOptions,
+        login: &Login,
     ) -> Result<(Open, CacheOff), ConnectError> {
         let (identity, objection) = self
-            .set_up(&mut connection.connection, ProtocolVersion::RESP3)
+            .set_up(&mut connection.connection, ProtocolVersion::RESP3, login)
             .await?;
         connection.in_cluster = identity.in_cluster;
         let off = match objection {
@@ -263,6 +288,7 @@ impl RedisManager {
         stream: Box<dyn Stream>,
         protocol: ProtocolVersion,
         state: Arc<Mutex<State>>,
+        login: &Login,
     ) -> RedisResult<(RedisConnection, JoinHandle<()>)> {
         let mut info = RedisConnectionInfo::default()
             .set_skip_set_lib_name()
@@ -272,13 +298,7 @@ impl RedisManager {
             .set_response_timeout(None)
             .set_pipeline_buffer_size(PIPELINES);
         if protocol == ProtocolVersion::RESP3 {
-            if let Some(username) = &self.options.username {
-                info = info.set_username(username);
-            }
-            if self.options.username.is_some() || self.options.password.is_some() {
-                let password = self.options.password.as_deref();
-                info = info.set_password(password.unwrap_or_default());
-            }
+            info = login.put_into(info);
             let state = state.clone();
             config = config.set_push_sender(move |push: PushInfo| {
                 fail_point!("panicking-closure", panic!("on purpose"));
@@ -297,6 +317,7 @@ impl RedisManager {
         let connection = RedisConnection {
             connection,
             task: task.abort_handle(),
+            renewal: None,
             state,
             db: self.options.db,
             activity,

@@ -37,6 +37,8 @@ use crate::{
 pub struct RedisConnection {
     pub(super) connection: MultiplexedConnection,
     pub(super) task: AbortHandle,
+    /// Replaces the login before it expires, if it does.
+    pub(super) renewal: Option<AbortHandle>,
     pub(super) state: Arc<Mutex<State>>,
     pub(super) db: u64,
     /// Notified when bytes arrive.
@@ -55,6 +57,9 @@ impl RedisConnection {
 impl Drop for RedisConnection {
     fn drop(&mut self) {
         self.task.abort();
+        if let Some(renewal) = &self.renewal {
+            renewal.abort();
+        }
         // The socket's task may outlive this by a moment, and must not keep the lists.
         lock(&self.state).session.close();
     }

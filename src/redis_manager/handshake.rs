@@ -8,8 +8,9 @@ use redis::{
 use super::{
     Address, CacheOptions, RedisManager, Target,
     connection::{caching, forget},
+    login::Login,
     role::{Question, role_of_info},
-    server_errors::{connect_error, unreachable, words},
+    server_errors::{unreachable, words},
     slot_coverage, tracking_support,
 };
 use crate::manager::ConnectError;
@@ -53,17 +54,14 @@ impl RedisManager {
         &self,
         connection: &mut MultiplexedConnection,
         protocol: ProtocolVersion,
+        login: &Login,
     ) -> Result<(Identity, CacheOff), ConnectError> {
         let mut pipeline = Pipeline::new();
         let mut needed = 1;
-        let (username, password) = (&self.options.username, &self.options.password);
         let hello = protocol == ProtocolVersion::RESP3;
         // Also after redis-rs's HELLO, which accepts a password where none is needed; AUTH does not.
-        if username.is_some() || password.is_some() {
+        if login.authenticate(&mut pipeline) {
             needed += 1;
-            pipeline.cmd("AUTH").arg(username);
-            // A user without a password accepts any.
-            pipeline.arg(password.as_deref().unwrap_or_default());
         }
         pipeline.cmd("SELECT").arg(self.options.db);
         pipeline.cmd("CLIENT").arg("ID");
@@ -82,7 +80,7 @@ impl RedisManager {
         for reply in &replies[..needed.min(replies.len())] {
             match reply {
                 Value::Okay => {}
-                Value::ServerError(error) => return Err(connect_error(error)),
+                Value::ServerError(error) => return Err(login.refused(error)),
                 _ => return Err(no_redis()),
             }
         }
@@ -92,7 +90,7 @@ impl RedisManager {
         if let Value::ServerError(error) = info
             && matches!(error.code(), "NOAUTH" | "LOADING")
         {
-            return Err(connect_error(error));
+            return Err(login.refused(error));
         }
         let role = hello.as_ref().and_then(tracking_support::role);
         let mode = hello.as_ref().and_then(tracking_support::mode);

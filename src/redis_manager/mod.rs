@@ -1,6 +1,7 @@
 //! The Redis manager: one multiplexed connection of redis-rs per service.
 //!
-//! - [`settings`], [`server_address`], [`url`]: where Redis is and how to log in.
+//! - [`settings`], [`server_address`], [`url`]: where Redis is; [`login`]: how to log in; [`nat_map`]: which addresses are
+//!   used in place of announced ones.
 //! - [`stream`], [`happy_eyeballs`], [`tls`]: sockets; [`read_activity`]: noticing that data arrives.
 //! - [`connect`], [`handshake`]: opening a connection; [`tracking_support`]: which servers support the member cache;
 //!   [`slot_coverage`]: whether one server has all keys.
@@ -17,6 +18,8 @@ mod connection;
 mod handshake;
 mod happy_eyeballs;
 mod inventory;
+mod login;
+mod nat_map;
 mod read_activity;
 mod redact;
 mod role;
@@ -43,6 +46,8 @@ use crate::{cache::InheritedKeys, stats::Stats};
 
 pub use self::{
     connection::RedisConnection,
+    login::Asked,
+    nat_map::NatMap,
     sentinel::Sentinels,
     server_address::Address,
     settings::{CacheOptions, Endpoint, RedisOptions},
@@ -50,7 +55,7 @@ pub use self::{
     url::{URL_FORMS, UrlFault},
 };
 
-use self::sentinel::FailoverWatch;
+use self::{sentinel::FailoverWatch, server_errors::unreachable};
 
 // Used by redis_cluster, which connects to many servers at once.
 pub(crate) use self::{
@@ -94,7 +99,7 @@ impl RedisManager {
         let target = match &options.endpoint {
             Endpoint::Server(address) => Target::Server(address.clone()),
             Endpoint::Sentinel(sentinels) => Target::Primary(FailoverWatch::new(Sentinels {
-                tls: options.tls.clone(),
+                secrets: options.secrets(),
                 ..sentinels.clone()
             })),
         };

@@ -3,11 +3,18 @@
 
 use std::fmt;
 
-use super::{sentinel::Sentinels, server_address::Address, tls::Tls};
-use crate::{keys::Key, list_lru::Bounds};
+use super::{
+    login::{Asked, Source},
+    nat_map::NatMap,
+    sentinel::Sentinels,
+    server_address::Address,
+    tls::Tls,
+};
+use crate::{app::AppHandle, keys::Key, list_lru::Bounds};
 
 /// How to find the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "a service has one")]
 pub enum Endpoint {
     /// At a fixed address.
     Server(Address),
@@ -35,8 +42,14 @@ pub struct RedisOptions {
     pub username: Option<String>,
     /// The password, if one is needed.
     pub password: Option<String>,
+    /// Which of these are functions of the app instead.
+    pub asked: Asked,
     /// How connections are secured, if they are.
     pub tls: Option<Tls>,
+    /// Which addresses are used in place of announced ones.
+    pub nat_map: NatMap,
+    /// The app whose functions these are.
+    pub app: AppHandle,
     /// Further values that no error or log line may contain: those of all options that the table marks as secret.
     pub secrets: Vec<String>,
     /// What our keys begin with, all of which the server must have; `None` for one of many nodes.
@@ -62,22 +75,59 @@ impl RedisOptions {
             db: 0,
             username: None,
             password: None,
+            asked: Asked::default(),
             tls: None,
+            nat_map: NatMap::None,
+            app: AppHandle::default(),
             secrets: Vec::new(),
             stem: Some(Key::new()),
         }
     }
 
-    /// Returns what may be the reason if an attempt to connect takes too long.
-    pub(crate) fn timeout_hint(&self) -> Option<&'static str> {
-        self.tls.as_ref()?.timeout_hint()
+    /// Sets the app, for everything that may have to ask it.
+    pub(crate) fn bind(&mut self, app: &AppHandle) {
+        self.app = app.clone();
+        self.tls = self.tls.take().map(|tls| tls.bound(app));
+        if let Endpoint::Sentinel(sentinels) = &mut self.endpoint {
+            sentinels.tls = sentinels.tls.take().map(|tls| tls.bound(app));
+            sentinels.nat_map = self.nat_map.clone();
+            sentinels.app = app.clone();
+        }
     }
 
-    /// Returns the values that are removed from a server's messages, which may repeat what it was sent. The password
-    /// may come from a URL.
-    pub(super) fn secrets(&self) -> impl Iterator<Item = &str> {
-        let secrets = self.secrets.iter().chain(&self.password);
-        secrets.map(String::as_str)
+    /// Returns what may be the reason if an attempt to connect takes too long.
+    pub(crate) fn timeout_hint(&self) -> Option<&'static str> {
+        match self.app.unanswered() {
+            Some("natMap") => Some("while waiting for the function that is option natMap"),
+            Some("username") => Some("while waiting for the function that is option username"),
+            Some("password") => Some("while waiting for the function that is option password"),
+            Some("auth_pass") => Some("while waiting for the function that is option auth_pass"),
+            Some(_) => Some("while waiting for a function among the options"),
+            None => self.tls.as_ref()?.timeout_hint(),
+        }
+    }
+
+    /// Returns the source of logins at the server.
+    pub(super) fn source(&self) -> Source {
+        Source {
+            username: self.username.clone(),
+            password: self.password.clone(),
+            asked: self.asked,
+            app: self.app.clone(),
+            secrets: self.fixed_secrets(),
+        }
+    }
+
+    /// Returns the values that are removed from a server's messages, which may repeat what it was sent.
+    pub(super) fn secrets(&self) -> Vec<String> {
+        let mut secrets = self.fixed_secrets();
+        secrets.extend(self.app.secrets());
+        secrets
+    }
+
+    /// Returns the secrets among the options. The password may come from a URL.
+    fn fixed_secrets(&self) -> Vec<String> {
+        self.secrets.iter().chain(&self.password).cloned().collect()
     }
 }
 

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use napi::bindgen_prelude::{JsObjectValue as _, JsValue as _, Object};
 
 use crate::{
+    app::Level,
     binding::{
         service::{
             Service,
@@ -75,6 +76,15 @@ impl Service {
                 self.log("error", &line, Some(self.options.store.name()));
                 Ok(())
             }
+            Event::Note(level, line) => {
+                let level = match level {
+                    Level::Info => "info",
+                    Level::Warn => "warn",
+                };
+                self.log(level, &line, Some(self.options.store.name()));
+                Ok(())
+            }
+            Event::Ask(question) => self.on_question(*question),
             Event::Died(words) => self.on_died(words),
         }
     }

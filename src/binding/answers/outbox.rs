@@ -9,6 +9,7 @@ use napi::{
 };
 
 use crate::{
+    app::{App, AppHandle, Level, Question},
     binding::values::js::Args,
     driver::{Event, Outlet},
     queue::BatchQueue,
@@ -40,6 +41,12 @@ impl Outbox {
         self.0.queue.take(empty);
     }
 
+    /// Returns the app for the core, as long as this outbox or a clone of it exists.
+    pub fn app(&self) -> AppHandle {
+        let app: Arc<dyn App> = self.0.clone();
+        AppHandle::new(Arc::downgrade(&app))
+    }
+
     /// Wakes the JavaScript thread without an event.
     pub fn nudge(&self) {
         self.deliver(&mut Vec::new());
@@ -48,12 +55,25 @@ impl Outbox {
 
 impl Outlet for Outbox {
     fn deliver(&self, events: &mut Vec<Event>) {
-        if self.0.queue.push(events) {
+        self.0.deliver(events);
+    }
+}
+
+impl Inner {
+    fn deliver(&self, events: &mut Vec<Event>) {
+        if self.queue.push(events) {
             // Fails only in an environment that is closing, where no call is answered any more.
-            let _ = self
-                .0
-                .wake
-                .call((), ThreadsafeFunctionCallMode::NonBlocking);
+            let _ = self.wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
         }
+    }
+}
+
+impl App for Inner {
+    fn ask(&self, question: Question) {
+        self.deliver(&mut vec![Event::Ask(Box::new(question))]);
+    }
+
+    fn log(&self, level: Level, line: String) {
+        self.deliver(&mut vec![Event::Note(level, line)]);
     }
 }

@@ -9,6 +9,7 @@ use napi::{
 };
 
 use crate::{
+    app::PLATFORM_CAS,
     binding::{
         service::{
             Service,
@@ -39,13 +40,15 @@ pub fn anchor(env: &Env, app: Unknown, store: &mut Store) -> napi::Result<()> {
 }
 
 /// Makes the JavaScript side of an instance: calls what `lib/globalChannel.js` installed with
-/// `(channel, app, opts, {settle, failure, manager, commandTimeout, …})`.
+/// `(channel, app, opts, {settle, failure, manager, commandTimeout, …})`. `given` are the functions among the options, by
+/// name.
 pub fn attach(
     env: &Env,
     service: &Rc<Service>,
     channel: Object,
     app: Unknown,
     opts: Object,
+    given: &[(&str, Unknown)],
 ) -> napi::Result<()> {
     let Installed { attach, .. } = Installed::of(env)?;
     let mut tools = Object::new(env)?;
@@ -64,6 +67,18 @@ pub fn attach(
         Ok(())
     })?;
     tools.set_named_property("failed", failed)?;
+    let answered = closure(env, "answered", service, |service, call| {
+        let (token, failed) = (call.get::<i64>(0)?, call.get::<bool>(1)?);
+        let token = u64::try_from(token).unwrap_or_default();
+        service.on_answered(token, failed, &call.get(2)?)
+    })?;
+    tools.set_named_property("answered", answered)?;
+    let mut functions = Object::new(env)?;
+    for (option, function) in given {
+        functions.set_named_property(option, *function)?;
+    }
+    tools.set_named_property("functions", functions)?;
+    tools.set_named_property("platformCas", PLATFORM_CAS)?;
     let flush = closure(env, "flush", service, |service, _| {
         service.on_soon();
         Ok(())

@@ -43,7 +43,11 @@ impl GlobalChannel {
     fn make(env: Env, channel: Object, app: Unknown, opts: Unknown) -> napi::Result<Self> {
         may_panic("constructor");
         let given = options::object(&opts)?.map_err(|error| errors::to_throw(&env, &error))?;
-        let options::Given { known, unknown } = match &given {
+        let options::Given {
+            known,
+            unknown,
+            functions,
+        } = match &given {
             Some(given) => options::given(given)?,
             None => options::Given::default(),
         };
@@ -56,7 +60,7 @@ impl GlobalChannel {
             None => Object::new(&env)?,
         };
         let service = Service::new(env, options);
-        attach(&env, &service, channel, app, opts)?;
+        attach(&env, &service, channel, app, opts, &functions)?;
         for name in unknown {
             let line = format!("unknown option {name:?} is ignored");
             Host::of(&env, &channel)?.log(&env, "warn", &line, None)?;

@@ -54,11 +54,13 @@ impl Service {
             probe: self.keys.key("", ""),
         });
         let stats = self.stats.clone();
-        if let Some(warning) = self.options.store.warning() {
-            self.log("warn", warning, Some(self.options.store.name()));
+        for warning in self.options.store.warnings() {
+            self.log("warn", &warning, Some(self.options.store.name()));
         }
         let stem = self.keys.stem();
-        let driver = match StoreManager::new(&self.options.store, stem, cache, stats.clone()) {
+        let app = outbox.app();
+        let manager = StoreManager::new(&self.options.store, stem, cache, stats.clone(), &app);
+        let driver = match manager {
             StoreManager::Redis(manager) => DriverHandle::start(manager, limits, outbox, stats),
             StoreManager::Cluster(manager) => DriverHandle::start(manager, limits, outbox, stats),
             StoreManager::Embedded(manager) => DriverHandle::start(manager, limits, outbox, stats),
@@ -223,6 +225,7 @@ impl Service {
         self.input.take();
         self.outbox.borrow_mut().take();
         self.masters.take();
+        self.questions.take();
         let host = self.host.borrow_mut().take();
         if let Some(host) = host {
             // Fails only in an environment that is gone.

@@ -9,6 +9,7 @@ pub(in crate::binding) mod calls;
 pub(in crate::binding) mod lifecycle;
 pub(in crate::binding) mod packing;
 pub(in crate::binding) mod panic;
+pub(in crate::binding) mod questions;
 
 use std::{
     cell::{Cell, RefCell},
@@ -29,7 +30,10 @@ use crate::{
         class::stats::Counts,
         host::Host,
         methods::Kind,
-        service::call::{Call, Ending, LATE, Late, Outcome, State},
+        service::{
+            call::{Call, Ending, LATE, Late, Outcome, State},
+            questions::Questions,
+        },
         values::{
             args, errors,
             js::{Args, Callback, call_back},
@@ -81,6 +85,8 @@ pub struct Service {
     /// The message of the panic that ended the driver or the service.
     pub died: RefCell<Option<String>>,
     pub ending: Cell<Ending>,
+    /// The questions to functions among the options that are not answered yet.
+    pub questions: RefCell<Questions>,
     /// Whether callbacks are being called.
     pub releasing: Cell<bool>,
     /// Whether answers wait for the next turn of the event loop.
@@ -121,6 +127,7 @@ impl Service {
             outbox: RefCell::default(),
             died: RefCell::default(),
             ending: Cell::new(Ending::No),
+            questions: RefCell::default(),
             releasing: Cell::new(false),
             resting: Cell::new(false),
             events: RefCell::default(),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use napi::{
-    Unknown, ValueType,
+    JsDate, Unknown, ValueType,
     bindgen_prelude::{Array, BufferSlice, JsObjectValue as _, JsValue as _, Object},
 };
 use napi_derive::napi;
@@ -41,7 +41,7 @@ pub fn option_table() -> Vec<OptionRow> {
         name: row.name.to_owned(),
         store: match row.store {
             For::Any => "any",
-            For::Redis | For::Sentinel => "redis",
+            For::Redis | For::Sentinel | For::Announced => "redis",
             For::Embedded => "embedded",
         }
         .to_owned(),
@@ -67,24 +67,30 @@ pub fn object<'env>(value: &Unknown<'env>) -> Read<Option<Object<'env>>> {
 
 /// What an options object contains.
 #[derive(Default)]
-pub struct Given {
+pub struct Given<'env> {
     /// The values of the options of the table, [`Raw::Absent`] for those that are not given.
     pub known: HashMap<&'static str, Raw>,
     /// The names of the others.
     pub unknown: Vec<String>,
+    /// The functions that are called when their value is needed, by the names of their options.
+    pub functions: Vec<(&'static str, Unknown<'env>)>,
 }
 
 /// Reads an options object: each option once, since a getter may count.
-pub fn given(options: &Object) -> napi::Result<Given> {
+pub fn given<'env>(options: &Object<'env>) -> napi::Result<Given<'env>> {
     let mut known = HashMap::new();
     let mut unknown = Object::keys(options)?;
-    for name in TABLE
-        .iter()
-        .map(|row| row.name)
-        .filter(|n| !n.contains('.'))
-    {
+    let mut functions = Vec::new();
+    for row in TABLE.iter().filter(|row| !row.name.contains('.')) {
+        let name = row.name;
         let value: Unknown = options.get_named_property(name)?;
-        let shape = raw(&value)?;
+        let mut shape = raw(&value)?;
+        if shape == Raw::Function && row.kind.may_be_function() {
+            functions.push((name, value));
+        }
+        if shape == Raw::Object && row.kind.is_map() {
+            shape = map(&value)?;
+        }
         if shape == Raw::Object && fields(name).next().is_some() {
             // SAFETY: `raw` found it to be an object.
             let object: Object = unsafe { value.cast() }?;
@@ -101,7 +107,19 @@ pub fn given(options: &Object) -> napi::Result<Given> {
         known.insert(name, shape);
     }
     unknown.retain(|name| !known.contains_key(name.as_str()));
-    Ok(Given { known, unknown })
+    Ok(Given {
+        known,
+        unknown,
+        functions,
+    })
+}
+
+/// Converts what a function among the options returned.
+pub fn answer(value: &Unknown) -> napi::Result<Raw> {
+    match raw(value)? {
+        Raw::Object => record(value),
+        other => Ok(other),
+    }
 }
 
 /// Converts a value for the core. `null` counts as "not given".
@@ -114,7 +132,7 @@ fn raw(value: &Unknown) -> napi::Result<Raw> {
         ValueType::Number => Raw::Number(unsafe { value.cast() }?),
         // SAFETY: the same.
         ValueType::String => Raw::Text(unsafe { value.cast() }?),
-        ValueType::Function => Raw::Other("a function".to_owned()),
+        ValueType::Function => Raw::Function,
         ValueType::Symbol => {
             let text: Option<String> = value.coerce_to_object()?.get("description")?;
             Raw::Other(format!("Symbol({})", text.unwrap_or_default()))
@@ -156,11 +174,32 @@ fn record(value: &Unknown) -> napi::Result<Raw> {
     for name in Object::keys(&object)? {
         let field: Unknown = object.get_named_property(&name)?;
         let field = match field.get_type()? {
+            ValueType::Object if field.is_date()? => {
+                // SAFETY: its type was checked just now.
+                let date: JsDate = unsafe { field.cast() }?;
+                Raw::Number(date.value_of()?)
+            }
             // No list of options is deeper, and an object may contain itself.
             ValueType::Object if !field.is_buffer()? => Raw::Other("{…}".to_owned()),
             _ => raw(&field)?,
         };
         fields.push((name, field));
+    }
+    Ok(Raw::Record(fields))
+}
+
+/// Converts an object whose fields have any names, two levels deep.
+fn map(value: &Unknown) -> napi::Result<Raw> {
+    // SAFETY: the caller checked its type.
+    let object: Object = unsafe { value.cast() }?;
+    let names = Object::keys(&object)?;
+    if names.len() > LONGEST_LIST as usize {
+        return Ok(Raw::Other(format!("an object with {} fields", names.len())));
+    }
+    let mut fields = Vec::new();
+    for name in names {
+        let field: Unknown = object.get_named_property(&name)?;
+        fields.push((name, answer(&field)?));
     }
     Ok(Raw::Record(fields))
 }

@@ -17,13 +17,25 @@ fn anything() -> impl Strategy<Value = Raw> {
         "(redis|unix|rediss)://[a-z]{0,3}:s3cret-word@[a-z:/0-9]{0,10}".prop_map(Raw::Text),
         "process|os|redis|embedded".prop_map(Raw::Text),
         Just(Raw::Object),
+        Just(Raw::Function),
         vec(any::<u8>(), 0..10).prop_map(Raw::Bytes),
         Just(Raw::Other("{…}".to_owned())),
     ];
     leaf.prop_recursive(3, 20, 5, |inner| {
         prop_oneof![
             vec(inner.clone(), 0..5).prop_map(Raw::List),
-            vec((any::<String>(), inner), 0..5).prop_map(Raw::Record),
+            vec(
+                (
+                    prop_oneof![
+                        any::<String>(),
+                        "[a-z]:s3cret-word@[a-z]:[0-9]",
+                        "[a-z]:[0-9]"
+                    ],
+                    inner
+                ),
+                0..5
+            )
+            .prop_map(Raw::Record),
         ]
     })
 }

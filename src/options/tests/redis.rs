@@ -3,7 +3,7 @@
 use super::{super::*, embedded, parse, redis, text};
 use crate::{
     redis_cluster::ClusterOptions,
-    redis_manager::{Address, Endpoint, Sentinels},
+    redis_manager::{Address, Endpoint, NatMap, Sentinels, Tls},
 };
 
 #[test]
@@ -95,7 +95,7 @@ fn sentinels_are_records_or_text_with_a_port_or_without() {
         name: "mymaster".to_owned(),
         username: Some("u".to_owned()),
         password: Some("1".to_owned()),
-        tls: None,
+        ..Sentinels::default()
     };
     let shown = format!("{redis:?}");
     assert!(
@@ -107,6 +107,83 @@ fn sentinels_are_records_or_text_with_a_port_or_without() {
         (redis.db, redis.password.as_deref()),
         (3, Some("of the server"))
     );
+}
+
+#[test]
+fn a_function_is_asked_in_place_of_a_value() {
+    let given = [
+        ("url", text("redis://u:p@h")),
+        ("username", Raw::Function),
+        ("auth_pass", Raw::Function),
+    ];
+    let asked = redis(parse(&given).expect("all are valid")).asked;
+    let expected = (Some("username"), Some("auth_pass"));
+    assert_eq!((asked.username, asked.password), expected);
+    let given = [
+        ("sentinels", list(&[text("a")])),
+        ("name", text("mymaster")),
+        ("sentinelPassword", Raw::Function),
+        ("natMap", Raw::Function),
+    ];
+    let redis = redis(parse(&given).expect("all are valid"));
+    assert_eq!(redis.nat_map, NatMap::Function("natMap"));
+    let Endpoint::Sentinel(sentinels) = redis.endpoint else {
+        panic!("no sentinels");
+    };
+    let expected = (None, Some("sentinelPassword"));
+    let asked = (sentinels.asked.username, sentinels.asked.password);
+    assert_eq!(asked, expected);
+}
+
+#[test]
+fn tls_to_sentinels_is_that_to_the_server_unless_it_is_given() {
+    let of = |given: &[(&str, Raw)]| {
+        let sentinels = [
+            ("sentinels", list(&[text("a")])),
+            ("name", text("mymaster")),
+        ];
+        let redis = redis(parse(&[given, &sentinels].concat()).expect("all are valid"));
+        let Endpoint::Sentinel(sentinels) = redis.endpoint else {
+            panic!("no sentinels");
+        };
+        let option = |tls: Option<Tls>| tls.map(|tls| tls.option());
+        (option(redis.tls), option(sentinels.tls))
+    };
+    let (on, off) = (Raw::Bool(true), Raw::Bool(false));
+    assert_eq!(of(&[]), (None, None));
+    assert_eq!(of(&[("tls", on.clone())]), (Some("tls"), Some("tls")));
+    let given = [("tls", on.clone()), ("sentinelTls", off)];
+    assert_eq!(of(&given), (Some("tls"), None));
+    assert_eq!(
+        of(&[("sentinelTls", on.clone())]),
+        (None, Some("sentinelTls"))
+    );
+    let given = [("tls", on), ("sentinelTls", Raw::Object)];
+    assert_eq!(of(&given), (Some("tls"), Some("sentinelTls")));
+    let error = parse(&[("sentinelTls", Raw::Bool(true))]).unwrap_err();
+    let words = "option sentinelTls is for use with option sentinels";
+    assert_eq!(error.to_string(), words);
+}
+
+#[test]
+fn a_map_of_addresses_is_by_host_and_port() {
+    let map = Raw::Record(vec![
+        ("Node-1:6379".to_owned(), text("h")),
+        (
+            "::1:7000".to_owned(),
+            record(&[("host", text("h2")), ("port", text("8"))]),
+        ),
+        ("[::2]:7000".to_owned(), text("[::3]:9")),
+        ("unused:1".to_owned(), Raw::Absent),
+    ]);
+    let NatMap::Table(map) = cluster(&[("natMap", map)]).expect("a map").node.nat_map else {
+        panic!("no map");
+    };
+    let to = |host: &str, port| map.get(&(host.to_owned(), port)).map(ToString::to_string);
+    assert_eq!(to("node-1", 6379).as_deref(), Some("h:6379"));
+    assert_eq!(to("::1", 7000).as_deref(), Some("h2:8"));
+    assert_eq!(to("::2", 7000).as_deref(), Some("[::3]:9"));
+    assert_eq!(map.len(), 3);
 }
 
 #[test]

@@ -54,7 +54,14 @@ impl FailoverWatch {
             shared.settle(round).await;
             if !lock(&shared.set).answered_since(round) {
                 let failures = lock(&shared.set).failures();
-                return Err(shared.sentinels.not_found(&failures));
+                let failed = shared.sentinels.not_found(&failures);
+                return Err(failed.map(|words| match shared.sentinels.app.unanswered() {
+                    Some(option) => format!(
+                        "{words} (the function that is option {option} has not answered yet)"
+                    )
+                    .into(),
+                    None => words,
+                }));
             }
             let now = Instant::now();
             let verdict = lock(&shared.election).verdict(since, now);

@@ -22,8 +22,9 @@ use super::{
 use crate::{
     manager::ConnectError,
     redis_manager::{
+        login::{Login, renew},
         server_address::Address,
-        server_errors::{connect_error, unreachable},
+        server_errors::unreachable,
         stream::{self, Stream},
     },
 };
@@ -40,10 +41,13 @@ pub(super) type OnEvent = Arc<dyn Fn(FailoverEvent, bool) + Send + Sync>;
 /// A connection to one sentinel. Dropping it closes its sockets.
 pub(super) struct SentinelListener {
     connection: MultiplexedConnection,
-    /// Whether the password is sent before the first question, as in RESP2.
-    logs_in: bool,
+    /// The login that is sent before the first question, as in RESP2.
+    logs_in: Option<Login>,
     /// The tasks of the sockets; the connection ends with the first of them.
     sockets: JoinSet<()>,
+    /// The task that replaces the login before it expires, if it does and the connection is RESP3: in RESP2 the socket
+    /// for messages takes no `AUTH`.
+    _renewals: JoinSet<()>,
     /// Why it could not subscribe, in the sentinel's words.
     pub(super) not_subscribed: Option<Arc<str>>,
 }
@@ -62,25 +66,29 @@ impl SentinelListener {
         addr: &SentinelAddr,
         hear: OnEvent,
         plain: bool,
+        login: Login,
     ) -> Result<Self, ConnectError> {
         if !plain {
-            match Self::open_resp3(sentinels, addr, hear.clone()).await? {
+            match Self::open_resp3(sentinels, addr, hear.clone(), &login).await? {
                 Ok(listener) => return Ok(listener),
-                Err(error) if error.is_io_error() => return Err(unreachable(&error)),
+                Err(error) if error.is_io_error() => return Err(sentinels.unanswered(&error)),
                 // It does not speak RESP3, or the password is wrong, which RESP2 reports in the sentinel's own words.
                 Err(_) => {}
             }
         }
-        Self::open_resp2(sentinels, addr, hear).await
+        Self::open_resp2(sentinels, addr, hear, login).await
     }
 
     async fn open_resp3(
         sentinels: &Sentinels,
         addr: &SentinelAddr,
         hear: OnEvent,
+        login: &Login,
     ) -> Result<Result<Self, RedisError>, ConnectError> {
         let stream = reach(sentinels, addr).await?;
-        let info = credentials(sentinels).set_protocol(ProtocolVersion::RESP3);
+        let info = login
+            .put_into(settings())
+            .set_protocol(ProtocolVersion::RESP3);
         let name = sentinels.name.clone();
         let config = AsyncConnectionConfig::new()
             .set_response_timeout(None)
@@ -97,14 +105,22 @@ impl SentinelListener {
             };
         let mut sockets = JoinSet::new();
         sockets.spawn(task);
+        let mut renewals = JoinSet::new();
         let subscribed = connection.subscribe(&channels()).await;
         let not_subscribed = match subscribed {
             Err(error) if error.is_io_error() => return Ok(Err(error)),
             subscribed => subscribed.err().map(|error| error.to_string().into()),
         };
+        if let Some(expires) = login.expires() {
+            let place = format!("sentinel {}", addr.named);
+            let renewal = renew(sentinels.source(), connection.clone(), expires, place);
+            // Not one of the sockets: its end would be that of the connection.
+            renewals.spawn(renewal);
+        }
         Ok(Ok(Self {
             connection,
-            logs_in: false,
+            logs_in: None,
+            _renewals: renewals,
             sockets,
             not_subscribed,
         }))
@@ -114,19 +130,18 @@ impl SentinelListener {
         sentinels: &Sentinels,
         addr: &SentinelAddr,
         hear: OnEvent,
+        login: Login,
     ) -> Result<Self, ConnectError> {
         let stream = reach(sentinels, addr).await?;
-        let info = RedisConnectionInfo::default()
-            .set_skip_set_lib_name()
-            .set_protocol(ProtocolVersion::RESP2);
+        let info = settings().set_protocol(ProtocolVersion::RESP2);
         let config = AsyncConnectionConfig::new().set_response_timeout(None);
         let (connection, task) = MultiplexedConnection::new_with_config(&info, stream, config)
             .await
-            .map_err(|error| unreachable(&error))?;
+            .map_err(|error| sentinels.unanswered(&error))?;
         let mut sockets = JoinSet::new();
         sockets.spawn(task);
         let stream = reach(sentinels, addr).await?;
-        let info = credentials(sentinels);
+        let info = login.put_into(settings());
         let subscribed = async {
             let mut messages = PubSub::new(&info, stream).await?;
             messages.subscribe(&channels()).await?;
@@ -137,13 +152,14 @@ impl SentinelListener {
                 sockets.spawn(follow(messages, sentinels.name.clone(), hear));
                 None
             }
-            Err(error) if error.is_io_error() => return Err(unreachable(&error)),
+            Err(error) if error.is_io_error() => return Err(sentinels.unanswered(&error)),
             // The first question reports a wrong password, in the sentinel's own words.
             Err(error) => Some(error.to_string().into()),
         };
         Ok(Self {
             connection,
-            logs_in: sentinels.username.is_some() || sentinels.password.is_some(),
+            logs_in: Some(login),
+            _renewals: JoinSet::new(),
             sockets,
             not_subscribed,
         })
@@ -154,12 +170,12 @@ impl SentinelListener {
         &mut self,
         sentinels: &Sentinels,
     ) -> Result<(SentinelReply, Instant), ConnectError> {
-        if std::mem::take(&mut self.logs_in) {
+        if let Some(login) = self.logs_in.take() {
             let mut auth = Pipeline::new();
-            auth.cmd("AUTH").arg(&sentinels.username);
-            auth.arg(sentinels.password.as_deref().unwrap_or_default());
-            if let Some(Value::ServerError(error)) = self.send(&auth).await?.first() {
-                return Err(connect_error(error));
+            if login.authenticate(&mut auth)
+                && let Some(Value::ServerError(error)) = self.send(&auth).await?.first()
+            {
+                return Err(login.refused(error));
             }
         }
         let asked = Instant::now();
@@ -190,15 +206,8 @@ async fn reach(
     stream::open_at(addr.at, &host, sentinels.tls.as_ref()).await
 }
 
-fn credentials(sentinels: &Sentinels) -> RedisConnectionInfo {
-    let mut info = RedisConnectionInfo::default().set_skip_set_lib_name();
-    if let Some(username) = &sentinels.username {
-        info = info.set_username(username);
-    }
-    if sentinels.username.is_some() || sentinels.password.is_some() {
-        info = info.set_password(sentinels.password.as_deref().unwrap_or_default());
-    }
-    info
+fn settings() -> RedisConnectionInfo {
+    RedisConnectionInfo::default().set_skip_set_lib_name()
 }
 
 /// Passes on the messages of a socket that is used for nothing else, until it is closed.

@@ -3,20 +3,24 @@
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
-use redis::{Pipeline, Value, from_redis_value_ref};
+use redis::{Pipeline, RedisError, Value, from_redis_value_ref};
 
-use super::election::Answer;
+use super::{election::Answer, listener::LIMIT};
 use crate::{
+    app::AppHandle,
     manager::ConnectError,
     redis_manager::{
+        login::{Asked, Source},
+        nat_map::NatMap,
+        redact::redact,
         server_address::Address,
-        server_errors::{connect_error, words},
+        server_errors::{connect_error, unreachable, words},
         tls::Tls,
     },
 };
 
 /// The name of a primary, and its sentinels. `Debug` is not derived: it would show the password.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Sentinels {
     /// The addresses of the sentinels.
     pub addresses: Vec<Address>,
@@ -26,8 +30,16 @@ pub struct Sentinels {
     pub username: Option<String>,
     /// The password of the sentinels, if they need one.
     pub password: Option<String>,
-    /// How connections to them are secured: like those to the server.
+    /// Which of these are functions of the app instead.
+    pub asked: Asked,
+    /// How connections to them are secured, if they are.
     pub tls: Option<Tls>,
+    /// Which addresses are used in place of those that they announce.
+    pub nat_map: NatMap,
+    /// The app whose functions these are.
+    pub app: AppHandle,
+    /// What no line of the log may contain.
+    pub secrets: Vec<String>,
 }
 
 impl fmt::Debug for Sentinels {
@@ -68,6 +80,42 @@ pub(super) const MASTER: &str = "SENTINEL MASTER";
 pub(super) const SENTINELS: &str = "SENTINEL SENTINELS";
 
 impl Sentinels {
+    /// Returns the source of logins at the sentinels.
+    pub(super) fn source(&self) -> Source {
+        Source {
+            username: self.username.clone(),
+            password: self.password.clone(),
+            asked: self.asked,
+            app: self.app.clone(),
+            secrets: self.secrets.clone(),
+        }
+    }
+
+    /// Makes the error for a connection that broke before a sentinel answered anything on it.
+    pub(super) fn unanswered(&self, error: &RedisError) -> ConnectError {
+        match &self.tls {
+            Some(tls) => tls.refusal().unwrap_or_else(|| unreachable(error)),
+            None => unreachable(&format_args!(
+                "{error}, before any answer; a sentinel that wants TLS does that (option sentinelTls)"
+            )),
+        }
+    }
+
+    /// Removes secrets from what a sentinel says.
+    pub(super) fn redact(&self, words: Arc<str>) -> Arc<str> {
+        let asked = self.app.secrets();
+        let secrets = self.secrets.iter().chain(&asked);
+        redact(words, secrets.map(String::as_str))
+    }
+
+    /// Makes the error for a sentinel that did not answer in time.
+    pub(super) fn silent(&self) -> ConnectError {
+        let words = format!("no answer within {} ms", LIMIT.as_millis());
+        let hint = self.tls.as_ref().and_then(Tls::timeout_hint);
+        let hint = hint.map(|hint| format!(" {hint}"));
+        ConnectError::Unreachable((words + &hint.unwrap_or_default()).into())
+    }
+
     /// Makes the pipeline of questions. The details come first: if a promotion comes in between, the address is newer
     /// than the epoch, which the next question corrects; an old address with a new epoch would be believed.
     pub(super) fn questions(&self) -> Pipeline {
@@ -175,9 +223,8 @@ mod tests {
         Sentinels {
             addresses: (1..=3).map(|port| Address::Tcp("h".into(), port)).collect(),
             name: "x\ny".to_owned(),
-            username: None,
             password: Some("hush".to_owned()),
-            tls: None,
+            ..Sentinels::default()
         }
     }
 

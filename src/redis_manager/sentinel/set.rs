@@ -218,9 +218,8 @@ impl SentinelSet {
     }
 
     /// Notes that a sentinel did not answer in time.
-    pub(super) fn silent(&mut self, at: SocketAddr, asked: Instant) {
-        let words = format!("no answer within {} ms", LIMIT.as_millis());
-        self.settled(at, asked, Some(ConnectError::Unreachable(words.into())));
+    pub(super) fn silent(&mut self, at: SocketAddr, asked: Instant, no: ConnectError) {
+        self.settled(at, asked, Some(no));
         if let Some(member) = self.at(at) {
             member.slow = true;
         }

@@ -18,10 +18,11 @@ use tokio::{
 use super::{
     election::ConnectionId,
     listener::{LIMIT, SentinelAddr, SentinelListener},
-    protocol::Other,
+    protocol::{Other, Sentinels},
     shared::{STEP, Shared, lock},
 };
 use crate::{
+    app::Level,
     manager::ConnectError,
     redis_manager::{server_address::Address, stream},
 };
@@ -100,8 +101,18 @@ async fn attend(
             let shared = shared.clone();
             Arc::new(move |news, same: bool| shared.observe(id + u64::from(!same), news))
         };
-        let opening = SentinelListener::open(&shared.sentinels, &addr, hear, plain);
-        match timeout(LIMIT, opening).await {
+        let sentinels = &shared.sentinels;
+        let opening = async {
+            // Without the limit of the sentinel: a function of the app may take longer.
+            let login = sentinels.source().login().await?;
+            let opening = SentinelListener::open(sentinels, &addr, hear, plain, login);
+            Ok(timeout(LIMIT, opening).await)
+        };
+        let opened = match opening.await {
+            Ok(opened) => opened,
+            Err(failed) => Ok(Err(failed)),
+        };
+        match opened {
             Ok(Ok(listener)) => {
                 let attended = talk(&shared, &addr, listener, id, &found).await;
                 let now = Instant::now();
@@ -129,9 +140,10 @@ async fn attend(
             Ok(Err(no)) => {
                 // A proxy may close a connection on HELLO.
                 plain = !plain && matches!(no, ConnectError::Unreachable(_));
+                let no = no.map(|words| sentinels.redact(words));
                 lock(&shared.set).settled(addr.at, asked, Some(no));
             }
-            Err(_) => lock(&shared.set).silent(addr.at, asked),
+            Err(_) => lock(&shared.set).silent(addr.at, asked, sentinels.silent()),
         }
         shared.settled.send_replace(());
         if !lock(&shared.set).keeps(addr.at, Instant::now()) {
@@ -167,8 +179,12 @@ async fn talk(
         round.mark_unchanged();
         let at = Instant::now();
         match timeout(LIMIT, listener.ask(&shared.sentinels)).await {
-            Ok(Ok((told, asked))) => {
-                let not_subscribed = listener.not_subscribed.clone();
+            Ok(Ok((mut told, asked))) => {
+                let redact = |words: Arc<str>| shared.sentinels.redact(words);
+                for (_, words) in &mut told.denied {
+                    *words = redact(words.clone());
+                }
+                let not_subscribed = listener.not_subscribed.clone().map(redact);
                 if !lock(&shared.set).told(addr.at, &told, not_subscribed) {
                     return Ended::Needless;
                 }
@@ -184,11 +200,12 @@ async fn talk(
                 lock(&shared.set).settled(addr.at, at, None);
             }
             Ok(Err(no)) => {
+                let no = no.map(|words| shared.sentinels.redact(words));
                 lock(&shared.set).settled(addr.at, at, Some(no));
                 return ended;
             }
             Err(_) => {
-                lock(&shared.set).silent(addr.at, at);
+                lock(&shared.set).silent(addr.at, at, shared.sentinels.silent());
                 return ended;
             }
         }
@@ -205,8 +222,9 @@ async fn talk(
     }
 }
 
-/// Resolves the names of sentinels that another one knows. In parallel with the questions, because a name server may be
-/// slow, and the sentinel that named them has answered already.
+/// Resolves the names of sentinels that another one knows, and asks a function of the app which addresses to use. In
+/// parallel with the questions, because a name server or that function may be slow, and the sentinel that named them has
+/// answered already.
 #[derive(Default)]
 struct Names {
     tasks: JoinSet<Address>,
@@ -223,18 +241,29 @@ impl Names {
         other: Other,
         found: &mpsc::UnboundedSender<SentinelAddr>,
     ) {
-        if let Some(at) = ip_address(&other.address) {
-            join(shared, at, other, found);
+        let sentinels = &shared.sentinels;
+        let mapped = sentinels.nat_map.at_once(&other.address);
+        if let Some((at, named)) = mapped.and_then(|named| Some((ip_address(&named)?, named))) {
+            join(shared, SentinelAddr { at, named }, &other.id, found);
         } else if self.under_way.insert(other.address.clone()) {
             let (shared, found) = (shared.clone(), found.clone());
             self.tasks.spawn(async move {
-                let name = other.address.clone();
-                // An announced name has one address.
-                let all = stream::resolve(&name).await.unwrap_or_default();
-                if let Some(at) = all.into_iter().next() {
-                    join(&shared, at, other, &found);
+                let Sentinels { nat_map, app, .. } = &shared.sentinels;
+                match nat_map.apply(app, &other.address).await {
+                    Ok(named) => {
+                        // An announced name has one address.
+                        let all = stream::resolve(&named).await.unwrap_or_default();
+                        if let Some(at) = all.into_iter().next() {
+                            join(&shared, SentinelAddr { at, named }, &other.id, &found);
+                        }
+                    }
+                    Err(error) => {
+                        let line =
+                            format!("sentinel {} is not listened to: {error}", other.address);
+                        app.log_once(Level::Warn, line);
+                    }
                 }
-                name
+                other.address
             });
         }
     }
@@ -253,12 +282,11 @@ impl Names {
 
 fn join(
     shared: &Shared,
-    at: SocketAddr,
-    other: Other,
+    addr: SentinelAddr,
+    id: &str,
     found: &mpsc::UnboundedSender<SentinelAddr>,
 ) {
-    let named = other.address;
-    let new = lock(&shared.set).discovered(SentinelAddr { at, named }, &other.id, Instant::now());
+    let new = lock(&shared.set).discovered(addr, id, Instant::now());
     if let Some(addr) = new {
         let _ = found.send(addr);
     }

@@ -22,7 +22,8 @@ pub(super) struct AlertStream<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> AlertStream<S> {
     fn note<T>(&self, polled: &Poll<io::Result<T>>) {
         if let Poll::Ready(Err(error)) = polled
-            && let Some(refusal @ ConnectError::Refused(_)) = messages::of_io(error)
+            && let Some(refusal @ ConnectError::Refused(_)) =
+                messages::of_io(error, self.inner.option, self.inner.option)
         {
             *self.inner.refusal() = Some(refusal);
         }

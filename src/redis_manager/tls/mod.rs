@@ -1,10 +1,11 @@
 //! TLS on a socket, by rustls: the settings of connections, and the handshake. Which certificates are trusted is in
-//! [`trust`], parsing certificates and keys in [`pem`], errors in [`messages`] and [`alert_stream`], the names of the
+//! [`trust`] and [`roots`], parsing certificates and keys in [`pem`], errors in [`messages`] and [`alert_stream`], the names of the
 //! options in [`crate::options`].
 
 mod alert_stream;
 mod messages;
 mod pem;
+mod roots;
 mod trust;
 
 use std::{
@@ -37,20 +38,30 @@ pub use self::{
 pub use tokio_rustls::rustls::RootCertStore as Roots;
 
 use self::alert_stream::AlertStream;
-use crate::manager::ConnectError;
+use crate::{app::AppHandle, manager::ConnectError};
 
-/// The TLS settings of all connections of a service; cheap to clone.
+/// The option for connections to servers.
+const TLS: &str = "tls";
+
+/// The TLS settings of the connections to servers or to sentinels; cheap to clone.
 #[derive(Clone)]
-pub struct Tls(Arc<Inner>);
+pub struct Tls {
+    inner: Arc<Inner>,
+    /// The option that switches TLS on and off for these connections.
+    switch: &'static str,
+    app: AppHandle,
+}
 
 struct Inner {
+    /// The option that has the settings.
+    option: &'static str,
     trust: Trust,
     identity: Option<Identity>,
     /// The name that the server's certificate must have, if it is not that of the host.
     name: Option<ServerName<'static>>,
     /// Made on first use, because reading the system's certificates may take long.
     config: OnceCell<Arc<ClientConfig>>,
-    /// Whether the last handshake has not ended yet.
+    /// Whether a handshake was given up since the last one began.
     unanswered: AtomicBool,
     /// Why the server rejected us after the handshake, in the last connection.
     refusal: Mutex<Option<ConnectError>>,
@@ -65,8 +76,8 @@ impl Inner {
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tls")
-            .field("trust", &self.0.trust)
-            .field("name", &self.0.name)
+            .field("trust", &self.inner.trust)
+            .field("name", &self.inner.name)
             .finish_non_exhaustive()
     }
 }
@@ -74,7 +85,7 @@ impl fmt::Debug for Tls {
 /// Equal only to its own clones: the values are not compared.
 impl PartialEq for Tls {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        Arc::ptr_eq(&self.inner, &other.inner)
     }
 }
 
@@ -83,41 +94,103 @@ impl Eq for Tls {}
 impl Default for Tls {
     /// Trusts what the system trusts.
     fn default() -> Self {
-        Self::new(Trust::System, None, None)
+        Self::new(TLS, Trust::System, None, None)
+    }
+}
+
+/// Notes that a handshake was given up, unless it has ended.
+struct Handshake<'a> {
+    unanswered: &'a AtomicBool,
+    ended: bool,
+}
+
+impl Drop for Handshake<'_> {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.unanswered.store(true, Ordering::Relaxed);
+        }
     }
 }
 
 impl Tls {
-    /// Makes TLS settings. `identity` is for servers that want a client certificate; `name` is the name that the
-    /// server's certificate must have, if it is not that of the host.
+    /// Makes TLS settings of option `option`. `identity` is for servers that want a client certificate; `name` is the
+    /// name that the server's certificate must have, if it is not that of the host.
     #[must_use]
-    pub fn new(trust: Trust, identity: Option<Identity>, name: Option<Name>) -> Self {
-        Self(Arc::new(Inner {
+    pub fn new(
+        option: &'static str,
+        trust: Trust,
+        identity: Option<Identity>,
+        name: Option<Name>,
+    ) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                option,
+                trust,
+                identity,
+                name: name.map(|name| name.0),
+                config: OnceCell::new(),
+                unanswered: AtomicBool::new(false),
+                refusal: Mutex::new(None),
+            }),
+            switch: option,
+            app: AppHandle::default(),
+        }
+    }
+
+    /// Returns these settings for the connections that option `switch` switches TLS on and off for. Each use has its own
+    /// state.
+    #[must_use]
+    pub fn switched_by(&self, switch: &'static str) -> Self {
+        let Inner {
+            option,
             trust,
             identity,
-            name: name.map(|name| name.0),
-            config: OnceCell::new(),
-            unanswered: AtomicBool::new(false),
-            refusal: Mutex::new(None),
-        }))
+            name,
+            ..
+        } = &*self.inner;
+        let name = name.clone().map(Name);
+        Self {
+            switch,
+            app: self.app.clone(),
+            ..Self::new(option, trust.clone(), identity.clone(), name)
+        }
+    }
+
+    /// Returns these settings with the app that is asked for CAs, and in whose log it is written which are trusted.
+    #[must_use]
+    pub(super) fn bound(self, app: &AppHandle) -> Self {
+        Self {
+            app: app.clone(),
+            ..self
+        }
+    }
+
+    /// Returns the name of the option that has these settings.
+    #[must_use]
+    pub fn option(&self) -> &'static str {
+        self.inner.option
     }
 
     /// Returns whether TLS certificate verification is disabled.
     #[must_use]
     pub fn trusts_anyone(&self) -> bool {
-        matches!(self.0.trust, Trust::Anyone)
+        matches!(self.inner.trust, Trust::Anyone)
     }
 
     /// Returns why an attempt to connect may have taken too long, if a handshake did not end. Redis on a port without
     /// TLS does not answer the first message of a handshake.
     pub(super) fn timeout_hint(&self) -> Option<&'static str> {
-        let unanswered = self.0.unanswered.load(Ordering::Relaxed);
-        unanswered.then_some("in the TLS handshake; a server that speaks no TLS does that")
+        let unanswered = self.inner.unanswered.load(Ordering::Relaxed);
+        unanswered.then_some(if self.switch == TLS {
+            "in the TLS handshake; a server that speaks no TLS does that (option tls)"
+        } else {
+            "in the TLS handshake; a sentinel that speaks no TLS does that (option sentinelTls)"
+        })
     }
 
     /// Returns why the last connection broke before anything was answered on it, if TLS reported it.
     pub(super) fn refusal(&self) -> Option<ConnectError> {
-        self.0.refusal().clone()
+        self.inner.refusal().clone()
     }
 
     /// Does the handshake with the server at the other end of `stream`.
@@ -126,39 +199,48 @@ impl Tls {
         host: &str,
         stream: S,
     ) -> Result<impl AsyncRead + AsyncWrite + Unpin + Send + use<S>, ConnectError> {
-        let name = match &self.0.name {
+        let inner = &self.inner;
+        let name = match &inner.name {
             Some(name) => name.clone(),
             None => Name::new(host).map(|name| name.0).ok_or_else(|| {
-                let words = format!("TLS: no certificate is for {host:?}; option tls.servername");
+                let option = inner.option;
+                let words =
+                    format!("TLS: no certificate is for {host:?}; option {option}.servername");
                 ConnectError::Refused(words.into())
             })?,
         };
-        let config = self.0.config.get_or_try_init(|| self.config()).await?;
-        *self.0.refusal() = None;
-        self.0.unanswered.store(true, Ordering::Relaxed);
+        let config = inner.config.get_or_try_init(|| self.config()).await?;
+        *inner.refusal() = None;
+        inner.unanswered.store(false, Ordering::Relaxed);
+        let mut handshake = Handshake {
+            unanswered: &inner.unanswered,
+            ended: false,
+        };
         let secured = TlsConnector::from(config.clone())
             .connect(name, stream)
             .await;
-        self.0.unanswered.store(false, Ordering::Relaxed);
+        handshake.ended = true;
         match secured {
             Ok(stream) => Ok(AlertStream {
                 stream,
-                inner: self.0.clone(),
+                inner: inner.clone(),
             }),
-            Err(error) => Err(messages::of_handshake(&error)),
+            Err(error) => Err(messages::of_handshake(&error, inner.option, self.switch)),
         }
     }
 
     async fn config(&self) -> Result<Arc<ClientConfig>, ConnectError> {
         let provider = provider();
-        let verifier = self.0.trust.verifier(&provider).await?;
+        let option = self.inner.option;
+        let trust = &self.inner.trust;
+        let verifier = trust.verifier(&provider, option, &self.app).await?;
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(|error| messages::of(&error))?
+            .map_err(|error| messages::of(&error, option, self.switch))?
             // rustls's name for it, because `Trust::Anyone` can be chosen.
             .dangerous()
             .with_custom_certificate_verifier(verifier);
-        let mut config = match &self.0.identity {
+        let mut config = match &self.inner.identity {
             None => config.with_no_client_auth(),
             Some(identity) => {
                 let resolver = SingleCertAndKey::from(identity.0.clone());

@@ -1,4 +1,4 @@
-//! Verification of the server's certificate.
+//! Verification of the server's certificate. Which CAs are trusted without option `ca` is in [`super::roots`].
 
 use std::{fmt, sync::Arc};
 
@@ -12,12 +12,13 @@ use tokio_rustls::rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
 
-use crate::manager::ConnectError;
+use super::roots::default_roots;
+use crate::{app::AppHandle, manager::ConnectError};
 
 /// Which certificates of servers are trusted.
 #[derive(Clone)]
 pub enum Trust {
-    /// Certificates that the system trusts.
+    /// Certificates of the CAs that Node and the system trust.
     System,
     /// Only certificates of these CAs.
     Only(Arc<RootCertStore>),
@@ -36,12 +37,15 @@ impl fmt::Debug for Trust {
 }
 
 impl Trust {
+    /// Returns what verifies certificates. `option` is for errors; the app is asked for CAs where the system has none.
     pub(super) async fn verifier(
         &self,
         provider: &Arc<CryptoProvider>,
+        option: &str,
+        app: &AppHandle,
     ) -> Result<Arc<dyn ServerCertVerifier>, ConnectError> {
         let roots = match self {
-            Self::System => Arc::new(system_roots().await?),
+            Self::System => Arc::new(default_roots(option, app).await?),
             Self::Only(roots) => roots.clone(),
             Self::Anyone => return Ok(Arc::new(Anyone(provider.clone()))),
         };
@@ -51,23 +55,7 @@ impl Trust {
     }
 }
 
-/// Reads the system's CAs, for each service anew, so that restarting a service takes up changes.
-async fn system_roots() -> Result<RootCertStore, ConnectError> {
-    // It reads files, and on macOS asks a service.
-    let found = tokio::task::spawn_blocking(rustls_native_certs::load_native_certs).await;
-    let found = found.map_err(|error| refused(error.to_string()))?;
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(found.certs);
-    if !roots.is_empty() {
-        return Ok(roots);
-    }
-    let why = found.errors.first().map(|error| format!(" ({error})"));
-    let why = why.unwrap_or_default();
-    let words = format!("the system has no certificates of CAs{why}; give them as option tls.ca");
-    Err(refused(words))
-}
-
-fn refused(words: impl fmt::Display) -> ConnectError {
+pub(super) fn refused(words: impl fmt::Display) -> ConnectError {
     ConnectError::Refused(format!("TLS: {words}").into())
 }
 

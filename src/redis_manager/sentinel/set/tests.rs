@@ -71,7 +71,7 @@ fn a_name_is_waited_for_and_then_what_is_behind_it() {
 #[test]
 fn one_that_was_silent_is_waited_for_a_moment_unless_it_is_the_last_hope() {
     let (mut set, now) = listed(&[1, 2]);
-    set.silent(at(2), now);
+    set.silent(at(2), now, no());
     let round = now + Duration::from_secs(1);
     assert_eq!(set.waits(round), Some(round + LIMIT));
     set.settled(at(1), round, None);
@@ -89,7 +89,7 @@ fn one_that_is_announced_and_not_reached_holds_up_little() {
     assert!(set.discovered(addr(9), "nine", now).is_some());
     set.settled(at(1), now, None);
     assert_eq!(set.waits(now), Some(now + FIRST));
-    set.silent(at(9), now);
+    set.silent(at(9), now, no());
     let round = now + Duration::from_secs(1);
     set.settled(at(1), round, None);
     assert_eq!(set.waits(round), Some(round + GRACE));
