@@ -72,6 +72,7 @@ const OLD = {
 const RIGHT = {
   name: 'n',
   uid: 'u',
+  uids: 'u',
   sid: 's1',
   serverType: 'connector',
   route: 'onChat',
@@ -95,7 +96,11 @@ function methodsWith(values) {
   const given = { ...RIGHT, channelName: values.name || RIGHT.name, ...values };
   const entries = Object.entries(TABLE)
     .filter(([, { arguments: names }]) => names.length > 0)
-    .map(([method, { arguments: names }]) => [method, names.map((name) => given[name])]);
+    .map(([method, { arguments: names }]) => {
+      // Users have no frontend of their own.
+      const opts = names.includes('uids') ? { sid: given.sid } : given.opts;
+      return [method, names.map((name) => ({ ...given, opts })[name])];
+    });
   return Object.fromEntries(entries);
 }
 
