@@ -72,7 +72,6 @@ const OLD = {
 const RIGHT = {
   name: 'n',
   uid: 'u',
-  uids: 'u',
   sid: 's1',
   serverType: 'connector',
   route: 'onChat',
@@ -88,6 +87,9 @@ const TABLE = Object.fromEntries(
   ),
 );
 
+/** The scopes of methods that do not ask the store: they are in pushes/. */
+const WITHOUT_STORE = ['pushUids', 'broadcast'];
+
 /** The methods of the store that have arguments, with arguments that are right; the callback is left out. */
 const METHODS = methodsWith({});
 
@@ -95,12 +97,8 @@ const METHODS = methodsWith({});
 function methodsWith(values) {
   const given = { ...RIGHT, channelName: values.name || RIGHT.name, ...values };
   const entries = Object.entries(TABLE)
-    .filter(([, { arguments: names }]) => names.length > 0)
-    .map(([method, { arguments: names }]) => {
-      // Users have no frontend of their own.
-      const opts = names.includes('uids') ? { sid: given.sid } : given.opts;
-      return [method, names.map((name) => ({ ...given, opts })[name])];
-    });
+    .filter(([, { arguments: names, scope }]) => names.length > 0 && !WITHOUT_STORE.includes(scope))
+    .map(([method, { arguments: names }]) => [method, names.map((name) => given[name])]);
   return Object.fromEntries(entries);
 }
 
