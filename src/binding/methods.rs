@@ -50,24 +50,32 @@ macro_rules! methods {
 
 methods! {
     // Kind: name in JavaScript, arguments, operation of the store or `None`, arguments of the callback after an error.
-    Add: "add", Member, Some(write(WriteOp::Add)), Plain;
-    Leave: "leave", Member, Some(write(WriteOp::Remove)), Plain;
-    GetMembersBySid: "getMembersBySid", Frontend, Some(read(ReadOp::Members)), Undefined;
-    GetCountBySid: "getCountBySid", Frontend, Some(read(ReadOp::Count)), Undefined;
-    GetMembersByChannelName: "getMembersByChannelName", Servers, Some(read(ReadOp::Members)), Null;
-    PushMessage: "pushMessage", Push, Some(read(ReadOp::Members)), Plain;
+    Add: "add", Member, write(WriteOp::Add), Plain;
+    Leave: "leave", Member, write(WriteOp::Remove), Plain;
+    GetMembersBySid: "getMembersBySid", Frontend, read(ReadOp::Members), Undefined;
+    GetCountBySid: "getCountBySid", Frontend, read(ReadOp::Count), Undefined;
+    GetMembersByChannelName: "getMembersByChannelName", Servers, read(ReadOp::Members), Null;
+    PushMessage: "pushMessage", Push, read(ReadOp::Members), Plain;
     PushMessageByUids: "pushMessageByUids", PushUids, None, Plain;
     Broadcast: "broadcast", Broadcast, None, Plain;
-    DestroyChannel: "destroyChannel", Frontends, Some(write(WriteOp::Delete)), Plain;
+    DestroyChannel: "destroyChannel", Frontends, write(WriteOp::Delete), Plain;
     Clean: "clean", Store, Some(Code::Clean), Plain;
 }
 
-const fn read(op: ReadOp) -> Code {
-    Code::Command(Op::Read(op))
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the table has what the store executes, if anything"
+)]
+const fn read(op: ReadOp) -> Option<Code> {
+    Some(Code::Command(Op::Read(op)))
 }
 
-const fn write(op: WriteOp) -> Code {
-    Code::Command(Op::Write(op))
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the table has what the store executes, if anything"
+)]
+const fn write(op: WriteOp) -> Option<Code> {
+    Some(Code::Command(Op::Write(op)))
 }
 
 /// The kinds of arguments of methods: what a method is about.
