@@ -402,9 +402,10 @@ export interface GlobalChannelOptions {
    * `redis://[[user][:password]@]host[:port][/db]`, `rediss://…` for the same with TLS, `unix:///path`,
    * `redis+sentinel://[[user][:password]@]host[:port],…/name[/db]` (the login is the servers', the rest as options
    * `sentinels` and `name`) or `redis+cluster://[[user][:password]@]host[:port],…` (as option `cluster`). The scheme
-   * may be in any case, and `valkey` means the same as `redis` in it. Excludes `host`, `port` and `path`. Accepted parameters, percent-encoded: `db`, `username` (or `user`), `password` (or
-   * `pass`), and `tls` (or `ssl`) with `true` or `false`. Any other parameter, a `#fragment`, or two values for the
-   * same thing are an error. Options `db`, `username` and `password` override the URL's.
+   * may be in any case, and `valkey` means the same as `redis` in it. Excludes `host`, `port` and `path`.
+   * Accepted parameters, percent-encoded: `db`, `username` (or `user`), `password` (or `pass`), and `tls` (or `ssl`) with
+   * `true` or `false`; with sentinels also `sentinelUsername` and `sentinelPassword`. Any other parameter, a
+   * `#fragment`, or two values for the same thing are an error. Options override what the URL says.
    * @example
    * ```ts
    * app.use(globalChannel, { globalChannel: { url: 'redis://:secret@10.0.0.5:6379/3' } });

@@ -67,10 +67,18 @@ methods! {
     Clean: "clean", Store, Some(Code::Clean), Plain;
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the table has what the store executes, if anything"
+)]
 const fn read(op: ReadOp) -> Option<Code> {
     Some(Code::Command(Op::Read(op)))
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the table has what the store executes, if anything"
+)]
 const fn write(op: WriteOp) -> Option<Code> {
     Some(Code::Command(Op::Write(op)))
 }

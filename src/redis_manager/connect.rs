@@ -49,11 +49,7 @@ impl Manager for RedisManager {
                 Target::Server(address) => self.connect_to(address).await,
                 Target::Primary(watch) => self.connect_to_primary(watch).await,
             };
-            let mut connected = connected.map_err(|error| error.map(|words| self.redact(words)))?;
-            // It may contain what sentinels say.
-            let note = connected.note.take();
-            connected.note = note.map(|note| self.redact(note.into()).to_string());
-            Ok(connected)
+            connected.map_err(|error| error.map(|words| self.redact(words)))
         }
         .boxed()
     }
@@ -114,6 +110,10 @@ impl RedisManager {
             lock(&open.connection.state).role = Role::new(open.identity.question).rises(rises);
         }
         let notes = std::mem::take(&mut open.identity.notes);
+        let notes = notes
+            .into_iter()
+            .map(|note| self.redact(note.into()).to_string());
+        let notes: Vec<String> = notes.collect();
         let last = self.last().clone();
         let fenced = fence(&mut open.connection.connection, last, &open.identity).await?;
         *self.last() = Some(open.identity);

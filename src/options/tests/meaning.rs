@@ -27,6 +27,10 @@ fn given(name: &'static str, value: Raw) -> Result<Options> {
         given.push((object, Raw::Object));
     }
     let row = TABLE.iter().find(|row| row.name == name);
+    if row.is_some_and(|row| row.store == For::Sentinel) {
+        given.push(("sentinels", Raw::List(vec![text("h")])));
+        given.push(("name", text("main")));
+    }
     if row.is_some_and(|row| row.store == For::Embedded) {
         given.push(("path", text("/data")));
         embedded(&given)

@@ -14,6 +14,7 @@ use crate::{
         handshake::unanswered,
         login::{Asked, Source},
         nat_map::NatMap,
+        redact::redact,
         server_address::Address,
         server_errors::{connect_error, words},
         tls::Tls,
@@ -45,7 +46,11 @@ pub struct Sentinels {
 
 impl fmt::Debug for Sentinels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+        f.debug_struct("Sentinels")
+            .field("name", &self.name)
+            .field("addresses", &self.addresses)
+            .field("tls", &self.tls)
+            .finish_non_exhaustive()
     }
 }
 
@@ -99,6 +104,13 @@ impl Sentinels {
     pub(super) fn unanswered(&self, error: &RedisError, first: &FirstLine) -> ConnectError {
         let hint = "a sentinel that wants TLS does that (option sentinelTls)";
         unanswered(error, first, self.tls.as_ref(), Some(hint))
+    }
+
+    /// Removes secrets from what a sentinel says.
+    pub(super) fn redact(&self, words: Arc<str>) -> Arc<str> {
+        let asked = self.app.secrets();
+        let secrets = self.secrets.iter().chain(&asked);
+        redact(words, secrets.map(String::as_str))
     }
 
     /// Makes the error for a sentinel that did not answer in time.

@@ -140,6 +140,7 @@ async fn attend(
             Ok(Err(no)) => {
                 // A proxy may close a connection on HELLO.
                 plain = !plain && matches!(no, ConnectError::Unreachable(_));
+                let no = no.map(|words| sentinels.redact(words));
                 lock(&shared.set).settled(addr.at, asked, Some(no));
             }
             Err(_) => lock(&shared.set).silent(addr.at, asked, sentinels.silent()),
@@ -178,8 +179,12 @@ async fn talk(
         round.mark_unchanged();
         let at = Instant::now();
         match timeout(LIMIT, listener.ask(&shared.sentinels)).await {
-            Ok(Ok((told, asked))) => {
-                let not_subscribed = listener.not_subscribed.clone();
+            Ok(Ok((mut told, asked))) => {
+                let redact = |words: Arc<str>| shared.sentinels.redact(words);
+                for (_, words) in &mut told.denied {
+                    *words = redact(words.clone());
+                }
+                let not_subscribed = listener.not_subscribed.clone().map(redact);
                 if !lock(&shared.set).told(addr.at, &told, not_subscribed) {
                     return Ended::Needless;
                 }
@@ -195,6 +200,7 @@ async fn talk(
                 lock(&shared.set).settled(addr.at, at, None);
             }
             Ok(Err(no)) => {
+                let no = no.map(|words| shared.sentinels.redact(words));
                 lock(&shared.set).settled(addr.at, at, Some(no));
                 return ended;
             }

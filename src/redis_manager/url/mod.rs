@@ -98,17 +98,16 @@ impl StoreUrl {
         if let Some(address) = addresses.first() {
             options.endpoint = Endpoint::Server(address.clone());
         }
-        let topology = match kind {
-            Kind::Cluster => Topology::Cluster(addresses),
-            _ => {
-                options.secrets.extend(login.password.clone());
-                Topology::Sentinels(SentinelUrl {
-                    addresses,
-                    name: name.map(str::to_owned),
-                    username: login.username,
-                    password: login.password,
-                })
-            }
+        options.secrets.extend(login.password.clone());
+        let topology = if kind == Kind::Cluster {
+            Topology::Cluster(addresses)
+        } else {
+            Topology::Sentinels(SentinelUrl {
+                addresses,
+                name: name.map(str::to_owned),
+                username: login.username,
+                password: login.password,
+            })
         };
         Ok(Self { options, topology })
     }

@@ -135,7 +135,7 @@ fn unknown(name: &str, value: &str) -> UrlFault {
     let is_name = !value.is_empty() && name.len() <= 40 && name.chars().all(plain);
     let shown = if is_name { name } else { "(not shown)" };
     fault(format!(
-        "has an unknown parameter {shown}; accepted are db, username, password and tls, for anything else there \
-         are options"
+        "has an unknown parameter {shown}; accepted are db, username, password and tls, with sentinels also \
+         sentinelUsername and sentinelPassword; for anything else there are options"
     ))
 }

@@ -241,8 +241,12 @@ fn a_url_may_name_sentinels_or_the_nodes_of_a_cluster() {
     ] {
         let StoreUrl { options, topology } = parsed(url);
         let addresses = vec![at("a", 26379), at("b", 7), at("::1", 8)];
-        let name = name.map(str::to_owned);
-        assert_eq!(topology, Topology::Sentinels(addresses, name), "{url}");
+        let expected = SentinelUrl {
+            addresses,
+            name: name.map(str::to_owned),
+            ..SentinelUrl::default()
+        };
+        assert_eq!(topology, Topology::Sentinels(expected), "{url}");
         assert_eq!((options.db, options.tls.is_some()), (db, tls), "{url}");
     }
     for url in [
@@ -258,4 +262,53 @@ fn a_url_may_name_sentinels_or_the_nodes_of_a_cluster() {
         assert_eq!(login, (Some("me"), Some("p@,w")), "{url}");
     }
     assert!(parsed("valkeys+cluster://a,b").options.tls.is_some());
+}
+
+#[test]
+fn the_login_at_sentinels_is_in_parameters_of_its_own() {
+    let url =
+        "redis+sentinel://:pw@a/main.1/2?sentinelPassword=x%26y&username=me&sentinelUsername=s";
+    let StoreUrl { options, topology } = parsed(url);
+    let expected = SentinelUrl {
+        addresses: vec![at("a", 26379)],
+        name: Some("main.1".to_owned()),
+        username: Some("s".to_owned()),
+        password: Some("x&y".to_owned()),
+    };
+    assert_eq!(topology, Topology::Sentinels(expected));
+    let login = (options.username.as_deref(), options.password.as_deref());
+    assert_eq!((options.db, login), (2, (Some("me"), Some("pw"))));
+    assert_eq!(options.secrets, ["x&y"]);
+    let only = parsed("redis+sentinel://a/m?sentinelPassword=x").topology;
+    assert!(matches!(only, Topology::Sentinels(url) if url.password.as_deref() == Some("x")));
+    for (url, part) in [
+        (
+            "redis+sentinel://a/m?sentinelPassword=",
+            "has a parameter sentinelPassword that is empty or not UTF-8",
+        ),
+        (
+            "redis+sentinel://a/m?sentinelPassword=%ff",
+            "has a parameter sentinelPassword that is empty or not UTF-8",
+        ),
+        (
+            "redis+sentinel://a/m?sentinelPassword=hunter2&sentinelPassword=x",
+            "has sentinelPassword twice",
+        ),
+        (
+            "redis+sentinel://a/m?sentinelPassword=hunter2@b",
+            "has an @ behind its host",
+        ),
+        (
+            "redis+sentinel://a/m?sentinelPassword=x#hunter2",
+            "has a fragment",
+        ),
+        (
+            "redis+cluster://a?sentinelPassword=hunter2",
+            "unknown parameter sentinelPassword",
+        ),
+    ] {
+        let words = words(url);
+        assert!(words.contains(part), "{url}: {words}");
+        assert!(!words.contains("hunter"), "{url}: {words}");
+    }
 }
