@@ -8,7 +8,7 @@
 const assert = require('node:assert');
 const { inspect } = require('util');
 const { createApp, pushed } = require('./support/app');
-const { call, ok, METHODS } = require('./support/call');
+const { call, ok, METHODS, OTHERS } = require('./support/call');
 const { recordingManager } = require('./support/manager');
 const { create, factory, optionsOf, plugin } = require('./support/service');
 const { stores, same, ours } = require('./support/rows');
@@ -84,7 +84,7 @@ stores('A service behind', (ctx) => {
         assert.strictEqual(wrapped.state, 0);
         await wrapped.promises.start();
         assert.strictEqual(wrapped.state, 1);
-        for (const [method, args] of Object.entries({ ...METHODS, clean: [] })) {
+        for (const [method, args] of Object.entries({ ...METHODS, ...OTHERS, clean: [] })) {
           await ok(wrapped, method, ...args);
           await wrapped.promises[method](...args);
         }

@@ -35,7 +35,8 @@ function takesArray(method, name) {
   const { scope, value } = TABLE[method];
   if (name === 'uid' || name === 'members') return true;
   return (
-    name === 'name' && (['frontends', 'groups'].includes(scope) || (scope === 'member' && !value))
+    name === 'name' &&
+    (['frontends', 'groups', 'push'].includes(scope) || (scope === 'member' && !value))
   );
 }
 
@@ -174,6 +175,8 @@ function namesArgument(watch, what, method, index, value) {
       if (name && !isFine) watch.fail(what, 'was taken');
       return;
     }
+    // An object that has every property, and so options of a push that are no text.
+    if (TABLE[method].arguments[index] === 'opts' && /^argument opts\./.test(err.message)) return;
     if (!name || !new RegExp(`\\b${name}\\b`).test(err.message)) watch.fail(what, err.message);
   };
 }

@@ -9,10 +9,10 @@
 const assert = require('node:assert');
 const fc = require('fast-check');
 const { createApp, pushed } = require('../support/app');
-const { call, ok } = require('../support/call');
+const { call, ok, OTHERS } = require('../support/call');
 const { startedWith } = require('../support/manager');
 const { stores, ours } = require('../support/rows');
-const { started } = require('../support/service');
+const { create, started } = require('../support/service');
 
 const NAMES = ['a', 'b', 'c'];
 const SIDS = ['s1', 's2', 's3'];
@@ -143,9 +143,9 @@ stores('H pushes to channels', (ctx) => {
     const service = await started(ctx.store, {}, app);
     await ok(service, 'add', 'a', 'u', 's1');
     for (const [names, opts, argument] of [
-      [['a', null], {}, 'channelName\\[1\\]'],
-      [['a', {}], {}, 'channelName\\[1\\]'],
-      [['a', ['b']], {}, 'channelName\\[1\\]'],
+      [['a', null], {}, 'name\\[1\\]'],
+      [['a', {}], {}, 'name\\[1\\]'],
+      [['a', ['b']], {}, 'name\\[1\\]'],
       ['a', { except: [NaN.toString, 'x'] }, 'opts.except\\[0\\]'],
       ['a', { only: { 0: 'u' } }, 'opts.only'],
       ['a', { exceptChannels: ['b', undefined] }, 'opts.exceptChannels\\[1\\]'],
@@ -238,6 +238,21 @@ stores('H pushes without a channel', (ctx) => {
         ['r', { m: 1 }, options],
       ]),
     );
+  });
+
+  ours('H15 before start and after stop they are refused as all methods are', async () => {
+    const service = create(ctx.store.options(), createApp());
+    const refused = async () => {
+      for (const [method, args] of Object.entries(OTHERS)) {
+        const { err, sync } = await call(service, method, ...args);
+        assert.deepStrictEqual([err?.code, sync], ['ERR_GLOBAL_CHANNEL_INVALID_STATE', true]);
+      }
+    };
+    await refused();
+    await ok(service, 'start');
+    for (const [method, args] of Object.entries(OTHERS)) await ok(service, method, ...args);
+    await call(service, 'stop', true);
+    await refused();
   });
 
   ours(

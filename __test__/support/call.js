@@ -94,7 +94,13 @@ const WITHOUT_STORE = ['pushUids', 'broadcast'];
 /** The methods of the store that have arguments, with arguments that are right; the callback is left out. */
 const METHODS = methodsWith({});
 
-/** The same with these arguments in the place of others, by their names. */
+/** The methods that do not ask the store, with arguments that are right. */
+const OTHERS = {
+  pushMessageByUids: ['connector', 'onChat', { t: 1 }, ['u'], { sid: 's1' }],
+  broadcast: ['connector', 'onChat', { t: 1 }, {}],
+};
+
+/** {@link METHODS} with these arguments in the place of others, by their names. */
 function methodsWith(values) {
   const given = { ...RIGHT, channelName: values.name || RIGHT.name, ...values };
   const entries = Object.entries(TABLE)
@@ -136,5 +142,6 @@ module.exports = {
   failed,
   methodsWith,
   METHODS,
+  OTHERS,
   TABLE,
 };

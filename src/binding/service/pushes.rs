@@ -62,7 +62,7 @@ impl Service {
         if is_plain {
             return self.push_to_one(&host, kind, cb, &name, &servers.ids, hold);
         }
-        let names = match args::texts(&name, "channelName")? {
+        let names = match args::texts(&name, "name")? {
             Ok(names) => names,
             Err(error) => return self.refuse(kind, cb, &error),
         };
