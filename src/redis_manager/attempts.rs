@@ -1,7 +1,7 @@
 //! Which handshake the next attempt to connect makes. Some proxies close the connection on commands that they do not
 //! know, or never answer them: after such attempts one is made with fewer commands.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// After this many attempts in a row without an answer to HELLO, one is made without it.
 const LOST_HELLOS: u32 = 2;
@@ -22,13 +22,17 @@ pub(super) enum Handshake {
 
 /// The attempts in a row that ended in the handshake. Those that did not reach the server do not count.
 #[derive(Debug, Default)]
-pub(super) struct Attempts(AtomicU32);
+pub(super) struct Attempts {
+    lost: AtomicU32,
+    /// Whether a handshake with all commands was answered once. From then on a connection that is closed in a handshake
+    /// is taken for a fault that passes: without `CLIENT ID` the connection before could not be ended.
+    whole: AtomicBool,
+}
 
 impl Attempts {
     /// Chooses the handshake of the next attempt; `resp3` is whether HELLO is wanted.
     pub(super) fn next(&self, resp3: bool) -> Handshake {
-        let lost = self.0.load(Ordering::Relaxed);
-        let next = match lost {
+        let next = match self.lost.load(Ordering::Relaxed) {
             CLOSED.. => Handshake::Bare,
             LOST_HELLOS.. if resp3 => Handshake::Resp2,
             _ if resp3 => return Handshake::Resp3,
@@ -42,22 +46,33 @@ impl Attempts {
 
     /// Notes that HELLO is being sent; the attempt may be given up.
     pub(super) fn sends_hello(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.lost.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Notes that the server has closed the connection in a handshake in RESP2. If HELLO is wanted, those with HELLO
     /// came before it.
     pub(super) fn closed(&self, resp3: bool) {
+        if self.whole.load(Ordering::Relaxed) {
+            return;
+        }
         if resp3 {
-            self.0.store(CLOSED, Ordering::Relaxed);
+            self.lost.store(CLOSED, Ordering::Relaxed);
         } else {
-            self.0.fetch_add(1, Ordering::Relaxed);
+            self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// Notes that the server has answered, or that the failure was about something else.
     pub(super) fn answered(&self) {
-        self.0.store(0, Ordering::Relaxed);
+        self.lost.store(0, Ordering::Relaxed);
+    }
+
+    /// Notes that the server has answered this handshake.
+    pub(super) fn done(&self, handshake: Handshake) {
+        self.answered();
+        if handshake != Handshake::Bare {
+            self.whole.store(true, Ordering::Relaxed);
+        }
     }
 }
 
@@ -86,6 +101,22 @@ mod tests {
         assert_eq!(closing(true, 8), expected);
         let expected = [Resp2, Resp2, Resp2, Bare, Resp2, Resp2, Resp2, Bare];
         assert_eq!(closing(false, 8), expected);
+    }
+
+    #[test]
+    fn one_that_has_answered_all_commands_once_is_never_asked_less_than_without_hello() {
+        let attempts = Attempts::default();
+        attempts.done(Resp3);
+        let attempt = |_| {
+            let next = attempts.next(true);
+            match next {
+                Resp3 => attempts.sends_hello(),
+                _ => attempts.closed(true),
+            }
+            next
+        };
+        let all: Vec<_> = (0..6).map(attempt).collect();
+        assert_eq!(all, [Resp3, Resp3, Resp2, Resp3, Resp3, Resp2]);
     }
 
     #[test]

@@ -85,7 +85,7 @@ impl RedisManager {
             }
             self.unanswered(&error, first)
         })?;
-        self.attempts.answered();
+        self.attempts.done(handshake);
         let mut replies = replies.into_iter();
         let mut next = || replies.next().unwrap_or(Value::Nil);
 
