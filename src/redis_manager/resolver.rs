@@ -157,6 +157,8 @@ mod tests {
 
     use tokio::time::timeout;
 
+    use futures_util::FutureExt as _;
+
     use super::*;
 
     /// A name server that is silent for names that begin with `silent`, until it is woken.
@@ -216,7 +218,9 @@ mod tests {
             );
         }
         assert_eq!(SERVER.begun.load(Ordering::SeqCst), 1);
-        let waiting = resolver.resolve("silent");
+        let mut waiting = std::pin::pin!(resolver.resolve("silent"));
+        // It joins the look-up only when it is polled.
+        assert!(waiting.as_mut().now_or_never().is_none());
         SERVER.wake();
         let found = timeout(GENEROUS, waiting).await.expect("an answer");
         assert_eq!(found.expect("addresses").len(), 1);
