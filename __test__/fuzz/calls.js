@@ -176,7 +176,8 @@ function namesArgument(watch, what, method, index, value) {
       return;
     }
     // An object that has every property, and so options of a push that are no text.
-    if (TABLE[method].arguments[index] === 'opts' && /^argument opts\./.test(err.message)) return;
+    if (TABLE[method].arguments[index] === 'opts' && err.message.startsWith('argument opts.'))
+      return;
     if (!name || !new RegExp(`\\b${name}\\b`).test(err.message)) watch.fail(what, err.message);
   };
 }
