@@ -118,7 +118,7 @@ export type GlobalChannelErrorCode =
 export interface Application {
   /** All servers of a type, now. `undefined` counts as none. */
   getServersByType(serverType: string): Array<{ id: string }> | undefined;
-  /** All servers by id, now; used by `destroyChannel`. */
+  /** All servers by id, now; used by `destroyChannel`, and to warn of sids that are no frontends. */
   getServers(): { [sid: string]: any };
   /** Whether a server (without an argument: this process) is a frontend. */
   isFrontend(server?: any): boolean;
@@ -562,7 +562,7 @@ export interface GlobalChannelOptions {
    * service.start();
    * ```
    */
-  waitForStart?: boolean | null;
+  waitForStart?: BooleanOption | null;
   /**
    * The member cache: lists are kept in memory, and read again when the store reports a change. Results are the same
    * as without it. `{maxBytes}` bounds its memory. It switches itself off, with one line in the log, where it cannot be
@@ -932,7 +932,8 @@ export interface GlobalChannelPromises {
   stop(force?: boolean): Promise<void>;
   /**
    * See {@link GlobalChannel.add}; resolves to the number of members that are new. After a lost connection it counts what
-   * was left to do. With a custom manager it resolves to what that answers.
+   * was left to do. With a custom manager it resolves to what that passes to
+   * its callback.
    */
   add(name: Id | Id[], uid: Uid | Uid[], sid: Id): Promise<number>;
   /** See {@link GlobalChannel.leave}; resolves to the number of members that were there, counted as by `add`. */
@@ -1041,9 +1042,9 @@ export interface Channel {
 /** The methods of {@link Channel} as promises; see {@link GlobalChannelPromises}. */
 export interface ChannelPromises {
   /** See {@link GlobalChannel.add}. */
-  add(uid: Uid | Uid[], sid: Id): Promise<void>;
+  add(uid: Uid | Uid[], sid: Id): Promise<number>;
   /** See {@link GlobalChannel.leave}. */
-  leave(uid: Uid | Uid[], sid: Id): Promise<void>;
+  leave(uid: Uid | Uid[], sid: Id): Promise<number>;
   /** See {@link GlobalChannel.getMembersBySid}. */
   getMembersBySid(sid: Id): Promise<string[]>;
   /** See {@link GlobalChannel.getCountBySid}. */
@@ -1075,8 +1076,8 @@ export interface ChannelPromises {
  * The global channel service; in an app, `app.get('globalChannelService')`.
  *
  * **Callbacks** are optional, and each is called exactly once. Calls that reach the store are answered asynchronously
- * and in call order (pushes also wait for their RPCs). A call that does not reach it (refused, or no frontend to ask)
- * is answered before the method returns. A callback that throws causes an `uncaughtException` and does not affect the
+ * and in call order (pushes also wait for their RPCs). A refused call, and one of a method of 0.0.7
+ * without a frontend to ask, are answered before the method returns. A callback that throws causes an `uncaughtException` and does not affect the
  * others. Callbacks do not carry `AsyncLocalStorage` context (nor did those of 0.0.7); {@link promises} do.
  *
  * **Order.** Calls of one instance take effect in call order: `add`, then `pushMessage`, then `leave`, without waiting,

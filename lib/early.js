@@ -43,7 +43,7 @@ module.exports = function createEarly(channel, failed) {
     } catch (err) {
       // A getter of an argument or the app's look-up of servers threw, and the caller has returned.
       failed(err);
-      callBack.failed(callbackOf(args), err, methods[method].shape);
+      callBack.failed(callbackOf(method, args), err, methods[method].shape);
     }
   }
 
@@ -54,18 +54,25 @@ module.exports = function createEarly(channel, failed) {
     next = 0;
     for (const [method, args] of calls) {
       failed(err);
-      callBack.failed(callbackOf(args), err, methods[method].shape);
+      callBack.failed(callbackOf(method, args), err, methods[method].shape);
     }
   }
 };
 
-/** Returns the callback: the last argument, or the one before it if the last was left out. */
-function callbackOf(args) {
-  const [before, last] = args.slice(-2);
-  return typeof last === 'function' ? last : before;
+/** Returns the callback: the last function, wherever arguments were left out; not a message that is one. */
+function callbackOf(method, args) {
+  const { arguments: names } = methods[method];
+  return args.filter((arg, i) => typeof arg === 'function' && names[i] !== 'msg').pop();
 }
 
 function copied(arg) {
-  if (Array.isArray(arg)) return arg.slice();
+  // Of `members` also the elements.
+  if (Array.isArray(arg)) return arg.map((each) => (isPlain(each) ? { ...each } : each));
   return arg instanceof Uint8Array ? Buffer.from(arg) : arg;
+}
+
+function isPlain(value) {
+  return (
+    typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
+  );
 }

@@ -9,6 +9,7 @@ const createCustomManager = require('./customManager');
 const createDelivery = require('./delivery');
 const createEarly = require('./early');
 const offerFanOut = require('./fanOut/offer');
+const { textOf } = require('./ids');
 const createLogger = require('./logger');
 const createAsk = require('./optionFunctions');
 const { copy } = require('./realm');
@@ -60,12 +61,12 @@ module.exports = function attach(channel, app, opts = {}, tools) {
     ...answers,
     ...createEarly(channel, tools.failed),
     hold: (at, sids, route, msg, opts, callback, name) => {
-      answers.calls[at] = makePush(sids, route, msg, opts, callback, listName(name, opts));
+      const list = listName(name, opts);
+      answers.calls[at] = makePush('channels', sids, route, msg, opts, callback, list);
     },
     holdOwn: (at, seq, sids, route, msg, opts, callback, uids) => {
-      const push = makePush(sids, route, msg, opts, callback, undefined);
-      push.isBroadcast = uids === null;
-      answers.calls[at] = push;
+      const kind = uids === null ? 'broadcast' : 'uids';
+      answers.calls[at] = makePush(kind, sids, route, msg, opts, callback, undefined);
       own(seq, [sids.map(() => uids), []]);
     },
     holdGroups: (at, sids, callback, names) => {
@@ -101,14 +102,19 @@ module.exports = function attach(channel, app, opts = {}, tools) {
   Object.defineProperty(channel, '_host', { value: host });
 };
 
-/** Makes a push; delivery.js adds fields of its own to it. */
-function makePush(sids, route, msg, opts, callback, name) {
-  const { userOptions, select } = recipients(opts);
-  return { sids, route, msg, opts: userOptions, select, callback, name, isBroadcast: false };
+/** Makes a push of a kind; delivery.js adds fields of its own to it. */
+function makePush(kind, sids, route, msg, opts, callback, name) {
+  const { userOptions, select } = recipients(kind, opts);
+  const isBroadcast = kind === 'broadcast';
+  return { sids, route, msg, opts: userOptions, select, callback, name, isBroadcast };
 }
 
 /** Returns the name under which lists/ keeps the list of a push: the channel's, or one for several channels. */
 function listName(name, opts) {
   const without = opts?.exceptChannels;
-  return Array.isArray(name) || without ? JSON.stringify([].concat(name, null, without)) : name;
+  if (!Array.isArray(name) && (without === undefined || without === null)) {
+    return name;
+  }
+  const texts = (ids) => [].concat(ids ?? []).map((id) => textOf(id) ?? null);
+  return JSON.stringify([texts(name), texts(without)]);
 }

@@ -20,7 +20,9 @@ const KINDS = {
   },
 };
 
-const kindOf = (method) => KINDS[methods[method]?.value];
+/** Writes answer nothing, but those of several frontends (`many`) a count. */
+const kindOf = (method) =>
+  KINDS[methods[method]?.scope === 'many' ? 'int' : methods[method]?.value];
 
 /** Says what is wrong with an answer without an error; undefined if nothing is. Never throws. */
 function fault(method, value) {

@@ -3,24 +3,31 @@
 // Who gets a push: leaves out single users (`opts.except`, `opts.only`), and combines the lists of several channels of a
 // custom manager. Those of a built-in store are combined in Rust (src/list/union.rs).
 
+const { textOf } = require('./ids');
+
 /** From this number of exceptions on, each member is looked up, in place of each exception. */
 const MANY = 16;
 
-/** The options of a push that the service takes itself; the others reach the push schedulers as `userOptions`. */
-const OWN = ['except', 'only', 'exceptChannels', 'sids', 'sid'];
+/** What the service takes itself of the options of a push, by its kind; the rest is for the push schedulers. */
+const OWN = {
+  channels: ['except', 'only', 'exceptChannels', 'sids'],
+  uids: ['except', 'only', 'sid'],
+  broadcast: ['sids'],
+};
 
 /**
- * Returns `{userOptions, select}` for the options of a push. `select(uids, areTexts)` returns those who get it, in a
+ * Returns `{userOptions, select}` for the options of a push of this kind. `select(uids, areTexts)` returns those who get it, in a
  * new array if somebody is left out; it is undefined if nobody is. With `areTexts` all uids are strings.
  */
-function recipients(opts) {
-  if (typeof opts !== 'object' || opts === null || !OWN.some((name) => isGiven(opts[name]))) {
+function recipients(kind, opts) {
+  const own = OWN[kind];
+  if (typeof opts !== 'object' || opts === null || !own.some((name) => isGiven(opts[name]))) {
     return { userOptions: opts, select: undefined };
   }
-  const { except, only } = opts;
+  const { except, only } = kind === 'broadcast' ? {} : opts;
   const userOptions = { ...opts };
-  for (const name of OWN) delete userOptions[name];
-  const all = (value) => new Set([].concat(value).map(String));
+  for (const name of own) delete userOptions[name];
+  const all = (value) => new Set([].concat(value).map(textOf));
   const excepted = isGiven(except) ? all(except) : undefined;
   const chosen = isGiven(only) ? all(only) : undefined;
   if (!excepted && !chosen) {

@@ -341,7 +341,7 @@ impl From<Command> for Request {
 /// The answer of a store to a call that succeeded as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
-    /// The answer to a `clean`.
+    /// Done, with nothing to count.
     Done,
     /// The answer to a write: how many members it added or removed, or how many keys it removed. What is sent again
     /// after a lost connection counts what was left to do.

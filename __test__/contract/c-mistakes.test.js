@@ -15,7 +15,7 @@ const { nothingFor, until } = require('../support/until');
 const { stores, ours } = require('../support/rows');
 
 const CODE = 'ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT';
-const IDS = ['name', 'uid', 'sid', 'serverType', 'channelName'];
+const IDS = ['name', 'uid', 'uids', 'members', 'sid', 'serverType', 'channelName'];
 const MARK = 'mark';
 
 stores('C mistakes', (ctx) => {

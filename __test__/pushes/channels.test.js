@@ -159,6 +159,24 @@ stores('H pushes to channels', (ctx) => {
     assert.deepStrictEqual(app.rpcCalls, []);
   });
 
+  ours('H04 ids of every type: bigints, and objects with a text of their own', async () => {
+    const app = createApp();
+    const service = await started(ctx.store, {}, app);
+    const id = { toString: () => 'b' };
+    id.self = id;
+    await ok(service, 'add', ['1', 'b'], ['7', '8'], 's1');
+    await ok(service, 'add', '0', '8', 's1');
+    for (const [names, opts, uids] of [
+      [[1n, id], { except: 7n }, ['8']],
+      [1n, { exceptChannels: 0 }, ['7']],
+      [id, { only: { toString: () => '7' } }, ['7']],
+    ]) {
+      app.rpcCalls.length = 0;
+      await ok(service, 'pushMessage', 'connector', 'r', {}, names, opts);
+      assert.deepStrictEqual(pushed(app), [['s1', uids]]);
+    }
+  });
+
   ours('H03 no channel, or no frontend, is a push to no user', async () => {
     const app = createApp();
     const service = await started(ctx.store, {}, app);
@@ -238,6 +256,19 @@ stores('H pushes without a channel', (ctx) => {
         ['r', { m: 1 }, options],
       ]),
     );
+  });
+
+  ours('H16 options that are not for a push of that kind reach the schedulers', async () => {
+    const app = createApp();
+    const service = await started(ctx.store, {}, app);
+    await ok(service, 'add', 'a', 'u', 's1');
+    await ok(service, 'pushMessage', 'connector', 'r', {}, 'a', { sid: 'x' });
+    await ok(service, 'broadcast', 'connector', 'r', {}, { except: 'u', sids: 's1' });
+    const seen = app.rpcCalls.map(({ msg }) => msg.args[msg.args.length - 1].userOptions);
+    assert.deepStrictEqual(seen, [{ sid: 'x' }, { except: 'u' }]);
+    const wrong = { sid: 's1', except: {} };
+    const { err } = await call(service, 'pushMessageByUids', 'connector', 'r', {}, 'u', wrong);
+    assert.match(err.message, /^argument opts.except is an object/);
   });
 
   ours('H15 before start and after stop they are refused as all methods are', async () => {

@@ -131,7 +131,10 @@ impl Arguments {
 
     /// Returns whether the argument of that name is an id: a text, never a function.
     pub fn is_id(name: &str) -> bool {
-        matches!(name, "name" | "channelName" | "uid" | "sid" | "serverType")
+        matches!(
+            name,
+            "name" | "channelName" | "uid" | "uids" | "members" | "sid" | "serverType"
+        )
     }
 
     /// Returns the name of the kind in JavaScript (`scope`).

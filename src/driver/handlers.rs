@@ -162,7 +162,9 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
 
     /// Handles the end of the connection that the other end, or the network, has caused.
     pub(super) fn on_closed(&mut self, cause: Arc<str>) {
-        if self.pending.is_empty() && self.phase == Phase::Started {
+        // Without the offline queue a call made before the next connection fails.
+        let harmless = self.limits.offline_queue && self.pending.is_empty();
+        if harmless && self.phase == Phase::Started {
             self.idle_losses.lost(cause.clone());
         } else {
             self.log_lost(&cause);

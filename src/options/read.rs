@@ -237,12 +237,17 @@ impl Reader<'_> {
     /// Returns whether an option is on that takes `true`, `false` or an object; `None` if it is not given and has no
     /// default.
     pub(super) fn switch(&self, row: &Row<Switch>) -> Result<Option<bool>> {
-        let Switch(default, forms) = row.kind;
+        let Switch(default, mut forms) = row.kind;
         let (name, raw) = self.find(row);
+        // A field of an object has no fields of its own.
+        let is_field = name.contains('.');
+        if is_field {
+            forms = "true or false (ca, cert and the others stand beside it)";
+        }
         match (boolean(&raw), raw) {
             (Some(value), _) => Ok(Some(value)),
             (None, Raw::Absent) => Ok(default),
-            (None, Raw::Object) => Ok(Some(true)),
+            (None, Raw::Object) if !is_field => Ok(Some(true)),
             // It may be a key or a password in the wrong place.
             _ if row.seen != Seen::Shown => {
                 Err(invalid(name, "of another type (not shown)", forms))

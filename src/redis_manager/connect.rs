@@ -18,7 +18,7 @@ use super::{
     attempts::Handshake,
     fallbacks::Commands,
     first_line::FirstLine,
-    handshake::{CacheOff, Identity, fence, track},
+    handshake::{BARE, CacheOff, Identity, fence, track},
     login::{Login, renew},
     read_activity::ReadActivity,
     redact::redact,
@@ -191,8 +191,17 @@ impl RedisManager {
         let handshake = self.attempts.next(self.cache.is_some());
         let cache = match (&self.cache, handshake) {
             (Some(cache), Handshake::Resp3) => cache,
-            (cache, handshake) => {
-                let open = self.open_plain(address, handshake, login).await?;
+            (cache, mut handshake) => {
+                let mut open = self.open_plain(address, handshake, login).await?;
+                // The server answers now. If it was only starting, it does not close on the other commands any more.
+                if handshake == Handshake::Bare
+                    && let Ok(mut whole) = self.open_plain(address, Handshake::Resp2, login).await
+                {
+                    let mut notes = std::mem::take(&mut open.identity.notes);
+                    notes.retain(|note| note != BARE);
+                    whole.identity.notes.splice(0..0, notes);
+                    (open, handshake) = (whole, Handshake::Resp2);
+                }
                 let off = match (cache, handshake) {
                     (None, _) => "option cache is false",
                     (_, Handshake::Bare) => {

@@ -80,10 +80,11 @@ impl RedisManager {
             if first.reason().is_some() {
                 // This failure was not about the commands.
                 self.attempts.answered();
-            } else if !bare && error.is_io_error() {
+            } else if !bare && error.is_io_error() && !self.is_elected() {
+                // A primary that sentinels name must tell its role, which a bare handshake does not ask for.
                 self.attempts.closed(self.cache.is_some());
             }
-            self.unanswered(&error, first)
+            login.may_pass(self.unanswered(&error, first))
         })?;
         self.attempts.done(handshake);
         let mut replies = replies.into_iter();
@@ -191,7 +192,7 @@ pub(super) fn unanswered(
 }
 
 /// Says what a bare handshake leaves out.
-const BARE: &str = "the server closes the connection on commands that it does not know, so it is used with the oldest \
+pub(super) const BARE: &str = "the server closes the connection on commands that it does not know, so it is used with the oldest \
                     ones: writes that were sent when the connection is lost are not repeated, and clean uses KEYS";
 
 /// Asks a server for its role that has neither INFO nor HELLO for us.

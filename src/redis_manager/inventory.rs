@@ -41,7 +41,7 @@ impl Inventory for RedisConnection {
                     pipeline.cmd(name).arg(key);
                 }
             });
-            let replies = replies.await.map_err(Error::from)?;
+            let (_, replies) = replies.await.map_err(Error::from)?;
             replies.into_iter().map(count).collect()
         }
         .boxed()

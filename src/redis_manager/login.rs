@@ -151,6 +151,17 @@ impl Login {
         }
     }
 
+    /// Makes the end of a connection temporary if the server said before that it refuses a login that may change.
+    pub(super) fn may_pass(&self, error: ConnectError) -> ConnectError {
+        let of_login = |words: &str| words.starts_with("WRONGPASS") || words.starts_with("NOAUTH");
+        match error {
+            ConnectError::Refused(words) if self.may_change && of_login(&words) => {
+                ConnectError::Unreachable(words)
+            }
+            error => error,
+        }
+    }
+
     /// Returns whether the server's answer to `AUTH` says that it needs none. With a user every refusal counts: there may
     /// be no such user.
     pub(super) fn is_needless(&self, error: &ServerError) -> bool {

@@ -94,13 +94,13 @@ pub(super) fn steps(
             let answer = ask(&connection, &commands, name, |name, pipeline| {
                 pipeline.add_command(command(name, &cursor));
             });
-            let (next, found) = match answer.await?.pop() {
-                Some(Value::Array(parts)) if commands.instead_of(name) == name => {
-                    match <[Value; 2]>::try_from(parts) {
-                        Ok([Value::BulkString(next), Value::Array(found)]) => (next, found),
-                        _ => return Err(ScanError::Refused(odd(name))),
-                    }
-                }
+            // Not by what is missing now: another node of a cluster may have said so meanwhile.
+            let (sent, mut answers) = answer.await?;
+            let (next, found) = match answers.pop() {
+                Some(Value::Array(parts)) if sent == name => match <[Value; 2]>::try_from(parts) {
+                    Ok([Value::BulkString(next), Value::Array(found)]) => (next, found),
+                    _ => return Err(ScanError::Refused(odd(name))),
+                },
                 Some(Value::Array(found) | Value::Set(found)) => (b"0".to_vec(), found),
                 Some(Value::ServerError(error)) => return Err(refused(&error)),
                 _ => return Err(ScanError::Refused(odd(name))),
@@ -125,19 +125,20 @@ pub(super) fn steps(
 }
 
 /// Sends a pipeline of `name`, made by `fill`, and again with the command that replaces it if the server lacks it.
+/// Returns the command that was answered, and the answers.
 pub(super) async fn ask(
     connection: &MultiplexedConnection,
     commands: &Commands,
     name: &'static str,
     fill: impl Fn(&str, &mut Pipeline),
-) -> ScanResult<Vec<Value>> {
+) -> ScanResult<(&'static str, Vec<Value>)> {
     loop {
         let sent = commands.instead_of(name);
         let mut pipeline = Pipeline::new();
         fill(sent, &mut pipeline);
         let answers = send(connection.clone(), &pipeline).await?;
         if !answers.iter().any(|answer| commands.lacks(sent, answer)) {
-            return Ok(answers);
+            return Ok((sent, answers));
         }
     }
 }
@@ -155,7 +156,7 @@ async fn sets_among(
             pipeline.cmd(name).arg(key);
         }
     });
-    let kinds = kinds.await?;
+    let (_, kinds) = kinds.await?;
     only_sets(keys, kinds.into_iter().map(Ok), store_error)
 }
 

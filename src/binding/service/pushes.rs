@@ -12,7 +12,7 @@ use crate::{
         methods::Kind,
         service::{Service, call::Outcome},
         values::{
-            args,
+            args::{self, Names},
             push_options::{self, PushOptions},
         },
     },
@@ -115,6 +115,7 @@ impl Service {
         sids: &[String],
     ) -> Result<Vec<Vec<u8>>> {
         let names = || names.iter().chain(&options.without);
+        Names::Several(names().cloned().collect()).check_keys(sids.len())?;
         names().try_for_each(|name| self.keys.check_name(name))?;
         let key = |(sid, name): (&String, &String)| {
             let given = "a name of a channel";
@@ -169,11 +170,11 @@ impl Service {
         let Some((host, servers)) = self.servers(kind, cb, server_type)? else {
             return Ok(());
         };
-        let options = match push_options::read(&self.env, opts)? {
-            Ok(options) => options,
+        let sids = match push_options::sids(&self.env, opts)? {
+            Ok(sids) => sids,
             Err(error) => return self.refuse(kind, cb, &error),
         };
-        let servers = servers.among(&self.env, options.sids.as_deref())?;
+        let servers = servers.among(&self.env, sids.as_deref())?;
         self.push_in_turn(&host, kind, &servers, None, values)
     }
 

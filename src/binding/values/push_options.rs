@@ -8,7 +8,7 @@ use napi::{
 
 use crate::binding::values::args::{self, Read};
 
-/// The options of a push to channels and of a broadcast.
+/// The options of a push to channels.
 #[derive(Default)]
 pub struct PushOptions<'env> {
     /// `exceptChannels`: channels whose members are left out.
@@ -19,33 +19,22 @@ pub struct PushOptions<'env> {
     pub sids: Option<Vec<String>>,
 }
 
-/// Reads the options of a push. `except` and `only` are checked here and read by `lib/recipients.js`.
+/// Reads the options of a push to channels. `except` and `only` are checked here and read by `lib/recipients.js`.
 pub fn read<'env>(env: &'env Env, opts: &Unknown<'env>) -> Read<PushOptions<'env>> {
     let Some(opts) = object(env, opts)? else {
         return Ok(Ok(PushOptions::default()));
     };
-    for (name, shown) in [("except", "opts.except"), ("only", "opts.only")] {
-        let value = opts.get_named_property::<Unknown>(name)?;
-        if is_given(&value)?
-            && let Err(error) = args::texts(&value, shown)?
-        {
-            return Ok(Err(error));
-        }
+    if let Err(error) = check_users(&opts)? {
+        return Ok(Err(error));
     }
     let except: Unknown = opts.get_named_property("exceptChannels")?;
-    let sids: Unknown = opts.get_named_property("sids")?;
     let is_excepting = is_given(&except)?;
     let without = if is_excepting {
         args::texts(&except, "opts.exceptChannels")?
     } else {
         Ok(Vec::new())
     };
-    let sids = if is_given(&sids)? {
-        args::texts(&sids, "opts.sids")?.map(Some)
-    } else {
-        Ok(None)
-    };
-    Ok(match (without, sids) {
+    Ok(match (without, sids_of(&opts)?) {
         (Ok(without), Ok(sids)) => Ok(PushOptions {
             without,
             except_channels: is_excepting.then_some(except),
@@ -55,16 +44,47 @@ pub fn read<'env>(env: &'env Env, opts: &Unknown<'env>) -> Read<PushOptions<'env
     })
 }
 
-/// Reads `opts.sid`: the frontend of a push to users.
+/// Reads `opts.sids` of a broadcast.
+pub fn sids(env: &Env, opts: &Unknown) -> Read<Option<Vec<String>>> {
+    match object(env, opts)? {
+        Some(opts) => sids_of(&opts),
+        None => Ok(Ok(None)),
+    }
+}
+
+/// Reads `opts.sid`, the frontend of a push to users, and checks `except` and `only`.
 pub fn sid(env: &Env, opts: &Unknown) -> Read<Option<String>> {
     let Some(opts) = object(env, opts)? else {
         return Ok(Ok(None));
     };
+    if let Err(error) = check_users(&opts)? {
+        return Ok(Err(error));
+    }
     let sid: Unknown = opts.get_named_property("sid")?;
     if !is_given(&sid)? {
         return Ok(Ok(None));
     }
     Ok(args::text(&sid, "opts.sid")?.map(Some))
+}
+
+fn sids_of(opts: &Object) -> Read<Option<Vec<String>>> {
+    let sids: Unknown = opts.get_named_property("sids")?;
+    if !is_given(&sids)? {
+        return Ok(Ok(None));
+    }
+    Ok(args::texts(&sids, "opts.sids")?.map(Some))
+}
+
+fn check_users(opts: &Object) -> Read<()> {
+    for (name, shown) in [("except", "opts.except"), ("only", "opts.only")] {
+        let value: Unknown = opts.get_named_property(name)?;
+        if is_given(&value)?
+            && let Err(error) = args::texts(&value, shown)?
+        {
+            return Ok(Err(error));
+        }
+    }
+    Ok(Ok(()))
 }
 
 fn object<'env>(env: &'env Env, opts: &Unknown<'env>) -> napi::Result<Option<Object<'env>>> {

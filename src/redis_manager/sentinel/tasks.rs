@@ -108,9 +108,14 @@ async fn attend(
             let opening = SentinelListener::open(sentinels, &addr, hear, plain, login);
             Ok(timeout(LIMIT, opening).await)
         };
+        let mut reached = true;
         let opened = match opening.await {
             Ok(opened) => opened,
-            Err(failed) => Ok(Err(failed)),
+            Err(failed) => {
+                // Nothing was sent.
+                reached = false;
+                Ok(Err(failed))
+            }
         };
         match opened {
             Ok(Ok(listener)) => {
@@ -139,7 +144,9 @@ async fn attend(
             }
             Ok(Err(no)) => {
                 // A proxy may close a connection on HELLO.
-                plain = !plain && matches!(no, ConnectError::Unreachable(_));
+                if reached {
+                    plain = !plain && matches!(no, ConnectError::Unreachable(_));
+                }
                 let no = no.map(|words| sentinels.redact(words));
                 lock(&shared.set).settled(addr.at, asked, Some(no));
             }
