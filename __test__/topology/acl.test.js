@@ -106,7 +106,6 @@ area('ACL', {}, (ctx) => {
       ['getMembersByChannelNameBySid', 'connector', ['n', 'm']],
       ['pushMessage', 'connector', 'r', {}, 'n', {}],
     ],
-    '+sismember': [['isMember', 'n', 'u', 's1']],
     '+unlink': [['destroyChannel', 'n'], ['clean']],
     '+scan': [['clean']],
   };

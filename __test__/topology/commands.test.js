@@ -25,6 +25,7 @@ const NEWER = [
   'SCAN',
   'TYPE',
   'SCARD',
+  'SISMEMBER',
   'SSCAN',
   'TOUCH',
   'EVAL',
@@ -67,6 +68,12 @@ async function works(place, options) {
   assert.deepStrictEqual((await ok(service, 'getMembersBySid', 'n', 's1')).sort(), ['u', 'w']);
   assert.strictEqual(await ok(service, 'getCountBySid', 'n', 's1'), 2);
   assert.strictEqual(await ok(service, 'getCountBySid', 'empty', 's1'), 0);
+  for (const [uid, isMember] of [
+    ['u', true],
+    ['v', false],
+  ]) {
+    assert.strictEqual(await ok(service, 'isMember', 'n', uid, 's1'), isMember);
+  }
   assert.deepStrictEqual(await ok(service, 'pushMessage', 'connector', 'r', {}, 'n', {}), []);
   assert.deepStrictEqual(
     pushed(app).map(([sid, uids]) => [sid, uids.sort()]),

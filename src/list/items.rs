@@ -2,6 +2,7 @@
 //! writer, so equal members have equal text.
 
 use super::List;
+use crate::error::Result;
 
 /// The members of a list, as JSON strings.
 pub(super) struct Items<'a> {
@@ -10,6 +11,13 @@ pub(super) struct Items<'a> {
 }
 
 impl List {
+    /// Returns whether a member is in the list.
+    pub fn has(&self, member: &[u8]) -> Result<bool> {
+        let member = Self::new([member])?;
+        let item = member.items().next();
+        Ok(item.is_some_and(|item| self.items().any(|other| other == item)))
+    }
+
     /// Returns the members as JSON strings, in order.
     pub(super) fn items(&self) -> Items<'_> {
         Items {
@@ -51,12 +59,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_members_come_out_as_they_went_in(members in vec(".{0,6}", 0..20)) {
+        fn the_members_come_out_as_they_went_in(members in vec(prop_oneof![".{0,6}", "[a\"]{0,1}"], 0..20)) {
             let list = List::new(&members).expect("a list");
             let items: Vec<String> = list
                 .items()
                 .map(|item| serde_json::from_str(item).expect("a JSON string"))
                 .collect();
+            for member in ["a", "\"", ""] {
+                let expected = members.iter().any(|each| each == member);
+                prop_assert_eq!(list.has(member.as_bytes()), Ok(expected));
+            }
             prop_assert_eq!(items, members);
         }
     }

@@ -50,10 +50,11 @@ pub(crate) fn encode(call: &Command, missing: &Missing, mut each: impl FnMut(Cmd
 
 /// Encodes the part of a command that is about one of its keys.
 pub(crate) fn encode_for(call: &Command, missing: &Missing, key: &Key) -> Cmd {
-    command(
-        missing.instead_of(call.op().redis_name()),
-        iter::once(key).chain(call.members()),
-    )
+    let name = call.op().redis_name();
+    let sent = missing.instead_of(name);
+    // What replaces a command that is about members reads all of them.
+    let members = if sent == name { call.members() } else { &[] };
+    command(sent, iter::once(key).chain(members))
 }
 
 /// Decodes the answers to the commands that [`encode`] made of a command with `keys` keys; `next` returns them in
@@ -90,6 +91,10 @@ pub(crate) fn value(op: ReadOp, answer: Answer) -> Result<Value> {
     match op.kind() {
         ValueKind::List => list(answer).map(Arc::new).map(Value::List),
         ValueKind::Int => int(op, answer).map(Value::Int),
+        // Of SMEMBERS, from a server that lacks the command: the driver looks for the member.
+        ValueKind::Bool if matches!(answer, Answer::Array(_) | Answer::Set(_)) => {
+            list(answer).map(Arc::new).map(Value::List)
+        }
         ValueKind::Bool => int(op, answer).map(|number| Value::Bool(number != 0)),
     }
 }

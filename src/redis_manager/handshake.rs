@@ -59,9 +59,12 @@ impl RedisManager {
         let bare = handshake == Handshake::Bare;
         let mut pipeline = Pipeline::new();
         self.add_first_commands(&mut pipeline, login);
-        let probed: &[&'static str] = if bare { &[] } else { &PROBED };
-        for name in probed {
-            pipeline.cmd(name).arg(&self.options.probe);
+        let probed: &[(&'static str, usize)] = if bare { &[] } else { &PROBED };
+        for (name, arguments) in probed {
+            let probe = pipeline.cmd(name);
+            for _ in 0..*arguments {
+                probe.arg(&self.options.probe);
+            }
         }
         let hello = handshake == Handshake::Resp3;
         if !bare {
@@ -96,7 +99,7 @@ impl RedisManager {
         } else {
             Commands::default()
         };
-        for name in probed {
+        for (name, _) in probed {
             commands.lacks(name, &next());
         }
         let (client_id, info) = if bare {

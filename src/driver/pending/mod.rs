@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use self::resend::{GROUP, Losses};
 use super::{limits::Limits, mailbox::Event};
 use crate::{
-    command::{Command, Reply, Request},
+    command::{Command, Op, ReadOp, Reply, Request, Value},
     error::{Cause, Error, Result},
     keys::Key,
     list::Unions,
@@ -172,6 +172,25 @@ impl PendingCalls {
         self.answer_all(batch.calls, replies, events);
     }
 
+    /// Makes the values of an answer of what the store gave: combined lists, and whether a member is in a list that was
+    /// read in place of that question.
+    fn complete(&mut self, command: &Command, values: Vec<Result<Value>>) -> Vec<Result<Value>> {
+        if let Some(groups) = command.groups() {
+            return self.unions.combine(values, groups);
+        }
+        let (Op::Read(ReadOp::IsMember), [member]) = (command.op(), command.members()) else {
+            return values;
+        };
+        let is_in = |value| match value {
+            Value::List(list) => list.has(member).map(Value::Bool),
+            value => Ok(value),
+        };
+        values
+            .into_iter()
+            .map(|value| value.and_then(is_in))
+            .collect()
+    }
+
     /// Answers calls with their replies.
     fn answer_all(
         &mut self,
@@ -180,10 +199,9 @@ impl PendingCalls {
         events: &mut Vec<Event>,
     ) {
         for (call, reply) in calls.into_iter().zip(replies) {
-            let groups = call.request.command().and_then(Command::groups);
-            let reply = match (reply, groups) {
-                (Ok(Reply::Values(values)), Some(groups)) if !call.answered => {
-                    Ok(Reply::Values(self.unions.combine(values, groups)))
+            let reply = match (reply, call.request.command()) {
+                (Ok(Reply::Values(values)), Some(command)) if !call.answered => {
+                    Ok(Reply::Values(self.complete(command, values)))
                 }
                 (reply, _) => reply,
             };
