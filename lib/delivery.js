@@ -112,7 +112,8 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
 
   /** Makes the RPC that the frameworks' own channels make. */
   function plain(target) {
-    const msg = { namespace: 'sys', service: 'channelRemote', ...request(target) };
+    const { method, args } = request(target);
+    const msg = { namespace: 'sys', service: 'channelRemote', method, args };
     rpc(target.sid, msg, (err, fails) => answered(target, err, fails));
   }
 
