@@ -71,16 +71,17 @@ stores('A life cycle', (ctx) => {
     const names = commands.map(([, name]) => name);
     // INFO, as in 0.0.7: is the server still loading, and is it the one that we knew?
     // TOUCH, and EVAL without a key: may the member cache use them?
-    // SMEMBERS, SCARD and UNLINK of a key that no channel has: are we logged in, and which of them are there?
+    // SMEMBERS, SCARD, SISMEMBER and UNLINK of a key that no channel has: are we logged in, and which of them are there?
     const setUp = ['HELLO', 'AUTH', 'SELECT', 'CLIENT', 'INFO', 'EVAL', 'TOUCH'];
-    const allowed = [...setUp, 'SMEMBERS', 'SCARD', 'UNLINK'];
+    const probes = ['SMEMBERS', 'SCARD', 'SISMEMBER', 'UNLINK'];
+    const allowed = [...setUp, ...probes];
     assert.deepStrictEqual(
       names.filter((name) => !allowed.includes(name)),
       [],
     );
     assert.ok(names.includes('SELECT'));
-    const keyed = commands.filter(([, name]) => ['SMEMBERS', 'SCARD', 'UNLINK'].includes(name));
-    const keys = new Set(keyed.map(([, , ...args]) => args.join()));
+    const keyed = commands.filter(([, name]) => probes.includes(name));
+    const keys = new Set(keyed.flatMap(([, , ...args]) => args));
     assert.deepStrictEqual(keys, new Set(['POMELO:CHANNEL:\0probe']));
   });
 

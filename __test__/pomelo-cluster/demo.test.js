@@ -25,6 +25,7 @@ const NO_CHANGE = [
   'TOUCH',
   'SMEMBERS',
   'SCARD',
+  'SISMEMBER',
   'SCAN',
   'TYPE',
 ];
