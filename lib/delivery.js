@@ -162,8 +162,8 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
       settle(push, failure(failures.INTERNAL, err, words(err)));
       return;
     }
-    const nobody = push.reached === 0 && push.mustReachSomebody;
-    settle(push, nobody ? failure(failures.PUSH, push.cause, null) : null, uids);
+    const hasFailed = push.reached === 0 && push.mustReachSomebody;
+    settle(push, hasFailed ? failure(failures.PUSH, push.cause, null) : null, uids);
   }
 
   /** Returns the uids that a push is known not to have reached; the frontends if it was to all sessions. */

@@ -16,8 +16,8 @@ const OWN = {
 };
 
 /**
- * Returns `{userOptions, select}` for the options of a push of this kind. `select(uids, areTexts)` returns those who get it, in a
- * new array if somebody is left out; it is undefined if nobody is. With `areTexts` all uids are strings.
+ * Returns `{userOptions, select}` for the options of a push of this kind. `select(uids, areTexts)` returns those who get
+ * it, in a new array if a user is left out; it is undefined if none is. With `areTexts` all uids are strings.
  */
 function recipients(kind, opts) {
   const own = OWN[kind];
