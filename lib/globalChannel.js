@@ -12,6 +12,7 @@ const { counted } = require('./changed');
 const attach = require('./host');
 const { readObject } = require('./ids');
 const { instanceOf, register } = require('./instances');
+const defineLeases = require('./leases');
 const { GlobalChannel, install } = require('./native');
 const { lifecycle, methods } = require('./tables');
 const readUids = require('./uids');
@@ -54,6 +55,8 @@ for (const [method, { arguments: names }] of METHODS) {
 defineInspect(GlobalChannel);
 
 defineChannel(GlobalChannel);
+
+defineLeases(GlobalChannel);
 
 const promises = new WeakMap();
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::{
     error::Result,
     keys::Key,
+    lease::Lease,
     list::{Groups, List},
 };
 
@@ -26,7 +27,8 @@ macro_rules! operations {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum ReadOp { $( $(#[$read_doc])* $read, )+ }
 
-        /// An operation that changes the store, and answers [`Reply::Changed`].
+        /// An operation that changes the store, and answers [`Reply::Changed`]; one on a lease ([`Items::OneSlot`])
+        /// answers [`Reply::Lease`].
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum WriteOp { $( $(#[$write_doc])* $write, )+ }
 
@@ -89,6 +91,8 @@ operations! {
         Count: "SCARD", Keys, Int;
         /// Tells for each key whether a uid is a member.
         IsMember: "SISMEMBER", KeysAndMembers, Bool;
+        /// Tells for each key of a lease who holds it.
+        Lease: "EVAL", Keys, Lease;
     }
     // Operation: name in Redis, kind of the items, effect on the keys.
     writes {
@@ -98,6 +102,14 @@ operations! {
         Remove: "SREM", KeysAndMembers, Removes;
         /// Removes whole keys, atomically.
         Delete: "UNLINK", Keys, Deletes;
+        /// Claims the lease of a frontend ([`crate::lease`]).
+        Claim: "EVAL", OneSlot, MayDelete;
+        /// Renews it.
+        Renew: "EVAL", OneSlot, MayDelete;
+        /// Releases it.
+        Release: "EVAL", OneSlot, MayDelete;
+        /// Removes what the holder of an expired lease has left.
+        Sweep: "EVAL", OneSlot, MayDelete;
     }
 }
 
@@ -119,6 +131,8 @@ pub enum ValueKind {
     Int,
     /// A [`Value::Bool`].
     Bool,
+    /// A [`Value::Lease`].
+    Lease,
 }
 
 /// The kinds of items of an operation.
@@ -128,6 +142,8 @@ pub enum Items {
     KeysAndMembers,
     /// Keys. In Redis a read is one command for each key, a write a single one.
     Keys,
+    /// Keys of one hash slot, then arguments: one command, everywhere.
+    OneSlot,
 }
 
 /// The effect of a write on its keys, as far as a cache needs to know it.
@@ -139,6 +155,8 @@ pub enum Effect {
     Removes,
     /// Removes the keys.
     Deletes,
+    /// May remove keys, depending on what the store has.
+    MayDelete,
 }
 
 impl Op {
@@ -170,7 +188,7 @@ impl Op {
     #[must_use]
     pub const fn commands(self, keys: usize) -> usize {
         match (self, self.items()) {
-            (Self::Write(_), Items::Keys) => 1,
+            (Self::Write(_), Items::Keys) | (_, Items::OneSlot) => 1,
             _ => keys,
         }
     }
@@ -194,7 +212,7 @@ impl Command {
     #[must_use]
     pub fn new(op: Op, keys: usize, items: Vec<Vec<u8>>) -> Self {
         let keys = match op.items() {
-            Items::KeysAndMembers => keys.min(items.len()),
+            Items::KeysAndMembers | Items::OneSlot => keys.min(items.len()),
             Items::Keys => items.len(),
         };
         Self {
@@ -278,7 +296,16 @@ impl Command {
         self.items.get(..self.keys).unwrap_or_default()
     }
 
-    /// Returns the members; empty for [`Items::Keys`].
+    /// Returns the keys for each of which there is a command, where keys may be on different servers.
+    #[must_use]
+    pub fn targets(&self) -> &[Key] {
+        match self.op.items() {
+            Items::OneSlot => self.keys().get(..1).unwrap_or_default(),
+            Items::KeysAndMembers | Items::Keys => self.keys(),
+        }
+    }
+
+    /// Returns the members, or the arguments for [`Items::OneSlot`]; empty for [`Items::Keys`].
     #[must_use]
     pub fn members(&self) -> &[Member] {
         self.items.get(self.keys..).unwrap_or_default()
@@ -348,6 +375,8 @@ pub enum Reply {
     Changed(u64),
     /// The answer to a [`Request::Clean`]: how many keys it has removed.
     Removed(u64),
+    /// The answer to a write of a lease.
+    Lease(Lease),
     /// The answer to a read: for each key a value, or the store's error for that key.
     Values(Vec<Result<Value>>),
 }
@@ -357,7 +386,7 @@ impl Reply {
     #[must_use]
     pub fn bytes(&self) -> usize {
         match self {
-            Self::Done | Self::Changed(_) | Self::Removed(_) => 0,
+            Self::Done | Self::Changed(_) | Self::Removed(_) | Self::Lease(_) => 0,
             Self::Values(values) => values.iter().flatten().map(Value::bytes).sum(),
         }
     }
@@ -372,6 +401,8 @@ pub enum Value {
     Int(u64),
     /// Whether it is so.
     Bool(bool),
+    /// Who holds a lease.
+    Lease(Lease),
 }
 
 impl Value {
@@ -380,7 +411,7 @@ impl Value {
     pub const fn list(&self) -> Option<&Arc<List>> {
         match self {
             Self::List(list) => Some(list),
-            Self::Int(_) | Self::Bool(_) => None,
+            Self::Int(_) | Self::Bool(_) | Self::Lease(_) => None,
         }
     }
 
@@ -389,7 +420,7 @@ impl Value {
     pub const fn int(&self) -> Option<u64> {
         match self {
             Self::Int(number) => Some(*number),
-            Self::List(_) | Self::Bool(_) => None,
+            Self::List(_) | Self::Bool(_) | Self::Lease(_) => None,
         }
     }
 
@@ -416,7 +447,7 @@ mod tests {
         for (&op, given) in Op::ALL.iter().flat_map(|op| [(op, 1), (op, 2)]) {
             let command = Command::new(op, given, items());
             let keys = match op.items() {
-                Items::KeysAndMembers => given,
+                Items::KeysAndMembers | Items::OneSlot => given,
                 Items::Keys => 3,
             };
             assert_eq!(command.keys(), &items()[..keys], "{op:?}");

@@ -5,6 +5,9 @@
 //! Option `hashTag` makes it `PREFIX:{name}:sid`, which processes without that option do not find. In a Redis Cluster
 //! only the hash tag decides on which node a key is. It reaches from the first `{` to the first `}` after it, and an
 //! empty one does not count; names and prefixes that would make it empty are refused.
+//!
+//! The keys of the session registry begin with `PREFIX@`, and so are never keys of channels. The lease of a frontend and
+//! the set of its online users have its server id as hash tag, because one step changes both ([`crate::lease`]).
 
 use crate::error::{Error, Result};
 
@@ -122,6 +125,51 @@ impl KeyLayout {
         stem
     }
 
+    /// Returns the key of the set of users who are online on a frontend.
+    #[must_use]
+    pub fn online(&self, sid: &str) -> Key {
+        self.of_frontend("online", sid)
+    }
+
+    /// Returns the key of the lease of a frontend.
+    #[must_use]
+    pub fn lease(&self, sid: &str) -> Key {
+        self.of_frontend("lease", sid)
+    }
+
+    /// Returns the key of the set of the frontends that have, or had, a lease.
+    #[must_use]
+    pub fn leases(&self) -> Key {
+        format!("{}@leases", self.prefix).into_bytes()
+    }
+
+    fn of_frontend(&self, what: &str, sid: &str) -> Key {
+        format!("{}@{what}:{{{sid}}}", self.prefix).into_bytes()
+    }
+
+    /// Refuses a prefix with which [`Self::online`] and [`Self::lease`] of a frontend are in different slots.
+    pub fn check_lease_prefix(&self) -> Result<()> {
+        let tag = self.prefix.split_once('{').map(|(_, tag)| tag);
+        if tag.is_none_or(|tag| tag.contains('}') && !tag.starts_with('}')) {
+            return Ok(());
+        }
+        Err(Error::InvalidOption(
+            "option prefix has a { in it that begins no hash tag; with option sessions in a Redis Cluster, \
+             accepted is a prefix without { or with a whole hash tag"
+                .to_owned(),
+        ))
+    }
+
+    /// Refuses a server id that makes an empty hash tag.
+    pub fn check_lease_sid(&self, sid: &str) -> Result<()> {
+        if self.prefix.contains('{') || !(sid.is_empty() || sid.starts_with('}')) {
+            return Ok(());
+        }
+        Err(Error::InvalidArgument(format!(
+            "argument sid is {sid:?}, which is no hash tag for Redis; for a lease it must be one"
+        )))
+    }
+
     fn lead(&self, key: &mut Key) {
         key.extend_from_slice(self.prefix.as_bytes());
         key.push(b':');
@@ -234,5 +282,50 @@ mod tests {
     #[test]
     fn glob_characters_of_the_prefix_stand_for_themselves() {
         assert_eq!(pattern(&KeyLayout::new("P[1]*").stem()), br"P\[1\]\*:*");
+    }
+
+    proptest! {
+        /// Whatever is in prefix and sid: if they are taken, one script can change both keys.
+        #[test]
+        fn lease_and_online_users_of_a_frontend_are_in_one_slot(
+            prefix in "[{}:@a]{0,5}", sid in "[{}:@a]{0,4}",
+        ) {
+            let keys = KeyLayout::new(&prefix);
+            prop_assume!(keys.check_lease_prefix().is_ok() && keys.check_lease_sid(&sid).is_ok());
+            let slot = |key: &[u8]| crate::hash_slot::hash_slot(key);
+            prop_assert_eq!(slot(&keys.online(&sid)), slot(&keys.lease(&sid)));
+        }
+
+        /// No key of the registry is one of a channel under the same prefix.
+        #[test]
+        fn keys_of_the_registry_are_no_keys_of_channels(prefix: String, sid: String) {
+            let keys = KeyLayout::new(&prefix);
+            for key in [keys.online(&sid), keys.lease(&sid), keys.leases()] {
+                prop_assert!(!key.starts_with(&keys.stem()));
+            }
+        }
+    }
+
+    #[test]
+    fn what_puts_the_keys_of_a_frontend_into_different_slots_is_refused() {
+        for prefix in ["P{", "P{}", "P{}{x}"] {
+            assert!(
+                KeyLayout::new(prefix).check_lease_prefix().is_err(),
+                "{prefix}"
+            );
+        }
+        for prefix in ["P", "P{x}", "P}", "}P{x}{}"] {
+            assert_eq!(
+                KeyLayout::new(prefix).check_lease_prefix(),
+                Ok(()),
+                "{prefix}"
+            );
+        }
+        for sid in ["", "}", "}x"] {
+            assert!(KeyLayout::new("P").check_lease_sid(sid).is_err(), "{sid}");
+        }
+        for sid in ["x", "x}", "{", "{}"] {
+            assert_eq!(KeyLayout::new("P").check_lease_sid(sid), Ok(()), "{sid}");
+        }
     }
 }

@@ -36,6 +36,7 @@ pub mod hash_slot;
 pub mod heartbeat;
 pub mod inventory;
 pub mod keys;
+pub mod lease;
 pub mod list;
 pub mod list_lru;
 pub mod manager;
@@ -45,6 +46,8 @@ pub mod queue;
 pub mod redis_cluster;
 pub mod redis_manager;
 pub mod runtime;
+#[cfg(test)]
+mod scripted_leases;
 #[cfg(test)]
 mod scripted_store;
 pub mod sequencer;

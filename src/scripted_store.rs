@@ -15,11 +15,13 @@ use futures_util::{
 use tokio::sync::Notify;
 
 use crate::{
-    command::{Command, Member, Op, ReadOp, Reply, Request, Value, WriteOp},
+    command::{Command, Items, Member, Op, ReadOp, Reply, Request, Value, WriteOp},
     error::{Error, Result},
     keys::Key,
+    lease::Lease,
     list::List,
     manager::{ConnectError, Connected, Connection, Inventory, Lost, Manager},
+    scripted_leases,
     steps::Steps,
 };
 
@@ -124,12 +126,18 @@ pub(crate) fn apply(sets: &mut Sets, command: &Command) -> Reply {
                         let is = set.any(|member| members.first() == Some(member));
                         Ok(Value::Bool(is))
                     }
+                    ReadOp::Lease => {
+                        Ok(Value::Lease(Lease::of(scripted_leases::holder(sets, key))))
+                    }
                 }
             };
             return Reply::Values(command.keys().iter().map(value).collect());
         }
         Op::Write(op) => op,
     };
+    if op.items() == Items::OneSlot {
+        return scripted_leases::apply(sets, op, command);
+    }
     let mut changed = 0;
     for key in command.keys() {
         let set = sets.entry(key.clone()).or_default();
@@ -137,11 +145,11 @@ pub(crate) fn apply(sets: &mut Sets, command: &Command) -> Reply {
         match op {
             WriteOp::Add => set.extend(members.iter().cloned()),
             WriteOp::Remove => set.retain(|member| !members.contains(member)),
-            WriteOp::Delete => set.clear(),
+            _ => set.clear(),
         }
         changed += match op {
-            WriteOp::Delete => usize::from(before > 0),
             WriteOp::Add | WriteOp::Remove => before.abs_diff(set.len()),
+            _ => usize::from(before > 0),
         };
         if set.is_empty() {
             sets.remove(key);

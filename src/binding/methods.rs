@@ -5,51 +5,65 @@
 use crate::{
     binding::{
         answers::tape::Shape,
-        class::prototype::{Entry, store_method},
+        class::prototype::{Entry, registry_method, store_method},
     },
     command::{Code, Op, ReadOp, ValueKind, WriteOp},
 };
 
 /// Generates [`Kind`] and its methods from the table below.
 macro_rules! methods {
-    ($( $kind:ident: $name:literal, $arguments:ident, $code:expr, $shape:ident; )+) => {
+    (
+        public { $( $kind:ident: $name:literal, $arguments:ident, $code:expr, $shape:ident; )+ }
+        internal { $( $own:ident: $own_name:literal, $own_arguments:ident, $own_code:expr, $own_shape:ident; )+ }
+    ) => {
         /// A method of the store.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Kind { $( $kind, )+ }
+        pub enum Kind { $( $kind, )+ $( $own, )+ }
 
         impl Kind {
-            /// All methods; each is at the index of its number.
+            /// All methods of the app; each is at the index of its number.
             pub const ALL: [Self; [$( $name ),+].len()] = [$( Self::$kind ),+];
+
+            /// The methods of this package itself, whose numbers come after those.
+            pub const INTERNAL: [Self; [$( $own_name ),+].len()] = [$( Self::$own ),+];
 
             /// Returns the method's name in JavaScript.
             pub const fn name(self) -> &'static str {
-                match self { $( Self::$kind => $name, )+ }
+                match self { $( Self::$kind => $name, )+ $( Self::$own => $own_name, )+ }
             }
 
             /// Returns the kind of the method's arguments.
             pub const fn arguments(self) -> Arguments {
-                match self { $( Self::$kind => Arguments::$arguments, )+ }
+                match self {
+                    $( Self::$kind => Arguments::$arguments, )+
+                    $( Self::$own => Arguments::$own_arguments, )+
+                }
             }
 
             /// Returns the operation that the store executes; `None` if the store is not asked.
             pub const fn code(self) -> Option<Code> {
-                match self { $( Self::$kind => $code, )+ }
+                match self { $( Self::$kind => $code, )+ $( Self::$own => $own_code, )+ }
             }
 
             /// Returns the arguments with which the callback gets an error.
             pub const fn shape(self) -> Shape {
-                match self { $( Self::$kind => Shape::$shape, )+ }
+                match self { $( Self::$kind => Shape::$shape, )+ $( Self::$own => Shape::$own_shape, )+ }
             }
         }
 
         /// The functions of all methods, for the prototype.
         pub const ENTRIES: [(Kind, Entry); Kind::ALL.len()] =
             [$( (Kind::$kind, store_method::<{ Kind::$kind as usize }>) ),+];
+
+        /// The functions of the methods of this package itself.
+        pub const INTERNAL_ENTRIES: [(Kind, Entry); Kind::INTERNAL.len()] =
+            [$( (Kind::$own, registry_method::<{ Kind::$own as usize - Kind::ALL.len() }>) ),+];
     };
 }
 
 methods! {
     // Kind: name in JavaScript, arguments, operation of the store or `None`, arguments of the callback after an error.
+    public {
     Add: "add", Member, write(WriteOp::Add), Plain;
     Leave: "leave", Member, write(WriteOp::Remove), Plain;
     AddMany: "addMany", Many, write(WriteOp::Add), Undefined;
@@ -65,6 +79,23 @@ methods! {
     Broadcast: "broadcast", Broadcast, None, Plain;
     DestroyChannel: "destroyChannel", Frontends, write(WriteOp::Delete), Plain;
     Clean: "clean", Store, Some(Code::Clean), Plain;
+    }
+    // Of the session registry, for lib/leases.js. They are not enumerable, not counted, and not limited by `maxQueue`.
+    internal {
+    Claim: "_claim", Lease, write(WriteOp::Claim), Plain;
+    Renew: "_renew", Lease, write(WriteOp::Renew), Plain;
+    Release: "_release", Lease, write(WriteOp::Release), Plain;
+    Sweep: "_sweep", Lease, write(WriteOp::Sweep), Plain;
+    Holders: "_holders", LeaseKeys, read(ReadOp::Lease), Plain;
+    NoteLease: "_noteLease", Leases, write(WriteOp::Add), Plain;
+    ForgetLease: "_forgetLease", Leases, write(WriteOp::Remove), Plain;
+    NotedLeases: "_notedLeases", Leases, read(ReadOp::Members), Plain;
+    AddOnline: "_addOnline", Online, write(WriteOp::Add), Plain;
+    RemoveOnline: "_removeOnline", Online, write(WriteOp::Remove), Plain;
+    Online: "_online", Online, read(ReadOp::Members), Plain;
+    CountOnline: "_countOnline", Online, read(ReadOp::Count), Plain;
+    IsOnline: "_isOnline", Online, read(ReadOp::IsMember), Plain;
+    }
 }
 
 #[expect(
@@ -110,6 +141,14 @@ pub enum Arguments {
     Frontends,
     /// The whole store.
     Store,
+    /// The lease and the online users of one frontend, and the arguments of the operation.
+    Lease,
+    /// The leases of frontends.
+    LeaseKeys,
+    /// The set of the frontends that have, or had, a lease; members of it.
+    Leases,
+    /// The online users of frontends, and users.
+    Online,
 }
 
 impl Arguments {
@@ -126,6 +165,7 @@ impl Arguments {
             Self::Broadcast => &["serverType", "route", "msg", "opts"],
             Self::Frontends => &["name"],
             Self::Store => &[],
+            Self::Lease | Self::LeaseKeys | Self::Leases | Self::Online => &["sids", "items"],
         }
     }
 
@@ -150,11 +190,17 @@ impl Arguments {
             Self::Broadcast => "broadcast",
             Self::Frontends => "frontends",
             Self::Store => "store",
+            Self::Lease | Self::LeaseKeys | Self::Leases | Self::Online => "registry",
         }
     }
 }
 
 impl Kind {
+    /// Returns whether it is one of this package itself, of the session registry.
+    pub const fn is_internal(self) -> bool {
+        self as usize >= Self::ALL.len()
+    }
+
     /// Returns whether it is a push, which is answered when the frontends have answered.
     pub const fn is_push(self) -> bool {
         matches!(

@@ -52,6 +52,7 @@ pub fn tables(env: &Env) -> napi::Result<Object<'_>> {
             ValueKind::List => "list",
             ValueKind::Int => "int",
             ValueKind::Bool => "bool",
+            ValueKind::Lease => "lease",
         });
         method.set("value", value)?;
         method.set("isCounted", kind.is_counted())?;

@@ -222,6 +222,7 @@ impl Session {
                 keys.for_each(|key| self.entries.may_go_by(key, members));
             }
             Effect::Deletes => keys.for_each(|key| self.entries.will_go(key)),
+            Effect::MayDelete => keys.for_each(|key| self.entries.may_go(key)),
         }
     }
 

@@ -62,9 +62,10 @@ impl Executor {
         ended: oneshot::Sender<()>,
     ) -> Self {
         let lists = ListLru::new(bounds, stats.clone());
+        let leases = store.leases();
         Self {
             store,
-            reading: Mutex::new(ReadTxn::new(lists, stats)),
+            reading: Mutex::new(ReadTxn::new(lists, leases, stats)),
             batch_size: Mutex::default(),
             gone: AtomicBool::new(false),
             working: Arc::default(),

@@ -9,7 +9,7 @@
 //! - [`opening`]: LMDB's environment in the folder; [`store`]: an open store and its transactions.
 //! - [`write_lock`]: the lock for write transactions, among processes.
 //! - [`rows`]: channels and members as rows; [`write_txn`]: commands in a write transaction.
-//! - [`read_txn`]: lists, from memory or from the rows.
+//! - [`read_txn`]: lists, from memory or from the rows; [`leases`]: leases of frontends, and whether they have expired.
 //! - [`connection`]: on which thread a batch is executed; [`executor`]: batches to transactions; [`budget`]: the size
 //!   of a transaction.
 //! - [`scan`]: lists the contents, page by page.
@@ -26,6 +26,7 @@ mod failpoints;
 mod file_modes;
 mod folder;
 mod held_files;
+mod leases;
 mod liveness;
 mod locality;
 mod messages;

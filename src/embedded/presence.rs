@@ -6,7 +6,7 @@
 use std::{
     ffi::OsStr,
     fs::{self, File, TryLockError},
-    io,
+    io::{self, Write as _},
     path::PathBuf,
     process, thread,
     time::{Duration, Instant},
@@ -16,6 +16,7 @@ use super::{
     file_modes,
     folder::{Folder, OpeningLock},
     held_files::HeldFile,
+    leases::process_mark,
     messages::{cannot, refused},
 };
 use crate::manager::ConnectError;
@@ -47,7 +48,13 @@ impl Presence {
         let give_up = Instant::now() + PATIENCE;
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(Self { path, file, made }),
+                Ok(()) => {
+                    let marked = file
+                        .set_len(0)
+                        .and_then(|()| (&file).write_all(process_mark().as_bytes()));
+                    marked.map_err(|error| cannot("write", &path, &error))?;
+                    return Ok(Self { path, file, made });
+                }
                 Err(TryLockError::WouldBlock) if Instant::now() < give_up => thread::sleep(PAUSE),
                 Err(TryLockError::WouldBlock) => {
                     return Err(refused(format!(

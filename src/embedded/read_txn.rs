@@ -6,6 +6,7 @@ use heed::RoTxn;
 
 use super::{
     budget::Budget,
+    leases::Leases,
     rows::{Channel, Rows},
 };
 use crate::{
@@ -13,6 +14,7 @@ use crate::{
     error::Result as CallResult,
     failpoints::fail_point,
     keys::Key,
+    lease::Lease,
     list::List,
     list_lru::{ListLru, SharedKey},
     stats::Stats,
@@ -49,6 +51,7 @@ impl ReadVersion {
 #[derive(Debug)]
 pub(super) struct ReadTxn {
     lists: ListLru<ReadVersion>,
+    pub(super) leases: Leases,
     stats: Arc<Stats>,
     /// Bytes of lists that were read from the rows.
     loaded: usize,
@@ -75,9 +78,10 @@ impl TxnKind {
 }
 
 impl ReadTxn {
-    pub(super) fn new(lists: ListLru<ReadVersion>, stats: Arc<Stats>) -> Self {
+    pub(super) fn new(lists: ListLru<ReadVersion>, leases: Leases, stats: Arc<Stats>) -> Self {
         Self {
             lists,
+            leases,
             stats,
             loaded: 0,
             budget: Budget::LIGHT,
@@ -101,6 +105,7 @@ impl ReadTxn {
                 let channel = rows.channel(txn, key)?;
                 Ok(Ok(is_member(rows, txn, channel, members)?))
             }
+            ReadOp::Lease => self.lease(rows, txn, rows.channel(txn, key)?),
         }
     }
 
@@ -116,7 +121,20 @@ impl ReadTxn {
             ReadOp::Members => Ok(self.load(rows, txn, channel)?.map(Value::List)),
             ReadOp::Count => Ok(Ok(count(channel))),
             ReadOp::IsMember => Ok(Ok(is_member(rows, txn, channel, members)?)),
+            ReadOp::Lease => self.lease(rows, txn, channel),
         }
+    }
+
+    /// Returns who holds a lease.
+    fn lease(
+        &self,
+        rows: &Rows,
+        txn: &RoTxn,
+        channel: Option<Channel>,
+    ) -> Result<CallResult<Value>, heed::Error> {
+        let text = Leases::text(rows, txn, channel)?;
+        let lease = Lease::of(self.leases.holder(text.as_deref()));
+        Ok(Ok(Value::Lease(lease)))
     }
 
     /// Returns the list of a channel that the transaction has not changed.

@@ -15,6 +15,7 @@ use heed::{Env, MdbError, RoTxn, RwTxn, WithoutTls};
 use super::{
     Durability,
     folder::{Folder, OpeningLock},
+    leases::Leases,
     messages::Failure,
     opening::{Opened, open},
     presence::Presence,
@@ -90,6 +91,11 @@ impl Store {
 
     pub(super) fn rows(&self) -> &Rows {
         &self.rows
+    }
+
+    /// Returns the leases, and which processes hold them.
+    pub(super) fn leases(&self) -> Leases {
+        Leases::new(&self.folder)
     }
 
     pub(super) fn write_lock(&self) -> &WriteLock {

@@ -5,14 +5,16 @@ use std::collections::HashMap;
 use heed::RwTxn;
 
 use super::{
+    leases::Leases,
     read_txn::{ReadTxn, TxnKind},
     rows::{Channel, Rows},
 };
 use crate::{
-    command::{Command, Member, Op, ReadOp, Reply, Value, WriteOp},
+    command::{Command, Items, Member, Op, ReadOp, Reply, Value, WriteOp},
     error::Result as CallResult,
     failpoints::fail_point,
     keys::Key,
+    lease::{Asked, Change, Lease},
 };
 
 type Result<T> = std::result::Result<T, heed::Error>;
@@ -62,12 +64,15 @@ impl<'a> WriteTxn<'a> {
             }
             Op::Write(op) => op,
         };
+        if op.items() == Items::OneSlot {
+            return Ok(Ok(Reply::Lease(self.lease(op, command)?)));
+        }
         let mut changed = 0;
         for key in command.keys() {
             changed += match op {
                 WriteOp::Add => self.add(key, members)?,
                 WriteOp::Remove => self.remove(key, members)?,
-                WriteOp::Delete => self.delete(key)?,
+                _ => self.delete(key)?,
             };
         }
         Ok(Ok(Reply::Changed(changed)))
@@ -188,6 +193,33 @@ impl<'a> WriteTxn<'a> {
         self.rows.delete_members(&mut self.txn, channel.number)?;
         self.touched(key, None);
         Ok(1)
+    }
+
+    /// Executes an operation on a lease: its keys are the list of online users and the lease.
+    fn lease(&mut self, op: WriteOp, command: &'a Command) -> Result<Lease> {
+        let [online, key] = command.keys() else {
+            return Err(heed::Error::Mdb(heed::MdbError::BadValSize));
+        };
+        let asked = Asked::of(command.members());
+        let count = self
+            .touch(online)?
+            .channel
+            .map_or(0, |channel| channel.count);
+        let channel = self.touch(key)?.channel;
+        let text = Leases::text(self.rows, &self.txn, channel)?;
+        let holder = self.reading.leases.holder(text.as_deref());
+        let (step, lease) = asked.apply(op, holder, count);
+        if step.clears {
+            self.delete(online)?;
+        }
+        if step.lease.is_some() {
+            self.delete(key)?;
+        }
+        if let Some(Change::Hold(nonce)) = step.lease {
+            let own = Leases::own(asked.epoch, nonce, asked.ttl);
+            self.add(key, &[own])?;
+        }
+        Ok(lease)
     }
 
     fn value(&mut self, op: ReadOp, key: &'a Key, members: &[Member]) -> Result<CallResult<Value>> {

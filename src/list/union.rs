@@ -113,7 +113,7 @@ impl Unions {
 fn into_list(value: Value) -> Result<Arc<List>> {
     match value {
         Value::List(list) => Ok(list),
-        Value::Int(_) | Value::Bool(_) => Err(Error::Internal(
+        Value::Int(_) | Value::Bool(_) | Value::Lease(_) => Err(Error::Internal(
             "another value in place of a list".to_owned(),
         )),
     }

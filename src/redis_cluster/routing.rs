@@ -9,7 +9,7 @@ use crate::{
     error::{Error, Result},
     hash_slot::hash_slot,
     keys::Key,
-    redis_manager::{Missing, command, encode_for, value, wrote},
+    redis_manager::{Missing, command, encode_for, lease, value, wrote},
 };
 
 /// One command for the wire.
@@ -72,7 +72,7 @@ impl<'a> Plan<'a> {
 
     fn add(&mut self, call: &'a Command) -> Part {
         let op = call.op();
-        let steps = call.keys().iter().map(|key| match op {
+        let steps = call.targets().iter().map(|key| match op {
             Op::Read(op) => self.read(op, call, key),
             Op::Write(_) => self.step(key, encode_for(call, &self.missing, key)),
         });
@@ -126,6 +126,13 @@ pub(super) fn replies(parts: &[Part], answers: Vec<Answer>) -> (Vec<Result<Reply
     let mut reads: HashMap<usize, Result<Read>> = HashMap::new();
     let mut bytes = 0;
     let replies = parts.iter().map(|part| match part.op {
+        Op::Write(op) if op.items() == Items::OneSlot => {
+            let answer = part
+                .steps
+                .first()
+                .map_or_else(|| Err(missing()), |&step| take(step));
+            answer.and_then(lease).map(Reply::Lease)
+        }
         Op::Write(_) => {
             let written = part.steps.iter().map(|&step| take(step).and_then(wrote));
             written.sum::<Result<u64>>().map(Reply::Changed)

@@ -5,7 +5,7 @@ use std::{iter, sync::Arc};
 
 use redis::{Cmd, Value as Answer};
 
-use super::{fallbacks::Missing, server_errors::store_error};
+use super::{fallbacks::Missing, lease_scripts, server_errors::store_error};
 use crate::{
     command::{Command, Items, Op, ReadOp, Reply, Value, ValueKind},
     error::{Error, Result},
@@ -42,14 +42,17 @@ pub(crate) fn encode(call: &Command, missing: &Missing, mut each: impl FnMut(Cmd
             each(command(missing.instead_of(op.redis_name()), call.items()));
         }
         _ => call
-            .keys()
+            .targets()
             .iter()
             .for_each(|key| each(encode_for(call, missing, key))),
     }
 }
 
-/// Encodes the part of a command that is about one of its keys.
+/// Encodes the part of a command that is about one of its keys ([`Command::targets`]).
 pub(crate) fn encode_for(call: &Command, missing: &Missing, key: &Key) -> Cmd {
+    if let Some(script) = lease_scripts::of(call.op()) {
+        return lease_scripts::encode(script, call, missing, key);
+    }
     let name = call.op().redis_name();
     let sent = missing.instead_of(name);
     // What replaces a command that is about members reads all of them.
@@ -64,6 +67,9 @@ pub(crate) fn decode(op: Op, keys: usize, mut next: impl FnMut() -> Answer) -> R
         Op::Read(op) => {
             let values = (0..keys).map(|_| value(op, next()));
             Ok(Reply::Values(values.collect()))
+        }
+        Op::Write(op) if op.items() == Items::OneSlot => {
+            lease_scripts::lease(next()).map(Reply::Lease)
         }
         Op::Write(_) => {
             let mut done = Ok(0);
@@ -91,6 +97,7 @@ pub(crate) fn value(op: ReadOp, answer: Answer) -> Result<Value> {
     match op.kind() {
         ValueKind::List => list(answer).map(Arc::new).map(Value::List),
         ValueKind::Int => int(op, answer).map(Value::Int),
+        ValueKind::Lease => lease_scripts::lease(answer).map(Value::Lease),
         // Of SMEMBERS, from a server that lacks the command: the driver looks for the member.
         ValueKind::Bool if matches!(answer, Answer::Array(_) | Answer::Set(_)) => {
             list(answer).map(Arc::new).map(Value::List)

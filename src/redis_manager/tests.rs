@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     cache::{Answer, Session, Wire},
-    command::{Command, Op, ReadOp, Reply, ValueKind},
+    command::{Command, Items, Op, ReadOp, Reply, ValueKind},
     list::List,
     list_lru::{Bounds, SharedKey},
     stats::Stats,
@@ -94,12 +94,19 @@ proptest! {
             items.iter().all(|item| matches!(item, Value::BulkString(_) | Value::SimpleString(_)))
         };
         let is_list = matches!(&value, Value::Array(items) | Value::Set(items) if strings(items));
+        let is_lease = matches!(&value, Value::Array(items) if matches!(
+            items.as_slice(),
+            [Value::Int(0..4), Value::Int(_), Value::BulkString(_) | Value::SimpleString(_), Value::Int(_)]
+        ));
         for &op in Op::ALL {
             let command = decode(&Wire::Command { index: 0, op, keys: 1 }, &value);
             let Answer::Command(reply) = command else {
                 return Err(TestCaseError::fail("no reply"));
             };
             match op {
+                Op::Write(op) if op.items() == Items::OneSlot => {
+                    prop_assert_eq!(reply.is_ok(), is_lease);
+                }
                 Op::Write(_) => prop_assert_eq!(reply.is_err(), is_error),
                 Op::Read(op) => {
                     let Ok(Reply::Values(values)) = reply else {
@@ -111,6 +118,7 @@ proptest! {
                         // The list that a server answers to SMEMBERS, in the place of SCARD.
                         ValueKind::Int => is_int || matches!(value, Value::Array(_) | Value::Set(_)),
                         ValueKind::Bool => is_int || is_list,
+                        ValueKind::Lease => is_lease,
                     };
                     prop_assert_eq!((values.len(), values[0].is_ok()), (1, is_good));
                 }

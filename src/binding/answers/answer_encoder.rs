@@ -32,7 +32,9 @@ impl Service {
                 break;
             };
             may_panic("tape");
-            latencies.add(call.at);
+            if !call.kind.is_internal() {
+                latencies.add(call.at);
+            }
             let written = grown.and_then(|_| self.write_answer(tape, call.kind, outcome));
             if let Err(failed) = written {
                 // A list is too long for JavaScript. Nothing of the answer is on the tape.
@@ -96,6 +98,9 @@ impl Service {
         match outcome {
             Outcome::Store(Ok(Reply::Done | Reply::Removed(_))) => tape.done(),
             Outcome::Store(Ok(Reply::Changed(count))) => tape.changed(count),
+            Outcome::Store(Ok(Reply::Lease(lease))) => {
+                self.write_lists(tape, Word::Each, &[Ok(Value::Lease(lease))])?;
+            }
             Outcome::Store(Ok(Reply::Values(values))) => self.write_values(tape, kind, &values)?,
             Outcome::Store(Err(error)) => self.write_error(tape, kind.shape(), &error)?,
             Outcome::Own if kind.is_push() => {
@@ -123,6 +128,7 @@ impl Service {
             return self.write_error(tape, kind.shape(), error);
         }
         match kind.value() {
+            _ if kind.is_internal() => self.write_lists(tape, Word::Each, values),
             Some(ValueKind::Int) => {
                 let sum = values.iter().flatten().filter_map(Value::int).sum();
                 let number = Tape::number(&self.env, sum)?;
@@ -156,6 +162,9 @@ impl Service {
                 Ok(Value::List(list)) => self.item(tape, list)?,
                 Ok(Value::Int(number)) => Item::Value(Tape::number(&self.env, *number)?),
                 Ok(Value::Bool(is)) => Item::Value(Tape::number(&self.env, u64::from(*is))?),
+                Ok(Value::Lease(lease)) => {
+                    Item::Value(tape.text(&self.env, &lease.json(), false)?)
+                }
                 Err(error) => Item::Value(errors::to_js(&self.env, error)?.raw()),
             });
         }

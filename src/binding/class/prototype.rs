@@ -21,7 +21,7 @@ use napi_derive::napi;
 use crate::{
     binding::{
         class::GlobalChannel,
-        methods::{Arguments, ENTRIES, Kind},
+        methods::{Arguments, ENTRIES, INTERNAL_ENTRIES, Kind},
         service::{Service, call::State, panic},
         values::{
             args, errors,
@@ -62,6 +62,13 @@ pub fn define_methods(exports: Object) -> napi::Result<()> {
                 PropertyAttributes::Enumerable | PropertyAttributes::Configurable,
             ),
     ]);
+    let registry = INTERNAL_ENTRIES.iter().map(|(kind, entry)| {
+        let property = Property::new().with_utf8_name(kind.name())?;
+        Ok(property
+            .with_method(*entry)
+            .with_property_attributes(PropertyAttributes::Default))
+    });
+    properties.extend(registry.collect::<napi::Result<Vec<_>>>()?);
     prototype.define_properties(&properties)
 }
 
@@ -112,7 +119,21 @@ pub extern "C" fn store_method<const KIND: usize>(
             service.of_frontends(kind, name, &cb)
         }),
         Arguments::Store => store(env, info, kind, |service, [cb]| service.of_store(kind, &cb)),
+        Arguments::Lease | Arguments::LeaseKeys | Arguments::Leases | Arguments::Online => {
+            ptr::null_mut()
+        }
     }
+}
+
+/// Calls the method of the session registry that has this number in [`Kind::INTERNAL`].
+pub extern "C" fn registry_method<const KIND: usize>(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    let kind = const { Kind::INTERNAL[KIND] };
+    method(env, info, |service, _, [sids, items, cb]| {
+        service.registry(kind, &sids, &items, &cb)
+    })
 }
 
 /// Runs a method of the store, unless an argument was left out; or keeps the call until the service is started.

@@ -54,8 +54,10 @@ impl Counts {
 
     /// Counts a call that was accepted.
     pub fn command(&self, kind: Kind) {
-        let count = &self.commands[kind as usize];
-        count.set(count.get() + 1);
+        // Not those of the session registry, which the app did not make.
+        if let Some(count) = self.commands.get(kind as usize) {
+            count.set(count.get() + 1);
+        }
     }
 
     /// Counts an error for a callback.

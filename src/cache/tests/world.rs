@@ -264,7 +264,9 @@ impl World {
                 for key in command.keys() {
                     let value = match effect(&command) {
                         Some(Effect::Adds) => format!("own{call}"),
-                        Some(Effect::Removes | Effect::Deletes) => String::new(),
+                        Some(Effect::Removes | Effect::Deletes | Effect::MayDelete) => {
+                            String::new()
+                        }
                         None => continue,
                     };
                     self.change(char::from(key[0]), value);
@@ -446,9 +448,10 @@ fn shown(reply: Result<Reply, Error>) -> Vec<String> {
                 Value::List(list) => list.json().trim_matches(['[', ']', '"']).to_owned(),
                 Value::Int(count) => count.to_string(),
                 Value::Bool(is) => is.to_string(),
+                Value::Lease(lease) => lease.json(),
             })
             .collect(),
-        Ok(Reply::Done | Reply::Changed(_) | Reply::Removed(_)) => Vec::new(),
+        Ok(Reply::Done | Reply::Changed(_) | Reply::Removed(_) | Reply::Lease(_)) => Vec::new(),
         Err(error) => panic!("no error in this world: {error}"),
     }
 }

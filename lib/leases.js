@@ -1,0 +1,240 @@
+'use strict';
+
+// The session registry in the store: leases of frontends, and the sets of their online users. Internal: the methods begin
+// with `_` and are not in index.d.ts. What an operation does in the store is in src/lease.rs; here are the operations that
+// take several steps, because the set of all leases (`PREFIX@leases`) may be on another node than the lease of a frontend.
+//
+//   channel._lease(action, sid, epoch, ttl, cb)
+//
+//   'claim'    (null, {previous, removed}): the epoch that held the lease, or null, and how many users of it were removed
+//   'renew'    (null, {state, count, epoch}): `held`, `regained` (it had expired: add the users again) or `lost` (to
+//              `epoch`; nothing changed); `count` users are in the set
+//   'release'  (null, {released, removed}): false if another epoch holds the lease; nothing changed then
+//   'sweep'    (null, {swept, removed}): false if the lease has not expired; without `epoch` and `ttl`
+//   'list'     (null, [{sid, epoch, ttl}]): all leases; those expired with epoch null and ttl 0
+//
+//   channel._sessions(op, sids, uids, cb)
+//
+//   'add', 'remove'  (null, count): how many were added or removed, on all of `sids` together
+//   'members'        (null, [list]): the users of each sid, in the order of `sids`
+//   'count'          (null, [number])
+//   'isMember'       (null, [[boolean]]): for each of `uids`, whether it is on each of `sids`
+//
+// The set of all leases must name every frontend that may have left users. So a lease is noted there *after* it was taken
+// (before that nothing is left), and one that is forgotten is looked for *after* that, and noted again if it was taken
+// meanwhile. A step that is missing because its process died is made by the next renewal, or by the next sweep.
+
+const { counted } = require('./changed');
+
+/** How often a claim is tried when other processes claim the lease meanwhile. */
+const CLAIMS = 10;
+
+/** The number of users in one command, which must not block the store for long. */
+const USERS = 1000;
+
+/** The nonce of a claim; those of renewals are numbers from 1 on. */
+const CLAIMED = '0';
+
+/** For each instance the nonces of its renewals, by server id. */
+const nonces = new WeakMap();
+
+const ACTIONS = { claim, renew, release, sweep, list };
+
+const SESSIONS = { add, remove, members, count, isMember };
+
+/** Defines the methods on the class, not enumerable. */
+module.exports = function defineLeases(GlobalChannel) {
+  define('_lease', function (action, sid, epoch, ttl, cb) {
+    ACTIONS[action](this, cb, sid, epoch, String(ttl));
+  });
+  define('_sessions', function (op, sids, uids, cb) {
+    SESSIONS[op](this, cb, sids, uids);
+  });
+
+  function define(name, value) {
+    Object.defineProperty(GlobalChannel.prototype, name, {
+      value,
+      writable: true,
+      configurable: true,
+    });
+  }
+};
+
+/** Takes the lease from the epoch that holds it, which is only known from the first attempt. */
+function claim(channel, cb, sid, epoch, ttl) {
+  attempt('', CLAIMS);
+
+  function attempt(expected, left) {
+    channel._claim([sid], [epoch, CLAIMED, ttl, expected], (err, found) => {
+      if (err) {
+        cb(err);
+        return;
+      }
+      const { state, epoch: holder, count: removed } = found[0];
+      if (state !== 'lost') {
+        note(channel, cb, sid, { previous: expected || null, removed });
+      } else if (left > 1) {
+        attempt(holder, left - 1);
+      } else {
+        cb(new Error(`the lease of ${sid} is claimed by others all the time, last by ${holder}`));
+      }
+    });
+  }
+}
+
+function renew(channel, cb, sid, epoch, ttl) {
+  const turns = nonces.get(channel) || new Map();
+  nonces.set(channel, turns);
+  const turn = turns.get(sid) || 1;
+  channel._renew([sid], [epoch, String(turn), ttl, ''], (err, found) => {
+    if (err) {
+      cb(err);
+      return;
+    }
+    const { state, count: users, epoch: holder } = found[0];
+    if (state === 'lost') {
+      cb(null, { state, count: 0, epoch: holder });
+      return;
+    }
+    const answered = (failed, result) => {
+      // Not earlier: if it failed after the store has done it, the next renewal must say again what has happened.
+      if (!failed) turns.set(sid, turn + 1);
+      cb(failed, result);
+    };
+    note(channel, answered, sid, { state, count: users, epoch });
+  });
+}
+
+function release(channel, cb, sid, epoch, ttl) {
+  channel._release([sid], [epoch, '', ttl, ''], (err, found) => {
+    if (err) {
+      cb(err);
+    } else if (found[0].state === 'lost') {
+      cb(null, { released: false, removed: 0 });
+    } else {
+      forget(channel, cb, sid, { released: true, removed: found[0].count });
+    }
+  });
+}
+
+function sweep(channel, cb, sid) {
+  channel._sweep([sid], ['', '', '', ''], (err, found) => {
+    if (err) {
+      cb(err);
+    } else if (found[0].state === 'held') {
+      cb(null, { swept: false, removed: 0 });
+    } else {
+      forget(channel, cb, sid, { swept: true, removed: found[0].count });
+    }
+  });
+}
+
+function list(channel, cb) {
+  channel._notedLeases([''], [], (err, found) => {
+    if (err) {
+      cb(err);
+      return;
+    }
+    const [sids] = found;
+    channel._holders(sids, [], (failed, holders) => {
+      if (failed) {
+        cb(failed);
+        return;
+      }
+      cb(
+        null,
+        sids.map((sid, i) => ({ sid, epoch: holders[i].epoch || null, ttl: holders[i].ttl })),
+      );
+    });
+  });
+}
+
+/** Notes that there is a lease, and answers. */
+function note(channel, cb, sid, result) {
+  channel._noteLease([''], [sid], (err) => (err ? cb(err) : cb(null, result)));
+}
+
+/** Notes that there is no lease any more, and answers. */
+function forget(channel, cb, sid, result) {
+  channel._forgetLease([''], [sid], (err) => {
+    if (err) {
+      cb(err);
+      return;
+    }
+    channel._holders([sid], [], (failed, holders) => {
+      if (failed) {
+        cb(failed);
+      } else if (holders[0].state === 'held') {
+        note(channel, cb, sid, result);
+      } else {
+        cb(null, result);
+      }
+    });
+  });
+}
+
+function add(channel, cb, sids, uids) {
+  change(channel, '_addOnline', cb, sids, uids);
+}
+
+function remove(channel, cb, sids, uids) {
+  change(channel, '_removeOnline', cb, sids, uids);
+}
+
+/** Makes a call for each part of the users. */
+function change(channel, method, cb, sids, uids) {
+  const parts = [];
+  for (let i = 0; i < uids.length; i += USERS) {
+    parts.push(uids.slice(i, i + USERS));
+  }
+  const call = (part, done) => channel[method](sids, part, counted(done));
+  each(parts, call, (err, counts) => {
+    if (err) cb(err);
+    else
+      cb(
+        null,
+        counts.reduce((sum, changed) => sum + changed, 0),
+      );
+  });
+}
+
+function members(channel, cb, sids) {
+  channel._online(sids, [], cb);
+}
+
+function count(channel, cb, sids) {
+  channel._countOnline(sids, [], cb);
+}
+
+function isMember(channel, cb, sids, uids) {
+  const call = (uid, done) => channel._isOnline(sids, [uid], done);
+  each(uids, call, (err, found) => {
+    if (err) cb(err);
+    else
+      cb(
+        null,
+        found.map((bits) => bits.map(Boolean)),
+      );
+  });
+}
+
+/** Makes a call for each item, at once, and answers with the first error or with all results. */
+function each(items, call, cb) {
+  const results = [];
+  let left = items.length;
+  let failure = null;
+  if (left === 0) {
+    process.nextTick(cb, null, results);
+    return;
+  }
+  items.forEach((item, i) =>
+    call(item, (err, result) => {
+      failure = failure || err;
+      results[i] = result;
+      left -= 1;
+      if (left === 0) {
+        cb(failure, results);
+      }
+    }),
+  );
+}
