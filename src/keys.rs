@@ -8,6 +8,13 @@
 //!
 //! The keys of the session registry begin with `PREFIX@`, and so are never keys of channels. The lease of a frontend and
 //! the set of its online users have its server id as hash tag, because one step changes both ([`crate::lease`]).
+//!
+//! One more key, `PREFIX@sids`, is the index of the frontends on which there are or were members ([`KeyLayout::index`]).
+//! No key of a channel under the prefix is like it, because those begin with `PREFIX:`.
+//!
+//! A key alone does not tell where the name ends. What reads keys takes what follows the last colon for the sid
+//! ([`sid_of`]): right for every sid without a colon. Sids with colons are known only where they were given to a call, or
+//! are in the index.
 
 use crate::error::{Error, Result};
 
@@ -101,6 +108,18 @@ impl KeyLayout {
         key
     }
 
+    /// Returns the part of the keys of channel `name` before the sid.
+    #[must_use]
+    pub fn base(&self, name: &str) -> Key {
+        self.key(name, "")
+    }
+
+    /// Returns the key of the set of all sids to which members were added.
+    #[must_use]
+    pub fn index(&self) -> Key {
+        index_of(&self.stem())
+    }
+
     /// Appends what comes before the name of the channel.
     pub fn begin(&self, key: &mut Key) {
         self.lead(key);
@@ -176,6 +195,20 @@ impl KeyLayout {
     }
 }
 
+/// Returns the key of the index of the prefix with this stem (see [`KeyLayout::index`]).
+#[must_use]
+pub fn index_of(stem: &[u8]) -> Key {
+    let prefix = stem.strip_suffix(b":").unwrap_or(stem);
+    [prefix, b"@sids"].concat()
+}
+
+/// Returns the sid in a key, if it has no colon.
+#[must_use]
+pub fn sid_of(key: &[u8]) -> &[u8] {
+    let begin = key.iter().rposition(|&byte| byte == b':');
+    begin.map_or(key, |begin| &key[begin + 1..])
+}
+
 /// Makes a `SCAN` pattern that matches what begins with a stem, and nothing else.
 #[must_use]
 pub fn pattern(stem: &[u8]) -> Vec<u8> {
@@ -215,6 +248,9 @@ mod tests {
             let stem = keys.stem();
             prop_assert!(key.starts_with(&stem));
             prop_assert_eq!(key[stem.len()..].to_vec(), format!("{name}:{sid}").into_bytes());
+            prop_assert_eq!([keys.base(&name), sid.clone().into_bytes()].concat(), key.clone());
+            prop_assert_eq!(sid_of(&key) == sid.as_bytes(), !sid.contains(':'));
+            prop_assert!(keys.index() != key && !keys.index().starts_with(&stem));
         }
 
         /// Without colons in them, names and ids can be told apart by their key.
