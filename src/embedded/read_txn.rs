@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use heed::RoTxn;
-
 use super::{
     budget::Budget,
+    lmdb::{self, RoTxn},
     rows::{Channel, Rows},
 };
 use crate::{
@@ -93,7 +92,7 @@ impl ReadTxn {
         txn: &RoTxn,
         kind: TxnKind,
         (key, members): (&Key, &[Member]),
-    ) -> Result<CallResult<Value>, heed::Error> {
+    ) -> Result<CallResult<Value>, lmdb::Error> {
         match op {
             ReadOp::Members => Ok(self.list(rows, txn, kind, key)?.map(Value::List)),
             ReadOp::Count => Ok(Ok(count(rows.channel(txn, key)?))),
@@ -111,7 +110,7 @@ impl ReadTxn {
         rows: &Rows,
         txn: &RoTxn,
         (channel, members): (Option<Channel>, &[Member]),
-    ) -> Result<CallResult<Value>, heed::Error> {
+    ) -> Result<CallResult<Value>, lmdb::Error> {
         match op {
             ReadOp::Members => Ok(self.load(rows, txn, channel)?.map(Value::List)),
             ReadOp::Count => Ok(Ok(count(channel))),
@@ -126,7 +125,7 @@ impl ReadTxn {
         txn: &RoTxn,
         kind: TxnKind,
         key: &Key,
-    ) -> Result<CallResult<Arc<List>>, heed::Error> {
+    ) -> Result<CallResult<Arc<List>>, lmdb::Error> {
         let seen = kind.commit(txn);
         if seen.is_some()
             && let Some(kept) = self.lists.use_of(key)
@@ -167,7 +166,7 @@ impl ReadTxn {
         rows: &Rows,
         txn: &RoTxn,
         channel: Option<Channel>,
-    ) -> Result<CallResult<Arc<List>>, heed::Error> {
+    ) -> Result<CallResult<Arc<List>>, lmdb::Error> {
         self.budget
             .read(channel.map_or(0, |channel| channel.count))?;
         let list = rows.list(txn, channel)?.map(Arc::new);
@@ -191,7 +190,7 @@ fn is_member(
     txn: &RoTxn,
     channel: Option<Channel>,
     members: &[Member],
-) -> Result<Value, heed::Error> {
+) -> Result<Value, lmdb::Error> {
     let is = match (channel, members) {
         (Some(channel), [member, ..]) => rows.has_member(txn, channel.number, member)?,
         _ => false,

@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 
-use heed::RwTxn;
-
 use super::{
+    lmdb::{self, RwTxn},
     read_txn::{ReadTxn, TxnKind},
     rows::{Channel, Rows},
 };
@@ -15,7 +14,7 @@ use crate::{
     keys::Key,
 };
 
-type Result<T> = std::result::Result<T, heed::Error>;
+type Result<T> = std::result::Result<T, lmdb::Error>;
 
 /// The maximum number of new channels in one transaction.
 const NUMBERS: u64 = 1 << 20;
@@ -122,12 +121,7 @@ impl<'a> WriteTxn<'a> {
                 None => self.rows.delete_channel(&mut self.txn, key)?,
             }
         }
-        if changed {
-            self.txn.commit()
-        } else {
-            self.txn.abort();
-            Ok(())
-        }
+        if changed { self.txn.commit() } else { Ok(()) }
     }
 
     /// Adds members; returns how many are new.
