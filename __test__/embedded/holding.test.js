@@ -38,7 +38,9 @@ async function visit({ started: start, ok: must, call: may }) {
   await must(service, 'getMembersBySid', 'n', 's1');
   await must(service, 'add', 'visited', 'u', 's1');
   await must(service, 'add', 'many', many, 's1');
-  const lists = await Promise.all([1, 2, 3].map(() => must(service, 'getMembersBySid', 'many', 's1')));
+  const lists = await Promise.all(
+    [1, 2, 3].map(() => must(service, 'getMembersBySid', 'many', 's1')),
+  );
   if (lists[0].length !== many.length) throw new Error(`${lists[0].length} members`);
   await must(service, 'destroyChannel', 'many');
   await may(service, 'stop', true);
