@@ -69,6 +69,9 @@ describe('a process that stops while it holds a lock of LMDB', () => {
       const service = await started(store, { commandTimeout: LIMIT, cache: false });
       const beside = await started(other, { commandTimeout: LIMIT });
       await ok(service, 'add', 'n', ['a', 'b'], 's1');
+      // So many are read by another thread.
+      const long = Array.from({ length: 50000 }, (_, i) => `u${i}`);
+      await ok(service, 'add', 'long', long, 's1');
       await ok(beside, 'add', 'n', 'c', 's1');
       let [stops, held] = [0, 0];
       for (;;) {
@@ -85,6 +88,14 @@ describe('a process that stops while it holds a lock of LMDB', () => {
         for (let i = 0; i < 2; i += 1) {
           const read = await answered(`a read ${at}`, service, 'getMembersBySid', 'n', 's1');
           assert.deepStrictEqual([read.err, read.value && read.value.sort()], [null, ['a', 'b']]);
+          const longRead = await answered(
+            `a long read ${at}`,
+            service,
+            'getMembersBySid',
+            'long',
+            's1',
+          );
+          assert.deepStrictEqual([longRead.err, longRead.value.length], [null, long.length]);
           // Waits for the stopped process if that holds the lock for writing.
           const write = await answered(`a write ${at}`, service, 'add', 'w', `u${i}`, 's1');
           if (write.err) assert.strictEqual(write.err.code, TIMEOUT);
