@@ -51,10 +51,12 @@ async function measureCell(service, cell, timing) {
   const before = statsOf(service);
   const figures = await (cell.kind === 'cold'
     ? oneByOne(workload, cell)
-    : closedLoop(workload, cell, timing));
+    : closedLoop(workload, cell, { ...timing, ...warmUpOf(cell) }));
   const notes = workload.finish ? workload.finish() : {};
   return { ...figures, ...notes, ...difference(before, statsOf(service)) };
 }
+
+const warmUpOf = ({ warmUpCalls }) => (warmUpCalls ? { warmUpCalls } : {});
 
 /** Returns cache hits and batches from `stats()`, warm-up included. Only our package has it. */
 function statsOf(service) {

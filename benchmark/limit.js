@@ -23,6 +23,11 @@ function commandOf(cell) {
       return { range: cell.members * CHANNELS, command: ['SREM', oneChannel, `uid:${RANDOM}`] };
     case 'bySid':
       return { range: CHANNELS, command: ['SMEMBERS', anyChannel] };
+    // One frontend of the three that we ask.
+    case 'count':
+      return { range: cell.channels || CHANNELS, command: ['SCARD', anyChannel] };
+    case 'isMember':
+      return { range: 2 * cell.members, command: ['SISMEMBER', oneChannel, `uid:${RANDOM}`] };
     default:
       return null;
   }

@@ -98,8 +98,8 @@ async function glide(port) {
     inflightRequestsLimit: 4096,
   });
   return {
-    sadd: (name, member, cb) => client.sadd(name, [member]).then(() => cb(null), cb),
-    srem: (name, member, cb) => client.srem(name, [member]).then(() => cb(null), cb),
+    sadd: (name, member, cb) => client.sadd(name, [].concat(member)).then(() => cb(null), cb),
+    srem: (name, member, cb) => client.srem(name, [].concat(member)).then(() => cb(null), cb),
     // The client returns a Set; the service takes lists.
     smembers: (name, cb) => client.smembers(name).then((set) => cb(null, [...set]), cb),
     keys: (pattern) => client.customCommand(['KEYS', pattern]),

@@ -87,14 +87,14 @@ function summariseMemory(records) {
 /** Returns the goals that were measured: `{title, least, aim, measured, low, high, cell, met}`. */
 function compare(figures, memoryFigures) {
   return TARGETS.map((target) => {
-    const lowIsGood = target.measure !== 'speed';
+    const lowIsGood = !['speed', 'level'].includes(target.measure);
     const values =
       target.measure === 'rss'
         ? [{ value: memoryFigures.rss }]
         : target.cells.map((cell) => ({
             cell,
             figure: (figures[cell] || {})[target.contestant],
-            value: ((figures[cell] || {})[target.contestant] || {})[target.measure],
+            value: valueOf(figures, cell, target),
           }));
     const [worst] = values
       .filter(({ value }) => known(value))
@@ -106,6 +106,13 @@ function compare(figures, memoryFigures) {
     const { least: low, most: high } = target.measure === 'speed' ? worst.figure : {};
     return { ...target, measured: worst.value, cell: worst.cell, low, high, met };
   }).filter(Boolean);
+}
+
+function valueOf(figures, cell, { measure, contestant, than }) {
+  const figure = (id) => (figures[id] || {})[contestant] || {};
+  return measure === 'level'
+    ? figure(cell).opsPerSecond / figure(than).opsPerSecond
+    : figure(cell)[measure];
 }
 
 module.exports = { summarise, summariseMemory, compare };

@@ -1,11 +1,14 @@
 'use strict';
 /**
  * The calls of a cell: which method with which arguments, and a check of each answer, so that a fast wrong answer does
- * not count. How many calls are in flight, and for how long, is decided in loop.js.
+ * not count. Questions, bulk writes and pushes to several channels are in questions.js, bulk.js and unions.js. How many calls are in flight, and for how long, is decided in loop.js.
  */
 
 const { SERVER_TYPE, SIDS, channelName, uid, firstUid } = require('./names');
 const { channelsOf } = require('./seed');
+const { createMany, createNames } = require('./bulk');
+const { createCounts, createSearches } = require('./questions');
+const { createUnions } = require('./unions');
 
 const ROUTE = 'onChat';
 // The number of users that one process adds: with 67 channels, over 4 million calls that all insert.
@@ -51,6 +54,14 @@ function createWorkload(service, cell) {
         call: (answer) => service.getMembersByChannelName(SERVER_TYPE, next(), answer),
         check: members(cell.members * cell.frontends),
       };
+    case 'count':
+      return createCounts(service, cell, names);
+    case 'isMember':
+      return createSearches(service, cell, names);
+    case 'many':
+      return createMany(service, cell, names);
+    case 'names':
+      return createNames(service, cell, names);
     case 'union':
       return createUnions(service, cell, names);
     case 'push':
@@ -105,66 +116,6 @@ function createPushes(service, cell, names) {
       return { stale };
     },
   };
-}
-
-/**
- * Makes pushes to two channels, each time without another user. With 0.0.7 an app reads the lists of each frontend,
- * combines them and makes the RPCs itself.
- */
-function createUnions(service, cell, names) {
-  const byHand = typeof service.broadcast !== 'function';
-  const wanted = 2 * cell.members - 1;
-  let calls = 0;
-  let rpcs = 0;
-  let failed = 0;
-
-  return {
-    call(answer) {
-      const channel = calls % names.length;
-      const pair = [names[channel], names[(channel + 1) % names.length]];
-      // On the first frontend, which has one user less then.
-      const except = uid(firstUid(cell, channel, 0) + (calls % cell.members));
-      calls += 1;
-      const msg = { text: 'hello' };
-      if (byHand) pushByHand(service, msg, pair, except, answer);
-      else service.pushMessage(SERVER_TYPE, ROUTE, msg, pair, { except: [except] }, answer);
-    },
-    check: (failedUids) => failedUids.length === 0,
-    rpc(sid, msg, uids) {
-      rpcs += 1;
-      if (uids.length !== wanted + (sid === SIDS[0] ? 0 : 1)) failed += 1;
-    },
-    finish() {
-      if (rpcs !== calls * SIDS.length) throw new Error(`${calls} pushes made ${rpcs} RPCs`);
-      if (failed > 0) throw new Error(`${failed} wrong lists`);
-      return {};
-    },
-  };
-}
-
-function pushByHand(service, msg, names, except, answer) {
-  const failed = [];
-  let left = SIDS.length;
-  const pushed = (err, uids) => {
-    failed.push(...(err ? [err] : uids));
-    left -= 1;
-    if (left === 0) answer(null, failed);
-  };
-  for (const sid of SIDS) {
-    const lists = [];
-    for (const name of names) {
-      service.getMembersBySid(name, sid, (err, list) => {
-        lists.push(list || []);
-        if (lists.length < names.length) return;
-        const uids = new Set([].concat(...lists));
-        uids.delete(except);
-        const options = { type: 'push', userOptions: {}, isPush: true };
-        const args = [ROUTE, msg, [...uids], options];
-        const rpc = { namespace: 'sys', service: 'channelRemote', method: 'pushMessage', args };
-        service.app.rpcInvoke(sid, rpc, pushed);
-      });
-    }
-  }
 }
 
 module.exports = { createWorkload };

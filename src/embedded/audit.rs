@@ -3,9 +3,13 @@
 
 use std::{collections::HashMap, path::Path};
 
-use heed::RoTxn;
-
-use super::{EmbeddedOptions, registry, rows::Rows};
+use super::{
+    EmbeddedOptions,
+    lmdb::{self, RoTxn},
+    registry,
+    rows::Rows,
+    store::Thread,
+};
 
 /// The contents of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,13 +33,13 @@ pub fn audit(folder: &Path) -> Result<Totals, String> {
         local_file_system: false,
     };
     let (store, _) = registry::open(&options).map_err(|error| error.to_string())?;
-    let found = store.read(|txn| go_through(store.rows(), txn));
+    let found = store.read(Thread::Blocking, |txn| go_through(store.rows(), txn));
     let mut totals = found.map_err(|failure| failure.error().to_string())??;
     totals.readers = store.readers().into();
     Ok(totals)
 }
 
-fn go_through(rows: &Rows, txn: &RoTxn) -> Result<Result<Totals, String>, heed::Error> {
+fn go_through(rows: &Rows, txn: &RoTxn) -> Result<Result<Totals, String>, lmdb::Error> {
     let mut left = HashMap::new();
     let mut totals = Totals {
         channels: 0,

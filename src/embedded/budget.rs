@@ -3,6 +3,8 @@
 
 use std::io;
 
+use super::{lmdb, store::Thread};
+
 /// The budget on the runtime's thread: a few milliseconds' worth.
 const LIGHT: u64 = 4096;
 
@@ -34,7 +36,7 @@ impl Budget {
 
     /// Counts members that are about to be written or removed. Fails if that is too much for the thread, with the
     /// system's error for it.
-    pub(super) fn write(&mut self, members: u64) -> Result<(), heed::Error> {
+    pub(super) fn write(&mut self, members: u64) -> Result<(), lmdb::Error> {
         self.done = self.done.saturating_add(members);
         if self.done > self.most {
             return Err(io::Error::from(io::ErrorKind::WouldBlock).into());
@@ -43,8 +45,17 @@ impl Budget {
     }
 
     /// Counts members that are about to be read.
-    pub(super) fn read(&mut self, members: u64) -> Result<(), heed::Error> {
+    pub(super) fn read(&mut self, members: u64) -> Result<(), lmdb::Error> {
         self.write(members / READS)
+    }
+
+    /// Returns the thread that it is the budget of.
+    pub(super) fn thread(self) -> Thread {
+        if self.most == u64::MAX {
+            Thread::Blocking
+        } else {
+            Thread::Runtime
+        }
     }
 
     /// Returns whether the transaction has used its budget.

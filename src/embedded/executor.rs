@@ -11,9 +11,10 @@ use tokio::sync::oneshot;
 
 use super::{
     budget::Budget,
+    lmdb,
     messages::Failure,
     read_txn::{ReadTxn, TxnKind},
-    store::Store,
+    store::{Store, Thread},
     write_lock::WriteGuard,
     write_txn::WriteTxn,
 };
@@ -130,7 +131,7 @@ impl Executor {
             loop {
                 steps.next();
                 let mut reading = self.reading();
-                let cleaned = self.store.write(&guard, |txn| {
+                let cleaned = self.store.write(Thread::Blocking, &guard, |txn| {
                     reading.budget = Budget::ANY;
                     WriteTxn::new(self.store.rows(), txn, &mut reading).clean(
                         removal,
@@ -193,7 +194,7 @@ impl Executor {
     fn read(&self, batch: &[&Command], budget: Budget) -> Step {
         let mut reading = self.reading();
         let mut tried = 0;
-        let read = self.store.read(|txn| {
+        let read = self.store.read(budget.thread(), |txn| {
             reading.budget = budget;
             let rows = self.store.rows();
             let mut replies = Vec::with_capacity(batch.len());
@@ -207,7 +208,7 @@ impl Executor {
                 let keys = command.keys().iter();
                 let values =
                     keys.map(|key| reading.value(op, rows, txn, TxnKind::Read, (key, members)));
-                let values = values.collect::<std::result::Result<_, heed::Error>>();
+                let values = values.collect::<std::result::Result<_, lmdb::Error>>();
                 replies.push(Ok(Reply::Values(values?)));
                 if reading.budget.is_enough() {
                     break;
@@ -222,7 +223,7 @@ impl Executor {
     fn write(&self, batch: &[&Command], guard: &WriteGuard, budget: Budget) -> Step {
         let mut reading = self.reading();
         let mut tried = 0;
-        let written = self.store.write(guard, |txn| {
+        let written = self.store.write(budget.thread(), guard, |txn| {
             reading.budget = budget;
             let mut writing = WriteTxn::new(self.store.rows(), txn, &mut reading);
             let mut replies = Vec::with_capacity(batch.len());

@@ -1,12 +1,13 @@
 //! Fail points of the embedded store (see [`crate::failpoints`]) whose wrong behaviour is more than a constant. Not
 //! compiled into a release.
 
-use heed::RoTxn;
-
-use super::read_txn::{ReadTxn, ReadVersion};
+use super::{
+    lmdb::{self, RoTxn},
+    read_txn::{ReadTxn, ReadVersion},
+};
 use crate::{command::Value, error::Result as CallResult, keys::Key};
 
-type Answered = Result<CallResult<Value>, heed::Error>;
+type Answered = Result<CallResult<Value>, lmdb::Error>;
 
 impl ReadTxn {
     /// Keeps lists with the transaction's own changes as if they were committed.

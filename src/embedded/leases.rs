@@ -15,10 +15,9 @@ use std::{
     sync::LazyLock,
 };
 
-use heed::RoTxn;
-
 use super::{
     folder::Folder,
+    lmdb::{self, RoTxn},
     rows::{Channel, Rows},
 };
 use crate::{
@@ -53,7 +52,7 @@ impl Leases {
         rows: &Rows,
         txn: &RoTxn,
         channel: Option<Channel>,
-    ) -> Result<Option<Member>, heed::Error> {
+    ) -> Result<Option<Member>, lmdb::Error> {
         let Some(channel) = channel else {
             return Ok(None);
         };

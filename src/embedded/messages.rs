@@ -2,8 +2,7 @@
 
 use std::{io, path::Path, sync::Arc};
 
-use heed::MdbError;
-
+use super::lmdb::{self, code};
 use crate::{error::Error, manager::ConnectError};
 
 /// The consequence of an error of a transaction.
@@ -22,28 +21,25 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    pub(super) fn of(error: &heed::Error, folder: &Path) -> Self {
+    pub(super) fn of(error: &lmdb::Error, folder: &Path) -> Self {
         let place = folder.display();
         match error {
-            heed::Error::Mdb(MdbError::MapFull) => Self::NoRoom,
-            heed::Error::Mdb(MdbError::MapResized) => Self::Outgrown,
-            heed::Error::Mdb(
-                MdbError::Corrupted
-                | MdbError::PageNotFound
-                | MdbError::Invalid
-                | MdbError::Problem,
+            lmdb::Error::Lmdb(code::MAP_FULL) => Self::NoRoom,
+            lmdb::Error::Lmdb(code::MAP_RESIZED) => Self::Outgrown,
+            lmdb::Error::Lmdb(
+                code::CORRUPTED | code::PAGE_NOT_FOUND | code::INVALID | code::PROBLEM,
             ) => Self::Calls(format!("the store in {place} is damaged: {error}").into()),
-            heed::Error::Mdb(MdbError::ReadersFull) => {
+            lmdb::Error::Lmdb(code::READERS_FULL) => {
                 Self::Calls(format!("too many readers of the store in {place}").into())
             }
-            heed::Error::Mdb(MdbError::Panic | MdbError::BadTxn) => {
+            lmdb::Error::Lmdb(code::PANIC | code::BAD_TXN | code::BAD_READER_SLOT) => {
                 Self::Store(format!("the store in {place} gave up: {error}").into())
             }
-            heed::Error::Io(error) if error.kind() == io::ErrorKind::WouldBlock => Self::Heavy,
-            heed::Error::Io(error) if is_beyond_limit(error, folder) => {
+            lmdb::Error::Io(error) if error.kind() == io::ErrorKind::WouldBlock => Self::Heavy,
+            lmdb::Error::Io(error) if is_beyond_limit(error, folder) => {
                 Self::Calls(format!("the store in {place}: {}", limited(error)).into())
             }
-            heed::Error::Io(error) if is_full(error, folder) => {
+            lmdb::Error::Io(error) if is_full(error, folder) => {
                 Self::Calls(format!("the disk of {place} is full: {error}").into())
             }
             error => Self::Calls(format!("the store in {place}: {error}").into()),

@@ -1,5 +1,4 @@
-//! The embedded manager: a store without a server, in a folder that all processes of one machine open (LMDB, by
-//! `heed`). This file has its options and the manager.
+//! The embedded manager: a store without a server, in a folder that all processes of one machine open (LMDB). This file has its options and the manager.
 //!
 //! - [`folder`]: the files in the folder; [`locality`]: whether it is on a local disk; [`file_modes`]: permissions.
 //! - [`registry`]: one open store per process and folder.
@@ -9,6 +8,7 @@
 //! - [`opening`]: LMDB's environment in the folder; [`store`]: an open store and its transactions.
 //! - [`write_lock`]: the lock for write transactions, among processes.
 //! - [`rows`]: channels and members as rows; [`write_txn`]: commands in a write transaction.
+//! - [`lmdb`]: the C library; [`readers`]: the slots of this process in its table of readers.
 //! - [`read_txn`]: lists, from memory or from the rows; [`leases`]: leases of frontends, and whether they have expired.
 //! - [`connection`]: on which thread a batch is executed; [`executor`]: batches to transactions; [`budget`]: the size
 //!   of a transaction.
@@ -28,11 +28,13 @@ mod folder;
 mod held_files;
 mod leases;
 mod liveness;
+mod lmdb;
 mod locality;
 mod messages;
 mod opening;
 mod presence;
 mod read_txn;
+mod readers;
 mod recovery;
 mod registry;
 mod rows;

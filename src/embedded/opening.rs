@@ -2,15 +2,15 @@
 
 use std::{fs::File, io, path::Path};
 
-use heed::{Env, EnvFlags, EnvOpenOptions, MdbError, WithoutTls};
-
 use super::{
     Durability, file_modes,
     folder::{Folder, OpeningLock},
     held_files::{HeldFile, hold, is_free},
     liveness::Liveness,
+    lmdb::{self, Env, code},
     messages::{Failure, cannot, not_now, refused},
     presence::Presence,
+    readers::Readers,
     recovery::{self, Prepared, note_made, note_synced},
     rows::Rows,
     watchdog::Files,
@@ -21,12 +21,13 @@ use crate::manager::ConnectError;
 /// The address space of a new store in bytes. It doubles whenever it is full.
 const MAP: usize = 16 << 20;
 
-/// The maximum number of readers at a time, of all processes together: one for each reading thread.
-const READERS: u32 = 1000;
+/// The number of slots for readers, of all processes together; see [`super::readers`].
+const READERS: u32 = 4096;
 
 /// The parts of a [`super::store::Store`].
 pub(super) struct Opened {
-    pub(super) env: Env<WithoutTls>,
+    pub(super) env: Env,
+    pub(super) readers: Readers,
     pub(super) rows: Rows,
     pub(super) write_lock: WriteLock,
     pub(super) files: Files,
@@ -53,7 +54,7 @@ pub(super) fn open(
     // Held from before LMDB opens it until after it is closed: see `HeldFile`.
     let locks = HeldFile::new(folder.locks(), lockable(&folder.locks(), false)?);
     let data = hold(folder.data()).map_err(|error| cannot("open", &folder.data(), &error))?;
-    let (env, rows) = environment(folder, durability, &prepared)?;
+    let (env, readers, rows) = environment(folder, durability, &prepared)?;
     let others = (|| {
         let [next, write] = [(0, &next), (1, &write)];
         let share = |(n, file): (usize, &File)| HeldFile::share(paths[n].clone(), file);
@@ -72,7 +73,7 @@ pub(super) fn open(
             "{} was taken away while the store was opened",
             path.display()
         );
-        drop(env);
+        drop((readers, env));
         if made {
             let _ = file_modes::remove(&folder.locks());
         }
@@ -82,6 +83,7 @@ pub(super) fn open(
     let notes: Vec<String> = notes.into_iter().flatten().collect();
     Ok(Opened {
         env,
+        readers,
         rows,
         write_lock,
         files,
@@ -135,42 +137,42 @@ fn environment(
     folder: &Folder,
     durability: Durability,
     prepared: &Prepared,
-) -> Result<(Env<WithoutTls>, Rows), ConnectError> {
+) -> Result<(Env, Readers, Rows), ConnectError> {
     let opened = (|| {
-        let mut options = EnvOpenOptions::new().read_txn_without_tls();
-        options.map_size(MAP).max_readers(READERS);
-        options.max_dbs(Rows::TABLES);
-        if durability == Durability::Process {
-            // SAFETY: after a power cut the rows are not used any more: see `state`.
-            unsafe { options.flags(EnvFlags::NO_SYNC) };
-        }
+        let options = lmdb::Options {
+            map_size: MAP,
+            max_readers: READERS,
+            max_tables: Rows::TABLES,
+            // After a power cut the rows are not used any more: see `recovery`.
+            no_sync: durability == Durability::Process,
+        };
         // SAFETY: the folder is local, no other file is put in the place of these while processes of this
         // package are there (`is_alone`), and this process has it open once (`registry`).
-        let env = unsafe { options.open(folder.path()) }?;
+        let mut env = unsafe { options.open(folder.path()) }?;
         // Entries of killed processes would keep pages from being reused.
         env.clear_stale_readers()?;
-        let rows = Rows::open(&env)?;
+        let rows = Rows::open(&mut env)?;
+        let readers = Readers::open(&env)?;
         if prepared.unsynced {
             env.force_sync()?;
             note_synced(folder)?;
         }
         note_made(folder, prepared)?;
-        Ok((env, rows))
+        Ok((env, readers, rows))
     })();
     opened.map_err(|error| not_opened(&error, folder))
 }
 
-fn not_opened(error: &heed::Error, folder: &Folder) -> ConnectError {
+fn not_opened(error: &lmdb::Error, folder: &Folder) -> ConnectError {
     let place = folder.path().display();
     match error {
-        heed::Error::Mdb(MdbError::Invalid) => refused(format!(
+        lmdb::Error::Lmdb(code::INVALID) => refused(format!(
             "the store in {place} is damaged: data.mdb is no file of LMDB; take it away to begin with an \
              empty store"
         )),
-        heed::Error::Mdb(MdbError::VersionMismatch) => refused(format!(
+        lmdb::Error::Lmdb(code::VERSION_MISMATCH) => refused(format!(
             "the store in {place} is open in, or was made by, a build of this package with another LMDB"
         )),
-        heed::Error::EnvAlreadyOpened => not_now("the store is still being closed"),
         error => match Failure::of(error, folder.path()) {
             Failure::Calls(words) | Failure::Store(words) => refused(words),
             Failure::NoRoom | Failure::Outgrown | Failure::Heavy => not_now(error.to_string()),

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use heed::RoTxn;
-
 use super::{
     budget::Budget,
     leases::Leases,
+    lmdb::{self, RoTxn},
     rows::{Channel, Rows},
 };
 use crate::{
@@ -97,7 +96,7 @@ impl ReadTxn {
         txn: &RoTxn,
         kind: TxnKind,
         (key, members): (&Key, &[Member]),
-    ) -> Result<CallResult<Value>, heed::Error> {
+    ) -> Result<CallResult<Value>, lmdb::Error> {
         match op {
             ReadOp::Members => Ok(self.list(rows, txn, kind, key)?.map(Value::List)),
             ReadOp::Count => Ok(Ok(count(rows.channel(txn, key)?))),
@@ -116,7 +115,7 @@ impl ReadTxn {
         rows: &Rows,
         txn: &RoTxn,
         (channel, members): (Option<Channel>, &[Member]),
-    ) -> Result<CallResult<Value>, heed::Error> {
+    ) -> Result<CallResult<Value>, lmdb::Error> {
         match op {
             ReadOp::Members => Ok(self.load(rows, txn, channel)?.map(Value::List)),
             ReadOp::Count => Ok(Ok(count(channel))),
@@ -131,7 +130,7 @@ impl ReadTxn {
         rows: &Rows,
         txn: &RoTxn,
         channel: Option<Channel>,
-    ) -> Result<CallResult<Value>, heed::Error> {
+    ) -> Result<CallResult<Value>, lmdb::Error> {
         let text = Leases::text(rows, txn, channel)?;
         let lease = Lease::of(self.leases.holder(text.as_deref()));
         Ok(Ok(Value::Lease(lease)))
@@ -144,7 +143,7 @@ impl ReadTxn {
         txn: &RoTxn,
         kind: TxnKind,
         key: &Key,
-    ) -> Result<CallResult<Arc<List>>, heed::Error> {
+    ) -> Result<CallResult<Arc<List>>, lmdb::Error> {
         let seen = kind.commit(txn);
         if seen.is_some()
             && let Some(kept) = self.lists.use_of(key)
@@ -185,7 +184,7 @@ impl ReadTxn {
         rows: &Rows,
         txn: &RoTxn,
         channel: Option<Channel>,
-    ) -> Result<CallResult<Arc<List>>, heed::Error> {
+    ) -> Result<CallResult<Arc<List>>, lmdb::Error> {
         self.budget
             .read(channel.map_or(0, |channel| channel.count))?;
         let list = rows.list(txn, channel)?.map(Arc::new);
@@ -209,7 +208,7 @@ fn is_member(
     txn: &RoTxn,
     channel: Option<Channel>,
     members: &[Member],
-) -> Result<Value, heed::Error> {
+) -> Result<Value, lmdb::Error> {
     let is = match (channel, members) {
         (Some(channel), [member, ..]) => rows.has_member(txn, channel.number, member)?,
         _ => false,

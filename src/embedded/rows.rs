@@ -9,23 +9,21 @@
 //! channels ever have the same one. The *version* is the number of the transaction that changed its
 //! members last: as long as it is the same, so are they.
 
-use std::ops::Bound;
+use std::{ffi::CStr, ops::Bound};
 
-use heed::{
-    Database, Env, RoTxn, RwTxn, WithoutTls,
-    types::{Bytes, Unit},
+use super::{
+    MAX_KEY, MAX_MEMBER,
+    lmdb::{self, Env, RoTxn, RwTxn, Table, code},
 };
-
-use super::{MAX_KEY, MAX_MEMBER};
 use crate::{command::Member, error::Result as CallResult, list::List};
 
-type Result<T> = std::result::Result<T, heed::Error>;
+type Result<T> = std::result::Result<T, lmdb::Error>;
 
 /// The tables.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Rows {
-    channels: Database<'static, Bytes, Bytes>,
-    members: Database<'static, Bytes, Unit>,
+    channels: Table,
+    members: Table,
 }
 
 /// A row of `channels`.
@@ -45,23 +43,15 @@ impl Rows {
     /// The number of tables.
     pub(super) const TABLES: u32 = 2;
 
+    const NAMES: [&CStr; Self::TABLES as usize] = [c"channels", c"members"];
+
     /// Opens the tables, which are made if they are missing.
-    pub(super) fn open(env: &Env<WithoutTls>) -> Result<Self> {
+    pub(super) fn open(env: &mut Env) -> Result<Self> {
         // Without a write transaction, which might have to wait for another process.
-        let found = env.open_databases_and_commit(env.read_txn()?, |opener, txn| {
-            let channels = opener.open_database(txn, Some("channels"))?;
-            let members = opener.open_database(txn, Some("members"))?;
-            Ok::<_, heed::Error>(heed::CommitOrAbort::Commit::<_, ()>((channels, members)))
-        })?;
-        if let (Some(channels), Some(members)) = found.unwrap_commit() {
-            return Ok(Self { channels, members });
-        }
-        let made = env.create_databases_and_commit(env.write_txn()?, |opener, txn| {
-            let channels = opener.create_database(txn, Some("channels"))?;
-            let members = opener.create_database(txn, Some("members"))?;
-            Ok::<_, heed::Error>(heed::CommitOrAbort::Commit::<_, ()>((channels, members)))
-        })?;
-        let (channels, members) = made.unwrap_commit();
+        let [channels, members] = match env.open_tables(Self::NAMES)? {
+            Some(tables) => tables,
+            None => env.make_tables(Self::NAMES)?,
+        };
         Ok(Self { channels, members })
     }
 
@@ -81,8 +71,7 @@ impl Rows {
     /// Adds a member; returns whether it is new.
     pub(super) fn put_member(&self, txn: &mut RwTxn, number: u64, uid: &[u8]) -> Result<bool> {
         let (row, length) = row(number, uid)?;
-        let there = self.members.get_or_put(txn, &row[..length], &())?;
-        Ok(there.is_none())
+        self.members.put_new(txn, &row[..length], &[])
     }
 
     /// Removes a member; returns whether there was one.
@@ -98,12 +87,7 @@ impl Rows {
     }
 
     pub(super) fn delete_members(&self, txn: &mut RwTxn, number: u64) -> Result<()> {
-        let (first, last) = (number.to_be_bytes(), number.saturating_add(1).to_be_bytes());
-        let all = (
-            Bound::Included(first.as_slice()),
-            Bound::Excluded(last.as_slice()),
-        );
-        self.members.delete_range(txn, &all).map(drop)
+        self.members.delete_prefix(txn, &number.to_be_bytes())
     }
 
     /// Returns the members of a channel; none if it has no row.
@@ -115,8 +99,11 @@ impl Rows {
         // Limited, because a damaged row may have any count.
         let room = channel.count.min(MOST_ROOM);
         let mut uids = Vec::with_capacity(usize::try_from(room).unwrap_or(0));
-        for member in self.members.prefix_iter(txn, &number)? {
-            uids.push(&member?.0[WORD..]);
+        for row in self.members.range(txn, Bound::Included(&number))? {
+            let Some(uid) = row?.0.strip_prefix(&number) else {
+                break;
+            };
+            uids.push(uid);
         }
         Ok(List::new(uids))
     }
@@ -124,7 +111,7 @@ impl Rows {
     /// Returns all channels, each with its key.
     #[cfg(any(test, feature = "failpoints"))]
     pub(super) fn every_channel(&self, txn: &RoTxn) -> Result<Vec<(String, Channel)>> {
-        let all = self.channels.iter(txn)?.map(|row| {
+        let all = self.channels.range(txn, Bound::Unbounded)?.map(|row| {
             let (key, row) = row?;
             let key = String::from_utf8_lossy(key).into_owned();
             Ok((key, Channel::from_bytes(row)?))
@@ -138,9 +125,9 @@ impl Rows {
         &self,
         txn: &'txn RoTxn,
     ) -> Result<impl Iterator<Item = Result<u64>> + use<'txn>> {
-        Ok(self.members.iter(txn)?.map(|row| {
+        Ok(self.members.range(txn, Bound::Unbounded)?.map(|row| {
             let number = row?.0.first_chunk::<WORD>().copied();
-            let number = number.ok_or(heed::Error::Mdb(heed::MdbError::Corrupted))?;
+            let number = number.ok_or(lmdb::Error::Lmdb(code::CORRUPTED))?;
             Ok(u64::from_be_bytes(number))
         }))
     }
@@ -159,7 +146,7 @@ impl Rows {
             None if stem.is_empty() => Bound::Unbounded,
             None => Bound::Included(stem),
         };
-        let found = self.channels.range(txn, &(begin, Bound::Unbounded))?;
+        let found = self.channels.range(txn, begin)?;
         found
             .take_while(|row| !matches!(row, Ok((key, _)) if !key.starts_with(stem)))
             .take(most)
@@ -180,11 +167,10 @@ impl Rows {
             Some(_) => Bound::Excluded(&first[..length]),
             None => Bound::Included(&first[..length]),
         };
-        let end = channel.number.saturating_add(1).to_be_bytes();
-        let found = self
-            .members
-            .range(txn, &(begin, Bound::Excluded(end.as_slice())))?;
+        let number = channel.number.to_be_bytes();
+        let found = self.members.range(txn, begin)?;
         found
+            .take_while(|row| !matches!(row, Ok((key, _)) if !key.starts_with(&number)))
             .take(most)
             .map(|row| Ok(row?.0[WORD..].to_vec()))
             .collect()
@@ -194,7 +180,7 @@ impl Rows {
 /// Returns the key of a member, and its length.
 fn row(number: u64, uid: &[u8]) -> Result<([u8; MAX_KEY], usize)> {
     if uid.len() > MAX_MEMBER {
-        return Err(heed::Error::Mdb(heed::MdbError::BadValSize));
+        return Err(lmdb::Error::Lmdb(code::BAD_VAL_SIZE));
     }
     let mut row = [0; MAX_KEY];
     row[..WORD].copy_from_slice(&number.to_be_bytes());
@@ -222,7 +208,7 @@ impl Channel {
                 version: u64::from_le_bytes(version),
                 count: u64::from_le_bytes(count),
             }),
-            _ => Err(heed::Error::Mdb(heed::MdbError::Corrupted)),
+            _ => Err(lmdb::Error::Lmdb(code::CORRUPTED)),
         }
     }
 }
@@ -266,12 +252,17 @@ mod tests {
     #[test]
     fn a_damaged_count_takes_no_memory() {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut options = heed::EnvOpenOptions::new().read_txn_without_tls();
-        options.max_dbs(Rows::TABLES);
+        let options = lmdb::Options {
+            map_size: 1 << 20,
+            max_readers: 10,
+            max_tables: Rows::TABLES,
+            no_sync: true,
+        };
         // SAFETY: a folder of this test's own, opened once.
-        let env = unsafe { options.open(folder.path()) }.expect("it opens");
-        let rows = Rows::open(&env).expect("tables");
-        let txn = env.read_txn().expect("a transaction");
+        let mut env = unsafe { options.open(folder.path()) }.expect("it opens");
+        let rows = Rows::open(&mut env).expect("tables");
+        let mut slot = lmdb::ReadSlot::begin(&env).expect("a slot");
+        let txn = slot.renew().expect("a transaction");
         for count in [0, 1 << 30, 1 << 40, u64::MAX] {
             let (number, version) = (1, 1);
             let channel = Some(Channel {

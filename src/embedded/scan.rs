@@ -8,9 +8,15 @@ use futures_util::{
     future::BoxFuture,
     stream::{self, BoxStream},
 };
-use heed::RoTxn;
+use tokio::task::spawn_blocking;
 
-use super::{connection::EmbeddedConnection, messages::Failure, rows::Rows, store::Store};
+use super::{
+    connection::EmbeddedConnection,
+    lmdb::{self, RoTxn},
+    messages::Failure,
+    rows::Rows,
+    store::{Store, Thread},
+};
 use crate::{
     command::Member,
     error::Result,
@@ -22,17 +28,27 @@ use crate::{
 const PAGE: usize = 1000;
 
 /// A store that is being listed. It can be closed meanwhile.
+#[derive(Clone)]
 struct Walked(Weak<Store>);
 
 impl Walked {
-    fn read<T>(
+    /// Runs `work` on a blocking thread: a page takes long, and others wait for the runtime's.
+    async fn read<T: Send + 'static>(
+        self,
+        work: impl FnMut(&RoTxn, &Rows) -> std::result::Result<T, lmdb::Error> + Send + 'static,
+    ) -> Result<T> {
+        let read = spawn_blocking(move || self.read_here(work)).await;
+        read.unwrap_or_else(|error| Err(Lost(error.to_string().into()).into()))
+    }
+
+    fn read_here<T>(
         &self,
-        mut work: impl FnMut(&RoTxn, &Rows) -> std::result::Result<T, heed::Error>,
+        mut work: impl FnMut(&RoTxn, &Rows) -> std::result::Result<T, lmdb::Error>,
     ) -> Result<T> {
         let ended = || Lost("the connection has ended".into());
         let store = self.0.upgrade().ok_or_else(ended)?;
         store.check()?;
-        let read = store.read(|txn| work(txn, store.rows()));
+        let read = store.read(Thread::Blocking, |txn| work(txn, store.rows()));
         read.map_err(|failure| match failure {
             Failure::Store(words) => Lost(words).into(),
             failure => failure.error(),
@@ -49,9 +65,10 @@ impl EmbeddedConnection {
 impl Inventory for EmbeddedConnection {
     fn keys(&self, stem: &[u8]) -> BoxStream<'static, Result<Vec<Key>>> {
         let (walked, stem) = (self.walked(), stem.to_vec());
-        let page = move |after: Option<&Key>| {
-            walked.read(|txn, rows| {
-                let found = rows.channels(txn, &stem, after.map(Vec::as_slice), PAGE)?;
+        let page = move |after: Option<Key>| {
+            let stem = stem.clone();
+            walked.clone().read(move |txn, rows| {
+                let found = rows.channels(txn, &stem, after.as_deref(), PAGE)?;
                 Ok(found.into_iter().map(|(key, _)| key.to_vec()).collect())
             })
         };
@@ -60,23 +77,27 @@ impl Inventory for EmbeddedConnection {
 
     fn members(&self, key: &[u8]) -> BoxStream<'static, Result<Vec<Member>>> {
         let (walked, key) = (self.walked(), key.to_vec());
-        let page = move |after: Option<&Member>| {
-            walked.read(|txn, rows| match rows.channel(txn, &key)? {
-                Some(channel) => rows.members(txn, channel, after.map(Vec::as_slice), PAGE),
-                None => Ok(Vec::new()),
-            })
+        let page = move |after: Option<Member>| {
+            let key = key.clone();
+            walked
+                .clone()
+                .read(move |txn, rows| match rows.channel(txn, &key)? {
+                    Some(channel) => rows.members(txn, channel, after.as_deref(), PAGE),
+                    None => Ok(Vec::new()),
+                })
         };
         pages(page)
     }
 
     fn counts(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>> {
-        let counts = self.walked().read(|txn, rows| {
+        let keys = keys.to_vec();
+        let counts = self.walked().read(move |txn, rows| {
             let channels = keys.iter().map(|key| rows.channel(txn, key));
             channels
                 .map(|channel| Ok(channel?.map_or(0, |channel| channel.count)))
                 .collect()
         });
-        std::future::ready(counts).boxed()
+        counts.boxed()
     }
 
     fn end(self: Box<Self>) -> BoxFuture<'static, ()> {
@@ -85,16 +106,18 @@ impl Inventory for EmbeddedConnection {
 }
 
 /// Streams pages; each begins after the last name of the one before.
-fn pages(
-    page: impl Fn(Option<&Vec<u8>>) -> Result<Vec<Vec<u8>>> + Send + 'static,
-) -> BoxStream<'static, Result<Vec<Vec<u8>>>> {
+fn pages<P>(
+    page: impl Fn(Option<Vec<u8>>) -> P + Send + 'static,
+) -> BoxStream<'static, Result<Vec<Vec<u8>>>>
+where
+    P: Future<Output = Result<Vec<Vec<u8>>>> + Send + 'static,
+{
     let pages = stream::try_unfold(None, move |after: Option<Vec<u8>>| {
-        let names = page(after.as_ref());
-        let next = names.map(|names| {
-            let last = names.last().cloned()?;
-            Some((names, Some(last)))
-        });
-        std::future::ready(next)
+        page(after).map(|names| {
+            let names = names?;
+            let last = names.last().cloned();
+            Ok(last.map(|last| (names, Some(last))))
+        })
     });
     pages.boxed()
 }

@@ -5,26 +5,36 @@ use std::{
     fmt,
     path::Path,
     sync::{
-        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError,
         atomic::{AtomicBool, Ordering},
     },
 };
-
-use heed::{Env, MdbError, RoTxn, RwTxn, WithoutTls};
 
 use super::{
     Durability,
     folder::{Folder, OpeningLock},
     leases::Leases,
+    lmdb::{self, Env, RoTxn, RwTxn},
     messages::Failure,
     opening::{Opened, open},
     presence::Presence,
+    readers::Readers,
     recovery::close,
     rows::Rows,
     watchdog::Watchdog,
     write_lock::{WriteGuard, WriteLock},
 };
 use crate::manager::{ConnectError, Lost};
+
+/// The thread that a transaction runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Thread {
+    /// The runtime's, which waits for nothing: neither for other processes, nor for long transactions of other threads.
+    /// Fails with [`Failure::Heavy`] where it would have to.
+    Runtime,
+    /// One that may wait.
+    Blocking,
+}
 
 /// The registry's guard, dropped when the store is closed.
 pub(super) type Reservation = Box<dyn fmt::Debug + Send + Sync>;
@@ -34,7 +44,9 @@ pub(super) type Reservation = Box<dyn fmt::Debug + Send + Sync>;
 #[derive(Debug)]
 pub(super) struct Store {
     /// `None` once the store is closed.
-    env: Option<Env<WithoutTls>>,
+    env: Option<Env>,
+    /// `None` once the store is closed.
+    readers: Option<Readers>,
     rows: Rows,
     write_lock: WriteLock,
     durability: Durability,
@@ -61,6 +73,7 @@ impl Store {
         let opened = open(&folder, durability, &presence, &lock);
         let Opened {
             env,
+            readers,
             rows,
             write_lock,
             files,
@@ -76,6 +89,7 @@ impl Store {
         watchdog.begin();
         let store = Self {
             env: Some(env),
+            readers: Some(readers),
             rows,
             write_lock,
             durability,
@@ -109,8 +123,7 @@ impl Store {
     /// Returns the maximum number of readers at a time, of all processes, since the first of them opened the store.
     #[cfg(any(test, feature = "failpoints"))]
     pub(super) fn readers(&self) -> u32 {
-        let info = self.env.as_ref().map(heed::Env::info);
-        info.map_or(0, |info| info.number_of_readers)
+        self.env.as_ref().map_or(0, Env::readers)
     }
 
     fn path(&self) -> &Path {
@@ -120,43 +133,43 @@ impl Store {
     /// Runs `work` in a read transaction, which sees everything that was committed before.
     pub(super) fn read<T>(
         &self,
-        mut work: impl FnMut(&RoTxn) -> Result<T, heed::Error>,
+        thread: Thread,
+        mut work: impl FnMut(&RoTxn) -> Result<T, lmdb::Error>,
     ) -> Result<T, Failure> {
-        let mut cleared = false;
-        self.attempt(|env| match env.read_txn() {
-            Err(heed::Error::Mdb(MdbError::ReadersFull)) if !cleared => {
-                cleared = true;
-                env.clear_stale_readers()?;
-                work(&*env.read_txn()?)
-            }
-            txn => work(&*txn?),
-        })
+        self.attempt(thread, |env, readers| readers.read(env, thread, &mut work))
     }
 
     /// Runs `work`, which commits, in a write transaction, perhaps more than once.
     pub(super) fn write<T>(
         &self,
+        thread: Thread,
         _pass: &WriteGuard,
-        mut work: impl FnMut(RwTxn) -> Result<T, heed::Error>,
+        mut work: impl FnMut(RwTxn) -> Result<T, lmdb::Error>,
     ) -> Result<T, Failure> {
-        self.attempt(|env| work(env.write_txn()?))
+        self.attempt(thread, |env, _| work(env.write_txn()?))
     }
 
     /// Runs `work`, and repeats it with a larger map as long as that is too small.
     fn attempt<T>(
         &self,
-        mut work: impl FnMut(&Env<WithoutTls>) -> Result<T, heed::Error>,
+        thread: Thread,
+        mut work: impl FnMut(&Env, &Readers) -> Result<T, lmdb::Error>,
     ) -> Result<T, Failure> {
         loop {
             let worked = {
-                let _map = self.map();
-                work(self.env()?)
+                let _map = self.map(thread)?;
+                let (env, readers) = self.opened()?;
+                work(env, readers)
             };
             let failure = match worked {
                 Ok(worked) => return Ok(worked),
                 Err(error) => Failure::of(&error, self.path()),
             };
             match failure {
+                // Both wait for the transactions of all threads, and for other processes to look for dead readers.
+                Failure::NoRoom | Failure::Outgrown if thread == Thread::Runtime => {
+                    return Err(Failure::Heavy);
+                }
                 Failure::NoRoom => self.grow()?,
                 // As large as the other processes have it.
                 Failure::Outgrown => self.resize(0)?,
@@ -168,9 +181,9 @@ impl Store {
 
     fn grow(&self) -> Result<(), Failure> {
         let (dead, size) = {
-            let _map = self.map();
-            let env = self.env()?;
-            (env.clear_stale_readers(), env.info().map_size)
+            let _map = self.map(Thread::Blocking)?;
+            let (env, _) = self.opened()?;
+            (env.clear_stale_readers(), env.map_size())
         };
         match dead {
             // Pages kept for dead readers can be reused.
@@ -181,7 +194,7 @@ impl Store {
 
     fn resize(&self, size: usize) -> Result<(), Failure> {
         let _alone = self.map_alone();
-        let env = self.env()?;
+        let (env, _) = self.opened()?;
         // SAFETY: transactions are open under a share of the lock only, and there is none now.
         let resized = unsafe { env.resize(size) };
         // Without a map no further transaction may begin.
@@ -189,17 +202,23 @@ impl Store {
     }
 
     /// Returns the environment, as long as it can be used.
-    fn env(&self) -> Result<&Env<WithoutTls>, Failure> {
+    fn opened(&self) -> Result<(&Env, &Readers), Failure> {
         if let Some(words) = self.watchdog.over() {
             return Err(Failure::Store(words));
         }
-        self.env
-            .as_ref()
-            .ok_or_else(|| Failure::Store("the store is closed".into()))
+        let opened = self.env.as_ref().zip(self.readers.as_ref());
+        opened.ok_or_else(|| Failure::Store("the store is closed".into()))
     }
 
-    fn map(&self) -> RwLockReadGuard<'_, ()> {
-        self.map.read().unwrap_or_else(PoisonError::into_inner)
+    fn map(&self, thread: Thread) -> Result<RwLockReadGuard<'_, ()>, Failure> {
+        if thread == Thread::Blocking {
+            return Ok(self.map.read().unwrap_or_else(PoisonError::into_inner));
+        }
+        match self.map.try_read() {
+            Ok(guard) => Ok(guard),
+            Err(TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => Err(Failure::Heavy),
+        }
     }
 
     fn map_alone(&self) -> RwLockWriteGuard<'_, ()> {
@@ -232,7 +251,7 @@ impl Store {
     }
 
     /// Writes everything to the disk and records it, if this is the last process.
-    fn close_in_order(&self, env: &Env<WithoutTls>, lock: &OpeningLock) {
+    fn close_in_order(&self, env: &Env, lock: &OpeningLock) {
         // With durability `os` each commit has waited for the disk, and nothing is lost without this.
         let needed = self.durability == Durability::Process;
         self.syncing.store(needed, Ordering::Release);
@@ -246,6 +265,8 @@ impl Drop for Store {
         let (Some(env), Some(presence)) = (self.env.take(), self.presence.take()) else {
             return;
         };
+        // They have a share in the environment, which is closed below.
+        self.readers = None;
         let there = self.watchdog.has_data();
         let over = self.watchdog.over().is_some() || !there;
         // If the store cannot be used, the files in the folder may belong to other processes by now.

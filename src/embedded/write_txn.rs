@@ -2,10 +2,9 @@
 
 use std::collections::HashMap;
 
-use heed::RwTxn;
-
 use super::{
     leases::Leases,
+    lmdb::{self, RwTxn},
     read_txn::{ReadTxn, TxnKind},
     rows::{Channel, Rows},
 };
@@ -18,7 +17,7 @@ use crate::{
     removal::Removal,
 };
 
-type Result<T> = std::result::Result<T, heed::Error>;
+type Result<T> = std::result::Result<T, lmdb::Error>;
 
 /// The maximum number of new channels in one transaction.
 const NUMBERS: u64 = 1 << 20;
@@ -145,12 +144,7 @@ impl<'a> WriteTxn<'a> {
                 None => self.rows.delete_channel(&mut self.txn, key)?,
             }
         }
-        if changed {
-            self.txn.commit()
-        } else {
-            self.txn.abort();
-            Ok(())
-        }
+        if changed { self.txn.commit() } else { Ok(()) }
     }
 
     /// Adds members; returns how many are new.
@@ -216,7 +210,7 @@ impl<'a> WriteTxn<'a> {
     /// Executes an operation on a lease: its keys are the list of online users and the lease.
     fn lease(&mut self, op: WriteOp, command: &'a Command) -> Result<Lease> {
         let [online, key] = command.keys() else {
-            return Err(heed::Error::Mdb(heed::MdbError::BadValSize));
+            return Err(lmdb::Error::Lmdb(lmdb::code::BAD_VAL_SIZE));
         };
         let asked = Asked::of(command.members());
         let count = self

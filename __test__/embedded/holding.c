@@ -1,0 +1,29 @@
+/*
+ * Preloaded into a process (LD_PRELOAD): it stops (SIGSTOP) while it holds a lock of LMDB, which is a mutex that the
+ * processes share. $HOLDING_AT says when: 1 at the first such lock that it releases, 2 at the second, and so on; before
+ * it is released.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* In glibc's `__kind`: PTHREAD_PROCESS_SHARED. */
+enum { SHARED = 128 };
+
+int pthread_mutex_unlock(pthread_mutex_t *mutex) {
+  static int (*real)(pthread_mutex_t *);
+  static int released;
+  if (!real) real = dlsym(RTLD_NEXT, "pthread_mutex_unlock");
+  if (mutex->__data.__kind & SHARED) {
+    const char *at = getenv("HOLDING_AT");
+    if (at && __atomic_add_fetch(&released, 1, __ATOMIC_SEQ_CST) == atoi(at)) {
+      kill(getpid(), SIGSTOP);
+      /* The signal may come a moment later, on another thread. */
+      usleep(1000);
+    }
+  }
+  return real(mutex);
+}
