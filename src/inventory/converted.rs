@@ -7,8 +7,8 @@ use std::{
 };
 
 use futures_util::{
-    FutureExt as _, StreamExt as _, TryStreamExt as _,
-    future::BoxFuture,
+    FutureExt as _, StreamExt as _, TryFutureExt as _, TryStreamExt as _,
+    future::{BoxFuture, try_join_all},
     stream::{self, BoxStream},
 };
 
@@ -17,7 +17,7 @@ use crate::{
     command::{Command, Member, Reply},
     error::Result,
     keys::Key,
-    manager::{Connection, Inventory, Keyspace, Lost, Others},
+    manager::{Connection, Field, Inventory, Keyspace, Lost, Others},
     steps::Steps,
 };
 
@@ -31,8 +31,7 @@ pub struct Converted<C> {
 /// What is known of hashes that hold the sid of each uid.
 #[derive(Default)]
 struct Hashes {
-    /// Where the members of each key of ours are, and how many they were when the hash was read last. Colons in names may
-    /// bring several places to one key.
+    /// Where the members of each key of ours are, and how many, by the last listing of the keys.
     places: HashMap<Key, BTreeMap<Place, u64>>,
     /// The members by sid of the hash that was read last, until they are asked for.
     latest: HashMap<Place, Vec<Member>>,
@@ -78,9 +77,7 @@ impl<C: Keyspace> Converted<C> {
     fn keys_of_hashes(&self) -> BoxStream<'static, Result<Vec<Key>>> {
         let (source, hashes) = (self.source.clone(), self.hashes.clone());
         let conversion = self.conversion.clone();
-        for counts in lock(&hashes).places.values_mut() {
-            counts.values_mut().for_each(|count| *count = 0);
-        }
+        lock(&hashes).places.clear();
         let names = self.source.names(&conversion.source_stem());
         let names = names.map_ok(|names| stream::iter(names).map(Result::Ok));
         let keys = names.try_flatten().and_then(move |hash| {
@@ -113,21 +110,60 @@ impl<C: Keyspace> Converted<C> {
     fn members_of_hashes(&self, key: &[u8]) -> BoxStream<'static, Result<Vec<Member>>> {
         let mut parts = Vec::new();
         let mut known = lock(&self.hashes);
-        let places = known.places.get(key).cloned().unwrap_or_default();
-        for place in places.into_keys() {
+        for place in self.places(key) {
             if let Some(members) = known.latest.remove(&place) {
                 parts.push(stream::iter([Ok(members)]).boxed());
                 continue;
             }
             let Place { hash, sid } = place;
             let fields = self.source.fields(&hash);
-            let of_sid = move |pairs: Vec<(Member, Vec<u8>)>| {
+            let of_sid = move |pairs: Vec<Field>| {
                 let pairs = pairs.into_iter().filter(|(_, of)| *of == sid);
                 pairs.map(|(uid, _)| uid).collect()
             };
             parts.push(fields.map_ok(of_sid).boxed());
         }
         stream::iter(parts).flatten().boxed()
+    }
+
+    /// Returns where members of a key of ours may be: colons in names and sids may bring several places to one key.
+    fn places(&self, key: &[u8]) -> Vec<Place> {
+        let (begin, stem) = (self.conversion.source_stem(), self.conversion.stem());
+        let rest = key.strip_prefix(&stem[..]).unwrap_or_default();
+        let colons = rest.iter().enumerate().filter(|(_, byte)| **byte == b':');
+        let place = |(at, _)| Place {
+            hash: [&begin[..], &rest[..at]].concat(),
+            sid: rest[at + 1..].to_vec(),
+        };
+        colons.map(place).collect()
+    }
+
+    fn counts_of_hashes(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>> {
+        let known = lock(&self.hashes);
+        let counts = keys.iter().map(|key| {
+            let places = known.places.get(key).map(BTreeMap::values);
+            match places
+                .map(|counts| counts.copied().collect::<Vec<_>>())
+                .as_deref()
+            {
+                None | Some([]) => Ok(0),
+                Some([count]) => Ok(*count),
+                // One user may be at several of them.
+                Some(_) => Err(key.clone()),
+            }
+        });
+        let counts: Vec<_> = counts.collect();
+        drop(known);
+        let counts = counts.into_iter().map(|count| match count {
+            Ok(count) => std::future::ready(Ok(count)).boxed(),
+            Err(key) => {
+                let members = self.members_of_hashes(&key).try_concat();
+                members
+                    .map_ok(|members| members.into_iter().collect::<HashSet<_>>().len() as u64)
+                    .boxed()
+            }
+        });
+        try_join_all(counts).boxed()
     }
 }
 
@@ -154,12 +190,7 @@ impl<C: Keyspace> Inventory for Converted<C> {
                 let keys: Vec<_> = keys.iter().map(|key| self.source_key(key)).collect();
                 self.source.counts(&keys)
             }
-            Holds::Sids => {
-                let known = lock(&self.hashes);
-                let count = |key| known.places.get(key).map_or(0, |of| of.values().sum());
-                let counts = keys.iter().map(count).collect();
-                std::future::ready(Ok(counts)).boxed()
-            }
+            Holds::Sids => self.counts_of_hashes(keys),
         }
     }
 

@@ -67,11 +67,14 @@ impl Inventory for ClusterConnection {
     }
 }
 
+/// Streams keys of one node.
+type KeysOf = fn(Arc<Shared>, Address, Key) -> BoxStream<'static, ScanResult<Vec<Key>>>;
+
 /// Streams what `keys_of` finds on each node, and again as long as slots are moving, within a bound.
 pub(super) fn scan_nodes(
     shared: Arc<Shared>,
     stem: Key,
-    keys_of: fn(Arc<Shared>, Address, Key) -> BoxStream<'static, ScanResult<Vec<Key>>>,
+    keys_of: KeysOf,
 ) -> BoxStream<'static, Result<Vec<Key>>> {
     let rounds = stream::try_unfold((0, None), move |(round, before)| {
         let (shared, stem) = (shared.clone(), stem.clone());
