@@ -10,7 +10,8 @@ const { parseArgs } = require('util');
 
 const USAGE = `Usage:
   pome-globalchannel copy --from ADDRESS --to ADDRESS [--prefix PREFIX]
-  pome-globalchannel list --from ADDRESS [--prefix PREFIX]
+                          [--from-layout FORK [--to-prefix PREFIX]]
+  pome-globalchannel list --from ADDRESS [--prefix PREFIX] [--from-layout FORK [--to-prefix PREFIX]]
 
 copy   adds all members of one store to another, and compares the counts. It removes nothing, and may be
        interrupted and run again. Stop the servers first: what changes meanwhile is reported, not followed.
@@ -29,20 +30,34 @@ An ADDRESS is one of
 
 PREFIX is the option prefix of the service; POMELO:CHANNEL by default.
 
+FORK is aslijia, dbrugne, dubanflorin, ertko, frank198, homolumo, netease (0.0.7 itself), pofresh, pome or whtiehack: the
+channels in FROM are in the layout of that fork, --prefix is its prefix (its own default without), and they are copied or
+printed in the layout of 0.0.7. Their keys get the prefix of --to-prefix; without it --prefix, or POMELO:CHANNEL.
+
 Exit codes: 0 done, and the counts agree; 1 not; 2 wrong usage.
 `;
 
 const ADDRESSES = { copy: ['from', 'to'], list: ['from'] };
 
+/** The options that take a text, as they are called here. */
+const TEXTS = {
+  from: 'from',
+  to: 'to',
+  prefix: 'prefix',
+  'from-layout': 'fromLayout',
+  'to-prefix': 'toPrefix',
+};
+
 /** Parses the arguments to a command and its options; returns an error message for arguments that are not valid. */
 function parse(args) {
   const text = { type: 'string', multiple: true };
-  const options = { from: text, to: text, prefix: text, help: { type: 'boolean', short: 'h' } };
+  const options = { help: { type: 'boolean', short: 'h' } };
+  for (const option of Object.keys(TEXTS)) options[option] = text;
   const { values: given, positionals } = parseArgs({ args, options, allowPositionals: true });
   const values = { help: given.help };
-  for (const name of ['from', 'to', 'prefix']) {
-    const [value, ...others] = given[name] || [];
-    if (others.length > 0) throw new TypeError(`give --${name} once`);
+  for (const [option, name] of Object.entries(TEXTS)) {
+    const [value, ...others] = given[option] || [];
+    if (others.length > 0) throw new TypeError(`give --${option} once`);
     values[name] = value;
   }
   const [command, ...rest] = positionals;
@@ -91,6 +106,7 @@ async function copy(values) {
   }
   const seconds = ((Date.now() - begin) / 1000).toFixed(1);
   console.log(`${howMany(report)}, ${seconds} s`);
+  for (const line of report.leftOut) console.log(`left out: ${line}`);
   tell('not taken in full', report.refused, ({ key, why }) => `${JSON.stringify(key)}: ${why}`);
   tell(
     'counts differ',

@@ -17,12 +17,22 @@ async function* eventsOf(job, onNote) {
 }
 
 /**
- * Copies all channels under `prefix` from one address to another. Calls `onProgress({keys, members})` from time to time,
+ * Copies all channels under `prefix` from one address to another; with `fromLayout` those of a fork, whose keys become ours
+ * under `toPrefix`. Calls `onProgress({keys, members})` from time to time,
  * and `onNote(line)` with what the user should know. Resolves to the report, whose fields are in src/binding/class/stores.rs.
  */
-async function copyStore({ from, to, prefix = '', onProgress = () => {}, onNote = () => {} }) {
+async function copyStore({
+  from,
+  to,
+  prefix = '',
+  fromLayout,
+  toPrefix,
+  onProgress = () => {},
+  onNote = () => {},
+}) {
   let last;
-  for await (const event of eventsOf(startCopy(from, to, prefix), onNote)) {
+  const job = startCopy(from, to, prefix, fromLayout, toPrefix);
+  for await (const event of eventsOf(job, onNote)) {
     last = JSON.parse(event);
     if (last.verified === undefined) onProgress(last);
   }
@@ -30,11 +40,11 @@ async function copyStore({ from, to, prefix = '', onProgress = () => {}, onNote 
 }
 
 /**
- * Yields the channels under `prefix` (null: under any prefix) as text, some lines of JSON at a time. Calls `onNote(line)` with
+ * Yields the channels under `prefix` (null: under any prefix; with `fromLayout` as copyStore would make them) as text, some lines of JSON at a time. Calls `onNote(line)` with
  * what the user should know.
  */
-async function* listStore({ from, prefix = '', onNote = () => {} }) {
-  yield* eventsOf(startList(from, prefix), onNote);
+async function* listStore({ from, prefix = '', fromLayout, toPrefix, onNote = () => {} }) {
+  yield* eventsOf(startList(from, prefix, fromLayout, toPrefix), onNote);
 }
 
 module.exports = { copyStore, listStore };

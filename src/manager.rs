@@ -143,9 +143,36 @@ pub trait Inventory: Connection + Sync {
     /// Returns how many members each set has; 0 where there is no such set.
     fn counts(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>>;
 
+    /// Returns the kinds of keys beside those of [`Self::keys`], where another layout is read.
+    fn others(&self) -> Vec<Others> {
+        Vec::new()
+    }
+
     /// Closes a connection of any kind; see [`Connection::close`].
     fn end(self: Box<Self>) -> BoxFuture<'static, ()>;
 }
+
+/// Keys that are not read, of one kind.
+pub struct Others {
+    /// What they hold.
+    pub what: &'static str,
+    /// What they begin with.
+    pub stem: Key,
+    /// These keys; one may come twice.
+    pub keys: BoxStream<'static, Result<Vec<Key>>>,
+}
+
+/// A connection that can read what is not in our layout.
+pub trait Keyspace: Inventory {
+    /// Streams every key that begins with `stem`, whatever it holds, as [`Inventory::keys`] does.
+    fn names(&self, stem: &[u8]) -> BoxStream<'static, Result<Vec<Key>>>;
+
+    /// Streams the fields of one hash with their values, in parts. A field may come twice. Empty if there is no such hash.
+    fn fields(&self, key: &[u8]) -> BoxStream<'static, Result<Vec<Field>>>;
+}
+
+/// A field of a hash, and its value.
+pub type Field = (Vec<u8>, Vec<u8>);
 
 /// A new connection.
 pub struct Connected<L> {

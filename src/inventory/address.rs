@@ -2,13 +2,13 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use super::{Opened, PATIENCE};
+use super::{Opened, PATIENCE, converted::Converted, layout::Conversion};
 use crate::{
     app::AppHandle,
     driver::Limits,
     embedded::EmbeddedOptions,
     error::{Error, Result},
-    manager::{ConnectError, Inventory, Manager},
+    manager::{ConnectError, Inventory, Keyspace, Manager},
     options::Store,
     redis_cluster::ClusterOptions,
     redis_manager::{
@@ -84,12 +84,30 @@ fn sentinels(argument: &str, url: SentinelUrl, tls: Option<&Tls>) -> Result<Endp
     }))
 }
 
-/// Reads the two ends of a copy, which may not be the same.
-pub fn pair(from: &str, to: &str) -> Result<(Store, Store)> {
-    let (from, to) = (parse("from", from)?, parse("to", to)?);
+/// Reads the address of a store that has a fork's layout, if there is a `conversion`.
+pub fn source(from: &str, conversion: Option<&Conversion>) -> Result<Store> {
+    match parse("from", from)? {
+        Store::Embedded(_) if conversion.is_some() => Err(Error::InvalidArgument(
+            "from is an embedded store, where no fork keeps channels; fromLayout is for Redis"
+                .to_owned(),
+        )),
+        store => Ok(store),
+    }
+}
+
+/// Reads the two ends of a copy, which may not be the same, unless what is made there and what is read there are apart.
+pub fn pair(from: &str, to: &str, conversion: Option<&Conversion>) -> Result<(Store, Store)> {
+    let (from, to) = (source(from, conversion)?, parse("to", to)?);
     if is_same(&from, &to) {
-        let words = "from and to are the same store".to_owned();
-        return Err(Error::InvalidArgument(words));
+        let words = match conversion {
+            None => "from and to are the same store",
+            Some(conversion) if conversion.is_apart() => return Ok((from, to)),
+            Some(_) => {
+                "from and to are the same store, where the fork's keys would read as ours; copy to another one, or to \
+                 another prefix"
+            }
+        };
+        return Err(Error::InvalidArgument(words.to_owned()));
     }
     Ok((from, to))
 }
@@ -134,32 +152,66 @@ pub async fn open(store: Store, stem: &[u8]) -> Result<Opened> {
     open_or_make(store, stem).await
 }
 
+/// Opens a store in a fork's layout, which reads as if it had ours.
+pub async fn open_converted(store: Store, conversion: Conversion) -> Result<Opened> {
+    let (sizes, stem) = (store.sizes(), conversion.source_stem());
+    match manager(&store, &stem) {
+        StoreManager::Redis(manager) => connect_converted(manager, sizes, conversion).await,
+        StoreManager::Cluster(manager) => connect_converted(manager, sizes, conversion).await,
+        StoreManager::Embedded(_) => Err(Error::Internal("no fork is embedded".to_owned())),
+    }
+}
+
 /// Opens a store, for the keys that begin with `stem`. An embedded one that is missing is made.
 pub async fn open_or_make(store: Store, stem: &[u8]) -> Result<Opened> {
     let sizes = store.sizes();
-    // No address has a function.
-    let app = AppHandle::default();
-    match StoreManager::new(&store, stem.to_owned(), None, Arc::default(), &app) {
+    match manager(&store, stem) {
         StoreManager::Redis(manager) => connect(manager, sizes).await,
         StoreManager::Cluster(manager) => connect(manager, sizes).await,
         StoreManager::Embedded(manager) => connect(manager, sizes).await,
     }
 }
 
-/// Connects, once.
+fn manager(store: &Store, stem: &[u8]) -> StoreManager {
+    // No address has a function.
+    let app = AppHandle::default();
+    StoreManager::new(store, stem.to_owned(), None, Arc::default(), &app)
+}
+
 async fn connect<M: Manager<Connection: Inventory>>(
     manager: Arc<M>,
     sizes: Sizes,
 ) -> Result<Opened> {
     let store = manager.describe();
+    let connection = dial(manager, &store).await?;
+    Ok(Opened::new(connection, sizes, &store))
+}
+
+async fn connect_converted<M: Manager<Connection: Keyspace>>(
+    manager: Arc<M>,
+    sizes: Sizes,
+    conversion: Conversion,
+) -> Result<Opened> {
+    let store = manager.describe();
+    let connection = dial(manager, &store).await?;
+    Ok(Opened::new(
+        Converted::new(connection, conversion),
+        sizes,
+        &store,
+    ))
+}
+
+/// Connects, once.
+async fn dial<M: Manager>(manager: Arc<M>, store: &str) -> Result<M::Connection> {
     let limit = Limits::default().connect_timeout.unwrap_or(PATIENCE);
+    let store = store.to_owned();
     let Ok(connected) = tokio::time::timeout(limit, manager.clone().connect()).await else {
         let doubt = manager.timeout_hint().unwrap_or_default();
         let cause = Some(format!("no answer within {} s {doubt}", limit.as_secs()).into());
         return Err(Error::Unreachable { store, cause });
     };
     match connected {
-        Ok(connected) => Ok(Opened::new(connected.connection, sizes, &store)),
+        Ok(connected) => Ok(connected.connection),
         Err(ConnectError::Refused(words)) => Err(Error::Store(format!("{store}: {words}").into())),
         Err(ConnectError::Unreachable(cause)) => Err(Error::Unreachable {
             store,
@@ -220,7 +272,7 @@ mod tests {
             ),
         ];
         for (from, to) in same {
-            let error = pair(from, to).map(drop).expect_err("no copy");
+            let error = pair(from, to, None).map(drop).expect_err("no copy");
             assert_eq!(error.to_string(), "from and to are the same store");
         }
         for (from, to) in [
@@ -229,7 +281,18 @@ mod tests {
             ("redis+cluster://a/1", "redis+cluster://a/2"),
             ("redis+sentinel://a/main", "redis+sentinel://a/other"),
         ] {
-            pair(from, to).expect("a pair");
+            pair(from, to, None).expect("a pair");
         }
+    }
+
+    #[test]
+    fn a_store_is_converted_in_place_where_no_key_of_the_fork_reads_as_ours() {
+        let pair = |name| {
+            let conversion = Conversion::new(name, "", "").expect("a layout");
+            pair("redis://h", "redis://h/0", Some(&conversion)).map(drop)
+        };
+        pair("aslijia").expect("prefixes that are apart");
+        let error = pair("dbrugne").expect_err("one prefix inside the other");
+        assert!(error.to_string().contains("would read as ours"), "{error}");
     }
 }

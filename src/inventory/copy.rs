@@ -13,7 +13,7 @@ use futures_util::{
     stream::FuturesUnordered,
 };
 
-use super::Opened;
+use super::{Opened, left_out::LeftOut};
 use crate::{
     command::{Command, Member, Reply, WriteOp},
     error::{Error, Result},
@@ -53,6 +53,8 @@ pub struct Report {
     pub differing: Vec<Difference>,
     /// The sets that the target refused, and why.
     pub refused: BTreeMap<Key, String>,
+    /// Keys of the source that are not in our layout, and were not converted.
+    pub left_out: Vec<LeftOut>,
     /// Lines for the user.
     pub notes: Vec<String>,
 }
@@ -77,7 +79,7 @@ pub struct Difference {
     pub target: u64,
 }
 
-/// Copies every set whose key begins with `stem`, and closes both stores.
+/// Copies every set whose key begins with `stem`, as the source reads, and closes both stores.
 pub async fn copy(
     source: Opened,
     target: Opened,
@@ -86,6 +88,7 @@ pub async fn copy(
 ) -> Result<Report> {
     let mut copied = copy_open(&source, &target, stem, progress).await;
     if let Ok(report) = &mut copied {
+        report.left_out = source.left_out().await;
         let notes = [&source, &target].map(Opened::take_note);
         report.notes = notes.into_iter().flatten().collect();
     }

@@ -1,10 +1,15 @@
 //! The contents of a store, byte for byte, read a few items at a time, for copying and listing stores. [`Inventory`] is
 //! what a store offers for that; [`Opened`] is a connection with a name and a time limit. [`address`] opens a store by
-//! its address; [`copy`] and [`ndjson`] are the jobs. For offline work: a lost connection is not reopened.
+//! its address; [`copy`] and [`ndjson`] are the jobs. [`layout`] knows how forks keep their channels, and [`converted`]
+//! reads these as ours. For offline work: a lost connection is not reopened.
 
 pub mod address;
+pub mod converted;
 pub mod copy;
+pub mod layout;
+pub mod left_out;
 pub mod ndjson;
+pub mod selection;
 #[cfg(test)]
 mod tests;
 

@@ -8,6 +8,7 @@ use futures_util::{
     future::BoxFuture,
     stream::{self, BoxStream},
 };
+use redis::aio::MultiplexedConnection;
 
 use super::{
     clean::{Claims, ROUNDS, ask, sets_among},
@@ -28,27 +29,7 @@ use crate::{
 
 impl Inventory for ClusterConnection {
     fn keys(&self, stem: &[u8]) -> BoxStream<'static, Result<Vec<Key>>> {
-        let (shared, stem) = (self.shared().clone(), stem.to_vec());
-        let rounds = stream::try_unfold((0, None), move |(round, before)| {
-            let (shared, stem) = (shared.clone(), stem.clone());
-            async move {
-                shared.refresh_map().await;
-                let map = shared.map();
-                let claims = Claims::of(&shared, &map.owners(), &Steps::default()).await?;
-                let is_settled = before.is_some_and(|(before, claimed)| {
-                    before == map && claims.are_settled_since(&claimed)
-                });
-                if round == ROUNDS || is_settled {
-                    return Ok(None);
-                }
-                let nodes = stream::iter(map.owners());
-                let keys = nodes
-                    .map(move |node| Ok(keys_of(shared.clone(), node, stem.clone())))
-                    .try_flatten();
-                Ok::<_, ScanError>(Some((keys, (round + 1, Some((map, claims))))))
-            }
-        });
-        rounds.try_flatten().map_err(Error::from).boxed()
+        scan_nodes(self.shared().clone(), stem.to_vec(), sets_of)
     }
 
     fn members(&self, key: &[u8]) -> BoxStream<'static, Result<Vec<Member>>> {
@@ -86,19 +67,60 @@ impl Inventory for ClusterConnection {
     }
 }
 
+/// Streams keys of one node.
+type KeysOf = fn(Arc<Shared>, Address, Key) -> BoxStream<'static, ScanResult<Vec<Key>>>;
+
+/// Streams what `keys_of` finds on each node, and again as long as slots are moving, within a bound.
+pub(super) fn scan_nodes(
+    shared: Arc<Shared>,
+    stem: Key,
+    keys_of: KeysOf,
+) -> BoxStream<'static, Result<Vec<Key>>> {
+    let rounds = stream::try_unfold((0, None), move |(round, before)| {
+        let (shared, stem) = (shared.clone(), stem.clone());
+        async move {
+            shared.refresh_map().await;
+            let map = shared.map();
+            let claims = Claims::of(&shared, &map.owners(), &Steps::default()).await?;
+            let is_settled = before.is_some_and(|(before, claimed)| {
+                before == map && claims.are_settled_since(&claimed)
+            });
+            if round == ROUNDS || is_settled {
+                return Ok(None);
+            }
+            let nodes = stream::iter(map.owners());
+            let keys = nodes
+                .map(move |node| Ok(keys_of(shared.clone(), node, stem.clone())))
+                .try_flatten();
+            Ok::<_, ScanError>(Some((keys, (round + 1, Some((map, claims))))))
+        }
+    });
+    rounds.try_flatten().map_err(Error::from).boxed()
+}
+
 /// Streams the keys of the sets of one node.
-fn keys_of(
+fn sets_of(
+    shared: Arc<Shared>,
+    node: Address,
+    stem: Key,
+) -> BoxStream<'static, ScanResult<Vec<Key>>> {
+    let found = names_of(shared.clone(), node, stem);
+    let sets = found.and_then(move |keys| {
+        let shared = shared.clone();
+        async move { sets_among(&shared, keys).await }
+    });
+    sets.boxed()
+}
+
+/// Streams all keys of one node.
+pub(super) fn names_of(
     shared: Arc<Shared>,
     node: Address,
     stem: Key,
 ) -> BoxStream<'static, ScanResult<Vec<Key>>> {
     async move {
         let connection = shared.connection(&node).await.map_err(ScanError::Lost)?;
-        let found = found(connection, shared.commands().clone(), &stem);
-        Ok(found.and_then(move |keys| {
-            let shared = shared.clone();
-            async move { sets_among(&shared, keys).await }
-        }))
+        Ok(found(connection, shared.commands().clone(), &stem))
     }
     .try_flatten_stream()
     .boxed()
@@ -108,11 +130,16 @@ async fn scan(
     shared: Arc<Shared>,
     key: Key,
 ) -> ScanResult<BoxStream<'static, ScanResult<Vec<Member>>>> {
-    let slot = hash_slot(&key);
+    let connection = owner(&shared, &key).await?;
+    Ok(member_scan(connection, shared.commands().clone(), key))
+}
+
+/// Returns a connection to the node that has a key.
+pub(super) async fn owner(shared: &Arc<Shared>, key: &Key) -> ScanResult<MultiplexedConnection> {
+    let slot = hash_slot(key);
     let lost = || ScanError::Lost(Lost(format!("no node has slot {slot}").into()));
     let node = shared.owner(slot).ok_or_else(lost)?;
-    let connection = shared.connection(&node).await.map_err(ScanError::Lost)?;
-    Ok(member_scan(connection, shared.commands().clone(), key))
+    shared.connection(&node).await.map_err(ScanError::Lost)
 }
 
 /// Reads all members at once, wherever the key is.
@@ -127,7 +154,7 @@ async fn all(shared: &Arc<Shared>, key: Key) -> Result<Vec<Member>> {
     }
 }
 
-fn has_moved(error: &Error) -> bool {
+pub(super) fn has_moved(error: &Error) -> bool {
     let redirects = ["MOVED ", "ASK ", "TRYAGAIN ", "CLUSTERDOWN "];
     matches!(error, Error::Store(words) if redirects.iter().any(|code| words.starts_with(code)))
 }

@@ -24,6 +24,7 @@ mod connection;
 mod discovery;
 mod dispatch;
 mod inventory;
+mod keyspace;
 mod redirect;
 mod replacement_check;
 mod routing;

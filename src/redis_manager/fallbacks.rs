@@ -14,12 +14,13 @@ use redis::{ServerError, Value};
 use super::{redact::redact, server_errors::words};
 
 /// A command, and the older one in its place.
-const OLDER: [(&str, &str); 6] = [
+const OLDER: [(&str, &str); 7] = [
     ("UNLINK", "DEL"),
     ("SCARD", "SMEMBERS"),
     ("SISMEMBER", "SMEMBERS"),
     ("TYPE", "SCARD"),
     ("SSCAN", "SMEMBERS"),
+    ("HSCAN", "HGETALL"),
     ("SCAN", "KEYS"),
 ];
 

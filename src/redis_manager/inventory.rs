@@ -27,9 +27,7 @@ impl Inventory for RedisConnection {
     fn members(&self, key: &[u8]) -> BoxStream<'static, Result<Vec<Member>>> {
         let steps = member_scan(self.connection.clone(), self.commands.clone(), key.to_vec());
         // The key is not a set any more.
-        let gone = |step: &ScanResult<_>| !matches!(step, Err(ScanError::Refused(error)) if is_no_set(error));
-        let steps = steps.take_while(move |step| std::future::ready(gone(step)));
-        steps.map_err(Error::from).boxed()
+        up_to_wrong_type(steps).map_err(Error::from).boxed()
     }
 
     fn counts(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>> {
@@ -58,15 +56,36 @@ pub(crate) fn member_scan(
     commands: Commands,
     key: Key,
 ) -> BoxStream<'static, ScanResult<Vec<Member>>> {
-    let sscan = move |name: &str, cursor: &[u8]| {
-        let mut sscan = cmd(name);
-        sscan.arg(&key);
-        if name == "SSCAN" {
-            sscan.arg(cursor).arg("COUNT").arg(STEP);
+    scan_inside(connection, commands, "SSCAN", key)
+}
+
+/// Streams what one key holds, by `name`, a SSCAN or HSCAN; an error if it is of another type.
+pub(super) fn scan_inside(
+    connection: MultiplexedConnection,
+    commands: Commands,
+    name: &'static str,
+    key: Key,
+) -> BoxStream<'static, ScanResult<Vec<Vec<u8>>>> {
+    let scan = move |sent: &str, cursor: &[u8]| {
+        let mut scan = cmd(sent);
+        scan.arg(&key);
+        if sent == name {
+            scan.arg(cursor).arg("COUNT").arg(STEP);
         }
-        sscan
+        scan
     };
-    steps(connection, commands, "SSCAN", sscan).boxed()
+    steps(connection, commands, name, scan).boxed()
+}
+
+/// Ends a stream where the key is of another type.
+pub(super) fn up_to_wrong_type<T: Send + 'static>(
+    steps: BoxStream<'static, ScanResult<T>>,
+) -> BoxStream<'static, ScanResult<T>> {
+    let gone =
+        |step: &ScanResult<_>| !matches!(step, Err(ScanError::Refused(error)) if is_no_set(error));
+    steps
+        .take_while(move |step| std::future::ready(gone(step)))
+        .boxed()
 }
 
 /// Decodes the answer to `SMEMBERS`, byte for byte.

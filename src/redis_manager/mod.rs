@@ -26,6 +26,7 @@ mod handshake;
 mod happy_eyeballs;
 mod host;
 mod inventory;
+mod keyspace;
 mod lease_scripts;
 mod login;
 mod nat_map;
@@ -73,6 +74,7 @@ pub(crate) use self::{
     codec::{command, encode_for, value, wrote},
     fallbacks::{Commands, Missing},
     inventory::{count, is_no_set, list_members, member_scan},
+    keyspace::{field_scan, list_fields},
     lease_scripts::lease,
     scan::{ScanError, ScanResult, found, only_sets},
     server_errors::{connect_error, is_demoted, words},

@@ -20,7 +20,8 @@ use crate::{
     manager::Lost,
 };
 
-/// The number of keys, or members, that the server looks at in one step.
+/// The number of keys, or members, that the server looks at in one step. Even, because long answers are cut into parts of
+/// this length, and a field of a hash belongs to its value.
 pub(super) const STEP: usize = 1000;
 
 /// Why a scan ended early. It cannot be resumed: a cursor is not valid on another connection.
@@ -75,7 +76,7 @@ pub(crate) fn found(
     steps(connection, commands, "SCAN", scan).boxed()
 }
 
-/// Streams all steps of `name`, a SCAN or SSCAN, or of the command that replaces it, which answers everything at once;
+/// Streams all steps of `name`, a SCAN, SSCAN or HSCAN, or of the command that replaces it, which answers everything at once;
 /// `command` makes a step of either.
 pub(super) fn steps(
     connection: MultiplexedConnection,
@@ -102,6 +103,7 @@ pub(super) fn steps(
                     _ => return Err(ScanError::Refused(odd(name))),
                 },
                 Some(Value::Array(found) | Value::Set(found)) => (b"0".to_vec(), found),
+                Some(Value::Map(pairs)) => (b"0".to_vec(), flat(pairs)),
                 Some(Value::ServerError(error)) => return Err(refused(&error)),
                 _ => return Err(ScanError::Refused(odd(name))),
             };
@@ -122,6 +124,12 @@ pub(super) fn steps(
             step => vec![step],
         })
     })
+}
+
+/// Returns fields and values in turns, as protocol 2 sends them.
+pub(super) fn flat(pairs: Vec<(Value, Value)>) -> Vec<Value> {
+    let pair = |(field, value)| [field, value];
+    pairs.into_iter().flat_map(pair).collect()
 }
 
 /// Sends a pipeline of `name`, made by `fill`, and again with the command that replaces it if the server lacks it.

@@ -24,8 +24,8 @@ use crate::{
         address,
         copy::{Progress, Report, copy},
         ndjson::lines,
+        selection::Selection,
     },
-    keys::KeyLayout,
     runtime::Runtime,
 };
 
@@ -130,13 +130,23 @@ impl StoreJob {
 
 /// Copies all channels under `prefix`. Events are JSON: `{keys, members}` from time to time, and at the end
 /// `{keys, members, verified, differing: {count, first: [{key, source, target}]}, refused: {count,
-/// first: [{key, why}]}}`; before that, `{note}` for each line for the user.
+/// first: [{key, why}]}, leftOut: [text]}`; before that, `{note}` for each line for the user.
 #[napi(catch_unwind)]
-pub fn copy_store(env: Env, from: String, to: String, prefix: String) -> napi::Result<StoreJob> {
-    let stores = address::pair(&from, &to).map_err(|error| errors::to_throw(&env, &error))?;
-    let stem = KeyLayout::new(&prefix).stem();
+pub fn copy_store(
+    env: Env,
+    from: String,
+    to: String,
+    prefix: String,
+    from_layout: Option<String>,
+    to_prefix: Option<String>,
+) -> napi::Result<StoreJob> {
+    let selection = Selection::new(Some(&prefix), from_layout.as_deref(), to_prefix.as_deref());
+    let selection = selection.map_err(|error| errors::to_throw(&env, &error))?;
+    let stores = address::pair(&from, &to, selection.conversion())
+        .map_err(|error| errors::to_throw(&env, &error))?;
+    let stem = selection.stem();
     StoreJob::start(&env, |events| async move {
-        let source = address::open(stores.0, &stem).await?;
+        let source = selection.open(stores.0).await?;
         let target = address::open_or_make(stores.1, &stem).await?;
         let mut told = Instant::now();
         let progress = |Progress { keys, members }: Progress| {
@@ -158,11 +168,24 @@ pub fn copy_store(env: Env, from: String, to: String, prefix: String) -> napi::R
 /// Lists all channels under `prefix`, or under every prefix if it is `None`. Events are text: lines of JSON, each
 /// `{"key":…,"members":[…]}`; at the end perhaps `{"note":…}`, a line for the user.
 #[napi(catch_unwind)]
-pub fn list_store(env: Env, from: String, prefix: Option<String>) -> napi::Result<StoreJob> {
-    let store = address::parse("from", &from).map_err(|error| errors::to_throw(&env, &error))?;
-    let stem = prefix.map_or_else(Vec::new, |prefix| KeyLayout::new(&prefix).stem());
+pub fn list_store(
+    env: Env,
+    from: String,
+    prefix: Option<String>,
+    from_layout: Option<String>,
+    to_prefix: Option<String>,
+) -> napi::Result<StoreJob> {
+    let selection = Selection::new(
+        prefix.as_deref(),
+        from_layout.as_deref(),
+        to_prefix.as_deref(),
+    );
+    let selection = selection.map_err(|error| errors::to_throw(&env, &error))?;
+    let store = address::source(&from, selection.conversion())
+        .map_err(|error| errors::to_throw(&env, &error))?;
+    let stem = selection.stem();
     StoreJob::start(&env, |events| async move {
-        let source = address::open(store, &stem).await?;
+        let source = selection.open(store).await?;
         let mut lines = lines(&source, &stem);
         let mut text = String::new();
         while let Some(line) = lines.try_next().await? {
@@ -175,6 +198,11 @@ pub fn list_store(env: Env, from: String, prefix: Option<String>) -> napi::Resul
             let _ = events.send(Ok(text)).await;
         }
         drop(lines);
+        for left_out in source.left_out().await {
+            let _ = events
+                .send(Ok(noted(&format!("left out: {left_out}"))))
+                .await;
+        }
         if let Some(note) = source.take_note() {
             let _ = events.send(Ok(noted(&note))).await;
         }
@@ -198,6 +226,7 @@ fn told_of(report: &Report) -> Value {
             "target": difference.target,
         })
     });
+    let left_out = report.left_out.iter().map(ToString::to_string);
     let refused = report.refused.iter().take(NAMED);
     let refused = refused.map(|(key, why)| json!({"key": text(key), "why": why}));
     json!({
@@ -212,5 +241,6 @@ fn told_of(report: &Report) -> Value {
             "count": report.refused.len(),
             "first": refused.collect::<Value>(),
         },
+        "leftOut": left_out.collect::<Value>(),
     })
 }
