@@ -156,9 +156,7 @@ onCluster('a Redis Cluster while it changes', 120000 * ROUNDS, (ctx) => {
         flight,
         (async () => {
           await pause(100);
-          const primary = await ctx.cluster.owner(KEYS[0]);
-          const replica = await ctx.cluster.replicaOf(primary);
-          await replica.run(0, 'cluster', 'failover');
+          const replica = await ctx.cluster.handOver(await ctx.cluster.owner(KEYS[0]));
           await until(
             async () => (await ctx.cluster.owner(KEYS[0])) === replica,
             'the new primary',
