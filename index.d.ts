@@ -1318,7 +1318,8 @@ export class GlobalChannel {
     cb?: PushCallback,
   ): void;
   /**
-   * Sends `msg` to users of the frontend `opts.sid`, whether or not they are in a channel; the store is not asked.
+   * Sends `msg` to users of the frontend `opts.sid`, whether or not they are in a channel; the store is not asked. A uid
+   * that is given twice gets one copy.
    * `failedUids` and errors are as those of {@link pushMessage}. Without `opts.sid` the error is
    * `ERR_GLOBAL_CHANNEL_UNSUPPORTED`.
    * @example

@@ -67,7 +67,9 @@ module.exports = function attach(channel, app, opts = {}, tools) {
     holdOwn: (at, seq, sids, route, msg, opts, callback, uids) => {
       const kind = uids === null ? 'broadcast' : 'uids';
       answers.calls[at] = makePush(kind, sids, route, msg, opts, callback, undefined);
-      own(seq, [sids.map(() => uids), []]);
+      // A frontend sends a message once for each time that it is given the uid.
+      const users = uids && [...new Set(uids)];
+      own(seq, [sids.map(() => users), []]);
     },
     holdGroups: (at, sids, callback, names) => {
       answers.calls[at] = { sids, callback, names };

@@ -2,7 +2,7 @@
 
 /**
  * Faults during a run. At the store: remove keys, let them expire, cut connections, clear the tracking table, make the store
- * grow. At the processes: stop them, or kill and restart them. Removals are noted in the history, as wipes.
+ * grow, move the slots of a cluster, let its primaries hand over to replicas. At the processes: stop them, or kill and restart them. Removals are noted in the history, as wipes.
  */
 
 const { ok } = require('../support/call');
@@ -22,6 +22,7 @@ const MANY_KEYS = 1000000;
 /** ms */
 const FROZEN = 200;
 const BUSY = 40;
+const MOVING = 30;
 
 async function timed(work) {
   const start = now();
@@ -85,6 +86,19 @@ const KINDS = {
   async cut({ wire }) {
     const link = pick(wire.alive());
     if (link) pick([link.client, link.server]).destroy();
+  },
+
+  /** The slot of a key moves to another node, with a pause in each state of the move. */
+  async move({ cluster }) {
+    const to = pick(await cluster.primaries()).server;
+    await cluster.moveSlotOf(storeKey(pick(KEYS)), to, () => pause(MOVING * Math.random()));
+  },
+
+  /** Planned, so that nothing is lost that was acknowledged. */
+  async handOver({ cluster }) {
+    await cluster.settled();
+    await cluster.handOver(await cluster.owner(storeKey(pick(KEYS))));
+    await cluster.settled();
   },
 
   async clean({ service, history }) {

@@ -18,20 +18,22 @@ const { inOneProcess } = require('./processes');
 
 /**
  * `strict`: nothing was sent twice, so that each call took effect once, and no read shows what its
- * own process called later. Returns `{calls, keyReads, violations}`.
+ * own process called later. Returns `{calls, keyReads, changes, violations}`.
  */
 function check(history, { strict }) {
   const violations = history.strange.map(({ key, read, text }) => ({ key, read, why: text }));
-  let keyReads = 0;
+  let [keyReads, changes] = [0, 0];
   const versions = new Map();
   for (const entry of history.keys.values()) {
     keyReads += entry.reads.length;
+    changes += entry.changed.length;
     violations.push(...checkKey(entry, strict));
     versions.set(entry.key, timeline(entry, strict));
     violations.push(...checkAsked(entry, versions.get(entry.key)));
+    violations.push(...checkChanged(entry, versions.get(entry.key), strict));
   }
   violations.push(...checkCounts(history, versions));
-  return { calls: history.calls, keyReads, violations };
+  return { calls: history.calls, keyReads, changes, violations };
 }
 
 function checkKey(entry, strict) {
@@ -81,6 +83,26 @@ function checkAsked({ key, asked = [] }, versions) {
     if (read.is ? never : always) {
       const why = `version ${read.n} is said to be ${read.is ? 'there' : 'missing'}, and was not so`;
       violations.push({ key, read, why });
+    }
+  }
+  return violations;
+}
+
+/**
+ * How many members a write said that it changed. A version is added once, so that its add changes one; its leave does so too if it
+ * was there for certain, and none if it was gone before. What was sent again may count 0.
+ */
+function checkChanged({ key, changed }, versions, strict) {
+  const violations = [];
+  for (const op of changed) {
+    const { add, goneBefore, mayGoBefore } = versions.of(op.n);
+    const isAdd = op.what === 'add';
+    const isThere = add.end < op.start && mayGoBefore > op.end;
+    const least = strict && (isAdd || isThere) ? 1 : 0;
+    const most = isAdd || goneBefore >= op.start ? 1 : 0;
+    if (op.count < least || op.count > most) {
+      const why = `${op.what} ${op.n} says that it changed ${op.count} members; it was ${least} to ${most}`;
+      violations.push({ key, read: op, why });
     }
   }
   return violations;

@@ -42,6 +42,8 @@ const read =
 
 const asked = (start, end, n, is) => (entry, seq) =>
   entry.asked.push({ by: 'reader', seq, start, end, n, is });
+const changed = (what, n, start, end, number) => (entry, seq) =>
+  entry.changed.push({ by: OWNER, seq, start, end, n, what, count: number });
 const count = (start, end, number) => (_, seq, history) =>
   history.counts.push({ by: 'reader', seq, start, end, count: number, keys: [KEY] });
 
@@ -81,6 +83,23 @@ describe('a question', () => {
   const of = (start, end, number) => [...CHANGED, count(start, end, number)];
   pair('counts what is acknowledged', 'at least 1', of(50, 60, 0), of(50, 60, 1));
   pair('counts nothing that is removed', 'at most 1', of(50, 60, 2), of(35, 60, 2));
+});
+
+describe('what a write says that it changed', () => {
+  const added = (number) => [add(1, 0, 10), changed('add', 1, 0, 10, number)];
+  pair('is the new member', 'it was 1', added(0), added(1));
+  const removed = (number) => [
+    add(1, 0, 10),
+    leave(1, 30, 40),
+    changed('leave', 1, 30, 40, number),
+  ];
+  pair('is the member that was there', 'it was 1', removed(0), removed(1));
+  const wiped = (number, end) => [wipe(20, end), ...removed(number)];
+  pair('is nothing that was gone', 'it was 0', wiped(1, 25), wiped(0, 25));
+  pair('is one or nothing beside another removal', 'it was 0 to 1', wiped(2, 35), wiped(1, 35));
+  it('may be nothing where calls are sent again', () => {
+    assert.deepStrictEqual(verdict([...added(0), ...removed(0)], { strict: false }), []);
+  });
 });
 
 describe('reads do not go back', () => {

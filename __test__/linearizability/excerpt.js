@@ -68,11 +68,12 @@ function cacheOf(processes) {
 }
 
 /** One line that says what a run was worth. */
-function summary({ calls, keyReads, violations, processes, met }) {
+function summary({ calls, keyReads, changes, violations, processes, met }) {
   const { hits, rereads, reconnects } = cacheOf(processes);
   const share = `${Math.round((100 * hits) / keyReads)} % hits`;
   const trouble = Object.entries(met).map(([kind, count]) => `${count} ${kind}`);
   const words = [`${calls} reads (${keyReads} of keys)`, share, `${rereads} re-reads`];
+  words.push(`${changes} counts of changes`);
   const slowest = Math.max(...processes.map(({ slowest }) => slowest)) / 1e6;
   words.push(`slowest ${slowest.toFixed()} ms`, `${reconnects} reconnects`, ...trouble);
   words.push(`${violations.length} violations`);

@@ -31,7 +31,7 @@ const METHODS = [
 ];
 /** Methods that read no list, and the share of reads that they are. */
 const QUESTIONS = ['getCountBySid', 'getCount', 'isMember'];
-const ASKED = 0.05;
+const ASKED = 0.15;
 
 const pick = (list) => list[Math.floor(Math.random() * list.length)];
 
@@ -96,10 +96,14 @@ function instance({ name, options, file, stale, rest = REST }) {
     released = Math.max(released, op.seq);
   }
 
-  /** Reads one key, or all keys of a channel in one of two ways. */
+  /** Reads one key, all keys of a channel in one of three ways, or those of two channels by one push. */
   async function read(method, channel, sid) {
     const one = method === 'getMembersBySid';
-    const keys = one ? [keyOf(channel, sid)] : SIDS.map((id) => keyOf(channel, id));
+    const other = pick(NAMES);
+    const isUnion = method === 'pushMessage' && other !== channel && Math.random() < 0.5;
+    const names = isUnion ? [channel, other] : [channel];
+    const all = names.flatMap((each) => SIDS.map((id) => keyOf(each, id)));
+    const keys = one ? [keyOf(channel, sid)] : all;
     let op;
     if (one) {
       op = call(method, [channel, sid]);
@@ -109,7 +113,7 @@ function instance({ name, options, file, stale, rest = REST }) {
       const route = `push-${calls}`;
       const push = { uids: [] };
       pushes.set(route, push);
-      op = push.op = call(method, ['connector', route, {}, channel, {}]);
+      op = push.op = call(method, ['connector', route, {}, isUnion ? names : channel, {}]);
       await op.done;
       pushes.delete(route);
       op.value = push.uids;

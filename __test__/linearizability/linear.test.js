@@ -2,8 +2,8 @@
 
 /**
  * Reads are linearizable although they are answered from memory: a few processes read and write, while others remove keys, cut
- * connections and kill processes. Runs on Redis, on Valkey with and without I/O threads, each behind a slow wire, and in the
- * folder of the embedded store. LINEAR_READS=n sets the number of reads, on all servers together and in all folders. A run is
+ * connections and kill processes. Runs on Redis, on Valkey with and without I/O threads, each behind a slow wire, on a Redis
+ * Cluster that changes, and in the folder of the embedded store. LINEAR_READS=n sets the number of reads, on all servers together and in all folders. A run is
  * in run.js.
  */
 
@@ -11,7 +11,8 @@ const assert = require('node:assert');
 const { describe, it, before, after } = require('node:test');
 const redisServer = require('../support/redis');
 const { valkeyServer } = require('../../scripts/valkey');
-const { onRedis, inFolder } = require('./places');
+const clusters = require('../support/cluster');
+const { onRedis, onCluster, inFolder } = require('./places');
 const { run } = require('./run');
 const { smallest, summary, cacheOf } = require('./excerpt');
 
@@ -100,6 +101,30 @@ for (const [title, options] of Object.entries(SERVERS)) {
     });
   });
 }
+
+const CLUSTER_RUNS = [
+  { title: 'slots moved', kinds: ['move'] },
+  { title: 'slots moved, and primaries that hand over', kinds: ['move', 'handOver'] },
+];
+
+describe('a Redis Cluster', () => {
+  let cluster;
+
+  before(async () => {
+    cluster = await clusters.start();
+  });
+  after(() => cluster && cluster.close());
+
+  for (const { title, kinds } of CLUSTER_RUNS) {
+    it(title, async (t) => {
+      const reads = Math.ceil(READS / 10);
+      const times = Math.ceil(READS / 30000);
+      const result = await run(onCluster(cluster), { reads, kinds, every: 200, times });
+      noneWrong(result, t, []);
+      assert.ok(result.changes > 0, 'some writes said what they changed');
+    });
+  }
+});
 
 for (const durability of ['process', 'os']) {
   describe(`the embedded store, durability ${durability}`, () => {

@@ -64,6 +64,11 @@ class Log {
     this.line('asked', key, seq, start, end, version, is);
   }
 
+  /** How many members `add` or `leave` of a version changed as that call says. */
+  changed(kind, key, { seq, start, end }, version, count) {
+    this.line('changed', key, seq, start, end, version, kind, count);
+  }
+
   /** Something that no history of one process may have. */
   strange(key, { seq, start, end }, text) {
     this.line('strange', key, seq, start, end, JSON.stringify(text));
@@ -92,11 +97,11 @@ function leftBehind(file) {
   return left;
 }
 
-/** An empty history: for each key its owner, versions (1, 2, …), wipes and reads. */
+/** An empty history: for each key its owner, versions (1, 2, …), wipes, reads, and counts of what its writes changed. */
 function emptyHistory() {
   const history = { keys: new Map(), strange: [], counts: [], calls: 0 };
   for (const key of KEYS) {
-    const nothing = { versions: [], wipes: [], reads: [], asked: [] };
+    const nothing = { versions: [], wipes: [], reads: [], asked: [], changed: [] };
     history.keys.set(key, { key, owner: ownerOf(key), ...nothing });
   }
   return history;
@@ -136,6 +141,11 @@ function addLog(history, by, file) {
     const op = { by, seq: Number(seq), start: Number(start), end: Number(end || Infinity) };
     if (kind === 'strange') {
       history.strange.push({ key, read: op, text: rest.join(' ') });
+      continue;
+    }
+    if (kind === 'changed') {
+      const [n, what, count] = rest;
+      history.keys.get(key).changed.push({ ...op, n: Number(n), what, count: Number(count) });
       continue;
     }
     if (kind === 'count' || kind === 'asked') {

@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * The stores of a run: a server, with each process behind the slow proxy, or the folder of an embedded store. A place defines
+ * The stores of a run: a server, with each process behind the slow proxy, a Redis Cluster, or the folder of an embedded store. A place defines
  * its processes and the options of their GlobalChannels. Faults are in chaos.js.
  */
 
@@ -29,6 +29,18 @@ const onRedis = (redis) => async () => {
     processes: withOptions(options, JOBS).map((job) => ({ jobs: [job], threads: [] })),
     world: { redis, wire },
     close: () => wire.close(),
+  };
+};
+
+/** On a cluster of support/cluster.js, which is emptied; each job in a process of its own. */
+const onCluster = (cluster) => async () => {
+  await cluster.settled();
+  await cluster.empty();
+  const options = cluster.options({ retry_max_delay: 100 });
+  return {
+    processes: withOptions(options, JOBS).map((job) => ({ jobs: [job], threads: [] })),
+    world: { cluster },
+    close: () => cluster.settled(),
   };
 };
 
@@ -66,4 +78,4 @@ const inFolder = (durability) => async () => {
   };
 };
 
-module.exports = { onRedis, inFolder };
+module.exports = { onRedis, onCluster, inFolder };

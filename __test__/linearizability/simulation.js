@@ -98,12 +98,15 @@ function record(calls) {
   const history = emptyHistory();
   const entry = history.keys.get(KEY);
   const reads = [];
-  for (const { by, seq, start, end, kind, versions } of calls) {
+  for (const { by, seq, start, end, kind, versions, changed } of calls) {
     const op = { by, seq, start, end };
     const [name, n] = kind;
     if (name === 'read') reads.push({ ...op, versions });
     else if (name === 'wipe') entry.wipes.push({ ...op, bornBefore: start, what: 'wipe' });
-    else (entry.versions[n - 1] ||= { n, add: null, leave: null })[name] = op;
+    else {
+      (entry.versions[n - 1] ||= { n, add: null, leave: null })[name] = op;
+      entry.changed.push({ ...op, n, what: name, count: Number(changed) });
+    }
   }
   entry.reads.push(...reads);
   return { history, reads };

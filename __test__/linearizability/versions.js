@@ -7,7 +7,7 @@
 
 /**
  * `{of(n), around(read)}`: a version, and those that a read may or must show. A version is `{n, add,
- * leave, mayGo, gone, shown, missed}`, see checker.js.
+ * leave, mayGo, gone, shown, missed}`, see checker.js; `mayGoBefore` and `goneBefore` are without its `leave`.
  */
 function timeline(entry, strict) {
   const { byBorn, byEnd } = foreign(entry);
@@ -20,12 +20,14 @@ function timeline(entry, strict) {
     const { add, leave } = version;
     const certain = [byBorn(add.end), firstOwn(own, add.end)];
     const possible = [byEnd(add.start), possibleOwn(own, add, strict)];
+    version.goneBefore = first(certain, 'end');
+    version.mayGoBefore = first(possible, 'start');
     if (leave) {
       possible.push(leave);
       if (add.end <= leave.start) certain.push(leave);
     }
-    version.gone = Math.min(...certain.filter(Boolean).map(({ end }) => end));
-    version.mayGo = Math.min(...possible.filter(Boolean).map(({ start }) => start));
+    version.gone = first(certain, 'end');
+    version.mayGo = first(possible, 'start');
     version.shown = Infinity;
     version.missed = Infinity;
     byNumber.set(version.n, version);
@@ -41,6 +43,9 @@ function timeline(entry, strict) {
     },
   };
 }
+
+/** The earliest start, or end, of those of the operations that there are. */
+const first = (ops, when) => Math.min(...ops.filter(Boolean).map((op) => op[when]));
 
 /** The index of the first item for which `test` holds, where it holds for all after it too. */
 function firstIndex(list, test) {

@@ -27,12 +27,17 @@ async function write(channel, io) {
 
 async function steps(channel, sid, mean, io) {
   const key = keyOf(channel, sid);
-  const args = (n) => [channel, memberOf(key, n), sid];
+  /** One of two ways to write a version; the second tells how many members it changed. */
+  const write = (kind, n) =>
+    chance(0.5)
+      ? { kind, n, method: kind, args: [channel, memberOf(key, n), sid] }
+      : { kind, n, method: `${kind}Many`, args: [channel, [{ uid: memberOf(key, n), sid }]] };
   const own = () => io.read(ownRead(), channel, sid);
   const first = (io.last.get(key) || 0) + 1;
   for (let n = first; io.running(); n += 1) {
     if (n > 1) await io.passed(2 * mean * Math.random());
-    const add = io.call('add', args(n), begun(io, 'add', key, { version: n }));
+    const adding = write('add', n);
+    const add = io.call(adding.method, adding.args, begun(io, 'add', key, { version: n }));
     const jobs = [add.done];
     if (chance(0.5)) jobs.push(own());
     if (chance(0.5)) {
@@ -41,12 +46,13 @@ async function steps(channel, sid, mean, io) {
     }
     // Members of an earlier life of this process stay until the channel is destroyed.
     if (n > first) {
-      jobs.push(leave(key, args(n - 1), n - 1, io));
+      jobs.push(leave(key, write('leave', n - 1), io));
       if (chance(0.5)) jobs.push(own());
     }
     if (chance(DESTROY)) jobs.push(destroy(channel, io), own());
     await Promise.all(jobs);
     io.log.write('add', key, { ...add, version: n });
+    tell(io, key, adding, add);
   }
 }
 
@@ -55,17 +61,22 @@ const begun = (io, kind, key, more) => (op) => io.log.begin(kind, key, { ...op, 
 
 const ownRead = () => ['getMembersBySid', 'getMembersByChannelName'][chance(0.3) ? 1 : 0];
 
+/** Notes how many members a write changed, if it says so. */
+function tell(io, key, { kind, n, method }, op) {
+  if (!op.err && method !== kind) io.log.changed(kind, key, op, n, op.value);
+}
+
 /** Until it is acknowledged, or every read to come would have to expect this member. */
-async function leave(key, args, version, io) {
+async function leave(key, leaving, io) {
+  const { method, args, n: version } = leaving;
   let start;
   for (;;) {
-    const op = io.call(
-      'leave',
-      args,
-      begun(io, 'leave', key, { version, ...(start && { start }) }),
-    );
+    const isFirst = start === undefined;
+    const op = io.call(method, args, begun(io, 'leave', key, { version, ...(start && { start }) }));
     start ??= op.start;
     await op.done;
+    // What failed before may have taken effect.
+    if (isFirst) tell(io, key, leaving, op);
     if (!op.err || !io.running()) {
       io.log.write('leave', key, { ...op, start, version });
       return;

@@ -93,6 +93,40 @@ describe('a cluster where 0.0.7 and this package share one Redis', () => {
     });
   }
 
+  ours('counts, questions and pushes to several channels are right, whichever wrote', async () => {
+    const ask = (...args) => cluster.call(NEW_SIDE, ...args);
+    const old = (...args) => cluster.call(OLD_SIDE, ...args);
+    assert.strictEqual(await ask('getCount', 'world', 'connector'), clients.length);
+    for (let i = 1; i <= 30; i += 1) {
+      await old('add', 'mixed', [`m${i}`, clients[i].uid], clients[i].connector);
+      assert.strictEqual(await ask('getCount', 'mixed', 'connector'), 2 * i);
+      assert.strictEqual(await ask('isMember', 'mixed', `m${i}`, clients[i].connector), true);
+    }
+    const [gone, ...others] = clients.slice(1, 31);
+    const member = [{ uid: gone.uid, sid: gone.connector }];
+    assert.strictEqual(await ask('addMany', 'mixed', member), 0);
+    await old('leave', 'mixed', gone.uid, gone.connector);
+    assert.strictEqual(await ask('isMember', 'mixed', gone.uid, gone.connector), false);
+    assert.strictEqual(await ask('leaveMany', 'mixed', member), 0);
+    assert.strictEqual(await ask('getCount', 'mixed', 'connector'), 59);
+    const here = clients.filter((client) => client.connector === gone.connector);
+    const lists = await ask('getMembersByChannelNameBySid', 'connector', ['world', 'mixed']);
+    assert.deepStrictEqual(lists.world[gone.connector].sort(), uids(here).sort());
+
+    const names = Array.from({ length: 30 }, (_, i) => `m${i + 1}`);
+    const except = [...names, ...uids(others.slice(0, 3))];
+    const some = clients.filter((client) => !others.slice(0, 3).includes(client));
+    const union = await push(cluster, NEW_SIDE, ['world', 'mixed'], 5, { except });
+    await assertGot(some, union);
+    await assertGotNothing(others.slice(0, 3), union);
+    const opts = { exceptChannels: 'mixed' };
+    const outside = await push(cluster, NEW_SIDE, ['world', 'mixed'], 5, opts);
+    await assertGot([clients[0], gone, ...clients.slice(31)], outside);
+    await assertGotNothing(others, outside);
+    await old('destroyChannel', 'mixed');
+    assert.strictEqual(await ask('getCount', 'mixed', 'connector'), 0);
+  });
+
   // pomelo finds a function in the place of its sessions; a connector with this package does not.
   ours(
     'a member named like a property of every object keeps no other from the pushes',

@@ -1,143 +1,17 @@
 'use strict';
 
 /**
- * Pushes to several channels, with exceptions, against a model: random members, and random pushes whose RPCs must carry
- * exactly the users that the definition names, each once. On each store, with and without the member cache, and with a
- * custom manager. Real frontends are in the cluster suite.
+ * Pushes to several channels, with exceptions, to users and to all sessions: arguments, options for push schedulers, order,
+ * errors. Who gets which push is compared with a model in contract/c-model.test.js; real frontends are in the cluster suite.
  */
 
 const assert = require('node:assert');
-const fc = require('fast-check');
 const { createApp, pushed } = require('../support/app');
 const { call, ok, OTHERS } = require('../support/call');
-const { startedWith } = require('../support/manager');
 const { stores, ours } = require('../support/rows');
 const { create, started } = require('../support/service');
 
-const NAMES = ['a', 'b', 'c'];
-const SIDS = ['s1', 's2', 's3'];
-const UIDS = ['1', '2', '3', '"quoted"', '\\', 'ü', 'x\ny'];
-
-const some = (values, options) => fc.uniqueArray(fc.constantFrom(...values), options);
-const maybe = (arbitrary) => fc.option(arbitrary, { nil: undefined });
-/** A single value may stand for an array of one. */
-const oneOrSome = (values) => fc.oneof(fc.constantFrom(...values), some(values));
-
-const write = fc.tuple(
-  fc.constantFrom('add', 'add', 'leave'),
-  fc.constantFrom(...NAMES),
-  some(UIDS, { minLength: 1 }),
-  fc.constantFrom(...SIDS),
-);
-const push = fc.tuple(
-  fc.constant('pushMessage'),
-  fc.oneof(fc.constantFrom(...NAMES), fc.array(fc.constantFrom(...NAMES), { maxLength: 4 })),
-  fc.record({
-    except: maybe(oneOrSome(UIDS)),
-    only: maybe(oneOrSome(UIDS)),
-    exceptChannels: maybe(oneOrSome(NAMES)),
-    sids: maybe(oneOrSome([...SIDS, 'unknown'])),
-    filter: fc.constant('kept'),
-  }),
-);
-
-const listed = (value) => (value === undefined ? [] : [].concat(value));
-
-/** The users of a push by frontend, sorted, as `[[sid, uids], …]`; frontends without any are left out. */
-function expectedOf(channels, names, { except, only, exceptChannels, sids }) {
-  const membersOf = (given, sid) =>
-    listed(given).flatMap((name) => channels.get(`${name} ${sid}`) || []);
-  return SIDS.filter((sid) => sids === undefined || listed(sids).includes(sid))
-    .map((sid) => {
-      const without = new Set([...membersOf(exceptChannels, sid), ...listed(except)]);
-      const uids = [...new Set(membersOf(names, sid))]
-        .filter((uid) => !without.has(uid))
-        .filter((uid) => only === undefined || listed(only).includes(uid));
-      return [sid, uids.sort()];
-    })
-    .filter(([, uids]) => uids.length > 0);
-}
-
-/** Runs the steps with a service, all in one tick or each after the answer to the one before. */
-async function check(service, app, steps, isBurst) {
-  const channels = new Map();
-  const answers = [];
-  const expected = [];
-  for (const [method, ...args] of steps) {
-    if (method === 'pushMessage') {
-      const [names, opts] = args;
-      expected.push(expectedOf(channels, names, opts));
-      answers.push(call(service, method, 'connector', `push ${expected.length}`, {}, names, opts));
-    } else {
-      const [name, uids, sid] = args;
-      const members = new Set(channels.get(`${name} ${sid}`));
-      for (const uid of uids) {
-        if (method === 'add') members.add(uid);
-        else members.delete(uid);
-      }
-      channels.set(`${name} ${sid}`, [...members]);
-      answers.push(call(service, method, name, uids, sid));
-    }
-    if (!isBurst) await answers[answers.length - 1];
-  }
-  for (const { err } of await Promise.all(answers)) assert.ifError(err);
-  expected.forEach((sent, index) => {
-    const rpcs = app.rpcCalls.filter(({ msg }) => msg.args[0] === `push ${index + 1}`);
-    const seen = pushed({ rpcCalls: rpcs }).map(([sid, uids]) => [sid, [...uids].sort()]);
-    assert.deepStrictEqual(seen, sent);
-    for (const { msg } of rpcs) {
-      const { userOptions } = JSON.parse(JSON.stringify(msg.args[3]));
-      assert.deepStrictEqual(userOptions, { filter: 'kept' });
-    }
-  });
-}
-
-const property = (run) =>
-  fc.assert(
-    fc.asyncProperty(
-      fc.array(fc.oneof(write, push), { maxLength: 30, size: 'max' }),
-      fc.boolean(),
-      run,
-    ),
-    { numRuns: 60, endOnFailure: true, includeErrorInReport: true },
-  );
-
-/** A manager in memory whose uids are numbers where they look like numbers. */
-function memoryManager() {
-  const sets = new Map();
-  const own = (uid) => (/^\d+$/.test(uid) ? Number(uid) : uid);
-  const set = (name, sid) =>
-    sets.get(`${name} ${sid}`) || sets.set(`${name} ${sid}`, new Set()).get(`${name} ${sid}`);
-  return {
-    sets,
-    add(name, uid, sid, cb) {
-      for (const each of [].concat(uid)) set(name, sid).add(own(each));
-      setImmediate(cb, null);
-    },
-    leave(name, uid, sid, cb) {
-      for (const each of [].concat(uid)) set(name, sid).delete(own(each));
-      setImmediate(cb, null);
-    },
-    getMembersBySid: (name, sid, cb) => setImmediate(cb, null, [...set(name, sid)]),
-  };
-}
-
 stores('H pushes to channels', (ctx) => {
-  for (const cache of [true, false]) {
-    ours(
-      `H01 each user of the union gets one copy, and nobody else (cache: ${cache})`,
-      async () => {
-        await property(async (steps, isBurst) => {
-          await ctx.store.empty();
-          const app = createApp();
-          const service = await started(ctx.store, { cache }, app);
-          await check(service, app, steps, isBurst);
-          await call(service, 'stop', true);
-        });
-      },
-    );
-  }
-
   ours('H02 a wrong element is named, and nothing is sent', async () => {
     const app = createApp();
     const service = await started(ctx.store, {}, app);
@@ -305,19 +179,4 @@ stores('H pushes without a channel', (ctx) => {
       assert.strictEqual(err.cause.message, 'down');
     },
   );
-});
-
-stores('H pushes with a custom manager', () => {
-  ours.redis('H20 each user of the union gets one copy, and nobody else', async () => {
-    await property(async (steps, isBurst) => {
-      const app = createApp();
-      const service = await startedWith(memoryManager(), {}, app);
-      app.rpc = (sid, msg, cb) => {
-        if (msg.args[2]) msg.args[2] = msg.args[2].map(String);
-        process.nextTick(cb, null, []);
-      };
-      await check(service, app, steps, isBurst);
-      await call(service, 'stop', true);
-    });
-  });
 });

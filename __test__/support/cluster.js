@@ -212,6 +212,20 @@ class RedisCluster {
     await this.all('cluster', 'forget', id);
   }
 
+  /** A primary hands over to its replica, which is returned; nothing that was acknowledged is lost. */
+  async handOver(primary) {
+    const replica = await this.replicaOf(primary);
+    const isDone = async () => (await this.primaries()).some(({ server }) => server === replica);
+    const deadline = Date.now() + PATIENCE;
+    do {
+      // On a busy machine a replica gives up after 5 s; one that is a primary by now refuses.
+      await replica.run(0, 'cluster', 'failover').catch(() => {});
+      await until(isDone, 'the new primary', 6000).catch(() => {});
+    } while (!(await isDone()) && Date.now() < deadline);
+    if (!(await isDone())) throw new Error('the replica did not take over');
+    return replica;
+  }
+
   /** The replica of a node. */
   async replicaOf(server) {
     const nodes = await this.nodes();

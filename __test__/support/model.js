@@ -2,131 +2,139 @@
 
 /**
  * Random histories of calls against a model in memory: each answer is what the calls before it make of the sets, whether they
- * were answered or not. A history that fails is shrunk. `MODEL_RUNS=n` sets the number of histories.
+ * were answered or not, and the RPCs of pushes are to the users that the model has. A history that fails is shrunk. The
+ * methods are in commands.js. `MODEL_RUNS=n` sets the number of histories.
  */
 
 const assert = require('node:assert');
 const fc = require('fast-check');
+const tables = require('../../lib/tables');
+const { createApp } = require('./app');
 const { ok } = require('./call');
+const { COMMANDS, Model, NAMES, SIDS, UIDS, rpc } = require('./commands');
+const { logged } = require('./log');
 
-const SIDS = ['s1', 's2', 's3'];
-const NAMES = ['a', 'b', 'ü:1', '__proto__'];
-const RUNS = Number(process.env.MODEL_RUNS) || 60;
+const RUNS = Number(process.env.MODEL_RUNS) || 100;
 
-/** What the store should hold: `name:sid` → members. */
-class Model {
-  constructor() {
-    this.sets = new Map();
-  }
+const UNSUPPORTED = { code: 'ERR_GLOBAL_CHANNEL_UNSUPPORTED' };
 
-  set(name, sid) {
-    const key = JSON.stringify([String(name), sid]);
-    if (!this.sets.has(key)) this.sets.set(key, new Set());
-    return this.sets.get(key);
-  }
+/** A stub application whose frontends answer as in the model. */
+const modelApp = () => createApp({ rpc });
 
-  /** Adds a member; returns how many are new. */
-  add(name, uid, sid) {
-    const set = this.set(name, sid);
-    const before = set.size;
-    return set.add(uid).size - before;
-  }
+/** A call of one of the methods for which `test` holds. */
+const callOf = (test) =>
+  fc.oneof(
+    ...Object.entries(COMMANDS)
+      .filter(([method]) => test(method))
+      .map(([method, { weight = 1, args }]) => ({
+        weight: weight * 10,
+        arbitrary: args.map((given) => [method, ...given]),
+      })),
+  );
 
-  leave(name, uid, sid) {
-    return Number(this.set(name, sid).delete(uid));
-  }
+const calls = (call, maxLength) => fc.array(call, { minLength: 1, maxLength, size: 'max' });
 
-  list(name, sid) {
-    return [...this.set(name, sid)].sort();
-  }
+/** Steps: calls of one tick, made by one of the services. Each step is answered before the next. */
+const STEP = fc.oneof(
+  fc.tuple(
+    fc.nat(5),
+    calls(
+      callOf(() => true),
+      12,
+    ),
+  ),
+  // While no list changes, answers and combinations of lists that were kept are used again.
+  fc.tuple(
+    fc.nat(5),
+    calls(
+      callOf((method) => tables.methods[method]?.value),
+      24,
+    ),
+  ),
+);
+const HISTORY = fc.array(STEP, { maxLength: 16, size: 'max' });
 
-  bySid(name) {
-    return Object.fromEntries(SIDS.map((sid) => [sid, this.list(name, sid)]));
+const byText = (a, b) => (a < b ? -1 : Number(a > b));
+
+/** Lists come in the order of the store; `text` is what a member of a list is compared as. */
+function sorted(value, text) {
+  if (Array.isArray(value)) return value.map(text).sort(byText);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, sorted(each, text)]));
+}
+
+/** What kind of service it is: 0.0.7, one with a custom manager, which keeps uids as it likes, or one of ours. */
+function kindOf(service) {
+  if (!service.promises) return { isOld: true, text: String };
+  const isCustom = typeof service.manager.add === 'function';
+  return { isOld: false, isCustom, text: isCustom ? String : (uid) => uid };
+}
+
+/** The answer to a call: `{value}`, or `{code}` of its error. */
+async function answerOf(service, method, args) {
+  try {
+    if (service.promises) return { value: await service.promises[method](...args) };
+    return { value: await ok(service, method, ...args) };
+  } catch (err) {
+    if (!err.code) throw err;
+    return { code: err.code };
   }
 }
 
-const each = (value) => [].concat(value);
+/** The RPCs that the service made, `[[route, sid, uids], …]`, without uids if they are to all sessions. */
+function rpcsOf({ app }) {
+  return app.rpcCalls.splice(0).map(({ sid, msg: { method, args } }) => {
+    // As JSON, in which it is sent.
+    const { userOptions } = JSON.parse(JSON.stringify(args[args.length - 1]));
+    assert.deepStrictEqual(userOptions, { filter: 'kept' }, 'options for schedulers');
+    return [args[0], sid, method === 'broadcast' ? null : sorted(args[2], String)];
+  });
+}
 
-const sum = (list, count) => list.reduce((total, item) => total + count(item), 0);
-
-/** method → what it does to the model, and what it answers. */
-const METHODS = {
-  add: (model, names, uids, sid) =>
-    sum(each(names), (name) => sum(each(uids), (uid) => model.add(name, uid, sid))),
-  leave: (model, names, uids, sid) =>
-    sum(each(names), (name) => sum(each(uids), (uid) => model.leave(name, uid, sid))),
-  addMany: (model, name, members) => sum(members, ({ uid, sid }) => model.add(name, uid, sid)),
-  leaveMany: (model, name, members) => sum(members, ({ uid, sid }) => model.leave(name, uid, sid)),
-  destroyChannel(model, names) {
-    for (const name of each(names)) SIDS.forEach((sid) => model.set(name, sid).clear());
-  },
-  getMembersBySid: (model, name, sid) => model.list(name, sid),
-  getCountBySid: (model, name, sid) => model.set(name, sid).size,
-  getCount: (model, name) => SIDS.reduce((sum, sid) => sum + model.set(name, sid).size, 0),
-  isMember: (model, name, uid, sid) => model.set(name, sid).has(uid),
-  getMembersByChannelName: (model, _, name) => SIDS.flatMap((sid) => model.list(name, sid)).sort(),
-  getMembersByChannelNameBySid: (model, _, names) =>
-    Array.isArray(names)
-      ? Object.fromEntries(names.map((name) => [name, model.bySid(name)]))
-      : model.bySid(names),
-};
-
-const name = fc.constantFrom(...NAMES);
-const sid = fc.constantFrom(...SIDS);
-const uid = fc.constantFrom('u', 'v', 'w', '', '🎮');
-const some = (one, least = 0) => fc.oneof(one, fc.array(one, { minLength: least, maxLength: 4 }));
-const type = fc.constant('connector');
-
-const CALL = fc.oneof(
-  { weight: 4, arbitrary: fc.tuple(fc.constant('add'), some(name), some(uid), sid) },
-  { weight: 2, arbitrary: fc.tuple(fc.constant('leave'), some(name), some(uid), sid) },
-  { weight: 1, arbitrary: fc.tuple(fc.constant('destroyChannel'), some(name)) },
-  {
-    weight: 2,
-    arbitrary: fc.tuple(
-      fc.constantFrom('addMany', 'leaveMany'),
-      name,
-      fc.array(fc.record({ uid, sid }), { maxLength: 4 }),
-    ),
-  },
-  fc.tuple(fc.constantFrom('getMembersBySid', 'getCountBySid'), name, sid),
-  fc.tuple(fc.constant('getCount'), name, type),
-  fc.tuple(fc.constant('isMember'), name, uid, sid),
-  fc.tuple(fc.constant('getMembersByChannelName'), type, name),
-  fc.tuple(fc.constant('getMembersByChannelNameBySid'), type, some(name)),
-);
-
-/** Steps: calls of one tick, made by one of two services. Each step is answered before the next. */
-const HISTORY = fc.array(fc.tuple(fc.nat(1), fc.array(CALL, { minLength: 1, maxLength: 8 })), {
-  maxLength: 12,
-});
-
-/** Lists come in the order of the store. */
-function sorted(value) {
-  if (Array.isArray(value)) return value.slice().sort();
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, sorted(each)]));
+/** Makes the calls of one step in one tick, and compares their answers and RPCs. */
+async function step(service, model, calls) {
+  const { isOld, isCustom, text } = kindOf(service);
+  const made = calls.map(([method, ...args]) => {
+    const { run, isOwn, isCounted } = COMMANDS[method];
+    const lacks = isCustom && isOwn && typeof service.manager[method] !== 'function';
+    const answer = answerOf(service, method, args);
+    const expected = lacks ? UNSUPPORTED : run(model, ...args);
+    const isTold = !(isCounted && (isCustom || isOld));
+    return { call: JSON.stringify([method, ...args]), answer, expected, isTold };
+  });
+  // All of them, so that none is under way when the history is shrunk.
+  await Promise.allSettled(made.map(({ answer }) => answer));
+  for (const { call, answer, expected, isTold } of made) {
+    const { value, code } = await answer;
+    if (expected?.code || code || isTold) {
+      assert.deepStrictEqual(code ? { code } : sorted(value, text), expected, call);
+    }
+  }
+  const [sent, expected] = [rpcsOf(service), model.sent.splice(0)];
+  // The answers of a custom manager come in its own time.
+  const inOrder = (rpcs) => (isCustom ? rpcs.map((rpc) => JSON.stringify(rpc)).sort() : rpcs);
+  assert.deepStrictEqual(inOrder(sent), inOrder(expected), 'RPCs');
 }
 
 async function play(services, history) {
-  for (const name of NAMES) await ok(services[0], 'destroyChannel', name);
+  await Promise.all(SIDS.map((sid) => ok(services[0], 'leave', NAMES, UIDS, sid)));
+  // What a history that failed has left.
+  for (const { app } of services) app.rpcCalls.length = 0;
   const model = new Model();
   for (const [by, calls] of history) {
     const service = services[by % services.length];
-    const made = calls.map(([method, ...args]) => {
-      const expected = METHODS[method](model, ...args);
-      return { method, args, expected, answer: service.promises[method](...args) };
-    });
-    for (const { method, args, expected, answer } of made) {
-      assert.deepStrictEqual(sorted(await answer), expected, JSON.stringify([method, ...args]));
-    }
+    const { isOld } = kindOf(service);
+    const can = ([method, ...args]) => !isOld || Boolean(COMMANDS[method].old?.(...args));
+    await step(service, model, calls.filter(can));
   }
 }
 
-/** Plays random histories on services that share a store. */
+/** Plays random histories on services that share a store, made with {@link modelApp}; the first is one of ours. */
 async function checkModel(services, numRuns = RUNS) {
   const property = fc.asyncProperty(HISTORY, (history) => play(services, history));
-  await fc.assert(property, { numRuns });
+  const options = { numRuns, includeErrorInReport: true };
+  // Each failed RPC is a line of the log.
+  await logged(() => fc.assert(property, options));
 }
 
-module.exports = { checkModel };
+module.exports = { checkModel, modelApp };

@@ -11,6 +11,7 @@ const assert = require('node:assert');
 const { it } = require('node:test');
 const { Flight } = require('../faults/flight');
 const { ok } = require('../support/call');
+const { checkModel, modelApp } = require('../support/model');
 const { report } = require('../support/report');
 const { pause, until } = require('../support/until');
 const { KEYS, PATIENT, during, onCluster } = require('./on-cluster');
@@ -34,6 +35,33 @@ onCluster('a Redis Cluster while it changes', 120000 * ROUNDS, (ctx) => {
     }
     await flight.answered();
     await flight.check().checkStore(ctx.cluster);
+  });
+
+  it('answers, counts and pushes are those of a model while slots move', async () => {
+    const service = await ctx.connected(PATIENT, modelApp());
+    const nodes = (await ctx.cluster.primaries()).map(({ server }) => server);
+    const keys = ['a', 'ü:1', '__proto__', '7'].flatMap((name) =>
+      ['s1', 's2', 's3'].map((sid) => `POMELO:CHANNEL:${name}:${sid}`),
+    );
+    const state = { isPlaying: true };
+    let moved = 0;
+    const move = async () => {
+      for (; state.isPlaying; moved += 1) {
+        const to = nodes[moved % nodes.length];
+        await ctx.cluster.moveSlotOf(keys[moved % keys.length], to, () => pause(5));
+      }
+    };
+    const before = await ctx.cluster.errors();
+    const moving = move();
+    try {
+      await checkModel([service], Number(process.env.MODEL_RUNS) || 100);
+    } finally {
+      state.isPlaying = false;
+      await moving;
+    }
+    const after = await ctx.cluster.errors();
+    assert.ok(after.MOVED > (before.MOVED || 0), `${moved} slots moved under some commands`);
+    assert.strictEqual(service.stats().reconnects, 0);
   });
 
   it('a channel whose slot is being moved can be used in every state of the move', async () => {
@@ -128,9 +156,7 @@ onCluster('a Redis Cluster while it changes', 120000 * ROUNDS, (ctx) => {
         flight,
         (async () => {
           await pause(100);
-          const primary = await ctx.cluster.owner(KEYS[0]);
-          const replica = await ctx.cluster.replicaOf(primary);
-          await replica.run(0, 'cluster', 'failover');
+          const replica = await ctx.cluster.handOver(await ctx.cluster.owner(KEYS[0]));
           await until(
             async () => (await ctx.cluster.owner(KEYS[0])) === replica,
             'the new primary',

@@ -12,7 +12,7 @@ const { it } = require('node:test');
 const { Flight } = require('../faults/flight');
 const { createApp, pushed } = require('../support/app');
 const { call, ok } = require('../support/call');
-const { checkModel } = require('../support/model');
+const { checkModel, modelApp } = require('../support/model');
 const { logged } = require('../support/log');
 const redisServer = require('../support/redis');
 const { create, started } = require('../support/service');
@@ -106,8 +106,8 @@ onCluster('a Redis Cluster', 120000, (ctx) => {
 
   for (const hashTag of [false, true]) {
     it(`random histories are those of a model (hashTag: ${hashTag})`, async () => {
-      const options = { cache: false, hashTag };
-      await checkModel([await ctx.connected(options), await ctx.connected(options)], 20);
+      const service = () => ctx.connected({ cache: false, hashTag }, modelApp());
+      await checkModel([await service(), await service()], 40);
     });
   }
 
