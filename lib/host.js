@@ -104,9 +104,9 @@ module.exports = function attach(channel, app, opts = {}, tools) {
 
 /** Makes a push of a kind; delivery.js adds fields of its own to it. */
 function makePush(kind, sids, route, msg, opts, callback, name) {
-  const { userOptions, select } = recipients(kind, opts);
+  const { userOptions, selection } = recipients(kind, opts);
   const isBroadcast = kind === 'broadcast';
-  return { sids, route, msg, opts: userOptions, select, callback, name, isBroadcast };
+  return { sids, route, msg, opts: userOptions, selection, callback, name, isBroadcast };
 }
 
 /** Returns the name under which lists/ keeps the list of a push: the channel's, or one for several channels. */
