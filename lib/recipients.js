@@ -10,11 +10,24 @@ const { placesOf } = require('./places');
 /** So many users may be left out of a list that stays the same; without more it is another list. */
 const FEW = 16;
 
-/** What the service takes itself of the options of a push, by its kind; the rest is for the push schedulers. */
+/**
+ * What the service takes itself of the options of a push, by its kind; `rest` is for the push schedulers. Written out,
+ * because that is several times faster than a list of names.
+ */
 const OWN = {
-  channels: ['except', 'only', 'exceptChannels', 'sids'],
-  uids: ['except', 'only', 'sid'],
-  broadcast: ['sids'],
+  channels: ({ except, only, exceptChannels, sids, ...rest }) => ({
+    except,
+    only,
+    rest,
+    isGiven: [except, only, exceptChannels, sids].some(isGiven),
+  }),
+  uids: ({ except, only, sid, ...rest }) => ({
+    except,
+    only,
+    rest,
+    isGiven: [except, only, sid].some(isGiven),
+  }),
+  broadcast: ({ sids, ...rest }) => ({ rest, isGiven: isGiven(sids) }),
 };
 
 /**
@@ -22,25 +35,32 @@ const OWN = {
  * texts of the only users who get it, or of those who do not; undefined if all get it.
  */
 function recipients(kind, opts) {
-  const own = OWN[kind];
-  if (typeof opts !== 'object' || opts === null || !own.some((name) => isGiven(opts[name]))) {
+  if (typeof opts !== 'object' || opts === null) {
     return { userOptions: opts, selection: undefined };
   }
-  const { except, only } = kind === 'broadcast' ? {} : opts;
-  const userOptions = { ...opts };
-  for (const name of own) delete userOptions[name];
+  const own = OWN[kind](opts);
+  if (!own.isGiven) {
+    return { userOptions: opts, selection: undefined };
+  }
+  const { except, only, rest } = own;
   if (isGiven(only)) {
     const texts = textsOf(only);
     for (const text of textsOf(except)) texts.delete(text);
-    return { userOptions, selection: { texts, isOnly: true } };
+    return { userOptions: rest, selection: { texts, isOnly: true } };
   }
   const selection = isGiven(except) ? { texts: textsOf(except), isOnly: false } : undefined;
-  return { userOptions, selection };
+  return { userOptions: rest, selection };
 }
 
 /** Returns the texts of one uid, or of several; the addon has accepted them. */
 function textsOf(uids) {
-  return new Set([].concat(uids ?? []).map((uid) => textOf(uid) ?? ''));
+  const texts = new Set();
+  if (Array.isArray(uids)) {
+    for (const uid of uids) texts.add(textOf(uid) ?? '');
+  } else if (isGiven(uids)) {
+    texts.add(textOf(uids) ?? '');
+  }
+  return texts;
 }
 
 /**
