@@ -4,13 +4,15 @@
 // of words, the *tape*, in the order in which the calls are answered; this file decodes it and calls the callbacks.
 // `src/binding/answers/tape.rs` is the other end.
 //
-// Member lists that the addon keeps in its cache are parsed once, into *shared arrays* (`masters`). A shared array
-// leaves this module only as a copy, or for `deliver`, which copies it for each receiver. It is not changed after it
-// was first used, so the same array always means the same list.
+// Member lists that the addon keeps in its cache are parsed once, into *shared arrays* (those of `masters`). A shared
+// array leaves this module only as a copy, or for `deliver`, which copies it for each receiver. It is not changed after
+// it was first used, so the same array always means the same list.
 
 const bySid = require('./bySid');
 const { isCounted, createParts } = require('./changed');
 const callBack = require('./callBack');
+const MemberList = require('./memberList');
+const { release } = require('./places');
 const { words } = require('./tables');
 
 // The instruction in the low four bits of a word; the other bits are its operand n.
@@ -97,7 +99,7 @@ module.exports = function createAnswers(deliver, failed) {
           at += 1;
           break;
         case JOINED:
-          callBack(take(), null, [].concat(...read(at, n, values)));
+          callBack(take(), null, joined(at, n, values));
           at += n;
           break;
         case NUMBER:
@@ -112,7 +114,7 @@ module.exports = function createAnswers(deliver, failed) {
           at += n;
           break;
         case PUSH:
-          push(take(), read(at, n, values));
+          push(take(), at, n, values);
           at += n;
           break;
         case FAIL:
@@ -126,11 +128,11 @@ module.exports = function createAnswers(deliver, failed) {
           answerOwnPush();
           break;
         case MASTER:
-          masters[n] = JSON.parse(values[tape[at] >>> 1]);
+          masters[n] = new MemberList(JSON.parse(values[tape[at] >>> 1]), true);
           at += 1;
           break;
         case FORGET:
-          masters[n] = undefined;
+          forget(n);
           break;
         case EACH:
           answerEach(take(), at, n, values);
@@ -149,14 +151,21 @@ module.exports = function createAnswers(deliver, failed) {
   /** Appends a piece of a long list, which arrives over several turns of the event loop. */
   function grow(n, members) {
     if (masters[n] === undefined) {
-      masters[n] = members;
+      masters[n] = new MemberList(members, true);
     } else {
-      for (const member of members) masters[n].push(member);
+      const { all } = masters[n];
+      for (const member of members) all.push(member);
     }
+  }
+
+  function forget(n) {
+    if (masters[n]) release(masters[n]);
+    masters[n] = undefined;
   }
 
   /** Drops all shared arrays: the addon sends a list again before it refers to it. */
   function forgetAll() {
+    for (let n = 0; n < masters.length; n += 1) forget(n);
     masters.length = 0;
   }
 
@@ -173,7 +182,7 @@ module.exports = function createAnswers(deliver, failed) {
 
   function list(word, values) {
     if (word & 1) {
-      return masters[word >>> 1];
+      return masters[word >>> 1].all;
     }
     const value = values[word >>> 1];
     return typeof value === 'string' ? JSON.parse(value) : value;
@@ -184,12 +193,12 @@ module.exports = function createAnswers(deliver, failed) {
     return word & 1 ? members.slice() : members;
   }
 
-  function read(at, n, values) {
+  function joined(at, n, values) {
     const lists = [];
     for (let i = at; i < at + n; i += 1) {
       lists.push(list(tape[i], values));
     }
-    return lists;
+    return [].concat(...lists);
   }
 
   /** Answers a write. How many members it changed is for those who ask for it: 0.0.7's callbacks get no count. */
@@ -218,9 +227,24 @@ module.exports = function createAnswers(deliver, failed) {
     callBack(callback, null, each);
   }
 
-  function push(call, lists) {
-    const errors = lists.map((each) => (Array.isArray(each) ? undefined : each));
-    deliver(call, lists, errors, true);
+  /** Delivers a push. In place of a list there may be an error. */
+  function push(call, at, n, values) {
+    const lists = [];
+    let errors;
+    for (let i = 0; i < n; i += 1) {
+      const word = tape[at + i];
+      const value = word & 1 ? masters[word >>> 1] : values[word >>> 1];
+      if (word & 1) {
+        lists.push(value);
+      } else if (typeof value === 'string') {
+        lists.push(new MemberList(JSON.parse(value), true));
+      } else {
+        errors = errors || [];
+        errors[i] = value;
+        lists.push(undefined);
+      }
+    }
+    deliver(call, lists, errors);
   }
 
   function fail(call, err, shape) {
@@ -248,6 +272,7 @@ module.exports = function createAnswers(deliver, failed) {
 
   function answerOwnPush() {
     const [lists, errors] = takeOwned();
-    deliver(take(), lists, errors, false);
+    const members = lists.map((list) => list && new MemberList(list, false));
+    deliver(take(), members, errors);
   }
 };

@@ -10,18 +10,18 @@ const createDepartures = require('./departures');
 const createLists = require('./lists/naming');
 const createLocalPush = require('./localPush');
 const { words } = require('./logger');
-const withoutPoison = require('./poison');
+const { isSelected, lengthOf, select, uidsOf } = require('./recipients');
 const { failures } = require('./tables');
 
 /**
- * Makes `{deliver(push, members, errors, isFixed), failAll(make), close(), counts}`. A `push` is `{sids, route, msg,
- * opts, select, callback, name, isBroadcast}`, with a list of members or an error for each of its `sids`; with `isFixed`
- * the lists are immutable and have strings only. A broadcast has no lists. Of `tools`, `settled()` is called when a push
- * is answered, and `failed(err)` if that was an error. `beforeRpc(sid)` is called before each RPC.
+ * Makes `{deliver(push, lists, errors), failAll(make), close(), counts}`. A `push` is `{sids, route, msg, opts, selection,
+ * callback, name, isBroadcast}`, with a MemberList or an error for each of its `sids`; `errors` may be undefined. A
+ * broadcast has no lists. Of `tools`, `settled()` is called when a push is answered, and `failed(err)` if that was an
+ * error. `beforeRpc(sid)` is called before each RPC.
  */
 module.exports = function createDelivery(app, log, tools, beforeRpc) {
   const { failure, settled, failed, pushTimeout, fanOut } = tools;
-  const lists =
+  const names =
     fanOut && fanOut.lists
       ? createLists(app, { rpc, plain, optionsOf, answered, isOpen })
       : undefined;
@@ -32,7 +32,7 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
     pushedFrontends: 0,
     failedUids: 0,
     get lists() {
-      return lists ? lists.stats() : null;
+      return names ? names.stats() : null;
     },
   };
   /** Pushes with unanswered RPCs, oldest first. */
@@ -42,31 +42,30 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
 
   return { deliver, failAll, close, counts };
 
-  function deliver(push, members, errors, isFixed) {
+  function deliver(push, lists, errors) {
     try {
-      send(push, members, errors, isFixed);
+      send(push, lists, errors);
     } catch (err) {
       // A custom manager gave a list that throws when it is read.
       settle(push, failure(failures.INTERNAL, err, words(err)));
     }
   }
 
-  function send(push, members, errors, isFixed) {
-    const { sids } = push;
+  function send(push, lists, errors) {
+    const { sids, selection } = push;
     const targets = [];
     const unreachable = [];
     for (let i = 0; i < sids.length; i += 1) {
+      const list = lists[i];
       if (push.isBroadcast) {
-        targets.push(makeTarget(push, sids[i], undefined, true));
-      } else if (!errors[i] && members[i] && members[i].length > 0) {
-        const select = push.select || all;
-        const { uids, poison } = withoutPoison(members[i], isFixed);
-        if (poison) unreachable.push(...select(poison, isFixed));
-        const chosen = select(uids, isFixed);
-        if (chosen.length > 0) targets.push(makeTarget(push, sids[i], chosen, isFixed));
+        targets.push(makeTarget(push, sids[i], undefined, undefined));
+      } else if (list && !errors?.[i] && list.all.length > 0) {
+        if (list.poison) unreachable.push(...unsent(list.poison, selection));
+        const part = selection ? select(list, selection) : { list, gone: undefined };
+        if (lengthOf(part) > 0) targets.push(makeTarget(push, sids[i], part.list, part.gone));
       }
     }
-    const readError = errors.find(Boolean);
+    const readError = errors?.find(Boolean);
     if (targets.length === 0) {
       // If a read failed, it is unknown whether there were members to push to.
       settle(push, readError, unreachable);
@@ -99,8 +98,8 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
         target.isLocal = true;
         const { method, args } = request(target);
         here(method, args, (err, fails) => answered(target, err, fails));
-      } else if (lists) {
-        lists.send(target);
+      } else if (names) {
+        names.send(target);
       } else {
         plain(target);
       }
@@ -142,7 +141,7 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
       const method = push.isBroadcast ? 'broadcast' : 'pushMessage';
       log('error', `[${method}] fail to dispatch msg to ${target.sid}: ${words(err)}`);
       push.cause = push.cause || err;
-      target.failed = push.isBroadcast ? [target.sid] : target.uids;
+      target.isLost = true;
     } else {
       push.reached += 1;
       target.failed = push.isBroadcast ? undefined : fails;
@@ -168,7 +167,13 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
 
   /** Returns the uids that a push is known not to have reached; the frontends if it was to all sessions. */
   function missed({ targets, unreachable }) {
-    return unreachable.concat(...targets.map((target) => target.failed || []));
+    let all = unreachable;
+    for (const target of targets) {
+      const failed = target.isLost ? lost(target) : target.failed;
+      const isNone = !failed || (Array.isArray(failed) && failed.length === 0);
+      if (!isNone) all = all.concat(failed);
+    }
+    return all;
   }
 
   function settle(push, err, failedUids = []) {
@@ -220,7 +225,7 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
   /** Fails an RPC whose answer will not be waited for any more. */
   function abandon(target, err) {
     answered(target, err);
-    lists?.expired(target);
+    names?.expired(target);
   }
 
   /** Returns the parts of pushes that other servers have not answered. */
@@ -256,19 +261,23 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
     clearTimeout(timer);
     timer = undefined;
     departures.close();
-    lists?.close();
+    names?.close();
   }
 };
 
-/** Makes the part of a push that goes to one frontend. `name`, `link`, `flight` and `tries` are used by lists/. */
-function makeTarget(push, sid, uids, isFixed) {
+/**
+ * Makes the part of a push that goes to one frontend: to the users of a list but those at the places `gone`, if any.
+ * `name`, `link`, `flight` and `tries` are used by lists/.
+ */
+function makeTarget(push, sid, list, gone) {
   return {
     push,
     sid,
-    uids,
-    isFixed,
+    list,
+    gone,
     isLocal: false,
     answered: false,
+    isLost: false,
     failed: undefined,
     name: undefined,
     link: undefined,
@@ -277,16 +286,26 @@ function makeTarget(push, sid, uids, isFixed) {
   };
 }
 
-/** The `select` of a push that leaves no user out. */
-const all = (uids) => uids;
+/** Returns the users of a frontend that a push did not reach; of a broadcast, the frontend. */
+function lost({ push, sid, list, gone }) {
+  if (push.isBroadcast) {
+    return [sid];
+  }
+  return gone ? uidsOf({ list, gone }) : list.uids;
+}
+
+/** Returns the users who cannot be sent a push that they should get. */
+function unsent(poison, selection) {
+  return selection ? poison.filter((uid) => isSelected(uid, selection)) : poison;
+}
 
 /** Returns the method of the frameworks' remote that takes the push, and its arguments. */
-function request({ push, uids }) {
+function request(target) {
+  const { push } = target;
   const { route, msg } = push;
   return push.isBroadcast
     ? { method: 'broadcast', args: [route, msg, optionsOf(push)] }
-    : // A copy, because the receiver may change it; `uids` may be kept, and are the failed uids if the RPC fails.
-      { method: 'pushMessage', args: [route, msg, uids.slice(), optionsOf(push)] };
+    : { method: 'pushMessage', args: [route, msg, uidsOf(target), optionsOf(push)] };
 }
 
 /** Returns the options that the frameworks' own channels send; push schedulers read them. */

@@ -106,17 +106,25 @@ module.exports = function attach(channel, app, opts = {}, tools) {
 
 /** Makes a push of a kind; delivery.js adds fields of its own to it. */
 function makePush(kind, sids, route, msg, opts, callback, name) {
-  const { userOptions, select } = recipients(kind, opts);
+  const { userOptions, selection } = recipients(kind, opts);
   const isBroadcast = kind === 'broadcast';
-  return { sids, route, msg, opts: userOptions, select, callback, name, isBroadcast };
+  return { sids, route, msg, opts: userOptions, selection, callback, name, isBroadcast };
 }
 
-/** Returns the name under which lists/ keeps the list of a push: the channel's, or one for several channels. */
+/**
+ * Returns the name under which lists/ keeps the list of a push: the channel's, or one for several channels. Two lists of
+ * one name are told apart by their uids, so it need not be unique.
+ */
 function listName(name, opts) {
   const without = opts?.exceptChannels;
   if (!Array.isArray(name) && (without === undefined || without === null)) {
     return name;
   }
-  const texts = (ids) => [].concat(ids ?? []).map((id) => textOf(id) ?? null);
-  return JSON.stringify([texts(name), texts(without)]);
+  return `${lines(name)}\n${lines(without)}`;
+}
+
+function lines(ids) {
+  let text = '';
+  for (const id of Array.isArray(ids) ? ids : [ids]) text += `${textOf(id)}\n`;
+  return text;
 }

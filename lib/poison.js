@@ -15,25 +15,14 @@ for (const name of NAMES) {
   BEGINS[name.charCodeAt(0) & 127] = 1;
 }
 
-/** The results for immutable lists, so that a list stays the same object from push to push. */
-const found = new WeakMap();
-
 /**
  * Splits a list of uids: `{uids, poison}`. Without poison, which is nearly always, `uids` is the list itself and
- * `poison` undefined. With `isFixed` the list is immutable.
+ * `poison` undefined.
  */
-module.exports = function withoutPoison(list, isFixed) {
-  const known = isFixed ? found.get(list) : undefined;
-  if (known) {
-    return known;
-  }
-  const split = hasPoison(list)
+module.exports = function withoutPoison(list) {
+  return hasPoison(list)
     ? { uids: list.filter((uid) => !isPoison(uid)), poison: list.filter(isPoison) }
     : { uids: list, poison: undefined };
-  if (isFixed) {
-    found.set(list, split);
-  }
-  return split;
 };
 
 /** A custom manager may give something that is no array, or throws when it is read: this fails when it is sent. */

@@ -4,63 +4,111 @@
 // custom manager. Those of a built-in store are combined in Rust (src/list/union.rs).
 
 const { textOf } = require('./ids');
+const MemberList = require('./memberList');
+const { placesOf } = require('./places');
 
-/** From this number of exceptions on, each member is looked up, in place of each exception. */
-const MANY = 16;
+/** So many users may be left out of a list that stays the same; without more it is another list. */
+const FEW = 16;
 
-/** What the service takes itself of the options of a push, by its kind; the rest is for the push schedulers. */
+/**
+ * What the service takes itself of the options of a push, by its kind; `rest` is for the push schedulers. Written out,
+ * because that is several times faster than a list of names.
+ */
 const OWN = {
-  channels: ['except', 'only', 'exceptChannels', 'sids'],
-  uids: ['except', 'only', 'sid'],
-  broadcast: ['sids'],
+  channels: ({ except, only, exceptChannels, sids, ...rest }) => ({
+    except,
+    only,
+    rest,
+    isGiven: [except, only, exceptChannels, sids].some(isGiven),
+  }),
+  uids: ({ except, only, sid, ...rest }) => ({
+    except,
+    only,
+    rest,
+    isGiven: [except, only, sid].some(isGiven),
+  }),
+  broadcast: ({ sids, ...rest }) => ({ rest, isGiven: isGiven(sids) }),
 };
 
 /**
- * Returns `{userOptions, select}` for the options of a push of this kind. `select(uids, areTexts)` returns those who get
- * it, in a new array if a user is left out; it is undefined if none is. With `areTexts` all uids are strings.
+ * Returns `{userOptions, selection}` for the options of a push of this kind. `selection` is `{texts, isOnly}`: a Set of the
+ * texts of the only users who get it, or of those who do not; undefined if all get it.
  */
 function recipients(kind, opts) {
-  const own = OWN[kind];
-  if (typeof opts !== 'object' || opts === null || !own.some((name) => isGiven(opts[name]))) {
-    return { userOptions: opts, select: undefined };
+  if (typeof opts !== 'object' || opts === null) {
+    return { userOptions: opts, selection: undefined };
   }
-  const { except, only } = kind === 'broadcast' ? {} : opts;
-  const userOptions = { ...opts };
-  for (const name of own) delete userOptions[name];
-  const all = (value) => new Set([].concat(value).map(textOf));
-  const excepted = isGiven(except) ? all(except) : undefined;
-  const chosen = isGiven(only) ? all(only) : undefined;
-  if (!excepted && !chosen) {
-    return { userOptions, select: undefined };
+  const own = OWN[kind](opts);
+  if (!own.isGiven) {
+    return { userOptions: opts, selection: undefined };
   }
-  return {
-    userOptions,
-    select(uids, areTexts) {
-      const left = chosen ? uids.filter((uid) => chosen.has(String(uid))) : uids;
-      return excepted ? without(left, excepted, areTexts) : left;
-    },
-  };
+  const { except, only, rest } = own;
+  if (isGiven(only)) {
+    const texts = textsOf(only);
+    for (const text of textsOf(except)) texts.delete(text);
+    return { userOptions: rest, selection: { texts, isOnly: true } };
+  }
+  const selection = isGiven(except) ? { texts: textsOf(except), isOnly: false } : undefined;
+  return { userOptions: rest, selection };
+}
+
+/** Returns the texts of one uid, or of several; the addon has accepted them. */
+function textsOf(uids) {
+  const texts = new Set();
+  if (Array.isArray(uids)) {
+    for (const uid of uids) texts.add(textOf(uid) ?? '');
+  } else if (isGiven(uids)) {
+    texts.add(textOf(uids) ?? '');
+  }
+  return texts;
+}
+
+/**
+ * Returns those of a list who get a push: `{list, gone}`, where `gone` are the places in `list.uids` of a few who do not, or
+ * undefined. The list stays the same from push to push if another user is left out each time.
+ */
+function select(list, { texts, isOnly }) {
+  const { uids, isFixed } = list;
+  const places = placesOf(list, texts);
+  if (isOnly) {
+    return others(places.map((place) => uids[place]));
+  }
+  if (places.length === 0) {
+    return { list, gone: undefined };
+  }
+  if (places.length > FEW) {
+    const gone = new Set(places);
+    return others(uids.filter((uid, place) => !gone.has(place)));
+  }
+  // A manager may change its array before the push is sent.
+  return isFixed ? { list, gone: places } : { ...others(uids.slice()), gone: places };
+
+  function others(array) {
+    return { list: new MemberList(array, isFixed), gone: undefined };
+  }
+}
+
+/** Returns whether a selection has a user. */
+function isSelected(uid, { texts, isOnly }) {
+  return texts.has(String(uid)) === isOnly;
+}
+
+/** Returns how many users a list has without those who are gone. */
+function lengthOf({ list, gone }) {
+  return list.uids.length - (gone ? gone.length : 0);
+}
+
+/** Returns these users in a new array, which the receiver may change. */
+function uidsOf({ list, gone }) {
+  const uids = list.uids.slice();
+  for (let i = gone ? gone.length - 1 : -1; i >= 0; i -= 1) {
+    uids.splice(gone[i], 1);
+  }
+  return uids;
 }
 
 function isGiven(value) {
   return value !== undefined && value !== null;
-}
-
-/** Returns `uids` without those in `excepted`; `uids` itself if none of them is in it. */
-function without(uids, excepted, areTexts) {
-  if (excepted.size >= MANY || !areTexts) {
-    const left = uids.filter((uid) => !excepted.has(String(uid)));
-    return left.length < uids.length ? left : uids;
-  }
-  let left = uids;
-  for (const uid of excepted) {
-    const at = left.indexOf(uid);
-    if (at >= 0) {
-      if (left === uids) left = uids.slice();
-      left.splice(at, 1);
-    }
-  }
-  return left;
 }
 
 /** Returns the members of `lists` that are in none of `excepted`, each once. */
@@ -80,4 +128,4 @@ function unite(lists, excepted) {
   return members;
 }
 
-module.exports = { recipients, unite };
+module.exports = { isSelected, lengthOf, recipients, select, uidsOf, unite };

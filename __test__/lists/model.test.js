@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * Random pushes with random changes of lists, restarts, lost calls and lost answers, tables that overflow, against what
+ * Random pushes with random exceptions, changes of lists, restarts, lost calls and lost answers, tables that overflow, against what
  * the contract owes: each member gets each push once, unless the callback says that it may not have got it; those of
  * one server in order; and what is answered is true. LISTS_RUNS=n makes more runs, LISTS_SEED=n those of a failure.
  */
@@ -30,7 +30,15 @@ const name = fc.constantFrom(...NAMES);
 const sid = fc.constantFrom(...SIDS);
 const upTo = (max) => fc.integer({ min: 1, max });
 const action = fc.oneof(
-  { weight: 40, arbitrary: fc.record({ do: fc.constant('push'), name, count: upTo(3) }) },
+  {
+    weight: 40,
+    arbitrary: fc.record({
+      do: fc.constant('push'),
+      name,
+      count: upTo(3),
+      except: fc.uniqueArray(fc.nat(250), { maxLength: 20 }),
+    }),
+  },
   { weight: 40, arbitrary: fc.record({ do: fc.constant('step'), sid, count: upTo(6) }) },
   { weight: 10, arbitrary: fc.record({ do: fc.constant('all') }) },
   { weight: 20, arbitrary: fc.record({ do: fc.constant('turn') }) },
@@ -63,11 +71,12 @@ class Run {
     }
     this.lists.room = { s1: some(3, 0), s2: some(3, 1000), s3: [] };
     this.fresh = 10000;
-    /** By number: `{owed: {sid: uids}, answers}`. */
+    /** By number: `{owed: {sid: uids}, except, answers}`. */
     this.pushes = [];
     const getMembersBySid = (channel, id, cb) => {
       const list = this.lists[channel][id];
-      this.pushes[this.pushes.length - 1].owed[id] = [...list];
+      const { owed, except } = this.pushes[this.pushes.length - 1];
+      owed[id] = list.filter((uid) => !except.includes(uid));
       cb(null, list);
     };
     const manager = { add() {}, leave() {}, destroyChannel() {}, getMembersBySid };
@@ -80,13 +89,15 @@ class Run {
     this.check();
   }
 
-  push({ name: channel, count }) {
+  push({ name: channel, count, except: places }) {
     for (let i = 0; i < count; i += 1) {
-      const push = { owed: {}, answers: [] };
+      const lists = Object.values(this.lists[channel]);
+      const except = lists.flatMap((list) => places.map((at) => list[at + i] || 'nobody'));
+      const push = { owed: {}, except, answers: [] };
       this.pushes.push(push);
       const msg = { n: this.pushes.length - 1 };
       const callback = (...args) => push.answers.push(args);
-      this.service.pushMessage('connector', 'onChat', msg, channel, {}, callback);
+      this.service.pushMessage('connector', 'onChat', msg, channel, { except }, callback);
       assert.deepStrictEqual(Object.keys(push.owed), SIDS);
     }
   }

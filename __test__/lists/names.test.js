@@ -100,6 +100,41 @@ describe('Names for lists', () => {
     });
   }
 
+  ours('another user left out each time: the list keeps its number', async () => {
+    await start([{}]);
+    lists.world = { s1: LONG };
+    await known('world');
+    const { named } = service.stats().lists;
+    for (let i = 0; i < 20; i += 1) {
+      const except = [LONG[i * 7], `stranger-${i}`, LONG[299 - i]];
+      assert.deepStrictEqual(await push('world', { except }), [null, []]);
+      assert.deepStrictEqual(
+        last('s1').uids,
+        LONG.filter((uid) => !except.includes(uid)),
+      );
+      assert.ok(network.sent[network.sent.length - 1].bytes < 400);
+    }
+    await push('world');
+    assert.deepStrictEqual(last('s1').uids, LONG);
+    const after = service.stats().lists;
+    assert.deepStrictEqual([after.named - named, after.whole, after.changed], [21, 1, 0]);
+  });
+
+  ours('a user left out of a list that changed, and that the frontend has lost', async () => {
+    await start([{}]);
+    lists.world = { s1: LONG };
+    await known('world');
+    lists.world.s1 = [...LONG.slice(1), 'new'];
+    await push('world', { except: 'user-7' });
+    const without = lists.world.s1.filter((uid) => uid !== 'user-7');
+    assert.deepStrictEqual([...last('s1').uids].sort(), [...without].sort());
+    network.restart('s1', false);
+    await push('world', { except: ['user-7'] });
+    assert.deepStrictEqual([...last('s1').uids].sort(), [...without].sort());
+    await push('world');
+    assert.deepStrictEqual([...last('s1').uids].sort(), [...lists.world.s1].sort());
+  });
+
   ours('a list that a manager changes in place is compared each time', async () => {
     await start([{}]);
     lists.world = { s1: [...LONG] };

@@ -4,7 +4,7 @@
 // and its number. Bounded in bytes; the least recently used channel is dropped first.
 
 const { difference, isSame } = require('./difference');
-const { bytesOf, limits } = require('./protocol');
+const { EXCEPT, bytesOf, limits } = require('./protocol');
 
 /** Estimated bytes of a channel without its list and name. */
 const BARE = 200;
@@ -38,32 +38,44 @@ module.exports = function createKnown(maxBytes) {
   }
 
   /**
-   * Returns `uids` as the last arguments of a push: a number, a difference, or the list. From then on the frontend is
-   * assumed to have the list. `isFixed`: the array is immutable, as a shared array is.
+   * Returns the users of a push, `{list, gone}`, as `{kind, args}`: as its last arguments a number (`named`), a difference
+   * (`changed`) or the list (`whole`), and then the uids that are left out of it. From then on the frontend is assumed to
+   * have the list.
    */
-  function describe(channel, uids, isFixed) {
+  function describe(channel, { list, gone }) {
+    const described = describeList(channel, list);
+    if (gone) {
+      const { args } = described;
+      while (args.length < EXCEPT) args.push(null);
+      args.push(gone.map((place) => list.uids[place]));
+    }
+    return described;
+  }
+
+  function describeList(channel, { uids, isFixed }) {
     const { list, number } = channel;
     if (number > 0) {
       if (isFixed && list === uids) {
-        return [number];
+        return named(number);
       }
       if (isSame(list, uids)) {
         // The next push may bring the same array, which then need not be compared.
         if (isFixed) channel.list = uids;
-        return [number];
+        return named(number);
       }
       const change = difference(list, uids, isFixed);
       if (change) {
         const { removed, added } = change;
         if (removed.length + added.length === 0) {
           keep(channel, uids, isFixed, number);
-          return [number];
+          return named(number);
         }
-        return [next(channel, uids, isFixed), null, number, removed, added];
+        const args = [next(channel, uids, isFixed), null, number, removed, added];
+        return { kind: 'changed', args };
       }
     }
     // A copy: where an RPC stays in the process, the frontend's end keeps this very array.
-    return [next(channel, uids, isFixed), uids.slice()];
+    return { kind: 'whole', args: [next(channel, uids, isFixed), uids.slice()] };
   }
 
   function next(channel, uids, isFixed) {
@@ -107,6 +119,10 @@ module.exports = function createKnown(maxBytes) {
     }
   }
 };
+
+function named(number) {
+  return { kind: 'named', args: [number] };
+}
 
 /** Estimates the memory that the record of a channel takes without its list. */
 function bareBytes(name) {

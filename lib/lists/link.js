@@ -4,6 +4,7 @@
 // order of pushes to it. If the frontend refuses a push because it does not have a list, it refuses all later ones too,
 // and all of them are sent again before new ones. The protocol is described in protocol.js.
 
+const { uidsOf } = require('../recipients');
 const createKnown = require('./known');
 const { isNotThere, isOurs, isRefusal, limits } = require('./protocol');
 
@@ -25,7 +26,7 @@ let lastEpoch = 0;
 /**
  * Makes the pushing server's end for one frontend. `transport` is `{ask(answer), call(token, epoch, parcel, list,
  * answer), plain(parcel), answered(parcel, err, failed), isOpen(parcel)}`, where a *parcel* is the part of a push for
- * this frontend: `{uids, name, isFixed}`; `name` is the channel's, or undefined if the list is short. `share()` returns
+ * this frontend: `{list, gone, name}`; `name` is the channel's, or undefined if the list is short. `share()` returns
  * how many bytes its lists may take here; `counts` are the counters of `stats().lists`.
  */
 module.exports = function createLink(transport, share, counts) {
@@ -115,13 +116,13 @@ module.exports = function createLink(transport, share, counts) {
   }
 
   function sendNamed(parcel) {
-    const { name, uids } = parcel;
+    const { name, list } = parcel;
     const channel = name === undefined ? undefined : known.find(name);
     if (channel) {
-      fly(parcel, known.describe(channel, uids, parcel.isFixed), channel);
+      fly(parcel, known.describe(channel, parcel), channel);
       return;
     }
-    if (uids === undefined) {
+    if (list === undefined) {
       // A broadcast, for which our remote has no method.
       transport.plain(parcel);
       return;
@@ -132,22 +133,22 @@ module.exports = function createLink(transport, share, counts) {
     // A push in flight may be refused and sent again: to keep the order, this one goes by our remote too, with its
     // uids.
     if (flying.size > 0) {
-      fly(parcel, [0, uids.slice()]);
+      fly(parcel, { kind: 'whole', args: [0, uidsOf(parcel)] });
     } else {
       transport.plain(parcel);
     }
   }
 
   /** Sends a push by our remote. */
-  function fly(parcel, list, channel) {
-    const flight = { parcel, channel, number: list[0], isNews: list.length > 1, epoch, order };
+  function fly(parcel, { kind, args }, channel) {
+    const flight = { parcel, channel, number: args[0], isNews: kind !== 'named', epoch, order };
     order += 1;
     parcel.flight = flight;
     flying.add(flight);
     if (channel) {
-      counts[list.length === 1 ? 'named' : list.length === 2 ? 'whole' : 'changed'] += 1;
+      counts[kind] += 1;
     }
-    transport.call(token, epoch, parcel, list, (err, answer) => landed(flight, err, answer));
+    transport.call(token, epoch, parcel, args, (err, answer) => landed(flight, err, answer));
   }
 
   /** Handles the answer to a push. */

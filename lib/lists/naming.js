@@ -30,11 +30,11 @@ module.exports = function createLists(app, { rpc, plain, optionsOf, answered, is
 
   return { send, expired, close, stats };
 
-  /** Sends one frontend's part of a push, `{push, sid, uids, isFixed}`; link.js adds fields of its own to it. */
+  /** Sends one frontend's part of a push, `{push, sid, list, gone}`; link.js adds fields of its own to it. */
   function send(target) {
     const link = links.get(target.sid);
-    const { uids, isFixed } = target;
-    target.name = uids && isLong(uids, isFixed) ? nameOf(target.push) : undefined;
+    const { list } = target;
+    target.name = list && isLong(list) ? nameOf(target.push) : undefined;
     if (link) {
       target.link = link;
       link.send(target);
@@ -54,9 +54,9 @@ module.exports = function createLists(app, { rpc, plain, optionsOf, answered, is
     }
     const transport = {
       ask: (answer) => rpc(sid, hello(VERSION, pusher, serverId()), answer),
-      call(token, epoch, target, list, answer) {
+      call(token, epoch, target, users, answer) {
         const { route, msg } = target.push;
-        const args = [token, pusher, epoch, route, msg, optionsOf(target.push), ...list];
+        const args = [token, pusher, epoch, route, msg, optionsOf(target.push), ...users];
         rpc(sid, push(args), answer);
       },
       plain,
@@ -110,26 +110,20 @@ module.exports = function createLists(app, { rpc, plain, optionsOf, answered, is
 /** The bytes that a text takes in a list besides its characters: quotes and a comma. */
 const AROUND = 3;
 
-/** Whether immutable lists of middle length are long: to look at each uid again takes longer than to push. */
-const measured = new WeakMap();
-
 /**
  * Returns whether a list is long enough for a name. Only uids that JSON leaves unchanged are allowed in such a list; a
  * built-in store's list is immutable and has strings only.
  */
-function isLong(uids, isFixed) {
+function isLong(list) {
+  const { uids, isFixed } = list;
   if (!isFixed) {
     return Array.isArray(uids) && bytesOf(uids) >= limits.longBytes;
   }
-  if (uids.length * AROUND >= limits.longBytes) {
-    return true;
+  if (list.isLong === undefined) {
+    // To look at each uid again takes longer than to push.
+    list.isLong = uids.length * AROUND >= limits.longBytes || bytesOf(uids) >= limits.longBytes;
   }
-  let known = measured.get(uids);
-  if (known === undefined) {
-    known = bytesOf(uids) >= limits.longBytes;
-    measured.set(uids, known);
-  }
-  return known;
+  return list.isLong;
 }
 
 /** Returns the bytes of a list as JSON, about; NaN if a uid is neither a string nor an integer. */

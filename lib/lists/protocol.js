@@ -37,11 +37,15 @@ const limits = {
 const hello = (...args) => ({ namespace: NAMESPACE, service: SERVICE, method: 'hello', args });
 
 /**
- * Pushes a message: `(token, pusher, epoch, route, msg, opts, number, list, base, removed, added)`. With `number` alone
- * the frontend has the list. With `list` it keeps the list under the number, unless that is 0. Otherwise the list is
- * that of number `base` with some uids removed and some added, and replaces it.
+ * Pushes a message: `(token, pusher, epoch, route, msg, opts, number, list, base, removed, added, except)`. With `number`
+ * alone the frontend has the list. With `list` it keeps the list under the number, unless that is 0. With `base` the list
+ * is that of number `base` with some uids removed and some added, and replaces it. The uids `except` are left out of this
+ * push only. What is not there is null, or missing at the end.
  */
 const push = (args) => ({ namespace: NAMESPACE, service: SERVICE, method: 'push', args });
+
+/** The position of `except` behind `opts`. */
+const EXCEPT = 5;
 
 const welcome = (token) => ({ globalChannelLists: VERSION, token, maxBytes: limits.frontendBytes });
 const refusal = (token) => ({ globalChannelLists: VERSION, token, refused: true });
@@ -83,6 +87,7 @@ function bytesOf(uids) {
 }
 
 module.exports = {
+  EXCEPT,
   NAMESPACE,
   SERVICE,
   VERSION,

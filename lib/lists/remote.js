@@ -8,6 +8,7 @@ const channelRemote = require('../channelRemote');
 const harmless = require('../harmless');
 const listen = require('../serverNews');
 const {
+  EXCEPT,
   NAMESPACE,
   SERVICE,
   VERSION,
@@ -62,8 +63,8 @@ function createRemote(app, table) {
   };
 
   function push(answer, ...args) {
-    const [given, name, epoch, route, msg, opts, ...list] = args;
-    const uids = given === token ? resolve(table.pusher(name), epoch, ...list) : undefined;
+    const [given, name, epoch, route, msg, opts, ...users] = args;
+    const uids = given === token ? resolve(table.pusher(name), epoch, ...users) : undefined;
     if (uids === undefined) {
       answer(null, refusal(token));
       return;
@@ -73,8 +74,7 @@ function createRemote(app, table) {
       answer(new Error('no such service:channelRemote'));
       return;
     }
-    // A copy, because the framework may change it.
-    remote.pushMessage(route, msg, uids.slice(), opts, (err, failed) => {
+    remote.pushMessage(route, msg, without(uids, users[EXCEPT]), opts, (err, failed) => {
       answer(err, err ? failed : delivered(failed));
     });
   }
@@ -89,7 +89,7 @@ function createRemote(app, table) {
     let uids = list;
     if (list) {
       if (number > 0) table.keep(pusher, number, list);
-    } else if (base === undefined) {
+    } else if (typeof base !== 'number') {
       uids = table.list(pusher, number);
     } else {
       uids = table.change(pusher, base, number, removed, added);
@@ -97,6 +97,15 @@ function createRemote(app, table) {
     pusher.refusing = uids === undefined;
     return uids;
   }
+}
+
+/** Returns a list without some uids, in a copy, because the framework may change it. */
+function without(uids, except) {
+  if (!Array.isArray(except)) {
+    return uids.slice();
+  }
+  const gone = new Set(except);
+  return uids.filter((uid) => !gone.has(uid));
 }
 
 /** Calls `method(answer, …args)`; pomelo passes a callback as the last argument, pinus takes a promise. */
