@@ -15,8 +15,9 @@ const { failures } = require('./tables');
 
 /**
  * Makes `{deliver(push, members, errors, isFixed), failAll(make), close(), counts}`. A `push` is `{sids, route, msg,
- * opts, select, callback, name, isBroadcast}`, with a list of members or an error for each of its `sids`; with `isFixed`
- * the lists are immutable and have strings only. A broadcast has no lists. Of `tools`, `settled()` is called when a push
+ * opts, select, callback, name, isBroadcast, offline}`, with a list of members or an error for each of its `sids`; with
+ * `isFixed` the lists are immutable and have strings only. A broadcast has no lists. `offline`, if there is one, are users
+ * whom it was meant for and who are on none of `sids`. Of `tools`, `settled()` is called when a push
  * is answered, and `failed(err)` if that was an error. `beforeRpc(sid)` is called before each RPC.
  */
 module.exports = function createDelivery(app, log, tools, beforeRpc) {
@@ -54,7 +55,7 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
   function send(push, members, errors, isFixed) {
     const { sids } = push;
     const targets = [];
-    const unreachable = [];
+    const unreachable = (push.select || all)(push.offline || []).slice();
     for (let i = 0; i < sids.length; i += 1) {
       if (push.isBroadcast) {
         targets.push(makeTarget(push, sids[i], undefined, true));

@@ -7,6 +7,7 @@ mod fan_out;
 mod kinds;
 mod read;
 mod redis;
+mod sessions;
 mod store;
 mod table;
 #[cfg(test)]
@@ -20,6 +21,7 @@ pub use self::{
     fan_out::FanOut,
     kinds::Kind,
     read::{Raw, Source},
+    sessions::Sessions,
     store::Store,
     table::{For, OnSlow, Row, Seen, TABLE, fields},
 };
@@ -57,6 +59,8 @@ pub struct Options {
     pub rpc_no_delay: bool,
     /// How a frontend sends one message to many sessions; `None` = as the framework does.
     pub fan_out: Option<FanOut>,
+    /// The registry of who is online; `None` = there is none.
+    pub sessions: Option<Sessions>,
     /// The maximum size of the member cache in bytes; `None` = no cache.
     pub cache: Option<usize>,
     /// The driver's timeouts and bounds.
@@ -130,6 +134,7 @@ impl Options {
             push_timeout: read.time(&PUSH_TIMEOUT)?,
             rpc_no_delay: read.flag(&RPC_NO_DELAY)?,
             fan_out: fan_out::fan_out(&read)?,
+            sessions: sessions::sessions(&read)?,
             cache: cache(&read)?,
             limits: Limits {
                 connect_timeout: read.time(&CONNECT_TIMEOUT)?,
