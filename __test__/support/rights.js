@@ -24,7 +24,10 @@ const PLAIN = [
 /** What the cache needs beside it. */
 const CACHE = ['+client|tracking', '+client|trackinginfo', '+client|caching', '+touch', '+eval'];
 
-/** What the suite's user gets beside its keys. */
-const LEAST = ['resetchannels', '-@all', ...PLAIN, ...CACHE];
+/** What the session registry needs beside them, and keys that begin with the prefix and an @. */
+const LEASES = ['+get', '+pttl', '+psetex', '+pexpire', '+del'];
 
-module.exports = { PLAIN, CACHE, LEAST };
+/** What the suite's user gets beside its keys. */
+const LEAST = ['resetchannels', '-@all', ...PLAIN, ...CACHE, ...LEASES];
+
+module.exports = { PLAIN, CACHE, LEASES, LEAST };
