@@ -8,6 +8,7 @@
 const assert = require('assert');
 const { stores, ours } = require('../support/rows');
 const { call, ok } = require('../support/call');
+const { Leases } = require('../support/leases');
 const { started } = require('../support/service');
 const { nothingFor, until } = require('../support/until');
 const { frontendApp, startFrontend } = require('./frontend');
@@ -122,6 +123,43 @@ stores('S leases of frontends', (ctx) => {
     const text = JSON.stringify(expected);
     await until(async () => JSON.stringify(await sids()) === text, 'the sessions').catch(() => {});
     assert.deepStrictEqual(await sids(), expected);
+  });
+
+  ours('S37 a frontend whose lease has expired does not count, before it was swept', async () => {
+    // This one does not look for expired leases within the time of the test.
+    const service = await started(ctx.store, { sessions: true }, frontendApp());
+    const dead = new Leases(service);
+    await dead.claim('s9', 'e1', LEASE.leaseTtl);
+    await dead.add('s9', 'zoe');
+    assert.deepStrictEqual(await ok(service, 'getSidsByUid', 'zoe'), ['s9']);
+    assert.strictEqual(await ok(service, 'getOnlineCount', null), 1);
+    await isOn(service, 'zoe');
+    assert.strictEqual(await ok(service, 'isOnline', 'zoe'), false);
+    assert.strictEqual(await ok(service, 'getOnlineCount', null), 0);
+    assert.deepStrictEqual(await dead.members('s9'), [['zoe']]);
+  });
+
+  ours('S38 what a dead frontend has left is removed, by one that looks for it', async () => {
+    const services = [await ask(), await ask()];
+    const dead = new Leases(services[0]);
+    await dead.claim('s9', 'e1', LEASE.leaseTtl);
+    await dead.add('s9', 'zoe', 'yan');
+    const total = (name) => services.reduce((sum, each) => sum + each.stats().sessions[name], 0);
+    await until(() => total('sweptUsers') === 2, 'the list to be removed');
+    assert.deepStrictEqual(await dead.members('s9'), [[]]);
+    await until(async () => (await dead.list()).length === 0, 'the entry to be removed');
+    assert.ok(total('sweptFrontends') > 0);
+  });
+
+  ours('S39 a uid without a session, in the list by mistake, goes with a renewal', async () => {
+    const [s1, service] = [await start('s1'), await ask()];
+    s1.login('alice');
+    await isOn(service, 'alice', 's1');
+    await new Leases(service).add('s1', 'ghost');
+    await isOn(service, 'ghost', 's1');
+    await isOn(service, 'ghost');
+    assert.deepStrictEqual(await ok(service, 'getSidsByUid', 'alice'), ['s1']);
+    assert.strictEqual(figures(s1).removed, 1);
   });
 
   ours.redis('S35 a store that was emptied has all users again with the next renewal', async () => {

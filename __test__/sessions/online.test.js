@@ -253,6 +253,13 @@ stores('S options of the registry', (ctx) => {
     assert.match(err.message, /channelManager/);
   });
 
+  ours('S23 in a cluster a prefix that puts the keys of a frontend apart is refused', () => {
+    const options = { cluster: ['127.0.0.1:1'], sessions: true };
+    assert.match(refusal({ ...options, prefix: 'P{' }).message, /^option prefix .* sessions/);
+    assert.strictEqual(refusal({ ...options, prefix: 'P{x}' }), undefined);
+    assert.strictEqual(refusal({ ...options, prefix: 'P{', sessions: false }), undefined);
+  });
+
   ours('S22 leaseTtl has limits', () => {
     for (const leaseTtl of [0, 999, 86400001, 'soon', 1500.5]) {
       const err = refusal(ctx.store.options({ sessions: true, leaseTtl }));

@@ -125,8 +125,10 @@ impl Options {
         read.switch(&SOCKET)?;
         let hash_tag = read.flag(&HASH_TAG)?;
         let default = Limits::default();
+        let prefix = prefix(&read, &store, hash_tag)?;
         Ok(Self {
-            prefix: prefix(&read, &store, hash_tag)?,
+            sessions: sessions::sessions(&read, &store, &prefix)?,
+            prefix,
             hash_tag,
             clean_on_start_up: read.truthy(&CLEAN_ON_START_UP),
             wait_for_start: read.flag(&WAIT_FOR_START)?,
@@ -134,7 +136,6 @@ impl Options {
             push_timeout: read.time(&PUSH_TIMEOUT)?,
             rpc_no_delay: read.flag(&RPC_NO_DELAY)?,
             fan_out: fan_out::fan_out(&read)?,
-            sessions: sessions::sessions(&read)?,
             cache: cache(&read)?,
             limits: Limits {
                 connect_timeout: read.time(&CONNECT_TIMEOUT)?,
