@@ -11,7 +11,6 @@ const { Leases } = require('../support/leases');
 const { LEASES, CACHE, PLAIN } = require('../support/rights');
 const { area, ours } = require('../support/rows');
 const { started } = require('../support/service');
-const { until } = require('../support/until');
 
 const USER = { username: 'gc', password: 'secret' };
 
@@ -150,6 +149,7 @@ area('leases in Redis', {}, (ctx) => {
         await one.add('s1', 'u1');
         await one.untilExpired('s1');
         await one.claim('s1', 'e2');
+        await one.list();
         await one.add('s1', 'u1');
         await one.renew('s1', 'e2');
         await one.release('s1', 'e2');
@@ -179,6 +179,5 @@ area('leases on a server without EVAL', { args: ['--rename-command', 'EVAL', '']
       code: 'ERR_GLOBAL_CHANNEL_STORE',
       message: /unknown command '?`?EVAL/i,
     });
-    await until(() => one.service.stats().connected, 'the connection to be there');
   });
 });

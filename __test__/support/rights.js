@@ -25,7 +25,7 @@ const PLAIN = [
 const CACHE = ['+client|tracking', '+client|trackinginfo', '+client|caching', '+touch', '+eval'];
 
 /** What the session registry needs beside them, and keys that begin with the prefix and an @. */
-const LEASES = ['+get', '+pttl', '+psetex', '+pexpire', '+del'];
+const LEASES = ['+get', '+pttl', '+psetex'];
 
 /** What the suite's user gets beside its keys. */
 const LEAST = ['resetchannels', '-@all', ...PLAIN, ...CACHE, ...LEASES];

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// The commands that the scripts take, for error messages.
-const NEEDS: &str = "EVAL, GET, PTTL, PSETEX, PEXPIRE, DEL, SCARD and UNLINK";
+const NEEDS: &str = "EVAL, GET, PTTL, PSETEX, SCARD and UNLINK";
 
 /// Reads the lease: who holds it (`epoch`, empty for no one), and the nonce of the operation that took it.
 macro_rules! with_holder {
@@ -69,8 +69,8 @@ const RENEW: &str = script!(
      if done.err then return done end \
      return {2, redis.call('SCARD', KEYS[1]), '', 0} end \
      if epoch ~= ARGV[1] then return {3, 0, epoch, redis.call('PTTL', KEYS[2])} end \
-     local done = redis.pcall('PEXPIRE', KEYS[2], ARGV[3]) \
-     if type(done) == 'table' then return done end \
+     local done = redis.pcall('PSETEX', KEYS[2], ARGV[3], value) \
+     if done.err then return done end \
      return {nonce == ARGV[2] and 2 or 1, redis.call('SCARD', KEYS[1]), epoch, 0}"
 );
 
@@ -79,7 +79,7 @@ const RELEASE: &str = script!(
      local removed = redis.call('SCARD', KEYS[1]) \
      if removed > 0 then local done = redis.pcall(ARGV[5], KEYS[1]) \
      if type(done) == 'table' then return done end end \
-     if value then local done = redis.pcall('DEL', KEYS[2]) \
+     if value then local done = redis.pcall(ARGV[5], KEYS[2]) \
      if type(done) == 'table' then return done end end \
      return {0, removed, epoch, 0}"
 );

@@ -13,7 +13,7 @@ pub(in crate::binding) mod packing;
 pub(in crate::binding) mod panic;
 pub(in crate::binding) mod pushes;
 pub(in crate::binding) mod questions;
-mod registry;
+mod sessions;
 mod sids;
 mod users;
 
