@@ -230,7 +230,7 @@ function each(items, call, cb) {
   );
 }
 
-/** Calls a method of the addon (src/binding/service/registry.rs), whose answer is JSON. */
+/** Calls a method of the addon (src/binding/service/sessions.rs), whose answer is JSON. */
 function ask(channel, method, sids, items, cb) {
   channel[method](sids, items, (err, text) => (err ? cb(err) : cb(null, JSON.parse(text))));
 }

@@ -94,7 +94,7 @@ impl Service {
     /// Writes the answer to a call on the tape.
     fn write_answer(&self, tape: &mut Tape, kind: Kind, outcome: Outcome) -> napi::Result<()> {
         match outcome {
-            // The session registry takes no number (`service/registry.rs`).
+            // The session registry takes no number (`service/sessions.rs`).
             Outcome::Store(Ok(Reply::Done | Reply::Removed(_) | Reply::Lease(_))) => tape.done(),
             Outcome::Store(Ok(Reply::Changed(count))) => tape.changed(count),
             Outcome::Store(Ok(Reply::Values(values))) => self.write_values(tape, kind, &values)?,
