@@ -141,6 +141,19 @@ export type Callback = (err: GlobalChannelError | null) => void;
 export type MembersCallback = (err: GlobalChannelError | null, members: string[]) => void;
 /** `count`: how many members there are; 0 is no error. */
 export type CountCallback = (err: GlobalChannelError | null, count: number) => void;
+/** `sids`: the frontends on which the user is online; none if he is offline. */
+export type SidsCallback = (err: GlobalChannelError | null, sids: string[]) => void;
+/** The same for each of several users. */
+export type SidsByUidCallback = (
+  err: GlobalChannelError | null,
+  sids: { [uid: string]: string[] },
+) => void;
+export type IsOnlineCallback = (err: GlobalChannelError | null, isOnline: boolean) => void;
+/** The same for each of several users. */
+export type AreOnlineCallback = (
+  err: GlobalChannelError | null,
+  areOnline: { [uid: string]: boolean },
+) => void;
 /** A user on a frontend. */
 export interface Member {
   uid: Uid;
@@ -178,8 +191,11 @@ export interface PushOptions {
 
 /** The options of {@link GlobalChannel.pushMessageByUids}. */
 export interface PushByUidsOptions {
-  /** The frontend of the users' sessions. Required, since it is not known yet where a user's sessions are. */
-  sid: Id;
+  /**
+   * The frontend of the users' sessions. Without it, with option `sessions`, the message goes to every frontend of the
+   * type on which a user is online.
+   */
+  sid?: Id | null;
   [option: string]: any;
   /** What all functions have, and other objects do not. */
   readonly [Symbol.hasInstance]?: never;
@@ -588,6 +604,21 @@ export interface GlobalChannelOptions {
    */
   fanOut?: BooleanOption | FanOutOptions | null;
   /**
+   * `true`: the store knows who is online, and where, for {@link GlobalChannel.isOnline}, `getSidsByUid`,
+   * `getOnlineCount`, and `pushMessageByUids` without a frontend. All servers of the app need it, frontends included: these
+   * write their users down. Not with `channelManager`. See docs/MEMBERSHIP.md. @default false
+   * @example
+   * ```ts
+   * app.use(globalChannel, { globalChannel: { url: 'redis://127.0.0.1:6379/3', sessions: true } });
+   * ```
+   */
+  sessions?: BooleanOption | null;
+  /**
+   * With `sessions`: the time after which a frontend that does not renew its lease counts as dead, and its users as
+   * offline; 1000 to 86400000. It is renewed every third of that. The same on all servers. @default 60000
+   */
+  leaseTtl?: number | string | null;
+  /**
    * Remove all channels under `prefix` in the store before `start` calls back. As in 0.0.7, any truthy value does it,
    * except the texts `'false'`, `'0'`, `'no'` and `'off'`. @default false
    */
@@ -760,6 +791,11 @@ export interface GlobalChannelStats {
     pushMessage: number;
     pushMessageByUids: number;
     broadcast: number;
+    getSidsByUid: number;
+    isOnline: number;
+    getOnlineCount: number;
+    getChannelsByUid: number;
+    leaveAll: number;
     destroyChannel: number;
     clean: number;
   };
@@ -818,6 +854,58 @@ export interface GlobalChannelStats {
    * Messages that this server, as a frontend, has sent to its clients: counted for the whole app, since it was made.
    */
   fanOut: FanOutStats;
+  /** Who is online; null without option `sessions`. */
+  sessions: SessionStats | null;
+}
+
+/**
+ * What this process does for option `sessions`. Counts are since the instance was started.
+ *
+ * @example
+ * ```ts
+ * const { sessions } = channel.stats();
+ * if (sessions?.lease && sessions.lease.state !== 'held') console.error('not authoritative:', sessions.lease);
+ * ```
+ */
+export interface SessionStats {
+  /**
+   * The lease of this frontend; null if the process is none. `state`: `none` before it was claimed, `held`, `expired` if
+   * it could not be renewed in time, `lost` while another process with the same server id holds it, `released` after
+   * `stop`. `age`: milliseconds since the last renewal; null before the first.
+   */
+  lease: {
+    sid: string;
+    state: 'none' | 'held' | 'expired' | 'lost' | 'released';
+    age: number | null;
+  } | null;
+  /** Sessions of this frontend that are bound to a user. */
+  sessions: number;
+  /** Users that these sessions belong to. */
+  users: number;
+  /** Renewals of the lease that were answered. */
+  renewals: number;
+  /** Renewals, or comparisons after them, that failed. They are tried again after a twelfth of `leaseTtl`. */
+  failedRenewals: number;
+  /** Times that the lease had expired and was claimed again. */
+  regained: number;
+  /** Times that another process had claimed it. */
+  lost: number;
+  /** Comparisons of the list in the store with the sessions. */
+  comparisons: number;
+  /** Users that these added to the list. */
+  added: number;
+  /** Users that these removed from it. */
+  removed: number;
+  /** Sessions for which these found that an event of the framework did not come. */
+  missedEvents: number;
+  /** Times that this process looked for leases of other frontends that have expired. */
+  sweeps: number;
+  /** Times that it could not. */
+  failedSweeps: number;
+  /** Dead frontends whose users it has removed. */
+  sweptFrontends: number;
+  /** Users that it has removed. */
+  sweptUsers: number;
 }
 
 /**
@@ -972,8 +1060,20 @@ export interface GlobalChannelPromises {
     route: string,
     msg: any,
     uids: Id | Id[],
-    opts: PushByUidsOptions,
+    opts?: PushByUidsOptions | null,
   ): Promise<string[]>;
+  /** See {@link GlobalChannel.getSidsByUid}; resolves to the server ids. */
+  getSidsByUid(uids: Id[]): Promise<{ [uid: string]: string[] }>;
+  getSidsByUid(uid: Id): Promise<string[]>;
+  /** See {@link GlobalChannel.isOnline}; resolves to the answer. */
+  isOnline(uids: Id[]): Promise<{ [uid: string]: boolean }>;
+  isOnline(uid: Id): Promise<boolean>;
+  /** See {@link GlobalChannel.getOnlineCount}; resolves to the count. */
+  getOnlineCount(serverType: string | null): Promise<number>;
+  /** See {@link GlobalChannel.getChannelsByUid}; always rejected. */
+  getChannelsByUid(uid: Id, sid: Id | null): Promise<string[]>;
+  /** See {@link GlobalChannel.leaveAll}; always rejected. */
+  leaveAll(uid: Id, sid: Id): Promise<string[]>;
   /** See {@link GlobalChannel.broadcast}; resolves to `failedSids`. */
   broadcast(
     serverType: string,
@@ -1320,10 +1420,14 @@ export class GlobalChannel {
   /**
    * Sends `msg` to users of the frontend `opts.sid`, whether or not they are in a channel; the store is not asked. A uid
    * that is given twice gets one copy.
-   * `failedUids` and errors are as those of {@link pushMessage}. Without `opts.sid` the error is
-   * `ERR_GLOBAL_CHANNEL_UNSUPPORTED`.
+   * Without `opts.sid`, with option `sessions`, it goes to each frontend of type `serverType` on which a user is online, and
+   * `failedUids` has those who are online on none of them too. `failedUids` and errors are as those of {@link pushMessage}
+   * otherwise. Without both the error is `ERR_GLOBAL_CHANNEL_UNSUPPORTED`.
    * @example
    * ```ts
+   * channel.pushMessageByUids('connector', 'onMail', { count: 3 }, ['alice', 'bob'], (err, failedUids) => {
+   *   if (!err) console.log('not reached:', failedUids);
+   * });
    * const opts = { sid: session.frontendId };
    * channel.pushMessageByUids('connector', 'onMail', { count: 3 }, session.uid, opts, (err, failedUids) => {
    *   if (!err && failedUids.length > 0) console.log('offline');
@@ -1335,9 +1439,81 @@ export class GlobalChannel {
     route: string,
     msg: any,
     uids: Id | Id[],
-    opts: PushByUidsOptions,
     cb?: PushCallback,
   ): void;
+  pushMessageByUids(
+    serverType: string,
+    route: string,
+    msg: any,
+    uids: Id | Id[],
+    opts?: PushByUidsOptions | null,
+    cb?: PushCallback,
+  ): void;
+  /**
+   * Tells on which frontends a user is online: those that have a session bound to the uid and hold their lease. An array of
+   * uids is answered as `{uid: sids}`. It takes two round trips, however many frontends and uids there are (up to 8,192
+   * of both multiplied; then one more for each further 8,192). Needs option `sessions`; otherwise the error is
+   * `ERR_GLOBAL_CHANNEL_UNSUPPORTED`. What is promised, and when, is in docs/MEMBERSHIP.md.
+   * @example
+   * ```ts
+   * channel.getSidsByUid('alice', (err, sids) => {
+   *   if (!err) console.log(sids); // ['connector-1', 'connector-3']
+   * });
+   * channel.getSidsByUid(['alice', 'bob'], (err, sids) => {
+   *   if (!err) console.log(sids['bob']); // [] if he is offline
+   * });
+   * ```
+   */
+  getSidsByUid(uids: Id[], cb?: SidsByUidCallback): void;
+  getSidsByUid(uid: Id, cb?: SidsCallback): void;
+  /**
+   * Tells whether a user is online on any frontend; as {@link getSidsByUid} otherwise. An array of uids is answered as
+   * `{uid: boolean}`.
+   * @example
+   * ```ts
+   * channel.isOnline('alice', (err, isOnline) => {
+   *   if (!err && !isOnline) console.log('alice is offline');
+   * });
+   * channel.isOnline(['alice', 'bob'], (err, areOnline) => {
+   *   if (!err) console.log(Object.keys(areOnline).filter((uid) => areOnline[uid]));
+   * });
+   * ```
+   */
+  isOnline(uids: Id[], cb?: AreOnlineCallback): void;
+  isOnline(uid: Id, cb?: IsOnlineCallback): void;
+  /**
+   * Counts the users online on frontends of type `serverType`, or with `null` on all frontends that hold their lease. Users
+   * are counted for each frontend, and these counts are added up: one with several sessions on a frontend counts once, one
+   * who is online on two frontends twice. No list is read. Needs option `sessions`.
+   * @example
+   * ```ts
+   * channel.getOnlineCount(null, (err, count) => {
+   *   if (!err) console.log(count, 'users online');
+   * });
+   * ```
+   */
+  getOnlineCount(serverType: string | null, cb?: CountCallback): void;
+  /**
+   * Not available yet: it needs an index of each user's channels, which no option keeps so far. The error is
+   * `ERR_GLOBAL_CHANNEL_UNSUPPORTED`.
+   * @example
+   * ```ts
+   * channel.getChannelsByUid('alice', null, (err) => {
+   *   if (err) console.error(err.code); // ERR_GLOBAL_CHANNEL_UNSUPPORTED
+   * });
+   * ```
+   */
+  getChannelsByUid(uid: Id, sid: Id | null, cb?: MembersCallback): void;
+  /**
+   * Not available yet, as {@link getChannelsByUid}.
+   * @example
+   * ```ts
+   * channel.leaveAll('alice', 'connector-1', (err) => {
+   *   if (err) console.error(err.code); // ERR_GLOBAL_CHANNEL_UNSUPPORTED
+   * });
+   * ```
+   */
+  leaveAll(uid: Id, sid: Id, cb?: MembersCallback): void;
   /**
    * Sends `msg` to all sessions on frontends of type `serverType`, as the frameworks' own `broadcast` does, with one RPC
    * to each frontend; the store is not asked. It takes its turn among the calls of this service. `failedSids` are the

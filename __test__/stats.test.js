@@ -102,6 +102,7 @@ stores('stats', (ctx) => {
         slowDropped: 0,
         slowClosed: 0,
       },
+      sessions: null,
     });
     assert.notStrictEqual(service.stats(), service.stats());
   });

@@ -305,6 +305,16 @@ channel.getCountBySid('n', 's1', (err, count) => use(err, count.toFixed()));
 channel.getCount('n', 'connector', (err, count) => use(err, count.toFixed()));
 channel.isMember('n', 7, 's1', (_err, is) => same<typeof is, boolean>(true));
 channel.isMember('n', Buffer.from('u'), 's1');
+channel.getSidsByUid('u', (_err, sids) => same<typeof sids, string[]>(true));
+channel.getSidsByUid(['u', 7], (_err, sids) =>
+  same<typeof sids, { [uid: string]: string[] }>(true),
+);
+channel.isOnline(7, (_err, is) => same<typeof is, boolean>(true));
+channel.isOnline(['u'], (_err, are) => same<typeof are, { [uid: string]: boolean }>(true));
+channel.getOnlineCount(null, (_err, count) => same<typeof count, number>(true));
+channel.pushMessageByUids('connector', 'onMail', {}, ['u'], (_err, failed) => use(failed.length));
+// @ts-expect-error: the type of servers, or null for all
+channel.getOnlineCount((_err, count) => use(count));
 // @ts-expect-error: one uid
 channel.isMember('n', ['u'], 's1');
 channel.add(['n', 7], ['u'], 's1');
@@ -464,6 +474,9 @@ async function withPromises({ promises }: GlobalChannel): Promise<void> {
   const byName = await promises.getMembersByChannelNameBySid('connector', ['n']);
   use(sum, is, bySid.s1?.length, byName.n?.s1?.length);
   use(count);
+  const sids: string[] = await promises.getSidsByUid('u');
+  const areOnline = await promises.isOnline(['u']);
+  use(sids, areOnline.u === true, (await promises.getOnlineCount('connector')).toFixed());
   const all: string[] = await promises.getMembersByChannelName('connector', 'n');
   const failed: string[] = await promises.pushMessage('connector', 'onChat', {}, 'n');
   await promises.pushMessage('connector', 'onChat', {}, 'n', {

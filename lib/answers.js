@@ -30,7 +30,6 @@ const {
   OWN_PUSH, // the same, for a push
   MASTER, // a text follows: it is parsed to shared array n
   FORGET, // shared array n is dropped
-  EACH, // n values follow: (null, [value, …])
   PIECE, // a text follows: its members are appended to shared array n
 } = words;
 
@@ -134,10 +133,6 @@ module.exports = function createAnswers(deliver, failed) {
         case FORGET:
           forget(n);
           break;
-        case EACH:
-          answerEach(take(), at, n, values);
-          at += n;
-          break;
         case PIECE:
           grow(n, JSON.parse(`[${values[tape[at] >>> 1]}]`));
           at += 1;
@@ -217,14 +212,6 @@ module.exports = function createAnswers(deliver, failed) {
       lists.push(copy(tape[i], values));
     }
     callBack(callback, null, bySid(names, sids, lists));
-  }
-
-  function answerEach(callback, at, n, values) {
-    const each = [];
-    for (let i = at; i < at + n; i += 1) {
-      each.push(copy(tape[i], values));
-    }
-    callBack(callback, null, each);
   }
 
   /** Delivers a push. In place of a list there may be an error. */

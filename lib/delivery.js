@@ -15,8 +15,10 @@ const { failures } = require('./tables');
 
 /**
  * Makes `{deliver(push, lists, errors), failAll(make), close(), counts}`. A `push` is `{sids, route, msg, opts, selection,
- * callback, name, isBroadcast}`, with a MemberList or an error for each of its `sids`; `errors` may be undefined. A
- * broadcast has no lists. Of `tools`, `settled()` is called when a push is answered, and `failed(err)` if that was an
+ * callback, name, isBroadcast,
+ * offline}`, with a MemberList or an error for each of its `sids`; `errors` may be undefined. A
+ * broadcast has no lists. `offline`, if there is one, are users whom it was meant for and who are on none of `sids`. Of
+ * `tools`, `settled()` is called when a push is answered, and `failed(err)` if that was an
  * error. `beforeRpc(sid)` is called before each RPC.
  */
 module.exports = function createDelivery(app, log, tools, beforeRpc) {
@@ -54,7 +56,7 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
   function send(push, lists, errors) {
     const { sids, selection } = push;
     const targets = [];
-    const unreachable = [];
+    const unreachable = push.offline ? [...unsent(push.offline, selection)] : [];
     for (let i = 0; i < sids.length; i += 1) {
       const list = lists[i];
       if (push.isBroadcast) {

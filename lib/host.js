@@ -17,6 +17,7 @@ const { recipients } = require('./recipients');
 const createRpcNoDelay = require('./rpcNoDelay');
 const createServers = require('./servers');
 const protectSessionMap = require('./sessionMap');
+const createSessions = require('./sessions/sessions');
 const createSids = require('./sids');
 const { failures } = require('./tables');
 
@@ -51,6 +52,13 @@ module.exports = function attach(channel, app, opts = {}, tools) {
   if (tools.fanOut) {
     protectSessionMap(app);
   }
+  // The addon returns whether an answer counts: only the first one does.
+  const settle = (token, args) => {
+    if (tools.settle(token, args)) {
+      own(token, args);
+    }
+  };
+  const sessions = createSessions(channel, app, log, tools, settle);
   const host = {
     log,
     ask: createAsk(opts, tools),
@@ -64,12 +72,29 @@ module.exports = function attach(channel, app, opts = {}, tools) {
       const list = listName(name, opts);
       answers.calls[at] = makePush('channels', sids, route, msg, opts, callback, list);
     },
-    holdOwn: (at, seq, sids, route, msg, opts, callback, uids) => {
+    holdOwn: (at, seq, sids, route, msg, opts, callback, uids, isSought) => {
       const kind = uids === null ? 'broadcast' : 'uids';
-      answers.calls[at] = makePush(kind, sids, route, msg, opts, callback, undefined);
+      const push = makePush(kind, sids, route, msg, opts, callback, undefined);
+      answers.calls[at] = push;
       // A frontend sends a message once for each time that it is given the uid.
       const users = uids && [...new Set(uids)];
-      own(seq, [sids.map(() => users), []]);
+      if (!isSought) {
+        own(seq, [sids.map(() => users), []]);
+        return;
+      }
+      sessions.find(sids, users).then(
+        ({ lists, offline }) => {
+          push.offline = offline;
+          settle(seq, [lists, []]);
+        },
+        (err) => settle(seq, [[], [err]]),
+      );
+    },
+    beginSessions: (token) => sessions.begin(token),
+    endSessions: (token) => sessions.end(token),
+    askOnline: (token, method, ...args) => sessions.ask(token, method, ...args),
+    get sessions() {
+      return sessions.stats();
     },
     holdGroups: (at, sids, callback, names) => {
       answers.calls[at] = { sids, callback, names };
@@ -81,6 +106,7 @@ module.exports = function attach(channel, app, opts = {}, tools) {
     failPushes: () => failAll(() => tools.failure(failures.STOPPED, undefined, null)),
     close: () => {
       close();
+      sessions.close();
       forgetAll();
       sids.close();
     },
@@ -92,12 +118,6 @@ module.exports = function attach(channel, app, opts = {}, tools) {
       ms > 0 ? setTimeout(tools.settle, ms, token, []) : setImmediate(tools.settle, token, []),
   };
   if (manager) {
-    // The addon returns whether an answer counts: only the first one does.
-    const settle = (token, args) => {
-      if (tools.settle(token, args)) {
-        own(token, args);
-      }
-    };
     host.execute = createCustomManager(manager, log, { ...tools, settle, meetSid: sids.meet });
   }
   // A property by which the addon finds the host: Node-API has no registered symbols before version 9.

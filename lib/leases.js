@@ -24,8 +24,6 @@
 // (before that nothing is left), and one that is forgotten is looked for *after* that, and noted again if it was taken
 // meanwhile. A step that is missing because its process died is made by the next renewal, or by the next sweep.
 
-const { counted } = require('./changed');
-
 /** How often a claim is tried when other processes claim the lease meanwhile. */
 const CLAIMS = 10;
 
@@ -65,7 +63,7 @@ function claim(channel, cb, sid, epoch, ttl) {
   attempt('', CLAIMS);
 
   function attempt(expected, left) {
-    channel._claim([sid], [epoch, CLAIMED, ttl, expected], (err, found) => {
+    ask(channel, '_claim', [sid], [epoch, CLAIMED, ttl, expected], (err, found) => {
       if (err) {
         cb(err);
         return;
@@ -86,7 +84,7 @@ function renew(channel, cb, sid, epoch, ttl) {
   const turns = nonces.get(channel) || new Map();
   nonces.set(channel, turns);
   const turn = turns.get(sid) || 1;
-  channel._renew([sid], [epoch, String(turn), ttl, ''], (err, found) => {
+  ask(channel, '_renew', [sid], [epoch, String(turn), ttl, ''], (err, found) => {
     if (err) {
       cb(err);
       return;
@@ -106,7 +104,7 @@ function renew(channel, cb, sid, epoch, ttl) {
 }
 
 function release(channel, cb, sid, epoch, ttl) {
-  channel._release([sid], [epoch, '', ttl, ''], (err, found) => {
+  ask(channel, '_release', [sid], [epoch, '', ttl, ''], (err, found) => {
     if (err) {
       cb(err);
     } else if (found[0].state === 'lost') {
@@ -118,7 +116,7 @@ function release(channel, cb, sid, epoch, ttl) {
 }
 
 function sweep(channel, cb, sid) {
-  channel._sweep([sid], ['', '', '', ''], (err, found) => {
+  ask(channel, '_sweep', [sid], ['', '', '', ''], (err, found) => {
     if (err) {
       cb(err);
     } else if (found[0].state === 'held') {
@@ -130,13 +128,13 @@ function sweep(channel, cb, sid) {
 }
 
 function list(channel, cb) {
-  channel._notedLeases([''], [], (err, found) => {
+  ask(channel, '_notedLeases', [''], [], (err, found) => {
     if (err) {
       cb(err);
       return;
     }
     const [sids] = found;
-    channel._holders(sids, [], (failed, holders) => {
+    ask(channel, '_holders', sids, [], (failed, holders) => {
       if (failed) {
         cb(failed);
         return;
@@ -151,17 +149,17 @@ function list(channel, cb) {
 
 /** Notes that there is a lease, and answers. */
 function note(channel, cb, sid, result) {
-  channel._noteLease([''], [sid], (err) => (err ? cb(err) : cb(null, result)));
+  ask(channel, '_noteLease', [''], [sid], (err) => (err ? cb(err) : cb(null, result)));
 }
 
 /** Notes that there is no lease any more, and answers. */
 function forget(channel, cb, sid, result) {
-  channel._forgetLease([''], [sid], (err) => {
+  ask(channel, '_forgetLease', [''], [sid], (err) => {
     if (err) {
       cb(err);
       return;
     }
-    channel._holders([sid], [], (failed, holders) => {
+    ask(channel, '_holders', [sid], [], (failed, holders) => {
       if (failed) {
         cb(failed);
       } else if (holders[0].state === 'held') {
@@ -187,7 +185,7 @@ function change(channel, method, cb, sids, uids) {
   for (let i = 0; i < uids.length; i += USERS) {
     parts.push(uids.slice(i, i + USERS));
   }
-  const call = (part, done) => channel[method](sids, part, counted(done));
+  const call = (part, done) => ask(channel, method, sids, part, done);
   each(parts, call, (err, counts) => {
     if (err) cb(err);
     else
@@ -199,23 +197,16 @@ function change(channel, method, cb, sids, uids) {
 }
 
 function members(channel, cb, sids) {
-  channel._online(sids, [], cb);
+  ask(channel, '_online', sids, [], cb);
 }
 
 function count(channel, cb, sids) {
-  channel._countOnline(sids, [], cb);
+  ask(channel, '_countOnline', sids, [], cb);
 }
 
 function isMember(channel, cb, sids, uids) {
-  const call = (uid, done) => channel._isOnline(sids, [uid], done);
-  each(uids, call, (err, found) => {
-    if (err) cb(err);
-    else
-      cb(
-        null,
-        found.map((bits) => bits.map(Boolean)),
-      );
-  });
+  const call = (uid, done) => ask(channel, '_isOnline', sids, [uid], done);
+  each(uids, call, cb);
 }
 
 /** Makes a call for each item, at once, and answers with the first error or with all results. */
@@ -237,4 +228,9 @@ function each(items, call, cb) {
       }
     }),
   );
+}
+
+/** Calls a method of the addon (src/binding/service/sessions.rs), whose answer is JSON. */
+function ask(channel, method, sids, items, cb) {
+  channel[method](sids, items, (err, text) => (err ? cb(err) : cb(null, JSON.parse(text))));
 }

@@ -154,7 +154,7 @@ stores('leases', (ctx) => {
     await next.add('s1', 'u1');
     // As it was sent before the other one: it expects that no epoch holds the lease.
     const late = promisify(old.service._claim.bind(old.service));
-    const [lease] = await late(['s1'], ['e1', '0', String(MINUTE), '']);
+    const [lease] = JSON.parse(await late(['s1'], ['e1', '0', String(MINUTE), '']));
     assert.strictEqual(lease.state, 'lost');
     assert.strictEqual((await next.renew('s1', 'e2')).state, 'held');
     assert.deepStrictEqual(await next.members('s1'), [['u1']]);
@@ -167,7 +167,7 @@ stores('leases', (ctx) => {
     await one.add('s1', 'u1');
     const second = await claim(['s1'], ['e1', '0', String(MINUTE), '']);
     assert.deepStrictEqual(
-      [first, second].map(([{ state, count }]) => [state, count]),
+      [first, second].map((text) => JSON.parse(text)).map(([{ state, count }]) => [state, count]),
       [
         ['held', 0],
         ['held', 0],
@@ -216,7 +216,7 @@ stores('leases', (ctx) => {
     one.service.add('room', 'u1', 's1', (err) => calls.push(err));
     await one.claim('s1', 'e1');
     await one.service.promises.stop(true);
-    await assert.rejects(one.renew('s1', 'e1'), { code: 'ERR_GLOBAL_CHANNEL_INVALID_STATE' });
+    await assert.rejects(one.renew('s1', 'e1'), { code: 'ERR_GLOBAL_CHANNEL_STOPPED' });
     assert.deepStrictEqual(calls, [null]);
   });
 

@@ -110,7 +110,7 @@ stores('H pushes without a channel', (ctx) => {
     const service = await started(ctx.store, {}, createApp());
     const { err } = await call(service, 'pushMessageByUids', 'connector', 'r', {}, ['1'], {});
     assert.strictEqual(err.code, 'ERR_GLOBAL_CHANNEL_UNSUPPORTED');
-    assert.match(err.message, /membership/);
+    assert.match(err.message, /option sessions/);
   });
 
   ours('H13 broadcast calls the framework’s remote on each frontend of the type', async () => {

@@ -72,6 +72,7 @@ const OLD = {
 const RIGHT = {
   name: 'n',
   uid: 'u',
+  uids: ['u'],
   sid: 's1',
   members: [{ uid: 'u', sid: 's1' }],
   serverType: 'connector',
@@ -89,7 +90,7 @@ const TABLE = Object.fromEntries(
 );
 
 /** The scopes of methods that do not ask the store: they are in pushes/. */
-const WITHOUT_STORE = ['pushUids', 'broadcast'];
+const WITHOUT_STORE = ['pushUids', 'broadcast', 'users', 'userOn', 'online'];
 
 /** The methods of the store that have arguments, with arguments that are right; the callback is left out. */
 const METHODS = methodsWith({});
@@ -99,6 +100,16 @@ const OTHERS = {
   pushMessageByUids: ['connector', 'onChat', { t: 1 }, ['u'], { sid: 's1' }],
   broadcast: ['connector', 'onChat', { t: 1 }, {}],
 };
+
+/** The methods that need option `sessions`, with arguments that are right. */
+const ONLINE = {
+  getSidsByUid: [['u']],
+  isOnline: ['u'],
+  getOnlineCount: ['connector'],
+};
+
+/** The methods that always answer that they are not available yet. */
+const NOT_YET = { getChannelsByUid: ['u', null], leaveAll: ['u', 's1'] };
 
 /** {@link METHODS} with these arguments in the place of others, by their names. */
 function methodsWith(values) {
@@ -147,5 +158,7 @@ module.exports = {
   methodsWith,
   METHODS,
   OTHERS,
+  ONLINE,
+  NOT_YET,
   TABLE,
 };

@@ -29,8 +29,8 @@ pub struct Host {
     room: Ref,
     /// `(at, sids, route, msg, opts, callback, name)`: puts a push at that place in `calls`.
     hold: Ref,
-    /// `(at, seq, sids, route, msg, opts, callback, uids | null)`: the same for a push to users, or to all sessions, whose
-    /// lists are known.
+    /// `(at, seq, sids, route, msg, opts, callback, uids | null, isSought)`: the same for a push to users, or to all
+    /// sessions, whose lists are known; with `isSought`, to users who may be on any of `sids`.
     hold_own: Ref,
     /// `(at, sids, callback, names)`: puts a call that is answered by frontend there; without `names` it is about one
     /// channel.
@@ -60,6 +60,12 @@ pub struct Host {
     execute: Option<Ref>,
     /// `(token, ms)`: settles `token` after `ms` milliseconds.
     wait: Ref,
+    /// `(token)`: claims this frontend's lease (`lib/sessions/`), and settles `token`.
+    begin_sessions: Ref,
+    /// `(token)`: releases it, and settles `token`.
+    end_sessions: Ref,
+    /// `(token, method, …args)`: answers a question of who is online by settling `token`.
+    ask_online: Ref,
     /// `(token, option, argument)`: calls a function among the options and answers the question `token`.
     ask: Ref,
     /// `(level, line, part)`: writes a log line, tagged with `part`.
@@ -133,6 +139,9 @@ impl Host {
                 .then(|| function("execute"))
                 .transpose()?,
             wait: function("wait")?,
+            begin_sessions: function("beginSessions")?,
+            end_sessions: function("endSessions")?,
+            ask_online: function("askOnline")?,
             ask: function("ask")?,
             log: function("log")?,
             last: RefCell::default(),
@@ -246,7 +255,7 @@ impl Host {
     }
 
     /// Holds the push `seq`, to `uids` or to all sessions, so that its answer is [`Outcome::Own`]: route, msg, opts and the
-    /// callback.
+    /// callback. With `is_sought` the host asks who is online and settles it, without it the caller does.
     ///
     /// [`Outcome::Own`]: crate::binding::service::call::Outcome::Own
     #[expect(clippy::cast_precision_loss, reason = "numbers stay below 2^53")]
@@ -257,6 +266,7 @@ impl Host {
         servers: &Servers,
         values: [Unknown; 4],
         uids: Option<Vec<String>>,
+        is_sought: bool,
     ) -> napi::Result<()> {
         let args = Args::new()
             .with(env, self.place(seq))?
@@ -265,7 +275,8 @@ impl Host {
         let args = values
             .into_iter()
             .try_fold(args, |args, value| args.with(env, value))?;
-        self.hold_own.call(env, args.with(env, uids)?).map(drop)
+        let args = args.with(env, uids)?.with(env, is_sought)?;
+        self.hold_own.call(env, args).map(drop)
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "there are fewer places")]
@@ -324,6 +335,29 @@ impl Host {
         self.wait
             .call(env, Args::new().with(env, token as f64)?.with(env, ms)?)
             .map(drop)
+    }
+
+    /// Claims this frontend's lease, and settles `token`.
+    #[expect(clippy::cast_precision_loss, reason = "tokens stay below 2^53")]
+    pub fn begin_sessions(&self, env: &Env, token: u64) -> napi::Result<()> {
+        self.begin_sessions
+            .call(env, Args::new().with(env, token as f64)?)
+            .map(drop)
+    }
+
+    /// Releases this frontend's lease, if it has one, and settles `token`.
+    #[expect(clippy::cast_precision_loss, reason = "tokens stay below 2^53")]
+    pub fn end_sessions(&self, env: &Env, token: u64) -> napi::Result<()> {
+        self.end_sessions
+            .call(env, Args::new().with(env, token as f64)?)
+            .map(drop)
+    }
+
+    /// Asks who is online; the answer settles `token`.
+    #[expect(clippy::cast_precision_loss, reason = "tokens stay below 2^53")]
+    pub fn ask_online(&self, env: &Env, token: u64, method: &str, args: Args) -> napi::Result<()> {
+        let head = Args::new().with(env, token as f64)?.with(env, method)?;
+        self.ask_online.call(env, head.append(args)).map(drop)
     }
 
     /// Calls the function that is option `option`, which answers the question `token`.

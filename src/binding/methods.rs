@@ -77,6 +77,11 @@ methods! {
     PushMessage: "pushMessage", Push, read(ReadOp::Members), Plain;
     PushMessageByUids: "pushMessageByUids", PushUids, None, Plain;
     Broadcast: "broadcast", Broadcast, None, Plain;
+    GetSidsByUid: "getSidsByUid", Users, None, Undefined;
+    AreOnline: "isOnline", Users, None, Undefined;
+    GetOnlineCount: "getOnlineCount", OnlineCount, None, Undefined;
+    GetChannelsByUid: "getChannelsByUid", UserOn, None, Undefined;
+    LeaveAll: "leaveAll", UserOn, None, Undefined;
     DestroyChannel: "destroyChannel", Frontends, write(WriteOp::Delete), Plain;
     Clean: "clean", Store, Some(Code::Clean), Plain;
     }
@@ -137,6 +142,12 @@ pub enum Arguments {
     PushUids,
     /// A push to all sessions on all servers of a type.
     Broadcast,
+    /// One user or several, wherever they are.
+    Users,
+    /// One user on one frontend, or on all.
+    UserOn,
+    /// All users on servers of a type, or on all.
+    OnlineCount,
     /// A channel on all frontends.
     Frontends,
     /// The whole store.
@@ -163,6 +174,9 @@ impl Arguments {
             Self::Push => &["serverType", "route", "msg", "channelName", "opts"],
             Self::PushUids => &["serverType", "route", "msg", "uids", "opts"],
             Self::Broadcast => &["serverType", "route", "msg", "opts"],
+            Self::Users => &["uids"],
+            Self::UserOn => &["uid", "sid"],
+            Self::OnlineCount => &["serverType"],
             Self::Frontends => &["name", "opts"],
             Self::Store => &[],
             Self::Lease | Self::LeaseKeys | Self::Leases | Self::Online => &["sids", "items"],
@@ -188,6 +202,9 @@ impl Arguments {
             Self::Push => "push",
             Self::PushUids => "pushUids",
             Self::Broadcast => "broadcast",
+            Self::Users => "users",
+            Self::UserOn => "userOn",
+            Self::OnlineCount => "online",
             Self::Frontends => "frontends",
             Self::Store => "store",
             Self::Lease | Self::LeaseKeys | Self::Leases | Self::Online => "registry",

@@ -7,6 +7,7 @@ mod fan_out;
 mod kinds;
 mod read;
 mod redis;
+mod sessions;
 mod store;
 mod table;
 #[cfg(test)]
@@ -20,6 +21,7 @@ pub use self::{
     fan_out::FanOut,
     kinds::Kind,
     read::{Raw, Source},
+    sessions::Sessions,
     store::Store,
     table::{For, OnSlow, Row, Seen, TABLE, fields},
 };
@@ -57,6 +59,8 @@ pub struct Options {
     pub rpc_no_delay: bool,
     /// How a frontend sends one message to many sessions; `None` = as the framework does.
     pub fan_out: Option<FanOut>,
+    /// The registry of who is online; `None` = there is none.
+    pub sessions: Option<Sessions>,
     /// The maximum size of the member cache in bytes; `None` = no cache.
     pub cache: Option<usize>,
     /// The driver's timeouts and bounds.
@@ -121,8 +125,10 @@ impl Options {
         read.switch(&SOCKET)?;
         let hash_tag = read.flag(&HASH_TAG)?;
         let default = Limits::default();
+        let prefix = prefix(&read, &store, hash_tag)?;
         Ok(Self {
-            prefix: prefix(&read, &store, hash_tag)?,
+            sessions: sessions::sessions(&read, &store, &prefix)?,
+            prefix,
             hash_tag,
             clean_on_start_up: read.truthy(&CLEAN_ON_START_UP),
             wait_for_start: read.flag(&WAIT_FOR_START)?,

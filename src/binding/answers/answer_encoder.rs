@@ -32,9 +32,7 @@ impl Service {
                 break;
             };
             may_panic("tape");
-            if !call.kind.is_internal() {
-                latencies.add(call.at);
-            }
+            latencies.add(call.at);
             let written = grown.and_then(|_| self.write_answer(tape, call.kind, outcome));
             if let Err(failed) = written {
                 // A list is too long for JavaScript. Nothing of the answer is on the tape.
@@ -96,11 +94,9 @@ impl Service {
     /// Writes the answer to a call on the tape.
     fn write_answer(&self, tape: &mut Tape, kind: Kind, outcome: Outcome) -> napi::Result<()> {
         match outcome {
-            Outcome::Store(Ok(Reply::Done | Reply::Removed(_))) => tape.done(),
+            // The session registry takes no number (`service/sessions.rs`).
+            Outcome::Store(Ok(Reply::Done | Reply::Removed(_) | Reply::Lease(_))) => tape.done(),
             Outcome::Store(Ok(Reply::Changed(count))) => tape.changed(count),
-            Outcome::Store(Ok(Reply::Lease(lease))) => {
-                self.write_lists(tape, Word::Each, &[Ok(Value::Lease(lease))])?;
-            }
             Outcome::Store(Ok(Reply::Values(values))) => self.write_values(tape, kind, &values)?,
             Outcome::Store(Err(error)) => self.write_error(tape, kind.shape(), &error)?,
             Outcome::Own if kind.is_push() => {
@@ -128,7 +124,6 @@ impl Service {
             return self.write_error(tape, kind.shape(), error);
         }
         match kind.value() {
-            _ if kind.is_internal() => self.write_lists(tape, Word::Each, values),
             Some(ValueKind::Int) => {
                 let sum = values.iter().flatten().filter_map(Value::int).sum();
                 let number = Tape::number(&self.env, sum)?;

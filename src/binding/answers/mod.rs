@@ -65,7 +65,7 @@ impl Service {
             Event::Answer(token, reply) if token >= LATE => {
                 self.log_cleaned(&reply, CLEAN_FIRST);
                 let late = self.late.borrow_mut().remove(&token);
-                late.map_or(Ok(()), |late| self.reply_late(late, reply.map(drop)))
+                late.map_or(Ok(()), |late| self.reply_late(late, reply))
             }
             Event::Answer(seq, reply) => {
                 self.log_cleaned(&reply, CLEAN_CALLED);
@@ -157,10 +157,11 @@ impl Service {
     }
 
     /// Handles the store's answer to a [`Late`].
-    fn reply_late(self: &Rc<Self>, late: Late, reply: Result<()>) -> napi::Result<()> {
+    fn reply_late(self: &Rc<Self>, late: Late, reply: Result<Reply>) -> napi::Result<()> {
         match (late, reply) {
-            (Late::CleanFirst, Ok(())) => self.started(),
+            (Late::CleanFirst, Ok(_)) => self.store_ready(),
             (Late::CleanFirst, Err(error)) => self.start_failed(&error),
+            (Late::Registry(callback), reply) => self.answer_registry(callback, reply),
             _ => Ok(()),
         }
     }
@@ -176,8 +177,9 @@ impl Service {
         };
         match late {
             Late::Start if !failed()? => self.store_started()?,
-            Late::CleanFirst if !failed()? => self.started()?,
-            Late::Start | Late::CleanFirst => {
+            Late::CleanFirst if !failed()? => self.store_ready()?,
+            Late::Claim if !failed()? => self.started()?,
+            Late::Start | Late::CleanFirst | Late::Claim => {
                 let error: Unknown = args.get_element(0)?;
                 self.counts.foreign_error(&self.env, &error);
                 let starters = self.starters.take();
@@ -188,12 +190,15 @@ impl Service {
                     starter.call(&self.env, Args::new().spread(args)?)?;
                 }
             }
+            Late::Release => self.stop_driver(),
             Late::Stop => {
                 let stopped = || Outcome::Store(Err(Error::Stopped));
                 self.calls.borrow_mut().settle_all(stopped);
                 self.store_ended();
                 self.nudge();
             }
+            // The store answers it, not the host.
+            Late::Registry(_) => {}
             // None if the service has ended early.
             Late::Drained if self.ending.get() == Ending::Done => {}
             Late::Drained => self.host()?.fail_pushes(&self.env)?,

@@ -40,8 +40,6 @@ shared! {
         Groups = "GROUPS",
         /// One call is done, which changed n members.
         Changed = "CHANGED",
-        /// Answers a call with an array of the n values that follow.
-        Each = "EACH",
     }
 }
 

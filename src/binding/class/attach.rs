@@ -100,6 +100,7 @@ pub fn attach(
     tools.set_named_property("cleanOnStartUp", service.options.clean_on_start_up)?;
     tools.set_named_property("rpcNoDelay", service.options.rpc_no_delay)?;
     tools.set_named_property("fanOut", fan_out(env, service.options.fan_out)?)?;
+    tools.set_named_property("sessions", sessions(env, service)?)?;
     tools.set_named_property("manager", described(env, service)?)?;
     let args = Args::new()
         .with(env, channel)?
@@ -123,6 +124,19 @@ pub fn fan_out(env: &Env, option: Option<FanOut>) -> napi::Result<Option<Object<
     )?;
     object.set("onSlow", option.on_slow.name())?;
     object.set("lists", option.lists)?;
+    Ok(Some(object))
+}
+
+/// Makes options `sessions` and `leaseTtl` for the host; `null` without a registry.
+fn sessions<'env>(env: &'env Env, service: &Service) -> napi::Result<Option<Object<'env>>> {
+    let Some(option) = service.options.sessions else {
+        return Ok(None);
+    };
+    let mut object = Object::new(env)?;
+    let ttl = u32::try_from(option.lease_ttl.as_millis()).unwrap_or(u32::MAX);
+    object.set("leaseTtl", ttl)?;
+    let longest = u32::try_from(service.sizes.member).unwrap_or(u32::MAX);
+    object.set("longestUid", longest)?;
     Ok(Some(object))
 }
 

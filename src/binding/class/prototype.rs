@@ -115,6 +115,15 @@ pub extern "C" fn store_method<const KIND: usize>(
             let (opts, cb) = optional(&service.env, opts, cb)?;
             service.broadcast(kind, &server_type, [route, msg, opts, cb])
         }),
+        Arguments::Users => store(env, info, kind, |service, [uids, cb]| {
+            service.of_users(kind, &uids, &cb)
+        }),
+        Arguments::UserOn => store(env, info, kind, |service, [uid, sid, cb]| {
+            service.of_user_on(kind, [uid, sid], &cb)
+        }),
+        Arguments::OnlineCount => store(env, info, kind, |service, [server_type, cb]| {
+            service.of_online(kind, &server_type, &cb)
+        }),
         Arguments::Frontends => store(env, info, kind, |service, [name, opts, cb]| {
             let (opts, cb) = optional(&service.env, opts, cb)?;
             service.of_frontends(kind, [name, opts], &cb)

@@ -160,6 +160,7 @@ impl Service {
             stats.set(name, pushed.get_named_property::<f64>(name)?)?;
         }
         stats.set("fanOut", host.get_named_property::<Object>("fanOut")?)?;
+        stats.set("sessions", host.get_named_property::<Unknown>("sessions")?)?;
         let copy: Function<Args> = host.get_named_property("copy")?;
         let stats = copy.call(Args::new().with(env, stats)?)?;
         // SAFETY: napi-rs checks the type.

@@ -3,7 +3,11 @@
 
 use std::time::Instant;
 
-use crate::{binding::methods::Kind, command::Reply, error::Result};
+use crate::{
+    binding::{methods::Kind, values::js::Callback},
+    command::Reply,
+    error::Result,
+};
 
 /// The state of an instance. 0.0.7's `state` is 0, 0, 1, 2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +51,12 @@ pub enum Late {
     Start,
     /// The `clean` of `cleanOnStartUp`.
     CleanFirst,
+    /// The claim of this frontend's lease.
+    Claim,
+    /// Its release, before the store is closed.
+    Release,
+    /// A call of the session registry.
+    Registry(Callback),
     Stop,
     /// The timer of the drain time.
     Drained,

@@ -117,18 +117,27 @@ impl Service {
         }
         self.hold_host(channel)?;
         self.ending.set(Ending::Store(Instant::now()));
-        let outbox = self.open_outbox()?;
+        self.open_outbox()?;
         if self.is_custom() {
             return self.execute(self.later(Late::Stop), "stop", force);
         }
+        if self.options.sessions.is_some() && before != State::Inited {
+            let token = self.later(Late::Release);
+            return self.host()?.end_sessions(&self.env, token);
+        }
+        self.stop_driver();
+        Ok(())
+    }
+
+    /// Tells the driver to answer what it can within the drain time, and to end.
+    pub fn stop_driver(&self) {
         if self.driver.borrow().is_some() && self.died.borrow().is_none() {
             self.input.borrow_mut().stop = true;
             self.flush();
         } else {
             self.store_ended();
-            outbox.nudge();
+            self.nudge();
         }
-        Ok(())
     }
 
     /// Notes that the store will not answer any more.
@@ -144,7 +153,7 @@ impl Service {
             return Ok(());
         }
         if !self.options.clean_on_start_up {
-            return self.started();
+            return self.store_ready();
         }
         if self.is_custom() {
             self.log_passed_clean(CLEAN_FIRST);
@@ -167,6 +176,16 @@ impl Service {
     pub fn log_passed_clean(&self, why: &str) {
         let line = format!("clean is passed to the channel manager, because {why}");
         self.log("info", &line, None);
+    }
+
+    /// Continues the start when the store is as the app wants it: with option `sessions` a frontend claims its lease,
+    /// before the first client can connect.
+    pub fn store_ready(self: &Rc<Self>) -> napi::Result<()> {
+        if self.options.sessions.is_none() || self.state.get() != State::Starting {
+            return self.started();
+        }
+        let token = self.later(Late::Claim);
+        self.host()?.begin_sessions(&self.env, token)
     }
 
     /// Completes a start: calls are accepted from now on.
@@ -215,6 +234,7 @@ impl Service {
         self.calls
             .borrow_mut()
             .settle_all(|| Outcome::Store(Err(error.clone())));
+        self.fail_registry(&error);
         self.start_failed(&error)?;
         self.store_ended();
         Ok(())
@@ -257,6 +277,7 @@ impl Service {
     /// Releases the connection, the outbox (so that the process can exit), and the host.
     fn close(&self) {
         self.driver.borrow_mut().take();
+        self.fail_registry(&Error::Stopped);
         self.input.take();
         self.outbox.borrow_mut().take();
         self.masters.take();

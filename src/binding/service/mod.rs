@@ -16,6 +16,7 @@ pub(in crate::binding) mod pushes;
 pub(in crate::binding) mod questions;
 mod sessions;
 mod sids;
+mod users;
 
 use std::{
     cell::{Cell, RefCell},
@@ -187,18 +188,6 @@ impl Service {
     /// Checks whether a call may go to the store now; the error says why not.
     pub fn admit(&self) -> Result<()> {
         self.admit_parts(1)
-    }
-
-    /// Checks whether a call of the session registry may go to the store now. There is always room for it: without its
-    /// lease a busy frontend would count as dead.
-    pub fn admit_registry(&self) -> Result<()> {
-        if self.state.get() != State::Started {
-            return Err(Error::InvalidState);
-        }
-        match &*self.died.borrow() {
-            Some(words) => Err(Error::Internal(words.clone())),
-            None => Ok(()),
-        }
     }
 
     /// The same for a call of this number of parts.

@@ -17,7 +17,7 @@ use crate::{
         },
     },
     command::Code,
-    error::{Error, Result},
+    error::Result,
     list::Groups,
 };
 
@@ -128,11 +128,12 @@ impl Service {
         pairs.map(key).collect()
     }
 
-    /// Executes methods that push to users of one frontend (`opts.sid`), without asking the store.
+    /// Executes methods that push to users: of one frontend (`opts.sid`), without asking the store, or wherever they are
+    /// online.
     pub fn push_to_uids(
         &self,
         kind: Kind,
-        _server_type: &Unknown,
+        server_type: &Unknown,
         uids: Unknown,
         values: [Unknown; 4],
     ) -> napi::Result<()> {
@@ -140,13 +141,16 @@ impl Service {
         let Some(host) = self.admitted(kind, cb)? else {
             return Ok(());
         };
-        let read = match (args::texts(&uids, "uids")?, push_options::sid(&self.env, opts)?) {
+        let read = match (
+            args::texts(&uids, "uids")?,
+            push_options::sid(&self.env, opts)?,
+        ) {
             (Ok(uids), Ok(Some(sid))) => Ok((uids, sid)),
-            (Ok(_), Ok(None)) => Err(Error::Unsupported(
-                "pushMessageByUids without opts.sid has to know where the users are, which needs option membership: \
-                 'session' (not available yet)"
-                    .to_owned(),
-            )),
+            (Ok(uids), Ok(None)) => match self.check_registry("pushMessageByUids without opts.sid")
+            {
+                Ok(()) => return self.push_to_online(kind, server_type, uids, values),
+                Err(error) => Err(error),
+            },
             (Err(error), _) | (_, Err(error)) => Err(error),
         };
         let (uids, sid) = match read {
@@ -157,6 +161,25 @@ impl Service {
         let servers = Servers::new(&self.env, vec![sid])?;
         self.push_in_turn(&host, kind, &servers, Some(uids), values)?;
         self.meet_new_sids(&host)
+    }
+
+    /// Pushes to users on each server of a type where they are online.
+    fn push_to_online(
+        &self,
+        kind: Kind,
+        server_type: &Unknown,
+        uids: Vec<String>,
+        values: [Unknown; 4],
+    ) -> napi::Result<()> {
+        let [.., cb] = &values;
+        if let Err(error) = self.check_uids(&uids) {
+            return self.refuse(kind, cb, &error);
+        }
+        let Some((host, servers)) = self.servers(kind, cb, server_type)? else {
+            return Ok(());
+        };
+        let hold = |seq| host.hold_own_push(&self.env, seq, &servers, values, Some(uids), true);
+        self.take_call(&host, kind, hold).map(drop)
     }
 
     /// Executes methods that push to all sessions on servers of a type, without asking the store.
@@ -193,7 +216,7 @@ impl Service {
             return Ok(());
         }
         let seq = self.take_call(host, kind, |seq| {
-            host.hold_own_push(&self.env, seq, servers, values, uids)
+            host.hold_own_push(&self.env, seq, servers, values, uids, false)
         })?;
         self.calls.borrow_mut().settle(seq, Outcome::Own);
         self.nudge();

@@ -1,23 +1,34 @@
 //! The methods of the session registry, which `lib/leases.js` calls: the leases of frontends ([`crate::lease`]) and the sets
-//! of their online users. They are calls to the store as any other, in call order, but are not counted as calls of the
-//! app.
+//! of their online users. The store executes them in order with the calls of the app, but they take no number among
+//! these: the app's questions of who is online are answered from them, and a later number would wait for an earlier one.
+//! They are not counted as calls of the app, and are accepted during a start and until the lease is released in a stop.
+//!
+//! An answer is JSON, since these calls are few: a count of changes, or an array with a value for each frontend.
+
+use std::fmt::Write as _;
 
 use napi::Unknown;
 
 use crate::{
     binding::{
         methods::{Arguments, Kind},
-        service::Service,
-        values::args,
+        service::{
+            Service,
+            call::{Late, State},
+        },
+        values::{
+            args, errors,
+            js::{Args, Callback, call_back},
+        },
     },
+    command::{Reply, Value},
     error::{Error, Result},
     keys::Key,
     options::Store,
 };
 
 impl Service {
-    /// Executes a method about these frontends; `items` are the users, or the arguments of an operation on a lease. It is
-    /// answered by a count of changes, or by an array with a value for each frontend.
+    /// Executes a method about these frontends; `items` are the users, or the arguments of an operation on a lease.
     pub fn registry(
         &self,
         kind: Kind,
@@ -35,13 +46,58 @@ impl Service {
             Ok(checked) => checked,
             Err(error) => return self.refuse(kind, cb, &error),
         };
+        let Some(code) = kind.code().filter(|_| !keys.is_empty()) else {
+            let args = Args::new().with_null(&self.env)?.with(&self.env, "[]")?;
+            return call_back(&self.env, cb, args);
+        };
         let host = self.host()?;
-        if keys.is_empty() {
-            return self.answer_in_turn(&host, kind, cb);
-        }
+        let token = self.later(Late::Registry(Callback::new(cb)?));
         self.pack_given_keys(&keys);
         self.pack_items(items.iter());
-        self.call(&host, kind, cb)
+        self.input.borrow_mut().calls.end_call(token, code);
+        self.flush_soon(&host)
+    }
+
+    /// Answers a method with what the store has answered.
+    pub fn answer_registry(&self, callback: Callback, reply: Result<Reply>) -> napi::Result<()> {
+        let env = &self.env;
+        let args = match reply.and_then(|reply| json(&reply)) {
+            Ok(text) => Args::new().with_null(env)?.with(env, text)?,
+            Err(error) => Args::new().with(env, errors::to_js(env, &error)?)?,
+        };
+        callback.call(env, args)
+    }
+
+    /// Answers all methods with an error, because the store will not answer any more; nor are a claim and a release
+    /// waited for.
+    pub fn fail_registry(&self, error: &Error) {
+        let late = self.late.take().into_iter();
+        let (registry, others): (Vec<_>, Vec<_>) =
+            late.partition(|(_, late)| matches!(late, Late::Registry(_)));
+        let is_claim = |late: &Late| matches!(late, Late::Claim | Late::Release);
+        let others = others.into_iter().filter(|(_, late)| !is_claim(late));
+        self.late.borrow_mut().extend(others);
+        for (_, late) in registry {
+            if let Late::Registry(callback) = late {
+                // Fails only in an environment that is gone.
+                let _ = self.answer_registry(callback, Err(error.clone()));
+            }
+        }
+    }
+
+    /// Checks whether a call of the session registry may go to the store now. There is always room for it: without its
+    /// lease a busy frontend would count as dead.
+    fn admit_registry(&self) -> Result<()> {
+        if let Some(words) = &*self.died.borrow() {
+            return Err(Error::Internal(words.clone()));
+        }
+        let late = self.late.borrow();
+        match self.state.get() {
+            State::Inited => Err(Error::InvalidState),
+            State::Starting | State::Started => Ok(()),
+            State::Closed if late.values().any(|late| matches!(late, Late::Release)) => Ok(()),
+            State::Closed => Err(Error::Stopped),
+        }
     }
 
     fn registry_keys(&self, kind: Kind, sids: &[String]) -> Result<Vec<Key>> {
@@ -76,4 +132,29 @@ impl Service {
             None => Ok(made),
         }
     }
+}
+
+/// Returns an answer of the store as JSON.
+fn json(reply: &Reply) -> Result<String> {
+    let values = match reply {
+        Reply::Done => return Ok("0".to_owned()),
+        Reply::Changed(count) | Reply::Removed(count) => return Ok(count.to_string()),
+        Reply::Lease(lease) => return Ok(format!("[{}]", lease.json())),
+        Reply::Values(values) => values,
+    };
+    let mut text = String::from("[");
+    for (index, value) in values.iter().enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        // Does not fail: it writes to memory.
+        let _ = match value.as_ref().map_err(Clone::clone)? {
+            Value::List(list) => text.write_str(list.json()),
+            Value::Int(number) => write!(text, "{number}"),
+            Value::Bool(is) => write!(text, "{is}"),
+            Value::Lease(lease) => text.write_str(&lease.json()),
+        };
+    }
+    text.push(']');
+    Ok(text)
 }

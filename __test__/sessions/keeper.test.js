@@ -1,0 +1,186 @@
+'use strict';
+
+/**
+ * The keeper of a frontend's lease (lib/sessions/keeper.js) against a store whose answers come when the test says so: the orders of
+ * events that a real store does not give at will.
+ */
+
+const assert = require('assert');
+const { EventEmitter } = require('events');
+const { afterEach, describe, it } = require('node:test');
+const createKeeper = require('../../lib/sessions/keeper');
+const { until, nothingFor } = require('../support/until');
+
+const TIMEOUT = 20000;
+const TTL = 60;
+
+/** A store that answers at once, but for the operations in `held`; `list` is what it has. */
+function createStore() {
+  const store = { log: [], list: new Set(), held: new Set(), waiting: [], state: 'held' };
+  const answers = {
+    claim: () => ({ previous: null, removed: 0 }),
+    renew: () => store.state,
+    release: () => ({}),
+    members: () => [...store.list],
+    add: (sid, uids) => uids.forEach((uid) => store.list.add(uid)),
+    remove: (sid, uids) => uids.forEach((uid) => store.list.delete(uid)),
+  };
+  for (const [op, answer] of Object.entries(answers)) {
+    store[op] = (...args) => {
+      store.log.push([op, ...args.slice(1)]);
+      return new Promise((resolve, reject) => {
+        const settle = (err) => {
+          if (err) reject(err);
+          else resolve(answer(...args));
+        };
+        if (store.held.has(op)) store.waiting.push(settle);
+        else settle();
+      });
+    };
+  }
+  store.writes = () => store.log.filter(([op]) => op === 'add' || op === 'remove');
+  /** Answers what waits, with an error if there is one. */
+  store.go = (err) => store.waiting.splice(0).forEach((settle) => settle(err));
+  return store;
+}
+
+function createFrontend(options = {}) {
+  const sessions = new Map();
+  const event = new EventEmitter();
+  const service = { forEachBindedSession: (each) => sessions.forEach((session) => each(session)) };
+  const app = { event, get: (name) => (name === 'sessionService' ? service : undefined) };
+  const [store, lines] = [createStore(), []];
+  const limits = { leaseTtl: TTL, longestUid: 100, ...options };
+  const keeper = createKeeper(app, 's1', store, (...line) => lines.push(line), limits);
+  running.push(keeper);
+  return {
+    keeper,
+    store,
+    lines,
+    open(id, uid) {
+      sessions.set(id, { id, uid });
+      event.emit('bind_session', { id, uid });
+    },
+    close(id) {
+      sessions.delete(id);
+      event.emit('close_session', { id, uid: null });
+    },
+  };
+}
+
+const running = [];
+afterEach(() => running.splice(0).forEach((keeper) => keeper.close()));
+
+const row = (title, fn) => it(title, { timeout: TIMEOUT }, fn);
+
+describe('the keeper of a lease', () => {
+  row('a user who closes before a comparison has added him is not added', async () => {
+    const { keeper, store, open, close } = createFrontend({ leaseTtl: 60000 });
+    store.held.add('members');
+    const begun = keeper.begin();
+    await until(() => store.waiting.length === 1, 'the comparison to read the list');
+    // Two chunks, of which the second is written after the close.
+    for (let n = 0; n < 1500; n += 1) open(n, `u${n}`);
+    store.log.length = 0;
+    store.list.clear();
+    store.held = new Set(['add']);
+    store.go();
+    await until(() => store.waiting.length > 0, 'the first chunk');
+    close(1499);
+    store.held.clear();
+    store.go();
+    await begun;
+    assert.strictEqual(store.list.has('u1498'), true);
+    assert.strictEqual(store.list.has('u1499'), false);
+    assert.ok(!store.log.some(([op, uids]) => op === 'add' && uids.includes('u1499')));
+  });
+
+  row('a burst has a bounded number of writes, and a comparison does the rest', async () => {
+    const { keeper, store, open } = createFrontend({ leaseTtl: 60000 });
+    await keeper.begin();
+    store.held.add('add');
+    for (let n = 0; n < 5000; n += 1) open(n, `u${n}`);
+    assert.strictEqual(store.waiting.length, 256);
+    store.held.clear();
+    store.go();
+    await until(() => store.list.size === 5000, 'all users to be in the list');
+    assert.strictEqual(keeper.stats().added, 5000 - 256);
+    assert.ok(store.writes().length < 256 + 10);
+  });
+
+  row('a write that fails is made up for by the next renewal', async () => {
+    const { keeper, store, open, lines } = createFrontend();
+    await keeper.begin();
+    store.held.add('add');
+    open(1, 'alice');
+    store.go(new Error('the store is away'));
+    store.held.clear();
+    await until(() => store.list.has('alice'), 'alice to be in the list');
+    assert.ok(
+      lines.some(([level, line]) => level === 'warn' && /with the next renewal/.test(line)),
+    );
+  });
+
+  row('a renewal that fails is tried again sooner, and an outage is logged once', async () => {
+    const { keeper, store, lines } = createFrontend({ leaseTtl: 600 });
+    await keeper.begin();
+    store.held.add('renew');
+    for (let n = 1; n <= 4; n += 1) {
+      await until(() => store.waiting.length === 1, `attempt ${n}`);
+      store.go(new Error('the store is away'));
+    }
+    assert.strictEqual(lines.length, 1);
+    store.held.clear();
+    store.go();
+    await until(() => keeper.stats().renewals >= 1, 'a renewal');
+    assert.ok(keeper.stats().failedRenewals >= 4);
+    assert.strictEqual(keeper.stats().lease.state, 'held');
+  });
+
+  row('without the lease nothing is written until it is held again', async () => {
+    const { keeper, store, open, lines } = createFrontend();
+    await keeper.begin();
+    open(1, 'alice');
+    await until(() => store.list.has('alice'), 'alice to be in the list');
+    store.state = 'lost';
+    await until(() => keeper.stats().lease.state === 'lost', 'the lease to be lost');
+    store.list.clear();
+    store.log.length = 0;
+    open(2, 'bob');
+    await nothingFor(3 * TTL);
+    assert.deepStrictEqual(store.writes(), []);
+    assert.strictEqual(lines.filter(([level]) => level === 'error').length, 1);
+    store.state = 'regained';
+    await until(() => store.list.size === 2, 'both to be in the list');
+    assert.ok(keeper.stats().regained >= 1);
+  });
+
+  row('a release during the claim comes after it, and a comparison writes no more', async () => {
+    const { keeper, store, open } = createFrontend();
+    store.held.add('claim');
+    const begun = keeper.begin();
+    open(1, 'alice');
+    const ended = keeper.end();
+    await nothingFor(20);
+    const ops = () => store.log.map(([op]) => op);
+    assert.deepStrictEqual(ops(), ['claim']);
+    store.held.clear();
+    store.go();
+    await Promise.all([begun, ended]);
+    assert.deepStrictEqual(ops(), ['claim', 'release']);
+    open(2, 'bob');
+    await nothingFor(2 * TTL);
+    assert.deepStrictEqual(store.writes(), []);
+  });
+
+  row('a uid that the store does not take is left out, with one line in the log', async () => {
+    const { keeper, store, open, lines } = createFrontend();
+    await keeper.begin();
+    open(1, 'ü'.repeat(51));
+    open(2, 'ü'.repeat(52));
+    open(3, 'ü'.repeat(50));
+    await until(() => store.list.has('ü'.repeat(50)), 'the short one');
+    assert.strictEqual(store.list.size, 1);
+    assert.strictEqual(lines.filter(([, line]) => /102 bytes is too long/.test(line)).length, 1);
+  });
+});

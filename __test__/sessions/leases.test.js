@@ -1,0 +1,193 @@
+'use strict';
+
+/**
+ * The lease of a frontend: when its users are offline without a stop, and what heals by itself. Times are short here: a lease of 1 s,
+ * which is renewed every 333 ms. Processes that are killed and stopped are in pomelo-cluster/sessions.test.js.
+ */
+
+const assert = require('assert');
+const { stores, ours } = require('../support/rows');
+const { call, ok } = require('../support/call');
+const { Leases } = require('../support/leases');
+const { started } = require('../support/service');
+const { nothingFor, until } = require('../support/until');
+const { frontendApp, startFrontend } = require('./frontend');
+
+const LEASE = { leaseTtl: 1000 };
+
+stores('S leases of frontends', (ctx) => {
+  const start = (sid) => startFrontend(ctx.store, sid, LEASE);
+
+  const ask = () => started(ctx.store, { sessions: true, ...LEASE }, frontendApp());
+
+  const isOn = (service, uid, ...sids) =>
+    until(
+      async () => String((await ok(service, 'getSidsByUid', uid)).sort()) === String(sids),
+      `${uid} on [${sids}]`,
+    );
+
+  const figures = ({ service }) => service.stats().sessions;
+
+  ours('S30 a lease is held for as long as the process renews it', async () => {
+    const [s1, service] = [await start('s1'), await ask()];
+    s1.login('alice');
+    await isOn(service, 'alice', 's1');
+    const end = Date.now() + 3 * LEASE.leaseTtl;
+    while (Date.now() < end) {
+      assert.deepStrictEqual(await ok(service, 'getSidsByUid', 'alice'), ['s1']);
+      await nothingFor(100);
+    }
+    const { lease, renewals, regained, lost } = figures(s1);
+    assert.strictEqual(lease.state, 'held');
+    assert.ok(renewals >= 3, `${renewals} renewals`);
+    assert.deepStrictEqual([regained, lost], [0, 0]);
+  });
+
+  ours('S31 an event that does not come, and a uid without a session, are found', async () => {
+    const [s1, service] = [await start('s1'), await ask()];
+    s1.login('alice');
+    const closing = s1.login('bob');
+    await isOn(service, 'bob', 's1');
+    // The session service changes, and nothing is told.
+    const { event } = s1.app;
+    s1.app.event = { emit() {} };
+    s1.login('carol');
+    s1.close(closing);
+    s1.app.event = event;
+    await isOn(service, 'carol', 's1');
+    await isOn(service, 'bob');
+    const { added, removed, missedEvents } = figures(s1);
+    assert.deepStrictEqual([added, removed, missedEvents], [0, 0, 2]);
+  });
+
+  ours('S32 of two processes with one id the later has the lease, the other says so', async () => {
+    const [s1, service] = [await start('s1'), await ask()];
+    s1.login('alice');
+    await isOn(service, 'alice', 's1');
+    const later = await start('s1');
+    await isOn(service, 'alice');
+    later.login('bob');
+    await until(() => figures(s1).lease.state === 'lost', 'the earlier one to be told');
+    s1.login('carol');
+    await isOn(service, 'bob', 's1');
+    await nothingFor(LEASE.leaseTtl);
+    const both = await ok(service, 'isOnline', ['alice', 'bob', 'carol']);
+    assert.deepStrictEqual(both, { alice: false, bob: true, carol: false });
+    assert.strictEqual(figures(s1).lost, 1);
+
+    // The later one gives it up: the earlier one is there again.
+    await call(later.service, 'stop', true);
+    await isOn(service, 'carol', 's1');
+    await isOn(service, 'alice', 's1');
+    await isOn(service, 'bob');
+    assert.deepStrictEqual([figures(s1).lease.state, figures(s1).regained], ['held', 1]);
+  });
+
+  ours('S33 what an earlier process has left is gone when the start is done', async () => {
+    const [s1, service] = [await start('s1'), await ask()];
+    s1.login('alice');
+    await isOn(service, 'alice', 's1');
+    await start('s1');
+    assert.strictEqual(await ok(service, 'isOnline', 'alice'), false);
+    assert.strictEqual(await ok(service, 'getOnlineCount', null), 0);
+  });
+
+  ours('S34 two hundred users who come and go are those with sessions at the end', async () => {
+    const [s1, s2, service] = [await start('s1'), await start('s2'), await ask()];
+    const frontends = [s1, s2];
+    const open = [];
+    for (let step = 0; step < 4000; step += 1) {
+      const at = Math.floor(Math.random() * open.length);
+      if (open.length > 150 || (open.length > 0 && Math.random() < 0.45)) {
+        const [{ frontend, session }] = open.splice(at, 1);
+        if (step % 3 === 0) frontend.unbind(session);
+        frontend.close(session);
+      } else {
+        const frontend = frontends[step % 2];
+        const uid = `u${Math.floor(Math.random() * 200)}`;
+        open.push({ frontend, uid, session: frontend.login(uid) });
+      }
+      if (step % 100 === 0) await nothingFor(5);
+    }
+    const uids = Array.from({ length: 200 }, (_, n) => `u${n}`);
+    const expected = Object.fromEntries(
+      uids.map((uid) => {
+        const on = open.filter((each) => each.uid === uid);
+        return [uid, [...new Set(on.map(({ frontend }) => frontend.app.serverId))].sort()];
+      }),
+    );
+    const sids = async () => {
+      const found = await ok(service, 'getSidsByUid', uids);
+      return Object.fromEntries(Object.entries(found).map(([uid, on]) => [uid, on.sort()]));
+    };
+    const text = JSON.stringify(expected);
+    await until(async () => JSON.stringify(await sids()) === text, 'the sessions').catch(() => {});
+    assert.deepStrictEqual(await sids(), expected);
+  });
+
+  ours('S37 a frontend whose lease has expired does not count, before it was swept', async () => {
+    // This one does not look for expired leases within the time of the test.
+    const service = await started(ctx.store, { sessions: true }, frontendApp());
+    const dead = new Leases(service);
+    await dead.claim('s9', 'e1', LEASE.leaseTtl);
+    await dead.add('s9', 'zoe');
+    assert.deepStrictEqual(await ok(service, 'getSidsByUid', 'zoe'), ['s9']);
+    assert.strictEqual(await ok(service, 'getOnlineCount', null), 1);
+    await isOn(service, 'zoe');
+    assert.strictEqual(await ok(service, 'isOnline', 'zoe'), false);
+    assert.strictEqual(await ok(service, 'getOnlineCount', null), 0);
+    assert.deepStrictEqual(await dead.members('s9'), [['zoe']]);
+  });
+
+  ours('S38 what a dead frontend has left is removed, by one that looks for it', async () => {
+    const services = [await ask(), await ask()];
+    const dead = new Leases(services[0]);
+    await dead.claim('s9', 'e1', LEASE.leaseTtl);
+    await dead.add('s9', 'zoe', 'yan');
+    const total = (name) => services.reduce((sum, each) => sum + each.stats().sessions[name], 0);
+    await until(() => total('sweptUsers') === 2, 'the list to be removed');
+    assert.deepStrictEqual(await dead.members('s9'), [[]]);
+    await until(async () => (await dead.list()).length === 0, 'the entry to be removed');
+    assert.ok(total('sweptFrontends') > 0);
+  });
+
+  ours('S39 a uid without a session, in the list by mistake, goes with a renewal', async () => {
+    const [s1, service] = [await start('s1'), await ask()];
+    s1.login('alice');
+    await isOn(service, 'alice', 's1');
+    await new Leases(service).add('s1', 'ghost');
+    await isOn(service, 'ghost', 's1');
+    await isOn(service, 'ghost');
+    assert.deepStrictEqual(await ok(service, 'getSidsByUid', 'alice'), ['s1']);
+    assert.strictEqual(figures(s1).removed, 1);
+  });
+
+  ours.redis('S35 a store that was emptied has all users again with the next renewal', async () => {
+    const [s1, service] = [await start('s1'), await ask()];
+    s1.login('alice');
+    s1.login('bob');
+    await isOn(service, 'bob', 's1');
+    await ctx.redis.flush();
+    await isOn(service, 'alice', 's1');
+    await isOn(service, 'bob', 's1');
+    assert.ok(figures(s1).regained >= 1);
+    assert.ok(figures(s1).added >= 2);
+  });
+
+  ours.redis('S36 while the store is away users come and go; afterwards all is right', async () => {
+    const [s1, service] = [await start('s1'), await ask()];
+    const alice = s1.login('alice');
+    await isOn(service, 'alice', 's1');
+    await ctx.redis.kill();
+    s1.close(alice);
+    const sessions = Array.from({ length: 1000 }, (_, n) => s1.login(`u${n}`));
+    sessions.slice(500).forEach((session) => s1.close(session));
+    await nothingFor(200);
+    await ctx.redis.up();
+    await isOn(service, 'alice');
+    await isOn(service, 'u0', 's1');
+    await isOn(service, 'u499', 's1');
+    await until(async () => (await ok(service, 'getOnlineCount', null)) === 500, '500 users');
+    assert.strictEqual(await ok(service, 'isOnline', 'u999'), false);
+  });
+});

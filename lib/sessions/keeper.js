@@ -1,0 +1,209 @@
+'use strict';
+
+// Keeps the lease of this frontend, and under it the list of its users who are online. The list is written at the first
+// bind and at the last close of a user, and compared with the sessions each time the lease is renewed: what a failed
+// write, a lost event or another process has left wrong is corrected there. So no write is repeated on its own.
+//
+// The store executes the writes of one connection in their order. Each write is made from the sessions as they are at
+// that moment, so the last one decides.
+
+const { randomBytes } = require('crypto');
+const createTracker = require('./tracker');
+const { words } = require('../logger');
+
+/** The maximum number of uids of one write of a comparison. */
+const CHUNK = 1000;
+
+/** The maximum number of unanswered writes. What changes beyond it is left to a comparison. */
+const MOST_WRITES = 256;
+
+/** After a renewal that failed the next one comes this many times sooner. */
+const SOONER = 4;
+
+/**
+ * Makes `{begin, end, close, stats}` for the frontend `sid`. `store` is that of store.js. `begin()` claims the lease,
+ * `end()` releases it, `close()` only forgets it.
+ */
+module.exports = function createKeeper(app, sid, store, log, { leaseTtl, longestUid }) {
+  const epoch = randomBytes(12).toString('hex');
+  const period = leaseTtl / 3;
+  const counts = { renewals: 0, failedRenewals: 0, regained: 0, lost: 0 };
+  const found = { comparisons: 0, added: 0, removed: 0, missedEvents: 0 };
+  /** 'none' | 'held' | 'lost' | 'released' */
+  let lease = 'none';
+  let renewedAt;
+  let timer;
+  let writes = 0;
+  /** Whether a change was left to a comparison, or a write has failed. */
+  let isBehind = false;
+  let isFailing = false;
+  /** The claim, from its beginning. */
+  let claimed = Promise.resolve();
+  let isComparing = false;
+  let hasRefused = false;
+
+  const tracker = createTracker(app, { longestUid, changed, refused });
+
+  return { begin, end, close, stats };
+
+  async function begin() {
+    tracker.start();
+    tracker.reread();
+    const sent = performance.now();
+    const claim = store.claim(sid, epoch, leaseTtl);
+    claimed = claim.then(
+      () => {},
+      () => {},
+    );
+    const { previous, removed } = await claim;
+    if (lease !== 'none') return;
+    lease = 'held';
+    renewedAt = sent;
+    if (removed > 0) {
+      const line = `removed ${removed} users from the list of ${sid}, left by an earlier process`;
+      log('info', `${line}${previous ? ` (epoch ${previous})` : ''}`);
+    }
+    await compare();
+    plan(period);
+  }
+
+  /** Releases the lease, so that the users of this frontend are offline. Resolves in any case. */
+  async function end() {
+    close();
+    await claimed;
+    try {
+      await store.release(sid, epoch);
+    } catch (err) {
+      log('warn', `the lease of ${sid} was not released, and expires: ${words(err)}`);
+    }
+  }
+
+  function close() {
+    lease = 'released';
+    clearTimeout(timer);
+    tracker.stop();
+  }
+
+  function plan(ms) {
+    if (lease === 'released') return;
+    clearTimeout(timer);
+    // Unreferenced: the service keeps the process alive itself until its stop.
+    timer = setTimeout(renew, ms).unref();
+  }
+
+  async function renew() {
+    const began = performance.now();
+    try {
+      const state = await store.renew(sid, epoch, leaseTtl);
+      if (lease === 'released') return;
+      counts.renewals += 1;
+      take(state, began);
+      if (lease === 'held') await compare();
+      isFailing = false;
+      plan(Math.max(period - (performance.now() - began), 0));
+    } catch (err) {
+      if (lease === 'released') return;
+      counts.failedRenewals += 1;
+      if (!isFailing) {
+        log('warn', `the lease of ${sid} could not be renewed, and is tried again: ${words(err)}`);
+      }
+      isFailing = true;
+      plan(period / SOONER);
+    }
+  }
+
+  /** Takes the answer to a renewal, which was sent at the time `sent`. */
+  function take(state, sent) {
+    if (state === 'lost') {
+      if (lease === 'held') {
+        counts.lost += 1;
+        const line = `another process has claimed the lease of ${sid}, so this one writes no users any more`;
+        log('error', `${line}: are there two servers of this id?`);
+      }
+      lease = 'lost';
+      return;
+    }
+    renewedAt = sent;
+    if (state === 'regained') {
+      counts.regained += 1;
+      log(
+        'warn',
+        `the lease of ${sid} had expired and was claimed again; its users are added again`,
+      );
+    }
+    lease = 'held';
+  }
+
+  /** Handles the first session, or the end of the last session, of a user. */
+  function changed(uid) {
+    if (lease !== 'held') return;
+    if (writes >= MOST_WRITES) {
+      isBehind = true;
+      return;
+    }
+    write(tracker.has(uid) ? 'add' : 'remove', [uid]).catch((err) => {
+      if (!isBehind && lease !== 'released') {
+        log('warn', `who is online on ${sid} is written with the next renewal: ${words(err)}`);
+      }
+      isBehind = true;
+    });
+  }
+
+  async function write(op, uids) {
+    writes += 1;
+    try {
+      await store[op](sid, uids);
+    } finally {
+      writes -= 1;
+    }
+    // Those that were too many at once do not wait for the next renewal.
+    if (writes === 0 && isBehind && !isComparing) compare().catch(() => {});
+  }
+
+  function refused(uid) {
+    if (hasRefused) return;
+    hasRefused = true;
+    const line = `a uid of ${Buffer.byteLength(uid)} bytes is too long for the store`;
+    log('warn', `${line}: such users do not count as online`);
+  }
+
+  /** Makes the list in the store that of the sessions. */
+  async function compare() {
+    if (isComparing) return;
+    isComparing = true;
+    try {
+      isBehind = false;
+      found.missedEvents += tracker.reread();
+      const list = await store.members(sid);
+      const stored = new Set(list);
+      const missing = tracker.uids().filter((uid) => !stored.has(uid));
+      const extra = list.filter((uid) => !tracker.has(uid));
+      found.comparisons += 1;
+      found.added += await chunks('add', missing, (uid) => tracker.has(uid));
+      found.removed += await chunks('remove', extra, (uid) => !tracker.has(uid));
+    } catch (err) {
+      isBehind = true;
+      throw err;
+    } finally {
+      isComparing = false;
+    }
+  }
+
+  /** Writes those of `uids` for which `isStill` is true when they are written; returns how many. */
+  async function chunks(op, uids, isStill) {
+    let count = 0;
+    for (let at = 0; at < uids.length; at += CHUNK) {
+      if (lease !== 'held') break;
+      const chunk = uids.slice(at, at + CHUNK).filter(isStill);
+      if (chunk.length > 0) await write(op, chunk);
+      count += chunk.length;
+    }
+    return count;
+  }
+
+  function stats() {
+    const age = renewedAt === undefined ? null : Math.round(performance.now() - renewedAt);
+    const state = lease === 'held' && age > leaseTtl ? 'expired' : lease;
+    return { lease: { sid, state, age }, ...tracker.counts(), ...counts, ...found };
+  }
+};

@@ -1,0 +1,87 @@
+'use strict';
+
+// Answers who is online, and where. A user is online on the frontends whose lists have the uid and whose leases have not
+// expired: the list of a dead frontend counts no more from then on, whether it was removed already or not.
+
+/** The maximum number of questions (a user on a frontend) that are asked at once. */
+const MOST = 8192;
+
+/** Makes `{answers, find}`. `store` is that of store.js. */
+module.exports = function createRegistry(store) {
+  /** The read of the leases that all questions of a tick share. */
+  let reading;
+
+  /** The answer to each method, by its name; the arguments are those of `src/binding/service/users.rs`. */
+  const answers = {
+    async getSidsByUid(uids, isArray) {
+      const places = await placesOf(uids, await live());
+      return byUid(uids, isArray, (uid) => places.get(uid));
+    },
+    async isOnline(uids, isArray) {
+      const places = await placesOf(uids, await live());
+      return byUid(uids, isArray, (uid) => places.get(uid).length > 0);
+    },
+    async getOnlineCount(sids) {
+      const all = await live();
+      const counts = await store.counts(sids ? among(all, sids) : all);
+      return counts.reduce((sum, count) => sum + count, 0);
+    },
+  };
+
+  return { answers, find };
+
+  /** Finds users on `sids`: `{lists, offline}`, the list for each of `sids` and those who are on none of them. */
+  async function find(sids, uids) {
+    const places = await placesOf(uids, among(await live(), sids));
+    const lists = new Map(sids.map((sid) => [sid, []]));
+    const offline = [];
+    for (const [uid, on] of places) {
+      if (on.length === 0) offline.push(uid);
+      for (const sid of on) lists.get(sid).push(uid);
+    }
+    return { lists: sids.map((sid) => lists.get(sid)), offline };
+  }
+
+  /** Returns the ids of the frontends whose leases have not expired. */
+  function live() {
+    if (!reading) {
+      reading = store.leases().then((leases) => {
+        return leases.filter(({ ttl }) => ttl > 0).map(({ sid }) => sid);
+      });
+      // Those of a later tick read again: a lease may have been claimed meanwhile.
+      setImmediate(() => {
+        reading = undefined;
+      });
+    }
+    return reading;
+  }
+
+  /** Returns the frontends of each user, a Map in the order of `uids`. */
+  async function placesOf(uids, sids) {
+    const places = new Map(uids.map((uid) => [uid, []]));
+    if (sids.length === 0) return places;
+    const distinct = [...places.keys()];
+    const step = Math.max(1, Math.floor(MOST / sids.length));
+    for (let at = 0; at < distinct.length; at += step) {
+      const asked = distinct.slice(at, at + step);
+      const found = await store.areMembers(sids, asked);
+      asked.forEach((uid, i) =>
+        places.set(
+          uid,
+          sids.filter((sid, j) => found[i][j]),
+        ),
+      );
+    }
+    return places;
+  }
+};
+
+function among(sids, others) {
+  const wanted = new Set(others);
+  return sids.filter((sid) => wanted.has(sid));
+}
+
+/** Returns what `of` returns for the only uid, or for each as a property of its own. */
+function byUid(uids, isArray, of) {
+  return isArray ? Object.fromEntries(uids.map((uid) => [uid, of(uid)])) : of(uids[0]);
+}

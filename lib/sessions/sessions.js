@@ -1,0 +1,112 @@
+'use strict';
+
+// Who is online (option `sessions`): puts together what keeps this frontend's users in the store (keeper.js), what
+// removes those of dead frontends (sweeper.js), and what answers questions (registry.js). When each begins and ends is
+// decided in Rust (`src/binding/service/lifecycle.rs`).
+
+const createKeeper = require('./keeper');
+const warnOfMissingHeartbeat = require('./heartbeat');
+const createRegistry = require('./registry');
+const createStore = require('./store');
+const createSweeper = require('./sweeper');
+const harmless = require('../harmless');
+
+/** The figures of a process that is no frontend, or has not started. */
+const NO_LEASE = {
+  lease: null,
+  sessions: 0,
+  users: 0,
+  renewals: 0,
+  failedRenewals: 0,
+  regained: 0,
+  lost: 0,
+  comparisons: 0,
+  added: 0,
+  removed: 0,
+  missedEvents: 0,
+};
+const NO_SWEEPS = { sweeps: 0, failedSweeps: 0, sweptFrontends: 0, sweptUsers: 0 };
+
+/**
+ * Makes the host's functions for the registry of `channel`. Of `tools`, `sessions` are `{leaseTtl, longestUid}`, or null
+ * without it, and `drain` is the time of a stop. `settle(token, answer)` takes the arguments of a callback, in a later turn.
+ */
+module.exports = function createSessions(channel, app, log, tools, settle) {
+  const { sessions: options, drain } = tools;
+  if (!options) {
+    return { close() {}, stats: () => null };
+  }
+  const store = createStore(channel);
+  const registry = createRegistry(store);
+  let keeper;
+  let sweeper;
+  let isOpen = false;
+
+  return { begin, end, ask, find: registry.find, close, stats };
+
+  /** Claims the lease, if this process is a frontend; then settles `token`. */
+  function begin(token) {
+    const sid = frontendId(app);
+    keeper = sid === undefined ? undefined : createKeeper(app, sid, store, log, options);
+    sweeper = createSweeper(store, (other) => other === sid, log, options);
+    isOpen = true;
+    if (keeper) warnOfMissingHeartbeat(app, log);
+    const begun = keeper ? keeper.begin() : Promise.resolve();
+    begun.then(
+      () => {
+        if (isOpen) sweeper.begin();
+        settle(token, [null]);
+      },
+      (err) => settle(token, [err]),
+    );
+  }
+
+  /** Releases the lease, because the service is being stopped; then settles `token`. */
+  function end(token) {
+    isOpen = false;
+    sweeper?.close();
+    const released = keeper ? keeper.end() : Promise.resolve();
+    let timer;
+    // A lease that is not released expires, so half of the drain time is enough to wait.
+    const late = new Promise((resolve) => {
+      timer = setTimeout(resolve, drain / 2);
+    });
+    Promise.race([released, late]).then(() => {
+      clearTimeout(timer);
+      settle(token, []);
+    });
+  }
+
+  /** Forgets it: the service has ended, or its start has failed. */
+  function close() {
+    isOpen = false;
+    keeper?.close();
+    sweeper?.close();
+  }
+
+  /** Answers a method of `src/binding/service/users.rs`. */
+  function ask(token, method, ...args) {
+    registry.answers[method](...args).then(
+      (value) => settle(token, [null, value]),
+      (err) => settle(token, [err, undefined]),
+    );
+  }
+
+  function stats() {
+    return {
+      ...(keeper ? keeper.stats() : NO_LEASE),
+      ...(sweeper ? sweeper.stats() : NO_SWEEPS),
+    };
+  }
+};
+
+/** Returns the id of this server, if it is a frontend. */
+function frontendId(app) {
+  let sid;
+  harmless(() => {
+    const { serverId } = app;
+    const isFrontend = typeof app.isFrontend === 'function' && app.isFrontend();
+    if (isFrontend && serverId !== undefined && serverId !== null) sid = String(serverId);
+  });
+  return sid;
+}

@@ -1,0 +1,39 @@
+'use strict';
+
+// The operations of the store on leases and on the lists of online users (lib/leases.js), as promises.
+
+/** Makes the operations for `channel`; `sid` is a frontend, times are in milliseconds. */
+module.exports = function createStore(channel) {
+  return {
+    /** Takes the lease from whoever has it: `{previous, removed}`, its epoch and how many users were removed. */
+    claim: (sid, epoch, ttl) => lease('claim', sid, epoch, ttl),
+    /** Extends the lease, or takes it again if it has expired: 'held', 'regained' or, if another epoch has it, 'lost'. */
+    renew: async (sid, epoch, ttl) => (await lease('renew', sid, epoch, ttl)).state,
+    release: (sid, epoch) => lease('release', sid, epoch, 0),
+    /** Removes what a frontend has left, if its lease has expired: `{swept, removed}`. */
+    sweep: (sid) => lease('sweep', sid, '', 0),
+    /** All that have or had a lease, `[{sid, epoch, ttl}]`; `ttl` is 0 if it has expired. */
+    leases: () => lease('list', '', '', 0),
+    add: (sid, uids) => sessions('add', [sid], uids),
+    remove: (sid, uids) => sessions('remove', [sid], uids),
+    members: async (sid) => (await sessions('members', [sid], []))[0],
+    /** How many users each of `sids` has. */
+    counts: (sids) => (sids.length > 0 ? sessions('count', sids, []) : Promise.resolve([])),
+    /** Whether each of `uids` is on each of `sids`: for each of `uids` a list. */
+    areMembers: (sids, uids) => sessions('isMember', sids, uids),
+  };
+
+  function lease(...args) {
+    return promise((done) => channel['_lease'](...args, done));
+  }
+
+  function sessions(...args) {
+    return promise((done) => channel['_sessions'](...args, done));
+  }
+};
+
+function promise(call) {
+  return new Promise((resolve, reject) => {
+    call((err, value) => (err ? reject(err) : resolve(value)));
+  });
+}
