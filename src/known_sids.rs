@@ -111,13 +111,18 @@ impl KnownSids {
             .collect()
     }
 
-    /// Returns the write that precedes the adding of members there.
-    pub fn write(&mut self, sid: &[u8]) -> Command {
+    /// Returns the write that precedes the adding of members there; `None` for a sid that the store does not take as a
+    /// member.
+    pub fn write(&mut self, sid: &[u8]) -> Option<Command> {
         let place = self.learn(sid);
+        if sid.len() > self.sizes.member {
+            return None;
+        }
         if !self.own.contains(&place) {
             self.own.push(place);
         }
-        Command::write_members(WriteOp::Add, self.index.clone(), [sid.to_vec()])
+        let index = self.index.clone();
+        Some(Command::write_members(WriteOp::Add, index, [sid.to_vec()]))
     }
 
     /// Returns the write of all sids to which this service has added members, for a store that may have lost the index;
@@ -197,9 +202,9 @@ mod tests {
     use super::*;
     use crate::list::List;
 
-    fn values(sids: &[&str]) -> Result<Reply> {
+    fn values(sids: &[&str]) -> Reply {
         let list = List::new(sids).map(Arc::new).map(Value::List);
-        Ok(Reply::Values(vec![list]))
+        Reply::Values(vec![list])
     }
 
     #[test]
@@ -211,7 +216,7 @@ mod tests {
         );
         sids.learn_keys(&[b"P:x:y:c".to_vec(), b"P:x:b".to_vec()]);
         assert_eq!(
-            sids.answered(sids.read().op(), values(&["b", "d:\u{fc}"])),
+            sids.answered(sids.read().op(), Ok(values(&["b", "d:\u{fc}"]))),
             None
         );
         let all: Vec<_> = sids.iter().map(String::from_utf8_lossy).collect();
@@ -230,7 +235,7 @@ mod tests {
         sids.learn(b"other");
         assert_eq!(sids.write_again(), None);
         for sid in [b"a", b"b", b"a"] {
-            let write = sids.write(sid);
+            let write = sids.write(sid).expect("short");
             assert_eq!(
                 (write.keys(), write.members()),
                 (&[b"P@sids".to_vec()][..], &[sid.to_vec()][..])
@@ -243,7 +248,7 @@ mod tests {
     #[test]
     fn a_refusal_is_reported_once_and_what_cannot_be_read_is_remembered() {
         let mut sids = KnownSids::new(&KeyLayout::new("P"), Sizes::REDIS);
-        let (write, read) = (sids.write(b"a").op(), sids.read().op());
+        let (write, read) = (sids.write(b"a").expect("short").op(), sids.read().op());
         let refused = || Err(Error::Store("NOPERM no".into()));
         let lost = || Err(Error::Disconnected { cause: None });
         assert_eq!(sids.answered(write, lost()), None);
@@ -256,7 +261,7 @@ mod tests {
         let no = Ok(Reply::Values(vec![Err(Error::Store("NOPERM no".into()))]));
         assert_eq!(sids.answered(read, no), None);
         assert!(sids.is_unreadable());
-        sids.answered(read, values(&[]));
+        sids.answered(read, Ok(values(&[])));
         assert!(!sids.is_unreadable());
     }
 }

@@ -10,7 +10,8 @@ const fc = require('fast-check');
 /** The frontends of the stub application, its backend, and a server that it does not know. */
 const FRONTENDS = ['s1', 's2', 's3'];
 const TYPES = { connector: FRONTENDS, chat: ['backend-1'] };
-const SIDS = [...FRONTENDS, 'backend-1', 'gone'];
+const GONE = 'gone';
+const SIDS = [...FRONTENDS, 'backend-1', GONE];
 const NAMES = ['a', 'ü:1', '__proto__', 7];
 /** The last is the name of a property of every object: no frontend has such a user. */
 const UIDS = ['u', 'v', 'w', '', '🎮', '"quoted"\\', 'x\ny', 5, '5', 'constructor'];
@@ -28,6 +29,8 @@ const byType = (type) => TYPES[type] || [];
 class Model {
   constructor() {
     this.sets = new Map();
+    /** All servers on which there were members. */
+    this.sids = new Set();
     this.sent = [];
   }
 
@@ -39,6 +42,7 @@ class Model {
 
   /** Adds a member; returns how many are new. */
   add(name, uid, sid) {
+    this.sids.add(sid);
     const set = this.set(name, sid);
     const before = set.size;
     return set.add(String(uid)).size - before;
@@ -46,7 +50,12 @@ class Model {
 
   /** Removes a member; returns how many there were. */
   leave(name, uid, sid) {
-    return Number(this.set(name, sid).delete(String(uid)));
+    return sum(this.at(name, sid), (set) => Number(set.delete(String(uid))));
+  }
+
+  /** The sets of a channel: on one server, or with `null` on each on which there were members. */
+  at(name, sid) {
+    return (sid === null ? [...this.sids] : [sid]).map((each) => this.set(name, each));
   }
 
   list(name, sid) {
@@ -100,6 +109,8 @@ const list = (one) => fc.array(one, { maxLength: 4 });
 /** One, or an array. */
 const some = (one) => fc.oneof(one, list(one));
 const maybe = (one) => fc.option(one, { nil: undefined });
+/** The same, or `null` for all frontends that the store knows. */
+const orAll = (one) => fc.oneof({ weight: 3, arbitrary: one }, fc.constant(null));
 const members = list(fc.record({ uid, sid }));
 const route = fc.constantFrom('good', 'good', 'bad');
 const users = { except: maybe(some(uid)), only: maybe(some(uid)) };
@@ -110,8 +121,8 @@ const isOld = (names, uids = '') => !Array.isArray(names) && each(uids).length >
 
 /**
  * method → `args`, an arbitrary of its arguments; `run(model, …args)`, which changes the model and returns the answer,
- * or `{code}` of an error. Besides `weight` (1), `old(…args)`: 0.0.7 takes these arguments, `isCounted`: a custom manager
- * of 0.0.7 does not tell the answer, `isOwn`: such a manager lacks the method, and no other one replaces it.
+ * or `{code}` of an error. Besides `weight` (1), `old(…args)`: 0.0.7 takes these arguments, `isEverywhere(…args)`: they are
+ * about all frontends, `isCounted`: a custom manager of 0.0.7 does not tell the answer, `isOwn`: such a manager lacks the method, and no other one replaces it.
  */
 const COMMANDS = {
   add: {
@@ -119,15 +130,17 @@ const COMMANDS = {
     args: fc.tuple(some(name), some(uid), sid),
     run: (model, names, uids, sid) =>
       sum(each(names), (name) => sum(each(uids), (uid) => model.add(name, uid, sid))),
-    old: isOld,
+    // What 0.0.7 adds on a frontend that is not registered is found by a scan only.
+    old: (names, uids, sid) => isOld(names, uids) && sid !== GONE,
     isCounted: true,
   },
   leave: {
     weight: 2,
-    args: fc.tuple(some(name), some(uid), sid),
+    args: fc.tuple(some(name), some(uid), orAll(sid)),
     run: (model, names, uids, sid) =>
       sum(each(names), (name) => sum(each(uids), (uid) => model.leave(name, uid, sid))),
-    old: isOld,
+    old: (names, uids, sid) => isOld(names, uids) && sid !== null,
+    isEverywhere: (names, uids, sid) => sid === null,
     isCounted: true,
   },
   addMany: {
@@ -142,11 +155,16 @@ const COMMANDS = {
     isOwn: true,
   },
   destroyChannel: {
-    args: fc.tuple(some(name)),
-    run(model, names) {
-      for (const name of each(names)) FRONTENDS.forEach((sid) => model.set(name, sid).clear());
+    args: fc.oneof(
+      fc.tuple(some(name)),
+      fc.tuple(some(name), fc.record({ everywhere: fc.boolean() })),
+    ),
+    run(model, names, { everywhere } = {}) {
+      const sids = everywhere ? [...model.sids] : FRONTENDS;
+      for (const name of each(names)) sids.forEach((sid) => model.set(name, sid).clear());
     },
-    old: (names) => isOld(names),
+    old: (names, opts) => isOld(names) && opts === undefined,
+    isEverywhere: (names, opts) => Boolean(opts?.everywhere),
   },
   clean: {
     weight: 0.2,
@@ -163,12 +181,17 @@ const COMMANDS = {
     run: (model, name, sid) => model.set(name, sid).size,
   },
   getCount: {
-    args: fc.tuple(name, type),
-    run: (model, name, type) => sum(byType(type), (sid) => model.set(name, sid).size),
+    args: fc.tuple(name, orAll(type)),
+    run: (model, name, type) =>
+      type === null
+        ? sum(model.at(name, null), (set) => set.size)
+        : sum(byType(type), (sid) => model.set(name, sid).size),
+    isEverywhere: (name, type) => type === null,
   },
   isMember: {
-    args: fc.tuple(name, uid, sid),
-    run: (model, name, uid, sid) => model.set(name, sid).has(String(uid)),
+    args: fc.tuple(name, uid, orAll(sid)),
+    run: (model, name, uid, sid) => model.at(name, sid).some((set) => set.has(String(uid))),
+    isEverywhere: (name, uid, sid) => sid === null,
   },
   getMembersByChannelName: {
     args: fc.tuple(type, name),
@@ -242,4 +265,4 @@ const COMMANDS = {
   },
 };
 
-module.exports = { COMMANDS, Model, NAMES, SIDS, UIDS, rpc };
+module.exports = { COMMANDS, GONE, Model, NAMES, SIDS, UIDS, rpc };

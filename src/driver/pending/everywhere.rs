@@ -10,13 +10,13 @@
 //!
 //! **Order.** Later calls may be in flight when an operation goes on with a frontend that was unknown. Those about the
 //! frontends on which it was executed come after it; one about another frontend waits until it is answered
-//! (`fence`). Binding and packed calls mark the frontend of a call that is the first one about it.
+//! (`fence`). The binding marks the frontend of a call that is the first one about it.
 
 use std::collections::VecDeque;
 
 use tokio::time::Instant;
 
-use super::{PendingCall, PendingCalls};
+use super::{PendingCall, PendingCalls, resend::Losses};
 use crate::{
     command::{Reply, Request},
     driver::mailbox::Event,
@@ -71,9 +71,10 @@ impl Held {
 
 impl PendingCalls {
     /// Notes the frontend of a call, and has it written to the index if the call adds members. Returns its number.
-    pub(super) fn prepare(&mut self, marked: MarkedSid, now: Instant) -> usize {
-        if marked.adds {
-            let write = self.sids.write(&marked.sid);
+    pub(super) fn prepare(&mut self, marked: &MarkedSid, now: Instant) -> usize {
+        if marked.adds
+            && let Some(write) = self.sids.write(&marked.sid)
+        {
             self.push_call(None, None, write.into(), false, now);
         }
         self.sids.learn(&marked.sid)
@@ -126,7 +127,7 @@ impl PendingCalls {
         let first = self.waiting.front();
         let (deadline, losses) = match first {
             Some(first) => (first.deadline, first.losses),
-            None => (self.limit.map(|limit| now + limit), Default::default()),
+            None => (self.limit.map(|limit| now + limit), Losses::default()),
         };
         let demoted = first.is_some_and(|first| first.demoted);
         self.waiting.push_front(PendingCall {
@@ -198,9 +199,7 @@ impl PendingCalls {
         let Some(number) = call.fence else {
             return false;
         };
-        // A read may see what was written while it was scanned for; a write must not undo it.
         let held = self.held.calls.iter().map(|(call, _)| call);
-        let held = held.filter(|call| call.request.is_write());
         let in_flight = self.batches.iter().flat_map(|batch| &batch.calls);
         let before = self.waiting.iter().take(place);
         let mut earlier = held.chain(in_flight).chain(before);
@@ -227,6 +226,14 @@ impl PendingCalls {
     pub(in crate::driver) fn found(&mut self, keys: &[Key], now: Instant) {
         self.sids.learn_keys(keys);
         self.held.step = Some(now);
+        if self
+            .waiting
+            .front()
+            .is_some_and(|first| self.is_fenced(first, 0))
+        {
+            // What waits for the scan has its time from the end of it, as with a barrier.
+            self.begin_anew(now);
+        }
     }
 
     /// Handles the end of the scan: operations that waited for it go on, before everything that waits.

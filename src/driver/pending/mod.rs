@@ -115,7 +115,7 @@ impl PendingCalls {
         starting: bool,
         now: Instant,
     ) {
-        let fence = marked.map(|marked| self.prepare(marked, now));
+        let fence = marked.map(|marked| self.prepare(&marked, now));
         let request = self.prepared(request, now);
         self.push_call(Some(seq), fence, request, starting, now);
     }
