@@ -94,8 +94,8 @@ async function glide(port) {
     addresses: [{ host: '127.0.0.1', port }],
     // The default of 250 ms is too short for a list of 300,000.
     requestTimeout: 30000,
-    // The default of 1000 is too low for 512 pushes to three frontends.
-    inflightRequestsLimit: 4096,
+    // The default of 1000 is too low for 512 calls that are many commands each.
+    inflightRequestsLimit: 8192,
   });
   return {
     sadd: (name, member, cb) => client.sadd(name, [].concat(member)).then(() => cb(null), cb),

@@ -95,7 +95,10 @@ describe('a process that stops while it holds a lock of LMDB', () => {
             'long',
             's1',
           );
-          assert.deepStrictEqual([longRead.err, longRead.value.length], [null, long.length]);
+          assert.deepStrictEqual(
+            [longRead.err, longRead.value && longRead.value.length],
+            [null, long.length],
+          );
           // Waits for the stopped process if that holds the lock for writing.
           const write = await answered(`a write ${at}`, service, 'add', 'w', `u${i}`, 's1');
           if (write.err) assert.strictEqual(write.err.code, TIMEOUT);

@@ -21,8 +21,9 @@ use crate::manager::ConnectError;
 /// The address space of a new store in bytes. It doubles whenever it is full.
 const MAP: usize = 16 << 20;
 
-/// The number of slots for readers, of all processes together; see [`super::readers`].
-const READERS: u32 = 4096;
+/// The number of slots for readers, of all processes together, for which `recovery::LOCKS` has room. Each process keeps
+/// two; see [`super::readers`].
+const READERS: u32 = 2000;
 
 /// The parts of a [`super::store::Store`].
 pub(super) struct Opened {
