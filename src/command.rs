@@ -9,8 +9,10 @@ use std::sync::Arc;
 
 use crate::{
     error::Result,
+    everywhere::Everywhere,
     keys::Key,
     list::{Groups, List},
+    removal::Removal,
 };
 
 /// A member as stored: the bytes of a uid.
@@ -290,9 +292,10 @@ impl Command {
 pub enum Request {
     /// A command, which may share a batch with others.
     Command(Command),
-    /// Removes every set whose key begins with this stem (see [`crate::keys::KeyLayout::stem`]). A barrier: calls made
-    /// before it are answered first, calls made after it wait.
-    Clean(Key),
+    /// An operation on channels on all frontends that are known when it is answered.
+    Everywhere(Box<Everywhere>),
+    /// Removes sets by their keys. A barrier: calls made before it are answered first, calls made after it wait.
+    Clean(Removal),
 }
 
 /// The kind of a [`Request`], without its items.
@@ -302,8 +305,12 @@ pub enum Code {
     Command(Op),
     /// A [`Command::combined`].
     Combined(Groups),
-    /// A [`Request::Clean`].
+    /// A [`Request::Everywhere`] with this number of members.
+    Everywhere(Op, u32),
+    /// A [`Request::Clean`] of the whole prefix.
     Clean,
+    /// A [`Request::Clean`] of this number of channels.
+    CleanChannels(u32),
 }
 
 impl Request {
@@ -312,8 +319,15 @@ impl Request {
     pub const fn is_write(&self) -> bool {
         match self {
             Self::Command(command) => command.op.is_write(),
+            Self::Everywhere(everywhere) => everywhere.op.is_write(),
             Self::Clean(_) => true,
         }
+    }
+
+    /// Returns whether it removes channels, not all there are.
+    #[must_use]
+    pub const fn is_of_channels(&self) -> bool {
+        matches!(self, Self::Clean(removal) if removal.is_of_channels())
     }
 
     /// Returns whether it must run alone.
@@ -327,6 +341,7 @@ impl Request {
     pub const fn command(&self) -> Option<&Command> {
         match self {
             Self::Command(command) => Some(command),
+            Self::Everywhere(everywhere) => Some(everywhere.command()),
             Self::Clean(_) => None,
         }
     }
@@ -346,7 +361,7 @@ pub enum Reply {
     /// The answer to a write: how many members it added or removed, or how many keys it removed. What is sent again
     /// after a lost connection counts what was left to do.
     Changed(u64),
-    /// The answer to a [`Request::Clean`]: how many keys it has removed.
+    /// The answer to a [`Request::Clean`] of a whole prefix: how many keys it has removed.
     Removed(u64),
     /// The answer to a read: for each key a value, or the store's error for that key.
     Values(Vec<Result<Value>>),

@@ -105,7 +105,11 @@ function methodsWith(values) {
   const given = { ...RIGHT, channelName: values.name || RIGHT.name, ...values };
   const entries = Object.entries(TABLE)
     .filter(([, { arguments: names, scope }]) => names.length > 0 && !WITHOUT_STORE.includes(scope))
-    .map(([method, { arguments: names }]) => [method, names.map((name) => given[name])]);
+    .map(([method, { arguments: names, scope }]) => {
+      // 0.0.7's destroyChannel takes no options.
+      const own = names.filter((name) => scope !== 'frontends' || name !== 'opts');
+      return [method, own.map((name) => given[name])];
+    });
   return Object.fromEntries(entries);
 }
 

@@ -124,7 +124,7 @@ impl Arguments {
             Self::Push => &["serverType", "route", "msg", "channelName", "opts"],
             Self::PushUids => &["serverType", "route", "msg", "uids", "opts"],
             Self::Broadcast => &["serverType", "route", "msg", "opts"],
-            Self::Frontends => &["name"],
+            Self::Frontends => &["name", "opts"],
             Self::Store => &[],
         }
     }
@@ -177,12 +177,24 @@ impl Kind {
         )
     }
 
+    /// Returns whether it adds members on a frontend, which is then in the index of the store.
+    pub const fn adds(self) -> bool {
+        matches!(self.code(), Some(Code::Command(Op::Write(WriteOp::Add))))
+    }
+
     /// Returns what the store answers for each key; `None` for a write.
     pub const fn value(self) -> Option<ValueKind> {
         match self.code() {
             Some(Code::Command(Op::Read(op))) => Some(op.kind()),
             Some(Code::Combined(_)) => Some(ValueKind::List),
-            Some(Code::Command(Op::Write(_)) | Code::Clean) | None => None,
+            Some(Code::Everywhere(Op::Read(op), _)) => Some(op.kind()),
+            Some(
+                Code::Command(Op::Write(_))
+                | Code::Everywhere(Op::Write(_), _)
+                | Code::Clean
+                | Code::CleanChannels(_),
+            )
+            | None => None,
         }
     }
 }

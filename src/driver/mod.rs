@@ -20,7 +20,7 @@ mod tests;
 
 use std::{pin::Pin, sync::Arc};
 
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt, future::OptionFuture, stream::BoxStream};
 use tokio::{
     task::yield_now,
     time::{Instant, Sleep, sleep_until},
@@ -41,6 +41,8 @@ use self::{
 use crate::{
     command::Reply,
     error::Result,
+    keys::Key,
+    known_sids::KnownSids,
     manager::{Connection as _, Lost, Manager},
     stats::Stats,
 };
@@ -60,7 +62,11 @@ pub struct Driver<M: Manager, O: Outlet> {
     phase: Phase,
     stats: Arc<Stats>,
     busy_poll: BusyPoll,
+    /// A scan of the keys for frontends that nothing else tells of.
+    scan: Option<Scan>,
 }
+
+type Scan = BoxStream<'static, Result<Vec<Key>>>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -83,6 +89,8 @@ enum Wake<L> {
     /// A ping was answered.
     Pong,
     Timer,
+    /// Keys were found; `None` at the end of the scan.
+    Found(Option<Result<Vec<Key>>>),
     /// Nothing has happened: poll once more.
     Poll,
 }
@@ -95,12 +103,13 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         inbox: Arc<Inbox>,
         outlet: O,
         stats: Arc<Stats>,
+        sids: KnownSids,
     ) -> Self {
         let now = Instant::now();
         Self {
             connection: ConnectionState::new(manager.clone(), &limits, now),
             phase: Phase::Starting(limits.start_timeout.map(|limit| now + limit)),
-            pending: PendingCalls::new(&limits),
+            pending: PendingCalls::new(&limits, sids),
             events: Vec::new(),
             idle_losses: IdleLosses::default(),
             manager,
@@ -110,6 +119,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             outlet,
             stats,
             busy_poll: BusyPoll::default(),
+            scan: None,
         }
     }
 
@@ -135,6 +145,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
                 Wake::Dialed(dialed) => self.on_dialed(dialed),
                 Wake::Pong => self.connection.saw_activity(Instant::now()),
                 Wake::Timer => self.on_timer(),
+                Wake::Found(found) => self.on_found(found),
             }
             self.send();
             self.end_if_drained();
@@ -192,6 +203,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             ping,
             in_flight,
         } = self.connection.futures();
+        let found: OptionFuture<_> = self.scan.as_mut().map(StreamExt::next).into();
         tokio::select! {
             // Replies first: those that came before the connection closed still count.
             biased;
@@ -200,6 +212,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             Some(()) = closed => Wake::Closed,
             Some(pong) = ping => pong.map_or_else(|lost| Wake::Replies(Err(lost)), |()| Wake::Pong),
             () = self.inbox.wake.notified() => Wake::Inbox,
+            Some(found) = found => Wake::Found(found),
             () = timer, if deadline.is_some() => Wake::Timer,
             // The other tasks of the runtime run in between.
             () = yield_now(), if polls => Wake::Poll,
@@ -214,16 +227,21 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             ..
         } = &mut self.connection
         else {
+            // What it has found counts; the rest is looked for again.
+            self.scan = None;
             return;
         };
+        if self.scan.is_none() && self.pending.begins_scan() {
+            self.scan = Some(connection.found(self.pending.stem()));
+        }
         while in_flight.len() < connection.depth() {
             let most = BATCH.min(connection.batch_size());
             let Some(next) = self.pending.next_batch(most, Instant::now()) else {
                 return;
             };
             let (calls, answers) = match next {
-                Next::Calls(batch) => (batch.len(), connection.execute(&batch)),
-                Next::Clean(stem, steps) => (1, connection.clean(stem, steps)),
+                Next::Calls(batch, of_app) => (of_app, connection.execute(&batch)),
+                Next::Clean(removal, steps) => (1, connection.clean(removal, steps)),
             };
             self.stats.batches.add(1);
             self.stats.batched.add(calls);

@@ -18,6 +18,7 @@ use crate::{
     error::Result,
     keys::Key,
     manager::{Connection, Field, Inventory, Keyspace, Lost, Others},
+    removal::Removal,
     steps::Steps,
 };
 
@@ -234,10 +235,10 @@ impl<C: Keyspace> Connection for Converted<C> {
 
     fn clean(
         &self,
-        stem: &Key,
+        removal: &Removal,
         steps: Steps,
     ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>> {
-        self.source.clean(stem, steps)
+        self.source.clean(removal, steps)
     }
 
     fn take_note(&self) -> Option<String> {
