@@ -219,7 +219,9 @@ impl Connection for StoreConnection {
     }
 
     fn found(&self, stem: &[u8]) -> BoxStream<'static, Result<Vec<Key>>> {
-        self.keys(stem)
+        let script = self.store.0.lock().unwrap();
+        let keys = script.sets.keys().chain(script.hashes.keys());
+        pages(keys.filter(|key| key.starts_with(stem)).cloned().collect())
     }
 
     fn clean(
@@ -342,12 +344,6 @@ impl Inventory for StoreConnection {
 }
 
 impl Keyspace for StoreConnection {
-    fn names(&self, stem: &[u8]) -> BoxStream<'static, Result<Vec<Key>>> {
-        let script = self.store.0.lock().unwrap();
-        let keys = script.sets.keys().chain(script.hashes.keys());
-        pages(keys.filter(|key| key.starts_with(stem)).cloned().collect())
-    }
-
     fn fields(&self, key: &[u8]) -> BoxStream<'static, Result<Vec<Field>>> {
         let hashes = &self.store.0.lock().unwrap().hashes;
         pages(hashes.get(key).cloned().into_iter().flatten().collect())

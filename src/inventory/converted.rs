@@ -79,7 +79,7 @@ impl<C: Keyspace> Converted<C> {
         let (source, hashes) = (self.source.clone(), self.hashes.clone());
         let conversion = self.conversion.clone();
         lock(&hashes).places.clear();
-        let names = self.source.names(&conversion.source_stem());
+        let names = self.source.found(&conversion.source_stem());
         let names = names.map_ok(|names| stream::iter(names).map(Result::Ok));
         let keys = names.try_flatten().and_then(move |hash| {
             let begin = conversion.source_stem().len();
@@ -205,7 +205,7 @@ impl<C: Keyspace> Inventory for Converted<C> {
         let of = |(other, stem): (&'static Other, Key)| {
             let len = stem.len();
             let of_kind = move |name: &Key| other.has(&name[len..]);
-            let names = self.source.names(&stem);
+            let names = self.source.found(&stem);
             let names = names.map_ok(move |names| names.into_iter().filter(of_kind).collect());
             Others {
                 what: other.what,
@@ -239,6 +239,10 @@ impl<C: Keyspace> Connection for Converted<C> {
         steps: Steps,
     ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>> {
         self.source.clean(removal, steps)
+    }
+
+    fn found(&self, stem: &[u8]) -> BoxStream<'static, Result<Vec<Key>>> {
+        self.source.found(stem)
     }
 
     fn take_note(&self) -> Option<String> {
