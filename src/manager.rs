@@ -162,11 +162,8 @@ pub struct Others {
     pub keys: BoxStream<'static, Result<Vec<Key>>>,
 }
 
-/// A connection that can read what is not in our layout.
+/// A connection that can read what is not in our layout; [`Connection::found`] finds keys that hold anything.
 pub trait Keyspace: Inventory {
-    /// Streams every key that begins with `stem`, whatever it holds, as [`Inventory::keys`] does.
-    fn names(&self, stem: &[u8]) -> BoxStream<'static, Result<Vec<Key>>>;
-
     /// Streams the fields of one hash with their values, in parts. A field may come twice. Empty if there is no such hash.
     fn fields(&self, key: &[u8]) -> BoxStream<'static, Result<Vec<Field>>>;
 }

@@ -20,7 +20,7 @@ use crate::{
     keys::Key,
     lease::Lease,
     list::List,
-    manager::{ConnectError, Connected, Connection, Inventory, Lost, Manager},
+    manager::{ConnectError, Connected, Connection, Field, Inventory, Keyspace, Lost, Manager},
     removal::Removal,
     scripted_leases,
     steps::Steps,
@@ -70,6 +70,8 @@ pub(crate) struct Script {
     /// The number of pings.
     pub(crate) asked: usize,
     pub(crate) sets: Sets,
+    /// Hashes beside them, for layouts of forks.
+    pub(crate) hashes: BTreeMap<Key, BTreeMap<Vec<u8>, Vec<u8>>>,
     /// Makes the driver retry at once.
     pub(crate) stir: Arc<Notify>,
     /// A call with this member breaks the connection before it is executed, each time.
@@ -225,7 +227,9 @@ impl Connection for StoreConnection {
     }
 
     fn found(&self, stem: &[u8]) -> BoxStream<'static, Result<Vec<Key>>> {
-        self.keys(stem)
+        let script = self.store.0.lock().unwrap();
+        let keys = script.sets.keys().chain(script.hashes.keys());
+        pages(keys.filter(|key| key.starts_with(stem)).cloned().collect())
     }
 
     fn clean(
@@ -315,8 +319,8 @@ impl StoreConnection {
     }
 }
 
-/// Streams names two at a time, and one of them twice, as SCAN and SSCAN may.
-fn pages(mut names: Vec<Vec<u8>>) -> BoxStream<'static, Result<Vec<Vec<u8>>>> {
+/// Streams names two at a time, and one of them twice, as SCAN, SSCAN and HSCAN may.
+fn pages<T: Ord + Clone + Send + 'static>(mut names: Vec<T>) -> BoxStream<'static, Result<Vec<T>>> {
     names.sort_unstable();
     names.extend(names.first().cloned());
     let pages: Vec<_> = names.chunks(2).map(|page| Ok(page.to_vec())).collect();
@@ -344,6 +348,13 @@ impl Inventory for StoreConnection {
 
     fn end(self: Box<Self>) -> BoxFuture<'static, ()> {
         self.close()
+    }
+}
+
+impl Keyspace for StoreConnection {
+    fn fields(&self, key: &[u8]) -> BoxStream<'static, Result<Vec<Field>>> {
+        let hashes = &self.store.0.lock().unwrap().hashes;
+        pages(hashes.get(key).cloned().into_iter().flatten().collect())
     }
 }
 

@@ -55,12 +55,12 @@ impl<C: Keyspace> Converted<C> {
         }
     }
 
-    /// Returns the fork's key for one of ours, where each of its keys is one of ours.
-    fn source_key(&self, key: &[u8]) -> Key {
-        let rest = key.strip_prefix(&self.conversion.stem()[..]);
+    /// Returns the fork's key for one of ours, where each of its keys is one of ours; `None` for a key that is none.
+    fn source_key(&self, key: &[u8]) -> Option<Key> {
+        let rest = key.strip_prefix(&self.conversion.stem()[..])?;
         let mut source = self.conversion.source_stem();
-        source.extend_from_slice(rest.unwrap_or_default());
-        source
+        source.extend_from_slice(rest);
+        names_frontend(rest).then_some(source)
     }
 
     fn keys_of_sets(&self) -> BoxStream<'static, Result<Vec<Key>>> {
@@ -79,7 +79,7 @@ impl<C: Keyspace> Converted<C> {
         let (source, hashes) = (self.source.clone(), self.hashes.clone());
         let conversion = self.conversion.clone();
         lock(&hashes).places.clear();
-        let names = self.source.names(&conversion.source_stem());
+        let names = self.source.found(&conversion.source_stem());
         let names = names.map_ok(|names| stream::iter(names).map(Result::Ok));
         let keys = names.try_flatten().and_then(move |hash| {
             let begin = conversion.source_stem().len();
@@ -130,6 +130,7 @@ impl<C: Keyspace> Converted<C> {
     /// Returns where members of a key of ours may be: colons in names and sids may bring several places to one key.
     fn places(&self, key: &[u8]) -> Vec<Place> {
         let (begin, stem) = (self.conversion.source_stem(), self.conversion.stem());
+        // None in a key that is not one of ours.
         let rest = key.strip_prefix(&stem[..]).unwrap_or_default();
         let colons = rest.iter().enumerate().filter(|(_, byte)| **byte == b':');
         let place = |(at, _)| Place {
@@ -179,7 +180,10 @@ impl<C: Keyspace> Inventory for Converted<C> {
 
     fn members(&self, key: &[u8]) -> BoxStream<'static, Result<Vec<Member>>> {
         match self.conversion.layout.holds {
-            Holds::Uids => self.source.members(&self.source_key(key)),
+            Holds::Uids => match self.source_key(key) {
+                Some(key) => self.source.members(&key),
+                None => stream::empty().boxed(),
+            },
             Holds::Sids => self.members_of_hashes(key),
         }
     }
@@ -188,8 +192,10 @@ impl<C: Keyspace> Inventory for Converted<C> {
     fn counts(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>> {
         match self.conversion.layout.holds {
             Holds::Uids => {
-                let keys: Vec<_> = keys.iter().map(|key| self.source_key(key)).collect();
-                self.source.counts(&keys)
+                // One that is none of them is not there.
+                let source = |key: &Key| self.source_key(key).unwrap_or_default();
+                self.source
+                    .counts(&keys.iter().map(source).collect::<Vec<_>>())
             }
             Holds::Sids => self.counts_of_hashes(keys),
         }
@@ -199,7 +205,7 @@ impl<C: Keyspace> Inventory for Converted<C> {
         let of = |(other, stem): (&'static Other, Key)| {
             let len = stem.len();
             let of_kind = move |name: &Key| other.has(&name[len..]);
-            let names = self.source.names(&stem);
+            let names = self.source.found(&stem);
             let names = names.map_ok(move |names| names.into_iter().filter(of_kind).collect());
             Others {
                 what: other.what,

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use super::{
     ClusterManager,
     clean::clean,
+    inventory::{names_of, scan_nodes},
     routing::{Plan, replies},
     send::send,
     shared::Shared,
@@ -17,7 +18,7 @@ use crate::{
     command::{Command, Reply},
     error::Result,
     keys::Key,
-    manager::{Connected, Connection, Inventory as _, Lost},
+    manager::{Connected, Connection, Lost},
     redis_manager::{Address, RedisConnection},
     removal::Removal,
     steps::Steps,
@@ -98,7 +99,7 @@ impl Connection for ClusterConnection {
     }
 
     fn found(&self, stem: &[u8]) -> BoxStream<'static, Result<Vec<Key>>> {
-        self.keys(stem)
+        scan_nodes(self.shared().clone(), stem.to_vec(), names_of)
     }
 
     fn execute(

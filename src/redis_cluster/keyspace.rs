@@ -1,4 +1,4 @@
-//! What is not in our layout, for converting it: the keys of all nodes, and each hash from the node that has it. Slots that
+//! What is not in our layout, for converting it: each hash from the node that has it. Slots that
 //! move meanwhile are followed as in [`super::inventory`].
 
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use futures_util::{StreamExt as _, TryFutureExt as _, stream::BoxStream};
 use super::{
     clean::ask,
     connection::ClusterConnection,
-    inventory::{has_moved, names_of, owner, scan_nodes},
+    inventory::{has_moved, owner},
     shared::Shared,
 };
 use crate::{
@@ -19,10 +19,6 @@ use crate::{
 };
 
 impl Keyspace for ClusterConnection {
-    fn names(&self, stem: &[u8]) -> BoxStream<'static, Result<Vec<Key>>> {
-        scan_nodes(self.shared().clone(), stem.to_vec(), names_of)
-    }
-
     fn fields(&self, key: &[u8]) -> BoxStream<'static, Result<Vec<Field>>> {
         let (shared, key) = (self.shared().clone(), key.to_vec());
         let scan = scan(shared.clone(), key.clone()).try_flatten_stream();

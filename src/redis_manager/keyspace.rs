@@ -1,4 +1,4 @@
-//! What is not in our layout, for converting it: keys of any type, and hashes, by [`super::scan`].
+//! What is not in our layout, for converting it: hashes, by [`super::scan`].
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
 use redis::{Value, aio::MultiplexedConnection};
@@ -7,7 +7,7 @@ use super::{
     connection::RedisConnection,
     fallbacks::Commands,
     inventory::{scan_inside, up_to_wrong_type},
-    scan::{ScanResult, flat, found, odd},
+    scan::{ScanResult, flat, odd},
     server_errors::words,
 };
 use crate::{
@@ -17,11 +17,6 @@ use crate::{
 };
 
 impl Keyspace for RedisConnection {
-    fn names(&self, stem: &[u8]) -> BoxStream<'static, Result<Vec<Key>>> {
-        let names = found(self.connection.clone(), self.commands.clone(), stem);
-        names.map_err(Error::from).boxed()
-    }
-
     fn fields(&self, key: &[u8]) -> BoxStream<'static, Result<Vec<Field>>> {
         let steps = field_scan(self.connection.clone(), self.commands.clone(), key.to_vec());
         up_to_wrong_type(steps).map_err(Error::from).boxed()

@@ -1,6 +1,8 @@
-//! Copying and listing over stores in memory, case by case; any stores at all are in [`random`]. Over real
+//! Copying and listing over stores in memory, case by case; any stores at all are in [`random`], those of
+//! forks in [`converted`]. Over real
 //! stores it runs in `__test__/copy.test.js`.
 
+mod converted;
 mod random;
 
 use std::sync::Arc;
