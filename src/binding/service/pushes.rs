@@ -132,7 +132,7 @@ impl Service {
     pub fn push_to_uids(
         &self,
         kind: Kind,
-        _server_type: &Unknown,
+        server_type: &Unknown,
         uids: Unknown,
         values: [Unknown; 4],
     ) -> napi::Result<()> {
@@ -140,6 +140,9 @@ impl Service {
         let Some(host) = self.admitted(kind, cb)? else {
             return Ok(());
         };
+        if let Err(error) = args::text(server_type, "serverType")? {
+            return self.refuse(kind, cb, &error);
+        }
         let read = match (args::texts(&uids, "uids")?, push_options::sid(&self.env, opts)?) {
             (Ok(uids), Ok(Some(sid))) => Ok((uids, sid)),
             (Ok(_), Ok(None)) => Err(Error::Unsupported(
