@@ -50,6 +50,7 @@ async function fuzz(job, store) {
 /** [job, title] */
 const EVERYWHERE = [
   ['table', 'every method, every position, every value'],
+  ['nested', 'every value inside of arrays, members and options: named, and nothing is written'],
   ['random', 'random calls'],
 ];
 /** What has little to do with the store. */
