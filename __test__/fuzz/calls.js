@@ -191,4 +191,4 @@ async function works(watch, what, service, { call, ok }) {
   if (!members.includes('member')) watch.fail(what, 'the member is not there');
 }
 
-module.exports = { USUAL, Watch, place, namesArgument, works };
+module.exports = { USUAL, Watch, isArray, isText, place, namesArgument, works };

@@ -19,7 +19,7 @@ const FILE = path.join(__dirname, 'jobs.js');
 const RUNS = Number(process.env.FUZZ_RUNS) || 100;
 const SEED = Number(process.env.FUZZ_SEED) || 0;
 /** For a slow machine, or many runs. */
-const PATIENCE = 60000 + RUNS * 100;
+const PATIENCE = 120000 + RUNS * 100;
 
 /** The names of all options that have an effect, and of some of the others, which are all read in one way. */
 function names() {
