@@ -143,6 +143,10 @@ stores('C mistakes', (ctx) => {
         for (const [method, ...args] of [
           ['getMembersByChannelName', wrong, 'n'],
           ['pushMessage', wrong, 'r', {}, 'n', {}],
+          ['pushMessageByUids', wrong, 'r', {}, ['u'], { sid: 's1' }],
+          ['broadcast', wrong, 'r', {}, {}],
+          ['getCount', 'n', wrong],
+          ['getMembersByChannelNameBySid', wrong, 'n'],
         ]) {
           const { err, sync, n } = await call(service, method, ...args);
           assert.deepStrictEqual([err?.code, sync, n], [CODE, true, 1]);

@@ -6,17 +6,18 @@
  */
 
 const fs = require('fs');
-const { METHODS, TABLE } = require('../support/call');
+const { METHODS, OTHERS, TABLE } = require('../support/call');
 const { Thrown } = require('./values');
 
 /** The methods with arguments that are right; the callback is the last. */
-const USUAL = { ...METHODS, clean: [] };
+const USUAL = { ...METHODS, ...OTHERS, clean: [] };
 
 /** What an error calls an argument that is refused if it is no text. */
 const SAID = {
   name: 'name',
   channelName: 'name',
   uid: 'uid',
+  uids: 'uids',
   sid: 'sid',
   serverType: 'serverType',
   members: 'members',
@@ -33,7 +34,7 @@ const NAMED = Object.fromEntries(
 /** Whether an array may be accepted there. */
 function takesArray(method, name) {
   const { scope, value } = TABLE[method];
-  if (name === 'uid' || name === 'members') return true;
+  if (['uid', 'uids', 'members'].includes(name)) return true;
   return (
     name === 'name' &&
     (['frontends', 'groups', 'push'].includes(scope) || (scope === 'member' && !value))
@@ -190,4 +191,4 @@ async function works(watch, what, service, { call, ok }) {
   if (!members.includes('member')) watch.fail(what, 'the member is not there');
 }
 
-module.exports = { USUAL, Watch, place, namesArgument, works };
+module.exports = { USUAL, Watch, isArray, isText, place, namesArgument, works };

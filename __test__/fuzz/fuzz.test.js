@@ -19,7 +19,7 @@ const FILE = path.join(__dirname, 'jobs.js');
 const RUNS = Number(process.env.FUZZ_RUNS) || 100;
 const SEED = Number(process.env.FUZZ_SEED) || 0;
 /** For a slow machine, or many runs. */
-const PATIENCE = 60000 + RUNS * 100;
+const PATIENCE = 120000 + RUNS * 100;
 
 /** The names of all options that have an effect, and of some of the others, which are all read in one way. */
 function names() {
@@ -50,6 +50,7 @@ async function fuzz(job, store) {
 /** [job, title] */
 const EVERYWHERE = [
   ['table', 'every method, every position, every value'],
+  ['nested', 'every value inside of arrays, members and options: named, and nothing is written'],
   ['random', 'random calls'],
 ];
 /** What has little to do with the store. */

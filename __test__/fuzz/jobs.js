@@ -4,22 +4,9 @@
 
 const fc = require('fast-check');
 const { VALUES, LABELS, Thrown, trapped, revoked, thrower } = require('./values');
-const { USUAL, Watch, place, namesArgument, works } = require('./calls');
-
-/** Ends with what was found; a job that hangs is ended by its deadline. */
-function job(body) {
-  return async (tools) => {
-    const { args, emit } = tools;
-    const watch = new Watch(args.file);
-    // Refused options and arguments are logged by the thousand.
-    for (const level of ['log', 'info', 'warn', 'error']) console[level] = () => {};
-    const late = new Promise((resolve) => setTimeout(resolve, args.patience).unref());
-    await Promise.race([body(watch, tools), late.then(() => watch.fail('the job', 'hangs'))]);
-    emit(watch.report());
-    // Whatever is open was reported.
-    process.exit(0);
-  };
-}
+const { USUAL, place, namesArgument, works } = require('./calls');
+const job = require('./job');
+const nested = require('./nested');
 
 /** Each method, each position, each value; the promises too. */
 const table = job(async (watch, tools) => {
@@ -354,4 +341,4 @@ const random = job(async (watch, tools) => {
   await call(service, 'stop', true);
 });
 
-module.exports = { table, life, options, apps, inside, random };
+module.exports = { table, nested, life, options, apps, inside, random };

@@ -141,6 +141,9 @@ impl Service {
         let Some(host) = self.admitted(kind, cb)? else {
             return Ok(());
         };
+        if let Err(error) = args::text(server_type, "serverType")? {
+            return self.refuse(kind, cb, &error);
+        }
         let read = match (
             args::texts(&uids, "uids")?,
             push_options::sid(&self.env, opts)?,
