@@ -185,9 +185,10 @@ impl Kind {
     /// Returns what the store answers for each key; `None` for a write.
     pub const fn value(self) -> Option<ValueKind> {
         match self.code() {
-            Some(Code::Command(Op::Read(op))) => Some(op.kind()),
+            Some(Code::Command(Op::Read(op)) | Code::Everywhere(Op::Read(op), _)) => {
+                Some(op.kind())
+            }
             Some(Code::Combined(_)) => Some(ValueKind::List),
-            Some(Code::Everywhere(Op::Read(op), _)) => Some(op.kind()),
             Some(
                 Code::Command(Op::Write(_))
                 | Code::Everywhere(Op::Write(_), _)
