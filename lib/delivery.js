@@ -10,7 +10,7 @@ const createDepartures = require('./departures');
 const createLists = require('./lists/naming');
 const createLocalPush = require('./localPush');
 const { words } = require('./logger');
-const { isSelected, lengthOf, select, uidsOf } = require('./recipients');
+const { lengthOf, select, selectedOf, uidsOf } = require('./recipients');
 const { failures } = require('./tables');
 
 /**
@@ -56,13 +56,13 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
   function send(push, lists, errors) {
     const { sids, selection } = push;
     const targets = [];
-    const unreachable = push.offline ? [...unsent(push.offline, selection)] : [];
+    const unreachable = push.offline ? [...selectedOf(push.offline, selection)] : [];
     for (let i = 0; i < sids.length; i += 1) {
       const list = lists[i];
       if (push.isBroadcast) {
         targets.push(makeTarget(push, sids[i], undefined, undefined));
       } else if (list && !errors?.[i] && list.all.length > 0) {
-        if (list.poison) unreachable.push(...unsent(list.poison, selection));
+        if (list.poison) unreachable.push(...selectedOf(list.poison, selection));
         const part = selection ? select(list, selection) : { list, gone: undefined };
         if (lengthOf(part) > 0) targets.push(makeTarget(push, sids[i], part.list, part.gone));
       }
@@ -172,8 +172,7 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
     let all = unreachable;
     for (const target of targets) {
       const failed = target.isLost ? lost(target) : target.failed;
-      const isNone = !failed || (Array.isArray(failed) && failed.length === 0);
-      if (!isNone) all = all.concat(failed);
+      if (failed && !isEmpty(failed)) all = all.concat(failed);
     }
     return all;
   }
@@ -290,16 +289,11 @@ function makeTarget(push, sid, list, gone) {
 
 /** Returns the users of a frontend that a push did not reach; of a broadcast, the frontend. */
 function lost({ push, sid, list, gone }) {
-  if (push.isBroadcast) {
-    return [sid];
-  }
+  if (push.isBroadcast) return [sid];
   return gone ? uidsOf({ list, gone }) : list.uids;
 }
 
-/** Returns the users who cannot be sent a push that they should get. */
-function unsent(poison, selection) {
-  return selection ? poison.filter((uid) => isSelected(uid, selection)) : poison;
-}
+const isEmpty = (value) => Array.isArray(value) && value.length === 0;
 
 /** Returns the method of the frameworks' remote that takes the push, and its arguments. */
 function request(target) {

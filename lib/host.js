@@ -13,7 +13,7 @@ const { textOf } = require('./ids');
 const createLogger = require('./logger');
 const createAsk = require('./optionFunctions');
 const { copy } = require('./realm');
-const { recipients } = require('./recipients');
+const { isSelective, recipients } = require('./recipients');
 const createRpcNoDelay = require('./rpcNoDelay');
 const createServers = require('./servers');
 const protectSessionMap = require('./sessionMap');
@@ -68,6 +68,7 @@ module.exports = function attach(channel, app, opts = {}, tools) {
     ...createServers(app),
     ...answers,
     ...createEarly(channel, tools.failed),
+    isSelective,
     hold: (at, sids, route, msg, opts, callback, name) => {
       const list = listName(name, opts);
       answers.calls[at] = makePush('channels', sids, route, msg, opts, callback, list);

@@ -13,8 +13,8 @@ const LONGEST = 20_000;
 /** Shorter ones need none. */
 const SHORTEST = 32;
 
-/** The most uids in all indexes; 28 to 56 bytes each. */
-const MOST = 1 << 18;
+/** The most uids in all indexes, 28 to 56 bytes each; tests change it. */
+const limits = { most: 1 << 18 };
 
 /** From this number of uids on, each member is looked up among them, in place of each of them in the list. */
 const MANY = 16;
@@ -85,7 +85,7 @@ function indexOf(list, count) {
   indexed.add(list);
   members += length;
   for (const oldest of indexed) {
-    if (members <= MOST) break;
+    if (members <= limits.most) break;
     release(oldest);
   }
   return list.index;
@@ -100,4 +100,4 @@ function release(list) {
   }
 }
 
-module.exports = { placesOf, release };
+module.exports = { limits, placesOf, release, size: () => members };

@@ -19,7 +19,7 @@ const OWN = {
     except,
     only,
     rest,
-    isGiven: [except, only, exceptChannels, sids].some(isGiven),
+    isGiven: isSelective({ except, only, exceptChannels, sids }),
   }),
   uids: ({ except, only, sid, ...rest }) => ({
     except,
@@ -50,6 +50,11 @@ function recipients(kind, opts) {
   }
   const selection = isGiven(except) ? { texts: textsOf(except), isOnly: false } : undefined;
   return { userOptions: rest, selection };
+}
+
+/** Returns whether the options of a push to channels have any of the service's own. */
+function isSelective({ except, only, exceptChannels, sids }) {
+  return isGiven(except) || isGiven(only) || isGiven(exceptChannels) || isGiven(sids);
 }
 
 /** Returns the texts of one uid, or of several; the addon has accepted them. */
@@ -86,6 +91,11 @@ function select(list, { texts, isOnly }) {
   function others(array) {
     return { list: new MemberList(array, isFixed), gone: undefined };
   }
+}
+
+/** Returns those of some uids who are in a selection, if there is one. */
+function selectedOf(uids, selection) {
+  return selection ? uids.filter((uid) => isSelected(uid, selection)) : uids;
 }
 
 /** Returns whether a selection has a user. */
@@ -128,4 +138,4 @@ function unite(lists, excepted) {
   return members;
 }
 
-module.exports = { isSelected, lengthOf, recipients, select, uidsOf, unite };
+module.exports = { isSelective, lengthOf, recipients, select, selectedOf, uidsOf, unite };

@@ -101,10 +101,7 @@ impl KeyLayout {
     #[must_use]
     pub fn key(&self, name: &str, sid: &str) -> Key {
         let mut key = Vec::with_capacity(self.prefix.len() + name.len() + sid.len() + 4);
-        self.begin(&mut key);
-        key.extend_from_slice(name.as_bytes());
-        self.separate(&mut key);
-        key.extend_from_slice(sid.as_bytes());
+        self.append(&mut key, name, sid);
         key
     }
 
@@ -118,6 +115,14 @@ impl KeyLayout {
     #[must_use]
     pub fn index(&self) -> Key {
         index_of(&self.stem())
+    }
+
+    /// Appends the key of channel `name` on frontend `sid`.
+    pub fn append(&self, key: &mut Key, name: &str, sid: &str) {
+        self.begin(key);
+        key.extend_from_slice(name.as_bytes());
+        self.separate(key);
+        key.extend_from_slice(sid.as_bytes());
     }
 
     /// Appends what comes before the name of the channel.

@@ -7,6 +7,7 @@
  */
 
 const assert = require('node:assert');
+const { limits, size } = require('../../lib/places');
 const { createApp } = require('../support/app');
 const { call, ok } = require('../support/call');
 const { stores, ours } = require('../support/rows');
@@ -109,6 +110,44 @@ stores('H exceptions from long lists', (ctx) => {
     const opts = { except: members.s1[0] };
     const { err } = await call(service, 'pushMessage', 'connector', 'r', {}, 'n', opts);
     assert.strictEqual(err.code, 'ERR_GLOBAL_CHANNEL_PUSH_FAILED');
+  });
+
+  ours(
+    'H35 what is remembered of lists is bounded, and gone when the service has stopped',
+    async () => {
+      const { most } = limits;
+      try {
+        limits.most = 120;
+        await start();
+        let seen = 0;
+        for (let i = 0; i < 40; i += 1) {
+          await without([members.s1[i], members.s3[i]]);
+          assert.ok(size() <= 120, `${size()} uids`);
+          seen = Math.max(seen, size());
+        }
+        assert.ok(seen > 0);
+        limits.most = most;
+        for (let i = 0; i < 20; i += 1) await without([members.s1[i]]);
+        assert.ok(size() >= 2000);
+        await call(service, 'stop', true);
+        assert.strictEqual(size(), 0);
+      } finally {
+        limits.most = most;
+      }
+    },
+  );
+
+  ours('H36 users who cannot be sent a push are failed uids only if it is for them', async () => {
+    await start();
+    await ok(service, 'add', 'n', ['constructor', 'toString'], 's1');
+    const poison = ['constructor', 'toString'];
+    for (let i = 0; i < 12; i += 1) {
+      assert.deepStrictEqual(sorted(await without([members.s1[i]])), poison);
+      assert.deepStrictEqual(await without([members.s1[i], 'constructor']), ['toString']);
+      const only = [members.s1[i], 'toString'];
+      const isIt = (uid) => uid === members.s1[i];
+      assert.deepStrictEqual(await push({ only }, isIt), ['toString']);
+    }
   });
 
   ours('H34 an uid that is in a list twice, since its bytes are not UTF-8', async () => {

@@ -27,6 +27,8 @@ pub struct Host {
     places: Cell<u64>,
     /// `(first)`: doubles the room for calls; `first` is the number of the oldest.
     room: Ref,
+    /// `(opts) => boolean`: whether the options of a push to channels are about who gets it.
+    is_selective: Ref,
     /// `(at, sids, route, msg, opts, callback, name)`: puts a push at that place in `calls`.
     hold: Ref,
     /// `(at, seq, sids, route, msg, opts, callback, uids | null, isSought)`: the same for a push to users, or to all
@@ -121,6 +123,7 @@ impl Host {
             places: Cell::new(calls.get_array_length()?.into()),
             calls: Held::new(env, &calls)?,
             room: function("room")?,
+            is_selective: function("isSelective")?,
             hold: function("hold")?,
             hold_own: function("holdOwn")?,
             hold_groups: function("holdGroups")?,
@@ -201,6 +204,12 @@ impl Host {
         self.places
             .set(self.calls.get(env)?.get_array_length()?.into());
         Ok(())
+    }
+
+    /// Returns whether the options of a push to channels are about who gets it.
+    pub fn is_selective(&self, env: &Env, opts: &Object) -> napi::Result<bool> {
+        let args = Args::new().with(env, opts.to_unknown())?;
+        get(self.is_selective.call(env, args)?)
     }
 
     /// Holds the callback of call `seq` until it is answered.

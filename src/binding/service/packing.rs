@@ -91,6 +91,17 @@ impl Service {
         })
     }
 
+    /// Packs the keys of several channels, for one frontend after the other.
+    pub fn pack_groups(&self, names: &[&String], sids: &[String]) {
+        let packed = &mut self.input.borrow_mut().calls;
+        for sid in sids {
+            for name in names {
+                self.keys.append(packed.bytes(), name, sid);
+                packed.end_key();
+            }
+        }
+    }
+
     /// Packs keys of a call, given as bytes.
     pub fn pack_given_keys<'a>(&self, keys: impl IntoIterator<Item = &'a Key>) {
         let packed = &mut self.input.borrow_mut().calls;

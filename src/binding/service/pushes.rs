@@ -11,10 +11,7 @@ use crate::{
         host::{Host, Servers},
         methods::Kind,
         service::{Service, call::Outcome},
-        values::{
-            args::{self, Names},
-            push_options::{self, PushOptions},
-        },
+        values::{args, push_options},
     },
     command::Code,
     error::Result,
@@ -35,7 +32,7 @@ impl Service {
         let Some((host, servers)) = self.servers(kind, cb, server_type)? else {
             return Ok(());
         };
-        let options = match push_options::read(&self.env, &opts)? {
+        let options = match push_options::read(&self.env, &host, &opts)? {
             Ok(options) => options,
             Err(error) => return self.refuse(kind, cb, &error),
         };
@@ -69,10 +66,15 @@ impl Service {
         if names.is_empty() {
             return self.answer_nobody(&host, kind, cb);
         }
-        let keys = self.group_keys(&names, &options, &servers.ids);
-        if !self.pack_read(kind, cb, keys)? {
+        let all: Vec<&String> = names.iter().chain(&options.without).collect();
+        if let Err(error) = self.check_groups(&all, &servers.ids) {
+            return self.refuse(kind, cb, &error);
+        }
+        // Reading an array may have run a getter.
+        if self.admitted(kind, cb)?.is_none() {
             return Ok(());
         }
+        self.pack_groups(&all, &servers.ids);
         let groups = Groups {
             with: names.len(),
             without: options.without.len(),
@@ -107,25 +109,17 @@ impl Service {
         Ok(())
     }
 
-    /// Returns the keys of all channels for one frontend after the other.
-    fn group_keys(
-        &self,
-        names: &[String],
-        options: &PushOptions,
-        sids: &[String],
-    ) -> Result<Vec<Vec<u8>>> {
-        let names = || names.iter().chain(&options.without);
-        Names::Several(names().cloned().collect()).check_keys(sids.len())?;
-        names().try_for_each(|name| self.keys.check_name(name))?;
-        let key = |(sid, name): (&String, &String)| {
-            let given = "a name of a channel";
-            self.sizes.check_key(&self.keys, given, name, sid)?;
-            Ok(self.keys.key(name, sid))
-        };
-        let pairs = sids
-            .iter()
-            .flat_map(|sid| names().map(move |name| (sid, name)));
-        pairs.map(key).collect()
+    /// Refuses channels without keys on these frontends, and too many of both.
+    fn check_groups(&self, names: &[&String], sids: &[String]) -> Result<()> {
+        args::check_keys(names.len(), sids.len())?;
+        for name in names {
+            self.keys.check_name(name)?;
+            for sid in sids {
+                let given = "a name of a channel";
+                self.sizes.check_key(&self.keys, given, name, sid)?;
+            }
+        }
+        Ok(())
     }
 
     /// Executes methods that push to users: of one frontend (`opts.sid`), without asking the store, or wherever they are

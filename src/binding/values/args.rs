@@ -30,11 +30,11 @@ const ID: &str = "a string, number, bigint, boolean, or an object with a toStrin
 
 /// Reads a channel name, server id or server type: a string, a primitive with one textual form, or an object with a
 /// text of its own.
-pub fn text(value: &Unknown, name: &str) -> Read<String> {
+pub fn text(value: &Unknown, name: impl Display) -> Read<String> {
     Ok(match value.get_type()? {
         ValueType::String => string(value, name)?,
-        ValueType::Object => match object(value, name, ID)? {
-            Ok(text) => string(&text, name)?,
+        ValueType::Object => match object(value, &name, ID)? {
+            Ok(text) => string(&text, &name)?,
             Err(error) => Err(error),
         },
         ValueType::Number | ValueType::Boolean | ValueType::BigInt => {
@@ -53,12 +53,7 @@ pub fn texts(value: &Unknown, name: &str) -> Read<Vec<String>> {
     let array: Array = unsafe { value.cast() }?;
     let mut texts = Vec::with_capacity(array.len().min(1024) as usize);
     for index in 0..array.len() {
-        let name = format!("{name}[{index}]");
-        let read = match array.get::<Unknown>(index)? {
-            Some(element) => text(&element, &name)?,
-            None => Err(invalid(name, ID, ValueType::Undefined)),
-        };
-        match read {
+        match element(&array, index, name, |value, name| string(value, name))? {
             Ok(text) => texts.push(text),
             Err(error) => return Ok(Err(error)),
         }
@@ -66,7 +61,47 @@ pub fn texts(value: &Unknown, name: &str) -> Read<Vec<String>> {
     Ok(Ok(texts))
 }
 
-fn string(value: &Unknown, name: &str) -> Read<String> {
+/// Checks what [`texts`] would read; of a string it takes the length only.
+pub fn check_texts(value: &Unknown, name: &str) -> Read<()> {
+    if !value.is_array()? {
+        return Ok(text(value, name)?.map(drop));
+    }
+    // SAFETY: it is an array, checked just now.
+    let array: Array = unsafe { value.cast() }?;
+    for index in 0..array.len() {
+        if let Err(error) = element(&array, index, name, check_string)? {
+            return Ok(Err(error));
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// Reads an element of an array; a string by `string`.
+fn element(
+    array: &Array,
+    index: u32,
+    name: &str,
+    string: impl Fn(&Unknown, Arguments) -> Read<String>,
+) -> Read<String> {
+    let name = format_args!("{name}[{index}]");
+    let Some(element) = array.get::<Unknown>(index)? else {
+        return Ok(Err(invalid(name, ID, ValueType::Undefined)));
+    };
+    if element.get_type()? == ValueType::String {
+        return string(&element, name);
+    }
+    text(&element, name)
+}
+
+fn check_string(value: &Unknown, name: Arguments) -> Read<String> {
+    let length = text::length(value.value().env, value.raw())?;
+    if length > LONGEST {
+        return Ok(Err(too_long(name, length, LONGEST)));
+    }
+    Ok(Ok(String::new()))
+}
+
+fn string(value: &Unknown, name: impl Display) -> Read<String> {
     let read = text::read(value, LONGEST)?;
     Ok(read
         .map_err(|length| too_long(name, length, LONGEST))
@@ -131,14 +166,7 @@ impl Names {
 
     /// Refuses more keys than one call may have, on this number of frontends.
     pub fn check_keys(&self, frontends: usize) -> Result<(), Error> {
-        let count = self.list().len();
-        if count == 1 || count.saturating_mul(frontends) <= MOST_KEYS {
-            return Ok(());
-        }
-        Err(Error::InvalidArgument(format!(
-            "argument name has {count} elements, for {frontends} frontends each; accepted are {MOST_KEYS} of both \
-             together"
-        )))
+        check_keys(self.list().len(), frontends)
     }
 
     /// Refuses more members than one call may write, over all channels.
@@ -162,6 +190,16 @@ impl Names {
 /// The maximum number of keys of one call. Redis up to 6.2 closes the connection at a command of more than 2^20
 /// arguments.
 const MOST_KEYS: usize = 1 << 19;
+
+/// Refuses more keys than one call may have: those of `count` channels on each frontend.
+pub fn check_keys(count: usize, frontends: usize) -> Result<(), Error> {
+    if count == 1 || count.saturating_mul(frontends) <= MOST_KEYS {
+        return Ok(());
+    }
+    Err(Error::InvalidArgument(format!(
+        "argument name has {count} elements, for {frontends} frontends each; accepted are {MOST_KEYS} of both together"
+    )))
+}
 
 /// Reads the name of a channel, or an array of them.
 pub fn names(value: &Unknown, name: &str) -> Read<Names> {
@@ -273,7 +311,7 @@ pub fn members_by_sid(value: &Unknown, sizes: Sizes) -> Read<Vec<(String, Vec<Me
         let object = element.coerce_to_object()?;
         let uid: Unknown = object.get_named_property("uid")?;
         let sid: Unknown = object.get_named_property("sid")?;
-        let sid = text(&sid, &format!("{argument}.sid"))?;
+        let sid = text(&sid, format_args!("{argument}.sid"))?;
         let uid = member(&uid, format_args!("{argument}.uid"), sizes)?;
         let (sid, uid) = match (sid, uid) {
             (Ok(sid), Ok(uid)) => (sid, uid),
