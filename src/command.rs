@@ -2,6 +2,7 @@
 //! their items are and what they answer. Commands are idempotent: executing one twice, because it was sent again after
 //! a lost connection, has the same effect as executing it once.
 //!
+//! Pages of long lists are in the table, but are read in several steps, and so are no part of a batch ([`crate::pages`]).
 //! `clean` is not in the table: it is not part of a batch, but a barrier that runs alone, in many steps
 //! ([`crate::manager::Connection::clean`]).
 
@@ -11,6 +12,7 @@ use crate::{
     error::Result,
     keys::Key,
     list::{Groups, List},
+    pages::{Page, PageQuery},
 };
 
 /// A member as stored: the bytes of a uid.
@@ -21,6 +23,7 @@ macro_rules! operations {
     (
         reads { $( $(#[$read_doc:meta])* $read:ident: $read_name:literal, $read_items:ident, $kind:ident; )+ }
         writes { $( $(#[$write_doc:meta])* $write:ident: $write_name:literal, $items:ident, $effect:ident; )+ }
+        pages { $( $(#[$page_doc:meta])* $page:ident: $page_name:literal; )+ }
     ) => {
         /// An operation that reads, and answers one [`Value`] for each key.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -29,6 +32,21 @@ macro_rules! operations {
         /// An operation that changes the store, and answers [`Reply::Changed`].
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum WriteOp { $( $(#[$write_doc])* $write, )+ }
+
+        /// An operation that reads a part of a long list, in several steps: see [`crate::pages`].
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum PageOp { $( $(#[$page_doc])* $page, )+ }
+
+        impl PageOp {
+            /// All operations.
+            pub const ALL: &[Self] = &[ $( Self::$page, )+ ];
+
+            /// Returns the name of the Redis command.
+            #[must_use]
+            pub const fn redis_name(self) -> &'static str {
+                match self { $( Self::$page => $page_name, )+ }
+            }
+        }
 
         impl ReadOp {
             /// Returns the name of the Redis command.
@@ -98,6 +116,13 @@ operations! {
         Remove: "SREM", KeysAndMembers, Removes;
         /// Removes whole keys, atomically.
         Delete: "UNLINK", Keys, Deletes;
+    }
+    // Operation: name in Redis.
+    pages {
+        /// Reads a part of the members of a key.
+        Members: "SSCAN";
+        /// Lists a part of the channels, and counts their members.
+        Channels: "SCAN";
     }
 }
 
@@ -290,6 +315,8 @@ impl Command {
 pub enum Request {
     /// A command, which may share a batch with others.
     Command(Command),
+    /// A page of a long list, which is read in several steps. It is no part of a batch, but no barrier either.
+    Page(PageQuery),
     /// Removes every set whose key begins with this stem (see [`crate::keys::KeyLayout::stem`]). A barrier: calls made
     /// before it are answered first, calls made after it wait.
     Clean(Key),
@@ -302,6 +329,8 @@ pub enum Code {
     Command(Op),
     /// A [`Command::combined`].
     Combined(Groups),
+    /// A [`Request::Page`].
+    Page(PageOp),
     /// A [`Request::Clean`].
     Clean,
 }
@@ -312,6 +341,7 @@ impl Request {
     pub const fn is_write(&self) -> bool {
         match self {
             Self::Command(command) => command.op.is_write(),
+            Self::Page(_) => false,
             Self::Clean(_) => true,
         }
     }
@@ -322,12 +352,12 @@ impl Request {
         matches!(self, Self::Clean(_))
     }
 
-    /// Returns the command; `None` for a barrier.
+    /// Returns the command; `None` for what is not executed in a batch.
     #[must_use]
     pub const fn command(&self) -> Option<&Command> {
         match self {
             Self::Command(command) => Some(command),
-            Self::Clean(_) => None,
+            Self::Page(_) | Self::Clean(_) => None,
         }
     }
 }
@@ -350,6 +380,8 @@ pub enum Reply {
     Removed(u64),
     /// The answer to a read: for each key a value, or the store's error for that key.
     Values(Vec<Result<Value>>),
+    /// The answer to a [`Request::Page`].
+    Page(Page),
 }
 
 impl Reply {
@@ -357,7 +389,7 @@ impl Reply {
     #[must_use]
     pub fn bytes(&self) -> usize {
         match self {
-            Self::Done | Self::Changed(_) | Self::Removed(_) => 0,
+            Self::Done | Self::Changed(_) | Self::Removed(_) | Self::Page(_) => 0,
             Self::Values(values) => values.iter().flatten().map(Value::bytes).sum(),
         }
     }

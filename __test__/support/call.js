@@ -91,7 +91,10 @@ const TABLE = Object.fromEntries(
 /** The scopes of methods that do not ask the store: they are in pushes/. */
 const WITHOUT_STORE = ['pushUids', 'broadcast'];
 
-/** The methods of the store that have arguments, with arguments that are right; the callback is left out. */
+/** The scopes of methods that are about no single channel: c-pages.test.js. */
+const WITHOUT_CHANNEL = ['channelPage'];
+
+/** The methods of the store that are about a channel, with arguments that are right; the callback is left out. */
 const METHODS = methodsWith({});
 
 /** The methods that do not ask the store, with arguments that are right. */
@@ -104,7 +107,10 @@ const OTHERS = {
 function methodsWith(values) {
   const given = { ...RIGHT, channelName: values.name || RIGHT.name, ...values };
   const entries = Object.entries(TABLE)
-    .filter(([, { arguments: names, scope }]) => names.length > 0 && !WITHOUT_STORE.includes(scope))
+    .filter(
+      ([, { arguments: names, scope }]) =>
+        names.length > 0 && ![...WITHOUT_STORE, ...WITHOUT_CHANNEL].includes(scope),
+    )
     .map(([method, { arguments: names }]) => [method, names.map((name) => given[name])]);
   return Object.fromEntries(entries);
 }

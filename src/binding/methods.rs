@@ -7,7 +7,7 @@ use crate::{
         answers::tape::Shape,
         class::prototype::{Entry, store_method},
     },
-    command::{Code, Op, ReadOp, ValueKind, WriteOp},
+    command::{Code, Op, PageOp, ReadOp, ValueKind, WriteOp},
 };
 
 /// Generates [`Kind`] and its methods from the table below.
@@ -64,6 +64,8 @@ methods! {
     PushMessageByUids: "pushMessageByUids", PushUids, None, Plain;
     Broadcast: "broadcast", Broadcast, None, Plain;
     DestroyChannel: "destroyChannel", Frontends, write(WriteOp::Delete), Plain;
+    ScanMembers: "scanMembers", MemberPage, page(PageOp::Members), Undefined;
+    GetChannels: "getChannels", ChannelPage, page(PageOp::Channels), Undefined;
     Clean: "clean", Store, Some(Code::Clean), Plain;
 }
 
@@ -73,6 +75,14 @@ methods! {
 )]
 const fn read(op: ReadOp) -> Option<Code> {
     Some(Code::Command(Op::Read(op)))
+}
+
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the table has what the store executes, if anything"
+)]
+const fn page(op: PageOp) -> Option<Code> {
+    Some(Code::Page(op))
 }
 
 #[expect(
@@ -108,6 +118,10 @@ pub enum Arguments {
     Broadcast,
     /// A channel on all frontends.
     Frontends,
+    /// A page of the members of a channel on one frontend.
+    MemberPage,
+    /// A page of the channels.
+    ChannelPage,
     /// The whole store.
     Store,
 }
@@ -124,6 +138,8 @@ impl Arguments {
             Self::Push => &["serverType", "route", "msg", "channelName", "opts"],
             Self::PushUids => &["serverType", "route", "msg", "uids", "opts"],
             Self::Broadcast => &["serverType", "route", "msg", "opts"],
+            Self::MemberPage => &["name", "sid", "opts"],
+            Self::ChannelPage => &["opts"],
             Self::Frontends => &["name"],
             Self::Store => &[],
         }
@@ -148,6 +164,8 @@ impl Arguments {
             Self::Push => "push",
             Self::PushUids => "pushUids",
             Self::Broadcast => "broadcast",
+            Self::MemberPage => "memberPage",
+            Self::ChannelPage => "channelPage",
             Self::Frontends => "frontends",
             Self::Store => "store",
         }
@@ -177,12 +195,17 @@ impl Kind {
         )
     }
 
-    /// Returns what the store answers for each key; `None` for a write.
+    /// Returns whether it answers a page.
+    pub const fn is_page(self) -> bool {
+        matches!(self.code(), Some(Code::Page(_)))
+    }
+
+    /// Returns what the store answers for each key; `None` for a write, and for a page.
     pub const fn value(self) -> Option<ValueKind> {
         match self.code() {
             Some(Code::Command(Op::Read(op))) => Some(op.kind()),
             Some(Code::Combined(_)) => Some(ValueKind::List),
-            Some(Code::Command(Op::Write(_)) | Code::Clean) | None => None,
+            Some(Code::Command(Op::Write(_)) | Code::Page(_) | Code::Clean) | None => None,
         }
     }
 }

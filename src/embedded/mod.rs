@@ -12,7 +12,7 @@
 //! - [`read_txn`]: lists, from memory or from the rows.
 //! - [`connection`]: on which thread a batch is executed; [`executor`]: batches to transactions; [`budget`]: the size
 //!   of a transaction.
-//! - [`scan`]: lists the contents, page by page.
+//! - [`scan`]: lists the contents, page by page; [`pages`]: the pages that an app asks for.
 //! - [`messages`]: error messages.
 //! - `audit`: checks the rows, for tests; `failpoints`: fail points.
 
@@ -30,6 +30,7 @@ mod liveness;
 mod locality;
 mod messages;
 mod opening;
+mod pages;
 mod presence;
 mod read_txn;
 mod recovery;

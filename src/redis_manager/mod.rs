@@ -28,6 +28,7 @@ mod host;
 mod inventory;
 mod login;
 mod nat_map;
+mod pages;
 mod read_activity;
 mod redact;
 mod resolver;
@@ -72,6 +73,7 @@ pub(crate) use self::{
     codec::{command, encode_for, value, wrote},
     fallbacks::{Commands, Missing},
     inventory::{count, is_no_set, list_members, member_scan},
+    pages::RedisPages,
     scan::{ScanError, ScanResult, found, only_sets},
     server_errors::{connect_error, is_demoted, words},
     slot_coverage::probes,

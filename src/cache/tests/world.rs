@@ -448,6 +448,7 @@ fn shown(reply: Result<Reply, Error>) -> Vec<String> {
                 Value::Bool(is) => is.to_string(),
             })
             .collect(),
+        Ok(Reply::Page(_)) => panic!("a page is no part of a batch"),
         Ok(Reply::Done | Reply::Changed(_) | Reply::Removed(_)) => Vec::new(),
         Err(error) => panic!("no error in this world: {error}"),
     }
