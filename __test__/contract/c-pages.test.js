@@ -174,9 +174,12 @@ stores('C pages', (ctx) => {
       const service = await started(ctx.store);
       const other = await started(ctx.store);
       const sid = fc.constantFrom('s1', 's2', 's3', 'gone');
-      const step = fc.array(fc.tuple(fc.boolean(), fc.nat(60), sid), { maxLength: 40 });
+      const step = fc.array(fc.tuple(fc.boolean(), fc.nat(60), sid), {
+        maxLength: 40,
+        size: 'max',
+      });
       const property = fc.asyncProperty(
-        fc.array(sid, { minLength: 1, maxLength: 60 }),
+        fc.array(sid, { minLength: 1, maxLength: 60, size: 'max' }),
         fc.array(step, { minLength: 1, maxLength: 5 }),
         async (stay, steps) => {
           await ok(service, 'clean');
