@@ -1316,13 +1316,14 @@ export class GlobalChannel {
    * is no whole number from 1 to 10,000, fails with `ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT`.
    * @example
    * ```ts
-   * async function eachMember(name: string, sid: string) {
-   *   let cursor: string | null = null;
-   *   do {
-   *     const page: MemberPage = await channel.promises.scanMembers(name, sid, { cursor, limit: 1000 });
+   * async function printMembers() {
+   *   let page = await channel.promises.scanMembers('room-1', 'connector-1', { limit: 1000 });
+   *   console.log(page.members);
+   *   while (page.cursor !== null) {
+   *     const next = { cursor: page.cursor, limit: 1000 };
+   *     page = await channel.promises.scanMembers('room-1', 'connector-1', next);
    *     console.log(page.members);
-   *     cursor = page.cursor;
-   *   } while (cursor !== null);
+   *   }
    * }
    * ```
    */
@@ -1330,8 +1331,8 @@ export class GlobalChannel {
   scanMembers(name: Id, sid: Id, opts?: PageOptions | null, cb?: MemberPageCallback): void;
   /**
    * Lists a part of the channels that have members, with the number of their members. They are counted on all frontends
-   * that are known: those of the app, those that calls of this service have named, and those whose keys the scan has
-   * found so far.
+   * that are known: those of the app, those that calls of this service have named, those in the index of the store (in
+   * which 0.0.7 writes none), and those whose keys the scan has found so far.
    *
    * The store is never blocked: each call does a bounded number of steps (`SCAN` and `SCARD` in Redis, never `KEYS`), and
    * answers with what it has found by then, also with nothing and a cursor. The list is as consistent as that of `SCAN`: a

@@ -84,7 +84,12 @@ stores('A service behind', (ctx) => {
         assert.strictEqual(wrapped.state, 0);
         await wrapped.promises.start();
         assert.strictEqual(wrapped.state, 1);
-        for (const [method, args] of Object.entries({ ...METHODS, ...OTHERS, clean: [] })) {
+        for (const [method, args] of Object.entries({
+          ...METHODS,
+          ...OTHERS,
+          getChannels: [{}],
+          clean: [],
+        })) {
           await ok(wrapped, method, ...args);
           await wrapped.promises[method](...args);
         }

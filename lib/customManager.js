@@ -73,13 +73,20 @@ module.exports = function createCustomManager(manager, log, tools) {
 
   /** Executes a method, by its scope (src/binding/methods.rs). */
   const SCOPES = {
-    member: (method) => (methods[method].value ? call(method) : callEach(method)),
+    member: (method) => (methods[method].value ? ofMember(method) : callEach(method)),
     frontend: call,
-    frontends: callEach,
+    frontends: (method) => (token, names, opts) => {
+      if (opts === undefined) callEach(method)(token, names);
+      else everywhere(method, 3)(token, names, opts);
+    },
     many: only,
     memberPage: call,
     channelPage: only,
     servers: (method) => (token, name, sids) => {
+      if (sids === null) {
+        everywhere(method, 0)(token, name, sids);
+        return;
+      }
       const { value, shape } = methods[method];
       const [read, join] = value === 'int' ? ['getCountBySid', sum] : ['getMembersBySid', joined];
       askAll(read, pairs([name], sids), (answers, errors) => {
@@ -151,6 +158,29 @@ module.exports = function createCustomManager(manager, log, tools) {
     return (token, ...args) => {
       meet(method, args);
       one(method, args, (answer) => settle(token, answer));
+    };
+  }
+
+  /** Asks about a user on one frontend, or with `null` on all. */
+  function ofMember(method) {
+    return (token, name, uid, sid) => {
+      if (sid === null) everywhere(method, 0)(token, name, uid, sid);
+      else call(method)(token, name, uid, sid);
+    };
+  }
+
+  /**
+   * Calls a method on all frontends, which no older method of a manager can replace. It must have the method, with so
+   * many declared arguments: one that takes fewer takes the options for its callback.
+   */
+  function everywhere(method, declared) {
+    return (token, ...args) => {
+      const found = manager[method];
+      if (typeof found === 'function' && found.length >= declared) {
+        one(method, args, (answer) => settle(token, answer));
+      } else {
+        settle(token, [failure(failures.UNSUPPORTED, undefined, method), undefined]);
+      }
     };
   }
 

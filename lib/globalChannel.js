@@ -43,11 +43,14 @@ install({
 
 const METHODS = Object.entries({ ...lifecycle, ...methods });
 
+/** How many arguments of a method 0.0.7 does not have. */
+const NEWER = { destroyChannel: 1 };
+
 // The number of declared arguments, callback included: libraries such as bluebird's promisifyAll read `length`.
 for (const [method, { arguments: names }] of METHODS) {
   Object.defineProperties(GlobalChannel.prototype[method], {
     name: { value: method },
-    length: { value: names.length + 1 },
+    length: { value: names.length + 1 - (NEWER[method] || 0) },
   });
 }
 

@@ -10,9 +10,11 @@ use std::sync::Arc;
 
 use crate::{
     error::Result,
+    everywhere::Everywhere,
     keys::Key,
     list::{Groups, List},
     pages::{Page, PageQuery},
+    removal::Removal,
 };
 
 /// A member as stored: the bytes of a uid.
@@ -317,9 +319,10 @@ pub enum Request {
     Command(Command),
     /// A page of a long list, which is read in several steps. It is no part of a batch, but no barrier either.
     Page(PageQuery),
-    /// Removes every set whose key begins with this stem (see [`crate::keys::KeyLayout::stem`]). A barrier: calls made
-    /// before it are answered first, calls made after it wait.
-    Clean(Key),
+    /// An operation on channels on all frontends that are known when it is answered.
+    Everywhere(Box<Everywhere>),
+    /// Removes sets by their keys. A barrier: calls made before it are answered first, calls made after it wait.
+    Clean(Removal),
 }
 
 /// The kind of a [`Request`], without its items.
@@ -331,8 +334,12 @@ pub enum Code {
     Combined(Groups),
     /// A [`Request::Page`].
     Page(PageOp),
-    /// A [`Request::Clean`].
+    /// A [`Request::Everywhere`] with this number of members.
+    Everywhere(Op, u32),
+    /// A [`Request::Clean`] of the whole prefix.
     Clean,
+    /// A [`Request::Clean`] of this number of channels.
+    CleanChannels(u32),
 }
 
 impl Request {
@@ -342,8 +349,15 @@ impl Request {
         match self {
             Self::Command(command) => command.op.is_write(),
             Self::Page(_) => false,
+            Self::Everywhere(everywhere) => everywhere.op.is_write(),
             Self::Clean(_) => true,
         }
+    }
+
+    /// Returns whether it removes channels, not all there are.
+    #[must_use]
+    pub const fn is_of_channels(&self) -> bool {
+        matches!(self, Self::Clean(removal) if removal.is_of_channels())
     }
 
     /// Returns whether it must run alone.
@@ -357,6 +371,7 @@ impl Request {
     pub const fn command(&self) -> Option<&Command> {
         match self {
             Self::Command(command) => Some(command),
+            Self::Everywhere(everywhere) => Some(everywhere.command()),
             Self::Page(_) | Self::Clean(_) => None,
         }
     }
@@ -376,7 +391,7 @@ pub enum Reply {
     /// The answer to a write: how many members it added or removed, or how many keys it removed. What is sent again
     /// after a lost connection counts what was left to do.
     Changed(u64),
-    /// The answer to a [`Request::Clean`]: how many keys it has removed.
+    /// The answer to a [`Request::Clean`] of a whole prefix: how many keys it has removed.
     Removed(u64),
     /// The answer to a read: for each key a value, or the store's error for that key.
     Values(Vec<Result<Value>>),

@@ -5,6 +5,13 @@
 //! Option `hashTag` makes it `PREFIX:{name}:sid`, which processes without that option do not find. In a Redis Cluster
 //! only the hash tag decides on which node a key is. It reaches from the first `{` to the first `}` after it, and an
 //! empty one does not count; names and prefixes that would make it empty are refused.
+//!
+//! One more key, `PREFIX@sids`, is the index of the frontends on which there are or were members ([`KeyLayout::index`]).
+//! No key of a channel under the prefix is like it, because those begin with `PREFIX:`.
+//!
+//! A key alone does not tell where the name ends. What reads keys takes what follows the last colon for the sid
+//! ([`sid_of`]): right for every sid without a colon. Sids with colons are known only where they were given to a call, or
+//! are in the index.
 
 use crate::error::{Error, Result};
 
@@ -104,6 +111,18 @@ impl KeyLayout {
         key
     }
 
+    /// Returns the part of the keys of channel `name` before the sid.
+    #[must_use]
+    pub fn base(&self, name: &str) -> Key {
+        self.key(name, "")
+    }
+
+    /// Returns the key of the set of all sids to which members were added.
+    #[must_use]
+    pub fn index(&self) -> Key {
+        index_of(&self.stem())
+    }
+
     /// Appends what comes before the name of the channel.
     pub fn begin(&self, key: &mut Key) {
         self.lead(key);
@@ -132,6 +151,20 @@ impl KeyLayout {
         key.extend_from_slice(self.prefix.as_bytes());
         key.push(b':');
     }
+}
+
+/// Returns the key of the index of the prefix with this stem (see [`KeyLayout::index`]).
+#[must_use]
+pub fn index_of(stem: &[u8]) -> Key {
+    let prefix = stem.strip_suffix(b":").unwrap_or(stem);
+    [prefix, b"@sids"].concat()
+}
+
+/// Returns the sid in a key, if it has no colon.
+#[must_use]
+pub fn sid_of(key: &[u8]) -> &[u8] {
+    let begin = key.iter().rposition(|&byte| byte == b':');
+    begin.map_or(key, |begin| &key[begin + 1..])
 }
 
 /// Makes a `SCAN` pattern that matches what begins with a stem, and nothing else.
@@ -173,6 +206,9 @@ mod tests {
             let stem = keys.stem();
             prop_assert!(key.starts_with(&stem));
             prop_assert_eq!(key[stem.len()..].to_vec(), format!("{name}:{sid}").into_bytes());
+            prop_assert_eq!([keys.base(&name), sid.clone().into_bytes()].concat(), key.clone());
+            prop_assert_eq!(sid_of(&key) == sid.as_bytes(), !sid.contains(':'));
+            prop_assert!(keys.index() != key && !keys.index().starts_with(&stem));
         }
 
         /// Without colons in them, names and ids can be told apart by their key.

@@ -12,6 +12,7 @@
 //! - [`app`]: what the core asks of the app: calling the functions among its options, writing to its log.
 //! - [`command`], [`keys`], [`hash_slot`], [`size_limits`], [`list`], [`error`], [`options`], [`stats`], [`steps`]: the vocabulary they
 //!   share.
+//! - [`known_sids`], [`everywhere`], [`removal`]: which frontends there are, and what is done on all of them.
 //! - [`packed`], [`queue`], [`runtime`], [`sequencer`]: crossing threads, and coming back in call
 //!   order.
 //! - `fan_out`: one frame to many sockets.
@@ -30,6 +31,7 @@ pub mod command;
 pub mod driver;
 pub mod embedded;
 pub mod error;
+pub mod everywhere;
 pub mod failpoints;
 #[cfg(unix)]
 pub mod fan_out;
@@ -37,6 +39,7 @@ pub mod hash_slot;
 pub mod heartbeat;
 pub mod inventory;
 pub mod keys;
+pub mod known_sids;
 pub mod list;
 pub mod list_lru;
 pub mod manager;
@@ -46,6 +49,7 @@ pub mod pages;
 pub mod queue;
 pub mod redis_cluster;
 pub mod redis_manager;
+pub mod removal;
 pub mod runtime;
 #[cfg(test)]
 mod scripted_store;

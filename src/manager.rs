@@ -12,6 +12,7 @@ use crate::{
     error::{Error, Result},
     keys::Key,
     pages::PageSource,
+    removal::Removal,
     steps::Steps,
 };
 
@@ -78,9 +79,13 @@ pub trait Connection: Send + 'static {
     /// `steps`, so that the driver can limit its time: as a whole it has no limit.
     fn clean(
         &self,
-        stem: &Key,
+        removal: &Removal,
         steps: Steps,
     ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>>;
+
+    /// Streams the keys that begin with `stem`, in no order, beside batches. A key may come twice, and need not be one of
+    /// a set; keys that are added or removed meanwhile may be among them or not.
+    fn found(&self, stem: &[u8]) -> BoxStream<'static, Result<Vec<Key>>>;
 
     /// Returns why the server is no longer the primary, if one of its last answers said so.
     fn demoted(&self) -> Option<Arc<str>> {

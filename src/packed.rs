@@ -4,8 +4,10 @@
 
 use crate::{
     command::{Code, Command, Request},
+    everywhere::Everywhere,
     pages::PageQuery,
     queue::Batch,
+    removal::Removal,
 };
 
 /// The memory that is kept for the next calls; what a burst took beyond it is freed.
@@ -19,6 +21,8 @@ pub struct Packed {
     ends: Vec<usize>,
     /// The number of keys since the last call.
     keys: u32,
+    /// The mark of the next call.
+    mark: Option<Mark>,
     calls: Vec<PackedCall>,
 }
 
@@ -30,6 +34,25 @@ struct PackedCall {
     keys: u32,
     /// The number of items up to the end of the call.
     items: usize,
+    mark: Option<Mark>,
+}
+
+/// Marks the sid of a call about one frontend: its length, as the end of the first key, and whether the index gets it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// The length of the sid in bytes.
+    pub len: usize,
+    /// Whether members are added, so that the sid must be in the index first.
+    pub adds: bool,
+}
+
+/// The sid of a marked call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MarkedSid {
+    /// The sid.
+    pub sid: Vec<u8>,
+    /// See [`Mark::adds`].
+    pub adds: bool,
 }
 
 impl Packed {
@@ -57,8 +80,14 @@ impl Packed {
             code,
             keys,
             items,
+            mark: self.mark.take(),
         };
         self.calls.push(call);
+    }
+
+    /// Marks the sid of the call that is written.
+    pub fn mark(&mut self, mark: Mark) {
+        self.mark = Some(mark);
     }
 
     /// Drops what was written since the last call.
@@ -67,6 +96,7 @@ impl Packed {
             .truncate(self.calls.last().map_or(0, |call| call.items));
         self.bytes.truncate(self.ends.last().copied().unwrap_or(0));
         self.keys = 0;
+        self.mark = None;
     }
 
     /// Writes a whole call.
@@ -90,10 +120,25 @@ impl Packed {
         self.end_call(seq, Code::Page(query.op()));
     }
 
-    /// Writes a `clean`.
+    /// Writes a `clean` of all channels.
     pub fn push_clean(&mut self, seq: u64, stem: &[u8]) {
         self.item(stem);
         self.end_call(seq, Code::Clean);
+    }
+
+    /// Writes the items of a [`Request::Everywhere`], of which [`Code::Everywhere`] tells how many are members.
+    pub fn everywhere<'a>(
+        &mut self,
+        bases: impl IntoIterator<Item = &'a [u8]>,
+        rest: impl IntoIterator<Item = &'a [u8]>,
+    ) {
+        for base in bases {
+            self.bytes.extend_from_slice(base);
+            self.end_key();
+        }
+        for item in rest {
+            self.item(item);
+        }
     }
 
     fn item(&mut self, item: &[u8]) {
@@ -114,7 +159,7 @@ impl Packed {
     }
 
     /// Takes out all calls, in order.
-    pub fn unpack(&mut self, mut each: impl FnMut(u64, Request)) {
+    pub fn unpack(&mut self, mut each: impl FnMut(u64, Option<MarkedSid>, Request)) {
         let mut begin = 0;
         let mut ends = self.ends.iter();
         let mut unpacked = 0;
@@ -127,7 +172,13 @@ impl Packed {
                 begin = end;
                 item.to_vec()
             }));
-            each(call.seq, request(call.code, call.keys as usize, items));
+            let marked = call.mark.and_then(|Mark { len, adds }| {
+                let key: &Vec<u8> = items.first()?;
+                let sid = key.get(key.len().checked_sub(len)?..)?.to_vec();
+                Some(MarkedSid { sid, adds })
+            });
+            let request = request(call.code, call.keys as usize, items);
+            each(call.seq, marked, request);
         }
         self.clear();
     }
@@ -148,7 +199,21 @@ fn request(code: Code, keys: usize, mut items: Vec<Vec<u8>>) -> Request {
         Code::Command(op) => Request::Command(Command::new(op, keys, items)),
         Code::Combined(groups) => Request::Command(Command::combined(items, groups)),
         Code::Page(op) => Request::Page(PageQuery::new(op, items)),
-        Code::Clean => Request::Clean(items.pop().unwrap_or_default()),
+        Code::Everywhere(op, members) => {
+            let mut bases = items;
+            let mut members_and_sids = bases.split_off(keys.min(bases.len()));
+            let members = (members as usize).min(members_and_sids.len());
+            let sids = members_and_sids.split_off(members);
+            Request::Everywhere(Box::new(Everywhere::new(op, bases, members_and_sids, sids)))
+        }
+        Code::Clean => Request::Clean(Removal::all(items.pop().unwrap_or_default())),
+        Code::CleanChannels(channels) => {
+            let mut channels_and_sids = items.split_off(items.len().min(1));
+            let channels = (channels as usize).min(channels_and_sids.len());
+            let sids = channels_and_sids.split_off(channels);
+            let stem = items.pop().unwrap_or_default();
+            Request::Clean(Removal::channels(&stem, channels_and_sids, sids))
+        }
     }
 }
 
@@ -189,7 +254,7 @@ mod tests {
             }),
             1 => (prop::sample::select(PageOp::ALL), vec(item(), 0..5))
                 .prop_map(|(op, items)| Request::Page(PageQuery::new(op, items))),
-            1 => vec(any::<u8>(), 0..10).prop_map(Request::Clean),
+            1 => vec(any::<u8>(), 0..10).prop_map(|stem| Request::Clean(Removal::all(stem))),
         ]
     }
 
@@ -215,7 +280,8 @@ mod tests {
                         match &request {
                             Request::Command(command) => packed.push(seq, command),
                             Request::Page(query) => packed.push_page(seq, query),
-                            Request::Clean(stem) => packed.push_clean(seq, stem),
+                            Request::Clean(removal) => packed.push_clean(seq, removal.stem()),
+                            Request::Everywhere(_) => unreachable!("not generated"),
                         }
                         expected.push((seq, request));
                     }
@@ -224,11 +290,63 @@ mod tests {
                 }
                 prop_assert_eq!(joined.len(), expected.len());
                 let mut unpacked = Vec::new();
-                joined.unpack(|seq, request| unpacked.push((seq, request)));
+                joined.unpack(|seq, _, request| unpacked.push((seq, request)));
                 prop_assert_eq!(unpacked, expected);
                 prop_assert!(joined.is_empty());
             }
         }
+    }
+
+    #[test]
+    fn a_mark_belongs_to_one_call() {
+        let mut packed = Packed::default();
+        let adds = |adds| Mark { len: 2, adds };
+        for (key, mark) in [("k:s1", Some(true)), ("k:s1", None), ("k:s2", Some(false))] {
+            packed.bytes().extend(b"undone");
+            packed.end_key();
+            packed.mark(adds(true));
+            packed.undo();
+            packed.bytes().extend(key.as_bytes());
+            packed.end_key();
+            if let Some(mark) = mark {
+                packed.mark(adds(mark));
+            }
+            packed.end_call(0, Code::Command(Op::Read(ReadOp::Members)));
+        }
+        let mut marks = Vec::new();
+        packed.unpack(|_, mark, _| marks.push(mark.map(|mark| (mark.sid, mark.adds))));
+        assert_eq!(
+            marks,
+            [
+                Some((b"s1".to_vec(), true)),
+                None,
+                Some((b"s2".to_vec(), false))
+            ]
+        );
+    }
+
+    #[test]
+    fn what_concerns_all_frontends_says_channels_members_and_sids() {
+        let bytes = |text: &str| text.as_bytes().to_vec();
+        let op = Op::Read(ReadOp::IsMember);
+        let mut packed = Packed::default();
+        packed.everywhere([&b"P:a:"[..], b"P:b:"], [&b"u"[..], b"s1", b"s2"]);
+        packed.end_call(1, Code::Everywhere(op, 1));
+        packed.everywhere([], [&b"P:"[..], b"P:a:", b"s1"]);
+        packed.end_call(2, Code::CleanChannels(1));
+        let mut unpacked = Vec::new();
+        packed.unpack(|_, _, request| unpacked.push(request));
+        let bases = vec![bytes("P:a:"), bytes("P:b:")];
+        let sids = vec![bytes("s1"), bytes("s2")];
+        let everywhere = Everywhere::new(op, bases, vec![bytes("u")], sids);
+        let removal = Removal::channels(b"P:", vec![bytes("P:a:")], vec![bytes("s1")]);
+        assert_eq!(
+            unpacked,
+            [
+                Request::Everywhere(Box::new(everywhere)),
+                Request::Clean(removal)
+            ]
+        );
     }
 
     #[test]
@@ -237,7 +355,7 @@ mod tests {
         packed.bytes().resize(2 * KEPT, 0);
         packed.end_item();
         packed.end_call(0, Code::Command(Op::Read(ReadOp::Members)));
-        packed.unpack(|_, _| ());
+        packed.unpack(|_, _, _| ());
         assert!(packed.bytes.capacity() <= KEPT);
     }
 }

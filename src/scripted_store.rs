@@ -21,6 +21,7 @@ use crate::{
     list::List,
     manager::{ConnectError, Connected, Connection, Inventory, Lost, Manager},
     pages::{KeyFilter, PageSource, Step, StepFuture},
+    removal::Removal,
     steps::Steps,
 };
 
@@ -103,9 +104,11 @@ impl Store {
         match request {
             Request::Command(command) => apply(sets, command),
             Request::Page(_) => Reply::Done,
-            Request::Clean(_) => {
-                let removed = std::mem::take(sets).len();
-                Reply::Removed(removed as u64)
+            Request::Everywhere(everywhere) => apply(sets, everywhere.command()),
+            Request::Clean(removal) => {
+                let before = sets.len();
+                sets.retain(|key, _| !(key.starts_with(removal.stem()) && removal.takes(key)));
+                Reply::Removed((before - sets.len()) as u64)
             }
         }
     }
@@ -256,17 +259,20 @@ impl Connection for StoreConnection {
         Some(std::future::ready(Ok(())).boxed())
     }
 
+    fn found(&self, stem: &[u8]) -> BoxStream<'static, Result<Vec<Key>>> {
+        self.keys(stem)
+    }
+
     fn clean(
         &self,
-        stem: &Key,
+        removal: &Removal,
         steps: Steps,
     ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>> {
         let (count, ms) = match self.fates.lock().unwrap().front() {
             Some(Fate::Steps(count, ms) | Fate::StepsThenHangs(count, ms)) => (*count, *ms),
             _ => (0, 0),
         };
-        let stem = stem.clone();
-        let done = self.run(&[Request::Clean(stem)]);
+        let done = self.run(&[Request::Clean(removal.clone())]);
         async move {
             for _ in 0..count {
                 tokio::time::sleep(Duration::from_millis(ms)).await;

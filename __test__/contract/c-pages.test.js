@@ -129,6 +129,18 @@ stores('C pages', (ctx) => {
     },
   );
 
+  ours('getChannels: the first page counts on the frontends of the index', async () => {
+    const writer = await started(ctx.store);
+    const sids = numbered('far-', 20);
+    for (const sid of sids) await ok(writer, 'add', numbered('room-', 30), 'u', sid);
+    const reader = await started(ctx.store);
+    const { channels: first } = await ok(reader, 'getChannels', { limit: 1 });
+    for (const { name, count } of first) assert.strictEqual(count, 20, name);
+    const all = counts(await channels(reader, { limit: 1 }));
+    assert.deepStrictEqual(new Set(Object.values(all)), new Set([20]));
+    assert.strictEqual(Object.keys(all).length, 30);
+  });
+
   ours('getChannels: of this prefix only, with names as they are', async () => {
     const service = await started(ctx.store);
     const own = ['', 'a', 'a:b', 'ü 🎮', '*', 'a\\b', '[x]', '__proto__', '{t}', '"', '\n'];

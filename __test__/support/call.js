@@ -111,7 +111,11 @@ function methodsWith(values) {
       ([, { arguments: names, scope }]) =>
         names.length > 0 && ![...WITHOUT_STORE, ...WITHOUT_CHANNEL].includes(scope),
     )
-    .map(([method, { arguments: names }]) => [method, names.map((name) => given[name])]);
+    .map(([method, { arguments: names, scope }]) => {
+      // 0.0.7's destroyChannel takes no options.
+      const own = names.filter((name) => scope !== 'frontends' || name !== 'opts');
+      return [method, own.map((name) => given[name])];
+    });
   return Object.fromEntries(entries);
 }
 

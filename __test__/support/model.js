@@ -10,6 +10,8 @@ const fc = require('fast-check');
 const { ok } = require('./call');
 
 const SIDS = ['s1', 's2', 's3'];
+/** Frontends that are not registered; each history has its own, which no service knows at first. */
+const GONE = ['gone', 'h:1'];
 const NAMES = ['a', 'b', 'ü:1', '__proto__'];
 const RUNS = Number(process.env.MODEL_RUNS) || 60;
 
@@ -17,6 +19,8 @@ const RUNS = Number(process.env.MODEL_RUNS) || 60;
 class Model {
   constructor() {
     this.sets = new Map();
+    /** All frontends on which there were members. */
+    this.sids = new Set();
   }
 
   set(name, sid) {
@@ -27,13 +31,19 @@ class Model {
 
   /** Adds a member; returns how many are new. */
   add(name, uid, sid) {
+    this.sids.add(sid);
     const set = this.set(name, sid);
     const before = set.size;
     return set.add(uid).size - before;
   }
 
   leave(name, uid, sid) {
-    return Number(this.set(name, sid).delete(uid));
+    return sum(this.everywhere(name, sid), (set) => Number(set.delete(uid)));
+  }
+
+  /** The members of a channel on a frontend, or with `null` on each that there is. */
+  everywhere(name, sid) {
+    return (sid === null ? [...this.sids] : [sid]).map((each) => this.set(name, each));
   }
 
   list(name, sid) {
@@ -57,13 +67,17 @@ const METHODS = {
     sum(each(names), (name) => sum(each(uids), (uid) => model.leave(name, uid, sid))),
   addMany: (model, name, members) => sum(members, ({ uid, sid }) => model.add(name, uid, sid)),
   leaveMany: (model, name, members) => sum(members, ({ uid, sid }) => model.leave(name, uid, sid)),
-  destroyChannel(model, names) {
-    for (const name of each(names)) SIDS.forEach((sid) => model.set(name, sid).clear());
+  destroyChannel(model, names, { everywhere } = {}) {
+    const sids = everywhere ? [...model.sids] : SIDS;
+    for (const name of each(names)) sids.forEach((sid) => model.set(name, sid).clear());
   },
   getMembersBySid: (model, name, sid) => model.list(name, sid),
   getCountBySid: (model, name, sid) => model.set(name, sid).size,
-  getCount: (model, name) => SIDS.reduce((sum, sid) => sum + model.set(name, sid).size, 0),
-  isMember: (model, name, uid, sid) => model.set(name, sid).has(uid),
+  getCount: (model, name, type) =>
+    type === null
+      ? sum(model.everywhere(name, null), (set) => set.size)
+      : sum(SIDS, (sid) => model.set(name, sid).size),
+  isMember: (model, name, uid, sid) => model.everywhere(name, sid).some((set) => set.has(uid)),
   getMembersByChannelName: (model, _, name) => SIDS.flatMap((sid) => model.list(name, sid)).sort(),
   getMembersByChannelNameBySid: (model, _, names) =>
     Array.isArray(names)
@@ -72,7 +86,8 @@ const METHODS = {
 };
 
 const name = fc.constantFrom(...NAMES);
-const sid = fc.constantFrom(...SIDS);
+const sid = fc.constantFrom(...SIDS, ...GONE);
+const all = fc.constant(null);
 const uid = fc.constantFrom('u', 'v', 'w', '', '🎮');
 const some = (one, least = 0) => fc.oneof(one, fc.array(one, { minLength: least, maxLength: 4 }));
 const type = fc.constant('connector');
@@ -80,6 +95,10 @@ const type = fc.constant('connector');
 const CALL = fc.oneof(
   { weight: 4, arbitrary: fc.tuple(fc.constant('add'), some(name), some(uid), sid) },
   { weight: 2, arbitrary: fc.tuple(fc.constant('leave'), some(name), some(uid), sid) },
+  fc.tuple(fc.constant('leave'), some(name), some(uid), all),
+  fc.tuple(fc.constant('destroyChannel'), some(name), fc.record({ everywhere: fc.boolean() })),
+  fc.tuple(fc.constant('getCount'), name, all),
+  fc.tuple(fc.constant('isMember'), name, uid, all),
   { weight: 1, arbitrary: fc.tuple(fc.constant('destroyChannel'), some(name)) },
   {
     weight: 2,
@@ -108,12 +127,25 @@ function sorted(value) {
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, sorted(each)]));
 }
 
+let plays = 0;
+
+/** Arguments with the names of frontends of this history alone. */
+function ofPlay(number, value) {
+  if (GONE.includes(value)) return `${value}-${number}`;
+  if (Array.isArray(value)) return value.map((each) => ofPlay(number, each));
+  if (value && value.sid) return { ...value, sid: ofPlay(number, value.sid) };
+  return value;
+}
+
 async function play(services, history) {
-  for (const name of NAMES) await ok(services[0], 'destroyChannel', name);
+  plays += 1;
+  const number = plays;
+  await ok(services[0], 'destroyChannel', NAMES, { everywhere: true });
   const model = new Model();
   for (const [by, calls] of history) {
     const service = services[by % services.length];
-    const made = calls.map(([method, ...args]) => {
+    const made = calls.map(([method, ...given]) => {
+      const args = ofPlay(number, given);
       const expected = METHODS[method](model, ...args);
       return { method, args, expected, answer: service.promises[method](...args) };
     });

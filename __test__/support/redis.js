@@ -162,7 +162,7 @@ class RedisServer {
   }
 
   async keys(db = 0) {
-    return (await this.run(db, 'keys', '*')).sort();
+    return (await this.run(db, 'keys', '*')).filter((key) => !isIndex(key)).sort();
   }
 
   async members(key, db = 0) {
@@ -222,7 +222,9 @@ class RedisServer {
           const args = parseArgs(entry[3]);
           const own = this.controlPorts.has(Number(entry[2].split(':').pop()));
           if (own && waiting.has(args[1])) waiting.get(args[1])();
-          if (!own) seen.push([entry[1], args[0].toUpperCase(), ...args.slice(1)]);
+          if (!own && !isIndex(args[1])) {
+            seen.push([entry[1], args[0].toUpperCase(), ...args.slice(1)]);
+          }
         }
       });
     });
@@ -240,6 +242,12 @@ class RedisServer {
     };
   }
 }
+
+/**
+ * Whether it is the index of frontends (`PREFIX@sids`), which 0.0.7 does not have. `keys`, `dump` and `monitor` are about the
+ * rows of channels; a test of the index asks with `run`.
+ */
+const isIndex = (key) => typeof key === 'string' && key.endsWith('@sids');
 
 /** MONITOR's quoting: `"…"` with \n, \r, \t, \a, \b, \\, \" and \xNN for all other bytes. */
 function parseArgs(text) {
@@ -267,4 +275,4 @@ async function start(options, Server = RedisServer) {
   }
 }
 
-module.exports = { RedisServer, start, freePort, hasIPv6 };
+module.exports = { RedisServer, start, freePort, hasIPv6, isIndex };

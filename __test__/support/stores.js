@@ -175,7 +175,9 @@ class EmbeddedStore extends Store {
 
   async dump() {
     const found = await readStore(`embedded:${this.options().path}`, null);
-    return Object.fromEntries(Object.entries(found).map(([key, uids]) => [key, uids.sort()]));
+    // Without the index of frontends, as in redis.js.
+    const rows = Object.entries(found).filter(([key]) => !redisServer.isIndex(key));
+    return Object.fromEntries(rows.map(([key, uids]) => [key, uids.sort()]));
   }
 
   async keys() {

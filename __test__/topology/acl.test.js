@@ -16,11 +16,19 @@ const { until } = require('../support/until');
 const { proxy } = require('../faults/wire');
 
 const USER = { username: 'gc', password: 'secret' };
-const KEYS = '~POMELO:CHANNEL:*';
+const KEYS = ['~POMELO:CHANNEL:*', '~POMELO:CHANNEL@sids'];
 
 area('ACL', {}, (ctx) => {
   function grant(...rights) {
-    const rules = ['reset', 'on', `>${USER.password}`, KEYS, 'resetchannels', '-@all', ...rights];
+    const rules = [
+      'reset',
+      'on',
+      `>${USER.password}`,
+      ...KEYS,
+      'resetchannels',
+      '-@all',
+      ...rights,
+    ];
     return ctx.redis.run(0, 'acl', 'setuser', USER.username, ...rules);
   }
   const all = [...PLAIN, ...CACHE];
@@ -34,6 +42,11 @@ area('ACL', {}, (ctx) => {
     assert.deepStrictEqual(await ok(service, 'getMembersBySid', 'n', 's1'), ['u']);
     assert.deepStrictEqual(await ok(service, 'pushMessage', 'connector', 'r', {}, 'n', {}), []);
     await ok(service, 'destroyChannel', 'n');
+    await ok(service, 'add', 'n', 'u', 'gone');
+    assert.strictEqual(await ok(service, 'getCount', 'n', null), 1);
+    await ok(service, 'leave', 'n', 'u', null);
+    await ok(service, 'add', 'n', 'u', 'gone');
+    await ok(service, 'destroyChannel', 'n', { everywhere: true });
     await ok(service, 'add', 'n', 'u', 's1');
     await ok(service, 'clean');
     assert.deepStrictEqual(await ctx.redis.keys(), []);
@@ -107,7 +120,13 @@ area('ACL', {}, (ctx) => {
       ['pushMessage', 'connector', 'r', {}, 'n', {}],
     ],
     '+unlink': [['destroyChannel', 'n'], ['clean']],
-    '+scan': [['clean']],
+    '+scan': [
+      ['clean'],
+      ['getCount', 'n', null],
+      ['isMember', 'n', 'u', null],
+      ['leave', 'n', 'u', null],
+      ['destroyChannel', 'n', { everywhere: true }],
+    ],
   };
   for (const [right, calls] of Object.entries(CALLS)) {
     ours(

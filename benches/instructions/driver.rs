@@ -2,15 +2,21 @@
 
 use std::sync::{Arc, Mutex};
 
-use futures_util::{FutureExt as _, future::BoxFuture};
+use futures_util::{
+    FutureExt as _, StreamExt as _,
+    future::BoxFuture,
+    stream::{self, BoxStream},
+};
 use globalchannel::{
     command::{Command, Reply},
     driver::Limits,
     driver::{Driver, Event, Inbox, Input, Outlet},
     error::Result,
     keys::Key,
+    known_sids::KnownSids,
     manager::{ConnectError, Connected, Connection, Lost, Manager},
     pages::{KeyFilter, PageSource, Step, StepFuture},
+    removal::Removal,
     stats::Stats,
     steps::Steps,
 };
@@ -68,9 +74,13 @@ impl Connection for Store {
         std::future::ready(Ok(replies)).boxed()
     }
 
+    fn found(&self, _: &[u8]) -> BoxStream<'static, Result<Vec<Key>>> {
+        stream::empty().boxed()
+    }
+
     fn clean(
         &self,
-        _: &Key,
+        _: &Removal,
         _: Steps,
     ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>> {
         self.execute(&[])
@@ -113,7 +123,8 @@ pub(super) fn adds() {
     runtime.spawn({
         let (inbox, out) = (inbox.clone(), out.clone());
         async {
-            Driver::new(Arc::new(Store), Limits::default(), inbox, out, stats)
+            let sids = KnownSids::default();
+            Driver::new(Arc::new(Store), Limits::default(), inbox, out, stats, sids)
                 .run()
                 .await;
         }

@@ -107,7 +107,7 @@ fn pack() {
                 packed.push(seq, command);
             }
         });
-        packed.unpack(|_, _| ());
+        packed.unpack(|_, _, _| ());
     }
 }
 
@@ -119,7 +119,7 @@ fn unpack() {
             packed.push(seq, command);
         }
         let mut unpacked = Vec::with_capacity(512);
-        measured(|| packed.unpack(|seq, request| unpacked.push((seq, request))));
+        measured(|| packed.unpack(|seq, _, request| unpacked.push((seq, request))));
     }
 }
 

@@ -140,7 +140,7 @@ impl Arguments {
             Self::Broadcast => &["serverType", "route", "msg", "opts"],
             Self::MemberPage => &["name", "sid", "opts"],
             Self::ChannelPage => &["opts"],
-            Self::Frontends => &["name"],
+            Self::Frontends => &["name", "opts"],
             Self::Store => &[],
         }
     }
@@ -200,12 +200,25 @@ impl Kind {
         matches!(self.code(), Some(Code::Page(_)))
     }
 
+    /// Returns whether it adds members on a frontend, which is then in the index of the store.
+    pub const fn adds(self) -> bool {
+        matches!(self.code(), Some(Code::Command(Op::Write(WriteOp::Add))))
+    }
+
     /// Returns what the store answers for each key; `None` for a write, and for a page.
     pub const fn value(self) -> Option<ValueKind> {
         match self.code() {
             Some(Code::Command(Op::Read(op))) => Some(op.kind()),
             Some(Code::Combined(_)) => Some(ValueKind::List),
-            Some(Code::Command(Op::Write(_)) | Code::Page(_) | Code::Clean) | None => None,
+            Some(Code::Everywhere(Op::Read(op), _)) => Some(op.kind()),
+            Some(
+                Code::Command(Op::Write(_))
+                | Code::Everywhere(Op::Write(_), _)
+                | Code::Page(_)
+                | Code::Clean
+                | Code::CleanChannels(_),
+            )
+            | None => None,
         }
     }
 }

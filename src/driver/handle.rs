@@ -6,7 +6,7 @@ use futures_util::FutureExt as _;
 use tokio::task::AbortHandle;
 
 use super::{Driver, Event, Inbox, Input, Outlet, limits::Limits};
-use crate::{manager::Manager, runtime::Runtime, stats::Stats};
+use crate::{known_sids::KnownSids, manager::Manager, runtime::Runtime, stats::Stats};
 
 /// Owns a running driver; dropping it aborts the driver's task.
 #[derive(Debug)]
@@ -23,10 +23,11 @@ impl DriverHandle {
         limits: Limits,
         outlet: impl Outlet + Clone,
         stats: Arc<Stats>,
+        sids: KnownSids,
     ) -> io::Result<Self> {
         let runtime = Runtime::share()?;
         let inbox = Arc::new(Inbox::default());
-        let driver = Driver::new(manager, limits, inbox.clone(), outlet.clone(), stats);
+        let driver = Driver::new(manager, limits, inbox.clone(), outlet.clone(), stats, sids);
         let task = runtime.spawn(async move {
             if let Err(panic) = AssertUnwindSafe(driver.run()).catch_unwind().await {
                 outlet.deliver(&mut vec![Event::Died(panic_text(panic.as_ref()))]);

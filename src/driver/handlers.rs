@@ -17,6 +17,7 @@ use crate::{
     error::{Cause, Error, Result},
     failpoints::may_panic,
     heartbeat,
+    keys::Key,
     manager::{Connection as _, Manager},
 };
 
@@ -29,13 +30,18 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         self.inbox.queue.take(&mut self.input);
         let (calls, events) = (&mut self.pending, &mut self.events);
         let starting = std::mem::take(&mut self.input.starting);
-        self.input.calls.unpack(|seq, request| match &refusal {
-            None => {
-                let starting = starting && request.is_barrier();
-                calls.push(seq, request, starting, now);
-            }
-            Some(error) => events.push(Event::Answer(seq, Err(error.clone()))),
-        });
+        self.input
+            .calls
+            .unpack(|seq, marked, request| match &refusal {
+                None => {
+                    let starting = starting && request.is_barrier();
+                    calls.push(seq, marked, request, starting, now);
+                }
+                Some(error) => {
+                    calls.refused(marked);
+                    events.push(Event::Answer(seq, Err(error.clone())));
+                }
+            });
         if std::mem::take(&mut self.input.stop) {
             self.on_stop(now);
         }
@@ -69,6 +75,8 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
                 } else {
                     self.stats.reconnects.add(1);
                     self.log_connected();
+                    // This store may have lost what the last one had.
+                    self.pending.write_index_again(Instant::now());
                 }
                 if let Some(note) = note {
                     self.log(note);
@@ -125,6 +133,29 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         self.pending.reply(replies, &mut self.events);
         if let Some(note) = note {
             self.log(note);
+        }
+        if let Some(note) = self.pending.take_note() {
+            self.log_as(|line| Event::Note(Level::Warn, line), note);
+        }
+    }
+
+    /// Handles a step of the scan for frontends.
+    pub(super) fn on_found(&mut self, found: Option<Result<Vec<Key>>>) {
+        let now = Instant::now();
+        match found {
+            Some(Ok(keys)) => self.pending.found(&keys, now),
+            None => {
+                self.scan = None;
+                self.pending.scanned(&mut self.events, now);
+            }
+            Some(Err(Error::Disconnected { cause })) => {
+                self.scan = None;
+                self.on_closed(cause.unwrap_or_else(|| "closed by the store".into()));
+            }
+            Some(Err(error)) => {
+                self.scan = None;
+                self.pending.scan_failed(&error, &mut self.events);
+            }
         }
     }
 

@@ -24,7 +24,11 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture};
+use futures_util::{
+    FutureExt as _, StreamExt,
+    future::{BoxFuture, OptionFuture},
+    stream::BoxStream,
+};
 use tokio::{
     task::{unconstrained, yield_now},
     time::{Instant, Sleep, sleep_until},
@@ -45,6 +49,8 @@ use self::{
 use crate::{
     command::Reply,
     error::Result,
+    keys::Key,
+    known_sids::KnownSids,
     manager::{Connection as _, Lost, Manager},
     pages::{self, Given},
     stats::Stats,
@@ -67,7 +73,11 @@ pub struct Driver<M: Manager, O: Outlet> {
     busy_poll: BusyPoll,
     /// What the pages of channels so far have given.
     given: Arc<Given>,
+    /// A scan of the keys for frontends that nothing else tells of.
+    scan: Option<Scan>,
 }
+
+type Scan = BoxStream<'static, Result<Vec<Key>>>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -90,6 +100,8 @@ enum Wake<L> {
     /// A ping was answered.
     Pong,
     Timer,
+    /// Keys were found; `None` at the end of the scan.
+    Found(Option<Result<Vec<Key>>>),
     /// Nothing has happened: poll once more.
     Poll,
 }
@@ -102,12 +114,13 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         inbox: Arc<Inbox>,
         outlet: O,
         stats: Arc<Stats>,
+        sids: KnownSids,
     ) -> Self {
         let now = Instant::now();
         Self {
             connection: ConnectionState::new(manager.clone(), &limits, now),
             phase: Phase::Starting(limits.start_timeout.map(|limit| now + limit)),
-            pending: PendingCalls::new(&limits),
+            pending: PendingCalls::new(&limits, sids),
             events: Vec::new(),
             idle_losses: IdleLosses::default(),
             manager,
@@ -118,6 +131,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             stats,
             busy_poll: BusyPoll::default(),
             given: Arc::default(),
+            scan: None,
         }
     }
 
@@ -143,6 +157,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
                 Wake::Dialed(dialed) => self.on_dialed(dialed),
                 Wake::Pong => self.connection.saw_activity(Instant::now()),
                 Wake::Timer => self.on_timer(),
+                Wake::Found(found) => self.on_found(found),
             }
             self.send();
             self.end_if_drained();
@@ -200,6 +215,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             ping,
             in_flight,
         } = self.connection.futures();
+        let found: OptionFuture<_> = self.scan.as_mut().map(StreamExt::next).into();
         tokio::select! {
             // Replies first: those that came before the connection closed still count.
             biased;
@@ -208,6 +224,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             Some(()) = closed => Wake::Closed,
             Some(pong) = ping => pong.map_or_else(|lost| Wake::Replies(Err(lost)), |()| Wake::Pong),
             () = self.inbox.wake.notified() => Wake::Inbox,
+            Some(found) = found => Wake::Found(found),
             () = timer, if deadline.is_some() => Wake::Timer,
             // The other tasks of the runtime run in between.
             () = yield_now(), if polls => Wake::Poll,
@@ -222,20 +239,25 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             ..
         } = &mut self.connection
         else {
+            // What it has found counts; the rest is looked for again.
+            self.scan = None;
             return;
         };
+        if self.scan.is_none() && self.pending.begins_scan() {
+            self.scan = Some(connection.found(self.pending.stem()));
+        }
         while in_flight.len() < connection.depth() {
             let most = BATCH.min(connection.batch_size());
             let Some(next) = self.pending.next_batch(most, Instant::now()) else {
                 return;
             };
             let (calls, answers) = match next {
-                Next::Calls(batch) => (batch.len(), connection.execute(&batch)),
+                Next::Calls(batch, of_app) => (of_app, connection.execute(&batch)),
                 Next::Page(query) => {
                     let reply = pages::reply(connection.pages(), query.clone(), self.given.clone());
                     (1, begun(reply.boxed()))
                 }
-                Next::Clean(stem, steps) => (1, connection.clean(stem, steps)),
+                Next::Clean(removal, steps) => (1, connection.clean(removal, steps)),
             };
             self.stats.batches.add(1);
             self.stats.batched.add(calls);

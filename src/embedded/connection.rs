@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{FutureExt as _, future::BoxFuture};
+use futures_util::{FutureExt as _, future::BoxFuture, stream::BoxStream};
 use tokio::{
     runtime::Handle,
     sync::oneshot,
@@ -26,11 +26,13 @@ use super::{
 };
 use crate::{
     command::Command,
+    error::Result as CallResult,
     failpoints,
     keys::Key,
     list_lru::Bounds,
-    manager::{Connection, Lost},
+    manager::{Connection, Inventory as _, Lost},
     pages::PageSource,
+    removal::Removal,
     stats::Stats,
     steps::Steps,
 };
@@ -135,15 +137,19 @@ impl Connection for EmbeddedConnection {
         self.store()?.over()
     }
 
-    fn clean(&self, stem: &Key, steps: Steps) -> BoxFuture<'static, Replies> {
+    fn found(&self, stem: &[u8]) -> BoxStream<'static, CallResult<Vec<Key>>> {
+        self.keys(stem)
+    }
+
+    fn clean(&self, removal: &Removal, steps: Steps) -> BoxFuture<'static, Replies> {
         let executor = match self.checked() {
             Ok(executor) => executor.clone(),
             Err(lost) => return std::future::ready(Err(lost)).boxed(),
         };
-        let stem = stem.clone();
+        let removal = removal.clone();
         async move {
             let local = executor.store.write_lock().lock_local().await;
-            let done = blocking(move || executor.clean(&stem, lock(local)?, &steps));
+            let done = blocking(move || executor.clean(&removal, lock(local)?, &steps));
             done.await
         }
         .boxed()

@@ -24,6 +24,7 @@ use crate::{
     failpoints::{fail_point, may_panic},
     list_lru::{Bounds, ListLru},
     manager::Lost,
+    removal::Removal,
     stats::Stats,
     steps::Steps,
 };
@@ -120,22 +121,28 @@ impl Executor {
     }
 
     /// Executes `clean`; blocks the thread.
-    pub(super) fn clean(&self, stem: &[u8], mut guard: WriteGuard, steps: &Steps) -> Replies {
+    pub(super) fn clean(&self, removal: &Removal, mut guard: WriteGuard, steps: &Steps) -> Replies {
         // The process that writes may have been stopped for a long time.
         self.wanted()?;
+        let mut after = None;
         self.at_work(|| {
             loop {
                 steps.next();
                 let mut reading = self.reading();
                 let cleaned = self.store.write(&guard, |txn| {
                     reading.budget = Budget::ANY;
-                    WriteTxn::new(self.store.rows(), txn, &mut reading).clean(stem, STEP)
+                    WriteTxn::new(self.store.rows(), txn, &mut reading).clean(
+                        removal,
+                        after.as_ref(),
+                        STEP,
+                    )
                 });
                 drop(reading);
                 match cleaned {
-                    Ok((removed, is_all)) => {
+                    Ok((removed, rest)) => {
                         steps.count(removed);
-                        if is_all {
+                        after = rest;
+                        if after.is_none() {
                             return Ok(vec![Ok(Reply::Removed(steps.removed()))]);
                         }
                         self.give_way(Some(&mut guard))?;

@@ -13,12 +13,17 @@ use crate::{
     error::Result as CallResult,
     failpoints::fail_point,
     keys::Key,
+    removal::Removal,
 };
 
 type Result<T> = std::result::Result<T, heed::Error>;
 
 /// The maximum number of new channels in one transaction.
 const NUMBERS: u64 = 1 << 20;
+
+/// The number of keys that a removal looks at together, and how often in one transaction.
+const PAGE: usize = 100;
+const PAGES: usize = 100;
 
 /// A write transaction. Nothing changes unless it is committed.
 pub(super) struct WriteTxn<'a> {
@@ -73,31 +78,44 @@ impl<'a> WriteTxn<'a> {
         Ok(Ok(Reply::Changed(changed)))
     }
 
-    /// Deletes channels whose keys begin with `stem`, with up to `most` members. Returns how many these were, and whether
-    /// they were all.
-    pub(super) fn clean(mut self, stem: &[u8], most: u64) -> Result<(u64, bool)> {
+    /// Deletes channels by their keys, from `after` on, until they had `most` members or many keys were looked at. Returns
+    /// how many channels these were, and the key after which to go on; `None` at the end.
+    pub(super) fn clean(
+        mut self,
+        removal: &Removal,
+        after: Option<&Key>,
+        most: u64,
+    ) -> Result<(u64, Option<Key>)> {
         let (mut left, mut deleted) = (most, 0);
-        loop {
-            let found = self.rows.channels(&self.txn, stem, None, 100)?;
+        let mut after = after.cloned();
+        for _ in 0..PAGES {
+            let found = self
+                .rows
+                .channels(&self.txn, removal.stem(), after.as_deref(), PAGE)?;
             if found.is_empty() {
                 self.txn.commit()?;
-                return Ok((deleted, true));
+                return Ok((deleted, None));
             }
             let found: Vec<(Key, Channel)> = found
                 .into_iter()
                 .map(|(key, channel)| (key.to_vec(), channel))
                 .collect();
             for (key, channel) in found {
-                self.rows.delete_members(&mut self.txn, channel.number)?;
-                self.rows.delete_channel(&mut self.txn, &key)?;
-                deleted += 1;
-                left = left.saturating_sub(channel.count);
+                if removal.takes(&key) {
+                    self.rows.delete_members(&mut self.txn, channel.number)?;
+                    self.rows.delete_channel(&mut self.txn, &key)?;
+                    deleted += 1;
+                    left = left.saturating_sub(channel.count);
+                }
+                after = Some(key);
                 if left == 0 {
                     self.txn.commit()?;
-                    return Ok((deleted, false));
+                    return Ok((deleted, after));
                 }
             }
         }
+        self.txn.commit()?;
+        Ok((deleted, after))
     }
 
     /// Returns whether the budget is used, so that the next command goes into another transaction.

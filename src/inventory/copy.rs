@@ -1,5 +1,9 @@
 //! Copying: every member of the source is added to the target, and then the counts are compared. It never
 //! removes anything, and adding twice is adding once: what was interrupted is run again.
+//!
+//! The frontends of what is copied get into the target's index ([`crate::keys::KeyLayout::index`]) in front of the members
+//! there, and so do those in the index of the source. An index that cannot be read or written is a line for the user, not
+//! a failure.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -17,7 +21,7 @@ use super::Opened;
 use crate::{
     command::{Command, Member, Reply, WriteOp},
     error::{Error, Result},
-    keys::Key,
+    keys::{Key, index_of, sid_of},
 };
 
 /// The number of sets that are read at a time.
@@ -87,7 +91,7 @@ pub async fn copy(
     let mut copied = copy_open(&source, &target, stem, progress).await;
     if let Ok(report) = &mut copied {
         let notes = [&source, &target].map(Opened::take_note);
-        report.notes = notes.into_iter().flatten().collect();
+        report.notes.extend(notes.into_iter().flatten());
     }
     future::join(source.close(), target.close()).await;
     copied
@@ -101,7 +105,19 @@ async fn copy_open(
 ) -> Result<Report> {
     let mut keys = HashSet::new();
     let begun = AtomicU64::new(0);
-    let mut writer = Writer::new(target);
+    let mut writer = Writer::new(target, index_of(stem));
+    let mut sids = source.members(&writer.index);
+    loop {
+        match sids.try_next().await {
+            Ok(Some(sids)) => writer.put_sids(sids),
+            Ok(None) => break,
+            Err(error @ Error::Disconnected { .. }) => return Err(error),
+            Err(error) => {
+                writer.note = Some(format!("the index of frontends cannot be read: {error}"));
+                break;
+            }
+        }
+    }
     {
         let parts = source
             .keys(stem)
@@ -124,7 +140,7 @@ async fn copy_open(
             });
         }
     }
-    let refused = writer.finish().await?;
+    let (refused, note) = writer.finish().await?;
 
     // Sets that were added meanwhile were not copied, and must be reported as different.
     let mut again = source.keys(stem);
@@ -133,6 +149,7 @@ async fn copy_open(
     }
     let report = Report {
         refused,
+        notes: note.into_iter().collect(),
         ..Report::default()
     };
     compare(source, target, keys, report).await
@@ -150,10 +167,15 @@ struct Writer<'a> {
     flights: FuturesUnordered<Flight>,
     acknowledged: u64,
     refused: BTreeMap<Key, String>,
+    /// The key of the index, and the sids that were put there.
+    index: Key,
+    sids: HashSet<Vec<u8>>,
+    /// Why the index is not complete.
+    note: Option<String>,
 }
 
 impl<'a> Writer<'a> {
-    fn new(target: &'a Opened) -> Self {
+    fn new(target: &'a Opened, index: Key) -> Self {
         Self {
             target,
             batch: Vec::new(),
@@ -162,6 +184,25 @@ impl<'a> Writer<'a> {
             flights: FuturesUnordered::new(),
             acknowledged: 0,
             refused: BTreeMap::new(),
+            index,
+            sids: HashSet::new(),
+            note: None,
+        }
+    }
+
+    /// Adds sids to the index, each once.
+    fn put_sids(&mut self, sids: Vec<Vec<u8>>) {
+        let most = self.target.sizes.member;
+        let mut fresh = Vec::new();
+        for sid in sids {
+            if sid.len() <= most && self.sids.insert(sid.clone()) {
+                fresh.push(sid);
+            }
+        }
+        if !fresh.is_empty() {
+            let index = self.index.clone();
+            self.batch
+                .push(Command::write_members(WriteOp::Add, index, fresh));
         }
     }
 
@@ -181,6 +222,9 @@ impl<'a> Writer<'a> {
         if members.is_empty() {
             return Ok(());
         }
+        if key != self.index {
+            self.put_sids(vec![sid_of(&key).to_vec()]);
+        }
         self.members += members.len();
         self.bytes += key.len() + members.iter().map(Vec::len).sum::<usize>();
         self.batch
@@ -194,13 +238,13 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Waits for all batches; returns what the target refused.
-    async fn finish(mut self) -> Result<BTreeMap<Key, String>> {
+    /// Waits for all batches; returns what the target refused, and why the index is not complete.
+    async fn finish(mut self) -> Result<(BTreeMap<Key, String>, Option<String>)> {
         self.send();
         while !self.flights.is_empty() {
             self.land().await?;
         }
-        Ok(self.refused)
+        Ok((self.refused, self.note))
     }
 
     fn send(&mut self) {
@@ -220,6 +264,11 @@ impl<'a> Writer<'a> {
         };
         for (command, reply) in batch.into_iter().zip(replies) {
             match reply {
+                Ok(_) if command.keys().contains(&self.index) => {}
+                Err(Error::Store(words)) if command.keys().contains(&self.index) => {
+                    let line = format!("the index of frontends cannot be written: {words}");
+                    self.note.get_or_insert(line);
+                }
                 Ok(_) => self.acknowledged += command.members().len() as u64,
                 Err(error) if is_of_one_key(&error) => {
                     let keys = command.keys().iter().cloned();

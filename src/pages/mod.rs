@@ -289,6 +289,10 @@ async fn channels(source: &dyn PageSource, query: &PageQuery, given: &Given) -> 
         None => (None, None),
     };
     let mut scan = given.begin(token);
+    if scan.sids().is_empty() {
+        let index = index(source, &keys).await?;
+        scan.meet(index.iter().map(Vec::as_slice));
+    }
     scan.meet(query.items.iter().skip(6).map(Vec::as_slice));
     let limit = query.limit();
     let mut width = limit.clamp(10, WIDEST);
@@ -332,6 +336,24 @@ async fn channels(source: &dyn PageSource, query: &PageQuery, given: &Given) -> 
         counts: Some(page.1),
         cursor,
     })
+}
+
+/// Reads the index of the frontends; what cannot be read of it is found with the keys.
+async fn index(source: &dyn PageSource, keys: &KeyLayout) -> Result<Vec<Vec<u8>>> {
+    let (mut sids, mut position) = (Vec::new(), None);
+    for _ in 0..STEPS {
+        let step = source.members(&keys.index(), position.as_deref(), WIDEST);
+        let step = match step.await {
+            Err(error @ Error::Disconnected { .. }) => return Err(error),
+            step => step.unwrap_or_default(),
+        };
+        sids.extend(step.found);
+        position = step.next;
+        if position.is_none() {
+            break;
+        }
+    }
+    Ok(sids)
 }
 
 /// Counts the members of these channels on all frontends that the scan knows.

@@ -19,6 +19,7 @@ use crate::{
     keys::Key,
     manager::Lost,
     redis_manager::{Address, ScanError, ScanResult, found, only_sets, words},
+    removal::Removal,
     steps::Steps,
 };
 
@@ -28,17 +29,21 @@ pub(super) const ROUNDS: usize = 10;
 /// Cleans all nodes, up to the end or to the first error of a node.
 pub(super) async fn clean(
     shared: Arc<Shared>,
-    stem: Key,
+    removal: Removal,
     steps: Steps,
 ) -> std::result::Result<Vec<Result<Reply>>, Lost> {
-    match remove_everywhere(&shared, &stem, &steps).await {
+    match remove_everywhere(&shared, &removal, &steps).await {
         Ok(()) => Ok(vec![Ok(Reply::Removed(steps.removed()))]),
         Err(ScanError::Refused(error)) => Ok(vec![Err(error)]),
         Err(ScanError::Lost(lost)) => Err(lost),
     }
 }
 
-async fn remove_everywhere(shared: &Arc<Shared>, stem: &[u8], steps: &Steps) -> ScanResult<()> {
+async fn remove_everywhere(
+    shared: &Arc<Shared>,
+    removal: &Removal,
+    steps: &Steps,
+) -> ScanResult<()> {
     for _ in 0..ROUNDS {
         steps.next();
         shared.refresh_map().await;
@@ -48,7 +53,7 @@ async fn remove_everywhere(shared: &Arc<Shared>, stem: &[u8], steps: &Steps) -> 
         try_join_all(
             nodes
                 .iter()
-                .map(|node| clean_node(shared, node, stem, steps)),
+                .map(|node| clean_node(shared, node, removal, steps)),
         )
         .await?;
         shared.refresh_map().await;
@@ -63,15 +68,15 @@ async fn remove_everywhere(shared: &Arc<Shared>, stem: &[u8], steps: &Steps) -> 
 async fn clean_node(
     shared: &Arc<Shared>,
     node: &Address,
-    stem: &[u8],
+    removal: &Removal,
     steps: &Steps,
 ) -> ScanResult<()> {
     let part = steps.part();
     let connection = shared.connection(node).await.map_err(ScanError::Lost)?;
-    let mut found = found(connection, shared.commands().clone(), stem);
+    let mut found = found(connection, shared.commands().clone(), removal.stem());
     while let Some(keys) = found.next().await {
         part.next();
-        part.count(unlink(shared, keys?).await?);
+        part.count(unlink(shared, removal.among(keys?)).await?);
         part.next();
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use futures_util::{FutureExt as _, future::BoxFuture};
+use futures_util::{FutureExt as _, future::BoxFuture, stream::BoxStream};
 use tokio::sync::mpsc;
 
 use super::{
@@ -18,9 +18,10 @@ use crate::{
     command::{Command, Reply},
     error::Result,
     keys::Key,
-    manager::{Connected, Connection, Lost},
+    manager::{Connected, Connection, Inventory as _, Lost},
     pages::PageSource,
     redis_manager::{Address, RedisConnection},
+    removal::Removal,
     steps::Steps,
 };
 
@@ -96,10 +97,14 @@ impl Connection for ClusterConnection {
 
     fn clean(
         &self,
-        stem: &Key,
+        removal: &Removal,
         steps: Steps,
     ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>> {
-        clean(self.0.clone(), stem.clone(), steps).boxed()
+        clean(self.0.clone(), removal.clone(), steps).boxed()
+    }
+
+    fn found(&self, stem: &[u8]) -> BoxStream<'static, Result<Vec<Key>>> {
+        self.keys(stem)
     }
 
     fn execute(

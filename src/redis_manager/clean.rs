@@ -1,4 +1,4 @@
-//! `clean`: removes every set under a prefix, in the small steps of [`super::scan`]. The role is asked at the end,
+//! `clean`: removes sets by their keys (see [`Removal`]), in the small steps of [`super::scan`]. The role is asked at the end,
 //! because a replica may have had nothing to remove.
 
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,7 @@ use redis::{Pipeline, Value, aio::MultiplexedConnection};
 
 use super::{
     fallbacks::Commands,
-    scan::{ScanError, refused, send, sets},
+    scan::{ScanError, found, refused, send, sets_among},
     state::{State, lock},
 };
 use crate::{
@@ -16,6 +16,7 @@ use crate::{
     error::{Error, Result},
     keys::Key,
     manager::Lost,
+    removal::Removal,
     steps::Steps,
 };
 
@@ -23,14 +24,16 @@ use crate::{
 pub(super) async fn clean(
     (connection, commands): (MultiplexedConnection, Commands),
     state: Arc<Mutex<State>>,
-    stem: Key,
+    removal: Removal,
     steps: Steps,
 ) -> std::result::Result<Vec<Result<Reply>>, Lost> {
-    let mut sets = sets(connection.clone(), commands.clone(), &stem);
+    let mut found = found(connection.clone(), commands.clone(), removal.stem());
     let work = async {
-        while let Some(sets) = sets.next().await {
+        while let Some(keys) = found.next().await {
             steps.next();
-            steps.count(unlink(connection.clone(), &commands, &state, sets?).await?);
+            let keys = removal.among(keys?);
+            let sets = sets_among(connection.clone(), commands.clone(), keys).await?;
+            steps.count(unlink(connection.clone(), &commands, &state, sets).await?);
             steps.next();
         }
         is_primary(connection, &state).await

@@ -7,7 +7,9 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use futures_util::{FutureExt as _, future::BoxFuture};
+use futures_util::{
+    FutureExt as _, StreamExt as _, TryStreamExt as _, future::BoxFuture, stream::BoxStream,
+};
 use redis::{Cmd, Pipeline, Value, aio::MultiplexedConnection};
 use tokio::{
     sync::{Notify, oneshot},
@@ -21,6 +23,7 @@ use super::{
     fallbacks::{Commands, Missing},
     pages::RedisPages,
     role::Question,
+    scan::found,
     server_errors::lost,
     slot_coverage,
     state::{Replies, State, lock},
@@ -28,10 +31,12 @@ use super::{
 use crate::{
     cache::{Answer, Sent, Settled, Wire},
     command::{Command, ReadOp},
+    error::{Error, Result},
     failpoints::fail_point,
     keys::Key,
     manager::{Connection, Lost},
     pages::PageSource,
+    removal::Removal,
     steps::Steps,
 };
 
@@ -123,18 +128,23 @@ impl Connection for RedisConnection {
         self.commands.take_note()
     }
 
+    fn found(&self, stem: &[u8]) -> BoxStream<'static, Result<Vec<Key>>> {
+        let found = found(self.connection.clone(), self.commands.clone(), stem);
+        found.map_err(Error::from).boxed()
+    }
+
     fn clean(
         &self,
-        stem: &Key,
+        removal: &Removal,
         steps: Steps,
     ) -> BoxFuture<'static, std::result::Result<Replies, Lost>> {
         let (connection, state) = (self.connection.clone(), self.state.clone());
-        let asked = self.in_cluster.then(|| stem.clone());
+        let asked = self.in_cluster.then(|| removal.stem().to_vec());
         let commands = self.commands.clone();
         let clean = clean(
             (connection.clone(), commands),
             state,
-            stem.clone(),
+            removal.clone(),
             steps.clone(),
         );
         slot_coverage::after_clean(clean, connection, asked, steps).boxed()

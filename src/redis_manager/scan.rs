@@ -143,7 +143,7 @@ pub(super) async fn ask(
     }
 }
 
-async fn sets_among(
+pub(super) async fn sets_among(
     connection: MultiplexedConnection,
     commands: Commands,
     keys: Vec<Key>,

@@ -108,8 +108,9 @@ pub extern "C" fn store_method<const KIND: usize>(
             let (opts, cb) = optional(&service.env, opts, cb)?;
             service.broadcast(kind, &server_type, [route, msg, opts, cb])
         }),
-        Arguments::Frontends => store(env, info, kind, |service, [name, cb]| {
-            service.of_frontends(kind, name, &cb)
+        Arguments::Frontends => store(env, info, kind, |service, [name, opts, cb]| {
+            let (opts, cb) = optional(&service.env, opts, cb)?;
+            service.of_frontends(kind, [name, opts], &cb)
         }),
         Arguments::MemberPage => store(env, info, kind, |service, [name, sid, opts, cb]| {
             let (opts, cb) = optional(&service.env, opts, cb)?;

@@ -6,11 +6,12 @@ use napi::Unknown;
 
 use crate::{
     binding::{
-        methods::Kind,
-        service::{Service, call::CLEAN_CALLED},
+        methods::{Arguments, Kind},
+        service::{Service, call::CLEAN_CALLED, everywhere::is_everywhere},
         values::{
-            args::{self, Names, Read},
+            args::{self, Members, Names, Read},
             js::{Args, call_back},
+            push_options,
         },
     },
     command::Member,
@@ -34,6 +35,16 @@ impl Service {
         }
         if self.pack_key(&name, &sid)? && self.pack_uid(&uid)? {
             return self.call_frontend(&host, kind, cb);
+        }
+        if kind == Kind::Leave && is_everywhere(&sid)? {
+            let given = match (
+                args::names(&name, "name")?,
+                args::members(&uid, self.sizes)?,
+            ) {
+                (Ok(names), Ok(members)) => Ok((names, members)),
+                (Err(error), _) | (_, Err(error)) => Err(error),
+            };
+            return self.of_everywhere(&host, kind, given, cb);
         }
         // Several channels, a Buffer, several uids, an object with a text, or a value that is not accepted.
         let checked = match (
@@ -82,7 +93,10 @@ impl Service {
             args::members_by_sid(&members, self.sizes)?,
         ) {
             (Ok(name), Ok(members)) => {
-                let key = |(sid, uids): (String, Vec<Member>)| Ok((self.key(&name, &sid)?, uids));
+                let key = |(sid, uids): (String, Vec<Member>)| {
+                    let key = self.key(&name, &sid)?;
+                    Ok((key, uids, sid))
+                };
                 members.into_iter().map(key).collect::<Result<Vec<_>>>()
             }
             (Err(error), _) | (_, Err(error)) => Err(error),
@@ -97,9 +111,10 @@ impl Service {
         if parts.is_empty() {
             return self.answer_in_turn(&host, kind, &call);
         }
-        for (index, (key, uids)) in parts.iter().enumerate() {
+        for (index, (key, uids, sid)) in parts.iter().enumerate() {
             self.pack_given_keys([key]);
             self.pack_items(uids.iter().map(Vec::as_slice));
+            self.mark_sid_of(kind, sid);
             self.send_part(&host, kind, &call, index == 0)?;
         }
         self.meet_new_sids(&host)
@@ -120,6 +135,13 @@ impl Service {
         }
         if self.pack_key(&name, &sid)? && self.pack_uid(&uid)? {
             return self.call_frontend(&host, kind, cb);
+        }
+        if is_everywhere(&sid)? {
+            let given = match (args::text(&name, "name")?, args::uid(&uid, self.sizes)?) {
+                (Ok(name), Ok(uid)) => Ok((Names::One(name), Members::Each(vec![uid]))),
+                (Err(error), _) | (_, Err(error)) => Err(error),
+            };
+            return self.of_everywhere(&host, kind, given, cb);
         }
         // A Buffer, an object with a text, or a value that is not accepted.
         let checked = match (
@@ -175,6 +197,17 @@ impl Service {
         name: Unknown,
         cb: &Unknown,
     ) -> napi::Result<()> {
+        if kind.arguments() == Arguments::Counted && is_everywhere(server_type)? {
+            let Some(host) = self.admitted(kind, cb)? else {
+                return Ok(());
+            };
+            if host.is_custom() {
+                return self.call_custom(&host, kind, cb, [name, *server_type]);
+            }
+            let name = args::text(&name, "name")?;
+            let given = name.map(|name| (Names::One(name), Members::Each(Vec::new())));
+            return self.of_everywhere(&host, kind, given, cb);
+        }
         let Some((host, servers)) = self.servers(kind, cb, server_type)? else {
             return Ok(());
         };
@@ -236,18 +269,38 @@ impl Service {
         self.take_packed(&host, kind, code, hold)
     }
 
-    /// Executes methods about a channel on all frontends.
-    pub fn of_frontends(&self, kind: Kind, name: Unknown, cb: &Unknown) -> napi::Result<()> {
+    /// Executes methods about a channel on all frontends: those of the app, or with an option all that the store knows.
+    pub fn of_frontends(
+        &self,
+        kind: Kind,
+        [name, opts]: [Unknown; 2],
+        cb: &Unknown,
+    ) -> napi::Result<()> {
         let Some(host) = self.admitted(kind, cb)? else {
             return Ok(());
         };
+        let everywhere = match push_options::everywhere(&self.env, &opts)? {
+            Ok(everywhere) => everywhere,
+            Err(error) => return self.refuse(kind, cb, &error),
+        };
         if host.is_custom() {
-            return self.call_custom(&host, kind, cb, [name]);
+            // Reading the options may have run a getter.
+            if self.admitted(kind, cb)?.is_none() {
+                return Ok(());
+            }
+            return if everywhere {
+                self.call_custom(&host, kind, cb, [name, opts])
+            } else {
+                self.call_custom(&host, kind, cb, [name])
+            };
         }
         let names = match args::names(&name, "name")? {
             Ok(names) => names,
             Err(error) => return self.refuse(kind, cb, &error),
         };
+        if everywhere {
+            return self.remove_everywhere(&host, kind, &names, cb);
+        }
         let sids = host.frontend_ids(&self.env)?;
         if sids.is_empty() {
             self.counts.command(kind);

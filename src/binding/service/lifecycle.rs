@@ -19,6 +19,7 @@ use crate::{
     },
     driver::DriverHandle,
     error::Error,
+    known_sids::KnownSids,
     list_lru::Bounds,
     redis_manager::CacheOptions,
     store_manager::StoreManager,
@@ -64,10 +65,17 @@ impl Service {
         let stem = self.keys.stem();
         let app = outbox.app();
         let manager = StoreManager::new(&self.options.store, stem, cache, stats.clone(), &app);
+        let sids = KnownSids::new(&self.keys, self.sizes);
         let driver = match manager {
-            StoreManager::Redis(manager) => DriverHandle::start(manager, limits, outbox, stats),
-            StoreManager::Cluster(manager) => DriverHandle::start(manager, limits, outbox, stats),
-            StoreManager::Embedded(manager) => DriverHandle::start(manager, limits, outbox, stats),
+            StoreManager::Redis(manager) => {
+                DriverHandle::start(manager, limits, outbox, stats, sids)
+            }
+            StoreManager::Cluster(manager) => {
+                DriverHandle::start(manager, limits, outbox, stats, sids)
+            }
+            StoreManager::Embedded(manager) => {
+                DriverHandle::start(manager, limits, outbox, stats, sids)
+            }
         };
         match driver {
             Ok(driver) => {

@@ -8,6 +8,7 @@ mod admission;
 pub(in crate::binding) mod call;
 pub(in crate::binding) mod calls;
 pub(in crate::binding) mod early;
+mod everywhere;
 pub(in crate::binding) mod lifecycle;
 pub(in crate::binding) mod packing;
 mod pages;

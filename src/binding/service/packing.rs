@@ -128,8 +128,23 @@ impl Service {
 
     /// The same for a call about one frontend. A server id that was not given before is shown to JavaScript.
     pub fn call_frontend(&self, host: &Host, kind: Kind, cb: &Unknown) -> napi::Result<()> {
+        self.mark_sid(kind);
         self.call(host, kind, cb)?;
         self.meet_new_sids(host)
+    }
+
+    /// Marks the server id of the call that was packed just now, if the driver has to hear of it.
+    fn mark_sid(&self, kind: Kind) {
+        let now = self.tick();
+        if let Some(mark) = self.sids.borrow_mut().mark(kind.adds(), now) {
+            self.input.borrow_mut().calls.mark(mark);
+        }
+    }
+
+    /// The same for one of several server ids of a call.
+    pub fn mark_sid_of(&self, kind: Kind, sid: &str) {
+        self.note_sid(sid);
+        self.mark_sid(kind);
     }
 
     /// Lets JavaScript look at the server ids of the last call that were not given before.

@@ -1,20 +1,39 @@
-//! Remembers the server ids that were given to calls, so that JavaScript looks at each only once: `lib/sids.js` warns of
-//! those that are no frontends.
+//! Remembers the server ids that were given to calls. JavaScript looks at each once: `lib/sids.js` warns of those that are
+//! no frontends. The driver hears of each before the first call about it, and of those to which members are added again
+//! and again, because the index of the store may be lost ([`crate::known_sids`]).
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
-/// The maximum number of ids that are remembered; further ones are not looked at.
+use crate::packed::Mark;
+
+/// The maximum number of ids that JavaScript looks at.
 const MOST: usize = 1000;
 
-/// The maximum length of an id that is looked at, in bytes.
+/// The maximum length of an id that JavaScript looks at, in bytes.
 const LONGEST: usize = 256;
+
+/// The maximum number of ids that are remembered; of further ones the driver hears with each call.
+const REMEMBERED: usize = 10_000;
+
+/// How long an id counts as written to the index, in microseconds.
+const WRITTEN: u64 = 1_000_000;
+
+/// What the driver has heard of an id.
+#[derive(Clone, Copy, Default)]
+struct Told {
+    /// That it is there.
+    told: bool,
+    /// When it was last told to write it to the index.
+    written: Option<u64>,
+}
 
 /// The server ids that were given to calls.
 #[derive(Default)]
 pub struct Sids {
-    known: HashSet<Vec<u8>>,
+    known: HashMap<Vec<u8>, Told>,
     /// The last one: mostly it is the next one too.
     last: Vec<u8>,
+    last_told: Told,
     /// Those that were not given before, until they are taken.
     new: Vec<Vec<u8>>,
 }
@@ -22,23 +41,52 @@ pub struct Sids {
 impl Sids {
     /// Notes the id of a call.
     pub fn note(&mut self, sid: &[u8]) {
-        if self.last == sid {
-            return;
-        }
-        if sid.len() > LONGEST || self.known.len() >= MOST {
+        // The first one may be empty, as `last` is.
+        if self.last == sid && self.last_told.told {
             return;
         }
         self.last.clear();
         self.last.extend_from_slice(sid);
-        if !self.known.contains(sid) {
-            self.known.insert(sid.to_vec());
+        if let Some(&told) = self.known.get(sid) {
+            self.last_told = told;
+            return;
+        }
+        self.last_told = Told::default();
+        if sid.len() <= LONGEST && self.known.len() < MOST {
             self.new.push(sid.to_vec());
+        }
+        self.remember();
+    }
+
+    /// Returns what the driver has to hear of the id of this call, which `adds` members, at this time.
+    pub fn mark(&mut self, adds: bool, now: u64) -> Option<Mark> {
+        let Told { told, written } = self.last_told;
+        let adds = adds && written.is_none_or(|at| now.saturating_sub(at) >= WRITTEN);
+        if told && !adds {
+            return None;
+        }
+        self.last_told = Told {
+            told: true,
+            written: if adds { Some(now) } else { written },
+        };
+        self.remember();
+        Some(Mark {
+            len: self.last.len(),
+            adds,
+        })
+    }
+
+    fn remember(&mut self) {
+        if let Some(told) = self.known.get_mut(&self.last) {
+            *told = self.last_told;
+        } else if self.known.len() < REMEMBERED {
+            self.known.insert(self.last.clone(), self.last_told);
         }
     }
 
     /// Returns all ids, as texts.
     pub fn given(&self) -> Vec<String> {
-        let texts = self.known.iter().map(|sid| String::from_utf8_lossy(sid));
+        let texts = self.known.keys().map(|sid| String::from_utf8_lossy(sid));
         texts.map(Into::into).collect()
     }
 

@@ -1,4 +1,4 @@
-//! Reads `opts` of a push: what the service itself takes of it. All of it reaches the push schedulers of the frontends,
+//! Reads `opts` of a push or a removal: what the service itself takes of it. All of it reaches the push schedulers of the frontends,
 //! but what is read here.
 
 use napi::{
@@ -6,7 +6,10 @@ use napi::{
     bindgen_prelude::{FromNapiValue as _, JsObjectValue as _, JsValue as _, Object},
 };
 
-use crate::binding::values::args::{self, Read};
+use crate::{
+    binding::values::args::{self, Read},
+    error::Error,
+};
 
 /// The options of a push to channels.
 #[derive(Default)]
@@ -65,6 +68,22 @@ pub fn sid(env: &Env, opts: &Unknown) -> Read<Option<String>> {
         return Ok(Ok(None));
     }
     Ok(args::text(&sid, "opts.sid")?.map(Some))
+}
+
+/// Reads `opts.everywhere` of a removal.
+pub fn everywhere(env: &Env, opts: &Unknown) -> Read<bool> {
+    let Some(opts) = object(env, opts)? else {
+        return Ok(Ok(false));
+    };
+    let everywhere: Unknown = opts.get_named_property("everywhere")?;
+    if !is_given(&everywhere)? {
+        return Ok(Ok(false));
+    }
+    if everywhere.get_type()? != ValueType::Boolean {
+        let words = "argument opts.everywhere is no boolean; accepted is true or false";
+        return Ok(Err(Error::InvalidArgument(words.to_owned())));
+    }
+    Ok(Ok(everywhere.coerce_to_bool()?))
 }
 
 fn sids_of(opts: &Object) -> Read<Option<Vec<String>>> {

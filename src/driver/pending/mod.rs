@@ -3,20 +3,26 @@
 //! overdue calls are always a prefix. Calls that wait for a barrier in flight have no deadline; their time begins when
 //! it ends.
 
+mod everywhere;
 mod resend;
 
 use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-use self::resend::{GROUP, Losses};
+use self::{
+    everywhere::Held,
+    resend::{GROUP, Losses},
+};
 use super::{limits::Limits, mailbox::Event};
 use crate::{
     command::{Command, Op, ReadOp, Reply, Request, Value},
     error::{Cause, Error, Result},
-    keys::Key,
+    known_sids::KnownSids,
     list::Unions,
+    packed::MarkedSid,
     pages::PageQuery,
+    removal::Removal,
     steps::Steps,
 };
 
@@ -29,8 +35,11 @@ const WINDOW: Duration = Duration::from_millis(10);
 
 #[derive(Debug)]
 struct PendingCall {
-    seq: u64,
+    /// Its number; `None` for a read or write of the index of frontends, which is the driver's own.
+    seq: Option<u64>,
     request: Request,
+    /// The number of its frontend, if an operation on all frontends may not have been executed there yet.
+    fence: Option<usize>,
     deadline: Option<Instant>,
     /// Whether it was given to a connection at least once.
     sent: bool,
@@ -52,9 +61,10 @@ struct Batch {
 
 /// What is sent next.
 pub(super) enum Next<'a> {
-    Calls(Vec<&'a Command>),
+    /// Commands, and how many of them are the app's.
+    Calls(Vec<&'a Command>, usize),
     Page(&'a PageQuery),
-    Clean(&'a Key, Steps),
+    Clean(&'a Removal, Steps),
 }
 
 /// All unanswered calls: in flight, and waiting to be sent.
@@ -72,10 +82,17 @@ pub(super) struct PendingCalls {
     /// How many calls are sent at a time while they are sent carefully.
     group: usize,
     unions: Unions,
+    sids: KnownSids,
+    /// Operations on all frontends that wait for a scan.
+    held: Held,
+    /// The window of the last read of the index, until it is sent.
+    index_read: Option<Instant>,
+    /// A line for the log.
+    note: Option<String>,
 }
 
 impl PendingCalls {
-    pub(super) fn new(limits: &Limits) -> Self {
+    pub(super) fn new(limits: &Limits, sids: KnownSids) -> Self {
         let (limit, start) = (limits.command_timeout, limits.start_timeout);
         Self {
             limit,
@@ -85,13 +102,35 @@ impl PendingCalls {
             window: Instant::now(),
             group: GROUP,
             unions: Unions::default(),
+            sids,
+            held: Held::default(),
+            index_read: None,
+            note: None,
         }
     }
 
-    pub(super) fn push(&mut self, seq: u64, request: Request, starting: bool, now: Instant) {
-        if now.duration_since(self.window) >= WINDOW {
-            self.window = now;
-        }
+    pub(super) fn push(
+        &mut self,
+        seq: u64,
+        marked: Option<MarkedSid>,
+        request: Request,
+        starting: bool,
+        now: Instant,
+    ) {
+        let fence = marked.map(|marked| self.prepare(&marked, now));
+        let request = self.prepared(request, now);
+        self.push_call(Some(seq), fence, request, starting, now);
+    }
+
+    fn push_call(
+        &mut self,
+        seq: Option<u64>,
+        fence: Option<usize>,
+        request: Request,
+        starting: bool,
+        now: Instant,
+    ) {
+        self.open_window(now);
         let limit = if starting {
             self.start_limit
         } else {
@@ -100,6 +139,7 @@ impl PendingCalls {
         self.waiting.push_back(PendingCall {
             seq,
             request,
+            fence,
             deadline: limit.map(|limit| self.window + limit),
             sent: false,
             answered: false,
@@ -107,6 +147,12 @@ impl PendingCalls {
             demoted: false,
             losses: Losses::default(),
         });
+    }
+
+    fn open_window(&mut self, now: Instant) {
+        if now.duration_since(self.window) >= WINDOW {
+            self.window = now;
+        }
     }
 
     /// Moves the next calls into flight and returns their commands. A barrier is in flight alone.
@@ -123,17 +169,32 @@ impl PendingCalls {
         let count = if alone {
             1
         } else {
-            let plain = |call: &&PendingCall| call.request.command().is_some();
-            let count = self.waiting.iter().take(most).take_while(plain).count();
+            let plain = |(index, call): &(usize, &PendingCall)| {
+                call.request.command().is_some() && !self.is_fenced(call, *index)
+            };
+            let waiting = self.waiting.iter().enumerate().take(most);
+            let count = waiting.take_while(plain).count();
             // A page is in flight by itself, but beside others.
-            count.max(1)
+            let first = self.waiting.front()?;
+            let is_page = matches!(first.request, Request::Page(_)) && !self.is_fenced(first, 0);
+            count.max(usize::from(is_page))
         };
+        if count == 0 {
+            return None;
+        }
         let mut calls: Vec<PendingCall> = self.waiting.drain(..count).collect();
         for call in &mut calls {
             call.sent = true;
             if alone {
                 // It may take long; the time limit applies to each of its steps.
                 call.deadline = None;
+            }
+            if let Request::Clean(removal) = &mut call.request {
+                removal.with_sids(self.sids.iter());
+            }
+            if call.seq.is_none() {
+                // A call that is made later needs a later read.
+                self.index_read = None;
             }
         }
         // The connection counts as hung when the calls of its oldest batch are overdue, not later.
@@ -149,9 +210,9 @@ impl PendingCalls {
         });
         let batch = self.batches.back()?;
         if let (Some(steps), [PendingCall { request, .. }]) = (&batch.steps, batch.calls.as_slice())
-            && let Request::Clean(stem) = request
+            && let Request::Clean(removal) = request
         {
-            return Some(Next::Clean(stem, steps.clone()));
+            return Some(Next::Clean(removal, steps.clone()));
         }
         if let [PendingCall { request, .. }] = batch.calls.as_slice()
             && let Request::Page(query) = request
@@ -160,7 +221,9 @@ impl PendingCalls {
         }
         let mut commands = Vec::with_capacity(batch.calls.len());
         commands.extend(batch.calls.iter().filter_map(|call| call.request.command()));
-        Some(Next::Calls(commands))
+        let own = batch.calls.iter().filter(|call| call.seq.is_none()).count();
+        let of_app = commands.len() - own;
+        Some(Next::Calls(commands, of_app))
     }
 
     /// Answers the calls of the oldest batch in flight.
@@ -207,14 +270,26 @@ impl PendingCalls {
         replies: impl IntoIterator<Item = Result<Reply>>,
         events: &mut Vec<Event>,
     ) {
+        let mut rest = Vec::new();
         for (call, reply) in calls.into_iter().zip(replies) {
             let reply = match (reply, call.request.command()) {
                 (Ok(Reply::Values(values)), Some(command)) if !call.answered => {
                     Ok(Reply::Values(self.complete(command, values)))
                 }
+                (Ok(Reply::Removed(count)), _) if call.request.is_of_channels() => {
+                    Ok(Reply::Changed(count))
+                }
                 (reply, _) => reply,
             };
-            call.answer(reply, events);
+            if call.seq.is_none() {
+                self.index_answered(&call, reply);
+            } else if let Some(call) = self.go_on(call, reply, events) {
+                rest.push(call);
+            }
+        }
+        // Before all later calls, in their order.
+        for call in rest.into_iter().rev() {
+            self.waiting.push_front(call);
         }
     }
 
@@ -244,8 +319,10 @@ impl PendingCalls {
     }
 
     pub(super) fn fail_all(&mut self, error: &Error, events: &mut Vec<Event>) {
+        self.index_read = None;
+        let held = self.held.take_all();
         let sent = self.batches.drain(..).flat_map(|batch| batch.calls);
-        for call in sent.chain(self.waiting.drain(..)) {
+        for call in held.chain(sent).chain(self.waiting.drain(..)) {
             call.answer(Err(error.clone()), events);
         }
     }
@@ -271,19 +348,26 @@ impl PendingCalls {
                 cause: cause.clone(),
             })
         };
+        if let Some(limit) = self.limit
+            && self.held.deadline(self.limit).is_some_and(|at| at <= now)
+        {
+            for call in self.held.take_all() {
+                call.answer(timeout(limit), events);
+            }
+        }
         let hangs = self.hangs().filter(|(at, _)| *at <= now);
         let hangs = hangs.map(|(_, limit)| limit);
         let held = self.barrier_in_flight();
         if let (Some(limit), Some(batch), true) = (hangs, self.batches.front_mut(), held) {
             for call in batch.calls.iter_mut().filter(|call| !call.answered) {
                 call.answered = true;
-                events.push(Event::Answer(call.seq, timeout(limit)));
+                events.extend(call.seq.map(|seq| Event::Answer(seq, timeout(limit))));
             }
         }
         for call in self.batches.iter_mut().flat_map(|batch| &mut batch.calls) {
             if let (Some(limit), false, true) = (call.limit, call.answered, call.is_overdue(now)) {
                 call.answered = true;
-                events.push(Event::Answer(call.seq, timeout(limit)));
+                events.extend(call.seq.map(|seq| Event::Answer(seq, timeout(limit))));
             }
         }
         while !held
@@ -294,6 +378,9 @@ impl PendingCalls {
         {
             if let Some(call) = self.waiting.pop_front() {
                 let limit = call.limit.unwrap_or_default();
+                if call.seq.is_none() {
+                    self.index_read = None;
+                }
                 call.answer(timeout(limit), events);
             }
         }
@@ -316,7 +403,8 @@ impl PendingCalls {
             .chain(waiting)
             .find_map(|call| call.deadline.filter(|_| !call.answered));
         let hangs = self.hangs().map(|(at, _)| at);
-        [call, hangs].into_iter().flatten().min()
+        let held = self.held.deadline(self.limit);
+        [call, hangs, held].into_iter().flatten().min()
     }
 
     fn barrier_in_flight(&self) -> bool {
@@ -326,7 +414,7 @@ impl PendingCalls {
     /// Returns whether every call has its answer.
     pub(super) fn is_empty(&self) -> bool {
         let answered = |batch: &Batch| batch.calls.iter().all(|call| call.answered);
-        self.waiting.is_empty() && self.batches.iter().all(answered)
+        self.waiting.is_empty() && self.held.is_empty() && self.batches.iter().all(answered)
     }
 }
 
@@ -338,8 +426,8 @@ impl Batch {
 
 impl PendingCall {
     fn answer(self, reply: Result<Reply>, events: &mut Vec<Event>) {
-        if !self.answered {
-            events.push(Event::Answer(self.seq, reply));
+        if let (Some(seq), false) = (self.seq, self.answered) {
+            events.push(Event::Answer(seq, reply));
         }
     }
 

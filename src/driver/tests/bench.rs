@@ -5,11 +5,15 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use crate::{
-    command::{Command, Reply},
+    command::{Code, Command, Op, Reply, WriteOp},
     driver::Limits,
     driver::{Driver, Event, Inbox, Input, Outlet},
     error::Result,
+    keys::KeyLayout,
+    known_sids::KnownSids,
+    packed::Mark,
     scripted_store::Store,
+    size_limits::Sizes,
 };
 
 #[derive(Clone)]
@@ -39,6 +43,7 @@ impl Bench {
             inbox.clone(),
             Channel(sender),
             Arc::default(),
+            KnownSids::new(&KeyLayout::new("P"), Sizes::REDIS),
         );
         tokio::spawn(driver.run());
         Self { inbox, events }
@@ -47,6 +52,43 @@ impl Bench {
     pub(super) fn call(&self, seq: u64, command: &Command) {
         let mut input = Input::default();
         input.calls.push(seq, command);
+        self.inbox.push(&mut input);
+    }
+
+    /// An operation on channel `n` on all frontends.
+    pub(super) fn everywhere(&self, seq: u64, op: Op, members: &[&str], sids: &[&str]) {
+        let mut input = Input::default();
+        let rest = members.iter().chain(sids).map(|text| text.as_bytes());
+        input.calls.everywhere([&b"P:n:"[..]], rest);
+        let count = u32::try_from(members.len()).expect("few");
+        input.calls.end_call(seq, Code::Everywhere(op, count));
+        self.inbox.push(&mut input);
+    }
+
+    /// The removal of channel `n` on all frontends.
+    pub(super) fn destroy(&self, seq: u64, sids: &[&str]) {
+        let mut input = Input::default();
+        let sids = sids.iter().map(|sid| sid.as_bytes());
+        input
+            .calls
+            .everywhere([], [&b"P:"[..], b"P:n:"].into_iter().chain(sids));
+        input.calls.end_call(seq, Code::CleanChannels(1));
+        self.inbox.push(&mut input);
+    }
+
+    /// Adds `u` to channel `n` on a frontend, as the first call about it for some time, or as a later one.
+    pub(super) fn add_on(&self, seq: u64, sid: &str, adds: bool) {
+        let mut input = Input::default();
+        let calls = &mut input.calls;
+        calls.bytes().extend(format!("P:n:{sid}").as_bytes());
+        calls.end_key();
+        calls.bytes().extend(b"u");
+        calls.end_item();
+        if adds {
+            let len = sid.len();
+            calls.mark(Mark { len, adds });
+        }
+        calls.end_call(seq, Code::Command(Op::Write(WriteOp::Add)));
         self.inbox.push(&mut input);
     }
 

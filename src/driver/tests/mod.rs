@@ -4,6 +4,7 @@
 mod barrier;
 mod bench;
 mod demoted;
+mod everywhere;
 mod heartbeat;
 mod idle;
 mod poison;

@@ -8,6 +8,7 @@ use crate::{
     error::Result,
     list_lru::Bounds,
     manager::{ConnectError, Connection as _, Lost, Manager as _},
+    removal::Removal,
     steps::Steps,
 };
 
@@ -75,7 +76,9 @@ pub(super) async fn execute(
 
 /// Returns how many keys were removed.
 pub(super) async fn clean(connection: &EmbeddedConnection, stem: &[u8]) -> u64 {
-    let replies = connection.clean(&stem.to_vec(), Steps::default()).await;
+    let replies = connection
+        .clean(&Removal::all(stem.to_vec()), Steps::default())
+        .await;
     match replies.as_deref() {
         Ok([Ok(Reply::Removed(removed))]) => *removed,
         other => panic!("{other:?}"),

@@ -86,6 +86,24 @@ async fn everything_under_the_stem_is_copied_byte_for_byte_and_counted_once() {
 }
 
 #[tokio::test]
+async fn the_index_of_the_target_names_every_frontend_of_either_kind() {
+    // One on which there are members, by its keys alone, and two that the source's index names.
+    let source = store([
+        (&b"P:a:c"[..], &["x"][..]),
+        (b"P:b:c", &["x"]),
+        (b"P:a:h:1", &["x"]),
+        (b"P@sids", &["h:1", "gone"]),
+    ]);
+    let target = store([(&b"P@sids"[..], &["before"][..])]);
+    let report = run(&source, &target).await.expect("a copy");
+    assert_eq!((report.keys, report.members), (3, 3));
+    assert!(report.is_verified() && report.notes.is_empty());
+    let sids = held(&target, b"P@sids");
+    // The part after the last colon is a sid too, as far as a key tells.
+    assert_eq!(sids, [&b"1"[..], b"before", b"c", b"gone", b"h:1"]);
+}
+
+#[tokio::test]
 async fn what_the_target_held_before_stays_and_is_reported() {
     let source = store([(&b"P:a:c"[..], &["x"][..]), (b"P:b:c", &["x"])]);
     let target = store([(&b"P:a:c"[..], &["y"][..])]);

@@ -1,0 +1,312 @@
+'use strict';
+
+/**
+ * All frontends that the store knows, also those that are gone: `null` for getCount, isMember and leave, `{everywhere: true}`
+ * for destroyChannel. Who writes the index of frontends, who does not (0.0.7, a user without the right), and what becomes of it.
+ * Random histories are in c-model.test.js.
+ */
+
+const assert = require('node:assert');
+const { describe, afterEach } = require('node:test');
+const { invoke, call, ok } = require('../support/call');
+const { logged } = require('../support/log');
+const { recordingManager, startedWith } = require('../support/manager');
+const { LEAST } = require('../support/rights');
+const { stores, area, ours } = require('../support/rows');
+const { started, stopAll } = require('../support/service');
+const { until } = require('../support/until');
+
+const INVALID_ARGUMENT = 'ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT';
+const UNSUPPORTED = 'ERR_GLOBAL_CHANNEL_UNSUPPORTED';
+const INDEX = 'POMELO:CHANNEL@sids';
+const EVERYWHERE = { everywhere: true };
+
+stores('C everywhere', (ctx) => {
+  ours('members on frontends that are gone are counted, found and removed', async () => {
+    const before = await started(ctx.store);
+    await ok(before, 'add', ['n', 'm'], ['a', 'b'], 'gone-1');
+    await ok(before, 'addMany', 'n', [
+      { uid: 'a', sid: 's1' },
+      { uid: 'c', sid: 'host:1' },
+      { uid: 'd', sid: '' },
+    ]);
+    // One that has never heard of them.
+    const service = await started(ctx.store);
+    const { promises } = service;
+    assert.strictEqual(await promises.getCount('n', 'connector'), 1);
+    assert.deepStrictEqual((await call(service, 'getCount', 'n', null)).args, [null, 5]);
+    assert.strictEqual(await promises.getCount('none', null), 0);
+    assert.deepStrictEqual((await call(service, 'isMember', 'n', 'c', null)).args, [null, true]);
+    assert.strictEqual(await promises.isMember('n', Buffer.from('d'), null), true);
+    assert.strictEqual(await promises.isMember('n', 'e', null), false);
+    assert.strictEqual(await promises.leave(['n', 'm'], ['a', 'x'], null), 3);
+    assert.deepStrictEqual((await call(service, 'leave', 'n', 'c', null)).args, [null]);
+    assert.deepStrictEqual(await ctx.store.dump(), {
+      'POMELO:CHANNEL:m:gone-1': ['b'],
+      'POMELO:CHANNEL:n:gone-1': ['b'],
+      'POMELO:CHANNEL:n:': ['d'],
+    });
+    assert.strictEqual(await promises.destroyChannel(['n', 'm', 'o'], EVERYWHERE), undefined);
+    assert.deepStrictEqual(await ctx.store.keys(), []);
+    const { getCount, isMember, leave, add, destroyChannel } = service.stats().commands;
+    assert.deepStrictEqual([getCount, isMember, leave, add, destroyChannel], [3, 3, 2, 0, 1]);
+  });
+
+  ours('channel(name) has them too, and an empty list does nothing', async () => {
+    const service = await started(ctx.store);
+    const channel = service.channel('n');
+    await channel.promises.add(['a', 'b'], 'gone');
+    assert.strictEqual(await channel.promises.getCount(null), 2);
+    assert.strictEqual(await channel.promises.isMember('a', null), true);
+    assert.strictEqual(await channel.promises.leave('a', null), 1);
+    assert.strictEqual(await channel.promises.leave([], null), 0);
+    assert.strictEqual(await service.promises.leave([], 'b', null), 0);
+    await service.promises.destroyChannel([], EVERYWHERE);
+    await channel.promises.destroyChannel();
+    assert.strictEqual(await channel.promises.getCount(null), 1);
+    await channel.promises.destroyChannel(EVERYWHERE);
+    assert.strictEqual(await channel.promises.getCount(null), 0);
+  });
+
+  ours(
+    'they come in call order with all else, also on frontends that nobody has named',
+    async () => {
+      const other = await started(ctx.store);
+      const service = await started(ctx.store);
+      const answers = [];
+      const ask = (...args) => answers.push(invoke(service, ...args).done);
+      await ok(service, 'getCount', 'n', null);
+      for (let i = 0; i < 20; i += 1) {
+        const [known, fresh] = [`known-${i}`, `fresh-${i}`];
+        await ok(other, 'add', 'n', 'u', known);
+        // The leave learns of it while the add that follows is on its way.
+        ask('leave', 'n', 'u', null);
+        ask('add', 'n', 'v', known);
+        ask('getCount', 'n', null);
+        ask('add', 'n', 'w', fresh);
+        ask('isMember', 'n', 'w', null);
+        ask('destroyChannel', 'n', EVERYWHERE);
+        ask('getMembersBySid', 'n', known);
+        const values = (await Promise.all(answers.splice(0))).map(({ err, value }) => err || value);
+        assert.deepStrictEqual(values, [undefined, undefined, 1, undefined, true, undefined, []]);
+      }
+    },
+  );
+
+  ours('a channel whose name begins with another one stays', async () => {
+    const service = await started(ctx.store);
+    for (const name of ['n', 'n:x', 'nn', '']) await ok(service, 'add', name, 'u', 'gone');
+    await ok(service, 'destroyChannel', 'n', EVERYWHERE);
+    assert.deepStrictEqual(await ctx.store.keys(), [
+      'POMELO:CHANNEL::gone',
+      'POMELO:CHANNEL:n:x:gone',
+      'POMELO:CHANNEL:nn:gone',
+    ]);
+  });
+
+  ours('null counts only where it has a meaning, and wrong options are refused', async () => {
+    const service = await started(ctx.store);
+    await ok(service, 'add', 'n', 'u', 'gone');
+    const cases = [
+      ['add', 'n', 'u', null],
+      ['leave', 'n', 'u', undefined],
+      ['leave', null, 'u', null],
+      ['leave', 'n', null, null],
+      ['isMember', 'n', 'u', undefined],
+      ['isMember', 'n', null, null],
+      ['isMember', 'n', ['u'], null],
+      ['getCount', 'n', undefined],
+      ['getCount', null, null],
+      ['getCountBySid', 'n', null],
+      ['getMembersBySid', 'n', null],
+      ['destroyChannel', null, EVERYWHERE],
+      ['destroyChannel', 'n', { everywhere: 'yes' }],
+      ['destroyChannel', 'n', { everywhere: 1 }],
+    ];
+    for (const [method, ...args] of cases) {
+      const { err } = await call(service, method, ...args);
+      assert.strictEqual(err && err.code, INVALID_ARGUMENT, `${method} ${JSON.stringify(args)}`);
+    }
+    for (const opts of [undefined, null, {}, { everywhere: false }, { everywhere: null }]) {
+      await ok(service, 'destroyChannel', 'n', opts);
+    }
+    assert.strictEqual(await ok(service, 'getCount', 'n', null), 1);
+  });
+
+  ours.redis('with hash tags, and under a prefix of its own', async () => {
+    const service = await started(ctx.store, { prefix: 'P', hashTag: true });
+    await ok(service, 'add', 'n', 'u', 'gone');
+    const later = await started(ctx.store, { prefix: 'P', hashTag: true });
+    assert.strictEqual(await ok(later, 'getCount', 'n', null), 1);
+    await ok(later, 'destroyChannel', 'n', EVERYWHERE);
+    assert.deepStrictEqual(await ctx.store.keys(), []);
+  });
+
+  ours('clean keeps the index, and what is added after it is found', async () => {
+    const [service, other] = [await started(ctx.store), await started(ctx.store)];
+    await ok(service, 'add', 'n', 'u', 'gone');
+    await ok(other, 'getCount', 'n', null);
+    await ok(other, 'clean');
+    await ok(service, 'add', 'n', 'u', 'gone');
+    const later = await started(ctx.store);
+    assert.strictEqual(await ok(later, 'getCount', 'n', null), 1);
+  });
+});
+
+area('C everywhere and the index', {}, (ctx) => {
+  const index = async () => (await ctx.redis.run(0, 'smembers', INDEX)).sort();
+
+  ours(
+    'what 0.0.7 has added is found: once after the start, and by everywhere always',
+    async () => {
+      const old = await started(ctx.store, {}, undefined, 'old');
+      await ok(old, 'add', 'n', 'a', 'old-1');
+      await ok(old, 'add', 'n:x', 'a', 'old-1');
+      const service = await started(ctx.store);
+      await ok(service, 'add', 'n', 'b', 'gone');
+      assert.strictEqual(await ok(service, 'getCount', 'n', null), 2);
+      assert.strictEqual(await service.promises.leave('n', ['a', 'b'], null), 2);
+      for (const sid of ['old-1', 'old-2']) await ok(old, 'add', 'n', 'c', sid);
+      // The second of them no one of ours knows.
+      assert.strictEqual(await ok(service, 'getCount', 'n', null), 1);
+      await ok(service, 'destroyChannel', 'n', EVERYWHERE);
+      assert.deepStrictEqual(await ctx.store.keys(), ['POMELO:CHANNEL:n:x:old-1']);
+    },
+  );
+
+  ours('the index is in front of the members, once for each frontend and second', async () => {
+    const service = await started(ctx.store);
+    await ctx.redis.run(0, 'config', 'resetstat');
+    const begun = Date.now();
+    await Promise.all(Array.from({ length: 300 }, (_, i) => ok(service, 'add', 'n', i, 'gone')));
+    assert.deepStrictEqual(await index(), ['gone']);
+    const lines = (await ctx.redis.run(0, 'info', 'commandstats')).toString();
+    const count = Number(/cmdstat_sadd:calls=(\d+)/.exec(lines)[1]);
+    const seconds = Math.floor((Date.now() - begun) / 1000);
+    assert.ok(count > 300 && count <= 302 + seconds, `${count} SADD`);
+    assert.strictEqual(service.stats().commands.add, 300);
+  });
+
+  ours('an index that is lost is there again with the next member, a second later', async () => {
+    const service = await started(ctx.store);
+    await ok(service, 'add', 'n', 'u', 'gone');
+    await ctx.redis.flush();
+    await until(async () => {
+      await ok(service, 'add', 'n', 'u', 'gone');
+      return (await index()).length > 0;
+    }, 'the index');
+    const later = await started(ctx.store);
+    assert.strictEqual(await ok(later, 'getCount', 'n', null), 1);
+  });
+
+  ours('after a reconnect the index is written again, though nothing is added', async () => {
+    const service = await started(ctx.store);
+    await ok(service, 'add', 'n', 'u', 'gone');
+    await ctx.redis.run(0, 'del', INDEX);
+    await ctx.redis.run(0, 'client', 'kill', 'type', 'normal', 'skipme', 'yes');
+    await until(async () => {
+      await call(service, 'getMembersBySid', 'n', 'gone');
+      return (await index()).length > 0;
+    }, 'the index');
+    assert.deepStrictEqual(await index(), ['gone']);
+  });
+
+  ours('a key of another type in its place costs a line in the log and no call', async () => {
+    await ctx.redis.run(0, 'set', INDEX, 'x');
+    const lines = await logged(async () => {
+      const service = await started(ctx.store);
+      for (const uid of ['a', 'b']) await ok(service, 'add', 'n', uid, 'gone');
+      const later = await started(ctx.store);
+      assert.strictEqual(await ok(later, 'getCount', 'n', null), 2);
+      assert.strictEqual(await ok(later, 'isMember', 'n', 'b', null), true);
+      assert.deepStrictEqual(service.stats().errors, {});
+    });
+    const told = lines.filter((line) => line.includes(INDEX));
+    assert.strictEqual(told.length, 2, lines.join('\n'));
+    assert.match(told[0], /cannot be written/);
+    assert.match(told[1], /cannot be read/);
+  });
+
+  ours(
+    'without the right to the index all is done, by scans, and the log says so once',
+    async () => {
+      const user = { username: 'gc', password: 'secret' };
+      const rules = ['reset', 'on', '>secret', '~POMELO:CHANNEL:*', ...LEAST];
+      await ctx.redis.run(0, 'acl', 'setuser', 'gc', ...rules);
+      const lines = await logged(async () => {
+        const service = await started(ctx.store, user);
+        for (const uid of ['a', 'b', 'c']) await ok(service, 'add', 'n', uid, 'gone');
+        const later = await started(ctx.store, user);
+        for (let i = 0; i < 3; i += 1) {
+          await ok(service, 'add', 'n', 'd', `gone-${i}`);
+          assert.strictEqual(await ok(later, 'getCount', 'n', null), 4 + i);
+        }
+        assert.strictEqual(await later.promises.leave('n', ['a', 'd'], null), 4);
+        await ok(later, 'destroyChannel', 'n', EVERYWHERE);
+      });
+      assert.deepStrictEqual(await ctx.store.keys(), []);
+      const told = lines.filter((line) => line.includes('cannot be'));
+      assert.strictEqual(told.length, 2, lines.join('\n'));
+    },
+  );
+
+  ours('a server that refuses the scan refuses the call, and names the right', async () => {
+    const rules = ['reset', 'on', '>secret', 'allkeys', ...LEAST, '-scan'];
+    await ctx.redis.run(0, 'acl', 'setuser', 'gc', ...rules);
+    const service = await started(ctx.store, { username: 'gc', password: 'secret' });
+    await ok(service, 'add', 'n', 'u', 's1');
+    for (const args of [
+      ['getCount', 'n', null],
+      ['leave', 'n', 'u', null],
+      ['destroyChannel', 'n', EVERYWHERE],
+    ]) {
+      const { err } = await call(service, ...args);
+      assert.match(String(err && err.message), /NOPERM.*'(scan|keys)'/, args[0]);
+    }
+  });
+});
+
+describe('C everywhere: custom managers', () => {
+  afterEach(stopAll);
+
+  ours('null and the options are passed on to a manager that has the method', async () => {
+    const manager = recordingManager();
+    const record = (method, answer) => {
+      manager[method] = (...args) => {
+        manager.log.push([method, ...args.slice(0, -1)]);
+        args.pop()(null, answer);
+      };
+    };
+    record('getCount', 7);
+    record('isMember', true);
+    manager.destroyChannel = (name, opts, cb) => {
+      manager.log.push(['destroyChannel', name, opts]);
+      cb(null);
+    };
+    const service = await startedWith(manager);
+    assert.strictEqual(await ok(service, 'getCount', 'n', null), 7);
+    assert.strictEqual(await ok(service, 'isMember', 'n', 'u', null), true);
+    await ok(service, 'leave', 'n', 'u', null);
+    await ok(service, 'destroyChannel', 'n', EVERYWHERE);
+    assert.deepStrictEqual(manager.log.slice(1), [
+      ['getCount', 'n', null],
+      ['isMember', 'n', 'u', null],
+      ['leave', 'n', 'u', null, 'function'],
+      ['destroyChannel', 'n', EVERYWHERE],
+    ]);
+  });
+
+  ours('where the manager lacks it the error names the method', async () => {
+    const service = await startedWith(recordingManager());
+    for (const [method, ...args] of [
+      ['getCount', 'n', null],
+      ['isMember', 'n', 'u', null],
+      ['destroyChannel', 'n', EVERYWHERE],
+    ]) {
+      const { err } = await call(service, method, ...args);
+      assert.strictEqual(err && err.code, UNSUPPORTED, method);
+      assert.match(err.message, new RegExp(method));
+    }
+    await ok(service, 'destroyChannel', 'n', { everywhere: false });
+  });
+});

@@ -1,0 +1,168 @@
+//! An operation on channels on all frontends that the store knows. It is executed in parts: on the frontends that are
+//! known when the call is made, in the same round trip as the read of the index, and then on those that the index names
+//! besides. The answers of the parts become one.
+
+use crate::{
+    command::{Command, Member, Op, Reply},
+    keys::Key,
+    known_sids::KnownSids,
+};
+
+/// An operation on channels on all frontends, and how far it is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Everywhere {
+    /// The operation.
+    pub op: Op,
+    /// The parts of the channels' keys before the sid.
+    bases: Vec<Key>,
+    members: Vec<Member>,
+    /// Frontends that the caller knows.
+    sids: Vec<Vec<u8>>,
+    /// How many of the known frontends it was, or is being, executed on.
+    asked: usize,
+    /// Whether it has waited for a scan of the keys.
+    is_scanned: bool,
+    /// What is under way.
+    command: Command,
+    /// The answers of the parts before.
+    reply: Option<Reply>,
+}
+
+impl Everywhere {
+    /// Makes an operation on channels, given by the parts of their keys before the sid, with these members.
+    #[must_use]
+    pub fn new(op: Op, bases: Vec<Key>, members: Vec<Member>, sids: Vec<Vec<u8>>) -> Self {
+        Self {
+            op,
+            bases,
+            members,
+            sids,
+            asked: 0,
+            is_scanned: false,
+            command: Command::new(op, 0, Vec::new()),
+            reply: None,
+        }
+    }
+
+    /// Returns the command that is under way.
+    #[must_use]
+    pub const fn command(&self) -> &Command {
+        &self.command
+    }
+
+    /// Returns how many of the known frontends it was, or is being, executed on.
+    #[must_use]
+    pub fn asked(&self) -> usize {
+        self.asked
+    }
+
+    /// Notes that it has waited for a scan of the keys.
+    pub fn scanned(&mut self) {
+        self.is_scanned = true;
+    }
+
+    /// Returns whether it has waited for a scan of the keys.
+    #[must_use]
+    pub fn is_scanned(&self) -> bool {
+        self.is_scanned
+    }
+
+    /// Notes the frontends of the caller and begins with all that are known.
+    pub fn begin(&mut self, known: &mut KnownSids) {
+        for sid in std::mem::take(&mut self.sids) {
+            known.learn(&sid);
+        }
+        if !self.go_on(known) {
+            // A command has keys; these are as good as any.
+            self.ask(self.bases.clone());
+        }
+    }
+
+    /// Goes on with those that have become known since. Returns whether there are any.
+    pub fn go_on(&mut self, known: &KnownSids) -> bool {
+        if self.asked >= known.len() {
+            return false;
+        }
+        let keys = known.keys(&self.bases, self.asked);
+        self.asked = known.len();
+        let are_any = !keys.is_empty();
+        if are_any {
+            self.ask(keys);
+        }
+        are_any
+    }
+
+    fn ask(&mut self, mut items: Vec<Key>) {
+        let keys = items.len();
+        items.extend(self.members.iter().cloned());
+        self.command = Command::new(self.op, keys, items);
+    }
+
+    /// Takes the answer of the command that was under way.
+    pub fn add(&mut self, reply: Reply) {
+        self.reply = Some(match (self.reply.take(), reply) {
+            (Some(Reply::Values(mut all)), Reply::Values(values)) => {
+                all.extend(values);
+                Reply::Values(all)
+            }
+            (Some(Reply::Changed(before)), Reply::Changed(count)) => Reply::Changed(before + count),
+            (_, reply) => reply,
+        });
+    }
+
+    /// Takes the answer as a whole.
+    pub fn take(&mut self) -> Reply {
+        self.reply.take().unwrap_or(Reply::Done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::{ReadOp, Value, WriteOp};
+
+    fn keys(everywhere: &Everywhere) -> Vec<String> {
+        let keys = everywhere.command().keys().iter();
+        keys.map(|key| String::from_utf8_lossy(key).into_owned())
+            .collect()
+    }
+
+    #[test]
+    fn each_frontend_is_asked_once_and_the_answers_become_one() {
+        let mut known = KnownSids::default();
+        let op = Op::Write(WriteOp::Remove);
+        let mut leave = Everywhere::new(
+            op,
+            vec![b"P:n:".to_vec()],
+            vec![b"u".to_vec()],
+            vec![b"a".to_vec()],
+        );
+        known.learn(b"b");
+        leave.begin(&mut known);
+        assert_eq!(keys(&leave), ["P:n:b", "P:n:a"]);
+        assert_eq!(leave.command().members(), [b"u".to_vec()]);
+        leave.add(Reply::Changed(1));
+        assert!(!leave.go_on(&known));
+        known.learn(b"c");
+        assert!(leave.go_on(&known));
+        assert_eq!(keys(&leave), ["P:n:c"]);
+        leave.add(Reply::Changed(2));
+        assert_eq!(leave.take(), Reply::Changed(3));
+    }
+
+    #[test]
+    fn without_a_frontend_there_is_a_key_all_the_same() {
+        let mut known = KnownSids::default();
+        let op = Op::Read(ReadOp::Count);
+        let mut count = Everywhere::new(op, vec![b"P:n:".to_vec()], Vec::new(), Vec::new());
+        count.begin(&mut known);
+        assert_eq!(keys(&count), ["P:n:"]);
+        let one = || Reply::Values(vec![Ok(Value::Int(1))]);
+        count.add(one());
+        count.add(one());
+        assert_eq!(
+            count.take(),
+            Reply::Values(vec![Ok(Value::Int(1)), Ok(Value::Int(1))])
+        );
+    }
+}
