@@ -159,8 +159,8 @@ area('ACL', {}, (ctx) => {
     await without('+sscan');
     const service = await begin();
     const members = Array.from({ length: 500 }, (_, i) => `u${i}`);
-    await ok(service, 'add', 'n', members, 's1');
-    const page = await ok(service, 'scanMembers', 'n', 's1', { limit: 10 });
+    await ok(service, 'add', 'long', members, 's1');
+    const page = await ok(service, 'scanMembers', 'long', 's1', { limit: 10 });
     assert.deepStrictEqual([page.members.sort(), page.cursor], [members.sort(), null]);
     await works(service);
   });

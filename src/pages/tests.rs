@@ -213,8 +213,13 @@ fn a_page_is_json() {
 fn a_lost_connection_is_the_drivers_business() {
     struct Broken;
     impl PageSource for Broken {
-        fn members(&self, _: &[u8], _: Option<&[u8]>, _: usize) -> StepFuture {
-            std::future::ready(Err(Lost("gone".into()).into())).boxed()
+        fn members(&self, key: &[u8], _: Option<&[u8]>, _: usize) -> StepFuture {
+            // The index of the frontends cannot be read.
+            let error = match key {
+                b"k" => Lost("gone".into()).into(),
+                _ => Error::Store("NOPERM no index".into()),
+            };
+            std::future::ready(Err(error)).boxed()
         }
         fn keys(&self, _: &KeyFilter, _: Option<&[u8]>, _: usize) -> StepFuture {
             std::future::ready(Err(Error::Store("NOPERM no".into()))).boxed()
