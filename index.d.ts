@@ -188,6 +188,16 @@ export type MembersByNameCallback = (
 /** `failedUids`: the members who did not get the message, as strings, in no particular order. */
 export type PushCallback = (err: GlobalChannelError | null, failedUids: string[]) => void;
 
+/** The options of {@link GlobalChannel.destroyChannel}. */
+export interface DestroyOptions {
+  /**
+   * Whether members go on all frontends, also on those that are gone or not registered, whoever has added them. The keys
+   * of the store are scanned for that, so it takes longer than other calls; those made after it wait. With a `sid` that has
+   * a colon in it, only what the store's index of frontends or this process knows is found.
+   */
+  everywhere?: boolean | null;
+}
+
 /**
  * The options of a push. Those that are not named here are for push schedulers, which get them as `userOptions`. Any
  * object but a function: in this place a function is the callback.
@@ -331,7 +341,16 @@ export interface ChannelManager {
     sid: any,
     cb: (err: any, count?: number) => void,
   ): void | PromiseLike<number | void>;
-  /** Tells whether a user is a member. If it is left out, the members of `getMembersBySid` are searched. */
+  /** Counts the members on all frontends; called for `getCount(name, null)` only, which is refused without it. */
+  getCount?(
+    name: any,
+    serverType: null,
+    cb: (err: any, count?: number) => void,
+  ): void | PromiseLike<number | void>;
+  /**
+   * Tells whether a user is a member. If it is left out, the members of `getMembersBySid` are searched. With `sid` `null`,
+   * which is refused without this method, on all frontends.
+   */
   isMember?(
     name: any,
     uid: any,
@@ -365,7 +384,10 @@ export interface ChannelManager {
     members: any,
     cb: (err: any, count?: number) => void,
   ): void | PromiseLike<unknown>;
-  /** Removes the channel on all frontends. */
+  /**
+   * Removes the channel on all frontends. A method that declares three parameters is called as `(name, opts, cb)` for
+   * {@link DestroyOptions.everywhere}, which is refused otherwise.
+   */
   destroyChannel(name: any, cb: (err?: any) => void): void | PromiseLike<unknown>;
 }
 
@@ -984,7 +1006,7 @@ export interface GlobalChannelPromises {
    */
   add(name: Id | Id[], uid: Uid | Uid[], sid: Id): Promise<number>;
   /** See {@link GlobalChannel.leave}; resolves to the number of members that were there, counted as by `add`. */
-  leave(name: Id | Id[], uid: Uid | Uid[], sid: Id): Promise<number>;
+  leave(name: Id | Id[], uid: Uid | Uid[], sid: Id | null): Promise<number>;
   /** See {@link GlobalChannel.addMany}; resolves to the count. */
   addMany(name: Id, members: Member[]): Promise<number>;
   /** See {@link GlobalChannel.leaveMany}; resolves to the count. */
@@ -994,9 +1016,9 @@ export interface GlobalChannelPromises {
   /** See {@link GlobalChannel.getCountBySid}; resolves to the count. */
   getCountBySid(name: Id, sid: Id): Promise<number>;
   /** See {@link GlobalChannel.getCount}; resolves to the count. */
-  getCount(name: Id, serverType: string): Promise<number>;
+  getCount(name: Id, serverType: string | null): Promise<number>;
   /** See {@link GlobalChannel.isMember}; resolves to the answer. */
-  isMember(name: Id, uid: Uid, sid: Id): Promise<boolean>;
+  isMember(name: Id, uid: Uid, sid: Id | null): Promise<boolean>;
   /** See {@link GlobalChannel.scanMembers}; resolves to the page. */
   scanMembers(name: Id, sid: Id, opts?: PageOptions | null): Promise<MemberPage>;
   /** See {@link GlobalChannel.getChannels}; resolves to the page. */
@@ -1033,7 +1055,7 @@ export interface GlobalChannelPromises {
     opts?: BroadcastOptions | null,
   ): Promise<string[]>;
   /** See {@link GlobalChannel.destroyChannel}. */
-  destroyChannel(name: Id | Id[]): Promise<void>;
+  destroyChannel(name: Id | Id[], opts?: DestroyOptions | null): Promise<void>;
   /** See {@link GlobalChannel.clean}. */
   clean(): Promise<void>;
 }
@@ -1058,15 +1080,15 @@ export interface Channel {
   /** See {@link GlobalChannel.add}. */
   add(uid: Uid | Uid[], sid: Id, cb?: Callback): void;
   /** See {@link GlobalChannel.leave}. */
-  leave(uid: Uid | Uid[], sid: Id, cb?: Callback): void;
+  leave(uid: Uid | Uid[], sid: Id | null, cb?: Callback): void;
   /** See {@link GlobalChannel.getMembersBySid}. */
   getMembersBySid(sid: Id, cb?: MembersCallback): void;
   /** See {@link GlobalChannel.getCountBySid}. */
   getCountBySid(sid: Id, cb?: CountCallback): void;
   /** See {@link GlobalChannel.getCount}. */
-  getCount(serverType: string, cb?: CountCallback): void;
+  getCount(serverType: string | null, cb?: CountCallback): void;
   /** See {@link GlobalChannel.isMember}. */
-  isMember(uid: Uid, sid: Id, cb?: IsMemberCallback): void;
+  isMember(uid: Uid, sid: Id | null, cb?: IsMemberCallback): void;
   /** See {@link GlobalChannel.scanMembers}. */
   scanMembers(sid: Id, cb?: MemberPageCallback): void;
   scanMembers(sid: Id, opts?: PageOptions | null, cb?: MemberPageCallback): void;
@@ -1089,6 +1111,7 @@ export interface Channel {
   ): void;
   /** See {@link GlobalChannel.destroyChannel}. */
   destroyChannel(cb?: Callback): void;
+  destroyChannel(opts: DestroyOptions | null | undefined, cb?: Callback): void;
   /** The same methods without the callback, as promises. */
   readonly promises: ChannelPromises;
 }
@@ -1098,15 +1121,15 @@ export interface ChannelPromises {
   /** See {@link GlobalChannel.add}. */
   add(uid: Uid | Uid[], sid: Id): Promise<number>;
   /** See {@link GlobalChannel.leave}. */
-  leave(uid: Uid | Uid[], sid: Id): Promise<number>;
+  leave(uid: Uid | Uid[], sid: Id | null): Promise<number>;
   /** See {@link GlobalChannel.getMembersBySid}. */
   getMembersBySid(sid: Id): Promise<string[]>;
   /** See {@link GlobalChannel.getCountBySid}. */
   getCountBySid(sid: Id): Promise<number>;
   /** See {@link GlobalChannel.getCount}. */
-  getCount(serverType: string): Promise<number>;
+  getCount(serverType: string | null): Promise<number>;
   /** See {@link GlobalChannel.isMember}. */
-  isMember(uid: Uid, sid: Id): Promise<boolean>;
+  isMember(uid: Uid, sid: Id | null): Promise<boolean>;
   /** See {@link GlobalChannel.scanMembers}. */
   scanMembers(sid: Id, opts?: PageOptions | null): Promise<MemberPage>;
   /** See {@link GlobalChannel.addMany}. */
@@ -1125,7 +1148,7 @@ export interface ChannelPromises {
     opts?: PushOptions | null,
   ): Promise<string[]>;
   /** See {@link GlobalChannel.destroyChannel}. */
-  destroyChannel(): Promise<void>;
+  destroyChannel(opts?: DestroyOptions | null): Promise<void>;
 }
 
 /**
@@ -1224,14 +1247,19 @@ export class GlobalChannel {
   /**
    * Removes a user, or an array of users in one command, from the channel, or from each of an array of channels.
    * Idempotent.
+   *
+   * `sid` `null` means on all frontends that the store knows, also those that are gone: those to which a process of this
+   * package has ever added members, those registered now, and those that the first call of this kind after the start
+   * finds by a scan of the keys. What 0.0.7 adds later on a frontend that is not registered is not among them.
    * @example
    * ```ts
    * channel.leave('room-1', session.uid, session.frontendId, (err) => {
    *   if (err) console.error(err.code);
    * });
+   * channel.leave('room-1', session.uid, null);
    * ```
    */
-  leave(name: Id | Id[], uid: Uid | Uid[], sid: Id, cb?: Callback): void;
+  leave(name: Id | Id[], uid: Uid | Uid[], sid: Id | null, cb?: Callback): void;
   /**
    * Adds users to the channel, each on its frontend, and tells how many of them are new. Idempotent, but what is sent
    * again after a lost connection counts only what was left to do. There is one command for each frontend: after an
@@ -1283,26 +1311,33 @@ export class GlobalChannel {
   getCountBySid(name: Id, sid: Id, cb?: CountCallback): void;
   /**
    * Counts the channel's members on all frontends of type `serverType`: the sum of what {@link getCountBySid} answers
-   * for each of them, so a user on two of them counts twice. All are asked in one round trip.
+   * for each of them, so a user on two of them counts twice. All are asked in one round trip. `null` means all frontends
+   * that the store knows, also those that are gone, as in {@link leave}.
    * @example
    * ```ts
    * channel.getCount('room-1', 'connector', (err, count) => {
    *   if (!err) console.log(count, 'members');
    * });
+   * channel.getCount('room-1', null, (err, count) => {
+   *   if (!err) console.log(count, 'members, on frontends of any type');
+   * });
    * ```
    */
-  getCount(name: Id, serverType: string, cb?: CountCallback): void;
+  getCount(name: Id, serverType: string | null, cb?: CountCallback): void;
   /**
-   * Tells whether a user is a member of the channel on one frontend. The store is asked each time (`SISMEMBER` in
-   * Redis), in call order, and no list is read.
+   * Tells whether a user is a member of the channel on one frontend, or with `null` on any that the store knows, as in
+   * {@link leave}. The store is asked each time (`SISMEMBER` in Redis), in call order, and no list is read.
    * @example
    * ```ts
    * channel.isMember('room-1', 'alice', 'connector-1', (err, isMember) => {
    *   if (!err && !isMember) console.log('alice has left');
    * });
+   * channel.isMember('room-1', 'alice', null, (err, isMember) => {
+   *   if (!err && isMember) console.log('alice is somewhere');
+   * });
    * ```
    */
-  isMember(name: Id, uid: Uid, sid: Id, cb?: IsMemberCallback): void;
+  isMember(name: Id, uid: Uid, sid: Id | null, cb?: IsMemberCallback): void;
   /**
    * Reads a part of the channel's members on one frontend, for lists that are too long to be read at once.
    *
@@ -1467,16 +1502,18 @@ export class GlobalChannel {
     cb?: BroadcastCallback,
   ): void;
   /**
-   * Removes all members of the channel, or of each of an array of channels, on every frontend that is registered now.
-   * Idempotent.
+   * Removes all members of the channel, or of each of an array of channels, on every frontend that is registered now, or
+   * with {@link DestroyOptions.everywhere} on every frontend. Idempotent.
    * @example
    * ```ts
    * channel.destroyChannel('room-1', (err) => {
    *   if (err) console.error(err.code);
    * });
+   * channel.destroyChannel(['room-1', 'room-2'], { everywhere: true });
    * ```
    */
   destroyChannel(name: Id | Id[], cb?: Callback): void;
+  destroyChannel(name: Id | Id[], opts: DestroyOptions | null | undefined, cb?: Callback): void;
   /**
    * Removes all channels under `prefix` in the store (in Redis: in `db`), and nothing else. Calls made after it wait
    * for it. As a whole it has no time limit, but each of its steps has `commandTimeout`; the time of waiting calls

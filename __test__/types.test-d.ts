@@ -324,6 +324,16 @@ channel.leaveMany('n', []);
 channel.addMany('n', [{ uid: 'u' }]);
 channel.leave(['n'], 'u', 's1');
 channel.destroyChannel(['n', 'm']);
+channel.destroyChannel(['n', 'm'], { everywhere: true });
+channel.destroyChannel('n', { everywhere: true }, done);
+channel.destroyChannel('n', null, done);
+// @ts-expect-error: no boolean
+channel.destroyChannel('n', { everywhere: 'yes' });
+channel.leave('n', 'u', null, done);
+channel.getCount('n', null, (_err, count) => same<typeof count, number>(true));
+channel.isMember('n', 'u', null, (_err, is) => same<typeof is, boolean>(true));
+// @ts-expect-error: one frontend
+channel.add('n', 'u', null);
 channel.getMembersByChannelNameBySid('connector', 'n', (_err, lists) =>
   same<(typeof lists)[string], string[]>(true),
 );

@@ -208,9 +208,10 @@ impl Kind {
     /// Returns what the store answers for each key; `None` for a write, and for a page.
     pub const fn value(self) -> Option<ValueKind> {
         match self.code() {
-            Some(Code::Command(Op::Read(op))) => Some(op.kind()),
+            Some(Code::Command(Op::Read(op)) | Code::Everywhere(Op::Read(op), _)) => {
+                Some(op.kind())
+            }
             Some(Code::Combined(_)) => Some(ValueKind::List),
-            Some(Code::Everywhere(Op::Read(op), _)) => Some(op.kind()),
             Some(
                 Code::Command(Op::Write(_))
                 | Code::Everywhere(Op::Write(_), _)
