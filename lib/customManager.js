@@ -54,6 +54,12 @@ const DERIVED = {
     args: ([name, , sid]) => [name, sid],
     make: (members, [, uid]) => members.map(String).includes(String(uid)),
   },
+  scanMembers: {
+    from: 'getMembersBySid',
+    args: ([name, sid]) => [name, sid],
+    // All of them on one page, whatever the limit.
+    make: (members) => ({ members, cursor: null }),
+  },
 };
 
 /** Makes `execute(token, op, …args)`, which the addon calls for each operation. */
@@ -74,6 +80,8 @@ module.exports = function createCustomManager(manager, log, tools) {
       else everywhere(method, 3)(token, names, opts);
     },
     many: only,
+    memberPage: call,
+    channelPage: only,
     servers: (method) => (token, name, sids) => {
       if (sids === null) {
         everywhere(method, 0)(token, name, sids);

@@ -2,6 +2,7 @@
 //! their items are and what they answer. Commands are idempotent: executing one twice, because it was sent again after
 //! a lost connection, has the same effect as executing it once.
 //!
+//! Pages of long lists are in the table, but are read in several steps, and so are no part of a batch ([`crate::pages`]).
 //! `clean` is not in the table: it is not part of a batch, but a barrier that runs alone, in many steps
 //! ([`crate::manager::Connection::clean`]).
 
@@ -13,6 +14,7 @@ use crate::{
     keys::Key,
     lease::Lease,
     list::{Groups, List},
+    pages::{Page, PageQuery},
     removal::Removal,
 };
 
@@ -24,6 +26,7 @@ macro_rules! operations {
     (
         reads { $( $(#[$read_doc:meta])* $read:ident: $read_name:literal, $read_items:ident, $kind:ident; )+ }
         writes { $( $(#[$write_doc:meta])* $write:ident: $write_name:literal, $items:ident, $effect:ident; )+ }
+        pages { $( $(#[$page_doc:meta])* $page:ident: $page_name:literal; )+ }
     ) => {
         /// An operation that reads, and answers one [`Value`] for each key.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,6 +36,21 @@ macro_rules! operations {
         /// answers [`Reply::Lease`].
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum WriteOp { $( $(#[$write_doc])* $write, )+ }
+
+        /// An operation that reads a part of a long list, in several steps: see [`crate::pages`].
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum PageOp { $( $(#[$page_doc])* $page, )+ }
+
+        impl PageOp {
+            /// All operations.
+            pub const ALL: &[Self] = &[ $( Self::$page, )+ ];
+
+            /// Returns the name of the Redis command.
+            #[must_use]
+            pub const fn redis_name(self) -> &'static str {
+                match self { $( Self::$page => $page_name, )+ }
+            }
+        }
 
         impl ReadOp {
             /// Returns the name of the Redis command.
@@ -112,6 +130,13 @@ operations! {
         Release: "EVAL", OneSlot, MayDelete;
         /// Removes what the holder of an expired lease has left.
         Sweep: "EVAL", OneSlot, MayDelete;
+    }
+    // Operation: name in Redis.
+    pages {
+        /// Reads a part of the members of a key.
+        Members: "SSCAN";
+        /// Lists a part of the channels, and counts their members.
+        Channels: "SCAN";
     }
 }
 
@@ -319,6 +344,8 @@ impl Command {
 pub enum Request {
     /// A command, which may share a batch with others.
     Command(Command),
+    /// A page of a long list, which is read in several steps. It is no part of a batch, but no barrier either.
+    Page(PageQuery),
     /// An operation on channels on all frontends that are known when it is answered.
     Everywhere(Box<Everywhere>),
     /// Removes sets by their keys. A barrier: calls made before it are answered first, calls made after it wait.
@@ -332,6 +359,8 @@ pub enum Code {
     Command(Op),
     /// A [`Command::combined`].
     Combined(Groups),
+    /// A [`Request::Page`].
+    Page(PageOp),
     /// A [`Request::Everywhere`] with this number of members.
     Everywhere(Op, u32),
     /// A [`Request::Clean`] of the whole prefix.
@@ -346,6 +375,7 @@ impl Request {
     pub const fn is_write(&self) -> bool {
         match self {
             Self::Command(command) => command.op.is_write(),
+            Self::Page(_) => false,
             Self::Everywhere(everywhere) => everywhere.op.is_write(),
             Self::Clean(_) => true,
         }
@@ -363,13 +393,13 @@ impl Request {
         matches!(self, Self::Clean(_))
     }
 
-    /// Returns the command; `None` for a barrier.
+    /// Returns the command; `None` for what is not executed in a batch.
     #[must_use]
     pub const fn command(&self) -> Option<&Command> {
         match self {
             Self::Command(command) => Some(command),
             Self::Everywhere(everywhere) => Some(everywhere.command()),
-            Self::Clean(_) => None,
+            Self::Page(_) | Self::Clean(_) => None,
         }
     }
 }
@@ -394,6 +424,8 @@ pub enum Reply {
     Lease(Lease),
     /// The answer to a read: for each key a value, or the store's error for that key.
     Values(Vec<Result<Value>>),
+    /// The answer to a [`Request::Page`].
+    Page(Page),
 }
 
 impl Reply {
@@ -401,7 +433,7 @@ impl Reply {
     #[must_use]
     pub fn bytes(&self) -> usize {
         match self {
-            Self::Done | Self::Changed(_) | Self::Removed(_) | Self::Lease(_) => 0,
+            Self::Done | Self::Changed(_) | Self::Removed(_) | Self::Lease(_) | Self::Page(_) => 0,
             Self::Values(values) => values.iter().flatten().map(Value::bytes).sum(),
         }
     }

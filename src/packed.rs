@@ -5,6 +5,7 @@
 use crate::{
     command::{Code, Command, Request},
     everywhere::Everywhere,
+    pages::PageQuery,
     queue::Batch,
     removal::Removal,
 };
@@ -111,6 +112,14 @@ impl Packed {
         self.end_call(seq, code);
     }
 
+    /// Writes a query for a page.
+    pub fn push_page(&mut self, seq: u64, query: &PageQuery) {
+        for item in query.items() {
+            self.item(item);
+        }
+        self.end_call(seq, Code::Page(query.op()));
+    }
+
     /// Writes a `clean` of all channels.
     pub fn push_clean(&mut self, seq: u64, stem: &[u8]) {
         self.item(stem);
@@ -189,6 +198,7 @@ fn request(code: Code, keys: usize, mut items: Vec<Vec<u8>>) -> Request {
     match code {
         Code::Command(op) => Request::Command(Command::new(op, keys, items)),
         Code::Combined(groups) => Request::Command(Command::combined(items, groups)),
+        Code::Page(op) => Request::Page(PageQuery::new(op, items)),
         Code::Everywhere(op, members) => {
             let mut bases = items;
             let mut members_and_sids = bases.split_off(keys.min(bases.len()));
@@ -230,7 +240,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        command::{Op, ReadOp},
+        command::{Op, PageOp, ReadOp},
         list::Groups,
     };
 
@@ -242,6 +252,8 @@ mod tests {
             1 => (vec(item(), 1..5), 1usize..3, 0usize..3).prop_map(|(keys, with, without)| {
                 Request::Command(Command::combined(keys, Groups { with, without }))
             }),
+            1 => (prop::sample::select(PageOp::ALL), vec(item(), 0..5))
+                .prop_map(|(op, items)| Request::Page(PageQuery::new(op, items))),
             1 => vec(any::<u8>(), 0..10).prop_map(|stem| Request::Clean(Removal::all(stem))),
         ]
     }
@@ -267,6 +279,7 @@ mod tests {
                         }
                         match &request {
                             Request::Command(command) => packed.push(seq, command),
+                            Request::Page(query) => packed.push_page(seq, query),
                             Request::Clean(removal) => packed.push_clean(seq, removal.stem()),
                             Request::Everywhere(_) => unreachable!("not generated"),
                         }

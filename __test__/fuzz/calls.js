@@ -10,7 +10,7 @@ const { METHODS, OTHERS, TABLE } = require('../support/call');
 const { Thrown } = require('./values');
 
 /** The methods with arguments that are right; the callback is the last. */
-const USUAL = { ...METHODS, ...OTHERS, clean: [] };
+const USUAL = { ...METHODS, ...OTHERS, getChannels: [{}], clean: [] };
 
 /** What an error calls an argument that is refused if it is no text. */
 const SAID = {
@@ -176,9 +176,8 @@ function namesArgument(watch, what, method, index, value) {
       if (name && !isFine) watch.fail(what, 'was taken');
       return;
     }
-    // An object that has every property, and so options of a push that are no text.
-    if (TABLE[method].arguments[index] === 'opts' && err.message.startsWith('argument opts.'))
-      return;
+    // Options that are no object, or an object that has every property, with values that are no text.
+    if (TABLE[method].arguments[index] === 'opts' && /^argument opts[. ]/.test(err.message)) return;
     if (!name || !new RegExp(`\\b${name}\\b`).test(err.message)) watch.fail(what, err.message);
   };
 }

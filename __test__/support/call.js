@@ -92,7 +92,10 @@ const TABLE = Object.fromEntries(
 /** The scopes of methods that do not ask the store: they are in pushes/. */
 const WITHOUT_STORE = ['pushUids', 'broadcast', 'users', 'userOn', 'online'];
 
-/** The methods of the store that have arguments, with arguments that are right; the callback is left out. */
+/** The scopes of methods that are about no single channel: c-pages.test.js. */
+const WITHOUT_CHANNEL = ['channelPage'];
+
+/** The methods of the store that are about a channel, with arguments that are right; the callback is left out. */
 const METHODS = methodsWith({});
 
 /** The methods that do not ask the store, with arguments that are right. */
@@ -115,7 +118,10 @@ const NOT_YET = { getChannelsByUid: ['u', null], leaveAll: ['u', 's1'] };
 function methodsWith(values) {
   const given = { ...RIGHT, channelName: values.name || RIGHT.name, ...values };
   const entries = Object.entries(TABLE)
-    .filter(([, { arguments: names, scope }]) => names.length > 0 && !WITHOUT_STORE.includes(scope))
+    .filter(
+      ([, { arguments: names, scope }]) =>
+        names.length > 0 && ![...WITHOUT_STORE, ...WITHOUT_CHANNEL].includes(scope),
+    )
     .map(([method, { arguments: names, scope }]) => {
       // 0.0.7's destroyChannel takes no options.
       const own = names.filter((name) => scope !== 'frontends' || name !== 'opts');

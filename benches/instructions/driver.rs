@@ -15,6 +15,7 @@ use globalchannel::{
     keys::Key,
     known_sids::KnownSids,
     manager::{ConnectError, Connected, Connection, Lost, Manager},
+    pages::{KeyFilter, PageSource, Step, StepFuture},
     removal::Removal,
     stats::Stats,
     steps::Steps,
@@ -45,7 +46,26 @@ impl Manager for Store {
     }
 }
 
+/// Empty lists: pages are not measured.
+impl PageSource for Store {
+    fn members(&self, _: &[u8], _: Option<&[u8]>, _: usize) -> StepFuture {
+        std::future::ready(Ok(Step::default())).boxed()
+    }
+
+    fn keys(&self, _: &KeyFilter, _: Option<&[u8]>, _: usize) -> StepFuture {
+        std::future::ready(Ok(Step::default())).boxed()
+    }
+
+    fn counts(&self, _: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>> {
+        std::future::ready(Ok(Vec::new())).boxed()
+    }
+}
+
 impl Connection for Store {
+    fn pages(&self) -> Arc<dyn PageSource> {
+        Arc::new(Self)
+    }
+
     fn execute(
         &self,
         batch: &[&Command],

@@ -7,7 +7,7 @@ use crate::{
         answers::tape::Shape,
         class::prototype::{Entry, registry_method, store_method},
     },
-    command::{Code, Op, ReadOp, ValueKind, WriteOp},
+    command::{Code, Op, PageOp, ReadOp, ValueKind, WriteOp},
 };
 
 /// Generates [`Kind`] and its methods from the table below.
@@ -83,6 +83,8 @@ methods! {
     GetChannelsByUid: "getChannelsByUid", UserOn, None, Undefined;
     LeaveAll: "leaveAll", UserOn, None, Undefined;
     DestroyChannel: "destroyChannel", Frontends, write(WriteOp::Delete), Plain;
+    ScanMembers: "scanMembers", MemberPage, page(PageOp::Members), Undefined;
+    GetChannels: "getChannels", ChannelPage, page(PageOp::Channels), Undefined;
     Clean: "clean", Store, Some(Code::Clean), Plain;
     }
     // Of the session registry, for lib/leases.js. They are not enumerable, not counted, and not limited by `maxQueue`.
@@ -109,6 +111,14 @@ methods! {
 )]
 const fn read(op: ReadOp) -> Option<Code> {
     Some(Code::Command(Op::Read(op)))
+}
+
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the table has what the store executes, if anything"
+)]
+const fn page(op: PageOp) -> Option<Code> {
+    Some(Code::Page(op))
 }
 
 #[expect(
@@ -150,6 +160,10 @@ pub enum Arguments {
     OnlineCount,
     /// A channel on all frontends.
     Frontends,
+    /// A page of the members of a channel on one frontend.
+    MemberPage,
+    /// A page of the channels.
+    ChannelPage,
     /// The whole store.
     Store,
     /// The lease and the online users of one frontend, and the arguments of the operation.
@@ -177,6 +191,8 @@ impl Arguments {
             Self::Users => &["uids"],
             Self::UserOn => &["uid", "sid"],
             Self::OnlineCount => &["serverType"],
+            Self::MemberPage => &["name", "sid", "opts"],
+            Self::ChannelPage => &["opts"],
             Self::Frontends => &["name", "opts"],
             Self::Store => &[],
             Self::Lease | Self::LeaseKeys | Self::Leases | Self::Online => &["sids", "items"],
@@ -205,6 +221,8 @@ impl Arguments {
             Self::Users => "users",
             Self::UserOn => "userOn",
             Self::OnlineCount => "online",
+            Self::MemberPage => "memberPage",
+            Self::ChannelPage => "channelPage",
             Self::Frontends => "frontends",
             Self::Store => "store",
             Self::Lease | Self::LeaseKeys | Self::Leases | Self::Online => "registry",
@@ -240,12 +258,17 @@ impl Kind {
         )
     }
 
+    /// Returns whether it answers a page.
+    pub const fn is_page(self) -> bool {
+        matches!(self.code(), Some(Code::Page(_)))
+    }
+
     /// Returns whether it adds members on a frontend, which is then in the index of the store.
     pub const fn adds(self) -> bool {
         matches!(self.code(), Some(Code::Command(Op::Write(WriteOp::Add))))
     }
 
-    /// Returns what the store answers for each key; `None` for a write.
+    /// Returns what the store answers for each key; `None` for a write, and for a page.
     pub const fn value(self) -> Option<ValueKind> {
         match self.code() {
             Some(Code::Command(Op::Read(op)) | Code::Everywhere(Op::Read(op), _)) => {
@@ -255,6 +278,7 @@ impl Kind {
             Some(
                 Code::Command(Op::Write(_))
                 | Code::Everywhere(Op::Write(_), _)
+                | Code::Page(_)
                 | Code::Clean
                 | Code::CleanChannels(_),
             )

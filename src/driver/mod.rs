@@ -18,11 +18,19 @@ mod reconnect;
 #[cfg(test)]
 mod tests;
 
-use std::{pin::Pin, sync::Arc};
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
 
-use futures_util::{StreamExt, future::OptionFuture, stream::BoxStream};
+use futures_util::{
+    FutureExt as _, StreamExt,
+    future::{BoxFuture, OptionFuture},
+    stream::BoxStream,
+};
 use tokio::{
-    task::yield_now,
+    task::{unconstrained, yield_now},
     time::{Instant, Sleep, sleep_until},
 };
 
@@ -44,6 +52,7 @@ use crate::{
     keys::Key,
     known_sids::KnownSids,
     manager::{Connection as _, Lost, Manager},
+    pages::{self, Given},
     stats::Stats,
 };
 
@@ -62,6 +71,8 @@ pub struct Driver<M: Manager, O: Outlet> {
     phase: Phase,
     stats: Arc<Stats>,
     busy_poll: BusyPoll,
+    /// What the pages of channels so far have given.
+    given: Arc<Given>,
     /// A scan of the keys for frontends that nothing else tells of.
     scan: Option<Scan>,
 }
@@ -119,6 +130,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             outlet,
             stats,
             busy_poll: BusyPoll::default(),
+            given: Arc::default(),
             scan: None,
         }
     }
@@ -241,6 +253,10 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             };
             let (calls, answers) = match next {
                 Next::Calls(batch, of_app) => (of_app, connection.execute(&batch)),
+                Next::Page(query) => {
+                    let reply = pages::reply(connection.pages(), query.clone(), self.given.clone());
+                    (1, begun(reply.boxed()))
+                }
                 Next::Clean(removal, steps) => (1, connection.clean(removal, steps)),
             };
             self.stats.batches.add(1);
@@ -255,5 +271,17 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         {
             self.phase = Phase::Stopped(give_up);
         }
+    }
+}
+
+/// Begins with a future now: what it sends first comes before what is sent later.
+fn begun<T: Send + 'static>(mut future: BoxFuture<'static, T>) -> BoxFuture<'static, T> {
+    // Without tokio's budget, which might delay the sending by a turn.
+    let mut polled = Box::pin(unconstrained(&mut future));
+    let poll = polled.poll_unpin(&mut Context::from_waker(Waker::noop()));
+    drop(polled);
+    match poll {
+        Poll::Ready(done) => std::future::ready(done).boxed(),
+        Poll::Pending => future,
     }
 }

@@ -31,6 +31,7 @@ use crate::{
     keys::Key,
     list_lru::Bounds,
     manager::{Connection, Inventory as _, Lost},
+    pages::PageSource,
     removal::Removal,
     stats::Stats,
     steps::Steps,
@@ -103,6 +104,10 @@ impl Drop for EmbeddedConnection {
 }
 
 impl Connection for EmbeddedConnection {
+    fn pages(&self) -> Arc<dyn PageSource> {
+        Arc::new(self.walked())
+    }
+
     fn batch_size(&self) -> usize {
         let executor = self.executor.as_ref();
         executor.map_or(usize::MAX, |executor| executor.batch_size())

@@ -28,12 +28,12 @@ use crate::{
 const PAGE: usize = 1000;
 
 /// A store that is being listed. It can be closed meanwhile.
-#[derive(Clone)]
-struct Walked(Weak<Store>);
+#[derive(Debug, Clone)]
+pub(super) struct Walked(Weak<Store>);
 
 impl Walked {
     /// Runs `work` on a blocking thread: a page takes long, and others wait for the runtime's.
-    async fn read<T: Send + 'static>(
+    pub(super) async fn read<T: Send + 'static>(
         self,
         work: impl FnMut(&RoTxn, &Rows) -> std::result::Result<T, lmdb::Error> + Send + 'static,
     ) -> Result<T> {
@@ -54,10 +54,22 @@ impl Walked {
             failure => failure.error(),
         })
     }
+
+    /// See [`Inventory::counts`].
+    pub(super) fn counts(self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>> {
+        let keys = keys.to_vec();
+        let counts = self.read(move |txn, rows| {
+            let channels = keys.iter().map(|key| rows.channel(txn, key));
+            channels
+                .map(|channel| Ok(channel?.map_or(0, |channel| channel.count)))
+                .collect()
+        });
+        counts.boxed()
+    }
 }
 
 impl EmbeddedConnection {
-    fn walked(&self) -> Walked {
+    pub(super) fn walked(&self) -> Walked {
         Walked(self.store().map(Arc::downgrade).unwrap_or_default())
     }
 }
@@ -90,14 +102,7 @@ impl Inventory for EmbeddedConnection {
     }
 
     fn counts(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>> {
-        let keys = keys.to_vec();
-        let counts = self.walked().read(move |txn, rows| {
-            let channels = keys.iter().map(|key| rows.channel(txn, key));
-            channels
-                .map(|channel| Ok(channel?.map_or(0, |channel| channel.count)))
-                .collect()
-        });
-        counts.boxed()
+        self.walked().counts(keys)
     }
 
     fn end(self: Box<Self>) -> BoxFuture<'static, ()> {

@@ -18,6 +18,7 @@ use crate::{
     error::Result,
     keys::Key,
     manager::{Connection, Field, Inventory, Keyspace, Lost, Others},
+    pages::PageSource,
     removal::Removal,
     steps::Steps,
 };
@@ -239,6 +240,10 @@ impl<C: Keyspace> Connection for Converted<C> {
         steps: Steps,
     ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>> {
         self.source.clean(removal, steps)
+    }
+
+    fn pages(&self) -> Arc<dyn PageSource> {
+        self.source.pages()
     }
 
     fn found(&self, stem: &[u8]) -> BoxStream<'static, Result<Vec<Key>>> {

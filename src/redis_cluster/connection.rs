@@ -9,6 +9,7 @@ use super::{
     ClusterManager,
     clean::clean,
     inventory::{names_of, scan_nodes},
+    pages::ClusterPages,
     routing::{Plan, replies},
     send::send,
     shared::Shared,
@@ -19,6 +20,7 @@ use crate::{
     error::Result,
     keys::Key,
     manager::{Connected, Connection, Lost},
+    pages::PageSource,
     redis_manager::{Address, RedisConnection},
     removal::Removal,
     steps::Steps,
@@ -76,6 +78,10 @@ impl Drop for ClusterConnection {
 }
 
 impl Connection for ClusterConnection {
+    fn pages(&self) -> Arc<dyn PageSource> {
+        Arc::new(ClusterPages(self.0.clone()))
+    }
+
     fn batch_size(&self) -> usize {
         self.0.batch_size()
     }

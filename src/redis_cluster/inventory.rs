@@ -143,7 +143,7 @@ pub(super) async fn owner(shared: &Arc<Shared>, key: &Key) -> ScanResult<Multipl
 }
 
 /// Reads all members at once, wherever the key is.
-async fn all(shared: &Arc<Shared>, key: Key) -> Result<Vec<Member>> {
+pub(super) async fn all(shared: &Arc<Shared>, key: Key) -> Result<Vec<Member>> {
     let answers = ask(shared, "SMEMBERS", &[key]).await.map_err(Error::from)?;
     let Some(answer) = answers.into_iter().next() else {
         return Ok(Vec::new());

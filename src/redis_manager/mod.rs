@@ -30,6 +30,7 @@ mod keyspace;
 mod lease_scripts;
 mod login;
 mod nat_map;
+mod pages;
 mod read_activity;
 mod redact;
 mod resolver;
@@ -76,6 +77,7 @@ pub(crate) use self::{
     inventory::{count, is_no_set, list_members, member_scan},
     keyspace::{field_scan, list_fields},
     lease_scripts::lease,
+    pages::RedisPages,
     scan::{ScanError, ScanResult, found, only_sets},
     server_errors::{connect_error, is_demoted, words},
     slot_coverage::probes,

@@ -128,6 +128,14 @@ pub extern "C" fn store_method<const KIND: usize>(
             let (opts, cb) = optional(&service.env, opts, cb)?;
             service.of_frontends(kind, [name, opts], &cb)
         }),
+        Arguments::MemberPage => store(env, info, kind, |service, [name, sid, opts, cb]| {
+            let (opts, cb) = optional(&service.env, opts, cb)?;
+            service.page_of_members(kind, [name, sid, opts], &cb)
+        }),
+        Arguments::ChannelPage => store(env, info, kind, |service, [opts, cb]| {
+            let (opts, cb) = optional(&service.env, opts, cb)?;
+            service.page_of_channels(kind, opts, &cb)
+        }),
         Arguments::Store => store(env, info, kind, |service, [cb]| service.of_store(kind, &cb)),
         Arguments::Lease | Arguments::LeaseKeys | Arguments::Leases | Arguments::Online => {
             ptr::null_mut()

@@ -11,6 +11,7 @@ pub(in crate::binding) mod early;
 mod everywhere;
 pub(in crate::binding) mod lifecycle;
 pub(in crate::binding) mod packing;
+mod pages;
 pub(in crate::binding) mod panic;
 pub(in crate::binding) mod pushes;
 pub(in crate::binding) mod questions;

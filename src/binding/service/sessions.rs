@@ -140,6 +140,7 @@ fn json(reply: &Reply) -> Result<String> {
         Reply::Done => return Ok("0".to_owned()),
         Reply::Changed(count) | Reply::Removed(count) => return Ok(count.to_string()),
         Reply::Lease(lease) => return Ok(format!("[{}]", lease.json())),
+        Reply::Page(_) => return Err(Error::Internal("a page for the registry".to_owned())),
         Reply::Values(values) => values,
     };
     let mut text = String::from("[");

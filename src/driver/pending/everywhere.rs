@@ -103,7 +103,7 @@ impl PendingCalls {
                     self.read_index(now);
                 }
             }
-            Request::Command(_) => {}
+            Request::Command(_) | Request::Page(_) => {}
         }
         request
     }

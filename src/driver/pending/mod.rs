@@ -21,6 +21,7 @@ use crate::{
     known_sids::KnownSids,
     list::Unions,
     packed::MarkedSid,
+    pages::PageQuery,
     removal::Removal,
     steps::Steps,
 };
@@ -62,6 +63,7 @@ struct Batch {
 pub(super) enum Next<'a> {
     /// Commands, and how many of them are the app's.
     Calls(Vec<&'a Command>, usize),
+    Page(&'a PageQuery),
     Clean(&'a Removal, Steps),
 }
 
@@ -168,10 +170,14 @@ impl PendingCalls {
             1
         } else {
             let plain = |(index, call): &(usize, &PendingCall)| {
-                !call.request.is_barrier() && !self.is_fenced(call, *index)
+                call.request.command().is_some() && !self.is_fenced(call, *index)
             };
             let waiting = self.waiting.iter().enumerate().take(most);
-            waiting.take_while(plain).count()
+            let count = waiting.take_while(plain).count();
+            // A page is in flight by itself, but beside others.
+            let first = self.waiting.front()?;
+            let is_page = matches!(first.request, Request::Page(_)) && !self.is_fenced(first, 0);
+            count.max(usize::from(is_page))
         };
         if count == 0 {
             return None;
@@ -207,6 +213,11 @@ impl PendingCalls {
             && let Request::Clean(removal) = request
         {
             return Some(Next::Clean(removal, steps.clone()));
+        }
+        if let [PendingCall { request, .. }] = batch.calls.as_slice()
+            && let Request::Page(query) = request
+        {
+            return Some(Next::Page(query));
         }
         let mut commands = Vec::with_capacity(batch.calls.len());
         commands.extend(batch.calls.iter().filter_map(|call| call.request.command()));
