@@ -154,12 +154,53 @@ export type AreOnlineCallback = (
   err: GlobalChannelError | null,
   areOnline: { [uid: string]: boolean },
 ) => void;
+/** Some users who are online, and the cursor of the next page: null after the last one. */
+export interface OnlinePage {
+  uids: string[];
+  cursor: string | null;
+}
+export type OnlinePageCallback = (err: GlobalChannelError | null, page: OnlinePage) => void;
 /** A user on a frontend. */
 export interface Member {
   uid: Uid;
   sid: Id;
 }
 export type IsMemberCallback = (err: GlobalChannelError | null, isMember: boolean) => void;
+/** Which page of a long list to read. */
+export interface PageOptions {
+  /** The `cursor` of the page before; `null`, or left out, for the first page. */
+  cursor?: string | null;
+  /** About how many elements the page should have: 1 to 10,000; by default 100. */
+  limit?: number | null;
+}
+/** Which page of the channels to read. */
+export interface ChannelPageOptions extends PageOptions {
+  /**
+   * A glob that the whole name must match, as in Redis: `*`, `?` (one byte), `[a-z]`, `[^a]`, and `\` before a character
+   * that is meant as it is; at most 4,096 bytes.
+   */
+  match?: string | null;
+}
+/** Which page of the users who are online to read. */
+export interface OnlineOptions extends PageOptions {
+  /** A glob that the whole uid must match, as in {@link ChannelPageOptions}. */
+  match?: string | null;
+}
+/** A part of the members of a list. */
+export interface MemberPage {
+  members: string[];
+  /** For the next page; `null` after the last one. */
+  cursor: string | null;
+}
+/** A part of the channels. */
+export interface ChannelPage {
+  /** The channels, with the number of their members on all frontends. */
+  channels: { name: string; count: number }[];
+  /** For the next page; `null` after the last one. */
+  cursor: string | null;
+}
+export type MemberPageCallback = (err: GlobalChannelError | null, page: MemberPage) => void;
+export type ChannelPageCallback = (err: GlobalChannelError | null, page: ChannelPage) => void;
 /** The members of a channel by frontend. */
 export type MembersBySid = { [sid: string]: string[] };
 export type MembersBySidCallback = (err: GlobalChannelError | null, lists: MembersBySid) => void;
@@ -324,6 +365,21 @@ export interface ChannelManager {
     sid: any,
     cb: (err: any, isMember?: boolean) => void,
   ): void | PromiseLike<boolean | void>;
+  /**
+   * Reads a part of the members on one frontend. If it is left out, all members of `getMembersBySid` are one page.
+   * `opts` is what the caller gave.
+   */
+  scanMembers?(
+    name: any,
+    sid: any,
+    opts: any,
+    cb: (err: any, page?: { members: any[]; cursor: string | null }) => void,
+  ): void | PromiseLike<{ members: any[]; cursor: string | null } | void>;
+  /** Lists a part of the channels. */
+  getChannels?(
+    opts: any,
+    cb: (err: any, page?: { channels: any[]; cursor: string | null }) => void,
+  ): void | PromiseLike<{ channels: any[]; cursor: string | null } | void>;
   /** Adds members, each on its frontend, and counts those that are new. */
   addMany?(
     name: any,
@@ -794,9 +850,12 @@ export interface GlobalChannelStats {
     getSidsByUid: number;
     isOnline: number;
     getOnlineCount: number;
+    getOnline: number;
     getChannelsByUid: number;
     leaveAll: number;
     destroyChannel: number;
+    scanMembers: number;
+    getChannels: number;
     clean: number;
   };
   /**
@@ -1038,6 +1097,10 @@ export interface GlobalChannelPromises {
   getCount(name: Id, serverType: string): Promise<number>;
   /** See {@link GlobalChannel.isMember}; resolves to the answer. */
   isMember(name: Id, uid: Uid, sid: Id): Promise<boolean>;
+  /** See {@link GlobalChannel.scanMembers}; resolves to the page. */
+  scanMembers(name: Id, sid: Id, opts?: PageOptions | null): Promise<MemberPage>;
+  /** See {@link GlobalChannel.getChannels}; resolves to the page. */
+  getChannels(opts?: ChannelPageOptions | null): Promise<ChannelPage>;
   /** See {@link GlobalChannel.getMembersByChannelName}; resolves to the uids. */
   getMembersByChannelName(serverType: string, name: Id): Promise<string[]>;
   /** See {@link GlobalChannel.getMembersByChannelNameBySid}; resolves to the lists. */
@@ -1070,6 +1133,8 @@ export interface GlobalChannelPromises {
   isOnline(uid: Id): Promise<boolean>;
   /** See {@link GlobalChannel.getOnlineCount}; resolves to the count. */
   getOnlineCount(serverType: string | null): Promise<number>;
+  /** See {@link GlobalChannel.getOnline}; resolves to the page. */
+  getOnline(opts?: OnlineOptions | null): Promise<OnlinePage>;
   /** See {@link GlobalChannel.getChannelsByUid}; always rejected. */
   getChannelsByUid(uid: Id, sid: Id | null): Promise<string[]>;
   /** See {@link GlobalChannel.leaveAll}; always rejected. */
@@ -1116,6 +1181,9 @@ export interface Channel {
   getCount(serverType: string, cb?: CountCallback): void;
   /** See {@link GlobalChannel.isMember}. */
   isMember(uid: Uid, sid: Id, cb?: IsMemberCallback): void;
+  /** See {@link GlobalChannel.scanMembers}. */
+  scanMembers(sid: Id, cb?: MemberPageCallback): void;
+  scanMembers(sid: Id, opts?: PageOptions | null, cb?: MemberPageCallback): void;
   /** See {@link GlobalChannel.addMany}. */
   addMany(members: Member[], cb?: CountCallback): void;
   /** See {@link GlobalChannel.leaveMany}. */
@@ -1153,6 +1221,8 @@ export interface ChannelPromises {
   getCount(serverType: string): Promise<number>;
   /** See {@link GlobalChannel.isMember}. */
   isMember(uid: Uid, sid: Id): Promise<boolean>;
+  /** See {@link GlobalChannel.scanMembers}. */
+  scanMembers(sid: Id, opts?: PageOptions | null): Promise<MemberPage>;
   /** See {@link GlobalChannel.addMany}. */
   addMany(members: Member[]): Promise<number>;
   /** See {@link GlobalChannel.leaveMany}. */
@@ -1348,6 +1418,58 @@ export class GlobalChannel {
    */
   isMember(name: Id, uid: Uid, sid: Id, cb?: IsMemberCallback): void;
   /**
+   * Reads a part of the channel's members on one frontend, for lists that are too long to be read at once.
+   *
+   * A member who is there from the first page to the last is on one of them at least. Who joins or leaves meanwhile may
+   * be on a page or not. In Redis (`SSCAN`) a member may be on several pages, and a page may have somewhat more members
+   * than `limit`; a short list comes at once. If another server takes over between two pages, as after a failover, the
+   * scan begins anew, and members come again. A page may be empty, and still have a cursor. In the embedded store the
+   * members come in the order of their bytes, none of them twice.
+   *
+   * A cursor is for the same channel and frontend, and may be used by another process. Any other one, and a `limit` that
+   * is no whole number from 1 to 10,000, fails with `ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT`.
+   * @example
+   * ```ts
+   * async function eachMember(name: string, sid: string) {
+   *   let cursor: string | null = null;
+   *   do {
+   *     const page: MemberPage = await channel.promises.scanMembers(name, sid, { cursor, limit: 1000 });
+   *     console.log(page.members);
+   *     cursor = page.cursor;
+   *   } while (cursor !== null);
+   * }
+   * ```
+   */
+  scanMembers(name: Id, sid: Id, cb?: MemberPageCallback): void;
+  scanMembers(name: Id, sid: Id, opts?: PageOptions | null, cb?: MemberPageCallback): void;
+  /**
+   * Lists a part of the channels that have members, with the number of their members. They are counted on all frontends
+   * that are known: those of the app, those that calls of this service have named, and those whose keys the scan has
+   * found so far.
+   *
+   * The store is never blocked: each call does a bounded number of steps (`SCAN` and `SCARD` in Redis, never `KEYS`), and
+   * answers with what it has found by then, also with nothing and a cursor. The list is as consistent as that of `SCAN`: a
+   * channel with a member on a frontend who stays from the first page to the last is on a page. One that comes or goes
+   * meanwhile may be on a page or not. A page may have somewhat more channels than `limit`.
+   *
+   * A channel is on one page only, with three exceptions: if a page is asked for again, it has the same channels again; if
+   * another process reads the following pages, or another server takes over, channels may come again, and so they may
+   * after the first 16 MiB of names. Names with colons are those of the key up to its last colon.
+   *
+   * A cursor is for the same `match`; another one fails as that of {@link scanMembers}. A custom manager without
+   * `getChannels`, or a server without `SCAN` for us, makes it fail with `ERR_GLOBAL_CHANNEL_UNSUPPORTED`.
+   * @example
+   * ```ts
+   * channel.getChannels({ match: 'room-*', limit: 100 }, (err, page) => {
+   *   if (err) return;
+   *   for (const { name, count } of page.channels) console.log(name, count);
+   *   // page.cursor is for the next page, or null.
+   * });
+   * ```
+   */
+  getChannels(cb?: ChannelPageCallback): void;
+  getChannels(opts?: ChannelPageOptions | null, cb?: ChannelPageCallback): void;
+  /**
    * Lists the channel's members on all frontends of type `serverType`, frontend by frontend. A uid on two of them is
    * listed twice. Without a frontend of that type the list is empty. If the list of one frontend cannot be read, the
    * call fails.
@@ -1492,6 +1614,27 @@ export class GlobalChannel {
    * ```
    */
   getOnlineCount(serverType: string | null, cb?: CountCallback): void;
+  /**
+   * Lists the users who are online, page by page, frontend by frontend. A user who is online on one frontend from the first
+   * page to the last comes at least once, one who is on several frontends once for each; those who come or go meanwhile may
+   * come or not. A page may be somewhat longer or shorter than `limit`, also empty, and has a cursor unless it is the last.
+   * If another server takes over between two pages, users of that frontend come again. A cursor that is none, or of another
+   * kind of store, is `ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT`. Needs option `sessions`.
+   * @example
+   * ```ts
+   * let cursor: string | null = null;
+   * do {
+   *   const page: { uids: string[]; cursor: string | null } = await channel.promises.getOnline({ cursor, limit: 500 });
+   *   console.log(page.uids);
+   *   cursor = page.cursor;
+   * } while (cursor !== null);
+   * channel.getOnline({ match: 'guest-*' }, (err, page) => {
+   *   if (!err) console.log(page.uids, page.cursor);
+   * });
+   * ```
+   */
+  getOnline(opts?: OnlineOptions | null, cb?: OnlinePageCallback): void;
+  getOnline(cb?: OnlinePageCallback): void;
   /**
    * Not available yet: it needs an index of each user's channels, which no option keeps so far. The error is
    * `ERR_GLOBAL_CHANNEL_UNSUPPORTED`.

@@ -317,6 +317,16 @@ channel.pushMessageByUids('connector', 'onMail', {}, ['u'], (_err, failed) => us
 channel.getOnlineCount((_err, count) => use(count));
 // @ts-expect-error: one uid
 channel.isMember('n', ['u'], 's1');
+channel.scanMembers('n', 's1', { limit: 5, cursor: null }, (_err, page) =>
+  same<typeof page.members, string[]>(true),
+);
+channel.scanMembers('n', 's1', (_err, page) => same<typeof page.cursor, string | null>(true));
+channel.getChannels((_err, page) => use(page.channels.map(({ name, count }) => name + count)));
+channel.getChannels({ match: 'a*', cursor: null }, (err) => use(err));
+// @ts-expect-error: a cursor is a text
+channel.scanMembers('n', 's1', { cursor: 7 });
+// @ts-expect-error: members have no names
+channel.scanMembers('n', 's1', { match: 'a*' });
 channel.add(['n', 7], ['u'], 's1');
 channel.addMany('n', [{ uid: 7, sid: 's1' }], (err, count) => use(err, count.toFixed()));
 channel.leaveMany('n', []);
@@ -470,6 +480,9 @@ async function withPromises({ promises }: GlobalChannel): Promise<void> {
   const count: number = await promises.getCountBySid('n', 's1');
   const sum: number = await promises.getCount('n', 'connector');
   const is: boolean = await promises.isMember('n', 'u', 's1');
+  const { members: some, cursor } = await promises.scanMembers('n', 's1', { limit: 10 });
+  const { channels } = await promises.getChannels({ cursor });
+  use(some.length, channels.length, (await channel.channel('n').promises.scanMembers('s1')).cursor);
   const bySid = await promises.getMembersByChannelNameBySid('connector', 'n');
   const byName = await promises.getMembersByChannelNameBySid('connector', ['n']);
   use(sum, is, bySid.s1?.length, byName.n?.s1?.length);

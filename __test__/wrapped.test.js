@@ -84,7 +84,7 @@ stores('A service behind', (ctx) => {
         assert.strictEqual(wrapped.state, 0);
         await wrapped.promises.start();
         assert.strictEqual(wrapped.state, 1);
-        const all = { ...METHODS, ...OTHERS, ...ONLINE, clean: [] };
+        const all = { ...METHODS, ...OTHERS, ...ONLINE, getChannels: [{}], clean: [] };
         for (const [method, args] of Object.entries(all)) {
           await ok(wrapped, method, ...args);
           await wrapped.promises[method](...args);

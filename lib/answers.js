@@ -11,6 +11,7 @@
 const bySid = require('./bySid');
 const { isCounted, createParts } = require('./changed');
 const callBack = require('./callBack');
+const pageOf = require('./pages');
 const { words } = require('./tables');
 
 // The instruction in the low four bits of a word; the other bits are its operand n.
@@ -21,6 +22,7 @@ const {
   JOINED, // n lists follow: (null, all of them as one)
   NUMBER, // a number follows: (null, number)
   BOOL, // (null, whether n is 1)
+  PAGE, // a page follows, of members, or of channels if n is 1: (null, page)
   GROUPS, // n lists follow: (null, {sid: list}) or (null, {name: {sid: list}})
   PUSH, // n lists follow: deliver
   FAIL, // an error follows, for a callback of shape n
@@ -105,6 +107,10 @@ module.exports = function createAnswers(deliver, failed) {
           break;
         case BOOL:
           callBack(take(), null, n === 1);
+          break;
+        case PAGE:
+          callBack(take(), null, pageOf(n === 1, JSON.parse(values[tape[at] >>> 1])));
+          at += 1;
           break;
         case GROUPS:
           answerGroups(take(), at, n, values);

@@ -54,6 +54,12 @@ const DERIVED = {
     args: ([name, , sid]) => [name, sid],
     make: (members, [, uid]) => members.map(String).includes(String(uid)),
   },
+  scanMembers: {
+    from: 'getMembersBySid',
+    args: ([name, sid]) => [name, sid],
+    // All of them on one page, whatever the limit.
+    make: (members) => ({ members, cursor: null }),
+  },
 };
 
 /** Makes `execute(token, op, …args)`, which the addon calls for each operation. */
@@ -71,6 +77,8 @@ module.exports = function createCustomManager(manager, log, tools) {
     frontend: call,
     frontends: callEach,
     many: only,
+    memberPage: call,
+    channelPage: only,
     servers: (method) => (token, name, sids) => {
       const { value, shape } = methods[method];
       const [read, join] = value === 'int' ? ['getCountBySid', sum] : ['getMembersBySid', joined];

@@ -14,6 +14,14 @@ const KINDS = {
     is: (value) => value === undefined || value === null || Array.isArray(value),
   },
   bool: { accepted: 'true or false', is: (value) => typeof value === 'boolean' },
+  page: {
+    accepted: '{members, cursor} or {channels, cursor}, with a cursor that is a string or null',
+    is: (value) =>
+      typeof value === 'object' &&
+      value !== null &&
+      (Array.isArray(value.members) || Array.isArray(value.channels)) &&
+      (value.cursor === null || typeof value.cursor === 'string'),
+  },
   int: {
     accepted: 'a whole number',
     is: (value) => Number.isSafeInteger(value) && value >= 0,

@@ -2,6 +2,7 @@
 //! their items are and what they answer. Commands are idempotent: executing one twice, because it was sent again after
 //! a lost connection, has the same effect as executing it once.
 //!
+//! Pages of long lists are in the table, but are read in several steps, and so are no part of a batch ([`crate::pages`]).
 //! `clean` is not in the table: it is not part of a batch, but a barrier that runs alone, in many steps
 //! ([`crate::manager::Connection::clean`]).
 
@@ -12,6 +13,7 @@ use crate::{
     keys::Key,
     lease::Lease,
     list::{Groups, List},
+    pages::{Page, PageQuery},
 };
 
 /// A member as stored: the bytes of a uid.
@@ -22,6 +24,7 @@ macro_rules! operations {
     (
         reads { $( $(#[$read_doc:meta])* $read:ident: $read_name:literal, $read_items:ident, $kind:ident; )+ }
         writes { $( $(#[$write_doc:meta])* $write:ident: $write_name:literal, $items:ident, $effect:ident; )+ }
+        pages { $( $(#[$page_doc:meta])* $page:ident: $page_name:literal; )+ }
     ) => {
         /// An operation that reads, and answers one [`Value`] for each key.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,6 +34,21 @@ macro_rules! operations {
         /// answers [`Reply::Lease`].
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum WriteOp { $( $(#[$write_doc])* $write, )+ }
+
+        /// An operation that reads a part of a long list, in several steps: see [`crate::pages`].
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum PageOp { $( $(#[$page_doc])* $page, )+ }
+
+        impl PageOp {
+            /// All operations.
+            pub const ALL: &[Self] = &[ $( Self::$page, )+ ];
+
+            /// Returns the name of the Redis command.
+            #[must_use]
+            pub const fn redis_name(self) -> &'static str {
+                match self { $( Self::$page => $page_name, )+ }
+            }
+        }
 
         impl ReadOp {
             /// Returns the name of the Redis command.
@@ -110,6 +128,13 @@ operations! {
         Release: "EVAL", OneSlot, MayDelete;
         /// Removes what the holder of an expired lease has left.
         Sweep: "EVAL", OneSlot, MayDelete;
+    }
+    // Operation: name in Redis.
+    pages {
+        /// Reads a part of the members of a key.
+        Members: "SSCAN";
+        /// Lists a part of the channels, and counts their members.
+        Channels: "SCAN";
     }
 }
 
@@ -317,6 +342,8 @@ impl Command {
 pub enum Request {
     /// A command, which may share a batch with others.
     Command(Command),
+    /// A page of a long list, which is read in several steps. It is no part of a batch, but no barrier either.
+    Page(PageQuery),
     /// Removes every set whose key begins with this stem (see [`crate::keys::KeyLayout::stem`]). A barrier: calls made
     /// before it are answered first, calls made after it wait.
     Clean(Key),
@@ -329,6 +356,8 @@ pub enum Code {
     Command(Op),
     /// A [`Command::combined`].
     Combined(Groups),
+    /// A [`Request::Page`].
+    Page(PageOp),
     /// A [`Request::Clean`].
     Clean,
 }
@@ -339,6 +368,7 @@ impl Request {
     pub const fn is_write(&self) -> bool {
         match self {
             Self::Command(command) => command.op.is_write(),
+            Self::Page(_) => false,
             Self::Clean(_) => true,
         }
     }
@@ -349,12 +379,12 @@ impl Request {
         matches!(self, Self::Clean(_))
     }
 
-    /// Returns the command; `None` for a barrier.
+    /// Returns the command; `None` for what is not executed in a batch.
     #[must_use]
     pub const fn command(&self) -> Option<&Command> {
         match self {
             Self::Command(command) => Some(command),
-            Self::Clean(_) => None,
+            Self::Page(_) | Self::Clean(_) => None,
         }
     }
 }
@@ -379,6 +409,8 @@ pub enum Reply {
     Lease(Lease),
     /// The answer to a read: for each key a value, or the store's error for that key.
     Values(Vec<Result<Value>>),
+    /// The answer to a [`Request::Page`].
+    Page(Page),
 }
 
 impl Reply {
@@ -386,7 +418,7 @@ impl Reply {
     #[must_use]
     pub fn bytes(&self) -> usize {
         match self {
-            Self::Done | Self::Changed(_) | Self::Removed(_) | Self::Lease(_) => 0,
+            Self::Done | Self::Changed(_) | Self::Removed(_) | Self::Lease(_) | Self::Page(_) => 0,
             Self::Values(values) => values.iter().flatten().map(Value::bytes).sum(),
         }
     }

@@ -84,6 +84,12 @@ impl KeyLayout {
         ))
     }
 
+    /// Returns whether the names of the channels are hash tags.
+    #[must_use]
+    pub const fn has_hash_tag(&self) -> bool {
+        self.hash_tag
+    }
+
     /// Returns the prefix.
     #[must_use]
     pub fn prefix(&self) -> &str {

@@ -4,6 +4,7 @@
 //! The map, from the store to JavaScript:
 //!
 //! - [`manager`]: the traits of a store; implemented by [`redis_manager`], [`redis_cluster`] and [`embedded`].
+//! - [`pages`]: pages of long lists, for all stores.
 //! - [`inventory`]: what a store holds, for moving it to another one.
 //! - [`driver`]: one task for each service: batches, deadlines, order, reconnecting.
 //! - [`store_manager`]: the manager of a store, made of its options.
@@ -42,6 +43,7 @@ pub mod list_lru;
 pub mod manager;
 pub mod options;
 pub mod packed;
+pub mod pages;
 pub mod queue;
 pub mod redis_cluster;
 pub mod redis_manager;

@@ -11,6 +11,7 @@ use crate::{
     command::{Command, Member, Reply},
     error::{Error, Result},
     keys::Key,
+    pages::PageSource,
     steps::Steps,
 };
 
@@ -69,6 +70,9 @@ pub trait Connection: Send + 'static {
         &self,
         batch: &[&Command],
     ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>>;
+
+    /// Returns what pages are read from. They are read in order with batches, as far as the first step goes.
+    fn pages(&self) -> Arc<dyn PageSource>;
 
     /// Starts executing [`crate::command::Request::Clean`]; the future resolves to the reply. Each step is reported to
     /// `steps`, so that the driver can limit its time: as a whole it has no limit.

@@ -4,6 +4,7 @@
 
 use crate::{
     command::{Code, Command, Request},
+    pages::PageQuery,
     queue::Batch,
 };
 
@@ -81,6 +82,14 @@ impl Packed {
         self.end_call(seq, code);
     }
 
+    /// Writes a query for a page.
+    pub fn push_page(&mut self, seq: u64, query: &PageQuery) {
+        for item in query.items() {
+            self.item(item);
+        }
+        self.end_call(seq, Code::Page(query.op()));
+    }
+
     /// Writes a `clean`.
     pub fn push_clean(&mut self, seq: u64, stem: &[u8]) {
         self.item(stem);
@@ -138,6 +147,7 @@ fn request(code: Code, keys: usize, mut items: Vec<Vec<u8>>) -> Request {
     match code {
         Code::Command(op) => Request::Command(Command::new(op, keys, items)),
         Code::Combined(groups) => Request::Command(Command::combined(items, groups)),
+        Code::Page(op) => Request::Page(PageQuery::new(op, items)),
         Code::Clean => Request::Clean(items.pop().unwrap_or_default()),
     }
 }
@@ -165,7 +175,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        command::{Op, ReadOp},
+        command::{Op, PageOp, ReadOp},
         list::Groups,
     };
 
@@ -177,6 +187,8 @@ mod tests {
             1 => (vec(item(), 1..5), 1usize..3, 0usize..3).prop_map(|(keys, with, without)| {
                 Request::Command(Command::combined(keys, Groups { with, without }))
             }),
+            1 => (prop::sample::select(PageOp::ALL), vec(item(), 0..5))
+                .prop_map(|(op, items)| Request::Page(PageQuery::new(op, items))),
             1 => vec(any::<u8>(), 0..10).prop_map(Request::Clean),
         ]
     }
@@ -202,6 +214,7 @@ mod tests {
                         }
                         match &request {
                             Request::Command(command) => packed.push(seq, command),
+                            Request::Page(query) => packed.push_page(seq, query),
                             Request::Clean(stem) => packed.push_clean(seq, stem),
                         }
                         expected.push((seq, request));

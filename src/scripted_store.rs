@@ -21,6 +21,7 @@ use crate::{
     lease::Lease,
     list::List,
     manager::{ConnectError, Connected, Connection, Inventory, Lost, Manager},
+    pages::{KeyFilter, PageSource, Step, StepFuture},
     scripted_leases,
     steps::Steps,
 };
@@ -103,6 +104,7 @@ impl Store {
         let sets = &mut self.0.lock().unwrap().sets;
         match request {
             Request::Command(command) => apply(sets, command),
+            Request::Page(_) => Reply::Done,
             Request::Clean(_) => {
                 let removed = std::mem::take(sets).len();
                 Reply::Removed(removed as u64)
@@ -205,7 +207,48 @@ impl Manager for Store {
     }
 }
 
+/// Pages of the sets in memory: names in their order, as a store of its own would do it.
+pub(crate) struct StorePages(Sets);
+
+impl StorePages {
+    fn step(
+        names: impl Iterator<Item = Vec<u8>>,
+        after: Option<&[u8]>,
+        count: usize,
+    ) -> StepFuture {
+        let after = after.map(|after| after[1..].to_vec());
+        let mut names: Vec<_> = names.filter(|name| Some(name) > after.as_ref()).collect();
+        names.sort_unstable();
+        let next = names.get(count).is_some();
+        names.truncate(count);
+        let next = names.last().filter(|_| next);
+        let next = next.map(|name| [&[1], name.as_slice()].concat());
+        std::future::ready(Ok(Step { found: names, next })).boxed()
+    }
+}
+
+impl PageSource for StorePages {
+    fn members(&self, key: &[u8], position: Option<&[u8]>, count: usize) -> StepFuture {
+        let set = self.0.get(key).into_iter().flatten().cloned();
+        Self::step(set, position, count)
+    }
+
+    fn keys(&self, filter: &KeyFilter, position: Option<&[u8]>, count: usize) -> StepFuture {
+        let keys = self.0.keys().filter(|key| key.starts_with(&filter.stem));
+        Self::step(keys.cloned(), position, count)
+    }
+
+    fn counts(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>> {
+        let count = |key| self.0.get(key).map_or(0, BTreeSet::len) as u64;
+        std::future::ready(Ok(keys.iter().map(count).collect())).boxed()
+    }
+}
+
 impl Connection for StoreConnection {
+    fn pages(&self) -> Arc<dyn PageSource> {
+        Arc::new(StorePages(self.store.0.lock().unwrap().sets.clone()))
+    }
+
     fn demoted(&self) -> Option<Arc<str>> {
         self.demoted.lock().unwrap().clone()
     }

@@ -73,6 +73,7 @@ stores('C members', (ctx) => {
       many: [null, 1],
       int: [null, 0],
       bool: [null, false],
+      page: [null, { members: [], cursor: null }],
       groups: [null, { s1: [], s2: [], s3: [] }],
     };
     const expected = eachOf((_, { value, scope }) => EMPTY[scope] || EMPTY[value] || [null]);

@@ -77,7 +77,7 @@ stores('C sizes', (ctx) => {
       );
       const both = words('arguments name and sid');
       const alone = words('argument name');
-      const hasSid = ['member', 'many', 'frontend'];
+      const hasSid = ['member', 'many', 'frontend', 'memberPage'];
       const expected = eachOf((_, { scope }) => (hasSid.includes(scope) ? both : alone));
       assert.deepStrictEqual(messages, expected);
       assert.deepStrictEqual(service.stats().commands, before);

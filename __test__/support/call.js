@@ -90,9 +90,12 @@ const TABLE = Object.fromEntries(
 );
 
 /** The scopes of methods that do not ask the store: they are in pushes/. */
-const WITHOUT_STORE = ['pushUids', 'broadcast', 'users', 'userOn', 'online'];
+const WITHOUT_STORE = ['pushUids', 'broadcast', 'users', 'userOn', 'online', 'onlinePage'];
 
-/** The methods of the store that have arguments, with arguments that are right; the callback is left out. */
+/** The scopes of methods that are about no single channel: c-pages.test.js. */
+const WITHOUT_CHANNEL = ['channelPage'];
+
+/** The methods of the store that are about a channel, with arguments that are right; the callback is left out. */
 const METHODS = methodsWith({});
 
 /** The methods that do not ask the store, with arguments that are right. */
@@ -106,6 +109,7 @@ const ONLINE = {
   getSidsByUid: [['u']],
   isOnline: ['u'],
   getOnlineCount: ['connector'],
+  getOnline: [{}],
 };
 
 /** The methods that always answer that they are not available yet. */
@@ -115,7 +119,10 @@ const NOT_YET = { getChannelsByUid: ['u', null], leaveAll: ['u', 's1'] };
 function methodsWith(values) {
   const given = { ...RIGHT, channelName: values.name || RIGHT.name, ...values };
   const entries = Object.entries(TABLE)
-    .filter(([, { arguments: names, scope }]) => names.length > 0 && !WITHOUT_STORE.includes(scope))
+    .filter(
+      ([, { arguments: names, scope }]) =>
+        names.length > 0 && ![...WITHOUT_STORE, ...WITHOUT_CHANNEL].includes(scope),
+    )
     .map(([method, { arguments: names }]) => [method, names.map((name) => given[name])]);
   return Object.fromEntries(entries);
 }

@@ -14,6 +14,7 @@ const PLAIN = [
   '+smembers',
   '+scard',
   '+sismember',
+  '+sscan',
   '+sadd',
   '+srem',
   '+unlink',

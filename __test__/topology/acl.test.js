@@ -136,6 +136,25 @@ area('ACL', {}, (ctx) => {
     });
   }
 
+  ours('without +sscan: all members are one page', async () => {
+    await without('+sscan');
+    const service = await begin();
+    const members = Array.from({ length: 500 }, (_, i) => `u${i}`);
+    await ok(service, 'add', 'n', members, 's1');
+    const page = await ok(service, 'scanMembers', 'n', 's1', { limit: 10 });
+    assert.deepStrictEqual([page.members.sort(), page.cursor], [members.sort(), null]);
+    await works(service);
+  });
+
+  ours('without +scan: getChannels is unsupported, and no other command is used', async () => {
+    await without('+scan');
+    await ctx.redis.run(0, 'acl', 'setuser', 'gc', '+keys');
+    const service = await begin();
+    const { err } = await call(service, 'getChannels');
+    assert.strictEqual(err.code, 'ERR_GLOBAL_CHANNEL_UNSUPPORTED');
+    assert.match(err.message, /^the server has no SCAN for us/);
+  });
+
   ours('without +select: start fails at once with another db than 0', async () => {
     await without('+select');
     const { err } = await call(create(ctx.store.options({ ...USER, db: 3 })), 'start');
@@ -185,7 +204,10 @@ area('ACL', {}, (ctx) => {
   ours('the command line: list and copy use SSCAN if they may, and need no more', async () => {
     await ctx.redis.run(0, 'sadd', 'POMELO:CHANNEL:n:s1', 'u');
     const url = `redis://gc:secret@127.0.0.1:${ctx.redis.port}`;
-    for (const rights of [PLAIN, [...PLAIN, '+sscan'], PLAIN.filter((each) => each !== '+scard')]) {
+    for (const rights of [
+      PLAIN,
+      ...['+sscan', '+scard'].map((right) => PLAIN.filter((each) => each !== right)),
+    ]) {
       await grant(...rights);
       const listed = await cli.run(['list', '--from', url]);
       assert.strictEqual(listed.stdout, '{"key":"POMELO:CHANNEL:n:s1","members":["u"]}\n');

@@ -10,6 +10,7 @@ use globalchannel::{
     error::Result,
     keys::Key,
     manager::{ConnectError, Connected, Connection, Lost, Manager},
+    pages::{KeyFilter, PageSource, Step, StepFuture},
     stats::Stats,
     steps::Steps,
 };
@@ -39,7 +40,26 @@ impl Manager for Store {
     }
 }
 
+/// Empty lists: pages are not measured.
+impl PageSource for Store {
+    fn members(&self, _: &[u8], _: Option<&[u8]>, _: usize) -> StepFuture {
+        std::future::ready(Ok(Step::default())).boxed()
+    }
+
+    fn keys(&self, _: &KeyFilter, _: Option<&[u8]>, _: usize) -> StepFuture {
+        std::future::ready(Ok(Step::default())).boxed()
+    }
+
+    fn counts(&self, _: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>> {
+        std::future::ready(Ok(Vec::new())).boxed()
+    }
+}
+
 impl Connection for Store {
+    fn pages(&self) -> Arc<dyn PageSource> {
+        Arc::new(Self)
+    }
+
     fn execute(
         &self,
         batch: &[&Command],

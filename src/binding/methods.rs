@@ -7,7 +7,7 @@ use crate::{
         answers::tape::Shape,
         class::prototype::{Entry, registry_method, store_method},
     },
-    command::{Code, Op, ReadOp, ValueKind, WriteOp},
+    command::{Code, Op, PageOp, ReadOp, ValueKind, WriteOp},
 };
 
 /// Generates [`Kind`] and its methods from the table below.
@@ -80,9 +80,12 @@ methods! {
     GetSidsByUid: "getSidsByUid", Users, None, Undefined;
     AreOnline: "isOnline", Users, None, Undefined;
     GetOnlineCount: "getOnlineCount", OnlineCount, None, Undefined;
+    GetOnline: "getOnline", OnlinePage, None, Undefined;
     GetChannelsByUid: "getChannelsByUid", UserOn, None, Undefined;
     LeaveAll: "leaveAll", UserOn, None, Undefined;
     DestroyChannel: "destroyChannel", Frontends, write(WriteOp::Delete), Plain;
+    ScanMembers: "scanMembers", MemberPage, page(PageOp::Members), Undefined;
+    GetChannels: "getChannels", ChannelPage, page(PageOp::Channels), Undefined;
     Clean: "clean", Store, Some(Code::Clean), Plain;
     }
     // Of the session registry, for lib/leases.js. They are not enumerable, not counted, and not limited by `maxQueue`.
@@ -100,6 +103,7 @@ methods! {
     Online: "_online", Online, read(ReadOp::Members), Plain;
     CountOnline: "_countOnline", Online, read(ReadOp::Count), Plain;
     IsOnline: "_isOnline", Online, read(ReadOp::IsMember), Plain;
+    OnlineMembers: "_onlinePage", OnlineMembers, page(PageOp::Members), Plain;
     }
 }
 
@@ -109,6 +113,14 @@ methods! {
 )]
 const fn read(op: ReadOp) -> Option<Code> {
     Some(Code::Command(Op::Read(op)))
+}
+
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the table has what the store executes, if anything"
+)]
+const fn page(op: PageOp) -> Option<Code> {
+    Some(Code::Page(op))
 }
 
 #[expect(
@@ -148,8 +160,14 @@ pub enum Arguments {
     UserOn,
     /// All users on servers of a type, or on all.
     OnlineCount,
+    /// A page of all users who are online.
+    OnlinePage,
     /// A channel on all frontends.
     Frontends,
+    /// A page of the members of a channel on one frontend.
+    MemberPage,
+    /// A page of the channels.
+    ChannelPage,
     /// The whole store.
     Store,
     /// The lease and the online users of one frontend, and the arguments of the operation.
@@ -160,6 +178,8 @@ pub enum Arguments {
     Leases,
     /// The online users of frontends, and users.
     Online,
+    /// A page of the online users of one frontend.
+    OnlineMembers,
 }
 
 impl Arguments {
@@ -177,9 +197,13 @@ impl Arguments {
             Self::Users => &["uids"],
             Self::UserOn => &["uid", "sid"],
             Self::OnlineCount => &["serverType"],
+            Self::MemberPage => &["name", "sid", "opts"],
+            Self::ChannelPage | Self::OnlinePage => &["opts"],
             Self::Frontends => &["name"],
             Self::Store => &[],
-            Self::Lease | Self::LeaseKeys | Self::Leases | Self::Online => &["sids", "items"],
+            Self::Lease | Self::LeaseKeys | Self::Leases | Self::Online | Self::OnlineMembers => {
+                &["sids", "items"]
+            }
         }
     }
 
@@ -205,9 +229,14 @@ impl Arguments {
             Self::Users => "users",
             Self::UserOn => "userOn",
             Self::OnlineCount => "online",
+            Self::OnlinePage => "onlinePage",
+            Self::MemberPage => "memberPage",
+            Self::ChannelPage => "channelPage",
             Self::Frontends => "frontends",
             Self::Store => "store",
-            Self::Lease | Self::LeaseKeys | Self::Leases | Self::Online => "registry",
+            Self::Lease | Self::LeaseKeys | Self::Leases | Self::Online | Self::OnlineMembers => {
+                "registry"
+            }
         }
     }
 }
@@ -240,12 +269,17 @@ impl Kind {
         )
     }
 
-    /// Returns what the store answers for each key; `None` for a write.
+    /// Returns whether it answers a page.
+    pub const fn is_page(self) -> bool {
+        matches!(self.code(), Some(Code::Page(_)))
+    }
+
+    /// Returns what the store answers for each key; `None` for a write, and for a page.
     pub const fn value(self) -> Option<ValueKind> {
         match self.code() {
             Some(Code::Command(Op::Read(op))) => Some(op.kind()),
             Some(Code::Combined(_)) => Some(ValueKind::List),
-            Some(Code::Command(Op::Write(_)) | Code::Clean) | None => None,
+            Some(Code::Command(Op::Write(_)) | Code::Page(_) | Code::Clean) | None => None,
         }
     }
 }

@@ -38,7 +38,7 @@ pub(in crate::binding) use shared;
 /// Returns the tables, for `lib/tables.js` only.
 ///
 /// - `methods`: by name, `{arguments, scope, value, isCounted, shape}`: the names of the arguments without the callback, what the
-///   method is about, what the store answers for each key (`list`, `int`, `bool`, or nothing), whether its promise tells how many members it
+///   method is about, what the store answers for each key (`list`, `int`, `bool`, or nothing; `page` as a whole), whether its promise tells how many members it
 ///   changed, and the shape of its errors;
 /// - `lifecycle`: the arguments of `start` and `stop`;
 /// - `words`, `shapes`: of the tape; `failures`: for the host's `failure`.
@@ -54,7 +54,7 @@ pub fn tables(env: &Env) -> napi::Result<Object<'_>> {
             ValueKind::Bool => "bool",
             ValueKind::Lease => "lease",
         });
-        method.set("value", value)?;
+        method.set("value", value.or(kind.is_page().then_some("page")))?;
         method.set("isCounted", kind.is_counted())?;
         method.set("shape", kind.shape() as u32)?;
         methods.set(kind.name(), method)?;

@@ -18,11 +18,15 @@ mod reconnect;
 #[cfg(test)]
 mod tests;
 
-use std::{pin::Pin, sync::Arc};
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
 
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture};
 use tokio::{
-    task::yield_now,
+    task::{unconstrained, yield_now},
     time::{Instant, Sleep, sleep_until},
 };
 
@@ -42,6 +46,7 @@ use crate::{
     command::Reply,
     error::Result,
     manager::{Connection as _, Lost, Manager},
+    pages::{self, Given},
     stats::Stats,
 };
 
@@ -60,6 +65,8 @@ pub struct Driver<M: Manager, O: Outlet> {
     phase: Phase,
     stats: Arc<Stats>,
     busy_poll: BusyPoll,
+    /// What the pages of channels so far have given.
+    given: Arc<Given>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +117,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             outlet,
             stats,
             busy_poll: BusyPoll::default(),
+            given: Arc::default(),
         }
     }
 
@@ -223,6 +231,10 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             };
             let (calls, answers) = match next {
                 Next::Calls(batch) => (batch.len(), connection.execute(&batch)),
+                Next::Page(query) => {
+                    let reply = pages::reply(connection.pages(), query.clone(), self.given.clone());
+                    (1, begun(reply.boxed()))
+                }
                 Next::Clean(stem, steps) => (1, connection.clean(stem, steps)),
             };
             self.stats.batches.add(1);
@@ -237,5 +249,17 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         {
             self.phase = Phase::Stopped(give_up);
         }
+    }
+}
+
+/// Begins with a future now: what it sends first comes before what is sent later.
+fn begun<T: Send + 'static>(mut future: BoxFuture<'static, T>) -> BoxFuture<'static, T> {
+    // Without tokio's budget, which might delay the sending by a turn.
+    let mut polled = Box::pin(unconstrained(&mut future));
+    let poll = polled.poll_unpin(&mut Context::from_waker(Waker::noop()));
+    drop(polled);
+    match poll {
+        Poll::Ready(done) => std::future::ready(done).boxed(),
+        Poll::Pending => future,
     }
 }

@@ -30,6 +30,7 @@ use crate::{
     keys::Key,
     list_lru::Bounds,
     manager::{Connection, Lost},
+    pages::PageSource,
     stats::Stats,
     steps::Steps,
 };
@@ -101,6 +102,10 @@ impl Drop for EmbeddedConnection {
 }
 
 impl Connection for EmbeddedConnection {
+    fn pages(&self) -> Arc<dyn PageSource> {
+        Arc::new(self.walked())
+    }
+
     fn batch_size(&self) -> usize {
         let executor = self.executor.as_ref();
         executor.map_or(usize::MAX, |executor| executor.batch_size())

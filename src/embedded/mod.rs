@@ -12,7 +12,7 @@
 //! - [`read_txn`]: lists, from memory or from the rows; [`leases`]: leases of frontends, and whether they have expired.
 //! - [`connection`]: on which thread a batch is executed; [`executor`]: batches to transactions; [`budget`]: the size
 //!   of a transaction.
-//! - [`scan`]: lists the contents, page by page.
+//! - [`scan`]: lists the contents, page by page; [`pages`]: the pages that an app asks for.
 //! - [`messages`]: error messages.
 //! - `audit`: checks the rows, for tests; `failpoints`: fail points.
 
@@ -31,6 +31,7 @@ mod liveness;
 mod locality;
 mod messages;
 mod opening;
+mod pages;
 mod presence;
 mod read_txn;
 mod recovery;

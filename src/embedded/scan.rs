@@ -22,10 +22,11 @@ use crate::{
 const PAGE: usize = 1000;
 
 /// A store that is being listed. It can be closed meanwhile.
-struct Walked(Weak<Store>);
+#[derive(Debug, Clone)]
+pub(super) struct Walked(Weak<Store>);
 
 impl Walked {
-    fn read<T>(
+    pub(super) fn read<T>(
         &self,
         mut work: impl FnMut(&RoTxn, &Rows) -> std::result::Result<T, heed::Error>,
     ) -> Result<T> {
@@ -38,10 +39,19 @@ impl Walked {
             failure => failure.error(),
         })
     }
+
+    pub(super) fn counts(&self, keys: &[Key]) -> Result<Vec<u64>> {
+        self.read(|txn, rows| {
+            let channels = keys.iter().map(|key| rows.channel(txn, key));
+            channels
+                .map(|channel| Ok(channel?.map_or(0, |channel| channel.count)))
+                .collect()
+        })
+    }
 }
 
 impl EmbeddedConnection {
-    fn walked(&self) -> Walked {
+    pub(super) fn walked(&self) -> Walked {
         Walked(self.store().map(Arc::downgrade).unwrap_or_default())
     }
 }
@@ -70,13 +80,7 @@ impl Inventory for EmbeddedConnection {
     }
 
     fn counts(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>> {
-        let counts = self.walked().read(|txn, rows| {
-            let channels = keys.iter().map(|key| rows.channel(txn, key));
-            channels
-                .map(|channel| Ok(channel?.map_or(0, |channel| channel.count)))
-                .collect()
-        });
-        std::future::ready(counts).boxed()
+        std::future::ready(self.walked().counts(keys)).boxed()
     }
 
     fn end(self: Box<Self>) -> BoxFuture<'static, ()> {

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use super::{
     ClusterManager,
     clean::clean,
+    pages::ClusterPages,
     routing::{Plan, replies},
     send::send,
     shared::Shared,
@@ -18,6 +19,7 @@ use crate::{
     error::Result,
     keys::Key,
     manager::{Connected, Connection, Lost},
+    pages::PageSource,
     redis_manager::{Address, RedisConnection},
     steps::Steps,
 };
@@ -74,6 +76,10 @@ impl Drop for ClusterConnection {
 }
 
 impl Connection for ClusterConnection {
+    fn pages(&self) -> Arc<dyn PageSource> {
+        Arc::new(ClusterPages(self.0.clone()))
+    }
+
     fn batch_size(&self) -> usize {
         self.0.batch_size()
     }

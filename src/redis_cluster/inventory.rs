@@ -116,7 +116,7 @@ async fn scan(
 }
 
 /// Reads all members at once, wherever the key is.
-async fn all(shared: &Arc<Shared>, key: Key) -> Result<Vec<Member>> {
+pub(super) async fn all(shared: &Arc<Shared>, key: Key) -> Result<Vec<Member>> {
     let answers = ask(shared, "SMEMBERS", &[key]).await.map_err(Error::from)?;
     let Some(answer) = answers.into_iter().next() else {
         return Ok(Vec::new());
@@ -127,7 +127,7 @@ async fn all(shared: &Arc<Shared>, key: Key) -> Result<Vec<Member>> {
     }
 }
 
-fn has_moved(error: &Error) -> bool {
+pub(super) fn has_moved(error: &Error) -> bool {
     let redirects = ["MOVED ", "ASK ", "TRYAGAIN ", "CLUSTERDOWN "];
     matches!(error, Error::Store(words) if redirects.iter().any(|code| words.starts_with(code)))
 }

@@ -25,7 +25,7 @@ use crate::{
     heartbeat,
     keys::Key,
     manager::{Connected, Connection as _, Lost, Manager as _},
-    redis_manager::{Address, Commands, RedisConnection, RedisOptions},
+    redis_manager::{Address, Commands, RedisConnection, RedisOptions, RedisPages},
 };
 
 /// The time limit for connecting to a node that was not known at the beginning.
@@ -174,6 +174,18 @@ impl Shared {
         let connection = connected.connection.connection();
         self.add(address.clone(), connected);
         Ok(connection)
+    }
+
+    /// Returns what pages of a node are read from; connects if there is no connection yet.
+    pub(super) async fn pages_of(
+        self: &Arc<Self>,
+        address: &Address,
+    ) -> std::result::Result<RedisPages, Lost> {
+        self.connection(address).await?;
+        let lost = || Lost(format!("node {address}: the connection is gone").into());
+        let state = self.state();
+        let node = state.nodes.get(address).ok_or_else(lost)?;
+        Ok(node.page_source())
     }
 
     /// Returns a node other than these, another one each time.

@@ -1,7 +1,10 @@
 //! Opens a connection, in RESP3 if a cache is wanted and the server speaks it. What is sent on it before the first call
 //! is in [`super::handshake`].
 
-use std::sync::{Arc, Mutex, PoisonError, atomic::Ordering};
+use std::{
+    hash::{BuildHasher as _, RandomState},
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
+};
 
 use futures_util::{
     FutureExt as _,
@@ -116,6 +119,9 @@ impl RedisManager {
         let notes: Vec<String> = notes.collect();
         let last = self.last().clone();
         let fenced = fence(&mut open.connection.connection, last, &open.identity).await?;
+        if let Some(origin) = open.identity.origin() {
+            open.connection.origin = origin;
+        }
         *self.last() = Some(open.identity);
         if let Some(expires) = login.expires() {
             let connection = open.connection.connection.clone();
@@ -358,6 +364,7 @@ impl RedisManager {
             commands: Commands::default(),
             activity,
             in_cluster: false,
+            origin: RandomState::new().hash_one(()),
         };
         Ok((connection, task))
     }

@@ -19,6 +19,7 @@ use super::{
     clean::clean,
     codec::{self, command, list, read},
     fallbacks::{Commands, Missing},
+    pages::RedisPages,
     role::Question,
     server_errors::lost,
     slot_coverage,
@@ -30,6 +31,7 @@ use crate::{
     failpoints::fail_point,
     keys::Key,
     manager::{Connection, Lost},
+    pages::PageSource,
     steps::Steps,
 };
 
@@ -49,12 +51,19 @@ pub struct RedisConnection {
     pub(super) activity: Arc<Notify>,
     /// Whether it is a node of a Redis Cluster, which had all keys: see [`slot_coverage`].
     pub(super) in_cluster: bool,
+    /// The server process, for positions of scans, which mean nothing to another one.
+    pub(super) origin: u64,
 }
 
 impl RedisConnection {
     /// Returns the connection of redis-rs, for commands that are not calls and do not concern the cache.
     pub(crate) fn connection(&self) -> MultiplexedConnection {
         self.connection.clone()
+    }
+
+    /// Returns what pages of this server are read from.
+    pub(crate) fn page_source(&self) -> RedisPages {
+        RedisPages::new(self.connection.clone(), self.commands.clone(), self.origin)
     }
 
     /// Returns which commands the server lacks.
@@ -94,6 +103,10 @@ impl Drop for RedisConnection {
 }
 
 impl Connection for RedisConnection {
+    fn pages(&self) -> Arc<dyn PageSource> {
+        Arc::new(self.page_source())
+    }
+
     fn batch_size(&self) -> usize {
         lock(&self.state).batch_size.calls()
     }

@@ -34,6 +34,14 @@ pub(super) struct Identity {
     pub(super) notes: Vec<String>,
 }
 
+impl Identity {
+    /// Returns a number of the server process, if it says which one it is.
+    pub(super) fn origin(&self) -> Option<u64> {
+        let run_id = self.run_id.as_ref()?;
+        Some(xxhash_rust::xxh3::xxh3_64(run_id.as_bytes()))
+    }
+}
+
 /// Why the cache is off, if it is.
 pub(super) type CacheOff = Option<String>;
 

@@ -29,6 +29,7 @@ mod inventory;
 mod lease_scripts;
 mod login;
 mod nat_map;
+mod pages;
 mod read_activity;
 mod redact;
 mod resolver;
@@ -74,6 +75,7 @@ pub(crate) use self::{
     fallbacks::{Commands, Missing},
     inventory::{count, is_no_set, list_members, member_scan},
     lease_scripts::lease,
+    pages::RedisPages,
     scan::{ScanError, ScanResult, found, only_sets},
     server_errors::{connect_error, is_demoted, words},
     slot_coverage::probes,

@@ -16,6 +16,7 @@ use crate::{
     error::{Error, Result},
     failpoints::may_panic,
     list::List,
+    pages::Page,
 };
 
 impl Service {
@@ -98,6 +99,7 @@ impl Service {
             Outcome::Store(Ok(Reply::Done | Reply::Removed(_) | Reply::Lease(_))) => tape.done(),
             Outcome::Store(Ok(Reply::Changed(count))) => tape.changed(count),
             Outcome::Store(Ok(Reply::Values(values))) => self.write_values(tape, kind, &values)?,
+            Outcome::Store(Ok(Reply::Page(page))) => self.write_page(tape, kind, &page)?,
             Outcome::Store(Err(error)) => self.write_error(tape, kind.shape(), &error)?,
             Outcome::Own if kind.is_push() => {
                 tape.word(Word::OwnPush, 0);
@@ -105,6 +107,18 @@ impl Service {
             }
             Outcome::Own => tape.word(Word::Own, 0),
         }
+        Ok(())
+    }
+
+    /// Writes a page as a text.
+    fn write_page(&self, tape: &mut Tape, kind: Kind, page: &Page) -> napi::Result<()> {
+        let json = match page.json() {
+            Ok(json) => json,
+            Err(error) => return self.write_error(tape, kind.shape(), &error),
+        };
+        let text = tape.text(&self.env, &json, json.is_ascii())?;
+        tape.word(Word::Page, usize::from(page.counts.is_some()));
+        tape.value(text);
         Ok(())
     }
 

@@ -40,6 +40,8 @@ shared! {
         Groups = "GROUPS",
         /// One call is done, which changed n members.
         Changed = "CHANGED",
+        /// Answers a call with the page that follows, of members, or of channels if n is 1.
+        Page = "PAGE",
     }
 }
 

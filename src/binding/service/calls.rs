@@ -287,7 +287,7 @@ impl Service {
     }
 
     /// Makes the key of a channel on one frontend.
-    fn key(&self, name: &str, sid: &str) -> Result<Key> {
+    pub(super) fn key(&self, name: &str, sid: &str) -> Result<Key> {
         self.keys.check_name(name)?;
         let given = "arguments name and sid";
         self.sizes.check_key(&self.keys, given, name, sid)?;

@@ -10,6 +10,7 @@ pub(in crate::binding) mod calls;
 pub(in crate::binding) mod early;
 pub(in crate::binding) mod lifecycle;
 pub(in crate::binding) mod packing;
+mod pages;
 pub(in crate::binding) mod panic;
 pub(in crate::binding) mod pushes;
 pub(in crate::binding) mod questions;

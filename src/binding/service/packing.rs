@@ -139,6 +139,11 @@ impl Service {
         new.iter().try_for_each(meet)
     }
 
+    /// Returns the server ids that were given to calls.
+    pub fn given_sids(&self) -> Vec<String> {
+        self.sids.borrow().given()
+    }
+
     /// Notes the server id of a call that is not packed by [`Self::pack_key`].
     pub fn note_sid(&self, sid: &str) {
         self.sids.borrow_mut().note(sid.as_bytes());

@@ -36,6 +36,12 @@ impl Sids {
         }
     }
 
+    /// Returns all ids, as texts.
+    pub fn given(&self) -> Vec<String> {
+        let texts = self.known.iter().map(|sid| String::from_utf8_lossy(sid));
+        texts.map(Into::into).collect()
+    }
+
     /// Returns the ids of the last call that were not given before.
     pub fn take_new(&mut self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.new)

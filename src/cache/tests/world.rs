@@ -451,6 +451,7 @@ fn shown(reply: Result<Reply, Error>) -> Vec<String> {
                 Value::Lease(lease) => lease.json(),
             })
             .collect(),
+        Ok(Reply::Page(_)) => panic!("a page is no part of a batch"),
         Ok(Reply::Done | Reply::Changed(_) | Reply::Removed(_) | Reply::Lease(_)) => Vec::new(),
         Err(error) => panic!("no error in this world: {error}"),
     }

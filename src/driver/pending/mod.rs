@@ -16,6 +16,7 @@ use crate::{
     error::{Cause, Error, Result},
     keys::Key,
     list::Unions,
+    pages::PageQuery,
     steps::Steps,
 };
 
@@ -52,6 +53,7 @@ struct Batch {
 /// What is sent next.
 pub(super) enum Next<'a> {
     Calls(Vec<&'a Command>),
+    Page(&'a PageQuery),
     Clean(&'a Key, Steps),
 }
 
@@ -121,8 +123,10 @@ impl PendingCalls {
         let count = if alone {
             1
         } else {
-            let plain = |call: &&PendingCall| !call.request.is_barrier();
-            self.waiting.iter().take(most).take_while(plain).count()
+            let plain = |call: &&PendingCall| call.request.command().is_some();
+            let count = self.waiting.iter().take(most).take_while(plain).count();
+            // A page is in flight by itself, but beside others.
+            count.max(1)
         };
         let mut calls: Vec<PendingCall> = self.waiting.drain(..count).collect();
         for call in &mut calls {
@@ -148,6 +152,11 @@ impl PendingCalls {
             && let Request::Clean(stem) = request
         {
             return Some(Next::Clean(stem, steps.clone()));
+        }
+        if let [PendingCall { request, .. }] = batch.calls.as_slice()
+            && let Request::Page(query) = request
+        {
+            return Some(Next::Page(query));
         }
         let mut commands = Vec::with_capacity(batch.calls.len());
         commands.extend(batch.calls.iter().filter_map(|call| call.request.command()));

@@ -1,0 +1,478 @@
+'use strict';
+
+/**
+ * scanMembers and getChannels: lists page by page, while others change them, from every store and from custom managers.
+ * topology/pages.test.js has them on a Redis Cluster and through failovers.
+ */
+
+const assert = require('node:assert');
+const { describe, afterEach } = require('node:test');
+const fc = require('fast-check');
+const { call, ok } = require('../support/call');
+const { pages, scanned, channels } = require('../support/pages');
+const { started, stopAll } = require('../support/service');
+const { recordingManager, startedWith } = require('../support/manager');
+const { stores, ours } = require('../support/rows');
+
+const INVALID_ARGUMENT = 'ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT';
+
+const numbered = (prefix, count) => Array.from({ length: count }, (_, i) => `${prefix}${i}`);
+const names = (found) => found.map(({ name }) => name).sort();
+const counts = (found) => Object.fromEntries(found.map(({ name, count }) => [name, count]));
+
+stores('C pages', (ctx) => {
+  ours('scanMembers: all members, in pages of about the limit, and null at the end', async () => {
+    const service = await started(ctx.store);
+    const members = numbered('user-', 3000);
+    await ok(service, 'add', 'n', members, 's1');
+    const all = await pages(service, 'scanMembers', ['n', 's1'], { limit: 250 });
+    assert.deepStrictEqual(
+      [...new Set(all.flatMap((page) => page.members))].sort(),
+      members.slice().sort(),
+    );
+    assert.ok(all.length > 5, `${all.length} pages`);
+    for (const page of all) {
+      assert.deepStrictEqual(Object.keys(page), ['members', 'cursor']);
+      assert.ok(page.members.length < 500, `${page.members.length} members`);
+      assert.strictEqual(new Set(page.members).size, page.members.length);
+    }
+    assert.strictEqual(service.stats().commands.scanMembers, all.length);
+    const empty = { members: [], cursor: null };
+    assert.deepStrictEqual(await ok(service, 'scanMembers', 'n', 's2'), empty);
+    assert.deepStrictEqual(await service.promises.scanMembers('n', 's2'), empty);
+    const page = await service.channel('n').promises.scanMembers('s1', { limit: 10 });
+    assert.strictEqual(typeof page.cursor, 'string');
+    const usual = await ok(service, 'scanMembers', 'n', 's1');
+    assert.ok(usual.members.length >= 100 && usual.members.length < 200);
+  });
+
+  ours('100,000 members, each of them', async () => {
+    const service = await started(ctx.store);
+    const members = numbered('u', 100000);
+    for (let i = 0; i < members.length; i += 10000) {
+      await ok(service, 'add', 'n', members.slice(i, i + 10000), 's1');
+    }
+    const found = await scanned(service, 'n', 's1', { limit: 5000 });
+    assert.strictEqual(new Set(found).size, 100000);
+  });
+
+  ours(
+    'members that are there all the time come, while others come and go',
+    async () => {
+      const service = await started(ctx.store);
+      const other = await started(ctx.store);
+      const history = fc.array(
+        fc.tuple(fc.boolean(), fc.nat(2000), fc.integer({ min: 1, max: 900 })),
+        {
+          minLength: 1,
+          maxLength: 6,
+        },
+      );
+      const property = fc.asyncProperty(
+        fc.integer({ min: 1, max: 1200 }),
+        fc.integer({ min: 5, max: 300 }),
+        history,
+        async (size, limit, steps) => {
+          await ok(service, 'destroyChannel', 'n');
+          const stay = numbered('stay', size);
+          await ok(service, 'add', 'n', stay, 's1');
+          const found = await scanned(service, 'n', 's1', { limit }, async (page) => {
+            const [adds, from, count] = steps[page % steps.length];
+            const some = numbered('guest', from + count).slice(from);
+            await ok(other, adds ? 'add' : 'leave', 'n', some, 's1');
+          });
+          const met = new Set(found);
+          assert.deepStrictEqual(
+            stay.filter((uid) => !met.has(uid)),
+            [],
+          );
+          for (const uid of met) assert.match(uid, /^(stay|guest)\d+$/);
+        },
+      );
+      await fc.assert(property, { numRuns: 15 });
+    },
+    { timeout: 120000 },
+  );
+
+  ours('getChannels: each channel once, with its members on all frontends', async () => {
+    const service = await started(ctx.store);
+    const expected = {};
+    const adding = numbered('room-', 300).map((name, i) => {
+      const sids = [['s1'], ['s1', 's2'], ['s2', 's3', 'gone']][i % 3];
+      expected[name] = 2 * sids.length;
+      return Promise.all(sids.map((sid) => ok(service, 'add', name, ['a', 'b'], sid)));
+    });
+    await Promise.all(adding);
+    const all = await pages(service, 'getChannels', [], { limit: 40 });
+    const found = all.flatMap((page) => page.channels);
+    assert.deepStrictEqual(counts(found), expected);
+    assert.strictEqual(found.length, 300, 'each once');
+    assert.ok(all.length > 2, `${all.length} pages`);
+    for (const page of all) assert.deepStrictEqual(Object.keys(page), ['channels', 'cursor']);
+    assert.strictEqual(service.stats().commands.getChannels, all.length);
+    const whole = await service.promises.getChannels();
+    assert.ok(whole.channels.length >= 100);
+    // Left channels are not there.
+    await ok(service, 'destroyChannel', numbered('room-', 298));
+    assert.deepStrictEqual(await channels(service, { match: 'room-299' }), [
+      { name: 'room-299', count: 6 },
+    ]);
+  });
+
+  ours(
+    'getChannels: a frontend that no call has named is counted too, if it is found',
+    async () => {
+      const writer = await started(ctx.store);
+      await ok(writer, 'add', 'n', ['a', 'b'], 'of-another-process');
+      const reader = await started(ctx.store);
+      assert.deepStrictEqual(await channels(reader), [{ name: 'n', count: 2 }]);
+    },
+  );
+
+  ours('getChannels: of this prefix only, with names as they are', async () => {
+    const service = await started(ctx.store);
+    const own = ['', 'a', 'a:b', 'ü 🎮', '*', 'a\\b', '[x]', '__proto__', '{t}', '"', '\n'];
+    for (const name of own) await ok(service, 'add', name, 'u', 's1');
+    for (const prefix of ['POMELO', 'POMELO:CHANNELS', 'POMELO:CHANNEL*', 'POMELO?CHANNEL']) {
+      const other = await started(ctx.store, { prefix });
+      await ok(other, 'add', `of ${prefix}`, 'u', 's1');
+      const found = names(await channels(other));
+      assert.ok(found.includes(`of ${prefix}`));
+      // `POMELO:CHANNEL:…` is under `POMELO:` too.
+      if (prefix !== 'POMELO') assert.strictEqual(found.length, 1);
+    }
+    assert.deepStrictEqual(names(await channels(service)), own.slice().sort());
+  });
+
+  ours('getChannels: match is a glob on the name, and on nothing else', async () => {
+    const service = await started(ctx.store);
+    for (const name of ['a', 'a:b', 'ab', 'b', '[', 'a*'])
+      await ok(service, 'add', name, 'u', 's1');
+    for (const [match, expected] of [
+      ['a', ['a']],
+      ['a*', ['a', 'a*', 'a:b', 'ab']],
+      ['?', ['[', 'a', 'b']],
+      ['[ab]', ['a', 'b']],
+      ['[^a]', ['[', 'b']],
+      ['a\\*', ['a*']],
+      ['\\[', ['[']],
+      ['*b', ['a:b', 'ab', 'b']],
+      ['s1', []],
+      ['', []],
+      ['*:s1', []],
+      // Not closed: what is appended to it for the store must not be a part of it.
+      ['[ab', ['a', 'b']],
+      ['a\\', []],
+    ]) {
+      assert.deepStrictEqual(names(await channels(service, { match })), expected, match);
+    }
+  });
+
+  ours(
+    'channels that are there all the time come, while others come and go',
+    async () => {
+      const service = await started(ctx.store);
+      const other = await started(ctx.store);
+      const sid = fc.constantFrom('s1', 's2', 's3', 'gone');
+      const step = fc.array(fc.tuple(fc.boolean(), fc.nat(60), sid), {
+        maxLength: 40,
+        size: 'max',
+      });
+      const property = fc.asyncProperty(
+        fc.array(sid, { minLength: 1, maxLength: 60, size: 'max' }),
+        fc.array(step, { minLength: 1, maxLength: 5 }),
+        async (stay, steps) => {
+          await ok(service, 'clean');
+          await Promise.all(stay.map((sid, i) => ok(service, 'add', `stay${i}`, 'u', sid)));
+          // The channels that stay have members on other frontends too, for a while.
+          const change = ([adds, i, sid]) =>
+            ok(other, adds ? 'add' : 'leave', `${i % 2 ? 'stay' : 'guest'}${i}`, 'guest', sid);
+          await Promise.all(steps[0].map(change));
+          const found = await channels(service, { limit: 1 }, (page) =>
+            Promise.all(steps[page % steps.length].map(change)),
+          );
+          const met = new Set(names(found));
+          const missed = stay.map((_, i) => `stay${i}`).filter((name) => !met.has(name));
+          assert.deepStrictEqual(missed, []);
+          assert.strictEqual(met.size, found.length, 'each once');
+        },
+      );
+      await fc.assert(property, { numRuns: 15 });
+    },
+    { timeout: 120000 },
+  );
+
+  ours('a page that is asked for again has what it had, and one cursor serves twice', async () => {
+    const service = await started(ctx.store);
+    await ok(service, 'add', numbered('room-', 200), 'u', 's1');
+    await ok(service, 'add', numbered('room-', 200), 'u', 's2');
+    const first = await ok(service, 'getChannels', { limit: 30 });
+    const opts = { limit: 30, cursor: first.cursor };
+    const [second, again] = [
+      await ok(service, 'getChannels', opts),
+      await ok(service, 'getChannels', opts),
+    ];
+    assert.deepStrictEqual(again.channels, second.channels);
+    for (const start of [second, again]) {
+      const found = new Set([...first.channels, ...start.channels].map(({ name }) => name));
+      for (let { cursor } = start; cursor !== null;) {
+        const page = await ok(service, 'getChannels', { limit: 30, cursor });
+        for (const { name } of page.channels) found.add(name);
+        ({ cursor } = page);
+      }
+      assert.strictEqual(found.size, 200);
+    }
+    // Of another process, which does not know what was given.
+    const other = await started(ctx.store);
+    const found = new Set(names(first.channels));
+    for (let { cursor } = first; cursor !== null;) {
+      const page = await ok(other, 'getChannels', { limit: 30, cursor });
+      for (const { name } of page.channels) found.add(name);
+      ({ cursor } = page);
+    }
+    assert.strictEqual(found.size, 200);
+  });
+
+  ours('a cursor of another scan is refused', async () => {
+    const service = await started(ctx.store);
+    await ok(service, 'add', ['n', 'm'], numbered('u', 1000), 's1');
+    await ok(service, 'add', numbered('room', 100), 'u', 's1');
+    const { cursor } = await ok(service, 'scanMembers', 'n', 's1', { limit: 10 });
+    const { cursor: other } = await ok(service, 'getChannels', { limit: 10 });
+    const flipped = cursor.slice(0, -1) + (cursor.endsWith('0') ? '1' : '0');
+    for (const [method, ...args] of [
+      ['scanMembers', 'm', 's1', { cursor }],
+      ['scanMembers', 'n', 's2', { cursor }],
+      ['scanMembers', 'n', 's1', { cursor: other }],
+      ['scanMembers', 'n', 's1', { cursor: flipped }],
+      ['scanMembers', 'n', 's1', { cursor: `${cursor}00` }],
+      ['scanMembers', 'n', 's1', { cursor: '0' }],
+      ['scanMembers', 'n', 's1', { cursor: '' }],
+      ['scanMembers', 'n', 's1', { cursor: 0 }],
+      ['getChannels', { cursor }],
+      ['getChannels', { cursor: other, match: 'room*' }],
+    ]) {
+      const { err, argc, sync } = await call(service, method, ...args);
+      assert.deepStrictEqual([err && err.code, argc, sync], [INVALID_ARGUMENT, 2, true], args[0]);
+      assert.match(err.message, /^argument opts\.cursor is no cursor of this scan/);
+    }
+    assert.ok((await ok(service, 'scanMembers', 'n', 's1', { cursor })).members.length > 0);
+  });
+
+  ours('arguments that are not accepted are refused by name', async () => {
+    const service = await started(ctx.store);
+    const limit = /^argument opts\.limit is .*; accepted is a whole number from 1 to 10000$/;
+    for (const [method, args, pattern] of [
+      ...[0, -1, 1.5, NaN, 10001, Infinity, '5', {}, true].flatMap((value) => [
+        ['scanMembers', ['n', 's1', { limit: value }], limit],
+        ['getChannels', [{ limit: value }], limit],
+      ]),
+      ['scanMembers', [null, 's1', {}], /^argument name is null/],
+      ['scanMembers', ['n', {}, {}], /^argument sid is an object/],
+      ['scanMembers', ['n', 's1', 'opts'], /^argument opts is no object; accepted is \{cursor, l/],
+      ['getChannels', [7], /^argument opts is no object; accepted is \{match, cursor, limit\}/],
+      ['getChannels', [['a']], /^argument opts is no object/],
+      ['getChannels', [{ match: {} }], /^argument opts\.match is an object/],
+      ['getChannels', [{ match: 'a'.repeat(5000) }], /^argument opts\.match has 5000 bytes/],
+    ]) {
+      const { err, argc, sync, value } = await call(service, method, ...args);
+      assert.deepStrictEqual(
+        [err && err.code, argc, sync, value],
+        [INVALID_ARGUMENT, 2, true, undefined],
+      );
+      assert.match(err.message, pattern);
+    }
+    const { commands } = service.stats();
+    assert.deepStrictEqual([commands.scanMembers, commands.getChannels], [0, 0]);
+    for (const opts of [undefined, null, {}, { cursor: null, limit: null, match: undefined }]) {
+      assert.deepStrictEqual(await ok(service, 'getChannels', opts), {
+        channels: [],
+        cursor: null,
+      });
+    }
+    const bad = new Error('from a getter');
+    const throwing = {
+      get cursor() {
+        throw bad;
+      },
+    };
+    assert.throws(() => service.getChannels(throwing, () => {}), bad);
+  });
+
+  ours('pages come in call order, and see what was written before them', async () => {
+    const service = await started(ctx.store);
+    const order = [];
+    const answered = [];
+    for (let i = 0; i < 20; i += 1) {
+      const note = (what) => (err, value) => {
+        assert.ifError(err);
+        order.push(`${what}${i}`);
+        if (what === 'page') assert.strictEqual(value.members.length, i + 1);
+        // Counted in a step of its own, which may see what was written after the call.
+        if (what === 'channels') assert.ok(value.channels[0].count > i);
+      };
+      service.add('n', i, 's1', note('add'));
+      service.scanMembers('n', 's1', note('page'));
+      service.getChannels(note('channels'));
+      answered.push(call(service, 'getCountBySid', 'n', 's1'));
+    }
+    await Promise.all(answered);
+    const expected = Array.from({ length: 20 }, (_, i) => [`add${i}`, `page${i}`, `channels${i}`]);
+    assert.deepStrictEqual(order, expected.flat());
+  });
+
+  ours.redis('getChannels: with hash tags in the keys', async () => {
+    const tagged = await started(ctx.store, { hashTag: true, prefix: 'tagged' });
+    await ok(tagged, 'add', 'a}:b', 'u', 's1');
+    await ok(tagged, 'add', 'a}:b', 'u', 's2');
+    assert.deepStrictEqual(await channels(tagged), [{ name: 'a}:b', count: 2 }]);
+    assert.deepStrictEqual(await channels(tagged, { match: 'a?:*' }), [{ name: 'a}:b', count: 2 }]);
+  });
+
+  ours.redis(
+    'keys that are no sets are no channels; a list of another type is an error',
+    async () => {
+      const service = await started(ctx.store);
+      await ctx.redis.run(0, 'set', 'POMELO:CHANNEL:text:s1', 'x');
+      await ctx.redis.run(0, 'set', 'POMELO:CHANNEL:n:s1', 'x');
+      await ok(service, 'add', 'n', 'u', 's2');
+      assert.deepStrictEqual(await channels(service), [{ name: 'n', count: 1 }]);
+      const { err } = await call(service, 'scanMembers', 'n', 's1');
+      assert.match(err.message, /^WRONGTYPE /);
+    },
+  );
+
+  ours.redis('getChannels sends SCAN and SCARD in bounded steps, and no KEYS', async () => {
+    const service = await started(ctx.store, { cache: false });
+    await ok(service, 'add', numbered('room', 50), 'u', 's1');
+    for (let i = 0; i < 30; i += 1) {
+      const keys = numbered(`other${i}:`, 1000).flatMap((key) => [key, 'x']);
+      await ctx.redis.run(0, 'mset', ...keys);
+    }
+    const monitor = await ctx.redis.monitor();
+    const page = await ok(service, 'getChannels', { match: 'nothing*' });
+    const sent = await monitor.commands();
+    assert.ok(page.cursor !== null && page.channels.length === 0, 'it has not looked at all keys');
+    assert.ok(sent.length <= 16);
+    for (const [, name, , match, , count, width] of sent) {
+      assert.deepStrictEqual([name, match, count], ['SCAN', 'MATCH', 'COUNT']);
+      assert.ok(Number(width) <= 1000);
+    }
+    assert.strictEqual((await channels(service)).length, 50);
+  });
+
+  ours.redis(
+    'globs match as those of Redis do',
+    async () => {
+      const service = await started(ctx.store);
+      const char = fc.constantFrom('a', 'b', 'c', '*', '?', '[', ']', '^', '-', '\\', ':', 'ü');
+      const text = fc.array(char, { maxLength: 6 }).map((chars) => chars.join(''));
+      const property = fc.asyncProperty(
+        // Redis compares an empty name with `*` alone.
+        fc.uniqueArray(text.filter(Boolean), { minLength: 1, maxLength: 12 }),
+        fc.array(text, { minLength: 1, maxLength: 6 }),
+        async (given, patterns) => {
+          await ctx.redis.flush();
+          await ok(service, 'add', given, 'u', 's1');
+          for (const name of given) await ctx.redis.run(1, 'set', name, 'x');
+          for (const match of patterns) {
+            const expected = (await ctx.redis.run(1, 'keys', match)).map(String).sort();
+            assert.deepStrictEqual(names(await channels(service, { match })), expected, match);
+          }
+        },
+      );
+      await fc.assert(property, { numRuns: 60 });
+    },
+    { timeout: 120000 },
+  );
+
+  ours.redis(
+    'with another server in its place a scan begins anew, and nothing is missed',
+    async () => {
+      const service = await started(ctx.store, { cache: false });
+      const members = numbered('u', 2000);
+      const rooms = numbered('room', 300);
+      const fill = async () => {
+        await ok(service, 'add', 'n', members, 's1');
+        await ok(service, 'add', rooms, 'u', 's2');
+      };
+      await fill();
+      const replaced = async (page) => {
+        if (page !== 2) return;
+        await ctx.redis.restart();
+        await fill();
+      };
+      const found = new Set(await scanned(service, 'n', 's1', { limit: 100 }, replaced));
+      assert.deepStrictEqual(
+        members.filter((uid) => !found.has(uid)),
+        [],
+      );
+      const met = names(await channels(service, { limit: 30 }, replaced));
+      assert.deepStrictEqual(met, ['n', ...rooms].sort());
+    },
+  );
+});
+
+describe('C pages of custom managers', () => {
+  afterEach(stopAll);
+
+  ours('a manager that has the methods is asked, with what was given', async () => {
+    const manager = recordingManager();
+    const asked = [];
+    manager.scanMembers = (name, sid, opts, cb) => {
+      asked.push([name, sid, opts]);
+      cb(null, { members: ['a'], cursor: 'next' });
+    };
+    manager.getChannels = async (opts) => {
+      asked.push([opts]);
+      return { channels: [{ name: 'n', count: 1 }], cursor: null };
+    };
+    const service = await startedWith(manager);
+    const opts = { cursor: 'mine', limit: 5 };
+    assert.deepStrictEqual(await ok(service, 'scanMembers', 'n', 's1', opts), {
+      members: ['a'],
+      cursor: 'next',
+    });
+    assert.deepStrictEqual(await ok(service, 'getChannels', opts), {
+      channels: [{ name: 'n', count: 1 }],
+      cursor: null,
+    });
+    assert.deepStrictEqual(asked, [['n', 's1', opts], [opts]]);
+  });
+
+  ours(
+    'of another one all members are one page; without getChannels it is unsupported',
+    async () => {
+      const manager = recordingManager();
+      manager.getMembersBySid = (name, sid, cb) => cb(null, sid === 's1' ? ['a', 'b'] : null);
+      const service = await startedWith(manager);
+      const scan = (sid) => ok(service, 'scanMembers', 'n', sid, { limit: 1 });
+      assert.deepStrictEqual(await scan('s1'), { members: ['a', 'b'], cursor: null });
+      assert.deepStrictEqual(await scan('s2'), { members: [], cursor: null });
+      const { err, argc, value } = await call(service, 'getChannels', {});
+      assert.deepStrictEqual(
+        [err.code, argc, value],
+        ['ERR_GLOBAL_CHANNEL_UNSUPPORTED', 2, undefined],
+      );
+      assert.match(err.message, /getChannels/);
+    },
+  );
+
+  ours('an answer that is no page is an error', async () => {
+    const manager = recordingManager();
+    const service = await startedWith(manager);
+    for (const answer of [
+      undefined,
+      null,
+      ['a'],
+      {},
+      { members: ['a'] },
+      { members: [], cursor: 0 },
+    ]) {
+      manager.scanMembers = (name, sid, opts, cb) => cb(null, answer);
+      const { err, argc, value } = await call(service, 'scanMembers', 'n', 's1', {});
+      assert.match(err.message, /scanMembers answered with .*; accepted is \{members, cursor\}/);
+      assert.deepStrictEqual([argc, value], [2, undefined]);
+    }
+  });
+});

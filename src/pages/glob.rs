@@ -1,0 +1,176 @@
+//! Redis's patterns (`stringmatchlen` in its `util.c`): `*`, `?`, `[a-z]`, `[^a]` and `\`. A store without a server has
+//! them too, and a name is compared as a name, not as a part of a key.
+
+/// Returns whether a text matches a pattern, byte by byte. In the length of the pattern and of the text its time is the
+/// product of both at most: only the last `*` is tried again.
+pub(super) fn matches(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut p, mut t) = (0, 0);
+    // After the last `*`, and the text that it has to match at least.
+    let mut again = None;
+    loop {
+        if pattern.get(p) == Some(&b'*') {
+            p += 1;
+            again = Some((p, t));
+            continue;
+        }
+        match (one(pattern, p), text.get(t)) {
+            (None, None) => return true,
+            (Some((next, class)), Some(&byte)) if class.has(byte) => {
+                p = next;
+                t += 1;
+            }
+            _ => match again {
+                Some((begin, at)) if at < text.len() => {
+                    again = Some((begin, at + 1));
+                    (p, t) = (begin, at + 1);
+                }
+                _ => return false,
+            },
+        }
+    }
+}
+
+/// Returns whether what is appended to a pattern is not taken in by a class or a backslash at its end.
+pub(super) fn is_closed(pattern: &[u8]) -> bool {
+    let mut p = 0;
+    while let Some((next, class)) = one(pattern, p) {
+        if !class.closed {
+            return false;
+        }
+        p = next;
+    }
+    true
+}
+
+/// What one byte of the text is compared with.
+struct Class<'a> {
+    kind: Kind<'a>,
+    closed: bool,
+}
+
+enum Kind<'a> {
+    Any,
+    Byte(u8),
+    /// The inside of brackets, and whether the byte must not be in it.
+    Set(&'a [u8], bool),
+}
+
+/// Returns the element of the pattern at `p`, and where the next one begins.
+fn one(pattern: &[u8], p: usize) -> Option<(usize, Class<'_>)> {
+    let class = |next, kind, closed| Some((next, Class { kind, closed }));
+    match (*pattern.get(p)?, pattern.get(p + 1)) {
+        (b'?', _) => class(p + 1, Kind::Any, true),
+        (b'\\', Some(&byte)) => class(p + 2, Kind::Byte(byte), true),
+        (b'\\', None) => class(p + 1, Kind::Byte(b'\\'), false),
+        (b'[', next) => {
+            let not = next == Some(&b'^');
+            let begin = p + 1 + usize::from(not);
+            let mut end = begin;
+            // As in Redis, a `]` ends the class wherever it is, but in an escape or as the end of a range.
+            while let Some(&byte) = pattern.get(end) {
+                match byte {
+                    b']' => return class(end + 1, Kind::Set(&pattern[begin..end], not), true),
+                    b'\\' if end + 1 < pattern.len() => end += 2,
+                    _ if end + 2 < pattern.len() && pattern[end + 1] == b'-' => end += 3,
+                    _ => end += 1,
+                }
+            }
+            class(pattern.len(), Kind::Set(&pattern[begin..], not), false)
+        }
+        (byte, _) => class(p + 1, Kind::Byte(byte), true),
+    }
+}
+
+impl Class<'_> {
+    fn has(&self, byte: u8) -> bool {
+        match self.kind {
+            Kind::Any => true,
+            Kind::Byte(own) => own == byte,
+            Kind::Set(set, not) => is_in(set, byte) != not,
+        }
+    }
+}
+
+fn is_in(mut set: &[u8], byte: u8) -> bool {
+    loop {
+        match set {
+            [] => return false,
+            [b'\\', own, rest @ ..] => {
+                if *own == byte {
+                    return true;
+                }
+                set = rest;
+            }
+            [from, b'-', to, rest @ ..] => {
+                let (low, high) = (from.min(to), from.max(to));
+                if (low..=high).contains(&&byte) {
+                    return true;
+                }
+                set = rest;
+            }
+            [own, rest @ ..] => {
+                if *own == byte {
+                    return true;
+                }
+                set = rest;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_as_in_redis() {
+        let table: &[(&str, &str, bool)] = &[
+            ("", "", true),
+            ("", "a", false),
+            ("*", "", true),
+            ("a*c", "abbc", true),
+            ("a*c", "abbcd", false),
+            ("*a*b*", "xxaxxbxx", true),
+            ("h?llo", "hello", true),
+            ("h?llo", "hllo", false),
+            ("h[ae]llo", "hallo", true),
+            ("h[^e]llo", "hello", false),
+            ("h[^e]llo", "hallo", true),
+            ("[a-c]", "b", true),
+            ("[c-a]", "b", true),
+            ("[a-c]", "d", false),
+            ("\\*", "*", true),
+            ("\\*", "a", false),
+            ("[\\]]", "]", true),
+            ("a\\", "a\\", true),
+            ("[abc", "b", true),
+            ("[]", "a", false),
+            ("[^]", "a", true),
+        ];
+        for &(pattern, text, is) in table {
+            let does = matches(pattern.as_bytes(), text.as_bytes());
+            assert_eq!(does, is, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_with_many_stars_takes_no_time() {
+        assert!(!matches(&b"a*".repeat(50), &b"a".repeat(49)));
+        assert!(!matches(
+            &[&b"*a".repeat(200)[..], b"b"].concat(),
+            &b"a".repeat(5000)
+        ));
+    }
+
+    #[test]
+    fn what_follows_an_open_pattern_is_a_part_of_it() {
+        for (pattern, is) in [
+            ("a*[b]", true),
+            ("a\\", false),
+            ("[a", false),
+            ("[a\\]", false),
+        ] {
+            assert_eq!(is_closed(pattern.as_bytes()), is, "{pattern}");
+        }
+    }
+}
