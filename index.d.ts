@@ -1308,7 +1308,8 @@ export class GlobalChannel {
    */
   start(cb?: Callback): void;
   /**
-   * Waits up to 1 s for calls under way, then closes; pomelo and pinus call it. Calls that are unanswered then get
+   * Waits up to 1 s for calls under way, then closes; pomelo and pinus call it. With option `sessions` a frontend first
+   * releases its lease, for which it waits up to 0.5 s. Calls that are unanswered then get
    * `ERR_GLOBAL_CHANNEL_STOPPED`. A stopped service cannot be started again. The callback has no arguments. `force` is
    * only passed on to a custom manager.
    * @example
