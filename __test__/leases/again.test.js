@@ -110,7 +110,7 @@ area('leases in Redis', {}, (ctx) => {
     assert.strictEqual((await one.found('s1')).epoch, 'e1');
   });
 
-  ours('no step blocks the server, whatever the number of users', async () => {
+  ours('no step takes longer the more users there are', async () => {
     const one = await open();
     const uids = Array.from({ length: 20000 }, (_, i) => `user-${i}`);
     await one.claim('s1', 'e1');
@@ -118,9 +118,10 @@ area('leases in Redis', {}, (ctx) => {
     await ctx.redis.run(0, 'config', 'resetstat');
     assert.deepStrictEqual(await one.claim('s1', 'e2'), { previous: 'e1', removed: 20000 });
     const stats = await ctx.redis.run(0, 'info', 'commandstats');
-    const [, calls, usec] = /cmdstat_eval:calls=(\d+),usec=(\d+)/.exec(stats);
-    // Removing 20,000 members within the step takes several times as long.
-    assert.ok(usec / calls < 2500, `${usec} µs for ${calls} scripts`);
+    const commands = [...stats.matchAll(/^cmdstat_([^:|]+):calls=/gm)].map(([, name]) => name);
+    // The server frees the members in the background.
+    const removing = commands.filter((name) => /del|unlink|srem|smembers|sscan/.test(name));
+    assert.deepStrictEqual(removing, ['unlink']);
   });
 
   ours(

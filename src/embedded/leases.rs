@@ -89,7 +89,7 @@ impl Leases {
         };
         let path = self.processes.join(number);
         match fs::read(&path) {
-            Ok(found) if found != mark => return false,
+            Ok(found) if !found.is_empty() && found != mark => return false,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return false,
             // Some systems let no other process read a locked file.
             _ => {}
@@ -161,6 +161,9 @@ mod tests {
             .expect("it is there");
         lock.lock().expect("it is free");
         assert!(is_held(&text));
+        fs::write(&path, "").expect("a file");
+        assert!(is_held(&text), "there was no room for the mark");
+        fs::write(&path, "m").expect("a file");
         assert!(
             !is_held(&text.replace(" m ", " other ")),
             "a later process has its number"

@@ -49,10 +49,10 @@ impl Presence {
         loop {
             match file.try_lock() {
                 Ok(()) => {
-                    let marked = file
+                    // On a full disk the store still opens, and its leases end with the lock of this file.
+                    let _ = file
                         .set_len(0)
                         .and_then(|()| (&file).write_all(process_mark().as_bytes()));
-                    marked.map_err(|error| cannot("write", &path, &error))?;
                     return Ok(Self { path, file, made });
                 }
                 Err(TryLockError::WouldBlock) if Instant::now() < give_up => thread::sleep(PAUSE),

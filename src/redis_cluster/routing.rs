@@ -159,8 +159,14 @@ fn missing() -> Error {
 
 #[cfg(test)]
 mod tests {
+    use redis::Arg;
+
     use super::*;
-    use crate::command::WriteOp;
+    use crate::{
+        command::WriteOp,
+        keys::KeyLayout,
+        lease::{Lease, LeaseState},
+    };
 
     fn key(name: &str) -> Key {
         name.as_bytes().to_vec()
@@ -248,6 +254,64 @@ mod tests {
         let answers = vec![Ok(store("WRONGTYPE no")), Ok(Value::Int(1))];
         let (replies, _) = replies(&parts, answers);
         assert_eq!(replies, [Err(Error::Store("WRONGTYPE no".into()))]);
+    }
+
+    #[test]
+    fn an_operation_on_a_lease_is_one_command_with_both_keys_in_their_slot() {
+        let keys = KeyLayout::new("P");
+        let (online, lease) = (keys.online("s1"), keys.lease("s1"));
+        let items = vec![
+            online.clone(),
+            lease.clone(),
+            key("e1"),
+            key("0"),
+            key("9"),
+            key(""),
+        ];
+        let batch = [
+            Command::new(Op::Write(WriteOp::Claim), 2, items),
+            Command::read(ReadOp::Lease, vec![lease.clone(), keys.lease("s2")]),
+        ];
+        let (steps, parts) = Plan::of(&batch.iter().collect::<Vec<_>>(), Missing::default());
+        assert_eq!(steps.len(), 3);
+        assert_eq!(steps[0].slot, hash_slot(&lease));
+        let arguments = |step: &Step| -> Vec<String> {
+            let bytes = |arg| match arg {
+                Arg::Simple(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+                _ => String::new(),
+            };
+            step.cmd.args_iter().map(bytes).collect()
+        };
+        let text = |key: &Key| String::from_utf8_lossy(key).into_owned();
+        let sent = arguments(&steps[0]);
+        assert_eq!((sent[0].as_str(), sent[2].as_str()), ("EVAL", "2"));
+        let rest = [&text(&online), &text(&lease), "e1", "0", "9", "", "UNLINK"];
+        assert_eq!(&sent[3..], rest);
+        assert_eq!(&arguments(&steps[2])[2..4], ["1", "P@lease:{s2}"]);
+
+        let answer = |state, epoch: &str| {
+            let epoch = Value::BulkString(key(epoch));
+            Ok(Value::Array(vec![
+                Value::Int(state),
+                Value::Int(3),
+                epoch,
+                Value::Int(0),
+            ]))
+        };
+        let (replies, _) = replies(
+            &parts,
+            vec![answer(1, "e0"), answer(0, ""), answer(1, "e2")],
+        );
+        let lease = |state, epoch: &str| Lease {
+            state,
+            count: 3,
+            epoch: epoch.to_owned(),
+            ttl: 0,
+        };
+        assert_eq!(replies[0], Ok(Reply::Lease(lease(LeaseState::Held, "e0"))));
+        let holders = [(LeaseState::Free, ""), (LeaseState::Held, "e2")];
+        let holders = holders.map(|(state, epoch)| Ok(Read::Lease(lease(state, epoch))));
+        assert_eq!(replies[1], Ok(Reply::Values(holders.to_vec())));
     }
 
     #[test]

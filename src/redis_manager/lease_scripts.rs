@@ -157,3 +157,38 @@ pub(crate) fn lease(answer: Answer) -> Result<Lease> {
         ttl: u64::try_from(*ttl).unwrap_or_default(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Answer {
+        redis::parse_redis_value(text.as_bytes()).expect("RESP")
+    }
+
+    #[test]
+    fn an_answer_is_a_lease_or_an_error_that_names_the_commands() {
+        let good = parsed("*4\r\n:3\r\n:0\r\n$2\r\ne1\r\n:500\r\n");
+        let expected = Lease {
+            state: LeaseState::Lost,
+            count: 0,
+            epoch: "e1".to_owned(),
+            ttl: 500,
+        };
+        assert_eq!(lease(good), Ok(expected));
+        for text in ["+OK\r\n", "*0\r\n", "*4\r\n:9\r\n:0\r\n$0\r\n\r\n:0\r\n"] {
+            assert!(lease(parsed(text)).is_err(), "{text}");
+        }
+        let error = lease(parsed("-ERR unknown command 'EVAL'\r\n"));
+        let words = error.expect_err("it is one").to_string();
+        assert!(words.starts_with("ERR unknown command 'EVAL' ("), "{words}");
+        assert!(words.contains("PSETEX"), "{words}");
+    }
+
+    #[test]
+    fn each_operation_on_a_lease_has_a_script_and_no_other() {
+        for &op in Op::ALL {
+            assert_eq!(of(op).is_some(), op.redis_name() == "EVAL", "{op:?}");
+        }
+    }
+}

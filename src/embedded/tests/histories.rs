@@ -11,9 +11,11 @@ use proptest::{collection::vec, prelude::*};
 
 use super::world::{clean, execute, manager_of, run};
 use crate::{
-    command::{Command, Member, ReadOp, Reply, Value, WriteOp},
+    command::{Command, Member, Op, ReadOp, Reply, Value, WriteOp},
     embedded::{Durability, audit},
+    error::Result,
     keys::Key,
+    lease::Lease,
     list::List,
     manager::{Connection as _, Manager as _},
     scripted_store::{Sets, apply},
@@ -40,7 +42,49 @@ fn command() -> impl Strategy<Value = Command> {
         2 => (vec(key(), 1..3), member())
             .prop_map(|(keys, member)| Command::read_member(ReadOp::IsMember, keys, member)),
         1 => vec(key(), 1..3).prop_map(|keys| Command::write(WriteOp::Delete, keys)),
+        2 => lease(),
+        1 => vec(lease_key(), 1..3).prop_map(|keys| Command::read(ReadOp::Lease, keys)),
     ]
+}
+
+/// The keys of leases begin so.
+const LEASE: &[u8] = b"l:";
+
+fn lease_key() -> impl Strategy<Value = Key> {
+    "l:[ab]".prop_map(String::into_bytes)
+}
+
+/// An operation on a lease, which does not expire in this test, and the list that goes with it.
+fn lease() -> impl Strategy<Value = Command> {
+    let op = prop_oneof![
+        3 => Just(WriteOp::Claim),
+        3 => Just(WriteOp::Renew),
+        1 => Just(WriteOp::Release),
+        1 => Just(WriteOp::Sweep),
+    ];
+    (op, key(), lease_key(), "[ef]", "[12]", "[ef]?").prop_map(
+        |(op, key, lease, epoch, nonce, expected)| {
+            let rest = [epoch, nonce, "3600000".to_owned(), expected];
+            let rest = rest.map(String::into_bytes);
+            let items = [key, lease].into_iter().chain(rest).collect();
+            Command::new(Op::Write(op), 2, items)
+        },
+    )
+}
+
+/// Leaves out the time that is left of leases.
+fn without_time(reply: Result<Reply>) -> Result<Reply> {
+    Ok(match reply? {
+        Reply::Lease(lease) => Reply::Lease(Lease { ttl: 0, ..lease }),
+        Reply::Values(values) => {
+            let values = values.into_iter().map(|value| match value {
+                Ok(Value::Lease(lease)) => Ok(Value::Lease(Lease { ttl: 0, ..lease })),
+                value => value,
+            });
+            Reply::Values(values.collect())
+        }
+        reply => reply,
+    })
 }
 
 fn members(op: WriteOp) -> impl Strategy<Value = Command> {
@@ -80,13 +124,13 @@ const LINKS: [(&str, Durability, Option<usize>); 4] = [
 pub(super) async fn verdict(
     folder: &Path,
     batches: Vec<(usize, Vec<Command>)>,
-) -> Result<(), String> {
+) -> std::result::Result<(), String> {
     let step = |(connection, batch)| (connection, Step::Batch(batch));
     verdict_of(folder, batches.into_iter().map(step).collect()).await
 }
 
 /// Executes steps, each on one of the connections; says which call was the first to be answered wrongly.
-async fn verdict_of(folder: &Path, steps: Vec<(usize, Step)>) -> Result<(), String> {
+async fn verdict_of(folder: &Path, steps: Vec<(usize, Step)>) -> std::result::Result<(), String> {
     let mut connections = Vec::new();
     for (name, durability, memory) in LINKS {
         let manager = manager_of(&folder.join(name), durability, memory);
@@ -112,12 +156,18 @@ async fn verdict_of(folder: &Path, steps: Vec<(usize, Step)>) -> Result<(), Stri
             .map(|command| Ok(apply(sets, command)))
             .collect();
         let replies = execute(&connections[connection], &batch).await;
+        let replies = replies.map(|replies| {
+            let replies = replies.into_iter().map(without_time);
+            replies.collect::<Vec<_>>()
+        });
         if replies != Ok(expected) {
             return Err(format!("connection {connection}: {batch:?}: {replies:?}"));
         }
     }
     for (connection, (name, ..)) in connections.iter().zip(LINKS) {
-        for (key, members) in stores.entry(name).or_default() {
+        let sets = stores.entry(name).or_default();
+        // The text of a lease is the store's own.
+        for (key, members) in sets.iter().filter(|(key, _)| !key.starts_with(LEASE)) {
             let list = List::new(members.iter()).map(Arc::new).map(Value::List);
             let read = Command::read(ReadOp::Members, vec![key.clone()]);
             let replies = execute(connection, &[read]).await;
