@@ -154,6 +154,12 @@ export type AreOnlineCallback = (
   err: GlobalChannelError | null,
   areOnline: { [uid: string]: boolean },
 ) => void;
+/** Some users who are online, and the cursor of the next page: null after the last one. */
+export interface OnlinePage {
+  uids: string[];
+  cursor: string | null;
+}
+export type OnlinePageCallback = (err: GlobalChannelError | null, page: OnlinePage) => void;
 /** A user on a frontend. */
 export interface Member {
   uid: Uid;
@@ -173,6 +179,11 @@ export interface ChannelPageOptions extends PageOptions {
    * A glob that the whole name must match, as in Redis: `*`, `?` (one byte), `[a-z]`, `[^a]`, and `\` before a character
    * that is meant as it is; at most 4,096 bytes.
    */
+  match?: string | null;
+}
+/** Which page of the users who are online to read. */
+export interface OnlineOptions extends PageOptions {
+  /** A glob that the whole uid must match, as in {@link ChannelPageOptions}. */
   match?: string | null;
 }
 /** A part of the members of a list. */
@@ -861,6 +872,7 @@ export interface GlobalChannelStats {
     getSidsByUid: number;
     isOnline: number;
     getOnlineCount: number;
+    getOnline: number;
     getChannelsByUid: number;
     leaveAll: number;
     destroyChannel: number;
@@ -1143,6 +1155,8 @@ export interface GlobalChannelPromises {
   isOnline(uid: Id): Promise<boolean>;
   /** See {@link GlobalChannel.getOnlineCount}; resolves to the count. */
   getOnlineCount(serverType: string | null): Promise<number>;
+  /** See {@link GlobalChannel.getOnline}; resolves to the page. */
+  getOnline(opts?: OnlineOptions | null): Promise<OnlinePage>;
   /** See {@link GlobalChannel.getChannelsByUid}; always rejected. */
   getChannelsByUid(uid: Id, sid: Id | null): Promise<string[]>;
   /** See {@link GlobalChannel.leaveAll}; always rejected. */
@@ -1317,7 +1331,8 @@ export class GlobalChannel {
    */
   start(cb?: Callback): void;
   /**
-   * Waits up to 1 s for calls under way, then closes; pomelo and pinus call it. Calls that are unanswered then get
+   * Waits up to 1 s for calls under way, then closes; pomelo and pinus call it. With option `sessions` a frontend first
+   * releases its lease, for which it waits up to 0.5 s. Calls that are unanswered then get
    * `ERR_GLOBAL_CHANNEL_STOPPED`. A stopped service cannot be started again. The callback has no arguments. `force` is
    * only passed on to a custom manager.
    * @example
@@ -1637,6 +1652,27 @@ export class GlobalChannel {
    * ```
    */
   getOnlineCount(serverType: string | null, cb?: CountCallback): void;
+  /**
+   * Lists the users who are online, page by page, frontend by frontend. A user who is online on one frontend from the first
+   * page to the last comes at least once, one who is on several frontends once for each; those who come or go meanwhile may
+   * come or not. A page may be somewhat longer or shorter than `limit`, also empty, and has a cursor unless it is the last.
+   * If another server takes over between two pages, users of that frontend come again. A cursor that is none, or of another
+   * kind of store, is `ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT`. Needs option `sessions`.
+   * @example
+   * ```ts
+   * let cursor: string | null = null;
+   * do {
+   *   const page: { uids: string[]; cursor: string | null } = await channel.promises.getOnline({ cursor, limit: 500 });
+   *   console.log(page.uids);
+   *   cursor = page.cursor;
+   * } while (cursor !== null);
+   * channel.getOnline({ match: 'guest-*' }, (err, page) => {
+   *   if (!err) console.log(page.uids, page.cursor);
+   * });
+   * ```
+   */
+  getOnline(opts?: OnlineOptions | null, cb?: OnlinePageCallback): void;
+  getOnline(cb?: OnlinePageCallback): void;
   /**
    * Not available yet: it needs an index of each user's channels, which no option keeps so far. The error is
    * `ERR_GLOBAL_CHANNEL_UNSUPPORTED`.

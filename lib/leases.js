@@ -20,6 +20,9 @@
 //   'count'          (null, [number])
 //   'isMember'       (null, [[boolean]]): for each of `uids`, whether it is on each of `sids`
 //
+//   'page'           (null, {names, cursor}): some users of the only one of `sids`; `uids` are the cursor (empty: the
+//                    first page), the limit and a pattern of uids (empty: all)
+//
 // The set of all leases must name every frontend that may have left users. So a lease is noted there *after* it was taken
 // (before that nothing is left), and one that is forgotten is looked for *after* that, and noted again if it was taken
 // meanwhile. A step that is missing because its process died is made by the next renewal, or by the next sweep.
@@ -38,7 +41,7 @@ const nonces = new WeakMap();
 
 const ACTIONS = { claim, renew, release, sweep, list };
 
-const SESSIONS = { add, remove, members, count, isMember };
+const SESSIONS = { add, remove, members, count, isMember, page };
 
 /** Defines the methods on the class, not enumerable. */
 module.exports = function defineLeases(GlobalChannel) {
@@ -207,6 +210,10 @@ function count(channel, cb, sids) {
 function isMember(channel, cb, sids, uids) {
   const call = (uid, done) => ask(channel, '_isOnline', sids, [uid], done);
   each(uids, call, cb);
+}
+
+function page(channel, cb, sids, asked) {
+  ask(channel, '_onlinePage', sids, asked, cb);
 }
 
 /** Makes a call for each item, at once, and answers with the first error or with all results. */

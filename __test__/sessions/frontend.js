@@ -81,4 +81,4 @@ function failing(err) {
   if (err) throw err;
 }
 
-module.exports = { frontendApp, startFrontend };
+module.exports = { Frontend, frontendApp, startFrontend };

@@ -162,6 +162,19 @@ stores('S leases of frontends', (ctx) => {
     assert.strictEqual(figures(s1).removed, 1);
   });
 
+  ours.redis('S40 a stop does not wait for a store that hangs', async () => {
+    const s1 = await start('s1');
+    s1.login('alice');
+    await ctx.store.hang();
+    const began = Date.now();
+    const { args, n } = await call(s1.service, 'stop', true);
+    const took = Date.now() - began;
+    assert.deepStrictEqual([args, n], [[], 1]);
+    // pomelo ends the process 3 s after its stop began.
+    assert.ok(took >= 500 && took < 2500, `${took} ms`);
+    await ctx.store.resume();
+  });
+
   ours.redis('S35 a store that was emptied has all users again with the next renewal', async () => {
     const [s1, service] = [await start('s1'), await ask()];
     s1.login('alice');

@@ -173,6 +173,59 @@ stores('S who is online', (ctx) => {
     },
   );
 
+  ours('S15 all users who are online, page by page', async () => {
+    const { s1, s2, service, become } = await open();
+    const expected = [];
+    for (let n = 0; n < 700; n += 1) {
+      const frontend = n % 3 === 0 ? s2 : s1;
+      frontend.login(`u${n}`);
+      expected.push(`u${n}`);
+    }
+    s2.login('guest-1');
+    s1.login('guest-1');
+    await become('guest-1', 's1', 's2');
+    const all = async (opts) => {
+      const [uids, sizes] = [[], []];
+      let cursor = null;
+      do {
+        const page = await ok(service, 'getOnline', { ...opts, cursor });
+        uids.push(...page.uids);
+        sizes.push(page.uids.length);
+        cursor = page.cursor;
+      } while (cursor !== null);
+      return { uids: uids.sort(), sizes };
+    };
+    const { uids, sizes } = await all({ limit: 50 });
+    assert.deepStrictEqual([...new Set(uids)], [...expected, 'guest-1'].sort());
+    assert.ok(sizes.length > 3 && Math.max(...sizes) < 300, `${sizes}`);
+    assert.deepStrictEqual((await all({ match: 'guest-*' })).uids, ['guest-1', 'guest-1']);
+    assert.deepStrictEqual((await all({ match: 'none' })).uids, []);
+    assert.ok((await service.promises.getOnline()).uids.length > 0);
+    const foreign = [1, '', 'x', 'x/s1', `${'0'.repeat(20)}/s1`];
+    for (const cursor of foreign) {
+      const { err } = await call(service, 'getOnline', { cursor });
+      assert.strictEqual(err?.code, 'ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT', String(cursor));
+      assert.match(err.message, /opts.cursor/);
+    }
+  });
+
+  ours('S16 a frontend that is gone between two pages is left out', async () => {
+    const { s1, s2, service, become } = await open();
+    for (let n = 0; n < 300; n += 1) s1.login(`u${n}`);
+    s2.login('alice');
+    await become('u299', 's1');
+    await become('alice', 's2');
+    const { cursor } = await ok(service, 'getOnline', { limit: 1 });
+    assert.ok(cursor.endsWith('/s1'));
+    await call(s1.service, 'stop', true);
+    assert.deepStrictEqual(await ok(service, 'getOnline', { cursor }), {
+      uids: ['alice'],
+      cursor: null,
+    });
+    await call(s2.service, 'stop', true);
+    assert.deepStrictEqual(await ok(service, 'getOnline', { cursor }), { uids: [], cursor: null });
+  });
+
   ours('S10 arguments that are none of the kind are refused by name', async () => {
     const { service } = await open();
     const refused = async (method, ...args) => {

@@ -90,7 +90,7 @@ const TABLE = Object.fromEntries(
 );
 
 /** The scopes of methods that do not ask the store: they are in pushes/. */
-const WITHOUT_STORE = ['pushUids', 'broadcast', 'users', 'userOn', 'online'];
+const WITHOUT_STORE = ['pushUids', 'broadcast', 'users', 'userOn', 'online', 'onlinePage'];
 
 /** The scopes of methods that are about no single channel: c-pages.test.js. */
 const WITHOUT_CHANNEL = ['channelPage'];
@@ -109,6 +109,7 @@ const ONLINE = {
   getSidsByUid: [['u']],
   isOnline: ['u'],
   getOnlineCount: ['connector'],
+  getOnline: [{}],
 };
 
 /** The methods that always answer that they are not available yet. */

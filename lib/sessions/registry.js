@@ -6,6 +6,9 @@
 /** The maximum number of questions (a user on a frontend) that are asked at once. */
 const MOST = 8192;
 
+/** The maximum number of steps of one page, so that it ends soon where hardly any user matches. */
+const STEPS = 16;
+
 /** Makes `{answers, find}`. `store` is that of store.js. */
 module.exports = function createRegistry(store) {
   /** The read of the leases that all questions of a tick share. */
@@ -25,6 +28,24 @@ module.exports = function createRegistry(store) {
       const all = await live();
       const counts = await store.counts(sids ? among(all, sids) : all);
       return counts.reduce((sum, count) => sum + count, 0);
+    },
+    /** `from` and `inner` are the parts of a cursor: a frontend, and the cursor of its own page, or empty. */
+    async getOnline(from, inner, limit, match) {
+      const sids = (await live()).sort();
+      const isFirst = from === null || from === undefined;
+      let at = isFirst ? 0 : sids.findIndex((sid) => sid >= from);
+      let cursor = sids[at] === from ? inner : null;
+      const uids = [];
+      for (let step = 1; at >= 0 && at < sids.length; step += 1) {
+        const page = await store.page(sids[at], cursor, limit - uids.length, match);
+        uids.push(...page.names);
+        cursor = page.cursor;
+        if (cursor === null) at += 1;
+        if (at < sids.length && (uids.length >= limit || step === STEPS)) {
+          return { uids, cursor: `${cursor || ''}/${sids[at]}` };
+        }
+      }
+      return { uids, cursor: null };
     },
   };
 

@@ -21,6 +21,8 @@ module.exports = function createStore(channel) {
     counts: (sids) => (sids.length > 0 ? sessions('count', sids, []) : Promise.resolve([])),
     /** Whether each of `uids` is on each of `sids`: for each of `uids` a list. */
     areMembers: (sids, uids) => sessions('isMember', sids, uids),
+    /** Some users of a frontend: `{names, cursor}`; `match` is a pattern of uids, or empty. */
+    page: (sid, cursor, limit, match) => sessions('page', [sid], [cursor || '', limit, match]),
   };
 
   function lease(...args) {

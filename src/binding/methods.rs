@@ -80,6 +80,7 @@ methods! {
     GetSidsByUid: "getSidsByUid", Users, None, Undefined;
     AreOnline: "isOnline", Users, None, Undefined;
     GetOnlineCount: "getOnlineCount", OnlineCount, None, Undefined;
+    GetOnline: "getOnline", OnlinePage, None, Undefined;
     GetChannelsByUid: "getChannelsByUid", UserOn, None, Undefined;
     LeaveAll: "leaveAll", UserOn, None, Undefined;
     DestroyChannel: "destroyChannel", Frontends, write(WriteOp::Delete), Plain;
@@ -102,6 +103,7 @@ methods! {
     Online: "_online", Online, read(ReadOp::Members), Plain;
     CountOnline: "_countOnline", Online, read(ReadOp::Count), Plain;
     IsOnline: "_isOnline", Online, read(ReadOp::IsMember), Plain;
+    OnlineMembers: "_onlinePage", OnlineMembers, page(PageOp::Members), Plain;
     }
 }
 
@@ -158,6 +160,8 @@ pub enum Arguments {
     UserOn,
     /// All users on servers of a type, or on all.
     OnlineCount,
+    /// A page of all users who are online.
+    OnlinePage,
     /// A channel on all frontends.
     Frontends,
     /// A page of the members of a channel on one frontend.
@@ -174,6 +178,8 @@ pub enum Arguments {
     Leases,
     /// The online users of frontends, and users.
     Online,
+    /// A page of the online users of one frontend.
+    OnlineMembers,
 }
 
 impl Arguments {
@@ -192,10 +198,12 @@ impl Arguments {
             Self::UserOn => &["uid", "sid"],
             Self::OnlineCount => &["serverType"],
             Self::MemberPage => &["name", "sid", "opts"],
-            Self::ChannelPage => &["opts"],
+            Self::ChannelPage | Self::OnlinePage => &["opts"],
             Self::Frontends => &["name", "opts"],
             Self::Store => &[],
-            Self::Lease | Self::LeaseKeys | Self::Leases | Self::Online => &["sids", "items"],
+            Self::Lease | Self::LeaseKeys | Self::Leases | Self::Online | Self::OnlineMembers => {
+                &["sids", "items"]
+            }
         }
     }
 
@@ -221,11 +229,14 @@ impl Arguments {
             Self::Users => "users",
             Self::UserOn => "userOn",
             Self::OnlineCount => "online",
+            Self::OnlinePage => "onlinePage",
             Self::MemberPage => "memberPage",
             Self::ChannelPage => "channelPage",
             Self::Frontends => "frontends",
             Self::Store => "store",
-            Self::Lease | Self::LeaseKeys | Self::Leases | Self::Online => "registry",
+            Self::Lease | Self::LeaseKeys | Self::Leases | Self::Online | Self::OnlineMembers => {
+                "registry"
+            }
         }
     }
 }

@@ -45,6 +45,12 @@ const WIDEST: usize = 1000;
 /// The maximum number of keys that are counted at once.
 const COUNTED: usize = 1000;
 
+/// Returns whether a text matches a glob, as in Redis.
+#[must_use]
+pub fn is_match(glob: &[u8], text: &[u8]) -> bool {
+    glob::matches(glob, text)
+}
+
 /// What a call asks: the items of a page, as they are packed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageQuery {

@@ -121,6 +121,10 @@ pub extern "C" fn store_method<const KIND: usize>(
         Arguments::UserOn => store(env, info, kind, |service, [uid, sid, cb]| {
             service.of_user_on(kind, [uid, sid], &cb)
         }),
+        Arguments::OnlinePage => store(env, info, kind, |service, [opts, cb]| {
+            let (opts, cb) = optional(&service.env, opts, cb)?;
+            service.of_online_page(kind, &opts, &cb)
+        }),
         Arguments::OnlineCount => store(env, info, kind, |service, [server_type, cb]| {
             service.of_online(kind, &server_type, &cb)
         }),
@@ -137,9 +141,11 @@ pub extern "C" fn store_method<const KIND: usize>(
             service.page_of_channels(kind, opts, &cb)
         }),
         Arguments::Store => store(env, info, kind, |service, [cb]| service.of_store(kind, &cb)),
-        Arguments::Lease | Arguments::LeaseKeys | Arguments::Leases | Arguments::Online => {
-            ptr::null_mut()
-        }
+        Arguments::Lease
+        | Arguments::LeaseKeys
+        | Arguments::Leases
+        | Arguments::Online
+        | Arguments::OnlineMembers => ptr::null_mut(),
     }
 }
 
@@ -150,7 +156,11 @@ pub extern "C" fn registry_method<const KIND: usize>(
 ) -> sys::napi_value {
     let kind = const { Kind::INTERNAL[KIND] };
     method(env, info, |service, _, [sids, items, cb]| {
-        service.registry(kind, &sids, &items, &cb)
+        if kind.arguments() == Arguments::OnlineMembers {
+            service.registry_page(kind, &sids, &items, &cb)
+        } else {
+            service.registry(kind, &sids, &items, &cb)
+        }
     })
 }
 

@@ -55,8 +55,8 @@ pub enum Late {
     Claim,
     /// Its release, before the store is closed.
     Release,
-    /// A call of the session registry.
-    Registry(Callback),
+    /// A call of the session registry; for a page the pattern of its members, if there is one.
+    Registry(Callback, Option<String>),
     Stop,
     /// The timer of the drain time.
     Drained,

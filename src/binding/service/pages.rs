@@ -73,7 +73,7 @@ impl Service {
         Ok(sids)
     }
 
-    fn member_query(&self, key: Vec<u8>, options: &PageOptions) -> Result<PageQuery> {
+    pub(super) fn member_query(&self, key: Vec<u8>, options: &PageOptions) -> Result<PageQuery> {
         let seed = cursor::seed(self.store_kind(), PageOp::Members, &[&key]);
         let position = position(seed, options)?;
         Ok(PageQuery::of_members(key, seed, position, options.limit))

@@ -19,12 +19,14 @@ use crate::{
         values::{
             args, errors,
             js::{Args, Callback, call_back},
+            page_options::{PageOptions, no_cursor},
         },
     },
-    command::{Reply, Value},
+    command::{Code, Reply, Value},
     error::{Error, Result},
     keys::Key,
     options::Store,
+    pages::{PageQuery, USUAL, is_match},
 };
 
 impl Service {
@@ -51,17 +53,82 @@ impl Service {
             return call_back(&self.env, cb, args);
         };
         let host = self.host()?;
-        let token = self.later(Late::Registry(Callback::new(cb)?));
+        let token = self.later(Late::Registry(Callback::new(cb)?, None));
         self.pack_given_keys(&keys);
         self.pack_items(items.iter());
         self.input.borrow_mut().calls.end_call(token, code);
         self.flush_soon(&host)
     }
 
+    /// Executes a method that reads a part of the online users of one frontend. `asked` are the cursor, which may be empty,
+    /// the limit, and a pattern of uids, or an empty one.
+    pub fn registry_page(
+        &self,
+        kind: Kind,
+        sid: &Unknown,
+        asked: &Unknown,
+        cb: &Unknown,
+    ) -> napi::Result<()> {
+        let checked = match (args::texts(sid, "sid")?, args::texts(asked, "asked")?) {
+            (Ok(sids), Ok(asked)) => self.online_query(kind, &sids, asked),
+            (Err(error), _) | (_, Err(error)) => Err(error),
+        };
+        let checked = self.admit_registry().and(checked);
+        let (query, glob) = match checked {
+            Ok(checked) => checked,
+            Err(error) => return self.refuse(kind, cb, &error),
+        };
+        let host = self.host()?;
+        let token = self.later(Late::Registry(Callback::new(cb)?, glob));
+        self.pack_items(query.items().iter().map(Vec::as_slice));
+        self.input
+            .borrow_mut()
+            .calls
+            .end_call(token, Code::Page(query.op()));
+        self.flush_soon(&host)
+    }
+
+    fn online_query(
+        &self,
+        kind: Kind,
+        sids: &[String],
+        asked: Vec<String>,
+    ) -> Result<(PageQuery, Option<String>)> {
+        let key = self.registry_keys(kind, sids)?.pop().unwrap_or_default();
+        let mut asked = asked.into_iter();
+        let cursor = asked.next().filter(|cursor| !cursor.is_empty());
+        let limit = asked.next().and_then(|limit| limit.parse().ok());
+        let options = PageOptions {
+            cursor,
+            limit: limit.unwrap_or(USUAL),
+            glob: None,
+        };
+        let glob = asked.next().filter(|glob| !glob.is_empty());
+        Ok((self.member_query(key, &options)?, glob))
+    }
+
+    /// Refuses a cursor of `getOnline` that is none: that of a frontend's page, a slash, and its server id. Returns both;
+    /// the first is empty at the beginning of a list.
+    pub(super) fn online_cursor(&self, text: &str) -> Result<(String, String)> {
+        let (inner, sid) = text.split_once('/').ok_or_else(no_cursor)?;
+        let options = PageOptions {
+            cursor: Some(inner.to_owned()).filter(|inner| !inner.is_empty()),
+            limit: USUAL,
+            glob: None,
+        };
+        self.member_query(self.keys.online(sid), &options)?;
+        Ok((inner.to_owned(), sid.to_owned()))
+    }
+
     /// Answers a method with what the store has answered.
-    pub fn answer_registry(&self, callback: Callback, reply: Result<Reply>) -> napi::Result<()> {
+    pub fn answer_registry(
+        &self,
+        callback: Callback,
+        glob: Option<&str>,
+        reply: Result<Reply>,
+    ) -> napi::Result<()> {
         let env = &self.env;
-        let args = match reply.and_then(|reply| json(&reply)) {
+        let args = match reply.and_then(|reply| json(reply, glob)) {
             Ok(text) => Args::new().with_null(env)?.with(env, text)?,
             Err(error) => Args::new().with(env, errors::to_js(env, &error)?)?,
         };
@@ -73,14 +140,14 @@ impl Service {
     pub fn fail_registry(&self, error: &Error) {
         let late = self.late.take().into_iter();
         let (registry, others): (Vec<_>, Vec<_>) =
-            late.partition(|(_, late)| matches!(late, Late::Registry(_)));
+            late.partition(|(_, late)| matches!(late, Late::Registry(..)));
         let is_claim = |late: &Late| matches!(late, Late::Claim | Late::Release);
         let others = others.into_iter().filter(|(_, late)| !is_claim(late));
         self.late.borrow_mut().extend(others);
         for (_, late) in registry {
-            if let Late::Registry(callback) = late {
+            if let Late::Registry(callback, _) = late {
                 // Fails only in an environment that is gone.
-                let _ = self.answer_registry(callback, Err(error.clone()));
+                let _ = self.answer_registry(callback, None, Err(error.clone()));
             }
         }
     }
@@ -134,14 +201,19 @@ impl Service {
     }
 }
 
-/// Returns an answer of the store as JSON.
-fn json(reply: &Reply) -> Result<String> {
+/// Returns an answer of the store as JSON; of a page the members that match `glob`.
+fn json(reply: Reply, glob: Option<&str>) -> Result<String> {
     let values = match reply {
         Reply::Done => return Ok("0".to_owned()),
         Reply::Changed(count) | Reply::Removed(count) => return Ok(count.to_string()),
         Reply::Lease(lease) => return Ok(format!("[{}]", lease.json())),
-        Reply::Page(_) => return Err(Error::Internal("a page for the registry".to_owned())),
         Reply::Values(values) => values,
+        Reply::Page(mut page) => {
+            if let Some(glob) = glob {
+                page.names.retain(|uid| is_match(glob.as_bytes(), uid));
+            }
+            return page.json();
+        }
     };
     let mut text = String::from("[");
     for (index, value) in values.iter().enumerate() {

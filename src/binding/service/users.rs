@@ -7,7 +7,7 @@ use crate::{
     binding::{
         methods::Kind,
         service::Service,
-        values::{args, js::Args},
+        values::{args, js::Args, page_options},
     },
     error::{Error, Result},
 };
@@ -51,6 +51,33 @@ impl Service {
         };
         let sids = Args::new().with(&self.env, servers.array(&self.env)?)?;
         self.ask_online(kind, cb, sids)
+    }
+
+    /// Executes methods that list the users who are online, page by page.
+    pub fn of_online_page(&self, kind: Kind, opts: &Unknown, cb: &Unknown) -> napi::Result<()> {
+        if self.admitted(kind, cb)?.is_none() {
+            return Ok(());
+        }
+        let read = match self.check_registry(kind.name()) {
+            Ok(()) => page_options::read(opts, true)?,
+            Err(error) => Err(error),
+        };
+        let read = read.and_then(|options| {
+            let text = options.cursor.as_deref();
+            let from = text.map(|text| self.online_cursor(text)).transpose()?;
+            Ok((from, options))
+        });
+        let (from, options) = match read {
+            Ok(read) => read,
+            Err(error) => return self.refuse(kind, cb, &error),
+        };
+        let (inner, sid) = from.unzip();
+        let args = Args::new()
+            .with(&self.env, sid)?
+            .with(&self.env, inner)?
+            .with(&self.env, u32::try_from(options.limit).unwrap_or(u32::MAX))?
+            .with(&self.env, options.glob.unwrap_or_default())?;
+        self.ask_online(kind, cb, args)
     }
 
     /// Executes methods about the channels of a user, which no index tells yet.
