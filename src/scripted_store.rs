@@ -74,6 +74,8 @@ pub(crate) struct Script {
     pub(crate) poison: Option<Member>,
     /// See [`Manager::elects`].
     pub(crate) elects: bool,
+    /// How long each step of [`Connection::found`] takes.
+    pub(crate) scan_pause: Duration,
 }
 
 /// The store, its script, and what it has counted.
@@ -217,7 +219,12 @@ impl Connection for StoreConnection {
     }
 
     fn found(&self, stem: &[u8]) -> BoxStream<'static, Result<Vec<Key>>> {
-        self.keys(stem)
+        let pause = self.store.0.lock().unwrap().scan_pause;
+        let step = move |found| async move {
+            tokio::time::sleep(pause).await;
+            found
+        };
+        self.keys(stem).then(step).boxed()
     }
 
     fn clean(
