@@ -220,11 +220,11 @@ impl Connection for StoreConnection {
 
     fn found(&self, stem: &[u8]) -> BoxStream<'static, Result<Vec<Key>>> {
         let pause = self.store.0.lock().unwrap().scan_pause;
-        let step = move |found| async move {
+        let slowly = move |found| async move {
             tokio::time::sleep(pause).await;
             found
         };
-        self.keys(stem).then(step).boxed()
+        self.keys(stem).then(slowly).boxed()
     }
 
     fn clean(
