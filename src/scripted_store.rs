@@ -79,6 +79,8 @@ pub(crate) struct Script {
     pub(crate) poison: Option<Member>,
     /// See [`Manager::elects`].
     pub(crate) elects: bool,
+    /// How long each step of [`Connection::found`] takes.
+    pub(crate) scan_pause: Duration,
 }
 
 /// The store, its script, and what it has counted.
@@ -271,8 +273,14 @@ impl Connection for StoreConnection {
 
     fn found(&self, stem: &[u8]) -> BoxStream<'static, Result<Vec<Key>>> {
         let script = self.store.0.lock().unwrap();
+        let pause = script.scan_pause;
+        let slowly = move |found| async move {
+            tokio::time::sleep(pause).await;
+            found
+        };
         let keys = script.sets.keys().chain(script.hashes.keys());
-        pages(keys.filter(|key| key.starts_with(stem)).cloned().collect())
+        let keys = keys.filter(|key| key.starts_with(stem)).cloned().collect();
+        pages(keys).then(slowly).boxed()
     }
 
     fn clean(

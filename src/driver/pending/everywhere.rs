@@ -258,8 +258,20 @@ impl PendingCalls {
                 self.with_rest(call, events)
             })
             .collect();
-        for call in rest.into_iter().rev() {
-            self.waiting.push_front(call);
+        if !rest.is_empty() {
+            self.insert(rest);
+            // Their time, and that of what waits behind them, begins now.
+            self.begin_anew(now);
+        }
+    }
+
+    /// Puts operations that go on among the calls that wait: before all later calls, behind earlier ones.
+    pub(super) fn insert(&mut self, calls: Vec<PendingCall>) {
+        for call in calls {
+            let is_later = |other: &PendingCall| other.seq.is_some() && other.seq > call.seq;
+            let place = self.waiting.iter().position(is_later);
+            self.waiting
+                .insert(place.unwrap_or(self.waiting.len()), call);
         }
     }
 

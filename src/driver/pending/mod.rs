@@ -287,10 +287,7 @@ impl PendingCalls {
                 rest.push(call);
             }
         }
-        // Before all later calls, in their order.
-        for call in rest.into_iter().rev() {
-            self.waiting.push_front(call);
-        }
+        self.insert(rest);
     }
 
     fn wait_again(&mut self, call: PendingCall) {

@@ -138,6 +138,27 @@ async fn the_first_one_finds_what_no_index_names() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_long_scan_delays_only_calls_about_frontends_that_are_unknown() {
+    let store = Store::new([]);
+    store.0.lock().unwrap().scan_pause = 400 * MS;
+    let mut bench = Bench::start(&store, limits());
+    bench.started().await;
+    for old in 0..20 {
+        put(&store, &format!("old-{old}"), &["a"], false);
+    }
+    let begin = Instant::now();
+    bench.everywhere(0, COUNT, &[], &["s1"]);
+    bench.add_on(1, "s1", true);
+    sleep(50 * MS).await;
+    assert_eq!(bench.answer().await, (1, Ok(Reply::Done)));
+    assert!(begin.elapsed() < 100 * MS, "{:?}", begin.elapsed());
+    // Its time begins when the scan is over.
+    bench.add_on(2, "new", true);
+    assert_eq!(answers(&mut bench, 2).await, [Some(20), None]);
+    assert!(begin.elapsed() > 4000 * MS, "{:?}", begin.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn later_calls_about_a_frontend_that_was_unknown_come_after_it() {
     let store = Store::new([Dial::Up(vec![Fate::Good(10); 20], true)]);
     let mut bench = Bench::start(&store, limits());
