@@ -121,8 +121,9 @@ const isOld = (names, uids = '') => !Array.isArray(names) && each(uids).length >
 
 /**
  * method → `args`, an arbitrary of its arguments; `run(model, …args)`, which changes the model and returns the answer,
- * or `{code}` of an error. Besides `weight` (1), `old(…args)`: 0.0.7 takes these arguments, `isEverywhere(…args)`: they are
- * about all frontends, `isCounted`: a custom manager of 0.0.7 does not tell the answer, `isOwn`: such a manager lacks the method, and no other one replaces it.
+ * or `{code}` of an error. Besides `weight` (1), `old(…args)`: 0.0.7 takes these arguments, `isEverywhere(…args)`: they
+ * are about all frontends, `isCounted`: a custom manager of 0.0.7 does not tell the answer, `isOwn`: such a manager lacks
+ * the method, and no other one replaces it, `isScan`: it may see calls that are made after it.
  */
 const COMMANDS = {
   add: {
@@ -208,6 +209,24 @@ const COMMANDS = {
       if (!Array.isArray(names)) return of(names);
       return Object.fromEntries(names.map((name) => [name, of(name)]));
     },
+  },
+  // The lists and channels of a history fit in one page; longer ones are in contract/c-pages.test.js.
+  scanMembers: {
+    args: fc.tuple(name, sid, fc.constant({ limit: 100 })),
+    run: (model, name, sid) => ({ members: model.list(name, sid), cursor: null }),
+  },
+  getChannels: {
+    args: fc.tuple(fc.constant({})),
+    run(model) {
+      const counts = NAMES.map((name) => [name, sum(model.at(name, null), (set) => set.size)]);
+      const channels = counts.filter(([, count]) => count > 0);
+      return {
+        channels: channels.map(([name, count]) => ({ name: String(name), count })),
+        cursor: null,
+      };
+    },
+    isOwn: true,
+    isScan: true,
   },
   pushMessage: {
     weight: 3,
