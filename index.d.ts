@@ -1610,7 +1610,7 @@ export class GlobalChannel {
   ): void;
   /**
    * Tells on which frontends a user is online: those that have a session bound to the uid and hold their lease. An array of
-   * uids is answered as `{uid: sids}`. It takes two round trips, however many frontends and uids there are (up to 8,192
+   * uids is answered as `{uid: sids}`. It takes three round trips, however many frontends and uids there are (up to 8,192
    * of both multiplied; then one more for each further 8,192). Needs option `sessions`; otherwise the error is
    * `ERR_GLOBAL_CHANNEL_UNSUPPORTED`. What is promised, and when, is in docs/MEMBERSHIP.md.
    * @example

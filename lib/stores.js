@@ -40,8 +40,8 @@ async function copyStore({
 }
 
 /**
- * Yields the channels under `prefix` (null: under any prefix; with `fromLayout` as copyStore would make them) as text, some lines of JSON at a time. Calls `onNote(line)` with
- * what the user should know.
+ * Yields the channels under `prefix` (null: under any prefix; with `fromLayout` as copyStore would make them) as text, some
+ * lines of JSON at a time. Calls `onNote(line)` with what the user should know.
  */
 async function* listStore({ from, prefix = '', fromLayout, toPrefix, onNote = () => {} }) {
   yield* eventsOf(startList(from, prefix, fromLayout, toPrefix), onNote);

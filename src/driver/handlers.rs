@@ -42,8 +42,8 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
                     events.push(Event::Answer(seq, Err(error.clone())));
                 }
             });
-        if std::mem::take(&mut self.input.stop) {
-            self.on_stop(now);
+        if let Some(since) = self.input.stop.take() {
+            self.on_stop(since);
         }
     }
 
@@ -59,11 +59,11 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         Error::Disconnected { cause }
     }
 
-    fn on_stop(&mut self, now: Instant) {
+    fn on_stop(&mut self, since: Instant) {
         if matches!(self.phase, Phase::Starting(_)) {
             self.events.push(Event::StartFailed(Error::Stopped));
         }
-        self.phase = Phase::Stopping(now + self.limits.drain);
+        self.phase = Phase::Stopping(since + self.limits.drain);
     }
 
     pub(super) fn on_dialed(&mut self, dialed: Dialed<M::Connection>) {

@@ -1,6 +1,6 @@
 //! The mailbox of a driver: calls from another thread, and events to it.
 
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
 use crate::{
     app::{Level, Question},
@@ -17,19 +17,19 @@ pub struct Input {
     pub calls: Packed,
     /// Whether a barrier among them is a part of `start`; there are then no other calls.
     pub starting: bool,
-    /// Whether to stop after these calls: answer what can be answered within the drain time, then end.
-    pub stop: bool,
+    /// To stop after these calls: answer what can be answered within the drain time, which began at this time, then end.
+    pub stop: Option<Instant>,
 }
 
 impl Batch for Input {
     fn is_empty(&self) -> bool {
-        self.calls.is_empty() && !self.stop
+        self.calls.is_empty() && self.stop.is_none()
     }
 
     fn append(&mut self, later: &mut Self) {
         Batch::append(&mut self.calls, &mut later.calls);
         self.starting |= std::mem::take(&mut later.starting);
-        self.stop |= std::mem::take(&mut later.stop);
+        self.stop = self.stop.or(later.stop.take());
     }
 }
 

@@ -132,7 +132,11 @@ impl Service {
     /// Tells the driver to answer what it can within the drain time, and to end.
     pub fn stop_driver(&self) {
         if self.driver.borrow().is_some() && self.died.borrow().is_none() {
-            self.input.borrow_mut().stop = true;
+            let since = match self.ending.get() {
+                Ending::Store(since) | Ending::Pushes(since) => since,
+                Ending::No | Ending::Draining | Ending::Done => Instant::now(),
+            };
+            self.input.borrow_mut().stop = Some(since.into());
             self.flush();
         } else {
             self.store_ended();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
 use crate::{
     command::{Code, Command, Op, Reply, WriteOp},
@@ -110,7 +110,7 @@ impl Bench {
 
     pub(super) fn stop(&self) {
         self.inbox.push(&mut Input {
-            stop: true,
+            stop: Some(Instant::now()),
             ..Input::default()
         });
     }
