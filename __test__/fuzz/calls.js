@@ -31,6 +31,9 @@ const NAMED = Object.fromEntries(
   ]),
 );
 
+/** The argument of each method that may be `null`: on all frontends. */
+const EVERYWHERE = { leave: 'sid', isMember: 'sid', getCount: 'serverType' };
+
 /** Whether an array may be accepted there. */
 function takesArray(method, name) {
   const { scope, value } = TABLE[method];
@@ -172,7 +175,8 @@ function namesArgument(watch, what, method, index, value) {
   return (err) => {
     if (!err || err.code !== 'ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT') {
       const isFine =
-        isText(value) || name === 'uid' || (takesArray(method, name) && isArray(value));
+        isText(value) ||
+        (value === null && EVERYWHERE[method] === name) || name === 'uid' || (takesArray(method, name) && isArray(value));
       if (name && !isFine) watch.fail(what, 'was taken');
       return;
     }

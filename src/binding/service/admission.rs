@@ -28,6 +28,10 @@ impl Service {
         let mut lacks_id = false;
         for (name, value) in kind.arguments().names().iter().zip(given).rev() {
             let (given, is_id) = (value.get_type()?, Arguments::is_id(name));
+            if given == ValueType::Function && *name == "opts" {
+                // Options may be left out: it is the callback.
+                return Ok(false);
+            }
             if given == ValueType::Function && (is_id || lacks_id) {
                 if self.admitted(kind, value)?.is_some() {
                     self.refuse(kind, value, &args::misplaced_function(name))?;
