@@ -17,7 +17,7 @@ const { started } = require('../support/service');
 const { until, pause } = require('../support/until');
 
 const TIMEOUT = 'ERR_GLOBAL_CHANNEL_TIMEOUT';
-const LIMIT = 1000;
+const LIMIT = 3000;
 
 /** How long a call may be unanswered: much longer than its deadline, because the machine may be busy. */
 const PATIENCE = 15000;

@@ -228,9 +228,14 @@ class RedisCluster {
 
   /** The replica of a node. */
   async replicaOf(server) {
-    const nodes = await this.nodes();
-    const { id } = nodes.find((each) => each.server === server);
-    return nodes.find(({ primary, flags }) => primary === id && !flags.includes('fail')).server;
+    // While one is being promoted or is reconnecting there may be none.
+    const found = async () => {
+      const nodes = await this.nodes();
+      const { id } = nodes.find((each) => each.server === server);
+      return nodes.find(({ primary, flags }) => primary === id && !flags.includes('fail'));
+    };
+    const replica = await until(found, 'a replica', PATIENCE);
+    return replica.server;
   }
 
   pause(server) {

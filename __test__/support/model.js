@@ -107,12 +107,14 @@ async function step(service, model, calls) {
     const expected = lacks ? UNSUPPORTED : run(model, ...args);
     const isSettled = !isScan || calls.slice(at + 1).every(isRead);
     const isTold = isSettled && !(isCounted && (isCustom || isOld));
-    return { call: JSON.stringify([method, ...args]), answer, expected, isTold };
+    return { call: JSON.stringify([method, ...args]), answer, expected, isTold, isScan };
   });
   // All of them, so that none is under way when the history is shrunk.
   await Promise.allSettled(made.map(({ answer }) => answer));
-  for (const { call, answer, expected, isTold } of made) {
+  for (const { call, answer, expected, isTold, isScan } of made) {
     const { value, code } = await answer;
+    // Pages that are not the last: the server had more keys to go through.
+    if (isScan && value?.cursor) continue;
     if (expected?.code || code || isTold) {
       assert.deepStrictEqual(code ? { code } : sorted(value, text), sorted(expected, text), call);
     }

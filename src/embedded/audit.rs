@@ -53,8 +53,11 @@ fn go_through(rows: &Rows, txn: &RoTxn) -> Result<Result<Totals, String>, lmdb::
         if left.insert(channel.number, channel.count).is_some() {
             return Ok(Err(format!("{key} has the number of another channel")));
         }
-        totals.channels += 1;
-        totals.members += channel.count;
+        // Rows beside those of channels are no members: the index of frontends, leases.
+        if !key.contains('@') {
+            totals.channels += 1;
+            totals.members += channel.count;
+        }
     }
     for number in rows.numbers(txn)? {
         let number = number?;
