@@ -119,9 +119,10 @@ module.exports = function createCustomManager(manager, log, tools) {
       });
     },
     push: () => (token, given, sids, except) => {
-      const isOne = !Array.isArray(given) && !except;
+      // Not given, `exceptChannels` is undefined; 0 and '' are channels.
+      const isOne = !Array.isArray(given) && except === undefined;
       const names = [].concat(given);
-      const all = names.concat(except || []);
+      const all = names.concat(except === undefined ? [] : except);
       // Frontend by frontend.
       const asked = sids.flatMap((sid) => all.map((name) => [name, sid]));
       askAll('getMembersBySid', asked, (lists, errors) =>
