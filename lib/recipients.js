@@ -3,7 +3,7 @@
 // Who gets a push: leaves out single users (`opts.except`, `opts.only`), and combines the lists of several channels of a
 // custom manager. Those of a built-in store are combined in Rust (src/list/union.rs).
 
-const { textOf } = require('./ids');
+const { storedTextOf, textOf } = require('./ids');
 const MemberList = require('./memberList');
 const { placesOf } = require('./places');
 
@@ -84,9 +84,9 @@ function lines(ids) {
 function textsOf(uids) {
   const texts = new Set();
   if (Array.isArray(uids)) {
-    for (const uid of uids) texts.add(textOf(uid) ?? '');
+    for (const uid of uids) texts.add(storedTextOf(uid) ?? '');
   } else if (isGiven(uids)) {
-    texts.add(textOf(uids) ?? '');
+    texts.add(storedTextOf(uids) ?? '');
   }
   return texts;
 }
