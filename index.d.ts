@@ -341,6 +341,8 @@ export type BroadcastCallback = (err: GlobalChannelError | null, failedSids: str
  * ```
  */
 export interface ChannelManager {
+  /** `true` only in an {@link EverywhereChannelManager}. */
+  readonly everywhere?: false;
   /** Called by `start` of the service. Without it, the service starts at once. */
   start?(cb: (err?: any) => void): void | PromiseLike<unknown>;
   /** Called by `stop`, after the calls under way were answered or 1 s has passed. */
@@ -368,7 +370,10 @@ export interface ChannelManager {
     sid: any,
     cb: (err: any, count?: number) => void,
   ): void | PromiseLike<number | void>;
-  /** Counts the members on all frontends; called for `getCount(name, null)` only, which is refused without it. */
+  /**
+   * Counts the members on all frontends; called for `getCount(name, null)` only, of an {@link EverywhereChannelManager},
+   * which is refused without it.
+   */
   getCount?(
     name: any,
     serverType: null,
@@ -376,7 +381,7 @@ export interface ChannelManager {
   ): void | PromiseLike<number | void>;
   /**
    * Tells whether a user is a member. If it is left out, the members of `getMembersBySid` are searched. With `sid` `null`,
-   * which is refused without this method, on all frontends.
+   * in an {@link EverywhereChannelManager} only, on all frontends; that is refused without this method.
    */
   isMember?(
     name: any,
@@ -411,11 +416,26 @@ export interface ChannelManager {
     members: any,
     cb: (err: any, count?: number) => void,
   ): void | PromiseLike<unknown>;
-  /**
-   * Removes the channel on all frontends. A method that declares three parameters is called as `(name, opts, cb)` for
-   * {@link DestroyOptions.everywhere}, which is refused otherwise.
-   */
+  /** Removes the channel on all frontends. */
   destroyChannel(name: any, cb: (err?: any) => void): void | PromiseLike<unknown>;
+}
+
+/**
+ * A custom store that takes calls on all frontends that it knows, also those that are gone: `leave` and `isMember` with
+ * `null` for `sid`, `getCount` with `null` for a type, `destroyChannel` with {@link DestroyOptions.everywhere}. Other
+ * managers are not called for them: the call fails with `ERR_GLOBAL_CHANNEL_UNSUPPORTED`.
+ */
+export interface EverywhereChannelManager extends Omit<
+  ChannelManager,
+  'everywhere' | 'destroyChannel'
+> {
+  readonly everywhere: true;
+  /** Removes the channel on all frontends of the app; with `everywhere` on all that the store knows. */
+  destroyChannel(
+    name: any,
+    opts: { everywhere: boolean },
+    cb: (err?: any) => void,
+  ): void | PromiseLike<unknown>;
 }
 
 /**
@@ -424,8 +444,12 @@ export interface ChannelManager {
  */
 export type ChannelManagerOption =
   | ChannelManager
-  | ((app: any, opts: GlobalChannelOptions) => ChannelManager | undefined | void)
-  | (new (app: any, opts: GlobalChannelOptions) => ChannelManager);
+  | EverywhereChannelManager
+  | ((
+      app: any,
+      opts: GlobalChannelOptions,
+    ) => ChannelManager | EverywhereChannelManager | undefined | void)
+  | (new (app: any, opts: GlobalChannelOptions) => ChannelManager | EverywhereChannelManager);
 
 /**
  * `true` or `false`, or the text of one as in a configuration file or the environment, in any case; an empty text means
@@ -1312,6 +1336,7 @@ export class GlobalChannel {
   /** The custom manager, or a description of the built-in store: of Redis, or of an embedded store with its folder. */
   readonly manager:
     | ChannelManager
+    | EverywhereChannelManager
     | { readonly prefix: string; readonly db: number | string }
     | { readonly prefix: string; readonly path: string };
 

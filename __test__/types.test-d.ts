@@ -11,6 +11,7 @@ import type {
   Channel,
   ChannelManager,
   ChannelManagerOption,
+  EverywhereChannelManager,
   ChannelPromises,
   GlobalChannelError,
   GlobalChannelErrorCode,
@@ -594,6 +595,29 @@ class NoList extends Async implements ChannelManager {
   }
 }
 use(NoList);
+class Everywhere implements EverywhereChannelManager {
+  readonly everywhere = true;
+  async add(_name: string, _uid: string, _sid: string) {}
+  async leave(_name: string, _uid: string, _sid: string | null) {}
+  async getMembersBySid(_name: string, _sid: string) {
+    return ['alice'];
+  }
+  async destroyChannel(_name: string, { everywhere }: { everywhere: boolean }) {
+    use(everywhere);
+  }
+}
+use(new GlobalChannel(app, { channelManager: Everywhere }));
+use(new GlobalChannel(app, { channelManager: new Everywhere() }));
+use(new GlobalChannel(app, { channelManager: () => new Everywhere() }));
+class NotSaid extends Async {
+  async destroyChannel(_name: string, opts?: { everywhere: boolean }) {
+    use(opts);
+  }
+  readonly everywhere = true;
+}
+// @ts-expect-error: one with everywhere: true is an EverywhereChannelManager
+const notSaid: ChannelManager = new NotSaid();
+use(notSaid);
 const managers: ChannelManagerOption[] = [
   new Memory(app, {}),
   new WithLifeCycle(app, {}),

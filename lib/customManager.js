@@ -73,18 +73,29 @@ module.exports = function createCustomManager(manager, log, tools) {
 
   /** Executes a method, by its scope (src/binding/methods.rs). */
   const SCOPES = {
-    member: (method) => (methods[method].value ? ofMember(method) : callEach(method)),
+    // With `null` for the sid on all frontends; but none is added there.
+    member: (method) => {
+      const here = methods[method].value ? call(method) : callEach(method);
+      return method === 'add'
+        ? here
+        : (token, name, uid, sid) => {
+            if (sid === null) everywhere(method, here)(token, name, uid, sid);
+            else here(token, name, uid, sid);
+          };
+    },
     frontend: call,
     frontends: (method) => (token, names, opts) => {
-      if (opts === undefined) callEach(method)(token, names);
-      else everywhere(method, 3)(token, names, opts);
+      const each = callEach(method);
+      if (opts !== undefined) everywhere(method, each)(token, names, opts);
+      else if (manager.everywhere === true) each(token, names, { everywhere: false });
+      else each(token, names);
     },
     many: only,
     memberPage: call,
     channelPage: only,
     servers: (method) => (token, name, sids) => {
       if (sids === null) {
-        everywhere(method, 0)(token, name, sids);
+        everywhere(method, call(method))(token, name, sids);
         return;
       }
       const { value, shape } = methods[method];
@@ -108,9 +119,10 @@ module.exports = function createCustomManager(manager, log, tools) {
       });
     },
     push: () => (token, given, sids, except) => {
-      const isOne = !Array.isArray(given) && !except;
+      // Not given, `exceptChannels` is undefined; 0 and '' are channels.
+      const isOne = !Array.isArray(given) && except === undefined;
       const names = [].concat(given);
-      const all = names.concat(except || []);
+      const all = names.concat(except === undefined ? [] : except);
       // Frontend by frontend.
       const asked = sids.flatMap((sid) => all.map((name) => [name, sid]));
       askAll('getMembersBySid', asked, (lists, errors) =>
@@ -161,27 +173,33 @@ module.exports = function createCustomManager(manager, log, tools) {
     };
   }
 
-  /** Asks about a user on one frontend, or with `null` on all. */
-  function ofMember(method) {
-    return (token, name, uid, sid) => {
-      if (sid === null) everywhere(method, 0)(token, name, uid, sid);
-      else call(method)(token, name, uid, sid);
+  /**
+   * Passes a call on all frontends to `execute`. The manager must say that it takes them: one that was written for 0.0.7
+   * would take `null` for a server id, and answer that it was done.
+   */
+  function everywhere(method, execute) {
+    return (token, ...args) => {
+      if (manager.everywhere === true) {
+        owned(method, execute)(token, ...args);
+      } else {
+        const what = `which ${method} on all frontends needs`;
+        deny(token, method, `channelManager has no everywhere: true, ${what}`);
+      }
     };
   }
 
-  /**
-   * Calls a method on all frontends, which no older method of a manager can replace. It must have the method, with so
-   * many declared arguments: one that takes fewer takes the options for its callback.
-   */
-  function everywhere(method, declared) {
+  /** Passes a call to `execute` if the manager has the method, which no other one of it can replace. */
+  function owned(method, execute) {
     return (token, ...args) => {
-      const found = manager[method];
-      if (typeof found === 'function' && found.length >= declared) {
-        one(method, args, (answer) => settle(token, answer));
-      } else {
-        settle(token, [failure(failures.UNSUPPORTED, undefined, method), undefined]);
-      }
+      if (typeof manager[method] === 'function') execute(token, ...args);
+      else deny(token, method, `channelManager has no method ${method}`);
     };
+  }
+
+  /** Answers a call that the manager does not take. */
+  function deny(token, method, why) {
+    const err = failure(failures.UNSUPPORTED, undefined, why);
+    settle(token, methods[method].shape === shapes.PLAIN ? [err] : [err, undefined]);
   }
 
   /** Looks at the server id that the app has given. */
@@ -194,13 +212,7 @@ module.exports = function createCustomManager(manager, log, tools) {
 
   /** Calls a method that no other one of a manager can replace. */
   function only(method) {
-    return (token, ...args) => {
-      if (typeof manager[method] === 'function') {
-        one(method, args, (answer) => settle(token, answer));
-      } else {
-        settle(token, [failure(failures.UNSUPPORTED, undefined, method), undefined]);
-      }
-    };
+    return owned(method, (token, ...args) => one(method, args, (answer) => settle(token, answer)));
   }
 
   /** Calls a method for each channel: for a manager a name is one name. */

@@ -9,11 +9,10 @@ const createCustomManager = require('./customManager');
 const createDelivery = require('./delivery');
 const createEarly = require('./early');
 const offerFanOut = require('./fanOut/offer');
-const { textOf } = require('./ids');
 const createLogger = require('./logger');
 const createAsk = require('./optionFunctions');
 const { copy } = require('./realm');
-const { isSelective, recipients } = require('./recipients');
+const { prepare, prepareOwn } = require('./recipients');
 const createRpcNoDelay = require('./rpcNoDelay');
 const createServers = require('./servers');
 const protectSessionMap = require('./sessionMap');
@@ -68,14 +67,16 @@ module.exports = function attach(channel, app, opts = {}, tools) {
     ...createServers(app),
     ...answers,
     ...createEarly(channel, tools.failed),
-    isSelective,
-    hold: (at, sids, route, msg, opts, callback, name) => {
-      const list = listName(name, opts);
-      answers.calls[at] = makePush('channels', sids, route, msg, opts, callback, list);
+    prepare,
+    prepareOwn,
+    // These run no code of the app: a call that it makes would get the same number. delivery.js adds fields to a push.
+    hold: (at, sids, route, msg, opts, callback, name, selection) => {
+      const isBroadcast = false;
+      answers.calls[at] = { sids, route, msg, opts, selection, callback, name, isBroadcast };
     },
-    holdOwn: (at, seq, sids, route, msg, opts, callback, uids, isSought) => {
-      const kind = uids === null ? 'broadcast' : 'uids';
-      const push = makePush(kind, sids, route, msg, opts, callback, undefined);
+    holdOwn: (at, seq, sids, route, msg, opts, callback, uids, isSought, selection) => {
+      const [name, isBroadcast] = [undefined, uids === null];
+      const push = { sids, route, msg, opts, selection, callback, name, isBroadcast };
       answers.calls[at] = push;
       // A frontend sends a message once for each time that it is given the uid.
       const users = uids && [...new Set(uids)];
@@ -124,28 +125,3 @@ module.exports = function attach(channel, app, opts = {}, tools) {
   // A property by which the addon finds the host: Node-API has no registered symbols before version 9.
   Object.defineProperty(channel, '_host', { value: host });
 };
-
-/** Makes a push of a kind; delivery.js adds fields of its own to it. */
-function makePush(kind, sids, route, msg, opts, callback, name) {
-  const { userOptions, selection } = recipients(kind, opts);
-  const isBroadcast = kind === 'broadcast';
-  return { sids, route, msg, opts: userOptions, selection, callback, name, isBroadcast };
-}
-
-/**
- * Returns the name under which lists/ keeps the list of a push: the channel's, or one for several channels. Two lists of
- * one name are told apart by their uids, so it need not be unique.
- */
-function listName(name, opts) {
-  const without = opts?.exceptChannels;
-  if (!Array.isArray(name) && (without === undefined || without === null)) {
-    return name;
-  }
-  return `${lines(name)}\n${lines(without)}`;
-}
-
-function lines(ids) {
-  let text = '';
-  for (const id of Array.isArray(ids) ? ids : [ids]) text += `${textOf(id)}\n`;
-  return text;
-}

@@ -6,6 +6,15 @@
 /** The length to which the message of an error is shown. */
 const MOST = 100;
 
+/** Half of a surrogate pair: the store keeps U+FFFD in its place. */
+const SURROGATE = /[\ud800-\udfff]/;
+
+/** Returns the text of an id as the store gives it back; undefined for a value that is none. */
+function storedTextOf(value) {
+  const text = textOf(value);
+  return text !== undefined && SURROGATE.test(text) ? Buffer.from(text).toString() : text;
+}
+
 /** Returns the text of a value that is accepted as an id, else undefined. Never throws. */
 function textOf(value) {
   switch (typeof value) {
@@ -86,4 +95,4 @@ function reason(err) {
   }
 }
 
-module.exports = { readObject, textOf };
+module.exports = { readObject, storedTextOf, textOf };

@@ -3,7 +3,7 @@
 // Who gets a push: leaves out single users (`opts.except`, `opts.only`), and combines the lists of several channels of a
 // custom manager. Those of a built-in store are combined in Rust (src/list/union.rs).
 
-const { textOf } = require('./ids');
+const { storedTextOf, textOf } = require('./ids');
 const MemberList = require('./memberList');
 const { placesOf } = require('./places');
 
@@ -16,40 +16,31 @@ const FEW = 16;
  */
 const OWN = {
   channels: ({ except, only, exceptChannels, sids, ...rest }) => ({
-    except,
-    only,
+    own: { except, only, exceptChannels, sids },
     rest,
-    isGiven: isSelective({ except, only, exceptChannels, sids }),
   }),
-  uids: ({ except, only, sid, ...rest }) => ({
-    except,
-    only,
-    rest,
-    isGiven: [except, only, sid].some(isGiven),
-  }),
-  broadcast: ({ sids, ...rest }) => ({ rest, isGiven: isGiven(sids) }),
+  uids: ({ except, only, sid, ...rest }) => ({ own: { except, only, sid }, rest }),
+  broadcast: ({ sids, ...rest }) => ({ own: { sids }, rest }),
 };
 
 /**
- * Returns `{userOptions, selection}` for the options of a push of this kind. `selection` is `{texts, isOnly}`: a Set of the
- * texts of the only users who get it, or of those who do not; undefined if all get it.
+ * Takes the service's own options of a push to channels: `{except, only, exceptChannels, sids, userOptions, selection,
+ * list}`, where `list` is the name of its list; undefined if it has none, and is to one channel. Runs getters of the app,
+ * and so must come before the push has its number.
  */
-function recipients(kind, opts) {
-  if (typeof opts !== 'object' || opts === null) {
-    return { userOptions: opts, selection: undefined };
-  }
-  const own = OWN[kind](opts);
-  if (!own.isGiven) {
-    return { userOptions: opts, selection: undefined };
-  }
-  const { except, only, rest } = own;
-  if (isGiven(only)) {
-    const texts = textsOf(only);
-    for (const text of textsOf(except)) texts.delete(text);
-    return { userOptions: rest, selection: { texts, isOnly: true } };
-  }
-  const selection = isGiven(except) ? { texts: textsOf(except), isOnly: false } : undefined;
-  return { userOptions: rest, selection };
+function prepare(opts, name) {
+  const isMany = Array.isArray(name);
+  const taken = isObject(opts) && isSelective(opts) ? take('channels', opts) : undefined;
+  if (!taken && !isMany) return undefined;
+  const own = taken || { userOptions: opts, selection: undefined };
+  own.list = isMany || isGiven(own.exceptChannels) ? listName(name, own.exceptChannels) : name;
+  return own;
+}
+
+/** The same of a push to users or to all sessions, which has no list. */
+function prepareOwn(opts, isBroadcast) {
+  const taken = take(isBroadcast ? 'broadcast' : 'uids', opts);
+  return [taken.except, taken.only, taken.sid, taken.sids].some(isGiven) ? taken : undefined;
 }
 
 /** Returns whether the options of a push to channels have any of the service's own. */
@@ -57,13 +48,45 @@ function isSelective({ except, only, exceptChannels, sids }) {
   return isGiven(except) || isGiven(only) || isGiven(exceptChannels) || isGiven(sids);
 }
 
+/**
+ * Takes the service's own options. `selection` is `{texts, isOnly}`: a Set of the texts of the only users who get it, or of
+ * those who do not; undefined if all get it.
+ */
+function take(kind, opts) {
+  const { own, rest } = OWN[kind](opts);
+  return { ...own, userOptions: rest, selection: selectionOf(own) };
+}
+
+function selectionOf({ except, only }) {
+  if (isGiven(only)) {
+    const texts = textsOf(only);
+    for (const text of textsOf(except)) texts.delete(text);
+    return { texts, isOnly: true };
+  }
+  return isGiven(except) ? { texts: textsOf(except), isOnly: false } : undefined;
+}
+
+/**
+ * Returns the name under which lists/ keeps the list of a push to several channels, or without some. Two lists of one name
+ * are told apart by their uids, so it need not be unique.
+ */
+function listName(name, without) {
+  return `${lines(name)}\n${lines(without)}`;
+}
+
+function lines(ids) {
+  let text = '';
+  for (const id of Array.isArray(ids) ? ids : [ids]) text += `${textOf(id)}\n`;
+  return text;
+}
+
 /** Returns the texts of one uid, or of several; the addon has accepted them. */
 function textsOf(uids) {
   const texts = new Set();
   if (Array.isArray(uids)) {
-    for (const uid of uids) texts.add(textOf(uid) ?? '');
+    for (const uid of uids) texts.add(storedTextOf(uid) ?? '');
   } else if (isGiven(uids)) {
-    texts.add(textOf(uids) ?? '');
+    texts.add(storedTextOf(uids) ?? '');
   }
   return texts;
 }
@@ -121,6 +144,10 @@ function isGiven(value) {
   return value !== undefined && value !== null;
 }
 
+function isObject(value) {
+  return typeof value === 'object' && value !== null;
+}
+
 /** Returns the members of `lists` that are in none of `excepted`, each once. */
 function unite(lists, excepted) {
   const seen = new Set();
@@ -138,4 +165,4 @@ function unite(lists, excepted) {
   return members;
 }
 
-module.exports = { isSelective, lengthOf, recipients, select, selectedOf, uidsOf, unite };
+module.exports = { lengthOf, prepare, prepareOwn, select, selectedOf, uidsOf, unite };

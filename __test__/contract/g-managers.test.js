@@ -84,6 +84,28 @@ describe('G custom managers', () => {
     assert.ok(app.rpcCalls[0].msg.args[2][0] === member);
   });
 
+  ours('G02 exceptChannels that is 0, an empty text or false is a channel', async () => {
+    for (const except of [0, '', false]) {
+      const app = createApp();
+      const manager = recordingManager();
+      const lists = new Map([
+        ['n', ['u', 'v']],
+        [except, ['u']],
+      ]);
+      manager.getMembersBySid = (name, sid, cb) => cb(null, sid === 's1' ? lists.get(name) : []);
+      const service = await startedWith(manager, {}, app);
+      const push = (opts) => ok(service, 'pushMessage', 'connector', 'r', {}, 'n', opts);
+      await push({ exceptChannels: except });
+      await push({ exceptChannels: [except] });
+      await push({ exceptChannels: null });
+      assert.deepStrictEqual(pushed(app), [
+        ['s1', ['v']],
+        ['s1', ['v']],
+        ['s1', ['u', 'v']],
+      ]);
+    }
+  });
+
   same('G03 G04 factory: called with app and opts, this is opts, in the constructor', () => {
     const app = createApp();
     const seen = [];

@@ -7,7 +7,7 @@
 
 const assert = require('node:assert');
 const { createApp, pushed } = require('../support/app');
-const { call, ok, OTHERS } = require('../support/call');
+const { call, invoke, ok, OTHERS } = require('../support/call');
 const { stores, ours } = require('../support/rows');
 const { create, started } = require('../support/service');
 
@@ -48,6 +48,53 @@ stores('H pushes to channels', (ctx) => {
       app.rpcCalls.length = 0;
       await ok(service, 'pushMessage', 'connector', 'r', {}, names, opts);
       assert.deepStrictEqual(pushed(app), [['s1', uids]]);
+    }
+  });
+
+  ours('H18 what is run while the options are read may make calls of its own', async () => {
+    const app = createApp();
+    const service = await started(ctx.store, {}, app);
+    await ok(service, 'add', ['a', 'b'], ['u', 'v'], 's1');
+    const made = [];
+    const add = () => made.push(invoke(service, 'add', 'c', `w${made.length}`, 's2'));
+    const calling = (text) => ({ toString: () => (add(), text) });
+    const options = (own) => ({
+      ...own,
+      get except() {
+        add();
+        return ['x', calling('u')];
+      },
+      get filter() {
+        add();
+        return 1;
+      },
+    });
+    const pushes = [
+      ['pushMessage', 'connector', 'r', {}, 'a', options()],
+      ['pushMessage', 'connector', 'r', {}, calling('a'), options()],
+      ['pushMessage', 'connector', 'r', {}, ['a', calling('b')], options()],
+      ['pushMessage', 'connector', 'r', {}, ['a', calling('b')], { filter: 1, except: 'u' }],
+      ['pushMessage', 'connector', 'r', {}, 'a', options({ exceptChannels: calling('none') })],
+      ['pushMessageByUids', 'connector', 'r', {}, ['u', 'v'], options({ sid: calling('s1') })],
+      ['broadcast', 'connector', 'r', {}, options({ sids: [calling('s1')] })],
+    ];
+    for (const args of pushes) {
+      const before = made.length;
+      app.rpcCalls.length = 0;
+      const push = invoke(service, ...args);
+      await push.done;
+      await Promise.all(made.map(({ done }) => done));
+      assert.deepStrictEqual(push.args, [null, []]);
+      assert.deepStrictEqual(
+        [push, ...made].map(({ n, err }) => [n, err]),
+        [push, ...made].map(() => [1, null]),
+      );
+      assert.ok(made.length > before, 'calls were made');
+      const [{ sid, msg }] = app.rpcCalls;
+      const isBroadcast = args[0] === 'broadcast';
+      assert.deepStrictEqual([sid, msg.args[2]], ['s1', isBroadcast ? msg.args[2] : ['v']]);
+      const expected = made.map((_, i) => `w${i}`).sort();
+      assert.deepStrictEqual((await ok(service, 'getMembersBySid', 'c', 's2')).sort(), expected);
     }
   });
 

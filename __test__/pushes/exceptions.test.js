@@ -150,6 +150,14 @@ stores('H exceptions from long lists', (ctx) => {
     }
   });
 
+  ours('H37 a lone surrogate in a uid is the character that the store keeps for it', async () => {
+    await start();
+    await ok(service, 'add', 'n', 'x\ud800', 's1');
+    members.s1.push('x\ufffd');
+    await push({ except: 'x\ud800' }, (uid) => uid !== 'x\ufffd');
+    await push({ only: ['x\ud800'] }, (uid) => uid === 'x\ufffd');
+  });
+
   ours('H34 an uid that is in a list twice, since its bytes are not UTF-8', async () => {
     await start();
     const bytes = [Buffer.from([0xff]), Buffer.from([0xfe])];

@@ -226,6 +226,23 @@ stores('S who is online', (ctx) => {
     assert.deepStrictEqual(await ok(service, 'getOnline', { cursor }), { uids: [], cursor: null });
   });
 
+  ours('S17 questions of one tick do not change the answers of one another', async () => {
+    const { service, become } = await open();
+    // Many: the store gives them in an order of its own.
+    const sids = Array.from({ length: 10 }, (_, i) => `f${(i * 7) % 10}`);
+    for (const sid of sids) (await startFrontend(ctx.store, sid)).login(`on-${sid}`);
+    for (const sid of sids) await become(`on-${sid}`, sid);
+    const uids = sids.map((sid) => `on-${sid}`);
+    const [places, { uids: first }, online] = await Promise.all([
+      ok(service, 'getSidsByUid', uids),
+      ok(service, 'getOnline', { limit: 100 }),
+      ok(service, 'isOnline', uids),
+    ]);
+    assert.deepStrictEqual(places, Object.fromEntries(sids.map((sid) => [`on-${sid}`, [sid]])));
+    assert.deepStrictEqual(first, [...uids].sort());
+    assert.deepStrictEqual(online, Object.fromEntries(uids.map((uid) => [uid, true])));
+  });
+
   ours('S10 arguments that are none of the kind are refused by name', async () => {
     const { service } = await open();
     const refused = async (method, ...args) => {

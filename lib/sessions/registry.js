@@ -31,7 +31,7 @@ module.exports = function createRegistry(store) {
     },
     /** `from` and `inner` are the parts of a cursor: a frontend, and the cursor of its own page, or empty. */
     async getOnline(from, inner, limit, match) {
-      const sids = (await live()).sort();
+      const sids = await live();
       const isFirst = from === null || from === undefined;
       let at = isFirst ? 0 : sids.findIndex((sid) => sid >= from);
       let cursor = sids[at] === from ? inner : null;
@@ -63,11 +63,12 @@ module.exports = function createRegistry(store) {
     return { lists: sids.map((sid) => lists.get(sid)), offline };
   }
 
-  /** Returns the ids of the frontends whose leases have not expired. */
+  /** Returns the ids of the frontends whose leases have not expired, in order. All questions of a tick share the array. */
   function live() {
     if (!reading) {
       reading = store.leases().then((leases) => {
-        return leases.filter(({ ttl }) => ttl > 0).map(({ sid }) => sid);
+        const sids = leases.filter(({ ttl }) => ttl > 0).map(({ sid }) => sid);
+        return Object.freeze(sids.sort());
       });
       // Those of a later tick read again: a lease may have been claimed meanwhile.
       setImmediate(() => {

@@ -4,11 +4,8 @@
 // uid of an unbind is gone by then, so it is kept by session id. `reread` compares with the framework's own list, so that
 // an event that did not come is made up for.
 
-const { textOf } = require('../ids');
+const { storedTextOf } = require('../ids');
 const harmless = require('../harmless');
-
-/** Half of a surrogate pair: the store keeps U+FFFD in its place. */
-const SURROGATE = /[\ud800-\udfff]/;
 
 /**
  * Makes `{start, stop, reread, has, uids, counts}`. `changed(uid)` is called when the first session of a user was bound
@@ -65,9 +62,8 @@ module.exports = function createTracker(app, { longestUid, changed, refused }) {
 
   /** Returns the text of a uid as the store gives it back; undefined if it takes none. */
   function stored(uid) {
-    const text = textOf(uid);
-    if (text === undefined) return undefined;
-    const whole = SURROGATE.test(text) ? Buffer.from(text).toString() : text;
+    const whole = storedTextOf(uid);
+    if (whole === undefined) return undefined;
     if (whole.length * 3 > longestUid && Buffer.byteLength(whole) > longestUid) {
       refused(whole);
       return undefined;

@@ -27,11 +27,15 @@ pub struct Host {
     places: Cell<u64>,
     /// `(first)`: doubles the room for calls; `first` is the number of the oldest.
     room: Ref,
-    /// `(opts) => boolean`: whether the options of a push to channels are about who gets it.
-    is_selective: Ref,
-    /// `(at, sids, route, msg, opts, callback, name)`: puts a push at that place in `calls`.
+    /// `(opts, name) => own`: what the service takes of the options of a push to channels, with the name of its list;
+    /// `undefined` if there is nothing. This one and `prepare_own` may run the app's getters, those that hold a call run
+    /// none.
+    prepare: Ref,
+    /// `(opts, isBroadcast) => own`: the same of a push to users, or to all sessions.
+    prepare_own: Ref,
+    /// `(at, sids, route, msg, opts, callback, name, selection)`: puts a push at that place in `calls`.
     hold: Ref,
-    /// `(at, seq, sids, route, msg, opts, callback, uids | null, isSought)`: the same for a push to users, or to all
+    /// `(at, seq, sids, route, msg, opts, callback, uids | null, isSought, selection)`: the same for a push to users, or to all
     /// sessions, whose lists are known; with `isSought`, to users who may be on any of `sids`.
     hold_own: Ref,
     /// `(at, sids, callback, names)`: puts a call that is answered by frontend there; without `names` it is about one
@@ -123,7 +127,8 @@ impl Host {
             places: Cell::new(calls.get_array_length()?.into()),
             calls: Held::new(env, &calls)?,
             room: function("room")?,
-            is_selective: function("isSelective")?,
+            prepare: function("prepare")?,
+            prepare_own: function("prepareOwn")?,
             hold: function("hold")?,
             hold_own: function("holdOwn")?,
             hold_groups: function("holdGroups")?,
@@ -206,10 +211,26 @@ impl Host {
         Ok(())
     }
 
-    /// Returns whether the options of a push to channels are about who gets it.
-    pub fn is_selective(&self, env: &Env, opts: &Object) -> napi::Result<bool> {
-        let args = Args::new().with(env, opts.to_unknown())?;
-        get(self.is_selective.call(env, args)?)
+    /// Takes the service's own options of a push to channels; `None` if there are none. May run getters of the app.
+    pub fn prepare(
+        &self,
+        env: &Env,
+        opts: &Unknown,
+        name: &Unknown,
+    ) -> napi::Result<Option<Object<'static>>> {
+        let args = Args::new().with(env, *opts)?.with(env, *name)?;
+        get(self.prepare.call(env, args)?)
+    }
+
+    /// The same of a push to users, or to all sessions.
+    pub fn prepare_own(
+        &self,
+        env: &Env,
+        opts: &Unknown,
+        is_broadcast: bool,
+    ) -> napi::Result<Option<Object<'static>>> {
+        let args = Args::new().with(env, *opts)?.with(env, is_broadcast)?;
+        get(self.prepare_own.call(env, args)?)
     }
 
     /// Holds the callback of call `seq` until it is answered.
@@ -217,19 +238,21 @@ impl Host {
         self.calls.get(env)?.set_element(self.place(seq), *callback)
     }
 
-    /// Holds the push `seq`: route, msg, opts, callback and the channel's name.
+    /// Holds the push `seq`: route, msg, opts, callback and the name of its list.
     pub fn hold_push(
         &self,
         env: &Env,
         seq: u64,
         servers: &Servers,
         values: [Unknown; 5],
+        selection: Option<Unknown>,
     ) -> napi::Result<()> {
         let args = Args::new()
             .with(env, self.place(seq))?
             .with(env, servers.array.get(env)?)?;
         let args = values
             .into_iter()
+            .chain(selection)
             .try_fold(args, |args, value| args.with(env, value))?;
         self.hold.call(env, args).map(drop)
     }
@@ -276,6 +299,7 @@ impl Host {
         values: [Unknown; 4],
         uids: Option<Vec<String>>,
         is_sought: bool,
+        selection: Option<Unknown>,
     ) -> napi::Result<()> {
         let args = Args::new()
             .with(env, self.place(seq))?
@@ -285,6 +309,7 @@ impl Host {
             .into_iter()
             .try_fold(args, |args, value| args.with(env, value))?;
         let args = args.with(env, uids)?.with(env, is_sought)?;
+        let args = args.with(env, selection)?;
         self.hold_own.call(env, args).map(drop)
     }
 

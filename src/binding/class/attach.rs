@@ -157,7 +157,7 @@ shared! {
         Stopped = "STOPPED",
         /// No frontend took a push.
         Push = "PUSH",
-        /// A method that a custom manager lacks.
+        /// A call that a custom manager does not take.
         Unsupported = "UNSUPPORTED",
     }
 }
@@ -176,10 +176,7 @@ fn failure(call: &FunctionCallContext) -> napi::Result<Return> {
         Some((Failure::Answer, _)) => Error::Store(call.get::<String>(2)?.into()),
         Some((Failure::Internal, _)) => Error::Internal(call.get(2)?),
         Some((Failure::Stopped, _)) => Error::Stopped,
-        Some((Failure::Unsupported, _)) => {
-            let method: String = call.get(2)?;
-            Error::Unsupported(format!("channelManager has no method {method}"))
-        }
+        Some((Failure::Unsupported, _)) => Error::Unsupported(call.get(2)?),
         Some((Failure::Push, _)) => Error::PushFailed(call.get::<Option<String>>(2)?),
         None => Error::Internal("a failure without a name".to_owned()),
     };

@@ -32,7 +32,7 @@ impl Service {
         let Some((host, servers)) = self.servers(kind, cb, server_type)? else {
             return Ok(());
         };
-        let options = match push_options::read(&self.env, &host, &opts)? {
+        let options = match push_options::read(&self.env, &host, &opts, &name)? {
             Ok(options) => options,
             Err(error) => return self.refuse(kind, cb, &error),
         };
@@ -44,10 +44,20 @@ impl Service {
         if servers.ids.is_empty() {
             return self.answer_nobody(&host, kind, cb);
         }
+        let push_options::Held {
+            user_options,
+            selection,
+        } = options.held;
         let hold = |name| {
-            let values = [route, msg, opts, callback, name];
+            let values = [
+                route,
+                msg,
+                user_options,
+                callback,
+                options.list.unwrap_or(name),
+            ];
             let (host, servers) = (&host, &servers);
-            move |seq| host.hold_push(&self.env, seq, servers, values)
+            move |seq| host.hold_push(&self.env, seq, servers, values, selection)
         };
         let is_plain = options.without.is_empty() && !name.is_array()?;
         if host.is_custom() {
@@ -131,7 +141,8 @@ impl Service {
         uids: Unknown,
         values: [Unknown; 4],
     ) -> napi::Result<()> {
-        let [.., opts, cb] = &values;
+        let [route, msg, opts, callback] = values;
+        let cb = &callback;
         let Some(host) = self.admitted(kind, cb)? else {
             return Ok(());
         };
@@ -140,23 +151,29 @@ impl Service {
         }
         let read = match (
             args::texts(&uids, "uids")?,
-            push_options::sid(&self.env, opts)?,
+            push_options::sid(&self.env, &host, &opts)?,
         ) {
-            (Ok(uids), Ok(Some(sid))) => Ok((uids, sid)),
-            (Ok(uids), Ok(None)) => match self.check_registry("pushMessageByUids without opts.sid")
-            {
-                Ok(()) => return self.push_to_online(kind, server_type, uids, values),
-                Err(error) => Err(error),
-            },
+            (Ok(uids), Ok((held, sid))) => {
+                let without = "pushMessageByUids without opts.sid";
+                let checked = sid.map_or_else(
+                    || self.check_registry(without).map(|()| None),
+                    |sid| Ok(Some(sid)),
+                );
+                checked.map(|sid| (uids, held, sid))
+            }
             (Err(error), _) | (_, Err(error)) => Err(error),
         };
-        let (uids, sid) = match read {
+        let (uids, held, sid) = match read {
             Ok(read) => read,
             Err(error) => return self.refuse(kind, cb, &error),
         };
+        let values = [route, msg, held.user_options, callback];
+        let Some(sid) = sid else {
+            return self.push_to_online(kind, server_type, uids, values, held.selection);
+        };
         self.note_sid(&sid);
         let servers = Servers::new(&self.env, vec![sid])?;
-        self.push_in_turn(&host, kind, &servers, Some(uids), values)?;
+        self.push_in_turn(&host, kind, &servers, Some(uids), values, held.selection)?;
         self.meet_new_sids(&host)
     }
 
@@ -167,6 +184,7 @@ impl Service {
         server_type: &Unknown,
         uids: Vec<String>,
         values: [Unknown; 4],
+        selection: Option<Unknown>,
     ) -> napi::Result<()> {
         let [.., cb] = &values;
         if let Err(error) = self.check_uids(&uids) {
@@ -175,7 +193,17 @@ impl Service {
         let Some((host, servers)) = self.servers(kind, cb, server_type)? else {
             return Ok(());
         };
-        let hold = |seq| host.hold_own_push(&self.env, seq, &servers, values, Some(uids), true);
+        let hold = |seq| {
+            host.hold_own_push(
+                &self.env,
+                seq,
+                &servers,
+                values,
+                Some(uids),
+                true,
+                selection,
+            )
+        };
         self.take_call(&host, kind, hold).map(drop)
     }
 
@@ -186,16 +214,18 @@ impl Service {
         server_type: &Unknown,
         values: [Unknown; 4],
     ) -> napi::Result<()> {
-        let [.., opts, cb] = &values;
+        let [route, msg, opts, callback] = values;
+        let cb = &callback;
         let Some((host, servers)) = self.servers(kind, cb, server_type)? else {
             return Ok(());
         };
-        let sids = match push_options::sids(&self.env, opts)? {
-            Ok(sids) => sids,
+        let (held, sids) = match push_options::sids(&self.env, &host, &opts)? {
+            Ok(read) => read,
             Err(error) => return self.refuse(kind, cb, &error),
         };
         let servers = servers.among(&self.env, sids.as_deref())?;
-        self.push_in_turn(&host, kind, &servers, None, values)
+        let values = [route, msg, held.user_options, callback];
+        self.push_in_turn(&host, kind, &servers, None, values, held.selection)
     }
 
     /// Takes a push that needs nothing from the store; its turn comes after all calls before it.
@@ -206,6 +236,7 @@ impl Service {
         servers: &Servers,
         uids: Option<Vec<String>>,
         values: [Unknown; 4],
+        selection: Option<Unknown>,
     ) -> napi::Result<()> {
         let [.., cb] = &values;
         // Reading an object may have run a getter.
@@ -213,7 +244,7 @@ impl Service {
             return Ok(());
         }
         let seq = self.take_call(host, kind, |seq| {
-            host.hold_own_push(&self.env, seq, servers, values, uids, false)
+            host.hold_own_push(&self.env, seq, servers, values, uids, false, selection)
         })?;
         self.calls.borrow_mut().settle(seq, Outcome::Own);
         self.nudge();

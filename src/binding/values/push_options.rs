@@ -14,9 +14,19 @@ use crate::{
     error::Error,
 };
 
+/// What a push holds of its options.
+pub struct Held<'env> {
+    /// The options for the push schedulers.
+    pub user_options: Unknown<'env>,
+    /// The users who get it, or do not, for `lib/recipients.js`; `None` without options about that.
+    pub selection: Option<Unknown<'env>>,
+}
+
 /// The options of a push to channels.
-#[derive(Default)]
 pub struct PushOptions<'env> {
+    pub held: Held<'env>,
+    /// The name of its list, if that is not the name of the channel.
+    pub list: Option<Unknown<'env>>,
     /// `exceptChannels`: channels whose members are left out.
     pub without: Vec<String>,
     /// The same as it was given, for a custom manager.
@@ -25,15 +35,29 @@ pub struct PushOptions<'env> {
     pub sids: Option<Vec<String>>,
 }
 
-/// Reads the options of a push to channels. `except` and `only` are checked here and read by `lib/recipients.js`.
-pub fn read<'env>(env: &'env Env, host: &Host, opts: &Unknown<'env>) -> Read<PushOptions<'env>> {
-    let Some(opts) = object(env, opts)? else {
-        return Ok(Ok(PushOptions::default()));
-    };
+/// Reads the options of a push to channels of this name. `except` and `only` are read by `lib/recipients.js`, and checked
+/// here.
+pub fn read<'env>(
+    env: &'env Env,
+    host: &Host,
+    given: &Unknown<'env>,
+    name: &Unknown,
+) -> Read<PushOptions<'env>> {
     // Nearly always none of them is given; JavaScript finds that out in less time than one property takes here.
-    if !host.is_selective(env, &opts)? {
-        return Ok(Ok(PushOptions::default()));
-    }
+    let own = if is_object(given)? || name.is_array()? {
+        host.prepare(env, given, name)?
+    } else {
+        None
+    };
+    let Some(opts) = own else {
+        return Ok(Ok(PushOptions {
+            held: held(given, None)?,
+            list: None,
+            without: Vec::new(),
+            except_channels: None,
+            sids: None,
+        }));
+    };
     if let Err(error) = check_users(&opts)? {
         return Ok(Err(error));
     }
@@ -46,6 +70,8 @@ pub fn read<'env>(env: &'env Env, host: &Host, opts: &Unknown<'env>) -> Read<Pus
     };
     Ok(match (without, sids_of(&opts)?) {
         (Ok(without), Ok(sids)) => Ok(PushOptions {
+            held: held(given, Some(&opts))?,
+            list: Some(opts.get_named_property("list")?),
             without,
             except_channels: is_excepting.then_some(except),
             sids,
@@ -54,27 +80,65 @@ pub fn read<'env>(env: &'env Env, host: &Host, opts: &Unknown<'env>) -> Read<Pus
     })
 }
 
-/// Reads `opts.sids` of a broadcast.
-pub fn sids(env: &Env, opts: &Unknown) -> Read<Option<Vec<String>>> {
-    match object(env, opts)? {
-        Some(opts) => sids_of(&opts),
-        None => Ok(Ok(None)),
-    }
+/// Reads the options of a broadcast: what it holds, and `opts.sids`.
+pub fn sids<'env>(
+    env: &'env Env,
+    host: &Host,
+    given: &Unknown<'env>,
+) -> Read<(Held<'env>, Option<Vec<String>>)> {
+    let own = own(env, host, given, true)?;
+    let sids = own.as_ref().map_or(Ok(Ok(None)), sids_of)?;
+    let held = held(given, own.as_ref())?;
+    Ok(sids.map(|sids| (held, sids)))
 }
 
-/// Reads `opts.sid`, the frontend of a push to users, and checks `except` and `only`.
-pub fn sid(env: &Env, opts: &Unknown) -> Read<Option<String>> {
-    let Some(opts) = object(env, opts)? else {
-        return Ok(Ok(None));
+/// Reads the options of a push to users: what it holds, and `opts.sid`, the frontend. Checks `except` and `only`.
+pub fn sid<'env>(
+    env: &'env Env,
+    host: &Host,
+    given: &Unknown<'env>,
+) -> Read<(Held<'env>, Option<String>)> {
+    let own = own(env, host, given, false)?;
+    let held = held(given, own.as_ref())?;
+    let Some(opts) = own else {
+        return Ok(Ok((held, None)));
     };
     if let Err(error) = check_users(&opts)? {
         return Ok(Err(error));
     }
     let sid: Unknown = opts.get_named_property("sid")?;
     if !is_given(&sid)? {
-        return Ok(Ok(None));
+        return Ok(Ok((held, None)));
     }
-    Ok(args::text(&sid, "opts.sid")?.map(Some))
+    Ok(args::text(&sid, "opts.sid")?.map(|sid| (held, Some(sid))))
+}
+
+/// Takes the service's own options of a push to users or to all sessions.
+fn own(
+    env: &Env,
+    host: &Host,
+    given: &Unknown,
+    is_broadcast: bool,
+) -> napi::Result<Option<Object<'static>>> {
+    if is_object(given)? {
+        host.prepare_own(env, given, is_broadcast)
+    } else {
+        Ok(None)
+    }
+}
+
+/// Returns what a push holds of the options that were given, of which the service took `own`.
+fn held<'env>(given: &Unknown<'env>, own: Option<&Object<'env>>) -> napi::Result<Held<'env>> {
+    Ok(match own {
+        Some(own) => Held {
+            user_options: own.get_named_property("userOptions")?,
+            selection: Some(own.get_named_property("selection")?),
+        },
+        None => Held {
+            user_options: *given,
+            selection: None,
+        },
+    })
 }
 
 /// Reads `opts.everywhere` of a removal.
@@ -113,8 +177,12 @@ fn check_users(opts: &Object) -> Read<()> {
     Ok(Ok(()))
 }
 
+fn is_object(opts: &Unknown) -> napi::Result<bool> {
+    Ok(opts.get_type()? == ValueType::Object)
+}
+
 fn object<'env>(env: &'env Env, opts: &Unknown<'env>) -> napi::Result<Option<Object<'env>>> {
-    if opts.get_type()? != ValueType::Object {
+    if !is_object(opts)? {
         return Ok(None);
     }
     // SAFETY: an object of this environment, checked just now.
