@@ -9,6 +9,7 @@ const defineChannel = require('./channel');
 const defineInspect = require('./inspect');
 const { rethrow } = require('./callBack');
 const { counted } = require('./changed');
+const { defineEvents } = require('./events');
 const attach = require('./host');
 const { readObject } = require('./ids');
 const { instanceOf, register } = require('./instances');
@@ -60,6 +61,8 @@ defineInspect(GlobalChannel);
 defineChannel(GlobalChannel);
 
 defineLeases(GlobalChannel);
+
+defineEvents(GlobalChannel);
 
 const promises = new WeakMap();
 

@@ -64,12 +64,16 @@ module.exports = function attach(channel, app, opts = {}, tools) {
     ask: createAsk(opts, tools),
     copy,
     empty: () => [],
-    meetSid: sids.meet,
+    meetSid: (sid) => {
+      sids.meet(sid);
+      sessions.used(sid);
+    },
     ...createServers(app),
     ...answers,
     ...createEarly(channel, tools.failed),
     hold: (at, sids, route, msg, opts, callback, name) => {
       const list = listName(name, opts);
+      sessions.usedAll(sids);
       answers.calls[at] = makePush('channels', sids, route, msg, opts, callback, list);
     },
     holdOwn: (at, seq, sids, route, msg, opts, callback, uids, isSought) => {
@@ -95,6 +99,9 @@ module.exports = function attach(channel, app, opts = {}, tools) {
     askOnline: (token, method, ...args) => sessions.ask(token, method, ...args),
     get sessions() {
       return sessions.stats();
+    },
+    get membership() {
+      return sessions.members();
     },
     holdGroups: (at, sids, callback, names) => {
       answers.calls[at] = { sids, callback, names };

@@ -87,6 +87,8 @@ const CALLS: u64 = u32::MAX as u64;
 const BYTES: u64 = 1 << 40;
 /// A day, in milliseconds.
 const LEASES: u64 = 86_400_000;
+/// An hour, in milliseconds.
+const LEAVES: u64 = 3_600_000;
 
 macro_rules! options {
     ($($id:ident $name:literal $kind:ident $(<$of:ty>)? ($($value:expr),*) $store:ident $seen:ident;)*) => {
@@ -155,6 +157,7 @@ options! {
     FAN_OUT_LISTS     "fanOut.lists"             Flag(true)                                          Any      Shown;
     SESSIONS          "sessions"                 Flag(false)                                         Any      Shown;
     LEASE_TTL         "leaseTtl"                 Integer(1_000..=LEASES, 60_000)                     Any      Shown;
+    LEAVE_DELAY       "leaveDelay"               Integer(0..=LEAVES, 2_000)                          Any      Shown;
     // Options of node_redis, to which 0.0.7 passed them on.
     OFFLINE_QUEUE     "enable_offline_queue"     Flag(true)                                          Any      Shown;
     MAX_ATTEMPTS      "max_attempts"             NodeRedis(0)                                        Any      Shown;
