@@ -13,6 +13,7 @@ const attach = require('./host');
 const { readObject } = require('./ids');
 const { instanceOf, register } = require('./instances');
 const defineLeases = require('./leases');
+const defineMembers = require('./members');
 const { GlobalChannel, install } = require('./native');
 const { lifecycle, methods } = require('./tables');
 const readUids = require('./uids');
@@ -60,6 +61,7 @@ defineInspect(GlobalChannel);
 defineChannel(GlobalChannel);
 
 defineLeases(GlobalChannel);
+defineMembers(GlobalChannel);
 
 const promises = new WeakMap();
 

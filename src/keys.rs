@@ -169,6 +169,14 @@ impl KeyLayout {
         self.of_frontend("members", sid)
     }
 
+    /// Appends [`Self::members`].
+    pub fn append_members(&self, sid: &[u8], key: &mut Key) {
+        key.extend_from_slice(self.prefix.as_bytes());
+        key.extend_from_slice(MEMBERS);
+        key.extend_from_slice(sid);
+        key.push(b'}');
+    }
+
     /// Returns the part of [`Self::members`] before the sid, for [`on_frontend`].
     #[must_use]
     pub fn members_base(&self) -> Key {
@@ -198,9 +206,15 @@ impl KeyLayout {
         ))
     }
 
+    /// Returns whether a server id makes a hash tag that is not empty.
+    #[must_use]
+    pub fn takes_lease_sid(&self, sid: &[u8]) -> bool {
+        self.prefix.contains('{') || !matches!(sid, [] | [b'}', ..])
+    }
+
     /// Refuses a server id that makes an empty hash tag.
     pub fn check_lease_sid(&self, sid: &str) -> Result<()> {
-        if self.prefix.contains('{') || !(sid.is_empty() || sid.starts_with('}')) {
+        if self.takes_lease_sid(sid.as_bytes()) {
             return Ok(());
         }
         Err(Error::InvalidArgument(format!(
@@ -369,6 +383,9 @@ mod tests {
         fn keys_of_the_registry_are_no_keys_of_channels(prefix: String, sid: String) {
             let keys = KeyLayout::new(&prefix);
             let members = keys.members(&sid);
+            let mut appended = Vec::new();
+            keys.append_members(sid.as_bytes(), &mut appended);
+            prop_assert_eq!(&appended, &members);
             prop_assert_eq!(&on_frontend(&keys.members_base(), sid.as_bytes()), &members);
             for key in [keys.online(&sid), keys.lease(&sid), keys.leases(), members, keys.gone(&sid)] {
                 prop_assert!(!key.starts_with(&keys.stem()));
