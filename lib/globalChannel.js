@@ -14,6 +14,7 @@ const attach = require('./host');
 const { readObject } = require('./ids');
 const { instanceOf, register } = require('./instances');
 const defineLeases = require('./leases');
+const defineMembers = require('./members');
 const { GlobalChannel, install } = require('./native');
 const { lifecycle, methods } = require('./tables');
 const readUids = require('./uids');
@@ -61,6 +62,7 @@ defineInspect(GlobalChannel);
 defineChannel(GlobalChannel);
 
 defineLeases(GlobalChannel);
+defineMembers(GlobalChannel);
 
 defineEvents(GlobalChannel);
 

@@ -199,6 +199,8 @@ stores('M members live as long as their sessions', (ctx) => {
     );
     await become(service, 'a');
     s1.close(session);
+    // Until the delay of his leave is over.
+    await nothingFor(300);
     undo();
     assert.deepStrictEqual(await regained, { sid: 's1' });
     await become(service, 'a', 'alice s1');

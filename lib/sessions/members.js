@@ -7,6 +7,8 @@
 //
 // There is one operation at a time for each user, so that a leave and what puts it back do not overtake one another.
 
+const { words } = require('../logger');
+
 /** The maximum number of users for whom operations are in flight. */
 const MOST_IN_FLIGHT = 64;
 
@@ -115,7 +117,7 @@ module.exports = function createMembers(sid, store, log, { has, isHeld, leaveDel
 
   function failed(err) {
     if (!isPaused && isOpen) {
-      log('warn', `memberships of users on ${sid} wait for the next renewal: ${err.message}`);
+      log('warn', `memberships of users on ${sid} wait for the next renewal: ${words(err)}`);
     }
     isPaused = true;
   }

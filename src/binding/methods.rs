@@ -80,8 +80,8 @@ methods! {
     GetSidsByUid: "getSidsByUid", Users, None, Undefined;
     AreOnline: "isOnline", Users, None, Undefined;
     GetOnlineCount: "getOnlineCount", OnlineCount, None, Undefined;
-    GetChannelsByUid: "getChannelsByUid", UserOn, None, Undefined;
-    LeaveAll: "leaveAll", UserOn, None, Undefined;
+    GetChannelsByUid: "getChannelsByUid", UserOn, read(ReadOp::Joined), Undefined;
+    LeaveAll: "leaveAll", UserOn, write(WriteOp::LeaveAll), Undefined;
     DestroyChannel: "destroyChannel", Frontends, write(WriteOp::Delete), Plain;
     Clean: "clean", Store, Some(Code::Clean), Plain;
     }
@@ -100,6 +100,13 @@ methods! {
     Online: "_online", Online, read(ReadOp::Members), Plain;
     CountOnline: "_countOnline", Online, read(ReadOp::Count), Plain;
     IsOnline: "_isOnline", Online, read(ReadOp::IsMember), Plain;
+    JoinedOn: "_joinedOn", Index, read(ReadOp::Joined), Plain;
+    LeaveAllOn: "_leaveAllOn", Index, write(WriteOp::LeaveAll), Plain;
+    AddBack: "_addBack", Index, write(WriteOp::Join), Plain;
+    Entries: "_entries", Index, read(ReadOp::Entries), Plain;
+    GoneEntries: "_goneEntries", Gone, read(ReadOp::Entries), Plain;
+    ForgetGone: "_forgetGone", Gone, write(WriteOp::Delete), Plain;
+    Purge: "_purge", Purge, write(WriteOp::Purge), Plain;
     }
 }
 
@@ -160,6 +167,12 @@ pub enum Arguments {
     Leases,
     /// The online users of frontends, and users.
     Online,
+    /// The indexes of members of frontends, and what the operation takes.
+    Index,
+    /// What is kept of these indexes, the same.
+    Gone,
+    /// The index of one frontend, its lease and what is kept, and the arguments of the operation.
+    Purge,
 }
 
 impl Arguments {
@@ -179,7 +192,13 @@ impl Arguments {
             Self::OnlineCount => &["serverType"],
             Self::Frontends => &["name", "opts"],
             Self::Store => &[],
-            Self::Lease | Self::LeaseKeys | Self::Leases | Self::Online => &["sids", "items"],
+            Self::Lease
+            | Self::LeaseKeys
+            | Self::Leases
+            | Self::Online
+            | Self::Index
+            | Self::Gone
+            | Self::Purge => &["sids", "items"],
         }
     }
 
@@ -207,7 +226,13 @@ impl Arguments {
             Self::OnlineCount => "online",
             Self::Frontends => "frontends",
             Self::Store => "store",
-            Self::Lease | Self::LeaseKeys | Self::Leases | Self::Online => "registry",
+            Self::Lease
+            | Self::LeaseKeys
+            | Self::Leases
+            | Self::Online
+            | Self::Index
+            | Self::Gone
+            | Self::Purge => "registry",
         }
     }
 }

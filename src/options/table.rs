@@ -158,6 +158,7 @@ options! {
     SESSIONS          "sessions"                 Flag(false)                                         Any      Shown;
     LEASE_TTL         "leaseTtl"                 Integer(1_000..=LEASES, 60_000)                     Any      Shown;
     LEAVE_DELAY       "leaveDelay"               Integer(0..=LEAVES, 2_000)                          Any      Shown;
+    MEMBERSHIP        "membership"               Word<Membership>(Membership::Persistent, MEMBERSHIPS) Any     Shown;
     // Options of node_redis, to which 0.0.7 passed them on.
     OFFLINE_QUEUE     "enable_offline_queue"     Flag(true)                                          Any      Shown;
     MAX_ATTEMPTS      "max_attempts"             NodeRedis(0)                                        Any      Shown;
@@ -247,6 +248,20 @@ impl OnSlow {
         let word = ON_SLOW.iter().find(|(_, meaning)| *meaning == self);
         word.map_or("", |(word, _)| word)
     }
+}
+
+const MEMBERSHIPS: &[(&str, Membership)] = &[
+    ("persistent", Membership::Persistent),
+    ("session", Membership::Session),
+];
+
+/// How long a member lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Membership {
+    /// Until he leaves, as in 0.0.7.
+    Persistent,
+    /// As long as the user has a session on the frontend.
+    Session,
 }
 
 /// Returns the fields of the object that an option takes: their rows, and their names within it.

@@ -3,7 +3,7 @@
 //! and connecting in [`discovery`], a connection in [`connection`], splitting a batch in [`routing`], choosing the node
 //! and redirections in [`dispatch`] and [`redirect`], sending in [`send`], detecting that a silent node was replaced in
 //! [`replacement_check`], which addresses are used in place of announced ones in [`announced`], `clean` in [`clean`], and
-//! what the cluster holds in [`inventory`].
+//! what the cluster holds in [`inventory`]. Operations on two keys in different slots are in [`membership`].
 //!
 //! redis-rs's cluster client is not used, because order, deadlines, resending and fencing are ours.
 //!
@@ -25,6 +25,7 @@ mod discovery;
 mod dispatch;
 mod inventory;
 mod keyspace;
+mod membership;
 mod redirect;
 mod replacement_check;
 mod routing;

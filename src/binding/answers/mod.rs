@@ -161,7 +161,9 @@ impl Service {
         match (late, reply) {
             (Late::CleanFirst, Ok(_)) => self.store_ready(),
             (Late::CleanFirst, Err(error)) => self.start_failed(&error),
-            (Late::Registry(callback), reply) => self.answer_registry(callback, reply),
+            (Late::Registry(kind, callback), reply) => {
+                self.answer_registry((kind, callback), reply)
+            }
             _ => Ok(()),
         }
     }
@@ -198,7 +200,7 @@ impl Service {
                 self.nudge();
             }
             // The store answers it, not the host.
-            Late::Registry(_) => {}
+            Late::Registry(..) => {}
             // None if the service has ended early.
             Late::Drained if self.ending.get() == Ending::Done => {}
             Late::Drained => self.host()?.fail_pushes(&self.env)?,

@@ -129,9 +129,13 @@ pub extern "C" fn store_method<const KIND: usize>(
             service.of_frontends(kind, [name, opts], &cb)
         }),
         Arguments::Store => store(env, info, kind, |service, [cb]| service.of_store(kind, &cb)),
-        Arguments::Lease | Arguments::LeaseKeys | Arguments::Leases | Arguments::Online => {
-            ptr::null_mut()
-        }
+        Arguments::Lease
+        | Arguments::LeaseKeys
+        | Arguments::Leases
+        | Arguments::Online
+        | Arguments::Index
+        | Arguments::Gone
+        | Arguments::Purge => ptr::null_mut(),
     }
 }
 

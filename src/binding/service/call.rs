@@ -56,7 +56,7 @@ pub enum Late {
     /// Its release, before the store is closed.
     Release,
     /// A call of the session registry.
-    Registry(Callback),
+    Registry(Kind, Callback),
     Stop,
     /// The timer of the drain time.
     Drained,

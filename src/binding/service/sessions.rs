@@ -21,7 +21,7 @@ use crate::{
             js::{Args, Callback, call_back},
         },
     },
-    command::{Reply, Value},
+    command::{Code, Op, ReadOp, Reply, Value, WriteOp},
     error::{Error, Result},
     keys::Key,
     options::Store,
@@ -37,7 +37,9 @@ impl Service {
         cb: &Unknown,
     ) -> napi::Result<()> {
         let checked = match (args::texts(sids, "sid")?, args::members(items, self.sizes)?) {
-            (Ok(sids), Ok(items)) => self.registry_keys(kind, &sids).map(|keys| (keys, items)),
+            (Ok(sids), Ok(items)) => self
+                .registry_keys(kind, &sids)
+                .and_then(|keys| self.members_items(kind, keys, items)),
             (Err(error), _) | (_, Err(error)) => Err(error),
         };
         // Last, because reading an array or an object may have run a getter.
@@ -51,7 +53,7 @@ impl Service {
             return call_back(&self.env, cb, args);
         };
         let host = self.host()?;
-        let token = self.later(Late::Registry(Callback::new(cb)?));
+        let token = self.later(Late::Registry(kind, Callback::new(cb)?));
         self.pack_given_keys(&keys);
         self.pack_items(items.iter());
         self.input.borrow_mut().calls.end_call(token, code);
@@ -59,9 +61,13 @@ impl Service {
     }
 
     /// Answers a method with what the store has answered.
-    pub fn answer_registry(&self, callback: Callback, reply: Result<Reply>) -> napi::Result<()> {
+    pub fn answer_registry(
+        &self,
+        (kind, callback): (Kind, Callback),
+        reply: Result<Reply>,
+    ) -> napi::Result<()> {
         let env = &self.env;
-        let args = match reply.and_then(|reply| json(&reply)) {
+        let args = match reply.and_then(|reply| self.json(kind, &reply)) {
             Ok(text) => Args::new().with_null(env)?.with(env, text)?,
             Err(error) => Args::new().with(env, errors::to_js(env, &error)?)?,
         };
@@ -73,14 +79,14 @@ impl Service {
     pub fn fail_registry(&self, error: &Error) {
         let late = self.late.take().into_iter();
         let (registry, others): (Vec<_>, Vec<_>) =
-            late.partition(|(_, late)| matches!(late, Late::Registry(_)));
+            late.partition(|(_, late)| matches!(late, Late::Registry(..)));
         let is_claim = |late: &Late| matches!(late, Late::Claim | Late::Release);
         let others = others.into_iter().filter(|(_, late)| !is_claim(late));
         self.late.borrow_mut().extend(others);
         for (_, late) in registry {
-            if let Late::Registry(callback) = late {
+            if let Late::Registry(kind, callback) = late {
                 // Fails only in an environment that is gone.
-                let _ = self.answer_registry(callback, Err(error.clone()));
+                let _ = self.answer_registry((kind, callback), Err(error.clone()));
             }
         }
     }
@@ -116,6 +122,10 @@ impl Service {
         }
         for sid in sids {
             keys.check_lease_sid(sid)?;
+            if let Some(keys) = self.members_keys(kind.arguments(), sid) {
+                made.extend(keys);
+                continue;
+            }
             match kind.arguments() {
                 Arguments::Lease => made.extend([keys.online(sid), keys.lease(sid)]),
                 Arguments::LeaseKeys => made.push(keys.lease(sid)),
@@ -130,6 +140,28 @@ impl Service {
                 self.sizes.key
             ))),
             None => Ok(made),
+        }
+    }
+}
+
+impl Service {
+    /// Returns an answer of the store to a method as JSON.
+    fn json(&self, kind: Kind, reply: &Reply) -> Result<String> {
+        let Reply::Values(values) = reply else {
+            return json(reply);
+        };
+        let lists = || {
+            values
+                .iter()
+                .map(|value| value.as_ref().map_err(Clone::clone))
+        };
+        let lists = lists().collect::<Result<Vec<_>>>()?;
+        match kind.code() {
+            Some(Code::Command(Op::Read(ReadOp::Joined) | Op::Write(WriteOp::LeaveAll))) => {
+                Ok(self.names_of(lists)?.json().to_owned())
+            }
+            Some(Code::Command(Op::Read(ReadOp::Entries))) => Ok(self.entries_json(lists)),
+            _ => json(reply),
         }
     }
 }
