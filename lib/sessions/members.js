@@ -206,9 +206,10 @@ module.exports = function createMembers(sid, store, log, { has, isHeld, leaveDel
   async function restore() {
     for (let cursor = ''; ;) {
       const page = await store.goneUids(sid, cursor);
-      for (const uid of page.uids) {
-        if (isHere(uid)) owe(uid, await store.gone(sid, uid));
-      }
+      // At once: the lease is not renewed before it is done.
+      const here = page.uids.filter(isHere);
+      const channels = await Promise.all(here.map((uid) => store.gone(sid, uid)));
+      here.forEach((uid, i) => owe(uid, channels[i]));
       ({ cursor } = page);
       if (cursor === '') break;
     }
