@@ -721,6 +721,11 @@ export interface GlobalChannelOptions {
    */
   leaseTtl?: number | string | null;
   /**
+   * With `membership: 'session'`: how many milliseconds a user stays a member after the last session on the frontend has
+   * ended, for reconnects; 0 to 3600000. That of the frontend counts. @default 2000
+   */
+  leaveDelay?: number | string | null;
+  /**
    * Remove all channels under `prefix` in the store before `start` calls back. As in 0.0.7, any truthy value does it,
    * except the texts `'false'`, `'0'`, `'no'` and `'off'`. @default false
    */
@@ -961,6 +966,39 @@ export interface GlobalChannelStats {
   fanOut: FanOutStats;
   /** Who is online; null without option `sessions`. */
   sessions: SessionStats | null;
+  /** Memberships that end with the sessions; null without option `membership: 'session'`. */
+  membership: MembershipStats | null;
+}
+
+/**
+ * What this process does for option `membership: 'session'`. Counts are since the instance was started; those of `leaves`
+ * are members `(name, uid, sid)` that were removed. A process that is no frontend only has `leaves.purge`.
+ *
+ * @example
+ * ```ts
+ * const { membership } = channel.stats();
+ * if (membership && membership.waiting > 1000) console.error('leaves cannot reach the store');
+ * ```
+ */
+export interface MembershipStats {
+  leaves: {
+    /** Of users whose last session had ended. */
+    close: number;
+    /** Of users without a session whom a comparison has found. */
+    reconcile: number;
+    /** Of this frontend, at its stop. */
+    stop: number;
+    /** Of dead frontends, and of an earlier process of this one. */
+    purge: number;
+  };
+  /** Users whose leave, or return, is due, waits for `leaveDelay` or for the store. */
+  waiting: number;
+  /** Members that were added again, because their users were back, or the frontend had not been dead. */
+  putBack: number;
+  /** Comparisons of the members in the store with the sessions. */
+  comparisons: number;
+  /** Users without a session whom these found. */
+  found: number;
 }
 
 /**
@@ -1287,6 +1325,25 @@ export interface ChannelPromises {
   ): Promise<string[]>;
   /** See {@link GlobalChannel.destroyChannel}. */
   destroyChannel(opts?: DestroyOptions | null): Promise<void>;
+}
+
+/**
+ * The events of an instance, by {@link GlobalChannel.on}: what happens to leases, with option `sessions`. They are local: each
+ * process tells of what it sees and does itself. Of the members of a dead frontend those processes tell that have removed some.
+ */
+export interface GlobalChannelEvents {
+  /** Another process has claimed the lease of this frontend. It is no authority any more, and writes nothing. */
+  'lease-lost': { sid: string };
+  /**
+   * The lease of this frontend had expired, or another process has given it up, and is held again. With
+   * `membership: 'session'`, the members that were removed meanwhile are put back by now, if their sessions are still open.
+   */
+  'lease-regained': { sid: string };
+  /**
+   * This process has removed what a dead frontend, or an earlier process of this frontend, has left: how many users from the
+   * list of those online, and with `membership: 'session'` how many members.
+   */
+  purged: { sid: string; users: number; members: number };
 }
 
 /**
@@ -1789,6 +1846,47 @@ export class GlobalChannel {
    * ```
    */
   stats(): GlobalChannelStats;
+
+  /**
+   * Calls `listener` each time that an event of option `sessions` happens in this process; see {@link GlobalChannelEvents}.
+   * What it throws becomes an `uncaughtException`, as with callbacks. There is no event `error`.
+   *
+   * @example
+   * ```ts
+   * channel.on('lease-lost', ({ sid }) => console.error(`another process has the id ${sid}`));
+   * channel.on('purged', ({ sid, users, members }) => console.warn(`${sid} is dead: ${users} users, ${members} members`));
+   * ```
+   */
+  on<E extends keyof GlobalChannelEvents>(
+    event: E,
+    listener: (told: GlobalChannelEvents[E]) => void,
+  ): this;
+  /**
+   * Calls `listener` the next time only.
+   *
+   * @example
+   * ```ts
+   * channel.once('lease-regained', ({ sid }) => console.warn(`${sid} was cut off for longer than its lease`));
+   * ```
+   */
+  once<E extends keyof GlobalChannelEvents>(
+    event: E,
+    listener: (told: GlobalChannelEvents[E]) => void,
+  ): this;
+  /**
+   * Ends what `on` or `once` has begun.
+   *
+   * @example
+   * ```ts
+   * const warn = () => console.warn('the lease was lost');
+   * channel.on('lease-lost', warn);
+   * channel.off('lease-lost', warn);
+   * ```
+   */
+  off<E extends keyof GlobalChannelEvents>(
+    event: E,
+    listener: (told: GlobalChannelEvents[E]) => void,
+  ): this;
 
   /** The same methods as promises; see {@link GlobalChannelPromises}. They keep `AsyncLocalStorage` context. */
   readonly promises: GlobalChannelPromises;

@@ -103,6 +103,7 @@ stores('stats', (ctx) => {
         slowClosed: 0,
       },
       sessions: null,
+      membership: null,
     });
     assert.notStrictEqual(service.stats(), service.stats());
   });

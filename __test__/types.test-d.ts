@@ -20,6 +20,7 @@ import type {
   GlobalChannelStats,
   Id,
   MembersCallback,
+  MembershipStats,
   PushCallback,
   Uid,
 } from '../index';
@@ -310,6 +311,13 @@ channel.getSidsByUid('u', (_err, sids) => same<typeof sids, string[]>(true));
 channel.getSidsByUid(['u', 7], (_err, sids) =>
   same<typeof sids, { [uid: string]: string[] }>(true),
 );
+channel
+  .on('purged', ({ users, members }) => same<typeof users, typeof members>(true))
+  .once('lease-lost', ({ sid }) => same<typeof sid, string>(true))
+  .off('lease-regained', () => {});
+// @ts-expect-error: there is no such event
+channel.on('error', () => {});
+same<GlobalChannelStats['membership'], MembershipStats | null>(true);
 channel.isOnline(7, (_err, is) => same<typeof is, boolean>(true));
 channel.isOnline(['u'], (_err, are) => same<typeof are, { [uid: string]: boolean }>(true));
 channel.getOnlineCount(null, (_err, count) => same<typeof count, number>(true));

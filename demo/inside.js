@@ -1,7 +1,7 @@
 'use strict';
 /**
- * Functions that the demo calls in a server (CONTROL_EXTENSION of app/control.js): the CPU time of its process, and the
- * counters of the fan-out.
+ * Functions that the demo calls in a server (CONTROL_EXTENSION of app/control.js): the CPU time of its process,
+ * counters of the fan-out and of members who ended with their sessions.
  */
 
 module.exports = {
@@ -10,6 +10,9 @@ module.exports = {
     const { user, system } = process.cpuUsage();
     return (user + system) / 1000;
   },
+
+  /** Returns `stats().membership`; null if members do not end with their sessions. */
+  membership: (app) => app.get('globalChannelService').stats?.().membership ?? null,
 
   /** Returns `stats().fanOut`; null if the plugin has none. */
   fanOut: (app) => app.get('globalChannelService').stats?.().fanOut ?? null,

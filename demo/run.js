@@ -19,6 +19,9 @@ const USAGE = `npm run demo -- [--redis URL] [--web [--port N]]
 // Short, so that the page does not wait long for a connector that was killed during a push.
 const WEB_PUSH_TIMEOUT = 2000;
 
+// Short, so that the members of the connector that the story kills are gone soon.
+const LEASE_TTL = 3000;
+
 const say = (...lines) => console.log(lines.join('\n'));
 
 let interrupted = false;
@@ -52,6 +55,12 @@ function readOptions(args) {
   return { ...values, port };
 }
 
+/** More options for the plugin. Not in a Redis of others: leases are not among the keys that the run removes there. */
+function pluginOptions({ redis, web }) {
+  if (web) return { pushTimeout: WEB_PUSH_TIMEOUT };
+  return redis ? {} : { membership: 'session', leaseTtl: LEASE_TTL };
+}
+
 async function check(cluster) {
   const problems = await tellStory(cluster);
   if (problems.length === 0) {
@@ -75,7 +84,7 @@ async function main({ redis, web, port }) {
   const cluster = await startCluster({
     store: redis ? redisAt(redis, PLUGIN) : embedded,
     extension: path.join(__dirname, 'inside.js'),
-    globalChannel: web ? { pushTimeout: WEB_PUSH_TIMEOUT } : {},
+    globalChannel: pluginOptions({ redis, web }),
   });
   try {
     const servers = [...cluster.servers.values()].map(

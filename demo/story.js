@@ -1,7 +1,7 @@
 'use strict';
 /**
- * What `npm run demo` shows with 60 real WebSocket clients: push, leave, a second channel, destroy. It passes if every
- * client received each message that was due exactly once, and no other.
+ * What `npm run demo` shows with 60 real WebSocket clients: push, leave, a second channel, destroy, a connector that
+ * dies. It passes if every client received each message that was due exactly once, and no other.
  *
  * DEMO_FAULT, for the test of this check, adds an error: `drop` removes a member, `twice` pushes a message again,
  * `stray` adds a member that should have left.
@@ -12,6 +12,8 @@ const { waysOut } = require('./fanOut');
 
 const CLIENTS = 60;
 const LEAVERS = 20;
+/** Far longer than the lease of a connector. */
+const PATIENCE = 30000;
 const FAULT = process.env.DEMO_FAULT;
 
 const say = (...lines) => console.log(lines.join('\n'));
@@ -24,6 +26,8 @@ class Story {
     this.clients = clients;
     this.pushes = [];
     this.problems = [];
+    /** The ids of connectors that were killed. */
+    this.dead = new Set();
   }
 
   /** Pushes a message from a chat server to a channel and shows who got it. */
@@ -53,17 +57,23 @@ class Story {
 
   /** Waits until the clients have received everything that was sent. */
   settle() {
-    return Promise.all(this.clients.map((client) => client.ping()));
+    const connected = this.clients.filter(({ connector }) => !this.dead.has(connector));
+    return Promise.all(connected.map((client) => client.ping()));
   }
 
-  /** Calls a function of inside.js in each connector. */
+  /** The connectors that run. */
+  get connectors() {
+    return this.cluster.connectors.filter(({ id }) => !this.dead.has(id));
+  }
+
+  /** Calls a function of inside.js in each of them. */
   inside(name) {
-    return Promise.all(this.cluster.connectors.map(({ id }) => this.cluster.ask(id, name)));
+    return Promise.all(this.connectors.map(({ id }) => this.cluster.ask(id, name)));
   }
 
   show({ n, due }, start, cpu) {
     const rows = {};
-    for (const [i, { id }] of this.cluster.connectors.entries()) {
+    for (const [i, { id }] of this.connectors.entries()) {
       const here = this.clients.filter((client) => client.connector === id);
       const times = here.flatMap(({ messages }) =>
         messages.filter((message) => message.n === n).map(({ at }) => at - start),
@@ -117,6 +127,29 @@ class Story {
 
     const ways = waysOut(await this.inside('fanOut'));
     if (ways) say('', `How messages left the connectors: ${ways}`);
+    await this.kill(leavers);
+  }
+
+  /** Kills a connector: its users vanish from the channel "guild", which has these members, when its lease has expired. */
+  async kill(members) {
+    const [{ id }] = this.connectors.slice(-1);
+    if (!(await this.cluster.ask(id, 'membership'))) return;
+    const on = (client) => client.connector === id;
+    await this.settle();
+    say('', `${id} is killed, with ${members.filter(on).length} members of "guild" on it`);
+    const start = performance.now();
+    this.dead.add(id);
+    await this.cluster.stopServer(id, 'SIGKILL');
+    const left = async () =>
+      (await this.cluster.call('chat-1', 'getMembersBySid', 'guild', id)).length;
+    while ((await left()) > 0) {
+      if (performance.now() - start > PATIENCE) throw new Error(`${id} still has its members`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    const seconds = ((performance.now() - start) / 1000).toFixed(1);
+    say(`They vanished from the channel ${seconds} s later, with its lease`);
+    const others = members.filter((client) => !on(client));
+    await this.push('chat-1', 'guild', others, 'only those with a session are members');
   }
 }
 

@@ -9,10 +9,12 @@ const defineChannel = require('./channel');
 const defineInspect = require('./inspect');
 const { rethrow } = require('./callBack');
 const { counted } = require('./changed');
+const { defineEvents } = require('./events');
 const attach = require('./host');
 const { readObject } = require('./ids');
 const { instanceOf, register } = require('./instances');
 const defineLeases = require('./leases');
+const defineMembers = require('./members');
 const { GlobalChannel, install } = require('./native');
 const { lifecycle, methods } = require('./tables');
 const readUids = require('./uids');
@@ -60,6 +62,9 @@ defineInspect(GlobalChannel);
 defineChannel(GlobalChannel);
 
 defineLeases(GlobalChannel);
+defineMembers(GlobalChannel);
+
+defineEvents(GlobalChannel);
 
 const promises = new WeakMap();
 

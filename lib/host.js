@@ -63,7 +63,10 @@ module.exports = function attach(channel, app, opts = {}, tools) {
     ask: createAsk(opts, tools),
     copy,
     empty: () => [],
-    meetSid: sids.meet,
+    meetSid: (sid) => {
+      sids.meet(sid);
+      sessions.used(sid);
+    },
     ...createServers(app),
     ...answers,
     ...createEarly(channel, tools.failed),
@@ -72,6 +75,7 @@ module.exports = function attach(channel, app, opts = {}, tools) {
     // These run no code of the app: a call that it makes would get the same number. delivery.js adds fields to a push.
     hold: (at, sids, route, msg, opts, callback, name, selection) => {
       const isBroadcast = false;
+      sessions.usedAll(sids);
       answers.calls[at] = { sids, route, msg, opts, selection, callback, name, isBroadcast };
     },
     holdOwn: (at, seq, sids, route, msg, opts, callback, uids, isSought, selection) => {
@@ -97,6 +101,9 @@ module.exports = function attach(channel, app, opts = {}, tools) {
     askOnline: (token, method, ...args) => sessions.ask(token, method, ...args),
     get sessions() {
       return sessions.stats();
+    },
+    get membership() {
+      return sessions.members();
     },
     holdGroups: (at, sids, callback, names) => {
       answers.calls[at] = { sids, callback, names };

@@ -113,6 +113,10 @@ operations! {
         IsMember: "SISMEMBER", KeysAndMembers, Bool;
         /// Tells for each key of a lease who holds it.
         Lease: "EVAL", Keys, Lease;
+        /// Reads the channels of a user from each index of members ([`crate::membership`]).
+        Joined: "EVAL", KeysAndMembers, List;
+        /// Reads a page of the entries of each index of members.
+        Entries: "ZRANGEBYLEX", KeysAndMembers, List;
     }
     // Operation: name in Redis, kind of the items, effect on the keys.
     writes {
@@ -130,6 +134,14 @@ operations! {
         Release: "EVAL", OneSlot, MayDelete;
         /// Removes what the holder of an expired lease has left.
         Sweep: "EVAL", OneSlot, MayDelete;
+        /// Adds members to each channel and to the index of its frontend ([`crate::membership`]).
+        Join: "EVAL", Pairs, Adds;
+        /// Removes members from each channel and from the index of its frontend.
+        Part: "EVAL", Pairs, Removes;
+        /// Removes a user from all channels that an index of members has for him; answers the lists of these.
+        LeaveAll: "EVAL", KeysAndMembers, MayDelete;
+        /// Removes some of the members in an index, as long as the lease allows it.
+        Purge: "EVAL", OneSlot, MayDelete;
     }
     // Operation: name in Redis.
     pages {
@@ -171,6 +183,9 @@ pub enum Items {
     Keys,
     /// Keys of one hash slot, then arguments: one command, everywhere.
     OneSlot,
+    /// Pairs of keys, a channel on a frontend and the index of the members there, then members, which are those of each
+    /// channel. In Redis it is one command for each pair.
+    Pairs,
 }
 
 /// The effect of a write on its keys, as far as a cache needs to know it.
@@ -216,8 +231,18 @@ impl Op {
     pub const fn commands(self, keys: usize) -> usize {
         match (self, self.items()) {
             (Self::Write(_), Items::Keys) | (_, Items::OneSlot) => 1,
+            (_, Items::Pairs) => keys / 2,
             _ => keys,
         }
+    }
+
+    /// Returns whether it is also about keys that are found while it is executed: those that an index names.
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        matches!(
+            self,
+            Self::Read(ReadOp::Joined) | Self::Write(WriteOp::LeaveAll | WriteOp::Purge)
+        )
     }
 }
 
@@ -239,7 +264,7 @@ impl Command {
     #[must_use]
     pub fn new(op: Op, keys: usize, items: Vec<Vec<u8>>) -> Self {
         let keys = match op.items() {
-            Items::KeysAndMembers | Items::OneSlot => keys.min(items.len()),
+            Items::KeysAndMembers | Items::OneSlot | Items::Pairs => keys.min(items.len()),
             Items::Keys => items.len(),
         };
         Self {
@@ -323,13 +348,15 @@ impl Command {
         self.items.get(..self.keys).unwrap_or_default()
     }
 
-    /// Returns the keys for each of which there is a command, where keys may be on different servers.
-    #[must_use]
-    pub fn targets(&self) -> &[Key] {
-        match self.op.items() {
-            Items::OneSlot => self.keys().get(..1).unwrap_or_default(),
-            Items::KeysAndMembers | Items::Keys => self.keys(),
-        }
+    /// Iterates over the keys of each command that it takes where keys may be on different servers.
+    pub fn targets(&self) -> impl Iterator<Item = &[Key]> {
+        let keys = self.keys();
+        let each = match self.op.items() {
+            Items::OneSlot => keys.len().max(1),
+            Items::KeysAndMembers | Items::Keys => 1,
+            Items::Pairs => 2,
+        };
+        keys.chunks_exact(each)
     }
 
     /// Returns the members, or the arguments for [`Items::OneSlot`]; empty for [`Items::Keys`].
@@ -494,7 +521,7 @@ mod tests {
         for (&op, given) in Op::ALL.iter().flat_map(|op| [(op, 1), (op, 2)]) {
             let command = Command::new(op, given, items());
             let keys = match op.items() {
-                Items::KeysAndMembers | Items::OneSlot => given,
+                Items::KeysAndMembers | Items::OneSlot | Items::Pairs => given,
                 Items::Keys => 3,
             };
             assert_eq!(command.keys(), &items()[..keys], "{op:?}");

@@ -3,7 +3,7 @@
 //! besides. The answers of the parts become one.
 
 use crate::{
-    command::{Command, Member, Op, Reply},
+    command::{Command, Items, Member, Op, Reply},
     keys::Key,
     known_sids::KnownSids,
 };
@@ -13,7 +13,7 @@ use crate::{
 pub struct Everywhere {
     /// The operation.
     pub op: Op,
-    /// The parts of the channels' keys before the sid.
+    /// The parts of the keys before the sid.
     bases: Vec<Key>,
     members: Vec<Member>,
     /// Frontends that the caller knows.
@@ -83,7 +83,10 @@ impl Everywhere {
         if self.asked >= known.len() {
             return false;
         }
-        let keys = known.keys(&self.bases, self.asked);
+        let keys = match self.op.items() {
+            Items::Pairs => known.pairs(&self.bases, self.asked),
+            _ => known.keys(&self.bases, self.asked),
+        };
         self.asked = known.len();
         let are_any = !keys.is_empty();
         if are_any {

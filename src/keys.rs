@@ -6,8 +6,9 @@
 //! only the hash tag decides on which node a key is. It reaches from the first `{` to the first `}` after it, and an
 //! empty one does not count; names and prefixes that would make it empty are refused.
 //!
-//! The keys of the session registry begin with `PREFIX@`, and so are never keys of channels. The lease of a frontend and
-//! the set of its online users have its server id as hash tag, because one step changes both ([`crate::lease`]).
+//! The keys of the session registry begin with `PREFIX@`, and so are never keys of channels. The lease of a frontend,
+//! the set of its online users and the index of its members have its server id as hash tag, because one step changes
+//! several of them ([`crate::lease`], [`crate::membership`]).
 //!
 //! One more key, `PREFIX@sids`, is the index of the frontends on which there are or were members ([`KeyLayout::index`]).
 //! No key of a channel under the prefix is like it, because those begin with `PREFIX:`.
@@ -173,6 +174,32 @@ impl KeyLayout {
         format!("{}@leases", self.prefix).into_bytes()
     }
 
+    /// Returns the key of the index of the members on a frontend ([`crate::membership`]).
+    #[must_use]
+    pub fn members(&self, sid: &str) -> Key {
+        self.of_frontend("members", sid)
+    }
+
+    /// Appends [`Self::members`].
+    pub fn append_members(&self, sid: &[u8], key: &mut Key) {
+        key.extend_from_slice(self.prefix.as_bytes());
+        key.extend_from_slice(MEMBERS);
+        key.extend_from_slice(sid);
+        key.push(b'}');
+    }
+
+    /// Returns the part of [`Self::members`] before the sid, for [`on_frontend`].
+    #[must_use]
+    pub fn members_base(&self) -> Key {
+        [self.prefix.as_bytes(), MEMBERS].concat()
+    }
+
+    /// Returns the key of the entries that were removed from that index and are kept for a while.
+    #[must_use]
+    pub fn gone(&self, sid: &str) -> Key {
+        self.of_frontend("gone", sid)
+    }
+
     fn of_frontend(&self, what: &str, sid: &str) -> Key {
         format!("{}@{what}:{{{sid}}}", self.prefix).into_bytes()
     }
@@ -190,9 +217,15 @@ impl KeyLayout {
         ))
     }
 
+    /// Returns whether a server id makes a hash tag that is not empty.
+    #[must_use]
+    pub fn takes_lease_sid(&self, sid: &[u8]) -> bool {
+        self.prefix.contains('{') || !matches!(sid, [] | [b'}', ..])
+    }
+
     /// Refuses a server id that makes an empty hash tag.
     pub fn check_lease_sid(&self, sid: &str) -> Result<()> {
-        if self.prefix.contains('{') || !(sid.is_empty() || sid.starts_with('}')) {
+        if self.takes_lease_sid(sid.as_bytes()) {
             return Ok(());
         }
         Err(Error::InvalidArgument(format!(
@@ -204,6 +237,17 @@ impl KeyLayout {
         key.extend_from_slice(self.prefix.as_bytes());
         key.push(b':');
     }
+}
+
+/// What is between the prefix and the sid in the key of an index of members.
+pub const MEMBERS: &[u8] = b"@members:{";
+
+/// Returns a key on a frontend, given by its part before the sid: of a channel, or of the index of members.
+#[must_use]
+pub fn on_frontend(base: &[u8], sid: &[u8]) -> Key {
+    // The base of a channel ends with a colon.
+    let end: &[u8] = if base.ends_with(b"{") { b"}" } else { b"" };
+    [base, sid, end].concat()
 }
 
 /// Returns the key of the index of the prefix with this stem (see [`KeyLayout::index`]).
@@ -340,14 +384,21 @@ mod tests {
             let keys = KeyLayout::new(&prefix);
             prop_assume!(keys.check_lease_prefix().is_ok() && keys.check_lease_sid(&sid).is_ok());
             let slot = |key: &[u8]| crate::hash_slot::hash_slot(key);
-            prop_assert_eq!(slot(&keys.online(&sid)), slot(&keys.lease(&sid)));
+            for key in [keys.online(&sid), keys.members(&sid), keys.gone(&sid)] {
+                prop_assert_eq!(slot(&key), slot(&keys.lease(&sid)));
+            }
         }
 
         /// No key of the registry is one of a channel under the same prefix.
         #[test]
         fn keys_of_the_registry_are_no_keys_of_channels(prefix: String, sid: String) {
             let keys = KeyLayout::new(&prefix);
-            for key in [keys.online(&sid), keys.lease(&sid), keys.leases()] {
+            let members = keys.members(&sid);
+            let mut appended = Vec::new();
+            keys.append_members(sid.as_bytes(), &mut appended);
+            prop_assert_eq!(&appended, &members);
+            prop_assert_eq!(&on_frontend(&keys.members_base(), sid.as_bytes()), &members);
+            for key in [keys.online(&sid), keys.lease(&sid), keys.leases(), members, keys.gone(&sid)] {
                 prop_assert!(!key.starts_with(&keys.stem()));
             }
         }

@@ -11,7 +11,7 @@ use std::{collections::HashMap, sync::Arc};
 use crate::{
     command::{Command, Op, ReadOp, Reply, Value, WriteOp},
     error::{Error, Result},
-    keys::{DEFAULT_PREFIX, Key, KeyLayout, index_of, sid_of},
+    keys::{DEFAULT_PREFIX, Key, KeyLayout, index_of, on_frontend, sid_of},
     size_limits::Sizes,
 };
 
@@ -99,15 +99,29 @@ impl KnownSids {
         }
     }
 
-    /// Returns the keys of channels, given by the parts before the sid, on the frontends from number `first` on; without
+    /// Returns keys, given by the parts before the sid ([`on_frontend`]), on the frontends from number `first` on; without
     /// those that are too long for the store, which has no members there.
     #[must_use]
     pub fn keys(&self, bases: &[Key], first: usize) -> Vec<Key> {
         let sids = self.all.get(first..).unwrap_or_default();
         let keys = bases
             .iter()
-            .flat_map(|base| sids.iter().map(move |sid| [base, &**sid].concat()));
+            .flat_map(|base| sids.iter().map(move |sid| on_frontend(base, sid)));
         keys.filter(|key: &Key| key.len() <= self.sizes.key)
+            .collect()
+    }
+
+    /// Returns pairs of keys ([`crate::command::Items::Pairs`]), given by pairs of such parts, on the same frontends.
+    #[must_use]
+    pub fn pairs(&self, bases: &[Key], first: usize) -> Vec<Key> {
+        let sids = self.all.get(first..).unwrap_or_default();
+        let pairs = bases.chunks_exact(2).flat_map(|pair| {
+            let keys = |sid: &Arc<[u8]>| [on_frontend(&pair[0], sid), on_frontend(&pair[1], sid)];
+            sids.iter().map(keys)
+        });
+        pairs
+            .filter(|pair| pair.iter().all(|key| key.len() <= self.sizes.key))
+            .flatten()
             .collect()
     }
 

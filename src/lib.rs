@@ -44,6 +44,7 @@ pub mod lease;
 pub mod list;
 pub mod list_lru;
 pub mod manager;
+pub mod membership;
 pub mod options;
 pub mod packed;
 pub mod pages;

@@ -72,6 +72,16 @@ impl Packed {
         self.end_item();
     }
 
+    /// Returns the length of the item that was ended last.
+    #[must_use]
+    pub fn last_item(&self) -> usize {
+        match *self.ends {
+            [.., begin, end] => end - begin,
+            [end] => end,
+            [] => 0,
+        }
+    }
+
     /// Ends a call: its items are those written since the last one, of its command, or the stem of a `clean`.
     pub fn end_call(&mut self, seq: u64, code: Code) {
         let (keys, items) = (std::mem::take(&mut self.keys), self.ends.len());

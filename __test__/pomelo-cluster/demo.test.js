@@ -61,6 +61,8 @@ describe('the demo', () => {
         // Of the push alone: sending to 20 clients is no more than milliseconds.
         assert.ok(Number(cpu) > 0 && Number(cpu) < 1000, cpu);
       }
+      assert.match(demo.output, /connector-3 is killed, with [67] members of "guild" on it/);
+      assert.match(demo.output, /They vanished from the channel [\d.]+ s later/);
       await demo.assertNothingLeft([]);
     },
   );

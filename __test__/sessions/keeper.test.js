@@ -49,14 +49,17 @@ function createFrontend(options = {}) {
   const event = new EventEmitter();
   const service = { forEachBindedSession: (each) => sessions.forEach((session) => each(session)) };
   const app = { event, get: (name) => (name === 'sessionService' ? service : undefined) };
-  const [store, lines] = [createStore(), []];
+  const [store, lines, events] = [createStore(), [], []];
   const limits = { leaseTtl: TTL, longestUid: 100, ...options };
-  const keeper = createKeeper(app, 's1', store, (...line) => lines.push(line), limits);
+  const log = (...line) => lines.push(line);
+  const emit = (name, told) => events.push([name, told]);
+  const keeper = createKeeper(app, 's1', store, log, limits, emit);
   running.push(keeper);
   return {
     keeper,
     store,
     lines,
+    events,
     open(id, uid) {
       sessions.set(id, { id, uid });
       event.emit('bind_session', { id, uid });
@@ -138,7 +141,7 @@ describe('the keeper of a lease', () => {
   });
 
   row('without the lease nothing is written until it is held again', async () => {
-    const { keeper, store, open, lines } = createFrontend();
+    const { keeper, store, open, lines, events } = createFrontend();
     await keeper.begin();
     open(1, 'alice');
     await until(() => store.list.has('alice'), 'alice to be in the list');
@@ -153,6 +156,9 @@ describe('the keeper of a lease', () => {
     store.state = 'regained';
     await until(() => store.list.size === 2, 'both to be in the list');
     assert.ok(keeper.stats().regained >= 1);
+    await until(() => events.length >= 2, 'the events');
+    assert.deepStrictEqual(events[0], ['lease-lost', { sid: 's1' }]);
+    assert.deepStrictEqual(events[1], ['lease-regained', { sid: 's1' }]);
   });
 
   row('a release during the claim comes after it, and a comparison writes no more', async () => {

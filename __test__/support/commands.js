@@ -58,6 +58,13 @@ class Model {
     return (sid === null ? [...this.sids] : [sid]).map((each) => this.set(name, each));
   }
 
+  /** The channels of a user on one server or on all, sorted; `leaves` removes him from them. */
+  channelsOf(uid, sid, leaves) {
+    const isIn = (name) =>
+      this.at(name, sid).filter((set) => (leaves ? set.delete(uid) : set.has(uid))).length > 0;
+    return NAMES.map(String).filter(isIn).sort();
+  }
+
   list(name, sid) {
     return [...this.set(name, sid)].sort();
   }
@@ -122,8 +129,9 @@ const isOld = (names, uids = '') => !Array.isArray(names) && each(uids).length >
 /**
  * method → `args`, an arbitrary of its arguments; `run(model, …args)`, which changes the model and returns the answer,
  * or `{code}` of an error. Besides `weight` (1), `old(…args)`: 0.0.7 takes these arguments, `isEverywhere(…args)`: they
- * are about all frontends, `isCounted`: a custom manager of 0.0.7 does not tell the answer, `isOwn`: such a manager lacks
- * the method, and no other one replaces it, `isScan`: it may see calls that are made after it.
+ * are about all frontends, `isIndexed`: it needs option `membership: 'session'`, `isCounted`: a custom manager of 0.0.7
+ * does not tell the answer, `isOwn`: such a manager lacks the method, and no other one replaces it, `isScan`: it may see
+ * calls that are made after it.
  */
 const COMMANDS = {
   add: {
@@ -166,6 +174,18 @@ const COMMANDS = {
     },
     old: (names, opts) => isOld(names) && opts === undefined,
     isEverywhere: (names, opts) => Boolean(opts?.everywhere),
+  },
+  leaveAll: {
+    weight: 2,
+    args: fc.tuple(uid, orAll(sid)),
+    run: (model, uid, sid) => model.channelsOf(String(uid), sid, true),
+    isIndexed: true,
+  },
+  getChannelsByUid: {
+    weight: 2,
+    args: fc.tuple(uid, orAll(sid)),
+    run: (model, uid, sid) => model.channelsOf(String(uid), sid, false),
+    isIndexed: true,
   },
   clean: {
     weight: 0.2,

@@ -72,7 +72,8 @@ function sorted(value, text) {
 function kindOf(service) {
   if (!service.promises) return { isOld: true, text: String };
   const isCustom = typeof service.manager.add === 'function';
-  return { isOld: false, isCustom, text: isCustom ? String : (uid) => uid };
+  const isIndexed = service.stats().sessions !== null;
+  return { isOld: false, isCustom, isIndexed, text: isCustom ? String : (uid) => uid };
 }
 
 /** The answer to a call: `{value}`, or `{code}` of its error. */
@@ -98,11 +99,13 @@ function rpcsOf({ app }) {
 
 /** Makes the calls of one step in one tick, and compares their answers and RPCs. */
 async function step(service, model, calls) {
-  const { isOld, isCustom, text } = kindOf(service);
+  const { isOld, isCustom, isIndexed, text } = kindOf(service);
   const isRead = ([method]) => Boolean(tables.methods[method].value);
   const made = calls.map(([method, ...args], at) => {
-    const { run, isOwn, isCounted, isScan } = COMMANDS[method];
-    const lacks = isCustom && isOwn && typeof service.manager[method] !== 'function';
+    const { run, isOwn, isCounted, isScan, isIndexed: needsIndex } = COMMANDS[method];
+    const lacks =
+      (isCustom && isOwn && typeof service.manager[method] !== 'function') ||
+      (needsIndex && !isIndexed);
     const answer = answerOf(service, method, args);
     const expected = lacks ? UNSUPPORTED : run(model, ...args);
     const isSettled = !isScan || calls.slice(at + 1).every(isRead);

@@ -111,6 +111,14 @@ onCluster('a Redis Cluster', 120000, (ctx) => {
     });
   }
 
+  for (const hashTag of [false, true]) {
+    it(`random histories with an index of members are those of a model (hashTag: ${hashTag})`, async () => {
+      const opts = { cache: false, hashTag, membership: 'session' };
+      const service = () => ctx.connected(opts, modelApp());
+      await checkModel([await service(), await service()], 40);
+    });
+  }
+
   it('an error concerns its key only, with the message of the node', async () => {
     const service = await ctx.connected();
     const key = 'POMELO:CHANNEL:odd:s1';

@@ -8,6 +8,7 @@
 // that moment, so the last one decides.
 
 const { randomBytes } = require('crypto');
+const createMembers = require('./members');
 const createTracker = require('./tracker');
 const { words } = require('../logger');
 
@@ -21,10 +22,12 @@ const MOST_WRITES = 256;
 const SOONER = 4;
 
 /**
- * Makes `{begin, end, close, stats}` for the frontend `sid`. `store` is that of store.js. `begin()` claims the lease,
- * `end()` releases it, `close()` only forgets it.
+ * Makes `{begin, end, close, stats, members}` for the frontend `sid`. `store` is that of store.js. `begin()` claims the
+ * lease, `end()` releases it, `close()` only forgets it. Of `options`, `membership` tells whether memberships end with the
+ * sessions (members.js). `emit(event, told)` tells the app.
  */
-module.exports = function createKeeper(app, sid, store, log, { leaseTtl, longestUid }) {
+module.exports = function createKeeper(app, sid, store, log, options, emit) {
+  const { leaseTtl, longestUid, leaveDelay, membership } = options;
   const epoch = randomBytes(12).toString('hex');
   const period = leaseTtl / 3;
   const counts = { renewals: 0, failedRenewals: 0, regained: 0, lost: 0 };
@@ -42,9 +45,15 @@ module.exports = function createKeeper(app, sid, store, log, { leaseTtl, longest
   let isComparing = false;
   let hasRefused = false;
 
-  const tracker = createTracker(app, { longestUid, changed, refused });
+  /** The lease had expired, and the app was not told yet that it is held again. */
+  let hasRegained = false;
 
-  return { begin, end, close, stats };
+  const tracker = createTracker(app, { longestUid, changed, refused });
+  const members = membership
+    ? createMembers(sid, store, log, { has: tracker.has, isHeld, leaveDelay })
+    : undefined;
+
+  return { begin, end, close, stats, members: () => members?.stats() };
 
   async function begin() {
     tracker.start();
@@ -59,12 +68,20 @@ module.exports = function createKeeper(app, sid, store, log, { leaseTtl, longest
     if (lease !== 'none') return;
     lease = 'held';
     renewedAt = sent;
-    if (removed > 0) {
-      const line = `removed ${removed} users from the list of ${sid}, left by an earlier process`;
-      log('info', `${line}${previous ? ` (epoch ${previous})` : ''}`);
+    // Before the first client can connect: all members are of an earlier process.
+    const left = membership ? await members.begin(epoch) : 0;
+    if (removed > 0 || left > 0) {
+      const what = `${removed} users and ${left} memberships of ${sid}, left by an earlier process`;
+      log('info', `removed ${what}${previous ? ` (epoch ${previous})` : ''}`);
+      emit('purged', { sid, users: removed, members: left });
     }
     await compare();
-    plan(period);
+    plan(Math.max(period - (performance.now() - sent), 0));
+  }
+
+  /** Whether this process is the authority now. One that was stopped for long cannot know it before its renewal. */
+  function isHeld() {
+    return lease === 'held' && performance.now() - renewedAt < leaseTtl;
   }
 
   /** Releases the lease, so that the users of this frontend are offline. Resolves in any case. */
@@ -72,6 +89,7 @@ module.exports = function createKeeper(app, sid, store, log, { leaseTtl, longest
     close();
     await claimed;
     try {
+      await members?.purge(epoch);
       await store.release(sid, epoch);
     } catch (err) {
       log('warn', `the lease of ${sid} was not released, and expires: ${words(err)}`);
@@ -82,6 +100,7 @@ module.exports = function createKeeper(app, sid, store, log, { leaseTtl, longest
     lease = 'released';
     clearTimeout(timer);
     tracker.stop();
+    members?.close();
   }
 
   function plan(ms) {
@@ -98,7 +117,12 @@ module.exports = function createKeeper(app, sid, store, log, { leaseTtl, longest
       if (lease === 'released') return;
       counts.renewals += 1;
       take(state, began);
-      if (lease === 'held') await compare();
+      if (lease === 'held') {
+        members?.resume();
+        await compare();
+        await members?.compare();
+        tellRegained();
+      }
       isFailing = false;
       plan(Math.max(period - (performance.now() - began), 0));
     } catch (err) {
@@ -119,8 +143,10 @@ module.exports = function createKeeper(app, sid, store, log, { leaseTtl, longest
         counts.lost += 1;
         const line = `another process has claimed the lease of ${sid}, so this one writes no users any more`;
         log('error', `${line}: are there two servers of this id?`);
+        emit('lease-lost', { sid });
       }
       lease = 'lost';
+      members?.lost();
       return;
     }
     renewedAt = sent;
@@ -130,12 +156,22 @@ module.exports = function createKeeper(app, sid, store, log, { leaseTtl, longest
         'warn',
         `the lease of ${sid} had expired and was claimed again; its users are added again`,
       );
+      hasRegained = true;
+      members?.regained();
     }
     lease = 'held';
   }
 
+  /** After what was purged meanwhile was put back. */
+  function tellRegained() {
+    if (!hasRegained || lease !== 'held') return;
+    hasRegained = false;
+    emit('lease-regained', { sid });
+  }
+
   /** Handles the first session, or the end of the last session, of a user. */
   function changed(uid) {
+    members?.[tracker.has(uid) ? 'came' : 'went'](uid);
     if (lease !== 'held') return;
     if (writes >= MOST_WRITES) {
       isBehind = true;

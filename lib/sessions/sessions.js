@@ -6,10 +6,15 @@
 
 const createKeeper = require('./keeper');
 const warnOfMissingHeartbeat = require('./heartbeat');
+const createLeaseless = require('./leaseless');
 const createRegistry = require('./registry');
 const createStore = require('./store');
 const createSweeper = require('./sweeper');
+const { emit } = require('../events');
 const harmless = require('../harmless');
+
+/** How long a stop waits for its members to go. With the drain time it is less than the 3 s that the frameworks wait. */
+const MEMBERS_STOP = 1500;
 
 /** The figures of a process that is no frontend, or has not started. */
 const NO_LEASE = {
@@ -25,30 +30,43 @@ const NO_LEASE = {
   removed: 0,
   missedEvents: 0,
 };
+const NO_MEMBERS = {
+  leaves: { close: 0, reconcile: 0, stop: 0, purge: 0 },
+  waiting: 0,
+  putBack: 0,
+  comparisons: 0,
+  found: 0,
+};
 const NO_SWEEPS = { sweeps: 0, failedSweeps: 0, sweptFrontends: 0, sweptUsers: 0 };
 
 /**
- * Makes the host's functions for the registry of `channel`. Of `tools`, `sessions` are `{leaseTtl, longestUid}`, or null
- * without it, and `drain` is the time of a stop. `settle(token, answer)` takes the arguments of a callback, in a later turn.
+ * Makes the host's functions for the registry of `channel`. Of `tools`, `sessions` are `{leaseTtl, longestUid,
+ * membership, leaveDelay}`, or null without it, and `drain` is the time of a stop. `settle(token, answer)` takes the arguments of a callback, in a later turn.
  */
 module.exports = function createSessions(channel, app, log, tools, settle) {
   const { sessions: options, drain } = tools;
   if (!options) {
-    return { close() {}, stats: () => null };
+    return { close() {}, stats: () => null, members: () => null, used() {}, usedAll() {} };
   }
   const store = createStore(channel);
   const registry = createRegistry(store);
   let keeper;
   let sweeper;
   let isOpen = false;
+  const tell = (event, told) => emit(channel, event, told);
+  const leaseless = options.membership
+    ? createLeaseless(app, log)
+    : { used() {}, usedAll() {}, seen() {} };
 
-  return { begin, end, ask, find: registry.find, close, stats };
+  const { used, usedAll } = leaseless;
+  return { begin, end, ask, find: registry.find, close, stats, members, used, usedAll };
 
   /** Claims the lease, if this process is a frontend; then settles `token`. */
   function begin(token) {
     const sid = frontendId(app);
-    keeper = sid === undefined ? undefined : createKeeper(app, sid, store, log, options);
-    sweeper = createSweeper(store, (other) => other === sid, log, options);
+    keeper = sid === undefined ? undefined : createKeeper(app, sid, store, log, options, tell);
+    const isOwn = (other) => other === sid;
+    sweeper = createSweeper(store, isOwn, log, options, leaseless.seen, tell);
     isOpen = true;
     if (keeper) warnOfMissingHeartbeat(app, log);
     const begun = keeper ? keeper.begin() : Promise.resolve();
@@ -67,9 +85,9 @@ module.exports = function createSessions(channel, app, log, tools, settle) {
     sweeper?.close();
     const released = keeper ? keeper.end() : Promise.resolve();
     let timer;
-    // A lease that is not released expires, so half of the drain time is enough to wait.
+    // A lease that is not released expires, so half of the drain time is enough to wait. Members are waited for longer.
     const late = new Promise((resolve) => {
-      timer = setTimeout(resolve, drain / 2);
+      timer = setTimeout(resolve, options.membership ? MEMBERS_STOP : drain / 2);
     });
     Promise.race([released, late]).then(() => {
       clearTimeout(timer);
@@ -90,6 +108,13 @@ module.exports = function createSessions(channel, app, log, tools, settle) {
       (value) => settle(token, [null, value]),
       (err) => settle(token, [err, undefined]),
     );
+  }
+
+  function members() {
+    if (!options.membership) return null;
+    const own = keeper?.members() || NO_MEMBERS;
+    const purge = own.leaves.purge + (sweeper?.purged() || 0);
+    return { ...own, leaves: { ...own.leaves, purge } };
   }
 
   function stats() {

@@ -1,6 +1,7 @@
 'use strict';
 
-// The operations of the store on leases and on the lists of online users (lib/leases.js), as promises.
+// The operations of the store on leases and on the lists of online users (lib/leases.js), and on the members of a frontend
+// (lib/members.js), as promises.
 
 /** Makes the operations for `channel`; `sid` is a frontend, times are in milliseconds. */
 module.exports = function createStore(channel) {
@@ -23,7 +24,26 @@ module.exports = function createStore(channel) {
     areMembers: (sids, uids) => sessions('isMember', sids, uids),
     /** Some users of a frontend: `{names, cursor}`; `match` is a pattern of uids, or empty. */
     page: (sid, cursor, limit, match) => sessions('page', [sid], [cursor || '', limit, match]),
+    /** Has a user leave all channels on a frontend; the channels. */
+    leaveAll: (sid, uid) => members('leaveAll', sid, uid),
+    channels: (sid, uid) => members('channels', sid, uid),
+    /** Adds a user to these channels again: how many it was. */
+    addBack: (sid, uid, names) => members('addBack', sid, { uid, names }),
+    /** A page of the users who are in channels: `{uids, cursor}`; the first cursor, and that of the end, is ''. */
+    uids: (sid, cursor) => members('uids', sid, cursor),
+    /**
+     * Removes all members on a frontend as long as `epoch` has its lease, or, if it is '', as long as nobody has:
+     * `{state, count}`. For `keep` milliseconds `gone` tells what it was.
+     */
+    purge: (sid, { epoch, keep }) => members('purge', sid, { epoch, keep }),
+    gone: (sid, uid) => members('gone', sid, uid),
+    goneUids: (sid, cursor) => members('goneUids', sid, cursor),
+    forget: (sid) => members('forget', sid, null),
   };
+
+  function members(...args) {
+    return promise((done) => channel['_members'](...args, done));
+  }
 
   function lease(...args) {
     return promise((done) => channel['_lease'](...args, done));

@@ -9,9 +9,16 @@ const { words } = require('../logger');
 /** How much longer than a third of the lease the time to the next look may be. */
 const JITTER = 0.25;
 
-/** Makes `{begin, close, stats}`. `isOwn(sid)` tells which lease this process keeps itself. */
-module.exports = function createSweeper(store, isOwn, log, { leaseTtl }) {
+/** For how many leases the members of a dead frontend are kept: it may only have been cut off. */
+const KEPT = 10;
+
+/**
+ * Makes `{begin, close, stats, purged}`. `isOwn(sid)` tells which lease this process keeps itself; `seen(leases)` is called
+ * with all leases that were found, `emit(event, told)` tells the app.
+ */
+module.exports = function createSweeper(store, isOwn, log, { leaseTtl }, seen, emit) {
   const counts = { sweeps: 0, sweptFrontends: 0, sweptUsers: 0, failedSweeps: 0 };
+  let purged = 0;
   let timer;
   let isOpen = false;
 
@@ -25,6 +32,7 @@ module.exports = function createSweeper(store, isOwn, log, { leaseTtl }) {
       clearTimeout(timer);
     },
     stats: () => ({ ...counts }),
+    purged: () => purged,
   };
 
   function plan() {
@@ -35,15 +43,12 @@ module.exports = function createSweeper(store, isOwn, log, { leaseTtl }) {
 
   async function sweep() {
     try {
-      const expired = (await store.leases()).filter(({ sid, ttl }) => ttl === 0 && !isOwn(sid));
+      const leases = await store.leases();
+      seen(leases);
+      const expired = leases.filter(({ sid, ttl }) => ttl === 0 && !isOwn(sid));
       for (const { sid } of expired) {
         if (!isOpen) return;
-        const { swept, removed } = await store.sweep(sid);
-        if (swept) {
-          counts.sweptFrontends += 1;
-          counts.sweptUsers += removed;
-          log('info', `the lease of ${sid} has expired: its ${removed} users are offline`);
-        }
+        await sweepOne(sid);
       }
       counts.sweeps += 1;
     } catch (err) {
@@ -54,5 +59,21 @@ module.exports = function createSweeper(store, isOwn, log, { leaseTtl }) {
       counts.failedSweeps += 1;
     }
     plan();
+  }
+
+  async function sweepOne(sid) {
+    // First, as long as the set of all leases has this one: if this process dies meanwhile, another one goes on. Also
+    // without option `membership`, since the other process may have had it.
+    const { state, count: members } = await store.purge(sid, { epoch: '', keep: KEPT * leaseTtl });
+    purged += members;
+    const { swept, removed } =
+      state === 'lost' ? { swept: false, removed: 0 } : await store.sweep(sid);
+    if (swept) {
+      counts.sweptFrontends += 1;
+      counts.sweptUsers += removed;
+      const what = `its ${removed} users are offline, ${members} memberships were removed`;
+      log('info', `the lease of ${sid} has expired: ${what}`);
+    }
+    if (swept || members > 0) emit('purged', { sid, users: removed, members });
   }
 };

@@ -81,8 +81,8 @@ methods! {
     AreOnline: "isOnline", Users, None, Undefined;
     GetOnlineCount: "getOnlineCount", OnlineCount, None, Undefined;
     GetOnline: "getOnline", OnlinePage, None, Undefined;
-    GetChannelsByUid: "getChannelsByUid", UserOn, None, Undefined;
-    LeaveAll: "leaveAll", UserOn, None, Undefined;
+    GetChannelsByUid: "getChannelsByUid", UserOn, read(ReadOp::Joined), Undefined;
+    LeaveAll: "leaveAll", UserOn, write(WriteOp::LeaveAll), Undefined;
     DestroyChannel: "destroyChannel", Frontends, write(WriteOp::Delete), Plain;
     ScanMembers: "scanMembers", MemberPage, page(PageOp::Members), Undefined;
     GetChannels: "getChannels", ChannelPage, page(PageOp::Channels), Undefined;
@@ -104,6 +104,13 @@ methods! {
     CountOnline: "_countOnline", Online, read(ReadOp::Count), Plain;
     IsOnline: "_isOnline", Online, read(ReadOp::IsMember), Plain;
     OnlineMembers: "_onlinePage", OnlineMembers, page(PageOp::Members), Plain;
+    JoinedOn: "_joinedOn", Index, read(ReadOp::Joined), Plain;
+    LeaveAllOn: "_leaveAllOn", Index, write(WriteOp::LeaveAll), Plain;
+    AddBack: "_addBack", Index, write(WriteOp::Join), Plain;
+    Entries: "_entries", Index, read(ReadOp::Entries), Plain;
+    GoneEntries: "_goneEntries", Gone, read(ReadOp::Entries), Plain;
+    ForgetGone: "_forgetGone", Gone, write(WriteOp::Delete), Plain;
+    Purge: "_purge", Purge, write(WriteOp::Purge), Plain;
     }
 }
 
@@ -180,6 +187,12 @@ pub enum Arguments {
     Online,
     /// A page of the online users of one frontend.
     OnlineMembers,
+    /// The indexes of members of frontends, and what the operation takes.
+    Index,
+    /// What is kept of these indexes, the same.
+    Gone,
+    /// The index of one frontend, its lease and what is kept, and the arguments of the operation.
+    Purge,
 }
 
 impl Arguments {
@@ -201,9 +214,14 @@ impl Arguments {
             Self::ChannelPage | Self::OnlinePage => &["opts"],
             Self::Frontends => &["name", "opts"],
             Self::Store => &[],
-            Self::Lease | Self::LeaseKeys | Self::Leases | Self::Online | Self::OnlineMembers => {
-                &["sids", "items"]
-            }
+            Self::Lease
+            | Self::LeaseKeys
+            | Self::Leases
+            | Self::Online
+            | Self::OnlineMembers
+            | Self::Index
+            | Self::Gone
+            | Self::Purge => &["sids", "items"],
         }
     }
 
@@ -234,9 +252,14 @@ impl Arguments {
             Self::ChannelPage => "channelPage",
             Self::Frontends => "frontends",
             Self::Store => "store",
-            Self::Lease | Self::LeaseKeys | Self::Leases | Self::Online | Self::OnlineMembers => {
-                "registry"
-            }
+            Self::Lease
+            | Self::LeaseKeys
+            | Self::Leases
+            | Self::Online
+            | Self::OnlineMembers
+            | Self::Index
+            | Self::Gone
+            | Self::Purge => "registry",
         }
     }
 }

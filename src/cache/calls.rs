@@ -30,6 +30,8 @@ pub(super) enum Call {
     /// A command that goes to the store unchanged.
     Command {
         keys: Arc<[SharedKey]>,
+        /// Whether it may be about other keys too.
+        is_open: bool,
         result: Option<Result<Reply>>,
     },
     /// Reads that may be answered from memory.
@@ -106,12 +108,14 @@ impl Calls {
     }
 
     /// Returns for each key the last command that went to the store unchanged, of the calls from batch `no` on.
-    pub(super) fn last_commands(&self, no: u64) -> HashMap<SharedKey, (u64, usize)> {
-        let mut last = HashMap::default();
+    pub(super) fn last_commands(&self, no: u64) -> LastCommands {
+        let mut last = LastCommands::default();
         for batch in self.0.iter().filter(|batch| batch.no >= no) {
             for (index, call) in batch.calls.iter().enumerate() {
-                if let Call::Command { keys, .. } = call {
-                    last.extend(keys.iter().map(|key| (key.clone(), (batch.no, index))));
+                if let Call::Command { keys, is_open, .. } = call {
+                    let at = (batch.no, index);
+                    last.by_key.extend(keys.iter().map(|key| (key.clone(), at)));
+                    last.open = if *is_open { Some(at) } else { last.open };
                 }
             }
         }
@@ -138,6 +142,21 @@ impl Calls {
     fn batch(&mut self, no: u64) -> Option<&mut Batch> {
         let index = self.0.binary_search_by_key(&no, |batch| batch.no).ok()?;
         self.0.get_mut(index)
+    }
+}
+
+/// The last commands that went to the store unchanged: batch and call.
+#[derive(Debug, Default)]
+pub(super) struct LastCommands {
+    by_key: HashMap<SharedKey, (u64, usize)>,
+    /// The last one that may be about any key.
+    open: Option<(u64, usize)>,
+}
+
+impl LastCommands {
+    /// Returns whether there is one about this key after a call.
+    pub(super) fn is_after(&self, key: &SharedKey, call: (u64, usize)) -> bool {
+        self.by_key.get(key).copied().max(self.open) > Some(call)
     }
 }
 

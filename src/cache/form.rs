@@ -184,6 +184,9 @@ impl Session {
     /// answered by later commands, nor later reads by earlier ones.
     fn send(&mut self, forming: &mut Forming, call: usize, command: &Command) {
         let op = command.op();
+        if op.is_open() {
+            self.place_all_fallbacks(forming);
+        }
         let shared = command.keys().iter().map(|key| {
             let (key, local) = forming.share(key);
             self.place_fallback(forming, &key, local);
@@ -209,7 +212,11 @@ impl Session {
             keys: keys.clone(),
             is_write: op.is_write(),
         });
-        forming.calls.push(Call::Command { keys, result: None });
+        forming.calls.push(Call::Command {
+            keys,
+            is_open: op.is_open(),
+            result: None,
+        });
     }
 
     /// Records what a write will do to its keys, as far as that is known before its answer.
@@ -242,6 +249,22 @@ impl Session {
         }
     }
 
+    /// The same before a command that may be about any key: for all candidates there are. Later reads of the batch begin
+    /// anew. Reads of later batches need nothing else: what the command changes is reported before their barrier is
+    /// answered.
+    fn place_all_fallbacks(&mut self, forming: &mut Forming) {
+        fail_point!("no-fallback-open", Some(()));
+        let busy = self.busy.iter().filter(|(_, busy)| !busy.groups.is_empty());
+        let mut keys: Vec<SharedKey> = busy.map(|(key, _)| key.clone()).collect();
+        // In the same order each time: the tests go through all orders of the steps.
+        keys.sort_unstable();
+        for key in keys {
+            let (key, local) = forming.share(&key);
+            self.place_fallback(forming, &key, local);
+        }
+        forming.locals.fill(Local::default());
+    }
+
     fn busy(&mut self, key: &SharedKey) -> &mut Busy {
         self.busy.entry(key.clone()).or_default()
     }
@@ -261,11 +284,11 @@ impl Session {
 
 impl Forming {
     /// Returns the key, shared with the others of this batch.
-    fn share(&mut self, key: &Key) -> (SharedKey, usize) {
-        if let Some((shared, index)) = self.keys.get_key_value(key.as_slice()) {
+    fn share(&mut self, key: &[u8]) -> (SharedKey, usize) {
+        if let Some((shared, index)) = self.keys.get_key_value(key) {
             return (shared.clone(), *index);
         }
-        let shared = SharedKey::from(key.as_slice());
+        let shared = SharedKey::from(key);
         let index = self.locals.len();
         self.locals.push(Local::default());
         self.keys.insert(shared.clone(), index);

@@ -9,7 +9,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use super::{
     Flight, Group, HashMap, Sent, Session, SharedKey, Slot, Wire,
-    calls::{Batch, Call, CommandId, OpId, Read, State},
+    calls::{Batch, Call, CommandId, LastCommands, OpId, Read, State},
 };
 use crate::{failpoints::fail_point, list::List};
 
@@ -38,7 +38,7 @@ struct Repair<'a> {
     /// The groups of the flight, after the barrier.
     groups: &'a [Group],
     no: u64,
-    last_commands: HashMap<SharedKey, (u64, usize)>,
+    last_commands: LastCommands,
     /// Keys whose later reads are answered by their fallback too, if it is this command.
     fallen: HashMap<SharedKey, CommandId>,
 }
@@ -146,7 +146,7 @@ impl Repair<'_> {
         let mine = batch.no == self.no;
         let groups = if mine { self.groups } else { sent };
         let failed = |read: &Read| mine && group(read, groups).is_some_and(|g| g.list.is_none());
-        let asked_later = |key: &SharedKey| self.last_commands.get(key) > Some(&(batch.no, call));
+        let asked_later = |key| self.last_commands.is_after(key, (batch.no, call));
         // The keys of one call are read again together, as they were read together; unless that
         // would show a write that was called later, or what a later read of the store did not show.
         let together = reads.len() > 1

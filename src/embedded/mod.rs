@@ -30,6 +30,7 @@ mod leases;
 mod liveness;
 mod lmdb;
 mod locality;
+mod membership;
 mod messages;
 mod opening;
 mod pages;

@@ -6,6 +6,7 @@ use super::{
     budget::Budget,
     leases::Leases,
     lmdb::{self, RoTxn},
+    membership,
     rows::{Channel, Rows},
 };
 use crate::{
@@ -105,6 +106,10 @@ impl ReadTxn {
                 Ok(Ok(is_member(rows, txn, channel, members)?))
             }
             ReadOp::Lease => self.lease(rows, txn, rows.channel(txn, key)?),
+            ReadOp::Entries => membership::entries(rows, txn, rows.channel(txn, key)?, members),
+            ReadOp::Joined => {
+                membership::joined(rows, txn, (key, members), |key| rows.channel(txn, key))
+            }
         }
     }
 
@@ -121,6 +126,9 @@ impl ReadTxn {
             ReadOp::Count => Ok(Ok(count(channel))),
             ReadOp::IsMember => Ok(Ok(is_member(rows, txn, channel, members)?)),
             ReadOp::Lease => self.lease(rows, txn, channel),
+            ReadOp::Entries => membership::entries(rows, txn, channel, members),
+            // Is about other channels too, and read by `WriteTxn::joined`.
+            ReadOp::Joined => Ok(List::new([[0; 0]; 0]).map(Arc::new).map(Value::List)),
         }
     }
 

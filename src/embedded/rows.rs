@@ -15,7 +15,7 @@ use super::{
     MAX_KEY, MAX_MEMBER,
     lmdb::{self, Env, RoTxn, RwTxn, Table, code},
 };
-use crate::{command::Member, error::Result as CallResult, list::List};
+use crate::{command::Member, error::Result as CallResult, list::List, membership::Page};
 
 type Result<T> = std::result::Result<T, lmdb::Error>;
 
@@ -152,6 +152,30 @@ impl Rows {
             .take(most)
             .map(|row| row.and_then(|(key, row)| Ok((key, Channel::from_bytes(row)?))))
             .collect()
+    }
+
+    /// Returns the members on a page, in the order of their bytes.
+    pub(super) fn page(
+        &self,
+        txn: &RoTxn,
+        channel: Option<Channel>,
+        page: Page,
+    ) -> Result<Vec<Member>> {
+        let Some(channel) = channel.filter(|_| page.from.len() <= MAX_MEMBER) else {
+            return Ok(Vec::new());
+        };
+        let (first, length) = row(channel.number, page.from)?;
+        let number = channel.number.to_be_bytes();
+        let mut found = Vec::new();
+        for row in self.members.range(txn, Bound::Included(&first[..length]))? {
+            match row?.0.strip_prefix(&number) {
+                Some(member) if page.has(member) && found.len() < page.most => {
+                    found.push(member.to_vec());
+                }
+                _ => break,
+            }
+        }
+        Ok(found)
     }
 
     /// Returns at most `most` members of a channel, in the order of their bytes, after `after`, if given.

@@ -1,6 +1,6 @@
 //! Executes commands in one write transaction, in order: each sees the effects of earlier ones.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use super::{
     leases::Leases,
@@ -28,11 +28,11 @@ const PAGES: usize = 100;
 
 /// A write transaction. Nothing changes unless it is committed.
 pub(super) struct WriteTxn<'a> {
-    rows: &'a Rows,
-    txn: RwTxn<'a>,
-    reading: &'a mut ReadTxn,
+    pub(super) rows: &'a Rows,
+    pub(super) txn: RwTxn<'a>,
+    pub(super) reading: &'a mut ReadTxn,
     /// The channels that were looked up, in their present state.
-    channels: HashMap<&'a [u8], Touched, foldhash::fast::RandomState>,
+    channels: HashMap<Cow<'a, [u8]>, Touched, foldhash::fast::RandomState>,
     /// The number of new channels in this transaction.
     new_channels: u64,
 }
@@ -59,6 +59,12 @@ impl<'a> WriteTxn<'a> {
         let rows = members.len() * command.keys().len();
         self.reading.budget.write(rows as u64)?;
         let op = match command.op() {
+            Op::Read(ReadOp::Joined) => return Ok(Ok(self.joined(command)?)),
+            Op::Write(WriteOp::Join | WriteOp::Part) => {
+                return Ok(Ok(Reply::Changed(self.change_both(command)?)));
+            }
+            Op::Write(WriteOp::LeaveAll) => return Ok(Ok(self.leave_all(command)?)),
+            Op::Write(WriteOp::Purge) => return Ok(Ok(Reply::Lease(self.purge(command)?))),
             Op::Read(op) => {
                 let values = command
                     .keys()
@@ -139,18 +145,19 @@ impl<'a> WriteTxn<'a> {
             match touched.channel {
                 Some(channel) => {
                     let channel = committed(channel, version);
-                    self.rows.put_channel(&mut self.txn, key, channel)?;
+                    self.rows.put_channel(&mut self.txn, &key, channel)?;
                 }
-                None => self.rows.delete_channel(&mut self.txn, key)?,
+                None => self.rows.delete_channel(&mut self.txn, &key)?,
             }
         }
         if changed { self.txn.commit() } else { Ok(()) }
     }
 
     /// Adds members; returns how many are new.
-    fn add(&mut self, key: &'a Key, members: &[Member]) -> Result<u64> {
+    pub(super) fn add(&mut self, key: impl Into<Cow<'a, [u8]>>, members: &[Member]) -> Result<u64> {
+        let key = key.into();
         let number = NUMBERS * self.txn.id() as u64 + self.new_channels;
-        let touched = self.touch(key)?;
+        let touched = self.touch(&key)?;
         let is_new = touched.channel.is_none();
         let mut channel = touched.channel.unwrap_or(Channel {
             number,
@@ -178,8 +185,13 @@ impl<'a> WriteTxn<'a> {
     }
 
     /// Removes members; returns how many there were.
-    fn remove(&mut self, key: &'a Key, members: &[Member]) -> Result<u64> {
-        let Some(mut channel) = self.touch(key)?.channel else {
+    pub(super) fn remove(
+        &mut self,
+        key: impl Into<Cow<'a, [u8]>>,
+        members: &[Member],
+    ) -> Result<u64> {
+        let key = key.into();
+        let Some(mut channel) = self.touch(&key)?.channel else {
             return Ok(0);
         };
         let mut removed = 0;
@@ -198,7 +210,8 @@ impl<'a> WriteTxn<'a> {
 
     /// Removes a channel; returns 1 if there was one.
     fn delete(&mut self, key: &'a Key) -> Result<u64> {
-        let Some(channel) = self.touch(key)?.channel else {
+        let key = Cow::from(key);
+        let Some(channel) = self.touch(&key)?.channel else {
             return Ok(0);
         };
         self.reading.budget.write(channel.count)?;
@@ -213,11 +226,8 @@ impl<'a> WriteTxn<'a> {
             return Err(lmdb::Error::Lmdb(lmdb::code::BAD_VAL_SIZE));
         };
         let asked = Asked::of(command.members());
-        let count = self
-            .touch(online)?
-            .channel
-            .map_or(0, |channel| channel.count);
-        let channel = self.touch(key)?.channel;
+        let count = self.channel(online)?.map_or(0, |channel| channel.count);
+        let channel = self.channel(key)?;
         let text = Leases::text(self.rows, &self.txn, channel)?;
         let holder = self.reading.leases.holder(text.as_deref());
         let (step, lease) = asked.apply(op, holder, count);
@@ -232,6 +242,11 @@ impl<'a> WriteTxn<'a> {
             self.add(key, &[own])?;
         }
         Ok(lease)
+    }
+
+    /// Returns a channel in its present state.
+    pub(super) fn channel(&mut self, key: impl Into<Cow<'a, [u8]>>) -> Result<Option<Channel>> {
+        Ok(self.touch(&key.into())?.channel)
     }
 
     fn value(&mut self, op: ReadOp, key: &'a Key, members: &[Member]) -> Result<CallResult<Value>> {
@@ -257,9 +272,9 @@ impl<'a> WriteTxn<'a> {
         self.channels.get(key).filter(|touched| touched.changed)
     }
 
-    fn touch(&mut self, key: &'a Key) -> Result<&mut Touched> {
+    fn touch(&mut self, key: &Cow<'a, [u8]>) -> Result<&mut Touched> {
         use std::collections::hash_map::Entry;
-        match self.channels.entry(key) {
+        match self.channels.entry(key.clone()) {
             Entry::Occupied(entry) => Ok(entry.into_mut()),
             Entry::Vacant(entry) => Ok(entry.insert(Touched {
                 channel: self.rows.channel(&self.txn, key)?,
@@ -268,7 +283,7 @@ impl<'a> WriteTxn<'a> {
         }
     }
 
-    fn touched(&mut self, key: &'a Key, channel: Option<Channel>) {
+    fn touched(&mut self, key: Cow<'a, [u8]>, channel: Option<Channel>) {
         let changed = true;
         self.channels.insert(key, Touched { channel, changed });
     }

@@ -23,7 +23,7 @@ pub use self::{
     read::{Raw, Source},
     sessions::Sessions,
     store::Store,
-    table::{For, OnSlow, Row, Seen, TABLE, fields},
+    table::{For, Membership, OnSlow, Row, Seen, TABLE, fields},
 };
 use self::{
     read::{Reader, boolean, invalid, show},

@@ -1,11 +1,12 @@
-//! Option `sessions`: the registry of who is online. The registry is in `lib/sessions/`.
+//! Option `sessions`: the registry of who is online, which is in `lib/sessions/`; and option `membership`, which needs
+//! it.
 
 use std::time::Duration;
 
 use super::{
     read::{Raw, Reader, invalid},
     store::Store,
-    table::{CHANNEL_MANAGER, LEASE_TTL, SESSIONS},
+    table::{CHANNEL_MANAGER, LEASE_TTL, LEAVE_DELAY, MEMBERSHIP, Membership, SESSIONS},
 };
 use crate::{error::Result, keys::KeyLayout};
 
@@ -14,20 +15,36 @@ use crate::{error::Result, keys::KeyLayout};
 pub struct Sessions {
     /// The time after which a frontend that does not renew its lease counts as dead.
     pub lease_ttl: Duration,
+    /// How long a user stays a member after the last session has ended.
+    pub leave_delay: Duration,
+    /// How long a member lives.
+    pub membership: Membership,
 }
 
-/// Reads options `sessions` and `leaseTtl`; `None` means that there is no registry.
+/// Reads options `sessions`, `leaseTtl`, `leaveDelay` and `membership`; `None` means that there is no registry.
 pub(super) fn sessions(read: &Reader, store: &Store, prefix: &str) -> Result<Option<Sessions>> {
     let lease_ttl = Duration::from_millis(read.integer(&LEASE_TTL)?);
-    if !read.flag(&SESSIONS)? {
+    let leave_delay = Duration::from_millis(read.integer(&LEAVE_DELAY)?);
+    let membership = read.word(&MEMBERSHIP)?;
+    let with_session = membership == Membership::Session;
+    if !read.flag(&SESSIONS)? && !with_session {
         return Ok(None);
     }
     if read.raw(&CHANNEL_MANAGER) != Raw::Absent {
+        if with_session {
+            let accepted =
+                "\"persistent\" with option channelManager, since a custom manager has no leases";
+            return Err(invalid(MEMBERSHIP.name, "\"session\"", accepted));
+        }
         let accepted = "false with option channelManager, since a custom manager has no leases";
         return Err(invalid(SESSIONS.name, "true", accepted));
     }
     if matches!(store, Store::Cluster(_)) {
         KeyLayout::new(prefix).check_lease_prefix()?;
     }
-    Ok(Some(Sessions { lease_ttl }))
+    Ok(Some(Sessions {
+        lease_ttl,
+        leave_delay,
+        membership,
+    }))
 }

@@ -87,6 +87,8 @@ const CALLS: u64 = u32::MAX as u64;
 const BYTES: u64 = 1 << 40;
 /// A day, in milliseconds.
 const LEASES: u64 = 86_400_000;
+/// An hour, in milliseconds.
+const LEAVES: u64 = 3_600_000;
 
 macro_rules! options {
     ($($id:ident $name:literal $kind:ident $(<$of:ty>)? ($($value:expr),*) $store:ident $seen:ident;)*) => {
@@ -155,6 +157,8 @@ options! {
     FAN_OUT_LISTS     "fanOut.lists"             Flag(true)                                          Any      Shown;
     SESSIONS          "sessions"                 Flag(false)                                         Any      Shown;
     LEASE_TTL         "leaseTtl"                 Integer(1_000..=LEASES, 60_000)                     Any      Shown;
+    LEAVE_DELAY       "leaveDelay"               Integer(0..=LEAVES, 2_000)                          Any      Shown;
+    MEMBERSHIP        "membership"               Word<Membership>(Membership::Persistent, MEMBERSHIPS) Any     Shown;
     // Options of node_redis, to which 0.0.7 passed them on.
     OFFLINE_QUEUE     "enable_offline_queue"     Flag(true)                                          Any      Shown;
     MAX_ATTEMPTS      "max_attempts"             NodeRedis(0)                                        Any      Shown;
@@ -244,6 +248,20 @@ impl OnSlow {
         let word = ON_SLOW.iter().find(|(_, meaning)| *meaning == self);
         word.map_or("", |(word, _)| word)
     }
+}
+
+const MEMBERSHIPS: &[(&str, Membership)] = &[
+    ("persistent", Membership::Persistent),
+    ("session", Membership::Session),
+];
+
+/// How long a member lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Membership {
+    /// Until he leaves, as in 0.0.7.
+    Persistent,
+    /// As long as the user has a session on the frontend.
+    Session,
 }
 
 /// Returns the fields of the object that an option takes: their rows, and their names within it.

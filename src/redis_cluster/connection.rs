@@ -9,6 +9,7 @@ use super::{
     ClusterManager,
     clean::clean,
     inventory::{names_of, scan_nodes},
+    membership,
     pages::ClusterPages,
     routing::{Plan, replies},
     send::send,
@@ -113,6 +114,13 @@ impl Connection for ClusterConnection {
         batch: &[&Command],
     ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>> {
         let shared = self.0.clone();
+        if batch
+            .iter()
+            .any(|command| membership::concerns(command.op()))
+        {
+            let batch = batch.iter().map(|&command| command.clone()).collect();
+            return membership::execute(shared, batch).boxed();
+        }
         let (steps, parts) = Plan::of(batch, shared.commands().missing());
         async move {
             shared.refresh_if_stale().await;

@@ -3,7 +3,8 @@
 //! and connecting in [`discovery`], a connection in [`connection`], splitting a batch in [`routing`], choosing the node
 //! and redirections in [`dispatch`] and [`redirect`], sending in [`send`], detecting that a silent node was replaced in
 //! [`replacement_check`], which addresses are used in place of announced ones in [`announced`], `clean` in [`clean`], and
-//! what the cluster holds in [`inventory`], page by page in [`pages`].
+//! what the cluster holds in [`inventory`], page by page in [`pages`]. Operations on two keys in different slots are in
+//! [`membership`].
 //!
 //! redis-rs's cluster client is not used, because order, deadlines, resending and fencing are ours.
 //!
@@ -25,6 +26,7 @@ mod discovery;
 mod dispatch;
 mod inventory;
 mod keyspace;
+mod membership;
 mod pages;
 mod redirect;
 mod replacement_check;

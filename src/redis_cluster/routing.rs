@@ -70,13 +70,25 @@ impl<'a> Plan<'a> {
         plan.steps
     }
 
+    /// Makes one step of each command, about one key.
+    pub(super) fn commands(commands: impl IntoIterator<Item = (&'a Key, Cmd)>) -> Vec<Step> {
+        let mut plan = Plan::default();
+        for (key, cmd) in commands {
+            plan.step(key, cmd);
+        }
+        plan.steps
+    }
+
     fn add(&mut self, call: &'a Command) -> Part {
         let op = call.op();
-        let steps = call.targets().iter().map(|key| match op {
-            Op::Read(op) => self.read(op, call, key),
-            Op::Write(_) => self.step(key, encode_for(call, &self.missing, key)),
-        });
-        let steps = steps.collect();
+        let mut steps = Vec::new();
+        for keys in call.targets() {
+            let Some(key) = keys.first() else { continue };
+            steps.push(match op {
+                Op::Read(op) => self.read(op, call, key),
+                Op::Write(_) => self.step(key, encode_for(call, &self.missing, keys)),
+            });
+        }
         Part { op, steps }
     }
 
@@ -101,14 +113,16 @@ impl<'a> Plan<'a> {
     /// member is not joined.
     fn read(&mut self, op: ReadOp, call: &'a Command, key: &'a Key) -> usize {
         if op.items() != Items::Keys {
-            return self.step(key, encode_for(call, &self.missing, key));
+            let keys = std::slice::from_ref(key);
+            return self.step(key, encode_for(call, &self.missing, keys));
         }
         if let Some((same, index)) = self.keys.get(key.as_slice()).and_then(|seen| seen.read)
             && same == op
         {
             return index;
         }
-        let index = self.step(key, encode_for(call, &self.missing, key));
+        let keys = std::slice::from_ref(key);
+        let index = self.step(key, encode_for(call, &self.missing, keys));
         if let Some(seen) = self.keys.get_mut(key.as_slice()) {
             seen.read = Some((op, index));
         }

@@ -1,13 +1,13 @@
 //! Encodes commands in Redis's protocol and decodes the answers, for a single server and for the nodes of a cluster.
 //! Everything about an operation comes from the table in [`crate::command`].
 
-use std::{iter, sync::Arc};
+use std::sync::Arc;
 
 use redis::{Cmd, Value as Answer};
 
-use super::{fallbacks::Missing, lease_scripts, server_errors::store_error};
+use super::{fallbacks::Missing, lease_scripts, membership_scripts, server_errors::store_error};
 use crate::{
-    command::{Command, Items, Op, ReadOp, Reply, Value, ValueKind},
+    command::{Command, Items, Op, ReadOp, Reply, Value, ValueKind, WriteOp},
     error::{Error, Result},
     keys::Key,
     list::List,
@@ -43,21 +43,24 @@ pub(crate) fn encode(call: &Command, missing: &Missing, mut each: impl FnMut(Cmd
         }
         _ => call
             .targets()
-            .iter()
-            .for_each(|key| each(encode_for(call, missing, key))),
+            .for_each(|keys| each(encode_for(call, missing, keys))),
     }
 }
 
-/// Encodes the part of a command that is about one of its keys ([`Command::targets`]).
-pub(crate) fn encode_for(call: &Command, missing: &Missing, key: &Key) -> Cmd {
+/// Encodes the part of a command that is about some of its keys ([`Command::targets`]).
+pub(crate) fn encode_for(call: &Command, missing: &Missing, keys: &[Key]) -> Cmd {
     if let Some(script) = lease_scripts::of(call.op()) {
-        return lease_scripts::encode(script, call, missing, key);
+        return lease_scripts::encode(script, call, missing, keys);
     }
+    if let Some(cmd) = membership_scripts::encode(call, keys) {
+        return cmd;
+    }
+    let key = keys.first();
     let name = call.op().redis_name();
     let sent = missing.instead_of(name);
     // What replaces a command that is about members reads all of them.
     let members = if sent == name { call.members() } else { &[] };
-    command(sent, iter::once(key).chain(members))
+    command(sent, key.into_iter().chain(members))
 }
 
 /// Decodes the answers to the commands that [`encode`] made of a command with `keys` keys; `next` returns them in
@@ -70,6 +73,10 @@ pub(crate) fn decode(op: Op, keys: usize, mut next: impl FnMut() -> Answer) -> R
         }
         Op::Write(op) if op.items() == Items::OneSlot => {
             lease_scripts::lease(next()).map(Reply::Lease)
+        }
+        Op::Write(WriteOp::LeaveAll) => {
+            let lists = (0..keys).map(|_| membership_scripts::left(next()));
+            Ok(Reply::Values(lists.collect()))
         }
         Op::Write(_) => {
             let mut done = Ok(0);

@@ -14,7 +14,7 @@ use redis::{Cmd, Value as Answer};
 
 use super::{codec::command, fallbacks::Missing, server_errors::words};
 use crate::{
-    command::{Command, Items, Op, ReadOp, WriteOp},
+    command::{Command, Op, ReadOp, WriteOp},
     error::{Error, Result},
     keys::Key,
     lease::{Lease, LeaseState},
@@ -36,6 +36,7 @@ macro_rules! with_holder {
         )
     };
 }
+pub(super) use with_holder;
 
 /// The same, for scripts whose keys are the list of online users and the lease, and whose arguments are the epoch, the
 /// nonce, the time in milliseconds, the expected epoch, and the command that removes a list. An answer is the number of the
@@ -100,17 +101,12 @@ pub(super) const fn of(op: Op) -> Option<&'static str> {
         Op::Write(WriteOp::Renew) => Some(RENEW),
         Op::Write(WriteOp::Release) => Some(RELEASE),
         Op::Write(WriteOp::Sweep) => Some(SWEEP),
-        Op::Read(ReadOp::Members | ReadOp::Count | ReadOp::IsMember)
-        | Op::Write(WriteOp::Add | WriteOp::Remove | WriteOp::Delete) => None,
+        _ => None,
     }
 }
 
-/// Encodes a command that is a script; `key` is the only one of a read.
-pub(super) fn encode(script: &str, call: &Command, missing: &Missing, key: &Key) -> Cmd {
-    let keys = match call.op().items() {
-        Items::OneSlot => call.keys(),
-        Items::Keys | Items::KeysAndMembers => std::slice::from_ref(key),
-    };
+/// Encodes a command that is a script, about these keys.
+pub(super) fn encode(script: &str, call: &Command, missing: &Missing, keys: &[Key]) -> Cmd {
     let count = keys.len().to_string();
     let head = [script.as_bytes(), count.as_bytes()];
     let last = missing.instead_of(WriteOp::Delete.redis_name()).as_bytes();
@@ -160,7 +156,7 @@ pub(crate) fn lease(answer: Answer) -> Result<Lease> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::membership_scripts, *};
 
     fn parsed(text: &str) -> Answer {
         redis::parse_redis_value(text.as_bytes()).expect("RESP")
@@ -188,7 +184,9 @@ mod tests {
     #[test]
     fn each_operation_on_a_lease_has_a_script_and_no_other() {
         for &op in Op::ALL {
-            assert_eq!(of(op).is_some(), op.redis_name() == "EVAL", "{op:?}");
+            let is_script = op.redis_name() == "EVAL";
+            let is_other = membership_scripts::of(op).is_some();
+            assert_eq!(of(op).is_some(), is_script && !is_other, "{op:?}");
         }
     }
 }

@@ -29,6 +29,7 @@ mod inventory;
 mod keyspace;
 mod lease_scripts;
 mod login;
+mod membership_scripts;
 mod nat_map;
 mod pages;
 mod read_activity;
@@ -77,6 +78,7 @@ pub(crate) use self::{
     inventory::{count, is_no_set, list_members, member_scan},
     keyspace::{field_scan, list_fields},
     lease_scripts::lease,
+    membership_scripts::entries,
     pages::RedisPages,
     scan::{ScanError, ScanResult, found, only_sets},
     server_errors::{connect_error, is_demoted, words},

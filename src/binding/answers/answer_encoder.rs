@@ -151,6 +151,13 @@ impl Service {
                 Ok(())
             }
             _ => match kind.arguments() {
+                Arguments::UserOn => {
+                    let names = match self.names_of(values.iter().flatten()) {
+                        Ok(names) => Ok(Value::List(Arc::new(names))),
+                        Err(error) => return self.write_error(tape, kind.shape(), &error),
+                    };
+                    self.write_lists(tape, Word::Joined, &[names])
+                }
                 Arguments::Frontend => self.write_lists(tape, Word::List, values),
                 Arguments::Groups => self.write_lists(tape, Word::Groups, values),
                 _ => self.write_lists(tape, Word::Joined, values),

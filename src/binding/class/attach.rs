@@ -23,7 +23,7 @@ use crate::{
     },
     embedded::EmbeddedOptions,
     error::Error,
-    options::{FanOut, Store},
+    options::{FanOut, Membership, Store},
 };
 
 /// Makes a relative folder absolute, from the app's base: the current directory may change later.
@@ -127,7 +127,7 @@ pub fn fan_out(env: &Env, option: Option<FanOut>) -> napi::Result<Option<Object<
     Ok(Some(object))
 }
 
-/// Makes options `sessions` and `leaseTtl` for the host; `null` without a registry.
+/// Makes options `sessions`, `leaseTtl`, `leaveDelay` and `membership` for the host; `null` without a registry.
 fn sessions<'env>(env: &'env Env, service: &Service) -> napi::Result<Option<Object<'env>>> {
     let Some(option) = service.options.sessions else {
         return Ok(None);
@@ -135,6 +135,9 @@ fn sessions<'env>(env: &'env Env, service: &Service) -> napi::Result<Option<Obje
     let mut object = Object::new(env)?;
     let ttl = u32::try_from(option.lease_ttl.as_millis()).unwrap_or(u32::MAX);
     object.set("leaseTtl", ttl)?;
+    let delay = u32::try_from(option.leave_delay.as_millis()).unwrap_or(u32::MAX);
+    object.set("leaveDelay", delay)?;
+    object.set("membership", option.membership == Membership::Session)?;
     let longest = u32::try_from(service.sizes.member).unwrap_or(u32::MAX);
     object.set("longestUid", longest)?;
     Ok(Some(object))

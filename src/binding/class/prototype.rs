@@ -145,7 +145,10 @@ pub extern "C" fn store_method<const KIND: usize>(
         | Arguments::LeaseKeys
         | Arguments::Leases
         | Arguments::Online
-        | Arguments::OnlineMembers => ptr::null_mut(),
+        | Arguments::OnlineMembers
+        | Arguments::Index
+        | Arguments::Gone
+        | Arguments::Purge => ptr::null_mut(),
     }
 }
 

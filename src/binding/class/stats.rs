@@ -161,6 +161,8 @@ impl Service {
         }
         stats.set("fanOut", host.get_named_property::<Object>("fanOut")?)?;
         stats.set("sessions", host.get_named_property::<Unknown>("sessions")?)?;
+        let membership = host.get_named_property::<Unknown>("membership")?;
+        stats.set("membership", membership)?;
         let copy: Function<Args> = host.get_named_property("copy")?;
         let stats = copy.call(Args::new().with(env, stats)?)?;
         // SAFETY: napi-rs checks the type.

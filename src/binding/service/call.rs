@@ -56,7 +56,7 @@ pub enum Late {
     /// Its release, before the store is closed.
     Release,
     /// A call of the session registry; for a page the pattern of its members, if there is one.
-    Registry(Callback, Option<String>),
+    Registry(Kind, Callback, Option<String>),
     Stop,
     /// The timer of the drain time.
     Drained,

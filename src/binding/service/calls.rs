@@ -33,7 +33,7 @@ impl Service {
         if host.is_custom() {
             return self.call_custom(&host, kind, cb, [name, uid, sid]);
         }
-        if self.pack_key(&name, &sid)? && self.pack_uid(&uid)? {
+        if self.pack_member([&name, &uid, &sid], true)? {
             return self.call_frontend(&host, kind, cb);
         }
         if kind == Kind::Leave && is_everywhere(&sid)? {
@@ -54,7 +54,8 @@ impl Service {
         ) {
             (Ok(names), Ok(members), Ok(sid)) => names
                 .check_members(&members)
-                .and_then(|()| self.frontend_keys(&names, sid))
+                .and_then(|()| self.frontend_keys(&names, &sid))
+                .and_then(|keys| self.with_index(keys, &sid, members.iter()))
                 .map(|keys| (keys, members)),
             (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => Err(error),
         };
@@ -94,8 +95,9 @@ impl Service {
         ) {
             (Ok(name), Ok(members)) => {
                 let key = |(sid, uids): (String, Vec<Member>)| {
-                    let key = self.key(&name, &sid)?;
-                    Ok((key, uids, sid))
+                    let keys = vec![self.key(&name, &sid)?];
+                    let keys = self.with_index(keys, &sid, uids.iter().map(Vec::as_slice))?;
+                    Ok((keys, uids, sid))
                 };
                 members.into_iter().map(key).collect::<Result<Vec<_>>>()
             }
@@ -111,8 +113,8 @@ impl Service {
         if parts.is_empty() {
             return self.answer_in_turn(&host, kind, &call);
         }
-        for (index, (key, uids, sid)) in parts.iter().enumerate() {
-            self.pack_given_keys([key]);
+        for (index, (keys, uids, sid)) in parts.iter().enumerate() {
+            self.pack_given_keys(keys);
             self.pack_items(uids.iter().map(Vec::as_slice));
             self.mark_sid_of(kind, sid);
             self.send_part(&host, kind, &call, index == 0)?;
@@ -133,7 +135,7 @@ impl Service {
         if host.is_custom() {
             return self.call_custom(&host, kind, cb, [name, uid, sid]);
         }
-        if self.pack_key(&name, &sid)? && self.pack_uid(&uid)? {
+        if self.pack_member([&name, &uid, &sid], false)? {
             return self.call_frontend(&host, kind, cb);
         }
         if is_everywhere(&sid)? {
@@ -333,9 +335,9 @@ impl Service {
     }
 
     /// Makes the keys of channels on the frontend that was given.
-    fn frontend_keys(&self, names: &Names, sid: String) -> Result<Vec<Key>> {
-        let keys = self.keys_of(names, std::slice::from_ref(&sid), "arguments name and sid")?;
-        self.note_sid(&sid);
+    fn frontend_keys(&self, names: &Names, sid: &String) -> Result<Vec<Key>> {
+        let keys = self.keys_of(names, std::slice::from_ref(sid), "arguments name and sid")?;
+        self.note_sid(sid);
         Ok(keys)
     }
 

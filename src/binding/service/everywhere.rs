@@ -43,6 +43,7 @@ impl Service {
             Ok(checked) => checked,
             Err(error) => return self.refuse(kind, cb, &error),
         };
+        let (bases, op) = self.with_index_base(bases, op);
         let sids = host.frontend_ids(&self.env)?;
         // Reading arguments and asking the app may have run JavaScript.
         if self.admitted(kind, cb)?.is_none() {

@@ -10,6 +10,7 @@ pub(in crate::binding) mod calls;
 pub(in crate::binding) mod early;
 mod everywhere;
 pub(in crate::binding) mod lifecycle;
+mod membership;
 pub(in crate::binding) mod packing;
 mod pages;
 pub(in crate::binding) mod panic;

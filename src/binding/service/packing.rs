@@ -120,7 +120,10 @@ impl Service {
         }
     }
 
-    fn pack(&self, write: impl FnOnce(&mut Packed) -> napi::Result<bool>) -> napi::Result<bool> {
+    pub(super) fn pack(
+        &self,
+        write: impl FnOnce(&mut Packed) -> napi::Result<bool>,
+    ) -> napi::Result<bool> {
         let packed = &mut self.input.borrow_mut().calls;
         let written = write(packed);
         if !matches!(written, Ok(true)) {
@@ -131,7 +134,7 @@ impl Service {
 
     /// Sends the call that was packed just now to the store.
     pub fn call(&self, host: &Host, kind: Kind, cb: &Unknown) -> napi::Result<()> {
-        let Some(code) = kind.code() else {
+        let Some(code) = self.code(kind) else {
             return Ok(());
         };
         self.take_packed(host, kind, code, |seq| host.hold(&self.env, seq, cb))
@@ -221,7 +224,7 @@ impl Service {
         } else {
             self.take_part(host, kind, hold)
         };
-        let Some(code) = kind.code() else {
+        let Some(code) = self.code(kind) else {
             return Ok(());
         };
         self.send_packed(host, code, taken)

@@ -22,7 +22,7 @@ use crate::{
             page_options::{PageOptions, no_cursor},
         },
     },
-    command::{Code, Reply, Value},
+    command::{Code, Op, ReadOp, Reply, Value, WriteOp},
     error::{Error, Result},
     keys::Key,
     options::Store,
@@ -39,7 +39,9 @@ impl Service {
         cb: &Unknown,
     ) -> napi::Result<()> {
         let checked = match (args::texts(sids, "sid")?, args::members(items, self.sizes)?) {
-            (Ok(sids), Ok(items)) => self.registry_keys(kind, &sids).map(|keys| (keys, items)),
+            (Ok(sids), Ok(items)) => self
+                .registry_keys(kind, &sids)
+                .and_then(|keys| self.members_items(kind, keys, items)),
             (Err(error), _) | (_, Err(error)) => Err(error),
         };
         // Last, because reading an array or an object may have run a getter.
@@ -53,7 +55,7 @@ impl Service {
             return call_back(&self.env, cb, args);
         };
         let host = self.host()?;
-        let token = self.later(Late::Registry(Callback::new(cb)?, None));
+        let token = self.later(Late::Registry(kind, Callback::new(cb)?, None));
         self.pack_given_keys(&keys);
         self.pack_items(items.iter());
         self.input.borrow_mut().calls.end_call(token, code);
@@ -123,12 +125,12 @@ impl Service {
     /// Answers a method with what the store has answered.
     pub fn answer_registry(
         &self,
-        callback: Callback,
+        (kind, callback): (Kind, Callback),
         glob: Option<&str>,
         reply: Result<Reply>,
     ) -> napi::Result<()> {
         let env = &self.env;
-        let args = match reply.and_then(|reply| json(reply, glob)) {
+        let args = match reply.and_then(|reply| self.json(kind, reply, glob)) {
             Ok(text) => Args::new().with_null(env)?.with(env, text)?,
             Err(error) => Args::new().with(env, errors::to_js(env, &error)?)?,
         };
@@ -145,9 +147,9 @@ impl Service {
         let others = others.into_iter().filter(|(_, late)| !is_claim(late));
         self.late.borrow_mut().extend(others);
         for (_, late) in registry {
-            if let Late::Registry(callback, _) = late {
+            if let Late::Registry(kind, callback, _) = late {
                 // Fails only in an environment that is gone.
-                let _ = self.answer_registry(callback, None, Err(error.clone()));
+                let _ = self.answer_registry((kind, callback), None, Err(error.clone()));
             }
         }
     }
@@ -183,6 +185,10 @@ impl Service {
         }
         for sid in sids {
             keys.check_lease_sid(sid)?;
+            if let Some(keys) = self.members_keys(kind.arguments(), sid) {
+                made.extend(keys);
+                continue;
+            }
             match kind.arguments() {
                 Arguments::Lease => made.extend([keys.online(sid), keys.lease(sid)]),
                 Arguments::LeaseKeys => made.push(keys.lease(sid)),
@@ -197,6 +203,28 @@ impl Service {
                 self.sizes.key
             ))),
             None => Ok(made),
+        }
+    }
+}
+
+impl Service {
+    /// Returns an answer of the store to a method as JSON.
+    fn json(&self, kind: Kind, reply: Reply, glob: Option<&str>) -> Result<String> {
+        let Reply::Values(values) = &reply else {
+            return json(reply, glob);
+        };
+        let lists = || {
+            values
+                .iter()
+                .map(|value| value.as_ref().map_err(Clone::clone))
+        };
+        let lists = lists().collect::<Result<Vec<_>>>()?;
+        match kind.code() {
+            Some(Code::Command(Op::Read(ReadOp::Joined) | Op::Write(WriteOp::LeaveAll))) => {
+                Ok(self.names_of(lists)?.json().to_owned())
+            }
+            Some(Code::Command(Op::Read(ReadOp::Entries))) => Ok(self.entries_json(lists)),
+            _ => json(reply, glob),
         }
     }
 }

@@ -58,6 +58,11 @@ impl Sids {
         self.remember();
     }
 
+    /// Returns the id that was noted last.
+    pub fn last(&self) -> &[u8] {
+        &self.last
+    }
+
     /// Returns what the driver has to hear of the id of this call, which `adds` members, at this time.
     pub fn mark(&mut self, adds: bool, now: u64) -> Option<Mark> {
         let Told { told, written } = self.last_told;

@@ -80,32 +80,6 @@ impl Service {
         self.ask_online(kind, cb, args)
     }
 
-    /// Executes methods about the channels of a user, which no index tells yet.
-    pub fn of_user_on(
-        &self,
-        kind: Kind,
-        [uid, sid]: [Unknown; 2],
-        cb: &Unknown,
-    ) -> napi::Result<()> {
-        if self.admitted(kind, cb)?.is_none() {
-            return Ok(());
-        }
-        let is_null = matches!(sid.get_type()?, ValueType::Null | ValueType::Undefined);
-        let sid = if is_null {
-            Ok(String::new())
-        } else {
-            args::text(&sid, "sid")?
-        };
-        let error = match (args::uid(&uid, self.sizes)?, sid) {
-            (Ok(_), Ok(_)) => Error::Unsupported(format!(
-                "{} needs an index of each user's channels, that of option membership: 'session' (not available yet)",
-                kind.name()
-            )),
-            (Err(error), _) | (_, Err(error)) => error,
-        };
-        self.refuse(kind, cb, &error)
-    }
-
     /// Refuses a method that needs the registry of who is online, where there is none.
     pub(super) fn check_registry(&self, method: &str) -> Result<()> {
         if self.options.sessions.is_some() {

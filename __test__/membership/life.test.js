@@ -1,0 +1,343 @@
+'use strict';
+
+/**
+ * When members leave with their sessions (lib/sessions/members.js), against a store whose answers come when the test says so: the
+ * orders of events that a real store does not give at will.
+ */
+
+const assert = require('assert');
+const { afterEach, describe, it } = require('node:test');
+const createMembers = require('../../lib/sessions/members');
+const { until, nothingFor } = require('../support/until');
+
+const TIMEOUT = 20000;
+
+/** A store with the channels of each user, that answers at once, but for the operations in `held`. */
+function createStore() {
+  const store = { log: [], index: new Map(), kept: new Map(), held: new Set(), waiting: [] };
+  const of = (uid) => store.index.get(uid) || new Set();
+  const operations = {
+    channels: (uid) => [...of(uid)],
+    leaveAll: (uid) => {
+      const names = [...of(uid)];
+      store.index.delete(uid);
+      return names;
+    },
+    addBack: (uid, names) => {
+      const before = of(uid).size;
+      store.index.set(uid, new Set([...of(uid), ...names]));
+      return of(uid).size - before;
+    },
+    uids: () => ({ uids: [...store.index.keys()], cursor: '' }),
+    purge: () => {
+      const count = [...store.index.values()].reduce((sum, names) => sum + names.size, 0);
+      store.index.clear();
+      return { state: 'held', count };
+    },
+    gone: (uid) => store.kept.get(uid) || [],
+    goneUids: () => ({ uids: [...store.kept.keys()], cursor: '' }),
+    forget: () => store.kept.clear(),
+  };
+  for (const [op, answer] of Object.entries(operations)) {
+    store[op] = (sid, ...args) => {
+      store.log.push([op, ...args]);
+      return new Promise((resolve, reject) => {
+        // The step is executed when it is sent or, with `go(err, true)`, not at all.
+        const settle = (err, isNotExecuted) => {
+          const value = isNotExecuted ? undefined : answer(...args);
+          if (err) reject(err);
+          else resolve(value);
+        };
+        if (store.held.has(op)) store.waiting.push(settle);
+        else settle();
+      });
+    };
+  }
+  store.join = (uid, ...names) => store.index.set(uid, new Set([...of(uid), ...names]));
+  store.in = (uid) => [...of(uid)].sort();
+  store.count = (op) => store.log.filter(([each]) => each === op).length;
+  store.go = (...args) => store.waiting.splice(0).forEach((settle) => settle(...args));
+  store.until = (op) => until(() => store.waiting.length > 0, `${op} to be sent`);
+  return store;
+}
+
+const running = [];
+afterEach(() => running.splice(0).forEach((members) => members.close()));
+
+function createFrontend({ leaveDelay = 1 } = {}) {
+  const [sessions, lines, store] = [new Set(), [], createStore()];
+  const frontend = { store, lines, isHeld: true };
+  const members = createMembers('s1', store, (...line) => lines.push(line), {
+    has: (uid) => sessions.has(uid),
+    isHeld: () => frontend.isHeld,
+    leaveDelay,
+  });
+  running.push(members);
+  return Object.assign(frontend, {
+    members,
+    sessions,
+    login(uid) {
+      sessions.add(uid);
+      members.came(uid);
+    },
+    logout(uid) {
+      sessions.delete(uid);
+      members.went(uid);
+    },
+    gone: (...uids) =>
+      until(() => uids.every((uid) => store.in(uid).length === 0), `${uids} to be no members`),
+    async renew() {
+      members.resume();
+      await members.compare();
+    },
+  });
+}
+
+const row = (title, fn) => it(title, { timeout: TIMEOUT }, fn);
+
+describe('members who leave with their sessions', () => {
+  row('a user who has gone leaves after the delay, in one step', async () => {
+    const { store, members, login, logout, gone } = createFrontend();
+    login('alice');
+    store.join('alice', 'a', 'b');
+    logout('alice');
+    assert.deepStrictEqual(store.log, []);
+    await gone('alice');
+    await until(() => members.stats().leaves.close === 2, 'the leave to be counted');
+    assert.deepStrictEqual(store.log, [
+      ['channels', 'alice'],
+      ['leaveAll', 'alice'],
+    ]);
+    assert.strictEqual(members.stats().waiting, 0);
+  });
+
+  row('a user who is back within the delay does not leave at all', async () => {
+    const { store, members, login, logout } = createFrontend({ leaveDelay: 30 });
+    login('alice');
+    store.join('alice', 'a');
+    logout('alice');
+    login('alice');
+    await nothingFor(100);
+    assert.deepStrictEqual(store.log, []);
+    assert.strictEqual(members.stats().waiting, 0);
+  });
+
+  row('each close begins the delay anew', async () => {
+    const { store, login, logout, gone } = createFrontend({ leaveDelay: 300 });
+    login('alice');
+    store.join('alice', 'a');
+    logout('alice');
+    await nothingFor(200);
+    login('alice');
+    logout('alice');
+    const closed = performance.now();
+    await gone('alice');
+    assert.ok(performance.now() - closed >= 295);
+  });
+
+  row('who is back when he was read does not leave', async () => {
+    const { store, login, logout } = createFrontend();
+    store.join('alice', 'a');
+    store.held.add('channels');
+    logout('alice');
+    await store.until('the read');
+    login('alice');
+    store.go();
+    await nothingFor(20);
+    assert.deepStrictEqual([store.count('leaveAll'), store.in('alice')], [0, ['a']]);
+  });
+
+  row('who is back while he leaves is put back, beside what he has joined since', async () => {
+    const { store, members, login, logout } = createFrontend();
+    store.join('alice', 'a', 'b');
+    store.held.add('leaveAll');
+    logout('alice');
+    await store.until('the leave');
+    login('alice');
+    store.go();
+    store.join('alice', 'c');
+    await until(() => store.in('alice').length === 3, 'alice to be back');
+    assert.deepStrictEqual(store.in('alice'), ['a', 'b', 'c']);
+    assert.strictEqual(members.stats().putBack, 2);
+  });
+
+  row('who was back and has gone again while he leaves is a member until the delay', async () => {
+    const frontend = createFrontend({ leaveDelay: 500 });
+    const { store, login, logout, gone } = frontend;
+    store.join('alice', 'a');
+    store.held.add('leaveAll');
+    logout('alice');
+    await store.until('the leave');
+    login('alice');
+    logout('alice');
+    store.held.clear();
+    store.go();
+    await until(() => store.in('alice').length === 1, 'alice to be back');
+    await gone('alice');
+    assert.strictEqual(store.count('leaveAll'), 2);
+  });
+
+  row('a leave and what puts it back are made one after the other', async () => {
+    const { store, login, logout, gone } = createFrontend();
+    store.join('alice', 'a');
+    store.held = new Set(['leaveAll', 'addBack']);
+    logout('alice');
+    await store.until('the leave');
+    login('alice');
+    store.go();
+    await store.until('what puts her back');
+    logout('alice');
+    await nothingFor(30);
+    assert.strictEqual(store.count('channels'), 1);
+    store.held.clear();
+    store.go();
+    await gone('alice');
+  });
+
+  row('a leave that failed is made with the next renewal, once for each user', async () => {
+    const { store, members, lines, logout, gone, renew } = createFrontend();
+    store.join('alice', 'a');
+    store.held.add('channels');
+    logout('alice');
+    await store.until('the read');
+    store.go(new Error('the store is away'), true);
+    store.held.clear();
+    logout('alice');
+    logout('bob');
+    await nothingFor(30);
+    assert.deepStrictEqual([store.count('leaveAll'), members.stats().waiting], [0, 2]);
+    assert.strictEqual(lines.length, 1);
+    await renew();
+    await gone('alice');
+    await until(() => members.stats().waiting === 0, 'nothing to wait');
+    assert.strictEqual(store.count('leaveAll'), 1);
+  });
+
+  for (const isNotExecuted of [true, false]) {
+    const what = isNotExecuted ? 'not executed' : 'executed, and its answer was lost';
+    row(`a leave that failed, ${what}: a user who is back is a member`, async () => {
+      const { store, login, logout, renew } = createFrontend();
+      store.join('alice', 'a', 'b');
+      store.held.add('leaveAll');
+      logout('alice');
+      await store.until('the leave');
+      store.go(new Error('the store is away'), isNotExecuted);
+      await nothingFor(5);
+      login('alice');
+      store.held.clear();
+      await renew();
+      await until(() => store.in('alice').length === 2, 'alice to be back');
+      assert.strictEqual(store.count('leaveAll'), 1);
+    });
+  }
+
+  row('a leave that fails when the user is back already: he is a member', async () => {
+    const { store, login, logout, renew } = createFrontend();
+    store.join('alice', 'a', 'b');
+    store.held.add('leaveAll');
+    logout('alice');
+    await store.until('the leave');
+    login('alice');
+    store.go(new Error('the connection was lost'), false);
+    store.held.clear();
+    await until(() => store.in('alice').length === 0, 'the store to have done it');
+    await renew();
+    await until(() => store.in('alice').length === 2, 'alice to be back');
+  });
+
+  row('a leave that was sent twice is put back as a whole', async () => {
+    const { store, login, logout } = createFrontend();
+    store.join('alice', 'a');
+    store.held.add('leaveAll');
+    logout('alice');
+    await store.until('the leave');
+    store.index.delete('alice');
+    login('alice');
+    store.go();
+    await until(() => store.in('alice').length === 1, 'alice to be back');
+  });
+
+  row('a member without a session leaves after a comparison and the delay', async () => {
+    const { store, members, login, renew, gone } = createFrontend();
+    login('alice');
+    store.join('alice', 'a');
+    store.join('ghost', 'a', 'b');
+    await renew();
+    await gone('ghost');
+    assert.deepStrictEqual(store.in('alice'), ['a']);
+    await until(() => members.stats().leaves.reconcile === 2, 'the leave to be counted');
+    const { comparisons, found } = members.stats();
+    assert.deepStrictEqual([comparisons, found], [1, 1]);
+  });
+
+  row('a bounded number of users is in flight', async () => {
+    const { store, logout } = createFrontend();
+    const uids = Array.from({ length: 300 }, (_, n) => `u${n}`);
+    uids.forEach((uid) => store.join(uid, 'a'));
+    store.held.add('leaveAll');
+    uids.forEach(logout);
+    await until(() => store.waiting.length === 64, '64 leaves');
+    await nothingFor(20);
+    assert.strictEqual(store.waiting.length, 64);
+    store.held.clear();
+    store.go();
+    await until(() => store.index.size === 0, 'all to leave');
+  });
+
+  row('without the lease nothing is written', async () => {
+    const frontend = createFrontend();
+    const { store, members, logout, gone, renew } = frontend;
+    store.join('alice', 'a');
+    frontend.isHeld = false;
+    logout('alice');
+    await nothingFor(30);
+    assert.deepStrictEqual(store.log, []);
+    frontend.isHeld = true;
+    await renew();
+    await gone('alice');
+    store.join('bob', 'a');
+    members.lost();
+    logout('bob');
+    await nothingFor(30);
+    assert.deepStrictEqual(store.in('bob'), ['a']);
+    assert.strictEqual(members.stats().waiting, 0);
+    await renew();
+    await gone('bob');
+  });
+
+  row('after the lease was regained those with a session are put back', async () => {
+    const frontend = createFrontend();
+    const { store, members, login, renew } = frontend;
+    login('alice');
+    store.kept.set('alice', ['a', 'b']);
+    store.kept.set('bob', ['a']);
+    members.regained();
+    store.held.add('addBack');
+    const failing = renew();
+    await store.until('what puts her back');
+    store.go(new Error('the store is away'), true);
+    await assert.rejects(failing, /could not be put back/);
+    assert.strictEqual(store.kept.size, 2);
+    store.held.clear();
+    await renew();
+    assert.deepStrictEqual([store.in('alice'), store.in('bob')], [['a', 'b'], []]);
+    assert.deepStrictEqual([store.kept.size, members.stats().putBack], [0, 2]);
+  });
+
+  row('a stop removes all members, after what is in flight', async () => {
+    const { store, members, login, logout } = createFrontend();
+    login('alice');
+    store.join('alice', 'a');
+    store.join('bob', 'a');
+    store.held.add('leaveAll');
+    logout('bob');
+    await store.until('the leave');
+    members.close();
+    const purged = members.purge('e1');
+    await nothingFor(20);
+    assert.strictEqual(store.count('purge'), 0);
+    store.go();
+    await purged;
+    assert.deepStrictEqual([store.index.size, members.stats().leaves.stop], [0, 1]);
+  });
+});

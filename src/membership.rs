@@ -1,0 +1,239 @@
+//! The index of the members on a frontend, with option `membership: 'session'`: which channels each user is in there. It
+//! is an ordered collection of *entries*, one for each member, under the key `PREFIX@members:{SID}`.
+//!
+//! An entry is the length of the uid in decimal, a colon, the uid, and the *field*: what the key of the channel has
+//! between `PREFIX:` and `:SID`. The length makes it unambiguous, whatever bytes are in uids and names; the entries of
+//! one user begin with the same bytes, and no entry of another one does, so that they are next to one another.
+//!
+//! | operation | does                                                                                              |
+//! | --------- | ------------------------------------------------------------------------------------------------- |
+//! | join      | adds members to a channel, and their entries                                                      |
+//! | part      | removes members of a channel, and their entries                                                   |
+//! | leave all | removes a user from the channels of his entries, and the entries; answers which he was in          |
+//! | joined    | reads the channels of the entries of a user in which he really is                                 |
+//! | purge     | removes the members of the first entries of the index, and keeps the entries under `PREFIX@gone:{SID}` for a while |
+//!
+//! **An index has at least the members that were added with the option.** An entry without a member is harmless (a
+//! channel was destroyed, a process died between two steps): no answer is made of entries alone. On one Redis
+//! (`redis_manager/membership_scripts.rs`) and in the embedded store each operation is one atomic step. In a Redis
+//! Cluster, where index and channel are in different slots, the order of the steps keeps it
+//! (`redis_cluster/membership.rs`).
+//!
+//! **A purge** checks in each step that the lease of the frontend is still as it was when it began: held by the epoch
+//! that purges what an earlier one has left, or held by no one. It goes on until the index is empty.
+
+use crate::{
+    command::Member,
+    keys::{Key, MEMBERS},
+};
+
+/// The maximum number of members that one step of a purge removes, which takes a store less than 5 ms.
+pub const STEP: usize = 500;
+
+/// Returns what the entries of a user begin with.
+#[must_use]
+pub fn begin(uid: &[u8]) -> Vec<u8> {
+    [uid.len().to_string().as_bytes(), b":", uid].concat()
+}
+
+/// Returns a text after all entries that begin with this, since no field has this byte.
+#[must_use]
+pub fn end(begin: &[u8]) -> Vec<u8> {
+    [begin, b"\xff"].concat()
+}
+
+/// Makes an entry.
+#[must_use]
+pub fn entry(uid: &[u8], field: &[u8]) -> Vec<u8> {
+    [&*begin(uid), field].concat()
+}
+
+/// Splits an entry into uid and field; `None` if it is damaged.
+#[must_use]
+pub fn split(entry: &[u8]) -> Option<(&[u8], &[u8])> {
+    let colon = entry.iter().position(|&byte| byte == b':')?;
+    let length: usize = std::str::from_utf8(&entry[..colon]).ok()?.parse().ok()?;
+    entry[colon + 1..].split_at_checked(length)
+}
+
+/// Returns the field of a channel, by its key on a frontend and the key of the index there.
+#[must_use]
+pub fn field<'a>(key: &'a [u8], index: &[u8]) -> Option<&'a [u8]> {
+    // They differ first after the prefix: a colon in one, an @ in the other.
+    let prefix = key.iter().zip(index).take_while(|(a, b)| a == b).count();
+    let sid = index.len().checked_sub(prefix + MEMBERS.len() + 1)?;
+    key.get(prefix + 1..key.len().checked_sub(sid + 1)?)
+}
+
+/// Returns the name of the channel with this field, whose layout has hash tags or not.
+#[must_use]
+pub fn name(field: &str, hash_tag: bool) -> &str {
+    let tag = field
+        .strip_prefix('{')
+        .and_then(|rest| rest.strip_suffix('}'));
+    tag.filter(|_| hash_tag).unwrap_or(field)
+}
+
+/// Makes the keys of the channels that an index names.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// What comes before the field.
+    pub head: &'a [u8],
+    /// The frontend.
+    pub sid: &'a [u8],
+}
+
+impl<'a> Place<'a> {
+    /// Returns the frontend of an index, given what the keys of all channels begin with.
+    #[must_use]
+    pub fn of(index: &'a [u8], stem: &'a [u8]) -> Self {
+        let begin = (stem.len() + MEMBERS.len()).saturating_sub(1);
+        let sid = index.get(begin..index.len().saturating_sub(1));
+        Self {
+            head: stem,
+            sid: sid.unwrap_or_default(),
+        }
+    }
+
+    /// Returns what comes after the field.
+    #[must_use]
+    pub fn tail(&self) -> Vec<u8> {
+        [b":", self.sid].concat()
+    }
+
+    /// Returns the key of a channel.
+    #[must_use]
+    pub fn key(&self, field: &[u8]) -> Key {
+        [self.head, field, b":", self.sid].concat()
+    }
+}
+
+/// The arguments of an operation about one user: [`crate::command::ReadOp::Joined`] and
+/// [`crate::command::WriteOp::LeaveAll`].
+#[derive(Debug, Clone, Copy)]
+pub struct OfUser<'a> {
+    /// The user.
+    pub uid: &'a [u8],
+    /// What the keys of all channels begin with.
+    pub stem: &'a [u8],
+}
+
+impl<'a> OfUser<'a> {
+    /// Reads the arguments of a command.
+    #[must_use]
+    pub fn of(arguments: &'a [Member]) -> Self {
+        Self {
+            uid: at(arguments, 0),
+            stem: at(arguments, 1),
+        }
+    }
+}
+
+/// The arguments of a step of a purge. Its keys are the index, the lease, and what is kept of the index.
+#[derive(Debug, Clone, Copy)]
+pub struct Purge<'a> {
+    /// The epoch that must hold the lease; empty if no one may.
+    pub epoch: &'a [u8],
+    /// For how long the entries are kept, in milliseconds; 0 = not at all.
+    pub keep: u64,
+    /// The maximum number of entries.
+    pub most: usize,
+    /// What the keys of all channels begin with.
+    pub stem: &'a [u8],
+}
+
+impl<'a> Purge<'a> {
+    /// Reads the arguments of a command.
+    #[must_use]
+    pub fn of(arguments: &'a [Member]) -> Self {
+        Self {
+            epoch: at(arguments, 0),
+            keep: number(arguments, 1),
+            most: usize::try_from(number(arguments, 2))
+                .unwrap_or(STEP)
+                .clamp(1, STEP),
+            stem: at(arguments, 3),
+        }
+    }
+}
+
+/// The arguments of a read of a page of entries ([`crate::command::ReadOp::Entries`]).
+#[derive(Debug, Clone, Copy)]
+pub struct Page<'a> {
+    /// The first entry, or what comes before it.
+    pub from: &'a [u8],
+    /// What comes after the last one; empty for the end of the index.
+    pub to: &'a [u8],
+    /// The maximum number of entries.
+    pub most: usize,
+}
+
+impl<'a> Page<'a> {
+    /// Reads the arguments of a command.
+    #[must_use]
+    pub fn of(arguments: &'a [Member]) -> Self {
+        Self {
+            from: at(arguments, 0),
+            to: at(arguments, 1),
+            most: usize::try_from(number(arguments, 2)).unwrap_or(STEP),
+        }
+    }
+
+    /// Returns whether an entry is before the end of the page.
+    #[must_use]
+    pub fn has(&self, entry: &[u8]) -> bool {
+        self.from <= entry && (self.to.is_empty() || entry < self.to)
+    }
+}
+
+fn at(arguments: &[Member], index: usize) -> &[u8] {
+    arguments.get(index).map(Vec::as_slice).unwrap_or_default()
+}
+
+fn number(arguments: &[Member], index: usize) -> u64 {
+    let text = std::str::from_utf8(at(arguments, index)).ok();
+    text.and_then(|text| text.parse().ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+    use crate::keys::KeyLayout;
+
+    proptest! {
+        /// Whatever bytes are in it: an entry tells its uid and its field, and the entries of a user are the range of them.
+        #[test]
+        fn an_entry_is_its_uid_and_its_field(
+            uids in vec(vec(any::<u8>(), 0..12), 2), fields in vec("[a-c:{}é]{0,5}", 2),
+        ) {
+            let entry = |n: usize| entry(&uids[n], fields[n].as_bytes());
+            let first = entry(0);
+            prop_assert_eq!(split(&first), Some((&*uids[0], fields[0].as_bytes())));
+            let begin = begin(&uids[0]);
+            let is_between = begin <= entry(1) && entry(1) < end(&begin);
+            prop_assert_eq!(is_between, uids[0] == uids[1]);
+            prop_assert_eq!(entry(0) == entry(1), uids[0] == uids[1] && fields[0] == fields[1]);
+        }
+
+        /// A field and its frontend make the key of the channel again.
+        #[test]
+        fn a_field_is_what_is_between_prefix_and_frontend(
+            prefix in "[{}:@a]{0,5}", name in "[{}:@a]{0,4}", sid in "[{}:@a]{0,4}", hash_tag: bool,
+        ) {
+            let keys = KeyLayout::new(&prefix).with_hash_tag(hash_tag);
+            let (key, index, stem) = (keys.key(&name, &sid), keys.members(&sid), keys.stem());
+            let field = field(&key, &index).expect("they are of one frontend");
+            let text = String::from_utf8(field.to_vec()).expect("text");
+            prop_assert_eq!(super::name(&text, hash_tag), &name);
+            prop_assert_eq!(Place::of(&index, &stem).key(field), key);
+        }
+
+        /// What is no entry is damage, not a panic.
+        #[test]
+        fn any_bytes_are_an_entry_or_damage(bytes in vec(any::<u8>(), 0..20), index in vec(any::<u8>(), 0..20)) {
+            let _ = (split(&bytes), field(&bytes, &index), Place::of(&bytes, &index).sid);
+        }
+    }
+}

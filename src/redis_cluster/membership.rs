@@ -1,0 +1,403 @@
+//! The operations on the index of members ([`crate::membership`]) in a Redis Cluster. Channel and index are in different
+//! slots, so no script can change both; each operation takes several rounds of plain commands.
+//!
+//! **What the order keeps.** An index has an entry for each member that was added with it, whatever stops in between:
+//!
+//! - A join writes the entry, then the member, then the entry again. If another process removed the first entry,
+//!   because the user was no member yet, the second one is there.
+//! - A part removes the member, then the entry. A batch writes all entries of its joins first, and makes all changes of
+//!   the index again in call order at the end, so that the last call about a member decides.
+//! - Leave all reads the entries, removes the members, then the entries, and looks whether someone has added a member
+//!   meanwhile, whose entry it writes again.
+//!
+//! A process that dies after the first round of a join leaves an entry without a member. One that dies before the last
+//! round, while another one removes the entry, leaves a member without an entry.
+//!
+//! **A purge** asks for the lease in each step, but removes members after that: if the frontend takes its lease again in
+//! between, up to [`crate::membership::STEP`] members are removed all the same. They are kept first, so that it finds them there.
+//!
+//! **Call order.** The rounds of an operation that reads the index run alone; those of other calls before and after it
+//! are rounds of their own.
+
+use std::{collections::HashMap, sync::Arc};
+
+use redis::{Cmd, Value};
+
+use super::{
+    routing::{Plan, replies},
+    send::send,
+    shared::Shared,
+};
+use crate::{
+    command::{Command, Member, Op, ReadOp, Reply, Value as Read, WriteOp},
+    error::{Error, Result},
+    keys::Key,
+    lease::{Lease, LeaseState},
+    list::List,
+    manager::Lost,
+    membership::{OfUser, Page, Place, Purge, begin, end, entry, field, split},
+    redis_manager::{command, encode_for, entries, lease, wrote},
+};
+
+type Sent<T> = std::result::Result<T, Lost>;
+
+/// Returns whether an operation is executed here.
+pub(super) const fn concerns(op: Op) -> bool {
+    matches!(op, Op::Write(WriteOp::Join | WriteOp::Part)) || op.is_open()
+}
+
+/// Executes a batch with such operations.
+pub(super) async fn execute(shared: Arc<Shared>, batch: Vec<Command>) -> Sent<Vec<Result<Reply>>> {
+    shared.refresh_if_stale().await;
+    let mut done = Vec::with_capacity(batch.len());
+    let kind = |call: &Command| call.op().is_open().then_some(call.op());
+    for calls in batch.chunk_by(|a, b| kind(a) == kind(b)) {
+        done.extend(match calls.first().and_then(kind) {
+            None => plain(&shared, calls).await?,
+            Some(Op::Write(WriteOp::Purge)) => purges(&shared, calls).await?,
+            Some(op) => of_users(&shared, calls, op).await?,
+        });
+    }
+    Ok(done)
+}
+
+/// Executes calls that know their keys.
+async fn plain(shared: &Arc<Shared>, calls: &[Command]) -> Sent<Vec<Result<Reply>>> {
+    let first: Vec<_> = calls
+        .iter()
+        .enumerate()
+        .filter(|(_, call)| is(call, WriteOp::Join))
+        .collect();
+    let written = first
+        .iter()
+        .flat_map(|(at, call)| index_commands(call).map(|(key, cmd)| (*at, key, cmd)));
+    let (places, commands): (Vec<_>, Vec<_>) =
+        written.map(|(at, key, cmd)| (at, (key, cmd))).unzip();
+    let mut refused: HashMap<usize, Error> = HashMap::new();
+    for (at, answer) in places.into_iter().zip(ask(shared, commands).await?) {
+        if let Err(error) = answer.and_then(wrote) {
+            refused.entry(at).or_insert(error);
+        }
+    }
+    let taken: Vec<(usize, Command)> = calls
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| !refused.contains_key(at))
+        .map(|(at, call)| (at, of_channels(call)))
+        .collect();
+    let batch: Vec<&Command> = taken.iter().map(|(_, call)| call).collect();
+    let (steps, parts) = Plan::of(&batch, shared.commands().missing());
+    let answers = send(shared, steps).await?;
+    let (done, bytes) = replies(&parts, answers);
+    shared.loaded(bytes, calls.len());
+
+    // A refusal now is of an entry that is there already, or is harmless if it stays.
+    let again = taken
+        .iter()
+        .flat_map(|(at, _)| calls.get(*at))
+        .flat_map(index_commands);
+    ask(shared, again.collect()).await?;
+    let mut done = done.into_iter();
+    let all = (0..calls.len()).map(|at| match refused.remove(&at) {
+        Some(error) => Err(error),
+        None => done.next().unwrap_or_else(|| Err(unanswered())),
+    });
+    Ok(all.collect())
+}
+
+/// Returns the same call without the index.
+fn of_channels(call: &Command) -> Command {
+    let op = match call.op() {
+        Op::Write(WriteOp::Join) => WriteOp::Add,
+        Op::Write(WriteOp::Part) => WriteOp::Remove,
+        _ => return call.clone(),
+    };
+    let channels = call.keys().iter().step_by(2).cloned().collect();
+    Command::write_each(op, channels, call.members().iter().cloned())
+}
+
+/// Makes the commands that change the index for a join or a part; none for other calls.
+fn index_commands(call: &Command) -> impl Iterator<Item = (&Key, Cmd)> {
+    let is_join = is(call, WriteOp::Join);
+    let concerns = is_join || is(call, WriteOp::Part);
+    let pairs = call.targets().filter(move |_| concerns);
+    pairs.filter_map(move |pair| {
+        let [channel, index] = pair else { return None };
+        let field = field(channel, index)?;
+        let items = call.members().iter().map(|uid| entry(uid, field));
+        Some((index, change(index, is_join, items)))
+    })
+}
+
+fn change(index: &Key, adds: bool, items: impl Iterator<Item = Vec<u8>>) -> Cmd {
+    let scored = items.flat_map(|item| adds.then(|| b"0".to_vec()).into_iter().chain([item]));
+    let args: Vec<_> = [index.clone()].into_iter().chain(scored).collect();
+    command(if adds { "ZADD" } else { "ZREM" }, args)
+}
+
+/// A user whose entries in an index are looked at.
+struct User<'a> {
+    index: &'a Key,
+    asked: OfUser<'a>,
+    found: Result<Vec<Vec<u8>>>,
+}
+
+impl User<'_> {
+    /// Returns the field and the key of the channel of each entry.
+    fn channels(&self) -> impl Iterator<Item = (Vec<u8>, Key)> {
+        let place = Place::of(self.index, self.asked.stem);
+        let found = self.found.iter().flatten();
+        found.filter_map(move |item| {
+            let (_, field) = split(item)?;
+            Some((field.to_vec(), place.key(field)))
+        })
+    }
+}
+
+/// Executes calls that read or remove the channels of users.
+async fn of_users(shared: &Arc<Shared>, calls: &[Command], op: Op) -> Sent<Vec<Result<Reply>>> {
+    let mut indexes: Vec<(&Command, &Key)> = Vec::new();
+    for call in calls {
+        indexes.extend(call.keys().iter().map(|index| (call, index)));
+    }
+    let reads = indexes.iter().map(|&(call, index)| {
+        let begin = begin(OfUser::of(call.members()).uid);
+        let page = Page {
+            from: &begin,
+            to: &end(&begin),
+            most: usize::MAX >> 1,
+        };
+        (index, entries(index, page))
+    });
+    let found = ask(shared, reads.collect()).await?;
+    let users: Vec<User> = indexes
+        .into_iter()
+        .zip(found)
+        .map(|((call, index), found)| User {
+            index,
+            asked: OfUser::of(call.members()),
+            found: found.and_then(items),
+        })
+        .collect();
+    let channels: Vec<_> = users
+        .iter()
+        .enumerate()
+        .flat_map(|(at, user)| user.channels().map(move |(field, key)| (at, field, key)))
+        .collect();
+    let asked = |name: &'static str| {
+        let of = |(at, _, key): &'_ (usize, Vec<u8>, Key)| {
+            command(name, [key.as_slice(), users[*at].asked.uid])
+        };
+        channels
+            .iter()
+            .map(move |channel| (&channel.2, of(channel)))
+            .collect::<Vec<_>>()
+    };
+    let removes = op == Op::Write(WriteOp::LeaveAll);
+    let name = if removes { "SREM" } else { "SISMEMBER" };
+    let answers = ask(shared, asked(name)).await?;
+    let mut fields: Vec<Result<Vec<Vec<u8>>>> = users
+        .iter()
+        .map(|user| {
+            user.found
+                .as_ref()
+                .map(|_| Vec::new())
+                .map_err(Clone::clone)
+        })
+        .collect();
+    for ((at, field, _), answer) in channels.iter().zip(answers) {
+        match answer.and_then(wrote) {
+            Ok(0) => {}
+            Ok(_) => {
+                if let Ok(fields) = &mut fields[*at] {
+                    fields.push(field.clone());
+                }
+            }
+            Err(error) if is_no_set(&error) => {}
+            Err(error) => fields[*at] = Err(error),
+        }
+    }
+    if removes {
+        let own = |at: usize, is_there: &dyn Fn(usize) -> bool| {
+            let own = channels.iter().enumerate();
+            let own = own.filter(|(n, (of, ..))| *of == at && is_there(*n));
+            own.map(|(_, (_, field, _))| entry(users[at].asked.uid, field))
+                .collect::<Vec<_>>()
+        };
+        let changes = |adds: bool, is_there: &dyn Fn(usize) -> bool| {
+            let each = users
+                .iter()
+                .enumerate()
+                .map(|(at, user)| (user.index, own(at, is_there)));
+            let some = each.filter(|(_, items)| !items.is_empty());
+            some.map(|(index, items)| (index, change(index, adds, items.into_iter())))
+                .collect::<Vec<_>>()
+        };
+        // Of one that failed nothing is forgotten.
+        let is_done = |n: usize| fields[channels[n].0].is_ok();
+        ask(shared, changes(false, &is_done)).await?;
+        let there = ask(shared, asked("SISMEMBER")).await?;
+        let there: Vec<bool> = there
+            .into_iter()
+            .map(|is| !matches!(is.and_then(wrote), Ok(0)))
+            .collect();
+        ask(
+            shared,
+            changes(true, &|n| there.get(n).copied().unwrap_or(true)),
+        )
+        .await?;
+    }
+    let mut lists = fields
+        .into_iter()
+        .map(|fields| Ok(Read::List(Arc::new(List::new(fields?)?))));
+    let replies = calls.iter().map(|call| {
+        Ok(Reply::Values(
+            lists.by_ref().take(call.keys().len()).collect(),
+        ))
+    });
+    Ok(replies.collect())
+}
+
+/// Executes steps of purges, one after the other.
+async fn purges(shared: &Arc<Shared>, calls: &[Command]) -> Sent<Vec<Result<Reply>>> {
+    let mut done = Vec::with_capacity(calls.len());
+    for call in calls {
+        done.push(match purge(shared, call).await {
+            Ok(lease) => Ok(Reply::Lease(lease)),
+            Err(Stop::Refused(error)) => Err(error),
+            Err(Stop::Lost(lost)) => return Err(lost),
+        });
+    }
+    Ok(done)
+}
+
+/// Why a step of a purge was not done.
+enum Stop {
+    Refused(Error),
+    Lost(Lost),
+}
+
+impl From<Lost> for Stop {
+    fn from(lost: Lost) -> Self {
+        Self::Lost(lost)
+    }
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+async fn purge(shared: &Arc<Shared>, call: &Command) -> std::result::Result<Lease, Stop> {
+    let [index, key, gone] = call.keys() else {
+        return Err(unanswered().into());
+    };
+    let purge = Purge::of(call.members());
+    let read = Command::read(ReadOp::Lease, vec![key.clone()]);
+    let page = Page {
+        from: b"",
+        to: b"",
+        most: purge.most,
+    };
+    let missing = shared.commands().missing();
+    let asked = vec![
+        (key, encode_for(&read, &missing, std::slice::from_ref(key))),
+        (index, entries(index, page)),
+        (index, command("ZCARD", [index])),
+    ];
+    let mut answers = ask(shared, asked).await?.into_iter();
+    let mut next = || answers.next().unwrap_or_else(|| Err(unanswered()));
+    let mut holder = lease(next()?)?;
+    let found = items(next()?)?;
+    let left = wrote(next()?)?;
+    if holder.epoch.as_bytes() != purge.epoch {
+        return Ok(Lease {
+            state: LeaseState::Lost,
+            count: 0,
+            ttl: left,
+            ..holder
+        });
+    }
+    let place = Place::of(index, purge.stem);
+    let members: Vec<(Key, &[u8], &Member)> = found
+        .iter()
+        .filter_map(|item| split(item).map(|(uid, field)| (place.key(field), uid, item)))
+        .collect();
+    let each = |name| {
+        let of = |(key, uid, _): &'_ (Key, &[u8], &Member)| command(name, [key.as_slice(), uid]);
+        members
+            .iter()
+            .map(move |member| (&member.0, of(member)))
+            .collect::<Vec<_>>()
+    };
+    if purge.keep > 0 && !members.is_empty() {
+        let there = ask(shared, each("SISMEMBER")).await?;
+        let are = members
+            .iter()
+            .zip(there)
+            .filter(|(_, is)| is.clone().and_then(wrote) == Ok(1));
+        let kept: Vec<Vec<u8>> = are.map(|((.., item), _)| (*item).clone()).collect();
+        if !kept.is_empty() {
+            let keep = purge.keep.to_string();
+            let expiry = command("PEXPIRE", [gone.as_slice(), keep.as_bytes()]);
+            for answer in ask(
+                shared,
+                vec![(gone, change(gone, true, kept.into_iter())), (gone, expiry)],
+            )
+            .await?
+            {
+                wrote(answer?)?;
+            }
+        }
+    }
+    let mut removed = 0;
+    for answer in ask(shared, each("SREM")).await? {
+        removed += match answer.and_then(wrote) {
+            Err(error) if !is_no_set(&error) => return Err(error.into()),
+            answer => answer.unwrap_or_default(),
+        };
+    }
+    let count = found.len() as u64;
+    if count > 0 {
+        let forget = vec![(index, change(index, false, found.into_iter()))];
+        for answer in ask(shared, forget).await? {
+            wrote(answer?)?;
+        }
+    }
+    holder.count = removed;
+    holder.ttl = left.saturating_sub(count);
+    Ok(holder)
+}
+
+async fn ask(shared: &Arc<Shared>, commands: Vec<(&Key, Cmd)>) -> Sent<Vec<Result<Value>>> {
+    if commands.is_empty() {
+        return Ok(Vec::new());
+    }
+    send(shared, Plan::commands(commands)).await
+}
+
+fn is(call: &Command, op: WriteOp) -> bool {
+    call.op() == Op::Write(op)
+}
+
+fn items(answer: Value) -> Result<Vec<Vec<u8>>> {
+    match answer {
+        Value::Array(items) => Ok(items
+            .into_iter()
+            .filter_map(|item| match item {
+                Value::BulkString(bytes) => Some(bytes),
+                _ => None,
+            })
+            .collect()),
+        other => wrote(other).map(|_| Vec::new()),
+    }
+}
+
+fn is_no_set(error: &Error) -> bool {
+    matches!(error, Error::Store(words) if words.starts_with("WRONGTYPE"))
+}
+
+fn unanswered() -> Error {
+    Error::Internal("a command of the batch was not answered".to_owned())
+}
