@@ -287,7 +287,7 @@ impl Host {
     }
 
     /// Holds the push `seq`, to `uids` or to all sessions, so that its answer is [`Outcome::Own`]: route, msg, opts and the
-    /// callback. With `is_sought` the host asks who is online and settles it, without it the caller does.
+    /// callback, and who of them gets it. With `is_sought` the host asks who is online and settles it, without it the caller does.
     ///
     /// [`Outcome::Own`]: crate::binding::service::call::Outcome::Own
     #[expect(clippy::cast_precision_loss, reason = "numbers stay below 2^53")]
@@ -296,10 +296,9 @@ impl Host {
         env: &Env,
         seq: u64,
         servers: &Servers,
-        values: [Unknown; 4],
+        (values, selection): ([Unknown; 4], Option<Unknown>),
         uids: Option<Vec<String>>,
         is_sought: bool,
-        selection: Option<Unknown>,
     ) -> napi::Result<()> {
         let args = Args::new()
             .with(env, self.place(seq))?

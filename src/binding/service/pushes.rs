@@ -198,10 +198,9 @@ impl Service {
                 &self.env,
                 seq,
                 &servers,
-                values,
+                (values, selection),
                 Some(uids),
                 true,
-                selection,
             )
         };
         self.take_call(&host, kind, hold).map(drop)
@@ -244,7 +243,7 @@ impl Service {
             return Ok(());
         }
         let seq = self.take_call(host, kind, |seq| {
-            host.hold_own_push(&self.env, seq, servers, values, uids, false, selection)
+            host.hold_own_push(&self.env, seq, servers, (values, selection), uids, false)
         })?;
         self.calls.borrow_mut().settle(seq, Outcome::Own);
         self.nudge();
