@@ -43,6 +43,7 @@ module.exports = function createKeeper(app, sid, store, log, options, emit) {
   /** The claim, from its beginning. */
   let claimed = Promise.resolve();
   let isComparing = false;
+  let isComparingAll = false;
   let hasRefused = false;
 
   /** The lease had expired, and the app was not told yet that it is held again. */
@@ -68,6 +69,7 @@ module.exports = function createKeeper(app, sid, store, log, options, emit) {
     if (lease !== 'none') return;
     lease = 'held';
     renewedAt = sent;
+    plan(period);
     // Before the first client can connect: all members are of an earlier process.
     const left = membership ? await members.begin(epoch) : 0;
     if (removed > 0 || left > 0) {
@@ -76,7 +78,6 @@ module.exports = function createKeeper(app, sid, store, log, options, emit) {
       emit('purged', { sid, users: removed, members: left });
     }
     await compare();
-    plan(Math.max(period - (performance.now() - sent), 0));
   }
 
   /** Whether this process is the authority now. One that was stopped for long cannot know it before its renewal. */
@@ -112,27 +113,47 @@ module.exports = function createKeeper(app, sid, store, log, options, emit) {
 
   async function renew() {
     const began = performance.now();
+    let state;
     try {
-      const state = await store.renew(sid, epoch, leaseTtl);
-      if (lease === 'released') return;
-      counts.renewals += 1;
-      take(state, began);
-      if (lease === 'held') {
-        members?.resume();
-        await compare();
-        await members?.compare();
-        tellRegained();
-      }
-      isFailing = false;
-      plan(Math.max(period - (performance.now() - began), 0));
+      state = await store.renew(sid, epoch, leaseTtl);
     } catch (err) {
-      if (lease === 'released') return;
-      counts.failedRenewals += 1;
-      if (!isFailing) {
-        log('warn', `the lease of ${sid} could not be renewed, and is tried again: ${words(err)}`);
-      }
-      isFailing = true;
-      plan(period / SOONER);
+      renewalFailed(err);
+      return;
+    }
+    if (lease === 'released') return;
+    counts.renewals += 1;
+    take(state, began);
+    // The next renewal does not wait for the comparison, which may take longer than the lease.
+    plan(Math.max(period - (performance.now() - began), 0));
+    if (lease === 'held') {
+      compareAll().catch(renewalFailed);
+    } else {
+      isFailing = false;
+    }
+  }
+
+  function renewalFailed(err) {
+    if (lease === 'released') return;
+    counts.failedRenewals += 1;
+    if (!isFailing) {
+      log('warn', `the lease of ${sid} could not be renewed, and is tried again: ${words(err)}`);
+    }
+    isFailing = true;
+    plan(period / SOONER);
+  }
+
+  /** Compares what is in the store with the sessions, after a renewal. One that takes long goes on over the next ones. */
+  async function compareAll() {
+    members?.resume();
+    if (isComparingAll) return;
+    isComparingAll = true;
+    try {
+      await compare();
+      await members?.compare();
+      isFailing = false;
+      tellRegained();
+    } finally {
+      isComparingAll = false;
     }
   }
 

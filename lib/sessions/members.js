@@ -34,6 +34,8 @@ module.exports = function createMembers(sid, store, log, { has, isHeld, leaveDel
   const owed = new Map();
   /** Users with an operation in flight, and its promise. */
   const inFlight = new Map();
+  /** How many of these add a user again. */
+  let returning = 0;
   let timer;
   let isOpen = true;
   /** An operation has failed: the others wait for the next renewal. */
@@ -162,11 +164,14 @@ module.exports = function createMembers(sid, store, log, { has, isHeld, leaveDel
   /** Adds a user to channels again, if he is still here. */
   async function putBack(uid, names) {
     if (!isHere(uid)) return;
+    returning += 1;
     try {
       found.putBack += await store.addBack(sid, uid, names);
     } catch (err) {
       owed.set(uid, union(names, owed.get(uid) || []));
       throw err;
+    } finally {
+      returning -= 1;
     }
   }
 
@@ -213,8 +218,9 @@ module.exports = function createMembers(sid, store, log, { has, isHeld, leaveDel
       ({ cursor } = page);
       if (cursor === '') break;
     }
-    await settled();
-    if (isPaused || !isHeld()) throw new Error('memberships could not be put back');
+    const isLeft = () => owed.size + returning > 0;
+    while (isLeft() && inFlight.size > 0) await Promise.race(inFlight.values());
+    if (isLeft()) throw new Error('memberships could not be put back');
     await store.forget(sid);
     isToRestore = false;
   }
