@@ -264,6 +264,19 @@ pub fn sid_of(key: &[u8]) -> &[u8] {
     begin.map_or(key, |begin| &key[begin + 1..])
 }
 
+/// Returns whether what follows the stem in a key reads as `NAME:SID`. Keys of forks, such as one for each user, may not.
+#[must_use]
+pub fn names_frontend(rest: &[u8]) -> bool {
+    rest.contains(&b':')
+}
+
+/// Returns the sid in a key under the prefix with this stem, if it reads as that of a channel on a frontend.
+#[must_use]
+pub fn sid_under<'a>(stem: &[u8], key: &'a [u8]) -> Option<&'a [u8]> {
+    let rest = key.strip_prefix(stem)?;
+    names_frontend(rest).then(|| sid_of(rest))
+}
+
 /// Makes a `SCAN` pattern that matches what begins with a stem, and nothing else.
 #[must_use]
 pub fn pattern(stem: &[u8]) -> Vec<u8> {

@@ -11,9 +11,23 @@ use std::{collections::HashMap, sync::Arc};
 use crate::{
     command::{Command, Op, ReadOp, Reply, Value, WriteOp},
     error::{Error, Result},
-    keys::{DEFAULT_PREFIX, Key, KeyLayout, index_of, on_frontend, sid_of},
+    keys::{DEFAULT_PREFIX, Key, KeyLayout, index_of, on_frontend, sid_under},
     size_limits::Sizes,
 };
+
+/// How many frontends may become known by keys alone. Keys of another kind under the same prefix, such as one for each
+/// user, may look like those of channels; each of them would cost a command in every call on all frontends.
+pub const MOST_BY_KEYS: usize = 1000;
+
+/// Returns the line for the log of keys that would make more frontends known.
+#[must_use]
+pub fn too_many(stem: &[u8]) -> String {
+    format!(
+        "more than {MOST_BY_KEYS} frontends are known only by keys under {}, so the others of that kind are left out; \
+         are there keys that are not those of channels?",
+        String::from_utf8_lossy(stem)
+    )
+}
 
 /// The frontends that a service knows.
 #[derive(Debug)]
@@ -25,6 +39,9 @@ pub struct KnownSids {
     places: HashMap<Arc<[u8]>, usize>,
     /// The places of those to which this service has added members.
     own: Vec<usize>,
+    /// How many became known by keys alone, and whether there were too many.
+    by_keys: usize,
+    are_too_many: bool,
     /// The list that the index answered last, by its number.
     last: Option<u64>,
     /// Whether the last read of the index failed.
@@ -51,6 +68,8 @@ impl KnownSids {
             all: Vec::new(),
             places: HashMap::new(),
             own: Vec::new(),
+            by_keys: 0,
+            are_too_many: false,
             last: None,
             is_unreadable: false,
             is_reported: false,
@@ -92,11 +111,26 @@ impl KnownSids {
         place
     }
 
-    /// Notes the sids in keys of channels.
-    pub fn learn_keys(&mut self, keys: &[Key]) {
+    /// Notes the sids in keys of channels, up to [`MOST_BY_KEYS`]. Returns a line for the log, once, if there are more.
+    pub fn learn_keys(&mut self, keys: &[Key]) -> Option<String> {
+        let mut left_out = false;
         for key in keys {
-            self.learn(sid_of(key));
+            let Some(sid) = sid_under(&self.stem, key) else {
+                continue;
+            };
+            if self.places.contains_key(sid) {
+                continue;
+            }
+            if self.by_keys >= MOST_BY_KEYS {
+                left_out = true;
+                continue;
+            }
+            self.by_keys += 1;
+            self.learn(sid);
         }
+        let is_first = left_out && !self.are_too_many;
+        self.are_too_many |= left_out;
+        is_first.then(|| too_many(&self.stem))
     }
 
     /// Returns keys, given by the parts before the sid ([`on_frontend`]), on the frontends from number `first` on; without
@@ -228,7 +262,8 @@ mod tests {
             (sids.learn(b"a"), sids.learn(b"b"), sids.learn(b"a")),
             (0, 1, 0)
         );
-        sids.learn_keys(&[b"P:x:y:c".to_vec(), b"P:x:b".to_vec()]);
+        let keys = [b"P:x:y:c".to_vec(), b"P:x:b".to_vec(), b"P:uid".to_vec()];
+        assert_eq!(sids.learn_keys(&keys), None);
         assert_eq!(
             sids.answered(sids.read().op(), Ok(values(&["b", "d:\u{fc}"]))),
             None
@@ -241,6 +276,26 @@ mod tests {
             .map(|key| String::from_utf8_lossy(key))
             .collect();
         assert_eq!(keys, ["P:n:c", "P:n:d:\u{fc}", "P:m:c", "P:m:d:\u{fc}"]);
+    }
+
+    #[test]
+    fn keys_alone_make_so_many_known_and_no_more() {
+        let mut sids = KnownSids::new(&KeyLayout::new("P"), Sizes::REDIS);
+        sids.learn(b"app");
+        let keys: Vec<_> = (0..MOST_BY_KEYS + 5)
+            .map(|uid| format!("P:user:{uid}").into_bytes())
+            .collect();
+        let line = sids.learn_keys(&keys).expect("a line");
+        assert!(line.contains("more than 1000 frontends"), "{line}");
+        assert_eq!(sids.len(), 1 + MOST_BY_KEYS);
+        assert_eq!(sids.learn_keys(&keys), None);
+        // What calls and the index tell of is not limited.
+        sids.learn(b"late");
+        assert_eq!(
+            sids.answered(sids.read().op(), Ok(values(&["later"]))),
+            None
+        );
+        assert_eq!(sids.len(), 3 + MOST_BY_KEYS);
     }
 
     #[test]

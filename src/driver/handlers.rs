@@ -134,6 +134,11 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         if let Some(note) = note {
             self.log(note);
         }
+        self.log_note();
+    }
+
+    /// Logs what came up with the frontends.
+    fn log_note(&mut self) {
         if let Some(note) = self.pending.take_note() {
             self.log_as(|line| Event::Note(Level::Warn, line), note);
         }
@@ -143,7 +148,10 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
     pub(super) fn on_found(&mut self, found: Option<Result<Vec<Key>>>) {
         let now = Instant::now();
         match found {
-            Some(Ok(keys)) => self.pending.found(&keys, now),
+            Some(Ok(keys)) => {
+                self.pending.found(&keys, now);
+                self.log_note();
+            }
             None => {
                 self.scan = None;
                 self.pending.scanned(&mut self.events, now);

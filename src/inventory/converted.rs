@@ -12,11 +12,11 @@ use futures_util::{
     stream::{self, BoxStream},
 };
 
-use super::layout::{Conversion, Holds, Other, names_frontend};
+use super::layout::{Conversion, Holds, Other};
 use crate::{
     command::{Command, Member, Reply},
     error::Result,
-    keys::Key,
+    keys::{Key, names_frontend},
     manager::{Connection, Field, Inventory, Keyspace, Lost, Others},
     pages::PageSource,
     removal::Removal,

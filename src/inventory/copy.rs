@@ -21,7 +21,8 @@ use super::{Opened, left_out::LeftOut};
 use crate::{
     command::{Command, Member, Reply, WriteOp},
     error::{Error, Result},
-    keys::{Key, index_of, sid_of},
+    keys::{Key, index_of, sid_under},
+    known_sids::{MOST_BY_KEYS, too_many},
 };
 
 /// The number of sets that are read at a time.
@@ -108,7 +109,7 @@ async fn copy_open(
 ) -> Result<Report> {
     let mut keys = HashSet::new();
     let begun = AtomicU64::new(0);
-    let mut writer = Writer::new(target, index_of(stem));
+    let mut writer = Writer::new(target, stem);
     let mut sids = source.members(&writer.index);
     loop {
         match sids.try_next().await {
@@ -170,15 +171,18 @@ struct Writer<'a> {
     flights: FuturesUnordered<Flight>,
     acknowledged: u64,
     refused: BTreeMap<Key, String>,
-    /// The key of the index, and the sids that were put there.
+    /// What all the keys begin with.
+    stem: Key,
+    /// The key of the index, and the sids that were put there; those that only a key told of are counted.
     index: Key,
     sids: HashSet<Vec<u8>>,
+    by_keys: usize,
     /// Why the index is not complete.
     note: Option<String>,
 }
 
 impl<'a> Writer<'a> {
-    fn new(target: &'a Opened, index: Key) -> Self {
+    fn new(target: &'a Opened, stem: &[u8]) -> Self {
         Self {
             target,
             batch: Vec::new(),
@@ -187,8 +191,10 @@ impl<'a> Writer<'a> {
             flights: FuturesUnordered::new(),
             acknowledged: 0,
             refused: BTreeMap::new(),
-            index,
+            stem: stem.to_vec(),
+            index: index_of(stem),
             sids: HashSet::new(),
+            by_keys: 0,
             note: None,
         }
     }
@@ -209,6 +215,23 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Adds the sid in a key to the index, up to the number that keys alone may tell of.
+    fn put_sid_of(&mut self, key: &[u8]) {
+        let Some(sid) = sid_under(&self.stem, key) else {
+            return;
+        };
+        if self.sids.contains(sid) {
+            return;
+        }
+        if self.by_keys < MOST_BY_KEYS {
+            self.by_keys += 1;
+            let sid = sid.to_vec();
+            self.put_sids(vec![sid]);
+        } else {
+            self.note.get_or_insert_with(|| too_many(&self.stem));
+        }
+    }
+
     /// Takes a part of a set; waits while too many batches are in flight.
     async fn put(&mut self, key: Key, mut members: Vec<Member>) -> Result<()> {
         if let Some(why) = too_long("the key", key.len(), self.target.sizes.key) {
@@ -225,9 +248,7 @@ impl<'a> Writer<'a> {
         if members.is_empty() {
             return Ok(());
         }
-        if key != self.index {
-            self.put_sids(vec![sid_of(&key).to_vec()]);
-        }
+        self.put_sid_of(&key);
         self.members += members.len();
         self.bytes += key.len() + members.iter().map(Vec::len).sum::<usize>();
         self.batch

@@ -4,7 +4,7 @@
 
 use crate::{
     error::{Error, Result},
-    keys::{DEFAULT_PREFIX, Key, KeyLayout},
+    keys::{DEFAULT_PREFIX, Key, KeyLayout, names_frontend},
 };
 
 /// How one fork, or several of them, keep their channels.
@@ -228,11 +228,6 @@ impl Other {
     pub(super) fn has(&self, rest: &[u8]) -> bool {
         !matches!(self.place, Place::Lone) || !names_frontend(rest)
     }
-}
-
-/// Returns whether `rest` reads as `NAME:SID`.
-pub(super) fn names_frontend(rest: &[u8]) -> bool {
-    rest.contains(&b':')
 }
 
 fn unknown() -> Error {

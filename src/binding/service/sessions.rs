@@ -81,7 +81,7 @@ impl Service {
             Err(error) => return self.refuse(kind, cb, &error),
         };
         let host = self.host()?;
-        let token = self.later(Late::Registry(Callback::new(cb)?, glob));
+        let token = self.later(Late::Registry(kind, Callback::new(cb)?, glob));
         self.pack_items(query.items().iter().map(Vec::as_slice));
         self.input
             .borrow_mut()

@@ -224,7 +224,8 @@ impl PendingCalls {
 
     /// Takes keys that the scan has found.
     pub(in crate::driver) fn found(&mut self, keys: &[Key], now: Instant) {
-        self.sids.learn_keys(keys);
+        let note = self.sids.learn_keys(keys);
+        self.note = self.note.take().or(note);
         self.held.step = Some(now);
         if self
             .waiting

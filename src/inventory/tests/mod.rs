@@ -106,6 +106,41 @@ async fn the_index_of_the_target_names_every_frontend_of_either_kind() {
 }
 
 #[tokio::test]
+async fn keys_of_users_are_no_frontends_in_the_index_and_those_that_look_so_are_limited() {
+    let mut sets: Vec<(Vec<u8>, &[&str])> = vec![
+        (b"P:a:c".to_vec(), &["x"]),
+        (b"P:u1".to_vec(), &["c"]),
+        (b"P:u2".to_vec(), &["c"]),
+    ];
+    let one = store(
+        sets.iter()
+            .map(|(key, members)| (&key[..], *members))
+            .collect::<Vec<_>>(),
+    );
+    let target = store::<&str>([]);
+    let report = run(&one, &target).await.expect("a copy");
+    assert!(report.is_verified() && report.notes.is_empty());
+    assert_eq!(held(&target, b"P@sids"), [b"c"]);
+
+    sets.extend((0..1100).map(|uid| (format!("P:user:{uid}").into_bytes(), &["room"][..])));
+    let many = store(
+        sets.iter()
+            .map(|(key, members)| (&key[..], *members))
+            .collect::<Vec<_>>(),
+    );
+    let target = store::<&str>([]);
+    let report = run(&many, &target).await.expect("a copy");
+    assert!(report.is_verified());
+    assert_eq!(report.notes.len(), 1);
+    assert!(
+        report.notes[0].contains("more than 1000 frontends"),
+        "{:?}",
+        report.notes
+    );
+    assert_eq!(held(&target, b"P@sids").len(), 1000);
+}
+
+#[tokio::test]
 async fn what_the_target_held_before_stays_and_is_reported() {
     let source = store([(&b"P:a:c"[..], &["x"][..]), (b"P:b:c", &["x"])]);
     let target = store([(&b"P:a:c"[..], &["y"][..])]);
