@@ -149,7 +149,9 @@ impl<'a> Purge<'a> {
         Self {
             epoch: at(arguments, 0),
             keep: number(arguments, 1),
-            most: usize::try_from(number(arguments, 2)).unwrap_or(STEP).clamp(1, STEP),
+            most: usize::try_from(number(arguments, 2))
+                .unwrap_or(STEP)
+                .clamp(1, STEP),
             stem: at(arguments, 3),
         }
     }

@@ -148,7 +148,9 @@ impl<'a> WriteTxn<'a> {
         let place = Place::of(index, purge.stem);
         let mut kept = Vec::new();
         for item in &found {
-            let Some((uid, field)) = split(item) else { continue };
+            let Some((uid, field)) = split(item) else {
+                continue;
+            };
             if self.remove(place.key(field), &[uid.to_vec()])? > 0 {
                 kept.push(item.clone());
             }

@@ -154,11 +154,7 @@ impl<'a> WriteTxn<'a> {
     }
 
     /// Adds members; returns how many are new.
-    pub(super) fn add(
-        &mut self,
-        key: impl Into<Cow<'a, [u8]>>,
-        members: &[Member],
-    ) -> Result<u64> {
+    pub(super) fn add(&mut self, key: impl Into<Cow<'a, [u8]>>, members: &[Member]) -> Result<u64> {
         let key = key.into();
         let number = NUMBERS * self.txn.id() as u64 + self.new_channels;
         let touched = self.touch(&key)?;
@@ -230,9 +226,7 @@ impl<'a> WriteTxn<'a> {
             return Err(lmdb::Error::Lmdb(lmdb::code::BAD_VAL_SIZE));
         };
         let asked = Asked::of(command.members());
-        let count = self
-            .channel(online)?
-            .map_or(0, |channel| channel.count);
+        let count = self.channel(online)?.map_or(0, |channel| channel.count);
         let channel = self.channel(key)?;
         let text = Leases::text(self.rows, &self.txn, channel)?;
         let holder = self.reading.leases.holder(text.as_deref());

@@ -29,7 +29,8 @@ pub(super) fn sessions(read: &Reader, store: &Store, prefix: &str) -> Result<Opt
     }
     if read.raw(&CHANNEL_MANAGER) != Raw::Absent {
         if with_session {
-            let accepted = "\"persistent\" with option channelManager, since a custom manager has no leases";
+            let accepted =
+                "\"persistent\" with option channelManager, since a custom manager has no leases";
             return Err(invalid(MEMBERSHIP.name, "\"session\"", accepted));
         }
         let accepted = "false with option channelManager, since a custom manager has no leases";

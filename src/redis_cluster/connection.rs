@@ -108,7 +108,10 @@ impl Connection for ClusterConnection {
         batch: &[&Command],
     ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>> {
         let shared = self.0.clone();
-        if batch.iter().any(|command| membership::concerns(command.op())) {
+        if batch
+            .iter()
+            .any(|command| membership::concerns(command.op()))
+        {
             let batch = batch.iter().map(|&command| command.clone()).collect();
             return membership::execute(shared, batch).boxed();
         }

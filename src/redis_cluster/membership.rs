@@ -5,10 +5,10 @@
 //!
 //! - A join writes the entry, then the member, then the entry again. If another process removed the first entry,
 //!   because the user was no member yet, the second one is there.
-//! - A part removes the member, then the entry. A batch writes all entries of its joins first, and makes all changes of
+//! - A part removes the member, then the entry, and looks whether someone has added the member meanwhile, whose entry it
+//!   writes again. A batch writes all entries of its joins first, and makes all changes of
 //!   the index again in call order at the end, so that the last call about a member decides.
-//! - Leave all reads the entries, removes the members, then the entries, and looks whether someone has added a member
-//!   meanwhile, whose entry it writes again.
+//! - Leave all reads the entries, and does the same with each.
 //!
 //! A process that dies after the first round of a join leaves an entry without a member. One that dies before the last
 //! round, while another one removes the entry, leaves a member without an entry.
@@ -63,11 +63,16 @@ pub(super) async fn execute(shared: Arc<Shared>, batch: Vec<Command>) -> Sent<Ve
 
 /// Executes calls that know their keys.
 async fn plain(shared: &Arc<Shared>, calls: &[Command]) -> Sent<Vec<Result<Reply>>> {
-    let first: Vec<_> = calls.iter().enumerate().filter(|(_, call)| is(call, WriteOp::Join)).collect();
-    let written = first.iter().flat_map(|(at, call)| {
-        index_commands(call).map(|(key, cmd)| (*at, key, cmd))
-    });
-    let (places, commands): (Vec<_>, Vec<_>) = written.map(|(at, key, cmd)| (at, (key, cmd))).unzip();
+    let first: Vec<_> = calls
+        .iter()
+        .enumerate()
+        .filter(|(_, call)| is(call, WriteOp::Join))
+        .collect();
+    let written = first
+        .iter()
+        .flat_map(|(at, call)| index_commands(call).map(|(key, cmd)| (*at, key, cmd)));
+    let (places, commands): (Vec<_>, Vec<_>) =
+        written.map(|(at, key, cmd)| (at, (key, cmd))).unzip();
     let mut refused: HashMap<usize, Error> = HashMap::new();
     for (at, answer) in places.into_iter().zip(ask(shared, commands).await?) {
         if let Err(error) = answer.and_then(wrote) {
@@ -87,14 +92,50 @@ async fn plain(shared: &Arc<Shared>, calls: &[Command]) -> Sent<Vec<Result<Reply
     shared.loaded(bytes, calls.len());
 
     // A refusal now is of an entry that is there already, or is harmless if it stays.
-    let again = taken.iter().flat_map(|(at, _)| calls.get(*at)).flat_map(index_commands);
+    let again = taken
+        .iter()
+        .flat_map(|(at, _)| calls.get(*at))
+        .flat_map(index_commands);
     ask(shared, again.collect()).await?;
+    let parts: Vec<_> = taken
+        .iter()
+        .filter_map(|(at, _)| calls.get(*at).filter(|call| is(call, WriteOp::Part)))
+        .collect();
+    restore(shared, &parts).await?;
     let mut done = done.into_iter();
     let all = (0..calls.len()).map(|at| match refused.remove(&at) {
         Some(error) => Err(error),
         None => done.next().unwrap_or_else(|| Err(unanswered())),
     });
     Ok(all.collect())
+}
+
+/// Writes the entries again of those who were removed by these parts and are members by now.
+async fn restore(shared: &Arc<Shared>, parts: &[&Command]) -> Sent<()> {
+    let mut removed: Vec<(&Key, &Key, &Member)> = Vec::new();
+    for part in parts {
+        for pair in part.targets() {
+            if let [channel, index] = pair {
+                removed.extend(part.members().iter().map(|uid| (channel, index, uid)));
+            }
+        }
+    }
+    let asked = removed
+        .iter()
+        .map(|&(channel, _, uid)| (channel, command("SISMEMBER", [channel, uid])));
+    let there = ask(shared, asked.collect()).await?;
+    let back = removed
+        .iter()
+        .zip(there)
+        .filter_map(|(&(channel, index, uid), is)| {
+            if matches!(is.and_then(wrote), Ok(0)) {
+                return None;
+            }
+            let item = entry(uid, field(channel, index)?);
+            Some((index, change(index, true, [item].into_iter())))
+        });
+    ask(shared, back.collect()).await?;
+    Ok(())
 }
 
 /// Returns the same call without the index.
@@ -154,7 +195,11 @@ async fn of_users(shared: &Arc<Shared>, calls: &[Command], op: Op) -> Sent<Vec<R
     }
     let reads = indexes.iter().map(|&(call, index)| {
         let begin = begin(OfUser::of(call.members()).uid);
-        let page = Page { from: &begin, to: &end(&begin), most: usize::MAX >> 1 };
+        let page = Page {
+            from: &begin,
+            to: &end(&begin),
+            most: usize::MAX >> 1,
+        };
         (index, entries(index, page))
     });
     let found = ask(shared, reads.collect()).await?;
@@ -173,13 +218,26 @@ async fn of_users(shared: &Arc<Shared>, calls: &[Command], op: Op) -> Sent<Vec<R
         .flat_map(|(at, user)| user.channels().map(move |(field, key)| (at, field, key)))
         .collect();
     let asked = |name: &'static str| {
-        let of = |(at, _, key): &'_ (usize, Vec<u8>, Key)| command(name, [key.as_slice(), users[*at].asked.uid]);
-        channels.iter().map(move |channel| (&channel.2, of(channel))).collect::<Vec<_>>()
+        let of = |(at, _, key): &'_ (usize, Vec<u8>, Key)| {
+            command(name, [key.as_slice(), users[*at].asked.uid])
+        };
+        channels
+            .iter()
+            .map(move |channel| (&channel.2, of(channel)))
+            .collect::<Vec<_>>()
     };
     let removes = op == Op::Write(WriteOp::LeaveAll);
     let name = if removes { "SREM" } else { "SISMEMBER" };
     let answers = ask(shared, asked(name)).await?;
-    let mut fields: Vec<Result<Vec<Vec<u8>>>> = users.iter().map(|user| user.found.as_ref().map(|_| Vec::new()).map_err(Clone::clone)).collect();
+    let mut fields: Vec<Result<Vec<Vec<u8>>>> = users
+        .iter()
+        .map(|user| {
+            user.found
+                .as_ref()
+                .map(|_| Vec::new())
+                .map_err(Clone::clone)
+        })
+        .collect();
     for ((at, field, _), answer) in channels.iter().zip(answers) {
         match answer.and_then(wrote) {
             Ok(0) => {}
@@ -196,22 +254,40 @@ async fn of_users(shared: &Arc<Shared>, calls: &[Command], op: Op) -> Sent<Vec<R
         let own = |at: usize, is_there: &dyn Fn(usize) -> bool| {
             let own = channels.iter().enumerate();
             let own = own.filter(|(n, (of, ..))| *of == at && is_there(*n));
-            own.map(|(_, (_, field, _))| entry(users[at].asked.uid, field)).collect::<Vec<_>>()
+            own.map(|(_, (_, field, _))| entry(users[at].asked.uid, field))
+                .collect::<Vec<_>>()
         };
         let changes = |adds: bool, is_there: &dyn Fn(usize) -> bool| {
-            let each = users.iter().enumerate().map(|(at, user)| (user.index, own(at, is_there)));
+            let each = users
+                .iter()
+                .enumerate()
+                .map(|(at, user)| (user.index, own(at, is_there)));
             let some = each.filter(|(_, items)| !items.is_empty());
-            some.map(|(index, items)| (index, change(index, adds, items.into_iter()))).collect::<Vec<_>>()
+            some.map(|(index, items)| (index, change(index, adds, items.into_iter())))
+                .collect::<Vec<_>>()
         };
         // Of one that failed nothing is forgotten.
         let is_done = |n: usize| fields[channels[n].0].is_ok();
         ask(shared, changes(false, &is_done)).await?;
         let there = ask(shared, asked("SISMEMBER")).await?;
-        let there: Vec<bool> = there.into_iter().map(|is| !matches!(is.and_then(wrote), Ok(0))).collect();
-        ask(shared, changes(true, &|n| there.get(n).copied().unwrap_or(true))).await?;
+        let there: Vec<bool> = there
+            .into_iter()
+            .map(|is| !matches!(is.and_then(wrote), Ok(0)))
+            .collect();
+        ask(
+            shared,
+            changes(true, &|n| there.get(n).copied().unwrap_or(true)),
+        )
+        .await?;
     }
-    let mut lists = fields.into_iter().map(|fields| Ok(Read::List(Arc::new(List::new(fields?)?))));
-    let replies = calls.iter().map(|call| Ok(Reply::Values(lists.by_ref().take(call.keys().len()).collect())));
+    let mut lists = fields
+        .into_iter()
+        .map(|fields| Ok(Read::List(Arc::new(List::new(fields?)?))));
+    let replies = calls.iter().map(|call| {
+        Ok(Reply::Values(
+            lists.by_ref().take(call.keys().len()).collect(),
+        ))
+    });
     Ok(replies.collect())
 }
 
@@ -252,7 +328,11 @@ async fn purge(shared: &Arc<Shared>, call: &Command) -> std::result::Result<Leas
     };
     let purge = Purge::of(call.members());
     let read = Command::read(ReadOp::Lease, vec![key.clone()]);
-    let page = Page { from: b"", to: b"", most: purge.most };
+    let page = Page {
+        from: b"",
+        to: b"",
+        most: purge.most,
+    };
     let missing = shared.commands().missing();
     let asked = vec![
         (key, encode_for(&read, &missing, std::slice::from_ref(key))),
@@ -265,7 +345,12 @@ async fn purge(shared: &Arc<Shared>, call: &Command) -> std::result::Result<Leas
     let found = items(next()?)?;
     let left = wrote(next()?)?;
     if holder.epoch.as_bytes() != purge.epoch {
-        return Ok(Lease { state: LeaseState::Lost, count: 0, ttl: left, ..holder });
+        return Ok(Lease {
+            state: LeaseState::Lost,
+            count: 0,
+            ttl: left,
+            ..holder
+        });
     }
     let place = Place::of(index, purge.stem);
     let members: Vec<(Key, &[u8], &Member)> = found
@@ -274,16 +359,27 @@ async fn purge(shared: &Arc<Shared>, call: &Command) -> std::result::Result<Leas
         .collect();
     let each = |name| {
         let of = |(key, uid, _): &'_ (Key, &[u8], &Member)| command(name, [key.as_slice(), uid]);
-        members.iter().map(move |member| (&member.0, of(member))).collect::<Vec<_>>()
+        members
+            .iter()
+            .map(move |member| (&member.0, of(member)))
+            .collect::<Vec<_>>()
     };
     if purge.keep > 0 && !members.is_empty() {
         let there = ask(shared, each("SISMEMBER")).await?;
-        let are = members.iter().zip(there).filter(|(_, is)| is.clone().and_then(wrote) == Ok(1));
+        let are = members
+            .iter()
+            .zip(there)
+            .filter(|(_, is)| is.clone().and_then(wrote) == Ok(1));
         let kept: Vec<Vec<u8>> = are.map(|((.., item), _)| (*item).clone()).collect();
         if !kept.is_empty() {
             let keep = purge.keep.to_string();
             let expiry = command("PEXPIRE", [gone.as_slice(), keep.as_bytes()]);
-            for answer in ask(shared, vec![(gone, change(gone, true, kept.into_iter())), (gone, expiry)]).await? {
+            for answer in ask(
+                shared,
+                vec![(gone, change(gone, true, kept.into_iter())), (gone, expiry)],
+            )
+            .await?
+            {
                 wrote(answer?)?;
             }
         }

@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use redis::{Cmd, Value as Answer};
 
-use super::{
-    fallbacks::Missing, lease_scripts, membership_scripts, server_errors::store_error,
-};
+use super::{fallbacks::Missing, lease_scripts, membership_scripts, server_errors::store_error};
 use crate::{
     command::{Command, Items, Op, ReadOp, Reply, Value, ValueKind, WriteOp},
     error::{Error, Result},

@@ -9,7 +9,10 @@
 
 use redis::{Cmd, Value as Answer};
 
-use super::{codec::{self, command}, lease_scripts::with_holder};
+use super::{
+    codec::{self, command},
+    lease_scripts::with_holder,
+};
 use crate::{
     command::{Command, Op, ReadOp, Value, WriteOp},
     error::Result,
@@ -138,7 +141,13 @@ pub(super) fn encode(call: &Command, keys: &[Key]) -> Option<Cmd> {
             let place = Place::of(first, purge.stem);
             let (keep, most) = (purge.keep.to_string(), purge.most.to_string());
             let tail = place.tail();
-            let rest = [purge.epoch, keep.as_bytes(), most.as_bytes(), place.head, &tail];
+            let rest = [
+                purge.epoch,
+                keep.as_bytes(),
+                most.as_bytes(),
+                place.head,
+                &tail,
+            ];
             command("EVAL", items.chain(rest))
         }
         _ => {

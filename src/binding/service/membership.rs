@@ -237,7 +237,8 @@ impl Service {
             for name in items.by_ref() {
                 let name = String::from_utf8_lossy(name);
                 self.keys.check_name(&name)?;
-                self.sizes.check_key(&self.keys, "argument names", &name, &sid)?;
+                self.sizes
+                    .check_key(&self.keys, "argument names", &name, &sid)?;
                 let key = self.keys.key(&name, &sid);
                 self.check_entry(&uid, field(&key, index).unwrap_or_default())?;
                 pairs.extend([key, index.clone()]);
@@ -286,5 +287,7 @@ impl Service {
 }
 
 fn digits(length: usize) -> usize {
-    length.checked_ilog10().map_or(1, |digits| digits as usize + 1)
+    length
+        .checked_ilog10()
+        .map_or(1, |digits| digits as usize + 1)
 }

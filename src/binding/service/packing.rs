@@ -109,7 +109,10 @@ impl Service {
         }
     }
 
-    pub(super) fn pack(&self, write: impl FnOnce(&mut Packed) -> napi::Result<bool>) -> napi::Result<bool> {
+    pub(super) fn pack(
+        &self,
+        write: impl FnOnce(&mut Packed) -> napi::Result<bool>,
+    ) -> napi::Result<bool> {
         let packed = &mut self.input.borrow_mut().calls;
         let written = write(packed);
         if !matches!(written, Ok(true)) {

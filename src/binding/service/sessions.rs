@@ -150,7 +150,11 @@ impl Service {
         let Reply::Values(values) = reply else {
             return json(reply);
         };
-        let lists = || values.iter().map(|value| value.as_ref().map_err(Clone::clone));
+        let lists = || {
+            values
+                .iter()
+                .map(|value| value.as_ref().map_err(Clone::clone))
+        };
         let lists = lists().collect::<Result<Vec<_>>>()?;
         match kind.code() {
             Some(Code::Command(Op::Read(ReadOp::Joined) | Op::Write(WriteOp::LeaveAll))) => {
