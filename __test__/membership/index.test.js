@@ -8,6 +8,7 @@
 const assert = require('node:assert');
 const { call } = require('../support/call');
 const { CHECKS, Members, SESSION } = require('../support/members');
+const { CACHE, LEASES, MEMBERS, PLAIN } = require('../support/rights');
 const { ours, stores } = require('../support/rows');
 const { refusal, started } = require('../support/service');
 
@@ -39,6 +40,40 @@ stores('index of members', (ctx) => {
     const { err } = await call(one.service, 'add', 'b', 'u', 's1');
     assert.match(err.message, /^WRONGTYPE/);
   });
+
+  ours.redis(
+    'with all of its rights everything works, and without one the error names it',
+    async () => {
+      const USER = { username: 'gc', password: 'p' };
+      const grant = (rights) =>
+        ctx.redis.run(
+          ...[0, 'acl', 'setuser', USER.username, 'reset', 'on', `>${USER.password}`],
+          ...['~P:*', '~P@*', 'resetchannels', '-@all', ...rights],
+        );
+      const all = [...PLAIN, ...CACHE, ...LEASES, ...MEMBERS];
+      await grant(all);
+      const one = await open(USER);
+      const everything = async () => {
+        await one.call('add', ['a', 'b'], 'u', 's1');
+        await one.call('leave', 'b', 'u', 's1');
+        await one.channels('u', 's1');
+        await one.uids('s1');
+        await one.purge('s1', '', 60000);
+        await one.members('forget', 's1', null);
+        await one.call('add', 'a', 'u', 's1');
+        await one.leaveAll('u', null);
+      };
+      await everything();
+      for (const right of [...MEMBERS, '+eval']) {
+        await grant(all.filter((each) => each !== right));
+        await assert.rejects(everything(), ({ code, message }) => {
+          assert.strictEqual(code, 'ERR_GLOBAL_CHANNEL_STORE');
+          assert.match(message.toLowerCase(), new RegExp(right.slice(1)), message);
+          return true;
+        });
+      }
+    },
+  );
 
   ours.embedded('what is too long for an entry is refused by name', async () => {
     const one = await open();
