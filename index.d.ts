@@ -726,6 +726,12 @@ export interface GlobalChannelOptions {
    */
   leaveDelay?: number | string | null;
   /**
+   * `'session'`: members end with the sessions of their users, `sessions` is on, and an index of each user's channels is kept
+   * on each frontend, for {@link GlobalChannel.leaveAll} and `getChannelsByUid`. The same on all servers of the app. Not with `channelManager`. See
+   * docs/MEMBERSHIP.md. @default 'persistent'
+   */
+  membership?: 'persistent' | 'session' | null;
+  /**
    * Remove all channels under `prefix` in the store before `start` calls back. As in 0.0.7, any truthy value does it,
    * except the texts `'false'`, `'0'`, `'no'` and `'off'`. @default false
    */
@@ -1219,10 +1225,10 @@ export interface GlobalChannelPromises {
   getOnlineCount(serverType: string | null): Promise<number>;
   /** See {@link GlobalChannel.getOnline}; resolves to the page. */
   getOnline(opts?: OnlineOptions | null): Promise<OnlinePage>;
-  /** See {@link GlobalChannel.getChannelsByUid}; always rejected. */
+  /** See {@link GlobalChannel.getChannelsByUid}. */
   getChannelsByUid(uid: Id, sid: Id | null): Promise<string[]>;
-  /** See {@link GlobalChannel.leaveAll}; always rejected. */
-  leaveAll(uid: Id, sid: Id): Promise<string[]>;
+  /** See {@link GlobalChannel.leaveAll}. */
+  leaveAll(uid: Id, sid: Id | null): Promise<string[]>;
   /** See {@link GlobalChannel.broadcast}; resolves to `failedSids`. */
   broadcast(
     serverType: string,
@@ -1756,26 +1762,27 @@ export class GlobalChannel {
   getOnline(opts?: OnlineOptions | null, cb?: OnlinePageCallback): void;
   getOnline(cb?: OnlinePageCallback): void;
   /**
-   * Not available yet: it needs an index of each user's channels, which no option keeps so far. The error is
-   * `ERR_GLOBAL_CHANNEL_UNSUPPORTED`.
+   * The names of the channels in which a user is on one frontend, or with `null` on all frontends that the store knows; each
+   * once, in no order. Needs option `membership: 'session'`; without it the error is `ERR_GLOBAL_CHANNEL_UNSUPPORTED`.
    * @example
    * ```ts
-   * channel.getChannelsByUid('alice', null, (err) => {
-   *   if (err) console.error(err.code); // ERR_GLOBAL_CHANNEL_UNSUPPORTED
+   * channel.getChannelsByUid('alice', null, (err, names) => {
+   *   if (!err) console.log(names); // ['lobby', 'room-1']
    * });
    * ```
    */
   getChannelsByUid(uid: Id, sid: Id | null, cb?: MembersCallback): void;
   /**
-   * Not available yet, as {@link getChannelsByUid}.
+   * Removes a user from all channels on one frontend, or with `null` on all frontends that the store knows. Answers the names
+   * of those in which he was. Needs option `membership: 'session'`, as {@link getChannelsByUid}.
    * @example
    * ```ts
-   * channel.leaveAll('alice', 'connector-1', (err) => {
-   *   if (err) console.error(err.code); // ERR_GLOBAL_CHANNEL_UNSUPPORTED
+   * channel.leaveAll('alice', 'connector-1', (err, names) => {
+   *   if (!err) console.log(names); // ['lobby', 'room-1']
    * });
    * ```
    */
-  leaveAll(uid: Id, sid: Id, cb?: MembersCallback): void;
+  leaveAll(uid: Id, sid: Id | null, cb?: MembersCallback): void;
   /**
    * Sends `msg` to all sessions on frontends of type `serverType`, as the frameworks' own `broadcast` does, with one RPC
    * to each frontend; the store is not asked. It takes its turn among the calls of this service. `failedSids` are the

@@ -8,7 +8,7 @@
 const assert = require('node:assert');
 const { inspect } = require('util');
 const { createApp, pushed } = require('./support/app');
-const { call, ok, METHODS, OTHERS, ONLINE, NOT_YET } = require('./support/call');
+const { call, ok, METHODS, OTHERS, ONLINE, INDEXED } = require('./support/call');
 const { recordingManager } = require('./support/manager');
 const { create, factory, optionsOf, plugin } = require('./support/service');
 const { stores, same, ours } = require('./support/rows');
@@ -80,23 +80,19 @@ stores('A service behind', (ctx) => {
       `${title}: every method, with a callback and as a promise; stats, state, inspect`,
       async () => {
         const app = createApp();
-        const wrapped = make(wrap, { sessions: true }, app);
+        const wrapped = make(wrap, { membership: 'session' }, app);
         assert.strictEqual(wrapped.state, 0);
         await wrapped.promises.start();
         assert.strictEqual(wrapped.state, 1);
-        const all = { ...METHODS, ...OTHERS, ...ONLINE, getChannels: [{}], clean: [] };
+        const all = { ...METHODS, ...OTHERS, ...ONLINE, ...INDEXED, getChannels: [{}], clean: [] };
         for (const [method, args] of Object.entries(all)) {
           await ok(wrapped, method, ...args);
           await wrapped.promises[method](...args);
         }
-        for (const [method, args] of Object.entries(NOT_YET)) {
-          const { err } = await call(wrapped, method, ...args);
-          await assert.rejects(wrapped.promises[method](...args), { code: err.code });
-        }
         const { connection, commands } = wrapped.stats();
         assert.strictEqual(connection, 'connected');
         for (const [method, count] of Object.entries(commands))
-          assert.strictEqual(count, method in NOT_YET ? 0 : 2, method);
+          assert.strictEqual(count, 2, method);
         assert.match(inspect(wrapped), /GlobalChannel/);
         JSON.stringify(wrapped);
         assert.ok(wrapped instanceof plugin().GlobalChannel);

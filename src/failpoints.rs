@@ -51,6 +51,7 @@ mod active {
         "no-fallback-same-batch",
         "no-fallback-next-batch",
         "no-fallback-for-reads",
+        "no-fallback-open",
         "by-reference",
         "barrier-ignores-count",
         "barrier-ignores-empty",

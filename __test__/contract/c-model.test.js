@@ -7,7 +7,7 @@
 
 const assert = require('node:assert');
 const { describe, afterEach } = require('node:test');
-const { NOT_YET, ONLINE, TABLE } = require('../support/call');
+const { TABLE } = require('../support/call');
 const { COMMANDS } = require('../support/commands');
 const { memoryManager, startedWith } = require('../support/manager');
 const { checkModel, modelApp } = require('../support/model');

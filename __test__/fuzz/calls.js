@@ -176,7 +176,9 @@ function namesArgument(watch, what, method, index, value) {
     if (!err || err.code !== 'ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT') {
       const isFine =
         isText(value) ||
-        (value === null && EVERYWHERE[method] === name) || name === 'uid' || (takesArray(method, name) && isArray(value));
+        (value === null && EVERYWHERE[method] === name) ||
+        name === 'uid' ||
+        (takesArray(method, name) && isArray(value));
       if (name && !isFine) watch.fail(what, 'was taken');
       return;
     }

@@ -7,7 +7,7 @@
 
 const assert = require('assert');
 const { stores, ours } = require('../support/rows');
-const { call, ok, ONLINE, NOT_YET } = require('../support/call');
+const { call, ok, ONLINE, INDEXED } = require('../support/call');
 const { create, refusal, started } = require('../support/service');
 const { createApp } = require('../support/app');
 const { recordingManager } = require('../support/manager');
@@ -256,12 +256,12 @@ stores('S who is online', (ctx) => {
     assert.match(await refused('getChannelsByUid', [], 's1'), /^argument uid is an object/);
   });
 
-  ours('S11 methods that need an index of channels say that it is not available yet', async () => {
+  ours('S11 methods that need an index of channels name the option that keeps it', async () => {
     const { service } = await open();
-    for (const [method, args] of Object.entries(NOT_YET)) {
+    for (const [method, args] of Object.entries(INDEXED)) {
       const { err, n } = await call(service, method, ...args);
       assert.strictEqual(err.code, 'ERR_GLOBAL_CHANNEL_UNSUPPORTED');
-      assert.match(err.message, new RegExp(`^${method} needs .* membership`));
+      assert.match(err.message, new RegExp(`^${method} needs .* membership: 'session'`));
       assert.strictEqual(n, 1);
     }
   });
@@ -296,7 +296,7 @@ stores('S who is online', (ctx) => {
   ours('S14 before start and after stop the methods are refused as all are', async () => {
     const service = create(ctx.store.options({ sessions: true }), createApp());
     const refused = async () => {
-      for (const [method, args] of Object.entries({ ...ONLINE, ...NOT_YET })) {
+      for (const [method, args] of Object.entries({ ...ONLINE, ...INDEXED })) {
         const { err, sync } = await call(service, method, ...args);
         assert.deepStrictEqual([err?.code, sync], ['ERR_GLOBAL_CHANNEL_INVALID_STATE', true]);
       }

@@ -112,8 +112,8 @@ const ONLINE = {
   getOnline: [{}],
 };
 
-/** The methods that always answer that they are not available yet. */
-const NOT_YET = { getChannelsByUid: ['u', null], leaveAll: ['u', 's1'] };
+/** The methods that need option `membership: 'session'`, with arguments that are right. */
+const INDEXED = { getChannelsByUid: ['u', null], leaveAll: ['u', 's1'] };
 
 /** {@link METHODS} with these arguments in the place of others, by their names. */
 function methodsWith(values) {
@@ -166,6 +166,6 @@ module.exports = {
   METHODS,
   OTHERS,
   ONLINE,
-  NOT_YET,
+  INDEXED,
   TABLE,
 };

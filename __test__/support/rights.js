@@ -28,7 +28,10 @@ const CACHE = ['+client|tracking', '+client|trackinginfo', '+client|caching', '+
 /** What the session registry needs beside them, and keys that begin with the prefix and an @. */
 const LEASES = ['+get', '+pttl', '+psetex'];
 
-/** What the suite's user gets beside its keys. */
-const LEAST = ['resetchannels', '-@all', ...PLAIN, ...CACHE, ...LEASES];
+/** What option `membership: 'session'` needs beside all of them. */
+const MEMBERS = ['+zadd', '+zrem', '+zcard', '+zrange', '+zrangebylex', '+pexpire'];
 
-module.exports = { PLAIN, CACHE, LEASES, LEAST };
+/** What the suite's user gets beside its keys. */
+const LEAST = ['resetchannels', '-@all', ...PLAIN, ...CACHE, ...LEASES, ...MEMBERS];
+
+module.exports = { PLAIN, CACHE, LEASES, MEMBERS, LEAST };

@@ -157,7 +157,7 @@ impl<'a> WriteTxn<'a> {
     pub(super) fn add(&mut self, key: impl Into<Cow<'a, [u8]>>, members: &[Member]) -> Result<u64> {
         let key = key.into();
         let number = NUMBERS * self.txn.id() as u64 + self.new_channels;
-        let touched = self.touch(&key)?;
+        let touched = self.touch(key.clone())?;
         let is_new = touched.channel.is_none();
         let mut channel = touched.channel.unwrap_or(Channel {
             number,
@@ -191,7 +191,7 @@ impl<'a> WriteTxn<'a> {
         members: &[Member],
     ) -> Result<u64> {
         let key = key.into();
-        let Some(mut channel) = self.touch(&key)?.channel else {
+        let Some(mut channel) = self.touch(key.clone())?.channel else {
             return Ok(0);
         };
         let mut removed = 0;
@@ -211,7 +211,7 @@ impl<'a> WriteTxn<'a> {
     /// Removes a channel; returns 1 if there was one.
     fn delete(&mut self, key: &'a Key) -> Result<u64> {
         let key = Cow::from(key);
-        let Some(channel) = self.touch(&key)?.channel else {
+        let Some(channel) = self.touch(key.clone())?.channel else {
             return Ok(0);
         };
         self.reading.budget.write(channel.count)?;
@@ -246,7 +246,7 @@ impl<'a> WriteTxn<'a> {
 
     /// Returns a channel in its present state.
     pub(super) fn channel(&mut self, key: impl Into<Cow<'a, [u8]>>) -> Result<Option<Channel>> {
-        Ok(self.touch(&key.into())?.channel)
+        Ok(self.touch(key.into())?.channel)
     }
 
     fn value(&mut self, op: ReadOp, key: &'a Key, members: &[Member]) -> Result<CallResult<Value>> {
@@ -272,14 +272,15 @@ impl<'a> WriteTxn<'a> {
         self.channels.get(key).filter(|touched| touched.changed)
     }
 
-    fn touch(&mut self, key: &Cow<'a, [u8]>) -> Result<&mut Touched> {
+    fn touch(&mut self, key: Cow<'a, [u8]>) -> Result<&mut Touched> {
         use std::collections::hash_map::Entry;
-        match self.channels.entry(key.clone()) {
+        match self.channels.entry(key) {
             Entry::Occupied(entry) => Ok(entry.into_mut()),
-            Entry::Vacant(entry) => Ok(entry.insert(Touched {
-                channel: self.rows.channel(&self.txn, key)?,
-                changed: false,
-            })),
+            Entry::Vacant(entry) => {
+                let channel = self.rows.channel(&self.txn, entry.key())?;
+                let changed = false;
+                Ok(entry.insert(Touched { channel, changed }))
+            }
         }
     }
 

@@ -5,10 +5,10 @@
 //!
 //! - A join writes the entry, then the member, then the entry again. If another process removed the first entry,
 //!   because the user was no member yet, the second one is there.
-//! - A part removes the member, then the entry. A batch writes all entries of its joins first, and makes all changes of
+//! - A part removes the member, then the entry, and looks whether someone has added the member meanwhile, whose entry it
+//!   writes again. A batch writes all entries of its joins first, and makes all changes of
 //!   the index again in call order at the end, so that the last call about a member decides.
-//! - Leave all reads the entries, removes the members, then the entries, and looks whether someone has added a member
-//!   meanwhile, whose entry it writes again.
+//! - Leave all reads the entries, and does the same with each.
 //!
 //! A process that dies after the first round of a join leaves an entry without a member. One that dies before the last
 //! round, while another one removes the entry, leaves a member without an entry.
@@ -94,15 +94,48 @@ async fn plain(shared: &Arc<Shared>, calls: &[Command]) -> Sent<Vec<Result<Reply
     // A refusal now is of an entry that is there already, or is harmless if it stays.
     let again = taken
         .iter()
-        .flat_map(|(at, _)| calls.get(*at))
+        .filter_map(|(at, _)| calls.get(*at))
         .flat_map(index_commands);
     ask(shared, again.collect()).await?;
+    let parts: Vec<_> = taken
+        .iter()
+        .filter_map(|(at, _)| calls.get(*at).filter(|call| is(call, WriteOp::Part)))
+        .collect();
+    restore(shared, &parts).await?;
     let mut done = done.into_iter();
     let all = (0..calls.len()).map(|at| match refused.remove(&at) {
         Some(error) => Err(error),
         None => done.next().unwrap_or_else(|| Err(unanswered())),
     });
     Ok(all.collect())
+}
+
+/// Writes the entries again of those who were removed by these parts and are members by now.
+async fn restore(shared: &Arc<Shared>, parts: &[&Command]) -> Sent<()> {
+    let mut removed: Vec<(&Key, &Key, &Member)> = Vec::new();
+    for part in parts {
+        for pair in part.targets() {
+            if let [channel, index] = pair {
+                removed.extend(part.members().iter().map(|uid| (channel, index, uid)));
+            }
+        }
+    }
+    let asked = removed
+        .iter()
+        .map(|&(channel, _, uid)| (channel, command("SISMEMBER", [channel, uid])));
+    let there = ask(shared, asked.collect()).await?;
+    let back = removed
+        .iter()
+        .zip(there)
+        .filter_map(|(&(channel, index, uid), is)| {
+            if matches!(is.and_then(wrote), Ok(0)) {
+                return None;
+            }
+            let item = entry(uid, field(channel, index)?);
+            Some((index, change(index, true, [item].into_iter())))
+        });
+    ask(shared, back.collect()).await?;
+    Ok(())
 }
 
 /// Returns the same call without the index.
@@ -179,23 +212,14 @@ async fn of_users(shared: &Arc<Shared>, calls: &[Command], op: Op) -> Sent<Vec<R
             found: found.and_then(items),
         })
         .collect();
-    let channels: Vec<_> = users
+    let channels: Vec<Entry> = users
         .iter()
         .enumerate()
         .flat_map(|(at, user)| user.channels().map(move |(field, key)| (at, field, key)))
         .collect();
-    let asked = |name: &'static str| {
-        let of = |(at, _, key): &'_ (usize, Vec<u8>, Key)| {
-            command(name, [key.as_slice(), users[*at].asked.uid])
-        };
-        channels
-            .iter()
-            .map(move |channel| (&channel.2, of(channel)))
-            .collect::<Vec<_>>()
-    };
     let removes = op == Op::Write(WriteOp::LeaveAll);
     let name = if removes { "SREM" } else { "SISMEMBER" };
-    let answers = ask(shared, asked(name)).await?;
+    let answers = ask(shared, each(name, &users, &channels)).await?;
     let mut fields: Vec<Result<Vec<Vec<u8>>>> = users
         .iter()
         .map(|user| {
@@ -218,44 +242,66 @@ async fn of_users(shared: &Arc<Shared>, calls: &[Command], op: Op) -> Sent<Vec<R
         }
     }
     if removes {
-        let own = |at: usize, is_there: &dyn Fn(usize) -> bool| {
-            let own = channels.iter().enumerate();
-            let own = own.filter(|(n, (of, ..))| *of == at && is_there(*n));
-            own.map(|(_, (_, field, _))| entry(users[at].asked.uid, field))
-                .collect::<Vec<_>>()
-        };
-        let changes = |adds: bool, is_there: &dyn Fn(usize) -> bool| {
-            let each = users
-                .iter()
-                .enumerate()
-                .map(|(at, user)| (user.index, own(at, is_there)));
-            let some = each.filter(|(_, items)| !items.is_empty());
-            some.map(|(index, items)| (index, change(index, adds, items.into_iter())))
-                .collect::<Vec<_>>()
-        };
         // Of one that failed nothing is forgotten.
-        let is_done = |n: usize| fields[channels[n].0].is_ok();
-        ask(shared, changes(false, &is_done)).await?;
-        let there = ask(shared, asked("SISMEMBER")).await?;
-        let there: Vec<bool> = there
-            .into_iter()
-            .map(|is| !matches!(is.and_then(wrote), Ok(0)))
+        let done: Vec<Entry> = channels
+            .iter()
+            .filter(|(at, ..)| fields[*at].is_ok())
+            .cloned()
             .collect();
-        ask(
-            shared,
-            changes(true, &|n| there.get(n).copied().unwrap_or(true)),
-        )
-        .await?;
+        forget(shared, &users, &done).await?;
     }
     let mut lists = fields
         .into_iter()
         .map(|fields| Ok(Read::List(Arc::new(List::new(fields?)?))));
     let replies = calls.iter().map(|call| {
-        Ok(Reply::Values(
-            lists.by_ref().take(call.keys().len()).collect(),
-        ))
+        let lists: Vec<Result<Read>> = lists.by_ref().take(call.keys().len()).collect();
+        // A write is done or not.
+        match lists.iter().find_map(|list| list.as_ref().err()) {
+            Some(error) if removes => Err(error.clone()),
+            _ => Ok(Reply::Values(lists)),
+        }
     });
     Ok(replies.collect())
+}
+
+/// An entry that was found: the number of its user, the field, and the key of the channel.
+type Entry = (usize, Vec<u8>, Key);
+
+/// Makes a command about the user of each entry, to its channel.
+fn each<'a>(name: &str, users: &[User], found: &'a [Entry]) -> Vec<(&'a Key, Cmd)> {
+    let of = |(at, _, key): &'a Entry| {
+        let uid = users[*at].asked.uid;
+        (key, command(name, [key.as_slice(), uid]))
+    };
+    found.iter().map(of).collect()
+}
+
+/// Removes entries, and writes those again whose users are members by now.
+async fn forget(shared: &Arc<Shared>, users: &[User<'_>], found: &[Entry]) -> Sent<()> {
+    ask(shared, changes(false, users, found)).await?;
+    let there = ask(shared, each("SISMEMBER", users, found)).await?;
+    let back: Vec<Entry> = found
+        .iter()
+        .zip(there)
+        .filter(|(_, is)| !matches!(is.clone().and_then(wrote), Ok(0)))
+        .map(|(entry, _)| entry.clone())
+        .collect();
+    ask(shared, changes(true, users, &back)).await?;
+    Ok(())
+}
+
+/// Makes the commands that write or remove entries, one for each user.
+fn changes<'a>(adds: bool, users: &[User<'a>], found: &[Entry]) -> Vec<(&'a Key, Cmd)> {
+    let mut items: Vec<Vec<Vec<u8>>> = vec![Vec::new(); users.len()];
+    for (at, field, _) in found {
+        items[*at].push(entry(users[*at].asked.uid, field));
+    }
+    let some = users
+        .iter()
+        .zip(items)
+        .filter(|(_, items)| !items.is_empty());
+    some.map(|(user, items)| (user.index, change(user.index, adds, items.into_iter())))
+        .collect()
 }
 
 /// Executes steps of purges, one after the other.

@@ -72,20 +72,25 @@ pub(crate) fn decode(op: Op, keys: usize, mut next: impl FnMut() -> Answer) -> R
             Ok(Reply::Values(values.collect()))
         }
         Op::Write(op) if op.items() == Items::OneSlot => {
-            lease_scripts::lease(next()).map(Reply::Lease)
+            let lease = lease_scripts::lease(next()).map(Reply::Lease);
+            membership_scripts::explained(Op::Write(op), lease)
         }
         Op::Write(WriteOp::LeaveAll) => {
-            let lists = (0..keys).map(|_| membership_scripts::left(next()));
-            Ok(Reply::Values(lists.collect()))
+            // A write is done or not; the answers after an error are taken too.
+            let lists: Vec<_> = (0..keys)
+                .map(|_| membership_scripts::left(next()))
+                .collect();
+            let lists = lists.into_iter().collect::<Result<Vec<_>>>()?;
+            Ok(Reply::Values(lists.into_iter().map(Ok).collect()))
         }
-        Op::Write(_) => {
+        Op::Write(op) => {
             let mut done = Ok(0);
-            for _ in 0..op.commands(keys) {
+            for _ in 0..Op::Write(op).commands(keys) {
                 // The answers after an error are taken too.
                 let changed = wrote(next());
                 done = done.and_then(|sum: u64| Ok(sum + changed?));
             }
-            done.map(Reply::Changed)
+            membership_scripts::explained(Op::Write(op), done.map(Reply::Changed))
         }
     }
 }
@@ -102,7 +107,10 @@ pub(crate) fn wrote(answer: Answer) -> Result<u64> {
 /// Decodes the answer to a read of one key.
 pub(crate) fn value(op: ReadOp, answer: Answer) -> Result<Value> {
     match op.kind() {
-        ValueKind::List => list(answer).map(Arc::new).map(Value::List),
+        ValueKind::List => {
+            let list = list(answer).map(Arc::new).map(Value::List);
+            membership_scripts::explained(Op::Read(op), list)
+        }
         ValueKind::Int => int(op, answer).map(Value::Int),
         ValueKind::Lease => lease_scripts::lease(answer).map(Value::Lease),
         // Of SMEMBERS, from a server that lacks the command: the driver looks for the member.

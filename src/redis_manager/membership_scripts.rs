@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     command::{Command, Op, ReadOp, Value, WriteOp},
-    error::Result,
+    error::{Error, Result},
     keys::Key,
     membership::{OfUser, Page, Place, Purge, begin, field},
 };
@@ -131,7 +131,7 @@ pub(super) fn encode(call: &Command, keys: &[Key]) -> Option<Cmd> {
     let items = head.into_iter().chain(keys.clone());
     let made = match call.op() {
         Op::Write(WriteOp::Join | WriteOp::Part) => {
-            let index = keys.last().unwrap_or_default();
+            let index = keys.clone().next_back().unwrap_or_default();
             let field = field(first, index).unwrap_or_default();
             let members = call.members().iter().map(Vec::as_slice);
             command("EVAL", items.chain([field]).chain(members))
@@ -173,9 +173,27 @@ pub(crate) fn entries(index: &[u8], page: Page) -> Cmd {
     command(name, items)
 }
 
+/// The commands that the scripts take, for error messages.
+const NEEDS: &str =
+    "EVAL, SADD, SREM, SISMEMBER, ZADD, ZREM, ZCARD, ZRANGE, ZRANGEBYLEX, GET and PEXPIRE";
+
+/// What servers say of a command that they lack or that the user may not run; in a script they do not name it.
+const REFUSALS: [&str; 4] = ["NOPERM", "can't run", "can't access", "nknown"];
+
+/// Adds to the error of an operation on an index of members what it needs, if the server refuses a command.
+pub(super) fn explained<T>(op: Op, done: Result<T>) -> Result<T> {
+    done.map_err(|error| match error {
+        Error::Store(words)
+            if of(op).is_some() && REFUSALS.iter().any(|refusal| words.contains(refusal)) =>
+        {
+            Error::Store(format!("{words} (option membership takes the commands {NEEDS})").into())
+        }
+        error => error,
+    })
+}
+
 /// Decodes the answer to [`WriteOp::LeaveAll`].
 pub(super) fn left(answer: Answer) -> Result<Value> {
-    codec::list(answer)
-        .map(std::sync::Arc::new)
-        .map(Value::List)
+    let list = codec::list(answer).map(std::sync::Arc::new);
+    explained(Op::Write(WriteOp::LeaveAll), list.map(Value::List))
 }

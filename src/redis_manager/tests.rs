@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     cache::{Answer, Session, Wire},
-    command::{Command, Items, Op, ReadOp, Reply, ValueKind},
+    command::{Command, Items, Op, ReadOp, Reply, ValueKind, WriteOp},
     list::List,
     list_lru::{Bounds, SharedKey},
     stats::Stats,
@@ -99,7 +99,8 @@ proptest! {
             [Value::Int(0..4), Value::Int(_), Value::BulkString(_) | Value::SimpleString(_), Value::Int(_)]
         ));
         for &op in Op::ALL {
-            let command = decode(&Wire::Command { index: 0, op, keys: 1 }, &value);
+            let keys = if op.items() == Items::Pairs { 2 } else { 1 };
+            let command = decode(&Wire::Command { index: 0, op, keys }, &value);
             let Answer::Command(reply) = command else {
                 return Err(TestCaseError::fail("no reply"));
             };
@@ -107,6 +108,7 @@ proptest! {
                 Op::Write(op) if op.items() == Items::OneSlot => {
                     prop_assert_eq!(reply.is_ok(), is_lease);
                 }
+                Op::Write(WriteOp::LeaveAll) => prop_assert_eq!(reply.is_ok(), is_list),
                 Op::Write(_) => prop_assert_eq!(reply.is_err(), is_error),
                 Op::Read(op) => {
                     let Ok(Reply::Values(values)) = reply else {

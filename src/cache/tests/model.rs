@@ -1,7 +1,7 @@
 //! A bounded model of the rules: for small programs of our calls and other clients' moves, every order in which they,
 //! the server and the socket can take their steps.
 
-use super::world::{Move, World, count, delete, read, write};
+use super::world::{Move, World, count, delete, leave_all, read, write};
 use crate::command::Command;
 
 /// Goes through every order of the steps; the first history that may not be.
@@ -36,6 +36,10 @@ fn programs() -> Vec<Vec<Command>> {
     for call in [read("k"), read("kj"), write('k'), delete("kj"), count('k')] {
         programs.push(vec![call.clone(), count('k')]);
         programs.push(vec![count('k'), call]);
+    }
+    for call in [read("k"), read("kj"), read("m"), write('k')] {
+        programs.push(vec![call.clone(), leave_all()]);
+        programs.push(vec![leave_all(), call]);
     }
     for first in calls() {
         programs.extend(calls().map(|second| vec![first.clone(), second]));

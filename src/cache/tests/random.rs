@@ -2,7 +2,7 @@
 
 use proptest::{prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
 
-use super::world::{Move, Step, World, count, delete, read, write};
+use super::world::{Move, Step, World, count, delete, leave_all, read, write};
 use crate::command::Command;
 
 fn call() -> impl Strategy<Value = Command> {
@@ -12,6 +12,7 @@ fn call() -> impl Strategy<Value = Command> {
         2 => prop::sample::select(vec!['k', 'j', 'l', 'n']).prop_map(count),
         3 => prop::sample::select(vec!['k', 'j', 'l']).prop_map(write),
         1 => prop::sample::select(vec!["k", "kj", "jkl"]).prop_map(delete),
+        1 => Just(()).prop_map(|()| leave_all()),
     ]
 }
 

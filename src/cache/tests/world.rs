@@ -103,6 +103,19 @@ pub(super) fn delete(names: &str) -> Command {
     Command::write(WriteOp::Delete, names.chars().map(key).collect())
 }
 
+/// Removes k and j, which the store finds in an index.
+pub(super) fn leave_all() -> Command {
+    Command::write_members(WriteOp::LeaveAll, b"i".to_vec(), [b"?".to_vec()])
+}
+
+/// The keys that a command is about.
+fn concerned(command: &Command) -> Vec<Key> {
+    if command.op().is_open() {
+        return ['k', 'j'].map(key).into();
+    }
+    command.keys().to_vec()
+}
+
 fn key(name: char) -> Key {
     name.to_string().into_bytes()
 }
@@ -261,7 +274,7 @@ impl World {
                 // The push follows the reply, as Redis orders it for the client's own writes.
                 self.outbound
                     .push_back(Frame::Answer(no, Answer::Command(Ok(Reply::Done))));
-                for key in command.keys() {
+                for key in &concerned(&command) {
                     let value = match effect(&command) {
                         Some(Effect::Adds) => format!("own{call}"),
                         Some(Effect::Removes | Effect::Deletes | Effect::MayDelete) => {
@@ -385,7 +398,7 @@ impl World {
             let Some((until, values)) = &made.until else {
                 return Err(format!("call {index} has no answer"));
             };
-            let keys = made.command.keys();
+            let keys = concerned(&made.command);
             if made.command.op().is_write() {
                 seen.extend(keys.iter().map(|key| (char::from(key[0]), made.executed)));
                 continue;
@@ -427,7 +440,9 @@ impl World {
     fn next_own_write(&self, name: char, index: usize) -> Option<u64> {
         let later = self.made[index + 1..].iter();
         later
-            .filter(|made| made.command.op().is_write() && made.command.keys().contains(&key(name)))
+            .filter(|made| {
+                made.command.op().is_write() && concerned(&made.command).contains(&key(name))
+            })
             .map(|made| made.executed)
             .next()
     }

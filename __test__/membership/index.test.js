@@ -1,0 +1,122 @@
+'use strict';
+
+/**
+ * The index of members (option `membership: 'session'`) on each store: what each operation does, races step by step, and what
+ * is refused. Redis Cluster is in topology/membership.test.js, random histories in contract/c-model.test.js.
+ */
+
+const assert = require('node:assert');
+const { call } = require('../support/call');
+const { CHECKS, Members, SESSION } = require('../support/members');
+const { CACHE, LEASES, MEMBERS, PLAIN } = require('../support/rights');
+const { ours, stores } = require('../support/rows');
+const { refusal, started } = require('../support/service');
+
+stores('index of members', (ctx) => {
+  const open = async (opts) => new Members(await started(ctx.store, { ...SESSION, ...opts }));
+
+  for (const [title, check] of Object.entries(CHECKS)) {
+    ours(title, () => check({ open, store: ctx.store }));
+  }
+
+  ours.redis('the keys of a frontend are known, and what was purged expires', async () => {
+    const one = await open();
+    await one.call('add', 'a', 'u', 's1');
+    assert.deepStrictEqual(await ctx.store.keys(), ['P:a:s1', 'P@members:{s1}']);
+    await one.purge('s1', '', 60000);
+    assert.deepStrictEqual(await ctx.store.keys(), ['P@gone:{s1}']);
+    const left = await ctx.redis.run(0, 'pttl', 'P@gone:{s1}');
+    assert.ok(left > 30000 && left <= 60000, `${left} ms`);
+  });
+
+  ours.redis('a key that is no set does not keep the others', async () => {
+    const one = await open();
+    await one.call('add', ['a', 'b', 'c'], 'u', 's1');
+    await ctx.redis.run(0, 'set', 'P:b:s1', 'no set');
+    assert.deepStrictEqual(await one.channels('u', 's1'), ['a', 'c']);
+    assert.deepStrictEqual(await one.leaveAll('u', 's1'), ['a', 'c']);
+    await one.call('add', ['a', 'c'], 'u', 's1');
+    assert.strictEqual((await one.purge('s1', '')).count, 2);
+    const { err } = await call(one.service, 'add', 'b', 'u', 's1');
+    assert.match(err.message, /^WRONGTYPE/);
+  });
+
+  ours.redis(
+    'with all of its rights everything works, and without one the error names it',
+    async () => {
+      const USER = { username: 'gc', password: 'p' };
+      const grant = (rights) =>
+        ctx.redis.run(
+          0,
+          'acl',
+          'setuser',
+          USER.username,
+          'reset',
+          'on',
+          `>${USER.password}`,
+          '~P:*',
+          '~P@*',
+          'resetchannels',
+          '-@all',
+          ...rights,
+        );
+      const all = [...PLAIN, ...CACHE, ...LEASES, ...MEMBERS];
+      await grant(all);
+      const one = await open(USER);
+      const everything = async () => {
+        await one.call('add', ['a', 'b'], 'u', 's1');
+        await one.call('leave', 'b', 'u', 's1');
+        await one.channels('u', 's1');
+        await one.uids('s1');
+        await one.purge('s1', '', 60000);
+        await one.members('forget', 's1', null);
+        await one.call('add', 'a', 'u', 's1');
+        await one.leaveAll('u', null);
+      };
+      await everything();
+      for (const right of [...MEMBERS, '+eval']) {
+        await grant(all.filter((each) => each !== right));
+        await assert.rejects(everything(), ({ code, message }) => {
+          assert.strictEqual(code, 'ERR_GLOBAL_CHANNEL_STORE');
+          assert.match(message.toLowerCase(), new RegExp(right.slice(1)), message);
+          return true;
+        });
+      }
+    },
+  );
+
+  ours.embedded('what is too long for an entry is refused by name', async () => {
+    const one = await open();
+    const refused = async (...args) => {
+      const { err } = await call(one.service, ...args);
+      assert.strictEqual(err?.code, 'ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT', args[0]);
+      return err.message;
+    };
+    const [name, uid] = ['n'.repeat(300), 'u'.repeat(200)];
+    const words = /^arguments name and uid have 300 and 200 bytes, and 504 in the index/;
+    assert.match(await refused('add', name, uid, 's1'), words);
+    assert.match(await refused('add', [name], uid, 's1'), words);
+    assert.match(await refused('addMany', name, [{ uid, sid: 's1' }]), words);
+    await one.call('add', name.slice(1), uid, 's1');
+    assert.deepStrictEqual(await one.leaveAll(uid, 's1'), [name.slice(1)]);
+    const { err } = await call(one.service, 'leaveAll', 'u'.repeat(503), 's1');
+    assert.ifError(err);
+  });
+
+  ours('a server id that is no hash tag is refused', async () => {
+    const one = await open();
+    for (const args of [
+      ['add', 'a', 'u', ''],
+      ['leaveAll', 'u', '}x'],
+    ]) {
+      const { err } = await call(one.service, ...args);
+      assert.match(err?.message, /^argument sid is ".*", which is no hash tag/);
+    }
+  });
+
+  ours('a custom manager cannot have it', () => {
+    const err = refusal({ ...SESSION, channelManager: { add() {} } });
+    assert.match(err.message, /^option membership is "session"; accepted is "persistent" with/);
+    assert.match(refusal({ membership: 'x' }).message, /^option membership is "x"; accepted/);
+  });
+});

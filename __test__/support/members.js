@@ -1,0 +1,241 @@
+'use strict';
+
+/**
+ * The index of members of one service (lib/members.js) as promises, and the checks of it that hold on every kind of store:
+ * membership/index.test.js, topology/membership.test.js.
+ */
+
+const assert = require('node:assert');
+const { promisify } = require('node:util');
+const { ok, call } = require('./call');
+const { Leases } = require('./leases');
+
+const SESSION = { prefix: 'P', membership: 'session' };
+
+class Members extends Leases {
+  constructor(service) {
+    super(service);
+    this.members = promisify(service._members.bind(service));
+    this.step = promisify(service._purge.bind(service));
+  }
+
+  call(method, ...args) {
+    return ok(this.service, method, ...args);
+  }
+
+  async channels(uid, sid) {
+    return (await this.call('getChannelsByUid', uid, sid)).sort();
+  }
+
+  async leaveAll(uid, sid) {
+    return (await this.call('leaveAll', uid, sid)).sort();
+  }
+
+  /** All users in the index, and how many pages that took. */
+  async uids(sid, action = 'uids') {
+    const all = [];
+    let [cursor, pages] = ['', 0];
+    do {
+      const page = await this.members(action, sid, cursor);
+      all.push(...page.uids);
+      pages += 1;
+      cursor = page.cursor;
+    } while (cursor !== '');
+    return { uids: all.sort(), pages };
+  }
+
+  purge(sid, epoch, keep = 0) {
+    return this.members('purge', sid, { epoch, keep });
+  }
+
+  /** One step of a purge of at most `most` entries. */
+  async purgeStep(sid, epoch, most, keep = 0) {
+    const [step] = JSON.parse(await this.step([sid], [epoch, String(keep), String(most)]));
+    return { state: step.state, count: step.count, left: step.ttl };
+  }
+}
+
+/** title → check; `open(opts)` makes {@link Members} of a new service, `store` has `keys()` and `empty()`. */
+const CHECKS = {
+  'tells the channels of a user, and leaves them all': async ({ open, store }) => {
+    const one = await open();
+    await one.call('add', ['a', 'b:c', ''], ['alice', 'bob'], 's1');
+    await one.call('add', 'a', 'alice', 's2');
+    await one.call('addMany', 'm', [
+      { uid: 'alice', sid: 's1' },
+      { uid: 'alice', sid: 's3' },
+    ]);
+    assert.deepStrictEqual(await one.channels('alice', 's1'), ['', 'a', 'b:c', 'm']);
+    assert.deepStrictEqual(await one.channels('alice', null), ['', 'a', 'b:c', 'm']);
+    assert.deepStrictEqual(await one.channels('carol', 's1'), []);
+    assert.deepStrictEqual((await one.uids('s1')).uids, ['alice', 'bob']);
+    await one.call('leave', ['', 'none'], 'alice', 's1');
+    assert.deepStrictEqual(await one.channels('alice', 's1'), ['a', 'b:c', 'm']);
+    assert.deepStrictEqual(await one.leaveAll('alice', 's1'), ['a', 'b:c', 'm']);
+    assert.deepStrictEqual(await one.leaveAll('alice', 's1'), []);
+    assert.deepStrictEqual(await one.channels('alice', null), ['a', 'm']);
+    assert.deepStrictEqual(await one.call('getMembersBySid', 'a', 's1'), ['bob']);
+    await one.call('leave', 'm', 'alice', null);
+    assert.deepStrictEqual(await one.leaveAll('alice', null), ['a']);
+    await one.call('leave', ['a', 'b:c', ''], 'bob', 's1');
+    assert.deepStrictEqual(await store.keys(), [], 'no index is left');
+  },
+
+  'takes effect in call order': async ({ open }) => {
+    const one = await open();
+    const calls = [
+      ['add', 'a', 'u', 's1'],
+      ['leaveAll', 'u', 's1'],
+      ['getMembersBySid', 'a', 's1'],
+      ['add', 'a', 'u', 's1'],
+      ['add', 'b', 'u', 's1'],
+      ['getChannelsByUid', 'u', 's1'],
+      ['getChannelsByUid', 'u', null],
+      ['leaveAll', 'u', 's1'],
+      ['add', 'c', 'u', 's1'],
+      ['getMembersBySid', 'b', 's1'],
+      ['leaveAll', 'u', null],
+      ['add', 'b', 'u', 's1'],
+      ['leave', 'b', 'u', 's1'],
+      ['add', 'd', 'u', 's1'],
+    ];
+    for (let i = 0; i < 20; i += 1) {
+      const answers = await Promise.all(calls.map((args) => one.call(...args)));
+      const lists = answers.filter(Array.isArray).map((list) => list.sort());
+      const first = i === 0 ? ['a'] : ['a', 'd'];
+      assert.deepStrictEqual(lists, [first, [], ['a', 'b'], ['a', 'b'], ['a', 'b'], [], ['c']]);
+      assert.deepStrictEqual(await one.channels('u', 's1'), ['d']);
+    }
+  },
+
+  'never tells what is not so, whoever has removed the channel': async ({ open }) => {
+    const [one, old] = [await open(), await open({ membership: 'persistent' })];
+    await one.call('add', ['a', 'b', 'c', 'd'], 'u', 's1');
+    await one.call('destroyChannel', 'a');
+    await old.call('leave', 'b', 'u', 's1');
+    assert.deepStrictEqual(await one.channels('u', 's1'), ['c', 'd']);
+    await one.call('clean');
+    assert.deepStrictEqual(await one.channels('u', null), []);
+    assert.deepStrictEqual(await one.leaveAll('u', 's1'), []);
+    assert.deepStrictEqual((await one.uids('s1')).uids, [], 'what is met is forgotten');
+  },
+
+  'keeps apart users and channels with any names': async ({ open }) => {
+    const one = await open();
+    const uids = ['', '1:a', 'a', 'ab', '1', ':', '🎮', '2:ü', 'x'.repeat(100)];
+    const names = ['a', 'b', ':', 'ü:1', '{x}', 'x'.repeat(99)];
+    await one.call('add', names, uids, 's{:1}');
+    for (const uid of uids) {
+      assert.deepStrictEqual(await one.channels(uid, 's{:1}'), [...names].sort(), uid);
+    }
+    assert.deepStrictEqual((await one.uids('s{:1}')).uids, [...uids].sort());
+    for (const [i, uid] of uids.entries()) {
+      assert.deepStrictEqual(await one.leaveAll(uid, null), [...names].sort(), uid);
+      const left = await one.call('getMembersBySid', names[0], 's{:1}');
+      assert.deepStrictEqual(left.sort(), uids.slice(i + 1).sort());
+    }
+  },
+
+  'a purge removes what the index has, in steps, and keeps it for a while': async ({ open }) => {
+    const one = await open();
+    const uids = Array.from({ length: 700 }, (_, i) => `u${i}`);
+    await one.call('add', ['a', 'b'], uids, 's1');
+    await one.call('add', 'a', 'u1', 's2');
+    await one.call('leave', 'b', 'u1', 's1');
+    await one.claim('s1', 'e1');
+    assert.deepStrictEqual(await one.purge('s1', ''), { state: 'lost', count: 0 });
+    assert.deepStrictEqual(await one.purge('s1', 'e2'), { state: 'lost', count: 0 });
+    assert.deepStrictEqual(await one.channels('u1', 's1'), ['a']);
+    assert.ok((await one.uids('s1')).pages > 2);
+    assert.deepStrictEqual((await one.uids('s1')).uids, [...uids].sort());
+    const all = { state: 'held', count: 1399 };
+    assert.deepStrictEqual(await one.purge('s1', 'e1', 60000), all);
+    assert.deepStrictEqual(await one.purge('s1', 'e1'), { state: 'held', count: 0 });
+    assert.deepStrictEqual(await one.call('getMembersBySid', 'a', 's1'), []);
+    assert.deepStrictEqual(await one.channels('u1', null), ['a'], 'on another frontend');
+    assert.deepStrictEqual((await one.uids('s1', 'goneUids')).uids, [...uids].sort());
+    const gone = await one.members('gone', 's1', 'u2');
+    assert.deepStrictEqual(gone.sort(), ['a', 'b']);
+    assert.deepStrictEqual(await one.members('gone', 's1', 'u'), []);
+    assert.strictEqual(await one.members('addBack', 's1', { uid: 'u2', names: gone }), 2);
+    assert.deepStrictEqual(await one.channels('u2', 's1'), ['a', 'b']);
+    assert.strictEqual(await one.members('forget', 's1', null), 1);
+    assert.deepStrictEqual((await one.uids('s1', 'goneUids')).uids, []);
+    assert.deepStrictEqual(await one.members('leaveAll', 's1', 'u2'), ['a', 'b']);
+  },
+
+  'a purge ends when the frontend has its lease again, and what came meanwhile stays': async ({
+    open,
+  }) => {
+    const [frontend, sweeper] = [await open(), await open()];
+    await frontend.claim('s1', 'e1');
+    await frontend.call('add', ['a', 'b', 'c', 'd'], 'u', 's1');
+    await frontend.release('s1', 'e1');
+    assert.deepStrictEqual(await sweeper.purgeStep('s1', '', 2, 60000), {
+      state: 'free',
+      count: 2,
+      left: 2,
+    });
+    assert.strictEqual((await frontend.renew('s1', 'e1')).state, 'regained');
+    assert.deepStrictEqual(await sweeper.purgeStep('s1', '', 2), {
+      state: 'lost',
+      count: 0,
+      left: 2,
+    });
+    const names = await frontend.members('gone', 's1', 'u');
+    await frontend.members('addBack', 's1', { uid: 'u', names });
+    assert.deepStrictEqual(await frontend.channels('u', 's1'), ['a', 'b', 'c', 'd']);
+    // A later process of the same frontend purges what the earlier one has left, and no one else does.
+    await sweeper.claim('s1', 'e2');
+    assert.strictEqual((await frontend.purgeStep('s1', 'e1', 2)).state, 'lost');
+    assert.deepStrictEqual(await sweeper.purge('s1', 'e2'), { state: 'held', count: 4 });
+    await sweeper.call('add', 'a', 'u', 's1');
+    assert.deepStrictEqual(await sweeper.channels('u', 's1'), ['a']);
+  },
+
+  'whatever services do at the same time, the index has every member': async ({ open }) => {
+    const services = [await open(), await open(), await open()];
+    const names = ['a', 'b', 'c'];
+    for (let round = 0; round < 30; round += 1) {
+      const calls = services.flatMap((service, n) =>
+        Array.from({ length: 12 }, (_, i) => {
+          const name = names[(round + i * n) % names.length];
+          switch ((i + n + round) % 4) {
+            case 0:
+              return service.leaveAll('u', 's1');
+            case 1:
+              return service.call('leave', name, 'u', 's1');
+            default:
+              return service.call('add', name, 'u', 's1');
+          }
+        }),
+      );
+      await Promise.all(calls);
+      const is = await Promise.all(
+        names.map((name) => services[0].call('isMember', name, 'u', 's1')),
+      );
+      const expected = names.filter((_, i) => is[i]);
+      assert.deepStrictEqual(await services[1].channels('u', 's1'), expected, `round ${round}`);
+    }
+  },
+
+  'without the option nothing is written for it, and the methods name it': async ({
+    open,
+    store,
+  }) => {
+    const one = await open({ membership: 'persistent' });
+    await one.call('add', 'a', 'u', 's1');
+    assert.deepStrictEqual(await store.keys(), ['P:a:s1']);
+    for (const [method, sid] of [
+      ['getChannelsByUid', null],
+      ['leaveAll', 's1'],
+    ]) {
+      const { err, n } = await call(one.service, method, 'u', sid);
+      assert.strictEqual(err.code, 'ERR_GLOBAL_CHANNEL_UNSUPPORTED');
+      assert.match(err.message, new RegExp(`^${method} needs .* membership: 'session'`));
+      assert.strictEqual(n, 1);
+    }
+  },
+};
+
+module.exports = { CHECKS, Members, SESSION };
