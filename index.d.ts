@@ -1575,7 +1575,8 @@ export class GlobalChannel {
    * The store is never blocked: each call does a bounded number of steps (`SCAN` and `SCARD` in Redis, never `KEYS`), and
    * answers with what it has found by then, also with nothing and a cursor. The list is as consistent as that of `SCAN`: a
    * channel with a member on a frontend who stays from the first page to the last is on a page. One that comes or goes
-   * meanwhile may be on a page or not. A page may have somewhat more channels than `limit`.
+   * meanwhile may be on a page or not. A page may have somewhat more channels than `limit`, or fewer: with many frontends, or
+   * a slow store.
    *
    * A channel is on one page only, with three exceptions: if a page is asked for again, it has the same channels again; if
    * another process reads the following pages, or another server takes over, channels may come again, and so they may

@@ -8,6 +8,7 @@
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
     hash::{BuildHasher as _, RandomState},
+    ops::{Deref, DerefMut},
     sync::{Mutex, PoisonError},
 };
 
@@ -20,7 +21,7 @@ const BYTES: usize = 16 << 20;
 /// What a name takes beside its bytes, about.
 const EACH: usize = 64;
 
-/// The maximum number of frontends that are remembered of one scan.
+/// The maximum number of frontends that a scan learns of the store.
 const SIDS: usize = 1000;
 
 /// The scans that are not at their end, least recently used first.
@@ -39,11 +40,21 @@ pub(super) struct Scan {
     /// The token of the cursor after each page.
     tokens: Vec<u64>,
     sids: BTreeSet<Vec<u8>>,
+    /// How many of them only the store knows.
+    met: usize,
+}
+
+/// A scan while a page of it is read. Dropped before [`Self::end`], as when the connection is lost, it is remembered as
+/// it was before that page.
+pub(super) struct Reading<'a> {
+    given: &'a Given,
+    /// Empty once it was given back.
+    scan: Scan,
 }
 
 impl Given {
     /// Takes the scan that continues at a token; a new one without one, or if it is not remembered.
-    pub(super) fn begin(&self, token: Option<u64>) -> Scan {
+    pub(super) fn begin(&self, token: Option<u64>) -> Reading<'_> {
         let mut scans = self.scans.lock().unwrap_or_else(PoisonError::into_inner);
         let found = token.and_then(|token| {
             let at = |scan: &Scan| scan.tokens.iter().position(|other| *other == token);
@@ -52,38 +63,74 @@ impl Given {
                 .enumerate()
                 .find_map(|(index, scan)| Some((index, at(scan)?)))?;
             let mut scan = scans.remove(index)?;
-            scan.cut(page + 1);
+            if page + 1 < scan.tokens.len() {
+                scan.cut(page + 1);
+            }
             Some(scan)
         });
-        found.unwrap_or_default()
+        Reading {
+            given: self,
+            scan: found.unwrap_or_default(),
+        }
     }
 
-    /// Remembers a scan after a page; returns the token of its cursor.
-    pub(super) fn end(&self, mut scan: Scan) -> u64 {
+    fn remember(&self, scan: Scan) {
         let mut scans = self.scans.lock().unwrap_or_else(PoisonError::into_inner);
-        // Unlike those of other processes, with which cursors may be shared.
-        let token = self
-            .random
-            .hash_one((scan.tokens.len(), RandomState::new().hash_one(0)));
-        scan.tokens.push(token);
         scans.push_back(scan);
         while scans.len() > SCANS || scans.iter().map(|scan| scan.bytes).sum::<usize>() > BYTES {
             if scans.pop_front().is_none() {
                 break;
             }
         }
+    }
+}
+
+impl Reading<'_> {
+    /// Remembers the scan after a page; returns the token of its cursor.
+    pub(super) fn end(mut self) -> u64 {
+        let mut scan = std::mem::take(&mut self.scan);
+        // Unlike those of other processes, with which cursors may be shared.
+        let token = self
+            .given
+            .random
+            .hash_one((scan.tokens.len(), RandomState::new().hash_one(0)));
+        scan.tokens.push(token);
+        self.given.remember(scan);
         token
+    }
+}
+
+impl Deref for Reading<'_> {
+    type Target = Scan;
+
+    fn deref(&self) -> &Scan {
+        &self.scan
+    }
+}
+
+impl DerefMut for Reading<'_> {
+    fn deref_mut(&mut self) -> &mut Scan {
+        &mut self.scan
+    }
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        // Nothing was given before the first page.
+        let mut scan = std::mem::take(&mut self.scan);
+        if !scan.tokens.is_empty() {
+            scan.cut(scan.tokens.len());
+            self.given.remember(scan);
+        }
     }
 }
 
 impl Scan {
     /// Forgets what was given after the first pages.
     fn cut(&mut self, pages: usize) {
-        if pages < self.tokens.len() {
-            self.tokens.truncate(pages);
-            self.names.retain(|_, page| *page < pages);
-            self.bytes = self.names.keys().map(|name| name.len() + EACH).sum();
-        }
+        self.tokens.truncate(pages);
+        self.names.retain(|_, page| *page < pages);
+        self.bytes = self.names.keys().map(|name| name.len() + EACH).sum();
     }
 
     pub(super) fn has(&self, name: &[u8]) -> bool {
@@ -98,13 +145,22 @@ impl Scan {
         }
     }
 
-    /// Notes frontends.
-    pub(super) fn meet<'a>(&mut self, sids: impl IntoIterator<Item = &'a [u8]>) {
-        for sid in sids {
-            if self.sids.len() < SIDS && !self.sids.contains(sid) {
-                self.sids.insert(sid.to_vec());
-            }
+    /// Notes the frontends that the app knows.
+    pub(super) fn know<'a>(&mut self, sids: impl IntoIterator<Item = &'a [u8]>) {
+        self.sids.extend(sids.into_iter().map(<[u8]>::to_vec));
+    }
+
+    /// Notes a frontend that the store knows, unless there are too many; returns whether it is noted.
+    pub(super) fn meet(&mut self, sid: &[u8]) -> bool {
+        if self.sids.contains(sid) {
+            return true;
         }
+        let has_room = self.met < SIDS;
+        if has_room {
+            self.met += 1;
+            self.sids.insert(sid.to_vec());
+        }
+        has_room
     }
 
     pub(super) fn sids(&self) -> &BTreeSet<Vec<u8>> {
@@ -122,7 +178,7 @@ mod tests {
         for name in names {
             scan.give(name.as_bytes());
         }
-        (had, given.end(scan))
+        (had, scan.end())
     }
 
     #[test]
@@ -140,6 +196,17 @@ mod tests {
         // A page that followed on what was cut off: all is new.
         assert_eq!(page(&given, Some(second), &["a"]).0, [false]);
         assert_eq!(page(&given, None, &["a"]).0, [false]);
+    }
+
+    #[test]
+    fn a_page_that_does_not_end_counts_for_nothing() {
+        let given = Given::default();
+        let (_, first) = page(&given, None, &["a"]);
+        let mut scan = given.begin(Some(first));
+        scan.give(b"b");
+        drop(scan);
+        let (had, _) = page(&given, Some(first), &["a", "b"]);
+        assert_eq!(had, [true, false]);
     }
 
     #[test]

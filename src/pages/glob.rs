@@ -42,6 +42,18 @@ pub(super) fn is_closed(pattern: &[u8]) -> bool {
     true
 }
 
+/// Returns where the stars of a pattern are that are not in a class or escaped.
+pub(super) fn stars(pattern: &[u8]) -> Vec<usize> {
+    let (mut p, mut stars) = (0, Vec::new());
+    while let Some((next, _)) = one(pattern, p) {
+        if pattern.get(p) == Some(&b'*') {
+            stars.push(p);
+        }
+        p = next;
+    }
+    stars
+}
+
 /// What one byte of the text is compared with.
 struct Class<'a> {
     kind: Kind<'a>,

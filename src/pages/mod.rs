@@ -13,9 +13,14 @@ mod glob;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures_util::future::BoxFuture;
+use tokio::time::Instant;
 
 pub use self::given::Given;
 use self::given::Scan;
@@ -44,6 +49,15 @@ const WIDEST: usize = 1000;
 
 /// The maximum number of keys that are counted at once.
 const COUNTED: usize = 1000;
+
+/// A page of channels ends after a step once this many keys were counted, also if it is shorter than its limit.
+const WORK: usize = STEPS * COUNTED;
+
+/// The same once it has taken this long.
+const LONG: Duration = Duration::from_millis(100);
+
+/// The maximum number of stars in a pattern for a server: before 6.0.18, 6.2.11 and 7.0.9 Redis takes exponential time.
+const STARS: usize = 2;
 
 /// Returns whether a text matches a glob, as in Redis.
 #[must_use]
@@ -265,13 +279,24 @@ impl Layout {
     }
 
     fn filter(&self, stem: Key, glob: &[u8]) -> KeyFilter {
-        // One that ends within a class would take in what is appended.
-        let pattern = if glob::is_closed(glob) {
-            let mut pattern = pattern(&self.begin);
-            pattern.pop();
-            [&pattern, glob, &self.separator, b"*"].concat()
+        let mut begin = pattern(&self.begin);
+        begin.pop();
+        let stars = glob::stars(glob);
+        // What is found is compared with the glob here, so the pattern may take in more.
+        let tail: &[&[u8]] = if stars.last().is_some_and(|last| last + 1 == glob.len()) {
+            &[glob]
         } else {
-            pattern(&self.begin)
+            &[glob, &self.separator, b"*"]
+        };
+        let count = stars.len() + usize::from(tail.len() > 1);
+        let pattern = if !glob::is_closed(glob) {
+            // What is appended would be taken in by a class.
+            [&begin, &b"*"[..]].concat()
+        } else if count > STARS {
+            let head = stars.first().and_then(|first| glob.get(..=*first));
+            [&begin, head.unwrap_or(b"*")].concat()
+        } else {
+            [&begin, tail.concat().as_slice()].concat()
         };
         KeyFilter { stem, pattern }
     }
@@ -295,30 +320,44 @@ async fn channels(source: &dyn PageSource, query: &PageQuery, given: &Given) -> 
         None => (None, None),
     };
     let mut scan = given.begin(token);
-    if scan.sids().is_empty() {
-        let index = index(source, &keys).await?;
-        scan.meet(index.iter().map(Vec::as_slice));
+    let is_new = scan.sids().is_empty();
+    scan.know(query.items.iter().skip(6).map(Vec::as_slice));
+    if is_new {
+        for sid in index(source, &keys).await? {
+            scan.meet(&sid);
+        }
     }
-    scan.meet(query.items.iter().skip(6).map(Vec::as_slice));
-    let limit = query.limit();
-    let mut width = limit.clamp(10, WIDEST);
+    let (limit, begin) = (query.limit(), Instant::now());
+    // All keys of a step may be of channels to count. Where hardly any is, steps become wider.
+    let per_step = |work: usize, scan: &Scan| (work / scan.sids().len().max(1)).clamp(10, WIDEST);
+    let usual = |scan: &Scan| limit.clamp(10, per_step(COUNTED, scan));
+    let (mut width, mut work) = (usual(&scan), 0);
     let mut page = (Vec::new(), Vec::new());
     for _ in 0..STEPS {
         let step = source.keys(&filter, position.as_deref(), width).await?;
-        let mut names = Vec::new();
-        let mut seen = HashSet::new();
+        let (mut names, mut places) = (Vec::new(), HashMap::new());
+        let mut extra = Vec::new();
         for (name, sid) in step.found.iter().filter_map(|key| layout.parts(key)) {
             if glob::matches(glob, name) && !scan.has(name) {
-                scan.meet([sid]);
-                if seen.insert(name) {
+                let place = *places.entry(name).or_insert_with(|| {
                     names.push(name);
+                    names.len() - 1
+                });
+                if !scan.meet(sid) {
+                    extra.push((place, layout.key(name, sid)));
                 }
             }
         }
-        if names.is_empty() {
-            width = (2 * width).min(WIDEST);
-        }
-        let counts = counts(source, &layout, &names, &scan).await?;
+        width = if names.is_empty() {
+            (2 * width).min(per_step(WORK, &scan))
+        } else {
+            usual(&scan)
+        };
+        // Some of them may have come twice.
+        extra.sort_unstable();
+        extra.dedup();
+        work += names.len() * scan.sids().len() + extra.len();
+        let counts = counts(source, &layout, &names, &scan, extra).await?;
         for (name, count) in names
             .into_iter()
             .zip(counts)
@@ -329,12 +368,13 @@ async fn channels(source: &dyn PageSource, query: &PageQuery, given: &Given) -> 
             page.1.push(count);
         }
         position = step.next;
-        if position.is_none() || page.0.len() >= limit {
+        let is_enough = page.0.len() >= limit || work >= WORK || begin.elapsed() >= LONG;
+        if position.is_none() || is_enough {
             break;
         }
     }
     let cursor = position.map(|position| {
-        let token = given.end(scan).to_le_bytes();
+        let token = scan.end().to_le_bytes();
         query.cursor(&[&token, position.as_slice()].concat())
     });
     Ok(Page {
@@ -362,26 +402,32 @@ async fn index(source: &dyn PageSource, keys: &KeyLayout) -> Result<Vec<Vec<u8>>
     Ok(sids)
 }
 
-/// Counts the members of these channels on all frontends that the scan knows.
+/// Counts the members of these channels on all frontends that the scan knows, and in these keys beside them, each with
+/// the place of its channel.
 async fn counts(
     source: &dyn PageSource,
     layout: &Layout,
     names: &[&[u8]],
     scan: &Scan,
+    extra: Vec<(usize, Key)>,
 ) -> Result<Vec<u64>> {
-    let mut sums = Vec::with_capacity(names.len());
-    let together = (COUNTED / scan.sids().len().max(1)).max(1);
-    for names in names.chunks(together) {
-        let keys = names
-            .iter()
-            .flat_map(|name| scan.sids().iter().map(|sid| layout.key(name, sid)));
-        let keys: Vec<_> = keys.collect();
-        let counts = source.counts(&keys).await?;
-        sums.extend(
-            counts
-                .chunks(scan.sids().len())
-                .map(|part| part.iter().sum::<u64>()),
-        );
+    let mut sums = vec![0; names.len()];
+    // One vector, because an iterator over borrowed names cannot be held while a store answers.
+    let mut all = Vec::with_capacity(names.len() * scan.sids().len() + extra.len());
+    for (place, name) in names.iter().enumerate() {
+        all.extend(scan.sids().iter().map(|sid| (place, layout.key(name, sid))));
     }
-    Ok(sums)
+    all.extend(extra);
+    let mut rest = all.into_iter();
+    loop {
+        let (places, keys): (Vec<usize>, Vec<Key>) = rest.by_ref().take(COUNTED).unzip();
+        if keys.is_empty() {
+            return Ok(sums);
+        }
+        for (place, count) in places.into_iter().zip(source.counts(&keys).await?) {
+            if let Some(sum) = sums.get_mut(place) {
+                *sum += count;
+            }
+        }
+    }
 }

@@ -20,6 +20,12 @@ struct Fake {
     sets: Arc<Mutex<Sets>>,
     /// The number of steps, and the largest number of keys counted at once.
     work: Arc<Mutex<(usize, usize)>>,
+    /// The number of keys counted.
+    counted: Arc<Mutex<usize>>,
+    /// The pattern of the last step.
+    pattern: Arc<Mutex<Vec<u8>>>,
+    /// Whether keys cannot be read.
+    fails: Arc<Mutex<bool>>,
 }
 
 impl Fake {
@@ -59,6 +65,10 @@ impl PageSource for Fake {
     }
 
     fn keys(&self, filter: &KeyFilter, position: Option<&[u8]>, count: usize) -> StepFuture {
+        if *self.fails.lock().unwrap() {
+            return std::future::ready(Err(Error::Store("ERR no".into()))).boxed();
+        }
+        self.pattern.lock().unwrap().clone_from(&filter.pattern);
         let sets = self.sets.lock().unwrap().clone();
         let keys = sets.into_keys();
         let keys = keys.filter(|key| key.starts_with(&filter.stem));
@@ -68,6 +78,7 @@ impl PageSource for Fake {
     fn counts(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>> {
         let mut work = self.work.lock().unwrap();
         work.1 = work.1.max(keys.len());
+        *self.counted.lock().unwrap() += keys.len();
         let sets = self.sets.lock().unwrap();
         let count = |key| sets.get(key).map_or(0, BTreeSet::len) as u64;
         std::future::ready(Ok(keys.iter().map(count).collect())).boxed()
@@ -172,30 +183,118 @@ proptest! {
     }
 }
 
-#[test]
-fn a_call_does_a_bounded_number_of_steps_and_counts_few_keys_at_once() {
+fn channels_on(sids: &[String], glob: &str, position: Option<Vec<u8>>, limit: usize) -> PageQuery {
+    let layout = KeyLayout::new("P");
+    PageQuery::of_channels(&layout, (glob.as_bytes(), sids), 7, position, limit)
+}
+
+/// In simulated time, so that no page ends because it took long.
+#[tokio::test(start_paused = true)]
+async fn a_call_does_a_bounded_amount_of_work_and_counts_few_keys_at_once() {
     let fake = Fake::default();
     for i in 0..20_000 {
         fake.change(true, &format!("P:room{i}:s1"), "u");
     }
-    let sids: Vec<_> = (0..40).map(|i| format!("s{i}")).collect();
-    let query = |glob: &'static str| {
-        PageQuery::of_channels(
-            &KeyLayout::new("P"),
-            (glob.as_bytes(), &sids),
-            7,
-            None,
-            1000,
-        )
-    };
-    let given = Given::default();
-    let page = read_now(&fake, &query("no*"), &given);
+    let (given, one) = (Given::default(), ["s1".to_owned()]);
+    let page = read_now(&fake, &channels_on(&one, "no*", None, 1000), &given);
     assert!(page.names.is_empty() && page.cursor.is_some());
     // One more for the index of the frontends.
     assert_eq!(fake.work.lock().unwrap().0, STEPS + 1);
-    let page = read_now(&fake, &query("*"), &given);
+    let page = read_now(&fake, &channels_on(&one, "*", None, 1000), &given);
     assert_eq!(page.names.len(), 1000);
+
+    for frontends in [40, 500, 1500] {
+        let sids: Vec<_> = (0..frontends).map(|i| format!("s{i}")).collect();
+        for glob in ["*", "room1*", "room123*"] {
+            *fake.counted.lock().unwrap() = 0;
+            let page = read_now(&fake, &channels_on(&sids, glob, None, MOST), &given);
+            assert!(page.cursor.is_some(), "{frontends} {glob}");
+            let counted = *fake.counted.lock().unwrap();
+            assert!(
+                counted <= 2 * STEPS * COUNTED,
+                "{frontends} {glob}: {counted}"
+            );
+        }
+    }
     assert!(fake.work.lock().unwrap().1 <= COUNTED);
+}
+
+#[test]
+fn a_live_channel_comes_however_many_dead_frontends_the_index_has() {
+    let layout = KeyLayout::new("P");
+    let index = String::from_utf8(layout.index()).expect("text");
+    let fake = Fake::default();
+    for i in 0..1500 {
+        fake.change(true, &index, &format!("dead{i}"));
+    }
+    fake.change(true, "P:found:z1", "u");
+    fake.change(true, "P:given:z2", "u");
+    fake.change(true, "P:given:z3", "v");
+    let sids = ["z2", "z3"].map(str::to_owned);
+    let (given, mut position) = (Given::default(), None);
+    let mut met = BTreeMap::new();
+    loop {
+        let page = read_now(&fake, &channels_on(&sids, "*", position, 1), &given);
+        met.extend(
+            page.names
+                .iter()
+                .cloned()
+                .zip(page.counts.clone().expect("counts")),
+        );
+        position = next(&page, 7);
+        if position.is_none() {
+            break;
+        }
+    }
+    assert_eq!(met.get(&b"given"[..]), Some(&2), "{met:?}");
+    assert_eq!(met.get(&b"found"[..]), Some(&1), "{met:?}");
+}
+
+#[test]
+fn a_page_that_fails_leaves_what_was_given_before() {
+    let fake = Fake::default();
+    for i in 0..40 {
+        for sid in SIDS {
+            fake.change(true, &format!("P:room{i}:{sid}"), "u");
+        }
+    }
+    let (given, mut position) = (Given::default(), None);
+    let mut met = Vec::new();
+    loop {
+        let query = channels_on(&[], "*", position.clone(), 1);
+        *fake.fails.lock().unwrap() = true;
+        let failed = read(&fake, &query, &given).now_or_never();
+        assert!(matches!(failed, Some(Err(Error::Store(_)))), "{failed:?}");
+        *fake.fails.lock().unwrap() = false;
+        let page = read_now(&fake, &query, &given);
+        position = next(&page, 7);
+        met.extend(page.names);
+        if position.is_none() {
+            break;
+        }
+    }
+    let once: HashSet<_> = met.iter().collect();
+    assert_eq!((met.len(), once.len()), (40, 40));
+}
+
+#[test]
+fn a_server_gets_no_pattern_with_many_stars() {
+    let fake = Fake::default();
+    for (glob, pattern) in [
+        ("*", "P:*"),
+        ("room", "P:room:*"),
+        ("room*", "P:room*"),
+        ("*room", "P:*room:*"),
+        ("*room*", "P:*room*"),
+        ("a\\*b", "P:a\\*b:*"),
+        ("a[*]b*", "P:a[*]b*"),
+        ("a*b*c", "P:a*"),
+        ("r?o[m*]*a*a*a*b", "P:r?o[m*]*"),
+    ] {
+        read_now(&fake, &channels_on(&[], glob, None, 10), &Given::default());
+        let sent = String::from_utf8(fake.pattern.lock().unwrap().clone()).expect("text");
+        assert_eq!(sent, pattern, "{glob}");
+    }
 }
 
 #[test]
