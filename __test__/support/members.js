@@ -15,8 +15,8 @@ const SESSION = { prefix: 'P', membership: 'session' };
 class Members extends Leases {
   constructor(service) {
     super(service);
-    this.members = promisify(service._members.bind(service));
-    this.step = promisify(service._purge.bind(service));
+    this.members = promisify(service['_members'].bind(service));
+    this.step = promisify(service['_purge'].bind(service));
   }
 
   call(method, ...args) {
