@@ -52,7 +52,7 @@ describe('docs/MIGRATION.md on forks', () => {
   let service;
   before(async () => {
     redis = await redisServer.start();
-    service = await started(redis, { sessions: true }, createApp());
+    service = await started(redis, { membership: 'session' }, createApp());
   });
   after(async () => {
     await stopAll();
