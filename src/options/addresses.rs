@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use super::{
     kinds::{AddressMap, Addresses},
-    read::{Raw, Reader, integer, invalid, no_host, show},
+    read::{Raw, Reader, integer, invalid, no_host, show, show_name},
     table::{PORT, Row},
 };
 use crate::{
@@ -104,7 +104,8 @@ pub(super) fn address(name: &str, raw: &Raw, default_port: u16) -> Result<Addres
             if let Some((field, _)) = fields.iter().find(is_foreign) {
                 // A password or TLS for one server only, for example, would have no effect.
                 return Err(Error::InvalidOption(format!(
-                    "option {name} has an unknown field {field:?}; accepted is {ACCEPTED}"
+                    "option {name} has an unknown field {}; accepted is {ACCEPTED}",
+                    show_name(field)
                 )));
             }
             let field = |name: &str| {

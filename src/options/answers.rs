@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use super::{
     addresses,
-    read::{Raw, show},
+    read::{Raw, show_name},
 };
 use crate::{error::Result, redis_manager::Address};
 
@@ -81,17 +81,13 @@ pub(crate) fn credentials(
             ("username" | "expiresAt", _) => {
                 return wrong(&format!("a value of another type as {name}"));
             }
-            (name, _) => return wrong(&format!("an unknown field {}", shown(name))),
+            (name, _) => return wrong(&format!("an unknown field {}", show_name(name))),
         }
     }
     if read.password.is_none() {
         return wrong("no password");
     }
     Ok(read)
-}
-
-fn shown(name: &str) -> String {
-    show(&Raw::Text(name.to_owned()))
 }
 
 fn secret(raw: Raw) -> std::result::Result<Option<String>, ()> {

@@ -61,6 +61,15 @@ pub(super) fn no_host(name: &str, host: &str, accepted: &str) -> Error {
     }
 }
 
+/// Formats the name of a field for an error: an address with a password may be in its place.
+pub(super) fn show_name(name: &str) -> String {
+    if is_harmless(name) {
+        show(&Raw::Text(name.to_owned()))
+    } else {
+        "(name not shown)".to_owned()
+    }
+}
+
 /// Formats a value for an error.
 pub(super) fn show(raw: &Raw) -> String {
     match raw {
