@@ -71,22 +71,28 @@ function selectionOf({ except, only }) {
  * are told apart by their uids, so it need not be unique.
  */
 function listName(name, without) {
-  return `${lines(name)}\n${lines(without)}`;
+  return `${linesOf(name)}\n${linesOf(without)}`;
 }
 
-function lines(ids) {
-  let text = '';
-  for (const id of Array.isArray(ids) ? ids : [ids]) text += `${textOf(id)}\n`;
-  return text;
+function linesOf(ids) {
+  let lines = '';
+  for (const id of Array.isArray(ids) ? ids : [ids]) {
+    const text = textOf(id);
+    // The addon refuses the call for it. An array of holes may be very long.
+    if (text === undefined) break;
+    lines += `${text}\n`;
+  }
+  return lines;
 }
 
-/** Returns the texts of one uid, or of several; the addon has accepted them. */
+/** Returns the texts of one uid, or of several, up to one that the addon refuses. */
 function textsOf(uids) {
   const texts = new Set();
-  if (Array.isArray(uids)) {
-    for (const uid of uids) texts.add(storedTextOf(uid) ?? '');
-  } else if (isGiven(uids)) {
-    texts.add(storedTextOf(uids) ?? '');
+  if (!isGiven(uids)) return texts;
+  for (const uid of Array.isArray(uids) ? uids : [uids]) {
+    const text = storedTextOf(uid);
+    if (text === undefined) break;
+    texts.add(text);
   }
   return texts;
 }

@@ -47,7 +47,8 @@ onCluster('a Redis Cluster while it changes', 120000 * ROUNDS, (ctx) => {
     let moved = 0;
     const move = async () => {
       for (; state.isPlaying; moved += 1) {
-        const to = nodes[moved % nodes.length];
+        // Another node for each key in each round.
+        const to = nodes[(moved + Math.floor(moved / keys.length)) % nodes.length];
         await ctx.cluster.moveSlotOf(keys[moved % keys.length], to, () => pause(5));
       }
     };
