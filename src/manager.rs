@@ -37,6 +37,12 @@ pub trait Manager: Send + Sync + 'static {
         false
     }
 
+    /// Returns whether a store that is connected to again may have lost some of what it has acknowledged, as after a
+    /// failover.
+    fn may_lose_writes(&self) -> bool {
+        true
+    }
+
     /// Returns the address of the store, for logs and errors; without secrets.
     fn describe(&self) -> String;
 

@@ -92,9 +92,9 @@ describe('Cache: own writes, frame by frame', () => {
 
 area('Cache: own writes on a real server', {}, (ctx) => {
   /** A service whose channel n holds `members`, cached on all frontends. */
-  async function cached(members) {
+  async function cached(members, opts = {}) {
     const app = createApp();
-    const service = await started(ctx.redis, {}, app);
+    const service = await started(ctx.redis, opts, app);
     const refill = async () => {
       for (const [sid, uids] of Object.entries(members)) await ok(service, 'add', 'n', uids, sid);
       for (const sid of ['s1', 's2', 's3']) await fill(service, 'n', sid);
@@ -145,6 +145,19 @@ area('Cache: own writes on a real server', {}, (ctx) => {
         ['s3', ['v']],
       ];
       assert.deepStrictEqual(pushed(app), expected, `round ${i}`);
+    }
+  });
+
+  ours('leaveAll after a candidate, which may be about any key', async () => {
+    const { service, refill } = await cached({ s1: ['u'] }, { membership: 'session' });
+    for (let i = 0; i < ROUNDS; i += 1) {
+      await refill();
+      const record = reading(service);
+      const leaving = invoke(service, 'leaveAll', 'u', 's1');
+      const after = reading(service);
+      assert.deepStrictEqual(await result(record), ['u'], `round ${i}`);
+      assert.ifError((await leaving.done).err);
+      assert.deepStrictEqual(await result(after), [], `round ${i}`);
     }
   });
 

@@ -75,8 +75,9 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
                 } else {
                     self.stats.reconnects.add(1);
                     self.log_connected();
-                    // This store may have lost what the last one had.
-                    self.pending.write_index_again(Instant::now());
+                    if self.manager.may_lose_writes() {
+                        self.pending.write_index_again(Instant::now());
+                    }
                 }
                 if let Some(note) = note {
                     self.log(note);

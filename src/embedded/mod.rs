@@ -161,6 +161,12 @@ impl Manager for EmbeddedManager {
         .boxed()
     }
 
+    /// It is connected to again while another process holds the lock for writing, which a write would wait for. If the
+    /// folder was removed, its members are gone with the index.
+    fn may_lose_writes(&self) -> bool {
+        false
+    }
+
     fn describe(&self) -> String {
         self.options.describe()
     }
