@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     cache::{Answer, Session, Wire},
-    command::{Command, Items, Op, ReadOp, Reply, ValueKind},
+    command::{Command, Items, Op, ReadOp, Reply, ValueKind, WriteOp},
     list::List,
     list_lru::{Bounds, SharedKey},
     stats::Stats,
