@@ -47,8 +47,18 @@ stores('index of members', (ctx) => {
       const USER = { username: 'gc', password: 'p' };
       const grant = (rights) =>
         ctx.redis.run(
-          ...[0, 'acl', 'setuser', USER.username, 'reset', 'on', `>${USER.password}`],
-          ...['~P:*', '~P@*', 'resetchannels', '-@all', ...rights],
+          0,
+          'acl',
+          'setuser',
+          USER.username,
+          'reset',
+          'on',
+          `>${USER.password}`,
+          '~P:*',
+          '~P@*',
+          'resetchannels',
+          '-@all',
+          ...rights,
         );
       const all = [...PLAIN, ...CACHE, ...LEASES, ...MEMBERS];
       await grant(all);
