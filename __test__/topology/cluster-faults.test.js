@@ -43,25 +43,20 @@ onCluster('a Redis Cluster while it changes', 120000 * ROUNDS, (ctx) => {
     const keys = ['a', 'ü:1', '__proto__', '7'].flatMap((name) =>
       ['s1', 's2', 's3'].map((sid) => `POMELO:CHANNEL:${name}:${sid}`),
     );
-    const state = { isPlaying: true };
-    let moved = 0;
+    const before = await ctx.cluster.errors();
     const move = async () => {
-      for (; state.isPlaying; moved += 1) {
-        // Another node for each key in each round.
-        const to = nodes[(moved + Math.floor(moved / keys.length)) % nodes.length];
-        await ctx.cluster.moveSlotOf(keys[moved % keys.length], to, () => pause(5));
+      for (const to of nodes.slice(0, 2)) {
+        for (const key of keys) await ctx.cluster.moveSlotOf(key, to, () => pause(15));
       }
     };
-    const before = await ctx.cluster.errors();
     const moving = move();
-    try {
-      await checkModel([service], Number(process.env.MODEL_RUNS) || 100);
-    } finally {
-      state.isPlaying = false;
-      await moving;
-    }
+    moving.catch(() => {});
+    await checkModel([service], Number(process.env.MODEL_RUNS) || 100);
+    await moving;
     const after = await ctx.cluster.errors();
-    assert.ok(after.MOVED > (before.MOVED || 0), `${moved} slots moved under some commands`);
+    // A page of channels learns of moved slots by itself, so MOVED may be rare.
+    const redirects = ({ MOVED = 0, ASK = 0, TRYAGAIN = 0 }) => MOVED + ASK + TRYAGAIN;
+    assert.ok(redirects(after) > redirects(before), 'slots moved under some commands');
     assert.strictEqual(service.stats().reconnects, 0);
   });
 
