@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{
     kinds::{Flag, Pem, Switch, Text},
-    read::{Raw, Reader, invalid},
+    read::{Raw, Reader, invalid, no_host},
     table::{
         CERTIFICATE, KEY, PATH, PORT, Row, SENTINEL_CA, SENTINEL_CERT, SENTINEL_KEY,
         SENTINEL_REJECT, SENTINEL_SERVERNAME, SENTINEL_TLS, TLS, TLS_CA, TLS_CERT, TLS_KEY,
@@ -115,9 +115,8 @@ fn secured(read: &Reader, rows: &Rows) -> Result<Tls> {
     let name = match read.text(rows.servername)? {
         None => None,
         Some(name) => Some(Name::new(&name).ok_or_else(|| {
-            let shown = format!("{name:?}");
             let option = read.find(rows.servername).0;
-            invalid(option, &shown, "a host name or an IP address")
+            no_host(option, &name, "a host name or an IP address")
         })?),
     };
     Ok(Tls::new(rows.switch.name, trust, identity, name))
