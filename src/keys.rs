@@ -267,7 +267,7 @@ pub fn sid_of(key: &[u8]) -> &[u8] {
 /// Returns whether what follows the stem in a key reads as `NAME:SID`. Keys of forks, such as one for each user, may not.
 #[must_use]
 pub fn names_frontend(rest: &[u8]) -> bool {
-    !rest.is_empty()
+    rest.contains(&b':')
 }
 
 /// Returns the sid in a key under the prefix with this stem, if it reads as that of a channel on a frontend.

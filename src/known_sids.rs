@@ -17,7 +17,7 @@ use crate::{
 
 /// How many frontends may become known by keys alone. Keys of another kind under the same prefix, such as one for each
 /// user, may look like those of channels; each of them would cost a command in every call on all frontends.
-pub const MOST_BY_KEYS: usize = 100_000;
+pub const MOST_BY_KEYS: usize = 1000;
 
 /// Returns the line for the log of keys that would make more frontends known.
 #[must_use]
