@@ -185,7 +185,7 @@ impl KeyLayout {
         key.extend_from_slice(self.prefix.as_bytes());
         key.extend_from_slice(MEMBERS);
         key.extend_from_slice(sid);
-        key.push(b'}');
+        key.extend_from_slice(AFTER_SID);
     }
 
     /// Returns the part of [`Self::members`] before the sid, for [`on_frontend`].
@@ -242,11 +242,14 @@ impl KeyLayout {
 /// What is between the prefix and the sid in the key of an index of members.
 pub const MEMBERS: &[u8] = b"@members:{";
 
+/// What follows the sid there.
+pub const AFTER_SID: &[u8] = b"}";
+
 /// Returns a key on a frontend, given by its part before the sid: of a channel, or of the index of members.
 #[must_use]
 pub fn on_frontend(base: &[u8], sid: &[u8]) -> Key {
     // The base of a channel ends with a colon.
-    let end: &[u8] = if base.ends_with(b"{") { b"}" } else { b"" };
+    let end: &[u8] = if base.ends_with(b"{") { AFTER_SID } else { b"" };
     [base, sid, end].concat()
 }
 

@@ -94,6 +94,25 @@ stores('C everywhere', (ctx) => {
     },
   );
 
+  ours('so do leaveAll and getChannelsByUid on a frontend that nobody has named', async () => {
+    const session = { membership: 'session' };
+    const [other, service] = [await started(ctx.store, session), await started(ctx.store, session)];
+    await ok(service, 'getCount', 'n', null);
+    for (let i = 0; i < 20; i += 1) {
+      const fresh = `fresh-${i}`;
+      await ok(other, 'add', 'n', 'u', fresh);
+      const calls = [
+        ['getCount', 'n', null],
+        ['leaveAll', 'u', fresh],
+        ['getCount', 'n', null],
+        ['getChannelsByUid', 'u', fresh],
+      ];
+      const answers = calls.map((args) => invoke(service, ...args).done);
+      const values = (await Promise.all(answers)).map(({ err, value }) => err || value);
+      assert.deepStrictEqual(values, [1, ['n'], 0, []]);
+    }
+  });
+
   ours('a channel whose name begins with another one stays', async () => {
     const service = await started(ctx.store);
     for (const name of ['n', 'n:x', 'nn', '']) await ok(service, 'add', name, 'u', 'gone');

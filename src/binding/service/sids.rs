@@ -77,6 +77,7 @@ impl Sids {
         self.remember();
         Some(Mark {
             len: self.last.len(),
+            tail: 0,
             adds,
         })
     }
