@@ -38,7 +38,8 @@ const stages = {
   cargo: { title: 'Rust tests of the core', run: cargoTest },
   node: {
     title: 'Node tests: contract, callbacks, parity, life cycle',
-    run: () => runNodeTests(testFiles('core'), { concurrency: 2, timeout: minutes(5) }),
+    // Much of it waits for timeouts.
+    run: () => runNodeTests(testFiles('core'), { concurrency: 4, timeout: minutes(5) }),
   },
   // Not in `npm test`, where `node` runs these files too.
   core: {
@@ -53,7 +54,7 @@ const stages = {
   // Most of the time is spent waiting for elections.
   topology: {
     title: 'TLS, rights, Sentinel and Redis Cluster, with real servers',
-    run: () => runNodeTests(testFiles('topology'), { concurrency: 2, timeout: minutes(5) }),
+    run: () => runNodeTests(testFiles('topology'), { concurrency: 5, timeout: minutes(5) }),
   },
   rights: {
     title: 'part of these as a user of Redis with the least rights (WHOLE=1: all of them)',
@@ -65,11 +66,11 @@ const stages = {
   },
   broken: {
     title: 'the tests of the cache notice each of its rules that is broken',
-    run: () => onTestBuild('broken', 2),
+    run: () => onTestBuild('broken', 3),
   },
   embedded: {
     title: 'the embedded store under kills, full disks, damage (1,000 kills: npm run test:kills)',
-    run: () => onTestBuild('embedded'),
+    run: () => onTestBuild('embedded', 2),
   },
   linearizability: {
     title:
@@ -120,7 +121,7 @@ const jobs = [
 const count = (ok) => ({ passed: ok ? 1 : 0, failed: ok ? 0 : 1 });
 
 /** Builds the addon of the tests, then runs a suite that uses it. */
-function onTestBuild(suite, concurrency = 1) {
+function onTestBuild(suite, concurrency) {
   return run(process.execPath, [path.join(__dirname, 'build.js'), '--broken'])
     ? runNodeTests(testFiles(suite), { concurrency, timeout: minutes(5) })
     : count(false);

@@ -64,7 +64,7 @@ async function run(file, broken) {
   return { passed: titles('ok'), failed: titles('not ok'), output };
 }
 
-describe('Broken caches', { skip: IMPL === 'old' && 'not about 0.0.7' }, () => {
+describe('Broken caches', { skip: IMPL === 'old' && 'not about 0.0.7', concurrency: 3 }, () => {
   before(() => {
     assert.ok(fs.existsSync(ADDON), 'make it with: node scripts/build.js --broken');
   });
