@@ -5,6 +5,7 @@
  * one, and a function that removes what the run left in it.
  */
 
+const net = require('net');
 const path = require('path');
 const { LOOPBACK, until } = require('./processes');
 
@@ -45,6 +46,8 @@ function redisAt(url, plugin) {
       async remove() {
         await channel.promises.clean();
         await channel.promises.stop(true);
+        // The index of frontends, which `clean` keeps.
+        await execute(url, ['DEL', `${options.prefix}@sids`]);
       },
     };
   };
@@ -63,6 +66,43 @@ const NO_SERVERS = {
   isFrontend: () => false,
   rpcInvoke() {},
 };
+
+/** Executes a command in the Redis at a URL: with a socket, because the plugin has no method for commands. */
+function execute(url, command) {
+  const { hostname, port, username, password, pathname } = new URL(url);
+  const commands = [['SELECT', pathname.slice(1) || '0'], command];
+  if (password) {
+    const login = username ? [username, password] : [password];
+    commands.unshift(['AUTH', ...login.map(decodeURIComponent)]);
+  }
+  return new Promise((resolve, reject) => {
+    const host = hostname.replace(/^\[|\]$/g, '');
+    const socket = net.connect(Number(port || 6379), host);
+    const finish = (error) => {
+      socket.destroy();
+      if (error) reject(error);
+      else resolve();
+    };
+    let text = '';
+    socket.setTimeout(REDIS_TIMEOUT, () => finish(new Error('Redis does not answer')));
+    socket.on('error', finish).on('close', () => finish(new Error('Redis closed the connection')));
+    socket.setEncoding('utf8').on('data', (chunk) => {
+      text += chunk;
+      // A line for each command.
+      const lines = text.split('\r\n').slice(0, -1);
+      const failed = lines.find((line) => line.startsWith('-'));
+      if (failed) finish(new Error(failed.slice(1)));
+      else if (lines.length === commands.length) finish();
+    });
+    socket.write(commands.map(encode).join(''));
+  });
+}
+
+/** Encodes a command as Redis reads it. */
+function encode(words) {
+  const bulks = words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`);
+  return `*${words.length}\r\n${bulks.join('')}`;
+}
 
 function withoutPassword(text) {
   const url = new URL(text);

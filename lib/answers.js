@@ -133,7 +133,7 @@ module.exports = function createAnswers(deliver, failed) {
           answerOwnPush();
           break;
         case MASTER:
-          masters[n] = new MemberList(JSON.parse(values[tape[at] >>> 1]), true);
+          masters[n] = new MemberList(JSON.parse(values[tape[at] >>> 1]), true, true);
           at += 1;
           break;
         case FORGET:
@@ -152,7 +152,7 @@ module.exports = function createAnswers(deliver, failed) {
   /** Appends a piece of a long list, which arrives over several turns of the event loop. */
   function grow(n, members) {
     if (masters[n] === undefined) {
-      masters[n] = new MemberList(members, true);
+      masters[n] = new MemberList(members, true, true);
     } else {
       const { all } = masters[n];
       for (const member of members) all.push(member);

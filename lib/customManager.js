@@ -5,7 +5,7 @@
 // unchanged.
 
 const bySid = require('./bySid');
-const { textOf } = require('./ids');
+const { textOf, textOfMember } = require('./ids');
 const { words } = require('./logger');
 const { fault, follow } = require('./managerAnswers');
 const { unite } = require('./recipients');
@@ -52,7 +52,7 @@ const DERIVED = {
   isMember: {
     from: 'getMembersBySid',
     args: ([name, , sid]) => [name, sid],
-    make: (members, [, uid]) => members.map(String).includes(String(uid)),
+    make: (members, [, uid]) => members.map(textOfMember).includes(textOfMember(uid)),
   },
   scanMembers: {
     from: 'getMembersBySid',

@@ -15,6 +15,12 @@ function storedTextOf(value) {
   return text !== undefined && SURROGATE.test(text) ? Buffer.from(text).toString() : text;
 }
 
+/** Returns the text by which a member of a custom manager's list is compared: as a built-in store keeps it, if it can. */
+function textOfMember(uid) {
+  const text = storedTextOf(uid);
+  return text === undefined ? String(uid) : text;
+}
+
 /** Returns the text of a value that is accepted as an id, else undefined. Never throws. */
 function textOf(value) {
   switch (typeof value) {
@@ -95,4 +101,4 @@ function reason(err) {
   }
 }
 
-module.exports = { readObject, storedTextOf, textOf };
+module.exports = { readObject, storedTextOf, textOf, textOfMember };

@@ -10,11 +10,15 @@ class MemberList {
   #uids;
   #poison;
 
-  /** `isFixed`: the array is immutable from its first use on, and has strings only. */
-  constructor(all, isFixed) {
+  /**
+   * `isFixed`: the array is immutable from its first use on, and has strings only. `isKept`: the store's cache keeps it for
+   * later pushes.
+   */
+  constructor(all, isFixed, isKept = false) {
     /** The array as it came from the store. */
     this.all = all;
     this.isFixed = isFixed;
+    this.isKept = isKept;
     /** Set by lists/: whether the list is long enough for a name. */
     this.isLong = undefined;
     /** Set by places.js: how often uids were looked for, and the place of each uid. */

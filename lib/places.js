@@ -1,8 +1,10 @@
 'use strict';
 
-// Finds uids in member lists: those that a push leaves out, or that it is for. In a list of a built-in store in which
-// uids are looked for again and again, as when each message of a chat leaves its sender out, the place of each uid is
-// kept in a Map, the list's `index`. All indexes are bounded together; the oldest is dropped first.
+// Finds uids in member lists: those that a push leaves out, or that it is for. In a list that a built-in store's cache
+// keeps, and in which uids are looked for again and again, as when each message of a chat leaves its sender out, the place
+// of each uid is kept in a Map, the list's `index`. All indexes are bounded together; the oldest is dropped first.
+
+const { textOfMember } = require('./ids');
 
 /** The number of looks through a list that cost as much as its index: about, in favour of the index. */
 const LOOKS = 8;
@@ -30,7 +32,7 @@ let members = 0;
 function placesOf(list, wanted) {
   const { uids } = list;
   if (!list.isFixed) {
-    return scan(uids, wanted);
+    return scan(uids.map(textOfMember), wanted);
   }
   const index = indexOf(list, wanted.size);
   if (wanted.size >= (index ? uids.length : MANY)) {
@@ -45,10 +47,11 @@ function placesOf(list, wanted) {
   return places.length > 1 ? places.sort((one, other) => one - other) : places;
 }
 
+/** Looks each text up among those that are wanted. */
 function scan(uids, wanted) {
   const places = [];
   uids.forEach((uid, place) => {
-    if (wanted.has(String(uid))) places.push(place);
+    if (wanted.has(uid)) places.push(place);
   });
   return places;
 }
@@ -74,6 +77,9 @@ function seek(uids, uid) {
 function indexOf(list, count) {
   if (list.index) {
     return list.index;
+  }
+  if (!list.isKept) {
+    return undefined;
   }
   const { length } = list.uids;
   list.looks += count;

@@ -3,7 +3,7 @@
 // Who gets a push: leaves out single users (`opts.except`, `opts.only`), and combines the lists of several channels of a
 // custom manager. Those of a built-in store are combined in Rust (src/list/union.rs).
 
-const { storedTextOf, textOf } = require('./ids');
+const { storedTextOf, textOf, textOfMember } = require('./ids');
 const MemberList = require('./memberList');
 const { placesOf } = require('./places');
 
@@ -129,7 +129,7 @@ function selectedOf(uids, selection) {
 
 /** Returns whether a selection has a user. */
 function isSelected(uid, { texts, isOnly }) {
-  return texts.has(String(uid)) === isOnly;
+  return texts.has(textOfMember(uid)) === isOnly;
 }
 
 /** Returns how many users a list has without those who are gone. */
@@ -157,11 +157,11 @@ function isObject(value) {
 /** Returns the members of `lists` that are in none of `excepted`, each once. */
 function unite(lists, excepted) {
   const seen = new Set();
-  for (const list of excepted) for (const uid of list || []) seen.add(String(uid));
+  for (const list of excepted) for (const uid of list || []) seen.add(textOfMember(uid));
   const members = [];
   for (const list of lists) {
     for (const uid of list || []) {
-      const text = String(uid);
+      const text = textOfMember(uid);
       if (!seen.has(text)) {
         seen.add(text);
         members.push(uid);

@@ -137,6 +137,16 @@ stores('H exceptions from long lists', (ctx) => {
     },
   );
 
+  ours('H40 a list that is not kept from push to push gets no index', async () => {
+    await start({ cache: false });
+    const many = members.s1.slice(0, 15);
+    for (let i = 0; i < 12; i += 1) {
+      await without(many);
+      await without([members.s2[i]]);
+      assert.strictEqual(size(), 0);
+    }
+  });
+
   ours('H36 users who cannot be sent a push are failed uids only if it is for them', async () => {
     await start();
     await ok(service, 'add', 'n', ['constructor', 'toString'], 's1');

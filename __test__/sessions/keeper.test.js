@@ -111,6 +111,37 @@ describe('the keeper of a lease', () => {
     assert.ok(store.writes().length < 256 + 10);
   });
 
+  row('a burst during a comparison has another comparison after it', async () => {
+    const { keeper, store, open } = createFrontend({ leaseTtl: 60000 });
+    store.held.add('add');
+    open(0, 'first');
+    const begun = keeper.begin();
+    await until(() => store.waiting.length === 1, 'the comparison to write');
+    for (let n = 1; n <= 300; n += 1) open(n, `u${n}`);
+    store.held.clear();
+    store.go();
+    await begun;
+    await until(() => store.list.size === 301, 'all users to be in the list');
+    assert.strictEqual(keeper.stats().comparisons, 2);
+  });
+
+  row('a first comparison that fails does not fail the start, and is tried again', async () => {
+    const { keeper, store, open, lines } = createFrontend({ leaseTtl: 60000 });
+    store.held.add('members');
+    open(1, 'alice');
+    const begun = keeper.begin();
+    for (let n = 1; n <= 3; n += 1) {
+      await until(() => store.waiting.length === 1, `attempt ${n}`);
+      store.go(new Error('the store is away'));
+      await begun;
+    }
+    assert.strictEqual(keeper.stats().lease.state, 'held');
+    store.held.clear();
+    await until(() => store.list.has('alice'), 'alice to be in the list');
+    assert.strictEqual(lines.length, 1);
+    assert.match(lines[0][1], /could not be compared .* the store is away/);
+  });
+
   row('a write that fails is made up for by the next renewal', async () => {
     const { keeper, store, open, lines } = createFrontend();
     await keeper.begin();
@@ -159,6 +190,27 @@ describe('the keeper of a lease', () => {
     await until(() => events.length >= 2, 'the events');
     assert.deepStrictEqual(events[0], ['lease-lost', { sid: 's1' }]);
     assert.deepStrictEqual(events[1], ['lease-regained', { sid: 's1' }]);
+  });
+
+  row('a lease regained during a comparison: the app is told when all users are back', async () => {
+    const { keeper, store, open, events } = createFrontend();
+    await keeper.begin();
+    open(1, 'alice');
+    open(2, 'bob');
+    await until(() => store.list.size === 2, 'both to be in the list');
+    store.held.add('add');
+    store.list.delete('alice');
+    await until(() => store.waiting.length === 1, 'a comparison to write, which has read bob');
+    store.state = 'regained';
+    await until(() => keeper.stats().regained >= 1, 'the lease to be regained');
+    store.state = 'held';
+    store.list.clear();
+    const lists = [];
+    events.push = ([name]) => lists.push([name, [...store.list].sort()]);
+    store.held.clear();
+    store.go();
+    await until(() => lists.length > 0, 'the event');
+    assert.deepStrictEqual(lists[0], ['lease-regained', ['alice', 'bob']]);
   });
 
   row('a release during the claim comes after it, and a comparison writes no more', async () => {

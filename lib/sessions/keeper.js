@@ -1,19 +1,17 @@
 'use strict';
 
 // Keeps the lease of this frontend, and under it the list of its users who are online. The list is written at the first
-// bind and at the last close of a user, and compared with the sessions each time the lease is renewed: what a failed
-// write, a lost event or another process has left wrong is corrected there. So no write is repeated on its own.
+// bind and at the last close of a user, and compared with the sessions each time the lease is renewed (comparison.js). So
+// no write is repeated on its own.
 //
 // The store executes the writes of one connection in their order. Each write is made from the sessions as they are at
 // that moment, so the last one decides.
 
 const { randomBytes } = require('crypto');
+const createComparison = require('./comparison');
 const createMembers = require('./members');
 const createTracker = require('./tracker');
 const { words } = require('../logger');
-
-/** The maximum number of uids of one write of a comparison. */
-const CHUNK = 1000;
 
 /** The maximum number of unanswered writes. What changes beyond it is left to a comparison. */
 const MOST_WRITES = 256;
@@ -31,18 +29,14 @@ module.exports = function createKeeper(app, sid, store, log, options, emit) {
   const epoch = randomBytes(12).toString('hex');
   const period = leaseTtl / 3;
   const counts = { renewals: 0, failedRenewals: 0, regained: 0, lost: 0 };
-  const found = { comparisons: 0, added: 0, removed: 0, missedEvents: 0 };
   /** 'none' | 'held' | 'lost' | 'released' */
   let lease = 'none';
   let renewedAt;
   let timer;
   let writes = 0;
-  /** Whether a change was left to a comparison, or a write has failed. */
-  let isBehind = false;
   let isFailing = false;
   /** The claim, from its beginning. */
   let claimed = Promise.resolve();
-  let isComparing = false;
   let isComparingAll = false;
   let hasRefused = false;
 
@@ -50,6 +44,9 @@ module.exports = function createKeeper(app, sid, store, log, options, emit) {
   let hasRegained = false;
 
   const tracker = createTracker(app, { longestUid, changed, refused });
+  const isOwner = () => lease === 'held';
+  const tools = { tracker, write, isHeld: isOwner, longest: period / SOONER };
+  const comparison = createComparison(sid, store, log, tools);
   const members = membership
     ? createMembers(sid, store, log, { has: tracker.has, isHeld, leaveDelay })
     : undefined;
@@ -77,7 +74,7 @@ module.exports = function createKeeper(app, sid, store, log, options, emit) {
       log('info', `removed ${what}${previous ? ` (epoch ${previous})` : ''}`);
       emit('purged', { sid, users: removed, members: left });
     }
-    await compare();
+    await comparison.first();
   }
 
   /** Whether this process is the authority now. One that was stopped for long cannot know it before its renewal. */
@@ -100,6 +97,7 @@ module.exports = function createKeeper(app, sid, store, log, options, emit) {
   function close() {
     lease = 'released';
     clearTimeout(timer);
+    comparison.close();
     tracker.stop();
     members?.close();
   }
@@ -148,8 +146,13 @@ module.exports = function createKeeper(app, sid, store, log, options, emit) {
     if (isComparingAll) return;
     isComparingAll = true;
     try {
-      await compare();
-      await members?.compare();
+      let regained;
+      do {
+        ({ regained } = counts);
+        await comparison.compare();
+        await members?.compare();
+        // If the lease was regained meanwhile, what was purged before that may be missing.
+      } while (counts.regained > regained && lease === 'held');
       isFailing = false;
       tellRegained();
     } finally {
@@ -195,14 +198,14 @@ module.exports = function createKeeper(app, sid, store, log, options, emit) {
     members?.[tracker.has(uid) ? 'came' : 'went'](uid);
     if (lease !== 'held') return;
     if (writes >= MOST_WRITES) {
-      isBehind = true;
+      comparison.fallBehind();
       return;
     }
     write(tracker.has(uid) ? 'add' : 'remove', [uid]).catch((err) => {
-      if (!isBehind && lease !== 'released') {
+      if (!comparison.isBehind() && lease !== 'released') {
         log('warn', `who is online on ${sid} is written with the next renewal: ${words(err)}`);
       }
-      isBehind = true;
+      comparison.fallBehind();
     });
   }
 
@@ -214,7 +217,7 @@ module.exports = function createKeeper(app, sid, store, log, options, emit) {
       writes -= 1;
     }
     // Those that were too many at once do not wait for the next renewal.
-    if (writes === 0 && isBehind && !isComparing) compare().catch(() => {});
+    if (writes === 0 && comparison.isBehind()) comparison.compare().catch(() => {});
   }
 
   function refused(uid) {
@@ -224,43 +227,9 @@ module.exports = function createKeeper(app, sid, store, log, options, emit) {
     log('warn', `${line}: such users do not count as online`);
   }
 
-  /** Makes the list in the store that of the sessions. */
-  async function compare() {
-    if (isComparing) return;
-    isComparing = true;
-    try {
-      isBehind = false;
-      found.missedEvents += tracker.reread();
-      const list = await store.members(sid);
-      const stored = new Set(list);
-      const missing = tracker.uids().filter((uid) => !stored.has(uid));
-      const extra = list.filter((uid) => !tracker.has(uid));
-      found.comparisons += 1;
-      found.added += await chunks('add', missing, (uid) => tracker.has(uid));
-      found.removed += await chunks('remove', extra, (uid) => !tracker.has(uid));
-    } catch (err) {
-      isBehind = true;
-      throw err;
-    } finally {
-      isComparing = false;
-    }
-  }
-
-  /** Writes those of `uids` for which `isStill` is true when they are written; returns how many. */
-  async function chunks(op, uids, isStill) {
-    let count = 0;
-    for (let at = 0; at < uids.length; at += CHUNK) {
-      if (lease !== 'held') break;
-      const chunk = uids.slice(at, at + CHUNK).filter(isStill);
-      if (chunk.length > 0) await write(op, chunk);
-      count += chunk.length;
-    }
-    return count;
-  }
-
   function stats() {
     const age = renewedAt === undefined ? null : Math.round(performance.now() - renewedAt);
     const state = lease === 'held' && age > leaseTtl ? 'expired' : lease;
-    return { lease: { sid, state, age }, ...tracker.counts(), ...counts, ...found };
+    return { lease: { sid, state, age }, ...tracker.counts(), ...counts, ...comparison.counts() };
   }
 };
