@@ -228,29 +228,27 @@ fn check(calls: &[Call], breaks: bool, run: &mut Run) -> std::result::Result<(),
         };
         let place = usize::try_from(seq).unwrap();
         let seen = seen(&model, &calls[place..], breaks);
-        match *call {
-            Call::Read(sid) => {
-                let list = values[0].as_ref().ok().and_then(Value::list);
-                let list = users(list.expect("a list").json());
-                for (user, may) in USERS.iter().zip(seen[sid]) {
-                    let is_in = list.contains(user);
-                    prop_assert!(may.allows(is_in), "call {}: {:?} and {}", seq, list, user);
-                }
+        if let Call::Read(sid) = *call {
+            let list = values[0].as_ref().ok().and_then(Value::list);
+            let list = users(list.expect("a list").json());
+            for (user, may) in USERS.iter().zip(seen[sid]) {
+                let is_in = list.contains(user);
+                prop_assert!(may.allows(is_in), "call {}: {:?} and {}", seq, list, user);
             }
-            _ => {
-                let count = values.iter().flatten().filter_map(Value::int).sum::<u64>();
-                let all = seen.iter().flatten();
-                let least = all.clone().filter(|may| !may.be_out).count();
-                let most = all.filter(|may| may.be_in).count() + others;
-                let range = least as u64..=most as u64;
-                prop_assert!(
-                    range.contains(&count),
-                    "call {}: {} of {:?}",
-                    seq,
-                    count,
-                    range
-                );
-            }
+        } else {
+            let count = values.iter().flatten().filter_map(Value::int).sum::<u64>();
+            let all = seen.iter().flatten();
+            let least = all.clone().filter(|may| !may.be_out).count() as u64;
+            let most = (all.filter(|may| may.be_in).count() + others) as u64;
+            let is_right = (least..=most).contains(&count);
+            prop_assert!(
+                is_right,
+                "call {}: {}, not {} to {}",
+                seq,
+                count,
+                least,
+                most
+            );
         }
     }
     prop_assert!(run.answers.is_empty(), "answers to no calls");
