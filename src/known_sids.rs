@@ -6,7 +6,7 @@
 //! A process writes a sid into the index before it adds members there, so whoever reads the index after that add was
 //! answered finds it. 0.0.7 writes no index; its frontends are found by a scan.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use crate::{
     command::{Command, Op, ReadOp, Reply, Value, WriteOp},
@@ -133,11 +133,11 @@ impl KnownSids {
         is_first.then(|| too_many(&self.stem))
     }
 
-    /// Returns keys, given by the parts before the sid ([`on_frontend`]), on the frontends from number `first` on; without
+    /// Returns keys, given by the parts before the sid ([`on_frontend`]), on the frontends with these numbers; without
     /// those that are too long for the store, which has no members there.
     #[must_use]
-    pub fn keys(&self, bases: &[Key], first: usize) -> Vec<Key> {
-        let sids = self.all.get(first..).unwrap_or_default();
+    pub fn keys(&self, bases: &[Key], numbers: Range<usize>) -> Vec<Key> {
+        let sids = self.all.get(numbers).unwrap_or_default();
         let keys = bases
             .iter()
             .flat_map(|base| sids.iter().map(move |sid| on_frontend(base, sid)));
@@ -147,8 +147,8 @@ impl KnownSids {
 
     /// Returns pairs of keys ([`crate::command::Items::Pairs`]), given by pairs of such parts, on the same frontends.
     #[must_use]
-    pub fn pairs(&self, bases: &[Key], first: usize) -> Vec<Key> {
-        let sids = self.all.get(first..).unwrap_or_default();
+    pub fn pairs(&self, bases: &[Key], numbers: Range<usize>) -> Vec<Key> {
+        let sids = self.all.get(numbers).unwrap_or_default();
         let pairs = bases.chunks_exact(2).flat_map(|pair| {
             let keys = |sid: &Arc<[u8]>| [on_frontend(&pair[0], sid), on_frontend(&pair[1], sid)];
             sids.iter().map(keys)
@@ -270,7 +270,7 @@ mod tests {
         );
         let all: Vec<_> = sids.iter().map(String::from_utf8_lossy).collect();
         assert_eq!(all, ["a", "b", "c", "d:\u{fc}"]);
-        let keys = sids.keys(&[b"P:n:".to_vec(), b"P:m:".to_vec()], 2);
+        let keys = sids.keys(&[b"P:n:".to_vec(), b"P:m:".to_vec()], 2..4);
         let keys: Vec<_> = keys
             .iter()
             .map(|key| String::from_utf8_lossy(key))

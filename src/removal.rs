@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use crate::keys::{Key, sid_of};
+use crate::keys::Key;
 
 /// Which sets are removed, by their keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,8 +18,8 @@ struct Channels {
     bases: HashSet<Key>,
     /// Frontends that the caller knows.
     sids: Vec<Vec<u8>>,
-    /// Their keys on sids with colons, which their keys alone do not tell.
-    exact: HashSet<Key>,
+    /// Frontends with a colon in their sids, which their keys alone do not tell.
+    with_colon: HashSet<Vec<u8>>,
 }
 
 impl Removal {
@@ -44,7 +44,7 @@ impl Removal {
         let channels = Channels {
             bases: bases.into_iter().collect(),
             sids,
-            exact: HashSet::new(),
+            with_colon: HashSet::new(),
         };
         Self {
             stem,
@@ -72,21 +72,26 @@ impl Removal {
 
     /// Adds frontends that are known by now.
     pub fn with_sids<'a>(&mut self, sids: impl IntoIterator<Item = &'a [u8]>) {
-        let Some(Channels { bases, exact, .. }) = &mut self.channels else {
+        let Some(Channels { with_colon, .. }) = &mut self.channels else {
             return;
         };
-        for sid in sids.into_iter().filter(|sid| sid.contains(&b':')) {
-            exact.extend(bases.iter().map(|base| [base, sid].concat()));
-        }
+        let sids = sids.into_iter().filter(|sid| sid.contains(&b':'));
+        with_colon.extend(sids.map(<[u8]>::to_vec));
     }
 
     /// Returns whether a key that begins with the stem is among those that are removed.
     #[must_use]
     pub fn takes(&self, key: &[u8]) -> bool {
-        let Some(Channels { bases, exact, .. }) = &self.channels else {
+        let Some(Channels {
+            bases, with_colon, ..
+        }) = &self.channels
+        else {
             return true;
         };
-        bases.contains(&key[..key.len() - sid_of(key).len()]) || exact.contains(key)
+        let is_sid = |sid: &[u8]| !sid.contains(&b':') || with_colon.contains(sid);
+        let colons = key.iter().enumerate().filter(|(_, byte)| **byte == b':');
+        let mut halves = colons.map(|(colon, _)| key.split_at(colon + 1));
+        halves.any(|(base, sid)| bases.contains(base) && is_sid(sid))
     }
 
     /// Returns those of these keys that are removed.

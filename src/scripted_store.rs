@@ -79,6 +79,8 @@ pub(crate) struct Script {
     pub(crate) poison: Option<Member>,
     /// See [`Manager::elects`].
     pub(crate) elects: bool,
+    /// The opposite of [`Manager::may_lose_writes`].
+    pub(crate) keeps: bool,
     /// How long each step of [`Connection::found`] takes.
     pub(crate) scan_pause: Duration,
 }
@@ -209,6 +211,10 @@ impl Manager for Store {
 
     fn elects(&self) -> bool {
         self.0.lock().unwrap().elects
+    }
+
+    fn may_lose_writes(&self) -> bool {
+        !self.0.lock().unwrap().keeps
     }
 
     fn describe(&self) -> String {

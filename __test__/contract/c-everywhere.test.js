@@ -113,6 +113,44 @@ stores('C everywhere', (ctx) => {
     }
   });
 
+  ours('what is about all frontends comes after the first call on all of them', async () => {
+    const other = await started(ctx.store);
+    for (const [method, ...args] of [
+      ['destroyChannel', 'n', EVERYWHERE],
+      ['leave', 'n', 'u', null],
+      ['clean'],
+    ]) {
+      await ok(other, 'add', 'n', 'u', 'gone');
+      // Its first call on all frontends waits for a scan.
+      const service = await started(ctx.store);
+      const calls = [
+        ['getCount', 'n', null],
+        [method, ...args],
+        ['getCount', 'n', null],
+        ['getChannels', {}],
+      ];
+      const asked = calls.map((given) => invoke(service, ...given).done);
+      const [before, change, after, page] = await Promise.all(asked);
+      assert.ifError(before.err || change.err || after.err || page.err);
+      assert.deepStrictEqual([before.value, after.value], [1, 0], method);
+      assert.deepStrictEqual(page.value.channels, [], method);
+    }
+  });
+
+  ours('many channels on many frontends are done in parts, and as one call', async () => {
+    const names = Array.from({ length: 500 }, (_, i) => `n${i}`);
+    const sids = Array.from({ length: 30 }, (_, i) => `gone-${i}`);
+    const other = await started(ctx.store);
+    await Promise.all(sids.map((sid) => ok(other, 'add', names, ['u', 'v'], sid)));
+    const service = await started(ctx.store);
+    assert.strictEqual(await service.promises.getCount('n7', null), 60);
+    const left = service.promises.leave(names, 'u', null);
+    const added = service.promises.add('n499', 'u', 'gone-29');
+    const counts = ['n0', 'n499'].map((name) => service.promises.getCount(name, null));
+    assert.deepStrictEqual(await Promise.all([left, added, ...counts]), [15_000, 1, 30, 31]);
+    assert.strictEqual(service.stats().commands.leave, 1);
+  });
+
   ours('a channel whose name begins with another one stays', async () => {
     const service = await started(ctx.store);
     for (const name of ['n', 'n:x', 'nn', '']) await ok(service, 'add', name, 'u', 'gone');

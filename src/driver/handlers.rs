@@ -76,7 +76,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
                     self.stats.reconnects.add(1);
                     self.log_connected();
                     if self.manager.may_lose_writes() {
-                        self.pending.write_index_again(Instant::now());
+                        self.pending.write_index_again();
                     }
                 }
                 if let Some(note) = note {

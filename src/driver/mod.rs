@@ -267,7 +267,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
 
     fn end_if_drained(&mut self) {
         if let Phase::Stopping(give_up) = self.phase
-            && self.pending.is_empty()
+            && self.pending.is_drained()
         {
             self.phase = Phase::Stopped(give_up);
         }

@@ -1,35 +1,33 @@
-//! Operations on all frontends ([`Everywhere`]): which frontends there are, and in which order that is asked and done.
-//!
-//! **The index is written first.** A call that adds members on a marked frontend is preceded by the write of that
-//! frontend into the index. Both are sent in order, and sent again in order.
+//! Operations on all frontends ([`Everywhere`]): which frontends there are, and how an operation goes on with them.
 //!
 //! **An operation** is preceded by a read of the index and executed on the frontends that are known when it is called.
 //! The answer to the read has been taken before its own; if there are known frontends by then on which it was not
-//! executed, it goes on with those, before it is answered and before any later call is sent. Once after the start, and
-//! whenever the index cannot be read, it also waits for a scan of the keys, which runs beside other calls.
+//! executed, it goes on with those, before it is answered and before any later call is sent that has to come after it
+//! ([`super::order`]). Once after the start, and whenever the index cannot be read, it also waits for a scan of the keys,
+//! which runs beside other calls.
 //!
-//! **Order.** Later calls may be in flight when an operation goes on with a frontend that was unknown. Those about the
-//! frontends on which it was executed come after it; one about another frontend waits until it is answered
-//! (`fence`). The binding marks the frontend of a call that is the first one about it.
+//! **Time.** A part that follows one with as many keys as a part may have has the time limit of a call from when it
+//! begins, and so has what waits behind it, as with the steps of a barrier.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{PendingCall, PendingCalls, resend::Losses};
+use super::{PendingCall, PendingCalls};
 use crate::{
     command::{Reply, Request},
     driver::mailbox::Event,
     error::{Error, Result},
     keys::Key,
-    packed::MarkedSid,
 };
 
-/// Operations that wait for a scan, and the scans.
+/// Operations that are not finished and not in flight, and the scans.
 #[derive(Debug, Default)]
 pub(super) struct Held {
     /// Each with the number of the scan that it waits for.
     calls: VecDeque<(PendingCall, u64)>,
+    /// Operations that go on, in call order. They are sent before everything that waits.
+    rests: VecDeque<PendingCall>,
     /// How many scans have begun, and whether the last one has not ended.
     begun: u64,
     runs: bool,
@@ -41,23 +39,77 @@ pub(super) struct Held {
 
 impl Held {
     pub(super) fn is_empty(&self) -> bool {
-        self.calls.is_empty()
+        self.calls.is_empty() && self.rests.is_empty()
+    }
+
+    /// Iterates over those that wait for a scan.
+    pub(super) fn scanning(&self) -> impl Iterator<Item = &PendingCall> {
+        self.calls.iter().map(|(call, _)| call)
+    }
+
+    /// Iterates over those that go on.
+    pub(super) fn rests(&self) -> impl Iterator<Item = &PendingCall> {
+        self.rests.iter()
+    }
+
+    /// Takes the first of those that go on.
+    pub(super) fn take_rests(&mut self, count: usize) -> Vec<PendingCall> {
+        self.rests.drain(..count).collect()
+    }
+
+    /// Puts one that goes on in its place.
+    pub(super) fn go_on(&mut self, call: PendingCall) {
+        let place = self.rests.partition_point(|other| other.seq < call.seq);
+        self.rests.insert(place, call);
+    }
+
+    /// Takes those that go on for which this is true.
+    pub(super) fn take_rests_if(
+        &mut self,
+        is_taken: impl FnMut(&PendingCall) -> bool,
+    ) -> VecDeque<PendingCall> {
+        let (taken, kept) = std::mem::take(&mut self.rests)
+            .into_iter()
+            .partition(is_taken);
+        self.rests = kept;
+        taken
     }
 
     pub(super) fn take_all(&mut self) -> impl Iterator<Item = PendingCall> + use<> {
-        std::mem::take(&mut self.calls)
-            .into_iter()
-            .map(|(call, _)| call)
+        self.take_scanning().chain(std::mem::take(&mut self.rests))
     }
 
-    /// Returns when the scan is overdue: its steps have the time limit of a call.
-    pub(super) fn deadline(&self, limit: Option<std::time::Duration>) -> Option<Instant> {
-        let step = self.step.filter(|_| !self.is_empty())?;
+    fn take_scanning(&mut self) -> impl Iterator<Item = PendingCall> + use<> {
+        let calls = std::mem::take(&mut self.calls);
+        calls.into_iter().map(|(call, _)| call)
+    }
+
+    /// Takes those that are overdue. The steps of the scan have the time limit of a call.
+    pub(super) fn take_overdue(
+        &mut self,
+        now: Instant,
+        limit: Option<Duration>,
+    ) -> VecDeque<PendingCall> {
+        let mut overdue = self.take_rests_if(|call| call.is_overdue(now));
+        if self.scan_deadline(limit).is_some_and(|at| at <= now) {
+            overdue.extend(self.take_scanning());
+        }
+        overdue
+    }
+
+    /// Returns the next time at which one is overdue.
+    pub(super) fn deadline(&self, limit: Option<Duration>) -> Option<Instant> {
+        let rests = self.rests.iter().filter_map(|call| call.deadline);
+        rests.chain(self.scan_deadline(limit)).min()
+    }
+
+    fn scan_deadline(&self, limit: Option<Duration>) -> Option<Instant> {
+        let step = self.step.filter(|_| !self.calls.is_empty())?;
         Some(step + limit?)
     }
 
     fn hold(&mut self, call: PendingCall, new_scan: bool) {
-        if self.is_empty() {
+        if self.calls.is_empty() {
             self.step = Some(Instant::now());
         }
         let scan = if self.runs && !new_scan {
@@ -70,30 +122,12 @@ impl Held {
 }
 
 impl PendingCalls {
-    /// Notes the frontend of a call, and has it written to the index if the call adds members. Returns its number.
-    pub(super) fn prepare(&mut self, marked: &MarkedSid, now: Instant) -> usize {
-        if marked.adds
-            && let Some(write) = self.sids.write(&marked.sid)
-        {
-            self.push_call(None, None, write.into(), false, now);
-        }
-        self.sids.learn(&marked.sid)
-    }
-
-    /// Notes the frontend of a call that was refused.
-    pub(in crate::driver) fn refused(&mut self, marked: Option<MarkedSid>) {
-        if let Some(marked) = marked.filter(|marked| marked.adds) {
-            // For the next connection.
-            self.sids.write(&marked.sid);
-        }
-    }
-
     /// Makes a request ready to be sent.
     pub(super) fn prepared(&mut self, mut request: Request, now: Instant) -> Request {
         match &mut request {
             Request::Everywhere(everywhere) => {
                 self.read_index(now);
-                everywhere.begin(&mut self.sids);
+                everywhere.begin(&mut self.sids, self.unfinished.one());
             }
             Request::Clean(removal) => {
                 if let Some(sids) = removal.sids() {
@@ -108,105 +142,72 @@ impl PendingCalls {
         request
     }
 
-    /// Has the index read before the call that is pushed next. A read that waits already will do if its time is over at
-    /// the same moment.
-    fn read_index(&mut self, now: Instant) {
-        self.open_window(now);
-        if self.index_read != Some(self.window) {
-            let read = self.sids.read();
-            self.push_call(None, None, read.into(), false, now);
-            self.index_read = Some(self.window);
-        }
-    }
-
-    /// Writes the index again, before everything that waits.
-    pub(in crate::driver) fn write_index_again(&mut self, now: Instant) {
-        let Some(write) = self.sids.write_again() else {
-            return;
-        };
-        let first = self.waiting.front();
-        let (deadline, losses) = match first {
-            Some(first) => (first.deadline, first.losses),
-            None => (self.limit.map(|limit| now + limit), Losses::default()),
-        };
-        let demoted = first.is_some_and(|first| first.demoted);
-        self.waiting.push_front(PendingCall {
-            seq: None,
-            request: write.into(),
-            fence: None,
-            deadline,
-            sent: false,
-            answered: false,
-            limit: self.limit,
-            demoted,
-            losses,
-        });
-    }
-
-    /// Takes the answer to a read or write of the index.
-    pub(super) fn index_answered(&mut self, call: &PendingCall, reply: Result<Reply>) {
-        if let Some(command) = call.request.command() {
-            let note = self.sids.answered(command.op(), reply);
-            self.note = self.note.take().or(note);
-        }
-    }
-
-    /// Returns a line for the log that came up.
-    pub(in crate::driver) fn take_note(&mut self) -> Option<String> {
-        self.note.take()
-    }
-
-    /// Answers a call, unless it has to go on: it is returned then, or held.
-    pub(super) fn go_on(
+    /// Answers a call, unless it has to go on.
+    pub(super) fn answer(
         &mut self,
         mut call: PendingCall,
         reply: Result<Reply>,
         events: &mut Vec<Event>,
-    ) -> Option<PendingCall> {
+    ) {
         let (Request::Everywhere(everywhere), Ok(_), false) =
             (&mut call.request, &reply, call.answered)
         else {
             call.answer(reply, events);
-            return None;
+            return;
         };
         if let Ok(reply) = reply {
             everywhere.add(reply);
         }
+        let needs_scan = !everywhere.is_scanned();
+        let now = Instant::now();
+        // What later calls may be waiting for comes before a scan.
+        let call = if everywhere.is_behind() {
+            self.go_on(call, now)
+        } else {
+            Some(call)
+        };
+        let Some(call) = call else {
+            return;
+        };
         let is_unreadable = self.sids.is_unreadable();
-        if !everywhere.is_scanned() && (is_unreadable || !self.held.is_scanned) {
+        if needs_scan && (is_unreadable || !self.held.is_scanned) {
             self.held.hold(call, is_unreadable);
-            return None;
+        } else {
+            self.finish(call, events, now);
         }
-        self.with_rest(call, events)
     }
 
     /// Answers an operation, unless there are frontends that became known meanwhile.
-    fn with_rest(&self, mut call: PendingCall, events: &mut Vec<Event>) -> Option<PendingCall> {
-        if let Request::Everywhere(everywhere) = &mut call.request {
-            if everywhere.go_on(&self.sids) {
-                call.sent = false;
-                return Some(call);
-            }
+    fn finish(&mut self, call: PendingCall, events: &mut Vec<Event>, now: Instant) {
+        if let Some(mut call) = self.go_on(call, now)
+            && let Request::Everywhere(everywhere) = &mut call.request
+        {
             let reply = everywhere.take();
             call.answer(Ok(reply), events);
         }
+    }
+
+    /// Lets an operation go on with known frontends. Gives it back if there are none left.
+    fn go_on(&mut self, mut call: PendingCall, now: Instant) -> Option<PendingCall> {
+        let Request::Everywhere(everywhere) = &mut call.request else {
+            return Some(call);
+        };
+        let is_cut = everywhere.is_cut();
+        if !everywhere.go_on(&self.sids) {
+            return Some(call);
+        }
+        call.sent = false;
+        if is_cut {
+            self.restart(&mut call, now);
+        }
+        self.held.go_on(call);
         None
     }
 
-    /// Returns whether a call about a frontend has to wait: an operation before it was not executed there. The call is at
-    /// this place among those that wait.
-    pub(super) fn is_fenced(&self, call: &PendingCall, place: usize) -> bool {
-        let Some(number) = call.fence else {
-            return false;
-        };
-        let held = self.held.calls.iter().map(|(call, _)| call);
-        let in_flight = self.batches.iter().flat_map(|batch| &batch.calls);
-        let before = self.waiting.iter().take(place);
-        let mut earlier = held.chain(in_flight).chain(before);
-        earlier.any(|call| match &call.request {
-            Request::Everywhere(everywhere) => everywhere.asked() <= number,
-            _ => false,
-        })
+    /// Restarts the time limit of an operation, and of everything that waits behind it.
+    fn restart(&mut self, call: &mut PendingCall, now: Instant) {
+        call.deadline = call.limit.map(|limit| now + limit);
+        self.begin_anew(now);
     }
 
     /// Returns what the keys of a scan begin with.
@@ -216,7 +217,7 @@ impl PendingCalls {
 
     /// Returns whether a scan has to begin now, and counts it. To be called while none is under way.
     pub(in crate::driver) fn begins_scan(&mut self) -> bool {
-        let begins = !self.held.is_empty();
+        let begins = !self.held.calls.is_empty();
         self.held.runs = begins;
         self.held.begun += u64::from(begins);
         begins
@@ -225,15 +226,12 @@ impl PendingCalls {
     /// Takes keys that the scan has found.
     pub(in crate::driver) fn found(&mut self, keys: &[Key], now: Instant) {
         let note = self.sids.learn_keys(keys);
-        self.note = self.note.take().or(note);
+        self.note(note);
         self.held.step = Some(now);
-        if self
-            .waiting
-            .front()
-            .is_some_and(|first| self.is_fenced(first, 0))
-        {
-            // What waits for the scan has its time from the end of it, as with a barrier.
-            self.begin_anew(now);
+        // What waits for the scan has its time from the end of it, as with a barrier; so has what is behind that.
+        let ahead = self.ahead();
+        if let Some(place) = self.waiting.iter().position(|call| ahead.holds(call)) {
+            self.begin_anew_from(place, now);
         }
     }
 
@@ -250,36 +248,24 @@ impl PendingCalls {
             .take_while(|(_, scan)| *scan <= begun)
             .count();
         let calls: Vec<_> = self.held.calls.drain(..count).collect();
-        let rest: Vec<_> = calls
-            .into_iter()
-            .filter_map(|(mut call, _)| {
-                if let Request::Everywhere(everywhere) = &mut call.request {
-                    everywhere.scanned();
-                }
-                self.with_rest(call, events)
-            })
-            .collect();
-        if !rest.is_empty() {
-            self.insert(rest);
+        let mut is_first = true;
+        for (mut call, _) in calls {
+            if let Request::Everywhere(everywhere) = &mut call.request {
+                everywhere.scanned();
+            }
             // Their time, and that of what waits behind them, begins now.
-            self.begin_anew(now);
-        }
-    }
-
-    /// Puts operations that go on among the calls that wait: before all later calls, behind earlier ones.
-    pub(super) fn insert(&mut self, calls: Vec<PendingCall>) {
-        for call in calls {
-            let is_later = |other: &PendingCall| other.seq.is_some() && other.seq > call.seq;
-            let place = self.waiting.iter().position(is_later);
-            self.waiting
-                .insert(place.unwrap_or(self.waiting.len()), call);
+            call.deadline = call.limit.map(|limit| now + limit);
+            if std::mem::take(&mut is_first) {
+                self.begin_anew(now);
+            }
+            self.finish(call, events, now);
         }
     }
 
     /// Answers the operations that wait for a scan, which the store refuses.
     pub(in crate::driver) fn scan_failed(&mut self, error: &Error, events: &mut Vec<Event>) {
         self.held.runs = false;
-        for call in self.held.take_all() {
+        for call in self.held.take_scanning() {
             call.answer(Err(error.clone()), events);
         }
     }

@@ -4,6 +4,8 @@
 //! it ends.
 
 mod everywhere;
+mod index;
+mod order;
 mod resend;
 
 use std::{collections::VecDeque, time::Duration};
@@ -12,12 +14,15 @@ use tokio::time::Instant;
 
 use self::{
     everywhere::Held,
+    index::Index,
+    order::{Series, Unfinished},
     resend::{GROUP, Losses},
 };
 use super::{limits::Limits, mailbox::Event};
 use crate::{
     command::{Command, Op, ReadOp, Reply, Request, Value},
     error::{Cause, Error, Result},
+    everywhere::Everywhere,
     known_sids::KnownSids,
     list::Unions,
     packed::MarkedSid,
@@ -38,8 +43,9 @@ struct PendingCall {
     /// Its number; `None` for a read or write of the index of frontends, which is the driver's own.
     seq: Option<u64>,
     request: Request,
-    /// The number of its frontend, if an operation on all frontends may not have been executed there yet.
-    fence: Option<usize>,
+    /// How many of the known frontends an operation on all of them, made before it, must have been executed on: enough
+    /// to include its own. 0 if that one was known before.
+    needs: usize,
     deadline: Option<Instant>,
     /// Whether it was given to a connection at least once.
     sent: bool,
@@ -55,6 +61,8 @@ struct PendingCall {
 struct Batch {
     calls: Vec<PendingCall>,
     sent_at: Instant,
+    /// Whether an operation on all frontends is among the calls.
+    has_everywhere: bool,
     /// The progress of a barrier.
     steps: Option<Steps>,
 }
@@ -83,12 +91,12 @@ pub(super) struct PendingCalls {
     group: usize,
     unions: Unions,
     sids: KnownSids,
-    /// Operations on all frontends that wait for a scan.
+    /// Operations on all frontends that are neither finished nor in flight nor among those that wait.
     held: Held,
-    /// The window of the last read of the index, until it is sent.
-    index_read: Option<Instant>,
-    /// A line for the log.
-    note: Option<String>,
+    unfinished: Unfinished,
+    /// What the next call needs, because a call about the same frontend may have been given up.
+    next_needs: usize,
+    index: Index,
 }
 
 impl PendingCalls {
@@ -104,8 +112,9 @@ impl PendingCalls {
             unions: Unions::default(),
             sids,
             held: Held::default(),
-            index_read: None,
-            note: None,
+            unfinished: Unfinished::default(),
+            next_needs: 0,
+            index: Index::default(),
         }
     }
 
@@ -117,15 +126,15 @@ impl PendingCalls {
         starting: bool,
         now: Instant,
     ) {
-        let fence = marked.map(|marked| self.prepare(&marked, now));
+        let needs = marked.map_or(0, |marked| self.prepare(&marked, now));
         let request = self.prepared(request, now);
-        self.push_call(Some(seq), fence, request, starting, now);
+        self.push_call(Some(seq), needs, request, starting, now);
     }
 
     fn push_call(
         &mut self,
         seq: Option<u64>,
-        fence: Option<usize>,
+        needs: usize,
         request: Request,
         starting: bool,
         now: Instant,
@@ -139,7 +148,7 @@ impl PendingCalls {
         self.waiting.push_back(PendingCall {
             seq,
             request,
-            fence,
+            needs: needs.max(std::mem::take(&mut self.next_needs)),
             deadline: limit.map(|limit| self.window + limit),
             sent: false,
             answered: false,
@@ -157,32 +166,9 @@ impl PendingCalls {
 
     /// Moves the next calls into flight and returns their commands. A barrier is in flight alone.
     pub(super) fn next_batch(&mut self, most: usize, now: Instant) -> Option<Next<'_>> {
-        let first = self.waiting.front()?;
-        let alone = first.request.is_barrier();
-        let careful = self.careful();
-        let holds =
-            |batch: &Batch| batch.is_barrier() || alone || careful.is_some() || batch.is_careful();
-        if self.batches.front().is_some_and(holds) {
-            return None;
-        }
-        let most = careful.unwrap_or(most);
-        let count = if alone {
-            1
-        } else {
-            let plain = |(index, call): &(usize, &PendingCall)| {
-                call.request.command().is_some() && !self.is_fenced(call, *index)
-            };
-            let waiting = self.waiting.iter().enumerate().take(most);
-            let count = waiting.take_while(plain).count();
-            // A page is in flight by itself, but beside others.
-            let first = self.waiting.front()?;
-            let is_page = matches!(first.request, Request::Page(_)) && !self.is_fenced(first, 0);
-            count.max(usize::from(is_page))
-        };
-        if count == 0 {
-            return None;
-        }
-        let mut calls: Vec<PendingCall> = self.waiting.drain(..count).collect();
+        self.pay_index(now);
+        let mut calls = self.take_next(most)?;
+        let alone = calls.first()?.request.is_barrier();
         for call in &mut calls {
             call.sent = true;
             if alone {
@@ -193,8 +179,7 @@ impl PendingCalls {
                 removal.with_sids(self.sids.iter());
             }
             if call.seq.is_none() {
-                // A call that is made later needs a later read.
-                self.index_read = None;
+                self.index.sent();
             }
         }
         // The connection counts as hung when the calls of its oldest batch are overdue, not later.
@@ -203,9 +188,12 @@ impl PendingCalls {
         } else {
             now
         };
+        let has_everywhere =
+            self.unfinished.are_any() && calls.iter().any(|call| call.everywhere().is_some());
         self.batches.push_back(Batch {
             calls,
             sent_at,
+            has_everywhere,
             steps: alone.then(Steps::default),
         });
         let batch = self.batches.back()?;
@@ -224,6 +212,48 @@ impl PendingCalls {
         let own = batch.calls.iter().filter(|call| call.seq.is_none()).count();
         let of_app = commands.len() - own;
         Some(Next::Calls(commands, of_app))
+    }
+
+    /// Takes the calls that are sent next.
+    fn take_next(&mut self, most: usize) -> Option<Vec<PendingCall>> {
+        let rests = self.rests_to_send(most);
+        if rests > 0 {
+            let first = self.held.rests().next();
+            let careful = first.is_some_and(|first| first.losses.is_suspect());
+            if self.must_wait(careful) {
+                return None;
+            }
+            let count = if careful { 1 } else { rests };
+            return Some(self.held.take_rests(count));
+        }
+        let first = self.waiting.front()?;
+        let alone = first.request.is_barrier();
+        let careful = self.careful();
+        if self.must_wait(alone || careful.is_some()) {
+            return None;
+        }
+        let most = careful.unwrap_or(most);
+        let ahead = self.ahead();
+        let count = if alone {
+            usize::from(!ahead.holds(first))
+        } else {
+            let in_order = !self.unfinished.are_any();
+            let mut series = Series::after(ahead);
+            let is_next = |call: &&PendingCall| {
+                call.request.command().is_some() && (in_order || series.takes(call))
+            };
+            let count = self.waiting.iter().take(most).take_while(is_next).count();
+            // A page is in flight by itself, but beside others.
+            let is_page = matches!(first.request, Request::Page(_)) && !ahead.holds(first);
+            count.max(usize::from(is_page))
+        };
+        (count > 0).then(|| self.waiting.drain(..count).collect())
+    }
+
+    /// Returns whether what is sent next, `alone` or not, has to wait for what is in flight.
+    fn must_wait(&self, alone: bool) -> bool {
+        let holds = |batch: &Batch| alone || batch.is_barrier() || batch.is_careful();
+        self.batches.front().is_some_and(holds)
     }
 
     /// Answers the calls of the oldest batch in flight.
@@ -270,7 +300,6 @@ impl PendingCalls {
         replies: impl IntoIterator<Item = Result<Reply>>,
         events: &mut Vec<Event>,
     ) {
-        let mut rest = Vec::new();
         for (call, reply) in calls.into_iter().zip(replies) {
             let reply = match (reply, call.request.command()) {
                 (Ok(Reply::Values(values)), Some(command)) if !call.answered => {
@@ -283,23 +312,31 @@ impl PendingCalls {
             };
             if call.seq.is_none() {
                 self.index_answered(&call, reply);
-            } else if let Some(call) = self.go_on(call, reply, events) {
-                rest.push(call);
+            } else {
+                self.answer(call, reply, events);
             }
         }
-        self.insert(rest);
     }
 
     fn wait_again(&mut self, call: PendingCall) {
-        if !call.answered {
-            self.waiting.push_front(call);
+        let is_rest = call.everywhere().is_some_and(Everywhere::is_under_way);
+        match (call.answered, call.seq, is_rest) {
+            (false, _, false) => self.waiting.push_front(call),
+            (false, _, true) => self.held.go_on(call),
+            (true, None, _) => self.index.given_up(&call.request),
+            (true, Some(_), _) => {}
         }
     }
 
     /// Restarts the time limit of all calls that wait.
     fn begin_anew(&mut self, now: Instant) {
+        self.begin_anew_from(0, now);
+    }
+
+    /// Restarts the time limit of the calls that wait from this place on.
+    fn begin_anew_from(&mut self, place: usize, now: Instant) {
         self.window = now;
-        for call in &mut self.waiting {
+        for call in self.waiting.iter_mut().skip(place) {
             call.deadline = call.limit.map(|limit| now + limit);
         }
     }
@@ -308,18 +345,28 @@ impl PendingCalls {
     pub(super) fn fail_sent_writes(&mut self, error: &Error, events: &mut Vec<Event>) {
         let (failed, kept) = std::mem::take(&mut self.waiting)
             .into_iter()
-            .partition::<VecDeque<_>, _>(|call| call.sent && call.request.is_write());
+            .partition::<VecDeque<_>, _>(PendingCall::is_sent_write);
         self.waiting = kept;
-        for call in failed {
+        for call in self
+            .held
+            .take_rests_if(PendingCall::is_sent_write)
+            .into_iter()
+            .chain(failed)
+        {
+            if call.seq.is_none() {
+                self.index.given_up(&call.request);
+            }
             call.answer(Err(error.clone()), events);
         }
     }
 
     pub(super) fn fail_all(&mut self, error: &Error, events: &mut Vec<Event>) {
-        self.index_read = None;
         let held = self.held.take_all();
         let sent = self.batches.drain(..).flat_map(|batch| batch.calls);
         for call in held.chain(sent).chain(self.waiting.drain(..)) {
+            if call.seq.is_none() {
+                self.index.given_up(&call.request);
+            }
             call.answer(Err(error.clone()), events);
         }
     }
@@ -345,12 +392,9 @@ impl PendingCalls {
                 cause: cause.clone(),
             })
         };
-        if let Some(limit) = self.limit
-            && self.held.deadline(self.limit).is_some_and(|at| at <= now)
-        {
-            for call in self.held.take_all() {
-                call.answer(timeout(limit), events);
-            }
+        for call in self.held.take_overdue(now, self.limit) {
+            let limit = call.limit.unwrap_or_default();
+            call.answer(timeout(limit), events);
         }
         let hangs = self.hangs().filter(|(at, _)| *at <= now);
         let hangs = hangs.map(|(_, limit)| limit);
@@ -376,8 +420,9 @@ impl PendingCalls {
             if let Some(call) = self.waiting.pop_front() {
                 let limit = call.limit.unwrap_or_default();
                 if call.seq.is_none() {
-                    self.index_read = None;
+                    self.index.given_up(&call.request);
                 }
+                self.hand_on(call.needs);
                 call.answer(timeout(limit), events);
             }
         }
@@ -394,9 +439,9 @@ impl PendingCalls {
 
     /// Returns the next time at which a call is overdue, or the connection counts as hung.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let in_flight = self.batches.iter().flat_map(|batch| &batch.calls);
         let waiting = self.waiting.front().filter(|_| !self.barrier_in_flight());
-        let call = in_flight
+        let call = self
+            .in_flight()
             .chain(waiting)
             .find_map(|call| call.deadline.filter(|_| !call.answered));
         let hangs = self.hangs().map(|(at, _)| at);
@@ -408,10 +453,19 @@ impl PendingCalls {
         self.batches.front().is_some_and(Batch::is_barrier)
     }
 
-    /// Returns whether every call has its answer.
+    /// Returns whether every call of the app has its answer.
     pub(super) fn is_empty(&self) -> bool {
-        let answered = |batch: &Batch| batch.calls.iter().all(|call| call.answered);
-        self.waiting.is_empty() && self.held.is_empty() && self.batches.iter().all(answered)
+        let answered = |call: &PendingCall| call.answered || call.seq.is_none();
+        self.held.is_empty() && self.waiting.iter().all(answered) && self.in_flight().all(answered)
+    }
+
+    /// Returns whether nothing is in flight either that is the driver's own.
+    pub(super) fn is_drained(&self) -> bool {
+        self.is_empty() && self.in_flight().all(|call| call.answered)
+    }
+
+    fn in_flight(&self) -> impl Iterator<Item = &PendingCall> {
+        self.batches.iter().flat_map(|batch| &batch.calls)
     }
 }
 
@@ -426,6 +480,10 @@ impl PendingCall {
         if let (Some(seq), false) = (self.seq, self.answered) {
             events.push(Event::Answer(seq, reply));
         }
+    }
+
+    fn is_sent_write(&self) -> bool {
+        self.sent && self.request.is_write()
     }
 
     fn is_overdue(&self, now: Instant) -> bool {

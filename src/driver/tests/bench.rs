@@ -12,6 +12,7 @@ use crate::{
     keys::KeyLayout,
     known_sids::KnownSids,
     packed::Mark,
+    pages::PageQuery,
     scripted_store::Store,
     size_limits::Sizes,
 };
@@ -77,24 +78,44 @@ impl Bench {
     }
 
     /// Adds `u` to channel `n` on a frontend, as the first call about it for some time, or as a later one.
-    pub(super) fn add_on(&self, seq: u64, sid: &str, adds: bool) {
+    pub(super) fn add_on(&self, seq: u64, sid: &str, is_first: bool) {
+        let adds = is_first.then_some(true);
+        self.on(seq, Op::Write(WriteOp::Add), sid, &["u"], adds);
+    }
+
+    /// An operation on channel `n` on a frontend, marked or not; whether the mark says that it adds members.
+    pub(super) fn on(&self, seq: u64, op: Op, sid: &str, members: &[&str], adds: Option<bool>) {
         let mut input = Input::default();
         let calls = &mut input.calls;
         calls.bytes().extend(format!("P:n:{sid}").as_bytes());
         calls.end_key();
-        calls.bytes().extend(b"u");
-        calls.end_item();
-        if adds {
+        for member in members {
+            calls.bytes().extend(member.as_bytes());
+            calls.end_item();
+        }
+        if let Some(adds) = adds {
             let len = sid.len();
             calls.mark(Mark { len, tail: 0, adds });
         }
-        calls.end_call(seq, Code::Command(Op::Write(WriteOp::Add)));
+        calls.end_call(seq, Code::Command(op));
+        self.inbox.push(&mut input);
+    }
+
+    /// A page of all channels.
+    pub(super) fn channels(&self, seq: u64) {
+        let mut input = Input::default();
+        let query = PageQuery::of_channels(&KeyLayout::new("P"), (b"*", &[]), 0, None, 100);
+        input.calls.push_page(seq, &query);
         self.inbox.push(&mut input);
     }
 
     pub(super) fn clean(&self, seq: u64) {
+        self.clean_under(seq, b"");
+    }
+
+    pub(super) fn clean_under(&self, seq: u64, stem: &[u8]) {
         let mut input = Input::default();
-        input.calls.push_clean(seq, b"");
+        input.calls.push_clean(seq, stem);
         self.inbox.push(&mut input);
     }
 

@@ -7,8 +7,11 @@ mod demoted;
 mod everywhere;
 mod heartbeat;
 mod idle;
+mod index;
+mod order;
 mod poison;
 mod random;
+mod random_order;
 
 use std::time::Duration;
 
