@@ -35,8 +35,9 @@ const OPTIONS = { prefix: 'P', membership: 'session', leaseTtl: LEASE, commandTi
 
 /** The process of the frontend. */
 async function frontend(store) {
-  const { service, login } = await open(store);
-  for (let i = 0; i < SESSIONS; i += 1) login(`user:${i}`);
+  const made = await startFrontend(store, SID, OPTIONS);
+  const { service } = made;
+  for (let i = 0; i < SESSIONS; i += 1) made.login(`user:${i}`);
   await until(async () => service.stats().sessions.users === SESSIONS, 'the sessions', PATIENCE);
   process.send('ready');
   process.on('message', () => {
@@ -45,17 +46,9 @@ async function frontend(store) {
   });
 }
 
-async function open(store) {
-  const made = await startFrontend({ options: () => store }, SID, OPTIONS);
-  return { service: made.service, login: (uid) => made.login(uid) };
-}
-
 async function main() {
   const server = await redisServer.start();
-  const child = fork(
-    __filename,
-    ['--child', JSON.stringify(server.options())].concat(process.argv.slice(2)),
-  );
+  const child = fork(__filename, ['--child', String(server.port)].concat(process.argv.slice(2)));
   try {
     await once(child, 'message');
     const backend = await started(server, OPTIONS, frontendApp());
@@ -149,5 +142,5 @@ async function death(server, child, backend) {
   );
 }
 
-if (process.argv[2] === '--child') frontend(JSON.parse(process.argv[3]));
+if (process.argv[2] === '--child') frontend({ port: Number(process.argv[3]) });
 else main();

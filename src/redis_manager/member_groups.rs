@@ -290,3 +290,75 @@ fn encode(indexes: &[Changed], changes: &[Change]) -> Cmd {
     }
     script
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Value {
+        redis::parse_redis_value(text.as_bytes()).expect("RESP")
+    }
+
+    fn join(channel: &str, uids: &[&str]) -> Command {
+        let keys = vec![channel.into(), b"P@members:{s}".to_vec()];
+        let uids = uids.iter().map(|uid| uid.as_bytes().to_vec());
+        Command::write_each(WriteOp::Join, keys, uids)
+    }
+
+    fn grouped(calls: &[Command]) -> (Pipeline, Groups<'static>) {
+        let mut pipeline = Pipeline::new();
+        let mut groups = Groups::default();
+        for call in calls {
+            assert!(groups.take(call, &mut pipeline));
+        }
+        let groups = groups.finish(&mut pipeline);
+        (pipeline, groups)
+    }
+
+    #[test]
+    fn each_unit_has_an_answer_whatever_the_server_says() {
+        let calls = [join("P:a:s", &["u", "v"]), join("P:b:s", &["u"])];
+        let (pipeline, groups) = grouped(&calls);
+        assert_eq!(pipeline.len(), 1);
+        let split = |text| groups.split(vec![parsed(text), Value::Okay]);
+        let error = || parsed("-WRONGTYPE x\r\n");
+        let rest = Value::Okay;
+        assert_eq!(
+            split("*3\r\n:1\r\n:1\r\n:0\r\n"),
+            [Value::Int(2), Value::Int(0), rest.clone()]
+        );
+        assert_eq!(
+            split("*3\r\n:1\r\n-WRONGTYPE x\r\n:1\r\n"),
+            [error(), Value::Int(1), rest.clone()]
+        );
+        assert_eq!(split("-WRONGTYPE x\r\n"), [error(), error(), rest]);
+        for text in [
+            "*0\r\n",
+            "*1\r\n:1\r\n",
+            "+OK\r\n",
+            "*9\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n",
+        ] {
+            assert_eq!(split(text).len(), 3, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_script_is_of_few_members() {
+        let calls: Vec<Command> = (0..1000).map(|_| join("P:a:s", &["u", "v", "w"])).collect();
+        let (pipeline, groups) = grouped(&calls);
+        assert!(
+            groups
+                .made
+                .iter()
+                .all(|group| group.sizes.iter().sum::<usize>() <= MOST)
+        );
+        assert_eq!(pipeline.len(), 1000_usize.div_ceil(MOST / 3));
+    }
+
+    #[test]
+    fn a_call_of_many_members_stays_alone() {
+        let many = vec!["u"; FEW + 1];
+        let mut pipeline = Pipeline::new();
+        assert!(!Groups::default().take(&join("P:a:s", &many), &mut pipeline));
+    }
+}
