@@ -17,8 +17,11 @@
 //   'gone'      uid            (null, [name]): his channels in what is kept
 //   'forget'    –              (null, count): what is kept is removed
 
-/** The number of entries that are read or purged in one step, which must not block the store for long. */
+/** The number of entries that are read in one step, which must not block the store for long. */
 const STEP = 500;
+
+/** The number of entries that are purged in one step. A store may take fewer. */
+const PURGED = 200;
 
 /** The maximum number of channels of one user. */
 const OF_ONE = 1e6;
@@ -97,7 +100,7 @@ function purge(channel, sid, { epoch, keep }, cb) {
   step();
 
   function step() {
-    ask(channel, '_purge', sid, [epoch, String(keep), String(STEP)], (err, found) => {
+    ask(channel, '_purge', sid, [epoch, String(keep), String(PURGED)], (err, found) => {
       if (err) {
         cb(err);
         return;

@@ -129,7 +129,7 @@ operations! {
         /// Claims the lease of a frontend ([`crate::lease`]).
         Claim: "EVAL", OneSlot, MayDelete;
         /// Renews it.
-        Renew: "EVAL", OneSlot, MayDelete;
+        Renew: "EVAL", OneSlot, Keeps;
         /// Releases it.
         Release: "EVAL", OneSlot, MayDelete;
         /// Removes what the holder of an expired lease has left.
@@ -193,6 +193,8 @@ pub enum Items {
 pub enum Effect {
     /// Adds members: the keys exist afterwards.
     Adds,
+    /// Removes nothing, and leaves lists of members as they are.
+    Keeps,
     /// Removes members: a key whose last member was removed does not exist afterwards.
     Removes,
     /// Removes the keys.

@@ -49,6 +49,22 @@ stores('leases', (ctx) => {
     assert.deepStrictEqual(await one.members('s1'), [['u2']]);
   });
 
+  ours.redis('the list of users stays in memory while the lease is renewed', async () => {
+    const one = await open();
+    await one.claim('s1', 'e1');
+    await one.add('s1', 'u1', 'u2');
+    await ctx.redis.run(0, 'config', 'resetstat');
+    for (let i = 0; i < 6; i += 1) {
+      assert.strictEqual((await one.renew('s1', 'e1')).state, 'held');
+      assert.deepStrictEqual(await one.members('s1'), [['u1', 'u2']]);
+    }
+    const stats = (await ctx.redis.run(0, 'info', 'commandstats')).toString();
+    // The second one asks the server to report changes.
+    assert.match(stats, /cmdstat_smembers:calls=2,/);
+    await one.remove('s1', 'u1');
+    assert.deepStrictEqual(await one.members('s1'), [['u2']]);
+  });
+
   ours('takes many users in several commands', async () => {
     const one = await open();
     const uids = Array.from({ length: 2500 }, (_, i) => `u${i}`);

@@ -164,6 +164,16 @@ const CHECKS = {
     assert.deepStrictEqual(await one.members('leaveAll', 's1', 'u2'), ['a', 'b']);
   },
 
+  'a step of a purge removes few members, whatever is asked for': async ({ open }) => {
+    const one = await open();
+    const uids = Array.from({ length: 500 }, (_, i) => `u${i}`);
+    await one.call('add', 'a', uids, 's1');
+    const { state, count, left } = await one.purgeStep('s1', '', 1000);
+    assert.strictEqual(state, 'free');
+    assert.ok(count > 0 && count <= 200 && left === 500 - count, `${count} of 500`);
+    assert.deepStrictEqual(await one.purge('s1', ''), { state: 'free', count: 500 - count });
+  },
+
   'a purge ends when the frontend has its lease again, and what came meanwhile stays': async ({
     open,
   }) => {

@@ -223,7 +223,7 @@ impl Session {
     fn expect(&mut self, effect: Effect, command: &Command) {
         let keys = command.keys().iter();
         match effect {
-            Effect::Adds => {}
+            Effect::Adds | Effect::Keeps => {}
             Effect::Removes => {
                 let members = command.members().len();
                 keys.for_each(|key| self.entries.may_go_by(key, members));

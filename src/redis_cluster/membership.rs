@@ -13,8 +13,7 @@
 //! A process that dies after the first round of a join leaves an entry without a member. One that dies before the last
 //! round, while another one removes the entry, leaves a member without an entry.
 //!
-//! **A purge** asks for the lease in each step, but removes members after that: if the frontend takes its lease again in
-//! between, up to [`crate::membership::STEP`] members are removed all the same. They are kept first, so that it finds them there.
+//! A purge is in [`super::purge`].
 //!
 //! **Call order.** The rounds of an operation that reads the index run alone; those of other calls before and after it
 //! are rounds of their own.
@@ -24,22 +23,22 @@ use std::{collections::HashMap, sync::Arc};
 use redis::{Cmd, Value};
 
 use super::{
+    purge::purges,
     routing::{Plan, replies},
     send::send,
     shared::Shared,
 };
 use crate::{
-    command::{Command, Member, Op, ReadOp, Reply, Value as Read, WriteOp},
+    command::{Command, Member, Op, Reply, Value as Read, WriteOp},
     error::{Error, Result},
     keys::Key,
-    lease::{Lease, LeaseState},
     list::List,
     manager::Lost,
-    membership::{OfUser, Page, Place, Purge, begin, end, entry, field, split},
-    redis_manager::{command, encode_for, entries, lease, wrote},
+    membership::{OfUser, Page, Place, begin, end, entry, field, split},
+    redis_manager::{command, entries, wrote},
 };
 
-type Sent<T> = std::result::Result<T, Lost>;
+pub(super) type Sent<T> = std::result::Result<T, Lost>;
 
 /// Returns whether an operation is executed here.
 pub(super) const fn concerns(op: Op) -> bool {
@@ -162,7 +161,7 @@ fn index_commands(call: &Command) -> impl Iterator<Item = (&Key, Cmd)> {
     })
 }
 
-fn change(index: &Key, adds: bool, items: impl Iterator<Item = Vec<u8>>) -> Cmd {
+pub(super) fn change(index: &Key, adds: bool, items: impl Iterator<Item = Vec<u8>>) -> Cmd {
     let scored = items.flat_map(|item| adds.then(|| b"0".to_vec()).into_iter().chain([item]));
     let args: Vec<_> = [index.clone()].into_iter().chain(scored).collect();
     command(if adds { "ZADD" } else { "ZREM" }, args)
@@ -304,119 +303,10 @@ fn changes<'a>(adds: bool, users: &[User<'a>], found: &[Entry]) -> Vec<(&'a Key,
         .collect()
 }
 
-/// Executes steps of purges, one after the other.
-async fn purges(shared: &Arc<Shared>, calls: &[Command]) -> Sent<Vec<Result<Reply>>> {
-    let mut done = Vec::with_capacity(calls.len());
-    for call in calls {
-        done.push(match purge(shared, call).await {
-            Ok(lease) => Ok(Reply::Lease(lease)),
-            Err(Stop::Refused(error)) => Err(error),
-            Err(Stop::Lost(lost)) => return Err(lost),
-        });
-    }
-    Ok(done)
-}
-
-/// Why a step of a purge was not done.
-enum Stop {
-    Refused(Error),
-    Lost(Lost),
-}
-
-impl From<Lost> for Stop {
-    fn from(lost: Lost) -> Self {
-        Self::Lost(lost)
-    }
-}
-
-impl From<Error> for Stop {
-    fn from(error: Error) -> Self {
-        Self::Refused(error)
-    }
-}
-
-async fn purge(shared: &Arc<Shared>, call: &Command) -> std::result::Result<Lease, Stop> {
-    let [index, key, gone] = call.keys() else {
-        return Err(unanswered().into());
-    };
-    let purge = Purge::of(call.members());
-    let read = Command::read(ReadOp::Lease, vec![key.clone()]);
-    let page = Page {
-        from: b"",
-        to: b"",
-        most: purge.most,
-    };
-    let missing = shared.commands().missing();
-    let asked = vec![
-        (key, encode_for(&read, &missing, std::slice::from_ref(key))),
-        (index, entries(index, page)),
-        (index, command("ZCARD", [index])),
-    ];
-    let mut answers = ask(shared, asked).await?.into_iter();
-    let mut next = || answers.next().unwrap_or_else(|| Err(unanswered()));
-    let mut holder = lease(next()?)?;
-    let found = items(next()?)?;
-    let left = wrote(next()?)?;
-    if holder.epoch.as_bytes() != purge.epoch {
-        return Ok(Lease {
-            state: LeaseState::Lost,
-            count: 0,
-            ttl: left,
-            ..holder
-        });
-    }
-    let place = Place::of(index, purge.stem);
-    let members: Vec<(Key, &[u8], &Member)> = found
-        .iter()
-        .filter_map(|item| split(item).map(|(uid, field)| (place.key(field), uid, item)))
-        .collect();
-    let each = |name| {
-        let of = |(key, uid, _): &'_ (Key, &[u8], &Member)| command(name, [key.as_slice(), uid]);
-        members
-            .iter()
-            .map(move |member| (&member.0, of(member)))
-            .collect::<Vec<_>>()
-    };
-    if purge.keep > 0 && !members.is_empty() {
-        let there = ask(shared, each("SISMEMBER")).await?;
-        let are = members
-            .iter()
-            .zip(there)
-            .filter(|(_, is)| is.clone().and_then(wrote) == Ok(1));
-        let kept: Vec<Vec<u8>> = are.map(|((.., item), _)| (*item).clone()).collect();
-        if !kept.is_empty() {
-            let keep = purge.keep.to_string();
-            let expiry = command("PEXPIRE", [gone.as_slice(), keep.as_bytes()]);
-            for answer in ask(
-                shared,
-                vec![(gone, change(gone, true, kept.into_iter())), (gone, expiry)],
-            )
-            .await?
-            {
-                wrote(answer?)?;
-            }
-        }
-    }
-    let mut removed = 0;
-    for answer in ask(shared, each("SREM")).await? {
-        removed += match answer.and_then(wrote) {
-            Err(error) if !is_no_set(&error) => return Err(error.into()),
-            answer => answer.unwrap_or_default(),
-        };
-    }
-    let count = found.len() as u64;
-    if count > 0 {
-        let forget = vec![(index, change(index, false, found.into_iter()))];
-        for answer in ask(shared, forget).await? {
-            wrote(answer?)?;
-        }
-    }
-    holder.count = removed;
-    holder.ttl = left.saturating_sub(count);
-    Ok(holder)
-}
-
-async fn ask(shared: &Arc<Shared>, commands: Vec<(&Key, Cmd)>) -> Sent<Vec<Result<Value>>> {
+pub(super) async fn ask(
+    shared: &Arc<Shared>,
+    commands: Vec<(&Key, Cmd)>,
+) -> Sent<Vec<Result<Value>>> {
     if commands.is_empty() {
         return Ok(Vec::new());
     }
@@ -427,7 +317,7 @@ fn is(call: &Command, op: WriteOp) -> bool {
     call.op() == Op::Write(op)
 }
 
-fn items(answer: Value) -> Result<Vec<Vec<u8>>> {
+pub(super) fn items(answer: Value) -> Result<Vec<Vec<u8>>> {
     match answer {
         Value::Array(items) => Ok(items
             .into_iter()
@@ -440,10 +330,10 @@ fn items(answer: Value) -> Result<Vec<Vec<u8>>> {
     }
 }
 
-fn is_no_set(error: &Error) -> bool {
+pub(super) fn is_no_set(error: &Error) -> bool {
     matches!(error, Error::Store(words) if words.starts_with("WRONGTYPE"))
 }
 
-fn unanswered() -> Error {
+pub(super) fn unanswered() -> Error {
     Error::Internal("a command of the batch was not answered".to_owned())
 }

@@ -4,7 +4,7 @@
 //! and redirections in [`dispatch`] and [`redirect`], sending in [`send`], detecting that a silent node was replaced in
 //! [`replacement_check`], which addresses are used in place of announced ones in [`announced`], `clean` in [`clean`], and
 //! what the cluster holds in [`inventory`], page by page in [`pages`]. Operations on two keys in different slots are in
-//! [`membership`].
+//! [`membership`] and [`purge`].
 //!
 //! redis-rs's cluster client is not used, because order, deadlines, resending and fencing are ours.
 //!
@@ -28,6 +28,7 @@ mod inventory;
 mod keyspace;
 mod membership;
 mod pages;
+mod purge;
 mod redirect;
 mod replacement_check;
 mod routing;

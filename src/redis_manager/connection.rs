@@ -21,6 +21,7 @@ use super::{
     clean::clean,
     codec::{self, command, list, read},
     fallbacks::{Commands, Missing},
+    member_groups::Groups,
     pages::RedisPages,
     role::Question,
     scan::found,
@@ -166,7 +167,7 @@ impl Connection for RedisConnection {
         let reads = sent.wire.iter().any(Wire::is_read);
         let question = reads.then(|| state.role.ask(Instant::now())).flatten();
         drop(state);
-        let mut pipeline = encode(&sent.wire, batch, &self.commands.missing());
+        let (mut pipeline, groups) = encode(&sent.wire, batch, &self.commands.missing());
         if let Some(question) = question {
             pipeline.add_command(question.command());
         }
@@ -176,7 +177,7 @@ impl Connection for RedisConnection {
             connection,
             state,
             sent,
-            (pipeline, question),
+            (pipeline, groups, question),
             batch.len(),
             replies,
         );
@@ -196,7 +197,7 @@ async fn run(
     mut connection: MultiplexedConnection,
     state: Arc<Mutex<State>>,
     mut sent: Sent,
-    (mut pipeline, mut question): (Pipeline, Option<Question>),
+    (mut pipeline, mut groups, mut question): (Pipeline, Groups<'static>, Option<Question>),
     calls: usize,
     mut replies: oneshot::Receiver<Replies>,
 ) -> std::result::Result<Replies, Lost> {
@@ -220,13 +221,14 @@ async fn run(
         let answer = question
             .take()
             .and_then(|question| Some((question, values.pop()?)));
+        let values = groups.split(values);
         lock(&state).observe(&values, answer);
         let mut values = values.into_iter();
         let decode = |wire| decode(wire, &mut values);
         let answers: Vec<Answer> = sent.wire.iter().map(decode).collect();
         let again = {
             let mut state = lock(&state);
-            state.loaded(&answers, calls);
+            state.loaded(&sent.wire, &answers, calls);
             let Settled { finished, again } = state.session.settle(sent.no, answers);
             for (no, replies) in finished {
                 if let Some(sender) = state.waiting.remove(&no) {
@@ -238,16 +240,23 @@ async fn run(
         };
         let Some(again) = again else { break };
         // Only reads of members.
-        pipeline = encode(&again.wire, &[], &Missing::default());
+        (pipeline, groups) = encode(&again.wire, &[], &Missing::default());
         sent = again;
     }
     let gone = |_| Lost("the connection is gone".into());
     replies.await.map_err(gone)
 }
 
-fn encode(wire: &[Wire], batch: &[&Command], missing: &Missing) -> Pipeline {
+fn encode(wire: &[Wire], batch: &[&Command], missing: &Missing) -> (Pipeline, Groups<'static>) {
     let mut pipeline = Pipeline::with_capacity(2 * wire.len());
+    let mut groups = Groups::default();
     for wire in wire {
+        if let Wire::Command { index, .. } = wire
+            && groups.take(batch[*index], &mut pipeline)
+        {
+            continue;
+        }
+        groups.end(&mut pipeline);
         match wire {
             Wire::Members(key) => {
                 pipeline.add_command(read(ReadOp::Members, key));
@@ -267,7 +276,8 @@ fn encode(wire: &[Wire], batch: &[&Command], missing: &Missing) -> Pipeline {
             }),
         }
     }
-    pipeline
+    let groups = groups.finish(&mut pipeline);
+    (pipeline, groups)
 }
 
 /// Makes `CLIENT CACHING YES`, which tells the server to track the key of the next command only.

@@ -5,6 +5,8 @@
 //! find channels in the index are about keys that the cache does not know when it sends them
 //! ([`crate::command::Op::is_open`]).
 //!
+//! Joins and parts that follow one another share a script: [`super::member_groups`].
+//!
 //! A key that is no set, which another program has made, ends no script in the middle: it has no members of ours.
 
 use redis::{Cmd, Value as Answer};
@@ -14,7 +16,7 @@ use super::{
     lease_scripts::with_holder,
 };
 use crate::{
-    command::{Command, Op, ReadOp, Value, WriteOp},
+    command::{Command, Member, Op, ReadOp, Value, WriteOp},
     error::{Error, Result},
     keys::Key,
     membership::{OfUser, Page, Place, Purge, begin, field},
@@ -127,14 +129,11 @@ pub(super) fn encode(call: &Command, keys: &[Key]) -> Option<Cmd> {
     let script = of(call.op())?.as_bytes();
     let count = keys.len().to_string();
     let head = [script, count.as_bytes()];
-    let keys = keys.iter().map(Vec::as_slice);
-    let items = head.into_iter().chain(keys.clone());
+    let items = head.into_iter().chain(keys.iter().map(Vec::as_slice));
     let made = match call.op() {
-        Op::Write(WriteOp::Join | WriteOp::Part) => {
-            let index = keys.clone().next_back().unwrap_or_default();
-            let field = field(first, index).unwrap_or_default();
-            let members = call.members().iter().map(Vec::as_slice);
-            command("EVAL", items.chain([field]).chain(members))
+        Op::Write(op @ (WriteOp::Join | WriteOp::Part)) => {
+            let [channel, index] = keys else { return None };
+            change(op, [channel, index], call.members())
         }
         Op::Write(WriteOp::Purge) => {
             let purge = Purge::of(call.members());
@@ -158,6 +157,15 @@ pub(super) fn encode(call: &Command, keys: &[Key]) -> Option<Cmd> {
         }
     };
     Some(made)
+}
+
+/// Makes a join or a part of members of a channel.
+pub(super) fn change(op: WriteOp, [channel, index]: [&Key; 2], members: &[Member]) -> Cmd {
+    let script = of(Op::Write(op)).unwrap_or_default().as_bytes();
+    let field = field(channel, index).unwrap_or_default();
+    let head = [script, b"2", channel, index, field];
+    let members = members.iter().map(Vec::as_slice);
+    command("EVAL", head.into_iter().chain(members))
 }
 
 /// Makes the read of a page of entries.

@@ -29,6 +29,7 @@ mod inventory;
 mod keyspace;
 mod lease_scripts;
 mod login;
+mod member_groups;
 mod membership_scripts;
 mod nat_map;
 mod pages;

@@ -11,8 +11,8 @@ use tokio::sync::oneshot;
 
 use super::role::{Question, Role};
 use crate::{
-    batch_size::BatchSize,
-    cache::{Answer, Invalidation, Session},
+    batch_size::{BatchSize, work},
+    cache::{Answer, Invalidation, Session, Wire},
     command::Reply,
     error::Result,
 };
@@ -47,11 +47,11 @@ impl State {
         }
     }
 
-    /// Notes how many bytes of lists these answers have loaded.
-    pub(super) fn loaded(&mut self, answers: &[Answer], calls: usize) {
-        let bytes = answers.iter().map(|answer| match answer {
-            Answer::List(Ok(list)) | Answer::Tracked(_, Ok(list)) => list.json().len(),
-            Answer::Command(Ok(reply)) => reply.bytes(),
+    /// Notes how much work the commands of a pipeline were, and how many bytes of lists their answers have loaded.
+    pub(super) fn loaded(&mut self, sent: &[Wire], answers: &[Answer], calls: usize) {
+        let bytes = sent.iter().zip(answers).map(|pair| match pair {
+            (_, Answer::List(Ok(list)) | Answer::Tracked(_, Ok(list))) => list.json().len(),
+            (Wire::Command { op, .. }, Answer::Command(Ok(reply))) => work(*op) + reply.bytes(),
             _ => 0,
         });
         self.batch_size.loaded(bytes.sum(), calls);

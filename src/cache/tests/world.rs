@@ -280,7 +280,7 @@ impl World {
                         Some(Effect::Removes | Effect::Deletes | Effect::MayDelete) => {
                             String::new()
                         }
-                        None => continue,
+                        Some(Effect::Keeps) | None => continue,
                     };
                     self.change(char::from(key[0]), value);
                 }

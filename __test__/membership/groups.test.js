@@ -1,0 +1,179 @@
+'use strict';
+
+/**
+ * Calls that change members one directly after the other (option `membership: 'session'`), which the store may execute together:
+ * each has its own answer and error, and members and index are what the calls one by one leave.
+ */
+
+const assert = require('node:assert');
+const { SESSION } = require('../support/members');
+const { ours, stores } = require('../support/rows');
+const { started } = require('../support/service');
+
+/** Names and server ids of which two pairs are one key, `P:a:b:c`. */
+const CHANNELS = [
+  ['a', 's1'],
+  ['b', 's1'],
+  ['a', 's2'],
+  ['a:b', 'c'],
+  ['a', 'b:c'],
+];
+const UIDS = ['u', 'v', '1:a'];
+
+const any = (list) => list[Math.floor(Math.random() * list.length)];
+
+/** Random calls `[method, name, uids, sid]` and what they answer, on a store with `sets`, which become what it has after them. */
+function history(sets, length) {
+  const set = (key) => sets.get(key) || sets.set(key, new Set()).get(key);
+  const calls = Array.from({ length }, () => {
+    const [name, sid] = any(CHANNELS);
+    const uids = UIDS.filter(() => Math.random() < 0.5);
+    const named = Math.random() < 0.2 ? [name, `${name}x`] : name;
+    return [any(['add', 'add', 'leave']), named, uids.length > 0 ? uids : any(UIDS), sid];
+  });
+  const answers = calls.map(([method, named, uids, sid]) => {
+    let changed = 0;
+    for (const name of [named].flat()) {
+      for (const uid of [uids].flat()) {
+        const key = set(`P:${name}:${sid}`);
+        const was = key.has(uid);
+        const entry = `${uid.length}:${uid}${name}`;
+        if (method === 'add') {
+          key.add(uid);
+          set(`P@members:{${sid}}`).add(entry);
+        } else {
+          key.delete(uid);
+          set(`P@members:{${sid}}`).delete(entry);
+        }
+        changed += was === key.has(uid) ? 0 : 1;
+      }
+    }
+    return changed;
+  });
+  return { calls, answers };
+}
+
+stores('calls that change members together', (ctx) => {
+  const send = (service, calls) =>
+    Promise.allSettled(calls.map(([method, ...args]) => service.promises[method](...args)));
+
+  ours('each is told what it has changed, whatever is before and after it', async () => {
+    const service = await started(ctx.store, SESSION);
+    const sets = new Map();
+    for (let run = 0; run < 40; run += 1) {
+      const { calls, answers } = history(sets, 60);
+      const got = await send(service, calls);
+      const shown = JSON.stringify(calls);
+      assert.deepStrictEqual(
+        got.map(({ value, reason }) => reason ?? value),
+        answers,
+        shown,
+      );
+      if (ctx.redis) {
+        for (const [key, members] of sets) {
+          const read = key.includes('@members') ? ['zrange', key, 0, -1] : ['smembers', key];
+          const stored = await ctx.redis.run(0, ...read);
+          assert.deepStrictEqual(stored.map(String).sort(), [...members].sort(), `${key} ${shown}`);
+        }
+      }
+    }
+  });
+
+  ours.redis('one that is refused does not keep the others', async () => {
+    const service = await started(ctx.store, SESSION);
+    await ctx.redis.run(0, 'set', 'P:bad:s1', 'no set');
+    await ctx.redis.run(0, 'set', 'P@members:{s3}', 'no index');
+    const got = await send(service, [
+      ['add', 'a', 'u', 's1'],
+      ['add', 'bad', 'u', 's1'],
+      ['add', ['b', 'bad', 'c'], ['u', 'v'], 's1'],
+      ['add', 'a', 'u', 's3'],
+      ['leave', 'bad', 'u', 's1'],
+      ['leave', 'a', 'u', 's1'],
+      ['add', 'a', 'w', 's1'],
+    ]);
+    const told = got.map(({ value, reason }) => value ?? reason.message.replace(/ .*/, ''));
+    assert.deepStrictEqual(told, [1, 'WRONGTYPE', 'WRONGTYPE', 'WRONGTYPE', 'WRONGTYPE', 1, 1]);
+    assert.ok(got.every(({ reason }) => !reason || reason.code === 'ERR_GLOBAL_CHANNEL_STORE'));
+    const lists = ['a', 'b', 'c'].map((name) => service.promises.getMembersBySid(name, 's1'));
+    const sorted = (await Promise.all(lists)).map((list) => [...list].sort());
+    assert.deepStrictEqual(sorted, [['w'], ['u', 'v'], ['u', 'v']]);
+    assert.deepStrictEqual(
+      await service.promises.getMembersBySid('a', 's3'),
+      [],
+      'no member without an entry',
+    );
+  });
+
+  ours('what is between them is answered in call order', async () => {
+    const service = await started(ctx.store, SESSION);
+    for (let run = 0; run < 10; run += 1) {
+      const got = await send(service, [
+        ['add', 'a', 'u', 's1'],
+        ['add', 'b', 'u', 's1'],
+        ['getMembersBySid', 'a', 's1'],
+        ['leave', 'a', 'u', 's1'],
+        ['add', 'c', 'u', 's1'],
+        ['getMembersBySid', 'a', 's1'],
+        ['getChannelsByUid', 'u', 's1'],
+        ['leave', 'b', 'u', 's1'],
+        ['leave', 'c', 'u', 's1'],
+        ['getChannelsByUid', 'u', 's1'],
+      ]);
+      const told = got.map(({ value }) => (Array.isArray(value) ? [...value].sort() : value));
+      assert.deepStrictEqual(told, [1, 1, ['u'], 1, 1, [], ['b', 'c'], 1, 1, []]);
+    }
+  });
+
+  ours.redis(
+    'another service sees them, and so does one that has the lists in memory',
+    async () => {
+      const one = await started(ctx.store, SESSION);
+      const other = await started(ctx.store, { prefix: 'P' });
+      const names = ['a', 'b', 'c', 'd'];
+      const read = (service) =>
+        Promise.all(names.map((name) => service.promises.getMembersBySid(name, 's1')));
+      for (const uid of ['u', 'v', 'w', 'x', 'y']) {
+        await send(
+          one,
+          names.map((name) => ['add', name, uid, 's1']),
+        );
+        for (const service of [one, other, one, other, one, other]) {
+          const lists = await read(service);
+          assert.ok(
+            lists.every((list) => list.includes(uid)),
+            uid,
+          );
+        }
+      }
+      assert.ok(other.stats().cache.hits > 0);
+      await send(
+        one,
+        names.map((name) => ['leave', name, 'u', 's1']),
+      );
+      for (const service of [other, one]) {
+        assert.ok((await read(service)).every((list) => !list.includes('u')));
+      }
+    },
+  );
+
+  ours.redis('they take a script for many of them', async () => {
+    const service = await started(ctx.store, SESSION);
+    await ctx.redis.run(0, 'config', 'resetstat');
+    const calls = Array.from({ length: 1000 }, (_, i) => [
+      'add',
+      `n${i % 7}`,
+      `u${i}`,
+      `s${i % 3}`,
+    ]);
+    await send(service, calls);
+    await send(
+      service,
+      calls.map(([, ...args]) => ['leave', ...args]),
+    );
+    const stats = (await ctx.redis.run(0, 'info', 'commandstats')).toString();
+    const [, scripts] = /cmdstat_eval:calls=(\d+)/.exec(stats);
+    assert.ok(Number(scripts) < 100, `${scripts} scripts`);
+    assert.deepStrictEqual(await ctx.store.keys(), []);
+  });
+});
