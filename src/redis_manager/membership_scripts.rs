@@ -151,7 +151,7 @@ pub(super) fn encode(call: &Command, keys: &[Key]) -> Option<Cmd> {
             command("EVAL", items.chain(rest))
         }
         _ => {
-            let OfUser { uid, stem } = OfUser::of(call.members());
+            let OfUser { uid, stem, .. } = OfUser::of(call.members());
             let place = Place::of(first, stem);
             let (begin, tail) = (begin(uid), place.tail());
             command("EVAL", items.chain([&*begin, uid, place.head, &*tail]))
