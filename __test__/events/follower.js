@@ -76,9 +76,9 @@ class Follower {
     );
   }
 
-  /** Whether it has followed to what the store has, `[followed, there]` if not. */
+  /** Whether it has begun, and has what the store has. */
   async isThere() {
-    if (this.waiting) return false;
+    if (this.gaps === 0 || this.waiting) return false;
     const [own, there] = [this.members, await this.store()].map((set) => [...set].sort().join());
     return own === there;
   }

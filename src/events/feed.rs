@@ -203,10 +203,7 @@ mod tests {
         assert!(feed.receive(&[join("a", "u\""), join("b", "u")].concat()));
         assert!(!feed.receive(&join("room-1", "u")));
         let told = |name, uid| json!(["join", name, "s1", "call", 1, true, [uid]]);
-        assert_eq!(
-            taken(&feed),
-            json!([told("a", "u\""), told("room-1", "u")])
-        );
+        assert_eq!(taken(&feed), json!([told("a", "u\""), told("room-1", "u")]));
         feed.watch("room-", true, false);
         assert!(!feed.receive(&join("room-1", "u")));
         assert_eq!(taken(&feed), json!([]));

@@ -50,11 +50,7 @@ pub(super) async fn clean(
 }
 
 /// Makes the removal of keys; nothing if there are none.
-fn removal_of(
-    commands: &Commands,
-    publishing: Option<&Publishing>,
-    sets: Vec<Key>,
-) -> Option<Cmd> {
+fn removal_of(commands: &Commands, publishing: Option<&Publishing>, sets: Vec<Key>) -> Option<Cmd> {
     if sets.is_empty() {
         return None;
     }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use redis::{Cmd, Value as Answer};
 
-use super::{event_scripts, fallbacks::Missing, lease_scripts, membership_scripts, server_errors::store_error};
+use super::{
+    event_scripts, fallbacks::Missing, lease_scripts, membership_scripts,
+    server_errors::store_error,
+};
 use crate::{
     command::{Command, Items, Op, ReadOp, Reply, Value, ValueKind, WriteOp},
     error::{Error, Result},

@@ -158,6 +158,19 @@ const PURGE: &str = script!(with_holder!(
      return publish({value and 1 or 0, removed, epoch, redis.call('ZCARD', KEYS[1])})"
 ));
 
+/// What the scripts take, for error messages.
+pub(super) const NEEDS: &str =
+    "option events takes EVAL, EXISTS and PUBLISH, and the channels PREFIX@events:*";
+
+/// Returns whether the server's refusal of an operation is about the script in the place of its command.
+pub(super) fn refuses_script(op: Op, words: &str) -> bool {
+    let signs = ["executing the script", "'eval'", "'exists'", "'publish'"];
+    matches!(
+        op,
+        Op::Write(WriteOp::Add | WriteOp::Remove | WriteOp::Delete)
+    ) && signs.iter().any(|sign| words.contains(sign))
+}
+
 /// The reason of what the app has called for.
 const CALL: &[u8] = b"call";
 
@@ -178,7 +191,13 @@ pub(super) fn encode(
         WriteOp::Add | WriteOp::Remove if is_channel => {
             let script = if op == WriteOp::Add { ADD } else { REMOVE };
             for key in keys {
-                each(of_members(publishing, script, (key, sid_of(key)), &[key], call));
+                each(of_members(
+                    publishing,
+                    script,
+                    (key, sid_of(key)),
+                    &[key],
+                    call,
+                ));
             }
         }
         WriteOp::Join | WriteOp::Part => {
@@ -186,7 +205,13 @@ pub(super) fn encode(
             for pair in call.targets() {
                 let [key, index] = pair else { continue };
                 let sid = Place::of(index, &publishing.stem).sid;
-                each(of_members(publishing, script, (key, sid), &[key, index], call));
+                each(of_members(
+                    publishing,
+                    script,
+                    (key, sid),
+                    &[key, index],
+                    call,
+                ));
             }
         }
         WriteOp::Delete if is_channel => each(destroy(publishing, missing, keys)),

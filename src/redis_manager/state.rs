@@ -15,8 +15,8 @@ use crate::{
     batch_size::BatchSize,
     cache::{Answer, Invalidation, Session},
     command::Reply,
-    events::listener::Hear,
     error::Result,
+    events::listener::Hear,
 };
 
 /// The replies of a batch, one for each of its calls.

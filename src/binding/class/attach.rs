@@ -107,9 +107,10 @@ pub fn attach(
     tools.set_named_property("rpcNoDelay", service.options.rpc_no_delay)?;
     tools.set_named_property("fanOut", fan_out(env, service.options.fan_out)?)?;
     tools.set_named_property("sessions", sessions(env, service)?)?;
-    let events = service.options.events.map(|events| {
-        u32::try_from(events.leave_delay.as_millis()).unwrap_or(u32::MAX)
-    });
+    let events = service
+        .options
+        .events
+        .map(|events| u32::try_from(events.leave_delay.as_millis()).unwrap_or(u32::MAX));
     tools.set_named_property("leaveDelay", events)?;
     tools.set_named_property("manager", described(env, service)?)?;
     let args = Args::new()

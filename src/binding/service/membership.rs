@@ -222,7 +222,11 @@ impl Service {
             Op::Read(ReadOp::Joined) | Op::Write(WriteOp::LeaveAll | WriteOp::Purge) => {
                 let mut items: Vec<Member> = items.iter().map(<[u8]>::to_vec).collect();
                 // After what the operation always takes; a reason may follow it.
-                let place = if op == Op::Write(WriteOp::Purge) { 3 } else { 1 };
+                let place = if op == Op::Write(WriteOp::Purge) {
+                    3
+                } else {
+                    1
+                };
                 items.insert(place.min(items.len()), self.keys.stem());
                 Ok((keys, Members::Each(items)))
             }
