@@ -98,18 +98,21 @@ stores('EF following channels', (ctx) => {
     });
   });
 
-  ours.redis('EF5 a server that hangs: the subscription is given up, and there is a gap', async () => {
-    await logged(async (lines) => {
-      const follower = await following({ connectTimeout: 500 });
-      follower.isStrict = false;
-      ctx.redis.pause();
-      const isLost = () => lines.some((line) => line.includes('events are not received'));
-      await until(isLost, 'the loss', 20000);
-      ctx.redis.resume();
-      await until(() => follower.gaps > 1, 'a gap', 20000);
-      await settled(follower);
-    });
-  });
+  ours.redis(
+    'EF5 a server that hangs: the subscription is given up, and there is a gap',
+    async () => {
+      await logged(async (lines) => {
+        const follower = await following({ connectTimeout: 500 });
+        follower.isStrict = false;
+        ctx.redis.pause();
+        const isLost = () => lines.some((line) => line.includes('events are not received'));
+        await until(isLost, 'the loss', 20000);
+        ctx.redis.resume();
+        await until(() => follower.gaps > 1, 'a gap', 20000);
+        await settled(follower);
+      });
+    },
+  );
 
   ours.redis('EF6 a service that is stopped has no subscription and no events', async () => {
     const follower = await following();

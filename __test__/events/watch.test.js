@@ -5,8 +5,7 @@
 const assert = require('assert');
 const { stores, ours } = require('../support/rows');
 const { call, ok } = require('../support/call');
-const { logged } = require('../support/log');
-const { optionsOf, refusal, started } = require('../support/service');
+const { create, optionsOf, refusal, started } = require('../support/service');
 const { nothingFor, until } = require('../support/until');
 const { frontendApp, startFrontend } = require('../sessions/frontend');
 const { record } = require('./follower');
@@ -90,21 +89,24 @@ stores('EV events of channels', (ctx) => {
     assert.strictEqual(events.length, 4);
   });
 
-  ours.redis('EV3 what removes channels by their keys tells of each: everywhere, clean', async () => {
-    const { log } = await watching({ prefix: '' });
-    const events = await told(log, async (run) => {
-      await run('add', ['a', 'b'], 'u', 's1');
-      await run('add', ['a', 'b'], 'u', 'gone');
-      await run('destroyChannel', 'a', { everywhere: true });
-      await run('clean');
-    });
-    const destroyed = events.filter(([event]) => event === 'destroy');
-    const places = destroyed.map(([, { name, sid, count }]) => `${name} ${sid} ${count}`);
-    assert.deepStrictEqual(places.slice(0, 2).sort(), ['a gone 1', 'a s1 1']);
-    assert.deepStrictEqual(places.slice(2).sort(), ['b gone 1', 'b s1 1']);
-    const vacated = events.filter(([event]) => event === 'vacated').map(([, { name }]) => name);
-    assert.deepStrictEqual(vacated, ['a', 'b']);
-  });
+  ours.redis(
+    'EV3 what removes channels by their keys tells of each: everywhere, clean',
+    async () => {
+      const { log } = await watching({ prefix: '' });
+      const events = await told(log, async (run) => {
+        await run('add', ['a', 'b'], 'u', 's1');
+        await run('add', ['a', 'b'], 'u', 'gone');
+        await run('destroyChannel', 'a', { everywhere: true });
+        await run('clean');
+      });
+      const destroyed = events.filter(([event]) => event === 'destroy');
+      const places = destroyed.map(([, { name, sid, count }]) => `${name} ${sid} ${count}`);
+      assert.deepStrictEqual(places.slice(0, 2).sort(), ['a gone 1', 'a s1 1']);
+      assert.deepStrictEqual(places.slice(2).sort(), ['b gone 1', 'b s1 1']);
+      const vacated = events.filter(([event]) => event === 'vacated').map(([, { name }]) => name);
+      assert.deepStrictEqual(vacated, ['a', 'b']);
+    },
+  );
 
   ours.redis('EV4 names and prefixes, each watch its own, until it is closed', async () => {
     const { service, watch, log } = await watching(['a', 'last']);
@@ -130,22 +132,25 @@ stores('EV events of channels', (ctx) => {
     await begun(record(service.watch('a')));
   });
 
-  ours.redis('EV5 vacated waits leaveDelay, and is not told if there is a member again', async () => {
-    const { log } = await watching(['a', 'b', 'last'], { leaveDelay: 300 });
-    const events = await told(log, async (run) => {
-      await run('add', ['a', 'b'], 'u', 's1');
-      await run('leave', ['a', 'b'], 'u', 's1');
-      await run('add', 'a', 'u', 's2');
-    });
-    const kinds = (all) => all.map(([event, { name }]) => `${event} ${name}`);
-    assert.deepStrictEqual(kinds(events), [
-      ...['occupied a', 'join a', 'occupied b', 'join b'],
-      ...['leave a', 'leave b', 'join a'],
-    ]);
-    await until(() => log.length > 0, 'b to be vacated');
-    await nothingFor(50);
-    assert.deepStrictEqual(kinds(log), ['vacated b']);
-  });
+  ours.redis(
+    'EV5 vacated waits leaveDelay, and is not told if there is a member again',
+    async () => {
+      const { log } = await watching(['a', 'b', 'last'], { leaveDelay: 300 });
+      const events = await told(log, async (run) => {
+        await run('add', ['a', 'b'], 'u', 's1');
+        await run('leave', ['a', 'b'], 'u', 's1');
+        await run('add', 'a', 'u', 's2');
+      });
+      const kinds = (all) => all.map(([event, { name }]) => `${event} ${name}`);
+      assert.deepStrictEqual(kinds(events), [
+        ...['occupied a', 'join a', 'occupied b', 'join b'],
+        ...['leave a', 'leave b', 'join a'],
+      ]);
+      await until(() => log.length > 0, 'b to be vacated');
+      await nothingFor(50);
+      assert.deepStrictEqual(kinds(log), ['vacated b']);
+    },
+  );
 
   ours.redis('EV6 with hash tags, bytes that are no text, and another database', async () => {
     const { log } = await watching({ prefix: '' }, { hashTag: true });
@@ -160,43 +165,55 @@ stores('EV events of channels', (ctx) => {
     assert.strictEqual(log.length, 2);
   });
 
-  ours.redis('EV7 without the option nothing is published, and nothing can be watched', async () => {
-    const { log } = await watching(['a', 'last']);
-    const silent = await started(ctx.store, {});
-    const monitor = await ctx.redis.monitor();
-    await ok(silent, 'add', 'a', 'u', 's1');
-    assert.throws(() => silent.watch('a'), UNSUPPORTED);
-    assert.strictEqual(silent.stats().events, null);
-    const names = (await monitor.commands()).map(([, name]) => name);
-    assert.deepStrictEqual(names.filter((name) => name === 'EVAL' || name === 'PUBLISH'), []);
-    assert.deepStrictEqual(await told(log, () => {}), []);
-  });
+  ours.redis(
+    'EV7 without the option nothing is published, and nothing can be watched',
+    async () => {
+      const { log } = await watching(['a', 'last']);
+      const silent = await started(ctx.store, {});
+      const monitor = await ctx.redis.monitor();
+      await ok(silent, 'add', 'a', 'u', 's1');
+      assert.throws(() => silent.watch('a'), UNSUPPORTED);
+      assert.strictEqual(silent.stats().events, null);
+      const names = (await monitor.commands()).map(([, name]) => name);
+      assert.deepStrictEqual(
+        names.filter((name) => name === 'EVAL' || name === 'PUBLISH'),
+        [],
+      );
+      assert.deepStrictEqual(await told(log, () => {}), []);
+    },
+  );
 
-  ours.redis('EV8 arguments that are no names, and server ids with a colon, are refused', async () => {
-    const { service } = await watching('a');
-    for (const what of [undefined, null, 5, [], ['a', 5], {}, { prefix: 5 }, () => {}]) {
-      assert.throws(() => service.watch(what), ARGUMENT, String(what));
-    }
-    for (const [method, ...args] of [
-      ['add', 'n', 'u', 'h:1'],
-      ['add', ['n', 'm'], 'u', 'h:1'],
-      ['leave', 'n', 'u', 'h:1'],
-      ['addMany', 'n', [{ uid: 'u', sid: 'h:1' }]],
-    ]) {
-      const { err } = await call(service, method, ...args);
-      assert.strictEqual(err.code, ARGUMENT.code, method);
-    }
-    await ok(service, 'add', 'n:m', 'u', 's1');
-  });
+  ours.redis(
+    'EV8 arguments that are no names, and server ids with a colon, are refused',
+    async () => {
+      const { service } = await watching('a');
+      for (const what of [undefined, null, 5, [], ['a', 5], {}, { prefix: 5 }, () => {}]) {
+        assert.throws(() => service.watch(what), ARGUMENT, String(what));
+      }
+      for (const [method, ...args] of [
+        ['add', 'n', 'u', 'h:1'],
+        ['add', ['n', 'm'], 'u', 'h:1'],
+        ['leave', 'n', 'u', 'h:1'],
+        ['addMany', 'n', [{ uid: 'u', sid: 'h:1' }]],
+      ]) {
+        const { err } = await call(service, method, ...args);
+        assert.strictEqual(err.code, ARGUMENT.code, method);
+      }
+      await ok(service, 'add', 'n:m', 'u', 's1');
+    },
+  );
 
-  ours.redis('EV9 a listener that throws stops no other, and the counters say what came', async () => {
-    const { service, watch, log } = await watching(['a', 'last']);
-    watch.once('join', () => log.push(['once', {}]));
-    await told(log, (run) => run('add', ['a', 'b'], 'u', 's1'));
-    const { received, watched, gaps } = service.stats().events;
-    assert.deepStrictEqual([received, watched, gaps], [3, 2, 0]);
-    assert.strictEqual(await isSubscribed(), true);
-  });
+  ours.redis(
+    'EV9 a listener that throws stops no other, and the counters say what came',
+    async () => {
+      const { service, watch, log } = await watching(['a', 'last']);
+      watch.once('join', () => log.push(['once', {}]));
+      await told(log, (run) => run('add', ['a', 'b'], 'u', 's1'));
+      const { received, watched, gaps } = service.stats().events;
+      assert.deepStrictEqual([received, watched, gaps], [3, 2, 0]);
+      assert.strictEqual(await isSubscribed(), true);
+    },
+  );
 
   ours.redis('EV10 members that end with their sessions leave with that reason', async () => {
     const options = { ...EVENTS, membership: 'session', leaseTtl: 1000, leaveDelay: 50 };
@@ -218,25 +235,42 @@ stores('EV events of channels', (ctx) => {
     assert.deepStrictEqual(await ok(service, 'leaveAll', 'alice', null), []);
   });
 
-  ours.redis('EV11 what a dead frontend or an earlier process has left goes with that reason', async () => {
-    const options = { ...EVENTS, membership: 'session', leaseTtl: 1000 };
-    const { service, log } = await watching({ prefix: 'r' }, options);
-    const left = () => log.filter(([event]) => event === 'leave').map(([, its]) => its);
-    // No one holds the lease of s1; a frontend that claims it finds the member of an earlier process.
-    await ok(service, 'add', 'r1', 'alice', 's1');
-    await startFrontend(ctx.store, 's1', options);
-    await until(() => left().length === 1, 'alice to leave');
-    assert.deepStrictEqual(left()[0], { name: 'r1', sid: 's1', reason: 'replaced', uids: ['alice'] });
-    // Its lease is over, with members in the index: a sweep.
-    const uids = Array.from({ length: 150 }, (_, n) => `u${n}`);
-    await ctx.redis.run(0, 'sadd', 'POMELO:CHANNEL@leases', 's9');
-    await ok(service, 'add', ['r1', 'r2'], uids, 's9');
-    const total = () => left().reduce((sum, its) => sum + its.uids.length, 0);
-    await until(() => total() === 301, 'the members of s9 to leave', 20000);
-    assert.deepStrictEqual([...new Set(left().slice(1).map((its) => its.reason))], ['purge']);
-    const vacated = log.filter(([event]) => event === 'vacated').map(([, its]) => its.name);
-    assert.deepStrictEqual(vacated.sort(), ['r1', 'r1', 'r2']);
-  });
+  ours.redis(
+    'EV11 what a dead frontend or an earlier process has left goes with that reason',
+    async () => {
+      const options = { ...EVENTS, membership: 'session', leaseTtl: 1000 };
+      const { service, log } = await watching({ prefix: 'r' }, options);
+      const left = () => log.filter(([event]) => event === 'leave').map(([, its]) => its);
+      // No one holds the lease of s1; a frontend that claims it finds the member of an earlier process.
+      await ok(service, 'add', 'r1', 'alice', 's1');
+      await startFrontend(ctx.store, 's1', options);
+      await until(() => left().length === 1, 'alice to leave');
+      assert.deepStrictEqual(left()[0], {
+        name: 'r1',
+        sid: 's1',
+        reason: 'replaced',
+        uids: ['alice'],
+      });
+      // Its lease is over, with members in the index: a sweep.
+      const uids = Array.from({ length: 150 }, (_, n) => `u${n}`);
+      await ctx.redis.run(0, 'sadd', 'POMELO:CHANNEL@leases', 's9');
+      await ok(service, 'add', ['r1', 'r2'], uids, 's9');
+      const total = () => left().reduce((sum, its) => sum + its.uids.length, 0);
+      await until(() => total() === 301, 'the members of s9 to leave', 20000);
+      assert.deepStrictEqual(
+        [
+          ...new Set(
+            left()
+              .slice(1)
+              .map((its) => its.reason),
+          ),
+        ],
+        ['purge'],
+      );
+      const vacated = log.filter(([event]) => event === 'vacated').map(([, its]) => its.name);
+      assert.deepStrictEqual(vacated.sort(), ['r1', 'r1', 'r2']);
+    },
+  );
 
   ours.redis('EV12 leaveAll of the app leaves with reason call', async () => {
     const options = { ...EVENTS, membership: 'session' };
@@ -256,27 +290,60 @@ stores('EV events of channels', (ctx) => {
     ]);
   });
 
-  ours.redis('EV13 a server that refuses to publish is named with what is needed', async () => {
-    const rights = ['on', '>pw', 'allkeys', '+@all', '-publish', '-subscribe', 'resetchannels'];
-    await ctx.redis.run(0, 'acl', 'setuser', 'quiet', ...rights);
-    const login = { username: 'quiet', password: 'pw' };
-    const lines = await logged(async () => {
-      const service = await started(ctx.store, { ...EVENTS, ...login });
-      const { err } = await call(service, 'add', 'a', 'u', 's1');
-      assert.strictEqual(err.code, 'ERR_GLOBAL_CHANNEL_STORE');
-      assert.match(err.message, /option events takes .*PUBLISH/);
-      service.watch('a');
-      await until(() => service.stats().connection === 'connected', 'a connection');
-      await nothingFor(300);
-    });
-    const told = lines.filter((line) => line.includes('events are not received'));
-    assert.strictEqual(told.length, 1, String(lines));
+  ours('EV13 a custom manager watches itself, if it can', async () => {
+    const watched = [];
+    class Manager {
+      add(name, uid, sid, cb) {
+        for (const { listener } of watched) listener('join', { name, sid, uids: [uid] });
+        cb(null);
+      }
+      watch(what, listener) {
+        const own = { what, listener };
+        watched.push(own);
+        return () => watched.splice(watched.indexOf(own), 1);
+      }
+    }
+    const service = await started(ctx.store, { channelManager: Manager });
+    const watch = service.watch({ prefix: 'n' });
+    const log = record(watch);
+    await ok(service, 'add', 'n', 'u', 's1');
+    assert.deepStrictEqual(log, [['join', { name: 'n', sid: 's1', uids: ['u'] }]]);
+    assert.deepStrictEqual(watched[0].what, { prefix: 'n' });
+    watch.close();
+    assert.deepStrictEqual(watched, []);
+    delete Manager.prototype.watch;
+    const other = await started(ctx.store, { channelManager: Manager });
+    assert.throws(() => other.watch('n'), { ...UNSUPPORTED, message: /channelManager/ });
+    const err = refusal({ ...optionsOf(ctx.store), channelManager: Manager, events: true });
+    assert.match(
+      err.message,
+      /option events is true; accepted is false with option channelManager/,
+    );
   });
 
-  ours.embedded('EV20 the embedded store refuses the option', () => {
-    const err = refusal({ ...optionsOf(ctx.store), events: true });
-    assert.strictEqual(err.code, 'ERR_GLOBAL_CHANNEL_INVALID_OPTION');
-    assert.match(err.message, /option events is true; accepted is false with store 'embedded'/);
+  ours.redis('EV14 a watch that begins before start, and after one has failed', async () => {
+    const service = create({ ...ctx.store.unusable(), ...EVENTS });
+    const log = record(service.watch('a'));
+    assert.ok((await call(service, 'start')).err);
+    assert.deepStrictEqual(log, []);
+    const later = create({ ...optionsOf(ctx.store), ...EVENTS });
+    const ofLater = record(later.watch('a'));
+    await ok(later, 'start');
+    await begun(ofLater);
+  });
+
+  ours.embedded('EV20 the embedded store and a Redis Cluster refuse the option', () => {
+    for (const [options, why] of [
+      [optionsOf(ctx.store), "store 'embedded'"],
+      [{ cluster: ['127.0.0.1:1'] }, 'option cluster'],
+    ]) {
+      const err = refusal({ ...options, events: true });
+      assert.strictEqual(err.code, 'ERR_GLOBAL_CHANNEL_INVALID_OPTION');
+      assert.ok(
+        err.message.startsWith(`option events is true; accepted is false with ${why}`),
+        err,
+      );
+    }
   });
 
   /** Whether a connection to the server is subscribed to changes. */

@@ -34,7 +34,9 @@ function step(service, names, sids) {
 /** Runs such a process; resolves when it has ended. */
 async function writer(options, count, names, sids) {
   const args = [options, count, names, sids].map((arg) => JSON.stringify(arg));
-  const child = spawn(process.execPath, [__filename, ...args], { stdio: ['pipe', 'ignore', 'pipe'] });
+  const child = spawn(process.execPath, [__filename, ...args], {
+    stdio: ['pipe', 'ignore', 'pipe'],
+  });
   let words = '';
   child.stderr.on('data', (chunk) => (words += chunk));
   const [code] = await once(child, 'exit');

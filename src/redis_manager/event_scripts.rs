@@ -7,7 +7,7 @@
 
 use redis::Cmd;
 
-use super::{codec::command, fallbacks::Missing, lease_scripts::with_holder};
+use super::{fallbacks::Missing, lease_scripts::with_holder};
 use crate::{
     command::{Command, Op, WriteOp},
     events::Publishing,
@@ -284,10 +284,11 @@ fn eval<'a>(
     keys: &[&Key],
     rest: impl Iterator<Item = &'a [u8]>,
 ) -> Cmd {
-    let count = keys.len().to_string();
-    let mut items: Vec<&[u8]> = vec![script.as_bytes(), count.as_bytes()];
-    items.extend(keys.iter().map(|key| key.as_slice()));
-    items.extend([&*publishing.channel, &*publishing.sids, sid, reason]);
-    items.extend(rest.map(|item| item));
-    command("EVAL", &items)
+    let shared = [&*publishing.channel, &*publishing.sids, sid, reason];
+    let mut cmd = redis::cmd("EVAL");
+    cmd.arg(script).arg(keys.len()).arg(keys).arg(&shared);
+    for item in rest {
+        cmd.arg(item);
+    }
+    cmd
 }

@@ -74,7 +74,9 @@ pub(super) fn on_push(state: &Mutex<State>, push: &PushInfo) {
     if push.kind == PushKind::Message {
         if let [_, Value::BulkString(message)] = push.data.as_slice() {
             let hear = lock(state).hear.clone();
-            hear.into_iter().for_each(|hear| hear(message));
+            if let Some(hear) = hear {
+                hear(message);
+            }
         }
         return;
     }
