@@ -49,9 +49,9 @@ stores('EF following channels', (ctx) => {
   ours.redis('EF2 a change that is sent again after a lost connection is one event', async () => {
     const follower = await following();
     const own = await started(ctx.store, EVENTS);
-    let isWriting = true;
-    const writing = change(own, 600, NAMES, SIDS).finally(() => (isWriting = false));
-    while (isWriting) {
+    const state = { isWriting: true };
+    const writing = change(own, 600, NAMES, SIDS).finally(() => (state.isWriting = false));
+    while (state.isWriting) {
       // All but the subscription: the connections of the calls.
       const all = await ctx.redis.clients();
       const calls = all.filter(({ sub }) => sub === '0');

@@ -143,8 +143,13 @@ stores('EV events of channels', (ctx) => {
       });
       const kinds = (all) => all.map(([event, { name }]) => `${event} ${name}`);
       assert.deepStrictEqual(kinds(events), [
-        ...['occupied a', 'join a', 'occupied b', 'join b'],
-        ...['leave a', 'leave b', 'join a'],
+        'occupied a',
+        'join a',
+        'occupied b',
+        'join b',
+        'leave a',
+        'leave b',
+        'join a',
       ]);
       await until(() => log.length > 0, 'b to be vacated');
       await nothingFor(50);
@@ -285,8 +290,12 @@ stores('EV events of channels', (ctx) => {
     await until(() => log.length === 6, 'six events');
     const told = log.map(([event, its]) => `${event} ${its.name} ${its.reason} ${its.uids || ''}`);
     assert.deepStrictEqual(told, [
-      ...['leave a call u', 'leave b call u'],
-      ...['leave a call v', 'vacated a call ', 'leave b call v', 'vacated b call '],
+      'leave a call u',
+      'leave b call u',
+      'leave a call v',
+      'vacated a call ',
+      'leave b call v',
+      'vacated b call ',
     ]);
   });
 
