@@ -347,6 +347,14 @@ export interface ChannelManager {
   start?(cb: (err?: any) => void): void | PromiseLike<unknown>;
   /** Called by `stop`, after the calls under way were answered or 1 s has passed. */
   stop?(force: boolean | undefined, cb: (err?: any) => void): void | PromiseLike<unknown>;
+  /**
+   * Watches channels, for {@link GlobalChannel.watch}: calls `listener` at each event until the function that it returns is
+   * called. Without it `watch` throws `ERR_GLOBAL_CHANNEL_UNSUPPORTED`.
+   */
+  watch?(
+    what: string | readonly string[] | { prefix: string },
+    listener: <E extends keyof ChannelEvents>(event: E, told: ChannelEvents[E]) => void,
+  ): () => void;
   /** Removes all channels. Called by `clean`, and by `start` with `cleanOnStartUp`. */
   clean?(cb: (err?: any) => void): void | PromiseLike<unknown>;
   /** Adds a member. `uid` is what the caller gave, an array too. */
@@ -722,9 +730,21 @@ export interface GlobalChannelOptions {
   leaseTtl?: number | string | null;
   /**
    * With `membership: 'session'`: how many milliseconds a user stays a member after the last session on the frontend has
-   * ended, for reconnects; 0 to 3600000. That of the frontend counts. @default 2000
+   * ended, for reconnects; 0 to 3600000. That of the frontend counts. With `events`: how long a channel must have been without
+   * members to be `vacated`; that of the watching process counts. @default 2000
    */
   leaveDelay?: number | string | null;
+  /**
+   * `true`: each change of the members of a channel by this process is published in the step that makes it, and channels can be
+   * watched with {@link GlobalChannel.watch}. All processes whose changes are to be seen need it. A change costs the server
+   * more then. One Redis, or Sentinel; with the other stores, and with `channelManager`, it is an error. See docs/EVENTS.md.
+   * @default false
+   * @example
+   * ```ts
+   * app.use(globalChannel, { globalChannel: { url: 'redis://127.0.0.1:6379/3', events: true } });
+   * ```
+   */
+  events?: BooleanOption | null;
   /**
    * `'session'`: members end with the sessions of their users, `sessions` is on, and an index of each user's channels is kept
    * on each frontend, for {@link GlobalChannel.leaveAll} and `getChannelsByUid`. The same on all servers of the app. Not with `channelManager`. See
@@ -974,6 +994,26 @@ export interface GlobalChannelStats {
   sessions: SessionStats | null;
   /** Memberships that end with the sessions; null without option `membership: 'session'`. */
   membership: MembershipStats | null;
+  /** Events of channels; null without option `events`. */
+  events: EventStats | null;
+}
+
+/**
+ * What this process has received of the changes of channels. Counts are since the instance was started.
+ *
+ * @example
+ * ```ts
+ * const { events } = channel.stats();
+ * if (events && events.gaps > 10) console.warn('the subscription is lost again and again');
+ * ```
+ */
+export interface EventStats {
+  /** Changes that were received while something was watched: of one channel on one frontend each. */
+  received: number;
+  /** Those of them that were of channels that are watched. */
+  watched: number;
+  /** Times that changes may have been missed, after the first gap of a subscription. */
+  gaps: number;
 }
 
 /**
@@ -1350,6 +1390,82 @@ export interface GlobalChannelEvents {
    * list of those online, and with `membership: 'session'` how many members.
    */
   purged: { sid: string; users: number; members: number };
+}
+
+/** Why members have joined or left a channel, or it was destroyed. */
+export type ChangeReason =
+  /** A method of the app was called. A member who is put back for option `membership: 'session'` joins with it too. */
+  | 'call'
+  /** The last session of the user has ended, or the frontend was stopped. */
+  | 'close'
+  /** The frontend is dead. */
+  | 'purge'
+  /** An earlier process of the frontend had left them. */
+  | 'replaced'
+  /** The channel was destroyed, or all were cleaned. */
+  | 'destroy';
+
+/** The events of a {@link ChannelWatch}, over all processes that have option `events`. */
+export interface ChannelEvents {
+  /** Users have become members on that frontend: in one step, and only those who were none. */
+  join: { name: string; sid: string; reason: ChangeReason; uids: string[] };
+  /** Members on that frontend are none any more, and only those who were. */
+  leave: { name: string; sid: string; reason: ChangeReason; uids: string[] };
+  /** The channel was removed on that frontend, with its `count` members. There is no `leave` for them. */
+  destroy: { name: string; sid: string; reason: ChangeReason; count: number };
+  /** The channel had no member on any frontend, and has one on `sid` now. Comes before that `join`. */
+  occupied: { name: string; sid: string; reason: ChangeReason };
+  /** The channel has lost its last member, on `sid`, and has had none on any frontend for `leaveDelay` since. */
+  vacated: { name: string; sid: string; reason: ChangeReason };
+  /**
+   * Events may have been missed: read again what is needed of the channels. The first event of each watch is a gap with
+   * reason `start`; `reconnect` comes when the subscription is there again after a lost connection, `overrun` when this
+   * process was too slow, `unreadable` when a message was none of this version.
+   */
+  gap: { reason: 'start' | 'reconnect' | 'overrun' | 'unreadable' };
+}
+
+/** Some channels that are watched; see {@link GlobalChannel.watch}. */
+export interface ChannelWatch {
+  /**
+   * Calls `listener` at each event. What it throws becomes an `uncaughtException`.
+   *
+   * @example
+   * ```ts
+   * channel.watch('lobby').on('join', ({ uids, sid }) => console.log(`${uids} joined on ${sid}`));
+   * ```
+   */
+  on<E extends keyof ChannelEvents>(event: E, listener: (told: ChannelEvents[E]) => void): this;
+  /**
+   * Calls `listener` at the next event only.
+   *
+   * @example
+   * ```ts
+   * channel.watch('lobby').once('vacated', () => console.log('the lobby is empty'));
+   * ```
+   */
+  once<E extends keyof ChannelEvents>(event: E, listener: (told: ChannelEvents[E]) => void): this;
+  /**
+   * Ends what `on` or `once` has begun.
+   *
+   * @example
+   * ```ts
+   * const watch = channel.watch('lobby');
+   * const count = ({ uids }: { uids: string[] }) => console.log(uids.length);
+   * watch.on('join', count).off('join', count);
+   * ```
+   */
+  off<E extends keyof ChannelEvents>(event: E, listener: (told: ChannelEvents[E]) => void): this;
+  /**
+   * Ends the watch.
+   *
+   * @example
+   * ```ts
+   * const watch = channel.watch({ prefix: 'room-' });
+   * watch.close();
+   * ```
+   */
+  close(): void;
 }
 
 /**
@@ -1854,6 +1970,21 @@ export class GlobalChannel {
    * ```
    */
   stats(): GlobalChannelStats;
+
+  /**
+   * Watches channels: one, several, or all whose names begin with `prefix`. Needs option `events`, or a `channelManager` with a
+   * method `watch`; without it the error that is thrown is `ERR_GLOBAL_CHANNEL_UNSUPPORTED`. May be called before `start`. Close
+   * what is not needed any more. See docs/EVENTS.md.
+   *
+   * @example
+   * ```ts
+   * const watch = channel.watch({ prefix: 'room-' });
+   * watch.on('gap', ({ reason }) => console.log(`read what is needed: ${reason}`));
+   * watch.on('join', ({ name, uids, sid, reason }) => console.log(`${uids} joined ${name} on ${sid}: ${reason}`));
+   * watch.on('vacated', ({ name }) => console.log(`${name} is empty`));
+   * ```
+   */
+  watch(what: string | readonly string[] | { prefix: string }): ChannelWatch;
 
   /**
    * Calls `listener` each time that an event of option `sessions` happens in this process; see {@link GlobalChannelEvents}.

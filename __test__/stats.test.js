@@ -104,6 +104,7 @@ stores('stats', (ctx) => {
       },
       sessions: null,
       membership: null,
+      events: null,
     });
     assert.notStrictEqual(service.stats(), service.stats());
   });

@@ -21,6 +21,8 @@ import type {
   Id,
   MembersCallback,
   MembershipStats,
+  ChannelEvents,
+  EventStats,
   PushCallback,
   Uid,
 } from '../index';
@@ -318,6 +320,17 @@ channel
 // @ts-expect-error: there is no such event
 channel.on('error', () => {});
 same<GlobalChannelStats['membership'], MembershipStats | null>(true);
+const watch = channel.watch(['a', 'b']);
+watch
+  .on('join', ({ name, sid, uids }) => same<typeof uids, (typeof name | typeof sid)[]>(true))
+  .once('destroy', ({ count }) => same<typeof count, number>(true))
+  .on('gap', ({ reason }) => same<typeof reason, ChannelEvents['gap']['reason']>(true));
+channel.watch({ prefix: 'room-' }).close();
+// @ts-expect-error: there is no such event
+watch.on('purged', () => {});
+// @ts-expect-error: names, or a prefix
+channel.watch({ name: 'a' });
+same<GlobalChannelStats['events'], EventStats | null>(true);
 channel.isOnline(7, (_err, is) => same<typeof is, boolean>(true));
 channel.isOnline(['u'], (_err, are) => same<typeof are, { [uid: string]: boolean }>(true));
 channel.getOnlineCount(null, (_err, count) => same<typeof count, number>(true));

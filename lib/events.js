@@ -38,10 +38,14 @@ function emitterOf(channel) {
 /** Tells the listeners of `event` of an instance. */
 function emit(channel, event, told) {
   const emitter = emitters.get(channel);
-  // Each is called by itself, so that one that throws stops none of the others.
-  for (const listener of emitter ? emitter.rawListeners(event) : []) {
+  if (emitter) tell(emitter, event, told);
+}
+
+/** Tells the listeners of an emitter. Each is called by itself, so that one that throws stops none of the others. */
+function tell(emitter, event, told) {
+  for (const listener of emitter.rawListeners(event)) {
     callBack(listener, told);
   }
 }
 
-module.exports = { defineEvents, emit };
+module.exports = { defineEvents, emit, tell };

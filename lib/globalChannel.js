@@ -18,6 +18,7 @@ const defineMembers = require('./members');
 const { GlobalChannel, install } = require('./native');
 const { lifecycle, methods } = require('./tables');
 const readUids = require('./uids');
+const { defineWatch } = require('./watch');
 
 /**
  * Returns the folder to which relative paths are resolved: that of app.js, so that it is the same for all processes of
@@ -65,6 +66,8 @@ defineLeases(GlobalChannel);
 defineMembers(GlobalChannel);
 
 defineEvents(GlobalChannel);
+
+defineWatch(GlobalChannel);
 
 const promises = new WeakMap();
 

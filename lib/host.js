@@ -19,6 +19,7 @@ const protectSessionMap = require('./sessionMap');
 const createSessions = require('./sessions/sessions');
 const createSids = require('./sids');
 const { failures } = require('./tables');
+const { createWatches } = require('./watch');
 
 const resolved = Promise.resolve();
 
@@ -58,8 +59,11 @@ module.exports = function attach(channel, app, opts = {}, tools) {
     }
   };
   const sessions = createSessions(channel, app, log, tools, settle);
+  const watches = createWatches(manager, tools);
   const host = {
     log,
+    watch: watches.watch,
+    tellChanges: watches.tellChanges,
     ask: createAsk(opts, tools),
     copy,
     empty: () => [],
@@ -116,6 +120,7 @@ module.exports = function attach(channel, app, opts = {}, tools) {
     close: () => {
       close();
       sessions.close();
+      watches.close();
       forgetAll();
       sids.close();
     },

@@ -10,9 +10,9 @@
 //   'addBack'   {uid, names}   (null, count): adds him to these channels again
 //   'uids'      cursor         (null, {uids, cursor}): a page of the users that the index has; '' is the first cursor, and
 //                              that after the last page
-//   'purge'     {epoch, keep}  (null, {state, count}): removes all members that the index has, in steps. The lease must be
+//   'purge'     {epoch, keep, reason}  (null, {state, count}): removes all members that the index has, in steps. The lease must be
 //                              held by `epoch`, or by no one if that is ''; with state 'lost' it is not, or not any more.
-//                              What is removed is kept for `keep` milliseconds
+//                              What is removed is kept for `keep` milliseconds; `reason` is that of the events
 //   'goneUids'  cursor         as 'uids', of what is kept
 //   'gone'      uid            (null, [name]): his channels in what is kept
 //   'forget'    –              (null, count): what is kept is removed
@@ -43,7 +43,7 @@ module.exports = function defineMembers(GlobalChannel) {
 };
 
 function leaveAll(channel, sid, uid, cb) {
-  ask(channel, '_leaveAllOn', sid, [uid], cb);
+  ask(channel, '_leaveAllOn', sid, [uid, 'close'], cb);
 }
 
 function channels(channel, sid, uid, cb) {
@@ -95,12 +95,12 @@ function forget(channel, sid, _arg, cb) {
   ask(channel, '_forgetGone', sid, [], cb);
 }
 
-function purge(channel, sid, { epoch, keep }, cb) {
+function purge(channel, sid, { epoch, keep, reason }, cb) {
   let count = 0;
   step();
 
   function step() {
-    ask(channel, '_purge', sid, [epoch, String(keep), String(PURGED)], (err, found) => {
+    ask(channel, '_purge', sid, [epoch, String(keep), String(PURGED), reason], (err, found) => {
       if (err) {
         cb(err);
         return;

@@ -13,6 +13,7 @@
 //! - [`command`], [`keys`], [`hash_slot`], [`size_limits`], [`list`], [`error`], [`options`], [`stats`], [`steps`]: the vocabulary they
 //!   share.
 //! - [`known_sids`], [`everywhere`], [`removal`]: which frontends there are, and what is done on all of them.
+//! - [`events`]: changes of channels, told to those who watch them.
 //! - [`packed`], [`queue`], [`runtime`], [`sequencer`]: crossing threads, and coming back in call
 //!   order.
 //! - `fan_out`: one frame to many sockets.
@@ -31,6 +32,7 @@ pub mod command;
 pub mod driver;
 pub mod embedded;
 pub mod error;
+pub mod events;
 pub mod everywhere;
 pub mod failpoints;
 #[cfg(unix)]

@@ -116,6 +116,8 @@ pub struct OfUser<'a> {
     pub uid: &'a [u8],
     /// What the keys of all channels begin with.
     pub stem: &'a [u8],
+    /// Why he leaves, for the events; empty if the app has called for it.
+    pub reason: &'a [u8],
 }
 
 impl<'a> OfUser<'a> {
@@ -125,6 +127,7 @@ impl<'a> OfUser<'a> {
         Self {
             uid: at(arguments, 0),
             stem: at(arguments, 1),
+            reason: at(arguments, 2),
         }
     }
 }
@@ -140,6 +143,8 @@ pub struct Purge<'a> {
     pub most: usize,
     /// What the keys of all channels begin with.
     pub stem: &'a [u8],
+    /// Why the members go, for the events.
+    pub reason: &'a [u8],
 }
 
 impl<'a> Purge<'a> {
@@ -153,6 +158,7 @@ impl<'a> Purge<'a> {
                 .unwrap_or(STEP)
                 .clamp(1, STEP),
             stem: at(arguments, 3),
+            reason: at(arguments, 4),
         }
     }
 }

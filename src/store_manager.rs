@@ -5,10 +5,11 @@ use std::sync::Arc;
 use crate::{
     app::AppHandle,
     embedded::EmbeddedManager,
+    events::listener::Subscriber,
     keys::Key,
     options::Store,
     redis_cluster::ClusterManager,
-    redis_manager::{CacheOptions, RedisManager},
+    redis_manager::{CacheOptions, RedisManager, RedisOptions},
     stats::Stats,
 };
 
@@ -35,8 +36,7 @@ impl StoreManager {
     ) -> Self {
         match store {
             Store::Redis(options) => {
-                let mut options = options.clone().under(stem);
-                options.bind(app);
+                let options = of_redis(options, stem, app);
                 Self::Redis(RedisManager::new(options, cache, stats))
             }
             Store::Cluster(options) => {
@@ -51,4 +51,21 @@ impl StoreManager {
             }
         }
     }
+}
+
+/// Makes what subscribes to the changes of channels under keys that begin with `stem`; `None` if the store has no such
+/// thing.
+#[must_use]
+pub fn subscriber(store: &Store, stem: Key, app: &AppHandle) -> Option<Arc<impl Subscriber>> {
+    let Store::Redis(options) = store else {
+        return None;
+    };
+    let options = of_redis(options, stem, app);
+    Some(RedisManager::new(options, None, Arc::default()))
+}
+
+fn of_redis(options: &RedisOptions, stem: Key, app: &AppHandle) -> RedisOptions {
+    let mut options = options.clone().under(stem);
+    options.bind(app);
+    options
 }

@@ -31,7 +31,20 @@ const LEASES = ['+get', '+pttl', '+psetex'];
 /** What option `membership: 'session'` needs beside all of them. */
 const MEMBERS = ['+zadd', '+zrem', '+zcard', '+zrange', '+zrangebylex', '+pexpire'];
 
-/** What the suite's user gets beside its keys. */
-const LEAST = ['resetchannels', '-@all', ...PLAIN, ...CACHE, ...LEASES, ...MEMBERS];
+/** What option `events` needs beside `eval`, and the channels of publish and subscribe. */
+const EVENTS = ['+exists', '+publish', '+subscribe'];
+const CHANNELS = '&POMELO:CHANNEL@events:*';
 
-module.exports = { PLAIN, CACHE, LEASES, MEMBERS, LEAST };
+/** What the suite's user gets beside its keys. */
+const LEAST = [
+  'resetchannels',
+  CHANNELS,
+  '-@all',
+  ...PLAIN,
+  ...CACHE,
+  ...LEASES,
+  ...MEMBERS,
+  ...EVENTS,
+];
+
+module.exports = { PLAIN, CACHE, LEASES, MEMBERS, EVENTS, CHANNELS, LEAST };

@@ -49,7 +49,7 @@ module.exports = function createMembers(sid, store, log, { has, isHeld, leaveDel
 
   /** Removes what an earlier epoch has left. There are no clients yet. */
   async function begin(epoch) {
-    const { count } = await store.purge(sid, { epoch, keep: 0 });
+    const { count } = await store.purge(sid, { epoch, keep: 0, reason: 'replaced' });
     leaves.purge += count;
     await store.forget(sid);
     return count;
@@ -242,7 +242,7 @@ module.exports = function createMembers(sid, store, log, { has, isHeld, leaveDel
   /** Removes all members, because the frontend is being stopped. */
   async function purge(epoch) {
     await settled();
-    const { count } = await store.purge(sid, { epoch, keep: 0 });
+    const { count } = await store.purge(sid, { epoch, keep: 0, reason: 'close' });
     leaves.stop += count;
   }
 

@@ -33,9 +33,9 @@ module.exports = function createStore(channel) {
     uids: (sid, cursor) => members('uids', sid, cursor),
     /**
      * Removes all members on a frontend as long as `epoch` has its lease, or, if it is '', as long as nobody has:
-     * `{state, count}`. For `keep` milliseconds `gone` tells what it was.
+     * `{state, count}`. For `keep` milliseconds `gone` tells what it was. `reason` is for the events.
      */
-    purge: (sid, { epoch, keep }) => members('purge', sid, { epoch, keep }),
+    purge: (sid, { epoch, keep, reason }) => members('purge', sid, { epoch, keep, reason }),
     gone: (sid, uid) => members('gone', sid, uid),
     goneUids: (sid, cursor) => members('goneUids', sid, cursor),
     forget: (sid) => members('forget', sid, null),

@@ -64,7 +64,11 @@ module.exports = function createSweeper(store, isOwn, log, { leaseTtl }, seen, e
   async function sweepOne(sid) {
     // First, as long as the set of all leases has this one: if this process dies meanwhile, another one goes on. Also
     // without option `membership`, since the other process may have had it.
-    const { state, count: members } = await store.purge(sid, { epoch: '', keep: KEPT * leaseTtl });
+    const { state, count: members } = await store.purge(sid, {
+      epoch: '',
+      keep: KEPT * leaseTtl,
+      reason: 'purge',
+    });
     purged += members;
     const { swept, removed } =
       state === 'lost' ? { swept: false, removed: 0 } : await store.sweep(sid);

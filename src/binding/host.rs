@@ -74,6 +74,8 @@ pub struct Host {
     ask_online: Ref,
     /// `(token, option, argument)`: calls a function among the options and answers the question `token`.
     ask: Ref,
+    /// `(text)`: tells of changes of channels that are watched, and of gaps (`lib/watch.js`).
+    tell_changes: Ref,
     /// `(level, line, part)`: writes a log line, tagged with `part`.
     log: Ref,
     /// The last result of `server_ids`.
@@ -151,6 +153,7 @@ impl Host {
             end_sessions: function("endSessions")?,
             ask_online: function("askOnline")?,
             ask: function("ask")?,
+            tell_changes: function("tellChanges")?,
             log: function("log")?,
             last: RefCell::default(),
             _channel: Held::new(env, channel)?,
@@ -407,6 +410,12 @@ impl Host {
             .with(env, option)?
             .with(env, argument)?;
         self.ask.call(env, args).map(drop)
+    }
+
+    /// Tells of changes of channels that are watched; `text` is JSON.
+    pub fn tell_changes(&self, env: &Env, text: &str) -> napi::Result<()> {
+        let args = Args::new().with(env, text)?;
+        self.tell_changes.call(env, args).map(drop)
     }
 
     /// Writes a line to the log, tagged with `part` if it is about the store.

@@ -48,6 +48,8 @@ pub enum Event {
     Log(String),
     /// A line for the log that is about no fault of the connection.
     Note(Level, String),
+    /// Changes of channels wait in the feed ([`crate::events`]).
+    Changed,
     /// A function of the app is to be called.
     Ask(Box<Question>),
     /// The driver panicked; no further event follows.

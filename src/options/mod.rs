@@ -3,6 +3,7 @@
 
 mod addresses;
 mod answers;
+mod events;
 mod fan_out;
 mod kinds;
 mod read;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 pub(crate) use self::answers::{Credentials, announced, credentials, user};
 pub use self::{
+    events::Events,
     fan_out::FanOut,
     kinds::Kind,
     read::{Raw, Source},
@@ -61,6 +63,8 @@ pub struct Options {
     pub fan_out: Option<FanOut>,
     /// The registry of who is online; `None` = there is none.
     pub sessions: Option<Sessions>,
+    /// The events of channels; `None` = changes are not published.
+    pub events: Option<Events>,
     /// The maximum size of the member cache in bytes; `None` = no cache.
     pub cache: Option<usize>,
     /// The driver's timeouts and bounds.
@@ -119,7 +123,7 @@ impl Options {
             let accepted = "a manager object, a factory function or a class";
             return Err(invalid(CHANNEL_MANAGER.name, &show(&manager), accepted));
         }
-        let store = Store::parse(&read)?;
+        let mut store = Store::parse(&read)?;
         read.check_aliases()?;
         // Its fields are read as other names of ours.
         read.switch(&SOCKET)?;
@@ -127,6 +131,7 @@ impl Options {
         let default = Limits::default();
         let prefix = prefix(&read, &store, hash_tag)?;
         Ok(Self {
+            events: events::events(&read, &mut store)?,
             sessions: sessions::sessions(&read, &store, &prefix)?,
             prefix,
             hash_tag,

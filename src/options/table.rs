@@ -159,6 +159,7 @@ options! {
     LEASE_TTL         "leaseTtl"                 Integer(1_000..=LEASES, 60_000)                     Any      Shown;
     LEAVE_DELAY       "leaveDelay"               Integer(0..=LEAVES, 2_000)                          Any      Shown;
     MEMBERSHIP        "membership"               Word<Membership>(Membership::Persistent, MEMBERSHIPS) Any     Shown;
+    EVENTS            "events"                 Flag(false)                                         Any      Shown;
     // Options of node_redis, to which 0.0.7 passed them on.
     OFFLINE_QUEUE     "enable_offline_queue"     Flag(true)                                          Any      Shown;
     MAX_ATTEMPTS      "max_attempts"             NodeRedis(0)                                        Any      Shown;

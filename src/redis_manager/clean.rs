@@ -4,9 +4,11 @@
 use std::sync::{Arc, Mutex};
 
 use futures_util::StreamExt as _;
-use redis::{Pipeline, Value, aio::MultiplexedConnection};
+use redis::{Cmd, Pipeline, Value, aio::MultiplexedConnection};
 
 use super::{
+    codec::command,
+    event_scripts,
     fallbacks::Commands,
     scan::{ScanError, found, refused, send, sets_among},
     state::{State, lock},
@@ -14,6 +16,7 @@ use super::{
 use crate::{
     command::Reply,
     error::{Error, Result},
+    events::Publishing,
     keys::Key,
     manager::Lost,
     removal::Removal,
@@ -22,7 +25,7 @@ use crate::{
 
 /// Cleans, up to the end or to the first error of the server.
 pub(super) async fn clean(
-    (connection, commands): (MultiplexedConnection, Commands),
+    (connection, commands, publishing): (MultiplexedConnection, Commands, Option<Arc<Publishing>>),
     state: Arc<Mutex<State>>,
     removal: Removal,
     steps: Steps,
@@ -33,7 +36,8 @@ pub(super) async fn clean(
             steps.next();
             let keys = removal.among(keys?);
             let sets = sets_among(connection.clone(), commands.clone(), keys).await?;
-            steps.count(unlink(connection.clone(), &commands, &state, sets).await?);
+            let unlink = removal_of(&commands, publishing.as_deref(), sets);
+            steps.count(run(connection.clone(), &state, unlink).await?);
             steps.next();
         }
         is_primary(connection, &state).await
@@ -45,18 +49,28 @@ pub(super) async fn clean(
     }
 }
 
-/// Removes keys; returns how many were there.
-async fn unlink(
-    connection: MultiplexedConnection,
-    commands: &Commands,
-    state: &Mutex<State>,
-    sets: Vec<Key>,
-) -> std::result::Result<u64, ScanError> {
+/// Makes the removal of keys; nothing if there are none.
+fn removal_of(commands: &Commands, publishing: Option<&Publishing>, sets: Vec<Key>) -> Option<Cmd> {
     if sets.is_empty() {
-        return Ok(0);
+        return None;
     }
+    Some(match publishing {
+        Some(publishing) => event_scripts::destroy(publishing, &commands.missing(), &sets),
+        None => command(commands.instead_of("UNLINK"), sets),
+    })
+}
+
+/// Removes keys; returns how many were there.
+async fn run(
+    connection: MultiplexedConnection,
+    state: &Mutex<State>,
+    removal: Option<Cmd>,
+) -> std::result::Result<u64, ScanError> {
+    let Some(removal) = removal else {
+        return Ok(0);
+    };
     let mut unlink = Pipeline::new();
-    unlink.cmd(commands.instead_of("UNLINK")).arg(sets);
+    unlink.add_command(removal);
     let mut values = send(connection, &unlink).await?;
     lock(state).observe(&values, None);
     match values.pop() {

@@ -5,10 +5,14 @@ use std::sync::Arc;
 
 use redis::{Cmd, Value as Answer};
 
-use super::{fallbacks::Missing, lease_scripts, membership_scripts, server_errors::store_error};
+use super::{
+    event_scripts, fallbacks::Missing, lease_scripts, membership_scripts,
+    server_errors::store_error,
+};
 use crate::{
     command::{Command, Items, Op, ReadOp, Reply, Value, ValueKind, WriteOp},
     error::{Error, Result},
+    events::Publishing,
     keys::Key,
     list::List,
 };
@@ -35,8 +39,16 @@ pub(crate) fn read(op: ReadOp, key: &[u8]) -> Cmd {
 }
 
 /// Encodes a command for a server that has all keys: a write of keys only as one Redis command, any other as one for
-/// each key ([`Op::commands`]). What the server lacks is replaced.
-pub(crate) fn encode(call: &Command, missing: &Missing, mut each: impl FnMut(Cmd)) {
+/// each key ([`Op::commands`]). What the server lacks is replaced. With `publishing` what it changes is published.
+pub(super) fn encode(
+    call: &Command,
+    missing: &Missing,
+    publishing: Option<&Publishing>,
+    mut each: impl FnMut(Cmd),
+) {
+    if publishing.is_some_and(|to| event_scripts::encode(call, missing, to, &mut each)) {
+        return;
+    }
     match (call.op(), call.op().items()) {
         (Op::Write(op), Items::Keys) => {
             each(command(missing.instead_of(op.redis_name()), call.items()));

@@ -90,7 +90,7 @@ fn notes_of(notes: &[String]) -> Option<String> {
 }
 
 impl RedisManager {
-    fn redact(&self, words: Arc<str>) -> Arc<str> {
+    pub(super) fn redact(&self, words: Arc<str>) -> Arc<str> {
         let secrets = self.options.secrets();
         redact(words, secrets.iter().map(String::as_str))
     }
@@ -324,7 +324,7 @@ impl RedisManager {
     }
 
     /// Starts redis-rs on a stream. In RESP3 it logs in with its HELLO.
-    async fn attach(
+    pub(super) async fn attach(
         &self,
         socket: Socket,
         protocol: ProtocolVersion,
@@ -362,6 +362,7 @@ impl RedisManager {
             state,
             probe: self.options.probe.clone(),
             commands: Commands::default(),
+            publishing: self.options.publishing.clone(),
             activity,
             in_cluster: false,
             origin: RandomState::new().hash_one(()),

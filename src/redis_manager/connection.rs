@@ -33,6 +33,7 @@ use crate::{
     cache::{Answer, Sent, Settled, Wire},
     command::{Command, ReadOp},
     error::{Error, Result},
+    events::Publishing,
     failpoints::fail_point,
     keys::Key,
     manager::{Connection, Lost},
@@ -53,6 +54,8 @@ pub struct RedisConnection {
     pub(super) probe: Key,
     /// Which commands the server lacks.
     pub(super) commands: Commands,
+    /// Where changes of channels are published, if they are.
+    pub(super) publishing: Option<Arc<Publishing>>,
     /// Notified when bytes arrive.
     pub(super) activity: Arc<Notify>,
     /// Whether it is a node of a Redis Cluster, which had all keys: see [`slot_coverage`].
@@ -143,7 +146,7 @@ impl Connection for RedisConnection {
         let asked = self.in_cluster.then(|| removal.stem().to_vec());
         let commands = self.commands.clone();
         let clean = clean(
-            (connection.clone(), commands),
+            (connection.clone(), commands, self.publishing.clone()),
             state,
             removal.clone(),
             steps.clone(),
@@ -167,7 +170,9 @@ impl Connection for RedisConnection {
         let reads = sent.wire.iter().any(Wire::is_read);
         let question = reads.then(|| state.role.ask(Instant::now())).flatten();
         drop(state);
-        let (mut pipeline, groups) = encode(&sent.wire, batch, &self.commands.missing());
+        let publishing = self.publishing.as_deref();
+        let missing = self.commands.missing();
+        let (mut pipeline, groups) = encode(&sent.wire, batch, &missing, publishing);
         if let Some(question) = question {
             pipeline.add_command(question.command());
         }
@@ -240,18 +245,24 @@ async fn run(
         };
         let Some(again) = again else { break };
         // Only reads of members.
-        (pipeline, groups) = encode(&again.wire, &[], &Missing::default());
+        (pipeline, groups) = encode(&again.wire, &[], &Missing::default(), None);
         sent = again;
     }
     let gone = |_| Lost("the connection is gone".into());
     replies.await.map_err(gone)
 }
 
-fn encode(wire: &[Wire], batch: &[&Command], missing: &Missing) -> (Pipeline, Groups<'static>) {
+fn encode(
+    wire: &[Wire],
+    batch: &[&Command],
+    missing: &Missing,
+    publishing: Option<&Publishing>,
+) -> (Pipeline, Groups<'static>) {
     let mut pipeline = Pipeline::with_capacity(2 * wire.len());
     let mut groups = Groups::default();
     for wire in wire {
-        if let Wire::Command { index, .. } = wire
+        // The script of a group publishes nothing.
+        if let (Wire::Command { index, .. }, None) = (wire, publishing)
             && groups.take(batch[*index], &mut pipeline)
         {
             continue;
@@ -271,9 +282,11 @@ fn encode(wire: &[Wire], batch: &[&Command], missing: &Missing) -> (Pipeline, Gr
             Wire::Forget(keys) => {
                 pipeline.add_command(forget(keys));
             }
-            Wire::Command { index, .. } => codec::encode(batch[*index], missing, |command| {
-                pipeline.add_command(command);
-            }),
+            Wire::Command { index, .. } => {
+                codec::encode(batch[*index], missing, publishing, |command| {
+                    pipeline.add_command(command);
+                });
+            }
         }
     }
     let groups = groups.finish(&mut pipeline);

@@ -13,6 +13,7 @@ use redis::{Cmd, Value as Answer};
 
 use super::{
     codec::{self, command},
+    event_scripts,
     lease_scripts::with_holder,
 };
 use crate::{
@@ -150,7 +151,7 @@ pub(super) fn encode(call: &Command, keys: &[Key]) -> Option<Cmd> {
             command("EVAL", items.chain(rest))
         }
         _ => {
-            let OfUser { uid, stem } = OfUser::of(call.members());
+            let OfUser { uid, stem, .. } = OfUser::of(call.members());
             let place = Place::of(first, stem);
             let (begin, tail) = (begin(uid), place.tail());
             command("EVAL", items.chain([&*begin, uid, place.head, &*tail]))
@@ -186,15 +187,29 @@ const NEEDS: &str =
     "EVAL, SADD, SREM, SISMEMBER, ZADD, ZREM, ZCARD, ZRANGE, ZRANGEBYLEX, GET and PEXPIRE";
 
 /// What servers say of a command that they lack or that the user may not run; in a script they do not name it.
-const REFUSALS: [&str; 4] = ["NOPERM", "can't run", "can't access", "nknown"];
+const REFUSALS: [&str; 5] = [
+    "NOPERM",
+    "can't run",
+    "can't access",
+    "can't publish",
+    "nknown",
+];
 
-/// Adds to the error of an operation on an index of members what it needs, if the server refuses a command.
+/// Adds to the error of an operation that is a script what it needs, if the server refuses a command.
 pub(super) fn explained<T>(op: Op, done: Result<T>) -> Result<T> {
     done.map_err(|error| match error {
-        Error::Store(words)
-            if of(op).is_some() && REFUSALS.iter().any(|refusal| words.contains(refusal)) =>
-        {
-            Error::Store(format!("{words} (option membership takes the commands {NEEDS})").into())
+        Error::Store(words) if REFUSALS.iter().any(|refusal| words.contains(refusal)) => {
+            let needs = if of(op).is_some() {
+                format!(
+                    "option membership takes the commands {NEEDS}; {}",
+                    event_scripts::NEEDS
+                )
+            } else if event_scripts::refuses_script(op, &words) {
+                event_scripts::NEEDS.to_owned()
+            } else {
+                return Error::Store(words);
+            };
+            Error::Store(format!("{words} ({needs})").into())
         }
         error => error,
     })

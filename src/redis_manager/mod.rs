@@ -10,6 +10,7 @@
 //! - [`sentinel`]: finding the primary by Sentinel; [`role`]: whether the server is still the primary.
 //! - [`fallbacks`]: commands that the server lacks, and what is sent instead.
 //! - [`connection`], [`state`]: batches; [`scan`], [`clean`], [`inventory`]: what the server holds.
+//! - [`event_scripts`], [`subscription`]: publishing what changes, and hearing of it ([`crate::events`]).
 //! - [`server_errors`]: what a server's errors mean; [`redact`]: secrets in what it says.
 //!
 //! Queueing, deadlines and reconnecting are the driver's.
@@ -19,6 +20,7 @@ mod clean;
 mod codec;
 mod connect;
 mod connection;
+mod event_scripts;
 mod fallbacks;
 mod first_commands;
 mod first_line;
@@ -45,6 +47,7 @@ mod settings;
 mod slot_coverage;
 mod state;
 mod stream;
+mod subscription;
 #[cfg(test)]
 mod tests;
 mod tls;

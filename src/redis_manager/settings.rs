@@ -1,7 +1,7 @@
 //! The settings of a manager: how to find the server and log in, and the bounds of the member cache. [`super::url`]
 //! reads them from a URL.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use super::{
     login::{Asked, Source},
@@ -10,7 +10,7 @@ use super::{
     server_address::Address,
     tls::Tls,
 };
-use crate::{app::AppHandle, keys::Key, list_lru::Bounds};
+use crate::{app::AppHandle, events::Publishing, keys::Key, list_lru::Bounds};
 
 /// How to find the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +50,10 @@ pub struct RedisOptions {
     pub nat_map: NatMap,
     /// The app whose functions these are.
     pub app: AppHandle,
+    /// Whether changes of channels are published (option `events`).
+    pub events: bool,
+    /// Where they are, once it is known what our keys begin with.
+    pub publishing: Option<Arc<Publishing>>,
     /// Further values that no error or log line may contain: those of all options that the table marks as secret.
     pub secrets: Vec<String>,
     /// What our keys begin with, all of which the server must have; `None` for one of many nodes.
@@ -81,6 +85,8 @@ impl RedisOptions {
             tls: None,
             nat_map: NatMap::None,
             app: AppHandle::default(),
+            events: false,
+            publishing: None,
             secrets: Vec::new(),
             stem: Some(Key::new()),
             probe: probe(&[]),
@@ -102,6 +108,8 @@ impl RedisOptions {
     #[must_use]
     pub fn under(mut self, stem: Key) -> Self {
         self.probe = probe(&stem);
+        let publishing = || Arc::new(Publishing::new(stem.clone(), self.db));
+        self.publishing = self.events.then(publishing);
         self.stem = Some(stem);
         self
     }

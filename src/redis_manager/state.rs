@@ -3,6 +3,7 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -15,18 +16,26 @@ use crate::{
     cache::{Answer, Invalidation, Session, Wire},
     command::Reply,
     error::Result,
+    events::listener::Hear,
 };
 
 /// The replies of a batch, one for each of its calls.
 pub(super) type Replies = Vec<Result<Reply>>;
 
 /// The state. Its lock is held for moments only, and only by the runtime's thread.
-#[derive(Debug)]
 pub(super) struct State {
     pub(super) session: Session,
     pub(super) role: Role,
     pub(super) waiting: HashMap<u64, oneshot::Sender<Replies>>,
     pub(super) batch_size: BatchSize,
+    /// Hears the messages of a subscription.
+    pub(super) hear: Option<Hear>,
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State").finish_non_exhaustive()
+    }
 }
 
 impl State {
@@ -36,6 +45,7 @@ impl State {
             role: Role::new(None),
             waiting: HashMap::new(),
             batch_size: BatchSize::default(),
+            hear: None,
         }))
     }
 
@@ -61,6 +71,15 @@ impl State {
 /// Passes what the server pushes to the cache. redis-rs calls it while it reads, before it returns replies that arrived
 /// later. Neither blocks nor panics.
 pub(super) fn on_push(state: &Mutex<State>, push: &PushInfo) {
+    if push.kind == PushKind::Message {
+        if let [_, Value::BulkString(message)] = push.data.as_slice() {
+            let hear = lock(state).hear.clone();
+            if let Some(hear) = hear {
+                hear(message);
+            }
+        }
+        return;
+    }
     if push.kind != PushKind::Invalidate {
         return;
     }

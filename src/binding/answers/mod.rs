@@ -90,6 +90,7 @@ impl Service {
                 self.log(level, &line, Some(self.options.store.name()));
                 Ok(())
             }
+            Event::Changed => self.pass_changes(),
             Event::Ask(question) => self.on_question(*question),
             Event::Died(words) => self.on_died(words),
         }

@@ -79,6 +79,12 @@ pub fn attach(
     }
     tools.set_named_property("functions", functions)?;
     tools.set_named_property("platformCas", PLATFORM_CAS)?;
+    let watch = closure(env, "watch", service, |service, call| {
+        let (text, is_prefix, is_on) = (call.get::<String>(0)?, call.get(1)?, call.get(2)?);
+        service.feed.watch(&text, is_prefix, is_on);
+        Ok(())
+    })?;
+    tools.set_named_property("watch", watch)?;
     let flush = closure(env, "flush", service, |service, _| {
         service.on_soon();
         Ok(())
@@ -101,6 +107,11 @@ pub fn attach(
     tools.set_named_property("rpcNoDelay", service.options.rpc_no_delay)?;
     tools.set_named_property("fanOut", fan_out(env, service.options.fan_out)?)?;
     tools.set_named_property("sessions", sessions(env, service)?)?;
+    let events = service
+        .options
+        .events
+        .map(|events| u32::try_from(events.leave_delay.as_millis()).unwrap_or(u32::MAX));
+    tools.set_named_property("leaveDelay", events)?;
     tools.set_named_property("manager", described(env, service)?)?;
     let args = Args::new()
         .with(env, channel)?
@@ -162,6 +173,8 @@ shared! {
         Push = "PUSH",
         /// A call that a custom manager does not take.
         Unsupported = "UNSUPPORTED",
+        /// An argument that is not accepted.
+        Argument = "ARGUMENT",
     }
 }
 
@@ -179,6 +192,7 @@ fn failure(call: &FunctionCallContext) -> napi::Result<Return> {
         Some((Failure::Answer, _)) => Error::Store(call.get::<String>(2)?.into()),
         Some((Failure::Internal, _)) => Error::Internal(call.get(2)?),
         Some((Failure::Stopped, _)) => Error::Stopped,
+        Some((Failure::Argument, _)) => Error::InvalidArgument(call.get(2)?),
         Some((Failure::Unsupported, _)) => Error::Unsupported(call.get(2)?),
         Some((Failure::Push, _)) => Error::PushFailed(call.get::<Option<String>>(2)?),
         None => Error::Internal("a failure without a name".to_owned()),

@@ -163,6 +163,7 @@ impl Service {
         stats.set("sessions", host.get_named_property::<Unknown>("sessions")?)?;
         let membership = host.get_named_property::<Unknown>("membership")?;
         stats.set("membership", membership)?;
+        stats.set("events", self.event_stats()?)?;
         let copy: Function<Args> = host.get_named_property("copy")?;
         let stats = copy.call(Args::new().with(env, stats)?)?;
         // SAFETY: napi-rs checks the type.

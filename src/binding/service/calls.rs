@@ -54,6 +54,7 @@ impl Service {
         ) {
             (Ok(names), Ok(members), Ok(sid)) => names
                 .check_members(&members)
+                .and_then(|()| self.check_events_sid(sid.as_bytes()))
                 .and_then(|()| self.frontend_keys(&names, &sid))
                 .and_then(|keys| self.with_index(keys, &sid, members.iter()))
                 .map(|keys| (keys, members)),
@@ -95,6 +96,7 @@ impl Service {
         ) {
             (Ok(name), Ok(members)) => {
                 let key = |(sid, uids): (String, Vec<Member>)| {
+                    self.check_events_sid(sid.as_bytes())?;
                     let keys = vec![self.key(&name, &sid)?];
                     let keys = self.with_index(keys, &sid, uids.iter().map(Vec::as_slice))?;
                     Ok((keys, uids, sid))

@@ -80,7 +80,10 @@ impl Service {
         match driver {
             Ok(driver) => {
                 *self.driver.borrow_mut() = Some(driver);
-                Ok(())
+                match self.listen(app) {
+                    Ok(()) => Ok(()),
+                    Err(error) => self.start_failed(&error),
+                }
             }
             Err(error) => self.start_failed(&Error::Internal(error.to_string())),
         }
@@ -281,6 +284,7 @@ impl Service {
     /// Releases the connection, the outbox (so that the process can exit), and the host.
     fn close(&self) {
         self.driver.borrow_mut().take();
+        self.stop_listening();
         self.fail_registry(&Error::Stopped);
         self.input.take();
         self.outbox.borrow_mut().take();

@@ -50,6 +50,10 @@ impl Service {
         if !self.pack_key(name, sid)? {
             return Ok(false);
         }
+        if is_write && self.check_events_sid(self.sids.borrow().last()).is_err() {
+            self.pack(|_| Ok(false))?;
+            return Ok(false);
+        }
         if !(is_write && self.indexes()) {
             return self.pack_uid(uid);
         }
@@ -216,8 +220,14 @@ impl Service {
         };
         match op {
             Op::Read(ReadOp::Joined) | Op::Write(WriteOp::LeaveAll | WriteOp::Purge) => {
-                let stem = self.keys.stem();
-                let items = items.iter().map(<[u8]>::to_vec).chain([stem]).collect();
+                let mut items: Vec<Member> = items.iter().map(<[u8]>::to_vec).collect();
+                // After what the operation always takes; a reason may follow it.
+                let place = if op == Op::Write(WriteOp::Purge) {
+                    3
+                } else {
+                    1
+                };
+                items.insert(place.min(items.len()), self.keys.stem());
                 Ok((keys, Members::Each(items)))
             }
             Op::Write(WriteOp::Join) => self.join_items(&keys, &items),

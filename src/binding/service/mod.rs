@@ -19,6 +19,7 @@ pub(in crate::binding) mod questions;
 mod sessions;
 mod sids;
 mod users;
+mod watch;
 
 use std::{
     cell::{Cell, RefCell},
@@ -52,6 +53,7 @@ use crate::{
     },
     driver::{DriverHandle, Event, Input},
     error::{Error, Result},
+    events::{feed::Feed, listener::ListenerHandle},
     failpoints::may_panic,
     keys::KeyLayout,
     list::Released,
@@ -95,6 +97,10 @@ pub struct Service {
     /// When the first of them was made.
     tick: Cell<u64>,
     pub outbox: RefCell<Option<Outbox>>,
+    /// What was received of the channels that are watched.
+    pub feed: Arc<Feed>,
+    /// The subscription, from `start` to the end of `stop`.
+    pub listener: RefCell<Option<ListenerHandle>>,
     /// The message of the panic that ended the driver or the service.
     pub died: RefCell<Option<String>>,
     pub ending: Cell<Ending>,
@@ -119,6 +125,7 @@ pub struct Service {
 impl Service {
     /// Makes a service that is not started.
     pub fn new(env: Env, options: Options) -> Rc<Self> {
+        let feed = Arc::new(Feed::new(options.hash_tag));
         Rc::new(Self {
             env,
             keys: options.keys(),
@@ -140,6 +147,8 @@ impl Service {
             soon: Cell::new(false),
             tick: Cell::default(),
             outbox: RefCell::default(),
+            feed,
+            listener: RefCell::default(),
             died: RefCell::default(),
             ending: Cell::new(Ending::No),
             questions: RefCell::default(),

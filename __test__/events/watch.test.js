@@ -1,0 +1,363 @@
+'use strict';
+
+/** Events of channels (option `events`, `watch`): which there are, with what, and to whom. Whether any is lost: follow.test.js. */
+
+const assert = require('assert');
+const { stores, ours } = require('../support/rows');
+const { call, ok } = require('../support/call');
+const { create, optionsOf, refusal, started } = require('../support/service');
+const { nothingFor, until } = require('../support/until');
+const { frontendApp, startFrontend } = require('../sessions/frontend');
+const { record } = require('./follower');
+
+const EVENTS = { events: true, leaveDelay: 0 };
+const UNSUPPORTED = { code: 'ERR_GLOBAL_CHANNEL_UNSUPPORTED' };
+const ARGUMENT = { code: 'ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT' };
+
+let lasts = 0;
+
+/** Waits until a watch has its first gap, and forgets it. */
+async function begun(log) {
+  await until(() => log.length > 0, 'the first gap');
+  assert.deepStrictEqual(log.splice(0), [['gap', { reason: 'start' }]]);
+}
+
+stores('EV events of channels', (ctx) => {
+  /** A service with a watch, and its events. */
+  async function watching(what, options) {
+    const service = await started(ctx.store, { ...EVENTS, ...options });
+    const watch = service.watch(what);
+    const log = record(watch);
+    await begun(log);
+    return { service, watch, log };
+  }
+
+  /** Another process in effect: a service of its own changes channels; its events, up to that of `last`. */
+  async function told(log, work) {
+    const other = await started(ctx.store, EVENTS);
+    await work((method, ...args) => ok(other, method, ...args));
+    lasts += 1;
+    const last = `u${lasts}`;
+    await ok(other, 'add', 'last', last, 's1');
+    await until(() => log.some(([, { uids }]) => uids && uids[0] === last), 'the last event');
+    return log.splice(0).filter(([, { name }]) => name !== 'last');
+  }
+
+  ours.redis('EV1 join, leave, occupied, vacated and destroy, of another process', async () => {
+    const { log } = await watching(['a', 'last']);
+    const events = await told(log, async (run) => {
+      await run('add', 'a', ['u1', 'u2'], 's1');
+      await run('add', 'a', ['u2', 'u1'], 's2');
+      await run('leave', 'a', ['u1', 'u2'], 's1');
+      await run('leave', 'a', ['u1', 'u2'], 's2');
+      await run('addMany', 'a', [{ uid: 'x', sid: 's1' }]);
+      await run('destroyChannel', 'a');
+    });
+    const reason = 'call';
+    const [at1, at2] = ['s1', 's2'].map((sid) => ({ name: 'a', sid, reason }));
+    assert.deepStrictEqual(events, [
+      ['occupied', at1],
+      ['join', { ...at1, uids: ['u1', 'u2'] }],
+      ['join', { ...at2, uids: ['u2', 'u1'] }],
+      ['leave', { ...at1, uids: ['u1', 'u2'] }],
+      ['leave', { ...at2, uids: ['u1', 'u2'] }],
+      ['vacated', at2],
+      ['occupied', at1],
+      ['join', { ...at1, uids: ['x'] }],
+      ['destroy', { name: 'a', sid: 's1', reason: 'destroy', count: 1 }],
+      ['vacated', { ...at1, reason: 'destroy' }],
+    ]);
+  });
+
+  ours.redis('EV2 only what has changed is told, and nothing if nothing has', async () => {
+    const { log } = await watching({ prefix: '' });
+    const events = await told(log, async (run) => {
+      await run('add', 'a', ['u1', 'u2'], 's1');
+      await run('add', 'a', ['u2', 'u3'], 's1');
+      await run('add', 'a', ['u2', 'u3'], 's1');
+      await run('leave', 'a', ['u9'], 's1');
+      await run('leave', 'b', ['u9'], 's1');
+      await run('leave', 'a', ['u9', 'u1'], null);
+      await run('destroyChannel', 'b');
+    });
+    const uids = events.filter(([, its]) => its.uids).map(([event, its]) => [event, its.uids]);
+    assert.deepStrictEqual(uids, [
+      ['join', ['u1', 'u2']],
+      ['join', ['u3']],
+      ['leave', ['u1']],
+    ]);
+    assert.strictEqual(events.length, 4);
+  });
+
+  ours.redis(
+    'EV3 what removes channels by their keys tells of each: everywhere, clean',
+    async () => {
+      const { log } = await watching({ prefix: '' });
+      const events = await told(log, async (run) => {
+        await run('add', ['a', 'b'], 'u', 's1');
+        await run('add', ['a', 'b'], 'u', 'gone');
+        await run('destroyChannel', 'a', { everywhere: true });
+        await run('clean');
+      });
+      const destroyed = events.filter(([event]) => event === 'destroy');
+      const places = destroyed.map(([, { name, sid, count }]) => `${name} ${sid} ${count}`);
+      assert.deepStrictEqual(places.slice(0, 2).sort(), ['a gone 1', 'a s1 1']);
+      assert.deepStrictEqual(places.slice(2).sort(), ['b gone 1', 'b s1 1']);
+      const vacated = events.filter(([event]) => event === 'vacated').map(([, { name }]) => name);
+      assert.deepStrictEqual(vacated, ['a', 'b']);
+    },
+  );
+
+  ours.redis('EV4 names and prefixes, each watch its own, until it is closed', async () => {
+    const { service, watch, log } = await watching(['a', 'last']);
+    const rooms = service.watch({ prefix: 'room-' });
+    const heir = Object.create(service).watch('room-1');
+    const [ofRooms, ofHeir] = [record(rooms), record(heir)];
+    await Promise.all([begun(ofRooms), begun(ofHeir)]);
+    await told(log, async (run) => {
+      await run('add', ['a', 'ab', 'room', 'room-1', 'room-2'], 'u', 's1');
+    });
+    const joined = (events) => events.filter(([event]) => event === 'join').map(([, e]) => e.name);
+    assert.deepStrictEqual(joined(ofRooms.splice(0)), ['room-1', 'room-2']);
+    assert.deepStrictEqual(joined(ofHeir.splice(0)), ['room-1']);
+    rooms.close();
+    rooms.close();
+    await told(log, (run) => run('leave', ['room-1', 'room-2'], 'u', 's1'));
+    assert.deepStrictEqual([ofRooms.length, ofHeir.length], [0, 2]);
+    watch.close();
+    heir.close();
+    // The subscription goes with the last watch.
+    await until(async () => !(await isSubscribed()), 'the end of the subscription');
+    assert.deepStrictEqual([log.length, ofHeir.length], [0, 2]);
+    await begun(record(service.watch('a')));
+  });
+
+  ours.redis(
+    'EV5 vacated waits leaveDelay, and is not told if there is a member again',
+    async () => {
+      const { log } = await watching(['a', 'b', 'last'], { leaveDelay: 300 });
+      const events = await told(log, async (run) => {
+        await run('add', ['a', 'b'], 'u', 's1');
+        await run('leave', ['a', 'b'], 'u', 's1');
+        await run('add', 'a', 'u', 's2');
+      });
+      const kinds = (all) => all.map(([event, { name }]) => `${event} ${name}`);
+      assert.deepStrictEqual(kinds(events), [
+        'occupied a',
+        'join a',
+        'occupied b',
+        'join b',
+        'leave a',
+        'leave b',
+        'join a',
+      ]);
+      await until(() => log.length > 0, 'b to be vacated');
+      await nothingFor(50);
+      assert.deepStrictEqual(kinds(log), ['vacated b']);
+    },
+  );
+
+  ours.redis('EV6 with hash tags, bytes that are no text, and another database', async () => {
+    const { log } = await watching({ prefix: '' }, { hashTag: true });
+    const other = await started(ctx.store.other(1), EVENTS);
+    await ok(other, 'add', 'of another database', 'u', 's1');
+    const tagged = await started(ctx.store, { ...EVENTS, hashTag: true });
+    await ok(tagged, 'add', 'é:"\n', [Buffer.from([0xff, 0x3a]), '1:x', ''], 's1');
+    await until(() => log.length > 1, 'the events');
+    const { name, uids } = log[1][1];
+    assert.strictEqual(name, 'é:"\n');
+    assert.deepStrictEqual(uids, ['\ufffd:', '1:x', '']);
+    assert.strictEqual(log.length, 2);
+  });
+
+  ours.redis(
+    'EV7 without the option nothing is published, and nothing can be watched',
+    async () => {
+      const { log } = await watching(['a', 'last']);
+      const silent = await started(ctx.store, {});
+      const monitor = await ctx.redis.monitor();
+      await ok(silent, 'add', 'a', 'u', 's1');
+      assert.throws(() => silent.watch('a'), UNSUPPORTED);
+      assert.strictEqual(silent.stats().events, null);
+      const names = (await monitor.commands()).map(([, name]) => name);
+      assert.deepStrictEqual(
+        names.filter((name) => name === 'EVAL' || name === 'PUBLISH'),
+        [],
+      );
+      assert.deepStrictEqual(await told(log, () => {}), []);
+    },
+  );
+
+  ours.redis(
+    'EV8 arguments that are no names, and server ids with a colon, are refused',
+    async () => {
+      const { service } = await watching('a');
+      for (const what of [undefined, null, 5, [], ['a', 5], {}, { prefix: 5 }, () => {}]) {
+        assert.throws(() => service.watch(what), ARGUMENT, String(what));
+      }
+      for (const [method, ...args] of [
+        ['add', 'n', 'u', 'h:1'],
+        ['add', ['n', 'm'], 'u', 'h:1'],
+        ['leave', 'n', 'u', 'h:1'],
+        ['addMany', 'n', [{ uid: 'u', sid: 'h:1' }]],
+      ]) {
+        const { err } = await call(service, method, ...args);
+        assert.strictEqual(err.code, ARGUMENT.code, method);
+      }
+      await ok(service, 'add', 'n:m', 'u', 's1');
+    },
+  );
+
+  ours.redis(
+    'EV9 a listener that throws stops no other, and the counters say what came',
+    async () => {
+      const { service, watch, log } = await watching(['a', 'last']);
+      watch.once('join', () => log.push(['once', {}]));
+      await told(log, (run) => run('add', ['a', 'b'], 'u', 's1'));
+      const { received, watched, gaps } = service.stats().events;
+      assert.deepStrictEqual([received, watched, gaps], [3, 2, 0]);
+      assert.strictEqual(await isSubscribed(), true);
+    },
+  );
+
+  ours.redis('EV10 members that end with their sessions leave with that reason', async () => {
+    const options = { ...EVENTS, membership: 'session', leaseTtl: 1000, leaveDelay: 50 };
+    const { service, log } = await watching({ prefix: 'r' }, options);
+    const s1 = await startFrontend(ctx.store, 's1', options);
+    const session = s1.login('alice');
+    s1.login('bob');
+    await ok(service, 'add', ['r1', 'r2'], ['alice', 'bob'], 's1');
+    s1.close(session);
+    const left = () =>
+      log
+        .filter(([event]) => event === 'leave')
+        .map(([, { name, reason, uids }]) => `${name} ${reason} ${uids}`);
+    await until(() => left().length === 2, 'alice to leave');
+    assert.deepStrictEqual(left(), ['r1 close alice', 'r2 close alice']);
+    await call(s1.service, 'stop', true);
+    await until(() => left().length === 4, 'bob to leave');
+    assert.deepStrictEqual(left().slice(2), ['r1 close bob', 'r2 close bob']);
+    assert.deepStrictEqual(await ok(service, 'leaveAll', 'alice', null), []);
+  });
+
+  ours.redis(
+    'EV11 what a dead frontend or an earlier process has left goes with that reason',
+    async () => {
+      const options = { ...EVENTS, membership: 'session', leaseTtl: 1000 };
+      const { service, log } = await watching({ prefix: 'r' }, options);
+      const left = () => log.filter(([event]) => event === 'leave').map(([, its]) => its);
+      // No one holds the lease of s1; a frontend that claims it finds the member of an earlier process.
+      await ok(service, 'add', 'r1', 'alice', 's1');
+      await startFrontend(ctx.store, 's1', options);
+      await until(() => left().length === 1, 'alice to leave');
+      assert.deepStrictEqual(left()[0], {
+        name: 'r1',
+        sid: 's1',
+        reason: 'replaced',
+        uids: ['alice'],
+      });
+      // Its lease is over, with members in the index: a sweep.
+      const uids = Array.from({ length: 150 }, (_, n) => `u${n}`);
+      await ctx.redis.run(0, 'sadd', 'POMELO:CHANNEL@leases', 's9');
+      await ok(service, 'add', ['r1', 'r2'], uids, 's9');
+      const total = () => left().reduce((sum, its) => sum + its.uids.length, 0);
+      await until(() => total() === 301, 'the members of s9 to leave', 20000);
+      assert.deepStrictEqual(
+        [
+          ...new Set(
+            left()
+              .slice(1)
+              .map((its) => its.reason),
+          ),
+        ],
+        ['purge'],
+      );
+      const vacated = log.filter(([event]) => event === 'vacated').map(([, its]) => its.name);
+      assert.deepStrictEqual(vacated.sort(), ['r1', 'r1', 'r2']);
+    },
+  );
+
+  ours.redis('EV12 leaveAll of the app leaves with reason call', async () => {
+    const options = { ...EVENTS, membership: 'session' };
+    const app = frontendApp();
+    const service = await started(ctx.store, options, app);
+    const log = record(service.watch({ prefix: '' }));
+    await begun(log);
+    await ok(service, 'add', ['a', 'b'], ['u', 'v'], 's1');
+    log.splice(0);
+    await ok(service, 'leaveAll', 'u', 's1');
+    await ok(service, 'leaveAll', 'v', null);
+    await until(() => log.length === 6, 'six events');
+    const told = log.map(([event, its]) => `${event} ${its.name} ${its.reason} ${its.uids || ''}`);
+    assert.deepStrictEqual(told, [
+      'leave a call u',
+      'leave b call u',
+      'leave a call v',
+      'vacated a call ',
+      'leave b call v',
+      'vacated b call ',
+    ]);
+  });
+
+  ours('EV13 a custom manager watches itself, if it can', async () => {
+    const watched = [];
+    class Manager {
+      add(name, uid, sid, cb) {
+        for (const { listener } of watched) listener('join', { name, sid, uids: [uid] });
+        cb(null);
+      }
+      watch(what, listener) {
+        const own = { what, listener };
+        watched.push(own);
+        return () => watched.splice(watched.indexOf(own), 1);
+      }
+    }
+    const service = await started(ctx.store, { channelManager: Manager });
+    const watch = service.watch({ prefix: 'n' });
+    const log = record(watch);
+    await ok(service, 'add', 'n', 'u', 's1');
+    assert.deepStrictEqual(log, [['join', { name: 'n', sid: 's1', uids: ['u'] }]]);
+    assert.deepStrictEqual(watched[0].what, { prefix: 'n' });
+    watch.close();
+    assert.deepStrictEqual(watched, []);
+    delete Manager.prototype.watch;
+    const other = await started(ctx.store, { channelManager: Manager });
+    assert.throws(() => other.watch('n'), { ...UNSUPPORTED, message: /channelManager/ });
+    const err = refusal({ ...optionsOf(ctx.store), channelManager: Manager, events: true });
+    assert.match(
+      err.message,
+      /option events is true; accepted is false with option channelManager/,
+    );
+  });
+
+  ours.redis('EV14 a watch that begins before start, and after one has failed', async () => {
+    const service = create({ ...ctx.store.unusable(), ...EVENTS });
+    const log = record(service.watch('a'));
+    assert.ok((await call(service, 'start')).err);
+    assert.deepStrictEqual(log, []);
+    const later = create({ ...optionsOf(ctx.store), ...EVENTS });
+    const ofLater = record(later.watch('a'));
+    await ok(later, 'start');
+    await begun(ofLater);
+  });
+
+  ours.embedded('EV20 the embedded store and a Redis Cluster refuse the option', () => {
+    for (const [options, why] of [
+      [optionsOf(ctx.store), "store 'embedded'"],
+      [{ cluster: ['127.0.0.1:1'] }, 'option cluster'],
+    ]) {
+      const err = refusal({ ...options, events: true });
+      assert.strictEqual(err.code, 'ERR_GLOBAL_CHANNEL_INVALID_OPTION');
+      assert.ok(
+        err.message.startsWith(`option events is true; accepted is false with ${why}`),
+        err,
+      );
+    }
+  });
+
+  /** Whether a connection to the server is subscribed to changes. */
+  async function isSubscribed() {
+    const [, count] = await ctx.redis.run(0, 'pubsub', 'numsub', 'POMELO:CHANNEL@events:0');
+    return Number(count) > 0;
+  }
+});

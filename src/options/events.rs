@@ -1,0 +1,39 @@
+//! Option `events`: changes of channels are published, and can be watched ([`crate::events`]).
+
+use std::time::Duration;
+
+use super::{
+    read::{Raw, Reader, invalid},
+    store::Store,
+    table::{CHANNEL_MANAGER, EVENTS, LEAVE_DELAY},
+};
+use crate::error::Result;
+
+/// The value of option `events`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Events {
+    /// How long a channel must have been empty to count as vacated.
+    pub leave_delay: Duration,
+}
+
+/// Reads option `events`, and has the store publish; `None` means that nothing is published.
+pub(super) fn events(read: &Reader, store: &mut Store) -> Result<Option<Events>> {
+    if !read.flag(&EVENTS)? {
+        return Ok(None);
+    }
+    let accepted = match (read.raw(&CHANNEL_MANAGER), store) {
+        (Raw::Absent, Store::Redis(redis)) => {
+            redis.events = true;
+            let leave_delay = Duration::from_millis(read.integer(&LEAVE_DELAY)?);
+            return Ok(Some(Events { leave_delay }));
+        }
+        (Raw::Absent, Store::Cluster(_)) => {
+            "false with option cluster, where changes are not published"
+        }
+        (Raw::Absent, Store::Embedded(_)) => {
+            "false with store 'embedded', where changes are not published"
+        }
+        _ => "false with option channelManager, whose method watch is used in its place",
+    };
+    Err(invalid(EVENTS.name, "true", accepted))
+}

@@ -1,0 +1,294 @@
+//! The writes of option `events` on one Redis: scripts that change members and publish what they changed in one step
+//! ([`crate::events`], [`crate::events::message`]). They answer what the command in their place answers, and are written
+//! like the scripts of [`super::membership_scripts`] and [`super::lease_scripts`], which say why a script is safe on the
+//! tracked connection.
+//!
+//! Members are changed one by one, because only so each script knows which ones it was.
+
+use redis::Cmd;
+
+use super::{fallbacks::Missing, lease_scripts::with_holder};
+use crate::{
+    command::{Command, Op, WriteOp},
+    events::Publishing,
+    keys::{Key, sid_of},
+    membership::{OfUser, Place, Purge, begin, field},
+};
+
+/// The most entries that one step of a purge takes here: it may have to look at as many channels on all frontends.
+const STEP: usize = 100;
+
+/// Defines what the scripts share. Their first arguments are the channel of publish and subscribe, the set of the frontends,
+/// the frontend and the reason. `edge` tells whether a channel has no members on any other frontend than `sid`; `tell` adds
+/// a change to the message, and `publish` sends it and answers.
+macro_rules! script {
+    ($($rest:expr),+) => {
+        concat!(
+            "local message, sids, failed = {} ",
+            "local function s(text) return #text .. ':' .. text end ",
+            "local function edge(base, sid) ",
+            "if not sids then sids = redis.pcall('SMEMBERS', ARGV[2]) end ",
+            "local keys = {} for _, other in ipairs(sids) do ",
+            "if other ~= sid then keys[#keys + 1] = base .. other end end ",
+            "for i = 1, #keys, 1000 do ",
+            "local n = redis.pcall('EXISTS', unpack(keys, i, math.min(i + 999, #keys))) ",
+            "if type(n) == 'table' then failed = n end ",
+            "if n ~= 0 then return '.' end end return 'e' end ",
+            "local function tell(kind, mark, field, sid, count, uids) ",
+            "message[#message + 1] = kind .. mark .. s(ARGV[4]) .. s(field) .. s(sid) .. count .. ':' .. uids end ",
+            "local function publish(answer) if #message > 0 then ",
+            "local done = redis.pcall('PUBLISH', ARGV[1], table.concat(message)) ",
+            "if type(done) == 'table' then failed = done end end ",
+            "return failed or answer end ",
+            $($rest),+
+        )
+    };
+}
+
+/// Adds or removes members. Keys: channel, and with an index that. Arguments: field, uids. `$left` is the size of the channel
+/// if it was empty before, or is empty now.
+macro_rules! each_member {
+    ($command:literal, $before:literal, $after:literal, $kind:literal, $left:literal) => {
+        script!(
+            "local count, uids, wrong = 0, {} ",
+            "for i = 6, #ARGV do local uid = ARGV[i] ",
+            $before,
+            "local done = redis.pcall('",
+            $command,
+            "', KEYS[1], uid) if type(done) == 'table' then wrong = done break end ",
+            $after,
+            "if done == 1 then count = count + 1 uids[count] = s(uid) end end ",
+            "if count > 0 then local mark, key, sid = '.', KEYS[1], ARGV[3] ",
+            "if redis.call('SCARD', key) == ",
+            $left,
+            " then mark = edge(string.sub(key, 1, #key - #sid), sid) end ",
+            "tell('",
+            $kind,
+            "', mark, ARGV[5], sid, count, table.concat(uids)) end ",
+            "return publish(wrong or count)"
+        )
+    };
+}
+
+const ADD: &str = each_member!("SADD", "", "", "+", "count");
+
+const REMOVE: &str = each_member!("SREM", "", "", "-", "0");
+
+/// The entry first, as without events.
+const JOIN: &str = each_member!(
+    "SADD",
+    "local entry = redis.pcall('ZADD', KEYS[2], 0, #uid .. ':' .. uid .. ARGV[5]) \
+     if type(entry) == 'table' then wrong = entry break end ",
+    "",
+    "+",
+    "count"
+);
+
+const PART: &str = each_member!(
+    "SREM",
+    "",
+    "local entry = redis.pcall('ZREM', KEYS[2], #uid .. ':' .. uid .. ARGV[5]) \
+     if type(entry) == 'table' then wrong = entry end ",
+    "-",
+    "0"
+);
+
+/// Removes channels. Keys: theirs. Arguments: the command that removes one, the length of what the keys begin with, and for
+/// each key the length of its sid.
+const DESTROY: &str = script!(
+    "local removed = 0 for i, key in ipairs(KEYS) do \
+     local count, base = redis.pcall('SCARD', key), #key - ARGV[6 + i] \
+     local done = redis.pcall(ARGV[5], key) \
+     if type(done) == 'table' then return publish(done) end \
+     removed = removed + done \
+     if done == 1 and type(count) == 'number' then \
+     local sid = string.sub(key, base + 1) \
+     tell('x', edge(string.sub(key, 1, base), sid), string.sub(key, ARGV[6] + 1, base - 1), sid, count, '') \
+     end end return publish(removed)"
+);
+
+/// Removes a user from the channels of an index. Key: index. Arguments: what his entries begin with, uid, what the keys of
+/// channels begin and end with.
+const LEAVE_ALL: &str = script!(
+    "local found = redis.call('ZRANGEBYLEX', KEYS[1], '[' .. ARGV[5], '(' .. ARGV[5] .. '\\255') \
+     local fields = {} for _, item in ipairs(found) do \
+     local field = string.sub(item, #ARGV[5] + 1) local key = ARGV[7] .. field .. ARGV[8] \
+     local done = redis.pcall('SREM', key, ARGV[6]) \
+     if done == 1 then fields[#fields + 1] = field local mark = '.' \
+     if redis.call('SCARD', key) == 0 then mark = edge(ARGV[7] .. field .. ':', ARGV[3]) end \
+     tell('-', mark, field, ARGV[3], 1, s(ARGV[6])) \
+     elseif type(done) == 'table' and not string.find(done.err, 'WRONGTYPE', 1, true) \
+     then return publish(done) end end \
+     for i = 1, #found, 1000 do \
+     local done = redis.pcall('ZREM', KEYS[1], unpack(found, i, math.min(i + 999, #found))) \
+     if type(done) == 'table' then return publish(done) end end \
+     return publish(fields)"
+);
+
+/// Removes the members of the first entries of an index, as without events. Keys: index, lease, kept entries. Arguments:
+/// epoch, for how long entries are kept, the number of entries, what the keys of channels begin and end with.
+const PURGE: &str = script!(with_holder!(
+    "KEYS[2]",
+    "if epoch ~= ARGV[5] then return {3, 0, epoch, redis.call('ZCARD', KEYS[1])} end \
+     local found = redis.call('ZRANGE', KEYS[1], 0, ARGV[7] - 1) \
+     local removed, kept, order, gone, wrong = 0, {}, {}, {} \
+     for _, item in ipairs(found) do \
+     local colon = string.find(item, ':', 1, true) \
+     local size = colon and tonumber(string.sub(item, 1, colon - 1)) \
+     if size then \
+     local uid, field = string.sub(item, colon + 1, colon + size), string.sub(item, colon + size + 1) \
+     local done = redis.pcall('SREM', ARGV[8] .. field .. ARGV[9], uid) \
+     if done == 1 then removed = removed + 1 kept[#kept + 1] = 0 kept[#kept + 1] = item \
+     if not gone[field] then gone[field] = {} order[#order + 1] = field end \
+     table.insert(gone[field], s(uid)) \
+     elseif type(done) == 'table' and not string.find(done.err, 'WRONGTYPE', 1, true) \
+     then wrong = done break end end end \
+     for _, field in ipairs(order) do local mark = '.' \
+     if redis.call('SCARD', ARGV[8] .. field .. ARGV[9]) == 0 then \
+     mark = edge(ARGV[8] .. field .. ':', ARGV[3]) end \
+     tell('-', mark, field, ARGV[3], #gone[field], table.concat(gone[field])) end \
+     if wrong then return publish(wrong) end \
+     if #found > 0 then \
+     if removed > 0 and tonumber(ARGV[6]) > 0 then \
+     local done = redis.pcall('ZADD', KEYS[3], unpack(kept)) \
+     if type(done) == 'table' then return publish(done) end \
+     redis.call('PEXPIRE', KEYS[3], ARGV[6]) end \
+     local done = redis.pcall('ZREM', KEYS[1], unpack(found)) \
+     if type(done) == 'table' then return publish(done) end end \
+     return publish({value and 1 or 0, removed, epoch, redis.call('ZCARD', KEYS[1])})"
+));
+
+/// What the scripts take, for error messages.
+pub(super) const NEEDS: &str =
+    "option events takes EVAL, EXISTS and PUBLISH, and the channels PREFIX@events:*";
+
+/// Returns whether the server's refusal of an operation is about the script in the place of its command.
+pub(super) fn refuses_script(op: Op, words: &str) -> bool {
+    let signs = ["executing the script", "'eval'", "'exists'", "'publish'"];
+    matches!(
+        op,
+        Op::Write(WriteOp::Add | WriteOp::Remove | WriteOp::Delete)
+    ) && signs.iter().any(|sign| words.contains(sign))
+}
+
+/// The reason of what the app has called for.
+const CALL: &[u8] = b"call";
+
+/// Encodes a command whose changes are published, with one command for each of its keys. Returns `false`, and encodes
+/// nothing, if it changes no channel.
+pub(super) fn encode(
+    call: &Command,
+    missing: &Missing,
+    publishing: &Publishing,
+    mut each: impl FnMut(Cmd),
+) -> bool {
+    let Op::Write(op) = call.op() else {
+        return false;
+    };
+    let keys = call.keys();
+    let is_channel = keys.first().is_some_and(|key| publishing.has(key));
+    match op {
+        WriteOp::Add | WriteOp::Remove if is_channel => {
+            let script = if op == WriteOp::Add { ADD } else { REMOVE };
+            for key in keys {
+                each(of_members(
+                    publishing,
+                    script,
+                    (key, sid_of(key)),
+                    &[key],
+                    call,
+                ));
+            }
+        }
+        WriteOp::Join | WriteOp::Part => {
+            let script = if op == WriteOp::Join { JOIN } else { PART };
+            for pair in call.targets() {
+                let [key, index] = pair else { continue };
+                let sid = Place::of(index, &publishing.stem).sid;
+                each(of_members(
+                    publishing,
+                    script,
+                    (key, sid),
+                    &[key, index],
+                    call,
+                ));
+            }
+        }
+        WriteOp::Delete if is_channel => each(destroy(publishing, missing, keys)),
+        WriteOp::LeaveAll => {
+            let OfUser { uid, stem, reason } = OfUser::of(call.members());
+            let reason = if reason.is_empty() { CALL } else { reason };
+            for index in keys {
+                let place = Place::of(index, stem);
+                let (begin, tail) = (begin(uid), place.tail());
+                let rest = [&*begin, uid, place.head, &*tail];
+                let head = (LEAVE_ALL, place.sid, reason);
+                each(eval(publishing, head, &[index], rest.into_iter()));
+            }
+        }
+        WriteOp::Purge => {
+            let purge = Purge::of(call.members());
+            let index = keys.first().map(Vec::as_slice).unwrap_or_default();
+            let place = Place::of(index, purge.stem);
+            let keys: Vec<_> = keys.iter().collect();
+            let (keep, most) = (purge.keep.to_string(), purge.most.min(STEP).to_string());
+            let tail = place.tail();
+            let rest = [
+                purge.epoch,
+                keep.as_bytes(),
+                most.as_bytes(),
+                place.head,
+                &tail,
+            ];
+            let head = (PURGE, place.sid, purge.reason);
+            each(eval(publishing, head, &keys, rest.into_iter()));
+        }
+        _ => return false,
+    }
+    true
+}
+
+/// Makes the removal of channels.
+pub(super) fn destroy(publishing: &Publishing, missing: &Missing, keys: &[Key]) -> Cmd {
+    let name = missing.instead_of(WriteOp::Delete.redis_name());
+    let stem = publishing.stem.len().to_string();
+    let sids = keys.iter().map(|key| sid_of(key).len().to_string());
+    let sids: Vec<String> = sids.collect();
+    let rest = [name, stem.as_str()].into_iter();
+    let rest = rest.chain(sids.iter().map(String::as_str));
+    let keys: Vec<_> = keys.iter().collect();
+    let head: (_, &[u8], &[u8]) = (DESTROY, b"", b"destroy");
+    eval(publishing, head, &keys, rest.map(str::as_bytes))
+}
+
+/// Makes a change of the members of a channel on a frontend; `keys` are those of the script.
+fn of_members(
+    publishing: &Publishing,
+    script: &str,
+    (key, sid): (&Key, &[u8]),
+    keys: &[&Key],
+    call: &Command,
+) -> Cmd {
+    let field = match keys {
+        [key, index] => field(key, index),
+        _ => key.get(publishing.stem.len()..key.len().saturating_sub(sid.len() + 1)),
+    };
+    let uids = call.members().iter().map(Vec::as_slice);
+    let rest = std::iter::once(field.unwrap_or_default()).chain(uids);
+    eval(publishing, (script, sid, CALL), keys, rest)
+}
+
+fn eval<'a>(
+    publishing: &Publishing,
+    (script, sid, reason): (&str, &[u8], &[u8]),
+    keys: &[&Key],
+    rest: impl Iterator<Item = &'a [u8]>,
+) -> Cmd {
+    let shared = [&*publishing.channel, &*publishing.sids, sid, reason];
+    let mut cmd = redis::cmd("EVAL");
+    cmd.arg(script).arg(keys.len()).arg(keys).arg(&shared);
+    for item in rest {
+        cmd.arg(item);
+    }
+    cmd
+}

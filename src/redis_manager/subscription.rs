@@ -1,0 +1,95 @@
+//! The subscription to the changes of channels ([`crate::events`]): a connection of its own, on which nothing else is
+//! asked but the heartbeat. It speaks RESP3, in which messages and answers share a connection. A manager that subscribes is
+//! not the one of the calls: each has its own view of the sentinels.
+
+use std::sync::Arc;
+
+use futures_util::{
+    FutureExt as _,
+    future::{BoxFuture, select},
+};
+use redis::ProtocolVersion;
+
+use super::{
+    RedisManager, Target,
+    login::renew,
+    server_errors::{hello_may_pass, unreachable},
+    state::{State, lock},
+    stream,
+};
+use crate::{
+    app::Level,
+    cache::Session,
+    events::listener::{Hear, Subscriber, Subscription},
+    heartbeat::until_dead,
+    manager::ConnectError,
+};
+
+impl Subscriber for RedisManager {
+    fn subscribe(
+        self: Arc<Self>,
+        hear: Hear,
+    ) -> BoxFuture<'static, Result<Subscription, ConnectError>> {
+        async move {
+            let subscribed = self.find_and_subscribe(hear).await;
+            subscribed.map_err(|error| error.map(|words| self.redact(words)))
+        }
+        .boxed()
+    }
+}
+
+impl RedisManager {
+    async fn find_and_subscribe(&self, hear: Hear) -> Result<Subscription, ConnectError> {
+        let (address, left) = match &self.target {
+            Target::Server(address) => (address.clone(), std::future::pending().boxed()),
+            Target::Primary(watch) => {
+                let address = watch.find().await?;
+                for note in watch.connected(&address) {
+                    self.options.app.log(Level::Info, format!("events: {note}"));
+                }
+                let left = watch.left(&address).boxed();
+                let (nat_map, app) = (&self.options.nat_map, &self.options.app);
+                (nat_map.apply(app, &address).await?, left)
+            }
+        };
+        let source = self.options.source();
+        let login = source.login().await?;
+        let socket = stream::open(&address, self.options.tls.as_ref()).await?;
+        let first = socket.first.clone();
+        let state = State::new(Session::new(None, self.stats.clone()));
+        lock(&state).hear = Some(hear);
+        let attached = self
+            .attach(socket, ProtocolVersion::RESP3, state, &login)
+            .await;
+        let (mut connection, task) = attached.map_err(|error| {
+            if error.is_io_error() {
+                return self.unanswered(&error, &first);
+            }
+            let said = first.reason().filter(|_| hello_may_pass(&error));
+            said.unwrap_or_else(|| {
+                // Only the code: for an unknown command the words repeat its arguments, and with them the password.
+                let code = error.code().unwrap_or("no reply to HELLO that is known");
+                let words = format!("option events needs a server that speaks RESP3 ({code})");
+                ConnectError::Unreachable(words.into())
+            })
+        })?;
+        if let Some(publishing) = &self.options.publishing {
+            let subscribing = connection.connection.subscribe(&publishing.channel);
+            subscribing.await.map_err(|error| unreachable(&error))?;
+        }
+        if let Some(expires) = login.expires() {
+            let renewed = connection.connection.clone();
+            let renewal = renew(source, renewed, expires, address.to_string());
+            connection.renewal = Some(tokio::spawn(renewal).abort_handle());
+        }
+        let ended = async move {
+            let ping = || Some(connection.ping_by(&connection.probe));
+            let dead = Box::pin(until_dead(ping));
+            let closed = select(task, left);
+            select(dead, closed).await;
+        };
+        Ok(Subscription {
+            ended: ended.boxed(),
+        })
+    }
+}
