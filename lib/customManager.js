@@ -1,42 +1,19 @@
 'use strict';
 
-// Adapts a custom manager (option `channelManager`) to the interface of a built-in store: each operation is answered
-// once, by a callback or a promise (managerAnswers.js), within its time limit. Arguments and results are passed on
-// unchanged.
+// Adapts a custom manager (option `channelManager`) to the interface of a built-in store: which of its methods are called
+// for an operation, and what is made of their answers. Each call is answered once, within its time limit
+// (managerCalls.js). Arguments and results are passed on unchanged.
 
 const bySid = require('./bySid');
 const { textOf, textOfMember } = require('./ids');
 const { words } = require('./logger');
-const { fault, follow } = require('./managerAnswers');
+const createCalls = require('./managerCalls');
 const { unite } = require('./recipients');
 const { failures, methods, shapes } = require('./tables');
-
-/** Returns the custom manager that the options name or create; undefined for a built-in store. */
-function of(app, opts, { failure }) {
-  let manager = opts.channelManager;
-  if (typeof manager === 'function') {
-    manager = isConstructor(manager) ? new manager(app, opts) : opts.channelManager(app, opts);
-  }
-  if (manager && typeof manager.add !== 'function') {
-    const shown = Array.isArray(manager)
-      ? '[…]'
-      : typeof manager === 'object'
-        ? '{…}'
-        : String(manager);
-    const words = `option channelManager is ${shown}, without a method add; accepted is a ChannelManager`;
-    throw failure(failures.OPTION, undefined, words);
-  }
-  return manager;
-}
 
 /** Each name on each frontend, name by name. */
 function pairs(names, sids) {
   return names.flatMap((name) => sids.map((sid) => [name, sid]));
-}
-
-function isConstructor(given) {
-  const isClass = /^class\b/.test(Function.prototype.toString.call(given));
-  return isClass || (given.prototype && typeof given.prototype.add === 'function');
 }
 
 /**
@@ -68,8 +45,7 @@ module.exports = function createCustomManager(manager, log, tools) {
   const COMMAND = limitOf('commandTimeout');
   const START = limitOf('startTimeout');
   const DRAIN = { ms: tools.drain, option: 'the time of stop' };
-  let pending = 0;
-  let whenIdle;
+  const { ask, afterCalls } = createCalls(manager, log, failure);
 
   /** Executes a method, by its scope (src/binding/methods.rs). */
   const SCOPES = {
@@ -135,16 +111,7 @@ module.exports = function createCustomManager(manager, log, tools) {
   const operations = {
     start: optional('start', START),
     stop(token, force) {
-      const stop = () => {
-        clearTimeout(timer);
-        whenIdle = undefined;
-        optional('stop', DRAIN)(token, force);
-      };
-      const timer = pending > 0 ? setTimeout(stop, DRAIN.ms) : undefined;
-      whenIdle = stop;
-      if (pending === 0) {
-        stop();
-      }
+      afterCalls(DRAIN.ms, () => optional('stop', DRAIN)(token, force));
     },
   };
 
@@ -302,53 +269,4 @@ module.exports = function createCustomManager(manager, log, tools) {
     }
     return answer;
   }
-
-  /**
-   * Calls a method of the manager, or `missing` if it has none; calls `done` exactly once, with the arguments of the
-   * answer.
-   */
-  function ask(limit, method, args, done, missing) {
-    let answered = false;
-    const answer = (...given) => {
-      if (answered) {
-        return;
-      }
-      answered = true;
-      clearTimeout(timer);
-      pending -= 1;
-      const wrong = given[0] ? undefined : fault(method, given[1]);
-      done(wrong === undefined ? given : [failure(failures.ANSWER, undefined, wrong), undefined]);
-      if (pending === 0 && whenIdle) {
-        whenIdle();
-      }
-    };
-    pending += 1;
-    const kind = missing ? failures.UNREACHABLE : failures.TIMEOUT;
-    const late = `channelManager.${method} did not call back within ${limit.ms} ms (${limit.option})`;
-    const expire = () => answer(failure(kind, undefined, late));
-    // Unreferenced: the service keeps the process alive itself until its stop, and must not do so afterwards.
-    const timer = limit.ms > 0 ? setTimeout(expire, limit.ms).unref() : undefined;
-    const refuse = (err, what) => {
-      if (answered) {
-        log('error', `channelManager.${method} ${what} after its answer: ${words(err)}`);
-      }
-      answer(err || new Error(`channelManager.${method} ${what}`));
-    };
-    try {
-      const found = manager[method];
-      if (missing && typeof found !== 'function') {
-        missing(answer);
-      } else {
-        const declaresCallback = typeof found === 'function' && found.length > args.length;
-        const returned = manager[method](...args, answer);
-        follow(returned, { method, declaresCallback }, answer, (err) =>
-          refuse(err, 'was rejected'),
-        );
-      }
-    } catch (err) {
-      refuse(err, 'threw');
-    }
-  }
 };
-
-module.exports.of = of;

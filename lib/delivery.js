@@ -10,8 +10,9 @@ const createDepartures = require('./departures');
 const createLists = require('./lists/naming');
 const createLocalPush = require('./localPush');
 const { words } = require('./logger');
-const { lengthOf, select, selectedOf, uidsOf } = require('./recipients');
+const { lengthOf, select, selectedOf } = require('./recipients');
 const { failures } = require('./tables');
+const { lost, makeTarget, optionsOf, request } = require('./target');
 
 /**
  * Makes `{deliver(push, lists, errors), failAll(make), close(), counts}`. A `push` is `{sids, route, msg, opts, selection,
@@ -266,50 +267,4 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
   }
 };
 
-/**
- * Makes the part of a push that goes to one frontend: to the users of a list but those at the places `gone`, if any.
- * `name`, `link`, `flight` and `tries` are used by lists/.
- */
-function makeTarget(push, sid, list, gone) {
-  return {
-    push,
-    sid,
-    list,
-    gone,
-    isLocal: false,
-    answered: false,
-    isLost: false,
-    failed: undefined,
-    name: undefined,
-    link: undefined,
-    flight: undefined,
-    tries: 0,
-  };
-}
-
-/** Returns the users of a frontend that a push did not reach; of a broadcast, the frontend. */
-function lost({ push, sid, list, gone }) {
-  if (push.isBroadcast) return [sid];
-  return gone ? uidsOf({ list, gone }) : list.uids;
-}
-
 const isEmpty = (value) => Array.isArray(value) && value.length === 0;
-
-/** Returns the method of the frameworks' remote that takes the push, and its arguments. */
-function request(target) {
-  const { push } = target;
-  const { route, msg } = push;
-  return push.isBroadcast
-    ? { method: 'broadcast', args: [route, msg, optionsOf(push)] }
-    : { method: 'pushMessage', args: [route, msg, uidsOf(target), optionsOf(push)] };
-}
-
-/** Returns the options that the frameworks' own channels send; push schedulers read them. */
-function optionsOf({ opts, isBroadcast }) {
-  const userOptions = opts || {};
-  if (!isBroadcast) {
-    return { type: 'push', userOptions, isPush: true };
-  }
-  const { binded, filterParam } = userOptions;
-  return { type: 'broadcast', userOptions, isBroadcast: true, binded, filterParam };
-}

@@ -10,6 +10,7 @@ const createDelivery = require('./delivery');
 const createEarly = require('./early');
 const offerFanOut = require('./fanOut/offer');
 const createLogger = require('./logger');
+const managerOf = require('./managerOf');
 const createAsk = require('./optionFunctions');
 const { copy } = require('./realm');
 const { prepare, prepareOwn } = require('./recipients');
@@ -26,7 +27,7 @@ const resolved = Promise.resolve();
 /** Makes the host of `instance`; called by its constructor. */
 module.exports = function attach(channel, app, opts = {}, tools) {
   const log = createLogger(app);
-  const manager = createCustomManager.of(app, opts, tools);
+  const manager = managerOf(app, opts, tools);
 
   channel.app = app;
   // It has the password, so it is a getter and not enumerable: code that copies or prints objects skips it. (inspect.js

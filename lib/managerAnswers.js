@@ -1,6 +1,6 @@
 'use strict';
 
-// What the methods of a custom manager answer: by a callback or a promise, and which values. customManager.js calls the
+// What the methods of a custom manager answer: by a callback or a promise, and which values. managerCalls.js calls the
 // methods.
 
 const { types } = require('util');

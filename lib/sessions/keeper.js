@@ -152,7 +152,7 @@ module.exports = function createKeeper(app, sid, store, log, options, emit) {
         await comparison.compare();
         await members?.compare();
         // If the lease was regained meanwhile, what was purged before that may be missing.
-      } while (counts.regained > regained && lease === 'held');
+      } while (counts.regained > regained && isOwner());
       isFailing = false;
       tellRegained();
     } finally {
