@@ -1,0 +1,123 @@
+'use strict';
+
+/**
+ * Users who come and go at random, each session in all channels: `open()` are the sessions that have joined them, as
+ * `uid sid`. Requests may fail during faults; a session then joins again as long as it is open.
+ */
+
+const { Client } = require('../../../demo/client');
+const { pause } = require('../../support/until');
+
+const USERS = 16;
+const MOST_SESSIONS = 40;
+
+/** `tools` are `{cluster, channels, faults, random}`. */
+module.exports = function createUsers({ cluster, channels, faults, random }) {
+  const uids = Array.from({ length: USERS }, (_, n) => `user-${n + 1}`);
+  /** Sessions that have joined all channels. */
+  const joined = new Set();
+  const clients = new Set();
+  const counts = { login: 0, logout: 0, reconnect: 0, kick: 0, 'late add': 0 };
+  /** How often requests failed, by the reason. */
+  const refused = {};
+  const underWay = new Set();
+  let isOn = true;
+
+  const ACTIONS = {
+    login: () => login(random.pick(uids), random.pick(cluster.connectors)),
+    logout: () => any(async (client) => close(client)),
+    reconnect: () =>
+      any((client) => {
+        close(client);
+        return login(client.uid, placeOf(client));
+      }),
+    kick: () =>
+      any(async ({ uid, connector }) => {
+        if (!faults.isDisturbed(connector)) await cluster.ask(connector, 'kick', uid);
+      }),
+    'late add': () =>
+      any(async (client) => {
+        close(client);
+        if (faults.isDisturbed('chat-1')) return;
+        await cluster.call('chat-1', 'add', channels[0], client.uid, client.connector);
+      }),
+  };
+  const KINDS = ['login', 'login', 'login', 'logout', 'reconnect', 'reconnect', 'kick', 'late add'];
+
+  return { run, stop, open, counts, refused, close: closeAll };
+
+  async function run() {
+    while (isOn) {
+      const isFull = underWay.size + clients.size >= MOST_SESSIONS;
+      const kind = isFull ? 'logout' : random.pick(KINDS);
+      counts[kind] += 1;
+      track(ACTIONS[kind]());
+      await pause(random.between(20, 250));
+      forget();
+    }
+  }
+
+  function track(action) {
+    const done = Promise.resolve(action).catch(refuse);
+    underWay.add(done);
+    done.then(() => underWay.delete(done));
+  }
+
+  /** Resolves when all sessions that are open have joined, of which there are some on each connector. */
+  async function stop() {
+    isOn = false;
+    for (const connector of cluster.connectors) {
+      for (const uid of uids.slice(0, 4)) track(login(uid, connector));
+    }
+    while (underWay.size > 0) await Promise.all(underWay);
+    forget();
+  }
+
+  async function any(act) {
+    if (clients.size > 0) await act(random.pick([...clients]));
+  }
+
+  function placeOf({ connector }) {
+    return cluster.connectors.find(({ id }) => id === connector);
+  }
+
+  async function login(uid, connector) {
+    const client = await Client.connect(connector, uid, 'chat-1');
+    clients.add(client);
+    while (!client.closed && clients.has(client)) {
+      try {
+        for (const channel of channels) await client.request('chat.chatHandler.join', { channel });
+        if (clients.has(client)) joined.add(client);
+        return;
+      } catch (err) {
+        refuse(err);
+        await pause(100);
+      }
+    }
+  }
+
+  function refuse({ message }) {
+    const reason = message.replace(/^user [^:]*: /, '').slice(0, 80);
+    refused[reason] = (refused[reason] || 0) + 1;
+  }
+
+  function close(client) {
+    clients.delete(client);
+    joined.delete(client);
+    client.close();
+  }
+
+  function closeAll() {
+    clients.forEach(close);
+  }
+
+  /** Forgets the sessions that others have closed. */
+  function forget() {
+    for (const client of clients) if (client.closed) close(client);
+  }
+
+  function open() {
+    forget();
+    return [...new Set([...joined].map(({ uid, connector }) => `${uid} ${connector}`))].sort();
+  }
+};
