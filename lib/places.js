@@ -2,11 +2,12 @@
 
 // Finds uids in member lists: those that a push leaves out, or that it is for. In a list that a built-in store's cache
 // keeps, and in which uids are looked for again and again, as when each message of a chat leaves its sender out, the place
-// of each uid is kept in a Map, the list's `index`. All indexes are bounded together; the oldest is dropped first.
+// of each uid is kept in an index (uidIndex.js). All indexes are bounded together; the oldest is dropped first.
 
 const { textOfMember } = require('./ids');
+const UidIndex = require('./uidIndex');
 
-/** The number of looks through a list that cost as much as its index: about, in favour of the index. */
+/** The number of looks through a list that cost as much as its index, about. */
 const LOOKS = 8;
 
 /** Longer lists get no index: to make one would block the event loop for milliseconds. */
@@ -15,7 +16,7 @@ const LONGEST = 20_000;
 /** Shorter ones need none. */
 const SHORTEST = 32;
 
-/** The most uids in all indexes, 28 to 56 bytes each; tests change it. */
+/** The most uids in all indexes, 8 to 16 bytes each; tests change it. */
 const limits = { most: 1 << 18 };
 
 /** From this number of uids on, each member is looked up among them, in place of each of them in the list. */
@@ -41,7 +42,7 @@ function placesOf(list, wanted) {
   const places = [];
   for (const uid of wanted) {
     if (uid.includes(REPLACEMENT)) return scan(uids, wanted);
-    const place = index ? index.get(uid) : seek(uids, uid);
+    const place = index ? index.find(uid) : seek(uids, uid);
     if (place >= 0) places.push(place);
   }
   return places.length > 1 ? places.sort((one, other) => one - other) : places;
@@ -86,8 +87,12 @@ function indexOf(list, count) {
   if (list.looks <= LOOKS || length < SHORTEST || length > LONGEST) {
     return undefined;
   }
-  list.index = new Map();
-  list.uids.forEach((uid, place) => list.index.set(uid, place));
+  list.index = UidIndex.of(list.uids);
+  if (!list.index) {
+    // Uids that collide: not tried again.
+    list.looks = -Infinity;
+    return undefined;
+  }
   indexed.add(list);
   members += length;
   for (const oldest of indexed) {

@@ -10,18 +10,18 @@ const { placesOf } = require('./places');
 /** So many users may be left out of a list that stays the same; without more it is another list. */
 const FEW = 16;
 
-/**
- * What the service takes itself of the options of a push, by its kind; `rest` is for the push schedulers. Written out,
- * because that is several times faster than a list of names.
- */
-const OWN = {
-  channels: ({ except, only, exceptChannels, sids, ...rest }) => ({
-    own: { except, only, exceptChannels, sids },
-    rest,
-  }),
-  uids: ({ except, only, sid, ...rest }) => ({ own: { except, only, sid }, rest }),
-  broadcast: ({ sids, ...rest }) => ({ own: { sids }, rest }),
+/** The service's own options of a push, by its kind; `copy` copies the others. */
+const CHANNELS = {
+  names: new Set(['except', 'only', 'exceptChannels', 'sids']),
+  copy: ({ except, only, exceptChannels, sids, ...rest }) => rest,
 };
+const USERS = {
+  names: new Set(['except', 'only', 'sid']),
+  copy: ({ except, only, sid, ...rest }) => rest,
+};
+const ALL_SESSIONS = { names: new Set(['sids']), copy: ({ sids, ...rest }) => rest };
+
+const NONE = Object.freeze({});
 
 /**
  * Takes the service's own options of a push to channels: `{except, only, exceptChannels, sids, userOptions, selection,
@@ -30,34 +30,49 @@ const OWN = {
  */
 function prepare(opts, name) {
   const isMany = Array.isArray(name);
-  const taken = isObject(opts) && isSelective(opts) ? take('channels', opts) : undefined;
-  if (!taken && !isMany) return undefined;
-  const own = taken || { userOptions: opts, selection: undefined };
-  own.list = isMany || isGiven(own.exceptChannels) ? listName(name, own.exceptChannels) : name;
-  return own;
+  const { except, only, exceptChannels, sids } = isObject(opts) ? opts : NONE;
+  const isSelective = isGiven(except) || isGiven(only) || isGiven(exceptChannels) || isGiven(sids);
+  if (!isSelective && !isMany) return undefined;
+  return {
+    except,
+    only,
+    exceptChannels,
+    sids,
+    userOptions: isSelective ? restOf(opts, CHANNELS) : opts,
+    selection: selectionOf(except, only),
+    list: isMany || isGiven(exceptChannels) ? listName(name, exceptChannels) : name,
+  };
 }
 
 /** The same of a push to users or to all sessions, which has no list. */
 function prepareOwn(opts, isBroadcast) {
-  const taken = take(isBroadcast ? 'broadcast' : 'uids', opts);
-  return [taken.except, taken.only, taken.sid, taken.sids].some(isGiven) ? taken : undefined;
-}
-
-/** Returns whether the options of a push to channels have any of the service's own. */
-function isSelective({ except, only, exceptChannels, sids }) {
-  return isGiven(except) || isGiven(only) || isGiven(exceptChannels) || isGiven(sids);
+  if (isBroadcast) {
+    const { sids } = opts;
+    if (!isGiven(sids)) return undefined;
+    return { sids, userOptions: restOf(opts, ALL_SESSIONS), selection: undefined };
+  }
+  const { except, only, sid } = opts;
+  if (![except, only, sid].some(isGiven)) return undefined;
+  const selection = selectionOf(except, only);
+  return { except, only, sid, userOptions: restOf(opts, USERS), selection };
 }
 
 /**
- * Takes the service's own options. `selection` is `{texts, isOnly}`: a Set of the texts of the only users who get it, or of
- * those who do not; undefined if all get it.
+ * Returns the options without the service's own, for the push schedulers. Most pushes have no others, and to find that out
+ * takes less time than a copy.
  */
-function take(kind, opts) {
-  const { own, rest } = OWN[kind](opts);
-  return { ...own, userOptions: rest, selection: selectionOf(own) };
+function restOf(opts, { names, copy }) {
+  for (const key of Reflect.ownKeys(opts)) {
+    if (!names.has(key)) return copy(opts);
+  }
+  return {};
 }
 
-function selectionOf({ except, only }) {
+/**
+ * Returns `{texts, isOnly}`: a Set of the texts of the only users who get a push, or of those who do not; undefined if all
+ * get it.
+ */
+function selectionOf(except, only) {
   if (isGiven(only)) {
     const texts = textsOf(only);
     for (const text of textsOf(except)) texts.delete(text);

@@ -147,6 +147,21 @@ stores('H exceptions from long lists', (ctx) => {
     }
   });
 
+  ours('H41 uids whose last characters are the same are told apart, without an index', async () => {
+    await start();
+    members = {
+      s1: people('s1', 500).map((uid) => uid.padStart(20) + '-'.repeat(100)),
+      s2: [],
+      s3: [],
+    };
+    await ok(service, 'destroyChannel', 'n');
+    await ok(service, 'add', 'n', members.s1, 's1');
+    for (let i = 0; i < 30; i += 1) {
+      await without([members.s1[i], members.s1[499 - i]]);
+      assert.strictEqual(size(), 0);
+    }
+  });
+
   ours('H36 users who cannot be sent a push are failed uids only if it is for them', async () => {
     await start();
     await ok(service, 'add', 'n', ['constructor', 'toString'], 's1');

@@ -219,7 +219,7 @@ mod tests {
         };
         feed.watch("", true, true);
         assert!(feed.gap(Gap::Start));
-        for n in 0..4 {
+        for n in 0..5 {
             assert!(!feed.receive(&join("{a}", &format!("u{n}"))));
         }
         let told = taken(&feed);

@@ -150,10 +150,14 @@ impl PendingCalls {
 
     /// Iterates over the operations that are held or in flight.
     fn earlier(&self) -> impl Iterator<Item = &PendingCall> {
+        self.held.scanning().chain(self.everywhere_in_flight())
+    }
+
+    /// Iterates over those that are in flight.
+    pub(super) fn everywhere_in_flight(&self) -> impl Iterator<Item = &PendingCall> {
         let batches = self.batches.iter().filter(|batch| batch.has_everywhere);
-        let in_flight = batches.flat_map(|batch: &Batch| &batch.calls);
-        let in_flight = in_flight.filter(|call| call.everywhere().is_some());
-        self.held.scanning().chain(in_flight)
+        let calls = batches.flat_map(|batch: &Batch| &batch.calls);
+        calls.filter(|call| call.everywhere().is_some())
     }
 
     /// Hands what a call needs, which is not sent any more, on to the next one: that may be about the same frontend.

@@ -188,3 +188,21 @@ async fn it_goes_on_in_parts_over_the_next_connection_and_later_calls_come_after
     assert_eq!(answers(&mut bench, 3).await, [None, None, Some(1)]);
     assert_eq!(left(&store), ["P:n:s0"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_that_goes_on_behind_later_calls_is_answered_within_its_own_time() {
+    let good = vec![Fate::Good(1), Fate::Good(600), Fate::Hangs];
+    let store = Store::new([]);
+    let mut bench = with_old(&store, [vec![Fate::Good(1)], good].concat(), limits()).await;
+    bench.everywhere(0, COUNT, &[], &[]);
+    assert_eq!(counted(&mut bench, 0).await, 1);
+    put(&store, "gone", &["u"], true);
+    let begin = Instant::now();
+    bench.everywhere(1, COUNT, &[], &[]);
+    sleep(300 * MS).await;
+    bench.call(2, &read("k"));
+    let (seq, reply) = bench.answer().await;
+    let code = reply.unwrap_err().code();
+    assert_eq!((seq, code), (1, "ERR_GLOBAL_CHANNEL_TIMEOUT"));
+    assert!(begin.elapsed() < 1010 * MS, "{:?}", begin.elapsed());
+}

@@ -1,0 +1,119 @@
+//! Which of the calls that wait are sent next, and how: the batches.
+
+use tokio::time::Instant;
+
+use super::{Batch, PendingCall, PendingCalls, deadlines::WINDOW, order::Series};
+use crate::{
+    command::{Command, Request},
+    pages::PageQuery,
+    removal::Removal,
+    steps::Steps,
+};
+
+/// What is sent next.
+pub(in crate::driver) enum Next<'a> {
+    /// Commands, and how many of them are the app's.
+    Calls(Vec<&'a Command>, usize),
+    Page(&'a PageQuery),
+    Clean(&'a Removal, Steps),
+}
+
+impl PendingCalls {
+    /// Moves the next calls into flight and returns their commands. A barrier is in flight alone.
+    pub(in crate::driver) fn next_batch(&mut self, most: usize, now: Instant) -> Option<Next<'_>> {
+        self.pay_index(now);
+        let mut calls = self.take_next(most)?;
+        let alone = calls.first()?.request.is_barrier();
+        for call in &mut calls {
+            call.sent = true;
+            if alone {
+                // It may take long; the time limit applies to each of its steps.
+                call.deadline = None;
+            }
+            if let Request::Clean(removal) = &mut call.request {
+                removal.with_sids(self.sids.iter());
+            }
+            if call.seq.is_none() {
+                self.index.sent();
+            }
+        }
+        // The connection counts as hung when the calls of its oldest batch are overdue, not later.
+        let sent_at = if now.duration_since(self.window) < WINDOW {
+            self.window
+        } else {
+            now
+        };
+        let has_everywhere =
+            self.unfinished.are_any() && calls.iter().any(|call| call.everywhere().is_some());
+        self.batches.push_back(Batch {
+            calls,
+            sent_at,
+            has_everywhere,
+            steps: alone.then(Steps::default),
+        });
+        let batch = self.batches.back()?;
+        if let (Some(steps), [PendingCall { request, .. }]) = (&batch.steps, batch.calls.as_slice())
+            && let Request::Clean(removal) = request
+        {
+            return Some(Next::Clean(removal, steps.clone()));
+        }
+        if let [PendingCall { request, .. }] = batch.calls.as_slice()
+            && let Request::Page(query) = request
+        {
+            return Some(Next::Page(query));
+        }
+        let mut commands = Vec::with_capacity(batch.calls.len());
+        commands.extend(batch.calls.iter().filter_map(|call| call.request.command()));
+        let own = batch.calls.iter().filter(|call| call.seq.is_none()).count();
+        let of_app = commands.len() - own;
+        Some(Next::Calls(commands, of_app))
+    }
+
+    /// Takes the calls that are sent next.
+    fn take_next(&mut self, most: usize) -> Option<Vec<PendingCall>> {
+        let rests = self.rests_to_send(most);
+        if rests > 0 {
+            let first = self.held.rests().next();
+            let careful = first.is_some_and(|first| first.losses.is_suspect());
+            if self.must_wait(careful) {
+                return None;
+            }
+            let count = if careful { 1 } else { rests };
+            return Some(self.held.take_rests(count));
+        }
+        let first = self.waiting.front()?;
+        let alone = first.request.is_barrier();
+        let careful = self.careful();
+        if self.must_wait(alone || careful.is_some()) {
+            return None;
+        }
+        let most = careful.unwrap_or(most);
+        let ahead = self.ahead();
+        let count = if alone {
+            usize::from(!ahead.holds(first))
+        } else {
+            let in_order = !self.unfinished.are_any();
+            let mut series = Series::after(ahead);
+            let is_next = |call: &&PendingCall| {
+                call.request.command().is_some() && (in_order || series.takes(call))
+            };
+            let count = self.waiting.iter().take(most).take_while(is_next).count();
+            // A page is in flight by itself, but beside others.
+            let is_page = matches!(first.request, Request::Page(_)) && !ahead.holds(first);
+            count.max(usize::from(is_page))
+        };
+        (count > 0).then(|| self.waiting.drain(..count).collect())
+    }
+
+    /// Returns whether what is sent next, `alone` or not, has to wait for what is in flight.
+    fn must_wait(&self, alone: bool) -> bool {
+        let holds = |batch: &Batch| alone || batch.is_barrier() || batch.is_careful();
+        self.batches.front().is_some_and(holds)
+    }
+}
+
+impl Batch {
+    pub(super) fn is_barrier(&self) -> bool {
+        self.steps.is_some()
+    }
+}
