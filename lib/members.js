@@ -92,7 +92,7 @@ function forget(channel, sid, _arg, cb) {
   ask(channel, '_forgetGone', sid, [], cb);
 }
 
-function purge(channel, sid, { epoch, keep, reason }, cb) {
+function purge(channel, sid, { epoch, keep, reason = 'purge' }, cb) {
   let count = 0;
   step();
 

@@ -336,8 +336,14 @@ stores('EV events of channels', (ctx) => {
     assert.ok((await call(service, 'start')).err);
     assert.deepStrictEqual(log, []);
     const later = create({ ...optionsOf(ctx.store), ...EVENTS });
-    const ofLater = record(later.watch('a'));
+    const watch = later.watch('a');
+    const ofLater = record(watch);
+    // What is read at the first gap is answered.
+    const read = new Promise((resolve, reject) => {
+      watch.once('gap', () => ok(later, 'getMembersBySid', 'a', 's1').then(resolve, reject));
+    });
     await ok(later, 'start');
+    assert.deepStrictEqual(await read, []);
     await begun(ofLater);
   });
 
