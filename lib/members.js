@@ -126,7 +126,7 @@ function scan(channel, method, sid, items, cb) {
   });
 }
 
-function purge(channel, sid, { epoch, keep, reason }, cb) {
+function purge(channel, sid, { epoch, keep, reason = 'purge' }, cb) {
   let count = 0;
   step();
 

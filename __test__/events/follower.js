@@ -7,6 +7,7 @@
 
 const assert = require('node:assert');
 const { ok } = require('../support/call');
+const { until } = require('../support/until');
 
 const EVENTS = ['join', 'leave', 'occupied', 'vacated', 'destroy', 'gap'];
 
@@ -15,6 +16,12 @@ function record(watch) {
   const log = [];
   for (const event of EVENTS) watch.on(event, (told) => log.push([event, told]));
   return log;
+}
+
+/** Waits until a watch has its first gap, and forgets it. */
+async function begun(log) {
+  await until(() => log.length > 0, 'the first gap');
+  assert.deepStrictEqual(log.splice(0), [['gap', { reason: 'start' }]]);
 }
 
 class Follower {
@@ -84,4 +91,4 @@ class Follower {
   }
 }
 
-module.exports = { EVENTS, Follower, record };
+module.exports = { begun, Follower, record };

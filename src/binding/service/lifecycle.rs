@@ -80,10 +80,7 @@ impl Service {
         match driver {
             Ok(driver) => {
                 *self.driver.borrow_mut() = Some(driver);
-                match self.listen(app) {
-                    Ok(()) => Ok(()),
-                    Err(error) => self.start_failed(&error),
-                }
+                Ok(())
             }
             Err(error) => self.start_failed(&Error::Internal(error.to_string())),
         }
@@ -199,6 +196,7 @@ impl Service {
     pub fn started(&self) -> napi::Result<()> {
         if self.state.get() == State::Starting {
             self.state.set(State::Started);
+            self.listen();
             let starters = self.starters.take();
             let made = self.make_kept();
             for starter in starters {

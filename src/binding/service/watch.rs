@@ -3,25 +3,27 @@
 use napi::bindgen_prelude::Object;
 
 use crate::{
-    app::AppHandle, binding::service::Service, error::Error, events::listener::ListenerHandle,
+    binding::service::Service, error::Error, events::listener::ListenerHandle,
     store_manager::subscriber,
 };
 
 impl Service {
-    /// Begins to listen, which opens a connection only while something is watched.
-    pub(super) fn listen(&self, app: AppHandle) -> Result<(), Error> {
+    /// Begins to listen, which opens a connection only while something is watched. Not before calls are accepted, because
+    /// the app reads at the first gap.
+    pub(super) fn listen(&self) {
         let outbox = self.outbox.borrow().clone();
         let (Some(_), Some(outbox)) = (self.options.events, outbox) else {
-            return Ok(());
+            return;
         };
+        let app = outbox.app();
         let Some(source) = subscriber(&self.options.store, self.keys.stem(), &app) else {
-            return Ok(());
+            return;
         };
         let limits = &self.options.limits;
-        let listener = ListenerHandle::start(source, self.feed.clone(), limits, app, outbox);
-        let listener = listener.map_err(|error| Error::Internal(error.to_string()))?;
-        *self.listener.borrow_mut() = Some(listener);
-        Ok(())
+        match ListenerHandle::start(source, self.feed.clone(), limits, app, outbox) {
+            Ok(listener) => *self.listener.borrow_mut() = Some(listener),
+            Err(error) => self.log("error", &format!("events are not received: {error}"), None),
+        }
     }
 
     /// Passes on what has arrived.

@@ -9,7 +9,7 @@ const { logged } = require('../support/log');
 const { PLAIN, CACHE, EVENTS, CHANNELS } = require('../support/rights');
 const { started } = require('../support/service');
 const { until } = require('../support/until');
-const { record } = require('./follower');
+const { record } = require('../events/follower');
 
 const USER = { username: 'gc', password: 'secret' };
 const ALL = [CHANNELS, '-@all', ...PLAIN, ...CACHE, ...EVENTS];

@@ -7,8 +7,8 @@ const { logged } = require('../support/log');
 const { Group } = require('../support/sentinels');
 const { started, stopAll } = require('../support/service');
 const { until } = require('../support/until');
-const { Follower } = require('./follower');
-const { change } = require('./writer');
+const { Follower } = require('../events/follower');
+const { change } = require('../events/writer');
 
 const [NAMES, SIDS] = [
   ['a', 'b'],
