@@ -171,8 +171,7 @@ fn of_units(sizes: &[usize], answer: Value, split: &mut Vec<Value>) {
         for item in items.by_ref().take(*size) {
             sum = match (sum, item) {
                 (Value::Int(sum), Value::Int(count)) => Value::Int(sum.saturating_add(count)),
-                (Value::Int(_), error) => error,
-                (error, _) => error,
+                (Value::Int(_), error) | (error, _) => error,
             };
         }
         split.push(sum);
