@@ -15,10 +15,16 @@ class Client {
   /** Connects, and enters as `uid` with the given chat server. */
   static async connect({ host, clientPort, id }, uid, chat) {
     const client = new Client(uid, id, chat);
-    await client.#within('connect', (done) => {
-      client.socket.init({ host, port: clientPort }, done);
-    });
-    await client.request('connector.entryHandler.enter', { uid, chat });
+    try {
+      await client.#within('connect', (done) => {
+        client.socket.init({ host, port: clientPort }, done);
+      });
+      await client.request('connector.entryHandler.enter', { uid, chat });
+    } catch (error) {
+      // Its session may be open.
+      client.close();
+      throw error;
+    }
     return client;
   }
 

@@ -51,7 +51,7 @@ module.exports = function createKeeper(app, sid, store, log, options, emit) {
 
   const tracker = createTracker(app, { longestUid, changed, refused });
   const members = membership
-    ? createMembers(sid, store, log, { has: tracker.has, isHeld, leaveDelay })
+    ? createMembers(sid, store, log, { has: tracker.has, isHeld, leaveDelay, leaseTtl })
     : undefined;
 
   return { begin, end, close, stats, members: () => members?.stats() };

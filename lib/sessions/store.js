@@ -38,6 +38,9 @@ module.exports = function createStore(channel) {
     purge: (sid, { epoch, keep }) => members('purge', sid, { epoch, keep }),
     gone: (sid, uid) => members('gone', sid, uid),
     goneUids: (sid, cursor) => members('goneUids', sid, cursor),
+    /** A page of the channels of the whole store, and of the members of one: `{names, cursor}`, cursors as those of `uids`. */
+    scanChannels: (sid, cursor) => members('scanChannels', sid, cursor),
+    scanMembers: (sid, name, cursor) => members('scanMembers', sid, { name, cursor }),
     forget: (sid) => members('forget', sid, null),
   };
 

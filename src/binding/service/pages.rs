@@ -79,7 +79,11 @@ impl Service {
         Ok(PageQuery::of_members(key, seed, position, options.limit))
     }
 
-    fn channel_query(&self, options: &PageOptions, sids: &[String]) -> Result<PageQuery> {
+    pub(super) fn channel_query(
+        &self,
+        options: &PageOptions,
+        sids: &[String],
+    ) -> Result<PageQuery> {
         let glob = options.glob.as_deref().unwrap_or("*").as_bytes();
         let mut about = self.keys.stem();
         self.keys.begin(&mut about);
