@@ -78,7 +78,9 @@ stores('M members that are not in the index', (ctx) => {
       );
       assert.strictEqual(members(), 1 + 2 * CHANNELS.length, JSON.stringify(purged));
       const kept = await new Promise((resolve, reject) => {
-        service._members('goneUids', 's9', '', (err, page) => (err ? reject(err) : resolve(page)));
+        service['_members']('goneUids', 's9', '', (err, page) =>
+          err ? reject(err) : resolve(page),
+        );
       });
       assert.deepStrictEqual(kept.uids.sort(), ['alice', 'bob']);
     },
@@ -91,7 +93,7 @@ stores('M members that are not in the index', (ctx) => {
     await ok(peer, 'add', CHANNELS, 'alice', 's9');
     const { _members } = service;
     let isBack = false;
-    service._members = function (action, sid, arg, cb) {
+    service['_members'] = function (action, sid, arg, cb) {
       // After the read of the first page, before its members are purged.
       if (action !== 'addBack' || isBack) return void _members.call(this, action, sid, arg, cb);
       isBack = true;

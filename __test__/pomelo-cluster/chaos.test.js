@@ -112,11 +112,13 @@ async function chaos(cluster, redis, links) {
     for (const [id, server] of cluster.servers) console.log(`${id}\n${logOf(server)}`);
     throw err;
   } finally {
-    const { missing, extra, samples } = gaps.longest;
+    const { missing, extra, samples, looks } = gaps.longest;
     console.log(`faults ${JSON.stringify(faults.counts)}`);
     console.log(`sessions ${JSON.stringify(users.counts)}`);
     console.log(`refused ${JSON.stringify(users.refused)}`);
-    console.log(`${samples} samples; longest missing ${JSON.stringify(missing)} of ${PROMISED} ms`);
+    console.log(
+      `${samples} samples of ${looks} memberships; longest missing ${JSON.stringify(missing)} of ${PROMISED} ms`,
+    );
     console.log(`longest of closed sessions ${JSON.stringify(extra)}`);
   }
   return users;

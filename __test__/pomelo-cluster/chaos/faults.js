@@ -13,7 +13,7 @@ module.exports = function createFaults({ cluster, redis, links, random, leaseTtl
   const disturbed = new Map();
   const counts = {};
   const lines = [];
-  let isOn = true;
+  const state = { isOn: true };
   let lanes;
   /** The master has to be there when a server starts. */
   let master = Promise.resolve();
@@ -79,7 +79,7 @@ module.exports = function createFaults({ cluster, redis, links, random, leaseTtl
 
   /** Resolves when all is in order again. */
   function end() {
-    isOn = false;
+    state.isOn = false;
     return lanes;
   }
 
@@ -87,7 +87,7 @@ module.exports = function createFaults({ cluster, redis, links, random, leaseTtl
   async function lane(kinds, disturbs) {
     let left = [];
     await pause(random.between(500, 2000));
-    while (isOn) {
+    while (state.isOn) {
       if (left.length === 0) left = Object.keys(kinds);
       const [name] = left.splice(random.below(left.length), 1);
       counts[name] = (counts[name] || 0) + 1;

@@ -13,20 +13,20 @@ const INTERVAL = 100;
 module.exports = function createGaps({ sids, expected, present, faults }) {
   const missing = new Map();
   const extra = new Map();
-  const longest = { missing: { ms: 0 }, extra: { ms: 0 }, samples: 0 };
-  let isOn = true;
+  const longest = { missing: { ms: 0 }, extra: { ms: 0 }, samples: 0, looks: 0 };
+  const state = { isOn: true };
   let done;
 
   return { longest, begin: () => (done = run()), end };
 
   function end() {
-    isOn = false;
+    state.isOn = false;
     return done;
   }
 
   async function run() {
     let last = performance.now();
-    while (isOn) {
+    while (state.isOn) {
       await pause(INTERVAL);
       const before = new Set(expected());
       const found = await present().catch(() => undefined);
@@ -40,6 +40,7 @@ module.exports = function createGaps({ sids, expected, present, faults }) {
       longest.samples += 1;
       const isCalm = (place) => calm.some((sid) => place.includes(` ${sid}`));
       const wanted = [...before].filter((place) => after.has(place));
+      longest.looks += wanted.filter(isCalm).length;
       note(
         'missing',
         missing,

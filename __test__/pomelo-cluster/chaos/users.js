@@ -1,7 +1,8 @@
 'use strict';
 
 /**
- * Users who come and go at random, each session in all channels: `open()` are the sessions that have joined them, as
+ * Users who come and go at random, and residents, who come again only when a fault has ended their sessions. Each session is in
+ * all channels: `open()` are the sessions that have joined them, as
  * `uid sid`. Requests may fail during faults; a session then joins again as long as it is open.
  */
 
@@ -9,7 +10,9 @@ const { Client } = require('../../../demo/client');
 const { pause } = require('../../support/until');
 
 const USERS = 16;
+const RESIDENTS = 4;
 const MOST_SESSIONS = 40;
+const LEAVING = ['reconnect', 'logout', 'kick', 'late add'];
 
 /** `tools` are `{cluster, channels, faults, random}`. */
 module.exports = function createUsers({ cluster, channels, faults, random }) {
@@ -21,7 +24,7 @@ module.exports = function createUsers({ cluster, channels, faults, random }) {
   /** How often requests failed, by the reason. */
   const refused = {};
   const underWay = new Set();
-  let isOn = true;
+  const state = { isOn: true };
 
   const ACTIONS = {
     login: () => login(random.pick(uids), random.pick(cluster.connectors)),
@@ -42,14 +45,35 @@ module.exports = function createUsers({ cluster, channels, faults, random }) {
         await cluster.call('chat-1', 'add', channels[0], client.uid, client.connector);
       }),
   };
-  const KINDS = ['login', 'login', 'login', 'logout', 'reconnect', 'reconnect', 'kick', 'late add'];
+  // More come than go, up to the limit.
+  const LOGINS = Array(6).fill('login');
+  const KINDS = [...LOGINS, 'reconnect', 'reconnect', 'logout', 'kick', 'late add'];
 
   return { run, stop, open, counts, refused, close: closeAll };
 
   async function run() {
-    while (isOn) {
+    const residents = cluster.connectors.flatMap((connector) =>
+      Array.from({ length: RESIDENTS }, (_, n) => reside(`resident-${n + 1}`, connector)),
+    );
+    await Promise.all([wander(), ...residents]);
+  }
+
+  /** Is there as long as the connector is. Joins once in each session: what is lost later is missed. */
+  async function reside(uid, connector) {
+    let isThere = false;
+    let session;
+    while (state.isOn || !isThere) {
+      isThere = session !== undefined && clients.has(session) && joined.has(session);
+      if (!isThere) session = await login(uid, connector).catch(refuse);
+      await pause(100);
+      forget();
+    }
+  }
+
+  async function wander() {
+    while (state.isOn) {
       const isFull = underWay.size + clients.size >= MOST_SESSIONS;
-      const kind = isFull ? 'logout' : random.pick(KINDS);
+      const kind = random.pick(isFull ? LEAVING : KINDS);
       counts[kind] += 1;
       track(ACTIONS[kind]());
       await pause(random.between(20, 250));
@@ -58,23 +82,30 @@ module.exports = function createUsers({ cluster, channels, faults, random }) {
   }
 
   function track(action) {
-    const done = Promise.resolve(action).catch(refuse);
-    underWay.add(done);
-    done.then(() => underWay.delete(done));
+    const running = settled(action).then(() => {
+      underWay.delete(running);
+    });
+    underWay.add(running);
   }
 
-  /** Resolves when all sessions that are open have joined, of which there are some on each connector. */
-  async function stop() {
-    isOn = false;
-    for (const connector of cluster.connectors) {
-      for (const uid of uids.slice(0, 4)) track(login(uid, connector));
+  async function settled(action) {
+    try {
+      await action;
+    } catch (err) {
+      refuse(err);
     }
+  }
+
+  /** `run` resolves when the residents are there; this when nothing else is under way. */
+  async function stop() {
+    state.isOn = false;
     while (underWay.size > 0) await Promise.all(underWay);
     forget();
   }
 
   async function any(act) {
-    if (clients.size > 0) await act(random.pick([...clients]));
+    const others = [...clients].filter(({ uid }) => uids.includes(uid));
+    if (others.length > 0) await act(random.pick(others));
   }
 
   function placeOf({ connector }) {
@@ -88,12 +119,13 @@ module.exports = function createUsers({ cluster, channels, faults, random }) {
       try {
         for (const channel of channels) await client.request('chat.chatHandler.join', { channel });
         if (clients.has(client)) joined.add(client);
-        return;
+        return client;
       } catch (err) {
         refuse(err);
         await pause(100);
       }
     }
+    return client;
   }
 
   function refuse({ message }) {
