@@ -37,11 +37,13 @@ struct PackedCall {
     mark: Option<Mark>,
 }
 
-/// Marks the sid of a call about one frontend: its length, as the end of the first key, and whether the index gets it.
+/// Marks the sid of a call about one frontend: where it is in the first key, and whether the index gets it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mark {
     /// The length of the sid in bytes.
     pub len: usize,
+    /// How many bytes of the key come after it.
+    pub after: usize,
     /// Whether members are added, so that the sid must be in the index first.
     pub adds: bool,
 }
@@ -182,9 +184,10 @@ impl Packed {
                 begin = end;
                 item.to_vec()
             }));
-            let marked = call.mark.and_then(|Mark { len, adds }| {
+            let marked = call.mark.and_then(|Mark { len, after, adds }| {
                 let key: &Vec<u8> = items.first()?;
-                let sid = key.get(key.len().checked_sub(len)?..)?.to_vec();
+                let end = key.len().checked_sub(after)?;
+                let sid = key.get(end.checked_sub(len)?..end)?.to_vec();
                 Some(MarkedSid { sid, adds })
             });
             let request = request(call.code, call.keys as usize, items);
@@ -310,7 +313,11 @@ mod tests {
     #[test]
     fn a_mark_belongs_to_one_call() {
         let mut packed = Packed::default();
-        let adds = |adds| Mark { len: 2, adds };
+        let adds = |adds| Mark {
+            len: 2,
+            after: 0,
+            adds,
+        };
         for (key, mark) in [("k:s1", Some(true)), ("k:s1", None), ("k:s2", Some(false))] {
             packed.bytes().extend(b"undone");
             packed.end_key();

@@ -155,11 +155,11 @@ impl Service {
                 } else {
                     self.index(&sid)?
                 };
-                Ok((index, [uid, self.keys.stem()]))
+                Ok((index, [uid, self.keys.stem()], sid))
             }),
             (Err(error), _) | (_, Err(error)) => Err(error),
         };
-        let (index, items) = match checked {
+        let (index, items, sid) = match checked {
             Ok(checked) => checked,
             Err(error) => return self.refuse(kind, cb, &error),
         };
@@ -179,7 +179,7 @@ impl Service {
         if !is_everywhere {
             self.pack_given_keys([&index]);
             self.pack_items(items);
-            return self.call(&host, kind, cb);
+            return self.call_index(&host, kind, cb, &sid);
         }
         let rest = items.chain(sids.iter().map(String::as_bytes));
         self.input

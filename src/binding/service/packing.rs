@@ -16,7 +16,7 @@ use crate::{
     command::{Code, Reply},
     failpoints::may_panic,
     keys::Key,
-    packed::Packed,
+    packed::{Mark, Packed},
 };
 
 /// The number of packed calls that are handed over before the tick has ended, so that the store can begin.
@@ -142,23 +142,32 @@ impl Service {
 
     /// The same for a call about one frontend. A server id that was not given before is shown to JavaScript.
     pub fn call_frontend(&self, host: &Host, kind: Kind, cb: &Unknown) -> napi::Result<()> {
-        self.mark_sid(kind);
+        self.mark_sid(kind, 0);
         self.call(host, kind, cb)?;
         self.meet_new_sids(host)
     }
 
-    /// Marks the server id of the call that was packed just now, if the driver has to hear of it.
-    fn mark_sid(&self, kind: Kind) {
+    /// The same for a call whose key is that of the index of members on this frontend, in which a brace follows the sid.
+    pub fn call_index(&self, host: &Host, kind: Kind, cb: &Unknown, sid: &str) -> napi::Result<()> {
+        self.note_sid(sid);
+        self.mark_sid(kind, 1);
+        self.call(host, kind, cb)?;
+        self.meet_new_sids(host)
+    }
+
+    /// Marks the server id of the call that was packed just now, if the driver has to hear of it. So many bytes of its first
+    /// key come after the id.
+    fn mark_sid(&self, kind: Kind, after: usize) {
         let now = self.tick();
         if let Some(mark) = self.sids.borrow_mut().mark(kind.adds(), now) {
-            self.input.borrow_mut().calls.mark(mark);
+            self.input.borrow_mut().calls.mark(Mark { after, ..mark });
         }
     }
 
     /// The same for one of several server ids of a call.
     pub fn mark_sid_of(&self, kind: Kind, sid: &str) {
         self.note_sid(sid);
-        self.mark_sid(kind);
+        self.mark_sid(kind, 0);
     }
 
     /// Lets JavaScript look at the server ids of the last call that were not given before.

@@ -77,6 +77,7 @@ impl Sids {
         self.remember();
         Some(Mark {
             len: self.last.len(),
+            after: 0,
             adds,
         })
     }

@@ -86,7 +86,11 @@ impl Bench {
         calls.end_item();
         if adds {
             let len = sid.len();
-            calls.mark(Mark { len, adds });
+            calls.mark(Mark {
+                len,
+                after: 0,
+                adds,
+            });
         }
         calls.end_call(seq, Code::Command(Op::Write(WriteOp::Add)));
         self.inbox.push(&mut input);
