@@ -103,6 +103,21 @@ stores('index of members', (ctx) => {
     assert.ifError(err);
   });
 
+  ours(
+    'a call about one frontend comes after an earlier one about all, also where it was unknown',
+    async () => {
+      const other = await open();
+      for (const sid of ['gone-1', 'gone-2']) await other.call('add', ['a', 'b'], 'u', sid);
+      const one = await open();
+      const calls = [
+        one.call('leave', 'a', 'u', null),
+        one.channels('u', 'gone-1'),
+        one.leaveAll('u', 'gone-2'),
+      ];
+      assert.deepStrictEqual((await Promise.all(calls)).slice(1), [['b'], ['b']]);
+    },
+  );
+
   ours('a server id that is no hash tag is refused', async () => {
     const one = await open();
     for (const args of [
