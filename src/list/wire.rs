@@ -14,7 +14,6 @@ use super::{
     writer::{LONGEST_PIECE, Writer},
 };
 
-
 /// The bytes of a number.
 const NUMBER: usize = size_of::<u64>();
 

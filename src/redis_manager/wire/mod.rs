@@ -92,19 +92,19 @@ impl<S> ListStream<S> {
         self.input.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
-        // A long member may be cut many times.
-        let size = if self.end == self.input.len() {
-            (2 * self.end).max(SMALL)
-        } else {
-            self.input.len()
-        };
-        self.input.resize(size, 0);
+        if self.end == self.input.len() {
+            // A member longer than the buffer.
+            self.input.resize((2 * self.end).max(SMALL), 0);
+        } else if self.end == 0 && self.input.len() > LARGE {
+            self.input = vec![0; LARGE];
+        }
     }
 
     fn close(&mut self) {
         self.closed = true;
         self.replies.end(&mut self.out);
-        self.out.extend_from_slice(&self.input[self.start..self.end]);
+        self.out
+            .extend_from_slice(&self.input[self.start..self.end]);
         self.start = self.end;
     }
 }
@@ -144,7 +144,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for ListStream<S> {
             this.end += size;
             read += size;
             this.take();
-            if full && this.start == this.end && this.input.len() < LARGE {
+            if full && this.input.len() < LARGE {
                 this.input.resize(2 * this.input.len(), 0);
             }
         }

@@ -37,7 +37,12 @@ enum Place {
 
 impl Replies {
     /// Takes bytes that arrived, and adds what is passed on to `out`. Returns how many bytes were taken: the rest is cut.
-    pub(super) fn feed(&mut self, bytes: &[u8], requests: &mut Requests, out: &mut Vec<u8>) -> usize {
+    pub(super) fn feed(
+        &mut self,
+        bytes: &[u8],
+        requests: &mut Requests,
+        out: &mut Vec<u8>,
+    ) -> usize {
         let mut at = 0;
         // What has been passed on up to here is in `out`.
         let mut passed = 0;
@@ -46,7 +51,8 @@ impl Replies {
             match &mut self.place {
                 Place::Unknown => at = bytes.len(),
                 Place::Text(left) => {
-                    let step = usize::try_from(*left).map_or(rest.len(), |left| left.min(rest.len()));
+                    let step =
+                        usize::try_from(*left).map_or(rest.len(), |left| left.min(rest.len()));
                     *left -= step as u64;
                     at += step;
                     if *left == 0 {
