@@ -59,18 +59,16 @@ impl Replies {
                         self.ends(requests);
                     }
                 }
-                Place::Line => match line_end(rest) {
-                    Some(end) => {
-                        at += end;
-                        self.ends(requests);
-                    }
-                    None => {
+                Place::Line => {
+                    let Some(end) = line_end(rest) else {
                         // A CR may be the beginning of the end.
                         let cr = usize::from(rest.last() == Some(&b'\r'));
                         at += rest.len() - cr;
                         break;
-                    }
-                },
+                    };
+                    at += end;
+                    self.ends(requests);
+                }
                 Place::Value => match self.value(rest, requests) {
                     Some(Step::List(kind, items, line)) => {
                         out.extend_from_slice(&bytes[passed..at]);
