@@ -1,8 +1,10 @@
 //! A member list on its way from a store to JavaScript: JSON text, made once, off the JavaScript thread, and shared by
-//! all calls that are answered with it. [`writer`] makes the text, [`items`] reads it, [`union`] combines lists.
+//! all calls that are answered with it. [`writer`] makes the text, [`items`] reads it, [`union`] combines lists,
+//! [`wire`] takes one through redis-rs.
 
 mod items;
 mod union;
+mod wire;
 mod writer;
 
 use std::sync::{
@@ -10,7 +12,10 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-pub use self::union::{Groups, Unions};
+pub use self::{
+    union::{Groups, Unions},
+    wire::Incoming,
+};
 
 use self::writer::{LONGEST_PIECE, Writer};
 use crate::error::Result;

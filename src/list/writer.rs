@@ -86,6 +86,17 @@ impl Writer {
         Ok(())
     }
 
+    /// Returns the number of members.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Ends the list; returns its text, the cuts and the number of members.
+    pub(super) fn into_parts(mut self) -> (Vec<u8>, Vec<usize>, usize) {
+        self.json.push(b']');
+        (self.json, self.cuts, self.len)
+    }
+
     /// Ends the list.
     pub(super) fn finish(mut self) -> Result<List> {
         self.json.push(b']');

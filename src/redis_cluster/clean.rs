@@ -18,7 +18,7 @@ use crate::{
     error::{Error, Result},
     keys::Key,
     manager::Lost,
-    redis_manager::{Address, ScanError, ScanResult, found, only_sets, words},
+    redis_manager::{Address, ScanError, ScanResult, exact, found, only_sets, words},
     removal::Removal,
     steps::Steps,
 };
@@ -96,7 +96,7 @@ pub(super) async fn ask(
 ) -> ScanResult<Vec<Answer>> {
     loop {
         let sent = shared.commands().instead_of(name);
-        let answers = send(shared, Plan::each(sent, keys)).await;
+        let answers = send(shared, Plan::each(exact(sent), keys)).await;
         let answers = answers.map_err(ScanError::Lost)?;
         let lacks = |answer: &Answer| {
             let answer = answer.as_ref();

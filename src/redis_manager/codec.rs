@@ -126,7 +126,12 @@ pub(crate) fn value(op: ReadOp, answer: Answer) -> Result<Value> {
         ValueKind::Int => int(op, answer).map(Value::Int),
         ValueKind::Lease => lease_scripts::lease(answer).map(Value::Lease),
         // Of SMEMBERS, from a server that lacks the command: the driver looks for the member.
-        ValueKind::Bool if matches!(answer, Answer::Array(_) | Answer::Set(_)) => {
+        ValueKind::Bool
+            if matches!(
+                answer,
+                Answer::Array(_) | Answer::Set(_) | Answer::BulkString(_)
+            ) =>
+        {
             list(answer).map(Arc::new).map(Value::List)
         }
         ValueKind::Bool => int(op, answer).map(|number| Value::Bool(number != 0)),
@@ -137,6 +142,10 @@ pub(crate) fn value(op: ReadOp, answer: Answer) -> Result<Value> {
 pub(crate) fn list(answer: Answer) -> Result<List> {
     let name = ReadOp::Members.redis_name();
     match answer {
+        // Written where it was received: see [`super::wire`].
+        Answer::BulkString(bytes) => {
+            List::from_wire(bytes).ok_or_else(|| unexpected(name, "is no list"))
+        }
         Answer::Array(items) | Answer::Set(items) => {
             let members = items.into_iter().map(|item| match item {
                 Answer::BulkString(bytes) => Ok(bytes),
@@ -156,6 +165,9 @@ fn int(op: ReadOp, answer: Answer) -> Result<u64> {
         Answer::Int(count) => u64::try_from(count).map_err(|_| no()),
         // Of SMEMBERS, from a server that lacks the command.
         Answer::Array(members) | Answer::Set(members) => Ok(members.len() as u64),
+        Answer::BulkString(bytes) => List::from_wire(bytes)
+            .map(|list| list.len() as u64)
+            .ok_or_else(no),
         Answer::ServerError(error) => Err(store_error(&error)),
         _ => Err(no()),
     }

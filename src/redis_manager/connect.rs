@@ -30,6 +30,7 @@ use super::{
     server_errors::{hello_may_pass, unreachable},
     state::{State, lock, on_push},
     stream::{self, Socket},
+    wire::ListStream,
 };
 use crate::{
     cache::Session,
@@ -348,10 +349,10 @@ impl RedisManager {
             });
         }
         let activity = Arc::new(Notify::new());
-        let stream = ReadActivity {
+        let stream = ListStream::new(ReadActivity {
             stream: socket.stream,
             activity: activity.clone(),
-        };
+        });
         let (connection, task) =
             MultiplexedConnection::new_with_config(&info, stream, config).await?;
         let task = tokio::spawn(task);

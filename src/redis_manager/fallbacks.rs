@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redis::{ServerError, Value};
 
-use super::{redact::redact, server_errors::words};
+use super::{redact::redact, server_errors::words, wire::EXACT};
 
 /// A command, and the older one in its place.
 const OLDER: [(&str, &str); 7] = [
@@ -40,6 +40,15 @@ impl Missing {
         {
             name = older;
         }
+        name
+    }
+}
+
+/// Returns the spelling of a command for answers that are not those of calls: byte for byte.
+pub(crate) fn exact(name: &'static str) -> &'static str {
+    if name.eq_ignore_ascii_case(EXACT) {
+        EXACT
+    } else {
         name
     }
 }

@@ -9,7 +9,7 @@ use super::{
     login::Login,
     server_errors::{connect_error, words},
 };
-use crate::{command::ReadOp, manager::ConnectError};
+use crate::{command::ReadOp, list::List, manager::ConnectError};
 
 /// Says what a cluster needs for option `db`.
 const CLUSTER_DB: &str = "option db: a Redis Cluster has database 0 only; a cluster of Valkey 9 or later has as many as \
@@ -71,6 +71,8 @@ impl RedisManager {
 fn is_ready(reply: &Value, login: &Login) -> Result<(), ConnectError> {
     match reply {
         Value::Array(_) | Value::Set(_) => Ok(()),
+        // A list with members, which no channel has.
+        Value::BulkString(bytes) if List::from_wire(bytes.clone()).is_some() => Ok(()),
         Value::ServerError(error) => match error.code() {
             "NOPERM" | "WRONGTYPE" | "MOVED" | "ASK" | "CLUSTERDOWN" | "MASTERDOWN" => Ok(()),
             _ => Err(login.refused(error)),

@@ -9,6 +9,7 @@
 //!   [`slot_coverage`]: whether one server has all keys.
 //! - [`sentinel`]: finding the primary by Sentinel; [`role`]: whether the server is still the primary.
 //! - [`fallbacks`]: commands that the server lacks, and what is sent instead.
+//! - [`wire`]: lists, as they are received.
 //! - [`connection`], [`state`]: batches; [`scan`], [`clean`], [`inventory`]: what the server holds.
 //! - [`event_scripts`], [`subscription`]: publishing what changes, and hearing of it ([`crate::events`]).
 //! - [`server_errors`]: what a server's errors mean; [`redact`]: secrets in what it says.
@@ -53,6 +54,7 @@ mod tests;
 mod tls;
 mod tracking_support;
 mod url;
+mod wire;
 
 use std::{
     collections::HashSet,
@@ -78,7 +80,7 @@ use self::{attempts::Attempts, sentinel::FailoverWatch, server_errors::unreachab
 // Used by redis_cluster, which connects to many servers at once.
 pub(crate) use self::{
     codec::{command, encode_for, value, wrote},
-    fallbacks::{Commands, Missing},
+    fallbacks::{Commands, Missing, exact},
     inventory::{count, is_no_set, list_members, member_scan},
     keyspace::{field_scan, list_fields},
     lease_scripts::lease,

@@ -11,7 +11,7 @@ use futures_util::{
 use redis::{Cmd, Pipeline, ServerError, Value, aio::MultiplexedConnection, cmd};
 
 use super::{
-    fallbacks::Commands,
+    fallbacks::{Commands, exact},
     server_errors::{lost, store_error},
 };
 use crate::{
@@ -143,7 +143,7 @@ pub(super) async fn ask(
     loop {
         let sent = commands.instead_of(name);
         let mut pipeline = Pipeline::new();
-        fill(sent, &mut pipeline);
+        fill(exact(sent), &mut pipeline);
         let answers = send(connection.clone(), &pipeline).await?;
         if !answers.iter().any(|answer| commands.lacks(sent, answer)) {
             return Ok((sent, answers));

@@ -1,0 +1,339 @@
+//! Whatever a server sends and however it is cut, what comes out of redis-rs is the same with lists written on the way as
+//! without.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll, Waker},
+    time::{Duration, Instant},
+};
+
+use proptest::{collection::vec, prelude::*};
+use redis::{Cmd, Parser, Pipeline, Value};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::{EXACT, ListStream};
+use crate::{
+    list::List,
+    redis_manager::{codec, stream::Stream},
+};
+
+/// A socket that has these bytes, in these parts, and takes everything.
+struct Peer {
+    bytes: Vec<u8>,
+    at: usize,
+    parts: Vec<usize>,
+    next: usize,
+}
+
+impl AsyncRead for Peer {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let part = self.parts[self.next % self.parts.len()];
+        self.next += 1;
+        let size = part.min(self.bytes.len() - self.at).min(buffer.remaining());
+        buffer.put_slice(&self.bytes[self.at..self.at + size]);
+        self.at += size;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Peer {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Sends commands, and returns what comes back to them; `room` is the room for each read.
+fn through(commands: &[&str], bytes: &[u8], parts: &[usize], room: usize) -> Vec<u8> {
+    let mut stream = ListStream::new(Peer {
+        bytes: bytes.to_vec(),
+        at: 0,
+        parts: parts.to_vec(),
+        next: 0,
+    });
+    let mut pipeline = Pipeline::new();
+    for name in commands {
+        let mut command = Cmd::new();
+        command.arg(name).arg("key");
+        pipeline.add_command(command);
+    }
+    let cx = &mut Context::from_waker(Waker::noop());
+    let sent = Pin::new(&mut stream).poll_write(cx, &pipeline.get_packed_pipeline());
+    assert!(sent.is_ready());
+    let mut all = Vec::new();
+    loop {
+        let mut part = vec![0; room];
+        let mut buffer = ReadBuf::new(&mut part);
+        match Pin::new(&mut stream).poll_read(cx, &mut buffer) {
+            Poll::Ready(done) => done.expect("a read"),
+            // It gives other tasks a turn.
+            Poll::Pending => continue,
+        }
+        if buffer.filled().is_empty() {
+            return all;
+        }
+        all.extend_from_slice(buffer.filled());
+    }
+}
+
+/// Parses as far as redis-rs does; the last is its error.
+fn parsed(bytes: &[u8]) -> Vec<Result<Value, ()>> {
+    let mut parser = Parser::new();
+    let mut reader = bytes;
+    let mut values = Vec::new();
+    loop {
+        let value = parser.parse_value(&mut reader).map_err(drop);
+        let done = value.is_err();
+        values.push(value);
+        if done {
+            return values;
+        }
+    }
+}
+
+/// What is made of the replies to these commands.
+fn meanings(commands: &[&str], values: Vec<Result<Value, ()>>) -> Vec<String> {
+    let mut commands = commands.iter();
+    let meaning = |value| match value {
+        Ok(value @ Value::Push { .. }) => format!("{value:?}"),
+        Ok(value) if commands.next() == Some(&"SMEMBERS") => {
+            match (codec::list(value.clone()), value) {
+                (Ok(list), _) => format!("{} {} {:?}", list.json(), list.len(), list.is_ascii()),
+                (Err(error), _) => error.to_string(),
+            }
+        }
+        other => format!("{other:?}"),
+    };
+    values.into_iter().map(meaning).collect()
+}
+
+fn string(text: &[u8]) -> Vec<u8> {
+    [format!("${}\r\n", text.len()).as_bytes(), text, b"\r\n"].concat()
+}
+
+fn aggregate(kind: char, count: usize, items: &[Vec<u8>]) -> Vec<u8> {
+    [format!("{kind}{count}\r\n").into_bytes(), items.concat()].concat()
+}
+
+/// A reply, or nearly one.
+fn frame() -> impl Strategy<Value = Vec<u8>> {
+    let member = prop_oneof![
+        3 => "[a-z0-9]{0,12}".prop_map(String::into_bytes),
+        1 => vec(any::<u8>(), 0..8),
+        1 => "\\PC{0,4}".prop_map(String::into_bytes),
+    ];
+    let text = member.prop_map(|member| string(&member));
+    let list = (prop_oneof![Just('*'), Just('~')], vec(text.clone(), 0..8))
+        .prop_map(|(kind, items)| aggregate(kind, items.len(), &items));
+    let line = "[-+:_,#(]([a-z0-9]{0,6}|OK|[-+ ]?[0-9]{1,3}|MOVED 1 a:1)\r\n";
+    let odd = "([$*~%|>=!][-+ 0]?[0-9?]{0,3}\r\n|\\$-1\r\n|\\*-1\r\n|[*~]0\r\n|\r|\n|=5\r\ntxt:a\r\n|!3\r\nA b\r\n)";
+    let leaf = prop_oneof![
+        4 => text,
+        2 => line.prop_map(String::into_bytes),
+        1 => odd.prop_map(String::into_bytes),
+    ];
+    let nested = leaf.prop_recursive(3, 20, 5, |inner| {
+        let count = |kind, items: &[Vec<u8>]| match kind {
+            '%' => aggregate(kind, items.len() / 2, items),
+            '|' => aggregate(kind, items.len().saturating_sub(1) / 2, items),
+            _ => aggregate(kind, items.len(), items),
+        };
+        let kind = prop_oneof![
+            4 => Just('*'), 4 => Just('~'), 1 => Just('%'), 1 => Just('|'), 1 => Just('>'),
+        ];
+        (kind, vec(inner, 0..5)).prop_map(move |(kind, items)| count(kind, &items))
+    });
+    let push = vec(nested.clone(), 0..3).prop_map(|items| {
+        let items = [vec![string(b"invalidate")], items].concat();
+        aggregate('>', items.len(), &items)
+    });
+    prop_oneof![6 => list, 3 => nested, 1 => push]
+}
+
+proptest! {
+    #[test]
+    fn lists_are_what_redis_rs_makes_of_them(
+        names in vec(prop_oneof![3 => Just("SMEMBERS"), 1 => Just(EXACT), 1 => Just("SCARD")], 0..8),
+        frames in vec(frame(), 0..10),
+        parts in vec(1..50_usize, 1..6),
+        room in 1..60_usize,
+        cut in prop_oneof![3 => Just(0), 1 => 0..40_usize],
+    ) {
+        let mut bytes = frames.concat();
+        bytes.truncate(bytes.len().saturating_sub(cut));
+        let out = through(&names, &bytes, &parts, room);
+        prop_assert_eq!(
+            meanings(&names, parsed(&out)),
+            meanings(&names, parsed(&bytes)),
+        );
+    }
+}
+
+/// A reply to a marked read passes as one string, any other as it came.
+#[test]
+fn only_a_list_that_a_call_reads_is_written() {
+    let reply = b"*2\r\n$1\r\na\r\n$2\r\n\xff\"\r\n";
+    for name in [EXACT, "SCARD"] {
+        assert_eq!(through(&[name], reply, &[100], 100), reply);
+    }
+    let values = parsed(&through(&["SMEMBERS"], reply, &[100], 100));
+    let [Ok(Value::BulkString(bytes)), Err(())] = values.as_slice() else {
+        panic!("{values:?}");
+    };
+    let list = List::from_wire(bytes.clone()).expect("a list");
+    assert_eq!(list.json(), "[\"a\",\"\u{fffd}\\\"\"]");
+    // A reply to no command.
+    assert_eq!(through(&[], reply, &[100], 100), reply);
+}
+
+#[test]
+fn long_lists_and_long_members_arrive_whole() {
+    let long = vec![b'x'; 3 << 20];
+    let many: Vec<Vec<u8>> = (0..100_000)
+        .map(|n| format!("user{n}").into_bytes())
+        .collect();
+    for members in [many, vec![b"a".to_vec(), long, b"b".to_vec()]] {
+        let items: Vec<Vec<u8>> = members.iter().map(|member| string(member)).collect();
+        let reply = aggregate('~', items.len(), &items);
+        for part in [1 << 12, 1 << 20] {
+            let mut values = parsed(&through(&["SMEMBERS"], &reply, &[part], 1 << 16));
+            assert_eq!(values.pop(), Some(Err(())));
+            let value = values.pop().and_then(Result::ok).expect("a reply");
+            let list = codec::list(value).expect("a list");
+            assert_eq!(list, List::new(&members).expect("a list"));
+        }
+    }
+}
+
+/// A claimed length takes no memory.
+#[test]
+fn a_list_that_does_not_end_is_what_came_of_it() {
+    let reply = b"*1000000000\r\n$1\r\na\r\n$10000000";
+    assert_eq!(through(&["SMEMBERS"], reply, &[7], 100), reply);
+}
+
+/// A server in memory, that answers each pipeline of a size.
+struct Answering {
+    asked: usize,
+    size: usize,
+    answer: Vec<u8>,
+    at: Option<usize>,
+}
+
+impl AsyncRead for Answering {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        // redis-rs reads after it has written.
+        let Some(at) = self.at else {
+            return Poll::Pending;
+        };
+        let size = buffer.remaining().min(self.answer.len() - at);
+        buffer.put_slice(&self.answer[at..at + size]);
+        self.at = Some(at + size).filter(|at| *at < self.answer.len());
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Answering {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.asked += bytes.len();
+        if self.asked == self.size {
+            self.asked = 0;
+            self.at = Some(0);
+            cx.waker().wake_by_ref();
+        }
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Asks 20 times for each of these replies, with or without lists on the way; returns the time for each reply.
+async fn measured(replies: &[Vec<u8>], command: &str, lists: bool) -> Duration {
+    const ROUNDS: u32 = 20;
+    let info = redis::RedisConnectionInfo::default().set_skip_set_lib_name();
+    let config = redis::AsyncConnectionConfig::new().set_response_timeout(None);
+    let mut pipeline = Pipeline::new();
+    for _ in replies {
+        pipeline.cmd(command).arg("key");
+    }
+    let server = Answering {
+        asked: 0,
+        size: pipeline.get_packed_pipeline().len(),
+        answer: replies.concat(),
+        at: None,
+    };
+    let server: Box<dyn Stream> = if lists {
+        Box::new(ListStream::new(server))
+    } else {
+        Box::new(server)
+    };
+    let connecting = redis::aio::MultiplexedConnection::new_with_config(&info, server, config);
+    let (mut connection, task) = connecting.await.expect("a connection");
+    tokio::spawn(task);
+    let begin = Instant::now();
+    for _ in 0..ROUNDS {
+        let count = replies.len();
+        let values = connection.send_packed_commands(&pipeline, 0, count).await;
+        for value in values.expect("replies") {
+            match value {
+                Value::Int(_) => {}
+                value => drop(std::hint::black_box(codec::list(value))),
+            }
+        }
+    }
+    begin.elapsed() / ROUNDS / u32::try_from(replies.len()).expect("a number")
+}
+
+/// Prints what a reply takes: `cargo test --no-default-features -- --ignored --nocapture what_replies_take`.
+#[tokio::test]
+#[ignore = "a measurement"]
+async fn what_replies_take() {
+    let list = |size: usize| {
+        let item = |n: usize| string(format!("user{n:012}").as_bytes());
+        let items: Vec<_> = (0..size).map(item).collect();
+        aggregate('*', size, &items)
+    };
+    for (name, reply, count, command) in [
+        ("SADD", b":1\r\n".to_vec(), 10_000, "SADD"),
+        ("10", list(10), 1000, "SMEMBERS"),
+        ("1000", list(1000), 64, "SMEMBERS"),
+        ("300000", list(300_000), 1, "SMEMBERS"),
+    ] {
+        let replies = vec![reply; count];
+        for _ in 0..3 {
+            let before = measured(&replies, command, false).await;
+            let after = measured(&replies, command, true).await;
+            println!("{name}: {before:?} -> {after:?}");
+        }
+    }
+}
