@@ -177,7 +177,7 @@ export interface PageOptions {
 export interface ChannelPageOptions extends PageOptions {
   /**
    * A glob that the whole name must match, as in Redis: `*`, `?` (one byte), `[a-z]`, `[^a]`, and `\` before a character
-   * that is meant as it is; at most 4,096 bytes.
+   * that is meant as it is; at most 4,096 bytes. In ranges a byte that is not ASCII is negative, as in Redis on x86.
    */
   match?: string | null;
 }

@@ -377,7 +377,9 @@ stores('C pages', (ctx) => {
     'globs match as those of Redis do',
     async () => {
       const service = await started(ctx.store);
-      const char = fc.constantFrom('a', 'b', 'c', '*', '?', '[', ']', '^', '-', '\\', ':', 'ü');
+      const chars = ['a', 'b', 'c', '*', '?', '[', ']', '^', '-', '\\', ':'];
+      // In ranges of bytes that are not ASCII a server on ARM differs from one on x86, as which we match.
+      const char = fc.constantFrom(...chars, ...(process.arch === 'x64' ? ['ü'] : []));
       const text = fc.array(char, { maxLength: 6 }).map((chars) => chars.join(''));
       const property = fc.asyncProperty(
         // Redis compares an empty name with `*` alone.

@@ -42,6 +42,22 @@ pub(super) fn is_closed(pattern: &[u8]) -> bool {
     true
 }
 
+/// Returns whether all servers understand a pattern alike. In a range whose ends are not ASCII they do not: bytes are signed
+/// on x86, and unsigned on most ARM systems.
+pub(super) fn is_portable(pattern: &[u8]) -> bool {
+    let mut p = 0;
+    while let Some((next, class)) = one(pattern, p) {
+        if let Kind::Set(set, _) = class.kind
+            && set.contains(&b'-')
+            && !set.is_ascii()
+        {
+            return false;
+        }
+        p = next;
+    }
+    true
+}
+
 /// Returns where the stars of a pattern are that are not in a class or escaped.
 pub(super) fn stars(pattern: &[u8]) -> Vec<usize> {
     let (mut p, mut stars) = (0, Vec::new());
@@ -114,8 +130,9 @@ fn is_in(mut set: &[u8], byte: u8) -> bool {
                 set = rest;
             }
             [from, b'-', to, rest @ ..] => {
-                let (low, high) = (from.min(to), from.max(to));
-                if (low..=high).contains(&&byte) {
+                // Signed, as in Redis where C's `char` is.
+                let (from, to) = (from.cast_signed(), to.cast_signed());
+                if (from.min(to)..=from.max(to)).contains(&byte.cast_signed()) {
                     return true;
                 }
                 set = rest;
@@ -158,6 +175,10 @@ mod tests {
             ("[abc", "b", true),
             ("[]", "a", false),
             ("[^]", "a", true),
+            // The range is from the second byte of `ü`, which is negative.
+            ("[ü-c]", "a", true),
+            ("[ü-c]", "d", false),
+            ("[^ü-c]", "a", false),
         ];
         for &(pattern, text, is) in table {
             let does = matches(pattern.as_bytes(), text.as_bytes());
@@ -172,6 +193,18 @@ mod tests {
             &[&b"*a".repeat(200)[..], b"b"].concat(),
             &b"a".repeat(5000)
         ));
+    }
+
+    #[test]
+    fn a_range_from_a_byte_that_is_not_ascii_is_not_portable() {
+        for (pattern, is) in [
+            ("ü[a-c]-", true),
+            ("[ü]", true),
+            ("a*[ü-c]", false),
+            ("[a-ü", false),
+        ] {
+            assert_eq!(is_portable(pattern.as_bytes()), is, "{pattern}");
+        }
     }
 
     #[test]

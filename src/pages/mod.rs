@@ -289,8 +289,8 @@ impl Layout {
             &[glob, &self.separator, b"*"]
         };
         let count = stars.len() + usize::from(tail.len() > 1);
-        let pattern = if !glob::is_closed(glob) {
-            // What is appended would be taken in by a class.
+        let pattern = if !glob::is_closed(glob) || !glob::is_portable(glob) {
+            // What is appended would be taken in by a class, or the server may find less than is meant.
             [&begin, &b"*"[..]].concat()
         } else if count > STARS {
             let head = stars.first().and_then(|first| glob.get(..=*first));

@@ -288,6 +288,8 @@ fn a_server_gets_no_pattern_with_many_stars() {
         ("*room*", "P:*room*"),
         ("a\\*b", "P:a\\*b:*"),
         ("a[*]b*", "P:a[*]b*"),
+        ("ü[a-c]*", "P:ü[a-c]*"),
+        ("[ü-c]*", "P:*"),
         ("a*b*c", "P:a*"),
         ("r?o[m*]*a*a*a*b", "P:r?o[m*]*"),
     ] {
