@@ -84,9 +84,11 @@ async function chaos(cluster, redis, links) {
   });
   const random = createRandom(SEED + 1);
   const users = createUsers({ cluster, channels: CHANNELS, faults, random });
-  const expected = () =>
-    users.open().flatMap((place) => CHANNELS.map((channel) => `${place} ${channel}`));
-  const gaps = createGaps({ sids, expected, present, faults });
+  const inAll = (sessions) =>
+    sessions.flatMap((place) => CHANNELS.map((channel) => `${place} ${channel}`));
+  const expected = () => inAll(users.open());
+  const possible = () => inAll(users.all());
+  const gaps = createGaps({ sids, expected, possible, present, faults });
 
   console.log(`CHAOS_SEED=${SEED}`);
   gaps.begin();

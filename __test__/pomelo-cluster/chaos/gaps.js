@@ -9,8 +9,9 @@ const { pause } = require('../../support/until');
 
 const INTERVAL = 100;
 
-/** `tools` are `{sids, expected, present, faults}`: `present()` resolves to the memberships, `expected()` to those there should be. */
-module.exports = function createGaps({ sids, expected, present, faults }) {
+/** `tools` are `{sids, expected, present, faults}`: `present()` resolves to the memberships, `expected()` are
+ * those there should be, `possible()` those there may be. */
+module.exports = function createGaps({ sids, expected, possible, present, faults }) {
   const missing = new Map();
   const extra = new Map();
   const longest = { missing: { ms: 0 }, extra: { ms: 0 }, samples: 0, looks: 0 };
@@ -29,9 +30,11 @@ module.exports = function createGaps({ sids, expected, present, faults }) {
     while (state.isOn) {
       await pause(INTERVAL);
       const before = new Set(expected());
+      const open = new Set(possible());
       const found = await present().catch(() => undefined);
       // Those that were open before the read and are still.
       const after = new Set(expected());
+      possible().forEach((place) => open.add(place));
       const now = performance.now();
       const passed = now - last;
       last = now;
@@ -47,7 +50,7 @@ module.exports = function createGaps({ sids, expected, present, faults }) {
         wanted.filter((place) => !found.has(place) && isCalm(place)),
         passed,
       );
-      const surplus = [...found].filter((place) => !before.has(place) && !after.has(place));
+      const surplus = [...found].filter((place) => !open.has(place));
       note('extra', extra, surplus.filter(isCalm), passed);
     }
   }

@@ -49,7 +49,7 @@ module.exports = function createUsers({ cluster, channels, faults, random }) {
   const LOGINS = Array(6).fill('login');
   const KINDS = [...LOGINS, 'reconnect', 'reconnect', 'logout', 'kick', 'late add'];
 
-  return { run, stop, open, counts, refused, close: closeAll };
+  return { run, stop, open, all, counts, refused, close: closeAll };
 
   async function run() {
     const residents = cluster.connectors.flatMap((connector) =>
@@ -148,8 +148,17 @@ module.exports = function createUsers({ cluster, channels, faults, random }) {
     for (const client of clients) if (client.closed) close(client);
   }
 
+  /** All sessions, also those that have not joined all channels yet. */
+  function all() {
+    return placesOf(clients);
+  }
+
   function open() {
     forget();
-    return [...new Set([...joined].map(({ uid, connector }) => `${uid} ${connector}`))].sort();
+    return placesOf(joined);
+  }
+
+  function placesOf(sessions) {
+    return [...new Set([...sessions].map(({ uid, connector }) => `${uid} ${connector}`))].sort();
   }
 };

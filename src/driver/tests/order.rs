@@ -150,13 +150,14 @@ async fn no_batch_grows_with_the_number_of_frontends_and_each_part_has_its_time(
     for sid in 0..FRONTENDS {
         put(&store, &format!("s{sid}"), &["u", "v"], true);
     }
-    let last = format!("s{}", FRONTENDS - 1);
+    // The index lists them in the order of their bytes, so this one is in the last part.
+    let last = "s999";
     let begin = Instant::now();
     // All are known when the second one is called.
-    bench.everywhere(0, COUNT, &[], &[&last]);
+    bench.everywhere(0, COUNT, &[], &[]);
     assert_eq!(counted(&mut bench, 0).await, 2 * FRONTENDS as u64);
     bench.everywhere(1, LEAVE, &["u"], &[]);
-    bench.add_on(2, &last, false);
+    bench.add_on(2, last, false);
     bench.everywhere(3, COUNT, &[], &[]);
     let expected = [None, None, Some(FRONTENDS as u64 + 1)];
     assert_eq!(answers(&mut bench, 3).await, expected);
