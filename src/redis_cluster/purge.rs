@@ -13,7 +13,7 @@
 
 use std::sync::Arc;
 
-use redis::Cmd;
+use redis::{Cmd, Value as Answer};
 
 use super::{
     membership::{Sent, ask, change, is_no_set, items, unanswered},
@@ -110,7 +110,7 @@ async fn purge(shared: &Arc<Shared>, call: &Command) -> Step<Lease> {
     if purge.keep > 0 {
         keep(shared, &named, gone, purge.keep).await?;
     }
-    let removed = remove(shared, named).await?;
+    let (removed, refused) = remove(shared, &named).await?;
     let asked = vec![(key, holder(shared, key))];
     let again = ask(shared, asked).await?.pop();
     let again = lease(again.unwrap_or_else(|| Err(unanswered()))?)?;
@@ -118,9 +118,12 @@ async fn purge(shared: &Arc<Shared>, call: &Command) -> Step<Lease> {
         put_back(shared, &removed, index).await?;
         return Ok(lost(again, left));
     }
+    if let Some(error) = refused {
+        return Err(error.into());
+    }
     let count = found.len() as u64;
     if count > 0 {
-        forget(shared, found, &removed, index).await?;
+        forget(shared, found, &named, index).await?;
     }
     held.count = removed.len() as u64;
     held.ttl = left.saturating_sub(count);
@@ -143,26 +146,31 @@ fn holder(shared: &Shared, key: &Key) -> Cmd {
 }
 
 /// Makes a command about each member, to its channel.
-fn each<'a>(name: &str, named: &'a [Named]) -> Vec<(&'a Key, Cmd)> {
+fn each<'a>(name: &str, named: impl IntoIterator<Item = &'a Named>) -> Vec<(&'a Key, Cmd)> {
     let of = |member: &'a Named| {
         let items = [member.channel.as_slice(), &member.uid];
         (&member.channel, command(name, items))
     };
-    named.iter().map(of).collect()
+    named.into_iter().map(of).collect()
 }
 
-fn entries_of(named: &[Named]) -> impl Iterator<Item = Vec<u8>> {
-    named.iter().map(|member| member.entry.clone())
+/// Returns the entries of those who are members, as far as the answers to `SISMEMBER` tell: an error counts as one, unless
+/// the key is no set.
+fn entries_of_members(named: &[Named], answers: Vec<Result<Answer>>) -> Vec<Vec<u8>> {
+    let is_member = |answer: Result<Answer>| match answer.and_then(wrote) {
+        Ok(count) => count > 0,
+        Err(error) => !is_no_set(&error),
+    };
+    let members = named.iter().zip(answers);
+    members
+        .filter_map(|(member, answer)| is_member(answer).then(|| member.entry.clone()))
+        .collect()
 }
 
 /// Keeps the entries of those who are members.
 async fn keep(shared: &Arc<Shared>, named: &[Named], gone: &Key, millis: u64) -> Step<()> {
     let there = ask(shared, each("SISMEMBER", named)).await?;
-    let are = named
-        .iter()
-        .zip(there)
-        .filter(|(_, is)| is.clone().and_then(wrote) == Ok(1));
-    let kept: Vec<Vec<u8>> = are.map(|(member, _)| member.entry.clone()).collect();
+    let kept = entries_of_members(named, there);
     if kept.is_empty() {
         return Ok(());
     }
@@ -175,12 +183,15 @@ async fn keep(shared: &Arc<Shared>, named: &[Named], gone: &Key, millis: u64) ->
     Ok(())
 }
 
-/// Removes members; returns those who were.
-async fn remove(shared: &Arc<Shared>, named: Vec<Named>) -> Step<Vec<Named>> {
-    let answers = ask(shared, each("SREM", &named)).await?;
+/// Removes members. Returns those who were, and an error if a removal was refused.
+async fn remove<'a>(
+    shared: &Arc<Shared>,
+    named: &'a [Named],
+) -> Step<(Vec<&'a Named>, Option<Error>)> {
+    let answers = ask(shared, each("SREM", named)).await?;
     let mut removed = Vec::with_capacity(named.len());
     let mut refused = None;
-    for (member, answer) in named.into_iter().zip(answers) {
+    for (member, answer) in named.iter().zip(answers) {
         match answer.and_then(wrote) {
             Ok(0) => {}
             Ok(_) => removed.push(member),
@@ -188,19 +199,17 @@ async fn remove(shared: &Arc<Shared>, named: Vec<Named>) -> Step<Vec<Named>> {
             Err(error) => refused = Some(error),
         }
     }
-    match refused {
-        Some(error) => Err(error.into()),
-        None => Ok(removed),
-    }
+    Ok((removed, refused))
 }
 
 /// Adds members again, in the order of a join.
-async fn put_back(shared: &Arc<Shared>, removed: &[Named], index: &Key) -> Step<()> {
+async fn put_back(shared: &Arc<Shared>, removed: &[&Named], index: &Key) -> Step<()> {
     if removed.is_empty() {
         return Ok(());
     }
-    let write = || vec![(index, change(index, true, entries_of(removed)))];
-    for asked in [write(), each("SADD", removed), write()] {
+    let entries = || removed.iter().map(|member| member.entry.clone());
+    let write = || vec![(index, change(index, true, entries()))];
+    for asked in [write(), each("SADD", removed.iter().copied()), write()] {
         for answer in ask(shared, asked).await? {
             wrote(answer?)?;
         }
@@ -208,24 +217,19 @@ async fn put_back(shared: &Arc<Shared>, removed: &[Named], index: &Key) -> Step<
     Ok(())
 }
 
-/// Removes entries, and writes those again whose members were put back by their frontend meanwhile.
+/// Removes entries, and writes those again whose members are there: put back by their frontend, or added meanwhile.
 async fn forget(
     shared: &Arc<Shared>,
     found: Vec<Vec<u8>>,
-    removed: &[Named],
+    named: &[Named],
     index: &Key,
 ) -> Step<()> {
     let gone = vec![(index, change(index, false, found.into_iter()))];
     for answer in ask(shared, gone).await? {
         wrote(answer?)?;
     }
-    let there = ask(shared, each("SISMEMBER", removed)).await?;
-    let back: Vec<Vec<u8>> = removed
-        .iter()
-        .zip(there)
-        .filter(|(_, is)| is.clone().and_then(wrote) == Ok(1))
-        .map(|(member, _)| member.entry.clone())
-        .collect();
+    let there = ask(shared, each("SISMEMBER", named)).await?;
+    let back = entries_of_members(named, there);
     if !back.is_empty() {
         let again = vec![(index, change(index, true, back.into_iter()))];
         for answer in ask(shared, again).await? {

@@ -49,8 +49,11 @@ const CHANGE: &str = "\
     local removed, item = pcall(name, KEYS[i], uid), ARGV[at + 3] \
     done[#done + 1] = removed at = at + 4 \
     if item ~= '' and type(removed) ~= 'table' then \
-    local items = gone[index] or {} items[#items + 1] = item gone[index] = items end end end \
-    for index, items in pairs(gone) do pcall('ZREM', KEYS[tonumber(index)], unpack(items)) end \
+    local items = gone[index] or { at = {} } items[#items + 1] = item items.at[#items] = #done gone[index] = items \
+    end end end \
+    for index, items in pairs(gone) do \
+    local left = pcall('ZREM', KEYS[tonumber(index)], unpack(items)) \
+    if type(left) == 'table' then for _, change in ipairs(items.at) do done[change] = left end end end \
     return done";
 
 /// A pair of channel and index, and the members that are added there or removed.

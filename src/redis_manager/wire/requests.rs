@@ -10,6 +10,9 @@ const MARKED: &[u8] = b"SMEMBERS";
 /// The longest line with a number: type, sign, digits, CRLF.
 pub(super) const LONGEST_LINE: usize = 23;
 
+/// The maximum number of marked commands without a reply: with more, the replies are not understood, and nothing is marked any more.
+const MOST: usize = 1 << 20;
+
 /// The commands that were sent.
 #[derive(Debug, Default)]
 pub(super) struct Requests {
@@ -97,7 +100,7 @@ impl Requests {
                             return at;
                         };
                         if name == MARKED {
-                            self.marked.push_back(self.sent);
+                            self.mark();
                         }
                     }
                     self.sent += 1;
@@ -108,6 +111,14 @@ impl Requests {
             at += line;
         }
         at
+    }
+
+    fn mark(&mut self) {
+        if self.marked.len() < MOST {
+            self.marked.push_back(self.sent);
+        } else {
+            self.lose();
+        }
     }
 
     fn lose(&mut self) {
