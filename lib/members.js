@@ -10,13 +10,12 @@
 //   'addBack'   {uid, names}   (null, count): adds him to these channels again
 //   'uids'      cursor         (null, {uids, cursor}): a page of the users that the index has; '' is the first cursor, and
 //                              that after the last page
-//   'purge'     {epoch, keep, reason}  (null, {state, count}): removes all members that the index has, in steps. The lease must be
+//   'purge'     {epoch, keep, reason}
+//                              (null, {state, count}): removes all members that the index has, in steps. The lease must be
 //                              held by `epoch`, or by no one if that is ''; with state 'lost' it is not, or not any more.
 //                              What is removed is kept for `keep` milliseconds; `reason` is that of the events
 //   'goneUids'  cursor         as 'uids', of what is kept
 //   'gone'      uid            (null, [name]): his channels in what is kept
-//   'scanChannels'  cursor          (null, {names, cursor}): a page of the names of all channels of the store; cursors as above
-//   'scanMembers'   {name, cursor}  (null, {names, cursor}): a page of the members of a channel on `sid`, indexed or not
 //   'forget'    –              (null, count): what is kept is removed
 
 /** The number of entries that are read in one step, which must not block the store for long. */
@@ -31,21 +30,7 @@ const OF_ONE = 1e6;
 /** Comes after the entries of a user, which it follows. */
 const LAST = '\u{10ffff}';
 
-/** The number of channels of a page of a scan. */
-const CHANNELS = 100;
-
-const ACTIONS = {
-  leaveAll,
-  channels,
-  addBack,
-  uids,
-  purge,
-  goneUids,
-  gone,
-  forget,
-  scanChannels,
-  scanMembers,
-};
+const ACTIONS = { leaveAll, channels, addBack, uids, purge, goneUids, gone, forget };
 
 /** Defines the method on the class, not enumerable. */
 module.exports = function defineMembers(GlobalChannel) {
@@ -109,21 +94,6 @@ function gone(channel, sid, uid, cb) {
 
 function forget(channel, sid, _arg, cb) {
   ask(channel, '_forgetGone', sid, [], cb);
-}
-
-function scanChannels(channel, sid, cursor, cb) {
-  scan(channel, '_scanChannels', sid, [cursor, String(CHANNELS), ''], cb);
-}
-
-function scanMembers(channel, sid, { name, cursor }, cb) {
-  scan(channel, '_scanMembersOf', sid, [cursor, String(STEP), '', name], cb);
-}
-
-function scan(channel, method, sid, items, cb) {
-  ask(channel, method, sid, items, (err, found) => {
-    if (err) cb(err);
-    else cb(null, { names: found.names, cursor: found.cursor || '' });
-  });
 }
 
 function purge(channel, sid, { epoch, keep, reason = 'purge' }, cb) {

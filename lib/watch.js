@@ -137,10 +137,16 @@ function createWatches(manager, { watch: tellAddon, leaveDelay, failure }) {
       for (const receive of set) all.add(receive);
     }
     for (const receive of all) {
+      // One before it may have closed it.
+      if (!isWatching(receive)) continue;
       const told = { reason: live.has(receive) ? reason : 'start' };
       live.add(receive);
       receive('gap', told);
     }
+  }
+
+  function isWatching(receive) {
+    return [byName, byPrefix].some((map) => [...map.values()].some((set) => set.has(receive)));
   }
 
   function tellChange(event, name, sid, reason, count, isEdge, uids) {
@@ -165,6 +171,8 @@ function createWatches(manager, { watch: tellAddon, leaveDelay, failure }) {
       leaving.delete(name);
       send(name, 'vacated', { name, sid, reason });
     };
+    // It may be vacated already: a process without events has added a member since, who told no one.
+    clearTimeout(leaving.get(name));
     if (leaveDelay === 0) vacated();
     else leaving.set(name, setTimeout(vacated, leaveDelay).unref());
   }

@@ -71,7 +71,6 @@ function createFrontend({ leaveDelay = 1 } = {}) {
     has: (uid) => sessions.has(uid),
     isHeld: () => frontend.isHeld,
     leaveDelay,
-    leaseTtl: 60000,
   });
   running.push(members);
   return Object.assign(frontend, {

@@ -48,7 +48,7 @@ module.exports = function createKeeper(app, sid, store, log, options, emit) {
   const tools = { tracker, write, isHeld: isOwner, longest: period / SOONER };
   const comparison = createComparison(sid, store, log, tools);
   const members = membership
-    ? createMembers(sid, store, log, { has: tracker.has, isHeld, leaveDelay, leaseTtl })
+    ? createMembers(sid, store, log, { has: tracker.has, isHeld, leaveDelay })
     : undefined;
 
   return { begin, end, close, stats, members: () => members?.stats() };

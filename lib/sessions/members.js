@@ -5,13 +5,9 @@
 // of the store's index are compared with the sessions, so a lost event, or an `add` that came after the close, is
 // corrected too. Nothing is written while the lease is not held: the frontend is not the authority then.
 //
-// Members that are not in the index, because others have added them, are found by a slow scan of all channels (scan.js), which
-// begins soon after the start and then every ten leases.
-//
 // There is one operation at a time for each user, so that a leave and what puts it back do not overtake one another.
 
 const { words } = require('../logger');
-const scan = require('./scan');
 
 /** The maximum number of users for whom operations are in flight. */
 const MOST_IN_FLIGHT = 64;
@@ -19,19 +15,15 @@ const MOST_IN_FLIGHT = 64;
 /** The maximum number of users without a session that one comparison takes on. The next one finds the others. */
 const MOST_FOUND = 10000;
 
-/** How many times `leaseTtl` is the time from one scan to the next. The first one begins a third of it after the start. */
-const SCANS = 10;
-
 /** The maximum number of users whose leaves are kept while the store is away. Comparisons find the others. */
 const MOST_KEPT = 100000;
 
 /**
  * Makes the memberships' end for the frontend `sid`; `store` is that of store.js. `has(uid)` tells whether a user has a
- * session, `isHeld()` whether the lease of `leaseTtl` is held. `went(uid)` and `came(uid)` are to be called when the last session of a user
+ * session, `isHeld()` whether the lease is held. `went(uid)` and `came(uid)` are to be called when the last session of a user
  * has ended and when the first one was bound, `resume()` and `compare()` after each renewal.
  */
-module.exports = function createMembers(sid, store, log, options) {
-  const { has, isHeld, leaveDelay, leaseTtl } = options;
+module.exports = function createMembers(sid, store, log, { has, isHeld, leaveDelay }) {
   const leaves = { close: 0, reconcile: 0, stop: 0, purge: 0 };
   const found = { putBack: 0, comparisons: 0, found: 0 };
   /** Users whose `leaveDelay` has not passed, in the order in which it passes: `{due, reason}`. */
@@ -52,8 +44,6 @@ module.exports = function createMembers(sid, store, log, options) {
   let isToRestore = false;
   /** Another process has the lease. */
   let isLost = false;
-  let scanTimer;
-  let hasFailedToScan = false;
 
   return { begin, went, came, resume, compare, regained, lost, purge, close, stats };
 
@@ -62,36 +52,7 @@ module.exports = function createMembers(sid, store, log, options) {
     const { count } = await store.purge(sid, { epoch, keep: 0, reason: 'replaced' });
     leaves.purge += count;
     await store.forget(sid);
-    planScan(leaseTtl / 3);
     return count;
-  }
-
-  function planScan(ms) {
-    if (isOpen) scanTimer = setTimeout(scanAll, ms * (1 + Math.random() / 4)).unref();
-  }
-
-  /** Looks for members without a session that are not in the index. What fails is left to the next scan. */
-  async function scanAll() {
-    const isWanted = (uid) => !isHere(uid) && !ready.has(uid) && !inFlight.has(uid);
-    try {
-      if (isHeld()) {
-        await scan(store, sid, isWanted, (uids) => {
-          const without = uids.filter(isWanted);
-          found.found += without.length;
-          without.forEach((uid) => wait(uid, 'reconcile'));
-          return isOpen && isHeld();
-        });
-      }
-    } catch (err) {
-      if (isOpen && !hasFailedToScan) {
-        log(
-          'warn',
-          `channels could not be searched for members that others added on ${sid}: ${words(err)}`,
-        );
-      }
-      hasFailedToScan = true;
-    }
-    planScan(SCANS * leaseTtl);
   }
 
   function went(uid) {
@@ -289,7 +250,6 @@ module.exports = function createMembers(sid, store, log, options) {
     isOpen = false;
     clearTimeout(timer);
     timer = undefined;
-    clearTimeout(scanTimer);
   }
 
   function stats() {

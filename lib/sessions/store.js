@@ -38,9 +38,6 @@ module.exports = function createStore(channel) {
     purge: (sid, { epoch, keep, reason }) => members('purge', sid, { epoch, keep, reason }),
     gone: (sid, uid) => members('gone', sid, uid),
     goneUids: (sid, cursor) => members('goneUids', sid, cursor),
-    /** A page of the channels of the whole store, and of the members of one: `{names, cursor}`, cursors as those of `uids`. */
-    scanChannels: (sid, cursor) => members('scanChannels', sid, cursor),
-    scanMembers: (sid, name, cursor) => members('scanMembers', sid, { name, cursor }),
     forget: (sid) => members('forget', sid, null),
   };
 

@@ -5,7 +5,6 @@
 // a server has left the cluster proves nothing, so events about servers are not used.
 
 const { words } = require('../logger');
-const scan = require('./scan');
 
 /** How much longer than a third of the lease the time to the next look may be. */
 const JITTER = 0.25;
@@ -17,13 +16,11 @@ const KEPT = 10;
  * Makes `{begin, close, stats, purged}`. `isOwn(sid)` tells which lease this process keeps itself; `seen(leases)` is called
  * with all leases that were found, `emit(event, told)` tells the app.
  */
-module.exports = function createSweeper(store, isOwn, log, { leaseTtl, membership }, seen, emit) {
+module.exports = function createSweeper(store, isOwn, log, { leaseTtl }, seen, emit) {
   const counts = { sweeps: 0, sweptFrontends: 0, sweptUsers: 0, failedSweeps: 0 };
   let purged = 0;
   let timer;
   let isOpen = false;
-  /** The scans for what dead frontends have left outside of their indexes, one after the other. */
-  let scans = Promise.resolve();
 
   return {
     begin() {
@@ -82,28 +79,5 @@ module.exports = function createSweeper(store, isOwn, log, { leaseTtl, membershi
       log('info', `the lease of ${sid} has expired: ${what}`);
     }
     if (swept || members > 0) emit('purged', { sid, users: removed, members });
-    // The next sweep does not wait for it.
-    if (swept && membership) scans = scans.then(() => scanOne(sid));
-  }
-
-  /** Removes the members of a dead frontend that are not in its index. What fails stays until a process of that id starts. */
-  async function scanOne(sid) {
-    let members = 0;
-    const isWanted = () => isOpen;
-    const indexed = async (uids) => {
-      if (uids.length === 0) return isOpen;
-      // As any purge it ends when the lease is held again.
-      const { state, count } = await store.purge(sid, { epoch: '', keep: KEPT * leaseTtl });
-      members += count;
-      return isOpen && state !== 'lost';
-    };
-    try {
-      if (isOpen) await scan(store, sid, isWanted, indexed);
-    } catch (err) {
-      if (isOpen)
-        log('warn', `channels could not be searched for members on ${sid}: ${words(err)}`);
-    }
-    purged += members;
-    if (members > 0) emit('purged', { sid, users: 0, members });
   }
 };

@@ -104,8 +104,6 @@ methods! {
     CountOnline: "_countOnline", Online, read(ReadOp::Count), Plain;
     IsOnline: "_isOnline", Online, read(ReadOp::IsMember), Plain;
     OnlineMembers: "_onlinePage", OnlineMembers, page(PageOp::Members), Plain;
-    ScannedChannels: "_scanChannels", ScannedChannels, page(PageOp::Channels), Plain;
-    ScannedMembers: "_scanMembersOf", ScannedMembers, page(PageOp::Members), Plain;
     JoinedOn: "_joinedOn", Index, read(ReadOp::Joined), Plain;
     LeaveAllOn: "_leaveAllOn", Index, write(WriteOp::LeaveAll), Plain;
     AddBack: "_addBack", Index, write(WriteOp::Join), Plain;
@@ -189,10 +187,6 @@ pub enum Arguments {
     Online,
     /// A page of the online users of one frontend.
     OnlineMembers,
-    /// A page of the channels of the store, which are counted on one frontend.
-    ScannedChannels,
-    /// A page of the members of a channel on one frontend.
-    ScannedMembers,
     /// The indexes of members of frontends, and what the operation takes.
     Index,
     /// What is kept of these indexes, the same.
@@ -225,8 +219,6 @@ impl Arguments {
             | Self::Leases
             | Self::Online
             | Self::OnlineMembers
-            | Self::ScannedChannels
-            | Self::ScannedMembers
             | Self::Index
             | Self::Gone
             | Self::Purge => &["sids", "items"],
@@ -265,8 +257,6 @@ impl Arguments {
             | Self::Leases
             | Self::Online
             | Self::OnlineMembers
-            | Self::ScannedChannels
-            | Self::ScannedMembers
             | Self::Index
             | Self::Gone
             | Self::Purge => "registry",

@@ -23,6 +23,9 @@ use crate::{
     steps::Steps,
 };
 
+/// The maximum number of sets in one script with events, which looks for members of each channel on all frontends.
+const PUBLISHED: usize = 100;
+
 /// Cleans, up to the end or to the first error of the server.
 pub(super) async fn clean(
     (connection, commands, publishing): (MultiplexedConnection, Commands, Option<Arc<Publishing>>),
@@ -36,9 +39,16 @@ pub(super) async fn clean(
             steps.next();
             let keys = removal.among(keys?);
             let sets = sets_among(connection.clone(), commands.clone(), keys).await?;
-            let unlink = removal_of(&commands, publishing.as_deref(), sets);
-            steps.count(run(connection.clone(), &state, unlink).await?);
-            steps.next();
+            let most = if publishing.is_some() {
+                PUBLISHED
+            } else {
+                usize::MAX
+            };
+            for sets in sets.chunks(most) {
+                let unlink = removal_of(&commands, publishing.as_deref(), sets);
+                steps.count(run(connection.clone(), &state, unlink).await?);
+                steps.next();
+            }
         }
         is_primary(connection, &state).await
     };
@@ -49,26 +59,20 @@ pub(super) async fn clean(
     }
 }
 
-/// Makes the removal of keys; nothing if there are none.
-fn removal_of(commands: &Commands, publishing: Option<&Publishing>, sets: Vec<Key>) -> Option<Cmd> {
-    if sets.is_empty() {
-        return None;
-    }
-    Some(match publishing {
-        Some(publishing) => event_scripts::destroy(publishing, &commands.missing(), &sets),
+/// Makes the removal of keys.
+fn removal_of(commands: &Commands, publishing: Option<&Publishing>, sets: &[Key]) -> Cmd {
+    match publishing {
+        Some(publishing) => event_scripts::destroy(publishing, &commands.missing(), sets),
         None => command(commands.instead_of("UNLINK"), sets),
-    })
+    }
 }
 
 /// Removes keys; returns how many were there.
 async fn run(
     connection: MultiplexedConnection,
     state: &Mutex<State>,
-    removal: Option<Cmd>,
+    removal: Cmd,
 ) -> std::result::Result<u64, ScanError> {
-    let Some(removal) = removal else {
-        return Ok(0);
-    };
     let mut unlink = Pipeline::new();
     unlink.add_command(removal);
     let mut values = send(connection, &unlink).await?;

@@ -27,7 +27,8 @@ macro_rules! script {
             "local message, sids, failed = {} ",
             "local function s(text) return #text .. ':' .. text end ",
             "local function edge(base, sid) ",
-            "if not sids then sids = redis.pcall('SMEMBERS', ARGV[2]) end ",
+            "if not sids then sids = redis.pcall('SMEMBERS', ARGV[2]) if sids.err then failed = sids end end ",
+            "if sids.err then return '.' end ",
             "local keys = {} for _, other in ipairs(sids) do ",
             "if other ~= sid then keys[#keys + 1] = base .. other end end ",
             "for i = 1, #keys, 1000 do ",
@@ -93,17 +94,22 @@ const PART: &str = each_member!(
     "0"
 );
 
-/// Removes channels. Keys: theirs. Arguments: the command that removes one, the length of what the keys begin with, and for
+/// Removes channels. Only with the last of a channel's sets it is looked for others. Keys: theirs. Arguments: the command that removes one, the length of what the keys begin with, and for
 /// each key the length of its sid.
 const DESTROY: &str = script!(
-    "local removed = 0 for i, key in ipairs(KEYS) do \
-     local count, base = redis.pcall('SCARD', key), #key - ARGV[6 + i] \
+    "local removed, sizes, last = 0, {}, {} for i, key in ipairs(KEYS) do if not sizes[key] then \
+     local size = redis.pcall('SCARD', key) sizes[key] = size \
+     if type(size) == 'number' and size > 0 then last[string.sub(key, 1, #key - ARGV[6 + i])] = i end \
+     end end \
+     for i, key in ipairs(KEYS) do \
+     local count, base = sizes[key], #key - ARGV[6 + i] \
      local done = redis.pcall(ARGV[5], key) \
      if type(done) == 'table' then return publish(done) end \
      removed = removed + done \
      if done == 1 and type(count) == 'number' then \
-     local sid = string.sub(key, base + 1) \
-     tell('x', edge(string.sub(key, 1, base), sid), string.sub(key, ARGV[6] + 1, base - 1), sid, count, '') \
+     local head, sid, mark = string.sub(key, 1, base), string.sub(key, base + 1), '.' \
+     if last[head] == i then mark = edge(head, sid) end \
+     tell('x', mark, string.sub(key, ARGV[6] + 1, base - 1), sid, count, '') \
      end end return publish(removed)"
 );
 

@@ -28,7 +28,6 @@ use crate::{
             js::{Args, Callback, Installed},
         },
     },
-    command::Code,
     failpoints::may_panic,
 };
 
@@ -147,8 +146,6 @@ pub extern "C" fn store_method<const KIND: usize>(
         | Arguments::Leases
         | Arguments::Online
         | Arguments::OnlineMembers
-        | Arguments::ScannedChannels
-        | Arguments::ScannedMembers
         | Arguments::Index
         | Arguments::Gone
         | Arguments::Purge => ptr::null_mut(),
@@ -162,7 +159,7 @@ pub extern "C" fn registry_method<const KIND: usize>(
 ) -> sys::napi_value {
     let kind = const { Kind::INTERNAL[KIND] };
     method(env, info, |service, _, [sids, items, cb]| {
-        if matches!(kind.code(), Some(Code::Page(_))) {
+        if kind.arguments() == Arguments::OnlineMembers {
             service.registry_page(kind, &sids, &items, &cb)
         } else {
             service.registry(kind, &sids, &items, &cb)

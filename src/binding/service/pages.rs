@@ -79,11 +79,7 @@ impl Service {
         Ok(PageQuery::of_members(key, seed, position, options.limit))
     }
 
-    pub(super) fn channel_query(
-        &self,
-        options: &PageOptions,
-        sids: &[String],
-    ) -> Result<PageQuery> {
+    fn channel_query(&self, options: &PageOptions, sids: &[String]) -> Result<PageQuery> {
         let glob = options.glob.as_deref().unwrap_or("*").as_bytes();
         let mut about = self.keys.stem();
         self.keys.begin(&mut about);

@@ -62,8 +62,8 @@ impl Service {
         self.flush_soon(&host)
     }
 
-    /// Executes a method that reads a part of the online users of one frontend, of the channels, or of the members of one.
-    /// `asked` are the cursor, which may be empty, the limit, a pattern of uids, or an empty one, and the name of the channel.
+    /// Executes a method that reads a part of the online users of one frontend. `asked` are the cursor, which may be empty,
+    /// the limit, and a pattern of uids, or an empty one.
     pub fn registry_page(
         &self,
         kind: Kind,
@@ -72,7 +72,7 @@ impl Service {
         cb: &Unknown,
     ) -> napi::Result<()> {
         let checked = match (args::texts(sid, "sid")?, args::texts(asked, "asked")?) {
-            (Ok(sids), Ok(asked)) => self.registry_query(kind, &sids, asked),
+            (Ok(sids), Ok(asked)) => self.online_query(kind, &sids, asked),
             (Err(error), _) | (_, Err(error)) => Err(error),
         };
         let checked = self.admit_registry().and(checked);
@@ -90,7 +90,7 @@ impl Service {
         self.flush_soon(&host)
     }
 
-    fn registry_query(
+    fn online_query(
         &self,
         kind: Kind,
         sids: &[String],
@@ -106,14 +106,7 @@ impl Service {
             glob: None,
         };
         let glob = asked.next().filter(|glob| !glob.is_empty());
-        let query = match (kind.arguments(), sids, asked.next()) {
-            (Arguments::ScannedChannels, ..) => self.channel_query(&options, sids)?,
-            (Arguments::ScannedMembers, [sid], Some(name)) => {
-                self.member_query(self.key(&name, sid)?, &options)?
-            }
-            _ => self.member_query(key, &options)?,
-        };
-        Ok((query, glob))
+        Ok((self.member_query(key, &options)?, glob))
     }
 
     /// Refuses a cursor of `getOnline` that is none: that of a frontend's page, a slash, and its server id. Returns both;
