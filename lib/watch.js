@@ -67,7 +67,8 @@ function createWatches(manager, { watch: tellAddon, leaveDelay, failure }) {
   /** For each name, and each prefix, that is watched the sets of events' receivers. */
   const byName = new Map();
   const byPrefix = new Map();
-  /** Those that had their first gap. */
+  /** The receivers of the watches that are not closed, and those of them that had their first gap. */
+  const receivers = new Set();
   const live = new Set();
   /** Whether the subscription is there, as far as is known. */
   let isOpen = false;
@@ -95,16 +96,18 @@ function createWatches(manager, { watch: tellAddon, leaveDelay, failure }) {
         tellAddon(text, map === byPrefix, true);
       }
       map.get(text).add(receive);
+      receivers.add(receive);
     }
     if (isOpen) {
       setImmediate(() => {
-        if (isWatched(map, texts, receive) && isOpen && !live.has(receive)) {
+        if (receivers.has(receive) && isOpen && !live.has(receive)) {
           live.add(receive);
           receive('gap', { reason: 'start' });
         }
       });
     }
     return () => {
+      receivers.delete(receive);
       live.delete(receive);
       for (const text of texts) {
         const set = map.get(text);
@@ -113,12 +116,8 @@ function createWatches(manager, { watch: tellAddon, leaveDelay, failure }) {
           tellAddon(text, map === byPrefix, false);
         }
       }
-      if (byName.size === 0 && byPrefix.size === 0) isOpen = false;
+      if (receivers.size === 0) isOpen = false;
     };
-  }
-
-  function isWatched(map, texts, receive) {
-    return texts.some((text) => map.get(text)?.has(receive));
   }
 
   /** Tells of what the addon has received: `[event, name, sid, reason, count, isEdge, uids]`, or `['gap', reason]`. */
@@ -132,21 +131,15 @@ function createWatches(manager, { watch: tellAddon, leaveDelay, failure }) {
   function tellGap(reason) {
     isOpen = true;
     forgetLeaving();
-    const all = new Set();
-    for (const set of [...byName.values(), ...byPrefix.values()]) {
-      for (const receive of set) all.add(receive);
-    }
+    // A watch that begins meanwhile has its first gap later.
+    const all = [...receivers];
     for (const receive of all) {
       // One before it may have closed it.
-      if (!isWatching(receive)) continue;
+      if (!receivers.has(receive)) continue;
       const told = { reason: live.has(receive) ? reason : 'start' };
       live.add(receive);
       receive('gap', told);
     }
-  }
-
-  function isWatching(receive) {
-    return [byName, byPrefix].some((map) => [...map.values()].some((set) => set.has(receive)));
   }
 
   function tellChange(event, name, sid, reason, count, isEdge, uids) {

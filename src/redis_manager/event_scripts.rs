@@ -7,12 +7,16 @@
 
 use redis::Cmd;
 
-use super::{fallbacks::Missing, lease_scripts::with_holder};
+use super::{
+    fallbacks::Missing,
+    lease_scripts::with_holder,
+    membership_scripts::{purge_arguments, user_arguments},
+};
 use crate::{
     command::{Command, Op, WriteOp},
     events::Publishing,
     keys::{Key, sid_of},
-    membership::{OfUser, Place, Purge, begin, field},
+    membership::{OfUser, Place, Purge, field},
 };
 
 /// The most entries that one step of a purge takes here: it may have to look at as many channels on all frontends.
@@ -222,32 +226,30 @@ pub(super) fn encode(
         }
         WriteOp::Delete if is_channel => each(destroy(publishing, missing, keys)),
         WriteOp::LeaveAll => {
-            let OfUser { uid, stem, reason } = OfUser::of(call.members());
-            let reason = if reason.is_empty() { CALL } else { reason };
+            let user = OfUser::of(call.members());
+            let reason = if user.reason.is_empty() {
+                CALL
+            } else {
+                user.reason
+            };
             for index in keys {
-                let place = Place::of(index, stem);
-                let (begin, tail) = (begin(uid), place.tail());
-                let rest = [&*begin, uid, place.head, &*tail];
+                let place = Place::of(index, user.stem);
+                let rest = user_arguments(user, place);
                 let head = (LEAVE_ALL, place.sid, reason);
-                each(eval(publishing, head, &[index], rest.into_iter()));
+                let rest = rest.iter().map(Vec::as_slice);
+                each(eval(publishing, head, &[index], rest));
             }
         }
         WriteOp::Purge => {
-            let purge = Purge::of(call.members());
+            let mut purge = Purge::of(call.members());
+            purge.most = purge.most.min(STEP);
             let index = keys.first().map(Vec::as_slice).unwrap_or_default();
             let place = Place::of(index, purge.stem);
             let keys: Vec<_> = keys.iter().collect();
-            let (keep, most) = (purge.keep.to_string(), purge.most.min(STEP).to_string());
-            let tail = place.tail();
-            let rest = [
-                purge.epoch,
-                keep.as_bytes(),
-                most.as_bytes(),
-                place.head,
-                &tail,
-            ];
+            let rest = purge_arguments(purge, place);
             let head = (PURGE, place.sid, purge.reason);
-            each(eval(publishing, head, &keys, rest.into_iter()));
+            let rest = rest.iter().map(Vec::as_slice);
+            each(eval(publishing, head, &keys, rest));
         }
         _ => return false,
     }

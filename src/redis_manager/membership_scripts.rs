@@ -138,26 +138,32 @@ pub(super) fn encode(call: &Command, keys: &[Key]) -> Option<Cmd> {
         }
         Op::Write(WriteOp::Purge) => {
             let purge = Purge::of(call.members());
-            let place = Place::of(first, purge.stem);
-            let (keep, most) = (purge.keep.to_string(), purge.most.to_string());
-            let tail = place.tail();
-            let rest = [
-                purge.epoch,
-                keep.as_bytes(),
-                most.as_bytes(),
-                place.head,
-                &tail,
-            ];
-            command("EVAL", items.chain(rest))
+            let rest = purge_arguments(purge, Place::of(first, purge.stem));
+            command("EVAL", items.chain(rest.iter().map(Vec::as_slice)))
         }
         _ => {
-            let OfUser { uid, stem, .. } = OfUser::of(call.members());
-            let place = Place::of(first, stem);
-            let (begin, tail) = (begin(uid), place.tail());
-            command("EVAL", items.chain([&*begin, uid, place.head, &*tail]))
+            let user = OfUser::of(call.members());
+            let rest = user_arguments(user, Place::of(first, user.stem));
+            command("EVAL", items.chain(rest.iter().map(Vec::as_slice)))
         }
     };
     Some(made)
+}
+
+/// Returns the arguments that a script for a purge takes.
+pub(super) fn purge_arguments(purge: Purge, place: Place) -> [Vec<u8>; 5] {
+    [
+        purge.epoch.to_vec(),
+        purge.keep.to_string().into_bytes(),
+        purge.most.to_string().into_bytes(),
+        place.head.to_vec(),
+        place.tail(),
+    ]
+}
+
+/// Returns the arguments that a script about the channels of a user takes.
+pub(super) fn user_arguments(OfUser { uid, .. }: OfUser, place: Place) -> [Vec<u8>; 4] {
+    [begin(uid), uid.to_vec(), place.head.to_vec(), place.tail()]
 }
 
 /// Makes a join or a part of members of a channel.
