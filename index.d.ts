@@ -977,9 +977,26 @@ export interface GlobalChannelStats {
    * Time from a call to its callback, in milliseconds; for a push until its RPCs are made. Calls answered before the
    * method returned are not counted. `p50` and `p99` have two significant digits.
    */
-  latency: { count: number; p50: number; p99: number; max: number };
+  latency: {
+    count: number;
+    p50: number;
+    p99: number;
+    max: number;
+    /** Upper bounds of the buckets of `methods`, in milliseconds. */
+    bounds: number[];
+    /**
+     * The same by method, of those that were called: how many calls, the sum of their times in milliseconds, and how many
+     * took at most each of `bounds`.
+     */
+    methods: { [method in keyof GlobalChannelStats['commands']]?: MethodLatency };
+  };
   /** Names for lists, between servers; null if `fanOut` or `fanOut.lists` is false. */
   lists: ListStats | null;
+  /**
+   * RPCs of pushes, by what became of them: answered, failed, not answered within `pushTimeout`, given up because the frontend
+   * had left the cluster.
+   */
+  pushRpcs: { answered: number; failed: number; timedOut: number; departed: number };
   /** Pushes whose callback was called after their members were read. */
   pushes: number;
   /** Successful RPCs of these pushes. */
@@ -996,6 +1013,37 @@ export interface GlobalChannelStats {
   membership: MembershipStats | null;
   /** Events of channels; null without option `events`. */
   events: EventStats | null;
+}
+
+/** The calls of one method in `stats().latency.methods`. */
+export interface MethodLatency {
+  /** Answered calls. */
+  count: number;
+  /** The sum of their times, in milliseconds. */
+  sum: number;
+  /** How many took at most as long as each of `bounds`. */
+  buckets: number[];
+}
+
+/** Labels of all metrics of a service: names as Prometheus takes them, except those that the metrics have themselves. */
+export interface MetricLabels {
+  [name: string]: string | number | boolean;
+}
+
+/** The part of a registry of prom-client (13, 14 or 15) that is used. */
+export interface MetricRegistry {
+  registerMetric(metric: any): void;
+  removeSingleMetric(name: string): void;
+}
+
+/** What {@link GlobalChannel.registerMetrics} takes: the prom-client of the app, a registry, or both. */
+export interface MetricsOptions {
+  /** The app's prom-client; its default registry is taken if there is no `register`. */
+  client?: { register: MetricRegistry };
+  /** The registry. */
+  register?: MetricRegistry;
+  /** Labels of all samples. */
+  labels?: MetricLabels | null;
 }
 
 /**
@@ -1970,6 +2018,37 @@ export class GlobalChannel {
    * ```
    */
   stats(): GlobalChannelStats;
+
+  /**
+   * Returns the counters of this instance in Prometheus' text format (version 0.0.4), with these labels added to each sample.
+   * Labels that are none: `ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT` is thrown. See docs/OPERATE.md for the metrics.
+   *
+   * @example
+   * ```ts
+   * require('http')
+   *   .createServer((_req: any, res: any) => {
+   *     res.setHeader('Content-Type', 'text/plain; version=0.0.4');
+   *     res.end(channel.metricsText({ server: 'chat-1' }));
+   *   })
+   *   .listen(9464, '127.0.0.1');
+   * ```
+   */
+  metricsText(labels?: MetricLabels | null): string;
+
+  /**
+   * Adds the same metrics to a registry of the app's own prom-client (13, 14 or 15), which then has the figures of the moment of
+   * each scrape. Several services may be in one registry: they get a label `instance` (1, 2, …) unless `labels` has one. Returns
+   * a function that removes this service again.
+   *
+   * @example
+   * ```ts
+   * const client = require('prom-client');
+   * const unregister = channel.registerMetrics({ client, labels: { server: 'chat-1' } });
+   * console.log(client.register.contentType);
+   * unregister();
+   * ```
+   */
+  registerMetrics(options: MetricsOptions): () => void;
 
   /**
    * Watches channels: one, several, or all whose names begin with `prefix`. Needs option `events`, or a `channelManager` with a

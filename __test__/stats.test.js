@@ -14,6 +14,8 @@ const { stores, ours } = require('./support/rows');
 
 const NONE = Object.fromEntries(Object.keys(TABLE).map((method) => [method, 0]));
 
+const BOUNDS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000];
+
 const LISTS = {
   frontends: 0,
   asked: 0,
@@ -77,8 +79,9 @@ stores('stats', (ctx) => {
         bytes: 0,
         maxBytes: 64 << 20,
       },
-      latency: { count: 0, p50: 0, p99: 0, max: 0 },
+      latency: { count: 0, p50: 0, p99: 0, max: 0, bounds: BOUNDS, methods: {} },
       lists: LISTS,
+      pushRpcs: { answered: 0, failed: 0, timedOut: 0, departed: 0 },
       pushes: 0,
       pushedFrontends: 0,
       failedUids: 0,

@@ -34,6 +34,7 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
     pushes: 0,
     pushedFrontends: 0,
     failedUids: 0,
+    rpcs: { answered: 0, failed: 0, timedOut: 0, departed: 0 },
     get lists() {
       return names ? names.stats() : null;
     },
@@ -133,13 +134,14 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
     return !answered && pending.has(push);
   }
 
-  /** Records the result of an RPC. Only the first one counts. */
-  function answered(target, err, fails) {
+  /** Records the result of an RPC. Only the first one counts; `result` is its counter in `rpcs`. */
+  function answered(target, err, fails, result = err ? 'failed' : 'answered') {
     const { push } = target;
     if (target.answered) {
       return;
     }
     target.answered = true;
+    counts.rpcs[result] += 1;
     if (err) {
       const method = push.isBroadcast ? 'broadcast' : 'pushMessage';
       log('error', `[${method}] fail to dispatch msg to ${target.sid}: ${words(err)}`);
@@ -218,15 +220,15 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
       const late = new Error(`no answer from the frontend within ${pushTimeout} ms (pushTimeout)`);
       for (const target of push.targets) {
         if (!target.answered) {
-          abandon(target, late);
+          abandon(target, late, 'timedOut');
         }
       }
     }
   }
 
   /** Fails an RPC whose answer will not be waited for any more. */
-  function abandon(target, err) {
-    answered(target, err);
+  function abandon(target, err, result) {
+    answered(target, err, undefined, result);
     names?.expired(target);
   }
 
@@ -246,7 +248,7 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
     const err = new Error('the frontend has left the cluster (remove_servers)');
     // A copy: a callback may push again.
     for (const target of [...unanswered()].filter((each) => each.sid === sid)) {
-      abandon(target, err);
+      abandon(target, err, 'departed');
     }
   }
 

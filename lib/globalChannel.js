@@ -15,6 +15,7 @@ const { readObject } = require('./ids');
 const { instanceOf, register } = require('./instances');
 const defineLeases = require('./leases');
 const defineMembers = require('./members');
+const defineMetrics = require('./metrics/metrics');
 const { GlobalChannel, install } = require('./native');
 const { lifecycle, methods } = require('./tables');
 const readUids = require('./uids');
@@ -68,6 +69,8 @@ defineMembers(GlobalChannel);
 defineEvents(GlobalChannel);
 
 defineWatch(GlobalChannel);
+
+defineMetrics(GlobalChannel);
 
 const promises = new WeakMap();
 

@@ -63,6 +63,7 @@ module.exports = function attach(channel, app, opts = {}, tools) {
   const watches = createWatches(manager, tools);
   const host = {
     log,
+    failure: tools.failure,
     watch: watches.watch,
     tellChanges: watches.tellChanges,
     ask: createAsk(opts, tools),

@@ -18,6 +18,7 @@ use napi::{
 
 use crate::{
     binding::{
+        class::durations::{self, Durations},
         methods::Kind,
         service::{Service, call::State},
         values::js::{self, Args},
@@ -34,6 +35,7 @@ pub struct Counts {
     commands: [Cell<u64>; Kind::ALL.len()],
     errors: RefCell<BTreeMap<&'static str, u64>>,
     latency: RefCell<Histogram<u64>>,
+    durations: Durations,
 }
 
 impl Counts {
@@ -44,6 +46,7 @@ impl Counts {
             commands: Default::default(),
             errors: RefCell::default(),
             latency: RefCell::new(Histogram::new(DIGITS).expect("so many digits are allowed")),
+            durations: Durations::default(),
         }
     }
 
@@ -85,6 +88,7 @@ impl Counts {
             counts: self,
             now: self.clock(),
             at: 0,
+            kind: Kind::Add,
             calls: 0,
         }
     }
@@ -94,17 +98,19 @@ impl Counts {
 pub struct Latencies<'a> {
     counts: &'a Counts,
     now: u64,
-    /// When the calls that are not recorded yet were made; all of them in one tick.
+    /// When the calls that are not recorded yet were made, and by which method; all of them in one tick.
     at: u64,
+    kind: Kind,
     calls: u64,
 }
 
 impl Latencies<'_> {
     /// Adds an answer to a call that was made at `at`.
-    pub fn add(&mut self, at: u64) {
-        if at != self.at {
+    pub fn add(&mut self, kind: Kind, at: u64) {
+        if at != self.at || kind != self.kind {
             self.record();
             self.at = at;
+            self.kind = kind;
         }
         self.calls += 1;
     }
@@ -117,6 +123,7 @@ impl Latencies<'_> {
         let took = self.now.saturating_sub(self.at);
         // Does not fail: the histogram resizes itself.
         let _ = self.counts.latency.borrow_mut().record_n(took, self.calls);
+        self.counts.durations.record(self.kind, took, self.calls);
         self.calls = 0;
     }
 }
@@ -156,6 +163,7 @@ impl Service {
         let host: Object = channel.get_named_property("_host")?;
         let pushed: Object = host.get_named_property("counts")?;
         stats.set("lists", pushed.get_named_property::<Unknown>("lists")?)?;
+        stats.set("pushRpcs", pushed.get_named_property::<Object>("rpcs")?)?;
         for name in ["pushes", "pushedFrontends", "failedUids"] {
             stats.set(name, pushed.get_named_property::<f64>(name)?)?;
         }
@@ -244,6 +252,8 @@ impl Counts {
         object.set("p50", ms(latency.value_at_quantile(0.5)))?;
         object.set("p99", ms(latency.value_at_quantile(0.99)))?;
         object.set("max", ms(latency.max()))?;
+        object.set("bounds", durations::bounds())?;
+        object.set("methods", self.durations.methods(env)?)?;
         Ok(object)
     }
 }
@@ -252,6 +262,6 @@ impl Counts {
     clippy::cast_precision_loss,
     reason = "what is counted here stays below 2^53"
 )]
-fn figure(count: u64) -> f64 {
+pub(super) fn figure(count: u64) -> f64 {
     count as f64
 }

@@ -1,0 +1,160 @@
+'use strict';
+
+/**
+ * The metrics for Prometheus: what `metricsText` and a registry of the app's prom-client show is what `stats()` and the callbacks
+ * say, with prom-client 13, 14 and 15. In a real cluster, scraped by a real Prometheus, they are in pomelo-cluster/.
+ */
+
+const assert = require('node:assert');
+const { createApp } = require('../support/app');
+const { call, ok } = require('../support/call');
+const { create, started } = require('../support/service');
+const { stores, ours } = require('../support/rows');
+const parse = require('./exposition');
+
+const CLIENTS = ['prom-client-13', 'prom-client-14', 'prom-client'];
+
+const FRONTENDS = [
+  { id: 's1', serverType: 'connector' },
+  { id: 's2', serverType: 'connector' },
+];
+
+/** An app whose RPC to s2 fails. */
+function appOf() {
+  const rpc = (sid, msg, cb) => setImmediate(cb, sid === 's2' ? new Error('no') : null, []);
+  return createApp({ servers: FRONTENDS, rpc });
+}
+
+/** Calls of several methods, with an error, and a push of which one RPC fails. */
+async function work(service) {
+  await Promise.all(['u', 'v', 'w'].map((uid) => ok(service, 'add', 'n', uid, 's1')));
+  await ok(service, 'add', 'n', 'x', 's2');
+  for (let i = 0; i < 3; i += 1) await ok(service, 'getMembersBySid', 'n', 's1');
+  await call(service, 'add', undefined, 'u', 's1');
+  const { args } = await call(service, 'pushMessage', 'connector', 'onChat', {}, 'n', {});
+  assert.deepStrictEqual(args, [null, ['x']]);
+}
+
+stores('metrics', (ctx) => {
+  ours('the text: each figure is that of stats(), with its type', async () => {
+    const service = await started(ctx.store, {}, appOf());
+    await work(service);
+    const { types, samples } = parse(service.metricsText({ server: 'chat-1' }));
+    const stats = service.stats();
+    const of = (name, labels = '') => samples[`globalchannel_${name}{${labels}server="chat-1"}`];
+    assert.strictEqual(of('connected'), 1);
+    assert.strictEqual(of('commands_total', 'method="add",'), stats.commands.add);
+    assert.strictEqual(of('pushes_total'), 1);
+    assert.strictEqual(of('push_failed_uids_total'), 1);
+    assert.strictEqual(of('batches_total'), stats.batches);
+    assert.strictEqual(of('cache_hits_total'), stats.cache.hits);
+    assert.strictEqual(of('cache_misses_total'), stats.cache.misses);
+    const result = (text) =>
+      samples[`globalchannel_push_rpcs_total{result="${text}",server="chat-1"}`];
+    assert.deepStrictEqual(
+      ['answered', 'failed', 'timed_out', 'departed'].map(result),
+      [1, 1, 0, 0],
+    );
+    for (const [code, count] of Object.entries(stats.errors)) {
+      assert.strictEqual(of('errors_total', `code="${code}",`), count);
+    }
+    for (const [name, type] of Object.entries(types)) {
+      assert.match(name, /^globalchannel_[a-z_]+$/);
+      assert.strictEqual(type === 'counter', name.endsWith('_total'), name);
+    }
+  });
+
+  ours('the histogram counts each answered call of a method once, in one bucket', async () => {
+    const service = await started(ctx.store, {}, appOf());
+    const before = performance.now();
+    await work(service);
+    const took = (performance.now() - before) / 1000;
+    const { samples } = parse(service.metricsText());
+    const name = 'globalchannel_command_duration_seconds';
+    const expected = { add: 4, getMembersBySid: 3, pushMessage: 1 };
+    for (const [method, count] of Object.entries(expected)) {
+      const label = `method="${method}"`;
+      assert.strictEqual(samples[`${name}_count{${label}}`], count);
+      assert.strictEqual(samples[`${name}_bucket{le="+Inf",${label}}`], count);
+      const sum = samples[`${name}_sum{${label}}`];
+      assert.ok(sum > 0 && sum <= took * count, `${sum} s in ${took} s`);
+      const buckets = service.stats().latency.methods[method].buckets;
+      assert.deepStrictEqual(
+        buckets,
+        [...buckets].sort((a, b) => a - b),
+      );
+    }
+    const methods = Object.keys(service.stats().latency.methods);
+    assert.deepStrictEqual(methods.sort(), Object.keys(expected).sort());
+  });
+
+  for (const name of CLIENTS) {
+    ours(`${name}: the registry shows the same as the text`, async () => {
+      const { Registry, ...client } = require(name);
+      const register = new Registry();
+      const service = await started(ctx.store, {}, appOf());
+      await work(service);
+      const unregister = service.registerMetrics({ client, register, labels: { server: 'c' } });
+      const shown = parse(await register.metrics());
+      const { types, samples } = parse(service.metricsText({ server: 'c' }));
+      assert.deepStrictEqual(shown.samples, samples);
+      // It also shows the types of those that have no samples.
+      assert.deepStrictEqual({ ...shown.types, ...types }, shown.types);
+      register.resetMetrics();
+      assert.deepStrictEqual(parse(await register.metrics()), shown);
+      unregister();
+      assert.strictEqual((await register.metrics()).trim(), '');
+      unregister();
+    });
+
+    ours(`${name}: two services of one registry have a label instance`, async () => {
+      const { Registry } = require(name);
+      const register = new Registry();
+      const [first, second] = [await started(ctx.store), await started(ctx.store)];
+      const unregister = first.registerMetrics({ register });
+      second.registerMetrics({ register, labels: { instance: 'lobby' } });
+      await ok(second, 'add', 'n', 'u', 's1');
+      const adds = async () => {
+        const { samples } = parse(await register.metrics());
+        return Object.entries(samples).filter(([key]) => /commands_total.*"add"/.test(key));
+      };
+      assert.deepStrictEqual(await adds(), [
+        ['globalchannel_commands_total{instance="1",method="add"}', 0],
+        ['globalchannel_commands_total{instance="lobby",method="add"}', 1],
+      ]);
+      unregister();
+      const [[left]] = await adds();
+      assert.strictEqual(left, 'globalchannel_commands_total{instance="lobby",method="add"}');
+    });
+  }
+
+  ours('hostile texts in labels are escaped; wrong arguments are named', async () => {
+    const service = create(ctx.store.options());
+    const hostile = 'a"b\\c\nd';
+    const text = service.metricsText({ server: hostile });
+    assert.match(text, /globalchannel_connected\{server="a\\"b\\\\c\\nd"\} 0\n/);
+    const { Registry } = require('prom-client');
+    const register = new Registry();
+    service.registerMetrics({ register, labels: { server: hostile } });
+    assert.deepStrictEqual(parse(await register.metrics()).samples, parse(text).samples);
+    const refused = (run, words) =>
+      assert.throws(run, { code: 'ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT', message: words });
+    for (const labels of ['x', 1, [], { '1a': 'x' }, { __a: 'x' }, { method: 'x' }, { le: 'x' }]) {
+      refused(() => service.metricsText(labels), /labels/);
+      refused(() => service.registerMetrics({ register, labels }), /labels/);
+    }
+    refused(() => service.metricsText({ a: {} }), /labels.*"a"/);
+    for (const options of [undefined, null, 1, {}, { client: {} }, { register: {} }]) {
+      refused(() => service.registerMetrics(options), /client.*register/);
+    }
+  });
+
+  ours('a stopped service shows its last figures', async () => {
+    const service = await started(ctx.store, {}, appOf());
+    await work(service);
+    await call(service, 'stop', true);
+    const { samples } = parse(service.metricsText());
+    assert.strictEqual(samples.globalchannel_connected, 0);
+    assert.strictEqual(samples['globalchannel_commands_total{method="add"}'], 4);
+  });
+});

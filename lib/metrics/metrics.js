@@ -1,0 +1,144 @@
+'use strict';
+
+// `metricsText(labels)` and `registerMetrics({client, register, labels})`: the counters of `stats()` for Prometheus, as text or in
+// a registry of the app's own prom-client. Nothing is counted for it, and nothing runs between two scrapes.
+
+const { FAMILIES, OWN_LABELS } = require('./families');
+const { instanceOf } = require('../instances');
+const { failures } = require('../tables');
+
+/** The label that tells two services in one registry apart. */
+const INSTANCE = 'instance';
+
+/** For each registry its services, in the order of their registration: `{channel, labels}`. */
+const registries = new WeakMap();
+
+const failureOf = (channel) => channel['_host'].failure;
+
+/** Returns the labels as texts; `of` makes the error if they are none. */
+function labelsOf(given, failure) {
+  if (given === undefined || given === null) return {};
+  const wrong = (why) => failure(failures.ARGUMENT, undefined, `argument labels ${why}`);
+  if (typeof given !== 'object' || Array.isArray(given)) throw wrong('is not an object');
+  const labels = {};
+  for (const [name, value] of Object.entries(given)) {
+    const quoted = JSON.stringify(name);
+    if (!/^(?!__)[a-zA-Z_][a-zA-Z0-9_]*$/.test(name)) {
+      throw wrong(`has ${quoted}, which cannot be the name of a label`);
+    }
+    if (OWN_LABELS.has(name)) throw wrong(`has ${quoted}, which the metrics have themselves`);
+    if (!['string', 'number', 'boolean'].includes(typeof value)) {
+      throw wrong(`has no text, number or boolean as ${quoted}`);
+    }
+    labels[name] = String(value);
+  }
+  return labels;
+}
+
+const escapeHelp = (text) => text.replace(/\\/g, '\\\\').replace(/\n/g, '\\n');
+
+const escapeLabel = (text) => escapeHelp(text).replace(/"/g, '\\"');
+
+/** Returns a line of the text format. */
+function line(name, { suffix = '', value, labels }) {
+  const pairs = Object.entries(labels).map(([key, text]) => `${key}="${escapeLabel(text)}"`);
+  return `${name}${suffix}${pairs.length > 0 ? `{${pairs.join(',')}}` : ''} ${value}\n`;
+}
+
+/** Returns all metrics of a service in Prometheus' text format, version 0.0.4. */
+function textOf(stats, labels) {
+  let text = '';
+  for (const { name, type, help, samples } of FAMILIES) {
+    const found = samples(stats);
+    if (found.length === 0) continue;
+    text += `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${type}\n`;
+    for (const sample of found) {
+      text += line(name, { ...sample, labels: { ...labels, ...sample.labels } });
+    }
+  }
+  return text;
+}
+
+/** Returns the services of a registry with their labels; those of more than one have label `instance`. */
+function labelled(services) {
+  if (services.length < 2) return services;
+  return services.map(({ channel, labels, number }) => ({
+    channel,
+    labels: { [INSTANCE]: String(number), ...labels },
+  }));
+}
+
+/** The statistics that were read for this scrape, in which each metric is asked for on its own. */
+const read = new Map();
+
+function statsOf(channel) {
+  if (read.size === 0) setImmediate(() => read.clear());
+  if (!read.has(channel)) read.set(channel, channel.stats());
+  return read.get(channel);
+}
+
+/** Makes the object that a registry of prom-client takes as a metric. */
+function metricOf({ name, type, help, samples }, services) {
+  const get = () => {
+    const values = labelled(services).flatMap(({ channel, labels }) =>
+      samples(statsOf(channel)).map(({ suffix, value, labels: own }) => ({
+        value,
+        labels: { ...labels, ...own },
+        ...(type === 'histogram' ? { metricName: name + suffix } : {}),
+      })),
+    );
+    return { name, help, type, values, aggregator: 'sum' };
+  };
+  // `reset` is called by `register.resetMetrics()`; the counters of a service are not reset.
+  return { name, help, type, aggregator: 'sum', get, reset() {} };
+}
+
+function registryOf({ client, register = client?.register }, failure) {
+  const has = (method) => typeof register?.[method] === 'function';
+  if (!has('registerMetric') || !has('removeSingleMetric')) {
+    const words =
+      'argument options needs the prom-client of the app as client, or a registry as register';
+    throw failure(failures.ARGUMENT, undefined, words);
+  }
+  return register;
+}
+
+/** Adds a service to a registry; returns what removes it. */
+function registerIn(register, service) {
+  const services = registries.get(register) || [];
+  if (services.length === 0) {
+    for (const family of FAMILIES) register.registerMetric(metricOf(family, services));
+    registries.set(register, services);
+  }
+  const numbers = services.map(({ number }) => number);
+  services.push({ ...service, number: Math.max(0, ...numbers) + 1 });
+  const added = services[services.length - 1];
+  return function unregister() {
+    const at = services.indexOf(added);
+    if (at < 0) return;
+    services.splice(at, 1);
+    if (services.length > 0) return;
+    registries.delete(register);
+    for (const { name } of FAMILIES) register.removeSingleMetric(name);
+  };
+}
+
+/** Defines both methods on the class, not enumerable. */
+module.exports = function defineMetrics(GlobalChannel) {
+  const define = (name, value) =>
+    Object.defineProperty(GlobalChannel.prototype, name, {
+      value,
+      writable: true,
+      configurable: true,
+    });
+  define('metricsText', function metricsText(labels) {
+    const channel = instanceOf(this) || this;
+    return textOf(channel.stats(), labelsOf(labels, failureOf(channel)));
+  });
+  define('registerMetrics', function registerMetrics(options) {
+    const channel = instanceOf(this) || this;
+    const given = typeof options === 'object' && options !== null ? options : {};
+    const labels = labelsOf(given.labels, failureOf(channel));
+    return registerIn(registryOf(given, failureOf(channel)), { channel, labels });
+  });
+};
