@@ -88,6 +88,12 @@ impl Incoming {
 }
 
 impl List {
+    /// Returns whether bytes end as those that [`Incoming::into_wire`] makes.
+    #[must_use]
+    pub fn ends_wire(bytes: &[u8]) -> bool {
+        bytes.ends_with(secret())
+    }
+
     /// Returns the list that [`Incoming::into_wire`] made these bytes of; `None` if it did not.
     #[must_use]
     pub fn from_wire(mut bytes: Vec<u8>) -> Option<Self> {

@@ -7,7 +7,7 @@ use redis::{Cmd, Value as Answer};
 
 use super::{
     event_scripts, fallbacks::Missing, lease_scripts, membership_scripts,
-    server_errors::store_error,
+    server_errors::store_error, wire,
 };
 use crate::{
     command::{Command, Items, Op, ReadOp, Reply, Value, ValueKind, WriteOp},
@@ -141,7 +141,7 @@ pub(crate) fn value(op: ReadOp, answer: Answer) -> Result<Value> {
 /// Decodes the answer to a read of members.
 pub(crate) fn list(answer: Answer) -> Result<List> {
     let name = ReadOp::Members.redis_name();
-    match answer {
+    match wire::whole(answer) {
         // Written where it was received: see [`super::wire`].
         Answer::BulkString(bytes) => {
             List::from_wire(bytes).ok_or_else(|| unexpected(name, "is no list"))
@@ -161,7 +161,7 @@ pub(crate) fn list(answer: Answer) -> Result<List> {
 
 fn int(op: ReadOp, answer: Answer) -> Result<u64> {
     let no = || unexpected(op.redis_name(), "is no number");
-    match answer {
+    match wire::whole(answer) {
         Answer::Int(count) => u64::try_from(count).map_err(|_| no()),
         // Of SMEMBERS, from a server that lacks the command.
         Answer::Array(members) | Answer::Set(members) => Ok(members.len() as u64),

@@ -1,10 +1,11 @@
 //! Between the socket and redis-rs: a reply to a read of members is written as a list where it lies in the buffer, in parts
-//! as it comes, and passed on to redis-rs as one string ([`crate::list::List::from_wire`]). redis-rs's parser would make a value of each
+//! as it comes, and passed on to redis-rs as one string, or as some if it is long ([`parts`], [`crate::list::List::from_wire`]). redis-rs's parser would make a value of each
 //! member, with an allocation of its own.
 //!
 //! [`requests`] finds the reads among the commands sent, [`replies`] their replies. All else passes unchanged, so logging in,
 //! pipelines, pushes and errors are redis-rs's, and so is the judgement of what is no reply at all.
 
+mod parts;
 mod replies;
 mod requests;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+pub(crate) use self::parts::whole;
 use self::{replies::Replies, requests::Requests};
 
 /// The spelling of `SMEMBERS` for those who need the members byte for byte: its replies are not written as lists.
@@ -193,4 +195,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ListStream<S> {
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
     }
+}
+
+fn write_string(text: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(format!("${}\r\n", text.len()).as_bytes());
+    out.extend_from_slice(text);
+    out.extend_from_slice(b"\r\n");
 }

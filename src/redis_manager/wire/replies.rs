@@ -4,7 +4,11 @@
 //! What this reader does not know is not its to judge: it passes on everything from there, and redis-rs's parser, which
 //! sees each byte that is not part of a list, accepts or refuses it.
 
-use super::requests::{LONGEST_LINE, Line, Requests, number};
+use super::{
+    parts::write_parts,
+    requests::{LONGEST_LINE, Line, Requests, number},
+    write_string,
+};
 use crate::list::Incoming;
 
 /// The reader of replies.
@@ -183,12 +187,10 @@ impl Replies {
         }
     }
 
-    /// Passes on a list as one string.
+    /// Passes on a list.
     fn write_list(&mut self, out: &mut Vec<u8>) {
         if let Place::Item(_, _, list) = std::mem::take(&mut self.place) {
-            let list = list.into_wire();
-            out.reserve(list.len() + LONGEST_LINE + 2);
-            write_string(&list, out);
+            write_parts(&list.into_wire(), out);
         }
     }
 
@@ -252,12 +254,6 @@ fn read_items(bytes: &[u8], items: u64, list: &mut Incoming) -> (usize, End) {
         at += line + size + 2;
     }
     (at, End::Whole)
-}
-
-fn write_string(text: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(format!("${}\r\n", text.len()).as_bytes());
-    out.extend_from_slice(text);
-    out.extend_from_slice(b"\r\n");
 }
 
 /// Returns where the line ends, CRLF included.
