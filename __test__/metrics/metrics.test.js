@@ -6,6 +6,9 @@
  */
 
 const assert = require('node:assert');
+const fs = require('node:fs');
+const path = require('node:path');
+const { FAMILIES } = require('../../lib/metrics/families');
 const { createApp } = require('../support/app');
 const { call, ok } = require('../support/call');
 const { create, started } = require('../support/service');
@@ -36,6 +39,15 @@ async function work(service) {
 }
 
 stores('metrics', (ctx) => {
+  ours('docs/OPERATE.md has each of them, with its type, and no other', () => {
+    const text = fs.readFileSync(path.join(__dirname, '../../docs/OPERATE.md'), 'utf8');
+    const rows = [...text.matchAll(/^\| `(\w+)` +\| (\w+) +\|/gm)].map(([, ...row]) => row);
+    assert.deepStrictEqual(
+      rows,
+      FAMILIES.map(({ name, type }) => [name.replace('globalchannel_', ''), type]),
+    );
+  });
+
   ours('the text: each figure is that of stats(), with its type', async () => {
     const service = await started(ctx.store, {}, appOf());
     await work(service);
