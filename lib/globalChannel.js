@@ -18,6 +18,7 @@ const defineMembers = require('./members');
 const defineMetrics = require('./metrics/metrics');
 const { GlobalChannel, install } = require('./native');
 const { lifecycle, methods } = require('./tables');
+const { defineTracing } = require('./tracing');
 const readUids = require('./uids');
 const { defineWatch } = require('./watch');
 
@@ -58,6 +59,8 @@ for (const [method, { arguments: names }] of METHODS) {
     length: { value: names.length + 1 - (NEWER[method] || 0) },
   });
 }
+
+defineTracing(GlobalChannel);
 
 defineInspect(GlobalChannel);
 

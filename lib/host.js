@@ -20,12 +20,14 @@ const protectSessionMap = require('./sessionMap');
 const createSessions = require('./sessions/sessions');
 const createSids = require('./sids');
 const { failures } = require('./tables');
+const tracing = require('./tracing');
 const { createWatches } = require('./watch');
 
 const resolved = Promise.resolve();
 
 /** Makes the host of `instance`; called by its constructor. */
 module.exports = function attach(channel, app, opts = {}, tools) {
+  tracing.look();
   const log = createLogger(app);
   const manager = managerOf(app, opts, tools);
 
@@ -116,6 +118,7 @@ module.exports = function attach(channel, app, opts = {}, tools) {
     },
     // In a microtask, so that all calls of a tick go to the store in one batch.
     soon: () => {
+      tracing.look();
       resolved.then(tools.flush);
     },
     failPushes: () => failAll(() => tools.failure(failures.STOPPED, undefined, null)),
