@@ -54,6 +54,12 @@ stores('metrics', (ctx) => {
     const { types, samples } = parse(service.metricsText({ server: 'chat-1' }));
     const stats = service.stats();
     const of = (name, labels = '') => samples[`globalchannel_${name}{${labels}server="chat-1"}`];
+    const { version } = require('../../package.json');
+    assert.strictEqual(of('build_info'), undefined);
+    assert.strictEqual(
+      samples[`globalchannel_build_info{server="chat-1",version="${version}"}`],
+      1,
+    );
     assert.strictEqual(of('connected'), 1);
     assert.strictEqual(of('commands_total', 'method="add",'), stats.commands.add);
     assert.strictEqual(of('pushes_total'), 1);

@@ -3,7 +3,7 @@
 // The metrics for Prometheus: names, types and units, and how each is read from the object that `stats()` returns. Base
 // units are seconds and bytes; names of counters end in `_total`. No label has a channel's name or a uid.
 
-const { version } = require('../../package.json');
+const { version } = require('../tables');
 
 const PREFIX = 'globalchannel_';
 
