@@ -778,6 +778,11 @@ export interface GlobalChannelOptions {
    */
   channelManager?: ChannelManagerOption | false | null;
   /**
+   * A logger in place of the framework's (pomelo-logger, pinus-logger) or the console: an object with these methods, each of which
+   * is called with one line. What they throw is ignored.
+   */
+  logger?: Logger | false | null;
+  /**
    * As in node_redis. `false`: calls made while disconnected do not wait for a connection but fail with
    * `ERR_GLOBAL_CHANNEL_DISCONNECTED`, asynchronously and in call order. @default true
    */
@@ -821,6 +826,14 @@ export interface SocketOptions {
   rejectUnauthorized?: TlsOptions['rejectUnauthorized'];
   /** As option `connectTimeout`. */
   connectTimeout?: number | string | null;
+}
+
+/** Option `logger`. */
+export interface Logger {
+  debug(line: string): void;
+  info(line: string): void;
+  warn(line: string): void;
+  error(line: string): void;
 }
 
 /** What a function for a password returns if it returns more than the password. */

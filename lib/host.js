@@ -28,7 +28,7 @@ const resolved = Promise.resolve();
 /** Makes the host of `instance`; called by its constructor. */
 module.exports = function attach(channel, app, opts = {}, tools) {
   tracing.look();
-  const log = createLogger(app);
+  const log = createLogger(app, createLogger.loggerOf(opts, tools));
   const manager = managerOf(app, opts, tools);
 
   channel.app = app;

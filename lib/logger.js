@@ -1,8 +1,11 @@
 'use strict';
 
-// Writes log lines: with pomelo's or pinus's logger if the app has one, else to the console. The tag is 0.0.7's.
+// Writes log lines: with the logger that option `logger` gives, else with pomelo's or pinus's if the app has one, else to the
+// console. The tag is 0.0.7's.
 
 const { inspect } = require('util');
+
+const { failures } = require('./tables');
 
 const TAG = '[globalchannel-plugin]';
 
@@ -10,8 +13,12 @@ const TAG = '[globalchannel-plugin]';
 const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu;
 const SHORT = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
-module.exports = function createLogger(app) {
-  const logger = appLogger(app) || console;
+/** The methods of a logger that are used. */
+const LEVELS = ['debug', 'info', 'warn', 'error'];
+
+/** Makes `log(level, line, part)`; `given` is the app's own logger, if there is one. */
+module.exports = function createLogger(app, given) {
+  const logger = given || appLogger(app) || console;
   return function log(level, line, part) {
     try {
       logger[level](oneLine(`${TAG}${part ? `[${part}]` : ''} ${line}`));
@@ -31,6 +38,16 @@ function oneLine(text) {
     (char) => SHORT[char] || `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
 }
+
+/** Returns option `logger`, or undefined. */
+module.exports.loggerOf = function loggerOf({ logger }, { failure }) {
+  if (logger === undefined || logger === null || logger === false) return undefined;
+  const missing = LEVELS.filter((level) => typeof logger[level] !== 'function');
+  if (missing.length === 0) return logger;
+  const accepted = `accepted is an object with the methods ${LEVELS.join(', ')}`;
+  const words = `option logger is without a method ${missing.join(', ')}; ${accepted}`;
+  throw failure(failures.OPTION, undefined, words);
+};
 
 /** The message of an error, or the text of any other value. Never throws. */
 module.exports.words = function words(err) {

@@ -115,9 +115,9 @@ pub struct Pem(pub &'static str);
 #[derive(Debug)]
 pub struct Switch(pub Option<bool>, pub &'static str);
 
-/// A custom manager.
+/// An object of the app with methods, which JavaScript checks: a custom manager, a logger.
 #[derive(Debug)]
-pub struct Manager();
+pub struct Methods();
 
 /// Another name for an option: that of another Redis client. Field: the name of the option.
 #[derive(Debug)]
@@ -210,7 +210,7 @@ macro_rules! unset_by {
 }
 
 unset_by! {
-    is_off: Path Manager;
+    is_off: Path Methods;
     is_off_or_empty_list: Addresses Pem;
 }
 

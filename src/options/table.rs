@@ -5,7 +5,7 @@
 //! The kinds of values are defined in [`super::kinds`] and read in [`super::read`].
 
 use super::kinds::{
-    AddressMap, Addresses, Alias, Flag, Ignored, Integer, Kind, Manager, NodeRedis, Path, Pem,
+    AddressMap, Addresses, Alias, Flag, Ignored, Integer, Kind, Methods, NodeRedis, Path, Pem,
     Secret, Switch, Text, Time, Truthy, User, Word,
 };
 use crate::{embedded::Durability, keys::DEFAULT_PREFIX, redis_manager::URL_FORMS};
@@ -145,7 +145,8 @@ options! {
     MAX_QUEUE         "maxQueue"                 Integer(1..=CALLS, 100_000)                         Any      Shown;
     CLEAN_ON_START_UP "cleanOnStartUp"           Truthy(false)                                       Any      Shown;
     WAIT_FOR_START    "waitForStart"             Flag(false)                                         Any      Shown;
-    CHANNEL_MANAGER   "channelManager"           Manager()                                           Any      Hidden;
+    CHANNEL_MANAGER   "channelManager"           Methods()                                           Any      Hidden;
+    LOGGER            "logger"                   Methods()                                           Any      Hidden;
     CACHE             "cache"                    Switch(Some(true), CACHE_FORMS)                     Any      Shown;
     CACHE_MAX_BYTES   "cache.maxBytes"           Integer(1..=BYTES, 64 << 20)                        Any      Shown;
     RPC_NO_DELAY      "rpcNoDelay"               Flag(true)                                          Any      Shown;

@@ -1,0 +1,52 @@
+'use strict';
+
+/** Option `logger`: the lines that would go to the framework's logger or the console go there, each once, as one line. */
+
+const assert = require('node:assert');
+const { create, refusal, started } = require('./support/service');
+const { logged } = require('./support/log');
+const { stores, ours } = require('./support/rows');
+
+const LEVELS = ['debug', 'info', 'warn', 'error'];
+
+function createLogger(lines) {
+  return Object.fromEntries(LEVELS.map((level) => [level, (line) => lines.push([level, line])]));
+}
+
+stores('option logger', (ctx) => {
+  ours('has the lines, and the console has none', async () => {
+    const lines = [];
+    const shown = await logged(async () => {
+      await started(ctx.store, { logger: createLogger(lines), notAnOption: 1 });
+    });
+    assert.deepStrictEqual(shown, []);
+    const [[level, line]] = lines;
+    assert.strictEqual(level, 'warn');
+    assert.match(line, /^\[globalchannel-plugin\].*notAnOption/);
+  });
+
+  ours('its methods are called on it, and what they throw is ignored', () => {
+    class Mine {
+      lines = 0;
+      write() {
+        this.lines += 1;
+        throw new Error('the disk is full');
+      }
+    }
+    for (const level of LEVELS) Mine.prototype[level] = Mine.prototype.write;
+    const logger = new Mine();
+    create({ ...ctx.store.options(), logger, notAnOption: 1 });
+    assert.strictEqual(logger.lines, 1);
+  });
+
+  ours('without a method it is refused by name; false and null mean none', () => {
+    for (const logger of [{}, { ...createLogger([]), warn: 1 }, 'console', 1, true, () => {}]) {
+      const err = refusal({ ...ctx.store.options(), logger });
+      assert.strictEqual(err.code, 'ERR_GLOBAL_CHANNEL_INVALID_OPTION');
+      assert.match(err.message, /option logger.*warn/);
+    }
+    for (const logger of [undefined, null, false]) {
+      assert.strictEqual(refusal({ ...ctx.store.options(), logger }), undefined);
+    }
+  });
+});
