@@ -920,6 +920,8 @@ export interface FanOutOptions {
 
 /** What {@link GlobalChannel.stats} gives. Counts are since the instance was made. */
 export interface GlobalChannelStats {
+  /** The version of the package. */
+  version: string;
   /** The state of the connection to the store. With a custom manager only `start` and `stop` change it. */
   connection: 'idle' | 'connecting' | 'connected' | 'closed';
   /** Accepted calls, by method. Refused calls are in `errors`. */
@@ -2190,3 +2192,28 @@ export function createPinusPlugin(): {
   name: string;
   components: Array<new (app: any, opts: any) => any>;
 };
+
+/** What {@link registerAdmin} takes. */
+export interface AdminOptions {
+  /**
+   * A scrape point for Prometheus on the master: `http://HOST:PORT/metrics` has the metrics of all servers, with the labels `server`
+   * and `server_type`. Off by default; `host` is 127.0.0.1 by default.
+   */
+  metrics?: { port: number; host?: string };
+}
+
+/**
+ * Registers module `globalChannel` of pomelo-admin (pinus-admin) on the master, before `app.start`. On all other servers the
+ * plugin does it itself. The master does not connect to the store for it.
+ * @throws `TypeError` if `metrics` has a wrong type or value.
+ *
+ * @example
+ * ```ts
+ * import { registerAdmin } from 'pome-globalchannel-plugin';
+ *
+ * app.configure('production|development', 'master', () => {
+ *   registerAdmin(app, { metrics: { port: 9464 } });
+ * });
+ * ```
+ */
+export function registerAdmin(app: any, opts?: AdminOptions | null): void;

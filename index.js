@@ -4,6 +4,7 @@
 
 const path = require('path');
 
+const { registerAdmin } = require('./lib/admin/register');
 const GlobalChannel = require('./lib/globalChannel');
 const component = require('./lib/components/globalChannel');
 const FanOutPushScheduler = require('./lib/fanOut/scheduler');
@@ -29,6 +30,7 @@ Object.defineProperties(plugin, {
   GlobalChannel: { value: GlobalChannel },
   createPinusPlugin: { value: createPinusPlugin },
   FanOutPushScheduler: { value: FanOutPushScheduler },
+  registerAdmin: { value: registerAdmin },
   // pomelo does not read it, but pinus does, after it took the folder's name for a list of
   // components and loaded each letter.
   name: {
@@ -45,4 +47,10 @@ module.exports = plugin;
 // For `import {GlobalChannel} from …`: Node finds the names of a CommonJS module by reading it. `components: folder` is no
 // shorthand because bundlers (ncc) write the path in the place of the variable.
 0 &&
-  (module.exports = { components: folder, GlobalChannel, createPinusPlugin, FanOutPushScheduler });
+  (module.exports = {
+    components: folder,
+    GlobalChannel,
+    createPinusPlugin,
+    FanOutPushScheduler,
+    registerAdmin,
+  });

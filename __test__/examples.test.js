@@ -20,7 +20,7 @@ const AMBIENT = `
 type Package = typeof import('pome-globalchannel-plugin');
 type Options = { globalChannel: import('pome-globalchannel-plugin').GlobalChannelOptions };
 type GlobalChannelError = import('pome-globalchannel-plugin').GlobalChannelError;
-declare const app: import('pome-globalchannel-plugin').Application & {
+declare const app: { configure(env: string, type: string, fn: () => void): void } & import('pome-globalchannel-plugin').Application & {
   use(plugin: Pick<Package, 'components'>, opts: Options): void;
 };
 declare const pinusApp: { use(plugin: { name: string; components: unknown[] }, opts: Options): void };

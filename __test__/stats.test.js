@@ -60,6 +60,7 @@ stores('stats', (ctx) => {
   ours('before the start: nothing yet', () => {
     const service = create(ctx.store.options());
     assert.deepStrictEqual(service.stats(), {
+      version: require('../package.json').version,
       connection: 'idle',
       commands: NONE,
       errors: {},

@@ -1,7 +1,7 @@
 'use strict';
 /**
  * Prepares a fresh clone: installs the npm packages, builds the addon, and installs the programs named as arguments
- * (`redis-server`, `openssl`). What is up to date is skipped, so `npm test` and `npm run demo` begin with this. Node
+ * (`redis-server`, `openssl`, and `prometheus`, without which the tests that need it are skipped). What is up to date is skipped, so `npm test` and `npm run demo` begin with this. Node
  * and Rust are required. If something is missing that cannot be installed from here, it prints what to install and
  * exits with code 1. Uses no npm package, since none may be installed yet.
  */
@@ -78,3 +78,6 @@ ensurePackages(root);
 ensureAddon();
 if (process.argv.includes('redis-server')) ensureRedis();
 if (process.argv.includes('openssl')) ensureOpenssl();
+if (process.argv.includes('prometheus') && !programOf(['prometheus'], 'prometheus')) {
+  console.log('prometheus is not on PATH: the test of the metrics in a cluster is skipped.');
+}

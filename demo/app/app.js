@@ -16,6 +16,12 @@ app.set('name', 'pome-globalchannel-demo');
 
 app.use(globalChannel, { globalChannel: JSON.parse(process.env.GLOBALCHANNEL_OPTIONS) });
 
+if (process.env.METRICS_PORT) {
+  app.configure('production|development', 'master', () => {
+    globalChannel.registerAdmin(app, { metrics: { port: Number(process.env.METRICS_PORT) } });
+  });
+}
+
 app.configure('production|development', 'connector', () => {
   app.set('connectorConfig', {
     connector: pomelo.connectors.hybridconnector,

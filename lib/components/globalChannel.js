@@ -3,6 +3,7 @@
 // The component that pomelo's app.use() loads. pomelo prefers the function's own name to the component's, which is the
 // instance's, so the function must be anonymous.
 
+const { offerAdmin } = require('../admin/register');
 const GlobalChannel = require('../globalChannel');
 const createLogger = require('../logger');
 const warnOfMissingOptions = require('../missingOptions');
@@ -25,5 +26,6 @@ module.exports = function (app, opts, all) {
   warnOfMissingOptions(app, opts, all);
   service.name = '__globalChannel__';
   app.set('globalChannelService', service, true);
+  offerAdmin(app);
   return service;
 };

@@ -3,8 +3,6 @@
 // The metrics for Prometheus: names, types and units, and how each is read from the object that `stats()` returns. Base
 // units are seconds and bytes; names of counters end in `_total`. No label has a channel's name or a uid.
 
-const { version } = require('../tables');
-
 const PREFIX = 'globalchannel_';
 
 /** Makes a sample of each of `counts`, under its key as a label. */
@@ -21,7 +19,9 @@ const gauge = (name, help, samples) => ({ name, type: 'gauge', help, samples });
 const within = (part, read) => (stats) => (stats[part] ? read(stats[part]) : []);
 
 const FAMILIES = [
-  gauge('build_info', 'The version of the package.', () => [{ value: 1, labels: { version } }]),
+  gauge('build_info', 'The version of the package.', ({ version }) => [
+    { value: 1, labels: { version } },
+  ]),
   gauge('connected', 'Whether there is a connection to the store.', ({ connection }) =>
     one(connection === 'connected'),
   ),

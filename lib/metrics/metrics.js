@@ -4,6 +4,7 @@
 // a registry of the app's own prom-client. Nothing is counted for it, and nothing runs between two scrapes.
 
 const { FAMILIES, OWN_LABELS } = require('./families');
+const { textOf } = require('./text');
 const { instanceOf } = require('../instances');
 const { failures } = require('../tables');
 
@@ -33,30 +34,6 @@ function labelsOf(given, failure) {
     labels[name] = String(value);
   }
   return labels;
-}
-
-const escapeHelp = (text) => text.replace(/\\/g, '\\\\').replace(/\n/g, '\\n');
-
-const escapeLabel = (text) => escapeHelp(text).replace(/"/g, '\\"');
-
-/** Returns a line of the text format. */
-function line(name, { suffix = '', value, labels }) {
-  const pairs = Object.entries(labels).map(([key, text]) => `${key}="${escapeLabel(text)}"`);
-  return `${name}${suffix}${pairs.length > 0 ? `{${pairs.join(',')}}` : ''} ${value}\n`;
-}
-
-/** Returns all metrics of a service in Prometheus' text format, version 0.0.4. */
-function textOf(stats, labels) {
-  let text = '';
-  for (const { name, type, help, samples } of FAMILIES) {
-    const found = samples(stats);
-    if (found.length === 0) continue;
-    text += `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${type}\n`;
-    for (const sample of found) {
-      text += line(name, { ...sample, labels: { ...labels, ...sample.labels } });
-    }
-  }
-  return text;
 }
 
 /** Returns the services of a registry with their labels; those of more than one have label `instance`. */
@@ -133,7 +110,7 @@ module.exports = function defineMetrics(GlobalChannel) {
     });
   define('metricsText', function metricsText(labels) {
     const channel = instanceOf(this) || this;
-    return textOf(channel.stats(), labelsOf(labels, failureOf(channel)));
+    return textOf([{ stats: channel.stats(), labels: labelsOf(labels, failureOf(channel)) }]);
   });
   define('registerMetrics', function registerMetrics(options) {
     const channel = instanceOf(this) || this;

@@ -41,8 +41,7 @@ pub(in crate::binding) use shared;
 ///   method is about, what the store answers for each key (`list`, `int`, `bool`, or nothing; `page` as a whole), whether its promise tells how many members it
 ///   changed, and the shape of its errors;
 /// - `lifecycle`: the arguments of `start` and `stop`;
-/// - `words`, `shapes`: of the tape; `failures`: for the host's `failure`;
-/// - `version`: of the addon, which is that of the package.
+/// - `words`, `shapes`: of the tape; `failures`: for the host's `failure`.
 #[napi(catch_unwind)]
 pub fn tables(env: &Env) -> napi::Result<Object<'_>> {
     let mut methods = Object::new(env)?;
@@ -70,7 +69,6 @@ pub fn tables(env: &Env) -> napi::Result<Object<'_>> {
     tables.set("words", numbers(env, Word::ALL)?)?;
     tables.set("shapes", numbers(env, Shape::ALL)?)?;
     tables.set("failures", numbers(env, Failure::ALL)?)?;
-    tables.set("version", env!("CARGO_PKG_VERSION"))?;
     Ok(tables)
 }
 

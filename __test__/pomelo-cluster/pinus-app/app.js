@@ -18,6 +18,11 @@ app.set('name', 'pome-globalchannel-pinus-test');
 // The mistake that a user of pomelo makes in pinus, for the test of what it says.
 const used = process.env.USE_POMELO_FORM ? plugin : plugin.createPinusPlugin();
 app.use(used, { globalChannel });
+if (process.env.METRICS_PORT) {
+  app.configure('production|development', 'master', () => {
+    plugin.registerAdmin(app, { metrics: { port: Number(process.env.METRICS_PORT) } });
+  });
+}
 
 app.configure('production|development', 'connector', () => {
   app.set('connectorConfig', {

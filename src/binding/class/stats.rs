@@ -148,6 +148,7 @@ impl Service {
         let mut stats = Object::new(env)?;
         // Read once for both figures: the runtime's thread may change it meanwhile.
         let connected = self.is_custom() || store.connected.get() > 0;
+        stats.set("version", env!("CARGO_PKG_VERSION"))?;
         stats.set("connection", self.connection(connected))?;
         stats.set("commands", self.commands()?)?;
         stats.set("errors", self.errors()?)?;

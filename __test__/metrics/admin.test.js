@@ -1,0 +1,105 @@
+'use strict';
+
+/**
+ * Module `globalChannel` of pomelo-admin: what it answers, and what it must not answer. With a scripted master; in real
+ * clusters it is tested by pomelo-cluster/metrics.test.js.
+ */
+
+const assert = require('node:assert');
+const { describe, it, afterEach } = require('node:test');
+const { createApp } = require('../support/app');
+const { memoryManager } = require('../support/manager');
+const { create, plugin, stopAll } = require('../support/service');
+
+/** An app with `registerAdmin`, and the plugin. */
+function appOf(id) {
+  const app = createApp();
+  app.modules = {};
+  app.getServerId = () => id;
+  app.registerAdmin = (name, module) => {
+    app.modules[name] = module;
+  };
+  return app;
+}
+
+/** A master whose servers are these apps; `null` is one that never answers. */
+function masterOf(apps) {
+  const requests = [];
+  const idMap = Object.fromEntries(Object.keys(apps).map((id) => [id, { type: 'chat' }]));
+  return {
+    idMap,
+    requests,
+    request(id, name, msg, cb) {
+      requests.push(id);
+      const module = apps[id]?.modules[name];
+      if (apps[id] === null) return;
+      if (module) module.monitorHandler({}, msg, cb);
+      else cb(`unknown moduleId:${name}`);
+    },
+  };
+}
+
+const ask = (module, master) =>
+  new Promise((resolve, reject) =>
+    module.clientHandler(master, {}, (err, answer) => (err ? reject(err) : resolve(answer))),
+  );
+
+describe('module globalChannel of pomelo-admin', () => {
+  afterEach(stopAll);
+
+  const started = (id) => {
+    const app = appOf(id);
+    create({ channelManager: memoryManager() }, app);
+    return app;
+  };
+
+  it('answers the figures of all servers, and names those that are silent', async () => {
+    const apps = {
+      'chat-1': started('chat-1'),
+      'chat-2': started('chat-2'),
+      'gate-1': appOf('gate-1'),
+    };
+    const module = apps['chat-1'].modules.globalChannel;
+    const master = masterOf(apps);
+    const { servers, silent } = await ask(module, master);
+    assert.deepStrictEqual(
+      servers.map(({ id, serverType, connection }) => [id, serverType, connection]),
+      [
+        ['chat-1', 'chat', 'idle'],
+        ['chat-2', 'chat', 'idle'],
+      ],
+    );
+    assert.strictEqual(servers[0].stats.commands.add, 0);
+    assert.deepStrictEqual(silent, ['gate-1']);
+    create({ channelManager: memoryManager() }, apps['gate-1']);
+    assert.deepStrictEqual((await ask(module, master)).silent, []);
+  });
+
+  it('does not wait for a server that hangs, and does not ask it again', async () => {
+    const apps = { 'chat-1': started('chat-1'), 'chat-2': null };
+    const module = apps['chat-1'].modules.globalChannel;
+    const master = masterOf(apps);
+    const answers = await Promise.all([ask(module, master), ask(module, master)]);
+    for (const { servers, silent } of answers) {
+      assert.deepStrictEqual([servers.length, silent], [1, ['chat-2']]);
+    }
+    assert.strictEqual(master.requests.filter((id) => id === 'chat-2').length, 1);
+  });
+
+  it('answers no notification and no timer', () => {
+    const module = started('chat-1').modules.globalChannel;
+    const never = () => assert.fail('answered');
+    for (const msg of [null, undefined, {}, { ask: 'keys' }]) module.monitorHandler({}, msg, never);
+    module.masterHandler({}, null, never);
+  });
+
+  it('refuses a scrape point without a port, by name', () => {
+    const { registerAdmin } = plugin();
+    for (const metrics of [{}, { port: '9464' }, { port: -1 }, { port: 1, host: 5 }]) {
+      assert.throws(() => registerAdmin(appOf('master'), { metrics }), /metrics\.(port|host)/);
+    }
+    const app = appOf('master');
+    registerAdmin(app);
+    assert.strictEqual(app.modules.globalChannel.start, undefined);
+  });
+});

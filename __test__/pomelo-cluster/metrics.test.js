@@ -1,0 +1,137 @@
+'use strict';
+/**
+ * The scrape point on the master of real pomelo and pinus clusters, scraped by a real Prometheus: its figures are those that
+ * the clients counted, and a server that dies, or hangs, is missed. Skipped where there is no Prometheus.
+ */
+
+const assert = require('node:assert');
+const { spawnSync } = require('node:child_process');
+const fs = require('node:fs');
+const http = require('node:http');
+const path = require('node:path');
+const { before, after, describe } = require('node:test');
+const { assertGot, end, join, ours, push } = require('./support');
+const { which } = require('../../scripts/lib/process');
+const { startCluster } = require('../../demo/cluster');
+const { Client } = require('../../demo/client');
+const { freePorts } = require('../../demo/processes');
+const { until } = require('../support/until');
+
+const MISSING = !which('prometheus') && 'there is no prometheus on PATH';
+const PATIENCE = 30000;
+const PUSHES = 5;
+
+const APPS = {
+  pomelo: {},
+  pinus: { app: path.join(__dirname, 'pinus-app') },
+};
+
+function get(port, url, headers = {}) {
+  return new Promise((resolve, reject) => {
+    const request = http.get({ host: '127.0.0.1', port, path: url, headers }, (response) => {
+      let body = '';
+      response.on('data', (part) => (body += part));
+      response.on('end', () => resolve({ status: response.statusCode, body }));
+    });
+    request.on('error', reject);
+  });
+}
+
+for (const [framework, options] of Object.entries(APPS)) {
+  describe(`metrics of a ${framework} cluster`, { skip: MISSING }, () => {
+    let cluster;
+    let clients;
+    let port;
+    let prometheus;
+
+    before(async () => {
+      [port, prometheus] = await freePorts(2);
+      cluster = await startCluster({
+        ...options,
+        connectors: 2,
+        chats: 1,
+        globalChannel: { sessions: true },
+        env: { METRICS_PORT: String(port) },
+      });
+      const at = (n) => cluster.connectors[n % 2];
+      clients = await Promise.all(
+        [0, 1, 2, 3].map((n) => Client.connect(at(n), `u${n}`, 'chat-1')),
+      );
+      startPrometheus();
+      await until(() => query('up'), 'Prometheus', PATIENCE);
+    });
+
+    after(() => end(cluster, clients || []));
+
+    function startPrometheus() {
+      const { directory } = cluster.processes;
+      const file = path.join(directory, 'prometheus.yml');
+      const targets = `[{job_name: game, scrape_interval: 1s, static_configs: [{targets: ['127.0.0.1:${port}']}]}]`;
+      fs.writeFileSync(file, `scrape_configs: ${targets}\n`);
+      const args = [
+        `--config.file=${file}`,
+        `--storage.tsdb.path=${path.join(directory, 'tsdb')}`,
+        `--web.listen-address=127.0.0.1:${prometheus}`,
+      ];
+      cluster.processes.start('prometheus', which('prometheus'), args);
+    }
+
+    /** The value of an expression now; undefined without one. */
+    async function query(expression) {
+      const url = `/api/v1/query?query=${encodeURIComponent(expression)}`;
+      const answer = await get(prometheus, url).catch(() => undefined);
+      if (answer?.status !== 200) return undefined;
+      const [first] = JSON.parse(answer.body).data.result;
+      return first && Number(first.value[1]);
+    }
+
+    const becomes = (expression, value) =>
+      until(
+        async () => (await query(expression)) === value,
+        `${expression} to be ${value}`,
+        PATIENCE,
+      );
+
+    ours('promtool finds nothing wrong; other hosts, paths and methods are refused', async () => {
+      const { status, body } = await get(port, '/metrics');
+      assert.strictEqual(status, 200);
+      const checked = spawnSync(which('promtool'), ['check', 'metrics'], { input: body });
+      assert.deepStrictEqual([checked.status, String(checked.stderr)], [0, '']);
+      assert.strictEqual((await get(port, '/metrics', { host: 'evil.example' })).status, 403);
+      assert.strictEqual((await get(port, '/')).status, 404);
+    });
+
+    ours('what Prometheus has is what the clients counted', async () => {
+      await join(clients, 'metrics');
+      const pushes = await push(cluster, 'chat-1', 'metrics', PUSHES);
+      await assertGot(clients, pushes);
+      const name = (metric) => `globalchannel_${metric}`;
+      await becomes(`sum(${name('pushes_total')}{server="chat-1"})`, PUSHES);
+      await becomes(`sum(${name('push_rpcs_total')}{result="answered"})`, 2 * PUSHES);
+      await becomes(`sum(${name('command_duration_seconds_count')}{method="add"})`, clients.length);
+      await becomes(`sum(${name('users')})`, clients.length);
+      await becomes(`count(${name('lease_held')} == 1)`, 2);
+      // The master of these apps has the plugin, too.
+      await becomes(`count(${name('connected')} == 1)`, 4);
+      const way = '{server_type="connector",way!="framework"}';
+      const sent = () => query(`sum(${name('fanout_messages_total')}${way})`);
+      await until(async () => (await sent()) >= PUSHES * clients.length, 'the fan-out', PATIENCE);
+    });
+
+    ours(
+      'a server that hangs is silent, and holds up no other; one that is killed is missed',
+      async () => {
+        const { pid } =
+          cluster.servers.get('connector-2').child ?? cluster.servers.get('connector-2');
+        process.kill(pid, 'SIGSTOP');
+        await becomes('globalchannel_silent_servers', 1);
+        await becomes('count(globalchannel_connected == 1)', 3);
+        process.kill(pid, 'SIGCONT');
+        await becomes('globalchannel_silent_servers', 0);
+        await cluster.stopServer('connector-2', 'SIGKILL');
+        await becomes('count(globalchannel_connected == 1)', 3);
+        await becomes('globalchannel_silent_servers', 0);
+      },
+    );
+  });
+}
