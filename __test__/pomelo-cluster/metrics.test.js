@@ -16,10 +16,16 @@ const { startCluster } = require('../../demo/cluster');
 const { Client } = require('../../demo/client');
 const { freePorts } = require('../../demo/processes');
 const { until } = require('../support/until');
+const { FAMILIES } = require('../../lib/metrics/families');
 
 const MISSING = !which('prometheus') && 'there is no prometheus on PATH';
 const PATIENCE = 30000;
 const PUSHES = 5;
+
+const OPERATE = path.join(__dirname, '../../docs/operate');
+
+/** Panels about options that this cluster does not have, and about errors. */
+const WITHOUT_DATA = new Set(['Errors by code', 'Members removed, by reason']);
 
 const APPS = {
   pomelo: {},
@@ -116,6 +122,26 @@ for (const [framework, options] of Object.entries(APPS)) {
       const way = '{server_type="connector",way!="framework"}';
       const sent = () => query(`sum(${name('fanout_messages_total')}${way})`);
       await until(async () => (await sent()) >= PUSHES * clients.length, 'the fan-out', PATIENCE);
+    });
+
+    ours('each expression of the dashboard and of the alerts is about what is there', async () => {
+      const rules = path.join(OPERATE, 'alerts.yml');
+      const checked = spawnSync(which('promtool'), ['check', 'rules', rules]);
+      assert.strictEqual(checked.status, 0, String(checked.stderr));
+      const { panels } = JSON.parse(fs.readFileSync(path.join(OPERATE, 'grafana-dashboard.json')));
+      for (const { title, targets } of panels.filter((panel) => !WITHOUT_DATA.has(panel.title))) {
+        for (const { expr } of targets) {
+          const filled = expr.replaceAll('$__rate_interval', '1m').replaceAll('$server', '.*');
+          // A rate takes two scrapes.
+          const has = async () => (await query(filled)) !== undefined;
+          await until(has, `${title}: ${filled}`, PATIENCE);
+        }
+      }
+      const text = fs.readFileSync(rules, 'utf8') + JSON.stringify(panels);
+      const families = FAMILIES.map(({ name }) => name).concat('globalchannel_silent_servers');
+      const named = new Set(text.match(/globalchannel_\w+/g));
+      const unknown = [...named].filter((name) => !families.includes(name.replace(/_bucket$/, '')));
+      assert.deepStrictEqual(unknown, []);
     });
 
     ours(
