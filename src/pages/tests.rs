@@ -10,7 +10,8 @@ use futures_util::{FutureExt as _, future::BoxFuture};
 use proptest::{collection::vec, prelude::*};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::*;
+use super::{channels::COUNTED, *};
+use crate::keys::{Key, KeyLayout};
 
 type Sets = BTreeMap<Key, BTreeSet<Vec<u8>>>;
 
