@@ -4,6 +4,7 @@
 //! comes at least once; what comes or goes meanwhile may be on a page or not.
 //!
 //! - [`query`]: what a call asks; [`page`]: its answer; [`source`]: the steps of a store.
+//! - [`reading`]: a page in flight, of which the first step is done in order with other calls.
 //! - [`members`], [`channels`]: how a page is read; [`channel_keys`]: the keys of channels, and patterns that find them.
 //! - [`cursor`]: the cursor as text, and what makes one valid.
 //! - [`given`]: which channels a scan has given already. A channel has a key for each frontend, and is given once.
@@ -17,23 +18,19 @@ mod glob;
 mod members;
 mod page;
 mod query;
+mod reading;
 mod source;
 #[cfg(test)]
 mod tests;
-
-use std::sync::Arc;
 
 pub use self::{
     given::Given,
     page::Page,
     query::{LONGEST_GLOB, MOST, PageQuery, USUAL},
+    reading::{FirstStep, Progress, RestOfPage},
     source::{KeyFilter, PageSource, Step, StepFuture},
 };
-use crate::{
-    command::{PageOp, Reply},
-    error::{Error, Result},
-    manager::Lost,
-};
+use crate::{command::PageOp, error::Result};
 
 /// The maximum number of steps of one call, so that it ends soon where hardly anything matches.
 const STEPS: usize = 16;
@@ -42,20 +39,6 @@ const STEPS: usize = 16;
 #[must_use]
 pub fn is_match(glob: &[u8], text: &[u8]) -> bool {
     glob::matches(glob, text)
-}
-
-/// Reads a page, as the reply of a batch of one call.
-pub async fn reply(
-    source: Arc<dyn PageSource>,
-    query: PageQuery,
-    given: Arc<Given>,
-) -> std::result::Result<Vec<Result<Reply>>, Lost> {
-    match read(&*source, &query, &given).await {
-        Err(Error::Disconnected { cause }) => Err(Lost(
-            cause.unwrap_or_else(|| "the connection is gone".into()),
-        )),
-        page => Ok(vec![page.map(Reply::Page)]),
-    }
 }
 
 /// Reads a page.

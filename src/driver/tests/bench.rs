@@ -109,6 +109,14 @@ impl Bench {
         self.inbox.push(&mut input);
     }
 
+    /// A page of so many members of a key.
+    pub(super) fn page(&self, seq: u64, key: &str, limit: usize) {
+        let mut input = Input::default();
+        let query = PageQuery::of_members(key.into(), 0, None, limit);
+        input.calls.push_page(seq, &query);
+        self.inbox.push(&mut input);
+    }
+
     pub(super) fn clean(&self, seq: u64) {
         self.clean_under(seq, b"");
     }
