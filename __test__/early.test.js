@@ -97,6 +97,22 @@ stores('waitForStart', (ctx) => {
     ]);
   });
 
+  ours('options of a page or of a removal are read when the call is made', async () => {
+    const service = waiting();
+    const [page, removal] = [{ limit: 5 }, { everywhere: true }];
+    service.add('n', ['a', 'b'], 'gone');
+    const scan = invoke(service, 'scanMembers', 'n', 'gone', page);
+    const removed = invoke(service, 'destroyChannel', 'n', removal);
+    page.limit = 0;
+    removal.everywhere = false;
+    await service.promises.start();
+    const { err, value } = await scan.done;
+    assert.ifError(err);
+    assert.deepStrictEqual(value.members.sort(), ['a', 'b']);
+    assert.ifError((await removed.done).err);
+    assert.strictEqual(await ok(service, 'getCount', 'n', null), 0);
+  });
+
   ours('a failed start answers them with its error, once, and refuses later calls', async () => {
     const service = create({ ...ctx.store.unusable(), waitForStart: true });
     const records = eachOf((method) => invoke(service, method, ...METHODS[method]));

@@ -5,15 +5,13 @@
 
 const callBack = require('./callBack');
 const { GlobalChannel } = require('./native');
+const { plain, snapshot } = require('./snapshot');
 const { methods } = require('./tables');
 
 /** The methods as the addon defines them: a wrapper that an app has installed has run when the call was kept. */
 const natives = Object.fromEntries(
   Object.keys(methods).map((method) => [method, GlobalChannel.prototype[method]]),
 );
-
-/** The app's own objects, which are passed on as they are. */
-const PASSED_ON = ['msg', 'opts'];
 
 /** Makes the host's functions for the calls of `channel`; `failed(err)` counts an error. */
 module.exports = function createEarly(channel, failed) {
@@ -22,11 +20,17 @@ module.exports = function createEarly(channel, failed) {
 
   return { keep, makeKept, refuseKept };
 
-  /** Keeps a call. An array of uids, or a Buffer, is copied, because the app may change it meanwhile. */
+  /** Keeps a call. Arguments are copied, because the app may change them meanwhile. */
   function keep(method, ...args) {
     const { arguments: names } = methods[method];
-    const copies = args.map((arg, i) => (PASSED_ON.includes(names[i]) ? arg : copied(arg)));
-    kept.push([method, copies]);
+    // A message, and the options of a push, are the app's own: they are passed on as they are.
+    const isPush = names.includes('msg');
+    const copied = (arg, i) => {
+      if (names[i] === 'msg') return arg;
+      if (names[i] === 'opts') return isPush ? arg : plain(arg);
+      return snapshot(arg);
+    };
+    kept.push([method, args.map(copied)]);
   }
 
   /** Makes the oldest call that is kept. */
@@ -63,16 +67,4 @@ module.exports = function createEarly(channel, failed) {
 function callbackOf(method, args) {
   const { arguments: names } = methods[method];
   return args.filter((arg, i) => typeof arg === 'function' && names[i] !== 'msg').pop();
-}
-
-function copied(arg) {
-  // Of `members` also the elements.
-  if (Array.isArray(arg)) return arg.map((each) => (isPlain(each) ? { ...each } : each));
-  return arg instanceof Uint8Array ? Buffer.from(arg) : arg;
-}
-
-function isPlain(value) {
-  return (
-    typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
-  );
 }
