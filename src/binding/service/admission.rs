@@ -76,6 +76,9 @@ impl Service {
         }
         // The app's look-up has run, which may have called `stop`.
         let host = self.admitted(kind, cb)?;
+        if !servers.tell() {
+            self.tell_sids(&servers.ids);
+        }
         Ok(host.map(|host| (host, servers)))
     }
 
