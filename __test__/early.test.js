@@ -97,6 +97,25 @@ stores('waitForStart', (ctx) => {
     ]);
   });
 
+  ours(
+    "a push's own options are read when the call is made, and the app's are passed on",
+    async () => {
+      const app = createApp();
+      const service = waiting({}, app);
+      const [except, own] = [['b'], { isPush: 1 }];
+      const opts = { except, own };
+      service.add('n', ['a', 'b', 'c'], 's1');
+      const push = invoke(service, 'pushMessage', 'connector', 'r', {}, 'n', opts);
+      except[0] = 'a';
+      opts.only = ['c'];
+      await service.promises.start();
+      assert.ifError((await push.done).err);
+      const [{ msg }] = app.rpcCalls;
+      assert.deepStrictEqual(msg.args[2].sort(), ['a', 'c']);
+      assert.strictEqual(msg.args[3].userOptions.own, own);
+    },
+  );
+
   ours('options of a page or of a removal are read when the call is made', async () => {
     const service = waiting();
     const [page, removal] = [{ limit: 5 }, { everywhere: true }];

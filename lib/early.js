@@ -13,6 +13,9 @@ const natives = Object.fromEntries(
   Object.keys(methods).map((method) => [method, GlobalChannel.prototype[method]]),
 );
 
+/** The service's own options of pushes (recipients.js). */
+const OF_PUSHES = ['except', 'only', 'exceptChannels', 'sids', 'sid'];
+
 /** Makes the host's functions for the calls of `channel`; `failed(err)` counts an error. */
 module.exports = function createEarly(channel, failed) {
   let kept = [];
@@ -23,11 +26,11 @@ module.exports = function createEarly(channel, failed) {
   /** Keeps a call. Arguments are copied, because the app may change them meanwhile. */
   function keep(method, ...args) {
     const { arguments: names } = methods[method];
-    // A message, and the options of a push, are the app's own: they are passed on as they are.
     const isPush = names.includes('msg');
     const copied = (arg, i) => {
+      // A message is the app's own: it is passed on as it is.
       if (names[i] === 'msg') return arg;
-      if (names[i] === 'opts') return isPush ? arg : plain(arg);
+      if (names[i] === 'opts') return isPush ? optionsOfPush(arg) : plain(arg);
       return snapshot(arg);
     };
     kept.push([method, args.map(copied)]);
@@ -62,6 +65,16 @@ module.exports = function createEarly(channel, failed) {
     }
   }
 };
+
+/** Copies the options of a push if some of them are the service's own; those of the app alone are passed on as they are. */
+function optionsOfPush(opts) {
+  const copy = plain(opts);
+  if (copy === opts || !OF_PUSHES.some((key) => key in copy)) return opts;
+  for (const key of OF_PUSHES) {
+    if (key in copy) copy[key] = snapshot(copy[key]);
+  }
+  return copy;
+}
 
 /** Returns the callback: the last function, wherever arguments were left out; not a message that is one. */
 function callbackOf(method, args) {
