@@ -97,6 +97,41 @@ stores('waitForStart', (ctx) => {
     ]);
   });
 
+  ours(
+    "a push's own options are read when the call is made, and the app's are passed on",
+    async () => {
+      const app = createApp();
+      const service = waiting({}, app);
+      const [except, own] = [['b'], { isPush: 1 }];
+      const opts = { except, own };
+      service.add('n', ['a', 'b', 'c'], 's1');
+      const push = invoke(service, 'pushMessage', 'connector', 'r', {}, 'n', opts);
+      except[0] = 'a';
+      opts.only = ['c'];
+      await service.promises.start();
+      assert.ifError((await push.done).err);
+      const [{ msg }] = app.rpcCalls;
+      assert.deepStrictEqual(msg.args[2].sort(), ['a', 'c']);
+      assert.strictEqual(msg.args[3].userOptions.own, own);
+    },
+  );
+
+  ours('options of a page or of a removal are read when the call is made', async () => {
+    const service = waiting();
+    const [page, removal] = [{ limit: 5 }, { everywhere: true }];
+    service.add('n', ['a', 'b'], 'gone');
+    const scan = invoke(service, 'scanMembers', 'n', 'gone', page);
+    const removed = invoke(service, 'destroyChannel', 'n', removal);
+    page.limit = 0;
+    removal.everywhere = false;
+    await service.promises.start();
+    const { err, value } = await scan.done;
+    assert.ifError(err);
+    assert.deepStrictEqual(value.members.sort(), ['a', 'b']);
+    assert.ifError((await removed.done).err);
+    assert.strictEqual(await ok(service, 'getCount', 'n', null), 0);
+  });
+
   ours('a failed start answers them with its error, once, and refuses later calls', async () => {
     const service = create({ ...ctx.store.unusable(), waitForStart: true });
     const records = eachOf((method) => invoke(service, method, ...METHODS[method]));

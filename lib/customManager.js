@@ -2,13 +2,15 @@
 
 // Adapts a custom manager (option `channelManager`) to the interface of a built-in store: which of its methods are called
 // for an operation, and what is made of their answers. Each call is answered once, within its time limit
-// (managerCalls.js). Arguments and results are passed on unchanged.
+// (managerCalls.js). Arguments and results are passed on unchanged, but options as a copy: a manager may read them when the
+// app has changed its own object. For the same reason nothing here reads an argument after the manager was called.
 
 const bySid = require('./bySid');
 const { textOf, textOfMember } = require('./ids');
 const { words } = require('./logger');
 const createCalls = require('./managerCalls');
 const { unite } = require('./recipients');
+const { plain } = require('./snapshot');
 const { failures, methods, shapes } = require('./tables');
 
 /** Each name on each frontend, name by name. */
@@ -18,7 +20,7 @@ function pairs(names, sids) {
 
 /**
  * Optional methods of a manager: the method that replaces a missing one, what of the arguments it is called with, and how
- * its answer is converted.
+ * its answer is converted, with what was read of the arguments before.
  */
 const DERIVED = {
   getCountBySid: {
@@ -29,7 +31,8 @@ const DERIVED = {
   isMember: {
     from: 'getMembersBySid',
     args: ([name, , sid]) => [name, sid],
-    make: (members, [, uid]) => members.map(textOfMember).includes(textOfMember(uid)),
+    make: (members, uid) => members.map(textOfMember).includes(uid),
+    read: ([, uid]) => textOfMember(uid),
   },
   scanMembers: {
     from: 'getMembersBySid',
@@ -38,6 +41,11 @@ const DERIVED = {
     make: (members) => ({ members, cursor: null }),
   },
 };
+
+/** The options of a removal on all frontends; a getter of the app's may answer otherwise when it is read again. */
+function readOnce(opts) {
+  return { ...plain(opts), everywhere: true };
+}
 
 /** Makes `execute(token, op, …args)`, which the addon calls for each operation. */
 module.exports = function createCustomManager(manager, log, tools) {
@@ -62,13 +70,14 @@ module.exports = function createCustomManager(manager, log, tools) {
     frontend: call,
     frontends: (method) => (token, names, opts) => {
       const each = callEach(method);
-      if (opts !== undefined) everywhere(method, each)(token, names, opts);
+      // With it the service has read `everywhere` as true.
+      if (opts !== undefined) everywhere(method, each)(token, names, readOnce(opts));
       else if (manager.everywhere === true) each(token, names, { everywhere: false });
       else each(token, names);
     },
     many: only,
-    memberPage: call,
-    channelPage: only,
+    memberPage: (method) => (token, name, sid, opts) => call(method)(token, name, sid, plain(opts)),
+    channelPage: (method) => (token, opts) => only(method)(token, plain(opts)),
     servers: (method) => (token, name, sids) => {
       if (sids === null) {
         everywhere(method, call(method))(token, name, sids);
@@ -82,7 +91,7 @@ module.exports = function createCustomManager(manager, log, tools) {
       });
     },
     groups: () => (token, given, sids) => {
-      const names = Array.isArray(given) ? given : undefined;
+      const names = Array.isArray(given) ? Array.from(given) : undefined;
       askAll('getMembersBySid', pairs(names || [given], sids), (lists, errors) => {
         const error = errors.find(Boolean);
         const make = () =>
@@ -201,9 +210,10 @@ module.exports = function createCustomManager(manager, log, tools) {
       ask(COMMAND, method, args, done);
       return;
     }
-    const { from, args: of, make } = DERIVED[method];
+    const { from, args: of, make, read } = DERIVED[method];
+    const asked = read && read(args);
     ask(COMMAND, from, of(args), ([err, list]) => {
-      done(err ? [err, undefined] : made(() => make([].concat(list || []), args), undefined));
+      done(err ? [err, undefined] : made(() => make([].concat(list || []), asked), undefined));
     });
   }
 

@@ -5,6 +5,7 @@
 
 const callBack = require('./callBack');
 const { GlobalChannel } = require('./native');
+const { plain, snapshot } = require('./snapshot');
 const { methods } = require('./tables');
 
 /** The methods as the addon defines them: a wrapper that an app has installed has run when the call was kept. */
@@ -12,8 +13,8 @@ const natives = Object.fromEntries(
   Object.keys(methods).map((method) => [method, GlobalChannel.prototype[method]]),
 );
 
-/** The app's own objects, which are passed on as they are. */
-const PASSED_ON = ['msg', 'opts'];
+/** The service's own options of pushes (recipients.js). */
+const OF_PUSHES = ['except', 'only', 'exceptChannels', 'sids', 'sid'];
 
 /** Makes the host's functions for the calls of `channel`; `failed(err)` counts an error. */
 module.exports = function createEarly(channel, failed) {
@@ -22,11 +23,17 @@ module.exports = function createEarly(channel, failed) {
 
   return { keep, makeKept, refuseKept };
 
-  /** Keeps a call. An array of uids, or a Buffer, is copied, because the app may change it meanwhile. */
+  /** Keeps a call. Arguments are copied, because the app may change them meanwhile. */
   function keep(method, ...args) {
     const { arguments: names } = methods[method];
-    const copies = args.map((arg, i) => (PASSED_ON.includes(names[i]) ? arg : copied(arg)));
-    kept.push([method, copies]);
+    const isPush = names.includes('msg');
+    const copied = (arg, i) => {
+      // A message is the app's own: it is passed on as it is.
+      if (names[i] === 'msg') return arg;
+      if (names[i] === 'opts') return isPush ? optionsOfPush(arg) : plain(arg);
+      return snapshot(arg);
+    };
+    kept.push([method, args.map(copied)]);
   }
 
   /** Makes the oldest call that is kept. */
@@ -59,20 +66,18 @@ module.exports = function createEarly(channel, failed) {
   }
 };
 
+/** Copies the options of a push if some of them are the service's own; those of the app alone are passed on as they are. */
+function optionsOfPush(opts) {
+  const copy = plain(opts);
+  if (copy === opts || !OF_PUSHES.some((key) => key in copy)) return opts;
+  for (const key of OF_PUSHES) {
+    if (key in copy) copy[key] = snapshot(copy[key]);
+  }
+  return copy;
+}
+
 /** Returns the callback: the last function, wherever arguments were left out; not a message that is one. */
 function callbackOf(method, args) {
   const { arguments: names } = methods[method];
   return args.filter((arg, i) => typeof arg === 'function' && names[i] !== 'msg').pop();
-}
-
-function copied(arg) {
-  // Of `members` also the elements.
-  if (Array.isArray(arg)) return arg.map((each) => (isPlain(each) ? { ...each } : each));
-  return arg instanceof Uint8Array ? Buffer.from(arg) : arg;
-}
-
-function isPlain(value) {
-  return (
-    typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
-  );
 }

@@ -24,6 +24,8 @@ pub struct Packed {
     /// The mark of the next call.
     mark: Option<Mark>,
     calls: Vec<PackedCall>,
+    /// Sids that the driver hears of with a call: the number of the call, and the sid. Mostly empty.
+    told: Vec<(usize, Vec<u8>)>,
 }
 
 #[derive(Debug)]
@@ -48,13 +50,25 @@ pub struct Mark {
     pub adds: bool,
 }
 
-/// The sid of a marked call.
+/// The sids of a call that the driver hears of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MarkedSid {
-    /// The sid.
+    /// The sid that was marked, or one of those that were told.
     pub sid: Vec<u8>,
     /// See [`Mark::adds`].
     pub adds: bool,
+    /// The others that were told ([`Packed::tell`]).
+    pub others: Vec<Vec<u8>>,
+}
+
+impl MarkedSid {
+    /// Iterates over all of them.
+    pub fn all(&self) -> impl Iterator<Item = &[u8]> {
+        [&self.sid]
+            .into_iter()
+            .chain(&self.others)
+            .map(Vec::as_slice)
+    }
 }
 
 impl Packed {
@@ -102,7 +116,12 @@ impl Packed {
         self.mark = Some(mark);
     }
 
-    /// Drops what was written since the last call.
+    /// Tells of a sid with the call that is written next: it may be about that frontend, beside others.
+    pub fn tell(&mut self, sid: &[u8]) {
+        self.told.push((self.calls.len(), sid.to_vec()));
+    }
+
+    /// Drops what was written since the last call; what was told is told with the next one.
     pub fn undo(&mut self) {
         self.ends
             .truncate(self.calls.last().map_or(0, |call| call.items));
@@ -175,7 +194,8 @@ impl Packed {
         let mut begin = 0;
         let mut ends = self.ends.iter();
         let mut unpacked = 0;
-        for call in &self.calls {
+        let mut told = std::mem::take(&mut self.told).into_iter().peekable();
+        for (number, call) in self.calls.iter().enumerate() {
             let count = call.items - unpacked;
             unpacked = call.items;
             let mut items = Vec::with_capacity(count);
@@ -188,11 +208,22 @@ impl Packed {
                 let key: &Vec<u8> = items.first()?;
                 let end = key.len().checked_sub(tail)?;
                 let sid = key.get(end.checked_sub(len)?..end)?.to_vec();
-                Some(MarkedSid { sid, adds })
+                let others = Vec::new();
+                Some(MarkedSid { sid, adds, others })
             });
+            let marked = match told.peek() {
+                None => marked,
+                Some(_) => {
+                    let of_call = |told: &(usize, _)| told.0 == number;
+                    let told = std::iter::from_fn(|| told.next_if(of_call)).map(|(_, sid)| sid);
+                    with_told(marked, told)
+                }
+            };
             let request = request(call.code, call.keys as usize, items);
             each(call.seq, marked, request);
         }
+        let left = told.map(|(number, sid)| (number - self.calls.len(), sid));
+        self.told = left.collect();
         self.clear();
     }
 
@@ -205,6 +236,20 @@ impl Packed {
         self.calls.clear();
         self.calls.shrink_to(KEPT / size_of::<PackedCall>());
     }
+}
+
+fn with_told(
+    marked: Option<MarkedSid>,
+    mut told: impl Iterator<Item = Vec<u8>>,
+) -> Option<MarkedSid> {
+    let marked = marked.or_else(|| {
+        let (sid, adds, others) = (told.next()?, false, Vec::new());
+        Some(MarkedSid { sid, adds, others })
+    });
+    marked.map(|marked| MarkedSid {
+        others: told.collect(),
+        ..marked
+    })
 }
 
 fn request(code: Code, keys: usize, mut items: Vec<Vec<u8>>) -> Request {
@@ -237,6 +282,10 @@ impl Batch for Packed {
 
     fn append(&mut self, later: &mut Self) {
         let (bytes, items) = (self.bytes.len(), self.ends.len());
+        let calls = self.calls.len();
+        let told = later.told.drain(..);
+        self.told
+            .extend(told.map(|(number, sid)| (calls + number, sid)));
         self.bytes.append(&mut later.bytes);
         self.ends
             .extend(later.ends.drain(..).map(|end| bytes + end));
@@ -308,6 +357,33 @@ mod tests {
                 prop_assert!(joined.is_empty());
             }
         }
+    }
+
+    #[test]
+    fn what_is_told_comes_with_the_next_call() {
+        let sid = |sid: &str| sid.as_bytes().to_vec();
+        let mut joined = Packed::default();
+        let mut packed = Packed::default();
+        packed.push_clean(0, b"stem");
+        packed.tell(b"s1");
+        packed.undo();
+        packed.tell(b"s2");
+        packed.push_clean(1, b"stem");
+        packed.tell(b"s3");
+        joined.push_clean(2, b"stem");
+        Batch::append(&mut joined, &mut packed);
+        let mut heard = Vec::new();
+        let mut unpack = |packed: &mut Packed| {
+            packed.unpack(|seq, marked, _| {
+                heard.extend(marked.map(|marked| (seq, marked.sid, marked.others)));
+            });
+        };
+        unpack(&mut joined);
+        joined.push_clean(3, b"stem");
+        unpack(&mut joined);
+        let expected = [(1, sid("s1"), vec![sid("s2")]), (3, sid("s3"), Vec::new())];
+        assert_eq!(heard, expected);
+        assert!(packed.told.is_empty());
     }
 
     #[test]

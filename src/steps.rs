@@ -1,5 +1,5 @@
-//! The progress of a barrier. As a whole it has no time limit, but each of its steps has one, which the driver
-//! enforces: a connection only reports when a step has ended, and how many keys it has removed.
+//! The progress of what is done in steps: a barrier, or a page of a long list. Each step has the time limit of a call,
+//! which the driver enforces: a connection only reports when a step has ended, and how many keys it has removed.
 
 use std::{
     collections::BTreeMap,
@@ -8,7 +8,7 @@ use std::{
 
 use tokio::time::Instant;
 
-/// The progress of a barrier. Clones share it.
+/// The progress of a barrier or of a page. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Steps(Arc<Mutex<Marks>>);
 
@@ -21,6 +21,8 @@ struct Marks {
     next: u64,
     /// The number of keys that were removed.
     removed: u64,
+    /// Whether a step has ended.
+    any: bool,
 }
 
 /// A part of a barrier with steps of its own, until it is dropped.
@@ -37,6 +39,7 @@ impl Default for Steps {
             parts: BTreeMap::new(),
             next: 0,
             removed: 0,
+            any: false,
         })))
     }
 }
@@ -44,7 +47,15 @@ impl Default for Steps {
 impl Steps {
     /// Notes that a step has ended and the next one begins.
     pub fn next(&self) {
-        self.marks().last = Instant::now();
+        let mut marks = self.marks();
+        marks.last = Instant::now();
+        marks.any = true;
+    }
+
+    /// Returns whether a step has ended, apart from those of parts.
+    #[must_use]
+    pub fn are_any(&self) -> bool {
+        self.marks().any
     }
 
     /// Counts keys that were removed.

@@ -8,6 +8,7 @@
 
 const assert = require('node:assert');
 const { describe, afterEach } = require('node:test');
+const { createApp, pushed } = require('../support/app');
 const { invoke, call, ok } = require('../support/call');
 const { logged } = require('../support/log');
 const { recordingManager, startedWith } = require('../support/manager');
@@ -51,6 +52,37 @@ stores('C everywhere', (ctx) => {
     const { getCount, isMember, leave, add, destroyChannel } = service.stats().commands;
     assert.deepStrictEqual([getCount, isMember, leave, add, destroyChannel], [3, 3, 2, 0, 1]);
   });
+
+  ours(
+    'a call by server type comes behind them also on a frontend that has registered since',
+    async () => {
+      const [app, other] = [createApp(), await started(ctx.store)];
+      const service = await started(ctx.store, {}, app);
+      await ok(service, 'getCount', 'n', null);
+      for (const [i, method] of [
+        'getCount',
+        'getMembersByChannelName',
+        'push',
+        'lists',
+      ].entries()) {
+        const sid = `new-${i}`;
+        await ok(other, 'add', 'n', 'u', sid);
+        const left = invoke(service, 'leave', 'n', 'u', null);
+        app.addServer({ id: sid, serverType: 'connector', frontend: 'true' });
+        const asked = {
+          getCount: () => ok(service, 'getCount', 'n', 'connector'),
+          getMembersByChannelName: () => ok(service, 'getMembersByChannelName', 'connector', 'n'),
+          push: () => ok(service, 'pushMessage', 'connector', 'r', {}, 'n', {}),
+          lists: () => ok(service, 'getMembersByChannelNameBySid', 'connector', 'n'),
+        }[method]();
+        const answer = await asked;
+        assert.ifError((await left.done).err);
+        const found = method === 'lists' ? answer[sid] : answer;
+        assert.deepStrictEqual(found, method === 'getCount' ? 0 : [], method);
+        assert.deepStrictEqual(pushed(app), []);
+      }
+    },
+  );
 
   ours('channel(name) has them too, and an empty list does nothing', async () => {
     const service = await started(ctx.store);

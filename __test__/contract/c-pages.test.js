@@ -8,7 +8,7 @@
 const assert = require('node:assert');
 const { describe, afterEach } = require('node:test');
 const fc = require('fast-check');
-const { call, ok } = require('../support/call');
+const { call, invoke, ok } = require('../support/call');
 const { pages, scanned, channels } = require('../support/pages');
 const { started, stopAll } = require('../support/service');
 const { recordingManager, startedWith } = require('../support/manager');
@@ -331,6 +331,71 @@ stores('C pages', (ctx) => {
     await Promise.all(answered);
     const expected = Array.from({ length: 20 }, (_, i) => [`add${i}`, `page${i}`, `channels${i}`]);
     assert.deepStrictEqual(order, expected.flat());
+  });
+
+  ours('uids that are not UTF-8 are read as by getMembersBySid, page by page', async () => {
+    const service = await started(ctx.store);
+    const odd = Array.from({ length: 500 }, (_, i) =>
+      Buffer.from([0x80 + (i % 128), i >> 7, 0xff]),
+    );
+    await ok(service, 'add', 'n', [...numbered('u', 500), ...odd], 's1');
+    const found = await scanned(service, 'n', 's1', { limit: 7 });
+    const expected = await ok(service, 'getMembersBySid', 'n', 's1');
+    assert.strictEqual(expected.length, 1000);
+    // Different uids with the same text are different members.
+    const texts = (list) => [...new Set(list)].sort();
+    assert.deepStrictEqual(texts(found), texts(expected));
+    assert.ok(found.length >= 1000, `${found.length}`);
+    assert.ok(found.includes('\ufffd\u0000\ufffd'));
+    const [{ name, count }] = await channels(service);
+    assert.deepStrictEqual([name, count], ['n', 1000]);
+  });
+
+  ours.redis('names and server ids that are not UTF-8 are channels too', async () => {
+    const service = await started(ctx.store);
+    const key = (name, sid) =>
+      Buffer.concat([Buffer.from('POMELO:CHANNEL:'), name, Buffer.from(':'), sid]);
+    const odd = Array.from({ length: 128 }, (_, i) => Buffer.from([0x80 + i, 0xff]));
+    for (const name of odd) {
+      await ctx.redis.run(0, 'sadd', key(name, Buffer.from('s1')), 'u');
+      await ctx.redis.run(0, 'sadd', key(name, Buffer.from([0xfe])), 'v');
+    }
+    await ok(service, 'add', numbered('room-', 100), 'u', 's1');
+    const found = await channels(service, { limit: 9 });
+    const own = found.filter(({ name }) => name.startsWith('\ufffd'));
+    assert.strictEqual(found.length, 228);
+    assert.strictEqual(own.length, 128);
+    assert.ok(own.every(({ count }) => count === 2));
+    const matching = await channels(service, { match: 'room-*', limit: 9 });
+    assert.strictEqual(matching.length, 100);
+  });
+
+  ours('a stop in the midst of pages answers each once, and the store is free', async () => {
+    const service = await started(ctx.store, { commandTimeout: 20 });
+    const members = numbered('u', 20000);
+    const filler = await started(ctx.store);
+    await ok(filler, 'add', 'n', members, 's1');
+    await ok(filler, 'add', numbered('room', 500), 'u', 's2');
+    await call(filler, 'stop', true);
+    // Some are overdue, so that nothing waits for their steps any more.
+    const asked = [];
+    for (let i = 0; i < 40; i += 1) {
+      asked.push(invoke(service, 'scanMembers', 'n', 's1', { limit: 10000 }));
+      asked.push(invoke(service, 'getChannels', { match: 'none*' }));
+    }
+    await asked[0].done;
+    await call(service, 'stop', true);
+    const codes = new Set();
+    for (const record of asked) {
+      assert.strictEqual(record.n, 1);
+      if (record.err) codes.add(record.err.code);
+      else assert.ok(record.value.members || record.value.channels);
+    }
+    codes.delete('ERR_GLOBAL_CHANNEL_TIMEOUT');
+    codes.delete('ERR_GLOBAL_CHANNEL_STOPPED');
+    assert.deepStrictEqual([...codes], []);
+    const again = await started(ctx.store);
+    assert.strictEqual(await ok(again, 'getCountBySid', 'n', 's1'), 20000);
   });
 
   ours.redis('getChannels: with hash tags in the keys', async () => {

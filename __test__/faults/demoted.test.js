@@ -117,6 +117,25 @@ area('a failover behind one address', {}, (ctx) => {
     });
   }
 
+  fault('pages after an idle time are those of the new primary', async () => {
+    for (const [method, ...args] of [['scanMembers', 'n', 's1'], ['getChannels']]) {
+      await ctx.redis.flush();
+      await behind(async (wire, next) => {
+        const service = await started(wire);
+        await ok(service, 'add', 'n', ['old'], 's1');
+        await ctx.redis.run(0, 'wait', 1, 5000);
+        const before = await ok(service, method, ...args);
+        await failover(wire, next);
+        await next.run(0, 'sadd', KEY, 'new');
+        await pause(1000);
+        const after = await ok(service, method, ...args);
+        const count = ({ members, channels }) => (members ? members.length : channels[0].count);
+        assert.deepStrictEqual([count(before), count(after)], [1, 2], method);
+        assert.strictEqual(service.stats().reconnects, 1);
+      });
+    }
+  });
+
   for (const left of [true, false]) {
     fault(`clean is done at the new primary (the old one has sets: ${left})`, async () => {
       await behind(async (wire, next) => {

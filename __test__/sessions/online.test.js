@@ -209,6 +209,26 @@ stores('S who is online', (ctx) => {
     }
   });
 
+  ours.redis('S18 uids that are not UTF-8 are read with U+FFFD, and the pages end', async () => {
+    const { s1, service, become } = await open();
+    s1.login('alice');
+    await become('alice', 's1');
+    const odd = Array.from({ length: 600 }, (_, i) => Buffer.from([0x80 + (i % 128), i >> 7]));
+    const [key] = (await ctx.redis.keys()).filter((name) => /@online/.test(name));
+    await ctx.redis.run(0, 'sadd', key, ...odd);
+    const uids = [];
+    let cursor = null;
+    for (let page = 0; page === 0 || cursor !== null; page += 1) {
+      assert.ok(page < 200, 'the pages end');
+      const answer = await ok(service, 'getOnline', { limit: 20, cursor });
+      uids.push(...answer.uids);
+      ({ cursor } = answer);
+    }
+    assert.ok(uids.includes('alice'));
+    assert.ok(uids.filter((uid) => uid.startsWith('\ufffd')).length >= 600);
+    assert.deepStrictEqual(await ok(service, 'isOnline', 'alice'), true);
+  });
+
   ours('S16 a frontend that is gone between two pages is left out', async () => {
     const { s1, s2, service, become } = await open();
     for (let n = 0; n < 300; n += 1) s1.login(`u${n}`);

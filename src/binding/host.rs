@@ -89,6 +89,8 @@ pub struct Servers {
     array: Held,
     /// The ids.
     pub ids: Vec<String>,
+    /// Whether the driver has heard of them.
+    told: Cell<bool>,
 }
 
 impl Servers {
@@ -99,7 +101,8 @@ impl Servers {
             array.insert(id.as_str())?;
         }
         let array = Held::new(env, &array.coerce_to_object()?)?;
-        Ok(Self { array, ids })
+        let told = Cell::default();
+        Ok(Self { array, ids, told })
     }
 
     /// Returns the servers that are among `sids`; all of them without `sids`.
@@ -109,6 +112,11 @@ impl Servers {
         };
         let ids = self.ids.iter().filter(|id| sids.contains(id));
         Self::new(env, ids.cloned().collect()).map(Rc::new)
+    }
+
+    /// Returns whether the driver has heard of them, and counts it as told.
+    pub fn tell(&self) -> bool {
+        self.told.replace(true)
     }
 
     /// Returns the ids as a JavaScript array.
@@ -178,6 +186,7 @@ impl Host {
         let servers = Rc::new(Servers {
             array: Held::new(env, &get(array)?)?,
             ids: get(array)?,
+            told: Cell::default(),
         });
         *self.last.borrow_mut() = Some(servers.clone());
         Ok(servers)

@@ -8,12 +8,12 @@ use tokio::time::Instant;
 use super::{
     Driver, Phase,
     idle_losses::News,
+    in_flight::Answered,
     mailbox::{Event, Outlet},
     reconnect::{ConnectionState, Dialed, Found},
 };
 use crate::{
     app::Level,
-    command::Reply,
     error::{Cause, Error, Result},
     failpoints::may_panic,
     heartbeat,
@@ -118,7 +118,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         }
     }
 
-    pub(super) fn on_replies(&mut self, replies: Vec<Result<Reply>>) {
+    pub(super) fn on_answered(&mut self, answered: Answered) {
         let now = Instant::now();
         self.connection.answered(now);
         let ConnectionState::Up { connection, .. } = &self.connection else {
@@ -128,10 +128,10 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         let demoted = connection.demoted();
         let demoted = demoted.filter(|_| self.manager.elects() || self.connection.leaves(now));
         if let Some(words) = demoted {
-            return self.on_demoted(words, replies, now);
+            return self.on_demoted(words, answered, now);
         }
         self.busy_poll.answered(connection.busy_poll(), now);
-        self.pending.reply(replies, &mut self.events);
+        self.pending.answered(answered, &mut self.events);
         if let Some(note) = note {
             self.log(note);
         }
@@ -170,14 +170,14 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
 
     /// Handles a server that is no longer primary: the driver leaves it by itself, because the new primary may be
     /// behind the same address.
-    fn on_demoted(&mut self, words: Arc<str>, replies: Vec<Result<Reply>>, now: Instant) {
+    fn on_demoted(&mut self, words: Arc<str>, answered: Answered, now: Instant) {
         self.log_lost(&words);
         self.connection.leave(words, &self.limits, &self.manager);
         if self.limits.offline_queue {
             let last = !self.manager.elects();
-            self.pending.demoted(replies, last, now, &mut self.events);
+            self.pending.demoted(answered, last, now, &mut self.events);
         } else {
-            self.pending.reply(replies, &mut self.events);
+            self.pending.answered(answered, &mut self.events);
             let error = self.disconnected();
             self.pending.fail_all(&error, &mut self.events);
         }

@@ -3,13 +3,14 @@
 //! none. Calls keep their order: on the wire, and when they are sent again over a new connection.
 //!
 //! This file has the loop and what wakes it. The events are handled in [`handlers`]; the unanswered calls are in
-//! [`pending`], connecting and reconnecting in [`reconnect`], [`outage`] and [`idle_losses`], the queues in [`mailbox`], and the driver
+//! [`pending`], the futures of their answers in [`in_flight`], connecting and reconnecting in [`reconnect`], [`outage`] and [`idle_losses`], the queues in [`mailbox`], and the driver
 //! as another thread sees it in [`handle`].
 
 mod busy_poll;
 mod handle;
 mod handlers;
 mod idle_losses;
+mod in_flight;
 mod limits;
 mod mailbox;
 mod outage;
@@ -18,19 +19,11 @@ mod reconnect;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, Waker},
-};
+use std::{pin::Pin, sync::Arc};
 
-use futures_util::{
-    FutureExt as _, StreamExt,
-    future::{BoxFuture, OptionFuture},
-    stream::BoxStream,
-};
+use futures_util::{StreamExt, future::OptionFuture, stream::BoxStream};
 use tokio::{
-    task::{unconstrained, yield_now},
+    task::yield_now,
     time::{Instant, Sleep, sleep_until},
 };
 
@@ -43,16 +36,16 @@ pub use self::{
 use self::{
     busy_poll::BusyPoll,
     idle_losses::IdleLosses,
+    in_flight::Answered,
     pending::{BATCH, Next, PendingCalls},
     reconnect::{ConnectionState, Dialed, Futures},
 };
 use crate::{
-    command::Reply,
     error::Result,
     keys::Key,
     known_sids::KnownSids,
     manager::{Connection as _, Lost, Manager},
-    pages::{self, Given},
+    pages::{FirstStep, Given},
     stats::Stats,
 };
 
@@ -93,7 +86,7 @@ enum Phase {
 
 enum Wake<L> {
     Inbox,
-    Replies(std::result::Result<Vec<Result<Reply>>, Lost>),
+    Answered(std::result::Result<Answered, Lost>),
     Dialed(Dialed<L>),
     /// The connection is gone.
     Closed,
@@ -142,8 +135,8 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             match self.next(&mut timer).await {
                 Wake::Poll => continue,
                 Wake::Inbox => self.on_inbox(),
-                Wake::Replies(Ok(replies)) => self.on_replies(replies),
-                Wake::Replies(Err(Lost(cause))) => self.on_closed(cause),
+                Wake::Answered(Ok(answered)) => self.on_answered(answered),
+                Wake::Answered(Err(Lost(cause))) => self.on_closed(cause),
                 Wake::Closed => {
                     let cause = match &self.connection {
                         ConnectionState::Up { connection, .. } => connection.cause_of_end(),
@@ -219,10 +212,10 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         tokio::select! {
             // Replies first: those that came before the connection closed still count.
             biased;
-            Some(replies) = in_flight.next(), if !in_flight.is_empty() => Wake::Replies(replies),
+            Some(answered) = in_flight.next(), if !in_flight.is_empty() => Wake::Answered(answered),
             Some(dialed) = dialing => Wake::Dialed(dialed),
             Some(()) = closed => Wake::Closed,
-            Some(pong) = ping => pong.map_or_else(|lost| Wake::Replies(Err(lost)), |()| Wake::Pong),
+            Some(pong) = ping => pong.map_or_else(|lost| Wake::Answered(Err(lost)), |()| Wake::Pong),
             () = self.inbox.wake.notified() => Wake::Inbox,
             Some(found) = found => Wake::Found(found),
             () = timer, if deadline.is_some() => Wake::Timer,
@@ -246,22 +239,29 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         if self.scan.is_none() && self.pending.begins_scan() {
             self.scan = Some(connection.found(self.pending.stem()));
         }
-        while in_flight.len() < connection.depth() {
+        while in_flight.batches() < connection.depth() {
             let most = BATCH.min(connection.batch_size());
             let Some(next) = self.pending.next_batch(most, Instant::now()) else {
                 return;
             };
-            let (calls, answers) = match next {
-                Next::Calls(batch, of_app) => (of_app, connection.execute(&batch)),
-                Next::Page(query) => {
-                    let reply = pages::reply(connection.pages(), query.clone(), self.given.clone());
-                    (1, begun(reply.boxed()))
+            let calls = match next {
+                Next::Calls(batch, of_app) => {
+                    in_flight.push(connection.execute(&batch));
+                    of_app
                 }
-                Next::Clean(removal, steps) => (1, connection.clean(removal, steps)),
+                Next::Page(number, query, steps) => {
+                    let (source, given) = (connection.pages(), self.given.clone());
+                    let first = FirstStep::begin(source, query.clone(), given, steps);
+                    in_flight.push_page(number, first);
+                    1
+                }
+                Next::Clean(removal, steps) => {
+                    in_flight.push(connection.clean(removal, steps));
+                    1
+                }
             };
             self.stats.batches.add(1);
             self.stats.batched.add(calls);
-            in_flight.push_back(answers);
         }
     }
 
@@ -271,17 +271,5 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         {
             self.phase = Phase::Stopped(give_up);
         }
-    }
-}
-
-/// Begins with a future now: what it sends first comes before what is sent later.
-fn begun<T: Send + 'static>(mut future: BoxFuture<'static, T>) -> BoxFuture<'static, T> {
-    // Without tokio's budget, which might delay the sending by a turn.
-    let mut polled = Box::pin(unconstrained(&mut future));
-    let poll = polled.poll_unpin(&mut Context::from_waker(Waker::noop()));
-    drop(polled);
-    match poll {
-        Poll::Ready(done) => std::future::ready(done).boxed(),
-        Poll::Pending => future,
     }
 }

@@ -6,24 +6,21 @@ use std::{sync::Arc, time::Duration};
 use futures_util::{
     FutureExt as _,
     future::{BoxFuture, OptionFuture},
-    stream::FuturesOrdered,
 };
 use tokio::time::{Instant, timeout};
 
 use super::{
+    in_flight::InFlight,
     limits::Limits,
     outage::{FIRST_PAUSE, Outage},
 };
 use crate::{
-    command::Reply,
-    error::{Cause, Result},
+    error::Cause,
     heartbeat::{Heartbeat, Ping},
-    manager::{ConnectError, Connected, Connection, Lost, Manager},
+    manager::{ConnectError, Connected, Connection, Manager},
 };
 
 pub(super) type Dialed<L> = std::result::Result<Connected<L>, ConnectError>;
-pub(super) type InFlight =
-    FuturesOrdered<BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>>>;
 
 /// A connection that answered nothing and lasted less than this does not end the outage before it.
 const STABLE: Duration = Duration::from_secs(5);
@@ -117,7 +114,7 @@ impl<L: Connection> ConnectionState<L> {
         Self::Dialing {
             attempt: attempt.boxed(),
             outage,
-            idle: InFlight::new(),
+            idle: InFlight::default(),
         }
     }
 
@@ -171,7 +168,7 @@ impl<L: Connection> ConnectionState<L> {
                 };
                 *self = Self::Up {
                     connection,
-                    in_flight: InFlight::new(),
+                    in_flight: InFlight::default(),
                     closed,
                     heartbeat: Heartbeat::new(now),
                     since: now,
@@ -192,7 +189,7 @@ impl<L: Connection> ConnectionState<L> {
                     Some(pause) => Self::dial(manager.clone(), limits, outage, pause),
                     None => Self::GivenUp {
                         cause: outage.cause,
-                        idle: InFlight::new(),
+                        idle: InFlight::default(),
                     },
                 };
                 Err(Failed {
@@ -214,7 +211,7 @@ impl<L: Connection> ConnectionState<L> {
         let mut outage = Outage::new(limits, Instant::now(), Some(cause));
         let gone = Self::GivenUp {
             cause: None,
-            idle: InFlight::new(),
+            idle: InFlight::default(),
         };
         if let Self::Up {
             since,
@@ -266,7 +263,7 @@ impl<L: Connection> ConnectionState<L> {
     pub(super) fn take_connection(&mut self) -> Option<L> {
         let gone = Self::GivenUp {
             cause: None,
-            idle: InFlight::new(),
+            idle: InFlight::default(),
         };
         match std::mem::replace(self, gone) {
             Self::Up { connection, .. } => Some(connection),

@@ -5,7 +5,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -51,7 +51,7 @@ pub struct EmbeddedConnection {
     executor: Option<Arc<Executor>>,
     /// Fails when the executor is dropped on all threads.
     ended: oneshot::Receiver<()>,
-    working: Arc<AtomicBool>,
+    working: Arc<AtomicUsize>,
     syncing: Arc<AtomicBool>,
 }
 
@@ -68,14 +68,19 @@ impl EmbeddedConnection {
         }
     }
 
+    /// Returns its executor, until the connection ends.
+    pub(super) fn executor(&self) -> Option<&Arc<Executor>> {
+        self.executor.as_ref()
+    }
+
     /// Returns its store, until the connection ends.
-    pub(super) fn store(&self) -> Option<&Arc<Store>> {
+    fn store(&self) -> Option<&Arc<Store>> {
         self.executor.as_ref().map(|executor| &executor.store)
     }
 
     /// Returns whether a close waits for this process's own work or for the disk, and not for another process.
     fn is_busy(&self) -> bool {
-        self.working.load(Ordering::Acquire) || self.syncing.load(Ordering::Acquire)
+        self.working.load(Ordering::Acquire) > 0 || self.syncing.load(Ordering::Acquire)
     }
 
     /// Returns the executor, if the store can still be used.

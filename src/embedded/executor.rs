@@ -4,16 +4,17 @@
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use tokio::sync::oneshot;
 
 use super::{
     budget::Budget,
-    lmdb,
+    lmdb::{self, RoTxn},
     messages::Failure,
     read_txn::{ReadTxn, TxnKind},
+    rows::Rows,
     store::{Store, Thread},
     write_lock::WriteGuard,
     write_txn::WriteTxn,
@@ -43,8 +44,8 @@ pub(super) struct Executor {
     batch_size: Mutex<BatchSize>,
     /// Whether the connection is gone: no caller waits for its batches.
     gone: AtomicBool,
-    /// Whether a batch that has the write lock is under way, or was when the connection ended.
-    working: Arc<AtomicBool>,
+    /// How many batches that have the write lock, and steps of scans, are under way, or were when the connection ended.
+    working: Arc<AtomicUsize>,
     /// Dropped last: its share in the store is gone by then, and if it was the last one, the store is closed.
     _ended: oneshot::Sender<()>,
 }
@@ -80,8 +81,8 @@ impl Executor {
         lock(&self.batch_size).calls()
     }
 
-    /// Returns the flag that says whether a batch is under way that does not only wait for the write lock.
-    pub(super) fn working(&self) -> Arc<AtomicBool> {
+    /// Returns the number of batches and steps of scans that are under way and do not only wait for the write lock.
+    pub(super) fn working(&self) -> Arc<AtomicUsize> {
         self.working.clone()
     }
 
@@ -110,16 +111,42 @@ impl Executor {
         })
     }
 
+    /// Does a step of a scan, in a read transaction of its own beside the batches; blocks the thread.
+    pub(super) fn look<T>(
+        &self,
+        mut work: impl FnMut(&RoTxn, &Rows) -> std::result::Result<T, lmdb::Error>,
+    ) -> Result<T> {
+        // The thread may have begun long after the call.
+        self.wanted()?;
+        self.store.check()?;
+        let read = self.counted(|| {
+            let rows = self.store.rows();
+            self.store.read(Thread::Blocking, |txn| work(txn, rows))
+        });
+        read.map_err(|failure| match failure {
+            Failure::Store(words) => Lost(words).into(),
+            failure => failure.error(),
+        })
+    }
+
     fn at_work(&self, work: impl FnOnce() -> Replies) -> Replies {
-        self.working.store(true, Ordering::Release);
-        let replies = work();
+        let replies = self.counted(work);
         if self.is_given_up() {
-            // Still executing: this may be the last share in the store, which is then closed.
+            // Still executing, so nothing else clears them.
             self.reading().clear();
-        } else {
-            self.working.store(false, Ordering::Release);
         }
         replies
+    }
+
+    /// Counts work as under way.
+    fn counted<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.working.fetch_add(1, Ordering::Release);
+        let done = work();
+        // When the connection is gone, this may be the last share in the store, which is then closed.
+        if !self.is_given_up() {
+            self.working.fetch_sub(1, Ordering::Release);
+        }
+        done
     }
 
     /// Executes `clean`; blocks the thread.

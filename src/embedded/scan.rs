@@ -12,10 +12,9 @@ use tokio::task::spawn_blocking;
 
 use super::{
     connection::EmbeddedConnection,
+    executor::Executor,
     lmdb::{self, RoTxn},
-    messages::Failure,
     rows::Rows,
-    store::{Store, Thread},
 };
 use crate::{
     command::Member,
@@ -27,9 +26,10 @@ use crate::{
 /// The number of keys, or members, of a page.
 const PAGE: usize = 1000;
 
-/// A store that is being listed. It can be closed meanwhile.
+/// A store that is being listed, over a connection that can be closed meanwhile. That waits for the step under way: until
+/// then the store is open, and its files are in use.
 #[derive(Debug, Clone)]
-pub(super) struct Walked(Weak<Store>);
+pub(super) struct Walked(Weak<Executor>);
 
 impl Walked {
     /// Runs `work` on a blocking thread: a page takes long, and others wait for the runtime's.
@@ -37,22 +37,12 @@ impl Walked {
         self,
         work: impl FnMut(&RoTxn, &Rows) -> std::result::Result<T, lmdb::Error> + Send + 'static,
     ) -> Result<T> {
-        let read = spawn_blocking(move || self.read_here(work)).await;
+        let read = spawn_blocking(move || {
+            let ended = || Lost("the connection has ended".into());
+            self.0.upgrade().ok_or_else(ended)?.look(work)
+        });
+        let read = read.await;
         read.unwrap_or_else(|error| Err(Lost(error.to_string().into()).into()))
-    }
-
-    fn read_here<T>(
-        &self,
-        mut work: impl FnMut(&RoTxn, &Rows) -> std::result::Result<T, lmdb::Error>,
-    ) -> Result<T> {
-        let ended = || Lost("the connection has ended".into());
-        let store = self.0.upgrade().ok_or_else(ended)?;
-        store.check()?;
-        let read = store.read(Thread::Blocking, |txn| work(txn, store.rows()));
-        read.map_err(|failure| match failure {
-            Failure::Store(words) => Lost(words).into(),
-            failure => failure.error(),
-        })
     }
 
     /// See [`Inventory::counts`].
@@ -70,7 +60,7 @@ impl Walked {
 
 impl EmbeddedConnection {
     pub(super) fn walked(&self) -> Walked {
-        Walked(self.store().map(Arc::downgrade).unwrap_or_default())
+        Walked(self.executor().map(Arc::downgrade).unwrap_or_default())
     }
 }
 

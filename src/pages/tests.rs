@@ -10,7 +10,12 @@ use futures_util::{FutureExt as _, future::BoxFuture};
 use proptest::{collection::vec, prelude::*};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::*;
+use super::{channels::COUNTED, *};
+use crate::{
+    error::Error,
+    keys::{Key, KeyLayout},
+    manager::Lost,
+};
 
 type Sets = BTreeMap<Key, BTreeSet<Vec<u8>>>;
 
@@ -329,7 +334,8 @@ fn a_lost_connection_is_the_drivers_business() {
             std::future::ready(Ok(Vec::new())).boxed()
         }
     }
-    let reply = |query| super::reply(Arc::new(Broken), query, Arc::default()).now_or_never();
+    let reply =
+        |query| super::reading::reply(Arc::new(Broken), query, Arc::default()).now_or_never();
     let members = PageQuery::of_members("k".into(), 7, None, 10);
     assert_eq!(reply(members), Some(Err(Lost("gone".into()))));
     let channels = PageQuery::of_channels(&KeyLayout::new("P"), (b"*", &[]), 7, None, 10);

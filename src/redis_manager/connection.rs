@@ -113,7 +113,7 @@ impl Drop for RedisConnection {
 
 impl Connection for RedisConnection {
     fn pages(&self) -> Arc<dyn PageSource> {
-        Arc::new(self.page_source())
+        Arc::new(self.page_source().noting_role(self.state.clone()))
     }
 
     fn batch_size(&self) -> usize {

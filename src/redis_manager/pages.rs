@@ -1,14 +1,19 @@
 //! Pages of long lists, from one server: [`crate::pages`] over `SSCAN`, `SCAN` and `SCARD`. A position means something to
 //! the server process that gave it only, because each has its own order. With another one, as after a failover, a scan
-//! begins anew, so that nothing is missed.
+//! begins anew, so that nothing is missed. As with other reads, the server is asked for its role now and then, in the
+//! pipeline of a step: see [`super::role`].
+
+use std::sync::{Arc, Mutex};
 
 use futures_util::{FutureExt as _, future::BoxFuture};
-use redis::{Value, aio::MultiplexedConnection};
+use redis::{Pipeline, Value, aio::MultiplexedConnection};
+use tokio::time::Instant;
 
 use super::{
     fallbacks::Commands,
     inventory::{count, list_members},
-    scan::{ScanError, ask, odd, refused, send},
+    scan::{ScanResult, ask_by, odd, refused, send},
+    state::{State, lock},
 };
 use crate::{
     error::{Error, Result},
@@ -46,6 +51,8 @@ pub(crate) struct RedisPages {
     connection: MultiplexedConnection,
     commands: Commands,
     origin: u64,
+    /// What the server says of its role is noted here; `None` for a node of a cluster, whose slots say it.
+    state: Option<Arc<Mutex<State>>>,
 }
 
 impl RedisPages {
@@ -58,7 +65,40 @@ impl RedisPages {
             connection,
             commands,
             origin,
+            state: None,
         }
+    }
+
+    /// Makes the same with steps that note the role of the server.
+    pub(super) fn noting_role(self, state: Arc<Mutex<State>>) -> Self {
+        Self {
+            state: Some(state),
+            ..self
+        }
+    }
+
+    /// Sends the pipeline of a step, with the question for the role if that is due.
+    async fn send(&self, mut pipeline: Pipeline) -> ScanResult<Vec<Value>> {
+        let Some(state) = &self.state else {
+            return send(self.connection.clone(), &pipeline).await;
+        };
+        let question = lock(state).role.ask(Instant::now());
+        if let Some(question) = question {
+            pipeline.add_command(question.command());
+        }
+        let mut answers = send(self.connection.clone(), &pipeline).await?;
+        let answer = question.and_then(|question| Some((question, answers.pop()?)));
+        lock(state).observe(&answers, answer);
+        Ok(answers)
+    }
+
+    /// Sends the commands of a step, or those that replace them.
+    async fn ask(
+        &self,
+        name: &'static str,
+        fill: impl Fn(&str, &mut Pipeline),
+    ) -> ScanResult<(&'static str, Vec<Value>)> {
+        ask_by(|pipeline| self.send(pipeline), &self.commands, name, fill).await
     }
 
     /// Returns the server's cursor of a position; the first one if the position is another server's.
@@ -94,17 +134,12 @@ impl PageSource for RedisPages {
     fn members(&self, key: &[u8], position: Option<&[u8]>, count: usize) -> StepFuture {
         let (source, key, cursor) = (self.clone(), key.to_vec(), self.cursor(position));
         async move {
-            let answers = ask(
-                &source.connection,
-                &source.commands,
-                "SSCAN",
-                |name, pipeline| {
-                    pipeline.cmd(name).arg(&key);
-                    if name == "SSCAN" {
-                        pipeline.arg(&cursor).arg("COUNT").arg(count);
-                    }
-                },
-            );
+            let answers = source.ask("SSCAN", |name, pipeline| {
+                pipeline.cmd(name).arg(&key);
+                if name == "SSCAN" {
+                    pipeline.arg(&cursor).arg("COUNT").arg(count);
+                }
+            });
             let (sent, mut answers) = answers.await.map_err(Error::from)?;
             let answer = answers.pop();
             if sent == "SSCAN" {
@@ -132,11 +167,10 @@ impl PageSource for RedisPages {
             if source.commands.instead_of(name) != name {
                 return Err(lacks());
             }
-            let mut pipeline = redis::Pipeline::new();
+            let mut pipeline = Pipeline::new();
             pipeline.cmd(name).arg(&cursor);
             pipeline.arg("MATCH").arg(&pattern).arg("COUNT").arg(count);
-            let answers = send(source.connection.clone(), &pipeline).await;
-            let answer = answers.map_err(Error::from)?.pop();
+            let answer = source.send(pipeline).await.map_err(Error::from)?.pop();
             match answer {
                 Some(Value::ServerError(ref error)) if super::fallbacks::is_missing(error) => {
                     Err(lacks())
@@ -150,19 +184,12 @@ impl PageSource for RedisPages {
     fn counts(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>> {
         let (source, keys) = (self.clone(), keys.to_vec());
         async move {
-            let answers = ask(
-                &source.connection,
-                &source.commands,
-                "SCARD",
-                |name, pipeline| {
-                    for key in &keys {
-                        pipeline.cmd(name).arg(key);
-                    }
-                },
-            );
-            let (_, answers) = answers
-                .await
-                .map_err(|error: ScanError| Error::from(error))?;
+            let answers = source.ask("SCARD", |name, pipeline| {
+                for key in &keys {
+                    pipeline.cmd(name).arg(key);
+                }
+            });
+            let (_, answers) = answers.await.map_err(Error::from)?;
             answers.into_iter().map(count).collect()
         }
         .boxed()

@@ -75,8 +75,13 @@ impl Service {
             return self.answer_nobody(&host, kind, cb).map(|()| None);
         }
         // The app's look-up has run, which may have called `stop`.
-        let host = self.admitted(kind, cb)?;
-        Ok(host.map(|host| (host, servers)))
+        let Some(host) = self.admitted(kind, cb)? else {
+            return Ok(None);
+        };
+        if !host.is_custom() && !servers.tell() {
+            self.tell_sids(&servers.ids);
+        }
+        Ok(Some((host, servers)))
     }
 
     /// Answers `(null, [])` at once.

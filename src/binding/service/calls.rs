@@ -316,6 +316,7 @@ impl Service {
         match self.keys_of(&names, &sids, "argument name") {
             Ok(keys) if keys.is_empty() => self.answer_in_turn(&host, kind, cb),
             Ok(keys) => {
+                self.tell_sids(&sids);
                 self.pack_given_keys(&keys);
                 self.call(&host, kind, cb)
             }

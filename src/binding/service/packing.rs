@@ -175,6 +175,17 @@ impl Service {
         self.mark_sid(kind, 0);
     }
 
+    /// Lets the driver hear of servers that the app has named, with the next call: operations on all frontends before it
+    /// have to be executed there too.
+    pub fn tell_sids(&self, sids: &[String]) {
+        let (mut known, mut input) = (self.sids.borrow_mut(), self.input.borrow_mut());
+        for sid in sids.iter().map(String::as_bytes) {
+            if known.is_news(sid) {
+                input.calls.tell(sid);
+            }
+        }
+    }
+
     /// Lets JavaScript look at the server ids of the last call that were not given before.
     pub fn meet_new_sids(&self, host: &Host) -> napi::Result<()> {
         let new = self.sids.borrow_mut().take_new();

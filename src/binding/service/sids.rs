@@ -1,5 +1,5 @@
-//! Remembers the server ids that were given to calls. JavaScript looks at each once: `lib/sids.js` warns of those that are
-//! no frontends. The driver hears of each before the first call about it, and of those to which members are added again
+//! Remembers the server ids that were given to calls, and those of the app that calls on all servers of a type are about.
+//! JavaScript looks at each that was given once: `lib/sids.js` warns of those that are no frontends. The driver hears of each before the first call about it, and of those to which members are added again
 //! and again, because the index of the store may be lost ([`crate::known_sids`]).
 
 use std::collections::HashMap;
@@ -23,6 +23,8 @@ const WRITTEN: u64 = 1_000_000;
 struct Told {
     /// That it is there.
     told: bool,
+    /// Whether it was given to a call, and not only named by the app.
+    given: bool,
     /// When it was last told to write it to the index.
     written: Option<u64>,
 }
@@ -47,15 +49,37 @@ impl Sids {
         }
         self.last.clear();
         self.last.extend_from_slice(sid);
-        if let Some(&told) = self.known.get(sid) {
-            self.last_told = told;
+        let known = self.known.get(sid).copied();
+        self.last_told = known.unwrap_or_default();
+        if self.last_told.given {
             return;
         }
-        self.last_told = Told::default();
+        self.last_told.given = true;
         if sid.len() <= LONGEST && self.known.len() < MOST {
             self.new.push(sid.to_vec());
         }
         self.remember();
+    }
+
+    /// Notes an id that the app has named; returns whether the driver has to hear of it.
+    pub fn is_news(&mut self, sid: &[u8]) -> bool {
+        if self.known.get(sid).is_some_and(|told| told.told) {
+            return false;
+        }
+        let is_last = self.last == sid && self.last_told.given;
+        if is_last {
+            self.last_told.told = true;
+            self.remember();
+        } else if let Some(told) = self.known.get_mut(sid) {
+            told.told = true;
+        } else if self.known.len() < REMEMBERED {
+            let told = Told {
+                told: true,
+                ..Told::default()
+            };
+            self.known.insert(sid.to_vec(), told);
+        }
+        true
     }
 
     /// Returns the id that was noted last.
@@ -65,13 +89,14 @@ impl Sids {
 
     /// Returns what the driver has to hear of the id of this call, which `adds` members, at this time.
     pub fn mark(&mut self, adds: bool, now: u64) -> Option<Mark> {
-        let Told { told, written } = self.last_told;
+        let Told { told, written, .. } = self.last_told;
         let adds = adds && written.is_none_or(|at| now.saturating_sub(at) >= WRITTEN);
         if told && !adds {
             return None;
         }
         self.last_told = Told {
             told: true,
+            given: true,
             written: if adds { Some(now) } else { written },
         };
         self.remember();
@@ -90,9 +115,10 @@ impl Sids {
         }
     }
 
-    /// Returns all ids, as texts.
+    /// Returns all ids that were given to calls, as texts.
     pub fn given(&self) -> Vec<String> {
-        let texts = self.known.keys().map(|sid| String::from_utf8_lossy(sid));
+        let given = self.known.iter().filter(|(_, told)| told.given);
+        let texts = given.map(|(sid, _)| String::from_utf8_lossy(sid));
         texts.map(Into::into).collect()
     }
 

@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use super::{Batch, PendingCall, PendingCalls, deadlines::WINDOW, order::Series};
+use super::{Batch, PendingCall, PendingCalls, deadlines::WINDOW, order::Series, pages::Page};
 use crate::{
     command::{Command, Request},
     pages::PageQuery,
@@ -14,7 +14,8 @@ use crate::{
 pub(in crate::driver) enum Next<'a> {
     /// Commands, and how many of them are the app's.
     Calls(Vec<&'a Command>, usize),
-    Page(&'a PageQuery),
+    /// A page, its number, and where its progress is noted.
+    Page(u64, &'a PageQuery, Steps),
     Clean(&'a Removal, Steps),
 }
 
@@ -23,7 +24,8 @@ impl PendingCalls {
     pub(in crate::driver) fn next_batch(&mut self, most: usize, now: Instant) -> Option<Next<'_>> {
         self.pay_index(now);
         let mut calls = self.take_next(most)?;
-        let alone = calls.first()?.request.is_barrier();
+        let first = calls.first()?;
+        let (alone, has_steps) = (first.request.is_barrier(), first.has_steps());
         for call in &mut calls {
             call.sent = true;
             if alone {
@@ -49,18 +51,21 @@ impl PendingCalls {
             calls,
             sent_at,
             has_everywhere,
-            steps: alone.then(Steps::default),
+            steps: has_steps.then(Steps::default),
         });
         let batch = self.batches.back()?;
-        if let (Some(steps), [PendingCall { request, .. }]) = (&batch.steps, batch.calls.as_slice())
-            && let Request::Clean(removal) = request
-        {
-            return Some(Next::Clean(removal, steps.clone()));
-        }
-        if let [PendingCall { request, .. }] = batch.calls.as_slice()
-            && let Request::Page(query) = request
-        {
-            return Some(Next::Page(query));
+        if let (Some(steps), [call]) = (&batch.steps, batch.calls.as_slice()) {
+            match &call.request {
+                Request::Clean(removal) => return Some(Next::Clean(removal, steps.clone())),
+                Request::Page(query) => {
+                    return Some(Next::Page(
+                        call.seq.unwrap_or_default(),
+                        query,
+                        steps.clone(),
+                    ));
+                }
+                Request::Command(_) | Request::Everywhere(_) => {}
+            }
         }
         let mut commands = Vec::with_capacity(batch.calls.len());
         commands.extend(batch.calls.iter().filter_map(|call| call.request.command()));
@@ -99,7 +104,7 @@ impl PendingCalls {
             };
             let count = self.waiting.iter().take(most).take_while(is_next).count();
             // A page is in flight by itself, but beside others.
-            let is_page = matches!(first.request, Request::Page(_)) && !ahead.holds(first);
+            let is_page = first.is_page() && !self.are_enough_pages() && !ahead.holds(first);
             count.max(usize::from(is_page))
         };
         (count > 0).then(|| self.waiting.drain(..count).collect())
@@ -108,12 +113,21 @@ impl PendingCalls {
     /// Returns whether what is sent next, `alone` or not, has to wait for what is in flight.
     fn must_wait(&self, alone: bool) -> bool {
         let holds = |batch: &Batch| alone || batch.is_barrier() || batch.is_careful();
-        self.batches.front().is_some_and(holds)
+        let page_holds = |page: &Page| alone || page.call.losses.is_suspect();
+        self.batches.front().is_some_and(holds) || self.pages.iter().any(page_holds)
+    }
+}
+
+impl PendingCall {
+    fn has_steps(&self) -> bool {
+        self.is_page() || self.request.is_barrier()
     }
 }
 
 impl Batch {
     pub(super) fn is_barrier(&self) -> bool {
+        // Without steps nothing has to be looked at.
         self.steps.is_some()
+            && matches!(self.calls.first(), Some(first) if first.request.is_barrier())
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Event, PendingCalls};
+use super::{Batch, Event, PendingCalls};
 use crate::{
     error::{Cause, Error},
     steps::Steps,
@@ -37,7 +37,7 @@ impl PendingCalls {
     }
 
     /// Answers the calls that are overdue. Returns the time limit if the connection hangs: the oldest batch, or a step
-    /// of a barrier, has been in flight for all of it.
+    /// of a barrier or of a page, has been in flight for all of it.
     pub(in crate::driver) fn expire(
         &mut self,
         now: Instant,
@@ -70,7 +70,8 @@ impl PendingCalls {
                 events.extend(call.seq.map(|seq| Event::Answer(seq, timeout(limit))));
             }
         }
-        for call in self.batches.iter_mut().flat_map(|batch| &mut batch.calls) {
+        let pages = self.pages.iter_mut().map(|page| &mut page.call);
+        for call in pages.chain(self.batches.iter_mut().flat_map(|batch| &mut batch.calls)) {
             if let (Some(limit), false, true) = (call.limit, call.answered, call.is_overdue(now)) {
                 call.answered = true;
                 events.extend(call.seq.map(|seq| Event::Answer(seq, timeout(limit))));
@@ -96,10 +97,13 @@ impl PendingCalls {
 
     /// Returns when the connection counts as hung if nothing is answered, and the time limit.
     fn hangs(&self) -> Option<(Instant, Duration)> {
-        let batch = self.batches.front()?;
-        let limit = batch.calls.first()?.limit?;
-        let since = batch.steps.as_ref().map_or(batch.sent_at, Steps::since);
-        Some((since + limit, limit))
+        let of_batch = |batch: &Batch| {
+            let limit = batch.calls.first()?.limit?;
+            let since = batch.steps.as_ref().map_or(batch.sent_at, Steps::since);
+            Some((since + limit, limit))
+        };
+        let batch = self.batches.front().and_then(of_batch);
+        [batch, self.page_hangs()].into_iter().flatten().min()
     }
 
     /// Returns the next time at which a call is overdue, or the connection counts as hung.

@@ -43,26 +43,32 @@ impl Index {
 }
 
 impl PendingCalls {
-    /// Notes the frontend of a call, and has it written to the index if the call adds members. Returns how many
-    /// frontends an operation before the call must have been executed on.
+    /// Notes the frontends of a call, and has the marked one written to the index if the call adds members. Returns how
+    /// many frontends an operation before the call must have been executed on.
     pub(super) fn prepare(&mut self, marked: &MarkedSid, now: Instant) -> usize {
         if marked.adds
             && let Some(write) = self.sids.write(&marked.sid)
         {
             self.push_call(None, 0, write.into(), false, now);
         }
-        self.sids.learn(&marked.sid) + 1
+        self.learn(marked)
     }
 
-    /// Notes the frontend of a call that was refused: the next call about it is not marked.
+    /// Notes frontends; returns how many are known up to the last of them.
+    fn learn(&mut self, marked: &MarkedSid) -> usize {
+        let places = marked.all().map(|sid| self.sids.learn(sid) + 1);
+        places.max().unwrap_or_default()
+    }
+
+    /// Notes the frontends of a call that was refused: the next call about them is not marked.
     pub(in crate::driver) fn refused(&mut self, marked: Option<MarkedSid>) {
-        let Some(MarkedSid { sid, adds }) = marked else {
+        let Some(marked) = marked else {
             return;
         };
-        if adds {
-            self.index.is_owed |= self.sids.write(&sid).is_some();
+        if marked.adds {
+            self.index.is_owed |= self.sids.write(&marked.sid).is_some();
         }
-        let needs = self.sids.learn(&sid) + 1;
+        let needs = self.learn(&marked);
         self.hand_on(needs);
     }
 

@@ -1,13 +1,14 @@
 //! The unanswered calls: those in flight, those that wait, and what becomes of them. Every call leaves by exactly one
 //! [`Event::Answer`]. Which of them are sent is in [`batches`], in which order behind operations on all frontends in
 //! [`order`], how such an operation goes on in [`everywhere`], their time in [`deadlines`], what is sent again in
-//! [`resend`], and the calls that are the driver's own in [`index`].
+//! [`resend`], the pages that go on beside later calls in [`pages`], and the calls that are the driver's own in [`index`].
 
 mod batches;
 mod deadlines;
 mod everywhere;
 mod index;
 mod order;
+mod pages;
 mod resend;
 
 use std::{collections::VecDeque, time::Duration};
@@ -19,9 +20,10 @@ use self::{
     everywhere::Held,
     index::Index,
     order::Unfinished,
+    pages::Page,
     resend::{GROUP, Losses},
 };
-use super::{limits::Limits, mailbox::Event};
+use super::{in_flight::Answered, limits::Limits, mailbox::Event};
 use crate::{
     command::{Command, Op, ReadOp, Reply, Request, Value},
     error::{Error, Result},
@@ -60,7 +62,7 @@ struct Batch {
     sent_at: Instant,
     /// Whether an operation on all frontends is among the calls.
     has_everywhere: bool,
-    /// The progress of a barrier.
+    /// The progress of a barrier, or of a page.
     steps: Option<Steps>,
 }
 
@@ -72,6 +74,8 @@ pub(super) struct PendingCalls {
     start_limit: Option<Duration>,
     /// Calls in flight, oldest first.
     batches: VecDeque<Batch>,
+    /// Pages in flight whose first step is done, oldest first; all are earlier than the batches.
+    pages: Vec<Page>,
     /// Calls to be sent, oldest first; all are later than those in flight.
     waiting: VecDeque<PendingCall>,
     /// When the first of the calls that share a deadline was made.
@@ -95,6 +99,7 @@ impl PendingCalls {
             limit,
             start_limit: [limit, start].into_iter().flatten().min(),
             batches: VecDeque::new(),
+            pages: Vec::new(),
             waiting: VecDeque::new(),
             window: Instant::now(),
             group: GROUP,
@@ -147,8 +152,17 @@ impl PendingCalls {
         });
     }
 
+    /// Takes what was answered.
+    pub(super) fn answered(&mut self, answered: Answered, events: &mut Vec<Event>) {
+        match answered {
+            Answered::Batch(replies) => self.reply(replies, events),
+            Answered::PageBegun => self.page_begun(),
+            Answered::Page(number, replies) => self.page_read(number, replies, events),
+        }
+    }
+
     /// Answers the calls of the oldest batch in flight.
-    pub(super) fn reply(&mut self, replies: Vec<Result<Reply>>, events: &mut Vec<Event>) {
+    fn reply(&mut self, replies: Vec<Result<Reply>>, events: &mut Vec<Event>) {
         let Some(batch) = self.batches.pop_front() else {
             return;
         };
@@ -160,7 +174,7 @@ impl PendingCalls {
         if batch.is_barrier() {
             self.begin_anew(Instant::now());
         }
-        self.lived(&batch);
+        batch.calls.first().inspect(|first| self.lived(first));
         let replies = replies.into_iter().chain(std::iter::repeat_with(missing));
         self.answer_all(batch.calls, replies, events);
     }
@@ -240,7 +254,7 @@ impl PendingCalls {
 
     pub(super) fn fail_all(&mut self, error: &Error, events: &mut Vec<Event>) {
         let held = self.held.take_all();
-        let sent = self.batches.drain(..).flat_map(|batch| batch.calls);
+        let sent = self.take_in_flight();
         for call in held.chain(sent).chain(self.waiting.drain(..)) {
             if call.seq.is_none() {
                 self.index.given_up(&call.request);
@@ -264,8 +278,18 @@ impl PendingCalls {
         self.is_empty() && self.in_flight().all(|call| call.answered)
     }
 
+    /// Iterates over the calls in flight, oldest first.
     fn in_flight(&self) -> impl Iterator<Item = &PendingCall> {
-        self.batches.iter().flat_map(|batch| &batch.calls)
+        let pages = self.pages.iter().map(|page| &page.call);
+        pages.chain(self.batches.iter().flat_map(|batch| &batch.calls))
+    }
+
+    /// Takes the calls in flight, oldest first.
+    fn take_in_flight(&mut self) -> impl DoubleEndedIterator<Item = PendingCall> + use<> {
+        let pages = std::mem::take(&mut self.pages).into_iter();
+        let batches = std::mem::take(&mut self.batches).into_iter();
+        let batches = batches.flat_map(|batch| batch.calls);
+        pages.map(|page| page.call).chain(batches)
     }
 }
 

@@ -8,9 +8,8 @@ use tokio::time::Instant;
 
 use super::{BATCH, Batch, PendingCall, PendingCalls};
 use crate::{
-    command::Reply,
-    driver::mailbox::Event,
-    error::{Error, Result},
+    driver::{in_flight::Answered, mailbox::Event},
+    error::Error,
 };
 
 /// Calls that were lost this often are sent carefully.
@@ -71,9 +70,9 @@ impl PendingCalls {
         Some(if count > GROUP { count.min(most) } else { 1 })
     }
 
-    /// Records that a batch was answered.
-    pub(super) fn lived(&mut self, batch: &Batch) {
-        if batch.is_careful() {
+    /// Records that a batch was answered, or a page, by its first call.
+    pub(super) fn lived(&mut self, first: &PendingCall) {
+        if first.losses.is_suspect() {
             self.group = (2 * self.group).min(BATCH);
         }
     }
@@ -90,55 +89,54 @@ impl PendingCalls {
             self.begin_anew(Instant::now());
         }
         self.group = GROUP;
-        let alone = self
-            .batches
-            .iter()
-            .map(|batch| batch.calls.len())
-            .sum::<usize>()
-            == 1;
-        while let Some(batch) = self.batches.pop_back() {
-            for mut call in batch.calls.into_iter().rev() {
-                call.losses.all += u32::from(broke);
-                call.losses.alone += u32::from(broke && alone);
-                if call.request.is_barrier() {
-                    call.answer(Err(error.clone()), events);
-                } else if call.losses.is_enough() {
-                    let error = given_up(call.losses, error);
-                    call.answer(Err(error), events);
-                } else {
-                    self.wait_again(call);
-                }
+        let alone = self.in_flight().take(2).count() == 1;
+        for mut call in self.take_in_flight().rev() {
+            call.losses.all += u32::from(broke);
+            call.losses.alone += u32::from(broke && alone);
+            if call.request.is_barrier() {
+                call.answer(Err(error.clone()), events);
+            } else if call.losses.is_enough() {
+                let error = given_up(call.losses, error);
+                call.answer(Err(error), events);
+            } else {
+                self.wait_again(call);
             }
         }
     }
 
-    /// Handles the answers of a server that is no longer primary to the oldest batch: its calls wait again, and so does
-    /// everything else in flight. Calls to which that has happened before get these replies, if they are `last`.
+    /// Handles the answers of a server that is no longer primary to the oldest batch, or to a page: its calls wait again,
+    /// and so does everything else in flight. Calls to which that has happened before get these replies, if they are
+    /// `last`.
     pub(in crate::driver) fn demoted(
         &mut self,
-        replies: Vec<Result<Reply>>,
+        answered: Answered,
         last: bool,
         now: Instant,
         events: &mut Vec<Event>,
     ) {
-        let Some(mut batch) = self.batches.pop_front() else {
-            return;
-        };
-        let barrier = batch.is_barrier();
         let is_last = |call: &PendingCall| last && call.demoted;
-        let told = batch.calls.iter().take_while(|call| is_last(call)).count();
-        let kept = batch.calls.split_off(told);
-        self.answer_all(batch.calls, replies, events);
-        while let Some(batch) = self.batches.pop_back() {
-            for mut call in batch.calls.into_iter().rev() {
-                call.demoted = true;
-                self.wait_again(call);
+        let barrier = self.barrier_in_flight();
+        match answered {
+            Answered::Batch(replies) => {
+                if let Some(batch) = self.batches.front_mut() {
+                    let told = batch.calls.iter().take_while(|call| is_last(call)).count();
+                    let kept = batch.calls.split_off(told);
+                    let told = std::mem::replace(&mut batch.calls, kept);
+                    for call in &mut batch.calls {
+                        // It was answered, so nothing of it can take effect later.
+                        call.sent = false;
+                    }
+                    self.answer_all(told, replies, events);
+                }
             }
+            Answered::Page(number, replies) => {
+                let told = self.take_page(number, is_last);
+                self.answer_all(told.into_iter().collect(), replies, events);
+            }
+            Answered::PageBegun => {}
         }
-        for mut call in kept.into_iter().rev() {
+        for mut call in self.take_in_flight().rev() {
             call.demoted = true;
-            // It was answered, so nothing of it can take effect later.
-            call.sent = false;
             self.wait_again(call);
         }
         if barrier {

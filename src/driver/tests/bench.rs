@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::{sync::mpsc, time::Instant};
 
 use crate::{
-    command::{Code, Command, Op, Reply, WriteOp},
+    command::{Code, Command, Op, ReadOp, Reply, WriteOp},
     driver::Limits,
     driver::{Driver, Event, Inbox, Input, Outlet},
     error::Result,
@@ -101,10 +101,31 @@ impl Bench {
         self.inbox.push(&mut input);
     }
 
+    /// A count of channel `n` on all servers of a type, of which the driver has not heard of some before.
+    pub(super) fn count_on(&self, seq: u64, sids: &[&str], new: &[&str]) {
+        let mut input = Input::default();
+        let calls = &mut input.calls;
+        new.iter().for_each(|sid| calls.tell(sid.as_bytes()));
+        for sid in sids {
+            calls.bytes().extend(format!("P:n:{sid}").as_bytes());
+            calls.end_key();
+        }
+        calls.end_call(seq, Code::Command(Op::Read(ReadOp::Count)));
+        self.inbox.push(&mut input);
+    }
+
     /// A page of all channels.
     pub(super) fn channels(&self, seq: u64) {
         let mut input = Input::default();
         let query = PageQuery::of_channels(&KeyLayout::new("P"), (b"*", &[]), 0, None, 100);
+        input.calls.push_page(seq, &query);
+        self.inbox.push(&mut input);
+    }
+
+    /// A page of so many members of a key.
+    pub(super) fn page(&self, seq: u64, key: &str, limit: usize) {
+        let mut input = Input::default();
+        let query = PageQuery::of_members(key.into(), 0, None, limit);
         input.calls.push_page(seq, &query);
         self.inbox.push(&mut input);
     }

@@ -9,6 +9,7 @@ mod heartbeat;
 mod idle;
 mod index;
 mod order;
+mod pages;
 mod poison;
 mod random;
 mod random_order;

@@ -78,6 +78,21 @@ async fn operations_that_wait_for_one_another_go_on_in_their_order() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_read_by_server_type_waits_where_a_frontend_of_it_is_new() {
+    let store = Store::new([]);
+    store.0.lock().unwrap().scan_pause = 100 * MS;
+    let mut bench = with_old(&store, vec![], limits()).await;
+    // Two that have registered since the first call; only one is in the index.
+    put(&store, "s2", &["u"], true);
+    put(&store, "s3", &["u"], false);
+    bench.everywhere(0, LEAVE, &["u"], &["s1"]);
+    bench.count_on(1, &["s1", "s2", "s3"], &["s2", "s3"]);
+    bench.count_on(2, &["s1", "s2", "s3"], &[]);
+    assert_eq!(answers(&mut bench, 3).await, [None, Some(0), Some(0)]);
+    assert_eq!(left(&store), ["P@sids"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_call_in_front_of_which_another_one_was_overdue_waits_in_its_place() {
     let store = Store::new([]);
     store.0.lock().unwrap().scan_pause = 998 * MS;

@@ -1,0 +1,62 @@
+//! The keys of channels: taking them apart, making them, and the pattern that finds them.
+
+use super::{KeyFilter, glob};
+use crate::keys::{Key, KeyLayout, pattern};
+
+/// The maximum number of stars in a pattern for a server: before 6.0.18, 6.2.11 and 7.0.9 Redis takes exponential time.
+const STARS: usize = 2;
+
+/// Takes apart keys, and makes them.
+pub(super) struct Layout {
+    begin: Key,
+    separator: Key,
+}
+
+impl Layout {
+    pub(super) fn new(keys: &KeyLayout) -> Self {
+        let mut layout = Self {
+            begin: Key::new(),
+            separator: Key::new(),
+        };
+        keys.begin(&mut layout.begin);
+        keys.separate(&mut layout.separator);
+        layout
+    }
+
+    /// Returns the name of the channel and the frontend.
+    pub(super) fn parts<'a>(&self, key: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+        let rest = key.strip_prefix(self.begin.as_slice())?;
+        let at = rest
+            .windows(self.separator.len())
+            .rposition(|part| part == self.separator)?;
+        let (name, sid) = rest.split_at(at);
+        Some((name, sid.get(self.separator.len()..)?))
+    }
+
+    pub(super) fn key(&self, name: &[u8], sid: &[u8]) -> Key {
+        [&self.begin, name, &self.separator, sid].concat()
+    }
+
+    pub(super) fn filter(&self, stem: Key, glob: &[u8]) -> KeyFilter {
+        let mut begin = pattern(&self.begin);
+        begin.pop();
+        let stars = glob::stars(glob);
+        // What is found is compared with the glob here, so the pattern may take in more.
+        let tail: &[&[u8]] = if stars.last().is_some_and(|last| last + 1 == glob.len()) {
+            &[glob]
+        } else {
+            &[glob, &self.separator, b"*"]
+        };
+        let count = stars.len() + usize::from(tail.len() > 1);
+        let pattern = if !glob::is_closed(glob) || !glob::is_portable(glob) {
+            // What is appended would be taken in by a class, or the server may find less than is meant.
+            [&begin, &b"*"[..]].concat()
+        } else if count > STARS {
+            let head = stars.first().and_then(|first| glob.get(..=*first));
+            [&begin, head.unwrap_or(b"*")].concat()
+        } else {
+            [&begin, tail.concat().as_slice()].concat()
+        };
+        KeyFilter { stem, pattern }
+    }
+}
