@@ -8,7 +8,7 @@ use crate::{
     events::listener::Subscriber,
     keys::Key,
     options::Store,
-    redis_cluster::ClusterManager,
+    redis_cluster::{ClusterManager, ClusterOptions},
     redis_manager::{CacheOptions, RedisManager, RedisOptions},
     stats::Stats,
 };
@@ -40,9 +40,7 @@ impl StoreManager {
                 Self::Redis(RedisManager::new(options, cache, stats))
             }
             Store::Cluster(options) => {
-                let mut options = options.clone();
-                options.node = options.node.under(stem);
-                options.node.bind(app);
+                let options = of_cluster(options, stem, app);
                 Self::Cluster(ClusterManager::new(options, cache.is_some(), stats))
             }
             Store::Embedded(options) => {
@@ -56,16 +54,28 @@ impl StoreManager {
 /// Makes what subscribes to the changes of channels under keys that begin with `stem`; `None` if the store has no such
 /// thing.
 #[must_use]
-pub fn subscriber(store: &Store, stem: Key, app: &AppHandle) -> Option<Arc<impl Subscriber>> {
-    let Store::Redis(options) = store else {
-        return None;
-    };
-    let options = of_redis(options, stem, app);
-    Some(RedisManager::new(options, None, Arc::default()))
+pub fn subscriber(store: &Store, stem: Key, app: &AppHandle) -> Option<Arc<dyn Subscriber>> {
+    match store {
+        Store::Redis(options) => {
+            let options = of_redis(options, stem, app);
+            Some(RedisManager::new(options, None, Arc::default()))
+        }
+        Store::Cluster(options) => {
+            let options = of_cluster(options, stem, app);
+            Some(ClusterManager::new(options, false, Arc::default()))
+        }
+        Store::Embedded(_) => None,
+    }
 }
 
 fn of_redis(options: &RedisOptions, stem: Key, app: &AppHandle) -> RedisOptions {
     let mut options = options.clone().under(stem);
     options.bind(app);
+    options
+}
+
+fn of_cluster(options: &ClusterOptions, stem: Key, app: &AppHandle) -> ClusterOptions {
+    let mut options = options.clone();
+    options.node = of_redis(&options.node, stem, app);
     options
 }

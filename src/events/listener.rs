@@ -48,7 +48,7 @@ pub struct ListenerHandle {
 impl ListenerHandle {
     /// Starts to listen. What is heard goes to `feed`, and `outlet` is told when something is in it.
     pub fn start(
-        source: Arc<impl Subscriber>,
+        source: Arc<dyn Subscriber>,
         feed: Arc<Feed>,
         limits: &Limits,
         app: AppHandle,
@@ -81,7 +81,7 @@ impl Drop for ListenerHandle {
 
 /// Listens for ever.
 async fn listen(
-    source: Arc<impl Subscriber>,
+    source: Arc<dyn Subscriber>,
     feed: Arc<Feed>,
     (limit, cap): (Option<Duration>, Duration),
     app: AppHandle,

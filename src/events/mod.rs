@@ -54,6 +54,12 @@ impl Publishing {
         }
     }
 
+    /// Returns the channel of a node of a Redis Cluster ([`crate::redis_cluster`], `subscription.rs`).
+    #[must_use]
+    pub fn of_node(&self, id: &[u8]) -> Vec<u8> {
+        [&self.channel, &b":"[..], id].concat()
+    }
+
     /// Returns whether changes of this key are published: it is that of a channel on a frontend.
     #[must_use]
     pub fn has(&self, key: &[u8]) -> bool {

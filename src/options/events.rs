@@ -21,14 +21,17 @@ pub(super) fn events(read: &Reader, store: &mut Store) -> Result<Option<Events>>
     if !read.flag(&EVENTS)? {
         return Ok(None);
     }
+    let leave_delay = || read.integer(&LEAVE_DELAY).map(Duration::from_millis);
     let accepted = match (read.raw(&CHANNEL_MANAGER), store) {
         (Raw::Absent, Store::Redis(redis)) => {
             redis.events = true;
-            let leave_delay = Duration::from_millis(read.integer(&LEAVE_DELAY)?);
+            let leave_delay = leave_delay()?;
             return Ok(Some(Events { leave_delay }));
         }
-        (Raw::Absent, Store::Cluster(_)) => {
-            "false with option cluster, where changes are not published"
+        (Raw::Absent, Store::Cluster(cluster)) => {
+            cluster.node.events = true;
+            let leave_delay = leave_delay()?;
+            return Ok(Some(Events { leave_delay }));
         }
         (Raw::Absent, Store::Embedded(_)) => {
             "false with store 'embedded', where changes are not published"
