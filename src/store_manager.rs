@@ -47,7 +47,8 @@ impl StoreManager {
             }
             Store::Embedded(options) => {
                 let bounds = cache.map(|cache| cache.bounds);
-                Self::Embedded(EmbeddedManager::new(options.clone(), bounds, stats))
+                let manager = EmbeddedManager::new(options.clone(), stem, bounds, stats);
+                Self::Embedded(manager)
             }
         }
     }
@@ -56,12 +57,18 @@ impl StoreManager {
 /// Makes what subscribes to the changes of channels under keys that begin with `stem`; `None` if the store has no such
 /// thing.
 #[must_use]
-pub fn subscriber(store: &Store, stem: Key, app: &AppHandle) -> Option<Arc<impl Subscriber>> {
-    let Store::Redis(options) = store else {
-        return None;
-    };
-    let options = of_redis(options, stem, app);
-    Some(RedisManager::new(options, None, Arc::default()))
+pub fn subscriber(store: &Store, stem: Key, app: &AppHandle) -> Option<Arc<dyn Subscriber>> {
+    match store {
+        Store::Redis(options) => {
+            let options = of_redis(options, stem, app);
+            Some(RedisManager::new(options, None, Arc::default()))
+        }
+        Store::Cluster(_) => None,
+        Store::Embedded(options) => {
+            let options = options.clone();
+            Some(EmbeddedManager::new(options, stem, None, Arc::default()))
+        }
+    }
 }
 
 fn of_redis(options: &RedisOptions, stem: Key, app: &AppHandle) -> RedisOptions {
