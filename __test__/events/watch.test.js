@@ -33,7 +33,7 @@ stores('EV events of channels', (ctx) => {
     const other = await started(ctx.store, EVENTS);
     await work((method, ...args) => ok(other, method, ...args));
     lasts += 1;
-    const last = `u${lasts}`;
+    const last = `last ${lasts}`;
     await ok(other, 'add', 'last', last, 's1');
     await until(() => log.some(([, { uids }]) => uids && uids[0] === last), 'the last event');
     return log.splice(0).filter(([, { name }]) => name !== 'last');
