@@ -17,18 +17,22 @@ const OCCUPIED = 'join';
 class Watch {
   #emitter = new EventEmitter();
   #stop;
+  #check;
 
-  /** `begin(listener)` begins, and returns what ends it. */
-  constructor(begin) {
+  /** `begin(listener)` begins, and returns what ends it. `check(event)` throws if the store has no such events. */
+  constructor(begin, check = () => {}) {
+    this.#check = check;
     this.#stop = begin((event, told) => tell(this.#emitter, event, told));
   }
 
   on(event, listener) {
+    this.#check(event);
     this.#emitter.on(event, listener);
     return this;
   }
 
   once(event, listener) {
+    this.#check(event);
     this.#emitter.once(event, listener);
     return this;
   }
@@ -61,9 +65,10 @@ function defineWatch(GlobalChannel) {
 
 /**
  * Makes `{watch, tellChanges, close}` for one service. Of `tools`, `watch(text, isPrefix, isOn)` tells the addon what is
- * watched, `leaveDelay` is null without option `events`, and `failure` makes errors. A custom `manager` may watch itself.
+ * watched, `leaveDelay` is null without option `events`, `hasEdges` says whether changes tell of a channel's first and last
+ * member, and `failure` makes errors. A custom `manager` may watch itself.
  */
-function createWatches(manager, { watch: tellAddon, leaveDelay, failure }) {
+function createWatches(manager, { watch: tellAddon, leaveDelay, hasEdges, failure }) {
   /** For each name, and each prefix, that is watched the sets of events' receivers. */
   const byName = new Map();
   const byPrefix = new Map();
@@ -84,7 +89,14 @@ function createWatches(manager, { watch: tellAddon, leaveDelay, failure }) {
       throw failure(failures.UNSUPPORTED, undefined, 'watch needs option events: true');
     }
     const [map, texts] = names ? [byName, names] : [byPrefix, [prefix]];
-    return new Watch((listener) => begin(map, texts, listener));
+    return new Watch((listener) => begin(map, texts, listener), check);
+  }
+
+  /** A Redis Cluster has the members of a channel on several nodes, so that no step sees whether they are the only ones. */
+  function check(event) {
+    if (hasEdges || (event !== 'occupied' && event !== 'vacated')) return;
+    const words = `there is no event ${event} in a Redis Cluster; join, leave and destroy tell the members`;
+    throw failure(failures.UNSUPPORTED, undefined, words);
   }
 
   function begin(map, texts, listener) {

@@ -45,26 +45,29 @@ impl StoreManager {
             }
             Store::Embedded(options) => {
                 let bounds = cache.map(|cache| cache.bounds);
-                Self::Embedded(EmbeddedManager::new(options.clone(), bounds, stats))
+                let manager = EmbeddedManager::new(options.clone(), stem, bounds, stats);
+                Self::Embedded(manager)
             }
         }
     }
 }
 
-/// Makes what subscribes to the changes of channels under keys that begin with `stem`; `None` if the store has no such
-/// thing.
+/// Makes what subscribes to the changes of channels under keys that begin with `stem`.
 #[must_use]
-pub fn subscriber(store: &Store, stem: Key, app: &AppHandle) -> Option<Arc<dyn Subscriber>> {
+pub fn subscriber(store: &Store, stem: Key, app: &AppHandle) -> Arc<dyn Subscriber> {
     match store {
         Store::Redis(options) => {
             let options = of_redis(options, stem, app);
-            Some(RedisManager::new(options, None, Arc::default()))
+            RedisManager::new(options, None, Arc::default())
         }
         Store::Cluster(options) => {
             let options = of_cluster(options, stem, app);
-            Some(ClusterManager::new(options, false, Arc::default()))
+            ClusterManager::new(options, false, Arc::default())
         }
-        Store::Embedded(_) => None,
+        Store::Embedded(options) => {
+            let options = options.clone();
+            EmbeddedManager::new(options, stem, None, Arc::default())
+        }
     }
 }
 

@@ -31,7 +31,7 @@ stores('EF following channels', (ctx) => {
   /** Until the follower has caught up with writers that are done. */
   const settled = (follower) => until(() => follower.isThere(), 'the follower', 20000);
 
-  ours.redis('EF1 each change of several processes is one event', async () => {
+  ours('EF1 each change of several processes is one event', async () => {
     const follower = await following();
     const options = { ...optionsOf(ctx.store), ...EVENTS };
     const own = await started(ctx.store, EVENTS);
@@ -114,13 +114,13 @@ stores('EF following channels', (ctx) => {
     },
   );
 
-  ours.redis('EF6 a service that is stopped has no subscription and no events', async () => {
+  ours('EF6 a service that is stopped has no subscription and no events', async () => {
     const follower = await following();
     const own = await started(ctx.store, EVENTS);
     await call(follower.service, 'stop', true);
     const { changes } = follower;
     await ok(own, 'add', 'a', 'u', 's1');
-    await ctx.redis.untilClients(1);
+    await ctx.store.untilUsers(1);
     assert.strictEqual(follower.changes, changes);
     follower.watch.close();
   });

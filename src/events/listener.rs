@@ -31,8 +31,8 @@ pub trait Subscriber: Send + Sync + 'static {
 
 /// A subscription; dropping it ends it.
 pub struct Subscription {
-    /// Completes when it is lost.
-    pub ended: BoxFuture<'static, ()>,
+    /// Completes when it is lost, and says why changes may have been missed.
+    pub ended: BoxFuture<'static, Gap>,
 }
 
 /// The first pause between two attempts, and the one that is not exceeded if the options say nothing.
@@ -124,7 +124,7 @@ async fn listen(
                     wake();
                 }
                 gap = tokio::select! {
-                    () = ended => Gap::Reconnect,
+                    gap = ended => gap,
                     () = feed.until_lapsed() => Gap::Start,
                 };
             }

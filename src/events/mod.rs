@@ -74,6 +74,8 @@ pub enum Gap {
     Start,
     /// It was lost, and is there again.
     Reconnect,
+    /// Slots of a Redis Cluster have moved, and changes of their keys may have come in another order.
+    Moved,
     /// There were more changes than the buffer holds.
     Overrun,
     /// A message could not be read, such as one of a later version of this package.
@@ -87,6 +89,7 @@ impl Gap {
         match self {
             Self::Start => "start",
             Self::Reconnect => "reconnect",
+            Self::Moved => "moved",
             Self::Overrun => "overrun",
             Self::Unreadable => "unreadable",
         }

@@ -14,6 +14,8 @@ use crate::error::Result;
 pub struct Events {
     /// How long a channel must have been empty to count as vacated.
     pub leave_delay: Duration,
+    /// Whether changes tell of the first member of a channel and of the last one: not where its keys are on several servers.
+    pub has_edges: bool,
 }
 
 /// Reads option `events`, and has the store publish; `None` means that nothing is published.
@@ -21,22 +23,20 @@ pub(super) fn events(read: &Reader, store: &mut Store) -> Result<Option<Events>>
     if !read.flag(&EVENTS)? {
         return Ok(None);
     }
-    let leave_delay = || read.integer(&LEAVE_DELAY).map(Duration::from_millis);
-    let accepted = match (read.raw(&CHANNEL_MANAGER), store) {
-        (Raw::Absent, Store::Redis(redis)) => {
-            redis.events = true;
-            let leave_delay = leave_delay()?;
-            return Ok(Some(Events { leave_delay }));
+    let has_edges = !matches!(store, Store::Cluster(_));
+    match (read.raw(&CHANNEL_MANAGER), store) {
+        (Raw::Absent, Store::Redis(redis)) => redis.events = true,
+        (Raw::Absent, Store::Cluster(cluster)) => cluster.node.events = true,
+        (Raw::Absent, Store::Embedded(embedded)) => embedded.events = true,
+        _ => {
+            let accepted =
+                "false with option channelManager, whose method watch is used in its place";
+            return Err(invalid(EVENTS.name, "true", accepted));
         }
-        (Raw::Absent, Store::Cluster(cluster)) => {
-            cluster.node.events = true;
-            let leave_delay = leave_delay()?;
-            return Ok(Some(Events { leave_delay }));
-        }
-        (Raw::Absent, Store::Embedded(_)) => {
-            "false with store 'embedded', where changes are not published"
-        }
-        _ => "false with option channelManager, whose method watch is used in its place",
-    };
-    Err(invalid(EVENTS.name, "true", accepted))
+    }
+    let leave_delay = Duration::from_millis(read.integer(&LEAVE_DELAY)?);
+    Ok(Some(Events {
+        leave_delay,
+        has_edges,
+    }))
 }

@@ -53,7 +53,10 @@ use super::{
     replacement_check::{Peer, replaced},
 };
 use crate::{
-    events::listener::{Hear, Subscriber, Subscription},
+    events::{
+        Gap,
+        listener::{Hear, Subscriber, Subscription},
+    },
     heartbeat::LIMIT,
     manager::ConnectError,
     redis_manager::{Address, Heard, RedisConnection},
@@ -205,13 +208,13 @@ impl ClusterManager {
     }
 }
 
-/// Completes when the subscription is over.
+/// Completes when the subscription is over, and says why changes may have been missed.
 async fn until_over(
     manager: Arc<ClusterManager>,
     mut links: Vec<Link>,
     ids: BTreeSet<Vec<u8>>,
     is_moving: bool,
-) {
+) -> Gap {
     let begin = Instant::now();
     let mut due = manager
         .begins(&ids, &links, is_moving)
@@ -232,11 +235,13 @@ async fn until_over(
         let wake = due.unwrap_or_else(|| Instant::now() + LONGEST);
         tokio::select! {
             biased;
-            _ = closed.next() => return,
+            _ = closed.next() => return Gap::Reconnect,
             Some((at, answer)) = asking.next() => {
-                let (Ok(Ok(view)), Some(link)) = (answer, links.get_mut(at)) else { return };
+                let (Ok(Ok(view)), Some(link)) = (answer, links.get_mut(at)) else {
+                    return Gap::Reconnect;
+                };
                 if !view.needed.is_subset(&ids) {
-                    return;
+                    return Gap::Reconnect;
                 }
                 let soon = Instant::now() + SETTLE;
                 if link.claim != view.claim {
@@ -247,7 +252,7 @@ async fn until_over(
                 }
                 asking.push(again(at, link));
             }
-            () = sleep_until(wake) => if due.is_some() { return },
+            () = sleep_until(wake) => if due.is_some() { return Gap::Moved },
         }
     }
 }

@@ -21,7 +21,10 @@ use super::{
 use crate::{
     app::Level,
     cache::Session,
-    events::listener::{Hear, Subscriber, Subscription},
+    events::{
+        Gap,
+        listener::{Hear, Subscriber, Subscription},
+    },
     heartbeat::until_dead,
     manager::ConnectError,
 };
@@ -70,6 +73,7 @@ impl RedisManager {
             let dead = Box::pin(until_dead(ping));
             let closed = select(task, left);
             select(dead, closed).await;
+            Gap::Reconnect
         };
         Ok(Subscription {
             ended: ended.boxed(),
