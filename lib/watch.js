@@ -17,22 +17,18 @@ const OCCUPIED = 'join';
 class Watch {
   #emitter = new EventEmitter();
   #stop;
-  #check;
 
-  /** `begin(listener)` begins, and returns what ends it. `check(event)` throws if the store has no such events. */
-  constructor(begin, check = () => {}) {
-    this.#check = check;
+  /** `begin(listener)` begins, and returns what ends it. */
+  constructor(begin) {
     this.#stop = begin((event, told) => tell(this.#emitter, event, told));
   }
 
   on(event, listener) {
-    this.#check(event);
     this.#emitter.on(event, listener);
     return this;
   }
 
   once(event, listener) {
-    this.#check(event);
     this.#emitter.once(event, listener);
     return this;
   }
@@ -65,10 +61,9 @@ function defineWatch(GlobalChannel) {
 
 /**
  * Makes `{watch, tellChanges, close}` for one service. Of `tools`, `watch(text, isPrefix, isOn)` tells the addon what is
- * watched, `leaveDelay` is null without option `events`, `hasEdges` says whether changes tell of a channel's first and last
- * member, and `failure` makes errors. A custom `manager` may watch itself.
+ * watched, `leaveDelay` is null without option `events`, and `failure` makes errors. A custom `manager` may watch itself.
  */
-function createWatches(manager, { watch: tellAddon, leaveDelay, hasEdges, failure }) {
+function createWatches(manager, { watch: tellAddon, leaveDelay, failure }) {
   /** For each name, and each prefix, that is watched the sets of events' receivers. */
   const byName = new Map();
   const byPrefix = new Map();
@@ -89,14 +84,7 @@ function createWatches(manager, { watch: tellAddon, leaveDelay, hasEdges, failur
       throw failure(failures.UNSUPPORTED, undefined, 'watch needs option events: true');
     }
     const [map, texts] = names ? [byName, names] : [byPrefix, [prefix]];
-    return new Watch((listener) => begin(map, texts, listener), check);
-  }
-
-  /** A Redis Cluster has the members of a channel on several nodes, so that no step sees whether they are the only ones. */
-  function check(event) {
-    if (hasEdges || (event !== 'occupied' && event !== 'vacated')) return;
-    const words = `there is no event ${event} in a Redis Cluster; join, leave and destroy tell the members`;
-    throw failure(failures.UNSUPPORTED, undefined, words);
+    return new Watch((listener) => begin(map, texts, listener));
   }
 
   function begin(map, texts, listener) {
@@ -157,7 +145,8 @@ function createWatches(manager, { watch: tellAddon, leaveDelay, hasEdges, failur
   function tellChange(event, name, sid, reason, count, isEdge, uids) {
     const told = event === 'destroy' ? { name, sid, reason, count } : { name, sid, reason, uids };
     if (event === OCCUPIED && isEdge) tellOccupied(name, sid, reason);
-    send(name, event, told);
+    // Without uids it tells only that a channel has its first member, or has lost its last one (a Redis Cluster).
+    if (count > 0 || event === 'destroy') send(name, event, told);
     if (event !== OCCUPIED && isEdge) tellVacated(name, sid, reason);
   }
 

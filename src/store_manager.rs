@@ -5,10 +5,10 @@ use std::sync::Arc;
 use crate::{
     app::AppHandle,
     embedded::EmbeddedManager,
-    events::listener::Subscriber,
+    events::{feed::Feed, listener::Subscriber},
     keys::Key,
     options::Store,
-    redis_cluster::{ClusterManager, ClusterOptions},
+    redis_cluster::{ClusterManager, ClusterOptions, ClusterSubscriber},
     redis_manager::{CacheOptions, RedisManager, RedisOptions},
     stats::Stats,
 };
@@ -52,9 +52,14 @@ impl StoreManager {
     }
 }
 
-/// Makes what subscribes to the changes of channels under keys that begin with `stem`.
+/// Makes what subscribes to the changes of channels under keys that begin with `stem`. `feed` tells what is watched.
 #[must_use]
-pub fn subscriber(store: &Store, stem: Key, app: &AppHandle) -> Arc<dyn Subscriber> {
+pub fn subscriber(
+    store: &Store,
+    stem: Key,
+    app: &AppHandle,
+    feed: &Arc<Feed>,
+) -> Arc<dyn Subscriber> {
     match store {
         Store::Redis(options) => {
             let options = of_redis(options, stem, app);
@@ -62,7 +67,8 @@ pub fn subscriber(store: &Store, stem: Key, app: &AppHandle) -> Arc<dyn Subscrib
         }
         Store::Cluster(options) => {
             let options = of_cluster(options, stem, app);
-            ClusterManager::new(options, false, Arc::default())
+            let manager = ClusterManager::new(options, false, Arc::default());
+            Arc::new(ClusterSubscriber::new(manager, feed.clone()))
         }
         Store::Embedded(options) => {
             let options = options.clone();

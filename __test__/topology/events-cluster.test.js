@@ -7,12 +7,13 @@
 
 const assert = require('node:assert');
 const { it } = require('node:test');
-const { ok } = require('../support/call');
+const { call, ok } = require('../support/call');
 const { logged } = require('../support/log');
+const { CHANNELS, CLUSTER } = require('../support/rights');
 const { optionsOf } = require('../support/service');
 const { pause, until } = require('../support/until');
 const { frontendApp, startFrontend } = require('../sessions/frontend');
-const { Follower } = require('../events/follower');
+const { begun, Follower, record } = require('../events/follower');
 const { change, writer } = require('../events/writer');
 const { PATIENT, onCluster } = require('./on-cluster');
 
@@ -20,7 +21,7 @@ const { PATIENT, onCluster } = require('./on-cluster');
 const NAMES = ['a', 'b', 'a:b'];
 const SIDS = ['s1', 's2', 's3', 's4'];
 const KEYS = NAMES.flatMap((name) => SIDS.map((sid) => `POMELO:CHANNEL:${name}:${sid}`));
-const OPTIONS = { ...PATIENT, events: true };
+const OPTIONS = { ...PATIENT, events: true, leaveDelay: 0 };
 const PATIENCE = 60000;
 
 onCluster('events in a Redis Cluster', 240000, (ctx) => {
@@ -28,12 +29,28 @@ onCluster('events in a Redis Cluster', 240000, (ctx) => {
   async function following(options) {
     const follower = new Follower(await ctx.connected({ ...OPTIONS, ...options }), NAMES, SIDS);
     follower.reasons = [];
+    // For each channel what its last event of these was; they take turns.
+    follower.turns = new Map();
+    for (const event of ['occupied', 'vacated']) {
+      follower.watch.on(event, ({ name }) => {
+        const { turns } = follower;
+        if (follower.isStrict && turns.has(name)) assert.notStrictEqual(turns.get(name), event);
+        turns.set(name, event);
+      });
+    }
+    follower.watch.on('gap', () => follower.turns.clear());
     follower.watch.on('gap', ({ reason }) => follower.reasons.push(reason));
     await until(() => follower.isThere(), 'the follower to begin', PATIENCE);
     return follower;
   }
 
-  const settled = (follower) => until(() => follower.isThere(), 'the follower', PATIENCE);
+  /** Until it has what the cluster has, and what it was told last of each channel is so. */
+  async function settled(follower) {
+    await until(() => follower.isThere(), 'the follower', PATIENCE);
+    const has = (name) => [...follower.members].some((member) => member.startsWith(`${name} `));
+    const isTrue = ([name, event]) => (event === 'occupied') === has(name);
+    await until(() => [...follower.turns].every(isTrue), 'first and last members', PATIENCE);
+  }
 
   /** Changes go on until `work` is done. */
   async function during(work, service) {
@@ -58,13 +75,8 @@ onCluster('events in a Redis Cluster', 240000, (ctx) => {
 
   it('the events of channels on all nodes, by another process', async () => {
     const service = await ctx.connected(OPTIONS);
-    const watch = service.watch({ prefix: '' });
-    const log = [];
-    for (const event of ['join', 'leave', 'destroy', 'gap']) {
-      watch.on(event, (told) => log.push([event, told]));
-    }
-    await until(() => log.length > 0, 'the first gap');
-    assert.deepStrictEqual(log.splice(0), [['gap', { reason: 'start' }]]);
+    const log = record(service.watch({ prefix: '' }));
+    await begun(log);
     const other = await ctx.connected(OPTIONS);
     const many = Array.from({ length: 2500 }, (_, n) => `m${n}`);
     for (const name of NAMES) {
@@ -79,9 +91,11 @@ onCluster('events in a Redis Cluster', 240000, (ctx) => {
       await ok(other, 'add', name, 'u', 's1');
     }
     await ok(other, 'clean');
-    await until(() => log.length === 8 * NAMES.length, 'the events').catch(() => {});
+    await until(() => log.length === 14 * NAMES.length, 'the events').catch(() => {});
+    const isEdge = ([event]) => event === 'occupied' || event === 'vacated';
     for (const name of NAMES) {
-      const own = log.filter(([, told]) => told.name === name);
+      const all = log.filter(([, told]) => told.name === name);
+      const own = all.filter((event) => !isEdge(event));
       const at = (n, reason = 'call') => ({ name, sid: `s${n}`, reason });
       assert.deepStrictEqual(
         own.filter(([, { sid }]) => sid === 's1'),
@@ -101,10 +115,16 @@ onCluster('events in a Redis Cluster', 240000, (ctx) => {
           ['destroy', { ...at(2, 'destroy'), count: 1 }],
         ],
       );
+      // Each comes after its change, when the other frontends were looked at.
+      assert.deepStrictEqual(all.filter(isEdge), [
+        ['occupied', at(1)],
+        ['vacated', at(1)],
+        ['occupied', at(2)],
+        ['vacated', at(2, 'destroy')],
+        ['occupied', at(1)],
+        ['vacated', at(1, 'destroy')],
+      ]);
     }
-    const UNSUPPORTED = { code: 'ERR_GLOBAL_CHANNEL_UNSUPPORTED' };
-    assert.throws(() => watch.on('occupied', () => {}), UNSUPPORTED);
-    assert.throws(() => watch.once('vacated', () => {}), UNSUPPORTED);
   });
 
   it('each change of several processes is one event', async () => {
@@ -119,6 +139,7 @@ onCluster('events in a Redis Cluster', 240000, (ctx) => {
     ]);
     await settled(follower);
     assert.strictEqual(follower.gaps, 1);
+    assert.strictEqual(follower.turns.size, NAMES.length);
     assert.ok(follower.changes > 200, `${follower.changes} changes`);
   });
 
@@ -235,6 +256,31 @@ onCluster('events in a Redis Cluster', 240000, (ctx) => {
       });
     });
   }
+
+  it('with the least rights all of it works, and without CLUSTER MYID a change is made and its call says so', async () => {
+    const rights = (more) => {
+      const keys = ['~POMELO:CHANNEL:*', '~POMELO:CHANNEL@sids', CHANNELS, '-@all', ...CLUSTER];
+      return ctx.cluster.all('acl', 'setuser', 'gc', 'reset', 'on', '>pw', ...keys, ...more);
+    };
+    const options = { ...OPTIONS, username: 'gc', password: 'pw' };
+    await ctx.cluster.all('acl', 'log', 'reset');
+    await rights(['+eval', '+publish', '+subscribe', '+cluster|myid']);
+    const follower = await following(options);
+    follower.isStrict = true;
+    await change(follower.service, 200, NAMES, SIDS);
+    await settled(follower);
+    await ok(follower.service, 'clean');
+    await settled(follower);
+    assert.strictEqual(follower.gaps, 1);
+    assert.deepStrictEqual(follower.service.stats().errors, {});
+    assert.deepStrictEqual((await ctx.cluster.all('acl', 'log')).flat(), []);
+
+    await rights(['+eval', '+publish', '+subscribe']);
+    const { err } = await call(follower.service, 'add', 'a', 'u', 's1');
+    assert.strictEqual(err && err.code, 'ERR_GLOBAL_CHANNEL_STORE');
+    assert.match(err.message, /option events takes EVAL, PUBLISH, .* and CLUSTER MYID/);
+    assert.deepStrictEqual(await ctx.cluster.members(KEYS[0]), ['u']);
+  });
 
   it('members that end with their sessions leave with that reason, and those of a dead frontend', async () => {
     const options = { ...OPTIONS, membership: 'session', leaseTtl: 2000, leaveDelay: 50 };

@@ -27,6 +27,7 @@ pub mod feed;
 mod filter;
 pub mod listener;
 pub mod message;
+pub mod occupancy;
 
 use crate::keys::{Key, index_of};
 

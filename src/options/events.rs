@@ -14,8 +14,6 @@ use crate::error::Result;
 pub struct Events {
     /// How long a channel must have been empty to count as vacated.
     pub leave_delay: Duration,
-    /// Whether changes tell of the first member of a channel and of the last one: not where its keys are on several servers.
-    pub has_edges: bool,
 }
 
 /// Reads option `events`, and has the store publish; `None` means that nothing is published.
@@ -23,7 +21,6 @@ pub(super) fn events(read: &Reader, store: &mut Store) -> Result<Option<Events>>
     if !read.flag(&EVENTS)? {
         return Ok(None);
     }
-    let has_edges = !matches!(store, Store::Cluster(_));
     match (read.raw(&CHANNEL_MANAGER), store) {
         (Raw::Absent, Store::Redis(redis)) => redis.events = true,
         (Raw::Absent, Store::Cluster(cluster)) => cluster.node.events = true,
@@ -35,8 +32,5 @@ pub(super) fn events(read: &Reader, store: &mut Store) -> Result<Option<Events>>
         }
     }
     let leave_delay = Duration::from_millis(read.integer(&LEAVE_DELAY)?);
-    Ok(Some(Events {
-        leave_delay,
-        has_edges,
-    }))
+    Ok(Some(Events { leave_delay }))
 }

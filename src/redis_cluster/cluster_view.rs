@@ -17,6 +17,8 @@ pub(super) struct View {
     /// Its epoch and its slots, those that it gives away or gets included. The epoch grows with each failover that it
     /// wins, and when it gets a slot while another node has a greater one.
     pub(super) claim: String,
+    /// The ranges of its slots.
+    slots: Vec<(u16, u16)>,
     /// For each node its host and port, and its name if it has one.
     places: HashMap<Vec<u8>, (String, u16, String)>,
 }
@@ -41,10 +43,14 @@ impl View {
                 let place = (host.to_owned(), port.parse().unwrap_or(0), name.to_owned());
                 view.places.insert(id.clone(), place);
             }
+            let is_own = fields.get(2).is_some_and(|flags| flags.contains("myself"));
             for slot in slots {
                 // Only the node's own line has those that move: [93-<-ID] comes from there, [77->-ID] goes there.
                 match slot.strip_prefix('[') {
-                    None => drop(view.needed.insert(id.clone())),
+                    None => {
+                        view.needed.insert(id.clone());
+                        view.slots.extend(range(slot).filter(|_| is_own));
+                    }
                     Some(moving) => {
                         let to = moving.trim_end_matches(']').split_once("->-");
                         view.needed.extend(to.map(|(_, to)| to.as_bytes().to_vec()));
@@ -53,6 +59,12 @@ impl View {
             }
         }
         view
+    }
+
+    /// Returns whether it has a slot.
+    pub(super) fn has(&self, slot: u16) -> bool {
+        let has = |&(first, last): &(u16, u16)| (first..=last).contains(&slot);
+        self.slots.iter().any(has)
     }
 
     /// Returns whether one of its slots is on its way.
@@ -69,6 +81,11 @@ impl View {
         let (host, port, name) = self.places.get(id)?;
         at(if by_name { name } else { host }, *port, asked)
     }
+}
+
+fn range(slots: &str) -> Option<(u16, u16)> {
+    let (first, last) = slots.split_once('-').unwrap_or((slots, slots));
+    Some((first.parse().ok()?, last.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -103,6 +120,11 @@ dd ::1:4@14,d.example,shard-id=5 master - 0 1 0 connected
         assert_eq!(ids, [&b"aa"[..], b"bb", b"dd"]);
         assert_eq!(view.claim, "7 connected 0-99 200 [77->-dd] [300-<-bb]");
         assert!(view.is_moving());
+        let own = [0, 99, 200].map(|slot| view.has(slot));
+        assert_eq!(
+            (own, view.has(100), view.has(300)),
+            ([true; 3], false, false)
+        );
         let settled = NODES.replace(" [77->-dd] [300-<-bb]", "");
         let view = View::read(&settled);
         assert_eq!(view.needed.len(), 2);

@@ -8,15 +8,16 @@
 //!
 //! **While a slot moves.** A node that gives a slot away refuses a key that it has not, also in the middle of a script. So
 //! a script looks at the members first and then changes them by one command: the key may be gone after it. For the same
-//! reason the script does not look at the channel on other frontends, also with option `hashTag`: no change is marked as the
-//! first or the last member of the channel.
+//! reason the script does not look at the channel on other frontends, also with option `hashTag`: a change is marked if it
+//! made the first member on its own frontend, or removed the last one there. [`crate::events::occupancy`] makes of that what
+//! it means for the channel.
 
 use redis::Cmd;
 
 use crate::{
     command::{Command, Op, WriteOp},
     error::{Error, Result},
-    events::Publishing,
+    events::{Publishing, message::put_text},
     keys::{Key, sid_of},
     redis_manager::{Missing, command},
 };
@@ -28,18 +29,20 @@ macro_rules! script {
         concat!(
             "local function publish(text, answer) ",
             "local id = redis.pcall('CLUSTER', 'MYID') if type(id) == 'table' then return id end ",
-            "local done = redis.pcall('PUBLISH', ARGV[1] .. id, ARGV[2] .. text) ",
+            "local done = redis.pcall('PUBLISH', ARGV[1] .. id, text) ",
             "if type(done) == 'table' then return done end return answer end ",
             $($rest),+
         )
     };
 }
 
-/// Changes members. Key: the channel. Arguments: what the channel of publish and subscribe begins with, what the message
-/// begins with, uids. `$is` is what `SISMEMBER` answers for those who are to be changed.
+/// Changes members. Key: the channel. Arguments: what the channel of publish and subscribe begins with, the reason, the
+/// channel and the frontend as the message has them, uids. `$is` is what `SISMEMBER` answers for those who are to be changed,
+/// `$left` the size before if the change is to be marked.
 macro_rules! of_members {
-    ($command:literal, $is:literal) => {
+    ($command:literal, $is:literal, $kind:literal, $left:literal) => {
         script!(
+            "local size = redis.pcall('SCARD', KEYS[1]) if type(size) == 'table' then return size end ",
             "local uids, told, seen, wrong, count = {}, {}, {}, nil, 0 ",
             "for i = 3, #ARGV do local uid = ARGV[i] if not seen[uid] then seen[uid] = true ",
             "local is = redis.pcall('SISMEMBER', KEYS[1], uid) ",
@@ -55,21 +58,26 @@ macro_rules! of_members {
             "if type(wrong) == 'table' then break end wrong = nil ",
             "for j = i, last do count = count + 1 told[count] = #uids[j] .. ':' .. uids[j] end end ",
             "if count == 0 then return wrong or 0 end ",
-            "return publish(count .. ':' .. table.concat(told), wrong or count)"
+            "local mark = '.' if size == ",
+            $left,
+            " then mark = 'e' end ",
+            "return publish('",
+            $kind,
+            "' .. mark .. ARGV[2] .. count .. ':' .. table.concat(told), wrong or count)"
         )
     };
 }
 
-const ADD: &str = of_members!("SADD", "0");
+const ADD: &str = of_members!("SADD", "0", "+", "0");
 
-const REMOVE: &str = of_members!("SREM", "1");
+const REMOVE: &str = of_members!("SREM", "1", "-", "count");
 
 /// Removes a channel on a frontend. One more argument: the command that does.
 const DESTROY: &str = script!(
     "local count = redis.pcall('SCARD', KEYS[1]) \
      local done = redis.pcall(ARGV[3], KEYS[1]) \
      if type(count) == 'table' or done ~= 1 then return done end \
-     return publish(count .. ':', done)"
+     return publish('xe' .. ARGV[2] .. count .. ':', done)"
 );
 
 /// The reason of what the app has called for.
@@ -104,26 +112,26 @@ pub(super) fn change<'a>(
     reason: &[u8],
     uids: impl Iterator<Item = &'a [u8]>,
 ) -> Cmd {
-    let (script, kind) = if adds { (ADD, '+') } else { (REMOVE, '-') };
-    eval(publishing, (script, kind), key, reason, uids)
+    let script = if adds { ADD } else { REMOVE };
+    eval(publishing, script, key, reason, uids)
 }
 
 /// Makes the step that removes a channel on a frontend.
 pub(super) fn destroy(publishing: &Publishing, missing: &Missing, key: &Key) -> Cmd {
     let name = missing.instead_of(WriteOp::Delete.redis_name());
     let rest = [name.as_bytes()].into_iter();
-    eval(publishing, (DESTROY, 'x'), key, b"destroy", rest)
+    eval(publishing, DESTROY, key, b"destroy", rest)
 }
 
 fn eval<'a>(
     publishing: &Publishing,
-    (script, kind): (&str, char),
+    script: &str,
     key: &Key,
     reason: &[u8],
     rest: impl Iterator<Item = &'a [u8]>,
 ) -> Cmd {
     let channel = publishing.of_node(b"");
-    let head = head(publishing, kind, key, reason);
+    let head = head(publishing, key, reason);
     let mut cmd = command("EVAL", [script.as_bytes(), b"1", key, &channel, &head]);
     for item in rest {
         cmd.arg(item);
@@ -131,15 +139,14 @@ fn eval<'a>(
     cmd
 }
 
-/// Writes what a message begins with, up to the number of members.
-fn head(publishing: &Publishing, kind: char, key: &Key, reason: &[u8]) -> Vec<u8> {
+/// Writes the reason, the channel and the frontend as a message has them.
+fn head(publishing: &Publishing, key: &Key, reason: &[u8]) -> Vec<u8> {
     let sid = sid_of(key);
     let end = key.len().saturating_sub(sid.len() + 1);
     let field = key.get(publishing.stem.len()..end).unwrap_or_default();
-    let mut head = format!("{kind}.").into_bytes();
+    let mut head = Vec::new();
     for text in [reason, field, sid] {
-        head.extend_from_slice(format!("{}:", text.len()).as_bytes());
-        head.extend_from_slice(text);
+        put_text(&mut head, text);
     }
     head
 }
@@ -169,12 +176,12 @@ mod tests {
     };
 
     #[test]
-    fn a_message_begins_with_kind_reason_channel_and_frontend() {
+    fn a_message_has_reason_channel_and_frontend() {
         for hash_tag in [false, true] {
             let keys = KeyLayout::new("P").with_hash_tag(hash_tag);
             let publishing = Publishing::new(keys.stem(), 0);
-            let mut message = head(&publishing, '-', &keys.key("a:b", "s1"), b"close");
-            message.extend_from_slice(b"1:2:u1");
+            let head = head(&publishing, &keys.key("a:b", "s1"), b"close");
+            let message = [b"-.", head.as_slice(), b"1:2:u1"].concat();
             let changes = read(&message).expect("a message");
             let [change] = changes.as_slice() else {
                 panic!("{changes:?}");

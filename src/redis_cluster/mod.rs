@@ -5,7 +5,7 @@
 //! [`replacement_check`], which addresses are used in place of announced ones in [`announced`], `clean` in [`clean`], and
 //! what the cluster holds in [`inventory`], page by page in [`pages`]. Operations on two keys in different slots are in
 //! [`membership`] and [`purge`]. Events of channels: what is published in [`event_scripts`], and hearing of it in
-//! [`subscription`] and [`cluster_view`].
+//! [`subscription`], [`cluster_view`] and [`looks`].
 //!
 //! redis-rs's cluster client is not used, because order, deadlines, resending and fencing are ours.
 //!
@@ -29,6 +29,7 @@ mod dispatch;
 mod event_scripts;
 mod inventory;
 mod keyspace;
+mod looks;
 mod membership;
 mod pages;
 mod purge;
@@ -55,7 +56,7 @@ use crate::{
     stats::Stats,
 };
 
-pub use self::connection::ClusterConnection;
+pub use self::{connection::ClusterConnection, subscription::ClusterSubscriber};
 
 /// Why the cache is off.
 const CACHE_OFF: &str =

@@ -42,6 +42,7 @@ use futures_util::{
 };
 use redis::aio::MultiplexedConnection;
 use tokio::{
+    sync::mpsc,
     task::JoinHandle,
     time::{Instant, sleep, sleep_until, timeout},
 };
@@ -50,11 +51,13 @@ use super::{
     ClusterManager,
     announced::map_address,
     cluster_view::View,
+    looks::{Marker, Node, TOGETHER, look},
     replacement_check::{Peer, replaced},
 };
 use crate::{
     events::{
-        Gap,
+        Gap, Publishing,
+        feed::Feed,
         listener::{Hear, Subscriber, Subscription},
     },
     heartbeat::LIMIT,
@@ -67,6 +70,10 @@ const SETTLE: Duration = Duration::from_secs(5);
 
 /// The same for slots that stay half way.
 const LONGEST: Duration = Duration::from_secs(60);
+
+/// The pause before channels are looked at again that could not be, and how often that is done.
+const AGAIN: Duration = Duration::from_millis(100);
+const LOOKS: u32 = 50;
 
 type Dialed<T> = std::result::Result<T, ConnectError>;
 
@@ -94,54 +101,77 @@ struct Link {
     connection: RedisConnection,
     /// Ends when the connection is closed.
     task: Option<JoinHandle<()>>,
-    /// What it has said of itself.
-    claim: String,
+    /// What it has said last.
+    view: Arc<View>,
 }
 
-impl Subscriber for ClusterManager {
+/// Subscribes to the changes in a cluster.
+pub struct ClusterSubscriber {
+    manager: Arc<ClusterManager>,
+    feed: Arc<Feed>,
+}
+
+impl ClusterSubscriber {
+    /// Makes it for a cluster. Of what is watched, as `feed` tells, the first and the last members are looked for.
+    #[must_use]
+    pub const fn new(manager: Arc<ClusterManager>, feed: Arc<Feed>) -> Self {
+        Self { manager, feed }
+    }
+}
+
+impl Subscriber for ClusterSubscriber {
     fn subscribe(self: Arc<Self>, hear: Hear) -> BoxFuture<'static, Dialed<Subscription>> {
-        async move {
-            let found = self.discover().await?;
-            self.remember(&found.map);
-            let connection = found.connected.connection.connection();
-            let peer: Peer = (found.asked.clone(), connection);
-            let mut links = self.hear_all(found.map.owners(), &hear, &peer).await?;
-            let mut views = ask_all(&links).await?;
-            let known = ids_of(&links);
-            let mut others = Vec::new();
-            let mut named = BTreeSet::new();
-            for (link, view) in links.iter().zip(&views) {
-                for id in view.needed.difference(&known) {
-                    if named.insert(id.clone()) {
-                        let place = view.address(id, &found.map, &link.address);
-                        others.push(place.ok_or_else(|| no_address(id, &link.address))?);
-                    }
-                }
-            }
-            if !others.is_empty() {
-                let node = &self.options.node;
-                let mapped = others.iter().map(|address| map_address(node, address));
-                let others = try_join_all(mapped).await?;
-                links.extend(self.hear_all(others, &hear, &peer).await?);
-                views = ask_all(&links).await?;
-            }
-            let ids = ids_of(&links);
-            for (link, view) in links.iter_mut().zip(&views) {
-                if !view.needed.is_subset(&ids) {
-                    let words = format!("node {}: its slot map is another one", link.address);
-                    return Err(ConnectError::Unreachable(words.into()));
-                }
-                link.claim.clone_from(&view.claim);
-            }
-            let is_moving = views.iter().any(View::is_moving);
-            let ended = until_over(self, links, ids, is_moving).boxed();
-            Ok(Subscription { ended })
-        }
-        .boxed()
+        let (marker, looks) = Marker::new(hear, self.feed.clone());
+        let manager = self.manager.clone();
+        manager.subscribe_to_all(marker, looks).boxed()
     }
 }
 
 impl ClusterManager {
+    async fn subscribe_to_all(
+        self: Arc<Self>,
+        marker: Marker,
+        looks: mpsc::UnboundedReceiver<Vec<u8>>,
+    ) -> Dialed<Subscription> {
+        let hear = marker.hears();
+        let found = self.discover().await?;
+        self.remember(&found.map);
+        let connection = found.connected.connection.connection();
+        let peer: Peer = (found.asked.clone(), connection);
+        let mut links = self.hear_all(found.map.owners(), &hear, &peer).await?;
+        let mut views = ask_all(&links).await?;
+        let known = ids_of(&links);
+        let mut others = Vec::new();
+        let mut named = BTreeSet::new();
+        for (link, view) in links.iter().zip(&views) {
+            for id in view.needed.difference(&known) {
+                if named.insert(id.clone()) {
+                    let place = view.address(id, &found.map, &link.address);
+                    others.push(place.ok_or_else(|| no_address(id, &link.address))?);
+                }
+            }
+        }
+        if !others.is_empty() {
+            let node = &self.options.node;
+            let mapped = others.iter().map(|address| map_address(node, address));
+            let others = try_join_all(mapped).await?;
+            links.extend(self.hear_all(others, &hear, &peer).await?);
+            views = ask_all(&links).await?;
+        }
+        let ids = ids_of(&links);
+        for (link, view) in links.iter().zip(&views) {
+            if !view.needed.is_subset(&ids) {
+                let words = format!("node {}: its slot map is another one", link.address);
+                return Err(ConnectError::Unreachable(words.into()));
+            }
+        }
+        for (link, view) in links.iter_mut().zip(views) {
+            link.view = Arc::new(view);
+        }
+        let ended = until_over(self, links, ids, (marker, looks)).boxed();
+        Ok(Subscription { ended })
+    }
+
     /// Subscribes at all of these nodes; all must be reachable, unless another one has their slots by then.
     async fn hear_all(
         self: &Arc<Self>,
@@ -170,7 +200,7 @@ impl ClusterManager {
                     id,
                     connection,
                     task: Some(task),
-                    claim: String::new(),
+                    view: Arc::default(),
                 })
             }
         };
@@ -191,8 +221,9 @@ impl ClusterManager {
     }
 
     /// Notes what a subscription has found. Returns how long it may stand; `None` if there is no limit.
-    fn begins(&self, ids: &BTreeSet<Vec<u8>>, links: &[Link], is_moving: bool) -> Option<Duration> {
-        let claims: Vec<String> = links.iter().map(|link| link.claim.clone()).collect();
+    fn begins(&self, ids: &BTreeSet<Vec<u8>>, links: &[Link]) -> Option<Duration> {
+        let is_moving = links.iter().any(|link| link.view.is_moving());
+        let claims: Vec<String> = links.iter().map(|link| link.view.claim.clone()).collect();
         let mut last = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         let is_first = last.ids.is_empty();
         let is_other = !is_first && last.ids != *ids;
@@ -213,12 +244,10 @@ async fn until_over(
     manager: Arc<ClusterManager>,
     mut links: Vec<Link>,
     ids: BTreeSet<Vec<u8>>,
-    is_moving: bool,
+    (marker, mut looks): (Marker, mpsc::UnboundedReceiver<Vec<u8>>),
 ) -> Gap {
     let begin = Instant::now();
-    let mut due = manager
-        .begins(&ids, &links, is_moving)
-        .map(|pause| begin + pause);
+    let mut due = manager.begins(&ids, &links).map(|pause| begin + pause);
     let pause = interval(links.len());
     let again = |at: usize, link: &Link| {
         let connection = link.connection.connection();
@@ -231,6 +260,12 @@ async fn until_over(
     asking.extend(links.iter().enumerate().map(|(at, link)| again(at, link)));
     let tasks = links.iter_mut().filter_map(|link| link.task.take());
     let mut closed: FuturesUnordered<_> = tasks.collect();
+    let Some(publishing) = manager.options.node.publishing.clone() else {
+        return Gap::Reconnect;
+    };
+    let mut fields = Vec::new();
+    let mut looking = FuturesUnordered::new();
+    let mut failures = 0;
     loop {
         let wake = due.unwrap_or_else(|| Instant::now() + LONGEST);
         tokio::select! {
@@ -244,17 +279,56 @@ async fn until_over(
                     return Gap::Reconnect;
                 }
                 let soon = Instant::now() + SETTLE;
-                if link.claim != view.claim {
-                    link.claim = view.claim;
+                if link.view.claim != view.claim {
                     due = Some(due.map_or(soon, |due| due.min(soon)));
                 } else if view.is_moving() {
                     due.get_or_insert(soon);
                 }
+                link.view = Arc::new(view);
                 asking.push(again(at, link));
+            }
+            Some(found) = looking.next() => {
+                let found: Option<Vec<Vec<Vec<u8>>>> = found;
+                if let Some(found) = found {
+                    for (field, sids) in fields.drain(..).zip(found) {
+                        let field: Vec<u8> = field;
+                        marker.looked(&field, sids);
+                    }
+                    failures = 0;
+                } else {
+                    failures += 1;
+                    if failures >= LOOKS {
+                        return Gap::Moved;
+                    }
+                    looking.push(look_after(AGAIN, &links, &publishing, &fields));
+                }
+            }
+            count = looks.recv_many(&mut fields, TOGETHER), if looking.is_empty() => {
+                if count > 0 {
+                    looking.push(look_after(Duration::ZERO, &links, &publishing, &fields));
+                }
             }
             () = sleep_until(wake) => if due.is_some() { return Gap::Moved },
         }
     }
+}
+
+/// Looks at channels, after a pause.
+fn look_after(
+    pause: Duration,
+    links: &[Link],
+    publishing: &Arc<Publishing>,
+    fields: &[Vec<u8>],
+) -> BoxFuture<'static, Option<Vec<Vec<Vec<u8>>>>> {
+    let node = |link: &Link| (link.view.clone(), link.connection.connection());
+    let nodes: Vec<Node> = links.iter().map(node).collect();
+    let (publishing, fields) = (publishing.clone(), fields.to_vec());
+    async move {
+        sleep(pause).await;
+        let looking = look(nodes, publishing, &fields);
+        timeout(LIMIT, looking).await.ok().flatten()
+    }
+    .boxed()
 }
 
 fn ids_of(links: &[Link]) -> BTreeSet<Vec<u8>> {

@@ -112,11 +112,6 @@ pub fn attach(
         .events
         .map(|events| u32::try_from(events.leave_delay.as_millis()).unwrap_or(u32::MAX));
     tools.set_named_property("leaveDelay", events)?;
-    let has_edges = service
-        .options
-        .events
-        .is_some_and(|events| events.has_edges);
-    tools.set_named_property("hasEdges", has_edges)?;
     tools.set_named_property("manager", described(env, service)?)?;
     let args = Args::new()
         .with(env, channel)?
