@@ -170,6 +170,15 @@ stores('EV events of channels', (ctx) => {
     assert.deepStrictEqual(await told(log, () => {}), []);
   });
 
+  ours('EV16 changes under another prefix are no events', async () => {
+    const { service, log } = await watching({ prefix: '' });
+    const other = await started(ctx.store, { ...EVENTS, prefix: 'POMELO' });
+    await ok(other, 'add', 'CHANNEL:a', 'u', 's1');
+    const own = await told(log, (run) => run('add', 'b', 'u', 's1'));
+    assert.deepStrictEqual([...new Set(own.map(([, { name }]) => name))], ['b']);
+    assert.strictEqual(service.stats().events.received, 2);
+  });
+
   ours.redis('EV15 without the option no script is sent', async () => {
     const silent = await started(ctx.store, {});
     const monitor = await ctx.redis.monitor();
