@@ -736,8 +736,9 @@ export interface GlobalChannelOptions {
   leaveDelay?: number | string | null;
   /**
    * `true`: each change of the members of a channel by this process is published in the step that makes it, and channels can be
-   * watched with {@link GlobalChannel.watch}. All processes whose changes are to be seen need it. A change costs the server
-   * more then. One Redis, or Sentinel; with the other stores, and with `channelManager`, it is an error. See docs/EVENTS.md.
+   * watched with {@link GlobalChannel.watch}. All processes whose changes are to be seen need it. A change costs the store
+   * more then. One Redis, Sentinel, or the embedded store; with `cluster`, and with `channelManager`, it is an error. See
+   * docs/EVENTS.md.
    * @default false
    * @example
    * ```ts

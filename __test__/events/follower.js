@@ -2,7 +2,8 @@
 
 /**
  * Follows channels by their events, as an app does: what it reads at a gap, and each event since. Changes that come while it reads
- * are applied after that. `log` has all events, `state` the members as `{name: {sid: Set}}`.
+ * are applied after that. A strict follower checks each event against the members before it; for 'occupied' and 'vacated' its
+ * service must have `leaveDelay: 0`. `log` has all events, `state` the members as `{name: {sid: Set}}`.
  */
 
 const assert = require('node:assert');
@@ -33,6 +34,28 @@ class Follower {
     for (const event of ['join', 'leave', 'destroy']) {
       this.watch.on(event, (told) => this.take(event, told));
     }
+    /** The channels of which 'occupied' or 'vacated' was the last event, or must be the next one. */
+    this.edges = new Map();
+    for (const event of ['occupied', 'vacated']) {
+      this.watch.on(event, ({ name }) => this.edge(event, name));
+    }
+  }
+
+  has(name) {
+    return [...this.members].some((member) => member.startsWith(`${name} `));
+  }
+
+  /** Takes 'occupied', which comes before the first join, or 'vacated', which comes after the last leave. */
+  edge(event, name) {
+    if (!this.isStrict || this.waiting) return;
+    const due = event === 'vacated' ? 'vacated' : undefined;
+    assert.deepStrictEqual(
+      [this.edges.get(name), this.has(name)],
+      [due, false],
+      `${event} ${name}`,
+    );
+    if (event === 'occupied') this.edges.set(name, event);
+    else this.edges.delete(name);
   }
 
   /** Reads all members; again if there is another gap meanwhile. */
@@ -44,6 +67,7 @@ class Follower {
     let found;
     while (!found && gap === this.gaps) found = await this.store().catch(() => undefined);
     if (gap !== this.gaps) return;
+    this.edges.clear();
     this.members = found;
     this.waiting = null;
     // Some of these may be in what was read, so they need not change anything.
@@ -57,6 +81,16 @@ class Follower {
   }
 
   apply(event, { name, sid, uids, count }, isStrict) {
+    const before = this.has(name);
+    if (isStrict) {
+      assert.strictEqual(this.edges.get(name), before ? undefined : 'occupied', `${event} ${name}`);
+    }
+    this.edges.delete(name);
+    this.change(event, { name, sid, uids, count }, isStrict);
+    if (isStrict && before && !this.has(name)) this.edges.set(name, 'vacated');
+  }
+
+  change(event, { name, sid, uids, count }, isStrict) {
     const { members } = this;
     const key = (uid) => `${name} ${sid} ${uid}`;
     if (event === 'destroy') {

@@ -85,24 +85,21 @@ stores('EV events of channels', (ctx) => {
     assert.strictEqual(events.length, 4);
   });
 
-  ours(
-    'EV3 what removes channels by their keys tells of each: everywhere, clean',
-    async () => {
-      const { log } = await watching({ prefix: '' });
-      const events = await told(log, async (run) => {
-        await run('add', ['a', 'b'], 'u', 's1');
-        await run('add', ['a', 'b'], 'u', 'gone');
-        await run('destroyChannel', 'a', { everywhere: true });
-        await run('clean');
-      });
-      const destroyed = events.filter(([event]) => event === 'destroy');
-      const places = destroyed.map(([, { name, sid, count }]) => `${name} ${sid} ${count}`);
-      assert.deepStrictEqual(places.slice(0, 2).sort(), ['a gone 1', 'a s1 1']);
-      assert.deepStrictEqual(places.slice(2).sort(), ['b gone 1', 'b s1 1']);
-      const vacated = events.filter(([event]) => event === 'vacated').map(([, { name }]) => name);
-      assert.deepStrictEqual(vacated, ['a', 'b']);
-    },
-  );
+  ours('EV3 what removes channels by their keys tells of each: everywhere, clean', async () => {
+    const { log } = await watching({ prefix: '' });
+    const events = await told(log, async (run) => {
+      await run('add', ['a', 'b'], 'u', 's1');
+      await run('add', ['a', 'b'], 'u', 'gone');
+      await run('destroyChannel', 'a', { everywhere: true });
+      await run('clean');
+    });
+    const destroyed = events.filter(([event]) => event === 'destroy');
+    const places = destroyed.map(([, { name, sid, count }]) => `${name} ${sid} ${count}`);
+    assert.deepStrictEqual(places.slice(0, 2).sort(), ['a gone 1', 'a s1 1']);
+    assert.deepStrictEqual(places.slice(2).sort(), ['b gone 1', 'b s1 1']);
+    const vacated = events.filter(([event]) => event === 'vacated').map(([, { name }]) => name);
+    assert.deepStrictEqual(vacated, ['a', 'b']);
+  });
 
   ours('EV4 names and prefixes, each watch its own, until it is closed', async () => {
     const { service, watch, log } = await watching(['a', 'last']);
@@ -128,30 +125,27 @@ stores('EV events of channels', (ctx) => {
     await begun(record(service.watch('a')));
   });
 
-  ours(
-    'EV5 vacated waits leaveDelay, and is not told if there is a member again',
-    async () => {
-      const { log } = await watching(['a', 'b', 'last'], { leaveDelay: 300 });
-      const events = await told(log, async (run) => {
-        await run('add', ['a', 'b'], 'u', 's1');
-        await run('leave', ['a', 'b'], 'u', 's1');
-        await run('add', 'a', 'u', 's2');
-      });
-      const kinds = (all) => all.map(([event, { name }]) => `${event} ${name}`);
-      assert.deepStrictEqual(kinds(events), [
-        'occupied a',
-        'join a',
-        'occupied b',
-        'join b',
-        'leave a',
-        'leave b',
-        'join a',
-      ]);
-      await until(() => log.length > 0, 'b to be vacated');
-      await nothingFor(50);
-      assert.deepStrictEqual(kinds(log), ['vacated b']);
-    },
-  );
+  ours('EV5 vacated waits leaveDelay, and is not told if there is a member again', async () => {
+    const { log } = await watching(['a', 'b', 'last'], { leaveDelay: 300 });
+    const events = await told(log, async (run) => {
+      await run('add', ['a', 'b'], 'u', 's1');
+      await run('leave', ['a', 'b'], 'u', 's1');
+      await run('add', 'a', 'u', 's2');
+    });
+    const kinds = (all) => all.map(([event, { name }]) => `${event} ${name}`);
+    assert.deepStrictEqual(kinds(events), [
+      'occupied a',
+      'join a',
+      'occupied b',
+      'join b',
+      'leave a',
+      'leave b',
+      'join a',
+    ]);
+    await until(() => log.length > 0, 'b to be vacated');
+    await nothingFor(50);
+    assert.deepStrictEqual(kinds(log), ['vacated b']);
+  });
 
   ours('EV6 with hash tags, bytes that are no text, and another database', async () => {
     const tags = ctx.redis ? { hashTag: true } : {};
@@ -167,17 +161,23 @@ stores('EV events of channels', (ctx) => {
     assert.strictEqual(log.length, 2);
   });
 
-  ours(
-    'EV7 without the option nothing is published, and nothing can be watched',
-    async () => {
-      const { log } = await watching(['a', 'last']);
-      const silent = await started(ctx.store, {});
-      await ok(silent, 'add', 'a', 'u', 's1');
-      assert.throws(() => silent.watch('a'), UNSUPPORTED);
-      assert.strictEqual(silent.stats().events, null);
-      assert.deepStrictEqual(await told(log, () => {}), []);
-    },
-  );
+  ours('EV7 without the option nothing is published, and nothing can be watched', async () => {
+    const { log } = await watching(['a', 'last']);
+    const silent = await started(ctx.store, {});
+    await ok(silent, 'add', 'a', 'u', 's1');
+    assert.throws(() => silent.watch('a'), UNSUPPORTED);
+    assert.strictEqual(silent.stats().events, null);
+    assert.deepStrictEqual(await told(log, () => {}), []);
+  });
+
+  ours('EV16 changes under another prefix are no events', async () => {
+    const { service, log } = await watching({ prefix: '' });
+    const other = await started(ctx.store, { ...EVENTS, prefix: 'POMELO' });
+    await ok(other, 'add', 'CHANNEL:a', 'u', 's1');
+    const own = await told(log, (run) => run('add', 'b', 'u', 's1'));
+    assert.deepStrictEqual([...new Set(own.map(([, { name }]) => name))], ['b']);
+    assert.strictEqual(service.stats().events.received, 2);
+  });
 
   ours.redis('EV15 without the option no script is sent', async () => {
     const silent = await started(ctx.store, {});
@@ -190,37 +190,31 @@ stores('EV events of channels', (ctx) => {
     );
   });
 
-  ours(
-    'EV8 arguments that are no names, and server ids with a colon, are refused',
-    async () => {
-      const { service } = await watching('a');
-      for (const what of [undefined, null, 5, [], ['a', 5], {}, { prefix: 5 }, () => {}]) {
-        assert.throws(() => service.watch(what), ARGUMENT, String(what));
-      }
-      for (const [method, ...args] of [
-        ['add', 'n', 'u', 'h:1'],
-        ['add', ['n', 'm'], 'u', 'h:1'],
-        ['leave', 'n', 'u', 'h:1'],
-        ['addMany', 'n', [{ uid: 'u', sid: 'h:1' }]],
-      ]) {
-        const { err } = await call(service, method, ...args);
-        assert.strictEqual(err.code, ARGUMENT.code, method);
-      }
-      await ok(service, 'add', 'n:m', 'u', 's1');
-    },
-  );
+  ours('EV8 arguments that are no names, and server ids with a colon, are refused', async () => {
+    const { service } = await watching('a');
+    for (const what of [undefined, null, 5, [], ['a', 5], {}, { prefix: 5 }, () => {}]) {
+      assert.throws(() => service.watch(what), ARGUMENT, String(what));
+    }
+    for (const [method, ...args] of [
+      ['add', 'n', 'u', 'h:1'],
+      ['add', ['n', 'm'], 'u', 'h:1'],
+      ['leave', 'n', 'u', 'h:1'],
+      ['addMany', 'n', [{ uid: 'u', sid: 'h:1' }]],
+    ]) {
+      const { err } = await call(service, method, ...args);
+      assert.strictEqual(err.code, ARGUMENT.code, method);
+    }
+    await ok(service, 'add', 'n:m', 'u', 's1');
+  });
 
-  ours(
-    'EV9 a listener that throws stops no other, and the counters say what came',
-    async () => {
-      const { service, watch, log } = await watching(['a', 'last']);
-      watch.once('join', () => log.push(['once', {}]));
-      await told(log, (run) => run('add', ['a', 'b'], 'u', 's1'));
-      const { received, watched, gaps } = service.stats().events;
-      assert.deepStrictEqual([received, watched, gaps], [3, 2, 0]);
-      assert.strictEqual(await isSubscribed(true), true);
-    },
-  );
+  ours('EV9 a listener that throws stops no other, and the counters say what came', async () => {
+    const { service, watch, log } = await watching(['a', 'last']);
+    watch.once('join', () => log.push(['once', {}]));
+    await told(log, (run) => run('add', ['a', 'b'], 'u', 's1'));
+    const { received, watched, gaps } = service.stats().events;
+    assert.deepStrictEqual([received, watched, gaps], [3, 2, 0]);
+    assert.strictEqual(await isSubscribed(true), true);
+  });
 
   ours('EV13 a custom manager watches itself, if it can', async () => {
     const watched = [];

@@ -148,8 +148,6 @@ impl Follower {
                     continue;
                 }
                 Ok(ControlFlow::Continue(_)) => {}
-                // Such as too many readers: the rows are still there, or are a gap.
-                Err(Failure::Calls(_)) => {}
                 Err(_) => return Gap::Reconnect,
             }
             tokio::select! {

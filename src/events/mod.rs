@@ -2,7 +2,8 @@
 //!
 //! **What is published.** A step that changes the members of a channel on a frontend publishes that in the same step, and
 //! only if it changed something: on one Redis it is a script that ends with a `PUBLISH` ([`crate::redis_manager`],
-//! `event_scripts.rs`). So there is no change of a process with the option without its message, none is announced that was
+//! `event_scripts.rs`), in the embedded store a row that is written in the same transaction ([`crate::embedded`],
+//! `events.rs`). So there is no change of a process with the option without its message, none is announced that was
 //! not made, and the messages are in the order of the changes. A command that is sent again after a lost connection finds
 //! nothing to change, and is silent. What processes without the option change, 0.0.7 among them, is not published.
 //!
@@ -11,7 +12,7 @@
 //! looks at the channel on all frontends in the index `PREFIX@sids`, but only if the channel was, or is now, empty on the
 //! frontend of the change. There is no counter that could be wrong. That needs all keys on one server.
 //!
-//! **What is received** ([`listener`]): a connection of its own, which is open only while something is watched. All
+//! **What is received** ([`listener`]): on Redis by a connection of its own, which is open only while something is watched. All
 //! messages of a prefix arrive there; what is not watched is dropped before it reaches JavaScript ([`filter`]). What is
 //! watched waits in a bounded buffer ([`feed`]) until the JavaScript thread takes it.
 //!
