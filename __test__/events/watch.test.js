@@ -264,13 +264,6 @@ stores('EV events of channels', (ctx) => {
     await begun(ofLater);
   });
 
-  ours.redis('EV20 a Redis Cluster refuses the option', () => {
-    const err = refusal({ cluster: ['127.0.0.1:1'], events: true });
-    assert.strictEqual(err.code, 'ERR_GLOBAL_CHANNEL_INVALID_OPTION');
-    const words = 'option events is true; accepted is false with option cluster';
-    assert.ok(err.message.startsWith(words), err);
-  });
-
   /** Whether a connection to the server is subscribed to changes; `otherwise` if that cannot be seen from outside. */
   async function isSubscribed(otherwise) {
     if (!ctx.redis) return otherwise;

@@ -10,7 +10,8 @@
 //! **What a message is** ([`message`]): one or several changes, each with its kind, its reason, the channel, the frontend
 //! and the uids. A change that made the first member of a channel anywhere, or removed the last one, is marked: the script
 //! looks at the channel on all frontends in the index `PREFIX@sids`, but only if the channel was, or is now, empty on the
-//! frontend of the change. There is no counter that could be wrong. That needs all keys on one server.
+//! frontend of the change. There is no counter that could be wrong. That needs all keys on one server; [`occupancy`] does it in a
+//! Redis Cluster, in the process that watches.
 //!
 //! **What is received** ([`listener`]): on Redis by a connection of its own, which is open only while something is watched. All
 //! messages of a prefix arrive there; what is not watched is dropped before it reaches JavaScript ([`filter`]). What is
