@@ -5,7 +5,7 @@
 //! [`replacement_check`], which addresses are used in place of announced ones in [`announced`], `clean` in [`clean`], and
 //! what the cluster holds in [`inventory`], page by page in [`pages`]. Operations on two keys in different slots are in
 //! [`membership`] and [`purge`]. Events of channels: what is published in [`event_scripts`], and hearing of it in
-//! [`subscription`], [`cluster_view`] and [`looks`].
+//! [`subscription`], [`standing`], [`cluster_view`] and [`looks`].
 //!
 //! redis-rs's cluster client is not used, because order, deadlines, resending and fencing are ours.
 //!
@@ -39,6 +39,7 @@ mod routing;
 mod send;
 mod shared;
 mod slots;
+mod standing;
 mod subscription;
 
 use std::{
@@ -84,7 +85,7 @@ pub struct ClusterManager {
     /// Whether the log has yet to say that the cache is off.
     untold: AtomicBool,
     /// What the last subscription to changes has found.
-    heard: Mutex<subscription::Last>,
+    heard: Mutex<standing::Last>,
 }
 
 #[derive(Debug, Default)]

@@ -8,55 +8,49 @@
 //! (`SPUBLISH`) the bus would carry less, but the channel itself is in a slot: while that moves, writes of keys that have
 //! moved already are published at a node that does not take the subscription yet. Besides, this works with Redis 6.
 //!
-//! **Which nodes.** Those that have slots, and those that are to get their first one. All of them are asked once in a
-//! while ([`interval`]) which these are, and for their own epoch and slots ([`View`]). The subscription stands when each of
-//! them has answered after it was subscribed to, and knows of no other node. It ends, so that the listener begins a new
-//! one and tells a gap, in these cases:
+//! **Which nodes.** Those that have slots, and those that are to get their first one. All of them are asked at intervals
+//! ([`super::standing`]) which these are, and for their own epoch and slots ([`View`]). The subscription stands when each
+//! of them has answered after it was subscribed to, and knows of no other node. It ends, so that the listener begins a
+//! new one and tells a gap, in these cases:
 //!
 //! - A connection is lost, or a node does not answer.
 //! - A node knows of another one: a replica has taken over, or a new node gets slots. What that one has published until
 //!   then is missed. It is known when it executes writes, since one of these nodes has lost its slot to it or sends
 //!   clients there.
 //! - Slots move between these nodes. No message is lost by that, but two changes of a key that moves come over two
-//!   connections, the later one perhaps earlier. The end is put off for a while ([`SETTLE`]), and for longer each time as
-//!   long as a slot stays half way ([`LONGEST`]).
-//! - [`SETTLE`] after a subscription to other nodes than before: a primary that was replaced may not know it at once, and
-//!   answer reads; by then none does.
+//!   connections, the later one perhaps earlier. The end is put off for 5 s, and for longer each time as long as a slot
+//!   stays half way.
+//! - The same time after a subscription to other nodes than before: a primary that was replaced may not know it at once,
+//!   and answer reads; by then none does.
 //!
 //! A node that was replaced, and does not know it, changes and publishes what will be discarded: so there is no
 //! subscription to one whose slots another node claims.
 //!
-//! Not noticed is a slot that is given to a node that had none and taken back within [`interval`] without being assigned
-//! to it in between; no tool does that.
+//! Not noticed is a slot that begins to move to a node that has none, and is taken back between two questions without
+//! having been assigned to that node; no tool does that.
 
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use futures_util::{
-    FutureExt as _, StreamExt as _,
+    FutureExt as _,
     future::{BoxFuture, try_join_all},
-    stream::FuturesUnordered,
 };
 use redis::aio::MultiplexedConnection;
-use tokio::{
-    sync::mpsc,
-    task::JoinHandle,
-    time::{Instant, sleep, sleep_until, timeout},
-};
+use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 
 use super::{
     ClusterManager,
     announced::map_address,
     cluster_view::View,
-    looks::{Marker, Node, TOGETHER, look},
+    looks::Marker,
     replacement_check::{Peer, replaced},
+    standing::until_over,
 };
 use crate::{
     events::{
-        Gap, Publishing,
         feed::Feed,
         listener::{Hear, Subscriber, Subscription},
     },
@@ -65,44 +59,17 @@ use crate::{
     redis_manager::{Address, Heard, RedisConnection},
 };
 
-/// How long the end is put off when nothing is lost.
-const SETTLE: Duration = Duration::from_secs(5);
-
-/// The same for slots that stay half way.
-const LONGEST: Duration = Duration::from_secs(60);
-
-/// The pause before channels are looked at again that could not be, and how often that is done.
-const AGAIN: Duration = Duration::from_millis(100);
-const LOOKS: u32 = 50;
-
 type Dialed<T> = std::result::Result<T, ConnectError>;
 
-/// What the last subscription has found.
-#[derive(Debug, Default)]
-pub(super) struct Last {
-    /// The nodes.
-    ids: BTreeSet<Vec<u8>>,
-    /// What they said of themselves.
-    claims: Vec<String>,
-    /// How often it has ended and nothing had changed since.
-    rounds: u32,
-}
-
-/// The time between two questions to a node: with many nodes it is longer, as their answers are.
-fn interval(nodes: usize) -> Duration {
-    let tenths = u32::try_from(nodes).unwrap_or(u32::MAX);
-    (Duration::from_millis(100) * tenths).max(Duration::from_secs(1))
-}
-
 /// The connection to a node.
-struct Link {
-    address: Address,
-    id: Vec<u8>,
-    connection: RedisConnection,
+pub(super) struct Link {
+    pub(super) address: Address,
+    pub(super) id: Vec<u8>,
+    pub(super) connection: RedisConnection,
     /// Ends when the connection is closed.
-    task: Option<JoinHandle<()>>,
+    pub(super) task: Option<JoinHandle<()>>,
     /// What it has said last.
-    view: Arc<View>,
+    pub(super) view: Arc<View>,
 }
 
 /// Subscribes to the changes in a cluster.
@@ -219,116 +186,6 @@ impl ClusterManager {
             }
         }
     }
-
-    /// Notes what a subscription has found. Returns how long it may stand; `None` if there is no limit.
-    fn begins(&self, ids: &BTreeSet<Vec<u8>>, links: &[Link]) -> Option<Duration> {
-        let is_moving = links.iter().any(|link| link.view.is_moving());
-        let claims: Vec<String> = links.iter().map(|link| link.view.claim.clone()).collect();
-        let mut last = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_first = last.ids.is_empty();
-        let is_other = !is_first && last.ids != *ids;
-        last.rounds = if is_moving && last.claims == claims {
-            last.rounds.saturating_add(1)
-        } else {
-            0
-        };
-        last.ids.clone_from(ids);
-        last.claims = claims;
-        let pause = SETTLE.saturating_mul(1 << last.rounds.min(8)).min(LONGEST);
-        (is_moving || is_other).then_some(pause)
-    }
-}
-
-/// Completes when the subscription is over, and says why changes may have been missed.
-async fn until_over(
-    manager: Arc<ClusterManager>,
-    mut links: Vec<Link>,
-    ids: BTreeSet<Vec<u8>>,
-    (marker, mut looks): (Marker, mpsc::UnboundedReceiver<Vec<u8>>),
-) -> Gap {
-    let begin = Instant::now();
-    let mut due = manager.begins(&ids, &links).map(|pause| begin + pause);
-    let pause = interval(links.len());
-    let again = |at: usize, link: &Link| {
-        let connection = link.connection.connection();
-        async move {
-            sleep(pause).await;
-            (at, timeout(LIMIT, ask(connection)).await)
-        }
-    };
-    let mut asking: FuturesUnordered<_> = FuturesUnordered::new();
-    asking.extend(links.iter().enumerate().map(|(at, link)| again(at, link)));
-    let tasks = links.iter_mut().filter_map(|link| link.task.take());
-    let mut closed: FuturesUnordered<_> = tasks.collect();
-    let Some(publishing) = manager.options.node.publishing.clone() else {
-        return Gap::Reconnect;
-    };
-    let mut fields = Vec::new();
-    let mut looking = FuturesUnordered::new();
-    let mut failures = 0;
-    loop {
-        let wake = due.unwrap_or_else(|| Instant::now() + LONGEST);
-        tokio::select! {
-            biased;
-            _ = closed.next() => return Gap::Reconnect,
-            Some((at, answer)) = asking.next() => {
-                let (Ok(Ok(view)), Some(link)) = (answer, links.get_mut(at)) else {
-                    return Gap::Reconnect;
-                };
-                if !view.needed.is_subset(&ids) {
-                    return Gap::Reconnect;
-                }
-                let soon = Instant::now() + SETTLE;
-                if link.view.claim != view.claim {
-                    due = Some(due.map_or(soon, |due| due.min(soon)));
-                } else if view.is_moving() {
-                    due.get_or_insert(soon);
-                }
-                link.view = Arc::new(view);
-                asking.push(again(at, link));
-            }
-            Some(found) = looking.next() => {
-                let found: Option<Vec<Vec<Vec<u8>>>> = found;
-                if let Some(found) = found {
-                    for (field, sids) in fields.drain(..).zip(found) {
-                        let field: Vec<u8> = field;
-                        marker.looked(&field, sids);
-                    }
-                    failures = 0;
-                } else {
-                    failures += 1;
-                    if failures >= LOOKS {
-                        return Gap::Moved;
-                    }
-                    looking.push(look_after(AGAIN, &links, &publishing, &fields));
-                }
-            }
-            count = looks.recv_many(&mut fields, TOGETHER), if looking.is_empty() => {
-                if count > 0 {
-                    looking.push(look_after(Duration::ZERO, &links, &publishing, &fields));
-                }
-            }
-            () = sleep_until(wake) => if due.is_some() { return Gap::Moved },
-        }
-    }
-}
-
-/// Looks at channels, after a pause.
-fn look_after(
-    pause: Duration,
-    links: &[Link],
-    publishing: &Arc<Publishing>,
-    fields: &[Vec<u8>],
-) -> BoxFuture<'static, Option<Vec<Vec<Vec<u8>>>>> {
-    let node = |link: &Link| (link.view.clone(), link.connection.connection());
-    let nodes: Vec<Node> = links.iter().map(node).collect();
-    let (publishing, fields) = (publishing.clone(), fields.to_vec());
-    async move {
-        sleep(pause).await;
-        let looking = look(nodes, publishing, &fields);
-        timeout(LIMIT, looking).await.ok().flatten()
-    }
-    .boxed()
 }
 
 fn ids_of(links: &[Link]) -> BTreeSet<Vec<u8>> {
@@ -355,20 +212,9 @@ async fn ask_all(links: &[Link]) -> Dialed<Vec<View>> {
     try_join_all(asked).await
 }
 
-async fn ask(mut connection: MultiplexedConnection) -> Result<View, String> {
+pub(super) async fn ask(mut connection: MultiplexedConnection) -> Result<View, String> {
     let mut asked = redis::cmd("CLUSTER");
     let answer = asked.arg("NODES").query_async(&mut connection).await;
     let text: String = answer.map_err(|error| error.to_string())?;
     Ok(View::read(&text))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn many_nodes_are_asked_less_often() {
-        assert_eq!(interval(3), Duration::from_secs(1));
-        assert_eq!(interval(100), Duration::from_secs(10));
-    }
 }
