@@ -2,6 +2,7 @@
 //! tests from Node.
 
 mod closing;
+mod events;
 mod growth;
 mod heavy;
 mod histories;
