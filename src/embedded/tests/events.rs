@@ -251,7 +251,7 @@ async fn verdict(folder: &Path, steps: Vec<(usize, Step)>) -> Result<(), String>
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn what_is_told_is_what_has_changed(steps in vec((0..2_usize, step()), 1..20)) {
