@@ -1420,8 +1420,8 @@ export interface ChannelEvents {
   vacated: { name: string; sid: string; reason: ChangeReason };
   /**
    * Events may have been missed: read again what is needed of the channels. The first event of each watch is a gap with
-   * reason `start`; `reconnect` comes when the subscription is there again after a lost connection, `overrun` when this
-   * process was too slow, `unreadable` when a message was none of this version.
+   * reason `start`; `reconnect` comes when the subscription is there again after a lost connection, or in an embedded store that
+   * was opened anew, `overrun` when this process was too slow, `unreadable` when a message was none of this version.
    */
   gap: { reason: 'start' | 'reconnect' | 'overrun' | 'unreadable' };
 }
