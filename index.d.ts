@@ -1482,8 +1482,9 @@ export interface ChannelEvents {
   vacated: { name: string; sid: string; reason: ChangeReason };
   /**
    * Events may have been missed: read again what is needed of the channels. The first event of each watch is a gap with
-   * reason `start`; `reconnect` comes when the subscription is there again after a lost connection, `overrun` when this
-   * process was too slow, `moved` when slots of a Redis Cluster have moved, `unreadable` when a message was none of this version.
+   * reason `start`; `reconnect` comes when the subscription is there again after a lost connection, or in an embedded store that
+   * was opened anew, `overrun` when this process was too slow, `moved` when slots of a Redis Cluster have moved, `unreadable`
+   * when a message was none of this version.
    */
   gap: { reason: 'start' | 'reconnect' | 'moved' | 'overrun' | 'unreadable' };
 }

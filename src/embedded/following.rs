@@ -136,10 +136,10 @@ impl Follower {
                     let looked = self.look(Thread::Blocking);
                     (self, looked)
                 });
-                (self, looked) = match blocking.await {
-                    Ok(both) => both,
-                    Err(_) => return Gap::Reconnect,
+                let Ok(both) = blocking.await else {
+                    return Gap::Reconnect;
                 };
+                (self, looked) = both;
             }
             match looked {
                 Ok(ControlFlow::Break(gap)) => return gap,
@@ -185,11 +185,11 @@ impl Follower {
         if store.last_commit(thread)? == self.commit {
             return Ok(ControlFlow::Continue(Found::All));
         }
-        let (ring, head, hear, at) = (self.ring, &self.head, &self.hear, &mut self.at);
+        let (ring, begin, hear, at) = (self.ring, &self.head, &self.hear, &mut self.at);
         let (found, commit) = store.read(thread, |txn| {
             let found = ring.read(txn, at, STEP, |row| {
                 // Others are of another prefix.
-                if let Some(message) = row.strip_prefix(head.as_slice()) {
+                if let Some(message) = row.strip_prefix(begin.as_slice()) {
                     hear(message);
                 }
             })?;

@@ -144,8 +144,8 @@ impl EmbeddedManager {
         let publishing = options.events.then(|| Arc::new(Publishing::new(stem, 0)));
         Arc::new(Self {
             options,
-            publishing,
             bounds,
+            publishing,
             stats,
         })
     }
