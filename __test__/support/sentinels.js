@@ -200,6 +200,15 @@ class Group {
     return primary;
   }
 
+  /** A former primary, which is up, follows the new one; the sentinels see it well again. */
+  async rejoin(server) {
+    const primary = await this.primary();
+    await demote(server, primary);
+    await server.run(0, 'client', 'unpause');
+    await this.untilReplicated(primary);
+    await this.untilReady();
+  }
+
   /** Everybody is up and in its place, empty; what Sentinel does in its own time is done now. */
   async heal() {
     for (const server of [...this.servers, ...this.sentinels]) {

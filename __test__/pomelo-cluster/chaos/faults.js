@@ -1,15 +1,15 @@
 'use strict';
 
 /**
- * Random faults of a cluster, one at a time in each of two lanes: servers are killed, stopped and started again, and Redis
- * and the links to it fail. It notes what is disturbed at a moment, and what has happened.
+ * Random faults of a cluster, one at a time in each of two lanes: servers are killed, stopped and started again, and the
+ * store (stores.js) and the links to it fail. It notes what is disturbed at a moment, and what has happened.
  */
 
 const { pause } = require('../../support/until');
 
-/** `tools` are `{cluster, redis, links, random, leaseTtl}`; `links` are the proxies to Redis, by the ids of servers. */
-module.exports = function createFaults({ cluster, redis, links, random, leaseTtl }) {
-  /** How many faults disturb a server, or `redis`. */
+/** `tools` are `{cluster, store, random, leaseTtl}`. */
+module.exports = function createFaults({ cluster, store, random, leaseTtl }) {
+  /** How many faults disturb a server, or the `store`. */
   const disturbed = new Map();
   const counts = {};
   const lines = [];
@@ -44,20 +44,15 @@ module.exports = function createFaults({ cluster, redis, links, random, leaseTtl
     },
   };
 
-  const STORE = {
-    'Redis killed': async () => {
-      await redis.kill();
-      await pause(some());
-      await redis.up();
-    },
-    'Redis halted': async () => {
-      redis.pause();
-      await pause(some());
-      redis.resume();
-    },
+  const LINKS = {
     'link cut': () => cut(anyServer(), 0),
     'link silent within the lease': () => cut(anyServer(), brief()),
     'link silent beyond the lease': () => cut(connector(), long()),
+  };
+
+  const STORE = {
+    ...store.faults({ random, during, brief, long, some }),
+    ...(store.cut && LINKS),
   };
 
   return {
@@ -69,10 +64,7 @@ module.exports = function createFaults({ cluster, redis, links, random, leaseTtl
   };
 
   function begin() {
-    lanes = Promise.all([
-      lane(SERVERS, () => []),
-      lane(STORE, (name) => (name.startsWith('Redis') ? ['redis'] : [])),
-    ]);
+    lanes = Promise.all([lane(SERVERS), lane(STORE)]);
     // Awaited in `end`.
     lanes.catch(() => {});
   }
@@ -84,7 +76,7 @@ module.exports = function createFaults({ cluster, redis, links, random, leaseTtl
   }
 
   /** Each kind once in random order, then again. */
-  async function lane(kinds, disturbs) {
+  async function lane(kinds) {
     let left = [];
     await pause(random.between(500, 2000));
     while (state.isOn) {
@@ -92,7 +84,7 @@ module.exports = function createFaults({ cluster, redis, links, random, leaseTtl
       const [name] = left.splice(random.below(left.length), 1);
       counts[name] = (counts[name] || 0) + 1;
       lines.push(`${Math.round(performance.now())} ${name}`);
-      await during(disturbs(name), kinds[name]);
+      await kinds[name]();
       lines.push(`${Math.round(performance.now())} over: ${name}`);
       await pause(random.between(500, leaseTtl / 2));
     }
@@ -126,16 +118,7 @@ module.exports = function createFaults({ cluster, redis, links, random, leaseTtl
     });
   }
 
-  /** Nothing passes for so long; then the connections break. */
   function cut(id, ms) {
-    return during([id], async () => {
-      const link = links.get(id);
-      link.toServer = () => undefined;
-      link.toClient = () => undefined;
-      await pause(ms);
-      link.open.forEach((socket) => socket.destroy());
-      link.toServer = undefined;
-      link.toClient = undefined;
-    });
+    return during([id], () => store.cut(id, ms));
   }
 };
