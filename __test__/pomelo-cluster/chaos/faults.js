@@ -9,8 +9,9 @@ const { pause } = require('../../support/until');
 
 /** `tools` are `{cluster, store, random, leaseTtl}`. */
 module.exports = function createFaults({ cluster, store, random, leaseTtl }) {
-  /** How many faults disturb a server, or the `store`. */
+  /** How many faults disturb a server, the `store`, or are under way in a lane; and how many have begun. */
   const disturbed = new Map();
+  const begun = new Map();
   const counts = {};
   const lines = [];
   const state = { isOn: true };
@@ -63,10 +64,12 @@ module.exports = function createFaults({ cluster, store, random, leaseTtl }) {
     lines,
   };
 
+  /** The promise rejects when one of them has failed. */
   function begin() {
-    lanes = Promise.all([lane(SERVERS), lane(STORE)]);
-    // Awaited in `end`.
+    lanes = Promise.all([lane('servers', SERVERS), lane('stores', STORE)]);
+    // Awaited in `end` too.
     lanes.catch(() => {});
+    return lanes;
   }
 
   /** Resolves when all is in order again. */
@@ -76,7 +79,7 @@ module.exports = function createFaults({ cluster, store, random, leaseTtl }) {
   }
 
   /** Each kind once in random order, then again. */
-  async function lane(kinds) {
+  async function lane(which, kinds) {
     let left = [];
     await pause(random.between(500, 2000));
     while (state.isOn) {
@@ -84,15 +87,17 @@ module.exports = function createFaults({ cluster, store, random, leaseTtl }) {
       const [name] = left.splice(random.below(left.length), 1);
       counts[name] = (counts[name] || 0) + 1;
       lines.push(`${Math.round(performance.now())} ${name}`);
-      await kinds[name]();
+      await during([which], kinds[name]);
       lines.push(`${Math.round(performance.now())} over: ${name}`);
       await pause(random.between(500, leaseTtl / 2));
     }
   }
 
   async function during(ids, run) {
-    const change = (by) => ids.forEach((id) => disturbed.set(id, (disturbed.get(id) || 0) + by));
+    const add = (map, by) => ids.forEach((id) => map.set(id, (map.get(id) || 0) + by));
+    const change = (by) => add(disturbed, by);
     change(1);
+    add(begun, 1);
     try {
       return await run();
     } finally {
@@ -102,11 +107,28 @@ module.exports = function createFaults({ cluster, store, random, leaseTtl }) {
 
   function restart(id, signal, ms) {
     return during([id], async () => {
+      const { exit, log } = cluster.servers.get(id);
+      if (exit) throw new Error(`${id} ended by itself: ${JSON.stringify(exit)}\n${log()}`);
       await cluster.stopServer(id, signal);
       await pause(ms);
       if (id !== 'master') await master;
-      await cluster.startServer(id);
+      await started(id);
     });
+  }
+
+  /** Starts a server, as a supervisor does: again if the store could not be reached in time. */
+  async function started(id) {
+    for (;;) {
+      const before = begun.get('stores');
+      const wasDisturbed = disturbed.get('stores') > 0;
+      try {
+        return await cluster.startServer(id);
+      } catch (err) {
+        if (!wasDisturbed && begun.get('stores') === before) throw err;
+        lines.push(`${Math.round(performance.now())} ${id} is started again`);
+        await cluster.stopServer(id, 'SIGKILL');
+      }
+    }
   }
 
   function halt(id, ms) {
