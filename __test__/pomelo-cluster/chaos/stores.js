@@ -13,12 +13,16 @@
  * Sentinel and Redis Cluster are in replicated.js.
  */
 
+const { spawn } = require('node:child_process');
+const { once } = require('node:events');
+const path = require('node:path');
 const createLinks = require('./links');
 const { cluster, sentinel } = require('./replicated');
 const redisServers = require('../../support/redis');
 const { STORES } = require('../../support/stores');
 const { pause } = require('../../support/until');
 
+const WRITER = path.join(__dirname, 'writer.js');
 const AOF = ['--appendonly', 'yes', '--appendfsync', 'always'];
 
 /** One Redis, which loses nothing when it is killed. */
@@ -68,10 +72,24 @@ async function embedded() {
       store.close();
     },
     faults: ({ during, brief, long }) => ({
+      'a writer killed': () => killed(store.options(), brief()),
       'write lock held within the lease': () => during(['store'], lock(brief)),
       'write lock held beyond the lease': () => during(['store'], lock(long)),
     }),
   };
+}
+
+/** A process writes for so long, and is killed: in the middle of a write, if the system wants it so. */
+async function killed(options, ms) {
+  const child = spawn(process.execPath, [WRITER, JSON.stringify(options)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const exited = once(child, 'exit');
+  await Promise.race([once(child.stdout, 'data'), exited]);
+  await pause(ms);
+  child.kill('SIGKILL');
+  const [code] = await exited;
+  if (code !== null) throw new Error(`the writer ended by itself, with ${code}`);
 }
 
 module.exports = { redis, sentinel, cluster, embedded };
