@@ -11,7 +11,8 @@ const { create } = require('../../support/service');
 
 async function main(options) {
   process.stdin.resume().on('end', () => process.exit(0));
-  const service = create({ ...options, prefix: 'another' });
+  // A server that is halted in the middle of a write holds the lock for longer than a start waits by default.
+  const service = create({ ...options, prefix: 'another', startTimeout: 60000 });
   const { err } = await call(service, 'start');
   if (err) throw err;
   process.stdout.write('writing\n');
