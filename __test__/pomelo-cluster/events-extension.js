@@ -5,6 +5,7 @@
  * by its events, as docs/EVENTS.md shows it, and reads again if a read fails.
  */
 
+const fs = require('fs');
 const { setTimeout: pause } = require('timers/promises');
 
 const EVENTS = ['join', 'leave', 'destroy', 'occupied', 'vacated', 'gap'];
@@ -73,7 +74,14 @@ module.exports = {
 
   eventStats: (app) => app.get('globalChannelService').stats().events,
 
-  /** Makes `count` changes of about `size` bytes each, in a channel that no server follows by itself. */
+  /** Blocks the JavaScript thread until there is a file. */
+  block(app, file, patience) {
+    const deadline = performance.now() + patience;
+    while (!fs.existsSync(file) && performance.now() < deadline);
+    return null;
+  },
+
+  /** Makes `count` changes of about `size` bytes each. */
   async flood(app, name, sid, count, size) {
     const { promises } = app.get('globalChannelService');
     const uid = 'x'.repeat(size);

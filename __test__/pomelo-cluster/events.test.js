@@ -2,10 +2,11 @@
 /**
  * Option `events` in real pomelo and pinus clusters: a chat server follows a channel by its events, while clients join by another
  * one and go, a connector is killed and started again, the channel is destroyed, Redis restarts, and the follower itself
- * is stopped for so long that Redis closes its subscription. The tests build on one another, so their order matters.
+ * is stopped for so long that Redis closes its subscription, or blocked for so long that it drops events. The tests build on one another, so their order matters.
  */
 
 const assert = require('node:assert');
+const fs = require('node:fs');
 const path = require('node:path');
 const { before, after, describe } = require('node:test');
 const { end, join, ours } = require('./support');
@@ -70,7 +71,7 @@ for (const [framework, options] of Object.entries(APPS)) {
         return condition(events);
       };
       await until(isSo, what, PATIENCE).catch((err) => {
-        throw new Error(`${err.message}; there were ${JSON.stringify(events)}`);
+        throw new Error(`${err.message}; there were ${JSON.stringify(events).slice(-2000)}`);
       });
       seen += events.length;
       return events;
@@ -241,6 +242,25 @@ for (const [framework, options] of Object.entries(APPS)) {
       await told(has('join', { uids: 'ivan' }), 'that ivan has joined');
       await become();
     });
+
+    ours(
+      'a follower whose JavaScript is blocked for more than 8 MB of events has a gap',
+      async () => {
+        const done = path.join(redis.dir, 'done');
+        const blocked = cluster.ask(FOLLOWER, 'block', done, PATIENCE);
+        try {
+          await cluster.ask('chat-1', 'flood', LOBBY, 'connector-1', 120, 100000);
+          const isSent = async () =>
+            (await redis.clients()).every(({ sub, omem }) => sub === '0' || omem === '0');
+          await until(isSent, 'the follower to receive it', PATIENCE);
+        } finally {
+          fs.writeFileSync(done, '');
+        }
+        await blocked;
+        await told(has('gap', { reason: 'overrun' }), 'a gap');
+        await become();
+      },
+    );
 
     ours('in the end the follower has what the store has, and nothing was told twice', async () => {
       clients.forEach(logout);
