@@ -171,4 +171,4 @@ async function cluster(ids) {
   };
 }
 
-module.exports = { sentinel, cluster };
+module.exports = { sentinel, cluster, still };

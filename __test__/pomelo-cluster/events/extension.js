@@ -8,8 +8,6 @@
 const fs = require('fs');
 const { setTimeout: pause } = require('timers/promises');
 
-const EVENTS = ['join', 'leave', 'destroy', 'occupied', 'vacated', 'gap'];
-
 const log = [];
 /** Events that do not fit to the members before them, which only those that came during a read may. */
 const surprises = [];
@@ -49,13 +47,13 @@ async function read(channel, name) {
 }
 
 module.exports = {
-  ...require('./membership-extension'),
+  ...require('../membership-extension'),
 
-  /** Begins to follow a channel. */
-  follow(app, name) {
+  /** Begins to follow a channel; `events` are those that the store has. */
+  follow(app, name, events) {
     const channel = app.get('globalChannelService');
     const watch = channel.watch(name);
-    for (const event of EVENTS) watch.on(event, (told) => log.push([event, told]));
+    for (const event of [...events, 'gap']) watch.on(event, (told) => log.push([event, told]));
     for (const event of ['join', 'leave', 'destroy']) {
       watch.on(event, (told) => {
         if (state.waiting) state.waiting.push([event, told]);
@@ -67,7 +65,11 @@ module.exports = {
   },
 
   /** What it has: the members as `sid uid`, once they are read. */
-  followed: () => ({ members: [...members].sort(), isReading: state.waiting !== null, surprises }),
+  followed: () => ({
+    members: [...members].map((key) => key.slice(0, 60)).sort(),
+    isReading: state.waiting !== null,
+    surprises,
+  }),
 
   /** Its events, `[event, told]`, from the one with this number on. */
   told: (app, from) => log.slice(from),
@@ -81,13 +83,13 @@ module.exports = {
     return null;
   },
 
-  /** Makes `count` changes of about `size` bytes each. */
-  async flood(app, name, sid, count, size) {
+  /** Makes `count` changes, each of so many users with ids of `length` bytes. */
+  async flood(app, name, sid, count, users, length) {
     const { promises } = app.get('globalChannelService');
-    const uid = 'x'.repeat(size);
+    const uids = Array.from({ length: users }, (_, n) => `${n}`.padEnd(length, 'x'));
     for (let n = 0; n < count; n += 2) {
-      await promises.add(name, uid, sid);
-      await promises.leave(name, uid, sid);
+      await promises.add(name, uids, sid);
+      await promises.leave(name, uids, sid);
     }
     return null;
   },
