@@ -10,6 +10,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { before, after, describe } = require('node:test');
+const { isDeepStrictEqual } = require('node:util');
 const { IMPL, end, join, ours } = require('./support');
 const STORES = require('./events/stores');
 const { until } = require('../support/until');
@@ -122,9 +123,16 @@ for (const [framework, place] of RUNS) {
         stored: await stored(),
       });
       const wanted = { members: expected, isReading: false, surprises: [], stored: expected };
-      const isSo = async () => JSON.stringify(await state()) === JSON.stringify(wanted);
-      await until(isSo, 'the follower', PATIENCE).catch(() => {});
-      assert.deepStrictEqual(await state(), wanted);
+      let found;
+      const isSo = async () => {
+        found = await state().catch(({ message }) => message);
+        return isDeepStrictEqual(found, wanted);
+      };
+      await until(isSo, 'the follower', PATIENCE).catch(async () => {
+        const events = await cluster.ask(FOLLOWER, 'told', 0);
+        console.log(events.slice(-40).map((each) => JSON.stringify(each).slice(0, 200)));
+        assert.deepStrictEqual(found, wanted);
+      });
     }
 
     const has = (event, fields) => (events) =>

@@ -25,6 +25,13 @@ async function still(server) {
   await until(isReplicated, 'replicas that have it all', PATIENCE);
 }
 
+/** A replica has the slots of its primary, and all nodes that live know it. Before that, a primary may come back without data. */
+async function takenOver(nodes, replica) {
+  const took = async () => (await nodes.primaries()).some(({ server }) => server === replica);
+  await until(took, 'the replica to take over', PATIENCE);
+  await nodes.settled();
+}
+
 /** `{announced address: the proxy's}` for a server. */
 function natMapOf(links, id, ports) {
   const way = (port) => [`${HOST}:${port}`, { host: HOST, port: links.portOf(id, port) }];
@@ -125,10 +132,7 @@ async function cluster(ids) {
         await during(['store'], async () => {
           await still(primary);
           await end(primary);
-          const took = async () =>
-            (await nodes.primaries()).some(({ server }) => server === replica);
-          await until(took, 'the replica to take over', PATIENCE);
-          await nodes.settled();
+          await takenOver(nodes, replica);
         });
         await pause(some());
         await back(primary);
@@ -171,4 +175,4 @@ async function cluster(ids) {
   };
 }
 
-module.exports = { sentinel, cluster, still };
+module.exports = { sentinel, cluster, still, takenOver };

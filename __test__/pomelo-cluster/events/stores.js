@@ -11,7 +11,7 @@
  * - `isSent()`, which resolves to whether a follower that runs has received all.
  */
 
-const { still } = require('../chaos/replicated');
+const { still, takenOver } = require('../chaos/replicated');
 const clusters = require('../../support/cluster');
 const redisServers = require('../../support/redis');
 const { STORES } = require('../../support/stores');
@@ -60,6 +60,7 @@ async function cluster() {
   const own = subscribers(() => nodes.alive);
   let count;
   let dead;
+  let replica;
   return {
     ...own,
     async limit() {
@@ -73,11 +74,12 @@ async function cluster() {
     outage: {
       async fail(key) {
         dead = await nodes.owner(key);
+        replica = await nodes.replicaOf(dead);
         await still(dead);
         await dead.kill();
       },
       async mend() {
-        await nodes.settled();
+        await takenOver(nodes, replica);
         await dead.up();
         await nodes.settled();
       },
