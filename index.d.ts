@@ -736,8 +736,8 @@ export interface GlobalChannelOptions {
   leaveDelay?: number | string | null;
   /**
    * `true`: each change of the members of a channel by this process is published in the step that makes it, and channels can be
-   * watched with {@link GlobalChannel.watch}. All processes whose changes are to be seen need it. A change costs the server
-   * more then. One Redis, or Sentinel; with the other stores, and with `channelManager`, it is an error. See docs/EVENTS.md.
+   * watched with {@link GlobalChannel.watch}. All processes whose changes are to be seen need it. A change costs the store
+   * more then. With `channelManager` it is an error. See docs/EVENTS.md.
    * @default false
    * @example
    * ```ts
@@ -1413,16 +1413,16 @@ export interface ChannelEvents {
   leave: { name: string; sid: string; reason: ChangeReason; uids: string[] };
   /** The channel was removed on that frontend, with its `count` members. There is no `leave` for them. */
   destroy: { name: string; sid: string; reason: ChangeReason; count: number };
-  /** The channel had no member on any frontend, and has one on `sid` now. Comes before that `join`. */
+  /** The channel had no member on any frontend, and has one on `sid` now. Comes before that `join`; in a Redis Cluster after it. */
   occupied: { name: string; sid: string; reason: ChangeReason };
   /** The channel has lost its last member, on `sid`, and has had none on any frontend for `leaveDelay` since. */
   vacated: { name: string; sid: string; reason: ChangeReason };
   /**
    * Events may have been missed: read again what is needed of the channels. The first event of each watch is a gap with
    * reason `start`; `reconnect` comes when the subscription is there again after a lost connection, `overrun` when this
-   * process was too slow, `unreadable` when a message was none of this version.
+   * process was too slow, `moved` when slots of a Redis Cluster have moved, `unreadable` when a message was none of this version.
    */
-  gap: { reason: 'start' | 'reconnect' | 'overrun' | 'unreadable' };
+  gap: { reason: 'start' | 'reconnect' | 'moved' | 'overrun' | 'unreadable' };
 }
 
 /** Some channels that are watched; see {@link GlobalChannel.watch}. */

@@ -145,7 +145,8 @@ function createWatches(manager, { watch: tellAddon, leaveDelay, failure }) {
   function tellChange(event, name, sid, reason, count, isEdge, uids) {
     const told = event === 'destroy' ? { name, sid, reason, count } : { name, sid, reason, uids };
     if (event === OCCUPIED && isEdge) tellOccupied(name, sid, reason);
-    send(name, event, told);
+    // Without uids it tells only that a channel has its first member, or has lost its last one (a Redis Cluster).
+    if (count > 0 || event === 'destroy') send(name, event, told);
     if (event !== OCCUPIED && isEdge) tellVacated(name, sid, reason);
   }
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use crate::{
     app::AppHandle,
     embedded::EmbeddedManager,
-    events::listener::Subscriber,
+    events::{feed::Feed, listener::Subscriber},
     keys::Key,
     options::Store,
-    redis_cluster::ClusterManager,
+    redis_cluster::{ClusterManager, ClusterOptions, ClusterSubscriber},
     redis_manager::{CacheOptions, RedisManager, RedisOptions},
     stats::Stats,
 };
@@ -40,32 +40,51 @@ impl StoreManager {
                 Self::Redis(RedisManager::new(options, cache, stats))
             }
             Store::Cluster(options) => {
-                let mut options = options.clone();
-                options.node = options.node.under(stem);
-                options.node.bind(app);
+                let options = of_cluster(options, stem, app);
                 Self::Cluster(ClusterManager::new(options, cache.is_some(), stats))
             }
             Store::Embedded(options) => {
                 let bounds = cache.map(|cache| cache.bounds);
-                Self::Embedded(EmbeddedManager::new(options.clone(), bounds, stats))
+                let manager = EmbeddedManager::new(options.clone(), stem, bounds, stats);
+                Self::Embedded(manager)
             }
         }
     }
 }
 
-/// Makes what subscribes to the changes of channels under keys that begin with `stem`; `None` if the store has no such
-/// thing.
+/// Makes what subscribes to the changes of channels under keys that begin with `stem`. `feed` tells what is watched.
 #[must_use]
-pub fn subscriber(store: &Store, stem: Key, app: &AppHandle) -> Option<Arc<impl Subscriber>> {
-    let Store::Redis(options) = store else {
-        return None;
-    };
-    let options = of_redis(options, stem, app);
-    Some(RedisManager::new(options, None, Arc::default()))
+pub fn subscriber(
+    store: &Store,
+    stem: Key,
+    app: &AppHandle,
+    feed: &Arc<Feed>,
+) -> Arc<dyn Subscriber> {
+    match store {
+        Store::Redis(options) => {
+            let options = of_redis(options, stem, app);
+            RedisManager::new(options, None, Arc::default())
+        }
+        Store::Cluster(options) => {
+            let options = of_cluster(options, stem, app);
+            let manager = ClusterManager::new(options, false, Arc::default());
+            Arc::new(ClusterSubscriber::new(manager, feed.clone()))
+        }
+        Store::Embedded(options) => {
+            let options = options.clone();
+            EmbeddedManager::new(options, stem, None, Arc::default())
+        }
+    }
 }
 
 fn of_redis(options: &RedisOptions, stem: Key, app: &AppHandle) -> RedisOptions {
     let mut options = options.clone().under(stem);
     options.bind(app);
+    options
+}
+
+fn of_cluster(options: &ClusterOptions, stem: Key, app: &AppHandle) -> ClusterOptions {
+    let mut options = options.clone();
+    options.node = of_redis(&options.node, stem, app);
     options
 }

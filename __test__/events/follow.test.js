@@ -6,6 +6,7 @@
  */
 
 const assert = require('assert');
+const fs = require('fs');
 const { stores, ours } = require('../support/rows');
 const { call, ok } = require('../support/call');
 const { logged } = require('../support/log');
@@ -16,7 +17,7 @@ const { change, writer } = require('./writer');
 
 const NAMES = ['a', 'b', 'a:b'];
 const SIDS = ['s1', 's2', 'gone'];
-const EVENTS = { events: true };
+const EVENTS = { events: true, leaveDelay: 0 };
 
 stores('EF following channels', (ctx) => {
   /** A follower that has begun, and the services that write. */
@@ -31,7 +32,7 @@ stores('EF following channels', (ctx) => {
   /** Until the follower has caught up with writers that are done. */
   const settled = (follower) => until(() => follower.isThere(), 'the follower', 20000);
 
-  ours.redis('EF1 each change of several processes is one event', async () => {
+  ours('EF1 each change of several processes is one event', async () => {
     const follower = await following();
     const options = { ...optionsOf(ctx.store), ...EVENTS };
     const own = await started(ctx.store, EVENTS);
@@ -114,13 +115,27 @@ stores('EF following channels', (ctx) => {
     },
   );
 
-  ours.redis('EF6 a service that is stopped has no subscription and no events', async () => {
+  ours.embedded('EF7 a store that is removed and made anew is a gap', async () => {
+    await logged(async () => {
+      const follower = await following();
+      follower.isStrict = false;
+      const own = await started(ctx.store, EVENTS);
+      await change(own, 50, NAMES, SIDS);
+      fs.rmSync(ctx.store.options().path, { recursive: true });
+      await until(() => follower.gaps > 1, 'a gap', 20000);
+      await change(own, 100, NAMES, SIDS);
+      await settled(follower);
+      assert.ok(follower.changes > 0);
+    });
+  });
+
+  ours('EF6 a service that is stopped has no subscription and no events', async () => {
     const follower = await following();
     const own = await started(ctx.store, EVENTS);
     await call(follower.service, 'stop', true);
     const { changes } = follower;
     await ok(own, 'add', 'a', 'u', 's1');
-    await ctx.redis.untilClients(1);
+    await ctx.store.untilUsers(1);
     assert.strictEqual(follower.changes, changes);
     follower.watch.close();
   });

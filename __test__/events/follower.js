@@ -2,7 +2,8 @@
 
 /**
  * Follows channels by their events, as an app does: what it reads at a gap, and each event since. Changes that come while it reads
- * are applied after that. `log` has all events, `state` the members as `{name: {sid: Set}}`.
+ * are applied after that. A strict follower checks each event against the members before it; for 'occupied' and 'vacated' its
+ * service must have `leaveDelay: 0`. `log` has all events, `state` the members as `{name: {sid: Set}}`.
  */
 
 const assert = require('node:assert');
@@ -25,7 +26,8 @@ async function begun(log) {
 }
 
 class Follower {
-  constructor(service, names, sids) {
+  /** Where `occupied` and `vacated` come later than their changes, the caller looks at them. */
+  constructor(service, names, sids, { hasLateEdges = false } = {}) {
     Object.assign(this, { service, names, sids, gaps: 0, changes: 0, waiting: null });
     this.members = new Set();
     this.watch = service.watch(names);
@@ -33,6 +35,29 @@ class Follower {
     for (const event of ['join', 'leave', 'destroy']) {
       this.watch.on(event, (told) => this.take(event, told));
     }
+    /** The channels of which 'occupied' or 'vacated' was the last event, or must be the next one. */
+    this.edges = new Map();
+    this.hasLateEdges = hasLateEdges;
+    for (const event of hasLateEdges ? [] : ['occupied', 'vacated']) {
+      this.watch.on(event, ({ name }) => this.edge(event, name));
+    }
+  }
+
+  has(name) {
+    return [...this.members].some((member) => member.startsWith(`${name} `));
+  }
+
+  /** Takes 'occupied', which comes before the first join, or 'vacated', which comes after the last leave. */
+  edge(event, name) {
+    if (!this.isStrict || this.waiting) return;
+    const due = event === 'vacated' ? 'vacated' : undefined;
+    assert.deepStrictEqual(
+      [this.edges.get(name), this.has(name)],
+      [due, false],
+      `${event} ${name}`,
+    );
+    if (event === 'occupied') this.edges.set(name, event);
+    else this.edges.delete(name);
   }
 
   /** Reads all members; again if there is another gap meanwhile. */
@@ -44,6 +69,7 @@ class Follower {
     let found;
     while (!found && gap === this.gaps) found = await this.store().catch(() => undefined);
     if (gap !== this.gaps) return;
+    this.edges.clear();
     this.members = found;
     this.waiting = null;
     // Some of these may be in what was read, so they need not change anything.
@@ -57,6 +83,16 @@ class Follower {
   }
 
   apply(event, { name, sid, uids, count }, isStrict) {
+    const before = this.has(name);
+    if (isStrict && !this.hasLateEdges) {
+      assert.strictEqual(this.edges.get(name), before ? undefined : 'occupied', `${event} ${name}`);
+    }
+    this.edges.delete(name);
+    this.change(event, { name, sid, uids, count }, isStrict);
+    if (isStrict && before && !this.has(name)) this.edges.set(name, 'vacated');
+  }
+
+  change(event, { name, sid, uids, count }, isStrict) {
     const { members } = this;
     const key = (uid) => `${name} ${sid} ${uid}`;
     if (event === 'destroy') {

@@ -3,8 +3,9 @@
 /** The reasons of events where members end with their sessions (option `membership: 'session'`). The others: watch.test.js. */
 
 const assert = require('assert');
-const { area, ours } = require('../support/rows');
+const { stores, ours } = require('../support/rows');
 const { call, ok } = require('../support/call');
+const { Leases } = require('../support/leases');
 const { started } = require('../support/service');
 const { until } = require('../support/until');
 const { frontendApp, startFrontend } = require('../sessions/frontend');
@@ -12,7 +13,7 @@ const { begun, record } = require('./follower');
 
 const EVENTS = { events: true, leaveDelay: 0 };
 
-area('EV reasons of events', {}, (ctx) => {
+stores('EV reasons of events', (ctx) => {
   /** A service with a watch, and its events. */
   async function watching(what, options) {
     const service = await started(ctx.store, { ...EVENTS, ...options });
@@ -59,7 +60,7 @@ area('EV reasons of events', {}, (ctx) => {
       });
       // Its lease is over, with members in the index: a sweep.
       const uids = Array.from({ length: 150 }, (_, n) => `u${n}`);
-      await ctx.redis.run(0, 'sadd', 'POMELO:CHANNEL@leases', 's9');
+      await new Leases(service).claim('s9', 'e1', 1000);
       await ok(service, 'add', ['r1', 'r2'], uids, 's9');
       const total = () => left().reduce((sum, its) => sum + its.uids.length, 0);
       await until(() => total() === 301, 'the members of s9 to leave', 20000);
@@ -85,6 +86,7 @@ area('EV reasons of events', {}, (ctx) => {
     const log = record(service.watch({ prefix: '' }));
     await begun(log);
     await ok(service, 'add', ['a', 'b'], ['u', 'v'], 's1');
+    await until(() => log.length === 4, 'the members to join');
     log.splice(0);
     await ok(service, 'leaveAll', 'u', 's1');
     await ok(service, 'leaveAll', 'v', null);

@@ -33,13 +33,13 @@ stores('EV events of channels', (ctx) => {
     const other = await started(ctx.store, EVENTS);
     await work((method, ...args) => ok(other, method, ...args));
     lasts += 1;
-    const last = `u${lasts}`;
+    const last = `last ${lasts}`;
     await ok(other, 'add', 'last', last, 's1');
     await until(() => log.some(([, { uids }]) => uids && uids[0] === last), 'the last event');
     return log.splice(0).filter(([, { name }]) => name !== 'last');
   }
 
-  ours.redis('EV1 join, leave, occupied, vacated and destroy, of another process', async () => {
+  ours('EV1 join, leave, occupied, vacated and destroy, of another process', async () => {
     const { log } = await watching(['a', 'last']);
     const events = await told(log, async (run) => {
       await run('add', 'a', ['u1', 'u2'], 's1');
@@ -65,7 +65,7 @@ stores('EV events of channels', (ctx) => {
     ]);
   });
 
-  ours.redis('EV2 only what has changed is told, and nothing if nothing has', async () => {
+  ours('EV2 only what has changed is told, and nothing if nothing has', async () => {
     const { log } = await watching({ prefix: '' });
     const events = await told(log, async (run) => {
       await run('add', 'a', ['u1', 'u2'], 's1');
@@ -85,26 +85,23 @@ stores('EV events of channels', (ctx) => {
     assert.strictEqual(events.length, 4);
   });
 
-  ours.redis(
-    'EV3 what removes channels by their keys tells of each: everywhere, clean',
-    async () => {
-      const { log } = await watching({ prefix: '' });
-      const events = await told(log, async (run) => {
-        await run('add', ['a', 'b'], 'u', 's1');
-        await run('add', ['a', 'b'], 'u', 'gone');
-        await run('destroyChannel', 'a', { everywhere: true });
-        await run('clean');
-      });
-      const destroyed = events.filter(([event]) => event === 'destroy');
-      const places = destroyed.map(([, { name, sid, count }]) => `${name} ${sid} ${count}`);
-      assert.deepStrictEqual(places.slice(0, 2).sort(), ['a gone 1', 'a s1 1']);
-      assert.deepStrictEqual(places.slice(2).sort(), ['b gone 1', 'b s1 1']);
-      const vacated = events.filter(([event]) => event === 'vacated').map(([, { name }]) => name);
-      assert.deepStrictEqual(vacated, ['a', 'b']);
-    },
-  );
+  ours('EV3 what removes channels by their keys tells of each: everywhere, clean', async () => {
+    const { log } = await watching({ prefix: '' });
+    const events = await told(log, async (run) => {
+      await run('add', ['a', 'b'], 'u', 's1');
+      await run('add', ['a', 'b'], 'u', 'gone');
+      await run('destroyChannel', 'a', { everywhere: true });
+      await run('clean');
+    });
+    const destroyed = events.filter(([event]) => event === 'destroy');
+    const places = destroyed.map(([, { name, sid, count }]) => `${name} ${sid} ${count}`);
+    assert.deepStrictEqual(places.slice(0, 2).sort(), ['a gone 1', 'a s1 1']);
+    assert.deepStrictEqual(places.slice(2).sort(), ['b gone 1', 'b s1 1']);
+    const vacated = events.filter(([event]) => event === 'vacated').map(([, { name }]) => name);
+    assert.deepStrictEqual(vacated, ['a', 'b']);
+  });
 
-  ours.redis('EV4 names and prefixes, each watch its own, until it is closed', async () => {
+  ours('EV4 names and prefixes, each watch its own, until it is closed', async () => {
     const { service, watch, log } = await watching(['a', 'last']);
     const rooms = service.watch({ prefix: 'room-' });
     const heir = Object.create(service).watch('room-1');
@@ -123,41 +120,39 @@ stores('EV events of channels', (ctx) => {
     watch.close();
     heir.close();
     // The subscription goes with the last watch.
-    await until(async () => !(await isSubscribed()), 'the end of the subscription');
+    await until(async () => !(await isSubscribed(false)), 'the end of the subscription');
     assert.deepStrictEqual([log.length, ofHeir.length], [0, 2]);
     await begun(record(service.watch('a')));
   });
 
-  ours.redis(
-    'EV5 vacated waits leaveDelay, and is not told if there is a member again',
-    async () => {
-      const { log } = await watching(['a', 'b', 'last'], { leaveDelay: 300 });
-      const events = await told(log, async (run) => {
-        await run('add', ['a', 'b'], 'u', 's1');
-        await run('leave', ['a', 'b'], 'u', 's1');
-        await run('add', 'a', 'u', 's2');
-      });
-      const kinds = (all) => all.map(([event, { name }]) => `${event} ${name}`);
-      assert.deepStrictEqual(kinds(events), [
-        'occupied a',
-        'join a',
-        'occupied b',
-        'join b',
-        'leave a',
-        'leave b',
-        'join a',
-      ]);
-      await until(() => log.length > 0, 'b to be vacated');
-      await nothingFor(50);
-      assert.deepStrictEqual(kinds(log), ['vacated b']);
-    },
-  );
+  ours('EV5 vacated waits leaveDelay, and is not told if there is a member again', async () => {
+    const { log } = await watching(['a', 'b', 'last'], { leaveDelay: 300 });
+    const events = await told(log, async (run) => {
+      await run('add', ['a', 'b'], 'u', 's1');
+      await run('leave', ['a', 'b'], 'u', 's1');
+      await run('add', 'a', 'u', 's2');
+    });
+    const kinds = (all) => all.map(([event, { name }]) => `${event} ${name}`);
+    assert.deepStrictEqual(kinds(events), [
+      'occupied a',
+      'join a',
+      'occupied b',
+      'join b',
+      'leave a',
+      'leave b',
+      'join a',
+    ]);
+    await until(() => log.length > 0, 'b to be vacated');
+    await nothingFor(50);
+    assert.deepStrictEqual(kinds(log), ['vacated b']);
+  });
 
-  ours.redis('EV6 with hash tags, bytes that are no text, and another database', async () => {
-    const { log } = await watching({ prefix: '' }, { hashTag: true });
+  ours('EV6 with hash tags, bytes that are no text, and another database', async () => {
+    const tags = ctx.redis ? { hashTag: true } : {};
+    const { log } = await watching({ prefix: '' }, tags);
     const other = await started(ctx.store.other(1), EVENTS);
     await ok(other, 'add', 'of another database', 'u', 's1');
-    const tagged = await started(ctx.store, { ...EVENTS, hashTag: true });
+    const tagged = await started(ctx.store, { ...EVENTS, ...tags });
     await ok(tagged, 'add', 'é:"\n', [Buffer.from([0xff, 0x3a]), '1:x', ''], 's1');
     await until(() => log.length > 1, 'the events');
     const { name, uids } = log[1][1];
@@ -166,55 +161,60 @@ stores('EV events of channels', (ctx) => {
     assert.strictEqual(log.length, 2);
   });
 
-  ours.redis(
-    'EV7 without the option nothing is published, and nothing can be watched',
-    async () => {
-      const { log } = await watching(['a', 'last']);
-      const silent = await started(ctx.store, {});
-      const monitor = await ctx.redis.monitor();
-      await ok(silent, 'add', 'a', 'u', 's1');
-      assert.throws(() => silent.watch('a'), UNSUPPORTED);
-      assert.strictEqual(silent.stats().events, null);
-      const names = (await monitor.commands()).map(([, name]) => name);
-      assert.deepStrictEqual(
-        names.filter((name) => name === 'EVAL' || name === 'PUBLISH'),
-        [],
-      );
-      assert.deepStrictEqual(await told(log, () => {}), []);
-    },
-  );
+  ours('EV7 without the option nothing is published, and nothing can be watched', async () => {
+    const { log } = await watching(['a', 'last']);
+    const silent = await started(ctx.store, {});
+    await ok(silent, 'add', 'a', 'u', 's1');
+    assert.throws(() => silent.watch('a'), UNSUPPORTED);
+    assert.strictEqual(silent.stats().events, null);
+    assert.deepStrictEqual(await told(log, () => {}), []);
+  });
 
-  ours.redis(
-    'EV8 arguments that are no names, and server ids with a colon, are refused',
-    async () => {
-      const { service } = await watching('a');
-      for (const what of [undefined, null, 5, [], ['a', 5], {}, { prefix: 5 }, () => {}]) {
-        assert.throws(() => service.watch(what), ARGUMENT, String(what));
-      }
-      for (const [method, ...args] of [
-        ['add', 'n', 'u', 'h:1'],
-        ['add', ['n', 'm'], 'u', 'h:1'],
-        ['leave', 'n', 'u', 'h:1'],
-        ['addMany', 'n', [{ uid: 'u', sid: 'h:1' }]],
-      ]) {
-        const { err } = await call(service, method, ...args);
-        assert.strictEqual(err.code, ARGUMENT.code, method);
-      }
-      await ok(service, 'add', 'n:m', 'u', 's1');
-    },
-  );
+  ours('EV16 changes under another prefix are no events', async () => {
+    const { service, log } = await watching({ prefix: '' });
+    const other = await started(ctx.store, { ...EVENTS, prefix: 'POMELO' });
+    await ok(other, 'add', 'CHANNEL:a', 'u', 's1');
+    const own = await told(log, (run) => run('add', 'b', 'u', 's1'));
+    assert.deepStrictEqual([...new Set(own.map(([, { name }]) => name))], ['b']);
+    assert.strictEqual(service.stats().events.received, 2);
+  });
 
-  ours.redis(
-    'EV9 a listener that throws stops no other, and the counters say what came',
-    async () => {
-      const { service, watch, log } = await watching(['a', 'last']);
-      watch.once('join', () => log.push(['once', {}]));
-      await told(log, (run) => run('add', ['a', 'b'], 'u', 's1'));
-      const { received, watched, gaps } = service.stats().events;
-      assert.deepStrictEqual([received, watched, gaps], [3, 2, 0]);
-      assert.strictEqual(await isSubscribed(), true);
-    },
-  );
+  ours.redis('EV15 without the option no script is sent', async () => {
+    const silent = await started(ctx.store, {});
+    const monitor = await ctx.redis.monitor();
+    await ok(silent, 'add', 'a', 'u', 's1');
+    const names = (await monitor.commands()).map(([, name]) => name);
+    assert.deepStrictEqual(
+      names.filter((name) => name === 'EVAL' || name === 'PUBLISH'),
+      [],
+    );
+  });
+
+  ours('EV8 arguments that are no names, and server ids with a colon, are refused', async () => {
+    const { service } = await watching('a');
+    for (const what of [undefined, null, 5, [], ['a', 5], {}, { prefix: 5 }, () => {}]) {
+      assert.throws(() => service.watch(what), ARGUMENT, String(what));
+    }
+    for (const [method, ...args] of [
+      ['add', 'n', 'u', 'h:1'],
+      ['add', ['n', 'm'], 'u', 'h:1'],
+      ['leave', 'n', 'u', 'h:1'],
+      ['addMany', 'n', [{ uid: 'u', sid: 'h:1' }]],
+    ]) {
+      const { err } = await call(service, method, ...args);
+      assert.strictEqual(err.code, ARGUMENT.code, method);
+    }
+    await ok(service, 'add', 'n:m', 'u', 's1');
+  });
+
+  ours('EV9 a listener that throws stops no other, and the counters say what came', async () => {
+    const { service, watch, log } = await watching(['a', 'last']);
+    watch.once('join', () => log.push(['once', {}]));
+    await told(log, (run) => run('add', ['a', 'b'], 'u', 's1'));
+    const { received, watched, gaps } = service.stats().events;
+    assert.deepStrictEqual([received, watched, gaps], [3, 2, 0]);
+    assert.strictEqual(await isSubscribed(true), true);
+  });
 
   ours('EV13 a custom manager watches itself, if it can', async () => {
     const watched = [];
@@ -247,7 +247,7 @@ stores('EV events of channels', (ctx) => {
     );
   });
 
-  ours.redis('EV14 a watch that begins before start, and after one has failed', async () => {
+  ours('EV14 a watch that begins before start, and after one has failed', async () => {
     const service = create({ ...ctx.store.unusable(), ...EVENTS });
     const log = record(service.watch('a'));
     assert.ok((await call(service, 'start')).err);
@@ -264,22 +264,9 @@ stores('EV events of channels', (ctx) => {
     await begun(ofLater);
   });
 
-  ours.embedded('EV20 the embedded store and a Redis Cluster refuse the option', () => {
-    for (const [options, why] of [
-      [optionsOf(ctx.store), "store 'embedded'"],
-      [{ cluster: ['127.0.0.1:1'] }, 'option cluster'],
-    ]) {
-      const err = refusal({ ...options, events: true });
-      assert.strictEqual(err.code, 'ERR_GLOBAL_CHANNEL_INVALID_OPTION');
-      assert.ok(
-        err.message.startsWith(`option events is true; accepted is false with ${why}`),
-        err,
-      );
-    }
-  });
-
-  /** Whether a connection to the server is subscribed to changes. */
-  async function isSubscribed() {
+  /** Whether a connection to the server is subscribed to changes; `otherwise` if that cannot be seen from outside. */
+  async function isSubscribed(otherwise) {
+    if (!ctx.redis) return otherwise;
     const [, count] = await ctx.redis.run(0, 'pubsub', 'numsub', 'POMELO:CHANNEL@events:0');
     return Number(count) > 0;
   }

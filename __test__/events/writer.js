@@ -31,17 +31,22 @@ function step(service, names, sids) {
   return call(service, 'destroyChannel', name);
 }
 
-/** Runs such a process; resolves when it has ended. */
-async function writer(options, count, names, sids) {
+/** Starts such a process. `ended` resolves when it has ended, and fails if it has ended by itself with an error. */
+function startWriter(options, count, names, sids) {
   const args = [options, count, names, sids].map((arg) => JSON.stringify(arg));
   const child = spawn(process.execPath, [__filename, ...args], {
     stdio: ['pipe', 'ignore', 'pipe'],
   });
   let words = '';
   child.stderr.on('data', (chunk) => (words += chunk));
-  const [code] = await once(child, 'exit');
-  if (code !== 0) throw new Error(`the writer ended with ${code}: ${words}`);
+  const ended = once(child, 'exit').then(([code, signal]) => {
+    if (code !== 0 && !signal) throw new Error(`the writer ended with ${code}: ${words}`);
+  });
+  return { child, ended };
 }
+
+/** Runs such a process; resolves when it has ended. */
+const writer = (...args) => startWriter(...args).ended;
 
 async function main([options, count, names, sids]) {
   const service = create(options);
@@ -53,4 +58,4 @@ async function main([options, count, names, sids]) {
 
 if (require.main === module) main(process.argv.slice(2).map((text) => JSON.parse(text)));
 
-module.exports = { change, writer };
+module.exports = { change, startWriter, writer };

@@ -35,6 +35,14 @@ const MEMBERS = ['+zadd', '+zrem', '+zcard', '+zrange', '+zrangebylex', '+pexpir
 const EVENTS = ['+exists', '+publish', '+subscribe'];
 const CHANNELS = '&POMELO:CHANNEL@events:*';
 
+/** Without options, at the nodes of a Redis Cluster. */
+const CLUSTER = [
+  ...PLAIN.filter((right) => right !== '+select'),
+  '+cluster|slots',
+  '+cluster|nodes',
+  '+asking',
+];
+
 /** What the suite's user gets beside its keys. */
 const LEAST = [
   'resetchannels',
@@ -47,4 +55,4 @@ const LEAST = [
   ...EVENTS,
 ];
 
-module.exports = { PLAIN, CACHE, LEASES, MEMBERS, EVENTS, CHANNELS, LEAST };
+module.exports = { PLAIN, CACHE, LEASES, MEMBERS, EVENTS, CHANNELS, CLUSTER, LEAST };

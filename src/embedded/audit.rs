@@ -31,6 +31,7 @@ pub fn audit(folder: &Path) -> Result<Totals, String> {
         folder: folder.to_owned(),
         durability: None,
         local_file_system: false,
+        events: false,
     };
     let (store, _) = registry::open(&options).map_err(|error| error.to_string())?;
     let found = store.read(Thread::Blocking, |txn| go_through(store.rows(), txn));

@@ -5,7 +5,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -27,6 +27,7 @@ use super::{
 use crate::{
     command::Command,
     error::Result as CallResult,
+    events::Publishing,
     failpoints,
     keys::Key,
     list_lru::Bounds,
@@ -53,14 +54,24 @@ pub struct EmbeddedConnection {
     ended: oneshot::Receiver<()>,
     working: Arc<AtomicBool>,
     syncing: Arc<AtomicBool>,
+    /// The number of connections to the store, as long as this one is counted.
+    connections: Arc<AtomicUsize>,
 }
 
 impl EmbeddedConnection {
-    pub(super) fn new(store: Arc<Store>, bounds: Option<Bounds>, stats: Arc<Stats>) -> Self {
+    pub(super) fn new(
+        store: Arc<Store>,
+        bounds: Option<Bounds>,
+        stats: Arc<Stats>,
+        publishing: Option<Arc<Publishing>>,
+    ) -> Self {
         let syncing = store.syncing();
+        let connections = store.connections();
+        connections.fetch_add(1, Ordering::AcqRel);
         let (sender, ended) = oneshot::channel();
-        let executor = Executor::new(store, bounds, stats, sender);
+        let executor = Executor::new(store, bounds, stats, publishing, sender);
         Self {
+            connections,
             working: executor.working(),
             executor: Some(Arc::new(executor)),
             ended,
@@ -91,6 +102,7 @@ impl EmbeddedConnection {
             return;
         };
         executor.give_up();
+        self.connections.fetch_sub(1, Ordering::AcqRel);
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn_blocking(|| drop(executor));
         }

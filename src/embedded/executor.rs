@@ -11,10 +11,11 @@ use tokio::sync::oneshot;
 
 use super::{
     budget::Budget,
-    lmdb,
+    events::Recorder,
+    lmdb::{self, RwTxn},
     messages::Failure,
     read_txn::{ReadTxn, TxnKind},
-    store::{Store, Thread},
+    store::Store,
     write_lock::WriteGuard,
     write_txn::WriteTxn,
 };
@@ -22,6 +23,7 @@ use crate::{
     batch_size::BatchSize,
     command::{Command, Op, Reply},
     error::{Error, Result},
+    events::Publishing,
     failpoints::{fail_point, may_panic},
     list_lru::{Bounds, ListLru},
     manager::Lost,
@@ -40,6 +42,8 @@ const STEP: u64 = 16 << 10;
 pub(super) struct Executor {
     pub(super) store: Arc<Store>,
     reading: Mutex<ReadTxn>,
+    /// Where changes are published; `None` if they are not.
+    publishing: Option<Arc<Publishing>>,
     batch_size: Mutex<BatchSize>,
     /// Whether the connection is gone: no caller waits for its batches.
     gone: AtomicBool,
@@ -61,12 +65,14 @@ impl Executor {
         store: Arc<Store>,
         bounds: Option<Bounds>,
         stats: Arc<Stats>,
+        publishing: Option<Arc<Publishing>>,
         ended: oneshot::Sender<()>,
     ) -> Self {
         let lists = ListLru::new(bounds, stats.clone());
         let leases = store.leases();
         Self {
             store,
+            publishing,
             reading: Mutex::new(ReadTxn::new(lists, leases, stats)),
             batch_size: Mutex::default(),
             gone: AtomicBool::new(false),
@@ -131,13 +137,10 @@ impl Executor {
             loop {
                 steps.next();
                 let mut reading = self.reading();
-                let cleaned = self.store.write(Thread::Blocking, &guard, |txn| {
+                let cleaned = self.store_write(Budget::ANY, &guard, |txn, recorder| {
                     reading.budget = Budget::ANY;
-                    WriteTxn::new(self.store.rows(), txn, &mut reading).clean(
-                        removal,
-                        after.as_ref(),
-                        STEP,
-                    )
+                    let writing = WriteTxn::new(self.store.rows(), txn, &mut reading, recorder);
+                    writing.clean(removal, after.as_ref(), STEP)
                 });
                 drop(reading);
                 match cleaned {
@@ -223,9 +226,9 @@ impl Executor {
     fn write(&self, batch: &[&Command], guard: &WriteGuard, budget: Budget) -> Step {
         let mut reading = self.reading();
         let mut tried = 0;
-        let written = self.store.write(budget.thread(), guard, |txn| {
+        let written = self.store_write(budget, guard, |txn, recorder| {
             reading.budget = budget;
-            let mut writing = WriteTxn::new(self.store.rows(), txn, &mut reading);
+            let mut writing = WriteTxn::new(self.store.rows(), txn, &mut reading, recorder);
             let mut replies = Vec::with_capacity(batch.len());
             for command in batch {
                 tried = replies.len() + 1;
@@ -238,6 +241,27 @@ impl Executor {
             Ok(replies)
         });
         self.step(&mut reading, tried, written)
+    }
+
+    /// Runs `work`, which commits, in a write transaction whose changes are published with option `events`.
+    fn store_write<T>(
+        &self,
+        budget: Budget,
+        guard: &WriteGuard,
+        mut work: impl FnMut(RwTxn, Option<Recorder>) -> std::result::Result<T, lmdb::Error>,
+    ) -> std::result::Result<T, Failure> {
+        let thread = budget.thread();
+        let Some(publishing) = self.publishing.as_deref() else {
+            return self.store.write(thread, guard, |txn| work(txn, None));
+        };
+        let ring = self.store.ring(thread, guard)?;
+        let written = self.store.write(thread, guard, |txn| {
+            work(txn, Some(Recorder::new(publishing, ring)))
+        });
+        if written.is_ok() {
+            self.store.commits().send_replace(());
+        }
+        written
     }
 
     fn step(

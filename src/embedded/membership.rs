@@ -1,7 +1,7 @@
 //! The index of members ([`crate::membership`]) in the embedded store: a channel whose members are the entries, which
 //! are in the order of their bytes as all members are. Each operation is within one transaction.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
     leases::Leases,
@@ -51,6 +51,20 @@ pub(super) fn joined(
     Ok(list(fields))
 }
 
+/// Returns the users of entries by their fields, in the order of the first entry of each field.
+fn by_field(entries: &[Member]) -> Vec<(&[u8], Vec<Member>)> {
+    let mut fields: Vec<(&[u8], Vec<Member>)> = Vec::new();
+    let mut places = HashMap::new();
+    for (uid, field) in entries.iter().filter_map(|item| split(item)) {
+        let place = *places.entry(field).or_insert_with(|| {
+            fields.push((field, Vec::new()));
+            fields.len() - 1
+        });
+        fields[place].1.push(uid.to_vec());
+    }
+    fields
+}
+
 fn of_user(rows: &Rows, txn: &RoTxn, index: Option<Channel>, uid: &[u8]) -> Result<Vec<Member>> {
     let begin = begin(uid);
     let page = Page {
@@ -73,6 +87,7 @@ impl<'a> WriteTxn<'a> {
         let mut changed = 0;
         for pair in command.targets() {
             let [channel, index] = pair else { continue };
+            self.is_at(index);
             let field = field(channel, index).unwrap_or_default();
             let items: Vec<_> = members.iter().map(|uid| entry(uid, field)).collect();
             changed += if is_join {
@@ -111,6 +126,7 @@ impl<'a> WriteTxn<'a> {
         for index in command.keys() {
             let (asked, found) = self.entries_of(index, command)?;
             let place = Place::of(index, asked.stem);
+            self.is_for(asked.reason, Some(place.sid));
             let mut fields = Vec::new();
             for (uid, field) in found.iter().filter_map(|item| split(item)) {
                 if self.remove(place.key(field), &[uid.to_vec()])? > 0 {
@@ -146,14 +162,10 @@ impl<'a> WriteTxn<'a> {
         let found = self.rows.page(&self.txn, channel, page)?;
         self.reading.budget.write(3 * found.len() as u64)?;
         let place = Place::of(index, purge.stem);
+        self.is_for(purge.reason, Some(place.sid));
         let mut kept = Vec::new();
-        for item in &found {
-            let Some((uid, field)) = split(item) else {
-                continue;
-            };
-            if self.remove(place.key(field), &[uid.to_vec()])? > 0 {
-                kept.push(item.clone());
-            }
+        for (field, uids) in by_field(&found) {
+            self.remove_each(place.key(field), &uids, |uid| kept.push(entry(uid, field)))?;
         }
         lease.count = kept.len() as u64;
         if purge.keep > 0 {

@@ -10,6 +10,8 @@
 //! - [`rows`]: channels and members as rows; [`write_txn`]: commands in a write transaction.
 //! - [`lmdb`]: the C library; [`readers`]: the slots of this process in its table of readers.
 //! - [`read_txn`]: lists, from memory or from the rows; [`leases`]: leases of frontends, and whether they have expired.
+//! - [`changes`]: adding and removing members; [`events`]: publishing that, with option `events`; [`ring`]: what was
+//!   published; [`following`]: watching it.
 //! - [`connection`]: on which thread a batch is executed; [`executor`]: batches to transactions; [`budget`]: the size
 //!   of a transaction.
 //! - [`scan`]: lists the contents, page by page; [`pages`]: the pages that an app asks for.
@@ -19,12 +21,15 @@
 #[cfg(any(test, feature = "failpoints"))]
 mod audit;
 mod budget;
+mod changes;
 mod connection;
+mod events;
 mod executor;
 #[cfg(any(test, feature = "failpoints"))]
 mod failpoints;
 mod file_modes;
 mod folder;
+mod following;
 mod held_files;
 mod leases;
 mod liveness;
@@ -39,6 +44,7 @@ mod read_txn;
 mod readers;
 mod recovery;
 mod registry;
+mod ring;
 mod rows;
 mod scan;
 mod shutdown_marker;
@@ -58,6 +64,8 @@ use tokio::task::spawn_blocking;
 pub use self::audit::{Totals, audit};
 pub use self::connection::EmbeddedConnection;
 use crate::{
+    events::Publishing,
+    keys::Key,
     list_lru::Bounds,
     manager::{ConnectError, Connected, Manager},
     stats::Stats,
@@ -88,6 +96,8 @@ pub struct EmbeddedOptions {
     pub durability: Option<Durability>,
     /// Whether the folder counts as local although its file system is not known to be.
     pub local_file_system: bool,
+    /// Whether changes of channels are published (option `events`).
+    pub events: bool,
 }
 
 impl EmbeddedOptions {
@@ -117,15 +127,24 @@ pub struct EmbeddedManager {
     options: EmbeddedOptions,
     /// `None` means that lists are read from the store each time.
     bounds: Option<Bounds>,
+    /// Where changes are published; `None` if they are not.
+    publishing: Option<Arc<Publishing>>,
     stats: Arc<Stats>,
 }
 
 impl EmbeddedManager {
-    /// Makes a manager for `options`, without opening anything.
+    /// Makes a manager for keys that begin with `stem`, without opening anything.
     #[must_use]
-    pub fn new(options: EmbeddedOptions, bounds: Option<Bounds>, stats: Arc<Stats>) -> Arc<Self> {
+    pub fn new(
+        options: EmbeddedOptions,
+        stem: Key,
+        bounds: Option<Bounds>,
+        stats: Arc<Stats>,
+    ) -> Arc<Self> {
+        let publishing = options.events.then(|| Arc::new(Publishing::new(stem, 0)));
         Arc::new(Self {
             options,
+            publishing,
             bounds,
             stats,
         })
@@ -151,7 +170,12 @@ impl Manager for EmbeddedManager {
             self.stats.cache.switch(off);
             Ok(Connected {
                 closed: store.ended().boxed(),
-                connection: EmbeddedConnection::new(store, self.bounds.clone(), self.stats.clone()),
+                connection: EmbeddedConnection::new(
+                    store,
+                    self.bounds.clone(),
+                    self.stats.clone(),
+                    self.publishing.clone(),
+                ),
                 // What the last connection began is done, or will not begin, before this one writes, because both take
                 // the write lock.
                 fenced: true,

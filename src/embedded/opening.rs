@@ -12,6 +12,7 @@ use super::{
     presence::Presence,
     readers::Readers,
     recovery::{self, Prepared, note_made, note_synced},
+    ring::Ring,
     rows::Rows,
     watchdog::Files,
     write_lock::WriteLock,
@@ -143,7 +144,7 @@ fn environment(
         let options = lmdb::Options {
             map_size: MAP,
             max_readers: READERS,
-            max_tables: Rows::TABLES,
+            max_tables: Rows::TABLES + Ring::TABLES,
             // After a power cut the rows are not used any more: see `recovery`.
             no_sync: durability == Durability::Process,
         };

@@ -80,6 +80,13 @@ pub(super) fn open(
     Ok((store, note))
 }
 
+/// Returns the store in a folder, if this process has it open.
+pub(super) fn find(options: &EmbeddedOptions) -> Option<Arc<Store>> {
+    let handle = Handle::from_path(&options.folder).ok()?;
+    let store = stores().get(&handle)?.upgrade();
+    store.filter(|store| store.check().is_ok())
+}
+
 fn stores() -> MutexGuard<'static, Stores> {
     STORES.lock().unwrap_or_else(PoisonError::into_inner)
 }

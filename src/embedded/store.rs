@@ -5,10 +5,12 @@ use std::{
     fmt,
     path::Path,
     sync::{
-        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError,
-        atomic::{AtomicBool, Ordering},
+        Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
+
+use tokio::sync::watch;
 
 use super::{
     Durability,
@@ -20,6 +22,7 @@ use super::{
     presence::Presence,
     readers::Readers,
     recovery::close,
+    ring::Ring,
     rows::Rows,
     watchdog::Watchdog,
     write_lock::{WriteGuard, WriteLock},
@@ -48,6 +51,12 @@ pub(super) struct Store {
     /// `None` once the store is closed.
     readers: Option<Readers>,
     rows: Rows,
+    /// Opened when it is needed.
+    ring: OnceLock<Ring>,
+    /// Told of each commit of this process whose changes are published.
+    commits: watch::Sender<()>,
+    /// The number of connections that have not ended.
+    connections: Arc<AtomicUsize>,
     write_lock: WriteLock,
     durability: Durability,
     folder: Folder,
@@ -91,6 +100,9 @@ impl Store {
             env: Some(env),
             readers: Some(readers),
             rows,
+            ring: OnceLock::new(),
+            commits: watch::Sender::default(),
+            connections: Arc::default(),
             write_lock,
             durability,
             folder,
@@ -105,6 +117,45 @@ impl Store {
 
     pub(super) fn rows(&self) -> &Rows {
         &self.rows
+    }
+
+    /// Returns the sender that is told of commits whose changes are published.
+    pub(super) fn commits(&self) -> &watch::Sender<()> {
+        &self.commits
+    }
+
+    /// Returns the number of connections of this process that have not ended, which only the runtime's thread changes.
+    pub(super) fn connections(&self) -> Arc<AtomicUsize> {
+        self.connections.clone()
+    }
+
+    /// Returns the published changes, whose table is made if it is missing.
+    pub(super) fn ring(&self, thread: Thread, _pass: &WriteGuard) -> Result<Ring, Failure> {
+        if let Some(ring) = self.ring.get() {
+            return Ok(*ring);
+        }
+        if thread == Thread::Runtime {
+            // It waits for the transactions of all threads.
+            return Err(Failure::Heavy);
+        }
+        loop {
+            let made = {
+                let _alone = self.map_alone();
+                let (env, _) = self.opened()?;
+                // SAFETY: transactions are open under a share of the lock only, and there is none now.
+                unsafe { env.make_tables_beside([Ring::NAME]) }
+            };
+            match made {
+                Ok([table]) => return Ok(*self.ring.get_or_init(|| Ring(table))),
+                Err(error) => self.repair(thread, Failure::of(&error, self.path()))?,
+            }
+        }
+    }
+
+    /// Returns the number of the last commit of any process.
+    pub(super) fn last_commit(&self, thread: Thread) -> Result<u64, Failure> {
+        let _map = self.map(thread)?;
+        self.opened().map(|(env, _)| env.last_commit())
     }
 
     /// Returns the leases, and which processes hold them.
@@ -161,21 +212,23 @@ impl Store {
                 let (env, readers) = self.opened()?;
                 work(env, readers)
             };
-            let failure = match worked {
+            match worked {
                 Ok(worked) => return Ok(worked),
-                Err(error) => Failure::of(&error, self.path()),
-            };
-            match failure {
-                // Both wait for the transactions of all threads, and for other processes to look for dead readers.
-                Failure::NoRoom | Failure::Outgrown if thread == Thread::Runtime => {
-                    return Err(Failure::Heavy);
-                }
-                Failure::NoRoom => self.grow()?,
-                // As large as the other processes have it.
-                Failure::Outgrown => self.resize(0)?,
-                Failure::Store(words) => return Err(self.end(words)),
-                failure @ (Failure::Heavy | Failure::Calls(_)) => return Err(failure),
+                Err(error) => self.repair(thread, Failure::of(&error, self.path()))?,
             }
+        }
+    }
+
+    /// Does what a transaction needs to be tried again, or fails.
+    fn repair(&self, thread: Thread, failure: Failure) -> Result<(), Failure> {
+        match failure {
+            // Both wait for the transactions of all threads, and for other processes to look for dead readers.
+            Failure::NoRoom | Failure::Outgrown if thread == Thread::Runtime => Err(Failure::Heavy),
+            Failure::NoRoom => self.grow(),
+            // As large as the other processes have it.
+            Failure::Outgrown => self.resize(0),
+            Failure::Store(words) => Err(self.end(words)),
+            failure @ (Failure::Heavy | Failure::Calls(_)) => Err(failure),
         }
     }
 

@@ -1,8 +1,10 @@
-//! Executes commands in one write transaction, in order: each sees the effects of earlier ones.
+//! Executes commands in one write transaction, in order: each sees the effects of earlier ones. What they do to the members
+//! of a channel is in [`super::changes`].
 
 use std::{borrow::Cow, collections::HashMap};
 
 use super::{
+    events::{CALL, Recorder},
     leases::Leases,
     lmdb::{self, RwTxn},
     read_txn::{ReadTxn, TxnKind},
@@ -19,9 +21,6 @@ use crate::{
 
 type Result<T> = std::result::Result<T, lmdb::Error>;
 
-/// The maximum number of new channels in one transaction.
-const NUMBERS: u64 = 1 << 20;
-
 /// The number of keys that a removal looks at together, and how often in one transaction.
 const PAGE: usize = 100;
 const PAGES: usize = 100;
@@ -31,23 +30,31 @@ pub(super) struct WriteTxn<'a> {
     pub(super) rows: &'a Rows,
     pub(super) txn: RwTxn<'a>,
     pub(super) reading: &'a mut ReadTxn,
+    /// `None` if changes are not published.
+    pub(super) recorder: Option<Recorder<'a>>,
     /// The channels that were looked up, in their present state.
     channels: HashMap<Cow<'a, [u8]>, Touched, foldhash::fast::RandomState>,
     /// The number of new channels in this transaction.
-    new_channels: u64,
+    pub(super) new_channels: u64,
 }
 
-struct Touched {
-    channel: Option<Channel>,
+pub(super) struct Touched {
+    pub(super) channel: Option<Channel>,
     changed: bool,
 }
 
 impl<'a> WriteTxn<'a> {
-    pub(super) fn new(rows: &'a Rows, txn: RwTxn<'a>, reading: &'a mut ReadTxn) -> Self {
+    pub(super) fn new(
+        rows: &'a Rows,
+        txn: RwTxn<'a>,
+        reading: &'a mut ReadTxn,
+        recorder: Option<Recorder<'a>>,
+    ) -> Self {
         Self {
             rows,
             txn,
             reading,
+            recorder,
             channels: HashMap::default(),
             new_channels: 0,
         }
@@ -58,6 +65,7 @@ impl<'a> WriteTxn<'a> {
         let members = command.members();
         let rows = members.len() * command.keys().len();
         self.reading.budget.write(rows as u64)?;
+        self.is_for(CALL, None);
         let op = match command.op() {
             Op::Read(ReadOp::Joined) => return Ok(Ok(self.joined(command)?)),
             Op::Write(WriteOp::Join | WriteOp::Part) => {
@@ -103,7 +111,7 @@ impl<'a> WriteTxn<'a> {
                 .rows
                 .channels(&self.txn, removal.stem(), after.as_deref(), PAGE)?;
             if found.is_empty() {
-                self.txn.commit()?;
+                self.finish()?;
                 return Ok((deleted, None));
             }
             let found: Vec<(Key, Channel)> = found
@@ -114,17 +122,18 @@ impl<'a> WriteTxn<'a> {
                 if removal.takes(&key) {
                     self.rows.delete_members(&mut self.txn, channel.number)?;
                     self.rows.delete_channel(&mut self.txn, &key)?;
+                    self.publish_removal(&key, channel.count)?;
                     deleted += 1;
                     left = left.saturating_sub(channel.count);
                 }
                 after = Some(key);
                 if left == 0 {
-                    self.txn.commit()?;
+                    self.finish()?;
                     return Ok((deleted, after));
                 }
             }
         }
-        self.txn.commit()?;
+        self.finish()?;
         Ok((deleted, after))
     }
 
@@ -150,74 +159,21 @@ impl<'a> WriteTxn<'a> {
                 None => self.rows.delete_channel(&mut self.txn, &key)?,
             }
         }
-        if changed { self.txn.commit() } else { Ok(()) }
+        if !changed {
+            return Ok(());
+        }
+        if let Some(recorder) = self.recorder {
+            recorder.finish(&mut self.txn)?;
+        }
+        self.txn.commit()
     }
 
-    /// Adds members; returns how many are new.
-    pub(super) fn add(&mut self, key: impl Into<Cow<'a, [u8]>>, members: &[Member]) -> Result<u64> {
-        let key = key.into();
-        let number = NUMBERS * self.txn.id() as u64 + self.new_channels;
-        let touched = self.touch(key.clone())?;
-        let is_new = touched.channel.is_none();
-        let mut channel = touched.channel.unwrap_or(Channel {
-            number,
-            version: 0,
-            count: 0,
-        });
-        let mut added = 0;
-        for uid in members {
-            added += u64::from(self.rows.put_member(&mut self.txn, channel.number, uid)?);
+    /// Commits what was changed in the rows themselves.
+    fn finish(mut self) -> Result<()> {
+        if let Some(recorder) = self.recorder {
+            recorder.finish(&mut self.txn)?;
         }
-        channel.count += added;
-        if is_new && channel.count > 0 {
-            self.use_number();
-        }
-        if added > 0 {
-            self.touched(key, Some(channel));
-        }
-        Ok(added)
-    }
-
-    /// Takes the number: the next new channel gets another one.
-    fn use_number(&mut self) {
-        fail_point!("embedded-same-number", Some(()));
-        self.new_channels += 1;
-    }
-
-    /// Removes members; returns how many there were.
-    pub(super) fn remove(
-        &mut self,
-        key: impl Into<Cow<'a, [u8]>>,
-        members: &[Member],
-    ) -> Result<u64> {
-        let key = key.into();
-        let Some(mut channel) = self.touch(key.clone())?.channel else {
-            return Ok(0);
-        };
-        let mut removed = 0;
-        for uid in members {
-            removed += u64::from(
-                self.rows
-                    .delete_member(&mut self.txn, channel.number, uid)?,
-            );
-        }
-        channel.count = channel.count.saturating_sub(removed);
-        if removed > 0 {
-            self.touched(key, Some(channel).filter(|channel| channel.count > 0));
-        }
-        Ok(removed)
-    }
-
-    /// Removes a channel; returns 1 if there was one.
-    fn delete(&mut self, key: &'a Key) -> Result<u64> {
-        let key = Cow::from(key);
-        let Some(channel) = self.touch(key.clone())?.channel else {
-            return Ok(0);
-        };
-        self.reading.budget.write(channel.count)?;
-        self.rows.delete_members(&mut self.txn, channel.number)?;
-        self.touched(key, None);
-        Ok(1)
+        self.txn.commit()
     }
 
     /// Executes an operation on a lease: its keys are the list of online users and the lease.
@@ -249,6 +205,14 @@ impl<'a> WriteTxn<'a> {
         Ok(self.touch(key.into())?.channel)
     }
 
+    /// Returns whether a channel has members now, without keeping what was looked up.
+    pub(super) fn has_members(&self, key: &[u8]) -> Result<bool> {
+        match self.channels.get(key) {
+            Some(touched) => Ok(touched.channel.is_some()),
+            None => Ok(self.rows.channel(&self.txn, key)?.is_some()),
+        }
+    }
+
     fn value(&mut self, op: ReadOp, key: &'a Key, members: &[Member]) -> Result<CallResult<Value>> {
         let (rows, txn) = (self.rows, &self.txn);
         match self.changed(key) {
@@ -272,7 +236,7 @@ impl<'a> WriteTxn<'a> {
         self.channels.get(key).filter(|touched| touched.changed)
     }
 
-    fn touch(&mut self, key: Cow<'a, [u8]>) -> Result<&mut Touched> {
+    pub(super) fn touch(&mut self, key: Cow<'a, [u8]>) -> Result<&mut Touched> {
         use std::collections::hash_map::Entry;
         match self.channels.entry(key) {
             Entry::Occupied(entry) => Ok(entry.into_mut()),
@@ -284,7 +248,7 @@ impl<'a> WriteTxn<'a> {
         }
     }
 
-    fn touched(&mut self, key: Cow<'a, [u8]>, channel: Option<Channel>) {
+    pub(super) fn touched(&mut self, key: Cow<'a, [u8]>, channel: Option<Channel>) {
         let changed = true;
         self.channels.insert(key, Touched { channel, changed });
     }

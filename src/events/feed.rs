@@ -91,6 +91,13 @@ impl Feed {
         }
     }
 
+    /// Returns whether the channel with this field is watched.
+    #[must_use]
+    pub fn watches(&self, field: &[u8]) -> bool {
+        let field = String::from_utf8_lossy(field);
+        self.lock().filter.has(name(&field, self.hash_tag))
+    }
+
     /// Takes a message that was received. Returns whether JavaScript must be woken.
     #[must_use]
     pub fn receive(&self, message: &[u8]) -> bool {
@@ -99,14 +106,16 @@ impl Feed {
         };
         let mut inner = self.lock();
         let was_empty = inner.waiting.is_empty();
-        inner.counts.received += changes.len() as u64;
+        // Without members it tells only that one of them was the first or the last one.
+        let is_change = |change: &&message::Change| change.count > 0;
+        inner.counts.received += changes.iter().filter(is_change).count() as u64;
         for change in changes {
             let field = String::from_utf8_lossy(change.field);
             let name = name(&field, self.hash_tag);
             if !inner.filter.has(name) {
                 continue;
             }
-            inner.counts.watched += 1;
+            inner.counts.watched += u64::from(change.count > 0);
             let uids = change.uids().map(String::from_utf8_lossy);
             let told = json!([
                 change.kind.name(),

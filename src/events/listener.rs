@@ -31,8 +31,8 @@ pub trait Subscriber: Send + Sync + 'static {
 
 /// A subscription; dropping it ends it.
 pub struct Subscription {
-    /// Completes when it is lost.
-    pub ended: BoxFuture<'static, ()>,
+    /// Completes when it is lost, and says why changes may have been missed.
+    pub ended: BoxFuture<'static, Gap>,
 }
 
 /// The first pause between two attempts, and the one that is not exceeded if the options say nothing.
@@ -48,7 +48,7 @@ pub struct ListenerHandle {
 impl ListenerHandle {
     /// Starts to listen. What is heard goes to `feed`, and `outlet` is told when something is in it.
     pub fn start(
-        source: Arc<impl Subscriber>,
+        source: Arc<dyn Subscriber>,
         feed: Arc<Feed>,
         limits: &Limits,
         app: AppHandle,
@@ -81,7 +81,7 @@ impl Drop for ListenerHandle {
 
 /// Listens for ever.
 async fn listen(
-    source: Arc<impl Subscriber>,
+    source: Arc<dyn Subscriber>,
     feed: Arc<Feed>,
     (limit, cap): (Option<Duration>, Duration),
     app: AppHandle,
@@ -124,7 +124,7 @@ async fn listen(
                     wake();
                 }
                 gap = tokio::select! {
-                    () = ended => Gap::Reconnect,
+                    gap = ended => gap,
                     () = feed.until_lapsed() => Gap::Start,
                 };
             }

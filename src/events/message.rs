@@ -9,7 +9,7 @@
 //! otherwise. Texts are preceded by their length in bytes and a colon, so that any byte may be in them: the reason, the field
 //! (what is between `PREFIX:` and `:SID` in the key), the frontend, and COUNT uids. With `x` the uids are left out.
 //!
-//! `redis_manager/event_scripts.rs` writes messages, in Lua.
+//! `redis_manager/event_scripts.rs` writes messages, in Lua; [`Change::write`] does it for the embedded store.
 
 /// What has happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,8 +49,8 @@ pub struct Change<'a> {
     pub sid: &'a [u8],
     /// How many members were added or removed.
     pub count: usize,
-    /// Their uids, each preceded by its length; empty for [`Kind::Destroy`].
-    uids: &'a [u8],
+    /// Their uids, each written by [`put_text`]; empty for [`Kind::Destroy`].
+    pub uids: &'a [u8],
 }
 
 impl<'a> Change<'a> {
@@ -59,6 +59,29 @@ impl<'a> Change<'a> {
         let mut rest = self.uids;
         std::iter::from_fn(move || text(&mut rest))
     }
+
+    /// Adds it to a message.
+    pub fn write(&self, message: &mut Vec<u8>) {
+        let kind = match self.kind {
+            Kind::Join => b'+',
+            Kind::Leave => b'-',
+            Kind::Destroy => b'x',
+        };
+        message.extend([kind, if self.is_edge { b'e' } else { b'.' }]);
+        for text in [self.reason, self.field, self.sid] {
+            put_text(message, text);
+        }
+        message.extend(self.count.to_string().as_bytes());
+        message.push(b':');
+        message.extend(self.uids);
+    }
+}
+
+/// Adds a text to a message, preceded by its length.
+pub fn put_text(message: &mut Vec<u8>, text: &[u8]) {
+    message.extend(text.len().to_string().as_bytes());
+    message.push(b':');
+    message.extend(text);
 }
 
 /// Reads a message; `None` if it is none of ours.
@@ -168,6 +191,12 @@ pub(super) mod tests {
                 let expected = if *kind == 'x' { Vec::new() } else { uids.iter().map(Vec::as_slice).collect() };
                 prop_assert_eq!(told, expected);
             }
+            // The store in Rust writes as the scripts do.
+            let mut again = Vec::new();
+            for change in &changes {
+                change.write(&mut again);
+            }
+            prop_assert_eq!(again, message);
         }
 
         /// What others publish there is no message, not a panic.

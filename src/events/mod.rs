@@ -2,16 +2,18 @@
 //!
 //! **What is published.** A step that changes the members of a channel on a frontend publishes that in the same step, and
 //! only if it changed something: on one Redis it is a script that ends with a `PUBLISH` ([`crate::redis_manager`],
-//! `event_scripts.rs`). So there is no change of a process with the option without its message, none is announced that was
+//! `event_scripts.rs`), in the embedded store a row that is written in the same transaction ([`crate::embedded`],
+//! `events.rs`). So there is no change of a process with the option without its message, none is announced that was
 //! not made, and the messages are in the order of the changes. A command that is sent again after a lost connection finds
 //! nothing to change, and is silent. What processes without the option change, 0.0.7 among them, is not published.
 //!
 //! **What a message is** ([`message`]): one or several changes, each with its kind, its reason, the channel, the frontend
 //! and the uids. A change that made the first member of a channel anywhere, or removed the last one, is marked: the script
 //! looks at the channel on all frontends in the index `PREFIX@sids`, but only if the channel was, or is now, empty on the
-//! frontend of the change. There is no counter that could be wrong. That needs all keys on one server.
+//! frontend of the change. There is no counter that could be wrong. That needs all keys on one server; [`occupancy`] does it in a
+//! Redis Cluster, in the process that watches.
 //!
-//! **What is received** ([`listener`]): a connection of its own, which is open only while something is watched. All
+//! **What is received** ([`listener`]): on Redis by a connection of its own, which is open only while something is watched. All
 //! messages of a prefix arrive there; what is not watched is dropped before it reaches JavaScript ([`filter`]). What is
 //! watched waits in a bounded buffer ([`feed`]) until the JavaScript thread takes it.
 //!
@@ -27,6 +29,7 @@ pub mod feed;
 mod filter;
 pub mod listener;
 pub mod message;
+pub mod occupancy;
 
 use crate::keys::{Key, index_of};
 
@@ -54,6 +57,12 @@ impl Publishing {
         }
     }
 
+    /// Returns the channel of a node of a Redis Cluster ([`crate::redis_cluster`], `subscription.rs`).
+    #[must_use]
+    pub fn of_node(&self, id: &[u8]) -> Vec<u8> {
+        [&self.channel, &b":"[..], id].concat()
+    }
+
     /// Returns whether changes of this key are published: it is that of a channel on a frontend.
     #[must_use]
     pub fn has(&self, key: &[u8]) -> bool {
@@ -68,6 +77,8 @@ pub enum Gap {
     Start,
     /// It was lost, and is there again.
     Reconnect,
+    /// Slots of a Redis Cluster have moved, and changes of their keys may have come in another order.
+    Moved,
     /// There were more changes than the buffer holds.
     Overrun,
     /// A message could not be read, such as one of a later version of this package.
@@ -81,6 +92,7 @@ impl Gap {
         match self {
             Self::Start => "start",
             Self::Reconnect => "reconnect",
+            Self::Moved => "moved",
             Self::Overrun => "overrun",
             Self::Unreadable => "unreadable",
         }

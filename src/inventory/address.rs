@@ -35,6 +35,7 @@ pub fn parse(name: &str, address: &str) -> Result<Store> {
                 folder: PathBuf::from(folder),
                 durability: None,
                 local_file_system,
+                events: false,
             }));
         }
     }

@@ -21,19 +21,16 @@ pub(super) fn events(read: &Reader, store: &mut Store) -> Result<Option<Events>>
     if !read.flag(&EVENTS)? {
         return Ok(None);
     }
-    let accepted = match (read.raw(&CHANNEL_MANAGER), store) {
-        (Raw::Absent, Store::Redis(redis)) => {
-            redis.events = true;
-            let leave_delay = Duration::from_millis(read.integer(&LEAVE_DELAY)?);
-            return Ok(Some(Events { leave_delay }));
+    match (read.raw(&CHANNEL_MANAGER), store) {
+        (Raw::Absent, Store::Redis(redis)) => redis.events = true,
+        (Raw::Absent, Store::Cluster(cluster)) => cluster.node.events = true,
+        (Raw::Absent, Store::Embedded(embedded)) => embedded.events = true,
+        _ => {
+            let accepted =
+                "false with option channelManager, whose method watch is used in its place";
+            return Err(invalid(EVENTS.name, "true", accepted));
         }
-        (Raw::Absent, Store::Cluster(_)) => {
-            "false with option cluster, where changes are not published"
-        }
-        (Raw::Absent, Store::Embedded(_)) => {
-            "false with store 'embedded', where changes are not published"
-        }
-        _ => "false with option channelManager, whose method watch is used in its place",
-    };
-    Err(invalid(EVENTS.name, "true", accepted))
+    }
+    let leave_delay = Duration::from_millis(read.integer(&LEAVE_DELAY)?);
+    Ok(Some(Events { leave_delay }))
 }

@@ -102,5 +102,6 @@ fn embedded_options(read: &Reader) -> Result<EmbeddedOptions> {
         folder,
         durability: Some(read.word(&DURABILITY)?),
         local_file_system: read.flag(&LOCAL_FILE_SYSTEM)?,
+        events: false,
     })
 }

@@ -44,6 +44,11 @@ pub(super) async fn map_redirects(node: &RedisOptions, outcome: &mut Outcome) ->
     Ok(())
 }
 
+/// Replaces an address.
+pub(super) async fn map_address(node: &RedisOptions, address: &Address) -> Result<Address> {
+    apply(node, address).await
+}
+
 async fn apply(node: &RedisOptions, address: &Address) -> Result<Address> {
     node.nat_map.apply(&node.app, address).await
 }

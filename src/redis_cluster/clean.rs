@@ -9,6 +9,7 @@ use redis::{Pipeline, Value};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
+    event_scripts,
     routing::{Answer, Plan},
     send::send,
     shared::Shared,
@@ -111,8 +112,17 @@ pub(super) async fn ask(
 /// Removes those keys that are sets; returns how many were there.
 async fn unlink(shared: &Arc<Shared>, keys: Vec<Key>) -> ScanResult<u64> {
     let sets = sets_among(shared, keys).await?;
+    let answers = match shared.publishing() {
+        None => ask(shared, "UNLINK", &sets).await?,
+        Some(publishing) => {
+            let missing = shared.commands().missing();
+            let destroy = |key| (key, event_scripts::destroy(publishing, &missing, key));
+            let steps = Plan::commands(sets.iter().map(destroy));
+            send(shared, steps).await.map_err(ScanError::Lost)?
+        }
+    };
     let mut count = 0;
-    for answer in ask(shared, "UNLINK", &sets).await? {
+    for answer in answers {
         match answer.map_err(ScanError::Refused)? {
             Value::ServerError(error) => {
                 return Err(ScanError::Refused(Error::Store(words(&error))));
@@ -167,7 +177,7 @@ async fn claim(shared: &Arc<Shared>, node: &Address, steps: &Steps) -> ScanResul
 }
 
 /// Returns the epoch and the slots in a node's own line. The epoch grows with each slot that it gets.
-fn own_claim(nodes: &str) -> String {
+pub(super) fn own_claim(nodes: &str) -> String {
     let own = nodes.lines().find(|line| line.contains("myself"));
     let fields = own.into_iter().flat_map(str::split_whitespace).skip(6);
     fields.collect::<Vec<_>>().join(" ")

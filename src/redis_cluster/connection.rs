@@ -121,7 +121,7 @@ impl Connection for ClusterConnection {
             let batch = batch.iter().map(|&command| command.clone()).collect();
             return membership::execute(shared, batch).boxed();
         }
-        let (steps, parts) = Plan::of(batch, shared.commands().missing());
+        let (steps, parts) = Plan::of(batch, shared.commands().missing(), shared.publishing());
         async move {
             shared.refresh_if_stale().await;
             let answers = send(&shared, steps).await?;

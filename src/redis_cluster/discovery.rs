@@ -28,11 +28,11 @@ const STAGGER: Duration = Duration::from_millis(250);
 type Dialed<T> = std::result::Result<T, ConnectError>;
 
 /// The result of a discovery.
-struct Found {
-    map: SlotMap,
+pub(super) struct Found {
+    pub(super) map: SlotMap,
     /// The node that was asked, and a connection to it, which is kept and used.
-    asked: Address,
-    connected: Connected<RedisConnection>,
+    pub(super) asked: Address,
+    pub(super) connected: Connected<RedisConnection>,
 }
 
 impl Manager for ClusterManager {
@@ -76,7 +76,7 @@ impl Manager for ClusterManager {
 impl ClusterManager {
     /// Asks the nodes one after the other, without waiting long for a silent one. Begins with another node each time,
     /// because a node that is cut off from the others returns an old map.
-    async fn discover(self: &Arc<Self>) -> Dialed<Found> {
+    pub(super) async fn discover(self: &Arc<Self>) -> Dialed<Found> {
         let mut candidates = self.candidates().into_iter();
         let mut asking = FuturesUnordered::new();
         let mut failure: Option<ConnectError> = None;
@@ -195,7 +195,7 @@ impl ClusterManager {
     }
 
     /// Remembers the nodes of the map, and forgets others.
-    fn remember(&self, map: &SlotMap) {
+    pub(super) fn remember(&self, map: &SlotMap) {
         let mut nodes = self.nodes();
         nodes.known = map.known().to_vec();
         let seeds = &self.options.seeds;

@@ -211,7 +211,7 @@ mod tests {
             add("bar", "d"),
             add("foo", "e"),
         ];
-        Plan::of(&batch.iter().collect::<Vec<_>>(), Missing::default()).0
+        Plan::of(&batch.iter().collect::<Vec<_>>(), Missing::default(), None).0
     }
 
     fn all(steps: &[Step]) -> Vec<Open> {

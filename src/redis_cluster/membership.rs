@@ -23,6 +23,7 @@ use std::{collections::HashMap, sync::Arc};
 use redis::{Cmd, Value};
 
 use super::{
+    event_scripts::{self, CALL},
     purge::purges,
     routing::{Plan, replies},
     send::send,
@@ -85,7 +86,7 @@ async fn plain(shared: &Arc<Shared>, calls: &[Command]) -> Sent<Vec<Result<Reply
         .map(|(at, call)| (at, of_channels(call)))
         .collect();
     let batch: Vec<&Command> = taken.iter().map(|(_, call)| call).collect();
-    let (steps, parts) = Plan::of(&batch, shared.commands().missing());
+    let (steps, parts) = Plan::of(&batch, shared.commands().missing(), shared.publishing());
     let answers = send(shared, steps).await?;
     let (done, bytes) = replies(&parts, answers);
     shared.loaded(bytes, calls.len());
@@ -217,8 +218,12 @@ async fn of_users(shared: &Arc<Shared>, calls: &[Command], op: Op) -> Sent<Vec<R
         .flat_map(|(at, user)| user.channels().map(move |(field, key)| (at, field, key)))
         .collect();
     let removes = op == Op::Write(WriteOp::LeaveAll);
-    let name = if removes { "SREM" } else { "SISMEMBER" };
-    let answers = ask(shared, each(name, &users, &channels)).await?;
+    let commands = if removes {
+        leaves(shared, &users, &channels)
+    } else {
+        each("SISMEMBER", &users, &channels)
+    };
+    let answers = ask(shared, commands).await?;
     let mut fields: Vec<Result<Vec<Vec<u8>>>> = users
         .iter()
         .map(|user| {
@@ -229,7 +234,7 @@ async fn of_users(shared: &Arc<Shared>, calls: &[Command], op: Op) -> Sent<Vec<R
         })
         .collect();
     for ((at, field, _), answer) in channels.iter().zip(answers) {
-        match answer.and_then(wrote) {
+        match event_scripts::explained(answer.and_then(wrote)) {
             Ok(0) => {}
             Ok(_) => {
                 if let Ok(fields) = &mut fields[*at] {
@@ -271,6 +276,23 @@ fn each<'a>(name: &str, users: &[User], found: &'a [Entry]) -> Vec<(&'a Key, Cmd
     let of = |(at, _, key): &'a Entry| {
         let uid = users[*at].asked.uid;
         (key, command(name, [key.as_slice(), uid]))
+    };
+    found.iter().map(of).collect()
+}
+
+/// Makes the commands that remove the user of each entry from its channel.
+fn leaves<'a>(shared: &Shared, users: &[User], found: &'a [Entry]) -> Vec<(&'a Key, Cmd)> {
+    let Some(publishing) = shared.publishing() else {
+        return each("SREM", users, found);
+    };
+    let of = |(at, _, key): &'a Entry| {
+        let OfUser { uid, reason, .. } = users[*at].asked;
+        let reason = if reason.is_empty() { CALL } else { reason };
+        let uids = std::iter::once(uid);
+        (
+            key,
+            event_scripts::change(publishing, false, key, reason, uids),
+        )
     };
     found.iter().map(of).collect()
 }

@@ -4,7 +4,8 @@
 //! and redirections in [`dispatch`] and [`redirect`], sending in [`send`], detecting that a silent node was replaced in
 //! [`replacement_check`], which addresses are used in place of announced ones in [`announced`], `clean` in [`clean`], and
 //! what the cluster holds in [`inventory`], page by page in [`pages`]. Operations on two keys in different slots are in
-//! [`membership`] and [`purge`].
+//! [`membership`] and [`purge`]. Events of channels: what is published in [`event_scripts`], and hearing of it in
+//! [`subscription`], [`standing`], [`cluster_view`] and [`looks`].
 //!
 //! redis-rs's cluster client is not used, because order, deadlines, resending and fencing are ours.
 //!
@@ -21,11 +22,14 @@
 
 mod announced;
 mod clean;
+mod cluster_view;
 mod connection;
 mod discovery;
 mod dispatch;
+mod event_scripts;
 mod inventory;
 mod keyspace;
+mod looks;
 mod membership;
 mod pages;
 mod purge;
@@ -35,6 +39,8 @@ mod routing;
 mod send;
 mod shared;
 mod slots;
+mod standing;
+mod subscription;
 
 use std::{
     collections::HashMap,
@@ -51,7 +57,7 @@ use crate::{
     stats::Stats,
 };
 
-pub use self::connection::ClusterConnection;
+pub use self::{connection::ClusterConnection, subscription::ClusterSubscriber};
 
 /// Why the cache is off.
 const CACHE_OFF: &str =
@@ -78,6 +84,8 @@ pub struct ClusterManager {
     stats: Arc<Stats>,
     /// Whether the log has yet to say that the cache is off.
     untold: AtomicBool,
+    /// What the last subscription to changes has found.
+    heard: Mutex<standing::Last>,
 }
 
 #[derive(Debug, Default)]
@@ -99,6 +107,7 @@ impl ClusterManager {
             looks: AtomicUsize::new(0),
             stats,
             untold: AtomicBool::new(cache),
+            heard: Mutex::default(),
         })
     }
 

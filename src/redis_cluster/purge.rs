@@ -16,6 +16,7 @@ use std::sync::Arc;
 use redis::{Cmd, Value as Answer};
 
 use super::{
+    event_scripts::{self, CALL},
     membership::{Sent, ask, change, is_no_set, items, unanswered},
     shared::Shared,
 };
@@ -110,7 +111,7 @@ async fn purge(shared: &Arc<Shared>, call: &Command) -> Step<Lease> {
     if purge.keep > 0 {
         keep(shared, &named, gone, purge.keep).await?;
     }
-    let (removed, refused) = remove(shared, &named).await?;
+    let (removed, refused) = remove(shared, &named, purge.reason).await?;
     let asked = vec![(key, holder(shared, key))];
     let again = ask(shared, asked).await?.pop();
     let again = lease(again.unwrap_or_else(|| Err(unanswered()))?)?;
@@ -154,6 +155,24 @@ fn each<'a>(name: &str, named: impl IntoIterator<Item = &'a Named>) -> Vec<(&'a 
     named.into_iter().map(of).collect()
 }
 
+/// Makes the commands that add or remove each member. With option `events` each is published.
+fn changes<'a>(
+    shared: &Shared,
+    adds: bool,
+    named: impl IntoIterator<Item = &'a Named>,
+    reason: &[u8],
+) -> Vec<(&'a Key, Cmd)> {
+    let Some(publishing) = shared.publishing() else {
+        return each(if adds { "SADD" } else { "SREM" }, named);
+    };
+    let of = |Named { channel, uid, .. }: &'a Named| {
+        let uids = std::iter::once(uid.as_slice());
+        let cmd = event_scripts::change(publishing, adds, channel, reason, uids);
+        (channel, cmd)
+    };
+    named.into_iter().map(of).collect()
+}
+
 /// Returns the entries of those who are members, as far as the answers to `SISMEMBER` tell: an error counts as one, unless
 /// the key is no set.
 fn entries_of_members(named: &[Named], answers: Vec<Result<Answer>>) -> Vec<Vec<u8>> {
@@ -187,12 +206,13 @@ async fn keep(shared: &Arc<Shared>, named: &[Named], gone: &Key, millis: u64) ->
 async fn remove<'a>(
     shared: &Arc<Shared>,
     named: &'a [Named],
+    reason: &[u8],
 ) -> Step<(Vec<&'a Named>, Option<Error>)> {
-    let answers = ask(shared, each("SREM", named)).await?;
+    let answers = ask(shared, changes(shared, false, named, reason)).await?;
     let mut removed = Vec::with_capacity(named.len());
     let mut refused = None;
     for (member, answer) in named.iter().zip(answers) {
-        match answer.and_then(wrote) {
+        match event_scripts::explained(answer.and_then(wrote)) {
             Ok(0) => {}
             Ok(_) => removed.push(member),
             Err(error) if is_no_set(&error) => {}
@@ -209,7 +229,8 @@ async fn put_back(shared: &Arc<Shared>, removed: &[&Named], index: &Key) -> Step
     }
     let entries = || removed.iter().map(|member| member.entry.clone());
     let write = || vec![(index, change(index, true, entries()))];
-    for asked in [write(), each("SADD", removed.iter().copied()), write()] {
+    let add = changes(shared, true, removed.iter().copied(), CALL);
+    for asked in [write(), add, write()] {
         for answer in ask(shared, asked).await? {
             wrote(answer?)?;
         }

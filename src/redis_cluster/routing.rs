@@ -4,9 +4,11 @@ use std::collections::HashMap;
 
 use redis::{Cmd, Value};
 
+use super::event_scripts;
 use crate::{
     command::{Command, Items, Op, ReadOp, Reply, Value as Read},
     error::{Error, Result},
+    events::Publishing,
     hash_slot::hash_slot,
     keys::Key,
     redis_manager::{Missing, command, encode_for, lease, value, wrote},
@@ -29,6 +31,8 @@ pub(super) struct Plan<'a> {
     keys: HashMap<&'a [u8], Seen>,
     /// The commands that are replaced.
     missing: Missing,
+    /// Where changes of channels are published, if they are.
+    publishing: Option<&'a Publishing>,
 }
 
 #[derive(Debug)]
@@ -51,10 +55,15 @@ pub(super) struct Part {
 pub(super) type Answer = Result<Value>;
 
 impl<'a> Plan<'a> {
-    /// Splits a batch, for nodes that lack some commands.
-    pub(super) fn of(batch: &[&'a Command], missing: Missing) -> (Vec<Step>, Vec<Part>) {
+    /// Splits a batch, for nodes that lack some commands. With `publishing` what it changes is published.
+    pub(super) fn of(
+        batch: &[&'a Command],
+        missing: Missing,
+        publishing: Option<&'a Publishing>,
+    ) -> (Vec<Step>, Vec<Part>) {
         let mut plan = Self {
             missing,
+            publishing,
             ..Self::default()
         };
         let parts = batch.iter().map(|command| plan.add(command)).collect();
@@ -86,7 +95,13 @@ impl<'a> Plan<'a> {
             let Some(key) = keys.first() else { continue };
             steps.push(match op {
                 Op::Read(op) => self.read(op, call, key),
-                Op::Write(_) => self.step(key, encode_for(call, &self.missing, keys)),
+                Op::Write(_) => {
+                    let published = self
+                        .publishing
+                        .and_then(|to| event_scripts::encode(call, &self.missing, to, key));
+                    let cmd = published.unwrap_or_else(|| encode_for(call, &self.missing, keys));
+                    self.step(key, cmd)
+                }
             });
         }
         Part { op, steps }
@@ -149,7 +164,7 @@ pub(super) fn replies(parts: &[Part], answers: Vec<Answer>) -> (Vec<Result<Reply
         }
         Op::Write(_) => {
             let written = part.steps.iter().map(|&step| take(step).and_then(wrote));
-            written.sum::<Result<u64>>().map(Reply::Changed)
+            event_scripts::explained(written.sum::<Result<u64>>()).map(Reply::Changed)
         }
         Op::Read(op) => {
             let read = |&step: &usize| {
@@ -205,7 +220,7 @@ mod tests {
             Command::read(ReadOp::Members, vec![key("a"), key("b")]),
             Command::write(WriteOp::Delete, vec![key("b"), key("a")]),
         ];
-        let (steps, parts) = Plan::of(&batch.iter().collect::<Vec<_>>(), Missing::default());
+        let (steps, parts) = Plan::of(&batch.iter().collect::<Vec<_>>(), Missing::default(), None);
         let lines = text(&steps);
         assert_eq!(
             lines[0],
@@ -249,7 +264,7 @@ mod tests {
     fn questions_about_different_members_are_not_shared() {
         let is = |uid| Command::read_member(ReadOp::IsMember, vec![key("a")], key(uid));
         let batch = [is("u"), is("v"), is("u")];
-        let (steps, parts) = Plan::of(&batch.iter().collect::<Vec<_>>(), Missing::default());
+        let (steps, parts) = Plan::of(&batch.iter().collect::<Vec<_>>(), Missing::default(), None);
         let lines = text(&steps);
         assert_eq!(lines[1], "*3\r\n$9\r\nSISMEMBER\r\n$1\r\na\r\n$1\r\nv\r\n");
         let answers = [1, 0, 1].map(|number| Ok(Value::Int(number))).to_vec();
@@ -262,7 +277,7 @@ mod tests {
     fn a_write_of_several_keys_is_one_command_for_each() {
         let keys = vec![key("a"), key("b")];
         let batch = [Command::write_each(WriteOp::Add, keys, [key("u")])];
-        let (steps, parts) = Plan::of(&batch.iter().collect::<Vec<_>>(), Missing::default());
+        let (steps, parts) = Plan::of(&batch.iter().collect::<Vec<_>>(), Missing::default(), None);
         let lines = text(&steps);
         assert_eq!(lines[1], "*3\r\n$4\r\nSADD\r\n$1\r\nb\r\n$1\r\nu\r\n");
         let answers = vec![Ok(store("WRONGTYPE no")), Ok(Value::Int(1))];
@@ -286,7 +301,7 @@ mod tests {
             Command::new(Op::Write(WriteOp::Claim), 2, items),
             Command::read(ReadOp::Lease, vec![lease.clone(), keys.lease("s2")]),
         ];
-        let (steps, parts) = Plan::of(&batch.iter().collect::<Vec<_>>(), Missing::default());
+        let (steps, parts) = Plan::of(&batch.iter().collect::<Vec<_>>(), Missing::default(), None);
         assert_eq!(steps.len(), 3);
         assert_eq!(steps[0].slot, hash_slot(&lease));
         let arguments = |step: &Step| -> Vec<String> {
@@ -341,7 +356,7 @@ mod tests {
             read("a"),
             read("a"),
         ];
-        let (steps, parts) = Plan::of(&batch.iter().collect::<Vec<_>>(), Missing::default());
+        let (steps, parts) = Plan::of(&batch.iter().collect::<Vec<_>>(), Missing::default(), None);
         assert_eq!(steps.len(), 4);
         let from: Vec<_> = parts.iter().map(|part| part.steps.clone()).collect();
         assert_eq!(from, [[0], [0], [1], [0], [2], [3], [3]]);

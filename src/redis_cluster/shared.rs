@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     batch_size::BatchSize,
+    events::Publishing,
     hash_slot::hash_slot,
     heartbeat,
     keys::Key,
@@ -130,6 +131,11 @@ impl Shared {
     /// Returns how to connect to a node.
     pub(super) fn node_options(&self) -> &RedisOptions {
         &self.manager.options.node
+    }
+
+    /// Returns where changes of channels are published, if they are.
+    pub(super) fn publishing(&self) -> Option<&Publishing> {
+        self.manager.options.node.publishing.as_deref()
     }
 
     pub(super) fn map(&self) -> SlotMap {

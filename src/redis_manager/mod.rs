@@ -89,6 +89,7 @@ pub(crate) use self::{
     scan::{ScanError, ScanResult, found, only_sets},
     server_errors::{connect_error, is_demoted, words},
     slot_coverage::probes,
+    subscription::Heard,
 };
 
 /// The server to connect to.

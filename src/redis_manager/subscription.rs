@@ -9,9 +9,10 @@ use futures_util::{
     future::{BoxFuture, select},
 };
 use redis::ProtocolVersion;
+use tokio::task::JoinHandle;
 
 use super::{
-    RedisManager, Target,
+    Address, RedisConnection, RedisManager, Target,
     login::renew,
     server_errors::{hello_may_pass, unreachable},
     state::{State, lock},
@@ -20,10 +21,22 @@ use super::{
 use crate::{
     app::Level,
     cache::Session,
-    events::listener::{Hear, Subscriber, Subscription},
+    events::{
+        Gap,
+        listener::{Hear, Subscriber, Subscription},
+    },
     heartbeat::until_dead,
     manager::ConnectError,
 };
+
+/// A connection on which what is published is heard.
+pub(crate) struct Heard {
+    /// The id of the node, if it is one.
+    pub(crate) id: Vec<u8>,
+    pub(crate) connection: RedisConnection,
+    /// Ends when it is closed.
+    pub(crate) task: JoinHandle<()>,
+}
 
 impl Subscriber for RedisManager {
     fn subscribe(
@@ -52,9 +65,40 @@ impl RedisManager {
                 (nat_map.apply(app, &address).await?, left)
             }
         };
+        let Heard {
+            connection, task, ..
+        } = self.hear_at(&address, hear, false).await?;
+        let ended = async move {
+            let ping = || Some(connection.ping_by(&connection.probe));
+            let dead = Box::pin(until_dead(ping));
+            let closed = select(task, left);
+            select(dead, closed).await;
+            Gap::Reconnect
+        };
+        Ok(Subscription {
+            ended: ended.boxed(),
+        })
+    }
+
+    /// Subscribes to what the node of a Redis Cluster publishes that this manager is for.
+    pub(crate) async fn hear_node(&self, hear: Hear) -> Result<Heard, ConnectError> {
+        let heard = match &self.target {
+            Target::Server(address) => self.hear_at(address, hear, true).await,
+            Target::Primary(_) => Err(ConnectError::Unreachable("it is no node".into())),
+        };
+        heard.map_err(|error| error.map(|words| self.redact(words)))
+    }
+
+    /// Opens the connection to a server, and subscribes: with `of_node` to the channel of this node.
+    async fn hear_at(
+        &self,
+        address: &Address,
+        hear: Hear,
+        of_node: bool,
+    ) -> Result<Heard, ConnectError> {
         let source = self.options.source();
         let login = source.login().await?;
-        let socket = stream::open(&address, self.options.tls.as_ref()).await?;
+        let socket = stream::open(address, self.options.tls.as_ref()).await?;
         let first = socket.first.clone();
         let state = State::new(Session::new(None, self.stats.clone()));
         lock(&state).hear = Some(hear);
@@ -73,8 +117,19 @@ impl RedisManager {
                 ConnectError::Unreachable(words.into())
             })
         })?;
+        let mut id = Vec::new();
+        if of_node {
+            let mut asked = redis::cmd("CLUSTER");
+            let answer = asked.arg("MYID").query_async(&mut connection.connection);
+            id = answer.await.map_err(|error| unreachable(&error))?;
+        }
         if let Some(publishing) = &self.options.publishing {
-            let subscribing = connection.connection.subscribe(&publishing.channel);
+            let channel = if of_node {
+                publishing.of_node(&id)
+            } else {
+                publishing.channel.clone()
+            };
+            let subscribing = connection.connection.subscribe(&channel);
             subscribing.await.map_err(|error| unreachable(&error))?;
         }
         if let Some(expires) = login.expires() {
@@ -82,14 +137,10 @@ impl RedisManager {
             let renewal = renew(source, renewed, expires, address.to_string());
             connection.renewal = Some(tokio::spawn(renewal).abort_handle());
         }
-        let ended = async move {
-            let ping = || Some(connection.ping_by(&connection.probe));
-            let dead = Box::pin(until_dead(ping));
-            let closed = select(task, left);
-            select(dead, closed).await;
-        };
-        Ok(Subscription {
-            ended: ended.boxed(),
+        Ok(Heard {
+            id,
+            connection,
+            task,
         })
     }
 }

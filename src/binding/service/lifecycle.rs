@@ -131,6 +131,8 @@ impl Service {
 
     /// Tells the driver to answer what it can within the drain time, and to end.
     pub fn stop_driver(&self) {
+        // First, since the embedded store is followed as long as it is open.
+        self.stop_listening();
         if self.driver.borrow().is_some() && self.died.borrow().is_none() {
             let since = match self.ending.get() {
                 Ending::Store(since) | Ending::Pushes(since) => since,

@@ -16,9 +16,7 @@ impl Service {
             return;
         };
         let app = outbox.app();
-        let Some(source) = subscriber(&self.options.store, self.keys.stem(), &app) else {
-            return;
-        };
+        let source = subscriber(&self.options.store, self.keys.stem(), &app, &self.feed);
         let limits = &self.options.limits;
         match ListenerHandle::start(source, self.feed.clone(), limits, app, outbox) {
             Ok(listener) => *self.listener.borrow_mut() = Some(listener),

@@ -116,6 +116,18 @@ impl Env {
         &mut self,
         names: [&CStr; N],
     ) -> Result<[Table; N]> {
+        // SAFETY: it is borrowed mutably, and no transaction borrows it.
+        unsafe { self.make_tables_beside(names) }
+    }
+
+    /// Does the same in an environment that others use.
+    ///
+    /// # Safety
+    /// No transaction of this process is under way; slots that wait to be renewed may be there.
+    pub(in crate::embedded) unsafe fn make_tables_beside<const N: usize>(
+        &self,
+        names: [&CStr; N],
+    ) -> Result<[Table; N]> {
         let txn = self.write_txn()?;
         let mut tables = [Table::default(); N];
         for (table, name) in tables.iter_mut().zip(names) {
@@ -149,6 +161,11 @@ impl Env {
         self.info().me_mapsize
     }
 
+    /// Returns the number of the last commit of any process, without a transaction.
+    pub(in crate::embedded) fn last_commit(&self) -> u64 {
+        self.info().me_last_txnid as u64
+    }
+
     /// Returns how many slots for readers are or were in use.
     #[cfg(any(test, feature = "failpoints"))]
     pub(in crate::embedded) fn readers(&self) -> u32 {
@@ -172,7 +189,8 @@ impl Env {
     /// Changes the size of the map; 0 means that which other processes have set.
     ///
     /// # Safety
-    /// No transaction of this process is under way; slots that wait to be renewed may be there.
+    /// No transaction of this process is under way, and the environment is not used otherwise meanwhile; slots that wait
+    /// to be renewed may be there.
     pub(in crate::embedded) unsafe fn resize(&self, size: usize) -> Result<()> {
         // SAFETY: up to the caller.
         check(unsafe { ffi::mdb_env_set_mapsize(self.as_ptr(), size) })

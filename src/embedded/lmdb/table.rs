@@ -64,6 +64,16 @@ impl Table {
         }
     }
 
+    /// Writes a row whose key is greater than all others.
+    pub(in crate::embedded) fn append(
+        self,
+        txn: &mut RwTxn,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<()> {
+        self.write(txn, key, value, ffi::MDB_APPEND)
+    }
+
     fn write(self, txn: &mut RwTxn, key: &[u8], value: &[u8], flags: c_uint) -> Result<()> {
         let (mut key, mut value) = (val(key), val(value));
         let txn = txn.as_ptr();
@@ -92,21 +102,34 @@ impl Table {
         Ok(())
     }
 
+    /// Returns the number of bytes of the pages that the table takes.
+    pub(in crate::embedded) fn bytes(self, txn: &RoTxn) -> Result<usize> {
+        let mut stat = ffi::MDB_stat {
+            ms_psize: 0,
+            ms_depth: 0,
+            ms_branch_pages: 0,
+            ms_leaf_pages: 0,
+            ms_overflow_pages: 0,
+            ms_entries: 0,
+        };
+        // SAFETY: the transaction is under way, and `stat` is a place for the figures.
+        check(unsafe { ffi::mdb_stat(txn.as_ptr(), self.0, &raw mut stat) })?;
+        let pages = stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
+        Ok(pages.saturating_mul(stat.ms_psize as usize))
+    }
+
+    /// Returns the last row.
+    pub(in crate::embedded) fn last(self, txn: &RoTxn) -> Result<Option<Row<'_>>> {
+        Rows::open(self, txn)?.move_to(&[], ffi::MDB_LAST)
+    }
+
     /// Returns the rows from `begin` on.
     pub(in crate::embedded) fn range<'txn>(
         self,
         txn: &'txn RoTxn,
         begin: Bound<&[u8]>,
     ) -> Result<Rows<'txn>> {
-        let mut cursor = ptr::null_mut();
-        // SAFETY: the transaction is under way, and `cursor` is a place for the pointer.
-        check(unsafe { ffi::mdb_cursor_open(txn.as_ptr(), self.0, &raw mut cursor) })?;
-        let mut rows = Rows {
-            cursor,
-            at: None,
-            ended: false,
-            _txn: PhantomData,
-        };
+        let mut rows = Rows::open(self, txn)?;
         rows.at = match begin {
             Bound::Unbounded => rows.move_to(&[], ffi::MDB_FIRST)?,
             Bound::Included(key) => rows.move_to(key, ffi::MDB_SET_RANGE)?,
@@ -131,6 +154,19 @@ pub(in crate::embedded) struct Rows<'txn> {
 }
 
 impl<'txn> Rows<'txn> {
+    /// Opens a cursor that is at no row yet.
+    fn open(table: Table, txn: &'txn RoTxn) -> Result<Self> {
+        let mut cursor = ptr::null_mut();
+        // SAFETY: the transaction is under way, and `cursor` is a place for the pointer.
+        check(unsafe { ffi::mdb_cursor_open(txn.as_ptr(), table.0, &raw mut cursor) })?;
+        Ok(Self {
+            cursor,
+            at: None,
+            ended: false,
+            _txn: PhantomData,
+        })
+    }
+
     fn move_to(&mut self, key: &[u8], op: ffi::MDB_cursor_op) -> Result<Option<Row<'txn>>> {
         let (mut key, mut value) = (val(key), val(&[]));
         // SAFETY: the cursor is open, in a transaction under way.

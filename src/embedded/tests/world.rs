@@ -35,6 +35,7 @@ pub(super) fn manager_of(
         folder: folder.to_owned(),
         durability: Some(durability),
         local_file_system: false,
+        events: false,
     };
     let bounds = memory.map(|max_bytes| Bounds {
         max_bytes,
@@ -43,6 +44,7 @@ pub(super) fn manager_of(
     Arc::new(EmbeddedManager {
         options,
         bounds,
+        publishing: None,
         stats: Arc::default(),
     })
 }
