@@ -8,6 +8,8 @@
 const fs = require('fs');
 const { setTimeout: pause } = require('timers/promises');
 
+const EVENTS = ['join', 'leave', 'destroy', 'occupied', 'vacated', 'gap'];
+
 const log = [];
 /** Events that do not fit to the members before them, which only those that came during a read may. */
 const surprises = [];
@@ -49,11 +51,11 @@ async function read(channel, name) {
 module.exports = {
   ...require('../membership-extension'),
 
-  /** Begins to follow a channel; `events` are those that the store has. */
-  follow(app, name, events) {
+  /** Begins to follow a channel. */
+  follow(app, name) {
     const channel = app.get('globalChannelService');
     const watch = channel.watch(name);
-    for (const event of [...events, 'gap']) watch.on(event, (told) => log.push([event, told]));
+    for (const event of EVENTS) watch.on(event, (told) => log.push([event, told]));
     for (const event of ['join', 'leave', 'destroy']) {
       watch.on(event, (told) => {
         if (state.waiting) state.waiting.push([event, told]);

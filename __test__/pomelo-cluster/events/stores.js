@@ -4,7 +4,6 @@
  * The stores of events.test.js, by name: `open()` resolves to one, which has
  *
  * - `options`, `members(key)` (read without the plugin where that is possible) and `close()`;
- * - `events`, those that it has;
  * - `outage`, if there is one: `fail()` has events be missed, `mend()` ends it;
  * - `limit()` before a follower is stopped, and `unlimit()`; `isLost()` then resolves to whether it has missed events, which is
  *   a gap with the reason `lost`;
@@ -16,8 +15,6 @@ const clusters = require('../../support/cluster');
 const redisServers = require('../../support/redis');
 const { STORES } = require('../../support/stores');
 
-const CHANGES = ['join', 'leave', 'destroy'];
-const EDGES = ['occupied', 'vacated'];
 const LIMIT = 'client-output-buffer-limit';
 
 /** What a server does with subscribers, on all servers of a store. */
@@ -47,7 +44,6 @@ async function redis() {
     ...own,
     isLost: async () => (await own.subscribed()).length === 0,
     options: { host: '127.0.0.1', port: server.port },
-    events: [...CHANGES, ...EDGES],
     members: (key) => server.members(key),
     outage: { fail: () => server.kill(), mend: () => server.up() },
     close: () => server.stop(),
@@ -69,7 +65,6 @@ async function cluster() {
     },
     isLost: async () => (await own.subscribed()).length < count,
     options: nodes.options(),
-    events: CHANGES,
     members: (key) => nodes.members(key),
     outage: {
       async fail(key) {
@@ -93,7 +88,6 @@ async function embedded() {
   const store = STORES.embedded.open();
   return {
     options: store.options(),
-    events: [...CHANGES, ...EDGES],
     members: (key) => store.members(key),
     limit: async () => {},
     unlimit: async () => {},
