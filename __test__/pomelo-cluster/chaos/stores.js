@@ -79,7 +79,7 @@ async function embedded() {
   };
 }
 
-/** A process writes for so long, and is killed: in the middle of a write, if the system wants it so. */
+/** A process writes for so long, and is killed, often in the middle of a write. */
 async function killed(options, ms) {
   const child = spawn(process.execPath, [WRITER, JSON.stringify(options)], {
     stdio: ['pipe', 'pipe', 'inherit'],
