@@ -215,9 +215,9 @@ export type PushCallback = (err: GlobalChannelError | null, failedUids: string[]
 /** The options of {@link GlobalChannel.destroyChannel}. */
 export interface DestroyOptions {
   /**
-   * Whether members go on all frontends, also on those that are gone or not registered, whoever has added them. The keys
-   * of the store are scanned for that, so it takes longer than other calls; those made after it wait. With a `sid` that has
-   * a colon in it, only what the store's index of frontends or this process knows is found.
+   * Whether members go on all frontends, also on those that are gone or not registered, and whichever process has added
+   * them. The keys of the store are scanned for that, so it takes longer than other calls; those made after it wait. With
+   * a `sid` that has a colon in it, only what the store's index of frontends or this process knows is found.
    */
   everywhere?: boolean | null;
 }

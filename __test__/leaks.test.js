@@ -122,7 +122,7 @@ stores('instances that are dropped without a stop', (ctx) => {
     dropped({ start: false, shared: true }, { ...MAX_BYTES_DROPPED, heap: 300 }),
   );
 
-  // Nobody listens on port 1.
+  // No server listens on port 1.
   linux(same.redis)('leave nothing behind: their start failed', () =>
     dropped({ start: true, unusable: { host: '127.0.0.1', port: 1, max_attempts: 1 } }),
   );

@@ -3,7 +3,7 @@
 //! which they became known, and none is forgotten: what was asked of the first n of them is complete once the others
 //! are asked too.
 //!
-//! A process writes a sid into the index before it adds members there, so whoever reads the index after that add was
+//! A process writes a sid into the index before it adds members there, so a process that reads the index after that add was
 //! answered finds it. 0.0.7 writes no index; its frontends are found by a scan.
 
 use std::{collections::HashMap, ops::Range, sync::Arc};

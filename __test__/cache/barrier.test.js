@@ -77,7 +77,7 @@ describe('Cache: the barrier', () => {
 });
 
 describe('Cache: a load that fails', () => {
-  // The store's own errors come with the push of whoever mends the key, which would clear it.
+  // The store's own errors come with the push of the write that mends the key, which would clear it.
   onDouble(
     'error leaves loading: the next reads fill, and then one hits',
     async ({ double, service }) => {

@@ -156,7 +156,7 @@ area('Cache: the connection to a real server', {}, (ctx) => {
         await ok(service, 'add', 'n', `u${round}`, 's1');
         await fill(service);
         await cut(ctx.redis);
-        // Nobody tells the new connection of this one.
+        // The new connection is not told of this one.
         await ctx.redis.run(0, 'del', key());
         await ctx.redis.run(0, 'sadd', key(), `v${round}`);
         assert.deepStrictEqual(await noHit(service), [`v${round}`]);

@@ -43,7 +43,7 @@ area('Cache: expiry', { args: ['--enable-debug-command', 'yes'] }, (ctx) => {
     }
   });
 
-  // The server may not delete it then, and so tells nobody; a plain reader sees [].
+  // The server may not delete it then, and so sends no invalidation; a plain reader sees [].
   ours('barrier ignores count: expired under CLIENT PAUSE WRITE', async () => {
     const service = await started(ctx.redis);
     const expired = await expiring(service);

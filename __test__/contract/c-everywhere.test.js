@@ -102,7 +102,7 @@ stores('C everywhere', (ctx) => {
   });
 
   ours(
-    'they come in call order with all else, also on frontends that nobody has named',
+    'they come in call order with all else, also on frontends that no call has named',
     async () => {
       const other = await started(ctx.store);
       const service = await started(ctx.store);
@@ -126,7 +126,7 @@ stores('C everywhere', (ctx) => {
     },
   );
 
-  ours('so do leaveAll and getChannelsByUid on a frontend that nobody has named', async () => {
+  ours('so do leaveAll and getChannelsByUid on a frontend that no call has named', async () => {
     const session = { membership: 'session' };
     const [other, service] = [await started(ctx.store, session), await started(ctx.store, session)];
     await ok(service, 'getCount', 'n', null);

@@ -216,7 +216,7 @@ stores('E store hangs', (ctx) => {
     } finally {
       await ctx.store.resume();
     }
-    // Neither is done later, when nobody waits for it.
+    // Neither is done later, when no caller waits for it.
     const other = await started(ctx.store);
     await ok(other, 'add', 'n', 'w', 's1');
     assert.ok((await ok(other, 'getMembersBySid', 'n', 's1')).includes('w'));

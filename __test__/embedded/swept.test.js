@@ -133,7 +133,7 @@ describe('a cleaner of old files', () => {
     const store = place();
     await started(store);
     const old = new Date(Date.now() - 40 * 24 * 3600 * 1000);
-    // Nobody has this one open: it is made anew each time.
+    // No process has this one open: it is made anew each time.
     const watched = files(store).filter((name) => path.basename(name) !== 'opening.lock');
     for (const file of watched) fs.utimesSync(file, old, old);
     const isFresh = (file) => fs.statSync(file).mtimeMs > Date.now() - 3600 * 1000;

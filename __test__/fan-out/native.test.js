@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * The native call under the fan-out: one frame to the sockets of many descriptors. Whatever the descriptors are, nobody
+ * The native call under the fan-out: one frame to the sockets of many descriptors. Whatever the descriptors are, no other
  * waits, no bytes go astray, and each slot says what became of it. Who gets a message is in the other files here.
  */
 

@@ -53,7 +53,7 @@ for (const framework of ['pomelo', 'pinus']) {
     );
 
     it(
-      'without the fan-out nobody gets it, as without the plugin',
+      'without the fan-out no client gets it, as without the plugin',
       { timeout: TIMEOUT },
       async () => {
         const client = new Client({ uid: 'alice', kind: 'plain', port: pair.off.port });

@@ -222,7 +222,7 @@ async function playBoth({ on, off }, schedule, connect) {
  */
 const meaning = ({ items }) => items.map(({ type, body }) => `${type} ${body.toString('base64')}`);
 
-/** The contract: the client of one play got what that of the other got, and nobody what was for another. */
+/** The contract: the client of one play got what that of the other got, and no client what was for another. */
 function assertSame({ on: one, off: other }, { bytes = true } = {}) {
   for (const { clients } of [one, other]) {
     for (const client of clients.values()) {

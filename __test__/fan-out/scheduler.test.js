@@ -117,7 +117,7 @@ for (const framework of ['pomelo', 'pinus']) {
       }
     });
 
-    test('a session that is gone, and one that cannot be sent to, keep nobody from the message', async () => {
+    test('a session that is gone, and one that cannot be sent to, keep no other from the message', async () => {
       await start();
       const clients = await joinInTurn('plain', 'plain');
       const sent = [];

@@ -42,7 +42,7 @@ for (const framework of ['pomelo', 'pinus']) {
       removeFolder(folder);
     });
 
-    /** Pushes messages of 1 MiB to all who are there; whoever reads has each before the next. */
+    /** Pushes messages of 1 MiB to all who are there; each client that reads has it before the next. */
     async function flood({ kinds, secure }, onSlow) {
       const frontend = await frontends.start({
         framework,

@@ -90,7 +90,7 @@ for (const framework of ['pomelo', 'pinus']) {
       await same(sizes.filter((size) => size >= 0).map((size) => ({ turn: [push({ size })] })));
     });
 
-    test('a client that stops to read gets all of it later, in order, and nobody waits for him', async () => {
+    test('a client that stops to read gets all of it later, in order, and the others do not wait for it', async () => {
       const large = Array.from({ length: 10 }, () => ({ turn: [push({ size: LARGEST })] }));
       const small = Array.from({ length: 20 }, (_, i) => ({
         turn: [push({ size: 10 + i }), to('u0', 'respond', { size: 50 }), push({ do: 'uids' })],

@@ -156,7 +156,7 @@ area('the server comes back and is loading', { args: SLOW }, (ctx) => {
       assert.strictEqual(err && err.code, CODE('UNREACHABLE'));
       assert.match(words(err), /LOADING/);
     } finally {
-      // Nothing knows the server before it is ready, and nobody would end it.
+      // Nothing knows the server before it is ready, so nothing would end it.
       await up;
     }
   });

@@ -92,7 +92,7 @@ describe('the page of the demo', () => {
   }
 
   /**
-   * These users got the message once, with a latency, and nobody else did. A message that the same
+   * These users got the message once, with a latency, and no other user did. A message that the same
    * chat server pushed later is waited for, so that a second copy would be there.
    */
   async function assertArrived(text, uids) {

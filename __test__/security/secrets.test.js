@@ -217,7 +217,7 @@ area('Secrets', { password: SECRET }, (ctx) => {
     const body = async ({ started, opts, args, create }) => {
       const service = await started({ password: args.secret });
       void create({ ...opts, password: args.secret });
-      const error = new Error('nobody catches this');
+      const error = new Error('this is not caught');
       error.service = service;
       error.services = [service];
       service.add('n', 'u', 's1', () => {
@@ -227,7 +227,7 @@ area('Secrets', { password: SECRET }, (ctx) => {
     const args = { secret: SECRET };
     const { code, output } = await child.run(body, { store: ctx.store, args });
     assert.ok(code > 0);
-    assert.match(output, /nobody catches this/);
+    assert.match(output, /this is not caught/);
     assert.match(output, /GlobalChannel/);
     assert.ok(!output.includes(PART), output);
   });

@@ -63,29 +63,34 @@ class Sentinel extends redisServer.RedisServer {
 }
 
 class Group {
-  /** `password` is the servers', `sentinelPassword` the sentinels'. */
-  static async start({ password, sentinelPassword } = {}) {
-    const group = Object.assign(new Group(), { password, sentinelPassword });
-    group.servers = [];
-    group.sentinels = [];
+  servers = [];
+  sentinels = [];
+
+  static start(options) {
+    return new Group().open(options);
+  }
+
+  /** Starts all of it. `password` is the servers', `sentinelPassword` the sentinels'. */
+  async open({ password, sentinelPassword } = {}) {
+    Object.assign(this, { password, sentinelPassword });
     try {
       const auth = password ? ['--masterauth', password] : [];
       const args = ['--repl-diskless-sync-delay', 0, '--repl-ping-replica-period', 1, ...auth];
       for (let i = 0; i < 3; i += 1) {
-        const of = i ? ['--replicaof', '127.0.0.1', group.servers[0].port] : [];
-        group.servers.push(await redisServer.start({ password, args: [...args, ...of] }));
+        const of = i ? ['--replicaof', '127.0.0.1', this.servers[0].port] : [];
+        this.servers.push(await redisServer.start({ password, args: [...args, ...of] }));
       }
       // What they see first they know at once, and look for more every 10 s.
-      await group.untilReplicated(group.servers[0]);
-      const options = { monitor: group.servers[0].port, server: { password } };
+      await this.untilReplicated(this.servers[0]);
+      const options = { monitor: this.servers[0].port, server: { password } };
       for (let i = 0; i < 3; i += 1) {
         const made = { ...options, password: sentinelPassword };
-        group.sentinels.push(await redisServer.start(made, Sentinel));
+        this.sentinels.push(await redisServer.start(made, Sentinel));
       }
-      await group.untilReady();
-      return group;
+      await this.untilReady();
+      return this;
     } catch (err) {
-      await group.stop();
+      await this.stop();
       throw err;
     }
   }
@@ -198,6 +203,15 @@ class Group {
     const count = await primary.run(0, 'wait', 2, DEADLINE);
     if (count !== 2) throw new Error(`${count} replicas have got it`);
     return primary;
+  }
+
+  /** A former primary, which is up, follows the new one; the sentinels see it well again. */
+  async rejoin(server) {
+    const primary = await this.primary();
+    await demote(server, primary);
+    await server.run(0, 'client', 'unpause');
+    await this.untilReplicated(primary);
+    await this.untilReady();
   }
 
   /** Everybody is up and in its place, empty; what Sentinel does in its own time is done now. */

@@ -2,10 +2,10 @@
 
 /** Following channels by their events behind Sentinel: the subscription moves to the new primary, and there is a gap. */
 
-const { describe, it, before, beforeEach, after, afterEach } = require('node:test');
+const { describe, it } = require('node:test');
 const { logged } = require('../support/log');
-const { Group } = require('../support/sentinels');
-const { started, stopAll } = require('../support/service');
+const healedGroup = require('../support/healed-group');
+const { started } = require('../support/service');
 const { until } = require('../support/until');
 const { Follower } = require('../events/follower');
 const { change } = require('../events/writer');
@@ -17,13 +17,7 @@ const [NAMES, SIDS] = [
 const OPTIONS = { events: true, commandTimeout: 15000 };
 
 describe('events behind Sentinel', { timeout: 120000 }, () => {
-  let group;
-  before(async () => {
-    group = await Group.start();
-  });
-  beforeEach(() => group.heal());
-  afterEach(stopAll);
-  after(() => group && group.stop());
+  const group = healedGroup();
 
   /** Changes go on while `fail(primary)` makes another server the primary; then the follower has what the store has. */
   async function follows(fail) {

@@ -6,14 +6,15 @@
  */
 
 const assert = require('node:assert');
-const { describe, before, beforeEach, after, afterEach } = require('node:test');
+const { describe } = require('node:test');
 const redisServer = require('../support/redis');
 const { report } = require('../support/report');
-const { Group, Sentinel } = require('../support/sentinels');
+const { Sentinel } = require('../support/sentinels');
 const { proxy } = require('../faults/wire');
 const { fault: row } = require('../faults/fault');
 const { Flight, recovers, hold, held } = require('../faults/flight');
-const { started, stopAll } = require('../support/service');
+const healedGroup = require('../support/healed-group');
+const { started } = require('../support/service');
 const { ok } = require('../support/call');
 const { until, pause } = require('../support/until');
 
@@ -26,13 +27,7 @@ const SOON = 5000;
 const fault = (title, fn) => row(title, fn, { timeout: 120000 });
 
 describe('Redis Sentinel: a failover', () => {
-  let group;
-  before(async () => {
-    group = await Group.start();
-  });
-  beforeEach(() => group.heal());
-  afterEach(stopAll);
-  after(() => group && group.stop());
+  const group = healedGroup();
 
   /** Some writes that are acknowledged and replicated. */
   async function underWay() {

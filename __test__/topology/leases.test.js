@@ -6,10 +6,10 @@
  */
 
 const assert = require('node:assert');
-const { describe, it, before, beforeEach, after, afterEach } = require('node:test');
+const { describe, it } = require('node:test');
 const { Leases } = require('../support/leases');
-const { started, stopAll } = require('../support/service');
-const { Group } = require('../support/sentinels');
+const healedGroup = require('../support/healed-group');
+const { started } = require('../support/service');
 const { pause } = require('../support/until');
 const { PATIENT, onCluster } = require('./on-cluster');
 
@@ -82,13 +82,7 @@ onCluster('leases in a Redis Cluster', 120000, (ctx) => {
 });
 
 describe('leases behind Sentinel', { timeout: 120000 }, () => {
-  let group;
-  before(async () => {
-    group = await Group.start();
-  });
-  beforeEach(() => group.heal());
-  afterEach(stopAll);
-  after(() => group && group.stop());
+  const group = healedGroup();
 
   it('a lease that the new primary does not have is regained, and then held', async () => {
     const one = new Leases(await started(group, { prefix: 'P', commandTimeout: 60000 }));

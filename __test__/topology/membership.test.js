@@ -7,11 +7,11 @@
  */
 
 const assert = require('node:assert');
-const { describe, it, before, beforeEach, after, afterEach } = require('node:test');
+const { describe, it } = require('node:test');
 const { ok } = require('../support/call');
 const { Leases } = require('../support/leases');
-const { Group } = require('../support/sentinels');
-const { started, stopAll } = require('../support/service');
+const healedGroup = require('../support/healed-group');
+const { started } = require('../support/service');
 const { pause, until } = require('../support/until');
 const { frontendApp, startFrontend } = require('../sessions/frontend');
 const { PATIENT, onCluster } = require('./on-cluster');
@@ -128,13 +128,7 @@ onCluster('membership by sessions in a Redis Cluster', 180000, (ctx) => {
 });
 
 describe('membership by sessions behind Sentinel', { timeout: 120000 }, () => {
-  let group;
-  before(async () => {
-    group = await Group.start();
-  });
-  beforeEach(() => group.heal());
-  afterEach(stopAll);
-  after(() => group && group.stop());
+  const group = healedGroup();
 
   it('sessions come and go while the primary dies', async () => {
     const fleet = await Fleet.start(group);

@@ -96,7 +96,7 @@ class Round {
   }
 
   /**
-   * What servers spend when nobody pushes, on timers and the master, which is no part of a push: per
+   * What servers spend when there are no pushes, on timers and the master, which is no part of a push: per
    * ms. The least of so many seconds, since in others V8 cleans up after the pushes before.
    */
   async rest(seconds) {

@@ -6,7 +6,7 @@
 /** Makes the operations for `channel`; `sid` is a frontend, times are in milliseconds. */
 module.exports = function createStore(channel) {
   return {
-    /** Takes the lease from whoever has it: `{previous, removed}`, its epoch and how many users were removed. */
+    /** Takes the lease, also from another process: `{previous, removed}`, its epoch and how many users were removed. */
     claim: (sid, epoch, ttl) => lease('claim', sid, epoch, ttl),
     /** Extends the lease, or takes it again if it has expired: 'held', 'regained' or, if another epoch has it, 'lost'. */
     renew: async (sid, epoch, ttl) => (await lease('renew', sid, epoch, ttl)).state,
@@ -32,7 +32,7 @@ module.exports = function createStore(channel) {
     /** A page of the users who are in channels: `{uids, cursor}`; the first cursor, and that of the end, is ''. */
     uids: (sid, cursor) => members('uids', sid, cursor),
     /**
-     * Removes all members on a frontend as long as `epoch` has its lease, or, if it is '', as long as nobody has:
+     * Removes all members on a frontend as long as `epoch` has its lease, or, if it is '', as long as no process has:
      * `{state, count}`. For `keep` milliseconds `gone` tells what it was. `reason` is for the events.
      */
     purge: (sid, { epoch, keep, reason }) => members('purge', sid, { epoch, keep, reason }),

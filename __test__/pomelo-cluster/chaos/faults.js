@@ -1,16 +1,17 @@
 'use strict';
 
 /**
- * Random faults of a cluster, one at a time in each of two lanes: servers are killed, stopped and started again, and Redis
- * and the links to it fail. It notes what is disturbed at a moment, and what has happened.
+ * Random faults of a cluster, one at a time in each of two lanes: servers are killed, stopped and started again, and the
+ * store (stores.js) and the links to it fail. It notes what is disturbed at a moment, and what has happened.
  */
 
 const { pause } = require('../../support/until');
 
-/** `tools` are `{cluster, redis, links, random, leaseTtl}`; `links` are the proxies to Redis, by the ids of servers. */
-module.exports = function createFaults({ cluster, redis, links, random, leaseTtl }) {
-  /** How many faults disturb a server, or `redis`. */
+/** `tools` are `{cluster, store, random, leaseTtl}`. */
+module.exports = function createFaults({ cluster, store, random, leaseTtl }) {
+  /** How many faults disturb a server, the `store`, or are under way in a lane; and how many have begun. */
   const disturbed = new Map();
+  const begun = new Map();
   const counts = {};
   const lines = [];
   const state = { isOn: true };
@@ -44,20 +45,15 @@ module.exports = function createFaults({ cluster, redis, links, random, leaseTtl
     },
   };
 
-  const STORE = {
-    'Redis killed': async () => {
-      await redis.kill();
-      await pause(some());
-      await redis.up();
-    },
-    'Redis halted': async () => {
-      redis.pause();
-      await pause(some());
-      redis.resume();
-    },
+  const LINKS = {
     'link cut': () => cut(anyServer(), 0),
     'link silent within the lease': () => cut(anyServer(), brief()),
     'link silent beyond the lease': () => cut(connector(), long()),
+  };
+
+  const STORE = {
+    ...store.faults({ random, during, brief, long, some }),
+    ...(store.cut && LINKS),
   };
 
   return {
@@ -68,13 +64,12 @@ module.exports = function createFaults({ cluster, redis, links, random, leaseTtl
     lines,
   };
 
+  /** The promise rejects when one of them has failed. */
   function begin() {
-    lanes = Promise.all([
-      lane(SERVERS, () => []),
-      lane(STORE, (name) => (name.startsWith('Redis') ? ['redis'] : [])),
-    ]);
-    // Awaited in `end`.
+    lanes = Promise.all([lane('servers', SERVERS), lane('stores', STORE)]);
+    // Awaited in `end` too.
     lanes.catch(() => {});
+    return lanes;
   }
 
   /** Resolves when all is in order again. */
@@ -84,7 +79,7 @@ module.exports = function createFaults({ cluster, redis, links, random, leaseTtl
   }
 
   /** Each kind once in random order, then again. */
-  async function lane(kinds, disturbs) {
+  async function lane(which, kinds) {
     let left = [];
     await pause(random.between(500, 2000));
     while (state.isOn) {
@@ -92,15 +87,17 @@ module.exports = function createFaults({ cluster, redis, links, random, leaseTtl
       const [name] = left.splice(random.below(left.length), 1);
       counts[name] = (counts[name] || 0) + 1;
       lines.push(`${Math.round(performance.now())} ${name}`);
-      await during(disturbs(name), kinds[name]);
+      await during([which], kinds[name]);
       lines.push(`${Math.round(performance.now())} over: ${name}`);
       await pause(random.between(500, leaseTtl / 2));
     }
   }
 
   async function during(ids, run) {
-    const change = (by) => ids.forEach((id) => disturbed.set(id, (disturbed.get(id) || 0) + by));
+    const add = (map, by) => ids.forEach((id) => map.set(id, (map.get(id) || 0) + by));
+    const change = (by) => add(disturbed, by);
     change(1);
+    add(begun, 1);
     try {
       return await run();
     } finally {
@@ -110,11 +107,28 @@ module.exports = function createFaults({ cluster, redis, links, random, leaseTtl
 
   function restart(id, signal, ms) {
     return during([id], async () => {
+      const { exit, log } = cluster.servers.get(id);
+      if (exit) throw new Error(`${id} ended by itself: ${JSON.stringify(exit)}\n${log()}`);
       await cluster.stopServer(id, signal);
       await pause(ms);
       if (id !== 'master') await master;
-      await cluster.startServer(id);
+      await started(id);
     });
+  }
+
+  /** Starts a server, as a supervisor does: again if the store could not be reached in time. */
+  async function started(id) {
+    for (;;) {
+      const before = begun.get('stores');
+      const wasDisturbed = disturbed.get('stores') > 0;
+      try {
+        return await cluster.startServer(id);
+      } catch (err) {
+        if (!wasDisturbed && begun.get('stores') === before) throw err;
+        lines.push(`${Math.round(performance.now())} ${id} is started again`);
+        await cluster.stopServer(id, 'SIGKILL');
+      }
+    }
   }
 
   function halt(id, ms) {
@@ -126,16 +140,7 @@ module.exports = function createFaults({ cluster, redis, links, random, leaseTtl
     });
   }
 
-  /** Nothing passes for so long; then the connections break. */
   function cut(id, ms) {
-    return during([id], async () => {
-      const link = links.get(id);
-      link.toServer = () => undefined;
-      link.toClient = () => undefined;
-      await pause(ms);
-      link.open.forEach((socket) => socket.destroy());
-      link.toServer = undefined;
-      link.toClient = undefined;
-    });
+    return during([id], () => store.cut(id, ms));
   }
 };

@@ -2,7 +2,7 @@
 
 /**
  * Samples the store: for how long an open session was without a membership that it should have, and a closed one with one.
- * Time during which its frontend or Redis is disturbed does not count, since the promise begins with the end of the fault.
+ * Time during which its frontend or the store is disturbed does not count, since the promise begins with the end of the fault.
  */
 
 const { pause } = require('../../support/until');
@@ -38,7 +38,7 @@ module.exports = function createGaps({ sids, expected, possible, present, faults
       const now = performance.now();
       const passed = now - last;
       last = now;
-      const calm = sids.filter((sid) => !faults.isDisturbed(sid, 'redis'));
+      const calm = sids.filter((sid) => !faults.isDisturbed(sid, 'store'));
       if (!found) continue;
       longest.samples += 1;
       const isCalm = (place) => calm.some((sid) => place.includes(` ${sid}`));

@@ -24,7 +24,7 @@ module.exports = function createUsers({ cluster, channels, faults, random }) {
   /** How often requests failed, by the reason. */
   const refused = {};
   const underWay = new Set();
-  const state = { isOn: true };
+  const state = { isOn: true, isClosed: false };
 
   const ACTIONS = {
     login: () => login(random.pick(uids), random.pick(cluster.connectors)),
@@ -62,7 +62,7 @@ module.exports = function createUsers({ cluster, channels, faults, random }) {
   async function reside(uid, connector) {
     let isThere = false;
     let session;
-    while (state.isOn || !isThere) {
+    while ((state.isOn || !isThere) && !state.isClosed) {
       isThere = session !== undefined && clients.has(session) && joined.has(session);
       if (!isThere) session = await login(uid, connector).catch(refuse);
       await pause(100);
@@ -139,7 +139,9 @@ module.exports = function createUsers({ cluster, channels, faults, random }) {
     client.close();
   }
 
+  /** Ends all of it, whatever has become of the cluster. */
   function closeAll() {
+    Object.assign(state, { isOn: false, isClosed: true });
     clients.forEach(close);
   }
 

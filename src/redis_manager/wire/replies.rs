@@ -180,7 +180,7 @@ impl Replies {
     fn ends(&mut self, requests: &mut Requests) {
         self.place = Place::Value;
         self.open -= 1;
-        // Nobody waits for a reply without a command.
+        // No call waits for a reply without a command.
         if self.open == 0 && !self.is_push && self.answered < requests.sent() {
             requests.answered(self.answered);
             self.answered += 1;
