@@ -39,6 +39,12 @@ struct Edge {
 }
 
 impl Occupancy {
+    /// Returns whether something is known of a channel. All its changes are to be taken then, watched or not.
+    #[must_use]
+    pub fn tracks(&self, field: &[u8]) -> bool {
+        self.channels.contains_key(field)
+    }
+
     /// Takes a change in the order of all, and marks it if it is about the first or the last member of the channel. Returns
     /// whether the frontends are to be looked at.
     pub fn take(&mut self, change: &mut Change) -> bool {
@@ -240,6 +246,6 @@ mod tests {
         let mut occupancy = Occupancy::default();
         assert!(occupancy.looked(b"a", [b"s1".to_vec()]).is_empty());
         let mut change = change(Kind::Join, b"s1", false);
-        assert!(!occupancy.take(&mut change) && occupancy.channels.is_empty());
+        assert!(!occupancy.take(&mut change) && !occupancy.tracks(b"a"));
     }
 }

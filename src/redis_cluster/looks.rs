@@ -56,7 +56,10 @@ impl Marker {
         // Kept until it is told, so that what a look tells comes in its order.
         let mut occupancy = self.lock();
         for change in &mut changes {
-            if !self.feed.watches(change.field) {
+            let is_unwatched = change.is_edge
+                && !occupancy.tracks(change.field)
+                && !self.feed.watches(change.field);
+            if is_unwatched {
                 change.is_edge = false;
             } else if occupancy.take(change) {
                 // Fails if the subscription is over.

@@ -50,22 +50,23 @@ pub(super) fn interval(nodes: usize) -> Duration {
     (Duration::from_millis(100) * tenths).max(Duration::from_secs(1))
 }
 
-impl ClusterManager {
-    /// Notes what a subscription has found. Returns how long it may stand; `None` if there is no limit.
-    fn begins(&self, ids: &BTreeSet<Vec<u8>>, links: &[Link]) -> Option<Duration> {
-        let is_moving = links.iter().any(|link| link.view.is_moving());
-        let claims: Vec<String> = links.iter().map(|link| link.view.claim.clone()).collect();
-        let mut last = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_first = last.ids.is_empty();
-        let is_other = !is_first && last.ids != *ids;
-        last.rounds = if is_moving && last.claims == claims {
-            last.rounds.saturating_add(1)
+impl Last {
+    /// Notes what a new one has found. Returns how long it may stand; `None` if there is no limit.
+    fn next(
+        &mut self,
+        ids: &BTreeSet<Vec<u8>>,
+        claims: Vec<String>,
+        is_moving: bool,
+    ) -> Option<Duration> {
+        let is_other = !self.ids.is_empty() && self.ids != *ids;
+        self.rounds = if is_moving && self.claims == claims {
+            self.rounds.saturating_add(1)
         } else {
             0
         };
-        last.ids.clone_from(ids);
-        last.claims = claims;
-        let pause = SETTLE.saturating_mul(1 << last.rounds.min(8)).min(LONGEST);
+        self.ids.clone_from(ids);
+        self.claims = claims;
+        let pause = SETTLE.saturating_mul(1 << self.rounds.min(8)).min(LONGEST);
         (is_moving || is_other).then_some(pause)
     }
 }
@@ -77,8 +78,13 @@ pub(super) async fn until_over(
     ids: BTreeSet<Vec<u8>>,
     (marker, mut looks): (Marker, mpsc::UnboundedReceiver<Vec<u8>>),
 ) -> Gap {
-    let begin = Instant::now();
-    let mut due = manager.begins(&ids, &links).map(|pause| begin + pause);
+    let claims = links.iter().map(|link| link.view.claim.clone()).collect();
+    let is_moving = links.iter().any(|link| link.view.is_moving());
+    let limit = {
+        let mut last = manager.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        last.next(&ids, claims, is_moving)
+    };
+    let mut due = limit.map(|limit| Instant::now() + limit);
     let pause = interval(links.len());
     let again = |at: usize, link: &Link| {
         let connection = link.connection.connection();
@@ -170,5 +176,23 @@ mod tests {
     fn many_nodes_are_asked_less_often() {
         assert_eq!(interval(3), Duration::from_secs(1));
         assert_eq!(interval(100), Duration::from_secs(10));
+    }
+
+    #[test]
+    fn a_subscription_may_stand_unless_slots_move_or_the_nodes_are_others() {
+        let ids = |names: &[&str]| names.iter().map(|name| name.as_bytes().to_vec()).collect();
+        let mut last = Last::default();
+        let mut next = |names: &[&str], claim: &str, is_moving| {
+            let limit = last.next(&ids(names), vec![claim.to_owned()], is_moving);
+            limit.map(|limit| limit.as_secs())
+        };
+        assert_eq!(next(&["a", "b"], "1", false), None);
+        assert_eq!(next(&["a", "b"], "2", false), None);
+        assert_eq!(next(&["a", "c"], "2", false), Some(5));
+        assert_eq!(next(&["a", "c"], "2", false), None);
+        // Half way for ever, until something moves.
+        let limits = [(); 6].map(|()| next(&["a", "c"], "3 [", true));
+        assert_eq!(limits, [5, 10, 20, 40, 60, 60].map(Some));
+        assert_eq!(next(&["a", "c"], "4 [", true), Some(5));
     }
 }

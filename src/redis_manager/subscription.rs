@@ -122,6 +122,13 @@ impl RedisManager {
             let mut asked = redis::cmd("CLUSTER");
             let answer = asked.arg("MYID").query_async(&mut connection.connection);
             id = answer.await.map_err(|error| unreachable(&error))?;
+            // Channels are looked at on this connection.
+            if self.options.db > 0 {
+                let mut asked = redis::cmd("SELECT");
+                let selected = asked.arg(self.options.db);
+                let selected = selected.query_async(&mut connection.connection);
+                let () = selected.await.map_err(|error| unreachable(&error))?;
+            }
         }
         if let Some(publishing) = &self.options.publishing {
             let channel = if of_node {
