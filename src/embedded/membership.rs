@@ -21,11 +21,7 @@ use crate::{
 type Result<T> = std::result::Result<T, lmdb::Error>;
 
 /// Returns the users who have entries: of each the first one is found, and the others are skipped.
-pub(super) fn users(
-    rows: &Rows,
-    txn: &RoTxn,
-    index: Option<Channel>,
-) -> Result<CallResult<Value>> {
+pub(super) fn users(rows: &Rows, txn: &RoTxn, index: Option<Channel>) -> Result<CallResult<Value>> {
     let mut users = Vec::new();
     let Some(index) = index else {
         return Ok(list(users));

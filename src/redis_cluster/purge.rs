@@ -223,12 +223,7 @@ async fn put_back(shared: &Arc<Shared>, removed: &[&Named], index: &Key) -> Step
 
 /// Removes entries, and users without any; writes those again whose members are there: put back by their frontend, or added
 /// meanwhile.
-async fn forget(
-    shared: &Arc<Shared>,
-    users: &[&[u8]],
-    named: &[Named],
-    index: &Key,
-) -> Step<()> {
+async fn forget(shared: &Arc<Shared>, users: &[&[u8]], named: &[Named], index: &Key) -> Step<()> {
     let mut gone = entries(named);
     for uid in users {
         gone.entry(uid).or_default();

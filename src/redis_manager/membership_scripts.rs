@@ -294,8 +294,7 @@ pub(crate) fn keep(gone: &Key, millis: u64, entries: &Entries) -> Cmd {
 }
 
 /// The commands that the scripts take, for error messages.
-const NEEDS: &str =
-    "EVAL, SADD, SREM, SISMEMBER, HSET, HDEL, HLEN, HKEYS, HGET, GET and PEXPIRE";
+const NEEDS: &str = "EVAL, SADD, SREM, SISMEMBER, HSET, HDEL, HLEN, HKEYS, HGET, GET and PEXPIRE";
 
 /// What servers say of a command that they lack or that the user may not run; in a script they do not name it.
 const REFUSALS: [&str; 5] = [
