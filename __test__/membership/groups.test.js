@@ -37,14 +37,17 @@ function history(sets, length) {
       for (const uid of [uids].flat()) {
         const key = set(`P:${name}:${sid}`);
         const was = key.has(uid);
-        const entry = `${uid.length}:${uid}${name}`;
+        const own = set(`P@members:{${sid}}:${uid}:${uid.length}`);
+        const users = set(`P@members:{${sid}}`);
         if (method === 'add') {
           key.add(uid);
-          set(`P@members:{${sid}}`).add(entry);
+          own.add(name);
         } else {
           key.delete(uid);
-          set(`P@members:{${sid}}`).delete(entry);
+          own.delete(name);
         }
+        if (own.size > 0) users.add(uid);
+        else users.delete(uid);
         changed += was === key.has(uid) ? 0 : 1;
       }
     }
@@ -71,7 +74,7 @@ stores('calls that change members together', (ctx) => {
       );
       if (ctx.redis) {
         for (const [key, members] of sets) {
-          const read = key.includes('@members') ? ['zrange', key, 0, -1] : ['smembers', key];
+          const read = [/}:.*:\d+$/.test(key) ? 'hkeys' : 'smembers', key];
           const stored = await ctx.redis.run(0, ...read);
           assert.deepStrictEqual(stored.map(String).sort(), [...members].sort(), `${key} ${shown}`);
         }
@@ -103,6 +106,33 @@ stores('calls that change members together', (ctx) => {
       [],
       'no member without an entry',
     );
+  });
+
+  ours.redis('one about a key that the user may not use does not keep the others', async () => {
+    const USER = { username: 'gc', password: 'p' };
+    const keys = ['~P:a:*', '~P:b:*', '~P@lease*', '~P@sids', '~P@members:{s1}*'];
+    const rules = ['reset', 'on', `>${USER.password}`, ...keys, 'resetchannels', '+@all'];
+    await ctx.redis.run(0, 'acl', 'setuser', USER.username, ...rules);
+    const service = await started(ctx.store, { ...SESSION, ...USER });
+    const got = await send(service, [
+      ['add', 'a', 'u', 's1'],
+      ['add', 'other', 'u', 's1'],
+      ['add', 'b', ['u', 'v'], 's1'],
+      ['leave', 'other', 'u', 's1'],
+      ['add', 'a', 'u', 's2'],
+      ['leave', 'a', 'u', 's1'],
+      ['add', 'b', 'w', 's1'],
+    ]);
+    const told = got.map(({ value, reason }) => value ?? reason.message.replace(/ .*/, ''));
+    const no = /^(NOPERM|ERR)$/;
+    const expected = [1, no, 2, no, no, 1, 1];
+    expected.forEach((each, i) => {
+      if (each === no) assert.match(String(told[i]), no, `${i}`);
+      else assert.strictEqual(told[i], each, `${i}`);
+    });
+    const list = await service.promises.getMembersBySid('b', 's1');
+    assert.deepStrictEqual([...list].sort(), ['u', 'v', 'w']);
+    assert.deepStrictEqual(await service.promises.getChannelsByUid('u', 's1'), ['b']);
   });
 
   ours('what is between them is answered in call order', async () => {

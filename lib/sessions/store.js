@@ -29,15 +29,15 @@ module.exports = function createStore(channel) {
     channels: (sid, uid) => members('channels', sid, uid),
     /** Adds a user to these channels again: how many it was. */
     addBack: (sid, uid, names) => members('addBack', sid, { uid, names }),
-    /** A page of the users who are in channels: `{uids, cursor}`; the first cursor, and that of the end, is ''. */
-    uids: (sid, cursor) => members('uids', sid, cursor),
+    /** The users who are in channels. */
+    uids: (sid) => members('uids', sid, null),
     /**
      * Removes all members on a frontend as long as `epoch` has its lease, or, if it is '', as long as no process has:
      * `{state, count}`. For `keep` milliseconds `gone` tells what it was. `reason` is for the events.
      */
     purge: (sid, { epoch, keep, reason }) => members('purge', sid, { epoch, keep, reason }),
     gone: (sid, uid) => members('gone', sid, uid),
-    goneUids: (sid, cursor) => members('goneUids', sid, cursor),
+    goneUids: (sid) => members('goneUids', sid, null),
     forget: (sid) => members('forget', sid, null),
   };
 
