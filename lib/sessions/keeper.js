@@ -11,6 +11,7 @@ const { randomBytes } = require('crypto');
 const createComparison = require('./comparison');
 const createMembers = require('./members');
 const createTracker = require('./tracker');
+const { SESSION } = require('../leases');
 const { words } = require('../logger');
 
 /** The maximum number of unanswered writes. What changes beyond it is left to a comparison. */
@@ -22,11 +23,11 @@ const SOONER = 4;
 /**
  * Makes `{begin, end, close, stats, members}` for the frontend `sid`. `store` is that of store.js. `begin()` claims the
  * lease, `end()` releases it, `close()` only forgets it. Of `options`, `membership` tells whether memberships end with the
- * sessions (members.js). `emit(event, told)` tells the app.
+ * sessions (members.js), and `scan` is that of scan.js. `emit(event, told)` tells the app.
  */
 module.exports = function createKeeper(app, sid, store, log, options, emit) {
-  const { leaseTtl, longestUid, leaveDelay, membership } = options;
-  const epoch = randomBytes(12).toString('hex');
+  const { leaseTtl, longestUid, leaveDelay, membership, scan } = options;
+  const epoch = (membership ? SESSION : '') + randomBytes(12).toString('hex');
   const period = leaseTtl / 3;
   const counts = { renewals: 0, failedRenewals: 0, regained: 0, lost: 0 };
   /** 'none' | 'held' | 'lost' | 'released' */
@@ -48,7 +49,7 @@ module.exports = function createKeeper(app, sid, store, log, options, emit) {
   const tools = { tracker, write, isHeld: isOwner, longest: period / SOONER };
   const comparison = createComparison(sid, store, log, tools);
   const members = membership
-    ? createMembers(sid, store, log, { has: tracker.has, isHeld, leaveDelay })
+    ? createMembers(sid, store, log, { has: tracker.has, isHeld, leaveDelay, leaseTtl, scan })
     : undefined;
 
   return { begin, end, close, stats, members: () => members?.stats() };

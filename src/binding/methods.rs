@@ -111,6 +111,8 @@ methods! {
     GoneEntries: "_goneEntries", Gone, read(ReadOp::Entries), Plain;
     ForgetGone: "_forgetGone", Gone, write(WriteOp::Delete), Plain;
     Purge: "_purge", Purge, write(WriteOp::Purge), Plain;
+    ChannelsOn: "_channelsOn", ChannelsOn, page(PageOp::ChannelsOn), Plain;
+    Enter: "_enter", Entered, page(PageOp::Enter), Plain;
     }
 }
 
@@ -193,6 +195,10 @@ pub enum Arguments {
     Gone,
     /// The index of one frontend, its lease and what is kept, and the arguments of the operation.
     Purge,
+    /// A page of the channels with members on one frontend.
+    ChannelsOn,
+    /// A part of the members of a channel on one frontend, which are added to the index.
+    Entered,
 }
 
 impl Arguments {
@@ -221,7 +227,9 @@ impl Arguments {
             | Self::OnlineMembers
             | Self::Index
             | Self::Gone
-            | Self::Purge => &["sids", "items"],
+            | Self::Purge
+            | Self::ChannelsOn
+            | Self::Entered => &["sids", "items"],
         }
     }
 
@@ -259,7 +267,9 @@ impl Arguments {
             | Self::OnlineMembers
             | Self::Index
             | Self::Gone
-            | Self::Purge => "registry",
+            | Self::Purge
+            | Self::ChannelsOn
+            | Self::Entered => "registry",
         }
     }
 }

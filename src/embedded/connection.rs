@@ -21,6 +21,7 @@ use tokio::{
 use super::{
     Durability,
     executor::{Executor, Replies},
+    pages::EmbeddedPages,
     store::Store,
     write_lock::{LocalGuard, WriteGuard},
 };
@@ -105,7 +106,11 @@ impl Drop for EmbeddedConnection {
 
 impl Connection for EmbeddedConnection {
     fn pages(&self) -> Arc<dyn PageSource> {
-        Arc::new(self.walked())
+        let executor = self.executor.as_ref();
+        Arc::new(EmbeddedPages {
+            walked: self.walked(),
+            executor: executor.map(Arc::downgrade).unwrap_or_default(),
+        })
     }
 
     fn batch_size(&self) -> usize {
@@ -202,7 +207,7 @@ async fn later(executor: Arc<Executor>, batch: Vec<Command>) -> Replies {
 }
 
 /// Waits for the write lock, held by other processes; blocks the thread.
-fn lock(local: LocalGuard) -> Result<WriteGuard, Lost> {
+pub(super) fn lock(local: LocalGuard) -> Result<WriteGuard, Lost> {
     let guard = local.lock();
     guard.map_err(|error| Lost(error.to_string().into()))
 }

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use super::{
     budget::Budget,
+    entering::Missing,
     lmdb,
     messages::Failure,
     read_txn::{ReadTxn, TxnKind},
@@ -153,6 +154,24 @@ impl Executor {
                     Err(failure) => return Ok(vec![Err(failure.error())]),
                 }
             }
+        })
+    }
+
+    /// Adds members to an index; blocks the thread. Returns how many were not in it.
+    pub(super) fn enter(&self, missing: &Missing, guard: &WriteGuard) -> Result<u64> {
+        // The process that writes may have been stopped for a long time.
+        self.wanted()?;
+        let mut reading = self.reading();
+        let written = self.store.write(Thread::Blocking, guard, |txn| {
+            reading.budget = Budget::ANY;
+            let mut writing = WriteTxn::new(self.store.rows(), txn, &mut reading);
+            let count = writing.enter(missing)?;
+            writing.commit()?;
+            Ok(count)
+        });
+        written.map_err(|failure| match failure {
+            Failure::Store(words) => Lost(words).into(),
+            failure => failure.error(),
         })
     }
 

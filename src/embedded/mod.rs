@@ -20,6 +20,7 @@
 mod audit;
 mod budget;
 mod connection;
+mod entering;
 mod executor;
 #[cfg(any(test, feature = "failpoints"))]
 mod failpoints;

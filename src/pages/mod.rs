@@ -6,12 +6,14 @@
 //! - [`cursor`]: the cursor as text, and what makes one valid.
 //! - [`given`]: which channels a scan has given already. A channel has a key for each frontend, and is given once.
 //! - [`glob`]: the patterns of channel names, as in Redis.
+//! - [`unindexed`]: members that the index of a frontend does not have.
 
 pub mod cursor;
 mod given;
 mod glob;
 #[cfg(test)]
 mod tests;
+pub mod unindexed;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -208,6 +210,24 @@ pub trait PageSource: Send + Sync {
 
     /// Returns how many members each set has; 0 where there is no such set.
     fn counts(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>>;
+
+    /// Adds about `count` members of a channel to the index of its frontend, as far as they are not in it, and never one
+    /// that is no member any more, unless channel and index are on different servers. The keys are those of both.
+    fn enter(
+        &self,
+        keys: [&[u8]; 2],
+        position: Option<&[u8]>,
+        count: usize,
+    ) -> BoxFuture<'static, Result<Entered>>;
+}
+
+/// A step in which members of a channel were added to the index.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Entered {
+    /// How many were not in it.
+    pub count: u64,
+    /// As in [`Step`].
+    pub next: Option<Vec<u8>>,
 }
 
 /// Reads a page, as the reply of a batch of one call.
@@ -229,6 +249,8 @@ pub async fn read(source: &dyn PageSource, query: &PageQuery, given: &Given) -> 
     match query.op {
         PageOp::Members => members(source, query).await,
         PageOp::Channels => channels(source, query, given).await,
+        PageOp::ChannelsOn => unindexed::channels(source, query).await,
+        PageOp::Enter => unindexed::enter(source, query).await,
     }
 }
 

@@ -24,6 +24,7 @@ mod clean;
 mod connection;
 mod discovery;
 mod dispatch;
+mod entering;
 mod inventory;
 mod keyspace;
 mod membership;

@@ -21,6 +21,7 @@ mod clean;
 mod codec;
 mod connect;
 mod connection;
+mod entering;
 mod event_scripts;
 mod fallbacks;
 mod first_commands;

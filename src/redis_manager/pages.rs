@@ -6,6 +6,7 @@ use futures_util::{FutureExt as _, future::BoxFuture};
 use redis::{Value, aio::MultiplexedConnection};
 
 use super::{
+    entering,
     fallbacks::Commands,
     inventory::{count, list_members},
     scan::{ScanError, ask, odd, refused, send},
@@ -13,7 +14,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     keys::Key,
-    pages::{KeyFilter, PageSource, Step, StepFuture},
+    pages::{Entered, KeyFilter, PageSource, Step, StepFuture},
 };
 
 /// Where a scan of a server is: the server process, and its cursor.
@@ -68,6 +69,12 @@ impl RedisPages {
         own.map_or_else(|| b"0".to_vec(), |place| place.cursor)
     }
 
+    /// Returns the position of a cursor of the server; none at the end.
+    fn next(&self, cursor: Vec<u8>) -> Option<Vec<u8>> {
+        let origin = self.origin;
+        (cursor != b"0").then(|| Place { origin, cursor }.bytes())
+    }
+
     /// Reads the answer to `SCAN` or `SSCAN`.
     fn step(&self, name: &str, answer: Option<Value>) -> Result<Step> {
         match answer {
@@ -77,8 +84,7 @@ impl RedisPages {
                         Value::BulkString(bytes) => Some(bytes),
                         _ => None,
                     };
-                    let origin = self.origin;
-                    let next = (cursor != b"0").then(|| Place { origin, cursor }.bytes());
+                    let next = self.next(cursor);
                     let found = found.into_iter().filter_map(bytes).collect();
                     Ok(Step { found, next })
                 }
@@ -164,6 +170,26 @@ impl PageSource for RedisPages {
                 .await
                 .map_err(|error: ScanError| Error::from(error))?;
             answers.into_iter().map(count).collect()
+        }
+        .boxed()
+    }
+
+    fn enter(
+        &self,
+        keys: [&[u8]; 2],
+        position: Option<&[u8]>,
+        count: usize,
+    ) -> BoxFuture<'static, Result<Entered>> {
+        let source = self.clone();
+        let script = entering::enter(keys, &self.cursor(position), count);
+        async move {
+            let mut pipeline = redis::Pipeline::new();
+            pipeline.add_command(script);
+            let answers = send(source.connection.clone(), &pipeline).await;
+            let answer = answers.map_err(Error::from)?.pop();
+            let (cursor, count) = entering::entered(answer)?;
+            let next = source.next(cursor);
+            Ok(Entered { count, next })
         }
         .boxed()
     }

@@ -109,6 +109,13 @@ impl Bench {
         self.inbox.push(&mut input);
     }
 
+    /// A page of any kind.
+    pub(super) fn page(&self, seq: u64, query: &PageQuery) {
+        let mut input = Input::default();
+        input.calls.push_page(seq, query);
+        self.inbox.push(&mut input);
+    }
+
     pub(super) fn clean(&self, seq: u64) {
         self.clean_under(seq, b"");
     }
