@@ -41,6 +41,9 @@ module.exports = function createKeeper(app, sid, store, log, options, emit) {
   let isComparingAll = false;
   let hasRefused = false;
 
+  /** The read of who holds the lease that all of a turn share. */
+  let asking;
+
   /** The lease had expired, and the app was not told yet that it is held again. */
   let hasRegained = false;
 
@@ -49,7 +52,14 @@ module.exports = function createKeeper(app, sid, store, log, options, emit) {
   const tools = { tracker, write, isHeld: isOwner, longest: period / SOONER };
   const comparison = createComparison(sid, store, log, tools);
   const members = membership
-    ? createMembers(sid, store, log, { has: tracker.has, isHeld, leaveDelay, leaseTtl, scan })
+    ? createMembers(sid, store, log, {
+        has: tracker.has,
+        isHeld,
+        holds,
+        leaveDelay,
+        leaseTtl,
+        scan,
+      })
     : undefined;
 
   return { begin, end, close, stats, members: () => members?.stats() };
@@ -81,6 +91,17 @@ module.exports = function createKeeper(app, sid, store, log, options, emit) {
   /** Whether this process is the authority now. One that was stopped for long cannot know it before its renewal. */
   function isHeld() {
     return lease === 'held' && performance.now() - renewedAt < leaseTtl;
+  }
+
+  /** Whether this process holds the lease, as the store says; all that ask in one turn share a read. */
+  function holds() {
+    if (!asking) {
+      asking = store.holder(sid).then((holder) => holder === epoch);
+      setImmediate(() => {
+        asking = undefined;
+      });
+    }
+    return asking;
   }
 
   /** Releases the lease, so that the users of this frontend are offline. Resolves in any case. */

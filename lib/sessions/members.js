@@ -29,11 +29,12 @@ const MOST_KEPT = 100000;
 
 /**
  * Makes the memberships' end for the frontend `sid`; `store` is that of store.js. `has(uid)` tells whether a user has a
- * session, `isHeld()` whether the lease of `leaseTtl` is held; `scan` is that of scan.js. `went(uid)` and `came(uid)` are to be called when the last session of a user
+ * session, `isHeld()` whether the lease of `leaseTtl` is held as far as this process knows, and `holds()` resolves to whether the
+ * store says so; `scan` is that of scan.js. `went(uid)` and `came(uid)` are to be called when the last session of a user
  * has ended and when the first one was bound, `resume()` and `compare()` after each renewal.
  */
 module.exports = function createMembers(sid, store, log, options) {
-  const { has, isHeld, leaveDelay, leaseTtl, scan } = options;
+  const { has, isHeld, holds, leaveDelay, leaseTtl, scan } = options;
   const leaves = { close: 0, reconcile: 0, stop: 0, purge: 0 };
   const found = { putBack: 0, comparisons: 0, found: 0 };
   /** Users whose `leaveDelay` has not passed, in the order in which it passes: `{due, reason}`. */
@@ -166,7 +167,8 @@ module.exports = function createMembers(sid, store, log, options) {
     let isSent = before.length > 0;
     try {
       // Read first: an attempt whose answer is lost cannot tell what it has removed.
-      names = union(before, await store.channels(sid, uid));
+      const [channels] = await Promise.all([store.channels(sid, uid), checkLease()]);
+      names = union(before, channels);
       if (isHere(uid)) {
         owe(uid, before);
         return;
@@ -186,6 +188,14 @@ module.exports = function createMembers(sid, store, log, options) {
     }
   }
 
+  /**
+   * Fails if another process has claimed the lease, of which this one hears with its next renewal: the members are those of
+   * the other one by now.
+   */
+  async function checkLease() {
+    if (!(await holds())) throw new Error('the lease has expired, or another process has it');
+  }
+
   function owe(uid, names) {
     if (names.length === 0) return;
     owed.set(uid, union(owed.get(uid) || [], names));
@@ -197,6 +207,7 @@ module.exports = function createMembers(sid, store, log, options) {
     if (!isHere(uid)) return;
     returning += 1;
     try {
+      await checkLease();
       found.putBack += await store.addBack(sid, uid, names);
     } catch (err) {
       owed.set(uid, union(names, owed.get(uid) || []));

@@ -10,6 +10,8 @@ module.exports = function createStore(channel) {
     claim: (sid, epoch, ttl) => lease('claim', sid, epoch, ttl),
     /** Extends the lease, or takes it again if it has expired: 'held', 'regained' or, if another epoch has it, 'lost'. */
     renew: async (sid, epoch, ttl) => (await lease('renew', sid, epoch, ttl)).state,
+    /** The epoch that holds the lease, or null. */
+    holder: (sid) => lease('holder', sid, '', 0),
     release: (sid, epoch) => lease('release', sid, epoch, 0),
     /** Removes the users of a frontend whose lease has expired: `{swept, removed}`. */
     sweep: (sid) => lease('sweep', sid, '', 0),
