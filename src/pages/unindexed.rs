@@ -15,8 +15,8 @@ use crate::{
 /// The number of keys that the store looks at in one step, also those of other frontends.
 pub const KEYS: usize = 500;
 
-/// The number of members of one step: in Redis it takes about as long as a step of a purge.
-pub const MEMBERS: usize = 400;
+/// The number of members of one step: in Redis it takes about as long as a step of a purge, since it only adds what is missing.
+pub const MEMBERS: usize = 250;
 
 impl PageQuery {
     /// Makes a query for the channels that have members on a frontend.
