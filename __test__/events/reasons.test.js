@@ -59,7 +59,9 @@ area('EV reasons of events', {}, (ctx) => {
       });
       // Its lease is over, with members in the index: a sweep.
       const uids = Array.from({ length: 150 }, (_, n) => `u${n}`);
-      await ctx.redis.run(0, 'sadd', 'POMELO:CHANNEL@leases', 's9');
+      for (const set of ['leases', 'leases:session']) {
+        await ctx.redis.run(0, 'sadd', `POMELO:CHANNEL@${set}`, 's9');
+      }
       await ok(service, 'add', ['r1', 'r2'], uids, 's9');
       const total = () => left().reduce((sum, its) => sum + its.uids.length, 0);
       await until(() => total() === 301, 'the members of s9 to leave', 20000);
