@@ -242,6 +242,31 @@ stores('M members that are not in the index', (ctx) => {
     SLOW,
   );
 
+  ours(
+    'M39 a process that dies while it looks for them is followed by another one',
+    async () => {
+      const [peer, service] = [await persistent(), await backend()];
+      const leases = new Leases(service);
+      // As a process that dies in the next moment.
+      assert.strictEqual(await leases.lease('take', 's9', 'dead', 4000), true);
+      const taken = Date.now();
+      await leases.claim('s9', 'session-e1', 300);
+      await ok(peer, 'add', 'a', 'alice', 's9');
+      const isSwept = async () => (await leases.found('s9')).isSwept;
+      await until(isSwept, 'the sweep', PATIENCE);
+      const { sweeps } = service.stats().sessions;
+      await until(() => service.stats().sessions.sweeps > sweeps + 2, 'more sweeps', PATIENCE);
+      // On a busy machine it may be over.
+      const there = await read(peer, 'a', 's9');
+      assert.ok(there.length === 1 || Date.now() - taken >= 4000, 'it was taken');
+      await become(peer, 'a', 's9');
+      await until(async () => (await leases.list()).length === 0, 'an end', PATIENCE);
+      // Neither is taken for ever.
+      assert.strictEqual(await leases.lease('take', 's9', 'next', 1000), true);
+    },
+    SLOW,
+  );
+
   ours.redis(
     'M38 a raw SADD, and 0.0.7',
     async () => {
