@@ -8,31 +8,24 @@
 //   'leaveAll'  uid            (null, [name]): the channels that the user has left on `sid`
 //   'channels'  uid            (null, [name]): the channels that he is in on `sid`
 //   'addBack'   {uid, names}   (null, count): adds him to these channels again
-//   'uids'      cursor         (null, {uids, cursor}): a page of the users that the index has; '' is the first cursor, and
-//                              that after the last page
+//   'uids'      –              (null, [uid]): the users who are in channels, as far as the index has them
 //   'purge'     {epoch, keep, reason}
 //                              (null, {state, count}): removes all members that the index has, in steps. The lease must be
 //                              held by `epoch`, or by no one if that is ''; with state 'lost' it is not, or not any more.
 //                              What is removed is kept for `keep` milliseconds; `reason` is that of the events
 //   'channelsOn'  cursor       (null, {names, cursor}): a page of the channels that have members on `sid`, in the index or not;
-//                              cursors as above
+//                              '' is the first cursor, and that after the last page
 //   'enter'     {name, cursor}  (null, {entered, cursor}): adds a part of the members of a channel to the index; `entered` were
 //                              not in it
-//   'goneUids'  cursor         as 'uids', of what is kept
+//   'goneUids'  –              as 'uids', of what is kept
 //   'gone'      uid            (null, [name]): his channels in what is kept
 //   'forget'    –              (null, count): what is kept is removed
 
-/** The number of entries that are read in one step, which must not block the store for long. */
-const STEP = 500;
-
-/** The number of entries that are purged in one step. A store may take fewer. */
+/** The number of members that are purged in one step. A store may take fewer. */
 const PURGED = 200;
 
-/** The maximum number of channels of one user. */
-const OF_ONE = 1e6;
-
-/** Comes after the entries of a user, which it follows. */
-const LAST = '\u{10ffff}';
+/** The maximum number of users of one step. */
+const USERS = 100;
 
 const ACTIONS = {
   leaveAll,
@@ -74,37 +67,21 @@ function addBack(channel, sid, { uid, names }, cb) {
   ask(channel, '_addBack', sid, [uid, ...names], cb);
 }
 
-function uids(channel, sid, cursor, cb) {
-  page(channel, '_entries', sid, cursor, cb);
+function uids(channel, sid, _arg, cb) {
+  users(channel, '_indexUsers', sid, cb);
 }
 
-function goneUids(channel, sid, cursor, cb) {
-  page(channel, '_goneEntries', sid, cursor, cb);
+function goneUids(channel, sid, _arg, cb) {
+  users(channel, '_keptUsers', sid, cb);
 }
 
-/** Reads entries, which are in the order of their users: see src/membership.rs. */
-function page(channel, method, sid, cursor, cb) {
-  ask(channel, method, sid, [cursor, '', String(STEP)], (err, entries) => {
-    if (err) {
-      cb(err);
-      return;
-    }
-    const found = [...new Set(entries.map(([uid]) => uid))];
-    const next = entries.length < STEP ? '' : begin(found[found.length - 1]) + LAST;
-    cb(null, { uids: found, cursor: next });
-  });
+/** Reads the users of an index, or of what is kept of it. */
+function users(channel, method, sid, cb) {
+  ask(channel, method, sid, [], (err, lists) => (err ? cb(err) : cb(null, lists[0])));
 }
 
 function gone(channel, sid, uid, cb) {
-  const items = [begin(uid), begin(uid) + LAST, String(OF_ONE)];
-  ask(channel, '_goneEntries', sid, items, (err, entries) => {
-    if (err) cb(err);
-    else
-      cb(
-        null,
-        entries.map(([, name]) => name),
-      );
-  });
+  ask(channel, '_kept', sid, [uid], cb);
 }
 
 function forget(channel, sid, _arg, cb) {
@@ -123,28 +100,44 @@ function enter(channel, sid, { name, cursor }, cb) {
   );
 }
 
+/** Goes through the users, again and again until there are none: members may be added meanwhile. */
 function purge(channel, sid, { epoch, keep, reason = 'purge' }, cb) {
   let count = 0;
-  step();
+  let list = [];
+  let at = 0;
+  pass({ users: Infinity, count: -1 });
 
-  function step() {
-    ask(channel, '_purge', sid, [epoch, String(keep), String(PURGED), reason], (err, found) => {
+  function pass(last) {
+    uids(channel, sid, null, (err, found) => {
       if (err) {
         cb(err);
         return;
       }
-      // In the place of a time it has the number of entries that are left.
-      const { state, count: removed, ttl: left } = found[0];
-      count += removed;
-      if (state === 'lost' || left === 0) cb(null, { state, count });
-      else step();
+      // What no step removes is not of ours.
+      const isStuck = last.count === count && found.length >= last.users;
+      list = isStuck ? [] : found;
+      at = 0;
+      step({ users: found.length, count });
     });
   }
-}
 
-/** Returns what the entries of a user begin with. */
-function begin(uid) {
-  return `${Buffer.byteLength(uid)}:${uid}`;
+  function step(began) {
+    const part = list.slice(at, at + USERS);
+    const args = [epoch, String(keep), String(PURGED), reason, ...part];
+    ask(channel, '_purge', sid, args, (err, found) => {
+      if (err) {
+        cb(err);
+        return;
+      }
+      // In the place of a time it has the number of the users of this part who are not done.
+      const { state, count: removed, ttl: left } = found[0];
+      count += removed;
+      at += part.length - left;
+      if (state === 'lost' || part.length === 0) cb(null, { state, count });
+      else if (at < list.length) step(began);
+      else pass(began);
+    });
+  }
 }
 
 /** Calls a method of the addon (src/binding/service/sessions.rs), whose answer is JSON. */

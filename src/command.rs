@@ -105,7 +105,7 @@ macro_rules! operations {
 operations! {
     // Operation: name in Redis, kind of the items, kind of the value for each key.
     reads {
-        /// Reads the members of each key. The only read that a cache may answer.
+        /// Reads the members of each key. A cache may answer it.
         Members: "SMEMBERS", Keys, List;
         /// Counts the members of each key.
         Count: "SCARD", Keys, Int;
@@ -115,8 +115,12 @@ operations! {
         Lease: "EVAL", Keys, Lease;
         /// Reads the channels of a user from each index of members ([`crate::membership`]).
         Joined: "EVAL", KeysAndMembers, List;
-        /// Reads a page of the entries of each index of members.
-        Entries: "ZRANGEBYLEX", KeysAndMembers, List;
+        /// Reads the users whom each index of members has.
+        Users: "SMEMBERS", Keys, List;
+        /// Reads the users of whom entries of an index of members are kept after a purge.
+        KeptUsers: "HKEYS", Keys, List;
+        /// Reads the channels of a user in what is kept.
+        Kept: "EVAL", KeysAndMembers, List;
     }
     // Operation: name in Redis, kind of the items, effect on the keys.
     writes {
@@ -140,7 +144,7 @@ operations! {
         Part: "EVAL", Pairs, Removes;
         /// Removes a user from all channels that an index of members has for him; answers the lists of these.
         LeaveAll: "EVAL", KeysAndMembers, MayDelete;
-        /// Removes some of the members in an index, as long as the lease allows it.
+        /// Removes the members that an index has of some users, as long as the lease allows it.
         Purge: "EVAL", OneSlot, MayDelete;
     }
     // Operation: name in Redis.
@@ -248,6 +252,12 @@ impl Op {
             (_, Items::Pairs) => keys / 2,
             _ => keys,
         }
+    }
+
+    /// Returns whether it reads whole sets, which a cache may answer.
+    #[must_use]
+    pub const fn is_cached(self) -> bool {
+        matches!(self, Self::Read(ReadOp::Members | ReadOp::Users))
     }
 
     /// Returns whether it is also about keys that are found while it is executed: those that an index names.

@@ -200,7 +200,7 @@ impl KeyLayout {
         [self.prefix.as_bytes(), MEMBERS].concat()
     }
 
-    /// Returns the key of the entries that were removed from that index and are kept for a while.
+    /// Returns the key of the entries that were purged from that index and are kept for a while.
     #[must_use]
     pub fn gone(&self, sid: &str) -> Key {
         self.of_frontend("gone", sid)
@@ -259,6 +259,14 @@ pub fn on_frontend(base: &[u8], sid: &[u8]) -> Key {
     [base, sid, end].concat()
 }
 
+/// Returns the key of the channels of a user in an index of members, given its key ([`KeyLayout::members`]). The length at the
+/// end makes it unambiguous, whatever bytes are in sids and uids.
+#[must_use]
+pub fn of_user(index: &[u8], uid: &[u8]) -> Key {
+    let length = uid.len().to_string();
+    [index, b":", uid, b":", length.as_bytes()].concat()
+}
+
 /// Returns the key of the index of the prefix with this stem (see [`KeyLayout::index`]).
 #[must_use]
 pub fn index_of(stem: &[u8]) -> Key {
@@ -305,6 +313,7 @@ mod tests {
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
+    use crate::hash_slot::hash_slot;
 
     #[test]
     fn the_layout_is_that_of_0_0_7() {
@@ -317,6 +326,19 @@ mod tests {
     }
 
     proptest! {
+        /// Whatever is in the ids of two frontends and two users: only the same pair has the same key, in the slot of the
+        /// frontend, and it is no index.
+        #[test]
+        fn no_two_users_of_indexes_have_one_key(
+            sids in vec("[a}:1]{1,4}", 2), uids in vec("[a}:1]{0,5}", 2),
+        ) {
+            let keys = KeyLayout::new("P");
+            let key = |n: usize| of_user(&keys.members(&sids[n]), uids[n].as_bytes());
+            prop_assert_eq!(key(0) == key(1), sids[0] == sids[1] && uids[0] == uids[1]);
+            prop_assert_ne!(key(0), keys.members(&sids[1]));
+            prop_assert_eq!(hash_slot(&key(0)), hash_slot(&keys.members(&sids[0])));
+        }
+
         /// Whatever is in a name or an id: the key is under its prefix, and says both.
         #[test]
         fn a_key_stays_under_its_prefix(prefix: String, name: String, sid: String) {

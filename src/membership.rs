@@ -1,26 +1,33 @@
-//! The index of the members on a frontend, with option `membership: 'session'`: which channels each user is in there. It
-//! is an ordered collection of *entries*, one for each member, under the key `PREFIX@members:{SID}`.
+//! The index of the members on a frontend, with option `membership: 'session'`: which channels each user is in there.
 //!
-//! An entry is the length of the uid in decimal, a colon, the uid, and the *field*: what the key of the channel has
-//! between `PREFIX:` and `:SID`. The length makes it unambiguous, whatever bytes are in uids and names; the entries of
-//! one user begin with the same bytes, and no entry of another one does, so that they are next to one another.
+//! A channel is named by its *field*: what its key has between `PREFIX:` and `:SID`. An *entry* is a pair of uid and field.
 //!
-//! | operation | does                                                                                              |
-//! | --------- | ------------------------------------------------------------------------------------------------- |
-//! | join      | adds members to a channel, and their entries                                                      |
-//! | part      | removes members of a channel, and their entries                                                   |
-//! | leave all | removes a user from the channels of his entries, and the entries; answers which he was in          |
-//! | joined    | reads the channels of the entries of a user in which he really is                                 |
-//! | purge     | removes the members of the first entries of the index, and keeps the entries under `PREFIX@gone:{SID}` for a while |
+//! | operation  | does                                                                                             |
+//! | ---------- | ------------------------------------------------------------------------------------------------ |
+//! | join       | adds members to a channel, and their entries                                                     |
+//! | part       | removes members of a channel, and their entries                                                  |
+//! | leave all  | removes a user from the channels of his entries, and the entries; answers which he was in         |
+//! | joined     | reads the channels of the entries of a user in which he really is                                |
+//! | users      | reads the users who have entries                                                                 |
+//! | purge      | removes the members that the entries of the given users name, and keeps these entries for a while |
+//! | kept users | reads the users of whom entries are kept                                                         |
+//! | kept       | reads the fields of a user in what is kept                                                       |
+//!
+//! **In Redis** each user has a hash whose fields are his, `PREFIX@members:{SID}:UID:LENGTH` ([`crate::keys::of_user`]), and
+//! the frontend a set of the users who have one, `PREFIX@members:{SID}`. So a change of a member costs the same however many
+//! members there are, and a list of users has no more than these. All are in the slot of the frontend. What a purge keeps
+//! is one hash, `PREFIX@gone:{SID}`, in which each user has his fields, one after the other, each with its length before it.
+//!
+//! **In the embedded store** both keys are ordered collections of entries ([`entry`]).
 //!
 //! **An index has at least the members that were added with the option.** An entry without a member is harmless (a
-//! channel was destroyed, a process died between two steps): no answer is made of entries alone. On one Redis
-//! (`redis_manager/membership_scripts.rs`) and in the embedded store each operation is one atomic step. In a Redis
-//! Cluster, where index and channel are in different slots, the order of the steps keeps it
+//! channel was destroyed, a process died between two steps): no answer is made of entries alone. So is a user in the set
+//! without a hash. On one Redis (`redis_manager/membership_scripts.rs`) and in the embedded store each operation is one
+//! atomic step. In a Redis Cluster, where index and channel are in different slots, the order of the steps keeps it
 //! (`redis_cluster/membership.rs`).
 //!
-//! **A purge** checks in each step that the lease of the frontend is still as it was when it began: held by the epoch
-//! that purges what an earlier one has left, or held by no one. It goes on until the index is empty.
+//! **A purge** goes through the users in steps. Each step checks that the lease of the frontend is still as it was when the
+//! purge began: held by the epoch that purges what an earlier one has left, or held by no one.
 
 use crate::{
     command::Member,
@@ -30,7 +37,7 @@ use crate::{
 /// The maximum number of members that one step of a purge removes, which takes a store less than 5 ms, also on a busy machine.
 pub const STEP: usize = 200;
 
-/// Returns what the entries of a user begin with.
+/// Returns what the entries of a user begin with in an ordered collection.
 #[must_use]
 pub fn begin(uid: &[u8]) -> Vec<u8> {
     [uid.len().to_string().as_bytes(), b":", uid].concat()
@@ -42,7 +49,9 @@ pub fn end(begin: &[u8]) -> Vec<u8> {
     [begin, b"\xff"].concat()
 }
 
-/// Makes an entry.
+/// Makes an entry of an ordered collection: the length of the uid in decimal, a colon, the uid, and the field. The length makes
+/// it unambiguous, whatever bytes are in uids and names; the entries of one user begin with the same bytes, and no entry of
+/// another one does, so that they are next to one another.
 #[must_use]
 pub fn entry(uid: &[u8], field: &[u8]) -> Vec<u8> {
     [&*begin(uid), field].concat()
@@ -132,7 +141,8 @@ impl<'a> OfUser<'a> {
     }
 }
 
-/// The arguments of a step of a purge. Its keys are the index, the lease, and what is kept of the index.
+/// The arguments of a step of a purge. Its keys are the index, the lease, and what is kept of the index. In the place of the
+/// time of a lease its answer has the number of the given users who still have entries: the last ones.
 #[derive(Debug, Clone, Copy)]
 pub struct Purge<'a> {
     /// The epoch that must hold the lease; empty if no one may.
@@ -145,6 +155,8 @@ pub struct Purge<'a> {
     pub stem: &'a [u8],
     /// Why the members go, for the events.
     pub reason: &'a [u8],
+    /// The users.
+    pub uids: &'a [Member],
 }
 
 impl<'a> Purge<'a> {
@@ -159,36 +171,8 @@ impl<'a> Purge<'a> {
                 .clamp(1, STEP),
             stem: at(arguments, 3),
             reason: at(arguments, 4),
+            uids: arguments.get(5..).unwrap_or_default(),
         }
-    }
-}
-
-/// The arguments of a read of a page of entries ([`crate::command::ReadOp::Entries`]).
-#[derive(Debug, Clone, Copy)]
-pub struct Page<'a> {
-    /// The first entry, or what comes before it.
-    pub from: &'a [u8],
-    /// What comes after the last one; empty for the end of the index.
-    pub to: &'a [u8],
-    /// The maximum number of entries.
-    pub most: usize,
-}
-
-impl<'a> Page<'a> {
-    /// Reads the arguments of a command.
-    #[must_use]
-    pub fn of(arguments: &'a [Member]) -> Self {
-        Self {
-            from: at(arguments, 0),
-            to: at(arguments, 1),
-            most: usize::try_from(number(arguments, 2)).unwrap_or(usize::MAX >> 1),
-        }
-    }
-
-    /// Returns whether an entry is before the end of the page.
-    #[must_use]
-    pub fn has(&self, entry: &[u8]) -> bool {
-        self.from <= entry && (self.to.is_empty() || entry < self.to)
     }
 }
 

@@ -130,7 +130,9 @@ pub(crate) fn apply(sets: &mut Sets, command: &Command) -> Reply {
             let value = |key: &Key| {
                 let set = sets.get(key).into_iter().flatten();
                 match op {
-                    ReadOp::Members => List::new(set).map(Arc::new).map(Value::List),
+                    ReadOp::Members | ReadOp::Users => {
+                        List::new(set).map(Arc::new).map(Value::List)
+                    }
                     ReadOp::Count => Ok(Value::Int(set.count() as u64)),
                     ReadOp::IsMember => {
                         let mut set = set;
@@ -138,7 +140,9 @@ pub(crate) fn apply(sets: &mut Sets, command: &Command) -> Reply {
                         Ok(Value::Bool(is))
                     }
                     // The stores themselves are tested with these.
-                    ReadOp::Joined | ReadOp::Entries => Ok(Value::List(Arc::new(List::empty()))),
+                    ReadOp::Joined | ReadOp::KeptUsers | ReadOp::Kept => {
+                        Ok(Value::List(Arc::new(List::empty())))
+                    }
                     ReadOp::Lease => {
                         Ok(Value::Lease(Lease::of(scripted_leases::holder(sets, key))))
                     }

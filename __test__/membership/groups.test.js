@@ -37,14 +37,17 @@ function history(sets, length) {
       for (const uid of [uids].flat()) {
         const key = set(`P:${name}:${sid}`);
         const was = key.has(uid);
-        const entry = `${uid.length}:${uid}${name}`;
+        const own = set(`P@members:{${sid}}:${uid}:${uid.length}`);
+        const users = set(`P@members:{${sid}}`);
         if (method === 'add') {
           key.add(uid);
-          set(`P@members:{${sid}}`).add(entry);
+          own.add(name);
         } else {
           key.delete(uid);
-          set(`P@members:{${sid}}`).delete(entry);
+          own.delete(name);
         }
+        if (own.size > 0) users.add(uid);
+        else users.delete(uid);
         changed += was === key.has(uid) ? 0 : 1;
       }
     }
@@ -71,7 +74,7 @@ stores('calls that change members together', (ctx) => {
       );
       if (ctx.redis) {
         for (const [key, members] of sets) {
-          const read = key.includes('@members') ? ['zrange', key, 0, -1] : ['smembers', key];
+          const read = [/}:.*:\d+$/.test(key) ? 'hkeys' : 'smembers', key];
           const stored = await ctx.redis.run(0, ...read);
           assert.deepStrictEqual(stored.map(String).sort(), [...members].sort(), `${key} ${shown}`);
         }

@@ -28,14 +28,14 @@ function createStore() {
       store.index.set(uid, new Set([...of(uid), ...names]));
       return of(uid).size - before;
     },
-    uids: () => ({ uids: [...store.index.keys()], cursor: '' }),
+    uids: () => [...store.index.keys()],
     purge: () => {
       const count = [...store.index.values()].reduce((sum, names) => sum + names.size, 0);
       store.index.clear();
       return { state: 'held', count };
     },
     gone: (uid) => store.kept.get(uid) || [],
-    goneUids: () => ({ uids: [...store.kept.keys()], cursor: '' }),
+    goneUids: () => [...store.kept.keys()],
     forget: () => store.kept.clear(),
   };
   for (const [op, answer] of Object.entries(operations)) {

@@ -227,22 +227,16 @@ module.exports = function createMembers(sid, store, log, options) {
   /** Looks for members without a session. */
   async function compare() {
     if (isToRestore) await restore();
+    if (!isHeld()) return;
     let left = MOST_FOUND;
-    for (let cursor = ''; isHeld();) {
-      const page = await store.uids(sid, cursor);
-      for (const uid of page.uids) {
-        if (isHere(uid) || ready.has(uid) || inFlight.has(uid)) continue;
-        if (left === 0) return;
-        left -= 1;
-        found.found += 1;
-        wait(uid, 'reconcile');
-      }
-      ({ cursor } = page);
-      if (cursor === '') {
-        found.comparisons += 1;
-        return;
-      }
+    for (const uid of await store.uids(sid)) {
+      if (isHere(uid) || ready.has(uid) || inFlight.has(uid)) continue;
+      if (left === 0) return;
+      left -= 1;
+      found.found += 1;
+      wait(uid, 'reconcile');
     }
+    found.comparisons += 1;
   }
 
   function regained() {
@@ -251,15 +245,10 @@ module.exports = function createMembers(sid, store, log, options) {
 
   /** Puts back what others have purged, believing this frontend dead, of those who still have a session. */
   async function restore() {
-    for (let cursor = ''; ;) {
-      const page = await store.goneUids(sid, cursor);
-      // At once: the lease is not renewed before it is done.
-      const here = page.uids.filter(isHere);
-      const channels = await Promise.all(here.map((uid) => store.gone(sid, uid)));
-      here.forEach((uid, i) => owe(uid, channels[i]));
-      ({ cursor } = page);
-      if (cursor === '') break;
-    }
+    // At once: the lease is not renewed before it is done.
+    const here = (await store.goneUids(sid)).filter(isHere);
+    const channels = await Promise.all(here.map((uid) => store.gone(sid, uid)));
+    here.forEach((uid, i) => owe(uid, channels[i]));
     const isLeft = () => owed.size + returning > 0;
     while (isLeft() && inFlight.size > 0) await Promise.race(inFlight.values());
     if (isLeft()) throw new Error('memberships could not be put back');

@@ -38,19 +38,19 @@ module.exports = function createStore(channel) {
     channels: (sid, uid) => members('channels', sid, uid),
     /** Adds a user to these channels again: how many it was. */
     addBack: (sid, uid, names) => members('addBack', sid, { uid, names }),
-    /** A page of the users who are in channels: `{uids, cursor}`; the first cursor, and that of the end, is ''. */
-    uids: (sid, cursor) => members('uids', sid, cursor),
+    /** The users who are in channels. */
+    uids: (sid) => members('uids', sid, null),
     /**
      * Removes all members on a frontend as long as `epoch` has its lease, or, if it is '', as long as nobody has:
      * `{state, count}`. For `keep` milliseconds `gone` tells what it was. `reason` is for the events.
      */
     purge: (sid, { epoch, keep, reason }) => members('purge', sid, { epoch, keep, reason }),
-    /** A page of the channels with members on a frontend, in the index or not: `{names, cursor}`, cursors as those of `uids`. */
+    /** A page of the channels with members on a frontend, in the index or not: `{names, cursor}`; the first cursor, and that of the end, is ''. */
     channelsOn: (sid, cursor) => members('channelsOn', sid, cursor),
     /** Adds some members of a channel to the index: `{entered, cursor}`, how many were not in it. */
     enter: (sid, name, cursor) => members('enter', sid, { name, cursor }),
     gone: (sid, uid) => members('gone', sid, uid),
-    goneUids: (sid, cursor) => members('goneUids', sid, cursor),
+    goneUids: (sid) => members('goneUids', sid, null),
     forget: (sid) => members('forget', sid, null),
   };
 

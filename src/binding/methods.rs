@@ -107,8 +107,9 @@ methods! {
     JoinedOn: "_joinedOn", Index, read(ReadOp::Joined), Plain;
     LeaveAllOn: "_leaveAllOn", Index, write(WriteOp::LeaveAll), Plain;
     AddBack: "_addBack", Index, write(WriteOp::Join), Plain;
-    Entries: "_entries", Index, read(ReadOp::Entries), Plain;
-    GoneEntries: "_goneEntries", Gone, read(ReadOp::Entries), Plain;
+    IndexUsers: "_indexUsers", Index, read(ReadOp::Users), Plain;
+    KeptUsers: "_keptUsers", Gone, read(ReadOp::KeptUsers), Plain;
+    Kept: "_kept", Gone, read(ReadOp::Kept), Plain;
     ForgetGone: "_forgetGone", Gone, write(WriteOp::Delete), Plain;
     Purge: "_purge", Purge, write(WriteOp::Purge), Plain;
     ChannelsOn: "_channelsOn", ChannelsOn, page(PageOp::ChannelsOn), Plain;

@@ -7,7 +7,7 @@ use super::{
     calls::{Call, CommandId, OpId, Read, State},
 };
 use crate::{
-    command::{Command, Effect, Op, ReadOp},
+    command::{Command, Effect, Op},
     failpoints::fail_point,
     keys::Key,
     list_lru::SharedKey,
@@ -41,7 +41,7 @@ impl Session {
             locals: Vec::new(),
         };
         for (call, command) in commands.iter().enumerate() {
-            if command.op() == Op::Read(ReadOp::Members) {
+            if command.op().is_cached() {
                 self.read_all(&mut forming, call, command.keys());
                 continue;
             }

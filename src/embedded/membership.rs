@@ -15,19 +15,40 @@ use crate::{
     keys::Key,
     lease::{Lease, LeaseState},
     list::List,
-    membership::{OfUser, Page, Place, Purge, begin, end, entry, field, split},
+    membership::{OfUser, Place, Purge, begin, end, entry, field, split},
 };
 
 type Result<T> = std::result::Result<T, lmdb::Error>;
 
-/// Returns a page of entries.
-pub(super) fn entries(
+/// Returns the users who have entries: of each the first one is found, and the others are skipped.
+pub(super) fn users(rows: &Rows, txn: &RoTxn, index: Option<Channel>) -> Result<CallResult<Value>> {
+    let mut users = Vec::new();
+    let Some(index) = index else {
+        return Ok(list(users));
+    };
+    let mut from = Vec::new();
+    while let Some(item) = rows.member_from(txn, index, &from)? {
+        from = if let Some((uid, _)) = split(&item) {
+            users.push(uid.to_vec());
+            end(&begin(uid))
+        } else {
+            [item.as_slice(), &[0]].concat()
+        };
+    }
+    Ok(list(users))
+}
+
+/// Returns the fields of a user in what is kept of an index.
+pub(super) fn kept(
     rows: &Rows,
     txn: &RoTxn,
-    index: Option<Channel>,
+    gone: Option<Channel>,
     arguments: &[Member],
 ) -> Result<CallResult<Value>> {
-    Ok(list(rows.page(txn, index, Page::of(arguments))?))
+    let uid = arguments.first().map(Vec::as_slice).unwrap_or_default();
+    let found = of_user(rows, txn, gone, uid)?;
+    let fields = found.iter().filter_map(|item| split(item));
+    Ok(list(fields.map(|(_, field)| field.to_vec()).collect()))
 }
 
 /// Returns the channels of a user in which he is; `channel` looks a channel up.
@@ -52,13 +73,7 @@ pub(super) fn joined(
 }
 
 fn of_user(rows: &Rows, txn: &RoTxn, index: Option<Channel>, uid: &[u8]) -> Result<Vec<Member>> {
-    let begin = begin(uid);
-    let page = Page {
-        from: &begin,
-        to: &end(&begin),
-        most: usize::MAX,
-    };
-    rows.page(txn, index, page)
+    rows.members_with(txn, index, &begin(uid), usize::MAX)
 }
 
 fn list(items: Vec<Member>) -> CallResult<Value> {
@@ -123,7 +138,7 @@ impl<'a> WriteTxn<'a> {
         Ok(Reply::Values(lists))
     }
 
-    /// Executes a step of a purge. In the place of the time of a lease is the number of entries that are left.
+    /// Executes a step of a purge.
     pub(super) fn purge(&mut self, command: &'a Command) -> Result<Lease> {
         let [index, key, gone] = command.keys() else {
             return Err(lmdb::Error::Lmdb(lmdb::code::BAD_VAL_SIZE));
@@ -132,34 +147,45 @@ impl<'a> WriteTxn<'a> {
         let channel = self.channel(key)?;
         let text = Leases::text(self.rows, &self.txn, channel)?;
         let mut lease = Lease::of(self.reading.leases.holder(text.as_deref()));
-        let channel = self.channel(index)?;
-        lease.ttl = channel.map_or(0, |channel| channel.count);
+        lease.ttl = purge.uids.len() as u64;
         if lease.epoch.as_bytes() != purge.epoch {
             lease.state = LeaseState::Lost;
             return Ok(lease);
         }
-        let page = Page {
-            from: b"",
-            to: b"",
-            most: purge.most,
-        };
-        let found = self.rows.page(&self.txn, channel, page)?;
-        self.reading.budget.write(3 * found.len() as u64)?;
         let place = Place::of(index, purge.stem);
-        let mut kept = Vec::new();
-        for item in &found {
-            let Some((uid, field)) = split(item) else {
-                continue;
-            };
-            if self.remove(place.key(field), &[uid.to_vec()])? > 0 {
-                kept.push(item.clone());
+        let mut room = purge.most;
+        for uid in purge.uids {
+            let channel = self.channel(index)?;
+            // One more tells whether that is all.
+            let mut found =
+                self.rows
+                    .members_with(&self.txn, channel, &begin(uid), room.saturating_add(1))?;
+            let is_whole = found.len() <= room;
+            found.truncate(room);
+            self.reading.budget.write(3 * found.len() as u64)?;
+            let mut kept = Vec::new();
+            for item in &found {
+                let Some((uid, field)) = split(item) else {
+                    continue;
+                };
+                if self.remove(place.key(field), &[uid.to_vec()])? > 0 {
+                    kept.push(item.clone());
+                }
+            }
+            lease.count += kept.len() as u64;
+            if purge.keep > 0 {
+                self.add(gone, &kept)?;
+            }
+            self.remove(index, &found)?;
+            room -= found.len();
+            if !is_whole {
+                break;
+            }
+            lease.ttl -= 1;
+            if room == 0 {
+                break;
             }
         }
-        lease.count = kept.len() as u64;
-        if purge.keep > 0 {
-            self.add(gone, &kept)?;
-        }
-        lease.ttl -= self.remove(index, &found)?;
         Ok(lease)
     }
 

@@ -106,7 +106,12 @@ impl ReadTxn {
                 Ok(Ok(is_member(rows, txn, channel, members)?))
             }
             ReadOp::Lease => self.lease(rows, txn, rows.channel(txn, key)?),
-            ReadOp::Entries => membership::entries(rows, txn, rows.channel(txn, key)?, members),
+            ReadOp::Users | ReadOp::KeptUsers => {
+                let index = rows.channel(txn, key)?;
+                self.budget.read(index.map_or(0, |index| index.count))?;
+                membership::users(rows, txn, index)
+            }
+            ReadOp::Kept => membership::kept(rows, txn, rows.channel(txn, key)?, members),
             ReadOp::Joined => {
                 membership::joined(rows, txn, (key, members), |key| rows.channel(txn, key))
             }
@@ -126,7 +131,8 @@ impl ReadTxn {
             ReadOp::Count => Ok(Ok(count(channel))),
             ReadOp::IsMember => Ok(Ok(is_member(rows, txn, channel, members)?)),
             ReadOp::Lease => self.lease(rows, txn, channel),
-            ReadOp::Entries => membership::entries(rows, txn, channel, members),
+            ReadOp::Users | ReadOp::KeptUsers => membership::users(rows, txn, channel),
+            ReadOp::Kept => membership::kept(rows, txn, channel, members),
             // Is about other channels too, and read by `WriteTxn::joined`.
             ReadOp::Joined => Ok(List::new([[0; 0]; 0]).map(Arc::new).map(Value::List)),
         }

@@ -15,7 +15,7 @@ use super::{
     MAX_KEY, MAX_MEMBER,
     lmdb::{self, Env, RoTxn, RwTxn, Table, code},
 };
-use crate::{command::Member, error::Result as CallResult, list::List, membership::Page};
+use crate::{command::Member, error::Result as CallResult, list::List};
 
 type Result<T> = std::result::Result<T, lmdb::Error>;
 
@@ -154,28 +154,42 @@ impl Rows {
             .collect()
     }
 
-    /// Returns the members on a page, in the order of their bytes.
-    pub(super) fn page(
+    /// Returns the first members of a channel that begin with `begin`, in the order of their bytes, at most `most`.
+    pub(super) fn members_with(
         &self,
         txn: &RoTxn,
         channel: Option<Channel>,
-        page: Page,
+        begin: &[u8],
+        most: usize,
     ) -> Result<Vec<Member>> {
-        let Some(channel) = channel.filter(|_| page.from.len() <= MAX_MEMBER) else {
+        let Some(channel) = channel.filter(|_| begin.len() <= MAX_MEMBER) else {
             return Ok(Vec::new());
         };
-        let (first, length) = row(channel.number, page.from)?;
-        let number = channel.number.to_be_bytes();
-        let mut found = Vec::new();
-        for row in self.members.range(txn, Bound::Included(&first[..length]))? {
-            match row?.0.strip_prefix(&number) {
-                Some(member) if page.has(member) && found.len() < page.most => {
-                    found.push(member.to_vec());
-                }
-                _ => break,
-            }
+        let (first, length) = row(channel.number, begin)?;
+        let first = &first[..length];
+        let found = self.members.range(txn, Bound::Included(first))?;
+        found
+            .take_while(|row| !matches!(row, Ok((key, _)) if !key.starts_with(first)))
+            .take(most)
+            .map(|row| Ok(row?.0[WORD..].to_vec()))
+            .collect()
+    }
+
+    /// Returns the first member of a channel from `from` on, in the order of their bytes.
+    pub(super) fn member_from(
+        &self,
+        txn: &RoTxn,
+        channel: Channel,
+        from: &[u8],
+    ) -> Result<Option<Member>> {
+        if from.len() > MAX_MEMBER {
+            return Ok(None);
         }
-        Ok(found)
+        let (first, length) = row(channel.number, from)?;
+        let mut found = self.members.range(txn, Bound::Included(&first[..length]))?;
+        let member = found.next().transpose()?;
+        let number = channel.number.to_be_bytes();
+        Ok(member.and_then(|(key, _)| Some(key.strip_prefix(&number)?.to_vec())))
     }
 
     /// Returns at most `most` members of a channel, in the order of their bytes, after `after`, if given.

@@ -224,7 +224,7 @@ pub trait PageSource: Send + Sync {
 /// A step in which members of a channel were added to the index.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Entered {
-    /// How many were not in it.
+    /// How many were not in it; in a Redis Cluster how many were looked at.
     pub count: u64,
     /// As in [`Step`].
     pub next: Option<Vec<u8>>,

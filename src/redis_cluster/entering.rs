@@ -5,16 +5,16 @@
 use std::sync::Arc;
 
 use super::{
-    membership::{ask, change, is_no_set},
+    membership::{ask, is_no_set},
     pages::members,
     shared::Shared,
 };
 use crate::{
     error::{Error, Result},
     keys::Key,
-    membership::{entry, field},
+    membership::field,
     pages::Entered,
-    redis_manager::wrote,
+    redis_manager::{Entries, indexed, wrote},
 };
 
 /// Does a step.
@@ -37,8 +37,11 @@ pub(super) async fn enter(
     if step.found.is_empty() {
         return Ok(entered);
     }
-    let entries = step.found.iter().map(|uid| entry(uid, &field));
-    let asked = vec![(&index, change(&index, true, entries))];
+    let mut entries = Entries::new();
+    for uid in &step.found {
+        entries.entry(uid).or_default().push(&field);
+    }
+    let asked = vec![(&index, indexed(&index, true, &entries))];
     for answer in ask(shared, asked).await.map_err(Error::from)? {
         entered.count += wrote(answer?)?;
     }

@@ -3,12 +3,12 @@
 //!
 //! **What the order keeps.** An index has an entry for each member that was added with it, whatever stops in between:
 //!
-//! - A join writes the entry, then the member, then the entry again. If another process removed the first entry,
+//! - A join writes the entry, with the user in the set of users in one step, then the member, then the entry again. If another process removed the first entry,
 //!   because the user was no member yet, the second one is there.
 //! - A part removes the member, then the entry, and looks whether someone has added the member meanwhile, whose entry it
 //!   writes again. A batch writes all entries of its joins first, and makes all changes of
 //!   the index again in call order at the end, so that the last call about a member decides.
-//! - Leave all reads the entries, and does the same with each.
+//! - Leave all reads the entries of the user, and does the same with each.
 //!
 //! A process that dies after the first round of a join leaves an entry without a member. One that dies before the last
 //! round, while another one removes the entry, leaves a member without an entry.
@@ -31,11 +31,11 @@ use super::{
 use crate::{
     command::{Command, Member, Op, Reply, Value as Read, WriteOp},
     error::{Error, Result},
-    keys::Key,
+    keys::{Key, of_user},
     list::List,
     manager::Lost,
-    membership::{OfUser, Page, Place, begin, end, entry, field, split},
-    redis_manager::{command, entries, wrote},
+    membership::{OfUser, Place, field},
+    redis_manager::{Entries, command, indexed, wrote},
 };
 
 pub(super) type Sent<T> = std::result::Result<T, Lost>;
@@ -130,8 +130,8 @@ async fn restore(shared: &Arc<Shared>, parts: &[&Command]) -> Sent<()> {
             if matches!(is.and_then(wrote), Ok(0)) {
                 return None;
             }
-            let item = entry(uid, field(channel, index)?);
-            Some((index, change(index, true, [item].into_iter())))
+            let entries = Entries::from([(uid.as_slice(), vec![field(channel, index)?])]);
+            Some((index, indexed(index, true, &entries)))
         });
     ask(shared, back.collect()).await?;
     Ok(())
@@ -156,18 +156,18 @@ fn index_commands(call: &Command) -> impl Iterator<Item = (&Key, Cmd)> {
     pairs.filter_map(move |pair| {
         let [channel, index] = pair else { return None };
         let field = field(channel, index)?;
-        let items = call.members().iter().map(|uid| entry(uid, field));
-        Some((index, change(index, is_join, items)))
+        let uids = call.members().iter();
+        let entries = uids.map(|uid| (uid.as_slice(), vec![field])).collect();
+        Some((index, indexed(index, is_join, &entries)))
     })
 }
 
-pub(super) fn change(index: &Key, adds: bool, items: impl Iterator<Item = Vec<u8>>) -> Cmd {
-    let scored = items.flat_map(|item| adds.then(|| b"0".to_vec()).into_iter().chain([item]));
-    let args: Vec<_> = [index.clone()].into_iter().chain(scored).collect();
-    command(if adds { "ZADD" } else { "ZREM" }, args)
+/// Makes the read of the fields of a user.
+pub(super) fn fields_of(index: &Key, uid: &[u8]) -> Cmd {
+    command("HKEYS", [of_user(index, uid)])
 }
 
-/// A user whose entries in an index are looked at.
+/// A user whose entries in an index are looked at, and his fields.
 struct User<'a> {
     index: &'a Key,
     asked: OfUser<'a>,
@@ -179,10 +179,7 @@ impl User<'_> {
     fn channels(&self) -> impl Iterator<Item = (Vec<u8>, Key)> {
         let place = Place::of(self.index, self.asked.stem);
         let found = self.found.iter().flatten();
-        found.filter_map(move |item| {
-            let (_, field) = split(item)?;
-            Some((field.to_vec(), place.key(field)))
-        })
+        found.map(move |field| (field.clone(), place.key(field)))
     }
 }
 
@@ -192,15 +189,10 @@ async fn of_users(shared: &Arc<Shared>, calls: &[Command], op: Op) -> Sent<Vec<R
     for call in calls {
         indexes.extend(call.keys().iter().map(|index| (call, index)));
     }
-    let reads = indexes.iter().map(|&(call, index)| {
-        let begin = begin(OfUser::of(call.members()).uid);
-        let page = Page {
-            from: &begin,
-            to: &end(&begin),
-            most: usize::MAX >> 1,
-        };
-        (index, entries(index, page))
-    });
+    // In the slot of the index.
+    let reads = indexes
+        .iter()
+        .map(|&(call, index)| (index, fields_of(index, OfUser::of(call.members()).uid)));
     let found = ask(shared, reads.collect()).await?;
     let users: Vec<User> = indexes
         .into_iter()
@@ -291,16 +283,19 @@ async fn forget(shared: &Arc<Shared>, users: &[User<'_>], found: &[Entry]) -> Se
 
 /// Makes the commands that write or remove entries, one for each user.
 fn changes<'a>(adds: bool, users: &[User<'a>], found: &[Entry]) -> Vec<(&'a Key, Cmd)> {
-    let mut items: Vec<Vec<Vec<u8>>> = vec![Vec::new(); users.len()];
+    let mut fields: Vec<Vec<&[u8]>> = vec![Vec::new(); users.len()];
     for (at, field, _) in found {
-        items[*at].push(entry(users[*at].asked.uid, field));
+        fields[*at].push(field);
     }
     let some = users
         .iter()
-        .zip(items)
-        .filter(|(_, items)| !items.is_empty());
-    some.map(|(user, items)| (user.index, change(user.index, adds, items.into_iter())))
-        .collect()
+        .zip(fields)
+        .filter(|(_, fields)| !fields.is_empty());
+    let of = |(user, fields): (&User<'a>, _)| {
+        let entries = Entries::from([(user.asked.uid, fields)]);
+        (user.index, indexed(user.index, adds, &entries))
+    };
+    some.map(of).collect()
 }
 
 pub(super) async fn ask(

@@ -16,17 +16,17 @@ use std::sync::Arc;
 use redis::{Cmd, Value as Answer};
 
 use super::{
-    membership::{Sent, ask, change, is_no_set, items, unanswered},
+    membership::{Sent, ask, fields_of, is_no_set, items, unanswered},
     shared::Shared,
 };
 use crate::{
     command::{Command, ReadOp, Reply},
     error::{Error, Result},
-    keys::Key,
+    keys::{Key, of_user},
     lease::{Lease, LeaseState},
     manager::Lost,
-    membership::{Page, Place, Purge, split},
-    redis_manager::{command, encode_for, entries, lease, wrote},
+    membership::{Place, Purge},
+    redis_manager::{self, Entries, command, encode_for, indexed, lease, unkeep, wrote},
 };
 
 /// The maximum number of members that one step removes.
@@ -69,7 +69,17 @@ type Step<T> = std::result::Result<T, Stop>;
 struct Named {
     channel: Key,
     uid: Vec<u8>,
-    entry: Vec<u8>,
+    field: Vec<u8>,
+}
+
+/// Returns the entries of members, by their users.
+fn entries<'a>(named: impl IntoIterator<Item = &'a Named>) -> Entries<'a> {
+    let mut entries = Entries::new();
+    for member in named {
+        let fields = entries.entry(&member.uid).or_default();
+        fields.push(&member.field);
+    }
+    entries
 }
 
 async fn purge(shared: &Arc<Shared>, call: &Command) -> Step<Lease> {
@@ -77,36 +87,36 @@ async fn purge(shared: &Arc<Shared>, call: &Command) -> Step<Lease> {
         return Err(unanswered().into());
     };
     let purge = Purge::of(call.members());
-    let page = Page {
-        from: b"",
-        to: b"",
-        most: purge.most.min(STEP),
-    };
-    let asked = vec![
-        (key, holder(shared, key)),
-        (index, entries(index, page)),
-        (index, command("ZCARD", [index])),
-    ];
+    let most = purge.most.min(STEP);
+    // Each user takes a read.
+    let uids = purge.uids.get(..most).unwrap_or(purge.uids);
+    let mut asked = vec![(key, holder(shared, key))];
+    asked.extend(uids.iter().map(|uid| (index, fields_of(index, uid))));
     let mut answers = ask(shared, asked).await?.into_iter();
     let mut next = || answers.next().unwrap_or_else(|| Err(unanswered()));
     let mut held = lease(next()?)?;
-    let found = items(next()?)?;
-    let left = wrote(next()?)?;
-    if held.epoch.as_bytes() != purge.epoch {
-        return Ok(lost(held, left));
-    }
     let place = Place::of(index, purge.stem);
-    let named: Vec<Named> = found
-        .iter()
-        .filter_map(|entry| {
-            let (uid, field) = split(entry)?;
-            Some(Named {
-                channel: place.key(field),
-                uid: uid.to_vec(),
-                entry: entry.clone(),
-            })
-        })
-        .collect();
+    let mut named: Vec<Named> = Vec::new();
+    let mut users: Vec<&[u8]> = Vec::new();
+    for uid in uids {
+        let mut fields = items(next()?)?;
+        let room = most - named.len();
+        let is_whole = fields.len() <= room;
+        fields.truncate(room);
+        named.extend(fields.into_iter().map(|field| Named {
+            channel: place.key(&field),
+            uid: uid.clone(),
+            field,
+        }));
+        if !is_whole {
+            break;
+        }
+        users.push(uid);
+    }
+    let left = (purge.uids.len() - users.len()) as u64;
+    if held.epoch.as_bytes() != purge.epoch {
+        return Ok(lost(held, purge.uids.len() as u64));
+    }
     if purge.keep > 0 {
         keep(shared, &named, gone, purge.keep).await?;
     }
@@ -116,17 +126,14 @@ async fn purge(shared: &Arc<Shared>, call: &Command) -> Step<Lease> {
     let again = lease(again.unwrap_or_else(|| Err(unanswered()))?)?;
     if again.epoch.as_bytes() != purge.epoch {
         put_back(shared, &removed, [index, gone]).await?;
-        return Ok(lost(again, left));
+        return Ok(lost(again, purge.uids.len() as u64));
     }
     if let Some(error) = refused {
         return Err(error.into());
     }
-    let count = found.len() as u64;
-    if count > 0 {
-        forget(shared, found, &named, index).await?;
-    }
+    forget(shared, &users, &named, index).await?;
     held.count = removed.len() as u64;
-    held.ttl = left.saturating_sub(count);
+    held.ttl = left;
     Ok(held)
 }
 
@@ -154,30 +161,25 @@ fn each<'a>(name: &str, named: impl IntoIterator<Item = &'a Named>) -> Vec<(&'a 
     named.into_iter().map(of).collect()
 }
 
-/// Returns the entries of those who are members, as far as the answers to `SISMEMBER` tell: an error counts as one, unless
-/// the key is no set.
-fn entries_of_members(named: &[Named], answers: Vec<Result<Answer>>) -> Vec<Vec<u8>> {
+/// Returns those who are members, as far as the answers to `SISMEMBER` tell: an error counts as one, unless the key is no set.
+fn members(named: &[Named], answers: Vec<Result<Answer>>) -> impl Iterator<Item = &Named> {
     let is_member = |answer: Result<Answer>| match answer.and_then(wrote) {
         Ok(count) => count > 0,
         Err(error) => !is_no_set(&error),
     };
     let members = named.iter().zip(answers);
-    members
-        .filter_map(|(member, answer)| is_member(answer).then(|| member.entry.clone()))
-        .collect()
+    members.filter_map(move |(member, answer)| is_member(answer).then_some(member))
 }
 
 /// Keeps the entries of those who are members.
 async fn keep(shared: &Arc<Shared>, named: &[Named], gone: &Key, millis: u64) -> Step<()> {
     let there = ask(shared, each("SISMEMBER", named)).await?;
-    let kept = entries_of_members(named, there);
+    let kept = entries(members(named, there));
     if kept.is_empty() {
         return Ok(());
     }
-    let millis = millis.to_string();
-    let expiry = command("PEXPIRE", [gone.as_slice(), millis.as_bytes()]);
-    let both = vec![(gone, change(gone, true, kept.into_iter())), (gone, expiry)];
-    for answer in ask(shared, both).await? {
+    let asked = vec![(gone, redis_manager::keep(gone, millis, &kept))];
+    for answer in ask(shared, asked).await? {
         wrote(answer?)?;
     }
     Ok(())
@@ -217,8 +219,8 @@ async fn put_back(shared: &Arc<Shared>, removed: &[&Named], [index, gone]: [&Key
     // One that was added again meanwhile.
     let (back, _) = by_index(shared, &left, index).await?;
     done(ask(shared, each("SADD", back.iter().copied())).await?)?;
-    let kept = removed.iter().map(|member| member.entry.clone());
-    done(ask(shared, vec![(gone, change(gone, false, kept))]).await?)
+    let kept = entries(removed.iter().copied());
+    done(ask(shared, vec![(gone, unkeep(gone, &kept))]).await?)
 }
 
 fn done(answers: Vec<Result<Answer>>) -> Step<()> {
@@ -234,43 +236,38 @@ async fn by_index<'a>(
     named: &[&'a Named],
     index: &Key,
 ) -> Step<(Vec<&'a Named>, Vec<&'a Named>)> {
-    // A read that the user may make anyway: it is needed for pages.
     let asked = named.iter().map(|member| {
-        let page = Page {
-            from: &member.entry,
-            to: b"",
-            most: 1,
-        };
-        (index, entries(index, page))
+        let fields = of_user(index, &member.uid);
+        (index, command("HGET", [&fields, &member.field]))
     });
     let answers = ask(shared, asked.collect()).await?;
     let (mut there, mut left) = (Vec::new(), Vec::new());
     for (member, answer) in named.iter().zip(answers) {
-        if items(answer?)?.first() == Some(&member.entry) {
-            there.push(*member);
-        } else {
-            left.push(*member);
+        match answer? {
+            Answer::Nil => left.push(*member),
+            _ => there.push(*member),
         }
     }
     Ok((there, left))
 }
 
-/// Removes entries, and writes those again whose members are there: put back by their frontend, or added meanwhile.
-async fn forget(
-    shared: &Arc<Shared>,
-    found: Vec<Vec<u8>>,
-    named: &[Named],
-    index: &Key,
-) -> Step<()> {
-    let gone = vec![(index, change(index, false, found.into_iter()))];
-    for answer in ask(shared, gone).await? {
+/// Removes entries, and users without any; writes those again whose members are there: put back by their frontend, or added
+/// meanwhile.
+async fn forget(shared: &Arc<Shared>, users: &[&[u8]], named: &[Named], index: &Key) -> Step<()> {
+    let mut gone = entries(named);
+    for uid in users {
+        gone.entry(uid).or_default();
+    }
+    if gone.is_empty() {
+        return Ok(());
+    }
+    for answer in ask(shared, vec![(index, indexed(index, false, &gone))]).await? {
         wrote(answer?)?;
     }
     let there = ask(shared, each("SISMEMBER", named)).await?;
-    let back = entries_of_members(named, there);
+    let back = entries(members(named, there));
     if !back.is_empty() {
-        let again = vec![(index, change(index, true, back.into_iter()))];
-        for answer in ask(shared, again).await? {
+        for answer in ask(shared, vec![(index, indexed(index, true, &back))]).await? {
             wrote(answer?)?;
         }
     }

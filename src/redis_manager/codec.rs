@@ -112,7 +112,7 @@ pub(crate) fn wrote(answer: Answer) -> Result<u64> {
     match answer {
         Answer::ServerError(error) => Err(store_error(&error)),
         Answer::Int(count) => Ok(count.try_into().unwrap_or_default()),
-        _ => Ok(0),
+        _ => Err(Error::Store("the answer to a write is no number".into())),
     }
 }
 

@@ -5,7 +5,7 @@
 
 use redis::{Cmd, Value};
 
-use super::{codec::command, server_errors::store_error};
+use super::{codec::command, membership_scripts::on_index, server_errors::store_error};
 use crate::{
     error::{Error, Result},
     membership::field,
@@ -16,23 +16,25 @@ use crate::{
 ///
 /// Servers before Redis 5 take no write after a command whose answer is in no order, unless they are told to replicate
 /// what the script has changed, which later ones always do.
-const ENTER: &str = "\
-    if redis.replicate_commands then redis.replicate_commands() end \
-    local page = redis.pcall('SSCAN', KEYS[1], ARGV[2], 'COUNT', ARGV[3]) \
-    if page.err then \
-    if string.find(page.err, 'WRONGTYPE', 1, true) then return {'0', 0} end \
-    return page end \
-    local entered, items = 0, {} \
-    for i, uid in ipairs(page[2]) do \
-    items[#items + 1] = 0 items[#items + 1] = #uid .. ':' .. uid .. ARGV[1] \
-    if #items == 1000 or i == #page[2] then \
-    local done = redis.pcall('ZADD', KEYS[2], unpack(items)) \
-    if type(done) == 'table' then return done end \
-    entered, items = entered + done, {} end end \
-    return {page[1], entered}";
+const ENTER: &str = on_index!(
+    "if redis.replicate_commands then redis.replicate_commands() end \
+     local page = redis.pcall('SSCAN', KEYS[1], ARGV[2], 'COUNT', ARGV[3]) \
+     if page.err then \
+     if string.find(page.err, 'WRONGTYPE', 1, true) then return {'0', 0} end \
+     return page end \
+     local entered, uids = 0, page[2] \
+     for i = 1, #uids, 1000 do \
+     local done = redis.pcall('SADD', KEYS[2], unpack(uids, i, math.min(i + 999, #uids))) \
+     if type(done) == 'table' then return done end end \
+     for _, uid in ipairs(uids) do \
+     local done = redis.pcall('HSET', own(KEYS[2], uid), ARGV[1], '') \
+     if type(done) == 'table' then return done end \
+     entered = entered + done end \
+     return {page[1], entered}"
+);
 
 /// What the script needs, for error messages.
-const NEEDS: &str = "EVAL, SSCAN and ZADD";
+const NEEDS: &str = "EVAL, SSCAN, SADD and HSET";
 
 /// Makes the command.
 pub(super) fn enter([channel, index]: [&[u8]; 2], cursor: &[u8], count: usize) -> Cmd {

@@ -10,7 +10,7 @@ use redis::Cmd;
 use super::{
     fallbacks::Missing,
     lease_scripts::with_holder,
-    membership_scripts::{purge_arguments, user_arguments},
+    membership_scripts::{keep_fields, on_index, purge_arguments, user_arguments},
 };
 use crate::{
     command::{Command, Op, WriteOp},
@@ -80,23 +80,23 @@ const ADD: &str = each_member!("SADD", "", "", "+", "count");
 const REMOVE: &str = each_member!("SREM", "", "", "-", "0");
 
 /// The entry first, as without events.
-const JOIN: &str = each_member!(
+const JOIN: &str = on_index!(each_member!(
     "SADD",
-    "local entry = redis.pcall('ZADD', KEYS[2], 0, #uid .. ':' .. uid .. ARGV[5]) \
+    "local entry = redis.pcall('SADD', KEYS[2], uid) \
+     if type(entry) ~= 'table' then entry = redis.pcall('HSET', own(KEYS[2], uid), ARGV[5], '') end \
      if type(entry) == 'table' then wrong = entry break end ",
     "",
     "+",
     "count"
-);
+));
 
-const PART: &str = each_member!(
+const PART: &str = on_index!(each_member!(
     "SREM",
     "",
-    "local entry = redis.pcall('ZREM', KEYS[2], #uid .. ':' .. uid .. ARGV[5]) \
-     if type(entry) == 'table' then wrong = entry end ",
+    "wrong = drop(KEYS[2], uid, {ARGV[5]}) or wrong ",
     "-",
     "0"
-);
+));
 
 /// Removes channels. Only with the last of a channel's sets it is looked for others. Keys: theirs. Arguments: the command that removes one, the length of what the keys begin with, and for
 /// each key the length of its sid.
@@ -117,56 +117,51 @@ const DESTROY: &str = script!(
      end end return publish(removed)"
 );
 
-/// Removes a user from the channels of an index. Key: index. Arguments: what his entries begin with, uid, what the keys of
-/// channels begin and end with.
-const LEAVE_ALL: &str = script!(
-    "local found = redis.call('ZRANGEBYLEX', KEYS[1], '[' .. ARGV[5], '(' .. ARGV[5] .. '\\255') \
-     local fields = {} for _, item in ipairs(found) do \
-     local field = string.sub(item, #ARGV[5] + 1) local key = ARGV[7] .. field .. ARGV[8] \
-     local done = redis.pcall('SREM', key, ARGV[6]) \
+/// Removes a user from the channels of an index. Key: index. Arguments: uid, what the keys of channels begin and end with.
+const LEAVE_ALL: &str = on_index!(script!(
+    "local found = redis.pcall('HKEYS', own(KEYS[1], ARGV[5])) if found.err then return found end \
+     local fields = {} for _, field in ipairs(found) do \
+     local key = ARGV[6] .. field .. ARGV[7] \
+     local done = redis.pcall('SREM', key, ARGV[5]) \
      if done == 1 then fields[#fields + 1] = field local mark = '.' \
-     if redis.call('SCARD', key) == 0 then mark = edge(ARGV[7] .. field .. ':', ARGV[3]) end \
-     tell('-', mark, field, ARGV[3], 1, s(ARGV[6])) \
+     if redis.call('SCARD', key) == 0 then mark = edge(ARGV[6] .. field .. ':', ARGV[3]) end \
+     tell('-', mark, field, ARGV[3], 1, s(ARGV[5])) \
      elseif type(done) == 'table' and not string.find(done.err, 'WRONGTYPE', 1, true) \
      then return publish(done) end end \
-     for i = 1, #found, 1000 do \
-     local done = redis.pcall('ZREM', KEYS[1], unpack(found, i, math.min(i + 999, #found))) \
-     if type(done) == 'table' then return publish(done) end end \
-     return publish(fields)"
-);
-
-/// Removes the members of the first entries of an index, as without events. Keys: index, lease, kept entries. Arguments:
-/// epoch, for how long entries are kept, the number of entries, what the keys of channels begin and end with.
-const PURGE: &str = script!(with_holder!(
-    "KEYS[2]",
-    "if epoch ~= ARGV[5] then return {3, 0, epoch, redis.call('ZCARD', KEYS[1])} end \
-     local found = redis.call('ZRANGE', KEYS[1], 0, ARGV[7] - 1) \
-     local removed, kept, order, gone, wrong = 0, {}, {}, {} \
-     for _, item in ipairs(found) do \
-     local colon = string.find(item, ':', 1, true) \
-     local size = colon and tonumber(string.sub(item, 1, colon - 1)) \
-     if size then \
-     local uid, field = string.sub(item, colon + 1, colon + size), string.sub(item, colon + size + 1) \
-     local done = redis.pcall('SREM', ARGV[8] .. field .. ARGV[9], uid) \
-     if done == 1 then removed = removed + 1 kept[#kept + 1] = 0 kept[#kept + 1] = item \
-     if not gone[field] then gone[field] = {} order[#order + 1] = field end \
-     table.insert(gone[field], s(uid)) \
-     elseif type(done) == 'table' and not string.find(done.err, 'WRONGTYPE', 1, true) \
-     then wrong = done break end end end \
-     for _, field in ipairs(order) do local mark = '.' \
-     if redis.call('SCARD', ARGV[8] .. field .. ARGV[9]) == 0 then \
-     mark = edge(ARGV[8] .. field .. ':', ARGV[3]) end \
-     tell('-', mark, field, ARGV[3], #gone[field], table.concat(gone[field])) end \
-     if wrong then return publish(wrong) end \
-     if #found > 0 then \
-     if removed > 0 and tonumber(ARGV[6]) > 0 then \
-     local done = redis.pcall('ZADD', KEYS[3], unpack(kept)) \
-     if type(done) == 'table' then return publish(done) end \
-     redis.call('PEXPIRE', KEYS[3], ARGV[6]) end \
-     local done = redis.pcall('ZREM', KEYS[1], unpack(found)) \
-     if type(done) == 'table' then return publish(done) end end \
-     return publish({value and 1 or 0, removed, epoch, redis.call('ZCARD', KEYS[1])})"
+     return publish(drop(KEYS[1], ARGV[5], found) or fields)"
 ));
+
+/// Removes the members of users in an index, as without events. Keys: index, lease, kept entries. Arguments: epoch, for how
+/// long entries are kept, the number of entries, what the keys of channels begin and end with, uids.
+const PURGE: &str = on_index!(script!(with_holder!(
+    "KEYS[2]",
+    "if epoch ~= ARGV[5] then return {3, 0, epoch, #ARGV - 9} end ",
+    "local removed, room, last, keeps = 0, tonumber(ARGV[7]), 9, tonumber(ARGV[6]) > 0 ",
+    "local order, gone, wrong = {}, {} ",
+    "local function of(uid) ",
+    "local found = redis.pcall('HKEYS', own(KEYS[1], uid)) if found.err then return found end ",
+    "local taken, kept, refused = {}, {} ",
+    "for i = 1, math.min(room, #found) do local field = found[i] taken[i] = field ",
+    "local done = redis.pcall('SREM', ARGV[8] .. field .. ARGV[9], uid) ",
+    "if done == 1 then kept[#kept + 1] = #field .. ':' .. field ",
+    "if not gone[field] then gone[field] = {} order[#order + 1] = field end ",
+    "table.insert(gone[field], s(uid)) ",
+    "elseif type(done) == 'table' and not string.find(done.err, 'WRONGTYPE', 1, true) ",
+    "then refused = done break end end ",
+    "removed = removed + #kept ",
+    "if keeps and #kept > 0 then ",
+    keep_fields!("KEYS[3]", "uid", "table.concat(kept)"),
+    "redis.call('PEXPIRE', KEYS[3], ARGV[6]) end ",
+    "if refused then return refused end ",
+    "local failed = drop(KEYS[1], uid, taken) if failed then return failed end ",
+    "room = room - #taken if #taken == #found then last = last + 1 end end ",
+    "while last < #ARGV and room > 0 and not wrong do wrong = of(ARGV[last + 1]) end ",
+    "for _, field in ipairs(order) do local mark = '.' ",
+    "if redis.call('SCARD', ARGV[8] .. field .. ARGV[9]) == 0 then ",
+    "mark = edge(ARGV[8] .. field .. ':', ARGV[3]) end ",
+    "tell('-', mark, field, ARGV[3], #gone[field], table.concat(gone[field])) end ",
+    "return publish(wrong or {value and 1 or 0, removed, epoch, #ARGV - last})"
+)));
 
 /// What the scripts take, for error messages.
 pub(super) const NEEDS: &str =
@@ -248,7 +243,7 @@ pub(super) fn encode(
             let keys: Vec<_> = keys.iter().collect();
             let rest = purge_arguments(purge, place);
             let head = (PURGE, place.sid, purge.reason);
-            let rest = rest.iter().map(Vec::as_slice);
+            let rest = rest.iter().chain(purge.uids).map(Vec::as_slice);
             each(eval(publishing, head, &keys, rest));
         }
         _ => return false,

@@ -235,7 +235,7 @@ mod tests {
             let is_probed = PROBED.iter().any(|(probed, _)| *probed == name);
             let replaced = OLDER.iter().any(|(newer, _)| *newer == name) && is_probed;
             // Without these there are no leases and no index of members: see `lease_scripts.rs`, `membership_scripts.rs`.
-            let is_optional = ["EVAL", "ZRANGEBYLEX"].contains(&name);
+            let is_optional = ["EVAL", "HKEYS"].contains(&name);
             assert!(old || replaced || is_optional, "{name}");
         }
     }

@@ -25,14 +25,14 @@ const NEEDS: &str = "EVAL, GET, PTTL, PSETEX, SCARD and UNLINK";
 
 /// Reads the lease: who holds it (`epoch`, empty for no one), and the nonce of the operation that took it.
 macro_rules! with_holder {
-    ($lease:literal, $rest:literal) => {
+    ($lease:literal, $($rest:expr),+) => {
         concat!(
             "local value = redis.call('GET', ",
             $lease,
             ") local epoch, nonce = '', '' ",
             "if value then epoch, nonce = string.match(value, '^(%S+) (.*)$') ",
             "if not epoch then epoch, nonce = value, '' end end ",
-            $rest
+            $($rest),+
         )
     };
 }

@@ -1,13 +1,18 @@
 //! The operations on the index of members ([`crate::membership`]) on one Redis: each is a script, so it is atomic, or a
-//! plain read. The index is a sorted set in which all entries have the score 0, and so the order of their bytes.
+//! plain read.
 //!
 //! The scripts run on the connection of the member cache, as those of leases do ([`super::lease_scripts`]). Those that
 //! find channels in the index are about keys that the cache does not know when it sends them
-//! ([`crate::command::Op::is_open`]).
+//! ([`crate::command::Op::is_open`]). Hashes of users are never read through the cache, and so are no keys of a command.
 //!
 //! Joins and parts that follow one another share a script: [`super::member_groups`].
 //!
 //! A key that is no set, which another program has made, ends no script in the middle: it has no members of ours.
+//!
+//! The scripts take no command that Redis 2.6 lacks, and none whose answer is random: servers before Redis 5 repeat scripts
+//! on their replicas.
+
+use std::collections::BTreeMap;
 
 use redis::{Cmd, Value as Answer};
 
@@ -19,51 +24,72 @@ use super::{
 use crate::{
     command::{Command, Member, Op, ReadOp, Value, WriteOp},
     error::{Error, Result},
-    keys::Key,
-    membership::{OfUser, Page, Place, Purge, begin, field},
+    keys::{Key, of_user},
+    membership::{OfUser, Place, Purge, begin, field},
 };
 
-/// Adds members and their entries, some at a time, because a call in a script takes a limited number of arguments. Keys:
-/// channel, index. Arguments: field, uids.
-macro_rules! each_member {
-    ($first:literal, $second:literal) => {
+/// Defines the functions that scripts on an index share. `own` returns the key of the fields of a user
+/// ([`crate::keys::of_user`]). `unlist` removes a user from the set of users if he has no fields any more. `drop` removes a
+/// list of fields of a user, and him. The last two return the error of the server, if there is one.
+macro_rules! on_index {
+    ($($rest:expr),+) => {
         concat!(
-            "local changed, uids, items = 0, {}, {} ",
-            "for i = 2, #ARGV do local uid = ARGV[i] uids[#uids + 1] = uid ",
-            $first,
-            " if #uids == 1000 or i == #ARGV then ",
-            $second,
-            " uids, items = {}, {} end end return changed"
+            "local function own(index, uid) return index .. ':' .. uid .. ':' .. #uid end ",
+            "local function unlist(index, uid) ",
+            "local left = redis.pcall('HLEN', own(index, uid)) ",
+            "if left == 0 then left = redis.pcall('SREM', index, uid) end ",
+            "if type(left) == 'table' then return left end end ",
+            "local function drop(index, uid, fields) for i = 1, #fields, 1000 do ",
+            "local left = redis.pcall('HDEL', own(index, uid), unpack(fields, i, math.min(i + 999, #fields))) ",
+            "if type(left) == 'table' then return left end end ",
+            "return unlist(index, uid) end ",
+            $($rest),+
+        )
+    };
+}
+pub(super) use on_index;
+
+/// Adds or removes members and their entries, some at a time, because a call in a script takes a limited number of
+/// arguments. Keys: channel, index. Arguments: field, uids.
+macro_rules! each_member {
+    ($rest:literal) => {
+        on_index!(
+            "local changed, uids = 0, {} ",
+            "for i = 2, #ARGV do uids[#uids + 1] = ARGV[i] ",
+            "if #uids == 1000 or i == #ARGV then ",
+            $rest,
+            " uids = {} end end return changed"
         )
     };
 }
 
 const JOIN: &str = each_member!(
-    "items[#items + 1] = 0 items[#items + 1] = #uid .. ':' .. uid .. ARGV[1]",
-    "local done = redis.pcall('ZADD', KEYS[2], unpack(items)) \
+    "local done = redis.pcall('SADD', KEYS[2], unpack(uids)) \
      if type(done) == 'table' then return done end \
+     for _, uid in ipairs(uids) do done = redis.pcall('HSET', own(KEYS[2], uid), ARGV[1], '') \
+     if type(done) == 'table' then return done end end \
      done = redis.pcall('SADD', KEYS[1], unpack(uids)) \
      if type(done) == 'table' then return done end changed = changed + done"
 );
 
 const PART: &str = each_member!(
-    "items[#items + 1] = #uid .. ':' .. uid .. ARGV[1]",
     "local done = redis.pcall('SREM', KEYS[1], unpack(uids)) \
      if type(done) == 'table' then return done end changed = changed + done \
-     done = redis.pcall('ZREM', KEYS[2], unpack(items)) \
-     if type(done) == 'table' then return done end"
+     for _, uid in ipairs(uids) do done = drop(KEYS[2], uid, {ARGV[1]}) \
+     if done then return done end end"
 );
 
-/// Goes through the entries of a user. Key: index. Arguments: what they begin with, uid, what the keys of channels begin
-/// and end with. An answer is the fields of those for which the command changed or found something.
+/// Goes through the fields of a user. Key: index. Arguments: uid, what the keys of channels begin and end with. An answer is
+/// the fields of those for which the command changed or found something.
 macro_rules! of_user {
     ($command:literal, $rest:literal) => {
-        concat!(
-            "local found = redis.call('ZRANGEBYLEX', KEYS[1], '[' .. ARGV[1], '(' .. ARGV[1] .. '\\255') ",
-            "local fields = {} for _, item in ipairs(found) do ",
-            "local field = string.sub(item, #ARGV[1] + 1) local done = redis.pcall('",
+        on_index!(
+            "local found = redis.pcall('HKEYS', own(KEYS[1], ARGV[1])) ",
+            "if found.err then return found end ",
+            "local fields = {} for _, field in ipairs(found) do ",
+            "local done = redis.pcall('",
             $command,
-            "', ARGV[3] .. field .. ARGV[4], ARGV[2]) ",
+            "', ARGV[2] .. field .. ARGV[3], ARGV[1]) ",
             "if done == 1 then fields[#fields + 1] = field ",
             "elseif type(done) == 'table' and not string.find(done.err, 'WRONGTYPE', 1, true) ",
             "then return done end end ",
@@ -77,42 +103,80 @@ const JOINED: &str = of_user!("SISMEMBER", "");
 
 const LEAVE_ALL: &str = of_user!(
     "SREM",
-    "for i = 1, #found, 1000 do \
-     local done = redis.pcall('ZREM', KEYS[1], unpack(found, i, math.min(i + 999, #found))) \
-     if type(done) == 'table' then return done end end"
+    "local failed = drop(KEYS[1], ARGV[1], found) if failed then return failed end"
 );
 
+/// Adds fields of a user to what is kept.
+macro_rules! keep_fields {
+    ($key:literal, $uid:literal, $fields:literal) => {
+        concat!(
+            "local before = redis.pcall('HGET', ",
+            $key,
+            ", ",
+            $uid,
+            ") if type(before) == 'table' then return before end ",
+            "local done = redis.pcall('HSET', ",
+            $key,
+            ", ",
+            $uid,
+            ", (before or '') .. ",
+            $fields,
+            ") if type(done) == 'table' then return done end "
+        )
+    };
+}
+pub(super) use keep_fields;
+
 /// Keys: index, lease, kept entries. Arguments: epoch, for how long they are kept, the number of entries, what the keys
-/// of channels begin and end with. The answer is that of a lease: the members that were removed are counted, and in the
-/// place of the time is the number of entries that are left.
-const PURGE: &str = with_holder!(
+/// of channels begin and end with, uids. The answer is that of a lease: the members that were removed are counted.
+const PURGE: &str = on_index!(with_holder!(
     "KEYS[2]",
-    "if epoch ~= ARGV[1] then return {3, 0, epoch, redis.call('ZCARD', KEYS[1])} end \
-     local found = redis.call('ZRANGE', KEYS[1], 0, ARGV[3] - 1) \
-     local removed, kept = 0, {} \
-     for _, item in ipairs(found) do \
-     local colon = string.find(item, ':', 1, true) \
-     local size = colon and tonumber(string.sub(item, 1, colon - 1)) \
-     if size then \
-     local uid = string.sub(item, colon + 1, colon + size) \
-     local done = redis.pcall('SREM', ARGV[4] .. string.sub(item, colon + size + 1) .. ARGV[5], uid) \
-     if done == 1 then removed = removed + 1 kept[#kept + 1] = 0 kept[#kept + 1] = item \
-     elseif type(done) == 'table' and not string.find(done.err, 'WRONGTYPE', 1, true) \
-     then return done end end end \
-     if #found > 0 then \
-     if removed > 0 and tonumber(ARGV[2]) > 0 then \
-     local done = redis.pcall('ZADD', KEYS[3], unpack(kept)) \
-     if type(done) == 'table' then return done end \
-     redis.call('PEXPIRE', KEYS[3], ARGV[2]) end \
-     local done = redis.pcall('ZREM', KEYS[1], unpack(found)) \
-     if type(done) == 'table' then return done end end \
-     return {value and 1 or 0, removed, epoch, redis.call('ZCARD', KEYS[1])}"
-);
+    "if epoch ~= ARGV[1] then return {3, 0, epoch, #ARGV - 5} end ",
+    "local removed, room, last, keeps = 0, tonumber(ARGV[3]), 5, tonumber(ARGV[2]) > 0 ",
+    "while last < #ARGV and room > 0 do local uid = ARGV[last + 1] ",
+    "local found = redis.pcall('HKEYS', own(KEYS[1], uid)) if found.err then return found end ",
+    "local taken, kept = {}, {} ",
+    "for i = 1, math.min(room, #found) do taken[i] = found[i] ",
+    "local done = redis.pcall('SREM', ARGV[4] .. found[i] .. ARGV[5], uid) ",
+    "if done == 1 then kept[#kept + 1] = #found[i] .. ':' .. found[i] ",
+    "elseif type(done) == 'table' and not string.find(done.err, 'WRONGTYPE', 1, true) ",
+    "then return done end end ",
+    "removed = removed + #kept ",
+    "if keeps and #kept > 0 then ",
+    keep_fields!("KEYS[3]", "uid", "table.concat(kept)"),
+    "redis.call('PEXPIRE', KEYS[3], ARGV[2]) end ",
+    "local failed = drop(KEYS[1], uid, taken) if failed then return failed end ",
+    "if #taken < #found then break end ",
+    "room = room - #taken last = last + 1 end ",
+    "return {value and 1 or 0, removed, epoch, #ARGV - last}"
+));
+
+/// Goes through users with fields, as arguments: the number of fields, the uid, and these.
+macro_rules! of_users {
+    ($each:literal) => {
+        concat!(
+            "local key, at = 2, 1 while key <= #KEYS do ",
+            "local uid, first, last = ARGV[at + 1], at + 2, at + 1 + tonumber(ARGV[at]) ",
+            $each,
+            " at = last + 1 key = key + 1 end return #KEYS - 1"
+        )
+    };
+}
+
+/// Reads the fields of a user in what is kept. Key: that. Argument: uid.
+const KEPT: &str = "local all = redis.pcall('HGET', KEYS[1], ARGV[1]) \
+    if type(all) == 'table' then return all end \
+    local at, fields = 1, {} \
+    while all and at <= #all do local colon = string.find(all, ':', at, true) \
+    local size = colon and tonumber(string.sub(all, at, colon - 1)) if not size then break end \
+    fields[#fields + 1] = string.sub(all, colon + 1, colon + size) at = colon + size + 1 end \
+    return fields";
 
 /// Returns the script of an operation, if it is one on an index of members.
 pub(super) const fn of(op: Op) -> Option<&'static str> {
     match op {
         Op::Read(ReadOp::Joined) => Some(JOINED),
+        Op::Read(ReadOp::Kept) => Some(KEPT),
         Op::Write(WriteOp::Join) => Some(JOIN),
         Op::Write(WriteOp::Part) => Some(PART),
         Op::Write(WriteOp::LeaveAll) => Some(LEAVE_ALL),
@@ -124,25 +188,25 @@ pub(super) const fn of(op: Op) -> Option<&'static str> {
 /// Encodes a command on an index of members, about these keys; `None` if it is another one.
 pub(super) fn encode(call: &Command, keys: &[Key]) -> Option<Cmd> {
     let first = keys.first().map(Vec::as_slice).unwrap_or_default();
-    if call.op() == Op::Read(ReadOp::Entries) {
-        return Some(entries(first, Page::of(call.members())));
-    }
     let script = of(call.op())?.as_bytes();
     let count = keys.len().to_string();
     let head = [script, count.as_bytes()];
     let items = head.into_iter().chain(keys.iter().map(Vec::as_slice));
+    let members = call.members();
     let made = match call.op() {
         Op::Write(op @ (WriteOp::Join | WriteOp::Part)) => {
             let [channel, index] = keys else { return None };
-            change(op, [channel, index], call.members())
+            change(op, [channel, index], members)
         }
         Op::Write(WriteOp::Purge) => {
-            let purge = Purge::of(call.members());
+            let purge = Purge::of(members);
             let rest = purge_arguments(purge, Place::of(first, purge.stem));
-            command("EVAL", items.chain(rest.iter().map(Vec::as_slice)))
+            let rest = rest.iter().chain(purge.uids).map(Vec::as_slice);
+            command("EVAL", items.chain(rest))
         }
+        Op::Read(ReadOp::Kept) => command("EVAL", items.chain(members.iter().map(Vec::as_slice))),
         _ => {
-            let user = OfUser::of(call.members());
+            let user = OfUser::of(members);
             let rest = user_arguments(user, Place::of(first, user.stem));
             command("EVAL", items.chain(rest.iter().map(Vec::as_slice)))
         }
@@ -150,7 +214,7 @@ pub(super) fn encode(call: &Command, keys: &[Key]) -> Option<Cmd> {
     Some(made)
 }
 
-/// Returns the arguments that a script for a purge takes.
+/// Returns the arguments that a script for a purge takes before the uids.
 pub(super) fn purge_arguments(purge: Purge, place: Place) -> [Vec<u8>; 5] {
     [
         purge.epoch.to_vec(),
@@ -162,8 +226,8 @@ pub(super) fn purge_arguments(purge: Purge, place: Place) -> [Vec<u8>; 5] {
 }
 
 /// Returns the arguments that a script about the channels of a user takes.
-pub(super) fn user_arguments(OfUser { uid, .. }: OfUser, place: Place) -> [Vec<u8>; 4] {
-    [begin(uid), uid.to_vec(), place.head.to_vec(), place.tail()]
+pub(super) fn user_arguments(OfUser { uid, .. }: OfUser, place: Place) -> [Vec<u8>; 3] {
+    [uid.to_vec(), place.head.to_vec(), place.tail()]
 }
 
 /// Makes a join or a part of members of a channel.
@@ -175,22 +239,87 @@ pub(super) fn change(op: WriteOp, [channel, index]: [&Key; 2], members: &[Member
     command("EVAL", head.into_iter().chain(members))
 }
 
-/// Makes the read of a page of entries.
-pub(crate) fn entries(index: &[u8], page: Page) -> Cmd {
-    let from = [b"[", page.from].concat();
-    let to = match page.to {
-        [] => b"+".to_vec(),
-        to => [b"(", to].concat(),
-    };
-    let most = page.most.to_string();
-    let name = ReadOp::Entries.redis_name();
-    let items: [&[u8]; 6] = [index, &from, &to, b"LIMIT", b"0", most.as_bytes()];
-    command(name, items)
+/// Adds entries to an index in a cluster, where channels are in other slots. Keys: index, and the fields of each user.
+/// Arguments: for each user the number of fields, the uid, and these.
+const ADD_ENTRIES: &str = of_users!(
+    "for at = first, last do local done = redis.pcall('HSET', KEYS[key], ARGV[at], '') \
+     if type(done) == 'table' then return done end end \
+     local done = redis.pcall('SADD', KEYS[1], uid) \
+     if type(done) == 'table' then return done end"
+);
+
+/// Removes them, and users without entries.
+const REMOVE_ENTRIES: &str = of_users!(
+    "for at = first, last do local done = redis.pcall('HDEL', KEYS[key], ARGV[at]) \
+     if type(done) == 'table' then return done end end \
+     local done = redis.pcall('HLEN', KEYS[key]) \
+     if done == 0 then done = redis.pcall('SREM', KEYS[1], uid) end \
+     if type(done) == 'table' then return done end"
+);
+
+/// Adds fields of users to what is kept. Key: that. Arguments: the time in milliseconds; for each user the uid and his fields,
+/// each with its length.
+const KEEP: &str = concat!(
+    "for at = 2, #ARGV, 2 do ",
+    keep_fields!("KEYS[1]", "ARGV[at]", "ARGV[at + 1]"),
+    "end return redis.pcall('PEXPIRE', KEYS[1], ARGV[1])"
+);
+
+/// Removes fields of users from what is kept. Key: that. Arguments: as for the addition, without the time.
+const UNKEEP: &str = "for at = 1, #ARGV, 2 do local uid = ARGV[at] \
+    local all = redis.pcall('HGET', KEYS[1], uid) if type(all) == 'table' then return all end \
+    local function each(text, call) local from = 1 \
+    while from <= #text do local colon = string.find(text, ':', from, true) \
+    local size = colon and tonumber(string.sub(text, from, colon - 1)) if not size then break end \
+    call(string.sub(text, from, colon + size)) from = colon + size + 1 end end \
+    if all then local gone, left = {}, {} \
+    each(ARGV[at + 1], function(item) gone[item] = true end) \
+    each(all, function(item) if not gone[item] then left[#left + 1] = item end end) \
+    local done if #left > 0 then done = redis.pcall('HSET', KEYS[1], uid, table.concat(left)) \
+    else done = redis.pcall('HDEL', KEYS[1], uid) end \
+    if type(done) == 'table' then return done end end end return 0";
+
+/// Entries: for each user the fields.
+pub(crate) type Entries<'a> = BTreeMap<&'a [u8], Vec<&'a [u8]>>;
+
+/// Makes a change of entries of an index in a cluster.
+pub(crate) fn indexed(index: &Key, adds: bool, entries: &Entries) -> Cmd {
+    let script = if adds { ADD_ENTRIES } else { REMOVE_ENTRIES };
+    let mut cmd = redis::cmd("EVAL");
+    cmd.arg(script).arg(entries.len() + 1).arg(index);
+    for uid in entries.keys() {
+        cmd.arg(of_user(index, uid));
+    }
+    for (uid, fields) in entries {
+        cmd.arg(fields.len()).arg(uid).arg(fields);
+    }
+    cmd
+}
+
+/// Makes the addition of entries to what is kept for some milliseconds.
+pub(crate) fn keep(gone: &Key, millis: u64, entries: &Entries) -> Cmd {
+    let mut cmd = redis::cmd("EVAL");
+    cmd.arg(KEEP).arg(1).arg(gone).arg(millis);
+    for (uid, fields) in entries {
+        let each = fields.iter().map(|field| begin(field));
+        cmd.arg(uid).arg(each.collect::<Vec<_>>().concat());
+    }
+    cmd
+}
+
+/// Makes their removal from what is kept.
+pub(crate) fn unkeep(gone: &Key, entries: &Entries) -> Cmd {
+    let mut cmd = redis::cmd("EVAL");
+    cmd.arg(UNKEEP).arg(1).arg(gone);
+    for (uid, fields) in entries {
+        let each = fields.iter().map(|field| begin(field));
+        cmd.arg(uid).arg(each.collect::<Vec<_>>().concat());
+    }
+    cmd
 }
 
 /// The commands that the scripts take, for error messages.
-const NEEDS: &str =
-    "EVAL, SADD, SREM, SISMEMBER, ZADD, ZREM, ZCARD, ZRANGE, ZRANGEBYLEX, GET and PEXPIRE";
+const NEEDS: &str = "EVAL, SADD, SREM, SISMEMBER, HSET, HDEL, HLEN, HKEYS, HGET, GET and PEXPIRE";
 
 /// What servers say of a command that they lack or that the user may not run; in a script they do not name it.
 const REFUSALS: [&str; 5] = [

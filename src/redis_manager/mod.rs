@@ -85,7 +85,7 @@ pub(crate) use self::{
     inventory::{count, is_no_set, list_members, member_scan},
     keyspace::{field_scan, list_fields},
     lease_scripts::lease,
-    membership_scripts::entries,
+    membership_scripts::{Entries, indexed, keep, unkeep},
     pages::RedisPages,
     scan::{ScanError, ScanResult, found, only_sets},
     server_errors::{connect_error, is_demoted, words},

@@ -16,7 +16,7 @@ use crate::{
     error::{Error, Result},
     keys::Key,
     list::List,
-    membership::{entry, field, name, split},
+    membership::{entry, field, name},
     options::Membership,
 };
 
@@ -269,19 +269,6 @@ impl Service {
             }
         }
         List::new(names)
-    }
-
-    /// Returns entries as JSON: an array of pairs of uid and name.
-    pub(super) fn entries_json<'a>(&self, lists: impl IntoIterator<Item = &'a Value>) -> String {
-        let fields = lists.into_iter().filter_map(Value::list);
-        let pair = |item: String| {
-            let (uid, field) = split(item.as_bytes())?;
-            let field = String::from_utf8_lossy(field);
-            let name = name(&field, self.options.hash_tag);
-            Some(serde_json::json!([String::from_utf8_lossy(uid), name]))
-        };
-        let pairs = fields.flat_map(|list| list.texts()).filter_map(pair);
-        serde_json::Value::Array(pairs.collect()).to_string()
     }
 
     /// Returns the keys of a call of `lib/members.js` about a frontend; `None` if it is another one.

@@ -229,10 +229,9 @@ impl Service {
         };
         let lists = lists().collect::<Result<Vec<_>>>()?;
         match kind.code() {
-            Some(Code::Command(Op::Read(ReadOp::Joined) | Op::Write(WriteOp::LeaveAll))) => {
-                Ok(self.names_of(lists)?.json().to_owned())
-            }
-            Some(Code::Command(Op::Read(ReadOp::Entries))) => Ok(self.entries_json(lists)),
+            Some(Code::Command(
+                Op::Read(ReadOp::Joined | ReadOp::Kept) | Op::Write(WriteOp::LeaveAll),
+            )) => Ok(self.names_of(lists)?.json().to_owned()),
             _ => json(reply, glob),
         }
     }
