@@ -108,6 +108,33 @@ stores('calls that change members together', (ctx) => {
     );
   });
 
+  ours.redis('one about a key that the user may not use does not keep the others', async () => {
+    const USER = { username: 'gc', password: 'p' };
+    const keys = ['~P:a:*', '~P:b:*', '~P@lease*', '~P@sids', '~P@members:{s1}*'];
+    const rules = ['reset', 'on', `>${USER.password}`, ...keys, 'resetchannels', '+@all'];
+    await ctx.redis.run(0, 'acl', 'setuser', USER.username, ...rules);
+    const service = await started(ctx.store, { ...SESSION, ...USER });
+    const got = await send(service, [
+      ['add', 'a', 'u', 's1'],
+      ['add', 'other', 'u', 's1'],
+      ['add', 'b', ['u', 'v'], 's1'],
+      ['leave', 'other', 'u', 's1'],
+      ['add', 'a', 'u', 's2'],
+      ['leave', 'a', 'u', 's1'],
+      ['add', 'b', 'w', 's1'],
+    ]);
+    const told = got.map(({ value, reason }) => value ?? reason.message.replace(/ .*/, ''));
+    const no = /^(NOPERM|ERR)$/;
+    const expected = [1, no, 2, no, no, 1, 1];
+    expected.forEach((each, i) => {
+      if (each === no) assert.match(String(told[i]), no, `${i}`);
+      else assert.strictEqual(told[i], each, `${i}`);
+    });
+    const list = await service.promises.getMembersBySid('b', 's1');
+    assert.deepStrictEqual([...list].sort(), ['u', 'v', 'w']);
+    assert.deepStrictEqual(await service.promises.getChannelsByUid('u', 's1'), ['b']);
+  });
+
   ours('what is between them is answered in call order', async () => {
     const service = await started(ctx.store, SESSION);
     for (let run = 0; run < 10; run += 1) {

@@ -22,7 +22,11 @@ stores('index of members', (ctx) => {
   ours.redis('the keys of a frontend are known, and what was purged expires', async () => {
     const one = await open();
     await one.call('add', 'a', 'u', 's1');
-    assert.deepStrictEqual(await ctx.store.keys(), ['P:a:s1', 'P@members:{s1}', 'P@members:{s1}:u:1']);
+    assert.deepStrictEqual(await ctx.store.keys(), [
+      'P:a:s1',
+      'P@members:{s1}',
+      'P@members:{s1}:u:1',
+    ]);
     await one.purge('s1', '', 60000);
     assert.deepStrictEqual(await ctx.store.keys(), ['P@gone:{s1}']);
     const left = await ctx.redis.run(0, 'pttl', 'P@gone:{s1}');

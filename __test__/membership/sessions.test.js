@@ -113,6 +113,31 @@ stores('M members live as long as their sessions', (ctx) => {
     assert.deepStrictEqual([leaves.reconcile, found], [1, 1]);
   });
 
+  ours.redis('M05 a comparison reads no list that has not changed', async () => {
+    const { s1, service } = await open();
+    const uids = Array.from({ length: 100 }, (_, i) => `${i}`.padStart(200, 'u'));
+    uids.forEach((uid) => s1.login(uid));
+    await ok(service, 'add', ['a', 'b'], uids, 's1');
+    const compared = (count) => {
+      const end = figures(s1).comparisons + count;
+      return until(async () => figures(s1).comparisons >= end, `${count} comparisons`);
+    };
+    const bytes = async () => {
+      const stats = (await ctx.redis.run(0, 'info', 'stats')).toString();
+      return Number(/total_net_output_bytes:(\d+)/.exec(stats)[1]);
+    };
+    // The lists are in memory after some of them.
+    await compared(6);
+    const before = await bytes();
+    await compared(3);
+    const read = (await bytes()) - before;
+    assert.ok(read < 15000, `${read} bytes, where one list has 20000`);
+    // A user without a session is found as ever.
+    await ok(service, 'add', 'a', 'carol', 's1');
+    await until(async () => figures(s1).leaves.reconcile === 1, 'carol to leave');
+    assert.strictEqual(await ok(service, 'isMember', 'a', 'carol', 's1'), false);
+  });
+
   ours('M06 a session that ended without an event is found by a renewal', async () => {
     const { s1, service } = await open();
     const session = s1.login('alice');

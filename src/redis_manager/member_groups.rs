@@ -7,7 +7,7 @@
 //!
 //! **The index** gets the users of all joins of a group first, by one command, and loses the users who have no fields at the
 //! end of the group last. In between come the changes in call order: a field is added before its member, and removed after
-//! it. No one sees what is between, so that is what the calls one by one leave.
+//! it, or if the server refuses the member. No one sees what is between, so that is what the calls one by one leave.
 //!
 //! **No key is declared** to the server, which checks the user's rights for each command of a script as well. A key that is
 //! declared would have the whole script refused if the user may not use it, and so calls about others.
@@ -53,8 +53,11 @@ const CHANGE: &str = "\
     if type(removed) == 'table' then change = removed \
     elseif removed == 1 then left[#left + 1] = {parts[index], args[i + 4], own, #done + 1} end end \
     else \
-    change = refused[index] or pcall('HSET', own, field, '') \
-    if type(change) ~= 'table' then change = pcall('SADD', args[i + 3], args[i + 4]) end end \
+    local added = refused[index] or pcall('HSET', own, field, '') \
+    change = added \
+    if type(added) ~= 'table' then change = pcall('SADD', args[i + 3], args[i + 4]) \
+    if added == 1 and type(change) == 'table' then pcall('HDEL', own, field) \
+    left[#left + 1] = {parts['-' .. index], args[i + 4], own, #done + 1} end end end \
     done[#done + 1] = change end \
     for _, user in ipairs(left) do \
     local fields = pcall('HLEN', user[3]) \

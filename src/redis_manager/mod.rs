@@ -22,6 +22,7 @@ mod codec;
 mod connect;
 mod connection;
 mod entering;
+mod entry_scripts;
 mod event_scripts;
 mod fallbacks;
 mod first_commands;
@@ -81,11 +82,11 @@ use self::{attempts::Attempts, sentinel::FailoverWatch, server_errors::unreachab
 // Used by redis_cluster, which connects to many servers at once.
 pub(crate) use self::{
     codec::{command, encode_for, value, wrote},
+    entry_scripts::{Entries, indexed, keep, unkeep},
     fallbacks::{Commands, Missing, exact},
     inventory::{count, is_no_set, list_members, member_scan},
     keyspace::{field_scan, list_fields},
     lease_scripts::lease,
-    membership_scripts::{Entries, indexed, keep, unkeep},
     pages::RedisPages,
     scan::{ScanError, ScanResult, found, only_sets},
     server_errors::{connect_error, is_demoted, words},
