@@ -6,12 +6,19 @@
 //
 //   channel._lease(action, sid, epoch, ttl, cb)
 //
+//   An epoch that begins with SESSION tells that members on this frontend end with their sessions (option `membership`). That
+//   is noted in a set of its own (`PREFIX@leases:session`), because the lease is gone when its frontend is dead.
+//
 //   'claim'    (null, {previous, removed}): the epoch that held the lease, or null, and how many users of it were removed
 //   'renew'    (null, {state, count, epoch}): `held`, `regained` (it had expired: add the users again) or `lost` (to
 //              `epoch`; nothing changed); `count` users are in the set
 //   'release'  (null, {released, removed}): false if another epoch holds the lease; nothing changed then
 //   'sweep'    (null, {swept, removed}): false if the lease has not expired; without `epoch` and `ttl`
-//   'list'     (null, [{sid, epoch, ttl}]): all leases; those expired with epoch null and ttl 0
+//   'take'     (null, boolean): takes the work that is left after a sweep, if no other process has it; for `ttl` at most
+//   'finish'   (null, null): it is done, and taken no more
+//   'holder'   (null, epoch): who holds the lease, or null
+//   'list'     (null, [{sid, epoch, ttl, ends, isSwept}]): all leases; those expired with epoch null and ttl 0. `ends`: its
+//              members end with their sessions; `isSwept`: it was swept or released, and work is left
 //
 //   channel._sessions(op, sids, uids, cb)
 //
@@ -39,12 +46,25 @@ const CLAIMED = '0';
 /** For each instance the nonces of its renewals, by server id. */
 const nonces = new WeakMap();
 
-const ACTIONS = { claim, renew, release, sweep, list };
+/** The sets that have the server ids of leases: all, and those whose members end with their sessions. */
+const ALL = '';
+const ENDING = 'session';
+
+/** What the epochs of frontends begin with whose members end with their sessions. */
+const SESSION = 'session-';
+
+/** What follows the server id in the lease of the work that is left after a sweep. */
+const WORK = '@work';
+
+const ACTIONS = { claim, renew, release, sweep, take, finish, holder, list };
 
 const SESSIONS = { add, remove, members, count, isMember, page };
 
 /** Defines the methods on the class, not enumerable. */
-module.exports = function defineLeases(GlobalChannel) {
+module.exports = defineLeases;
+module.exports.SESSION = SESSION;
+
+function defineLeases(GlobalChannel) {
   define('_lease', function (action, sid, epoch, ttl, cb) {
     ACTIONS[action](this, cb, sid, epoch, String(ttl));
   });
@@ -59,11 +79,16 @@ module.exports = function defineLeases(GlobalChannel) {
       configurable: true,
     });
   }
-};
+}
 
 /** Takes the lease from the epoch that holds it, which is only known from the first attempt. */
 function claim(channel, cb, sid, epoch, ttl) {
-  attempt('', CLAIMS);
+  if (epoch.startsWith(SESSION)) {
+    attempt('', CLAIMS);
+  } else {
+    // First: what is added from now on stays, also if this process dies before its next step.
+    ask(channel, '_forgetLease', [ENDING], [sid], (err) => (err ? cb(err) : attempt('', CLAIMS)));
+  }
 
   function attempt(expected, left) {
     ask(channel, '_claim', [sid], [epoch, CLAIMED, ttl, expected], (err, found) => {
@@ -73,7 +98,7 @@ function claim(channel, cb, sid, epoch, ttl) {
       }
       const { state, epoch: holder, count: removed } = found[0];
       if (state !== 'lost') {
-        note(channel, cb, sid, { previous: expected || null, removed });
+        note(channel, cb, [sid, epoch], { previous: expected || null, removed });
       } else if (left > 1) {
         attempt(holder, left - 1);
       } else {
@@ -102,7 +127,7 @@ function renew(channel, cb, sid, epoch, ttl) {
       if (!failed) turns.set(sid, turn + 1);
       cb(failed, result);
     };
-    note(channel, answered, sid, { state, count: users, epoch });
+    note(channel, answered, [sid, epoch], { state, count: users, epoch });
   });
 }
 
@@ -130,34 +155,64 @@ function sweep(channel, cb, sid) {
   });
 }
 
+function take(channel, cb, sid, epoch, ttl) {
+  ask(channel, '_claim', [sid + WORK], [epoch, CLAIMED, ttl, ''], (err, found) =>
+    err ? cb(err) : cb(null, found[0].state !== 'lost'),
+  );
+}
+
+function finish(channel, cb, sid, epoch, ttl) {
+  const done = (err) => (err ? cb(err) : cb(null, null));
+  const released = (err) => {
+    if (err) cb(err);
+    else ask(channel, '_release', [sid + WORK], [epoch, '', ttl, ''], done);
+  };
+  forget(channel, released, sid, null, ENDING);
+}
+
+function holder(channel, cb, sid) {
+  ask(channel, '_holders', [sid], [], (err, found) =>
+    err ? cb(err) : cb(null, found[0].epoch || null),
+  );
+}
+
 function list(channel, cb) {
-  ask(channel, '_notedLeases', [''], [], (err, found) => {
+  ask(channel, '_notedLeases', [ALL, ENDING], [], (err, found) => {
     if (err) {
       cb(err);
       return;
     }
-    const [sids] = found;
+    const [noted, ending] = found.map((sids) => new Set(sids));
+    const sids = [...new Set([...noted, ...ending])];
     ask(channel, '_holders', sids, [], (failed, holders) => {
       if (failed) {
         cb(failed);
         return;
       }
+      const lease = (sid, { epoch, ttl }) => ({
+        sid,
+        epoch: epoch || null,
+        ttl,
+        ends: ending.has(sid),
+        isSwept: !noted.has(sid),
+      });
       cb(
         null,
-        sids.map((sid, i) => ({ sid, epoch: holders[i].epoch || null, ttl: holders[i].ttl })),
+        sids.map((sid, i) => lease(sid, holders[i])),
       );
     });
   });
 }
 
 /** Notes that there is a lease, and answers. */
-function note(channel, cb, sid, result) {
-  ask(channel, '_noteLease', [''], [sid], (err) => (err ? cb(err) : cb(null, result)));
+function note(channel, cb, [sid, epoch], result) {
+  const sets = epoch.startsWith(SESSION) ? [ALL, ENDING] : [ALL];
+  ask(channel, '_noteLease', sets, [sid], (err) => (err ? cb(err) : cb(null, result)));
 }
 
-/** Notes that there is no lease any more, and answers. */
-function forget(channel, cb, sid, result) {
-  ask(channel, '_forgetLease', [''], [sid], (err) => {
+/** Notes that there is no lease any more, or that no work is left, and answers. */
+function forget(channel, cb, sid, result, set = ALL) {
+  ask(channel, '_forgetLease', [set], [sid], (err) => {
     if (err) {
       cb(err);
       return;
@@ -166,7 +221,7 @@ function forget(channel, cb, sid, result) {
       if (failed) {
         cb(failed);
       } else if (holders[0].state === 'held') {
-        note(channel, cb, sid, result);
+        note(channel, cb, [sid, holders[0].epoch], result);
       } else {
         cb(null, result);
       }

@@ -13,6 +13,10 @@
 //                              (null, {state, count}): removes all members that the index has, in steps. The lease must be
 //                              held by `epoch`, or by no one if that is ''; with state 'lost' it is not, or not any more.
 //                              What is removed is kept for `keep` milliseconds; `reason` is that of the events
+//   'channelsOn'  cursor       (null, {names, cursor}): a page of the channels that have members on `sid`, in the index or not;
+//                              '' is the first cursor, and that after the last page
+//   'enter'     {name, cursor}  (null, {entered, cursor}): adds a part of the members of a channel to the index; `entered` were
+//                              not in it
 //   'goneUids'  –              as 'uids', of what is kept
 //   'gone'      uid            (null, [name]): his channels in what is kept
 //   'forget'    –              (null, count): what is kept is removed
@@ -23,7 +27,18 @@ const PURGED = 200;
 /** The maximum number of users of one step. */
 const USERS = 100;
 
-const ACTIONS = { leaveAll, channels, addBack, uids, purge, goneUids, gone, forget };
+const ACTIONS = {
+  leaveAll,
+  channels,
+  addBack,
+  uids,
+  purge,
+  channelsOn,
+  enter,
+  goneUids,
+  gone,
+  forget,
+};
 
 /** Defines the method on the class, not enumerable. */
 module.exports = function defineMembers(GlobalChannel) {
@@ -71,6 +86,18 @@ function gone(channel, sid, uid, cb) {
 
 function forget(channel, sid, _arg, cb) {
   ask(channel, '_forgetGone', sid, [], cb);
+}
+
+function channelsOn(channel, sid, cursor, cb) {
+  ask(channel, '_channelsOn', sid, [cursor], (err, page) =>
+    err ? cb(err) : cb(null, { names: page.names, cursor: page.cursor || '' }),
+  );
+}
+
+function enter(channel, sid, { name, cursor }, cb) {
+  ask(channel, '_enter', sid, [cursor, name], (err, page) =>
+    err ? cb(err) : cb(null, { entered: page.counts[0], cursor: page.cursor || '' }),
+  );
 }
 
 /** Goes through the users, again and again until there are none: members may be added meanwhile. */

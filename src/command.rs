@@ -153,6 +153,18 @@ operations! {
         Members: "SSCAN";
         /// Lists a part of the channels, and counts their members.
         Channels: "SCAN";
+        /// Lists a part of the channels that have members on one frontend.
+        ChannelsOn: "SCAN";
+        /// Adds a part of the members of a channel to the index of its frontend ([`crate::pages::unindexed`]).
+        Enter: "EVAL";
+    }
+}
+
+impl PageOp {
+    /// Returns whether it is executed beside the other calls: it has no place among them, and none waits for it.
+    #[must_use]
+    pub const fn is_beside(self) -> bool {
+        matches!(self, Self::ChannelsOn | Self::Enter)
     }
 }
 

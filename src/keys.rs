@@ -174,6 +174,12 @@ impl KeyLayout {
         format!("{}@leases", self.prefix).into_bytes()
     }
 
+    /// Returns the key of the set of those of them whose members end with their sessions.
+    #[must_use]
+    pub fn session_leases(&self) -> Key {
+        format!("{}@leases:session", self.prefix).into_bytes()
+    }
+
     /// Returns the key of the index of the members on a frontend ([`crate::membership`]).
     #[must_use]
     pub fn members(&self, sid: &str) -> Key {

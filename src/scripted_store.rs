@@ -21,7 +21,7 @@ use crate::{
     lease::Lease,
     list::List,
     manager::{ConnectError, Connected, Connection, Field, Inventory, Keyspace, Lost, Manager},
-    pages::{KeyFilter, PageSource, Step, StepFuture},
+    pages::{Entered, KeyFilter, PageSource, Step, StepFuture},
     removal::Removal,
     scripted_leases,
     steps::Steps,
@@ -304,6 +304,15 @@ impl PageSource for StorePages {
     fn counts(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>> {
         let count = |key| self.sets.get(key).map_or(0, BTreeSet::len) as u64;
         std::future::ready(Ok(keys.iter().map(count).collect())).boxed()
+    }
+
+    fn enter(
+        &self,
+        _: [&[u8]; 2],
+        _: Option<&[u8]>,
+        _: usize,
+    ) -> BoxFuture<'static, Result<Entered>> {
+        std::future::pending().boxed()
     }
 }
 

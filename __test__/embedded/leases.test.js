@@ -55,7 +55,9 @@ describe('leases of processes, embedded', { timeout: 60000 }, () => {
     assert.deepStrictEqual(await other.sweep('s1'), { swept: false, removed: 0 });
     process.kill('SIGKILL');
     await running.closed;
-    assert.deepStrictEqual(await other.list(), [{ sid: 's1', epoch: null, ttl: 0 }]);
+    assert.deepStrictEqual(await other.list(), [
+      { sid: 's1', epoch: null, ttl: 0, ends: false, isSwept: false },
+    ]);
     assert.deepStrictEqual(await other.sweep('s1'), { swept: true, removed: 1 });
     assert.deepStrictEqual(await store.keys(), []);
   });

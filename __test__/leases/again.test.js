@@ -116,7 +116,9 @@ area('leases in Redis', {}, (ctx) => {
     await one.claim('s1', 'e1');
     await one.add('s1', ...uids);
     await ctx.redis.run(0, 'config', 'resetstat');
-    assert.deepStrictEqual(await one.claim('s1', 'e2'), { previous: 'e1', removed: 20000 });
+    // An epoch of 'session' leaves out the step that forgets what another option has noted.
+    const claimed = await one.claim('s1', 'session-e2');
+    assert.deepStrictEqual(claimed, { previous: 'e1', removed: 20000 });
     const stats = await ctx.redis.run(0, 'info', 'commandstats');
     const commands = [...stats.matchAll(/^cmdstat_([^:|]+):calls=/gm)].map(([, name]) => name);
     // The server frees the members in the background.

@@ -66,10 +66,11 @@ afterEach(() => running.splice(0).forEach((members) => members.close()));
 
 function createFrontend({ leaveDelay = 1 } = {}) {
   const [sessions, lines, store] = [new Set(), [], createStore()];
-  const frontend = { store, lines, isHeld: true };
+  const frontend = { store, lines, isHeld: true, holds: true };
   const members = createMembers('s1', store, (...line) => lines.push(line), {
     has: (uid) => sessions.has(uid),
     isHeld: () => frontend.isHeld,
+    holds: async () => frontend.holds,
     leaveDelay,
   });
   running.push(members);
@@ -304,6 +305,38 @@ describe('members who leave with their sessions', () => {
     await renew();
     await gone('bob');
   });
+
+  row(
+    'a lease that another process has claimed, unknown here: no leave, nothing put back',
+    async () => {
+      const frontend = createFrontend();
+      const { store, members, login, logout, gone, renew } = frontend;
+      store.join('alice', 'a');
+      store.join('bob', 'a');
+      store.held.add('leaveAll');
+      logout('alice');
+      await store.until('the leave');
+      frontend.holds = false;
+      login('alice');
+      store.go();
+      logout('bob');
+      await nothingFor(50);
+      assert.deepStrictEqual([store.count('addBack'), store.count('leaveAll')], [0, 1]);
+      // It was a moment of the store: the renewal finds the lease held.
+      frontend.holds = true;
+      store.held.clear();
+      await renew();
+      await until(() => store.in('alice').length === 1, 'alice to be back');
+      await gone('bob');
+      frontend.holds = false;
+      store.join('carol', 'a');
+      logout('carol');
+      await until(() => store.log.some(([, uid]) => uid === 'carol'), 'the read');
+      members.lost();
+      await nothingFor(50);
+      assert.deepStrictEqual([store.in('carol'), members.stats().waiting], [['a'], 0]);
+    },
+  );
 
   row('after the lease was regained those with a session are put back', async () => {
     const frontend = createFrontend();

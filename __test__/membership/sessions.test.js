@@ -200,7 +200,7 @@ stores('M members live as long as their sessions', (ctx) => {
       const sweeper = await backend({ membership, sessions: true });
       const purged = new Promise((resolve) => sweeper.on('purged', resolve));
       const dead = new Leases(service);
-      await dead.claim('s1', 'e1', LEASE.leaseTtl);
+      await dead.claim('s1', 'session-e1', LEASE.leaseTtl);
       await dead.add('s1', 'zoe', 'yan');
       await ok(service, 'add', ['a', 'b'], ['zoe', 'yan'], 's1');
       await become(service, 'a', 'yan s1', 'zoe s1');

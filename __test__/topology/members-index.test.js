@@ -8,7 +8,7 @@
 const assert = require('node:assert');
 const { it } = require('node:test');
 const { CHECKS, Members, SESSION } = require('../support/members');
-const { until } = require('../support/until');
+const { pause, until } = require('../support/until');
 const { onCluster } = require('./on-cluster');
 
 onCluster('index of members in a Redis Cluster', 120000, (ctx) => {
@@ -58,5 +58,45 @@ onCluster('index of members in a Redis Cluster', 120000, (ctx) => {
       }
       await frontend.release('s1', 'e1');
     }
+  });
+
+  it('who leaves while a step of a purge has removed him stays out when the frontend is back', async () => {
+    const [sweeper, frontend, backend] = [await open(), await open(), await open()];
+    const held = await ctx.cluster.owner('P@lease:{s1}');
+    let name;
+    let slow = held;
+    for (let i = 0; slow === held; i += 1) {
+      name = `c${i}`;
+      slow = await ctx.cluster.owner(`P:${name}:s1`);
+    }
+    await frontend.call('add', name, ['left', 'stays'], 's1');
+    const isWaiting = (server, count) => async () => {
+      const [, blocked] = /blocked_clients:(\d+)/.exec(await server.run(0, 'info', 'clients'));
+      return Number(blocked) >= count;
+    };
+    await slow.run(0, 'client', 'pause', 20000, 'write');
+    const step = sweeper.purgeStep('s1', '', 500, 60000, ['left', 'stays']);
+    await until(isWaiting(slow, 1), 'the removal to wait');
+    await frontend.claim('s1', 'e1');
+    // The removal is done, and the second look at the lease waits; then the leave, for which the index waits.
+    ctx.cluster.pause(held);
+    await slow.run(0, 'client', 'unpause');
+    const isRemoved = async () => (await slow.run(0, 'exists', `P:${name}:s1`)) === 0;
+    await until(isRemoved, 'the removal');
+    await pause(150);
+    const leaving = backend.call('leave', name, 'left', 's1');
+    await pause(150);
+    ctx.cluster.resume(held);
+    assert.strictEqual((await step).state, 'lost');
+    await leaving;
+    const now = () => frontend.call('getMembersBySid', name, 's1');
+    await until(async () => String(await now()) === 'stays', 'the other one to be back').catch(
+      () => {},
+    );
+    assert.deepStrictEqual(await now(), ['stays']);
+    assert.deepStrictEqual(await frontend.channels('left', 's1'), []);
+    assert.deepStrictEqual(await frontend.channels('stays', 's1'), [name]);
+    // A process of this id that is cut off later has nothing of it to put back.
+    assert.deepStrictEqual(await frontend.uids('s1', 'goneUids'), []);
   });
 });

@@ -15,7 +15,7 @@ use globalchannel::{
     keys::Key,
     known_sids::KnownSids,
     manager::{ConnectError, Connected, Connection, Lost, Manager},
-    pages::{KeyFilter, PageSource, Step, StepFuture},
+    pages::{Entered, KeyFilter, PageSource, Step, StepFuture},
     removal::Removal,
     stats::Stats,
     steps::Steps,
@@ -58,6 +58,15 @@ impl PageSource for Store {
 
     fn counts(&self, _: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>> {
         std::future::ready(Ok(Vec::new())).boxed()
+    }
+
+    fn enter(
+        &self,
+        _: [&[u8]; 2],
+        _: Option<&[u8]>,
+        _: usize,
+    ) -> BoxFuture<'static, Result<Entered>> {
+        std::future::ready(Ok(Entered::default())).boxed()
     }
 }
 

@@ -11,6 +11,7 @@ const { randomBytes } = require('crypto');
 const createComparison = require('./comparison');
 const createMembers = require('./members');
 const createTracker = require('./tracker');
+const { SESSION } = require('../leases');
 const { words } = require('../logger');
 
 /** The maximum number of unanswered writes. What changes beyond it is left to a comparison. */
@@ -22,11 +23,11 @@ const SOONER = 4;
 /**
  * Makes `{begin, end, close, stats, members}` for the frontend `sid`. `store` is that of store.js. `begin()` claims the
  * lease, `end()` releases it, `close()` only forgets it. Of `options`, `membership` tells whether memberships end with the
- * sessions (members.js). `emit(event, told)` tells the app.
+ * sessions (members.js), and `scan` is that of scan.js. `emit(event, told)` tells the app.
  */
 module.exports = function createKeeper(app, sid, store, log, options, emit) {
-  const { leaseTtl, longestUid, leaveDelay, membership } = options;
-  const epoch = randomBytes(12).toString('hex');
+  const { leaseTtl, longestUid, leaveDelay, membership, scan } = options;
+  const epoch = (membership ? SESSION : '') + randomBytes(12).toString('hex');
   const period = leaseTtl / 3;
   const counts = { renewals: 0, failedRenewals: 0, regained: 0, lost: 0 };
   /** 'none' | 'held' | 'lost' | 'released' */
@@ -40,6 +41,9 @@ module.exports = function createKeeper(app, sid, store, log, options, emit) {
   let isComparingAll = false;
   let hasRefused = false;
 
+  /** The read of who holds the lease that all of a turn share. */
+  let asking;
+
   /** The lease had expired, and the app was not told yet that it is held again. */
   let hasRegained = false;
 
@@ -48,7 +52,14 @@ module.exports = function createKeeper(app, sid, store, log, options, emit) {
   const tools = { tracker, write, isHeld: isOwner, longest: period / SOONER };
   const comparison = createComparison(sid, store, log, tools);
   const members = membership
-    ? createMembers(sid, store, log, { has: tracker.has, isHeld, leaveDelay })
+    ? createMembers(sid, store, log, {
+        has: tracker.has,
+        isHeld,
+        holds,
+        leaveDelay,
+        leaseTtl,
+        scan,
+      })
     : undefined;
 
   return { begin, end, close, stats, members: () => members?.stats() };
@@ -80,6 +91,17 @@ module.exports = function createKeeper(app, sid, store, log, options, emit) {
   /** Whether this process is the authority now. One that was stopped for long cannot know it before its renewal. */
   function isHeld() {
     return lease === 'held' && performance.now() - renewedAt < leaseTtl;
+  }
+
+  /** Whether this process holds the lease, as the store says; all that ask in one turn share a read. */
+  function holds() {
+    if (!asking) {
+      asking = store.holder(sid).then((holder) => holder === epoch);
+      setImmediate(() => {
+        asking = undefined;
+      });
+    }
+    return asking;
   }
 
   /** Releases the lease, so that the users of this frontend are offline. Resolves in any case. */

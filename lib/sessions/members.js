@@ -5,6 +5,9 @@
 // of the store's index are compared with the sessions, so a lost event, or an `add` that came after the close, is
 // corrected too. Nothing is written while the lease is not held: the frontend is not the authority then.
 //
+// Members that are not in the index, because others have added them, are added to it by a scan (scan.js): one begins with the
+// start, then one every ten leases.
+//
 // There is one operation at a time for each user, so that a leave and what puts it back do not overtake one another.
 
 const { words } = require('../logger');
@@ -15,15 +18,23 @@ const MOST_IN_FLIGHT = 64;
 /** The maximum number of users without a session that one comparison takes on. The next one finds the others. */
 const MOST_FOUND = 10000;
 
+/** How many times `leaseTtl` is the time from the end of a scan to the next one. */
+const SCANS = 10;
+
+/** How much longer it may be. Frontends that were started together are not to scan together for ever. */
+const JITTER = 0.25;
+
 /** The maximum number of users whose leaves are kept while the store is away. Comparisons find the others. */
 const MOST_KEPT = 100000;
 
 /**
  * Makes the memberships' end for the frontend `sid`; `store` is that of store.js. `has(uid)` tells whether a user has a
- * session, `isHeld()` whether the lease is held. `went(uid)` and `came(uid)` are to be called when the last session of a user
+ * session, `isHeld()` whether the lease of `leaseTtl` is held as far as this process knows, and `holds()` resolves to whether the
+ * store says so; `scan` is that of scan.js. `went(uid)` and `came(uid)` are to be called when the last session of a user
  * has ended and when the first one was bound, `resume()` and `compare()` after each renewal.
  */
-module.exports = function createMembers(sid, store, log, { has, isHeld, leaveDelay }) {
+module.exports = function createMembers(sid, store, log, options) {
+  const { has, isHeld, holds, leaveDelay, leaseTtl, scan } = options;
   const leaves = { close: 0, reconcile: 0, stop: 0, purge: 0 };
   const found = { putBack: 0, comparisons: 0, found: 0 };
   /** Users whose `leaveDelay` has not passed, in the order in which it passes: `{due, reason}`. */
@@ -44,6 +55,8 @@ module.exports = function createMembers(sid, store, log, { has, isHeld, leaveDel
   let isToRestore = false;
   /** Another process has the lease. */
   let isLost = false;
+  let scanTimer;
+  let hasFailedToScan = false;
 
   return { begin, went, came, resume, compare, regained, lost, purge, close, stats };
 
@@ -52,7 +65,26 @@ module.exports = function createMembers(sid, store, log, { has, isHeld, leaveDel
     const { count } = await store.purge(sid, { epoch, keep: 0, reason: 'replaced' });
     leaves.purge += count;
     await store.forget(sid);
+    scanAll();
     return count;
+  }
+
+  /** Adds members to the index that it does not have, in the background; the next comparison finds them. */
+  async function scanAll() {
+    try {
+      if (isHeld()) await scan.run(sid, () => isOpen && isHeld());
+      hasFailedToScan = false;
+    } catch (err) {
+      if (isOpen && !hasFailedToScan) {
+        const line = `channels could not be searched for members that others added on ${sid}`;
+        log('warn', `${line}, and are later: ${words(err)}`);
+      }
+      hasFailedToScan = true;
+    }
+    if (!isOpen) return;
+    // What has failed, or has ended with the lease, is done again sooner.
+    const ms = leaseTtl * (isHeld() && !hasFailedToScan ? SCANS : 1);
+    scanTimer = setTimeout(scanAll, ms * (1 + JITTER * Math.random())).unref();
   }
 
   function went(uid) {
@@ -135,7 +167,8 @@ module.exports = function createMembers(sid, store, log, { has, isHeld, leaveDel
     let isSent = before.length > 0;
     try {
       // Read first: an attempt whose answer is lost cannot tell what it has removed.
-      names = union(before, await store.channels(sid, uid));
+      const [channels] = await Promise.all([store.channels(sid, uid), checkLease()]);
+      names = union(before, channels);
       if (isHere(uid)) {
         owe(uid, before);
         return;
@@ -155,6 +188,14 @@ module.exports = function createMembers(sid, store, log, { has, isHeld, leaveDel
     }
   }
 
+  /**
+   * Fails if another process has claimed the lease, of which this one hears with its next renewal: the members are those of
+   * the other one by now.
+   */
+  async function checkLease() {
+    if (!(await holds())) throw new Error('the lease has expired, or another process has it');
+  }
+
   function owe(uid, names) {
     if (names.length === 0) return;
     owed.set(uid, union(owed.get(uid) || [], names));
@@ -166,6 +207,7 @@ module.exports = function createMembers(sid, store, log, { has, isHeld, leaveDel
     if (!isHere(uid)) return;
     returning += 1;
     try {
+      await checkLease();
       found.putBack += await store.addBack(sid, uid, names);
     } catch (err) {
       owed.set(uid, union(names, owed.get(uid) || []));
@@ -239,6 +281,7 @@ module.exports = function createMembers(sid, store, log, { has, isHeld, leaveDel
     isOpen = false;
     clearTimeout(timer);
     timer = undefined;
+    clearTimeout(scanTimer);
   }
 
   function stats() {

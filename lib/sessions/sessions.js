@@ -8,6 +8,7 @@ const createKeeper = require('./keeper');
 const warnOfMissingHeartbeat = require('./heartbeat');
 const createLeaseless = require('./leaseless');
 const createRegistry = require('./registry');
+const createScan = require('./scan');
 const createStore = require('./store');
 const createSweeper = require('./sweeper');
 const { emit } = require('../events');
@@ -40,16 +41,16 @@ const NO_MEMBERS = {
 const NO_SWEEPS = { sweeps: 0, failedSweeps: 0, sweptFrontends: 0, sweptUsers: 0 };
 
 /**
- * Makes the host's functions for the registry of `channel`. Of `tools`, `sessions` are `{leaseTtl, longestUid,
- * membership, leaveDelay}`, or null without it, and `drain` is the time of a stop. `settle(token, answer)` takes the arguments of a callback, in a later turn.
+ * Makes the host's functions for the registry of `channel`. `sessions` are `{leaseTtl, longestUid, membership,
+ * leaveDelay}`, or null without it, and `drain` is the time of a stop. `settle(token, answer)` takes the arguments of a callback, in a later turn.
  */
-module.exports = function createSessions(channel, app, log, tools, settle) {
-  const { sessions: options, drain } = tools;
+module.exports = function createSessions(channel, app, log, { sessions: options, drain }, settle) {
   if (!options) {
     return { close() {}, stats: () => null, members: () => null, used() {}, usedAll() {} };
   }
   const store = createStore(channel);
   const registry = createRegistry(store);
+  let scan;
   let keeper;
   let sweeper;
   let isOpen = false;
@@ -64,9 +65,11 @@ module.exports = function createSessions(channel, app, log, tools, settle) {
   /** Claims the lease, if this process is a frontend; then settles `token`. */
   function begin(token) {
     const sid = frontendId(app);
-    keeper = sid === undefined ? undefined : createKeeper(app, sid, store, log, options, tell);
+    scan = createScan(store, everyFrontend);
+    const tools = { ...options, scan };
+    keeper = sid === undefined ? undefined : createKeeper(app, sid, store, log, tools, tell);
     const isOwn = (other) => other === sid;
-    sweeper = createSweeper(store, isOwn, log, options, leaseless.seen, tell);
+    sweeper = createSweeper(store, isOwn, log, tools, leaseless.seen, tell);
     isOpen = true;
     if (keeper) warnOfMissingHeartbeat(app, log);
     const begun = keeper ? keeper.begin() : Promise.resolve();
@@ -79,9 +82,17 @@ module.exports = function createSessions(channel, app, log, tools, settle) {
     );
   }
 
+  /** Resolves to the ids of all servers that the app or the store knows. */
+  async function everyFrontend() {
+    const ids = (await store.leases()).map(({ sid }) => sid);
+    harmless(() => ids.push(...Object.keys(app.getServers())));
+    return ids;
+  }
+
   /** Releases the lease, because the service is being stopped; then settles `token`. */
   function end(token) {
     isOpen = false;
+    scan?.close();
     sweeper?.close();
     const released = keeper ? keeper.end() : Promise.resolve();
     let timer;
@@ -98,6 +109,7 @@ module.exports = function createSessions(channel, app, log, tools, settle) {
   /** Forgets it: the service has ended, or its start has failed. */
   function close() {
     isOpen = false;
+    scan?.close();
     keeper?.close();
     sweeper?.close();
   }

@@ -10,10 +10,19 @@ module.exports = function createStore(channel) {
     claim: (sid, epoch, ttl) => lease('claim', sid, epoch, ttl),
     /** Extends the lease, or takes it again if it has expired: 'held', 'regained' or, if another epoch has it, 'lost'. */
     renew: async (sid, epoch, ttl) => (await lease('renew', sid, epoch, ttl)).state,
+    /** The epoch that holds the lease, or null. */
+    holder: (sid) => lease('holder', sid, '', 0),
     release: (sid, epoch) => lease('release', sid, epoch, 0),
-    /** Removes what a frontend has left, if its lease has expired: `{swept, removed}`. */
+    /** Removes the users of a frontend whose lease has expired: `{swept, removed}`. */
     sweep: (sid) => lease('sweep', sid, '', 0),
-    /** All that have or had a lease, `[{sid, epoch, ttl}]`; `ttl` is 0 if it has expired. */
+    /** Takes the work that is left after a sweep, for `ttl` at most: false if another process has it. */
+    take: (sid, by, ttl) => lease('take', sid, by, ttl),
+    /** That work is done. */
+    finish: (sid, by) => lease('finish', sid, by, 0),
+    /**
+     * All that have or had a lease, `[{sid, epoch, ttl, ends, isSwept}]`. `ttl` is 0 if it has expired; `ends`: its members end
+     * with their sessions; `isSwept`: it was swept or released, and work is left.
+     */
     leases: () => lease('list', '', '', 0),
     add: (sid, uids) => sessions('add', [sid], uids),
     remove: (sid, uids) => sessions('remove', [sid], uids),
@@ -36,6 +45,10 @@ module.exports = function createStore(channel) {
      * `{state, count}`. For `keep` milliseconds `gone` tells what it was. `reason` is for the events.
      */
     purge: (sid, { epoch, keep, reason }) => members('purge', sid, { epoch, keep, reason }),
+    /** A page of the channels with members on a frontend, in the index or not: `{names, cursor}`; the first cursor, and that of the end, is ''. */
+    channelsOn: (sid, cursor) => members('channelsOn', sid, cursor),
+    /** Adds some members of a channel to the index: `{entered, cursor}`, how many were not in it. */
+    enter: (sid, name, cursor) => members('enter', sid, { name, cursor }),
     gone: (sid, uid) => members('gone', sid, uid),
     goneUids: (sid) => members('goneUids', sid, null),
     forget: (sid) => members('forget', sid, null),

@@ -3,7 +3,12 @@
 // Removes what dead frontends have left in the store. Each process with option `sessions` looks for leases that have
 // expired, at intervals of its own; the store decides again in the step that removes, so two at once are harmless. That
 // a server has left the cluster proves nothing, so events about servers are not used.
+//
+// Members are removed only if the frontend has had them end with their sessions (`membership: 'session'`): those of others are
+// theirs to keep, and no other process would put them back. After the sweep, and after an orderly stop, work is left: to find
+// members that are not in the index (scan.js). One process takes it; if it dies, another one does.
 
+const { randomBytes } = require('crypto');
 const { words } = require('../logger');
 
 /** How much longer than a third of the lease the time to the next look may be. */
@@ -13,14 +18,17 @@ const JITTER = 0.25;
 const KEPT = 10;
 
 /**
- * Makes `{begin, close, stats, purged}`. `isOwn(sid)` tells which lease this process keeps itself; `seen(leases)` is called
- * with all leases that were found, `emit(event, told)` tells the app.
+ * Makes `{begin, close, stats, purged}`. `isOwn(sid)` tells which lease this process keeps itself; `scan` is that of scan.js;
+ * `seen(leases)` is called with all leases that were found, `emit(event, told)` tells the app.
  */
-module.exports = function createSweeper(store, isOwn, log, { leaseTtl }, seen, emit) {
+module.exports = function createSweeper(store, isOwn, log, { leaseTtl, scan }, seen, emit) {
+  const by = randomBytes(12).toString('hex');
   const counts = { sweeps: 0, sweptFrontends: 0, sweptUsers: 0, failedSweeps: 0 };
   let purged = 0;
   let timer;
   let isOpen = false;
+  /** The frontends whose work this process has taken. */
+  const scanned = new Set();
 
   return {
     begin() {
@@ -45,11 +53,14 @@ module.exports = function createSweeper(store, isOwn, log, { leaseTtl }, seen, e
     try {
       const leases = await store.leases();
       seen(leases);
+      const listed = performance.now();
       const expired = leases.filter(({ sid, ttl }) => ttl === 0 && !isOwn(sid));
-      for (const { sid } of expired) {
-        if (!isOpen) return;
-        await sweepOne(sid);
+      for (const lease of expired) {
+        // What is old may be wrong: a frontend may have been started with another option.
+        if (!isOpen || performance.now() - listed > leaseTtl / 3) break;
+        await (lease.isSwept ? finish(lease.sid) : sweepOne(lease));
       }
+      if (!isOpen) return;
       counts.sweeps += 1;
     } catch (err) {
       if (!isOpen) return;
@@ -61,15 +72,10 @@ module.exports = function createSweeper(store, isOwn, log, { leaseTtl }, seen, e
     plan();
   }
 
-  async function sweepOne(sid) {
+  async function sweepOne({ sid, ends }) {
     // First, as long as the set of all leases has this one: if this process dies meanwhile, another one goes on. Also
     // without option `membership`, since the other process may have had it.
-    const { state, count: members } = await store.purge(sid, {
-      epoch: '',
-      keep: KEPT * leaseTtl,
-      reason: 'purge',
-    });
-    purged += members;
+    const { state, members } = ends ? await purge(sid) : { state: 'free', members: 0 };
     const { swept, removed } =
       state === 'lost' ? { swept: false, removed: 0 } : await store.sweep(sid);
     if (swept) {
@@ -79,5 +85,41 @@ module.exports = function createSweeper(store, isOwn, log, { leaseTtl }, seen, e
       log('info', `the lease of ${sid} has expired: ${what}`);
     }
     if (swept || members > 0) emit('purged', { sid, users: removed, members });
+    if (swept && ends) await finish(sid);
+  }
+
+  async function purge(sid) {
+    const keep = KEPT * leaseTtl;
+    const { state, count } = await store.purge(sid, { epoch: '', keep, reason: 'purge' });
+    purged += count;
+    return { state, members: count };
+  }
+
+  /** Does the work that is left after a sweep, unless another process has it. The next sweep does not wait for it. */
+  async function finish(sid) {
+    if (scanned.has(sid) || !(await store.take(sid, by, KEPT * leaseTtl))) return;
+    scanned.add(sid);
+    finishTaken(sid)
+      .catch((err) => {
+        if (!isOpen) return;
+        const line = `channels could not be searched for members that others added on ${sid}`;
+        log('warn', `${line}, and are later: ${words(err)}`);
+      })
+      .then(() => scanned.delete(sid));
+  }
+
+  async function finishTaken(sid) {
+    let members = 0;
+    // The lease is checked by the purge, and so by an empty one.
+    const isWanted = async () => {
+      const done = isOpen ? await purge(sid) : { state: 'lost', members: 0 };
+      members += done.members;
+      return done.state !== 'lost';
+    };
+    try {
+      if (await scan.run(sid, isWanted)) await store.finish(sid, by);
+    } finally {
+      if (members > 0) emit('purged', { sid, users: 0, members });
+    }
   }
 };

@@ -112,6 +112,8 @@ methods! {
     Kept: "_kept", Gone, read(ReadOp::Kept), Plain;
     ForgetGone: "_forgetGone", Gone, write(WriteOp::Delete), Plain;
     Purge: "_purge", Purge, write(WriteOp::Purge), Plain;
+    ChannelsOn: "_channelsOn", ChannelsOn, page(PageOp::ChannelsOn), Plain;
+    Enter: "_enter", Entered, page(PageOp::Enter), Plain;
     }
 }
 
@@ -194,6 +196,10 @@ pub enum Arguments {
     Gone,
     /// The index of one frontend, its lease and what is kept, and the arguments of the operation.
     Purge,
+    /// A page of the channels with members on one frontend.
+    ChannelsOn,
+    /// A part of the members of a channel on one frontend, which are added to the index.
+    Entered,
 }
 
 impl Arguments {
@@ -222,7 +228,9 @@ impl Arguments {
             | Self::OnlineMembers
             | Self::Index
             | Self::Gone
-            | Self::Purge => &["sids", "items"],
+            | Self::Purge
+            | Self::ChannelsOn
+            | Self::Entered => &["sids", "items"],
         }
     }
 
@@ -260,7 +268,9 @@ impl Arguments {
             | Self::OnlineMembers
             | Self::Index
             | Self::Gone
-            | Self::Purge => "registry",
+            | Self::Purge
+            | Self::ChannelsOn
+            | Self::Entered => "registry",
         }
     }
 }

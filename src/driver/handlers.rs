@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     app::Level,
+    command::Request,
     error::{Cause, Error, Result},
     failpoints::may_panic,
     heartbeat,
@@ -29,11 +30,18 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         let refusal = self.refusal();
         self.inbox.queue.take(&mut self.input);
         let (calls, events) = (&mut self.pending, &mut self.events);
+        let beside = &mut self.beside;
         let starting = std::mem::take(&mut self.input.starting);
         self.input
             .calls
             .unpack(|seq, marked, request| match &refusal {
                 None => {
+                    if let Request::Page(query) = &request
+                        && query.op().is_beside()
+                    {
+                        beside.push(seq, query.clone());
+                        return;
+                    }
                     let starting = starting && request.is_barrier();
                     calls.push(seq, marked, request, starting, now);
                 }
@@ -64,6 +72,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             self.events.push(Event::StartFailed(Error::Stopped));
         }
         self.phase = Phase::Stopping(since + self.limits.drain);
+        self.beside.fail_all(&Error::Stopped, &mut self.events);
     }
 
     pub(super) fn on_dialed(&mut self, dialed: Dialed<M::Connection>) {
@@ -111,6 +120,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
                     _ if failed.gave_up => {
                         let error = self.disconnected();
                         self.pending.fail_all(&error, &mut self.events);
+                        self.beside.fail_all(&error, &mut self.events);
                     }
                     _ => {}
                 }
@@ -172,7 +182,11 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
     /// behind the same address.
     fn on_demoted(&mut self, words: Arc<str>, answered: Answered, now: Instant) {
         self.log_lost(&words);
-        self.connection.leave(words, &self.limits, &self.manager);
+        self.connection
+            .leave(words.clone(), &self.limits, &self.manager);
+        let cause = Some(words);
+        self.beside
+            .lost(&Error::Disconnected { cause }, &mut self.events);
         if self.limits.offline_queue {
             let last = !self.manager.elects();
             self.pending.demoted(answered, last, now, &mut self.events);
@@ -221,6 +235,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
     fn reconnect(&mut self, cause: Arc<str>, broke: bool) {
         self.connection.lost(cause, &self.limits, &self.manager);
         let error = self.disconnected();
+        self.beside.lost(&error, &mut self.events);
         self.pending
             .connection_lost(&error, broke, &mut self.events);
         if !self.limits.offline_queue {

@@ -3,9 +3,10 @@
 //! none. Calls keep their order: on the wire, and when they are sent again over a new connection.
 //!
 //! This file has the loop and what wakes it. The events are handled in [`handlers`]; the unanswered calls are in
-//! [`pending`], the futures of their answers in [`in_flight`], connecting and reconnecting in [`reconnect`], [`outage`] and [`idle_losses`], the queues in [`mailbox`], and the driver
+//! [`pending`], the futures of their answers in [`in_flight`], what runs without a place among them in [`beside`], connecting and reconnecting in [`reconnect`], [`outage`] and [`idle_losses`], the queues in [`mailbox`], and the driver
 //! as another thread sees it in [`handle`].
 
+mod beside;
 mod busy_poll;
 mod handle;
 mod handlers;
@@ -34,6 +35,7 @@ pub use self::{
 };
 
 use self::{
+    beside::Beside,
     busy_poll::BusyPoll,
     idle_losses::IdleLosses,
     in_flight::Answered,
@@ -68,6 +70,7 @@ pub struct Driver<M: Manager, O: Outlet> {
     given: Arc<Given>,
     /// A scan of the keys for frontends that nothing else tells of.
     scan: Option<Scan>,
+    beside: Beside,
 }
 
 type Scan = BoxStream<'static, Result<Vec<Key>>>;
@@ -95,6 +98,8 @@ enum Wake<L> {
     Timer,
     /// Keys were found; `None` at the end of the scan.
     Found(Option<Result<Vec<Key>>>),
+    /// A step beside the calls is done.
+    Beside(Event),
     /// Nothing has happened: poll once more.
     Poll,
 }
@@ -125,6 +130,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             busy_poll: BusyPoll::default(),
             given: Arc::default(),
             scan: None,
+            beside: Beside::default(),
         }
     }
 
@@ -151,6 +157,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
                 Wake::Pong => self.connection.saw_activity(Instant::now()),
                 Wake::Timer => self.on_timer(),
                 Wake::Found(found) => self.on_found(found),
+                Wake::Beside(answer) => self.events.push(answer),
             }
             self.send();
             self.end_if_drained();
@@ -218,6 +225,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             Some(pong) = ping => pong.map_or_else(|lost| Wake::Answered(Err(lost)), |()| Wake::Pong),
             () = self.inbox.wake.notified() => Wake::Inbox,
             Some(found) = found => Wake::Found(found),
+            answer = self.beside.done() => Wake::Beside(answer),
             () = timer, if deadline.is_some() => Wake::Timer,
             // The other tasks of the runtime run in between.
             () = yield_now(), if polls => Wake::Poll,
@@ -238,6 +246,9 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         };
         if self.scan.is_none() && self.pending.begins_scan() {
             self.scan = Some(connection.found(self.pending.stem()));
+        }
+        if self.beside.is_ready() {
+            self.beside.begin(connection.pages(), self.given.clone());
         }
         while in_flight.batches() < connection.depth() {
             let most = BATCH.min(connection.batch_size());

@@ -219,7 +219,7 @@ async fn later(executor: Arc<Executor>, batch: Vec<Command>) -> Replies {
 }
 
 /// Waits for the write lock, held by other processes; blocks the thread.
-fn lock(local: LocalGuard) -> Result<WriteGuard, Lost> {
+pub(super) fn lock(local: LocalGuard) -> Result<WriteGuard, Lost> {
     let guard = local.lock();
     guard.map_err(|error| Lost(error.to_string().into()))
 }

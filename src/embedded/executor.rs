@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use super::{
     budget::Budget,
+    entering::Missing,
     events::Recorder,
     lmdb::{self, RoTxn, RwTxn},
     messages::Failure,
@@ -183,6 +184,26 @@ impl Executor {
                     Err(failure) => return Ok(vec![Err(failure.error())]),
                 }
             }
+        })
+    }
+
+    /// Adds members to an index; blocks the thread. Returns how many were not in it.
+    pub(super) fn enter(&self, missing: &Missing, guard: &WriteGuard) -> Result<u64> {
+        // The process that writes may have been stopped for a long time.
+        self.wanted()?;
+        let written = self.counted(|| {
+            let mut reading = self.reading();
+            self.store_write(Budget::ANY, guard, |txn, recorder| {
+                reading.budget = Budget::ANY;
+                let mut writing = WriteTxn::new(self.store.rows(), txn, &mut reading, recorder);
+                let count = writing.enter(missing)?;
+                writing.commit()?;
+                Ok(count)
+            })
+        });
+        written.map_err(|failure| match failure {
+            Failure::Store(words) => Lost(words).into(),
+            failure => failure.error(),
         })
     }
 

@@ -23,6 +23,7 @@ mod audit;
 mod budget;
 mod changes;
 mod connection;
+mod entering;
 mod events;
 mod executor;
 #[cfg(any(test, feature = "failpoints"))]

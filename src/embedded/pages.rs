@@ -3,22 +3,22 @@
 
 use futures_util::{FutureExt as _, TryFutureExt as _, future::BoxFuture};
 
-use super::scan::Walked;
+use super::{entering::enter, scan::Walked};
 use crate::{
     error::Result,
     keys::Key,
-    pages::{KeyFilter, PageSource, Step, StepFuture},
+    pages::{Entered, KeyFilter, PageSource, Step, StepFuture},
 };
 
 /// What comes before the name in a position, which is so never empty.
 const MARK: u8 = 1;
 
-fn after(position: Option<&[u8]>) -> Option<&[u8]> {
+pub(super) fn after(position: Option<&[u8]>) -> Option<&[u8]> {
     position.and_then(<[u8]>::split_first).map(|(_, name)| name)
 }
 
 /// Makes a step of the names that were found, of `count` that were looked for.
-fn step(found: Vec<Vec<u8>>, count: usize) -> Step {
+pub(super) fn step(found: Vec<Vec<u8>>, count: usize) -> Step {
     let last = found.last().filter(|_| found.len() == count);
     let next = last.map(|last| [&[MARK], last.as_slice()].concat());
     Step { found, next }
@@ -47,5 +47,15 @@ impl PageSource for Walked {
 
     fn counts(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>> {
         self.clone().counts(keys)
+    }
+
+    fn enter(
+        &self,
+        keys: [&[u8]; 2],
+        position: Option<&[u8]>,
+        count: usize,
+    ) -> BoxFuture<'static, Result<Entered>> {
+        let (keys, position) = (keys.map(<[u8]>::to_vec), position.map(<[u8]>::to_vec));
+        enter(self.clone(), keys, position, count)
     }
 }

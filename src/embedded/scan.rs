@@ -32,6 +32,11 @@ const PAGE: usize = 1000;
 pub(super) struct Walked(Weak<Executor>);
 
 impl Walked {
+    /// Returns what executes commands, as long as the connection has not ended.
+    pub(super) fn executor(&self) -> Weak<Executor> {
+        self.0.clone()
+    }
+
     /// Runs `work` on a blocking thread: a page takes long, and others wait for the runtime's.
     pub(super) async fn read<T: Send + 'static>(
         self,

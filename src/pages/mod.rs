@@ -9,6 +9,7 @@
 //! - [`cursor`]: the cursor as text, and what makes one valid.
 //! - [`given`]: which channels a scan has given already. A channel has a key for each frontend, and is given once.
 //! - [`glob`]: the patterns of channel names, as in Redis.
+//! - [`unindexed`]: members that the index of a frontend does not have.
 
 mod channel_keys;
 mod channels;
@@ -22,13 +23,14 @@ mod reading;
 mod source;
 #[cfg(test)]
 mod tests;
+pub mod unindexed;
 
 pub use self::{
     given::Given,
     page::Page,
     query::{LONGEST_GLOB, MOST, PageQuery, USUAL},
     reading::{FirstStep, Progress, RestOfPage},
-    source::{KeyFilter, PageSource, Step, StepFuture},
+    source::{Entered, KeyFilter, PageSource, Step, StepFuture},
 };
 use crate::{command::PageOp, error::Result};
 
@@ -46,5 +48,7 @@ pub async fn read(source: &dyn PageSource, query: &PageQuery, given: &Given) -> 
     match query.op {
         PageOp::Members => members::read(source, query).await,
         PageOp::Channels => channels::read(source, query, given).await,
+        PageOp::ChannelsOn => unindexed::channels(source, query).await,
+        PageOp::Enter => unindexed::enter(source, query).await,
     }
 }

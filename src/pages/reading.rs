@@ -10,7 +10,7 @@ use std::{
 use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::task::unconstrained;
 
-use super::{Given, KeyFilter, PageQuery, PageSource, StepFuture, read};
+use super::{Entered, Given, KeyFilter, PageQuery, PageSource, StepFuture, read};
 use crate::{
     command::Reply,
     error::{Error, Result},
@@ -124,5 +124,14 @@ impl PageSource for Noted {
 
     fn counts(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>> {
         self.note(self.source.counts(keys))
+    }
+
+    fn enter(
+        &self,
+        keys: [&[u8]; 2],
+        position: Option<&[u8]>,
+        count: usize,
+    ) -> BoxFuture<'static, Result<Entered>> {
+        self.note(self.source.enter(keys, position, count))
     }
 }

@@ -37,4 +37,22 @@ pub trait PageSource: Send + Sync {
 
     /// Returns how many members each set has; 0 where there is no such set.
     fn counts(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>>;
+
+    /// Adds about `count` members of a channel to the index of its frontend, as far as they are not in it, and never one
+    /// that is no member any more, unless channel and index are on different servers. The keys are those of both.
+    fn enter(
+        &self,
+        keys: [&[u8]; 2],
+        position: Option<&[u8]>,
+        count: usize,
+    ) -> BoxFuture<'static, Result<Entered>>;
+}
+
+/// A step in which members of a channel were added to the index.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Entered {
+    /// How many were not in it.
+    pub count: u64,
+    /// As in [`Step`].
+    pub next: Option<Vec<u8>>,
 }

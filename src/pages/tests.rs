@@ -15,6 +15,7 @@ use crate::{
     error::Error,
     keys::{Key, KeyLayout},
     manager::Lost,
+    membership,
 };
 
 type Sets = BTreeMap<Key, BTreeSet<Vec<u8>>>;
@@ -87,6 +88,30 @@ impl PageSource for Fake {
         let sets = self.sets.lock().unwrap();
         let count = |key| sets.get(key).map_or(0, BTreeSet::len) as u64;
         std::future::ready(Ok(keys.iter().map(count).collect())).boxed()
+    }
+
+    fn enter(
+        &self,
+        [channel, index]: [&[u8]; 2],
+        position: Option<&[u8]>,
+        count: usize,
+    ) -> BoxFuture<'static, Result<Entered>> {
+        let set = self.sets.lock().unwrap().get(channel).cloned();
+        let step = self.step(set.unwrap_or_default().into_iter(), position, count);
+        let field = membership::field(channel, index).expect("of one frontend");
+        let entries = step
+            .found
+            .iter()
+            .map(|uid| membership::entry(uid, field))
+            .collect::<Vec<_>>();
+        let mut sets = self.sets.lock().unwrap();
+        let indexed = sets.entry(index.to_vec()).or_default();
+        let count = entries
+            .into_iter()
+            .filter(|entry| indexed.insert(entry.clone()))
+            .count() as u64;
+        let next = step.next;
+        std::future::ready(Ok(Entered { count, next })).boxed()
     }
 }
 
@@ -333,6 +358,14 @@ fn a_lost_connection_is_the_drivers_business() {
         fn counts(&self, _: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>> {
             std::future::ready(Ok(Vec::new())).boxed()
         }
+        fn enter(
+            &self,
+            _: [&[u8]; 2],
+            _: Option<&[u8]>,
+            _: usize,
+        ) -> BoxFuture<'static, Result<Entered>> {
+            std::future::ready(Ok(Entered::default())).boxed()
+        }
     }
     let reply =
         |query| super::reading::reply(Arc::new(Broken), query, Arc::default()).now_or_never();
@@ -343,4 +376,62 @@ fn a_lost_connection_is_the_drivers_business() {
         reply(channels),
         Some(Ok(vec![Err(Error::Store("NOPERM no".into()))]))
     );
+}
+
+/// Each member of each channel on the frontend gets an entry, in however many steps, and no member elsewhere.
+#[test]
+fn members_outside_of_the_index_are_entered() {
+    for hash_tag in [false, true] {
+        let (fake, keys) = (
+            Fake::default(),
+            KeyLayout::new("P*").with_hash_tag(hash_tag),
+        );
+        let names: Vec<_> = (0..1200).map(|n| format!("a:{n}*")).collect();
+        let mut sets = Sets::new();
+        for name in &names {
+            sets.insert(keys.key(name, "s[1]"), [b"u".to_vec()].into());
+            sets.insert(keys.key(name, "s1"), [b"v".to_vec()].into());
+        }
+        let uids = (0..1000).map(|n| format!("w{n}").into_bytes());
+        sets.insert(keys.key("long", "s[1]"), uids.collect());
+        *fake.sets.lock().unwrap() = sets;
+
+        let (index, given) = (keys.members("s[1]"), Given::default());
+        let (mut found, mut position) = (BTreeSet::new(), None);
+        loop {
+            let query = PageQuery::of_channels_on(&keys, "s[1]", 7, position);
+            let page = read_now(&fake, &query, &given);
+            found.extend(page.names.iter().cloned());
+            position = next(&page, 7);
+            if position.is_none() {
+                break;
+            }
+        }
+        let tail: &[u8] = if hash_tag {
+            b"}:s\\[1\\]"
+        } else {
+            b":s\\[1\\]"
+        };
+        assert!(fake.pattern.lock().unwrap().ends_with(tail));
+        assert_eq!(found.len(), names.len() + 1);
+
+        let (mut entered, mut again) = (0, 0);
+        for count in [&mut entered, &mut again] {
+            for name in &found {
+                let name = String::from_utf8(name.clone()).expect("text");
+                let mut position = None;
+                loop {
+                    let channel = keys.key(&name, "s[1]");
+                    let query = PageQuery::of_enter(channel, index.clone(), 7, position);
+                    let page = read_now(&fake, &query, &given);
+                    *count += page.counts.clone().expect("a count")[0];
+                    position = next(&page, 7);
+                    if position.is_none() {
+                        break;
+                    }
+                }
+            }
+        }
+        assert_eq!((entered, again), (2200, 0));
+    }
 }

@@ -26,6 +26,7 @@ mod cluster_view;
 mod connection;
 mod discovery;
 mod dispatch;
+mod entering;
 mod event_scripts;
 mod inventory;
 mod keyspace;

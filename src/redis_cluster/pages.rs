@@ -11,6 +11,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
     clean::{Claims, ROUNDS, ask},
+    entering::enter,
     inventory::{all, has_moved},
     shared::Shared,
 };
@@ -19,7 +20,7 @@ use crate::{
     hash_slot::hash_slot,
     keys::Key,
     manager::Lost,
-    pages::{KeyFilter, PageSource, Step, StepFuture},
+    pages::{Entered, KeyFilter, PageSource, Step, StepFuture},
     redis_manager::{Address, count},
     steps::Steps,
 };
@@ -133,7 +134,7 @@ async fn keys(
     Ok(Step { found, next })
 }
 
-async fn members(
+pub(super) async fn members(
     shared: &Arc<Shared>,
     key: Key,
     position: Option<Vec<u8>>,
@@ -180,6 +181,17 @@ impl PageSource for ClusterPages {
                 .collect()
         }
         .boxed()
+    }
+
+    fn enter(
+        &self,
+        keys: [&[u8]; 2],
+        position: Option<&[u8]>,
+        count: usize,
+    ) -> BoxFuture<'static, Result<Entered>> {
+        let (shared, keys) = (self.0.clone(), keys.map(<[u8]>::to_vec));
+        let position = position.map(<[u8]>::to_vec);
+        async move { enter(&shared, keys, position, count).await }.boxed()
     }
 }
 

@@ -3,8 +3,8 @@
 //!
 //! A step looks at the lease, keeps what it is about to remove, removes it, and **looks at the lease again**:
 //!
-//! - The frontend has taken its lease in between: what the step has removed is put back. Those members are missing for two
-//!   round trips, whatever the frontend has found in what is kept by then.
+//! - The frontend has taken its lease in between: what the step has removed is put back, as far as the index has it still
+//!   ([`put_back`]). Those members are missing for a few round trips, whatever the frontend has found in what is kept by then.
 //! - It takes the lease later: then all that was removed is kept, where its first renewal finds it. What it puts back
 //!   while the step removes the entries gets its entry again.
 //!
@@ -23,11 +23,11 @@ use super::{
 use crate::{
     command::{Command, ReadOp, Reply},
     error::{Error, Result},
-    keys::Key,
+    keys::{Key, of_user},
     lease::{Lease, LeaseState},
     manager::Lost,
     membership::{Place, Purge},
-    redis_manager::{self, Entries, command, encode_for, indexed, lease, wrote},
+    redis_manager::{self, Entries, command, encode_for, indexed, lease, unkeep, wrote},
 };
 
 /// The maximum number of members that one step removes.
@@ -126,7 +126,7 @@ async fn purge(shared: &Arc<Shared>, call: &Command) -> Step<Lease> {
     let again = ask(shared, asked).await?.pop();
     let again = lease(again.unwrap_or_else(|| Err(unanswered()))?)?;
     if again.epoch.as_bytes() != purge.epoch {
-        put_back(shared, &removed, index).await?;
+        put_back(shared, &removed, [index, gone]).await?;
         return Ok(lost(again, purge.uids.len() as u64));
     }
     if let Some(error) = refused {
@@ -224,22 +224,51 @@ async fn remove<'a>(
     Ok((removed, refused))
 }
 
-/// Adds members again, in the order of a join.
-async fn put_back(shared: &Arc<Shared>, removed: &[&Named], index: &Key) -> Step<()> {
+/// Adds members again whose entries are in the index still. An entry that is gone was removed by a `leave`, or by the purge of
+/// a process that has replaced the frontend: then the member stays removed. It is looked for before and after, since
+/// that may be happening in this moment. What is kept is forgotten: a process that replaces the frontend may have removed it
+/// before this step has written it.
+async fn put_back(shared: &Arc<Shared>, removed: &[&Named], [index, gone]: [&Key; 2]) -> Step<()> {
     if removed.is_empty() {
         return Ok(());
     }
-    let write = || {
-        let entries = entries(removed.iter().copied());
-        vec![(index, indexed(index, true, &entries))]
-    };
-    let add = changes(shared, true, removed.iter().copied(), CALL);
-    for asked in [write(), add, write()] {
-        for answer in ask(shared, asked).await? {
-            wrote(answer?)?;
-        }
+    let (there, _) = by_index(shared, removed, index).await?;
+    done(ask(shared, changes(shared, true, there.iter().copied(), CALL)).await?)?;
+    let (_, left) = by_index(shared, &there, index).await?;
+    done(ask(shared, changes(shared, false, left.iter().copied(), CALL)).await?)?;
+    // One that was added again meanwhile.
+    let (back, _) = by_index(shared, &left, index).await?;
+    done(ask(shared, changes(shared, true, back.iter().copied(), CALL)).await?)?;
+    let kept = entries(removed.iter().copied());
+    done(ask(shared, vec![(gone, unkeep(gone, &kept))]).await?)
+}
+
+fn done(answers: Vec<Result<Answer>>) -> Step<()> {
+    for answer in answers {
+        wrote(answer?)?;
     }
     Ok(())
+}
+
+/// Splits members into those that the index has and those that it does not have.
+async fn by_index<'a>(
+    shared: &Arc<Shared>,
+    named: &[&'a Named],
+    index: &Key,
+) -> Step<(Vec<&'a Named>, Vec<&'a Named>)> {
+    let asked = named.iter().map(|member| {
+        let fields = of_user(index, &member.uid);
+        (index, command("HGET", [&fields, &member.field]))
+    });
+    let answers = ask(shared, asked.collect()).await?;
+    let (mut there, mut left) = (Vec::new(), Vec::new());
+    for (member, answer) in named.iter().zip(answers) {
+        match answer? {
+            Answer::Nil => left.push(*member),
+            _ => there.push(*member),
+        }
+    }
+    Ok((there, left))
 }
 
 /// Removes entries, and users without any; writes those again whose members are there: put back by their frontend, or added

@@ -50,6 +50,20 @@ const KEEP: &str = concat!(
     "end return redis.pcall('PEXPIRE', KEYS[1], ARGV[1])"
 );
 
+/// Removes fields of users from what is kept. Key: that. Arguments: as for the addition, without the time.
+const UNKEEP: &str = "for at = 1, #ARGV, 2 do local uid = ARGV[at] \
+    local all = redis.pcall('HGET', KEYS[1], uid) if type(all) == 'table' then return all end \
+    local function each(text, call) local from = 1 \
+    while from <= #text do local colon = string.find(text, ':', from, true) \
+    local size = colon and tonumber(string.sub(text, from, colon - 1)) if not size then break end \
+    call(string.sub(text, from, colon + size)) from = colon + size + 1 end end \
+    if all then local gone, left = {}, {} \
+    each(ARGV[at + 1], function(item) gone[item] = true end) \
+    each(all, function(item) if not gone[item] then left[#left + 1] = item end end) \
+    local done if #left > 0 then done = redis.pcall('HSET', KEYS[1], uid, table.concat(left)) \
+    else done = redis.pcall('HDEL', KEYS[1], uid) end \
+    if type(done) == 'table' then return done end end end return 0";
+
 /// Entries: for each user the fields.
 pub(crate) type Entries<'a> = BTreeMap<&'a [u8], Vec<&'a [u8]>>;
 
@@ -71,6 +85,17 @@ pub(crate) fn indexed(index: &Key, adds: bool, entries: &Entries) -> Cmd {
 pub(crate) fn keep(gone: &Key, millis: u64, entries: &Entries) -> Cmd {
     let mut cmd = redis::cmd("EVAL");
     cmd.arg(KEEP).arg(1).arg(gone).arg(millis);
+    for (uid, fields) in entries {
+        let each = fields.iter().map(|field| begin(field));
+        cmd.arg(uid).arg(each.collect::<Vec<_>>().concat());
+    }
+    cmd
+}
+
+/// Makes their removal from what is kept.
+pub(crate) fn unkeep(gone: &Key, entries: &Entries) -> Cmd {
+    let mut cmd = redis::cmd("EVAL");
+    cmd.arg(UNKEEP).arg(1).arg(gone);
     for (uid, fields) in entries {
         let each = fields.iter().map(|field| begin(field));
         cmd.arg(uid).arg(each.collect::<Vec<_>>().concat());

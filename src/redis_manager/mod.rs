@@ -21,6 +21,7 @@ mod clean;
 mod codec;
 mod connect;
 mod connection;
+mod entering;
 mod entry_scripts;
 mod event_scripts;
 mod fallbacks;
@@ -81,7 +82,7 @@ use self::{attempts::Attempts, sentinel::FailoverWatch, server_errors::unreachab
 // Used by redis_cluster, which connects to many servers at once.
 pub(crate) use self::{
     codec::{command, encode_for, value, wrote},
-    entry_scripts::{Entries, indexed, keep},
+    entry_scripts::{Entries, indexed, keep, unkeep},
     fallbacks::{Commands, Missing, exact},
     inventory::{count, is_no_set, list_members, member_scan},
     keyspace::{field_scan, list_fields},

@@ -10,6 +10,7 @@ use redis::{Pipeline, Value, aio::MultiplexedConnection};
 use tokio::time::Instant;
 
 use super::{
+    entering,
     fallbacks::Commands,
     inventory::{count, list_members},
     scan::{ScanResult, ask_by, odd, refused, send},
@@ -18,7 +19,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     keys::Key,
-    pages::{KeyFilter, PageSource, Step, StepFuture},
+    pages::{Entered, KeyFilter, PageSource, Step, StepFuture},
 };
 
 /// Where a scan of a server is: the server process, and its cursor.
@@ -108,6 +109,12 @@ impl RedisPages {
         own.map_or_else(|| b"0".to_vec(), |place| place.cursor)
     }
 
+    /// Returns the position of a cursor of the server; none at the end.
+    fn next(&self, cursor: Vec<u8>) -> Option<Vec<u8>> {
+        let origin = self.origin;
+        (cursor != b"0").then(|| Place { origin, cursor }.bytes())
+    }
+
     /// Reads the answer to `SCAN` or `SSCAN`.
     fn step(&self, name: &str, answer: Option<Value>) -> Result<Step> {
         match answer {
@@ -117,8 +124,7 @@ impl RedisPages {
                         Value::BulkString(bytes) => Some(bytes),
                         _ => None,
                     };
-                    let origin = self.origin;
-                    let next = (cursor != b"0").then(|| Place { origin, cursor }.bytes());
+                    let next = self.next(cursor);
                     let found = found.into_iter().filter_map(bytes).collect();
                     Ok(Step { found, next })
                 }
@@ -191,6 +197,26 @@ impl PageSource for RedisPages {
             });
             let (_, answers) = answers.await.map_err(Error::from)?;
             answers.into_iter().map(count).collect()
+        }
+        .boxed()
+    }
+
+    fn enter(
+        &self,
+        keys: [&[u8]; 2],
+        position: Option<&[u8]>,
+        count: usize,
+    ) -> BoxFuture<'static, Result<Entered>> {
+        let source = self.clone();
+        let script = entering::enter(keys, &self.cursor(position), count);
+        async move {
+            let mut pipeline = redis::Pipeline::new();
+            pipeline.add_command(script);
+            let answers = send(source.connection.clone(), &pipeline).await;
+            let answer = answers.map_err(Error::from)?.pop();
+            let (cursor, count) = entering::entered(answer)?;
+            let next = source.next(cursor);
+            Ok(Entered { count, next })
         }
         .boxed()
     }

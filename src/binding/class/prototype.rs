@@ -148,7 +148,9 @@ pub extern "C" fn store_method<const KIND: usize>(
         | Arguments::OnlineMembers
         | Arguments::Index
         | Arguments::Gone
-        | Arguments::Purge => ptr::null_mut(),
+        | Arguments::Purge
+        | Arguments::ChannelsOn
+        | Arguments::Entered => ptr::null_mut(),
     }
 }
 
@@ -159,7 +161,7 @@ pub extern "C" fn registry_method<const KIND: usize>(
 ) -> sys::napi_value {
     let kind = const { Kind::INTERNAL[KIND] };
     method(env, info, |service, _, [sids, items, cb]| {
-        if kind.arguments() == Arguments::OnlineMembers {
+        if kind.is_page() {
             service.registry_page(kind, &sids, &items, &cb)
         } else {
             service.registry(kind, &sids, &items, &cb)

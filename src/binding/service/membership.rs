@@ -275,7 +275,9 @@ impl Service {
     pub(super) fn members_keys(&self, arguments: Arguments, sid: &str) -> Option<Vec<Key>> {
         let keys = &self.keys;
         Some(match arguments {
-            Arguments::Index => vec![keys.members(sid)],
+            Arguments::Index | Arguments::ChannelsOn | Arguments::Entered => {
+                vec![keys.members(sid)]
+            }
             Arguments::Gone => vec![keys.gone(sid)],
             Arguments::Purge => vec![keys.members(sid), keys.lease(sid), keys.gone(sid)],
             _ => return None,

@@ -18,6 +18,7 @@ pub(in crate::binding) mod pushes;
 pub(in crate::binding) mod questions;
 mod sessions;
 mod sids;
+mod unindexed;
 mod users;
 mod watch;
 

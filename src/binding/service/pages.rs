@@ -96,7 +96,7 @@ impl Service {
     }
 
     /// Returns what tells cursors of different kinds of stores apart.
-    const fn store_kind(&self) -> &'static str {
+    pub(super) const fn store_kind(&self) -> &'static str {
         match self.options.store {
             Store::Redis(_) => "redis",
             Store::Cluster(_) => "cluster",

@@ -62,7 +62,8 @@ impl Service {
         self.flush_soon(&host)
     }
 
-    /// Executes a method that reads a part of the online users of one frontend. `asked` are the cursor, which may be empty,
+    /// Executes a method that reads a part of the online users of one frontend, or a step that finds members outside of the
+    /// index ([`Self::unindexed_query`]). For the users, `asked` are the cursor, which may be empty,
     /// the limit, and a pattern of uids, or an empty one.
     pub fn registry_page(
         &self,
@@ -97,6 +98,10 @@ impl Service {
         asked: Vec<String>,
     ) -> Result<(PageQuery, Option<String>)> {
         let key = self.registry_keys(kind, sids)?.pop().unwrap_or_default();
+        if matches!(kind.arguments(), Arguments::ChannelsOn | Arguments::Entered) {
+            let query = self.unindexed_query(kind, (sids, key), &asked)?;
+            return Ok((query, None));
+        }
         let mut asked = asked.into_iter();
         let cursor = asked.next().filter(|cursor| !cursor.is_empty());
         let limit = asked.next().and_then(|limit| limit.parse().ok());
@@ -180,7 +185,11 @@ impl Service {
         let keys = &self.keys;
         let mut made = Vec::with_capacity(sids.len() + 1);
         if kind.arguments() == Arguments::Leases {
-            made.push(keys.leases());
+            // Two sets, in place of frontends.
+            made.extend(sids.iter().map(|set| match set.as_str() {
+                "session" => keys.session_leases(),
+                _ => keys.leases(),
+            }));
             return Ok(made);
         }
         for sid in sids {

@@ -124,9 +124,13 @@ impl Bench {
 
     /// A page of so many members of a key.
     pub(super) fn page(&self, seq: u64, key: &str, limit: usize) {
+        self.query(seq, &PageQuery::of_members(key.into(), 0, None, limit));
+    }
+
+    /// A page of any kind.
+    pub(super) fn query(&self, seq: u64, query: &PageQuery) {
         let mut input = Input::default();
-        let query = PageQuery::of_members(key.into(), 0, None, limit);
-        input.calls.push_page(seq, &query);
+        input.calls.push_page(seq, query);
         self.inbox.push(&mut input);
     }
 

@@ -3,6 +3,7 @@
 
 mod barrier;
 mod bench;
+mod beside;
 mod demoted;
 mod everywhere;
 mod heartbeat;
