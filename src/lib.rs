@@ -58,6 +58,8 @@ pub mod runtime;
 #[cfg(test)]
 mod scripted_leases;
 #[cfg(test)]
+mod scripted_pages;
+#[cfg(test)]
 mod scripted_store;
 pub mod sequencer;
 pub mod size_limits;

@@ -211,13 +211,12 @@ impl Packed {
                 let others = Vec::new();
                 Some(MarkedSid { sid, adds, others })
             });
-            let marked = match told.peek() {
-                None => marked,
-                Some(_) => {
-                    let of_call = |told: &(usize, _)| told.0 == number;
-                    let told = std::iter::from_fn(|| told.next_if(of_call)).map(|(_, sid)| sid);
-                    with_told(marked, told)
-                }
+            let marked = if told.peek().is_some() {
+                let of_call = |told: &(usize, _)| told.0 == number;
+                let told = std::iter::from_fn(|| told.next_if(of_call)).map(|(_, sid)| sid);
+                with_told(marked, told)
+            } else {
+                marked
             };
             let request = request(call.code, call.keys as usize, items);
             each(call.seq, marked, request);

@@ -21,9 +21,10 @@ use crate::{
     lease::Lease,
     list::List,
     manager::{ConnectError, Connected, Connection, Field, Inventory, Keyspace, Lost, Manager},
-    pages::{Entered, KeyFilter, PageSource, Step, StepFuture},
+    pages::PageSource,
     removal::Removal,
     scripted_leases,
+    scripted_pages::{PageScript, StorePages},
     steps::Steps,
 };
 
@@ -86,19 +87,6 @@ pub(crate) struct Script {
     pub(crate) pages: PageScript,
     /// See [`Connection::depth`]; 0 for the usual one.
     pub(crate) depth: usize,
-}
-
-/// How the steps of pages go.
-#[derive(Debug, Default)]
-pub(crate) struct PageScript {
-    /// How long each step takes.
-    pub(crate) pause: Duration,
-    /// How many names it finds at most; 0 for no limit.
-    pub(crate) width: usize,
-    /// After how many more steps none is answered any more.
-    pub(crate) hangs: Option<usize>,
-    /// The number of pages that have begun.
-    pub(crate) begun: usize,
 }
 
 /// The store, its script, and what it has counted.
@@ -239,80 +227,6 @@ impl Manager for Store {
 
     fn describe(&self) -> String {
         "the test store".to_owned()
-    }
-}
-
-/// Pages of the sets in memory, as they are when a page begins: names in their order, as a store of its own would do it.
-pub(crate) struct StorePages {
-    store: Store,
-    sets: Sets,
-}
-
-impl StorePages {
-    fn step(
-        &self,
-        names: impl Iterator<Item = Vec<u8>>,
-        after: Option<&[u8]>,
-        count: usize,
-    ) -> StepFuture {
-        let (pause, width) = {
-            let pages = &self.store.0.lock().unwrap().pages;
-            (pages.pause, pages.width)
-        };
-        let count = if width > 0 { count.min(width) } else { count };
-        let after = after.map(|after| after[1..].to_vec());
-        let mut names: Vec<_> = names.filter(|name| Some(name) > after.as_ref()).collect();
-        names.sort_unstable();
-        let next = names.get(count).is_some();
-        names.truncate(count);
-        let next = names.last().filter(|_| next);
-        let next = next.map(|name| [&[1], name.as_slice()].concat());
-        let step = Ok(Step { found: names, next });
-        let store = self.store.clone();
-        async move {
-            if !pause.is_zero() {
-                tokio::time::sleep(pause).await;
-            }
-            let hangs = match &mut store.0.lock().unwrap().pages.hangs {
-                Some(0) => true,
-                Some(left) => {
-                    *left -= 1;
-                    false
-                }
-                None => false,
-            };
-            if hangs {
-                std::future::pending::<()>().await;
-            }
-            step
-        }
-        .boxed()
-    }
-}
-
-impl PageSource for StorePages {
-    fn members(&self, key: &[u8], position: Option<&[u8]>, count: usize) -> StepFuture {
-        let set = self.sets.get(key).into_iter().flatten().cloned();
-        self.step(set, position, count)
-    }
-
-    fn keys(&self, filter: &KeyFilter, position: Option<&[u8]>, count: usize) -> StepFuture {
-        let keys = self.sets.keys().filter(|key| key.starts_with(&filter.stem));
-        self.step(keys.cloned(), position, count)
-    }
-
-    fn counts(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>> {
-        let count = |key| self.sets.get(key).map_or(0, BTreeSet::len) as u64;
-        std::future::ready(Ok(keys.iter().map(count).collect())).boxed()
-    }
-
-    fn enter(
-        &self,
-        _: [&[u8]; 2],
-        _: Option<&[u8]>,
-        _: usize,
-    ) -> BoxFuture<'static, Result<Entered>> {
-        std::future::pending().boxed()
     }
 }
 

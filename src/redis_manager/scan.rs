@@ -140,16 +140,16 @@ pub(super) async fn ask(
     name: &'static str,
     fill: impl Fn(&str, &mut Pipeline),
 ) -> ScanResult<(&'static str, Vec<Value>)> {
-    let send = |pipeline| {
+    let over = |pipeline| {
         let connection = connection.clone();
         async move { send(connection, &pipeline).await }
     };
-    ask_by(send, commands, name, fill).await
+    ask_by(over, commands, name, fill).await
 }
 
-/// Does the same with pipelines that `send` sends.
+/// Does the same with pipelines that `over` sends.
 pub(super) async fn ask_by<F: Future<Output = ScanResult<Vec<Value>>>>(
-    send: impl Fn(Pipeline) -> F,
+    over: impl Fn(Pipeline) -> F,
     commands: &Commands,
     name: &'static str,
     fill: impl Fn(&str, &mut Pipeline),
@@ -158,7 +158,7 @@ pub(super) async fn ask_by<F: Future<Output = ScanResult<Vec<Value>>>>(
         let sent = commands.instead_of(name);
         let mut pipeline = Pipeline::new();
         fill(exact(sent), &mut pipeline);
-        let answers = send(pipeline).await?;
+        let answers = over(pipeline).await?;
         if !answers.iter().any(|answer| commands.lacks(sent, answer)) {
             return Ok((sent, answers));
         }

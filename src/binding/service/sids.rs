@@ -18,24 +18,24 @@ const REMEMBERED: usize = 10_000;
 /// How long an id counts as written to the index, in microseconds.
 const WRITTEN: u64 = 1_000_000;
 
-/// What the driver has heard of an id.
+/// What is known of an id.
 #[derive(Clone, Copy, Default)]
-struct Told {
-    /// That it is there.
+struct Noted {
+    /// Whether the driver has heard that it is there.
     told: bool,
     /// Whether it was given to a call, and not only named by the app.
     given: bool,
-    /// When it was last told to write it to the index.
+    /// When the driver was last told to write it to the index.
     written: Option<u64>,
 }
 
 /// The server ids that were given to calls.
 #[derive(Default)]
 pub struct Sids {
-    known: HashMap<Vec<u8>, Told>,
+    known: HashMap<Vec<u8>, Noted>,
     /// The last one: mostly it is the next one too.
     last: Vec<u8>,
-    last_told: Told,
+    last_told: Noted,
     /// Those that were not given before, until they are taken.
     new: Vec<Vec<u8>>,
 }
@@ -73,9 +73,9 @@ impl Sids {
         } else if let Some(told) = self.known.get_mut(sid) {
             told.told = true;
         } else if self.known.len() < REMEMBERED {
-            let told = Told {
+            let told = Noted {
                 told: true,
-                ..Told::default()
+                ..Noted::default()
             };
             self.known.insert(sid.to_vec(), told);
         }
@@ -89,12 +89,12 @@ impl Sids {
 
     /// Returns what the driver has to hear of the id of this call, which `adds` members, at this time.
     pub fn mark(&mut self, adds: bool, now: u64) -> Option<Mark> {
-        let Told { told, written, .. } = self.last_told;
+        let Noted { told, written, .. } = self.last_told;
         let adds = adds && written.is_none_or(|at| now.saturating_sub(at) >= WRITTEN);
         if told && !adds {
             return None;
         }
-        self.last_told = Told {
+        self.last_told = Noted {
             told: true,
             given: true,
             written: if adds { Some(now) } else { written },

@@ -105,7 +105,9 @@ impl Bench {
     pub(super) fn count_on(&self, seq: u64, sids: &[&str], new: &[&str]) {
         let mut input = Input::default();
         let calls = &mut input.calls;
-        new.iter().for_each(|sid| calls.tell(sid.as_bytes()));
+        for sid in new {
+            calls.tell(sid.as_bytes());
+        }
         for sid in sids {
             calls.bytes().extend(format!("P:n:{sid}").as_bytes());
             calls.end_key();

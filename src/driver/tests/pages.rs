@@ -171,16 +171,17 @@ async fn a_barrier_has_the_connection_for_itself() {
 
 #[tokio::test(start_paused = true)]
 async fn only_some_pages_are_read_at_the_same_time() {
-    let store = store(10, []);
+    // A page has as many steps as the driver would begin pages meanwhile.
+    let store = store(16, []);
     store.0.lock().unwrap().pages.pause = MS;
     let mut bench = Bench::start(&store, limits());
     bench.started().await;
     for seq in 0..100 {
-        bench.page(seq, "list", 10);
+        bench.page(seq, "list", 16);
     }
     let mut answered = 0;
     while answered < 100 {
-        assert_eq!(found(bench.answer().await).1, 10);
+        assert_eq!(found(bench.answer().await).1, 16);
         answered += 1;
         let begun = store.0.lock().unwrap().pages.begun;
         assert!(begun <= answered + 10, "{begun} of which {answered} ended");

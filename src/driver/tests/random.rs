@@ -10,6 +10,7 @@ use crate::{
     driver::Event,
     driver::Limits,
     error::Result,
+    scripted_pages::PageScript,
     scripted_store::{Dial, Fate, Store, add, read, remove},
 };
 
@@ -18,6 +19,7 @@ enum Op {
     Add(u8),
     Remove(u8),
     Read,
+    Page,
     Pause(u64),
 }
 
@@ -26,6 +28,7 @@ fn op() -> impl Strategy<Value = Op> {
         3 => (0..3u8).prop_map(Op::Add),
         3 => (0..3u8).prop_map(Op::Remove),
         2 => Just(Op::Read),
+        1 => Just(Op::Page),
         2 => (0..700u64).prop_map(Op::Pause),
     ]
 }
@@ -48,12 +51,33 @@ fn dial() -> impl Strategy<Value = Dial> {
     ]
 }
 
+/// How many batches are in flight, how long a step of a page takes, and after how many of them none is answered.
+fn steps() -> impl Strategy<Value = (usize, u64, Option<usize>)> {
+    let hangs = prop::option::weighted(0.2, 0..20usize);
+    (prop_oneof![Just(1), Just(32)], 0..350u64, hangs)
+}
+
 /// Runs the calls and gives every answer, in the order of the answers.
-async fn run(ops: &[Op], dials: Vec<Dial>, drain: bool) -> Vec<(u64, Result<Reply>)> {
+async fn run(
+    ops: &[Op],
+    dials: Vec<Dial>,
+    (depth, pause, hangs): (usize, u64, Option<usize>),
+    drain: bool,
+) -> Vec<(u64, Result<Reply>)> {
     let up = std::iter::once(Dial::Up(vec![], true));
     let store = Store::new(up.chain(dials));
     // The first connection is spent at once, so that the random ones are for the calls.
     store.0.lock().unwrap().dials[0] = Dial::Up(vec![Fate::Good(1), Fate::Breaks(0)], true);
+    {
+        let mut script = store.0.lock().unwrap();
+        script.depth = depth;
+        script.pages = PageScript {
+            pause: Duration::from_millis(pause),
+            width: 1,
+            hangs,
+            begun: 0,
+        };
+    }
     let limits = Limits {
         command_timeout: Some(1000 * MS),
         drain: if drain {
@@ -71,6 +95,11 @@ async fn run(ops: &[Op], dials: Vec<Dial>, drain: bool) -> Vec<(u64, Result<Repl
             Op::Add(member) => add("k", &member.to_string()),
             Op::Remove(member) => remove("k", &member.to_string()),
             Op::Read => read("k"),
+            Op::Page => {
+                bench.page(seq, "k", 10);
+                seq += 1;
+                continue;
+            }
             Op::Pause(ms) => {
                 tokio::time::sleep(Duration::from_millis(*ms)).await;
                 continue;
@@ -94,12 +123,13 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
     /// Each call has exactly one answer, whatever the connections do and whenever the stop comes; and a
-    /// read that was answered shows every member whose last call before it was acknowledged. (Where
+    /// read or a page that was answered shows every member whose last call before it was acknowledged. (Where
     /// a later call has the opposite effect, a read that was sent again may show that already.)
     #[test]
     fn every_call_has_one_answer_and_acknowledged_writes_are_seen(
         ops in prop::collection::vec(op(), 0..60),
         dials in prop::collection::vec(dial(), 0..6),
+        steps in steps(),
         drain in any::<bool>(),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -107,7 +137,7 @@ proptest! {
             .start_paused(true)
             .build()
             .expect("a runtime");
-        let answers = runtime.block_on(run(&ops, dials, drain));
+        let answers = runtime.block_on(run(&ops, dials, steps, drain));
         let count = answers.len();
         let mut answers: HashMap<u64, _> = answers.into_iter().collect();
         prop_assert_eq!(answers.len(), count, "a call was answered twice");
@@ -139,6 +169,14 @@ proptest! {
                     for (member, is_in) in &known {
                         if let Some(is_in) = is_in && !undone_later(*member, *is_in) {
                             prop_assert_eq!(list.json().contains(&format!("\"{member}\"")), *is_in);
+                        }
+                    }
+                }
+                (Op::Page, Ok(Reply::Page(page))) => {
+                    for (member, is_in) in &known {
+                        if let Some(is_in) = is_in && !undone_later(*member, *is_in) {
+                            let name = member.to_string().into_bytes();
+                            prop_assert_eq!(page.names.contains(&name), *is_in);
                         }
                     }
                 }
