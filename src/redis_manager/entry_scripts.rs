@@ -12,14 +12,15 @@ use crate::{
     membership::begin,
 };
 
-/// Goes through users with fields, as arguments: the number of fields, the uid, and these.
+/// Goes through users with fields, as arguments: the number of fields, the uid, and these. The answer is how many entries
+/// were added or removed.
 macro_rules! of_users {
     ($each:literal) => {
         concat!(
-            "local key, at = 2, 1 while key <= #KEYS do ",
+            "local key, at, changed = 2, 1, 0 while key <= #KEYS do ",
             "local uid, first, last = ARGV[at + 1], at + 2, at + 1 + tonumber(ARGV[at]) ",
             $each,
-            " at = last + 1 key = key + 1 end return #KEYS - 1"
+            " at = last + 1 key = key + 1 end return changed"
         )
     };
 }
@@ -28,7 +29,7 @@ macro_rules! of_users {
 /// Arguments: for each user the number of fields, the uid, and these.
 const ADD_ENTRIES: &str = of_users!(
     "for at = first, last do local done = redis.pcall('HSET', KEYS[key], ARGV[at], '') \
-     if type(done) == 'table' then return done end end \
+     if type(done) == 'table' then return done end changed = changed + done end \
      local done = redis.pcall('SADD', KEYS[1], uid) \
      if type(done) == 'table' then return done end"
 );
@@ -36,7 +37,7 @@ const ADD_ENTRIES: &str = of_users!(
 /// Removes them, and users without entries.
 const REMOVE_ENTRIES: &str = of_users!(
     "for at = first, last do local done = redis.pcall('HDEL', KEYS[key], ARGV[at]) \
-     if type(done) == 'table' then return done end end \
+     if type(done) == 'table' then return done end changed = changed + done end \
      local done = redis.pcall('HLEN', KEYS[key]) \
      if done == 0 then done = redis.pcall('SREM', KEYS[1], uid) end \
      if type(done) == 'table' then return done end"
