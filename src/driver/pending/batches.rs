@@ -24,6 +24,7 @@ impl PendingCalls {
         self.pay_index(now);
         let mut calls = self.take_next(most)?;
         let alone = calls.first()?.request.is_barrier();
+        let mut own = 0;
         for call in &mut calls {
             call.sent = true;
             if alone {
@@ -34,6 +35,7 @@ impl PendingCalls {
                 removal.with_sids(self.sids.iter());
             }
             if call.seq.is_none() {
+                own += 1;
                 self.index.sent();
             }
         }
@@ -64,7 +66,6 @@ impl PendingCalls {
         }
         let mut commands = Vec::with_capacity(batch.calls.len());
         commands.extend(batch.calls.iter().filter_map(|call| call.request.command()));
-        let own = batch.calls.iter().filter(|call| call.seq.is_none()).count();
         let of_app = commands.len() - own;
         Some(Next::Calls(commands, of_app))
     }
@@ -102,7 +103,11 @@ impl PendingCalls {
             let is_page = matches!(first.request, Request::Page(_)) && !ahead.holds(first);
             count.max(usize::from(is_page))
         };
-        (count > 0).then(|| self.waiting.drain(..count).collect())
+        (count > 0).then(|| {
+            let mut calls = std::mem::take(&mut self.spare);
+            calls.extend(self.waiting.drain(..count));
+            calls
+        })
     }
 
     /// Returns whether what is sent next, `alone` or not, has to wait for what is in flight.

@@ -128,7 +128,7 @@ impl PendingCalls {
         let is_last = |call: &PendingCall| last && call.demoted;
         let told = batch.calls.iter().take_while(|call| is_last(call)).count();
         let kept = batch.calls.split_off(told);
-        self.answer_all(batch.calls, replies, events);
+        self.answer_all(batch, replies, events);
         while let Some(batch) = self.batches.pop_back() {
             for mut call in batch.calls.into_iter().rev() {
                 call.demoted = true;
