@@ -16,8 +16,9 @@ const { instanceOf, register } = require('./instances');
 const defineLeases = require('./leases');
 const defineMembers = require('./members');
 const { GlobalChannel, install } = require('./native');
+const readPairs = require('./pairs');
 const { lifecycle, methods } = require('./tables');
-const readUids = require('./uids');
+const { uids: readUids } = require('./uids');
 const { defineWatch } = require('./watch');
 
 /**
@@ -43,6 +44,7 @@ install({
   instanceOf,
   readObject,
   readUids,
+  readPairs,
 });
 
 const METHODS = Object.entries({ ...lifecycle, ...methods });
