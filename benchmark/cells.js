@@ -67,6 +67,8 @@ const cells = [
   ...depths('pushMessage-3x(500+500-1)', union(2, true, 500)),
   ...depths('pushMessage-3x(500+500)', union(2, false, 500)),
   ...depths('pushMessage-3x(1000-1)', union(1, true, 1000)),
+  // Another channel whose members are left out: none of them is in the first, which costs the same.
+  ...depths('pushMessage-3x(1000-1000)', { ...union(1, false, 1000), excepted: 1 }),
   ...COUNTS.flatMap(([members, inFlights, more]) =>
     depths(`getCount-${members}`, { kind: 'count', frontends: 1, members, ...more }, inFlights),
   ),
@@ -101,13 +103,15 @@ function depths(name, cell, inFlights = [1, 64, 512]) {
   }));
 }
 
-function titleOf(name, { kind, frontends, members, every, writers, united, leftOut, size }) {
+function titleOf(name, cell) {
+  const { kind, frontends, members, every, writers, united, leftOut, excepted, size } = cell;
   const [method] = name.split('-');
   if (writers) return `${method} by ${writers} processes`;
   if (every) return `churn 1:${every}, push ${frontends}×${members}`;
   if (kind === 'union') {
     const channels = united > 1 ? `(${Array(united).fill(members).join('+')})` : members;
-    return `${method} ${frontends}×${channels}${leftOut ? ', one left out' : ''}`;
+    const without = excepted ? ', without those of another channel' : '';
+    return `${method} ${frontends}×${channels}${leftOut ? ', one left out' : without}`;
   }
   if (kind === 'many') return `addMany and leaveMany of ${size}, in turn`;
   if (kind === 'names') return `add and leave with ${size} names, in turn`;

@@ -8,7 +8,10 @@ const { SERVER_TYPE, SIDS, uid, firstUid } = require('./names');
 
 const ROUTE = 'onChat';
 
-/** Makes pushes to `cell.united` channels, with `cell.leftOut` each time without another user. */
+/**
+ * Makes pushes to `cell.united` channels, with `cell.leftOut` each time without another user, with `cell.excepted` without the
+ * members of that number of other channels.
+ */
 function createUnions(service, cell, names) {
   const byHand = typeof service.broadcast !== 'function';
   const wanted = cell.united * cell.members - (cell.leftOut ? 1 : 0);
@@ -19,16 +22,17 @@ function createUnions(service, cell, names) {
   return {
     call(answer) {
       const channel = calls % names.length;
-      const united = Array.from(
-        { length: cell.united },
-        (_, i) => names[(channel + i) % names.length],
-      );
+      const from = (first, length) =>
+        Array.from({ length }, (_, i) => names[(channel + first + i) % names.length]);
+      const united = from(0, cell.united);
+      const exceptChannels = from(cell.united, cell.excepted || 0);
       // On the first frontend, which has one user less then.
       const except = cell.leftOut ? [uid(firstUid(cell, channel, 0) + (calls % cell.members))] : [];
       calls += 1;
       const msg = { text: 'hello' };
-      if (byHand) pushByHand(service, msg, united, except, answer);
-      else service.pushMessage(SERVER_TYPE, ROUTE, msg, united, { except }, answer);
+      const without = exceptChannels.length > 0 ? { exceptChannels } : { except };
+      if (byHand) pushByHand(service, msg, united, without, answer);
+      else service.pushMessage(SERVER_TYPE, ROUTE, msg, united, without, answer);
     },
     check: (failedUids) => failedUids.length === 0,
     rpc(sid, msg, uids) {
@@ -43,7 +47,7 @@ function createUnions(service, cell, names) {
   };
 }
 
-function pushByHand(service, msg, names, except, answer) {
+function pushByHand(service, msg, names, { except = [], exceptChannels = [] }, answer) {
   const failed = [];
   let left = SIDS.length;
   const pushed = (err, uids) => {
@@ -52,19 +56,22 @@ function pushByHand(service, msg, names, except, answer) {
     if (left === 0) answer(null, failed);
   };
   for (const sid of SIDS) {
-    const lists = [];
-    for (const name of names) {
+    const [lists, excepted] = [[], [except]];
+    let missing = names.length + exceptChannels.length;
+    const read = (name, into) =>
       service.getMembersBySid(name, sid, (err, list) => {
-        lists.push(list || []);
-        if (lists.length < names.length) return;
+        into.push(list || []);
+        missing -= 1;
+        if (missing > 0) return;
         const uids = new Set([].concat(...lists));
-        for (const user of except) uids.delete(user);
+        for (const users of excepted) for (const user of users) uids.delete(user);
         const options = { type: 'push', userOptions: {}, isPush: true };
         const args = [ROUTE, msg, [...uids], options];
         const rpc = { namespace: 'sys', service: 'channelRemote', method: 'pushMessage', args };
         service.app.rpcInvoke(sid, rpc, pushed);
       });
-    }
+    for (const name of names) read(name, lists);
+    for (const name of exceptChannels) read(name, excepted);
   }
 }
 

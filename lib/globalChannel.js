@@ -17,9 +17,10 @@ const defineLeases = require('./leases');
 const defineMembers = require('./members');
 const defineMetrics = require('./metrics/metrics');
 const { GlobalChannel, install } = require('./native');
+const readPairs = require('./pairs');
 const { lifecycle, methods } = require('./tables');
 const { defineTracing } = require('./tracing');
-const readUids = require('./uids');
+const { uids: readUids } = require('./uids');
 const { defineWatch } = require('./watch');
 
 /**
@@ -45,6 +46,7 @@ install({
   instanceOf,
   readObject,
   readUids,
+  readPairs,
 });
 
 const METHODS = Object.entries({ ...lifecycle, ...methods });

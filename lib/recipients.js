@@ -23,38 +23,46 @@ const ALL_SESSIONS = { names: new Set(['sids']), copy: ({ sids, ...rest }) => re
 
 const NONE = Object.freeze({});
 
+/** Longer uids are checked by the addon, which knows how long they are in the store. */
+const CHECKED = 1 << 20;
+
 /**
- * Takes the service's own options of a push to channels: `{except, only, exceptChannels, sids, userOptions, selection,
- * list}`, where `list` is the name of its list; undefined if it has none, and is to one channel. Runs getters of the app,
- * and so must come before the push has its number.
+ * Takes the service's own options of a push to channels, as an array for src/binding/values/push_options.rs, to which an
+ * element takes a quarter of the time of a property: `[userOptions, selection, list]`, where `list` is the name of its list,
+ * and then `sids`, `exceptChannels`, `except` and `only`, if there is anything to be read of these. Undefined if it has no
+ * such options, and is to one channel. Runs getters of the app, and so must come before the push has its number.
  */
 function prepare(opts, name) {
   const isMany = Array.isArray(name);
   const { except, only, exceptChannels, sids } = isObject(opts) ? opts : NONE;
   const isSelective = isGiven(except) || isGiven(only) || isGiven(exceptChannels) || isGiven(sids);
   if (!isSelective && !isMany) return undefined;
-  return {
-    except,
-    only,
-    exceptChannels,
-    sids,
-    userOptions: isSelective ? restOf(opts, CHANNELS) : opts,
-    selection: selectionOf(except, only),
-    list: isMany || isGiven(exceptChannels) ? listName(name, exceptChannels) : name,
-  };
+  const list = isMany || isGiven(exceptChannels) ? listName(name, exceptChannels) : name;
+  const own = [isSelective ? restOf(opts, CHANNELS) : opts, selectionOf(except, only), list];
+  return withRest(own, sids, exceptChannels, except, only);
 }
 
-/** The same of a push to users or to all sessions, which has no list. */
+/** The same of a push to users, with `sid` in place of `sids`, or to all sessions; these have no list. */
 function prepareOwn(opts, isBroadcast) {
   if (isBroadcast) {
     const { sids } = opts;
     if (!isGiven(sids)) return undefined;
-    return { sids, userOptions: restOf(opts, ALL_SESSIONS), selection: undefined };
+    return withRest([restOf(opts, ALL_SESSIONS), undefined, undefined], sids);
   }
   const { except, only, sid } = opts;
   if (![except, only, sid].some(isGiven)) return undefined;
-  const selection = selectionOf(except, only);
-  return { except, only, sid, userOptions: restOf(opts, USERS), selection };
+  const own = [restOf(opts, USERS), selectionOf(except, only), undefined];
+  return withRest(own, sid, undefined, except, only);
+}
+
+/** Adds what the addon has to read; not `except` and `only` if they were read as the texts of a selection. */
+function withRest(own, sids, exceptChannels, except, only) {
+  const [, selection] = own;
+  const isChecked = selection === undefined || selection.isChecked;
+  if (isChecked && !isGiven(sids) && !isGiven(exceptChannels)) return own;
+  own.push(sids, exceptChannels);
+  if (!isChecked) own.push(except, only);
+  return own;
 }
 
 /**
@@ -69,16 +77,20 @@ function restOf(opts, { names, copy }) {
 }
 
 /**
- * Returns `{texts, isOnly}`: a Set of the texts of the only users who get a push, or of those who do not; undefined if all
- * get it.
+ * Returns `{texts, isOnly, isChecked}`: a Set of the texts of the only users who get a push, or of those who do not, and
+ * whether all of them are accepted as uids; undefined if all get it.
  */
 function selectionOf(except, only) {
+  const texts = new Set();
   if (isGiven(only)) {
-    const texts = textsOf(only);
-    for (const text of textsOf(except)) texts.delete(text);
-    return { texts, isOnly: true };
+    const others = new Set();
+    const areChecked = [addTexts(texts, only), addTexts(others, except)];
+    for (const text of others) texts.delete(text);
+    return { texts, isOnly: true, isChecked: areChecked.every(Boolean) };
   }
-  return isGiven(except) ? { texts: textsOf(except), isOnly: false } : undefined;
+  if (!isGiven(except)) return undefined;
+  const isChecked = addTexts(texts, except);
+  return { texts, isOnly: false, isChecked };
 }
 
 /**
@@ -100,16 +112,17 @@ function linesOf(ids) {
   return lines;
 }
 
-/** Returns the texts of one uid, or of several, up to one that the addon refuses. */
-function textsOf(uids) {
-  const texts = new Set();
-  if (!isGiven(uids)) return texts;
+/** Adds the texts of one uid, or of several, up to one that the addon may refuse. Returns whether there is none. */
+function addTexts(texts, uids) {
+  if (!isGiven(uids)) return true;
+  let isChecked = true;
   for (const uid of Array.isArray(uids) ? uids : [uids]) {
     const text = storedTextOf(uid);
-    if (text === undefined) break;
+    if (text === undefined) return false;
     texts.add(text);
+    isChecked = isChecked && text.length <= CHECKED;
   }
-  return texts;
+  return isChecked;
 }
 
 /**

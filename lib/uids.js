@@ -14,7 +14,7 @@ const LONGEST = 1 << 24;
  * Joins an array of plain uids to one string; returns any other array as a copy. Each element is read once, and objects
  * with a text are replaced by it.
  */
-module.exports = function uids(array) {
+function uids(array) {
   const { length } = array;
   const items = [];
   let left = LONGEST;
@@ -26,7 +26,7 @@ module.exports = function uids(array) {
     left -= room(item);
   }
   return left >= 0 ? items.join(DIVIDER) : items;
-};
+}
 
 /** Returns the text of an object that has one, unless its bytes are the uid; any other value unchanged. */
 function plain(item) {
@@ -48,3 +48,5 @@ function room(item) {
       return Infinity;
   }
 }
+
+module.exports = { uids, plain, DIVIDER, LONGEST };

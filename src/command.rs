@@ -275,7 +275,7 @@ impl Op {
 pub struct Command {
     op: Op,
     /// How many of the items are keys.
-    keys: usize,
+    keys: u32,
     /// The keys, then the members; never empty.
     items: Vec<Vec<u8>>,
     /// How the driver combines the lists before it answers.
@@ -293,7 +293,7 @@ impl Command {
         };
         Self {
             op,
-            keys,
+            keys: u32::try_from(keys).unwrap_or(u32::MAX),
             items,
             groups: None,
         }
@@ -301,12 +301,10 @@ impl Command {
 
     /// Makes a read of lists that are combined: the answer has one for each group of keys.
     #[must_use]
-    pub const fn combined(keys: Vec<Key>, groups: Groups) -> Self {
+    pub fn combined(keys: Vec<Key>, groups: Groups) -> Self {
         Self {
-            op: Op::Read(ReadOp::Members),
-            keys: keys.len(),
-            items: keys,
             groups: Some(groups),
+            ..Self::read(ReadOp::Members, keys)
         }
     }
 
@@ -369,7 +367,7 @@ impl Command {
     /// Returns the keys.
     #[must_use]
     pub fn keys(&self) -> &[Key] {
-        self.items.get(..self.keys).unwrap_or_default()
+        self.items.get(..self.keys as usize).unwrap_or_default()
     }
 
     /// Iterates over the keys of each command that it takes where keys may be on different servers.
@@ -386,7 +384,7 @@ impl Command {
     /// Returns the members, or the arguments for [`Items::OneSlot`]; empty for [`Items::Keys`].
     #[must_use]
     pub fn members(&self) -> &[Member] {
-        self.items.get(self.keys..).unwrap_or_default()
+        self.items.get(self.keys as usize..).unwrap_or_default()
     }
 }
 
@@ -400,7 +398,7 @@ pub enum Request {
     /// An operation on channels on all frontends that are known when it is answered.
     Everywhere(Box<Everywhere>),
     /// Removes sets by their keys. A barrier: calls made before it are answered first, calls made after it wait.
-    Clean(Removal),
+    Clean(Box<Removal>),
 }
 
 /// The kind of a [`Request`], without its items.
@@ -461,7 +459,8 @@ impl From<Command> for Request {
     }
 }
 
-/// The answer of a store to a call that succeeded as a whole.
+/// The answer of a store to a call that succeeded as a whole. Replies are moved from one place to the next many times, so
+/// what is large and rare is boxed, here and in [`Value`] and [`Request`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
     /// Done, with nothing to count.
@@ -472,11 +471,11 @@ pub enum Reply {
     /// The answer to a [`Request::Clean`] of a whole prefix: how many keys it has removed.
     Removed(u64),
     /// The answer to a write of a lease.
-    Lease(Lease),
+    Lease(Box<Lease>),
     /// The answer to a read: for each key a value, or the store's error for that key.
     Values(Vec<Result<Value>>),
     /// The answer to a [`Request::Page`].
-    Page(Page),
+    Page(Box<Page>),
 }
 
 impl Reply {
@@ -490,6 +489,18 @@ impl Reply {
     }
 }
 
+impl From<Lease> for Reply {
+    fn from(lease: Lease) -> Self {
+        Self::Lease(Box::new(lease))
+    }
+}
+
+impl From<Page> for Reply {
+    fn from(page: Page) -> Self {
+        Self::Page(Box::new(page))
+    }
+}
+
 /// The answer to a read, for one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
@@ -500,7 +511,13 @@ pub enum Value {
     /// Whether it is so.
     Bool(bool),
     /// Who holds a lease.
-    Lease(Lease),
+    Lease(Box<Lease>),
+}
+
+impl From<Lease> for Value {
+    fn from(lease: Lease) -> Self {
+        Self::Lease(Box::new(lease))
+    }
 }
 
 impl Value {

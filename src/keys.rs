@@ -112,6 +112,13 @@ impl KeyLayout {
         key
     }
 
+    /// Returns the length of the key of channel `name` on frontend `sid`.
+    #[must_use]
+    pub fn len_of(&self, name: &str, sid: &str) -> usize {
+        let separators = if self.hash_tag { 4 } else { 2 };
+        self.prefix.len() + name.len() + sid.len() + separators
+    }
+
     /// Returns the part of the keys of channel `name` before the sid.
     #[must_use]
     pub fn base(&self, name: &str) -> Key {
@@ -346,6 +353,7 @@ mod tests {
             let key = keys.key(&name, &sid);
             let stem = keys.stem();
             prop_assert!(key.starts_with(&stem));
+            prop_assert_eq!(keys.len_of(&name, &sid), key.len());
             prop_assert_eq!(key[stem.len()..].to_vec(), format!("{name}:{sid}").into_bytes());
             prop_assert_eq!([keys.base(&name), sid.clone().into_bytes()].concat(), key.clone());
             prop_assert_eq!(sid_of(&key) == sid.as_bytes(), !sid.contains(':'));

@@ -21,9 +21,9 @@ pub struct Packed {
     ends: Vec<usize>,
     /// The number of keys since the last call.
     keys: u32,
-    /// The mark of the next call.
-    mark: Option<Mark>,
     calls: Vec<PackedCall>,
+    /// The marks of the few calls that have one, each with the index of its call.
+    marks: Vec<(usize, Mark)>,
     /// Sids that the driver hears of with a call: the number of the call, and the sid. Mostly empty.
     told: Vec<(usize, Vec<u8>)>,
 }
@@ -36,7 +36,6 @@ struct PackedCall {
     keys: u32,
     /// The number of items up to the end of the call.
     items: usize,
-    mark: Option<Mark>,
 }
 
 /// Marks the sid of a call about one frontend, which is in the first key, and whether the index gets it.
@@ -48,6 +47,15 @@ pub struct Mark {
     pub tail: usize,
     /// Whether members are added, so that the sid must be in the index first.
     pub adds: bool,
+}
+
+impl Mark {
+    fn sid(&self, key: &[u8]) -> Option<MarkedSid> {
+        let end = key.len().checked_sub(self.tail)?;
+        let sid = key.get(end.checked_sub(self.len)?..end)?.to_vec();
+        let (adds, others) = (self.adds, Vec::new());
+        Some(MarkedSid { sid, adds, others })
+    }
 }
 
 /// The sids of a call that the driver hears of.
@@ -101,19 +109,18 @@ impl Packed {
     /// Ends a call: its items are those written since the last one, of its command, or the stem of a `clean`.
     pub fn end_call(&mut self, seq: u64, code: Code) {
         let (keys, items) = (std::mem::take(&mut self.keys), self.ends.len());
-        let call = PackedCall {
+        self.calls.push(PackedCall {
             seq,
             code,
             keys,
             items,
-            mark: self.mark.take(),
-        };
-        self.calls.push(call);
+        });
     }
 
     /// Marks the sid of the call that is written.
     pub fn mark(&mut self, mark: Mark) {
-        self.mark = Some(mark);
+        self.unmark();
+        self.marks.push((self.calls.len(), mark));
     }
 
     /// Tells of a sid with the call that is written next: it may be about that frontend, beside others.
@@ -127,7 +134,13 @@ impl Packed {
             .truncate(self.calls.last().map_or(0, |call| call.items));
         self.bytes.truncate(self.ends.last().copied().unwrap_or(0));
         self.keys = 0;
-        self.mark = None;
+        self.unmark();
+    }
+
+    /// Drops the mark of the call that is written.
+    fn unmark(&mut self) {
+        let next = self.calls.len();
+        self.marks.pop_if(|(of, _)| *of == next);
     }
 
     /// Writes a whole call.
@@ -192,33 +205,38 @@ impl Packed {
     /// Takes out all calls, in order.
     pub fn unpack(&mut self, mut each: impl FnMut(u64, Option<MarkedSid>, Request)) {
         let mut begin = 0;
-        let mut ends = self.ends.iter();
         let mut unpacked = 0;
         let mut told = std::mem::take(&mut self.told).into_iter().peekable();
-        for (number, call) in self.calls.iter().enumerate() {
-            let count = call.items - unpacked;
+        let mut marks = self.marks.iter();
+        let mut mark = marks.next();
+        for (index, call) in self.calls.iter().enumerate() {
+            let ends = &self.ends[unpacked..call.items];
             unpacked = call.items;
-            let mut items = Vec::with_capacity(count);
-            items.extend(ends.by_ref().take(count).map(|&end| {
+            let items = ends.iter().map(|&end| {
                 let item = &self.bytes[begin..end];
                 begin = end;
                 item.to_vec()
-            }));
-            let marked = call.mark.and_then(|Mark { len, tail, adds }| {
-                let key: &Vec<u8> = items.first()?;
-                let end = key.len().checked_sub(tail)?;
-                let sid = key.get(end.checked_sub(len)?..end)?.to_vec();
-                let others = Vec::new();
-                Some(MarkedSid { sid, adds, others })
             });
+            let items: Vec<_> = items.collect();
+            let marked = match mark {
+                Some((of, the_mark)) if *of == index => {
+                    mark = marks.next();
+                    items.first().and_then(|key| the_mark.sid(key))
+                }
+                _ => None,
+            };
             let marked = if told.peek().is_some() {
-                let of_call = |told: &(usize, _)| told.0 == number;
+                let of_call = |told: &(usize, _)| told.0 == index;
                 let told = std::iter::from_fn(|| told.next_if(of_call)).map(|(_, sid)| sid);
                 with_told(marked, told)
             } else {
                 marked
             };
-            let request = request(call.code, call.keys as usize, items);
+            let keys = call.keys as usize;
+            let request = match call.code {
+                Code::Command(op) => Request::Command(Command::new(op, keys, items)),
+                code => request(code, keys, items),
+            };
             each(call.seq, marked, request);
         }
         let left = told.map(|(number, sid)| (number - self.calls.len(), sid));
@@ -234,6 +252,8 @@ impl Packed {
         self.ends.shrink_to(KEPT / size_of::<usize>());
         self.calls.clear();
         self.calls.shrink_to(KEPT / size_of::<PackedCall>());
+        self.marks.clear();
+        self.marks.shrink_to(KEPT / size_of::<(usize, Mark)>());
     }
 }
 
@@ -263,13 +283,17 @@ fn request(code: Code, keys: usize, mut items: Vec<Vec<u8>>) -> Request {
             let sids = members_and_sids.split_off(members);
             Request::Everywhere(Box::new(Everywhere::new(op, bases, members_and_sids, sids)))
         }
-        Code::Clean => Request::Clean(Removal::all(items.pop().unwrap_or_default())),
+        Code::Clean => {
+            let removal = Removal::all(items.pop().unwrap_or_default());
+            Request::Clean(Box::new(removal))
+        }
         Code::CleanChannels(channels) => {
             let mut channels_and_sids = items.split_off(items.len().min(1));
             let channels = (channels as usize).min(channels_and_sids.len());
             let sids = channels_and_sids.split_off(channels);
             let stem = items.pop().unwrap_or_default();
-            Request::Clean(Removal::channels(&stem, channels_and_sids, sids))
+            let removal = Removal::channels(&stem, channels_and_sids, sids);
+            Request::Clean(Box::new(removal))
         }
     }
 }
@@ -280,11 +304,9 @@ impl Batch for Packed {
     }
 
     fn append(&mut self, later: &mut Self) {
-        let (bytes, items) = (self.bytes.len(), self.ends.len());
-        let calls = self.calls.len();
+        let (bytes, items, calls) = (self.bytes.len(), self.ends.len(), self.calls.len());
         let told = later.told.drain(..);
-        self.told
-            .extend(told.map(|(number, sid)| (calls + number, sid)));
+        self.told.extend(told.map(|(of, sid)| (calls + of, sid)));
         self.bytes.append(&mut later.bytes);
         self.ends
             .extend(later.ends.drain(..).map(|end| bytes + end));
@@ -292,6 +314,8 @@ impl Batch for Packed {
             call.items += items;
             call
         }));
+        self.marks
+            .extend(later.marks.drain(..).map(|(of, mark)| (calls + of, mark)));
     }
 }
 
@@ -310,12 +334,12 @@ mod tests {
         let command = (prop::sample::select(Op::ALL), 0..4_usize, vec(item(), 1..5));
         prop_oneof![
             4 => command.prop_map(|(op, keys, items)| Request::Command(Command::new(op, keys, items))),
-            1 => (vec(item(), 1..5), 1usize..3, 0usize..3).prop_map(|(keys, with, without)| {
+            1 => (vec(item(), 1..5), 1_u32..3, 0_u32..3).prop_map(|(keys, with, without)| {
                 Request::Command(Command::combined(keys, Groups { with, without }))
             }),
             1 => (prop::sample::select(PageOp::ALL), vec(item(), 0..5))
                 .prop_map(|(op, items)| Request::Page(PageQuery::new(op, items))),
-            1 => vec(any::<u8>(), 0..10).prop_map(|stem| Request::Clean(Removal::all(stem))),
+            1 => vec(any::<u8>(), 0..10).prop_map(|stem| Request::Clean(Box::new(Removal::all(stem)))),
         ]
     }
 
@@ -436,7 +460,7 @@ mod tests {
             unpacked,
             [
                 Request::Everywhere(Box::new(everywhere)),
-                Request::Clean(removal)
+                Request::Clean(Box::new(removal))
             ]
         );
     }

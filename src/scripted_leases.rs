@@ -38,5 +38,5 @@ pub(crate) fn apply(sets: &mut Sets, op: WriteOp, command: &Command) -> Reply {
             sets.insert(key.clone(), [text].into());
         }
     }
-    Reply::Lease(lease)
+    lease.into()
 }

@@ -147,9 +147,7 @@ pub(crate) fn apply(sets: &mut Sets, command: &Command) -> Reply {
                     ReadOp::Joined | ReadOp::KeptUsers | ReadOp::Kept => {
                         Ok(Value::List(Arc::new(List::empty())))
                     }
-                    ReadOp::Lease => {
-                        Ok(Value::Lease(Lease::of(scripted_leases::holder(sets, key))))
-                    }
+                    ReadOp::Lease => Ok(Lease::of(scripted_leases::holder(sets, key)).into()),
                 }
             };
             return Reply::Values(command.keys().iter().map(value).collect());
@@ -283,7 +281,7 @@ impl Connection for StoreConnection {
             Some(Fate::Steps(count, ms) | Fate::StepsThenHangs(count, ms)) => (*count, *ms),
             _ => (0, 0),
         };
-        let done = self.run(&[Request::Clean(removal.clone())]);
+        let done = self.run(&[Request::Clean(Box::new(removal.clone()))]);
         async move {
             for _ in 0..count {
                 tokio::time::sleep(Duration::from_millis(ms)).await;

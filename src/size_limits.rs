@@ -47,7 +47,7 @@ impl Sizes {
 
     /// Checks the key of channel `name` on frontend `sid`; `given` names these arguments in the error.
     pub fn check_key(&self, keys: &KeyLayout, given: &str, name: &str, sid: &str) -> Result<()> {
-        let length = keys.key(name, sid).len();
+        let length = keys.len_of(name, sid);
         if length <= self.key {
             return Ok(());
         }

@@ -63,6 +63,17 @@ stores('H exceptions from long lists', (ctx) => {
     });
   }
 
+  ours('a very long uid, which the addon checks, is beside one that is left out', async () => {
+    await start();
+    const long = 'u'.repeat((1 << 20) + 1);
+    await without([long, members.s1[3]]);
+    await push({ only: [members.s2[7], long] }, (uid) => uid === members.s2[7]);
+    const { err } = await call(service, 'pushMessage', 'connector', 'r', {}, 'n', {
+      except: [long, null],
+    });
+    assert.match(err.message, /^argument opts\.except\[1\] is null/);
+  });
+
   ours('H31 few, many, or all but few are left out', async () => {
     await start();
     const all = [...members.s1, ...members.s2, ...members.s3];

@@ -54,6 +54,7 @@ pub fn install(env: Env, functions: Object) -> napi::Result<()> {
         instance_of: function("instanceOf")?,
         read_object: function("readObject")?,
         read_uids: function("readUids")?,
+        read_pairs: function("readPairs")?,
     };
     Registered::update(&env, |registered| registered.install(installed))
 }

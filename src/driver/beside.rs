@@ -35,7 +35,7 @@ impl Beside {
     /// Begins with the next step.
     pub(super) fn begin(&mut self, source: Arc<dyn PageSource>, given: Arc<Given>) {
         if let Some((seq, query)) = self.waiting.pop_front() {
-            let step = async move { pages::read(&*source, &query, &given).await.map(Reply::Page) };
+            let step = async move { pages::read(&*source, &query, &given).await.map(Reply::from) };
             self.running = Some((seq, Box::pin(step)));
         }
     }

@@ -147,7 +147,7 @@ impl ReadTxn {
     ) -> Result<CallResult<Value>, lmdb::Error> {
         let text = Leases::text(rows, txn, channel)?;
         let lease = Lease::of(self.leases.holder(text.as_deref()));
-        Ok(Ok(Value::Lease(lease)))
+        Ok(Ok(lease.into()))
     }
 
     /// Returns the list of a channel that the transaction has not changed.

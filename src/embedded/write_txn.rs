@@ -72,7 +72,7 @@ impl<'a> WriteTxn<'a> {
                 return Ok(Ok(Reply::Changed(self.change_both(command)?)));
             }
             Op::Write(WriteOp::LeaveAll) => return Ok(Ok(self.leave_all(command)?)),
-            Op::Write(WriteOp::Purge) => return Ok(Ok(Reply::Lease(self.purge(command)?))),
+            Op::Write(WriteOp::Purge) => return Ok(Ok(self.purge(command)?.into())),
             Op::Read(op) => {
                 let values = command
                     .keys()
@@ -83,7 +83,7 @@ impl<'a> WriteTxn<'a> {
             Op::Write(op) => op,
         };
         if op.items() == Items::OneSlot {
-            return Ok(Ok(Reply::Lease(self.lease(op, command)?)));
+            return Ok(Ok(self.lease(op, command)?.into()));
         }
         let mut changed = 0;
         for key in command.keys() {

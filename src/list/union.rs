@@ -25,9 +25,18 @@ const MAX_BYTES: usize = 16 << 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Groups {
     /// How many keys of a group come first, whose members are in the result; at least one.
-    pub with: usize,
+    pub with: u32,
     /// How many keys follow, whose members are not in it.
-    pub without: usize,
+    pub without: u32,
+}
+
+impl Groups {
+    /// Makes groups of so many keys.
+    #[must_use]
+    pub fn new(with: usize, without: usize) -> Self {
+        let [with, without] = [with, without].map(|keys| u32::try_from(keys).unwrap_or(u32::MAX));
+        Self { with, without }
+    }
 }
 
 /// Kept results by the ids of the lists that they were made of, the least recently used dropped first.
@@ -36,6 +45,8 @@ pub struct Unions {
     kept: LruCache<Box<[u64]>, Arc<List>>,
     bytes: usize,
     max_bytes: usize,
+    /// The key of the last result that was looked for.
+    key: Vec<u64>,
 }
 
 impl Default for Unions {
@@ -44,6 +55,7 @@ impl Default for Unions {
             kept: LruCache::unbounded(),
             bytes: 0,
             max_bytes: MAX_BYTES,
+            key: Vec::new(),
         }
     }
 }
@@ -52,49 +64,47 @@ impl Unions {
     /// Combines the values of each group to one. A group with an error becomes that error: without all of its lists it
     /// is not known who is in the result.
     #[must_use]
-    pub fn combine(&mut self, values: Vec<Result<Value>>, groups: Groups) -> Vec<Result<Value>> {
-        let size = (groups.with + groups.without).max(1);
-        let mut values = values.into_iter();
-        let mut combined = Vec::with_capacity(values.len() / size);
-        while values.len() > 0 {
-            // All values of the group are taken, also behind an error.
-            let group: Vec<Result<Value>> = values.by_ref().take(size).collect();
-            let lists = group.into_iter().map(|value| value.and_then(into_list));
-            let list = lists
-                .collect::<Result<Vec<_>>>()
-                .and_then(|lists| self.list(&lists, groups.with));
-            combined.push(list.map(Value::List));
-        }
-        combined
+    pub fn combine(&mut self, values: &[Result<Value>], groups: Groups) -> Vec<Result<Value>> {
+        let with = groups.with as usize;
+        let size = (with + groups.without as usize).max(1);
+        let groups = values.chunks(size).map(|group| {
+            let lists = group.iter().map(|value| match value {
+                Ok(value) => list_in(value),
+                Err(error) => Err(error.clone()),
+            });
+            let lists = lists.collect::<Result<Vec<_>>>();
+            lists.and_then(|lists| self.list(&lists, with).map(Value::List))
+        });
+        groups.collect()
     }
 
     /// Combines lists: the first `with` of them are united.
-    fn list(&mut self, lists: &[Arc<List>], with: usize) -> Result<Arc<List>> {
+    fn list(&mut self, lists: &[&Arc<List>], with: usize) -> Result<Arc<List>> {
         let (with, without) = lists.split_at(with.min(lists.len()));
-        let with: Vec<&Arc<List>> = with.iter().filter(|list| !list.is_empty()).collect();
-        let without: Vec<&Arc<List>> = without.iter().filter(|list| !list.is_empty()).collect();
-        match with[..] {
-            [] => return Ok(Arc::new(List::empty())),
-            [one] if without.is_empty() => return Ok(one.clone()),
-            _ => {}
+        let mut first = full(with);
+        let Some(one) = first.next() else {
+            return Ok(Arc::new(List::empty()));
+        };
+        if first.next().is_none() && full(without).next().is_none() {
+            return Ok(one.clone());
         }
         // Only if the cache keeps all of them they can come again.
-        let released = with.iter().chain(&without).map(|list| list.kept.get());
-        let Some(Some(released)) = released
-            .collect::<Option<Vec<_>>>()
-            .map(|all| all.first().copied())
-        else {
-            return unite(&with, &without).map(Arc::new);
+        let released = one.kept.get();
+        let mut all = full(with).chain(full(without));
+        let Some(released) = released.filter(|_| all.all(|list| list.is_kept())) else {
+            return unite(with, without).map(Arc::new);
         };
-        let ids = |lists: &[&Arc<List>]| lists.iter().map(|list| list.id()).collect::<Vec<_>>();
+        self.key.clear();
+        self.key.extend(full(with).map(|list| list.id()));
         // No list has number 0.
-        let key: Box<[u64]> = [ids(&with), vec![0], ids(&without)].concat().into();
-        if let Some(list) = self.kept.get(&key) {
+        self.key.push(0);
+        self.key.extend(full(without).map(|list| list.id()));
+        if let Some(list) = self.kept.get(&self.key[..]) {
             return Ok(list.clone());
         }
-        let list = Arc::new(unite(&with, &without)?);
+        let list = Arc::new(unite(with, without)?);
         list.keep(released);
-        self.keep(key, &list);
+        self.keep(self.key.as_slice().into(), &list);
         Ok(list)
     }
 
@@ -110,13 +120,18 @@ impl Unions {
     }
 }
 
-fn into_list(value: Value) -> Result<Arc<List>> {
+fn list_in(value: &Value) -> Result<&Arc<List>> {
     match value {
         Value::List(list) => Ok(list),
         Value::Int(_) | Value::Bool(_) | Value::Lease(_) => Err(Error::Internal(
             "another value in place of a list".to_owned(),
         )),
     }
+}
+
+/// Iterates over the lists that have members.
+fn full<'a>(lists: &'a [&'a Arc<List>]) -> impl Iterator<Item = &'a Arc<List>> {
+    lists.iter().copied().filter(|list| !list.is_empty())
 }
 
 fn unite(with: &[&Arc<List>], without: &[&Arc<List>]) -> Result<List> {
@@ -161,9 +176,14 @@ mod tests {
 
     fn combine(unions: &mut Unions, lists: &[Arc<List>], groups: Groups) -> Vec<Arc<List>> {
         let values = lists.iter().cloned().map(|list| Ok(Value::List(list)));
-        let combined = unions.combine(values.collect(), groups).into_iter();
+        let combined = unions.combine(&values.collect::<Vec<_>>(), groups);
         combined
-            .map(|value| value.and_then(into_list).expect("a list"))
+            .iter()
+            .map(|value| {
+                list_in(value.as_ref().expect("a value"))
+                    .expect("a list")
+                    .clone()
+            })
             .collect()
     }
 
@@ -179,7 +199,7 @@ mod tests {
         #[test]
         fn it_is_what_the_definition_says(
             groups in vec(sets(5), 0..4),
-            with in 1usize..=5,
+            with in 1_u32..=5,
             is_kept in any::<bool>(),
         ) {
             let released = Arc::new(Released::default());
@@ -191,9 +211,9 @@ mod tests {
             let expected: Vec<Vec<String>> = groups
                 .iter()
                 .map(|sets| {
-                    let without: HashSet<&String> = sets[with..].iter().flatten().collect();
+                    let without: HashSet<&String> = sets[with as usize..].iter().flatten().collect();
                     let mut seen = HashSet::new();
-                    let all = sets[..with].iter().flatten().cloned();
+                    let all = sets[..with as usize].iter().flatten().cloned();
                     all.filter(|member| !without.contains(member) && seen.insert(member.clone()))
                         .collect()
                 })
@@ -216,7 +236,7 @@ mod tests {
             with: 1,
             without: 1,
         };
-        let combined = Unions::default().combine(values, groups);
+        let combined = Unions::default().combine(&values, groups);
         assert!(combined[0].is_err());
         assert_eq!(combined[1], Ok(Value::List(Arc::new(List::empty()))));
     }

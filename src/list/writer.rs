@@ -20,6 +20,8 @@ pub(super) struct Writer {
     /// Where the last piece begins.
     piece: usize,
     longest: usize,
+    /// The longest member that need not be checked before it is written.
+    unchecked: usize,
 }
 
 impl Writer {
@@ -33,31 +35,36 @@ impl Writer {
             len: 0,
             piece: 0,
             longest,
+            unchecked: longest / 6,
         }
     }
 
     /// Adds a member.
     pub(super) fn member(&mut self, member: &[u8]) -> Result<()> {
+        if member.len() > self.unchecked || !are_plain(member) {
+            return self.special(member);
+        }
         self.separate();
+        self.json.push(b'"');
+        self.json.extend_from_slice(member);
+        self.json.push(b'"');
+        self.end(member.len())
+    }
+
+    /// Adds a member that is not written as it is, or very long.
+    #[inline(never)]
+    fn special(&mut self, member: &[u8]) -> Result<()> {
         // Checked before gigabytes of it are written.
-        if member.len() > self.longest / 6 && escaped(member) > self.longest {
+        if member.len() > self.unchecked && escaped(member) > self.longest {
             return Err(no_string(member.len()));
         }
+        self.separate();
         let json = &mut self.json;
-        if member
-            .iter()
-            .fold(true, |plain, byte| plain & is_plain(*byte))
-        {
-            json.push(b'"');
-            json.extend_from_slice(member);
-            json.push(b'"');
-        } else {
-            let written = match std::str::from_utf8(member) {
-                Ok(text) => serde_json::to_writer(json, text),
-                Err(_) => serde_json::to_writer(json, &String::from_utf8_lossy(member)),
-            };
-            written.map_err(|error| internal(&error))?;
-        }
+        let written = match std::str::from_utf8(member) {
+            Ok(text) => serde_json::to_writer(json, text),
+            Err(_) => serde_json::to_writer(json, &String::from_utf8_lossy(member)),
+        };
+        written.map_err(|error| internal(&error))?;
         self.end(member.len())
     }
 
@@ -129,13 +136,38 @@ fn no_string(bytes: usize) -> Error {
     Error::Store(format!("the list has a member of {bytes} bytes, {words}").into())
 }
 
-/// Returns whether JSON contains this byte unescaped: printable ASCII.
-#[expect(
-    clippy::needless_bitwise_bool,
-    reason = "without branches the loop over a member is vectorised"
-)]
+/// Returns whether JSON contains these bytes unescaped: printable ASCII. Eight at a time, because most members are short:
+/// a loop over bytes, also a vectorised one, takes twice the instructions for 16.
+fn are_plain(bytes: &[u8]) -> bool {
+    let (words, rest) = bytes.as_chunks();
+    if words.iter().any(|word| !is_plain_word(*word)) {
+        return false;
+    }
+    if rest.is_empty() {
+        return true;
+    }
+    match bytes.last_chunk() {
+        // Some bytes are looked at again.
+        Some(last) => is_plain_word(*last),
+        None => bytes.iter().all(|&byte| is_plain(byte)),
+    }
+}
+
+/// The same for eight bytes. Each term has the high bit of a byte set if that byte is not plain; behind such a byte the
+/// others may be wrong, which then makes no difference.
+fn is_plain_word(bytes: [u8; 8]) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    let word = u64::from_le_bytes(bytes);
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word;
+    let control = word.wrapping_sub(ONES * 0x20);
+    let beyond = word | word.wrapping_add(ONES);
+    let quote = zeros(word ^ (ONES * u64::from(b'"')));
+    let backslash = zeros(word ^ (ONES * u64::from(b'\\')));
+    (control | beyond | quote | backslash) & (ONES << 7) == 0
+}
+
 fn is_plain(byte: u8) -> bool {
-    matches!(byte, b' '..=b'~') & (byte != b'"') & (byte != b'\\')
+    matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
 }
 
 fn internal(error: &impl ToString) -> Error {

@@ -96,7 +96,7 @@ pub(super) async fn reply(
         Err(Error::Disconnected { cause }) => Err(Lost(
             cause.unwrap_or_else(|| "the connection is gone".into()),
         )),
-        page => Ok(vec![page.map(Reply::Page)]),
+        page => Ok(vec![page.map(Reply::from)]),
     }
 }
 

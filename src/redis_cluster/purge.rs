@@ -38,7 +38,7 @@ pub(super) async fn purges(shared: &Arc<Shared>, calls: &[Command]) -> Sent<Vec<
     let mut done = Vec::with_capacity(calls.len());
     for call in calls {
         done.push(match purge(shared, call).await {
-            Ok(lease) => Ok(Reply::Lease(lease)),
+            Ok(lease) => Ok(lease.into()),
             Err(Stop::Refused(error)) => Err(error),
             Err(Stop::Lost(lost)) => return Err(lost),
         });

@@ -160,7 +160,7 @@ pub(super) fn replies(parts: &[Part], answers: Vec<Answer>) -> (Vec<Result<Reply
                 .steps
                 .first()
                 .map_or_else(|| Err(missing()), |&step| take(step));
-            answer.and_then(lease).map(Reply::Lease)
+            answer.and_then(lease).map(Reply::from)
         }
         Op::Write(_) => {
             let written = part.steps.iter().map(|&step| take(step).and_then(wrote));
@@ -337,9 +337,9 @@ mod tests {
             epoch: epoch.to_owned(),
             ttl: 0,
         };
-        assert_eq!(replies[0], Ok(Reply::Lease(lease(LeaseState::Held, "e0"))));
+        assert_eq!(replies[0], Ok(lease(LeaseState::Held, "e0").into()));
         let holders = [(LeaseState::Free, ""), (LeaseState::Held, "e2")];
-        let holders = holders.map(|(state, epoch)| Ok(Read::Lease(lease(state, epoch))));
+        let holders = holders.map(|(state, epoch)| Ok(Read::from(lease(state, epoch))));
         assert_eq!(replies[1], Ok(Reply::Values(holders.to_vec())));
     }
 

@@ -84,7 +84,7 @@ pub(crate) fn decode(op: Op, keys: usize, mut next: impl FnMut() -> Answer) -> R
             Ok(Reply::Values(values.collect()))
         }
         Op::Write(op) if op.items() == Items::OneSlot => {
-            let lease = lease_scripts::lease(next()).map(Reply::Lease);
+            let lease = lease_scripts::lease(next()).map(Reply::from);
             membership_scripts::explained(Op::Write(op), lease)
         }
         Op::Write(WriteOp::LeaveAll) => {
@@ -124,7 +124,7 @@ pub(crate) fn value(op: ReadOp, answer: Answer) -> Result<Value> {
             membership_scripts::explained(Op::Read(op), list)
         }
         ValueKind::Int => int(op, answer).map(Value::Int),
-        ValueKind::Lease => lease_scripts::lease(answer).map(Value::Lease),
+        ValueKind::Lease => lease_scripts::lease(answer).map(Value::from),
         // Of SMEMBERS, from a server that lacks the command: the driver looks for the member.
         ValueKind::Bool
             if matches!(

@@ -11,10 +11,9 @@ use crate::{
         values::{
             args::{self, Members, Names, Read},
             js::{Args, call_back},
-            push_options,
+            pairs, push_options,
         },
     },
-    command::Member,
     error::{Error, Result},
     keys::Key,
 };
@@ -92,13 +91,13 @@ impl Service {
         }
         let checked = match (
             args::text(&name, "name")?,
-            args::members_by_sid(&members, self.sizes)?,
+            pairs::members_by_sid(&members, self.sizes)?,
         ) {
             (Ok(name), Ok(members)) => {
-                let key = |(sid, uids): (String, Vec<Member>)| {
+                let key = |(sid, uids): (String, Members)| {
                     self.check_events_sid(sid.as_bytes())?;
                     let keys = vec![self.key(&name, &sid)?];
-                    let keys = self.with_index(keys, &sid, uids.iter().map(Vec::as_slice))?;
+                    let keys = self.with_index(keys, &sid, uids.iter())?;
                     Ok((keys, uids, sid))
                 };
                 members.into_iter().map(key).collect::<Result<Vec<_>>>()
@@ -117,7 +116,7 @@ impl Service {
         }
         for (index, (keys, uids, sid)) in parts.iter().enumerate() {
             self.pack_given_keys(keys);
-            self.pack_items(uids.iter().map(Vec::as_slice));
+            self.pack_items(uids.iter());
             self.mark_sid_of(kind, sid);
             self.send_part(&host, kind, &call, index == 0)?;
         }

@@ -85,10 +85,7 @@ impl Service {
             return Ok(());
         }
         self.pack_groups(&all, &servers.ids);
-        let groups = Groups {
-            with: names.len(),
-            without: options.without.len(),
-        };
+        let groups = Groups::new(names.len(), options.without.len());
         self.take_packed(&host, kind, Code::Combined(groups), hold(name))
     }
 

@@ -1,11 +1,8 @@
 //! Reads the arguments of the methods: JavaScript values become what the core takes, or an error that names the
-//! argument. Options are read in [`super::options`]. Which objects are ids, and with which text, is decided in
+//! argument. Options are read in [`super::options`], users of several frontends in [`super::pairs`]. Which objects are ids, and with which text, is decided in
 //! `lib/ids.js`.
 
-use std::{
-    collections::HashMap,
-    fmt::{Arguments, Display},
-};
+use std::fmt::{Arguments, Display};
 
 use napi::{
     Env, Unknown, ValueType,
@@ -289,48 +286,7 @@ fn each(value: &Unknown, sizes: Sizes) -> Read<Vec<Member>> {
     Ok(Ok(members))
 }
 
-/// Reads an array of `{uid, sid}`, none longer than `sizes` allows, as the uids of each sid in the order in which the sids
-/// come first.
-pub fn members_by_sid(value: &Unknown, sizes: Sizes) -> Read<Vec<(String, Vec<Member>)>> {
-    const PAIRS: &str = "an array of {uid, sid}";
-    if !value.is_array()? {
-        return Ok(Err(invalid("members", PAIRS, value.get_type()?)));
-    }
-    // SAFETY: it is an array, checked just now.
-    let array: Array = unsafe { value.cast() }?;
-    let mut groups: Vec<(String, Vec<Member>)> = Vec::new();
-    let mut places: HashMap<String, usize> = HashMap::new();
-    let mut sum = 0;
-    for index in 0..array.len() {
-        let argument = format!("members[{index}]");
-        let element = array.get::<Unknown>(index)?;
-        let kind = element.map_or(Ok(ValueType::Undefined), |element| element.get_type())?;
-        let Some(element) = element.filter(|_| kind == ValueType::Object) else {
-            return Ok(Err(invalid(argument, "{uid, sid}", kind)));
-        };
-        let object = element.coerce_to_object()?;
-        let uid: Unknown = object.get_named_property("uid")?;
-        let sid: Unknown = object.get_named_property("sid")?;
-        let sid = text(&sid, format_args!("{argument}.sid"))?;
-        let uid = member(&uid, format_args!("{argument}.uid"), sizes)?;
-        let (sid, uid) = match (sid, uid) {
-            (Ok(sid), Ok(uid)) => (sid, uid),
-            (Err(error), _) | (_, Err(error)) => return Ok(Err(error)),
-        };
-        sum += uid.len();
-        if let Err(error) = check_sum(sum) {
-            return Ok(Err(error));
-        }
-        let place = *places.entry(sid).or_insert_with_key(|sid| {
-            groups.push((sid.clone(), Vec::new()));
-            groups.len() - 1
-        });
-        groups[place].1.push(uid);
-    }
-    Ok(Ok(groups))
-}
-
-fn check_sum(sum: usize) -> Result<(), Error> {
+pub(super) fn check_sum(sum: usize) -> Result<(), Error> {
     if sum <= MOST_MEMBERS {
         return Ok(());
     }
@@ -347,7 +303,7 @@ pub fn uid(value: &Unknown, sizes: Sizes) -> Read<Member> {
 const UID: &str =
     "a string, number, bigint, boolean, Buffer, or an object with a toString of its own";
 
-fn member(value: &Unknown, name: Arguments, sizes: Sizes) -> Read<Member> {
+pub(super) fn member(value: &Unknown, name: Arguments, sizes: Sizes) -> Read<Member> {
     let string = |value: &Unknown| -> Read<Member> {
         let read = text::read(value, sizes.member)?;
         Ok(read.map_err(|length| too_long(name, length, sizes.member)))
@@ -376,7 +332,7 @@ pub fn misplaced_function(name: &str) -> Error {
     Error::InvalidArgument(format!("argument {name} is a function; {hint}"))
 }
 
-fn invalid(name: impl Display, accepted: &str, kind: ValueType) -> Error {
+pub(super) fn invalid(name: impl Display, accepted: &str, kind: ValueType) -> Error {
     let kind = match kind {
         ValueType::Undefined => "undefined",
         ValueType::Null => "null",

@@ -160,6 +160,8 @@ pub struct Installed {
     pub read_object: Ref,
     /// `(array) => text | array`: reads a long array of uids (`lib/uids.js`).
     pub read_uids: Ref,
+    /// `(array, longestUid, longestSid) => text | array`: reads an array of `{uid, sid}` (`lib/pairs.js`).
+    pub read_pairs: Ref,
 }
 
 impl Installed {

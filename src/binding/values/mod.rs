@@ -5,5 +5,6 @@ pub(in crate::binding) mod errors;
 pub(in crate::binding) mod js;
 pub(in crate::binding) mod options;
 pub(in crate::binding) mod page_options;
+pub(in crate::binding) mod pairs;
 pub(in crate::binding) mod push_options;
 pub(in crate::binding) mod text;

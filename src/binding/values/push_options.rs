@@ -45,7 +45,7 @@ pub fn read<'env>(
 ) -> Read<PushOptions<'env>> {
     // Nearly always none of them is given; JavaScript finds that out in less time than one property takes here.
     let own = if is_object(given)? || name.is_array()? {
-        host.prepare(env, given, name)?
+        host.prepare(env, given, name)?.map(Own::new).transpose()?
     } else {
         None
     };
@@ -61,19 +61,17 @@ pub fn read<'env>(
     if let Err(error) = check_users(&opts)? {
         return Ok(Err(error));
     }
-    let except: Unknown = opts.get_named_property("exceptChannels")?;
-    let is_excepting = is_given(&except)?;
-    let without = if is_excepting {
-        args::texts(&except, "opts.exceptChannels")?
-    } else {
-        Ok(Vec::new())
+    let except_channels = opts.given(Own::EXCEPT_CHANNELS)?;
+    let without = match &except_channels {
+        Some(channels) => args::texts(channels, "opts.exceptChannels")?,
+        None => Ok(Vec::new()),
     };
     Ok(match (without, sids_of(&opts)?) {
         (Ok(without), Ok(sids)) => Ok(PushOptions {
             held: held(given, Some(&opts))?,
-            list: Some(opts.get_named_property("list")?),
+            list: Some(opts.get(Own::LIST)?),
             without,
-            except_channels: is_excepting.then_some(except),
+            except_channels,
             sids,
         }),
         (Err(error), _) | (_, Err(error)) => Err(error),
@@ -106,33 +104,62 @@ pub fn sid<'env>(
     if let Err(error) = check_users(&opts)? {
         return Ok(Err(error));
     }
-    let sid: Unknown = opts.get_named_property("sid")?;
-    if !is_given(&sid)? {
+    let Some(sid) = opts.given(Own::SIDS)? else {
         return Ok(Ok((held, None)));
-    }
+    };
     Ok(args::text(&sid, "opts.sid")?.map(|sid| (held, Some(sid))))
 }
 
 /// Takes the service's own options of a push to users or to all sessions.
-fn own(
-    env: &Env,
-    host: &Host,
-    given: &Unknown,
-    is_broadcast: bool,
-) -> napi::Result<Option<Object<'static>>> {
-    if is_object(given)? {
-        host.prepare_own(env, given, is_broadcast)
-    } else {
-        Ok(None)
+fn own(env: &Env, host: &Host, given: &Unknown, is_broadcast: bool) -> napi::Result<Option<Own>> {
+    if !is_object(given)? {
+        return Ok(None);
+    }
+    let own = host.prepare_own(env, given, is_broadcast)?;
+    own.map(Own::new).transpose()
+}
+
+/// The service's own options of a push: an array of `lib/recipients.js`, which has the last ones only if they are to be read.
+struct Own {
+    array: Object<'static>,
+    len: u32,
+}
+
+impl Own {
+    const USER_OPTIONS: u32 = 0;
+    const SELECTION: u32 = 1;
+    const LIST: u32 = 2;
+    /// `sids`, or `sid` of a push to users.
+    const SIDS: u32 = 3;
+    const EXCEPT_CHANNELS: u32 = 4;
+    /// `except` and `only`, if JavaScript could not check them.
+    const USERS: [(u32, &str); 2] = [(5, "opts.except"), (6, "opts.only")];
+
+    fn new(array: Object<'static>) -> napi::Result<Self> {
+        let len = array.get_array_length()?;
+        Ok(Self { array, len })
+    }
+
+    fn get(&self, index: u32) -> napi::Result<Unknown<'static>> {
+        self.array.get_element(index)
+    }
+
+    /// Returns an option, if it is given.
+    fn given(&self, index: u32) -> napi::Result<Option<Unknown<'static>>> {
+        if index >= self.len {
+            return Ok(None);
+        }
+        let value = self.get(index)?;
+        Ok(is_given(&value)?.then_some(value))
     }
 }
 
 /// Returns what a push holds of the options that were given, of which the service took `own`.
-fn held<'env>(given: &Unknown<'env>, own: Option<&Object<'env>>) -> napi::Result<Held<'env>> {
+fn held<'env>(given: &Unknown<'env>, own: Option<&Own>) -> napi::Result<Held<'env>> {
     Ok(match own {
         Some(own) => Held {
-            user_options: own.get_named_property("userOptions")?,
-            selection: Some(own.get_named_property("selection")?),
+            user_options: own.get(Own::USER_OPTIONS)?,
+            selection: Some(own.get(Own::SELECTION)?),
         },
         None => Held {
             user_options: *given,
@@ -157,19 +184,17 @@ pub fn everywhere(env: &Env, opts: &Unknown) -> Read<bool> {
     Ok(Ok(everywhere.coerce_to_bool()?))
 }
 
-fn sids_of(opts: &Object) -> Read<Option<Vec<String>>> {
-    let sids: Unknown = opts.get_named_property("sids")?;
-    if !is_given(&sids)? {
-        return Ok(Ok(None));
+fn sids_of(opts: &Own) -> Read<Option<Vec<String>>> {
+    match opts.given(Own::SIDS)? {
+        Some(sids) => Ok(args::texts(&sids, "opts.sids")?.map(Some)),
+        None => Ok(Ok(None)),
     }
-    Ok(args::texts(&sids, "opts.sids")?.map(Some))
 }
 
-fn check_users(opts: &Object) -> Read<()> {
-    for (name, shown) in [("except", "opts.except"), ("only", "opts.only")] {
-        let value: Unknown = opts.get_named_property(name)?;
-        if is_given(&value)?
-            && let Err(error) = args::check_texts(&value, shown)?
+fn check_users(opts: &Own) -> Read<()> {
+    for (index, name) in Own::USERS {
+        if let Some(value) = opts.given(index)?
+            && let Err(error) = args::check_texts(&value, name)?
         {
             return Ok(Err(error));
         }

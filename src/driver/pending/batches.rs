@@ -26,6 +26,7 @@ impl PendingCalls {
         let mut calls = self.take_next(most)?;
         let first = calls.first()?;
         let (alone, has_steps) = (first.request.is_barrier(), first.has_steps());
+        let mut own = 0;
         for call in &mut calls {
             call.sent = true;
             if alone {
@@ -36,6 +37,7 @@ impl PendingCalls {
                 removal.with_sids(self.sids.iter());
             }
             if call.seq.is_none() {
+                own += 1;
                 self.index.sent();
             }
         }
@@ -69,7 +71,6 @@ impl PendingCalls {
         }
         let mut commands = Vec::with_capacity(batch.calls.len());
         commands.extend(batch.calls.iter().filter_map(|call| call.request.command()));
-        let own = batch.calls.iter().filter(|call| call.seq.is_none()).count();
         let of_app = commands.len() - own;
         Some(Next::Calls(commands, of_app))
     }
@@ -107,7 +108,11 @@ impl PendingCalls {
             let is_page = first.is_page() && !self.are_enough_pages() && !ahead.holds(first);
             count.max(usize::from(is_page))
         };
-        (count > 0).then(|| self.waiting.drain(..count).collect())
+        (count > 0).then(|| {
+            let mut calls = std::mem::take(&mut self.spare);
+            calls.extend(self.waiting.drain(..count));
+            calls
+        })
     }
 
     /// Returns whether what is sent next, `alone` or not, has to wait for what is in flight.

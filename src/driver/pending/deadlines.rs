@@ -18,9 +18,11 @@ pub(super) const WINDOW: Duration = Duration::from_millis(10);
 
 impl PendingCalls {
     pub(super) fn open_window(&mut self, now: Instant) {
-        if now.duration_since(self.window) >= WINDOW {
+        // The calls of a hand-over have the same time.
+        if now != self.pushed && now.duration_since(self.window) >= WINDOW {
             self.window = now;
         }
+        self.pushed = now;
     }
 
     /// Restarts the time limit of all calls that wait.

@@ -123,8 +123,8 @@ impl Held {
 
 impl PendingCalls {
     /// Makes a request ready to be sent.
-    pub(super) fn prepared(&mut self, mut request: Request, now: Instant) -> Request {
-        match &mut request {
+    pub(super) fn begin(&mut self, request: &mut Request, now: Instant) {
+        match request {
             Request::Everywhere(everywhere) => {
                 self.read_index(now);
                 everywhere.begin(&mut self.sids, self.unfinished.one());
@@ -139,11 +139,10 @@ impl PendingCalls {
             }
             Request::Command(_) | Request::Page(_) => {}
         }
-        request
     }
 
-    /// Answers a call, unless it has to go on.
-    pub(super) fn answer(
+    /// Answers a call, unless it is an operation that has to go on.
+    pub(super) fn answer_everywhere(
         &mut self,
         mut call: PendingCall,
         reply: Result<Reply>,
@@ -152,7 +151,7 @@ impl PendingCalls {
         let (Request::Everywhere(everywhere), Ok(_), false) =
             (&mut call.request, &reply, call.answered)
         else {
-            call.answer(reply, events);
+            self.answer(&call, reply, events);
             return;
         };
         if let Ok(reply) = reply {

@@ -80,6 +80,8 @@ pub(super) struct PendingCalls {
     waiting: VecDeque<PendingCall>,
     /// When the first of the calls that share a deadline was made.
     window: Instant,
+    /// When a call was pushed last.
+    pushed: Instant,
     /// How many calls are sent at a time while they are sent carefully.
     group: usize,
     unions: Unions,
@@ -90,18 +92,22 @@ pub(super) struct PendingCalls {
     /// What the next call needs, because a call about the same frontend may have been given up.
     next_needs: usize,
     index: Index,
+    /// The memory of a batch that was answered, for the next one.
+    spare: Vec<PendingCall>,
 }
 
 impl PendingCalls {
     pub(super) fn new(limits: &Limits, sids: KnownSids) -> Self {
         let (limit, start) = (limits.command_timeout, limits.start_timeout);
+        let now = Instant::now();
         Self {
             limit,
             start_limit: [limit, start].into_iter().flatten().min(),
             batches: VecDeque::new(),
             pages: Vec::new(),
             waiting: VecDeque::new(),
-            window: Instant::now(),
+            window: now,
+            pushed: now,
             group: GROUP,
             unions: Unions::default(),
             sids,
@@ -109,6 +115,7 @@ impl PendingCalls {
             unfinished: Unfinished::default(),
             next_needs: 0,
             index: Index::default(),
+            spare: Vec::new(),
         }
     }
 
@@ -116,15 +123,16 @@ impl PendingCalls {
         &mut self,
         seq: u64,
         marked: Option<MarkedSid>,
-        request: Request,
+        mut request: Request,
         starting: bool,
         now: Instant,
     ) {
         let needs = marked.map_or(0, |marked| self.prepare(&marked, now));
-        let request = self.prepared(request, now);
+        self.begin(&mut request, now);
         self.push_call(Some(seq), needs, request, starting, now);
     }
 
+    #[inline]
     fn push_call(
         &mut self,
         seq: Option<u64>,
@@ -162,7 +170,7 @@ impl PendingCalls {
     }
 
     /// Answers the calls of the oldest batch in flight.
-    fn reply(&mut self, replies: Vec<Result<Reply>>, events: &mut Vec<Event>) {
+    fn reply(&mut self, mut replies: Vec<Result<Reply>>, events: &mut Vec<Event>) {
         let Some(batch) = self.batches.pop_front() else {
             return;
         };
@@ -175,15 +183,17 @@ impl PendingCalls {
             self.begin_anew(Instant::now());
         }
         batch.calls.first().inspect(|first| self.lived(first));
-        let replies = replies.into_iter().chain(std::iter::repeat_with(missing));
-        self.answer_all(batch.calls, replies, events);
+        if replies.len() < batch.calls.len() {
+            replies.resize_with(batch.calls.len(), missing);
+        }
+        self.answer_all(batch.calls, batch.has_everywhere, replies, events);
     }
 
     /// Makes the values of an answer of what the store gave: combined lists, and whether a member is in a list that was
     /// read in place of that question.
     fn complete(&mut self, command: &Command, values: Vec<Result<Value>>) -> Vec<Result<Value>> {
         if let Some(groups) = command.groups() {
-            return self.unions.combine(values, groups);
+            return self.unions.combine(&values, groups);
         }
         let (Op::Read(ReadOp::IsMember), [member]) = (command.op(), command.members()) else {
             return values;
@@ -198,28 +208,53 @@ impl PendingCalls {
             .collect()
     }
 
-    /// Answers calls with their replies.
+    /// Answers calls with their replies; `has_everywhere` tells whether some of them may have to go on.
     fn answer_all(
         &mut self,
-        calls: Vec<PendingCall>,
-        replies: impl IntoIterator<Item = Result<Reply>>,
+        mut calls: Vec<PendingCall>,
+        has_everywhere: bool,
+        replies: Vec<Result<Reply>>,
         events: &mut Vec<Event>,
     ) {
-        for (call, reply) in calls.into_iter().zip(replies) {
-            let reply = match (reply, call.request.command()) {
-                (Ok(Reply::Values(values)), Some(command)) if !call.answered => {
-                    Ok(Reply::Values(self.complete(command, values)))
-                }
-                (Ok(Reply::Removed(count)), _) if call.request.is_of_channels() => {
-                    Ok(Reply::Changed(count))
-                }
-                (reply, _) => reply,
-            };
-            if call.seq.is_none() {
-                self.index_answered(&call, reply);
-            } else {
+        let replies = replies.into_iter();
+        if has_everywhere {
+            for (call, reply) in calls.drain(..).zip(replies) {
+                let reply = self.completed(&call, reply);
+                self.answer_everywhere(call, reply, events);
+            }
+        } else {
+            // Calls are large: they are not moved.
+            for (call, reply) in calls.iter().zip(replies) {
+                let reply = self.completed(call, reply);
                 self.answer(call, reply, events);
             }
+            calls.clear();
+        }
+        if calls.capacity() <= 2 * BATCH {
+            self.spare = calls;
+        }
+    }
+
+    /// Makes the reply to a call of what the store gave.
+    #[inline]
+    fn completed(&mut self, call: &PendingCall, reply: Result<Reply>) -> Result<Reply> {
+        match reply {
+            Ok(Reply::Values(values)) if !call.answered => match call.request.command() {
+                Some(command) => Ok(Reply::Values(self.complete(command, values))),
+                None => Ok(Reply::Values(values)),
+            },
+            Ok(Reply::Removed(count)) if call.request.is_of_channels() => Ok(Reply::Changed(count)),
+            reply => reply,
+        }
+    }
+
+    /// Answers a call that is finished.
+    #[inline]
+    fn answer(&mut self, call: &PendingCall, reply: Result<Reply>, events: &mut Vec<Event>) {
+        if call.seq.is_none() {
+            self.index_answered(call, reply);
+        } else {
+            call.answer(reply, events);
         }
     }
 
@@ -294,7 +329,7 @@ impl PendingCalls {
 }
 
 impl PendingCall {
-    fn answer(self, reply: Result<Reply>, events: &mut Vec<Event>) {
+    fn answer(&self, reply: Result<Reply>, events: &mut Vec<Event>) {
         if let (Some(seq), false) = (self.seq, self.answered) {
             events.push(Event::Answer(seq, reply));
         }

@@ -65,7 +65,7 @@ impl PendingCalls {
     ) {
         if let Some(call) = self.take_page(number, |_| true) {
             self.lived(&call);
-            self.answer_all(vec![call], replies, events);
+            self.answer_all(vec![call], false, replies, events);
         }
     }
 

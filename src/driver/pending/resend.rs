@@ -126,12 +126,13 @@ impl PendingCalls {
                         // It was answered, so nothing of it can take effect later.
                         call.sent = false;
                     }
-                    self.answer_all(told, replies, events);
+                    let has_everywhere = batch.has_everywhere;
+                    self.answer_all(told, has_everywhere, replies, events);
                 }
             }
             Answered::Page(number, replies) => {
                 let told = self.take_page(number, is_last);
-                self.answer_all(told.into_iter().collect(), replies, events);
+                self.answer_all(told.into_iter().collect(), false, replies, events);
             }
             Answered::PageBegun => {}
         }

@@ -75,10 +75,10 @@ fn lease() -> impl Strategy<Value = Command> {
 /// Leaves out the time that is left of leases.
 fn without_time(reply: Result<Reply>) -> Result<Reply> {
     Ok(match reply? {
-        Reply::Lease(lease) => Reply::Lease(Lease { ttl: 0, ..lease }),
+        Reply::Lease(lease) => Lease { ttl: 0, ..*lease }.into(),
         Reply::Values(values) => {
             let values = values.into_iter().map(|value| match value {
-                Ok(Value::Lease(lease)) => Ok(Value::Lease(Lease { ttl: 0, ..lease })),
+                Ok(Value::Lease(lease)) => Ok(Lease { ttl: 0, ..*lease }.into()),
                 value => value,
             });
             Reply::Values(values.collect())

@@ -1,0 +1,84 @@
+//! Reads users of several frontends, `[{uid, sid}, …]`, as the uids of each frontend. JavaScript (`lib/pairs.js`) reads the
+//! objects, because Node-API takes eight calls for each of them; what is not plain is then read here.
+
+use std::collections::HashMap;
+
+use napi::{
+    Env, Unknown, ValueType,
+    bindgen_prelude::{Array, JsObjectValue as _, JsValue as _},
+};
+
+use super::{
+    args::{Members, Read, check_sum, invalid, member, text},
+    js::{Args, Installed},
+};
+use crate::{
+    command::Member,
+    size_limits::{LONGEST, Sizes},
+};
+
+/// The maximum bytes of a UTF-16 unit in UTF-8.
+const UNIT: usize = 3;
+
+/// Reads an array of `{uid, sid}`, none longer than `sizes` allows, as the uids of each sid in the order in which the sids
+/// come first.
+pub fn members_by_sid(value: &Unknown, sizes: Sizes) -> Read<Vec<(String, Members)>> {
+    const PAIRS: &str = "an array of {uid, sid}";
+    if !value.is_array()? {
+        return Ok(Err(invalid("members", PAIRS, value.get_type()?)));
+    }
+    let env = Env::from_raw(value.value().env);
+    let longest = |bytes: usize| u32::try_from(bytes / UNIT).unwrap_or(u32::MAX);
+    let args = Args::new()
+        .with(&env, *value)?
+        .with(&env, longest(sizes.member))?
+        .with(&env, longest(LONGEST))?;
+    let read = Installed::of(&env)?.read_pairs.call(&env, args)?;
+    if read.get_type()? != ValueType::String {
+        let groups = each(&read, sizes)?;
+        let groups = groups.map(|groups| groups.into_iter());
+        return Ok(groups.map(|all| all.map(|(sid, uids)| (sid, Members::Each(uids))).collect()));
+    }
+    // SAFETY: its type was checked just now.
+    let joined: String = unsafe { read.cast() }?;
+    let groups = joined.split("\0\0").filter_map(|group| {
+        let (sid, uids) = group.split_once('\0')?;
+        Some((sid.to_owned(), Members::Joined(uids.to_owned())))
+    });
+    Ok(Ok(groups.collect()))
+}
+
+fn each(value: &Unknown, sizes: Sizes) -> Read<Vec<(String, Vec<Member>)>> {
+    // SAFETY: it is an array, as what it was made of.
+    let array: Array = unsafe { value.cast() }?;
+    let mut groups: Vec<(String, Vec<Member>)> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut sum = 0;
+    for index in 0..array.len() {
+        let argument = format!("members[{index}]");
+        let element = array.get::<Unknown>(index)?;
+        let kind = element.map_or(Ok(ValueType::Undefined), |element| element.get_type())?;
+        let Some(element) = element.filter(|_| kind == ValueType::Object) else {
+            return Ok(Err(invalid(argument, "{uid, sid}", kind)));
+        };
+        let object = element.coerce_to_object()?;
+        let uid: Unknown = object.get_named_property("uid")?;
+        let sid: Unknown = object.get_named_property("sid")?;
+        let sid = text(&sid, format_args!("{argument}.sid"))?;
+        let uid = member(&uid, format_args!("{argument}.uid"), sizes)?;
+        let (sid, uid) = match (sid, uid) {
+            (Ok(sid), Ok(uid)) => (sid, uid),
+            (Err(error), _) | (_, Err(error)) => return Ok(Err(error)),
+        };
+        sum += uid.len();
+        if let Err(error) = check_sum(sum) {
+            return Ok(Err(error));
+        }
+        let place = *places.entry(sid).or_insert_with_key(|sid| {
+            groups.push((sid.clone(), Vec::new()));
+            groups.len() - 1
+        });
+        groups[place].1.push(uid);
+    }
+    Ok(Ok(groups))
+}
