@@ -36,7 +36,7 @@ pub fn members_by_sid(value: &Unknown, sizes: Sizes) -> Read<Vec<(String, Member
     let read = Installed::of(&env)?.read_pairs.call(&env, args)?;
     if read.get_type()? != ValueType::String {
         let groups = each(&read, sizes)?;
-        let groups = groups.map(|groups| groups.into_iter());
+        let groups = groups.map(IntoIterator::into_iter);
         return Ok(groups.map(|all| all.map(|(sid, uids)| (sid, Members::Each(uids))).collect()));
     }
     // SAFETY: its type was checked just now.
