@@ -1048,6 +1048,7 @@ export interface MetricLabels {
 /** The part of a registry of prom-client (13, 14 or 15) that is used. */
 export interface MetricRegistry {
   registerMetric(metric: any): void;
+  getSingleMetric(name: string): any;
   removeSingleMetric(name: string): void;
 }
 

@@ -12,7 +12,8 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { createApp } = require('./support/app');
 const { call, ok } = require('./support/call');
-const { started } = require('./support/service');
+const { memoryManager } = require('./support/manager');
+const { create, started } = require('./support/service');
 const { stores, ours } = require('./support/rows');
 
 const EVENTS = ['start', 'end', 'asyncStart', 'asyncEnd', 'error'];
@@ -108,6 +109,27 @@ stores('tracing', (ctx) => {
       assert.ok(!JSON.stringify(context).includes('"n"'));
     });
   });
+
+  traced(
+    'calls of a custom manager are traced, too, and a function that is no callback is an argument',
+    async () => {
+      const service = create({ channelManager: memoryManager() }, createApp());
+      await ok(service, 'start');
+      await subscribed('command', async (log) => {
+        await ok(service, 'add', 'n', 'u', 's1'); // noticed by this call
+        await ok(service, 'add', 'n', 'v', 's1');
+        assert.deepStrictEqual(
+          log.map(([event]) => event),
+          ['start', 'end', 'asyncStart', 'asyncEnd'],
+        );
+        log.length = 0;
+        const other = await started(ctx.store);
+        const { err } = await call(other, 'add', 'n', () => {}, 's1');
+        assert.strictEqual(err.code, 'ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT');
+        assert.ok(log.some(([event, { hasCallback }]) => event === 'error' && hasCallback));
+      });
+    },
+  );
 
   traced(
     'a method that the app has replaced stays; the others are back without subscribers',

@@ -87,6 +87,7 @@ module.exports = function attach(channel, app, opts = {}, tools) {
       answers.calls[at] = { sids, route, msg, opts, selection, callback, name, isBroadcast };
     },
     holdOwn: (at, seq, sids, route, msg, opts, callback, uids, isSought, selection) => {
+      tracing.look();
       const [name, isBroadcast] = [undefined, uids === null];
       const push = { sids, route, msg, opts, selection, callback, name, isBroadcast };
       answers.calls[at] = push;
@@ -137,7 +138,11 @@ module.exports = function attach(channel, app, opts = {}, tools) {
       ms > 0 ? setTimeout(tools.settle, ms, token, []) : setImmediate(tools.settle, token, []),
   };
   if (manager) {
-    host.execute = createCustomManager(manager, log, { ...tools, settle, meetSid: sids.meet });
+    const execute = createCustomManager(manager, log, { ...tools, settle, meetSid: sids.meet });
+    host.execute = (...args) => {
+      tracing.look();
+      return execute(...args);
+    };
   }
   // A property by which the addon finds the host: Node-API has no registered symbols before version 9.
   Object.defineProperty(channel, '_host', { value: host });

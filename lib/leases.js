@@ -13,12 +13,12 @@
 //   'renew'    (null, {state, count, epoch}): `held`, `regained` (it had expired: add the users again) or `lost` (to
 //              `epoch`; nothing changed); `count` users are in the set
 //   'release'  (null, {released, removed}): false if another epoch holds the lease; nothing changed then
-//   'sweep'    (null, {swept, removed}): false if the lease has not expired; without `epoch` and `ttl`
+//   'sweep'    (null, {swept, removed}): false if the lease has not expired; `epoch` is SESSION if its members end, without `ttl`
 //   'take'     (null, boolean): takes the work that is left after a sweep, if no other process has it; for `ttl` at most
 //   'finish'   (null, null): it is done, and taken no more
 //   'holder'   (null, epoch): who holds the lease, or null
-//   'list'     (null, [{sid, epoch, ttl, ends, isSwept}]): all leases; those expired with epoch null and ttl 0. `ends`: its
-//              members end with their sessions; `isSwept`: it was swept or released, and work is left
+//   'list'     (null, [{sid, epoch, ttl, ends, isSwept, age}]): all leases; those expired with epoch null and ttl 0. `ends`: its
+//              members end with their sessions; `isSwept`: it was swept or released, and work is left, for `age` ms
 //
 //   channel._sessions(op, sids, uids, cb)
 //
@@ -52,6 +52,13 @@ const ENDING = 'session';
 
 /** What the epochs of frontends begin with whose members end with their sessions. */
 const SESSION = 'session-';
+
+/**
+ * An item of ENDING beside the server id: when the frontend was released or swept, by the clock of that process. Without it
+ * it is unknown whether what is on the frontend now is what it had then.
+ */
+const mark = (sid) => `\0${Date.now()} ${sid}`;
+const MARK = /^\0(\d+) ([^]*)$/;
 
 /** What follows the server id in the lease of the work that is left after a sweep. */
 const WORK = '@work';
@@ -87,7 +94,7 @@ function claim(channel, cb, sid, epoch, ttl) {
     attempt('', CLAIMS);
   } else {
     // First: what is added from now on stays, also if this process dies before its next step.
-    ask(channel, '_forgetLease', [ENDING], [sid], (err) => (err ? cb(err) : attempt('', CLAIMS)));
+    forgetEnding(channel, sid, (err) => (err ? cb(err) : attempt('', CLAIMS)));
   }
 
   function attempt(expected, left) {
@@ -132,26 +139,48 @@ function renew(channel, cb, sid, epoch, ttl) {
 }
 
 function release(channel, cb, sid, epoch, ttl) {
-  ask(channel, '_release', [sid], [epoch, '', ttl, ''], (err, found) => {
-    if (err) {
-      cb(err);
-    } else if (found[0].state === 'lost') {
-      cb(null, { released: false, removed: 0 });
-    } else {
-      forget(channel, cb, sid, { released: true, removed: found[0].count });
-    }
-  });
+  marked(channel, cb, sid, epoch, () =>
+    ask(channel, '_release', [sid], [epoch, '', ttl, ''], (err, found) => {
+      if (err) {
+        cb(err);
+      } else if (found[0].state === 'lost') {
+        cb(null, { released: false, removed: 0 });
+      } else {
+        forget(channel, cb, sid, { released: true, removed: found[0].count });
+      }
+    }),
+  );
 }
 
-function sweep(channel, cb, sid) {
-  ask(channel, '_sweep', [sid], ['', '', '', ''], (err, found) => {
+function sweep(channel, cb, sid, epoch) {
+  marked(channel, cb, sid, epoch, () =>
+    ask(channel, '_sweep', [sid], ['', '', '', ''], (err, found) => {
+      if (err) {
+        cb(err);
+      } else if (found[0].state === 'held') {
+        cb(null, { swept: false, removed: 0 });
+      } else {
+        forget(channel, cb, sid, { swept: true, removed: found[0].count });
+      }
+    }),
+  );
+}
+
+/** Notes when a frontend leaves whose members end with their sessions, and goes on. */
+function marked(channel, cb, sid, epoch, next) {
+  if (!epoch.startsWith(SESSION)) next();
+  else ask(channel, '_noteLease', [ENDING], [mark(sid)], (err) => (err ? cb(err) : next()));
+}
+
+/** Removes a server id and its marks from ENDING. */
+function forgetEnding(channel, sid, cb) {
+  ask(channel, '_notedLeases', [ENDING], [], (err, found) => {
     if (err) {
       cb(err);
-    } else if (found[0].state === 'held') {
-      cb(null, { swept: false, removed: 0 });
-    } else {
-      forget(channel, cb, sid, { swept: true, removed: found[0].count });
+      return;
     }
+    const marks = found[0].filter((item) => MARK.exec(item)?.[2] === sid);
+    ask(channel, '_forgetLease', [ENDING], [sid, ...marks], cb);
   });
 }
 
@@ -167,7 +196,7 @@ function finish(channel, cb, sid, epoch, ttl) {
     if (err) cb(err);
     else ask(channel, '_release', [sid + WORK], [epoch, '', ttl, ''], done);
   };
-  forget(channel, released, sid, null, ENDING);
+  forget(channel, released, sid, null, forgetEnding);
 }
 
 function holder(channel, cb, sid) {
@@ -182,7 +211,13 @@ function list(channel, cb) {
       cb(err);
       return;
     }
-    const [noted, ending] = found.map((sids) => new Set(sids));
+    const noted = new Set(found[0]);
+    const ending = new Set(found[1].filter((item) => !MARK.test(item)));
+    const left = new Map();
+    for (const [, ms, sid] of found[1].map((item) => MARK.exec(item) || [])) {
+      if (sid !== undefined) left.set(sid, Math.max(Number(ms), left.get(sid) || 0));
+    }
+    const now = Date.now();
     const sids = [...new Set([...noted, ...ending])];
     ask(channel, '_holders', sids, [], (failed, holders) => {
       if (failed) {
@@ -195,6 +230,7 @@ function list(channel, cb) {
         ttl,
         ends: ending.has(sid),
         isSwept: !noted.has(sid),
+        age: left.has(sid) ? Math.abs(now - left.get(sid)) : Infinity,
       });
       cb(
         null,
@@ -210,9 +246,11 @@ function note(channel, cb, [sid, epoch], result) {
   ask(channel, '_noteLease', sets, [sid], (err) => (err ? cb(err) : cb(null, result)));
 }
 
+const forgetAll = (channel, sid, cb) => ask(channel, '_forgetLease', [ALL], [sid], cb);
+
 /** Notes that there is no lease any more, or that no work is left, and answers. */
-function forget(channel, cb, sid, result, set = ALL) {
-  ask(channel, '_forgetLease', [set], [sid], (err) => {
+function forget(channel, cb, sid, result, remove = forgetAll) {
+  remove(channel, sid, (err) => {
     if (err) {
       cb(err);
       return;

@@ -56,13 +56,21 @@ class Context {
   }
 }
 
+/** Returns the position of the callback, as the addon takes it: last, or in the place of `opts`; -1 if there is none. */
+function callbackAt(names, args) {
+  const last = names.length;
+  if (typeof args[last] === 'function') return last;
+  const isLeftOut = names[last - 1] === 'opts' && typeof args[last - 1] === 'function';
+  return isLeftOut ? last - 1 : -1;
+}
+
 /** Makes the traced form of a method. */
 function traced(method, native) {
   const names = methods[method].arguments;
   const channel = channels[PUSHES.has(method) ? 'push' : 'command'];
   const value = function (...args) {
     if (!hasSubscribers(channel)) return native.apply(this, args);
-    const at = args.findIndex((arg) => typeof arg === 'function');
+    const at = callbackAt(names, args);
     const context = new Context(method, names, args, at >= 0);
     if (at < 0) return channel.traceSync(native, context, this, ...args);
     // The callback of TracingChannel takes the place of one that is to get a count.

@@ -202,8 +202,11 @@ impl Packed {
         self.calls.is_empty()
     }
 
-    /// Takes out all calls, in order.
-    pub fn unpack(&mut self, mut each: impl FnMut(u64, Option<MarkedSid>, Request)) {
+    /// Takes out all calls, in order. Returns what was told for a call that is not written.
+    pub fn unpack(
+        &mut self,
+        mut each: impl FnMut(u64, Option<MarkedSid>, Request),
+    ) -> Option<MarkedSid> {
         let mut begin = 0;
         let mut unpacked = 0;
         let mut told = std::mem::take(&mut self.told).into_iter().peekable();
@@ -239,9 +242,8 @@ impl Packed {
             };
             each(call.seq, marked, request);
         }
-        let left = told.map(|(number, sid)| (number - self.calls.len(), sid));
-        self.told = left.collect();
         self.clear();
+        with_told(None, told.map(|(_, sid)| sid))
     }
 
     fn clear(&mut self) {
@@ -396,16 +398,12 @@ mod tests {
         joined.push_clean(2, b"stem");
         Batch::append(&mut joined, &mut packed);
         let mut heard = Vec::new();
-        let mut unpack = |packed: &mut Packed| {
-            packed.unpack(|seq, marked, _| {
-                heard.extend(marked.map(|marked| (seq, marked.sid, marked.others)));
-            });
-        };
-        unpack(&mut joined);
-        joined.push_clean(3, b"stem");
-        unpack(&mut joined);
-        let expected = [(1, sid("s1"), vec![sid("s2")]), (3, sid("s3"), Vec::new())];
-        assert_eq!(heard, expected);
+        let left = joined.unpack(|seq, marked, _| {
+            heard.extend(marked.map(|marked| (seq, marked.sid, marked.others)));
+        });
+        assert_eq!(heard, [(1, sid("s1"), vec![sid("s2")])]);
+        assert_eq!(left.map(|left| left.sid), Some(sid("s3")));
+        assert_eq!(joined.unpack(|_, _, _| ()), None);
         assert!(packed.told.is_empty());
     }
 

@@ -183,6 +183,41 @@ stores('M members that are not in the index', (ctx) => {
   );
 
   ours(
+    'M35 what is on a frontend long after it has ended is not searched for: its next process may have no lease',
+    async () => {
+      const peer = await persistent();
+      const leases = new Leases(peer);
+      await leases.claim('s5', 'session-e1', 60000);
+      await leases.release('s5', 'session-e1');
+      // As if that were long ago.
+      const [items] = await leases.noted('session');
+      const marks = items.filter((item) => item.startsWith('\0'));
+      assert.strictEqual(marks.length, 1);
+      await leases.unnote('session', marks);
+      await ok(peer, 'add', 'a', 'alice', 's5');
+      const service = await backend();
+      await until(async () => (await new Leases(service).list()).length === 0, 'an end', PATIENCE);
+      assert.deepStrictEqual(await read(peer, 'a', 's5'), ['alice']);
+      assert.deepStrictEqual(await leases.noted('session'), [[]]);
+    },
+    SLOW,
+  );
+
+  ours(
+    'M35 a user whose channels were destroyed leaves the index with his session',
+    async () => {
+      const s1 = await frontend('s1');
+      const session = s1.login('alice');
+      await ok(s1.service, 'add', 'a', 'alice', 's1');
+      await indexed(s1.service, 's1', 'alice');
+      await ok(s1.service, 'destroyChannel', 'a');
+      s1.close(session);
+      await indexed(s1.service, 's1');
+    },
+    SLOW,
+  );
+
+  ours(
     'M36 a leave, a close or a rebind while it is scanned',
     async () => {
       const [peer, service] = [await persistent(), await backend()];

@@ -86,6 +86,29 @@ describe('module globalChannel of pomelo-admin', () => {
     assert.strictEqual(master.requests.filter((id) => id === 'chat-2').length, 1);
   });
 
+  it('a server that leaves while another one hangs does not harm, nor one whose figures are odd', async () => {
+    const apps = { 'chat-1': started('chat-1'), 'chat-2': null, 'chat-3': started('chat-3') };
+    const broken = started('chat-4');
+    broken.get = () => ({
+      stats() {
+        throw new Error('wrapped');
+      },
+    });
+    apps['chat-4'] = broken;
+    const master = masterOf(apps);
+    const answer = ask(apps['chat-1'].modules.globalChannel, master);
+    delete master.idMap['chat-3'];
+    const { servers, silent } = await answer;
+    assert.deepStrictEqual(
+      servers.map(({ id, serverType }) => [id, serverType]),
+      [
+        ['chat-1', 'chat'],
+        ['chat-3', 'chat'],
+      ],
+    );
+    assert.deepStrictEqual(silent, ['chat-2', 'chat-4']);
+  });
+
   it('answers no notification and no timer', () => {
     const module = started('chat-1').modules.globalChannel;
     const never = () => assert.fail('answered');

@@ -86,10 +86,13 @@ stores('metrics', (ctx) => {
     const service = await started(ctx.store, {}, appOf());
     const before = performance.now();
     await work(service);
+    const name = 'globalchannel_command_duration_seconds';
+    // Its parts are not calls.
+    const two = ['s1', 's2'].map((sid) => ({ uid: 'many', sid }));
+    await ok(service, 'addMany', 'n', two);
     const took = (performance.now() - before) / 1000;
     const { samples } = parse(service.metricsText());
-    const name = 'globalchannel_command_duration_seconds';
-    const expected = { add: 4, getMembersBySid: 3, pushMessage: 1 };
+    const expected = { add: 4, addMany: 1, getMembersBySid: 3, pushMessage: 1 };
     for (const [method, count] of Object.entries(expected)) {
       const label = `method="${method}"`;
       assert.strictEqual(samples[`${name}_count{${label}}`], count);
@@ -125,6 +128,22 @@ stores('metrics', (ctx) => {
       unregister();
     });
 
+    ours(`${name}: a registry that was cleared, and one with a name of the app's`, async () => {
+      const { Registry, Gauge } = require(name);
+      const register = new Registry();
+      const service = create(ctx.store.options());
+      const first = service.registerMetrics({ register });
+      register.clear();
+      const unregister = service.registerMetrics({ register });
+      assert.ok((await register.metrics()).includes('globalchannel_connected'));
+      unregister();
+      first();
+      const taken = new Gauge({ name: 'globalchannel_users', help: 'h', registers: [register] });
+      assert.throws(() => service.registerMetrics({ register }), /globalchannel_users/);
+      assert.strictEqual(register.getSingleMetric('globalchannel_users'), taken);
+      assert.strictEqual(register.getSingleMetric('globalchannel_connected'), undefined);
+    });
+
     ours(`${name}: two services of one registry have a label instance`, async () => {
       const { Registry } = require(name);
       const register = new Registry();
@@ -145,6 +164,18 @@ stores('metrics', (ctx) => {
       assert.strictEqual(left, 'globalchannel_commands_total{instance="lobby",method="add"}');
     });
   }
+
+  ours('prom-client 15 with OpenMetrics: counters keep their names', async () => {
+    const { Registry } = require('prom-client');
+    const register = new Registry(Registry.OPENMETRICS_CONTENT_TYPE);
+    const service = create(ctx.store.options());
+    service.registerMetrics({ register });
+    for (let scrape = 0; scrape < 2; scrape += 1) {
+      const text = await register.metrics();
+      assert.match(text, /^globalchannel_commands_total\{method="add"\} 0$/m);
+      assert.ok(!text.includes('_total_total'));
+    }
+  });
 
   ours('hostile texts in labels are escaped; wrong arguments are named', async () => {
     const service = create(ctx.store.options());

@@ -36,6 +36,15 @@ class Leases {
     return this.lease('list', '', '', 0);
   }
 
+  /** What a set of leases has, and what it is to lose. */
+  async noted(set) {
+    return JSON.parse(await promisify(this.service['_notedLeases'].bind(this.service))([set], []));
+  }
+
+  unnote(set, items) {
+    return promisify(this.service['_forgetLease'].bind(this.service))([set], items);
+  }
+
   /** The lease of one frontend in the list. */
   async found(sid) {
     return (await this.list()).find((each) => each.sid === sid);

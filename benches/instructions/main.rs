@@ -107,7 +107,7 @@ fn pack() {
                 packed.push(seq, command);
             }
         });
-        packed.unpack(|_, _, _| ());
+        let _ = packed.unpack(|_, _, _| ());
     }
 }
 

@@ -24,8 +24,15 @@ function createModule(getChannel) {
     /** On a server: answers the master. */
     monitorHandler(agent, msg, cb) {
       if (msg?.ask !== STATS || typeof cb !== 'function') return;
-      const channel = getChannel();
-      cb(null, { stats: channel ? channel.stats() : null });
+      let stats;
+      try {
+        stats = getChannel()?.stats() ?? null;
+      } catch (err) {
+        // A service behind a wrapper of the app.
+        cb(String(err));
+        return;
+      }
+      cb(null, { stats });
     },
 
     /** On the master: answers a client of pomelo-admin. */
@@ -43,6 +50,8 @@ function createModule(getChannel) {
  */
 async function collect(agent, timeout = TIMEOUT) {
   const ids = Object.keys(agent.idMap).sort();
+  // A server may leave while others are waited for.
+  const types = ids.map((id) => String(agent.idMap[id].type));
   const answers = await Promise.all(ids.map((id) => ask(agent, id, Math.min(timeout, TIMEOUT))));
   const servers = [];
   const silent = [];
@@ -50,7 +59,7 @@ async function collect(agent, timeout = TIMEOUT) {
     const answer = answers[at];
     if (answer === undefined) silent.push(id);
     else if (answer.stats) {
-      servers.push({ id, serverType: agent.idMap[id]?.type, stats: answer.stats });
+      servers.push({ id, serverType: types[at], stats: answer.stats });
     }
   });
   return { servers, silent };

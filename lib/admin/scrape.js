@@ -13,8 +13,9 @@ const HOST = '127.0.0.1';
 /** The part of Prometheus' own limit for a scrape that is waited for servers, in ms per second. */
 const SHARE = 600;
 
-/** The names by which a scraper on this machine may call a loopback address; DNS rebinding uses others. */
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/;
+/** Loopback addresses, as a socket shows them, and the names by which a scraper may call one: DNS rebinding uses others. */
+const LOOPBACK = /^(127\..*|::1|::ffff:127\..*)$/;
+const LOCAL_NAME = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i;
 
 /**
  * Makes the function by which the framework starts the module on the master: it listens on `{port, host}`. If it cannot, the
@@ -27,7 +28,7 @@ module.exports = function createScrapePoint(app, { port, host = HOST }, log) {
   if (typeof host !== 'string' || host === '') {
     throw new TypeError('metrics.host is no text');
   }
-  const isLocal = LOOPBACK.test(host.includes(':') ? `[${host}]` : host);
+  let isLocal = true;
 
   return function start(cb) {
     const server = http.createServer((req, res) => {
@@ -41,7 +42,10 @@ module.exports = function createScrapePoint(app, { port, host = HOST }, log) {
       cb();
     });
     server.listen(port, host, () => {
-      log('info', `metrics: http://${host}:${server.address().port}/metrics`);
+      const { address, port: bound } = server.address();
+      isLocal = LOOPBACK.test(address);
+      const shown = address.includes(':') ? `[${address}]` : address;
+      log('info', `metrics: http://${shown}:${bound}/metrics`);
       server.removeAllListeners('error');
       server.on('error', (err) => log('error', `metrics: ${words(err)}`));
       cb();
@@ -51,7 +55,7 @@ module.exports = function createScrapePoint(app, { port, host = HOST }, log) {
   };
 
   async function answer(req, res) {
-    if (isLocal && !LOOPBACK.test(req.headers.host || '')) return end(res, 403);
+    if (isLocal && !LOCAL_NAME.test(req.headers.host || '')) return end(res, 403);
     if (req.method !== 'GET' && req.method !== 'HEAD') return end(res, 405);
     if (req.url.split('?')[0] !== '/metrics') return end(res, 404);
     const agent = agentOf(app);
@@ -61,8 +65,9 @@ module.exports = function createScrapePoint(app, { port, host = HOST }, log) {
       stats,
       labels: { server: id, server_type: serverType },
     }));
+    const shown = services.filter(canShow);
     res.setHeader('Content-Type', 'text/plain; version=0.0.4; charset=utf-8');
-    res.end(textOf(services) + silentText(silent));
+    res.end(textOf(shown) + silentText(silent.length + services.length - shown.length));
   }
 };
 
@@ -77,10 +82,19 @@ function end(res, status) {
   res.end();
 }
 
-function silentText(silent) {
+/** Whether the figures are such as this version knows: a server may run another one, or have wrapped its service. */
+function canShow(service) {
+  try {
+    return Boolean(textOf([service]));
+  } catch {
+    return false;
+  }
+}
+
+function silentText(count) {
   const name = 'globalchannel_silent_servers';
   const help = 'Servers that did not answer the master: without the plugin, or hanging.';
-  return `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${name} ${silent.length}\n`;
+  return `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${name} ${count}\n`;
 }
 
 /** Returns the master's end of pomelo-admin: its component has it. */

@@ -11,7 +11,7 @@ const { failures } = require('../tables');
 /** The label that tells two services in one registry apart. */
 const INSTANCE = 'instance';
 
-/** For each registry its services, in the order of their registration: `{channel, labels}`. */
+/** For each registry its `{services, metrics}`; a service is `{channel, labels, number}`, in the order of registration. */
 const registries = new WeakMap();
 
 const failureOf = (channel) => channel['_host'].failure;
@@ -56,23 +56,30 @@ function statsOf(channel) {
 
 /** Makes the object that a registry of prom-client takes as a metric. */
 function metricOf({ name, type, help, samples }, services) {
-  const get = () => {
-    const values = labelled(services).flatMap(({ channel, labels }) =>
-      samples(statsOf(channel)).map(({ suffix, value, labels: own }) => ({
-        value,
-        labels: { ...labels, ...own },
-        ...(type === 'histogram' ? { metricName: name + suffix } : {}),
-      })),
-    );
-    return { name, help, type, values, aggregator: 'sum' };
+  return {
+    name,
+    help,
+    type,
+    aggregator: 'sum',
+    /** `this.name`, since a registry for OpenMetrics cuts `_total` off it, and adds it again. */
+    get() {
+      const values = labelled(services).flatMap(({ channel, labels }) =>
+        samples(statsOf(channel)).map(({ suffix, value, labels: own }) => ({
+          value,
+          labels: { ...labels, ...own },
+          ...(type === 'histogram' ? { metricName: name + suffix } : {}),
+        })),
+      );
+      return { name: this.name, help, type, values, aggregator: 'sum' };
+    },
+    /** Called by `register.resetMetrics()`; the counters of a service are not reset. */
+    reset() {},
   };
-  // `reset` is called by `register.resetMetrics()`; the counters of a service are not reset.
-  return { name, help, type, aggregator: 'sum', get, reset() {} };
 }
 
 function registryOf({ client, register = client?.register }, failure) {
   const has = (method) => typeof register?.[method] === 'function';
-  if (!has('registerMetric') || !has('removeSingleMetric')) {
+  if (!['registerMetric', 'getSingleMetric', 'removeSingleMetric'].every(has)) {
     const words =
       'argument options needs the prom-client of the app as client, or a registry as register';
     throw failure(failures.ARGUMENT, undefined, words);
@@ -82,22 +89,31 @@ function registryOf({ client, register = client?.register }, failure) {
 
 /** Adds a service to a registry; returns what removes it. */
 function registerIn(register, service) {
-  const services = registries.get(register) || [];
-  if (services.length === 0) {
-    for (const family of FAMILIES) register.registerMetric(metricOf(family, services));
-    registries.set(register, services);
-  }
+  const known = registries.get(register) || { services: [], metrics: [] };
+  const { services, metrics } = known;
+  if (services.length === 0) metrics.push(...FAMILIES.map((each) => metricOf(each, services)));
   const numbers = services.map(({ number }) => number);
-  services.push({ ...service, number: Math.max(0, ...numbers) + 1 });
-  const added = services[services.length - 1];
-  return function unregister() {
+  const added = { ...service, number: Math.max(0, ...numbers) + 1 };
+  services.push(added);
+  const unregister = () => {
     const at = services.indexOf(added);
     if (at < 0) return;
     services.splice(at, 1);
     if (services.length > 0) return;
     registries.delete(register);
-    for (const { name } of FAMILIES) register.removeSingleMetric(name);
+    const isOurs = (metric) => register.getSingleMetric(metric.name) === metric;
+    for (const metric of metrics.filter(isOurs)) register.removeSingleMetric(metric.name);
   };
+  try {
+    // Also those that are there, since the app may have cleared the registry.
+    for (const metric of metrics) register.registerMetric(metric);
+  } catch (err) {
+    // A name is taken by a metric of the app.
+    unregister();
+    throw err;
+  }
+  registries.set(register, known);
+  return unregister;
 }
 
 /** Defines both methods on the class, not enumerable. */

@@ -15,6 +15,9 @@ const { words } = require('../logger');
 /** The maximum number of users for whom operations are in flight. */
 const MOST_IN_FLIGHT = 64;
 
+/** The maximum number of users whose kept channels are asked for at once. */
+const MOST_ASKED = 250;
+
 /** The maximum number of users without a session that one comparison takes on. The next one finds the others. */
 const MOST_FOUND = 10000;
 
@@ -173,7 +176,8 @@ module.exports = function createMembers(sid, store, log, options) {
         owe(uid, before);
         return;
       }
-      if (names.length === 0) return;
+      // A comparison has found entries: what is only an entry is forgotten by this.
+      if (names.length === 0 && reason !== 'reconcile') return;
       isSent = true;
       const left = await store.leaveAll(sid, uid);
       // None, if it was executed before: the connection was lost, and it was sent again.
@@ -247,8 +251,11 @@ module.exports = function createMembers(sid, store, log, options) {
   async function restore() {
     // At once: the lease is not renewed before it is done.
     const here = (await store.goneUids(sid)).filter(isHere);
-    const channels = await Promise.all(here.map((uid) => store.gone(sid, uid)));
-    here.forEach((uid, i) => owe(uid, channels[i]));
+    for (let at = 0; at < here.length; at += MOST_ASKED) {
+      const part = here.slice(at, at + MOST_ASKED);
+      const channels = await Promise.all(part.map((uid) => store.gone(sid, uid)));
+      part.forEach((uid, i) => owe(uid, channels[i]));
+    }
     const isLeft = () => owed.size + returning > 0;
     while (isLeft() && inFlight.size > 0) await Promise.race(inFlight.values());
     if (isLeft()) throw new Error('memberships could not be put back');

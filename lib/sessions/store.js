@@ -3,6 +3,8 @@
 // The operations of the store on leases and on the lists of online users (lib/leases.js), and on the members of a frontend
 // (lib/members.js), as promises.
 
+const { SESSION } = require('../leases');
+
 /** Makes the operations for `channel`; `sid` is a frontend, times are in milliseconds. */
 module.exports = function createStore(channel) {
   return {
@@ -13,15 +15,15 @@ module.exports = function createStore(channel) {
     /** The epoch that holds the lease, or null. */
     holder: (sid) => lease('holder', sid, '', 0),
     release: (sid, epoch) => lease('release', sid, epoch, 0),
-    /** Removes the users of a frontend whose lease has expired: `{swept, removed}`. */
-    sweep: (sid) => lease('sweep', sid, '', 0),
+    /** Removes the users of a frontend whose lease has expired: `{swept, removed}`. `ends`: its members end too. */
+    sweep: (sid, ends) => lease('sweep', sid, ends ? SESSION : '', 0),
     /** Takes the work that is left after a sweep, for `ttl` at most: false if another process has it. */
     take: (sid, by, ttl) => lease('take', sid, by, ttl),
     /** That work is done. */
     finish: (sid, by) => lease('finish', sid, by, 0),
     /**
-     * All that have or had a lease, `[{sid, epoch, ttl, ends, isSwept}]`. `ttl` is 0 if it has expired; `ends`: its members end
-     * with their sessions; `isSwept`: it was swept or released, and work is left.
+     * All that have or had a lease, `[{sid, epoch, ttl, ends, isSwept, age}]`. `ttl` is 0 if it has expired; `ends`: its members end
+     * with their sessions; `isSwept`: it was swept or released, and work is left, for `age` ms.
      */
     leases: () => lease('list', '', '', 0),
     add: (sid, uids) => sessions('add', [sid], uids),

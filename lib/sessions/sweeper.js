@@ -29,6 +29,7 @@ module.exports = function createSweeper(store, isOwn, log, { leaseTtl, scan }, s
   let isOpen = false;
   /** The frontends whose work this process has taken. */
   const scanned = new Set();
+  let hasFailedToScan = false;
 
   return {
     begin() {
@@ -58,7 +59,7 @@ module.exports = function createSweeper(store, isOwn, log, { leaseTtl, scan }, s
       for (const lease of expired) {
         // What is old may be wrong: a frontend may have been started with another option.
         if (!isOpen || performance.now() - listed > leaseTtl / 3) break;
-        await (lease.isSwept ? finish(lease.sid) : sweepOne(lease));
+        await (lease.isSwept ? finish(lease) : sweepOne(lease));
       }
       if (!isOpen) return;
       counts.sweeps += 1;
@@ -77,7 +78,7 @@ module.exports = function createSweeper(store, isOwn, log, { leaseTtl, scan }, s
     // without option `membership`, since the other process may have had it.
     const { state, members } = ends ? await purge(sid) : { state: 'free', members: 0 };
     const { swept, removed } =
-      state === 'lost' ? { swept: false, removed: 0 } : await store.sweep(sid);
+      state === 'lost' ? { swept: false, removed: 0 } : await store.sweep(sid, ends);
     if (swept) {
       counts.sweptFrontends += 1;
       counts.sweptUsers += removed;
@@ -85,7 +86,7 @@ module.exports = function createSweeper(store, isOwn, log, { leaseTtl, scan }, s
       log('info', `the lease of ${sid} has expired: ${what}`);
     }
     if (swept || members > 0) emit('purged', { sid, users: removed, members });
-    if (swept && ends) await finish(sid);
+    if (swept && ends) await finish({ sid, age: 0 });
   }
 
   async function purge(sid) {
@@ -96,12 +97,21 @@ module.exports = function createSweeper(store, isOwn, log, { leaseTtl, scan }, s
   }
 
   /** Does the work that is left after a sweep, unless another process has it. The next sweep does not wait for it. */
-  async function finish(sid) {
+  async function finish({ sid, age }) {
     if (scanned.has(sid) || !(await store.take(sid, by, KEPT * leaseTtl))) return;
+    if (age > KEPT * leaseTtl) {
+      // What is there now may be of a later process without leases.
+      await store.finish(sid, by);
+      return;
+    }
     scanned.add(sid);
     finishTaken(sid)
+      .then(() => {
+        hasFailedToScan = false;
+      })
       .catch((err) => {
-        if (!isOpen) return;
+        if (!isOpen || hasFailedToScan) return;
+        hasFailedToScan = true;
         const line = `channels could not be searched for members that others added on ${sid}`;
         log('warn', `${line}, and are later: ${words(err)}`);
       })
@@ -110,9 +120,13 @@ module.exports = function createSweeper(store, isOwn, log, { leaseTtl, scan }, s
 
   async function finishTaken(sid) {
     let members = 0;
-    // The lease is checked by the purge, and so by an empty one.
+    // Waiting for other scans takes long: it may have been started again, with another option, and have ended again.
+    const isEnding = async () =>
+      (await store.leases()).some((lease) => lease.sid === sid && lease.ends);
     const isWanted = async () => {
-      const done = isOpen ? await purge(sid) : { state: 'lost', members: 0 };
+      if (!isOpen || !(await isEnding())) return false;
+      // The lease is checked by the purge, and so by an empty one.
+      const done = await purge(sid);
       members += done.members;
       return done.state !== 'lost';
     };

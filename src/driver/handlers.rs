@@ -32,7 +32,8 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         let (calls, events) = (&mut self.pending, &mut self.events);
         let beside = &mut self.beside;
         let starting = std::mem::take(&mut self.input.starting);
-        self.input
+        let left = self
+            .input
             .calls
             .unpack(|seq, marked, request| match &refusal {
                 None => {
@@ -50,6 +51,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
                     events.push(Event::Answer(seq, Err(error.clone())));
                 }
             });
+        calls.refused(left);
         if let Some(since) = self.input.stop.take() {
             self.on_stop(since);
         }

@@ -3,7 +3,7 @@
 //! in [`super::connection`].
 
 use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
+    Arc, Mutex, MutexGuard, PoisonError, TryLockError,
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
@@ -243,7 +243,9 @@ impl Executor {
 
     /// Executes the first of these commands, which only read.
     fn read(&self, batch: &[&Command], budget: Budget) -> Step {
-        let mut reading = self.reading();
+        let Some(mut reading) = self.reading_for(budget) else {
+            return Step::Failed(0, Failure::Heavy);
+        };
         let mut tried = 0;
         let read = self.store.read(budget.thread(), |txn| {
             reading.budget = budget;
@@ -272,7 +274,9 @@ impl Executor {
 
     /// Executes the first of these commands.
     fn write(&self, batch: &[&Command], guard: &WriteGuard, budget: Budget) -> Step {
-        let mut reading = self.reading();
+        let Some(mut reading) = self.reading_for(budget) else {
+            return Step::Failed(0, Failure::Heavy);
+        };
         let mut tried = 0;
         let written = self.store_write(budget, guard, |txn, recorder| {
             reading.budget = budget;
@@ -364,6 +368,18 @@ impl Executor {
 
     fn reading(&self) -> MutexGuard<'_, ReadTxn> {
         lock(&self.reading)
+    }
+
+    /// The same for a batch; `None` if the runtime's thread would have to wait for a step beside the batches.
+    fn reading_for(&self, budget: Budget) -> Option<MutexGuard<'_, ReadTxn>> {
+        if budget.thread() == Thread::Blocking {
+            return Some(self.reading());
+        }
+        match self.reading.try_lock() {
+            Ok(reading) => Some(reading),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 }
 

@@ -16,10 +16,11 @@ use super::lmdb::{self, RoTxn, RwTxn, Table, code};
 type Result<T> = std::result::Result<T, lmdb::Error>;
 
 /// The size of the table from which on old rows are removed, in bytes of pages.
-const MOST: usize = 8 << 20;
+const MOST: usize = 9 << 20;
 
-/// How many rows are removed together, so that most commits do not touch the oldest pages.
-const REMOVED: usize = 256;
+/// How much is removed together, in bytes and in rows, so that most commits do not touch the oldest pages.
+const REMOVED: usize = 1 << 20;
+const ROWS: usize = 256;
 
 /// The table, open.
 #[derive(Debug, Clone, Copy)]
@@ -53,10 +54,16 @@ impl Ring {
         let number = self.last(txn)? + 1;
         self.0.append(txn, &number.to_be_bytes(), row)?;
         if self.0.bytes(txn)? > MOST {
-            let oldest = self.0.range(txn, Bound::Unbounded)?.take(REMOVED);
-            let oldest: Vec<_> = oldest
-                .map(|row| self::number(row?.0))
-                .collect::<Result<_>>()?;
+            let mut oldest = Vec::new();
+            let mut bytes = 0;
+            for row in self.0.range(txn, Bound::Unbounded)?.take(ROWS) {
+                let (key, value) = row?;
+                oldest.push(self::number(key)?);
+                bytes += value.len();
+                if bytes >= REMOVED {
+                    break;
+                }
+            }
             // The last one stays, because it tells the next number.
             for old in oldest.into_iter().filter(|&old| old < number) {
                 self.0.delete(txn, &old.to_be_bytes())?;

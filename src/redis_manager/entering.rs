@@ -1,7 +1,7 @@
 //! Adds members to the index that it does not have ([`crate::pages::unindexed`]), on one Redis: a script that reads a part
 //! of a channel's members and writes their entries. So no call of others is between the read and the write, and the members
 //! do not cross the network. It takes its place between two commands of the connection, as the reads of pages do, and leaves
-//! the lists of members as they are, so the cache need not know of it.
+//! the lists of members as they are. Users who are new to the index are reported to the cache by the server.
 
 use redis::{Cmd, Value};
 
@@ -27,14 +27,14 @@ const ENTER: &str = on_index!(
      local done = redis.pcall('SADD', KEYS[2], unpack(uids, i, math.min(i + 999, #uids))) \
      if type(done) == 'table' then return done end end \
      for _, uid in ipairs(uids) do \
-     local done = redis.pcall('HSET', own(KEYS[2], uid), ARGV[1], '') \
-     if type(done) == 'table' then return done end \
-     entered = entered + done end \
+     local key = own(KEYS[2], uid) local done = redis.pcall('HGET', key, ARGV[1]) \
+     if not done then done = redis.pcall('HSET', key, ARGV[1], '') entered = entered + 1 end \
+     if type(done) == 'table' then return done end end \
      return {page[1], entered}"
 );
 
 /// What the script needs, for error messages.
-const NEEDS: &str = "EVAL, SSCAN, SADD and HSET";
+const NEEDS: &str = "EVAL, SSCAN, SADD, HGET and HSET";
 
 /// Makes the command.
 pub(super) fn enter([channel, index]: [&[u8]; 2], cursor: &[u8], count: usize) -> Cmd {

@@ -33,7 +33,9 @@ impl Service {
                 break;
             };
             may_panic("tape");
-            latencies.add(call.kind, call.at);
+            if call.is_last {
+                latencies.add(call.kind, call.at);
+            }
             let written = grown.and_then(|_| self.write_answer(tape, call.kind, outcome));
             if let Err(failed) = written {
                 // A list is too long for JavaScript. Nothing of the answer is on the tape.

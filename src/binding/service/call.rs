@@ -37,6 +37,8 @@ pub struct Call {
     pub kind: Kind,
     /// When it was made; see [`crate::binding::class::stats`].
     pub at: u64,
+    /// Whether its answer is that to the app's callback: of a call of several parts only the last one.
+    pub is_last: bool,
 }
 
 /// The result of a call to the store.

@@ -118,7 +118,7 @@ impl Service {
             self.pack_given_keys(keys);
             self.pack_items(uids.iter());
             self.mark_sid_of(kind, sid);
-            self.send_part(&host, kind, &call, index == 0)?;
+            self.send_part(&host, kind, &call, (index == 0, index + 1 == parts.len()))?;
         }
         self.meet_new_sids(&host)
     }

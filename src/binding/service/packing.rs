@@ -241,14 +241,13 @@ impl Service {
         host: &Host,
         kind: Kind,
         call: &Unknown,
-        is_first: bool,
+        (is_first, is_last): (bool, bool),
     ) -> napi::Result<()> {
         let hold = |seq| host.hold(&self.env, seq, call);
-        let taken = if is_first {
-            self.take_call(host, kind, hold)
-        } else {
-            self.take_part(host, kind, hold)
-        };
+        let taken = self.take_part(host, kind, is_last, hold);
+        if is_first && taken.is_ok() {
+            self.counts.command(kind);
+        }
         let Some(code) = self.code(kind) else {
             return Ok(());
         };
@@ -262,7 +261,7 @@ impl Service {
         kind: Kind,
         hold: impl FnOnce(u64) -> napi::Result<()>,
     ) -> napi::Result<u64> {
-        let seq = self.take_part(host, kind, hold)?;
+        let seq = self.take_part(host, kind, true, hold)?;
         self.counts.command(kind);
         Ok(seq)
     }
@@ -271,6 +270,7 @@ impl Service {
         &self,
         host: &Host,
         kind: Kind,
+        is_last: bool,
         hold: impl FnOnce(u64) -> napi::Result<()>,
     ) -> napi::Result<u64> {
         let (first, next) = (self.oldest.get(), self.calls.borrow().next());
@@ -279,7 +279,7 @@ impl Service {
         }
         hold(next)?;
         let at = self.tick();
-        Ok(self.calls.borrow_mut().push(Call { kind, at }))
+        Ok(self.calls.borrow_mut().push(Call { kind, at, is_last }))
     }
 
     /// Passes a call to the custom manager.

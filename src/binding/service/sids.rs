@@ -38,6 +38,8 @@ pub struct Sids {
     last_told: Noted,
     /// Those that were not given before, until they are taken.
     new: Vec<Vec<u8>>,
+    /// How many were taken, and are to be.
+    looked_at: usize,
 }
 
 impl Sids {
@@ -55,7 +57,8 @@ impl Sids {
             return;
         }
         self.last_told.given = true;
-        if sid.len() <= LONGEST && self.known.len() < MOST {
+        if sid.len() <= LONGEST && self.looked_at < MOST {
+            self.looked_at += 1;
             self.new.push(sid.to_vec());
         }
         self.remember();

@@ -230,7 +230,7 @@ impl PendingCalls {
             }
             calls.clear();
         }
-        if calls.capacity() <= 2 * BATCH {
+        if (self.spare.capacity()..=2 * BATCH).contains(&calls.capacity()) {
             self.spare = calls;
         }
     }
