@@ -318,6 +318,33 @@ fn a_watcher_that_is_too_slow_is_told_and_the_store_stays_small() {
 }
 
 #[test]
+fn the_newest_changes_are_kept_however_large_each_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    run(async {
+        let manager = manager(folder.path(), Durability::Process);
+        let connection = connect(&manager).await;
+        for _ in 0..40 {
+            churn(&connection, 64_000).await;
+        }
+        let heard = Hearing::default();
+        let hear: Hear = {
+            let heard = heard.clone();
+            Arc::new(move |message| lock(&heard).messages.push(message.to_vec()))
+        };
+        // It reads when 7 MB are there, and old ones have been removed.
+        let slow = manager.clone().subscribe(hear).await.expect("it is open");
+        for _ in 0..55 {
+            churn(&connection, 64_000).await;
+        }
+        let end = heard.clone();
+        tokio::spawn(slow.ended.map(move |gap| lock(&end).ended = Some(gap)));
+        let is_all = |heard: &Heard| heard.messages.len() == 110 || heard.ended.is_some();
+        until(&heard, is_all).await;
+        assert_eq!(lock(&heard).ended, None);
+    });
+}
+
+#[test]
 fn what_is_followed_ends_with_the_last_connection() {
     let folder = tempfile::tempdir().expect("a folder");
     run(async {
