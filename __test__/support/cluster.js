@@ -50,11 +50,10 @@ class RedisCluster {
     return nodes.filter(({ flags, slots }) => flags.includes('master') && slots.length > 0);
   }
 
-  /** The node that has a key. */
-  async owner(key) {
-    const any = this.alive[0];
-    const slot = await any.run(0, 'cluster', 'keyslot', key);
-    const ranges = await any.run(0, 'cluster', 'slots');
+  /** The node that has a key, as another one, or itself, sees it. */
+  async owner(key, of = this.alive[0]) {
+    const slot = await of.run(0, 'cluster', 'keyslot', key);
+    const ranges = await of.run(0, 'cluster', 'slots');
     const [, , [, port]] = ranges.find(([first, last]) => first <= slot && slot <= last);
     return this.servers.find((server) => server.port === port);
   }
@@ -119,7 +118,15 @@ class RedisCluster {
    * the keys that are left, `step` of which go at a time, from database `db`.
    */
   async moveSlotOf(key, to, dwell, step = 1, db = 0) {
-    const owner = await this.owner(key);
+    // What others say of a move a moment ago may be old.
+    const owner = await until(
+      async () => {
+        const seen = await this.owner(key);
+        return seen && (await this.owner(key, seen)) === seen && seen;
+      },
+      `the owner of ${key}`,
+      PATIENCE,
+    );
     const slot = await owner.run(0, 'cluster', 'keyslot', key);
     const nodes = await this.nodes();
     const [from, target] = [owner, to].map((each) => nodes.find(({ server }) => server === each));

@@ -307,8 +307,9 @@ onCluster('events in a Redis Cluster', 240000, (ctx) => {
     await ok(service, 'leaveAll', 'bob', 's1');
     assert.deepStrictEqual(await take(3), all('call', 's1', 'bob'));
     // No one holds its lease.
-    const leases = 'POMELO:CHANNEL@leases';
-    await (await ctx.cluster.owner(leases)).run(0, 'sadd', leases, 's9');
+    for (const set of ['POMELO:CHANNEL@leases', 'POMELO:CHANNEL@leases:session']) {
+      await (await ctx.cluster.owner(set)).run(0, 'sadd', set, 's9');
+    }
     await ok(service, 'add', NAMES, 'carol', 's9');
     assert.deepStrictEqual(await take(3), all('purge', 's9', 'carol'));
     assert.strictEqual(gaps.length, 1);
