@@ -24,10 +24,7 @@ const RUNS =
           seconds: Number(CHAOS_SECONDS) || 45,
         },
       ]
-    : [
-        { store: 'redis', framework: 'pomelo', seconds: 45 },
-        { store: 'embedded', framework: 'pinus', seconds: 30 },
-      ];
+    : [{ store: 'redis', framework: 'pomelo', seconds: 45 }];
 
 for (const { store, framework, seconds } of RUNS) {
   it(
