@@ -56,7 +56,7 @@ describe('leases of processes, embedded', { timeout: 60000 }, () => {
     process.kill('SIGKILL');
     await running.closed;
     assert.deepStrictEqual(await other.list(), [
-      { sid: 's1', epoch: null, ttl: 0, ends: false, isSwept: false },
+      { sid: 's1', epoch: null, ttl: 0, ends: false, isSwept: false, age: Infinity },
     ]);
     assert.deepStrictEqual(await other.sweep('s1'), { swept: true, removed: 1 });
     assert.deepStrictEqual(await store.keys(), []);
