@@ -139,29 +139,22 @@ function renew(channel, cb, sid, epoch, ttl) {
 }
 
 function release(channel, cb, sid, epoch, ttl) {
-  marked(channel, cb, sid, epoch, () =>
-    ask(channel, '_release', [sid], [epoch, '', ttl, ''], (err, found) => {
-      if (err) {
-        cb(err);
-      } else if (found[0].state === 'lost') {
-        cb(null, { released: false, removed: 0 });
-      } else {
-        forget(channel, cb, sid, { released: true, removed: found[0].count });
-      }
-    }),
-  );
+  const answer = (released, removed) => ({ released, removed });
+  end(channel, cb, [sid, epoch], ['_release', [epoch, '', ttl, ''], 'lost'], answer);
 }
 
 function sweep(channel, cb, sid, epoch) {
+  const answer = (swept, removed) => ({ swept, removed });
+  end(channel, cb, [sid, epoch], ['_sweep', ['', '', '', ''], 'held'], answer);
+}
+
+/** Ends a lease, unless it is in the state `refused`, and forgets it. `answer(isDone, removed)` makes the result. */
+function end(channel, cb, [sid, epoch], [method, items, refused], answer) {
   marked(channel, cb, sid, epoch, () =>
-    ask(channel, '_sweep', [sid], ['', '', '', ''], (err, found) => {
-      if (err) {
-        cb(err);
-      } else if (found[0].state === 'held') {
-        cb(null, { swept: false, removed: 0 });
-      } else {
-        forget(channel, cb, sid, { swept: true, removed: found[0].count });
-      }
+    ask(channel, method, [sid], items, (err, found) => {
+      if (err) cb(err);
+      else if (found[0].state === refused) cb(null, answer(false, 0));
+      else forget(channel, cb, sid, answer(true, found[0].count));
     }),
   );
 }
