@@ -9,6 +9,7 @@
 const assert = require('assert');
 const { stores, ours } = require('../support/rows');
 const { call, ok } = require('../support/call');
+const { createBecome, members } = require('../support/channel-members');
 const { Leases } = require('../support/leases');
 const { started } = require('../support/service');
 const { nothingFor, until } = require('../support/until');
@@ -26,17 +27,7 @@ stores('M a fleet with both kinds of membership', (ctx) => {
     started(ctx.store, { ...LEASE, membership, ...opts }, frontendApp());
   const stop = (service) => call(service, 'stop', true);
 
-  const members = async (service, name) => {
-    const lists = await ok(service, 'getMembersByChannelNameBySid', 'connector', name);
-    const all = Object.entries(lists).flatMap(([sid, uids]) => uids.map((uid) => `${uid} ${sid}`));
-    return all.sort();
-  };
-
-  async function become(service, name, ...expected) {
-    const isSo = async () => String(await members(service, name)) === String(expected);
-    await until(isSo, `${name} to be ${expected}`, PATIENCE).catch(() => {});
-    assert.deepStrictEqual(await members(service, name), expected);
-  }
+  const become = createBecome(PATIENCE);
 
   /** Watches that these stay members, until the function that is returned is called. */
   function watch(service, name, ...expected) {

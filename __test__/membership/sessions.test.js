@@ -9,6 +9,7 @@
 const assert = require('assert');
 const { stores, ours } = require('../support/rows');
 const { call, ok } = require('../support/call');
+const { createBecome, members } = require('../support/channel-members');
 const { Leases } = require('../support/leases');
 const { logged } = require('../support/log');
 const { refusal, started } = require('../support/service');
@@ -29,18 +30,7 @@ stores('M members live as long as their sessions', (ctx) => {
     return { s1, s2, service: await backend(opts) };
   }
 
-  const members = async (service, name) => {
-    const lists = await ok(service, 'getMembersByChannelNameBySid', 'connector', name);
-    const all = Object.entries(lists).flatMap(([sid, uids]) => uids.map((uid) => `${uid} ${sid}`));
-    return all.sort();
-  };
-
-  /** Until the channel has these members, as `uid sid`. */
-  async function become(service, name, ...expected) {
-    const isSo = async () => String(await members(service, name)) === String(expected);
-    await until(isSo, `${name} to be ${expected}`).catch(() => {});
-    assert.deepStrictEqual(await members(service, name), expected);
-  }
+  const become = createBecome();
 
   const figures = ({ service }) => service.stats().membership;
 
