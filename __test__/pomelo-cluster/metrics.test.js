@@ -1,7 +1,8 @@
 'use strict';
 /**
- * The scrape point on the master of real pomelo and pinus clusters, scraped by a real Prometheus: its figures are those that
- * the clients counted, and a server that dies, or hangs, is missed. Skipped where there is no Prometheus.
+ * The commands of README's section "Operate", run in the folder of an app with the packed package: a real cluster whose master
+ * has the scrape point, and a real Prometheus. Its figures are those that the clients counted, and a server that dies, or
+ * hangs, is missed. Skipped where there is no Prometheus; Grafana is started where there is one.
  */
 
 const assert = require('node:assert');
@@ -14,6 +15,7 @@ const { assertGot, end, join, ours, push } = require('./support');
 const { which } = require('../../scripts/lib/process');
 const { startCluster } = require('../../demo/cluster');
 const { Client } = require('../../demo/client');
+const { operateCommands, inApp } = require('./operate');
 const { freePorts } = require('../../demo/processes');
 const { until } = require('../support/until');
 const { FAMILIES } = require('../../lib/metrics/families');
@@ -22,7 +24,7 @@ const MISSING = !which('prometheus') && 'there is no prometheus on PATH';
 const PATIENCE = 30000;
 const PUSHES = 5;
 
-const OPERATE = path.join(__dirname, '../../docs/operate');
+const GRAFANA_LOGIN = `Basic ${Buffer.from('admin:admin').toString('base64')}`;
 
 /** Panels about options that this cluster does not have, and about errors. */
 const WITHOUT_DATA = new Set(['Errors by code', 'Members removed, by reason']);
@@ -53,15 +55,20 @@ for (const framework of TESTED) {
     let clients;
     let port;
     let prometheus;
+    let app;
 
     before(async () => {
       [port, prometheus] = await freePorts(2);
+      const { install, copy } = operateCommands();
+      app = inApp();
+      app.run(install.replace(app.packageName, app.tarball));
+      app.run(copy);
       cluster = await startCluster({
         ...options,
         connectors: 2,
         chats: 1,
         globalChannel: { sessions: true },
-        env: { METRICS_PORT: String(port) },
+        env: { METRICS_PORT: String(port), GLOBALCHANNEL_PLUGIN: app.installed },
       });
       const at = (n) => cluster.connectors[n % 2];
       clients = await Promise.all(
@@ -71,19 +78,24 @@ for (const framework of TESTED) {
       await until(() => query('up'), 'Prometheus', PATIENCE);
     });
 
-    after(() => end(cluster, clients || []));
+    after(async () => {
+      await end(cluster, clients || []);
+      app?.remove();
+    });
 
+    /** As README says, but on other ports, and without waiting 10 s for a sample. */
     function startPrometheus() {
-      const { directory } = cluster.processes;
-      const file = path.join(directory, 'prometheus.yml');
-      const targets = `[{job_name: game, scrape_interval: 1s, static_configs: [{targets: ['127.0.0.1:${port}']}]}]`;
-      fs.writeFileSync(file, `scrape_configs: ${targets}\n`);
-      const args = [
-        `--config.file=${file}`,
-        `--storage.tsdb.path=${path.join(directory, 'tsdb')}`,
-        `--web.listen-address=127.0.0.1:${prometheus}`,
-      ];
-      cluster.processes.start('prometheus', which('prometheus'), args);
+      const file = path.join(app.folder, 'operate/prometheus.yml');
+      const text = fs.readFileSync(file, 'utf8');
+      assert.match(text, /127\.0\.0\.1:9464/);
+      fs.writeFileSync(
+        file,
+        text.replace('127.0.0.1:9464', `127.0.0.1:${port}`).replaceAll(/: 10s/g, ': 1s'),
+      );
+      const command = operateCommands().prometheus.replace(/ &$/, '');
+      const more = `--storage.tsdb.path=tsdb --web.listen-address=127.0.0.1:${prometheus}`;
+      const line = `cd '${app.folder}' && exec ${command} ${more}`;
+      cluster.processes.start('prometheus', which('sh'), ['-c', line]);
     }
 
     /** The value of an expression now; undefined without one. */
@@ -129,10 +141,11 @@ for (const framework of TESTED) {
     });
 
     ours('each expression of the dashboard and of the alerts is about what is there', async () => {
-      const rules = path.join(OPERATE, 'alerts.yml');
+      const rules = path.join(app.folder, 'operate/alerts.yml');
       const checked = spawnSync(which('promtool'), ['check', 'rules', rules]);
       assert.strictEqual(checked.status, 0, String(checked.stderr));
-      const { panels } = JSON.parse(fs.readFileSync(path.join(OPERATE, 'grafana-dashboard.json')));
+      const dashboard = path.join(app.folder, 'operate/grafana-dashboard.json');
+      const { panels } = JSON.parse(fs.readFileSync(dashboard));
       for (const { title, targets } of panels.filter((panel) => !WITHOUT_DATA.has(panel.title))) {
         for (const { expr } of targets) {
           const filled = expr.replaceAll('$__rate_interval', '1m').replaceAll('$server', '.*');
@@ -141,11 +154,23 @@ for (const framework of TESTED) {
           await until(has, `${title}: ${filled}`, PATIENCE);
         }
       }
+      const loaded = await get(prometheus, '/api/v1/rules');
+      assert.ok(JSON.parse(loaded.body).data.groups.length > 0, 'Prometheus has the alerts');
       const text = fs.readFileSync(rules, 'utf8') + JSON.stringify(panels);
       const families = FAMILIES.map(({ name }) => name).concat('globalchannel_silent_servers');
       const named = new Set(text.match(/globalchannel_\w+/g));
       const unknown = [...named].filter((name) => !families.includes(name.replace(/_bucket$/, '')));
       assert.deepStrictEqual(unknown, []);
+    });
+
+    ours('Grafana has the dashboard', async (t) => {
+      if (!which('grafana')) return t.skip('there is no grafana on PATH');
+      const [grafana] = await freePorts(1);
+      const line = `cd '${app.folder}' && GF_SERVER_HTTP_PORT=${grafana} ${operateCommands().grafana}`;
+      cluster.processes.start('grafana', which('sh'), ['-c', line]);
+      const search = () => get(grafana, '/api/search?query=pome', { authorization: GRAFANA_LOGIN });
+      const has = async () => (await search().catch(() => ({ body: '' }))).body.includes('pome-');
+      await until(has, 'the dashboard', PATIENCE);
     });
 
     ours(
