@@ -1,0 +1,181 @@
+// A user, and what looks wrong: what has no index is found by a scan of the keys, which the user starts, sees, and stops.
+
+import { el, table } from './dom.js';
+import { count, hasHidden, nameOf, plain, plural } from './text.js';
+import { heading, linkTo, userSearch } from './views.js';
+
+/** Keys of one page of a scan. */
+const PAGE = 1000;
+
+/** Problems that are shown; more are counted. */
+const KEPT = 200;
+
+/**
+ * A button that reads page after page from `cursor` on until the end or until it is pressed again. `take(page)` gets each page;
+ * `read(cursor)` asks for one.
+ */
+function scanner({ title, cursor, read, take, signal, scanned = 0 }) {
+  const said = el('span', { class: 'hint', role: 'status' });
+  const button = el('button', { type: 'button' }, title);
+  let running = false;
+  const tell = () => {
+    said.textContent = `${plural(scanned, 'key')} looked at${cursor === null ? ', all' : ''}`;
+  };
+  async function run() {
+    running = true;
+    button.textContent = 'Stop';
+    try {
+      while (running && cursor !== null) {
+        const page = await read(cursor);
+        ({ cursor } = page);
+        scanned += page.scanned;
+        take(page);
+        tell();
+      }
+    } catch (error) {
+      if (!signal.aborted) said.textContent = error.message;
+    }
+    running = false;
+    button.textContent = 'Search on';
+    if (cursor === null) button.hidden = true;
+  }
+  button.addEventListener('click', () => {
+    if (running) running = false;
+    else run();
+  });
+  tell();
+  return cursor === null ? [said] : [button, said];
+}
+
+export const user = {
+  title: ({ uid }) => (uid === undefined ? 'Users' : `User ${uid}`),
+  async draw({ uid }, { ask, signal }) {
+    const form = el('section', { class: 'panel', 'aria-label': 'Search' }, userSearch(uid));
+    if (uid === undefined) return [heading('Users'), form];
+    const first = await ask('whois', { uid });
+    const online = el('section', { class: 'panel', 'aria-label': 'Online' });
+    const where = first.online.map((sid) => el('li', {}, nameOf(sid)));
+    online.append(
+      el('h3', {}, 'Online'),
+      where.length > 0
+        ? el('ul', { class: 'spread' }, where)
+        : el('p', {}, 'On no frontend that holds a lease.'),
+    );
+    const found = [];
+    const list = el('div');
+    const draw = (page) => {
+      found.push(...page.channels);
+      list.replaceChildren(found.length > 0 ? channelsOf(found) : el('p', {}, 'None found.'));
+    };
+    draw(first);
+    const scan = scanner({
+      title: 'Search the keys of the other frontends',
+      cursor: first.cursor,
+      scanned: first.scanned,
+      read: (cursor) => ask('whois', { uid, cursor, limit: PAGE }),
+      take: (page) => page.channels.length > 0 && draw(page),
+      signal,
+    });
+    return [
+      heading('User ', nameOf(uid, { whole: true })),
+      form,
+      online,
+      el(
+        'section',
+        { class: 'panel', 'aria-label': 'Channels' },
+        el('h3', {}, 'Channels'),
+        list,
+        el('div', { class: 'buttons' }, scan),
+      ),
+    ];
+  },
+};
+
+function channelsOf(found) {
+  const rows = found.map(({ name, sid }) => [linkTo('channel', { name }, name), nameOf(sid)]);
+  return table(
+    plural(found.length, 'membership'),
+    [{ title: 'Channel' }, { title: 'Frontend' }],
+    rows,
+  );
+}
+
+export const problems = {
+  title: () => 'Problems',
+  async draw(_query, { ask, signal }) {
+    const list = el('div', { class: 'problems' });
+    const byId = new Map();
+    const summary = el('p', { role: 'status' });
+    const take = (page) => {
+      for (const problem of page.problems) add(problem);
+      const { size } = byId;
+      summary.textContent =
+        size === 0 ? 'Nothing looks wrong so far.' : `${plural(size, 'problem')} found.`;
+      if (size > KEPT) summary.textContent += ` The first ${KEPT} are shown.`;
+    };
+    function add(problem) {
+      const known = byId.get(problem.id);
+      if (known) {
+        known.count += problem.count ?? 0;
+        known.shown?.replaceWith((known.shown = problemItem(known)));
+        return;
+      }
+      const added = { ...problem };
+      byId.set(problem.id, added);
+      if (byId.size > KEPT) return;
+      added.shown = problemItem(added);
+      list.append(added.shown);
+    }
+    const first = await ask('problems', { limit: PAGE });
+    take(first);
+    const scan = scanner({
+      title: 'Search the whole store',
+      cursor: first.cursor,
+      scanned: first.scanned,
+      read: (cursor) => ask('problems', { cursor, limit: PAGE }),
+      take,
+      signal,
+    });
+    return [
+      heading('Problems'),
+      el('div', { class: 'panel' }, summary, el('div', { class: 'buttons' }, scan)),
+      list,
+    ];
+  },
+};
+
+function problemItem({ kind, text, sid, key, count: number, command }) {
+  const where = [];
+  if (sid !== null && sid !== undefined) where.push('Frontend ', nameOf(sid), '. ');
+  if (key !== null && key !== undefined) where.push('Key ', nameOf(key), '. ');
+  if (number > 1) where.push(`Count: ${count(number)}.`);
+  return el(
+    'article',
+    { class: 'panel problem', 'aria-label': plain(text) },
+    el('h3', {}, nameOf(text, { whole: true })),
+    el('p', {}, where),
+    el('p', { class: 'hint' }, kind),
+    command ? commandOf(command) : [],
+  );
+}
+
+/**
+ * A command, shown with escapes, and copied as it is; one that has characters that are not seen is not copied, since a terminal may
+ * take them as input.
+ */
+function commandOf(command) {
+  const code = el('code', {}, nameOf(command, { whole: true }));
+  if (hasHidden(command)) {
+    const hint = 'It has characters that are not visible, and so cannot be copied from here.';
+    return el('div', { class: 'command' }, code, el('p', { class: 'hint' }, hint));
+  }
+  const button = el('button', { type: 'button' }, 'Copy');
+  button.addEventListener('click', async () => {
+    const done = await navigator.clipboard.writeText(command).then(
+      () => true,
+      () => false,
+    );
+    button.textContent = done ? 'Copied' : 'Not allowed';
+  });
+  return el('div', { class: 'command' }, code, button);
+}

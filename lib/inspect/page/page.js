@@ -1,0 +1,96 @@
+// The page's logic: which view the address shows (#/channels?match=room-*), reading it, telling what happens, and where
+// the focus goes. The views are in views.js, channel.js and lookup.js; each is an object with `title(query)` and
+// `draw(query, page)`, which resolves to elements.
+
+import { ask } from './api.js';
+import { channel } from './channel.js';
+import { el } from './dom.js';
+import { problems, user } from './lookup.js';
+import { nameOf, plain } from './text.js';
+import { channels, frontends, overview } from './views.js';
+
+const VIEWS = { '': overview, frontends, channels, channel, user, problems };
+
+/** Which entry of the navigation a view without one of its own belongs to. */
+const BELONGS = { channel: 'channels' };
+
+const find = (part) => document.querySelector(`[data-part="${part}"]`);
+
+/** Returns `{view, query}` of the address. */
+function place() {
+  const [path, query = ''] = location.hash.replace(/^#\/?/, '').split(/\?(.*)/s);
+  return { view: path, query: Object.fromEntries(new URLSearchParams(query)) };
+}
+
+class Page {
+  /** Gives up what the view before has asked, and its live events. */
+  #leaving = new AbortController();
+
+  start() {
+    addEventListener('hashchange', () => this.show({ focus: true }));
+    find('refresh').addEventListener('click', () => this.show({ focus: false }));
+    find('skip').addEventListener('click', (event) => {
+      // Its target is not a view's address.
+      event.preventDefault();
+      find('view').focus();
+    });
+    this.#describe();
+    this.show({ focus: false });
+  }
+
+  /** Says something without moving the focus: to the eye, and to screen readers. */
+  say(text) {
+    find('status').textContent = text;
+  }
+
+  /** Reads and draws the view of the address; `focus`: moves it to the heading of the view, as a new page would. */
+  async show({ focus }) {
+    this.#leaving.abort();
+    this.#leaving = new AbortController();
+    const { signal } = this.#leaving;
+    const { view, query } = place();
+    const shown = Object.hasOwn(VIEWS, view) ? VIEWS[view] : VIEWS[''];
+    const title = shown.title(query);
+    this.#mark(view);
+    document.title = `${plain(title)} · Global channel inspector`;
+    this.say('Reading …');
+    find('view').setAttribute('aria-busy', 'true');
+    const scene = { signal, say: (text) => signal.aborted || this.say(text) };
+    scene.ask = (action, parameters) => ask(action, parameters, signal);
+    try {
+      const elements = await shown.draw(query, scene);
+      if (signal.aborted) return;
+      find('problem').hidden = true;
+      find('view').replaceChildren(...elements);
+      this.say('');
+    } catch (error) {
+      if (signal.aborted) return;
+      find('problem').textContent = error.message;
+      find('problem').hidden = false;
+      find('view').replaceChildren(el('h2', { tabindex: '-1' }, plain(title)));
+      this.say('');
+    }
+    find('view').removeAttribute('aria-busy');
+    if (focus) {
+      find('view').querySelector('h2')?.focus();
+      scrollTo(0, 0);
+    }
+  }
+
+  #mark(view) {
+    const current = `#/${BELONGS[view] ?? view}`;
+    for (const link of find('nav').querySelectorAll('a')) {
+      if (link.getAttribute('href') === current) link.setAttribute('aria-current', 'page');
+      else link.removeAttribute('aria-current');
+    }
+  }
+
+  async #describe() {
+    const about = await ask('about').catch(() => null);
+    if (about === null) return;
+    const { store, prefix } = about;
+    find('store').replaceChildren('Read only: ', nameOf(store.name), ', prefix ', nameOf(prefix));
+  }
+}
+
+new Page().start();
