@@ -17,15 +17,15 @@ const KEPT = 200;
 function scanner({ title, cursor, read, take, signal, scanned = 0 }) {
   const said = el('span', { class: 'hint', role: 'status' });
   const button = el('button', { type: 'button' }, title);
-  let running = false;
+  const run = { on: false };
   const tell = () => {
     said.textContent = `${plural(scanned, 'key')} looked at${cursor === null ? ', all' : ''}`;
   };
-  async function run() {
-    running = true;
+  async function search() {
+    run.on = true;
     button.textContent = 'Stop';
     try {
-      while (running && cursor !== null) {
+      while (run.on && cursor !== null) {
         const page = await read(cursor);
         ({ cursor } = page);
         scanned += page.scanned;
@@ -35,13 +35,13 @@ function scanner({ title, cursor, read, take, signal, scanned = 0 }) {
     } catch (error) {
       if (!signal.aborted) said.textContent = error.message;
     }
-    running = false;
+    run.on = false;
     button.textContent = 'Search on';
     if (cursor === null) button.hidden = true;
   }
   button.addEventListener('click', () => {
-    if (running) running = false;
-    else run();
+    if (run.on) run.on = false;
+    else search();
   });
   tell();
   return cursor === null ? [said] : [button, said];
