@@ -4,7 +4,7 @@
 import { watch } from './api.js';
 import { el, table } from './dom.js';
 import { count, nameOf, plain, plural } from './text.js';
-import { heading, link, linkTo, pager } from './views.js';
+import { link, linkTo, pager } from './views.js';
 
 const PAGE = 100;
 
@@ -22,6 +22,7 @@ const WHAT = {
 
 export const channel = {
   title: ({ name = '' }) => `Channel ${name}`,
+  heading: ({ name = '' }) => ['Channel ', nameOf(name, { whole: true })],
   async draw(query, scene) {
     const { name = '', sid = null, cursor = null } = query;
     const [told, about] = await Promise.all([
@@ -29,7 +30,6 @@ export const channel = {
       scene.ask('about'),
     ]);
     return [
-      heading('Channel ', nameOf(name, { whole: true })),
       el(
         'div',
         { class: 'pair' },
@@ -72,12 +72,8 @@ function membersOf({ members }, sid) {
 }
 
 function live(name, about, { signal }) {
-  const events = el('ol', {
-    class: 'events',
-    role: 'log',
-    'aria-label': 'Joins and leaves',
-    tabindex: '0',
-  });
+  const events = el('ol');
+  const log = { class: 'events', role: 'log', 'aria-label': 'Joins and leaves', tabindex: '0' };
   const switched = el('button', { type: 'button', 'aria-pressed': 'false' }, 'Watch');
   const panel = el('section', { class: 'panel', 'aria-label': 'Live' }, el('h3', {}, 'Live'));
   if (!about.live) {
@@ -108,7 +104,7 @@ function live(name, about, { signal }) {
   panel.append(
     el('p', { class: 'hint' }, 'Changes that servers with option events make, from now on.'),
     el('div', { class: 'buttons' }, switched),
-    events,
+    el('div', log, events),
   );
   return panel;
 }

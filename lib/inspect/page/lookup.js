@@ -2,7 +2,7 @@
 
 import { el, table } from './dom.js';
 import { count, hasHidden, nameOf, plain, plural } from './text.js';
-import { heading, linkTo, userSearch } from './views.js';
+import { linkTo, userSearch } from './views.js';
 
 /** Keys of one page of a scan. */
 const PAGE = 1000;
@@ -49,9 +49,10 @@ function scanner({ title, cursor, read, take, signal, scanned = 0 }) {
 
 export const user = {
   title: ({ uid }) => (uid === undefined ? 'Users' : `User ${uid}`),
+  heading: ({ uid }) => (uid === undefined ? ['Users'] : ['User ', nameOf(uid, { whole: true })]),
   async draw({ uid }, { ask, signal }) {
     const form = el('section', { class: 'panel', 'aria-label': 'Search' }, userSearch(uid));
-    if (uid === undefined) return [heading('Users'), form];
+    if (uid === undefined) return [form];
     const first = await ask('whois', { uid });
     const online = el('section', { class: 'panel', 'aria-label': 'Online' });
     const where = first.online.map((sid) => el('li', {}, nameOf(sid)));
@@ -77,7 +78,6 @@ export const user = {
       signal,
     });
     return [
-      heading('User ', nameOf(uid, { whole: true })),
       form,
       online,
       el(
@@ -136,11 +136,7 @@ export const problems = {
       take,
       signal,
     });
-    return [
-      heading('Problems'),
-      el('div', { class: 'panel' }, summary, el('div', { class: 'buttons' }, scan)),
-      list,
-    ];
+    return [el('div', { class: 'panel' }, summary, el('div', { class: 'buttons' }, scan)), list];
   },
 };
 

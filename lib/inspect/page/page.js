@@ -1,10 +1,9 @@
 // The page's logic: which view the address shows (#/channels?match=room-*), reading it, telling what happens, and where
-// the focus goes. The views are in views.js, channel.js and lookup.js; each is an object with `title(query)` and
-// `draw(query, page)`, which resolves to elements.
+// the focus goes. The views are in views.js, channel.js and lookup.js; each is an object with `title(query)`, `draw(query, scene)`,
+// which resolves to elements, and `heading(query)` if that is more than the title.
 
 import { ask } from './api.js';
 import { channel } from './channel.js';
-import { el } from './dom.js';
 import { problems, user } from './lookup.js';
 import { nameOf, plain } from './text.js';
 import { channels, frontends, overview } from './views.js';
@@ -32,7 +31,7 @@ class Page {
     find('skip').addEventListener('click', (event) => {
       // Its target is not a view's address.
       event.preventDefault();
-      find('view').focus();
+      document.getElementById('main').focus();
     });
     this.#describe();
     this.show({ focus: false });
@@ -50,29 +49,32 @@ class Page {
     const { signal } = this.#leaving;
     const { view, query } = place();
     const shown = Object.hasOwn(VIEWS, view) ? VIEWS[view] : VIEWS[''];
-    const title = shown.title(query);
+    const title = plain(shown.title(query));
     this.#mark(view);
-    document.title = `${plain(title)} · Global channel inspector`;
+    document.title = `${title} · Global channel inspector`;
+    find('heading').replaceChildren(...(shown.heading?.(query) ?? [title]));
     this.say('Reading …');
     find('view').setAttribute('aria-busy', 'true');
-    const scene = { signal, say: (text) => signal.aborted || this.say(text) };
-    scene.ask = (action, parameters) => ask(action, parameters, signal);
+    const scene = {
+      signal,
+      say: (text) => signal.aborted || this.say(text),
+      ask: (action, parameters) => ask(action, parameters, signal),
+    };
+    let problem = '';
+    let elements = [];
     try {
-      const elements = await shown.draw(query, scene);
-      if (signal.aborted) return;
-      find('problem').hidden = true;
-      find('view').replaceChildren(...elements);
-      this.say('');
+      elements = await shown.draw(query, scene);
     } catch (error) {
-      if (signal.aborted) return;
-      find('problem').textContent = error.message;
-      find('problem').hidden = false;
-      find('view').replaceChildren(el('h2', { tabindex: '-1' }, plain(title)));
-      this.say('');
+      problem = error.message;
     }
+    if (signal.aborted) return;
+    find('problem').textContent = problem;
+    find('problem').hidden = problem === '';
+    find('view').replaceChildren(...elements);
     find('view').removeAttribute('aria-busy');
+    this.say('');
     if (focus) {
-      find('view').querySelector('h2')?.focus();
+      find('heading').focus();
       scrollTo(0, 0);
     }
   }

@@ -21,8 +21,6 @@ export const go = (view, query) => {
   location.hash = link(view, query);
 };
 
-export const heading = (...children) => el('h2', { tabindex: '-1' }, ...children);
-
 export const linkTo = (view, query, name) => el('a', { href: link(view, query) }, nameOf(name));
 
 /** Frontends with a count each, as a list; the address of the rest is behind the last one. */
@@ -79,7 +77,6 @@ export const overview = {
     const { store } = told;
     const least = told.isComplete ? '' : '≥ ';
     return [
-      heading('Overview'),
       el(
         'dl',
         { class: 'totals' },
@@ -156,11 +153,7 @@ export const frontends = {
             { class: 'panel' },
             table(`${plural(found.length, 'frontend')}`, columns, rows),
           );
-    return [
-      heading('Frontends'),
-      panel,
-      ...unfinished('frontends', isComplete, Number(limit), 'channels and members'),
-    ];
+    return [panel, ...unfinished('frontends', isComplete, Number(limit), 'channels and members')];
   },
 };
 
@@ -201,7 +194,6 @@ export const channels = {
       ? 'Nothing in this part of the store. The next page searches on.'
       : 'No channel.';
     return [
-      heading('Channels'),
       el('section', { class: 'panel', 'aria-label': 'Search' }, channelSearch(match)),
       el(
         'div',
