@@ -74,6 +74,15 @@ frontend. A NAME that begins with a - comes after --.`,
     help: `All keys under the prefix are looked at, in small steps. The exit code is 3 if something was found.`,
     run: lazily('./views', 'problems'),
   },
+  inspect: {
+    summary: 'serves a page that shows all of these, to be opened in a browser on this machine',
+    needs: ['from'],
+    takes: ['prefix', 'hash-tag', 'port', 'events'],
+    help: `It prints the address of the page, with a token, as its first line, and serves until Ctrl-C. The page only reads. Without
+--port it takes a free one. With --events the page can show who joins and leaves: the changes of servers with option events.`,
+    handlesSignals: true,
+    run: lazily('./inspect', 'inspect'),
+  },
   remove: {
     summary: 'removes what a frontend that is gone has left: its members, its users, its lease',
     needs: ['from', 'sid'],

@@ -44,13 +44,14 @@ const ROUTES = {
     call: (views, args) => views.members(args),
   },
   whois: { must: { uid: text }, may: PAGE, call: (views, args) => views.whois(args) },
+  find: { may: PAGE, call: (views, { limit }) => views.find({ limit }) },
   problems: { may: PAGE, call: (views, args) => views.problems(args) },
 };
 
 /** What the page says of every view: which store it is, and whether channels can be watched. */
 async function about(views) {
-  const { store, prefix } = await views.overview({ limit: 1 });
-  return { store, prefix, live: Boolean(views.watch) };
+  const { prefix, name } = await views.ask('store');
+  return { prefix, name, live: Boolean(views.watch) };
 }
 
 /** Returns the route of a name, `{must, may, call}`, or undefined. */

@@ -67,9 +67,15 @@ class InspectServer {
     return this;
   }
 
+  /** Ends the events of all pages, which say so. */
+  endStreams() {
+    this.#streams.close();
+  }
+
   /** Ends all streams and connections. */
   async close() {
-    this.#streams.close();
+    this.endStreams();
+    if (!this.#http.listening) return;
     const closed = once(this.#http, 'close');
     this.#http.close();
     // Node 16 and 17 do not have it: idle connections end there with their keep-alive time of 5 s.

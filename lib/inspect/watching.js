@@ -22,34 +22,48 @@ function optionsOf(address) {
   const place = address.slice(EMBEDDED.length);
   const localFileSystem = place.endsWith(LOCAL);
   const folder = localFileSystem ? place.slice(0, -LOCAL.length) : place;
-  // As for the other commands a relative folder begins at the current directory.
-  return { store: 'embedded', path: path.resolve(folder), localFileSystem };
+  // As for the other commands a relative folder begins at the current directory, and with their durability: a process opens a
+  // store once.
+  return { store: 'embedded', path: path.resolve(folder), localFileSystem, durability: 'os' };
 }
+
+/** Time to reach the store, in ms. */
+const START_TIMEOUT = 10000;
 
 class Watching {
   #options;
   #channel = null;
-  #onError;
+  #warn;
 
-  /** `onError(err)` hears why the service could not be started. */
-  constructor(address, { prefix, hashTag }, onError) {
-    this.#options = { ...optionsOf(address), events: true };
+  /** Called when the service could not be started: there are no events then. */
+  onFailure = () => {};
+
+  /** `warn(line)` hears what the service would write to a log. */
+  constructor(address, { prefix, hashTag }, warn) {
+    const quiet = () => {};
+    const logger = { debug: quiet, info: quiet, warn, error: warn };
+    const more = { events: true, startTimeout: START_TIMEOUT, logger };
+    this.#options = { ...optionsOf(address), ...more };
     if (prefix) this.#options.prefix = prefix;
     if (hashTag) this.#options.hashTag = hashTag;
-    this.#onError = onError;
+    this.#warn = warn;
   }
 
   /** Watches a channel: an object with `on` and `close`. */
   watch(name) {
-    if (this.#channel === null) {
-      const GlobalChannel = require('../globalChannel');
-      this.#channel = new GlobalChannel(NO_SERVERS, this.#options);
-      this.#channel.promises.start().catch((err) => {
-        this.#channel = null;
-        this.#onError(err);
-      });
-    }
+    if (this.#channel === null) this.#start();
     return this.#channel.watch(name);
+  }
+
+  #start() {
+    const GlobalChannel = require('../globalChannel');
+    const channel = new GlobalChannel(NO_SERVERS, this.#options);
+    this.#channel = channel;
+    channel.promises.start().catch((err) => {
+      if (this.#channel === channel) this.#channel = null;
+      this.#warn(err.message);
+      this.onFailure();
+    });
   }
 
   async close() {

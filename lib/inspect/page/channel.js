@@ -3,6 +3,7 @@
 
 import { watch } from './api.js';
 import { el, table } from './dom.js';
+import { scanner } from './scanner.js';
 import { count, nameOf, plain, plural } from './text.js';
 import { link, linkTo, pager } from './views.js';
 
@@ -33,7 +34,12 @@ export const channel = {
       el(
         'div',
         { class: 'pair' },
-        el('section', { class: 'panel', 'aria-label': 'Frontends' }, frontendsOf(told, sid)),
+        el(
+          'section',
+          { class: 'panel', 'aria-label': 'Frontends' },
+          frontendsOf(told, sid),
+          unfound(told, scene),
+        ),
         live(name, about, scene),
       ),
       el(
@@ -61,6 +67,22 @@ function frontendsOf({ name, count: total, frontends }, sid) {
   ]);
   const caption = `${plural(total, 'member')} on ${plural(frontends.length, 'frontend')}`;
   return [table(caption, columns, rows), all];
+}
+
+/** Members that only 0.0.7 has added may be on frontends that no index has: they are found by a scan. */
+function unfound({ isComplete }, { ask, signal, reload }) {
+  if (isComplete) return [];
+  const scan = scanner({
+    title: 'Search the keys for more frontends',
+    cursor: 'on',
+    read: async (_cursor, limit) => {
+      const { isComplete: isDone } = await ask('find', { limit });
+      return { cursor: isDone ? null : 'on' };
+    },
+    take: ({ cursor }) => cursor === null && reload(),
+    signal,
+  });
+  return el('div', { class: 'buttons' }, scan);
 }
 
 function membersOf({ members }, sid) {

@@ -1,51 +1,12 @@
-// A user, and what looks wrong: what has no index is found by a scan of the keys, which the user starts, sees, and stops.
+// A user, and what looks wrong. What no index has is found by a scan of the keys (scanner.js).
 
 import { el, table } from './dom.js';
+import { scanner } from './scanner.js';
 import { count, hasHidden, nameOf, plain, plural } from './text.js';
 import { linkTo, userSearch } from './views.js';
 
-/** Keys of one page of a scan. */
-const PAGE = 1000;
-
 /** Problems that are shown; more are counted. */
 const KEPT = 200;
-
-/**
- * A button that reads page after page from `cursor` on until the end or until it is pressed again. `take(page)` gets each page;
- * `read(cursor)` asks for one.
- */
-function scanner({ title, cursor, read, take, signal, scanned = 0 }) {
-  const said = el('span', { class: 'hint', role: 'status' });
-  const button = el('button', { type: 'button' }, title);
-  const run = { on: false };
-  const tell = () => {
-    said.textContent = `${plural(scanned, 'key')} looked at${cursor === null ? ', all' : ''}`;
-  };
-  async function search() {
-    run.on = true;
-    button.textContent = 'Stop';
-    try {
-      while (run.on && cursor !== null) {
-        const page = await read(cursor);
-        ({ cursor } = page);
-        scanned += page.scanned;
-        take(page);
-        tell();
-      }
-    } catch (error) {
-      if (!signal.aborted) said.textContent = error.message;
-    }
-    run.on = false;
-    button.textContent = 'Search on';
-    if (cursor === null) button.hidden = true;
-  }
-  button.addEventListener('click', () => {
-    if (run.on) run.on = false;
-    else search();
-  });
-  tell();
-  return cursor === null ? [said] : [button, said];
-}
 
 export const user = {
   title: ({ uid }) => (uid === undefined ? 'Users' : `User ${uid}`),
@@ -62,19 +23,19 @@ export const user = {
         ? el('ul', { class: 'spread' }, where)
         : el('p', {}, 'On no frontend that holds a lease.'),
     );
-    const found = [];
+    const found = new Map();
     const list = el('div');
     const draw = (page) => {
-      found.push(...page.channels);
-      list.replaceChildren(found.length > 0 ? channelsOf(found) : el('p', {}, 'None found.'));
+      for (const one of page.channels) found.set(JSON.stringify([one.name, one.sid]), one);
+      const all = [...found.values()];
+      list.replaceChildren(all.length > 0 ? channelsOf(all) : el('p', {}, 'None found so far.'));
     };
     draw(first);
     const scan = scanner({
-      title: 'Search the keys of the other frontends',
+      title: 'Search the keys for more',
       cursor: first.cursor,
-      scanned: first.scanned,
-      read: (cursor) => ask('whois', { uid, cursor, limit: PAGE }),
-      take: (page) => page.channels.length > 0 && draw(page),
+      read: (cursor, limit) => ask('whois', { uid, cursor, limit }),
+      take: draw,
       signal,
     });
     return [
@@ -116,7 +77,8 @@ export const problems = {
     function add(problem) {
       const known = byId.get(problem.id);
       if (known) {
-        known.count += problem.count ?? 0;
+        // A key may come twice, and is one problem.
+        if (known.key === null) known.count += problem.count;
         known.shown?.replaceWith((known.shown = problemItem(known)));
         return;
       }
@@ -126,13 +88,12 @@ export const problems = {
       added.shown = problemItem(added);
       list.append(added.shown);
     }
-    const first = await ask('problems', { limit: PAGE });
+    const first = await ask('problems');
     take(first);
     const scan = scanner({
       title: 'Search the whole store',
       cursor: first.cursor,
-      scanned: first.scanned,
-      read: (cursor) => ask('problems', { cursor, limit: PAGE }),
+      read: (cursor, limit) => ask('problems', { cursor, limit }),
       take,
       signal,
     });
@@ -142,8 +103,8 @@ export const problems = {
 
 function problemItem({ kind, text, sid, key, count: number, command }) {
   const where = [];
-  if (sid !== null && sid !== undefined) where.push('Frontend ', nameOf(sid), '. ');
-  if (key !== null && key !== undefined) where.push('Key ', nameOf(key), '. ');
+  if (sid !== null) where.push('Frontend ', nameOf(sid), '. ');
+  if (key !== null) where.push('Key ', nameOf(key), '. ');
   if (number > 1) where.push(`Count: ${count(number)}.`);
   return el(
     'article',

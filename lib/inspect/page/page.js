@@ -59,6 +59,7 @@ class Page {
       signal,
       say: (text) => signal.aborted || this.say(text),
       ask: (action, parameters) => ask(action, parameters, signal),
+      reload: () => this.show({ focus: false }),
     };
     let problem = '';
     let elements = [];
@@ -90,8 +91,8 @@ class Page {
   async #describe() {
     const about = await ask('about').catch(() => null);
     if (about === null) return;
-    const { store, prefix } = about;
-    find('store').replaceChildren('Read only: ', nameOf(store.name), ', prefix ', nameOf(prefix));
+    const { name, prefix } = about;
+    find('store').replaceChildren('Read only: ', nameOf(name), ', prefix ', nameOf(prefix));
   }
 }
 

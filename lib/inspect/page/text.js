@@ -1,5 +1,5 @@
 // Shows texts of the store: names, uids, server ids. They may hold anything, so what would be invisible, or would change
-// the order or the place of other text, is shown as an escape such as \u{202E}.
+// the order or the place of other text, is shown as an escape such as \u202e, as on the command line.
 
 import { el } from './dom.js';
 
@@ -13,13 +13,18 @@ const HIDDEN =
 /** Characters of a name that a table shows. */
 const SHORT = 120;
 
-export const escape = (character) => `\\u{${character.codePointAt(0).toString(16).toUpperCase()}}`;
+function escaped(character) {
+  const code = character.codePointAt(0);
+  const hex = (digits) => code.toString(16).padStart(digits, '0');
+  if (code < 0x100) return `\\x${hex(2)}`;
+  return code < 0x10000 ? `\\u${hex(4)}` : `\\u{${hex(0)}}`;
+}
 
 /** Whether a text has characters that are shown as escapes. */
 export const hasHidden = (text) => text.search(HIDDEN) >= 0;
 
 /** Returns a name as one text, for titles and labels. */
-export const plain = (text) => cut(text).replace(HIDDEN, escape);
+export const plain = (text) => cut(text).replace(HIDDEN, escaped);
 
 const cut = (text) => {
   const characters = [...text];
@@ -42,7 +47,7 @@ function parts(text) {
   const found = [];
   let end = 0;
   for (const { 0: character, index } of text.matchAll(HIDDEN)) {
-    found.push(text.slice(end, index), el('span', { class: 'escape' }, escape(character)));
+    found.push(text.slice(end, index), el('span', { class: 'escape' }, escaped(character)));
     end = index + character.length;
   }
   return [...found, text.slice(end)].filter((part) => part !== '');

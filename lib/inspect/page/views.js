@@ -1,5 +1,5 @@
 // The overview, the frontends and the search for channels. A view is `{title(query), draw(query, scene)}`; `scene` is
-// `{ask, say, signal}` of page.js. Addresses hold what a view shows, so that they can be kept and sent to others.
+// `{ask, say, reload, signal}` of page.js. Addresses hold what a view shows, so that they can be kept and sent to others.
 
 import { el, search, table } from './dom.js';
 import { count, duration, nameOf, plural } from './text.js';
