@@ -39,7 +39,8 @@ class InspectorPage {
 
   /** Until the view is drawn. */
   async drawn() {
-    await this.page.locator('[data-part="view"]:not([aria-busy])').waitFor();
+    const view = this.page.locator('[data-part="view"]:not([aria-busy])');
+    await view.waitFor({ state: 'attached' });
   }
 
   /** The cells of a table, row by row, as texts. */

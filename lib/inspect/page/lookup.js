@@ -101,17 +101,27 @@ export const problems = {
   },
 };
 
+/** The kinds of problems (lib/inspect/problems.js) as headings. */
+const KINDS = {
+  'expired-lease': 'Expired lease',
+  'members-without-lease': 'Members without a lease',
+  'not-a-set': 'Key that is no set',
+  'foreign-key': 'Foreign key',
+  'index-without-member': 'Index without a member',
+  'not-readable': 'Not readable',
+};
+
 function problemItem({ kind, text, sid, key, count: number, command }) {
-  const where = [];
-  if (sid !== null) where.push('Frontend ', nameOf(sid), '. ');
-  if (key !== null) where.push('Key ', nameOf(key), '. ');
-  if (number > 1) where.push(`Count: ${count(number)}.`);
+  const title = KINDS[kind] ?? kind;
+  const of = key ?? sid;
+  const heading = of === null ? [title] : [`${title}: `, nameOf(of)];
+  if (number > 1) heading.push(` (${count(number)})`);
+  const words = `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`;
   return el(
     'article',
-    { class: 'panel problem', 'aria-label': plain(text) },
-    el('h3', {}, nameOf(text, { whole: true })),
-    el('p', {}, where),
-    el('p', { class: 'hint' }, kind),
+    { class: 'panel problem', 'aria-label': plain(of === null ? title : `${title}: ${of}`) },
+    el('h3', {}, heading),
+    el('p', {}, nameOf(words, { whole: true })),
     command ? commandOf(command) : [],
   );
 }
