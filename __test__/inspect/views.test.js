@@ -345,7 +345,9 @@ stores('the views', (ctx) => {
     );
     if (monitor) {
       const reads =
-        'SCAN SSCAN TYPE SCARD SISMEMBER SMEMBERS HKEYS EVAL GET PTTL INFO SELECT CLIENT HELLO'.split(' ');
+        'SCAN SSCAN TYPE SCARD SISMEMBER SMEMBERS HKEYS EVAL GET PTTL INFO SELECT CLIENT HELLO'.split(
+          ' ',
+        );
       const seen = await monitor.commands();
       // The login asks whether there is an UNLINK, with a key that no channel has.
       const others = seen.filter(
