@@ -91,9 +91,9 @@ const frontends = view(
 /** How many frontends of a channel are shown in a line. */
 const SPREAD = 5;
 
-function spread(frontends_) {
-  const first = frontends_.slice(0, SPREAD).map(({ sid, count }) => `${named(sid)}:${count}`);
-  const more = frontends_.length - first.length;
+function spread(all) {
+  const first = all.slice(0, SPREAD).map(({ sid, count }) => `${named(sid)}:${count}`);
+  const more = all.length - first.length;
   return [...first, ...(more > 0 ? [`and ${more} more`] : [])].join(' ');
 }
 

@@ -90,7 +90,7 @@ class Views {
     return { frontends: rows, isComplete };
   }
 
-  channels({ match, cursor, limit } = {}) {
+  async channels({ match, cursor, limit } = {}) {
     return this.ask('channels', { match, ...page({ cursor, limit }) });
   }
 
@@ -131,7 +131,7 @@ class Views {
     return { uid, online, channels: found.channels, cursor: found.cursor };
   }
 
-  problems({ cursor, limit = STEP } = {}) {
+  async problems({ cursor, limit = STEP } = {}) {
     return problemsOf(this, page({ cursor, limit }));
   }
 
@@ -146,7 +146,8 @@ class Views {
   }
 
   async close() {
-    await this.reader.close();
+    this.closing = this.closing || this.reader.close();
+    await this.closing;
   }
 
   /** Returns the rows of `frontends` without counts of members. Internal. */

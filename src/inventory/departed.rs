@@ -9,9 +9,10 @@ use futures_util::TryStreamExt as _;
 
 use super::Opened;
 use crate::{
-    command::{Command, ReadOp, Reply, Value, WriteOp},
+    command::{Command, Op, ReadOp, Reply, Value, WriteOp},
     error::{Error, Result},
     keys::{Key, KeyLayout, of_user},
+    lease::{Lease, LeaseState},
 };
 
 /// The number of keys that are removed in one step.
@@ -83,13 +84,7 @@ impl Removal<'_> {
         match self.execute(&read).await? {
             Reply::Values(values) => match values.into_iter().next() {
                 Some(Ok(Value::Lease(lease))) if lease.epoch.is_empty() => Ok(()),
-                Some(Ok(Value::Lease(lease))) => {
-                    let words = format!(
-                        "the frontend {:?} holds its lease for {} ms more: it is not gone",
-                        self.sid, lease.ttl
-                    );
-                    Err(self.opened.named(Error::Store(words.into())))
-                }
+                Some(Ok(Value::Lease(lease))) => Err(self.is_held(&lease)),
                 Some(Err(error)) => Err(error),
                 _ => Err(Error::Internal("a lease was not read".to_owned())),
             },
@@ -154,21 +149,23 @@ impl Removal<'_> {
                 self.execute(&Command::write(WriteOp::Delete, keys)).await?;
             }
         }
-        self.check_lease().await?;
-        let mut marked = false;
+        let mut is_swept = false;
         for set in [keys.leases(), keys.session_leases()] {
             let items = self.list(&set).await?;
             let is_own = |item: &String| item == sid || is_mark_of(item, sid);
             let own = items.into_iter().filter(is_own).map(String::into_bytes);
             let own: Vec<_> = own.collect();
             if !own.is_empty() {
-                marked = true;
+                if !is_swept {
+                    self.sweep().await?;
+                    is_swept = true;
+                }
                 let remove = Command::write_members(WriteOp::Remove, set, own);
                 self.execute(&remove).await?;
             }
         }
-        if marked || is_indexed {
-            for key in [index, keys.gone(sid), keys.online(sid)] {
+        if is_swept || is_indexed {
+            for key in [index, keys.gone(sid)] {
                 let remove = Command::write(WriteOp::Delete, vec![key]);
                 self.execute(&remove).await?;
             }
@@ -180,6 +177,26 @@ impl Removal<'_> {
             self.execute(&remove).await?;
         }
         Ok(())
+    }
+
+    /// Removes the list of online users, and what is left of the lease, in one step that fails if the lease is held.
+    async fn sweep(&self) -> Result<()> {
+        let keys = [self.layout.online(self.sid), self.layout.lease(self.sid)];
+        let arguments = [const { Vec::new() }; 4];
+        let items = keys.into_iter().chain(arguments).collect();
+        let sweep = Command::new(Op::Write(WriteOp::Sweep), 2, items);
+        match self.execute(&sweep).await? {
+            Reply::Lease(lease) if lease.state == LeaseState::Held => Err(self.is_held(&lease)),
+            _ => Ok(()),
+        }
+    }
+
+    fn is_held(&self, lease: &Lease) -> Error {
+        let words = format!(
+            "the frontend {:?} holds its lease for {} ms more: it is not gone",
+            self.sid, lease.ttl
+        );
+        self.opened.named(Error::Store(words.into()))
     }
 
     /// Reads a set of server ids; empty if the user of the store may not.

@@ -51,6 +51,10 @@ impl Inventory for RedisConnection {
         let (connection, commands) = (self.connection.clone(), self.commands.clone());
         let keys = keys.to_vec();
         async move {
+            // A pipeline without a command is an error.
+            if keys.is_empty() {
+                return Ok(Vec::new());
+            }
             let replies = ask(&connection, &commands, "TYPE", |name, pipeline| {
                 for key in &keys {
                     pipeline.cmd(name).arg(key);

@@ -87,14 +87,14 @@ impl Reader {
     pub async fn answer(&self, question: &str) -> Result<String> {
         let question = Question::read(question)?;
         let open = self.open().await?;
-        let answered = match self.ask(&open.opened, &question).await {
-            Err(Error::Disconnected { .. }) => {
-                self.forget(&open).await;
-                let open = self.open().await?;
-                self.ask(&open.opened, &question).await
-            }
-            answered => answered,
-        };
+        let mut answered = self.ask(&open.opened, &question).await;
+        let is_lost = matches!(answered, Err(Error::Disconnected { .. }));
+        // A server that is no primary any more may not have what the new one has.
+        if is_lost || open.opened.connection.demoted().is_some() {
+            self.forget(&open).await;
+            let open = self.open().await?;
+            answered = self.ask(&open.opened, &question).await;
+        }
         answered.map(|answer| answer.to_string())
     }
 
