@@ -3,6 +3,7 @@
 /** The events of a channel as the inspector sends them (`inspect --events`), on each store. */
 
 const assert = require('node:assert');
+const addressOf = require('../support/address');
 const { area, ours, stores } = require('../support/rows');
 const { ok } = require('../support/call');
 const { Inspector } = require('../support/inspector');
@@ -10,11 +11,6 @@ const { started } = require('../support/service');
 const { until } = require('../support/until');
 
 const EVENTS = { events: true };
-
-const addressOf = (store) => {
-  const { path, port } = store.options();
-  return path ? `embedded:${path}` : `redis://127.0.0.1:${port}`;
-};
 
 /** Has `work(inspector)` run with an inspector, which is ended then. */
 async function inspecting(store, args, work) {

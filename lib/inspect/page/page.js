@@ -33,7 +33,6 @@ class Page {
       event.preventDefault();
       document.getElementById('main').focus();
     });
-    this.#describe();
     this.show({ focus: false });
   }
 
@@ -47,6 +46,7 @@ class Page {
     this.#leaving.abort();
     this.#leaving = new AbortController();
     const { signal } = this.#leaving;
+    this.#describe();
     const { view, query } = place();
     const shown = Object.hasOwn(VIEWS, view) ? VIEWS[view] : VIEWS[''];
     const title = plain(shown.title(query));
@@ -88,7 +88,9 @@ class Page {
     }
   }
 
+  /** Says which store it is, once that is known. */
   async #describe() {
+    if (find('store').hasChildNodes()) return;
     const about = await ask('about').catch(() => null);
     if (about === null) return;
     const { name, prefix } = about;
