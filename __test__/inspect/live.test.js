@@ -94,6 +94,19 @@ area('streams of the inspector', {}, (ctx) => {
     });
   });
 
+  ours('the subscription ends with the last page that watches', async () => {
+    const subscriptions = async () =>
+      (await ctx.redis.clients()).filter(({ sub, psub }) => Number(sub) + Number(psub) > 0).length;
+    await inspecting(ctx.store, ['--events'], async (inspector) => {
+      assert.strictEqual(await subscriptions(), 0, 'none without a watch');
+      const streams = [await inspector.watch('a'), await inspector.watch('b')];
+      await Promise.all(streams.map(begun));
+      assert.strictEqual(await subscriptions(), 1);
+      for (const stream of streams) stream.close();
+      await until(async () => (await subscriptions()) === 0, 'the end of the subscription');
+    });
+  });
+
   ours('end with the inspector', async () => {
     const inspector = await Inspector.start(addressOf(ctx.store), '--events');
     const stream = await inspector.watch('room');
