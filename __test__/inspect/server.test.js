@@ -232,11 +232,11 @@ describe('the inspector', { timeout: TIMEOUT }, () => {
     try {
       await server.run(3, 'sadd', 'POMELO:CHANNEL:room:c-1', 'ann');
       server.pause();
-      const path = `${own.path}api/overview`;
       const agent = new http.Agent({ maxSockets: 20 });
       const open = [];
       const statuses = [];
       for (let i = 0; i < 12; i += 1) {
+        const path = `${own.path}api/overview?limit=${i + 1}`;
         const request = http.get({ host: '127.0.0.1', port: own.port, path, agent });
         request.on('response', (response) => {
           statuses.push(response.statusCode);
@@ -251,6 +251,28 @@ describe('the inspector', { timeout: TIMEOUT }, () => {
       await until(() => statuses.length === 12, 'the answers of the others');
       assert.deepStrictEqual(statuses.slice(4), Array(8).fill(200));
       agent.destroy();
+    } finally {
+      server.resume();
+      await own.stop();
+      await server.stop();
+    }
+  });
+
+  it('reads a view once for all who ask for it at a time', async () => {
+    const server = await redisServer.start();
+    const own = await Inspector.start(`redis://127.0.0.1:${server.port}/3`);
+    try {
+      await server.run(3, 'sadd', 'POMELO:CHANNEL:room:c-1', 'ann');
+      const { commands } = await server.monitor();
+      server.pause();
+      const asked = Array.from({ length: 12 }, () => own.ask('channels'));
+      await until(async () => own.ask('nothing'), 'the requests before it');
+      server.resume();
+      const answers = await Promise.all(asked);
+      assert.deepStrictEqual(new Set(answers.map(({ status }) => status)), new Set([200]));
+      const scans = (await commands()).filter(([, name]) => name === 'SCAN');
+      // One, if none has come late.
+      assert.ok(scans.length < 6, `${scans.length} scans`);
     } finally {
       server.resume();
       await own.stop();

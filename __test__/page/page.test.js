@@ -82,6 +82,21 @@ describe('the page of the inspector', { timeout: 180000 }, () => {
     assert.match(totals, /Frontends42 with a lease, 1 expired, 1 without/);
   });
 
+  it('can be searched while the store is being counted', options, async () => {
+    await page.goto('about:blank');
+    redis.pause();
+    try {
+      await page.goto(ui.inspector.url);
+      await page.getByText('Counting').waitFor();
+      await page.getByRole('textbox', { name: 'Search channels' }).fill('lob*');
+    } finally {
+      redis.resume();
+    }
+    await page.locator('.totals').waitFor();
+    const focused = await page.evaluate(() => document.activeElement.value);
+    assert.strictEqual(focused, 'lob*', 'neither the text nor the focus is lost');
+  });
+
   it('shows each frontend with the state of its lease, in words', options, async () => {
     await ui.visit('');
     await link('Frontends').click();

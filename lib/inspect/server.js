@@ -41,7 +41,8 @@ class InspectServer {
   #views;
   #guard;
   #files = pageFiles();
-  #reading = 0;
+  /** The views that are being read, by what was asked. */
+  #reading = new Map();
   #streams = new Streams();
   #http;
   #onError;
@@ -107,7 +108,8 @@ class InspectServer {
     }
     const route = routeOf(name);
     if (!route) throw refusal(404, 'no such file');
-    return sendJson(response, 200, await this.#read(route, argumentsOf(query, route)));
+    const args = argumentsOf(query, route);
+    return sendJson(response, 200, await this.#read(name, route, args));
   }
 
   #watch(channel) {
@@ -116,14 +118,17 @@ class InspectServer {
     return () => this.#views.watch(channel);
   }
 
-  async #read(route, args) {
-    if (this.#reading >= AT_A_TIME) throw refusal(503, 'too many requests at a time');
-    this.#reading += 1;
-    try {
-      return await route.call(this.#views, args);
-    } finally {
-      this.#reading -= 1;
-    }
+  /** Reads a view; one that is being read already, also for a page that has gone on, is not read twice. */
+  #read(name, route, args) {
+    const key = JSON.stringify([name, args]);
+    const begun = this.#reading.get(key);
+    if (begun) return begun;
+    if (this.#reading.size >= AT_A_TIME) throw refusal(503, 'too many requests at a time');
+    const reading = Promise.resolve(route.call(this.#views, args)).finally(() =>
+      this.#reading.delete(key),
+    );
+    this.#reading.set(key, reading);
+    return reading;
   }
 
   /** Answers with the message of an error that is meant for the user, which those of the package are; never with a stack. */

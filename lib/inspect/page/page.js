@@ -1,6 +1,6 @@
 // The page's logic: which view the address shows (#/channels?match=room-*), reading it, telling what happens, and where
 // the focus goes. The views are in views.js, channel.js and lookup.js; each is an object with `title(query)`, `draw(query, scene)`,
-// which resolves to elements, and `heading(query)` if that is more than the title.
+// which resolves to elements if it has not drawn them by `scene.draw`, and `heading(query)` if that is more than the title.
 
 import { ask } from './api.js';
 import { channel } from './channel.js';
@@ -55,29 +55,36 @@ class Page {
     find('heading').replaceChildren(...(shown.heading?.(query) ?? [title]));
     this.say('Reading …');
     find('view').setAttribute('aria-busy', 'true');
+    let hasFocus = !focus;
+    const draw = (elements) => {
+      if (signal.aborted) return;
+      find('view').replaceChildren(...elements);
+      if (hasFocus) return;
+      // Once: what is drawn early may have the focus by the time that the rest comes.
+      hasFocus = true;
+      find('heading').focus();
+      scrollTo(0, 0);
+    };
     const scene = {
       signal,
+      draw,
       say: (text) => signal.aborted || this.say(text),
       ask: (action, parameters) => ask(action, parameters, signal),
       reload: () => this.show({ focus: false }),
     };
     let problem = '';
-    let elements = [];
     try {
-      elements = await shown.draw(query, scene);
+      const elements = await shown.draw(query, scene);
+      if (elements) draw(elements);
     } catch (error) {
       problem = error.message;
+      draw([]);
     }
     if (signal.aborted) return;
     find('problem').textContent = problem;
     find('problem').hidden = problem === '';
-    find('view').replaceChildren(...elements);
     find('view').removeAttribute('aria-busy');
     this.say('');
-    if (focus) {
-      find('heading').focus();
-      scrollTo(0, 0);
-    }
   }
 
   #mark(view) {

@@ -1,5 +1,5 @@
 // The overview, the frontends and the search for channels. A view is `{title(query), draw(query, scene)}`; `scene` is
-// `{ask, say, reload, signal}` of page.js. Addresses hold what a view shows, so that they can be kept and sent to others.
+// `{ask, draw, say, reload, signal}` of page.js. Addresses hold what a view shows, so that they can be kept and sent to others.
 
 import { el, search, table } from './dom.js';
 import { count, duration, nameOf, plural } from './text.js';
@@ -71,30 +71,11 @@ function unfinished(view, isComplete, limit, unit) {
 
 export const overview = {
   title: () => 'Overview',
-  async draw({ limit = COUNTED }, { ask }) {
-    const told = await ask('overview', { limit });
-    const { held, expired, none } = told.leases;
-    const { store } = told;
-    const least = told.isComplete ? '' : '≥ ';
-    return [
-      el(
-        'dl',
-        { class: 'totals' },
-        total('Store', store.kind, el('span', { class: 'part' }, store.version ?? '')),
-        total('Channels', `${least}${count(told.channels)}`),
-        total('Members', `${least}${count(told.members)}`),
-        total('Users online', count(told.online)),
-        total(
-          'Frontends',
-          count(told.frontends),
-          el(
-            'span',
-            { class: 'part' },
-            `${held} with a lease, ${expired} expired, ${none} without`,
-          ),
-        ),
-      ),
-      ...unfinished('', told.isComplete, Number(limit), 'channels and members'),
+  async draw({ limit = COUNTED }, { ask, draw }) {
+    const counted = el('div', { class: 'view' }, el('p', { class: 'hint' }, 'Counting …'));
+    // The searches can be used while the store is counted.
+    draw([
+      counted,
       el(
         'div',
         { class: 'pair' },
@@ -107,9 +88,27 @@ export const overview = {
         'Members are counted on each frontend. Users online are known where frontends hold leases. ',
         el('a', { href: '#/problems' }, 'Look for what is wrong'),
       ),
-    ];
+    ]);
+    const told = await ask('overview', { limit });
+    const more = unfinished('', told.isComplete, Number(limit), 'channels and members');
+    counted.replaceChildren(totals(told), ...more);
   },
 };
+
+function totals({ store, channels, members, frontends: all, leases, online, isComplete }) {
+  const { held, expired, none } = leases;
+  const least = isComplete ? '' : '≥ ';
+  const states = `${held} with a lease, ${expired} expired, ${none} without`;
+  return el(
+    'dl',
+    { class: 'totals' },
+    total('Store', store.kind, el('span', { class: 'part' }, store.version ?? '')),
+    total('Channels', `${least}${count(channels)}`),
+    total('Members', `${least}${count(members)}`),
+    total('Users online', count(online)),
+    total('Frontends', count(all), el('span', { class: 'part' }, states)),
+  );
+}
 
 /** What each state of a lease is called. */
 const LEASES = { held: 'held', expired: 'expired', none: 'no lease' };
