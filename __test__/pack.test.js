@@ -76,7 +76,12 @@ describe('the packed tarball', () => {
     const needed = ['index.js', 'index.d.ts', 'binding.js', 'binding.d.ts', addonFile()];
     needed.push('lib/components/globalChannel.js', 'src/lib.rs', 'build.rs', 'Cargo.toml');
     needed.push('Cargo.lock', 'scripts/build.js', 'package.json', 'LICENSE', 'README.md');
-    needed.push('bin/pome-globalchannel.js');
+    needed.push(
+      'bin/pome-globalchannel.js',
+      'lib/inspect/page/index.html',
+      'lib/inspect/page/page.js',
+    );
+    needed.push('lib/inspect/page/theme.css');
     assert.deepStrictEqual(
       needed.filter((file) => !files.includes(file)),
       [],

@@ -34,6 +34,8 @@
 // (before that nothing is left), and one that is forgotten is looked for *after* that, and noted again if it was taken
 // meanwhile. A step that is missing because its process died is made by the next renewal, or by the next sweep.
 
+const { mark, sidOfMark, readNotes } = require('./leaseMarks');
+
 /** How often a claim is tried when other processes claim the lease meanwhile. */
 const CLAIMS = 10;
 
@@ -52,13 +54,6 @@ const ENDING = 'session';
 
 /** What the epochs of frontends begin with whose members end with their sessions. */
 const SESSION = 'session-';
-
-/**
- * An item of ENDING beside the server id: when the frontend was released or swept, by the clock of that process. Without it
- * it is unknown whether what is on the frontend now is what it had then.
- */
-const mark = (sid) => `\0${Date.now()} ${sid}`;
-const MARK = /^\0(\d+) ([^]*)$/;
 
 /** What follows the server id in the lease of the work that is left after a sweep. */
 const WORK = '@work';
@@ -172,7 +167,7 @@ function forgetEnding(channel, sid, cb) {
       cb(err);
       return;
     }
-    const marks = found[0].filter((item) => MARK.exec(item)?.[2] === sid);
+    const marks = found[0].filter((item) => sidOfMark(item) === sid);
     ask(channel, '_forgetLease', [ENDING], [sid, ...marks], cb);
   });
 }
@@ -204,30 +199,15 @@ function list(channel, cb) {
       cb(err);
       return;
     }
-    const noted = new Set(found[0]);
-    const ending = new Set(found[1].filter((item) => !MARK.test(item)));
-    const left = new Map();
-    for (const [, ms, sid] of found[1].map((item) => MARK.exec(item) || [])) {
-      if (sid !== undefined) left.set(sid, Math.max(Number(ms), left.get(sid) || 0));
-    }
-    const now = Date.now();
-    const sids = [...new Set([...noted, ...ending])];
+    const { sids, describe } = readNotes(...found);
     ask(channel, '_holders', sids, [], (failed, holders) => {
       if (failed) {
         cb(failed);
         return;
       }
-      const lease = (sid, { epoch, ttl }) => ({
-        sid,
-        epoch: epoch || null,
-        ttl,
-        ends: ending.has(sid),
-        isSwept: !noted.has(sid),
-        age: left.has(sid) ? Math.abs(now - left.get(sid)) : Infinity,
-      });
       cb(
         null,
-        sids.map((sid, i) => lease(sid, holders[i])),
+        sids.map((sid, i) => describe(sid, holders[i])),
       );
     });
   });

@@ -1,9 +1,13 @@
 'use strict';
 
-// Copies members from store to store and lists a store: the addon's jobs as promises, for the command line
-// (bin/pome-globalchannel.js). The service does not use this.
+// Copies members from store to store, lists a store and removes what a frontend has left: the addon's jobs as promises, for the
+// command line (lib/cli/). The service does not use this.
 
-const { copyStore: startCopy, listStore: startList } = require('./native');
+const {
+  copyStore: startCopy,
+  listStore: startList,
+  removeFrontend: startRemoval,
+} = require('./native');
 
 const NOTE = '{"note":';
 
@@ -47,4 +51,24 @@ async function* listStore({ from, prefix = '', fromLayout, toPrefix, onNote = ()
   yield* eventsOf(startList(from, prefix, fromLayout, toPrefix), onNote);
 }
 
-module.exports = { copyStore, listStore };
+/**
+ * Removes what the frontend `sid` has left in a store, or counts it if `isDry`. Calls `onProgress({looked, channels, members})`
+ * from time to time, and resolves to the same of the whole.
+ */
+async function removeFrontend({
+  from,
+  prefix = '',
+  hashTag = false,
+  sid,
+  isDry = false,
+  onProgress = () => {},
+}) {
+  let last;
+  for await (const event of eventsOf(startRemoval(from, prefix, hashTag, sid, isDry), () => {})) {
+    last = JSON.parse(event);
+    onProgress(last);
+  }
+  return last;
+}
+
+module.exports = { copyStore, listStore, removeFrontend };

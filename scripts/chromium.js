@@ -1,6 +1,7 @@
 'use strict';
 /**
- * Finds a Chromium or Chrome for the test of the demo's page and for pictures of it, or installs one by `apt-get`.
+ * Finds a Chromium or Chrome for the tests of the demo's page and of the inspector's, and for pictures, or installs one by
+ * `apt-get`.
  */
 const { programOf } = require('./lib/programs');
 
@@ -11,7 +12,7 @@ function chromiumProgram() {
   const program = process.env.CHROMIUM || programOf(NAMES, 'chromium');
   if (program) return program;
   throw new Error(
-    `The test of the demo's page takes Chromium. Install it (Debian: apt-get install chromium; ` +
+    `The tests of pages take Chromium. Install it (Debian: apt-get install chromium; ` +
       `Fedora: dnf install chromium; macOS: brew install chromium), or give its path in the ` +
       `environment variable CHROMIUM.`,
   );

@@ -93,6 +93,10 @@ const stages = {
     title: 'pushes of real frontends, byte by byte, with the fan-out and without it',
     run: () => runNodeTests(testFiles('fan-out'), { concurrency: 2, timeout: minutes(5) }),
   },
+  page: {
+    title: "the inspector's page in Chromium, with hostile names and a million members",
+    run: () => runNodeTests(testFiles('page'), { concurrency: 1, timeout: minutes(5) }),
+  },
   // Each starts six or more processes, which mostly wait.
   'pomelo-cluster': {
     title: 'real pomelo and pinus clusters',

@@ -153,6 +153,18 @@ pub trait Inventory: Connection + Sync {
     /// Returns how many members each set has; 0 where there is no such set.
     fn counts(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>>;
 
+    /// Returns the type of each key, as `TYPE` in Redis: `set` for a channel, `none` where there is no such key.
+    fn kinds(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<Arc<str>>>> {
+        // Where there is nothing but channels.
+        let kinds = vec![Arc::from("set"); keys.len()];
+        std::future::ready(Ok(kinds)).boxed()
+    }
+
+    /// Returns name and version of the server; `None` if it does not say, or may not be asked.
+    fn version(&self) -> BoxFuture<'static, Option<String>> {
+        std::future::ready(None).boxed()
+    }
+
     /// Returns the kinds of keys beside those of [`Self::keys`], where another layout is read.
     fn others(&self) -> Vec<Others> {
         Vec::new()

@@ -19,6 +19,7 @@ const page = (name) => path.join(__dirname, 'page', name);
 const FILES = {
   '/': page('index.html'),
   ...Object.fromEntries(fs.readdirSync(page('.')).map((name) => [`/${name}`, page(name)])),
+  '/theme.css': path.join(__dirname, '../../lib/inspect/page/theme.css'),
   '/lib/emitter.js': require.resolve('component-emitter'),
   '/lib/protobuf.js': require.resolve('pomelo-protobuf/lib/client/protobuf.js'),
   '/lib/protocol.js': require.resolve('pomelo-protocol/lib/protocol.js'),

@@ -11,7 +11,7 @@ const { root, run } = require('./process');
 /**
  * Returns the test files (`*.test.js`) of a suite below __test__: `pomelo-cluster` starts pomelo or pinus clusters,
  * `fan-out` single frontends, `linearizability` many processes on one store, `topology` servers that fail over to one
- * another; `embedded` kills processes that share a folder and damages the folder; `pack` installs the tarball; `bundlers`
+ * another; `embedded` kills processes that share a folder and damages the folder; `page` takes a browser; `pack` installs the tarball; `bundlers`
  * needs the packages of scripts/runners; `broken` uses the addon whose rules can be broken; `core` is everything else, and
  * runs on every supported Node.
  */
@@ -53,7 +53,7 @@ function suiteOf(file) {
   const name = path.basename(file, '.test.js');
   if (['broken', 'bundlers', 'pack'].includes(name)) return name;
   if (folder === 'fan-out') return FAN_OUT_IN_PROCESS.includes(name) ? 'core' : 'fan-out';
-  return ['pomelo-cluster', 'linearizability', 'embedded', 'topology'].includes(folder)
+  return ['pomelo-cluster', 'linearizability', 'embedded', 'topology', 'page'].includes(folder)
     ? folder
     : 'core';
 }

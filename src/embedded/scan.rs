@@ -100,6 +100,11 @@ impl Inventory for EmbeddedConnection {
         self.walked().counts(keys)
     }
 
+    fn version(&self) -> BoxFuture<'static, Option<String>> {
+        let version = Some(lmdb::version());
+        std::future::ready(version).boxed()
+    }
+
     fn end(self: Box<Self>) -> BoxFuture<'static, ()> {
         self.close()
     }

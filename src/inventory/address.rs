@@ -8,7 +8,7 @@ use crate::{
     driver::Limits,
     embedded::EmbeddedOptions,
     error::{Error, Result},
-    manager::{ConnectError, Inventory, Keyspace, Manager},
+    manager::{ConnectError, Connected, Inventory, Keyspace, Manager},
     options::Store,
     redis_cluster::ClusterOptions,
     redis_manager::{
@@ -184,8 +184,10 @@ async fn connect<M: Manager<Connection: Inventory>>(
     sizes: Sizes,
 ) -> Result<Opened> {
     let store = manager.describe();
-    let connection = dial(manager, &store).await?;
-    Ok(Opened::new(connection, sizes, &store))
+    let Connected {
+        connection, closed, ..
+    } = dial(manager, &store).await?;
+    Ok(Opened::new(connection, sizes, &store).until(closed))
 }
 
 async fn connect_converted<M: Manager<Connection: Keyspace>>(
@@ -194,7 +196,7 @@ async fn connect_converted<M: Manager<Connection: Keyspace>>(
     conversion: Conversion,
 ) -> Result<Opened> {
     let store = manager.describe();
-    let connection = dial(manager, &store).await?;
+    let Connected { connection, .. } = dial(manager, &store).await?;
     Ok(Opened::new(
         Converted::new(connection, conversion),
         sizes,
@@ -203,7 +205,7 @@ async fn connect_converted<M: Manager<Connection: Keyspace>>(
 }
 
 /// Connects, once.
-async fn dial<M: Manager>(manager: Arc<M>, store: &str) -> Result<M::Connection> {
+async fn dial<M: Manager>(manager: Arc<M>, store: &str) -> Result<Connected<M::Connection>> {
     let limit = Limits::default().connect_timeout.unwrap_or(PATIENCE);
     let store = store.to_owned();
     let Ok(connected) = tokio::time::timeout(limit, manager.clone().connect()).await else {
@@ -212,7 +214,7 @@ async fn dial<M: Manager>(manager: Arc<M>, store: &str) -> Result<M::Connection>
         return Err(Error::Unreachable { store, cause });
     };
     match connected {
-        Ok(connected) => Ok(connected.connection),
+        Ok(connected) => Ok(connected),
         Err(ConnectError::Refused(words)) => Err(Error::Store(format!("{store}: {words}").into())),
         Err(ConnectError::Unreachable(cause)) => Err(Error::Unreachable {
             store,

@@ -1,19 +1,25 @@
 //! The contents of a store, byte for byte, read a few items at a time, for copying and listing stores. [`Inventory`] is
 //! what a store offers for that; [`Opened`] is a connection with a name and a time limit. [`address`] opens a store by
 //! its address; [`copy`] and [`ndjson`] are the jobs. [`layout`] knows how forks keep their channels, and [`converted`]
-//! reads these as ours. For offline work: a lost connection is not reopened.
+//! reads these as ours. For offline work: a lost connection is not reopened, except by [`views`], which look at a store while it
+//! is in use.
 
 pub mod address;
 pub mod converted;
 pub mod copy;
+pub mod departed;
 pub mod layout;
 pub mod left_out;
 pub mod ndjson;
 pub mod selection;
 #[cfg(test)]
 mod tests;
+pub mod views;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use futures_util::{
     FutureExt as _, StreamExt as _, TryFutureExt as _, TryStreamExt as _,
@@ -38,6 +44,8 @@ pub struct Opened {
     connection: Box<dyn Inventory>,
     sizes: Sizes,
     name: Arc<str>,
+    /// Completes when the connection is gone; until it is taken.
+    closed: Mutex<Option<BoxFuture<'static, ()>>>,
 }
 
 impl Opened {
@@ -48,7 +56,25 @@ impl Opened {
             connection: Box::new(connection),
             sizes,
             name: name.into(),
+            closed: Mutex::default(),
         }
+    }
+
+    /// Adds what completes when the connection is gone: see [`crate::manager::Connected::closed`].
+    #[must_use]
+    pub fn until(self, closed: BoxFuture<'static, ()>) -> Self {
+        Self {
+            closed: Mutex::new(Some(closed)),
+            ..self
+        }
+    }
+
+    /// Takes what completes when the connection is gone, which must be polled for a connection that is in use for long.
+    fn closed(&self) -> BoxFuture<'static, ()> {
+        let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        closed
+            .take()
+            .unwrap_or_else(|| std::future::pending().boxed())
     }
 
     /// Streams the keys one by one; some may come twice.

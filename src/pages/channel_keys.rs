@@ -6,6 +6,23 @@ use crate::keys::{Key, KeyLayout, pattern};
 /// The maximum number of stars in a pattern for a server: before 6.0.18, 6.2.11 and 7.0.9 Redis takes exponential time.
 const STARS: usize = 2;
 
+/// Takes apart keys of channels.
+pub struct KeyParts(Layout);
+
+impl KeyParts {
+    /// Makes it for a layout.
+    #[must_use]
+    pub fn new(keys: &KeyLayout) -> Self {
+        Self(Layout::new(keys))
+    }
+
+    /// Returns the name of the channel and the frontend; `None` if the key does not name both.
+    #[must_use]
+    pub fn of<'a>(&self, key: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+        self.0.parts(key)
+    }
+}
+
 /// Takes apart keys, and makes them.
 pub(super) struct Layout {
     begin: Key,
@@ -31,6 +48,11 @@ impl Layout {
             .rposition(|part| part == self.separator)?;
         let (name, sid) = rest.split_at(at);
         Some((name, sid.get(self.separator.len()..)?))
+    }
+
+    /// Returns the frontend in a key of the channel `name`, whose name or sid may have colons.
+    pub(super) fn sid_in<'a>(&self, key: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+        key.get(self.begin.len() + name.len() + self.separator.len()..)
     }
 
     pub(super) fn key(&self, name: &[u8], sid: &[u8]) -> Key {

@@ -23,11 +23,15 @@ const WORK: usize = STEPS * COUNTED;
 /// The same once it has taken this long.
 const LONG: Duration = Duration::from_millis(100);
 
-/// Reads a page of channels, in at most [`STEPS`] steps.
-pub(super) async fn read(
+/// Is told of the members of a channel on a frontend: the name, the frontend and their number, which is not 0.
+pub type Tell<'a> = &'a mut (dyn FnMut(&[u8], &[u8], u64) + Send);
+
+/// Reads a page of channels, in at most [`STEPS`] steps, and tells how the members of each are spread.
+pub async fn read(
     source: &dyn PageSource,
     query: &PageQuery,
     given: &Given,
+    tell: Tell<'_>,
 ) -> Result<Page> {
     let prefix = String::from_utf8_lossy(query.item(3));
     let keys = KeyLayout::new(&prefix).with_hash_tag(query.item(4) == [1]);
@@ -78,7 +82,7 @@ pub(super) async fn read(
         extra.sort_unstable();
         extra.dedup();
         work += names.len() * scan.sids().len() + extra.len();
-        let counts = counts(source, &layout, &names, &scan, extra).await?;
+        let counts = counts(source, &layout, &names, &scan, extra, tell).await?;
         for (name, count) in names
             .into_iter()
             .zip(counts)
@@ -131,6 +135,7 @@ async fn counts(
     names: &[&[u8]],
     scan: &Scan,
     extra: Vec<(usize, Key)>,
+    tell: Tell<'_>,
 ) -> Result<Vec<u64>> {
     let mut sums = vec![0; names.len()];
     // One vector, because an iterator over borrowed names cannot be held while a store answers.
@@ -145,9 +150,16 @@ async fn counts(
         if keys.is_empty() {
             return Ok(sums);
         }
-        for (place, count) in places.into_iter().zip(source.counts(&keys).await?) {
+        let counts = source.counts(&keys).await?;
+        for ((place, key), count) in places.into_iter().zip(&keys).zip(counts) {
             if let Some(sum) = sums.get_mut(place) {
                 *sum += count;
+            }
+            if count > 0
+                && let Some(name) = names.get(place)
+                && let Some(sid) = layout.sid_in(key, name)
+            {
+                tell(name, sid, count);
             }
         }
     }

@@ -26,6 +26,8 @@ mod tests;
 pub mod unindexed;
 
 pub use self::{
+    channel_keys::KeyParts,
+    channels::read as read_channels,
     given::Given,
     page::Page,
     query::{LONGEST_GLOB, MOST, PageQuery, USUAL},
@@ -47,7 +49,7 @@ pub fn is_match(glob: &[u8], text: &[u8]) -> bool {
 pub async fn read(source: &dyn PageSource, query: &PageQuery, given: &Given) -> Result<Page> {
     match query.op {
         PageOp::Members => members::read(source, query).await,
-        PageOp::Channels => channels::read(source, query, given).await,
+        PageOp::Channels => channels::read(source, query, given, &mut |_, _, _| {}).await,
         PageOp::ChannelsOn => unindexed::channels(source, query).await,
         PageOp::Enter => unindexed::enter(source, query).await,
     }

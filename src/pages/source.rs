@@ -2,7 +2,10 @@
 
 use futures_util::future::BoxFuture;
 
-use crate::{error::Result, keys::Key};
+use crate::{
+    error::Result,
+    keys::{Key, pattern},
+};
 
 /// A step of a scan.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,6 +23,15 @@ pub struct KeyFilter {
     pub stem: Key,
     /// The same, and the name, as a pattern for `SCAN`.
     pub pattern: Vec<u8>,
+}
+
+impl KeyFilter {
+    /// Makes a filter that finds all keys that begin with a stem.
+    #[must_use]
+    pub fn all(stem: Key) -> Self {
+        let pattern = pattern(&stem);
+        Self { stem, pattern }
+    }
 }
 
 /// The future of a step.

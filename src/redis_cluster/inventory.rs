@@ -22,7 +22,8 @@ use crate::{
     keys::Key,
     manager::{Connection as _, Inventory, Lost},
     redis_manager::{
-        Address, ScanError, ScanResult, count, found, is_no_set, list_members, member_scan,
+        Address, ScanError, ScanResult, count, found, is_no_set, kind, list_members, member_scan,
+        version,
     },
     steps::Steps,
 };
@@ -58,6 +59,28 @@ impl Inventory for ClusterConnection {
                 .into_iter()
                 .map(|answer| answer.and_then(count))
                 .collect()
+        }
+        .boxed()
+    }
+
+    fn kinds(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<Arc<str>>>> {
+        let (shared, keys) = (self.shared().clone(), keys.to_vec());
+        async move {
+            let answers = ask(&shared, "TYPE", &keys).await.map_err(Error::from)?;
+            answers
+                .into_iter()
+                .map(|answer| answer.and_then(kind))
+                .collect()
+        }
+        .boxed()
+    }
+
+    /// Returns that of one node.
+    fn version(&self) -> BoxFuture<'static, Option<String>> {
+        let shared = self.shared().clone();
+        async move {
+            let node = shared.map().owners().into_iter().next()?;
+            version(shared.connection(&node).await.ok()?).await
         }
         .boxed()
     }

@@ -1,5 +1,7 @@
 //! The inventory of a Redis, for listing and copying it: sets and their members, by [`super::scan`].
 
+use std::sync::Arc;
+
 use futures_util::{
     FutureExt as _, StreamExt as _, TryStreamExt as _, future::BoxFuture, stream::BoxStream,
 };
@@ -45,8 +47,69 @@ impl Inventory for RedisConnection {
         .boxed()
     }
 
+    fn kinds(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<Arc<str>>>> {
+        let (connection, commands) = (self.connection.clone(), self.commands.clone());
+        let keys = keys.to_vec();
+        async move {
+            // A pipeline without a command is an error.
+            if keys.is_empty() {
+                return Ok(Vec::new());
+            }
+            let replies = ask(&connection, &commands, "TYPE", |name, pipeline| {
+                for key in &keys {
+                    pipeline.cmd(name).arg(key);
+                }
+            });
+            let (_, replies) = replies.await.map_err(Error::from)?;
+            replies.into_iter().map(kind).collect()
+        }
+        .boxed()
+    }
+
+    fn version(&self) -> BoxFuture<'static, Option<String>> {
+        version(self.connection.clone()).boxed()
+    }
+
     fn end(self: Box<Self>) -> BoxFuture<'static, ()> {
         self.close()
+    }
+}
+
+/// Decodes the answer to `TYPE`, or to what replaces it: a command for sets only.
+pub(crate) fn kind(reply: Value) -> Result<Arc<str>> {
+    let is_set = match reply {
+        Value::SimpleString(kind) => return Ok(kind.into()),
+        Value::ServerError(error) => match Error::Store(words(&error)) {
+            error if is_no_set(&error) => return Ok("other".into()),
+            error => return Err(error),
+        },
+        Value::Int(count) => count > 0,
+        Value::Array(members) | Value::Set(members) => !members.is_empty(),
+        _ => return Err(odd("TYPE")),
+    };
+    Ok(if is_set { "set" } else { "none" }.into())
+}
+
+/// Returns name and version of a server, as `INFO` says it; `None` if it does not.
+pub(crate) async fn version(mut connection: MultiplexedConnection) -> Option<String> {
+    let mut info = cmd("INFO");
+    info.arg("server");
+    let answer = connection.send_packed_command(&info).await.ok()?;
+    let text: String = redis::from_redis_value(answer).ok()?;
+    let field = |name: &str| {
+        let of = |line: &str| {
+            Some(
+                line.strip_prefix(name)?
+                    .strip_prefix(':')?
+                    .trim()
+                    .to_owned(),
+            )
+        };
+        text.lines().find_map(of)
+    };
+    match field("valkey_version") {
+        Some(version) => Some(format!("Valkey {version}")),
+        None => field("redis_version").map(|version| format!("Redis {version}")),
     }
 }
 

@@ -84,7 +84,7 @@ pub(crate) use self::{
     codec::{command, encode_for, value, wrote},
     entry_scripts::{Entries, indexed, keep, unkeep},
     fallbacks::{Commands, Missing, exact},
-    inventory::{count, is_no_set, list_members, member_scan},
+    inventory::{count, is_no_set, kind, list_members, member_scan, version},
     keyspace::{field_scan, list_fields},
     lease_scripts::lease,
     pages::RedisPages,

@@ -5,6 +5,7 @@ mod durations;
 pub(in crate::binding) mod prototype;
 pub(in crate::binding) mod stats;
 pub(in crate::binding) mod stores;
+pub(in crate::binding) mod views;
 
 use std::rc::Rc;
 

@@ -23,9 +23,11 @@ use crate::{
     inventory::{
         address,
         copy::{Progress, Report, copy},
+        departed::{Removed, remove},
         ndjson::lines,
         selection::Selection,
     },
+    keys::KeyLayout,
     runtime::Runtime,
 };
 
@@ -163,6 +165,44 @@ pub fn copy_store(
         let _ = events.send(Ok(told_of(&report).to_string())).await;
         Ok(())
     })
+}
+
+/// Removes what the frontend `sid` has left in a store; with `dry` only counts it. Events are JSON: `{looked, channels,
+/// members}` from time to time, and at the end.
+#[napi(catch_unwind)]
+pub fn remove_frontend(
+    env: Env,
+    from: String,
+    prefix: String,
+    hash_tag: bool,
+    sid: String,
+    dry: bool,
+) -> napi::Result<StoreJob> {
+    let store = address::parse("from", &from).map_err(|error| errors::to_throw(&env, &error))?;
+    let layout = KeyLayout::new(&prefix).with_hash_tag(hash_tag);
+    StoreJob::start(&env, |events| async move {
+        let opened = address::open(store, &layout.stem()).await?;
+        let mut told = Instant::now();
+        let progress = |removed: Removed| {
+            if told.elapsed() >= TICK {
+                told = Instant::now();
+                let _ = events.try_send(Ok(told_of_removed(removed).to_string()));
+            }
+        };
+        let removed = remove(&opened, &layout, (&sid, dry), progress).await;
+        opened.close().await;
+        let _ = events.send(Ok(told_of_removed(removed?).to_string())).await;
+        Ok(())
+    })
+}
+
+fn told_of_removed(removed: Removed) -> Value {
+    let Removed {
+        looked,
+        channels,
+        members,
+    } = removed;
+    json!({ "looked": looked, "channels": channels, "members": members })
 }
 
 /// Lists all channels under `prefix`, or under every prefix if it is `None`. Events are text: lines of JSON, each

@@ -64,6 +64,12 @@ fn found(returned: c_int) -> Result<bool> {
     }
 }
 
+/// Returns name and version of the library.
+pub(super) fn version() -> String {
+    use lmdb_master_sys::{MDB_VERSION_MAJOR, MDB_VERSION_MINOR, MDB_VERSION_PATCH};
+    format!("LMDB {MDB_VERSION_MAJOR}.{MDB_VERSION_MINOR}.{MDB_VERSION_PATCH}")
+}
+
 fn words(code: c_int) -> String {
     // SAFETY: it returns a static string for each of its codes, and a text in a static buffer for others.
     let words = unsafe { CStr::from_ptr(lmdb_master_sys::mdb_strerror(code)) };

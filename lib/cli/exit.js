@@ -1,0 +1,33 @@
+'use strict';
+
+// The exit codes of the command line, and its end by a signal. docs/CLI.md has them as a table.
+
+const { clearLine } = require('./progress');
+
+const CODES = {
+  DONE: 0,
+  FAILED: 1,
+  USAGE: 2,
+  FOUND: 3,
+};
+
+/** What the shell adds to the number of a signal. */
+const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
+
+const USAGE = ['ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT', 'ERR_GLOBAL_CHANNEL_INVALID_OPTION'];
+
+/** The code for what a command has failed with. */
+const codeOf = (err) => (USAGE.includes(err.code) ? CODES.USAGE : CODES.FAILED);
+
+/** Ends the process at a signal, with a terminal as it was. */
+function endAtSignals() {
+  for (const [signal, code] of Object.entries(SIGNALS)) {
+    process.once(signal, () => {
+      clearLine();
+      process.stderr.write(`pome-globalchannel: interrupted (${signal})\n`);
+      process.exit(code);
+    });
+  }
+}
+
+module.exports = { CODES, SIGNALS, codeOf, endAtSignals };

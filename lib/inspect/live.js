@@ -1,0 +1,73 @@
+'use strict';
+
+// Live joins and leaves: the events of one channel (docs/EVENTS.md) as server-sent events, for the page. A page that does
+// not read is given no more events, and told so by a gap, in place of keeping them in memory.
+
+const EVENTS = ['gap', 'join', 'leave', 'destroy', 'occupied', 'vacated'];
+
+/** Channels that are watched at a time, by all pages together. */
+const STREAMS = 8;
+
+/** Uids of one event that are sent; an event may be about all members of a channel. */
+const UIDS = 50;
+
+/** Unsent bytes from which on events are dropped. */
+const UNSENT = 256 * 1024;
+
+/** Time between two comments that keep the connection in use, so that a page that is gone is noticed, in ms. */
+const HEARTBEAT = 15000;
+
+class Streams {
+  #open = new Set();
+
+  get full() {
+    return this.#open.size >= STREAMS;
+  }
+
+  /** Sends the events of the watch that `watch()` begins until the page closes the connection. */
+  open(response, headers, watch) {
+    const watching = watch();
+    response.writeHead(200, { ...headers, 'Content-Type': 'text/event-stream; charset=utf-8' });
+    const stream = new Stream(response);
+    for (const event of EVENTS) watching.on(event, (told) => stream.send(event, told));
+    const beat = setInterval(() => response.write(':\n\n'), HEARTBEAT);
+    this.#open.add(response);
+    response.once('close', () => {
+      clearInterval(beat);
+      watching.close();
+      this.#open.delete(response);
+    });
+    response.flushHeaders();
+  }
+
+  close() {
+    for (const response of this.#open) response.end();
+  }
+}
+
+class Stream {
+  #response;
+  #dropped = false;
+
+  constructor(response) {
+    this.#response = response;
+    response.on('drain', () => {
+      if (!this.#dropped) return;
+      this.#dropped = false;
+      this.send('gap', { reason: 'slow page' });
+    });
+  }
+
+  send(event, { sid, uids, count, reason }) {
+    if (this.#dropped || this.#response.writableLength > UNSENT) {
+      this.#dropped = true;
+      return;
+    }
+    const told = { event, sid, reason };
+    if (uids) Object.assign(told, { uids: uids.slice(0, UIDS), count: uids.length });
+    if (count !== undefined) told.count = count;
+    this.#response.write(`data: ${JSON.stringify(told)}\n\n`);
+  }
+}
+
+module.exports = { Streams };
