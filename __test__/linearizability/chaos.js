@@ -2,7 +2,7 @@
 
 /**
  * Faults during a run. At the store: remove keys, let them expire, cut connections, clear the tracking table, make the store
- * grow, move the slots of a cluster, let its primaries hand over to replicas. At the processes: stop them, or kill and restart them. Removals are noted in the history, as wipes.
+ * grow, move the slots of a cluster, let its primaries hand over to replicas, let nodes come and go. At the processes: stop them, or kill and restart them. Removals are noted in the history, as wipes.
  */
 
 const { ok } = require('../support/call');
@@ -99,6 +99,27 @@ const KINDS = {
     await cluster.settled();
     await cluster.handOver(await cluster.owner(storeKey(pick(KEYS))));
     await cluster.settled();
+  },
+
+  /** A new node gets the slots of some keys, gives them back, and leaves. */
+  async visit({ cluster }) {
+    await cluster.settled();
+    const moving = () => pause(MOVING * Math.random());
+    const added = await cluster.add();
+    const keys = [pick(KEYS), pick(KEYS)].map(storeKey);
+    const owners = [];
+    for (const key of keys) {
+      owners.push(await cluster.owner(key));
+      await cluster.moveSlotOf(key, added, moving);
+      await cluster.settled(4);
+    }
+    await pause(MOVING * 10);
+    for (const [i, key] of keys.entries()) {
+      if (owners[i] === added) continue;
+      await cluster.moveSlotOf(key, owners[i], moving);
+      await cluster.settled(i === 0 && owners[1] !== added ? 4 : 3);
+    }
+    await cluster.remove(added);
   },
 
   async clean({ service, history }) {
