@@ -570,7 +570,7 @@ export interface GlobalChannelOptions {
   /**
    * Redis Cluster: some nodes, which tell the others. Excludes `host`, `port`, `url`, `path` and `sentinels`; `db` can
    * only be 0, except in a cluster of Valkey 9 or later that has more (`cluster-databases`). Keys are the same as with
-   * one Redis, so that they spread over the nodes. The member cache is off.
+   * one Redis, so that they spread over the nodes. The member cache keeps the lists of each node.
    * @example
    * ```ts
    * app.use(globalChannel, {

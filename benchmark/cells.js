@@ -148,7 +148,8 @@ const CHARTED = [
 ];
 
 /**
- * The goals. `measure` is `speed` (ops/s relative to 0.0.7), `level` (ops/s relative to those of our own cell `than`),
+ * The goals. `measure` is `speed` (ops/s relative to 0.0.7), `level` (ops/s relative to those of our own cell `than`, of
+ * contestant `rival` if that is another one),
  * `cpu` (main-thread CPU per call relative to 0.0.7) or `rss` (bytes per cached member); of several cells the worst
  * counts. `aim` may be null.
  */
@@ -202,6 +203,17 @@ const TARGETS = [
     'embedded',
   ),
   speed('embedded: any command, 1 in flight', cells.filter(isLone).map(idOf), 2, null, 'embedded'),
+  {
+    ...level(
+      'Redis Cluster: pushMessage 3×1000, cached, relative to one Redis, 64 in flight',
+      'pushMessage-3x1000/64',
+      'pushMessage-3x1000/64',
+      0.3,
+    ),
+    contestant: 'cluster',
+    rival: 'ours',
+    aim: 0.7,
+  },
   {
     measure: 'cpu',
     title: 'main-thread CPU per add, 512 in flight',

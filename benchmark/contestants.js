@@ -8,6 +8,10 @@
 
 const alone = ({ writers }) => !writers;
 
+/** What is asked of a cluster: 0.0.7 cannot use one, so its figures are compared with those of one Redis. */
+const CLUSTERED = ['pushMessage-3x1000', 'getMembersBySid-1000', 'add', 'churn-1:10'];
+const clustered = (cell) => alone(cell) && CLUSTERED.includes(cell.id.split('/')[0]);
+
 const contestants = [
   { id: 'old', label: '0.0.7', impl: 'old' },
   { id: 'ours', label: 'this package', impl: 'ours' },
@@ -26,6 +30,20 @@ const contestants = [
     impl: 'ours',
     opts: { cache: false },
     takes: alone,
+  },
+  {
+    id: 'cluster',
+    label: 'this package, Redis Cluster of 3 primaries',
+    impl: 'ours',
+    store: 'cluster',
+    takes: clustered,
+  },
+  {
+    id: 'tagged',
+    label: 'this package, Redis Cluster of 3 primaries, hashTag: true',
+    impl: 'ours',
+    store: 'tagged',
+    takes: clustered,
   },
   {
     id: 'ioredis',

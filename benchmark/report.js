@@ -110,6 +110,8 @@ the pipeline.
 - Where 0.0.7 has no such call, its row is what an app must do by hand: it fetches the list and counts or searches it,
   combines and deduplicates lists and makes the RPCs, or makes a call for each frontend or channel.
 - Bulk writes alternate with calls that take them back, so that the store stays as it is.
+- The Redis Cluster has three primaries, each a process on this machine, and no replicas. 0.0.7 cannot use a cluster: the
+  ratios of those rows are to 0.0.7 on one Redis.
 - A cold read is the first one of its channel; the cache does not help it.
 
 ## Goals

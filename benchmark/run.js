@@ -85,7 +85,7 @@ async function measure(options) {
   const { runMemory, runRounds } = require('./rounds');
   const { open } = require('./stores');
   const { chosen, rounds, timing } = options;
-  const stores = await open();
+  const stores = await open(chosen.map(({ store }) => store));
   try {
     console.log(row(['round', 'cell'.padEnd(34), ...chosen.map(columnOf)]));
     console.log(
@@ -157,7 +157,10 @@ async function renewGoals(run) {
 function defects(run) {
   return run.records.filter(
     ({ contestant, error, stale }) =>
-      [BASELINE, 'ours', 'embedded', 'synced', 'uncached'].includes(contestant) && (error || stale),
+      [BASELINE, 'ours', 'embedded', 'synced', 'uncached', 'cluster', 'tagged'].includes(
+        contestant,
+      ) &&
+      (error || stale),
   );
 }
 

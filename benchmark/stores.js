@@ -1,11 +1,12 @@
 'use strict';
 /**
- * The stores of a run: a redis-server, and folders for the embedded store; with the options for them, and methods that
- * empty and fill them (seed.js).
+ * The stores of a run: a redis-server, a Redis Cluster of three primaries, and folders for the embedded store; with the
+ * options for them, and methods that empty and fill them (seed.js).
  */
 
 const path = require('node:path');
 const { ok } = require('../__test__/support/call');
+const redisCluster = require('../__test__/support/cluster');
 const redisServer = require('../__test__/support/redis');
 const { started, stopAll } = require('../__test__/support/service');
 const { key, uid } = require('./names');
@@ -42,6 +43,29 @@ class Redis {
   }
 }
 
+/** The same cluster twice: with option `hashTag` the keys of a channel are on one node. */
+class Cluster {
+  constructor(cluster, hashTag) {
+    this.cluster = cluster;
+    this.hashTag = hashTag;
+    this.owners = new Map();
+  }
+
+  options() {
+    return this.cluster.options({ hashTag: this.hashTag });
+  }
+
+  empty() {
+    return this.cluster.empty();
+  }
+
+  async fill(channel, sid, first, count) {
+    const name = key(this.hashTag ? `{${channel}}` : channel, sid);
+    if (!this.owners.has(name)) this.owners.set(name, await this.cluster.owner(name));
+    await this.owners.get(name).run(0, 'eval', FILL, 1, name, first, count);
+  }
+}
+
 /** An embedded store, filled by a service in this process, which is idle during measurements. */
 class Embedded {
   constructor(folder, durability) {
@@ -68,18 +92,23 @@ class Embedded {
   }
 }
 
-/** Opens `{redis, embedded, synced, close()}`; each contestant names its store. */
-async function open() {
+/** Opens `{redis, embedded, synced, close()}`, and the cluster if one of `names` is it; each contestant names its store. */
+async function open(names = []) {
   const server = await redisServer.start();
+  const cluster = names.some((name) => ['cluster', 'tagged'].includes(name))
+    ? await redisCluster.start({}, 0)
+    : null;
   // In the server's folder, which is removed even if this process is killed.
   const folder = (name) => path.join(server.dir, name);
   return {
     redis: new Redis(server),
     embedded: new Embedded(folder('embedded'), 'process'),
     synced: new Embedded(folder('synced'), 'os'),
+    cluster: new Cluster(cluster, false),
+    tagged: new Cluster(cluster, true),
     async close() {
       await stopAll();
-      await server.stop();
+      await Promise.all([server.stop(), cluster && cluster.close()]);
     },
   };
 }

@@ -108,10 +108,10 @@ function compare(figures, memoryFigures) {
   }).filter(Boolean);
 }
 
-function valueOf(figures, cell, { measure, contestant, than }) {
-  const figure = (id) => (figures[id] || {})[contestant] || {};
+function valueOf(figures, cell, { measure, contestant, than, rival }) {
+  const figure = (id, of = contestant) => (figures[id] || {})[of] || {};
   return measure === 'level'
-    ? figure(cell).opsPerSecond / figure(than).opsPerSecond
+    ? figure(cell).opsPerSecond / figure(than, rival).opsPerSecond
     : figure(cell)[measure];
 }
 

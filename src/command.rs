@@ -381,6 +381,21 @@ impl Command {
         keys.chunks_exact(each)
     }
 
+    /// Makes the part of it that is about some of its keys ([`Self::targets`]).
+    #[must_use]
+    pub fn part(&self, keys: &[Key]) -> Self {
+        let items = keys.iter().chain(self.members()).cloned().collect();
+        Self::new(self.op, keys.len(), items)
+    }
+
+    /// Reads its first key once more: a command of [`Items::Keys`].
+    pub fn read_again(&mut self) {
+        if self.op.items() == Items::Keys {
+            self.items.extend(self.items.first().cloned());
+            self.keys += 1;
+        }
+    }
+
     /// Returns the members, or the arguments for [`Items::OneSlot`]; empty for [`Items::Keys`].
     #[must_use]
     pub fn members(&self) -> &[Member] {

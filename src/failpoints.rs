@@ -55,6 +55,7 @@ mod active {
         "by-reference",
         "barrier-ignores-count",
         "barrier-ignores-empty",
+        "barrier-ignores-redirect",
         "barrier-one-sum",
         "fills-untracked",
         "caching-not-sent",

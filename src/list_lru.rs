@@ -1,7 +1,10 @@
 //! An LRU map of member lists by key, bounded in bytes. The owner keeps a mark with each list and decides by it whether
 //! the list is current.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use lru::LruCache;
 
@@ -24,9 +27,33 @@ const LIST: usize = 320;
 #[derive(Debug, Clone)]
 pub struct Bounds {
     /// The bytes that may be used, including what JavaScript keeps of the lists (estimated).
-    pub max_bytes: usize,
+    max_bytes: usize,
+    /// How many maps share them.
+    shares: Arc<AtomicUsize>,
     /// Collects the ids of dropped lists.
-    pub released: Arc<Released>,
+    released: Arc<Released>,
+}
+
+impl Bounds {
+    /// Makes the bound of one map.
+    #[must_use]
+    pub fn new(max_bytes: usize, released: Arc<Released>) -> Self {
+        Self {
+            max_bytes,
+            shares: Arc::new(AtomicUsize::new(1)),
+            released,
+        }
+    }
+
+    /// Divides the bytes among so many maps with a clone of this bound. A map that has more by now drops lists when it
+    /// keeps the next one.
+    pub fn share(&self, maps: usize) {
+        self.shares.store(maps.max(1), Ordering::Relaxed);
+    }
+
+    fn bytes_of_one(&self) -> usize {
+        self.max_bytes / self.shares.load(Ordering::Relaxed)
+    }
 }
 
 /// Lists by key, within a bound of bytes; the least recently used is dropped first. `M` is the owner's mark.
@@ -38,7 +65,41 @@ pub struct ListLru<M> {
     bytes: usize,
     /// The empty list, shared by all keys without members.
     nothing: Arc<List>,
+    counted: Counted,
+}
+
+/// The part of the counters that is about one map.
+#[derive(Debug)]
+struct Counted {
     stats: Arc<Stats>,
+    entries: usize,
+    bytes: usize,
+}
+
+impl Counted {
+    fn set(&mut self, entries: usize, bytes: usize) {
+        let cache = &self.stats.cache;
+        cache.entries.replace(self.entries, entries);
+        cache.bytes.replace(self.bytes, bytes);
+        (self.entries, self.bytes) = (entries, bytes);
+    }
+}
+
+/// The counters of a clone begin with nothing.
+impl Clone for Counted {
+    fn clone(&self) -> Self {
+        Self {
+            stats: self.stats.clone(),
+            entries: 0,
+            bytes: 0,
+        }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.set(0, 0);
+    }
 }
 
 /// A list that is kept.
@@ -55,15 +116,17 @@ impl<M> ListLru<M> {
     /// Makes an empty map.
     #[must_use]
     pub fn new(bounds: Option<Bounds>, stats: Arc<Stats>) -> Self {
-        let new = Self {
+        Self {
             bounds,
             kept: LruCache::unbounded(),
             bytes: 0,
             nothing: Arc::new(List::empty()),
-            stats,
-        };
-        new.count();
-        new
+            counted: Counted {
+                stats,
+                entries: 0,
+                bytes: 0,
+            },
+        }
     }
 
     /// Returns whether lists are kept at all.
@@ -97,21 +160,17 @@ impl<M> ListLru<M> {
 
     /// Keeps a list, in place of an older one of its key, if it is not too large.
     pub fn keep(&mut self, key: &SharedKey, mark: M, list: &Arc<List>) {
-        let Some(Bounds {
-            max_bytes,
-            released,
-        }) = &self.bounds
-        else {
+        let Some(bounds) = &self.bounds else {
             return;
         };
         let list = if list.is_empty() { &self.nothing } else { list };
         let bytes = bytes(key, list);
-        let max_bytes = *max_bytes;
+        let max_bytes = bounds.bytes_of_one();
         if bytes > max_bytes {
             self.remove(key);
             return;
         }
-        list.keep(released);
+        list.keep(&bounds.released);
         let list = list.clone();
         let before = self.kept.put(key.clone(), Kept { mark, list, bytes });
         self.bytes += bytes;
@@ -161,9 +220,8 @@ impl<M> ListLru<M> {
         self.count();
     }
 
-    fn count(&self) {
-        self.stats.cache.entries.set(self.kept.len());
-        self.stats.cache.bytes.set(self.bytes);
+    fn count(&mut self) {
+        self.counted.set(self.kept.len(), self.bytes);
     }
 }
 
@@ -193,10 +251,7 @@ mod tests {
 
     #[test]
     fn empty_lists_take_what_they_are_said_to_take() {
-        let bounds = Bounds {
-            max_bytes: usize::MAX,
-            released: Arc::default(),
-        };
+        let bounds = Bounds::new(usize::MAX, Arc::default());
         let mut shelf = ListLru::new(Some(bounds), Arc::default());
         let before = resident();
         for number in 0..COUNT {

@@ -21,6 +21,12 @@ impl Figure {
         self.0.store(now as u64, Ordering::Relaxed);
     }
 
+    /// Replaces a part of the value, of a figure that is the sum of several.
+    pub fn replace(&self, before: usize, now: usize) {
+        let more = (now as u64).wrapping_sub(before as u64);
+        self.0.fetch_add(more, Ordering::Relaxed);
+    }
+
     /// Returns the value.
     #[must_use]
     pub fn get(&self) -> u64 {

@@ -41,7 +41,7 @@ impl StoreManager {
             }
             Store::Cluster(options) => {
                 let options = of_cluster(options, stem, app);
-                Self::Cluster(ClusterManager::new(options, cache.is_some(), stats))
+                Self::Cluster(ClusterManager::new(options, cache, stats))
             }
             Store::Embedded(options) => {
                 let bounds = cache.map(|cache| cache.bounds);
@@ -67,7 +67,7 @@ pub fn subscriber(
         }
         Store::Cluster(options) => {
             let options = of_cluster(options, stem, app);
-            let manager = ClusterManager::new(options, false, Arc::default());
+            let manager = ClusterManager::new(options, None, Arc::default());
             Arc::new(ClusterSubscriber::new(manager, feed.clone()))
         }
         Store::Embedded(options) => {

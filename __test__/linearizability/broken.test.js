@@ -12,13 +12,14 @@ const fs = require('fs');
 const path = require('path');
 const { describe, it, before, after } = require('node:test');
 const { ADDON, rules } = require('../cache/use-broken');
+const clusters = require('../support/cluster');
 const redisServer = require('../support/redis');
-const { onRedis, inFolder } = require('./places');
+const { onCluster, onRedis, inFolder } = require('./places');
 const { run } = require('./run');
 const { smallest, summary } = require('./excerpt');
 
 /** In a folder only what meets in one transaction shows some of them. */
-const READS = { redis: 6000, folder: 15000 };
+const READS = { redis: 6000, cluster: 10000, folder: 15000 };
 const nodeArgs = ['-r', path.join(__dirname, '../cache/use-broken.js')];
 
 const ON_REDIS = [
@@ -29,16 +30,19 @@ const ON_REDIS = [
   'no-fallback-same-batch',
   'no-fallback-for-reads',
 ];
+/** What is wrong with the barrier in a cluster shows while slots move. */
+const ON_CLUSTER = ['no-barrier', 'barrier-ignores-redirect'];
+const MOVES = { kinds: ['move'], every: 60, times: 20 };
 /** It takes a link that is lost in the middle of a write. */
 const NOT_HERE = 'embedded-gone-writes';
 const IN_FOLDER = rules().filter((name) => name.startsWith('embedded-') && name !== NOT_HERE);
 /** Most are found in the first, by dozens of reads; but chance has a hand in it. */
 const RUNS = 5;
 
-function suite(place, reads, names) {
+function suite(place, reads, names, faults) {
   const broken = async (name) => {
     const env = { GLOBALCHANNEL_TEST_BUILD: '1', ...(name && { GLOBALCHANNEL_BROKEN: name }) };
-    return run(place(), { reads, nodeArgs, env });
+    return run(place(), { ...faults, reads, nodeArgs, env });
   };
 
   it('nothing broken: no violation', async (t) => {
@@ -72,6 +76,16 @@ describe('broken caches among processes on Redis', () => {
   after(() => redis && redis.stop());
 
   suite(() => onRedis(redis), READS.redis, ON_REDIS);
+});
+
+describe('broken caches among processes on a Redis Cluster', () => {
+  let cluster;
+  before(async () => {
+    cluster = await clusters.start();
+  });
+  after(() => cluster && cluster.close());
+
+  suite(() => onCluster(cluster), READS.cluster, ON_CLUSTER, MOVES);
 });
 
 describe('a broken embedded store among processes', () => {

@@ -2,7 +2,7 @@
 
 /**
  * Faults during a run. At the store: remove keys, let them expire, cut connections, clear the tracking table, make the store
- * grow, move the slots of a cluster, let its primaries hand over to replicas. At the processes: stop them, or kill and restart them. Removals are noted in the history, as wipes.
+ * grow, move the slots of a cluster, let its primaries hand over to replicas, let nodes come and go. At the processes: stop them, or kill and restart them. Removals are noted in the history, as wipes.
  */
 
 const { ok } = require('../support/call');
@@ -101,6 +101,23 @@ const KINDS = {
     await cluster.settled();
   },
 
+  /** A new node gets some slots, also of keys, gives all of them back, and leaves. */
+  async visit({ cluster }) {
+    const added = await cluster.add();
+    const [from] = await cluster.primaries();
+    const to = (await cluster.nodes()).find(({ server }) => server === added);
+    await cluster.reshard(from, to, 5);
+    for (const key of [pick(KEYS), pick(KEYS)]) {
+      await cluster.moveSlotOf(storeKey(key), added, () => pause(MOVING * Math.random()));
+      await cluster.settled(4);
+    }
+    const has = (await cluster.primaries()).find(({ server }) => server === added);
+    // redis-cli: a primary that has given away its last slot becomes a replica, which refuses to be told of it.
+    await cluster.reshard(has, from, countOf(has.slots));
+    await cluster.settled(3);
+    await cluster.remove(added);
+  },
+
   async clean({ service, history }) {
     const { start, end } = await timed(() => ok(service, 'clean'));
     wiped(history, KEYS, { start, end, what: 'clean' });
@@ -136,6 +153,15 @@ const KINDS = {
     await victim.renew();
   },
 };
+
+/** How many slots there are in ranges as CLUSTER NODES writes them. */
+function countOf(slots) {
+  const count = (range) => {
+    const [first, last = first] = range.split('-').map(Number);
+    return last - first + 1;
+  };
+  return slots.map(count).reduce((sum, each) => sum + each, 0);
+}
 
 /** At work on a large write, most likely. */
 async function busy({ child }) {

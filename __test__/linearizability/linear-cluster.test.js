@@ -12,6 +12,7 @@ const { run } = require('./run');
 const CLUSTER_RUNS = [
   { title: 'slots moved', kinds: ['move'] },
   { title: 'slots moved, and primaries that hand over', kinds: ['move', 'handOver'] },
+  { title: 'slots moved, and nodes that come and go', kinds: ['move', 'visit'] },
 ];
 
 describe('a Redis Cluster', () => {
@@ -29,6 +30,16 @@ describe('a Redis Cluster', () => {
       const result = await run(onCluster(cluster), { reads, kinds, every: 200, times });
       noneWrong(result, t, []);
       assert.ok(result.changes > 0, 'some writes said what they changed');
+      const caches = result.processes.map(({ stats: { cache } }) => cache);
+      assert.deepStrictEqual(
+        caches.map(({ reason }) => reason),
+        caches.map(() => null),
+        'no cache was off',
+      );
+      assert.ok(
+        caches.every(({ hits }) => hits > 0),
+        'lists came from memory',
+      );
     });
   }
 });

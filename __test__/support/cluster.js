@@ -279,13 +279,14 @@ async function node({ program, args: more = [] } = {}) {
   return redisServer.start({ args, ...(program && { program }) });
 }
 
-/** Three primaries and three replicas; `options` may name another `program`, and more `args`. */
-async function start(options) {
+/** Three primaries, each with so many replicas; `options` may name another `program`, and more `args`. */
+async function start(options, replicas = 1) {
   const cluster = new RedisCluster([]);
   try {
-    for (let i = 0; i < 6; i += 1) cluster.servers.push(await node(options));
+    const count = 3 * (1 + replicas);
+    for (let i = 0; i < count; i += 1) cluster.servers.push(await node(options));
     const addresses = cluster.servers.map(({ port }) => `${HOST}:${port}`);
-    await cluster.cli('create', ...addresses, '--cluster-replicas', 1, '--cluster-yes');
+    await cluster.cli('create', ...addresses, '--cluster-replicas', replicas, '--cluster-yes');
     await cluster.settled();
     return cluster;
   } catch (err) {

@@ -152,25 +152,6 @@ onCluster('a Redis Cluster', 120000, (ctx) => {
     assert.deepStrictEqual(await ctx.cluster.dump(), {});
   });
 
-  it('the member cache is off, and stats() and the log say why', async () => {
-    const lines = await logged(async () => {
-      const service = await ctx.connected();
-      const other = await ctx.connected({ cache: false });
-      for (let i = 0; i < 5; i += 1) {
-        await ok(other, 'add', 'room', `u${i}`, 's1');
-        assert.strictEqual((await ok(service, 'getMembersBySid', 'room', 's1')).length, i + 1);
-      }
-      const { enabled, reason, hits } = service.stats().cache;
-      assert.deepStrictEqual([enabled, hits], [false, 0]);
-      assert.match(reason, /Redis Cluster/);
-      assert.match(other.stats().cache.reason, /option cache is false/);
-    });
-    assert.strictEqual(
-      lines.filter((line) => /the member cache is off: .*Cluster/.test(line)).length,
-      1,
-    );
-  });
-
   it('clean removes the channels of its prefix on all nodes, and nothing else', async () => {
     const service = await ctx.connected({ prefix: 'P' });
     const other = await ctx.connected({ prefix: 'P2' });

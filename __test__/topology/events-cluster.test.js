@@ -9,7 +9,7 @@ const assert = require('node:assert');
 const { it } = require('node:test');
 const { call, ok } = require('../support/call');
 const { logged } = require('../support/log');
-const { CHANNELS, CLUSTER } = require('../support/rights');
+const { CACHE, CHANNELS, CLUSTER } = require('../support/rights');
 const { optionsOf } = require('../support/service');
 const { pause, until } = require('../support/until');
 const { frontendApp, startFrontend } = require('../sessions/frontend');
@@ -260,12 +260,13 @@ onCluster('events in a Redis Cluster', 240000, (ctx) => {
 
   it('with the least rights all of it works, and without CLUSTER MYID a change is made and its call says so', async () => {
     const rights = (more) => {
-      const keys = ['~POMELO:CHANNEL:*', '~POMELO:CHANNEL@sids', CHANNELS, '-@all', ...CLUSTER];
-      return ctx.cluster.all('acl', 'setuser', 'gc', 'reset', 'on', '>pw', ...keys, ...more);
+      const keys = ['~POMELO:CHANNEL:*', '~POMELO:CHANNEL@sids', CHANNELS];
+      const all = [...keys, '-@all', ...CLUSTER, ...CACHE, ...more];
+      return ctx.cluster.all('acl', 'setuser', 'gc', 'reset', 'on', '>pw', ...all);
     };
     const options = { ...OPTIONS, username: 'gc', password: 'pw' };
     await ctx.cluster.all('acl', 'log', 'reset');
-    await rights(['+eval', '+publish', '+subscribe', '+cluster|myid']);
+    await rights(['+publish', '+subscribe', '+cluster|myid']);
     const follower = await following(options);
     follower.isStrict = true;
     await change(follower.service, 200, NAMES, SIDS);
@@ -276,7 +277,7 @@ onCluster('events in a Redis Cluster', 240000, (ctx) => {
     assert.deepStrictEqual(follower.service.stats().errors, {});
     assert.deepStrictEqual((await ctx.cluster.all('acl', 'log')).flat(), []);
 
-    await rights(['+eval', '+publish', '+subscribe']);
+    await rights(['+publish', '+subscribe']);
     const { err } = await call(follower.service, 'add', 'a', 'u', 's1');
     assert.strictEqual(err && err.code, 'ERR_GLOBAL_CHANNEL_STORE');
     assert.match(err.message, /option events takes EVAL, PUBLISH, .* and CLUSTER MYID/);

@@ -15,10 +15,7 @@ use globalchannel::{
 use super::{ROUNDS, add_commands, key, measured, uid};
 
 fn session() -> Session {
-    let bounds = Bounds {
-        max_bytes: 64 << 20,
-        released: Arc::default(),
-    };
+    let bounds = Bounds::new(64 << 20, Arc::default());
     Session::new(Some(bounds), Arc::new(Stats::default()))
 }
 

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use super::{
-    Answer, Barrier, Group, Ready, Session, Slot,
+    Answer, Group, Ready, Session, Slot, Touch,
     calls::{CommandId, OpId, State},
     form::Forming,
-    settle::BarrierOutcome,
+    settle::Confirmed,
 };
 use crate::{error::Result, list::List, list_lru::SharedKey};
 
@@ -96,50 +96,33 @@ impl Session {
         forming.flight.groups.last_mut()?.list = list;
         Some(state)
     }
-}
 
-impl Forming {
     /// Breaks rule 2: one sum for the keys with members and for those without.
-    pub(super) fn one_barrier(&self) -> (Barrier, [Vec<SharedKey>; 2]) {
-        let groups = || self.flight.groups.iter().filter(|group| !group.dissolved);
-        let keys: Vec<_> = groups().map(|group| group.key.clone()).collect();
-        let full = groups().filter(|group| group.ready != Ready::Empty);
-        let barrier = Barrier {
-            full: (!keys.is_empty()).then_some(full.count()),
-            empty: false,
+    pub(super) fn one_sum(groups: &[Group]) -> Option<Vec<(Touch, Vec<SharedKey>)>> {
+        let asked: Vec<_> = (0..groups.len())
+            .filter(|&index| !groups[index].dissolved)
+            .collect();
+        let keys: Vec<_> = asked
+            .iter()
+            .map(|&index| groups[index].key.clone())
+            .collect();
+        let full = asked
+            .iter()
+            .filter(|&&index| groups[index].ready != Ready::Empty);
+        let expected = full.count();
+        let touch = Touch {
+            groups: asked,
+            expected,
         };
-        (barrier, [keys, Vec::new()])
-    }
-
-    /// Breaks rule 2: keys without members are not asked about.
-    pub(super) fn barrier_of_full(&self) -> (Barrier, [Vec<SharedKey>; 2]) {
-        let groups = self.flight.groups.iter().filter(|group| !group.dissolved);
-        let full = groups.filter(|group| group.ready != Ready::Empty);
-        let keys: Vec<_> = full.map(|group| group.key.clone()).collect();
-        let barrier = Barrier {
-            full: (!keys.is_empty()).then_some(keys.len()),
-            empty: false,
-        };
-        (barrier, [keys, Vec::new()])
+        let is_any = !keys.is_empty();
+        Some(is_any.then_some((touch, keys)).into_iter().collect())
     }
 }
 
-impl BarrierOutcome {
-    /// Breaks rule 3: any answer to the barrier is accepted.
-    pub(super) const ALWAYS: Self = Self {
-        full: true,
-        empty: true,
-        all_new: false,
-    };
-
-    /// Breaks rule 3: the one sum is taken for both.
-    pub(super) fn both(full: Option<bool>) -> Self {
-        let outcome = full.unwrap_or(true);
-        Self {
-            full: outcome,
-            empty: outcome,
-            all_new: false,
-        }
+impl Confirmed {
+    /// Breaks rule 2: an answer that is no number, such as that of a node that has lost the slot, confirms all.
+    pub(super) fn unless_counted(touched: Option<usize>) -> Option<Self> {
+        touched.is_none().then_some(Self::Yes)
     }
 }
 

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::{
-    Barrier, Busy, Flight, Group, HashMap, Ready, Sent, Session, Slot, Wire,
+    Busy, Flight, Group, HashMap, Ready, Sent, Session, Slot, Touch, Wire,
     calls::{Call, CommandId, OpId, Read, State},
 };
 use crate::{
     command::{Command, Effect, Op},
     failpoints::fail_point,
+    hash_slot::hash_slot,
     keys::Key,
     list_lru::SharedKey,
 };
@@ -50,7 +51,7 @@ impl Session {
                 self.expect(op.effect(), command);
             }
         }
-        forming.place_barrier();
+        self.place_barrier(&mut forming);
         self.flights.push_back(forming.flight);
         self.calls.push(no, forming.calls);
         Sent {
@@ -265,6 +266,46 @@ impl Session {
         forming.locals.fill(Local::default());
     }
 
+    /// Places the barrier after all candidates: `TOUCH` of the keys with members, which must count them all, and then of
+    /// the keys without, which must count none. With a single one, a key that expired and a new one would cancel out. The
+    /// order matters: a list with members is also good at the second one, if no report came.
+    fn place_barrier(&self, forming: &mut Forming) {
+        let touched = self.barrier(&forming.flight.groups);
+        for (touch, keys) in touched {
+            forming.flight.barrier.push(touch);
+            forming.wire.push(Wire::Touch(keys));
+        }
+    }
+
+    /// Returns the commands of the barrier, and the keys of each.
+    fn barrier(&self, groups: &[Group]) -> Vec<(Touch, Vec<SharedKey>)> {
+        fail_point!("barrier-one-sum", Self::one_sum(groups));
+        let asked = |is_empty: bool| {
+            let indexes = 0..groups.len();
+            let asked = indexes.filter(move |&index| {
+                let group = &groups[index];
+                !group.dissolved && (group.ready == Ready::Empty) == is_empty
+            });
+            self.split(asked.collect(), |&index| hash_slot(&groups[index].key))
+        };
+        let touch = |groups_of: Vec<usize>, is_empty: bool| {
+            let keys: Vec<_> = groups_of
+                .iter()
+                .map(|&index| groups[index].key.clone())
+                .collect();
+            let touch = Touch {
+                expected: if is_empty { 0 } else { keys.len() },
+                groups: groups_of,
+            };
+            (touch, keys)
+        };
+        let full = asked(false).into_iter().map(|groups| touch(groups, false));
+        let full: Vec<_> = full.collect();
+        fail_point!("barrier-ignores-empty", Some(full.clone()));
+        let empty = asked(true).into_iter().map(|groups| touch(groups, true));
+        full.into_iter().chain(empty).collect()
+    }
+
     fn busy(&mut self, key: &SharedKey) -> &mut Busy {
         self.busy.entry(key.clone()).or_default()
     }
@@ -303,34 +344,6 @@ impl Forming {
         State::Waiting(CommandId { flight, slot })
     }
 
-    /// Places the barrier after all candidates: a `TOUCH` of the keys with members, which must count them all, and then
-    /// one of the keys without, which must count none. With a single one, a key that expired and a new one would cancel
-    /// out. The order matters: a list with members is also good at the second one, if no report came.
-    fn place_barrier(&mut self) {
-        let (barrier, keys) = self.barrier();
-        self.flight.barrier = barrier;
-        let touched = keys.into_iter().filter(|keys| !keys.is_empty());
-        self.wire.extend(touched.map(Wire::Touch));
-    }
-
-    /// Returns what the barrier must answer, and the keys of each `TOUCH`.
-    fn barrier(&self) -> (Barrier, [Vec<SharedKey>; 2]) {
-        fail_point!("barrier-one-sum", Some(self.one_barrier()));
-        fail_point!("barrier-ignores-empty", Some(self.barrier_of_full()));
-        let (mut full, mut empty) = (Vec::new(), Vec::new());
-        for group in self.flight.groups.iter().filter(|group| !group.dissolved) {
-            match group.ready {
-                Ready::Empty => empty.push(group.key.clone()),
-                Ready::Version(_) => full.push(group.key.clone()),
-            }
-        }
-        let barrier = Barrier {
-            full: (!full.is_empty()).then_some(full.len()),
-            empty: !empty.is_empty(),
-        };
-        (barrier, [full, empty])
-    }
-
     /// Turns the candidates of a group into plain reads of a command in the same batch. Returns their number.
     fn dissolve(&mut self, index: usize, place: CommandId) -> usize {
         let group = &mut self.flight.groups[index];
@@ -353,7 +366,7 @@ impl Flight {
             no,
             slots: Vec::new(),
             groups: Vec::new(),
-            barrier: Barrier::default(),
+            barrier: Vec::new(),
             answers: None,
         }
     }

@@ -15,7 +15,9 @@
 //!    sent is never joined: it may have been executed before this call was made.
 //! 2. At the end of a batch with candidates stands the barrier: `TOUCH` of the keys whose lists have members, which
 //!    must count them all, and `TOUCH` of those whose lists are empty, which must count none. Unlike `PING` it notices
-//!    keys that expired without being deleted, and keeps the server's own LRU right.
+//!    keys that expired without being deleted, and keeps the server's own LRU right. A node of a Redis Cluster takes keys
+//!    of one slot in a command, so there it is one `TOUCH` of each kind for each slot, each for its own keys
+//!    ([`Session::by_slot`]).
 //! 3. When the barrier is answered, a candidate is served if the very same list is still in memory.
 //!    If not, its *fallback* answers it, or it is read again before anything newer is sent.
 //! 4. A fallback is a `SMEMBERS k` that was placed meanwhile. A write of ours to k places one directly
@@ -149,6 +151,8 @@ pub struct Session {
     /// Keys with writes of ours, or candidates, under way.
     busy: HashMap<SharedKey, Busy>,
     stats: Arc<Stats>,
+    /// Whether a command may have keys of one slot only.
+    by_slot: bool,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -165,19 +169,19 @@ struct Flight {
     no: u64,
     slots: Vec<Slot>,
     groups: Vec<Group>,
-    /// What the barrier, at the end of the pipeline, must answer.
-    barrier: Barrier,
+    /// The barrier, at the end of the pipeline.
+    barrier: Vec<Touch>,
     /// Answers that arrived before those of earlier pipelines.
     answers: Option<Vec<Answer>>,
 }
 
-/// What each `TOUCH` of a batch must answer, in their order on the wire; `None` if it is not sent.
-#[derive(Debug, Clone, Copy, Default)]
-struct Barrier {
-    /// How many keys of lists with members must exist.
-    full: Option<usize>,
-    /// Whether there are keys of empty lists, none of which may exist.
-    empty: bool,
+/// One `TOUCH` of a barrier.
+#[derive(Debug, Clone)]
+struct Touch {
+    /// The groups whose keys it has.
+    groups: Vec<usize>,
+    /// How many of the keys must exist: all, if their lists have members, or none.
+    expected: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -224,7 +228,38 @@ impl Session {
             flights: VecDeque::new(),
             busy: HashMap::default(),
             stats,
+            by_slot: false,
         }
+    }
+
+    /// Makes it the session of a node of a Redis Cluster: `TOUCH` and the script for dead keys have keys of one slot each.
+    #[must_use]
+    pub fn by_slot(self) -> Self {
+        Self {
+            by_slot: true,
+            ..self
+        }
+    }
+
+    /// Splits keys, or what has keys, into those of each command.
+    fn split<T>(&self, items: Vec<T>, slot: impl Fn(&T) -> u16) -> Vec<Vec<T>> {
+        if items.is_empty() {
+            return Vec::new();
+        }
+        if !self.by_slot {
+            return vec![items];
+        }
+        let mut parts: Vec<Vec<T>> = Vec::new();
+        let mut places: HashMap<u16, usize> = HashMap::default();
+        for item in items {
+            let next = parts.len();
+            let place = *places.entry(slot(&item)).or_insert(next);
+            if place == next {
+                parts.push(Vec::with_capacity(1));
+            }
+            parts[place].push(item);
+        }
+        parts
     }
 
     /// Handles reports of changes, in the order in which they arrive.

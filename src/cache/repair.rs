@@ -11,7 +11,7 @@ use super::{
     Flight, Group, HashMap, Sent, Session, SharedKey, Slot, Wire,
     calls::{Batch, Call, CommandId, LastCommands, OpId, Read, State},
 };
-use crate::{failpoints::fail_point, list::List};
+use crate::{failpoints::fail_point, hash_slot::hash_slot, list::List};
 
 /// The decision on a read.
 enum Decision {
@@ -111,7 +111,7 @@ impl Session {
             wire.push(command);
             flight.slots.push(load);
         }
-        if let Some(keys) = due {
+        for keys in self.split(due.unwrap_or_default(), |key| hash_slot(key)) {
             wire.push(Wire::Forget(keys.clone()));
             flight.slots.push(Slot::Forget(keys));
         }

@@ -3,9 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{
-    Answer, Barrier, Flight, Group, Ready, Sent, Session, Slot, calls::CommandId, repair::Rereads,
-};
+use super::{Answer, Flight, Group, Sent, Session, Slot, Touch, calls::CommandId, repair::Rereads};
 use crate::{
     command::Reply,
     error::{Error, Result},
@@ -23,13 +21,13 @@ pub struct Settled {
     pub again: Option<Sent>,
 }
 
-/// Whether the barrier holds, for the keys with members and for those without.
-#[derive(Clone, Copy)]
-pub(super) struct BarrierOutcome {
-    pub(super) full: bool,
-    pub(super) empty: bool,
-    /// Whether all keys of empty lists have members now.
-    pub(super) all_new: bool,
+/// What the barrier says of the list of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Confirmed {
+    Yes,
+    No,
+    /// It was empty, and all keys of its `TOUCH` have members now.
+    AllNew,
 }
 
 impl Session {
@@ -97,10 +95,9 @@ impl Session {
                 }
             }
         }
-        let Barrier { full, empty } = flight.barrier;
-        if full.is_some() || empty {
-            let outcome = BarrierOutcome::by(flight.barrier, answers, &flight.groups);
-            self.judge(flight.no, flight.groups, outcome, again);
+        if !flight.barrier.is_empty() {
+            let confirmed = Confirmed::by(&flight.barrier, answers, flight.groups.len());
+            self.judge(flight.no, flight.groups, &confirmed, again);
         }
     }
 
@@ -133,7 +130,7 @@ impl Session {
         &mut self,
         no: u64,
         mut groups: Vec<Group>,
-        outcome: BarrierOutcome,
+        confirmed: &[Confirmed],
         again: &mut Rereads,
     ) {
         let mut failed = false;
@@ -145,18 +142,14 @@ impl Session {
                 busy.groups.retain(|of| *of != (no, index));
                 self.tidy(&group.key);
             }
-            let holds = match group.ready {
-                Ready::Empty => outcome.empty,
-                Ready::Version(_) => outcome.full,
-            };
             group.list = self.current(group);
-            if !holds {
+            match confirmed[index] {
+                Confirmed::Yes => {}
+                Confirmed::AllNew => self.entries.is_there(&group.key),
+                Confirmed::No => self.entries.may_go(&group.key),
+            }
+            if confirmed[index] != Confirmed::Yes {
                 group.list = None;
-                if group.ready == Ready::Empty && outcome.all_new {
-                    self.entries.is_there(&group.key);
-                } else {
-                    self.entries.may_go(&group.key);
-                }
             }
             failed |= group.list.is_none();
         }
@@ -176,25 +169,34 @@ impl Session {
     }
 }
 
-impl BarrierOutcome {
-    /// Returns whether the answers to the barrier confirm these groups.
-    fn by(barrier: Barrier, mut answers: impl Iterator<Item = Answer>, groups: &[Group]) -> Self {
-        fail_point!("barrier-ignores-count", Some(Self::ALWAYS));
-        let mut touched = || match answers.next() {
-            Some(Answer::Touched(touched)) => touched,
-            _ => None,
-        };
-        let full = barrier.full.map(|expected| touched() == Some(expected));
-        fail_point!("barrier-one-sum", Some(Self::both(full)));
-        let new = if barrier.empty { touched() } else { None };
-        let empty = !barrier.empty || new == Some(0);
-        let asked = groups
-            .iter()
-            .filter(|group| !group.dissolved && group.ready == Ready::Empty);
-        Self {
-            full: full.unwrap_or(true),
-            empty,
-            all_new: !empty && new == Some(asked.count()),
+impl Confirmed {
+    /// Returns what the answers to the barrier say of each group: those of one `TOUCH` are confirmed together.
+    fn by(
+        barrier: &[Touch],
+        mut answers: impl Iterator<Item = Answer>,
+        groups: usize,
+    ) -> Vec<Self> {
+        let mut confirmed = vec![Self::Yes; groups];
+        for touch in barrier {
+            let touched = match answers.next() {
+                Some(Answer::Touched(touched)) => touched,
+                _ => None,
+            };
+            let outcome = Self::of(touch, touched);
+            for &group in &touch.groups {
+                confirmed[group] = outcome;
+            }
+        }
+        confirmed
+    }
+
+    fn of(touch: &Touch, touched: Option<usize>) -> Self {
+        fail_point!("barrier-ignores-count", Some(Self::Yes));
+        fail_point!("barrier-ignores-redirect", Self::unless_counted(touched));
+        match touched {
+            Some(count) if count == touch.expected => Self::Yes,
+            Some(count) if touch.expected == 0 && count == touch.groups.len() => Self::AllNew,
+            _ => Self::No,
         }
     }
 }

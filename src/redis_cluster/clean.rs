@@ -8,12 +8,7 @@ use futures_util::{StreamExt as _, future::try_join_all};
 use redis::{Pipeline, Value};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{
-    event_scripts,
-    routing::{Answer, Plan},
-    send::send,
-    shared::Shared,
-};
+use super::{event_scripts, routing::Plan, send::send, shared::Shared};
 use crate::{
     command::Reply,
     error::{Error, Result},
@@ -94,12 +89,12 @@ pub(super) async fn ask(
     shared: &Arc<Shared>,
     name: &'static str,
     keys: &[Key],
-) -> ScanResult<Vec<Answer>> {
+) -> ScanResult<Vec<Result<Value>>> {
     loop {
         let sent = shared.commands().instead_of(name);
         let answers = send(shared, Plan::each(exact(sent), keys)).await;
         let answers = answers.map_err(ScanError::Lost)?;
-        let lacks = |answer: &Answer| {
+        let lacks = |answer: &Result<Value>| {
             let answer = answer.as_ref();
             answer.is_ok_and(|answer| shared.commands().lacks(sent, answer))
         };

@@ -1,9 +1,13 @@
 //! A connection to a whole cluster: the connections to its nodes, and its slot map.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
 
 use futures_util::{FutureExt as _, future::BoxFuture, stream::BoxStream};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::unconstrained};
 
 use super::{
     ClusterManager,
@@ -12,7 +16,7 @@ use super::{
     membership,
     pages::ClusterPages,
     routing::{Plan, replies},
-    send::send,
+    send::send_in_turn,
     shared::Shared,
     slots::SlotMap,
 };
@@ -26,6 +30,9 @@ use crate::{
     removal::Removal,
     steps::Steps,
 };
+
+/// How many batches may be in flight.
+const DEPTH: usize = 32;
 
 /// An open connection to a cluster. The driver does not ping it: each node's connection has a heartbeat of its own,
 /// because one may be silent while the others answer.
@@ -80,17 +87,16 @@ impl Drop for ClusterConnection {
 
 impl Connection for ClusterConnection {
     fn pages(&self) -> Arc<dyn PageSource> {
-        Arc::new(ClusterPages(self.0.clone()))
+        Arc::new(ClusterPages::new(self.0.clone()))
     }
 
     fn batch_size(&self) -> usize {
         self.0.batch_size()
     }
 
-    /// Returns 1, so that the next batch gathers meanwhile. With more in flight, a command that has to be sent again
-    /// would come after later ones of its key.
+    /// Returns 1 while a batch would have to wait for others: the next one gathers calls meanwhile.
     fn depth(&self) -> usize {
-        1
+        if self.0.is_open() { DEPTH } else { 1 }
     }
 
     fn take_note(&self) -> Option<String> {
@@ -102,7 +108,13 @@ impl Connection for ClusterConnection {
         removal: &Removal,
         steps: Steps,
     ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>> {
-        clean(self.0.clone(), removal.clone(), steps).boxed()
+        let (shared, removal) = (self.0.clone(), removal.clone());
+        let turn = shared.turn();
+        async move {
+            turn.alone().await;
+            clean(shared, removal, steps).await
+        }
+        .boxed()
     }
 
     fn found(&self, stem: &[u8]) -> BoxStream<'static, Result<Vec<Key>>> {
@@ -114,21 +126,29 @@ impl Connection for ClusterConnection {
         batch: &[&Command],
     ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>> {
         let shared = self.0.clone();
-        if batch
-            .iter()
-            .any(|command| membership::concerns(command.op()))
-        {
+        let turn = shared.turn();
+        let takes_rounds = |command: &&Command| membership::concerns(command.op());
+        if batch.iter().any(takes_rounds) {
             let batch = batch.iter().map(|&command| command.clone()).collect();
-            return membership::execute(shared, batch).boxed();
+            let alone = async move {
+                turn.alone().await;
+                membership::execute(shared, batch).await
+            };
+            return alone.boxed();
         }
-        let (steps, parts) = Plan::of(batch, shared.commands().missing(), shared.publishing());
-        async move {
-            shared.refresh_if_stale().await;
-            let answers = send(&shared, steps).await?;
-            let (replies, bytes) = replies(&parts, answers);
-            shared.loaded(bytes, parts.len());
-            Ok(replies)
+        let (steps, parts) = Plan::of(batch);
+        let run = async move {
+            let answers = send_in_turn(&shared, steps, &turn).await?;
+            drop(turn);
+            shared.loaded(parts.len());
+            let answers = answers.into_iter().map(Result::flatten).collect();
+            Ok(replies(&parts, answers))
+        };
+        // Without tokio's budget, and now: batches that are formed later must come later on the wire.
+        let mut future = unconstrained(run).boxed();
+        match future.poll_unpin(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(replies) => std::future::ready(replies).boxed(),
+            Poll::Pending => future,
         }
-        .boxed()
     }
 }

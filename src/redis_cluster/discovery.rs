@@ -11,7 +11,7 @@ use redis::Value;
 use tokio::time::sleep;
 
 use super::{
-    CACHE_OFF, ClusterManager,
+    ClusterManager,
     announced::map_slots,
     connection::ClusterConnection,
     replacement_check::{Peer, replaced, slots},
@@ -42,18 +42,17 @@ impl Manager for ClusterManager {
         async move {
             let found = self.discover().await?;
             let map = found.map.clone();
+            self.share_memory(&map);
             let mut open = self.connect_to_owners(found).await?;
             self.remember(&map);
             let fenced = open.values().all(|connected| connected.fenced);
-            self.stats.cache.switch(Some(CACHE_OFF.into()));
-            let untold = self.untold.swap(false, Ordering::Relaxed);
-            let off = untold.then(|| format!("the member cache is off: {CACHE_OFF}"));
             // What all nodes say is said once.
             let notes = open.values_mut().filter_map(|node| node.note.take());
-            let notes: BTreeSet<String> = notes.chain(off).collect();
+            let mut notes: BTreeSet<String> = notes.collect();
+            let (connection, closed) = ClusterConnection::new(self.clone(), map, open);
+            notes.extend(self.cache_note());
             let notes: Vec<String> = notes.into_iter().collect();
             let note = (!notes.is_empty()).then(|| notes.join("; "));
-            let (connection, closed) = ClusterConnection::new(self, map, open);
             Ok(Connected {
                 connection,
                 closed,

@@ -19,7 +19,7 @@ use crate::{
     error::{Error, Result},
     events::{Publishing, message::put_text},
     keys::{Key, sid_of},
-    redis_manager::{Missing, command},
+    redis_manager::{EventScripts, Missing, command},
 };
 
 /// Publishes on the channel of this node, and answers. The id comes after the change, because Redis 6 refuses a write
@@ -83,25 +83,37 @@ const DESTROY: &str = script!(
 /// The reason of what the app has called for.
 pub(super) const CALL: &[u8] = b"call";
 
-/// Encodes a write of one key that changes the members of a channel; `None` if it is another one.
-pub(super) fn encode(
+/// What these scripts take, for error messages.
+const NEEDS: &str = "option events takes EVAL, PUBLISH, SISMEMBER, SCARD and CLUSTER MYID, and the channels PREFIX@events:*";
+
+/// These scripts, for the connection of a node.
+pub(super) static NODE: EventScripts = EventScripts {
+    encode,
+    needs: NEEDS,
+};
+
+/// Encodes a write that changes the members of a channel on some frontends.
+fn encode(
     call: &Command,
     missing: &Missing,
     publishing: &Publishing,
-    key: &Key,
-) -> Option<Cmd> {
+    each: &mut dyn FnMut(Cmd),
+) -> bool {
     let Op::Write(op @ (WriteOp::Add | WriteOp::Remove | WriteOp::Delete)) = call.op() else {
-        return None;
+        return false;
     };
-    if !publishing.has(key) {
-        return None;
+    if !call.keys().first().is_some_and(|key| publishing.has(key)) {
+        return false;
     }
-    let uids = call.members().iter().map(Vec::as_slice);
-    Some(match op {
-        WriteOp::Add => change(publishing, true, key, CALL, uids),
-        WriteOp::Remove => change(publishing, false, key, CALL, uids),
-        _ => destroy(publishing, missing, key),
-    })
+    for key in call.keys() {
+        let uids = call.members().iter().map(Vec::as_slice);
+        each(match op {
+            WriteOp::Add => change(publishing, true, key, CALL, uids),
+            WriteOp::Remove => change(publishing, false, key, CALL, uids),
+            _ => destroy(publishing, missing, key),
+        });
+    }
+    true
 }
 
 /// Makes the step that adds or removes members.
@@ -155,8 +167,7 @@ fn head(publishing: &Publishing, key: &Key, reason: &[u8]) -> Vec<u8> {
 pub(super) fn explained<T>(done: Result<T>) -> Result<T> {
     done.map_err(|error| match error {
         Error::Store(words) if refuses_script(&words) => {
-            let needs = "option events takes EVAL, PUBLISH, SISMEMBER, SCARD and CLUSTER MYID, and the channels PREFIX@events:*";
-            Error::Store(format!("{words} ({needs})").into())
+            Error::Store(format!("{words} ({NEEDS})").into())
         }
         error => error,
     })
@@ -200,9 +211,9 @@ mod tests {
         let (index, channel) = (b"P@sids".to_vec(), b"P:a:s1".to_vec());
         let missing = Missing::default();
         let add = |key: &Key| Command::write_members(WriteOp::Add, key.clone(), [b"u".to_vec()]);
-        let made = |key: &Key| encode(&add(key), &missing, &publishing, key);
-        assert!(made(&index).is_none() && made(&channel).is_some());
+        let made = |call: &Command| encode(call, &missing, &publishing, &mut |_| {});
+        assert!(!made(&add(&index)) && made(&add(&channel)));
         let read = Command::read(crate::command::ReadOp::Count, vec![channel.clone()]);
-        assert!(encode(&read, &missing, &publishing, &channel).is_none());
+        assert!(!made(&read));
     }
 }

@@ -86,10 +86,11 @@ async fn plain(shared: &Arc<Shared>, calls: &[Command]) -> Sent<Vec<Result<Reply
         .map(|(at, call)| (at, of_channels(call)))
         .collect();
     let batch: Vec<&Command> = taken.iter().map(|(_, call)| call).collect();
-    let (steps, parts) = Plan::of(&batch, shared.commands().missing(), shared.publishing());
+    let (steps, parts) = Plan::of(&batch);
     let answers = send(shared, steps).await?;
-    let (done, bytes) = replies(&parts, answers);
-    shared.loaded(bytes, calls.len());
+    shared.loaded(calls.len());
+    let answers = answers.into_iter().map(Result::flatten).collect();
+    let done = replies(&parts, answers);
 
     // A refusal now is of an entry that is there already, or is harmless if it stays.
     let again = taken

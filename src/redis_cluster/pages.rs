@@ -3,7 +3,14 @@
 //! cluster at the end is not as it was at the beginning, the scan goes on with another round over all nodes, within a
 //! bound. A channel that was given is not given again.
 
-use std::{fmt::Write as _, sync::Arc, time::Duration};
+use std::{
+    fmt::Write as _,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::time::sleep;
@@ -28,9 +35,37 @@ use crate::{
 /// How often a key is looked for at the node that the map names, which may have changed.
 const TRIES: u32 = 3;
 
-/// What pages are read from.
-#[derive(Debug, Clone)]
-pub(super) struct ClusterPages(pub(super) Arc<Shared>);
+/// What a page is read from. Its first step has a turn among the batches.
+#[derive(Debug)]
+pub(super) struct ClusterPages {
+    shared: Arc<Shared>,
+    is_begun: AtomicBool,
+}
+
+impl ClusterPages {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            is_begun: AtomicBool::new(false),
+        }
+    }
+
+    /// Does a step, the first one alone.
+    fn step<T: Send + 'static>(
+        &self,
+        step: impl Future<Output = T> + Send + 'static,
+    ) -> BoxFuture<'static, T> {
+        if self.is_begun.swap(true, Ordering::Relaxed) {
+            return step.boxed();
+        }
+        let turn = self.shared.turn();
+        async move {
+            turn.alone().await;
+            step.await
+        }
+        .boxed()
+    }
+}
 
 /// Where a scan of all keys is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,27 +195,26 @@ pub(super) async fn members(
 
 impl PageSource for ClusterPages {
     fn members(&self, key: &[u8], position: Option<&[u8]>, count: usize) -> StepFuture {
-        let (shared, key) = (self.0.clone(), key.to_vec());
+        let (shared, key) = (self.shared.clone(), key.to_vec());
         let position = position.map(<[u8]>::to_vec);
-        async move { members(&shared, key, position, count).await }.boxed()
+        self.step(async move { members(&shared, key, position, count).await })
     }
 
     fn keys(&self, filter: &KeyFilter, position: Option<&[u8]>, count: usize) -> StepFuture {
-        let (shared, filter) = (self.0.clone(), filter.clone());
+        let (shared, filter) = (self.shared.clone(), filter.clone());
         let position = position.and_then(Round::read);
-        async move { keys(&shared, &filter, position, count).await }.boxed()
+        self.step(async move { keys(&shared, &filter, position, count).await })
     }
 
     fn counts(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>> {
-        let (shared, keys) = (self.0.clone(), keys.to_vec());
-        async move {
+        let (shared, keys) = (self.shared.clone(), keys.to_vec());
+        self.step(async move {
             let answers = ask(&shared, "SCARD", &keys).await.map_err(Error::from)?;
             answers
                 .into_iter()
                 .map(|answer| answer.and_then(count))
                 .collect()
-        }
-        .boxed()
+        })
     }
 
     fn enter(
@@ -189,9 +223,9 @@ impl PageSource for ClusterPages {
         position: Option<&[u8]>,
         count: usize,
     ) -> BoxFuture<'static, Result<Entered>> {
-        let (shared, keys) = (self.0.clone(), keys.map(<[u8]>::to_vec));
+        let (shared, keys) = (self.shared.clone(), keys.map(<[u8]>::to_vec));
         let position = position.map(<[u8]>::to_vec);
-        async move { enter(&shared, keys, position, count).await }.boxed()
+        self.step(async move { enter(&shared, keys, position, count).await })
     }
 }
 

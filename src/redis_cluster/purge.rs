@@ -27,7 +27,7 @@ use crate::{
     lease::{Lease, LeaseState},
     manager::Lost,
     membership::{Place, Purge},
-    redis_manager::{self, Entries, command, encode_for, indexed, lease, unkeep, wrote},
+    redis_manager::{self, Entries, command, encode_one, indexed, lease, unkeep, wrote},
 };
 
 /// The maximum number of members that one step removes.
@@ -150,7 +150,7 @@ fn lost(holder: Lease, left: u64) -> Lease {
 fn holder(shared: &Shared, key: &Key) -> Cmd {
     let read = Command::read(ReadOp::Lease, vec![key.clone()]);
     let missing = shared.commands().missing();
-    encode_for(&read, &missing, std::slice::from_ref(key))
+    encode_one(&read, &missing, None)
 }
 
 /// Makes a command about each member, to its channel.

@@ -18,9 +18,12 @@ use super::{
     ClusterManager,
     replacement_check::{self, Peer},
     slots::SlotMap,
+    turns::{Turn, Turns},
 };
 use crate::{
     batch_size::BatchSize,
+    command::{Command, Reply},
+    error::Result,
     events::Publishing,
     hash_slot::hash_slot,
     heartbeat,
@@ -41,6 +44,7 @@ pub(super) struct Shared {
     ended: mpsc::UnboundedSender<Address>,
     /// Which commands some of the nodes lack: all are then used without them.
     commands: Commands,
+    turns: Arc<Turns>,
 }
 
 #[derive(Debug)]
@@ -71,7 +75,18 @@ impl Shared {
             }),
             ended,
             commands: Commands::default(),
+            turns: Arc::default(),
         }
+    }
+
+    /// Returns whether a batch could be sent at once.
+    pub(super) fn is_open(&self) -> bool {
+        self.turns.is_open()
+    }
+
+    /// Takes the turn of what is sent next.
+    pub(super) fn turn(&self) -> Turn {
+        self.turns.take()
     }
 
     pub(super) fn commands(&self) -> &Commands {
@@ -95,7 +110,9 @@ impl Shared {
             let _ = ended.send(of);
         });
         self.commands.merge(connected.connection.commands());
-        self.state().nodes.insert(address, connected.connection);
+        let mut state = self.state();
+        state.nodes.insert(address, connected.connection);
+        self.manager.switch(&state.nodes);
     }
 
     /// Pings a node by a key in one of its slots, so that it has no redirection to count as an error.
@@ -111,7 +128,9 @@ impl Shared {
 
     /// Forgets a node whose connection has ended.
     pub(super) fn remove(&self, address: &Address) {
-        self.state().nodes.remove(address);
+        let mut state = self.state();
+        state.nodes.remove(address);
+        self.manager.switch(&state.nodes);
     }
 
     /// Closes the connections to all nodes.
@@ -119,9 +138,12 @@ impl Shared {
         self.state().nodes.clear();
     }
 
-    /// Notes how many bytes of lists a batch has loaded.
-    pub(super) fn loaded(&self, bytes: usize, calls: usize) {
-        self.state().batch_size.loaded(bytes, calls);
+    /// Notes that a batch of so many calls was executed: the next one depends on how many bytes of lists came from the
+    /// nodes.
+    pub(super) fn loaded(&self, calls: usize) {
+        let mut state = self.state();
+        let bytes = state.nodes.values().map(RedisConnection::take_loaded).sum();
+        state.batch_size.loaded(bytes, calls);
     }
 
     pub(super) fn batch_size(&self) -> usize {
@@ -148,6 +170,18 @@ impl Shared {
 
     pub(super) fn owner(&self, slot: u16) -> Option<Address> {
         self.state().map.owner(slot).cloned()
+    }
+
+    /// Returns whether commands for these slots can be sent at once: the nodes are connected, and no slot is known to have
+    /// moved since the map was read.
+    pub(super) fn is_ready(&self, mut slots: impl Iterator<Item = u16>) -> bool {
+        let state = self.state();
+        let is_open = |node: &Address| state.nodes.contains_key(node);
+        if state.stale.is_some() {
+            return false;
+        }
+        state.map.primaries().iter().all(is_open)
+            || slots.all(|slot| state.map.owner(slot).is_some_and(is_open))
     }
 
     /// Notes that a slot has moved to another node.
@@ -180,6 +214,23 @@ impl Shared {
         let connection = connected.connection.connection();
         self.add(address.clone(), connected);
         Ok(connection)
+    }
+
+    /// Executes calls at a node, as one Redis does, and connects to it if there is no connection yet.
+    pub(super) async fn execute(
+        self: &Arc<Self>,
+        address: &Address,
+        calls: &[&Command],
+    ) -> std::result::Result<Vec<Result<Reply>>, Lost> {
+        self.connection(address).await?;
+        let lost = |words: &str| Lost(format!("node {address}: {words}").into());
+        let executed = {
+            let state = self.state();
+            let node = state.nodes.get(address);
+            node.ok_or_else(|| lost("the connection is gone"))?
+                .execute(calls)
+        };
+        executed.await.map_err(|Lost(words)| lost(&words))
     }
 
     /// Returns what pages of a node are read from; connects if there is no connection yet.
@@ -236,6 +287,7 @@ impl Shared {
         };
         // After a failure a node may know no owner of some slot yet; the old map is then better.
         if map.ranges(None).is_empty() {
+            self.manager.share_memory(&map);
             self.state().map = map;
         }
     }

@@ -115,6 +115,11 @@ impl SlotMap {
         self.primaries.iter().filter(has_slots).cloned().collect()
     }
 
+    /// Returns the nodes that have slots, and some that had.
+    pub(super) fn primaries(&self) -> &[Address] {
+        &self.primaries
+    }
+
     /// Returns whether a node has slots.
     pub(super) fn has_slots(&self, address: &Address) -> bool {
         (0..SLOTS).any(|slot| self.owner(slot) == Some(address))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use redis::{Cmd, Value as Answer};
 
 use super::{
-    event_scripts, fallbacks::Missing, lease_scripts, membership_scripts,
+    event_scripts::EventScripts, fallbacks::Missing, lease_scripts, membership_scripts,
     server_errors::store_error, wire,
 };
 use crate::{
@@ -43,10 +43,10 @@ pub(crate) fn read(op: ReadOp, key: &[u8]) -> Cmd {
 pub(super) fn encode(
     call: &Command,
     missing: &Missing,
-    publishing: Option<&Publishing>,
+    publishing: Option<(&Publishing, &EventScripts)>,
     mut each: impl FnMut(Cmd),
 ) {
-    if publishing.is_some_and(|to| event_scripts::encode(call, missing, to, &mut each)) {
+    if publishing.is_some_and(|(to, scripts)| (scripts.encode)(call, missing, to, &mut each)) {
         return;
     }
     match (call.op(), call.op().items()) {
@@ -59,8 +59,19 @@ pub(super) fn encode(
     }
 }
 
+/// Encodes a command that is about one key as [`encode`] does.
+pub(crate) fn encode_one(
+    call: &Command,
+    missing: &Missing,
+    publishing: Option<(&Publishing, &EventScripts)>,
+) -> Cmd {
+    let mut only = Cmd::new();
+    encode(call, missing, publishing, |cmd| only = cmd);
+    only
+}
+
 /// Encodes the part of a command that is about some of its keys ([`Command::targets`]).
-pub(crate) fn encode_for(call: &Command, missing: &Missing, keys: &[Key]) -> Cmd {
+fn encode_for(call: &Command, missing: &Missing, keys: &[Key]) -> Cmd {
     if let Some(script) = lease_scripts::of(call.op()) {
         return lease_scripts::encode(script, call, missing, keys);
     }
@@ -77,20 +88,25 @@ pub(crate) fn encode_for(call: &Command, missing: &Missing, keys: &[Key]) -> Cmd
 
 /// Decodes the answers to the commands that [`encode`] made of a command with `keys` keys; `next` returns them in
 /// order.
-pub(crate) fn decode(op: Op, keys: usize, mut next: impl FnMut() -> Answer) -> Result<Reply> {
+pub(crate) fn decode(
+    op: Op,
+    keys: usize,
+    scripts: &EventScripts,
+    mut next: impl FnMut() -> Answer,
+) -> Result<Reply> {
     match op {
         Op::Read(op) => {
-            let values = (0..keys).map(|_| value(op, next()));
+            let values = (0..keys).map(|_| value(op, scripts, next()));
             Ok(Reply::Values(values.collect()))
         }
         Op::Write(op) if op.items() == Items::OneSlot => {
             let lease = lease_scripts::lease(next()).map(Reply::from);
-            membership_scripts::explained(Op::Write(op), lease)
+            membership_scripts::explained(Op::Write(op), scripts, lease)
         }
         Op::Write(WriteOp::LeaveAll) => {
             // A write is done or not; the answers after an error are taken too.
             let lists: Vec<_> = (0..keys)
-                .map(|_| membership_scripts::left(next()))
+                .map(|_| membership_scripts::left(next(), scripts))
                 .collect();
             let lists = lists.into_iter().collect::<Result<Vec<_>>>()?;
             Ok(Reply::Values(lists.into_iter().map(Ok).collect()))
@@ -102,7 +118,7 @@ pub(crate) fn decode(op: Op, keys: usize, mut next: impl FnMut() -> Answer) -> R
                 let changed = wrote(next());
                 done = done.and_then(|sum: u64| Ok(sum + changed?));
             }
-            membership_scripts::explained(Op::Write(op), done.map(Reply::Changed))
+            membership_scripts::explained(Op::Write(op), scripts, done.map(Reply::Changed))
         }
     }
 }
@@ -117,11 +133,11 @@ pub(crate) fn wrote(answer: Answer) -> Result<u64> {
 }
 
 /// Decodes the answer to a read of one key.
-pub(crate) fn value(op: ReadOp, answer: Answer) -> Result<Value> {
+fn value(op: ReadOp, scripts: &EventScripts, answer: Answer) -> Result<Value> {
     match op.kind() {
         ValueKind::List => {
             let list = list(answer).map(Arc::new).map(Value::List);
-            membership_scripts::explained(Op::Read(op), list)
+            membership_scripts::explained(Op::Read(op), scripts, list)
         }
         ValueKind::Int => int(op, answer).map(Value::Int),
         ValueKind::Lease => lease_scripts::lease(answer).map(Value::from),

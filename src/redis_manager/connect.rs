@@ -109,7 +109,9 @@ impl RedisManager {
         let (mut open, off) = self.open(address, &login).await?;
         // The operator may have meant to use a replica; but where there was a primary before, it is a demoted server.
         let primary = open.identity.is_primary;
-        if self.had_primary.fetch_or(primary, Ordering::Relaxed) || primary {
+        // A node of a cluster that is no primary points to another node instead.
+        let matters = !self.options.is_node();
+        if matters && (self.had_primary.fetch_or(primary, Ordering::Relaxed) || primary) {
             let rises = !primary && self.cache.is_some();
             lock(&open.connection.state).role = Role::new(open.identity.question).rises(rises);
         }
@@ -129,11 +131,19 @@ impl RedisManager {
             let renewal = renew(source, connection, expires, address.to_string());
             open.connection.renewal = Some(tokio::spawn(renewal).abort_handle());
         }
+        let off = off.map(|reason| self.redact(reason.into()).to_string());
+        open.connection.cache_off.clone_from(&off);
+        // Of many nodes the cluster says it, once.
+        let switched = if self.options.is_node() {
+            None
+        } else {
+            self.switch(off)
+        };
         Ok(Connected {
             connection: open.connection,
             closed: open.task.map(drop).boxed(),
             fenced,
-            note: notes_of(&[notes, self.switch(off).into_iter().collect()].concat()),
+            note: notes_of(&[notes, switched.into_iter().collect()].concat()),
         })
     }
 
@@ -176,7 +186,7 @@ impl RedisManager {
 
     /// Notes whether the cache is on; returns a line for the log if that has changed.
     fn switch(&self, off: CacheOff) -> Option<String> {
-        let off = off.map(|reason| self.redact(reason.into()));
+        let off: Option<Arc<str>> = off.map(Arc::from);
         let news = self.stats.cache.switch(off.clone());
         if !news || self.cache.is_none() {
             return None;
@@ -315,7 +325,12 @@ impl RedisManager {
     /// Makes the cache session of a new connection, which knows nothing yet.
     fn session(&self, cache: Option<&CacheOptions>) -> Session {
         let bounds = cache.map(|cache| cache.bounds.clone());
-        Session::new(bounds, self.stats.clone())
+        let session = Session::new(bounds, self.stats.clone());
+        if self.options.is_node() {
+            session.by_slot()
+        } else {
+            session
+        }
     }
 
     /// Makes a session without a cache, for RESP2, in which the server cannot report changes.
@@ -366,6 +381,8 @@ impl RedisManager {
             publishing: self.options.publishing.clone(),
             activity,
             in_cluster: false,
+            scripts: self.options.scripts,
+            cache_off: None,
             origin: RandomState::new().hash_one(()),
         };
         Ok((connection, task))

@@ -20,12 +20,14 @@ use tokio::{
 use super::{
     clean::clean,
     codec::{self, command, list, read},
+    event_scripts::EventScripts,
     fallbacks::{Commands, Missing},
+    handshake::CacheOff,
     member_groups::Groups,
     pages::RedisPages,
     role::Question,
     scan::found,
-    server_errors::lost,
+    server_errors::{is_elsewhere, lost},
     slot_coverage,
     state::{Replies, State, lock},
 };
@@ -60,6 +62,10 @@ pub struct RedisConnection {
     pub(super) activity: Arc<Notify>,
     /// Whether it is a node of a Redis Cluster, which had all keys: see [`slot_coverage`].
     pub(super) in_cluster: bool,
+    /// The scripts that publish.
+    pub(super) scripts: &'static EventScripts,
+    /// Why nothing is served from memory, if so.
+    pub(super) cache_off: CacheOff,
     /// The server process, for positions of scans, which mean nothing to another one.
     pub(super) origin: u64,
 }
@@ -78,6 +84,16 @@ impl RedisConnection {
     /// Returns which commands the server lacks.
     pub(crate) fn commands(&self) -> &Commands {
         &self.commands
+    }
+
+    /// Returns why nothing is served from memory, if so.
+    pub(crate) fn cache_off(&self) -> Option<&str> {
+        self.cache_off.as_deref()
+    }
+
+    /// Returns how many bytes of lists were read from the server since the last call.
+    pub(crate) fn take_loaded(&self) -> usize {
+        std::mem::take(&mut lock(&self.state).loaded)
     }
 
     /// Pings the server by reading a key that no channel has. Every user of ours may read, unlike `PING` or `SELECT`;
@@ -172,6 +188,7 @@ impl Connection for RedisConnection {
         drop(state);
         let publishing = self.publishing.as_deref();
         let missing = self.commands.missing();
+        let publishing = publishing.map(|to| (to, self.scripts));
         let (mut pipeline, groups) = encode(&sent.wire, batch, &missing, publishing);
         if let Some(question) = question {
             pipeline.add_command(question.command());
@@ -183,7 +200,7 @@ impl Connection for RedisConnection {
             state,
             sent,
             (pipeline, groups, question),
-            batch.len(),
+            (batch.len(), self.scripts),
             replies,
         );
         let mut future = unconstrained(run).boxed();
@@ -203,7 +220,7 @@ async fn run(
     state: Arc<Mutex<State>>,
     mut sent: Sent,
     (mut pipeline, mut groups, mut question): (Pipeline, Groups<'static>, Option<Question>),
-    calls: usize,
+    (calls, scripts): (usize, &'static EventScripts),
     mut replies: oneshot::Receiver<Replies>,
 ) -> std::result::Result<Replies, Lost> {
     loop {
@@ -229,7 +246,7 @@ async fn run(
         let values = groups.split(values);
         lock(&state).observe(&values, answer);
         let mut values = values.into_iter();
-        let decode = |wire| decode(wire, &mut values);
+        let decode = |wire| decode(wire, &mut values, scripts);
         let answers: Vec<Answer> = sent.wire.iter().map(decode).collect();
         let again = {
             let mut state = lock(&state);
@@ -256,7 +273,7 @@ fn encode(
     wire: &[Wire],
     batch: &[&Command],
     missing: &Missing,
-    publishing: Option<&Publishing>,
+    publishing: Option<(&Publishing, &EventScripts)>,
 ) -> (Pipeline, Groups<'static>) {
     let mut pipeline = Pipeline::with_capacity(2 * wire.len());
     let mut groups = Groups::default();
@@ -318,19 +335,31 @@ pub(super) fn forget<K: AsRef<[u8]>>(keys: &[K]) -> Cmd {
 }
 
 /// Decodes the answer to a command, from as many of the next values as it takes.
-pub(super) fn decode(wire: &Wire, values: &mut impl Iterator<Item = Value>) -> Answer {
+pub(super) fn decode(
+    wire: &Wire,
+    values: &mut impl Iterator<Item = Value>,
+    scripts: &EventScripts,
+) -> Answer {
     let mut value = || values.next().unwrap_or(Value::Nil);
     match wire {
-        Wire::Command { op, keys, .. } => Answer::Command(codec::decode(*op, *keys, value)),
+        Wire::Command { op, keys, .. } => {
+            Answer::Command(codec::decode(*op, *keys, scripts, value))
+        }
         Wire::Members(_) => Answer::List(list(value()).map(Arc::new)),
         Wire::Tracked(_) => {
             let granted = value() == Value::Okay;
             Answer::Tracked(granted, list(value()).map(Arc::new))
         }
+        // No number says that the node has no such slot, or not all keys of one that is moving.
         Wire::Touch(_) => Answer::Touched(match value() {
             Value::Int(count) => usize::try_from(count).ok(),
             _ => None,
         }),
-        Wire::Forget(_) => Answer::Forgot(!matches!(value(), Value::ServerError(_))),
+        Wire::Forget(_) => Answer::Forgot(!is_refused(&value())),
     }
+}
+
+/// Returns whether the script did not run and may later. A node that has lost the slot cannot be made to forget its keys.
+fn is_refused(answer: &Value) -> bool {
+    matches!(answer, Value::ServerError(error) if !is_elsewhere(error))
 }

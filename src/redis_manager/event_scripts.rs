@@ -163,13 +163,33 @@ const PURGE: &str = on_index!(script!(with_holder!(
     "return publish(wrong or {value and 1 or 0, removed, epoch, #ARGV - last})"
 )));
 
-/// What the scripts take, for error messages.
-pub(super) const NEEDS: &str =
-    "option events takes EVAL, EXISTS and PUBLISH, and the channels PREFIX@events:*";
+/// The scripts that are sent in the place of writes that change channels: each server has its own kind.
+#[derive(Debug)]
+pub(crate) struct EventScripts {
+    /// Encodes a command whose changes are published, with one command for each of its keys. Returns `false`, and encodes
+    /// nothing, if it changes no channel.
+    pub(crate) encode: fn(&Command, &Missing, &Publishing, &mut dyn FnMut(Cmd)) -> bool,
+    /// What they take, for error messages.
+    pub(crate) needs: &'static str,
+}
+
+impl EventScripts {
+    /// Those for a server that has all keys.
+    pub(crate) const ONE_REDIS: Self = Self {
+        encode,
+        needs: "option events takes EVAL, EXISTS and PUBLISH, and the channels PREFIX@events:*",
+    };
+}
 
 /// Returns whether the server's refusal of an operation is about the script in the place of its command.
 pub(super) fn refuses_script(op: Op, words: &str) -> bool {
-    let signs = ["executing the script", "'eval'", "'exists'", "'publish'"];
+    let signs = [
+        "executing the script",
+        "'eval'",
+        "'exists'",
+        "'publish'",
+        "'cluster",
+    ];
     matches!(
         op,
         Op::Write(WriteOp::Add | WriteOp::Remove | WriteOp::Delete)
@@ -179,13 +199,12 @@ pub(super) fn refuses_script(op: Op, words: &str) -> bool {
 /// The reason of what the app has called for.
 const CALL: &[u8] = b"call";
 
-/// Encodes a command whose changes are published, with one command for each of its keys. Returns `false`, and encodes
-/// nothing, if it changes no channel.
-pub(super) fn encode(
+/// See [`EventScripts::encode`].
+fn encode(
     call: &Command,
     missing: &Missing,
     publishing: &Publishing,
-    mut each: impl FnMut(Cmd),
+    each: &mut dyn FnMut(Cmd),
 ) -> bool {
     let Op::Write(op) = call.op() else {
         return false;

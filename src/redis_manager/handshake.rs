@@ -11,7 +11,7 @@ use super::{
     first_line::FirstLine,
     login::Login,
     role::{Question, is_primary, role_of_info},
-    server_errors::{NO_REDIS, unreachable, words},
+    server_errors::{NO_REDIS, is_elsewhere, unreachable, words},
     slot_coverage, tracking_support,
 };
 use crate::manager::ConnectError;
@@ -124,7 +124,7 @@ impl RedisManager {
         }
         let objection = hello
             .as_ref()
-            .and_then(|hello| tracking_support::objection(hello, &info));
+            .and_then(|hello| tracking_support::objection(hello, &info, self.mode()));
         let info: String = redis::from_redis_value_ref(&info).unwrap_or_default();
         let asks = !bare;
         let mut identity = self
@@ -134,6 +134,15 @@ impl RedisManager {
         identity.commands = commands;
         identity.notes = notes.into_iter().flatten().collect();
         Ok((identity, objection))
+    }
+
+    /// Returns the mode of a server whose lists may be kept in memory.
+    const fn mode(&self) -> &'static str {
+        if self.options.is_node() {
+            "cluster"
+        } else {
+            "standalone"
+        }
     }
 
     /// Reads what HELLO and INFO say of the server; if neither tells its role and `asks` is set, asks for that.
@@ -249,7 +258,7 @@ pub(super) async fn track(
         });
     let off = match (refused, replies.as_slice()) {
         (Some(refused), _) => refused,
-        (None, [_, info, Value::Okay, _, Value::Int(_)]) if is_tracking(info) => {
+        (None, [_, info, Value::Okay, _, touched]) if is_tracking(info) && is_touched(touched) => {
             return Ok(None);
         }
         _ => "CLIENT TRACKING is not on although it was asked for".to_owned(),
@@ -261,9 +270,20 @@ pub(super) async fn track(
     Ok(Some(off))
 }
 
-/// Returns whether an error is permanent; one like `OOM` is not, because the command may succeed later.
+/// Returns whether an error is permanent; one like `OOM` is not, because the command may succeed later. A node that points
+/// to another one has found that our user may send the command.
 fn is_no(error: &ServerError) -> bool {
-    !matches!(error.code(), "OOM" | "MISCONF" | "NOREPLICAS" | "BUSY")
+    let passes = ["OOM", "MISCONF", "NOREPLICAS", "BUSY", "MASTERDOWN"];
+    !passes.contains(&error.code()) && !is_elsewhere(error)
+}
+
+/// Returns whether it is the answer to `TOUCH`, of a key that may be on another node.
+fn is_touched(answer: &Value) -> bool {
+    match answer {
+        Value::Int(_) => true,
+        Value::ServerError(error) => is_elsewhere(error),
+        _ => false,
+    }
 }
 
 /// Returns whether the flags of `CLIENT TRACKINGINFO` say that tracking is on, and only for what we ask for.

@@ -16,7 +16,7 @@ use redis::{Cmd, Value as Answer};
 
 use super::{
     codec::{self, command},
-    event_scripts,
+    event_scripts::{self, EventScripts},
     lease_scripts::with_holder,
 };
 use crate::{
@@ -238,16 +238,16 @@ const REFUSALS: [&str; 5] = [
 ];
 
 /// Adds to the error of an operation that is a script what it needs, if the server refuses a command.
-pub(super) fn explained<T>(op: Op, done: Result<T>) -> Result<T> {
+pub(super) fn explained<T>(op: Op, scripts: &EventScripts, done: Result<T>) -> Result<T> {
     done.map_err(|error| match error {
         Error::Store(words) if REFUSALS.iter().any(|refusal| words.contains(refusal)) => {
             let needs = if of(op).is_some() {
                 format!(
                     "option membership takes the commands {NEEDS}; {}",
-                    event_scripts::NEEDS
+                    scripts.needs
                 )
             } else if event_scripts::refuses_script(op, &words) {
-                event_scripts::NEEDS.to_owned()
+                scripts.needs.to_owned()
             } else {
                 return Error::Store(words);
             };
@@ -258,7 +258,8 @@ pub(super) fn explained<T>(op: Op, done: Result<T>) -> Result<T> {
 }
 
 /// Decodes the answer to [`WriteOp::LeaveAll`].
-pub(super) fn left(answer: Answer) -> Result<Value> {
+pub(super) fn left(answer: Answer, scripts: &EventScripts) -> Result<Value> {
     let list = codec::list(answer).map(std::sync::Arc::new);
-    explained(Op::Write(WriteOp::LeaveAll), list.map(Value::List))
+    let list = list.map(Value::List);
+    explained(Op::Write(WriteOp::LeaveAll), scripts, list)
 }

@@ -81,15 +81,16 @@ use self::{attempts::Attempts, sentinel::FailoverWatch, server_errors::unreachab
 
 // Used by redis_cluster, which connects to many servers at once.
 pub(crate) use self::{
-    codec::{command, encode_for, value, wrote},
+    codec::{command, decode, encode_one, wrote},
     entry_scripts::{Entries, indexed, keep, unkeep},
+    event_scripts::EventScripts,
     fallbacks::{Commands, Missing, exact},
     inventory::{count, is_no_set, kind, list_members, member_scan, version},
     keyspace::{field_scan, list_fields},
     lease_scripts::lease,
     pages::RedisPages,
     scan::{ScanError, ScanResult, found, only_sets},
-    server_errors::{connect_error, is_demoted, words},
+    server_errors::{connect_error, words},
     slot_coverage::probes,
     subscription::Heard,
 };

@@ -84,8 +84,19 @@ pub(super) fn is_redirect(error: &ServerError) -> bool {
     )
 }
 
+/// Returns whether a node of a cluster does not have the slot of the key, or says so because it cannot know.
+pub(super) fn is_elsewhere(error: &ServerError) -> bool {
+    let is_unsettled = || {
+        matches!(
+            error.kind(),
+            Some(ServerErrorKind::TryAgain | ServerErrorKind::ClusterDown)
+        )
+    };
+    is_redirect(error) || is_unsettled()
+}
+
 /// Returns whether the error says that the server is no longer the primary.
-pub(crate) fn is_demoted(error: &ServerError) -> bool {
+pub(super) fn is_demoted(error: &ServerError) -> bool {
     matches!(
         error.kind(),
         Some(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown)

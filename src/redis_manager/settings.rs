@@ -4,6 +4,7 @@
 use std::{fmt, sync::Arc};
 
 use super::{
+    event_scripts::EventScripts,
     login::{Asked, Source},
     nat_map::NatMap,
     sentinel::Sentinels,
@@ -54,6 +55,8 @@ pub struct RedisOptions {
     pub events: bool,
     /// Where they are, once it is known what our keys begin with.
     pub publishing: Option<Arc<Publishing>>,
+    /// The scripts that publish there.
+    pub(crate) scripts: &'static EventScripts,
     /// Further values that no error or log line may contain: those of all options that the table marks as secret.
     pub secrets: Vec<String>,
     /// What our keys begin with, all of which the server must have; `None` for one of many nodes.
@@ -87,6 +90,7 @@ impl RedisOptions {
             app: AppHandle::default(),
             events: false,
             publishing: None,
+            scripts: &EventScripts::ONE_REDIS,
             secrets: Vec::new(),
             stem: Some(Key::new()),
             probe: probe(&[]),
@@ -114,12 +118,18 @@ impl RedisOptions {
         self
     }
 
-    /// Makes these the settings for one of many nodes: it has a part of the keys.
+    /// Makes these the settings for one of many nodes: it has a part of the keys, and so takes other scripts to publish.
     #[must_use]
-    pub fn of_node(mut self, endpoint: Endpoint) -> Self {
+    pub(crate) fn of_node(mut self, endpoint: Endpoint, scripts: &'static EventScripts) -> Self {
         self.endpoint = endpoint;
+        self.scripts = scripts;
         self.stem = None;
         self
+    }
+
+    /// Returns whether these are the settings for one of many nodes.
+    pub(super) const fn is_node(&self) -> bool {
+        self.stem.is_none()
     }
 
     /// Returns what may be the reason if an attempt to connect takes too long.

@@ -28,6 +28,8 @@ pub(super) struct State {
     pub(super) role: Role,
     pub(super) waiting: HashMap<u64, oneshot::Sender<Replies>>,
     pub(super) batch_size: BatchSize,
+    /// The bytes of lists that were read from the server and are not taken yet.
+    pub(super) loaded: usize,
     /// Hears the messages of a subscription.
     pub(super) hear: Option<Hear>,
 }
@@ -45,6 +47,7 @@ impl State {
             role: Role::new(None),
             waiting: HashMap::new(),
             batch_size: BatchSize::default(),
+            loaded: 0,
             hear: None,
         }))
     }
@@ -64,7 +67,9 @@ impl State {
             (Wire::Command { op, .. }, Answer::Command(Ok(reply))) => work(*op) + reply.bytes(),
             _ => 0,
         });
-        self.batch_size.loaded(bytes.sum(), calls);
+        let bytes = bytes.sum();
+        self.loaded = self.loaded.saturating_add(bytes);
+        self.batch_size.loaded(bytes, calls);
     }
 }
 

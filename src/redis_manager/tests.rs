@@ -7,6 +7,7 @@ use redis::{PushInfo, PushKind, Value, parse_redis_value};
 
 use super::{
     connection::decode,
+    event_scripts::EventScripts,
     handshake,
     state::{State, on_push},
     tracking_support,
@@ -59,10 +60,7 @@ fn key() -> SharedKey {
 }
 
 fn session() -> Session {
-    let bounds = Bounds {
-        max_bytes: 1 << 20,
-        released: Arc::default(),
-    };
+    let bounds = Bounds::new(1 << 20, Arc::default());
     Session::new(Some(bounds), Arc::new(Stats::default()))
 }
 
@@ -88,7 +86,9 @@ fn read(state: &Mutex<State>) -> bool {
 proptest! {
     #[test]
     fn any_reply_is_an_answer_of_its_kind(value in value()) {
-        let decode = |wire: &Wire, value: &Value| decode(wire, &mut std::iter::once(value.clone()));
+        let decode = |wire: &Wire, value: &Value| {
+            decode(wire, &mut std::iter::once(value.clone()), &EventScripts::ONE_REDIS)
+        };
         let strings = |items: &[Value]| {
             items.iter().all(|item| matches!(item, Value::BulkString(_) | Value::SimpleString(_)))
         };
@@ -143,7 +143,7 @@ proptest! {
 
     #[test]
     fn no_server_is_trusted_by_chance(hello in value(), info in value()) {
-        prop_assert!(tracking_support::objection(&hello, &info).is_some());
+        prop_assert!(tracking_support::objection(&hello, &info, "standalone").is_some());
         let _ = handshake::is_tracking(&hello);
     }
 

@@ -17,15 +17,16 @@ const OTHERS: [(&str, &str); 4] = [
     ("upstash_version:", "Upstash"),
 ];
 
-/// Returns why the cache cannot be used with this server; `None` if it can.
-pub(super) fn objection(hello: &Value, info: &Value) -> Option<String> {
+/// Returns why the cache cannot be used with this server, which is to be of a `mode`; `None` if it can. A replica in a
+/// cluster can become a primary, and until then it answers no read that fills the cache.
+pub(super) fn objection(hello: &Value, info: &Value, mode: &str) -> Option<String> {
     let fields = match hello {
         Value::Map(fields) => fields,
         Value::ServerError(error) => return Some(format!("HELLO: {}", words(error))),
         _ => return Some("HELLO answered no map".to_owned()),
     };
     let field = |name| field(fields, name).unwrap_or_default();
-    let (server, mode, role) = (field("server"), field("mode"), field("role"));
+    let (server, role) = (field("server"), field("role"));
     let version = field("version");
     if field("proto") != "3" {
         return Some(format!("the protocol is RESP{}, not RESP3", field("proto")));
@@ -33,10 +34,11 @@ pub(super) fn objection(hello: &Value, info: &Value) -> Option<String> {
     if !matches!(server.as_str(), "redis" | "valkey") {
         return Some(format!("the server calls itself {server:?}"));
     }
-    if mode != "standalone" {
-        return Some(format!("the server's mode is {mode}, not standalone"));
+    let is = field("mode");
+    if is != mode {
+        return Some(format!("the server's mode is {is}, not {mode}"));
     }
-    if role != "master" {
+    if role != "master" && mode != "cluster" {
         return Some(format!("the server's role is {role}, not master"));
     }
     if numbers(&version) < OLDEST {
@@ -130,10 +132,19 @@ mod tests {
     #[test]
     fn only_a_known_standalone_master_is_trusted() {
         let known = info("executable:/usr/bin/redis-server");
-        assert_eq!(objection(&hello("", ""), &known), None);
-        assert_eq!(objection(&hello("server", "valkey"), &known), None);
-        assert_eq!(objection(&hello("version", "6.2.7"), &known), None);
-        assert_eq!(objection(&hello("version", "10.0.0"), &known), None);
+        assert_eq!(objection(&hello("", ""), &known, "standalone"), None);
+        assert_eq!(
+            objection(&hello("server", "valkey"), &known, "standalone"),
+            None
+        );
+        assert_eq!(
+            objection(&hello("version", "6.2.7"), &known, "standalone"),
+            None
+        );
+        assert_eq!(
+            objection(&hello("version", "10.0.0"), &known, "standalone"),
+            None
+        );
         for (field, value) in [
             ("server", "dragonfly"),
             ("version", "6.2.6"),
@@ -143,9 +154,21 @@ mod tests {
             ("mode", "sentinel"),
             ("role", "replica"),
         ] {
-            let objection = objection(&hello(field, value), &known);
+            let objection = objection(&hello(field, value), &known, "standalone");
             assert!(objection.is_some(), "{field} {value}");
         }
+        assert_eq!(
+            objection(&hello("mode", "cluster"), &known, "cluster"),
+            None
+        );
+        assert!(objection(&hello("", ""), &known, "cluster").is_some());
+        let mut replica = hello("mode", "cluster");
+        if let Value::Map(fields) = &mut replica {
+            let role = Value::BulkString("role".into());
+            let own = fields.iter_mut().find(|(name, _)| *name == role);
+            own.expect("a role").1 = Value::BulkString("replica".into());
+        }
+        assert_eq!(objection(&replica, &known, "cluster"), None);
     }
 
     #[test]
@@ -157,7 +180,10 @@ mod tests {
             "executable:-",
             "",
         ] {
-            assert!(objection(&hello("", ""), &info(text)).is_some(), "{text}");
+            assert!(
+                objection(&hello("", ""), &info(text), "standalone").is_some(),
+                "{text}"
+            );
         }
     }
 }

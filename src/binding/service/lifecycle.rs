@@ -52,10 +52,7 @@ impl Service {
         }
         let limits = self.options.limits.clone();
         let cache = self.options.cache.map(|max_bytes| CacheOptions {
-            bounds: Bounds {
-                max_bytes,
-                released: self.released.clone(),
-            },
+            bounds: Bounds::new(max_bytes, self.released.clone()),
             probe: self.keys.key("", ""),
         });
         let stats = self.stats.clone();

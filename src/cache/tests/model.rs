@@ -48,7 +48,7 @@ fn programs() -> Vec<Vec<Command>> {
 }
 
 fn moves() -> Vec<Vec<Move>> {
-    use Move::{Expire, Flush, Remove, Write};
+    use Move::{Expire, Flush, Leave, Remove, Return, Write};
     vec![
         vec![Write('k')],
         vec![Write('j')],
@@ -62,6 +62,11 @@ fn moves() -> Vec<Vec<Move>> {
         vec![Expire('k'), Write('l')],
         vec![Remove('m')],
         vec![Remove('k'), Write('k')],
+        vec![Leave('k')],
+        vec![Leave('l')],
+        vec![Leave('k'), Return('k', true)],
+        vec![Leave('k'), Return('k', false)],
+        vec![Leave('l'), Return('l', true)],
     ]
 }
 
@@ -72,6 +77,10 @@ pub(super) fn check() -> Result<u64, String> {
         for moves in moves() {
             // The longest ones are left to the random tests, but for what a load meets.
             if calls.len() + moves.len() > 3 && calls != [read("m"), read("m")] {
+                continue;
+            }
+            // For a key whose slot is elsewhere each answer is the same, whatever else is called.
+            if calls.len() > 1 && moves.iter().any(|of| matches!(of, Move::Leave(_))) {
                 continue;
             }
             let world = World::new(calls.clone(), moves.clone());

@@ -23,10 +23,7 @@ fn answers(sent: &Sent) -> Vec<Answer> {
 }
 
 fn session() -> (Session, Arc<Stats>) {
-    let bounds = Bounds {
-        max_bytes: 1 << 20,
-        released: Arc::default(),
-    };
+    let bounds = Bounds::new(1 << 20, Arc::default());
     let stats = Arc::new(Stats::default());
     let session = Session::new(Some(bounds), stats.clone());
     (session, stats)

@@ -22,6 +22,9 @@ fn other() -> impl Strategy<Value = Move> {
         2 => prop::sample::select(vec!['k', 'j', 'l', 'n']).prop_map(Move::Remove),
         1 => Just(Move::Flush),
         1 => prop::sample::select(vec!['k', 'j']).prop_map(Move::Expire),
+        1 => prop::sample::select(vec!['k', 'l']).prop_map(Move::Leave),
+        1 => (prop::sample::select(vec!['k', 'l']), any::<bool>())
+            .prop_map(|(key, exists)| Move::Return(key, exists)),
     ]
 }
 

@@ -44,6 +44,28 @@ pub(super) enum Move {
     Flush,
     /// A key expires and is not deleted yet: nothing is pushed.
     Expire(char),
+    /// The slot of a key moves to another node, which removes the key here and is not reported (Redis before 7.2): from
+    /// now on the server answers with a redirection.
+    Leave(char),
+    /// The slot comes back, with the key if it has got a value elsewhere, which creates it here.
+    Return(char, bool),
+}
+
+impl Move {
+    fn key(self) -> Option<char> {
+        match self {
+            Self::Write(key)
+            | Self::Remove(key)
+            | Self::Expire(key)
+            | Self::Leave(key)
+            | Self::Return(key, _) => Some(key),
+            Self::Flush => None,
+        }
+    }
+
+    fn is_return(self) -> bool {
+        matches!(self, Self::Return(..))
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -62,6 +84,8 @@ struct Made {
     until: Option<(u64, Vec<String>)>,
     /// When a write was executed.
     executed: u64,
+    /// The keys of a write whose slots were elsewhere: it changed nothing of them.
+    redirected: Vec<char>,
 }
 
 /// A session, the server, and what is on the wire between them.
@@ -103,6 +127,9 @@ pub(super) fn delete(names: &str) -> Command {
     Command::write(WriteOp::Delete, names.chars().map(key).collect())
 }
 
+/// What a read shows of a key whose slot is elsewhere.
+const MOVED: &str = "MOVED";
+
 /// Removes k and j, which the store finds in an index.
 pub(super) fn leave_all() -> Command {
     Command::write_members(WriteOp::LeaveAll, b"i".to_vec(), [b"?".to_vec()])
@@ -127,12 +154,16 @@ fn name(key: &SharedKey) -> char {
 impl World {
     /// Keys j, k, m and n hold a member each, l is empty. j, k and l are in memory, m was read once, n never.
     pub(super) fn new(calls: Vec<Command>, moves: Vec<Move>) -> Self {
-        let bounds = Bounds {
-            max_bytes: 1 << 20,
-            released: Arc::default(),
+        let bounds = Bounds::new(1 << 20, Arc::default());
+        let session = Session::new(Some(bounds), Arc::new(Stats::default()));
+        let is_node = |of: &Move| matches!(of, Move::Leave(_) | Move::Return(..));
+        let session = if moves.iter().any(is_node) {
+            session.by_slot()
+        } else {
+            session
         };
         let mut world = Self {
-            session: Session::new(Some(bounds), Arc::new(Stats::default())),
+            session,
             left: VecDeque::new(),
             moves: VecDeque::new(),
             made: Vec::new(),
@@ -190,12 +221,26 @@ impl World {
             Step::Receive => self.receive(),
             Step::Settle => self.settle(),
             Step::Other => match self.moves.pop_front() {
+                // Happens at another node, or not at all.
+                Some(of)
+                    if of
+                        .key()
+                        .is_some_and(|key| self.is_here(key) == of.is_return()) => {}
                 Some(Move::Write(name)) => self.change(name, format!("{name}{}", self.now + 1)),
                 Some(Move::Remove(name)) => self.change(name, String::new()),
                 Some(Move::Flush) => self.flush(),
-                Some(Move::Expire(name)) => {
+                Some(Move::Expire(name) | Move::Return(name, false)) => {
                     self.now += 1;
                     self.record(name, String::new());
+                }
+                Some(Move::Leave(name)) => {
+                    self.now += 1;
+                    // Nothing can be done about it any more.
+                    self.dead.retain(|dead| *dead != name);
+                    self.record(name, MOVED.to_owned());
+                }
+                Some(Move::Return(name, true)) => {
+                    self.change(name, format!("{name}{}", self.now + 1));
                 }
                 None => {}
             },
@@ -210,6 +255,7 @@ impl World {
             from: self.now,
             until: None,
             executed: 0,
+            redirected: Vec::new(),
         };
         self.made
             .extend(commands.iter().map(made).collect::<Vec<_>>());
@@ -258,7 +304,8 @@ impl World {
             }
             Wire::Touch(keys) => {
                 let there = keys.iter().filter(|key| !self.value(name(key)).is_empty());
-                Answer::Touched(Some(there.count()))
+                let are_here = keys.iter().all(|key| self.is_here(name(key)));
+                Answer::Touched(are_here.then_some(there.count()))
             }
             Wire::Command { index, .. } => {
                 let call = first + index;
@@ -275,6 +322,10 @@ impl World {
                 self.outbound
                     .push_back(Frame::Answer(no, Answer::Command(Ok(Reply::Done))));
                 for key in &concerned(&command) {
+                    if !self.is_here(char::from(key[0])) {
+                        self.made[call].redirected.push(char::from(key[0]));
+                        continue;
+                    }
                     let value = match effect(&command) {
                         Some(Effect::Adds) => format!("own{call}"),
                         Some(Effect::Removes | Effect::Deletes | Effect::MayDelete) => {
@@ -329,8 +380,12 @@ impl World {
         }
     }
 
+    fn is_here(&self, name: char) -> bool {
+        self.value(name) != MOVED
+    }
+
     fn track(&mut self, name: char) {
-        if !self.tracked.contains(&name) {
+        if self.is_here(name) && !self.tracked.contains(&name) {
             self.tracked.push(name);
             if self.value(name).is_empty() {
                 self.dead.push(name);
@@ -349,6 +404,9 @@ impl World {
 
     fn members(&self, name: char) -> Result<Arc<List>, Error> {
         let value = self.value(name).to_owned();
+        if value == MOVED {
+            return Err(Error::Store(MOVED.into()));
+        }
         List::new((!value.is_empty()).then_some(value)).map(Arc::new)
     }
 
@@ -378,7 +436,9 @@ impl World {
     fn flush(&mut self) {
         self.now += 1;
         for name in ['j', 'k', 'l', 'm', 'n'] {
-            self.record(name, String::new());
+            if self.is_here(name) {
+                self.record(name, String::new());
+            }
         }
         self.tracked.clear();
         self.dead.clear();
@@ -400,7 +460,9 @@ impl World {
             };
             let keys = concerned(&made.command);
             if made.command.op().is_write() {
-                seen.extend(keys.iter().map(|key| (char::from(key[0]), made.executed)));
+                let names = keys.iter().map(|key| char::from(key[0]));
+                let changed = names.filter(|name| !made.redirected.contains(name));
+                seen.extend(changed.map(|name| (name, made.executed)));
                 continue;
             }
             for (key, value) in keys.iter().zip(values) {
@@ -441,7 +503,9 @@ impl World {
         let later = self.made[index + 1..].iter();
         later
             .filter(|made| {
-                made.command.op().is_write() && concerned(&made.command).contains(&key(name))
+                made.command.op().is_write()
+                    && concerned(&made.command).contains(&key(name))
+                    && !made.redirected.contains(&name)
             })
             .map(|made| made.executed)
             .next()
@@ -459,11 +523,13 @@ fn shown(reply: Result<Reply, Error>) -> Vec<String> {
     match reply {
         Ok(Reply::Values(values)) => values
             .into_iter()
-            .map(|value| match value.expect("no error in this world") {
-                Value::List(list) => list.json().trim_matches(['[', ']', '"']).to_owned(),
-                Value::Int(count) => count.to_string(),
-                Value::Bool(is) => is.to_string(),
-                Value::Lease(lease) => lease.json(),
+            .map(|value| match value {
+                Ok(Value::List(list)) => list.json().trim_matches(['[', ']', '"']).to_owned(),
+                Ok(Value::Int(count)) => count.to_string(),
+                Ok(Value::Bool(is)) => is.to_string(),
+                Ok(Value::Lease(lease)) => lease.json(),
+                Err(Error::Store(words)) if &*words == MOVED => MOVED.to_owned(),
+                Err(error) => panic!("no such error in this world: {error}"),
             })
             .collect(),
         Ok(Reply::Page(_)) => panic!("a page is no part of a batch"),

@@ -37,10 +37,7 @@ pub(super) fn manager_of(
         local_file_system: false,
         events: false,
     };
-    let bounds = memory.map(|max_bytes| Bounds {
-        max_bytes,
-        released: Arc::default(),
-    });
+    let bounds = memory.map(|max_bytes| Bounds::new(max_bytes, Arc::default()));
     Arc::new(EmbeddedManager {
         options,
         bounds,
