@@ -15,6 +15,17 @@ const ROUTE = 'onChat';
 function createUnions(service, cell, names) {
   const byHand = typeof service.broadcast !== 'function';
   const wanted = cell.united * cell.members - (cell.leftOut ? 1 : 0);
+  const from = (channel, length) =>
+    Array.from({ length }, (_, i) => names[(channel + i) % names.length]);
+  // Made beforehand, as those of a push to one channel: the loop is not to be measured.
+  const united = names.map((_, channel) => from(channel, cell.united));
+  const excepted = names.map((_, channel) => from(channel + cell.united, cell.excepted || 0));
+  // On the first frontend, which has one user less then.
+  const users = names.map((_, channel) =>
+    Array.from({ length: cell.leftOut ? cell.members : 0 }, (__, i) =>
+      uid(firstUid(cell, channel, 0) + i),
+    ),
+  );
   let calls = 0;
   let rpcs = 0;
   let failed = 0;
@@ -22,17 +33,13 @@ function createUnions(service, cell, names) {
   return {
     call(answer) {
       const channel = calls % names.length;
-      const from = (first, length) =>
-        Array.from({ length }, (_, i) => names[(channel + first + i) % names.length]);
-      const united = from(0, cell.united);
-      const exceptChannels = from(cell.united, cell.excepted || 0);
-      // On the first frontend, which has one user less then.
-      const except = cell.leftOut ? [uid(firstUid(cell, channel, 0) + (calls % cell.members))] : [];
+      const exceptChannels = excepted[channel];
+      const except = cell.leftOut ? [users[channel][calls % cell.members]] : [];
       calls += 1;
       const msg = { text: 'hello' };
       const without = exceptChannels.length > 0 ? { exceptChannels } : { except };
-      if (byHand) pushByHand(service, msg, united, without, answer);
-      else service.pushMessage(SERVER_TYPE, ROUTE, msg, united, without, answer);
+      if (byHand) pushByHand(service, msg, united[channel], without, answer);
+      else service.pushMessage(SERVER_TYPE, ROUTE, msg, united[channel], without, answer);
     },
     check: (failedUids) => failedUids.length === 0,
     rpc(sid, msg, uids) {

@@ -13,7 +13,7 @@ const createLogger = require('./logger');
 const managerOf = require('./managerOf');
 const createAsk = require('./optionFunctions');
 const { copy } = require('./realm');
-const { prepare, prepareOwn } = require('./recipients');
+const { prepare, prepared, prepareOwn } = require('./recipients');
 const createRpcNoDelay = require('./rpcNoDelay');
 const createServers = require('./servers');
 const protectSessionMap = require('./sessionMap');
@@ -85,6 +85,13 @@ module.exports = function attach(channel, app, opts = {}, tools) {
       const isBroadcast = false;
       sessions.usedAll(sids);
       answers.calls[at] = { sids, route, msg, opts, selection, callback, name, isBroadcast };
+    },
+    holdPrepared: (at, sids, route, msg, callback) => {
+      const { opts, selection, name } = prepared;
+      // Not to be kept alive until the next one.
+      prepared.opts = undefined;
+      prepared.selection = undefined;
+      host.hold(at, sids, route, msg, opts, callback, name, selection);
     },
     holdOwn: (at, seq, sids, route, msg, opts, callback, uids, isSought, selection) => {
       tracing.look();

@@ -21,9 +21,9 @@ class MemberList {
     this.isKept = isKept;
     /** Set by lists/: whether the list is long enough for a name. */
     this.isLong = undefined;
-    /** Set by places.js: how often uids were looked for, and the place of each uid. */
+    /** Set by places.js: how often uids were looked for, and where its index is; -1 if it has none. */
     this.looks = 0;
-    this.index = undefined;
+    this.index = -1;
   }
 
   /** The uids that can be sent: nearly always the array itself, and the same array at each push. */

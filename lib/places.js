@@ -5,7 +5,7 @@
 // of each uid is kept in an index (uidIndex.js). All indexes are bounded together; the oldest is dropped first.
 
 const { textOfMember } = require('./ids');
-const UidIndex = require('./uidIndex');
+const uidIndex = require('./uidIndex');
 
 /** The number of looks through a list that cost as much as its index, about. */
 const LOOKS = 8;
@@ -22,29 +22,35 @@ const limits = { most: 1 << 18 };
 /** From this number of uids on, each member is looked up among them, in place of each of them in the list. */
 const MANY = 16;
 
-/** Only a text with this in it may be in a store's list twice: it stands for bytes that are not UTF-8. */
-const REPLACEMENT = '\ufffd';
+/** The places of uids that are in no list. */
+const NONE = Object.freeze([]);
 
 /** The lists that have an index, the oldest first, and how many uids these have. */
 const indexed = new Set();
 let members = 0;
 
-/** Returns the places of the uids whose texts are `wanted`, a Set, in `list.uids`: ascending, none twice. */
-function placesOf(list, wanted) {
+/** Returns the places of the users of a Selection in `list.uids`: ascending, none twice; not to be changed. */
+function placesOf(list, selection) {
   const { uids } = list;
   if (!list.isFixed) {
-    return scan(uids.map(textOfMember), wanted);
+    return scan(uids.map(textOfMember), selection.set);
   }
-  const index = indexOf(list, wanted.size);
-  if (wanted.size >= (index ? uids.length : MANY)) {
-    return scan(uids, wanted);
+  const { texts } = selection;
+  const hasIndex = list.index >= 0 || isIndexed(list, texts.length);
+  if (texts.length >= (hasIndex ? uids.length : MANY) || selection.mayRepeat) {
+    return scan(uids, selection.set);
   }
-  const places = [];
-  for (const uid of wanted) {
-    if (uid.includes(REPLACEMENT)) return scan(uids, wanted);
-    const place = index ? index.find(uid) : seek(uids, uid);
-    if (place >= 0) places.push(place);
+  let places;
+  for (let i = 0; i < texts.length; i += 1) {
+    const place = hasIndex
+      ? uidIndex.find(list.index, uids, texts[i], selection.hashes[i])
+      : seek(uids, texts[i]);
+    if (place >= 0) {
+      if (places) places.push(place);
+      else places = [place];
+    }
   }
+  if (!places) return NONE;
   return places.length > 1 ? places.sort((one, other) => one - other) : places;
 }
 
@@ -74,41 +80,51 @@ function seek(uids, uid) {
   return -1;
 }
 
-/** Returns the index of a list in which `count` uids are looked for, once it is worth it; undefined before. */
-function indexOf(list, count) {
-  if (list.index) {
-    return list.index;
-  }
+/** Makes the index of a list in which `count` uids are looked for, once it is worth it. Returns whether there is one. */
+function isIndexed(list, count) {
   if (!list.isKept) {
-    return undefined;
+    return false;
   }
-  const { length } = list.uids;
+  const { uids } = list;
+  const { length } = uids;
   list.looks += count;
   if (list.looks <= LOOKS || length < SHORTEST || length > LONGEST) {
-    return undefined;
+    return false;
   }
-  list.index = UidIndex.of(list.uids);
-  if (!list.index) {
+  let index = uidIndex.make(uids);
+  if (index === -2) {
+    // No table of this size is free; there are others, which would have to be dropped one by one.
+    for (const other of indexed) release(other);
+    index = uidIndex.make(uids);
+  }
+  if (index < 0) {
     // Uids that collide: not tried again.
     list.looks = -Infinity;
-    return undefined;
+    return false;
   }
+  list.index = index;
   indexed.add(list);
   members += length;
   for (const oldest of indexed) {
     if (members <= limits.most) break;
     release(oldest);
   }
-  return list.index;
+  return list.index >= 0;
 }
 
 /** Drops the index of a list, which the store's cache does not keep any more. */
 function release(list) {
   if (indexed.delete(list)) {
     members -= list.uids.length;
-    list.index = undefined;
-    list.looks = 0;
+    uidIndex.drop(list.index, list.uids.length);
+    forget(list);
+    if (indexed.size === 0) uidIndex.clear();
   }
+}
+
+function forget(list) {
+  list.index = -1;
+  list.looks = 0;
 }
 
 module.exports = { limits, placesOf, release, size: () => members };

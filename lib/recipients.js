@@ -3,12 +3,17 @@
 // Who gets a push: leaves out single users (`opts.except`, `opts.only`), and combines the lists of several channels of a
 // custom manager. Those of a built-in store are combined in Rust (src/list/union.rs).
 
-const { storedTextOf, textOf, textOfMember } = require('./ids');
+const { textOf, textOfMember } = require('./ids');
 const MemberList = require('./memberList');
 const { placesOf } = require('./places');
+const { isGiven, selectionOf } = require('./selection');
+const { DIVIDER } = require('./uids');
 
 /** So many users may be left out of a list that stays the same; without more it is another list. */
 const FEW = 16;
+
+/** The most UTF-16 units of names that are joined for the addon. */
+const JOINED = 1 << 12;
 
 /** The service's own options of a push, by its kind; `copy` copies the others. */
 const CHANNELS = {
@@ -23,23 +28,60 @@ const ALL_SESSIONS = { names: new Set(['sids']), copy: ({ sids, ...rest }) => re
 
 const NONE = Object.freeze({});
 
-/** Longer uids are checked by the addon, which knows how long they are in the store. */
-const CHECKED = 1 << 20;
+/** What `prepare` keeps until the push is held: no code of the app runs between the two. */
+const prepared = { opts: undefined, selection: undefined, name: undefined };
 
 /**
- * Takes the service's own options of a push to channels, as an array for src/binding/values/push_options.rs, to which an
- * element takes a quarter of the time of a property: `[userOptions, selection, list]`, where `list` is the name of its list,
- * and then `sids`, `exceptChannels`, `except` and `only`, if there is anything to be read of these. Undefined if it has no
- * such options, and is to one channel. Runs getters of the app, and so must come before the push has its number.
+ * Takes the service's own options of a push to channels, for src/binding/values/push_options.rs. Undefined if it has no such
+ * options, and is to one channel. Runs getters of the app, and so must come before the push has its number.
+ *
+ * Mostly the addon has to know the names only: it gets them as one string, and `prepared` has the rest until the push is held.
+ * Otherwise it is an array, to which an element takes a quarter of the time of a property: `[userOptions, selection, list]`,
+ * where `list` is the name of its list, and then `sids`, `exceptChannels`, `except` and `only`, if there is anything to be
+ * read of these.
  */
 function prepare(opts, name) {
   const isMany = Array.isArray(name);
   const { except, only, exceptChannels, sids } = isObject(opts) ? opts : NONE;
   const isSelective = isGiven(except) || isGiven(only) || isGiven(exceptChannels) || isGiven(sids);
   if (!isSelective && !isMany) return undefined;
+  const userOptions = isSelective ? restOf(opts, CHANNELS) : opts;
+  const selection = selectionOf(except, only);
+  if (isAccepted(selection) && !isGiven(sids) && !isGiven(exceptChannels)) {
+    const names = joined(name, isMany);
+    if (names !== undefined) {
+      prepared.opts = userOptions;
+      prepared.selection = selection;
+      // Not that of a channel.
+      prepared.name = isMany ? `${names}\n` : name;
+      return names;
+    }
+  }
   const list = isMany || isGiven(exceptChannels) ? listName(name, exceptChannels) : name;
-  const own = [isSelective ? restOf(opts, CHANNELS) : opts, selectionOf(except, only), list];
+  const own = [userOptions, selection, list];
   return withRest(own, sids, exceptChannels, except, only);
+}
+
+/** Returns the names with NULs between them; undefined if one of them is no plain string, or there are none. */
+function joined(name, isMany) {
+  if (!isMany) return typeof name === 'string' && isPlain(name) ? name : undefined;
+  let names;
+  for (let i = 0; i < name.length; i += 1) {
+    const each = name[i];
+    if (typeof each !== 'string' || !isPlain(each)) return undefined;
+    names = names === undefined ? each : names + DIVIDER + each;
+    if (names.length > JOINED) return undefined;
+  }
+  return names;
+}
+
+function isPlain(name) {
+  return name.length <= JOINED && !name.includes(DIVIDER);
+}
+
+/** Whether the addon need not check the users of a selection. */
+function isAccepted(selection) {
+  return selection === undefined || selection.isChecked;
 }
 
 /** The same of a push to users, with `sid` in place of `sids`, or to all sessions; these have no list. */
@@ -58,7 +100,7 @@ function prepareOwn(opts, isBroadcast) {
 /** Adds what the addon has to read; not `except` and `only` if they were read as the texts of a selection. */
 function withRest(own, sids, exceptChannels, except, only) {
   const [, selection] = own;
-  const isChecked = selection === undefined || selection.isChecked;
+  const isChecked = isAccepted(selection);
   if (isChecked && !isGiven(sids) && !isGiven(exceptChannels)) return own;
   own.push(sids, exceptChannels);
   if (!isChecked) own.push(except, only);
@@ -70,27 +112,10 @@ function withRest(own, sids, exceptChannels, except, only) {
  * takes less time than a copy.
  */
 function restOf(opts, { names, copy }) {
-  for (const key of Reflect.ownKeys(opts)) {
+  for (const key of Object.keys(opts)) {
     if (!names.has(key)) return copy(opts);
   }
-  return {};
-}
-
-/**
- * Returns `{texts, isOnly, isChecked}`: a Set of the texts of the only users who get a push, or of those who do not, and
- * whether all of them are accepted as uids; undefined if all get it.
- */
-function selectionOf(except, only) {
-  const texts = new Set();
-  if (isGiven(only)) {
-    const others = new Set();
-    const areChecked = [addTexts(texts, only), addTexts(others, except)];
-    for (const text of others) texts.delete(text);
-    return { texts, isOnly: true, isChecked: areChecked.every(Boolean) };
-  }
-  if (!isGiven(except)) return undefined;
-  const isChecked = addTexts(texts, except);
-  return { texts, isOnly: false, isChecked };
+  return Object.getOwnPropertySymbols(opts).length > 0 ? copy(opts) : {};
 }
 
 /**
@@ -112,27 +137,14 @@ function linesOf(ids) {
   return lines;
 }
 
-/** Adds the texts of one uid, or of several, up to one that the addon may refuse. Returns whether there is none. */
-function addTexts(texts, uids) {
-  if (!isGiven(uids)) return true;
-  let isChecked = true;
-  for (const uid of Array.isArray(uids) ? uids : [uids]) {
-    const text = storedTextOf(uid);
-    if (text === undefined) return false;
-    texts.add(text);
-    isChecked = isChecked && text.length <= CHECKED;
-  }
-  return isChecked;
-}
-
 /**
  * Returns those of a list who get a push: `{list, gone}`, where `gone` are the places in `list.uids` of a few who do not, or
  * undefined. The list stays the same from push to push if another user is left out each time.
  */
-function select(list, { texts, isOnly }) {
+function select(list, selection) {
   const { uids, isFixed } = list;
-  const places = placesOf(list, texts);
-  if (isOnly) {
+  const places = placesOf(list, selection);
+  if (selection.isOnly) {
     return others(places.map((place) => uids[place]));
   }
   if (places.length === 0) {
@@ -156,8 +168,8 @@ function selectedOf(uids, selection) {
 }
 
 /** Returns whether a selection has a user. */
-function isSelected(uid, { texts, isOnly }) {
-  return texts.has(textOfMember(uid)) === isOnly;
+function isSelected(uid, selection) {
+  return selection.has(textOfMember(uid)) === selection.isOnly;
 }
 
 /** Returns how many users a list has without those who are gone. */
@@ -172,10 +184,6 @@ function uidsOf({ list, gone }) {
     uids.splice(gone[i], 1);
   }
   return uids;
-}
-
-function isGiven(value) {
-  return value !== undefined && value !== null;
 }
 
 function isObject(value) {
@@ -199,4 +207,13 @@ function unite(lists, excepted) {
   return members;
 }
 
-module.exports = { lengthOf, prepare, prepareOwn, select, selectedOf, uidsOf, unite };
+module.exports = {
+  lengthOf,
+  prepare,
+  prepared,
+  prepareOwn,
+  select,
+  selectedOf,
+  uidsOf,
+  unite,
+};

@@ -8,6 +8,7 @@
 
 const assert = require('node:assert');
 const { limits, size } = require('../../lib/places');
+const { limits: tables } = require('../../lib/uidIndex');
 const { createApp } = require('../support/app');
 const { call, ok } = require('../support/call');
 const { stores, ours } = require('../support/rows');
@@ -147,6 +148,28 @@ stores('H exceptions from long lists', (ctx) => {
       }
     },
   );
+
+  ours('H42 lists of all sizes come and go while the memory for indexes is full', async () => {
+    const { words } = tables;
+    try {
+      // Room for the index of one long list, and of a few short ones: mostly there is no place for the next.
+      tables.words = 1 << 13;
+      await start();
+      for (let round = 0; round < 40; round += 1) {
+        const count = [40, 100, 300, 700, 1500][round % 5];
+        members.s1 = people('s1', count, round);
+        await ok(service, 'destroyChannel', 'n');
+        for (const sid of SIDS) await ok(service, 'add', 'n', members[sid], sid);
+        for (let i = 0; i < 6; i += 1) {
+          const [own, other] = [members.s1[(i * 17) % count], members.s2[round * 6 + i]];
+          await without([own, other, members.s3[i], `no-${i}`]);
+        }
+      }
+      assert.ok(size() > 0);
+    } finally {
+      tables.words = words;
+    }
+  });
 
   ours('H40 a list that is not kept from push to push gets no index', async () => {
     await start({ cache: false });

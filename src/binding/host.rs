@@ -28,13 +28,15 @@ pub struct Host {
     /// `(first)`: doubles the room for calls; `first` is the number of the oldest.
     room: Ref,
     /// `(opts, name) => own`: what the service takes of the options of a push to channels, with the name of its list;
-    /// `undefined` if there is nothing. This one and `prepare_own` may run the app's getters, those that hold a call run
-    /// none.
+    /// `undefined` if there is nothing; the names as a text if nothing else is to be read, and `hold_prepared` is to be
+    /// called. This one and `prepare_own` may run the app's getters, those that hold a call run none.
     prepare: Ref,
     /// `(opts, isBroadcast) => own`: the same of a push to users, or to all sessions.
     prepare_own: Ref,
     /// `(at, sids, route, msg, opts, callback, name, selection)`: puts a push at that place in `calls`.
     hold: Ref,
+    /// `(at, sids, route, msg, callback)`: the same with what `prepare` has kept.
+    hold_prepared: Ref,
     /// `(at, seq, sids, route, msg, opts, callback, uids | null, isSought, selection)`: the same for a push to users, or to all
     /// sessions, whose lists are known; with `isSought`, to users who may be on any of `sids`.
     hold_own: Ref,
@@ -140,6 +142,7 @@ impl Host {
             prepare: function("prepare")?,
             prepare_own: function("prepareOwn")?,
             hold: function("hold")?,
+            hold_prepared: function("holdPrepared")?,
             hold_own: function("holdOwn")?,
             hold_groups: function("holdGroups")?,
             parts: function("parts")?,
@@ -223,15 +226,16 @@ impl Host {
         Ok(())
     }
 
-    /// Takes the service's own options of a push to channels; `None` if there are none. May run getters of the app.
+    /// Takes the service's own options of a push to channels: undefined, a string or an array, see `lib/recipients.js`. May
+    /// run getters of the app.
     pub fn prepare(
         &self,
         env: &Env,
         opts: &Unknown,
         name: &Unknown,
-    ) -> napi::Result<Option<Object<'static>>> {
+    ) -> napi::Result<Unknown<'static>> {
         let args = Args::new().with(env, *opts)?.with(env, *name)?;
-        get(self.prepare.call(env, args)?)
+        self.prepare.call(env, args)
     }
 
     /// The same of a push to users, or to all sessions.
@@ -267,6 +271,23 @@ impl Host {
             .chain(selection)
             .try_fold(args, |args, value| args.with(env, value))?;
         self.hold.call(env, args).map(drop)
+    }
+
+    /// Holds the push `seq`, whose options `prepare` was the last to see: route, msg and callback.
+    pub fn hold_prepared(
+        &self,
+        env: &Env,
+        seq: u64,
+        servers: &Servers,
+        values: [Unknown; 3],
+    ) -> napi::Result<()> {
+        let args = Args::new()
+            .with(env, self.place(seq))?
+            .with(env, servers.array.get(env)?)?;
+        let args = values
+            .into_iter()
+            .try_fold(args, |args, value| args.with(env, value))?;
+        self.hold_prepared.call(env, args).map(drop)
     }
 
     /// Makes a call that is answered when this number of parts, under numbers of their own, are.

@@ -2,15 +2,15 @@
 //! answer; the array is kept in `lib/answers.js` under a number. That of a long list grows piece by piece, over several
 //! turns of the event loop.
 
-use std::collections::HashMap;
+type HashMap<V> = std::collections::HashMap<u64, V, foldhash::fast::RandomState>;
 
 /// The numbers of the shared arrays.
 #[derive(Default)]
 pub struct SharedArrays {
     /// The number of the shared array, by the id of the list.
-    slots: HashMap<u64, u32>,
+    slots: HashMap<u32>,
     /// The next piece of each array that is not complete.
-    growing: HashMap<u64, usize>,
+    growing: HashMap<usize>,
     /// Numbers that can be used again.
     free: Vec<u32>,
 }

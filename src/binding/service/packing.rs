@@ -92,7 +92,7 @@ impl Service {
     }
 
     /// Packs the keys of several channels, for one frontend after the other.
-    pub fn pack_groups(&self, names: &[&String], sids: &[String]) {
+    pub fn pack_groups(&self, names: &[&str], sids: &[String]) {
         let packed = &mut self.input.borrow_mut().calls;
         for sid in sids {
             for name in names {

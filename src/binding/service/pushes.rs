@@ -11,7 +11,10 @@ use crate::{
         host::{Host, Servers},
         methods::Kind,
         service::{Service, call::Outcome},
-        values::{args, push_options},
+        values::{
+            args,
+            push_options::{self, HeldHere},
+        },
     },
     command::Code,
     error::Result,
@@ -32,7 +35,8 @@ impl Service {
         let Some((host, servers)) = self.servers(kind, cb, server_type)? else {
             return Ok(());
         };
-        let options = match push_options::read(&self.env, &host, &opts, &name)? {
+        let is_array = name.is_array()?;
+        let options = match push_options::read(&self.env, &host, &opts, (&name, is_array))? {
             Ok(options) => options,
             Err(error) => return self.refuse(kind, cb, &error),
         };
@@ -44,22 +48,21 @@ impl Service {
         if servers.ids.is_empty() {
             return self.answer_nobody(&host, kind, cb);
         }
-        let push_options::Held {
-            user_options,
-            selection,
-        } = options.held;
+        let given = &options.held;
         let hold = |name| {
-            let values = [
-                route,
-                msg,
-                user_options,
-                callback,
-                options.list.unwrap_or(name),
-            ];
             let (host, servers) = (&host, &servers);
-            move |seq| host.hold_push(&self.env, seq, servers, values, selection)
+            move |seq| match given {
+                HeldHere::Values(held, list) => {
+                    let list = list.unwrap_or(name);
+                    let values = [route, msg, held.user_options, callback, list];
+                    host.hold_push(&self.env, seq, servers, values, held.selection)
+                }
+                HeldHere::Prepared => {
+                    host.hold_prepared(&self.env, seq, servers, [route, msg, callback])
+                }
+            }
         };
-        let is_plain = options.without.is_empty() && !name.is_array()?;
+        let is_plain = options.without.is_empty() && !is_array;
         if host.is_custom() {
             let seq = self.take_call(&host, kind, hold(name))?;
             let mut args = vec![name, servers.array(&self.env)?];
@@ -69,14 +72,21 @@ impl Service {
         if is_plain {
             return self.push_to_one(&host, kind, cb, &name, &servers.ids, hold);
         }
-        let names = match args::texts(&name, "name")? {
-            Ok(names) => names,
-            Err(error) => return self.refuse(kind, cb, &error),
+        let read;
+        let mut all: Vec<&str> = if let Some(joined) = &options.names {
+            joined.split('\0').collect()
+        } else {
+            read = match args::texts(&name, "name")? {
+                Ok(names) => names,
+                Err(error) => return self.refuse(kind, cb, &error),
+            };
+            read.iter().map(String::as_str).collect()
         };
-        if names.is_empty() {
+        if all.is_empty() {
             return self.answer_nobody(&host, kind, cb);
         }
-        let all: Vec<&String> = names.iter().chain(&options.without).collect();
+        let groups = Groups::new(all.len(), options.without.len());
+        all.extend(options.without.iter().map(String::as_str));
         if let Err(error) = self.check_groups(&all, &servers.ids) {
             return self.refuse(kind, cb, &error);
         }
@@ -85,7 +95,6 @@ impl Service {
             return Ok(());
         }
         self.pack_groups(&all, &servers.ids);
-        let groups = Groups::new(names.len(), options.without.len());
         self.take_packed(&host, kind, Code::Combined(groups), hold(name))
     }
 
@@ -117,7 +126,7 @@ impl Service {
     }
 
     /// Refuses channels without keys on these frontends, and too many of both.
-    fn check_groups(&self, names: &[&String], sids: &[String]) -> Result<()> {
+    fn check_groups(&self, names: &[&str], sids: &[String]) -> Result<()> {
         args::check_keys(names.len(), sids.len())?;
         for name in names {
             self.keys.check_name(name)?;

@@ -19,7 +19,7 @@ pub struct Args(Vec<sys::napi_value>);
 impl Args {
     /// Makes an empty list of arguments.
     pub fn new() -> Self {
-        Self(Vec::with_capacity(7))
+        Self(Vec::with_capacity(8))
     }
 
     /// Appends a value.

@@ -22,11 +22,19 @@ pub struct Held<'env> {
     pub selection: Option<Unknown<'env>>,
 }
 
+/// What a push to channels holds of its options.
+pub enum HeldHere<'env> {
+    /// These, and the name of its list, if that is not the name of the channel.
+    Values(Held<'env>, Option<Unknown<'env>>),
+    /// What `lib/recipients.js` has prepared, which stays there until the push is held.
+    Prepared,
+}
+
 /// The options of a push to channels.
 pub struct PushOptions<'env> {
-    pub held: Held<'env>,
-    /// The name of its list, if that is not the name of the channel.
-    pub list: Option<Unknown<'env>>,
+    pub held: HeldHere<'env>,
+    /// The names of the channels with NULs between them, if JavaScript has read them.
+    pub names: Option<String>,
     /// `exceptChannels`: channels whose members are left out.
     pub without: Vec<String>,
     /// The same as it was given, for a custom manager.
@@ -41,22 +49,31 @@ pub fn read<'env>(
     env: &'env Env,
     host: &Host,
     given: &Unknown<'env>,
-    name: &Unknown,
+    (name, is_array): (&Unknown<'env>, bool),
 ) -> Read<PushOptions<'env>> {
-    // Nearly always none of them is given; JavaScript finds that out in less time than one property takes here.
-    let own = if is_object(given)? || name.is_array()? {
-        host.prepare(env, given, name)?.map(Own::new).transpose()?
-    } else {
-        None
+    let simple = |held, names| PushOptions {
+        held,
+        names,
+        without: Vec::new(),
+        except_channels: None,
+        sids: None,
     };
-    let Some(opts) = own else {
-        return Ok(Ok(PushOptions {
-            held: held(given, None)?,
-            list: None,
-            without: Vec::new(),
-            except_channels: None,
-            sids: None,
-        }));
+    // Nearly always none of them is given; JavaScript finds that out in less time than one property takes here.
+    let own = if is_array || is_object(given)? {
+        host.prepare(env, given, name)?
+    } else {
+        args::undefined(env)?
+    };
+    let opts = match own.get_type()? {
+        ValueType::Undefined => {
+            let held = HeldHere::Values(held(given, None)?, None);
+            return Ok(Ok(simple(held, None)));
+        }
+        ValueType::String => {
+            let names = args::text(&own, "name")?;
+            return Ok(names.map(|names| simple(HeldHere::Prepared, Some(names))));
+        }
+        _ => Own::new(own.coerce_to_object()?)?,
     };
     if let Err(error) = check_users(&opts)? {
         return Ok(Err(error));
@@ -68,8 +85,8 @@ pub fn read<'env>(
     };
     Ok(match (without, sids_of(&opts)?) {
         (Ok(without), Ok(sids)) => Ok(PushOptions {
-            held: held(given, Some(&opts))?,
-            list: Some(opts.get(Own::LIST)?),
+            held: HeldHere::Values(held(given, Some(&opts))?, Some(opts.get(Own::LIST)?)),
+            names: None,
             without,
             except_channels,
             sids,
