@@ -45,6 +45,7 @@ pub mod known_sids;
 pub mod lease;
 pub mod list;
 pub mod list_lru;
+pub mod lone_socket;
 pub mod manager;
 pub mod membership;
 pub mod options;
@@ -62,6 +63,7 @@ mod scripted_pages;
 #[cfg(test)]
 mod scripted_store;
 pub mod sequencer;
+pub mod shared_task;
 pub mod size_limits;
 pub mod stats;
 pub mod steps;

@@ -11,6 +11,7 @@ use crate::{
     command::{Command, Member, Reply},
     error::{Error, Result},
     keys::Key,
+    lone_socket::LoneSocket,
     pages::PageSource,
     removal::Removal,
     steps::Steps,
@@ -64,6 +65,11 @@ pub trait Connection: Send + 'static {
     /// gathers meanwhile.
     fn depth(&self) -> usize {
         32
+    }
+
+    /// Returns its socket, if the event loop can await replies on it.
+    fn lone_socket(&self) -> Option<LoneSocket> {
+        None
     }
 
     /// Returns how long busy-polling for the next call pays off after this connection has answered. For a store that

@@ -85,6 +85,19 @@ impl Packed {
         &mut self.bytes
     }
 
+    /// Returns the number of bytes of all items.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Returns whether each call is one command, which is sent and answered in one step.
+    #[must_use]
+    pub fn are_commands(&self) -> bool {
+        let is_command = |call: &PackedCall| matches!(call.code, Code::Command(_));
+        self.calls.iter().all(is_command)
+    }
+
     /// Ends an item: what was written since the last one.
     pub fn end_item(&mut self) {
         self.ends.push(self.bytes.len());

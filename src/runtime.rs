@@ -55,6 +55,11 @@ impl Runtime {
         })
     }
 
+    /// Enters the runtime's context, for making its sockets and timers on another thread.
+    pub fn enter(&self) -> runtime::EnterGuard<'_> {
+        self.handle.enter()
+    }
+
     /// Runs a task on the runtime.
     pub fn spawn(
         &self,

@@ -1,5 +1,5 @@
-//! The counters of the driver and the manager of one service. They are written on the runtime's thread and read on
-//! others, so they are atomic. Those of the JavaScript side are in `binding::class::stats`.
+//! The counters of the driver and the manager of one service. They are written where the driver is polled and read on
+//! other threads, so they are atomic. Those of the JavaScript side are in `binding::class::stats`.
 
 use std::sync::{
     Arc, Mutex, PoisonError,

@@ -23,6 +23,8 @@ mod class;
 mod fan_out;
 mod host;
 mod methods;
+#[cfg_attr(not(target_os = "linux"), path = "no_readiness.rs")]
+mod readiness;
 mod service;
 mod tables;
 mod values;

@@ -32,6 +32,11 @@ impl Beside {
         self.running.is_none() && !self.waiting.is_empty()
     }
 
+    /// Returns whether no step is left.
+    pub(super) fn is_idle(&self) -> bool {
+        self.running.is_none() && self.waiting.is_empty()
+    }
+
     /// Begins with the next step.
     pub(super) fn begin(&mut self, source: Arc<dyn PageSource>, given: Arc<Given>) {
         if let Some((seq, query)) = self.waiting.pop_front() {

@@ -6,14 +6,19 @@ use futures_util::FutureExt as _;
 use tokio::task::AbortHandle;
 
 use super::{Driver, Event, Inbox, Input, Outlet, limits::Limits};
-use crate::{known_sids::KnownSids, manager::Manager, runtime::Runtime, stats::Stats};
+use crate::{
+    known_sids::KnownSids, manager::Manager, runtime::Runtime, shared_task::SharedTask,
+    stats::Stats,
+};
 
 /// Owns a running driver; dropping it aborts the driver's task.
 #[derive(Debug)]
 pub struct DriverHandle {
-    inbox: Arc<Inbox>,
+    pub(super) inbox: Arc<Inbox>,
     task: AbortHandle,
-    _runtime: Arc<Runtime>,
+    /// The same task.
+    pub(super) shared: Arc<SharedTask>,
+    pub(super) runtime: Arc<Runtime>,
 }
 
 impl DriverHandle {
@@ -28,15 +33,19 @@ impl DriverHandle {
         let runtime = Runtime::share()?;
         let inbox = Arc::new(Inbox::default());
         let driver = Driver::new(manager, limits, inbox.clone(), outlet.clone(), stats, sids);
-        let task = runtime.spawn(async move {
+        let run = async move {
             if let Err(panic) = AssertUnwindSafe(driver.run()).catch_unwind().await {
                 outlet.deliver(&mut vec![Event::Died(panic_text(panic.as_ref()))]);
             }
-        });
+        };
+        let shared = SharedTask::new(run.boxed());
+        let lone = inbox.clone();
+        let task = runtime.spawn(shared.runner(move || lone.lone.reclaim()));
         Ok(Self {
             inbox,
             task,
-            _runtime: runtime,
+            shared,
+            runtime,
         })
     }
 

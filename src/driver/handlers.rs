@@ -80,6 +80,9 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
     pub(super) fn on_dialed(&mut self, dialed: Dialed<M::Connection>) {
         match self.connection.dialed(dialed, &self.limits, &self.manager) {
             Ok(Found { fenced, note }) => {
+                if let ConnectionState::Up { connection, .. } = &self.connection {
+                    self.inbox.lone.set_socket(connection.lone_socket());
+                }
                 if let Phase::Starting(_) = self.phase {
                     self.phase = Phase::Started;
                     self.events.push(Event::Started);

@@ -2,6 +2,7 @@
 
 use tokio::{sync::Notify, time::Instant};
 
+use super::lone::Lone;
 use crate::{
     app::{Level, Question},
     command::Reply,
@@ -61,6 +62,7 @@ pub enum Event {
 pub struct Inbox {
     pub(super) queue: BatchQueue<Input>,
     pub(super) wake: Notify,
+    pub(super) lone: Lone,
 }
 
 impl Inbox {
@@ -74,6 +76,6 @@ impl Inbox {
 
 /// The outbox: events to another thread, many at a time.
 pub trait Outlet: Send + 'static {
-    /// Takes all events, in order. Called on the driver's thread; must not block.
+    /// Takes all events, in order. Called on the thread that polls the driver; must not block.
     fn deliver(&self, events: &mut Vec<Event>);
 }

@@ -4,7 +4,7 @@
 //!
 //! This file has the loop and what wakes it. The events are handled in [`handlers`]; the unanswered calls are in
 //! [`pending`], the futures of their answers in [`in_flight`], what runs without a place among them in [`beside`], connecting and reconnecting in [`reconnect`], [`outage`] and [`idle_losses`], the queues in [`mailbox`], and the driver
-//! as another thread sees it in [`handle`].
+//! as another thread sees it in [`handle`] and, for calls that it makes without the runtime's thread, in [`lone`].
 
 mod beside;
 mod busy_poll;
@@ -13,6 +13,7 @@ mod handlers;
 mod idle_losses;
 mod in_flight;
 mod limits;
+mod lone;
 mod mailbox;
 mod outage;
 mod pending;
@@ -185,6 +186,10 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             ConnectionState::Up { in_flight, .. } if !self.is_over() => Some(in_flight.len()),
             _ => None,
         };
+        let is_idle = in_flight == Some(0) && self.scan.is_none() && self.beside.is_idle();
+        self.inbox
+            .lone
+            .set_idle(is_idle && self.phase == Phase::Started);
         self.stats.in_flight.set(in_flight.unwrap_or(0));
         self.stats.connected.set(usize::from(in_flight.is_some()));
     }

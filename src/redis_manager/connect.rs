@@ -35,7 +35,9 @@ use super::{
 use crate::{
     cache::Session,
     failpoints::fail_point,
+    lone_socket::LoneSocket,
     manager::{ConnectError, Connected, Manager},
+    shared_task::SharedTask,
 };
 
 /// The number of pipelines that may wait for the socket: more than the driver and rereads can send, because sending
@@ -364,16 +366,21 @@ impl RedisManager {
             });
         }
         let activity = Arc::new(Notify::new());
+        let lone = socket.lone;
         let stream = ListStream::new(ReadActivity {
             stream: socket.stream,
             activity: activity.clone(),
         });
         let (connection, task) =
             MultiplexedConnection::new_with_config(&info, stream, config).await?;
-        let task = tokio::spawn(task);
+        let shared = SharedTask::new(task.boxed());
+        let task = tokio::spawn(shared.runner(|| ()));
+        let lone = lone.map(|socket| LoneSocket::new(socket, shared.clone()));
         let connection = RedisConnection {
             connection,
             task: task.abort_handle(),
+            shared,
+            lone,
             renewal: None,
             state,
             probe: self.options.probe.clone(),

@@ -38,9 +38,11 @@ use crate::{
     events::Publishing,
     failpoints::fail_point,
     keys::Key,
+    lone_socket::LoneSocket,
     manager::{Connection, Lost},
     pages::PageSource,
     removal::Removal,
+    shared_task::{SharedTask, is_borrowing},
     steps::Steps,
 };
 
@@ -49,6 +51,10 @@ use crate::{
 pub struct RedisConnection {
     pub(super) connection: MultiplexedConnection,
     pub(super) task: AbortHandle,
+    /// The same task.
+    pub(super) shared: Arc<SharedTask>,
+    /// The socket, if it can be moved to the event loop.
+    pub(super) lone: Option<LoneSocket>,
     /// Replaces the login before it expires, if it does.
     pub(super) renewal: Option<AbortHandle>,
     pub(super) state: Arc<Mutex<State>>,
@@ -136,6 +142,10 @@ impl Connection for RedisConnection {
         lock(&self.state).batch_size.calls()
     }
 
+    fn lone_socket(&self) -> Option<LoneSocket> {
+        self.lone.clone()
+    }
+
     fn demoted(&self) -> Option<Arc<str>> {
         lock(&self.state).role.demoted()
     }
@@ -206,7 +216,13 @@ impl Connection for RedisConnection {
         let mut future = unconstrained(run).boxed();
         // Sent now, and not when the driver next polls for replies: batches that are formed later must come later on
         // the wire, and so must rereads in between.
-        match future.poll_unpin(&mut Context::from_waker(Waker::noop())) {
+        // On the thread that has borrowed the driver, which borrows the socket's task too, and writes at once.
+        let mut socket = is_borrowing().then(|| self.shared.borrow()).flatten();
+        let polled = future.poll_unpin(&mut Context::from_waker(Waker::noop()));
+        if let Some(socket) = &mut socket {
+            socket.poll();
+        }
+        match polled {
             Poll::Ready(result) => std::future::ready(result).boxed(),
             Poll::Pending => future,
         }

@@ -1,7 +1,7 @@
 //! Opens a socket to a server. The protocol on it is in [`super::connect`], the look-up of names in
 //! [`super::resolver`], the choice between several addresses of a name in [`super::happy_eyeballs`].
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -15,7 +15,10 @@ use super::{
     server_errors::unreachable,
     tls::Tls,
 };
-use crate::manager::ConnectError;
+use crate::{
+    lone_socket::{self, LoneStream},
+    manager::ConnectError,
+};
 
 /// A socket of any kind.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -26,13 +29,30 @@ pub(super) struct Socket {
     pub(super) stream: Box<dyn Stream>,
     /// What the server says first.
     pub(super) first: FirstLine,
+    /// For moving it to the event loop; `None` for a socket that stays with the runtime. Under TLS it stays: such a server is
+    /// mostly far away, and a wake is little of the time that a call takes.
+    pub(super) lone: Option<Arc<lone_socket::Socket>>,
 }
 
 impl Socket {
     fn new(stream: impl Stream + 'static) -> Self {
         let first = FirstLine::default();
         let stream = Box::new(FirstLineStream::new(stream, first.clone()));
-        Self { stream, first }
+        let lone = None;
+        Self {
+            stream,
+            first,
+            lone,
+        }
+    }
+
+    fn lone(stream: TcpStream) -> Self {
+        let stream = LoneStream::new(stream);
+        let lone = Some(stream.socket());
+        Self {
+            lone,
+            ..Self::new(stream)
+        }
     }
 }
 
@@ -83,6 +103,6 @@ async fn layered(stream: TcpStream, host: &str, tls: Option<&Tls>) -> Result<Soc
         .map_err(|error| unreachable(&error))?;
     match tls {
         Some(tls) => Ok(Socket::new(tls.secure(host, stream).await?)),
-        None => Ok(Socket::new(stream)),
+        None => Ok(Socket::lone(stream)),
     }
 }

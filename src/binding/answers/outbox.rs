@@ -1,6 +1,9 @@
 //! Passes results from the runtime's thread to the JavaScript thread: a queue with one wake for many events.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use napi::{
     Status,
@@ -13,6 +16,7 @@ use crate::{
     binding::values::js::Args,
     driver::{Event, Outlet},
     queue::BatchQueue,
+    shared_task::is_borrowing,
 };
 
 type Wake = ThreadsafeFunction<(), (), Args, Status, false>;
@@ -24,6 +28,8 @@ pub struct Outbox(Arc<Inner>);
 struct Inner {
     queue: BatchQueue<Vec<Event>>,
     wake: Wake,
+    /// Whether this thread has delivered events to itself, and has to take them.
+    owed: AtomicBool,
 }
 
 impl Outbox {
@@ -33,7 +39,8 @@ impl Outbox {
             .build_threadsafe_function::<()>()
             .build_callback(|_| Ok(Args::new()))?;
         let queue = BatchQueue::default();
-        Ok(Self(Arc::new(Inner { queue, wake })))
+        let owed = AtomicBool::default();
+        Ok(Self(Arc::new(Inner { queue, wake, owed })))
     }
 
     /// Takes all events in exchange for an empty vector.
@@ -45,6 +52,16 @@ impl Outbox {
     pub fn app(&self) -> AppHandle {
         let app: Arc<dyn App> = self.0.clone();
         AppHandle::new(Arc::downgrade(&app))
+    }
+
+    /// Returns whether events wait for which the JavaScript thread is not woken, because it has delivered them itself.
+    pub fn take_owed(&self) -> bool {
+        self.0.owed.swap(false, Ordering::Relaxed)
+    }
+
+    /// Wakes the JavaScript thread.
+    pub fn wake(&self) {
+        self.0.wake();
     }
 
     /// Wakes the JavaScript thread without an event.
@@ -62,9 +79,17 @@ impl Outlet for Outbox {
 impl Inner {
     fn deliver(&self, events: &mut Vec<Event>) {
         if self.queue.push(events) {
-            // Fails only in an environment that is closing, where no call is answered any more.
-            let _ = self.wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
+            if is_borrowing() {
+                self.owed.store(true, Ordering::Relaxed);
+            } else {
+                self.wake();
+            }
         }
+    }
+
+    fn wake(&self) {
+        // Fails only in an environment that is closing, where no call is answered any more.
+        let _ = self.wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
     }
 }
 

@@ -88,6 +88,7 @@ impl Service {
         if let Some(outbox) = &*self.outbox.borrow() {
             return Ok(outbox.clone());
         }
+        self.open_lone()?;
         let wake = closure(&self.env, "wake", self, |service, _| service.on_wake())?;
         let outbox = Outbox::new(&wake)?;
         *self.outbox.borrow_mut() = Some(outbox.clone());
@@ -281,6 +282,7 @@ impl Service {
     /// Releases the connection, the outbox (so that the process can exit), and the host.
     fn close(&self) {
         self.driver.borrow_mut().take();
+        self.end_lone();
         self.stop_listening();
         self.fail_registry(&Error::Stopped);
         self.input.take();

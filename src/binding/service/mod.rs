@@ -10,6 +10,7 @@ pub(in crate::binding) mod calls;
 pub(in crate::binding) mod early;
 mod everywhere;
 pub(in crate::binding) mod lifecycle;
+mod lone;
 mod membership;
 pub(in crate::binding) mod packing;
 mod pages;
@@ -91,6 +92,7 @@ pub struct Service {
     pub starters: RefCell<Vec<Callback>>,
     pub stoppers: RefCell<Vec<Callback>>,
     pub driver: RefCell<Option<DriverHandle>>,
+    pub lone: lone::Lone,
     /// The packed calls of this tick, for the driver.
     pub input: RefCell<Input>,
     /// Whether their hand-over at the end of the tick is scheduled.
@@ -144,6 +146,7 @@ impl Service {
             starters: RefCell::default(),
             stoppers: RefCell::default(),
             driver: RefCell::default(),
+            lone: lone::Lone::default(),
             input: RefCell::default(),
             soon: Cell::new(false),
             tick: Cell::default(),
@@ -258,7 +261,7 @@ impl Service {
         if let Some(driver) = &*self.driver.borrow()
             && !Batch::is_empty(&*input)
         {
-            driver.push(&mut input);
+            self.hand_over(driver, &mut input);
         }
     }
 

@@ -5,8 +5,8 @@ use std::ptr;
 use napi::{
     Env, Status, Unknown, ValueType,
     bindgen_prelude::{
-        Function, FunctionRef, JsObjectValue as _, JsValue as _, JsValuesTupleIntoVec, Null,
-        Object, ObjectRef, ToNapiValue,
+        FromNapiValue, Function, FunctionRef, JsObjectValue as _, JsValue as _,
+        JsValuesTupleIntoVec, Null, Object, ObjectRef, ToNapiValue,
     },
     sys,
 };
@@ -72,11 +72,16 @@ pub struct Ref(FunctionRef<Args, Unknown<'static>>);
 
 impl Ref {
     /// Holds `function`.
-    pub fn function(function: &Function<Args>) -> napi::Result<Self> {
+    pub fn function<R: FromNapiValue>(function: &Function<Args, R>) -> napi::Result<Self> {
         let function: Function<Args, Unknown<'static>> =
             // SAFETY: a function handle of this environment; only the type of its result changes.
             unsafe { function.to_unknown().cast() }?;
         function.create_ref().map(Self)
+    }
+
+    /// Returns the function, for raw Node-API; valid within the current scope.
+    pub fn raw(&self, env: &Env) -> napi::Result<sys::napi_value> {
+        self.0.borrow_back(env).map(|function| function.raw())
     }
 
     /// Calls the function; what it throws is the error.

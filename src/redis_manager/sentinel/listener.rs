@@ -93,7 +93,7 @@ impl SentinelListener {
         hear: OnEvent,
         login: &Login,
     ) -> Result<Self, RedisError> {
-        let Socket { stream, first } = socket;
+        let Socket { stream, first, .. } = socket;
         let info = login
             .put_into(settings())
             .set_protocol(ProtocolVersion::RESP3);
@@ -138,7 +138,7 @@ impl SentinelListener {
         hear: OnEvent,
         login: Login,
     ) -> Result<Self, ConnectError> {
-        let Socket { stream, first } = reach(sentinels, addr).await?;
+        let Socket { stream, first, .. } = reach(sentinels, addr).await?;
         let info = settings().set_protocol(ProtocolVersion::RESP2);
         let config = AsyncConnectionConfig::new().set_response_timeout(None);
         let (mut connection, task) = MultiplexedConnection::new_with_config(&info, stream, config)

@@ -1,0 +1,22 @@
+//! Where the event loop is not asked about sockets: lone calls go through the runtime's thread as all others.
+
+use std::{net::TcpStream, rc::Rc};
+
+use napi::{Env, Status};
+
+use crate::binding::values::js::Ref;
+
+/// Returns whether sockets can be watched.
+pub fn is_supported(_env: &Env) -> bool {
+    false
+}
+
+/// A socket that is watched; there is none.
+pub enum Readiness {}
+
+impl Readiness {
+    /// Fails.
+    pub fn new(_env: &Env, _socket: TcpStream, _readable: Rc<Ref>) -> napi::Result<Self> {
+        Err(napi::Error::new(Status::GenericFailure, "not supported"))
+    }
+}
