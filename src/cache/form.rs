@@ -5,12 +5,15 @@ use std::sync::Arc;
 use super::{
     Barrier, Busy, Flight, Group, HashMap, Ready, Sent, Session, Slot, Wire,
     calls::{Call, CommandId, OpId, Read, State},
+    recent::Joined,
+    repair::wait,
 };
 use crate::{
     command::{Command, Effect, Op},
     failpoints::fail_point,
     keys::Key,
     list_lru::SharedKey,
+    manager::Queue,
 };
 
 /// A batch that is being formed.
@@ -31,7 +34,8 @@ struct Local {
 
 impl Session {
     /// Forms a batch, which must be sent at once.
-    pub fn form(&mut self, commands: &[&Command]) -> Sent {
+    pub fn form(&mut self, commands: &[&Command], queue: Queue) -> Sent {
+        self.recent.begin(queue);
         let no = self.number();
         let mut forming = Forming {
             flight: Flight::new(no),
@@ -96,6 +100,14 @@ impl Session {
             return self.place_candidate(forming, at, key, local, ready);
         }
         self.stats.cache.misses.add(1);
+        match self.recent.joined(key) {
+            Some(Joined::Answered(list)) => return State::Known(Ok(list)),
+            Some(Joined::Waiting(place)) => {
+                wait(&mut self.flights, place, at);
+                return State::Waiting(place);
+            }
+            None => {}
+        }
         fail_point!(
             "no-fallback-for-reads",
             self.read_without_falling_back(forming, at, key, local)
@@ -113,6 +125,7 @@ impl Session {
         local: usize,
         ready: Ready,
     ) -> State {
+        self.candidate_placed(key);
         let index = forming.flight.groups.len();
         self.busy(key).groups.push((forming.flight.no, index));
         forming.flight.groups.push(Group {
@@ -136,6 +149,7 @@ impl Session {
         forming.wire.push(wire);
         forming.locals[local].load = Some(slot);
         let place = CommandId { flight: no, slot };
+        self.recent.placed(key, place);
         for index in self.fall_back(key, place) {
             let dissolved = forming.dissolve(index, place);
             self.stats.cache.misses.add(dissolved);
@@ -194,6 +208,7 @@ impl Session {
                 self.busy(&key).writes += 1;
             }
             forming.locals[local] = Local::default();
+            self.command_placed(&key);
             key
         });
         let keys: Arc<[SharedKey]> = shared.collect();
@@ -263,6 +278,19 @@ impl Session {
             self.place_fallback(forming, &key, local);
         }
         forming.locals.fill(Local::default());
+        self.recent.clear();
+    }
+
+    /// Ends the last load of a key for calls that wait: a later one is answered with a newer list perhaps.
+    fn candidate_placed(&mut self, key: &SharedKey) {
+        fail_point!("joins-over-candidate", Some(()));
+        self.recent.ended(key);
+    }
+
+    /// The same because of a command.
+    fn command_placed(&mut self, key: &SharedKey) {
+        fail_point!("joins-over-command", Some(()));
+        self.recent.ended(key);
     }
 
     fn busy(&mut self, key: &SharedKey) -> &mut Busy {

@@ -7,6 +7,7 @@ use crate::{
     command::{Command, ReadOp, Reply},
     list::List,
     list_lru::Bounds,
+    manager::Queue,
     stats::Stats,
 };
 
@@ -40,9 +41,9 @@ fn read(keys: &str) -> Command {
 #[test]
 fn reads_that_always_overlap_fill_the_memory() {
     let (mut session, stats) = session();
-    let mut before = session.form(&[&read("k")]);
+    let mut before = session.form(&[&read("k")], Queue::default());
     for _ in 0..10 {
-        let next = session.form(&[&read("k")]);
+        let next = session.form(&[&read("k")], Queue::default());
         let settled = session.settle(before.no, answers(&before));
         assert!(settled.again.is_none());
         before = next;
@@ -58,16 +59,41 @@ fn reads_that_always_overlap_fill_the_memory() {
 fn a_change_does_not_have_other_lists_read_again_for_ever() {
     let (mut session, stats) = session();
     for _ in 0..2 {
-        let warm = session.form(&[&read("abc")]);
+        let warm = session.form(&[&read("abc")], Queue::default());
         session.settle(warm.no, answers(&warm));
     }
-    let mut sent = VecDeque::from([session.form(&[&read("abc")]), session.form(&[&read("a")])]);
+    let mut sent = VecDeque::from([
+        session.form(&[&read("abc")], Queue::default()),
+        session.form(&[&read("a")], Queue::default()),
+    ]);
     session.invalidate(Invalidation::Key(b"c"));
     for _ in 0..100 {
-        sent.push_back(session.form(&[&read("a")]));
+        sent.push_back(session.form(&[&read("a")], Queue::default()));
         let oldest = sent.pop_front().expect("there are two at least");
         let settled = session.settle(oldest.no, answers(&oldest));
         sent.extend(settled.again);
     }
     assert!(stats.cache.rereads.get() < 10, "{:?}", stats.cache);
+}
+
+#[test]
+fn calls_that_waited_share_a_load_that_was_sent_meanwhile() {
+    let (mut session, _) = session();
+    let queue = |waited, is_behind| Queue { waited, is_behind };
+    let first = session.form(&[&read("k")], queue(0, true));
+    assert_eq!(first.wire.len(), 1);
+    let second = session.form(&[&read("k")], queue(1, true));
+    assert!(second.wire.is_empty(), "it is under way");
+    let no_answers = |session: &mut Session, sent: &Sent| {
+        let settled = session.settle(sent.no, Vec::new());
+        settled.finished.len()
+    };
+    assert_eq!(no_answers(&mut session, &second), 0);
+    assert_eq!(session.settle(first.no, answers(&first)).finished.len(), 2);
+    let third = session.form(&[&read("k")], queue(2, false));
+    assert!(third.wire.is_empty(), "it was answered");
+    assert_eq!(no_answers(&mut session, &third), 1);
+    // Was made after it.
+    let fourth = session.form(&[&read("k")], queue(2, false));
+    assert_eq!(fourth.wire.len(), 1);
 }

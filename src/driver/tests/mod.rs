@@ -12,6 +12,7 @@ mod index;
 mod order;
 mod pages;
 mod poison;
+mod queue;
 mod random;
 mod random_order;
 
