@@ -281,13 +281,13 @@ impl Session {
         self.recent.clear();
     }
 
-    /// Ends the last load of a key for calls that wait: a later one is answered with a newer list perhaps.
+    /// Ends the last load of a key for calls that wait: the candidate may be answered with a newer list.
     fn candidate_placed(&mut self, key: &SharedKey) {
         fail_point!("joins-over-candidate", Some(()));
         self.recent.ended(key);
     }
 
-    /// The same because of a command.
+    /// The same because of a command, which may change the list.
     fn command_placed(&mut self, key: &SharedKey) {
         fail_point!("joins-over-command", Some(()));
         self.recent.ended(key);

@@ -75,25 +75,3 @@ fn a_change_does_not_have_other_lists_read_again_for_ever() {
     }
     assert!(stats.cache.rereads.get() < 10, "{:?}", stats.cache);
 }
-
-#[test]
-fn calls_that_waited_share_a_load_that_was_sent_meanwhile() {
-    let (mut session, _) = session();
-    let queue = |waited, is_behind| Queue { waited, is_behind };
-    let first = session.form(&[&read("k")], queue(0, true));
-    assert_eq!(first.wire.len(), 1);
-    let second = session.form(&[&read("k")], queue(1, true));
-    assert!(second.wire.is_empty(), "it is under way");
-    let no_answers = |session: &mut Session, sent: &Sent| {
-        let settled = session.settle(sent.no, Vec::new());
-        settled.finished.len()
-    };
-    assert_eq!(no_answers(&mut session, &second), 0);
-    assert_eq!(session.settle(first.no, answers(&first)).finished.len(), 2);
-    let third = session.form(&[&read("k")], queue(2, false));
-    assert!(third.wire.is_empty(), "it was answered");
-    assert_eq!(no_answers(&mut session, &third), 1);
-    // Was made after it.
-    let fourth = session.form(&[&read("k")], queue(2, false));
-    assert_eq!(fourth.wire.len(), 1);
-}

@@ -21,8 +21,8 @@ use crate::{
 /// What happens next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
-    /// The next call is made, and waits.
-    Make,
+    /// So many of the next calls are made, and wait.
+    Make(usize),
     /// So many of the calls that wait are sent in one batch; if none waits, of those that are left, which are made now.
     Form(usize),
     /// The server executes the next command of ours.
@@ -176,15 +176,16 @@ impl World {
 
     /// What can happen now.
     pub(super) fn steps(&self) -> Vec<Step> {
-        let next = if self.queue.is_empty() {
-            self.left.len()
+        let mut steps = Vec::new();
+        // A call that waits behind no other one, or is sent with it, is like one that is made later.
+        if self.queue.is_empty() {
+            let left = self.left.len();
+            steps.extend((left > 1).then_some(Step::Make(left.min(4))));
+            steps.extend((1..=left).map(Step::Form));
         } else {
-            self.queue.len()
-        };
-        // A call that waits behind no other one is like one that is made later.
-        let waits = !self.left.is_empty() && self.left.len() + self.queue.len() > 1;
-        let mut steps: Vec<Step> = waits.then_some(Step::Make).into_iter().collect();
-        steps.extend((1..=next).map(Step::Form));
+            let most = (self.queue.len() - 1).max(1);
+            steps.extend((1..=most).map(Step::Form));
+        }
         steps.extend((!self.inbound.is_empty()).then_some(Step::Execute));
         steps.extend((!self.outbound.is_empty()).then_some(Step::Receive));
         steps.extend((!self.heard.is_empty()).then_some(Step::Settle));
@@ -201,7 +202,7 @@ impl World {
 
     pub(super) fn step(&mut self, step: Step) {
         match step {
-            Step::Make => self.make(),
+            Step::Make(count) => (0..count).for_each(|_| self.make()),
             Step::Form(count) => self.form(count),
             Step::Execute => self.execute(),
             Step::Receive => self.receive(),
