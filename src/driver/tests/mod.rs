@@ -12,9 +12,9 @@ mod index;
 mod order;
 mod pages;
 mod poison;
-mod queue;
 mod random;
 mod random_order;
+mod waited;
 
 use std::time::Duration;
 
