@@ -6,15 +6,17 @@
 
 const { createApp } = require('../__test__/support/app');
 const { started } = require('../__test__/support/service');
-const { createManager } = require('./managers');
+const { serviceOptions } = require('./managers');
 const { closedLoop, oneByOne } = require('./loop');
 const { measureMemory } = require('./memory');
 const { SERVER_TYPE, SIDS } = require('./names');
+const { OtherProcess } = require('./other');
 const { createWorkload } = require('./workload');
 
 const { options, contestant } = JSON.parse(process.argv[2]);
 
 let onRpc;
+let other;
 const app = createApp({
   servers: SIDS.map((id) => ({ id, serverType: SERVER_TYPE, frontend: 'true' })),
 });
@@ -30,10 +32,7 @@ app.rpcInvoke = (sid, { namespace, args }, cb) => {
 };
 
 async function start() {
-  const opts = { ...contestant.opts };
-  // As 0.0.7, which waits as long as it takes: on a busy machine 512 pushes of long lists may take longer than the default.
-  if (contestant.impl === 'ours') opts.commandTimeout = 60000;
-  if (contestant.manager) opts.channelManager = createManager(contestant.manager);
+  const opts = serviceOptions(contestant);
   const service = await started({ options: () => options }, opts, app, contestant.impl);
   process.on('message', async ({ cell, timing }) => {
     try {
@@ -47,13 +46,15 @@ async function start() {
 }
 
 async function measureCell(service, cell, timing) {
-  const workload = createWorkload(service, cell);
+  if (cell.byOther) other = other || new OtherProcess(process.argv[2]);
+  const workload = createWorkload(service, cell, other);
   onRpc = workload.rpc;
   global.gc();
   const before = statsOf(service);
   const figures = await (cell.kind === 'cold'
     ? oneByOne(workload, cell)
     : closedLoop(workload, cell, { ...timing, ...warmUpOf(cell) }));
+  if (cell.byOther) await other.idle();
   const notes = workload.finish ? workload.finish() : {};
   return { ...figures, ...notes, ...difference(before, statsOf(service)) };
 }

@@ -3,7 +3,7 @@
  * The contestants. All but the limit are the service of a plugin in its own process: 0.0.7, ours, or 0.0.7 with another
  * client as its `channelManager`. All figures are relative to the first.
  *
- * `store` is one of stores.js; `takes` chooses the cells, if not all.
+ * `store` is one of stores.js; `takes` chooses the cells, if not all, and `rounds` limits the rounds.
  */
 
 const alone = ({ writers }) => !writers;
@@ -11,6 +11,17 @@ const alone = ({ writers }) => !writers;
 /** What is asked of a cluster: 0.0.7 cannot use one, so its figures are compared with those of one Redis. */
 const CLUSTERED = ['pushMessage-3x1000', 'getMembersBySid-1000', 'add', 'churn-1:10'];
 const clustered = (cell) => alone(cell) && CLUSTERED.includes(cell.id.split('/')[0]);
+
+// Peers take what 0.0.7 can do, but churn, in which a client that keeps nothing costs what it costs without.
+const PEER_KINDS = ['add', 'leave', 'bySid', 'cold', 'byName', 'push'];
+const ofPeers = (cell) => alone(cell) && PEER_KINDS.includes(cell.kind);
+
+// A service without a cache differs where lists are read.
+const READING_KINDS = ['bySid', 'cold', 'byName', 'push', 'churn'];
+const ofLists = (cell) => alone(cell) && READING_KINDS.includes(cell.kind);
+
+// Their figures are only shown: a goal is never compared with them.
+const PEER_ROUNDS = 1;
 
 const contestants = [
   { id: 'old', label: '0.0.7', impl: 'old' },
@@ -29,7 +40,7 @@ const contestants = [
     label: 'this package, cache: false',
     impl: 'ours',
     opts: { cache: false },
-    takes: alone,
+    takes: ofLists,
   },
   {
     id: 'cluster',
@@ -50,31 +61,41 @@ const contestants = [
     label: '0.0.7 over ioredis',
     impl: 'old',
     manager: 'ioredis',
-    takes: alone,
+    takes: ofPeers,
+    rounds: PEER_ROUNDS,
   },
   {
     id: 'autopipe',
     label: '0.0.7 over ioredis, auto-pipelining',
     impl: 'old',
     manager: 'autopipe',
-    takes: alone,
+    takes: ofPeers,
+    rounds: PEER_ROUNDS,
   },
   {
     id: 'node-redis',
     label: '0.0.7 over node-redis',
     impl: 'old',
     manager: 'node-redis',
-    takes: alone,
+    takes: ofPeers,
+    rounds: PEER_ROUNDS,
   },
   {
     id: 'glide',
     label: '0.0.7 over valkey-glide',
     impl: 'old',
     manager: 'glide',
-    takes: alone,
+    takes: ofPeers,
+    rounds: PEER_ROUNDS,
   },
   // The server and a C client over one connection, without Node (limit.js).
-  { id: 'limit', label: 'redis-benchmark', impl: null, takes: alone },
+  {
+    id: 'limit',
+    label: 'redis-benchmark',
+    impl: null,
+    takes: alone,
+    rounds: PEER_ROUNDS,
+  },
 ];
 
 const BASELINE = contestants[0].id;

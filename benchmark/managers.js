@@ -115,7 +115,15 @@ const clients = {
   glide,
 };
 
-/** Returns the value for option `channelManager`. */
-const createManager = (client) => (app, opts) => new Manager(app, opts, clients[client]);
+/** Returns the options of a contestant's service. */
+function serviceOptions({ opts, impl, manager }) {
+  const options = { ...opts };
+  // As 0.0.7, which waits as long as it takes: on a busy machine 512 pushes of long lists may take longer than the default.
+  if (impl === 'ours') options.commandTimeout = 60000;
+  if (manager) {
+    options.channelManager = (app, all) => new Manager(app, all, clients[manager]);
+  }
+  return options;
+}
 
-module.exports = { createManager };
+module.exports = { serviceOptions };

@@ -2,7 +2,7 @@
 /**
  * The order of a run. In a round each contestant has its own process. The cells are measured one after the other, each
  * with all contestants, one at a time, so that compared figures are seconds apart. The first contestant changes with
- * each cell and round.
+ * each cell and round. Some contestants take part in the first rounds only (contestants.js).
  */
 
 const { contestants } = require('./contestants');
@@ -17,7 +17,8 @@ const { seed } = require('./seed');
 async function runRounds({ stores, cells, chosen, rounds, timing, profiles, onCell }) {
   const records = [];
   for (let round = 0; round < rounds; round += 1) {
-    const running = chosen.map((contestant) => ({
+    const inRound = chosen.filter((contestant) => !(contestant.rounds <= round));
+    const running = inRound.map((contestant) => ({
       contestant,
       process: processes.create(stores, contestant, profiles),
     }));
@@ -54,7 +55,7 @@ const rotate = (list, by) => list.map((_, i) => list[(i + by) % list.length]);
 async function runMemory({ stores, rounds, onCell }) {
   const ours = contestants.find(({ id }) => id === 'ours');
   const records = [];
-  for (let round = 0; round < rounds; round += 1) {
+  for (let round = 0; round < Math.min(rounds, memory.ROUNDS); round += 1) {
     const ofCell = [];
     for (const [id, cache] of [
       ['ours', { maxBytes: memory.MAX_BYTES }],

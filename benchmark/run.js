@@ -62,7 +62,7 @@ function readOptions(args) {
   if (unknown.length) fail(`Contestants are ${contestants.map(({ id }) => id).join(', ')}`);
   const matches = ({ id }) => !filter || new RegExp(filter, 'i').test(id);
   if (!cells.some(matches) && !matches(memory.cell)) fail(`No cell matches ${filter}`);
-  const seconds = positive(values.seconds || (quick ? 0.1 : 0.6), 'seconds');
+  const seconds = positive(values.seconds || (quick ? 0.1 : 0.4), 'seconds');
   const whole = !quick && !filter && !names && !values.profile;
   const chosen = contestants.filter(({ id }) => !names || id === BASELINE || names.includes(id));
   return {
@@ -71,7 +71,7 @@ function readOptions(args) {
       .map((cell) => (quick && cell.reads ? { ...cell, reads: 1 } : cell)),
     chosen,
     memory: matches(memory.cell) && chosen.some(({ id }) => id === 'ours'),
-    rounds: Math.round(positive(values.rounds || (quick ? 1 : 5), 'rounds')),
+    rounds: Math.round(positive(values.rounds || (quick ? 1 : 3), 'rounds')),
     timing: { seconds, warmUp: seconds / 4, warmUpCalls: (quick ? 1 : 2) * CHANNELS },
     profiles: values.profile && path.join(RESULTS, 'profiles'),
     out: path.resolve(values.out || (whole ? DOCS : RESULTS)),

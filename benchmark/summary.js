@@ -22,7 +22,7 @@ const mainCpu = ({ ops, mainCpu: spent }) => (known(spent) ? spent / ops : null)
 
 /**
  * Returns `figures[cell][contestant]`: ops/s; CPU µs per op of the main thread and of the process; the
- * ratios of ops/s (`speed`, with the least and the most of all rounds) and of main-thread CPU.
+ * ratios of ops/s (`speed`, with the least and the most of all rounds) and of both CPU times.
  */
 function summarise(records) {
   const figures = {};
@@ -54,6 +54,7 @@ function of(records, cell, contestant) {
     least: speeds.length ? Math.min(...speeds) : null,
     most: speeds.length ? Math.max(...speeds) : null,
     cpu: median(against((record) => mainCpu(record) || NaN)),
+    cpuOfAll: median(against(({ ops, processCpu }) => processCpu / ops)),
     failed: all.length - good.length,
     inside: inside(good),
     stale: good.reduce((sum, { stale = 0 }) => sum + stale, 0),

@@ -53,6 +53,15 @@ pub trait Manager: Send + Sync + 'static {
     }
 }
 
+/// What the driver says of the calls of a batch, and of those that wait behind it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Queue {
+    /// How many of the last batches, before this one, were sent when all calls of this one had been made.
+    pub waited: u32,
+    /// Whether other calls wait.
+    pub is_behind: bool,
+}
+
 /// An open connection. Batches are executed in the order of the calls to [`Connection::execute`].
 pub trait Connection: Send + 'static {
     /// Returns how many calls the next batch should hold at most. With large replies, small batches let the store, this
@@ -83,6 +92,15 @@ pub trait Connection: Send + 'static {
         &self,
         batch: &[&Command],
     ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>>;
+
+    /// The same, for a connection that uses what it is told of the queue.
+    fn execute_from(
+        &self,
+        batch: &[&Command],
+        _queue: Queue,
+    ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>> {
+        self.execute(batch)
+    }
 
     /// Returns what pages are read from. They are read in order with batches, as far as the first step goes.
     fn pages(&self) -> Arc<dyn PageSource>;

@@ -20,7 +20,9 @@ use crate::{
     keys::Key,
     lease::Lease,
     list::List,
-    manager::{ConnectError, Connected, Connection, Field, Inventory, Keyspace, Lost, Manager},
+    manager::{
+        ConnectError, Connected, Connection, Field, Inventory, Keyspace, Lost, Manager, Queue,
+    },
     pages::PageSource,
     removal::Removal,
     scripted_leases,
@@ -69,6 +71,8 @@ pub(crate) struct Script {
     pub(crate) dials: VecDeque<Dial>,
     /// The batches that were executed.
     pub(crate) batches: Vec<Vec<Request>>,
+    /// What was told of the queue with each batch of commands.
+    pub(crate) queues: Vec<Queue>,
     /// The number of pings.
     pub(crate) asked: usize,
     pub(crate) sets: Sets,
@@ -87,6 +91,8 @@ pub(crate) struct Script {
     pub(crate) pages: PageScript,
     /// See [`Connection::depth`]; 0 for the usual one.
     pub(crate) depth: usize,
+    /// See [`Connection::batch_size`]; 0 for the usual one.
+    pub(crate) batch_size: usize,
 }
 
 /// The store, its script, and what it has counted.
@@ -245,6 +251,13 @@ impl Connection for StoreConnection {
         }
     }
 
+    fn batch_size(&self) -> usize {
+        match self.store.0.lock().unwrap().batch_size {
+            0 => usize::MAX,
+            size => size,
+        }
+    }
+
     fn demoted(&self) -> Option<Arc<str>> {
         self.demoted.lock().unwrap().clone()
     }
@@ -298,6 +311,15 @@ impl Connection for StoreConnection {
     ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>> {
         let batch = batch.iter().map(|&command| command.clone().into());
         self.run(&batch.collect::<Vec<_>>())
+    }
+
+    fn execute_from(
+        &self,
+        batch: &[&Command],
+        queue: Queue,
+    ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>> {
+        self.store.0.lock().unwrap().queues.push(queue);
+        self.execute(batch)
     }
 }
 

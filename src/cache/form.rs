@@ -5,6 +5,8 @@ use std::sync::Arc;
 use super::{
     Busy, Flight, Group, HashMap, Ready, Sent, Session, Slot, Touch, Wire,
     calls::{Call, CommandId, OpId, Read, State},
+    recent::Joined,
+    repair::wait,
 };
 use crate::{
     command::{Command, Effect, Op},
@@ -12,6 +14,7 @@ use crate::{
     hash_slot::hash_slot,
     keys::Key,
     list_lru::SharedKey,
+    manager::Queue,
 };
 
 /// A batch that is being formed.
@@ -32,7 +35,8 @@ struct Local {
 
 impl Session {
     /// Forms a batch, which must be sent at once.
-    pub fn form(&mut self, commands: &[&Command]) -> Sent {
+    pub fn form(&mut self, commands: &[&Command], queue: Queue) -> Sent {
+        self.recent.begin(queue);
         let no = self.number();
         let mut forming = Forming {
             flight: Flight::new(no),
@@ -97,6 +101,14 @@ impl Session {
             return self.place_candidate(forming, at, key, local, ready);
         }
         self.stats.cache.misses.add(1);
+        match self.recent.joined(key) {
+            Some(Joined::Answered(list)) => return State::Known(Ok(list)),
+            Some(Joined::Waiting(place)) => {
+                wait(&mut self.flights, place, at);
+                return State::Waiting(place);
+            }
+            None => {}
+        }
         fail_point!(
             "no-fallback-for-reads",
             self.read_without_falling_back(forming, at, key, local)
@@ -114,6 +126,7 @@ impl Session {
         local: usize,
         ready: Ready,
     ) -> State {
+        self.candidate_placed(key);
         let index = forming.flight.groups.len();
         self.busy(key).groups.push((forming.flight.no, index));
         forming.flight.groups.push(Group {
@@ -137,6 +150,7 @@ impl Session {
         forming.wire.push(wire);
         forming.locals[local].load = Some(slot);
         let place = CommandId { flight: no, slot };
+        self.recent.placed(key, place);
         for index in self.fall_back(key, place) {
             let dissolved = forming.dissolve(index, place);
             self.stats.cache.misses.add(dissolved);
@@ -195,6 +209,7 @@ impl Session {
                 self.busy(&key).writes += 1;
             }
             forming.locals[local] = Local::default();
+            self.command_placed(&key);
             key
         });
         let keys: Arc<[SharedKey]> = shared.collect();
@@ -264,6 +279,19 @@ impl Session {
             self.place_fallback(forming, &key, local);
         }
         forming.locals.fill(Local::default());
+        self.recent.clear();
+    }
+
+    /// Ends the last load of a key for calls that wait: the candidate may be answered with a newer list.
+    fn candidate_placed(&mut self, key: &SharedKey) {
+        fail_point!("joins-over-candidate", Some(()));
+        self.recent.ended(key);
+    }
+
+    /// The same because of a command, which may change the list.
+    fn command_placed(&mut self, key: &SharedKey) {
+        fail_point!("joins-over-command", Some(()));
+        self.recent.ended(key);
     }
 
     /// Places the barrier after all candidates: `TOUCH` of the keys with members, which must count them all, and then of

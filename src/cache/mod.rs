@@ -12,7 +12,8 @@
 //!
 //! 1. k is in memory and no write of ours to it is under way: the read is a *candidate*. Otherwise
 //!    `SMEMBERS k` is placed, or the one joined that is placed in this batch already. One that was
-//!    sent is never joined: it may have been executed before this call was made.
+//!    sent is joined only by a call that was made before it was sent, and waited ([`recent`]); it may have been executed
+//!    before other calls were made.
 //! 2. At the end of a batch with candidates stands the barrier: `TOUCH` of the keys whose lists have members, which
 //!    must count them all, and `TOUCH` of those whose lists are empty, which must count none. Unlike `PING` it notices
 //!    keys that expired without being deleted, and keeps the server's own LRU right. A node of a Redis Cluster takes keys
@@ -44,6 +45,7 @@ mod entries;
 #[cfg(any(test, feature = "failpoints"))]
 mod failpoints;
 mod form;
+mod recent;
 mod repair;
 mod settle;
 #[cfg(test)]
@@ -55,6 +57,7 @@ use self::{
     calls::{Calls, CommandId, OpId},
     dead_keys::DeadKeys,
     entries::{Entries, Ready},
+    recent::Recent,
 };
 pub use self::{dead_keys::InheritedKeys, settle::Settled};
 use crate::{
@@ -143,6 +146,7 @@ pub struct Session {
     /// The last number given to a batch, a token or a version; never reset.
     last: u64,
     entries: Entries,
+    recent: Recent,
     dead_keys: DeadKeys,
     /// Calls that are not released yet.
     calls: Calls,
@@ -223,6 +227,7 @@ impl Session {
         Self {
             last: 0,
             entries,
+            recent: Recent::default(),
             dead_keys: DeadKeys::default(),
             calls: Calls::default(),
             flights: VecDeque::new(),
@@ -286,11 +291,13 @@ impl Session {
     /// more. Calls are still answered.
     pub fn distrust(&mut self) {
         self.entries.clear();
+        self.recent.clear();
     }
 
     /// Drops everything because the connection is gone. No call is answered any more.
     pub fn close(&mut self) {
         self.entries.clear();
+        self.recent.clear();
         let slots = self.flights.drain(..).flat_map(|flight| flight.slots);
         self.dead_keys.leave(slots.flat_map(|slot| match slot {
             // It is unknown whether these were executed.

@@ -107,7 +107,9 @@ impl Session {
         let mut wire = Vec::with_capacity(again.loads.len());
         for (slot, (key, waiters)) in again.loads.into_iter().enumerate() {
             let (command, load) = self.load(&key, waiters);
-            self.fall_back(&key, CommandId { flight: no, slot });
+            let place = CommandId { flight: no, slot };
+            self.reread(&key, place);
+            self.fall_back(&key, place);
             wire.push(command);
             flight.slots.push(load);
         }
@@ -117,6 +119,12 @@ impl Session {
         }
         self.flights.push_back(flight);
         Some(Sent { no, wire })
+    }
+
+    /// Records what calls that wait may join, in place of what was placed before.
+    fn reread(&mut self, key: &SharedKey, place: CommandId) {
+        fail_point!("joins-over-reread", Some(()));
+        self.recent.placed(key, place);
     }
 }
 
@@ -207,7 +215,7 @@ fn group<'a>(read: &Read, groups: &'a [Group]) -> Option<&'a Group> {
 }
 
 /// Waits for a command that was sent already.
-fn wait(flights: &mut VecDeque<Flight>, place: CommandId, at: OpId) {
+pub(super) fn wait(flights: &mut VecDeque<Flight>, place: CommandId, at: OpId) {
     let flight = flights.iter_mut().find(|flight| flight.no == place.flight);
     if let Some(Slot::Load { waiters, .. }) =
         flight.and_then(|flight| flight.slots.get_mut(place.slot))

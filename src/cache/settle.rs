@@ -85,6 +85,7 @@ impl Session {
                         flight: flight.no,
                         slot: index,
                     };
+                    self.recent.answered(&key, place, list);
                     for at in waiters {
                         self.calls.answered(at, place, &result);
                     }

@@ -261,8 +261,8 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
                 return;
             };
             let calls = match next {
-                Next::Calls(batch, of_app) => {
-                    in_flight.push(connection.execute(&batch));
+                Next::Calls(batch, queue, of_app) => {
+                    in_flight.push(connection.execute_from(&batch, queue));
                     of_app
                 }
                 Next::Page(number, query, steps) => {

@@ -39,7 +39,7 @@ use crate::{
     failpoints::fail_point,
     keys::Key,
     lone_socket::LoneSocket,
-    manager::{Connection, Lost},
+    manager::{Connection, Lost, Queue},
     pages::PageSource,
     removal::Removal,
     shared_task::{SharedTask, is_borrowing},
@@ -184,6 +184,14 @@ impl Connection for RedisConnection {
         &self,
         batch: &[&Command],
     ) -> BoxFuture<'static, std::result::Result<Replies, Lost>> {
+        self.execute_from(batch, Queue::default())
+    }
+
+    fn execute_from(
+        &self,
+        batch: &[&Command],
+        queue: Queue,
+    ) -> BoxFuture<'static, std::result::Result<Replies, Lost>> {
         let connection = self.connection.clone();
         let (sender, replies) = oneshot::channel();
         let mut state = lock(&self.state);
@@ -191,7 +199,7 @@ impl Connection for RedisConnection {
             // What was read since is a replica's.
             state.session.distrust();
         }
-        let sent = state.session.form(batch);
+        let sent = state.session.form(batch, queue);
         state.waiting.insert(sent.no, sender);
         let reads = sent.wire.iter().any(Wire::is_read);
         let question = reads.then(|| state.role.ask(Instant::now())).flatten();

@@ -17,6 +17,7 @@ use crate::{
     command::{Command, Items, Op, ReadOp, Reply, ValueKind, WriteOp},
     list::List,
     list_lru::{Bounds, SharedKey},
+    manager::Queue,
     stats::Stats,
 };
 
@@ -68,7 +69,7 @@ fn session() -> Session {
 fn read(state: &Mutex<State>) -> bool {
     let session = &mut super::state::lock(state).session;
     let command = Command::read(ReadOp::Members, vec![key().to_vec()]);
-    let sent = session.form(&[&command]);
+    let sent = session.form(&[&command], Queue::default());
     let is_read = sent
         .wire
         .iter()

@@ -6,4 +6,5 @@ mod model;
 mod overlap;
 mod random;
 mod rules;
+mod shared;
 mod world;

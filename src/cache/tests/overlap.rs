@@ -7,6 +7,7 @@ use crate::{
     command::{Command, ReadOp, Reply},
     list::List,
     list_lru::Bounds,
+    manager::Queue,
     stats::Stats,
 };
 
@@ -37,9 +38,9 @@ fn read(keys: &str) -> Command {
 #[test]
 fn reads_that_always_overlap_fill_the_memory() {
     let (mut session, stats) = session();
-    let mut before = session.form(&[&read("k")]);
+    let mut before = session.form(&[&read("k")], Queue::default());
     for _ in 0..10 {
-        let next = session.form(&[&read("k")]);
+        let next = session.form(&[&read("k")], Queue::default());
         let settled = session.settle(before.no, answers(&before));
         assert!(settled.again.is_none());
         before = next;
@@ -55,13 +56,16 @@ fn reads_that_always_overlap_fill_the_memory() {
 fn a_change_does_not_have_other_lists_read_again_for_ever() {
     let (mut session, stats) = session();
     for _ in 0..2 {
-        let warm = session.form(&[&read("abc")]);
+        let warm = session.form(&[&read("abc")], Queue::default());
         session.settle(warm.no, answers(&warm));
     }
-    let mut sent = VecDeque::from([session.form(&[&read("abc")]), session.form(&[&read("a")])]);
+    let mut sent = VecDeque::from([
+        session.form(&[&read("abc")], Queue::default()),
+        session.form(&[&read("a")], Queue::default()),
+    ]);
     session.invalidate(Invalidation::Key(b"c"));
     for _ in 0..100 {
-        sent.push_back(session.form(&[&read("a")]));
+        sent.push_back(session.form(&[&read("a")], Queue::default()));
         let oldest = sent.pop_front().expect("there are two at least");
         let settled = session.settle(oldest.no, answers(&oldest));
         sent.extend(settled.again);

@@ -14,13 +14,16 @@ use crate::{
     keys::Key,
     list::List,
     list_lru::{Bounds, SharedKey},
+    manager::Queue,
     stats::Stats,
 };
 
 /// What happens next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
-    /// So many of the calls that are left are made, in one batch.
+    /// So many of the next calls are made, and wait.
+    Make(usize),
+    /// So many of the calls that wait are sent in one batch; if none waits, of those that are left, which are made now.
     Form(usize),
     /// The server executes the next command of ours.
     Execute,
@@ -93,6 +96,9 @@ struct Made {
 pub(super) struct World {
     session: Session,
     pub(super) left: VecDeque<Command>,
+    /// Calls that were made and wait, each with how many batches had been formed.
+    queue: VecDeque<(Command, u32)>,
+    formed: u32,
     pub(super) moves: VecDeque<Move>,
     made: Vec<Made>,
     /// Which calls a batch holds.
@@ -165,6 +171,8 @@ impl World {
         let mut world = Self {
             session,
             left: VecDeque::new(),
+            queue: VecDeque::new(),
+            formed: 0,
             moves: VecDeque::new(),
             made: Vec::new(),
             batches: HashMap::new(),
@@ -199,7 +207,16 @@ impl World {
 
     /// What can happen now.
     pub(super) fn steps(&self) -> Vec<Step> {
-        let mut steps: Vec<Step> = (1..=self.left.len()).map(Step::Form).collect();
+        let mut steps = Vec::new();
+        // A call that waits behind no other one, or is sent with it, is like one that is made later.
+        if self.queue.is_empty() {
+            let left = self.left.len();
+            steps.extend((left > 1).then_some(Step::Make(left.min(4))));
+            steps.extend((1..=left).map(Step::Form));
+        } else {
+            let most = (self.queue.len() - 1).max(1);
+            steps.extend((1..=most).map(Step::Form));
+        }
         steps.extend((!self.inbound.is_empty()).then_some(Step::Execute));
         steps.extend((!self.outbound.is_empty()).then_some(Step::Receive));
         steps.extend((!self.heard.is_empty()).then_some(Step::Settle));
@@ -216,6 +233,7 @@ impl World {
 
     pub(super) fn step(&mut self, step: Step) {
         match step {
+            Step::Make(count) => (0..count).for_each(|_| self.make()),
             Step::Form(count) => self.form(count),
             Step::Execute => self.execute(),
             Step::Receive => self.receive(),
@@ -247,20 +265,33 @@ impl World {
         }
     }
 
+    fn make(&mut self) {
+        if let Some(command) = self.left.pop_front() {
+            self.queue.push_back((command.clone(), self.formed));
+            self.made.push(Made {
+                command,
+                from: self.now,
+                until: None,
+                executed: 0,
+                redirected: Vec::new(),
+            });
+        }
+    }
+
     fn form(&mut self, count: usize) {
-        let commands: Vec<Command> = self.left.drain(..count).collect();
-        let first = self.made.len();
-        let made = |command: &Command| Made {
-            command: command.clone(),
-            from: self.now,
-            until: None,
-            executed: 0,
-            redirected: Vec::new(),
+        while self.queue.len() < count {
+            self.make();
+        }
+        let first = self.made.len() - self.queue.len();
+        let taken: Vec<(Command, u32)> = self.queue.drain(..count).collect();
+        let waited = taken.iter().map(|(_, at)| self.formed - at).min();
+        let queue = Queue {
+            waited: waited.unwrap_or_default(),
+            is_behind: !self.queue.is_empty(),
         };
-        self.made
-            .extend(commands.iter().map(made).collect::<Vec<_>>());
-        let batch: Vec<&Command> = commands.iter().collect();
-        let sent = self.session.form(&batch);
+        self.formed += 1;
+        let batch: Vec<&Command> = taken.iter().map(|(command, _)| command).collect();
+        let sent = self.session.form(&batch, queue);
         self.batches.insert(sent.no, first);
         self.send(sent, first);
     }

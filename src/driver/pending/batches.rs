@@ -5,6 +5,7 @@ use tokio::time::Instant;
 use super::{Batch, PendingCall, PendingCalls, deadlines::WINDOW, order::Series, pages::Page};
 use crate::{
     command::{Command, Request},
+    manager::Queue,
     pages::PageQuery,
     removal::Removal,
     steps::Steps,
@@ -12,8 +13,8 @@ use crate::{
 
 /// What is sent next.
 pub(in crate::driver) enum Next<'a> {
-    /// Commands, and how many of them are the app's.
-    Calls(Vec<&'a Command>, usize),
+    /// Commands, what is known of the queue that they were taken from, and how many of them are the app's.
+    Calls(Vec<&'a Command>, Queue, usize),
     /// A page, its number, and where its progress is noted.
     Page(u64, &'a PageQuery, Steps),
     Clean(&'a Removal, Steps),
@@ -57,6 +58,7 @@ impl PendingCalls {
         });
         let batch = self.batches.back()?;
         if let (Some(steps), [call]) = (&batch.steps, batch.calls.as_slice()) {
+            self.alone = self.executed;
             match &call.request {
                 Request::Clean(removal) => return Some(Next::Clean(removal, steps.clone())),
                 Request::Page(query) => {
@@ -72,7 +74,15 @@ impl PendingCalls {
         let mut commands = Vec::with_capacity(batch.calls.len());
         commands.extend(batch.calls.iter().filter_map(|call| call.request.command()));
         let of_app = commands.len() - own;
-        Some(Next::Calls(commands, of_app))
+        let since = |batches: u32| self.executed.wrapping_sub(batches);
+        let waited = batch.calls.iter().map(|call| since(call.taken)).min();
+        let queue = Queue {
+            // What was called after a page or a `clean` is not answered by what was sent before it.
+            waited: waited.unwrap_or_default().min(since(self.alone)),
+            is_behind: !self.waiting.is_empty(),
+        };
+        self.executed = self.executed.wrapping_add(1);
+        Some(Next::Calls(commands, queue, of_app))
     }
 
     /// Takes the calls that are sent next.

@@ -116,6 +116,7 @@ impl PendingCalls {
             request: write.into(),
             needs: 0,
             deadline,
+            taken: self.executed,
             sent: false,
             answered: false,
             limit: self.limit,

@@ -46,6 +46,8 @@ struct PendingCall {
     /// to include its own. 0 if that one was known before.
     needs: usize,
     deadline: Option<Instant>,
+    /// How many batches had been sent when it was taken from the inbox; wraps around.
+    taken: u32,
     /// Whether it was given to a connection at least once.
     sent: bool,
     /// Whether it was answered as overdue while in flight; its reply is still to arrive.
@@ -92,6 +94,10 @@ pub(super) struct PendingCalls {
     /// What the next call needs, because a call about the same frontend may have been given up.
     next_needs: usize,
     index: Index,
+    /// How many batches of commands were sent; wraps around.
+    executed: u32,
+    /// The same when a page or a barrier was sent last.
+    alone: u32,
     /// The memory of a batch that was answered, for the next one.
     spare: Vec<PendingCall>,
 }
@@ -115,6 +121,8 @@ impl PendingCalls {
             unfinished: Unfinished::default(),
             next_needs: 0,
             index: Index::default(),
+            executed: 0,
+            alone: 0,
             spare: Vec::new(),
         }
     }
@@ -152,6 +160,7 @@ impl PendingCalls {
             request,
             needs: needs.max(std::mem::take(&mut self.next_needs)),
             deadline: limit.map(|limit| self.window + limit),
+            taken: self.executed,
             sent: false,
             answered: false,
             limit,

@@ -14,6 +14,7 @@ mod pages;
 mod poison;
 mod random;
 mod random_order;
+mod waited;
 
 use std::time::Duration;
 
