@@ -31,7 +31,7 @@
 
 use crate::{
     command::Member,
-    keys::{Key, MEMBERS},
+    keys::{AFTER_SID, Key, MEMBERS},
 };
 
 /// The maximum number of members that one step of a purge removes, which takes a store less than 5 ms, also on a busy machine.
@@ -68,10 +68,36 @@ pub fn split(entry: &[u8]) -> Option<(&[u8], &[u8])> {
 /// Returns the field of a channel, by its key on a frontend and the key of the index there.
 #[must_use]
 pub fn field<'a>(key: &'a [u8], index: &[u8]) -> Option<&'a [u8]> {
-    // They differ first after the prefix: a colon in one, an @ in the other.
-    let prefix = key.iter().zip(index).take_while(|(a, b)| a == b).count();
-    let sid = index.len().checked_sub(prefix + MEMBERS.len() + 1)?;
-    key.get(prefix + 1..key.len().checked_sub(sid + 1)?)
+    Parts::of(key, index).map(|parts| parts.field)
+}
+
+/// The parts of the key of a channel, `PREFIX:FIELD:SID`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parts<'a> {
+    /// What keys begin with, without the colon.
+    pub prefix: &'a [u8],
+    /// The field.
+    pub field: &'a [u8],
+    /// The frontend.
+    pub sid: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    /// Splits the key of a channel, given the key of the index on its frontend.
+    #[must_use]
+    pub fn of(key: &'a [u8], index: &[u8]) -> Option<Self> {
+        // They differ first after the prefix: a colon in one, an @ in the other.
+        let prefix = key.iter().zip(index).take_while(|(a, b)| a == b).count();
+        let around_sid = prefix + MEMBERS.len() + AFTER_SID.len();
+        let sid = key
+            .len()
+            .checked_sub(index.len().checked_sub(around_sid)?)?;
+        Some(Self {
+            prefix: key.get(..prefix)?,
+            field: key.get(prefix + 1..sid.checked_sub(1)?)?,
+            sid: key.get(sid..)?,
+        })
+    }
 }
 
 /// Returns the name of the channel with this field, whose layout has hash tags or not.
@@ -217,6 +243,8 @@ mod tests {
             let field = field(&key, &index).expect("they are of one frontend");
             let text = String::from_utf8(field.to_vec()).expect("text");
             prop_assert_eq!(super::name(&text, hash_tag), &name);
+            let parts = Parts::of(&key, &index).expect("they are of one frontend");
+            prop_assert_eq!((parts.prefix, parts.sid), (keys.prefix().as_bytes(), sid.as_bytes()));
             prop_assert_eq!(Place::of(&index, &stem).key(field), key);
         }
 

@@ -108,6 +108,44 @@ stores('calls that change members together', (ctx) => {
     );
   });
 
+  ours.redis('a user whose entries are refused is no member, and the others are', async () => {
+    const service = await started(ctx.store, SESSION);
+    await ctx.redis.run(0, 'set', 'P@members:{s1}:u:1', 'no hash');
+    await service.promises.addMany('c', [{ uid: 'v', sid: 's1' }]);
+    const got = await send(service, [
+      ['add', ['a', 'b', 'c'], 'u', 's1'],
+      ['add', ['a', 'b', 'c'], 'v', 's1'],
+      ['add', 'a', ['u', 'w'], 's1'],
+      ['leave', ['a', 'b'], 'u', 's1'],
+      ['leave', ['b', 'c'], 'v', 's1'],
+    ]);
+    const told = got.map(({ value, reason }) => value ?? reason.message.replace(/ .*/, ''));
+    assert.deepStrictEqual(told, ['WRONGTYPE', 2, 'WRONGTYPE', 'WRONGTYPE', 2]);
+    const lists = ['a', 'b', 'c'].map((name) => service.promises.getMembersBySid(name, 's1'));
+    const sorted = (await Promise.all(lists)).map((list) => [...list].sort());
+    assert.deepStrictEqual(sorted, [['v', 'w'], [], []]);
+    const entries = ['v', 'w'].map((uid) => service.promises.getChannelsByUid(uid, 's1'));
+    assert.deepStrictEqual(await Promise.all(entries), [['a'], ['a']]);
+  });
+
+  ours.redis('a channel that is refused is no entry of a user who joins several', async () => {
+    const service = await started(ctx.store, SESSION);
+    await ctx.redis.run(0, 'set', 'P:bad:s1', 'no set');
+    const adds = ['a', 'bad', 'b'].map((name) => ['add', name, 'u', 's1']);
+    const got = await send(service, [
+      ...adds,
+      ['add', 'bad', 'v', 's1'],
+      ['add', 'bad', 'v', 's1'],
+    ]);
+    const told = got.map(({ value, reason }) => value ?? reason.code);
+    const no = 'ERR_GLOBAL_CHANNEL_STORE';
+    assert.deepStrictEqual(told, [1, no, 1, no, no]);
+    const fields = await ctx.redis.run(0, 'hkeys', 'P@members:{s1}:u:1');
+    assert.deepStrictEqual(fields.map(String).sort(), ['a', 'b']);
+    const users = await ctx.redis.run(0, 'smembers', 'P@members:{s1}');
+    assert.deepStrictEqual(users.map(String), ['u']);
+  });
+
   ours.redis('one about a key that the user may not use does not keep the others', async () => {
     const USER = { username: 'gc', password: 'p' };
     const keys = ['~P:a:*', '~P:b:*', '~P@lease*', '~P@sids', '~P@members:{s1}*'];

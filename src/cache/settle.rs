@@ -116,12 +116,10 @@ impl Session {
     }
 
     fn written(&mut self, key: &SharedKey) {
-        if let std::collections::hash_map::Entry::Occupied(mut busy) = self.busy.entry(key.clone())
-        {
-            let now = busy.get_mut();
-            now.writes = now.writes.saturating_sub(1);
-            if now.writes == 0 && now.groups.is_empty() {
-                busy.remove();
+        if let Some(busy) = self.busy.get_mut(key) {
+            busy.writes = busy.writes.saturating_sub(1);
+            if busy.writes == 0 && busy.groups.is_empty() {
+                self.busy.remove(key);
             }
         }
     }

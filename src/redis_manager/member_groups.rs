@@ -5,22 +5,19 @@
 //! executed in their order, in one atomic step, and each has the answer, or the error, that it would have alone: what is
 //! between two units on the wire ends a group. Units of many members stay alone, and so does a single unit.
 //!
-//! **The index** gets the users of all joins of a group first, by one command, and loses the users who have no fields at the
-//! end of the group last. In between come the changes in call order: a field is added before its member, and removed after
-//! it, or if the server refuses the member. No one sees what is between, so that is what the calls one by one leave.
+//! No one sees what is between two changes of a script, so its order is another one where that makes no difference
+//! ([`super::group_script`]).
 //!
 //! **No key is declared** to the server, which checks the user's rights for each command of a script as well. A key that is
 //! declared would have the whole script refused if the user may not use it, and so calls about others.
 
-use std::collections::{HashMap, HashSet};
-
 use redis::{Cmd, Pipeline, Value};
 
-use super::membership_scripts;
+use super::{group_script::script, membership_scripts};
 use crate::{
     command::{Command, Member, Op, WriteOp},
-    keys::{Key, of_user},
-    membership::field,
+    keys::Key,
+    membership::Parts,
 };
 
 /// The maximum number of members of one script, which takes a server some 5 µs for each.
@@ -29,55 +26,13 @@ const MOST: usize = 200;
 /// The maximum number of members of a unit in a group: each takes a command of its own there.
 const FEW: usize = 8;
 
-/// Arguments: the number of indexes; for each of them its key, the number of users who are added, and these; for each change
-/// the number of the index, negative if it is a removal, the key of the user's fields, the field, the key of the channel,
-/// and the uid.
-///
-/// The answer has one item for each change. Errors are returned as they are.
-const CHANGE: &str = "\
-    local args, at, keys, parts, refused, left, done = ARGV, 2, {}, {}, {}, {}, {} \
-    local pcall = redis.pcall \
-    for i = 1, tonumber(args[1]) do \
-    local last = at + 1 + tonumber(args[at + 1]) \
-    parts['-' .. i] = args[at] \
-    if last > at + 1 then \
-    local added = pcall('SADD', args[at], unpack(args, at + 2, last)) \
-    if type(added) == 'table' then refused[tostring(i)] = added end end \
-    at = last + 1 end \
-    for i = at, #args, 5 do \
-    local index, own, field, change = args[i], args[i + 1], args[i + 2] \
-    if parts[index] then \
-    change = pcall('SREM', args[i + 3], args[i + 4]) \
-    if type(change) ~= 'table' then \
-    local removed = pcall('HDEL', own, field) \
-    if type(removed) == 'table' then change = removed \
-    elseif removed == 1 then left[#left + 1] = {parts[index], args[i + 4], own, #done + 1} end end \
-    else \
-    local added = refused[index] or pcall('HSET', own, field, '') \
-    change = added \
-    if type(added) ~= 'table' then change = pcall('SADD', args[i + 3], args[i + 4]) \
-    if added == 1 and type(change) == 'table' then pcall('HDEL', own, field) \
-    left[#left + 1] = {parts['-' .. index], args[i + 4], own, #done + 1} end end end \
-    done[#done + 1] = change end \
-    for _, user in ipairs(left) do \
-    local fields = pcall('HLEN', user[3]) \
-    if fields == 0 then fields = pcall('SREM', user[1], user[2]) end \
-    if type(fields) == 'table' then done[user[4]] = fields end end \
-    return done";
-
 /// A pair of channel and index, and the members that are added there or removed.
 #[derive(Debug, Clone, Copy)]
-struct Unit<'a> {
-    is_join: bool,
-    channel: &'a Key,
-    index: &'a Key,
-    uids: &'a [Member],
-}
-
-impl Unit<'_> {
-    fn field(&self) -> &[u8] {
-        field(self.channel, self.index).unwrap_or_default()
-    }
+pub(super) struct Unit<'a> {
+    pub(super) is_join: bool,
+    pub(super) parts: Parts<'a>,
+    pub(super) uids: &'a [Member],
+    keys: [&'a Key; 2],
 }
 
 /// A group in a pipeline.
@@ -85,8 +40,10 @@ impl Unit<'_> {
 struct Group {
     /// The position of its script.
     at: usize,
-    /// How many members each of its units has.
-    sizes: Vec<usize>,
+    /// How many units it has.
+    units: usize,
+    /// The number of the unit of each item of its answer.
+    order: Vec<usize>,
 }
 
 /// The groups of a pipeline that is being made, and then of its answers.
@@ -106,20 +63,23 @@ impl<'a> Groups<'a> {
             _ => return false,
         };
         let uids = call.members();
-        if uids.is_empty() || uids.len() > FEW {
+        let split = |pair: &'a [Key]| match pair {
+            [channel, index] => Some(([channel, index], Parts::of(channel, index)?)),
+            _ => None,
+        };
+        if uids.is_empty() || uids.len() > FEW || call.targets().any(|pair| split(pair).is_none()) {
             return false;
         }
-        for pair in call.targets() {
-            let [channel, index] = pair else { continue };
+        for (keys, parts) in call.targets().filter_map(split) {
             if self.members + uids.len() > MOST {
                 self.end(pipeline);
             }
             self.members += uids.len();
             self.open.push(Unit {
                 is_join,
-                channel,
-                index,
+                parts,
                 uids,
+                keys,
             });
         }
         true
@@ -132,11 +92,13 @@ impl<'a> Groups<'a> {
             [] => return,
             [unit] => alone(unit),
             units => {
+                let (made, order) = script(units);
                 self.made.push(Group {
                     at: pipeline.len(),
-                    sizes: units.iter().map(|unit| unit.uids.len()).collect(),
+                    units: units.len(),
+                    order,
                 });
-                script(units)
+                made
             }
         };
         pipeline.add_command(made);
@@ -162,7 +124,7 @@ impl<'a> Groups<'a> {
         let mut groups = self.made.iter().peekable();
         for (at, answer) in answers.into_iter().enumerate() {
             match groups.next_if(|group| group.at == at) {
-                Some(group) => of_units(&group.sizes, answer, &mut split),
+                Some(group) => group.split(answer, &mut split),
                 None => split.push(answer),
             }
         }
@@ -170,24 +132,26 @@ impl<'a> Groups<'a> {
     }
 }
 
-/// Appends the answer of each unit: the sum over its members, or the first error; `Nil`, which is no answer to a write, if one is
-/// missing.
-fn of_units(sizes: &[usize], answer: Value, split: &mut Vec<Value>) {
-    let Value::Array(items) = answer else {
-        // The script was refused as a whole.
-        split.extend(sizes.iter().map(|_| answer.clone()));
-        return;
-    };
-    let mut items = items.into_iter();
-    for size in sizes {
-        let mut sum = Value::Int(0);
-        for item in (0..*size).map(|_| items.next().unwrap_or(Value::Nil)) {
-            sum = match (sum, item) {
-                (Value::Int(sum), Value::Int(count)) => Value::Int(sum.saturating_add(count)),
-                (Value::Int(_), error) | (error, _) => error,
-            };
+impl Group {
+    /// Appends the answer of each unit: the sum over its members, or the first error; `Nil`, which is no answer to a write, if
+    /// one is missing.
+    fn split(&self, answer: Value, split: &mut Vec<Value>) {
+        let begin = split.len();
+        let Value::Array(items) = answer else {
+            // The script was refused as a whole.
+            split.extend((0..self.units).map(|_| answer.clone()));
+            return;
+        };
+        split.resize(begin + self.units, Value::Int(0));
+        let items = items.into_iter().chain(std::iter::repeat(Value::Nil));
+        for (unit, item) in self.order.iter().zip(items) {
+            let sum = &mut split[begin + unit];
+            match (&mut *sum, item) {
+                (Value::Int(sum), Value::Int(count)) => *sum = sum.saturating_add(count),
+                (Value::Int(_), error) => *sum = error,
+                _ => {}
+            }
         }
-        split.push(sum);
     }
 }
 
@@ -197,52 +161,7 @@ fn alone(unit: &Unit) -> Cmd {
     } else {
         WriteOp::Part
     };
-    membership_scripts::change(op, [unit.channel, unit.index], unit.uids)
-}
-
-/// What a group changes in one index.
-struct Changed<'a> {
-    index: &'a Key,
-    /// The users of joins.
-    added: HashSet<&'a Member>,
-}
-
-/// Makes the script of a group.
-fn script(units: &[Unit]) -> Cmd {
-    let mut indexes: Vec<Changed> = Vec::new();
-    let mut places: HashMap<&Key, usize> = HashMap::new();
-    let mut at = Vec::with_capacity(units.len());
-    for unit in units {
-        let place = *places.entry(unit.index).or_insert_with(|| {
-            indexes.push(Changed {
-                index: unit.index,
-                added: HashSet::new(),
-            });
-            indexes.len() - 1
-        });
-        at.push(place);
-        if unit.is_join {
-            indexes[place].added.extend(unit.uids);
-        }
-    }
-    let changes = units.iter().map(|unit| unit.uids.len()).sum::<usize>();
-    let mut script = Cmd::with_capacity(4 + 6 * changes, CHANGE.len() + 160 * changes);
-    script.arg("EVAL").arg(CHANGE).arg(0).arg(indexes.len());
-    for changed in &indexes {
-        script.arg(changed.index).arg(changed.added.len());
-        for uid in &changed.added {
-            script.arg(uid);
-        }
-    }
-    for (unit, place) in units.iter().zip(at) {
-        let sign = if unit.is_join { "" } else { "-" };
-        let number = format!("{sign}{}", place + 1);
-        for uid in unit.uids {
-            script.arg(&number).arg(of_user(unit.index, uid));
-            script.arg(unit.field()).arg(unit.channel).arg(uid);
-        }
-    }
-    script
+    membership_scripts::change(op, unit.keys, unit.uids)
 }
 
 #[cfg(test)]
@@ -295,16 +214,33 @@ mod tests {
         assert_eq!(longer, [Value::Int(2), Value::Int(1), Value::Okay]);
     }
 
+    /// Two of the pairs are one key, `P:a:b:c`: then the earlier call has added the member.
+    #[test]
+    fn changes_of_one_key_stay_in_call_order() {
+        let calls = [("P:x:b:c", "b:c"), ("P:a:b:c", "c"), ("P:a:b:c", "b:c")].map(|(key, sid)| {
+            let keys = vec![key.into(), format!("P@members:{{{sid}}}").into_bytes()];
+            Command::write_each(WriteOp::Join, keys, vec![b"u".to_vec()])
+        });
+        let (_, groups) = grouped(&calls);
+        assert_eq!(groups.made[0].order, [0, 1, 2]);
+    }
+
+    #[test]
+    fn each_answer_is_that_of_its_call_when_users_are_put_together() {
+        let calls = [("a", "u"), ("a", "v"), ("b", "u"), ("a", "u")];
+        let calls = calls.map(|(name, uid)| join(&format!("P:{name}:s"), &[uid]));
+        let (_, groups) = grouped(&calls);
+        assert_eq!(groups.made[0].order, [0, 2, 3, 1]);
+        let split = groups.split(vec![parsed("*4\r\n:1\r\n-WRONGTYPE x\r\n:0\r\n:1\r\n")]);
+        let error = parsed("-WRONGTYPE x\r\n");
+        assert_eq!(split, [Value::Int(1), Value::Int(1), error, Value::Int(0)]);
+    }
+
     #[test]
     fn a_script_is_of_few_members() {
         let calls: Vec<Command> = (0..1000).map(|_| join("P:a:s", &["u", "v", "w"])).collect();
         let (pipeline, groups) = grouped(&calls);
-        assert!(
-            groups
-                .made
-                .iter()
-                .all(|group| group.sizes.iter().sum::<usize>() <= MOST)
-        );
+        assert!(groups.made.iter().all(|group| group.order.len() <= MOST));
         assert_eq!(pipeline.len(), 1000_usize.div_ceil(MOST / 3));
     }
 

@@ -27,6 +27,7 @@ mod event_scripts;
 mod fallbacks;
 mod first_commands;
 mod first_line;
+mod group_script;
 mod handshake;
 mod happy_eyeballs;
 mod host;
