@@ -115,8 +115,8 @@ async function run(open, { reads, kinds = [], every = 700, times = 1, stale, nod
     await all(({ results }) => results, 'the processes to finish');
     await Promise.all(processes.map(({ closed }) => closed));
     for (const name of names) addLog(history, name, fileOf(name));
-    // A call that is sent again may read what was called after it.
-    const strict = !kinds.includes('kill') && !kinds.includes('cut');
+    // A call that is sent again may read what was called after it. It is if a node leaves while it is asked.
+    const strict = !['kill', 'cut', 'visit'].some((kind) => kinds.includes(kind));
     const results = processes.flatMap((each) => each.results);
     return { ...check(history, { strict }), met, processes: results };
   } finally {

@@ -152,6 +152,28 @@ onCluster('a Redis Cluster', 120000, (ctx) => {
     assert.deepStrictEqual(await ctx.cluster.dump(), {});
   });
 
+  it('a batch does not wait for the answers to those before it, and the order of a key is kept', async () => {
+    const service = await ctx.connected();
+    await ok(service, 'add', 'room', 'u', 's1');
+    await ctx.cluster.all('client', 'pause', 1500, 'all');
+    const before = service.stats().batches;
+    const answers = [];
+    // Each in a turn of its own, and so in a batch of its own.
+    for (let i = 0; i < 5; i += 1) {
+      answers.push(ok(service, i % 2 ? 'leave' : 'add', 'room', `v${i - (i % 2)}`, 's1'));
+      answers.push(ok(service, 'getMembersBySid', 'room', 's1'));
+      await pause(20);
+    }
+    // With one at a time there would be two: the first, and one of all that came meanwhile.
+    await until(() => service.stats().batches - before >= 5, 'all of them to be sent');
+    const lists = (await Promise.all(answers)).filter((_, i) => i % 2);
+    const expected = [['u', 'v0'], ['u'], ['u', 'v2'], ['u'], ['u', 'v4']];
+    assert.deepStrictEqual(
+      lists.map((list) => list.sort()),
+      expected,
+    );
+  });
+
   it('clean removes the channels of its prefix on all nodes, and nothing else', async () => {
     const service = await ctx.connected({ prefix: 'P' });
     const other = await ctx.connected({ prefix: 'P2' });
