@@ -6,6 +6,8 @@
  */
 
 const assert = require('assert');
+const { once } = require('events');
+const net = require('net');
 const addressOf = require('../support/address');
 const { createApp } = require('../support/app');
 const { Leases } = require('../support/leases');
@@ -357,6 +359,40 @@ stores('the views', (ctx) => {
     }
     await views.close();
     assert.deepStrictEqual(await readStore(address, null), before);
+  });
+
+  ours.redis('ask again if the connection is lost before the answer comes', async () => {
+    await ctx.redis.run(0, 'sadd', 'POMELO:CHANNEL:a:s1', 'u');
+    let isToCut = false;
+    let cuts = 0;
+    const proxy = net.createServer((near) => {
+      const far = net.connect(ctx.redis.port, '127.0.0.1');
+      for (const [one, other] of [
+        [near, far],
+        [far, near],
+      ]) {
+        one.on('error', () => other.destroy()).on('close', () => other.destroy());
+      }
+      far.pipe(near);
+      near.on('data', (chunk) => {
+        if (!isToCut) {
+          far.write(chunk);
+          return;
+        }
+        isToCut = false;
+        cuts += 1;
+        near.destroy();
+      });
+    });
+    await once(proxy.listen(0, '127.0.0.1'), 'listening');
+    const views = openViews(`redis://127.0.0.1:${proxy.address().port}`);
+    opened.push(views);
+    assert.strictEqual((await views.channels()).channels.length, 1);
+    isToCut = true;
+    assert.strictEqual((await views.channels()).channels.length, 1);
+    assert.strictEqual(cuts, 1);
+    await views.close();
+    proxy.close();
   });
 
   ours.redis('go on after the connection was lost', async () => {

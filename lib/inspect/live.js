@@ -37,6 +37,8 @@ class Streams {
       watching.close();
       this.#open.delete(response);
     });
+    // The default since Node 18.
+    response.socket?.setNoDelay(true);
     response.flushHeaders();
   }
 
@@ -51,22 +53,27 @@ class Stream {
 
   constructor(response) {
     this.#response = response;
-    response.on('drain', () => {
-      if (!this.#dropped) return;
-      this.#dropped = false;
-      this.send('gap', { reason: 'slow page' });
-    });
   }
 
   send(event, { sid, uids, count, reason }) {
-    if (this.#dropped || this.#response.writableLength > UNSENT) {
-      this.#dropped = true;
+    if (this.#dropped) return;
+    if (this.#response.writableLength > UNSENT) {
+      this.#drop();
       return;
     }
     const told = { event, sid, reason };
     if (uids) Object.assign(told, { uids: uids.slice(0, UIDS), count: uids.length });
     if (count !== undefined) told.count = count;
     this.#response.write(`data: ${JSON.stringify(told)}\n\n`);
+  }
+
+  /** Drops events until what was written before is on its way. */
+  #drop() {
+    this.#dropped = true;
+    this.#response.write(':\n\n', (err) => {
+      this.#dropped = false;
+      if (!err) this.send('gap', { reason: 'slow page' });
+    });
   }
 }
 
