@@ -9,6 +9,7 @@ use globalchannel::{
     command::{Command, Member, ReadOp, Reply},
     list::List,
     list_lru::Bounds,
+    manager::Queue,
     stats::Stats,
 };
 
@@ -40,7 +41,7 @@ fn settle(session: &mut Session, sent: Sent, answers: Vec<Answer>) -> Settled {
 /// Reads what is not in memory, uncounted: twice, the second time to be kept.
 fn fill(session: &mut Session, commands: &[&Command], members: &[Member]) {
     for _ in 0..2 {
-        let sent = session.form(commands);
+        let sent = session.form(commands, Queue::default());
         let answers = answer(&sent, members);
         settle(session, sent, answers);
     }
@@ -50,7 +51,7 @@ fn fill(session: &mut Session, commands: &[&Command], members: &[Member]) {
 fn batches(session: &mut Session, commands: &[Command]) {
     let batch: Vec<&Command> = commands.iter().collect();
     for _ in 0..ROUNDS {
-        let sent = measured(|| session.form(&batch));
+        let sent = measured(|| session.form(&batch, Queue::default()));
         let answers = answer(&sent, &[]);
         let settled = measured(|| settle(session, sent, answers));
         assert_eq!(settled.finished.len(), 1);
@@ -91,7 +92,7 @@ pub(super) fn loads() {
     let mut session = session();
     for _ in 0..ROUNDS {
         let settled = measured(|| {
-            let sent = session.form(&batch);
+            let sent = session.form(&batch, Queue::default());
             let answers = answer(&sent, &members);
             settle(&mut session, sent, answers)
         });

@@ -114,8 +114,7 @@ impl Session {
             groups: asked,
             expected,
         };
-        let is_any = !keys.is_empty();
-        Some(is_any.then_some((touch, keys)).into_iter().collect())
+        (!keys.is_empty()).then(|| vec![(touch, keys)])
     }
 }
 

@@ -13,10 +13,7 @@ use crate::{
 };
 
 fn session() -> Session {
-    let bounds = Bounds {
-        max_bytes: 1 << 20,
-        released: Arc::default(),
-    };
+    let bounds = Bounds::new(1 << 20, Arc::default());
     Session::new(Some(bounds), Arc::default())
 }
 
@@ -45,12 +42,9 @@ fn settle(
         Wire::Forget(_) => Answer::Forgot(true),
         Wire::Command { .. } => Answer::Command(Ok(Reply::Done)),
     };
-    let settled = session.settle(sent.no, sent.wire.iter().map(answer).collect());
-    let last = settled
-        .finished
-        .last()
-        .and_then(|(_, replies)| shown(replies));
-    (settled.finished.len(), settled.again, last)
+    let outcome = session.settle(sent.no, sent.wire.iter().map(answer).collect());
+    let last = done.finished.last().and_then(|(_, replies)| shown(replies));
+    (outcome.finished.len(), outcome.again, last)
 }
 
 fn shown(replies: &[Result<Reply>]) -> Option<String> {
