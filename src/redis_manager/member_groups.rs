@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn each_unit_has_an_answer_whatever_the_server_says() {
-        let calls = [join("P:a:s", &["u", "v"]), join("P:b:s", &["u"])];
+        let calls = [join("P:a:s", &["u", "v"]), join("P:b:s", &["w"])];
         let (pipeline, groups) = grouped(&calls);
         assert_eq!(pipeline.len(), 1);
         let split = |text| groups.split(vec![parsed(text), Value::Okay]);
