@@ -116,7 +116,7 @@ impl Connection for ClusterConnection {
         let shared = self.0.clone();
         if batch
             .iter()
-            .any(|command| membership::concerns(command.op()))
+            .any(|command| membership::concerns(command.op(), &shared))
         {
             let batch = batch.iter().map(|&command| command.clone()).collect();
             return membership::execute(shared, batch).boxed();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use redis::{Cmd, Value as Answer};
 
 use super::{
-    event_scripts, fallbacks::Missing, lease_scripts, membership_scripts,
+    event_scripts, fallbacks::Missing, kept_scripts, lease_scripts, membership_scripts,
     server_errors::store_error, wire,
 };
 use crate::{
@@ -39,20 +39,25 @@ pub(crate) fn read(op: ReadOp, key: &[u8]) -> Cmd {
 }
 
 /// Encodes a command for a server that has all keys: a write of keys only as one Redis command, any other as one for
-/// each key ([`Op::commands`]). What the server lacks is replaced. With `publishing` what it changes is published.
+/// each key ([`Op::commands`]). What the server lacks is replaced. With `publishing` what it changes is published. `keeps`
+/// is the stem, if members that are removed with their sessions are kept ([`super::kept_scripts`]).
 pub(super) fn encode(
     call: &Command,
     missing: &Missing,
-    publishing: Option<&Publishing>,
+    (publishing, keeps): (Option<&Publishing>, Option<&Key>),
     mut each: impl FnMut(Cmd),
 ) {
-    if publishing.is_some_and(|to| event_scripts::encode(call, missing, to, &mut each)) {
+    let is_told = |to| event_scripts::encode(call, missing, (to, keeps.is_some()), &mut each);
+    if publishing.is_some_and(is_told) {
         return;
     }
     match (call.op(), call.op().items()) {
-        (Op::Write(op), Items::Keys) => {
-            each(command(missing.instead_of(op.redis_name()), call.items()));
-        }
+        (Op::Write(op), Items::Keys) => each(match keeps {
+            Some(stem) if op == WriteOp::Delete => {
+                kept_scripts::destroy(stem, missing, call.keys())
+            }
+            _ => command(missing.instead_of(op.redis_name()), call.items()),
+        }),
         _ => call
             .targets()
             .for_each(|keys| each(encode_for(call, missing, keys))),

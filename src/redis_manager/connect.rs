@@ -364,6 +364,7 @@ impl RedisManager {
             probe: self.options.probe.clone(),
             commands: Commands::default(),
             publishing: self.options.publishing.clone(),
+            kept: self.options.kept.clone(),
             activity,
             in_cluster: false,
             origin: RandomState::new().hash_one(()),

@@ -56,6 +56,8 @@ pub struct RedisConnection {
     pub(super) commands: Commands,
     /// Where changes of channels are published, if they are.
     pub(super) publishing: Option<Arc<Publishing>>,
+    /// The stem, if members that are removed with their sessions are kept.
+    pub(super) kept: Option<Key>,
     /// Notified when bytes arrive.
     pub(super) activity: Arc<Notify>,
     /// Whether it is a node of a Redis Cluster, which had all keys: see [`slot_coverage`].
@@ -146,7 +148,8 @@ impl Connection for RedisConnection {
         let asked = self.in_cluster.then(|| removal.stem().to_vec());
         let commands = self.commands.clone();
         let clean = clean(
-            (connection.clone(), commands, self.publishing.clone()),
+            (connection.clone(), commands),
+            (self.publishing.clone(), self.kept.clone()),
             state,
             removal.clone(),
             steps.clone(),
@@ -170,7 +173,7 @@ impl Connection for RedisConnection {
         let reads = sent.wire.iter().any(Wire::is_read);
         let question = reads.then(|| state.role.ask(Instant::now())).flatten();
         drop(state);
-        let publishing = self.publishing.as_deref();
+        let publishing = (self.publishing.as_deref(), self.kept.as_ref());
         let missing = self.commands.missing();
         let (mut pipeline, groups) = encode(&sent.wire, batch, &missing, publishing);
         if let Some(question) = question {
@@ -245,7 +248,7 @@ async fn run(
         };
         let Some(again) = again else { break };
         // Only reads of members.
-        (pipeline, groups) = encode(&again.wire, &[], &Missing::default(), None);
+        (pipeline, groups) = encode(&again.wire, &[], &Missing::default(), (None, None));
         sent = again;
     }
     let gone = |_| Lost("the connection is gone".into());
@@ -256,13 +259,13 @@ fn encode(
     wire: &[Wire],
     batch: &[&Command],
     missing: &Missing,
-    publishing: Option<&Publishing>,
+    publishing: (Option<&Publishing>, Option<&Key>),
 ) -> (Pipeline, Groups<'static>) {
     let mut pipeline = Pipeline::with_capacity(2 * wire.len());
     let mut groups = Groups::default();
     for wire in wire {
         // The script of a group publishes nothing.
-        if let (Wire::Command { index, .. }, None) = (wire, publishing)
+        if let (Wire::Command { index, .. }, None) = (wire, publishing.0)
             && groups.take(batch[*index], &mut pipeline)
         {
             continue;

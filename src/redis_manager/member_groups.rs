@@ -16,10 +16,10 @@ use std::collections::{HashMap, HashSet};
 
 use redis::{Cmd, Pipeline, Value};
 
-use super::membership_scripts;
+use super::{kept_scripts::on_kept, membership_scripts};
 use crate::{
     command::{Command, Member, Op, WriteOp},
-    keys::{Key, of_user},
+    keys::{Key, gone_beside, of_user},
     membership::field,
 };
 
@@ -29,19 +29,21 @@ const MOST: usize = 200;
 /// The maximum number of members of a unit in a group: each takes a command of its own there.
 const FEW: usize = 8;
 
-/// Arguments: the number of indexes; for each of them its key, the number of users who are added, and these; for each change
-/// the number of the index, negative if it is a removal, the key of the user's fields, the field, the key of the channel,
-/// and the uid.
+/// Arguments: the number of indexes; for each of them its key, that of what is kept of its frontend if there are
+/// removals, the number of users who are added, and these; for each change the number of the index, negative if it is a
+/// removal, the key of the user's fields, the field, the key of the channel, and the uid.
 ///
 /// The answer has one item for each change. Errors are returned as they are.
-const CHANGE: &str = "\
-    local args, at, keys, parts, refused, left, done = ARGV, 2, {}, {}, {}, {}, {} \
+macro_rules! change {
+    () => {
+        "\
+    local args, at, parts, gones, kept, refused, left, done = ARGV, 2, {}, {}, {}, {}, {}, {} \
     local pcall = redis.pcall \
     for i = 1, tonumber(args[1]) do \
-    local last = at + 1 + tonumber(args[at + 1]) \
-    parts['-' .. i] = args[at] \
-    if last > at + 1 then \
-    local added = pcall('SADD', args[at], unpack(args, at + 2, last)) \
+    local last = at + 2 + tonumber(args[at + 2]) \
+    parts['-' .. i], gones['-' .. i] = args[at], args[at + 1] \
+    if last > at + 2 then \
+    local added = pcall('SADD', args[at], unpack(args, at + 3, last)) \
     if type(added) == 'table' then refused[tostring(i)] = added end end \
     at = last + 1 end \
     for i = at, #args, 5 do \
@@ -51,7 +53,11 @@ const CHANGE: &str = "\
     if type(change) ~= 'table' then \
     local removed = pcall('HDEL', own, field) \
     if type(removed) == 'table' then change = removed \
-    elseif removed == 1 then left[#left + 1] = {parts[index], args[i + 4], own, #done + 1} end end \
+    elseif removed == 1 then left[#left + 1] = {parts[index], args[i + 4], own, #done + 1} end \
+    if kept[index] == nil then kept[index] = pcall('HLEN', gones[index]) end \
+    local failed = kept[index] if failed ~= 0 and type(failed) ~= 'table' then \
+    failed = unkeep(gones[index], args[i + 4], {field}) end \
+    if type(failed) == 'table' then change = failed end end \
     else \
     local added = refused[index] or pcall('HSET', own, field, '') \
     change = added \
@@ -63,7 +69,15 @@ const CHANGE: &str = "\
     local fields = pcall('HLEN', user[3]) \
     if fields == 0 then fields = pcall('SREM', user[1], user[2]) end \
     if type(fields) == 'table' then done[user[4]] = fields end end \
-    return done";
+    return done"
+    };
+}
+
+/// Of joins alone.
+const JOINS: &str = change!();
+
+/// Also of parts, which need to know of what is kept.
+const CHANGES: &str = on_kept!(change!());
 
 /// A pair of channel and index, and the members that are added there or removed.
 #[derive(Debug, Clone, Copy)]
@@ -203,6 +217,8 @@ fn alone(unit: &Unit) -> Cmd {
 /// What a group changes in one index.
 struct Changed<'a> {
     index: &'a Key,
+    /// What is kept of its frontend; empty if there are no parts.
+    gone: Key,
     /// The users of joins.
     added: HashSet<&'a Member>,
 }
@@ -216,6 +232,7 @@ fn script(units: &[Unit]) -> Cmd {
         let place = *places.entry(unit.index).or_insert_with(|| {
             indexes.push(Changed {
                 index: unit.index,
+                gone: Key::new(),
                 added: HashSet::new(),
             });
             indexes.len() - 1
@@ -223,13 +240,21 @@ fn script(units: &[Unit]) -> Cmd {
         at.push(place);
         if unit.is_join {
             indexes[place].added.extend(unit.uids);
+        } else if indexes[place].gone.is_empty() {
+            indexes[place].gone = gone_beside(unit.channel, unit.index);
         }
     }
     let changes = units.iter().map(|unit| unit.uids.len()).sum::<usize>();
-    let mut script = Cmd::with_capacity(4 + 6 * changes, CHANGE.len() + 160 * changes);
-    script.arg("EVAL").arg(CHANGE).arg(0).arg(indexes.len());
+    let text = if units.iter().all(|unit| unit.is_join) {
+        JOINS
+    } else {
+        CHANGES
+    };
+    let mut script = Cmd::with_capacity(4 + 6 * changes, text.len() + 160 * changes);
+    script.arg("EVAL").arg(text).arg(0).arg(indexes.len());
     for changed in &indexes {
-        script.arg(changed.index).arg(changed.added.len());
+        let Changed { index, gone, added } = changed;
+        script.arg(index).arg(gone).arg(added.len());
         for uid in &changed.added {
             script.arg(uid);
         }

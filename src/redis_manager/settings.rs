@@ -54,6 +54,10 @@ pub struct RedisOptions {
     pub events: bool,
     /// Where they are, once it is known what our keys begin with.
     pub publishing: Option<Arc<Publishing>>,
+    /// Whether members that are removed with their sessions are kept for a while (option `membership`).
+    pub keeps: bool,
+    /// What the keys of channels begin with then, once that is known.
+    pub kept: Option<Key>,
     /// Further values that no error or log line may contain: those of all options that the table marks as secret.
     pub secrets: Vec<String>,
     /// What our keys begin with, all of which the server must have; `None` for one of many nodes.
@@ -87,6 +91,8 @@ impl RedisOptions {
             app: AppHandle::default(),
             events: false,
             publishing: None,
+            keeps: false,
+            kept: None,
             secrets: Vec::new(),
             stem: Some(Key::new()),
             probe: probe(&[]),
@@ -110,6 +116,7 @@ impl RedisOptions {
         self.probe = probe(&stem);
         let publishing = || Arc::new(Publishing::new(stem.clone(), self.db));
         self.publishing = self.events.then(publishing);
+        self.kept = self.keeps.then(|| stem.clone());
         self.stem = Some(stem);
         self
     }

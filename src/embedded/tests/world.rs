@@ -36,6 +36,7 @@ pub(super) fn manager_of(
         durability: Some(durability),
         local_file_system: false,
         events: false,
+        keeps: false,
     };
     let bounds = memory.map(|max_bytes| Bounds {
         max_bytes,
@@ -45,6 +46,7 @@ pub(super) fn manager_of(
         options,
         bounds,
         publishing: None,
+        kept: None,
         stats: Arc::default(),
     })
 }
