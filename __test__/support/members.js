@@ -366,10 +366,16 @@ const CHECKS = {
   },
 };
 
-/** The checks that hold with option `events` as well, which makes other steps of theirs: title → check. */
+/**
+ * The checks that hold with option `events` as well, which makes other steps of theirs: title → check. The user of the least rights may
+ * publish under another prefix only.
+ */
 const WITH_EVENTS = Object.fromEntries(
   Object.entries(CHECKS)
-    .filter(([title]) => !/^(without the option|keeps apart)/.test(title))
+    .filter(
+      ([title]) =>
+        process.env.RIGHTS !== 'least' && !/^(without the option|keeps apart)/.test(title),
+    )
     .map(([title, check]) => {
       const withEvents = ({ open, store }) =>
         check({ open: (opts) => open({ ...opts, events: true }), store });
