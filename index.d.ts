@@ -1109,6 +1109,24 @@ export interface MembershipStats {
   comparisons: number;
   /** Users without a session whom these found. */
   found: number;
+  /**
+   * How long after the end of its lease the purge of a dead frontend was done here, for the last one, in milliseconds: at most, since
+   * its last renewal may not have been seen. null before the first.
+   */
+  purgeLag: number | null;
+  /** The scans of this process for members that others have added. */
+  scan: {
+    /** Scans that came to their ends. */
+    runs: number;
+    /** Steps: each reads up to 500 keys or 250 members. */
+    steps: number;
+    /** Channels whose members were read. */
+    channels: number;
+    /** Members that were found, and added to the index. */
+    entered: number;
+    /** How long the last whole scan took, in milliseconds; null before the first. */
+    duration: number | null;
+  };
 }
 
 /**

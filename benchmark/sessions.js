@@ -8,6 +8,8 @@
  * 1. Idle: CPU of the frontend and of the store, and bytes between them, for `--renewals` (5) renewals of the lease, and what that is
  *    with the default `leaseTtl`. The bytes are counted by a proxy of the frontend alone.
  * 2. Death: the frontend is killed. How long until the last member is gone, and the longest commands of the store meanwhile.
+ * 3. Scan: as many members, added with `membership: 'persistent'`, are on another frontend. How long its scan for them takes when it is
+ *    started, and the longest commands of the store meanwhile.
  */
 
 const { fork } = require('node:child_process');
@@ -60,6 +62,7 @@ async function main() {
     await fill(backend);
     await idle(server, link, child);
     await death(server, child, backend);
+    await scan(server);
     await backend.promises.stop();
   } finally {
     child.kill('SIGKILL');
@@ -69,11 +72,11 @@ async function main() {
 }
 
 /** Adds each user to his channels. */
-async function fill(backend) {
+async function fill(backend, sid = SID) {
   for (let c = 0; c < CHANNELS; c += 1) {
     const began = performance.now();
     const adds = Array.from({ length: SESSIONS }, (_, i) =>
-      backend.promises.add(`room:${c}:${i % 100}`, `user:${i}`, SID),
+      backend.promises.add(`room:${c}:${i % 100}`, `user:${i}`, sid),
     );
     await Promise.all(adds);
     if (c === CHANNELS - 1) {
@@ -132,10 +135,15 @@ async function idle(server, link, child) {
   console.log(stats.replace(/^#.*\n/, '').replace(/,usec=.*/g, ''));
 }
 
-async function death(server, child, backend) {
+/** Begins to note slow commands. */
+async function noteSlow(server) {
   await server.run(0, 'config', 'set', 'slowlog-log-slower-than', SLOW);
   await server.run(0, 'config', 'set', 'slowlog-max-len', 100000);
   await server.run(0, 'slowlog', 'reset');
+}
+
+async function death(server, child, backend) {
+  await noteSlow(server);
   const purged = new Promise((resolve) => backend.on('purged', resolve));
   child.kill('SIGKILL');
   const died = performance.now();
@@ -148,6 +156,26 @@ async function death(server, child, backend) {
   console.log(
     `  the lease expired after ${(lease / 1000).toFixed(1)} s (leaseTtl ${LEASE / 1000} s)`,
   );
+  await tellSlow(server);
+}
+
+async function scan(server) {
+  const peer = await started(server, { prefix: 'P', commandTimeout: 60000 }, frontendApp());
+  await fill(peer, 'connector-2');
+  await peer.promises.stop();
+  await noteSlow(server);
+  const { service } = await startFrontend(server, 'connector-2', OPTIONS);
+  const done = () => service.stats().membership.scan.runs > 0;
+  await until(done, 'the scan', PATIENCE);
+  const { entered, steps, duration } = service.stats().membership.scan;
+  console.log(
+    `scan: ${entered} members found in ${steps} steps, ${(duration / 1000).toFixed(1)} s`,
+  );
+  await tellSlow(server);
+  await service.promises.stop();
+}
+
+async function tellSlow(server) {
   const log = await server.run(0, 'slowlog', 'get', 100000);
   const longest = log
     .map(([, , micros, [name]]) => [micros, String(name)])

@@ -16,7 +16,6 @@
 //   'sweep'    (null, {swept, removed}): false if the lease has not expired; `epoch` is SESSION if its members end, without `ttl`
 //   'take'     (null, boolean): takes the work that is left after a sweep, if no other process has it; for `ttl` at most
 //   'finish'   (null, null): it is done, and taken no more
-//   'holder'   (null, epoch): who holds the lease, or null
 //   'list'     (null, [{sid, epoch, ttl, ends, isSwept, age}]): all leases; those expired with epoch null and ttl 0. `ends`: its
 //              members end with their sessions; `isSwept`: it was swept or released, and work is left, for `age` ms
 //
@@ -58,7 +57,7 @@ const SESSION = 'session-';
 /** What follows the server id in the lease of the work that is left after a sweep. */
 const WORK = '@work';
 
-const ACTIONS = { claim, renew, release, sweep, take, finish, holder, list };
+const ACTIONS = { claim, renew, release, sweep, take, finish, list };
 
 const SESSIONS = { add, remove, members, count, isMember, page };
 
@@ -185,12 +184,6 @@ function finish(channel, cb, sid, epoch, ttl) {
     else ask(channel, '_release', [sid + WORK], [epoch, '', ttl, ''], done);
   };
   forget(channel, released, sid, null, forgetEnding);
-}
-
-function holder(channel, cb, sid) {
-  ask(channel, '_holders', [sid], [], (err, found) =>
-    err ? cb(err) : cb(null, found[0].epoch || null),
-  );
 }
 
 function list(channel, cb) {

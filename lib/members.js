@@ -5,9 +5,9 @@
 //
 //   channel._members(action, sid, arg, cb)
 //
-//   'leaveAll'  uid            (null, [name]): the channels that the user has left on `sid`
-//   'channels'  uid            (null, [name]): the channels that he is in on `sid`
-//   'addBack'   {uid, names}   (null, count): adds him to these channels again
+//   'leave'     {uid, epoch, keep, reason}
+//                              (null, {state, count}): removes a user from all channels on `sid`, as 'purge' does with all
+//   'putBack'   {uid, epoch}    (null, {state, count}): adds him to those again that are kept of him
 //   'uids'      –              (null, [uid]): the users who are in channels, as far as the index has them
 //   'purge'     {epoch, keep, reason}
 //                              (null, {state, count}): removes all members that the index has, in steps. The lease must be
@@ -18,25 +18,28 @@
 //   'enter'     {name, cursor}  (null, {entered, cursor}): adds a part of the members of a channel to the index; `entered` were
 //                              not in it
 //   'goneUids'  –              as 'uids', of what is kept
-//   'gone'      uid            (null, [name]): his channels in what is kept
-//   'forget'    –              (null, count): what is kept is removed
+//   'forget'    {uid, epoch}    (null, {state, count}): what is kept of him is removed, without `uid` that of all
+//
+// Those with `epoch` do nothing unless that has the lease, which the store checks in the step itself: else state is 'lost'. What the app
+// removes meanwhile is kept no longer, so 'putBack' does not undo it.
 
 /** The number of members that are purged in one step. A store may take fewer. */
 const PURGED = 200;
+
+/** All members of one user in one step, if the store can. */
+const ALL = 0;
 
 /** The maximum number of users of one step. */
 const USERS = 100;
 
 const ACTIONS = {
-  leaveAll,
-  channels,
-  addBack,
+  leave,
+  putBack,
   uids,
   purge,
   channelsOn,
   enter,
   goneUids,
-  gone,
   forget,
 };
 
@@ -51,20 +54,40 @@ module.exports = function defineMembers(GlobalChannel) {
   });
 };
 
-function leaveAll(channel, sid, uid, cb) {
-  ask(channel, '_leaveAllOn', sid, [uid, 'close'], cb);
+/** In several steps, if the store takes no more at once. */
+function leave(channel, sid, { uid, epoch, keep, reason }, cb, before = 0) {
+  fenced(channel, '_purge', sid, [epoch, keep, ALL, reason, uid], (err, done) => {
+    if (err) {
+      cb(err);
+      return;
+    }
+    const { state, count: removed, left } = done;
+    const count = before + removed;
+    if (state === 'lost' || left === 0) cb(null, { state, count });
+    else leave(channel, sid, { uid, epoch, keep, reason }, cb, count);
+  });
 }
 
-function channels(channel, sid, uid, cb) {
-  ask(channel, '_joinedOn', sid, [uid], cb);
+function putBack(channel, sid, { uid, epoch }, cb) {
+  fenced(channel, '_putBack', sid, [epoch, 0, ALL, '', uid], cb);
 }
 
-function addBack(channel, sid, { uid, names }, cb) {
-  if (names.length === 0) {
-    process.nextTick(cb, null, 0);
-    return;
-  }
-  ask(channel, '_addBack', sid, [uid, ...names], cb);
+function forget(channel, sid, { uid, epoch }, cb) {
+  const uids = uid === undefined ? [] : [uid];
+  fenced(channel, '_forget', sid, [epoch, 0, ALL, '', ...uids], cb);
+}
+
+/** Makes a step that the lease allows or not: `{state, count, left}`; `left` of the users are not done. */
+function fenced(channel, method, sid, args, cb) {
+  ask(channel, method, sid, args.map(String), (err, found) => {
+    if (err) {
+      cb(err);
+      return;
+    }
+    // The number is in the place of a time.
+    const { state, count, ttl: left } = found[0];
+    cb(null, { state, count, left });
+  });
 }
 
 function uids(channel, sid, _arg, cb) {
@@ -78,14 +101,6 @@ function goneUids(channel, sid, _arg, cb) {
 /** Reads the users of an index, or of what is kept of it. */
 function users(channel, method, sid, cb) {
   ask(channel, method, sid, [], (err, lists) => (err ? cb(err) : cb(null, lists[0])));
-}
-
-function gone(channel, sid, uid, cb) {
-  ask(channel, '_kept', sid, [uid], cb);
-}
-
-function forget(channel, sid, _arg, cb) {
-  ask(channel, '_forgetGone', sid, [], cb);
 }
 
 function channelsOn(channel, sid, cursor, cb) {
@@ -123,14 +138,12 @@ function purge(channel, sid, { epoch, keep, reason = 'purge' }, cb) {
 
   function step(began) {
     const part = list.slice(at, at + USERS);
-    const args = [epoch, String(keep), String(PURGED), reason, ...part];
-    ask(channel, '_purge', sid, args, (err, found) => {
+    fenced(channel, '_purge', sid, [epoch, keep, PURGED, reason, ...part], (err, done) => {
       if (err) {
         cb(err);
         return;
       }
-      // In the place of a time it has the number of the users of this part who are not done.
-      const { state, count: removed, ttl: left } = found[0];
+      const { state, count: removed, left } = done;
       count += removed;
       at += part.length - left;
       if (state === 'lost' || part.length === 0) cb(null, { state, count });

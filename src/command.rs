@@ -119,8 +119,6 @@ operations! {
         Users: "SMEMBERS", Keys, List;
         /// Reads the users of whom entries of an index of members are kept after a purge.
         KeptUsers: "HKEYS", Keys, List;
-        /// Reads the channels of a user in what is kept.
-        Kept: "EVAL", KeysAndMembers, List;
     }
     // Operation: name in Redis, kind of the items, effect on the keys.
     writes {
@@ -146,6 +144,10 @@ operations! {
         LeaveAll: "EVAL", KeysAndMembers, MayDelete;
         /// Removes the members that an index has of some users, as long as the lease allows it.
         Purge: "EVAL", OneSlot, MayDelete;
+        /// Adds the members of some users that were kept by a purge again, as long as the lease allows it.
+        PutBack: "EVAL", OneSlot, MayDelete;
+        /// Keeps them no longer, as long as the lease allows it.
+        Forget: "EVAL", OneSlot, MayDelete;
     }
     // Operation: name in Redis.
     pages {
@@ -265,7 +267,8 @@ impl Op {
     pub const fn is_open(self) -> bool {
         matches!(
             self,
-            Self::Read(ReadOp::Joined) | Self::Write(WriteOp::LeaveAll | WriteOp::Purge)
+            Self::Read(ReadOp::Joined)
+                | Self::Write(WriteOp::LeaveAll | WriteOp::Purge | WriteOp::PutBack)
         )
     }
 }

@@ -258,6 +258,55 @@ pub const MEMBERS: &[u8] = b"@members:{";
 /// What follows the sid there.
 pub const AFTER_SID: &[u8] = b"}";
 
+/// What is in its place in the key of the members that are kept ([`KeyLayout::gone`]).
+pub const GONE: &[u8] = b"@gone:{";
+
+/// Returns the key of what is kept of the frontend of a channel and an index there ([`KeyLayout::gone`]).
+#[must_use]
+pub fn gone_beside(channel: &[u8], index: &[u8]) -> Key {
+    // They differ first after the prefix: a colon in one, an @ in the other.
+    let prefix = channel.iter().zip(index).take_while(|(a, b)| a == b);
+    gone_of(index, prefix.count())
+}
+
+/// The same, of an index under the prefix with this stem.
+#[must_use]
+pub fn gone_under(stem: &[u8], index: &[u8]) -> Key {
+    gone_of(index, stem.len().saturating_sub(1))
+}
+
+/// Returns what the keys of what is kept begin with under the prefix with this stem. So do those of removed channels
+/// ([`ended_of`]).
+#[must_use]
+pub fn gone_stem(stem: &[u8]) -> Key {
+    [stem.strip_suffix(b":").unwrap_or(stem), GONE].concat()
+}
+
+fn gone_of(index: &[u8], prefix: usize) -> Key {
+    let sid = index.get(prefix + MEMBERS.len()..).unwrap_or_default();
+    let prefix = index.get(..prefix).unwrap_or_default();
+    [prefix, GONE, sid].concat()
+}
+
+/// Returns the keys of what is kept of members of a channel, given its key and the stem, each with the field of the
+/// channel there: where a channel's name or a sid has a colon there are several, since its key is that of several pairs
+/// of name and sid.
+pub fn gone_with<'k>(stem: &'k [u8], key: &'k [u8]) -> impl Iterator<Item = (Key, &'k [u8])> {
+    let rest = key.strip_prefix(stem).unwrap_or_default();
+    let prefix = stem.strip_suffix(b":").unwrap_or(stem);
+    let colons = rest.iter().enumerate().filter(|(_, byte)| **byte == b':');
+    colons.map(move |(at, _)| {
+        let gone = [prefix, GONE, &rest[at + 1..], AFTER_SID].concat();
+        (gone, &rest[..at])
+    })
+}
+
+/// Returns the key of the channels that were destroyed since members of them were kept, given the key of what is kept.
+#[must_use]
+pub fn ended_of(gone: &[u8]) -> Key {
+    [gone, b":ended"].concat()
+}
+
 /// Returns a key on a frontend, given by its part before the sid: of a channel, or of the index of members.
 #[must_use]
 pub fn on_frontend(base: &[u8], sid: &[u8]) -> Key {

@@ -10,8 +10,9 @@
 //! | joined     | reads the channels of the entries of a user in which he really is                                |
 //! | users      | reads the users who have entries                                                                 |
 //! | purge      | removes the members that the entries of the given users name, and keeps these entries for a while |
+//! | put back   | adds the members of the given users that are kept, and keeps them no longer                       |
+//! | forget     | keeps them no longer                                                                             |
 //! | kept users | reads the users of whom entries are kept                                                         |
-//! | kept       | reads the fields of a user in what is kept                                                       |
 //!
 //! **In Redis** each user has a hash whose fields are his, `PREFIX@members:{SID}:UID:LENGTH` ([`crate::keys::of_user`]), and
 //! the frontend a set of the users who have one, `PREFIX@members:{SID}`. So a change of a member costs the same however many
@@ -26,8 +27,15 @@
 //! atomic step. In a Redis Cluster, where index and channel are in different slots, the order of the steps keeps it
 //! (`redis_cluster/membership.rs`).
 //!
-//! **A purge** goes through the users in steps. Each step checks that the lease of the frontend is still as it was when the
-//! purge began: held by the epoch that purges what an earlier one has left, or held by no one.
+//! **Purge, put back and forget** are made in the name of a frontend. Each of their steps checks that the lease of the
+//! frontend is still as it was when the operation was decided on: held by the epoch that the caller is, or held by no
+//! one if it removes what a dead frontend has left. So an earlier epoch that has not heard of a later one changes
+//! nothing.
+//!
+//! **A leave of the app wins** over what is put back after it: it removes the member from what is kept too, in the same step,
+//! and so does leave all. A removed channel, of which no one knows whose members are kept, is counted beside it
+//! ([`kept`]), and the members that were kept before count no more. So what is kept at a moment is what a frontend may
+//! put back at that moment.
 
 use crate::{
     command::Member,
@@ -151,8 +159,6 @@ pub struct OfUser<'a> {
     pub uid: &'a [u8],
     /// What the keys of all channels begin with.
     pub stem: &'a [u8],
-    /// Why he leaves, for the events; empty if the app has called for it.
-    pub reason: &'a [u8],
 }
 
 impl<'a> OfUser<'a> {
@@ -162,44 +168,78 @@ impl<'a> OfUser<'a> {
         Self {
             uid: at(arguments, 0),
             stem: at(arguments, 1),
-            reason: at(arguments, 2),
         }
     }
 }
 
-/// The arguments of a step of a purge. Its keys are the index, the lease, and what is kept of the index. In the place of the
-/// time of a lease its answer has the number of the given users who still have entries: the last ones.
+/// The arguments of an operation that is allowed by the lease alone ([`crate::command::WriteOp::Purge`],
+/// [`crate::command::WriteOp::PutBack`], [`crate::command::WriteOp::Forget`]). Its keys are the index, the lease, and
+/// what is kept of the index. In the place of the time of a lease its answer has the number of the given users who are
+/// not done: the last ones.
 #[derive(Debug, Clone, Copy)]
 pub struct Purge<'a> {
     /// The epoch that must hold the lease; empty if no one may.
     pub epoch: &'a [u8],
-    /// For how long the entries are kept, in milliseconds; 0 = not at all.
+    /// For how long the entries of a purge are kept, in milliseconds; 0 = not at all.
     pub keep: u64,
-    /// The maximum number of entries.
+    /// The maximum number of entries of a purge. One of a single user takes all of his where a step can ([`ALL`]).
     pub most: usize,
     /// What the keys of all channels begin with.
     pub stem: &'a [u8],
     /// Why the members go, for the events.
     pub reason: &'a [u8],
-    /// The users.
+    /// The users. If there are none to be forgotten, all are.
     pub uids: &'a [Member],
 }
+
+/// What is asked for if a step is to take all entries of its only user.
+const ALL: u64 = 0;
 
 impl<'a> Purge<'a> {
     /// Reads the arguments of a command.
     #[must_use]
     pub fn of(arguments: &'a [Member]) -> Self {
+        let uids = arguments.get(5..).unwrap_or_default();
+        let most = number(arguments, 2);
+        let is_all = most == ALL && uids.len() == 1;
         Self {
             epoch: at(arguments, 0),
             keep: number(arguments, 1),
-            most: usize::try_from(number(arguments, 2))
-                .unwrap_or(STEP)
-                .clamp(1, STEP),
+            most: if is_all {
+                MANY
+            } else {
+                usize::try_from(most).unwrap_or(STEP).clamp(1, STEP)
+            },
             stem: at(arguments, 3),
             reason: at(arguments, 4),
-            uids: arguments.get(5..).unwrap_or_default(),
+            uids,
         }
     }
+
+    /// Returns the same with at most this number of entries, unless it is to take all of its only user.
+    #[must_use]
+    pub fn within(self, most: usize) -> Self {
+        let is_all = self.most == MANY;
+        let most = if is_all { MANY } else { self.most.min(most) };
+        Self { most, ..self }
+    }
+}
+
+/// A number of entries that no user has.
+const MANY: usize = 1 << 31;
+
+/// What is kept of a member: the field of the channel, after the number of times it had been destroyed since something
+/// is kept of the frontend, and `#`. If it was destroyed again since, the member counts as removed with it.
+#[must_use]
+pub fn kept(times: &[u8], field: &[u8]) -> Vec<u8> {
+    [times, b"#", field].concat()
+}
+
+/// Splits it.
+#[must_use]
+pub fn split_kept(kept: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = kept.iter().position(|&byte| byte == b'#')?;
+    Some((&kept[..at], &kept[at + 1..]))
 }
 
 fn at(arguments: &[Member], index: usize) -> &[u8] {

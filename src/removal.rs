@@ -20,6 +20,8 @@ struct Channels {
     sids: Vec<Vec<u8>>,
     /// Frontends with a colon in their sids, which their keys alone do not tell.
     with_colon: HashSet<Vec<u8>>,
+    /// All frontends that are known when it is sent.
+    known: Vec<Vec<u8>>,
 }
 
 impl Removal {
@@ -45,6 +47,7 @@ impl Removal {
             bases: bases.into_iter().collect(),
             sids,
             with_colon: HashSet::new(),
+            known: Vec::new(),
         };
         Self {
             stem,
@@ -72,11 +75,26 @@ impl Removal {
 
     /// Adds frontends that are known by now.
     pub fn with_sids<'a>(&mut self, sids: impl IntoIterator<Item = &'a [u8]>) {
-        let Some(Channels { with_colon, .. }) = &mut self.channels else {
+        let Some(channels) = &mut self.channels else {
             return;
         };
-        let sids = sids.into_iter().filter(|sid| sid.contains(&b':'));
-        with_colon.extend(sids.map(<[u8]>::to_vec));
+        channels.known = sids.into_iter().map(<[u8]>::to_vec).collect();
+        let with_colon = channels.known.iter().filter(|sid| sid.contains(&b':'));
+        channels.with_colon.extend(with_colon.cloned());
+    }
+
+    /// Returns the keys of the channels on all known frontends, whether there are such sets or not; none if all
+    /// channels are removed.
+    #[must_use]
+    pub fn named(&self) -> Vec<Key> {
+        let Some(Channels { bases, known, .. }) = &self.channels else {
+            return Vec::new();
+        };
+        let of = |base: &Key| {
+            let key = |sid: &Vec<u8>| [base.as_slice(), sid].concat();
+            known.iter().map(key).collect::<Vec<_>>()
+        };
+        bases.iter().flat_map(of).collect()
     }
 
     /// Returns whether a key that begins with the stem is among those that are removed.

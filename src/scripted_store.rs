@@ -150,9 +150,7 @@ pub(crate) fn apply(sets: &mut Sets, command: &Command) -> Reply {
                         Ok(Value::Bool(is))
                     }
                     // The stores themselves are tested with these.
-                    ReadOp::Joined | ReadOp::KeptUsers | ReadOp::Kept => {
-                        Ok(Value::List(Arc::new(List::empty())))
-                    }
+                    ReadOp::Joined | ReadOp::KeptUsers => Ok(Value::List(Arc::new(List::empty()))),
                     ReadOp::Lease => Ok(Lease::of(scripted_leases::holder(sets, key)).into()),
                 }
             };

@@ -148,7 +148,7 @@ stores('calls that change members together', (ctx) => {
 
   ours.redis('one about a key that the user may not use does not keep the others', async () => {
     const USER = { username: 'gc', password: 'p' };
-    const keys = ['~P:a:*', '~P:b:*', '~P@lease*', '~P@sids', '~P@members:{s1}*'];
+    const keys = ['~P:a:*', '~P:b:*', '~P@lease*', '~P@sids', '~P@members:{s1}*', '~P@gone:{s1}'];
     const rules = ['reset', 'on', `>${USER.password}`, ...keys, 'resetchannels', '+@all'];
     await ctx.redis.run(0, 'acl', 'setuser', USER.username, ...rules);
     const service = await started(ctx.store, { ...SESSION, ...USER });

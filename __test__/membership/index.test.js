@@ -73,7 +73,9 @@ stores('index of members', (ctx) => {
         await one.channels('u', 's1');
         await one.uids('s1');
         await one.purge('s1', '', 60000);
-        await one.members('forget', 's1', null);
+        await one.call('destroyChannel', 'a', { everywhere: true });
+        await one.putBack('s1', '', 'u');
+        await one.forget('s1', '');
         await one.call('add', 'a', 'u', 's1');
         await one.leaveAll('u', null);
       };

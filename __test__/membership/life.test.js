@@ -14,29 +14,45 @@ const TIMEOUT = 20000;
 
 /** A store with the channels of each user, that answers at once, but for the operations in `held`. */
 function createStore() {
-  const store = { log: [], index: new Map(), kept: new Map(), held: new Set(), waiting: [] };
+  const store = {
+    log: [],
+    index: new Map(),
+    kept: new Map(),
+    held: new Set(),
+    waiting: [],
+    holds: true,
+  };
   const of = (uid) => store.index.get(uid) || new Set();
+  const keep = (uid, names) => {
+    store.kept.set(uid, [...(store.kept.get(uid) || []), ...names]);
+  };
+  const fenced = (act) => (uid, how) => {
+    if (!store.holds) return { state: 'lost', count: 0 };
+    return { state: 'held', count: act(uid, how) };
+  };
   const operations = {
-    channels: (uid) => [...of(uid)],
-    leaveAll: (uid) => {
+    leave: fenced((uid) => {
       const names = [...of(uid)];
       store.index.delete(uid);
-      return names;
-    },
-    addBack: (uid, names) => {
+      if (names.length > 0) keep(uid, names);
+      return names.length;
+    }),
+    putBack: fenced((uid) => {
       const before = of(uid).size;
-      store.index.set(uid, new Set([...of(uid), ...names]));
+      const names = store.kept.get(uid) || [];
+      store.kept.delete(uid);
+      if (names.length > 0) store.index.set(uid, new Set([...of(uid), ...names]));
       return of(uid).size - before;
-    },
+    }),
     uids: () => [...store.index.keys()],
     purge: () => {
       const count = [...store.index.values()].reduce((sum, names) => sum + names.size, 0);
       store.index.clear();
       return { state: 'held', count };
     },
-    gone: (uid) => store.kept.get(uid) || [],
     goneUids: () => [...store.kept.keys()],
-    forget: () => store.kept.clear(),
+    forget: (epoch, uid) =>
+      fenced(() => (uid === undefined ? store.kept.clear() : store.kept.delete(uid)))(),
   };
   for (const [op, answer] of Object.entries(operations)) {
     store[op] = (sid, ...args) => {
@@ -66,12 +82,13 @@ afterEach(() => running.splice(0).forEach((members) => members.close()));
 
 function createFrontend({ leaveDelay = 1 } = {}) {
   const [sessions, lines, store] = [new Set(), [], createStore()];
-  const frontend = { store, lines, isHeld: true, holds: true };
+  const frontend = { store, lines, isHeld: true };
   const members = createMembers('s1', store, (...line) => lines.push(line), {
     has: (uid) => sessions.has(uid),
     isHeld: () => frontend.isHeld,
-    holds: async () => frontend.holds,
+    epoch: 'e1',
     leaveDelay,
+    leaseTtl: 1000,
   });
   running.push(members);
   return Object.assign(frontend, {
@@ -105,11 +122,13 @@ describe('members who leave with their sessions', () => {
     assert.deepStrictEqual(store.log, []);
     await gone('alice');
     await until(() => members.stats().leaves.close === 2, 'the leave to be counted');
+    await until(() => members.stats().waiting === 0, 'nothing to wait');
+    const asked = { epoch: 'e1', keep: 10000, reason: 'close' };
     assert.deepStrictEqual(store.log, [
-      ['channels', 'alice'],
-      ['leaveAll', 'alice'],
+      ['leave', 'alice', asked],
+      ['forget', 'e1', 'alice'],
     ]);
-    assert.strictEqual(members.stats().waiting, 0);
+    assert.strictEqual(store.kept.size, 0);
   });
 
   row('a user who is back within the delay does not leave at all', async () => {
@@ -136,22 +155,10 @@ describe('members who leave with their sessions', () => {
     assert.ok(performance.now() - closed >= 295);
   });
 
-  row('who is back when he was read does not leave', async () => {
-    const { store, login, logout } = createFrontend();
-    store.join('alice', 'a');
-    store.held.add('channels');
-    logout('alice');
-    await store.until('the read');
-    login('alice');
-    store.go();
-    await nothingFor(20);
-    assert.deepStrictEqual([store.count('leaveAll'), store.in('alice')], [0, ['a']]);
-  });
-
   row('who is back while he leaves is put back, beside what he has joined since', async () => {
     const { store, members, login, logout } = createFrontend();
     store.join('alice', 'a', 'b');
-    store.held.add('leaveAll');
+    store.held.add('leave');
     logout('alice');
     await store.until('the leave');
     login('alice');
@@ -166,7 +173,7 @@ describe('members who leave with their sessions', () => {
     const frontend = createFrontend({ leaveDelay: 500 });
     const { store, login, logout, gone } = frontend;
     store.join('alice', 'a');
-    store.held.add('leaveAll');
+    store.held.add('leave');
     logout('alice');
     await store.until('the leave');
     login('alice');
@@ -175,13 +182,13 @@ describe('members who leave with their sessions', () => {
     store.go();
     await until(() => store.in('alice').length === 1, 'alice to be back');
     await gone('alice');
-    assert.strictEqual(store.count('leaveAll'), 2);
+    assert.strictEqual(store.count('leave'), 2);
   });
 
   row('a leave and what puts it back are made one after the other', async () => {
     const { store, login, logout, gone } = createFrontend();
     store.join('alice', 'a');
-    store.held = new Set(['leaveAll', 'addBack']);
+    store.held = new Set(['leave', 'putBack']);
     logout('alice');
     await store.until('the leave');
     login('alice');
@@ -189,7 +196,7 @@ describe('members who leave with their sessions', () => {
     await store.until('what puts her back');
     logout('alice');
     await nothingFor(30);
-    assert.strictEqual(store.count('channels'), 1);
+    assert.strictEqual(store.count('leave'), 1);
     store.held.clear();
     store.go();
     await gone('alice');
@@ -198,28 +205,58 @@ describe('members who leave with their sessions', () => {
   row('a leave that failed is made with the next renewal, once for each user', async () => {
     const { store, members, lines, logout, gone, renew } = createFrontend();
     store.join('alice', 'a');
-    store.held.add('channels');
+    store.held.add('leave');
     logout('alice');
-    await store.until('the read');
+    await store.until('the leave');
     store.go(new Error('the store is away'), true);
     store.held.clear();
     logout('alice');
     logout('bob');
     await nothingFor(30);
-    assert.deepStrictEqual([store.count('leaveAll'), members.stats().waiting], [0, 2]);
+    assert.deepStrictEqual([store.count('leave'), members.stats().waiting], [1, 2]);
     assert.strictEqual(lines.length, 1);
     await renew();
     await gone('alice');
     await until(() => members.stats().waiting === 0, 'nothing to wait');
-    assert.strictEqual(store.count('leaveAll'), 1);
+    assert.strictEqual(
+      store.log.filter(([op, uid]) => op === 'leave' && uid === 'alice').length,
+      2,
+    );
   });
+
+  row(
+    'what is kept no longer is forgotten before the next leave, also after a failure',
+    async () => {
+      const { store, members, login, logout, gone, renew } = createFrontend();
+      store.join('alice', 'a');
+      store.held.add('forget');
+      logout('alice');
+      await store.until('what forgets it');
+      store.go(new Error('the store is away'), true);
+      store.held.clear();
+      login('alice');
+      store.join('alice', 'b');
+      await nothingFor(20);
+      store.held.add('leave');
+      logout('alice');
+      await renew();
+      await store.until('the leave');
+      login('alice');
+      store.held.clear();
+      store.go();
+      await until(() => members.stats().putBack === 1, 'alice to be back');
+      assert.deepStrictEqual(store.in('alice'), ['b']);
+      logout('alice');
+      await gone('alice');
+    },
+  );
 
   for (const isNotExecuted of [true, false]) {
     const what = isNotExecuted ? 'not executed' : 'executed, and its answer was lost';
     row(`a leave that failed, ${what}: a user who is back is a member`, async () => {
       const { store, login, logout, renew } = createFrontend();
       store.join('alice', 'a', 'b');
-      store.held.add('leaveAll');
+      store.held.add('leave');
       logout('alice');
       await store.until('the leave');
       store.go(new Error('the store is away'), isNotExecuted);
@@ -228,33 +265,39 @@ describe('members who leave with their sessions', () => {
       store.held.clear();
       await renew();
       await until(() => store.in('alice').length === 2, 'alice to be back');
-      assert.strictEqual(store.count('leaveAll'), 1);
+      assert.strictEqual(store.count('leave'), 1);
     });
   }
 
   row('a leave that fails when the user is back already: he is a member', async () => {
     const { store, login, logout, renew } = createFrontend();
     store.join('alice', 'a', 'b');
-    store.held.add('leaveAll');
+    store.held.add('leave');
     logout('alice');
     await store.until('the leave');
     login('alice');
     store.go(new Error('the connection was lost'), false);
     store.held.clear();
     await until(() => store.in('alice').length === 0, 'the store to have done it');
+    await nothingFor(5);
     await renew();
     await until(() => store.in('alice').length === 2, 'alice to be back');
   });
 
-  row('a leave that was sent twice is put back as a whole', async () => {
-    const { store, login, logout } = createFrontend();
+  row('a leave whose answer was lost is put back as a whole', async () => {
+    const { store, login, logout, renew } = createFrontend();
     store.join('alice', 'a');
-    store.held.add('leaveAll');
+    store.held.add('leave');
     logout('alice');
     await store.until('the leave');
+    // Executed once before.
+    store.kept.set('alice', store.in('alice'));
     store.index.delete('alice');
     login('alice');
-    store.go();
+    store.go(new Error('the connection was lost'), true);
+    store.held.clear();
+    await nothingFor(5);
+    await renew();
     await until(() => store.in('alice').length === 1, 'alice to be back');
   });
 
@@ -275,7 +318,7 @@ describe('members who leave with their sessions', () => {
     const { store, logout } = createFrontend();
     const uids = Array.from({ length: 300 }, (_, n) => `u${n}`);
     uids.forEach((uid) => store.join(uid, 'a'));
-    store.held.add('leaveAll');
+    store.held.add('leave');
     uids.forEach(logout);
     await until(() => store.waiting.length === 64, '64 leaves');
     await nothingFor(20);
@@ -309,29 +352,34 @@ describe('members who leave with their sessions', () => {
   row(
     'a lease that another process has claimed, unknown here: no leave, nothing put back',
     async () => {
-      const frontend = createFrontend();
-      const { store, members, login, logout, gone, renew } = frontend;
+      const { store, members, login, logout, gone, renew } = createFrontend();
       store.join('alice', 'a');
       store.join('bob', 'a');
-      store.held.add('leaveAll');
+      store.held.add('leave');
       logout('alice');
       await store.until('the leave');
-      frontend.holds = false;
       login('alice');
+      store.held.clear();
+      store.held.add('putBack');
       store.go();
+      await store.until('what puts her back');
+      store.holds = false;
+      store.held.clear();
+      store.go();
+      await nothingFor(20);
       logout('bob');
       await nothingFor(50);
-      assert.deepStrictEqual([store.count('addBack'), store.count('leaveAll')], [0, 1]);
+      assert.deepStrictEqual([store.in('alice'), store.in('bob')], [[], ['a']]);
+      assert.strictEqual(members.stats().waiting, 2);
       // It was a moment of the store: the renewal finds the lease held.
-      frontend.holds = true;
-      store.held.clear();
+      store.holds = true;
       await renew();
       await until(() => store.in('alice').length === 1, 'alice to be back');
       await gone('bob');
-      frontend.holds = false;
+      store.holds = false;
       store.join('carol', 'a');
       logout('carol');
-      await until(() => store.log.some(([, uid]) => uid === 'carol'), 'the read');
+      await until(() => store.log.some(([, uid]) => uid === 'carol'), 'the leave');
       members.lost();
       await nothingFor(50);
       assert.deepStrictEqual([store.in('carol'), members.stats().waiting], [['a'], 0]);
@@ -345,7 +393,7 @@ describe('members who leave with their sessions', () => {
     store.kept.set('alice', ['a', 'b']);
     store.kept.set('bob', ['a']);
     members.regained();
-    store.held.add('addBack');
+    store.held.add('putBack');
     const failing = renew();
     await store.until('what puts her back');
     store.go(new Error('the store is away'), true);
@@ -362,11 +410,11 @@ describe('members who leave with their sessions', () => {
     login('alice');
     store.join('alice', 'a');
     store.join('bob', 'a');
-    store.held.add('leaveAll');
+    store.held.add('leave');
     logout('bob');
     await store.until('the leave');
     members.close();
-    const purged = members.purge('e1');
+    const purged = members.purge();
     await nothingFor(20);
     assert.strictEqual(store.count('purge'), 0);
     store.go();

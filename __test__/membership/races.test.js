@@ -186,7 +186,7 @@ stores('M races of members', (ctx) => {
         const session = s1.login('alice');
         await ok(service, 'add', 'a', 'alice', 's1');
         let isDone = false;
-        const undo = new Leases(s1.service).replace('_leaveAllOn', async (leave, ...args) => {
+        const undo = new Leases(s1.service).replace('_purge', async (leave, ...args) => {
           const cb = args.pop();
           const add = () => ok(service, 'add', 'b', 'alice', 's1');
           if (order === 'the add first') await add();
@@ -204,5 +204,112 @@ stores('M races of members', (ctx) => {
       },
       SLOW,
     );
+  }
+
+  /** Has the next step of a service made before `act`, if `isFirst`, or else after it. Resolves when both are done. */
+  function order({ service }, method, isFirst, act) {
+    let undo;
+    const made = new Promise((resolve, reject) => {
+      undo = new Leases(service).replace(method, async (step, ...args) => {
+        undo();
+        const cb = args.pop();
+        try {
+          if (!isFirst) await act();
+          const answer = await new Promise((done) => {
+            step(...args, (...all) => done(all));
+          });
+          if (isFirst) await act();
+          cb(...answer);
+          resolve();
+        } catch (err) {
+          reject(err);
+        }
+      });
+    });
+    return made;
+  }
+
+  /** Has alice, who is a member, go and be back while her members are removed. */
+  const RETURNS = {
+    'a close and a return': async (s1) => {
+      const session = s1.login('alice');
+      const isBack = () => s1.login('alice');
+      return () => {
+        const left = order(s1, '_purge', false, isBack);
+        s1.close(session);
+        return left;
+      };
+    },
+    'a purge and a return': async (s1, service) => {
+      s1.login('alice');
+      return async () => {
+        const undo = cutOff(s1);
+        await become(service, 'stays', 's1');
+        undo();
+      };
+    },
+  };
+  const REMOVALS = {
+    leave: (service, name) => ok(service, 'leave', name, 'alice', 's1'),
+    leaveMany: (service, name) => ok(service, 'leaveMany', name, [{ uid: 'alice', sid: 's1' }]),
+    destroyChannel: (service, name) => ok(service, 'destroyChannel', name),
+    'destroyChannel everywhere': (service, name) =>
+      ok(service, 'destroyChannel', name, { everywhere: true }),
+  };
+  for (const [returns, begin] of Object.entries(RETURNS)) {
+    for (const isFirst of [true, false]) {
+      const when = isFirst ? 'after what puts back' : 'before what puts back';
+      ours(
+        `M56 ${returns}: what the app removes ${when} stays removed`,
+        async () => {
+          const [s1, service] = [await frontend('s1'), await backend()];
+          const goes = await begin(s1, service);
+          const names = Object.keys(REMOVALS);
+          await ok(service, 'add', [...names, 'stays'], 'alice', 's1');
+          const removed = order(s1, '_putBack', isFirst, () =>
+            Promise.all(names.map((name) => REMOVALS[name](service, name))),
+          );
+          await goes();
+          await removed;
+          await become(service, 'stays', 's1', 'alice');
+          for (const name of names) await become(service, name, 's1');
+          assert.deepStrictEqual(await ok(service, 'getChannelsByUid', 'alice', 's1'), ['stays']);
+        },
+        SLOW,
+      );
+    }
+  }
+
+  for (const method of ['_purge', '_putBack']) {
+    for (const isFirst of [true, false]) {
+      const what = method === '_purge' ? 'removes members' : 'puts members back';
+      const when = isFirst ? 'before' : 'after';
+      ours(
+        `M57 a frontend that ${what} ${when} a later process of its id has claimed the lease: the later one decides`,
+        async () => {
+          const long = { leaseTtl: 6000, leaveDelay: 200 };
+          const [earlier, service] = [await frontend('s1', long), await backend()];
+          const session = earlier.login('alice');
+          await ok(service, 'add', ['a', 'b'], 'alice', 's1');
+          let later;
+          const replaced = order(earlier, method, isFirst, async () => {
+            later = await frontend('s1', long);
+            later.login('alice');
+            await ok(service, 'add', 'a', 'alice', 's1');
+          });
+          const back =
+            method === '_putBack'
+              ? order(earlier, '_purge', false, () => earlier.login('alice'))
+              : Promise.resolve();
+          earlier.close(session);
+          await Promise.all([back, replaced]);
+          await nothingFor(500);
+          await become(service, 'a', 's1', 'alice');
+          await become(service, 'b', 's1');
+          assert.strictEqual(later.service.stats().sessions.lease.state, 'held');
+        },
+        SLOW,
+      );
+    }
   }
 });

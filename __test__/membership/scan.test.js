@@ -67,6 +67,15 @@ stores('M members that are not in the index', (ctx) => {
       assert.ok(
         leaves.reconcile >= 2 * CHANNELS.length + CROWD.length && found >= 2 + CROWD.length,
       );
+      const isDone = () => s1.service.stats().membership.scan.runs >= 1;
+      await until(isDone, 'the scan to be counted', PATIENCE);
+      const { scan } = s1.service.stats().membership;
+      assert.ok(
+        scan.steps > CHANNELS.length && scan.channels > CHANNELS.length,
+        JSON.stringify(scan),
+      );
+      assert.ok(scan.entered >= 2 * CHANNELS.length + CROWD.length, JSON.stringify(scan));
+      assert.ok(scan.duration > 0 && scan.duration < 2 * PATIENCE, JSON.stringify(scan));
       // Those with a session are in the index too.
       assert.deepStrictEqual(
         (await ok(s1.service, 'getChannelsByUid', 'alice', 's1')).sort(),

@@ -191,6 +191,13 @@ stores('M members live as long as their sessions', (ctx) => {
       const purged = new Promise((resolve) => sweeper.on('purged', resolve));
       const dead = new Leases(service);
       await dead.claim('s1', 'session-e1', LEASE.leaseTtl);
+      // Until the sweeper has seen it.
+      const { sweeps } = sweeper.stats().sessions;
+      const isSeen = async () => {
+        await dead.renew('s1', 'session-e1', LEASE.leaseTtl);
+        return sweeper.stats().sessions.sweeps >= sweeps + 2;
+      };
+      await until(isSeen, 'the lease to be seen');
       await dead.add('s1', 'zoe', 'yan');
       await ok(service, 'add', ['a', 'b'], ['zoe', 'yan'], 's1');
       await become(service, 'a', 'yan s1', 'zoe s1');
@@ -199,6 +206,10 @@ stores('M members live as long as their sessions', (ctx) => {
       await become(service, 'b');
       const expected = membership === 'session' ? 4 : undefined;
       assert.strictEqual(sweeper.stats().membership?.leaves.purge, expected);
+      if (membership === 'session') {
+        const { purgeLag } = sweeper.stats().membership;
+        assert.ok(purgeLag >= 0 && purgeLag < 60000, `${purgeLag} ms`);
+      }
     });
   }
 
@@ -303,6 +314,8 @@ stores('M members live as long as their sessions', (ctx) => {
         putBack: 0,
         comparisons: 0,
         found: 0,
+        purgeLag: null,
+        scan: { runs: 0, steps: 0, channels: 0, entered: 0, duration: null },
       });
       const s1 = await start('s1');
       await until(() => figures(s1).comparisons >= 2, 'comparisons');

@@ -40,6 +40,24 @@ class Members extends Leases {
     return this.members('purge', sid, { epoch, keep });
   }
 
+  /** Puts back what is kept of a user: how many members, or that the lease is another one's. */
+  async putBack(sid, epoch, uid) {
+    const { state, count } = await this.members('putBack', sid, { uid, epoch });
+    return state === 'lost' ? 'lost' : count;
+  }
+
+  /** Has a user leave as his session has ended: the same, and `keep` is for how long. */
+  async end(sid, epoch, uid, keep = 60000) {
+    const arg = { uid, epoch, keep, reason: 'close' };
+    const { state, count } = await this.members('leave', sid, arg);
+    return state === 'lost' ? 'lost' : count;
+  }
+
+  /** Forgets what is kept of a user, or of all. */
+  async forget(sid, epoch, uid) {
+    return (await this.members('forget', sid, { uid, epoch })).state !== 'lost';
+  }
+
   /** One step of a purge of at most `most` members of these users; `left` of them are not done. */
   async purgeStep(sid, epoch, most, keep, uids) {
     const args = [epoch, String(keep), String(most), 'purge', ...uids];
@@ -169,14 +187,16 @@ const CHECKS = {
     assert.deepStrictEqual(await one.call('getMembersBySid', 'a', 's1'), []);
     assert.deepStrictEqual(await one.channels('u1', null), ['a'], 'on another frontend');
     assert.deepStrictEqual(await one.uids('s1', 'goneUids'), [...uids].sort());
-    const gone = await one.members('gone', 's1', 'u2');
-    assert.deepStrictEqual(gone.sort(), ['a', 'b']);
-    assert.deepStrictEqual(await one.members('gone', 's1', 'u'), []);
-    assert.strictEqual(await one.members('addBack', 's1', { uid: 'u2', names: gone }), 2);
+    assert.strictEqual(await one.putBack('s1', 'e1', 'u'), 0);
+    assert.strictEqual(await one.putBack('s1', 'e1', 'u2'), 2);
+    assert.strictEqual(await one.putBack('s1', 'e1', 'u2'), 0, 'it is kept no longer');
     assert.deepStrictEqual(await one.channels('u2', 's1'), ['a', 'b']);
-    assert.strictEqual(await one.members('forget', 's1', null), 1);
+    assert.deepStrictEqual(await one.call('getMembersBySid', 'b', 's1'), ['u2']);
+    const left = uids.filter((uid) => uid !== 'u2');
+    assert.deepStrictEqual(await one.uids('s1', 'goneUids'), left.sort());
+    assert.strictEqual(await one.forget('s1', 'e1'), true);
     assert.deepStrictEqual(await one.uids('s1', 'goneUids'), []);
-    assert.deepStrictEqual(await one.members('leaveAll', 's1', 'u2'), ['a', 'b']);
+    assert.deepStrictEqual(await one.leaveAll('u2', 's1'), ['a', 'b']);
   },
 
   'a step of a purge removes few members, whatever is asked for': async ({ open }) => {
@@ -194,7 +214,11 @@ const CHECKS = {
     assert.strictEqual(whole.left, 2);
     const rest = { state: 'free', count: 950 - count - whole.count };
     assert.deepStrictEqual(await one.purge('s1', '', 60000), rest);
-    assert.strictEqual((await one.members('gone', 's1', 'u0')).length, 450);
+    assert.deepStrictEqual(await one.uids('s1'), []);
+    // Any number of one user's is put back at once, and leaves at once.
+    assert.strictEqual(await one.putBack('s1', '', 'u0'), 450);
+    assert.strictEqual((await one.channels('u0', 's1')).length, 450);
+    assert.strictEqual(await one.end('s1', '', 'u0'), 450);
     assert.deepStrictEqual(await one.uids('s1'), []);
   },
 
@@ -216,8 +240,7 @@ const CHECKS = {
       count: 0,
       left: 2,
     });
-    const names = await frontend.members('gone', 's1', 'u');
-    await frontend.members('addBack', 's1', { uid: 'u', names });
+    assert.strictEqual(await frontend.putBack('s1', 'e1', 'u'), 2);
     assert.deepStrictEqual(await frontend.channels('u', 's1'), ['a', 'b', 'c', 'd']);
     // A later process of the same frontend purges what the earlier one has left, and no one else does.
     await sweeper.claim('s1', 'e2');
@@ -225,6 +248,77 @@ const CHECKS = {
     assert.deepStrictEqual(await sweeper.purge('s1', 'e2'), { state: 'held', count: 4 });
     await sweeper.call('add', 'a', 'u', 's1');
     assert.deepStrictEqual(await sweeper.channels('u', 's1'), ['a']);
+  },
+
+  'an epoch that has lost its lease removes nothing, puts nothing back, and forgets nothing':
+    async ({ open }) => {
+      const [earlier, later] = [await open(), await open()];
+      await earlier.claim('s1', 'e1');
+      await earlier.call('add', ['a', 'b'], ['u', 'v'], 's1');
+      assert.strictEqual(await earlier.end('s1', 'e1', 'u'), 2);
+      await later.claim('s1', 'e2');
+      // The earlier one has not heard of it.
+      assert.strictEqual(await earlier.end('s1', 'e1', 'v'), 'lost');
+      assert.strictEqual(await earlier.putBack('s1', 'e1', 'u'), 'lost');
+      assert.strictEqual(await earlier.forget('s1', 'e1', 'u'), false);
+      assert.strictEqual(await earlier.forget('s1', 'e1'), false);
+      assert.deepStrictEqual(await later.call('getMembersBySid', 'a', 's1'), ['v']);
+      assert.deepStrictEqual(await later.uids('s1', 'goneUids'), ['u']);
+      // The other way round: what was done before the claim stays, and is the later one's.
+      assert.strictEqual(await later.putBack('s1', 'e2', 'u'), 2);
+      assert.strictEqual(await later.end('s1', 'e2', 'v'), 2);
+      assert.deepStrictEqual(await later.call('getMembersBySid', 'a', 's1'), ['u']);
+      assert.strictEqual(await later.forget('s1', 'e2', 'v'), true);
+      assert.deepStrictEqual(await later.uids('s1', 'goneUids'), []);
+      await later.release('s1', 'e2');
+      assert.strictEqual(await later.end('s1', 'e2', 'u'), 'lost', 'no one holds it');
+    },
+
+  'what the app removes while it is kept is not put back': async ({ open }) => {
+    const [frontend, backend] = [await open(), await open()];
+    await frontend.claim('s1', 'e1');
+    const removals = {
+      left: () => backend.call('leave', 'left', 'u', 's1'),
+      many: () => backend.call('leaveMany', 'many', [{ uid: 'u', sid: 's1' }]),
+      everywhere: () => backend.call('leave', 'everywhere', 'u', null),
+      'x:destroyed': () => backend.call('destroyChannel', 'x:destroyed', { everywhere: true }),
+      again: async () => {
+        await backend.call('destroyChannel', 'again', { everywhere: true });
+        await backend.call('add', 'again', 'u', 's1');
+        await backend.call('leave', 'again', 'u', 's1');
+      },
+    };
+    const names = [...Object.keys(removals), 'stays', 'added', 'returned'];
+    const all = async () => (await frontend.channels('u', 's1')).sort();
+    const end = () => frontend.end('s1', 'e1', 'u');
+    await frontend.call('add', names, ['u', 'v'], 's1');
+    assert.strictEqual(await end(), names.length);
+    await Promise.all(Object.values(removals).map((remove) => remove()));
+    // The last call about a member decides.
+    await backend.call('leave', 'added', 'u', 's1');
+    await backend.call('add', 'added', 'u', 's1');
+    await backend.call('destroyChannel', 'returned', { everywhere: true });
+    await backend.call('add', 'returned', 'u', 's1');
+    assert.strictEqual(await end(), 2);
+    assert.deepStrictEqual(await all(), []);
+    assert.strictEqual(await frontend.putBack('s1', 'e1', 'u'), 3);
+    assert.deepStrictEqual(await all(), ['added', 'returned', 'stays']);
+    assert.deepStrictEqual(await frontend.uids('s1', 'goneUids'), []);
+    // The other way round: after it they remove members like all others.
+    await backend.call('leave', 'stays', 'u', 's1');
+    await backend.call('destroyChannel', 'added', { everywhere: true });
+    assert.deepStrictEqual(await all(), ['returned']);
+    // All at once, of one user and of all.
+    assert.strictEqual(await end(), 1);
+    assert.deepStrictEqual(await backend.leaveAll('u', 's1'), []);
+    assert.strictEqual(await frontend.putBack('s1', 'e1', 'u'), 0);
+    await end();
+    await frontend.end('s1', 'e1', 'v');
+    await backend.call('clean');
+    assert.strictEqual(await frontend.putBack('s1', 'e1', 'v'), 0);
+    await backend.call('add', 'again', 'v', 's1');
+    await frontend.end('s1', 'e1', 'v');
+    assert.strictEqual(await frontend.putBack('s1', 'e1', 'v'), 1, 'it was kept after that');
   },
 
   'whatever services do at the same time, the index has every member': async ({ open }) => {
@@ -272,4 +366,21 @@ const CHECKS = {
   },
 };
 
-module.exports = { CHECKS, Members, SESSION };
+/**
+ * The checks that hold with option `events` as well, which makes other steps of theirs: title → check. The user of the least rights may
+ * publish under another prefix only.
+ */
+const WITH_EVENTS = Object.fromEntries(
+  Object.entries(CHECKS)
+    .filter(
+      ([title]) =>
+        process.env.RIGHTS !== 'least' && !/^(without the option|keeps apart)/.test(title),
+    )
+    .map(([title, check]) => {
+      const withEvents = ({ open, store }) =>
+        check({ open: (opts) => open({ ...opts, events: true }), store });
+      return [`with events: ${title}`, withEvents];
+    }),
+);
+
+module.exports = { CHECKS: { ...CHECKS, ...WITH_EVENTS }, Members, SESSION };

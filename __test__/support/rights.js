@@ -29,7 +29,7 @@ const CACHE = ['+client|tracking', '+client|trackinginfo', '+client|caching', '+
 const LEASES = ['+get', '+pttl', '+psetex'];
 
 /** What option `membership: 'session'` needs beside all of them. */
-const MEMBERS = ['+hset', '+hdel', '+hlen', '+hkeys', '+hget', '+pexpire'];
+const MEMBERS = ['+hset', '+hdel', '+hlen', '+hkeys', '+hget', '+hincrby', '+pexpire'];
 
 /** What option `events` needs beside `eval`, and the channels of publish and subscribe. */
 const EVENTS = ['+exists', '+publish', '+subscribe'];

@@ -112,6 +112,31 @@ const FAMILIES = [
     'Users whose leave waits for its delay or for the store.',
     within('membership', ({ waiting }) => one(waiting)),
   ),
+  gauge(
+    'purge_lag_seconds',
+    "Time from the end of a dead frontend's lease to the end of its last purge here.",
+    within('membership', ({ purgeLag }) => (purgeLag === null ? [] : one(purgeLag / 1000))),
+  ),
+  counter(
+    'scans_total',
+    'Scans for members that others have added, to their ends.',
+    within('membership', ({ scan }) => one(scan.runs)),
+  ),
+  counter(
+    'scan_steps_total',
+    'Steps of these scans.',
+    within('membership', ({ scan }) => one(scan.steps)),
+  ),
+  counter(
+    'scan_found_total',
+    'Members that these scans have found.',
+    within('membership', ({ scan }) => one(scan.entered)),
+  ),
+  gauge(
+    'scan_duration_seconds',
+    'Time that the last of these scans took.',
+    within('membership', ({ scan }) => (scan.duration === null ? [] : one(scan.duration / 1000))),
+  ),
   counter(
     'events_total',
     'Changes of watched channels.',

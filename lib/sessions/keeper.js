@@ -41,9 +41,6 @@ module.exports = function createKeeper(app, sid, store, log, options, emit) {
   let isComparingAll = false;
   let hasRefused = false;
 
-  /** The read of who holds the lease that all of a turn share. */
-  let asking;
-
   /** The lease had expired, and the app was not told yet that it is held again. */
   let hasRegained = false;
 
@@ -53,9 +50,9 @@ module.exports = function createKeeper(app, sid, store, log, options, emit) {
   const comparison = createComparison(sid, store, log, tools);
   const members = membership
     ? createMembers(sid, store, log, {
+        epoch,
         has: tracker.has,
         isHeld,
-        holds,
         leaveDelay,
         leaseTtl,
         scan,
@@ -79,7 +76,7 @@ module.exports = function createKeeper(app, sid, store, log, options, emit) {
     renewedAt = sent;
     plan(period);
     // Before the first client can connect: all members are of an earlier process.
-    const left = membership ? await members.begin(epoch) : 0;
+    const left = membership ? await members.begin() : 0;
     if (removed > 0 || left > 0) {
       const what = `${removed} users and ${left} memberships of ${sid}, left by an earlier process`;
       log('info', `removed ${what}${previous ? ` (epoch ${previous})` : ''}`);
@@ -93,23 +90,12 @@ module.exports = function createKeeper(app, sid, store, log, options, emit) {
     return lease === 'held' && performance.now() - renewedAt < leaseTtl;
   }
 
-  /** Whether this process holds the lease, as the store says; all that ask in one turn share a read. */
-  function holds() {
-    if (!asking) {
-      asking = store.holder(sid).then((holder) => holder === epoch);
-      setImmediate(() => {
-        asking = undefined;
-      });
-    }
-    return asking;
-  }
-
   /** Releases the lease, so that the users of this frontend are offline. Resolves in any case. */
   async function end() {
     close();
     await claimed;
     try {
-      await members?.purge(epoch);
+      await members?.purge();
       await store.release(sid, epoch);
     } catch (err) {
       log('warn', `the lease of ${sid} was not released, and expires: ${words(err)}`);

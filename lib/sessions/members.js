@@ -3,7 +3,11 @@
 // Ends memberships with the sessions of this frontend (option `membership: 'session'`). A user whose last session has
 // ended leaves all his channels here after `leaveDelay`, unless he is back by then. With each renewal of the lease the users
 // of the store's index are compared with the sessions, so a lost event, or an `add` that came after the close, is
-// corrected too. Nothing is written while the lease is not held: the frontend is not the authority then.
+// corrected too. Nothing is written while the lease is not held: the frontend is not the authority then, and the store checks that in
+// each step.
+//
+// What a leave removes is kept in the store until it is decided whether the user is back: then it is put back, or kept no longer. The
+// store also knows what the app has removed meanwhile, which is not put back.
 //
 // Members that are not in the index, because others have added them, are added to it by a scan (scan.js): one begins with the
 // start, then one every ten leases.
@@ -15,8 +19,8 @@ const { words } = require('../logger');
 /** The maximum number of users for whom operations are in flight. */
 const MOST_IN_FLIGHT = 64;
 
-/** The maximum number of users whose kept channels are asked for at once. */
-const MOST_ASKED = 250;
+/** For how many leases members that were removed are kept at most: the store may be away before it is decided about them. */
+const KEPT = 10;
 
 /** The maximum number of users without a session that one comparison takes on. The next one finds the others. */
 const MOST_FOUND = 10000;
@@ -32,24 +36,23 @@ const MOST_KEPT = 100000;
 
 /**
  * Makes the memberships' end for the frontend `sid`; `store` is that of store.js. `has(uid)` tells whether a user has a
- * session, `isHeld()` whether the lease of `leaseTtl` is held as far as this process knows, and `holds()` resolves to whether the
- * store says so; `scan` is that of scan.js. `went(uid)` and `came(uid)` are to be called when the last session of a user
+ * session, `isHeld()` whether the lease of `leaseTtl` is held by `epoch` as far as this process knows; `scan` is that of scan.js. `went(uid)` and `came(uid)` are to be called when the last session of a user
  * has ended and when the first one was bound, `resume()` and `compare()` after each renewal.
  */
 module.exports = function createMembers(sid, store, log, options) {
-  const { has, isHeld, holds, leaveDelay, leaseTtl, scan } = options;
+  const { epoch, has, isHeld, leaveDelay, leaseTtl, scan } = options;
   const leaves = { close: 0, reconcile: 0, stop: 0, purge: 0 };
   const found = { putBack: 0, comparisons: 0, found: 0 };
   /** Users whose `leaveDelay` has not passed, in the order in which it passes: `{due, reason}`. */
   const waiting = new Map();
-  /** Users who are to leave now, or when the store can be reached: `{reason, names}`, `names` after a failed attempt. */
+  /** Users who are to leave now, or when the store can be reached: `{reason, isSent}`, `isSent` after a failed attempt. */
   const ready = new Map();
-  /** Channels that users have left here, and are to be added to again because they are back. */
+  /** Users of whom something is kept, and whether it is put back or kept no longer. */
   const owed = new Map();
   /** Users with an operation in flight, and its promise. */
   const inFlight = new Map();
-  /** How many of these add a user again. */
-  let returning = 0;
+  /** How many of these are about what is kept. */
+  let deciding = 0;
   let timer;
   let isOpen = true;
   /** An operation has failed: the others wait for the next renewal. */
@@ -64,10 +67,10 @@ module.exports = function createMembers(sid, store, log, options) {
   return { begin, went, came, resume, compare, regained, lost, purge, close, stats };
 
   /** Removes what an earlier epoch has left. There are no clients yet. */
-  async function begin(epoch) {
+  async function begin() {
     const { count } = await store.purge(sid, { epoch, keep: 0, reason: 'replaced' });
     leaves.purge += count;
-    await store.forget(sid);
+    await store.forget(sid, epoch);
     scanAll();
     return count;
   }
@@ -99,7 +102,7 @@ module.exports = function createMembers(sid, store, log, options) {
     const failed = ready.get(uid);
     ready.delete(uid);
     // The store may have executed it.
-    if (failed) owe(uid, failed.names);
+    if (failed?.isSent) owe(uid, true);
   }
 
   function wait(uid, reason) {
@@ -122,7 +125,7 @@ module.exports = function createMembers(sid, store, log, options) {
       if (due > performance.now()) break;
       waiting.delete(uid);
       // An event may have been lost.
-      if (!has(uid)) ready.set(uid, { reason, names: ready.get(uid)?.names || [] });
+      if (!has(uid)) ready.set(uid, { reason, isSent: ready.get(uid)?.isSent || false });
     }
     pump();
     arm();
@@ -130,7 +133,7 @@ module.exports = function createMembers(sid, store, log, options) {
 
   /** Starts what can be started. */
   function pump() {
-    start(owed, putBack);
+    start(owed, decide);
     start(ready, leave);
   }
 
@@ -164,60 +167,48 @@ module.exports = function createMembers(sid, store, log, options) {
     return has(uid) || waiting.has(uid);
   }
 
-  /** Has a user leave all channels. `before` are those of an attempt that has failed, after the store may have done it. */
-  async function leave(uid, { reason, names: before }) {
-    let names = before;
-    let isSent = before.length > 0;
+  /** Has a user leave all channels. `isSent` tells whether the store may have done it already. */
+  async function leave(uid, { reason, isSent }) {
+    if (isHere(uid)) {
+      if (isSent) owe(uid, true);
+      return;
+    }
     try {
-      // Read first: an attempt whose answer is lost cannot tell what it has removed.
-      const [channels] = await Promise.all([store.channels(sid, uid), checkLease()]);
-      names = union(before, channels);
-      if (isHere(uid)) {
-        owe(uid, before);
-        return;
-      }
-      // A comparison has found entries: what is only an entry is forgotten by this.
-      if (names.length === 0 && reason !== 'reconcile') return;
-      isSent = true;
-      const left = await store.leaveAll(sid, uid);
-      // None, if it was executed before: the connection was lost, and it was sent again.
-      if (before.length === 0 && left.length > 0) names = left;
-      else names = union(names, left);
-      leaves[reason] += names.length;
-      if (isHere(uid)) owe(uid, names);
+      const keep = KEPT * leaseTtl;
+      const left = await allowed(store.leave(sid, uid, { epoch, keep, reason: 'close' }));
+      leaves[reason] += left;
+      if (left > 0 || isSent) owe(uid, isHere(uid));
     } catch (err) {
       // Done again with the next renewal; who is here by then is put back.
-      ready.set(uid, { reason, names: isSent ? names : [] });
+      ready.set(uid, { reason, isSent: true });
       throw err;
     }
   }
 
-  /**
-   * Fails if another process has claimed the lease, of which this one hears with its next renewal: the members are those of
-   * the other one by now.
-   */
-  async function checkLease() {
-    if (!(await holds())) throw new Error('the lease has expired, or another process has it');
+  /** The count of a step. Fails if the store did nothing: the lease has expired, or another process has claimed it. */
+  async function allowed(step) {
+    const { state, count } = await step;
+    if (state === 'lost') throw new Error('the lease has expired, or another process has it');
+    return count;
   }
 
-  function owe(uid, names) {
-    if (names.length === 0) return;
-    owed.set(uid, union(owed.get(uid) || [], names));
+  function owe(uid, isBack) {
+    owed.set(uid, isBack);
     pump();
   }
 
-  /** Adds a user to channels again, if he is still here. */
-  async function putBack(uid, names) {
-    if (!isHere(uid)) return;
-    returning += 1;
+  /** Puts back what is kept of a user, or keeps it no longer. */
+  async function decide(uid, isBack) {
+    deciding += 1;
     try {
-      await checkLease();
-      found.putBack += await store.addBack(sid, uid, names);
+      // Who has gone again by then, and is to leave, is not put back.
+      if (isBack && isHere(uid)) found.putBack += await allowed(store.putBack(sid, uid, epoch));
+      else await allowed(store.forget(sid, epoch, uid));
     } catch (err) {
-      owed.set(uid, union(names, owed.get(uid) || []));
+      if (!owed.has(uid)) owed.set(uid, isBack);
       throw err;
     } finally {
-      returning -= 1;
+      deciding -= 1;
     }
   }
 
@@ -250,16 +241,12 @@ module.exports = function createMembers(sid, store, log, options) {
   /** Puts back what others have purged, believing this frontend dead, of those who still have a session. */
   async function restore() {
     // At once: the lease is not renewed before it is done.
-    const here = (await store.goneUids(sid)).filter(isHere);
-    for (let at = 0; at < here.length; at += MOST_ASKED) {
-      const part = here.slice(at, at + MOST_ASKED);
-      const channels = await Promise.all(part.map((uid) => store.gone(sid, uid)));
-      part.forEach((uid, i) => owe(uid, channels[i]));
-    }
-    const isLeft = () => owed.size + returning > 0;
+    (await store.goneUids(sid)).filter(isHere).forEach((uid) => owed.set(uid, true));
+    pump();
+    const isLeft = () => owed.size + deciding > 0;
     while (isLeft() && inFlight.size > 0) await Promise.race(inFlight.values());
     if (isLeft()) throw new Error('memberships could not be put back');
-    await store.forget(sid);
+    await allowed(store.forget(sid, epoch));
     isToRestore = false;
   }
 
@@ -278,7 +265,7 @@ module.exports = function createMembers(sid, store, log, options) {
   }
 
   /** Removes all members, because the frontend is being stopped. */
-  async function purge(epoch) {
+  async function purge() {
     await settled();
     const { count } = await store.purge(sid, { epoch, keep: 0, reason: 'close' });
     leaves.stop += count;
@@ -296,7 +283,3 @@ module.exports = function createMembers(sid, store, log, options) {
     return { leaves: { ...leaves }, waiting: leaving + owed.size, ...found };
   }
 };
-
-function union(names, others) {
-  return others.length > 0 ? [...new Set([...names, ...others])] : names;
-}

@@ -9,7 +9,7 @@
 const PAUSE = 20;
 
 /**
- * Makes `{run, close}` for the frontends of `store`. There is one scan at a time, the others wait. `others()` returns or
+ * Makes `{run, close, stats}` for the frontends of `store`. There is one scan at a time, the others wait. `others()` returns or
  * resolves to the server ids of all frontends.
  */
 module.exports = function createScan(store, others) {
@@ -17,8 +17,9 @@ module.exports = function createScan(store, others) {
   let timer;
   let wake;
   let isOpen = true;
+  const counts = { runs: 0, steps: 0, channels: 0, entered: 0, duration: null };
 
-  return { run, close };
+  return { run, close, stats: () => ({ ...counts }) };
 
   /**
    * Scans for the members on `sid`. After each page of channels `isWanted(entered)` is called with the number of those who
@@ -34,16 +35,23 @@ module.exports = function createScan(store, others) {
     const longer = (await others()).filter((other) => other.endsWith(`:${sid}`));
     // The key of channel `a:b` on `c` is that of `a` on `b:c`: see src/keys.rs.
     const isOwn = (name) => !longer.some((other) => `:${name}:${sid}`.endsWith(`:${other}`));
+    const begun = performance.now();
     for (let cursor = ''; ;) {
       const page = await store.channelsOn(sid, cursor);
       let entered = 0;
+      counts.steps += 1;
       for (const name of page.names.filter(isOwn)) {
+        counts.channels += 1;
         if (!isOpen) return false;
         entered += await enter(sid, name);
       }
       if (!isOpen || !(await isWanted(entered))) return false;
       ({ cursor } = page);
-      if (cursor === '') return true;
+      if (cursor === '') {
+        counts.runs += 1;
+        counts.duration = Math.round(performance.now() - begun);
+        return true;
+      }
       await pause();
     }
   }
@@ -52,6 +60,8 @@ module.exports = function createScan(store, others) {
     let entered = 0;
     for (let cursor = ''; ;) {
       const step = await store.enter(sid, name, cursor);
+      counts.steps += 1;
+      counts.entered += step.entered;
       entered += step.entered;
       ({ cursor } = step);
       await pause();

@@ -38,6 +38,8 @@ const NO_MEMBERS = {
   comparisons: 0,
   found: 0,
 };
+const NO_SCANS = { runs: 0, steps: 0, channels: 0, entered: 0, duration: null };
+const NO_PURGES = { purged: 0, lag: null };
 const NO_SWEEPS = { sweeps: 0, failedSweeps: 0, sweptFrontends: 0, sweptUsers: 0 };
 
 /**
@@ -125,8 +127,9 @@ module.exports = function createSessions(channel, app, log, { sessions: options,
   function members() {
     if (!options.membership) return null;
     const own = keeper?.members() || NO_MEMBERS;
-    const purge = own.leaves.purge + (sweeper?.purged() || 0);
-    return { ...own, leaves: { ...own.leaves, purge } };
+    const { purged, lag } = sweeper?.purges() || NO_PURGES;
+    const leaves = { ...own.leaves, purge: own.leaves.purge + purged };
+    return { ...own, leaves, purgeLag: lag, scan: scan?.stats() || { ...NO_SCANS } };
   }
 
   function stats() {

@@ -12,8 +12,6 @@ module.exports = function createStore(channel) {
     claim: (sid, epoch, ttl) => lease('claim', sid, epoch, ttl),
     /** Extends the lease, or takes it again if it has expired: 'held', 'regained' or, if another epoch has it, 'lost'. */
     renew: async (sid, epoch, ttl) => (await lease('renew', sid, epoch, ttl)).state,
-    /** The epoch that holds the lease, or null. */
-    holder: (sid) => lease('holder', sid, '', 0),
     release: (sid, epoch) => lease('release', sid, epoch, 0),
     /** Removes the users of a frontend whose lease has expired: `{swept, removed}`. `ends`: its members end too. */
     sweep: (sid, ends) => lease('sweep', sid, ends ? SESSION : '', 0),
@@ -35,25 +33,29 @@ module.exports = function createStore(channel) {
     areMembers: (sids, uids) => sessions('isMember', sids, uids),
     /** Some users of a frontend: `{names, cursor}`; `match` is a pattern of uids, or empty. */
     page: (sid, cursor, limit, match) => sessions('page', [sid], [cursor || '', limit, match]),
-    /** Has a user leave all channels on a frontend; the channels. */
-    leaveAll: (sid, uid) => members('leaveAll', sid, uid),
-    channels: (sid, uid) => members('channels', sid, uid),
-    /** Adds a user to these channels again: how many it was. */
-    addBack: (sid, uid, names) => members('addBack', sid, { uid, names }),
+    /**
+     * Has a user leave all channels on a frontend: `{state, count}`. As all with `epoch`, it does nothing unless that has the lease; then state is
+     * 'lost'. For `keep` milliseconds it can be put back. `reason` is for the events.
+     */
+    leave: (sid, uid, { epoch, keep, reason }) =>
+      members('leave', sid, { uid, epoch, keep, reason }),
+    /** Adds a user to the channels again that are kept of him: `{state, count}`. */
+    putBack: (sid, uid, epoch) => members('putBack', sid, { uid, epoch }),
     /** The users who are in channels. */
     uids: (sid) => members('uids', sid, null),
     /**
      * Removes all members on a frontend as long as `epoch` has its lease, or, if it is '', as long as no process has:
-     * `{state, count}`. For `keep` milliseconds `gone` tells what it was. `reason` is for the events.
+     * `{state, count}`. For `keep` milliseconds it is kept. `reason` is for the events.
      */
     purge: (sid, { epoch, keep, reason }) => members('purge', sid, { epoch, keep, reason }),
     /** A page of the channels with members on a frontend, in the index or not: `{names, cursor}`; the first cursor, and that of the end, is ''. */
     channelsOn: (sid, cursor) => members('channelsOn', sid, cursor),
     /** Adds some members of a channel to the index: `{entered, cursor}`, how many were not in it. */
     enter: (sid, name, cursor) => members('enter', sid, { name, cursor }),
-    gone: (sid, uid) => members('gone', sid, uid),
+    /** The users of whom something is kept. */
     goneUids: (sid) => members('goneUids', sid, null),
-    forget: (sid) => members('forget', sid, null),
+    /** Keeps nothing of a user any more, or of all if there is no `uid`: `{state, count}`. */
+    forget: (sid, epoch, uid) => members('forget', sid, { uid, epoch }),
   };
 
   function members(...args) {

@@ -18,13 +18,17 @@ const JITTER = 0.25;
 const KEPT = 10;
 
 /**
- * Makes `{begin, close, stats, purged}`. `isOwn(sid)` tells which lease this process keeps itself; `scan` is that of scan.js;
+ * Makes `{begin, close, stats, purges}`. `isOwn(sid)` tells which lease this process keeps itself; `scan` is that of scan.js;
  * `seen(leases)` is called with all leases that were found, `emit(event, told)` tells the app.
  */
 module.exports = function createSweeper(store, isOwn, log, { leaseTtl, scan }, seen, emit) {
   const by = randomBytes(12).toString('hex');
   const counts = { sweeps: 0, sweptFrontends: 0, sweptUsers: 0, failedSweeps: 0 };
   let purged = 0;
+  /** When the leases that were seen end, unless they are renewed. */
+  const ending = new Map();
+  /** How long after the end of the lease the last purge of a dead frontend was done, in ms. */
+  let lag = null;
   let timer;
   let isOpen = false;
   /** The frontends whose work this process has taken. */
@@ -41,7 +45,7 @@ module.exports = function createSweeper(store, isOwn, log, { leaseTtl, scan }, s
       clearTimeout(timer);
     },
     stats: () => ({ ...counts }),
-    purged: () => purged,
+    purges: () => ({ purged, lag }),
   };
 
   function plan() {
@@ -55,6 +59,7 @@ module.exports = function createSweeper(store, isOwn, log, { leaseTtl, scan }, s
       const leases = await store.leases();
       seen(leases);
       const listed = performance.now();
+      note(leases, listed);
       const expired = leases.filter(({ sid, ttl }) => ttl === 0 && !isOwn(sid));
       for (const lease of expired) {
         // What is old may be wrong: a frontend may have been started with another option.
@@ -73,6 +78,13 @@ module.exports = function createSweeper(store, isOwn, log, { leaseTtl, scan }, s
     plan();
   }
 
+  /** Notes when leases end: the store tells of one that has ended no more than that. */
+  function note(leases, now) {
+    const there = new Set(leases.map(({ sid }) => sid));
+    for (const sid of [...ending.keys()].filter((known) => !there.has(known))) ending.delete(sid);
+    for (const { sid, ttl } of leases.filter((lease) => lease.ttl > 0)) ending.set(sid, now + ttl);
+  }
+
   async function sweepOne({ sid, ends }) {
     // First, as long as the set of all leases has this one: if this process dies meanwhile, another one goes on. Also
     // without option `membership`, since the other process may have had it.
@@ -82,6 +94,8 @@ module.exports = function createSweeper(store, isOwn, log, { leaseTtl, scan }, s
     if (swept) {
       counts.sweptFrontends += 1;
       counts.sweptUsers += removed;
+      if (ending.has(sid)) lag = Math.max(0, Math.round(performance.now() - ending.get(sid)));
+      ending.delete(sid);
       const what = `its ${removed} users are offline, ${members} memberships were removed`;
       log('info', `the lease of ${sid} has expired: ${what}`);
     }

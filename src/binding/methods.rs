@@ -104,14 +104,11 @@ methods! {
     CountOnline: "_countOnline", Online, read(ReadOp::Count), Plain;
     IsOnline: "_isOnline", Online, read(ReadOp::IsMember), Plain;
     OnlineMembers: "_onlinePage", OnlineMembers, page(PageOp::Members), Plain;
-    JoinedOn: "_joinedOn", Index, read(ReadOp::Joined), Plain;
-    LeaveAllOn: "_leaveAllOn", Index, write(WriteOp::LeaveAll), Plain;
-    AddBack: "_addBack", Index, write(WriteOp::Join), Plain;
     IndexUsers: "_indexUsers", Index, read(ReadOp::Users), Plain;
     KeptUsers: "_keptUsers", Gone, read(ReadOp::KeptUsers), Plain;
-    Kept: "_kept", Gone, read(ReadOp::Kept), Plain;
-    ForgetGone: "_forgetGone", Gone, write(WriteOp::Delete), Plain;
     Purge: "_purge", Purge, write(WriteOp::Purge), Plain;
+    PutBack: "_putBack", Purge, write(WriteOp::PutBack), Plain;
+    Forget: "_forget", Purge, write(WriteOp::Forget), Plain;
     ChannelsOn: "_channelsOn", ChannelsOn, page(PageOp::ChannelsOn), Plain;
     Enter: "_enter", Entered, page(PageOp::Enter), Plain;
     }

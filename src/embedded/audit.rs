@@ -32,6 +32,7 @@ pub fn audit(folder: &Path) -> Result<Totals, String> {
         durability: None,
         local_file_system: false,
         events: false,
+        keeps: false,
     };
     let (store, _) = registry::open(&options).map_err(|error| error.to_string())?;
     let found = store.read(Thread::Blocking, |txn| go_through(store.rows(), txn));

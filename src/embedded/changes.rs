@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::{lmdb, rows::Channel, write_txn::WriteTxn};
-use crate::{command::Member, events::message::Kind, failpoints::fail_point, keys::Key};
+use crate::{command::Member, events::message::Kind, failpoints::fail_point};
 
 type Result<T> = std::result::Result<T, lmdb::Error>;
 
@@ -97,8 +97,8 @@ impl<'a> WriteTxn<'a> {
     }
 
     /// Removes a channel; returns 1 if there was one.
-    pub(super) fn delete(&mut self, key: &'a Key) -> Result<u64> {
-        let key = Cow::from(key);
+    pub(super) fn delete(&mut self, key: impl Into<Cow<'a, [u8]>>) -> Result<u64> {
+        let key = key.into();
         let Some(channel) = self.touch(key.clone())?.channel else {
             return Ok(0);
         };

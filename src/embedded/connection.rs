@@ -63,13 +63,13 @@ impl EmbeddedConnection {
         store: Arc<Store>,
         bounds: Option<Bounds>,
         stats: Arc<Stats>,
-        publishing: Option<Arc<Publishing>>,
+        told: (Option<Arc<Publishing>>, Option<Key>),
     ) -> Self {
         let syncing = store.syncing();
         let connections = store.connections();
         connections.fetch_add(1, Ordering::AcqRel);
         let (sender, ended) = oneshot::channel();
-        let executor = Executor::new(store, bounds, stats, publishing, sender);
+        let executor = Executor::new(store, bounds, stats, told, sender);
         Self {
             connections,
             working: executor.working(),

@@ -27,6 +27,7 @@ use crate::{
     error::{Error, Result},
     events::Publishing,
     failpoints::{fail_point, may_panic},
+    keys::Key,
     list_lru::{Bounds, ListLru},
     manager::Lost,
     removal::Removal,
@@ -46,6 +47,8 @@ pub(super) struct Executor {
     reading: Mutex<ReadTxn>,
     /// Where changes are published; `None` if they are not.
     publishing: Option<Arc<Publishing>>,
+    /// What the keys of channels begin with, if members that end with their sessions are kept.
+    kept: Option<Key>,
     batch_size: Mutex<BatchSize>,
     /// Whether the connection is gone: no caller waits for its batches.
     gone: AtomicBool,
@@ -67,7 +70,7 @@ impl Executor {
         store: Arc<Store>,
         bounds: Option<Bounds>,
         stats: Arc<Stats>,
-        publishing: Option<Arc<Publishing>>,
+        (publishing, kept): (Option<Arc<Publishing>>, Option<Key>),
         ended: oneshot::Sender<()>,
     ) -> Self {
         let lists = ListLru::new(bounds, stats.clone());
@@ -75,12 +78,17 @@ impl Executor {
         Self {
             store,
             publishing,
+            kept,
             reading: Mutex::new(ReadTxn::new(lists, leases, stats)),
             batch_size: Mutex::default(),
             gone: AtomicBool::new(false),
             working: Arc::default(),
             _ended: ended,
         }
+    }
+
+    fn kept(&self) -> Option<&Key> {
+        self.kept.as_ref()
     }
 
     /// Returns how many calls the next batch should hold at most.
@@ -167,7 +175,12 @@ impl Executor {
                 let mut reading = self.reading();
                 let cleaned = self.store_write(Budget::ANY, &guard, |txn, recorder| {
                     reading.budget = Budget::ANY;
-                    let writing = WriteTxn::new(self.store.rows(), txn, &mut reading, recorder);
+                    let writing = WriteTxn::new(
+                        self.store.rows(),
+                        txn,
+                        &mut reading,
+                        (recorder, self.kept()),
+                    );
                     writing.clean(removal, after.as_ref(), STEP)
                 });
                 drop(reading);
@@ -195,7 +208,12 @@ impl Executor {
             let mut reading = self.reading();
             self.store_write(Budget::ANY, guard, |txn, recorder| {
                 reading.budget = Budget::ANY;
-                let mut writing = WriteTxn::new(self.store.rows(), txn, &mut reading, recorder);
+                let mut writing = WriteTxn::new(
+                    self.store.rows(),
+                    txn,
+                    &mut reading,
+                    (recorder, self.kept()),
+                );
                 let count = writing.enter(missing)?;
                 writing.commit()?;
                 Ok(count)
@@ -280,7 +298,12 @@ impl Executor {
         let mut tried = 0;
         let written = self.store_write(budget, guard, |txn, recorder| {
             reading.budget = budget;
-            let mut writing = WriteTxn::new(self.store.rows(), txn, &mut reading, recorder);
+            let mut writing = WriteTxn::new(
+                self.store.rows(),
+                txn,
+                &mut reading,
+                (recorder, self.kept()),
+            );
             let mut replies = Vec::with_capacity(batch.len());
             for command in batch {
                 tried = replies.len() + 1;

@@ -4,7 +4,6 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
-    leases::Leases,
     lmdb::{self, RoTxn},
     rows::{Channel, Rows},
     write_txn::WriteTxn,
@@ -12,10 +11,10 @@ use super::{
 use crate::{
     command::{Command, Member, Op, Reply, Value, WriteOp},
     error::Result as CallResult,
-    keys::Key,
+    keys::{Key, gone_beside, gone_under},
     lease::{Lease, LeaseState},
     list::List,
-    membership::{OfUser, Place, Purge, begin, end, entry, field, split},
+    membership::{OfUser, Place, begin, end, entry, field, split},
 };
 
 type Result<T> = std::result::Result<T, lmdb::Error>;
@@ -36,19 +35,6 @@ pub(super) fn users(rows: &Rows, txn: &RoTxn, index: Option<Channel>) -> Result<
         };
     }
     Ok(list(users))
-}
-
-/// Returns the fields of a user in what is kept of an index.
-pub(super) fn kept(
-    rows: &Rows,
-    txn: &RoTxn,
-    gone: Option<Channel>,
-    arguments: &[Member],
-) -> Result<CallResult<Value>> {
-    let uid = arguments.first().map(Vec::as_slice).unwrap_or_default();
-    let found = of_user(rows, txn, gone, uid)?;
-    let fields = found.iter().filter_map(|item| split(item));
-    Ok(list(fields.map(|(_, field)| field.to_vec()).collect()))
 }
 
 /// Returns the channels of a user in which he is; `channel` looks a channel up.
@@ -109,6 +95,10 @@ impl<'a> WriteTxn<'a> {
                 self.add(index, &items)?;
                 self.add(channel, members)?
             } else {
+                let gone = gone_beside(channel, index);
+                for uid in members {
+                    self.unkeep(gone.clone(), uid, Some(field))?;
+                }
                 self.remove(index, &items)?;
                 self.remove(channel, members)?
             };
@@ -141,7 +131,8 @@ impl<'a> WriteTxn<'a> {
         for index in command.keys() {
             let (asked, found) = self.entries_of(index, command)?;
             let place = Place::of(index, asked.stem);
-            self.is_for(asked.reason, Some(place.sid));
+            self.is_for(b"", Some(place.sid));
+            self.unkeep(gone_under(asked.stem, index), asked.uid, None)?;
             let mut fields = Vec::new();
             for (uid, field) in found.iter().filter_map(|item| split(item)) {
                 if self.remove(place.key(field), &[uid.to_vec()])? > 0 {
@@ -156,18 +147,11 @@ impl<'a> WriteTxn<'a> {
 
     /// Executes a step of a purge.
     pub(super) fn purge(&mut self, command: &'a Command) -> Result<Lease> {
-        let [index, key, gone] = command.keys() else {
-            return Err(lmdb::Error::Lmdb(lmdb::code::BAD_VAL_SIZE));
-        };
-        let purge = Purge::of(command.members());
-        let channel = self.channel(key)?;
-        let text = Leases::text(self.rows, &self.txn, channel)?;
-        let mut lease = Lease::of(self.reading.leases.holder(text.as_deref()));
-        lease.ttl = purge.uids.len() as u64;
-        if lease.epoch.as_bytes() != purge.epoch {
-            lease.state = LeaseState::Lost;
+        let (purge, mut lease) = self.fenced(command)?;
+        let ([index, _, gone], LeaseState::Held | LeaseState::Free) = (command.keys(), lease.state)
+        else {
             return Ok(lease);
-        }
+        };
         let place = Place::of(index, purge.stem);
         self.is_for(purge.reason, Some(place.sid));
         let channel = self.channel(index)?;
@@ -193,11 +177,13 @@ impl<'a> WriteTxn<'a> {
         self.reading.budget.write(3 * items.len() as u64)?;
         let mut kept = Vec::new();
         for (field, uids) in by_field(&items) {
-            self.remove_each(place.key(field), &uids, |uid| kept.push(entry(uid, field)))?;
+            self.remove_each(place.key(field), &uids, |uid| {
+                kept.push((uid.clone(), field));
+            })?;
         }
         lease.count = kept.len() as u64;
         if purge.keep > 0 {
-            self.add(gone, &kept)?;
+            self.keep(gone, &kept)?;
         }
         self.remove(index, &items)?;
         Ok(lease)

@@ -12,6 +12,8 @@
 //! - [`read_txn`]: lists, from memory or from the rows; [`leases`]: leases of frontends, and whether they have expired.
 //! - [`changes`]: adding and removing members; [`events`]: publishing that, with option `events`; [`ring`]: what was
 //!   published; [`following`]: watching it.
+//! - [`membership`]: the index of members; [`kept`]: members that were removed and may be put back; [`entering`]:
+//!   adding to the index.
 //! - [`connection`]: on which thread a batch is executed; [`executor`]: batches to transactions; [`budget`]: the size
 //!   of a transaction.
 //! - [`scan`]: lists the contents, page by page; [`pages`]: the pages that an app asks for.
@@ -32,6 +34,7 @@ mod file_modes;
 mod folder;
 mod following;
 mod held_files;
+mod kept;
 mod leases;
 mod liveness;
 mod lmdb;
@@ -99,6 +102,8 @@ pub struct EmbeddedOptions {
     pub local_file_system: bool,
     /// Whether changes of channels are published (option `events`).
     pub events: bool,
+    /// Whether members that are removed with their sessions are kept for a while (option `membership`).
+    pub keeps: bool,
 }
 
 impl EmbeddedOptions {
@@ -130,6 +135,8 @@ pub struct EmbeddedManager {
     bounds: Option<Bounds>,
     /// Where changes are published; `None` if they are not.
     publishing: Option<Arc<Publishing>>,
+    /// What the keys of channels begin with, if members that end with their sessions are kept.
+    kept: Option<Key>,
     stats: Arc<Stats>,
 }
 
@@ -142,11 +149,13 @@ impl EmbeddedManager {
         bounds: Option<Bounds>,
         stats: Arc<Stats>,
     ) -> Arc<Self> {
+        let kept = options.keeps.then(|| stem.clone());
         let publishing = options.events.then(|| Arc::new(Publishing::new(stem, 0)));
         Arc::new(Self {
             options,
             bounds,
             publishing,
+            kept,
             stats,
         })
     }
@@ -175,7 +184,7 @@ impl Manager for EmbeddedManager {
                     store,
                     self.bounds.clone(),
                     self.stats.clone(),
-                    self.publishing.clone(),
+                    (self.publishing.clone(), self.kept.clone()),
                 ),
                 // What the last connection began is done, or will not begin, before this one writes, because both take
                 // the write lock.

@@ -111,7 +111,6 @@ impl ReadTxn {
                 self.budget.read(index.map_or(0, |index| index.count))?;
                 membership::users(rows, txn, index)
             }
-            ReadOp::Kept => membership::kept(rows, txn, rows.channel(txn, key)?, members),
             ReadOp::Joined => {
                 membership::joined(rows, txn, (key, members), |key| rows.channel(txn, key))
             }
@@ -132,7 +131,6 @@ impl ReadTxn {
             ReadOp::IsMember => Ok(Ok(is_member(rows, txn, channel, members)?)),
             ReadOp::Lease => self.lease(rows, txn, channel),
             ReadOp::Users | ReadOp::KeptUsers => membership::users(rows, txn, channel),
-            ReadOp::Kept => membership::kept(rows, txn, channel, members),
             // Is about other channels too, and read by `WriteTxn::joined`.
             ReadOp::Joined => Ok(List::new([[0; 0]; 0]).map(Arc::new).map(Value::List)),
         }

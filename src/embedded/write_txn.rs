@@ -32,6 +32,8 @@ pub(super) struct WriteTxn<'a> {
     pub(super) reading: &'a mut ReadTxn,
     /// `None` if changes are not published.
     pub(super) recorder: Option<Recorder<'a>>,
+    /// What the keys of channels begin with, if members that end with their sessions are kept.
+    pub(super) kept: Option<&'a Key>,
     /// The channels that were looked up, in their present state.
     channels: HashMap<Cow<'a, [u8]>, Touched, foldhash::fast::RandomState>,
     /// The number of new channels in this transaction.
@@ -48,13 +50,14 @@ impl<'a> WriteTxn<'a> {
         rows: &'a Rows,
         txn: RwTxn<'a>,
         reading: &'a mut ReadTxn,
-        recorder: Option<Recorder<'a>>,
+        (recorder, kept): (Option<Recorder<'a>>, Option<&'a Key>),
     ) -> Self {
         Self {
             rows,
             txn,
             reading,
             recorder,
+            kept,
             channels: HashMap::default(),
             new_channels: 0,
         }
@@ -73,6 +76,8 @@ impl<'a> WriteTxn<'a> {
             }
             Op::Write(WriteOp::LeaveAll) => return Ok(Ok(self.leave_all(command)?)),
             Op::Write(WriteOp::Purge) => return Ok(Ok(self.purge(command)?.into())),
+            Op::Write(WriteOp::PutBack) => return Ok(Ok(self.put_back(command)?.into())),
+            Op::Write(WriteOp::Forget) => return Ok(Ok(self.forget(command)?.into())),
             Op::Read(op) => {
                 let values = command
                     .keys()
@@ -90,7 +95,10 @@ impl<'a> WriteTxn<'a> {
             changed += match op {
                 WriteOp::Add => self.add(key, members)?,
                 WriteOp::Remove => self.remove(key, members)?,
-                _ => self.delete(key)?,
+                _ => {
+                    self.mark_ended(key)?;
+                    self.delete(key)?
+                }
             };
         }
         Ok(Ok(Reply::Changed(changed)))
@@ -106,11 +114,15 @@ impl<'a> WriteTxn<'a> {
     ) -> Result<(u64, Option<Key>)> {
         let (mut left, mut deleted) = (most, 0);
         let mut after = after.cloned();
+        if after.is_none() {
+            self.unkeep_all(removal)?;
+        }
         for _ in 0..PAGES {
             let found = self
                 .rows
                 .channels(&self.txn, removal.stem(), after.as_deref(), PAGE)?;
             if found.is_empty() {
+                self.unkeep_all(removal)?;
                 self.finish()?;
                 return Ok((deleted, None));
             }
@@ -123,6 +135,7 @@ impl<'a> WriteTxn<'a> {
                     self.rows.delete_members(&mut self.txn, channel.number)?;
                     self.rows.delete_channel(&mut self.txn, &key)?;
                     self.publish_removal(&key, channel.count)?;
+                    self.mark_ended(&key)?;
                     deleted += 1;
                     left = left.saturating_sub(channel.count);
                 }
@@ -144,9 +157,17 @@ impl<'a> WriteTxn<'a> {
 
     /// Commits, if anything has changed.
     pub(super) fn commit(mut self) -> Result<()> {
+        if self.write_channels()? {
+            self.finish()?;
+        }
+        Ok(())
+    }
+
+    /// Writes the rows of the channels that have changed; returns whether there are any.
+    fn write_channels(&mut self) -> Result<bool> {
         let version = self.txn.id() as u64;
         let mut changed = false;
-        for (key, touched) in self.channels {
+        for (key, touched) in std::mem::take(&mut self.channels) {
             if !touched.changed {
                 continue;
             }
@@ -159,17 +180,12 @@ impl<'a> WriteTxn<'a> {
                 None => self.rows.delete_channel(&mut self.txn, &key)?,
             }
         }
-        if !changed {
-            return Ok(());
-        }
-        if let Some(recorder) = self.recorder {
-            recorder.finish(&mut self.txn)?;
-        }
-        self.txn.commit()
+        Ok(changed)
     }
 
-    /// Commits what was changed in the rows themselves.
+    /// Commits with what was changed in the rows themselves.
     fn finish(mut self) -> Result<()> {
+        self.write_channels()?;
         if let Some(recorder) = self.recorder {
             recorder.finish(&mut self.txn)?;
         }

@@ -36,6 +36,7 @@ pub fn parse(name: &str, address: &str) -> Result<Store> {
                 durability: None,
                 local_file_system,
                 events: false,
+                keeps: false,
             }));
         }
     }

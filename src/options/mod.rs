@@ -132,7 +132,7 @@ impl Options {
         let prefix = prefix(&read, &store, hash_tag)?;
         Ok(Self {
             events: events::events(&read, &mut store)?,
-            sessions: sessions::sessions(&read, &store, &prefix)?,
+            sessions: sessions::sessions(&read, &mut store, &prefix)?,
             prefix,
             hash_tag,
             clean_on_start_up: read.truthy(&CLEAN_ON_START_UP),

@@ -21,8 +21,9 @@ pub struct Sessions {
     pub membership: Membership,
 }
 
-/// Reads options `sessions`, `leaseTtl`, `leaveDelay` and `membership`; `None` means that there is no registry.
-pub(super) fn sessions(read: &Reader, store: &Store, prefix: &str) -> Result<Option<Sessions>> {
+/// Reads options `sessions`, `leaseTtl`, `leaveDelay` and `membership`, and has the store keep members; `None` means
+/// that there is no registry.
+pub(super) fn sessions(read: &Reader, store: &mut Store, prefix: &str) -> Result<Option<Sessions>> {
     let lease_ttl = Duration::from_millis(read.integer(&LEASE_TTL)?);
     let leave_delay = Duration::from_millis(read.integer(&LEAVE_DELAY)?);
     let membership = read.word(&MEMBERSHIP)?;
@@ -41,6 +42,11 @@ pub(super) fn sessions(read: &Reader, store: &Store, prefix: &str) -> Result<Opt
     }
     if matches!(store, Store::Cluster(_)) {
         KeyLayout::new(prefix).check_lease_prefix()?;
+    }
+    match store {
+        Store::Redis(redis) => redis.keeps = with_session,
+        Store::Cluster(cluster) => cluster.node.keeps = with_session,
+        Store::Embedded(embedded) => embedded.keeps = with_session,
     }
     Ok(Some(Sessions {
         lease_ttl,

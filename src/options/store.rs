@@ -103,5 +103,6 @@ fn embedded_options(read: &Reader) -> Result<EmbeddedOptions> {
         durability: Some(read.word(&DURABILITY)?),
         local_file_system: read.flag(&LOCAL_FILE_SYSTEM)?,
         events: false,
+        keeps: false,
     })
 }

@@ -12,9 +12,9 @@ use super::{event_scripts, routing::Plan, send::send, shared::Shared};
 use crate::{
     command::Reply,
     error::{Error, Result},
-    keys::Key,
+    keys::{Key, gone_stem},
     manager::Lost,
-    redis_manager::{Address, ScanError, ScanResult, exact, found, only_sets, words},
+    redis_manager::{Address, ScanError, ScanResult, exact, found, marks, only_sets, words, wrote},
     removal::Removal,
     steps::Steps,
 };
@@ -22,13 +22,22 @@ use crate::{
 /// The maximum number of scans of all nodes while slots are moving.
 pub(super) const ROUNDS: usize = 10;
 
+/// The maximum number of keys of which it is counted at once that they were removed.
+const MARKED: usize = 500;
+
 /// Cleans all nodes, up to the end or to the first error of a node.
 pub(super) async fn clean(
     shared: Arc<Shared>,
     removal: Removal,
     steps: Steps,
 ) -> std::result::Result<Vec<Result<Reply>>, Lost> {
-    match remove_everywhere(&shared, &removal, &steps).await {
+    let work = async {
+        // In between members may be removed with their sessions, and be kept or put back.
+        unkept(&shared, &removal, &steps).await?;
+        remove_everywhere(&shared, &removal, &steps).await?;
+        unkept(&shared, &removal, &steps).await
+    };
+    match work.await {
         Ok(()) => Ok(vec![Ok(Reply::Removed(steps.removed()))]),
         Err(ScanError::Refused(error)) => Ok(vec![Err(error)]),
         Err(ScanError::Lost(lost)) => Err(lost),
@@ -107,6 +116,7 @@ pub(super) async fn ask(
 /// Removes those keys that are sets; returns how many were there.
 async fn unlink(shared: &Arc<Shared>, keys: Vec<Key>) -> ScanResult<u64> {
     let sets = sets_among(shared, keys).await?;
+    mark(shared, &sets).await?;
     let answers = match shared.publishing() {
         None => ask(shared, "UNLINK", &sets).await?,
         Some(publishing) => {
@@ -126,7 +136,45 @@ async fn unlink(shared: &Arc<Shared>, keys: Vec<Key>) -> ScanResult<u64> {
             _ => {}
         }
     }
+    mark(shared, &sets).await?;
     Ok(count)
+}
+
+/// Keeps members of the removed channels no longer: also of those that have no other members.
+async fn unkept(shared: &Arc<Shared>, removal: &Removal, steps: &Steps) -> ScanResult<()> {
+    let Some(stem) = shared.kept() else {
+        return Ok(());
+    };
+    if removal.is_of_channels() {
+        for keys in removal.named().chunks(MARKED) {
+            mark(shared, keys).await?;
+            steps.next();
+        }
+        return Ok(());
+    }
+    for node in shared.map().owners() {
+        let connection = shared.connection(&node).await.map_err(ScanError::Lost)?;
+        let kept = found(connection, shared.commands().clone(), &gone_stem(stem));
+        let mut kept = std::pin::pin!(kept);
+        while let Some(keys) = kept.next().await {
+            ask(shared, "UNLINK", &keys?).await?;
+            steps.next();
+        }
+    }
+    Ok(())
+}
+
+/// Counts the removal of channels where members of them are kept: before it and after, since in between some may be put back.
+async fn mark(shared: &Arc<Shared>, sets: &[Key]) -> ScanResult<()> {
+    let Some(stem) = shared.kept() else {
+        return Ok(());
+    };
+    let marks: Vec<_> = sets.iter().flat_map(|key| marks(stem, key)).collect();
+    let steps = Plan::commands(marks.iter().map(|(key, cmd)| (key, cmd.clone())));
+    for answer in send(shared, steps).await.map_err(ScanError::Lost)? {
+        answer.and_then(wrote).map_err(ScanError::Refused)?;
+    }
+    Ok(())
 }
 
 /// What each node says of its own slots. Another node, of which the slot map is, may hear of a move later.

@@ -127,7 +127,7 @@ impl Connection for ClusterConnection {
     ) -> BoxFuture<'static, std::result::Result<Vec<Result<Reply>>, Lost>> {
         let shared = self.0.clone();
         let turn = shared.turn();
-        let takes_rounds = |command: &&Command| membership::concerns(command.op());
+        let takes_rounds = |command: &&Command| membership::concerns(command.op(), &shared);
         if batch.iter().any(takes_rounds) {
             let batch = batch.iter().map(|&command| command.clone()).collect();
             let alone = async move {

@@ -96,7 +96,7 @@ pub(super) static NODE: EventScripts = EventScripts {
 fn encode(
     call: &Command,
     missing: &Missing,
-    publishing: &Publishing,
+    (publishing, _): (&Publishing, bool),
     each: &mut dyn FnMut(Cmd),
 ) -> bool {
     let Op::Write(op @ (WriteOp::Add | WriteOp::Remove | WriteOp::Delete)) = call.op() else {
@@ -211,7 +211,7 @@ mod tests {
         let (index, channel) = (b"P@sids".to_vec(), b"P:a:s1".to_vec());
         let missing = Missing::default();
         let add = |key: &Key| Command::write_members(WriteOp::Add, key.clone(), [b"u".to_vec()]);
-        let made = |call: &Command| encode(call, &missing, &publishing, &mut |_| {});
+        let made = |call: &Command| encode(call, &missing, (&publishing, false), &mut |_| {});
         assert!(!made(&add(&index)) && made(&add(&channel)));
         let read = Command::read(crate::command::ReadOp::Count, vec![channel.clone()]);
         assert!(!made(&read));

@@ -13,7 +13,11 @@
 //! A process that dies after the first round of a join leaves an entry without a member. One that dies before the last
 //! round, while another one removes the entry, leaves a member without an entry.
 //!
-//! A purge is in [`super::purge`].
+//! A part and leave all begin with a step that makes the entries uncertain: a purge that finds its lease lost does not put
+//! these members back. What is kept of members that were removed with their sessions is in the slot of the index: a leave, or the removal
+//! of a channel, removes it before it removes members, and again after that.
+//!
+//! A purge is in [`super::purge`], what puts members back in [`super::put_back`].
 //!
 //! **Call order.** The rounds of an operation that reads the index run alone; those of other calls before and after it
 //! are rounds of their own.
@@ -32,18 +36,21 @@ use super::{
 use crate::{
     command::{Command, Member, Op, Reply, Value as Read, WriteOp},
     error::{Error, Result},
-    keys::{Key, of_user},
+    keys::{Key, gone_beside, gone_under, of_user},
     list::List,
     manager::Lost,
     membership::{OfUser, Place, field},
-    redis_manager::{Entries, command, indexed, wrote},
+    redis_manager::{Entries, command, indexed, leaving, marks, restored, unkeep, wrote},
 };
 
 pub(super) type Sent<T> = std::result::Result<T, Lost>;
 
 /// Returns whether an operation is executed here.
-pub(super) const fn concerns(op: Op) -> bool {
-    matches!(op, Op::Write(WriteOp::Join | WriteOp::Part)) || op.is_open()
+pub(super) fn concerns(op: Op, shared: &Shared) -> bool {
+    let is_removal = op == Op::Write(WriteOp::Delete);
+    matches!(op, Op::Write(WriteOp::Join | WriteOp::Part))
+        || op.is_open()
+        || is_removal && shared.kept().is_some()
 }
 
 /// Executes a batch with such operations.
@@ -54,7 +61,7 @@ pub(super) async fn execute(shared: Arc<Shared>, batch: Vec<Command>) -> Sent<Ve
     for calls in batch.chunk_by(|a, b| kind(a) == kind(b)) {
         done.extend(match calls.first().and_then(kind) {
             None => plain(&shared, calls).await?,
-            Some(Op::Write(WriteOp::Purge)) => purges(&shared, calls).await?,
+            Some(Op::Write(WriteOp::Purge | WriteOp::PutBack)) => purges(&shared, calls).await?,
             Some(op) => of_users(&shared, calls, op).await?,
         });
     }
@@ -68,11 +75,24 @@ async fn plain(shared: &Arc<Shared>, calls: &[Command]) -> Sent<Vec<Result<Reply
         .enumerate()
         .filter(|(_, call)| is(call, WriteOp::Join))
         .collect();
+    let unkept: Vec<_> = calls
+        .iter()
+        .enumerate()
+        .flat_map(|(at, call)| {
+            let unkept = unkept(shared, call).into_iter();
+            unkept.map(move |it| (at, it))
+        })
+        .collect();
     let written = first
         .iter()
         .flat_map(|(at, call)| index_commands(call).map(|(key, cmd)| (*at, key, cmd)));
-    let (places, commands): (Vec<_>, Vec<_>) =
-        written.map(|(at, key, cmd)| (at, (key, cmd))).unzip();
+    let unkept_now = unkept
+        .iter()
+        .map(|(at, (key, [first, _]))| (*at, key, first.clone()));
+    let (places, commands): (Vec<_>, Vec<_>) = written
+        .chain(unkept_now)
+        .map(|(at, key, cmd)| (at, (key, cmd)))
+        .unzip();
     let mut refused: HashMap<usize, Error> = HashMap::new();
     for (at, answer) in places.into_iter().zip(ask(shared, commands).await?) {
         if let Err(error) = answer.and_then(wrote) {
@@ -97,7 +117,11 @@ async fn plain(shared: &Arc<Shared>, calls: &[Command]) -> Sent<Vec<Result<Reply
         .iter()
         .filter_map(|(at, _)| calls.get(*at))
         .flat_map(index_commands);
-    ask(shared, again.collect()).await?;
+    let unkept = unkept
+        .iter()
+        .filter(|(at, _)| taken.iter().any(|(taken, _)| taken == at))
+        .map(|(_, (key, [_, last]))| (key, last.clone()));
+    ask(shared, again.chain(unkept).collect()).await?;
     let parts: Vec<_> = taken
         .iter()
         .filter_map(|(at, _)| calls.get(*at).filter(|call| is(call, WriteOp::Part)))
@@ -133,7 +157,7 @@ async fn restore(shared: &Arc<Shared>, parts: &[&Command]) -> Sent<()> {
                 return None;
             }
             let entries = Entries::from([(uid.as_slice(), vec![field(channel, index)?])]);
-            Some((index, indexed(index, true, &entries)))
+            Some((index, restored(index, &entries)))
         });
     ask(shared, back.collect()).await?;
     Ok(())
@@ -162,6 +186,38 @@ fn index_commands(call: &Command) -> impl Iterator<Item = (&Key, Cmd)> {
         let entries = uids.map(|uid| (uid.as_slice(), vec![field])).collect();
         Some((index, indexed(index, is_join, &entries)))
     })
+}
+
+/// Makes the commands that keep no longer what a part or the removal of a channel removes: those before it does, and
+/// those after. In between members may be put back, or be removed with a session and kept.
+fn unkept(shared: &Shared, call: &Command) -> Vec<(Key, [Cmd; 2])> {
+    let (Op::Write(op), Some(stem)) = (call.op(), shared.kept()) else {
+        return Vec::new();
+    };
+    let of_pair = |pair: &[Key]| {
+        let [channel, index] = pair else { return None };
+        let field = field(channel, index)?;
+        let uids = call.members().iter();
+        let entries = uids.map(|uid| (uid.as_slice(), vec![field])).collect();
+        let gone = gone_beside(channel, index);
+        let cmds = [leaving(index, &gone, &entries), unkeep(&gone, &entries)];
+        Some((gone, cmds))
+    };
+    match op {
+        WriteOp::Part => call.targets().filter_map(of_pair).collect(),
+        WriteOp::Delete => {
+            let marks = call.keys().iter().flat_map(|key| marks(stem, key));
+            let twice = |(gone, mark): (Key, Cmd)| (gone, [mark.clone(), mark]);
+            marks.map(twice).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Makes the commands that keep users no longer who leave all channels.
+fn unkept_users<'a>(users: &[User<'a>]) -> Vec<(Key, &'a [u8])> {
+    let of = |user: &User<'a>| (gone_under(user.asked.stem, user.index), user.asked.uid);
+    users.iter().map(of).collect()
 }
 
 /// Makes the read of the fields of a user.
@@ -211,6 +267,20 @@ async fn of_users(shared: &Arc<Shared>, calls: &[Command], op: Op) -> Sent<Vec<R
         .flat_map(|(at, user)| user.channels().map(move |(field, key)| (at, field, key)))
         .collect();
     let removes = op == Op::Write(WriteOp::LeaveAll);
+    let gone = if removes {
+        unkept_users(&users)
+    } else {
+        Vec::new()
+    };
+    let unkeep = || {
+        let each = gone.iter();
+        each.map(|(gone, uid)| (gone, command("HDEL", [gone.as_slice(), uid])))
+            .collect()
+    };
+    ask(shared, unkeep()).await?;
+    if removes {
+        ask(shared, changes(begun, &users, &channels)).await?;
+    }
     let commands = if removes {
         leaves(shared, &users, &channels)
     } else {
@@ -246,6 +316,7 @@ async fn of_users(shared: &Arc<Shared>, calls: &[Command], op: Op) -> Sent<Vec<R
             .cloned()
             .collect();
         forget(shared, &users, &done).await?;
+        ask(shared, unkeep()).await?;
     }
     let mut lists = fields
         .into_iter()
@@ -279,12 +350,10 @@ fn leaves<'a>(shared: &Shared, users: &[User], found: &'a [Entry]) -> Vec<(&'a K
         return each("SREM", users, found);
     };
     let of = |(at, _, key): &'a Entry| {
-        let OfUser { uid, reason, .. } = users[*at].asked;
-        let reason = if reason.is_empty() { CALL } else { reason };
-        let uids = std::iter::once(uid);
+        let uids = std::iter::once(users[*at].asked.uid);
         (
             key,
-            event_scripts::change(publishing, false, key, reason, uids),
+            event_scripts::change(publishing, false, key, CALL, uids),
         )
     };
     found.iter().map(of).collect()
@@ -292,7 +361,7 @@ fn leaves<'a>(shared: &Shared, users: &[User], found: &'a [Entry]) -> Vec<(&'a K
 
 /// Removes entries, and writes those again whose users are members by now.
 async fn forget(shared: &Arc<Shared>, users: &[User<'_>], found: &[Entry]) -> Sent<()> {
-    ask(shared, changes(false, users, found)).await?;
+    ask(shared, changes(removed, users, found)).await?;
     let there = ask(shared, each("SISMEMBER", users, found)).await?;
     let back: Vec<Entry> = found
         .iter()
@@ -300,12 +369,16 @@ async fn forget(shared: &Arc<Shared>, users: &[User<'_>], found: &[Entry]) -> Se
         .filter(|(_, is)| !matches!(is.clone().and_then(wrote), Ok(0)))
         .map(|(entry, _)| entry.clone())
         .collect();
-    ask(shared, changes(true, users, &back)).await?;
+    ask(shared, changes(found_again, users, &back)).await?;
     Ok(())
 }
 
 /// Makes the commands that write or remove entries, one for each user.
-fn changes<'a>(adds: bool, users: &[User<'a>], found: &[Entry]) -> Vec<(&'a Key, Cmd)> {
+fn changes<'a>(
+    make: fn(&User, &Entries) -> Cmd,
+    users: &[User<'a>],
+    found: &[Entry],
+) -> Vec<(&'a Key, Cmd)> {
     let mut fields: Vec<Vec<&[u8]>> = vec![Vec::new(); users.len()];
     for (at, field, _) in found {
         fields[*at].push(field);
@@ -316,9 +389,22 @@ fn changes<'a>(adds: bool, users: &[User<'a>], found: &[Entry]) -> Vec<(&'a Key,
         .filter(|(_, fields)| !fields.is_empty());
     let of = |(user, fields): (&User<'a>, _)| {
         let entries = Entries::from([(user.asked.uid, fields)]);
-        (user.index, indexed(user.index, adds, &entries))
+        (user.index, make(user, &entries))
     };
     some.map(of).collect()
+}
+
+fn begun(user: &User, entries: &Entries) -> Cmd {
+    let gone = gone_under(user.asked.stem, user.index);
+    leaving(user.index, &gone, entries)
+}
+
+fn removed(user: &User, entries: &Entries) -> Cmd {
+    indexed(user.index, false, entries)
+}
+
+fn found_again(user: &User, entries: &Entries) -> Cmd {
+    restored(user.index, entries)
 }
 
 pub(super) async fn ask(

@@ -66,6 +66,7 @@ mod looks;
 mod membership;
 mod pages;
 mod purge;
+mod put_back;
 mod redirect;
 mod replacement_check;
 mod request;

@@ -4,7 +4,7 @@
 //! A step looks at the lease, keeps what it is about to remove, removes it, and **looks at the lease again**:
 //!
 //! - The frontend has taken its lease in between: what the step has removed is put back, as far as the index has it still
-//!   ([`put_back`]). Those members are missing for a few round trips, whatever the frontend has found in what is kept by then.
+//!   ([`undo`]). Those members are missing for a few round trips, whatever the frontend has found in what is kept by then.
 //! - It takes the lease later: then all that was removed is kept, where its first renewal finds it. What it puts back
 //!   while the step removes the entries gets its entry again.
 //!
@@ -18,26 +18,35 @@ use redis::{Cmd, Value as Answer};
 use super::{
     event_scripts::{self, CALL},
     membership::{Sent, ask, fields_of, is_no_set, items, unanswered},
+    put_back,
     shared::Shared,
 };
 use crate::{
-    command::{Command, ReadOp, Reply},
+    command::{Command, Op, ReadOp, Reply, WriteOp},
     error::{Error, Result},
     keys::{Key, of_user},
     lease::{Lease, LeaseState},
     manager::Lost,
     membership::{Place, Purge},
-    redis_manager::{self, Entries, command, encode_one, indexed, lease, unkeep, wrote},
+    redis_manager::{
+        self, Entries, SideEffects, UNCERTAIN, command, encode_one, indexed, lease, restored,
+        unkeep, wrote,
+    },
 };
 
 /// The maximum number of members that one step removes.
 const STEP: usize = 100;
 
-/// Executes steps of purges, one after the other.
+/// Executes steps of purges, or of what puts members back, one after the other.
 pub(super) async fn purges(shared: &Arc<Shared>, calls: &[Command]) -> Sent<Vec<Result<Reply>>> {
     let mut done = Vec::with_capacity(calls.len());
     for call in calls {
-        done.push(match purge(shared, call).await {
+        let step = if call.op() == Op::Write(WriteOp::PutBack) {
+            put_back::put_back(shared, call).await
+        } else {
+            purge(shared, call).await
+        };
+        done.push(match step {
             Ok(lease) => Ok(lease.into()),
             Err(Stop::Refused(error)) => Err(error),
             Err(Stop::Lost(lost)) => return Err(lost),
@@ -47,7 +56,7 @@ pub(super) async fn purges(shared: &Arc<Shared>, calls: &[Command]) -> Sent<Vec<
 }
 
 /// Why a step was not done.
-enum Stop {
+pub(super) enum Stop {
     Refused(Error),
     Lost(Lost),
 }
@@ -64,13 +73,13 @@ impl From<Error> for Stop {
     }
 }
 
-type Step<T> = std::result::Result<T, Stop>;
+pub(super) type Step<T> = std::result::Result<T, Stop>;
 
 /// A member that an index names.
-struct Named {
-    channel: Key,
-    uid: Vec<u8>,
-    field: Vec<u8>,
+pub(super) struct Named {
+    pub(super) channel: Key,
+    pub(super) uid: Vec<u8>,
+    pub(super) field: Vec<u8>,
 }
 
 /// Returns the entries of members, by their users.
@@ -126,7 +135,7 @@ async fn purge(shared: &Arc<Shared>, call: &Command) -> Step<Lease> {
     let again = ask(shared, asked).await?.pop();
     let again = lease(again.unwrap_or_else(|| Err(unanswered()))?)?;
     if again.epoch.as_bytes() != purge.epoch {
-        put_back(shared, &removed, [index, gone]).await?;
+        undo(shared, &removed, [index, gone]).await?;
         return Ok(lost(again, purge.uids.len() as u64));
     }
     if let Some(error) = refused {
@@ -138,7 +147,7 @@ async fn purge(shared: &Arc<Shared>, call: &Command) -> Step<Lease> {
     Ok(held)
 }
 
-fn lost(holder: Lease, left: u64) -> Lease {
+pub(super) fn lost(holder: Lease, left: u64) -> Lease {
     Lease {
         state: LeaseState::Lost,
         count: 0,
@@ -150,7 +159,7 @@ fn lost(holder: Lease, left: u64) -> Lease {
 fn holder(shared: &Shared, key: &Key) -> Cmd {
     let read = Command::read(ReadOp::Lease, vec![key.clone()]);
     let missing = shared.commands().missing();
-    encode_one(&read, &missing, None)
+    encode_one(&read, &missing, SideEffects::default())
 }
 
 /// Makes a command about each member, to its channel.
@@ -163,7 +172,7 @@ fn each<'a>(name: &str, named: impl IntoIterator<Item = &'a Named>) -> Vec<(&'a 
 }
 
 /// Makes the commands that add or remove each member. With option `events` each is published.
-fn changes<'a>(
+pub(super) fn changes<'a>(
     shared: &Shared,
     adds: bool,
     named: impl IntoIterator<Item = &'a Named>,
@@ -228,7 +237,7 @@ async fn remove<'a>(
 /// a process that has replaced the frontend: then the member stays removed. It is looked for before and after, since
 /// that may be happening in this moment. What is kept is forgotten: a process that replaces the frontend may have removed it
 /// before this step has written it.
-async fn put_back(shared: &Arc<Shared>, removed: &[&Named], [index, gone]: [&Key; 2]) -> Step<()> {
+async fn undo(shared: &Arc<Shared>, removed: &[&Named], [index, gone]: [&Key; 2]) -> Step<()> {
     if removed.is_empty() {
         return Ok(());
     }
@@ -243,15 +252,15 @@ async fn put_back(shared: &Arc<Shared>, removed: &[&Named], [index, gone]: [&Key
     done(ask(shared, vec![(gone, unkeep(gone, &kept))]).await?)
 }
 
-fn done(answers: Vec<Result<Answer>>) -> Step<()> {
+pub(super) fn done(answers: Vec<Result<Answer>>) -> Step<()> {
     for answer in answers {
         wrote(answer?)?;
     }
     Ok(())
 }
 
-/// Splits members into those that the index has and those that it does not have.
-async fn by_index<'a>(
+/// Splits members into those that the index has for certain and the others.
+pub(super) async fn by_index<'a>(
     shared: &Arc<Shared>,
     named: &[&'a Named],
     index: &Key,
@@ -265,6 +274,7 @@ async fn by_index<'a>(
     for (member, answer) in named.iter().zip(answers) {
         match answer? {
             Answer::Nil => left.push(*member),
+            Answer::BulkString(value) if value == UNCERTAIN => left.push(*member),
             _ => there.push(*member),
         }
     }
@@ -287,7 +297,7 @@ async fn forget(shared: &Arc<Shared>, users: &[&[u8]], named: &[Named], index: &
     let there = ask(shared, each("SISMEMBER", named)).await?;
     let back = entries(members(named, there));
     if !back.is_empty() {
-        for answer in ask(shared, vec![(index, indexed(index, true, &back))]).await? {
+        for answer in ask(shared, vec![(index, restored(index, &back))]).await? {
             wrote(answer?)?;
         }
     }

@@ -15,7 +15,7 @@ use crate::{
     command::{Command, Reply},
     error::{Error, Result},
     manager::Lost,
-    redis_manager::{Address, decode, encode_one, words},
+    redis_manager::{Address, SideEffects, decode, encode_one, words},
 };
 
 type Sent<T> = std::result::Result<T, Lost>;
@@ -93,10 +93,13 @@ impl Request for Command {
             return shared.execute(&group.address, &owned).await;
         }
         let missing = shared.commands().missing();
-        let publishing = shared.publishing().map(|to| (to, &NODE));
+        let effects = SideEffects {
+            publishing: shared.publishing().map(|to| (to, &NODE)),
+            kept: None,
+        };
         let commands = asked
             .iter()
-            .map(|call| (encode_one(call, &missing, publishing), true));
+            .map(|call| (encode_one(call, &missing, effects), true));
         let both = try_join(
             shared.execute(&group.address, &owned),
             send(shared, &group.address, commands),

@@ -160,6 +160,11 @@ impl Shared {
         self.manager.options.node.publishing.as_deref()
     }
 
+    /// Returns what the keys of channels begin with, if members that are removed with their sessions are kept.
+    pub(super) fn kept(&self) -> Option<&Key> {
+        self.manager.options.node.kept.as_ref()
+    }
+
     pub(super) fn map(&self) -> SlotMap {
         self.state().map.clone()
     }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use redis::{Cmd, Value as Answer};
 
 use super::{
-    event_scripts::EventScripts, fallbacks::Missing, lease_scripts, membership_scripts,
-    server_errors::store_error, wire,
+    event_scripts::EventScripts, fallbacks::Missing, kept_scripts, lease_scripts,
+    membership_scripts, server_errors::store_error, wire,
 };
 use crate::{
     command::{Command, Items, Op, ReadOp, Reply, Value, ValueKind, WriteOp},
@@ -38,21 +38,36 @@ pub(crate) fn read(op: ReadOp, key: &[u8]) -> Cmd {
     command(op.redis_name(), [key])
 }
 
+/// What a write does beside its own change.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct SideEffects<'a> {
+    /// Where changes of channels are published, and by which scripts, if they are.
+    pub(crate) publishing: Option<(&'a Publishing, &'a EventScripts)>,
+    /// The stem, if members that are removed with their sessions are kept ([`super::kept_scripts`]).
+    pub(crate) kept: Option<&'a Key>,
+}
+
 /// Encodes a command for a server that has all keys: a write of keys only as one Redis command, any other as one for
-/// each key ([`Op::commands`]). What the server lacks is replaced. With `publishing` what it changes is published.
+/// each key ([`Op::commands`]). What the server lacks is replaced.
 pub(super) fn encode(
     call: &Command,
     missing: &Missing,
-    publishing: Option<(&Publishing, &EventScripts)>,
+    effects: SideEffects,
     mut each: impl FnMut(Cmd),
 ) {
-    if publishing.is_some_and(|(to, scripts)| (scripts.encode)(call, missing, to, &mut each)) {
+    let keeps = effects.kept.is_some();
+    let is_told =
+        |(to, scripts): (_, &EventScripts)| (scripts.encode)(call, missing, (to, keeps), &mut each);
+    if effects.publishing.is_some_and(is_told) {
         return;
     }
     match (call.op(), call.op().items()) {
-        (Op::Write(op), Items::Keys) => {
-            each(command(missing.instead_of(op.redis_name()), call.items()));
-        }
+        (Op::Write(op), Items::Keys) => each(match effects.kept {
+            Some(stem) if op == WriteOp::Delete => {
+                kept_scripts::destroy(stem, missing, call.keys())
+            }
+            _ => command(missing.instead_of(op.redis_name()), call.items()),
+        }),
         _ => call
             .targets()
             .for_each(|keys| each(encode_for(call, missing, keys))),
@@ -60,13 +75,9 @@ pub(super) fn encode(
 }
 
 /// Encodes a command that is about one key as [`encode`] does.
-pub(crate) fn encode_one(
-    call: &Command,
-    missing: &Missing,
-    publishing: Option<(&Publishing, &EventScripts)>,
-) -> Cmd {
+pub(crate) fn encode_one(call: &Command, missing: &Missing, effects: SideEffects) -> Cmd {
     let mut only = Cmd::new();
-    encode(call, missing, publishing, |cmd| only = cmd);
+    encode(call, missing, effects, |cmd| only = cmd);
     only
 }
 

@@ -386,6 +386,7 @@ impl RedisManager {
             probe: self.options.probe.clone(),
             commands: Commands::default(),
             publishing: self.options.publishing.clone(),
+            kept: self.options.kept.clone(),
             activity,
             in_cluster: false,
             scripts: self.options.scripts,

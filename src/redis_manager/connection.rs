@@ -19,7 +19,7 @@ use tokio::{
 
 use super::{
     clean::clean,
-    codec::{self, command, list, read},
+    codec::{self, SideEffects, command, list, read},
     event_scripts::EventScripts,
     fallbacks::{Commands, Missing},
     handshake::CacheOff,
@@ -64,6 +64,8 @@ pub struct RedisConnection {
     pub(super) commands: Commands,
     /// Where changes of channels are published, if they are.
     pub(super) publishing: Option<Arc<Publishing>>,
+    /// The stem, if members that are removed with their sessions are kept.
+    pub(super) kept: Option<Key>,
     /// Notified when bytes arrive.
     pub(super) activity: Arc<Notify>,
     /// Whether it is a node of a Redis Cluster, which had all keys: see [`slot_coverage`].
@@ -172,7 +174,8 @@ impl Connection for RedisConnection {
         let asked = self.in_cluster.then(|| removal.stem().to_vec());
         let commands = self.commands.clone();
         let clean = clean(
-            (connection.clone(), commands, self.publishing.clone()),
+            (connection.clone(), commands),
+            (self.publishing.clone(), self.kept.clone()),
             state,
             removal.clone(),
             steps.clone(),
@@ -204,10 +207,13 @@ impl Connection for RedisConnection {
         let reads = sent.wire.iter().any(Wire::is_read);
         let question = reads.then(|| state.role.ask(Instant::now())).flatten();
         drop(state);
-        let publishing = self.publishing.as_deref();
         let missing = self.commands.missing();
-        let publishing = publishing.map(|to| (to, self.scripts));
-        let (mut pipeline, groups) = encode(&sent.wire, batch, &missing, publishing);
+        let publishing = self.publishing.as_deref();
+        let effects = SideEffects {
+            publishing: publishing.map(|to| (to, self.scripts)),
+            kept: self.kept.as_ref(),
+        };
+        let (mut pipeline, groups) = encode(&sent.wire, batch, &missing, effects);
         if let Some(question) = question {
             pipeline.add_command(question.command());
         }
@@ -286,7 +292,12 @@ async fn run(
         };
         let Some(again) = again else { break };
         // Only reads of members.
-        (pipeline, groups) = encode(&again.wire, &[], &Missing::default(), None);
+        (pipeline, groups) = encode(
+            &again.wire,
+            &[],
+            &Missing::default(),
+            SideEffects::default(),
+        );
         sent = again;
     }
     let gone = |_| Lost("the connection is gone".into());
@@ -297,13 +308,13 @@ fn encode(
     wire: &[Wire],
     batch: &[&Command],
     missing: &Missing,
-    publishing: Option<(&Publishing, &EventScripts)>,
+    effects: SideEffects,
 ) -> (Pipeline, Groups<'static>) {
     let mut pipeline = Pipeline::with_capacity(2 * wire.len());
     let mut groups = Groups::default();
     for wire in wire {
         // The script of a group publishes nothing.
-        if let (Wire::Command { index, .. }, None) = (wire, publishing)
+        if let (Wire::Command { index, .. }, None) = (wire, effects.publishing)
             && groups.take(batch[*index], &mut pipeline)
         {
             continue;
@@ -324,7 +335,7 @@ fn encode(
                 pipeline.add_command(forget(keys));
             }
             Wire::Command { index, .. } => {
-                codec::encode(batch[*index], missing, publishing, |command| {
+                codec::encode(batch[*index], missing, effects, |command| {
                     pipeline.add_command(command);
                 });
             }

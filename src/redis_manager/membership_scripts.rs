@@ -17,12 +17,13 @@ use redis::{Cmd, Value as Answer};
 use super::{
     codec::{self, command},
     event_scripts::{self, EventScripts},
+    kept_scripts::{self, keeping, on_kept},
     lease_scripts::with_holder,
 };
 use crate::{
     command::{Command, Member, Op, ReadOp, Value, WriteOp},
     error::{Error, Result},
-    keys::Key,
+    keys::{Key, ended_of, gone_beside, gone_under},
     membership::{OfUser, Place, Purge, field},
 };
 
@@ -70,12 +71,16 @@ const JOIN: &str = each_member!(
      if type(done) == 'table' then return done end changed = changed + done"
 );
 
-const PART: &str = each_member!(
+/// One more key: what is kept.
+const PART: &str = on_kept!(each_member!(
     "local done = redis.pcall('SREM', KEYS[1], unpack(uids)) \
      if type(done) == 'table' then return done end changed = changed + done \
      for _, uid in ipairs(uids) do done = drop(KEYS[2], uid, {ARGV[1]}) \
-     if done then return done end end"
-);
+     if done then return done end end \
+     local kept = redis.pcall('HLEN', KEYS[3]) if type(kept) == 'table' then return kept end \
+     if kept > 0 then for _, uid in ipairs(uids) do done = unkeep(KEYS[3], uid, {ARGV[1]}) \
+     if done then return done end end end"
+));
 
 /// Goes through the fields of a user. Key: index. Arguments: uid, what the keys of channels begin and end with. An answer is
 /// the fields of those for which the command changed or found something.
@@ -99,85 +104,58 @@ macro_rules! of_user {
 
 const JOINED: &str = of_user!("SISMEMBER", "");
 
+/// One more key: what is kept.
 const LEAVE_ALL: &str = of_user!(
     "SREM",
-    "local failed = drop(KEYS[1], ARGV[1], found) if failed then return failed end"
+    "local failed = drop(KEYS[1], ARGV[1], found) if failed then return failed end \
+     failed = redis.pcall('HDEL', KEYS[2], ARGV[1]) \
+     if type(failed) == 'table' then return failed end"
 );
 
-/// Adds fields of a user to what is kept.
-macro_rules! keep_fields {
-    ($key:literal, $uid:literal, $fields:literal) => {
-        concat!(
-            "local before = redis.pcall('HGET', ",
-            $key,
-            ", ",
-            $uid,
-            ") if type(before) == 'table' then return before end ",
-            "local done = redis.pcall('HSET', ",
-            $key,
-            ", ",
-            $uid,
-            ", (before or '') .. ",
-            $fields,
-            ") if type(done) == 'table' then return done end "
-        )
-    };
-}
-pub(super) use keep_fields;
-
-/// Keys: index, lease, kept entries. Arguments: epoch, for how long they are kept, the number of entries, what the keys
-/// of channels begin and end with, uids. The answer is that of a lease: the members that were removed are counted.
-const PURGE: &str = on_index!(with_holder!(
-    "KEYS[2]",
-    "if epoch ~= ARGV[1] then return {3, 0, epoch, #ARGV - 5} end ",
-    "local removed, room, last, keeps = 0, tonumber(ARGV[3]), 5, tonumber(ARGV[2]) > 0 ",
-    "while last < #ARGV and room > 0 do local uid = ARGV[last + 1] ",
-    "local found = redis.pcall('HKEYS', own(KEYS[1], uid)) if found.err then return found end ",
-    "local taken, kept = {}, {} ",
-    "for i = 1, math.min(room, #found) do taken[i] = found[i] ",
-    "local done = redis.pcall('SREM', ARGV[4] .. found[i] .. ARGV[5], uid) ",
-    "if done == 1 then kept[#kept + 1] = #found[i] .. ':' .. found[i] ",
-    "elseif type(done) == 'table' and not string.find(done.err, 'WRONGTYPE', 1, true) ",
-    "then return done end end ",
-    "removed = removed + #kept ",
-    "if keeps and #kept > 0 then ",
-    keep_fields!("KEYS[3]", "uid", "table.concat(kept)"),
-    "redis.call('PEXPIRE', KEYS[3], ARGV[2]) end ",
-    "local failed = drop(KEYS[1], uid, taken) if failed then return failed end ",
-    "if #taken < #found then break end ",
-    "room = room - #taken last = last + 1 end ",
-    "return {value and 1 or 0, removed, epoch, #ARGV - last}"
+/// Keys: index, lease, what is kept, removed channels. Arguments: epoch, for how long it is kept, the number of
+/// entries, what the keys of channels begin and end with, uids. The answer is that of a lease: the members that were
+/// removed are counted.
+const PURGE: &str = on_index!(keeping!(
+    "KEYS[3]",
+    "KEYS[4]",
+    with_holder!(
+        "KEYS[2]",
+        "if epoch ~= ARGV[1] then return {3, 0, epoch, #ARGV - 5} end ",
+        "local removed, room, last, keeps = 0, tonumber(ARGV[3]), 5, tonumber(ARGV[2]) > 0 ",
+        "while last < #ARGV and room > 0 do local uid = ARGV[last + 1] ",
+        "local found = redis.pcall('HKEYS', own(KEYS[1], uid)) if found.err then return found end ",
+        "local taken, kept = {}, {} ",
+        "for i = 1, math.min(room, #found) do taken[i] = found[i] ",
+        "local done = redis.pcall('SREM', ARGV[4] .. found[i] .. ARGV[5], uid) ",
+        "if done == 1 then kept[#kept + 1] = found[i] ",
+        "elseif type(done) == 'table' and not string.find(done.err, 'WRONGTYPE', 1, true) ",
+        "then return done end end ",
+        "removed = removed + #kept ",
+        "local failed = keeps and #kept > 0 and keep(uid, kept, ARGV[2]) if failed then return failed end ",
+        "failed = drop(KEYS[1], uid, taken) if failed then return failed end ",
+        "if #taken < #found then break end ",
+        "room = room - #taken last = last + 1 end ",
+        "return {value and 1 or 0, removed, epoch, #ARGV - last}"
+    )
 ));
-
-/// Reads the fields of a user in what is kept. Key: that. Argument: uid.
-const KEPT: &str = "local all = redis.pcall('HGET', KEYS[1], ARGV[1]) \
-    if type(all) == 'table' then return all end \
-    local at, fields = 1, {} \
-    while all and at <= #all do local colon = string.find(all, ':', at, true) \
-    local size = colon and tonumber(string.sub(all, at, colon - 1)) if not size then break end \
-    fields[#fields + 1] = string.sub(all, colon + 1, colon + size) at = colon + size + 1 end \
-    return fields";
 
 /// Returns the script of an operation, if it is one on an index of members.
 pub(super) const fn of(op: Op) -> Option<&'static str> {
     match op {
         Op::Read(ReadOp::Joined) => Some(JOINED),
-        Op::Read(ReadOp::Kept) => Some(KEPT),
         Op::Write(WriteOp::Join) => Some(JOIN),
         Op::Write(WriteOp::Part) => Some(PART),
         Op::Write(WriteOp::LeaveAll) => Some(LEAVE_ALL),
         Op::Write(WriteOp::Purge) => Some(PURGE),
-        _ => None,
+        Op::Write(op) => kept_scripts::of(op),
+        Op::Read(_) => None,
     }
 }
 
 /// Encodes a command on an index of members, about these keys; `None` if it is another one.
 pub(super) fn encode(call: &Command, keys: &[Key]) -> Option<Cmd> {
-    let first = keys.first().map(Vec::as_slice).unwrap_or_default();
-    let script = of(call.op())?.as_bytes();
-    let count = keys.len().to_string();
-    let head = [script, count.as_bytes()];
-    let items = head.into_iter().chain(keys.iter().map(Vec::as_slice));
+    let script = of(call.op())?;
+    let first = keys.first()?;
     let members = call.members();
     let made = match call.op() {
         Op::Write(op @ (WriteOp::Join | WriteOp::Part)) => {
@@ -187,17 +165,31 @@ pub(super) fn encode(call: &Command, keys: &[Key]) -> Option<Cmd> {
         Op::Write(WriteOp::Purge) => {
             let purge = Purge::of(members);
             let rest = purge_arguments(purge, Place::of(first, purge.stem));
-            let rest = rest.iter().chain(purge.uids).map(Vec::as_slice);
-            command("EVAL", items.chain(rest))
+            let ended = keys.last().map(|gone| ended_of(gone));
+            let keys: Vec<_> = keys.iter().chain(&ended).collect();
+            eval(script, &keys, rest.iter().chain(purge.uids))
         }
-        Op::Read(ReadOp::Kept) => command("EVAL", items.chain(members.iter().map(Vec::as_slice))),
-        _ => {
+        Op::Write(op @ (WriteOp::PutBack | WriteOp::Forget)) => {
+            return kept_scripts::encode(op, keys, Purge::of(members));
+        }
+        op => {
             let user = OfUser::of(members);
             let rest = user_arguments(user, Place::of(first, user.stem));
-            command("EVAL", items.chain(rest.iter().map(Vec::as_slice)))
+            let gone = op.is_write().then(|| gone_under(user.stem, first));
+            let keys: Vec<_> = [first].into_iter().chain(&gone).collect();
+            eval(script, &keys, rest.iter())
         }
     };
     Some(made)
+}
+
+fn eval<'a>(script: &str, keys: &[&Key], rest: impl Iterator<Item = &'a Vec<u8>>) -> Cmd {
+    let mut cmd = redis::cmd("EVAL");
+    cmd.arg(script).arg(keys.len()).arg(keys);
+    for item in rest {
+        cmd.arg(item);
+    }
+    cmd
 }
 
 /// Returns the arguments that a script for a purge takes before the uids.
@@ -220,13 +212,19 @@ pub(super) fn user_arguments(OfUser { uid, .. }: OfUser, place: Place) -> [Vec<u
 pub(super) fn change(op: WriteOp, [channel, index]: [&Key; 2], members: &[Member]) -> Cmd {
     let script = of(Op::Write(op)).unwrap_or_default().as_bytes();
     let field = field(channel, index).unwrap_or_default();
-    let head = [script, b"2", channel, index, field];
+    let gone = gone_beside(channel, index);
+    let head: &[&[u8]] = if op == WriteOp::Part {
+        &[script, b"3", channel, index, &gone, field]
+    } else {
+        &[script, b"2", channel, index, field]
+    };
     let members = members.iter().map(Vec::as_slice);
-    command("EVAL", head.into_iter().chain(members))
+    command("EVAL", head.iter().copied().chain(members))
 }
 
 /// The commands that the scripts take, for error messages.
-const NEEDS: &str = "EVAL, SADD, SREM, SISMEMBER, HSET, HDEL, HLEN, HKEYS, HGET, GET and PEXPIRE";
+const NEEDS: &str =
+    "EVAL, SADD, SREM, SISMEMBER, HSET, HDEL, HLEN, HKEYS, HGET, HINCRBY, GET and PEXPIRE";
 
 /// What servers say of a command that they lack or that the user may not run; in a script they do not name it.
 const REFUSALS: [&str; 5] = [
@@ -247,7 +245,12 @@ pub(super) fn explained<T>(op: Op, scripts: &EventScripts, done: Result<T>) -> R
                     scripts.needs
                 )
             } else if event_scripts::refuses_script(op, &words) {
-                scripts.needs.to_owned()
+                match op {
+                    Op::Write(WriteOp::Delete) => {
+                        format!("{}; {}", kept_scripts::NEEDS, scripts.needs)
+                    }
+                    _ => scripts.needs.to_owned(),
+                }
             } else {
                 return Error::Store(words);
             };

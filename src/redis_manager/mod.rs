@@ -12,6 +12,8 @@
 //! - [`wire`]: lists, as they are received.
 //! - [`connection`], [`state`]: batches; [`scan`], [`clean`], [`inventory`]: what the server holds.
 //! - [`event_scripts`], [`subscription`]: publishing what changes, and hearing of it ([`crate::events`]).
+//! - [`membership_scripts`], [`member_groups`], [`kept_scripts`], [`entering`], [`entry_scripts`]: the index of
+//!   members, and what is kept of it.
 //! - [`server_errors`]: what a server's errors mean; [`redact`]: secrets in what it says.
 //!
 //! Queueing, deadlines and reconnecting are the driver's.
@@ -32,6 +34,7 @@ mod handshake;
 mod happy_eyeballs;
 mod host;
 mod inventory;
+mod kept_scripts;
 mod keyspace;
 mod lease_scripts;
 mod login;
@@ -82,11 +85,14 @@ use self::{attempts::Attempts, sentinel::FailoverWatch, server_errors::unreachab
 
 // Used by redis_cluster, which connects to many servers at once.
 pub(crate) use self::{
-    codec::{command, decode, encode_one, wrote},
-    entry_scripts::{Entries, indexed, keep, unkeep},
+    codec::{SideEffects, command, decode, encode_one, wrote},
+    entry_scripts::{
+        Entries, UNCERTAIN, begin_back, end_back, indexed, keep, leaving, restored, unkeep,
+    },
     event_scripts::EventScripts,
     fallbacks::{Commands, Missing, exact},
     inventory::{count, is_no_set, kind, list_members, member_scan, version},
+    kept_scripts::marks,
     keyspace::{field_scan, list_fields},
     lease_scripts::lease,
     pages::RedisPages,

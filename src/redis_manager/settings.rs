@@ -57,6 +57,10 @@ pub struct RedisOptions {
     pub publishing: Option<Arc<Publishing>>,
     /// The scripts that publish there.
     pub(crate) scripts: &'static EventScripts,
+    /// Whether members that are removed with their sessions are kept for a while (option `membership`).
+    pub keeps: bool,
+    /// What the keys of channels begin with then, once that is known.
+    pub kept: Option<Key>,
     /// Further values that no error or log line may contain: those of all options that the table marks as secret.
     pub secrets: Vec<String>,
     /// What our keys begin with, all of which the server must have; `None` for one of many nodes.
@@ -91,6 +95,8 @@ impl RedisOptions {
             events: false,
             publishing: None,
             scripts: &EventScripts::ONE_REDIS,
+            keeps: false,
+            kept: None,
             secrets: Vec::new(),
             stem: Some(Key::new()),
             probe: probe(&[]),
@@ -114,15 +120,18 @@ impl RedisOptions {
         self.probe = probe(&stem);
         let publishing = || Arc::new(Publishing::new(stem.clone(), self.db));
         self.publishing = self.events.then(publishing);
+        self.kept = self.keeps.then(|| stem.clone());
         self.stem = Some(stem);
         self
     }
 
-    /// Makes these the settings for one of many nodes: it has a part of the keys, and so takes other scripts to publish.
+    /// Makes these the settings for one of many nodes: it has a part of the keys, and so takes other scripts to
+    /// publish. What is kept may be on another node: the cluster sees to that.
     #[must_use]
     pub(crate) fn of_node(mut self, endpoint: Endpoint, scripts: &'static EventScripts) -> Self {
         self.endpoint = endpoint;
         self.scripts = scripts;
+        self.kept = None;
         self.stem = None;
         self
     }

@@ -162,8 +162,8 @@ impl Service {
         match (late, reply) {
             (Late::CleanFirst, Ok(_)) => self.store_ready(),
             (Late::CleanFirst, Err(error)) => self.start_failed(&error),
-            (Late::Registry(kind, callback, glob), reply) => {
-                self.answer_registry((kind, callback), glob.as_deref(), reply)
+            (Late::Registry(callback, glob), reply) => {
+                self.answer_registry(callback, glob.as_deref(), reply)
             }
             _ => Ok(()),
         }

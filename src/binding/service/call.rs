@@ -58,7 +58,7 @@ pub enum Late {
     /// Its release, before the store is closed.
     Release,
     /// A call of the session registry; for a page the pattern of its members, if there is one.
-    Registry(Kind, Callback, Option<String>),
+    Registry(Callback, Option<String>),
     Stop,
     /// The timer of the drain time.
     Drained,

@@ -12,7 +12,7 @@ use crate::{
             text,
         },
     },
-    command::{Code, Member, Op, ReadOp, Value, WriteOp},
+    command::{Code, Member, Op, Value, WriteOp},
     error::{Error, Result},
     keys::Key,
     list::List,
@@ -208,53 +208,15 @@ impl Service {
         )))
     }
 
-    /// Makes the items of a call of `lib/members.js` of the given ones; a join also gets its keys of them.
-    pub(super) fn members_items(
-        &self,
-        kind: Kind,
-        keys: Vec<Key>,
-        items: Members,
-    ) -> Result<(Vec<Key>, Members)> {
-        let Some(Code::Command(op)) = kind.code() else {
-            return Ok((keys, items));
-        };
-        match op {
-            Op::Read(ReadOp::Joined) | Op::Write(WriteOp::LeaveAll | WriteOp::Purge) => {
-                let mut items: Vec<Member> = items.iter().map(<[u8]>::to_vec).collect();
-                // After what the operation always takes; a reason may follow it.
-                let place = if op == Op::Write(WriteOp::Purge) {
-                    3
-                } else {
-                    1
-                };
-                items.insert(place.min(items.len()), self.keys.stem());
-                Ok((keys, Members::Each(items)))
-            }
-            Op::Write(WriteOp::Join) => self.join_items(&keys, &items),
-            _ => Ok((keys, items)),
+    /// Makes the items of a call of `lib/members.js` of the given ones.
+    pub(super) fn members_items(&self, kind: Kind, items: Members) -> Members {
+        if kind.arguments() != Arguments::Purge {
+            return items;
         }
-    }
-
-    /// The first item is the uid, the others are names; the only key is the index.
-    fn join_items(&self, keys: &[Key], items: &Members) -> Result<(Vec<Key>, Members)> {
-        let mut items = items.iter();
-        let uid: Member = items.next().unwrap_or_default().to_vec();
-        let mut pairs = Vec::new();
-        for index in keys {
-            let stem = self.keys.stem();
-            let sid = crate::membership::Place::of(index, &stem).sid;
-            let sid = String::from_utf8_lossy(sid).into_owned();
-            for name in items.by_ref() {
-                let name = String::from_utf8_lossy(name);
-                self.keys.check_name(&name)?;
-                self.sizes
-                    .check_key(&self.keys, "argument names", &name, &sid)?;
-                let key = self.keys.key(&name, &sid);
-                self.check_entry(&uid, field(&key, index).unwrap_or_default())?;
-                pairs.extend([key, index.clone()]);
-            }
-        }
-        Ok((pairs, Members::Each(vec![uid])))
+        let mut items: Vec<Member> = items.iter().map(<[u8]>::to_vec).collect();
+        // After what says when the operation is allowed; the reason and the users follow.
+        items.insert(3.min(items.len()), self.keys.stem());
+        Members::Each(items)
     }
 
     /// Returns the names in lists of fields, each once.

@@ -22,7 +22,7 @@ use crate::{
             page_options::{PageOptions, no_cursor},
         },
     },
-    command::{Code, Op, ReadOp, Reply, Value, WriteOp},
+    command::{Code, Reply, Value},
     error::{Error, Result},
     keys::Key,
     options::Store,
@@ -41,7 +41,7 @@ impl Service {
         let checked = match (args::texts(sids, "sid")?, args::members(items, self.sizes)?) {
             (Ok(sids), Ok(items)) => self
                 .registry_keys(kind, &sids)
-                .and_then(|keys| self.members_items(kind, keys, items)),
+                .map(|keys| (keys, self.members_items(kind, items))),
             (Err(error), _) | (_, Err(error)) => Err(error),
         };
         // Last, because reading an array or an object may have run a getter.
@@ -55,7 +55,7 @@ impl Service {
             return call_back(&self.env, cb, args);
         };
         let host = self.host()?;
-        let token = self.later(Late::Registry(kind, Callback::new(cb)?, None));
+        let token = self.later(Late::Registry(Callback::new(cb)?, None));
         self.pack_given_keys(&keys);
         self.pack_items(items.iter());
         self.input.borrow_mut().calls.end_call(token, code);
@@ -82,7 +82,7 @@ impl Service {
             Err(error) => return self.refuse(kind, cb, &error),
         };
         let host = self.host()?;
-        let token = self.later(Late::Registry(kind, Callback::new(cb)?, glob));
+        let token = self.later(Late::Registry(Callback::new(cb)?, glob));
         self.pack_items(query.items().iter().map(Vec::as_slice));
         self.input
             .borrow_mut()
@@ -130,12 +130,12 @@ impl Service {
     /// Answers a method with what the store has answered.
     pub fn answer_registry(
         &self,
-        (kind, callback): (Kind, Callback),
+        callback: Callback,
         glob: Option<&str>,
         reply: Result<Reply>,
     ) -> napi::Result<()> {
         let env = &self.env;
-        let args = match reply.and_then(|reply| self.json(kind, reply, glob)) {
+        let args = match reply.and_then(|reply| json(reply, glob)) {
             Ok(text) => Args::new().with_null(env)?.with(env, text)?,
             Err(error) => Args::new().with(env, errors::to_js(env, &error)?)?,
         };
@@ -152,9 +152,9 @@ impl Service {
         let others = others.into_iter().filter(|(_, late)| !is_claim(late));
         self.late.borrow_mut().extend(others);
         for (_, late) in registry {
-            if let Late::Registry(kind, callback, _) = late {
+            if let Late::Registry(callback, _) = late {
                 // Fails only in an environment that is gone.
-                let _ = self.answer_registry((kind, callback), None, Err(error.clone()));
+                let _ = self.answer_registry(callback, None, Err(error.clone()));
             }
         }
     }
@@ -212,27 +212,6 @@ impl Service {
                 self.sizes.key
             ))),
             None => Ok(made),
-        }
-    }
-}
-
-impl Service {
-    /// Returns an answer of the store to a method as JSON.
-    fn json(&self, kind: Kind, reply: Reply, glob: Option<&str>) -> Result<String> {
-        let Reply::Values(values) = &reply else {
-            return json(reply, glob);
-        };
-        let lists = || {
-            values
-                .iter()
-                .map(|value| value.as_ref().map_err(Clone::clone))
-        };
-        let lists = lists().collect::<Result<Vec<_>>>()?;
-        match kind.code() {
-            Some(Code::Command(
-                Op::Read(ReadOp::Joined | ReadOp::Kept) | Op::Write(WriteOp::LeaveAll),
-            )) => Ok(self.names_of(lists)?.json().to_owned()),
-            _ => json(reply, glob),
         }
     }
 }

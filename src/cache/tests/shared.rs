@@ -42,9 +42,9 @@ fn settle(
         Wire::Forget(_) => Answer::Forgot(true),
         Wire::Command { .. } => Answer::Command(Ok(Reply::Done)),
     };
-    let outcome = session.settle(sent.no, sent.wire.iter().map(answer).collect());
-    let last = done.finished.last().and_then(|(_, replies)| shown(replies));
-    (outcome.finished.len(), outcome.again, last)
+    let done = session.settle(sent.no, sent.wire.iter().map(answer).collect());
+    let shown_last = done.finished.last().and_then(|(_, replies)| shown(replies));
+    (done.finished.len(), done.again, shown_last)
 }
 
 fn shown(replies: &[Result<Reply>]) -> Option<String> {

@@ -41,6 +41,7 @@ fn manager(folder: &Path, durability: Durability) -> Arc<EmbeddedManager> {
         durability: Some(durability),
         local_file_system: false,
         events: true,
+        keeps: false,
     };
     EmbeddedManager::new(options, keys().stem(), None, Arc::default())
 }

@@ -36,12 +36,14 @@ pub(super) fn manager_of(
         durability: Some(durability),
         local_file_system: false,
         events: false,
+        keeps: false,
     };
     let bounds = memory.map(|max_bytes| Bounds::new(max_bytes, Arc::default()));
     Arc::new(EmbeddedManager {
         options,
         bounds,
         publishing: None,
+        kept: None,
         stats: Arc::default(),
     })
 }
