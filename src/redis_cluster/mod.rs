@@ -46,7 +46,7 @@
 //! - *A slot is imported as a whole* (Valkey 9, Redis 8.4): its keys are created by commands, which are reported, before the
 //!   node answers for them. The node that gives the slot away answers `MOVED` from the moment of the hand-over. Redis 8.4 then
 //!   removes its keys one by one and reports each, because some client has tracking on; until it has, it refuses to import
-//!   the slot again (`asmTrimSlots`, `asmActiveTrimDeleteKey` and `asmIsAnyTrimJobOverlaps` in cluster_asm.c; read, not
+//!   the slot again (`asmTrimSlots`, `asmActiveTrimDeleteKey` and `asmIsAnyTrimJobOverlaps` in `cluster_asm.c`; read, not
 //!   tested).
 //! - *`FLUSHALL`* is reported as a flush, on the node itself and on its replicas.
 //! - *A node is cut off or forgotten, and has not noticed*: it answers reads, from its memory and ours alike, until
