@@ -205,12 +205,14 @@ const PUT_BACK: &str = script!(
     )
 );
 
+type Encode = fn(&Command, &Missing, (&Publishing, bool), &mut dyn FnMut(Cmd)) -> bool;
+
 /// The scripts that are sent in the place of writes that change channels: each server has its own kind.
 #[derive(Debug)]
 pub(crate) struct EventScripts {
     /// Encodes a command whose changes are published, with one command for each of its keys. Returns `false`, and encodes
     /// nothing, if it changes no channel. Beside where it publishes is whether removed members are kept.
-    pub(crate) encode: fn(&Command, &Missing, (&Publishing, bool), &mut dyn FnMut(Cmd)) -> bool,
+    pub(crate) encode: Encode,
     /// What they take, for error messages.
     pub(crate) needs: &'static str,
 }
