@@ -81,7 +81,7 @@ describe('docs/MIGRATION.md on forks', () => {
   it('names the layouts of the command line, as docs/CLI.md and its usage do', async () => {
     const { stderr } = await cli.run(['list', '--from', 'redis://h', '--from-layout', 'none']);
     const [, known] = /known are (.*)\n/.exec(stderr);
-    const { stdout } = await cli.run(['--help']);
+    const { stdout } = await cli.run(['copy', '--help']);
     const names = known.split(', ');
     const [keys] = section.split('### ').filter((part) => part.startsWith('Their keys'));
     const columns = (text, column) =>

@@ -105,6 +105,11 @@ pub trait Connection: Send + 'static {
     /// Returns what pages are read from. They are read in order with batches, as far as the first step goes.
     fn pages(&self) -> Arc<dyn PageSource>;
 
+    /// Returns what steps beside the calls are read from, which have no place in the order of the batches.
+    fn pages_beside(&self) -> Arc<dyn PageSource> {
+        self.pages()
+    }
+
     /// Starts executing [`crate::command::Request::Clean`]; the future resolves to the reply. Each step is reported to
     /// `steps`, so that the driver can limit its time: as a whole it has no limit.
     fn clean(

@@ -128,6 +128,37 @@ onCluster('a Redis Cluster while it changes', 120000 * ROUNDS, (ctx) => {
       waited('redis-cli --cluster reshard to a new node and back; the node leaves', flight);
     });
 
+    it(`a node that is first heard of by ASK is connected once (${round})`, async () => {
+      const added = await ctx.cluster.add();
+      await ctx.cluster.settled();
+      const services = [
+        await ctx.connected(PATIENT),
+        await ctx.connected({ ...PATIENT, cache: false }),
+      ];
+      await ok(services[0], 'add', 'c0', 'u', 's1');
+      const ask = async () => {
+        for (const service of services) {
+          for (let i = 0; i < 8; i += 1) {
+            const asked = [0, 1, 2].map(() => ok(service, 'getMembersBySid', 'c0', 's1'));
+            for (const uids of await Promise.all(asked)) assert.deepStrictEqual(uids, ['u']);
+            await ok(service, 'add', 'c0', 'u', 's1');
+          }
+        }
+      };
+      await ctx.cluster.moveSlotOf(KEYS[0], added, ask);
+      for (const service of services) assert.strictEqual(service.stats().reconnects, 0);
+      await ctx.cluster.settled(4);
+      const primaries = await ctx.cluster.primaries();
+      const has = primaries.find(({ server }) => server === added);
+      await ctx.cluster.reshard(
+        has,
+        primaries.find(({ server }) => server !== added),
+        1,
+      );
+      await ctx.cluster.settled(3);
+      await ctx.cluster.remove(added);
+    });
+
     it(`clean removes everything while keys move (${round})`, async () => {
       const service = await ctx.connected({ ...PATIENT, hashTag: true });
       const sids = Array.from({ length: 5000 }, (_, i) => `s${i}`);

@@ -56,6 +56,7 @@ impl Session {
             }
         }
         self.place_barrier(&mut forming);
+        self.recent.end();
         self.flights.push_back(forming.flight);
         self.calls.push(no, forming.calls);
         Sent {

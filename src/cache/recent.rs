@@ -19,7 +19,12 @@ pub(super) struct Recent {
     loads: HashMap<SharedKey, Load>,
     /// The keys of all loads, oldest first, those that are forgotten included, each with [`Load::batch`].
     order: VecDeque<(u64, SharedKey)>,
+    /// The size of the lists.
+    bytes: usize,
 }
+
+/// The maximum size of the lists that wait to be joined, in bytes of text. The oldest ones are forgotten first.
+const MOST: usize = 16 << 20;
 
 #[derive(Debug, Clone)]
 struct Load {
@@ -45,12 +50,24 @@ impl Recent {
         let least = self.formed.saturating_sub(u64::from(queue.waited));
         while let Some((batch, _)) = self.order.front()
             && *batch < least
-            && let Some((batch, key)) = self.order.pop_front()
         {
+            self.forget_oldest();
+        }
+    }
+
+    /// Ends the forming of a batch: what no call waits for is forgotten.
+    pub(super) fn end(&mut self) {
+        if !self.is_needed {
+            self.clear();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some((batch, key)) = self.order.pop_front()
             // Not if there is a later load of the key.
-            if self.loads.get(&key).is_some_and(|load| load.batch == batch) {
-                self.loads.remove(&key);
-            }
+            && self.loads.get(&key).is_some_and(|load| load.batch == batch)
+        {
+            self.ended(&key);
         }
     }
 
@@ -66,6 +83,7 @@ impl Recent {
             place,
             list: None,
         };
+        self.ended(key);
         self.loads.insert(key.clone(), load);
         self.order.push_back((batch, key.clone()));
     }
@@ -76,9 +94,16 @@ impl Recent {
             && load.place == place
         {
             match list {
-                Some(list) => load.list = Some(list.clone()),
+                Some(list) => {
+                    let before = load.list.replace(list.clone());
+                    self.bytes += list.json().len();
+                    self.bytes -= before.map_or(0, |list| list.json().len());
+                }
                 None => self.ended(key),
             }
+        }
+        while self.bytes > MOST && !self.order.is_empty() {
+            self.forget_oldest();
         }
     }
 
@@ -93,12 +118,14 @@ impl Recent {
 
     /// Records that the last load of a key is not joined any more.
     pub(super) fn ended(&mut self, key: &SharedKey) {
-        self.loads.remove(key);
+        let list = self.loads.remove(key).and_then(|load| load.list);
+        self.bytes -= list.map_or(0, |list| list.json().len());
     }
 
     /// The same for all keys.
     pub(super) fn clear(&mut self) {
         self.loads.clear();
         self.order.clear();
+        self.bytes = 0;
     }
 }

@@ -253,7 +253,8 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             self.scan = Some(connection.found(self.pending.stem()));
         }
         if self.beside.is_ready() {
-            self.beside.begin(connection.pages(), self.given.clone());
+            self.beside
+                .begin(connection.pages_beside(), self.given.clone());
         }
         while in_flight.batches() < connection.depth() {
             let most = BATCH.min(connection.batch_size());

@@ -54,11 +54,12 @@ impl ClusterConnection {
         }
         let watched = Arc::downgrade(&shared);
         let closed = async move {
-            while let Some(address) = ends.recv().await {
+            while let Some(link) = ends.recv().await {
                 let Some(shared) = watched.upgrade() else {
                     return;
                 };
-                shared.remove(&address);
+                shared.remove(&link);
+                let (address, _) = link;
                 // A node without slots may go; and this one may have lost its slots since the map was last read.
                 if shared.has_slots(&address) {
                     shared.refresh_map().await;
@@ -88,6 +89,10 @@ impl Drop for ClusterConnection {
 impl Connection for ClusterConnection {
     fn pages(&self) -> Arc<dyn PageSource> {
         Arc::new(ClusterPages::new(self.0.clone()))
+    }
+
+    fn pages_beside(&self) -> Arc<dyn PageSource> {
+        Arc::new(ClusterPages::beside(self.0.clone()))
     }
 
     fn batch_size(&self) -> usize {

@@ -50,6 +50,14 @@ impl ClusterPages {
         }
     }
 
+    /// Those of steps beside the calls: none is alone.
+    pub(super) fn beside(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            is_begun: AtomicBool::new(true),
+        }
+    }
+
     /// Does a step, the first one alone.
     fn step<T: Send + 'static>(
         &self,

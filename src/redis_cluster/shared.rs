@@ -12,7 +12,10 @@ use futures_util::{
     future::{BoxFuture, select},
 };
 use redis::aio::MultiplexedConnection;
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{
+    sync::{Mutex as AsyncMutex, mpsc},
+    time::timeout,
+};
 
 use super::{
     ClusterManager,
@@ -40,17 +43,25 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Shared {
     manager: Arc<ClusterManager>,
     state: Mutex<State>,
-    /// Receives the address of each node whose connection ends.
-    ended: mpsc::UnboundedSender<Address>,
+    /// Receives each connection to a node that ends.
+    ended: mpsc::UnboundedSender<NodeLink>,
+    /// Held while a node is connected, one for each: a second attempt would end what the first one has opened.
+    connecting: Mutex<HashMap<Address, Arc<AsyncMutex<()>>>>,
     /// Which commands some of the nodes lack: all are then used without them.
     commands: Commands,
     turns: Arc<Turns>,
 }
 
+/// A connection to a node: its address, and the number of the connection.
+pub(super) type NodeLink = (Address, u64);
+
 #[derive(Debug)]
 struct State {
     map: SlotMap,
     nodes: HashMap<Address, RedisConnection>,
+    /// The number of the connection to each node, and the last number.
+    numbers: HashMap<Address, u64>,
+    last: u64,
     /// The node named in the last `MOVED`: it has a newer map.
     stale: Option<Address>,
     /// Counts questions to other nodes, so that each goes to another one.
@@ -62,18 +73,21 @@ impl Shared {
     pub(super) fn new(
         manager: Arc<ClusterManager>,
         map: SlotMap,
-        ended: mpsc::UnboundedSender<Address>,
+        ended: mpsc::UnboundedSender<NodeLink>,
     ) -> Self {
         Self {
             manager,
             state: Mutex::new(State {
                 map,
                 nodes: HashMap::new(),
+                numbers: HashMap::new(),
+                last: 0,
                 stale: None,
                 turn: 0,
                 batch_size: BatchSize::default(),
             }),
             ended,
+            connecting: Mutex::default(),
             commands: Commands::default(),
             turns: Arc::default(),
         }
@@ -99,7 +113,12 @@ impl Shared {
 
     pub(super) fn add(self: &Arc<Self>, address: Address, connected: Connected<RedisConnection>) {
         let ended = self.ended.clone();
-        let of = address.clone();
+        let number = {
+            let mut state = self.state();
+            state.last += 1;
+            state.last
+        };
+        let of = (address.clone(), number);
         // `None` if the connection to the cluster is gone already.
         let (shared, node) = (Arc::downgrade(self), address.clone());
         let ask = move || shared.upgrade()?.ping(&node);
@@ -111,6 +130,7 @@ impl Shared {
         });
         self.commands.merge(connected.connection.commands());
         let mut state = self.state();
+        state.numbers.insert(address.clone(), number);
         state.nodes.insert(address, connected.connection);
         self.manager.switch(&state.nodes);
     }
@@ -126,9 +146,13 @@ impl Shared {
         }
     }
 
-    /// Forgets a node whose connection has ended.
-    pub(super) fn remove(&self, address: &Address) {
+    /// Forgets a node whose connection has ended, unless there is another connection to it.
+    pub(super) fn remove(&self, (address, number): &NodeLink) {
         let mut state = self.state();
+        if state.numbers.get(address) != Some(number) {
+            return;
+        }
+        state.numbers.remove(address);
         state.nodes.remove(address);
         self.manager.switch(&state.nodes);
     }
@@ -201,8 +225,19 @@ impl Shared {
         self: &Arc<Self>,
         address: &Address,
     ) -> std::result::Result<MultiplexedConnection, Lost> {
-        if let Some(connection) = self.state().nodes.get(address) {
-            return Ok(connection.connection());
+        let open = || {
+            self.state()
+                .nodes
+                .get(address)
+                .map(RedisConnection::connection)
+        };
+        if let Some(connection) = open() {
+            return Ok(connection);
+        }
+        let connecting = self.connecting_to(address);
+        let _one_at_a_time = connecting.lock().await;
+        if let Some(connection) = open() {
+            return Ok(connection);
         }
         let lost = |words: &str| Lost(format!("node {address}: {words}").into());
         let connecting = self.manager.node(address).connect();
@@ -219,6 +254,12 @@ impl Shared {
         let connection = connected.connection.connection();
         self.add(address.clone(), connected);
         Ok(connection)
+    }
+
+    fn connecting_to(&self, address: &Address) -> Arc<AsyncMutex<()>> {
+        let all = self.connecting.lock();
+        let mut all = all.unwrap_or_else(PoisonError::into_inner);
+        all.entry(address.clone()).or_default().clone()
     }
 
     /// Executes calls at a node, as one Redis does, and connects to it if there is no connection yet.
@@ -293,6 +334,11 @@ impl Shared {
         // After a failure a node may know no owner of some slot yet; the old map is then better.
         if map.ranges(None).is_empty() {
             self.manager.share_memory(&map);
+            let is_other = self.state().map != map;
+            if is_other {
+                // A later write of a slot that has moved must not overtake a read that its old node will not execute.
+                self.turns.settle();
+            }
             self.state().map = map;
         }
     }

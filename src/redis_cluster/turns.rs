@@ -80,6 +80,14 @@ impl Turns {
         state.may_send(state.first + state.turns.len() as u64)
     }
 
+    /// Holds back what is not sent yet until all is done that was sent by now: the slot map is about to change, and a node
+    /// that has lost a slot may not have executed what it was sent.
+    pub(super) fn settle(&self) {
+        let mut state = self.state();
+        let end = state.unsent();
+        state.hold = state.hold.max(end);
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -253,6 +261,17 @@ mod tests {
         assert!(!turns.is_open());
         drop(two);
         assert!(sends(&three));
+    }
+
+    #[test]
+    fn a_new_map_is_used_when_what_was_sent_by_the_old_one_is_done() {
+        let turns = Arc::new(Turns::default());
+        let [one, two] = [turns.take(), turns.take()];
+        assert!(sends(&one));
+        turns.settle();
+        assert!(!sends(&two) && !turns.is_open());
+        drop(one);
+        assert!(sends(&two) && turns.is_open());
     }
 
     #[test]
