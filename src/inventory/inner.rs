@@ -36,12 +36,12 @@ impl InnerPrefixes {
         let source = opened.connection.pages();
         let (mut found, mut position) = (Self::default(), None);
         loop {
-            let step = source.keys(&filter, position.as_deref(), STEP);
-            let step = within(step, &opened.name).await?;
-            for key in &step.found {
+            let answer = source.keys(&filter, position.as_deref(), STEP);
+            let answer = within(answer, &opened.name).await?;
+            for key in &answer.found {
                 found.learn(stem, key);
             }
-            position = step.next;
+            position = answer.next;
             if position.is_none() {
                 return Ok(found);
             }

@@ -120,10 +120,9 @@ impl Asked<'_> {
         let width = question.limit();
         let step = self.source.keys(&filter, position.as_deref(), width);
         let step = step.await?;
-        let stem = self.layout().stem();
         let mut met = self.reader.met();
         for key in &step.found {
-            met.inner.learn(&stem, key);
+            met.inner.learn(&filter.stem, key);
         }
         let own = step.found.iter().filter(|key| !met.inner.have(key));
         let sids = own.filter_map(|key| parts.of(key));
