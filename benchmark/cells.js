@@ -165,7 +165,8 @@ const CHARTED = [
  * The goals. `measure` is `speed` (ops/s relative to 0.0.7), `level` (ops/s relative to those of our own cell `than`, of
  * contestant `rival` if that is another one), `cpu` and `cpuOfAll` (CPU per call of the main thread and of all threads,
  * relative to 0.0.7) or `rss` (bytes per cached member); of several cells the worst
- * counts. `aim` may be null.
+ * counts. `aim` may be null. The least of "any command, 1 in flight" is what calls
+ * that wake a second thread can reach.
  */
 const TARGETS = [
   speed('add, leave, 512 in flight', ['add/512', 'leave/512'], 4, 6),

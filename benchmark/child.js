@@ -54,9 +54,11 @@ async function measureCell(service, cell, timing) {
   const figures = await (cell.kind === 'cold'
     ? oneByOne(workload, cell)
     : closedLoop(workload, cell, { ...timing, ...warmUpOf(cell) }));
+  // Changes that were asked of the other process and not made yet: with many, fewer were made per push than the cell says.
+  const behind = cell.byOther ? { behind: other.underWay } : {};
   if (cell.byOther) await other.idle();
   const notes = workload.finish ? workload.finish() : {};
-  return { ...figures, ...notes, ...difference(before, statsOf(service)) };
+  return { ...figures, ...behind, ...notes, ...difference(before, statsOf(service)) };
 }
 
 const warmUpOf = ({ warmUpCalls }) => (warmUpCalls ? { warmUpCalls } : {});

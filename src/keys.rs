@@ -155,7 +155,8 @@ impl KeyLayout {
         key.push(b':');
     }
 
-    /// Returns what every key under the prefix begins with, with hash tags or without, and no key of a longer prefix.
+    /// Returns what the key of every channel under the prefix begins with, with hash tags or without. So do the keys of a longer
+    /// prefix that goes on with a colon, such as `P:test` after `P`: these read as keys of channels, `test:NAME`.
     #[must_use]
     pub fn stem(&self) -> Key {
         let mut stem = Key::new();

@@ -21,6 +21,7 @@ const { started, stopAll } = require('../support/service');
 const { readStore } = require('../support/stores');
 const { pause, until } = require('../support/until');
 const { commands } = require('../../lib/cli/commands');
+const { columns } = require('../../lib/cli/output');
 const { CODES, SIGNALS } = require('../../lib/cli/exit');
 
 const CLEAR = '\r\x1b[K';
@@ -292,6 +293,24 @@ describe('the command line', { timeout: 180000 }, () => {
       assert.match(stderr, /cannot reach Redis at 127\.0\.0\.1:\d+: /);
       assert.ok(!stderr.includes('s3cret'), stderr);
     }
+  });
+
+  it('aligns as many rows as there are', () => {
+    const rows = Array.from({ length: 300000 }, (_, i) => [`c${i}`, i]);
+    assert.strictEqual(columns(['CHANNEL', 'MEMBERS'], rows).split('\n')[1], 'c0             0');
+  });
+
+  it('ends with the same code if the reader of its output closes the pipe', async () => {
+    await redis.flush();
+    const many = "for i = 1, 3000 do redis.call('set', 'POMELO:CHANNEL:c' .. i .. ':s1', 'x') end";
+    await redis.run(0, 'eval', many, 0);
+    const from = `redis://127.0.0.1:${redis.port}`;
+    for (const json of [[], ['--json']]) {
+      const { child, ended } = cli.start(['problems', '--from', from, ...json]);
+      child.stdout.destroy();
+      assert.strictEqual((await ended).code, CODES.FOUND);
+    }
+    await redis.flush();
   });
 
   it('takes a name that begins like an option after --', async () => {

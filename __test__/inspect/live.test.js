@@ -3,6 +3,8 @@
 /** The events of a channel as the inspector sends them (`inspect --events`), on each store. */
 
 const assert = require('node:assert');
+const { once } = require('node:events');
+const net = require('node:net');
 const addressOf = require('../support/address');
 const { area, ours, stores } = require('../support/rows');
 const { ok } = require('../support/call');
@@ -93,6 +95,31 @@ area('streams of the inspector', {}, (ctx) => {
         open.push(stream);
         return true;
       }, 'room for one more');
+      for (const stream of open) stream.close();
+    });
+  });
+
+  ours('those of requests in one write end with their connection', async () => {
+    await inspecting(ctx.store, ['--events'], async (inspector) => {
+      const subscribed = async () =>
+        (await ctx.redis.clients()).some(({ sub, psub }) => Number(sub) + Number(psub) > 0);
+      for (let i = 0; i < 3; i += 1) {
+        const socket = net.connect(inspector.port, '127.0.0.1');
+        await once(socket, 'connect');
+        const names = ['a', 'b', 'c', 'd'];
+        const path = (name) => `${inspector.path}api/events?name=${name}`;
+        const host = `Host: ${inspector.host}`;
+        socket.write(names.map((name) => `GET ${path(name)} HTTP/1.1\r\n${host}\r\n\r\n`).join(''));
+        await once(socket, 'data');
+        socket.destroy();
+        await until(async () => !(await subscribed()), 'the end of the subscription');
+      }
+      const names = Array.from({ length: 8 }, (_, i) => `room-${i}`);
+      const open = await Promise.all(names.map((name) => inspector.watch(name)));
+      assert.deepStrictEqual(
+        open.map(({ status }) => status),
+        names.map(() => 200),
+      );
       for (const stream of open) stream.close();
     });
   });

@@ -116,9 +116,11 @@ stores('the views', (ctx) => {
     const { channels, isComplete } = await views.overview({ limit: 10 });
     assert.ok(!isComplete && channels < 60, `${channels} channels`);
     assert.strictEqual((await views.overview({ limit: 1000 })).channels, 60);
-    await assert.rejects(views.overview({ limit: 0 }), {
-      code: 'ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT',
-    });
+    for (const limit of [0, 2000001]) {
+      await assert.rejects(views.overview({ limit }), {
+        code: 'ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT',
+      });
+    }
   });
 
   ours('show channels page by page, each with its spread over frontends', async () => {
@@ -268,6 +270,71 @@ stores('the views', (ctx) => {
       ['foreign-key', 'POMELO:CHANNEL:\ufffd', null],
       ['not-a-set', "POMELO:CHANNEL:it's:s1", "redis-cli unlink 'POMELO:CHANNEL:it'\\''s:s1'"],
     ]);
+  });
+
+  ours('suggest no command that a shell would cut short', async () => {
+    const { leases, add } = await indexed();
+    await leases.claim('s1', 'session-e1');
+    for (const sid of ['s1\0', '\ufffds1', 's2']) await add('room', 'u', sid);
+    const views = open();
+    const found = await all(
+      (cursor) => views.problems({ cursor }),
+      ({ problems }) => problems,
+    );
+    assert.deepStrictEqual(found.map(({ sid, command }) => [sid, command]).sort(), [
+      ['s1\0', null],
+      ['s2', 'npx pome-globalchannel remove --from ADDRESS --sid=s2'],
+      ['\ufffds1', null],
+    ]);
+    if (!ctx.redis) return;
+    await ctx.redis.run(0, 'set', 'POMELO:CHANNEL:user\0', 'x');
+    const [{ command }] = (
+      await all(
+        (cursor) => views.problems({ cursor }),
+        ({ problems }) => problems,
+      )
+    ).filter(({ kind }) => kind === 'foreign-key');
+    assert.strictEqual(command, null);
+  });
+
+  ours('suggest nothing about keys of a longer prefix, nor of ids that end alike', async () => {
+    const { leases, add } = await indexed();
+    await leases.claim('s1', 'session-e1');
+    await add(['room', 'a:b'], 'u', 's1');
+    await add('room', 'u', 'x:s2');
+    const inner = await started(ctx.store, {
+      prefix: 'POMELO:CHANNEL:test',
+      membership: 'session',
+    });
+    await new Leases(inner).claim('s3', 'session-e3');
+    await inner.promises.add(['room', 'lobby'], 'u', 's3');
+    await new Leases(inner).add('s3', 'u');
+    await started(ctx.store, { prefix: 'POMELO:CHANNEL:plain' }).then(({ promises }) =>
+      promises.add('room', 'u', 's4'),
+    );
+    const views = open();
+    const found = await all(
+      (cursor) => views.problems({ cursor }),
+      ({ problems }) => problems,
+    );
+    assert.deepStrictEqual(
+      found.map(({ kind, sid, key, count, command }) => [kind, sid, key, count, command]),
+      [
+        [
+          'members-without-lease',
+          'x:s2',
+          null,
+          1,
+          'npx pome-globalchannel remove --from ADDRESS --sid=x:s2',
+        ],
+      ],
+    );
+    const { channels } = await all(
+      (cursor) => views.whois({ uid: 'u', cursor }),
+      ({ channels: page }) => page,
+    ).then((page) => ({ channels: page.map(({ name, sid }) => `${name} ${sid}`) }));
+    assert.ok(channels.includes('room x:s2') && channels.includes('a:b s1'), `${channels}`);
+    assert.ok(!channels.includes('room:x s2'), `${channels}`);
   });
 
   ours('show hostile names as they are in the store', async () => {

@@ -32,14 +32,14 @@ the layout of 0.0.7. Their keys get the prefix of --to-prefix; without it --pref
       'shows the store, and how many channels, members, frontends and online users there are',
     needs: ['from'],
     takes: [...VIEW, 'limit'],
-    help: `Counts are made by a scan of at most --limit keys (1000000 by default).`,
+    help: `Counts are made by a scan of at most --limit keys (1000000 by default, at most 2000000).`,
     run: lazily('./views', 'stats'),
   },
   frontends: {
     summary: 'shows the frontends with their leases, and how many users and members they have',
     needs: ['from'],
     takes: [...VIEW, 'limit'],
-    help: `Counts are made by a scan of at most --limit keys (1000000 by default).`,
+    help: `Counts are made by a scan of at most --limit keys (1000000 by default, at most 2000000).`,
     run: lazily('./views', 'frontends'),
   },
   channels: {

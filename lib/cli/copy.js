@@ -24,6 +24,8 @@ async function copy(values) {
   } finally {
     line.end();
   }
+  // Before the output: a reader that closes the pipe ends the process.
+  process.exitCode = report.verified ? CODES.DONE : CODES.FAILED;
   const seconds = ((Date.now() - begin) / 1000).toFixed(1);
   console.log(`${howMany(report)}, ${seconds} s`);
   for (const left of report.leftOut) console.log(visible(`left out: ${left}`));
@@ -34,9 +36,8 @@ async function copy(values) {
     ({ key, source, target }) =>
       `${JSON.stringify(key)}: ${source} in the source, ${target} in the target`,
   );
-  if (!report.verified) return CODES.FAILED;
-  console.log('verified: the counts of all channels agree');
-  return CODES.DONE;
+  if (report.verified) console.log('verified: the counts of all channels agree');
+  return process.exitCode;
 }
 
 function tell(title, { count, first }, describe) {

@@ -29,9 +29,8 @@ const named = (text) => (text === '' ? '""' : shown(text));
 function columns(head, rows) {
   const lines = [head, ...rows.map((row) => row.map(String))];
   const areNumbers = head.map((_, i) => rows.every((row) => typeof row[i] === 'number'));
-  const widths = head.map((_, i) =>
-    Math.min(WIDEST, Math.max(...lines.map((line) => widthOf(line[i])))),
-  );
+  const widest = (i) => lines.reduce((most, line) => Math.max(most, widthOf(line[i])), 0);
+  const widths = head.map((_, i) => Math.min(WIDEST, widest(i)));
   const cell = (text, i) => {
     const space = ' '.repeat(Math.max(0, widths[i] - widthOf(text)));
     return areNumbers[i] ? space + text : text + space;

@@ -25,9 +25,12 @@ function view(look, print, codeOf = () => CODES.DONE) {
       line.end();
       await views.close();
     }
+    const code = codeOf(found);
+    // Before the output: a reader that closes the pipe ends the process.
+    process.exitCode = code;
     await write(json ? `${JSON.stringify(found)}\n` : print(found));
     if (!json && found.cursor) console.error(`more: --cursor ${found.cursor}`);
-    return codeOf(found);
+    return code;
   };
 }
 

@@ -27,16 +27,23 @@ class Streams {
   /** Sends the events of the watch that `watch()` begins until the page closes the connection. */
   open(response, headers, watch) {
     const watching = watch();
+    const { socket } = response.req;
     response.writeHead(200, { ...headers, 'Content-Type': 'text/event-stream; charset=utf-8' });
     const stream = new Stream(response);
     for (const event of EVENTS) watching.on(event, (told) => stream.send(event, told));
     const beat = setInterval(() => response.write(':\n\n'), HEARTBEAT);
     this.#open.add(response);
-    response.once('close', () => {
+    const end = () => {
+      if (!this.#open.delete(response)) return;
+      socket.removeListener('close', end);
       clearInterval(beat);
       watching.close();
-      this.#open.delete(response);
-    });
+    };
+    response.once('close', end);
+    // A response to a pipelined request has no socket until those before it have ended, and does not emit its close.
+    socket.once('close', end);
+    if (socket.destroyed) end();
+    if (socket.destroyed) end();
     // The default since Node 18.
     response.socket?.setNoDelay(true);
     response.flushHeaders();

@@ -1,6 +1,7 @@
 'use strict';
 
-// What looks wrong in a store, page by page, each with what mends it: leases first, then the keys, then the index of members.
+// What looks wrong in a store, page by page, each with what mends it: leases first, then the keys, then the index of members. The
+// keys are gone through twice, first for the prefixes that begin with this one: what is under these is none of it.
 
 const { shellQuoted } = require('./text');
 
@@ -18,7 +19,11 @@ const KINDS = {
 /** The prefix that the command line takes if none is given. */
 const DEFAULT_PREFIX = 'POMELO:CHANNEL';
 
+/** The number of keys that are searched for longer prefixes and frontends in one step. */
+const STEP = 1000;
+
 /** What cursors begin with: a part of the scan. */
+const FIND = 'find';
 const KEYS = 'keys';
 const INDEX = 'index';
 
@@ -27,6 +32,11 @@ async function problemsOf(views, { cursor, limit }) {
   const [{ prefix, kind, db }, rows] = await Promise.all([views.ask('store'), views.rows()]);
   const store = { prefix, cli: redisCli(kind, db) };
   const [part, inner, sid] = partsOf(cursor);
+  if (part === FIND) {
+    // Keys of a longer prefix read like those of channels, and which prefixes there are is told by other keys.
+    const { isDone } = await views.ask('meet', { limit: Math.max(limit, STEP) });
+    return { problems: [], cursor: isDone ? `${KEYS}/` : `${FIND}/` };
+  }
   if (part === KEYS) {
     const page = await views.ask('survey', { cursor: inner, limit });
     const problems = ofKeys(page.keys, rows, store);
@@ -34,14 +44,14 @@ async function problemsOf(views, { cursor, limit }) {
     return { problems, cursor: next };
   }
   if (part === INDEX) return ofIndex(views, rows, { inner, sid, limit });
-  return { problems: [...denied(rows), ...ofLeases(rows, store)], cursor: `${KEYS}/` };
+  return { problems: [...denied(rows), ...ofLeases(rows, store)], cursor: `${FIND}/` };
 }
 
 /** Takes a cursor apart: the part of the scan, the cursor in it, and a frontend. */
 function partsOf(cursor) {
   if (cursor === null) return [];
   const [part, inner, ...sid] = cursor.split('/');
-  const isPart = part === KEYS || (part === INDEX && sid.length > 0);
+  const isPart = part === FIND || part === KEYS || (part === INDEX && sid.length > 0);
   if (!isPart || inner === undefined) {
     throw Object.assign(new TypeError('cursor is not that of a page of the same view'), {
       code: 'ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT',
@@ -82,8 +92,8 @@ function ofKeys(keys, rows, { prefix, cli }) {
   const leases = new Map(rows.map((row) => [row.sid, row]));
   const areInUse = rows.some(({ lease, ends }) => lease !== 'none' || ends);
   const without = new Map();
-  for (const { key, sid, kind, count } of keys) {
-    if (kind === 'none') continue;
+  for (const { key, sid, kind, count, isInner } of keys) {
+    if (kind === 'none' || isInner) continue;
     if (sid === null) {
       const text = `a ${kind} that names no frontend: of another program, of a fork, or of another value of hashTag`;
       problems.push(problem('foreign-key', key, { key, text, command: removal(cli, key) }));
@@ -136,8 +146,8 @@ function redisCli(kind, db) {
   return `redis-cli${kind === 'cluster' ? ' -c' : ''}${db ? ` -n ${db}` : ''}`;
 }
 
-/** What is not UTF-8 in the store has been replaced, and cannot be named. */
-const canBeNamed = (text) => !text.includes('\ufffd');
+/** What is not UTF-8 in the store has been replaced, and an argument ends at a zero: neither can be named. */
+const canBeNamed = (text) => !/[\0\ufffd]/.test(text);
 
 /** Returns the command that removes a key, or null. */
 function removal(cli, key) {
@@ -146,7 +156,7 @@ function removal(cli, key) {
 
 /** Returns the command that removes what a frontend has left, or null. */
 function leaving(sid, prefix) {
-  if (!canBeNamed(sid)) return null;
+  if (!canBeNamed(sid) || !canBeNamed(prefix)) return null;
   const under = prefix === DEFAULT_PREFIX ? '' : ` --prefix ${shellQuoted(prefix)}`;
   return `npx pome-globalchannel remove --from ADDRESS${under} --sid=${shellQuoted(sid)}`;
 }

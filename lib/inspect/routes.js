@@ -6,8 +6,8 @@
 /** The most elements of one page of a view, or keys of one page of a scan. */
 const MOST = 1000;
 
-/** The most keys that are counted for totals; the page asks for 100,000 first. */
-const MOST_COUNTED = 10000000;
+/** The most keys that are counted for totals; the page asks for 100,000 first. As in views.js. */
+const MOST_COUNTED = 2000000;
 
 /** As in the addon: a glob or a cursor that is longer would be refused there. */
 const MAX_MATCH_BYTES = 4096;

@@ -44,7 +44,8 @@
 //   close()               ends the connection; resolves when it is closed
 //
 // `cursor` is null, or left out, for the first page, and null in the answer after the last one; a page may be empty and have a cursor.
-// `limit` is 1 to 10,000, 100 by default; of overview, frontends and find 1 to 1,000,000,000. `overview` and `frontends` also take
+// `limit` is 1 to 10,000, 100 by default; of overview and frontends 1 to 2,000,000, of find 1 to
+// 1,000,000,000. `overview` and `frontends` also take
 // `onKeys`. Bytes that are not UTF-8 read as U+FFFD. Texts are as they are in the store, with control characters and all else:
 // what shows them escapes them.
 
@@ -59,6 +60,9 @@ const STEP = 1000;
 /** The number of keys that totals are made of, and that are searched for frontends. */
 const TOTAL = 100000;
 const SEARCHED = 1000000;
+
+/** The most keys that totals are made of: each is kept in memory meanwhile, since a scan may find it twice. */
+const MOST_COUNTED = 2000000;
 
 /** What the cursors of several scans begin with. */
 const KEYS = 'keys';
@@ -178,7 +182,7 @@ class Views {
 
   /** Scans for totals; scans that are asked for at once are one. Internal. */
   look({ limit = TOTAL, onKeys = () => {} }) {
-    const most = bounded('limit', limit, 1e9);
+    const most = bounded('limit', limit, MOST_COUNTED);
     const begun = this.looks.get(most);
     if (begun) return begun;
     const looking = lookAt(this, most, onKeys).finally(() => this.looks.delete(most));

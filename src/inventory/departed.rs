@@ -3,13 +3,16 @@
 //! Processes that have option `sessions` do the same by themselves after a lease has expired; this is for members that they
 //! leave alone (`membership: 'persistent'`), and for a time when none of them runs.
 //!
-//! In small steps, so that a store in use is not blocked. Removing twice is removing once: what was interrupted is run again.
+//! In small steps, so that a store in use is not blocked. Removing twice is removing once: what was interrupted is run again. The
+//! entries in the sets go last, and the lease is read once more after that: a frontend that came back meanwhile is noted again.
+//!
+//! What tells whether the frontend is gone must be readable: without the right to it nothing is removed.
 
 use futures_util::TryStreamExt as _;
 
-use super::Opened;
+use super::{Opened, inner::InnerPrefixes, own_keys::OwnKeys};
 use crate::{
-    command::{Command, Op, ReadOp, Reply, Value, WriteOp},
+    command::{Command, Member, Op, ReadOp, Reply, Value, WriteOp},
     error::{Error, Result},
     keys::{Key, KeyLayout, of_user},
     lease::{Lease, LeaseState},
@@ -17,6 +20,9 @@ use crate::{
 
 /// The number of keys that are removed in one step.
 const STEP: usize = 100;
+
+/// What the epochs of frontends begin with whose members end with their sessions: `SESSION` in `lib/leases.js`.
+const SESSION: &str = "session-";
 
 /// What was removed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -42,13 +48,14 @@ pub async fn remove(
         sid,
     };
     removal.check_lease().await?;
-    let longer = removal.longer_sids().await?;
+    let own = removal.own_keys().await?;
+    removal.check_index().await?;
     let mut removed = Removed::default();
     let mut keys = opened.keys(&layout.stem());
     let mut part = Vec::new();
     while let Some(key) = keys.try_next().await? {
         removed.looked += 1;
-        if removal.is_own(&key, &longer) {
+        if own.have(&key) {
             part.push(key);
         }
         if part.len() == STEP || removed.looked.is_multiple_of(1000) {
@@ -70,52 +77,64 @@ struct Removal<'a> {
 }
 
 impl Removal<'_> {
-    /// Fails if the frontend holds its lease. Where no lease was ever noted there is none, and the user of the store may have no
-    /// right to look for it.
+    /// Fails if the frontend holds its lease. The lease itself is read: its note in the sets comes a moment later.
     async fn check_lease(&self) -> Result<()> {
-        let mut noted = false;
-        for set in [self.layout.leases(), self.layout.session_leases()] {
-            noted |= self.list(&set).await?.contains(&self.sid.to_owned());
+        match self.held().await? {
+            Some(lease) => Err(self.is_held(&lease)),
+            None => Ok(()),
         }
-        if !noted {
-            return Ok(());
-        }
+    }
+
+    /// Returns the lease if it is held.
+    async fn held(&self) -> Result<Option<Lease>> {
         let read = Command::read(ReadOp::Lease, vec![self.layout.lease(self.sid)]);
-        match self.execute(&read).await? {
-            Reply::Values(values) => match values.into_iter().next() {
-                Some(Ok(Value::Lease(lease))) if lease.epoch.is_empty() => Ok(()),
-                Some(Ok(Value::Lease(lease))) => Err(self.is_held(&lease)),
-                Some(Err(error)) => Err(error),
-                _ => Err(Error::Internal("a lease was not read".to_owned())),
-            },
-            _ => Err(Error::Internal("a lease was not read".to_owned())),
+        let unread = || Error::Internal("a lease was not read".to_owned());
+        let Reply::Values(mut values) = self.execute(&read).await.map_err(without_right)? else {
+            return Err(unread());
+        };
+        match values.pop() {
+            Some(Ok(Value::Lease(lease))) if lease.epoch.is_empty() => Ok(None),
+            Some(Ok(Value::Lease(lease))) => Ok(Some(*lease)),
+            Some(Err(error)) => Err(without_right(self.opened.named(error))),
+            _ => Err(unread()),
         }
     }
 
-    /// Returns what the keys of other frontends end with that end like those of this one: the key of channel `a:b` on `c` is that
-    /// of `a` on `b:c`.
-    async fn longer_sids(&self) -> Result<Vec<Key>> {
-        let end = format!(":{}", self.sid);
-        let sids = self.list(&self.layout.index()).await?;
-        let longer = sids.into_iter().filter(|sid| sid.ends_with(&end));
-        Ok(longer.map(|sid| self.end_of(&sid)).collect())
+    /// Returns which keys of channels are those of the frontend. An id with a colon must be noted in the store: otherwise it is
+    /// rather a part of the names of channels, on the frontend whose id follows the last colon.
+    async fn own_keys(&self) -> Result<OwnKeys> {
+        let mut known = Vec::new();
+        for set in self.sets() {
+            known.extend(self.list(&set).await?);
+        }
+        let mut sids = known.iter().map(|item| sid_in(item));
+        if self.sid.contains(':') && !sids.any(|sid| sid == self.sid.as_bytes()) {
+            let index = self.layout.index();
+            let words = format!(
+                "no frontend {:?} is noted in the store, and its keys may be those of channels with a colon in their names on \
+                 another frontend, so nothing is removed; if it is a frontend, add it to the set {:?} first",
+                self.sid,
+                String::from_utf8_lossy(&index),
+            );
+            return Err(self.opened.named(Error::Store(words.into())));
+        }
+        let inner = InnerPrefixes::find(self.opened, &self.layout.stem()).await?;
+        let sids = known.iter().map(|item| sid_in(item));
+        Ok(OwnKeys::new(self.layout, self.sid, sids, inner))
     }
 
-    /// Returns what comes after the name in the keys on a frontend.
-    fn end_of(&self, sid: &str) -> Key {
-        let mut end = Key::new();
-        self.layout.separate(&mut end);
-        end.extend_from_slice(sid.as_bytes());
-        end
+    /// Fails if the index of members cannot be read.
+    async fn check_index(&self) -> Result<()> {
+        let index = self.layout.members(self.sid);
+        let first = self.opened.members(&index).try_next().await;
+        first.map(|_| ()).map_err(without_right)
     }
 
-    fn is_own(&self, key: &[u8], longer: &[Key]) -> bool {
-        let mut begin = Key::new();
-        self.layout.begin(&mut begin);
-        let Some(rest) = key.strip_prefix(begin.as_slice()) else {
-            return false;
-        };
-        rest.ends_with(&self.end_of(self.sid)) && !longer.iter().any(|end| rest.ends_with(end))
+    /// Returns the keys of the sets in which frontends are noted. The index is the last one: an id with a colon is known by it as
+    /// long as a removal may have to be run again.
+    fn sets(&self) -> [Key; 3] {
+        let keys = self.layout;
+        [keys.leases(), keys.session_leases(), keys.index()]
     }
 
     /// Removes these sets, unless the frontend is back.
@@ -136,12 +155,37 @@ impl Removal<'_> {
 
     /// Removes what the frontend has beside members.
     async fn forget(&self) -> Result<()> {
-        let (keys, sid) = (self.layout, self.sid);
-        let index = keys.members(sid);
+        self.remove_index().await?;
+        let mut own = Vec::new();
+        for set in self.sets() {
+            let mut items = self.list(&set).await?;
+            items.retain(|item| sid_in(item) == self.sid.as_bytes());
+            if !items.is_empty() {
+                own.push((set, items));
+            }
+        }
+        self.sweep(!own.is_empty()).await?;
+        let mut left = Vec::new();
+        for (set, items) in own {
+            let remove = Command::write_members(WriteOp::Remove, set.clone(), items);
+            self.execute(&remove).await?;
+            left.push(set);
+        }
+        match self.held().await? {
+            Some(lease) => {
+                self.note_again(&lease, &left).await?;
+                Err(self.is_held(&lease))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Removes the index of the frontend's members, and those that it keeps. Before the sweep: what a frontend that comes back
+    /// later adds to them stays.
+    async fn remove_index(&self) -> Result<()> {
+        let index = self.layout.members(self.sid);
         let mut users = self.opened.members(&index);
-        let mut is_indexed = false;
         while let Some(uids) = users.try_next().await? {
-            is_indexed |= !uids.is_empty();
             for uids in uids.chunks(STEP) {
                 // In an embedded store there are no such keys: the index has all entries.
                 let keys = uids.iter().map(|uid| of_user(&index, uid)).collect();
@@ -149,39 +193,20 @@ impl Removal<'_> {
                 self.execute(&Command::write(WriteOp::Delete, keys)).await?;
             }
         }
-        let mut is_swept = false;
-        for set in [keys.leases(), keys.session_leases()] {
-            let items = self.list(&set).await?;
-            let is_own = |item: &String| item == sid || is_mark_of(item, sid);
-            let own = items.into_iter().filter(is_own).map(String::into_bytes);
-            let own: Vec<_> = own.collect();
-            if !own.is_empty() {
-                if !is_swept {
-                    self.sweep().await?;
-                    is_swept = true;
-                }
-                let remove = Command::write_members(WriteOp::Remove, set, own);
-                self.execute(&remove).await?;
-            }
-        }
-        if is_swept || is_indexed {
-            for key in [index, keys.gone(sid)] {
-                let remove = Command::write(WriteOp::Delete, vec![key]);
-                self.execute(&remove).await?;
-            }
-        }
-        let sids = self.list(&keys.index()).await?;
-        if sids.iter().any(|other| other == sid) {
-            let own = [sid.as_bytes().to_vec()];
-            let remove = Command::write_members(WriteOp::Remove, keys.index(), own);
+        for key in [index, self.layout.gone(self.sid)] {
+            self.check_lease().await?;
+            let remove = Command::write(WriteOp::Delete, vec![key]);
             self.execute(&remove).await?;
         }
         Ok(())
     }
 
     /// Removes the list of online users, and what is left of the lease, in one step that fails if the lease is held.
-    async fn sweep(&self) -> Result<()> {
+    async fn sweep(&self, is_noted: bool) -> Result<()> {
         let keys = [self.layout.online(self.sid), self.layout.lease(self.sid)];
+        if !is_noted && self.opened.counts(&keys[..1]).await?.iter().sum::<u64>() == 0 {
+            return Ok(());
+        }
         let arguments = [const { Vec::new() }; 4];
         let items = keys.into_iter().chain(arguments).collect();
         let sweep = Command::new(Op::Write(WriteOp::Sweep), 2, items);
@@ -189,6 +214,19 @@ impl Removal<'_> {
             Reply::Lease(lease) if lease.state == LeaseState::Held => Err(self.is_held(&lease)),
             _ => Ok(()),
         }
+    }
+
+    /// Notes a frontend again that came back while its entries were removed from the sets `left`.
+    async fn note_again(&self, lease: &Lease, left: &[Key]) -> Result<()> {
+        let [leases, session_leases, index] = self.sets();
+        let ends = lease.epoch.starts_with(SESSION).then_some(session_leases);
+        let index = left.contains(&index).then_some(index);
+        for set in [Some(leases), ends, index].into_iter().flatten() {
+            let own = [self.sid.as_bytes().to_vec()];
+            let add = Command::write_members(WriteOp::Add, set, own);
+            self.execute(&add).await?;
+        }
+        Ok(())
     }
 
     fn is_held(&self, lease: &Lease) -> Error {
@@ -199,23 +237,10 @@ impl Removal<'_> {
         self.opened.named(Error::Store(words.into()))
     }
 
-    /// Reads a set of server ids; empty if the user of the store may not.
-    async fn list(&self, key: &[u8]) -> Result<Vec<String>> {
-        let mut items = Vec::new();
-        let mut parts = self.opened.members(key);
-        loop {
-            match parts.try_next().await {
-                Ok(None) => return Ok(items),
-                Ok(Some(part)) => {
-                    let texts = part
-                        .into_iter()
-                        .map(|item| String::from_utf8_lossy(&item).into_owned());
-                    items.extend(texts);
-                }
-                Err(Error::Store(words)) if words.contains("NOPERM") => return Ok(items),
-                Err(error) => return Err(error),
-            }
-        }
+    /// Reads a set of server ids.
+    async fn list(&self, key: &[u8]) -> Result<Vec<Member>> {
+        let parts = self.opened.members(key).try_concat();
+        parts.await.map_err(without_right)
     }
 
     async fn execute(&self, command: &Command) -> Result<Reply> {
@@ -228,10 +253,24 @@ impl Removal<'_> {
     }
 }
 
-/// Returns whether an item of the set of leases is a mark of when that frontend was released or swept (`lib/leaseMarks.js`).
-fn is_mark_of(item: &str, sid: &str) -> bool {
-    let mark = item
-        .strip_prefix('\0')
-        .and_then(|mark| mark.split_once(' '));
-    mark.is_some_and(|(_, of)| of == sid)
+/// Adds to an error about a missing right what follows from it.
+fn without_right(error: Error) -> Error {
+    match error {
+        Error::Store(words) if words.contains("NOPERM") => Error::Store(
+            format!("{words} (whether the frontend is gone cannot be known without this right)")
+                .into(),
+        ),
+        error => error,
+    }
+}
+
+/// Returns the server id in an item of a set of frontends: the item, or what a mark of when that frontend was released or swept
+/// is about (`lib/leaseMarks.js`).
+fn sid_in(item: &[u8]) -> &[u8] {
+    let mark = item.strip_prefix(b"\0");
+    let space = mark.and_then(|mark| mark.iter().position(|&byte| byte == b' '));
+    match (mark, space) {
+        (Some(mark), Some(space)) => &mark[space + 1..],
+        _ => item,
+    }
 }

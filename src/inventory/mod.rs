@@ -8,9 +8,11 @@ pub mod address;
 pub mod converted;
 pub mod copy;
 pub mod departed;
+mod inner;
 pub mod layout;
 pub mod left_out;
 pub mod ndjson;
+mod own_keys;
 pub mod selection;
 #[cfg(test)]
 mod tests;

@@ -7,19 +7,32 @@ use crate::keys::{Key, KeyLayout, pattern};
 const STARS: usize = 2;
 
 /// Takes apart keys of channels.
-pub struct KeyParts(Layout);
+pub struct KeyParts {
+    layout: Layout,
+    /// The known frontends whose ids have a colon, the longest first.
+    with_colon: Vec<Vec<u8>>,
+}
 
 impl KeyParts {
-    /// Makes it for a layout.
-    #[must_use]
-    pub fn new(keys: &KeyLayout) -> Self {
-        Self(Layout::new(keys))
+    /// Makes it for a layout and the frontends that are known; of these the longest that fits is the one that a key names.
+    pub fn new<S: AsRef<[u8]>>(keys: &KeyLayout, known: impl IntoIterator<Item = S>) -> Self {
+        let known = known.into_iter();
+        let mut with_colon: Vec<_> = known.map(|sid| sid.as_ref().to_vec()).collect();
+        with_colon.retain(|sid| sid.contains(&b':'));
+        with_colon.sort_by_key(|sid| std::cmp::Reverse(sid.len()));
+        Self {
+            layout: Layout::new(keys),
+            with_colon,
+        }
     }
 
     /// Returns the name of the channel and the frontend; `None` if the key does not name both.
     #[must_use]
     pub fn of<'a>(&self, key: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
-        self.0.parts(key)
+        let mut with_colon = self.with_colon.iter();
+        with_colon
+            .find_map(|sid| self.layout.parts_on(key, sid))
+            .or_else(|| self.layout.parts(key))
     }
 }
 
@@ -48,6 +61,13 @@ impl Layout {
             .rposition(|part| part == self.separator)?;
         let (name, sid) = rest.split_at(at);
         Some((name, sid.get(self.separator.len()..)?))
+    }
+
+    /// Returns the name of the channel and the frontend, if that can be `sid`.
+    fn parts_on<'a>(&self, key: &'a [u8], sid: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+        let base = key.strip_suffix(sid)?.strip_suffix(&self.separator[..])?;
+        let name = base.strip_prefix(&self.begin[..])?;
+        Some((name, &key[key.len() - sid.len()..]))
     }
 
     /// Returns the frontend in a key of the channel `name`, whose name or sid may have colons.

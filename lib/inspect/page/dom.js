@@ -40,6 +40,13 @@ export function table(caption, columns, rows) {
   );
 }
 
+/** Appends the rows of one such table to another, which takes its caption. */
+export function extend(shown, added) {
+  shown.setAttribute('aria-label', added.getAttribute('aria-label'));
+  shown.querySelector('caption').replaceWith(added.querySelector('caption'));
+  shown.querySelector('tbody').append(...added.querySelectorAll('tbody > tr'));
+}
+
 /** Makes a search form with one field; `onAsk(text)` gets what was typed. */
 export function search({ label, value = '', hint, button, placeholder = '' }, onAsk) {
   const id = `field-${label.replace(/\W/g, '-').toLowerCase()}`;

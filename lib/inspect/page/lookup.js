@@ -1,6 +1,6 @@
 // A user, and what looks wrong. What no index has is found by a scan of the keys (scanner.js).
 
-import { el, table } from './dom.js';
+import { el, extend, table } from './dom.js';
 import { scanner } from './scanner.js';
 import { count, hasHidden, nameOf, plain, plural } from './text.js';
 import { linkTo, userSearch } from './views.js';
@@ -23,19 +23,27 @@ export const user = {
         ? el('ul', { class: 'spread' }, where)
         : el('p', {}, 'On no frontend that holds a lease.'),
     );
-    const found = new Map();
-    const list = el('div');
-    const draw = (page) => {
-      for (const one of page.channels) found.set(JSON.stringify([one.name, one.sid]), one);
-      const all = [...found.values()];
-      list.replaceChildren(all.length > 0 ? channelsOf(all) : el('p', {}, 'None found so far.'));
+    const found = new Set();
+    const list = el('div', {}, el('p', {}, 'None found so far.'));
+    let shown = null;
+    const take = (page) => {
+      const before = found.size;
+      const added = page.channels.filter(({ name, sid }) => {
+        const id = JSON.stringify([name, sid]);
+        return !found.has(id) && found.add(id);
+      });
+      if (found.size === before) return;
+      // Only what is new is drawn: a user may be in many channels, and a scan takes many pages.
+      const rows = channelsOf(added, found.size);
+      if (shown === null) list.replaceChildren((shown = rows));
+      else extend(shown, rows);
     };
-    draw(first);
+    take(first);
     const scan = scanner({
       title: 'Search the keys for more',
       cursor: first.cursor,
       read: (cursor, limit) => ask('whois', { uid, cursor, limit }),
-      take: draw,
+      take,
       signal,
     });
     return [
@@ -52,13 +60,9 @@ export const user = {
   },
 };
 
-function channelsOf(found) {
-  const rows = found.map(({ name, sid }) => [linkTo('channel', { name }, name), nameOf(sid)]);
-  return table(
-    plural(found.length, 'membership'),
-    [{ title: 'Channel' }, { title: 'Frontend' }],
-    rows,
-  );
+function channelsOf(added, count) {
+  const rows = added.map(({ name, sid }) => [linkTo('channel', { name }, name), nameOf(sid)]);
+  return table(plural(count, 'membership'), [{ title: 'Channel' }, { title: 'Frontend' }], rows);
 }
 
 export const problems = {

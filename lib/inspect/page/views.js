@@ -13,7 +13,7 @@ const EMPTY_PAGES = 20;
 /** How much more of the store is counted when the user asks for it. */
 const MORE = 10;
 const COUNTED = 100000;
-const MOST_COUNTED = 10000000;
+const MOST_COUNTED = 2000000;
 
 export const link = (view, query) => `#/${view}?${new URLSearchParams(query)}`;
 
@@ -58,13 +58,13 @@ const total = (title, value, ...parts) =>
 /** What is said, and offered, if counting has stopped at a limit. */
 function unfinished(view, isComplete, limit, unit) {
   if (isComplete) return [];
-  const next = limit * MORE;
+  const next = Math.min(limit * MORE, MOST_COUNTED);
   const hint = el(
     'p',
     { class: 'hint' },
     `Counted in ${count(limit)} keys only; the store has more, so ${unit} may be more.`,
   );
-  if (next > MOST_COUNTED) return [hint];
+  if (limit >= MOST_COUNTED) return [hint];
   const more = el('a', { href: link(view, { limit: next }) }, `Count in ${count(next)} keys`);
   return [el('div', { class: 'buttons' }, hint, more)];
 }

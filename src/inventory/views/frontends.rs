@@ -116,13 +116,17 @@ impl Asked<'_> {
             return Ok(json!({ "scanned": before, "isDone": true }));
         }
         let filter = KeyFilter::all(self.layout().stem());
-        let parts = KeyParts::new(self.layout());
+        let parts = KeyParts::new(self.layout(), &self.sids().await?);
         let width = question.limit();
         let step = self.source.keys(&filter, position.as_deref(), width);
         let step = step.await?;
-        let sids = step.found.iter().filter_map(|key| parts.of(key));
-        let sids: Vec<_> = sids.map(|(_, sid)| text(sid)).collect();
         let mut met = self.reader.met();
+        for key in &step.found {
+            met.inner.learn(&filter.stem, key);
+        }
+        let own = step.found.iter().filter(|key| !met.inner.have(key));
+        let sids = own.filter_map(|key| parts.of(key));
+        let sids: Vec<_> = sids.map(|(_, sid)| text(sid)).collect();
         for sid in sids {
             if met.sids.len() < MOST_MET {
                 met.sids.insert(sid);
@@ -138,8 +142,10 @@ impl Asked<'_> {
     pub(super) async fn sids(&self) -> Result<Vec<String>> {
         let mut sids: BTreeSet<String> = self.reader.met().sids.iter().cloned().collect();
         let keys = self.layout();
-        for key in [keys.index(), keys.leases()] {
-            sids.extend(self.list(&key, &mut Vec::new()).await?);
+        for key in [keys.index(), keys.leases(), keys.session_leases()] {
+            let listed = self.list(&key, &mut Vec::new()).await?;
+            // Marks begin with a zero: see lib/leaseMarks.js.
+            sids.extend(listed.into_iter().filter(|sid| !sid.starts_with('\0')));
         }
         Ok(sids.into_iter().collect())
     }

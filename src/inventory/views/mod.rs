@@ -26,7 +26,7 @@ use serde_json::{Value as Json, json};
 use tokio::{sync::Mutex as AsyncMutex, task::AbortHandle};
 
 use self::question::Question;
-use super::{Opened, address, within};
+use super::{Opened, address, inner::InnerPrefixes, within};
 use crate::{
     command::{Command, Reply, Value},
     error::{Error, Result},
@@ -45,10 +45,11 @@ pub struct Reader {
     met: Mutex<Met>,
 }
 
-/// The frontends that a scan of the keys has found, also those that are in no index.
+/// What a scan of the keys has found: frontends, also those that are in no index, and longer prefixes.
 #[derive(Debug, Default)]
 struct Met {
     sids: BTreeSet<String>,
+    inner: InnerPrefixes,
     /// Where the scan is; `None` before it has begun, and after its end.
     position: Option<Vec<u8>>,
     is_done: bool,

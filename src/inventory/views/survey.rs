@@ -16,8 +16,9 @@ use crate::{
 };
 
 impl Asked<'_> {
-    /// Answers what the next `limit` keys are, about: `{keys: [{key, name, sid, kind, count}], cursor}`. `kind` is the type in
-    /// Redis; `name` and `sid` are null for a key that names no frontend.
+    /// Answers what the next `limit` keys are, about: `{keys: [{key, name, sid, kind, count, isInner}], cursor}`. `kind` is the
+    /// type in Redis; `name` and `sid` are null for a key that names no frontend; `isInner` tells whether it is under a longer
+    /// prefix that `meet` has found.
     pub(super) async fn survey(&self, question: &Question) -> Result<Json> {
         let (step, cursor) = self.step(question, "survey").await?;
         let kinds = self.opened.connection.kinds(&step).await?;
@@ -27,9 +28,13 @@ impl Asked<'_> {
             .filter(|(_, kind)| &***kind == "set");
         let sets: Vec<Key> = sets.map(|(key, _)| key.clone()).collect();
         let mut counts = self.counts(&sets).await?.into_iter();
-        let parts = KeyParts::new(self.layout());
+        let parts = KeyParts::new(self.layout(), &self.sids().await?);
+        let are_inner: Vec<_> = {
+            let met = self.reader.met();
+            step.iter().map(|key| met.inner.have(key)).collect()
+        };
         let mut keys = Vec::with_capacity(step.len());
-        for (key, kind) in step.iter().zip(&kinds) {
+        for ((key, kind), is_inner) in step.iter().zip(&kinds).zip(are_inner) {
             let count = if &**kind == "set" {
                 counts.next().unwrap_or_default()
             } else {
@@ -42,6 +47,7 @@ impl Asked<'_> {
                 "sid": names.map(|(_, sid)| text(sid)),
                 "kind": &**kind,
                 "count": count,
+                "isInner": is_inner,
             }));
         }
         Ok(json!({ "keys": keys, "cursor": cursor }))
@@ -51,7 +57,7 @@ impl Asked<'_> {
     pub(super) async fn whereabouts(&self, question: &Question) -> Result<Json> {
         let uid = question.given("uid")?;
         let (keys, cursor) = self.step(question, "whereabouts").await?;
-        let parts = KeyParts::new(self.layout());
+        let parts = KeyParts::new(self.layout(), &self.sids().await?);
         let is_in = self.are_in(&keys, uid.as_bytes()).await?;
         let found = keys.iter().zip(is_in).filter(|(_, is_in)| *is_in);
         let channels = found.filter_map(|(key, _)| {
