@@ -6,7 +6,7 @@
  */
 
 const assert = require('node:assert');
-const { SESSION } = require('../support/members');
+const { Members, SESSION } = require('../support/members');
 const { ours, stores } = require('../support/rows');
 const { started } = require('../support/service');
 
@@ -81,6 +81,66 @@ stores('calls that change members together', (ctx) => {
       }
     }
   });
+
+  ours(
+    'together they leave what one after the other leaves, also while members are kept',
+    async () => {
+      const SIDS = ['s1', 's2'];
+      const FIELDS = ['a', 'b', 'a:x', '#1'];
+      const USERS = ['u', 'v', '', 'ü1'];
+      const some = (list) => list.filter(() => Math.random() < 0.5);
+      const open = async (prefix) => new Members(await started(ctx.store, { ...SESSION, prefix }));
+      const [together, single] = [await open('P'), await open('Q')];
+      const both = [together, single];
+      const lists = async (one) => {
+        const pairs = USERS.flatMap((uid) => SIDS.map((sid) => [uid, sid]));
+        const reads = FIELDS.flatMap((name) =>
+          SIDS.map(async (sid) => (await one.call('getMembersBySid', name, sid)).sort()),
+        );
+        return {
+          kept: await Promise.all(SIDS.map((sid) => one.uids(sid, 'goneUids'))),
+          channels: await Promise.all(pairs.map((pair) => one.channels(...pair))),
+          indexed: await Promise.all(SIDS.map((sid) => one.uids(sid))),
+          members: await Promise.all(reads),
+        };
+      };
+      for (const one of both) for (const sid of SIDS) await one.claim(sid, 'e1');
+      for (let run = 0; run < 30; run += 1) {
+        const before = [];
+        for (const sid of SIDS) {
+          for (const uid of USERS) {
+            before.push(['call', 'add', some(FIELDS), uid, sid], ['end', sid, 'e1', uid]);
+            if (Math.random() < 0.3) {
+              before.push(['call', 'destroyChannel', any(FIELDS), { everywhere: true }]);
+            }
+            before.push(['call', 'add', some(FIELDS), uid, sid]);
+          }
+        }
+        const steps = before.filter(([, method, names]) => method !== 'add' || names.length > 0);
+        for (const one of both) for (const [method, ...args] of steps) await one[method](...args);
+        const methods = any([['leave'], ['add', 'leave']]);
+        const calls = Array.from({ length: 12 }, () => {
+          const uids = some(USERS);
+          return [any(methods), any(FIELDS), uids.length > 0 ? uids : any(USERS), any(SIDS)];
+        });
+        const shown = JSON.stringify({ steps, calls });
+        const got = await send(together.service, calls);
+        const expected = [];
+        for (const call of calls) expected.push(...(await send(single.service, [call])));
+        assert.deepStrictEqual(got, expected, shown);
+        assert.deepStrictEqual(await lists(together), await lists(single), shown);
+        const back = async (one) => {
+          const counts = [];
+          for (const sid of SIDS) {
+            for (const uid of USERS) counts.push(await one.putBack(sid, 'e1', uid));
+          }
+          return { counts, ...(await lists(one)) };
+        };
+        assert.deepStrictEqual(await back(together), await back(single), shown);
+        for (const one of both) for (const uid of USERS) await one.leaveAll(uid, null);
+      }
+    },
+  );
 
   ours.redis('one that is refused does not keep the others', async () => {
     const service = await started(ctx.store, SESSION);
