@@ -233,6 +233,26 @@ stores('calls that change members together', (ctx) => {
     assert.deepStrictEqual(await service.promises.getChannelsByUid('u', 's1'), ['b']);
   });
 
+  for (const events of [false, true]) {
+    const title = events ? ', with events too' : '';
+    ours.redis(`what a refused step of a purge has removed is kept${title}`, async () => {
+      const USER = { username: 'gc', password: 'p' };
+      const keys = ['~P:a:*', '~P:b:*', '~P@*'];
+      const rules = ['reset', 'on', `>${USER.password}`, ...keys, 'allchannels', '+@all'];
+      await ctx.redis.run(0, 'acl', 'setuser', USER.username, ...rules);
+      const all = new Members(await started(ctx.store, { ...SESSION, events }));
+      const limited = new Members(await started(ctx.store, { ...SESSION, ...USER, events }));
+      await all.claim('s1', 'e1');
+      for (const name of ['a', 'other', 'b']) await all.call('add', name, 'u', 's1');
+      await assert.rejects(limited.end('s1', 'e1', 'u'), { code: 'ERR_GLOBAL_CHANNEL_STORE' });
+      // Tried again, as a frontend does with the next renewal.
+      await all.end('s1', 'e1', 'u');
+      assert.deepStrictEqual(await all.channels('u', 's1'), []);
+      assert.strictEqual(await all.putBack('s1', 'e1', 'u'), 3);
+      assert.deepStrictEqual(await all.channels('u', 's1'), ['a', 'b', 'other']);
+    });
+  }
+
   ours('what is between them is answered in call order', async () => {
     const service = await started(ctx.store, SESSION);
     for (let run = 0; run < 10; run += 1) {
