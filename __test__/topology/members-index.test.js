@@ -165,4 +165,37 @@ onCluster('index of members in a Redis Cluster', 120000, (ctx) => {
       }
     });
   }
+
+  it('clean fails where the server refuses to remove what is kept', async () => {
+    const USER = { username: 'gc', password: 'p' };
+    const keys = ['~P:*', '~P@sids', '~P@lease*', '~P@members*'];
+    const rules = ['reset', 'on', `>${USER.password}`, ...keys, 'allchannels', '+@all'];
+    await ctx.cluster.all('acl', 'setuser', USER.username, ...rules);
+    try {
+      const [limited, frontend] = [await open(USER), await open()];
+      await frontend.claim('s1', 'e1');
+      await frontend.call('add', 'a', 'u', 's1');
+      assert.strictEqual(await frontend.end('s1', 'e1', 'u'), 1);
+      await assert.rejects(limited.call('clean'), { code: 'ERR_GLOBAL_CHANNEL_STORE' });
+      await frontend.call('clean');
+      assert.strictEqual(await frontend.putBack('s1', 'e1', 'u'), 0);
+    } finally {
+      await ctx.cluster.all('acl', 'deluser', USER.username);
+    }
+  });
+
+  it('a scan leaves an entry uncertain whose member is being removed', async () => {
+    const one = await open();
+    const held = await ctx.cluster.owner('P@members:{s1}');
+    const fields = 'P@members:{s1}:u:1';
+    await one.call('add', ['a', 'b'], 'u', 's1');
+    // As a `leave` of another process does first, and a removal of the entry.
+    await held.run(0, 'hset', fields, 'a', '?');
+    await held.run(0, 'hdel', fields, 'b');
+    const enter = async (name) => (await one.members('enter', 's1', { name, cursor: '' })).entered;
+    assert.deepStrictEqual([await enter('a'), await enter('b')], [0, 1]);
+    assert.strictEqual(String(await held.run(0, 'hget', fields, 'a')), '?');
+    assert.strictEqual(String(await held.run(0, 'hget', fields, 'b')), '');
+    assert.deepStrictEqual(await one.channels('u', 's1'), ['a', 'b']);
+  });
 });
