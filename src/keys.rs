@@ -234,7 +234,7 @@ impl KeyLayout {
     /// Returns whether a server id makes a hash tag that is not empty.
     #[must_use]
     pub fn takes_lease_sid(&self, sid: &[u8]) -> bool {
-        self.prefix.contains('{') || !matches!(sid, [] | [b'}', ..])
+        has_tag(self.prefix.as_bytes(), sid)
     }
 
     /// Refuses a server id that makes an empty hash tag.
@@ -291,15 +291,23 @@ fn gone_of(index: &[u8], prefix: usize) -> Key {
 
 /// Returns the keys of what is kept of members of a channel, given its key and the stem, each with the field of the
 /// channel there: where a channel's name or a sid has a colon there are several, since its key is that of several pairs
-/// of name and sid.
+/// of name and sid. A sid that no frontend with a lease has is none of them ([`KeyLayout::takes_lease_sid`]): nothing is kept of it,
+/// and without a hash tag the keys would be in different slots.
 pub fn gone_with<'k>(stem: &'k [u8], key: &'k [u8]) -> impl Iterator<Item = (Key, &'k [u8])> {
     let rest = key.strip_prefix(stem).unwrap_or_default();
     let prefix = stem.strip_suffix(b":").unwrap_or(stem);
     let colons = rest.iter().enumerate().filter(|(_, byte)| **byte == b':');
-    colons.map(move |(at, _)| {
-        let gone = [prefix, GONE, &rest[at + 1..], AFTER_SID].concat();
-        (gone, &rest[..at])
+    let halves = colons.map(move |(at, _)| (&rest[..at], &rest[at + 1..]));
+    let taken = halves.filter(move |(_, sid)| has_tag(prefix, sid));
+    taken.map(move |(field, sid)| {
+        let gone = [prefix, GONE, sid, AFTER_SID].concat();
+        (gone, field)
     })
+}
+
+/// Returns whether Redis finds a hash tag in the keys of a frontend that has this sid in braces.
+fn has_tag(prefix: &[u8], sid: &[u8]) -> bool {
+    prefix.contains(&b'{') || !matches!(sid, [] | [b'}', ..])
 }
 
 /// Returns the key of the channels that were destroyed since members of them were kept, given the key of what is kept.
@@ -503,6 +511,25 @@ mod tests {
             for key in [keys.online(&sid), keys.lease(&sid), keys.leases(), members, keys.gone(&sid)] {
                 prop_assert!(!key.starts_with(&keys.stem()));
             }
+        }
+    }
+
+    proptest! {
+        /// Whatever is in the key of a channel: what is kept of its members is under keys of one slot each, and none of the pairs of name and
+        /// sid that a lease allows is missing.
+        #[test]
+        fn what_is_kept_of_a_channel_is_in_one_slot(
+            prefix in "[{}:@a]{0,5}", name in "[{}:@a]{0,4}", sid in "[{}:@a]{0,4}", hash_tag: bool,
+        ) {
+            let keys = KeyLayout::new(&prefix).with_hash_tag(hash_tag);
+            prop_assume!(keys.check_lease_prefix().is_ok());
+            let (stem, key) = (keys.stem(), keys.key(&name, &sid));
+            let found: Vec<_> = gone_with(&stem, &key).collect();
+            for (gone, _) in &found {
+                prop_assert_eq!(hash_slot(gone), hash_slot(&ended_of(gone)));
+            }
+            let taken = keys.takes_lease_sid(sid.as_bytes());
+            prop_assert_eq!(found.iter().any(|(gone, _)| *gone == keys.gone(&sid)), taken);
         }
     }
 

@@ -6,7 +6,7 @@
  */
 
 const assert = require('node:assert');
-const { SESSION } = require('../support/members');
+const { Members, SESSION } = require('../support/members');
 const { ours, stores } = require('../support/rows');
 const { started } = require('../support/service');
 
@@ -81,6 +81,66 @@ stores('calls that change members together', (ctx) => {
       }
     }
   });
+
+  ours(
+    'together they leave what one after the other leaves, also while members are kept',
+    async () => {
+      const SIDS = ['s1', 's2'];
+      const FIELDS = ['a', 'b', 'a:x', '#1'];
+      const USERS = ['u', 'v', '', 'ü1'];
+      const some = (list) => list.filter(() => Math.random() < 0.5);
+      const open = async (prefix) => new Members(await started(ctx.store, { ...SESSION, prefix }));
+      const [together, single] = [await open('P'), await open('Q')];
+      const both = [together, single];
+      const lists = async (one) => {
+        const pairs = USERS.flatMap((uid) => SIDS.map((sid) => [uid, sid]));
+        const reads = FIELDS.flatMap((name) =>
+          SIDS.map(async (sid) => (await one.call('getMembersBySid', name, sid)).sort()),
+        );
+        return {
+          kept: await Promise.all(SIDS.map((sid) => one.uids(sid, 'goneUids'))),
+          channels: await Promise.all(pairs.map((pair) => one.channels(...pair))),
+          indexed: await Promise.all(SIDS.map((sid) => one.uids(sid))),
+          members: await Promise.all(reads),
+        };
+      };
+      for (const one of both) for (const sid of SIDS) await one.claim(sid, 'e1');
+      for (let run = 0; run < 30; run += 1) {
+        const before = [];
+        for (const sid of SIDS) {
+          for (const uid of USERS) {
+            before.push(['call', 'add', some(FIELDS), uid, sid], ['end', sid, 'e1', uid]);
+            if (Math.random() < 0.3) {
+              before.push(['call', 'destroyChannel', any(FIELDS), { everywhere: true }]);
+            }
+            before.push(['call', 'add', some(FIELDS), uid, sid]);
+          }
+        }
+        const steps = before.filter(([, method, names]) => method !== 'add' || names.length > 0);
+        for (const one of both) for (const [method, ...args] of steps) await one[method](...args);
+        const methods = any([['leave'], ['add', 'leave']]);
+        const calls = Array.from({ length: 12 }, () => {
+          const uids = some(USERS);
+          return [any(methods), any(FIELDS), uids.length > 0 ? uids : any(USERS), any(SIDS)];
+        });
+        const shown = JSON.stringify({ steps, calls });
+        const got = await send(together.service, calls);
+        const expected = [];
+        for (const call of calls) expected.push(...(await send(single.service, [call])));
+        assert.deepStrictEqual(got, expected, shown);
+        assert.deepStrictEqual(await lists(together), await lists(single), shown);
+        const back = async (one) => {
+          const counts = [];
+          for (const sid of SIDS) {
+            for (const uid of USERS) counts.push(await one.putBack(sid, 'e1', uid));
+          }
+          return { counts, ...(await lists(one)) };
+        };
+        assert.deepStrictEqual(await back(together), await back(single), shown);
+        for (const one of both) for (const uid of USERS) await one.leaveAll(uid, null);
+      }
+    },
+  );
 
   ours.redis('one that is refused does not keep the others', async () => {
     const service = await started(ctx.store, SESSION);
@@ -172,6 +232,26 @@ stores('calls that change members together', (ctx) => {
     assert.deepStrictEqual([...list].sort(), ['u', 'v', 'w']);
     assert.deepStrictEqual(await service.promises.getChannelsByUid('u', 's1'), ['b']);
   });
+
+  for (const events of [false, true]) {
+    const title = events ? ', with events too' : '';
+    ours.redis(`what a refused step of a purge has removed is kept${title}`, async () => {
+      const USER = { username: 'gc', password: 'p' };
+      const keys = ['~P:a:*', '~P:b:*', '~P@*'];
+      const rules = ['reset', 'on', `>${USER.password}`, ...keys, 'allchannels', '+@all'];
+      await ctx.redis.run(0, 'acl', 'setuser', USER.username, ...rules);
+      const all = new Members(await started(ctx.store, { ...SESSION, events }));
+      const limited = new Members(await started(ctx.store, { ...SESSION, ...USER, events }));
+      await all.claim('s1', 'e1');
+      for (const name of ['a', 'other', 'b']) await all.call('add', name, 'u', 's1');
+      await assert.rejects(limited.end('s1', 'e1', 'u'), { code: 'ERR_GLOBAL_CHANNEL_STORE' });
+      // Tried again, as a frontend does with the next renewal.
+      await all.end('s1', 'e1', 'u');
+      assert.deepStrictEqual(await all.channels('u', 's1'), []);
+      assert.strictEqual(await all.putBack('s1', 'e1', 'u'), 3);
+      assert.deepStrictEqual(await all.channels('u', 's1'), ['a', 'b', 'other']);
+    });
+  }
 
   ours('what is between them is answered in call order', async () => {
     const service = await started(ctx.store, SESSION);

@@ -280,6 +280,65 @@ stores('M races of members', (ctx) => {
     }
   }
 
+  const ALL = {
+    leaveAll: (service) => ok(service, 'leaveAll', 'alice', 's1'),
+    clean: (service) => ok(service, 'clean'),
+  };
+  for (const [returns, begin] of Object.entries(RETURNS)) {
+    for (const isFirst of [true, false]) {
+      for (const [removal, remove] of Object.entries(ALL)) {
+        const when = isFirst ? 'after what puts back' : 'before what puts back';
+        ours(
+          `M56 ${returns}: ${removal} ${when} removes all`,
+          async () => {
+            const [s1, service] = [await frontend('s1'), await backend()];
+            const goes = await begin(s1, service);
+            await ok(service, 'add', ['a', 'b', 'stays'], 'alice', 's1');
+            const removed = order(s1, '_putBack', isFirst, () => remove(service));
+            await goes();
+            await removed;
+            for (const name of ['a', 'b', 'stays']) await become(service, name, 's1');
+            assert.deepStrictEqual(await ok(service, 'getChannelsByUid', 'alice', 's1'), []);
+          },
+          SLOW,
+        );
+      }
+    }
+  }
+
+  ours(
+    'M58 who is back while his leave is unanswered is a member, also if the lease is regained before that',
+    async () => {
+      const [s1, service] = [await frontend('s1'), await backend()];
+      const session = s1.login('alice');
+      await ok(service, 'add', ['a', 'b'], 'alice', 's1');
+      const steps = new Leases(s1.service);
+      const known = new Promise((resolve) => {
+        const undo = steps.replace('_keptUsers', (read, ...args) => {
+          undo();
+          const cb = args.pop();
+          read(...args, (...all) => {
+            cb(...all);
+            resolve();
+          });
+        });
+      });
+      const left = order(s1, '_purge', true, async () => {
+        const undo = cutOff(s1);
+        await steps.untilExpired('s1');
+        undo();
+        await known;
+        // What is kept may be forgotten now, or when the leave is answered.
+        await nothingFor(300);
+        s1.login('alice');
+      });
+      s1.close(session);
+      await left;
+      for (const name of ['a', 'b']) await become(service, name, 's1', 'alice');
+    },
+    SLOW,
+  );
+
   for (const method of ['_purge', '_putBack']) {
     for (const isFirst of [true, false]) {
       const what = method === '_purge' ? 'removes members' : 'puts members back';

@@ -99,4 +99,103 @@ onCluster('index of members in a Redis Cluster', 120000, (ctx) => {
     // A process of this id that is cut off later has nothing of it to put back.
     assert.deepStrictEqual(await frontend.uids('s1', 'goneUids'), []);
   });
+
+  it('who is removed before a step of a purge keeps him is not kept', async () => {
+    const [sweeper, frontend, other] = [
+      await open(),
+      await open(),
+      await open({ membership: 'persistent' }),
+    ];
+    const held = await ctx.cluster.owner('P@lease:{s1}');
+    let name;
+    let slow = held;
+    for (let i = 0; slow === held; i += 1) {
+      name = `c${i}`;
+      slow = await ctx.cluster.owner(`P:${name}:s1`);
+    }
+    const hasReadIndex = async () =>
+      /cmdstat_hkeys:calls=[2-9]/.test(await held.run(0, 'info', 'commandstats'));
+    const isWaiting = async () =>
+      /blocked_clients:[1-9]/.test(await held.run(0, 'info', 'clients'));
+    for (const events of [false, true]) {
+      const one = events ? await open({ events }) : sweeper;
+      await frontend.call('add', name, ['left', 'stays'], 's1');
+      await held.run(0, 'config', 'resetstat');
+      ctx.cluster.pause(slow);
+      const step = one.purgeStep('s1', '', 500, 60000, ['left', 'stays']);
+      await until(hasReadIndex, 'the read of the index');
+      await held.run(0, 'client', 'pause', 20000, 'write');
+      ctx.cluster.resume(slow);
+      await until(isWaiting, 'what keeps the members to wait');
+      await other.call('leave', name, 'left', 's1');
+      await held.run(0, 'client', 'unpause');
+      assert.deepStrictEqual(await step, { state: 'free', count: 1, left: 0 });
+      assert.deepStrictEqual(await frontend.uids('s1', 'goneUids'), ['stays']);
+      await frontend.claim('s1', 'e1');
+      assert.strictEqual(await frontend.putBack('s1', 'e1', 'left'), 0);
+      assert.strictEqual(await frontend.putBack('s1', 'e1', 'stays'), 1);
+      assert.deepStrictEqual(await frontend.call('getMembersBySid', name, 's1'), ['stays']);
+      await frontend.release('s1', 'e1');
+    }
+  });
+
+  for (const [hashTag, name] of [
+    [false, 'a:}b'],
+    [false, ':}'],
+    [true, 'a:'],
+    [true, 'a:}b:'],
+  ]) {
+    const title = hashTag ? ' with option hashTag' : '';
+    it(`channel ${name}${title} is removed while members are kept`, async () => {
+      const [one, frontend] = [await open({ hashTag }), await open({ hashTag })];
+      const key = hashTag ? `P:{${name}}:s1` : `P:${name}:s1`;
+      await frontend.claim('s1', 'e1');
+      const removals = [
+        () => one.call('destroyChannel', name),
+        () => one.call('destroyChannel', name, { everywhere: true }),
+        () => one.call('clean'),
+        () => open({ hashTag, cleanOnStartUp: true }),
+      ];
+      for (const remove of removals) {
+        await frontend.call('add', name, ['gone', 'member'], 's1');
+        assert.strictEqual(await frontend.end('s1', 'e1', 'gone'), 1);
+        await remove();
+        assert.strictEqual(await frontend.putBack('s1', 'e1', 'gone'), 0);
+        assert.ok(!(await ctx.cluster.keys()).includes(key), String(remove));
+      }
+    });
+  }
+
+  it('clean fails where the server refuses to remove what is kept', async () => {
+    const USER = { username: 'gc', password: 'p' };
+    const keys = ['~P:*', '~P@sids', '~P@lease*', '~P@members*'];
+    const rules = ['reset', 'on', `>${USER.password}`, ...keys, 'allchannels', '+@all'];
+    await ctx.cluster.all('acl', 'setuser', USER.username, ...rules);
+    try {
+      const [limited, frontend] = [await open(USER), await open()];
+      await frontend.claim('s1', 'e1');
+      await frontend.call('add', 'a', 'u', 's1');
+      assert.strictEqual(await frontend.end('s1', 'e1', 'u'), 1);
+      await assert.rejects(limited.call('clean'), { code: 'ERR_GLOBAL_CHANNEL_STORE' });
+      await frontend.call('clean');
+      assert.strictEqual(await frontend.putBack('s1', 'e1', 'u'), 0);
+    } finally {
+      await ctx.cluster.all('acl', 'deluser', USER.username);
+    }
+  });
+
+  it('a scan leaves an entry uncertain whose member is being removed', async () => {
+    const one = await open();
+    const held = await ctx.cluster.owner('P@members:{s1}');
+    const fields = 'P@members:{s1}:u:1';
+    await one.call('add', ['a', 'b'], 'u', 's1');
+    // As a `leave` of another process does first, and a removal of the entry.
+    await held.run(0, 'hset', fields, 'a', '?');
+    await held.run(0, 'hdel', fields, 'b');
+    const enter = async (name) => (await one.members('enter', 's1', { name, cursor: '' })).entered;
+    assert.deepStrictEqual([await enter('a'), await enter('b')], [0, 1]);
+    assert.strictEqual(String(await held.run(0, 'hget', fields, 'a')), '?');
+    assert.strictEqual(String(await held.run(0, 'hget', fields, 'b')), '');
+    assert.deepStrictEqual(await one.channels('u', 's1'), ['a', 'b']);
+  });
 });

@@ -51,14 +51,14 @@ module.exports = function createMembers(sid, store, log, options) {
   const owed = new Map();
   /** Users with an operation in flight, and its promise. */
   const inFlight = new Map();
-  /** How many of these are about what is kept. */
-  let deciding = 0;
   let timer;
   let isOpen = true;
   /** An operation has failed: the others wait for the next renewal. */
   let isPaused = false;
   /** The lease was regained, and what others have purged meanwhile was not put back yet. */
   let isToRestore = false;
+  /** That is being done: no leave begins, since what is kept is forgotten at the end. */
+  let isRestoring = false;
   /** Another process has the lease. */
   let isLost = false;
   let scanTimer;
@@ -134,7 +134,7 @@ module.exports = function createMembers(sid, store, log, options) {
   /** Starts what can be started. */
   function pump() {
     start(owed, decide);
-    start(ready, leave);
+    if (!isRestoring) start(ready, leave);
   }
 
   function start(users, operation) {
@@ -199,7 +199,6 @@ module.exports = function createMembers(sid, store, log, options) {
 
   /** Puts back what is kept of a user, or keeps it no longer. */
   async function decide(uid, isBack) {
-    deciding += 1;
     try {
       // Who has gone again by then, and is to leave, is not put back.
       if (isBack && isHere(uid)) found.putBack += await allowed(store.putBack(sid, uid, epoch));
@@ -207,8 +206,6 @@ module.exports = function createMembers(sid, store, log, options) {
     } catch (err) {
       if (!owed.has(uid)) owed.set(uid, isBack);
       throw err;
-    } finally {
-      deciding -= 1;
     }
   }
 
@@ -240,14 +237,20 @@ module.exports = function createMembers(sid, store, log, options) {
 
   /** Puts back what others have purged, believing this frontend dead, of those who still have a session. */
   async function restore() {
-    // At once: the lease is not renewed before it is done.
-    (await store.goneUids(sid)).filter(isHere).forEach((uid) => owed.set(uid, true));
-    pump();
-    const isLeft = () => owed.size + deciding > 0;
-    while (isLeft() && inFlight.size > 0) await Promise.race(inFlight.values());
-    if (isLeft()) throw new Error('memberships could not be put back');
-    await allowed(store.forget(sid, epoch));
-    isToRestore = false;
+    isRestoring = true;
+    try {
+      // At once: the lease is not renewed before it is done.
+      (await store.goneUids(sid)).filter(isHere).forEach((uid) => owed.set(uid, true));
+      pump();
+      // A leave in flight may have to be put back as well.
+      while (inFlight.size > 0) await Promise.race(inFlight.values());
+      if (owed.size > 0 || isPaused) throw new Error('memberships could not be put back');
+      await allowed(store.forget(sid, epoch));
+      isToRestore = false;
+    } finally {
+      isRestoring = false;
+      pump();
+    }
   }
 
   /** Resolves when nothing is in flight. */

@@ -126,18 +126,15 @@ async fn unlink(shared: &Arc<Shared>, keys: Vec<Key>) -> ScanResult<u64> {
             send(shared, steps).await.map_err(ScanError::Lost)?
         }
     };
-    let mut count = 0;
-    for answer in answers {
-        match answer.map_err(ScanError::Refused)? {
-            Value::ServerError(error) => {
-                return Err(ScanError::Refused(Error::Store(words(&error))));
-            }
-            Value::Int(removed) => count += removed.unsigned_abs(),
-            _ => {}
-        }
-    }
+    let count = sum(answers)?;
     mark(shared, &sets).await?;
     Ok(count)
+}
+
+/// Returns how many keys commands have removed, or the first error.
+fn sum(answers: Vec<Result<Value>>) -> ScanResult<u64> {
+    let counts = answers.into_iter().map(|answer| answer.and_then(wrote));
+    counts.sum::<Result<u64>>().map_err(ScanError::Refused)
 }
 
 /// Keeps members of the removed channels no longer: also of those that have no other members.
@@ -157,7 +154,7 @@ async fn unkept(shared: &Arc<Shared>, removal: &Removal, steps: &Steps) -> ScanR
         let kept = found(connection, shared.commands().clone(), &gone_stem(stem));
         let mut kept = std::pin::pin!(kept);
         while let Some(keys) = kept.next().await {
-            ask(shared, "UNLINK", &keys?).await?;
+            sum(ask(shared, "UNLINK", &keys?).await?)?;
             steps.next();
         }
     }

@@ -14,7 +14,7 @@ use crate::{
     keys::Key,
     membership::field,
     pages::Entered,
-    redis_manager::{Entries, indexed, wrote},
+    redis_manager::{Entries, entered, wrote},
 };
 
 /// Does a step.
@@ -30,20 +30,20 @@ pub(super) async fn enter(
         Err(error) if is_no_set(&error) => return Ok(Entered::default()),
         step => step?,
     };
-    let mut entered = Entered {
+    let mut done = Entered {
         count: 0,
         next: step.next,
     };
     if step.found.is_empty() {
-        return Ok(entered);
+        return Ok(done);
     }
     let mut entries = Entries::new();
     for uid in &step.found {
         entries.entry(uid).or_default().push(&field);
     }
-    let asked = vec![(&index, indexed(&index, true, &entries))];
+    let asked = vec![(&index, entered(&index, &entries))];
     for answer in ask(shared, asked).await.map_err(Error::from)? {
-        entered.count += wrote(answer?)?;
+        done.count += wrote(answer?)?;
     }
-    Ok(entered)
+    Ok(done)
 }

@@ -8,7 +8,8 @@
 //! - A part removes the member, then the entry, and looks whether someone has added the member meanwhile, whose entry it
 //!   writes again. A batch writes all entries of its joins first, and makes all changes of
 //!   the index again in call order at the end, so that the last call about a member decides.
-//! - Leave all reads the entries of the user, and does the same with each.
+//! - Leave all keeps the user no longer and reads his entries, in this order, so that what is being put back has its entry by then or is not put back;
+//!   then it does the same with each.
 //!
 //! A process that dies after the first round of a join leaves an entry without a member. One that dies before the last
 //! round, while another one removes the entry, leaves a member without an entry.
@@ -112,16 +113,23 @@ async fn plain(shared: &Arc<Shared>, calls: &[Command]) -> Sent<Vec<Result<Reply
     let answers = answers.into_iter().map(Result::flatten).collect();
     let done = replies(&parts, answers);
 
-    // A refusal now is of an entry that is there already, or is harmless if it stays.
+    // A refusal now is of an entry that is there already, or is harmless if it stays; but what is kept still would be put back.
     let again = taken
         .iter()
         .filter_map(|(at, _)| calls.get(*at))
-        .flat_map(index_commands);
+        .flat_map(index_commands)
+        .map(|command| (None, command));
     let unkept = unkept
         .iter()
         .filter(|(at, _)| taken.iter().any(|(taken, _)| taken == at))
-        .map(|(_, (key, [_, last]))| (key, last.clone()));
-    ask(shared, again.chain(unkept).collect()).await?;
+        .map(|(at, (key, [_, last]))| (Some(*at), (key, last.clone())));
+    let (places, commands): (Vec<_>, Vec<_>) = again.chain(unkept).unzip();
+    let mut failed: HashMap<usize, Error> = HashMap::new();
+    for (at, answer) in places.into_iter().zip(ask(shared, commands).await?) {
+        if let (Some(at), Err(error)) = (at, answer.and_then(wrote)) {
+            failed.entry(at).or_insert(error);
+        }
+    }
     let parts: Vec<_> = taken
         .iter()
         .filter_map(|(at, _)| calls.get(*at).filter(|call| is(call, WriteOp::Part)))
@@ -130,7 +138,10 @@ async fn plain(shared: &Arc<Shared>, calls: &[Command]) -> Sent<Vec<Result<Reply
     let mut done = done.into_iter();
     let all = (0..calls.len()).map(|at| match refused.remove(&at) {
         Some(error) => Err(error),
-        None => done.next().unwrap_or_else(|| Err(unanswered())),
+        None => {
+            let done = done.next().unwrap_or_else(|| Err(unanswered()));
+            failed.remove(&at).map_or(done, Err)
+        }
     });
     Ok(all.collect())
 }
@@ -214,15 +225,14 @@ fn unkept(shared: &Shared, call: &Command) -> Vec<(Key, [Cmd; 2])> {
     }
 }
 
-/// Makes the commands that keep users no longer who leave all channels.
-fn unkept_users<'a>(users: &[User<'a>]) -> Vec<(Key, &'a [u8])> {
-    let of = |user: &User<'a>| (gone_under(user.asked.stem, user.index), user.asked.uid);
-    users.iter().map(of).collect()
-}
-
 /// Makes the read of the fields of a user.
 pub(super) fn fields_of(index: &Key, uid: &[u8]) -> Cmd {
     command("HKEYS", [of_user(index, uid)])
+}
+
+/// Makes the command that keeps a user no longer who leaves all channels.
+fn unkeep_user(user: OfUser, index: &Key) -> Cmd {
+    command("HDEL", [&gone_under(user.stem, index), user.uid])
 }
 
 /// A user whose entries in an index are looked at, and his fields.
@@ -247,39 +257,48 @@ async fn of_users(shared: &Arc<Shared>, calls: &[Command], op: Op) -> Sent<Vec<R
     for call in calls {
         indexes.extend(call.keys().iter().map(|index| (call, index)));
     }
-    // In the slot of the index.
-    let reads = indexes
-        .iter()
-        .map(|&(call, index)| (index, fields_of(index, OfUser::of(call.members()).uid)));
-    let found = ask(shared, reads.collect()).await?;
-    let users: Vec<User> = indexes
-        .into_iter()
-        .zip(found)
-        .map(|((call, index), found)| User {
+    let removes = op == Op::Write(WriteOp::LeaveAll);
+    // All in the slot of the index, so they are executed in this order.
+    let mut asked = Vec::with_capacity(2 * indexes.len());
+    for (call, index) in &indexes {
+        let user = OfUser::of(call.members());
+        if removes {
+            asked.push((*index, unkeep_user(user, index)));
+        }
+        asked.push((*index, fields_of(index, user.uid)));
+    }
+    let mut answers = ask(shared, asked).await?.into_iter();
+    let mut next = || answers.next().unwrap_or_else(|| Err(unanswered()));
+    let mut users: Vec<User> = Vec::with_capacity(indexes.len());
+    for (call, index) in indexes {
+        let unkept = if removes {
+            next().and_then(wrote)
+        } else {
+            Ok(0)
+        };
+        let found = next().and_then(items);
+        users.push(User {
             index,
             asked: OfUser::of(call.members()),
-            found: found.and_then(items),
-        })
-        .collect();
-    let channels: Vec<Entry> = users
+            found: unkept.and(found),
+        });
+    }
+    let mut channels: Vec<Entry> = users
         .iter()
         .enumerate()
         .flat_map(|(at, user)| user.channels().map(move |(field, key)| (at, field, key)))
         .collect();
-    let removes = op == Op::Write(WriteOp::LeaveAll);
-    let gone = if removes {
-        unkept_users(&users)
-    } else {
-        Vec::new()
-    };
-    let unkeep = || {
-        let each = gone.iter();
-        each.map(|(gone, uid)| (gone, command("HDEL", [gone.as_slice(), uid])))
-            .collect()
-    };
-    ask(shared, unkeep()).await?;
+    let mut refused: HashMap<usize, Error> = HashMap::new();
     if removes {
-        ask(shared, changes(begun, &users, &channels)).await?;
+        let mut begun_of: Vec<usize> = channels.iter().map(|(at, ..)| *at).collect();
+        begun_of.dedup();
+        let answers = ask(shared, changes(begun, &users, &channels)).await?;
+        for (at, answer) in begun_of.into_iter().zip(answers) {
+            if let Err(error) = answer.and_then(wrote) {
+                refused.insert(at, error);
+            }
+        }
+        channels.retain(|(at, ..)| !refused.contains_key(at));
     }
     let commands = if removes {
         leaves(shared, &users, &channels)
@@ -289,11 +308,10 @@ async fn of_users(shared: &Arc<Shared>, calls: &[Command], op: Op) -> Sent<Vec<R
     let answers = ask(shared, commands).await?;
     let mut fields: Vec<Result<Vec<Vec<u8>>>> = users
         .iter()
-        .map(|user| {
-            user.found
-                .as_ref()
-                .map(|_| Vec::new())
-                .map_err(Clone::clone)
+        .enumerate()
+        .map(|(at, user)| {
+            let error = user.found.as_ref().err().or_else(|| refused.get(&at));
+            error.map_or_else(|| Ok(Vec::new()), |error| Err(error.clone()))
         })
         .collect();
     for ((at, field, _), answer) in channels.iter().zip(answers) {
@@ -316,7 +334,14 @@ async fn of_users(shared: &Arc<Shared>, calls: &[Command], op: Op) -> Sent<Vec<R
             .cloned()
             .collect();
         forget(shared, &users, &done).await?;
-        ask(shared, unkeep()).await?;
+        let unkept = users
+            .iter()
+            .map(|user| (user.index, unkeep_user(user.asked, user.index)));
+        for (fields, answer) in fields.iter_mut().zip(ask(shared, unkept.collect()).await?) {
+            if let (Ok(_), Err(error)) = (&fields, answer.and_then(wrote)) {
+                *fields = Err(error);
+            }
+        }
     }
     let mut lists = fields
         .into_iter()

@@ -1,7 +1,8 @@
 //! A purge of the members in an index ([`crate::membership`]) in a Redis Cluster, where lease, index and channels are in
 //! different slots: so no step can check the lease and remove members at once.
 //!
-//! A step looks at the lease, keeps what it is about to remove, removes it, and **looks at the lease again**:
+//! A step looks at the lease, keeps what it is about to remove, removes it, keeps no longer what was no member any more (a
+//! call may have removed it before it was kept), and **looks at the lease again**:
 //!
 //! - The frontend has taken its lease in between: what the step has removed is put back, as far as the index has it still
 //!   ([`undo`]). Those members are missing for a few round trips, whatever the frontend has found in what is kept by then.
@@ -11,7 +12,7 @@
 //! A process that dies between removing and looking, in the very moment in which the frontend takes its lease, leaves the
 //! members of one step removed: so a step has at most [`STEP`].
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use redis::{Cmd, Value as Answer};
 
@@ -30,7 +31,7 @@ use crate::{
     membership::{Place, Purge},
     redis_manager::{
         self, Entries, SideEffects, UNCERTAIN, command, encode_one, indexed, lease, restored,
-        unkeep, wrote,
+        unkeep, unkeep_last, wrote,
     },
 };
 
@@ -82,6 +83,13 @@ pub(super) struct Named {
     pub(super) field: Vec<u8>,
 }
 
+impl Named {
+    /// Returns what no two members of one index have in common.
+    fn place(&self) -> (&[u8], &[u8]) {
+        (&self.uid, &self.field)
+    }
+}
+
 /// Returns the entries of members, by their users.
 fn entries<'a>(named: impl IntoIterator<Item = &'a Named>) -> Entries<'a> {
     let mut entries = Entries::new();
@@ -127,17 +135,30 @@ async fn purge(shared: &Arc<Shared>, call: &Command) -> Step<Lease> {
     if held.epoch.as_bytes() != purge.epoch {
         return Ok(lost(held, purge.uids.len() as u64));
     }
-    if purge.keep > 0 {
-        keep(shared, &named, gone, purge.keep).await?;
+    let kept = if purge.keep > 0 {
+        keep(shared, &named, gone, purge.keep).await?
+    } else {
+        HashSet::new()
+    };
+    let Removed {
+        removed,
+        missing,
+        refused,
+    } = remove(shared, &named, purge.reason).await?;
+    // Both are in one slot.
+    let mut asked = vec![(key, holder(shared, key))];
+    let unkept = entries(missing.into_iter().filter(|it| kept.contains(&it.place())));
+    if !unkept.is_empty() {
+        asked.push((gone, unkeep_last(gone, &unkept)));
     }
-    let (removed, refused) = remove(shared, &named, purge.reason).await?;
-    let asked = vec![(key, holder(shared, key))];
-    let again = ask(shared, asked).await?.pop();
-    let again = lease(again.unwrap_or_else(|| Err(unanswered()))?)?;
+    let mut answers = ask(shared, asked).await?.into_iter();
+    let again = lease(answers.next().unwrap_or_else(|| Err(unanswered()))?)?;
     if again.epoch.as_bytes() != purge.epoch {
         undo(shared, &removed, [index, gone]).await?;
+        done(answers.collect())?;
         return Ok(lost(again, purge.uids.len() as u64));
     }
+    done(answers.collect())?;
     if let Some(error) = refused {
         return Err(error.into());
     }
@@ -199,38 +220,49 @@ fn members(named: &[Named], answers: Vec<Result<Answer>>) -> impl Iterator<Item 
     members.filter_map(move |(member, answer)| is_member(answer).then_some(member))
 }
 
-/// Keeps the entries of those who are members.
-async fn keep(shared: &Arc<Shared>, named: &[Named], gone: &Key, millis: u64) -> Step<()> {
-    let there = ask(shared, each("SISMEMBER", named)).await?;
-    let kept = entries(members(named, there));
-    if kept.is_empty() {
-        return Ok(());
-    }
-    let asked = vec![(gone, redis_manager::keep(gone, millis, &kept))];
-    for answer in ask(shared, asked).await? {
-        wrote(answer?)?;
-    }
-    Ok(())
-}
-
-/// Removes members. Returns those who were, and an error if a removal was refused.
-async fn remove<'a>(
+/// Keeps the entries of those who are members, and returns them.
+async fn keep<'a>(
     shared: &Arc<Shared>,
     named: &'a [Named],
-    reason: &[u8],
-) -> Step<(Vec<&'a Named>, Option<Error>)> {
+    gone: &Key,
+    millis: u64,
+) -> Step<HashSet<(&'a [u8], &'a [u8])>> {
+    let there = ask(shared, each("SISMEMBER", named)).await?;
+    let kept: Vec<&Named> = members(named, there).collect();
+    if !kept.is_empty() {
+        let kept = entries(kept.iter().copied());
+        let asked = vec![(gone, redis_manager::keep(gone, millis, &kept))];
+        done(ask(shared, asked).await?)?;
+    }
+    Ok(kept.into_iter().map(Named::place).collect())
+}
+
+/// What a step has done with members.
+struct Removed<'a> {
+    removed: Vec<&'a Named>,
+    /// Those who were none. One whose removal was refused may still be one.
+    missing: Vec<&'a Named>,
+    refused: Option<Error>,
+}
+
+/// Removes members.
+async fn remove<'a>(shared: &Arc<Shared>, named: &'a [Named], reason: &[u8]) -> Step<Removed<'a>> {
     let answers = ask(shared, changes(shared, false, named, reason)).await?;
-    let mut removed = Vec::with_capacity(named.len());
+    let (mut removed, mut missing) = (Vec::with_capacity(named.len()), Vec::new());
     let mut refused = None;
     for (member, answer) in named.iter().zip(answers) {
         match event_scripts::explained(answer.and_then(wrote)) {
-            Ok(0) => {}
+            Ok(0) => missing.push(member),
             Ok(_) => removed.push(member),
-            Err(error) if is_no_set(&error) => {}
+            Err(error) if is_no_set(&error) => missing.push(member),
             Err(error) => refused = Some(error),
         }
     }
-    Ok((removed, refused))
+    Ok(Removed {
+        removed,
+        missing,
+        refused,
+    })
 }
 
 /// Adds members again whose entries are in the index still. An entry that is gone was removed by a `leave`, or by the purge of

@@ -15,11 +15,11 @@ use crate::keys::{Key, ended_of, of_user};
 /// Goes through users with fields, as arguments: the number of fields, the uid, and these. The answer is how many entries
 /// were added or removed.
 macro_rules! of_users {
-    ($each:literal) => {
+    ($($each:literal),+) => {
         concat!(
             "local key, at, changed = 2, 1, 0 while key <= #KEYS do ",
             "local uid, first, last = ARGV[at + 1], at + 2, at + 1 + tonumber(ARGV[at]) ",
-            $each,
+            $($each,)+
             " at = last + 1 key = key + 1 end return changed"
         )
     };
@@ -47,14 +47,26 @@ const REMOVE_ENTRIES: &str = of_users!(
 /// written the entry. An `add` leaves it empty.
 pub(crate) const UNCERTAIN: &[u8] = b"?";
 
-/// Adds entries of members that were found, where there are none.
-const RESTORE_ENTRIES: &str = of_users!(
-    "for at = first, last do local is = redis.call('HGET', KEYS[key], ARGV[at]) \
-     if not is then local done = redis.pcall('HSET', KEYS[key], ARGV[at], '?') \
-     if type(done) == 'table' then return done end changed = changed + done end end \
-     local done = redis.pcall('SADD', KEYS[1], uid) \
-     if type(done) == 'table' then return done end"
-);
+/// Adds entries with this value where there are none.
+macro_rules! where_none {
+    ($value:literal) => {
+        of_users!(
+            "for at = first, last do local is = redis.call('HGET', KEYS[key], ARGV[at]) ",
+            "if not is then local done = redis.pcall('HSET', KEYS[key], ARGV[at], '",
+            $value,
+            "') ",
+            "if type(done) == 'table' then return done end changed = changed + done end end ",
+            "local done = redis.pcall('SADD', KEYS[1], uid) ",
+            "if type(done) == 'table' then return done end"
+        )
+    };
+}
+
+/// Adds entries of members that were found while they may be removed.
+const RESTORE_ENTRIES: &str = where_none!("?");
+
+/// Adds entries of members that a scan has found. One that is there may be uncertain because of a removal, and stays so.
+const ENTER_ENTRIES: &str = where_none!("");
 
 /// Begins to put back a user: adds entries of what is kept of him. Keys: index, his fields, lease, what is kept,
 /// removed channels. Arguments: epoch, uid. The answer is whether the lease allows it, its epoch, and the fields.
@@ -121,6 +133,20 @@ const UNKEEP: &str = on_kept!(
     "at = last + 1 end return 1"
 );
 
+/// Takes an addition to what is kept back: removes the last of each. Another process may have kept the same member, which stays kept.
+/// Key and arguments as above.
+const UNKEEP_LAST: &str = on_kept!(
+    "local at = 1 while at <= #ARGV do local uid, last = ARGV[at + 1], at + 1 + tonumber(ARGV[at]) ",
+    "local all, left, found = redis.call('HGET', KEYS[1], uid) or '', {}, {} ",
+    "items(all, function(field, _, item) left[#left + 1] = item found[field] = #left end) ",
+    "for i = at + 2, last do if found[ARGV[i]] then left[found[ARGV[i]]] = '' end end ",
+    "local text, done = table.concat(left), 0 ",
+    "if text == '' then done = redis.pcall('HDEL', KEYS[1], uid) ",
+    "elseif text ~= all then done = redis.pcall('HSET', KEYS[1], uid, text) end ",
+    "if type(done) == 'table' then return done end ",
+    "at = last + 1 end return 1"
+);
+
 /// Begins a removal by the app: removes fields of users from what is kept, and makes their entries uncertain, so that a purge that
 /// finds its lease lost does not put the members back. Keys: what is kept, the fields of each user. Arguments: as above.
 const LEAVING: &str = on_kept!(
@@ -142,9 +168,14 @@ pub(crate) fn indexed(index: &Key, adds: bool, entries: &Entries) -> Cmd {
     of_entries(script, index, entries)
 }
 
-/// Makes the addition of entries of members that were found.
+/// Makes the addition of entries of members that were found while they may be removed.
 pub(crate) fn restored(index: &Key, entries: &Entries) -> Cmd {
     of_entries(RESTORE_ENTRIES, index, entries)
+}
+
+/// Makes the addition of entries of members that a scan has found.
+pub(crate) fn entered(index: &Key, entries: &Entries) -> Cmd {
+    of_entries(ENTER_ENTRIES, index, entries)
 }
 
 /// Makes the step with which a user begins to be put back.
@@ -190,6 +221,14 @@ pub(crate) fn keep(gone: &Key, millis: u64, entries: &Entries) -> Cmd {
 pub(crate) fn unkeep(gone: &Key, entries: &Entries) -> Cmd {
     let mut cmd = redis::cmd("EVAL");
     cmd.arg(UNKEEP).arg(1).arg(gone);
+    with_fields(&mut cmd, entries);
+    cmd
+}
+
+/// Makes the removal of what [`keep`] has just added.
+pub(crate) fn unkeep_last(gone: &Key, entries: &Entries) -> Cmd {
+    let mut cmd = redis::cmd("EVAL");
+    cmd.arg(UNKEEP_LAST).arg(1).arg(gone);
     with_fields(&mut cmd, entries);
     cmd
 }

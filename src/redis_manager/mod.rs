@@ -87,7 +87,8 @@ use self::{attempts::Attempts, sentinel::FailoverWatch, server_errors::unreachab
 pub(crate) use self::{
     codec::{SideEffects, command, decode, encode_one, wrote},
     entry_scripts::{
-        Entries, UNCERTAIN, begin_back, end_back, indexed, keep, leaving, restored, unkeep,
+        Entries, UNCERTAIN, begin_back, end_back, entered, indexed, keep, leaving, restored,
+        unkeep, unkeep_last,
     },
     event_scripts::EventScripts,
     fallbacks::{Commands, Missing, exact},
