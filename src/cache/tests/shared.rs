@@ -1,11 +1,11 @@
-//! Loads that are shared with calls that waited in the queue: what they share, and the two orders of events, too long for
+//! Loads that are shared with calls that waited in the queue: what they share, and the orders of events, too long for
 //! the model and too rare for random histories, in which a call would be shown an older list than the one before it.
 
 use std::sync::Arc;
 
 use crate::{
     cache::{Answer, Invalidation, Sent, Session, Wire},
-    command::{Command, ReadOp, Reply, Value},
+    command::{Command, ReadOp, Reply, Value, WriteOp},
     error::Result,
     list::List,
     list_lru::Bounds,
@@ -77,6 +77,29 @@ fn calls_that_waited_share_a_load_that_was_sent_meanwhile() {
     );
 }
 
+/// Whether a call shares a load that was sent before it was made, while calls that were made earlier wait.
+pub(super) fn shares_an_older_load() -> bool {
+    let mut session = session();
+    let load = form(&mut session, "k", 0, true);
+    settle(&mut session, &load, Some("u"), 0);
+    form(&mut session, "j", 1, true);
+    form(&mut session, "k", 1, false).wire.is_empty()
+}
+
+/// Whether a call that waited shares a load after which the list was changed by a call before it.
+pub(super) fn shares_a_load_before_a_command() -> bool {
+    let mut session = session();
+    let load = form(&mut session, "k", 0, true);
+    settle(&mut session, &load, Some("u"), 0);
+    let add = Command::write_members(WriteOp::Add, b"k".to_vec(), [b"v".to_vec()]);
+    let queue = Queue {
+        waited: 1,
+        is_behind: true,
+    };
+    session.form(&[&add], queue);
+    form(&mut session, "k", 2, false).wire.is_empty()
+}
+
 /// Whether a call that waited shares a load after which a candidate was confirmed by a barrier: the key was empty at
 /// first, then not, as the load says, and is empty again.
 pub(super) fn shares_a_load_before_a_candidate() -> bool {
@@ -111,6 +134,8 @@ pub(super) fn shares_a_load_before_a_reread() -> bool {
 
 #[test]
 fn a_call_that_waited_shares_no_list_older_than_that_of_a_call_before_it() {
+    assert!(!shares_an_older_load());
+    assert!(!shares_a_load_before_a_command());
     assert!(!shares_a_load_before_a_candidate());
     assert!(!shares_a_load_before_a_reread());
 }
