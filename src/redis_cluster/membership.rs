@@ -136,12 +136,12 @@ async fn plain(shared: &Arc<Shared>, calls: &[Command]) -> Sent<Vec<Result<Reply
         .collect();
     restore(shared, &parts).await?;
     let mut done = done.into_iter();
-    let all = (0..calls.len()).map(|at| match refused.remove(&at) {
-        Some(error) => Err(error),
-        None => {
-            let done = done.next().unwrap_or_else(|| Err(unanswered()));
-            failed.remove(&at).map_or(done, Err)
+    let all = (0..calls.len()).map(|at| {
+        if let Some(error) = refused.remove(&at) {
+            return Err(error);
         }
+        let done = done.next().unwrap_or_else(|| Err(unanswered()));
+        failed.remove(&at).map_or(done, Err)
     });
     Ok(all.collect())
 }
@@ -290,14 +290,7 @@ async fn of_users(shared: &Arc<Shared>, calls: &[Command], op: Op) -> Sent<Vec<R
         .collect();
     let mut refused: HashMap<usize, Error> = HashMap::new();
     if removes {
-        let mut begun_of: Vec<usize> = channels.iter().map(|(at, ..)| *at).collect();
-        begun_of.dedup();
-        let answers = ask(shared, changes(begun, &users, &channels)).await?;
-        for (at, answer) in begun_of.into_iter().zip(answers) {
-            if let Err(error) = answer.and_then(wrote) {
-                refused.insert(at, error);
-            }
-        }
+        refused = begin(shared, &users, &channels).await?;
         channels.retain(|(at, ..)| !refused.contains_key(at));
     }
     let commands = if removes {
@@ -382,6 +375,20 @@ fn leaves<'a>(shared: &Shared, users: &[User], found: &'a [Entry]) -> Vec<(&'a K
         )
     };
     found.iter().map(of).collect()
+}
+
+/// Begins the removal of users from these channels. Returns the errors of those who are not to be removed, by their numbers.
+async fn begin(
+    shared: &Arc<Shared>,
+    users: &[User<'_>],
+    found: &[Entry],
+) -> Sent<HashMap<usize, Error>> {
+    let mut numbers: Vec<usize> = found.iter().map(|(at, ..)| *at).collect();
+    numbers.dedup();
+    let answers = ask(shared, changes(begun, users, found)).await?;
+    let answers = numbers.into_iter().zip(answers);
+    let errors = answers.filter_map(|(at, answer)| Some((at, answer.and_then(wrote).err()?)));
+    Ok(errors.collect())
 }
 
 /// Removes entries, and writes those again whose users are members by now.

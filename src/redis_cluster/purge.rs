@@ -141,7 +141,7 @@ async fn purge(shared: &Arc<Shared>, call: &Command) -> Step<Lease> {
         HashSet::new()
     };
     let Removed {
-        removed,
+        members: removed,
         missing,
         refused,
     } = remove(shared, &named, purge.reason).await?;
@@ -239,7 +239,7 @@ async fn keep<'a>(
 
 /// What a step has done with members.
 struct Removed<'a> {
-    removed: Vec<&'a Named>,
+    members: Vec<&'a Named>,
     /// Those who were none. One whose removal was refused may still be one.
     missing: Vec<&'a Named>,
     refused: Option<Error>,
@@ -259,7 +259,7 @@ async fn remove<'a>(shared: &Arc<Shared>, named: &'a [Named], reason: &[u8]) -> 
         }
     }
     Ok(Removed {
-        removed,
+        members: removed,
         missing,
         refused,
     })
