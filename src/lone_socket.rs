@@ -27,6 +27,10 @@ use crate::shared_task::SharedTask;
 /// The bytes that the event loop reads at once; the rest of a longer reply is left to the runtime.
 const MOST: usize = 1 << 15;
 
+/// How often [`LoneSocket::read_all`] polls the task, which reads about 1 MiB each time: together more than the receive
+/// buffer of a socket holds.
+const TURNS: usize = 8;
+
 /// A socket, and the task that reads it.
 #[derive(Debug, Clone)]
 pub struct LoneSocket {
@@ -47,12 +51,16 @@ pub(crate) struct Socket {
 #[derive(Debug)]
 struct Inner {
     side: Side,
-    /// Of the task that waits for bytes which the event loop will report.
-    waker: Option<Waker>,
     /// How many bytes may be read before the event loop reports more.
     readable: usize,
     /// Whether there may be more than that.
     more: bool,
+    /// Whether it has ever been moved: then there may be another descriptor of it.
+    shared: bool,
+    /// Whether writing has failed.
+    broken: bool,
+    /// Whether bytes have come since this was cleared.
+    came: bool,
 }
 
 #[derive(Debug)]
@@ -96,39 +104,65 @@ impl LoneSocket {
         let twin = stream.try_clone();
         inner.side = Side::EventLoop(stream);
         (inner.readable, inner.more) = (0, false);
+        inner.shared = true;
         self.socket.detached.store(true, SeqCst);
         if twin.is_err() {
-            self.socket.attach(inner);
+            self.socket.attach(inner, self.task.waker());
         }
         twin
     }
 
-    /// Reads what has come. Returns whether that was all.
+    /// Reads what has come, a long reply only in part. Returns whether that was all.
     #[must_use]
     pub fn read(&self) -> bool {
-        let Some(mut task) = self.task.borrow() else {
-            // The runtime polls it, to write; what has come is reported again.
-            return true;
-        };
-        self.socket.lock().readable = MOST;
+        self.read_up_to(MOST) == Some(true)
+    }
+
+    /// Reads all that has come, before a deadline is applied. Returns whether that was all. `came` is called if it was anything:
+    /// more may follow at once, because the window of an unread socket is closed.
+    #[must_use]
+    pub fn read_all(&self, came: impl FnOnce()) -> bool {
+        self.socket.lock().came = false;
+        let all = self.read_turns();
+        if self.socket.lock().came {
+            came();
+        }
+        all
+    }
+
+    fn read_turns(&self) -> bool {
+        for _ in 0..TURNS {
+            match self.read_up_to(usize::MAX) {
+                Some(false) => {}
+                done => return done.is_some(),
+            }
+        }
+        false
+    }
+
+    /// Returns whether that was all; `None` if another thread polls the task.
+    fn read_up_to(&self, most: usize) -> Option<bool> {
+        let mut task = self.task.borrow()?;
+        self.socket.lock().readable = most;
         task.poll();
         let inner = &mut *self.socket.lock();
-        inner.readable = 0;
-        !std::mem::take(&mut inner.more)
+        let more = std::mem::take(&mut inner.more) | (std::mem::take(&mut inner.readable) > 0);
+        Some(!more)
     }
 
     /// Returns it to the runtime. Needs the runtime's context.
     pub fn attach(&self) {
+        let inner = &mut *self.socket.lock();
         if self.is_detached() {
-            self.socket.attach(&mut self.socket.lock());
+            self.socket.attach(inner, self.task.waker());
         }
     }
 
     /// Returns it to the runtime, after reading what has come: an answer must not be late because the event loop was blocked.
     /// Needs the runtime's context.
-    pub fn reclaim(&self) {
+    pub fn reclaim(&self, came: impl FnOnce()) {
         if self.is_detached() {
-            let _ = self.read();
+            let _ = self.read_all(came);
             self.attach();
         }
     }
@@ -139,7 +173,9 @@ impl Socket {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn attach(&self, inner: &mut Inner) {
+    /// Returns it to the runtime. The task, whose `waker` this is, then polls it there: only that registers the runtime's
+    /// interest in it.
+    fn attach(&self, inner: &mut Inner, waker: &Waker) {
         inner.side = match std::mem::replace(&mut inner.side, Side::Gone) {
             Side::EventLoop(stream) => {
                 TcpStream::from_std(stream).map_or(Side::Gone, Side::Runtime)
@@ -147,10 +183,7 @@ impl Socket {
             side => side,
         };
         self.detached.store(false, SeqCst);
-        // For its interest in the socket, which is new to the runtime.
-        if let Some(waker) = inner.waker.take() {
-            waker.wake();
-        }
+        waker.wake_by_ref();
     }
 }
 
@@ -159,9 +192,11 @@ impl LoneStream {
         Self(Arc::new(Socket {
             inner: Mutex::new(Inner {
                 side: Side::Runtime(stream),
-                waker: None,
                 readable: 0,
                 more: false,
+                shared: false,
+                broken: false,
+                came: false,
             }),
             detached: AtomicBool::new(false),
         }))
@@ -174,12 +209,14 @@ impl LoneStream {
 
 impl Drop for LoneStream {
     fn drop(&mut self) {
-        let mut inner = self.0.lock();
-        if let Side::EventLoop(stream) = &inner.side {
-            // The event loop's descriptor would keep the connection open.
-            let _ = stream.shutdown(Shutdown::Both);
-        }
-        inner.side = Side::Gone;
+        let inner = &mut *self.0.lock();
+        let stream = match std::mem::replace(&mut inner.side, Side::Gone) {
+            Side::Runtime(stream) if inner.shared => stream.into_std().ok(),
+            Side::EventLoop(stream) => Some(stream),
+            _ => None,
+        };
+        // The event loop's descriptor would keep the connection open. It becomes readable by this, and is closed.
+        let _ = stream.map(|stream| stream.shutdown(Shutdown::Both));
         self.0.detached.store(false, SeqCst);
     }
 }
@@ -190,7 +227,7 @@ fn gone<T>() -> Poll<io::Result<T>> {
 
 impl Inner {
     /// Reads within the event loop.
-    fn read(&mut self, cx: &Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn read(&mut self, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let Side::EventLoop(stream) = &mut self.side else {
             return gone();
         };
@@ -202,6 +239,7 @@ impl Inner {
                     // Less than there was room for: that was all. If more comes, the event loop reports it.
                     self.readable = if size < most { 0 } else { self.readable - size };
                     self.more = size == most && self.readable == 0;
+                    self.came |= size > 0;
                     buffer.advance(size);
                     return Poll::Ready(Ok(()));
                 }
@@ -210,7 +248,7 @@ impl Inner {
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
-        self.waker = Some(cx.waker().clone());
+        // The task is polled again when the event loop reports more, or when it is attached.
         Poll::Pending
     }
 }
@@ -224,7 +262,7 @@ impl AsyncRead for LoneStream {
         let inner = &mut *self.0.lock();
         match &mut inner.side {
             Side::Runtime(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Side::EventLoop(_) => inner.read(cx, buffer),
+            Side::EventLoop(_) => inner.read(buffer),
             Side::Gone => gone(),
         }
     }
@@ -241,7 +279,16 @@ impl LoneStream {
         let inner = &mut *self.0.lock();
         if let Side::EventLoop(stream) = &mut inner.side {
             match write(stream) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.0.attach(inner),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.0.attach(inner, cx.waker());
+                }
+                Err(_) if !inner.broken => {
+                    // The task fails its oldest request for this error, but replies that came before it still count. So it
+                    // reads first, which mostly tells of the error too; if not, the next attempt does.
+                    (inner.broken, inner.readable) = (true, usize::MAX);
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 written => return Poll::Ready(written),
             }
         }

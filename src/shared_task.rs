@@ -103,6 +103,12 @@ impl SharedTask {
         })
     }
 
+    /// Returns what wakes the task.
+    #[must_use]
+    pub fn waker(&self) -> &Waker {
+        &self.waker
+    }
+
     fn try_lock(&self) -> Option<MutexGuard<'_, Slot>> {
         match self.future.try_lock() {
             Ok(slot) => Some(slot),

@@ -19,4 +19,9 @@ impl Readiness {
     pub fn new(_env: &Env, _socket: TcpStream, _readable: Rc<Ref>) -> napi::Result<Self> {
         Err(napi::Error::new(Status::GenericFailure, "not supported"))
     }
+
+    /// Returns whether no further call comes.
+    pub fn has_stopped(&self) -> bool {
+        match *self {}
+    }
 }

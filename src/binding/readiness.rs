@@ -98,6 +98,8 @@ struct Watch {
     readable: RefCell<Option<Rc<Ref>>>,
     /// What has the handle closed when the environment ends first.
     hook: Cell<sys::napi_async_cleanup_hook_handle>,
+    /// Whether libuv has stopped the handle because of an error, so that no further call comes.
+    stopped: Cell<bool>,
     /// Open until libuv has let go of it.
     _socket: TcpStream,
 }
@@ -121,6 +123,7 @@ impl Readiness {
             memory: RefCell::new(vec![0; size.div_ceil(8)]),
             readable: RefCell::new(Some(readable)),
             hook: Cell::new(ptr::null_mut()),
+            stopped: Cell::new(false),
             _socket: socket,
         });
         let handle = watch.handle();
@@ -149,6 +152,11 @@ impl Readiness {
             }
         }
         Ok(readiness)
+    }
+
+    /// Returns whether the last call was the last one, because of an error of the socket.
+    pub fn has_stopped(&self) -> bool {
+        self.0.stopped.get()
     }
 }
 
@@ -184,12 +192,14 @@ unsafe fn watch_of<'a>(handle: Handle) -> Option<&'a Watch> {
     unsafe { (uv.get_data)(handle).cast::<Watch>().as_ref() }
 }
 
-/// Runs JavaScript as Node does for a callback of its own. An error of libuv is reported by reading.
-extern "C" fn on_poll(handle: Handle, _status: c_int, _events: c_int) {
+/// Runs JavaScript as Node does for a callback of its own. Libuv reports an error once and stops the handle; which error, reading
+/// tells.
+extern "C" fn on_poll(handle: Handle, status: c_int, _events: c_int) {
     // SAFETY: libuv calls back for open handles only.
     let Some(watch) = (unsafe { watch_of(handle) }) else {
         return;
     };
+    watch.stopped.set(status != 0);
     let env = watch.env;
     let mut scope = ptr::null_mut();
     // SAFETY: this is the thread of the environment, within its event loop, and the environment has not ended: then the

@@ -250,6 +250,9 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
 
     pub(super) fn on_timer(&mut self) {
         let now = Instant::now();
+        if self.inbox.lone.held_until().is_some_and(|held| now < held) {
+            return;
+        }
         match self.phase {
             Phase::Starting(Some(deadline)) if deadline <= now => {
                 let error = self.unreachable(self.connection.cause());

@@ -8,7 +8,10 @@ use std::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
+    time::Duration,
 };
+
+use tokio::time::Instant;
 
 use super::{DriverHandle, Input};
 use crate::lone_socket::LoneSocket;
@@ -18,6 +21,10 @@ use crate::lone_socket::LoneSocket;
 const CALLS: usize = 4;
 const BYTES: usize = 1 << 12;
 
+/// How long no deadline is applied after bytes were read late: the server sends the rest of a long reply only when there is
+/// room for it.
+const GRACE: Duration = Duration::from_millis(500);
+
 /// What the event loop has to know of the driver.
 #[derive(Debug, Default)]
 pub(super) struct Lone {
@@ -25,6 +32,8 @@ pub(super) struct Lone {
     socket: Mutex<Option<LoneSocket>>,
     /// Whether there is a connection, and nothing in flight.
     idle: AtomicBool,
+    /// Until when no deadline is applied.
+    held_until: Mutex<Option<Instant>>,
 }
 
 impl Lone {
@@ -48,6 +57,22 @@ impl Lone {
         self.idle.load(Relaxed)
     }
 
+    fn hold(&self) {
+        let until = Instant::now() + GRACE;
+        *self
+            .held_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(until);
+    }
+
+    /// Returns the time until which no deadline is applied.
+    pub(super) fn held_until(&self) -> Option<Instant> {
+        *self
+            .held_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Takes the socket back for the runtime, whose thread this is, before it polls the driver.
     pub(super) fn reclaim(&self) {
         let detached = self
@@ -56,7 +81,7 @@ impl Lone {
             .filter(|socket| socket.is_detached())
             .cloned();
         if let Some(socket) = detached {
-            socket.reclaim();
+            socket.reclaim(|| self.hold());
         }
     }
 }
@@ -74,7 +99,8 @@ impl DriverHandle {
 
     /// Hands over lone calls and sends them on this thread, whose event loop awaits the replies. For that `watch` gets a
     /// descriptor: when it is readable, [`Self::readable`] is to be called. Returns `false` without effect if the runtime has to
-    /// send them, because it polls the driver, or because `watch` returns `false`.
+    /// send them, because it polls the driver or has to read, or because `watch`
+    /// returns `false`.
     pub fn push_lone(&self, input: &mut Input, watch: impl FnOnce(TcpStream) -> bool) -> bool {
         let Some(socket) = self.inbox.lone.socket() else {
             return false;
@@ -83,9 +109,11 @@ impl DriverHandle {
             return false;
         };
         let _context = self.runtime.enter();
-        if socket.is_detached() && driver.is_woken() {
-            // Perhaps by a deadline: replies that have come still count.
-            let _ = socket.read();
+        // Woken perhaps by a deadline: replies that have come still count. The runtime reads what is left of them, because it
+        // takes the socket back before it polls the driver.
+        if socket.is_detached() && driver.is_woken() && !socket.read_all(|| self.inbox.lone.hold())
+        {
+            return false;
         }
         let awaits =
             socket.is_detached() || (self.inbox.lone.is_idle() && socket.detach().is_ok_and(watch));
@@ -106,7 +134,7 @@ impl DriverHandle {
             && let Some(_driver) = self.shared.borrow()
         {
             let _context = self.runtime.enter();
-            socket.reclaim();
+            socket.reclaim(|| self.inbox.lone.hold());
         }
     }
 
@@ -125,7 +153,12 @@ impl DriverHandle {
         let _context = self.runtime.enter();
         // What nobody has asked for, such as changes of lists in the cache, is read by the runtime, and so is a long reply.
         let is_asked = !self.inbox.lone.is_idle();
-        let is_all = socket.read();
+        // Before a deadline is applied, all of it is read.
+        let is_all = if driver.is_woken() {
+            socket.read_all(|| self.inbox.lone.hold())
+        } else {
+            socket.read()
+        };
         if !is_asked || !is_all {
             socket.attach();
         }

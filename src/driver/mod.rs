@@ -206,6 +206,10 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             self.connection.deadline(),
         ];
         let deadline = deadlines.into_iter().flatten().min();
+        let deadline = deadline.map(|deadline| match self.inbox.lone.held_until() {
+            Some(held) => deadline.max(held),
+            None => deadline,
+        });
         if let Some(deadline) = deadline
             && (timer.is_elapsed() || deadline < timer.deadline())
         {

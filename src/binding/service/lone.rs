@@ -66,6 +66,7 @@ impl Service {
                 self.pay_wake();
                 return;
             }
+            lone.streak.set(0);
         }
         driver.push(input);
     }
@@ -86,8 +87,15 @@ impl Service {
 
     fn on_readable(self: &Rc<Self>) -> napi::Result<()> {
         let driver = self.driver.borrow();
-        let goes_on = driver.as_ref().is_some_and(DriverHandle::readable);
-        drop(driver);
+        let mut goes_on = driver.as_ref().is_some_and(DriverHandle::readable);
+        let watch = self.lone.readiness.borrow();
+        if goes_on && watch.as_ref().is_some_and(Readiness::has_stopped) {
+            goes_on = false;
+            if let Some(driver) = &*driver {
+                driver.end_lone();
+            }
+        }
+        drop((driver, watch));
         if !goes_on {
             self.lone.streak.set(0);
             self.end_lone();

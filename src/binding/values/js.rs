@@ -80,6 +80,7 @@ impl Ref {
     }
 
     /// Returns the function, for raw Node-API; valid within the current scope.
+    #[cfg(target_os = "linux")]
     pub fn raw(&self, env: &Env) -> napi::Result<sys::napi_value> {
         self.0.borrow_back(env).map(|function| function.raw())
     }
