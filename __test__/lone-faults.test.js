@@ -189,10 +189,12 @@ area('lone calls over a connection that fails', {}, (ctx) => {
       }
       assert.deepStrictEqual(order, [...order.keys()]);
     };
-    let over = false;
-    const loads = Promise.all(services.map(load)).finally(() => (over = true));
+    const state = { over: false };
+    const loads = Promise.all(services.map(load)).finally(() => {
+      state.over = true;
+    });
     const kills = (async () => {
-      while (!over) {
+      while (!state.over) {
         await ctx.redis.killClients();
         await new Promise((resolve) => setTimeout(resolve, 300));
       }

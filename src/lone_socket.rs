@@ -59,8 +59,8 @@ struct Inner {
     shared: bool,
     /// Whether writing has failed.
     broken: bool,
-    /// Whether bytes have come since this was cleared.
-    came: bool,
+    /// The bytes that have come since this was cleared.
+    came: usize,
 }
 
 #[derive(Debug)]
@@ -122,9 +122,9 @@ impl LoneSocket {
     /// more may follow at once, because the window of an unread socket is closed.
     #[must_use]
     pub fn read_all(&self, came: impl FnOnce()) -> bool {
-        self.socket.lock().came = false;
+        self.socket.lock().came = 0;
         let all = self.read_turns();
-        if self.socket.lock().came {
+        if self.socket.lock().came > 0 {
             came();
         }
         all
@@ -196,7 +196,7 @@ impl LoneStream {
                 more: false,
                 shared: false,
                 broken: false,
-                came: false,
+                came: 0,
             }),
             detached: AtomicBool::new(false),
         }))
@@ -239,7 +239,7 @@ impl Inner {
                     // Less than there was room for: that was all. If more comes, the event loop reports it.
                     self.readable = if size < most { 0 } else { self.readable - size };
                     self.more = size == most && self.readable == 0;
-                    self.came |= size > 0;
+                    self.came += size;
                     buffer.advance(size);
                     return Poll::Ready(Ok(()));
                 }
