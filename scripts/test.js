@@ -32,12 +32,13 @@ function chosen(names) {
   return [...new Set((names.length > 0 ? names : ['all']).flatMap((name) => known[name]))];
 }
 
-/** Runs a stage in a child process whose output goes to the log. */
-async function runStage(name) {
+/** Runs a stage in a child process whose output goes to the log. It is told which stages follow (stages.js). */
+async function runStage(name, later) {
   const log = fs.openSync(logOf(name), 'w');
   const child = fork(path.join(__dirname, 'stages.js'), [name], {
     cwd: root,
     stdio: ['ignore', log, log, 'ipc'],
+    env: { ...process.env, LATER_STAGES: later.join() },
   });
   fs.closeSync(log);
   const start = Date.now();
@@ -108,8 +109,8 @@ async function main(names) {
   }
   fs.mkdirSync(LOGS, { recursive: true });
   const done = [];
-  for (const name of chosen(names)) {
-    done.push(await runStage(name));
+  for (const [i, name] of chosen(names).entries()) {
+    done.push(await runStage(name, chosen(names).slice(i + 1)));
     report(done.at(-1));
   }
   summarise(done);
