@@ -37,10 +37,12 @@ class InspectorPage {
     await this.drawn();
   }
 
-  /** Until the view is drawn. */
+  /** Until the view of the address is drawn: the address changes first. */
   async drawn() {
-    const view = this.page.locator('[data-part="view"]:not([aria-busy])');
-    await view.waitFor({ state: 'attached' });
+    await this.page.waitForFunction(() => {
+      const view = document.querySelector('[data-part="view"]');
+      return view && !view.hasAttribute('aria-busy') && view.dataset.address === location.hash;
+    });
   }
 
   /** The cells of a table, row by row, as texts. */

@@ -55,6 +55,7 @@ class Page {
     find('heading').replaceChildren(...(shown.heading?.(query) ?? [title]));
     this.say('Reading …');
     find('view').setAttribute('aria-busy', 'true');
+    find('view').dataset.address = location.hash;
     let hasFocus = !focus;
     const draw = (elements) => {
       if (signal.aborted) return;
