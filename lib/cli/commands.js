@@ -3,6 +3,10 @@
 // The table of the commands: a row has what it does, what follows its name (`argument`), the options that it needs and takes, the
 // words of its help, and what runs it (`handlesSignals`: it ends by itself at SIGINT and SIGTERM). Help, checks of the arguments and docs/CLI.md follow it.
 
+/** Of the commands that count. */
+const COUNTED =
+  'Counts are made by a scan of at most --limit keys (1000000 by default, at most 2000000).';
+
 const VIEW = ['prefix', 'hash-tag', 'json'];
 
 const lazily = (file, name) => (values) => require(file)[name](values);
@@ -32,14 +36,14 @@ the layout of 0.0.7. Their keys get the prefix of --to-prefix; without it --pref
       'shows the store, and how many channels, members, frontends and online users there are',
     needs: ['from'],
     takes: [...VIEW, 'limit'],
-    help: `Counts are made by a scan of at most --limit keys (1000000 by default, at most 2000000).`,
+    help: COUNTED,
     run: lazily('./views', 'stats'),
   },
   frontends: {
     summary: 'shows the frontends with their leases, and how many users and members they have',
     needs: ['from'],
     takes: [...VIEW, 'limit'],
-    help: `Counts are made by a scan of at most --limit keys (1000000 by default, at most 2000000).`,
+    help: COUNTED,
     run: lazily('./views', 'frontends'),
   },
   channels: {

@@ -151,7 +151,7 @@ impl DriverHandle {
             return false;
         }
         let _context = self.runtime.enter();
-        // What nobody has asked for, such as changes of lists in the cache, is read by the runtime, and so is a long reply.
+        // What no call has asked for, such as changes of lists in the cache, is read by the runtime, and so is a long reply.
         let is_asked = !self.inbox.lone.is_idle();
         // Before a deadline is applied, all of it is read.
         let is_all = if driver.is_woken() {
