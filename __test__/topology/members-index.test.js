@@ -60,15 +60,18 @@ onCluster('index of members in a Redis Cluster', 120000, (ctx) => {
     }
   });
 
+  /** A channel whose key for s1 is at another node than this one, and that node. */
+  async function channelAwayFrom(node) {
+    for (let i = 0; ; i += 1) {
+      const owner = await ctx.cluster.owner(`P:c${i}:s1`);
+      if (owner !== node) return [`c${i}`, owner];
+    }
+  }
+
   it('who leaves while a step of a purge has removed him stays out when the frontend is back', async () => {
     const [sweeper, frontend, backend] = [await open(), await open(), await open()];
     const held = await ctx.cluster.owner('P@lease:{s1}');
-    let name;
-    let slow = held;
-    for (let i = 0; slow === held; i += 1) {
-      name = `c${i}`;
-      slow = await ctx.cluster.owner(`P:${name}:s1`);
-    }
+    const [name, slow] = await channelAwayFrom(held);
     await frontend.call('add', name, ['left', 'stays'], 's1');
     const isWaiting = (server, count) => async () => {
       const [, blocked] = /blocked_clients:(\d+)/.exec(await server.run(0, 'info', 'clients'));
@@ -107,12 +110,7 @@ onCluster('index of members in a Redis Cluster', 120000, (ctx) => {
       await open({ membership: 'persistent' }),
     ];
     const held = await ctx.cluster.owner('P@lease:{s1}');
-    let name;
-    let slow = held;
-    for (let i = 0; slow === held; i += 1) {
-      name = `c${i}`;
-      slow = await ctx.cluster.owner(`P:${name}:s1`);
-    }
+    const [name, slow] = await channelAwayFrom(held);
     const hasReadIndex = async () =>
       /cmdstat_hkeys:calls=[2-9]/.test(await held.run(0, 'info', 'commandstats'));
     const isWaiting = async () =>
