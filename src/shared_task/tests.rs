@@ -26,6 +26,16 @@ fn passing() -> (Arc<SharedTask>, UnboundedSender<u32>, Receiver<u32>) {
     (SharedTask::new(run.boxed()), sender, passed)
 }
 
+/// Borrows it as soon as no other thread polls it, or ends it.
+fn borrowed(task: &SharedTask) -> Loan<'_> {
+    loop {
+        if let Some(loan) = task.borrow() {
+            break loan;
+        }
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn a_loan_serves_wakes_itself_or_leaves_them_to_the_runner() {
     let runtime = Runtime::share().expect("a runtime");
@@ -35,11 +45,7 @@ fn a_loan_serves_wakes_itself_or_leaves_them_to_the_runner() {
     runtime.spawn(task.runner(move || ran.store(true, SeqCst)));
     sender.send(1).expect("it runs");
     assert_eq!(passed.recv_timeout(DEADLINE), Ok(1));
-    let mut loan = loop {
-        if let Some(loan) = task.borrow() {
-            break loan;
-        }
-    };
+    let mut loan = borrowed(&task);
     runs.store(false, SeqCst);
     sender.send(2).expect("it runs");
     assert!(is_borrowing());
@@ -80,7 +86,7 @@ fn a_task_ends_with_its_runner() {
         passed.recv_timeout(DEADLINE),
         Err(RecvTimeoutError::Disconnected)
     );
-    task.borrow().expect("it is not polled").poll();
+    borrowed(&task).poll();
 }
 
 #[test]
@@ -93,11 +99,7 @@ fn a_panic_within_a_loan_ends_the_task_and_its_runner() {
         runner.await;
         let _ = ends.send(());
     });
-    let mut loan = loop {
-        if let Some(loan) = task.borrow() {
-            break loan;
-        }
-    };
+    let mut loan = borrowed(&task);
     sender.send(0).expect("it runs");
     loan.poll();
     assert_eq!(
