@@ -5,6 +5,7 @@
  * `node scripts/stages.js NAME` runs one stage with its output on the terminal.
  */
 const { spawn } = require('node:child_process');
+const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { root, run, runAndRead, toolCommand } = require('./lib/process');
@@ -191,9 +192,18 @@ async function cargoTest() {
   };
 }
 
+/** Returns the CPU time of this process and of those that have ended below it, in seconds; undefined where /proc is not. */
+function cpuSeconds() {
+  if (!fs.existsSync('/proc/self/stat')) return undefined;
+  const stat = fs.readFileSync('/proc/self/stat', 'utf8');
+  // From the third field on: the second is the name, in parentheses. In ticks of 10 ms.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / 100;
+}
+
 async function main(name) {
   console.log(`${name}: ${stages[name].title}\n`);
-  const result = await stages[name].run();
+  const result = { ...(await stages[name].run()), cpu: cpuSeconds() };
   if (process.send) process.send(result);
   else process.exitCode = result.failed > 0 ? 1 : 0;
 }

@@ -66,12 +66,10 @@ function showProgress(text) {
   };
 }
 
-function report({ name, passed, failed, skipped, failures, seconds }) {
-  const columns = [
-    name.padEnd(12),
-    `${seconds.toFixed(1)} s`.padStart(9),
-    `${passed} passed`.padStart(12),
-  ];
+function report({ name, passed, failed, skipped, failures, seconds, cpu }) {
+  const columns = [name.padEnd(16), `${seconds.toFixed(1)} s`.padStart(9)];
+  if (cpu !== undefined) columns.push(`CPU ${cpu.toFixed(0)} s`.padStart(9));
+  columns.push(`${passed} passed`.padStart(11));
   if (skipped > 0) columns.push(`${skipped} skipped`);
   if (failed > 0) columns.push(`${failed} FAILED`);
   console.log(columns.join('  '));
