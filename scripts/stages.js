@@ -17,7 +17,10 @@ const minutes = (n) => n * 60 * 1000;
 const cargo = (...args) => check('cargo', args);
 const tool = (packageName, name, ...args) => check(...toolCommand(packageName, name, args));
 
-/** In the order in which they run, quick ones first, real clusters last. The title is printed in the log. */
+/**
+ * In the order in which they begin, quick ones first, real clusters last; those that mostly compute run `beside` the
+ * others, which mostly wait (test.js). The title is printed in the log.
+ */
 const stages = {
   fmt: { title: 'rustfmt', run: () => cargo('fmt', '--check') },
   lint: { title: 'oxlint', run: () => tool('oxlint', 'oxlint', '--deny-warnings') },
@@ -32,13 +35,14 @@ const stages = {
       'licences, sources and bans of the crates; no npm dependency (advisories: npm run audit)',
     run: () => check(process.execPath, [path.join(__dirname, 'audit.js'), 'deny']),
   },
-  clippy: { title: 'clippy', run: () => clippy() },
+  clippy: { title: 'clippy', beside: true, run: () => clippy() },
   'clippy-core': {
+    beside: true,
     title: 'clippy, the core without the Node binding',
     run: () => clippy('--no-default-features'),
   },
   // Without the binding, whose Node-API symbols exist only in a Node process.
-  cargo: { title: 'Rust tests of the core', run: cargoTest },
+  cargo: { title: 'Rust tests of the core', beside: true, run: cargoTest },
   node: {
     title: 'Node tests: contract, callbacks, parity, life cycle',
     // Much of it waits for timeouts.
@@ -57,10 +61,7 @@ const stages = {
   // Most of the time is spent waiting for elections.
   topology: {
     title: 'TLS, rights, Sentinel and Redis Cluster, with real servers',
-    run: () =>
-      besideTestBuild(() =>
-        runNodeTests(testFiles('topology'), { concurrency: 5, timeout: minutes(5) }),
-      ),
+    run: () => runNodeTests(testFiles('topology'), { concurrency: 5, timeout: minutes(5) }),
   },
   rights: {
     title: 'part of these as a user of Redis with the least rights (WHOLE=1: all of them)',
@@ -71,10 +72,12 @@ const stages = {
     run: () => nodeTestsOn({ SERVER: 'valkey' }),
   },
   broken: {
+    beside: true,
     title: 'the tests of the cache notice each of its rules that is broken',
     run: () => onTestBuild('broken', 3),
   },
   embedded: {
+    beside: true,
     title: 'the embedded store under kills, full disks, damage (1,000 kills: npm run test:kills)',
     run: () => onTestBuild('embedded', 2),
   },
@@ -88,6 +91,7 @@ const stages = {
     run: () => count(runOnNodes(['16.20.2', '26.10.0'], 'smoke')),
   },
   pack: {
+    beside: true,
     title: 'the packed tarball in a fresh folder',
     run: () => runNodeTests(testFiles('pack'), { concurrency: 1, timeout: minutes(10) }),
   },
@@ -131,29 +135,23 @@ const jobs = [
 const count = (ok) => ({ passed: ok ? 1 : 0, failed: ok ? 0 : 1 });
 
 /** Builds the addon of the tests, then runs a suite that uses it. */
-function onTestBuild(suite, concurrency) {
-  return run(process.execPath, [path.join(__dirname, 'build.js'), '--broken'])
+async function onTestBuild(suite, concurrency) {
+  return (await compiles(process.execPath, [path.join(__dirname, 'build.js'), '--broken']))
     ? runNodeTests(testFiles(suite), { concurrency, timeout: minutes(5) })
     : count(false);
 }
 
-/**
- * Runs tests that mostly wait while the addon of the tests is built, if a later stage needs it. That stage finds it built, or
- * builds it again and shows what is wrong.
- */
-async function besideTestBuild(tests) {
-  const later = (process.env.LATER_STAGES || '').split(',');
-  if (!['broken', 'embedded'].some((name) => later.includes(name))) return tests();
-  const args = [path.join(__dirname, 'build.js'), '--broken'];
-  const child = spawn(process.execPath, args, {
-    cwd: root,
-    stdio: ['ignore', 'inherit', 'inherit'],
+/** Runs a compiler to its end, with what the tests beside it leave of the processors. Resolves to whether it succeeded. */
+function compiles(program, args) {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+    child.on('error', (err) => {
+      console.error(`${program}: ${err.message}`);
+      resolve(false);
+    });
+    child.on('close', (code) => resolve(code === 0));
+    if (child.pid) os.setPriority(child.pid, os.constants.priority.PRIORITY_LOW);
   });
-  const built = new Promise((resolve) => child.on('close', resolve).on('error', resolve));
-  os.setPriority(child.pid, os.constants.priority.PRIORITY_LOW);
-  const result = tests();
-  await built;
-  return result;
 }
 
 /** Runs the core suite, or the essential part of it, with another server. */
@@ -169,12 +167,15 @@ function check(program, args) {
   return count(run(program, args));
 }
 
-function clippy(...features) {
-  return cargo('clippy', '--locked', '--all-targets', ...features, '--', '-D', 'warnings');
+async function clippy(...features) {
+  const args = ['clippy', '--locked', '--all-targets', ...features, '--', '-D', 'warnings'];
+  return count(await compiles('cargo', args));
 }
 
 async function cargoTest() {
-  const { ok, stdout } = await runAndRead('cargo', ['test', '--locked', '--no-default-features']);
+  const args = ['test', '--locked', '--no-default-features'];
+  if (!(await compiles('cargo', [...args, '--no-run']))) return count(false);
+  const { ok, stdout } = await runAndRead('cargo', args);
   const results = [
     ...stdout.matchAll(/^test result: .*?(\d+) passed; (\d+) failed; (\d+) ignored/gm),
   ];

@@ -1,9 +1,9 @@
 'use strict';
 /**
- * `npm test`: runs all stages. `npm test -- NAME …` runs only these stages or groups of stages (stages.js). A stage that
- * passes prints one line; its output and the package's log go to a file. For a stage that fails, its failed tests and the
- * end of that file are printed, and the other stages still run. The last line is `N passed, N failed`. setup.js has
- * installed what the stages need.
+ * `npm test`: runs all stages, two at a time. `npm test -- NAME …` runs only these stages or groups of stages (stages.js).
+ * A stage that passes prints one line when it ends; its output and the package's log go to a file. For a stage that fails,
+ * its failed tests and the end of that file are printed, and the other stages still run. The last line is
+ * `N passed, N failed`. setup.js has installed what the stages need.
  */
 const { fork } = require('node:child_process');
 const fs = require('node:fs');
@@ -32,38 +32,65 @@ function chosen(names) {
   return [...new Set((names.length > 0 ? names : ['all']).flatMap((name) => known[name]))];
 }
 
-/** Runs a stage in a child process whose output goes to the log. It is told which stages follow (stages.js). */
-async function runStage(name, later) {
+/** Runs a stage in a child process whose output goes to the log. */
+async function runStage(name) {
   const log = fs.openSync(logOf(name), 'w');
   const child = fork(path.join(__dirname, 'stages.js'), [name], {
     cwd: root,
     stdio: ['ignore', log, log, 'ipc'],
-    env: { ...process.env, LATER_STAGES: later.join() },
   });
   fs.closeSync(log);
   const start = Date.now();
   const seconds = () => (Date.now() - start) / 1000;
-  const stopShowing = showProgress(() => `${name.padEnd(12)} ${seconds().toFixed(0)} s …`);
+  const hide = progress.show(() => `${name} ${seconds().toFixed(0)} s …`);
   const result = await new Promise((resolve) => {
     let answer;
     child.on('message', (message) => (answer = message));
     // Without a message it was killed or threw: the log says which.
     child.on('close', () => resolve(answer || { passed: 0, failed: 1 }));
   });
-  stopShowing();
+  hide();
   return { name, skipped: 0, failures: [], ...result, seconds: seconds() };
 }
 
-/** On a terminal, shows a line that is updated every second. Returns a function that removes it. */
-function showProgress(text) {
-  if (!process.stdout.isTTY) return () => {};
-  const show = () => process.stdout.write(`\r${text()}`);
-  show();
-  const timer = setInterval(show, 1000);
-  return () => {
-    clearInterval(timer);
-    process.stdout.write('\r\x1b[K');
+/** On a terminal, a line that is updated every second: what runs. */
+const progress = {
+  texts: new Set(),
+
+  /** Adds a text to the line. Returns a function that takes it away, and clears the line for what is printed next. */
+  show(text) {
+    this.texts.add(text);
+    const timer = setInterval(() => this.draw(), 1000);
+    this.draw();
+    return () => {
+      clearInterval(timer);
+      this.texts.delete(text);
+      if (process.stdout.isTTY) process.stdout.write('\r\x1b[K');
+    };
+  },
+
+  draw() {
+    if (!process.stdout.isTTY) return;
+    process.stdout.write(`\r\x1b[K${[...this.texts].map((text) => text()).join('  ')}`);
+  },
+};
+
+/**
+ * Runs stages two at a time: one that mostly computes beside one that mostly waits, while there are both. Resolves to their
+ * results.
+ */
+async function runStages(names) {
+  const isBeside = (name) => Boolean(stages[name].beside);
+  const lanes = [false, true].map((beside) => names.filter((name) => isBeside(name) === beside));
+  const done = [];
+  const run = async (own, other) => {
+    for (let name; (name = own.shift() ?? other.shift());) {
+      done.push(await runStage(name));
+      report(done.at(-1));
+    }
   };
+  await Promise.all([run(lanes[0], lanes[1]), run(lanes[1], lanes[0])]);
+  return done;
 }
 
 function report({ name, passed, failed, skipped, failures, seconds, cpu }) {
@@ -106,12 +133,7 @@ async function main(names) {
     return;
   }
   fs.mkdirSync(LOGS, { recursive: true });
-  const done = [];
-  for (const [i, name] of chosen(names).entries()) {
-    done.push(await runStage(name, chosen(names).slice(i + 1)));
-    report(done.at(-1));
-  }
-  summarise(done);
+  summarise(await runStages(chosen(names)));
 }
 
 main(process.argv.slice(2));

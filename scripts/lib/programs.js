@@ -3,7 +3,12 @@
  * Finds programs that the tests need on PATH, or installs them by `apt-get` (as root, where it exists). Uses no npm
  * package, because setup.js runs before any is installed.
  */
+const os = require('node:os');
+const path = require('node:path');
 const { run, which } = require('./process');
+
+/** Held while apt-get runs, which does not wait for another one. */
+const LOCK = path.join(os.tmpdir(), 'pome-apt-get.lock');
 
 /**
  * Returns the path of the first of these programs that is found, after installing the package if none is; or undefined.
@@ -14,8 +19,8 @@ function programOf(names, aptPackage) {
   if (!find() && mayInstall) {
     console.log(`Installing ${aptPackage} …`);
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-    run('apt-get', ['update'], { env });
-    run('apt-get', ['install', '-y', '--no-install-recommends', aptPackage], { env });
+    const script = 'apt-get update; apt-get install -y --no-install-recommends "$0"';
+    run('flock', [LOCK, 'sh', '-c', script, aptPackage], { env });
   }
   return find();
 }
