@@ -11,7 +11,7 @@ const support = require('./support');
 const { startCluster } = require('../../demo/cluster');
 const { connectClients } = require('../../demo/client');
 
-const { IMPL, ours, uids, push, startPushes } = support;
+const { IMPL, ours, uids, push, startPushes, stopEach } = support;
 const { assertGot, assertGotNothing, end, join, leave } = support;
 
 const SMALL = { app: path.join(__dirname, 'pinus-app'), connectors: 2, chats: 1 };
@@ -65,9 +65,9 @@ describe('a pinus cluster', () => {
   });
 
   ours('servers end by themselves when they are stopped', async () => {
-    const ids = [...cluster.servers.keys()];
-    const ends = await Promise.all(ids.map((id) => cluster.stopServer(id)));
-    for (const end of ends) assert.deepStrictEqual(end, { code: 0, signal: null, expected: true });
+    for (const [id, end] of Object.entries(await stopEach(cluster))) {
+      assert.deepStrictEqual(end, { code: 0, signal: null, expected: true }, id);
+    }
   });
 });
 

@@ -11,7 +11,8 @@ const support = require('./support');
 const { startCluster } = require('../../demo/cluster');
 const { Client, connectClients } = require('../../demo/client');
 
-const { same, uids, push, startPushes, assertGot, assertGotNothing, end, join, leave } = support;
+const { same, uids, push, startPushes, stopEach } = support;
+const { assertGot, assertGotNothing, end, join, leave } = support;
 
 // No push may fail for time on a slow machine; only connector-death.test.js is about time.
 const PUSH_TIMEOUT = 60000;
@@ -96,11 +97,9 @@ describe('a pomelo cluster of 3 connectors, 2 chat servers and 60 clients', () =
   });
 
   same('servers end by themselves when stopped: the plugin keeps none alive', async () => {
-    const ids = [...cluster.servers.keys()];
-    const ends = await Promise.all(ids.map((id) => cluster.stopServer(id)));
-    ends.forEach((end, i) => {
-      const log = `${ids[i]} ended so: ${JSON.stringify(end)}\n${cluster.servers.get(ids[i]).log()}`;
+    for (const [id, end] of Object.entries(await stopEach(cluster))) {
+      const log = `${id} ended so: ${JSON.stringify(end)}\n${cluster.servers.get(id).log()}`;
       assert.deepStrictEqual(end, { code: 0, signal: null, expected: true }, log);
-    });
+    }
   });
 });

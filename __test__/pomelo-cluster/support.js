@@ -116,6 +116,19 @@ async function end(cluster, clients) {
   assert.deepStrictEqual(deaths, [], 'no server died by itself');
 }
 
+/**
+ * Stops all servers, the master last: pomelo's client of the master throws when it is stopped after that is gone. Resolves to
+ * how each ended, by id.
+ */
+async function stopEach(cluster) {
+  const ends = {};
+  const stop = async (id) => (ends[id] = await cluster.stopServer(id));
+  const others = [...cluster.servers.keys()].filter((id) => id !== 'master');
+  await Promise.all(others.map(stop));
+  await stop('master');
+  return ends;
+}
+
 module.exports = {
   IMPL,
   OLD,
@@ -131,6 +144,7 @@ module.exports = {
   same,
   startCalls,
   startPushes,
+  stopEach,
   uids,
   until,
 };
