@@ -15,7 +15,7 @@ const { ADDON, rules } = require('../cache/use-broken');
 const clusters = require('../support/cluster');
 const redisServer = require('../support/redis');
 const { onCluster, onRedis, inFolder } = require('./places');
-const { run } = require('./run');
+const { detected, run } = require('./run');
 const { smallest, summary } = require('./excerpt');
 
 /** In a folder only what meets in one transaction shows some of them. */
@@ -36,30 +36,25 @@ const MOVES = { kinds: ['move'], every: 60, times: 20 };
 /** It takes a link that is lost in the middle of a write. */
 const NOT_HERE = 'embedded-gone-writes';
 const IN_FOLDER = rules().filter((name) => name.startsWith('embedded-') && name !== NOT_HERE);
-/** Most are found in the first, by dozens of reads; but chance has a hand in it. */
-const RUNS = 5;
-
 function suite(place, reads, names, faults) {
-  const broken = async (name) => {
+  const optionsOf = (name) => {
     const env = { GLOBALCHANNEL_TEST_BUILD: '1', ...(name && { GLOBALCHANNEL_BROKEN: name }) };
-    return run(place(), { ...faults, reads, nodeArgs, env });
+    return { ...faults, reads, nodeArgs, env };
   };
 
   it('nothing broken: no violation', async (t) => {
-    const result = await broken();
+    const result = await run(place(), optionsOf());
     t.diagnostic(summary(result));
     assert.strictEqual(result.violations.length, 0);
   });
 
   for (const name of names) {
     it(`${name} is detected`, async (t) => {
-      let result;
-      for (let i = 0; i < RUNS && !(result && result.violations.length > 0); i += 1) {
-        result = await broken(name);
-        t.diagnostic(summary(result));
-      }
-      assert.ok(result.violations.length > 0, 'no violation was detected');
-      t.diagnostic(`the smallest:\n${smallest(result.violations)}`);
+      const found = ({ violations }) => violations;
+      const tell = (result) => t.diagnostic(summary(result));
+      const violations = await detected(place(), optionsOf(name), found, tell);
+      assert.ok(violations.length > 0, 'no violation was detected');
+      t.diagnostic(`the smallest:\n${smallest(violations)}`);
     });
   }
 }

@@ -126,4 +126,21 @@ async function run(open, { reads, kinds = [], every = 700, times = 1, stale, nod
   }
 }
 
-module.exports = { run };
+/** How often a fault is looked for. */
+const RUNS = 5;
+
+/**
+ * Runs of something broken, until `found` of a result has elements: mostly in the first, by dozens of reads; but chance has a
+ * hand in it, the more so where a busy machine lets one process read before the others write. So each run has twice the reads
+ * of the one before. Resolves to what was found; `tell` is called with each result.
+ */
+async function detected(open, { reads, ...options }, found, tell = () => {}) {
+  for (let i = 0; i < RUNS; i += 1) {
+    const result = await run(open, { ...options, reads: reads * 2 ** i });
+    tell(result);
+    if (found(result).length > 0) return found(result);
+  }
+  return [];
+}
+
+module.exports = { detected, run };
