@@ -86,7 +86,7 @@ area('B options as other clients have them', {}, (ctx) => {
     while (!record.err);
     record = await call(service, 'add', 'n', 'u', 's1');
     assert.strictEqual(record.err.code, 'ERR_GLOBAL_CHANNEL_DISCONNECTED');
-    assert.ok(record.ms < 1000, `${record.ms} ms`);
+    assert.ok(record.ms < 4500, `${record.ms} ms`);
   });
 });
 

@@ -168,7 +168,7 @@ stores('D push failures', (ctx) => {
     const { record } = await pushing(rpc, ALL, { pushTimeout: 300 });
     const { args, ms } = await record.done;
     assert.deepStrictEqual(args, [null, ['u-s2']]);
-    assert.ok(ms >= 280 && ms < 2000, `${ms} ms`);
+    assert.ok(ms >= 280 && ms < 8000, `${ms} ms`);
   });
 
   ours('D17 no frontend calls back: an Error after pushTimeout', async () => {

@@ -25,7 +25,7 @@ area('E store away', {}, (ctx) => {
     const { err, argc, n, ms } = record;
     assert.deepStrictEqual([err.code, argc, n], ['ERR_GLOBAL_CHANNEL_UNREACHABLE', 1, 1]);
     assert.ok(err.cause instanceof Error && err.cause.message, String(err.cause));
-    assert.ok(ms >= 380 && ms < 2000, `${ms} ms`);
+    assert.ok(ms >= 380 && ms < 10000, `${ms} ms`);
     assert.strictEqual(service.state, 0);
   });
 
@@ -35,7 +35,7 @@ area('E store away', {}, (ctx) => {
       const service = create(opts({ startTimeout: 500, connectTimeout: 200 }));
       const { err, ms } = await call(service, 'start');
       assert.strictEqual(err.code, 'ERR_GLOBAL_CHANNEL_UNREACHABLE');
-      assert.ok(ms >= 450 && ms < 2500, `${ms} ms`);
+      assert.ok(ms >= 450 && ms < 10000, `${ms} ms`);
     } finally {
       ctx.redis.resume();
     }
@@ -87,7 +87,7 @@ area('E store away', {}, (ctx) => {
     const { err, ms } = await call(service, 'add', 'n', 'u', 's1');
     assert.ok(AWAY.includes(err.code), err.code);
     assert.ok(err.cause instanceof Error && err.cause.message, String(err.cause));
-    assert.ok(ms < 1500, `${ms} ms`);
+    assert.ok(ms < 4500, `${ms} ms`);
   });
 
   ours('E08 each method while the store is down: a single Error, one callback', async () => {
@@ -181,7 +181,7 @@ stores('E store hangs', (ctx) => {
       await Promise.all([record.done, later.done]);
       for (const { err, ms, n } of [record, later]) {
         assert.deepStrictEqual([err.code, n], ['ERR_GLOBAL_CHANNEL_TIMEOUT', 1]);
-        assert.ok(ms >= 580 && ms < 1500, `${ms} ms`);
+        assert.ok(ms >= 580 && ms < 4500, `${ms} ms`);
       }
     } finally {
       await ctx.store.resume();
@@ -209,10 +209,10 @@ stores('E store hangs', (ctx) => {
         [later, 1180],
       ]) {
         assert.deepStrictEqual([err.code, n], ['ERR_GLOBAL_CHANNEL_TIMEOUT', 1]);
-        assert.ok(ms >= least && ms < least + 1500, `${ms} ms`);
+        assert.ok(ms >= least && ms < least + 4000, `${ms} ms`);
       }
       const { ms } = await call(service, 'stop', true);
-      assert.ok(ms < 1500, `${ms} ms for a stop`);
+      assert.ok(ms < 4500, `${ms} ms for a stop`);
     } finally {
       await ctx.store.resume();
     }
@@ -235,7 +235,7 @@ stores('E store hangs', (ctx) => {
           const { err, ms, n } = await call(service, 'start');
           assert.match(err.code, /_(TIMEOUT|UNREACHABLE)$/);
           assert.strictEqual(n, 1);
-          assert.ok(ms >= 580 && ms < 2100, `${ms} ms`);
+          assert.ok(ms >= 580 && ms < 4500, `${ms} ms`);
           assert.strictEqual(service.state, 0);
         } finally {
           await ctx.store.resume();

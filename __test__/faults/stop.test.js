@@ -14,7 +14,7 @@ const child = require('../support/child');
 const { until } = require('../support/until');
 
 // A second of drain time, and a busy machine.
-const LIMIT = 1500;
+const LIMIT = 4500;
 
 /** Stops in mid-flight. All is answered when stop is, and nothing later. */
 async function stopInFlight(flight, ...codes) {
@@ -134,7 +134,7 @@ area('the process ends by itself', {}, (ctx) => {
     assert.strictEqual(seen.noise, undefined);
     assert.strictEqual(seen.answered, 500);
     assert.ok(seen.ms < LIMIT, `stop took ${seen.ms} ms`);
-    assert.ok(seen.ended < 1000, `the process ended ${seen.ended} ms after stop`);
+    assert.ok(seen.ended < 4500, `the process ended ${seen.ended} ms after stop`);
   }
 
   fault('after stop with the server hanging', async () => {
