@@ -101,7 +101,7 @@ const stages = {
   },
   'fan-out': {
     title: 'pushes of real frontends, byte by byte, with the fan-out and without it',
-    run: () => runNodeTests(testFiles('fan-out'), { concurrency: 2, timeout: minutes(5) }),
+    run: () => runNodeTests(testFiles('fan-out'), { concurrency: 2, timeout: minutes(10) }),
   },
   page: {
     title: "the inspector's page in Chromium, with hostile names and a million members",
@@ -137,7 +137,7 @@ const count = (ok) => ({ passed: ok ? 1 : 0, failed: ok ? 0 : 1 });
 /** Builds the addon of the tests, then runs a suite that uses it. */
 async function onTestBuild(suite, concurrency) {
   return (await compiles(process.execPath, [path.join(__dirname, 'build.js'), '--broken']))
-    ? runNodeTests(testFiles(suite), { concurrency, timeout: minutes(5) })
+    ? runNodeTests(testFiles(suite), { concurrency, timeout: minutes(10) })
     : count(false);
 }
 

@@ -76,20 +76,23 @@ const progress = {
 };
 
 /**
- * Runs stages two at a time: one that mostly computes beside one that mostly waits, while there are both. Resolves to their
- * results.
+ * Runs stages two at a time: one that mostly computes beside one that mostly waits, and when there is none of the former any
+ * more, two of the latter. Those that compute share cargo's folder, so one of them runs at a time. Resolves to the results.
  */
 async function runStages(names) {
   const isBeside = (name) => Boolean(stages[name].beside);
-  const lanes = [false, true].map((beside) => names.filter((name) => isBeside(name) === beside));
+  const waiting = names.filter((name) => !isBeside(name));
+  const computing = names.filter(isBeside);
   const done = [];
-  const run = async (own, other) => {
-    for (let name; (name = own.shift() ?? other.shift());) {
-      done.push(await runStage(name));
-      report(done.at(-1));
+  const run = async (...queues) => {
+    for (const queue of queues) {
+      while (queue.length > 0) {
+        done.push(await runStage(queue.shift()));
+        report(done.at(-1));
+      }
     }
   };
-  await Promise.all([run(lanes[0], lanes[1]), run(lanes[1], lanes[0])]);
+  await Promise.all([run(waiting), run(computing, waiting)]);
   return done;
 }
 
