@@ -14,6 +14,9 @@ const ELSEWHERE: [&str; 5] = [
     "panicking-closure",
 ];
 
+/// Random histories that are tried first: most rules are shown by one of them much sooner than by the model.
+const FIRST: usize = 1_000;
+
 /// Takes longer histories than the model goes through.
 const LONG: &str = "no-fallback-for-reads";
 
@@ -30,7 +33,7 @@ fn every_rule_that_is_broken_is_caught() {
             "joins-over-command" => shared::shares_a_load_before_a_command(),
             "joins-over-candidate" => shared::shares_a_load_before_a_candidate(),
             "joins-over-reread" => shared::shares_a_load_before_a_reread(),
-            _ => model::check().is_err(),
+            _ => random::search(FIRST).is_some() || model::check().is_err(),
         };
         assert!(caught, "{rule}: no history shows it");
     }
