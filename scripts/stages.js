@@ -18,8 +18,9 @@ const cargo = (...args) => check('cargo', args);
 const tool = (packageName, name, ...args) => check(...toolCommand(packageName, name, args));
 
 /**
- * In the order in which they begin, quick ones first, real clusters last; those that mostly compute run `beside` the
- * others, which mostly wait (test.js). The title is printed in the log.
+ * In the order in which they begin: those that say most in little time, and at the end short ones, so that both processors are
+ * in use until then. Those that mostly compute run `beside` the others, which mostly wait (test.js). The title is printed in
+ * the log.
  */
 const stages = {
   fmt: { title: 'rustfmt', run: () => cargo('fmt', '--check') },
@@ -86,6 +87,11 @@ const stages = {
       'linearizability: processes on Redis, on Valkey and in folders (a million reads: npm run test:linear)',
     run: () => runNodeTests(testFiles('linearizability'), { concurrency: 1, timeout: minutes(5) }),
   },
+  // Each starts six or more processes, which mostly wait.
+  'pomelo-cluster': {
+    title: 'real pomelo and pinus clusters',
+    run: () => runNodeTests(testFiles('pomelo-cluster'), { concurrency: 2, timeout: minutes(10) }),
+  },
   nodes: {
     title: 'the oldest and the newest Node (smoke; all of them: npm run test:nodes)',
     run: () => count(runOnNodes(['16.20.2', '26.10.0'], 'smoke')),
@@ -106,11 +112,6 @@ const stages = {
   page: {
     title: "the inspector's page in Chromium, with hostile names and a million members",
     run: () => runNodeTests(testFiles('page'), { concurrency: 1, timeout: minutes(5) }),
-  },
-  // Each starts six or more processes, which mostly wait.
-  'pomelo-cluster': {
-    title: 'real pomelo and pinus clusters',
-    run: () => runNodeTests(testFiles('pomelo-cluster'), { concurrency: 2, timeout: minutes(10) }),
   },
 };
 
