@@ -189,7 +189,7 @@ describe('the disk', () => {
       const store = place();
       const job = async ({ started, ok, call, until: untilTrue, emit }) => {
         const fs = require('fs');
-        const service = await started({ commandTimeout: 500 });
+        const service = await started({ commandTimeout: 3000 });
         await ok(service, 'add', 'n', 'before', 's1');
         fs.writeFileSync(process.env.FAULTY_META, '');
         const { err } = await call(service, 'add', 'n', 'lost', 's1');

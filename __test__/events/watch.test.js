@@ -126,7 +126,7 @@ stores('EV events of channels', (ctx) => {
   });
 
   ours('EV5 vacated waits leaveDelay, and is not told if there is a member again', async () => {
-    const { log } = await watching(['a', 'b', 'last'], { leaveDelay: 300 });
+    const { log } = await watching(['a', 'b', 'last'], { leaveDelay: 2000 });
     const events = await told(log, async (run) => {
       await run('add', ['a', 'b'], 'u', 's1');
       await run('leave', ['a', 'b'], 'u', 's1');

@@ -140,13 +140,13 @@ stores('M members live as long as their sessions', (ctx) => {
   });
 
   ours('M07 what was left in the time of the delay stays left', async () => {
-    const { s1, service } = await open({ leaveDelay: 500 });
+    const { s1, service } = await open({ leaveDelay: 2000 });
     const session = s1.login('alice');
     await ok(service, 'add', ['a', 'b'], 'alice', 's1');
     s1.close(session);
     await ok(service, 'leave', 'a', 'alice', 's1');
     s1.login('alice');
-    await nothingFor(800);
+    await nothingFor(2300);
     await become(service, 'a');
     await become(service, 'b', 'alice s1');
   });
