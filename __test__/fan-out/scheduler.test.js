@@ -150,6 +150,17 @@ for (const framework of ['pomelo', 'pinus']) {
       assert.deepStrictEqual([otherSocket, noSession], [3, 1]);
     });
 
+    test('a socket that was destroyed in this turn is left to the framework, which drops the message', async () => {
+      await start();
+      const [gone, other] = await joinInTurn('plain', 'plain');
+      gone.raw.destroy();
+      await logged(() => frontend.push([gone, other], 'hello'));
+      await gets(other, ['hello']);
+      const { native, shared, reasons } = frontend.counts;
+      assert.deepStrictEqual([native, shared], NATIVE ? [1, 0] : [0, 1]);
+      assert.strictEqual(reasons.notOpen, 1);
+    });
+
     test('what cannot be encoded is left to the framework, and nothing is thrown', async () => {
       await start();
       const [client] = await joinInTurn('plain');

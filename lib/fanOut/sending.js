@@ -10,7 +10,7 @@
 const native = require('../native');
 const { words } = require('../logger');
 const createSlow = require('./slow');
-const { look, found, NATIVE, SHARED } = require('./sockets');
+const { prefetch, look, found, NATIVE, SHARED } = require('./sockets');
 
 /** Undefined on Windows. */
 const { sendToAll } = native;
@@ -28,6 +28,7 @@ module.exports = function createSending(options, counts, log) {
   function sendTo(sessions, message) {
     const shared = [];
     const others = [];
+    prefetch(sessions);
     for (const session of sessions) {
       const way = lookSafely(session, message);
       const { raw, fd, isFramed, queue } = found;
