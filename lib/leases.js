@@ -21,7 +21,9 @@
 //
 //   channel._sessions(op, sids, uids, cb)
 //
-//   'add', 'remove'  (null, count): how many were added or removed, on all of `sids` together
+//   'add', 'remove'  (null, {state, count}): how many were added or removed on the only one of `sids`; `uids` are the epoch, which
+//                    must hold the lease, or '' if no one may, and the users. If it does not, state is 'lost' and the rest was
+//                    not written: the store checks it in each step
 //   'members'        (null, [list]): the users of each sid, in the order of `sids`
 //   'count'          (null, [number])
 //   'isMember'       (null, [[boolean]]): for each of `uids`, whether it is on each of `sids`
@@ -233,28 +235,32 @@ function forget(channel, cb, sid, result, remove = forgetAll) {
   });
 }
 
-function add(channel, cb, sids, uids) {
-  change(channel, '_addOnline', cb, sids, uids);
+function add(channel, cb, sids, asked) {
+  change(channel, '_addOnline', cb, sids, asked);
 }
 
-function remove(channel, cb, sids, uids) {
-  change(channel, '_removeOnline', cb, sids, uids);
+function remove(channel, cb, sids, asked) {
+  change(channel, '_removeOnline', cb, sids, asked);
 }
 
 /** Makes a call for each part of the users. */
-function change(channel, method, cb, sids, uids) {
+function change(channel, method, cb, sids, [epoch, ...uids]) {
   const parts = [];
   for (let i = 0; i < uids.length; i += USERS) {
-    parts.push(uids.slice(i, i + USERS));
+    parts.push([epoch, ...uids.slice(i, i + USERS)]);
   }
   const call = (part, done) => ask(channel, method, sids, part, done);
-  each(parts, call, (err, counts) => {
-    if (err) cb(err);
-    else
-      cb(
-        null,
-        counts.reduce((sum, changed) => sum + changed, 0),
-      );
+  each(parts, call, (err, steps) => {
+    if (err) {
+      cb(err);
+      return;
+    }
+    const leases = steps.map(([lease]) => lease);
+    const isLost = leases.some(({ state }) => state === 'lost');
+    cb(null, {
+      state: isLost ? 'lost' : 'held',
+      count: leases.reduce((sum, { count: changed }) => sum + changed, 0),
+    });
   });
 }
 

@@ -136,6 +136,10 @@ operations! {
         Release: "EVAL", OneSlot, MayDelete;
         /// Removes what the holder of an expired lease has left.
         Sweep: "EVAL", OneSlot, MayDelete;
+        /// Adds users to those who are online on a frontend, as long as the lease allows it.
+        AddOnline: "EVAL", OneSlot, Adds;
+        /// Removes users from those, as long as the lease allows it.
+        RemoveOnline: "EVAL", OneSlot, Removes;
         /// Adds members to each channel and to the index of its frontend ([`crate::membership`]).
         Join: "EVAL", Pairs, Adds;
         /// Removes members from each channel and from the index of its frontend.
@@ -209,7 +213,7 @@ pub enum Items {
 /// The effect of a write on its keys, as far as a cache needs to know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// Adds members: the keys exist afterwards.
+    /// Adds members, and removes nothing.
     Adds,
     /// Removes nothing, and leaves lists of members as they are.
     Keeps,

@@ -316,6 +316,19 @@ pub fn ended_of(gone: &[u8]) -> Key {
     [gone, b":ended"].concat()
 }
 
+/// Returns the key of the time until which it is kept, in the embedded store.
+#[must_use]
+pub fn until_of(gone: &[u8]) -> Key {
+    [gone, b":until"].concat()
+}
+
+/// Returns what the keys of what has expired begin with in the embedded store, under the prefix with this stem. No frontend
+/// with a lease has such a sid.
+#[must_use]
+pub fn expired_stem(stem: &[u8]) -> Key {
+    [&*gone_stem(stem), AFTER_SID].concat()
+}
+
 /// Returns a key on a frontend, given by its part before the sid: of a channel, or of the index of members.
 #[must_use]
 pub fn on_frontend(base: &[u8], sid: &[u8]) -> Key {

@@ -3,14 +3,18 @@
 //! it is not renewed in time. What an epoch has left in the list of online users goes when the next one claims the lease,
 //! or when a sweep finds the lease expired.
 //!
-//! | operation | does                                                                                   | answers             |
-//! | --------- | -------------------------------------------------------------------------------------- | ------------------- |
-//! | claim     | takes the lease from the epoch that is expected to hold it; removes the list of another | held, or lost       |
-//! | renew     | extends the lease; takes it again if it has expired                                    | held, regained, lost |
-//! | release   | removes lease and list, unless another epoch holds the lease                           | free, or lost       |
-//! | sweep     | removes the list if the lease has expired                                              | free, or held       |
+//! | operation     | does                                                                                   | answers             |
+//! | ------------- | -------------------------------------------------------------------------------------- | ------------------- |
+//! | claim         | takes the lease from the epoch that is expected to hold it; removes the list of another | held, or lost       |
+//! | renew         | extends the lease; takes it again if it has expired                                    | held, regained, lost |
+//! | release       | removes lease and list, unless another epoch holds the lease                           | free, or lost       |
+//! | sweep         | removes the list if the lease has expired                                              | free, or held       |
+//! | add online    | adds users to the list, if the caller's epoch holds the lease                          | held, or lost       |
+//! | remove online | removes users from the list, if the caller's epoch holds the lease                     | held, or lost       |
 //!
-//! Each is one atomic step on two keys, the list of online users and the lease, which are in one hash slot.
+//! Each is one atomic step on two keys, the list of online users and the lease, which are in one hash slot, also in a Redis
+//! Cluster. So a process whose lease has expired, or was claimed by a later one, does not write the list, however late its
+//! step arrives.
 //!
 //! **Sent again.** An operation whose answer was lost is sent again, and must then do no harm and answer the same:
 //!
@@ -19,7 +23,11 @@
 //! - A renewal that takes the lease again notes its *nonce* in the lease. If it arrives twice, it finds its nonce and
 //!   answers `regained` again: the caller learns in any case that it must add its users again.
 //!
-//! [`Asked::apply`] is what a step does, for stores in this process; `redis_manager/lease_scripts.rs` says the same in Lua.
+//! **Fenced.** A step that only the lease allows names an epoch, which must hold it: [`Lease::fencing`]. Such are the steps that
+//! change the list, and those that change members in the name of a frontend ([`crate::membership`]).
+//!
+//! [`Asked::apply`] is what a step on a lease does, for stores in this process; `redis_manager/lease_scripts.rs` says the same
+//! in Lua.
 
 use serde_json::json;
 
@@ -59,7 +67,7 @@ impl LeaseState {
 pub struct Lease {
     /// Its state.
     pub state: LeaseState,
-    /// The number of online users that were removed; for a renewal, of those in the list.
+    /// The number of online users that were added or removed; for a renewal, of those in the list.
     pub count: u64,
     /// The epoch that held the lease before, as text; empty if there was none.
     pub epoch: String,
@@ -79,6 +87,29 @@ impl Lease {
             epoch: String::from_utf8_lossy(epoch).into_owned(),
             ttl: holder.map_or(0, |holder| holder.ttl),
         }
+    }
+
+    /// Makes the answer to a step that is allowed only as long as `epoch` holds the lease, or no one if that is empty: lost if
+    /// it is not.
+    #[must_use]
+    pub fn fencing(holder: Option<Holder>, epoch: &[u8]) -> Self {
+        let lease = Self {
+            ttl: 0,
+            ..Self::of(holder)
+        };
+        if lease.epoch.as_bytes() == epoch {
+            return lease;
+        }
+        Self {
+            state: LeaseState::Lost,
+            ..lease
+        }
+    }
+
+    /// Returns whether a step that this answers was allowed.
+    #[must_use]
+    pub fn allows(&self) -> bool {
+        self.state != LeaseState::Lost
     }
 
     /// Returns it as JSON, for JavaScript.
@@ -105,6 +136,29 @@ pub struct Asked<'a> {
     pub ttl: u64,
     /// The epoch that a claim replaces; empty for none.
     pub expected: &'a [u8],
+}
+
+/// The arguments of an operation on the list of online users ([`WriteOp::AddOnline`], [`WriteOp::RemoveOnline`]).
+#[derive(Debug, Clone, Copy)]
+pub struct Online<'a> {
+    /// The epoch of the caller.
+    pub epoch: &'a [u8],
+    /// The users.
+    pub uids: &'a [Vec<u8>],
+}
+
+impl<'a> Online<'a> {
+    /// Reads the arguments of a command.
+    #[must_use]
+    pub fn of(arguments: &'a [Vec<u8>]) -> Self {
+        match arguments {
+            [epoch, uids @ ..] => Self { epoch, uids },
+            [] => Self {
+                epoch: &[],
+                uids: &[],
+            },
+        }
+    }
 }
 
 /// Splits the text of a lease, its epoch and its nonce.

@@ -19,7 +19,8 @@
 //! members there are, and a list of users has no more than these. All are in the slot of the frontend. What a purge keeps
 //! is one hash, `PREFIX@gone:{SID}`, in which each user has his fields, one after the other, each with its length before it.
 //!
-//! **In the embedded store** both keys are ordered collections of entries ([`entry`]).
+//! **In the embedded store** both keys are ordered collections of entries ([`entry`]), and what is kept expires by a time
+//! beside it (`embedded/expiry.rs`).
 //!
 //! **An index has at least the members that were added with the option.** An entry without a member is harmless (a
 //! channel was destroyed, a process died between two steps): no answer is made of entries alone. So is a user in the set

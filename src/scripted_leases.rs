@@ -3,8 +3,9 @@
 
 use crate::{
     command::{Command, Reply, WriteOp},
-    lease::{Asked, Change, Holder, split},
-    scripted_store::Sets,
+    keys::Key,
+    lease::{Asked, Change, Holder, Lease, Online, split},
+    scripted_store::{self, Sets},
 };
 
 /// Returns who holds the lease of this key.
@@ -23,6 +24,9 @@ pub(crate) fn apply(sets: &mut Sets, op: WriteOp, command: &Command) -> Reply {
     let [online, key] = command.keys() else {
         panic!("a lease has two keys");
     };
+    if matches!(op, WriteOp::AddOnline | WriteOp::RemoveOnline) {
+        return change_online(sets, op, [online, key], Online::of(command.members())).into();
+    }
     let asked = Asked::of(command.members());
     let count = sets.get(online).map_or(0, |set| set.len() as u64);
     let before = sets.clone();
@@ -39,4 +43,20 @@ pub(crate) fn apply(sets: &mut Sets, op: WriteOp, command: &Command) -> Reply {
         }
     }
     lease.into()
+}
+
+/// Changes the list of online users, if the lease allows it.
+fn change_online(sets: &mut Sets, op: WriteOp, [online, key]: [&Key; 2], asked: Online) -> Lease {
+    let mut lease = Lease::fencing(holder(sets, key), asked.epoch);
+    if lease.allows() {
+        let op = match op {
+            WriteOp::AddOnline => WriteOp::Add,
+            _ => WriteOp::Remove,
+        };
+        let change = Command::write_members(op, online.clone(), asked.uids.iter().cloned());
+        if let Reply::Changed(count) = scripted_store::apply(sets, &change) {
+            lease.count = count;
+        }
+    }
+    lease
 }

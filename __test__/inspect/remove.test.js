@@ -172,9 +172,10 @@ stores('remove', (ctx) => {
         text.replace('$23', `$${'POMELO:CHANNEL:room:s1'.length}`),
         async () => {
           const service = await started(ctx.store, { membership: 'session' });
-          await new Leases(service).claim('s1', 'session-e2');
+          const leases = new Leases(service);
+          await leases.claim('s1', 'session-e2');
           await service.promises.add('later', 'v', 's1');
-          await new Leases(service).add('s1', 'v');
+          await leases.add('s1', 'v');
         },
       );
       const { code, stderr } = await cli.run(['remove', '--from', proxy.from, '--sid', 's1']);

@@ -306,9 +306,10 @@ stores('the views', (ctx) => {
       prefix: 'POMELO:CHANNEL:test',
       membership: 'session',
     });
-    await new Leases(inner).claim('s3', 'session-e3');
+    const innerLeases = new Leases(inner);
+    await innerLeases.claim('s3', 'session-e3');
     await inner.promises.add(['room', 'lobby'], 'u', 's3');
-    await new Leases(inner).add('s3', 'u');
+    await innerLeases.add('s3', 'u');
     await started(ctx.store, { prefix: 'POMELO:CHANNEL:plain' }).then(({ promises }) =>
       promises.add('room', 'u', 's4'),
     );

@@ -7,7 +7,7 @@
 
 const assert = require('assert');
 const { promisify } = require('util');
-const { Leases, MINUTE } = require('../support/leases');
+const { Leases, MINUTE, checkFence } = require('../support/leases');
 const { ours, stores } = require('../support/rows');
 const { started } = require('../support/service');
 
@@ -100,6 +100,25 @@ stores('leases', (ctx) => {
     assert.strictEqual((await next.renew('s1', 'e2')).state, 'held');
   });
 
+  ours('an earlier epoch writes no users after a later claim, both ways round', async () => {
+    await checkFence('s1', await open(), await open());
+  });
+
+  ours('who has let the lease expire writes no users', async () => {
+    const one = await open();
+    await one.claim('s1', 'e1');
+    await one.add('s1', 'u1');
+    await one.renew('s1', 'e1', 1);
+    await one.untilExpired('s1');
+    const lost = { state: 'lost', count: 0 };
+    assert.deepStrictEqual(await one.write('add', 's1', 'e1', ['u2']), lost);
+    assert.deepStrictEqual(await one.write('remove', 's1', 'e1', ['u1']), lost);
+    assert.deepStrictEqual(await one.members('s1'), [['u1']], 'until it is swept');
+    assert.strictEqual((await one.renew('s1', 'e1')).state, 'regained');
+    assert.strictEqual((await one.write('add', 's1', 'e1', ['u2'])).count, 1);
+    assert.deepStrictEqual(await one.members('s1'), [['u1', 'u2']]);
+  });
+
   ours('two claims at once: one holds the lease, and the other is told', async () => {
     const [one, two] = [await open(), await open()];
     for (let round = 0; round < 10; round += 1) {
@@ -180,7 +199,7 @@ stores('leases', (ctx) => {
     const one = await open();
     const claim = promisify(one.service._claim.bind(one.service));
     const first = await claim(['s1'], ['e1', '0', String(MINUTE), '']);
-    await one.add('s1', 'u1');
+    await one.write('add', 's1', 'e1', ['u1']);
     const second = await claim(['s1'], ['e1', '0', String(MINUTE), '']);
     assert.deepStrictEqual(
       [first, second].map((text) => JSON.parse(text)).map(([{ state, count }]) => [state, count]),

@@ -11,6 +11,7 @@ const { CHECKS, Members, SESSION } = require('../support/members');
 const { CACHE, LEASES, MEMBERS, PLAIN } = require('../support/rights');
 const { ours, stores } = require('../support/rows');
 const { refusal, started } = require('../support/service');
+const { until } = require('../support/until');
 
 stores('index of members', (ctx) => {
   const open = async (opts) => new Members(await started(ctx.store, { ...SESSION, ...opts }));
@@ -32,6 +33,44 @@ stores('index of members', (ctx) => {
     const left = await ctx.redis.run(0, 'pttl', 'P@gone:{s1}');
     assert.ok(left > 30000 && left <= 60000, `${left} ms`);
   });
+
+  ours.embedded(
+    'what has expired is removed in small steps, with the renewals of any frontend',
+    async () => {
+      const [one, other] = [await open(), await open()];
+      const gone = async () => (await ctx.store.keys()).filter((key) => key.startsWith('P@gone'));
+      const uids = Array.from({ length: 2500 }, (_, i) => `u${i}`);
+      await one.call('add', ['a', 'x'], uids, 's1');
+      await other.claim('s2', 'e2');
+      await one.purge('s1', '', 60000);
+      await one.call('destroyChannel', 'x', { everywhere: true });
+      for (let n = 0; n < 3; n += 1) await other.renew('s2', 'e2');
+      assert.deepStrictEqual(await gone(), [
+        'P@gone:{s1}',
+        'P@gone:{s1}:ended',
+        'P@gone:{s1}:until',
+      ]);
+      assert.strictEqual((await one.uids('s1', 'goneUids')).length, 2500);
+      // One more member is kept, and all of them for a shorter time.
+      await one.call('add', 'b', 'u', 's1');
+      await one.purge('s1', '', 1);
+      await until(async () => (await one.uids('s1', 'goneUids')).length === 0, 'its end');
+      let renewals = 0;
+      while ((await gone()).length > 0 && renewals < 100) {
+        await other.renew('s2', 'e2');
+        renewals += 1;
+      }
+      assert.ok(renewals >= 6 && renewals < 100, `${renewals} renewals for 5,001 members`);
+      assert.strictEqual(await one.putBack('s1', '', 'u1'), 0);
+      // What is kept of others is not touched.
+      await one.call('add', 'a', 'u', 's3');
+      await one.purge('s3', '', 60000);
+      for (let n = 0; n < 3; n += 1) await other.renew('s2', 'e2');
+      assert.deepStrictEqual(await gone(), ['P@gone:{s3}', 'P@gone:{s3}:until']);
+      assert.strictEqual(await one.putBack('s3', '', 'u'), 1);
+      assert.deepStrictEqual(await gone(), []);
+    },
+  );
 
   ours.redis('a key that is no set does not keep the others', async () => {
     const one = await open();

@@ -83,6 +83,47 @@ stores('S leases of frontends', (ctx) => {
     assert.deepStrictEqual([figures(s1).lease.state, figures(s1).regained], ['held', 1]);
   });
 
+  for (const when of ['before', 'after']) {
+    ours(
+      `S41 a bind and a close of the earlier one that are written ${when} the claim`,
+      async () => {
+        const service = await ask();
+        // The renewals of this test come when it says so.
+        const earlier = await startFrontend(ctx.store, 's1', { leaseTtl: 86400000 });
+        const session = earlier.login('alice');
+        await isOn(service, 'alice', 's1');
+        const steps = new Leases(earlier.service);
+        const held = [];
+        const hold = (step, ...args) => void held.push(() => step(...args));
+        const undo = ['_addOnline', '_removeOnline'].map((name) => steps.replace(name, hold));
+        earlier.login('carol');
+        earlier.close(session);
+        await until(() => held.length === 2, 'both writes');
+        undo.forEach((release) => release());
+        const go = () => held.forEach((step) => step());
+        if (when === 'before') {
+          go();
+          await isOn(service, 'carol', 's1');
+        }
+        const later = await startFrontend(ctx.store, 's1', { leaseTtl: 86400000 });
+        later.login('alice');
+        later.login('bob');
+        await isOn(service, 'bob', 's1');
+        if (when === 'after') {
+          // They are the same commands as before the claim.
+          go();
+          // In the order of the calls of that process, so it is after them.
+          await steps.list();
+        }
+        assert.deepStrictEqual(await ok(service, 'isOnline', ['alice', 'bob', 'carol']), {
+          alice: true,
+          bob: true,
+          carol: false,
+        });
+      },
+    );
+  }
+
   ours('S33 what an earlier process has left is gone when the start is done', async () => {
     const [s1, service] = [await start('s1'), await ask()];
     s1.login('alice');
@@ -155,7 +196,9 @@ stores('S leases of frontends', (ctx) => {
     const [s1, service] = [await start('s1'), await ask()];
     s1.login('alice');
     await isOn(service, 'alice', 's1');
-    await new Leases(service).add('s1', 'ghost');
+    const leases = new Leases(service);
+    const { epoch } = await leases.found('s1');
+    await leases.write('add', 's1', epoch, ['ghost']);
     await isOn(service, 'ghost', 's1');
     await isOn(service, 'ghost');
     assert.deepStrictEqual(await ok(service, 'getSidsByUid', 'alice'), ['s1']);

@@ -9,6 +9,7 @@ const assert = require('node:assert');
 const { promisify } = require('node:util');
 const { ok, call } = require('./call');
 const { Leases } = require('./leases');
+const { until } = require('./until');
 
 const SESSION = { prefix: 'P', membership: 'session' };
 
@@ -319,6 +320,28 @@ const CHECKS = {
     await backend.call('add', 'again', 'v', 's1');
     await frontend.end('s1', 'e1', 'v');
     assert.strictEqual(await frontend.putBack('s1', 'e1', 'v'), 1, 'it was kept after that');
+  },
+
+  'what is kept expires, and what is kept later does not bring it back': async ({ open }) => {
+    const one = await open();
+    await one.claim('s1', 'e1');
+    await one.call('add', ['a', 'b'], ['u', 'v'], 's1');
+    assert.strictEqual(await one.end('s1', 'e1', 'u', 1), 2);
+    const kept = () => one.uids('s1', 'goneUids');
+    await until(async () => (await kept()).length === 0, 'the end of its time');
+    assert.strictEqual(await one.putBack('s1', 'e1', 'u'), 0);
+    assert.strictEqual(await one.end('s1', 'e1', 'u'), 0);
+    await one.call('add', 'a', 'u', 's1');
+    assert.strictEqual(await one.end('s1', 'e1', 'u', 1), 1);
+    await until(async () => (await kept()).length === 0, 'the end of its time');
+    assert.strictEqual(await one.end('s1', 'e1', 'v', 60000), 2);
+    assert.deepStrictEqual(await kept(), ['v']);
+    // All calls of one turn of the loop may be one batch.
+    const both = await Promise.all([kept(), one.putBack('s1', 'e1', 'u'), kept()]);
+    assert.deepStrictEqual(both, [['v'], 0, ['v']]);
+    assert.strictEqual(await one.putBack('s1', 'e1', 'v'), 2);
+    assert.deepStrictEqual(await one.channels('u', 's1'), []);
+    assert.deepStrictEqual(await one.channels('v', 's1'), ['a', 'b']);
   },
 
   'whatever services do at the same time, the index has every member': async ({ open }) => {

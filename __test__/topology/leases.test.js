@@ -7,7 +7,7 @@
 
 const assert = require('node:assert');
 const { describe, it } = require('node:test');
-const { Leases } = require('../support/leases');
+const { Leases, checkFence } = require('../support/leases');
 const healedGroup = require('../support/healed-group');
 const { started } = require('../support/service');
 const { pause } = require('../support/until');
@@ -43,6 +43,11 @@ onCluster('leases in a Redis Cluster', 120000, (ctx) => {
     );
     await other.release(SIDS[0], 'e2');
     assert.deepStrictEqual(await ctx.cluster.keys(), []);
+  });
+
+  it('an earlier epoch writes no users after a later claim, on each node', async () => {
+    const [earlier, later] = [await open(), await open()];
+    for (const sid of SIDS.slice(0, 6)) await checkFence(sid, earlier, later);
   });
 
   it('a prefix that puts the keys of a frontend into different slots is refused', async () => {
@@ -111,5 +116,7 @@ describe('leases behind Sentinel', { timeout: 120000 }, () => {
     assert.strictEqual((await one.renew('s1', 'e1', 600000)).state, 'held');
     assert.strictEqual((await one.found('s1')).epoch, 'e1');
     assert.deepStrictEqual(await one.count('s1'), [1]);
+    const other = new Leases(await started(group, { prefix: 'P', commandTimeout: 60000 }));
+    await checkFence('s2', one, other);
   });
 });

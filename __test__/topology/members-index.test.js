@@ -182,6 +182,124 @@ onCluster('index of members in a Redis Cluster', 120000, (ctx) => {
     }
   });
 
+  /** A user who has all rights for the keys of this suite; `deny(node, right)` takes one away there. */
+  async function limited(act) {
+    const USER = { username: 'gc', password: 'p' };
+    const rules = ['reset', 'on', `>${USER.password}`, 'allkeys', 'allchannels', '+@all'];
+    const grant = () => ctx.cluster.all('acl', 'setuser', USER.username, ...rules);
+    await grant();
+    try {
+      const deny = (node, right) => node.run(0, 'acl', 'setuser', USER.username, `-${right}`);
+      await act({ one: await open(USER), deny, grant });
+    } finally {
+      await ctx.cluster.all('acl', 'deluser', USER.username);
+    }
+  }
+
+  /** What a server says in a script of a command that the user may not run. */
+  const REFUSED = /can't run|NOPERM/;
+
+  const isWaitingAt = (node) => async () =>
+    /blocked_clients:[1-9]/.test(await node.run(0, 'info', 'clients'));
+
+  // The last round of each is refused: what it writes is missing, so the call must not say that it is done.
+  for (const [method, right] of [
+    ['add', 'hset'],
+    ['leave', 'hdel'],
+    ['leaveAll', 'hdel'],
+  ]) {
+    it(`${method} fails where the index refuses its last round, and is done when made again`, () =>
+      limited(async ({ one, deny, grant }) => {
+        const held = await ctx.cluster.owner('P@members:{s1}');
+        const [name, slow] = await channelAwayFrom(held);
+        if (method !== 'add') await one.call('add', name, 'u', 's1');
+        const args = method === 'leaveAll' ? ['u', 's1'] : [name, 'u', 's1'];
+        await slow.run(0, 'client', 'pause', 20000, 'write');
+        const called = one.call(method, ...args);
+        const refused = assert.rejects(called, {
+          code: 'ERR_GLOBAL_CHANNEL_STORE',
+          message: REFUSED,
+        });
+        await until(isWaitingAt(slow), 'the change of the channel to wait');
+        await deny(held, right);
+        await slow.run(0, 'client', 'unpause');
+        await refused;
+        await grant();
+        await one.call(method, ...args);
+        const expected = method === 'add' ? ['u'] : [];
+        assert.deepStrictEqual(await one.call('getMembersBySid', name, 's1'), expected);
+        if (method === 'add') {
+          assert.deepStrictEqual(await one.leaveAll('u', 's1'), [name], 'it has its entry');
+        }
+      }));
+  }
+
+  it('an add fails where a node has no memory for its last round', async () => {
+    const one = await open();
+    const held = await ctx.cluster.owner('P@members:{s1}');
+    const [name, slow] = await channelAwayFrom(held);
+    await slow.run(0, 'client', 'pause', 20000, 'write');
+    const called = one.call('add', name, 'u', 's1');
+    const refused = assert.rejects(called, { code: 'ERR_GLOBAL_CHANNEL_STORE', message: /OOM/ });
+    await until(isWaitingAt(slow), 'the change of the channel to wait');
+    await held.run(0, 'config', 'set', 'maxmemory', 1);
+    try {
+      await slow.run(0, 'client', 'unpause');
+      await refused;
+    } finally {
+      await held.run(0, 'config', 'set', 'maxmemory', 0);
+    }
+    await one.call('add', name, 'u', 's1');
+    assert.deepStrictEqual(await one.leaveAll('u', 's1'), [name]);
+  });
+
+  for (const method of ['leave', 'leaveAll']) {
+    it(`${method} fails where the entry of a member who was added meanwhile is refused`, () =>
+      limited(async ({ one, deny, grant }) => {
+        const held = await ctx.cluster.owner('P@members:{s1}');
+        const [name, slow] = await channelAwayFrom(held);
+        await one.call('add', name, 'u', 's1');
+        const args = method === 'leaveAll' ? ['u', 's1'] : [name, 'u', 's1'];
+        await slow.run(0, 'client', 'pause', 20000, 'write');
+        const called = one.call(method, ...args);
+        const refused = assert.rejects(called, {
+          code: 'ERR_GLOBAL_CHANNEL_STORE',
+          message: REFUSED,
+        });
+        await until(isWaitingAt(slow), 'the removal to wait');
+        await deny(held, 'hset');
+        // The removal of the entry waits; meanwhile the member comes back.
+        await held.run(0, 'client', 'pause', 20000, 'write');
+        await slow.run(0, 'client', 'unpause');
+        const isRemoved = async () => (await slow.run(0, 'exists', `P:${name}:s1`)) === 0;
+        await until(isRemoved, 'the removal');
+        await slow.run(0, 'sadd', `P:${name}:s1`, 'u');
+        await held.run(0, 'client', 'unpause');
+        await refused;
+        await grant();
+        await one.call(method, ...args);
+      }));
+  }
+
+  it('a step of a purge whose second look at the lease is refused leaves all members', () =>
+    limited(async ({ one, deny, grant }) => {
+      const held = await ctx.cluster.owner('P@members:{s1}');
+      const [name, slow] = await channelAwayFrom(held);
+      await one.call('add', name, 'u', 's1');
+      await slow.run(0, 'client', 'pause', 20000, 'write');
+      const step = one.purgeStep('s1', '', 500, 60000, ['u']);
+      const refused = assert.rejects(step, { message: REFUSED });
+      await until(isWaitingAt(slow), 'the removal to wait');
+      await deny(held, 'get');
+      await slow.run(0, 'client', 'unpause');
+      await refused;
+      await grant();
+      assert.deepStrictEqual(await one.call('getMembersBySid', name, 's1'), ['u']);
+      assert.deepStrictEqual(await one.channels('u', 's1'), [name]);
+      assert.deepStrictEqual(await one.uids('s1', 'goneUids'), []);
+      assert.deepStrictEqual(await one.purge('s1', ''), { state: 'free', count: 1 });
+    }));
+
   it('a scan leaves an entry uncertain whose member is being removed', async () => {
     const one = await open();
     const held = await ctx.cluster.owner('P@members:{s1}');

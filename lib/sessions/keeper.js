@@ -5,11 +5,13 @@
 // no write is repeated on its own.
 //
 // The store executes the writes of one connection in their order. Each write is made from the sessions as they are at
-// that moment, so the last one decides.
+// that moment, so the last one decides. It does nothing unless the lease is held by this process, which the store checks in
+// the step that writes: another process may have claimed it since the last renewal.
 
 const { randomBytes } = require('crypto');
 const createComparison = require('./comparison');
 const createMembers = require('./members');
+const { allowed } = require('./store');
 const createTracker = require('./tracker');
 const { SESSION } = require('../leases');
 const { words } = require('../logger');
@@ -220,7 +222,7 @@ module.exports = function createKeeper(app, sid, store, log, options, emit) {
   async function write(op, uids) {
     writes += 1;
     try {
-      await store[op](sid, uids);
+      await allowed(store[op](sid, epoch, uids));
     } finally {
       writes -= 1;
     }

@@ -14,6 +14,7 @@
 //
 // There is one operation at a time for each user, so that a leave and what puts it back do not overtake one another.
 
+const { allowed } = require('./store');
 const { words } = require('../logger');
 
 /** The maximum number of users for whom operations are in flight. */
@@ -183,13 +184,6 @@ module.exports = function createMembers(sid, store, log, options) {
       ready.set(uid, { reason, isSent: true });
       throw err;
     }
-  }
-
-  /** The count of a step. Fails if the store did nothing: the lease has expired, or another process has claimed it. */
-  async function allowed(step) {
-    const { state, count } = await step;
-    if (state === 'lost') throw new Error('the lease has expired, or another process has it');
-    return count;
   }
 
   function owe(uid, isBack) {

@@ -24,8 +24,9 @@ module.exports = function createStore(channel) {
      * with their sessions; `isSwept`: it was swept or released, and work is left, for `age` ms.
      */
     leases: () => lease('list', '', '', 0),
-    add: (sid, uids) => sessions('add', [sid], uids),
-    remove: (sid, uids) => sessions('remove', [sid], uids),
+    /** Adds users to those who are online on a frontend, or removes them: `{state, count}`, as all with `epoch` below. */
+    add: (sid, epoch, uids) => sessions('add', [sid], [epoch, ...uids]),
+    remove: (sid, epoch, uids) => sessions('remove', [sid], [epoch, ...uids]),
     members: async (sid) => (await sessions('members', [sid], []))[0],
     /** How many users each of `sids` has. */
     counts: (sids) => (sids.length > 0 ? sessions('count', sids, []) : Promise.resolve([])),
@@ -69,6 +70,13 @@ module.exports = function createStore(channel) {
   function sessions(...args) {
     return promise((done) => channel['_sessions'](...args, done));
   }
+};
+
+/** The count of a step with `epoch`. Fails if the store did nothing, because that has no lease. */
+module.exports.allowed = async (step) => {
+  const { state, count } = await step;
+  if (state === 'lost') throw new Error('the lease has expired, or another process has it');
+  return count;
 };
 
 function promise(call) {

@@ -98,8 +98,8 @@ methods! {
     NoteLease: "_noteLease", Leases, write(WriteOp::Add), Plain;
     ForgetLease: "_forgetLease", Leases, write(WriteOp::Remove), Plain;
     NotedLeases: "_notedLeases", Leases, read(ReadOp::Members), Plain;
-    AddOnline: "_addOnline", Online, write(WriteOp::Add), Plain;
-    RemoveOnline: "_removeOnline", Online, write(WriteOp::Remove), Plain;
+    AddOnline: "_addOnline", Lease, write(WriteOp::AddOnline), Plain;
+    RemoveOnline: "_removeOnline", Lease, write(WriteOp::RemoveOnline), Plain;
     Online: "_online", Online, read(ReadOp::Members), Plain;
     CountOnline: "_countOnline", Online, read(ReadOp::Count), Plain;
     IsOnline: "_isOnline", Online, read(ReadOp::IsMember), Plain;
@@ -183,7 +183,7 @@ pub enum Arguments {
     LeaseKeys,
     /// The set of the frontends that have, or had, a lease; members of it.
     Leases,
-    /// The online users of frontends, and users.
+    /// The online users of frontends, and the user that is asked for.
     Online,
     /// A page of the online users of one frontend.
     OnlineMembers,

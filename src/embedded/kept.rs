@@ -1,13 +1,14 @@
 //! What a purge keeps of the members that it removed ([`crate::membership`]), in the embedded store: a channel with an
 //! entry for each of them, as an index is. Beside it is one of the channels that were removed meanwhile
 //! ([`crate::keys::ended_of`]), with how often. Each operation is within the transaction of the change that it belongs
-//! to.
+//! to. For how long that is kept is in [`super::expiry`].
 
-use super::{MAX_MEMBER, leases::Leases, lmdb, write_txn::WriteTxn};
+use super::{MAX_MEMBER, lmdb, membership::users, write_txn::WriteTxn};
 use crate::{
-    command::{Command, Member},
-    keys::{Key, ended_of, gone_stem, gone_with},
-    lease::{Lease, LeaseState},
+    command::{Command, Member, Value},
+    error::Result as CallResult,
+    keys::{Key, ended_of, gone_stem, gone_with, until_of},
+    lease::Lease,
     membership::{Place, Purge, begin, entry, kept, split, split_kept},
     removal::Removal,
 };
@@ -16,37 +17,38 @@ type Result<T> = std::result::Result<T, lmdb::Error>;
 
 impl<'a> WriteTxn<'a> {
     /// Returns the arguments of an operation that the lease allows, and the lease: its state is lost if it does not allow it.
-    pub(super) fn fenced(&mut self, command: &'a Command) -> Result<(Purge<'a>, Lease)> {
+    pub(super) fn purging(&mut self, command: &'a Command) -> Result<(Purge<'a>, Lease)> {
         let purge = Purge::of(command.members());
-        let channel = match command.keys() {
-            [_, key, _] => self.channel(key)?,
-            _ => return Err(lmdb::Error::Lmdb(lmdb::code::BAD_VAL_SIZE)),
-        };
-        let text = Leases::text(self.rows, &self.txn, channel)?;
-        let mut lease = Lease::of(self.reading.leases.holder(text.as_deref()));
+        let mut lease = self.fenced(command, purge.epoch)?;
         lease.ttl = purge.uids.len() as u64;
-        if lease.epoch.as_bytes() != purge.epoch {
-            lease.state = LeaseState::Lost;
-        }
         Ok((purge, lease))
     }
 
     /// Keeps members that were removed, given by their entries. One whose entry is too long with what is noted beside
     /// it is not kept.
-    pub(super) fn keep(&mut self, gone: &'a Key, removed: &[(Member, &[u8])]) -> Result<()> {
+    pub(super) fn keep(
+        &mut self,
+        purge: &Purge,
+        gone: &'a Key,
+        removed: &[(Member, &[u8])],
+    ) -> Result<()> {
+        self.expire(purge.stem, gone)?;
         let mut entries = Vec::with_capacity(removed.len());
         for (uid, field) in removed {
             let times = self.times(gone, field)?;
             entries.push(entry(uid, &kept(&times, field)));
         }
         entries.retain(|entry| entry.len() <= MAX_MEMBER);
+        if entries.is_empty() {
+            return Ok(());
+        }
         self.add(gone, &entries)?;
-        Ok(())
+        self.expire_after(gone, purge.keep)
     }
 
     /// Keeps a member of a channel no longer, or with `None` one of all channels, because the app has removed it.
-    pub(super) fn unkeep(&mut self, gone: Key, uid: &[u8], field: Option<&[u8]>) -> Result<()> {
-        if !self.has_members(&gone)? {
+    pub(super) fn unkeep(&mut self, gone: &Key, uid: &[u8], field: Option<&[u8]>) -> Result<()> {
+        if !self.has_members(gone)? {
             return Ok(());
         }
         let channel = self.channel(gone.clone())?;
@@ -58,8 +60,8 @@ impl<'a> WriteTxn<'a> {
             found.retain(|entry| split_kept(&entry[begin.len()..]).is_some_and(|it| it.1 == field));
         }
         self.reading.budget.write(found.len() as u64)?;
-        self.remove(gone, &found)?;
-        Ok(())
+        self.remove(gone.clone(), &found)?;
+        self.clear(gone)
     }
 
     /// Counts the removal of a channel, if something is kept of its frontend.
@@ -119,13 +121,13 @@ impl<'a> WriteTxn<'a> {
 
     /// Adds the members of some users that are kept.
     pub(super) fn put_back(&mut self, command: &'a Command) -> Result<Lease> {
-        let (purge, mut lease) = self.fenced(command)?;
-        let ([index, _, gone], LeaseState::Held | LeaseState::Free) = (command.keys(), lease.state)
-        else {
+        let (purge, mut lease) = self.purging(command)?;
+        let ([index, _, gone], true) = (command.keys(), lease.allows()) else {
             return Ok(lease);
         };
         let place = Place::of(index, purge.stem);
         self.is_for(b"", Some(place.sid));
+        self.expire(purge.stem, gone)?;
         let channel = self.channel(gone)?;
         for uid in purge.uids {
             let begin = begin(uid);
@@ -144,35 +146,44 @@ impl<'a> WriteTxn<'a> {
             }
             self.remove(gone, &found)?;
         }
-        self.clear_ended(gone)?;
+        self.clear(gone)?;
         lease.ttl = 0;
         Ok(lease)
     }
 
+    /// Reads the users of whom something is kept, as this transaction has changed it.
+    pub(super) fn kept_users(&mut self, gone: &'a Key) -> Result<CallResult<Value>> {
+        let channel = self.channel(gone)?;
+        let channel = if self.counts(gone)? { channel } else { None };
+        let count = channel.map_or(0, |channel| channel.count);
+        self.reading.budget.read(count)?;
+        users(self.rows, &self.txn, channel)
+    }
+
     /// Keeps users no longer; all, if none is given.
     pub(super) fn forget(&mut self, command: &'a Command) -> Result<Lease> {
-        let (purge, mut lease) = self.fenced(command)?;
-        let ([_, _, gone], LeaseState::Held | LeaseState::Free) = (command.keys(), lease.state)
-        else {
+        let (purge, mut lease) = self.purging(command)?;
+        let ([_, _, gone], true) = (command.keys(), lease.allows()) else {
             return Ok(lease);
         };
         if purge.uids.is_empty() {
             self.delete(gone)?;
         }
         for uid in purge.uids {
-            self.unkeep(gone.clone(), uid, None)?;
+            self.unkeep(gone, uid, None)?;
         }
-        self.clear_ended(gone)?;
+        self.clear(gone)?;
         lease.ttl = 0;
         Ok(lease)
     }
 
-    /// Forgets which channels were removed, if nothing is kept.
-    fn clear_ended(&mut self, gone: &[u8]) -> Result<()> {
+    /// Forgets until when something was kept and which channels were removed, if nothing is kept.
+    fn clear(&mut self, gone: &[u8]) -> Result<()> {
         if self.has_members(gone)? {
             return Ok(());
         }
         self.delete(ended_of(gone))?;
+        self.delete(until_of(gone))?;
         Ok(())
     }
 }

@@ -100,7 +100,7 @@ impl Leases {
 
 /// Returns the time since the machine was booted, in milliseconds.
 #[cfg(unix)]
-fn now() -> u64 {
+pub(super) fn now() -> u64 {
     use rustix::time::{ClockId, clock_gettime};
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let time = clock_gettime(ClockId::Boottime);
@@ -114,7 +114,7 @@ fn now() -> u64 {
 
 /// Returns the system's time in milliseconds: there is no other clock that all processes share.
 #[cfg(not(unix))]
-fn now() -> u64 {
+pub(super) fn now() -> u64 {
     let time = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     time.map_or(0, |time| {
         u64::try_from(time.as_millis()).unwrap_or(u64::MAX)

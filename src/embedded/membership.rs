@@ -12,7 +12,7 @@ use crate::{
     command::{Command, Member, Op, Reply, Value, WriteOp},
     error::Result as CallResult,
     keys::{Key, gone_beside, gone_under},
-    lease::{Lease, LeaseState},
+    lease::Lease,
     list::List,
     membership::{OfUser, Place, begin, end, entry, field, split},
 };
@@ -97,7 +97,7 @@ impl<'a> WriteTxn<'a> {
             } else {
                 let gone = gone_beside(channel, index);
                 for uid in members {
-                    self.unkeep(gone.clone(), uid, Some(field))?;
+                    self.unkeep(&gone, uid, Some(field))?;
                 }
                 self.remove(index, &items)?;
                 self.remove(channel, members)?
@@ -132,7 +132,7 @@ impl<'a> WriteTxn<'a> {
             let (asked, found) = self.entries_of(index, command)?;
             let place = Place::of(index, asked.stem);
             self.is_for(b"", Some(place.sid));
-            self.unkeep(gone_under(asked.stem, index), asked.uid, None)?;
+            self.unkeep(&gone_under(asked.stem, index), asked.uid, None)?;
             let mut fields = Vec::new();
             for (uid, field) in found.iter().filter_map(|item| split(item)) {
                 if self.remove(place.key(field), &[uid.to_vec()])? > 0 {
@@ -147,9 +147,8 @@ impl<'a> WriteTxn<'a> {
 
     /// Executes a step of a purge.
     pub(super) fn purge(&mut self, command: &'a Command) -> Result<Lease> {
-        let (purge, mut lease) = self.fenced(command)?;
-        let ([index, _, gone], LeaseState::Held | LeaseState::Free) = (command.keys(), lease.state)
-        else {
+        let (purge, mut lease) = self.purging(command)?;
+        let ([index, _, gone], true) = (command.keys(), lease.allows()) else {
             return Ok(lease);
         };
         let place = Place::of(index, purge.stem);
@@ -183,7 +182,7 @@ impl<'a> WriteTxn<'a> {
         }
         lease.count = kept.len() as u64;
         if purge.keep > 0 {
-            self.keep(gone, &kept)?;
+            self.keep(&purge, gone, &kept)?;
         }
         self.remove(index, &items)?;
         Ok(lease)

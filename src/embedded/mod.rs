@@ -12,7 +12,7 @@
 //! - [`read_txn`]: lists, from memory or from the rows; [`leases`]: leases of frontends, and whether they have expired.
 //! - [`changes`]: adding and removing members; [`events`]: publishing that, with option `events`; [`ring`]: what was
 //!   published; [`following`]: watching it.
-//! - [`membership`]: the index of members; [`kept`]: members that were removed and may be put back; [`entering`]:
+//! - [`membership`]: the index of members; [`kept`]: members that were removed and may be put back, [`expiry`]: for how long; [`entering`]:
 //!   adding to the index.
 //! - [`connection`]: on which thread a batch is executed; [`executor`]: batches to transactions; [`budget`]: the size
 //!   of a transaction.
@@ -28,6 +28,7 @@ mod connection;
 mod entering;
 mod events;
 mod executor;
+mod expiry;
 #[cfg(any(test, feature = "failpoints"))]
 mod failpoints;
 mod file_modes;

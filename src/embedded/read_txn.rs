@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{
     budget::Budget,
+    expiry,
     leases::Leases,
     lmdb::{self, RoTxn},
     membership,
@@ -13,7 +14,7 @@ use crate::{
     command::{Member, ReadOp, Value},
     error::Result as CallResult,
     failpoints::fail_point,
-    keys::Key,
+    keys::{Key, until_of},
     lease::Lease,
     list::List,
     list_lru::{ListLru, SharedKey},
@@ -57,6 +58,8 @@ pub(super) struct ReadTxn {
     loaded: usize,
     /// The budget of the transaction.
     pub(super) budget: Budget,
+    /// The last key of what is kept that was looked at because it may have expired; `None` at the end.
+    pub(super) swept: Option<Key>,
 }
 
 /// The kind of a transaction.
@@ -85,6 +88,7 @@ impl ReadTxn {
             stats,
             loaded: 0,
             budget: Budget::LIGHT,
+            swept: None,
         }
     }
 
@@ -107,7 +111,12 @@ impl ReadTxn {
             }
             ReadOp::Lease => self.lease(rows, txn, rows.channel(txn, key)?),
             ReadOp::Users | ReadOp::KeptUsers => {
-                let index = rows.channel(txn, key)?;
+                let mut index = rows.channel(txn, key)?;
+                if op == ReadOp::KeptUsers
+                    && !expiry::counts(rows, txn, rows.channel(txn, &until_of(key))?)?
+                {
+                    index = None;
+                }
                 self.budget.read(index.map_or(0, |index| index.count))?;
                 membership::users(rows, txn, index)
             }
@@ -130,9 +139,11 @@ impl ReadTxn {
             ReadOp::Count => Ok(Ok(count(channel))),
             ReadOp::IsMember => Ok(Ok(is_member(rows, txn, channel, members)?)),
             ReadOp::Lease => self.lease(rows, txn, channel),
-            ReadOp::Users | ReadOp::KeptUsers => membership::users(rows, txn, channel),
-            // Is about other channels too, and read by `WriteTxn::joined`.
-            ReadOp::Joined => Ok(List::new([[0; 0]; 0]).map(Arc::new).map(Value::List)),
+            ReadOp::Users => membership::users(rows, txn, channel),
+            // Are about other channels too, and read by `WriteTxn::joined` and `WriteTxn::kept_users`.
+            ReadOp::Joined | ReadOp::KeptUsers => {
+                Ok(List::new([[0; 0]; 0]).map(Arc::new).map(Value::List))
+            }
         }
     }
 

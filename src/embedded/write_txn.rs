@@ -15,7 +15,7 @@ use crate::{
     error::Result as CallResult,
     failpoints::fail_point,
     keys::Key,
-    lease::{Asked, Change, Lease},
+    lease::{Asked, Change, Lease, Online},
     removal::Removal,
 };
 
@@ -78,6 +78,9 @@ impl<'a> WriteTxn<'a> {
             Op::Write(WriteOp::Purge) => return Ok(Ok(self.purge(command)?.into())),
             Op::Write(WriteOp::PutBack) => return Ok(Ok(self.put_back(command)?.into())),
             Op::Write(WriteOp::Forget) => return Ok(Ok(self.forget(command)?.into())),
+            Op::Write(op @ (WriteOp::AddOnline | WriteOp::RemoveOnline)) => {
+                return Ok(Ok(self.change_online(op, command)?.into()));
+            }
             Op::Read(op) => {
                 let values = command
                     .keys()
@@ -197,6 +200,7 @@ impl<'a> WriteTxn<'a> {
         let [online, key] = command.keys() else {
             return Err(lmdb::Error::Lmdb(lmdb::code::BAD_VAL_SIZE));
         };
+        self.sweep_expired()?;
         let asked = Asked::of(command.members());
         let count = self.channel(online)?.map_or(0, |channel| channel.count);
         let channel = self.channel(key)?;
@@ -216,6 +220,32 @@ impl<'a> WriteTxn<'a> {
         Ok(lease)
     }
 
+    /// Returns the answer to an operation that is allowed as long as this epoch holds the lease, the second of its keys:
+    /// its state is lost if it does not.
+    pub(super) fn fenced(&mut self, command: &'a Command, epoch: &[u8]) -> Result<Lease> {
+        let [_, key, ..] = command.keys() else {
+            return Err(lmdb::Error::Lmdb(lmdb::code::BAD_VAL_SIZE));
+        };
+        let channel = self.channel(key)?;
+        let text = Leases::text(self.rows, &self.txn, channel)?;
+        let holder = self.reading.leases.holder(text.as_deref());
+        Ok(Lease::fencing(holder, epoch))
+    }
+
+    /// Adds users to those who are online on a frontend, or removes them.
+    fn change_online(&mut self, op: WriteOp, command: &'a Command) -> Result<Lease> {
+        let Online { epoch, uids } = Online::of(command.members());
+        let mut lease = self.fenced(command, epoch)?;
+        let ([online, ..], true) = (command.keys(), lease.allows()) else {
+            return Ok(lease);
+        };
+        lease.count = match op {
+            WriteOp::AddOnline => self.add(online, uids)?,
+            _ => self.remove(online, uids)?,
+        };
+        Ok(lease)
+    }
+
     /// Returns a channel in its present state.
     pub(super) fn channel(&mut self, key: impl Into<Cow<'a, [u8]>>) -> Result<Option<Channel>> {
         Ok(self.touch(key.into())?.channel)
@@ -230,6 +260,9 @@ impl<'a> WriteTxn<'a> {
     }
 
     fn value(&mut self, op: ReadOp, key: &'a Key, members: &[Member]) -> Result<CallResult<Value>> {
+        if op == ReadOp::KeptUsers {
+            return self.kept_users(key);
+        }
         let (rows, txn) = (self.rows, &self.txn);
         match self.changed(key) {
             // The transaction's own changes have no version yet.

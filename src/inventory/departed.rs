@@ -14,7 +14,7 @@ use super::{Opened, inner::InnerPrefixes, own_keys::OwnKeys};
 use crate::{
     command::{Command, Member, Op, ReadOp, Reply, Value, WriteOp},
     error::{Error, Result},
-    keys::{Key, KeyLayout, of_user},
+    keys::{Key, KeyLayout, ended_of, of_user, until_of},
     lease::{Lease, LeaseState},
 };
 
@@ -193,7 +193,9 @@ impl Removal<'_> {
                 self.execute(&Command::write(WriteOp::Delete, keys)).await?;
             }
         }
-        for key in [index, self.layout.gone(self.sid)] {
+        let gone = self.layout.gone(self.sid);
+        let beside = [ended_of(&gone), until_of(&gone)];
+        for key in [index, gone].into_iter().chain(beside) {
             self.check_lease().await?;
             let remove = Command::write(WriteOp::Delete, vec![key]);
             self.execute(&remove).await?;

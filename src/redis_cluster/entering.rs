@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use super::{
-    membership::{ask, is_no_set},
     pages::members,
+    rounds::{ask, is_no_set},
     shared::Shared,
 };
 use crate::{

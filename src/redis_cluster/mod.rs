@@ -65,11 +65,13 @@ mod keyspace;
 mod looks;
 mod membership;
 mod pages;
+mod pairs;
 mod purge;
 mod put_back;
 mod redirect;
 mod replacement_check;
 mod request;
+mod rounds;
 mod routing;
 mod send;
 mod shared;
@@ -77,6 +79,7 @@ mod slots;
 mod standing;
 mod subscription;
 mod turns;
+mod users;
 
 use std::{
     collections::HashMap,

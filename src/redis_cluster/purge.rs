@@ -6,6 +6,7 @@
 //!
 //! - The frontend has taken its lease in between: what the step has removed is put back, as far as the index has it still
 //!   ([`undo`]). Those members are missing for a few round trips, whatever the frontend has found in what is kept by then.
+//! - The look is refused: the same, since it may have been taken.
 //! - It takes the lease later: then all that was removed is kept, where its first renewal finds it. What it puts back
 //!   while the step removes the entries gets its entry again.
 //!
@@ -18,9 +19,10 @@ use redis::{Cmd, Value as Answer};
 
 use super::{
     event_scripts::{self, CALL},
-    membership::{Sent, ask, fields_of, is_no_set, items, unanswered},
     put_back,
+    rounds::{Sent, ask, is_member, is_no_set, items, unanswered},
     shared::Shared,
+    users::fields_of,
 };
 use crate::{
     command::{Command, Op, ReadOp, Reply, WriteOp},
@@ -152,11 +154,14 @@ async fn purge(shared: &Arc<Shared>, call: &Command) -> Step<Lease> {
         asked.push((gone, unkeep_last(gone, &unkept)));
     }
     let mut answers = ask(shared, asked).await?.into_iter();
-    let again = lease(answers.next().unwrap_or_else(|| Err(unanswered()))?)?;
-    if again.epoch.as_bytes() != purge.epoch {
+    let again = answers.next().unwrap_or_else(|| Err(unanswered()));
+    let again = again.and_then(lease);
+    // A look that is refused tells nothing, so the members are put back as if the lease was taken: the purge is made again.
+    let is_allowed = matches!(&again, Ok(again) if again.epoch.as_bytes() == purge.epoch);
+    if !is_allowed {
         undo(shared, &removed, [index, gone]).await?;
         done(answers.collect())?;
-        return Ok(lost(again, purge.uids.len() as u64));
+        return Ok(lost(again?, purge.uids.len() as u64));
     }
     done(answers.collect())?;
     if let Some(error) = refused {
@@ -210,14 +215,10 @@ pub(super) fn changes<'a>(
     named.into_iter().map(of).collect()
 }
 
-/// Returns those who are members, as far as the answers to `SISMEMBER` tell: an error counts as one, unless the key is no set.
+/// Returns those who are members, as far as the answers to `SISMEMBER` tell.
 fn members(named: &[Named], answers: Vec<Result<Answer>>) -> impl Iterator<Item = &Named> {
-    let is_member = |answer: Result<Answer>| match answer.and_then(wrote) {
-        Ok(count) => count > 0,
-        Err(error) => !is_no_set(&error),
-    };
     let members = named.iter().zip(answers);
-    members.filter_map(move |(member, answer)| is_member(answer).then_some(member))
+    members.filter_map(|(member, answer)| is_member(answer).then_some(member))
 }
 
 /// Keeps the entries of those who are members, and returns them.

@@ -17,8 +17,8 @@ use redis::Value as Answer;
 
 use super::{
     event_scripts::{self, CALL},
-    membership::{ask, is_no_set, items, unanswered},
     purge::{Named, Step, by_index, changes, done, lost},
+    rounds::{ask, is_no_set, items, unanswered},
     shared::Shared,
 };
 use crate::{

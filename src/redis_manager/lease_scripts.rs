@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// The commands that the scripts take, for error messages.
-const NEEDS: &str = "EVAL, GET, PTTL, PSETEX, SCARD and UNLINK";
+const NEEDS: &str = "EVAL, GET, PTTL, PSETEX, SCARD, SADD, SREM and UNLINK";
 
 /// Reads the lease: who holds it (`epoch`, empty for no one), and the nonce of the operation that took it.
 macro_rules! with_holder {
@@ -93,6 +93,27 @@ const SWEEP: &str = script!(
      return {0, removed, '', 0}"
 );
 
+/// Changes the list of online users, some at a time, because a call in a script takes a limited number of arguments. The
+/// arguments are the epoch, the users, and the command that removes a list.
+macro_rules! online {
+    ($command:literal) => {
+        with_holder!(
+            "KEYS[2]",
+            "if epoch ~= ARGV[1] then return {3, 0, epoch, 0} end ",
+            "local changed, last = 0, #ARGV - 1 for i = 2, last, 1000 do ",
+            "local done = redis.pcall('",
+            $command,
+            "', KEYS[1], unpack(ARGV, i, math.min(i + 999, last))) ",
+            "if type(done) == 'table' then return done end changed = changed + done end ",
+            "return {value and 1 or 0, changed, epoch, 0}"
+        )
+    };
+}
+
+const ADD_ONLINE: &str = online!("SADD");
+
+const REMOVE_ONLINE: &str = online!("SREM");
+
 /// Returns the script of an operation, if it is one on a lease.
 pub(super) const fn of(op: Op) -> Option<&'static str> {
     match op {
@@ -101,6 +122,8 @@ pub(super) const fn of(op: Op) -> Option<&'static str> {
         Op::Write(WriteOp::Renew) => Some(RENEW),
         Op::Write(WriteOp::Release) => Some(RELEASE),
         Op::Write(WriteOp::Sweep) => Some(SWEEP),
+        Op::Write(WriteOp::AddOnline) => Some(ADD_ONLINE),
+        Op::Write(WriteOp::RemoveOnline) => Some(REMOVE_ONLINE),
         _ => None,
     }
 }

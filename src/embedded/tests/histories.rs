@@ -43,6 +43,7 @@ fn command() -> impl Strategy<Value = Command> {
             .prop_map(|(keys, member)| Command::read_member(ReadOp::IsMember, keys, member)),
         1 => vec(key(), 1..3).prop_map(|keys| Command::write(WriteOp::Delete, keys)),
         2 => lease(),
+        2 => online(),
         1 => vec(lease_key(), 1..3).prop_map(|keys| Command::read(ReadOp::Lease, keys)),
     ]
 }
@@ -68,6 +69,20 @@ fn lease() -> impl Strategy<Value = Command> {
             let rest = rest.map(String::into_bytes);
             let items = [key, lease].into_iter().chain(rest).collect();
             Command::new(Op::Write(op), 2, items)
+        },
+    )
+}
+
+/// A change of the list of online users, by an epoch that may hold the lease or not, or by none.
+fn online() -> impl Strategy<Value = Command> {
+    let op = prop_oneof![
+        2 => Just(WriteOp::AddOnline),
+        1 => Just(WriteOp::RemoveOnline),
+    ];
+    (op, key(), lease_key(), "[ef]?", vec(member(), 1..4)).prop_map(
+        |(op, key, lease, epoch, uids)| {
+            let items = [key, lease, epoch.into_bytes()].into_iter().chain(uids);
+            Command::new(Op::Write(op), 2, items.collect())
         },
     )
 }
