@@ -3,7 +3,6 @@
 /** How late events are (`stats().events.lag`): at least as late as what has held them up, and nothing else is counted. */
 
 const assert = require('assert');
-const { once } = require('events');
 const { stores, ours } = require('../support/rows');
 const { ok } = require('../support/call');
 const { optionsOf, started } = require('../support/service');
@@ -24,7 +23,9 @@ const late = ({ count, bounds, buckets }) => count - buckets[bounds.indexOf(BOUN
 stores('EL how late events are', (ctx) => {
   ours('EL1 a process that is stopped: for so long at least, in the metrics too', async () => {
     const own = await started(ctx.store, EVENTS);
-    const { child, log, ask } = await startWatcher({ ...optionsOf(ctx.store), ...EVENTS }, ['a']);
+    const { child, log, ask, end } = await startWatcher({ ...optionsOf(ctx.store), ...EVENTS }, [
+      'a',
+    ]);
     try {
       await ok(own, 'add', ['a', 'unwatched'], 'u', 's1');
       await until(() => log.length === 1, 'the first event');
@@ -52,9 +53,7 @@ stores('EL how late events are', (ctx) => {
       const bucket = (le) => samples[`${name}_bucket{le="${le}"}`];
       assert.deepStrictEqual([bucket(BOUND / 1000), bucket('+Inf')], [3 - late(lag), 3]);
     } finally {
-      child.kill('SIGCONT');
-      child.disconnect();
-      await once(child, 'exit');
+      await end();
     }
   });
 

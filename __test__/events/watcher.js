@@ -10,25 +10,32 @@ const { fork } = require('child_process');
 const { ok } = require('../support/call');
 const { create } = require('../support/service');
 
-/** Starts one that has begun: `{child, log, ask()}`. It ends with `child.disconnect()`. */
+/** Starts one that has begun: `{child, log, ask(), end()}`. */
 async function startWatcher(options, names) {
   const child = fork(
     __filename,
     [options, names].map((arg) => JSON.stringify(arg)),
   );
-  await once(child, 'message');
+  const ended = once(child, 'exit');
+  const isLost = ended.then(([code, signal]) => {
+    throw new Error(`the watcher has ended with ${code || signal}`);
+  });
+  isLost.catch(() => {});
+  await Promise.race([once(child, 'message'), isLost]);
   const log = [];
   const answers = [];
   child.on('message', (message) => {
     if (Array.isArray(message)) log.push(message);
     else answers.shift()(message);
   });
-  const ask = () =>
-    new Promise((resolve) => {
-      answers.push(resolve);
-      child.send('stats');
-    });
-  return { child, log, ask };
+  const ask = () => {
+    const answer = new Promise((resolve) => answers.push(resolve));
+    child.send('stats');
+    return Promise.race([answer, isLost]);
+  };
+  // Also one that is stopped.
+  const end = () => child.kill('SIGKILL') && ended;
+  return { child, log, ask, end };
 }
 
 async function main([options, names]) {
