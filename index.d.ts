@@ -1078,6 +1078,24 @@ export interface EventStats {
   watched: number;
   /** Times that changes may have been missed, after the first gap of a subscription. */
   gaps: number;
+  /**
+   * How late the watched changes were: from the moment at which their process has sent them until their listeners here were
+   * told, in milliseconds. It compares the wall clocks of the two machines, so it is wrong by their difference; less than
+   * 0 counts as 0. Changes by versions that do not send the time are not in it.
+   */
+  lag: EventLag;
+}
+
+/** How late changes were, in `stats().events.lag`. */
+export interface EventLag {
+  /** Changes. */
+  count: number;
+  /** The sum of their times, in milliseconds. */
+  sum: number;
+  /** Upper bounds of the buckets, in milliseconds. */
+  bounds: number[];
+  /** How many took at most as long as each of `bounds`. */
+  buckets: number[];
 }
 
 /**

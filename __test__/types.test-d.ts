@@ -22,6 +22,7 @@ import type {
   MembersCallback,
   MembershipStats,
   ChannelEvents,
+  EventLag,
   EventStats,
   PushCallback,
   Uid,
@@ -331,6 +332,7 @@ watch.on('purged', () => {});
 // @ts-expect-error: names, or a prefix
 channel.watch({ name: 'a' });
 same<GlobalChannelStats['events'], EventStats | null>(true);
+same<EventStats['lag'], EventLag>(true);
 channel.isOnline(7, (_err, is) => same<typeof is, boolean>(true));
 channel.isOnline(['u'], (_err, are) => same<typeof are, { [uid: string]: boolean }>(true));
 channel.getOnlineCount(null, (_err, count) => same<typeof count, number>(true));

@@ -10,8 +10,8 @@
 //! - [`store_manager`]: the manager of a store, made of its options.
 //! - [`heartbeat`]: whether a silent connection still lives.
 //! - [`app`]: what the core asks of the app: calling the functions among its options, writing to its log.
-//! - [`command`], [`keys`], [`hash_slot`], [`size_limits`], [`list`], [`error`], [`options`], [`stats`], [`steps`]: the vocabulary they
-//!   share.
+//! - [`command`], [`keys`], [`hash_slot`], [`size_limits`], [`list`], [`error`], [`options`], [`stats`], [`histogram`], [`steps`]: the
+//!   vocabulary they share.
 //! - [`known_sids`], [`everywhere`], [`removal`]: which frontends there are, and what is done on all of them.
 //! - [`events`]: changes of channels, told to those who watch them.
 //! - [`packed`], [`queue`], [`runtime`], [`sequencer`]: crossing threads, and coming back in call
@@ -39,6 +39,7 @@ pub mod failpoints;
 pub mod fan_out;
 pub mod hash_slot;
 pub mod heartbeat;
+pub mod histogram;
 pub mod inventory;
 pub mod keys;
 pub mod known_sids;

@@ -13,7 +13,7 @@ const { logged } = require('../support/log');
 const { optionsOf, started } = require('../support/service');
 const { pause, until } = require('../support/until');
 const { Follower } = require('./follower');
-const { change, writer } = require('./writer');
+const { change, changeTogether } = require('./writer');
 
 const NAMES = ['a', 'b', 'a:b'];
 const SIDS = ['s1', 's2', 'gone'];
@@ -36,11 +36,7 @@ stores('EF following channels', (ctx) => {
     const follower = await following();
     const options = { ...optionsOf(ctx.store), ...EVENTS };
     const own = await started(ctx.store, EVENTS);
-    await Promise.all([
-      writer(options, 400, NAMES, SIDS),
-      writer(options, 400, NAMES, SIDS),
-      change(own, 400, NAMES, SIDS),
-    ]);
+    await changeTogether(own, options, 400, NAMES, SIDS);
     await settled(follower);
     // Each event was checked against the members before it.
     assert.strictEqual(follower.gaps, 1);

@@ -48,6 +48,14 @@ function startWriter(options, count, names, sids) {
 /** Runs such a process; resolves when it has ended. */
 const writer = (...args) => startWriter(...args).ended;
 
+/** `service` and two processes with these options change the channels at the same time, with `count` calls each. */
+const changeTogether = (service, options, count, names, sids) =>
+  Promise.all([
+    writer(options, count, names, sids),
+    writer(options, count, names, sids),
+    change(service, count, names, sids),
+  ]);
+
 async function main([options, count, names, sids]) {
   const service = create(options);
   const { err } = await call(service, 'start');
@@ -58,4 +66,4 @@ async function main([options, count, names, sids]) {
 
 if (require.main === module) main(process.argv.slice(2).map((text) => JSON.parse(text)));
 
-module.exports = { change, startWriter, writer };
+module.exports = { change, changeTogether, startWriter };

@@ -6,8 +6,6 @@
  */
 
 const assert = require('assert');
-const { once } = require('events');
-const net = require('net');
 const addressOf = require('../support/address');
 const { PLAIN, CACHE, LEASES } = require('../support/rights');
 const cli = require('../support/cli');
@@ -15,6 +13,7 @@ const { Leases } = require('../support/leases');
 const { ours, stores } = require('../support/rows');
 const { started, stopAll } = require('../support/service');
 const { readStore } = require('../support/stores');
+const { proxy } = require('../faults/wire');
 
 /** The rights that docs/CLI.md names. */
 const RIGHTS =
@@ -136,24 +135,15 @@ stores('remove', (ctx) => {
   /** A way to the server on which `act` is done before the first command goes on that contains `text`. */
   async function before(text, act) {
     let acting = null;
-    const server = net.createServer((near) => {
-      const far = net.connect(ctx.redis.port, '127.0.0.1');
-      for (const [one, other] of [
-        [near, far],
-        [far, near],
-      ]) {
-        one.on('error', () => other.destroy()).on('close', () => other.destroy());
-      }
-      far.pipe(near);
-      let sent = Promise.resolve();
-      near.on('data', (chunk) => {
-        if (chunk.toString('latin1').toLowerCase().includes(text)) acting = acting || act();
-        sent = Promise.all([sent, acting]).then(() => far.write(chunk));
-      });
-    });
-    await once(server.listen(0, '127.0.0.1'), 'listening');
-    const from = `redis://127.0.0.1:${server.address().port}`;
-    return { from, hasActed: () => acting !== null, close: () => server.close() };
+    const wire = await proxy(ctx.redis.port);
+    wire.toServer = (chunk, { server }) => {
+      if (!acting && chunk.toString('latin1').toLowerCase().includes(text)) acting = act();
+      if (!acting) return chunk;
+      acting = acting.then(() => server.write(chunk));
+      return undefined;
+    };
+    const from = `redis://127.0.0.1:${wire.port}`;
+    return { from, hasActed: () => acting !== null, close: () => wire.close() };
   }
 
   for (const [what, text] of [
@@ -168,7 +158,7 @@ stores('remove', (ctx) => {
       const { redis } = ctx;
       await redis.run(0, 'sadd', 'POMELO:CHANNEL@online:{s1}', 'u');
       await redis.run(0, 'del', 'POMELO:CHANNEL@lease:{s1}');
-      const proxy = await before(
+      const way = await before(
         text.replace('$23', `$${'POMELO:CHANNEL:room:s1'.length}`),
         async () => {
           const service = await started(ctx.store, { membership: 'session' });
@@ -178,9 +168,9 @@ stores('remove', (ctx) => {
           await leases.add('s1', 'v');
         },
       );
-      const { code, stderr } = await cli.run(['remove', '--from', proxy.from, '--sid', 's1']);
-      proxy.close();
-      assert.ok(proxy.hasActed());
+      const { code, stderr } = await cli.run(['remove', '--from', way.from, '--sid', 's1']);
+      await way.close();
+      assert.ok(way.hasActed());
       assert.strictEqual(code, 1, stderr);
       assert.match(stderr, /holds its lease for \d+ ms more: it is not gone/);
       const left = await contents();

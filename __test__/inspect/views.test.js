@@ -6,8 +6,6 @@
  */
 
 const assert = require('assert');
-const { once } = require('events');
-const net = require('net');
 const addressOf = require('../support/address');
 const { createApp } = require('../support/app');
 const { Leases } = require('../support/leases');
@@ -15,6 +13,7 @@ const { ours, stores } = require('../support/rows');
 const { readStore } = require('../support/stores');
 const { started, stopAll } = require('../support/service');
 const { until } = require('../support/until');
+const { proxy } = require('../faults/wire');
 
 const HOSTILE = [
   '<img src=x>',
@@ -433,34 +432,22 @@ stores('the views', (ctx) => {
     await ctx.redis.run(0, 'sadd', 'POMELO:CHANNEL:a:s1', 'u');
     let isToCut = false;
     let cuts = 0;
-    const proxy = net.createServer((near) => {
-      const far = net.connect(ctx.redis.port, '127.0.0.1');
-      for (const [one, other] of [
-        [near, far],
-        [far, near],
-      ]) {
-        one.on('error', () => other.destroy()).on('close', () => other.destroy());
-      }
-      far.pipe(near);
-      near.on('data', (chunk) => {
-        if (!isToCut) {
-          far.write(chunk);
-          return;
-        }
-        isToCut = false;
-        cuts += 1;
-        near.destroy();
-      });
-    });
-    await once(proxy.listen(0, '127.0.0.1'), 'listening');
-    const views = openViews(`redis://127.0.0.1:${proxy.address().port}`);
+    const wire = await proxy(ctx.redis.port);
+    wire.toServer = (chunk, { client }) => {
+      if (!isToCut) return chunk;
+      isToCut = false;
+      cuts += 1;
+      client.destroy();
+      return undefined;
+    };
+    const views = openViews(`redis://127.0.0.1:${wire.port}`);
     opened.push(views);
     assert.strictEqual((await views.channels()).channels.length, 1);
     isToCut = true;
     assert.strictEqual((await views.channels()).channels.length, 1);
     assert.strictEqual(cuts, 1);
     await views.close();
-    proxy.close();
+    await wire.close();
   });
 
   ours.redis('go on after the connection was lost', async () => {

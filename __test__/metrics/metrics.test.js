@@ -165,6 +165,30 @@ stores('metrics', (ctx) => {
     });
   }
 
+  ours(
+    'the fan-out is that of the app: once in a registry, however many of its services',
+    async () => {
+      const { Registry } = require('prom-client');
+      const register = new Registry();
+      const app = appOf();
+      const [first, second] = [create(ctx.store.options(), app), create(ctx.store.options(), app)];
+      const other = create(ctx.store.options(), appOf());
+      const ways = async () => {
+        const { samples } = parse(await register.metrics());
+        return Object.keys(samples).filter((key) => /fanout_messages.*native/.test(key));
+      };
+      const of = (labels) => `globalchannel_fanout_messages_total{${labels}way="native"}`;
+      const unregister = first.registerMetrics({ register, labels: { server: 'c' } });
+      second.registerMetrics({ register, labels: { server: 'c' } });
+      assert.deepStrictEqual(await ways(), [of('server="c",')]);
+      unregister();
+      assert.deepStrictEqual(await ways(), [of('server="c",')]);
+      other.registerMetrics({ register });
+      assert.deepStrictEqual(await ways(), [of('instance="2",server="c",'), of('instance="3",')]);
+      for (const each of [first, second]) assert.ok(of('') in parse(each.metricsText()).samples);
+    },
+  );
+
   ours('prom-client 15 with OpenMetrics: counters keep their names', async () => {
     const { Registry } = require('prom-client');
     const register = new Registry(Registry.OPENMETRICS_CONTENT_TYPE);

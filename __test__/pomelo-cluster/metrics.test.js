@@ -1,8 +1,8 @@
 'use strict';
 /**
  * The commands of README's section "Operate", run in the folder of an app with the packed package: a real cluster whose master
- * has the scrape point, and a real Prometheus. Its figures are those that the clients counted, and a server that dies, or
- * hangs, is missed. Skipped where there is no Prometheus; Grafana is started where there is one.
+ * has the scrape point, and a real Prometheus. Its figures are those that the clients counted, a server that dies, or hangs, is
+ * missed, and one whose events are late has an alert. Skipped where there is no Prometheus; Grafana is started where there is one.
  */
 
 const assert = require('node:assert');
@@ -17,7 +17,7 @@ const { startCluster } = require('../../demo/cluster');
 const { Client } = require('../../demo/client');
 const { operateCommands, inApp } = require('./operate');
 const { freePorts } = require('../../demo/processes');
-const { until } = require('../support/until');
+const { pause, until } = require('../support/until');
 const { FAMILIES } = require('../../lib/metrics/families');
 
 const MISSING = !which('prometheus') && 'there is no prometheus on PATH';
@@ -67,13 +67,15 @@ for (const framework of TESTED) {
         ...options,
         connectors: 2,
         chats: 1,
-        globalChannel: { sessions: true },
+        globalChannel: { sessions: true, events: true },
+        extension: path.join(__dirname, 'events/extension.js'),
         env: { METRICS_PORT: String(port), GLOBALCHANNEL_PLUGIN: app.installed },
       });
       const at = (n) => cluster.connectors[n % 2];
       clients = await Promise.all(
         [0, 1, 2, 3].map((n) => Client.connect(at(n), `u${n}`, 'chat-1')),
       );
+      await cluster.ask('chat-1', 'follow', 'metrics');
       startPrometheus();
       await until(() => query('up'), 'Prometheus', PATIENCE);
     });
@@ -132,6 +134,7 @@ for (const framework of TESTED) {
       await becomes(`sum(${name('push_rpcs_total')}{result="answered"})`, 2 * PUSHES);
       await becomes(`sum(${name('command_duration_seconds_count')}{method="add"})`, clients.length);
       await becomes(`sum(${name('users')})`, clients.length);
+      await becomes(`sum(${name('event_lag_seconds_count')}{server="chat-1"})`, clients.length);
       await becomes(`count(${name('lease_held')} == 1)`, 2);
       // The master of these apps has the plugin, too.
       await becomes(`count(${name('connected')} == 1)`, 4);
@@ -161,6 +164,16 @@ for (const framework of TESTED) {
       const named = new Set(text.match(/globalchannel_\w+/g));
       const unknown = [...named].filter((name) => !families.includes(name.replace(/_bucket$/, '')));
       assert.deepStrictEqual(unknown, []);
+    });
+
+    ours('an alert says that a server has its events late', async () => {
+      const { child } = cluster.servers.get('chat-1');
+      child.kill('SIGSTOP');
+      await cluster.ask('connector-1', 'flood', 'metrics', 'connector-1', 2, 1, 5);
+      await pause(1500);
+      child.kill('SIGCONT');
+      // It fires when it has been so for 5 minutes; until then it is pending.
+      await becomes('count(ALERTS{alertname="GlobalChannelEventsLate",server="chat-1"})', 1);
     });
 
     ours('Grafana has the dashboard', async (t) => {

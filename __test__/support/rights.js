@@ -43,10 +43,10 @@ const CLUSTER = [
   '+asking',
 ];
 
-/** What the suite's user gets beside its keys. */
+/** What the suite's user gets beside its keys, which are those of all prefixes. */
 const LEAST = [
   'resetchannels',
-  CHANNELS,
+  '&*@events:*',
   '-@all',
   ...PLAIN,
   ...CACHE,

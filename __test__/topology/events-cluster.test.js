@@ -14,7 +14,7 @@ const { optionsOf } = require('../support/service');
 const { pause, until } = require('../support/until');
 const { frontendApp, startFrontend } = require('../sessions/frontend');
 const { begun, Follower, record } = require('../events/follower');
-const { change, writer } = require('../events/writer');
+const { change, changeTogether } = require('../events/writer');
 const { PATIENT, onCluster } = require('./on-cluster');
 
 // On all nodes.
@@ -146,11 +146,7 @@ onCluster('events in a Redis Cluster', 240000, (ctx) => {
     follower.isStrict = true;
     const options = { ...optionsOf(ctx.cluster), ...OPTIONS };
     const own = await ctx.connected(OPTIONS);
-    await Promise.all([
-      writer(options, 400, NAMES, SIDS),
-      writer(options, 400, NAMES, SIDS),
-      change(own, 400, NAMES, SIDS),
-    ]);
+    await changeTogether(own, options, 400, NAMES, SIDS);
     await settled(follower);
     assert.strictEqual(follower.gaps, 1);
     assert.strictEqual(follower.turns.size, NAMES.length);

@@ -15,6 +15,7 @@ const { Sentinel, HEARS } = require('../support/sentinels');
 const { create, stopAll } = require('../support/service');
 const { TlsServer, works } = require('../support/tls');
 const { until } = require('../support/until');
+const { begun, record } = require('../events/follower');
 
 const NAME = 'the-one';
 
@@ -191,6 +192,18 @@ describe('TLS to servers that are discovered', { timeout: 120000 }, () => {
       const cluster = [`127.0.0.1:${tls.port}`];
       await works({ cluster, tls: { ca: tls.ca.cert } });
       assert.ok(await tls.isSecure(), 'all connections');
+    });
+
+    it('events come over TLS', async () => {
+      const options = { cluster: [`127.0.0.1:${tls.port}`], tls: { ca: tls.ca.cert } };
+      const service = await works({ ...options, events: true });
+      const log = record(service.watch('watched'));
+      await begun(log);
+      await ok(service, 'add', 'watched', 'u', 's1');
+      await until(() => log.length === 2, 'the events');
+      assert.deepStrictEqual(log.map(([event]) => event).sort(), ['join', 'occupied']);
+      assert.ok(await tls.isSecure(), 'all connections');
+      assert.strictEqual(service.stats().events.lag.count, 1);
     });
 
     it('verification that is disabled is logged', async () => {

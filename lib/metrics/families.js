@@ -15,6 +15,9 @@ const counter = (name, help, samples) => ({ name, type: 'counter', help, samples
 
 const gauge = (name, help, samples) => ({ name, type: 'gauge', help, samples });
 
+/** One that the services of an app share. */
+const ofApp = (family) => ({ ...family, isOfApp: true });
+
 /** Reads a part of the statistics that is null without its option: no samples then. */
 const within = (part, read) => (stats) => (stats[part] ? read(stats[part]) : []);
 
@@ -34,7 +37,8 @@ const FAMILIES = [
     name: 'command_duration_seconds',
     type: 'histogram',
     help: 'Time from a call to its callback; for a push until its RPCs are made.',
-    samples: ({ latency }) => histogram(latency),
+    samples: ({ latency: { bounds, methods } }) =>
+      Object.entries(methods).flatMap(([method, its]) => histogram(bounds, its, { method })),
   },
   gauge('queue_length', 'Calls that are unanswered.', ({ queueLength }) => one(queueLength)),
   gauge('inflight_batches', 'Batches that the store has not answered.', ({ inFlight }) =>
@@ -65,12 +69,16 @@ const FAMILIES = [
   counter('push_failed_uids_total', 'Members that pushes did not reach.', ({ failedUids }) =>
     one(failedUids),
   ),
-  counter('fanout_messages_total', 'Messages sent to clients, by way.', ({ fanOut }) => {
-    const { native, shared, framework } = fanOut;
-    return labelled('way', { native, shared, framework });
-  }),
-  counter('fanout_slow_total', 'Slow clients: messages dropped, sessions closed.', ({ fanOut }) =>
-    labelled('action', { drop: fanOut.slowDropped, close: fanOut.slowClosed }),
+  ofApp(
+    counter('fanout_messages_total', 'Messages sent to clients, by way.', ({ fanOut }) => {
+      const { native, shared, framework } = fanOut;
+      return labelled('way', { native, shared, framework });
+    }),
+  ),
+  ofApp(
+    counter('fanout_slow_total', 'Slow clients: messages dropped, sessions closed.', ({ fanOut }) =>
+      labelled('action', { drop: fanOut.slowDropped, close: fanOut.slowClosed }),
+    ),
   ),
   gauge(
     'lease_held',
@@ -147,20 +155,23 @@ const FAMILIES = [
     'Times that changes may have been missed.',
     within('events', ({ gaps }) => one(gaps)),
   ),
+  {
+    name: 'event_lag_seconds',
+    type: 'histogram',
+    help: 'Time from sending a change to telling the listeners here, by the clocks of both machines.',
+    samples: within('events', ({ lag }) => histogram(lag.bounds, lag, {})),
+  },
 ].map((family) => Object.freeze({ ...family, name: PREFIX + family.name }));
 
-/** Returns the samples of a histogram: cumulative buckets, sum and count of each method. */
-function histogram({ bounds, methods }) {
-  const samples = [];
-  for (const [method, { count, sum, buckets }] of Object.entries(methods)) {
-    const add = (suffix, value, labels) =>
-      samples.push({ suffix, value, labels: { ...labels, method } });
-    bounds.forEach((bound, at) => add('_bucket', buckets[at], { le: String(bound / 1000) }));
-    add('_bucket', count, { le: '+Inf' });
-    add('_sum', sum / 1000, {});
-    add('_count', count, {});
-  }
-  return samples;
+/** Returns the samples of a histogram, with these labels: cumulative buckets, sum and count. */
+function histogram(bounds, { count, sum, buckets }, labels) {
+  const bucket = (le, value) => ({ suffix: '_bucket', value, labels: { le, ...labels } });
+  return [
+    ...bounds.map((bound, at) => bucket(String(bound / 1000), buckets[at])),
+    bucket('+Inf', count),
+    { suffix: '_sum', value: sum / 1000, labels },
+    { suffix: '_count', value: count, labels },
+  ];
 }
 
 /** The labels that samples have themselves. */

@@ -45,6 +45,12 @@ function labelled(services) {
   }));
 }
 
+/** Returns the first service of each app: its samples are those of the app. */
+function oneOfEachApp(services) {
+  const apps = services.map(({ channel }) => channel.app);
+  return services.filter((service, at) => apps.indexOf(apps[at]) === at);
+}
+
 /** The statistics that were read for this scrape, in which each metric is asked for on its own. */
 const read = new Map();
 
@@ -55,7 +61,7 @@ function statsOf(channel) {
 }
 
 /** Makes the object that a registry of prom-client takes as a metric. */
-function metricOf({ name, type, help, samples }, services) {
+function metricOf({ name, type, help, samples, isOfApp }, services) {
   return {
     name,
     help,
@@ -63,7 +69,8 @@ function metricOf({ name, type, help, samples }, services) {
     aggregator: 'sum',
     /** `this.name`, since a registry for OpenMetrics cuts `_total` off it, and adds it again. */
     get() {
-      const values = labelled(services).flatMap(({ channel, labels }) =>
+      const shown = isOfApp ? oneOfEachApp(services) : services;
+      const values = labelled(shown).flatMap(({ channel, labels }) =>
         samples(statsOf(channel)).map(({ suffix, value, labels: own }) => ({
           value,
           labels: { ...labels, ...own },

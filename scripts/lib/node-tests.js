@@ -27,7 +27,7 @@ function testFiles(suite) {
  */
 function essentialFiles() {
   const names =
-    /contract.(a-clean|a-lifecycle|b-options|c-|d-)|cache.(commands|reads|writes)\.|parity/;
+    /contract.(a-clean|a-lifecycle|b-options|c-|d-)|cache.(commands|reads|writes)\.|events.(reasons|watch)\.|parity/;
   return testFiles('core').filter((file) => names.test(file));
 }
 

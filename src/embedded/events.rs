@@ -10,7 +10,7 @@ use super::{
 use crate::{
     command::Member,
     events::{
-        Publishing,
+        Publishing, clock,
         message::{Change, Kind, put_text},
     },
     keys::sid_of,
@@ -200,6 +200,7 @@ fn change<'c>(kind: Kind, reason: &'c [u8], count: usize, uids: &'c [u8]) -> Cha
     Change {
         kind,
         is_edge: false,
+        time: Some(clock()),
         reason,
         field: b"",
         sid: b"",

@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde_json::json;
 use tokio::sync::Notify;
 
-use super::{Gap, filter::Filter, message};
-use crate::membership::name;
+use super::{Gap, clock, filter::Filter, message};
+use crate::{histogram::Histogram, membership::name};
 
 /// The maximum size of what waits, in bytes of JSON.
 const MOST: usize = 8 << 20;
@@ -30,7 +30,11 @@ struct Inner {
     has_lapsed: bool,
     /// Each a JSON array, followed by a comma.
     waiting: String,
+    /// The times of the changes in it.
+    times: Vec<u64>,
     counts: Counts,
+    /// How long after their times changes were taken.
+    lag: Histogram,
 }
 
 /// Counters since the instance was made.
@@ -128,12 +132,15 @@ impl Feed {
             ]);
             let told = told.to_string();
             if inner.waiting.len() + told.len() > self.most {
-                inner.waiting.clear();
+                inner.clear();
                 inner.add_gap(Gap::Overrun);
                 // What is left of the message is part of the gap.
                 break;
             }
             inner.add(&told);
+            if change.count > 0 {
+                inner.times.extend(change.time);
+            }
         }
         was_empty && !inner.waiting.is_empty()
     }
@@ -147,10 +154,17 @@ impl Feed {
         was_empty
     }
 
-    /// Takes everything, as a JSON array; `None` if there is nothing.
+    /// Takes everything, as a JSON array; `None` if there is nothing. It is told at once.
     #[must_use]
     pub fn take(&self) -> Option<String> {
-        let mut waiting = std::mem::take(&mut self.lock().waiting);
+        let mut inner = self.lock();
+        let mut waiting = std::mem::take(&mut inner.waiting);
+        let now = clock();
+        for time in std::mem::take(&mut inner.times) {
+            // Clocks of two machines differ.
+            inner.lag.record(now.saturating_sub(time), 1);
+        }
+        drop(inner);
         // The comma after the last one.
         waiting.pop()?;
         waiting.insert(0, '[');
@@ -160,13 +174,19 @@ impl Feed {
 
     /// Drops what waits: the service has ended.
     pub fn clear(&self) {
-        self.lock().waiting.clear();
+        self.lock().clear();
     }
 
     /// Returns the counters.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.lock().counts
+    }
+
+    /// Returns how long it took from sending changes to telling them.
+    #[must_use]
+    pub fn lag(&self) -> Histogram {
+        self.lock().lag
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -178,6 +198,11 @@ impl Inner {
     fn add(&mut self, told: &str) {
         self.waiting.push_str(told);
         self.waiting.push(',');
+    }
+
+    fn clear(&mut self) {
+        self.waiting.clear();
+        self.times.clear();
     }
 
     fn add_gap(&mut self, gap: Gap) {
@@ -194,8 +219,12 @@ mod tests {
     use crate::events::message::tests::written;
 
     fn join(name: &str, uid: &str) -> Vec<u8> {
+        join_at(Some(0), name, uid)
+    }
+
+    fn join_at(time: Option<u64>, name: &str, uid: &str) -> Vec<u8> {
         let texts = ["call", name, "s1"].map(|text| text.as_bytes().to_vec());
-        written(&('+', true, texts, vec![uid.as_bytes().to_vec()]))
+        written(&('+', true, time, texts, vec![uid.as_bytes().to_vec()]))
     }
 
     fn taken(feed: &Feed) -> Value {
@@ -218,6 +247,30 @@ mod tests {
         assert_eq!(taken(&feed), json!([]));
         let counts = feed.counts();
         assert_eq!((counts.received, counts.watched, counts.gaps), (5, 2, 0));
+    }
+
+    #[test]
+    fn the_lag_is_that_of_changes_that_are_taken_and_have_a_time() {
+        let feed = Feed {
+            most: 150,
+            ..Feed::new(false)
+        };
+        feed.watch("a", false, true);
+        let ago = |seconds: u64| Some(clock() - seconds * 1_000_000);
+        let lags = || (feed.lag().count(), feed.lag().sum() / 1_000_000);
+        let _ = feed.receive(&join_at(ago(2), "a", "u"));
+        let _ = feed.receive(&join_at(ago(900), "b", "u"));
+        // Of an earlier version, and of a clock that is ahead.
+        let _ = feed.receive(&join_at(None, "a", "u"));
+        let _ = feed.receive(&join_at(Some(clock() + 9_000_000), "a", "u"));
+        assert_eq!(lags(), (0, 0));
+        assert_eq!(taken(&feed).as_array().map(Vec::len), Some(3));
+        assert_eq!(lags(), (2, 2));
+        for _ in 0..4 {
+            let _ = feed.receive(&join_at(ago(50), "a", "dropped"));
+        }
+        assert_eq!(taken(&feed)[0], json!(["gap", "overrun"]));
+        assert_eq!(lags().0, 2, "dropped changes are not told");
     }
 
     #[test]

@@ -1,15 +1,20 @@
 //! A published message: changes, one after the other. Each is
 //!
 //! ```text
-//! KIND MARK REASON FIELD SID COUNT: UIDS
+//! KIND MARK @TIME: REASON FIELD SID COUNT: UIDS
 //! ```
 //!
 //! without the spaces. KIND is `+` (members were added), `-` (they were removed) or `x` (the channel was removed on this
 //! frontend, and all members with it). MARK is `e` if the channel had no members anywhere before, or has none now, and `.`
-//! otherwise. Texts are preceded by their length in bytes and a colon, so that any byte may be in them: the reason, the field
+//! otherwise. TIME is [`clock`] of the process that makes the change, when it sends it; it is not there, with its `@`, in what
+//! versions before it have published. Texts are preceded by their length in bytes and a colon, so that any byte may be in them: the reason, the field
 //! (what is between `PREFIX:` and `:SID` in the key), the frontend, and COUNT uids. With `x` the uids are left out.
 //!
 //! `redis_manager/event_scripts.rs` writes messages, in Lua; [`Change::write`] does it for the embedded store.
+
+use std::str::FromStr;
+
+use super::clock;
 
 /// What has happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +46,8 @@ pub struct Change<'a> {
     pub kind: Kind,
     /// Whether the channel had no members anywhere before (a join), or has none any more.
     pub is_edge: bool,
+    /// When the process that made it has sent it, by its [`clock`].
+    pub time: Option<u64>,
     /// Why.
     pub reason: &'a [u8],
     /// What the key has between prefix and frontend.
@@ -68,6 +75,9 @@ impl<'a> Change<'a> {
             Kind::Destroy => b'x',
         };
         message.extend([kind, if self.is_edge { b'e' } else { b'.' }]);
+        if let Some(time) = self.time {
+            put_time(message, time);
+        }
         for text in [self.reason, self.field, self.sid] {
             put_text(message, text);
         }
@@ -75,6 +85,18 @@ impl<'a> Change<'a> {
         message.push(b':');
         message.extend(self.uids);
     }
+}
+
+/// Writes what comes before FIELD in a change that is made now.
+pub fn put_head(message: &mut Vec<u8>, reason: &[u8]) {
+    put_time(message, clock());
+    put_text(message, reason);
+}
+
+fn put_time(message: &mut Vec<u8>, time: u64) {
+    message.push(b'@');
+    message.extend(time.to_string().as_bytes());
+    message.push(b':');
 }
 
 /// Adds a text to a message, preceded by its length.
@@ -107,6 +129,13 @@ fn change<'a>(rest: &mut &'a [u8]) -> Option<Change<'a>> {
         b'.' => false,
         _ => return None,
     };
+    let time = match rest.strip_prefix(b"@") {
+        Some(tail) => {
+            *rest = tail;
+            Some(number(rest)?)
+        }
+        None => None,
+    };
     let (reason, field, sid) = (text(rest)?, text(rest)?, text(rest)?);
     let count = number(rest)?;
     let begin = *rest;
@@ -118,6 +147,7 @@ fn change<'a>(rest: &mut &'a [u8]) -> Option<Change<'a>> {
     Some(Change {
         kind,
         is_edge,
+        time,
         reason,
         field,
         sid,
@@ -132,7 +162,7 @@ fn byte(rest: &mut &[u8]) -> Option<u8> {
     Some(first)
 }
 
-fn number(rest: &mut &[u8]) -> Option<usize> {
+fn number<N: FromStr>(rest: &mut &[u8]) -> Option<N> {
     let colon = rest.iter().position(|&byte| byte == b':')?;
     let number = std::str::from_utf8(&rest[..colon]).ok()?.parse().ok()?;
     *rest = &rest[colon + 1..];
@@ -152,16 +182,17 @@ pub(super) mod tests {
 
     use super::*;
 
-    type Written = (char, bool, [Vec<u8>; 3], Vec<Vec<u8>>);
+    type Written = (char, bool, Option<u64>, [Vec<u8>; 3], Vec<Vec<u8>>);
 
     fn told(text: &[u8]) -> Vec<u8> {
         [text.len().to_string().as_bytes(), b":", text].concat()
     }
 
     /// Writes a change as the scripts do.
-    pub(in crate::events) fn written((kind, is_edge, texts, uids): &Written) -> Vec<u8> {
+    pub(in crate::events) fn written((kind, is_edge, time, texts, uids): &Written) -> Vec<u8> {
         let mark = if *is_edge { 'e' } else { '.' };
-        let mut message = format!("{kind}{mark}").into_bytes();
+        let time = time.map(|time| format!("@{time}:")).unwrap_or_default();
+        let mut message = format!("{kind}{mark}{time}").into_bytes();
         message.extend(texts.iter().flat_map(|text| told(text)));
         message.extend(format!("{}:", uids.len()).into_bytes());
         if *kind != 'x' {
@@ -178,14 +209,15 @@ pub(super) mod tests {
         /// Whatever bytes are in it.
         #[test]
         fn a_message_says_what_was_written(
-            all in vec((prop_oneof![Just('+'), Just('-'), Just('x')], any::<bool>(), [text(), text(), text()], vec(text(), 0..4)), 0..4),
+            all in vec((prop_oneof![Just('+'), Just('-'), Just('x')], any::<bool>(), any::<Option<u64>>(), [text(), text(), text()], vec(text(), 0..4)), 0..4),
         ) {
             let message: Vec<u8> = all.iter().flat_map(written).collect();
             let changes = read(&message).expect("it is one of ours");
             prop_assert_eq!(changes.len(), all.len());
-            for (change, (kind, is_edge, texts, uids)) in changes.iter().zip(&all) {
+            for (change, (kind, is_edge, time, texts, uids)) in changes.iter().zip(&all) {
                 let expected = match kind { '+' => Kind::Join, '-' => Kind::Leave, _ => Kind::Destroy };
-                prop_assert_eq!((change.kind, change.is_edge, change.count), (expected, *is_edge, uids.len()));
+                prop_assert_eq!((change.kind, change.is_edge, change.time), (expected, *is_edge, *time));
+                prop_assert_eq!(change.count, uids.len());
                 prop_assert_eq!([change.reason, change.field, change.sid], [&*texts[0], &*texts[1], &*texts[2]]);
                 let told: Vec<_> = change.uids().collect();
                 let expected = if *kind == 'x' { Vec::new() } else { uids.iter().map(Vec::as_slice).collect() };
@@ -201,7 +233,7 @@ pub(super) mod tests {
 
         /// What others publish there is no message, not a panic.
         #[test]
-        fn any_bytes_are_a_message_or_not(bytes in vec(any::<u8>(), 0..40), like in "[+x.e0-9:a-]{0,30}") {
+        fn any_bytes_are_a_message_or_not(bytes in vec(any::<u8>(), 0..40), like in "[+x.e@0-9:a-]{0,30}") {
             let _ = (read(&bytes), read(like.as_bytes()));
         }
     }

@@ -13,6 +13,11 @@
 //! frontend of the change. There is no counter that could be wrong. That needs all keys on one server; [`occupancy`] does it in a
 //! Redis Cluster, in the process that watches.
 //!
+//! **How late it is.** A change has the time at which its process has sent it, by the wall clock of that machine. The receiver
+//! subtracts it from its own when JavaScript takes the change. The time of the server, asked for in the script, would have one clock
+//! in place of many, but costs it 1 to 2 µs for each change, a sixth of a call of `add`, and one more right; and what waits for a
+//! server that hangs would not be late.
+//!
 //! **What is received** ([`listener`]): on Redis by a connection of its own, which is open only while something is watched. All
 //! messages of a prefix arrive there; what is not watched is dropped before it reaches JavaScript ([`filter`]). What is
 //! watched waits in a bounded buffer ([`feed`]) until the JavaScript thread takes it.
@@ -30,6 +35,8 @@ mod filter;
 pub mod listener;
 pub mod message;
 pub mod occupancy;
+
+use std::time::SystemTime;
 
 use crate::keys::{Key, index_of};
 
@@ -68,6 +75,15 @@ impl Publishing {
     pub fn has(&self, key: &[u8]) -> bool {
         key.starts_with(&self.stem)
     }
+}
+
+/// Returns the wall clock of this machine, in microseconds since 1970.
+#[must_use]
+pub fn clock() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| {
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+    })
 }
 
 /// Why a receiver may have missed changes.

@@ -104,6 +104,7 @@ impl Occupancy {
                 let told = Change {
                     kind,
                     is_edge: true,
+                    time: None,
                     reason,
                     field,
                     sid,
@@ -151,6 +152,7 @@ mod tests {
         Change {
             kind,
             is_edge,
+            time: Some(1),
             reason: b"call",
             field: b"a",
             sid,

@@ -17,7 +17,10 @@ use redis::Cmd;
 use crate::{
     command::{Command, Op, WriteOp},
     error::{Error, Result},
-    events::{Publishing, message::put_text},
+    events::{
+        Publishing,
+        message::{put_head, put_text},
+    },
     keys::{Key, sid_of},
     redis_manager::{EventScripts, Missing, command},
 };
@@ -36,8 +39,8 @@ macro_rules! script {
     };
 }
 
-/// Changes members. Key: the channel. Arguments: what the channel of publish and subscribe begins with, the reason, the
-/// channel and the frontend as the message has them, uids. `$is` is what `SISMEMBER` answers for those who are to be changed,
+/// Changes members. Key: the channel. Arguments: what the channel of publish and subscribe begins with; time, reason,
+/// channel and frontend as the message has them, uids. `$is` is what `SISMEMBER` answers for those who are to be changed,
 /// `$left` the size before if the change is to be marked.
 macro_rules! of_members {
     ($command:literal, $is:literal, $kind:literal, $left:literal) => {
@@ -151,13 +154,14 @@ fn eval<'a>(
     cmd
 }
 
-/// Writes the reason, the channel and the frontend as a message has them.
+/// Writes time, reason, the channel and the frontend as a message has them.
 fn head(publishing: &Publishing, key: &Key, reason: &[u8]) -> Vec<u8> {
     let sid = sid_of(key);
     let end = key.len().saturating_sub(sid.len() + 1);
     let field = key.get(publishing.stem.len()..end).unwrap_or_default();
     let mut head = Vec::new();
-    for text in [reason, field, sid] {
+    put_head(&mut head, reason);
+    for text in [field, sid] {
         put_text(&mut head, text);
     }
     head
@@ -182,7 +186,10 @@ fn refuses_script(words: &str) -> bool {
 mod tests {
     use super::*;
     use crate::{
-        events::message::{Kind, read},
+        events::{
+            clock,
+            message::{Kind, read},
+        },
         keys::KeyLayout,
     };
 
@@ -198,6 +205,7 @@ mod tests {
                 panic!("{changes:?}");
             };
             assert_eq!((change.kind, change.is_edge), (Kind::Leave, false));
+            assert!(change.time.is_some_and(|time| time <= clock()));
             assert_eq!((change.reason, change.sid), (&b"close"[..], &b"s1"[..]));
             let field = if hash_tag { "{a:b}" } else { "a:b" };
             assert_eq!(change.field, field.as_bytes());

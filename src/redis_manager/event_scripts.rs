@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     command::{Command, Op, WriteOp},
-    events::Publishing,
+    events::{Publishing, message::put_head},
     keys::{Key, ended_of, gone_beside, gone_under, sid_of},
     membership::{OfUser, Place, Purge, field},
 };
@@ -24,7 +24,7 @@ use crate::{
 const STEP: usize = 100;
 
 /// Defines what the scripts share. Their first arguments are the channel of publish and subscribe, the set of the frontends,
-/// the frontend and the reason. `edge` tells whether a channel has no members on any other frontend than `sid`; `tell` adds
+/// the frontend, and time and reason as a message has them. `edge` tells whether a channel has no members on any other frontend than `sid`; `tell` adds
 /// a change to the message, and `publish` sends it and answers.
 macro_rules! script {
     ($($rest:expr),+) => {
@@ -41,7 +41,7 @@ macro_rules! script {
             "if type(n) == 'table' then failed = n end ",
             "if n ~= 0 then return '.' end end return 'e' end ",
             "local function tell(kind, mark, field, sid, count, uids) ",
-            "message[#message + 1] = kind .. mark .. s(ARGV[4]) .. s(field) .. s(sid) .. count .. ':' .. uids end ",
+            "message[#message + 1] = kind .. mark .. ARGV[4] .. s(field) .. s(sid) .. count .. ':' .. uids end ",
             "local function publish(answer) if #message > 0 then ",
             "local done = redis.pcall('PUBLISH', ARGV[1], table.concat(message)) ",
             "if type(done) == 'table' then failed = done end end ",
@@ -356,7 +356,9 @@ fn eval<'a>(
     keys: &[&Key],
     rest: impl Iterator<Item = &'a [u8]>,
 ) -> Cmd {
-    let shared = [&*publishing.channel, &*publishing.sids, sid, reason];
+    let mut head = Vec::new();
+    put_head(&mut head, reason);
+    let shared = [&*publishing.channel, &*publishing.sids, sid, &head];
     let mut cmd = redis::cmd("EVAL");
     cmd.arg(script).arg(keys.len()).arg(keys).arg(&shared);
     for item in rest {

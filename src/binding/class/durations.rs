@@ -1,48 +1,22 @@
-//! How long the calls of each method take: histograms with fixed bounds, which a monitoring system can add up over processes
-//! and time. The quantiles of `stats().latency` cannot be added up.
+//! How long the calls of each method take, and histograms ([`crate::histogram`]) as JavaScript gets them.
 
-use std::{array, cell::Cell};
+use std::{array, cell::RefCell};
 
 use napi::{Env, bindgen_prelude::Object};
 
 use super::stats::figure;
-use crate::binding::methods::Kind;
-
-/// The upper bounds of the buckets in microseconds, inclusive. What is above the last one is only in the count.
-const BOUNDS: [u64; 16] = [
-    100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
-    1_000_000, 2_500_000, 5_000_000, 10_000_000,
-];
-
-/// The histogram of one method.
-#[derive(Debug, Default)]
-struct Histogram {
-    /// The calls of each bucket, without those of the buckets below.
-    buckets: [Cell<u64>; BOUNDS.len()],
-    count: Cell<u64>,
-    /// Microseconds.
-    sum: Cell<u64>,
-}
-
-impl Histogram {
-    fn record(&self, took: u64, calls: u64) {
-        let at = BOUNDS.partition_point(|&bound| bound < took);
-        if let Some(bucket) = self.buckets.get(at) {
-            bucket.set(bucket.get() + calls);
-        }
-        self.count.set(self.count.get() + calls);
-        self.sum
-            .set(self.sum.get().saturating_add(took.saturating_mul(calls)));
-    }
-}
+use crate::{
+    binding::methods::Kind,
+    histogram::{BOUNDS, Histogram},
+};
 
 /// The histograms of all methods.
 #[derive(Debug)]
-pub struct Durations([Histogram; Kind::ALL.len()]);
+pub struct Durations(RefCell<[Histogram; Kind::ALL.len()]>);
 
 impl Default for Durations {
     fn default() -> Self {
-        Self(array::from_fn(|_| Histogram::default()))
+        Self(RefCell::new(array::from_fn(|_| Histogram::default())))
     }
 }
 
@@ -50,32 +24,31 @@ impl Durations {
     /// Records calls of a method that were answered after so many microseconds.
     pub fn record(&self, kind: Kind, took: u64, calls: u64) {
         // Not those of the session registry, which the app did not make.
-        if let Some(histogram) = self.0.get(kind as usize) {
+        if let Some(histogram) = self.0.borrow_mut().get_mut(kind as usize) {
             histogram.record(took, calls);
         }
     }
 
-    /// Returns `{method: {count, sum, buckets}}` of the methods that were called, in milliseconds. `buckets` are cumulative.
+    /// Returns [`figures`] by the names of the methods that were called.
     pub fn methods<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let mut methods = Object::new(env)?;
-        for kind in Kind::ALL {
-            let histogram = &self.0[kind as usize];
-            if histogram.count.get() == 0 {
-                continue;
+        for (kind, histogram) in Kind::ALL.iter().zip(self.0.borrow().iter()) {
+            if histogram.count() > 0 {
+                methods.set(kind.name(), figures(env, histogram)?)?;
             }
-            let mut method = Object::new(env)?;
-            method.set("count", figure(histogram.count.get()))?;
-            method.set("sum", figure(histogram.sum.get()) / 1000.0)?;
-            let mut below = 0;
-            let buckets = histogram.buckets.iter().map(|bucket| {
-                below += bucket.get();
-                figure(below)
-            });
-            method.set("buckets", buckets.collect::<Vec<f64>>())?;
-            methods.set(kind.name(), method)?;
         }
         Ok(methods)
     }
+}
+
+/// Returns a histogram as `{count, sum, buckets}` in milliseconds. `buckets` are cumulative.
+pub fn figures<'env>(env: &'env Env, histogram: &Histogram) -> napi::Result<Object<'env>> {
+    let mut object = Object::new(env)?;
+    object.set("count", figure(histogram.count()))?;
+    object.set("sum", figure(histogram.sum()) / 1000.0)?;
+    let buckets = histogram.cumulative().map(figure);
+    object.set("buckets", buckets.collect::<Vec<f64>>())?;
+    Ok(object)
 }
 
 /// Returns the upper bounds of the buckets in milliseconds.

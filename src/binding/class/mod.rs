@@ -1,7 +1,7 @@
 //! Class `GlobalChannel` and its constructor. Its methods are defined in [`prototype`].
 
 pub(in crate::binding) mod attach;
-mod durations;
+pub(in crate::binding) mod durations;
 pub(in crate::binding) mod prototype;
 pub(in crate::binding) mod stats;
 pub(in crate::binding) mod stores;

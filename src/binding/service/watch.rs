@@ -3,7 +3,12 @@
 use napi::bindgen_prelude::Object;
 
 use crate::{
-    binding::service::Service, error::Error, events::listener::ListenerHandle,
+    binding::{
+        class::durations::{bounds, figures},
+        service::Service,
+    },
+    error::Error,
+    events::listener::ListenerHandle,
     store_manager::subscriber,
 };
 
@@ -61,6 +66,9 @@ impl Service {
         stats.set("received", counts.received as f64)?;
         stats.set("watched", counts.watched as f64)?;
         stats.set("gaps", counts.gaps as f64)?;
+        let mut lag = figures(&self.env, &self.feed.lag())?;
+        lag.set("bounds", bounds())?;
+        stats.set("lag", lag)?;
         Ok(Some(stats))
     }
 }
