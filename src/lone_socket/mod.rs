@@ -7,7 +7,7 @@
 //! reason, such as a deadline: an event loop that is blocked leaves no reply unread. The task that speaks the protocol reads and
 //! writes it through [`LoneStream`], and does not know on which side it is.
 
-mod stream;
+mod lone_stream;
 #[cfg(test)]
 mod tests;
 
@@ -23,7 +23,7 @@ use std::{
 
 use tokio::net::TcpStream;
 
-pub(crate) use self::stream::LoneStream;
+pub(crate) use self::lone_stream::LoneStream;
 use crate::shared_task::SharedTask;
 
 /// The bytes that the event loop reads before something is answered; the rest of a longer reply is left to the runtime.
