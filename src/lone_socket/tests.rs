@@ -54,7 +54,7 @@ impl Bench {
         let socket = stream.socket();
         let (say, said) = unbounded_channel();
         let (tell, news) = channel();
-        let mut talk = Talk {
+        let mut wire = Talk {
             stream,
             said,
             rest: Vec::new(),
@@ -62,7 +62,7 @@ impl Bench {
         };
         let run = async move {
             loop {
-                let heard = poll_fn(|cx| talk.poll(cx)).await;
+                let heard = poll_fn(|cx| wire.poll(cx)).await;
                 let is_last = !matches!(heard, News::Came(_));
                 let _ = tell.send(heard);
                 if is_last {
