@@ -41,8 +41,8 @@ async function fill(service) {
 /** The uids that s1 was sent by the last push. */
 function last(app) {
   const [, uids] = pushed(app)
-    .reverse()
-    .find(([sid]) => sid === 's1');
+    .filter(([sid]) => sid === 's1')
+    .pop();
   return uids.sort();
 }
 
