@@ -8,23 +8,11 @@
 const assert = require('node:assert');
 const { spawn } = require('child_process');
 const fs = require('fs');
-const { call, ok } = require('./support/call');
+const { call } = require('./support/call');
+const { block, lone, ticks } = require('./support/lone');
 const { area, ours } = require('./support/rows');
 const { started } = require('./support/service');
 const { nothingFor, until } = require('./support/until');
-
-/** Makes calls one at a time, enough for the state to begin. */
-async function lone(service, count = 20) {
-  for (let i = 0; i < count; i += 1) await ok(service, 'add', 'n', `u${i}`, 's1');
-}
-
-/** Blocks the event loop. */
-const block = (ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
-
-/** Runs `count` ticks, in which calls are sent but nothing is read. */
-async function ticks(count = 6) {
-  for (let i = 0; i < count; i += 1) await new Promise(process.nextTick);
-}
 
 /** Cuts connections of a server from another process, while this one is blocked. */
 function cutDuring(redis, ids, ms) {

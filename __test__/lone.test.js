@@ -7,37 +7,15 @@
 
 const assert = require('node:assert');
 const { spawnSync } = require('child_process');
-const fs = require('fs');
 const path = require('path');
 const { Worker } = require('worker_threads');
 const { call, ok } = require('./support/call');
+const { ENOUGH, block, lone, sleeps } = require('./support/lone');
 const { area, ours } = require('./support/rows');
 const { started } = require('./support/service');
 const { until } = require('./support/until');
 
 const SERVICE = path.join(__dirname, 'support/service.js');
-/** Enough lone calls for the state to begin. */
-const ENOUGH = 20;
-
-/** Makes calls one at a time. */
-async function lone(service, count = ENOUGH) {
-  for (let i = 0; i < count; i += 1) await ok(service, 'add', 'n', `u${i}`, 's1');
-}
-
-/** How often the runtime's thread has slept. */
-function sleeps() {
-  const tasks = fs.readdirSync('/proc/self/task').map((id) => `/proc/self/task/${id}`);
-  const own = tasks.filter((task) =>
-    fs.readFileSync(`${task}/comm`, 'utf8').startsWith('globalchan'),
-  );
-  assert.strictEqual(own.length, 1, 'one runtime');
-  return Number(
-    /voluntary_ctxt_switches:\s+(\d+)/.exec(fs.readFileSync(`${own[0]}/status`, 'utf8'))[1],
-  );
-}
-
-/** Blocks the event loop. */
-const block = (ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 
 area('lone calls', {}, (ctx) => {
   const linux = { skip: process.platform !== 'linux' };

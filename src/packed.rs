@@ -91,10 +91,17 @@ impl Packed {
         self.bytes.len()
     }
 
+    /// Returns the number of items.
+    #[must_use]
+    pub fn items(&self) -> usize {
+        self.ends.len()
+    }
+
     /// Returns whether each call is one command, which is sent and answered in one step.
     #[must_use]
     pub fn are_commands(&self) -> bool {
-        let is_command = |call: &PackedCall| matches!(call.code, Code::Command(_));
+        let is_command =
+            |call: &PackedCall| matches!(call.code, Code::Command(_) | Code::Combined(_));
         self.calls.iter().all(is_command)
     }
 

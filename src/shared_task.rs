@@ -10,6 +10,7 @@ mod tests;
 use std::{
     cell::Cell,
     fmt,
+    future::poll_fn,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{
@@ -32,6 +33,18 @@ const POLLS: usize = 4;
 #[must_use]
 pub fn is_borrowing() -> bool {
     BORROWS.get()
+}
+
+/// Waits, within a task, until it is polled by its runner: for what takes longer than a loan may.
+pub async fn unborrowed() {
+    poll_fn(|cx| {
+        if is_borrowing() {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    })
+    .await;
 }
 
 /// `None` when the task has ended.

@@ -136,6 +136,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
     pub(super) fn on_answered(&mut self, answered: Answered) {
         let now = Instant::now();
         self.connection.answered(now);
+        self.inbox.lone.answered();
         let ConnectionState::Up { connection, .. } = &self.connection else {
             return;
         };

@@ -13,13 +13,22 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{DriverHandle, Input};
-use crate::lone_socket::LoneSocket;
+use super::{Driver, DriverHandle, Input, Outlet, in_flight::Answered};
+use crate::{
+    lone_socket::LoneSocket,
+    manager::Manager,
+    shared_task::{is_borrowing, unborrowed},
+};
 
-/// The maximum number of calls that count as lone ones, and of the bytes of their keys and members: what takes the JavaScript
-/// thread less time than waking another.
+/// The maximum number of calls that count as lone ones, and of their keys and members and the bytes of these. A key takes the
+/// JavaScript thread one to two microseconds, to send a command for it and to read the reply.
 const CALLS: usize = 4;
+const ITEMS: usize = 256;
 const BYTES: usize = 1 << 12;
+
+/// The maximum number of members that the JavaScript thread looks at to make an answer, such as those of lists that it unites; each
+/// takes some 0.2 µs.
+const MEMBERS: usize = 2000;
 
 /// How long no deadline is applied after bytes were read late: the server sends the rest of a long reply only when there is
 /// room for it.
@@ -73,6 +82,14 @@ impl Lone {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Notes that calls were answered.
+    pub(super) fn answered(&self) {
+        let socket = self.lock();
+        if let Some(socket) = socket.as_ref().filter(|socket| socket.is_detached()) {
+            socket.answered();
+        }
+    }
+
     /// Takes the socket back for the runtime, whose thread this is, before it polls the driver.
     pub(super) fn reclaim(&self) {
         let detached = self
@@ -91,16 +108,16 @@ impl DriverHandle {
     #[must_use]
     pub fn is_lone(&self, input: &Input) -> bool {
         let calls = &input.calls;
-        let few = calls.len() <= CALLS && calls.size() <= BYTES && calls.are_commands();
+        let few = calls.len() <= CALLS && calls.items() <= ITEMS && calls.size() <= BYTES;
         let lone = &self.inbox.lone;
         let sends = |socket: &LoneSocket| lone.is_idle() || socket.is_detached();
-        few && input.stop.is_none() && lone.lock().as_ref().is_some_and(sends)
+        let few = few && calls.are_commands() && input.stop.is_none();
+        few && lone.lock().as_ref().is_some_and(sends)
     }
 
     /// Hands over lone calls and sends them on this thread, whose event loop awaits the replies. For that `watch` gets a
     /// descriptor: when it is readable, [`Self::readable`] is to be called. Returns `false` without effect if the runtime has to
-    /// send them, because it polls the driver or has to read, or because `watch`
-    /// returns `false`.
+    /// send them, because it polls the driver or has to, or because `watch` returns `false`.
     pub fn push_lone(&self, input: &mut Input, watch: impl FnOnce(TcpStream) -> bool) -> bool {
         let Some(socket) = self.inbox.lone.socket() else {
             return false;
@@ -109,10 +126,8 @@ impl DriverHandle {
             return false;
         };
         let _context = self.runtime.enter();
-        // Woken perhaps by a deadline: replies that have come still count. The runtime reads what is left of them, because it
-        // takes the socket back before it polls the driver.
-        if socket.is_detached() && driver.is_woken() && !socket.read_all(|| self.inbox.lone.hold())
-        {
+        // Woken perhaps by a deadline, before which the runtime reads what has come.
+        if socket.is_detached() && driver.is_woken() {
             return false;
         }
         let awaits =
@@ -126,16 +141,9 @@ impl DriverHandle {
         true
     }
 
-    /// Returns the socket to the runtime: there is more to do than lone calls.
+    /// Lets the runtime take the socket back. [`Self::push`] does so too.
     pub fn end_lone(&self) {
-        // If the runtime polls the driver, it has taken the socket.
-        if let Some(socket) = self.inbox.lone.socket()
-            && socket.is_detached()
-            && let Some(_driver) = self.shared.borrow()
-        {
-            let _context = self.runtime.enter();
-            socket.reclaim(|| self.inbox.lone.hold());
-        }
+        self.shared.waker().wake_by_ref();
     }
 
     /// Reads what has come on the socket, and handles it. Returns whether the event loop has to report more.
@@ -147,22 +155,27 @@ impl DriverHandle {
         let Some(mut driver) = self.shared.borrow() else {
             return false;
         };
-        if !socket.is_detached() {
+        // Woken perhaps by a deadline, before which the runtime reads what has come.
+        if !socket.is_detached() || driver.is_woken() {
             return false;
         }
         let _context = self.runtime.enter();
         // What no call has asked for, such as changes of lists in the cache, is read by the runtime, and so is a long reply.
         let is_asked = !self.inbox.lone.is_idle();
-        // Before a deadline is applied, all of it is read.
-        let is_all = if driver.is_woken() {
-            socket.read_all(|| self.inbox.lone.hold())
-        } else {
-            socket.read()
-        };
+        let is_all = socket.read();
         if !is_asked || !is_all {
             socket.attach();
         }
         driver.poll();
         socket.is_detached()
+    }
+}
+
+impl<M: Manager, O: Outlet> Driver<M, O> {
+    /// Leaves an answer that takes long to make to the runtime's thread.
+    pub(super) async fn leave_if_long(&mut self, answered: &Answered) {
+        if is_borrowing() && self.pending.work(answered) > MEMBERS {
+            unborrowed().await;
+        }
     }
 }

@@ -142,7 +142,10 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             match self.next(&mut timer).await {
                 Wake::Poll => continue,
                 Wake::Inbox => self.on_inbox(),
-                Wake::Answered(Ok(answered)) => self.on_answered(answered),
+                Wake::Answered(Ok(answered)) => {
+                    self.leave_if_long(&answered).await;
+                    self.on_answered(answered);
+                }
                 Wake::Answered(Err(Lost(cause))) => self.on_closed(cause),
                 Wake::Closed => {
                     let cause = match &self.connection {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use lru::LruCache;
 
 use super::{
-    List,
+    List, Released,
     writer::{LONGEST_PIECE, Writer},
 };
 use crate::{
@@ -37,6 +37,19 @@ impl Groups {
         let [with, without] = [with, without].map(|keys| u32::try_from(keys).unwrap_or(u32::MAX));
         Self { with, without }
     }
+
+    /// Divides values into the lists of each group.
+    fn of(self, values: &[Result<Value>]) -> impl Iterator<Item = Result<Vec<&Arc<List>>>> {
+        let size = (self.with as usize + self.without as usize).max(1);
+        values
+            .chunks(size)
+            .map(|group| group.iter().map(list_in).collect())
+    }
+
+    /// Divides the lists of a group into its two parts.
+    fn parts<T>(self, lists: &[T]) -> (&[T], &[T]) {
+        lists.split_at(lists.len().min(self.with as usize))
+    }
 }
 
 /// Kept results by the ids of the lists that they were made of, the least recently used dropped first.
@@ -65,47 +78,61 @@ impl Unions {
     /// is not known who is in the result.
     #[must_use]
     pub fn combine(&mut self, values: &[Result<Value>], groups: Groups) -> Vec<Result<Value>> {
-        let with = groups.with as usize;
-        let size = (with + groups.without as usize).max(1);
-        let groups = values.chunks(size).map(|group| {
-            let lists = group.iter().map(|value| match value {
-                Ok(value) => list_in(value),
-                Err(error) => Err(error.clone()),
-            });
-            let lists = lists.collect::<Result<Vec<_>>>();
-            lists.and_then(|lists| self.list(&lists, with).map(Value::List))
+        let combined = groups.of(values).map(|lists| {
+            let lists = lists?;
+            let (with, without) = groups.parts(&lists);
+            let list = match self.find(with, without) {
+                Found::List(list) => list,
+                Found::Nothing(None) => Arc::new(unite(with, without)?),
+                Found::Nothing(Some(released)) => {
+                    let list = Arc::new(unite(with, without)?);
+                    list.keep(released);
+                    self.keep(self.key.as_slice().into(), &list);
+                    list
+                }
+            };
+            Ok(Value::List(list))
         });
-        groups.collect()
+        combined.collect()
     }
 
-    /// Combines lists: the first `with` of them are united.
-    fn list(&mut self, lists: &[&Arc<List>], with: usize) -> Result<Arc<List>> {
-        let (with, without) = lists.split_at(with.min(lists.len()));
+    /// Returns how many members have to be looked at for that: none if the results are there.
+    #[must_use]
+    pub fn work(&mut self, values: &[Result<Value>], groups: Groups) -> usize {
+        let lists = groups.of(values).flatten();
+        let work = lists.map(|lists| {
+            let (with, without) = groups.parts(&lists);
+            match self.find(with, without) {
+                Found::List(_) => 0,
+                Found::Nothing(_) => lists.iter().map(|list| list.len()).sum(),
+            }
+        });
+        work.sum()
+    }
+
+    /// Looks for the result, a list or a kept one. Leaves its key in `key` if it is to be kept.
+    fn find<'a>(&mut self, with: &[&'a Arc<List>], without: &[&'a Arc<List>]) -> Found<'a> {
         let mut first = full(with);
         let Some(one) = first.next() else {
-            return Ok(Arc::new(List::empty()));
+            return Found::List(Arc::new(List::empty()));
         };
         if first.next().is_none() && full(without).next().is_none() {
-            return Ok(one.clone());
+            return Found::List(one.clone());
         }
         // Only if the cache keeps all of them they can come again.
-        let released = one.kept.get();
         let mut all = full(with).chain(full(without));
-        let Some(released) = released.filter(|_| all.all(|list| list.is_kept())) else {
-            return unite(with, without).map(Arc::new);
+        let Some(released) = one.kept.get().filter(|_| all.all(|list| list.is_kept())) else {
+            return Found::Nothing(None);
         };
         self.key.clear();
         self.key.extend(full(with).map(|list| list.id()));
         // No list has number 0.
         self.key.push(0);
         self.key.extend(full(without).map(|list| list.id()));
-        if let Some(list) = self.kept.get(&self.key[..]) {
-            return Ok(list.clone());
+        match self.kept.get(&self.key[..]) {
+            Some(list) => Found::List(list.clone()),
+            None => Found::Nothing(Some(released)),
         }
-        let list = Arc::new(unite(with, without)?);
-        list.keep(released);
-        self.keep(self.key.as_slice().into(), &list);
-        Ok(list)
     }
 
     fn keep(&mut self, key: Box<[u64]>, list: &Arc<List>) {
@@ -120,17 +147,24 @@ impl Unions {
     }
 }
 
-fn list_in(value: &Value) -> Result<&Arc<List>> {
+/// What [`Unions::find`] has found: the result, or nothing, and if it is to be kept, where that is noted.
+enum Found<'a> {
+    List(Arc<List>),
+    Nothing(Option<&'a Arc<Released>>),
+}
+
+fn list_in(value: &Result<Value>) -> Result<&Arc<List>> {
     match value {
-        Value::List(list) => Ok(list),
-        Value::Int(_) | Value::Bool(_) | Value::Lease(_) => Err(Error::Internal(
+        Ok(Value::List(list)) => Ok(list),
+        Ok(Value::Int(_) | Value::Bool(_) | Value::Lease(_)) => Err(Error::Internal(
             "another value in place of a list".to_owned(),
         )),
+        Err(error) => Err(error.clone()),
     }
 }
 
 /// Iterates over the lists that have members.
-fn full<'a>(lists: &'a [&'a Arc<List>]) -> impl Iterator<Item = &'a Arc<List>> {
+fn full<'a, 'b>(lists: &'b [&'a Arc<List>]) -> impl Iterator<Item = &'a Arc<List>> + use<'a, 'b> {
     lists.iter().copied().filter(|list| !list.is_empty())
 }
 
@@ -179,11 +213,7 @@ mod tests {
         let combined = unions.combine(&values.collect::<Vec<_>>(), groups);
         combined
             .iter()
-            .map(|value| {
-                list_in(value.as_ref().expect("a value"))
-                    .expect("a list")
-                    .clone()
-            })
+            .map(|value| list_in(value).expect("a list").clone())
             .collect()
     }
 
@@ -255,6 +285,45 @@ mod tests {
         assert_eq!(first[0].id(), again[0].id());
         let other = combine(&mut unions, &[a, c], groups);
         assert_eq!(members(&other[0]), ["a", "c"]);
+    }
+
+    #[test]
+    fn only_what_is_not_there_is_work() {
+        let released = Arc::new(Released::default());
+        let texts = |texts: &[&str]| {
+            texts
+                .iter()
+                .map(|text| (*text).to_owned())
+                .collect::<Vec<_>>()
+        };
+        let long = list(&texts(&["a", "b", "c"]), Some(&released));
+        let short = list(&texts(&["d"]), Some(&released));
+        let uncached = list(&texts(&["e", "f"]), None);
+        let none = list(&[], Some(&released));
+        let mut unions = Unions::default();
+        let mut work = |lists: &[&Arc<List>], combined: bool| {
+            let values: Vec<_> = lists
+                .iter()
+                .map(|&list| Ok(Value::List(list.clone())))
+                .collect();
+            let groups = Groups::new(1, 1);
+            let work = unions.work(&values, groups);
+            if combined {
+                let _ = unions.combine(&values, groups);
+            }
+            work
+        };
+        assert_eq!(work(&[&long, &none], false), 0);
+        assert_eq!(work(&[&none, &long], false), 0);
+        assert_eq!(work(&[&long, &short, &short, &long], true), 8);
+        assert_eq!(work(&[&long, &short, &short, &long], false), 0);
+        assert_eq!(work(&[&long, &short, &long, &uncached], true), 5);
+        assert_eq!(work(&[&long, &short, &long, &uncached], true), 5);
+        let error = Err(Error::Store("WRONGTYPE".into()));
+        assert_eq!(
+            unions.work(&[Ok(Value::List(long)), error], Groups::new(1, 1)),
+            0
+        );
     }
 
     #[test]

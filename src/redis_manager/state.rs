@@ -22,7 +22,7 @@ use crate::{
 /// The replies of a batch, one for each of its calls.
 pub(super) type Replies = Vec<Result<Reply>>;
 
-/// The state. Its lock is held for moments only, and only by the runtime's thread.
+/// The state. Its lock is held for moments only, by the thread that polls the driver or the socket's task.
 pub(super) struct State {
     pub(super) session: Session,
     pub(super) role: Role,

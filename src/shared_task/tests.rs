@@ -60,6 +60,37 @@ fn a_loan_serves_wakes_itself_or_leaves_them_to_the_runner() {
 }
 
 #[test]
+fn what_takes_long_waits_for_the_runner() {
+    let runtime = Runtime::share().expect("a runtime");
+    let (start, mut started) = unbounded_channel();
+    let (pass, passed) = channel();
+    let run = async move {
+        while started.recv().await.is_some() {
+            unborrowed().await;
+            let _ = pass.send(is_borrowing());
+        }
+    };
+    let task = SharedTask::new(run.boxed());
+    runtime.spawn(task.runner(|| ()));
+    for _ in 0..100 {
+        let mut loan = loop {
+            if let Some(loan) = task.borrow() {
+                break loan;
+            }
+        };
+        start.send(()).expect("it runs");
+        loan.poll();
+        loan.poll();
+        assert!(
+            passed.try_recv().is_err(),
+            "it does not go on within the loan"
+        );
+        drop(loan);
+        assert_eq!(passed.recv_timeout(DEADLINE), Ok(false));
+    }
+}
+
+#[test]
 fn no_wake_is_lost_between_two_threads() {
     let runtime = Runtime::share().expect("a runtime");
     let (task, sender, passed) = passing();

@@ -48,7 +48,6 @@ impl Service {
         let lone = &self.lone;
         if !driver.is_lone(input) {
             lone.streak.set(0);
-            driver.end_lone();
             self.end_lone();
         } else if lone.streak.get() < STREAK {
             lone.streak.set(lone.streak.get() + 1);

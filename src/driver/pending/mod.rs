@@ -217,6 +217,26 @@ impl PendingCalls {
             .collect()
     }
 
+    /// Returns how many members have to be looked at for the answers.
+    pub(super) fn work(&mut self, answered: &Answered) -> usize {
+        let (Answered::Batch(replies), Some(batch)) = (answered, self.batches.front()) else {
+            return 0;
+        };
+        let calls = batch.calls.iter().zip(replies);
+        let work = calls.map(|(call, reply)| match (call.request.command(), reply) {
+            (Some(command), Ok(Reply::Values(values))) => match (command.groups(), command.op()) {
+                (Some(groups), _) => self.unions.work(values, groups),
+                (None, Op::Read(ReadOp::IsMember)) => {
+                    let lists = values.iter().flatten().filter_map(Value::list);
+                    lists.map(|list| list.len()).sum()
+                }
+                _ => 0,
+            },
+            _ => 0,
+        });
+        work.sum()
+    }
+
     /// Answers calls with their replies; `has_everywhere` tells whether some of them may have to go on.
     fn answer_all(
         &mut self,
