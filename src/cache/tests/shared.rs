@@ -37,7 +37,11 @@ fn settle(
     let list = || List::new(member).map(Arc::new);
     let answer = |wire: &Wire| match wire {
         Wire::Members(_) => Answer::List(list()),
-        Wire::Tracked(_) => Answer::Tracked(true, list()),
+        Wire::Tracked(_) => Answer::Tracked {
+            granted: true,
+            pushes: 0,
+            list: list(),
+        },
         Wire::Touch(_) => Answer::Touched(Some(touched)),
         Wire::Forget(_) => Answer::Forgot(true),
         Wire::Command { .. } => Answer::Command(Ok(Reply::Done)),
