@@ -243,15 +243,12 @@ impl Rereads {
         let way = self.ways.get(key).copied().unwrap_or_else(|| {
             let ready = entries.filter(|_| !self.reads_all);
             let ready = ready.and_then(|entries| entries.ready(key));
-            let way = match ready {
-                Some(ready) => {
-                    self.candidates.push((key.clone(), ready, Vec::new()));
-                    Way::Candidate(self.candidates.len() - 1)
-                }
-                None => {
-                    self.loads.push((key.clone(), Vec::new()));
-                    Way::Load(self.loads.len() - 1)
-                }
+            let way = if let Some(ready) = ready {
+                self.candidates.push((key.clone(), ready, Vec::new()));
+                Way::Candidate(self.candidates.len() - 1)
+            } else {
+                self.loads.push((key.clone(), Vec::new()));
+                Way::Load(self.loads.len() - 1)
             };
             self.ways.insert(key.clone(), way);
             way
