@@ -45,6 +45,10 @@ mod active {
     pub const NAMES: &[&str] = &[
         "no-barrier",
         "no-token",
+        "no-place",
+        "place-too-late",
+        "not-together",
+        "serves-moved",
         "null-keeps-loads",
         "joins-sent-load",
         "joins-older-load",

@@ -20,9 +20,12 @@ const MINUTES = 60 * 1000;
 const BROKEN = {
   'no-barrier': ['reads', 'no barrier'],
   'no-token': ['reads', 'no token'],
+  'no-place': ['reads', 'no token'],
+  'place-too-late': ['reads', 'no token'],
   'null-keeps-loads': ['reads', 'null push keeps loads'],
   'joins-sent-load': ['reads', 'joins a load already sent'],
   'shares-sent-barrier': ['reads', 'shares a barrier already sent'],
+  'not-together': ['reads', 'one frontend of a channel changed: all are read'],
   'by-reference': ['reads', 'candidate held by reference'],
   'no-fallback-for-reads': ['reads', 'a later read is not older'],
   'no-fallback-same-batch': ['writes', 'own write after a candidate, same batch'],
@@ -44,6 +47,7 @@ const IN_MODEL = [
   'joins-over-candidate',
   'joins-over-command',
   'joins-over-reread',
+  'serves-moved',
 ];
 /** What goes wrong here must do no harm: these schedules must pass. */
 const HARMLESS = { 'panicking-closure': 'panic' };

@@ -53,6 +53,29 @@ describe('Cache: reads beside the writes of others', () => {
     assert.deepStrictEqual(await result(record), ['new', 'old']);
   });
 
+  for (const pushesFirst of [false, true]) {
+    onDouble(
+      `a change that is reported before the reply: the list shows it, and is kept (${pushesFirst ? 'as Redis 6' : 'as Redis 7'})`,
+      async ({ double, service }) => {
+        double.other('SADD', K, 'u');
+        await fill(service);
+        double.hold();
+        const asked = double.next('SMEMBERS', K);
+        const added = invoke(service, 'add', 'n', 'v', 's1');
+        const record = reading(service);
+        await asked;
+        const own = pushesFirst ? ['invalidate', 'SADD'] : ['SADD', 'invalidate'];
+        // The first is about the index of frontends.
+        assert.deepStrictEqual(double.waiting().slice(1), [...own, 'CLIENT', 'SMEMBERS']);
+        double.flow();
+        assert.deepStrictEqual(await result(record), ['u', 'v']);
+        assert.strictEqual((await added.done).err, null);
+        assert.deepStrictEqual(await hit(service), ['u', 'v']);
+      },
+      { persona: { pushesFirst } },
+    );
+  }
+
   onDouble('no token: a list is not kept when a push came with it', async ({ double, service }) => {
     double.other('SADD', K, 'old');
     await read(service);
@@ -195,6 +218,34 @@ describe('Cache: reads beside the writes of others', () => {
     assert.deepStrictEqual(await noHit(service, 'j'), ['new']);
   });
 
+  onDouble(
+    'one frontend of a channel changed: the others are asked about, not read',
+    async (ctx) => {
+      const { double, service } = ctx;
+      const keys = ['s1', 's2', 's3'].map((sid) => key('n', sid));
+      for (const each of keys) double.other('SADD', each, 'u');
+      for (const sid of ['s1', 's2', 's3']) await fill(service, 'n', sid);
+      const readings = () => keys.map((each) => double.count('SMEMBERS', each));
+      const before = readings();
+      double.hold();
+      double.other('SADD', keys[1], 'x');
+      const touched = double.next('TOUCH', keys[0]);
+      const record = invoke(service, 'getMembersByChannelName', 'connector', 'n');
+      await either(touched, record);
+      const counts = await counted(service, async () => {
+        double.flow();
+        assert.deepStrictEqual(await result(record), ['u', 'u', 'u', 'x']);
+      });
+      assert.deepStrictEqual(
+        readings().map((count, index) => count - before[index]),
+        [0, 1, 0],
+      );
+      assert.strictEqual(counts.hits, 2);
+      assert.strictEqual(counts.rereads, 1);
+      assert.deepStrictEqual(await hit(service, 'n', 's2'), ['u', 'x']);
+    },
+  );
+
   onDouble('one frontend of a channel changed: all are read again, together', async (ctx) => {
     const { double, service } = ctx;
     const [one, two] = [key('n', 's1'), key('n', 's2')];
@@ -231,8 +282,8 @@ describe('Cache: reads beside the writes of others', () => {
     const record = reading(service);
     await either(touched, channel);
     double.other('SADD', one, 'y');
-    // s2 has changed, and the channel is read again with s1, which the barrier found unchanged.
-    const asked = double.next('SMEMBERS', one);
+    // s2 has changed, and the channel is read again with s1, which the barrier found unchanged: it is asked about again.
+    const asked = double.next('SMEMBERS', two);
     // The push, and the barrier's two answers: of the full lists and of the empty ones.
     double.release(3);
     await either(asked, channel);

@@ -25,7 +25,11 @@ fn answer(sent: &Sent, members: &[Member]) -> Vec<Answer> {
     let answer = |wire: &Wire| match wire {
         Wire::Command { .. } => Answer::Command(Ok(Reply::Done)),
         Wire::Members(_) => Answer::List(List::new(members).map(Arc::new)),
-        Wire::Tracked(_) => Answer::Tracked(true, List::new(members).map(Arc::new)),
+        Wire::Tracked(_) => Answer::Tracked {
+            granted: true,
+            pushes: 0,
+            list: List::new(members).map(Arc::new),
+        },
         Wire::Touch(keys) => Answer::Touched(Some(keys.len())),
         Wire::Forget(_) => Answer::Forgot(true),
     };

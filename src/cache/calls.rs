@@ -6,6 +6,7 @@ use super::HashMap;
 use crate::{
     command::{Reply, Value},
     error::{Error, Result},
+    failpoints::fail_point,
     list::List,
     list_lru::SharedKey,
 };
@@ -23,6 +24,13 @@ pub(super) struct OpId {
 pub(super) struct CommandId {
     pub(super) flight: u64,
     pub(super) slot: usize,
+}
+
+/// The position of a group of candidates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct GroupId {
+    pub(super) flight: u64,
+    pub(super) index: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -46,8 +54,8 @@ pub(super) struct Read {
 
 #[derive(Debug, Clone)]
 pub(super) enum State {
-    /// A candidate, in this group of its batch's flight.
-    Candidate(usize),
+    /// A candidate, in this group of this flight: its batch's, or a later one in which it is confirmed anew.
+    Candidate(GroupId),
     /// Waits for the answer to this command.
     Waiting(CommandId),
     Known(Result<Arc<List>>),
@@ -101,10 +109,10 @@ impl Calls {
         }
     }
 
-    /// Answers a read, if it is still a candidate. Returns whether it was.
-    pub(super) fn serve(&mut self, at: OpId, list: &Arc<List>) -> bool {
+    /// Answers a read, if it is still a candidate of this flight. Returns whether it was.
+    pub(super) fn serve(&mut self, at: OpId, flight: u64, list: &Arc<List>) -> bool {
         self.batch(at.batch)
-            .is_some_and(|batch| batch.serve(at.call, at.read, list.clone()))
+            .is_some_and(|batch| batch.serve((at.call, at.read), flight, list.clone()))
     }
 
     /// Returns for each key the last command that went to the store unchanged, of the calls from batch `no` on.
@@ -161,27 +169,35 @@ impl LastCommands {
 }
 
 impl Batch {
-    /// Makes a read wait for another command. If it had its answer, which was not released yet, it loses it. Returns
-    /// whether it was a candidate.
-    pub(super) fn redirect(&mut self, call: usize, read: usize, place: CommandId) -> bool {
+    /// Has a read answered in another way. If it had its answer, which was not released yet, it loses it. Returns whether it
+    /// was a candidate and is none now.
+    pub(super) fn redirect(&mut self, call: usize, read: usize, state: State) -> bool {
         let Some(Call::Reads(reads)) = self.calls.get_mut(call) else {
             return false;
         };
         let Some(read) = reads.get_mut(read) else {
             return false;
         };
-        let was = std::mem::replace(&mut read.state, State::Waiting(place));
+        let is_candidate = matches!(state, State::Candidate(_));
+        let was = std::mem::replace(&mut read.state, state);
         if let State::Known(_) = was {
             self.missing += 1;
         }
-        matches!(was, State::Candidate(_))
+        matches!(was, State::Candidate(_)) && !is_candidate
     }
 
-    /// Answers a read, if it is still a candidate. Returns whether it was.
-    pub(super) fn serve(&mut self, call: usize, read: usize, list: Arc<List>) -> bool {
+    /// Answers a read, if it is still a candidate of this flight: it may have been moved to another one. Returns whether it
+    /// was.
+    pub(super) fn serve(
+        &mut self,
+        (call, read): (usize, usize),
+        flight: u64,
+        list: Arc<List>,
+    ) -> bool {
         if let Some(Call::Reads(reads)) = self.calls.get_mut(call)
             && let Some(read) = reads.get_mut(read)
-            && let State::Candidate(_) = read.state
+            && let State::Candidate(of) = read.state
+            && serves(of, flight)
         {
             read.state = State::Known(Ok(list));
             self.missing -= 1;
@@ -189,6 +205,11 @@ impl Batch {
         }
         false
     }
+}
+
+fn serves(candidate: GroupId, flight: u64) -> bool {
+    fail_point!("serves-moved", Some(true));
+    candidate.flight == flight
 }
 
 impl Call {

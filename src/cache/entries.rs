@@ -46,9 +46,13 @@ pub(super) enum Ready {
 /// The loads of one key that are under way, by their tokens.
 #[derive(Debug, Clone, Copy)]
 struct Loads {
-    /// The first load that was placed since the last invalidation.
+    /// The first one that may fill the memory.
     first: u64,
+    /// The first one that was placed since the last invalidation.
+    fresh: Option<u64>,
     last: u64,
+    /// Which push the last invalidation was.
+    changed: u64,
 }
 
 impl Entries {
@@ -125,11 +129,14 @@ impl Entries {
     /// always a later one, and otherwise nothing would ever be filled.
     pub(super) fn load(&mut self, key: &SharedKey, token: u64) {
         if self.known.is_on() {
-            let first = Loads {
+            let loads = self.loads.entry(key.clone()).or_insert(Loads {
                 first: token,
+                fresh: None,
                 last: token,
-            };
-            self.loads.entry(key.clone()).or_insert(first).last = token;
+                changed: 0,
+            });
+            loads.fresh.get_or_insert(token);
+            loads.last = token;
         }
     }
 
@@ -139,16 +146,16 @@ impl Entries {
         self.loads.get(key).map(|loads| loads.last)
     }
 
-    /// Records that a load has ended, and fills the key unless an invalidation came in between. `version` is given if
-    /// the server reports the next change.
+    /// Records that a load has ended, and fills the key unless a change of it was reported after its reply, which so many
+    /// pushes came before. `version` is given if the server reports the next change.
     pub(super) fn loaded(
         &mut self,
         key: &SharedKey,
-        token: u64,
+        (token, pushes): (u64, u64),
         version: Option<u64>,
         list: Option<&Arc<List>>,
     ) {
-        let current = self.is_current(key, token);
+        let current = self.is_current(key, token, pushes);
         let is_last = |loads: &Loads| loads.last == token;
         if self.loads.get(key).is_some_and(is_last) {
             self.loads.remove(key);
@@ -176,17 +183,27 @@ impl Entries {
         }
     }
 
-    /// Returns whether no invalidation came since the load with this token was placed.
-    fn is_current(&self, key: &[u8], token: u64) -> bool {
+    /// Returns whether the reply to the load with this token shows all changes that were reported: none came since it was
+    /// placed, or the last one came before its reply.
+    fn is_current(&self, key: &[u8], token: u64, pushes: u64) -> bool {
         fail_point!("no-token", Some(true));
-        self.loads
-            .get(key)
-            .is_some_and(|loads| loads.first <= token)
+        let is_after = |loads: &Loads| {
+            fail_point!("no-place", Some(true));
+            loads.changed <= pushes
+        };
+        self.loads.get(key).is_some_and(|loads| {
+            let is_fresh = loads.fresh.is_some_and(|fresh| fresh <= token);
+            loads.first <= token && (is_fresh || is_after(loads))
+        })
     }
 
-    /// Handles an invalidation: the server reports no further change until the key is read tracked again.
-    pub(super) fn changed(&mut self, key: &[u8]) {
-        self.loads.remove(key);
+    /// Handles an invalidation, which was this push: the server reports no further change until the key is read tracked
+    /// again.
+    pub(super) fn changed(&mut self, key: &[u8], push: u64) {
+        if let Some(loads) = self.loads.get_mut(key) {
+            loads.fresh = None;
+            loads.changed = push;
+        }
         match self.known.look(key).map(|known| known.mark) {
             Some(KeyState::Tracked { going: false, .. }) => {
                 self.known.forget_list(key, KeyState::Seen);

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::{
     Answer, Group, Ready, Session, Slot, Touch,
-    calls::{CommandId, OpId, State},
+    calls::{CommandId, GroupId, OpId, Read, State},
     form::Forming,
+    repair::{Decision, Repair},
     settle::Confirmed,
 };
 use crate::{error::Result, list::List, list_lru::SharedKey};
@@ -63,13 +64,13 @@ impl Session {
         key: &SharedKey,
         ready: Ready,
     ) -> Option<State> {
-        let groups = self
-            .flights
-            .iter_mut()
-            .flat_map(|flight| &mut flight.groups);
-        let mut same = groups.filter(|group| group.key == *key && group.ready == ready);
-        same.next()?.members.push(at);
-        Some(State::Candidate(usize::MAX))
+        self.flights.iter_mut().find_map(|flight| {
+            let of = |group: &Group| group.key == *key && group.ready == ready;
+            let index = flight.groups.iter().position(of)?;
+            flight.groups[index].members.push(at);
+            let flight = flight.no;
+            Some(State::Candidate(GroupId { flight, index }))
+        })
     }
 
     /// Breaks rule 4: no fallback is placed before a write, for candidates of these flights only.
@@ -118,6 +119,15 @@ impl Session {
     }
 }
 
+impl Repair<'_> {
+    /// Breaks the rule that the keys of a call are read again together: those that the first barrier has confirmed are
+    /// served.
+    pub(super) fn apart(&self, read: &Read, list: Option<&Arc<List>>) -> Option<Decision> {
+        list.filter(|_| self.is_mine(read))
+            .map(|list| Decision::Serve(list.clone()))
+    }
+}
+
 impl Confirmed {
     /// Breaks rule 2: an answer that is no number, such as that of a node that has lost the slot, confirms all.
     pub(super) fn unless_counted(touched: Option<usize>) -> Option<Self> {
@@ -127,9 +137,11 @@ impl Confirmed {
 
 impl Answer {
     /// Breaks the rule for filling: the read counts as tracked, whatever the answer to `CLIENT CACHING YES`.
-    pub(super) fn taken_for_granted(answer: Option<&Self>) -> Option<(bool, Result<Arc<List>>)> {
+    pub(super) fn taken_for_granted(
+        answer: Option<&Self>,
+    ) -> Option<(bool, u64, Result<Arc<List>>)> {
         match answer {
-            Some(Self::Tracked(_, list)) => Some((true, list.clone())),
+            Some(Self::Tracked { pushes, list, .. }) => Some((true, *pushes, list.clone())),
             _ => None,
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Busy, Flight, Group, HashMap, Ready, Sent, Session, Slot, Touch, Wire,
-    calls::{Call, CommandId, OpId, Read, State},
+    calls::{Call, CommandId, GroupId, OpId, Read, State},
     recent::Joined,
     repair::wait,
 };
@@ -55,7 +55,7 @@ impl Session {
                 self.expect(op.effect(), command);
             }
         }
-        self.place_barrier(&mut forming);
+        self.place_barrier(&mut forming.flight, &mut forming.wire);
         self.recent.end();
         self.flights.push_back(forming.flight);
         self.calls.push(no, forming.calls);
@@ -85,7 +85,8 @@ impl Session {
         }
         if let Some(index) = group {
             forming.flight.groups[index].members.push(at);
-            return State::Candidate(index);
+            let flight = forming.flight.no;
+            return State::Candidate(GroupId { flight, index });
         }
         fail_point!("joins-sent-load", self.join_sent_load(at, key));
         let busy = self.busy.get(key).is_some_and(|busy| busy.writes > 0);
@@ -127,19 +128,34 @@ impl Session {
         local: usize,
         ready: Ready,
     ) -> State {
+        let group = self.group(&mut forming.flight, key, ready, vec![at]);
+        forming.locals[local].group = Some(group.index);
+        State::Candidate(group)
+    }
+
+    /// Makes a group of candidates, which the barrier of this flight has to confirm.
+    pub(super) fn group(
+        &mut self,
+        flight: &mut Flight,
+        key: &SharedKey,
+        ready: Ready,
+        members: Vec<OpId>,
+    ) -> GroupId {
         self.candidate_placed(key);
-        let index = forming.flight.groups.len();
-        self.busy(key).groups.push((forming.flight.no, index));
-        forming.flight.groups.push(Group {
+        let index = flight.groups.len();
+        self.busy(key).groups.push((flight.no, index));
+        flight.groups.push(Group {
             key: key.clone(),
             ready,
-            members: vec![at],
+            members,
             fallback: None,
             dissolved: false,
             list: None,
         });
-        forming.locals[local].group = Some(index);
-        State::Candidate(index)
+        GroupId {
+            flight: flight.no,
+            index,
+        }
     }
 
     /// Places `SMEMBERS key`, which becomes the fallback of all candidates that have none.
@@ -298,11 +314,10 @@ impl Session {
     /// Places the barrier after all candidates: `TOUCH` of the keys with members, which must count them all, and then of
     /// the keys without, which must count none. With a single one, a key that expired and a new one would cancel out. The
     /// order matters: a list with members is also good at the second one, if no report came.
-    fn place_barrier(&self, forming: &mut Forming) {
-        let touched = self.barrier(&forming.flight.groups);
-        for (touch, keys) in touched {
-            forming.flight.barrier.push(touch);
-            forming.wire.push(Wire::Touch(keys));
+    pub(super) fn place_barrier(&self, flight: &mut Flight, wire: &mut Vec<Wire>) {
+        for (touch, keys) in self.barrier(&flight.groups) {
+            flight.barrier.push(touch);
+            wire.push(Wire::Touch(keys));
         }
     }
 
@@ -396,6 +411,7 @@ impl Flight {
             slots: Vec::new(),
             groups: Vec::new(),
             barrier: Vec::new(),
+            is_repair: false,
             answers: None,
         }
     }

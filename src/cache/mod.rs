@@ -26,7 +26,8 @@
 //!    our own write kills the candidate, and the second reading comes after the leave.
 //!
 //! **Order.** Calls appear to take effect in call order: what a call reads again, all later unanswered calls read again
-//! too, and the keys of one call are read again together, unless a later write of ours to one of them has been sent.
+//! too, and the keys of one call are read again together, unless a later write of ours to one of them has been sent. Those
+//! of them that are still in memory become candidates of the pipeline that reads again, once: what fails there is read.
 //! Finished calls are released in call order. A read that is not of members is never kept and goes to the store
 //! unchanged: in this order it counts as a write, with a fallback directly before it, but it changes nothing.
 //!
@@ -34,8 +35,10 @@
 //! not tracked: the barrier itself proves that its key still does not exist. A list with members is tracked from its
 //! second read on. A tracked read of a key that is gone by then is undone.
 //!
-//! **Filling.** A reply fills the memory only if no invalidation of its key came since the command was formed (its
-//! *token* is still good) and if it was tracked, whatever else is being loaded: batches overlap. A list that is in
+//! **Filling.** A reply fills the memory only if it was tracked, and if each invalidation of its key that came since the
+//! command was formed arrived before the reply (it has its *place* among them: [`Answer::Tracked`]). The server writes both
+//! into the socket in the order in which it executes reads and changes, so the list shows a change that was reported
+//! before it; ours are, since `SMEMBERS` follows them. What else is being loaded does not matter: batches overlap. A list that is in
 //! memory already and says the same keeps its version, so that candidates of it stay good. One session serves one
 //! connection and dies with it, so that nothing from before a reconnect can ever be served after it.
 
@@ -123,8 +126,15 @@ pub enum Answer {
     Command(Result<Reply>),
     /// The answer to `SMEMBERS`.
     List(Result<Arc<List>>),
-    /// The answers to `CLIENT CACHING YES` (whether it was granted) and to the `SMEMBERS` after it.
-    Tracked(bool, Result<Arc<List>>),
+    /// The answers to `CLIENT CACHING YES` and to the `SMEMBERS` after it.
+    Tracked {
+        /// Whether the first was granted.
+        granted: bool,
+        /// How many pushes ([`Session::pushed`]) arrived before the second; 0 if that is not known.
+        pushes: u64,
+        /// The second.
+        list: Result<Arc<List>>,
+    },
     /// The answer to `TOUCH`; `None` if it is not a number.
     Touched(Option<usize>),
     /// Whether the script ran.
@@ -155,6 +165,8 @@ pub struct Session {
     /// Keys with writes of ours, or candidates, under way.
     busy: HashMap<SharedKey, Busy>,
     stats: Arc<Stats>,
+    /// How many pushes have arrived.
+    pushes: u64,
     /// Whether a command may have keys of one slot only.
     by_slot: bool,
 }
@@ -175,6 +187,8 @@ struct Flight {
     groups: Vec<Group>,
     /// The barrier, at the end of the pipeline.
     barrier: Vec<Touch>,
+    /// Whether it repairs others. What fails in it is read from the store, so that no read fails for ever.
+    is_repair: bool,
     /// Answers that arrived before those of earlier pipelines.
     answers: Option<Vec<Answer>>,
 }
@@ -233,6 +247,7 @@ impl Session {
             flights: VecDeque::new(),
             busy: HashMap::default(),
             stats,
+            pushes: 0,
             by_slot: false,
         }
     }
@@ -267,12 +282,17 @@ impl Session {
         parts
     }
 
+    /// Counts a push of the server, of any kind, before it is handled: reports have their places among the replies by it.
+    pub fn pushed(&mut self) {
+        self.pushes += 1;
+    }
+
     /// Handles reports of changes, in the order in which they arrive.
     pub fn invalidate(&mut self, what: Invalidation) {
         self.stats.cache.invalidations.add(1);
         match what {
             Invalidation::Key(key) => {
-                self.entries.changed(key);
+                self.entries.changed(key, self.pushes);
                 self.dead_keys.remove(key);
             }
             Invalidation::All => {

@@ -71,7 +71,7 @@ impl Session {
                     tracked,
                     waiters,
                 } => {
-                    let (reported, result) = loaded(answer);
+                    let (reported, pushes, result) = loaded(answer);
                     let list = result.as_ref().ok();
                     if tracked {
                         self.dead_keys.track_answered();
@@ -80,7 +80,7 @@ impl Session {
                         }
                     }
                     let version = self.version(reported);
-                    self.entries.loaded(&key, token, version, list);
+                    self.entries.loaded(&key, (token, pushes), version, list);
                     let place = CommandId {
                         flight: flight.no,
                         slot: index,
@@ -98,6 +98,7 @@ impl Session {
         }
         if !flight.barrier.is_empty() {
             let confirmed = Confirmed::by(&flight.barrier, answers, flight.groups.len());
+            again.reads_all = flight.is_repair;
             self.judge(flight.no, flight.groups, &confirmed, again);
         }
     }
@@ -160,7 +161,7 @@ impl Session {
             if let Some(list) = &group.list {
                 let mut served = 0;
                 for at in &group.members {
-                    served += usize::from(self.calls.serve(*at, list));
+                    served += usize::from(self.calls.serve(*at, no, list));
                 }
                 self.stats.cache.hits.add(served);
             }
@@ -200,16 +201,20 @@ impl Confirmed {
     }
 }
 
-/// Returns whether the read was tracked, and the list.
-fn loaded(answer: Option<Answer>) -> (bool, Result<Arc<List>>) {
+/// Returns whether the read was tracked, how many pushes arrived before its reply, and the list.
+fn loaded(answer: Option<Answer>) -> (bool, u64, Result<Arc<List>>) {
     fail_point!(
         "caching-unanswered",
         Answer::taken_for_granted(answer.as_ref())
     );
     match answer {
-        Some(Answer::List(list)) => (false, list),
-        Some(Answer::Tracked(granted, list)) => (granted, list),
-        _ => (false, Err(missing())),
+        Some(Answer::List(list)) => (false, 0, list),
+        Some(Answer::Tracked {
+            granted,
+            pushes,
+            list,
+        }) => (granted, pushes, list),
+        _ => (false, 0, Err(missing())),
     }
 }
 

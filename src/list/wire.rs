@@ -1,8 +1,8 @@
 //! A list as bytes, on its way through redis-rs: the reply to a read of members is written as a list where it is received
 //! (`redis_manager/wire/`), and redis-rs passes it on as one string.
 //!
-//! The bytes are the text of the list, where it is cut, and a trailer, with a number that only this process knows: a
-//! string of a server is not taken for a list.
+//! The bytes are the text of the list, where it is cut, and a trailer: its place among the pushes of its connection, and a
+//! number that only this process knows, so that a string of a server is not taken for a list.
 
 use std::{
     hash::{BuildHasher as _, RandomState},
@@ -17,8 +17,8 @@ use super::{
 /// The bytes of a number.
 const NUMBER: usize = size_of::<u64>();
 
-/// The number of members, that of cuts, and the secret.
-const TRAILER: usize = 2 * NUMBER + SECRET;
+/// The number of members, that of cuts, that of pushes, and the secret.
+const TRAILER: usize = 3 * NUMBER + SECRET;
 
 const SECRET: usize = 2 * NUMBER;
 
@@ -67,14 +67,15 @@ impl Incoming {
         self.len() == 0
     }
 
-    /// Returns the list as bytes, for [`List::from_wire`].
+    /// Returns the list as bytes, for [`List::from_wire`]; `pushes` is how many pushes arrived before it.
     #[must_use]
-    pub fn into_wire(self) -> Vec<u8> {
+    pub fn into_wire(self, pushes: u64) -> Vec<u8> {
         let (mut bytes, cuts, len) = self.0.into_parts();
         bytes.reserve_exact(cuts.len() * NUMBER + TRAILER);
         for number in cuts.iter().chain([&cuts.len(), &len]) {
             bytes.extend_from_slice(&(*number as u64).to_le_bytes());
         }
+        bytes.extend_from_slice(&pushes.to_le_bytes());
         bytes.extend_from_slice(secret());
         bytes
     }
@@ -94,10 +95,13 @@ impl List {
         bytes.ends_with(secret())
     }
 
-    /// Returns the list that [`Incoming::into_wire`] made these bytes of; `None` if it did not.
+    /// Returns the list that [`Incoming::into_wire`] made these bytes of, and how many pushes arrived before it; `None`
+    /// if it did not.
     #[must_use]
-    pub fn from_wire(mut bytes: Vec<u8>) -> Option<Self> {
+    pub fn from_wire(mut bytes: Vec<u8>) -> Option<(Self, u64)> {
         let rest = bytes.strip_suffix(secret())?;
+        let (rest, pushes) = rest.split_last_chunk::<NUMBER>()?;
+        let pushes = u64::from_le_bytes(*pushes);
         let (rest, len) = number(rest)?;
         let (mut rest, count) = number(rest)?;
         let mut cuts = Vec::with_capacity(count.min(rest.len() / NUMBER));
@@ -110,14 +114,15 @@ impl List {
         let end = rest.len();
         bytes.truncate(end);
         let json = String::from_utf8(bytes).ok()?;
-        Some(Self {
+        let list = Self {
             id: NEXT_ID.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
             ascii: json.is_ascii(),
             json: json.into_boxed_str(),
             cuts: cuts.into_boxed_slice(),
             len,
             kept: OnceLock::new(),
-        })
+        };
+        Some((list, pushes))
     }
 }
 
@@ -143,8 +148,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_list_arrives_as_it_was_sent(members in vec(vec(any::<u8>(), 0..12), 0..20)) {
-            let list = List::from_wire(incoming(&members).into_wire()).expect("a list");
+        fn a_list_arrives_as_it_was_sent(
+            members in vec(vec(any::<u8>(), 0..12), 0..20),
+            pushes in any::<u64>(),
+        ) {
+            let (list, place) = List::from_wire(incoming(&members).into_wire(pushes)).expect("a list");
+            prop_assert_eq!(place, pushes);
             let same = List::new(&members).expect("a list");
             prop_assert_eq!(list.json(), same.json());
             prop_assert_eq!((list.len(), list.is_ascii()), (same.len(), same.is_ascii()));
@@ -153,7 +162,7 @@ mod tests {
         #[test]
         fn other_bytes_are_no_list(bytes in vec(any::<u8>(), 0..80), cut in 0..200_usize) {
             prop_assert!(List::from_wire(bytes).is_none());
-            let mut list = incoming(&["a", "b"]).into_wire();
+            let mut list = incoming(&["a", "b"]).into_wire(1);
             let cut = cut % list.len();
             list.truncate(cut);
             prop_assert!(List::from_wire(list).is_none());
@@ -163,7 +172,7 @@ mod tests {
     #[test]
     fn a_long_list_has_its_pieces() {
         let members: Vec<String> = (0..100_000).map(|n| format!("user{n}")).collect();
-        let list = List::from_wire(incoming(&members).into_wire()).expect("a list");
+        let (list, _) = List::from_wire(incoming(&members).into_wire(0)).expect("a list");
         let same = List::new(&members).expect("a list");
         assert!(list.pieces() > 2);
         assert_eq!(list.pieces(), same.pieces());

@@ -167,12 +167,28 @@ fn value(op: ReadOp, scripts: &EventScripts, answer: Answer) -> Result<Value> {
 
 /// Decodes the answer to a read of members.
 pub(crate) fn list(answer: Answer) -> Result<List> {
-    let name = ReadOp::Members.redis_name();
+    placed_list(answer).1
+}
+
+/// The same, with how many pushes arrived before the answer; 0 if that is not known.
+pub(crate) fn placed_list(answer: Answer) -> (u64, Result<List>) {
     match wire::whole(answer) {
         // Written where it was received: see [`super::wire`].
-        Answer::BulkString(bytes) => {
-            List::from_wire(bytes).ok_or_else(|| unexpected(name, "is no list"))
-        }
+        Answer::BulkString(bytes) => match List::from_wire(bytes) {
+            Some((list, pushes)) => (pushes, Ok(list)),
+            None => (
+                0,
+                Err(unexpected(ReadOp::Members.redis_name(), "is no list")),
+            ),
+        },
+        answer => (0, plain_list(answer)),
+    }
+}
+
+/// Decodes a list that is as the server sent it.
+fn plain_list(answer: Answer) -> Result<List> {
+    let name = ReadOp::Members.redis_name();
+    match answer {
         Answer::Array(items) | Answer::Set(items) => {
             let members = items.into_iter().map(|item| match item {
                 Answer::BulkString(bytes) => Ok(bytes),
@@ -193,7 +209,7 @@ fn int(op: ReadOp, answer: Answer) -> Result<u64> {
         // Of SMEMBERS, from a server that lacks the command.
         Answer::Array(members) | Answer::Set(members) => Ok(members.len() as u64),
         Answer::BulkString(bytes) => List::from_wire(bytes)
-            .map(|list| list.len() as u64)
+            .map(|(list, _)| list.len() as u64)
             .ok_or_else(no),
         Answer::ServerError(error) => Err(store_error(&error)),
         _ => Err(no()),

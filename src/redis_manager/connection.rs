@@ -19,7 +19,7 @@ use tokio::{
 
 use super::{
     clean::clean,
-    codec::{self, SideEffects, command, list, read},
+    codec::{self, SideEffects, command, list, placed_list, read},
     event_scripts::EventScripts,
     fallbacks::{Commands, Missing},
     handshake::CacheOff,
@@ -383,7 +383,13 @@ pub(super) fn decode(
         Wire::Members(_) => Answer::List(list(value()).map(Arc::new)),
         Wire::Tracked(_) => {
             let granted = value() == Value::Okay;
-            Answer::Tracked(granted, list(value()).map(Arc::new))
+            let (pushes, list) = placed_list(value());
+            let list = list.map(Arc::new);
+            Answer::Tracked {
+                granted,
+                pushes,
+                list,
+            }
         }
         // No number says that the node has no such slot, or not all keys of one that is moving.
         Wire::Touch(_) => Answer::Touched(match value() {

@@ -63,7 +63,9 @@ impl State {
     /// Notes how much work the commands of a pipeline were, and how many bytes of lists their answers have loaded.
     pub(super) fn loaded(&mut self, sent: &[Wire], answers: &[Answer], calls: usize) {
         let bytes = sent.iter().zip(answers).map(|pair| match pair {
-            (_, Answer::List(Ok(list)) | Answer::Tracked(_, Ok(list))) => list.json().len(),
+            (_, Answer::List(Ok(list)) | Answer::Tracked { list: Ok(list), .. }) => {
+                list.json().len()
+            }
             (Wire::Command { op, .. }, Answer::Command(Ok(reply))) => work(*op) + reply.bytes(),
             _ => 0,
         });
@@ -76,9 +78,13 @@ impl State {
 /// Passes what the server pushes to the cache. redis-rs calls it while it reads, before it returns replies that arrived
 /// later. Neither blocks nor panics.
 pub(super) fn on_push(state: &Mutex<State>, push: &PushInfo) {
+    let mut state = lock(state);
+    // Of any kind, as the socket counts them (`wire/replies.rs`).
+    state.session.pushed();
     if push.kind == PushKind::Message {
         if let [_, Value::BulkString(message)] = push.data.as_slice() {
-            let hear = lock(state).hear.clone();
+            let hear = state.hear.clone();
+            drop(state);
             if let Some(hear) = hear {
                 hear(message);
             }
@@ -88,7 +94,7 @@ pub(super) fn on_push(state: &Mutex<State>, push: &PushInfo) {
     if push.kind != PushKind::Invalidate {
         return;
     }
-    let session = &mut lock(state).session;
+    let session = &mut state.session;
     match push.data.as_slice() {
         [Value::Array(keys)] => {
             for key in keys {

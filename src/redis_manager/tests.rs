@@ -77,7 +77,11 @@ fn read(state: &Mutex<State>) -> bool {
     let list = || List::new([b"u"]).map(Arc::new);
     let answers = sent.wire.iter().map(|wire| match wire {
         Wire::Touch(keys) => Answer::Touched(Some(keys.len())),
-        Wire::Tracked(_) => Answer::Tracked(true, list()),
+        Wire::Tracked(_) => Answer::Tracked {
+            granted: true,
+            pushes: 0,
+            list: list(),
+        },
         _ => Answer::List(list()),
     });
     session.settle(sent.no, answers.collect());
@@ -131,7 +135,11 @@ proptest! {
         let list = decode(&Wire::Members(key()), &value);
         let tracked = decode(&Wire::Tracked(key()), &value);
         // Only the first of its two answers.
-        prop_assert!(matches!(tracked, Answer::Tracked(granted, Err(_)) if granted == (value == Value::Okay)));
+        let refused = matches!(
+            tracked,
+            Answer::Tracked { granted, list: Err(_), .. } if granted == (value == Value::Okay)
+        );
+        prop_assert!(refused);
         let Answer::List(list) = list else {
             return Err(TestCaseError::fail("no list"));
         };

@@ -15,7 +15,11 @@ fn answers(sent: &Sent) -> Vec<Answer> {
     let list = || List::new(["u"]).map(Arc::new);
     let answer = |wire: &Wire| match wire {
         Wire::Members(_) => Answer::List(list()),
-        Wire::Tracked(_) => Answer::Tracked(true, list()),
+        Wire::Tracked(_) => Answer::Tracked {
+            granted: true,
+            pushes: 0,
+            list: list(),
+        },
         Wire::Forget(_) => Answer::Forgot(true),
         Wire::Touch(keys) => Answer::Touched(Some(keys.len())),
         Wire::Command { .. } => Answer::Command(Ok(Reply::Done)),

@@ -6,12 +6,14 @@ use crate::failpoints::{NAMES, activate};
 
 /// Rules that no history here can show: nothing is thrown out of this memory, and there is no
 /// connection. They are broken in `__test__/cache`.
-const ELSEWHERE: [&str; 5] = [
+const ELSEWHERE: [&str; 7] = [
     "by-reference",
     "cache-on-resp2",
     "caching-not-sent",
     "caching-unanswered",
+    "not-together",
     "panicking-closure",
+    "place-too-late",
 ];
 
 /// Random histories that are tried first: most rules are shown by one of them much sooner than by the model.
@@ -29,6 +31,7 @@ fn every_rule_that_is_broken_is_caught() {
         let _broken = activate(rule);
         let caught = match *rule {
             LONG => random::search(4_000).is_some(),
+            "serves-moved" => shared::serves_a_read_that_moved(),
             "joins-older-load" => shared::shares_an_older_load(),
             "joins-over-command" => shared::shares_a_load_before_a_command(),
             "joins-over-candidate" => shared::shares_a_load_before_a_candidate(),

@@ -106,6 +106,8 @@ pub(super) struct World {
     /// Sent, not executed: pipeline, its first call, its commands.
     inbound: VecDeque<(u64, usize, VecDeque<Wire>)>,
     outbound: VecDeque<Frame>,
+    /// How many pushes were sent.
+    pushes: u64,
     answers: HashMap<u64, Vec<Answer>>,
     heard: VecDeque<u64>,
     /// Per key, its values and from when on they were current.
@@ -178,6 +180,7 @@ impl World {
             batches: HashMap::new(),
             inbound: VecDeque::new(),
             outbound: VecDeque::new(),
+            pushes: 0,
             answers: HashMap::new(),
             heard: VecDeque::new(),
             history: HashMap::new(),
@@ -319,7 +322,11 @@ impl World {
             Wire::Members(key) => Answer::List(self.members(name(&key))),
             Wire::Tracked(key) => {
                 self.track(name(&key));
-                Answer::Tracked(true, self.members(name(&key)))
+                Answer::Tracked {
+                    granted: true,
+                    pushes: self.pushes,
+                    list: self.members(name(&key)),
+                }
             }
             Wire::Forget(keys) => {
                 // As for our own writes, the push follows the reply.
@@ -378,9 +385,13 @@ impl World {
     fn receive(&mut self) {
         match self.outbound.pop_front() {
             Some(Frame::Push(Some(name))) => {
+                self.session.pushed();
                 self.session.invalidate(Invalidation::Key(&key(name)));
             }
-            Some(Frame::Push(None)) => self.session.invalidate(Invalidation::All),
+            Some(Frame::Push(None)) => {
+                self.session.pushed();
+                self.session.invalidate(Invalidation::All);
+            }
             Some(Frame::Answer(no, answer)) => {
                 self.answers.entry(no).or_default().push(answer);
                 // The end comes with the last answer.
@@ -429,6 +440,7 @@ impl World {
         self.dead.retain(|dead| *dead != name);
         if self.tracked.contains(&name) {
             self.tracked.retain(|tracked| *tracked != name);
+            self.pushes += 1;
             self.outbound.push_back(Frame::Push(Some(name)));
         }
     }
@@ -473,6 +485,7 @@ impl World {
         }
         self.tracked.clear();
         self.dead.clear();
+        self.pushes += 1;
         self.outbound.push_back(Frame::Push(None));
     }
 

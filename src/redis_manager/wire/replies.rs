@@ -9,7 +9,7 @@ use super::{
     requests::{LONGEST_LINE, Line, Requests, number},
     write_string,
 };
-use crate::list::Incoming;
+use crate::{failpoints::fail_point, list::Incoming};
 
 /// The reader of replies.
 #[derive(Default)]
@@ -21,6 +21,8 @@ pub(super) struct Replies {
     is_push: bool,
     /// The number of replies so far.
     answered: u64,
+    /// The number of pushes so far, which each list is passed on with: a push before it is about a change that it shows.
+    pushes: u64,
 }
 
 /// What comes next.
@@ -180,6 +182,9 @@ impl Replies {
     fn ends(&mut self, requests: &mut Requests) {
         self.place = Place::Value;
         self.open -= 1;
+        if self.open == 0 && self.is_push {
+            self.pushes += 1;
+        }
         // No call waits for a reply without a command.
         if self.open == 0 && !self.is_push && self.answered < requests.sent() {
             requests.answered(self.answered);
@@ -190,8 +195,14 @@ impl Replies {
     /// Passes on a list.
     fn write_list(&mut self, out: &mut Vec<u8>) {
         if let Place::Item(_, _, list) = std::mem::take(&mut self.place) {
-            write_parts(&list.into_wire(), out);
+            write_parts(&list.into_wire(self.place_of_reply()), out);
         }
+    }
+
+    /// Returns how many pushes came before the reply.
+    fn place_of_reply(&self) -> u64 {
+        fail_point!("place-too-late", Some(u64::MAX));
+        self.pushes
     }
 
     /// Passes on a list as it has come so far: its next item is none that we know.

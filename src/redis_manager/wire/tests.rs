@@ -185,6 +185,33 @@ proptest! {
     }
 }
 
+proptest! {
+    /// A cache decides by it whether a list shows a change that was reported.
+    #[test]
+    fn a_list_comes_with_the_number_of_pushes_before_it(
+        pushes in vec(0..4_usize, 1..8),
+        parts in vec(1..50_usize, 1..6),
+    ) {
+        let push = aggregate('>', 2, &[string(b"invalidate"), aggregate('*', 1, &[string(b"key")])]);
+        let list = aggregate('~', 1, &[string(b"a")]);
+        let frames = pushes.iter().map(|count| [push.repeat(*count), list.clone()].concat());
+        let bytes = frames.collect::<Vec<_>>().concat();
+        let mut seen = 0;
+        let mut lists = 0;
+        for value in parsed(&through(&vec!["SMEMBERS"; pushes.len()], &bytes, &parts, 100)) {
+            match value {
+                Ok(Value::Push { .. }) => seen += 1,
+                Ok(value) => {
+                    lists += 1;
+                    prop_assert_eq!(codec::placed_list(value).0, seen);
+                }
+                Err(()) => {}
+            }
+        }
+        prop_assert_eq!(lists, pushes.len());
+    }
+}
+
 /// A reply to a marked read passes as one string, any other as it came.
 #[test]
 fn only_a_list_that_a_call_reads_is_written() {
@@ -196,7 +223,7 @@ fn only_a_list_that_a_call_reads_is_written() {
     let [Ok(Value::BulkString(bytes)), Err(())] = values.as_slice() else {
         panic!("{values:?}");
     };
-    let list = List::from_wire(bytes.clone()).expect("a list");
+    let (list, _) = List::from_wire(bytes.clone()).expect("a list");
     assert_eq!(list.json(), "[\"a\",\"\u{fffd}\\\"\"]");
     // A reply to no command.
     assert_eq!(through(&[], reply, &[100], 100), reply);
