@@ -53,7 +53,7 @@ async function measureCell(service, cell, timing) {
   const before = statsOf(service);
   const figures = await (cell.kind === 'cold'
     ? oneByOne(workload, cell)
-    : closedLoop(workload, cell, { ...timing, ...warmUpOf(cell) }));
+    : closedLoop(workload, cell, { ...timing, ...warmUpOf(cell, timing) }));
   // Changes that were asked of the other process and not made yet: with many, fewer were made per push than the cell says.
   const behind = cell.byOther ? { behind: other.underWay } : {};
   if (cell.byOther) await other.idle();
@@ -61,7 +61,14 @@ async function measureCell(service, cell, timing) {
   return { ...figures, ...behind, ...notes, ...difference(before, statsOf(service)) };
 }
 
-const warmUpOf = ({ warmUpCalls }) => (warmUpCalls ? { warmUpCalls } : {});
+/** Pushes with hundreds in flight take half a second until V8's heap has grown to what they keep. */
+const HEAP_GROWS = 0.5;
+const PUSHES = ['push', 'churn', 'union'];
+
+const warmUpOf = ({ kind, warmUpCalls }, { seconds, warmUp }) => ({
+  ...(warmUpCalls ? { warmUpCalls } : {}),
+  ...(PUSHES.includes(kind) && seconds > 0.1 ? { warmUp: Math.max(warmUp, HEAP_GROWS) } : {}),
+});
 
 /** Returns cache hits and batches from `stats()`, warm-up included. Only our package has it. */
 function statsOf(service) {
