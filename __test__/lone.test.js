@@ -2,7 +2,7 @@
 
 /**
  * Lone calls: the JavaScript thread sends them and reads their replies itself, as long as they come one at a time
- * (src/lone_socket.rs). Each case begins in that state and ends it in another way.
+ * (src/lone_socket/). Each case begins in that state and ends it in another way.
  */
 
 const assert = require('node:assert');

@@ -48,7 +48,7 @@ stores('M members live as long as their sessions', (ctx) => {
       await become(service, 'a', 'bob s1');
       await become(service, 'b', 'bob s1');
       assert.deepStrictEqual(figures(s1).leaves, { close: 2, reconcile: 0, stop: 0, purge: 0 });
-      assert.strictEqual(figures(s1).waiting, 0);
+      await until(() => figures(s1).waiting === 0, 'the end of the leaves');
     },
   );
 

@@ -14,6 +14,7 @@ const path = require('path');
 // The old client comes with 0.0.7. It sends any command with any bytes, which is all we ask.
 const oldRedis = require('redis');
 const { valkeyServer } = require('../../scripts/valkey');
+const { freePort } = require('./ports');
 const { LEAST } = require('./rights');
 const { until } = require('./until');
 
@@ -26,19 +27,6 @@ const NAME = 'test-control';
 // A test file may crash or be killed, and must not leave its server behind: this waits for the end
 // of its input, which comes with the end of the test's process, however that ends.
 const GUARD = 'read _; kill -9 "$0"; rm -rf "$1"';
-
-/** Below the ephemeral range, so that no outgoing connection takes a port while it is free. */
-async function freePort() {
-  for (;;) {
-    const port = 20000 + Math.floor(Math.random() * 12000);
-    const probe = net.createServer();
-    const free = await new Promise((resolve) => {
-      probe.once('error', () => resolve(false));
-      probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
-    });
-    if (free) return port;
-  }
-}
 
 /** Whether this machine has an IPv6 loopback; some containers have not. */
 const hasIPv6 = () =>

@@ -48,12 +48,13 @@ module.exports = { prefetch, look, found, NATIVE, SHARED };
 function prefetch(sessions) {
   try {
     for (const session of sessions) {
-      const { socket } = session.__socket__;
+      const hybrid = session.__socket__;
+      // A class of the app's is left alone.
+      if (!isHybridSend(hybrid.send, hybrid)) return;
+      const { socket } = hybrid;
       const sender = socket._sender;
-      if (!sender) {
-        // Not over WebSockets; a connector has sessions of one kind, as a rule.
-        return;
-      }
+      // Another kind of client, or a closed WebSocket, has none.
+      if (!sender) continue;
       const queued = sender.messageHandlers || sender._queue;
       read = (read + socket._socket._writableState.length + queued.length) | 0;
     }

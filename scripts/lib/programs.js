@@ -7,7 +7,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { run, which } = require('./process');
 
-/** Held while apt-get runs, which does not wait for another one. */
+/** Held while apt-get runs, which does not wait for another one; not by daemons that a package starts (`-o`). */
 const LOCK = path.join(os.tmpdir(), 'pome-apt-get.lock');
 
 /**
@@ -20,7 +20,7 @@ function programOf(names, aptPackage) {
     console.log(`Installing ${aptPackage} …`);
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
     const script = 'apt-get update; apt-get install -y --no-install-recommends "$0"';
-    run('flock', [LOCK, 'sh', '-c', script, aptPackage], { env });
+    run('flock', ['-o', LOCK, 'sh', '-c', script, aptPackage], { env });
   }
   return find();
 }

@@ -71,7 +71,10 @@ impl State {
         });
         let bytes = bytes.sum();
         self.loaded = self.loaded.saturating_add(bytes);
-        self.batch_size.loaded(bytes, calls);
+        // Calls that share what others load have sent nothing, which tells nothing of the next ones.
+        if !sent.is_empty() {
+            self.batch_size.loaded(bytes, calls);
+        }
     }
 }
 
