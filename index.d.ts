@@ -1173,7 +1173,10 @@ export interface SessionStats {
   users: number;
   /** Renewals of the lease that were answered. */
   renewals: number;
-  /** Renewals, or comparisons after them, that failed. They are tried again after a twelfth of `leaseTtl`. */
+  /**
+   * Renewals, or comparisons after them, that failed. They are tried again after a twelfth of `leaseTtl`. What the store refuses
+   * because the lease has expired, or is another process's, does not count.
+   */
   failedRenewals: number;
   /** Times that the lease had expired and was claimed again. */
   regained: number;

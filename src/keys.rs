@@ -322,11 +322,14 @@ pub fn until_of(gone: &[u8]) -> Key {
     [gone, b":until"].concat()
 }
 
-/// Returns what the keys of what has expired begin with in the embedded store, under the prefix with this stem. No frontend
-/// with a lease has such a sid.
+/// What the keys of what has expired have in place of [`GONE`]. No key of a frontend has it, whatever its sid is: there a `{`
+/// follows the colon.
+const EXPIRED: &[u8] = b"@gone:}";
+
+/// Returns what the keys of what has expired begin with in the embedded store, under the prefix with this stem.
 #[must_use]
 pub fn expired_stem(stem: &[u8]) -> Key {
-    [&*gone_stem(stem), AFTER_SID].concat()
+    [stem.strip_suffix(b":").unwrap_or(stem), EXPIRED].concat()
 }
 
 /// Returns a key on a frontend, given by its part before the sid: of a channel, or of the index of members.
@@ -543,6 +546,7 @@ mod tests {
             }
             let taken = keys.takes_lease_sid(sid.as_bytes());
             prop_assert_eq!(found.iter().any(|(gone, _)| *gone == keys.gone(&sid)), taken);
+            prop_assert!(!keys.gone(&sid).starts_with(&expired_stem(&stem)), "it is kept, and has not expired");
         }
     }
 

@@ -6,7 +6,7 @@
  */
 
 const assert = require('node:assert');
-const { call } = require('../support/call');
+const { call, ok } = require('../support/call');
 const { CHECKS, Members, SESSION } = require('../support/members');
 const { CACHE, LEASES, MEMBERS, PLAIN } = require('../support/rights');
 const { ours, stores } = require('../support/rows');
@@ -69,6 +69,68 @@ stores('index of members', (ctx) => {
       assert.deepStrictEqual(await gone(), ['P@gone:{s3}', 'P@gone:{s3}:until']);
       assert.strictEqual(await one.putBack('s3', '', 'u'), 1);
       assert.deepStrictEqual(await gone(), []);
+    },
+  );
+
+  ours.embedded(
+    'a sid that only a prefix with a brace allows: what is kept of it counts',
+    async () => {
+      const prefix = 'P{x}';
+      const [one, other] = [await open({ prefix }), await open({ prefix })];
+      await other.claim('s2', 'e2');
+      for (const sid of ['}s', '}', '']) {
+        await one.call('add', ['a', 'b'], 'u', sid);
+        await one.purge(sid, '', 60000);
+        for (let n = 0; n < 5; n += 1) await other.renew('s2', 'e2');
+        assert.strictEqual(await one.putBack(sid, '', 'u'), 2, `of "${sid}"`);
+      }
+    },
+  );
+
+  ours.embedded('what has expired goes with a clean too', async () => {
+    const one = await open();
+    const uids = Array.from({ length: 2500 }, (_, i) => `u${i}`);
+    await one.call('add', 'a', uids, 's1');
+    await one.purge('s1', '', 1);
+    await until(async () => (await one.uids('s1', 'goneUids')).length === 0, 'its end');
+    // The first one sets it aside, the second one removes some of it.
+    for (let n = 0; n < 2; n += 1) await one.claim('s2', `e${n}`);
+    await one.release('s2', 'e1');
+    const keys = await ctx.store.keys();
+    assert.ok(keys.length > 0 && keys.every((key) => /^P@gone:}[0-9a-f]{16}$/.test(key)), keys);
+    await one.call('clean');
+    assert.deepStrictEqual(await ctx.store.keys(), []);
+  });
+
+  ours.embedded(
+    'what an earlier build has kept, without a time, counts, and is given one',
+    async () => {
+      const prefix = 'P:Q';
+      const [one, other] = [await open({ prefix }), await open({ prefix })];
+      // Its channels are the keys of the others, so that it can remove the time.
+      const raw = await started(ctx.store, { prefix: 'P' });
+      const times = () => ok(raw, 'getMembersBySid', 'Q@gone', '{s1}:until');
+      const withoutTime = async (uid) => {
+        await one.call('add', ['a', 'b'], uid, 's1');
+        await one.purge('s1', '', 60000);
+        await ok(raw, 'leave', 'Q@gone', (await times())[0], '{s1}:until');
+        assert.deepStrictEqual(await times(), []);
+      };
+      await withoutTime('u');
+      assert.deepStrictEqual(await one.uids('s1', 'goneUids'), ['u']);
+      assert.strictEqual(await one.putBack('s1', '', 'u'), 2);
+      await withoutTime('u');
+      await other.claim('s2', 'e2', 6000);
+      const [from, end] = (await times())[0].split(' ').map(Number);
+      assert.strictEqual(end - from, 60000);
+      // A time that there is stays.
+      await other.renew('s2', 'e2', 9000);
+      assert.deepStrictEqual(await times(), [`${from} ${end}`]);
+      assert.strictEqual(await one.putBack('s1', '', 'u'), 2);
+      await withoutTime('u');
+      await other.claim('s3', 'e3', 1);
+      await until(async () => (await one.uids('s1', 'goneUids')).length === 0, 'its end');
+      assert.strictEqual(await one.putBack('s1', '', 'u'), 0);
     },
   );
 

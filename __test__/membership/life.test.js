@@ -82,10 +82,13 @@ afterEach(() => running.splice(0).forEach((members) => members.close()));
 
 function createFrontend({ leaveDelay = 1 } = {}) {
   const [sessions, lines, store] = [new Set(), [], createStore()];
-  const frontend = { store, lines, isHeld: true };
+  const frontend = { store, lines, isHeld: true, hurried: 0 };
   const members = createMembers('s1', store, (...line) => lines.push(line), {
     has: (uid) => sessions.has(uid),
     isHeld: () => frontend.isHeld,
+    hurry: () => {
+      frontend.hurried += 1;
+    },
     epoch: 'e1',
     leaveDelay,
     leaseTtl: 1000,
@@ -352,7 +355,8 @@ describe('members who leave with their sessions', () => {
   row(
     'a lease that another process has claimed, unknown here: no leave, nothing put back',
     async () => {
-      const { store, members, login, logout, gone, renew } = createFrontend();
+      const frontend = createFrontend();
+      const { store, members, login, logout, gone, renew } = frontend;
       store.join('alice', 'a');
       store.join('bob', 'a');
       store.held.add('leave');
@@ -371,6 +375,13 @@ describe('members who leave with their sessions', () => {
       await nothingFor(50);
       assert.deepStrictEqual([store.in('alice'), store.in('bob')], [[], ['a']]);
       assert.strictEqual(members.stats().waiting, 2);
+      assert.strictEqual(frontend.hurried, 1, 'what has become of the lease is asked');
+      assert.deepStrictEqual(frontend.lines, [
+        [
+          'warn',
+          'memberships of users on s1 were not changed: the lease has expired, or another process has it',
+        ],
+      ]);
       // It was a moment of the store: the renewal finds the lease held.
       store.holds = true;
       await renew();
@@ -392,17 +403,25 @@ describe('members who leave with their sessions', () => {
     login('alice');
     store.kept.set('alice', ['a', 'b']);
     store.kept.set('bob', ['a']);
+    login('carol');
+    store.kept.set('carol', ['b']);
     members.regained();
     store.held.add('putBack');
     const failing = renew();
     await store.until('what puts her back');
     store.go(new Error('the store is away'), true);
     await assert.rejects(failing, /could not be put back/);
-    assert.strictEqual(store.kept.size, 2);
+    assert.strictEqual(store.kept.size, 3);
     store.held.clear();
     await renew();
     assert.deepStrictEqual([store.in('alice'), store.in('bob')], [['a', 'b'], []]);
-    assert.deepStrictEqual([store.kept.size, members.stats().putBack], [0, 2]);
+    assert.deepStrictEqual([store.in('carol'), store.kept.size], [['b'], 0]);
+    assert.strictEqual(members.stats().putBack, 3, 'of two users at once');
+    // Refused, because it was lost again.
+    store.kept.set('alice', ['c']);
+    members.regained();
+    store.holds = false;
+    await assert.rejects(renew(), /: the lease has expired/);
   });
 
   row('a stop removes all members, after what is in flight', async () => {

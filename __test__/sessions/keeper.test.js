@@ -29,7 +29,10 @@ function createStore() {
       store.epoch = epoch;
       return { previous: null, removed: 0 };
     },
-    renew: () => store.state,
+    renew: () => {
+      if (store.state === 'regained') store.isClaimed = false;
+      return store.state;
+    },
     release: () => ({}),
     members: () => [...store.list],
     add: (sid, epoch, uids) => write(epoch, () => uids.forEach((uid) => store.list.add(uid))),
@@ -165,18 +168,64 @@ describe('the keeper of a lease', () => {
     );
   });
 
-  row('a write that the store refuses is made up for by the next renewal', async () => {
-    const { keeper, store, open, lines } = createFrontend();
+  const REFUSED = [
+    'warn',
+    'who is online on s1 was not written: the lease has expired, or another process has it',
+  ];
+  const renewals = (store) => store.log.filter(([op]) => op === 'renew').length;
+
+  row('a write that the store refuses: the lease is taken again at once, with all', async () => {
+    const { keeper, store, open, lines } = createFrontend({ leaseTtl: 600000 });
     await keeper.begin();
     store.isClaimed = true;
+    store.state = 'regained';
     open(1, 'alice');
-    await until(() => lines.length > 0, 'a line in the log');
-    assert.match(lines[0][1], /written with the next renewal: .*the lease has expired, or/);
-    assert.strictEqual(store.list.size, 0);
-    store.isClaimed = false;
-    await until(() => store.list.has('alice'), 'alice to be in the list');
-    assert.strictEqual(keeper.stats().lost, 0);
+    open(2, 'bob');
+    await until(() => store.list.size === 2, 'both to be in the list');
+    assert.deepStrictEqual(lines[0], REFUSED);
+    assert.deepStrictEqual(
+      lines.map(([, line]) => / had expired and was claimed again/.test(line)),
+      [false, true],
+    );
+    const { lost, regained, failedRenewals } = keeper.stats();
+    assert.deepStrictEqual([lost, regained, failedRenewals, renewals(store)], [0, 1, 0, 1]);
+    // Once more, as it was made up for.
+    store.isClaimed = true;
+    open(3, 'carol');
+    await until(() => store.list.size === 3, 'carol to be in the list');
   });
+
+  row('a write that the store refuses: that another process has the lease is known', async () => {
+    const { keeper, store, open, lines, events } = createFrontend({ leaseTtl: 600000 });
+    await keeper.begin();
+    store.isClaimed = true;
+    store.state = 'lost';
+    open(1, 'alice');
+    await until(() => events.length > 0, 'the event');
+    assert.deepStrictEqual(events, [['lease-lost', { sid: 's1' }]]);
+    open(2, 'bob');
+    await nothingFor(50);
+    assert.deepStrictEqual(lines[0], REFUSED);
+    assert.match(lines[1][1], /^another process has claimed the lease/);
+    assert.strictEqual(lines.length, 2);
+    assert.deepStrictEqual([keeper.stats().failedRenewals, renewals(store)], [0, 1]);
+  });
+
+  row(
+    'a renewal for a refused write is made once, and what it compares may be refused',
+    async () => {
+      const { keeper, store, open, lines } = createFrontend({ leaseTtl: 600000 });
+      await keeper.begin();
+      store.isClaimed = true;
+      open(1, 'alice');
+      await until(() => store.writes().length === 2, 'the comparison after the renewal');
+      open(2, 'bob');
+      await nothingFor(50);
+      assert.deepStrictEqual([keeper.stats().failedRenewals, renewals(store)], [0, 1]);
+      assert.strictEqual(store.list.size, 0);
+      assert.ok(lines.every(([, line]) => line === REFUSED[1]));
+    },
+  );
 
   row('a renewal that fails is tried again sooner, and an outage is logged once', async () => {
     const { keeper, store, lines } = createFrontend({ leaseTtl: 600 });

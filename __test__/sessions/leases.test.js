@@ -230,6 +230,19 @@ stores('S leases of frontends', (ctx) => {
     assert.ok(figures(s1).added >= 2);
   });
 
+  ours.redis('S43 a store that was emptied has all users again with the next login', async () => {
+    const slow = { leaseTtl: 600000 };
+    const [s1, service] = [await startFrontend(ctx.store, 's1', slow), await ask()];
+    s1.login('alice');
+    await isOn(service, 'alice', 's1');
+    await ctx.redis.flush();
+    s1.login('bob');
+    await isOn(service, 'alice', 's1');
+    await isOn(service, 'bob', 's1');
+    const { renewals, regained, failedRenewals } = figures(s1);
+    assert.deepStrictEqual([renewals, regained, failedRenewals], [1, 1, 0]);
+  });
+
   ours.redis('S36 while the store is away users come and go; afterwards all is right', async () => {
     const [s1, service] = [await start('s1'), await ask()];
     const alice = s1.login('alice');

@@ -6,12 +6,13 @@
 //
 // The store executes the writes of one connection in their order. Each write is made from the sessions as they are at
 // that moment, so the last one decides. It does nothing unless the lease is held by this process, which the store checks in
-// the step that writes: another process may have claimed it since the last renewal.
+// the step that writes: another process may have claimed it since the last renewal. What has become of the lease is then asked at
+// once, with a renewal.
 
 const { randomBytes } = require('crypto');
 const createComparison = require('./comparison');
 const createMembers = require('./members');
-const { allowed } = require('./store');
+const { allowed, Refused } = require('./store');
 const createTracker = require('./tracker');
 const { SESSION } = require('../leases');
 const { words } = require('../logger');
@@ -38,6 +39,9 @@ module.exports = function createKeeper(app, sid, store, log, options, emit) {
   let timer;
   let writes = 0;
   let isFailing = false;
+  let isRenewing = false;
+  /** A renewal was brought forward, and has not brought the store in order yet: the next one comes at its time. */
+  let isHurried = false;
   /** The claim, from its beginning. */
   let claimed = Promise.resolve();
   let isComparingAll = false;
@@ -55,6 +59,7 @@ module.exports = function createKeeper(app, sid, store, log, options, emit) {
         epoch,
         has: tracker.has,
         isHeld,
+        hurry,
         leaveDelay,
         leaseTtl,
         scan,
@@ -119,14 +124,24 @@ module.exports = function createKeeper(app, sid, store, log, options, emit) {
     timer = setTimeout(renew, ms).unref();
   }
 
+  /** Renews now, because the store has refused a step. A renewal that is under way tells the same, or what follows it is refused. */
+  function hurry() {
+    if (isHurried || isRenewing || lease !== 'held') return;
+    isHurried = true;
+    plan(0);
+  }
+
   async function renew() {
     const began = performance.now();
     let state;
+    isRenewing = true;
     try {
       state = await store.renew(sid, epoch, leaseTtl);
     } catch (err) {
       renewalFailed(err);
       return;
+    } finally {
+      isRenewing = false;
     }
     if (lease === 'released') return;
     counts.renewals += 1;
@@ -134,7 +149,10 @@ module.exports = function createKeeper(app, sid, store, log, options, emit) {
     // The next renewal does not wait for the comparison, which may take longer than the lease.
     plan(Math.max(period - (performance.now() - began), 0));
     if (lease === 'held') {
-      compareAll().catch(renewalFailed);
+      // What the store refuses is no fault: a renewal that tells why is due.
+      compareAll().catch((err) => {
+        if (!(err instanceof Refused)) renewalFailed(err);
+      });
     } else {
       isFailing = false;
     }
@@ -164,6 +182,7 @@ module.exports = function createKeeper(app, sid, store, log, options, emit) {
         // If the lease was regained meanwhile, what was purged before that may be missing.
       } while (counts.regained > regained && isOwner());
       isFailing = false;
+      isHurried = false;
       tellRegained();
     } finally {
       isComparingAll = false;
@@ -172,6 +191,7 @@ module.exports = function createKeeper(app, sid, store, log, options, emit) {
 
   /** Takes the answer to a renewal, which was sent at the time `sent`. */
   function take(state, sent) {
+    if (state !== 'held') isHurried = false;
     if (state === 'lost') {
       if (lease === 'held') {
         counts.lost += 1;
@@ -213,7 +233,9 @@ module.exports = function createKeeper(app, sid, store, log, options, emit) {
     }
     write(tracker.has(uid) ? 'add' : 'remove', [uid]).catch((err) => {
       if (!comparison.isBehind() && lease !== 'released') {
-        log('warn', `who is online on ${sid} is written with the next renewal: ${words(err)}`);
+        const what =
+          err instanceof Refused ? 'was not written' : 'is written with the next renewal';
+        log('warn', `who is online on ${sid} ${what}: ${words(err)}`);
       }
       comparison.fallBehind();
     });
@@ -223,6 +245,9 @@ module.exports = function createKeeper(app, sid, store, log, options, emit) {
     writes += 1;
     try {
       await allowed(store[op](sid, epoch, uids));
+    } catch (err) {
+      if (err instanceof Refused) hurry();
+      throw err;
     } finally {
       writes -= 1;
     }

@@ -14,7 +14,7 @@
 //
 // There is one operation at a time for each user, so that a leave and what puts it back do not overtake one another.
 
-const { allowed } = require('./store');
+const { allowed, Refused } = require('./store');
 const { words } = require('../logger');
 
 /** The maximum number of users for whom operations are in flight. */
@@ -37,11 +37,11 @@ const MOST_KEPT = 100000;
 
 /**
  * Makes the memberships' end for the frontend `sid`; `store` is that of store.js. `has(uid)` tells whether a user has a
- * session, `isHeld()` whether the lease of `leaseTtl` is held by `epoch` as far as this process knows; `scan` is that of scan.js. `went(uid)` and `came(uid)` are to be called when the last session of a user
+ * session, `isHeld()` whether the lease of `leaseTtl` is held by `epoch` as far as this process knows; `hurry()` has it renewed soon; `scan` is that of scan.js. `went(uid)` and `came(uid)` are to be called when the last session of a user
  * has ended and when the first one was bound, `resume()` and `compare()` after each renewal.
  */
 module.exports = function createMembers(sid, store, log, options) {
-  const { epoch, has, isHeld, leaveDelay, leaseTtl, scan } = options;
+  const { epoch, has, isHeld, hurry, leaveDelay, leaseTtl, scan } = options;
   const leaves = { close: 0, reconcile: 0, stop: 0, purge: 0 };
   const found = { putBack: 0, comparisons: 0, found: 0 };
   /** Users whose `leaveDelay` has not passed, in the order in which it passes: `{due, reason}`. */
@@ -54,8 +54,8 @@ module.exports = function createMembers(sid, store, log, options) {
   const inFlight = new Map();
   let timer;
   let isOpen = true;
-  /** An operation has failed: the others wait for the next renewal. */
-  let isPaused = false;
+  /** The error of an operation that has failed: the others wait for the next renewal. */
+  let pausedBy;
   /** The lease was regained, and what others have purged meanwhile was not put back yet. */
   let isToRestore = false;
   /** That is being done: no leave begins, since what is kept is forgotten at the end. */
@@ -140,7 +140,7 @@ module.exports = function createMembers(sid, store, log, options) {
 
   function start(users, operation) {
     for (const uid of users.keys()) {
-      if (!isOpen || isPaused || inFlight.size >= MOST_IN_FLIGHT || !isHeld()) return;
+      if (!isOpen || pausedBy || inFlight.size >= MOST_IN_FLIGHT || !isHeld()) return;
       if (inFlight.has(uid)) continue;
       const value = users.get(uid);
       users.delete(uid);
@@ -157,10 +157,13 @@ module.exports = function createMembers(sid, store, log, options) {
   }
 
   function failed(err) {
-    if (!isPaused && isOpen) {
-      log('warn', `memberships of users on ${sid} wait for the next renewal: ${words(err)}`);
+    const isRefused = err instanceof Refused;
+    if (!pausedBy && isOpen) {
+      const what = isRefused ? 'were not changed' : 'wait for the next renewal';
+      log('warn', `memberships of users on ${sid} ${what}: ${words(err)}`);
     }
-    isPaused = true;
+    pausedBy = err;
+    if (isRefused) hurry();
   }
 
   /** Whether a user is to stay: he has a session, or had one until a moment ago. */
@@ -195,8 +198,13 @@ module.exports = function createMembers(sid, store, log, options) {
   async function decide(uid, isBack) {
     try {
       // Who has gone again by then, and is to leave, is not put back.
-      if (isBack && isHere(uid)) found.putBack += await allowed(store.putBack(sid, uid, epoch));
-      else await allowed(store.forget(sid, epoch, uid));
+      if (isBack && isHere(uid)) {
+        // Added to after the answer: operations of other users count meanwhile.
+        const count = await allowed(store.putBack(sid, uid, epoch));
+        found.putBack += count;
+      } else {
+        await allowed(store.forget(sid, epoch, uid));
+      }
     } catch (err) {
       if (!owed.has(uid)) owed.set(uid, isBack);
       throw err;
@@ -205,7 +213,7 @@ module.exports = function createMembers(sid, store, log, options) {
 
   /** Continues what had to wait for the lease or the store. */
   function resume() {
-    isPaused = false;
+    pausedBy = undefined;
     isLost = false;
     pump();
   }
@@ -238,7 +246,8 @@ module.exports = function createMembers(sid, store, log, options) {
       pump();
       // A leave in flight may have to be put back as well.
       while (inFlight.size > 0) await Promise.race(inFlight.values());
-      if (owed.size > 0 || isPaused) throw new Error('memberships could not be put back');
+      if (pausedBy instanceof Refused) throw pausedBy;
+      if (owed.size > 0 || pausedBy) throw new Error('memberships could not be put back');
       await allowed(store.forget(sid, epoch));
       isToRestore = false;
     } finally {

@@ -72,10 +72,23 @@ module.exports = function createStore(channel) {
   }
 };
 
-/** The count of a step with `epoch`. Fails if the store did nothing, because that has no lease. */
+/**
+ * The store did nothing, because the epoch of the step has no lease. That is to be expected, so no place in the code is shown
+ * with it.
+ */
+class Refused extends Error {
+  constructor() {
+    super('the lease has expired, or another process has it');
+    this.stack = this.message;
+  }
+}
+
+module.exports.Refused = Refused;
+
+/** The count of a step with `epoch`. Fails with {@link Refused} if that has no lease. */
 module.exports.allowed = async (step) => {
   const { state, count } = await step;
-  if (state === 'lost') throw new Error('the lease has expired, or another process has it');
+  if (state === 'lost') throw new Refused();
   return count;
 };
 

@@ -3,7 +3,8 @@
 //!
 //! Beside what is kept is the time of its end ([`crate::keys::until_of`]), a channel with one member, by the clock of leases
 //! ([`super::leases`]). Whoever reads what is kept looks at the time, so nothing is put back after it. What has expired
-//! is removed later, by steps that are about leases: each frontend makes one with each renewal.
+//! is removed later, by steps that are about leases: each frontend makes one with each renewal. Where there is no time, an
+//! earlier build has kept it, which has none: it counts, and one of these steps gives it a time.
 //!
 //! **Bounded steps.** There may be very many members. So what has expired is first set aside, which is a change of its
 //! row alone: its key becomes one that begins with [`crate::keys::expired_stem`], and the members lose their meaning with it.
@@ -25,14 +26,19 @@ const STEP: usize = 1000;
 /// The maximum number of keys that one step looks at.
 const PAGE: usize = 48;
 
+/// For how many leases that is kept which has no time: `KEPT` in `lib/sessions/members.js`.
+const KEPT: u64 = 10;
+
 /// Makes the member that tells the end: when it was written, and until when it counts. Both, because the clock begins anew with
-/// the machine.
+/// the machine: one that was written later than now is
+/// from before that.
 fn text(millis: u64) -> Vec<u8> {
     let from = now();
     format!("{from} {}", from.saturating_add(millis)).into_bytes()
 }
 
-/// Returns whether a time is not over: it was written since the machine was started, and its end is to come.
+/// Returns whether a time is not over: it was not written later than now, and its end is to come. One from before a restart of
+/// the machine counts again from the time of the new clock at which it was written, until its end: it is never longer than it was.
 fn is_valid(text: &[u8], now: u64) -> bool {
     let mut numbers = std::str::from_utf8(text)
         .unwrap_or_default()
@@ -44,10 +50,10 @@ fn is_valid(text: &[u8], now: u64) -> bool {
     }
 }
 
-/// Returns whether what is kept counts still, given the row of its time.
+/// Returns whether what is kept counts still, given the row of its time. Without one it does.
 pub(super) fn counts(rows: &Rows, txn: &RoTxn, until: Option<Channel>) -> Result<bool> {
     let Some(until) = until else {
-        return Ok(false);
+        return Ok(true);
     };
     let text = rows.members(txn, until, None, 1)?.pop();
     Ok(text.is_some_and(|text| is_valid(&text, now())))
@@ -78,6 +84,14 @@ impl WriteTxn<'_> {
         Ok(())
     }
 
+    /// Has what is kept expire so many leases of this length from now on, if it has no time.
+    fn date(&mut self, gone: &[u8], ttl: u64) -> Result<()> {
+        if ttl > 0 && self.has_members(gone)? && !self.has_members(&until_of(gone))? {
+            self.expire_after(gone, ttl.saturating_mul(KEPT))?;
+        }
+        Ok(())
+    }
+
     /// Renames a channel to one that has expired. No two have the same number.
     fn set_aside(&mut self, stem: &[u8], key: Key) -> Result<()> {
         if let Some(channel) = self.channel(key.clone())? {
@@ -89,8 +103,9 @@ impl WriteTxn<'_> {
         Ok(())
     }
 
-    /// Looks at some keys of what is kept, those after the last ones, and removes some of what has expired.
-    pub(super) fn sweep_expired(&mut self) -> Result<()> {
+    /// Looks at some keys of what is kept, those after the last ones, and removes some of what has expired. `ttl` is that of the
+    /// lease that the step is about, 0 if it takes none.
+    pub(super) fn sweep_expired(&mut self, ttl: u64) -> Result<()> {
         let Some(stem) = self.kept.map(Vec::as_slice) else {
             return Ok(());
         };
@@ -103,8 +118,10 @@ impl WriteTxn<'_> {
         let keys: Vec<Key> = found.into_iter().map(|(key, _)| key.to_vec()).collect();
         for key in &keys {
             match key.iter().rposition(|&byte| byte == AFTER_SID[0]) {
-                _ if key.starts_with(&expired_stem(stem)) => {}
-                Some(at) if at + 1 == key.len() => self.expire(stem, key)?,
+                Some(at) if at + 1 == key.len() => {
+                    self.expire(stem, key)?;
+                    self.date(key, ttl)?;
+                }
                 // What belongs to something kept, and outlives it only if that was removed by itself.
                 Some(at) if !self.has_members(&key[..=at])? => self.set_aside(stem, key.clone())?,
                 _ => {}
@@ -134,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_is_over_at_its_end_after_a_restart_of_the_machine_and_if_it_is_damaged() {
+    fn a_time_is_over_at_its_end_if_it_was_written_later_than_now_and_if_it_is_damaged() {
         assert!(is_valid(b"100 200", 100) && is_valid(b"100 200", 199));
         for (text, now) in [
             (&b"100 200"[..], 200),

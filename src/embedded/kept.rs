@@ -7,7 +7,7 @@ use super::{MAX_MEMBER, lmdb, membership::users, write_txn::WriteTxn};
 use crate::{
     command::{Command, Member, Value},
     error::Result as CallResult,
-    keys::{Key, ended_of, gone_stem, gone_with, until_of},
+    keys::{Key, ended_of, expired_stem, gone_stem, gone_with, until_of},
     lease::Lease,
     membership::{Place, Purge, begin, entry, kept, split, split_kept},
     removal::Removal,
@@ -99,12 +99,12 @@ impl<'a> WriteTxn<'a> {
         if removal.is_of_channels() {
             return Ok(());
         }
-        let all = self
-            .rows
-            .channels(&self.txn, &gone_stem(stem), None, usize::MAX)?;
-        let all: Vec<Key> = all.into_iter().map(|(key, _)| key.to_vec()).collect();
-        for key in all {
-            self.delete(key)?;
+        for begin in [gone_stem(stem), expired_stem(stem)] {
+            let all = self.rows.channels(&self.txn, &begin, None, usize::MAX)?;
+            let all: Vec<Key> = all.into_iter().map(|(key, _)| key.to_vec()).collect();
+            for key in all {
+                self.delete(key)?;
+            }
         }
         Ok(())
     }

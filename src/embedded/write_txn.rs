@@ -200,8 +200,8 @@ impl<'a> WriteTxn<'a> {
         let [online, key] = command.keys() else {
             return Err(lmdb::Error::Lmdb(lmdb::code::BAD_VAL_SIZE));
         };
-        self.sweep_expired()?;
         let asked = Asked::of(command.members());
+        self.sweep_expired(asked.ttl)?;
         let count = self.channel(online)?.map_or(0, |channel| channel.count);
         let channel = self.channel(key)?;
         let text = Leases::text(self.rows, &self.txn, channel)?;
