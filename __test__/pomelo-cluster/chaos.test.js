@@ -21,10 +21,10 @@ const RUNS =
         {
           store: CHAOS_STORE || 'redis',
           framework: CHAOS_FRAMEWORK || 'pomelo',
-          seconds: Number(CHAOS_SECONDS) || 45,
+          seconds: Number(CHAOS_SECONDS) || 60,
         },
       ]
-    : [{ store: 'redis', framework: 'pomelo', seconds: 45 }];
+    : [{ store: 'redis', framework: 'pomelo', seconds: 60 }];
 
 for (const { store, framework, seconds } of RUNS) {
   it(
