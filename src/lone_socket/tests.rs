@@ -81,12 +81,14 @@ impl Bench {
         }
     }
 
-    /// Moves the socket to this thread, after its task has registered it with the runtime.
+    /// Moves the socket to this thread, after its task has registered it with the runtime, and waits until no other thread
+    /// polls that.
     fn detached() -> (Self, Detached) {
         let mut bench = Self::new();
         bench.peer.write_all(b"hello").expect("connected");
         assert_eq!(bench.heard(5), b"hello");
         let twin = bench.within(LoneSocket::detach).expect("a descriptor");
+        bench.until_free();
         (bench, twin)
     }
 
@@ -110,9 +112,14 @@ impl Bench {
         });
     }
 
+    /// Waits until no other thread polls the task: what it tells comes before its poll has ended.
+    fn until_free(&self) {
+        until(|| self.socket.task.borrow().is_some());
+    }
+
     /// Reads what has come, when no other thread polls the task.
     fn read(&self) -> bool {
-        until(|| self.socket.task.borrow().is_some());
+        self.until_free();
         self.within(LoneSocket::read)
     }
 
