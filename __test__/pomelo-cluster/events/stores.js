@@ -6,7 +6,7 @@
  * - `options`, `members(key)` (read without the plugin where that is possible) and `close()`;
  * - `outage`, if there is one: `fail()` has events be missed, `mend()` ends it;
  * - `limit()` before a follower is stopped, and `unlimit()`; `isLost()` then resolves to whether it has missed events, which is
- *   a gap with the reason `lost`;
+ *   a gap with one of the reasons `lost`;
  * - `isSent()`, which resolves to whether a follower that runs has received all.
  */
 
@@ -30,7 +30,7 @@ function subscribers(servers) {
     unlimit: () => set('pubsub 32mb 8mb 60'),
     subscribed,
     isSent: async () => (await subscribed()).every(({ omem }) => omem === '0'),
-    lost: 'reconnect',
+    lost: ['reconnect'],
   };
 }
 
@@ -64,6 +64,8 @@ async function cluster() {
       await own.limit();
     },
     isLost: async () => (await own.subscribed()).length < count,
+    // A subscription that is to end anyway, because a replica has taken over a moment ago, says so.
+    lost: [...own.lost, 'moved'],
     options: nodes.options(),
     members: (key) => nodes.members(key),
     outage: {
@@ -93,7 +95,7 @@ async function embedded() {
     unlimit: async () => {},
     isLost: async () => true,
     isSent: async () => true,
-    lost: 'overrun',
+    lost: ['overrun'],
     close: async () => store.close(),
   };
 }
