@@ -202,6 +202,14 @@ onCluster('index of members in a Redis Cluster', 120000, (ctx) => {
   const isWaitingAt = (node) => async () =>
     /blocked_clients:[1-9]/.test(await node.run(0, 'info', 'clients'));
 
+  /** Starts what is to be refused with this message, and has its write wait at a node. `refused` is its end. */
+  async function heldAt(node, start, message) {
+    await node.run(0, 'client', 'pause', 20000, 'write');
+    const refused = assert.rejects(start(), { code: 'ERR_GLOBAL_CHANNEL_STORE', message });
+    await until(isWaitingAt(node), 'the change to wait');
+    return { refused };
+  }
+
   // The last round of each is refused: what it writes is missing, so the call must not say that it is done.
   for (const [method, right] of [
     ['add', 'hset'],
@@ -214,13 +222,7 @@ onCluster('index of members in a Redis Cluster', 120000, (ctx) => {
         const [name, slow] = await channelAwayFrom(held);
         if (method !== 'add') await one.call('add', name, 'u', 's1');
         const args = method === 'leaveAll' ? ['u', 's1'] : [name, 'u', 's1'];
-        await slow.run(0, 'client', 'pause', 20000, 'write');
-        const called = one.call(method, ...args);
-        const refused = assert.rejects(called, {
-          code: 'ERR_GLOBAL_CHANNEL_STORE',
-          message: REFUSED,
-        });
-        await until(isWaitingAt(slow), 'the change of the channel to wait');
+        const { refused } = await heldAt(slow, () => one.call(method, ...args), REFUSED);
         await deny(held, right);
         await slow.run(0, 'client', 'unpause');
         await refused;
@@ -238,10 +240,7 @@ onCluster('index of members in a Redis Cluster', 120000, (ctx) => {
     const one = await open();
     const held = await ctx.cluster.owner('P@members:{s1}');
     const [name, slow] = await channelAwayFrom(held);
-    await slow.run(0, 'client', 'pause', 20000, 'write');
-    const called = one.call('add', name, 'u', 's1');
-    const refused = assert.rejects(called, { code: 'ERR_GLOBAL_CHANNEL_STORE', message: /OOM/ });
-    await until(isWaitingAt(slow), 'the change of the channel to wait');
+    const { refused } = await heldAt(slow, () => one.call('add', name, 'u', 's1'), /OOM/);
     await held.run(0, 'config', 'set', 'maxmemory', 1);
     try {
       await slow.run(0, 'client', 'unpause');
@@ -260,13 +259,7 @@ onCluster('index of members in a Redis Cluster', 120000, (ctx) => {
         const [name, slow] = await channelAwayFrom(held);
         await one.call('add', name, 'u', 's1');
         const args = method === 'leaveAll' ? ['u', 's1'] : [name, 'u', 's1'];
-        await slow.run(0, 'client', 'pause', 20000, 'write');
-        const called = one.call(method, ...args);
-        const refused = assert.rejects(called, {
-          code: 'ERR_GLOBAL_CHANNEL_STORE',
-          message: REFUSED,
-        });
-        await until(isWaitingAt(slow), 'the removal to wait');
+        const { refused } = await heldAt(slow, () => one.call(method, ...args), REFUSED);
         await deny(held, 'hset');
         // The removal of the entry waits; meanwhile the member comes back.
         await held.run(0, 'client', 'pause', 20000, 'write');

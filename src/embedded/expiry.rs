@@ -30,8 +30,7 @@ const PAGE: usize = 48;
 const KEPT: u64 = 10;
 
 /// Makes the member that tells the end: when it was written, and until when it counts. Both, because the clock begins anew with
-/// the machine: one that was written later than now is
-/// from before that.
+/// the machine: one that was written later than now is from before that.
 fn text(millis: u64) -> Vec<u8> {
     let from = now();
     format!("{from} {}", from.saturating_add(millis)).into_bytes()

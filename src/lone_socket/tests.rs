@@ -208,7 +208,7 @@ fn on_this_side_it_is_read_when_it_is_asked_to_be() {
 #[test]
 fn on_this_side_it_is_written_by_who_polls_the_task() {
     let (mut bench, _twin) = Bench::detached();
-    let mut loan = bench.socket.task.borrow().expect("nobody polls it");
+    let mut loan = bench.socket.task.borrow().expect("it is free");
     bench.say.send(b"get".to_vec()).expect("a task");
     loan.poll();
     let mut got = [0; 3];
@@ -365,7 +365,7 @@ proptest! {
         let mut bench = Bench::new();
         let (mut sent, mut said) = (0, 0);
         let mut twins = Vec::new();
-        // It waits while nobody reads.
+        // It waits while the other side does not read.
         let (pass, passed) = channel::<Vec<u8>>();
         let mut to = bench.peer.try_clone().expect("a socket");
         let sender = std::thread::spawn(move || passed.iter().all(|bytes| to.write_all(&bytes).is_ok()));
