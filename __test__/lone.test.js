@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Lone calls: the JavaScript thread sends them and reads their replies itself, as long as they come one at a time
- * (src/lone_socket/). Each case begins in that state and ends it in another way.
+ * Lone calls: the JavaScript thread sends them and reads their replies itself, as long as few come at a
+ * time (src/lone_socket/). Each case begins in that state and ends it in another way.
  */
 
 const assert = require('node:assert');
@@ -30,6 +30,24 @@ area('lone calls', {}, (ctx) => {
         await lone(service, 200);
         return sleeps() - from < 50;
       }, '200 calls without a wake for each');
+    },
+    linux,
+  );
+
+  ours(
+    'up to 64 in one tick do not wake the runtime either, and are sent in parts',
+    async () => {
+      const service = await started(ctx.redis);
+      const burst = () =>
+        Promise.all(Array.from({ length: 60 }, (_, i) => ok(service, 'add', 'n', `u${i}`, 's1')));
+      // Eight to begin with, and as many as it takes to know how many calls are in flight.
+      for (let i = 0; i < ENOUGH; i += 1) await burst();
+      await until(async () => {
+        const [from, { batches }] = [sleeps(), service.stats()];
+        for (let i = 0; i < 100; i += 1) await burst();
+        assert.ok(service.stats().batches - batches >= 200, 'a burst in two parts');
+        return sleeps() - from < 50;
+      }, '100 bursts without a wake for each');
     },
     linux,
   );

@@ -1,4 +1,4 @@
-//! Lone calls: while nothing else is in flight, the JavaScript thread sends a call itself and reads the reply in its event
+//! Lone calls: while few calls are in flight, the JavaScript thread sends them itself and reads the replies in its event
 //! loop, so that no second thread is woken ([`crate::lone_socket`]). For that it borrows the driver's task. Whenever the runtime
 //! polls the driver, for a deadline, the heartbeat or more calls, it takes the socket back first.
 
@@ -20,11 +20,12 @@ use crate::{
     shared_task::{is_borrowing, unborrowed},
 };
 
-/// The maximum number of calls that count as lone ones, and of their keys and members and the bytes of these. A key takes the
-/// JavaScript thread one to two microseconds, to send a command for it and to read the reply.
-const CALLS: usize = 4;
-const ITEMS: usize = 256;
-const BYTES: usize = 1 << 12;
+/// The maximum number of calls that are handed over as lone ones, and of their keys and members and the bytes of these. A key takes
+/// the JavaScript thread one to two microseconds, to send a command for it and to read the reply. With more, the runtime's thread
+/// works beside it.
+const CALLS: usize = 64;
+const ITEMS: usize = 128;
+const BYTES: usize = 1 << 14;
 
 /// The maximum number of members that the JavaScript thread looks at to make an answer, such as those of lists that it unites; each
 /// takes some 0.2 µs.

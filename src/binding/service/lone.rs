@@ -32,6 +32,13 @@ pub struct Lone {
     supported: Cell<Option<bool>>,
 }
 
+impl Lone {
+    /// Returns whether the event loop has the socket.
+    pub fn is_active(&self) -> bool {
+        self.readiness.borrow().is_some()
+    }
+}
+
 impl Service {
     /// Makes what is called when a socket is readable.
     pub fn open_lone(self: &Rc<Self>) -> napi::Result<()> {

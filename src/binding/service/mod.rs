@@ -15,6 +15,7 @@ mod membership;
 pub(in crate::binding) mod packing;
 mod pages;
 pub(in crate::binding) mod panic;
+mod parts;
 pub(in crate::binding) mod pushes;
 pub(in crate::binding) mod questions;
 mod sessions;
@@ -93,6 +94,7 @@ pub struct Service {
     pub stoppers: RefCell<Vec<Callback>>,
     pub driver: RefCell<Option<DriverHandle>>,
     pub lone: lone::Lone,
+    pub parts: parts::Parts,
     /// The packed calls of this tick, for the driver.
     pub input: RefCell<Input>,
     /// Whether their hand-over at the end of the tick is scheduled.
@@ -147,6 +149,7 @@ impl Service {
             stoppers: RefCell::default(),
             driver: RefCell::default(),
             lone: lone::Lone::default(),
+            parts: parts::Parts::default(),
             input: RefCell::default(),
             soon: Cell::new(false),
             tick: Cell::default(),
@@ -261,6 +264,7 @@ impl Service {
         if let Some(driver) = &*self.driver.borrow()
             && !Batch::is_empty(&*input)
         {
+            self.note_part();
             self.hand_over(driver, &mut input);
         }
     }

@@ -19,9 +19,6 @@ use crate::{
     packed::{Mark, Packed},
 };
 
-/// The number of packed calls that are handed over before the tick has ended, so that the store can begin.
-const FLUSH: usize = 128;
-
 impl Service {
     /// Packs the first item of a call, a key. Returns `false`, and packs nothing, if name or sid is not text, is too
     /// long or is refused.
@@ -225,9 +222,9 @@ impl Service {
             return taken.map(drop);
         };
         packed.end_call(seq, code);
-        let enough = packed.len() >= FLUSH;
+        let is_part = self.is_part(packed);
         drop(input);
-        if enough {
+        if is_part {
             self.flush();
             return Ok(());
         }
