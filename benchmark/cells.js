@@ -27,6 +27,9 @@ const COUNTS = [
 
 const BULK = { frontends: 3, members: 0, writes: true };
 
+/** With a few calls in flight, as in a game server that handles several requests at a time. */
+const FEW = [1, 8, 64, 512];
+
 const LEAVES = [
   [1, 1024],
   [64, 6144],
@@ -38,7 +41,7 @@ const LEAVES = [
  * run the cell at once, each with `inFlight` calls in flight.
  */
 const cells = [
-  ...depths('add', { kind: 'add', frontends: 1, members: 0, writes: true }),
+  ...depths('add', { kind: 'add', frontends: 1, members: 0, writes: true }, FEW),
   ...depths(
     'add-4',
     { kind: 'add', frontends: 1, members: 0, writes: true, writers: 4 },
@@ -48,7 +51,8 @@ const cells = [
   ...LEAVES.flatMap(([inFlight, members]) =>
     depths('leave', { kind: 'leave', frontends: 1, members, writes: true }, [inFlight]),
   ),
-  ...[10, 100, 1000].flatMap((members) => reads(members, [1, 64, 512])),
+  ...reads(10, FEW),
+  ...[100, 1000].flatMap((members) => reads(members, [1, 64, 512])),
   // 512 answers of 10,000 members in flight would only measure memory.
   ...reads(10000, [1, 64]),
   ...COLD.map((cold) => ({
@@ -60,9 +64,8 @@ const cells = [
     frontends: 1,
   })),
   ...depths('getMembersByChannelName-3x1000', { kind: 'byName', frontends: 3, members: 1000 }),
-  ...[100, 1000].flatMap((members) =>
-    depths(`pushMessage-3x${members}`, { kind: 'push', frontends: 3, members }),
-  ),
+  ...depths('pushMessage-3x100', { kind: 'push', frontends: 3, members: 100 }, FEW),
+  ...depths('pushMessage-3x1000', { kind: 'push', frontends: 3, members: 1000 }),
   // Two channels of 500 and one user who is left out: as many members as in the cells above.
   ...depths('pushMessage-3x(500+500-1)', union(2, true, 500)),
   ...depths('pushMessage-3x(500+500)', union(2, false, 500)),
