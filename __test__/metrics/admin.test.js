@@ -8,7 +8,9 @@
 const assert = require('node:assert');
 const { describe, it, afterEach } = require('node:test');
 const { createApp } = require('../support/app');
+const { logged } = require('../support/log');
 const { memoryManager } = require('../support/manager');
+const { freePort } = require('../support/redis');
 const { create, plugin, stopAll } = require('../support/service');
 
 /** An app with `registerAdmin`, and the plugin. */
@@ -124,5 +126,22 @@ describe('module globalChannel of pomelo-admin', () => {
     const app = appOf('master');
     registerAdmin(app);
     assert.strictEqual(app.modules.globalChannel.start, undefined);
+  });
+
+  it('opens the scrape point once, though a master starts its modules twice', async () => {
+    const port = await freePort();
+    const master = (metrics) => {
+      const app = appOf('master');
+      plugin().registerAdmin(app, { metrics });
+      const module = app.modules.globalChannel;
+      return logged(async () => {
+        for (let time = 0; time < 2; time += 1) await new Promise((done) => module.start(done));
+      });
+    };
+    const place = `http://127.0.0.1:${port}/metrics`;
+    assert.deepStrictEqual(await master({ port }), [`[globalchannel-plugin] metrics: ${place}`]);
+    const [line, ...others] = await master({ port });
+    assert.match(line, /no scrape point on 127\.0\.0\.1:\d+: .*EADDRINUSE/);
+    assert.deepStrictEqual(others, []);
   });
 });
