@@ -9,6 +9,7 @@ const assert = require('assert');
 const { once } = require('events');
 const fs = require('fs');
 const net = require('net');
+const os = require('os');
 const path = require('path');
 const { after, before, describe, it } = require('node:test');
 const addressOf = require('../support/address');
@@ -26,6 +27,8 @@ const { CODES, SIGNALS } = require('../../lib/cli/exit');
 
 const CLEAR = '\r\x1b[K';
 const TERMINAL = { NODE_OPTIONS: `--require ${path.join(__dirname, '../support/terminal.js')}` };
+/** util-linux has the program that makes a pseudo-terminal; that of other systems takes other arguments. */
+const HAS_TERMINAL = { skip: process.platform !== 'linux' && 'needs script of util-linux' };
 const docs = fs.readFileSync(path.join(__dirname, '../../docs/CLI.md'), 'utf8');
 
 /** An address, and options without which a command is not run. */
@@ -337,13 +340,13 @@ describe('the command line', { timeout: 180000 }, () => {
   });
 
   /** Fills a db so that a scan takes steps, and lets the server stand still between them. */
-  async function slowly(args, act) {
+  async function slowly(args, act, start = (all) => cli.start(all, { env: TERMINAL })) {
     await redis.flush();
     const many =
       "for i = 1, 30000 do redis.call('sadd', 'POMELO:CHANNEL:c' .. i .. ':s1', 'u') end";
     await redis.run(0, 'eval', many, 0);
     const from = `redis://127.0.0.1:${redis.port}`;
-    const { child, printed, ended } = cli.start([...args, '--from', from], { env: TERMINAL });
+    const { child, printed, ended } = start([...args, '--from', from]);
     try {
       while (child.exitCode === null && child.signalCode === null) {
         redis.pause();
@@ -379,6 +382,36 @@ describe('the command line', { timeout: 180000 }, () => {
     const end = `${CLEAR}pome-globalchannel: interrupted (SIGINT)\n`;
     assert.ok(stderr.endsWith(end), JSON.stringify(stderr));
   });
+
+  it(
+    'shows it on a real terminal, and none beside what goes to the terminal',
+    HAS_TERMINAL,
+    async () => {
+      const shownBy = async (args, more) => {
+        const start = (all) => cli.startOnTerminal(all, more);
+        const { code, stdout } = await slowly(args, () => {}, start);
+        assert.strictEqual(code, 0, stdout);
+        return stdout;
+      };
+      const bars = /^(\r\x1b\[K\[ *={5} *\] \d+ (keys|lines), \d+\/s, \d+ s)+\r\x1b\[K/;
+      const whois = await shownBy(['whois', 'u']);
+      assert.match(whois, bars);
+      assert.match(whois.replace(bars, ''), /^u: not online, in 30000 channels\r\nCHANNEL /);
+      const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'pome-list-')), 'list');
+      const list = await shownBy(['list'], `> ${file}`);
+      assert.match(list, bars);
+      assert.strictEqual(list.replace(bars, ''), '');
+      assert.strictEqual(fs.readFileSync(file, 'utf8').split('\n').length, 30001);
+      fs.rmSync(path.dirname(file), { recursive: true });
+      const others = [
+        [['list'], '| cat'],
+        [['whois', 'u'], '2> /dev/null'],
+      ];
+      for (const [args, more] of others) {
+        assert.ok(!(await shownBy(args, more)).includes('\x1b'), `${args} ${more}`);
+      }
+    },
+  );
 
   it('shows no bar where stderr is no terminal', async () => {
     const { stdout, stderr } = await cli.run([
