@@ -316,6 +316,20 @@ describe('the command line', { timeout: 180000 }, () => {
     await redis.flush();
   });
 
+  it('scans at most 1000 keys in a step', async () => {
+    await redis.run(0, 'sadd', 'POMELO:CHANNEL:room:s1', 'u');
+    const from = `redis://127.0.0.1:${redis.port}`;
+    for (const name of Object.keys(commands).filter(
+      (each) => !['inspect', 'copy'].includes(each),
+    )) {
+      const { commands: seen } = await redis.monitor();
+      const { stderr } = await cli.run(needed(name, from));
+      const scans = (await seen()).filter(([, command]) => command.toUpperCase() === 'SCAN');
+      assert.ok(scans.length > 0, `${name}: ${stderr}`);
+      for (const scan of scans) assert.ok(Number(scan.at(-1)) <= 1000, `${name}: ${scan}`);
+    }
+  });
+
   it('takes a name that begins like an option after --', async () => {
     await redis.run(0, 'sadd', 'POMELO:CHANNEL:--to:s1', 'u');
     const from = `redis://127.0.0.1:${redis.port}`;
