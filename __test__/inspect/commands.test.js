@@ -258,13 +258,14 @@ describe('the command line', { timeout: 180000 }, () => {
     }
   });
 
-  it('has its exit codes in a table of docs/CLI.md', () => {
+  it('has its exit codes in its help, and in a table of docs/CLI.md', async () => {
+    const { stdout } = await cli.run(['--help']);
+    const [, told] = /Exit codes: ([^]*?\.)\n/.exec(stdout);
+    const inHelp = told.match(/\d+/g).map(Number);
     const codes = [...docs.matchAll(/^\| `(\d+)`/gm)].map(([, code]) => Number(code));
-    const expected = [...Object.values(CODES), ...Object.values(SIGNALS)];
-    assert.deepStrictEqual(
-      codes,
-      expected.sort((one, other) => one - other),
-    );
+    const all = [...Object.values(CODES), ...Object.values(SIGNALS)];
+    const expected = all.sort((one, other) => one - other);
+    assert.deepStrictEqual([codes, inHelp], [expected, expected]);
   });
 
   it('ends with 2 for what is no command, and shows nothing of it', async () => {
