@@ -126,6 +126,7 @@ describe('the metrics of a cluster', () => {
     await reaches((sum) => sum >= messages, 'fanout_messages_total');
     await becomes(4, 'connected');
     await becomes(4, 'cache_enabled');
+    assert.doesNotMatch(cluster.servers.get('master').log(), /metrics:/, 'nothing went wrong');
   });
 
   ours('each read is a hit, a miss or a read again', async () => {
