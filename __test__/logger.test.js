@@ -3,8 +3,10 @@
 /** Option `logger`: the lines that would go to the framework's logger or the console go there, each once, as one line. */
 
 const assert = require('node:assert');
-const { create, refusal, started } = require('./support/service');
+const { createApp } = require('./support/app');
 const { logged } = require('./support/log');
+const { freePort } = require('./support/ports');
+const { create, plugin, refusal, started } = require('./support/service');
 const { stores, ours } = require('./support/rows');
 
 const LEVELS = ['debug', 'info', 'warn', 'error'];
@@ -24,6 +26,38 @@ stores('option logger', (ctx) => {
     assert.strictEqual(level, 'warn');
     assert.match(line, /^\[globalchannel-plugin\].*notAnOption/);
   });
+
+  ours(
+    'has those of the app, too: of the fan-out, of the scrape point, of a second app.use',
+    async () => {
+      const lines = [];
+      const app = createApp();
+      app.registerAdmin = (id, module) => (app.module = module);
+      app.set('sessionService', {
+        sendMessage() {
+          throw new Error('it is gone');
+        },
+      });
+      const { FanOutPushScheduler, registerAdmin } = plugin();
+      const scheduler = new FanOutPushScheduler(app);
+      const shown = await logged(async () => {
+        create({ ...ctx.store.options(), logger: createLogger(lines) }, app);
+        scheduler.schedule(1, 'onChat', Buffer.from('x'), ['no session'], {});
+        registerAdmin(app, { metrics: { port: await freePort() } });
+        await new Promise((done) => app.module.start(done));
+        create(ctx.store.options(), app);
+      });
+      assert.deepStrictEqual(shown, []);
+      assert.deepStrictEqual(
+        lines.map(([level]) => level),
+        ['error', 'info', 'warn'],
+      );
+      const [[, sent], [, metrics], [, twice]] = lines;
+      assert.match(sent, /the message to session no session could not be sent: .*it is gone/);
+      assert.match(metrics, /metrics: http:/);
+      assert.match(twice, /app\.use was called twice/);
+    },
+  );
 
   ours('its methods are called on it, and what they throw is ignored', () => {
     class Mine {

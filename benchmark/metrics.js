@@ -1,9 +1,9 @@
 'use strict';
 /**
  * What metrics cost: the rate and the CPU time of calls while prom-client's registry, with this service's metrics, is scraped
- * each second, to those without. Slices of `--seconds` (2) with and without take turns in one process, on a private Redis.
+ * each second, or each `--every` ms, to those without. Slices of `--seconds` (2) with and without take turns in one process, on a private Redis.
  *
- *   node benchmark/metrics.js [--rounds N] [--seconds N]
+ *   node benchmark/metrics.js [--rounds N] [--seconds N] [--every MS]
  *
  * Prints medians of the ratios of neighbouring slices, and the time of one scrape.
  */
@@ -23,6 +23,7 @@ const option = (name, otherwise) => {
 };
 
 const ROUNDS = option('rounds', 9);
+const EVERY = option('every', 1000);
 const TIMING = { warmUp: 0.2, warmUpCalls: 100, seconds: option('seconds', 2) };
 const MEMBERS = 1000;
 const CHANNELS = 67;
@@ -45,7 +46,7 @@ function appOf() {
   return app;
 }
 
-/** Registers the metrics and scrapes them each second, the first time at once; returns what ends it. */
+/** Registers the metrics and scrapes them, the first time at once; returns what ends it. */
 function scrape(service, times) {
   const register = new client.Registry();
   const unregister = service.registerMetrics({ client, register });
@@ -55,7 +56,7 @@ function scrape(service, times) {
     times.push(Number(process.hrtime.bigint() - began) / 1e6);
   };
   once();
-  const timer = setInterval(once, 1000);
+  const timer = setInterval(once, EVERY);
   return () => {
     clearInterval(timer);
     unregister();

@@ -38,10 +38,9 @@ async function main(args) {
     process.stdout.write(parsed.name ? helpOf(parsed.name) : overview());
     return;
   }
-  const command = commands[parsed.name];
-  if (!command.handlesSignals) endAtSignals();
+  endAtSignals();
   try {
-    process.exitCode = await command.run(parsed.values);
+    process.exitCode = await commands[parsed.name].run(parsed.values);
   } catch (err) {
     fail(err);
   }

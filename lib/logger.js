@@ -16,11 +16,17 @@ const SHORT = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 /** The methods of a logger that are used. */
 const LEVELS = ['debug', 'info', 'warn', 'error'];
 
-/** Makes `log(level, line, part)`; `given` is the app's own logger, if there is one. */
+/** Option `logger` of the latest service of each app: for what the app has beside its services. */
+const ofApps = new WeakMap();
+
+/** Makes `log(level, line, part)` of a service with this option `logger`, or, without the second argument, of the app. */
 module.exports = function createLogger(app, given) {
-  const logger = given || appLogger(app) || console;
+  // An app's own tests may pass anything as `app`.
+  if (given && typeof app === 'object' && app !== null) ofApps.set(app, given);
+  const framework = given || appLogger(app) || console;
   return function log(level, line, part) {
     try {
+      const logger = given || ofApps.get(app) || framework;
       logger[level](oneLine(`${TAG}${part ? `[${part}]` : ''} ${line}`));
     } catch {
       // A logger that throws must not prevent a callback.

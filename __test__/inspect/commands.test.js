@@ -9,6 +9,7 @@ const assert = require('assert');
 const { once } = require('events');
 const fs = require('fs');
 const net = require('net');
+const os = require('os');
 const path = require('path');
 const { after, before, describe, it } = require('node:test');
 const addressOf = require('../support/address');
@@ -24,8 +25,12 @@ const { commands } = require('../../lib/cli/commands');
 const { columns } = require('../../lib/cli/output');
 const { CODES, SIGNALS } = require('../../lib/cli/exit');
 
+/** So many that a scan takes its time. */
+const KEYS = 60000;
 const CLEAR = '\r\x1b[K';
 const TERMINAL = { NODE_OPTIONS: `--require ${path.join(__dirname, '../support/terminal.js')}` };
+/** util-linux has the program that makes a pseudo-terminal; that of other systems takes other arguments. */
+const HAS_TERMINAL = { skip: process.platform !== 'linux' && 'needs script of util-linux' };
 const docs = fs.readFileSync(path.join(__dirname, '../../docs/CLI.md'), 'utf8');
 
 /** An address, and options without which a command is not run. */
@@ -222,7 +227,7 @@ stores('the commands', (ctx) => {
   );
 });
 
-describe('the command line', { timeout: 180000 }, () => {
+describe('the command line', { timeout: 300000 }, () => {
   let nowhere;
   /** Accepts connections, and never answers. */
   let silent;
@@ -255,13 +260,14 @@ describe('the command line', { timeout: 180000 }, () => {
     }
   });
 
-  it('has its exit codes in a table of docs/CLI.md', () => {
+  it('has its exit codes in its help, and in a table of docs/CLI.md', async () => {
+    const { stdout } = await cli.run(['--help']);
+    const [, told] = /Exit codes: ([^]*?\.)\n/.exec(stdout);
+    const inHelp = told.match(/\d+/g).map(Number);
     const codes = [...docs.matchAll(/^\| `(\d+)`/gm)].map(([, code]) => Number(code));
-    const expected = [...Object.values(CODES), ...Object.values(SIGNALS)];
-    assert.deepStrictEqual(
-      codes,
-      expected.sort((one, other) => one - other),
-    );
+    const all = [...Object.values(CODES), ...Object.values(SIGNALS)];
+    const expected = all.sort((one, other) => one - other);
+    assert.deepStrictEqual([codes, inHelp], [expected, expected]);
   });
 
   it('ends with 2 for what is no command, and shows nothing of it', async () => {
@@ -313,6 +319,20 @@ describe('the command line', { timeout: 180000 }, () => {
     await redis.flush();
   });
 
+  it('scans at most 1000 keys in a step', async () => {
+    await redis.run(0, 'sadd', 'POMELO:CHANNEL:room:s1', 'u');
+    const from = `redis://127.0.0.1:${redis.port}`;
+    for (const name of Object.keys(commands).filter(
+      (each) => !['inspect', 'copy'].includes(each),
+    )) {
+      const { commands: seen } = await redis.monitor();
+      const { stderr } = await cli.run(needed(name, from));
+      const scans = (await seen()).filter(([, command]) => command.toUpperCase() === 'SCAN');
+      assert.ok(scans.length > 0, `${name}: ${stderr}`);
+      for (const scan of scans) assert.ok(Number(scan.at(-1)) <= 1000, `${name}: ${scan}`);
+    }
+  });
+
   it('takes a name that begins like an option after --', async () => {
     await redis.run(0, 'sadd', 'POMELO:CHANNEL:--to:s1', 'u');
     const from = `redis://127.0.0.1:${redis.port}`;
@@ -320,11 +340,10 @@ describe('the command line', { timeout: 180000 }, () => {
     assert.deepStrictEqual([code, stdout.split('\n')[0]], [0, '--to: 1 member, s1:1']);
   });
 
-  it('ends with 130 or 143 at a signal, also while it waits for the store', async () => {
+  it('ends at a signal with its code, also while it waits for the store', async () => {
     const from = `redis://127.0.0.1:${silent.address().port}`;
-    const codes = { SIGINT: 130, SIGTERM: 143 };
-    for (const name of ['stats', 'copy', 'list', 'remove']) {
-      for (const [signal, expected] of Object.entries(codes)) {
+    for (const name of Object.keys(commands)) {
+      for (const [signal, expected] of Object.entries(SIGNALS)) {
         const connected = once(silent, 'connection');
         const { child, ended } = cli.start(needed(name, from));
         const [socket] = await connected;
@@ -338,20 +357,19 @@ describe('the command line', { timeout: 180000 }, () => {
   });
 
   /** Fills a db so that a scan takes steps, and lets the server stand still between them. */
-  async function slowly(args, act) {
+  async function slowly(args, act, start = (all) => cli.start(all, { env: TERMINAL })) {
     await redis.flush();
-    const many =
-      "for i = 1, 30000 do redis.call('sadd', 'POMELO:CHANNEL:c' .. i .. ':s1', 'u') end";
+    const many = `for i = 1, ${KEYS} do redis.call('sadd', 'POMELO:CHANNEL:c' .. i .. ':s1', 'u') end`;
     await redis.run(0, 'eval', many, 0);
     const from = `redis://127.0.0.1:${redis.port}`;
-    const { child, printed, ended } = cli.start([...args, '--from', from], { env: TERMINAL });
+    const { child, printed, ended } = start([...args, '--from', from]);
     try {
       while (child.exitCode === null && child.signalCode === null) {
         redis.pause();
         await pause(150);
+        await act(child, printed);
         redis.resume();
         await pause(30);
-        await act(child, printed);
       }
     } finally {
       redis.resume();
@@ -362,7 +380,7 @@ describe('the command line', { timeout: 180000 }, () => {
   it('shows a bar on a terminal, in one line, and removes it', async () => {
     const { code, stdout, stderr } = await slowly(['whois', 'u'], () => {});
     assert.strictEqual(code, 0);
-    assert.match(stdout, /^u: not online, in 30000 channels\n/);
+    assert.match(stdout, /^u: not online, in 60000 channels\n/);
     const pictures = stderr.split(CLEAR).filter(Boolean);
     assert.ok(pictures.length > 0, JSON.stringify(stderr));
     for (const picture of pictures) {
@@ -373,13 +391,55 @@ describe('the command line', { timeout: 180000 }, () => {
   });
 
   it('leaves a clean terminal when it is interrupted', async () => {
+    let isSent = false;
+    // Redis stands still, so it has not come to its end.
     const { code, stdout, stderr } = await slowly(['whois', 'u'], (child, printed) => {
-      if (printed.stderr.includes('=')) child.kill('SIGINT');
+      if (isSent || !printed.stderr.includes('=')) return;
+      isSent = true;
+      child.kill('SIGINT');
     });
     assert.deepStrictEqual([code, stdout], [130, '']);
     const end = `${CLEAR}pome-globalchannel: interrupted (SIGINT)\n`;
     assert.ok(stderr.endsWith(end), JSON.stringify(stderr));
   });
+
+  it(
+    'shows it on a real terminal, and none beside what goes to the terminal',
+    HAS_TERMINAL,
+    async () => {
+      const shownBy = async (args, more) => {
+        const start = (all) => cli.startOnTerminal(all, more);
+        const { code, stdout } = await slowly(args, () => {}, start);
+        assert.strictEqual(code, 0, stdout);
+        return stdout;
+      };
+      /** What is left of an output that begins with a bar. */
+      const withoutBar = (output) => {
+        const [first, ...pictures] = output.split(CLEAR);
+        const rest = pictures.pop();
+        assert.strictEqual(first, '');
+        assert.ok(pictures.length > 0, 'there is a bar');
+        for (const picture of pictures) {
+          assert.match(picture, /^\[ *={5} *\] \d+ (keys|lines), \d+\/s, \d+ s$/);
+        }
+        return rest;
+      };
+      const whois = await shownBy(['whois', 'u']);
+      assert.match(withoutBar(whois), /^u: not online, in 60000 channels\r\nCHANNEL /);
+      const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'pome-list-')), 'list');
+      const list = await shownBy(['list'], `> ${file}`);
+      assert.strictEqual(withoutBar(list), '');
+      assert.strictEqual(fs.readFileSync(file, 'utf8').split('\n').length, KEYS + 1);
+      fs.rmSync(path.dirname(file), { recursive: true });
+      const others = [
+        [['list'], '| cat'],
+        [['whois', 'u'], '2> /dev/null'],
+      ];
+      for (const [args, more] of others) {
+        assert.ok(!(await shownBy(args, more)).includes('\x1b'), `${args} ${more}`);
+      }
+    },
+  );
 
   it('shows no bar where stderr is no terminal', async () => {
     const { stdout, stderr } = await cli.run([
@@ -387,7 +447,7 @@ describe('the command line', { timeout: 180000 }, () => {
       '--from',
       `redis://127.0.0.1:${redis.port}`,
     ]);
-    assert.match(stdout, /^channels {3}30000$/m);
+    assert.match(stdout, /^channels {3}60000$/m);
     assert.strictEqual(stderr, '');
     await until(async () => (await redis.clients()).length === 0, 'no client is left');
   });

@@ -14,7 +14,9 @@ const { Inspector } = require('../support/inspector');
 const redisServer = require('../support/redis');
 const { until } = require('../support/until');
 
-const TIMEOUT = 60000;
+const TIMEOUT = 120000;
+/** Less than Node's own limit for the headers of a request. */
+const ARRIVES = { timeout: 45000 };
 
 describe('the inspector', { timeout: TIMEOUT }, () => {
   let redis;
@@ -192,6 +194,23 @@ describe('the inspector', { timeout: TIMEOUT }, () => {
       await new Promise((resolve) => socket.on('close', resolve).resume());
     }
     assert.strictEqual((await get(inspector.path)).status, 200);
+  });
+
+  it('drops a request that does not arrive, and takes others meanwhile', ARRIVES, async () => {
+    const begins = [
+      '',
+      'GET ',
+      `GET ${inspector.path} HTTP/1.1\r\nHost: ${inspector.host}\r\nX-Slow: `,
+      `POST ${inspector.path} HTTP/1.1\r\nHost: ${inspector.host}\r\nContent-Length: 9\r\n\r\n1`,
+    ];
+    const dropped = begins.map(async (bytes) => {
+      const socket = net.connect(inspector.port, '127.0.0.1');
+      socket.on('error', () => {});
+      socket.write(bytes);
+      await new Promise((resolve) => socket.on('close', resolve).resume());
+    });
+    assert.strictEqual((await get(inspector.path)).status, 200);
+    await Promise.all(dropped);
   });
 
   it('listens on loopback only', async () => {

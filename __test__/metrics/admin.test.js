@@ -6,9 +6,13 @@
  */
 
 const assert = require('node:assert');
+const { once } = require('node:events');
+const http = require('node:http');
 const { describe, it, afterEach } = require('node:test');
 const { createApp } = require('../support/app');
+const { logged } = require('../support/log');
 const { memoryManager } = require('../support/manager');
+const { freePort } = require('../support/redis');
 const { create, plugin, stopAll } = require('../support/service');
 
 /** An app with `registerAdmin`, and the plugin. */
@@ -124,5 +128,51 @@ describe('module globalChannel of pomelo-admin', () => {
     const app = appOf('master');
     registerAdmin(app);
     assert.strictEqual(app.modules.globalChannel.start, undefined);
+  });
+
+  it('answers GET and HEAD of /metrics, for loopback names, and nothing else', async () => {
+    const port = await freePort();
+    const app = appOf('master');
+    app.master = { masterConsole: { agent: masterOf({}) } };
+    plugin().registerAdmin(app, { metrics: { port } });
+    await logged(() => new Promise((done) => app.modules.globalChannel.start(done)));
+    const ask = async (path, method = 'GET', host = 'localhost') => {
+      const request = http.request({ host: '127.0.0.1', port, path, method, headers: { host } });
+      const [response] = await once(request.end(), 'response');
+      let body = '';
+      for await (const part of response.setEncoding('utf8')) body += part;
+      return [response.statusCode, body !== ''];
+    };
+    for (const host of ['localhost', '127.0.0.1:1', '[::1]:9464', 'LOCALHOST:9464']) {
+      assert.deepStrictEqual(await ask('/metrics', 'GET', host), [200, true], host);
+    }
+    assert.deepStrictEqual(await ask('/metrics?x=1'), [200, true]);
+    assert.deepStrictEqual(await ask('/metrics', 'HEAD'), [200, false]);
+    for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS']) {
+      assert.deepStrictEqual(await ask('/metrics', method), [405, false], method);
+    }
+    for (const path of ['/', '/metrics/', '//metrics', '/metricsx', '/%6detrics']) {
+      assert.deepStrictEqual(await ask(path), [404, false], path);
+    }
+    for (const host of ['evil.example', '127.0.0.1.evil.example', 'localhost.evil.example']) {
+      assert.deepStrictEqual(await ask('/metrics', 'GET', host), [403, false], host);
+    }
+  });
+
+  it('opens the scrape point once, though a master starts its modules twice', async () => {
+    const port = await freePort();
+    const master = (metrics) => {
+      const app = appOf('master');
+      plugin().registerAdmin(app, { metrics });
+      const module = app.modules.globalChannel;
+      return logged(async () => {
+        for (let time = 0; time < 2; time += 1) await new Promise((done) => module.start(done));
+      });
+    };
+    const place = `http://127.0.0.1:${port}/metrics`;
+    assert.deepStrictEqual(await master({ port }), [`[globalchannel-plugin] metrics: ${place}`]);
+    const [line, ...others] = await master({ port });
+    assert.match(line, /no scrape point on 127\.0\.0\.1:\d+: .*EADDRINUSE/);
+    assert.deepStrictEqual(others, []);
   });
 });

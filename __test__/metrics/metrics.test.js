@@ -82,6 +82,33 @@ stores('metrics', (ctx) => {
     }
   });
 
+  ours('what is rare has the figures and labels of its own', () => {
+    const service = create(ctx.store.options(), appOf());
+    const stats = service.stats();
+    const figures = {
+      pushRpcs: { answered: 1, failed: 2, timedOut: 3, departed: 4 },
+      fanOut: { native: 5, shared: 6, framework: 7, slowDropped: 8, slowClosed: 9 },
+      membership: {
+        leaves: { close: 10, reconcile: 11, stop: 12, purge: 13 },
+        purgeLag: 1400,
+        scan: { duration: 1500 },
+      },
+    };
+    service.stats = () => ({ ...stats, ...figures });
+    const { samples } = parse(service.metricsText());
+    const of = (name, label, ...values) =>
+      values.map((value) => samples[`globalchannel_${name}{${label}="${value}"}`]);
+    const results = ['answered', 'failed', 'timed_out', 'departed'];
+    assert.deepStrictEqual(of('push_rpcs_total', 'result', ...results), [1, 2, 3, 4]);
+    const ways = ['native', 'shared', 'framework'];
+    assert.deepStrictEqual(of('fanout_messages_total', 'way', ...ways), [5, 6, 7]);
+    assert.deepStrictEqual(of('fanout_slow_total', 'action', 'drop', 'close'), [8, 9]);
+    const reasons = ['close', 'reconcile', 'stop', 'purge'];
+    assert.deepStrictEqual(of('members_purged_total', 'reason', ...reasons), [10, 11, 12, 13]);
+    assert.strictEqual(samples.globalchannel_purge_lag_seconds, 1.4);
+    assert.strictEqual(samples.globalchannel_scan_duration_seconds, 1.5);
+  });
+
   ours('the histogram counts each answered call of a method once, in one bucket', async () => {
     const service = await started(ctx.store, {}, appOf());
     const before = performance.now();

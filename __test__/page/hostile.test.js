@@ -10,6 +10,8 @@ const http = require('node:http');
 const { once } = require('node:events');
 const { after, before, describe, it } = require('node:test');
 const redisServer = require('../support/redis');
+const { started, stopAll } = require('../support/service');
+const { until } = require('../support/until');
 const { InspectorPage } = require('./support');
 
 /** name → how it is shown, if not as it is. */
@@ -40,6 +42,9 @@ const NAMES = new Map([
 
 const options = { timeout: 60000 };
 
+/** A line of the log of events without the time before it. */
+const withoutTime = (line) => line.replace(/^\d\d:\d\d:\d\d /, '');
+
 describe('hostile names on the page of the inspector', { timeout: 180000 }, () => {
   let redis;
   let ui;
@@ -57,14 +62,18 @@ describe('hostile names on the page of the inspector', { timeout: 180000 }, () =
     }
     await redis.run(0, 'sadd', 'POMELO:CHANNEL:bytes:c-1', Buffer.from([0xff, 0xfe, 0x41]));
     await redis.run(0, 'set', 'POMELO:CHANNEL:<b>bold</b>\u202e:c-1', 'no set');
-    ui = await InspectorPage.open(`redis://127.0.0.1:${redis.port}/0`);
+    ui = await InspectorPage.open(`redis://127.0.0.1:${redis.port}/0`, '--events');
     ({ page } = ui);
   });
 
   after(async () => {
     await ui?.close();
+    await stopAll();
     await redis.stop();
   });
+
+  /** Events are of server ids without a colon. */
+  const sidOf = (name) => (name.includes(':') ? 'c-1' : name);
 
   const shown = (names) => names.map((name) => NAMES.get(name) ?? name).sort();
 
@@ -103,6 +112,31 @@ describe('hostile names on the page of the inspector', { timeout: 180000 }, () =
     assert.deepStrictEqual(found.sort(), shown(sids));
   });
 
+  it('shows server ids as text where all frontends are', options, async () => {
+    await ui.visit('frontends');
+    const found = (await ui.rows(/frontends/)).map(([sid]) => sid);
+    const sids = [...NAMES.keys()].filter((name) => !name.includes(':'));
+    for (const sid of shown(sids)) assert.ok(found.includes(sid), `${sid} in ${found}`);
+  });
+
+  it('shows who joins, and where, as text', options, async () => {
+    const service = await started(redis, { events: true });
+    await ui.visit('channel', { name: 'watched' });
+    await page.getByRole('button', { name: 'Watch' }).click();
+    const log = page.getByRole('log');
+    await log.getByText('changes before this').waitFor();
+    for (const name of NAMES.keys()) await service.promises.add('watched', name, sidOf(name));
+    const lines = async () => (await log.locator('.join').allTextContents()).map(withoutTime);
+    await until(async () => (await lines()).length === NAMES.size, 'all joins', 30000);
+    const expected = [...NAMES.keys()].map((name) => {
+      const [who, where] = [shown([name]), shown([sidOf(name)])];
+      return `${who} joined on ${where} (call)`;
+    });
+    assert.deepStrictEqual((await lines()).sort(), expected.sort());
+    const made = await log.evaluate((element) => element.querySelectorAll('img, script, b').length);
+    assert.strictEqual(made, 0);
+  });
+
   it('shows bytes that are no text as replacement characters', options, async () => {
     await ui.visit('channel', { name: 'bytes' });
     const [[uid]] = await ui.rows('1 member on this page');
@@ -133,6 +167,8 @@ describe('hostile names on the page of the inspector', { timeout: 180000 }, () =
 
   it('shows no element that a name holds, and runs nothing', options, async () => {
     for (const [view, query] of [
+      ['', {}],
+      ['frontends', {}],
       ['channels', {}],
       ['channel', { name: 'all' }],
       ['channel', { name: 'everywhere' }],

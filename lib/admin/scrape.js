@@ -29,9 +29,12 @@ module.exports = function createScrapePoint(app, { port, host = HOST }, log) {
     throw new TypeError('metrics.host is no text');
   }
   let isLocal = true;
+  let server;
 
   return function start(cb) {
-    const server = http.createServer((req, res) => {
+    // A framework's master is a monitored server too, and starts each module twice.
+    if (server) return cb();
+    server = http.createServer((req, res) => {
       answer(req, res).catch((err) => {
         log('error', `metrics: ${words(err)}`);
         res.destroy();

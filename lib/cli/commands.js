@@ -1,7 +1,7 @@
 'use strict';
 
 // The table of the commands: a row has what it does, what follows its name (`argument`), the options that it needs and takes, the
-// words of its help, and what runs it (`handlesSignals`: it ends by itself at SIGINT and SIGTERM). Help, checks of the arguments and docs/CLI.md follow it.
+// words of its help, and what runs it. Help, checks of the arguments and docs/CLI.md follow it.
 
 /** Of the commands that count. */
 const COUNTED =
@@ -84,7 +84,6 @@ frontend. A NAME that begins with a - comes after --.`,
     takes: ['prefix', 'hash-tag', 'port', 'events'],
     help: `It prints the address of the page, with a token, as its first line, and serves until Ctrl-C. The page only reads. Without
 --port it takes a free one. With --events the page can show who joins and leaves: the changes of servers with option events.`,
-    handlesSignals: true,
     run: lazily('./inspect', 'inspect'),
   },
   remove: {

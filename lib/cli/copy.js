@@ -2,6 +2,8 @@
 
 // The commands copy and list. Copying itself is in src/inventory/.
 
+const { fstatSync } = require('fs');
+
 const { copyStore, listStore } = require('../stores');
 const { CODES } = require('./exit');
 const { plural, visible, warn, write } = require('./output');
@@ -48,7 +50,18 @@ function tell(title, { count, first }, describe) {
 }
 
 async function list(values) {
-  for await (const text of listStore({ ...values, onNote: warn })) await write(text);
+  // Elsewhere its lines show how far it is, or the program that reads them may write to the same terminal.
+  const line = fstatSync(process.stdout.fd).isFile() ? createProgress() : undefined;
+  let count = 0;
+  try {
+    for await (const text of listStore({ ...values, onNote: warn })) {
+      count += text.split('\n').length - 1;
+      line?.show(plural(count, 'line'), count);
+      await write(text);
+    }
+  } finally {
+    line?.end();
+  }
   return CODES.DONE;
 }
 

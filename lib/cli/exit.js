@@ -30,4 +30,14 @@ function endAtSignals() {
   }
 }
 
-module.exports = { CODES, SIGNALS, codeOf, endAtSignals };
+/** Resolves at the next of these signals, which does not end the process then; one after it does. */
+function nextSignal() {
+  return new Promise((resolve) => {
+    for (const signal of Object.keys(SIGNALS)) {
+      process.removeAllListeners(signal);
+      process.once(signal, resolve);
+    }
+  });
+}
+
+module.exports = { CODES, SIGNALS, codeOf, endAtSignals, nextSignal };

@@ -20,7 +20,8 @@ PREFIX is the option prefix of the service; POMELO:CHANNEL by default. --hash-ta
 --json prints one object in one line.
 `;
 
-const EXITS = `Exit codes: 0 done; 1 failed, or the counts of a copy differ; 2 wrong usage; 3 problems has found some; 130 interrupted.
+const EXITS = `Exit codes: 0 done; 1 failed, or the counts of a copy differ; 2 wrong usage; 3 problems has found some; 129, 130, 143 ended by
+SIGHUP, SIGINT (Ctrl-C), SIGTERM.
 `;
 
 const WIDTH = 100;

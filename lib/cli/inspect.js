@@ -5,7 +5,7 @@
 const { InspectServer } = require('../inspect/server');
 const { openViews } = require('../inspect/views');
 const { Watching } = require('../inspect/watching');
-const { CODES, SIGNALS } = require('./exit');
+const { CODES, nextSignal } = require('./exit');
 const { warn, write } = require('./output');
 
 const HIGHEST_PORT = 65535;
@@ -19,13 +19,11 @@ async function inspect({ from, prefix, hashTag, port = 0, events = false }) {
     watching.onFailure = () => server.endStreams();
     views.watch = (name) => watching.watch(name);
   }
-  const ended = new Promise((resolve) => {
-    for (const signal of Object.keys(SIGNALS)) process.once(signal, resolve);
-  });
   try {
     // Asked now, so that an address that leads nowhere is told here.
-    await Promise.race([views.ask('store'), ended]);
+    await views.ask('store');
     await server.listen(port);
+    const ended = nextSignal();
     await write(`${server.url}\n`);
     await ended;
   } finally {

@@ -10,8 +10,8 @@ const { createProgress } = require('./progress');
 /** The number of keys that counts are made of, unless --limit says otherwise. */
 const LIMIT = 1000000;
 
-/** The maximum number of keys in a step of a scan to the end. */
-const STEP = 10000;
+/** The number of keys in a step of a scan to the end: the store answers others in between. */
+const STEP = 1000;
 
 /** Makes a command: `look(views, values, onKeys)` resolves to the object, `print(object)` returns its text. */
 function view(look, print, codeOf = () => CODES.DONE) {

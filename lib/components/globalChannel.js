@@ -16,10 +16,7 @@ module.exports = function (app, opts, all) {
   if (there instanceof GlobalChannel && there.state !== CLOSED) {
     // pomelo starts only the first component of a name: a second service would replace the one that works and never
     // start.
-    createLogger(app, opts && opts.logger)(
-      'warn',
-      'app.use was called twice; the first global channel service stays',
-    );
+    createLogger(app)('warn', 'app.use was called twice; the first global channel service stays');
     return there;
   }
   const service = new GlobalChannel(app, opts);

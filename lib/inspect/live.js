@@ -43,7 +43,6 @@ class Streams {
     // A response to a pipelined request has no socket until those before it have ended, and does not emit its close.
     socket.once('close', end);
     if (socket.destroyed) end();
-    if (socket.destroyed) end();
     // The default since Node 18.
     response.socket?.setNoDelay(true);
     response.flushHeaders();

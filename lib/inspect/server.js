@@ -22,8 +22,9 @@ const CONNECTIONS = 64;
 /** The request line holds the name of a channel or a uid, percent-encoded. */
 const HEADER_BYTES = 64 * 1024;
 
-/** Time for a request to arrive, in ms. */
+/** Time for a request to arrive, in ms, and how often it is checked; Node's own interval is 30 s. */
 const ARRIVAL = 10000;
+const CHECK = 1000;
 
 const HEADERS = {
   'Cache-Control': 'no-store',
@@ -51,8 +52,9 @@ class InspectServer {
   constructor(views, { onError = () => {} } = {}) {
     this.#views = views;
     this.#onError = onError;
-    const options = { maxHeaderSize: HEADER_BYTES, headersTimeout: ARRIVAL };
+    const options = { maxHeaderSize: HEADER_BYTES, connectionsCheckingInterval: CHECK };
     this.#http = http.createServer(options, (request, response) => this.#handle(request, response));
+    this.#http.headersTimeout = ARRIVAL;
     this.#http.requestTimeout = ARRIVAL;
     this.#http.maxConnections = CONNECTIONS;
   }
