@@ -10,7 +10,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { start, runAndRead, toolCommand } = require('./lib/process');
 const { testFiles, essentialFiles, unitFiles, runNodeTests } = require('./lib/node-tests');
-const { runOnNodes } = require('./nodes');
+const { smokeOnNodes } = require('./nodes');
 const { runRunners } = require('./runners/run');
 
 const minutes = (n) => n * 60 * 1000;
@@ -94,7 +94,7 @@ const stages = {
   },
   nodes: {
     title: 'the oldest and the newest Node (smoke; all of them: npm run test:nodes)',
-    run: async () => count(await runOnNodes(['16.20.2', '26.10.0'], 'smoke')),
+    run: async () => count(await smokeOnNodes(['16.20.2', '26.10.0'])),
   },
   pack: {
     beside: true,

@@ -216,19 +216,17 @@ stores('C questions', (ctx) => {
     ]);
   });
 
-  ours.redis('getMembersByChannelNameBySid is answered from memory', async (t) => {
+  const fromMemory = async () => {
     const service = await started(ctx.store);
-    const { reason } = service.stats().cache;
-    // A server that is too old for the member cache.
-    if (/older/.test(reason)) return t.skip(reason);
     await ok(service, 'add', 'n', 'u', 's1');
     const read = () => ok(service, 'getMembersByChannelNameBySid', 'connector', 'n');
     for (let i = 0; i < 3; i += 1) await read();
     const before = service.stats().cache.hits;
     assert.deepStrictEqual(await read(), { s1: ['u'], s2: [], s3: [] });
     assert.strictEqual(service.stats().cache.hits, before + 3);
-    return undefined;
-  });
+  };
+  const skip = process.env.SERVER === 'redis-6' && 'it is too old for the member cache';
+  ours.redis('getMembersByChannelNameBySid is answered from memory', fromMemory, { skip });
 
   ours.redis("an error of the store on one frontend is the call's", async () => {
     const service = await started(ctx.store);
