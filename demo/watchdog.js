@@ -1,7 +1,7 @@
 'use strict';
 /**
  * Ends the processes of a run that was killed (`kill -9`) and could not do so itself. Started by processes.js, which sends
- * it the pids by IPC; it acts when the IPC channel closes.
+ * it the pids by IPC; when the IPC channel closes it exits, and acts then.
  * Usage: node watchdog.js <folder to remove>
  */
 
@@ -17,7 +17,7 @@ process.on('message', ({ started, ended }) => {
   living.delete(ended);
 });
 
-process.on('disconnect', () => {
+process.on('exit', () => {
   for (const pid of living) {
     try {
       process.kill(pid, 'SIGKILL');

@@ -1,7 +1,7 @@
 'use strict';
 
 // The JavaScript side of one service: the functions that the addon calls for everything that touches pomelo's objects,
-// and for the app's callbacks. Decisions are made in Rust. `src/binding/host.rs` is the other end, and documents the
+// and for the app's callbacks. Decisions are made in Rust. `src/binding/host/mod.rs` is the other end, and documents the
 // arguments of each function.
 
 const createAnswers = require('./answers');

@@ -5,6 +5,7 @@
  * contains one of them, and writes nothing. A row is what a test reported (__test__/support/report.js); tests that
  * failed or were skipped have a row with their title.
  */
+require('./lib/end-with-parent');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');

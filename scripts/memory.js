@@ -12,10 +12,11 @@
  *
  * Needs Linux on x64 or arm64, and gcc. The compiler is stable Rust; RUSTC_BOOTSTRAP makes it accept the flag.
  */
+require('./lib/end-with-parent');
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
-const { root, run, fail } = require('./lib/process');
+const { root, start, fail } = require('./lib/process');
 
 const FOLDER = path.join(root, 'target/asan');
 const TARGET = { x64: 'x86_64-unknown-linux-gnu', arm64: 'aarch64-unknown-linux-gnu' }[
@@ -50,15 +51,15 @@ function cargo(command, ...args) {
   const env = { ...process.env, RUSTC_BOOTSTRAP: '1', RUSTFLAGS: '-Zsanitizer=address' };
   const build = ['--locked', '--target', TARGET, '--target-dir', FOLDER];
   // In front: the arguments of the tests come last.
-  return run('cargo', [command, ...build, ...args], { env });
+  return start('cargo', [command, ...build, ...args], { env }).ended;
 }
 
 function core() {
   return cargo('test', '--no-default-features', '--lib', '--', '--skip', 'cache::tests');
 }
 
-function addon() {
-  if (!cargo('build', '--lib', '--features', 'failpoints')) return false;
+async function addon() {
+  if (!(await cargo('build', '--lib', '--features', 'failpoints'))) return false;
   fs.copyFileSync(LIBRARY, ADDON);
   const runtime = libasan();
   // The runtime has to be the first library that is loaded.
@@ -69,11 +70,11 @@ function addon() {
     ASAN_OPTIONS: 'detect_leaks=0:handle_segv=0:abort_on_error=1:detect_stack_use_after_return=0',
     GLOBALCHANNEL_TEST_BUILD: '1',
     GLOBALCHANNEL_TEST_ADDON: ADDON,
-    NODE_OPTIONS: `--require ${path.join(root, '__test__/cache/use-broken.js')}`,
+    NODE_OPTIONS: `${process.env.NODE_OPTIONS} --require ${path.join(root, '__test__/cache/use-broken.js')}`,
   };
   const files = TESTS.map((name) => `__test__/${name}.test.js`);
   const args = ['--test', '--test-concurrency=1', '--test-timeout=600000', ...files];
-  return isChecked(env) && run(process.execPath, args, { env });
+  return isChecked(env) && start(process.execPath, args, { env }).ended;
 }
 
 /** Returns the path of gcc's shared AddressSanitizer runtime; rustc has only a static one. */
@@ -96,16 +97,16 @@ function isChecked(env) {
 
 function calls() {
   const env = { ...process.env, LEAK_CALLS: '2000000' };
-  return run(process.execPath, ['--test', '__test__/leaks.test.js'], { env });
+  return start(process.execPath, ['--test', '__test__/leaks.test.js'], { env }).ended;
 }
 
 function pushes() {
   const env = { ...process.env, FANOUT_PUSHES: '1000000', LISTS_PUSHES: '1000000' };
   const files = ['__test__/fan-out/leaks.test.js', '__test__/lists/leaks.test.js'];
-  return run(process.execPath, ['--test', '--test-concurrency=1', ...files], { env });
+  return start(process.execPath, ['--test', '--test-concurrency=1', ...files], { env }).ended;
 }
 
-function main(names) {
+async function main(names) {
   const unknown = names.filter((name) => !Object.hasOwn(parts, name));
   if (unknown.length > 0)
     fail(`No part ${unknown.join(', ')}. Parts: ${Object.keys(parts).join(', ')}`);
@@ -113,7 +114,7 @@ function main(names) {
     fail('AddressSanitizer is used on Linux, x64 or arm64.');
   for (const name of names.length > 0 ? names : Object.keys(parts)) {
     console.log(`\n=== ${name} ${'='.repeat(20)}\n`);
-    if (!parts[name]()) {
+    if (!(await parts[name]())) {
       console.error(`\nmemory: ${name} failed`);
       process.exit(1);
     }

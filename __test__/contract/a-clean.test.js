@@ -118,7 +118,8 @@ stores('A clean', (ctx) => {
       await ok(service, 'clean');
     });
     const end = 'channels (counted by frontend) under POMELO:CHANNEL:, because';
-    const told = lines.map((line) => line.replace(/^\S+ /, ''));
+    // Beside that of a server that is too old for the member cache.
+    const told = lines.flatMap((line) => /clean removed.*/.exec(line) || []);
     assert.deepStrictEqual(told, [
       `clean removed 2 ${end} option cleanOnStartUp is set`,
       `clean removed 0 ${end} clean was called`,

@@ -216,7 +216,7 @@ stores('C questions', (ctx) => {
     ]);
   });
 
-  ours.redis('getMembersByChannelNameBySid is answered from memory', async () => {
+  const fromMemory = async () => {
     const service = await started(ctx.store);
     await ok(service, 'add', 'n', 'u', 's1');
     const read = () => ok(service, 'getMembersByChannelNameBySid', 'connector', 'n');
@@ -224,7 +224,9 @@ stores('C questions', (ctx) => {
     const before = service.stats().cache.hits;
     assert.deepStrictEqual(await read(), { s1: ['u'], s2: [], s3: [] });
     assert.strictEqual(service.stats().cache.hits, before + 3);
-  });
+  };
+  const skip = process.env.SERVER === 'redis-6' && 'it is too old for the member cache';
+  ours.redis('getMembersByChannelNameBySid is answered from memory', fromMemory, { skip });
 
   ours.redis("an error of the store on one frontend is the call's", async () => {
     const service = await started(ctx.store);

@@ -13,7 +13,8 @@ const { logged } = require('../support/log');
 const { optionsOf, started } = require('../support/service');
 const { pause, until } = require('../support/until');
 const { Follower } = require('./follower');
-const { change, changeTogether } = require('./writer');
+const { lostConnections, severalWriters } = require('./histories');
+const { change } = require('./writer');
 
 const NAMES = ['a', 'b', 'a:b'];
 const SIDS = ['s1', 's2', 'gone'];
@@ -36,28 +37,17 @@ stores('EF following channels', (ctx) => {
     const follower = await following();
     const options = { ...optionsOf(ctx.store), ...EVENTS };
     const own = await started(ctx.store, EVENTS);
-    await changeTogether(own, options, 400, NAMES, SIDS);
-    await settled(follower);
-    // Each event was checked against the members before it.
-    assert.strictEqual(follower.gaps, 1);
-    assert.ok(follower.changes > 200, `${follower.changes} changes`);
+    await severalWriters(follower, own, options, settled);
   });
 
   ours.redis('EF2 a change that is sent again after a lost connection is one event', async () => {
     const follower = await following();
     const own = await started(ctx.store, EVENTS);
-    const state = { isWriting: true };
-    const writing = change(own, 600, NAMES, SIDS).finally(() => (state.isWriting = false));
-    while (state.isWriting) {
-      // All but the subscription: the connections of the calls.
-      const all = await ctx.redis.clients();
-      const calls = all.filter(({ sub }) => sub === '0');
+    const cutCalls = async () => {
+      const calls = (await ctx.redis.clients()).filter(({ sub }) => sub === '0');
       await Promise.all(calls.map(({ id }) => ctx.redis.run(0, 'client', 'kill', 'ID', id)));
-      await pause(30);
-    }
-    await writing;
-    await settled(follower);
-    assert.strictEqual(follower.gaps, 1);
+    };
+    await lostConnections(follower, own, cutCalls, settled);
   });
 
   ours.redis('EF3 a subscription that is cut, and a server that restarts, is a gap', async () => {

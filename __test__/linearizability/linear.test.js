@@ -10,7 +10,7 @@
 const assert = require('node:assert');
 const { describe, it, before, after } = require('node:test');
 const redisServer = require('../support/redis');
-const { valkeyServer } = require('../../scripts/valkey');
+const { serverProgram } = require('../../scripts/servers');
 const { BROKEN, READS, noneWrong } = require('./verdict');
 const { onRedis } = require('./places');
 const { run } = require('./run');
@@ -18,9 +18,9 @@ const { cacheOf } = require('./excerpt');
 
 const SERVERS = {
   Redis: () => ({}),
-  'Valkey 9': () => ({ program: valkeyServer() }),
+  'Valkey 9': () => ({ program: serverProgram('valkey') }),
   'Valkey 9 with I/O threads': () => ({
-    program: valkeyServer(),
+    program: serverProgram('valkey'),
     // On two cores it would leave them idle.
     args: ['--io-threads', '4', '--io-threads-always-active', 'yes'],
   }),

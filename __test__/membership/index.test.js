@@ -7,7 +7,8 @@
 
 const assert = require('node:assert');
 const { call, ok } = require('../support/call');
-const { CHECKS, Members, SESSION } = require('../support/members');
+const { Members, SESSION } = require('../support/members');
+const CHECKS = require('./index-checks');
 const { CACHE, LEASES, MEMBERS, PLAIN } = require('../support/rights');
 const { ours, stores } = require('../support/rows');
 const { refusal, started } = require('../support/service');

@@ -5,38 +5,15 @@
  */
 
 const assert = require('node:assert');
-const { execFileSync, spawn } = require('node:child_process');
+const { spawn } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
+const { descendants, isAlive } = require('../support/processes');
 const { until } = require('./support');
 
 const RUN = path.join(__dirname, '../../demo/run.js');
 const TIMEOUT = 30000;
-
-/** Pids of all descendants of a process. */
-function descendants(pid) {
-  const rows = execFileSync('ps', ['-A', '-o', 'ppid=,pid='], { encoding: 'utf8' })
-    .trim()
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/).map(Number));
-  const found = [pid];
-  // The list grows while it is walked.
-  for (const parent of found) {
-    found.push(...rows.filter(([ppid]) => ppid === parent).map(([, child]) => child));
-  }
-  return found.slice(1);
-}
-
-/** Also false for a process that is dead and only waits for its parent to notice. */
-function isAlive(pid) {
-  try {
-    const state = execFileSync('ps', ['-p', String(pid), '-o', 'stat='], { encoding: 'utf8' });
-    return !state.trim().startsWith('Z');
-  } catch {
-    return false;
-  }
-}
 
 class DemoRun {
   constructor() {

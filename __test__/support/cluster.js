@@ -5,7 +5,7 @@
  * can kill and stop it. Here: creating the cluster, the roles of its nodes, moving slots.
  */
 
-const { execFile } = require('child_process');
+const { execFile, execFileSync } = require('child_process');
 const { promisify } = require('util');
 const redisServer = require('./redis');
 const { until } = require('./until');
@@ -270,13 +270,20 @@ async function keyIn(server, slots) {
   }
 }
 
-async function node({ program, args: more = [] } = {}) {
+/** The major version of a server program. */
+function majorOf(program) {
+  const told = execFileSync(program, ['--version'], { encoding: 'utf8' });
+  return Number(/v=(\d+)/.exec(told)[1]);
+}
+
+async function node({ program = redisServer.defaultProgram(), args: more = [] } = {}) {
   const args = ['--cluster-enabled', 'yes', '--cluster-config-file', 'nodes.conf'];
-  args.push('--cluster-port', await redisServer.freePort());
+  // Before 7.0 the port of the bus is 10000 above the other one.
+  if (majorOf(program) >= 7) args.push('--cluster-port', await redisServer.freePort());
   // Fails over quickly, whatever a replica has missed.
   args.push('--cluster-node-timeout', 1500, '--cluster-replica-validity-factor', 0);
   args.push('--repl-diskless-sync-delay', 0, ...more);
-  return redisServer.start({ args, ...(program && { program }) });
+  return redisServer.start({ args, program });
 }
 
 /** Three primaries, each with so many replicas; `options` may name another `program`, and more `args`. */
@@ -299,7 +306,8 @@ async function start(options, replicas = 1) {
 async function alone() {
   const cluster = new RedisCluster([await node()]);
   try {
-    await cluster.servers[0].run(0, 'cluster', 'addslotsrange', 0, 16383);
+    const slots = Array.from({ length: 16384 }, (_, slot) => slot);
+    await cluster.servers[0].run(0, 'cluster', 'addslots', ...slots);
     await cluster.settled(1);
     return cluster;
   } catch (err) {

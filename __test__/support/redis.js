@@ -13,13 +13,13 @@ const os = require('os');
 const path = require('path');
 // The old client comes with 0.0.7. It sends any command with any bytes, which is all we ask.
 const oldRedis = require('redis');
-const { valkeyServer } = require('../../scripts/valkey');
+const { serverProgram } = require('../../scripts/servers');
 const { freePort } = require('./ports');
 const { LEAST } = require('./rights');
 const { until } = require('./until');
 
-/** The server under the suite is Redis, or with SERVER=valkey that. */
-const defaultProgram = () => (process.env.SERVER === 'valkey' ? valkeyServer() : 'redis-server');
+/** The server under the suite: see scripts/servers.js. */
+const defaultProgram = () => serverProgram(process.env.SERVER);
 
 const USER = { username: 'least', password: 'least-secret' };
 const NAME = 'test-control';
@@ -263,4 +263,4 @@ async function start(options, Server = RedisServer) {
   }
 }
 
-module.exports = { RedisServer, start, freePort, hasIPv6, isIndex };
+module.exports = { RedisServer, start, defaultProgram, freePort, hasIPv6, isIndex };

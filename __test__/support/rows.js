@@ -21,7 +21,8 @@ let current;
 
 /** Rows that are skipped for the reason `skip`, if there is one. */
 function rows(skip) {
-  const row = (title, fn, options) => it(title, { timeout: TIMEOUT, skip, ...options }, fn);
+  const row = (title, fn, options = {}) =>
+    it(title, { timeout: TIMEOUT, ...options, skip: skip || options.skip }, fn);
   for (const kind of Object.keys(STORES)) {
     row[kind] = (...args) => current === kind && row(...args);
   }

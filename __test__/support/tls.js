@@ -41,7 +41,7 @@ class TlsServer {
       const args = ['--tls-port', server.port, '--bind', '127.0.0.1', '-::1', ...more];
       args.push('--tls-cert-file', server.leaf.files.cert, '--tls-key-file', server.leaf.files.key);
       args.push('--tls-ca-cert-file', server.ca.file, '--tls-auth-clients', 'no');
-      // The valkey-server that SERVER=valkey takes has no TLS.
+      // Those that SERVER names have no TLS.
       server.redis = await redisServer.start({ args, program: 'redis-server' }).catch((err) => {
         if (attempt === 3) throw err;
       });

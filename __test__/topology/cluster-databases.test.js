@@ -7,7 +7,7 @@
 
 const assert = require('node:assert');
 const { describe, it, before, after, afterEach } = require('node:test');
-const { valkeyServer } = require('../../scripts/valkey');
+const { serverProgram } = require('../../scripts/servers');
 const cli = require('../support/cli');
 const clusters = require('../support/cluster');
 const { call, eachMethod, ok } = require('../support/call');
@@ -19,7 +19,7 @@ const DB = 3;
 describe('a cluster with databases', { timeout: 120000 }, () => {
   let cluster;
   before(async () => {
-    const program = valkeyServer();
+    const program = serverProgram('valkey');
     cluster = await clusters.start({ program, args: ['--cluster-databases', 4] });
   });
   afterEach(stopAll);

@@ -7,7 +7,8 @@
 
 const assert = require('node:assert');
 const { it } = require('node:test');
-const { CHECKS, Members, SESSION } = require('../support/members');
+const { Members, SESSION } = require('../support/members');
+const CHECKS = require('../membership/index-checks');
 const { pause, until } = require('../support/until');
 const { onCluster } = require('./on-cluster');
 

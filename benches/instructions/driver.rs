@@ -62,8 +62,8 @@ impl PageSource for Store {
 
     fn enter(
         &self,
-        _: [&[u8]; 2],
-        _: Option<&[u8]>,
+        _: [Key; 2],
+        _: Option<Vec<u8>>,
         _: usize,
     ) -> BoxFuture<'static, Result<Entered>> {
         std::future::ready(Ok(Entered::default())).boxed()

@@ -33,7 +33,7 @@ module.exports = function createScan(store, others) {
 
   async function scan(sid, isWanted) {
     const longer = (await others()).filter((other) => other.endsWith(`:${sid}`));
-    // The key of channel `a:b` on `c` is that of `a` on `b:c`: see src/keys.rs.
+    // The key of channel `a:b` on `c` is that of `a` on `b:c`: see src/keys/mod.rs.
     const isOwn = (name) => !longer.some((other) => `:${name}:${sid}`.endsWith(`:${other}`));
     const begun = performance.now();
     for (let cursor = ''; ;) {

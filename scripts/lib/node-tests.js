@@ -6,7 +6,7 @@
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { root, run } = require('./process');
+const { root, start } = require('./process');
 
 /**
  * Returns the test files (`*.test.js`) of a suite below __test__: `pomelo-cluster` starts pomelo or pinus clusters,
@@ -72,7 +72,7 @@ function filesBelow(folder) {
  * Runs test files with this Node and shows the results. Resolves to `{passed, failed, skipped, failures}`, where a
  * failure is `{title, text}`. `timeout` (ms, for one file) ends tests that hang. `env` is added to their environment.
  */
-function runNodeTests(files, { concurrency, timeout, env = {} }) {
+async function runNodeTests(files, { concurrency, timeout, env = {} }) {
   if (files.length === 0) {
     console.log('No test file here.');
     return { passed: 0, failed: 1 };
@@ -90,7 +90,7 @@ function runNodeTests(files, { concurrency, timeout, env = {} }) {
       `--test-reporter-destination=${report}`,
       ...files,
     ];
-    const ok = run(process.execPath, args, { env: { ...process.env, ...env } });
+    const ok = await start(process.execPath, args, { env: { ...process.env, ...env } }).ended;
     return count(fs.existsSync(report) ? fs.readFileSync(report, 'utf8') : '', ok);
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });

@@ -34,27 +34,33 @@ function run(program, args, options) {
 }
 
 /**
- * Runs a program and shows its output; resolves to `{ok, stdout}`, for callers that parse the output.
+ * Starts a program that ends with this process at the latest. Returns `{child, ended}`; `ended` resolves to true if its
+ * exit code was 0. Unlike `run` it lets this process notice meanwhile that its own runner has ended (end-with-parent.js).
  */
-function runAndRead(program, args, options) {
-  return new Promise((resolve) => {
-    const child = spawn(program, args, {
-      cwd: root,
-      stdio: ['inherit', 'pipe', 'inherit'],
-      ...options,
-    });
-    let stdout = '';
-    child.stdout.setEncoding('utf8');
-    child.stdout.on('data', (text) => {
-      stdout += text;
-      process.stdout.write(text);
-    });
+function start(program, args, options) {
+  const child = spawn(program, args, { cwd: root, stdio: 'inherit', ...options });
+  const kill = () => child.kill();
+  process.once('exit', kill);
+  const ended = new Promise((resolve) => {
     child.on('error', (err) => {
       console.error(`${program}: ${err.message}`);
-      resolve({ ok: false, stdout });
+      resolve(false);
     });
-    child.on('close', (code) => resolve({ ok: code === 0, stdout }));
+    child.on('close', (code) => resolve(code === 0));
+  }).finally(() => process.off('exit', kill));
+  return { child, ended };
+}
+
+/** The same; resolves to `{ok, stdout}`, for callers that parse the output, which is shown with `show`. */
+async function runAndRead(program, args, { show = true, ...options } = {}) {
+  const stdio = ['inherit', 'pipe', 'inherit'];
+  const { child, ended } = start(program, args, { stdio, ...options });
+  let stdout = '';
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    stdout += text;
+    if (show) process.stdout.write(text);
   });
+  return { ok: await ended, stdout };
 }
 
 /** Returns `[program, args]` that run npm, also where `npm` is a .cmd file that cannot be spawned. */
@@ -71,4 +77,4 @@ function toolCommand(packageName, tool, args) {
   return [process.execPath, [path.join(folder, file), ...args]];
 }
 
-module.exports = { root, which, fail, run, runAndRead, npmCommand, toolCommand };
+module.exports = { root, which, fail, run, start, runAndRead, npmCommand, toolCommand };

@@ -9,7 +9,7 @@ const os = require('node:os');
 const path = require('node:path');
 const redisServer = require('../../__test__/support/redis');
 const { ensurePackages } = require('../lib/packages');
-const { root, run } = require('../lib/process');
+const { root, start } = require('../lib/process');
 const { testFiles, unitFiles, runNodeTests } = require('../lib/node-tests');
 
 const inHere = (file) => path.join(__dirname, file);
@@ -30,13 +30,14 @@ const FOREIGN =
 const files = () =>
   unitFiles().filter((file) => (process.env.WHOLE ? !FOREIGN.test(file) : QUICK.test(file)));
 
-/** Runs Jest or Vitest, whose reports have the same form; returns the counts. */
-function runWith(name, [program, args]) {
+/** Runs Jest or Vitest, whose reports have the same form; resolves to the counts. */
+async function runWith(name, [program, args]) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'pome-runner-'));
   const report = path.join(folder, 'report.json');
   try {
     console.log(`\n${name}`);
-    const ok = run(program, [...args, `--outputFile=${report}`], { timeout: minutes(10) });
+    const toFile = [...args, `--outputFile=${report}`];
+    const ok = await start(program, toFile, { timeout: minutes(10) }).ended;
     if (!fs.existsSync(report)) return { passed: 0, failed: 1, skipped: 0, failures: [] };
     return { failures: [], ...counted(name, JSON.parse(fs.readFileSync(report, 'utf8')), ok) };
   } finally {
@@ -75,11 +76,13 @@ function vitest() {
 }
 
 /** Runs the smoke test on another runtime. */
-function smoke(name, program, args, stores) {
-  const ok = stores.every((store) => {
+async function smoke(name, program, args, stores) {
+  let ok = true;
+  for (const store of stores) {
     console.log(`\n${name}, ${store}`);
-    return run(program, [...args, 'scripts/smoke.js', '..', store], { timeout: minutes(1) });
-  });
+    const all = [...args, 'scripts/smoke.js', '..', store];
+    ok = (await start(program, all, { timeout: minutes(1) }).ended) && ok;
+  }
   return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0, failures: [] };
 }
 
@@ -89,8 +92,8 @@ async function runtimes() {
   const stores = [String(server.port), 'embedded'];
   try {
     return [
-      smoke('Bun', inHere('node_modules/.bin/bun'), [], stores),
-      smoke('Deno', inHere('node_modules/.bin/deno'), ['run', '-A'], stores),
+      await smoke('Bun', inHere('node_modules/.bin/bun'), [], stores),
+      await smoke('Deno', inHere('node_modules/.bin/deno'), ['run', '-A'], stores),
     ];
   } finally {
     await server.stop();
@@ -100,12 +103,12 @@ async function runtimes() {
 async function runRunners() {
   ensurePackages(__dirname);
   const done = [
-    jest(),
-    vitest(),
+    await jest(),
+    await vitest(),
     ...(await runtimes()),
     {
       failures: [],
-      ...runNodeTests(testFiles('bundlers'), { concurrency: 1, timeout: minutes(2) }),
+      ...(await runNodeTests(testFiles('bundlers'), { concurrency: 1, timeout: minutes(2) })),
     },
   ];
   const sum = (key) => done.reduce((total, each) => total + (each[key] || 0), 0);

@@ -1,6 +1,6 @@
 //! Executes batches on an open store, in transactions. A batch of reads is one read transaction. Any other batch is one
 //! write transaction, in which its reads see the effects of earlier calls; a heavy one is several. The thread is chosen
-//! in [`super::connection`].
+//! in [`super::connection`]; what is no batch is in [`super::unbatched`].
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError, TryLockError,
@@ -11,12 +11,10 @@ use tokio::sync::oneshot;
 
 use super::{
     budget::Budget,
-    entering::Missing,
     events::Recorder,
-    lmdb::{self, RoTxn, RwTxn},
+    lmdb::{self, RwTxn},
     messages::Failure,
     read_txn::{ReadTxn, TxnKind},
-    rows::Rows,
     store::{Store, Thread},
     write_lock::WriteGuard,
     write_txn::WriteTxn,
@@ -30,15 +28,10 @@ use crate::{
     keys::Key,
     list_lru::{Bounds, ListLru},
     manager::Lost,
-    removal::Removal,
     stats::Stats,
-    steps::Steps,
 };
 
 pub(super) type Replies = std::result::Result<Vec<Result<Reply>>, Lost>;
-
-/// The number of members that one step of a `clean` removes.
-const STEP: u64 = 16 << 10;
 
 /// Executes the batches of one connection.
 #[derive(Debug)]
@@ -87,7 +80,7 @@ impl Executor {
         }
     }
 
-    fn kept(&self) -> Option<&Key> {
+    pub(super) fn kept(&self) -> Option<&Key> {
         self.kept.as_ref()
     }
 
@@ -126,25 +119,7 @@ impl Executor {
         })
     }
 
-    /// Does a step of a scan, in a read transaction of its own beside the batches; blocks the thread.
-    pub(super) fn look<T>(
-        &self,
-        mut work: impl FnMut(&RoTxn, &Rows) -> std::result::Result<T, lmdb::Error>,
-    ) -> Result<T> {
-        // The thread may have begun long after the call.
-        self.wanted()?;
-        self.store.check()?;
-        let read = self.counted(|| {
-            let rows = self.store.rows();
-            self.store.read(Thread::Blocking, |txn| work(txn, rows))
-        });
-        read.map_err(|failure| match failure {
-            Failure::Store(words) => Lost(words).into(),
-            failure => failure.error(),
-        })
-    }
-
-    fn at_work(&self, work: impl FnOnce() -> Replies) -> Replies {
+    pub(super) fn at_work(&self, work: impl FnOnce() -> Replies) -> Replies {
         let replies = self.counted(work);
         if self.is_given_up() {
             // Still executing, so nothing else clears them.
@@ -154,7 +129,7 @@ impl Executor {
     }
 
     /// Counts work as under way.
-    fn counted<T>(&self, work: impl FnOnce() -> T) -> T {
+    pub(super) fn counted<T>(&self, work: impl FnOnce() -> T) -> T {
         self.working.fetch_add(1, Ordering::Release);
         let done = work();
         // When the connection is gone, this may be the last share in the store, which is then closed.
@@ -162,67 +137,6 @@ impl Executor {
             self.working.fetch_sub(1, Ordering::Release);
         }
         done
-    }
-
-    /// Executes `clean`; blocks the thread.
-    pub(super) fn clean(&self, removal: &Removal, mut guard: WriteGuard, steps: &Steps) -> Replies {
-        // The process that writes may have been stopped for a long time.
-        self.wanted()?;
-        let mut after = None;
-        self.at_work(|| {
-            loop {
-                steps.next();
-                let mut reading = self.reading();
-                let cleaned = self.store_write(Budget::ANY, &guard, |txn, recorder| {
-                    reading.budget = Budget::ANY;
-                    let writing = WriteTxn::new(
-                        self.store.rows(),
-                        txn,
-                        &mut reading,
-                        (recorder, self.kept()),
-                    );
-                    writing.clean(removal, after.as_ref(), STEP)
-                });
-                drop(reading);
-                match cleaned {
-                    Ok((removed, rest)) => {
-                        steps.count(removed);
-                        after = rest;
-                        if after.is_none() {
-                            return Ok(vec![Ok(Reply::Removed(steps.removed()))]);
-                        }
-                        self.give_way(Some(&mut guard))?;
-                    }
-                    Err(Failure::Store(words)) => return Err(Lost(words)),
-                    Err(failure) => return Ok(vec![Err(failure.error())]),
-                }
-            }
-        })
-    }
-
-    /// Adds members to an index; blocks the thread. Returns how many were not in it.
-    pub(super) fn enter(&self, missing: &Missing, guard: &WriteGuard) -> Result<u64> {
-        // The process that writes may have been stopped for a long time.
-        self.wanted()?;
-        let written = self.counted(|| {
-            let mut reading = self.reading();
-            self.store_write(Budget::ANY, guard, |txn, recorder| {
-                reading.budget = Budget::ANY;
-                let mut writing = WriteTxn::new(
-                    self.store.rows(),
-                    txn,
-                    &mut reading,
-                    (recorder, self.kept()),
-                );
-                let count = writing.enter(missing)?;
-                writing.commit()?;
-                Ok(count)
-            })
-        });
-        written.map_err(|failure| match failure {
-            Failure::Store(words) => Lost(words).into(),
-            failure => failure.error(),
-        })
     }
 
     /// Executes a batch. Returns nothing if it exceeds the budget.
@@ -319,7 +233,7 @@ impl Executor {
     }
 
     /// Runs `work`, which commits, in a write transaction whose changes are published with option `events`.
-    fn store_write<T>(
+    pub(super) fn store_write<T>(
         &self,
         budget: Budget,
         guard: &WriteGuard,
@@ -368,7 +282,7 @@ impl Executor {
     }
 
     /// Lets other processes write in between; blocks the thread.
-    fn give_way(&self, guard: Option<&mut WriteGuard>) -> std::result::Result<(), Lost> {
+    pub(super) fn give_way(&self, guard: Option<&mut WriteGuard>) -> std::result::Result<(), Lost> {
         if let Some(guard) = guard {
             let again = guard.let_others_write();
             again.map_err(|error| Lost(error.to_string().into()))?;
@@ -377,7 +291,7 @@ impl Executor {
     }
 
     /// Fails if the connection is gone, and with it the callers.
-    fn wanted(&self) -> std::result::Result<(), Lost> {
+    pub(super) fn wanted(&self) -> std::result::Result<(), Lost> {
         fail_point!("embedded-gone-writes", Some(Ok(())));
         if self.is_given_up() {
             return Err(Lost("the connection is gone".into()));
@@ -389,7 +303,7 @@ impl Executor {
         self.gone.load(Ordering::Acquire)
     }
 
-    fn reading(&self) -> MutexGuard<'_, ReadTxn> {
+    pub(super) fn reading(&self) -> MutexGuard<'_, ReadTxn> {
         lock(&self.reading)
     }
 

@@ -14,8 +14,8 @@
 //!   published; [`following`]: watching it.
 //! - [`membership`]: the index of members; [`kept`]: members that were removed and may be put back, [`expiry`]: for how long; [`entering`]:
 //!   adding to the index.
-//! - [`connection`]: on which thread a batch is executed; [`executor`]: batches to transactions; [`budget`]: the size
-//!   of a transaction.
+//! - [`connection`]: on which thread a batch is executed; [`executor`]: batches to transactions; [`unbatched`]: other
+//!   work in transactions; [`budget`]: the size of one.
 //! - [`scan`]: lists the contents, page by page; [`pages`]: the pages that an app asks for.
 //! - [`messages`]: error messages.
 //! - `audit`: checks the rows, for tests; `failpoints`: fail points.
@@ -56,6 +56,7 @@ mod shutdown_marker;
 mod store;
 #[cfg(test)]
 mod tests;
+mod unbatched;
 mod watchdog;
 mod write_lock;
 mod write_txn;

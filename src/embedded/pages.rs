@@ -51,11 +51,10 @@ impl PageSource for Walked {
 
     fn enter(
         &self,
-        keys: [&[u8]; 2],
-        position: Option<&[u8]>,
+        keys: [Key; 2],
+        position: Option<Vec<u8>>,
         count: usize,
     ) -> BoxFuture<'static, Result<Entered>> {
-        let (keys, position) = (keys.map(<[u8]>::to_vec), position.map(<[u8]>::to_vec));
         enter(self.clone(), keys, position, count)
     }
 }

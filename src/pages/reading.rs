@@ -128,8 +128,8 @@ impl PageSource for Noted {
 
     fn enter(
         &self,
-        keys: [&[u8]; 2],
-        position: Option<&[u8]>,
+        keys: [Key; 2],
+        position: Option<Vec<u8>>,
         count: usize,
     ) -> BoxFuture<'static, Result<Entered>> {
         self.note(self.source.enter(keys, position, count))

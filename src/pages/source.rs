@@ -54,8 +54,8 @@ pub trait PageSource: Send + Sync {
     /// that is no member any more, unless channel and index are on different servers. The keys are those of both.
     fn enter(
         &self,
-        keys: [&[u8]; 2],
-        position: Option<&[u8]>,
+        keys: [Key; 2],
+        position: Option<Vec<u8>>,
         count: usize,
     ) -> BoxFuture<'static, Result<Entered>>;
 }

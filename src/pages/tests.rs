@@ -92,20 +92,24 @@ impl PageSource for Fake {
 
     fn enter(
         &self,
-        [channel, index]: [&[u8]; 2],
-        position: Option<&[u8]>,
+        [channel, index]: [Key; 2],
+        position: Option<Vec<u8>>,
         count: usize,
     ) -> BoxFuture<'static, Result<Entered>> {
-        let set = self.sets.lock().unwrap().get(channel).cloned();
-        let step = self.step(set.unwrap_or_default().into_iter(), position, count);
-        let field = membership::field(channel, index).expect("of one frontend");
+        let set = self.sets.lock().unwrap().get(&channel).cloned();
+        let step = self.step(
+            set.unwrap_or_default().into_iter(),
+            position.as_deref(),
+            count,
+        );
+        let field = membership::field(&channel, &index).expect("of one frontend");
         let entries = step
             .found
             .iter()
             .map(|uid| membership::entry(uid, field))
             .collect::<Vec<_>>();
         let mut sets = self.sets.lock().unwrap();
-        let indexed = sets.entry(index.to_vec()).or_default();
+        let indexed = sets.entry(index.clone()).or_default();
         let count = entries
             .into_iter()
             .filter(|entry| indexed.insert(entry.clone()))
@@ -360,8 +364,8 @@ fn a_lost_connection_is_the_drivers_business() {
         }
         fn enter(
             &self,
-            _: [&[u8]; 2],
-            _: Option<&[u8]>,
+            _: [Key; 2],
+            _: Option<Vec<u8>>,
             _: usize,
         ) -> BoxFuture<'static, Result<Entered>> {
             std::future::ready(Ok(Entered::default())).boxed()

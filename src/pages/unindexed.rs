@@ -89,8 +89,8 @@ pub(super) async fn channels(source: &dyn PageSource, query: &PageQuery) -> Resu
 
 /// Adds members to the index; the page has the number of those that were not in it.
 pub(super) async fn enter(source: &dyn PageSource, query: &PageQuery) -> Result<Page> {
-    let keys = [query.item(3), query.item(4)];
-    let step = source.enter(keys, query.position().as_deref(), query.limit());
+    let keys = [query.item(3), query.item(4)].map(<[u8]>::to_vec);
+    let step = source.enter(keys, query.position(), query.limit());
     let step = step.await?;
     Ok(Page {
         names: Vec::new(),

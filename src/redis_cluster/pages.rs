@@ -227,12 +227,11 @@ impl PageSource for ClusterPages {
 
     fn enter(
         &self,
-        keys: [&[u8]; 2],
-        position: Option<&[u8]>,
+        keys: [Key; 2],
+        position: Option<Vec<u8>>,
         count: usize,
     ) -> BoxFuture<'static, Result<Entered>> {
-        let (shared, keys) = (self.shared.clone(), keys.map(<[u8]>::to_vec));
-        let position = position.map(<[u8]>::to_vec);
+        let shared = self.shared.clone();
         self.step(async move { enter(&shared, keys, position, count).await })
     }
 }

@@ -8,6 +8,7 @@ use redis::{Cmd, Value};
 use super::{codec::command, membership_scripts::on_index, server_errors::store_error};
 use crate::{
     error::{Error, Result},
+    keys::Key,
     membership::field,
 };
 
@@ -37,7 +38,7 @@ const ENTER: &str = on_index!(
 const NEEDS: &str = "EVAL, SSCAN, SADD, HGET and HSET";
 
 /// Makes the command.
-pub(super) fn enter([channel, index]: [&[u8]; 2], cursor: &[u8], count: usize) -> Cmd {
+pub(super) fn enter([channel, index]: &[Key; 2], cursor: &[u8], count: usize) -> Cmd {
     let field = field(channel, index).unwrap_or_default();
     let count = count.to_string();
     let items = [

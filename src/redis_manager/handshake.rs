@@ -6,10 +6,10 @@ use redis::{Pipeline, RedisError, ServerError, Value, aio::MultiplexedConnection
 use super::{
     Address, CacheOptions, Note, RedisManager, Target, Tls,
     attempts::Handshake,
-    connection::{caching, forget},
     fallbacks::{Commands, PROBED},
     first_line::FirstLine,
     login::Login,
+    pipeline::{caching, forget},
     role::{Question, is_primary, role_of_info},
     server_errors::{NO_REDIS, is_elsewhere, unreachable, words},
     slot_coverage, tracking_support,

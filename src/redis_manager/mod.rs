@@ -10,7 +10,7 @@
 //! - [`sentinel`]: finding the primary by Sentinel; [`role`]: whether the server is still the primary.
 //! - [`fallbacks`]: commands that the server lacks, and what is sent instead.
 //! - [`wire`]: lists, as they are received.
-//! - [`connection`], [`state`]: batches; [`scan`], [`clean`], [`inventory`]: what the server holds.
+//! - [`connection`], [`pipeline`], [`state`]: batches; [`scan`], [`clean`], [`inventory`]: what the server holds.
 //! - [`event_scripts`], [`subscription`]: publishing what changes, and hearing of it ([`crate::events`]).
 //! - [`membership_scripts`], [`member_groups`], [`kept_scripts`], [`entering`], [`entry_scripts`]: the index of
 //!   members, and what is kept of it.
@@ -42,6 +42,7 @@ mod member_groups;
 mod membership_scripts;
 mod nat_map;
 mod pages;
+mod pipeline;
 mod read_activity;
 mod redact;
 mod resolver;

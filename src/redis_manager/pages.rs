@@ -203,12 +203,13 @@ impl PageSource for RedisPages {
 
     fn enter(
         &self,
-        keys: [&[u8]; 2],
-        position: Option<&[u8]>,
+        keys: [Key; 2],
+        position: Option<Vec<u8>>,
         count: usize,
     ) -> BoxFuture<'static, Result<Entered>> {
         let source = self.clone();
-        let script = entering::enter(keys, &self.cursor(position), count);
+        let cursor = self.cursor(position.as_deref());
+        let script = entering::enter(&keys, &cursor, count);
         async move {
             let mut pipeline = redis::Pipeline::new();
             pipeline.add_command(script);

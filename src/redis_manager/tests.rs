@@ -6,9 +6,9 @@ use proptest::{collection::vec, prelude::*};
 use redis::{PushInfo, PushKind, Value, parse_redis_value};
 
 use super::{
-    connection::decode,
     event_scripts::EventScripts,
     handshake,
+    pipeline::decode,
     state::{State, on_push},
     tracking_support,
 };
