@@ -162,7 +162,7 @@ for (const framework of ['pomelo', 'pinus']) {
       const frontend = await new Frontend(framework).start();
       const users = USERS.slice(0, 8);
       for (const uid of users) frontend.join(uid);
-      const list = [...users.slice(4).reverse(), 'nobody', ...users.slice(0, 4)];
+      const list = ['u7', 'u6', 'u5', 'u4', 'nobody', ...users.slice(0, 4)];
       const first = await frontend.push(1, list.slice());
       assert.deepStrictEqual(first, { ids: [8, 7, 6, 5, 1, 2, 3, 4], failed: ['nobody'] });
       const again = await frontend.push(1);

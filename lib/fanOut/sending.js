@@ -85,7 +85,8 @@ module.exports = function createSending(options, counts, log) {
     const incomplete = sendToAll(bytes, slots, size);
     counts.native += size - incomplete;
     counts.nativeBytes += (size - incomplete) * bytes.length;
-    for (let i = 0; incomplete > 0 && i < size; i += 1) {
+    const end = incomplete > 0 ? size : 0;
+    for (let i = 0; i < end; i += 1) {
       const taken = slots[i];
       if (taken !== bytes.length) {
         // The system took a part or nothing. After an error, Node's write fails too and reports it to the framework.
