@@ -27,7 +27,9 @@ module.exports = {
   ),
   isSenderOf1: original('send', /\.messageHandlers\.push\(/),
   isSenderOf8: original('send', /\._firstFragment\b/),
+  isPushMessage: original('pushMessage', { test: isPushMessage }),
   isServiceMethod,
+  ownerOf,
 };
 
 /** The methods of the session service through which `direct` sends: to a session, and to all sessions of a user. */
@@ -40,6 +42,17 @@ const SERVICE = {
   ),
 };
 
+/** The property names in the source of `pushMessage` of the remote `sys.channelRemote`, pomelo's and pinus'. */
+const PUSH_MESSAGE = new RegExp(
+  '^\\.error(\\.invokeCallback)?\\.app\\.components\\.__connector__\\.app\\.get\\.length\\.getByUid\\.push' +
+    '\\.length\\.push\\.id\\.debug\\.app\\.serverId\\.send\\1$',
+);
+
+/** The names are all that it does. It is not called to find out, because it writes to the log. */
+function isPushMessage(source) {
+  return PUSH_MESSAGE.test(source.match(/\.\w+/g)?.join(''));
+}
+
 /** The source of a method of pomelo's session component, whose methods only call those of the service. */
 const PASSES_ON =
   /^function\s*\(\)\s*\{\s*return (\w+)\.service\[\w+\]\.apply\(\1\.service,\s*arguments\);?\s*\}$/;
@@ -48,10 +61,14 @@ const passing = new WeakMap();
 
 /** Returns whether method `name`, one of `SERVICE`, of an app's `sessionService` is the framework's own. */
 function isServiceMethod(sessionService, name) {
+  const owner = ownerOf(sessionService, name);
+  return SERVICE[name](owner[name], owner);
+}
+
+/** Returns the object on which `sessionService` calls method `name`: itself, or the service of pomelo's component. */
+function ownerOf(sessionService, name) {
   const { [name]: method, service } = sessionService;
-  return passesOn(method) && service
-    ? SERVICE[name](service[name], service)
-    : SERVICE[name](method, sessionService);
+  return passesOn(method) && service ? service : sessionService;
 }
 
 /** Checked once for each function: an app has one component, and each of its methods is a function of its own. */

@@ -8,7 +8,7 @@ const callBack = require('../callBack');
 const createLogger = require('../logger');
 const stateOf = require('./apps');
 const Message = require('./frames');
-const { isServiceMethod } = require('./originals');
+const { isServiceMethod, ownerOf } = require('./originals');
 const createSending = require('./sending');
 
 const FIELDS = ['deflateThreshold', 'maxBuffered', 'onSlow'];
@@ -77,9 +77,10 @@ function push({ app, sending }, msg, recvs, isResponse) {
     for (const id of recvs) byService(sending, sessionService, 'sendMessage', id, msg);
     return;
   }
+  const service = ownerOf(sessionService, 'get');
   const sessions = [];
   for (let i = 0; i < recvs.length; i += 1) {
-    const session = sessionService.get(recvs[i]);
+    const session = service.get(recvs[i]);
     if (session) {
       sessions.push(session);
     } else {

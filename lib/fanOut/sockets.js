@@ -33,7 +33,7 @@ const NATIVE = 'native';
 const SHARED = 'shared';
 
 /** Further results of {@link look}. One object for all calls, valid until the next one: it saves an allocation. */
-const found = { raw: undefined, fd: -1, isFramed: false, queue: undefined };
+const found = { raw: undefined, fd: -1, isFramed: false, isTimed: false, queue: undefined };
 
 /** What {@link prefetch} has read. Kept, so that reading it is no dead code. */
 let read = 0;
@@ -65,8 +65,9 @@ function prefetch(sessions) {
 
 /**
  * Returns how `message` may be sent to `session`: NATIVE, SHARED, or the reason why the framework must send it. In
- * `found` are Node's socket, if there is one (`raw`); for NATIVE and SHARED its descriptor, and whether it takes the
- * frame or the bare Package; for `busy` the WebSocket (`queue`) if ws has to be told not to compress the message.
+ * `found` are Node's socket, if there is one (`raw`); for NATIVE and SHARED whether it takes the frame or the bare Package;
+ * for NATIVE its descriptor, and whether it has an idle timeout (`isTimed`); for `busy` the WebSocket (`queue`) if ws has to
+ * be told not to compress the message.
  */
 function look(session, message, deflateThreshold) {
   found.raw = undefined;
@@ -148,6 +149,7 @@ function lookBelow(raw) {
   }
   found.raw = raw;
   const handle = raw._handle;
+  const isTimed = Boolean(raw.timeout);
   if (
     raw.encrypted ||
     raw.write !== write ||
@@ -155,12 +157,13 @@ function lookBelow(raw) {
     raw.writableCorked !== 0 ||
     !handle ||
     // A native send has to restart the idle timeout, which takes this method.
-    (raw.timeout && typeof raw._unrefTimer !== 'function')
+    (isTimed && typeof raw._unrefTimer !== 'function')
   ) {
     return SHARED;
   }
   // Never kept: once the handle is closed, the number may belong to another connection.
   const { fd } = handle;
   found.fd = fd;
+  found.isTimed = isTimed;
   return fd >= 0 ? NATIVE : SHARED;
 }

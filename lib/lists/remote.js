@@ -7,6 +7,7 @@
 const channelRemote = require('../channelRemote');
 const harmless = require('../harmless');
 const listen = require('../serverNews');
+const inOrder = require('./order');
 const {
   EXCEPT,
   NAMESPACE,
@@ -44,7 +45,7 @@ function put(app) {
   if (!app.isFrontend() || typeof services !== 'object' || services === null) {
     return;
   }
-  const table = createTable();
+  const table = createTable((uids) => inOrder(app, uids));
   services[NAMESPACE] = { ...services[NAMESPACE], [SERVICE]: createRemote(app, table) };
   remotes.set(app, table);
   listen(app, table.forgetServers);

@@ -8,7 +8,11 @@ const { bytesOf, limits } = require('./protocol');
 /** The number of pushers that are remembered; far more than an app has servers. */
 const PUSHERS = 1000;
 
-module.exports = function createTable() {
+/** A list is ordered when it is pushed again, and from then on once in so many pushes, because users come back. */
+const OFTEN = 256;
+
+/** Makes an empty table. `inOrder(uids)` returns the same uids in the order in which they are to be kept. */
+module.exports = function createTable(inOrder) {
   /** By token, the least recently seen first. */
   const pushers = new Map();
   /** All lists, the least recently used first. */
@@ -47,13 +51,18 @@ module.exports = function createTable() {
     if (entry) {
       entries.delete(entry);
       entries.add(entry);
+      if (entry.untilOrdered === 0) {
+        entry.uids = inOrder(entry.uids);
+        entry.untilOrdered = OFTEN;
+      }
+      entry.untilOrdered -= 1;
     }
     return entry?.uids;
   }
 
-  function keep(owner, number, uids) {
+  function keep(owner, number, uids, untilOrdered = 0) {
     drop(owner.lists.get(number));
-    const entry = { owner, number, uids, bytes: bytesOf(uids) };
+    const entry = { owner, number, uids, untilOrdered, bytes: bytesOf(uids) };
     owner.lists.set(number, entry);
     entries.add(entry);
     bytes += entry.bytes;
@@ -72,7 +81,8 @@ module.exports = function createTable() {
     const gone = new Set(removed);
     const uids = entry.uids.filter((uid) => !gone.has(uid)).concat(added);
     drop(entry);
-    keep(owner, number, uids);
+    // Nearly all uids stay in their order.
+    keep(owner, number, uids, entry.untilOrdered);
     return uids;
   }
 
