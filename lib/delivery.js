@@ -13,14 +13,12 @@ const { words } = require('./logger');
 const { lengthOf, select, selectedOf } = require('./recipients');
 const { failures } = require('./tables');
 const { lost, makeTarget, optionsOf, request } = require('./target');
+const Unanswered = require('./unanswered');
 
 /**
- * Makes `{deliver(push, lists, errors), failAll(make), close(), counts}`. A `push` is `{sids, route, msg, opts, selection,
- * callback, name, isBroadcast,
- * offline}`, with a MemberList or an error for each of its `sids`; `errors` may be undefined. A
- * broadcast has no lists. `offline`, if there is one, are users whom it was meant for and who are on none of `sids`. Of
- * `tools`, `settled()` is called when a push is answered, and `failed(err)` if that was an
- * error. `beforeRpc(sid)` is called before each RPC.
+ * Makes `{deliver(push, lists, errors), failAll(make), close(), counts}`. A `push` is one of push.js, with a MemberList or an
+ * error for each of its `sids`; `errors` may be undefined. A broadcast has no lists. Of `tools`, `settled()` is called when a
+ * push is answered, and `failed(err)` if that was an error. `beforeRpc(sid)` is called before each RPC.
  */
 module.exports = function createDelivery(app, log, tools, beforeRpc) {
   const { failure, settled, failed, pushTimeout, fanOut } = tools;
@@ -39,8 +37,8 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
       return names ? names.stats() : null;
     },
   };
-  /** Pushes with unanswered RPCs, oldest first. */
-  const pending = new Set();
+  /** Pushes with unanswered RPCs. */
+  const pending = new Unanswered();
   /** The timer of the oldest push. One is enough, because all have the same time limit. */
   let timer;
 
@@ -84,8 +82,6 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
     push.targets = targets;
     push.unreachable = unreachable;
     push.open = targets.length;
-    push.reached = 0;
-    push.cause = undefined;
     // As in 0.0.7: that no frontend was reached is an error only if each has members, or if a read failed.
     push.mustReachSomebody = Boolean(readError) || targets.length === sids.length;
     wait(push);
@@ -131,7 +127,7 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
   }
 
   function isOpen({ push, answered }) {
-    return !answered && pending.has(push);
+    return !answered && push.waits;
   }
 
   /** Records the result of an RPC. Only the first one counts; `result` is its counter in `rpcs`. */
@@ -152,7 +148,7 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
       target.failed = push.isBroadcast ? undefined : fails;
     }
     push.open -= 1;
-    if (push.open === 0 && pending.delete(push)) {
+    if (push.open === 0 && pending.remove(push)) {
       finish(push);
     }
   }
@@ -182,7 +178,7 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
 
   function settle(push, err, failedUids = []) {
     counts.pushes += 1;
-    counts.pushedFrontends += push.reached || 0;
+    counts.pushedFrontends += push.reached;
     counts.failedUids += failedUids.length;
     settled();
     if (err) {
@@ -212,7 +208,9 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
   function expire() {
     timer = undefined;
     const now = performance.now();
-    for (const push of pending) {
+    for (const push of pending.all()) {
+      // Answered meanwhile, by a callback of one before it.
+      if (!push.waits) continue;
       if (push.until > now) {
         setTimer(Math.ceil(push.until - now));
         return;
@@ -234,7 +232,7 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
 
   /** Returns the parts of pushes that other servers have not answered. */
   function* unanswered() {
-    for (const push of pending) {
+    for (const push of pending.all()) {
       yield* push.targets.filter((target) => !target.answered && !target.isLocal);
     }
   }
@@ -254,9 +252,10 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
 
   /** Answers all pending pushes with an error that `make` makes, because the service has ended. */
   function failAll(make) {
-    for (const push of pending) {
-      pending.delete(push);
-      settle(push, make());
+    while (pending.size > 0) {
+      for (const push of pending.all()) {
+        if (pending.remove(push)) settle(push, make());
+      }
     }
   }
 
