@@ -252,8 +252,9 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
 
   /** Answers all pending pushes with an error that `make` makes, because the service has ended. */
   function failAll(make) {
-    while (pending.size > 0) {
-      for (const push of pending.all()) {
+    // Again, for those that callbacks have made.
+    for (let all = pending.all(); all.length > 0; all = pending.all()) {
+      for (const push of all) {
         if (pending.remove(push)) settle(push, make());
       }
     }
