@@ -7,16 +7,7 @@
  * Makes the record of a push to `sids`; a broadcast (`isBroadcast`) is to all of their sessions. `name` is that of its list for
  * lists/, `selection` are single users who are left out, or the only ones (selection.js).
  */
-module.exports = function makePush(
-  sids,
-  route,
-  msg,
-  opts,
-  selection,
-  callback,
-  name,
-  isBroadcast,
-) {
+module.exports = function makePush(sids, route, msg, opts, selection, callback, name, isBroadcast) {
   return {
     sids,
     route,
