@@ -13,7 +13,6 @@ const { words } = require('./logger');
 const { lengthOf, select, selectedOf } = require('./recipients');
 const { failures } = require('./tables');
 const { lost, makeTarget, optionsOf, request } = require('./target');
-const Unanswered = require('./unanswered');
 
 /**
  * Makes `{deliver(push, lists, errors), failAll(make), close(), counts}`. A `push` is one of push.js, with a MemberList or an
@@ -37,8 +36,8 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
       return names ? names.stats() : null;
     },
   };
-  /** Pushes with unanswered RPCs. */
-  const pending = new Unanswered();
+  /** Pushes with unanswered RPCs, oldest first. */
+  const pending = new Set();
   /** The timer of the oldest push. One is enough, because all have the same time limit. */
   let timer;
 
@@ -127,7 +126,7 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
   }
 
   function isOpen({ push, answered }) {
-    return !answered && push.waits;
+    return !answered && pending.has(push);
   }
 
   /** Records the result of an RPC. Only the first one counts; `result` is its counter in `rpcs`. */
@@ -148,7 +147,7 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
       target.failed = push.isBroadcast ? undefined : fails;
     }
     push.open -= 1;
-    if (push.open === 0 && pending.remove(push)) {
+    if (push.open === 0 && pending.delete(push)) {
       finish(push);
     }
   }
@@ -208,9 +207,7 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
   function expire() {
     timer = undefined;
     const now = performance.now();
-    for (const push of pending.all()) {
-      // Answered meanwhile, by a callback of one before it.
-      if (!push.waits) continue;
+    for (const push of pending) {
       if (push.until > now) {
         setTimer(Math.ceil(push.until - now));
         return;
@@ -232,7 +229,7 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
 
   /** Returns the parts of pushes that other servers have not answered. */
   function* unanswered() {
-    for (const push of pending.all()) {
+    for (const push of pending) {
       yield* push.targets.filter((target) => !target.answered && !target.isLocal);
     }
   }
@@ -252,11 +249,9 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
 
   /** Answers all pending pushes with an error that `make` makes, because the service has ended. */
   function failAll(make) {
-    // Again, for those that callbacks have made.
-    for (let all = pending.all(); all.length > 0; all = pending.all()) {
-      for (const push of all) {
-        if (pending.remove(push)) settle(push, make());
-      }
+    for (const push of pending) {
+      pending.delete(push);
+      settle(push, make());
     }
   }
 

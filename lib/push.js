@@ -28,9 +28,5 @@ module.exports = function makePush(sids, route, msg, opts, selection, callback, 
     cause: undefined,
     mustReachSomebody: false,
     until: 0,
-    // Of unanswered.js.
-    waits: false,
-    older: undefined,
-    newer: undefined,
   };
 };

@@ -16,8 +16,6 @@ let lastNumber = 0;
 module.exports = function createKnown(maxBytes) {
   /** By the channel's name: `{name, list, number, bytes}`; number is 0 if there is no list. */
   const channels = new Map();
-  /** The most recently used one: most pushes are to it again, and need not change the order. */
-  let newest;
   let bytes = 0;
 
   return { find, add, describe, unknown, unknownAll, clear, bytes: () => bytes };
@@ -25,10 +23,9 @@ module.exports = function createKnown(maxBytes) {
   /** Returns the record of a channel, if it was pushed to before, and makes it the most recently used. */
   function find(name) {
     const channel = channels.get(name);
-    if (channel && channel !== newest) {
+    if (channel) {
       channels.delete(name);
       channels.set(name, channel);
-      newest = channel;
     }
     return channel;
   }
@@ -36,7 +33,6 @@ module.exports = function createKnown(maxBytes) {
   function add(name) {
     const channel = { name, list: undefined, number: 0, bytes: bareBytes(name) };
     channels.set(name, channel);
-    newest = channel;
     bytes += channel.bytes;
     shrink();
   }
@@ -111,7 +107,6 @@ module.exports = function createKnown(maxBytes) {
 
   function clear() {
     channels.clear();
-    newest = undefined;
     bytes = 0;
   }
 
@@ -121,7 +116,6 @@ module.exports = function createKnown(maxBytes) {
       if (bytes <= most) break;
       channels.delete(name);
       bytes -= oldest.bytes;
-      if (oldest === newest) newest = undefined;
     }
   }
 };

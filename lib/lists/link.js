@@ -5,7 +5,6 @@
 // and all of them are sent again before new ones. The protocol is described in protocol.js.
 
 const { uidsOf } = require('../recipients');
-const Unanswered = require('../unanswered');
 const createKnown = require('./known');
 const { isNotThere, isOurs, isRefusal, limits } = require('./protocol');
 
@@ -39,8 +38,8 @@ module.exports = function createLink(transport, share, counts) {
   let epoch = ++lastEpoch;
   let budget = Infinity;
   let order = 0;
-  /** Pushes to our remote, in the order in which they were sent. */
-  const flying = new Unanswered();
+  /** Unanswered pushes to our remote, in the order in which they were sent. */
+  const flying = new Set();
   /** While pushes are held back: the refused ones, and those made since (otherwise undefined). */
   let refused = [];
   let held;
@@ -142,17 +141,7 @@ module.exports = function createLink(transport, share, counts) {
 
   /** Sends a push by our remote. */
   function fly(parcel, { kind, args }, channel) {
-    const flight = {
-      parcel,
-      channel,
-      number: args[0],
-      isNews: kind !== 'named',
-      epoch,
-      order,
-      waits: false,
-      older: undefined,
-      newer: undefined,
-    };
+    const flight = { parcel, channel, number: args[0], isNews: kind !== 'named', epoch, order };
     order += 1;
     parcel.flight = flight;
     flying.add(flight);
@@ -164,7 +153,7 @@ module.exports = function createLink(transport, share, counts) {
 
   /** Handles the answer to a push. */
   function landed(flight, err, answer) {
-    if (!flight.waits) {
+    if (!flying.has(flight)) {
       return;
     }
     const { parcel } = flight;
@@ -188,7 +177,7 @@ module.exports = function createLink(transport, share, counts) {
 
   /** Removes a push from those in flight. */
   function land(flight) {
-    flying.remove(flight);
+    flying.delete(flight);
     if (held && flight.epoch < epoch && flight.order > refused[0].order) {
       doomed -= 1;
     }
@@ -217,13 +206,13 @@ module.exports = function createLink(transport, share, counts) {
 
   /** Begins a new epoch, and holds pushes back until those in flight are answered. */
   function hold(flight, tokenNow) {
-    flying.remove(flight);
+    flying.delete(flight);
     epoch = ++lastEpoch;
     refused = [flight];
     held = [];
     doomed = flying.size;
     // Those sent before this one are not refused; they come first in the set.
-    for (const each of flying.all()) {
+    for (const each of flying) {
       if (each.order > flight.order) break;
       doomed -= 1;
     }
@@ -268,7 +257,7 @@ module.exports = function createLink(transport, share, counts) {
 
   /** Gives up a push whose time limit has passed: it is not sent again. */
   function expired({ flight }) {
-    if (flight?.waits) {
+    if (flight && flying.has(flight)) {
       land(flight);
       forget(flight);
       release();
