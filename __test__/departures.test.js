@@ -84,6 +84,25 @@ describe('A frontend that leaves the cluster', () => {
     assert.strictEqual(record.n, 1);
   });
 
+  ours(
+    'pushes that are answered in any order leave the others in the list of those that wait',
+    async () => {
+      await start();
+      const records = Array.from({ length: 5 }, push);
+      await underWay('s2', 5);
+      answer('s1', 's3');
+      // The third, the first and the last.
+      for (const place of [2, 0, 2]) owed.s2.splice(place, 1)[0].cb(null, []);
+      for (const place of [2, 0]) {
+        assert.deepStrictEqual(await answeredSoon(records[place]), [null, []]);
+      }
+      leave('s2');
+      const ends = await Promise.all(records.map(answeredSoon));
+      const missed = ends.map(([, failed]) => failed.length);
+      assert.deepStrictEqual(missed, [0, 2, 0, 2, 0]);
+    },
+  );
+
   ours('all of them: the error says why', async () => {
     await start({ pushTimeout: 0 });
     const record = push();

@@ -15,12 +15,9 @@ const { failures } = require('./tables');
 const { lost, makeTarget, optionsOf, request } = require('./target');
 
 /**
- * Makes `{deliver(push, lists, errors), failAll(make), close(), counts}`. A `push` is `{sids, route, msg, opts, selection,
- * callback, name, isBroadcast,
- * offline}`, with a MemberList or an error for each of its `sids`; `errors` may be undefined. A
- * broadcast has no lists. `offline`, if there is one, are users whom it was meant for and who are on none of `sids`. Of
- * `tools`, `settled()` is called when a push is answered, and `failed(err)` if that was an
- * error. `beforeRpc(sid)` is called before each RPC.
+ * Makes `{deliver(push, lists, errors), failAll(make), close(), counts}`. A `push` is one of push.js, with a MemberList or an
+ * error for each of its `sids`; `errors` may be undefined. A broadcast has no lists. Of `tools`, `settled()` is called when a
+ * push is answered, and `failed(err)` if that was an error. `beforeRpc(sid)` is called before each RPC.
  */
 module.exports = function createDelivery(app, log, tools, beforeRpc) {
   const { failure, settled, failed, pushTimeout, fanOut } = tools;
@@ -84,8 +81,6 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
     push.targets = targets;
     push.unreachable = unreachable;
     push.open = targets.length;
-    push.reached = 0;
-    push.cause = undefined;
     // As in 0.0.7: that no frontend was reached is an error only if each has members, or if a read failed.
     push.mustReachSomebody = Boolean(readError) || targets.length === sids.length;
     wait(push);
@@ -182,7 +177,7 @@ module.exports = function createDelivery(app, log, tools, beforeRpc) {
 
   function settle(push, err, failedUids = []) {
     counts.pushes += 1;
-    counts.pushedFrontends += push.reached || 0;
+    counts.pushedFrontends += push.reached;
     counts.failedUids += failedUids.length;
     settled();
     if (err) {

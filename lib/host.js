@@ -13,6 +13,7 @@ const createLogger = require('./logger');
 const managerOf = require('./managerOf');
 const createAsk = require('./optionFunctions');
 const { copy } = require('./realm');
+const makePush = require('./push');
 const { prepare, prepared, prepareOwn } = require('./recipients');
 const createRpcNoDelay = require('./rpcNoDelay');
 const createServers = require('./servers');
@@ -80,11 +81,10 @@ module.exports = function attach(channel, app, opts = {}, tools) {
     ...createEarly(channel, tools.failed),
     prepare,
     prepareOwn,
-    // These run no code of the app: a call that it makes would get the same number. delivery.js adds fields to a push.
+    // These run no code of the app: a call that it makes would get the same number.
     hold: (at, sids, route, msg, opts, callback, name, selection) => {
-      const isBroadcast = false;
       sessions.usedAll(sids);
-      answers.calls[at] = { sids, route, msg, opts, selection, callback, name, isBroadcast };
+      answers.calls[at] = makePush(sids, route, msg, opts, selection, callback, name, false);
     },
     holdPrepared: (at, sids, route, msg, callback) => {
       const { opts, selection, name } = prepared;
@@ -95,8 +95,7 @@ module.exports = function attach(channel, app, opts = {}, tools) {
     },
     holdOwn: (at, seq, sids, route, msg, opts, callback, uids, isSought, selection) => {
       tracing.look();
-      const [name, isBroadcast] = [undefined, uids === null];
-      const push = { sids, route, msg, opts, selection, callback, name, isBroadcast };
+      const push = makePush(sids, route, msg, opts, selection, callback, undefined, uids === null);
       answers.calls[at] = push;
       // A frontend sends a message once for each time that it is given the uid.
       const users = uids && [...new Set(uids)];

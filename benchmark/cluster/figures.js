@@ -19,6 +19,8 @@ const contestants = [
     options: { fanOut: false, rpcNoDelay: false },
     also: true,
   },
+  // Its folder comes with the command line.
+  { id: 'other', label: 'the build at `--root`', options: {}, also: true },
 ];
 
 /** What the clients are. Browsers always offer compression, pomelo accepts and then uses it. */

@@ -7,6 +7,7 @@
  *   npm run bench -- --cluster --quick     one short round; figures mean little
  *   npm run bench -- --cluster --members 30,1000 --clients plain,deflate --rounds 3 --out DIR
  *   npm run bench -- --cluster --contestants old,ours,before
+ *   npm run bench -- --cluster --contestants old,ours,other --root FOLDER   with another build of this package
  *   npm run bench -- --cluster --limit-at none  (or 300,1000) where to search for the highest rate
  *   npm run bench -- --cluster --profile   CPU profiles of the chat server and one connector too
  *   npm run bench -- --cluster --from FILE the report again, from results kept before
@@ -37,6 +38,7 @@ const OPTIONS = {
   clients: { type: 'string' },
   rounds: { type: 'string' },
   contestants: { type: 'string' },
+  root: { type: 'string' },
   'limit-at': { type: 'string' },
   profile: { type: 'boolean' },
   quick: { type: 'boolean' },
@@ -72,6 +74,7 @@ function readOptions(args) {
   const usual = contestants.filter(({ also }) => !also).map(({ id }) => id);
   const all = contestants.map(({ id }) => id);
   const ids = values.contestants ? choose(values.contestants, all, 'contestants') : usual;
+  if (ids.includes('other') !== Boolean(values.root)) fail('--root is the folder of `other`');
   const limitAt = values['limit-at'] || (quick ? 'none' : String(LIMIT_AT));
   const whole = !quick && !profile && !values.members && !values.clients && !values.contestants;
   return {
@@ -82,11 +85,13 @@ function readOptions(args) {
     limitAt: limitAt === 'none' ? [] : numbers(limitAt, 'limit-at', 1),
     quick,
     profile,
-    chosen: contestants.filter(({ id }) => ids.includes(id)),
+    chosen: contestants
+      .filter(({ id }) => ids.includes(id))
+      .map((one) => (one.id === 'other' ? { ...one, plugin: path.resolve(values.root) } : one)),
     out: path.resolve(values.out || (whole ? path.join(root, 'docs') : RESULTS)),
     from: values.from,
-    // Without the folder, which is one of this machine.
-    command: ['npm run bench -- --cluster', ...args].join(' ').replace(/ --out[ =]\S+/, ''),
+    // Without folders, which are ones of this machine.
+    command: ['npm run bench -- --cluster', ...args].join(' ').replace(/ --(out|root)[ =]\S+/g, ''),
   };
 }
 
