@@ -9,13 +9,14 @@ pub(in crate::binding) mod call;
 pub(in crate::binding) mod calls;
 pub(in crate::binding) mod early;
 mod everywhere;
+mod halves;
 pub(in crate::binding) mod lifecycle;
 mod lone;
 mod membership;
 pub(in crate::binding) mod packing;
 mod pages;
 pub(in crate::binding) mod panic;
-mod parts;
+
 pub(in crate::binding) mod pushes;
 pub(in crate::binding) mod questions;
 mod sessions;
@@ -94,7 +95,7 @@ pub struct Service {
     pub stoppers: RefCell<Vec<Callback>>,
     pub driver: RefCell<Option<DriverHandle>>,
     pub lone: lone::Lone,
-    pub parts: parts::Parts,
+    pub halves: halves::Halves,
     /// The packed calls of this tick, for the driver.
     pub input: RefCell<Input>,
     /// Whether their hand-over at the end of the tick is scheduled.
@@ -149,7 +150,7 @@ impl Service {
             stoppers: RefCell::default(),
             driver: RefCell::default(),
             lone: lone::Lone::default(),
-            parts: parts::Parts::default(),
+            halves: halves::Halves::default(),
             input: RefCell::default(),
             soon: Cell::new(false),
             tick: Cell::default(),
@@ -264,7 +265,7 @@ impl Service {
         if let Some(driver) = &*self.driver.borrow()
             && !Batch::is_empty(&*input)
         {
-            self.note_part();
+            self.note_in_flight();
             self.hand_over(driver, &mut input);
         }
     }

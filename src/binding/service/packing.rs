@@ -222,9 +222,9 @@ impl Service {
             return taken.map(drop);
         };
         packed.end_call(seq, code);
-        let is_part = self.is_part(packed);
+        let is_half = self.is_half(packed);
         drop(input);
-        if is_part {
+        if is_half {
             self.flush();
             return Ok(());
         }

@@ -17,25 +17,25 @@ const MOST: usize = 512;
 
 /// The state of one service.
 #[derive(Default)]
-pub struct Parts {
+pub struct Halves {
     /// The number of calls in flight at recent hand-overs, the highest; it falls by an eighth with each.
     in_flight: Cell<usize>,
 }
 
 impl Service {
     /// Returns whether the packed calls are handed over before the tick has ended: they are half of those in flight.
-    pub fn is_part(&self, packed: &Packed) -> bool {
+    pub fn is_half(&self, packed: &Packed) -> bool {
         let is_worth_it = if self.lone.is_active() {
             packed.len() >= FEWEST
         } else {
             packed.items() >= FEWEST_ITEMS
         };
-        is_worth_it && packed.len() >= (self.parts.in_flight.get() / 2).min(MOST)
+        is_worth_it && packed.len() >= (self.halves.in_flight.get() / 2).min(MOST)
     }
 
     /// Notes how many calls are in flight at a hand-over.
-    pub fn note_part(&self) {
-        let recent = &self.parts.in_flight;
+    pub fn note_in_flight(&self) {
+        let recent = &self.halves.in_flight;
         let faded = recent.get() - recent.get().div_ceil(8);
         recent.set(self.calls.borrow().len().max(faded));
     }
