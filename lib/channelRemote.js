@@ -4,7 +4,7 @@
 // other servers call it too. pomelo's takes a callback, pinus's returns a promise. A push does here what the framework's
 // own method does, for less; a remote that the app has replaced is called.
 
-const { isPushMessage, ownerOf } = require('./fanOut/originals');
+const { isGetByUid, isPushMessage, ownerOf } = require('./fanOut/originals');
 
 /** The position of the message. Without one, the framework answers with an error. */
 const MESSAGE = 1;
@@ -17,10 +17,11 @@ module.exports = function channelRemote(app) {
   const found = find(app);
   return (
     found && {
-      pushMessage: (...args) =>
-        isPushMessage(found.pushMessage, found) && args[MESSAGE]
-          ? push(found.app, ...args)
-          : call(found, 'pushMessage', args),
+      pushMessage(...args) {
+        const service = args[MESSAGE] && ownService(found);
+        if (service) push(found.app, service, ...args);
+        else call(found, 'pushMessage', args);
+      },
       broadcast: (...args) => call(found, 'broadcast', args),
     }
   );
@@ -32,12 +33,21 @@ function find(app) {
   return typeof remote?.pushMessage === 'function' ? remote : undefined;
 }
 
+/** Returns the service in which the framework's own `pushMessage` looks users up, or undefined if one of them is not its own. */
+function ownService(remote) {
+  if (!isPushMessage(remote.pushMessage, remote)) {
+    return undefined;
+  }
+  const sessionService = remote.app.get('sessionService');
+  const service = sessionService && ownerOf(sessionService, 'getByUid');
+  return service && isGetByUid(service.getByUid, service) ? service : undefined;
+}
+
 /**
  * The framework's `pushMessage`, without its entry in the log at level debug and, for each user, the function that
  * pomelo's component puts before the session service.
  */
-function push(app, route, msg, uids, opts, answer) {
-  const service = ownerOf(app.get('sessionService'), 'getByUid');
+function push(app, service, route, msg, uids, opts, answer) {
   const failed = [];
   const found = [];
   for (const uid of uids) {

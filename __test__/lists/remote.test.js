@@ -194,15 +194,70 @@ for (const framework of ['pomelo', 'pinus']) {
       await frontend.push(1, list.slice());
       assert.deepStrictEqual((await frontend.push(1)).ids, ['x', 'c', 'm']);
       await frontend.push(2, list.slice());
-      const { getByUid } = frontend.sessions;
+      const { uidMap } = frontend.sessions.service || frontend.sessions;
+      const sessions = uidMap['of x'];
       let isFirst = true;
-      frontend.sessions.getByUid = function (...args) {
-        if (!isFirst) return getByUid.apply(this, args);
+      const get = () => {
+        if (!isFirst) return sessions;
         isFirst = false;
         throw new Error('not now');
       };
+      Object.defineProperty(uidMap, 'of x', { get, configurable: true });
       assert.deepStrictEqual((await frontend.push(2)).ids, ['x', 'c', 'm']);
       assert.ok(!isFirst);
+    });
+
+    test('a list that changes before each push is put in order too', async () => {
+      const frontend = await new Frontend(framework).start();
+      for (const uid of USERS) frontend.join(uid);
+      const list = Array.from({ length: 10 }, (_, i) => USERS[9 - i]);
+      await frontend.push(1, list);
+      let number = 1;
+      let ids;
+      for (let i = 0; i < 400; i += 1) {
+        const uid = USERS[10 + (i % 2)];
+        const [removed, added] = i % 4 < 2 ? [[], [uid]] : [[uid], []];
+        ({ ids } = await frontend.push(number + 1, null, number, removed, added));
+        number += 1;
+      }
+      assert.deepStrictEqual(ids.slice(0, 10), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    });
+
+    test('a getByUid of the app may answer in one array each time, and is called for pushes only', async () => {
+      const frontend = await new Frontend(framework).start();
+      const users = USERS.slice(0, 3);
+      for (const uid of users) frontend.join(uid);
+      const { getByUid } = frontend.sessions;
+      const answer = [];
+      let calls = 0;
+      frontend.sessions.getByUid = function (uid) {
+        calls += 1;
+        answer.length = 0;
+        answer.push(...getByUid.call(this, uid));
+        return answer;
+      };
+      await frontend.push(1, users);
+      assert.deepStrictEqual(await frontend.push(1), { ids: [1, 2, 3], failed: [] });
+      assert.strictEqual(calls, 6);
+    });
+
+    test('an edited copy of pushMessage is called', async () => {
+      const frontend = await new Frontend(framework).start();
+      const remote = Object.getPrototypeOf(frontend.own);
+      const { pushMessage } = remote;
+      const source = pushMessage.toString().replace(/if ?\(!sessions\)/, "if(uids[i] === 'u2')");
+      const names = 'logger, utils';
+      const method = framework === 'pomelo' ? `pushMessage: ${source}` : source;
+      const logger = { debug() {}, error() {} };
+      const utils = { invokeCallback: (cb, ...args) => cb(...args) };
+      remote.pushMessage = new Function(names, `return ({${method}}).pushMessage`)(logger, utils);
+      try {
+        for (const uid of ['u1', 'u2', 'u3']) frontend.join(uid);
+        const pushed = await frontend.push(1, ['u1', 'u2', 'u3']);
+        assert.deepStrictEqual(pushed, { ids: [1, 3], failed: ['u2'] });
+      } finally {
+        remote.pushMessage = pushMessage;
+      }
     });
 
     test('methods that the app has replaced are called: getByUid, of the component or the service', async () => {

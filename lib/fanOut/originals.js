@@ -3,9 +3,11 @@
 // Detects methods of sockets, and of the session service, that are not the framework's own. A method that an app or a
 // tracer has replaced must be called, so a message that would pass through it is left to the framework.
 //
-// A method is the framework's if it is inherited from the prototype, its source matches a pattern (of property names
+// A method is the framework's if it is inherited from the prototype, its source matches a pattern (mostly of property names
 // only, so that minified bundles match), and it passes on the same buffer that it was given. Checked once for each
 // function.
+
+const { createHash } = require('crypto');
 
 const sourceOf = Function.prototype.toString;
 
@@ -28,6 +30,7 @@ module.exports = {
   isSenderOf1: original('send', /\.messageHandlers\.push\(/),
   isSenderOf8: original('send', /\._firstFragment\b/),
   isPushMessage: original('pushMessage', { test: isPushMessage }),
+  isGetByUid: original('getByUid', /\{\s*return this\.uidMap\[\w+\];?\s*\}$/),
   isServiceMethod,
   ownerOf,
 };
@@ -42,15 +45,16 @@ const SERVICE = {
   ),
 };
 
-/** The property names in the source of `pushMessage` of the remote `sys.channelRemote`, pomelo's and pinus'. */
-const PUSH_MESSAGE = new RegExp(
-  '^\\.error(\\.invokeCallback)?\\.app\\.components\\.__connector__\\.app\\.get\\.length\\.getByUid\\.push' +
-    '\\.length\\.push\\.id\\.debug\\.app\\.serverId\\.send\\1$',
-);
+/** SHA-256 of the source of `pushMessage` of the remote `sys.channelRemote`, without white space: pomelo 2.2's, pinus 1.7's. */
+const PUSH_MESSAGES = [
+  '8993f36fe58350b63bd5571d9aa681954fe271bf9fa818433beb5d9c28c383a0',
+  'ed8f80401c200a02a2b1ee159514064d8906ad311d4065e7357c94001105999c',
+];
 
-/** The names are all that it does. It is not called to find out, because it writes to the log. */
+/** The whole of it: what an edited copy does besides must be done. It is not called to find out, because it writes to the log. */
 function isPushMessage(source) {
-  return PUSH_MESSAGE.test(source.match(/\.\w+/g)?.join(''));
+  const hash = createHash('sha256').update(source.replace(/\s+/g, '')).digest('hex');
+  return PUSH_MESSAGES.includes(hash);
 }
 
 /** The source of a method of pomelo's session component, whose methods only call those of the service. */

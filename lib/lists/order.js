@@ -4,6 +4,7 @@
 // pushes these leave the processor's caches, and they lie in memory in about the order in which the sessions were made.
 // A store's order is another one, so a list that is pushed again is brought into that of its sessions.
 
+const { isGetByUid, ownerOf } = require('../fanOut/originals');
 const harmless = require('../harmless');
 
 /**
@@ -14,7 +15,9 @@ const harmless = require('../harmless');
 module.exports = function inOrder(app, uids) {
   let ordered = uids;
   harmless(() => {
-    const sessionService = app.get('sessionService');
+    const sessionService = ownerOf(app.get('sessionService'), 'getByUid');
+    // One that the app has replaced is called for a push only.
+    if (!isGetByUid(sessionService.getByUid, sessionService)) return;
     const users = uids.map((uid) => ({
       uid,
       id: sessionService.getByUid(uid)?.[0]?.id ?? Infinity,

@@ -51,13 +51,17 @@ module.exports = function createTable(inOrder) {
     if (entry) {
       entries.delete(entry);
       entries.add(entry);
-      if (entry.untilOrdered === 0) {
-        entry.uids = inOrder(entry.uids);
-        entry.untilOrdered = OFTEN;
-      }
-      entry.untilOrdered -= 1;
+      order(entry);
     }
     return entry?.uids;
+  }
+
+  function order(entry) {
+    if (entry.untilOrdered === 0) {
+      entry.uids = inOrder(entry.uids);
+      entry.untilOrdered = OFTEN;
+    }
+    entry.untilOrdered -= 1;
   }
 
   function keep(owner, number, uids, untilOrdered = 0) {
@@ -78,6 +82,7 @@ module.exports = function createTable(inOrder) {
     if (!entry) {
       return undefined;
     }
+    order(entry);
     const gone = new Set(removed);
     const uids = entry.uids.filter((uid) => !gone.has(uid)).concat(added);
     drop(entry);
