@@ -42,6 +42,8 @@ pub(super) struct Lone {
     socket: Mutex<Option<LoneSocket>>,
     /// Whether there is a connection, and nothing in flight.
     idle: AtomicBool,
+    /// Whether calls wait until others are answered.
+    waits: AtomicBool,
     /// Until when no deadline is applied.
     held_until: Mutex<Option<Instant>>,
 }
@@ -65,6 +67,15 @@ impl Lone {
 
     fn is_idle(&self) -> bool {
         self.idle.load(Relaxed)
+    }
+
+    pub(super) fn set_waits(&self, waits: bool) {
+        self.waits.store(waits, Relaxed);
+    }
+
+    /// Returns whether calls wait. With them the event loop could be busy for long: each answer is followed by as many.
+    fn waits(&self) -> bool {
+        self.waits.load(Relaxed)
     }
 
     fn hold(&self) {
@@ -111,7 +122,7 @@ impl DriverHandle {
         let calls = &input.calls;
         let few = calls.len() <= CALLS && calls.items() <= ITEMS && calls.size() <= BYTES;
         let lone = &self.inbox.lone;
-        let sends = |socket: &LoneSocket| lone.is_idle() || socket.is_detached();
+        let sends = |socket: &LoneSocket| lone.is_idle() || (socket.is_detached() && !lone.waits());
         let few = few && calls.are_commands() && input.stop.is_none();
         few && lone.lock().as_ref().is_some_and(sends)
     }

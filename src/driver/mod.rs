@@ -190,9 +190,9 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             _ => None,
         };
         let is_idle = in_flight == Some(0) && self.scan.is_none() && self.beside.is_idle();
-        self.inbox
-            .lone
-            .set_idle(is_idle && self.phase == Phase::Started);
+        let lone = &self.inbox.lone;
+        lone.set_idle(is_idle && self.phase == Phase::Started);
+        lone.set_waits(self.pending.waits());
         self.stats.in_flight.set(in_flight.unwrap_or(0));
         self.stats.connected.set(usize::from(in_flight.is_some()));
     }

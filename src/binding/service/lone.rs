@@ -1,4 +1,4 @@
-//! Lone calls on this side: when several in a row came one at a time, the event loop awaits their replies
+//! Lone calls on this side: when several times in a row few calls came at a time, the event loop awaits their replies
 //! ([`crate::driver::DriverHandle::push_lone`]).
 
 use std::{
@@ -73,6 +73,7 @@ impl Service {
                 return;
             }
             lone.streak.set(0);
+            self.end_lone();
         }
         driver.push(input);
     }

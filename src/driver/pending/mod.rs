@@ -331,6 +331,11 @@ impl PendingCalls {
         self.batches.front().is_some_and(Batch::is_barrier)
     }
 
+    /// Returns whether calls wait to be sent.
+    pub(super) fn waits(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// Returns whether every call of the app has its answer.
     pub(super) fn is_empty(&self) -> bool {
         let answered = |call: &PendingCall| call.answered || call.seq.is_none();
