@@ -59,6 +59,27 @@ stores('option logger', (ctx) => {
     },
   );
 
+  ours('is that of its service only: another one of the app has the console', async () => {
+    const lines = [];
+    const app = createApp();
+    create({ logger: createLogger(lines) }, app);
+    app.set('globalChannelService', undefined);
+    const shown = await logged(async () => {
+      create({ notAnOption: 1 }, app);
+    });
+    assert.deepStrictEqual(lines, []);
+    assert.strictEqual(shown.length, 1);
+  });
+
+  ours('its methods may be async, and fail', async () => {
+    const fails = async () => {
+      throw new Error('the log is full');
+    };
+    create({ logger: Object.fromEntries(LEVELS.map((level) => [level, fails])), notAnOption: 1 });
+    // An unhandled rejection would fail this test.
+    await new Promise(setImmediate);
+  });
+
   ours('its methods are called on it, and what they throw is ignored', () => {
     class Mine {
       lines = 0;

@@ -23,11 +23,14 @@ const ofApps = new WeakMap();
 module.exports = function createLogger(app, given) {
   // An app's own tests may pass anything as `app`.
   if (given && typeof app === 'object' && app !== null) ofApps.set(app, given);
+  const isOfApp = arguments.length < 2;
   const framework = given || appLogger(app) || console;
   return function log(level, line, part) {
     try {
-      const logger = given || ofApps.get(app) || framework;
-      logger[level](oneLine(`${TAG}${part ? `[${part}]` : ''} ${line}`));
+      const logger = given || (isOfApp && ofApps.get(app)) || framework;
+      const written = logger[level](oneLine(`${TAG}${part ? `[${part}]` : ''} ${line}`));
+      // An async method that fails must not end the process.
+      if (typeof written?.catch === 'function') written.catch(() => {});
     } catch {
       // A logger that throws must not prevent a callback.
     }

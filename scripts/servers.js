@@ -18,8 +18,9 @@ const PACKAGES = {
  * Returns the program of the server with this name or path; throws an error that says what to do if it cannot be
  * installed.
  */
-function serverProgram(named = 'redis-server') {
-  const wanted = PACKAGES[named];
+function serverProgram(name) {
+  const named = name || 'redis-server';
+  const wanted = Object.hasOwn(PACKAGES, named) && PACKAGES[named];
   if (wanted) return programOf({ ...wanted, find: (folder) => findIn(folder, wanted.program) });
   if (named === 'redis-server' || path.isAbsolute(named)) return named;
   const names = Object.keys(PACKAGES).join(', ');

@@ -364,12 +364,22 @@ describe('the command line', { timeout: 300000 }, () => {
     const from = `redis://127.0.0.1:${redis.port}`;
     const { child, printed, ended } = start([...args, '--from', from]);
     try {
-      while (child.exitCode === null && child.signalCode === null) {
+      const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
+      const scans = async () =>
+        Number(
+          (/cmdstat_scan:calls=(\d+)/.exec(await redis.run(0, 'info', 'commandstats')) || [
+            0, 0,
+          ])[1],
+        );
+      for (;;) {
+        // Until it has gone on: how long that takes is the machine's business.
+        const before = await scans();
+        await until(async () => hasEnded() || (await scans()) > before, 'a step', 60000);
+        if (hasEnded()) break;
         redis.pause();
         await pause(150);
         await act(child, printed);
         redis.resume();
-        await pause(30);
       }
     } finally {
       redis.resume();

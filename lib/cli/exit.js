@@ -30,12 +30,17 @@ function endAtSignals() {
   }
 }
 
-/** Resolves at the next of these signals, which does not end the process then; one after it does. */
+/** Resolves at the next of these signals, which does not end the process then; one after it does, whichever it is. */
 function nextSignal() {
   return new Promise((resolve) => {
+    const end = () => {
+      for (const signal of Object.keys(SIGNALS)) process.removeAllListeners(signal);
+      endAtSignals();
+      resolve();
+    };
     for (const signal of Object.keys(SIGNALS)) {
       process.removeAllListeners(signal);
-      process.once(signal, resolve);
+      process.once(signal, end);
     }
   });
 }

@@ -28,6 +28,8 @@ class Streams {
   open(response, headers, watch) {
     const watching = watch();
     const { socket } = response.req;
+    // Node 16 ends a request that was not read to its end after its time limit.
+    response.req.resume();
     response.writeHead(200, { ...headers, 'Content-Type': 'text/event-stream; charset=utf-8' });
     const stream = new Stream(response);
     for (const event of EVENTS) watching.on(event, (told) => stream.send(event, told));
