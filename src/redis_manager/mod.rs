@@ -4,14 +4,13 @@
 //!   addresses are used in place of announced ones.
 //! - [`resolver`], [`stream`], [`happy_eyeballs`], [`tls`]: names and sockets; [`read_activity`]: noticing that data arrives;
 //!   [`first_line`]: what a server says before it closes.
-//! - [`connect`], [`attempts`], [`handshake`], [`first_commands`]: opening a connection; [`tracking_support`]: which
-//!   servers support the member cache;
-//!   [`slot_coverage`]: whether one server has all keys.
+//! - [`connect`]: reaching the server or the primary; [`open`], [`attempts`], [`handshake`], [`first_commands`]: opening a
+//!   connection; [`tracking_support`]: which servers support the member cache; [`slot_coverage`]: whether one server has all keys.
 //! - [`sentinel`]: finding the primary by Sentinel; [`role`]: whether the server is still the primary.
 //! - [`fallbacks`]: commands that the server lacks, and what is sent instead.
 //! - [`wire`]: lists, as they are received.
 //! - [`connection`], [`pipeline`], [`state`]: batches; [`scan`], [`clean`], [`inventory`]: what the server holds.
-//! - [`event_scripts`], [`subscription`]: publishing what changes, and hearing of it ([`crate::events`]).
+//! - [`event_scripts`], [`event_texts`], [`subscription`]: publishing what changes, and hearing of it ([`crate::events`]).
 //! - [`membership_scripts`], [`member_groups`], [`kept_scripts`], [`entering`], [`entry_scripts`]: the index of
 //!   members, and what is kept of it.
 //! - [`server_errors`]: what a server's errors mean; [`redact`]: secrets in what it says.
@@ -26,6 +25,7 @@ mod connection;
 mod entering;
 mod entry_scripts;
 mod event_scripts;
+mod event_texts;
 mod fallbacks;
 mod first_commands;
 mod first_line;
@@ -41,6 +41,7 @@ mod login;
 mod member_groups;
 mod membership_scripts;
 mod nat_map;
+mod open;
 mod pages;
 mod pipeline;
 mod read_activity;
