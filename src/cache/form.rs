@@ -20,16 +20,16 @@ use crate::{
 /// A batch that is being formed.
 pub(super) struct Forming {
     pub(super) flight: Flight,
-    wire: Vec<Wire>,
-    calls: Vec<Call>,
+    pub(super) wire: Vec<Wire>,
+    pub(super) calls: Vec<Call>,
     keys: HashMap<SharedKey, usize>,
-    locals: Vec<Local>,
+    pub(super) locals: Vec<Local>,
 }
 
 /// What this batch has done with a key since its last write of it.
 #[derive(Default, Clone, Copy)]
-struct Local {
-    load: Option<usize>,
+pub(super) struct Local {
+    pub(super) load: Option<usize>,
     group: Option<usize>,
 }
 
@@ -158,60 +158,6 @@ impl Session {
         }
     }
 
-    /// Places `SMEMBERS key`, which becomes the fallback of all candidates that have none.
-    pub(super) fn place(&mut self, forming: &mut Forming, key: &SharedKey, local: usize) -> usize {
-        let no = forming.flight.no;
-        let slot = forming.flight.slots.len();
-        let (wire, load) = self.load(key, Vec::new());
-        forming.flight.slots.push(load);
-        forming.wire.push(wire);
-        forming.locals[local].load = Some(slot);
-        let place = CommandId { flight: no, slot };
-        self.recent.placed(key, place);
-        for index in self.fall_back(key, place) {
-            let dissolved = forming.dissolve(index, place);
-            self.stats.cache.misses.add(dissolved);
-        }
-        slot
-    }
-
-    /// Makes a load of a key, tracked if that is worth it and leaves no dead keys on the server.
-    pub(super) fn load(&mut self, key: &SharedKey, waiters: Vec<OpId>) -> (Wire, Slot) {
-        let token = self.number();
-        self.entries.load(key, token);
-        let tracked = self.entries.is_worth_tracking(key) && self.dead_keys.may_track();
-        let wire = if tracked {
-            Wire::Tracked(key.clone())
-        } else {
-            Wire::Members(key.clone())
-        };
-        let load = Slot::Load {
-            key: key.clone(),
-            token,
-            tracked,
-            waiters,
-        };
-        (wire, load)
-    }
-
-    /// Makes a `SMEMBERS key` that was placed the fallback of all candidates of the key that have none. Returns their
-    /// groups in this batch.
-    pub(super) fn fall_back(&mut self, key: &SharedKey, place: CommandId) -> Vec<usize> {
-        let mut own = Vec::new();
-        let Some(busy) = self.busy.get_mut(key) else {
-            return own;
-        };
-        for (flight, index) in std::mem::take(&mut busy.groups) {
-            if flight == place.flight {
-                own.push(index);
-            } else if let Some(flight) = self.flight(flight) {
-                flight.groups[index].fallback = Some(place);
-            }
-        }
-        self.tidy(key);
-        own
-    }
-
     /// Places a command unchanged: a write, or a read that the store answers itself. Earlier reads of its keys are not
     /// answered by later commands, nor later reads by earlier ones.
     fn send(&mut self, forming: &mut Forming, call: usize, command: &Command) {
@@ -264,39 +210,6 @@ impl Session {
             Effect::Deletes => keys.for_each(|key| self.entries.will_go(key)),
             Effect::MayDelete => keys.for_each(|key| self.entries.may_go(key)),
         }
-    }
-
-    /// Places a read for candidates that would otherwise see the effect of the command that is placed next.
-    fn place_fallback(&mut self, forming: &mut Forming, key: &SharedKey, local: usize) {
-        fail_point!(
-            "no-fallback-same-batch",
-            self.needs_no_fallback(key, |flight| flight == forming.flight.no)
-        );
-        fail_point!(
-            "no-fallback-next-batch",
-            self.needs_no_fallback(key, |flight| flight != forming.flight.no)
-        );
-        let has_candidates = |busy: &Busy| !busy.groups.is_empty();
-        if self.busy.get(key).is_some_and(has_candidates) {
-            self.place(forming, key, local);
-        }
-    }
-
-    /// The same before a command that may be about any key: for all candidates there are. Later reads of the batch begin
-    /// anew. Reads of later batches need nothing else: what the command changes is reported before their barrier is
-    /// answered.
-    fn place_all_fallbacks(&mut self, forming: &mut Forming) {
-        fail_point!("no-fallback-open", Some(()));
-        let busy = self.busy.iter().filter(|(_, busy)| !busy.groups.is_empty());
-        let mut keys: Vec<SharedKey> = busy.map(|(key, _)| key.clone()).collect();
-        // In the same order each time: the tests go through all orders of the steps.
-        keys.sort_unstable();
-        for key in keys {
-            let (key, local) = forming.share(&key);
-            self.place_fallback(forming, &key, local);
-        }
-        forming.locals.fill(Local::default());
-        self.recent.clear();
     }
 
     /// Ends the last load of a key for calls that wait: the candidate may be answered with a newer list.
@@ -369,7 +282,7 @@ impl Session {
 
 impl Forming {
     /// Returns the key, shared with the others of this batch.
-    fn share(&mut self, key: &[u8]) -> (SharedKey, usize) {
+    pub(super) fn share(&mut self, key: &[u8]) -> (SharedKey, usize) {
         if let Some((shared, index)) = self.keys.get_key_value(key) {
             return (shared.clone(), *index);
         }
@@ -386,21 +299,6 @@ impl Forming {
         }
         let flight = self.flight.no;
         State::Waiting(CommandId { flight, slot })
-    }
-
-    /// Turns the candidates of a group into plain reads of a command in the same batch. Returns their number.
-    fn dissolve(&mut self, index: usize, place: CommandId) -> usize {
-        let group = &mut self.flight.groups[index];
-        group.dissolved = true;
-        let members = std::mem::take(&mut group.members);
-        let count = members.len();
-        for at in members {
-            let state = self.join(place.slot, at);
-            if let Some(Call::Reads(reads)) = self.calls.get_mut(at.call) {
-                reads[at.read].state = state;
-            }
-        }
-        count
     }
 }
 

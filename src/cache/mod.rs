@@ -8,7 +8,7 @@
 //! that moment has been answered and no invalidation came before the answer. That command is the *barrier*, one for a
 //! batch however many reads it covers.
 //!
-//! **The life of a read** of key k ([`form`], [`settle`], [`repair`]):
+//! **The life of a read** of key k ([`form`], [`fallback`], [`settle`], [`repair`]):
 //!
 //! 1. k is in memory and no write of ours to it is under way: the read is a *candidate*. Otherwise
 //!    `SMEMBERS k` is placed, or the one joined that is placed in this batch already. One that was
@@ -47,6 +47,7 @@ mod dead_keys;
 mod entries;
 #[cfg(any(test, feature = "failpoints"))]
 mod failpoints;
+mod fallback;
 mod form;
 mod recent;
 mod repair;
