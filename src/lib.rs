@@ -58,6 +58,8 @@ pub mod redis_manager;
 pub mod removal;
 pub mod runtime;
 #[cfg(test)]
+mod scripted_connection;
+#[cfg(test)]
 mod scripted_leases;
 #[cfg(test)]
 mod scripted_pages;
