@@ -4,7 +4,8 @@ use std::{collections::HashMap, sync::Arc};
 
 use super::{
     kinds::{AddressMap, Addresses},
-    read::{Raw, Reader, integer, invalid, no_host, show, show_name},
+    raw::{Raw, invalid, no_host, show, show_name},
+    read::{Reader, integer},
     table::{PORT, Row},
 };
 use crate::{

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use super::{
     addresses,
-    read::{Raw, show_name},
+    raw::{Raw, show_name},
 };
 use crate::{error::Result, redis_manager::Address};
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    read::{Raw, Reader, invalid},
+    raw::{Raw, invalid},
+    read::Reader,
     store::Store,
     table::{CHANNEL_MANAGER, EVENTS, LEAVE_DELAY},
 };

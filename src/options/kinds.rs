@@ -2,7 +2,7 @@
 
 use std::{fmt::Debug, ops::RangeInclusive};
 
-use super::read::{Raw, boolean};
+use super::{raw::Raw, read::boolean};
 
 /// What all kinds of values have in common.
 pub trait Kind: Debug + Sync {

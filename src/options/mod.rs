@@ -6,6 +6,7 @@ mod answers;
 mod events;
 mod fan_out;
 mod kinds;
+mod raw;
 mod read;
 mod redis;
 mod sessions;
@@ -22,13 +23,14 @@ pub use self::{
     events::Events,
     fan_out::FanOut,
     kinds::Kind,
-    read::{Raw, Source},
+    raw::{Raw, Source},
     sessions::Sessions,
     store::Store,
     table::{For, Membership, OnSlow, Row, Seen, TABLE, fields},
 };
 use self::{
-    read::{Reader, boolean, invalid, show},
+    raw::{invalid, show},
+    read::{Reader, boolean},
     table::{
         CACHE, CACHE_MAX_BYTES, CHANNEL_MANAGER, CLEAN_ON_START_UP, COMMAND_TIMEOUT,
         CONNECT_TIMEOUT, GIVE_UP_AFTER, HASH_TAG, MAX_ATTEMPTS, MAX_QUEUE, OFFLINE_QUEUE, PREFIX,

@@ -2,7 +2,8 @@
 //! [`super::store`], TLS in [`super::tls`].
 
 use super::{
-    read::{Raw, Reader, foreign, invalid, no_host},
+    raw::{Raw, invalid, no_host},
+    read::{Reader, foreign},
     table::{
         CLUSTER, DB, For, HOST, NAME, NAT_MAP, PASSWORD, PATH, PORT, Row, SENTINEL_PASSWORD,
         SENTINEL_USERNAME, SENTINELS, URL, USERNAME,

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use super::{
-    read::{Raw, Reader, invalid},
+    raw::{Raw, invalid},
+    read::Reader,
     store::Store,
     table::{CHANNEL_MANAGER, LEASE_TTL, LEAVE_DELAY, MEMBERSHIP, Membership, SESSIONS},
 };

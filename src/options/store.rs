@@ -2,7 +2,8 @@
 //! in [`super::redis`].
 
 use super::{
-    read::{Raw, Reader, foreign, invalid, show},
+    raw::{Raw, invalid, show},
+    read::{Reader, foreign},
     redis::{cluster_options, redis_options},
     table::{DURABILITY, For, LOCAL_FILE_SYSTEM, PATH, STORE},
 };

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::{
     kinds::{Flag, Pem, Switch, Text},
-    read::{Raw, Reader, invalid, no_host},
+    raw::{Raw, invalid, no_host},
+    read::Reader,
     table::{
         CERTIFICATE, KEY, PATH, PORT, Row, SENTINEL_CA, SENTINEL_CERT, SENTINEL_KEY,
         SENTINEL_REJECT, SENTINEL_SERVERNAME, SENTINEL_TLS, TLS, TLS_CA, TLS_CERT, TLS_KEY,
