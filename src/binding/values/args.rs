@@ -1,29 +1,27 @@
 //! Reads the arguments of the methods: JavaScript values become what the core takes, or an error that names the
-//! argument. Options are read in [`super::options`], users of several frontends in [`super::pairs`]. Which objects are ids, and with which text, is decided in
-//! `lib/ids.js`.
+//! argument. The text of one id is read in [`super::ids`], options in [`super::options`], users of several frontends in
+//! [`super::pairs`].
 
 use std::fmt::{Arguments, Display};
 
 use napi::{
     Env, Unknown, ValueType,
-    bindgen_prelude::{Array, BufferSlice, JsObjectValue as _, JsValue as _},
+    bindgen_prelude::{Array, JsObjectValue as _, JsValue as _},
 };
 
+use super::{
+    ids::{ID, UID, buffer, call, check_string, invalid, object, primitive, string},
+    text,
+};
 use crate::{
-    binding::values::{
-        js::{Args, Installed, Ref},
-        text,
-    },
     command::Member,
     error::Error,
-    size_limits::{LONGEST, MOST_MEMBERS, Sizes, too_long},
+    size_limits::{MOST_MEMBERS, Sizes, too_long},
 };
 
 /// The outer error is one that JavaScript threw (from a getter, say), the inner one is for a value that is not
 /// accepted.
 pub type Read<T> = napi::Result<Result<T, Error>>;
-
-const ID: &str = "a string, number, bigint, boolean, or an object with a toString of its own";
 
 /// Reads a channel name, server id or server type: a string, a primitive with one textual form, or an object with a
 /// text of its own.
@@ -88,52 +86,6 @@ fn element(
         return string(&element, name);
     }
     text(&element, name)
-}
-
-fn check_string(value: &Unknown, name: Arguments) -> Read<String> {
-    let length = text::length(value.value().env, value.raw())?;
-    if length > LONGEST {
-        return Ok(Err(too_long(name, length, LONGEST)));
-    }
-    Ok(Ok(String::new()))
-}
-
-fn string(value: &Unknown, name: impl Display) -> Read<String> {
-    let read = text::read(value, LONGEST)?;
-    Ok(read
-        .map_err(|length| too_long(name, length, LONGEST))
-        .map(|bytes| {
-            String::from_utf8(bytes)
-                .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
-        }))
-}
-
-/// Reads a number, boolean or bigint.
-fn primitive(value: &Unknown, name: Arguments, accepted: &str) -> Read<String> {
-    let text = value.coerce_to_string()?.into_utf8()?.into_owned()?;
-    if text == text::NAN {
-        return Ok(Err(refused(name, text::NAN, accepted)));
-    }
-    Ok(Ok(text))
-}
-
-/// Returns the text of an object as a string.
-fn object(value: &Unknown, name: impl Display, accepted: &str) -> Read<Unknown<'static>> {
-    let read = call(value, |installed| &installed.read_object)?;
-    let read = read.coerce_to_object()?;
-    let text: Unknown = read.get_named_property("text")?;
-    if text.get_type()? == ValueType::String {
-        return Ok(Ok(text));
-    }
-    let why: String = read.get_named_property("why")?;
-    Ok(Err(refused(name, &format!("an object{why}"), accepted)))
-}
-
-/// Calls a function of `lib/` with one value.
-fn call(value: &Unknown, function: impl Fn(&Installed) -> &Ref) -> napi::Result<Unknown<'static>> {
-    let env = Env::from_raw(value.value().env);
-    let args = Args::new().with(&env, *value)?;
-    function(Installed::of(&env)?).call(&env, args)
 }
 
 /// The channels of one call: one name, or an array of them.
@@ -300,9 +252,6 @@ pub fn uid(value: &Unknown, sizes: Sizes) -> Read<Member> {
     member(value, format_args!("uid"), sizes)
 }
 
-const UID: &str =
-    "a string, number, bigint, boolean, Buffer, or an object with a toString of its own";
-
 pub(super) fn member(value: &Unknown, name: Arguments, sizes: Sizes) -> Read<Member> {
     let string = |value: &Unknown| -> Read<Member> {
         let read = text::read(value, sizes.member)?;
@@ -330,29 +279,6 @@ pub(super) fn member(value: &Unknown, name: Arguments, sizes: Sizes) -> Read<Mem
 pub fn misplaced_function(name: &str) -> Error {
     let hint = "it is taken for the callback, so an argument is missing";
     Error::InvalidArgument(format!("argument {name} is a function; {hint}"))
-}
-
-pub(super) fn invalid(name: impl Display, accepted: &str, kind: ValueType) -> Error {
-    let kind = match kind {
-        ValueType::Undefined => "undefined",
-        ValueType::Null => "null",
-        ValueType::Function => "a function",
-        ValueType::Symbol => "a symbol",
-        _ => "an object",
-    };
-    refused(name, kind, accepted)
-}
-
-fn refused(name: impl Display, what: &str, accepted: &str) -> Error {
-    Error::InvalidArgument(format!("argument {name} is {what}; accepted is {accepted}"))
-}
-
-/// Reads a uid given as a buffer, which is copied only if it is not too long.
-fn buffer(value: &Unknown, name: Arguments, sizes: Sizes) -> Read<Member> {
-    // SAFETY: the caller checked that it is a buffer; the bytes are copied before JavaScript runs again.
-    let buffer: BufferSlice = unsafe { value.cast() }?;
-    let checked = sizes.check_member(name, &buffer);
-    Ok(checked.map(|()| buffer.to_vec()))
 }
 
 /// Makes `undefined`.

@@ -9,7 +9,8 @@ use napi::{
 };
 
 use super::{
-    args::{Members, Read, check_sum, invalid, member, text},
+    args::{Members, Read, check_sum, member, text},
+    ids::invalid,
     js::{Args, Installed},
 };
 use crate::{
