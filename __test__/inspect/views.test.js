@@ -1,19 +1,19 @@
 'use strict';
 
 /**
- * The views of a store (lib/inspect/views.js), on each store: what they show of leases, channels, members, users and problems, and
- * that they change nothing. The commands that print them are in commands.test.js; clusters and sentinels in topology/.
+ * The views of a store (lib/inspect/views.js), on each store: what they show of leases, channels, members and users, and that they
+ * change nothing. Problems are in problems.test.js, the commands that print all of it in commands.test.js, clusters and sentinels
+ * in topology/.
  */
 
 const assert = require('assert');
 const addressOf = require('../support/address');
-const { createApp } = require('../support/app');
-const { Leases } = require('../support/leases');
 const { ours, stores } = require('../support/rows');
 const { readStore } = require('../support/stores');
 const { started, stopAll } = require('../support/service');
 const { until } = require('../support/until');
 const { proxy } = require('../faults/wire');
+const viewsOf = require('./opened');
 
 const HOSTILE = [
   '<img src=x>',
@@ -27,36 +27,7 @@ const HOSTILE = [
 ];
 
 stores('the views', (ctx) => {
-  const { openViews } = require('../../lib/inspect/views');
-  const opened = [];
-  const open = (options) => {
-    const views = openViews(addressOf(ctx.store), options);
-    opened.push(views);
-    return views;
-  };
-  const { afterEach } = require('node:test');
-  afterEach(() => Promise.all(opened.splice(0).map((views) => views.close())));
-
-  /** A service with an index of members, which is no frontend itself, and its leases. */
-  async function indexed(opts) {
-    const service = await started(ctx.store, { membership: 'session', ...opts }, createApp());
-    return { add: service.promises.add, leases: new Leases(service), service };
-  }
-
-  /** All pages of a view, as one array of what `of` returns of each. */
-  async function all(read, of) {
-    const found = [];
-    let cursor = null;
-    let pages = 0;
-    do {
-      const page = await read(cursor);
-      found.push(...of(page));
-      ({ cursor } = page);
-      pages += 1;
-      assert.ok(pages < 1000, 'the pages have an end');
-    } while (cursor !== null);
-    return found;
-  }
+  const { open, indexed, all } = viewsOf(ctx);
 
   ours('show frontends with the state of their leases, and what each has', async () => {
     const { add, leases } = await indexed();
@@ -206,137 +177,6 @@ stores('the views', (ctx) => {
     },
   );
 
-  ours('tell what looks wrong, each with what mends it', async () => {
-    const { add, leases } = await indexed();
-    await leases.claim('s1', 'session-e1');
-    await leases.claim('s2', 'session-e2', 1);
-    await leases.add('s2', 'alice', 'bob');
-    await leases.untilExpired('s2');
-    await add('a', ['alice', 'bob'], 's1');
-    await add(['a', 'b'], 'alice', "it's");
-    const plain = await started(ctx.store);
-    // It knows no index, so that an entry stays.
-    await plain.promises.leave('a', 'bob', 's1');
-    const views = open();
-    const found = await all(
-      (cursor) => views.problems({ cursor }),
-      ({ problems }) => problems,
-    );
-    const remove = (sid) => `npx pome-globalchannel remove --from ADDRESS --sid=${sid}`;
-    assert.deepStrictEqual(
-      found.map(({ kind, sid, key, count, command }) => [kind, sid, key, count, command]),
-      [
-        ['expired-lease', 's2', null, 2, remove('s2')],
-        ['members-without-lease', "it's", null, 2, remove("'it'\\''s'")],
-        ['index-without-member', 's1', null, 1, null],
-      ],
-    );
-    assert.strictEqual(new Set(found.map(({ id }) => id)).size, 3);
-  });
-
-  ours('find nothing wrong with members where no leases are in use', async () => {
-    const { promises } = await started(ctx.store);
-    await promises.add('a', 'alice', 's1');
-    const views = open();
-    assert.deepStrictEqual(
-      await all(
-        (cursor) => views.problems({ cursor }),
-        ({ problems }) => problems,
-      ),
-      [],
-    );
-  });
-
-  ours.redis('tell of keys that are no channels, however they are called', async () => {
-    const { redis } = ctx;
-    await redis.run(0, 'set', "POMELO:CHANNEL:it's:s1", 'x');
-    await redis.run(0, 'hset', 'POMELO:CHANNEL:user\n\u202e', 'x', 'y');
-    await redis.run(0, 'sadd', 'POMELO:CHANNEL:user-2', 'x');
-    await redis.run(0, 'set', Buffer.from('504f4d454c4f3a4348414e4e454c3aff', 'hex'), 'x');
-    const views = open();
-    const found = await all(
-      (cursor) => views.problems({ cursor }),
-      ({ problems }) => problems,
-    );
-    const told = found.map(({ kind, key, command }) => [kind, key, command]);
-    assert.deepStrictEqual(told.sort(), [
-      [
-        'foreign-key',
-        'POMELO:CHANNEL:user\n\u202e',
-        "redis-cli unlink $'POMELO:CHANNEL:user\\x0a\\xe2\\x80\\xae'",
-      ],
-      ['foreign-key', 'POMELO:CHANNEL:user-2', 'redis-cli unlink POMELO:CHANNEL:user-2'],
-      ['foreign-key', 'POMELO:CHANNEL:\ufffd', null],
-      ['not-a-set', "POMELO:CHANNEL:it's:s1", "redis-cli unlink 'POMELO:CHANNEL:it'\\''s:s1'"],
-    ]);
-  });
-
-  ours('suggest no command that a shell would cut short', async () => {
-    const { leases, add } = await indexed();
-    await leases.claim('s1', 'session-e1');
-    for (const sid of ['s1\0', '\ufffds1', 's2']) await add('room', 'u', sid);
-    const views = open();
-    const found = await all(
-      (cursor) => views.problems({ cursor }),
-      ({ problems }) => problems,
-    );
-    assert.deepStrictEqual(found.map(({ sid, command }) => [sid, command]).sort(), [
-      ['s1\0', null],
-      ['s2', 'npx pome-globalchannel remove --from ADDRESS --sid=s2'],
-      ['\ufffds1', null],
-    ]);
-    if (!ctx.redis) return;
-    await ctx.redis.run(0, 'set', 'POMELO:CHANNEL:user\0', 'x');
-    const [{ command }] = (
-      await all(
-        (cursor) => views.problems({ cursor }),
-        ({ problems }) => problems,
-      )
-    ).filter(({ kind }) => kind === 'foreign-key');
-    assert.strictEqual(command, null);
-  });
-
-  ours('suggest nothing about keys of a longer prefix, nor of ids that end alike', async () => {
-    const { leases, add } = await indexed();
-    await leases.claim('s1', 'session-e1');
-    await add(['room', 'a:b'], 'u', 's1');
-    await add('room', 'u', 'x:s2');
-    const inner = await started(ctx.store, {
-      prefix: 'POMELO:CHANNEL:test',
-      membership: 'session',
-    });
-    const innerLeases = new Leases(inner);
-    await innerLeases.claim('s3', 'session-e3');
-    await inner.promises.add(['room', 'lobby'], 'u', 's3');
-    await innerLeases.add('s3', 'u');
-    await started(ctx.store, { prefix: 'POMELO:CHANNEL:plain' }).then(({ promises }) =>
-      promises.add('room', 'u', 's4'),
-    );
-    const views = open();
-    const found = await all(
-      (cursor) => views.problems({ cursor }),
-      ({ problems }) => problems,
-    );
-    assert.deepStrictEqual(
-      found.map(({ kind, sid, key, count, command }) => [kind, sid, key, count, command]),
-      [
-        [
-          'members-without-lease',
-          'x:s2',
-          null,
-          1,
-          'npx pome-globalchannel remove --from ADDRESS --sid=x:s2',
-        ],
-      ],
-    );
-    const { channels } = await all(
-      (cursor) => views.whois({ uid: 'u', cursor }),
-      ({ channels: page }) => page,
-    ).then((page) => ({ channels: page.map(({ name, sid }) => `${name} ${sid}`) }));
-    assert.ok(channels.includes('room x:s2') && channels.includes('a:b s1'), `${channels}`);
-    assert.ok(!channels.includes('room:x s2'), `${channels}`);
-  });
-
   ours('show hostile names as they are in the store', async () => {
     const { promises } = await started(ctx.store);
     for (const name of HOSTILE) await promises.add(name, HOSTILE, `on ${name.slice(0, 20)}`);
@@ -440,8 +280,7 @@ stores('the views', (ctx) => {
       client.destroy();
       return undefined;
     };
-    const views = openViews(`redis://127.0.0.1:${wire.port}`);
-    opened.push(views);
+    const views = open(undefined, `redis://127.0.0.1:${wire.port}`);
     assert.strictEqual((await views.channels()).channels.length, 1);
     isToCut = true;
     assert.strictEqual((await views.channels()).channels.length, 1);
@@ -485,8 +324,7 @@ stores('the views', (ctx) => {
         '+client|id',
       ];
       await redis.run(0, 'acl', 'setuser', 'few', 'reset', 'on', '>few', ...rights);
-      const views = openViews(`redis://few:few@127.0.0.1:${redis.port}`);
-      opened.push(views);
+      const views = open(undefined, `redis://few:few@127.0.0.1:${redis.port}`);
       await views.find();
       assert.deepStrictEqual(
         (await views.channels()).channels.map(({ name }) => name),
