@@ -19,29 +19,30 @@ const USAGE = ['ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT', 'ERR_GLOBAL_CHANNEL_INVALI
 /** The code for what a command has failed with. */
 const codeOf = (err) => (USAGE.includes(err.code) ? CODES.USAGE : CODES.FAILED);
 
+/** What is done at each of these signals from now on, in place of what was. */
+function atSignals(act) {
+  for (const [signal, code] of Object.entries(SIGNALS)) {
+    process.removeAllListeners(signal);
+    process.once(signal, () => act(signal, code));
+  }
+}
+
 /** Ends the process at a signal, with a terminal as it was. */
 function endAtSignals() {
-  for (const [signal, code] of Object.entries(SIGNALS)) {
-    process.once(signal, () => {
-      clearLine();
-      process.stderr.write(`pome-globalchannel: interrupted (${signal})\n`);
-      process.exit(code);
-    });
-  }
+  atSignals((signal, code) => {
+    clearLine();
+    process.stderr.write(`pome-globalchannel: interrupted (${signal})\n`);
+    process.exit(code);
+  });
 }
 
 /** Resolves at the next of these signals, which does not end the process then; one after it does, whichever it is. */
 function nextSignal() {
   return new Promise((resolve) => {
-    const end = () => {
-      for (const signal of Object.keys(SIGNALS)) process.removeAllListeners(signal);
+    atSignals(() => {
       endAtSignals();
       resolve();
-    };
-    for (const signal of Object.keys(SIGNALS)) {
-      process.removeAllListeners(signal);
-      process.once(signal, end);
-    }
+    });
   });
 }
 
