@@ -120,4 +120,4 @@ class Frontends {
   }
 }
 
-module.exports = { Frontends, PLUGIN };
+module.exports = { Frontends };

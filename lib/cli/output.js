@@ -62,4 +62,4 @@ const escapedWithoutSlashes = (line) =>
 
 const plural = (count, word) => `${count} ${word}${count === 1 ? '' : 's'}`;
 
-module.exports = { columns, named, plural, shown, visible, warn, widthOf, write };
+module.exports = { columns, named, plural, shown, visible, warn, write };

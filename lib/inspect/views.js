@@ -232,4 +232,4 @@ function refusal(words) {
   return Object.assign(new TypeError(words), { code: 'ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT' });
 }
 
-module.exports = { openViews, KINDS, placeIn };
+module.exports = { openViews, KINDS };
