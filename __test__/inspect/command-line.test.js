@@ -6,11 +6,13 @@
  */
 
 const assert = require('assert');
+const { spawn } = require('child_process');
 const { once } = require('events');
 const fs = require('fs');
 const net = require('net');
 const os = require('os');
 const path = require('path');
+const readline = require('readline');
 const { after, before, describe, it } = require('node:test');
 const cli = require('../support/cli');
 const redisServer = require('../support/redis');
@@ -161,6 +163,24 @@ describe('the command line', { timeout: 300000 }, () => {
         socket.destroy();
       }
     }
+  });
+
+  it('ends at a second signal, of whatever kind, if the first one did not end it', async (t) => {
+    const exit = JSON.stringify(require.resolve('../../lib/cli/exit'));
+    const child = spawn(process.execPath, [
+      '-e',
+      `const { endAtSignals, nextSignal } = require(${exit}); endAtSignals();
+       nextSignal().then(() => console.log('again'));
+       console.log('waits'); setInterval(() => {}, 1000);`,
+    ]);
+    t.after(() => child.kill('SIGKILL'));
+    const exited = once(child, 'exit', { signal: AbortSignal.timeout(60000) });
+    const lines = readline.createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    assert.strictEqual((await lines.next()).value, 'waits');
+    child.kill('SIGINT');
+    assert.strictEqual((await lines.next()).value, 'again');
+    child.kill('SIGTERM');
+    assert.deepStrictEqual(await exited, [SIGNALS.SIGTERM, null]);
   });
 
   const onTerminal = (all) => cli.start(all, { env: TERMINAL });
