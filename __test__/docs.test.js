@@ -10,7 +10,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { describe, it } = require('node:test');
 const { optionTable } = require('../lib/native');
-const { anchors, links, paths } = require('./support/markdown');
+const { anchors, commentedPaths, links, paths } = require('./support/markdown');
 
 const root = path.join(__dirname, '..');
 const read = (file) => fs.readFileSync(path.join(root, file), 'utf8');
@@ -19,9 +19,10 @@ const markdown = (folder) =>
 
 const files = [...markdown('.'), ...markdown('docs').map((file) => `docs/${file}`)];
 
-/** All files below a folder, by their paths in the repository. */
+/** All files below a folder, by their paths in the repository, without npm packages. */
 function tree(folder) {
   return fs.readdirSync(path.join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+    if (entry.name === 'node_modules') return [];
     const file = path.posix.join(folder, entry.name);
     return entry.isDirectory() ? tree(file) : [file];
   });
@@ -111,6 +112,22 @@ describe('the documentation', () => {
       files.filter((file) => !named.some((name) => `/${file}`.endsWith(`/${name}`))),
       ['lib/components/'], // by its only file
     );
+  });
+
+  it('names in comments only files that exist', () => {
+    const sources = ['src', 'lib', 'bin', 'benchmark', 'scripts', 'demo', 'docs', '__test__']
+      .flatMap(tree)
+      .concat(fs.readdirSync(root));
+    const commented = sources.filter((file) => /^(?!docs).*\.(js|rs|c|d\.ts)$/.test(file));
+    // One that the build makes, and two of Redis itself.
+    const elsewhere = ['binding.js', 'util.c', 'cluster_asm.c'];
+    const missing = commented.flatMap((file) =>
+      commentedPaths(read(file))
+        .filter((name) => !elsewhere.includes(name))
+        .filter((name) => !sources.some((each) => `/${each}`.endsWith(`/${name}`)))
+        .map((name) => `${file}: ${name}`),
+    );
+    assert.deepStrictEqual(missing, []);
   });
 
   it('begins with a README of at most 200 lines', () => {

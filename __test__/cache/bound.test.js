@@ -12,7 +12,7 @@ const { area, ours } = require('../support/rows');
 const { started } = require('../support/service');
 
 const CHANNELS = 1000000;
-// Not more than may be read tracked at once (src/cache/debts.rs).
+// Not more than may be read tracked at once (src/cache/dead_keys.rs).
 const AT_A_TIME = 1000;
 const MIB = 1024 * 1024;
 

@@ -25,7 +25,7 @@ const { started } = require('../support/service');
 const { until } = require('../support/until');
 
 const OOM = "OOM command not allowed when used memory > 'maxmemory'.";
-/** As in src/cache/debts.rs. */
+/** As in src/cache/dead_keys.rs. */
 const MOST = 1024;
 
 describe('Cache: what the server remembers', () => {

@@ -2,7 +2,7 @@
 
 /**
  * Whether a server has the fan-out: on frontends, where the app left the push scheduler to the framework, and `stats()` says
- * why not elsewhere. An app here is no more than its settings; real ones are in ../cluster/fan-out.test.js.
+ * why not elsewhere. An app here is no more than its settings; real ones are in pomelo-cluster/fan-out.test.js.
  */
 
 const assert = require('node:assert');

@@ -2,7 +2,7 @@
 
 /**
  * Who is online: what the methods answer while sessions are bound, closed, unbound and kicked on frontends of one store. Leases that
- * expire are in lease.test.js, real connectors in pomelo-cluster/sessions.test.js.
+ * expire are in leases.test.js, real connectors in pomelo-cluster/sessions.test.js.
  */
 
 const assert = require('assert');

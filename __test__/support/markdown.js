@@ -1,6 +1,6 @@
 'use strict';
 
-/** Reads a Markdown text: the targets of its links, its anchors, and the files that it names. */
+/** Reads a Markdown text: the targets of its links, its anchors, and the files that it names; and those that comments name. */
 
 /** Without blocks of code, in which nothing is a link or a heading. */
 const prose = (text) => text.replace(/^( *)```[^]*?^\1```$/gm, '');
@@ -28,4 +28,17 @@ function paths(text) {
   return [...new Set(all)];
 }
 
-module.exports = { links, anchors, paths };
+/** The files that the comments of a source name: `src/lease.rs`, `../support/app.js`, without what leads up. */
+function commentedPaths(text) {
+  const comments = text.match(/^ *(?:\/\/|\/?\*).*$/gm) || [];
+  const names = comments.flatMap((line) =>
+    [
+      ...line.matchAll(
+        /(?<![\w@*<{}/.-])(?:\.\.?\/)*((?:[\w.-]+\/)*[\w-]+(?:\.test)?\.(?:js|rs|md|c))(?![\w/-])/g,
+      ),
+    ].map(([, name]) => name),
+  );
+  return [...new Set(names)];
+}
+
+module.exports = { links, anchors, paths, commentedPaths };
