@@ -3,6 +3,7 @@
 // One channel of a service: `service.channel(name)` has the methods of the service that take a channel's name, without
 // that argument, also as `promises`. They are made from the table of methods.
 
+const defineMethod = require('./defineMethod');
 const { methods } = require('./tables');
 
 const NAMES = ['name', 'channelName'];
@@ -44,16 +45,12 @@ for (const { method, at, length } of NAMED) {
     return this.service[method](...withName(args, at, this.name));
   };
   Object.defineProperties(value, { name: { value: method }, length: { value: length } });
-  Object.defineProperty(Channel.prototype, method, { value, writable: true, configurable: true });
+  defineMethod(Channel, method, value);
 }
 
 /** Defines `channel(name)` on the class, not enumerable, like its other methods. */
 module.exports = function defineChannel(GlobalChannel) {
-  Object.defineProperty(GlobalChannel.prototype, 'channel', {
-    value: function channel(name) {
-      return new Channel(this, name);
-    },
-    writable: true,
-    configurable: true,
+  defineMethod(GlobalChannel, 'channel', function channel(name) {
+    return new Channel(this, name);
   });
 };

@@ -6,6 +6,7 @@
 const { EventEmitter } = require('events');
 
 const callBack = require('./callBack');
+const defineMethod = require('./defineMethod');
 const { instanceOf } = require('./instances');
 
 /** The emitter of each instance that has had a listener. */
@@ -20,11 +21,7 @@ function defineEvents(GlobalChannel) {
         return this;
       },
     }[method];
-    Object.defineProperty(GlobalChannel.prototype, method, {
-      value,
-      writable: true,
-      configurable: true,
-    });
+    defineMethod(GlobalChannel, method, value);
   }
 }
 

@@ -4,6 +4,7 @@
 // `[hidden]` that is not known to be harmless. The options object itself is the app's and is not changed.
 
 const { inspect, types } = require('util');
+const defineMethod = require('./defineMethod');
 const { optionTable } = require('./native');
 
 const HIDDEN = '[hidden]';
@@ -26,16 +27,10 @@ const MOST = 100;
 
 /** Defines `toJSON` and `util.inspect.custom` on the class, not enumerable, like its other methods. */
 module.exports = function giveAppearance(GlobalChannel) {
-  const define = (name, value) =>
-    Object.defineProperty(GlobalChannel.prototype, name, {
-      value,
-      writable: true,
-      configurable: true,
-    });
-  define('toJSON', function toJSON() {
+  defineMethod(GlobalChannel, 'toJSON', function toJSON() {
     return appearance(this);
   });
-  define(inspect.custom, function inspectService(depth, options) {
+  defineMethod(GlobalChannel, inspect.custom, function inspectService(depth, options) {
     if (depth < 0) {
       return options.stylize('[GlobalChannel]', 'special');
     }

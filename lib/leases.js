@@ -35,6 +35,7 @@
 // (before that nothing is left), and one that is forgotten is looked for *after* that, and noted again if it was taken
 // meanwhile. A step that is missing because its process died is made by the next renewal, or by the next sweep.
 
+const defineMethod = require('./defineMethod');
 const { mark, sidOfMark, readNotes } = require('./leaseMarks');
 
 /** How often a claim is tried when other processes claim the lease meanwhile. */
@@ -68,20 +69,12 @@ module.exports = defineLeases;
 module.exports.SESSION = SESSION;
 
 function defineLeases(GlobalChannel) {
-  define('_lease', function (action, sid, epoch, ttl, cb) {
+  defineMethod(GlobalChannel, '_lease', function (action, sid, epoch, ttl, cb) {
     ACTIONS[action](this, cb, sid, epoch, String(ttl));
   });
-  define('_sessions', function (op, sids, uids, cb) {
+  defineMethod(GlobalChannel, '_sessions', function (op, sids, uids, cb) {
     SESSIONS[op](this, cb, sids, uids);
   });
-
-  function define(name, value) {
-    Object.defineProperty(GlobalChannel.prototype, name, {
-      value,
-      writable: true,
-      configurable: true,
-    });
-  }
 }
 
 /** Takes the lease from the epoch that holds it, which is only known from the first attempt. */

@@ -23,6 +23,8 @@
 // Those with `epoch` do nothing unless that has the lease, which the store checks in the step itself: else state is 'lost'. What the app
 // removes meanwhile is kept no longer, so 'putBack' does not undo it.
 
+const defineMethod = require('./defineMethod');
+
 /** The number of members that are purged in one step. A store may take fewer. */
 const PURGED = 200;
 
@@ -45,12 +47,8 @@ const ACTIONS = {
 
 /** Defines the method on the class, not enumerable. */
 module.exports = function defineMembers(GlobalChannel) {
-  Object.defineProperty(GlobalChannel.prototype, '_members', {
-    value(action, sid, arg, cb) {
-      ACTIONS[action](this, sid, arg, cb);
-    },
-    writable: true,
-    configurable: true,
+  defineMethod(GlobalChannel, '_members', function (action, sid, arg, cb) {
+    ACTIONS[action](this, sid, arg, cb);
   });
 };
 

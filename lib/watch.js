@@ -6,6 +6,7 @@
 
 const { EventEmitter } = require('events');
 
+const defineMethod = require('./defineMethod');
 const { tell } = require('./events');
 const { instanceOf } = require('./instances');
 const { failures } = require('./tables');
@@ -48,14 +49,10 @@ class Watch {
 
 /** Defines `watch` on the class, not enumerable. */
 function defineWatch(GlobalChannel) {
-  Object.defineProperty(GlobalChannel.prototype, 'watch', {
-    value: function watch(what) {
-      // A Proxy of an instance, or an heir, watches as the instance.
-      const instance = instanceOf(this) || this;
-      return instance['_host'].watch(what);
-    },
-    writable: true,
-    configurable: true,
+  defineMethod(GlobalChannel, 'watch', function watch(what) {
+    // A Proxy of an instance, or an heir, watches as the instance.
+    const instance = instanceOf(this) || this;
+    return instance['_host'].watch(what);
   });
 }
 

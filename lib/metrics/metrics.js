@@ -5,6 +5,7 @@
 
 const { FAMILIES, OWN_LABELS } = require('./families');
 const { textOf } = require('./text');
+const defineMethod = require('../defineMethod');
 const { instanceOf } = require('../instances');
 const { failures } = require('../tables');
 
@@ -125,17 +126,11 @@ function registerIn(register, service) {
 
 /** Defines both methods on the class, not enumerable. */
 module.exports = function defineMetrics(GlobalChannel) {
-  const define = (name, value) =>
-    Object.defineProperty(GlobalChannel.prototype, name, {
-      value,
-      writable: true,
-      configurable: true,
-    });
-  define('metricsText', function metricsText(labels) {
+  defineMethod(GlobalChannel, 'metricsText', function metricsText(labels) {
     const channel = instanceOf(this) || this;
     return textOf([{ stats: channel.stats(), labels: labelsOf(labels, failureOf(channel)) }]);
   });
-  define('registerMetrics', function registerMetrics(options) {
+  defineMethod(GlobalChannel, 'registerMetrics', function registerMetrics(options) {
     const channel = instanceOf(this) || this;
     const given = typeof options === 'object' && options !== null ? options : {};
     const labels = labelsOf(given.labels, failureOf(channel));
