@@ -269,7 +269,7 @@ export interface BroadcastOptions {
 export type BroadcastCallback = (err: GlobalChannelError | null, failedSids: string[]) => void;
 
 /**
- * A custom store in place of the built-in ones (as in 0.0.7), for option `channelManager`. Arguments and answers are
+ * A custom manager: a store in place of the built-in ones (as in 0.0.7), for option `channelManager`. Arguments and answers are
  * passed through unchanged. `start`, `stop` and `clean` are optional.
  *
  * A method answers by its callback or by a promise. The first answer to a call counts, later ones are ignored. A method
@@ -429,7 +429,7 @@ export interface ChannelManager {
 }
 
 /**
- * A custom store that takes calls on all frontends that it knows, also those that are gone: `leave` and `isMember` with
+ * A custom manager that takes calls on all frontends that it knows, also those that are gone: `leave` and `isMember` with
  * `null` for `sid`, `getCount` with `null` for a type, `destroyChannel` with {@link DestroyOptions.everywhere}. Other
  * managers are not called for them: the call fails with `ERR_GLOBAL_CHANNEL_UNSUPPORTED`.
  */
@@ -757,7 +757,7 @@ export interface GlobalChannelOptions {
    */
   cleanOnStartUp?: BooleanOption | null;
   /**
-   * A custom store in place of the one that the other options select; these are checked all the same.
+   * A custom manager: a store in place of the one that the other options select; these are checked all the same.
    * @example
    * ```ts
    * import type { ChannelManager } from 'pome-globalchannel-plugin';
