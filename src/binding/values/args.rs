@@ -6,7 +6,7 @@ use std::fmt::{Arguments, Display};
 
 use napi::{
     Env, Unknown, ValueType,
-    bindgen_prelude::{Array, JsObjectValue as _, JsValue as _},
+    bindgen_prelude::{Array, JsValue as _},
 };
 
 use super::{
