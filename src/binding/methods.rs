@@ -273,11 +273,6 @@ impl Arguments {
 }
 
 impl Kind {
-    /// Returns whether it is one of this package itself, of the session registry.
-    pub const fn is_internal(self) -> bool {
-        self as usize >= Self::ALL.len()
-    }
-
     /// Returns whether it is a push, which is answered when the frontends have answered.
     pub const fn is_push(self) -> bool {
         matches!(

@@ -60,13 +60,8 @@ impl Host {
         values: [Unknown; 5],
         selection: Option<Unknown>,
     ) -> napi::Result<()> {
-        let args = Args::new()
-            .with(env, self.place(seq))?
-            .with(env, servers.array.get(env)?)?;
-        let args = values
-            .into_iter()
-            .chain(selection)
-            .try_fold(args, |args, value| args.with(env, value))?;
+        let values = values.into_iter().chain(selection);
+        let args = with_all(env, self.held(env, seq, servers)?, values)?;
         self.hold.call(env, args).map(drop)
     }
 
@@ -78,12 +73,7 @@ impl Host {
         servers: &Servers,
         values: [Unknown; 3],
     ) -> napi::Result<()> {
-        let args = Args::new()
-            .with(env, self.place(seq))?
-            .with(env, servers.array.get(env)?)?;
-        let args = values
-            .into_iter()
-            .try_fold(args, |args, value| args.with(env, value))?;
+        let args = with_all(env, self.held(env, seq, servers)?, values)?;
         self.hold_prepared.call(env, args).map(drop)
     }
 
@@ -108,9 +98,8 @@ impl Host {
         callback: Unknown,
         names: Option<Vec<String>>,
     ) -> napi::Result<()> {
-        let args = Args::new()
-            .with(env, self.place(seq))?
-            .with(env, servers.array.get(env)?)?
+        let args = self
+            .held(env, seq, servers)?
             .with(env, callback)?
             .with(env, names)?;
         self.hold_groups.call(env, args).map(drop)
@@ -134,16 +123,30 @@ impl Host {
             .with(env, self.place(seq))?
             .with(env, seq as f64)?
             .with(env, servers.array.get(env)?)?;
-        let args = values
-            .into_iter()
-            .try_fold(args, |args, value| args.with(env, value))?;
-        let args = args.with(env, uids)?.with(env, is_sought)?;
-        let args = args.with(env, selection)?;
+        let args = with_all(env, args, values)?
+            .with(env, uids)?
+            .with(env, is_sought)?
+            .with(env, selection)?;
         self.hold_own.call(env, args).map(drop)
+    }
+
+    /// Begins the arguments for a call that is held: its place, and the frontends that it is for.
+    fn held(&self, env: &Env, seq: u64, servers: &Servers) -> napi::Result<Args> {
+        let args = Args::new().with(env, self.place(seq))?;
+        args.with(env, servers.array.get(env)?)
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "there are fewer places")]
     fn place(&self, seq: u64) -> u32 {
         (seq % self.places.get()) as u32
     }
+}
+
+fn with_all<'a>(
+    env: &Env,
+    args: Args,
+    values: impl IntoIterator<Item = Unknown<'a>>,
+) -> napi::Result<Args> {
+    let mut values = values.into_iter();
+    values.try_fold(args, |args, value| args.with(env, value))
 }
