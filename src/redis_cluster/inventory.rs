@@ -8,7 +8,7 @@ use futures_util::{
     future::BoxFuture,
     stream::{self, BoxStream},
 };
-use redis::aio::MultiplexedConnection;
+use redis::{Value, aio::MultiplexedConnection};
 
 use super::{
     clean::{Claims, ROUNDS, ask, sets_among},
@@ -22,8 +22,8 @@ use crate::{
     keys::Key,
     manager::{Connection as _, Inventory, Lost},
     redis_manager::{
-        Address, ScanError, ScanResult, count, found, is_no_set, kind, list_members, member_scan,
-        version,
+        Address, Commands, ScanError, ScanResult, count, found, is_no_set, kind, list_members,
+        member_scan, version,
     },
     steps::Steps,
 };
@@ -34,21 +34,7 @@ impl Inventory for ClusterConnection {
     }
 
     fn members(&self, key: &[u8]) -> BoxStream<'static, Result<Vec<Member>>> {
-        let (shared, key) = (self.shared().clone(), key.to_vec());
-        let scan = scan(shared.clone(), key.clone()).try_flatten_stream();
-        let members = scan.then(move |step| {
-            let (shared, key) = (shared.clone(), key.clone());
-            async move {
-                match step {
-                    // The key is not a set any more.
-                    Err(ScanError::Refused(error)) if is_no_set(&error) => Ok(Vec::new()),
-                    // A cursor means nothing at the next node.
-                    Err(ScanError::Refused(error)) if has_moved(&error) => all(&shared, key).await,
-                    step => step.map_err(Error::from),
-                }
-            }
-        });
-        members.boxed()
+        MEMBERS.stream(self.shared().clone(), key.to_vec())
     }
 
     fn counts(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>> {
@@ -149,16 +135,67 @@ pub(super) fn names_of(
     .boxed()
 }
 
-async fn scan(
-    shared: Arc<Shared>,
-    key: Key,
-) -> ScanResult<BoxStream<'static, ScanResult<Vec<Member>>>> {
-    let connection = owner(&shared, &key).await?;
-    Ok(member_scan(connection, shared.commands().clone(), key))
+/// How the contents of one key are read.
+pub(super) struct Contents<T> {
+    /// In steps.
+    pub(super) scan:
+        fn(MultiplexedConnection, Commands, Key) -> BoxStream<'static, ScanResult<Vec<T>>>,
+    /// At once, and how the reply is understood.
+    pub(super) command: &'static str,
+    pub(super) list: fn(Value) -> Result<Vec<T>>,
+}
+
+static MEMBERS: Contents<Member> = Contents {
+    scan: member_scan,
+    command: "SMEMBERS",
+    list: list_members,
+};
+
+impl<T: Send + 'static> Contents<T> {
+    /// Streams them from the node that has the key; nothing if it has another type by now.
+    pub(super) fn stream(
+        &'static self,
+        shared: Arc<Shared>,
+        key: Key,
+    ) -> BoxStream<'static, Result<Vec<T>>> {
+        let (of, at) = (shared.clone(), key.clone());
+        let steps = async move {
+            let connection = owner(&of, &at).await?;
+            Ok((self.scan)(connection, of.commands().clone(), at))
+        };
+        let contents = steps.try_flatten_stream().then(move |step| {
+            let (shared, key) = (shared.clone(), key.clone());
+            async move {
+                match step {
+                    Err(ScanError::Refused(error)) if is_no_set(&error) => Ok(Vec::new()),
+                    // A cursor means nothing at the next node.
+                    Err(ScanError::Refused(error)) if has_moved(&error) => {
+                        self.all(&shared, key).await
+                    }
+                    step => step.map_err(Error::from),
+                }
+            }
+        });
+        contents.boxed()
+    }
+
+    /// Reads them at once, wherever the key is.
+    async fn all(&self, shared: &Arc<Shared>, key: Key) -> Result<Vec<T>> {
+        let answers = ask(shared, self.command, &[key])
+            .await
+            .map_err(Error::from)?;
+        let Some(answer) = answers.into_iter().next() else {
+            return Ok(Vec::new());
+        };
+        match (self.list)(answer?) {
+            Err(error) if is_no_set(&error) => Ok(Vec::new()),
+            contents => contents,
+        }
+    }
 }
 
 /// Returns a connection to the node that has a key.
-pub(super) async fn owner(shared: &Arc<Shared>, key: &Key) -> ScanResult<MultiplexedConnection> {
+async fn owner(shared: &Arc<Shared>, key: &Key) -> ScanResult<MultiplexedConnection> {
     let slot = hash_slot(key);
     let lost = || ScanError::Lost(Lost(format!("no node has slot {slot}").into()));
     let node = shared.owner(slot).ok_or_else(lost)?;
@@ -167,14 +204,7 @@ pub(super) async fn owner(shared: &Arc<Shared>, key: &Key) -> ScanResult<Multipl
 
 /// Reads all members at once, wherever the key is.
 pub(super) async fn all(shared: &Arc<Shared>, key: Key) -> Result<Vec<Member>> {
-    let answers = ask(shared, "SMEMBERS", &[key]).await.map_err(Error::from)?;
-    let Some(answer) = answers.into_iter().next() else {
-        return Ok(Vec::new());
-    };
-    match list_members(answer?) {
-        Err(error) if is_no_set(&error) => Ok(Vec::new()),
-        members => members,
-    }
+    MEMBERS.all(shared, key).await
 }
 
 pub(super) fn has_moved(error: &Error) -> bool {
