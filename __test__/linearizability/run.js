@@ -17,6 +17,8 @@ const { check } = require('./checker');
 
 const STALE = 'reader-b';
 const DEADLINE = 300000;
+/** What the deadline of a run has for each fault: an election on a busy machine takes some seconds. */
+const PER_FAULT = 15000;
 
 class Process {
   /** `what` is for process.js. */
@@ -96,21 +98,26 @@ async function run(open, { reads, kinds = [], every = 700, times = 1, stale, nod
   const all = (condition, what) =>
     until(() => processes.every((each) => each.has(condition)), what, DEADLINE);
   const history = emptyHistory();
+  let running = true;
+  let trouble = Promise.resolve();
   try {
     await all(({ ready }) => ready, 'the processes to start');
     for (const { child } of processes) child.send('begin');
-    let running = true;
     const met = {};
     const sum = () => processes.reduce((sum, process) => sum + process.reads, 0);
     const world = { ...place.world, processes, history, met, reads: sum, running: () => running };
-    const trouble = chaos(kinds, every, world);
+    let failure;
+    trouble = chaos(kinds, every, world).catch((err) => (failure = err));
     const enough = () => {
+      if (failure) throw failure;
       processes.forEach((each) => each.has(() => true));
       return sum() >= reads && Object.values(met).every((count) => count >= times);
     };
-    await until(enough, `${reads} reads`, DEADLINE);
+    const what = `${reads} reads, and each fault ${times} times`;
+    await until(enough, what, DEADLINE + PER_FAULT * times * kinds.length);
     running = false;
     await trouble;
+    if (failure) throw failure;
     for (const { child } of processes) child.send('finish');
     await all(({ results }) => results, 'the processes to finish');
     await Promise.all(processes.map(({ closed }) => closed));
@@ -120,6 +127,9 @@ async function run(open, { reads, kinds = [], every = 700, times = 1, stale, nod
     const results = processes.flatMap((each) => each.results);
     return { ...check(history, { strict }), met, processes: results };
   } finally {
+    // After a failure as well: the next run has the same store.
+    running = false;
+    await trouble;
     for (const { child } of processes) child.kill('SIGKILL');
     await place.close();
     fs.rmSync(folder, { recursive: true, force: true });
