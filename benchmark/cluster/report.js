@@ -6,6 +6,7 @@
 const { NONE, plain, ratio: times, table } = require('../format');
 const { CLIENTS, METRICS, contestants, figure, ratios, shares, ways } = require('./figures');
 const { compare } = require('./goals');
+const { LONG } = require('./round');
 
 const percent = (share) => (Number.isFinite(share) ? `${(share * 100).toFixed(1)} %` : NONE);
 const range = ({ low, high }) =>
@@ -108,7 +109,7 @@ const busy = ({ load }) =>
 /** The pushes before those to the sizes that are measured. */
 const warmUpOf = ({ warmUp }) =>
   warmUp
-    ? `${warmUp.count} pushes at ${warmUp.rate}/s to ${warmUp.size} clients, as many to ${warmUp.size} whose uids are so long that their lists have names (260 characters), and then `
+    ? `${warmUp.count} pushes at ${warmUp.rate}/s to ${warmUp.size} clients, as many to ${LONG.size} whose uids are so long that their lists have names (260 characters), and then `
     : '';
 
 function document(run) {

@@ -16,8 +16,8 @@ const { Users } = require('./users');
 
 const CHAT = 'chat-1';
 const DRIVER = path.join(__dirname, 'driver.js');
-/** Begins uids so long that the lists of a channel of 30 get names (lib/lists/), which are for 2 KB and more. */
-const LONG = 'long-'.repeat(50);
+/** So many users, whose uids begin so, that the lists of three connectors get names (lib/lists/): those of 2 KB and more do. */
+const LONG = { size: 30, prefix: 'long-'.repeat(50) };
 
 class Round {
   constructor(cluster, clients, { arrival, prefix } = {}) {
@@ -225,7 +225,8 @@ async function runRound(
     const figures = {};
     if (warmUp) {
       await round.warmUp(warmUp);
-      await new Round(cluster, clients, { arrival, prefix: LONG }).warmUp(warmUp);
+      const { size, prefix } = LONG;
+      await new Round(cluster, clients, { arrival, prefix }).warmUp({ ...warmUp, size });
     }
     for (const size of [...sizes].sort((a, b) => a - b)) {
       figures[size] = await round.measure(size, plan(size));
@@ -239,4 +240,4 @@ async function runRound(
   }
 }
 
-module.exports = { runRound };
+module.exports = { LONG, runRound };
