@@ -28,7 +28,7 @@
 #include <unistd.h>
 
 enum { UPGRADING, SHAKING, ENTERING, READY };
-enum { AT_ONCE = 30, MAX_CLIENTS = 20000, MAX_SERVERS = 16, ROOM = 1 << 18, LINE = 1 << 14 };
+enum { AT_ONCE = 30, MAX_CLIENTS = 20000, MAX_SERVERS = 16, ROOM = 1 << 18, LINE = 1 << 14, NAME = 512 };
 /* A second copy of a push would come right after the first; this long is waited for it. */
 static const double SETTLE = 100;
 
@@ -46,7 +46,7 @@ static struct client clients[MAX_CLIENTS];
 static unsigned client_count, wanted, ready, naming;
 static struct server servers[MAX_SERVERS];
 static int server_count, deflate, poller, channel;
-static char prefix[64], chat[64];
+static char prefix[NAME], chat[64];
 static struct arrival *arrivals;
 static unsigned first, expected, compressed, uncompressed, disorder;
 static double deadline, settled; /* of `end`, 0 without one */
@@ -80,7 +80,7 @@ static void fail(const char *format, ...) {
 
 /* A masked frame, as servers ask for, with a mask that leaves the bytes as they are. */
 static void send_package(struct client *c, int type, const void *body, size_t length) {
-  unsigned char frame[600] = {0x82};
+  unsigned char frame[NAME + 300] = {0x82};
   size_t whole = length + 4, at = 2;
   if (whole < 126) frame[1] = 0x80 | whole;
   else frame[1] = 0x80 | 126, frame[2] = whole >> 8, frame[3] = whole & 255, at = 4;
@@ -96,7 +96,7 @@ static void send_package(struct client *c, int type, const void *body, size_t le
 
 static void enter(struct client *c) {
   static const char route[] = "connector.entryHandler.enter";
-  char body[300];
+  char body[NAME + 200];
   size_t at = 0;
   body[at++] = 0; /* a request, its route in full */
   body[at++] = 1;

@@ -1,8 +1,8 @@
 'use strict';
 /**
  * What runs inside the servers of the benchmark's cluster (an extension of demo/app/control.js):
- * pushes as the app's own logic would make them, the bytes of the RPC sockets, a CPU profile, and how
- * pushes left a frontend. Times are milliseconds of the system's monotonic clock. When to call what
+ * pushes as the app's own logic would make them, the bytes of the RPC sockets, a CPU profile, how
+ * pushes left a frontend, and what the native calls took for that. Times are milliseconds of the system's monotonic clock. When to call what
  * is round.js's business.
  *
  * BENCHMARK_FAULT (for the test of the check) breaks the third push: `twice` makes it again, `swap` gives
@@ -10,6 +10,7 @@
  */
 
 const fs = require('node:fs');
+const path = require('node:path');
 const { Session } = require('node:inspector');
 const { message } = require('./message');
 
@@ -88,6 +89,40 @@ function rpcTraffic(app) {
 /** Returns `stats().fanOut`; null if the plugin has none. */
 const fanOut = (app) => service(app).stats?.().fanOut ?? null;
 
+/** The CPU time of the native calls of the fan-out since `timeSends`, in µs; undefined while it is not taken. */
+let spent;
+
+/** Wraps the plugin's native call before the plugin is loaded; false if it has none. */
+const hasSends = (() => {
+  const file = path.join(process.env.GLOBALCHANNEL_PLUGIN || '', 'lib/native.js');
+  if (!fs.existsSync(file)) return false;
+  const native = require(file);
+  const { sendToAll } = native;
+  const cpu = () => {
+    const { user, system } = process.cpuUsage();
+    return user + system;
+  };
+  native.sendToAll = (...args) => {
+    if (spent === undefined) return sendToAll(...args);
+    const before = cpu();
+    const result = sendToAll(...args);
+    spent += cpu() - before;
+    return result;
+  };
+  return true;
+})();
+
+function timeSends() {
+  spent = 0;
+}
+
+/** Returns the milliseconds since `timeSends`, and ends it; null without native calls. */
+function timeOfSends() {
+  const ms = spent / 1000;
+  spent = undefined;
+  return hasSends ? ms : null;
+}
+
 let session;
 
 function startProfile() {
@@ -117,4 +152,6 @@ module.exports = {
   rpcTraffic,
   startProfile,
   stopProfile,
+  timeOfSends,
+  timeSends,
 };

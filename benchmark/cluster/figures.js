@@ -36,6 +36,7 @@ const whole = ({ chat, connectors, redis }) => chat + connectors + redis;
 const METRICS = {
   whole: { title: 'CPU of the whole, µs', of: ({ cpu }) => micro(whole(cpu)) },
   connectors: { title: '– the three connectors', of: ({ cpu }) => micro(cpu.connectors) },
+  sends: { title: '– of it the native call', of: ({ sends }) => (sends ? micro(sends) : NaN) },
   chat: { title: '– chat server', of: ({ cpu }) => micro(cpu.chat) },
   chatMain: { title: '– of it the main thread', of: ({ cpu }) => micro(cpu.chatMain) },
   redis: { title: '– Redis', of: ({ cpu }) => micro(cpu.redis) },

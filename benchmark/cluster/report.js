@@ -6,6 +6,7 @@
 const { NONE, plain, ratio: times, table } = require('../format');
 const { CLIENTS, METRICS, contestants, figure, ratios, shares, ways } = require('./figures');
 const { compare } = require('./goals');
+const { LONG } = require('./round');
 
 const percent = (share) => (Number.isFinite(share) ? `${(share * 100).toFixed(1)} %` : NONE);
 const range = ({ low, high }) =>
@@ -78,11 +79,18 @@ function floorTable({ records, floor, ...run }) {
         ? plain(figure(records, { clients, size }, id, METRICS.connectors))
         : NONE;
     const kinds = Object.keys(CLIENTS).flatMap((kind) => [took(kind, 'old'), took(kind, 'ours')]);
-    return [`${size} clients`, all(floor.send), all(floor.write), ...kinds];
+    const sends = figure(records, { clients: run.clients[0], size }, 'ours', METRICS.sends);
+    return [`${size} clients`, all(floor.send), all(floor.write), plain(sends), ...kinds];
   });
   const kinds = Object.keys(CLIENTS).flatMap((kind) => [`0.0.7, ${kind}`, `this package, ${kind}`]);
   return table(
-    ['the connectors, CPU µs per push', '`send()` in C', '`socket.write`', ...kinds],
+    [
+      'the connectors, CPU µs per push',
+      '`send()` in C',
+      '`socket.write`',
+      '`send()` in the connectors',
+      ...kinds,
+    ],
     rows,
   );
 }
@@ -98,10 +106,17 @@ function waysTable({ records, ...run }) {
 const busy = ({ load }) =>
   load > 1 ? `; **the machine was busy** (load average ${plain(load)} when it began)` : '';
 
+/** The pushes before those to the sizes that are measured. */
+const warmUpOf = ({ warmUp }) =>
+  warmUp
+    ? `${warmUp.count} pushes at ${warmUp.rate}/s to ${warmUp.size} clients, as many to ${LONG.size} whose uids are so long that their lists have names (260 characters), and then `
+    : '';
+
 function document(run) {
   const { machine } = run;
   const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`);
   const rates = run.sizes.map((size) => `${plain(run.plans[size].rate)}/s to ${size}`);
+  const counts = run.sizes.map((size) => run.plans[size].warmUp).join(', ');
   const left = waysTable(run);
   return `# Benchmark in a real cluster
 
@@ -131,8 +146,8 @@ ${run.clients.map((kind) => `- **${kind}**: ${CLIENTS[kind]}.`).join('\n')}
 - CPU and latency are those of pushes at a modest rate, whether the one before was answered or not
   (${rates.join(', ')}). CPU is from the scheduler's nanoseconds of each process, less what
   it spends while there are no pushes. "The whole" is connectors, chat server and Redis.
-- Before that, ${run.warmUp ? `${run.warmUp.count} pushes at ${run.warmUp.rate}/s to ${run.warmUp.size} clients, and then ` : ''}some seconds of pushes to each size: V8 has compiled by then what a push runs
-  through, and Node has stopped taking a stack trace at each \`new Buffer\` of pomelo, as in any server that runs for minutes.
+- Before that, ${warmUpOf(run)}to each size ${counts} pushes at twice its rate: V8 has compiled by then what
+  a push runs through, and Node has stopped taking a stack trace at each \`new Buffer\` of pomelo, as in any server that runs for minutes.
 - Latency is from the call of \`pushMessage\` to when the last client has read the message.
 - RPC bytes are those that the chat server writes to its sockets to the connectors. In "one member changed" a member
   leaves or comes back before each push. Segments are \`ss\`'s count.
@@ -148,8 +163,9 @@ ${cells(run)
 ## The floor
 
 What it costs at least to write those bytes to as many loopback sockets, measured with ${run.floor.sockets} of them: one
-\`send()\` for each in C, and Node's \`socket.write\` of one buffer, with nothing else in the process. Beside it what the
-three connectors took, all of pomelo and the RPC included.
+\`send()\` for each in C, and Node's \`socket.write\` of one buffer, 50 times a second with nothing else in the process. In the
+connectors other processes use the caches between two pushes, and a push is rarer: there the same \`send()\`s, made by one
+native call, are timed in pushes of their own. Beside it what the three connectors took, all of pomelo and the RPC included.
 
 ${floorTable(run)}
 

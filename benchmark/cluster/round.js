@@ -16,11 +16,13 @@ const { Users } = require('./users');
 
 const CHAT = 'chat-1';
 const DRIVER = path.join(__dirname, 'driver.js');
+/** So many users, whose uids begin so, that the lists of three connectors get names (lib/lists/): those of 2 KB and more do. */
+const LONG = { size: 30, prefix: 'long-'.repeat(50) };
 
 class Round {
-  constructor(cluster, clients, arrival) {
+  constructor(cluster, clients, { arrival, prefix } = {}) {
     this.cluster = cluster;
-    this.users = new Users(cluster, { deflate: clients === 'deflate', arrival });
+    this.users = new Users(cluster, { deflate: clients === 'deflate', arrival, prefix });
     this.lastPush = 0;
   }
 
@@ -111,7 +113,7 @@ class Round {
 
   /** Many pushes to few, until V8 has compiled what each push and RPC runs through. */
   async warmUp({ size, count, rate }) {
-    const channel = 'warm-up';
+    const channel = `warm-up-${this.users.prefix}`;
     await this.fill(channel, size);
     await this.pushes('pushAtRate', { channel, count, interval: 1000 / rate });
   }
@@ -120,7 +122,10 @@ class Round {
     const channel = `channel-${size}`;
     await this.fill(channel, size);
     const paced = { channel, count: plan.count, interval: 1000 / plan.rate };
-    await this.pushes('pushAtRate', { ...paced, count: plan.warmUp });
+    // At twice the rate; where 0.0.7 cannot keep up with that, an answer may come too late.
+    const { warmUp } = plan;
+    const hurried = { channel, count: warmUp, interval: paced.interval / 2, mayFail: true };
+    await this.pushes('pushAtRate', hurried);
     const resting = await this.rest(plan.idle);
     const { cost, last, answer, compressed } = await this.pushes('pushAtRate', paced);
     const perPush = (key) => (cost[key] - resting(key) * cost.elapsed) / plan.count;
@@ -134,6 +139,7 @@ class Round {
         segments: cost.segments / plan.count,
         bytesChanged: await this.changed(channel, plan),
       },
+      sends: await this.sends(paced),
       last,
       answer,
       compressed,
@@ -142,6 +148,19 @@ class Round {
     if (plan.limit) figures.highest = await this.highest(channel, figures, plan);
     if (plan.profiles) await this.profile(paced, plan.profiles);
     return figures;
+  }
+
+  /**
+   * CPU time of the connectors' native calls per push, in ms: what the system takes for one `send()` to each client. In pushes
+   * of their own, which are not slowed down elsewhere. Null where there are none.
+   */
+  async sends(paced) {
+    const { connectors } = this.cluster;
+    const all = (name) => Promise.all(connectors.map(({ id }) => this.cluster.ask(id, name)));
+    await all('timeSends');
+    await this.pushes('pushAtRate', paced);
+    const spent = await all('timeOfSends');
+    return spent.includes(null) ? null : spent.reduce((sum, ms) => sum + ms, 0) / paced.count;
   }
 
   /** RPC bytes per push when one member, the first witness, has left or come back before each. */
@@ -202,9 +221,13 @@ async function runRound(
     env: { GLOBALCHANNEL_PLUGIN: plugin, CLIENT_HEARTBEAT: '0' },
   });
   try {
-    const round = new Round(cluster, clients, arrival);
+    const round = new Round(cluster, clients, { arrival });
     const figures = {};
-    if (warmUp) await round.warmUp(warmUp);
+    if (warmUp) {
+      await round.warmUp(warmUp);
+      const { size, prefix } = LONG;
+      await new Round(cluster, clients, { arrival, prefix }).warmUp({ ...warmUp, size });
+    }
     for (const size of [...sizes].sort((a, b) => a - b)) {
       figures[size] = await round.measure(size, plan(size));
       onSize?.(size, figures[size]);
@@ -217,4 +240,4 @@ async function runRound(
   }
 }
 
-module.exports = { runRound };
+module.exports = { LONG, runRound };

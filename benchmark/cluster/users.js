@@ -16,8 +16,8 @@ const TIMEOUT = 120000;
 const ARRIVAL = 60000;
 
 class Users {
-  /** `deflate`: do the clients offer permessage-deflate, as browsers do? */
-  constructor(cluster, { deflate, arrival = ARRIVAL }) {
+  /** `deflate`: do the clients offer permessage-deflate, as browsers do? All uids begin with `prefix`. */
+  constructor(cluster, { deflate, prefix = '', arrival = ARRIVAL }) {
     const start = (name, command, args) => {
       const entry = cluster.processes.start(name, command, args, { ipc: true });
       entry.onMessage = (answer) => {
@@ -30,11 +30,12 @@ class Users {
     /** What a process of clients said before it gave up. */
     this.problem = null;
     this.deflate = deflate;
+    this.prefix = prefix;
     this.arrival = arrival;
     this.crowds = Array.from({ length: PROCESSES }, (_, i) => ({
       entry: start(`clients-${i + 1}`, compile('clients'), []),
       size: 0,
-      prefix: `user-${i + 1}-`,
+      prefix: `${prefix}user-${i + 1}-`,
     }));
     this.reader = start('witnesses', process.execPath, [WITNESSES]);
     /** `{uid, sid}` of all who are connected; the witnesses are the first. */
@@ -64,7 +65,7 @@ class Users {
       this.witnesses = connectors.length;
       const each = connectors.map(({ clientPort, id }, i) => ({
         port: clientPort,
-        uid: `witness-${i + 1}`,
+        uid: `${this.prefix}witness-${i + 1}`,
         chat,
         deflate: this.deflate,
         sid: id,
