@@ -6,6 +6,7 @@
  */
 
 const assert = require('node:assert');
+const { AsyncLocalStorage } = require('async_hooks');
 const { spawnSync } = require('child_process');
 const path = require('path');
 const { Worker } = require('worker_threads');
@@ -47,6 +48,32 @@ area('lone calls', {}, (ctx) => {
         for (let i = 0; i < 100; i += 1) await burst();
         return sleeps() - from < 50 && service.stats().batches - batches >= 200;
       }, '100 bursts without a wake for each, in two parts each');
+    },
+    linux,
+  );
+
+  ours(
+    'run their callbacks in the asynchronous context of those that the runtime answers, and the ticks after them',
+    async () => {
+      const storage = new AsyncLocalStorage();
+      const service = await storage.run('start', () => started(ctx.redis));
+      const answered = (uid) =>
+        new Promise((resolve) => {
+          storage.run('call', () => {
+            service.add('n', uid, 's1', () => {
+              const order = [storage.getStore()];
+              setImmediate(() => resolve(order));
+              process.nextTick(() => order.push('tick'));
+              queueMicrotask(() => order.push('microtask'));
+            });
+          });
+        });
+      const first = await answered('u');
+      assert.deepStrictEqual(first.slice(1), ['tick', 'microtask']);
+      await lone(service);
+      const from = sleeps();
+      for (let i = 0; i < 100; i += 1) assert.deepStrictEqual(await answered(`u${i}`), first);
+      assert.ok(sleeps() - from < 100, 'without a wake for each');
     },
     linux,
   );

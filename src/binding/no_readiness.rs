@@ -4,11 +4,19 @@ use std::{net::TcpStream, rc::Rc};
 
 use napi::{Env, Status};
 
-use crate::binding::values::js::Ref;
-
 /// Returns whether sockets can be watched.
 pub fn is_supported(_env: &Env) -> bool {
     false
+}
+
+/// What would be called.
+pub struct Readable;
+
+impl Readable {
+    /// Drops `_call`.
+    pub fn new(_env: &Env, _call: impl Fn() + 'static) -> napi::Result<Rc<Self>> {
+        Ok(Rc::new(Self))
+    }
 }
 
 /// A socket that is watched; there is none.
@@ -16,7 +24,7 @@ pub enum Readiness {}
 
 impl Readiness {
     /// Fails.
-    pub fn new(_env: &Env, _socket: TcpStream, _readable: Rc<Ref>) -> napi::Result<Self> {
+    pub fn new(_env: &Env, _socket: TcpStream, _readable: Rc<Readable>) -> napi::Result<Self> {
         Err(napi::Error::new(Status::GenericFailure, "not supported"))
     }
 

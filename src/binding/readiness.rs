@@ -15,11 +15,9 @@ use std::{
 
 use napi::{
     Env, Status,
-    bindgen_prelude::{JsObjectValue as _, Object},
+    bindgen_prelude::{JsObjectValue as _, JsValue as _, Object, check_status},
     sys,
 };
-
-use crate::binding::values::js::Ref;
 
 /// `UV_POLL` of `uv_handle_type`, and `UV_READABLE`: part of libuv's ABI since 1.0.
 const UV_POLL: c_int = 8;
@@ -87,15 +85,65 @@ pub fn is_supported(env: &Env) -> bool {
     UV.is_some() && is_node().unwrap_or(false)
 }
 
+/// What is called when a socket is readable. The callbacks within run in the asynchronous context in which this was made, as those
+/// for which the runtime's thread wakes this one do. Not a JavaScript function: that would enter JavaScript only to leave it
+/// again.
+pub struct Readable {
+    env: sys::napi_env,
+    context: sys::napi_async_context,
+    call: Box<dyn Fn()>,
+}
+
+impl Readable {
+    /// Calls `call`, which must not panic, in a callback scope of its own.
+    pub fn new(env: &Env, call: impl Fn() + 'static) -> napi::Result<Rc<Self>> {
+        let name = env.create_string("pome-globalchannel-plugin")?;
+        let mut context = ptr::null_mut();
+        // SAFETY: on the JavaScript thread, with its environment; without a resource Node makes one.
+        check_status!(unsafe {
+            sys::napi_async_init(env.raw(), ptr::null_mut(), name.raw(), &raw mut context)
+        })?;
+        let (env, call) = (env.raw(), Box::new(call));
+        Ok(Rc::new(Self { env, context, call }))
+    }
+
+    /// Makes the call as Node makes one for an event of its own.
+    fn call(&self) {
+        let env = self.env;
+        let (mut handles, mut global, mut scope) =
+            (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+        // SAFETY: this is the thread of the environment, within its event loop, and the environment has not ended: then the
+        // handle would be closed.
+        unsafe {
+            if sys::napi_open_handle_scope(env, &raw mut handles) != sys::Status::napi_ok {
+                return;
+            }
+            sys::napi_get_global(env, &raw mut global);
+            let opened = sys::napi_open_callback_scope(env, global, self.context, &raw mut scope);
+            if opened == sys::Status::napi_ok {
+                (self.call)();
+                sys::napi_close_callback_scope(env, scope);
+            }
+            sys::napi_close_handle_scope(env, handles);
+        }
+    }
+}
+
+impl Drop for Readable {
+    fn drop(&mut self) {
+        // SAFETY: on the JavaScript thread; the context is destroyed once.
+        unsafe { sys::napi_async_destroy(self.env, self.context) };
+    }
+}
+
 /// A socket that is watched, until this is dropped. It does not keep the process alive.
 pub struct Readiness(Rc<Watch>);
 
 struct Watch {
-    env: sys::napi_env,
     /// A `uv_poll_t`.
     memory: RefCell<Vec<u64>>,
     /// Called when the socket is readable; `None` once it is closed.
-    readable: RefCell<Option<Rc<Ref>>>,
+    readable: RefCell<Option<Rc<Readable>>>,
     /// What has the handle closed when the environment ends first.
     hook: Cell<sys::napi_async_cleanup_hook_handle>,
     /// Whether libuv has stopped the handle because of an error, so that no further call comes.
@@ -106,7 +154,7 @@ struct Watch {
 
 impl Readiness {
     /// Calls `readable` whenever there is something to read on the socket.
-    pub fn new(env: &Env, socket: TcpStream, readable: Rc<Ref>) -> napi::Result<Self> {
+    pub fn new(env: &Env, socket: TcpStream, readable: Rc<Readable>) -> napi::Result<Self> {
         let failed = || napi::Error::new(Status::GenericFailure, "libuv");
         let uv = UV.as_ref().ok_or_else(failed)?;
         let mut event_loop = ptr::null_mut();
@@ -119,7 +167,6 @@ impl Readiness {
         // SAFETY: no precondition.
         let size = unsafe { (uv.handle_size)(UV_POLL) };
         let watch = Rc::new(Watch {
-            env: env.raw(),
             memory: RefCell::new(vec![0; size.div_ceil(8)]),
             readable: RefCell::new(Some(readable)),
             hook: Cell::new(ptr::null_mut()),
@@ -192,46 +239,17 @@ unsafe fn watch_of<'a>(handle: Handle) -> Option<&'a Watch> {
     unsafe { (uv.get_data)(handle).cast::<Watch>().as_ref() }
 }
 
-/// Runs JavaScript as Node does for a callback of its own. Libuv reports an error once and stops the handle; which error, reading
-/// tells.
+/// Libuv reports an error once and stops the handle; which error, reading tells.
 extern "C" fn on_poll(handle: Handle, status: c_int, _events: c_int) {
     // SAFETY: libuv calls back for open handles only.
     let Some(watch) = (unsafe { watch_of(handle) }) else {
         return;
     };
     watch.stopped.set(status != 0);
-    let env = watch.env;
-    let mut scope = ptr::null_mut();
-    // SAFETY: this is the thread of the environment, within its event loop, and the environment has not ended: then the
-    // handle would be closed.
-    unsafe {
-        if sys::napi_open_handle_scope(env, &raw mut scope) != sys::Status::napi_ok {
-            return;
-        }
-        let function = watch
-            .readable
-            .borrow()
-            .as_ref()
-            .and_then(|readable| readable.raw(&Env::from_raw(env)).ok());
-        if let Some(function) = function {
-            let (mut this, mut result) = (ptr::null_mut(), ptr::null_mut());
-            sys::napi_get_global(env, &raw mut this);
-            let called = sys::napi_make_callback(
-                env,
-                ptr::null_mut(),
-                this,
-                function,
-                0,
-                ptr::null(),
-                &raw mut result,
-            );
-            if called == sys::Status::napi_pending_exception {
-                let mut error = ptr::null_mut();
-                sys::napi_get_and_clear_last_exception(env, &raw mut error);
-                sys::napi_fatal_exception(env, error);
-            }
-        }
-        sys::napi_close_handle_scope(env, scope);
+    // Held beyond the call, which may close the watch.
+    let readable = watch.readable.borrow().clone();
+    if let Some(readable) = readable {
+        readable.call();
     }
 }
 

@@ -41,16 +41,18 @@ impl BusyPoll {
         self.soon = time;
     }
 
-    /// Returns whether to poll once more instead of parking.
-    pub(super) fn looks(&mut self, now: Instant) -> bool {
+    /// Returns whether to poll once more instead of parking. The clock is read only if that is to be decided.
+    pub(super) fn looks(&mut self, clock: impl FnOnce() -> Instant) -> bool {
         let soon = std::mem::take(&mut self.soon);
         if !soon.is_zero() {
+            let now = clock();
             self.looks = Some((now, now + soon));
             return true;
         }
         let Some((last, until)) = self.looks else {
             return false;
         };
+        let now = clock();
         if now.duration_since(last) > PUT_OFF {
             self.looks = None;
             self.not_before = Some(now + REST);
@@ -82,25 +84,25 @@ mod tests {
     #[test]
     fn it_looks_for_its_time_and_less_often_when_that_was_of_no_use() {
         let (mut poll, mut now) = (BusyPoll::default(), Instant::now());
-        assert!(!poll.looks(now));
+        assert!(!poll.looks(|| now));
         poll.answered(TIME, now);
         for _ in 0..4 {
             now += STEP;
-            assert!(poll.looks(now));
+            assert!(poll.looks(|| now));
         }
         poll.found();
-        assert!(!poll.looks(now));
+        assert!(!poll.looks(|| now));
 
         poll.answered(TIME, now);
-        assert!(poll.looks(now));
+        assert!(poll.looks(|| now));
         now += TIME;
-        assert!(!poll.looks(now), "its time is over");
+        assert!(!poll.looks(|| now), "its time is over");
         for _ in 0..SKIPPED {
             poll.answered(TIME, now);
-            assert!(!poll.looks(now));
+            assert!(!poll.looks(|| now));
         }
         poll.answered(TIME, now);
-        assert!(poll.looks(now));
+        assert!(poll.looks(|| now));
     }
 
     #[test]
@@ -108,20 +110,20 @@ mod tests {
         let (mut poll, mut now) = (BusyPoll::default(), Instant::now());
         poll.answered(TIME, now);
         now += 2 * PUT_OFF;
-        assert!(poll.looks(now), "the answers were handed over");
+        assert!(poll.looks(|| now), "the answers were handed over");
         now += 2 * PUT_OFF;
-        assert!(!poll.looks(now));
+        assert!(!poll.looks(|| now));
         poll.answered(TIME, now);
-        assert!(!poll.looks(now));
+        assert!(!poll.looks(|| now));
         now += REST;
         poll.answered(TIME, now);
-        assert!(poll.looks(now));
+        assert!(poll.looks(|| now));
     }
 
     #[test]
     fn a_store_that_is_far_away_is_not_waited_for_awake() {
         let (mut poll, now) = (BusyPoll::default(), Instant::now());
         poll.answered(Duration::ZERO, now);
-        assert!(!poll.looks(now));
+        assert!(!poll.looks(|| now));
     }
 }

@@ -220,7 +220,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
             // needless wake.
             timer.as_mut().reset(deadline);
         }
-        let polls = self.busy_poll.looks(Instant::now());
+        let polls = self.busy_poll.looks(Instant::now);
         let Futures {
             dialing,
             closed,
@@ -265,7 +265,7 @@ impl<M: Manager, O: Outlet> Driver<M, O> {
         }
         while in_flight.batches() < connection.depth() {
             let most = BATCH.min(connection.batch_size());
-            let Some(next) = self.pending.next_batch(most, Instant::now()) else {
+            let Some(next) = self.pending.next_batch(most) else {
                 return;
             };
             let calls = match next {

@@ -159,7 +159,11 @@ impl AsyncWrite for LoneStream {
     ) -> Poll<io::Result<usize>> {
         self.write(
             cx,
-            |to| to.write_vectored(buffers),
+            // With one buffer the plain system call takes less.
+            |to| match buffers {
+                [all] => to.write(all),
+                _ => to.write_vectored(buffers),
+            },
             |to, cx| to.poll_write_vectored(cx, buffers),
         )
     }

@@ -2,7 +2,6 @@
 //! the role of the server.
 
 use std::{
-    collections::HashMap,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -18,6 +17,9 @@ use crate::{
     error::Result,
     events::listener::Hear,
 };
+
+/// With numbers as keys that are no one else's to choose.
+type HashMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
 
 /// The replies of a batch, one for each of its calls.
 pub(super) type Replies = Vec<Result<Reply>>;
@@ -45,7 +47,7 @@ impl State {
         Arc::new(Mutex::new(Self {
             session,
             role: Role::new(None),
-            waiting: HashMap::new(),
+            waiting: HashMap::default(),
             batch_size: BatchSize::default(),
             loaded: 0,
             hear: None,

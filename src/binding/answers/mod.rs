@@ -118,13 +118,20 @@ impl Service {
         let (mut left, mut load) = (CALLBACKS, 0);
         self.forget_masters();
         let mut done = Ok(());
-        while done.is_ok() && left > 0 && load < LOAD {
+        let mut goes_on = true;
+        while goes_on && left > 0 && load < LOAD {
             // A scope for each tape: the lists on it may be large.
             let written = self.env.run_in_scope(|| self.answer_some(left, &mut load));
             match written {
-                Ok(0) => break,
-                Ok(count) => left -= count.min(left),
-                Err(error) => done = Err(error),
+                Ok(count) => {
+                    left -= count.min(left);
+                    // A callback may have made a call that needs nothing from the store.
+                    goes_on = count > 0 && self.calls.borrow().ready().is_some();
+                }
+                Err(error) => {
+                    goes_on = false;
+                    done = Err(error);
+                }
             }
         }
         self.releasing.set(false);

@@ -164,8 +164,11 @@ impl Tape {
         self.bytes + self.copied
     }
 
-    /// Returns the values as a JavaScript array.
-    pub fn values<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+    /// Returns the values as a JavaScript array, if there are any.
+    pub fn values<'env>(&self, env: &'env Env) -> napi::Result<Option<Object<'env>>> {
+        if self.values.is_empty() {
+            return Ok(None);
+        }
         let mut array = std::ptr::null_mut();
         // SAFETY: all values are of the current scope.
         check_status!(unsafe {
@@ -175,7 +178,7 @@ impl Tape {
             // SAFETY: the same.
             check_status!(unsafe { sys::napi_set_element(env.raw(), array, index, value) })?;
         }
-        Ok(Object::from_raw(env.raw(), array))
+        Ok(Some(Object::from_raw(env.raw(), array)))
     }
 
     /// Clears the tape.
@@ -187,8 +190,8 @@ impl Tape {
         self.run = None;
     }
 
-    /// Copies the words into JavaScript's array for them.
-    pub fn copy_to(&self, env: &Env, array: &Object) -> napi::Result<()> {
+    /// Copies the words into JavaScript's array for them. Returns whether there was room.
+    pub fn copy_to(&self, env: &Env, array: &Object) -> napi::Result<bool> {
         let (mut kind, mut length, mut data) = (0, 0, std::ptr::null_mut());
         // SAFETY: on the JavaScript thread, with a value of its environment.
         check_status!(unsafe {
@@ -202,17 +205,17 @@ impl Tape {
                 std::ptr::null_mut(),
             )
         })?;
-        if kind != sys::TypedarrayType::uint32_array || length < self.words.len() {
-            return Err(napi::Error::new(
-                Status::GenericFailure,
-                "no room on the tape",
-            ));
+        if kind != sys::TypedarrayType::uint32_array {
+            return Err(napi::Error::new(Status::GenericFailure, "no tape"));
+        }
+        if length < self.words.len() {
+            return Ok(false);
         }
         // SAFETY: there is room for `length` words, aligned as an Uint32Array is; no JavaScript
         // runs meanwhile that could take it away.
         unsafe {
             std::ptr::copy_nonoverlapping(self.words.as_ptr(), data.cast(), self.words.len());
         };
-        Ok(())
+        Ok(true)
     }
 }

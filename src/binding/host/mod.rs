@@ -56,9 +56,11 @@ pub struct Host {
     meet_sid: Ref,
     /// `()`: schedules the hand-over of the packed calls at the end of the tick.
     soon: Ref,
-    /// `(length) => tape`: a typed array with room for `length` words.
+    /// `(length) => tape`: makes the tape a typed array with room for `length` words.
     tape_of: Ref,
-    /// `(length, values)`: answers calls as the tape says.
+    /// What it has returned last.
+    tape: RefCell<Option<Held>>,
+    /// `(length, values)`: answers calls as the tape says; without `values` if it refers to none.
     answer: Ref,
     /// `()`: answers all pushes whose RPCs are under way, with [`crate::error::Error::Stopped`].
     fail_pushes: Ref,
@@ -114,6 +116,7 @@ impl Host {
             meet_sid: function("meetSid")?,
             soon: function("soon")?,
             tape_of: function("tapeOf")?,
+            tape: RefCell::default(),
             answer: function("answer")?,
             fail_pushes: function("failPushes")?,
             make_kept: function("makeKept")?,
@@ -184,12 +187,21 @@ impl Host {
     /// Answers the calls on the tape.
     pub fn answer(&self, env: &Env, tape: &Tape) -> napi::Result<()> {
         let length = u32::try_from(tape.words().len()).unwrap_or(u32::MAX);
-        let array = self.tape_of.call(env, Args::new().with(env, length)?)?;
-        tape.copy_to(env, &get(array)?)?;
+        let fits = match &*self.tape.borrow() {
+            Some(array) => tape.copy_to(env, &array.get(env)?)?,
+            None => false,
+        };
+        if !fits {
+            let array = get(self.tape_of.call(env, Args::new().with(env, length)?)?)?;
+            tape.copy_to(env, &array)?;
+            *self.tape.borrow_mut() = Some(Held::new(env, &array)?);
+        }
         let args = Args::new().with(env, length)?;
-        self.answer
-            .call(env, args.with(env, tape.values(env)?)?)
-            .map(drop)
+        let args = match tape.values(env)? {
+            Some(values) => args.with(env, values)?,
+            None => args,
+        };
+        self.answer.call(env, args).map(drop)
     }
 
     /// Answers all pushes whose RPCs are in flight with [`crate::error::Error::Stopped`].

@@ -9,9 +9,8 @@ use std::{
 use crate::{
     binding::{
         answers::outbox::Outbox,
-        readiness::{self, Readiness},
-        service::{Service, panic::closure},
-        values::js::Ref,
+        readiness::{self, Readable, Readiness},
+        service::{Service, panic::guarded},
     },
     driver::{DriverHandle, Input},
 };
@@ -24,8 +23,8 @@ const STREAK: u32 = 8;
 pub struct Lone {
     /// The number of lone calls in a row.
     streak: Cell<u32>,
-    /// The function that is called when the socket is readable.
-    readable: RefCell<Option<Rc<Ref>>>,
+    /// What is called when the socket is readable.
+    readable: RefCell<Option<Rc<Readable>>>,
     /// What reports that the socket is readable, while the event loop has it.
     readiness: RefCell<Option<Readiness>>,
     /// Whether this program's event loop can do that; `None` until it is asked.
@@ -42,10 +41,15 @@ impl Lone {
 impl Service {
     /// Makes what is called when a socket is readable.
     pub fn open_lone(self: &Rc<Self>) -> napi::Result<()> {
-        let readable = closure(&self.env, "readable", self, |service, _| {
-            service.on_readable()
+        let service = Rc::downgrade(self);
+        let readable = Readable::new(&self.env, move || {
+            let Some(service) = service.upgrade() else {
+                return;
+            };
+            if let Err(error) = guarded(&service, || service.on_readable()) {
+                service.env.fatal_exception(error);
+            }
         })?;
-        let readable = Rc::new(Ref::function(&readable)?);
         self.lone.readable.replace(Some(readable));
         Ok(())
     }

@@ -68,12 +68,20 @@ where
         let Some(service) = service.upgrade() else {
             return Ok(T::default());
         };
-        let releasing = service.releasing.get();
-        caught(|| run(&service, &call)).unwrap_or_else(|words| {
-            service.releasing.set(releasing);
-            service.broke(words);
-            Ok(T::default())
-        })
+        guarded(&service, || run(&service, &call))
+    })
+}
+
+/// Runs what no method has called; a panic ends the service.
+pub fn guarded<T: Default>(
+    service: &Service,
+    run: impl FnOnce() -> napi::Result<T>,
+) -> napi::Result<T> {
+    let releasing = service.releasing.get();
+    caught(run).unwrap_or_else(|words| {
+        service.releasing.set(releasing);
+        service.broke(words);
+        Ok(T::default())
     })
 }
 

@@ -79,12 +79,6 @@ impl Ref {
         function.create_ref().map(Self)
     }
 
-    /// Returns the function, for raw Node-API; valid within the current scope.
-    #[cfg(target_os = "linux")]
-    pub fn raw(&self, env: &Env) -> napi::Result<sys::napi_value> {
-        self.0.borrow_back(env).map(|function| function.raw())
-    }
-
     /// Calls the function; what it throws is the error.
     pub fn call(&self, env: &Env, args: Args) -> napi::Result<Unknown<'static>> {
         self.0.borrow_back(env)?.call(args)

@@ -42,11 +42,23 @@ pub fn members_by_sid(value: &Unknown, sizes: Sizes) -> Read<Vec<(String, Member
     }
     // SAFETY: its type was checked just now.
     let joined: String = unsafe { read.cast() }?;
-    let groups = joined.split("\0\0").filter_map(|group| {
+    let groups = groups(&joined).into_iter().filter_map(|group| {
         let (sid, uids) = group.split_once('\0')?;
         Some((sid.to_owned(), Members::Joined(uids.to_owned())))
     });
     Ok(Ok(groups.collect()))
+}
+
+/// Splits at two NULs, by bytes: `str::split` prepares a search for longer texts.
+fn groups(joined: &str) -> Vec<&str> {
+    let mut groups = Vec::new();
+    let mut rest = joined;
+    while let Some(end) = rest.as_bytes().windows(2).position(|pair| pair == [0, 0]) {
+        groups.push(&rest[..end]);
+        rest = &rest[end + 2..];
+    }
+    groups.push(rest);
+    groups
 }
 
 fn each(value: &Unknown, sizes: Sizes) -> Read<Vec<(String, Vec<Member>)>> {

@@ -22,9 +22,10 @@ pub(in crate::driver) enum Next<'a> {
 
 impl PendingCalls {
     /// Moves the next calls into flight and returns their commands. A barrier is in flight alone.
-    pub(in crate::driver) fn next_batch(&mut self, most: usize, now: Instant) -> Option<Next<'_>> {
-        self.pay_index(now);
+    pub(in crate::driver) fn next_batch(&mut self, most: usize) -> Option<Next<'_>> {
+        self.pay_index();
         let mut calls = self.take_next(most)?;
+        let now = Instant::now();
         let first = calls.first()?;
         let (alone, has_steps) = (first.request.is_barrier(), first.has_steps());
         let mut own = 0;

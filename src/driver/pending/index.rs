@@ -98,7 +98,7 @@ impl PendingCalls {
     }
 
     /// Puts the write that is owed before everything that waits.
-    pub(super) fn pay_index(&mut self, now: Instant) {
+    pub(super) fn pay_index(&mut self) {
         if !std::mem::take(&mut self.index.is_owed) {
             return;
         }
@@ -108,7 +108,10 @@ impl PendingCalls {
         let first = self.waiting.front();
         let (deadline, losses) = match first {
             Some(first) => (first.deadline, first.losses),
-            None => (self.limit.map(|limit| now + limit), Losses::default()),
+            None => (
+                self.limit.map(|limit| Instant::now() + limit),
+                Losses::default(),
+            ),
         };
         let demoted = first.is_some_and(|first| first.demoted);
         self.waiting.push_front(PendingCall {
