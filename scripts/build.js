@@ -67,6 +67,8 @@ function run(program, args, stdio, env) {
 
 const PLAIN = ['--js', 'binding.js', '--dts', 'binding.d.ts'];
 const BROKEN = ['--features', 'failpoints', '--output-dir', BROKEN_FOLDER, '--no-js'];
+/** Less optimised, which takes less time. Only our crate is, so that the crates it depends on are those of the real addon. */
+const QUICKLY = ['--config', 'profile.release.package.pome-globalchannel-plugin.opt-level=1'];
 
 function buildWithNapi(cli, debug, rest) {
   // Checked first: of a missing cargo @napi-rs/cli says only that the build failed.
@@ -107,9 +109,11 @@ function buildWithCargo(debug) {
 function main(args) {
   const debug = args.includes('--debug');
   const rest = args.filter((arg) => arg !== '--debug' && arg !== '--broken');
-  const kind = args.includes('--broken') ? BROKEN : PLAIN;
   const cli = path.join(root, 'node_modules/@napi-rs/cli/dist/cli.js');
-  if (fs.existsSync(cli)) buildWithNapi(cli, debug, [...kind, ...rest]);
+  const all = args.includes('--broken')
+    ? [...BROKEN, ...rest, '--', ...QUICKLY]
+    : [...PLAIN, ...rest];
+  if (fs.existsSync(cli)) buildWithNapi(cli, debug, all);
   else buildWithCargo(debug);
 }
 

@@ -1,9 +1,10 @@
 'use strict';
 /**
- * Prepares a fresh clone: installs the npm packages, builds the addon, and installs the programs named as arguments
- * (`redis-server`, `openssl`, and `prometheus`, without which the tests that need it are skipped). What is up to date is skipped, so `npm test` and `npm run demo` begin with this. Node
- * and Rust are required. If something is missing that cannot be installed from here, it prints what to install and
- * exits with code 1. Uses no npm package, since none may be installed yet.
+ * Prepares a fresh clone: installs the npm packages, builds the addon (not with `--no-addon`: `npm test` has a stage for it),
+ * and installs the programs named as arguments (`redis-server`, `openssl`, and `prometheus`, without which the tests that need
+ * it are skipped). What is up to date is skipped, so `npm test` and `npm run demo` begin with this. Node and Rust are
+ * required. If something is missing that cannot be installed from here, it prints what to install and exits with code 1. Uses
+ * no npm package, since none may be installed yet.
  */
 const fs = require('node:fs');
 const path = require('node:path');
@@ -75,7 +76,7 @@ function ensureOpenssl() {
 
 requireNode(20);
 ensurePackages(root);
-ensureAddon();
+if (!process.argv.includes('--no-addon')) ensureAddon();
 if (process.argv.includes('redis-server')) ensureRedis();
 if (process.argv.includes('openssl')) ensureOpenssl();
 if (process.argv.includes('prometheus') && !programOf(['prometheus'], 'prometheus')) {

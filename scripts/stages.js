@@ -18,11 +18,23 @@ const cargo = (...args) => check('cargo', args);
 const tool = (packageName, name, ...args) => check(...toolCommand(packageName, name, args));
 
 /**
- * In the order in which they begin: those that say most in little time, and at the end short ones, so that both processors are
- * in use until then. Those that mostly compute run `beside` the others, which mostly wait (test.js). The title is printed in
- * the log.
+ * In the order in which they begin: those that say most in little time, then the long ones, and at the end short ones, so that
+ * all processors are in use until then. One that `compiles` runs beside two others (test.js); one that `needs` a stage begins
+ * after it. The title is printed in the log.
  */
 const stages = {
+  addon: {
+    title: 'the addon (release)',
+    compiles: true,
+    run: () => check(process.execPath, [path.join(__dirname, 'setup.js')]),
+  },
+  'test-build': {
+    title: 'the addon whose rules can be broken',
+    compiles: true,
+    // Of the crates that both are made of, cargo compiles each once.
+    needs: 'addon',
+    run: () => check(process.execPath, [path.join(__dirname, 'build.js'), '--broken']),
+  },
   fmt: { title: 'rustfmt', run: () => cargo('fmt', '--check') },
   lint: { title: 'oxlint', run: () => tool('oxlint', 'oxlint', '--deny-warnings') },
   format: { title: 'prettier', run: () => tool('prettier', 'prettier', '--check', '.') },
@@ -36,22 +48,24 @@ const stages = {
       'licences, sources and bans of the crates; no npm dependency (advisories: npm run audit)',
     run: () => check(process.execPath, [path.join(__dirname, 'audit.js'), 'deny']),
   },
-  clippy: { title: 'clippy', beside: true, run: () => clippy() },
+  // Beside the addon, for which everything else waits.
+  clippy: { title: 'clippy', run: () => clippy() },
   'clippy-core': {
-    beside: true,
     title: 'clippy, the core without the Node binding',
     run: () => clippy('--no-default-features'),
   },
   // Without the binding, whose Node-API symbols exist only in a Node process.
-  cargo: { title: 'Rust tests of the core', beside: true, run: cargoTest },
+  cargo: { title: 'Rust tests of the core', compiles: true, run: cargoTest },
   node: {
     title: 'Node tests: contract, callbacks, parity, life cycle',
+    needs: 'addon',
     // Much of it waits for timeouts.
-    run: () => runNodeTests(testFiles('core'), { concurrency: 5, timeout: minutes(5) }),
+    run: () => runNodeTests(testFiles('core'), { concurrency: 4, timeout: minutes(10) }),
   },
   // Not in `npm test`, where `node` runs these files too.
   core: {
     title: 'the quick part of the Node tests, on one store (STORE: redis, or embedded)',
+    needs: 'addon',
     run: () =>
       runNodeTests(unitFiles(), {
         concurrency: 2,
@@ -59,64 +73,76 @@ const stages = {
         env: { STORE: process.env.STORE || 'redis' },
       }),
   },
+  // Each starts six or more processes, which mostly wait.
+  'pomelo-cluster': {
+    title: 'real pomelo and pinus clusters',
+    needs: 'addon',
+    run: () => runNodeTests(testFiles('pomelo-cluster'), { concurrency: 2, timeout: minutes(10) }),
+  },
+  embedded: {
+    title: 'the embedded store under kills, full disks, damage (1,000 kills: npm run test:kills)',
+    needs: 'test-build',
+    run: () => runNodeTests(testFiles('embedded'), { concurrency: 2, timeout: minutes(10) }),
+  },
+  broken: {
+    title: 'the tests of the cache notice each of its rules that is broken',
+    needs: 'test-build',
+    run: () => runNodeTests(testFiles('broken'), { concurrency: 3, timeout: minutes(10) }),
+  },
+  pack: {
+    title: 'the packed tarball in a fresh folder',
+    compiles: true,
+    needs: 'addon',
+    run: () => runNodeTests(testFiles('pack'), { concurrency: 1, timeout: minutes(10) }),
+  },
   // Most of the time is spent waiting for elections.
   topology: {
     title: 'TLS, rights, Sentinel and Redis Cluster, with real servers',
+    needs: 'addon',
     run: () => runNodeTests(testFiles('topology'), { concurrency: 5, timeout: minutes(5) }),
   },
-  rights: {
-    title: 'part of these as a user of Redis with the least rights (WHOLE=1: all of them)',
-    run: () => nodeTestsOn({ RIGHTS: 'least' }),
-  },
-  valkey: {
-    title: 'part of these on Valkey 9 (WHOLE=1: all of them)',
-    run: () => nodeTestsOn({ SERVER: 'valkey' }),
-  },
-  broken: {
-    beside: true,
-    title: 'the tests of the cache notice each of its rules that is broken',
-    run: () => onTestBuild('broken', 3),
-  },
-  embedded: {
-    beside: true,
-    title: 'the embedded store under kills, full disks, damage (1,000 kills: npm run test:kills)',
-    run: () => onTestBuild('embedded', 2),
+  'fan-out': {
+    title: 'pushes of real frontends, byte by byte, with the fan-out and without it',
+    needs: 'addon',
+    run: () => runNodeTests(testFiles('fan-out'), { concurrency: 2, timeout: minutes(10) }),
   },
   linearizability: {
     title:
       'linearizability: processes on Redis, on Valkey and in folders (a million reads: npm run test:linear)',
+    needs: 'addon',
     run: () => runNodeTests(testFiles('linearizability'), { concurrency: 1, timeout: minutes(5) }),
-  },
-  // Each starts six or more processes, which mostly wait.
-  'pomelo-cluster': {
-    title: 'real pomelo and pinus clusters',
-    run: () => runNodeTests(testFiles('pomelo-cluster'), { concurrency: 2, timeout: minutes(10) }),
-  },
-  nodes: {
-    title: 'the oldest and the newest Node (smoke; all of them: npm run test:nodes)',
-    run: async () => count(await smokeOnNodes(['16.20.2', '26.10.0'])),
-  },
-  pack: {
-    beside: true,
-    title: 'the packed tarball in a fresh folder',
-    run: () => runNodeTests(testFiles('pack'), { concurrency: 1, timeout: minutes(10) }),
   },
   runners: {
     title: 'under Jest and Vitest, on Bun and Deno, in bundles of esbuild and ncc (WHOLE=1: more)',
+    needs: 'addon',
     run: () => runRunners(),
-  },
-  'fan-out': {
-    title: 'pushes of real frontends, byte by byte, with the fan-out and without it',
-    run: () => runNodeTests(testFiles('fan-out'), { concurrency: 2, timeout: minutes(10) }),
   },
   page: {
     title: "the inspector's page in Chromium, with hostile names and a million members",
+    needs: 'addon',
     run: () => runNodeTests(testFiles('page'), { concurrency: 1, timeout: minutes(5) }),
+  },
+  rights: {
+    title: 'part of these as a user of Redis with the least rights (WHOLE=1: all of them)',
+    needs: 'addon',
+    run: () => nodeTestsOn({ RIGHTS: 'least' }),
+  },
+  valkey: {
+    title: 'part of these on Valkey 9 (WHOLE=1: all of them)',
+    needs: 'addon',
+    run: () => nodeTestsOn({ SERVER: 'valkey' }),
+  },
+  nodes: {
+    title: 'the oldest and the newest Node (smoke; all of them: npm run test:nodes)',
+    needs: 'addon',
+    run: async () => count(await smokeOnNodes(['16.20.2', '26.10.0'])),
   },
 };
 
 const all = Object.keys(stages).filter((name) => name !== 'core');
-const checks = all.slice(0, all.indexOf('node'));
+/** What other stages need: a stage that is chosen brings it along. */
+const builds = ['addon', 'test-build'];
+const checks = all.slice(builds.length, all.indexOf('node'));
 
 /** Groups of stages by name: `npm test` runs `all`, `npm run test:unit` runs `unit`. */
 const groups = {
@@ -127,20 +153,11 @@ const groups = {
 
 /** The commands of the jobs of ci.yml: one for each stage, and one for all `checks`. */
 const jobs = [
-  ...['checks', ...all.filter((name) => !checks.includes(name))].map(
-    (name) => `npm test -- ${name}`,
-  ),
+  ...['checks', ...all.slice(all.indexOf('node'))].map((name) => `npm test -- ${name}`),
   'npm run test:nodes',
 ];
 
 const count = (ok) => ({ passed: ok ? 1 : 0, failed: ok ? 0 : 1 });
-
-/** Builds the addon of the tests, then runs a suite that uses it. */
-async function onTestBuild(suite, concurrency) {
-  return (await compiles(process.execPath, [path.join(__dirname, 'build.js'), '--broken']))
-    ? runNodeTests(testFiles(suite), { concurrency, timeout: minutes(10) })
-    : count(false);
-}
 
 /** Runs a compiler to its end, with what the tests beside it leave of the processors. Resolves to whether it succeeded. */
 function compiles(program, args) {

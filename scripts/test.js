@@ -1,12 +1,14 @@
 'use strict';
 /**
- * `npm test`: runs all stages, two at a time. `npm test -- NAME …` runs only these stages or groups of stages (stages.js).
+ * `npm test`: runs all stages, three at a time. `npm test -- NAME …` runs only these stages or groups of stages (stages.js), and
+ * what they need.
  * A stage that passes prints one line when it ends; its output and the package's log go to a file. For a stage that fails,
  * its failed tests and the end of that file are printed, and the other stages still run. The last line is
  * `N passed, N failed`. setup.js has installed what the stages need.
  */
 require('./lib/end-with-parent');
 const { fork } = require('node:child_process');
+const { EventEmitter, once } = require('node:events');
 const fs = require('node:fs');
 const path = require('node:path');
 const { root } = require('./lib/process');
@@ -30,7 +32,9 @@ function chosen(names) {
     console.error(`No stage ${unknown.join(', ')}. Stages: ${Object.keys(known).join(', ')}`);
     process.exit(2);
   }
-  return [...new Set((names.length > 0 ? names : ['all']).flatMap((name) => known[name]))];
+  const wanted = (names.length > 0 ? names : ['all']).flatMap((name) => known[name]);
+  const withNeeds = (name) => (name ? [...withNeeds(stages[name].needs), name] : []);
+  return [...new Set(wanted.flatMap(withNeeds))];
 }
 
 /** Runs a stage in a child process whose output goes to the log. */
@@ -77,24 +81,40 @@ const progress = {
 };
 
 /**
- * Runs stages two at a time: one that mostly computes beside one that mostly waits, and when there is none of the former any
- * more, two of the latter. Those that compute share cargo's folder, so one of them runs at a time. Resolves to the results.
+ * Runs stages in their order: one that compiles, because cargo's folder is for one at a time, and two others. One whose need has
+ * not ended is passed over until then. Resolves to the results.
  */
 async function runStages(names) {
-  const isBeside = (name) => Boolean(stages[name].beside);
-  const waiting = names.filter((name) => !isBeside(name));
-  const computing = names.filter(isBeside);
   const done = [];
-  const run = async (...queues) => {
-    for (const queue of queues) {
-      while (queue.length > 0) {
-        done.push(await runStage(queue.shift()));
-        report(done.at(-1));
+  const ends = new EventEmitter();
+  const resultOf = (name) => done.find((result) => result.name === name);
+  const isReady = (name) => !stages[name].needs || resultOf(stages[name].needs);
+  const compiling = names.filter((name) => stages[name].compiles);
+  const others = names.filter((name) => !stages[name].compiles);
+  const run = async (queue) => {
+    while (queue.length > 0) {
+      const at = queue.findIndex(isReady);
+      if (at < 0) {
+        await once(ends, 'stage');
+        continue;
       }
+      const [name] = queue.splice(at, 1);
+      const need = resultOf(stages[name].needs);
+      done.push(need && need.failed > 0 ? notRun(name) : await runStage(name));
+      report(done.at(-1));
+      ends.emit('stage');
     }
   };
-  await Promise.all([run(waiting), run(computing, waiting)]);
+  await Promise.all([run(compiling), run(others), run(others)]);
   return done;
+}
+
+/** The result of a stage whose need has failed. */
+function notRun(name) {
+  const text = `It needs ${stages[name].needs}, which failed.`;
+  fs.writeFileSync(logOf(name), `${text}\n`);
+  const failures = [{ title: `${name} was not run`, text }];
+  return { name, passed: 0, failed: 1, skipped: 0, failures, seconds: 0 };
 }
 
 function report({ name, passed, failed, skipped, failures, seconds, cpu }) {
