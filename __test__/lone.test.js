@@ -36,6 +36,44 @@ area('lone calls', {}, (ctx) => {
   );
 
   ours(
+    'over a Unix socket do not wake the runtime either',
+    async () => {
+      const service = await started({
+        options: () => ({ path: ctx.redis.socketPath, ...ctx.redis.user }),
+      });
+      await lone(service);
+      await until(async () => {
+        const from = sleeps();
+        await lone(service, 200);
+        return sleeps() - from < 50;
+      }, '200 calls without a wake for each');
+      // The socket's other end is gone, and comes back.
+      await ctx.redis.restart();
+      await lone(service);
+      assert.strictEqual((await ctx.redis.clients()).length, 1, 'no connection is left over');
+    },
+    linux,
+  );
+
+  ours(
+    'with answers of up to 128 KiB do not wake the runtime either',
+    async () => {
+      const service = await started(ctx.redis, { cache: false });
+      const uids = Array.from({ length: 3000 }, (_, i) => `uid:${String(i).padStart(12, '0')}`);
+      await ctx.redis.run(0, 'sadd', 'POMELO:CHANNEL:long:s1', ...uids);
+      await lone(service);
+      await until(async () => {
+        const from = sleeps();
+        for (let i = 0; i < 50; i += 1) {
+          assert.strictEqual((await ok(service, 'getMembersBySid', 'long', 's1')).length, 3000);
+        }
+        return sleeps() - from < 20;
+      }, '50 lists without a wake for each');
+    },
+    linux,
+  );
+
+  ours(
     'up to 64 in one tick do not wake the runtime either, and are sent in parts',
     async () => {
       const service = await started(ctx.redis);

@@ -1,4 +1,4 @@
-//! A TCP socket whose replies are awaited either by the runtime or by the event loop of the JavaScript thread. With lone calls,
+//! A TCP or Unix socket whose replies are awaited either by the runtime or by the event loop of the JavaScript thread. With lone calls,
 //! the JavaScript thread sends the command and reads the reply itself: each wake of a second thread would cost more than the
 //! call. With many calls in flight, or a long reply, the runtime does it, beside the JavaScript thread.
 //!
@@ -27,7 +27,7 @@ pub(crate) use self::lone_stream::LoneStream;
 use crate::shared_task::SharedTask;
 
 /// The bytes that the event loop reads before something is answered; the rest of a longer reply is left to the runtime.
-const MOST: usize = 1 << 15;
+const MOST: usize = 1 << 17;
 
 /// How often [`LoneSocket::reclaim`] polls the task, which reads about 1 MiB each time: together more than the receive
 /// buffer of a socket holds.

@@ -239,7 +239,10 @@ fn of_a_long_reply_a_part_is_read_here() {
     let (mut bench, twin) = Bench::detached();
     let reply = vec![7; 3 * MOST];
     bench.receive(&twin, &reply);
-    assert!(!bench.read());
+    // The receive buffer may hold less.
+    while bench.read() {
+        until(|| twin.peek(&mut [0]).is_ok());
+    }
     let here = bench.came();
     assert!(here > 0 && here <= MOST, "{here}");
     bench.within(LoneSocket::attach);
@@ -269,7 +272,7 @@ fn so_it_is_with_one_that_comes_slowly() {
 fn many_short_replies_are_no_long_one() {
     let (mut bench, twin) = Bench::detached();
     let part = vec![7; 1000];
-    for _ in 0..100 {
+    for _ in 0..2 * MOST / part.len() {
         bench.receive(&twin, &part);
         assert!(bench.read());
         bench.socket.answered();

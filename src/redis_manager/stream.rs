@@ -68,7 +68,8 @@ pub(super) async fn open(address: &Address, tls: Option<&Tls>) -> Result<Socket,
         #[cfg(unix)]
         Address::Unix(path) => {
             let stream = tokio::net::UnixStream::connect(path).await;
-            Ok(Socket::new(stream.map_err(|error| unreachable(&error))?))
+            let stream = stream.and_then(same_as_tcp);
+            Ok(Socket::lone(stream.map_err(|error| unreachable(&error))?))
         }
         #[cfg(not(unix))]
         Address::Unix(_) => {
@@ -76,6 +77,14 @@ pub(super) async fn open(address: &Address, tls: Option<&Tls>) -> Result<Socket,
             Err(ConnectError::Refused(words.into()))
         }
     }
+}
+
+/// Wraps the descriptor of a Unix socket as that of a TCP one: reading, writing and shutting down are the same system calls, so that
+/// such a socket is moved to the event loop as well.
+#[cfg(unix)]
+fn same_as_tcp(stream: tokio::net::UnixStream) -> std::io::Result<TcpStream> {
+    let descriptor = std::os::fd::OwnedFd::from(stream.into_std()?);
+    TcpStream::from_std(descriptor.into())
 }
 
 /// Opens a socket to one address of a host; `host` is the name that a certificate must be for.
