@@ -34,7 +34,8 @@ function chosen(names) {
   }
   const wanted = (names.length > 0 ? names : ['all']).flatMap((name) => known[name]);
   const withNeeds = (name) => (name ? [...withNeeds(stages[name].needs), name] : []);
-  return [...new Set(wanted.flatMap(withNeeds))];
+  const all = new Set(wanted.flatMap(withNeeds));
+  return Object.keys(stages).filter((name) => all.has(name));
 }
 
 /** Runs a stage in a child process whose output goes to the log. */

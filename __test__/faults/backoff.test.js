@@ -40,7 +40,7 @@ area('attempts to connect', {}, (ctx) => {
     const [fast, twin, normal] = await Promise.all([
       pauses(20, { retry_max_delay: 200 }),
       pauses(20, { retry_max_delay: 200 }),
-      pauses(8),
+      pauses(10),
     ]);
     const first = [fast, twin, normal].map((list) => list[0]);
     assert.ok(Math.min(...first) <= 150, `the first retry is soon: ${text(first)}`);
@@ -53,7 +53,7 @@ area('attempts to connect', {}, (ctx) => {
       late.some((each, i) => Math.abs(each - twin.slice(5)[i]) >= 5),
       `not in step: ${text(fast)} and ${text(twin)}`,
     );
-    assert.ok(Math.min(...normal.slice(-3)) <= 2300, `capped at 2 s: ${text(normal)}`);
+    assert.ok(median(normal.slice(-3)) <= 2300, `capped at 2 s: ${text(normal)}`);
     assert.ok(Math.max(...normal) >= 500, `grows: ${text(normal)}`);
   };
   fault('come soon, grow, are capped and jittered', shape, { timeout: 90000 });

@@ -98,6 +98,7 @@ const hasSends = (() => {
   if (!fs.existsSync(file)) return false;
   const native = require(file);
   const { sendToAll } = native;
+  if (!sendToAll) return false;
   const cpu = () => {
     const { user, system } = process.cpuUsage();
     return user + system;

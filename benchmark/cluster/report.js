@@ -88,7 +88,7 @@ function floorTable({ records, floor, ...run }) {
       'the connectors, CPU µs per push',
       '`send()` in C',
       '`socket.write`',
-      '`send()` in the connectors',
+      `\`send()\` in the connectors, ${run.clients[0]}`,
       ...kinds,
     ],
     rows,

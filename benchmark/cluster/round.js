@@ -115,7 +115,8 @@ class Round {
   async warmUp({ size, count, rate }) {
     const channel = `warm-up-${this.users.prefix}`;
     await this.fill(channel, size);
-    await this.pushes('pushAtRate', { channel, count, interval: 1000 / rate });
+    // On a busy machine 0.0.7 does not keep up if it compresses, and an answer may come too late.
+    await this.pushes('pushAtRate', { channel, count, interval: 1000 / rate, mayFail: true });
   }
 
   async measure(size, plan) {

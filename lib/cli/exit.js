@@ -19,12 +19,14 @@ const USAGE = ['ERR_GLOBAL_CHANNEL_INVALID_ARGUMENT', 'ERR_GLOBAL_CHANNEL_INVALI
 /** The code for what a command has failed with. */
 const codeOf = (err) => (USAGE.includes(err.code) ? CODES.USAGE : CODES.FAILED);
 
-/** What is done at each of these signals from now on, in place of what was. */
+/** The listeners of `atSignals`. */
+let listeners = [];
+
+/** What is done at each of these signals from now on, in place of what an earlier call said. */
 function atSignals(act) {
-  for (const [signal, code] of Object.entries(SIGNALS)) {
-    process.removeAllListeners(signal);
-    process.once(signal, () => act(signal, code));
-  }
+  for (const [signal, listener] of listeners) process.off(signal, listener);
+  listeners = Object.entries(SIGNALS).map(([signal, code]) => [signal, () => act(signal, code)]);
+  for (const [signal, listener] of listeners) process.once(signal, listener);
 }
 
 /** Ends the process at a signal, with a terminal as it was. */
