@@ -21,7 +21,10 @@ use crate::{
         class::durations::{self, Durations},
         methods::Kind,
         service::{Service, call::State},
-        values::js::{self, Args},
+        values::{
+            js::{self, Args},
+            thrown,
+        },
     },
     error::Error,
 };
@@ -137,7 +140,8 @@ impl Drop for Latencies<'_> {
 /// Returns the `code` of an error. Fails, perhaps with an exception pending, if that is not a string.
 fn code(error: &Unknown) -> napi::Result<String> {
     let error = error.coerce_to_object()?;
-    error.get_named_property("code")
+    // SAFETY: napi-rs checks the type.
+    unsafe { thrown::property(&error, "code")?.cast() }
 }
 
 impl Service {
@@ -173,8 +177,8 @@ impl Service {
         let membership = host.get_named_property::<Unknown>("membership")?;
         stats.set("membership", membership)?;
         stats.set("events", self.event_stats()?)?;
-        let copy: Function<Args> = host.get_named_property("copy")?;
-        let stats = copy.call(Args::new().with(env, stats)?)?;
+        let copy: Function<Args, Unknown> = host.get_named_property("copy")?;
+        let stats = thrown::call(env, &copy, Args::new().with(env, stats)?)?;
         // SAFETY: napi-rs checks the type.
         unsafe { stats.cast() }
     }

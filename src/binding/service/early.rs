@@ -17,7 +17,7 @@ use crate::binding::{
         Service,
         call::{Late, State},
     },
-    values::js::Args,
+    values::{js::Args, thrown},
 };
 
 /// Whether calls are kept, and how many are.
@@ -52,12 +52,12 @@ impl Service {
             return Ok(false);
         }
         let host: Object = channel.get_named_property("_host")?;
-        let keep: Function<Args> = host.get_named_property("keep")?;
+        let keep: Function<Args, Unknown> = host.get_named_property("keep")?;
         let call = Args::new().with(&self.env, kind.name())?;
         let call = args
             .iter()
             .try_fold(call, |call, arg| call.with(&self.env, *arg))?;
-        keep.call(call)?;
+        thrown::call(&self.env, &keep, call)?;
         self.early.count.set(self.early.count.get() + 1);
         Ok(true)
     }

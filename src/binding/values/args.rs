@@ -11,7 +11,7 @@ use napi::{
 
 use super::{
     ids::{ID, UID, buffer, call, check_string, invalid, object, primitive, string},
-    text,
+    text, thrown,
 };
 use crate::{
     command::Member,
@@ -79,7 +79,7 @@ fn element(
     string: impl Fn(&Unknown, Arguments) -> Read<String>,
 ) -> Read<String> {
     let name = format_args!("{name}[{index}]");
-    let Some(element) = array.get::<Unknown>(index)? else {
+    let Some(element) = thrown::element(array, index)? else {
         return Ok(Err(invalid(name, ID, ValueType::Undefined)));
     };
     if element.get_type()? == ValueType::String {
@@ -220,7 +220,7 @@ fn each(value: &Unknown, sizes: Sizes) -> Read<Vec<Member>> {
     let mut members = Vec::with_capacity(array.len().min(1024) as usize);
     let mut sum = 0;
     for index in 0..array.len() {
-        let Some(element) = array.get::<Unknown>(index)? else {
+        let Some(element) = thrown::element(&array, index)? else {
             // A hole, or `undefined`.
             let name = format!("uid[{index}]");
             return Ok(Err(invalid(name, UID, ValueType::Undefined)));

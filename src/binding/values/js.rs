@@ -11,7 +11,10 @@ use napi::{
     sys,
 };
 
-use crate::{binding::values::errors, error::Error};
+use crate::{
+    binding::values::{errors, thrown},
+    error::Error,
+};
 
 /// The arguments of a call of a JavaScript function.
 pub struct Args(Vec<sys::napi_value>);
@@ -81,7 +84,7 @@ impl Ref {
 
     /// Calls the function; what it throws is the error.
     pub fn call(&self, env: &Env, args: Args) -> napi::Result<Unknown<'static>> {
-        self.0.borrow_back(env)?.call(args)
+        thrown::call(env, &self.0.borrow_back(env)?, args)
     }
 }
 
@@ -93,8 +96,8 @@ pub fn call_back(env: &Env, callback: &Unknown, Args(args): Args) -> napi::Resul
     }
     let mut this = ptr::null_mut();
     let mut result = ptr::null_mut();
-    // SAFETY: all handles are of this environment and live in the current scope. Not napi-rs's
-    // `call`: it converts what was thrown, and would lose `throw 'text'`.
+    // SAFETY: all handles are of this environment and live in the current scope. Not
+    // [`thrown::call`]: what was thrown goes on as it is, also a text.
     let status = unsafe {
         sys::napi_get_undefined(env.raw(), &raw mut this);
         sys::napi_call_function(

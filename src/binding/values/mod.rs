@@ -9,3 +9,4 @@ pub(in crate::binding) mod page_options;
 pub(in crate::binding) mod pairs;
 pub(in crate::binding) mod push_options;
 pub(in crate::binding) mod text;
+pub(in crate::binding) mod thrown;

@@ -4,12 +4,15 @@ use std::collections::HashMap;
 
 use napi::{
     JsDate, Unknown, ValueType,
-    bindgen_prelude::{Array, BufferSlice, JsObjectValue as _, JsValue as _, Object},
+    bindgen_prelude::{Array, BufferSlice, JsValue as _, Object},
 };
 use napi_derive::napi;
 
 use crate::{
-    binding::values::args::{Read, text},
+    binding::values::{
+        args::{Read, text},
+        thrown,
+    },
     error::Error,
     options::{For, Raw, Seen, TABLE, fields},
 };
@@ -83,7 +86,7 @@ pub fn given<'env>(options: &Object<'env>) -> napi::Result<Given<'env>> {
     let mut functions = Vec::new();
     for row in TABLE.iter().filter(|row| !row.name.contains('.')) {
         let name = row.name;
-        let value: Unknown = options.get_named_property(name)?;
+        let value = thrown::property(options, name)?;
         let mut shape = raw(&value)?;
         if shape == Raw::Function && row.may_be_function() {
             functions.push((name, value));
@@ -95,7 +98,7 @@ pub fn given<'env>(options: &Object<'env>) -> napi::Result<Given<'env>> {
             // SAFETY: `raw` found it to be an object.
             let object: Object = unsafe { value.cast() }?;
             for (row, field) in fields(name) {
-                let value: Unknown = object.get_named_property(field)?;
+                let value = thrown::property(&object, field)?;
                 known.insert(row.name, raw(&value)?);
             }
             unknown.extend(
@@ -153,7 +156,7 @@ fn list(value: &Unknown) -> napi::Result<Raw> {
     }
     let mut items = Vec::new();
     for index in 0..array.len() {
-        let Some(item) = array.get::<Unknown>(index)? else {
+        let Some(item) = thrown::element(&array, index)? else {
             items.push(Raw::Absent);
             continue;
         };
@@ -172,7 +175,7 @@ fn record(value: &Unknown) -> napi::Result<Raw> {
     let object: Object = unsafe { value.cast() }?;
     let mut fields = Vec::new();
     for name in Object::keys(&object)? {
-        let field: Unknown = object.get_named_property(&name)?;
+        let field = thrown::property(&object, &name)?;
         let field = match field.get_type()? {
             ValueType::Object if field.is_date()? => {
                 // SAFETY: its type was checked just now.
@@ -198,7 +201,7 @@ fn map(value: &Unknown) -> napi::Result<Raw> {
     }
     let mut fields = Vec::new();
     for name in names {
-        let field: Unknown = object.get_named_property(&name)?;
+        let field = thrown::property(&object, &name)?;
         fields.push((name, answer(&field)?));
     }
     Ok(Raw::Record(fields))

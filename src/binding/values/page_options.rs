@@ -3,11 +3,14 @@
 
 use napi::{
     Unknown, ValueType,
-    bindgen_prelude::{FromNapiValue as _, JsObjectValue as _, JsValue as _, Object},
+    bindgen_prelude::{FromNapiValue as _, JsValue as _, Object},
 };
 
 use crate::{
-    binding::values::args::{self, Read},
+    binding::values::{
+        args::{self, Read},
+        thrown,
+    },
     error::Error,
     pages::{LONGEST_GLOB, MOST, USUAL},
     size_limits::too_long,
@@ -44,7 +47,7 @@ pub fn read(opts: &Unknown, of_channels: bool) -> Read<PageOptions> {
     }
     // SAFETY: an object of this environment, checked just now.
     let opts = unsafe { Object::from_napi_value(opts.value().env, opts.raw()) }?;
-    let cursor: Unknown = opts.get_named_property("cursor")?;
+    let cursor = thrown::property(&opts, "cursor")?;
     if is_given(&cursor)? {
         if cursor.get_type()? != ValueType::String {
             return Ok(Err(no_cursor()));
@@ -54,7 +57,7 @@ pub fn read(opts: &Unknown, of_channels: bool) -> Read<PageOptions> {
             Err(error) => return Ok(Err(error)),
         }
     }
-    let limit: Unknown = opts.get_named_property("limit")?;
+    let limit = thrown::property(&opts, "limit")?;
     if is_given(&limit)? {
         match limit_of(&limit)? {
             Ok(limit) => options.limit = limit,
@@ -62,7 +65,7 @@ pub fn read(opts: &Unknown, of_channels: bool) -> Read<PageOptions> {
         }
     }
     if of_channels {
-        let glob: Unknown = opts.get_named_property("match")?;
+        let glob = thrown::property(&opts, "match")?;
         if is_given(&glob)? {
             match args::text(&glob, "opts.match")? {
                 Ok(glob) if glob.len() > LONGEST_GLOB => {

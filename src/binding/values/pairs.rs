@@ -5,13 +5,14 @@ use std::collections::HashMap;
 
 use napi::{
     Env, Unknown, ValueType,
-    bindgen_prelude::{Array, JsObjectValue as _, JsValue as _},
+    bindgen_prelude::{Array, JsValue as _},
 };
 
 use super::{
     args::{Members, Read, check_sum, member, text},
     ids::invalid,
     js::{Args, Installed},
+    thrown,
 };
 use crate::{
     command::Member,
@@ -69,14 +70,14 @@ fn each(value: &Unknown, sizes: Sizes) -> Read<Vec<(String, Vec<Member>)>> {
     let mut sum = 0;
     for index in 0..array.len() {
         let argument = format!("members[{index}]");
-        let element = array.get::<Unknown>(index)?;
+        let element = thrown::element(&array, index)?;
         let kind = element.map_or(Ok(ValueType::Undefined), |element| element.get_type())?;
         let Some(element) = element.filter(|_| kind == ValueType::Object) else {
             return Ok(Err(invalid(argument, "{uid, sid}", kind)));
         };
         let object = element.coerce_to_object()?;
-        let uid: Unknown = object.get_named_property("uid")?;
-        let sid: Unknown = object.get_named_property("sid")?;
+        let uid = thrown::property(&object, "uid")?;
+        let sid = thrown::property(&object, "sid")?;
         let sid = text(&sid, format_args!("{argument}.sid"))?;
         let uid = member(&uid, format_args!("{argument}.uid"), sizes)?;
         let (sid, uid) = match (sid, uid) {

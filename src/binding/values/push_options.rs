@@ -9,7 +9,10 @@ use napi::{
 use crate::{
     binding::{
         host::Host,
-        values::args::{self, Read},
+        values::{
+            args::{self, Read},
+            thrown,
+        },
     },
     error::Error,
 };
@@ -190,7 +193,7 @@ pub fn everywhere(env: &Env, opts: &Unknown) -> Read<bool> {
     let Some(opts) = object(env, opts)? else {
         return Ok(Ok(false));
     };
-    let everywhere: Unknown = opts.get_named_property("everywhere")?;
+    let everywhere = thrown::property(&opts, "everywhere")?;
     if !is_given(&everywhere)? {
         return Ok(Ok(false));
     }
