@@ -8,7 +8,8 @@
 
 const fs = require('fs');
 const path = require('path');
-const { LOOPBACK, Processes, freePorts, until } = require('./processes');
+const { freePorts } = require('./ports');
+const { LOOPBACK, Processes, until } = require('./processes');
 const { ownRedis } = require('./stores');
 
 const ROOT = path.resolve(__dirname, '..');

@@ -6,7 +6,6 @@
  */
 
 const fs = require('fs');
-const net = require('net');
 const os = require('os');
 const path = require('path');
 const { once } = require('events');
@@ -17,9 +16,6 @@ const LOOPBACK = '127.0.0.1';
 const GRACE = 3000;
 const LOG_LIMIT = 200000;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-// Below the ephemeral ports, which outgoing connections use: a run opens hundreds.
-const FIRST_PORT = 20000;
-const LAST_PORT = 32000;
 
 /** Polls until `condition` is true; throws an error that says what was awaited if it is not in time. */
 async function until(condition, what, timeout = 15000) {
@@ -28,21 +24,6 @@ async function until(condition, what, timeout = 15000) {
     if (Date.now() > deadline) throw new Error(`after ${timeout} ms still waiting for ${what}`);
     await pause(10);
   }
-}
-
-/** Returns `count` different ports on which no process listens now. */
-async function freePorts(count) {
-  const ports = new Set();
-  while (ports.size < count) {
-    const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT));
-    const free = await new Promise((resolve) => {
-      const server = net.createServer();
-      server.once('error', () => resolve(false));
-      server.listen(port, LOOPBACK, () => server.close(() => resolve(true)));
-    });
-    if (free) ports.add(port);
-  }
-  return [...ports];
 }
 
 class Processes {
@@ -151,4 +132,4 @@ class Processes {
   }
 }
 
-module.exports = { LOOPBACK, Processes, freePorts, until };
+module.exports = { LOOPBACK, Processes, until };

@@ -6,7 +6,8 @@
 
 const fs = require('fs');
 const path = require('path');
-const { Processes, freePorts, until } = require('../../demo/processes');
+const { freePorts } = require('../../demo/ports');
+const { Processes, until } = require('../../demo/processes');
 const { until: poll } = require('../support/until');
 
 const ROOT = path.resolve(__dirname, '../..');

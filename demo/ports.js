@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Free ports for the servers of the tests, several files of which run at a time. A port stays with the process that has
- * got it until that ends, so that a server which a test has killed can come back on it.
+ * Free ports for servers on loopback, also where several runs look for some at a time. A port stays with the process that has
+ * got it until that ends, so that a server that was killed can come back on it.
  */
 
 const fs = require('fs');
@@ -10,7 +10,7 @@ const net = require('net');
 const os = require('os');
 const path = require('path');
 
-/** Below the ephemeral range, so that no outgoing connection takes a port while its server is down. */
+/** Below the ephemeral range, from which outgoing connections take theirs: a run opens hundreds. */
 const FIRST = 20000;
 const COUNT = 12000;
 
@@ -56,4 +56,7 @@ const isFree = (port) =>
     probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
   });
 
-module.exports = { freePort };
+/** Returns so many of them. */
+const freePorts = (count) => Promise.all(Array.from({ length: count }, freePort));
+
+module.exports = { freePort, freePorts };
