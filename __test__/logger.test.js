@@ -5,7 +5,7 @@
 const assert = require('node:assert');
 const { createApp } = require('./support/app');
 const { logged } = require('./support/log');
-const { freePort } = require('../demo/ports');
+const { freePort } = require('./support/ports');
 const { create, plugin, refusal, started } = require('./support/service');
 const { stores, ours } = require('./support/rows');
 

@@ -1,8 +1,9 @@
 'use strict';
 
 /**
- * Free ports for servers on loopback, also where several runs look for some at a time. A port stays with the process that has
- * got it until that ends, so that a server that was killed can come back on it.
+ * Free ports for servers on loopback. Where the tests have made a folder for it (`__test__/support/ports.js`), a port stays with
+ * the process that has got it until that ends: several of them look for ports at a time, and a server that was killed can come
+ * back on its own.
  */
 
 const fs = require('fs');
@@ -33,10 +34,9 @@ async function freePort() {
 function take(port) {
   const file = path.join(TAKEN, String(port));
   try {
-    fs.mkdirSync(TAKEN, { recursive: true });
     fs.closeSync(fs.openSync(file, 'wx'));
   } catch (err) {
-    if (err.code !== 'EEXIST') return true; // The folder is another user's.
+    if (err.code !== 'EEXIST') return true; // There is no folder, or it is another user's.
     removeOld(file);
     return false;
   }
@@ -56,7 +56,11 @@ const isFree = (port) =>
     probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
   });
 
-/** Returns so many of them. */
-const freePorts = (count) => Promise.all(Array.from({ length: count }, freePort));
+/** Returns so many different ones. */
+async function freePorts(count) {
+  const ports = new Set();
+  while (ports.size < count) ports.add(await freePort());
+  return [...ports];
+}
 
-module.exports = { freePort, freePorts };
+module.exports = { TAKEN, freePort, freePorts };

@@ -6,7 +6,7 @@
 
 const fs = require('fs');
 const path = require('path');
-const { freePorts } = require('../../demo/ports');
+const { freePorts } = require('../support/ports');
 const { Processes, until } = require('../../demo/processes');
 const { until: poll } = require('../support/until');
 

@@ -16,7 +16,7 @@ const { which } = require('../../scripts/lib/process');
 const { startCluster } = require('../../demo/cluster');
 const { Client } = require('../../demo/client');
 const { operateCommands, inApp } = require('./operate');
-const { freePorts } = require('../../demo/ports');
+const { freePorts } = require('../support/ports');
 const { pause, until } = require('../support/until');
 const { FAMILIES } = require('../../lib/metrics/families');
 

@@ -10,6 +10,8 @@
 const assert = require('node:assert');
 const { it } = require('node:test');
 const { until } = require('../../demo/processes');
+// Clusters that start at a time get different ports.
+require('../support/ports');
 
 const OLD = 'pomelo-globalchannel-plugin';
 const IMPL = process.env.IMPL === 'old' ? 'old' : 'ours';

@@ -14,7 +14,7 @@ const path = require('path');
 // The old client comes with 0.0.7. It sends any command with any bytes, which is all we ask.
 const oldRedis = require('redis');
 const { serverProgram } = require('../../scripts/servers');
-const { freePort } = require('../../demo/ports');
+const { freePort } = require('./ports');
 const { LEAST } = require('./rights');
 const { until } = require('./until');
 
