@@ -94,22 +94,9 @@ pub fn call_back(env: &Env, callback: &Unknown, Args(args): Args) -> napi::Resul
     if callback.get_type()? != ValueType::Function {
         return Ok(());
     }
-    let mut this = ptr::null_mut();
     let mut result = ptr::null_mut();
-    // SAFETY: all handles are of this environment and live in the current scope. Not
-    // [`thrown::call`]: what was thrown goes on as it is, also a text.
-    let status = unsafe {
-        sys::napi_get_undefined(env.raw(), &raw mut this);
-        sys::napi_call_function(
-            env.raw(),
-            this,
-            callback.raw(),
-            args.len(),
-            args.as_ptr(),
-            &raw mut result,
-        )
-    };
-    match status {
+    // What was thrown goes on as it is, also a text.
+    match thrown::call_raw(env.raw(), callback.raw(), &args, &raw mut result) {
         sys::Status::napi_ok => Ok(()),
         sys::Status::napi_pending_exception => uncaught(env),
         other => Err(napi::Error::from_status(Status::from(other))),

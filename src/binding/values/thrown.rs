@@ -20,14 +20,22 @@ pub fn call(
 ) -> napi::Result<Unknown<'static>> {
     let env = env.raw();
     let args = args.into_vec(env)?;
+    value(env, |result| call_raw(env, function.raw(), &args, result))
+}
+
+/// The same, with handles of this environment that live in the current scope; what is thrown stays pending.
+pub(super) fn call_raw(
+    env: sys::napi_env,
+    function: sys::napi_value,
+    args: &[sys::napi_value],
+    result: *mut sys::napi_value,
+) -> sys::napi_status {
     let mut this = ptr::null_mut();
-    value(env, |result| {
-        // SAFETY: all handles are of this environment and live in the current scope.
-        unsafe {
-            sys::napi_get_undefined(env, &raw mut this);
-            sys::napi_call_function(env, this, function.raw(), args.len(), args.as_ptr(), result)
-        }
-    })
+    // SAFETY: the handles are the caller's, and `result` is its variable.
+    unsafe {
+        sys::napi_get_undefined(env, &raw mut this);
+        sys::napi_call_function(env, this, function, args.len(), args.as_ptr(), result)
+    }
 }
 
 /// Reads a property.
