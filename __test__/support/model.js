@@ -76,14 +76,14 @@ function kindOf(service) {
   return { isOld: false, isCustom, isIndexed, text: isCustom ? String : (uid) => uid };
 }
 
-/** The answer to a call: `{value}`, or `{code}` of its error. */
+/** The answer to a call: `{value}`, or `{code}` of its error, and its `message`. */
 async function answerOf(service, method, args) {
   try {
     if (service.promises) return { value: await service.promises[method](...args) };
     return { value: await ok(service, method, ...args) };
   } catch (err) {
     if (!err.code) throw err;
-    return { code: err.code };
+    return { code: err.code, message: `${err.message}; ${err.cause}` };
   }
 }
 
@@ -115,11 +115,12 @@ async function step(service, model, calls) {
   // All of them, so that none is under way when the history is shrunk.
   await Promise.allSettled(made.map(({ answer }) => answer));
   for (const { call, answer, expected, isTold, isScan } of made) {
-    const { value, code } = await answer;
+    const { value, code, message } = await answer;
     // Pages that are not the last: the server had more keys to go through.
     if (isScan && value?.cursor) continue;
     if (expected?.code || code || isTold) {
-      assert.deepStrictEqual(code ? { code } : sorted(value, text), sorted(expected, text), call);
+      const [got, wanted] = [code ? { code } : sorted(value, text), sorted(expected, text)];
+      assert.deepStrictEqual(got, wanted, message && `${call}: ${message}`);
     }
   }
   const [sent, expected] = [rpcsOf(service), model.sent.splice(0)];
