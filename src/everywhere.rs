@@ -7,13 +7,16 @@ use std::sync::Arc;
 
 use crate::{
     command::{Command, Items, Member, Op, Reply},
-    keys::Key,
+    keys::{Key, on_frontend},
     known_sids::KnownSids,
 };
 
 /// The maximum number of keys of a part that is on several frontends. On one frontend there is a key for each channel, as
 /// in any other call.
 pub const MOST_KEYS: usize = 4096;
+
+/// The frontend that is asked while none is known. It makes a hash tag, so that a Redis Cluster takes its keys.
+const NOWHERE: &[u8] = b"-";
 
 /// An operation on channels on all frontends, and how far it is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,8 +128,9 @@ impl Everywhere {
         self.begun = known.len();
         self.counted = Some(counted);
         if !self.go_on(known) {
-            // A command has keys; these are as good as any.
-            self.ask(self.bases.clone());
+            // A command has keys. Nobody is there; if someone were, it would be a frontend like the others.
+            let keys = self.bases.iter().map(|base| on_frontend(base, NOWHERE));
+            self.ask(keys.collect());
         }
     }
 
@@ -241,7 +245,7 @@ mod tests {
         let op = Op::Read(ReadOp::Count);
         let mut count = Everywhere::new(op, vec![b"P:n:".to_vec()], Vec::new(), Vec::new());
         count.begin(&mut known, Arc::default());
-        assert_eq!(keys(&count), ["P:n:"]);
+        assert_eq!(keys(&count), ["P:n:-"]);
         let one = || Reply::Values(vec![Ok(Value::Int(1))]);
         count.add(one());
         count.add(one());

@@ -11,7 +11,7 @@ use std::{collections::HashMap, ops::Range, sync::Arc};
 use crate::{
     command::{Command, Op, ReadOp, Reply, Value, WriteOp},
     error::{Error, Result},
-    keys::{DEFAULT_PREFIX, Key, KeyLayout, index_of, on_frontend, sid_under},
+    keys::{DEFAULT_PREFIX, Key, KeyLayout, index_of, may_be_on, on_frontend, sid_under},
     size_limits::Sizes,
 };
 
@@ -134,13 +134,14 @@ impl KnownSids {
     }
 
     /// Returns keys, given by the parts before the sid ([`on_frontend`]), on the frontends with these numbers; without
-    /// those that are too long for the store, which has no members there.
+    /// those that are too long for the store, which has no members there, and without indexes that there cannot be.
     #[must_use]
     pub fn keys(&self, bases: &[Key], numbers: Range<usize>) -> Vec<Key> {
         let sids = self.all.get(numbers).unwrap_or_default();
-        let keys = bases
-            .iter()
-            .flat_map(|base| sids.iter().map(move |sid| on_frontend(base, sid)));
+        let keys = bases.iter().flat_map(|base| {
+            let sids = sids.iter().filter(|sid| may_be_on(base, sid));
+            sids.map(|sid| on_frontend(base, sid))
+        });
         keys.filter(|key: &Key| key.len() <= self.sizes.key)
             .collect()
     }

@@ -7,6 +7,7 @@
 
 const assert = require('node:assert');
 const { it } = require('node:test');
+const { createApp } = require('../support/app');
 const { Members, SESSION } = require('../support/members');
 const CHECKS = require('../membership/index-checks');
 const { pause, until } = require('../support/until');
@@ -26,6 +27,34 @@ onCluster('index of members in a Redis Cluster', 120000, (ctx) => {
     assert.deepStrictEqual(await one.channels('u', 's1'), ['a', 'b']);
     assert.deepStrictEqual(await one.leaveAll('u', null), ['a', 'b']);
     assert.deepStrictEqual(await ctx.cluster.keys(), []);
+  });
+
+  it('calls on all frontends take server ids that are no hash tag, under which only others have added members', async () => {
+    for (const sid of ['', '}s']) {
+      const key = `P:room:${sid}`;
+      await (await ctx.cluster.owner(key)).run(0, 'sadd', key, 'u', 'v');
+    }
+    const one = await open();
+    await one.call('add', 'room', 'u', 's1');
+    assert.strictEqual(await one.service.promises.leave('room', 'u', null), 3);
+    assert.deepStrictEqual(await one.channels('v', null), []);
+    assert.deepStrictEqual(await one.leaveAll('v', null), []);
+    await one.call('destroyChannel', 'room', { everywhere: true });
+    assert.deepStrictEqual(await ctx.cluster.keys(), []);
+  });
+
+  it('calls on all frontends are answered while no frontend is known', async () => {
+    const app = createApp({ servers: [] });
+    const one = new Members(await ctx.connected({ ...SESSION, cache: false }, app));
+    assert.deepStrictEqual(await one.channels('u', null), []);
+    assert.strictEqual(await one.service.promises.leave(['a', 'b'], 'u', null), 0);
+    assert.deepStrictEqual(await one.leaveAll('u', null), []);
+  });
+
+  it('a list of channels makes no frontend known', async () => {
+    const one = await open();
+    await one.call('getChannels', {});
+    assert.strictEqual(await one.service.promises.leave('room', 'u', null), 0);
   });
 
   it('a frontend that takes its lease while a step of a purge removes members has them', async () => {

@@ -267,8 +267,9 @@ pub const MEMBERS: &[u8] = b"@members:{";
 /// What follows the sid there.
 pub const AFTER_SID: &[u8] = b"}";
 
-/// Returns whether Redis finds a hash tag in the keys of a frontend that has this sid in braces.
-fn has_tag(prefix: &[u8], sid: &[u8]) -> bool {
+/// Returns whether Redis finds a hash tag in the keys of a frontend that has this sid in braces. If not, they are in different
+/// slots, and no member there is in an index ([`KeyLayout::takes_lease_sid`]).
+pub fn has_tag(prefix: &[u8], sid: &[u8]) -> bool {
     prefix.contains(&b'{') || !matches!(sid, [] | [b'}', ..])
 }
 
@@ -278,6 +279,13 @@ pub fn on_frontend(base: &[u8], sid: &[u8]) -> Key {
     // The base of a channel ends with a colon.
     let end: &[u8] = if base.ends_with(b"{") { AFTER_SID } else { b"" };
     [base, sid, end].concat()
+}
+
+/// Returns whether there may be such a key on this frontend: members are in an index only if the sid makes a hash tag.
+#[must_use]
+pub fn may_be_on(base: &[u8], sid: &[u8]) -> bool {
+    let prefix = base.strip_suffix(MEMBERS);
+    prefix.is_none_or(|prefix| has_tag(prefix, sid))
 }
 
 /// Returns the key of the channels of a user in an index of members, given its key ([`KeyLayout::members`]). The length at the

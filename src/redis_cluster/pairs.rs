@@ -14,8 +14,8 @@ use super::{
 use crate::{
     command::{Command, Member, Op, Reply, WriteOp},
     error::Result,
-    keys::{Key, gone_beside},
-    membership::field,
+    keys::{Key, gone_beside, has_tag},
+    membership::Parts,
     redis_manager::{Entries, command, indexed, leaving, marks, restored, unkeep},
 };
 
@@ -151,6 +151,13 @@ fn unkept(shared: &Shared, call: &Command) -> Vec<(Key, [Cmd; 2])> {
         }
         _ => Vec::new(),
     }
+}
+
+/// Returns the field of a channel in the index, by their keys; `None` on a frontend that has no index ([`has_tag`]), whose keys
+/// are in different slots.
+fn field<'a>(channel: &'a [u8], index: &[u8]) -> Option<&'a [u8]> {
+    let parts = Parts::of(channel, index)?;
+    has_tag(parts.prefix, parts.sid).then_some(parts.field)
 }
 
 fn is(call: &Command, op: WriteOp) -> bool {

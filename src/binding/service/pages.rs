@@ -1,5 +1,7 @@
 //! The methods that answer page by page. What a page is, is in [`crate::pages`].
 
+use std::rc::Rc;
+
 use napi::Unknown;
 
 use crate::{
@@ -43,7 +45,10 @@ impl Service {
             }
             (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => Err(error),
         };
-        self.call_page(kind, cb, read)
+        if let Some(host) = self.pack_page(kind, cb, read)? {
+            self.call_frontend(&host, kind, cb)?;
+        }
+        Ok(())
     }
 
     /// Lists a part of the channels.
@@ -61,7 +66,10 @@ impl Service {
             }
             Err(error) => Err(error),
         };
-        self.call_page(kind, cb, read)
+        if let Some(host) = self.pack_page(kind, cb, read)? {
+            self.call(&host, kind, cb)?;
+        }
+        Ok(())
     }
 
     /// Returns the frontends that a count of members asks beside those whose keys are found.
@@ -104,18 +112,26 @@ impl Service {
         }
     }
 
-    /// Sends a query to the store, unless its arguments were refused.
-    fn call_page(&self, kind: Kind, cb: &Unknown, query: Result<PageQuery>) -> napi::Result<()> {
+    /// Packs a query; returns `None` if its arguments, or the call, were refused.
+    fn pack_page(
+        &self,
+        kind: Kind,
+        cb: &Unknown,
+        query: Result<PageQuery>,
+    ) -> napi::Result<Option<Rc<Host>>> {
         let query = match query {
             Ok(query) => query,
-            Err(error) => return self.refuse(kind, cb, &error),
+            Err(error) => {
+                self.refuse(kind, cb, &error)?;
+                return Ok(None);
+            }
         };
         // Reading an object may have run a getter.
-        let Some(host) = self.admitted(kind, cb)? else {
-            return Ok(());
-        };
-        self.pack_items(query.items().iter().map(Vec::as_slice));
-        self.call_frontend(&host, kind, cb)
+        let host = self.admitted(kind, cb)?;
+        if host.is_some() {
+            self.pack_items(query.items().iter().map(Vec::as_slice));
+        }
+        Ok(host)
     }
 }
 
