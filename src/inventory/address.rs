@@ -68,8 +68,7 @@ fn sentinels(argument: &str, url: SentinelUrl, tls: Option<&Tls>) -> Result<Endp
     let SentinelUrl {
         addresses,
         name,
-        username,
-        password,
+        login,
     } = url;
     let name = name.ok_or_else(|| {
         Error::InvalidArgument(format!(
@@ -79,8 +78,7 @@ fn sentinels(argument: &str, url: SentinelUrl, tls: Option<&Tls>) -> Result<Endp
     Ok(Endpoint::Sentinel(Sentinels {
         addresses,
         name,
-        username,
-        password,
+        login,
         tls: tls.map(|tls| tls.switched_by("sentinelTls")),
         ..Sentinels::default()
     }))

@@ -74,7 +74,7 @@ use crate::{cache::InheritedKeys, stats::Stats};
 pub use self::{
     connection::RedisConnection,
     host::{HostFault, host_and_port, host_fault, is_harmless, socket_path},
-    login::Asked,
+    login::{Asked, LoginOptions},
     nat_map::NatMap,
     sentinel::Sentinels,
     server_address::Address,
