@@ -37,6 +37,9 @@ pub use self::{
 
 use self::{
     beside::Beside,
+// The subscription to events connects as the driver does.
+pub(crate) use self::limits::connect_within;
+
     busy_poll::BusyPoll,
     idle_losses::IdleLosses,
     in_flight::Answered,

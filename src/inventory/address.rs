@@ -208,8 +208,9 @@ async fn dial<M: Manager>(manager: Arc<M>, store: &str) -> Result<Connected<M::C
     let limit = Limits::default().connect_timeout.unwrap_or(PATIENCE);
     let store = store.to_owned();
     let Ok(connected) = tokio::time::timeout(limit, manager.clone().connect()).await else {
-        let doubt = manager.timeout_hint().unwrap_or_default();
-        let cause = Some(format!("no answer within {} s {doubt}", limit.as_secs()).into());
+        let limit = format!("{} s", limit.as_secs());
+        let error = ConnectError::late(limit, manager.timeout_hint());
+        let cause = Some(error.words().clone());
         return Err(Error::Unreachable { store, cause });
     };
     match connected {

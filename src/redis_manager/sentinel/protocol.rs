@@ -109,10 +109,8 @@ impl Sentinels {
 
     /// Makes the error for a sentinel that did not answer in time.
     pub(super) fn silent(&self) -> ConnectError {
-        let words = format!("no answer within {} ms", LIMIT.as_millis());
         let hint = self.tls.as_ref().and_then(Tls::timeout_hint);
-        let hint = hint.map(|hint| format!(" {hint}"));
-        ConnectError::Unreachable((words + &hint.unwrap_or_default()).into())
+        ConnectError::late(format_args!("{} ms", LIMIT.as_millis()), hint)
     }
 
     /// Makes the pipeline of questions. The details come first: if a promotion comes in between, the address is newer
