@@ -5,7 +5,8 @@
 //! - [`resolver`], [`stream`], [`happy_eyeballs`], [`tls`]: names and sockets; [`read_activity`]: noticing that data arrives;
 //!   [`first_line`]: what a server says before it closes.
 //! - [`connect`]: reaching the server or the primary; [`open`], [`attempts`], [`handshake`], [`first_commands`]: opening a
-//!   connection; [`tracking_support`]: which servers support the member cache; [`slot_coverage`]: whether one server has all keys.
+//!   connection; [`tracking_support`]: which servers support the member cache; [`tracking`]: turning their reports of changes
+//!   on; [`slot_coverage`]: whether one server has all keys.
 //! - [`sentinel`]: finding the primary by Sentinel; [`role`]: whether the server is still the primary.
 //! - [`fallbacks`]: commands that the server lacks, and what is sent instead.
 //! - [`wire`]: lists, as they are received.
@@ -60,6 +61,7 @@ mod subscription;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod tracking;
 mod tracking_support;
 mod url;
 mod wire;
