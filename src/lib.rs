@@ -10,8 +10,8 @@
 //! - [`store_manager`]: the manager of a store, made of its options.
 //! - [`heartbeat`]: whether a silent connection still lives.
 //! - [`app`]: what the core asks of the app: calling the functions among its options, writing to its log.
-//! - [`command`], [`keys`], [`hash_slot`], [`size_limits`], [`list`], [`error`], [`options`], [`stats`], [`histogram`], [`steps`]: the
-//!   vocabulary they share.
+//! - [`command`], [`keys`], [`hash_slot`], [`size_limits`], [`list`], [`error`], [`options`], [`stats`], [`histogram`],
+//!   [`steps`]: the vocabulary they share.
 //! - [`known_sids`], [`everywhere`], [`removal`]: which frontends there are, and what is done on all of them.
 //! - [`events`]: changes of channels, told to those who watch them.
 //! - [`packed`], [`queue`], [`runtime`], [`sequencer`]: crossing threads, and coming back in call
@@ -22,9 +22,9 @@
 //! The core (everything but `binding`) links no Node-API symbol and is tested by `cargo test
 //! --no-default-features`.
 
-// Not in unit tests: without a Node process around it there is nothing to link it with.
 pub mod app;
 pub mod batch_size;
+// Not in unit tests: without a Node process around it there is nothing to link it with.
 #[cfg(all(feature = "binding", not(test)))]
 mod binding;
 pub mod cache;

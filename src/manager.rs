@@ -253,6 +253,15 @@ impl ConnectError {
         }
     }
 
+    /// Makes the error of an attempt without an answer within `limit`. `hint` says what may be the reason, as the end of a
+    /// sentence.
+    #[must_use]
+    pub fn late(limit: impl fmt::Display, hint: Option<&str>) -> Self {
+        let space = if hint.is_some() { " " } else { "" };
+        let hint = hint.unwrap_or_default();
+        Self::Unreachable(format!("no answer within {limit}{space}{hint}").into())
+    }
+
     /// Changes the text.
     #[must_use]
     pub fn map(self, change: impl FnOnce(Arc<str>) -> Arc<str>) -> Self {

@@ -85,9 +85,9 @@ pub fn is_supported(env: &Env) -> bool {
     UV.is_some() && is_node().unwrap_or(false)
 }
 
-/// What is called when a socket is readable. The callbacks within run in the asynchronous context in which this was made, as those
-/// for which the runtime's thread wakes this one do. Not a JavaScript function: that would enter JavaScript only to leave it
-/// again.
+/// What is called when a socket is readable. The callbacks within run in the asynchronous context in which this was
+/// made, as those for which the runtime's thread wakes this one do. Not a JavaScript function: that would enter
+/// JavaScript only to leave it again.
 pub struct Readable {
     env: sys::napi_env,
     context: sys::napi_async_context,

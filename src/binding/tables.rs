@@ -37,9 +37,9 @@ pub(in crate::binding) use shared;
 
 /// Returns the tables, for `lib/tables.js` only.
 ///
-/// - `methods`: by name, `{arguments, scope, value, isCounted, shape}`: the names of the arguments without the callback, what the
-///   method is about, what the store answers for each key (`list`, `int`, `bool`, or nothing; `page` as a whole), whether its promise tells how many members it
-///   changed, and the shape of its errors;
+/// - `methods`: by name, `{arguments, scope, value, isCounted, shape}`: the names of the arguments without the
+///   callback, what the method is about, what the store answers for each key (`list`, `int`, `bool`, or nothing; `page`
+///   as a whole), whether its promise tells how many members it changed, and the shape of its errors;
 /// - `lifecycle`: the arguments of `start` and `stop`;
 /// - `words`, `shapes`: of the tape; `failures`: for the host's `failure`.
 #[napi(catch_unwind)]

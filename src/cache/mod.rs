@@ -35,12 +35,13 @@
 //! not tracked: the barrier itself proves that its key still does not exist. A list with members is tracked from its
 //! second read on. A tracked read of a key that is gone by then is undone.
 //!
-//! **Filling.** A reply fills the memory only if it was tracked, and if each invalidation of its key that came since the
-//! command was formed arrived before the reply (it has its *place* among them: [`Answer::Tracked`]). The server writes both
-//! into the socket in the order in which it executes reads and changes, so the list shows a change that was reported
-//! before it; ours are, since `SMEMBERS` follows them. What else is being loaded does not matter: batches overlap. A list that is in
-//! memory already and says the same keeps its version, so that candidates of it stay good. One session serves one
-//! connection and dies with it, so that nothing from before a reconnect can ever be served after it.
+//! **Filling.** A reply fills the memory only if it was tracked, and if each invalidation of its key that came since
+//! the command was formed arrived before the reply (it has its *place* among them: [`Answer::Tracked`]). The server
+//! writes both into the socket in the order in which it executes reads and changes, so the list shows a change that was
+//! reported before it; ours are, since `SMEMBERS` follows them. What else is being loaded does not matter: batches
+//! overlap. A list that is in memory already and says the same keeps its version, so that candidates of it stay good.
+//! One session serves one connection and dies with it, so that nothing from before a reconnect can ever be served after
+//! it.
 
 mod calls;
 mod dead_keys;

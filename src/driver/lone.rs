@@ -20,9 +20,9 @@ use crate::{
     shared_task::{is_borrowing, unborrowed},
 };
 
-/// The maximum number of calls that are handed over as lone ones, and of their keys and members and the bytes of these. A key takes
-/// the JavaScript thread one to two microseconds, to send a command for it and to read the reply. With more, the runtime's thread
-/// works beside it.
+/// The maximum number of calls that are handed over as lone ones, and of their keys and members and the bytes of these.
+/// A key takes the JavaScript thread one to two microseconds, to send a command for it and to read the reply. With
+/// more, the runtime's thread works beside it.
 const CALLS: usize = 64;
 const ITEMS: usize = 128;
 const BYTES: usize = 1 << 14;

@@ -3,8 +3,10 @@
 //! none. Calls keep their order: on the wire, and when they are sent again over a new connection.
 //!
 //! This file has the loop and what wakes it. The events are handled in [`handlers`]; the unanswered calls are in
-//! [`pending`], the futures of their answers in [`in_flight`], what runs without a place among them in [`beside`], connecting and reconnecting in [`reconnect`], [`outage`] and [`idle_losses`], the queues in [`mailbox`], and the driver
-//! as another thread sees it in [`handle`] and, for calls that it makes without the runtime's thread, in [`lone`].
+//! [`pending`], the futures of their answers in [`in_flight`], what runs without a place among them in [`beside`],
+//! connecting and reconnecting in [`reconnect`], [`outage`] and [`idle_losses`], the queues in [`mailbox`], and the
+//! driver as another thread sees it in [`handle`] and, for calls that it makes without the runtime's thread, in
+//! [`lone`].
 
 mod beside;
 mod busy_poll;
@@ -34,6 +36,9 @@ pub use self::{
     limits::Limits,
     mailbox::{Event, Inbox, Input, Outlet},
 };
+
+// The subscription to events connects as the driver does.
+pub(crate) use self::limits::connect_within;
 
 use self::{
     beside::Beside,

@@ -1,16 +1,12 @@
-//! A time without a connection: how long it has lasted, how often an attempt has failed, and the exponential, jittered
-//! backoff between two attempts.
+//! A time without a connection: how long it has lasted, how often an attempt has failed, and the pause before the next one.
 
 use std::time::Duration;
 
-use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
+use backon::ExponentialBackoff;
 use tokio::time::Instant;
 
 use super::limits::Limits;
 use crate::error::Cause;
-
-/// The first pause; with jitter it lasts 50 to 100 ms.
-pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
 /// A time without a connection.
 pub(super) struct Outage {
@@ -24,18 +20,10 @@ pub(super) struct Outage {
 
 impl Outage {
     pub(super) fn new(limits: &Limits, since: Instant, cause: Cause) -> Self {
-        // The crate adds up to the pause itself as jitter, after the cap: so cap at half.
-        let cap = (limits.retry_cap / 2).max(Duration::from_millis(1));
-        let pauses = ExponentialBuilder::new()
-            .with_jitter()
-            .with_min_delay(FIRST_PAUSE.min(cap))
-            .with_max_delay(cap)
-            .without_max_times()
-            .build();
         Self {
             since,
             failed: 0,
-            pauses,
+            pauses: limits.pauses(),
             cause,
             demoted: false,
         }

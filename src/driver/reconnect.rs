@@ -11,8 +11,8 @@ use tokio::time::{Instant, timeout};
 
 use super::{
     in_flight::InFlight,
-    limits::Limits,
-    outage::{FIRST_PAUSE, Outage},
+    limits::{FIRST_PAUSE, Limits, connect_within},
+    outage::Outage,
 };
 use crate::{
     error::Cause,
@@ -98,18 +98,7 @@ impl<L: Connection> ConnectionState<L> {
                 let _ = timeout(pause, manager.retry_hint()).await;
             }
             let connecting = manager.clone().connect();
-            match limit {
-                None => connecting.await,
-                Some(limit) => timeout(limit, connecting).await.unwrap_or_else(|_| {
-                    let mut words =
-                        format!("no answer within {} ms (connectTimeout)", limit.as_millis());
-                    if let Some(doubt) = manager.timeout_hint() {
-                        words.push(' ');
-                        words.push_str(doubt);
-                    }
-                    Err(ConnectError::Unreachable(words.into()))
-                }),
-            }
+            connect_within(limit, connecting, || manager.timeout_hint()).await
         };
         Self::Dialing {
             attempt: attempt.boxed(),

@@ -1,18 +1,14 @@
 //! The subscription of a process: opened while something is watched, and opened again whenever it is lost.
 
-use std::{io, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{io, panic::AssertUnwindSafe, sync::Arc};
 
-use backon::{BackoffBuilder as _, ExponentialBuilder};
 use futures_util::{FutureExt as _, future::BoxFuture};
-use tokio::{
-    task::AbortHandle,
-    time::{sleep, timeout},
-};
+use tokio::{task::AbortHandle, time::sleep};
 
 use super::{Gap, feed::Feed};
 use crate::{
     app::{AppHandle, Level},
-    driver::{Event, Limits, Outlet, panic_text},
+    driver::{Event, Limits, Outlet, connect_within, panic_text},
     manager::ConnectError,
     runtime::Runtime,
 };
@@ -35,9 +31,6 @@ pub struct Subscription {
     pub ended: BoxFuture<'static, Gap>,
 }
 
-/// The first pause between two attempts, and the one that is not exceeded if the options say nothing.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-
 /// Owns the task of a subscription; dropping it ends the task.
 #[derive(Debug)]
 pub struct ListenerHandle {
@@ -55,13 +48,13 @@ impl ListenerHandle {
         outlet: impl Outlet + Clone + Sync,
     ) -> io::Result<Self> {
         let runtime = Runtime::share()?;
-        let (connect, cap) = (limits.connect_timeout, limits.retry_cap);
+        let limits = limits.clone();
         let task = runtime.spawn(async move {
             let wake = {
                 let outlet = outlet.clone();
                 move || outlet.deliver(&mut vec![Event::Changed])
             };
-            let listening = listen(source, feed, (connect, cap), app, wake);
+            let listening = listen(source, feed, limits, app, wake);
             if let Err(panic) = AssertUnwindSafe(listening).catch_unwind().await {
                 outlet.deliver(&mut vec![Event::Died(panic_text(panic.as_ref()))]);
             }
@@ -83,16 +76,10 @@ impl Drop for ListenerHandle {
 async fn listen(
     source: Arc<dyn Subscriber>,
     feed: Arc<Feed>,
-    (limit, cap): (Option<Duration>, Duration),
+    limits: Limits,
     app: AppHandle,
     wake: impl Fn() + Clone + Send + Sync + 'static,
 ) {
-    let cap = (cap / 2).max(Duration::from_millis(1));
-    let backoff = ExponentialBuilder::new()
-        .with_jitter()
-        .with_min_delay(FIRST_PAUSE.min(cap))
-        .with_max_delay(cap)
-        .without_max_times();
     let hear: Hear = {
         let (feed, wake) = (feed.clone(), wake.clone());
         Arc::new(move |message: &[u8]| {
@@ -102,24 +89,18 @@ async fn listen(
         })
     };
     let mut gap = Gap::Start;
-    let mut pauses = backoff.build();
+    let mut pauses = limits.pauses();
     let mut is_failing = false;
     loop {
         feed.until_watched().await;
         let subscribing = source.clone().subscribe(hear.clone());
-        let subscribed = match limit {
-            None => subscribing.await,
-            Some(limit) => timeout(limit, subscribing).await.unwrap_or_else(|_| {
-                let words = format!("no answer within {} ms (connectTimeout)", limit.as_millis());
-                Err(ConnectError::Unreachable(words.into()))
-            }),
-        };
+        let subscribed = connect_within(limits.connect_timeout, subscribing, || None).await;
         match subscribed {
             Ok(Subscription { ended }) => {
                 if is_failing {
                     app.log(Level::Info, "events are received again".to_owned());
                 }
-                (is_failing, pauses) = (false, backoff.build());
+                (is_failing, pauses) = (false, limits.pauses());
                 if feed.gap(gap) {
                     wake();
                 }
@@ -137,7 +118,7 @@ async fn listen(
         }
         // Also after a subscription that has ended: a server that closes it each time is not to be hurried.
         if gap != Gap::Start || is_failing {
-            sleep(pauses.next().unwrap_or(cap)).await;
+            sleep(pauses.next().unwrap_or(limits.retry_cap)).await;
         }
     }
 }

@@ -4,11 +4,12 @@
 //! KIND MARK @TIME: REASON FIELD SID COUNT: UIDS
 //! ```
 //!
-//! without the spaces. KIND is `+` (members were added), `-` (they were removed) or `x` (the channel was removed on this
-//! frontend, and all members with it). MARK is `e` if the channel had no members anywhere before, or has none now, and `.`
-//! otherwise. TIME is [`clock`] of the process that makes the change, when it sends it; it is not there, with its `@`, in what
-//! versions before it have published. Texts are preceded by their length in bytes and a colon, so that any byte may be in them: the reason, the field
-//! (what is between `PREFIX:` and `:SID` in the key), the frontend, and COUNT uids. With `x` the uids are left out.
+//! without the spaces. KIND is `+` (members were added), `-` (they were removed) or `x` (the channel was removed on
+//! this frontend, and all members with it). MARK is `e` if the channel had no members anywhere before, or has none now,
+//! and `.` otherwise. TIME is [`clock`] of the process that makes the change, when it sends it; it is not there, with
+//! its `@`, in what versions before it have published. Texts are preceded by their length in bytes and a colon, so that
+//! any byte may be in them: the reason, the field (what is between `PREFIX:` and `:SID` in the key), the frontend, and
+//! COUNT uids. With `x` the uids are left out.
 //!
 //! `redis_manager/event_scripts.rs` writes messages, in Lua; [`Change::write`] does it for the embedded store.
 

@@ -13,10 +13,10 @@
 //! frontend of the change. There is no counter that could be wrong. That needs all keys on one server; [`occupancy`] does it in a
 //! Redis Cluster, in the process that watches.
 //!
-//! **How late it is.** A change has the time at which its process has sent it, by the wall clock of that machine. The receiver
-//! subtracts it from its own when JavaScript takes the change. The time of the server, asked for in the script, would have one clock
-//! in place of many, but costs it 1 to 2 µs for each change, a sixth of a call of `add`, and one more right; and what waits for a
-//! server that hangs would not be late.
+//! **How late it is.** A change has the time at which its process has sent it, by the wall clock of that machine. The
+//! receiver subtracts it from its own when JavaScript takes the change. The time of the server, asked for in the
+//! script, would have one clock in place of many, but costs it 1 to 2 µs for each change, a sixth of a call of `add`,
+//! and one more right; and what waits for a server that hangs would not be late.
 //!
 //! **What is received** ([`listener`]): on Redis by a connection of its own, which is open only while something is watched. All
 //! messages of a prefix arrive there; what is not watched is dropped before it reaches JavaScript ([`filter`]). What is

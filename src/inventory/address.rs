@@ -68,8 +68,7 @@ fn sentinels(argument: &str, url: SentinelUrl, tls: Option<&Tls>) -> Result<Endp
     let SentinelUrl {
         addresses,
         name,
-        username,
-        password,
+        login,
     } = url;
     let name = name.ok_or_else(|| {
         Error::InvalidArgument(format!(
@@ -79,8 +78,7 @@ fn sentinels(argument: &str, url: SentinelUrl, tls: Option<&Tls>) -> Result<Endp
     Ok(Endpoint::Sentinel(Sentinels {
         addresses,
         name,
-        username,
-        password,
+        login,
         tls: tls.map(|tls| tls.switched_by("sentinelTls")),
         ..Sentinels::default()
     }))
@@ -210,8 +208,9 @@ async fn dial<M: Manager>(manager: Arc<M>, store: &str) -> Result<Connected<M::C
     let limit = Limits::default().connect_timeout.unwrap_or(PATIENCE);
     let store = store.to_owned();
     let Ok(connected) = tokio::time::timeout(limit, manager.clone().connect()).await else {
-        let doubt = manager.timeout_hint().unwrap_or_default();
-        let cause = Some(format!("no answer within {} s {doubt}", limit.as_secs()).into());
+        let limit = format!("{} s", limit.as_secs());
+        let error = ConnectError::late(limit, manager.timeout_hint());
+        let cause = Some(error.words().clone());
         return Err(Error::Unreachable { store, cause });
     };
     match connected {

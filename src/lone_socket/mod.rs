@@ -1,6 +1,7 @@
-//! A TCP or Unix socket whose replies are awaited either by the runtime or by the event loop of the JavaScript thread. With lone calls,
-//! the JavaScript thread sends the command and reads the reply itself: each wake of a second thread would cost more than the
-//! call. With many calls in flight, or a long reply, the runtime does it, beside the JavaScript thread.
+//! A TCP or Unix socket whose replies are awaited either by the runtime or by the event loop of the JavaScript thread.
+//! With lone calls, the JavaScript thread sends the command and reads the reply itself: each wake of a second thread
+//! would cost more than the call. With many calls in flight, or a long reply, the runtime does it, beside the
+//! JavaScript thread.
 //!
 //! [`LoneSocket`] moves the socket between the two. It is moved to the event loop by the JavaScript thread only, and back by
 //! any thread that has borrowed the driver ([`crate::driver`]), so by the runtime before it polls the driver for whatever

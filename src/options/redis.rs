@@ -2,6 +2,7 @@
 //! [`super::store`], TLS in [`super::tls`].
 
 use super::{
+    kinds::{Secret, User},
     raw::{Raw, invalid, no_host},
     read::{Reader, foreign},
     table::{
@@ -14,8 +15,8 @@ use crate::{
     error::{Error, Result},
     redis_cluster::ClusterOptions,
     redis_manager::{
-        Address, Asked, Endpoint, RedisOptions, SentinelUrl, Sentinels, StoreUrl, Topology,
-        host_fault,
+        Address, Asked, Endpoint, LoginOptions, RedisOptions, SentinelUrl, Sentinels, StoreUrl,
+        Topology, host_fault,
     },
 };
 
@@ -56,15 +57,27 @@ pub(super) fn redis_options(read: &Reader) -> Result<RedisOptions> {
 
 /// Reads what means the same for every way to find a server: username, password, TLS and the map of addresses.
 fn log_in(read: &Reader, redis: &mut RedisOptions) -> Result<()> {
-    redis.username = read.user(&USERNAME)?.or(redis.username.take());
-    redis.password = read.secret(&PASSWORD)?.or(redis.password.take());
-    redis.asked = Asked {
-        username: read.function(&USERNAME),
-        password: read.function(&PASSWORD),
-    };
+    let in_url = std::mem::take(&mut redis.login);
+    redis.login = login(read, (&USERNAME, &PASSWORD), in_url)?;
     redis.secrets.extend(read.secrets());
     redis.nat_map = read.nat_map(&NAT_MAP)?;
     tls(read, redis)
+}
+
+/// Reads a login, of which `url` says something too.
+fn login(
+    read: &Reader,
+    (username, password): (&Row<User>, &Row<Secret>),
+    in_url: LoginOptions,
+) -> Result<LoginOptions> {
+    Ok(LoginOptions {
+        username: read.user(username)?.or(in_url.username),
+        password: read.secret(password)?.or(in_url.password),
+        asked: Asked {
+            username: read.function(username),
+            password: read.function(password),
+        },
+    })
 }
 
 /// Reads the server from `url`, `path`, or `host` and `port`; without any of them it is 127.0.0.1:6379.
@@ -115,12 +128,7 @@ fn sentinels(read: &Reader, url: SentinelUrl) -> Result<Endpoint> {
     Ok(Endpoint::Sentinel(Sentinels {
         addresses: url.addresses,
         name,
-        username: read.user(&SENTINEL_USERNAME)?.or(url.username),
-        password: read.secret(&SENTINEL_PASSWORD)?.or(url.password),
-        asked: Asked {
-            username: read.function(&SENTINEL_USERNAME),
-            password: read.function(&SENTINEL_PASSWORD),
-        },
+        login: login(read, (&SENTINEL_USERNAME, &SENTINEL_PASSWORD), url.login)?,
         ..Sentinels::default()
     }))
 }

@@ -60,27 +60,12 @@ pub async fn read(
     let mut page = (Vec::new(), Vec::new());
     for _ in 0..STEPS {
         let step = source.keys(&filter, position.as_deref(), width).await?;
-        let (mut names, mut places) = (Vec::new(), HashMap::new());
-        let mut extra = Vec::new();
-        for (name, sid) in step.found.iter().filter_map(|key| layout.parts(key)) {
-            if glob::matches(glob, name) && !scan.has(name) {
-                let place = *places.entry(name).or_insert_with(|| {
-                    names.push(name);
-                    names.len() - 1
-                });
-                if !scan.meet(sid) {
-                    extra.push((place, layout.key(name, sid)));
-                }
-            }
-        }
+        let (names, extra) = new_channels(&step.found, &layout, glob, &mut scan);
         width = if names.is_empty() {
             (2 * width).min(per_step(WORK, &scan))
         } else {
             usual(&scan)
         };
-        // Some of them may have come twice.
-        extra.sort_unstable();
-        extra.dedup();
         work += names.len() * scan.sids().len() + extra.len();
         let counts = counts(source, &layout, &names, &scan, extra, tell).await?;
         for (name, count) in names
@@ -107,6 +92,33 @@ pub async fn read(
         counts: Some(page.1),
         cursor,
     })
+}
+
+/// Returns the channels of these keys that are looked for and were not given yet, and the keys of those on frontends that
+/// the scan cannot remember, each with the place of its channel.
+fn new_channels<'a>(
+    found: &'a [Key],
+    layout: &Layout,
+    glob: &[u8],
+    scan: &mut Scan,
+) -> (Vec<&'a [u8]>, Vec<(usize, Key)>) {
+    let (mut names, mut places) = (Vec::new(), HashMap::new());
+    let mut extra = Vec::new();
+    for (name, sid) in found.iter().filter_map(|key| layout.parts(key)) {
+        if glob::matches(glob, name) && !scan.has(name) {
+            let place = *places.entry(name).or_insert_with(|| {
+                names.push(name);
+                names.len() - 1
+            });
+            if !scan.meet(sid) {
+                extra.push((place, layout.key(name, sid)));
+            }
+        }
+    }
+    // Some of them may have come twice.
+    extra.sort_unstable();
+    extra.dedup();
+    (names, extra)
 }
 
 /// Reads the index of the frontends; what cannot be read of it is found with the keys.

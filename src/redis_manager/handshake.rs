@@ -1,17 +1,16 @@
 //! The handshake on a new connection, before the first call: logs in ([`super::first_commands`]), identifies the server, learns
-//! which commands it lacks, enables invalidations, and fences off the last connection.
+//! which commands it lacks, and fences off the last connection.
 
-use redis::{Pipeline, RedisError, ServerError, Value, aio::MultiplexedConnection};
+use redis::{Pipeline, RedisError, Value, aio::MultiplexedConnection};
 
 use super::{
-    Address, CacheOptions, Note, RedisManager, Target, Tls,
+    Address, Note, RedisManager, Target, Tls,
     attempts::Handshake,
     fallbacks::{Commands, PROBED},
     first_line::FirstLine,
     login::Login,
-    pipeline::{caching, forget},
     role::{Question, is_primary, role_of_info},
-    server_errors::{NO_REDIS, is_elsewhere, unreachable, words},
+    server_errors::{NO_REDIS, unreachable},
     slot_coverage, tracking_support,
 };
 use crate::manager::ConnectError;
@@ -45,6 +44,14 @@ impl Identity {
 /// Why the cache is off, if it is.
 pub(super) type CacheOff = Option<String>;
 
+/// Returns the commands that a handshake tries, each with its number of arguments.
+fn probed(handshake: Handshake) -> &'static [(&'static str, usize)] {
+    match handshake {
+        Handshake::Bare => &[],
+        Handshake::Resp2 | Handshake::Resp3 => &PROBED,
+    }
+}
+
 impl RedisManager {
     /// Makes the error for a connection that broke before anything was answered on it; `first` is what the server said.
     pub(super) fn unanswered(&self, error: &RedisError, first: &FirstLine) -> ConnectError {
@@ -65,23 +72,8 @@ impl RedisManager {
         (first, login): (&FirstLine, &Login),
     ) -> Result<(Identity, CacheOff), ConnectError> {
         let bare = handshake == Handshake::Bare;
-        let mut pipeline = Pipeline::new();
-        self.add_first_commands(&mut pipeline, login);
-        let probed: &[(&'static str, usize)] = if bare { &[] } else { &PROBED };
-        for (name, arguments) in probed {
-            let probe = pipeline.cmd(name);
-            for _ in 0..*arguments {
-                probe.arg(&self.options.probe);
-            }
-        }
         let hello = handshake == Handshake::Resp3;
-        if !bare {
-            pipeline.cmd("CLIENT").arg("ID");
-            pipeline.cmd("INFO");
-        }
-        if hello {
-            pipeline.cmd("HELLO");
-        }
+        let pipeline = self.questions(handshake, login);
         let count = pipeline.len();
         let sent = connection.send_packed_commands(&pipeline, 0, count).await;
         let replies = sent.map_err(|error| {
@@ -107,7 +99,7 @@ impl RedisManager {
         } else {
             Commands::default()
         };
-        for (name, _) in probed {
+        for (name, _) in probed(handshake) {
             commands.lacks(name, &next());
         }
         let (client_id, info) = if bare {
@@ -134,6 +126,26 @@ impl RedisManager {
         identity.commands = commands;
         identity.notes = notes.into_iter().flatten().collect();
         Ok((identity, objection))
+    }
+
+    /// Makes the pipeline of a handshake.
+    fn questions(&self, handshake: Handshake, login: &Login) -> Pipeline {
+        let mut pipeline = Pipeline::new();
+        self.add_first_commands(&mut pipeline, login);
+        for (name, arguments) in probed(handshake) {
+            let probe = pipeline.cmd(name);
+            for _ in 0..*arguments {
+                probe.arg(&self.options.probe);
+            }
+        }
+        if handshake != Handshake::Bare {
+            pipeline.cmd("CLIENT").arg("ID");
+            pipeline.cmd("INFO");
+        }
+        if handshake == Handshake::Resp3 {
+            pipeline.cmd("HELLO");
+        }
+        pipeline
     }
 
     /// Returns the mode of a server whose lists may be kept in memory.
@@ -225,83 +237,6 @@ async fn ask_for_role(
     Ok(answer.and_then(|answer| Question::Role.role(&answer)))
 }
 
-/// Enables tracking, and makes sure that it works and that everything else that the cache needs is permitted.
-pub(super) async fn track(
-    connection: &mut MultiplexedConnection,
-    cache: &CacheOptions,
-) -> Result<CacheOff, ConnectError> {
-    let mut pipeline = Pipeline::new();
-    pipeline
-        .cmd("CLIENT")
-        .arg("TRACKING")
-        .arg("ON")
-        .arg("OPTIN");
-    pipeline.cmd("CLIENT").arg("TRACKINGINFO");
-    pipeline.add_command(caching());
-    // Consumes the caching flag before a key is read, so that nothing of the handshake is tracked.
-    pipeline.add_command(forget::<&[u8]>(&[]));
-    pipeline.cmd("TOUCH").arg(&cache.probe);
-    let replies = send(connection, &pipeline).await?;
-    let names = [
-        "CLIENT TRACKING",
-        "CLIENT TRACKINGINFO",
-        "CLIENT CACHING",
-        "EVAL",
-        "TOUCH",
-    ];
-    let refused = replies
-        .iter()
-        .zip(names)
-        .find_map(|(reply, name)| match reply {
-            Value::ServerError(error) if is_no(error) => Some(format!("{name}: {}", words(error))),
-            _ => None,
-        });
-    let off = match (refused, replies.as_slice()) {
-        (Some(refused), _) => refused,
-        (None, [_, info, Value::Okay, _, touched]) if is_tracking(info) && is_touched(touched) => {
-            return Ok(None);
-        }
-        _ => "CLIENT TRACKING is not on although it was asked for".to_owned(),
-    };
-    // Otherwise the server would keep tracking our reads.
-    let mut pipeline = Pipeline::new();
-    pipeline.cmd("CLIENT").arg("TRACKING").arg("OFF");
-    send(connection, &pipeline).await?;
-    Ok(Some(off))
-}
-
-/// Returns whether an error is permanent; one like `OOM` is not, because the command may succeed later. A node that points
-/// to another one has found that our user may send the command.
-fn is_no(error: &ServerError) -> bool {
-    let passes = ["OOM", "MISCONF", "NOREPLICAS", "BUSY", "MASTERDOWN"];
-    !passes.contains(&error.code()) && !is_elsewhere(error)
-}
-
-/// Returns whether it is the answer to `TOUCH`, of a key that may be on another node.
-fn is_touched(answer: &Value) -> bool {
-    match answer {
-        Value::Int(_) => true,
-        Value::ServerError(error) => is_elsewhere(error),
-        _ => false,
-    }
-}
-
-/// Returns whether the flags of `CLIENT TRACKINGINFO` say that tracking is on, and only for what we ask for.
-pub(super) fn is_tracking(info: &Value) -> bool {
-    let Value::Map(fields) = info else {
-        return false;
-    };
-    let text = |value: &Value| redis::from_redis_value_ref::<String>(value).unwrap_or_default();
-    fields.iter().any(|(name, flags)| {
-        let flags = match flags {
-            Value::Array(flags) | Value::Set(flags) => flags.as_slice(),
-            _ => &[],
-        };
-        let has = |wanted: &str| flags.iter().any(|flag| text(flag) == wanted);
-        text(name) == "flags" && has("on") && has("optin")
-    })
-}
-
 /// Makes sure that nothing sent over the last connection takes effect any more: a server that hung may still hold
 /// unread commands of it, and would execute them after ours. Returns whether that is certain.
 pub(super) async fn fence(
@@ -330,7 +265,8 @@ pub(super) async fn fence(
     Ok(matches!(replies.as_slice(), [Value::Int(_)]))
 }
 
-async fn send(
+/// Sends a pipeline, and returns the replies.
+pub(super) async fn send(
     connection: &mut MultiplexedConnection,
     pipeline: &Pipeline,
 ) -> Result<Vec<Value>, ConnectError> {

@@ -1,7 +1,10 @@
 //! How a connection logs in: with fixed values, or with those that functions of the app return at each connect. A password
 //! that expires is replaced on the live connection before its time ([`renew`]).
 
-use std::time::{Duration, SystemTime};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 use redis::{Pipeline, RedisConnectionInfo, ServerError, Value, aio::MultiplexedConnection};
 use tokio::time::sleep;
@@ -28,6 +31,23 @@ const LOOK: Duration = Duration::from_secs(30);
 /// The first and the longest pause after a replacement that failed.
 const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(30)];
 
+/// How to log in, as the options say. `Debug` is not derived: it would show the password.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct LoginOptions {
+    /// The ACL user, if not the default one.
+    pub username: Option<String>,
+    /// The password, if one is needed.
+    pub password: Option<String>,
+    /// Which of these are functions of the app instead.
+    pub asked: Asked,
+}
+
+impl fmt::Debug for LoginOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoginOptions").finish_non_exhaustive()
+    }
+}
+
 /// Which of user and password are functions of the app, by the names of their options.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Asked {
@@ -43,12 +63,10 @@ impl Asked {
     }
 }
 
-/// The source of logins. `Debug` is not derived: it would show the password.
+/// The source of logins.
 #[derive(Clone)]
 pub(super) struct Source {
-    pub(super) username: Option<String>,
-    pub(super) password: Option<String>,
-    pub(super) asked: Asked,
+    pub(super) options: LoginOptions,
     pub(super) app: AppHandle,
     /// What no line of the log may contain, besides what functions return.
     pub(super) secrets: Vec<String>,
@@ -65,17 +83,22 @@ pub(super) struct Login {
 impl Source {
     /// Returns the login for a new connection. A failure counts as temporary, because a function may recover.
     pub(super) async fn login(&self) -> Result<Login, ConnectError> {
+        let LoginOptions {
+            username,
+            password,
+            asked,
+        } = &self.options;
         let mut login = Credentials {
-            username: self.username.clone(),
-            password: self.password.clone(),
+            username: username.clone(),
+            password: password.clone(),
             expires: None,
         };
         let unreachable = |words: String| ConnectError::Unreachable(words.into());
-        if let Some(option) = self.asked.username {
+        if let Some(option) = asked.username {
             let answer = self.app.call(option, None).await?;
             login.username = user(option, answer).map_err(unreachable)?;
         }
-        if let Some(option) = self.asked.password {
+        if let Some(option) = asked.password {
             let answer = self.app.call(option, None).await?;
             let answer = credentials(option, answer, SystemTime::now()).map_err(unreachable)?;
             login.username = answer.username.or(login.username);
@@ -87,7 +110,7 @@ impl Source {
         }
         Ok(Login {
             credentials: login,
-            may_change: self.asked.any(),
+            may_change: asked.any(),
         })
     }
 

@@ -5,7 +5,8 @@
 //! - [`resolver`], [`stream`], [`happy_eyeballs`], [`tls`]: names and sockets; [`read_activity`]: noticing that data arrives;
 //!   [`first_line`]: what a server says before it closes.
 //! - [`connect`]: reaching the server or the primary; [`open`], [`attempts`], [`handshake`], [`first_commands`]: opening a
-//!   connection; [`tracking_support`]: which servers support the member cache; [`slot_coverage`]: whether one server has all keys.
+//!   connection; [`tracking_support`]: which servers support the member cache; [`tracking`]: turning their reports of changes
+//!   on; [`slot_coverage`]: whether one server has all keys.
 //! - [`sentinel`]: finding the primary by Sentinel; [`role`]: whether the server is still the primary.
 //! - [`fallbacks`]: commands that the server lacks, and what is sent instead.
 //! - [`wire`]: lists, as they are received.
@@ -60,6 +61,7 @@ mod subscription;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod tracking;
 mod tracking_support;
 mod url;
 mod wire;
@@ -74,7 +76,7 @@ use crate::{cache::InheritedKeys, stats::Stats};
 pub use self::{
     connection::RedisConnection,
     host::{HostFault, host_and_port, host_fault, is_harmless, socket_path},
-    login::Asked,
+    login::{Asked, LoginOptions},
     nat_map::NatMap,
     sentinel::Sentinels,
     server_address::Address,

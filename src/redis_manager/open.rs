@@ -18,12 +18,13 @@ use super::{
     attempts::Handshake,
     fallbacks::Commands,
     first_line::FirstLine,
-    handshake::{BARE, CacheOff, Identity, track},
+    handshake::{BARE, CacheOff, Identity},
     login::Login,
     read_activity::ReadActivity,
     server_errors::{hello_may_pass, unreachable},
     state::{State, lock, on_push},
     stream::{self, Socket},
+    tracking::track,
     wire::ListStream,
 };
 use crate::{

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 
 use super::{
     event_scripts::EventScripts,
-    login::{Asked, Source},
+    login::{LoginOptions, Source},
     nat_map::NatMap,
     sentinel::Sentinels,
     server_address::Address,
@@ -32,24 +32,20 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// How to find Redis and log in. `Debug` is not derived: it would show the password.
+/// How to find Redis and log in. `Debug` is not derived: it would show secrets.
 #[derive(Clone)]
 pub struct RedisOptions {
     /// How to find the server.
     pub endpoint: Endpoint,
     /// The database to select.
     pub db: u64,
-    /// The ACL user, if not the default one.
-    pub username: Option<String>,
-    /// The password, if one is needed.
-    pub password: Option<String>,
-    /// Which of these are functions of the app instead.
-    pub asked: Asked,
+    /// How to log in at the server.
+    pub login: LoginOptions,
     /// How connections are secured, if they are.
     pub tls: Option<Tls>,
     /// Which addresses are used in place of announced ones.
     pub nat_map: NatMap,
-    /// The app whose functions these are.
+    /// The app whose functions are among the options.
     pub app: AppHandle,
     /// Whether changes of channels are published (option `events`).
     pub events: bool,
@@ -86,9 +82,7 @@ impl RedisOptions {
         Self {
             endpoint,
             db: 0,
-            username: None,
-            password: None,
-            asked: Asked::default(),
+            login: LoginOptions::default(),
             tls: None,
             nat_map: NatMap::None,
             app: AppHandle::default(),
@@ -156,9 +150,7 @@ impl RedisOptions {
     /// Returns the source of logins at the server.
     pub(super) fn source(&self) -> Source {
         Source {
-            username: self.username.clone(),
-            password: self.password.clone(),
-            asked: self.asked,
+            options: self.login.clone(),
             app: self.app.clone(),
             secrets: self.fixed_secrets(),
         }
@@ -173,7 +165,8 @@ impl RedisOptions {
 
     /// Returns the secrets among the options. The password may come from a URL.
     fn fixed_secrets(&self) -> Vec<String> {
-        self.secrets.iter().chain(&self.password).cloned().collect()
+        let password = &self.login.password;
+        self.secrets.iter().chain(password).cloned().collect()
     }
 }
 

@@ -79,8 +79,8 @@ pub(super) async fn open(address: &Address, tls: Option<&Tls>) -> Result<Socket,
     }
 }
 
-/// Wraps the descriptor of a Unix socket as that of a TCP one: reading, writing and shutting down are the same system calls, so that
-/// such a socket is moved to the event loop as well.
+/// Wraps the descriptor of a Unix socket as that of a TCP one: reading, writing and shutting down are the same system
+/// calls, so that such a socket is moved to the event loop as well.
 #[cfg(unix)]
 fn same_as_tcp(stream: tokio::net::UnixStream) -> std::io::Result<TcpStream> {
     let descriptor = std::os::fd::OwnedFd::from(stream.into_std()?);

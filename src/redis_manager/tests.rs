@@ -7,10 +7,9 @@ use redis::{PushInfo, PushKind, Value, parse_redis_value};
 
 use super::{
     event_scripts::EventScripts,
-    handshake,
     pipeline::decode,
     state::{State, on_push},
-    tracking_support,
+    tracking, tracking_support,
 };
 use crate::{
     cache::{Answer, Session, Wire},
@@ -153,7 +152,7 @@ proptest! {
     #[test]
     fn no_server_is_trusted_by_chance(hello in value(), info in value()) {
         prop_assert!(tracking_support::objection(&hello, &info, "standalone").is_some());
-        let _ = handshake::is_tracking(&hello);
+        let _ = tracking::is_tracking(&hello);
     }
 
     /// A list is served no more after a push that names its key, or that may.

@@ -21,7 +21,7 @@ use crate::{
             call::{CLEAN_CALLED, CLEAN_FIRST, Ending, LATE, Late, Outcome},
             panic::caught,
         },
-        values::js::Args,
+        values::{errors, js::Args},
     },
     command::Reply,
     driver::Event,
@@ -48,7 +48,7 @@ impl Service {
         self.take_events(&mut events);
         for event in events.drain(..) {
             if let Err(error) = self.on_event(event) {
-                self.env.fatal_exception(error);
+                errors::report(&self.env, error);
             }
         }
         events.shrink_to(EVENTS);

@@ -1,7 +1,7 @@
 //! Makes the JavaScript side of an instance: calls the function that `lib/globalChannel.js` installed, with the tools
 //! that the host needs.
 
-use std::{path::PathBuf, rc::Rc};
+use std::{path::PathBuf, rc::Rc, time::Duration};
 
 use napi::{
     Env, Unknown,
@@ -52,66 +52,13 @@ pub fn attach(
 ) -> napi::Result<()> {
     let Installed { attach, .. } = Installed::of(env)?;
     let mut tools = Object::new(env)?;
-    let settle = closure(env, "settle", service, |service, call| {
-        let (token, args) = (call.get::<i64>(0)?, call.get::<Object>(1)?);
-        service.settle(u64::try_from(token).unwrap_or_default(), &args)
-    })?;
-    tools.set_named_property("settle", settle)?;
-    let settled = closure(env, "settled", service, |service, _| {
-        service.push_settled();
-        Ok(())
-    })?;
-    tools.set_named_property("settled", settled)?;
-    let failed = closure(env, "failed", service, |service, call| {
-        service.counts.foreign_error(call.env, &call.get(0)?);
-        Ok(())
-    })?;
-    tools.set_named_property("failed", failed)?;
-    let answered = closure(env, "answered", service, |service, call| {
-        let (token, failed) = (call.get::<i64>(0)?, call.get::<bool>(1)?);
-        let token = u64::try_from(token).unwrap_or_default();
-        service.on_answered(token, failed, &call.get(2)?)
-    })?;
-    tools.set_named_property("answered", answered)?;
+    add_functions(env, service, &mut tools)?;
+    add_options(env, service, &mut tools)?;
     let mut functions = Object::new(env)?;
     for (option, function) in given {
         functions.set_named_property(option, *function)?;
     }
     tools.set_named_property("functions", functions)?;
-    tools.set_named_property("platformCas", PLATFORM_CAS)?;
-    let watch = closure(env, "watch", service, |service, call| {
-        let (text, is_prefix, is_on) = (call.get::<String>(0)?, call.get(1)?, call.get(2)?);
-        service.feed.watch(&text, is_prefix, is_on);
-        Ok(())
-    })?;
-    tools.set_named_property("watch", watch)?;
-    let flush = closure(env, "flush", service, |service, _| {
-        service.on_soon();
-        Ok(())
-    })?;
-    tools.set_named_property("flush", flush)?;
-    let failure: Function<Args, Return> =
-        env.create_function_from_closure("failure", |call| thrown(call.env, || failure(&call)))?;
-    tools.set_named_property("failure", failure)?;
-    let limits = &service.options.limits;
-    for (name, limit) in [
-        ("commandTimeout", limits.command_timeout),
-        ("startTimeout", limits.start_timeout),
-        ("pushTimeout", service.options.push_timeout),
-        ("drain", Some(limits.drain)),
-    ] {
-        let ms = u32::try_from(limit.unwrap_or_default().as_millis()).unwrap_or(u32::MAX);
-        tools.set_named_property(name, ms)?;
-    }
-    tools.set_named_property("cleanOnStartUp", service.options.clean_on_start_up)?;
-    tools.set_named_property("rpcNoDelay", service.options.rpc_no_delay)?;
-    tools.set_named_property("fanOut", fan_out(env, service.options.fan_out)?)?;
-    tools.set_named_property("sessions", sessions(env, service)?)?;
-    let events = service
-        .options
-        .events
-        .map(|events| u32::try_from(events.leave_delay.as_millis()).unwrap_or(u32::MAX));
-    tools.set_named_property("leaveDelay", events)?;
     tools.set_named_property("manager", described(env, service)?)?;
     let args = Args::new()
         .with(env, channel)?
@@ -119,6 +66,70 @@ pub fn attach(
         .with_or_undefined(env, opts)?
         .with(env, tools)?;
     attach.call(env, args).map(drop)
+}
+
+/// Adds the functions that the host calls.
+fn add_functions(env: &Env, service: &Rc<Service>, tools: &mut Object) -> napi::Result<()> {
+    let settle = closure(env, "settle", service, |service, call| {
+        let (token, args) = (call.get::<i64>(0)?, call.get::<Object>(1)?);
+        service.settle(u64::try_from(token).unwrap_or_default(), &args)
+    })?;
+    let settled = closure(env, "settled", service, |service, _| {
+        service.push_settled();
+        Ok(())
+    })?;
+    let failed = closure(env, "failed", service, |service, call| {
+        service.counts.foreign_error(call.env, &call.get(0)?);
+        Ok(())
+    })?;
+    let answered = closure(env, "answered", service, |service, call| {
+        let (token, failed) = (call.get::<i64>(0)?, call.get::<bool>(1)?);
+        let token = u64::try_from(token).unwrap_or_default();
+        service.on_answered(token, failed, &call.get(2)?)
+    })?;
+    let watch = closure(env, "watch", service, |service, call| {
+        let (text, is_prefix, is_on) = (call.get::<String>(0)?, call.get(1)?, call.get(2)?);
+        service.feed.watch(&text, is_prefix, is_on);
+        Ok(())
+    })?;
+    let flush = closure(env, "flush", service, |service, _| {
+        service.on_soon();
+        Ok(())
+    })?;
+    let failure: Function<Args, Return> =
+        env.create_function_from_closure("failure", |call| thrown(call.env, || failure(&call)))?;
+    tools.set_named_property("settle", settle)?;
+    tools.set_named_property("settled", settled)?;
+    tools.set_named_property("failed", failed)?;
+    tools.set_named_property("answered", answered)?;
+    tools.set_named_property("watch", watch)?;
+    tools.set_named_property("flush", flush)?;
+    tools.set_named_property("failure", failure)
+}
+
+/// Adds the options that the host needs.
+fn add_options(env: &Env, service: &Service, tools: &mut Object) -> napi::Result<()> {
+    let options = &service.options;
+    for (name, limit) in [
+        ("commandTimeout", options.limits.command_timeout),
+        ("startTimeout", options.limits.start_timeout),
+        ("pushTimeout", options.push_timeout),
+        ("drain", Some(options.limits.drain)),
+    ] {
+        tools.set_named_property(name, ms(limit.unwrap_or_default()))?;
+    }
+    let leave_delay = options.events.map(|events| ms(events.leave_delay));
+    tools.set_named_property("leaveDelay", leave_delay)?;
+    tools.set_named_property("cleanOnStartUp", options.clean_on_start_up)?;
+    tools.set_named_property("rpcNoDelay", options.rpc_no_delay)?;
+    tools.set_named_property("fanOut", fan_out(env, options.fan_out)?)?;
+    tools.set_named_property("sessions", sessions(env, service)?)?;
+    tools.set_named_property("platformCas", PLATFORM_CAS)
+}
+
+/// Returns a time in milliseconds, as the host has it.
+fn ms(time: Duration) -> u32 {
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
 }
 
 /// Makes option `fanOut` for the host; `null` if it is off. A `maxBuffered` of 0 means no limit.
@@ -144,10 +155,8 @@ fn sessions<'env>(env: &'env Env, service: &Service) -> napi::Result<Option<Obje
         return Ok(None);
     };
     let mut object = Object::new(env)?;
-    let ttl = u32::try_from(option.lease_ttl.as_millis()).unwrap_or(u32::MAX);
-    object.set("leaseTtl", ttl)?;
-    let delay = u32::try_from(option.leave_delay.as_millis()).unwrap_or(u32::MAX);
-    object.set("leaveDelay", delay)?;
+    object.set("leaseTtl", ms(option.lease_ttl))?;
+    object.set("leaveDelay", ms(option.leave_delay))?;
     object.set("membership", option.membership == Membership::Session)?;
     let longest = u32::try_from(service.sizes.member).unwrap_or(u32::MAX);
     object.set("longestUid", longest)?;

@@ -105,8 +105,9 @@ impl Host {
         self.hold_groups.call(env, args).map(drop)
     }
 
-    /// Holds the push `seq`, to `uids` or to all sessions, so that its answer is [`Outcome::Own`]: route, msg, opts and the
-    /// callback, and who of them gets it. With `is_sought` the host asks who is online and settles it, without it the caller does.
+    /// Holds the push `seq`, to `uids` or to all sessions, so that its answer is [`Outcome::Own`]: route, msg, opts and
+    /// the callback, and who of them gets it. With `is_sought` the host asks who is online and settles it, without it
+    /// the caller does.
     ///
     /// [`Outcome::Own`]: crate::binding::service::call::Outcome::Own
     #[expect(clippy::cast_precision_loss, reason = "numbers stay below 2^53")]

@@ -1,21 +1,20 @@
 //! The methods of [`crate::binding::methods`], one function for each kind of arguments: each checks its arguments and
-//! makes a call to the store, or to the custom manager. Pushes are in [`super::pushes`], who may call in
-//! [`super::admission`], packing a call in [`super::packing`].
+//! makes a call to the store, or to the custom manager. Those about several frontends are in [`super::frontends`], pushes in
+//! [`super::pushes`]; who may call is in [`super::admission`], the keys of a call in [`super::keys`], packing it in
+//! [`super::packing`].
 
 use napi::Unknown;
 
 use crate::{
     binding::{
-        methods::{Arguments, Kind},
+        methods::Kind,
         service::{Service, call::CLEAN_CALLED, everywhere::is_everywhere},
         values::{
-            args::{self, Members, Names, Read},
-            js::{Args, call_back},
-            pairs, push_options,
+            args::{self, Members, Names},
+            pairs,
         },
     },
-    error::{Error, Result},
-    keys::Key,
+    error::Result,
 };
 
 impl Service {
@@ -192,137 +191,6 @@ impl Service {
         Ok(())
     }
 
-    /// Executes methods about a channel on all servers of a type.
-    pub fn of_servers(
-        &self,
-        kind: Kind,
-        server_type: &Unknown,
-        name: Unknown,
-        cb: &Unknown,
-    ) -> napi::Result<()> {
-        if kind.arguments() == Arguments::Counted && is_everywhere(server_type)? {
-            let Some(host) = self.admitted(kind, cb)? else {
-                return Ok(());
-            };
-            if host.is_custom() {
-                return self.call_custom(&host, kind, cb, [name, *server_type]);
-            }
-            let name = args::text(&name, "name")?;
-            let given = name.map(|name| (Names::One(name), Members::Each(Vec::new())));
-            return self.of_everywhere(&host, kind, given, cb);
-        }
-        let Some((host, servers)) = self.servers(kind, cb, server_type)? else {
-            return Ok(());
-        };
-        if host.is_custom() {
-            let sids = servers.array(&self.env)?;
-            return self.call_custom(&host, kind, cb, [name, sids]);
-        }
-        if !servers.ids.is_empty() && self.pack_keys(&name, &servers.ids)? {
-            return self.call(&host, kind, cb);
-        }
-        let keys = self.keys(&name, &servers.ids)?.map(|(_, keys)| keys);
-        if !self.pack_read(kind, cb, keys)? {
-            return Ok(());
-        }
-        if servers.ids.is_empty() {
-            return self.answer_in_turn(&host, kind, cb);
-        }
-        self.call(&host, kind, cb)
-    }
-
-    /// Executes methods about one or several channels on all servers of a type, which are answered by frontend.
-    pub fn of_groups(
-        &self,
-        kind: Kind,
-        server_type: &Unknown,
-        name: Unknown,
-        cb: &Unknown,
-    ) -> napi::Result<()> {
-        let Some((host, servers)) = self.servers(kind, cb, server_type)? else {
-            return Ok(());
-        };
-        if host.is_custom() {
-            let sids = servers.array(&self.env)?;
-            return self.call_custom(&host, kind, cb, [name, sids]);
-        }
-        let read = match args::names(&name, "name")? {
-            Ok(names) => {
-                let keys = self.keys_of(&names, &servers.ids, "argument name");
-                keys.map(|keys| (names, keys))
-            }
-            Err(error) => Err(error),
-        };
-        let (names, keys) = match read {
-            Ok(read) => read,
-            Err(error) => return self.refuse(kind, cb, &error),
-        };
-        // Reading an array or an object may have run a getter.
-        if self.admitted(kind, cb)?.is_none() {
-            return Ok(());
-        }
-        let hold = |seq| host.hold_groups(&self.env, seq, &servers, *cb, names.array());
-        if keys.is_empty() {
-            return self.answer_held(&host, kind, hold);
-        }
-        self.pack_given_keys(&keys);
-        let Some(code) = kind.code() else {
-            return Ok(());
-        };
-        self.take_packed(&host, kind, code, hold)
-    }
-
-    /// Executes methods about a channel on all frontends: those of the app, or with an option all that the store knows.
-    pub fn of_frontends(
-        &self,
-        kind: Kind,
-        [name, opts]: [Unknown; 2],
-        cb: &Unknown,
-    ) -> napi::Result<()> {
-        let Some(host) = self.admitted(kind, cb)? else {
-            return Ok(());
-        };
-        let everywhere = match push_options::everywhere(&self.env, &opts)? {
-            Ok(everywhere) => everywhere,
-            Err(error) => return self.refuse(kind, cb, &error),
-        };
-        if host.is_custom() {
-            // Reading the options may have run a getter.
-            if self.admitted(kind, cb)?.is_none() {
-                return Ok(());
-            }
-            return if everywhere {
-                self.call_custom(&host, kind, cb, [name, opts])
-            } else {
-                self.call_custom(&host, kind, cb, [name])
-            };
-        }
-        let names = match args::names(&name, "name")? {
-            Ok(names) => names,
-            Err(error) => return self.refuse(kind, cb, &error),
-        };
-        if everywhere {
-            return self.remove_everywhere(&host, kind, &names, cb);
-        }
-        let sids = host.frontend_ids(&self.env)?;
-        if sids.is_empty() {
-            self.counts.command(kind);
-            return call_back(&self.env, cb, Args::new());
-        }
-        if self.admitted(kind, cb)?.is_none() {
-            return Ok(());
-        }
-        match self.keys_of(&names, &sids, "argument name") {
-            Ok(keys) if keys.is_empty() => self.answer_in_turn(&host, kind, cb),
-            Ok(keys) => {
-                self.tell_sids(&sids);
-                self.pack_given_keys(&keys);
-                self.call(&host, kind, cb)
-            }
-            Err(error) => self.refuse(kind, cb, &error),
-        }
-    }
-
     /// Executes methods about the whole store.
     pub fn of_store(&self, kind: Kind, cb: &Unknown) -> napi::Result<()> {
         let Some(host) = self.admitted(kind, cb)? else {
@@ -334,66 +202,5 @@ impl Service {
         }
         self.pack_items([self.keys.stem().as_slice()]);
         self.call(&host, kind, cb)
-    }
-
-    /// Makes the keys of channels on the frontend that was given.
-    fn frontend_keys(&self, names: &Names, sid: &String) -> Result<Vec<Key>> {
-        let keys = self.keys_of(names, std::slice::from_ref(sid), "arguments name and sid")?;
-        self.note_sid(sid);
-        Ok(keys)
-    }
-
-    /// Makes the key of a channel on one frontend.
-    pub(super) fn key(&self, name: &str, sid: &str) -> Result<Key> {
-        self.keys.check_name(name)?;
-        let given = "arguments name and sid";
-        self.sizes.check_key(&self.keys, given, name, sid)?;
-        self.note_sid(sid);
-        Ok(self.keys.key(name, sid))
-    }
-
-    /// Reads the name of a channel and makes its keys on servers whose ids the caller did not give.
-    pub(super) fn keys(&self, name: &Unknown, sids: &[String]) -> Read<(String, Vec<Key>)> {
-        Ok(args::text(name, "name")?.and_then(|name| {
-            let names = Names::One(name);
-            let keys = self.keys_of(&names, sids, "argument name")?;
-            let Names::One(name) = names else {
-                return Err(Error::Internal("one name became several".to_owned()));
-            };
-            Ok((name, keys))
-        }))
-    }
-
-    /// Makes the keys of these channels on these frontends, channel by channel; `given` names these arguments in an
-    /// error.
-    fn keys_of(&self, names: &Names, sids: &[String], given: &str) -> Result<Vec<Key>> {
-        names.check_keys(sids.len())?;
-        let mut keys = Vec::with_capacity(names.list().len() * sids.len());
-        for name in names.list() {
-            self.keys.check_name(name)?;
-            for sid in sids {
-                self.sizes.check_key(&self.keys, given, name, sid)?;
-                keys.push(self.keys.key(name, sid));
-            }
-        }
-        Ok(keys)
-    }
-
-    /// Packs the keys of a call whose arguments JavaScript may have run to read. Returns `false` if the call was refused:
-    /// for an argument, or because of what that JavaScript did.
-    pub(super) fn pack_read(
-        &self,
-        kind: Kind,
-        cb: &Unknown,
-        keys: Result<Vec<Key>>,
-    ) -> napi::Result<bool> {
-        match keys {
-            Ok(keys) if self.admitted(kind, cb)?.is_some() => {
-                self.pack_given_keys(&keys);
-                Ok(true)
-            }
-            Ok(_) => Ok(false),
-            Err(error) => self.refuse(kind, cb, &error).map(|()| false),
-        }
     }
 }

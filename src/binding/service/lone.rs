@@ -11,6 +11,7 @@ use crate::{
         answers::outbox::Outbox,
         readiness::{self, Readable, Readiness},
         service::{Service, panic::guarded},
+        values::errors,
     },
     driver::{DriverHandle, Input},
 };
@@ -47,7 +48,7 @@ impl Service {
                 return;
             };
             if let Err(error) = guarded(&service, || service.on_readable()) {
-                service.env.fatal_exception(error);
+                errors::report(&service.env, error);
             }
         })?;
         self.lone.readable.replace(Some(readable));

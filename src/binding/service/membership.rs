@@ -198,13 +198,9 @@ impl Service {
         if self.indexes() {
             return Ok(());
         }
-        let why = if self.is_custom() {
-            "which a channelManager does not have"
-        } else {
-            "on every server of the app"
-        };
+        let place = self.place_of_option();
         Err(Error::Unsupported(format!(
-            "{method} needs an index of each user's channels, which option membership: 'session' keeps, {why}"
+            "{method} needs an index of each user's channels, which option membership: 'session' keeps, {place}"
         )))
     }
 

@@ -9,14 +9,15 @@ pub(in crate::binding) mod call;
 pub(in crate::binding) mod calls;
 pub(in crate::binding) mod early;
 mod everywhere;
+mod frontends;
 mod halves;
+mod keys;
 pub(in crate::binding) mod lifecycle;
 mod lone;
 mod membership;
 pub(in crate::binding) mod packing;
 mod pages;
 pub(in crate::binding) mod panic;
-
 pub(in crate::binding) mod pushes;
 pub(in crate::binding) mod questions;
 mod sessions;

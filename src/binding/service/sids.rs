@@ -1,6 +1,7 @@
-//! Remembers the server ids that were given to calls, and those of the app that calls on all servers of a type are about.
-//! JavaScript looks at each that was given once: `lib/sids.js` warns of those that are no frontends. The driver hears of each before the first call about it, and of those to which members are added again
-//! and again, because the index of the store may be lost ([`crate::known_sids`]).
+//! Remembers the server ids that were given to calls, and those of the app that calls on all servers of a type are
+//! about. JavaScript looks at each that was given once: `lib/sids.js` warns of those that are no frontends. The driver
+//! hears of each before the first call about it, and of those to which members are added again and again, because the
+//! index of the store may be lost ([`crate::known_sids`]).
 
 use std::collections::HashMap;
 

@@ -85,14 +85,19 @@ impl Service {
         if self.options.sessions.is_some() {
             return Ok(());
         }
-        let why = if self.is_custom() {
+        let place = self.place_of_option();
+        Err(Error::Unsupported(format!(
+            "{method} has to know who is online, which needs option sessions: true, {place}"
+        )))
+    }
+
+    /// Says where an option that a method needs has to be on, as the end of an error.
+    pub(super) fn place_of_option(&self) -> &'static str {
+        if self.is_custom() {
             "which a channelManager does not have"
         } else {
             "on every server of the app"
-        };
-        Err(Error::Unsupported(format!(
-            "{method} has to know who is online, which needs option sessions: true, {why}"
-        )))
+        }
     }
 
     /// Refuses uids that are too long to be online.

@@ -3,8 +3,9 @@
 //! modules need not be.
 
 use napi::{
-    Env, Status, Unknown, ValueType,
+    Env, JsError, Status, Unknown, ValueType,
     bindgen_prelude::{JsObjectValue as _, JsValue as _, Object},
+    sys,
 };
 
 use crate::{
@@ -41,6 +42,16 @@ pub fn to_throw(env: &Env, error: &Error) -> napi::Error {
 /// Makes a `TypeError` to be thrown.
 pub fn type_error(env: &Env, message: &str) -> napi::Error {
     thrown(make(env, message, None, None, true))
+}
+
+/// Makes an error an `uncaughtException`, unless no JavaScript can run any more: an environment that is being torn down, as
+/// that of a worker thread, still reports sockets. napi-rs's own method panics then in a debug build.
+pub fn report(env: &Env, error: napi::Error) {
+    // SAFETY: on the JavaScript thread, with its environment; without a value of the error Node-API refuses the call.
+    unsafe {
+        let error = JsError::from(error).into_value(env.raw());
+        sys::napi_fatal_exception(env.raw(), error);
+    }
 }
 
 fn thrown(made: napi::Result<Object>) -> napi::Error {

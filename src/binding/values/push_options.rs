@@ -1,5 +1,5 @@
-//! Reads `opts` of a push or a removal: what the service itself takes of it. All of it reaches the push schedulers of the frontends,
-//! but what is read here.
+//! Reads `opts` of a push or a removal: what the service itself takes of it. All of it reaches the push schedulers of
+//! the frontends, but what is read here.
 
 use napi::{
     Env, Unknown, ValueType,

@@ -1,7 +1,8 @@
 //! The unanswered calls: those in flight, those that wait, and what becomes of them. Every call leaves by exactly one
 //! [`Event::Answer`]. Which of them are sent is in [`batches`], in which order behind operations on all frontends in
-//! [`order`], how such an operation goes on in [`everywhere`], their time in [`deadlines`], what is sent again in
-//! [`resend`], the pages that go on beside later calls in [`pages`], and the calls that are the driver's own in [`index`].
+//! [`order`], what becomes of the replies in [`replies`], how such an operation goes on in [`everywhere`], their time in
+//! [`deadlines`], what is sent again in [`resend`], the pages that go on beside later calls in [`pages`], and the calls
+//! that are the driver's own in [`index`].
 
 mod batches;
 mod deadlines;
@@ -9,6 +10,7 @@ mod everywhere;
 mod index;
 mod order;
 mod pages;
+mod replies;
 mod resend;
 
 use std::{collections::VecDeque, time::Duration};
@@ -23,11 +25,10 @@ use self::{
     pages::Page,
     resend::{GROUP, Losses},
 };
-use super::{in_flight::Answered, limits::Limits, mailbox::Event};
+use super::{limits::Limits, mailbox::Event};
 use crate::{
-    command::{Command, Op, ReadOp, Reply, Request, Value},
+    command::{Reply, Request},
     error::{Error, Result},
-    everywhere::Everywhere,
     known_sids::KnownSids,
     list::Unions,
     packed::MarkedSid,
@@ -167,134 +168,6 @@ impl PendingCalls {
             demoted: false,
             losses: Losses::default(),
         });
-    }
-
-    /// Takes what was answered.
-    pub(super) fn answered(&mut self, answered: Answered, events: &mut Vec<Event>) {
-        match answered {
-            Answered::Batch(replies) => self.reply(replies, events),
-            Answered::PageBegun => self.page_begun(),
-            Answered::Page(number, replies) => self.page_read(number, replies, events),
-        }
-    }
-
-    /// Answers the calls of the oldest batch in flight.
-    fn reply(&mut self, mut replies: Vec<Result<Reply>>, events: &mut Vec<Event>) {
-        let Some(batch) = self.batches.pop_front() else {
-            return;
-        };
-        let missing = || {
-            Err(Error::Internal(
-                "the manager gave too few replies".to_owned(),
-            ))
-        };
-        if batch.is_barrier() {
-            self.begin_anew(Instant::now());
-        }
-        batch.calls.first().inspect(|first| self.lived(first));
-        if replies.len() < batch.calls.len() {
-            replies.resize_with(batch.calls.len(), missing);
-        }
-        self.answer_all(batch.calls, batch.has_everywhere, replies, events);
-    }
-
-    /// Makes the values of an answer of what the store gave: combined lists, and whether a member is in a list that was
-    /// read in place of that question.
-    fn complete(&mut self, command: &Command, values: Vec<Result<Value>>) -> Vec<Result<Value>> {
-        if let Some(groups) = command.groups() {
-            return self.unions.combine(&values, groups);
-        }
-        let (Op::Read(ReadOp::IsMember), [member]) = (command.op(), command.members()) else {
-            return values;
-        };
-        let is_in = |value| match value {
-            Value::List(list) => list.has(member).map(Value::Bool),
-            value => Ok(value),
-        };
-        values
-            .into_iter()
-            .map(|value| value.and_then(is_in))
-            .collect()
-    }
-
-    /// Returns how many members have to be looked at for the answers.
-    pub(super) fn work(&mut self, answered: &Answered) -> usize {
-        let (Answered::Batch(replies), Some(batch)) = (answered, self.batches.front()) else {
-            return 0;
-        };
-        let calls = batch.calls.iter().zip(replies);
-        let work = calls.map(|(call, reply)| match (call.request.command(), reply) {
-            (Some(command), Ok(Reply::Values(values))) => match (command.groups(), command.op()) {
-                (Some(groups), _) => self.unions.work(values, groups),
-                (None, Op::Read(ReadOp::IsMember)) => {
-                    let lists = values.iter().flatten().filter_map(Value::list);
-                    lists.map(|list| list.len()).sum()
-                }
-                _ => 0,
-            },
-            _ => 0,
-        });
-        work.sum()
-    }
-
-    /// Answers calls with their replies; `has_everywhere` tells whether some of them may have to go on.
-    fn answer_all(
-        &mut self,
-        mut calls: Vec<PendingCall>,
-        has_everywhere: bool,
-        replies: Vec<Result<Reply>>,
-        events: &mut Vec<Event>,
-    ) {
-        let replies = replies.into_iter();
-        if has_everywhere {
-            for (call, reply) in calls.drain(..).zip(replies) {
-                let reply = self.completed(&call, reply);
-                self.answer_everywhere(call, reply, events);
-            }
-        } else {
-            // Calls are large: they are not moved.
-            for (call, reply) in calls.iter().zip(replies) {
-                let reply = self.completed(call, reply);
-                self.answer(call, reply, events);
-            }
-            calls.clear();
-        }
-        if (self.spare.capacity()..=2 * BATCH).contains(&calls.capacity()) {
-            self.spare = calls;
-        }
-    }
-
-    /// Makes the reply to a call of what the store gave.
-    #[inline]
-    fn completed(&mut self, call: &PendingCall, reply: Result<Reply>) -> Result<Reply> {
-        match reply {
-            Ok(Reply::Values(values)) if !call.answered => match call.request.command() {
-                Some(command) => Ok(Reply::Values(self.complete(command, values))),
-                None => Ok(Reply::Values(values)),
-            },
-            Ok(Reply::Removed(count)) if call.request.is_of_channels() => Ok(Reply::Changed(count)),
-            reply => reply,
-        }
-    }
-
-    /// Answers a call that is finished.
-    #[inline]
-    fn answer(&mut self, call: &PendingCall, reply: Result<Reply>, events: &mut Vec<Event>) {
-        if call.seq.is_none() {
-            self.index_answered(call, reply);
-        } else {
-            call.answer(reply, events);
-        }
-    }
-
-    fn wait_again(&mut self, call: PendingCall) {
-        let is_rest = call.everywhere().is_some_and(Everywhere::is_under_way);
-        match (call.answered, call.seq, is_rest) {
-            (false, _, false) => self.waiting.push_front(call),
-            (false, _, true) => self.held.go_on(call),
-            (true, None, _) => self.index.given_up(&call.request),
-            (true, Some(_), _) => {}
-        }
     }
 
     /// Answers the writes that may have taken effect, or may still do so.

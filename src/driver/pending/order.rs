@@ -2,10 +2,11 @@
 //!
 //! Such an operation is executed in parts, and later calls may be in flight before it is finished. A later call waits
 //! for it if both may be about the same frontend, and the operation was not executed there yet:
-//! - a call about one frontend, or about all servers of a type: until the operation was executed on those that were known
-//!   when it was made. One about a frontend that became known with this call, which the binding marks, also until it was
-//!   executed there ([`PendingCall::needs`]); of all servers of a type several may be new. Later calls about that frontend are not marked: they wait behind the marked one, and if
-//!   that is overdue, the next call takes its place;
+//! - a call about one frontend, or about all servers of a type: until the operation was executed on those that were
+//!   known when it was made. One about a frontend that became known with this call, which the binding marks, also until
+//!   it was executed there ([`PendingCall::needs`]); of all servers of a type several may be new. Later calls about
+//!   that frontend are not marked: they wait behind the marked one, and if that is overdue, the next call takes its
+//!   place;
 //! - another operation on all frontends: until the first one was executed on all those that its part is about;
 //! - what is about all frontends at once, a barrier or a page of channels: until the operation is finished.
 

@@ -10,6 +10,7 @@ use super::{BATCH, Batch, PendingCall, PendingCalls};
 use crate::{
     driver::{in_flight::Answered, mailbox::Event},
     error::Error,
+    everywhere::Everywhere,
 };
 
 /// Calls that were lost this often are sent carefully.
@@ -142,6 +143,17 @@ impl PendingCalls {
         }
         if barrier {
             self.begin_anew(now);
+        }
+    }
+
+    /// Puts a call that was in flight before those that wait, unless it was answered as overdue.
+    fn wait_again(&mut self, call: PendingCall) {
+        let is_rest = call.everywhere().is_some_and(Everywhere::is_under_way);
+        match (call.answered, call.seq, is_rest) {
+            (false, _, false) => self.waiting.push_front(call),
+            (false, _, true) => self.held.go_on(call),
+            (true, None, _) => self.index.given_up(&call.request),
+            (true, Some(_), _) => {}
         }
     }
 }

@@ -182,7 +182,10 @@ fn another_clients_name_is_that_of_our_option() {
     );
     let redis = redis(options);
     assert_eq!(redis.endpoint.to_string(), "h:7000");
-    assert_eq!((redis.db, redis.username.as_deref()), (3, Some("joe")));
+    assert_eq!(
+        (redis.db, redis.login.username.as_deref()),
+        (3, Some("joe"))
+    );
     let tls = parse(&[
         ("tls", Raw::Object),
         ("tls.servername", text("of-the-certificate")),

@@ -3,7 +3,7 @@
 use super::{super::*, embedded, parse, redis, text};
 use crate::{
     redis_cluster::ClusterOptions,
-    redis_manager::{Address, Endpoint, NatMap, Sentinels, Tls},
+    redis_manager::{Address, Endpoint, LoginOptions, NatMap, Sentinels, Tls},
 };
 
 #[test]
@@ -21,8 +21,8 @@ fn options_win_over_the_url() {
     assert_eq!(
         (
             redis.db,
-            redis.username.as_deref(),
-            redis.password.as_deref()
+            redis.login.username.as_deref(),
+            redis.login.password.as_deref()
         ),
         (5, Some("u"), Some("q"))
     );
@@ -40,7 +40,7 @@ fn tls_is_on_with_its_option_or_the_scheme_of_the_url() {
     assert!(is_on(&[("url", secured.clone()), ("tls", Raw::Bool(true))]));
     let redis = redis(parse(&[("url", secured)]).expect("a url"));
     assert_eq!(
-        (redis.endpoint, redis.db, redis.password.as_deref()),
+        (redis.endpoint, redis.db, redis.login.password.as_deref()),
         (Endpoint::Server(Address::Tcp("h".into(), 7)), 1, Some("pw"))
     );
 }
@@ -93,8 +93,11 @@ fn sentinels_are_records_or_text_with_a_port_or_without() {
     let expected = Sentinels {
         addresses: addresses.into_iter().map(at).collect(),
         name: "mymaster".to_owned(),
-        username: Some("u".to_owned()),
-        password: Some("1".to_owned()),
+        login: LoginOptions {
+            username: Some("u".to_owned()),
+            password: Some("1".to_owned()),
+            ..LoginOptions::default()
+        },
         ..Sentinels::default()
     };
     let shown = format!("{redis:?}");
@@ -104,7 +107,7 @@ fn sentinels_are_records_or_text_with_a_port_or_without() {
     );
     assert_eq!(redis.endpoint, Endpoint::Sentinel(expected));
     assert_eq!(
-        (redis.db, redis.password.as_deref()),
+        (redis.db, redis.login.password.as_deref()),
         (3, Some("of the server"))
     );
 }
@@ -116,7 +119,7 @@ fn a_function_is_asked_in_place_of_a_value() {
         ("username", Raw::Function),
         ("auth_pass", Raw::Function),
     ];
-    let asked = redis(parse(&given).expect("all are valid")).asked;
+    let asked = redis(parse(&given).expect("all are valid")).login.asked;
     let expected = (Some("username"), Some("auth_pass"));
     assert_eq!((asked.username, asked.password), expected);
     let given = [
@@ -131,8 +134,8 @@ fn a_function_is_asked_in_place_of_a_value() {
         panic!("no sentinels");
     };
     let expected = (None, Some("sentinelPassword"));
-    let asked = (sentinels.asked.username, sentinels.asked.password);
-    assert_eq!(asked, expected);
+    let asked = sentinels.login.asked;
+    assert_eq!((asked.username, asked.password), expected);
 }
 
 #[test]
@@ -286,7 +289,10 @@ fn a_cluster_is_a_list_of_its_nodes() {
     let options = options.expect("all are valid");
     assert_eq!(options.to_string(), "a:6379, [::1]:7000, b:7001");
     let node = &options.node;
-    let login = (node.username.as_deref(), node.password.as_deref());
+    let login = (
+        node.login.username.as_deref(),
+        node.login.password.as_deref(),
+    );
     assert_eq!(login, (Some("u"), Some("p")));
     assert!(!format!("{options:?}").contains("\"p\""));
     // The nodes say whether they have it.

@@ -12,7 +12,7 @@ use crate::{
     redis_manager::{
         first_line::FirstLine,
         handshake::unanswered,
-        login::{Asked, Source},
+        login::{LoginOptions, Source},
         nat_map::NatMap,
         redact::redact,
         server_address::Address,
@@ -21,24 +21,20 @@ use crate::{
     },
 };
 
-/// The name of a primary, and its sentinels. `Debug` is not derived: it would show the password.
+/// The name of a primary, and its sentinels. `Debug` is not derived: it would show secrets.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Sentinels {
     /// The addresses of the sentinels.
     pub addresses: Vec<Address>,
     /// The primary's name at the sentinels.
     pub name: String,
-    /// The ACL user at the sentinels, if not the default one.
-    pub username: Option<String>,
-    /// The password of the sentinels, if they need one.
-    pub password: Option<String>,
-    /// Which of these are functions of the app instead.
-    pub asked: Asked,
+    /// How to log in at the sentinels.
+    pub login: LoginOptions,
     /// How connections to them are secured, if they are.
     pub tls: Option<Tls>,
     /// Which addresses are used in place of those that they announce.
     pub nat_map: NatMap,
-    /// The app whose functions these are.
+    /// The app whose functions are among the options.
     pub app: AppHandle,
     /// What no line of the log may contain.
     pub secrets: Vec<String>,
@@ -92,9 +88,7 @@ impl Sentinels {
     /// Returns the source of logins at the sentinels.
     pub(super) fn source(&self) -> Source {
         Source {
-            username: self.username.clone(),
-            password: self.password.clone(),
-            asked: self.asked,
+            options: self.login.clone(),
             app: self.app.clone(),
             secrets: self.secrets.clone(),
         }
@@ -115,10 +109,8 @@ impl Sentinels {
 
     /// Makes the error for a sentinel that did not answer in time.
     pub(super) fn silent(&self) -> ConnectError {
-        let words = format!("no answer within {} ms", LIMIT.as_millis());
         let hint = self.tls.as_ref().and_then(Tls::timeout_hint);
-        let hint = hint.map(|hint| format!(" {hint}"));
-        ConnectError::Unreachable((words + &hint.unwrap_or_default()).into())
+        ConnectError::late(format_args!("{} ms", LIMIT.as_millis()), hint)
     }
 
     /// Makes the pipeline of questions. The details come first: if a promotion comes in between, the address is newer
@@ -228,7 +220,10 @@ mod tests {
         Sentinels {
             addresses: (1..=3).map(|port| Address::Tcp("h".into(), port)).collect(),
             name: "x\ny".to_owned(),
-            password: Some("hush".to_owned()),
+            login: LoginOptions {
+                password: Some("hush".to_owned()),
+                ..LoginOptions::default()
+            },
             ..Sentinels::default()
         }
     }

@@ -286,10 +286,7 @@ impl SentinelSet {
 
     /// Returns why the listed sentinels named no primary, with the address of each.
     pub(super) fn failures(&self) -> Vec<(Address, ConnectError)> {
-        let silent = || {
-            let words = format!("no answer within {} ms", LIMIT.as_millis());
-            ConnectError::Unreachable(words.into())
-        };
+        let silent = || ConnectError::late(format_args!("{} ms", LIMIT.as_millis()), None);
         let mut failures = Vec::new();
         for Listed {
             address, at, no, ..

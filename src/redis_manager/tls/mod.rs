@@ -1,6 +1,6 @@
 //! TLS on a socket, by rustls: the settings of connections, and the handshake. Which certificates are trusted is in
-//! [`trust`] and [`roots`], parsing certificates and keys in [`pem`], errors in [`messages`] and [`alert_stream`], the names of the
-//! options in [`crate::options`].
+//! [`trust`] and [`roots`], parsing certificates and keys in [`pem`], errors in [`messages`] and [`alert_stream`], the
+//! names of the options in [`crate::options`].
 
 mod alert_stream;
 mod messages;

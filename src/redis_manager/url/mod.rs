@@ -12,7 +12,7 @@ use self::{
     topology::{Kind, Several, scheme, several},
 };
 use super::{
-    Address, Endpoint, RedisOptions, Tls,
+    Address, Endpoint, LoginOptions, RedisOptions, Tls,
     host::{host_fault, socket_path},
 };
 
@@ -65,10 +65,8 @@ pub struct SentinelUrl {
     pub addresses: Vec<Address>,
     /// The name of the primary at them.
     pub name: Option<String>,
-    /// The user to log in with at them.
-    pub username: Option<String>,
-    /// The password of that user.
-    pub password: Option<String>,
+    /// How to log in at them.
+    pub login: LoginOptions,
 }
 
 impl StoreUrl {
@@ -105,8 +103,7 @@ impl StoreUrl {
             Topology::Sentinels(SentinelUrl {
                 addresses,
                 name: name.map(str::to_owned),
-                username: login.username,
-                password: login.password,
+                login,
             })
         };
         Ok(Self { options, topology })
@@ -160,28 +157,31 @@ fn one_server(url: &str, kind: Kind, secured: Option<&str>, rest: &str) -> Resul
     let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let user = settings.username().and_then(text);
     let password = settings.password().and_then(text);
-    let tls = given.tls()?;
-    match (tls, secured.and_then(|url| url.split_once("://"))) {
-        (Some(false), Some((scheme, _))) => {
-            return Err(fault(format!(
-                "begins with {}:// and has the parameter tls=false: give one of them",
-                scheme.to_ascii_lowercase()
-            )));
-        }
-        (Some(true), _) if on_unix => {
-            return Err(fault(
-                "has the parameter tls=true, and there is no TLS on a Unix socket",
-            ));
-        }
-        _ => {}
-    }
+    let tls = has_tls(given.tls()?, secured, on_unix)?.then(Tls::default);
     Ok(RedisOptions {
         db: one_of("db", has_path.then_some(in_path), given.db()?)?.unwrap_or(0),
-        username: one_of("username", user, given.text("username")?)?,
-        password: one_of("password", password, given.text("password")?)?,
-        tls: (secured.is_some() || tls == Some(true)).then(Tls::default),
+        login: LoginOptions {
+            username: one_of("username", user, given.text("username")?)?,
+            password: one_of("password", password, given.text("password")?)?,
+            ..LoginOptions::default()
+        },
+        tls,
         ..RedisOptions::new(Endpoint::Server(address))
     })
+}
+
+/// Returns whether there is TLS, by the parameter of that name and by the URL whose scheme means it.
+fn has_tls(parameter: Option<bool>, secured: Option<&str>, on_unix: bool) -> Result<bool> {
+    match (parameter, secured.and_then(|url| url.split_once("://"))) {
+        (Some(false), Some((scheme, _))) => Err(fault(format!(
+            "begins with {}:// and has the parameter tls=false: give one of them",
+            scheme.to_ascii_lowercase()
+        ))),
+        (Some(true), _) if on_unix => Err(fault(
+            "has the parameter tls=true, and there is no TLS on a Unix socket",
+        )),
+        _ => Ok(secured.is_some() || parameter == Some(true)),
+    }
 }
 
 fn tcp(host: &str, port: u16) -> Result<Address> {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use redis::parse_redis_url;
 
-use super::{LARGEST_DB, Result, UrlFault, fault, twice};
+use super::{LARGEST_DB, LoginOptions, Result, UrlFault, fault, twice};
 
 /// The parameters, each with an alternative name that other clients use.
 const PARAMETERS: [(&str, &str); 4] = [
@@ -81,43 +81,34 @@ fn checked(name: &str, text: &str) -> Result<String> {
     Ok(text.to_owned())
 }
 
-/// The parameters for sentinels, which are not those for the server.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct SentinelLogin {
-    pub(super) username: Option<String>,
-    pub(super) password: Option<String>,
-}
-
-impl SentinelLogin {
-    /// Takes these parameters out of the end of a URL, which is returned without them.
-    pub(super) fn split(tail: &str) -> Result<(Self, String)> {
-        let mut login = Self::default();
-        let (tail, fragment) = tail.split_at(tail.find('#').unwrap_or(tail.len()));
-        let Some((path, query)) = tail.split_once('?') else {
-            return Ok((login, format!("{tail}{fragment}")));
-        };
-        let mut others = Vec::new();
-        for parameter in query.split('&') {
-            let (name, text) = parameter.split_once('=').unwrap_or((parameter, ""));
-            let place = match name {
-                "sentinelUsername" => &mut login.username,
-                "sentinelPassword" => &mut login.password,
-                _ => {
-                    others.push(parameter);
-                    continue;
-                }
-            };
-            if text.contains('@') {
-                // Refused with the rest, as in any other parameter.
+/// Takes the login at sentinels, which is not that at the server, out of the end of a URL, which is returned without it.
+pub(super) fn split_sentinel_login(tail: &str) -> Result<(LoginOptions, String)> {
+    let mut login = LoginOptions::default();
+    let (tail, fragment) = tail.split_at(tail.find('#').unwrap_or(tail.len()));
+    let Some((path, query)) = tail.split_once('?') else {
+        return Ok((login, format!("{tail}{fragment}")));
+    };
+    let mut others = Vec::new();
+    for parameter in query.split('&') {
+        let (name, text) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let place = match name {
+            "sentinelUsername" => &mut login.username,
+            "sentinelPassword" => &mut login.password,
+            _ => {
                 others.push(parameter);
-            } else if place.replace(decoded(name, text)?).is_some() {
-                return Err(twice(name));
+                continue;
             }
+        };
+        if text.contains('@') {
+            // Refused with the rest, as in any other parameter.
+            others.push(parameter);
+        } else if place.replace(decoded(name, text)?).is_some() {
+            return Err(twice(name));
         }
-        let query = if others.is_empty() { "" } else { "?" };
-        let others = others.join("&");
-        Ok((login, format!("{path}{query}{others}{fragment}")))
     }
+    let query = if others.is_empty() { "" } else { "?" };
+    let others = others.join("&");
+    Ok((login, format!("{path}{query}{others}{fragment}")))
 }
 
 fn decoded(name: &str, text: &str) -> Result<String> {

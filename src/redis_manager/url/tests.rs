@@ -36,8 +36,8 @@ fn parameters_count() {
     let login = |url| {
         let options = read(url);
         (
-            options.username.unwrap_or_default(),
-            options.password.unwrap_or_default(),
+            options.login.username.unwrap_or_default(),
+            options.login.password.unwrap_or_default(),
         )
     };
     for url in [
@@ -258,7 +258,8 @@ fn a_url_may_name_sentinels_or_the_nodes_of_a_cluster() {
         let nodes = vec![at("a", 6379), at("b", 7)];
         assert_eq!(topology, Topology::Cluster(nodes), "{url}");
         assert_eq!(options.endpoint, Endpoint::Server(at("a", 6379)));
-        let login = (options.username.as_deref(), options.password.as_deref());
+        let login = &options.login;
+        let login = (login.username.as_deref(), login.password.as_deref());
         assert_eq!(login, (Some("me"), Some("p@,w")), "{url}");
     }
     assert!(parsed("valkeys+cluster://a,b").options.tls.is_some());
@@ -272,15 +273,19 @@ fn the_login_at_sentinels_is_in_parameters_of_its_own() {
     let expected = SentinelUrl {
         addresses: vec![at("a", 26379)],
         name: Some("main.1".to_owned()),
-        username: Some("s".to_owned()),
-        password: Some("x&y".to_owned()),
+        login: LoginOptions {
+            username: Some("s".to_owned()),
+            password: Some("x&y".to_owned()),
+            ..LoginOptions::default()
+        },
     };
     assert_eq!(topology, Topology::Sentinels(expected));
-    let login = (options.username.as_deref(), options.password.as_deref());
+    let login = &options.login;
+    let login = (login.username.as_deref(), login.password.as_deref());
     assert_eq!((options.db, login), (2, (Some("me"), Some("pw"))));
     assert_eq!(options.secrets, ["x&y"]);
     let only = parsed("redis+sentinel://a/m?sentinelPassword=x").topology;
-    assert!(matches!(only, Topology::Sentinels(url) if url.password.as_deref() == Some("x")));
+    assert!(matches!(only, Topology::Sentinels(url) if url.login.password.as_deref() == Some("x")));
     for (url, part) in [
         (
             "redis+sentinel://a/m?sentinelPassword=",

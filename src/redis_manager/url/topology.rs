@@ -2,9 +2,9 @@
 //! `limits` and `redis-sentinel-url` have them. Lettuce and fred have `redis-sentinel://` and `redis-cluster://` with
 //! other parts, which are refused with the options to use instead.
 
-use super::{Result, UrlFault, fault, no_url, parameters::SentinelLogin};
+use super::{Result, UrlFault, fault, no_url, parameters::split_sentinel_login};
 use crate::redis_manager::{
-    Address,
+    Address, LoginOptions,
     host::{host_and_port, host_fault},
 };
 
@@ -87,7 +87,8 @@ pub(super) struct Several<'a> {
     pub(super) addresses: Vec<Address>,
     /// The first part of the path, which is the primary's name at the sentinels.
     pub(super) name: Option<&'a str>,
-    pub(super) login: SentinelLogin,
+    /// How to log in at the sentinels.
+    pub(super) login: LoginOptions,
     /// Without a scheme; its host is not used.
     pub(super) rest: String,
 }
@@ -108,8 +109,8 @@ pub(super) fn several(kind: Kind, text: &str) -> Result<Several<'_>> {
         _ => (None, tail),
     };
     let (of_sentinels, tail) = match kind {
-        Kind::Sentinel => SentinelLogin::split(tail)?,
-        _ => (SentinelLogin::default(), tail.to_owned()),
+        Kind::Sentinel => split_sentinel_login(tail)?,
+        _ => (LoginOptions::default(), tail.to_owned()),
     };
     let login = login.map(|login| format!("{login}@")).unwrap_or_default();
     Ok(Several {

@@ -1,6 +1,7 @@
-//! Between the socket and redis-rs: a reply to a read of members is written as a list where it lies in the buffer, in parts
-//! as it comes, and passed on to redis-rs as one string, or as some if it is long ([`parts`], [`crate::list::List::from_wire`]). redis-rs's parser would make a value of each
-//! member, with an allocation of its own.
+//! Between the socket and redis-rs: a reply to a read of members is written as a list where it lies in the buffer, in
+//! parts as it comes, and passed on to redis-rs as one string, or as some if it is long ([`parts`],
+//! [`crate::list::List::from_wire`]). redis-rs's parser would make a value of each member, with an allocation of its
+//! own.
 //!
 //! [`requests`] finds the reads among the commands sent, [`replies`] their replies. All else passes unchanged, so logging in,
 //! pipelines, pushes and errors are redis-rs's, and so is the judgement of what is no reply at all.

@@ -1,221 +1,24 @@
-//! Random histories: scans of a store that gives its names in an order of its own, some of them twice, while they
-//! change. What is there all the time must come.
+//! Pages of a store in memory. What random changes leave on them is in [`histories`].
+
+mod fake;
+mod histories;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
-    sync::{Arc, Mutex},
+    sync::Arc,
 };
 
 use futures_util::{FutureExt as _, future::BoxFuture};
-use proptest::{collection::vec, prelude::*};
-use xxhash_rust::xxh3::xxh3_64;
 
+use self::fake::{Fake, Sets, next, read_now};
 use super::{channels::COUNTED, *};
 use crate::{
     error::Error,
     keys::{Key, KeyLayout},
     manager::Lost,
-    membership,
 };
 
-type Sets = BTreeMap<Key, BTreeSet<Vec<u8>>>;
-
-/// A store in memory. Names come in the order of their hashes, and every third name comes twice.
-#[derive(Clone, Default)]
-struct Fake {
-    sets: Arc<Mutex<Sets>>,
-    /// The number of steps, and the largest number of keys counted at once.
-    work: Arc<Mutex<(usize, usize)>>,
-    /// The number of keys counted.
-    counted: Arc<Mutex<usize>>,
-    /// The pattern of the last step.
-    pattern: Arc<Mutex<Vec<u8>>>,
-    /// Whether keys cannot be read.
-    fails: Arc<Mutex<bool>>,
-}
-
-impl Fake {
-    fn step(&self, names: impl Iterator<Item = Vec<u8>>, at: Option<&[u8]>, count: usize) -> Step {
-        self.work.lock().unwrap().0 += 1;
-        let at = at.map_or(0, |at| u64::from_be_bytes(at.try_into().unwrap()));
-        let hash = |name: &Vec<u8>| xxh3_64(name) >> 1;
-        let mut names: Vec<_> = names.filter(|name| hash(name) >= at).collect();
-        names.sort_by_key(hash);
-        let next = names.get(count).map(hash);
-        names.truncate(count);
-        let twice = names.iter().filter(|name| hash(name) % 3 == 0).cloned();
-        let found = names.iter().cloned().chain(twice.collect::<Vec<_>>());
-        Step {
-            found: found.collect(),
-            next: next.map(|next| next.to_be_bytes().to_vec()),
-        }
-    }
-
-    fn change(&self, adds: bool, key: &str, member: &str) {
-        let mut sets = self.sets.lock().unwrap();
-        let set = sets.entry(key.into()).or_default();
-        if adds {
-            set.insert(member.into());
-        } else {
-            set.remove(member.as_bytes());
-        }
-        sets.retain(|_, set| !set.is_empty());
-    }
-}
-
-impl PageSource for Fake {
-    fn members(&self, key: &[u8], position: Option<&[u8]>, count: usize) -> StepFuture {
-        let set = self.sets.lock().unwrap().get(key).cloned();
-        let step = self.step(set.unwrap_or_default().into_iter(), position, count);
-        std::future::ready(Ok(step)).boxed()
-    }
-
-    fn keys(&self, filter: &KeyFilter, position: Option<&[u8]>, count: usize) -> StepFuture {
-        if *self.fails.lock().unwrap() {
-            return std::future::ready(Err(Error::Store("ERR no".into()))).boxed();
-        }
-        self.pattern.lock().unwrap().clone_from(&filter.pattern);
-        let sets = self.sets.lock().unwrap().clone();
-        let keys = sets.into_keys();
-        let keys = keys.filter(|key| key.starts_with(&filter.stem));
-        std::future::ready(Ok(self.step(keys, position, count))).boxed()
-    }
-
-    fn counts(&self, keys: &[Key]) -> BoxFuture<'static, Result<Vec<u64>>> {
-        let mut work = self.work.lock().unwrap();
-        work.1 = work.1.max(keys.len());
-        *self.counted.lock().unwrap() += keys.len();
-        let sets = self.sets.lock().unwrap();
-        let count = |key| sets.get(key).map_or(0, BTreeSet::len) as u64;
-        std::future::ready(Ok(keys.iter().map(count).collect())).boxed()
-    }
-
-    fn enter(
-        &self,
-        [channel, index]: [Key; 2],
-        position: Option<Vec<u8>>,
-        count: usize,
-    ) -> BoxFuture<'static, Result<Entered>> {
-        let set = self.sets.lock().unwrap().get(&channel).cloned();
-        let step = self.step(
-            set.unwrap_or_default().into_iter(),
-            position.as_deref(),
-            count,
-        );
-        let field = membership::field(&channel, &index).expect("of one frontend");
-        let entries = step
-            .found
-            .iter()
-            .map(|uid| membership::entry(uid, field))
-            .collect::<Vec<_>>();
-        let mut sets = self.sets.lock().unwrap();
-        let indexed = sets.entry(index.clone()).or_default();
-        let count = entries
-            .into_iter()
-            .filter(|entry| indexed.insert(entry.clone()))
-            .count() as u64;
-        let next = step.next;
-        std::future::ready(Ok(Entered { count, next })).boxed()
-    }
-}
-
-/// Reads a page of a scan; what a store in memory answers is there at once.
-fn read_now(fake: &Fake, query: &PageQuery, given: &Given) -> Page {
-    read(fake, query, given)
-        .now_or_never()
-        .expect("at once")
-        .expect("a page")
-}
-
-fn next(page: &Page, seed: u64) -> Option<Vec<u8>> {
-    let cursor = page.cursor.as_deref()?;
-    Some(cursor::open(seed, cursor).expect("a cursor of the scan"))
-}
-
 const SIDS: [&str; 3] = ["s1", "s2", "s3"];
-
-type Change = (bool, usize, usize);
-
-fn changes() -> impl Strategy<Value = Vec<Vec<Change>>> {
-    let change = (any::<bool>(), 0..30_usize, 0..SIDS.len());
-    vec(vec(change, 0..12), 1..6)
-}
-
-proptest! {
-    #[test]
-    fn members_that_stay_come(
-        stay in 0..200_usize, limit in 1..60_usize, changes in changes(),
-    ) {
-        let fake = Fake::default();
-        for i in 0..stay {
-            fake.change(true, "k", &format!("stay{i}"));
-        }
-        let (given, mut position) = (Given::default(), None);
-        let mut met = HashSet::new();
-        for i in 0.. {
-            let query = PageQuery::of_members("k".into(), 7, position.take(), limit);
-            let page = read_now(&fake, &query, &given);
-            prop_assert!(page.names.len() < 2 * limit + 2);
-            let unlike: HashSet<_> = page.names.iter().collect();
-            prop_assert_eq!(unlike.len(), page.names.len());
-            prop_assert!(page.cursor.is_none() || page.names.len() >= limit);
-            met.extend(page.names.iter().cloned());
-            position = next(&page, 7);
-            if position.is_none() {
-                break;
-            }
-            for &(adds, member, _) in &changes[i % changes.len()] {
-                fake.change(adds, "k", &format!("guest{member}"));
-            }
-        }
-        for i in 0..stay {
-            let stay = format!("stay{i}");
-            prop_assert!(met.contains(stay.as_bytes()), "{}", stay);
-        }
-    }
-
-    /// Also those with members on other frontends for a while, and each once.
-    #[test]
-    fn channels_that_stay_come_once(
-        stay in vec(0..SIDS.len(), 0..40), limit in 1..20_usize, changes in changes(), matching: bool,
-    ) {
-        let fake = Fake::default();
-        let layout = KeyLayout::new("P");
-        let key = |name: &str, sid: usize| String::from_utf8(layout.key(name, SIDS[sid])).unwrap();
-        for (i, &sid) in stay.iter().enumerate() {
-            fake.change(true, &key(&format!("stay{i}"), sid), "u");
-            fake.change(true, &format!("P2:other{i}:s1"), "u");
-        }
-        let glob = if matching { "stay*" } else { "*" };
-        let (given, mut position) = (Given::default(), None);
-        let mut met: Vec<Vec<u8>> = Vec::new();
-        for i in 0.. {
-            let sids = ["s1".to_owned()];
-            let query = PageQuery::of_channels(&layout, (glob.as_bytes(), &sids), 7, position.take(), limit);
-            let page = read_now(&fake, &query, &given);
-            let counts = page.counts.clone().expect("counts");
-            prop_assert_eq!(counts.len(), page.names.len());
-            prop_assert!(counts.iter().all(|count| *count > 0));
-            met.extend(page.names.iter().cloned());
-            position = next(&page, 7);
-            if position.is_none() {
-                break;
-            }
-            for &(adds, channel, sid) in &changes[i % changes.len()] {
-                let kind = if channel % 2 == 0 { "stay" } else { "guest" };
-                fake.change(adds, &key(&format!("{kind}{channel}"), sid), "guest");
-            }
-        }
-        let once: HashSet<_> = met.iter().cloned().collect();
-        prop_assert_eq!(once.len(), met.len());
-        for i in 0..stay.len() {
-            let stay = format!("stay{i}");
-            prop_assert!(once.contains(stay.as_bytes()), "{}", stay);
-        }
-        let is_own = |name: &Vec<u8>| name.starts_with(b"stay") || (!matching && name.starts_with(b"guest"));
-        prop_assert!(met.iter().all(is_own));
-    }
-}
 
 fn channels_on(sids: &[String], glob: &str, position: Option<Vec<u8>>, limit: usize) -> PageQuery {
     let layout = KeyLayout::new("P");
