@@ -202,13 +202,6 @@ mod tests {
         }
     }
 
-    /// Until it has been asked for the first name, by a thread that a busy machine may let wait.
-    async fn is_asked(server: &Server) {
-        while server.begun.load(Ordering::SeqCst) == 0 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    }
-
     const SOON: Duration = Duration::from_millis(20);
     const GENEROUS: Duration = Duration::from_secs(20);
 
@@ -224,7 +217,6 @@ mod tests {
                     .is_err()
             );
         }
-        is_asked(&SERVER).await;
         assert_eq!(SERVER.begun.load(Ordering::SeqCst), 1);
         let mut waiting = std::pin::pin!(resolver.resolve("silent"));
         // It joins the look-up only when it is polled.
@@ -244,7 +236,9 @@ mod tests {
         let resolver = Resolver::new(2, |host| SERVER.look_up(host));
         // A slow name leaves room for others.
         let slow = resolver.ask("silent");
-        is_asked(&SERVER).await;
+        while SERVER.begun.load(Ordering::SeqCst) == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         let other = timeout(GENEROUS, resolver.resolve("other")).await;
         other.expect("an answer").expect("addresses");
         let names: Vec<_> = (0..30).map(|n| format!("silent-{n}")).collect();
