@@ -108,9 +108,11 @@ area('lone calls', {}, (ctx) => {
       const first = await answered('u');
       assert.deepStrictEqual(first.slice(1), ['tick', 'microtask']);
       await lone(service);
-      const from = sleeps();
-      for (let i = 0; i < 100; i += 1) assert.deepStrictEqual(await answered(`u${i}`), first);
-      assert.ok(sleeps() - from < 100, 'without a wake for each');
+      await until(async () => {
+        const from = sleeps();
+        for (let i = 0; i < 100; i += 1) assert.deepStrictEqual(await answered(`u${i}`), first);
+        return sleeps() - from < 50;
+      }, '100 calls without a wake for each');
     },
     linux,
   );

@@ -4,7 +4,7 @@
  * dies. It passes if every client received each message that was due exactly once, and no other.
  *
  * DEMO_FAULT, for the test of this check, adds an error: `drop` removes a member, `twice` pushes a message again,
- * `stray` adds a member that should have left.
+ * `stray` adds a member that should have left. `stay` tells nothing after message 2, so that a test can end the demo in the middle.
  */
 
 const { connectClients } = require('./client');
@@ -116,6 +116,7 @@ class Story {
     await all(leavers, 'leave', 'world');
     if (FAULT === 'stray') await all(leavers.slice(0, 1), 'join', 'world');
     await this.push('chat-2', 'world', stayers, `${LEAVERS} clients left`);
+    if (FAULT === 'stay') await new Promise(() => {});
 
     await all(leavers, 'join', 'guild');
     await this.push('chat-1', 'guild', leavers, `those ${LEAVERS} joined a second channel`);

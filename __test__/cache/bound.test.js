@@ -65,7 +65,7 @@ area('Cache: its bound', {}, (ctx) => {
       const { maxBytes: shown } = service.stats().cache;
       assert.strictEqual(shown, maxBytes);
     },
-    { timeout: 180000 },
+    { timeout: 500000 },
   );
 
   ours('bytes count the members, and fall when lists go', async () => {

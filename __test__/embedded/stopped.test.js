@@ -54,7 +54,8 @@ describe('a process that stops', () => {
 
   fault('with the write lock: writes time out, reads go on, the order holds', async () => {
     const store = place();
-    const limit = 300;
+    // Less than the default of 5 s, and longer than a busy machine takes for a write: one that is late is taken for one that waits.
+    const limit = 1500;
     const service = await started(store, { commandTimeout: limit });
     const reader = await started(store);
     await ok(service, 'add', 'n', ['a', 'b', 'x'], 's1');
@@ -68,16 +69,16 @@ describe('a process that stops', () => {
     // All of them timed out: none may be executed later.
     for (let i = 0; i < 3; i += 1) {
       const overdue = await call(service, 'leave', 'n', ['a', 'b', 'x'], 's1');
-      assert.strictEqual(overdue.err.code, TIMEOUT);
-      assert.ok(overdue.ms >= limit - 20 && overdue.ms < limit + 4000, `${overdue.ms} ms`);
+      assert.strictEqual(overdue.err && overdue.err.code, TIMEOUT, 'it waits for the write lock');
+      assert.ok(overdue.ms >= limit - 20 && overdue.ms < 4500, `${overdue.ms} ms`);
       const read = await call(reader, 'getMembersBySid', 'n', 's1');
       assert.deepStrictEqual([read.err, read.value.sort()], [null, ['a', 'b', 'x']]);
       assert.ok(read.ms < 4500, `${read.ms} ms for a read`);
     }
     // It holds up nothing either; there is something left to read, so it was not done.
     const cleaned = await call(service, 'clean');
-    assert.strictEqual(cleaned.err.code, TIMEOUT);
-    assert.ok(cleaned.ms >= limit - 20 && cleaned.ms < limit + 4000, `${cleaned.ms} ms`);
+    assert.strictEqual(cleaned.err && cleaned.err.code, TIMEOUT);
+    assert.ok(cleaned.ms >= limit - 20 && cleaned.ms < 4500, `${cleaned.ms} ms`);
     const stopping = await started(store, { commandTimeout: 60000 });
     const waiting = call(stopping, 'add', 'n', 'never', 's1');
     const stop = await call(stopping, 'stop', true);

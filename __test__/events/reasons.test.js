@@ -60,7 +60,7 @@ stores('EV reasons of events', (ctx) => {
       });
       // Its lease is over, with members in the index: a sweep.
       const uids = Array.from({ length: 150 }, (_, n) => `u${n}`);
-      await new Leases(service).claim('s9', 'session-e1', 1000);
+      await new Leases(service).claim('s9', 'session-e1', 3000);
       await ok(service, 'add', ['r1', 'r2'], uids, 's9');
       const total = () => left().reduce((sum, its) => sum + its.uids.length, 0);
       await until(() => total() === 301, 'the members of s9 to leave', 20000);

@@ -51,7 +51,8 @@ area('the password changes', { password: PASSWORD }, (ctx) => {
   }
 
   fault('while connected, and the connection is killed: WRONGPASS is named in time', async () => {
-    const service = await started(ctx.redis, { auth_pass: PASSWORD, commandTimeout: 800 });
+    // Long enough for an attempt to connect, which is refused, on a busy machine.
+    const service = await started(ctx.redis, { auth_pass: PASSWORD, commandTimeout: 2000 });
     const flight = new Flight(service);
     await flight.send(300).answered();
     await hold(ctx.redis);
@@ -68,9 +69,10 @@ area('the password changes', { password: PASSWORD }, (ctx) => {
       // Reads before the first write were answered before the change.
       assert.ok(failed.length > 400, `${failed.length} failed`);
       for (const { record } of failed) assert.match(words(record.err), /WRONGPASS/);
-      assert.ok(Math.max(...flight.times()) < 1200, `took ${Math.max(...flight.times())} ms`);
+      // Not after the default commandTimeout of 5 s, that is.
+      assert.ok(Math.max(...flight.times()) < 4500, `took ${Math.max(...flight.times())} ms`);
       const attempts = (await connections()) - before;
-      assert.ok(attempts < 20, `${attempts} attempts to log in within 0.8 s`);
+      assert.ok(attempts < 20, `${attempts} attempts to log in within 2 s`);
     } finally {
       await config('set', 'requirepass', PASSWORD);
     }

@@ -7,7 +7,7 @@
 
 const assert = require('node:assert');
 const { area, fault } = require('./fault');
-const { Flight, recovers, CODE } = require('./flight');
+const { Flight, recovers, words, CODE } = require('./flight');
 const { proxy } = require('./wire');
 const { started } = require('../support/service');
 const { invoke, ok } = require('../support/call');
@@ -15,17 +15,20 @@ const { report, LONG } = require('../support/report');
 const { until, pause } = require('../support/until');
 
 const TIMEOUT = CODE('TIMEOUT');
+/** How much later than its timeout a call may be answered on a busy machine: less than the default timeout of 5 s. */
+const LATE = 4000;
 
 /** All timed out, none early, none much later than `limit`. */
 function timedOut(flight, from, limit) {
+  const others = flight.failed(from).filter(({ record }) => record.err.code !== TIMEOUT);
   assert.deepStrictEqual(
-    flight.failed(from).filter(({ record }) => record.err.code !== TIMEOUT),
+    others.map(({ record }) => `${record.err.code} ${words(record.err)}`),
     [],
   );
   assert.strictEqual(flight.failed(from).length, flight.entries.length - from);
   const [first, last] = [Math.min(...flight.times(from)), Math.max(...flight.times(from))];
   assert.ok(first >= limit - 30, `the first timed out after ${first} ms`);
-  assert.ok(last <= limit + 400, `the last timed out after ${last} ms`);
+  assert.ok(last <= limit + LATE, `the last timed out after ${last} ms`);
 }
 
 area('the server hangs', {}, (ctx) => {
@@ -140,12 +143,19 @@ area('the server hangs', {}, (ctx) => {
       const all = Array.from({ length: 500 }, (_, i) => invoke(service, 'add', 'q', `u${i}`, 's1'));
       const refused = all.slice(100);
       assert.ok(refused.every(({ sync, n }) => sync && n === 1));
-      assert.ok(refused.every(({ err }) => err.code === CODE('QUEUE_FULL')));
+      assert.deepStrictEqual(
+        refused.map(({ err }) => err.code).filter((code) => code !== CODE('QUEUE_FULL')),
+        [],
+      );
       assert.ok(all.slice(0, 100).every(({ n }) => n === 0));
       return all;
     });
     await Promise.all(records.map(({ done }) => done));
-    assert.ok(records.slice(0, 100).every(({ err }) => err === null));
+    const failed = records.slice(0, 100).filter(({ err }) => err !== null);
+    assert.deepStrictEqual(
+      failed.map(({ err }) => words(err)),
+      [],
+    );
     assert.strictEqual((await ctx.redis.members('POMELO:CHANNEL:q:s1')).length, 100);
     await recovers(service);
     assert.ok(records.every(({ n }) => n === 1));

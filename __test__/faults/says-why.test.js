@@ -54,7 +54,7 @@ async function closing(line, secure) {
 
 /** The error of a start with these options. */
 async function failure(opts) {
-  const service = create({ host: '127.0.0.1', startTimeout: 1200, ...opts });
+  const service = create({ host: '127.0.0.1', startTimeout: 2000, ...opts });
   const start = invoke(service, 'start');
   const { err, ms } = await start.done;
   await call(service, 'stop', true);

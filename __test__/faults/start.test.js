@@ -103,14 +103,15 @@ area('the port belongs to something else', {}, () => {
   }
 
   fault('that never answers: each attempt ends after connectTimeout', async () => {
-    const { err, wire } = await failedStart(() => {}, { connectTimeout: 200 });
+    const { err, wire } = await failedStart(() => {}, { connectTimeout: 200, startTimeout: 2000 });
     assert.strictEqual(err.code, CODE('UNREACHABLE'));
     assert.match(words(err), /time/i);
-    assert.ok(wire.times.length >= 2 && wire.times.length <= 4, `${wire.times.length} attempts`);
+    // Each takes 200 ms, or longer on a busy machine.
+    assert.ok(wire.times.length >= 2 && wire.times.length <= 10, `${wire.times.length} attempts`);
   });
 
   fault('that closes at once: UNREACHABLE', async () => {
-    const { err, wire } = await failedStart((socket) => socket.destroy());
+    const { err, wire } = await failedStart((socket) => socket.destroy(), { startTimeout: 2000 });
     assert.strictEqual(err.code, CODE('UNREACHABLE'));
     assert.ok(wire.times.length >= 3, `${wire.times.length} attempts`);
   });

@@ -111,7 +111,7 @@ stores('M members that are not in the index', (ctx) => {
       const leases = new Leases(service);
       const purged = [];
       service.on('purged', (told) => purged.push(told));
-      await leases.claim('s9', 'session-e1', 1000);
+      await leases.claim('s9', 'session-e1', 3000);
       await ok(service, 'add', 'a', 'alice', 's9');
       await ok(peer, 'add', CHANNELS, ['alice', 'bob'], 's9');
       await ok(peer, 'add', 'room-0', 'bob', 's8');

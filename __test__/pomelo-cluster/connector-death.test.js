@@ -13,10 +13,10 @@ const { connectClients } = require('../../demo/client');
 
 const { ours, uids, until, push, startPushes, among, assertGot, join } = support;
 
-const PUSH_TIMEOUT = 2000;
+const PUSH_TIMEOUT = 5000;
 // pomelo-rpc's own time for an answer, 30 s by default: late enough not to help the plugin, early
 // enough to see here that an answer after pushTimeout makes no second callback.
-const RPC_TIMEOUT = 4000;
+const RPC_TIMEOUT = 10000;
 
 describe('a pomelo cluster of which connectors are killed', () => {
   let cluster;
@@ -62,12 +62,12 @@ describe('a pomelo cluster of which connectors are killed', () => {
       }
     };
     check();
-    assert.ok(elapsed < PUSH_TIMEOUT + 1500, `answered after ${elapsed} ms`);
+    assert.ok(elapsed < RPC_TIMEOUT, `answered after ${elapsed} ms`);
 
     // pomelo-rpc's own, late answer to the same RPCs.
     const { log } = cluster.servers.get('chat-1');
     const late = () => log().split('rpc failed with error, remote server: connector-3').length > 20;
-    await until(late, 'pomelo-rpc to give up');
+    await until(late, 'pomelo-rpc to give up', 3 * RPC_TIMEOUT);
     await cluster.call('chat-1', 'getMembersBySid', 'world', 'connector-1');
     check();
     clients = living;
@@ -77,7 +77,8 @@ describe('a pomelo cluster of which connectors are killed', () => {
     await cluster.allKnown();
     const started = Date.now();
     await assertGot(clients, await push(cluster, 'chat-1', 'world'));
-    assert.ok(Date.now() - started < PUSH_TIMEOUT);
+    const elapsed = Date.now() - started;
+    assert.ok(elapsed < PUSH_TIMEOUT, `it took ${elapsed} ms`);
   });
 
   ours('a connector killed in a stream of pushes: the others miss nothing', async () => {
@@ -94,7 +95,7 @@ describe('a pomelo cluster of which connectors are killed', () => {
     await assertGot(living, { numbers: stream.flatMap(({ numbers }) => numbers) });
     const results = stream.map(({ answers }) => answers[0]);
     for (const answers of results) assert.strictEqual(answers.length, 1, 'one answer');
-    assert.ok(results.every(([{ error }]) => error === null));
+    for (const [{ error }] of results) assert.deepStrictEqual(error, null);
     const lists = results.map(([{ value }]) => value).filter((value) => value.length > 0);
     assert.ok(lists.length > 0, 'some pushes were on their way to the dead connector');
     for (const list of lists) assert.deepStrictEqual(list.sort(), uids(dead).sort());

@@ -50,7 +50,7 @@ class DemoRun {
 
   /** `ps` does not see the folder; the processes are gone by their pids, the files by name. */
   async assertNothingLeft(pids) {
-    await until(() => !pids.some(isAlive), 'the processes of the demo to end', 5000);
+    await until(() => !pids.some(isAlive), 'the processes of the demo to end', TIMEOUT);
     assert.deepStrictEqual(fs.readdirSync(this.temp), []);
   }
 

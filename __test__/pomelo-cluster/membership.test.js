@@ -15,8 +15,7 @@ const { Client } = require('../../demo/client');
 
 const LEASE = 3000;
 const DELAY = 1000;
-/** After a lease has expired, what is left of it goes in less than 5/12 of it. On a busy machine timers are late. */
-const SWEPT = LEASE + LEASE / 2 + 5000;
+/** Of what takes as long as a lease and a sweep, and on a busy machine far longer. */
 const PATIENCE = 20000;
 const CHANNELS = ['world', 'guild'];
 
@@ -81,10 +80,10 @@ for (const [framework, options] of Object.entries(APPS)) {
     ];
 
     /** Until the members of all channels are the open sessions. */
-    async function become(patience = PATIENCE) {
+    async function become() {
       for (const channel of CHANNELS) {
         const isSo = async () => String(await members(channel)) === String(open().sort());
-        await until(isSo, `${channel} to be the sessions`, patience).catch(() => {});
+        await until(isSo, `${channel} to be the sessions`, PATIENCE).catch(() => {});
         assert.deepStrictEqual(await members(channel), open().sort(), channel);
       }
     }
@@ -113,21 +112,34 @@ for (const [framework, options] of Object.entries(APPS)) {
     });
 
     ours('a client that reconnects within the delay is a member all the time', async () => {
-      const client = await login('erin', 1);
-      const { leaves } = await cluster.ask('connector-1', 'membership');
-      const watch = { isOn: true };
-      const watching = (async () => {
-        while (watch.isOn) assert.strictEqual(await isMember(client, 'world'), true);
-      })();
-      let last = client;
-      for (let n = 0; n < 5; n += 1) {
-        logout(last);
-        last = await connect('erin', 1);
+      let last = await login('erin', 1);
+      /** Reconnects some times: how long she was away at most, and whether she was missed. */
+      const reconnect = async () => {
+        const { leaves } = await cluster.ask('connector-1', 'membership');
+        const watch = { isOn: true, isMissed: false };
+        const watching = (async () => {
+          while (watch.isOn) watch.isMissed ||= !(await isMember(last, 'world'));
+        })();
+        let longest = 0;
+        for (let n = 0; n < 5; n += 1) {
+          const began = performance.now();
+          logout(last);
+          last = await connect('erin', 1);
+          longest = Math.max(longest, performance.now() - began);
+        }
+        await nothingFor(2 * DELAY);
+        watch.isOn = false;
+        await watching;
+        const { leaves: after } = await cluster.ask('connector-1', 'membership');
+        return { longest, seen: [watch.isMissed, after], wanted: [false, leaves] };
+      };
+      let found = await reconnect();
+      // A busy machine may be later than the delay, and she has left: once more.
+      for (let tries = 1; found.longest >= DELAY && tries < 5; tries += 1) {
+        for (const channel of CHANNELS) await join([last], channel);
+        found = await reconnect();
       }
-      await nothingFor(2 * DELAY);
-      watch.isOn = false;
-      await watching;
-      assert.deepStrictEqual((await cluster.ask('connector-1', 'membership')).leaves, leaves);
+      assert.deepStrictEqual(found.seen, found.wanted, `away for ${found.longest} ms at most`);
       await assertGot([last], await push(cluster, 'chat-1', 'world'));
       await become();
     });
@@ -203,8 +215,8 @@ for (const [framework, options] of Object.entries(APPS)) {
       try {
         const isEmpty = async () =>
           (await ask('getMembersBySid', 'world', 'connector-2')).length === 0;
-        await until(isEmpty, 'the members to go', SWEPT);
-        await until(async () => (await purged()) === first + count, 'all of them to go', SWEPT);
+        await until(isEmpty, 'the members to go', PATIENCE);
+        await until(async () => (await purged()) === first + count, 'all of them to go', PATIENCE);
         // Its clients are connected still, this one not for long.
         logout(closing);
       } finally {
@@ -221,7 +233,7 @@ for (const [framework, options] of Object.entries(APPS)) {
       assert.ok(count >= 2);
       await cluster.stopServer('connector-2', 'SIGKILL');
       drop('connector-2');
-      await become(SWEPT);
+      await become();
       const events = await Promise.all(
         ['master', 'chat-1', 'connector-1'].map((id) => cluster.ask(id, 'events')),
       );

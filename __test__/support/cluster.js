@@ -12,12 +12,17 @@ const { until } = require('./until');
 
 const HOST = '127.0.0.1';
 const PATIENCE = 60000;
+/** Option `nodeTimeout` (ms) of a cluster whose nodes are to be taken for dead soon, because they are killed. */
+const SOON = 1500;
+/** By default no node is, however late a busy machine lets it answer, or however long a test stops it: a failover loses writes. */
+const LATE = 6000;
 
 const run = promisify(execFile);
 
 class RedisCluster {
   constructor(servers) {
     this.servers = servers;
+    this.nodeTimeout = SOON;
   }
 
   /** Options of a service that knows the nodes `seeds`, or all of them. */
@@ -196,6 +201,12 @@ class RedisCluster {
     );
   }
 
+  /** Has nodes be taken for dead after so many ms. */
+  takeForDeadAfter(ms) {
+    this.nodeTimeout = ms;
+    return this.all('config', 'set', 'cluster-node-timeout', ms);
+  }
+
   /** A node without slots. */
   async add() {
     const server = await node();
@@ -208,6 +219,7 @@ class RedisCluster {
       return views.every((nodes) => nodes.some(known));
     };
     await until(everywhere, 'a new node that all know', PATIENCE);
+    await this.takeForDeadAfter(this.nodeTimeout);
     return server;
   }
 
@@ -280,14 +292,16 @@ async function node({ program = redisServer.defaultProgram(), args: more = [] } 
   const args = ['--cluster-enabled', 'yes', '--cluster-config-file', 'nodes.conf'];
   // Before 7.0 the port of the bus is 10000 above the other one.
   if (majorOf(program) >= 7) args.push('--cluster-port', await redisServer.freePort());
-  // Fails over quickly, whatever a replica has missed.
-  args.push('--cluster-node-timeout', 1500, '--cluster-replica-validity-factor', 0);
+  // While nodes get to know each other they ask each other often.
+  args.push('--cluster-node-timeout', SOON);
+  // A replica takes over whatever it has missed.
+  args.push('--cluster-replica-validity-factor', 0);
   args.push('--repl-diskless-sync-delay', 0, ...more);
   return redisServer.start({ args, program });
 }
 
-/** Three primaries, each with so many replicas; `options` may name another `program`, and more `args`. */
-async function start(options, replicas = 1) {
+/** Three primaries, each with so many replicas; `options` may name another `program`, and more `args` of the nodes. */
+async function start({ nodeTimeout = LATE, ...options } = {}, replicas = 1) {
   const cluster = new RedisCluster([]);
   try {
     const count = 3 * (1 + replicas);
@@ -295,6 +309,7 @@ async function start(options, replicas = 1) {
     const addresses = cluster.servers.map(({ port }) => `${HOST}:${port}`);
     await cluster.cli('create', ...addresses, '--cluster-replicas', replicas, '--cluster-yes');
     await cluster.settled();
+    await cluster.takeForDeadAfter(nodeTimeout);
     return cluster;
   } catch (err) {
     await cluster.close();
@@ -316,4 +331,4 @@ async function alone() {
   }
 }
 
-module.exports = { start, alone };
+module.exports = { SOON, start, alone };

@@ -8,8 +8,10 @@ const redisServer = require('./redis');
 const { until } = require('./until');
 
 const NAME = 'the-one';
-// Long enough that no sentinel takes a busy machine for a dead server.
-const DOWN_AFTER = 2000;
+/** Option `downAfter` (ms) of a group whose servers are to be taken for dead soon, because they are killed. */
+const SOON = 2000;
+/** By default no server is, however late a busy machine lets it answer: a failover loses writes. */
+const LATE = 15000;
 // Elections take seconds, and the machine may be slow.
 const DEADLINE = 60000;
 /** How many channels a service listens to, as CLIENT LIST has it. */
@@ -21,7 +23,7 @@ const fields = (flat) =>
 
 class Sentinel extends redisServer.RedisServer {
   /** `monitor`: the port of the primary; `server`: how to log in there; so many have to agree. */
-  constructor(port, { monitor, server = {}, password, quorum = 2 }) {
+  constructor(port, { monitor, server = {}, password, quorum = 2, downAfter = LATE }) {
     super(port, { password });
     this.ready = '+monitor';
     const lines = [
@@ -30,7 +32,7 @@ class Sentinel extends redisServer.RedisServer {
       `dir ${this.dir}`,
       password && `requirepass ${password}`,
       `sentinel monitor ${NAME} 127.0.0.1 ${monitor} ${quorum}`,
-      `sentinel down-after-milliseconds ${NAME} ${DOWN_AFTER}`,
+      `sentinel down-after-milliseconds ${NAME} ${downAfter}`,
       `sentinel failover-timeout ${NAME} 6000`,
       `sentinel parallel-syncs ${NAME} 2`,
       server.password && `sentinel auth-pass ${NAME} ${server.password}`,
@@ -71,7 +73,7 @@ class Group {
   }
 
   /** Starts all of it. `password` is the servers', `sentinelPassword` the sentinels'. */
-  async open({ password, sentinelPassword } = {}) {
+  async open({ password, sentinelPassword, downAfter } = {}) {
     Object.assign(this, { password, sentinelPassword });
     try {
       const auth = password ? ['--masterauth', password] : [];
@@ -82,7 +84,7 @@ class Group {
       }
       // What they see first they know at once, and look for more every 10 s.
       await this.untilReplicated(this.servers[0]);
-      const options = { monitor: this.servers[0].port, server: { password } };
+      const options = { monitor: this.servers[0].port, server: { password }, downAfter };
       for (let i = 0; i < 3; i += 1) {
         const made = { ...options, password: sentinelPassword };
         this.sentinels.push(await redisServer.start(made, Sentinel));
@@ -245,4 +247,4 @@ async function demote(server, primary) {
   await server.killClients();
 }
 
-module.exports = { Group, Sentinel, NAME, HEARS };
+module.exports = { Group, Sentinel, NAME, HEARS, SOON };

@@ -60,7 +60,7 @@ describe('a cluster with databases', { timeout: 120000 }, () => {
       await Promise.all(nodes.map((server) => server.killClients()));
       await add();
       const answers = await Promise.all(calls);
-      assert.ok(answers.every(({ err }) => err === null));
+      for (const { err } of answers) assert.ifError(err);
       const uids = answers.map((_, i) => `u${i}`).sort();
       assert.deepStrictEqual((await ok(service, 'getMembersBySid', 'c', 's1')).sort(), uids);
       await ok(service, 'destroyChannel', 'c');

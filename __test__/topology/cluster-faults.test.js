@@ -14,7 +14,7 @@ const { ok } = require('../support/call');
 const { checkModel, modelApp } = require('../support/model');
 const { report } = require('../support/report');
 const { pause, until } = require('../support/until');
-const { KEYS, PATIENT, during, onCluster } = require('./on-cluster');
+const { KEYS, PATIENT, during, onFailingCluster } = require('./on-cluster');
 
 /** The row of a fault under which all calls of a flight succeeded. */
 function waited(fault, flight) {
@@ -25,7 +25,7 @@ function waited(fault, flight) {
 
 const ROUNDS = Number(process.env.CLUSTER_ROUNDS) || 1;
 
-onCluster('a Redis Cluster while it changes', 120000 * ROUNDS, (ctx) => {
+onFailingCluster('a Redis Cluster while it changes', 120000 * ROUNDS, (ctx) => {
   it('random commands have the results of a model', async () => {
     const service = await ctx.connected(PATIENT);
     const flight = new Flight(service, Date.now() % 100000);

@@ -217,7 +217,7 @@ onCluster('a Redis Cluster', 120000, (ctx) => {
     };
     try {
       await silent.run(0, 'config', 'set', 'cluster-announce-port', wire.port);
-      await until(announced(wire.port), 'all to hear of its port');
+      await until(announced(wire.port), 'all to hear of its port', 60000);
       const service = await started({ options: () => ctx.cluster.options({}, [other]) });
       const before = wire.times.length;
       assert.ok(before > 0, 'it is connected to');
@@ -239,7 +239,7 @@ onCluster('a Redis Cluster', 120000, (ctx) => {
       report({ topic: 'Redis Cluster', fault, sees: 'nothing', recovered: `found after ${ms} ms` });
     } finally {
       await silent.run(0, 'config', 'set', 'cluster-announce-port', 0);
-      await until(announced(silent.port), 'all to hear of its port');
+      await until(announced(silent.port), 'all to hear of its port', 60000);
       await wire.close();
     }
   });

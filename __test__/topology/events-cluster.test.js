@@ -16,7 +16,7 @@ const { frontendApp, startFrontend } = require('../sessions/frontend');
 const { begun, Follower, record } = require('../events/follower');
 const { lostConnections, severalWriters } = require('../events/histories');
 const { change } = require('../events/writer');
-const { PATIENT, onCluster } = require('./on-cluster');
+const { PATIENT, onFailingCluster } = require('./on-cluster');
 
 // On all nodes.
 const NAMES = ['a', 'b', 'a:b'];
@@ -25,7 +25,7 @@ const KEYS = NAMES.flatMap((name) => SIDS.map((sid) => `POMELO:CHANNEL:${name}:$
 const OPTIONS = { ...PATIENT, events: true, leaveDelay: 0 };
 const PATIENCE = 60000;
 
-onCluster('events in a Redis Cluster', 240000, (ctx) => {
+onFailingCluster('events in a Redis Cluster', 240000, (ctx) => {
   /** A follower that has begun, and the reasons of its gaps. */
   async function following(options) {
     const service = await ctx.connected({ ...OPTIONS, ...options });

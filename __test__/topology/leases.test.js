@@ -35,7 +35,10 @@ onCluster('leases in a Redis Cluster', 120000, (ctx) => {
     await one.claim(SIDS[1], 'e3', 1);
     await other.untilExpired(SIDS[1]);
     const swept = await Promise.all([one.sweep(SIDS[1]), other.sweep(SIDS[1])]);
-    assert.ok(swept.every((result) => result.swept));
+    assert.ok(
+      swept.every((result) => result.swept),
+      JSON.stringify(swept),
+    );
     await each((sid) => one.release(sid, 'e1'));
     assert.deepStrictEqual(
       (await other.list()).map(({ sid }) => sid),

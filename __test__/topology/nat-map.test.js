@@ -13,6 +13,7 @@ const { call, ok } = require('../support/call');
 const { logged } = require('../support/log');
 const { Group } = require('../support/sentinels');
 const { create, stopAll } = require('../support/service');
+const { until } = require('../support/until');
 
 onCluster('natMap in a Redis Cluster', 120000, (ctx) => {
   const name = (server) => `node-${server.port}.invalid`;
@@ -29,7 +30,12 @@ onCluster('natMap in a Redis Cluster', 120000, (ctx) => {
       await server.run(0, 'config', 'set', 'cluster-announce-hostname', name(server));
       await server.run(0, 'config', 'set', 'cluster-preferred-endpoint-type', 'hostname');
     }
-    await ctx.cluster.settled();
+    const names = ctx.cluster.servers.map(name);
+    const isKnown = async () =>
+      (await ctx.cluster.all('cluster', 'slots'))
+        .flat()
+        .every(([, , ...nodes]) => nodes.every(([host]) => names.includes(host)));
+    await until(isKnown, 'all nodes to know the names', 60000);
   };
   const seed = () => [`127.0.0.1:${ctx.cluster.servers[0].port}`];
 

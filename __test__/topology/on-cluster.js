@@ -30,12 +30,12 @@ async function during(flight, work) {
   return working;
 }
 
-/** A suite on a cluster of its own, which is empty for each test. `body` gets it as `ctx.cluster`. */
-function onCluster(title, timeout, body) {
+/** Makes suites on a cluster of their own, with these options, which is empty for each test. `body` gets it as `ctx.cluster`. */
+const suiteOn = (options) => (title, timeout, body) => {
   describe(title, { timeout }, () => {
     const ctx = { connected: (more, app) => started(ctx.cluster, more, app) };
     before(async () => {
-      ctx.cluster = await clusters.start();
+      ctx.cluster = await clusters.start(options);
     });
     afterEach(async () => {
       await stopAll();
@@ -44,6 +44,10 @@ function onCluster(title, timeout, body) {
     after(() => ctx.cluster && ctx.cluster.close());
     body(ctx);
   });
-}
+};
 
-module.exports = { KEYS, PATIENT, during, onCluster };
+const onCluster = suiteOn({});
+/** On one whose nodes die and hang. */
+const onFailingCluster = suiteOn({ nodeTimeout: clusters.SOON });
+
+module.exports = { KEYS, PATIENT, during, onCluster, onFailingCluster };

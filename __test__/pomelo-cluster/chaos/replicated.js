@@ -7,7 +7,7 @@
 
 const createLinks = require('./links');
 const clusters = require('../../support/cluster');
-const { Group, NAME } = require('../../support/sentinels');
+const { Group, NAME, SOON } = require('../../support/sentinels');
 const { pause, until } = require('../../support/until');
 
 const HOST = '127.0.0.1';
@@ -40,7 +40,7 @@ function natMapOf(links, id, ports) {
 
 /** A primary with two replicas, and three sentinels; the connections to these are not disturbed. */
 async function sentinel(ids) {
-  const group = await Group.start();
+  const group = await Group.start({ downAfter: SOON });
   const ports = group.servers.map(({ port }) => port);
   const links = await createLinks(ids, ports);
   return {
@@ -108,7 +108,7 @@ async function sentinel(ids) {
 
 /** Three primaries with a replica each. */
 async function cluster(ids) {
-  const nodes = await clusters.start();
+  const nodes = await clusters.start({ nodeTimeout: clusters.SOON });
   const ports = nodes.servers.map(({ port }) => port);
   const links = await createLinks(ids, ports);
   return {

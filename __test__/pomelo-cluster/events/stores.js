@@ -52,7 +52,7 @@ async function redis() {
 
 /** Three primaries with a replica each. One of them is killed once its replica has all it has acknowledged. */
 async function cluster() {
-  const nodes = await clusters.start();
+  const nodes = await clusters.start({ nodeTimeout: clusters.SOON });
   const own = subscribers(() => nodes.alive);
   let count;
   let dead;
