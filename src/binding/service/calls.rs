@@ -9,11 +9,12 @@ use crate::{
         methods::{Arguments, Kind},
         service::{Service, call::CLEAN_CALLED, everywhere::is_everywhere},
         values::{
-            args::{self, Members, Names, Read},
+            args::{self, Names, Read},
             js::{Args, call_back},
             pairs, push_options,
         },
     },
+    command::Texts,
     error::{Error, Result},
     keys::Key,
 };
@@ -67,11 +68,11 @@ impl Service {
         if self.admitted(kind, cb)?.is_none() {
             return Ok(());
         }
-        if keys.is_empty() || members.iter().next().is_none() {
+        if keys.is_empty() || members.is_empty() {
             return self.answer_in_turn(&host, kind, cb);
         }
         self.pack_given_keys(&keys);
-        self.pack_items(members.iter());
+        self.pack_items(&members);
         self.call_frontend(&host, kind, cb)
     }
 
@@ -94,7 +95,7 @@ impl Service {
             pairs::members_by_sid(&members, self.sizes)?,
         ) {
             (Ok(name), Ok(members)) => {
-                let key = |(sid, uids): (String, Members)| {
+                let key = |(sid, uids): (String, Texts)| {
                     self.check_events_sid(sid.as_bytes())?;
                     let keys = vec![self.key(&name, &sid)?];
                     let keys = self.with_index(keys, &sid, uids.iter())?;
@@ -116,7 +117,7 @@ impl Service {
         }
         for (index, (keys, uids, sid)) in parts.iter().enumerate() {
             self.pack_given_keys(keys);
-            self.pack_items(uids.iter());
+            self.pack_items(uids);
             self.mark_sid_of(kind, sid);
             self.send_part(&host, kind, &call, (index == 0, index + 1 == parts.len()))?;
         }
@@ -141,7 +142,7 @@ impl Service {
         }
         if is_everywhere(&sid)? {
             let given = match (args::text(&name, "name")?, args::uid(&uid, self.sizes)?) {
-                (Ok(name), Ok(uid)) => Ok((Names::One(name), Members::Each(vec![uid]))),
+                (Ok(name), Ok(uid)) => Ok((Names::One(name), Texts::from_iter([uid]))),
                 (Err(error), _) | (_, Err(error)) => Err(error),
             };
             return self.of_everywhere(&host, kind, given, cb);
@@ -208,7 +209,7 @@ impl Service {
                 return self.call_custom(&host, kind, cb, [name, *server_type]);
             }
             let name = args::text(&name, "name")?;
-            let given = name.map(|name| (Names::One(name), Members::Each(Vec::new())));
+            let given = name.map(|name| (Names::One(name), Texts::default()));
             return self.of_everywhere(&host, kind, given, cb);
         }
         let Some((host, servers)) = self.servers(kind, cb, server_type)? else {

@@ -114,7 +114,7 @@ impl Service {
         let Some(host) = self.admitted(kind, cb)? else {
             return Ok(());
         };
-        self.pack_items(query.items().iter().map(Vec::as_slice));
+        self.pack_items(query.items());
         self.call_frontend(&host, kind, cb)
     }
 }
