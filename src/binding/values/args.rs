@@ -10,7 +10,9 @@ use napi::{
 };
 
 use super::{
-    ids::{ID, UID, buffer, call, check_string, invalid, object, primitive, string},
+    ids::{ID, UID, buffer, check_string, invalid, object, primitive, string},
+    joined::{self, Made, split},
+    js::{Args, Installed},
     text, thrown,
 };
 use crate::{
@@ -173,13 +175,12 @@ pub fn members(value: &Unknown, sizes: Sizes) -> Read<Texts> {
     if count < LONG {
         return each(&array, sizes);
     }
-    let value = call(value, |installed| &installed.read_uids)?;
-    if value.get_type()? != ValueType::String {
-        // SAFETY: what is no text is an array.
-        return each(&unsafe { value.cast() }?, sizes);
-    }
-    // SAFETY: its type was checked just now.
-    let joined: String = unsafe { value.cast() }?;
+    let env = Env::from_raw(value.value().env);
+    let args = Args::new().with(&env, *value)?;
+    let joined = match joined::join(&env, &Installed::of(&env)?.read_uids, args)? {
+        Made::Joined(joined) => joined,
+        Made::Copy(copy) => return each(&copy, sizes),
+    };
     let mut members = Texts::with_capacity(count as usize, joined.len());
     for (index, uid) in split(&joined).enumerate() {
         if let Err(error) = sizes.check_member(format_args!("uid[{index}]"), uid) {
@@ -188,11 +189,6 @@ pub fn members(value: &Unknown, sizes: Sizes) -> Read<Texts> {
         members.push(uid);
     }
     Ok(Ok(members))
-}
-
-/// Splits what JavaScript has joined. By bytes: looking for a `char` takes longer between texts as short as these.
-pub(super) fn split(joined: &str) -> impl Iterator<Item = &[u8]> {
-    joined.as_bytes().split(|byte| *byte == 0)
 }
 
 fn each(array: &Array, sizes: Sizes) -> Read<Texts> {

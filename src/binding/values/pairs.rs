@@ -9,8 +9,9 @@ use napi::{
 };
 
 use super::{
-    args::{Read, check_sum, member, split, text},
+    args::{Read, check_sum, member, text},
     ids::invalid,
+    joined::{self, Made, split},
     js::{Args, Installed},
     thrown,
 };
@@ -35,39 +36,34 @@ pub fn members_by_sid(value: &Unknown, sizes: Sizes) -> Read<Vec<(String, Texts)
         .with(&env, *value)?
         .with(&env, longest(sizes.member))?
         .with(&env, longest(LONGEST))?;
-    let read = Installed::of(&env)?.read_pairs.call(&env, args)?;
-    if read.get_type()? != ValueType::String {
-        return each(&read, sizes);
-    }
-    // SAFETY: its type was checked just now.
-    let joined: String = unsafe { read.cast() }?;
-    Ok(Ok(groups(&joined)))
+    Ok(
+        match joined::join(&env, &Installed::of(&env)?.read_pairs, args)? {
+            Made::Joined(joined) => Ok(groups(&joined)),
+            Made::Copy(copy) => each(&copy, sizes)?,
+        },
+    )
 }
 
-/// Splits what JavaScript has joined: for each server id its users, and an empty text before the next one.
+/// Splits what was joined: for each server id its users, and an empty text before the next one.
 fn groups(joined: &str) -> Vec<(String, Texts)> {
-    let mut groups = Vec::new();
-    if joined.is_empty() {
-        return groups;
-    }
-    let mut texts = split(joined);
-    while let Some(sid) = texts.next() {
-        let sid = String::from_utf8_lossy(sid).into_owned();
-        let uids = texts.by_ref().take_while(|uid| !uid.is_empty());
-        groups.push((sid, uids.collect()));
-    }
-    groups
+    let texts: Vec<&[u8]> = split(joined).collect();
+    let groups = texts.split(|text| text.is_empty());
+    let groups = groups.filter_map(|group| {
+        let (sid, uids) = group.split_first()?;
+        let mut members = Texts::with_capacity(uids.len(), uids.iter().map(|uid| uid.len()).sum());
+        members.extend(uids);
+        Some((String::from_utf8_lossy(sid).into_owned(), members))
+    });
+    groups.collect()
 }
 
-fn each(value: &Unknown, sizes: Sizes) -> Read<Vec<(String, Texts)>> {
-    // SAFETY: it is an array, as what it was made of.
-    let array: Array = unsafe { value.cast() }?;
+fn each(array: &Array, sizes: Sizes) -> Read<Vec<(String, Texts)>> {
     let mut groups: Vec<(String, Texts)> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
     let mut sum = 0;
     for index in 0..array.len() {
         let argument = format!("members[{index}]");
-        let element = thrown::element(&array, index)?;
+        let element = thrown::element(array, index)?;
         let kind = element.map_or(Ok(ValueType::Undefined), |element| element.get_type())?;
         let Some(element) = element.filter(|_| kind == ValueType::Object) else {
             return Ok(Err(invalid(argument, "{uid, sid}", kind)));
