@@ -3,7 +3,7 @@
 use super::cursor;
 use crate::{
     command::{PageOp, Texts},
-    keys::{Key, KeyLayout},
+    keys::KeyLayout,
 };
 
 /// The maximum of `limit`.
@@ -32,9 +32,9 @@ impl PageQuery {
 
     /// Makes a query for members of a key.
     #[must_use]
-    pub fn of_members(key: Key, seed: u64, position: Option<Vec<u8>>, limit: usize) -> Self {
+    pub fn of_members(key: &[u8], seed: u64, position: Option<Vec<u8>>, limit: usize) -> Self {
         let mut items = first_items(seed, position, limit);
-        items.push(&key);
+        items.push(key);
         Self::new(PageOp::Members, items)
     }
 

@@ -153,7 +153,7 @@ proptest! {
         let (given, mut position) = (Given::default(), None);
         let mut met = HashSet::new();
         for i in 0.. {
-            let query = PageQuery::of_members("k".into(), 7, position.take(), limit);
+            let query = PageQuery::of_members(b"k", 7, position.take(), limit);
             let page = read_now(&fake, &query, &given);
             prop_assert!(page.names.len() < 2 * limit + 2);
             let unlike: HashSet<_> = page.names.iter().collect();
@@ -373,7 +373,7 @@ fn a_lost_connection_is_the_drivers_business() {
     }
     let reply =
         |query| super::reading::reply(Arc::new(Broken), query, Arc::default()).now_or_never();
-    let members = PageQuery::of_members("k".into(), 7, None, 10);
+    let members = PageQuery::of_members(b"k", 7, None, 10);
     assert_eq!(reply(members), Some(Err(Lost("gone".into()))));
     let channels = PageQuery::of_channels(&KeyLayout::new("P"), (b"*", &[]), 7, None, 10);
     assert_eq!(

@@ -76,7 +76,7 @@ impl Service {
     pub(super) fn member_query(&self, key: Vec<u8>, options: &PageOptions) -> Result<PageQuery> {
         let seed = cursor::seed(self.store_kind(), PageOp::Members, &[&key]);
         let position = position(seed, options)?;
-        Ok(PageQuery::of_members(key, seed, position, options.limit))
+        Ok(PageQuery::of_members(&key, seed, position, options.limit))
     }
 
     fn channel_query(&self, options: &PageOptions, sids: &[String]) -> Result<PageQuery> {
