@@ -32,8 +32,7 @@ struct Path {
 const PATHS: &[Path] = &[
     path("key-1000", 1000, keys),
     path("pack-512-adds", 512, pack),
-    path("unpack-512-adds", 512, || unpack(&add_commands(512))),
-    path("unpack-16-adds-of-100", 1600, || unpack(&adds_of_100(16))),
+    path("unpack-512-adds", 512, unpack),
     path("list-1000-plain", 1000, list_plain),
     path("list-1000-escaped", 1000, list_escaped),
     path("session-64-cached-reads", 64, session::cached_reads),
@@ -112,19 +111,14 @@ fn pack() {
     }
 }
 
-/// Makes commands that each add a hundred users.
-fn adds_of_100(count: usize) -> Vec<Command> {
-    let add = |number| Command::write_members(WriteOp::Add, key(number, 1), (0..100).map(uid));
-    (0..count).map(add).collect()
-}
-
-fn unpack(commands: &[Command]) {
+fn unpack() {
+    let commands = add_commands(512);
     let mut packed = Packed::default();
     for _ in 0..ROUNDS {
-        for (seq, command) in (0..).zip(commands) {
+        for (seq, command) in (0..).zip(&commands) {
             packed.push(seq, command);
         }
-        let mut unpacked = Vec::with_capacity(commands.len());
+        let mut unpacked = Vec::with_capacity(512);
         measured(|| packed.unpack(|seq, _, request| unpacked.push((seq, request))));
     }
 }
